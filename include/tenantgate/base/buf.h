@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * buf: growing bytes with a ceiling. An append past the ceiling (or out of memory) changes nothing
+ * but sets `failed`, which sticks: write a whole message, then ask once.
+ * Owned by whoever declares it; buf_free() is idempotent. One thread at a time.
+ */
+#ifndef TENANTGATE_BASE_BUF_H
+#define TENANTGATE_BASE_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tenantgate/base/slice.h"
+
+struct buf {
+	char	*data;		/* owned; always NUL-terminated at data[len] once anything was added */
+	size_t	 len;
+	size_t	 cap;
+	size_t	 max;		/* ceiling for len, bytes */
+	bool	 failed;
+};
+
+void	buf_init(struct buf *, size_t max);
+void	buf_free(struct buf *);			/* back to the state after buf_init() */
+void	buf_reset(struct buf *);		/* empty, memory kept, failed cleared */
+
+bool	buf_add(struct buf *, const void *, size_t);
+bool	buf_puts(struct buf *, const char *);
+bool	buf_putc(struct buf *, char);
+bool	buf_slice(struct buf *, struct slice);
+bool	buf_printf(struct buf *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool	buf_be16(struct buf *, uint16_t);	/* big-endian, for the Postgres wire forms */
+bool	buf_be32(struct buf *, uint32_t);
+bool	buf_be64(struct buf *, uint64_t);
+/* n writable bytes at the end (len grows by n), or NULL. */
+char	*buf_extend(struct buf *, size_t n);
+void	buf_drop(struct buf *, size_t n);	/* n bytes off the front */
+
+static inline struct slice
+buf_view(const struct buf *b)
+{
+	return slice_of(b->data, b->len);
+}
+
+#endif

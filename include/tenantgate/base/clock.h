@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * clock: the two clocks, and the test's hand on them. Monotonic time is for waits and durations,
+ * wall time for what is shown or shared with another machine. Microseconds. Any thread.
+ */
+#ifndef TENANTGATE_BASE_CLOCK_H
+#define TENANTGATE_BASE_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint64_t	clock_mono_us(void);
+uint64_t	clock_wall_us(void);
+
+/* "2026-11-23T05:06:07.123Z"; out holds at least CLOCK_ISO_SIZE bytes. */
+#define CLOCK_ISO_SIZE	32
+void		clock_iso(uint64_t wall_us, char *out);
+
+/* Tests only: both clocks run `us` ahead of the true ones from now on (added up). */
+void		clock_test_advance(uint64_t us);
+
+#endif

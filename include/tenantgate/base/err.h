@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * err: what went wrong, in one table. A code has a stable slug (the `code` of an answer and of a
+ * log line), the HTTP status it becomes, and a title; an err adds one sentence for the caller.
+ *
+ * The sentence is shown to tenants: no secret, no connection string, no library dump goes in.
+ * Plain values, owned by whoever declares them; any thread.
+ */
+#ifndef TENANTGATE_BASE_ERR_H
+#define TENANTGATE_BASE_ERR_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+/*	code			status	slug			title */
+#define ERR_TABLE(X)									\
+	X(ERR_NONE,		200,	"ok",			"OK")			\
+	X(ERR_BAD_REQUEST,	400,	"bad_request",		"Bad request")		\
+	X(ERR_INVALID_JSON,	400,	"invalid_json",		"Body is not JSON")	\
+	X(ERR_INVALID_FIELD,	400,	"invalid_field",	"Invalid field")	\
+	X(ERR_INVALID_TENANT,	400,	"invalid_tenant",	"Invalid tenant id")	\
+	X(ERR_UNAUTHENTICATED,	401,	"unauthenticated",	"Unauthenticated")	\
+	X(ERR_FORBIDDEN,	403,	"forbidden",		"Forbidden")		\
+	X(ERR_SUSPENDED,	403,	"tenant_suspended",	"Tenant suspended")	\
+	X(ERR_NOT_FOUND,	404,	"not_found",		"Not found")		\
+	X(ERR_METHOD,		405,	"method_not_allowed",	"Method not allowed")	\
+	X(ERR_REQUEST_TIMEOUT,	408,	"request_timeout",	"Request timed out")	\
+	X(ERR_CONFLICT,		409,	"conflict",		"Conflict")		\
+	X(ERR_TOO_LARGE,	413,	"too_large",		"Body too large")	\
+	X(ERR_URI_TOO_LONG,	414,	"uri_too_long",		"Target too long")	\
+	X(ERR_MEDIA_TYPE,	415,	"unsupported_media_type", "Unsupported media type") \
+	X(ERR_EXPECTATION,	417,	"expectation_failed",	"Expectation failed")	\
+	X(ERR_PDF_ENCRYPTED,	422,	"document_encrypted",	"Document is encrypted") \
+	X(ERR_PDF_BROKEN,	422,	"document_broken",	"Document is broken")	\
+	X(ERR_DOC_EMPTY,	422,	"document_empty",	"Document is empty")	\
+	X(ERR_PDF_NO_TEXT,	422,	"document_no_text",	"Document has no text")	\
+	X(ERR_DOC_LIMIT,	422,	"document_limit",	"Document past a limit") \
+	X(ERR_RATE_LIMITED,	429,	"rate_limited",		"Too many requests")	\
+	X(ERR_HEADERS_LARGE,	431,	"headers_too_large",	"Headers too large")	\
+	X(ERR_CLIENT_GONE,	499,	"client_gone",		"Client left")		\
+	X(ERR_INTERNAL,		500,	"internal",		"Internal error")	\
+	X(ERR_NOT_IMPLEMENTED,	501,	"not_implemented",	"Not implemented")	\
+	X(ERR_MODEL,		502,	"model_failed",		"Model failed")		\
+	X(ERR_NEON,		502,	"neon_failed",		"Provider failed")	\
+	X(ERR_DATABASE,		502,	"database_failed",	"Tenant database failed") \
+	X(ERR_UPSTREAM,		502,	"upstream_failed",	"Upstream failed")	\
+	X(ERR_OVERLOADED,	503,	"overloaded",		"Overloaded")		\
+	X(ERR_POOL_TIMEOUT,	503,	"pool_timeout",		"No connection free")	\
+	X(ERR_PROVISIONING,	503,	"provisioning",		"Database being made")	\
+	X(ERR_CATALOG,		503,	"catalog_unavailable",	"Catalog unavailable")	\
+	X(ERR_LIMITER,		503,	"limiter_unavailable",	"Rate limiter unavailable") \
+	X(ERR_SHUTDOWN,		503,	"shutting_down",	"Shutting down")	\
+	X(ERR_EXTRACT,		503,	"extract_failed",	"Extractor failed")	\
+	X(ERR_HTTP_VERSION,	505,	"http_version",		"HTTP version not supported") \
+	X(ERR_TIMEOUT,		504,	"timeout",		"Timed out")		\
+	X(ERR_MODEL_TIMEOUT,	504,	"model_timeout",	"Model timed out")
+
+#define ERR_ENUM(code, status, slug, title) code,
+enum err_code { ERR_TABLE(ERR_ENUM) ERR_CODES };
+#undef ERR_ENUM
+
+struct err {
+	enum err_code	code;
+	int		retry_after;	/* seconds; 0: no advice */
+	char		detail[256];	/* one sentence, UTF-8, no control characters */
+};
+
+int		 err_status(enum err_code);
+const char	*err_slug(enum err_code);
+const char	*err_title(enum err_code);
+
+/* The first reason given is the one kept: a no-op when err already holds a code. */
+void	err_set(struct err *, enum err_code, const char *fmt, ...)
+	    __attribute__((format(printf, 3, 4)));
+void	err_vset(struct err *, enum err_code, const char *fmt, va_list)
+	    __attribute__((format(printf, 3, 0)));
+void	err_clear(struct err *);
+
+static inline bool
+err_is(const struct err *e)
+{
+	return e->code != ERR_NONE;
+}
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * json: jansson, with errors that name the field, and one writer for strings.
+ *
+ * Readers take a borrowed object, and answer true when the field is present and of the wanted
+ * type; absent or null is `*out` untouched and true for the _opt_ forms. On a wrong type or an
+ * absent required field they set err (ERR_INVALID_FIELD, naming the field) and answer false.
+ * Strings stay owned by the json_t. Any thread, each json_t on one thread at a time.
+ */
+#ifndef TENANTGATE_BASE_JSON_H
+#define TENANTGATE_BASE_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tenantgate/base/buf.h"
+#include "tenantgate/base/err.h"
+#include "tenantgate/base/slice.h"
+
+/* Text to an object; refuses depth past JSON_DEPTH_MAX, duplicate keys, NUL in strings, and
+ * anything but an object at the top. NULL with err set. The caller owns the answer. */
+#define JSON_DEPTH_MAX	64
+json_t	*json_read_object(struct slice text, struct err *) __attribute__((warn_unused_result));
+/* The same, any value at the top. */
+json_t	*json_read(struct slice text, struct err *) __attribute__((warn_unused_result));
+
+bool	json_get_string(const json_t *, const char *name, struct slice *out, struct err *);
+bool	json_opt_string(const json_t *, const char *name, struct slice *out, struct err *);
+bool	json_opt_int(const json_t *, const char *name, int64_t min, int64_t max, int64_t *out,
+	    struct err *);
+bool	json_opt_number(const json_t *, const char *name, double min, double max, double *out,
+	    struct err *);
+bool	json_opt_bool(const json_t *, const char *name, bool *out, struct err *);
+bool	json_opt_array(const json_t *, const char *name, json_t **out, struct err *);
+bool	json_opt_object(const json_t *, const char *name, json_t **out, struct err *);
+
+/* A quoted JSON string, whatever the bytes: controls and quotes escaped, bad UTF-8 as U+FFFD,
+ * DEL and U+2028/9 as \u escapes (one log line is one line everywhere). */
+bool	json_put_string(struct buf *, struct slice);
+/* A compact json_t. */
+bool	json_put(struct buf *, const json_t *);
+/* True when the bytes are UTF-8 without NUL (what Postgres text takes). */
+bool	json_utf8_valid(struct slice);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log: one JSON object a line, one write(2) a line, to stderr or a file. No line carries a secret
+ * or a prompt; strings pass json_put_string(), so hostile bytes still make one valid line.
+ * Repeats of the same (level, event) past LOG_BURST a second are counted, not printed; the count
+ * comes with the next line. Any thread.
+ *
+ *	log_event(LOG_WARNING, "pool.login_failed", request_id, "host %s: %s", host, why);
+ *
+ * gives {"time":"…","level":"warning","event":"pool.login_failed","request_id":"…","message":"…"}.
+ */
+#ifndef TENANTGATE_BASE_LOG_H
+#define TENANTGATE_BASE_LOG_H
+
+#include <stdbool.h>
+#include <syslog.h>
+
+#include "tenantgate/base/buf.h"
+
+#define LOG_BURST	20
+
+/* LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG of <syslog.h>. */
+void	log_level(int max_level);
+/* path NULL: stderr. False when it cannot be opened (errno). Reopens on a second call (HUP). */
+bool	log_open(const char *path);
+
+/* request_id NULL when there is no request behind it. */
+void	log_event(int level, const char *event, const char *request_id, const char *fmt, ...)
+	    __attribute__((format(printf, 4, 5)));
+/* A whole line already in JSON (the access log); the newline is added here. */
+void	log_line(const struct buf *json);
+
+#endif
