@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * flow: a story as a table of named steps, driven from the loop.
+ *
+ *	  flow_start        op: FLOW_WAIT          flow_wake
+ *	[queued] --> [running] --> [waiting] ------------+
+ *	    ^            |  ^______ FLOW_NEXT            |
+ *	    |            | last step, flow_fail,         |
+ *	    +------------|--- flow_abort ----------------+
+ *	                 v
+ *	             [ended]: end(f, err), defers newest first, parent or join told, release(f)
+ *
+ * What always holds:
+ *  - A flow lives on one worker and is touched on its thread only.
+ *  - It waits on at most one operation, which has registered how to cancel it.
+ *  - Steps run only from the loop: flow_wake() queues, it never calls upward.
+ *  - end() is called exactly once, whatever happens; the first reason given is the one kept.
+ *
+ * An operation reads like await: `enum flow_rc op(struct flow *, inputs..., struct out *)`. Done
+ * at once it returns FLOW_NEXT; else it returns flow_wait(f, cancel, arg) and later calls
+ * flow_wake(f) or flow_wake_err(f, err). Outputs live in the flow's struct, never on a stack.
+ * `cancel` must leave nothing behind that could wake the flow. An operation whose failure the
+ * story may survive (Redis) reports it in its out and wakes plainly.
+ */
+#ifndef TENANTGATE_LOOP_FLOW_H
+#define TENANTGATE_LOOP_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "tenantgate/base/arena.h"
+#include "tenantgate/base/err.h"
+#include "tenantgate/loop/timer.h"
+#include "tenantgate/loop/worker.h"
+
+enum flow_rc {
+	FLOW_NEXT,	/* on to the next step, in the same turn */
+	FLOW_WAIT,	/* an operation is under way and will wake us */
+	FLOW_DONE,	/* the story ends well here, whatever steps remain */
+	FLOW_FAILED,	/* only from flow_fail() */
+};
+
+struct flow;
+typedef enum flow_rc flow_step_fn(struct flow *);
+typedef void flow_cancel_fn(void *arg);
+typedef void flow_defer_fn(void *arg);
+
+struct flow_step {
+	const char	*name;		/* NULL ends the table */
+	flow_step_fn	*run;
+};
+
+struct flow_kind {
+	const char		*name;		/* "chat": logs and metrics */
+	const struct flow_step	*steps;
+	/* Turns the outcome into the answer; err->code is ERR_NONE after a good end. May not
+	 * wait. May be NULL. */
+	void			(*end)(struct flow *, const struct err *);
+	/* Last: the memory the flow lives in. May be NULL when an arena or a parent owns it. */
+	void			(*release)(struct flow *);
+};
+
+#define FLOW_MAGIC	0x464c4f57u	/* "FLOW" */
+#define FLOW_STEPS_MAX	24
+
+struct flow_defer {
+	struct flow_defer	*next;
+	flow_defer_fn		*fn;
+	void			*arg;
+};
+
+enum flow_state { FLOW_IDLE, FLOW_QUEUED, FLOW_RUNNING, FLOW_WAITING, FLOW_ENDED };
+
+/* Embedded as the first member of the story's struct. Fields are the engine's. */
+struct flow {
+	unsigned		 magic;
+	enum flow_state		 state;
+	const struct flow_kind	*kind;		/* borrowed: static */
+	struct worker		*worker;	/* borrowed */
+	struct arena		*arena;		/* borrowed: the root story's */
+	struct flow		*parent;	/* borrowed: waits for this one; or NULL */
+	const char		*request_id;	/* borrowed; NULL outside requests */
+	unsigned		 step;		/* index into kind->steps */
+	bool			 abort_pending;
+	struct err		 err;
+	flow_cancel_fn		*cancel;
+	void			*cancel_arg;
+	struct flow_defer	*defers;	/* arena */
+	struct timer		 deadline;
+	uint64_t		 began_us;	/* monotonic */
+	uint64_t		 step_began_us;
+	uint32_t		 step_us[FLOW_STEPS_MAX];	/* time spent in each, waits included */
+	TAILQ_ENTRY(flow)	 queue_link;	/* run queue */
+	TAILQ_ENTRY(flow)	 live_link;	/* all flows of the worker */
+};
+
+/* f is zeroed memory. The arena outlives the flow: release() frees it, if it owns it. The first
+ * step runs at the loop's next turn. */
+void		flow_start(struct flow *, const struct flow_kind *, struct worker *, struct arena *)
+		    __attribute__((nonnull(1, 2, 3)));
+
+/* What steps and operations return. */
+enum flow_rc	flow_wait(struct flow *, flow_cancel_fn *, void *arg)
+		    __attribute__((warn_unused_result));
+enum flow_rc	flow_fail(struct flow *, enum err_code, const char *fmt, ...)
+		    __attribute__((format(printf, 3, 4), warn_unused_result));
+enum flow_rc	flow_fail_err(struct flow *, const struct err *) __attribute__((warn_unused_result));
+/* The next step to run is the named one (a loop's head); returns FLOW_NEXT. */
+enum flow_rc	flow_back(struct flow *, flow_step_fn *) __attribute__((warn_unused_result));
+
+/* What an operation calls when its wait is over. Clears the cancel. */
+void		flow_wake(struct flow *);
+void		flow_wake_err(struct flow *, const struct err *);
+void		flow_wake_fail(struct flow *, enum err_code, const char *fmt, ...)
+		    __attribute__((format(printf, 3, 4)));
+
+/* Deadline, departed client, shutdown: cancels the wait; the flow ends from the loop. Harmless on
+ * an ended flow still in memory. */
+void		flow_abort(struct flow *, enum err_code, const char *why);
+/* us from now, 0 for none; replaces an earlier one. At the deadline: flow_abort(ERR_TIMEOUT),
+ * naming the step. */
+void		flow_deadline(struct flow *, uint64_t us);
+
+/* Runs after end(), newest first. Aborts the process if the arena is at its ceiling. */
+void		flow_defer(struct flow *, flow_defer_fn *, void *arg);
+
+/* The parent waits until the child has ended; a failed child fails the parent with its reason;
+ * an aborted parent aborts the child. The child shares the parent's arena and request id, and
+ * lives in the parent's memory: child's release is called all the same, if there is one. */
+enum flow_rc	flow_call(struct flow *parent, struct flow *child, const struct flow_kind *)
+		    __attribute__((warn_unused_result));
+/* A plain wait. */
+enum flow_rc	flow_sleep(struct flow *, struct timer *storage, uint64_t us)
+		    __attribute__((warn_unused_result));
+
+const char	*flow_step_name(const struct flow *);
+uint64_t	 flow_age_us(const struct flow *);
+
+/* All flows alive on this worker; shutdown aborts them all. */
+typedef void	 flow_each_fn(struct flow *, void *arg);
+void		 flow_each(struct worker *, flow_each_fn *, void *arg);
+size_t		 flow_count(const struct worker *);
+void		 flow_abort_all(struct worker *, enum err_code, const char *why);
+
+#endif
