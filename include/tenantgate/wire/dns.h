@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dns: names to addresses on the loop (evdns), for libpq, whose own lookup blocks. Numeric
+ * addresses and names in /etc/hosts answer at once. Answers are kept for their TTL, at most
+ * DNS_KEEP_US, failures for a second. One per worker, that thread only.
+ */
+#ifndef TENANTGATE_WIRE_DNS_H
+#define TENANTGATE_WIRE_DNS_H
+
+#include <stdint.h>
+
+#include "tenantgate/base/err.h"
+#include "tenantgate/loop/flow.h"
+
+#define DNS_KEEP_US	(60 * 1000000ull)
+#define DNS_NAME_MAX	253
+#define DNS_ADDRS_MAX	8
+
+struct dns;
+
+struct dns_answer {
+	char		addr[DNS_ADDRS_MAX][46];	/* numeric, IPv6 or IPv4 */
+	unsigned	count;
+	struct err	err;				/* ERR_UPSTREAM or ERR_TIMEOUT; count 0 */
+};
+
+/* nameserver NULL: /etc/resolv.conf; else "127.0.0.1:5353" (tests). timeout_us: one question. */
+struct dns	*dns_open(struct worker *, const char *nameserver, uint64_t timeout_us);
+void		 dns_close(struct dns *);
+/* Wakes plainly; a failure is in out->err. */
+enum flow_rc	 dns_lookup(struct flow *, struct dns *, const char *host, struct dns_answer *out)
+		    __attribute__((warn_unused_result));
+
+#endif

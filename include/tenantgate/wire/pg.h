@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pg: libpq on the loop. A pg_conn is bound to no thread: it is used by one flow at a time, and
+ * watched on that flow's worker only while an operation is under way. Operations wake plainly and
+ * put failures in their result, for some stories go on after an SQL error; pg_check() turns one
+ * into the flow's failure.
+ *
+ * After a cancel (flow_abort during an operation) the server is asked to stop (PQcancel on a
+ * helper thread, with a deadline, for libpq 15's blocks) and the connection is PG_BROKEN: close it.
+ */
+#ifndef TENANTGATE_WIRE_PG_H
+#define TENANTGATE_WIRE_PG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tenantgate/base/buf.h"
+#include "tenantgate/base/err.h"
+#include "tenantgate/base/slice.h"
+#include "tenantgate/loop/flow.h"
+#include "tenantgate/wire/dns.h"
+
+struct pg_conn;
+
+/* Where and as whom. Strings borrowed for the call of pg_connect() and copied. */
+struct pg_target {
+	const char	*host;		/* a name (SNI, verify-full use it), address or socket folder */
+	uint16_t	 port;
+	const char	*dbname;
+	const char	*user;
+	const char	*password;	/* may be NULL */
+	const char	*sslmode;	/* "disable", "require", "verify-full" ... */
+	const char	*sslrootcert;	/* NULL: the system's bundle, when sslmode verifies */
+	const char	*options;	/* "-c hnsw.iterative_scan=strict_order" or NULL */
+};
+
+enum pg_status {
+	PG_OK,
+	PG_SQL_ERROR,	/* the statement failed; the connection is good */
+	PG_LOST,	/* the connection is not */
+	PG_TIMEOUT,	/* the operation's deadline; the connection is broken */
+};
+
+struct pg_failure {
+	char	sqlstate[6];		/* "" when the server gave none */
+	char	message[200];		/* the server's primary message, or what happened to us */
+};
+
+/* A result, or the failure. Zeroed before first use; pg_clear() is idempotent. */
+struct pg_result {
+	enum pg_status		 status;
+	struct pg_failure	 failure;
+	void			*owned;		/* PGresult of the last statement */
+};
+
+struct pg_param {
+	const char	*data;		/* NULL: SQL null; text must be NUL-terminated */
+	int		 len;		/* binary only */
+	bool		 binary;
+};
+
+#define PG_TEXT(s)	((struct pg_param){ (s), 0, false })
+#define PG_PARAMS_MAX	16
+
+struct pg_query {
+	const char		*sql;		/* one statement; several only when `simple` */
+	struct pg_param		 params[PG_PARAMS_MAX];
+	unsigned		 param_count;
+	bool			 binary_rows;
+	bool			 simple;	/* simple protocol, no parameters, several statements */
+	uint64_t		 timeout_us;	/* 0: PG_TIMEOUT_DEFAULT_US */
+};
+#define PG_TIMEOUT_DEFAULT_US	(30 * 1000000ull)
+
+/* *out is NULL after a failure, which is in *why (status PG_LOST or PG_TIMEOUT, with SQLSTATE
+ * where the server gave one: "28P01", "3D000"). timeout_us covers lookup, connect and login. */
+enum flow_rc	pg_connect(struct flow *, struct dns *, const struct pg_target *,
+		    uint64_t timeout_us, struct pg_conn **out, struct pg_result *why)
+		    __attribute__((warn_unused_result));
+enum flow_rc	pg_run(struct flow *, struct pg_conn *, const struct pg_query *,
+		    struct pg_result *out) __attribute__((warn_unused_result));
+
+/* COPY ... FROM STDIN: `fill` appends up to some tens of KB to the (empty) buf; false when that
+ * was the last. An encoding failure sets buf->failed: the COPY is then ended as failed. */
+typedef bool	pg_fill_fn(struct buf *, void *arg);
+enum flow_rc	pg_copy_in(struct flow *, struct pg_conn *, const char *sql, pg_fill_fn *,
+		    void *arg, uint64_t timeout_us, struct pg_result *out)
+		    __attribute__((warn_unused_result));
+
+/* PG_OK: FLOW_NEXT. Else flow_fail with ERR_DATABASE (or ERR_TIMEOUT), naming `what` and the
+ * server's message; or `code` instead of ERR_DATABASE when it is not ERR_NONE. */
+enum flow_rc	pg_check(struct flow *, const struct pg_result *, enum err_code code,
+		    const char *what) __attribute__((warn_unused_result));
+
+unsigned	pg_rows(const struct pg_result *);
+/* Borrowed until pg_clear(); p NULL for SQL null. Text values are NUL-terminated. */
+struct slice	pg_value(const struct pg_result *, unsigned row, unsigned col);
+const char	*pg_text(const struct pg_result *, unsigned row, unsigned col);	/* "" for null */
+/* Rows changed by INSERT, UPDATE, DELETE, COPY. */
+uint64_t	pg_changed(const struct pg_result *);
+void		pg_clear(struct pg_result *);
+
+/* ---- for the pool ---- */
+enum pg_conn_state {
+	PG_IDLE,		/* no statement, no transaction */
+	PG_IN_TRANSACTION,
+	PG_BUSY,
+	PG_BROKEN,
+};
+enum pg_conn_state pg_conn_state(const struct pg_conn *);
+/* Without a system call but one peek: false when the server hung up or sent something while idle. */
+bool		pg_conn_alive(struct pg_conn *);
+int		pg_conn_pid(const struct pg_conn *);
+/* Never blocks: Terminate is sent if the socket takes it. NULL is fine. Any thread. */
+void		pg_conn_close(struct pg_conn *);
+
+/* libpq's version as a number (150020), for --version. */
+int		pg_library_version(void);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * redis: one pipelined link to Redis per worker, hiredis' formatter and reply reader over a
+ * bufferevent. That thread only.
+ *
+ *	[down] --connect--> [greeting: AUTH, SELECT] --> [up] --error, EOF, timeout--> [down]
+ *	   ^________________ back-off 50 ms .. 2 s _______________________________________|
+ *
+ * Commands wake plainly: a failure is in the answer, and is quick. While the link is down, or
+ * after a command timed out (a Redis that hangs: the whole link is dropped, for its replies are
+ * late for everybody), commands fail at once with REDIS_DOWN until it is up again.
+ */
+#ifndef TENANTGATE_WIRE_REDIS_H
+#define TENANTGATE_WIRE_REDIS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tenantgate/base/err.h"
+#include "tenantgate/base/slice.h"
+#include "tenantgate/loop/flow.h"
+#include "tenantgate/wire/dns.h"
+
+struct redis;
+
+struct redis_conf {
+	const char	*url;		/* redis://[user:password@]host[:port][/db], rediss:// for TLS */
+	uint64_t	 timeout_us;	/* connect, and each command */
+	unsigned	 pending_max;	/* commands under way before new ones fail (REDIS_BUSY) */
+};
+
+enum redis_status { REDIS_OK, REDIS_NIL, REDIS_ERROR, REDIS_DOWN, REDIS_TIMEOUT, REDIS_BUSY };
+
+/* The reply of one command. Zeroed before first use; redis_clear() is idempotent. */
+struct redis_answer {
+	enum redis_status	 status;
+	struct slice		 text;		/* string or error reply; borrowed until clear */
+	int64_t			 number;	/* integer reply */
+	void			*owned;		/* redisReply */
+};
+
+#define REDIS_ARGS_MAX	24
+
+/* NULL with err set when the URL is malformed. Connects by itself, keeps trying. */
+struct redis	*redis_open(struct worker *, struct dns *, const struct redis_conf *, struct err *);
+void		 redis_close(struct redis *);
+bool		 redis_is_up(const struct redis *);
+/* Why it is down, for /readyz; "" when up. Borrowed. */
+const char	*redis_trouble(const struct redis *);
+
+/* argv: copied before return. */
+enum flow_rc	 redis_command(struct flow *, struct redis *, const struct slice *argv,
+		    unsigned argc, struct redis_answer *out) __attribute__((warn_unused_result));
+/* The same, nobody waits and the reply is dropped (a cache write, a publish). */
+void		 redis_send(struct redis *, const struct slice *argv, unsigned argc);
+/* Element i of an array reply, when it is an integer; false otherwise. */
+bool		 redis_int_at(const struct redis_answer *, unsigned i, int64_t *out);
+bool		 redis_text_at(const struct redis_answer *, unsigned i, struct slice *out);
+void		 redis_clear(struct redis_answer *);
+
+/* Messages of a channel, on a second link that reconnects by itself. After each (re)connection
+ * fn is called once with payload.p NULL: messages may have been missed. */
+typedef void	 redis_message_fn(struct slice payload, void *arg);
+bool		 redis_subscribe(struct redis *, const char *channel, redis_message_fn *, void *arg);
+
+#endif
