@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arena.c: a chain of blocks, filled front to back.
+ *
+ *	arena -> newest block -> older block -> ... -> NULL
+ *
+ * Only the newest block is allocated from. The capacities of all blocks add up to `taken`, which
+ * never passes `ceiling`. Blocks come zeroed and no byte is handed out twice, so memory is zeroed
+ * without a second pass.
+ */
+#include "tenantgate/base/arena.h"
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ARENA_BLOCK 4096
+
+struct block {
+	struct block *older; /* owned */
+	size_t cap;
+	size_t used;
+	alignas(max_align_t) char bytes[];
+};
+
+struct arena {
+	size_t ceiling;
+	size_t taken; /* capacity of all blocks */
+	size_t given; /* bytes handed out, rounding included */
+	struct block *newest;
+};
+
+struct arena *
+arena_new(size_t ceiling)
+{
+	struct arena *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		abort();
+	a->ceiling = ceiling;
+	return a;
+}
+
+void
+arena_free(struct arena *a)
+{
+	if (a == NULL)
+		return;
+	while (a->newest != NULL) {
+		struct block *b = a->newest;
+
+		a->newest = b->older;
+		free(b);
+	}
+	free(a);
+}
+
+/* A block of at least `need` bytes on top of the chain; false at the ceiling. */
+static bool
+arena_grow(struct arena *a, size_t need)
+{
+	size_t room = a->ceiling - a->taken;
+	size_t cap = need > ARENA_BLOCK ? need : ARENA_BLOCK;
+	struct block *b;
+
+	if (need > room)
+		return false;
+	if (cap > room)
+		cap = room;
+	b = calloc(1, sizeof(*b) + cap);
+	if (b == NULL)
+		return false;
+	b->cap = cap;
+	b->older = a->newest;
+	a->newest = b;
+	a->taken += cap;
+	return true;
+}
+
+void *
+arena_alloc(struct arena *a, size_t size)
+{
+	const size_t unit = alignof(max_align_t);
+	struct block *b;
+	void *p;
+
+	if (size > SIZE_MAX / 2)
+		return NULL;
+	/* An empty allocation still gets an address of its own. */
+	size = size == 0 ? unit : (size + unit - 1) / unit * unit;
+	b = a->newest;
+	if (b == NULL || b->cap - b->used < size) {
+		if (!arena_grow(a, size))
+			return NULL;
+		b = a->newest;
+	}
+	p = b->bytes + b->used;
+	b->used += size;
+	a->given += size;
+	return p;
+}
+
+void *
+arena_array(struct arena *a, size_t n, size_t size)
+{
+	size_t total;
+
+	if (__builtin_mul_overflow(n, size, &total))
+		return NULL;
+	return arena_alloc(a, total);
+}
+
+char *
+arena_slice(struct arena *a, struct slice s)
+{
+	char *p;
+
+	if (s.len == SIZE_MAX)
+		return NULL;
+	p = arena_alloc(a, s.len + 1);
+	if (p != NULL && s.len > 0)
+		memcpy(p, s.p, s.len);
+	return p;
+}
+
+char *
+arena_strdup(struct arena *a, const char *text)
+{
+	return arena_slice(a, slice_str(text));
+}
+
+char *
+arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap;
+	char *p;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return NULL;
+	p = arena_alloc(a, (size_t)n + 1);
+	if (p == NULL)
+		return NULL;
+	va_start(ap, fmt);
+	vsnprintf(p, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	return p;
+}
+
+size_t
+arena_used(const struct arena *a)
+{
+	return a->given;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * buf.c: growing bytes. Every append goes through buf_extend(), the only place that grows and the
+ * only place that fails; len <= max always, and data holds cap + 1 bytes, the last for the NUL.
+ */
+#include "tenantgate/base/buf.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUF_FIRST 64
+
+void
+buf_init(struct buf *b, size_t max)
+{
+	memset(b, 0, sizeof(*b));
+	/* One byte is kept for the NUL, and doubling must not wrap. */
+	b->max = max < SIZE_MAX / 4 ? max : SIZE_MAX / 4;
+}
+
+void
+buf_free(struct buf *b)
+{
+	free(b->data);
+	buf_init(b, b->max);
+}
+
+void
+buf_reset(struct buf *b)
+{
+	b->len = 0;
+	b->failed = false;
+	if (b->data != NULL)
+		b->data[0] = '\0';
+}
+
+static bool
+buf_grow(struct buf *b, size_t need)
+{
+	size_t cap = b->cap == 0 ? BUF_FIRST : b->cap * 2;
+	char *data;
+
+	if (cap < need)
+		cap = need;
+	if (cap > b->max)
+		cap = b->max;
+	data = realloc(b->data, cap + 1);
+	if (data == NULL)
+		return false;
+	b->data = data;
+	b->cap = cap;
+	return true;
+}
+
+char *
+buf_extend(struct buf *b, size_t n)
+{
+	char *end;
+
+	if (b->failed)
+		return NULL;
+	if (n > b->max - b->len ||
+	    ((b->data == NULL || n > b->cap - b->len) && !buf_grow(b, b->len + n))) {
+		b->failed = true;
+		return NULL;
+	}
+	end = b->data + b->len;
+	b->len += n;
+	b->data[b->len] = '\0';
+	return end;
+}
+
+bool
+buf_add(struct buf *b, const void *bytes, size_t n)
+{
+	char *end = buf_extend(b, n);
+
+	if (end == NULL)
+		return false;
+	if (n > 0)
+		memcpy(end, bytes, n);
+	return true;
+}
+
+bool
+buf_puts(struct buf *b, const char *text)
+{
+	return buf_add(b, text, strlen(text));
+}
+
+bool
+buf_putc(struct buf *b, char c)
+{
+	return buf_add(b, &c, 1);
+}
+
+bool
+buf_slice(struct buf *b, struct slice s)
+{
+	return buf_add(b, s.p, s.len);
+}
+
+bool
+buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+	char *end;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		b->failed = true;
+		return false;
+	}
+	end = buf_extend(b, (size_t)n);
+	if (end == NULL)
+		return false;
+	va_start(ap, fmt);
+	vsnprintf(end, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	return true;
+}
+
+bool
+buf_be16(struct buf *b, uint16_t v)
+{
+	uint8_t raw[2] = { (uint8_t)(v >> 8), (uint8_t)v };
+
+	return buf_add(b, raw, sizeof(raw));
+}
+
+bool
+buf_be32(struct buf *b, uint32_t v)
+{
+	uint32_t raw = __builtin_bswap32(v);
+
+	_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a little-endian machine");
+	return buf_add(b, &raw, sizeof(raw));
+}
+
+bool
+buf_be64(struct buf *b, uint64_t v)
+{
+	return buf_be32(b, (uint32_t)(v >> 32)) && buf_be32(b, (uint32_t)v);
+}
+
+void
+buf_drop(struct buf *b, size_t n)
+{
+	assert(n <= b->len);
+	if (n == 0)
+		return;
+	b->len -= n;
+	memmove(b->data, b->data + n, b->len + 1);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * clock.c: the system's two clocks, plus what a test added to them.
+ */
+#include "tenantgate/base/clock.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+
+/* Zero outside of tests. */
+static _Atomic uint64_t clock_ahead;
+
+static uint64_t
+clock_read(clockid_t id)
+{
+	struct timespec ts;
+	int rc = clock_gettime(id, &ts);
+
+	assert(rc == 0);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000 +
+	    atomic_load_explicit(&clock_ahead, memory_order_relaxed);
+}
+
+uint64_t
+clock_mono_us(void)
+{
+	return clock_read(CLOCK_MONOTONIC);
+}
+
+uint64_t
+clock_wall_us(void)
+{
+	return clock_read(CLOCK_REALTIME);
+}
+
+void
+clock_iso(uint64_t wall_us, char *out)
+{
+	const uint64_t last = UINT64_C(253402300799999999); /* the year 9999: four digits */
+	unsigned ms;
+	time_t seconds;
+	struct tm tm;
+	size_t n;
+
+	if (wall_us > last)
+		wall_us = last;
+	seconds = (time_t)(wall_us / 1000000);
+	ms = (unsigned)(wall_us / 1000 % 1000);
+	gmtime_r(&seconds, &tm);
+	n = strftime(out, CLOCK_ISO_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(out + n, CLOCK_ISO_SIZE - n, ".%03uZ", ms);
+}
+
+void
+clock_test_advance(uint64_t us)
+{
+	atomic_fetch_add(&clock_ahead, us);
+}

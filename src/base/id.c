@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * id.c: randomness, and bytes that must be compared or forgotten with care.
+ */
+#include <limits.h>
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+#include "tenantgate/base/seal.h"
+
+/* No 0 1 i I l L o O. */
+static const char id_letters[] = "23456789abcdefghjkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ";
+#define ID_LETTERS (sizeof(id_letters) - 1)
+_Static_assert(ID_LETTERS == 54, "as seal.h says");
+
+bool
+bytes_equal_ct(const void *a, const void *b, size_t n)
+{
+	return n == 0 || CRYPTO_memcmp(a, b, n) == 0;
+}
+
+void
+bytes_wipe(void *p, size_t n)
+{
+	if (n > 0)
+		OPENSSL_cleanse(p, n);
+}
+
+void
+bytes_random(void *p, size_t n)
+{
+	if (n > INT_MAX || RAND_bytes(p, (int)n) != 1)
+		abort();
+}
+
+void
+id_random(char *out, size_t n)
+{
+	/* Bytes past the last whole multiple are thrown away: every letter stays equally likely. */
+	const unsigned fair = 256 / ID_LETTERS * ID_LETTERS;
+	uint8_t pool[64];
+	size_t made = 0, i;
+
+	while (made < n) {
+		bytes_random(pool, sizeof(pool));
+		for (i = 0; i < sizeof(pool) && made < n; i++) {
+			if (pool[i] < fair)
+				out[made++] = id_letters[pool[i] % ID_LETTERS];
+		}
+	}
+	out[n] = '\0';
+	bytes_wipe(pool, sizeof(pool));
+}

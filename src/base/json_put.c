@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * json_put.c: writing JSON. json_put_string() is the only writer of strings from outside: whatever
+ * the bytes, what comes out is one valid JSON string on one line.
+ */
+#include <string.h>
+
+#include "base/utf8.h"
+#include "tenantgate/base/json.h"
+
+/* A letter's short escape, or 0. */
+static char
+short_escape(uint32_t point)
+{
+	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
+	const char *at = point == 0 || point >= 0x80 ? NULL : strchr(from, (int)point);
+
+	return at == NULL ? '\0' : to[at - from];
+}
+
+static bool
+needs_escape(uint32_t point)
+{
+	return point < 0x20 || point == '"' || point == '\\' || (point >= 0x7f && point < 0xa0) ||
+	    point == 0x2028 || point == 0x2029;
+}
+
+static void
+put_escape(struct buf *b, uint32_t point)
+{
+	char letter = short_escape(point);
+
+	if (point == UTF8_BAD)
+		buf_puts(b, "\xef\xbf\xbd"); /* U+FFFD */
+	else if (letter != '\0')
+		buf_printf(b, "\\%c", letter);
+	else
+		buf_printf(b, "\\u%04x", (unsigned)point);
+}
+
+bool
+json_put_string(struct buf *b, struct slice s)
+{
+	size_t at = 0, plain = 0; /* plain: where the run that needs no change began */
+
+	buf_putc(b, '"');
+	while (at < s.len) {
+		uint32_t point;
+		size_t n = utf8_next(s.p + at, s.len - at, &point);
+
+		if (point == UTF8_BAD || needs_escape(point)) {
+			buf_add(b, s.p + plain, at - plain);
+			put_escape(b, point);
+			plain = at + n;
+		}
+		at += n;
+	}
+	if (s.len > plain)
+		buf_add(b, s.p + plain, s.len - plain);
+	buf_putc(b, '"');
+	return !b->failed;
+}
+
+static int
+put_piece(const char *bytes, size_t n, void *arg)
+{
+	return buf_add(arg, bytes, n) ? 0 : -1;
+}
+
+bool
+json_put(struct buf *b, const json_t *value)
+{
+	if (json_dump_callback(value, put_piece, b, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
+		b->failed = true;
+	return !b->failed;
+}
+
+bool
+json_utf8_valid(struct slice s)
+{
+	while (s.len > 0) {
+		uint32_t point;
+		size_t n = utf8_next(s.p, s.len, &point);
+
+		if (point == UTF8_BAD || point == 0)
+			return false;
+		s.p += n;
+		s.len -= n;
+	}
+	return true;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log.c: one line, one write. No lock is held while writing: a line goes out in one call, and the
+ * file is opened for appending, so lines of several threads never mix.
+ *
+ * log_fd is stderr until the first log_open() of a file; from then on it is a descriptor of our
+ * own whose number never changes. Reopening puts another file under that number (dup3), so that
+ * a thread in the middle of a write needs no lock and meets no closed descriptor.
+ */
+#define _GNU_SOURCE /* dup3 */
+#include "tenantgate/base/log.h"
+
+#include <sys/uio.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log_repeat.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/base/json.h"
+
+#define LOG_MESSAGE_MAX 4096
+#define LOG_ID_MAX 256
+/* Every byte may become six. */
+#define LOG_LINE_MAX (6 * (LOG_MESSAGE_MAX + 2 * LOG_ID_MAX) + 512)
+#define LOG_FILE_MODE 0640
+
+static atomic_int log_max = LOG_INFO;
+static atomic_int log_fd = STDERR_FILENO;
+
+void
+log_level(int max_level)
+{
+	atomic_store(&log_max, max_level);
+}
+
+bool
+log_open(const char *path)
+{
+	int fd = atomic_load(&log_fd), opened;
+	bool ok;
+
+	if (path == NULL)
+		return fd == STDERR_FILENO || dup3(STDERR_FILENO, fd, O_CLOEXEC) >= 0;
+	opened = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, LOG_FILE_MODE);
+	if (opened < 0)
+		return false;
+	if (fd == STDERR_FILENO) {
+		atomic_store(&log_fd, opened);
+		return true;
+	}
+	ok = dup3(opened, fd, O_CLOEXEC) >= 0;
+	close(opened);
+	return ok;
+}
+
+/* A line that the system will not take whole is lost rather than waited for. */
+void
+log_line(const struct buf *json)
+{
+	struct iovec parts[] = {
+		{ json->data, json->len },
+		{ (char *)"\n", 1 },
+	};
+	ssize_t n;
+
+	do
+		n = writev(atomic_load(&log_fd), parts, 2);
+	while (n < 0 && errno == EINTR);
+}
+
+static const char *
+log_level_name(int level)
+{
+	static const char *const names[] = { "emergency", "alert", "critical", "error", "warning",
+		"notice", "info", "debug" };
+
+	return names[level & 7];
+}
+
+static void
+log_field(struct buf *line, const char *name, const char *value)
+{
+	buf_printf(line, ",\"%s\":", name);
+	json_put_string(line, slice_of(value, strnlen(value, LOG_MESSAGE_MAX)));
+}
+
+static void
+log_write(int level, const char *event, const char *request_id, uint64_t hidden,
+    const char *message)
+{
+	char now[CLOCK_ISO_SIZE];
+	struct buf line;
+
+	clock_iso(clock_wall_us(), now);
+	buf_init(&line, LOG_LINE_MAX);
+	buf_printf(&line, "{\"time\":\"%s\"", now);
+	log_field(&line, "level", log_level_name(level));
+	log_field(&line, "event", event);
+	if (request_id != NULL)
+		log_field(&line, "request_id", request_id);
+	log_field(&line, "message", message);
+	if (hidden > 0)
+		buf_printf(&line, ",\"repeats_hidden\":%llu", (unsigned long long)hidden);
+	buf_putc(&line, '}');
+	if (!line.failed)
+		log_line(&line);
+	buf_free(&line);
+}
+
+void
+log_event(int level, const char *event, const char *request_id, const char *fmt, ...)
+{
+	char message[LOG_MESSAGE_MAX];
+	int saved_errno = errno;
+	uint64_t hidden;
+	va_list ap;
+
+	if (level > atomic_load(&log_max))
+		return;
+	if (log_repeat_admit(level, event, clock_mono_us(), &hidden)) {
+		va_start(ap, fmt);
+		if (vsnprintf(message, sizeof(message), fmt, ap) < 0)
+			message[0] = '\0';
+		va_end(ap);
+		log_write(level, event, request_id, hidden, message);
+	}
+	errno = saved_errno;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * seal.c: AES-256-GCM boxes in text form. The first key seals; any key whose id is on the box may
+ * open it. A raw box is
+ *
+ *	key id 4 | nonce 12 | ciphertext | tag 16
+ *
+ * Random nonces of 96 bits are safe for some 2^32 boxes a key; a catalog holds far fewer.
+ */
+#include "tenantgate/base/seal.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "tenantgate/base/b64.h"
+
+#define SEAL_MARK "tgs1."
+#define SEAL_KEYS_MAX 8
+#define SEAL_PLAIN_MAX (1024 * 1024)
+
+enum { KEY_ID_SIZE = 4, NONCE_SIZE = 12, TAG_SIZE = 16 };
+enum { HEAD_SIZE = KEY_ID_SIZE + NONCE_SIZE, BOX_OVERHEAD = HEAD_SIZE + TAG_SIZE };
+
+struct seal_key {
+	uint8_t id[KEY_ID_SIZE];
+	uint8_t bytes[SEAL_KEY_SIZE];
+};
+
+struct seal {
+	size_t nkeys;
+	struct seal_key keys[SEAL_KEYS_MAX];
+};
+
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+static bool
+seal_key_read(struct seal_key *key, struct slice hex)
+{
+	uint8_t digest[SHA256_SIZE];
+	size_t i;
+
+	if (hex.len != 2 * SEAL_KEY_SIZE)
+		return false;
+	for (i = 0; i < SEAL_KEY_SIZE; i++) {
+		int high = hex_value(hex.p[2 * i]), low = hex_value(hex.p[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		key->bytes[i] = (uint8_t)(high << 4 | low);
+	}
+	sha256(slice_of((const char *)key->bytes, SEAL_KEY_SIZE), digest);
+	memcpy(key->id, digest, KEY_ID_SIZE);
+	return true;
+}
+
+static bool
+seal_keys_read(struct seal *s, const char *text)
+{
+	for (;;) {
+		size_t n = strcspn(text, ",");
+		struct slice hex = slice_trim(slice_of(text, n));
+
+		if (s->nkeys == SEAL_KEYS_MAX || !seal_key_read(&s->keys[s->nkeys], hex))
+			return false;
+		s->nkeys++;
+		if (text[n] == '\0')
+			return true;
+		text += n + 1;
+	}
+}
+
+struct seal *
+seal_new(const char *hex_keys)
+{
+	struct seal *s;
+
+	if (hex_keys == NULL)
+		return NULL;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return NULL;
+	if (!seal_keys_read(s, hex_keys)) {
+		seal_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+seal_free(struct seal *s)
+{
+	if (s == NULL)
+		return;
+	bytes_wipe(s, sizeof(*s));
+	free(s);
+}
+
+/* box: head already written, room for the ciphertext and the tag. */
+static bool
+box_encrypt(const struct seal_key *key, struct slice plain, struct slice context, uint8_t *box)
+{
+	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
+	uint8_t *text = box + HEAD_SIZE;
+	int n;
+	bool ok;
+
+	ok = c != NULL &&
+	    EVP_EncryptInit_ex(c, EVP_aes_256_gcm(), NULL, key->bytes, box + KEY_ID_SIZE) == 1 &&
+	    EVP_EncryptUpdate(c, NULL, &n, (const uint8_t *)context.p, (int)context.len) == 1 &&
+	    EVP_EncryptUpdate(c, text, &n, (const uint8_t *)plain.p, (int)plain.len) == 1 &&
+	    EVP_EncryptFinal_ex(c, text + plain.len, &n) == 1 &&
+	    EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_GET_TAG, TAG_SIZE, text + plain.len) == 1;
+	EVP_CIPHER_CTX_free(c);
+	return ok;
+}
+
+/* An empty slice may carry a NULL, which EVP would take for the wish to end or to skip. */
+static struct slice
+never_null(struct slice s)
+{
+	return s.len == 0 ? SLICE_LIT("") : s;
+}
+
+bool
+seal_close(const struct seal *s, struct slice plain, struct slice context, struct buf *out)
+{
+	struct buf raw;
+	uint8_t *box;
+	bool ok;
+
+	if (plain.len > SEAL_PLAIN_MAX || context.len > INT_MAX)
+		return false;
+	buf_init(&raw, SEAL_PLAIN_MAX + BOX_OVERHEAD);
+	box = (uint8_t *)buf_extend(&raw, plain.len + BOX_OVERHEAD);
+	if (box == NULL)
+		return false;
+	memcpy(box, s->keys[0].id, KEY_ID_SIZE);
+	bytes_random(box + KEY_ID_SIZE, NONCE_SIZE);
+	ok = box_encrypt(&s->keys[0], never_null(plain), never_null(context), box) &&
+	    buf_puts(out, SEAL_MARK) && b64url_put(out, buf_view(&raw));
+	buf_free(&raw);
+	return ok;
+}
+
+static const struct seal_key *
+seal_key_of(const struct seal *s, const uint8_t *box)
+{
+	size_t i;
+
+	for (i = 0; i < s->nkeys; i++) {
+		if (memcmp(s->keys[i].id, box, KEY_ID_SIZE) == 0)
+			return &s->keys[i];
+	}
+	return NULL;
+}
+
+static bool
+box_decrypt(const struct seal_key *key, uint8_t *box, int size, struct slice context, uint8_t *out)
+{
+	EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
+	uint8_t *text = box + HEAD_SIZE;
+	int n;
+	bool ok;
+
+	ok = c != NULL &&
+	    EVP_DecryptInit_ex(c, EVP_aes_256_gcm(), NULL, key->bytes, box + KEY_ID_SIZE) == 1 &&
+	    EVP_DecryptUpdate(c, NULL, &n, (const uint8_t *)context.p, (int)context.len) == 1 &&
+	    EVP_DecryptUpdate(c, out, &n, text, size) == 1 &&
+	    EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_GCM_SET_TAG, TAG_SIZE, text + size) == 1 &&
+	    EVP_DecryptFinal_ex(c, out + size, &n) == 1;
+	EVP_CIPHER_CTX_free(c);
+	return ok;
+}
+
+/* raw: a whole box. What could not be proved whole leaves nothing behind in out. */
+static bool
+box_open(const struct seal *s, struct buf *raw, struct slice context, struct buf *out)
+{
+	const struct seal_key *key;
+	size_t size, before = out->len;
+	uint8_t *plain;
+
+	if (raw->len < BOX_OVERHEAD)
+		return false;
+	size = raw->len - BOX_OVERHEAD;
+	key = seal_key_of(s, (const uint8_t *)raw->data);
+	if (key == NULL)
+		return false;
+	plain = (uint8_t *)buf_extend(out, size);
+	if (plain == NULL)
+		return false;
+	if (box_decrypt(key, (uint8_t *)raw->data, (int)size, never_null(context), plain))
+		return true;
+	bytes_wipe(plain, size);
+	out->len = before;
+	out->data[before] = '\0';
+	return false;
+}
+
+bool
+seal_open(const struct seal *s, struct slice sealed, struct slice context, struct buf *out)
+{
+	const size_t mark = sizeof(SEAL_MARK) - 1;
+	struct buf raw;
+	bool ok;
+
+	if (!slice_starts(sealed, SEAL_MARK) || context.len > INT_MAX)
+		return false;
+	buf_init(&raw, SEAL_PLAIN_MAX + BOX_OVERHEAD);
+	ok = b64url_get(&raw, slice_of(sealed.p + mark, sealed.len - mark)) &&
+	    box_open(s, &raw, context, out);
+	buf_free(&raw);
+	return ok;
+}

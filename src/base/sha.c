@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sha.c: SHA-256, of bytes already in memory.
+ */
+#include <stdlib.h>
+
+#include <openssl/evp.h>
+
+#include "tenantgate/base/seal.h"
+
+void
+sha256(struct slice in, uint8_t out[SHA256_SIZE])
+{
+	unsigned size = SHA256_SIZE;
+
+	if (EVP_Digest(in.len == 0 ? "" : in.p, in.len, out, &size, EVP_sha256(), NULL) != 1)
+		abort();
+}
+
+void
+sha256_hex(struct slice in, char out[SHA256_HEX_SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t raw[SHA256_SIZE];
+	size_t i;
+
+	sha256(in, raw);
+	for (i = 0; i < SHA256_SIZE; i++) {
+		out[2 * i] = digits[raw[i] >> 4];
+		out[2 * i + 1] = digits[raw[i] & 0xf];
+	}
+	out[2 * SHA256_SIZE] = '\0';
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * siphash.c: SipHash-2-4 as Aumasson and Bernstein's paper states it (2 rounds a word, 4 at the
+ * end). Own code because OpenSSL's needs a fetched context for each hash, which costs more than
+ * the lookups it would serve; the tests compare the two.
+ */
+#include "base/siphash.h"
+
+#include <string.h>
+
+struct sip {
+	uint64_t v0, v1, v2, v3;
+};
+
+static uint64_t
+rotate(uint64_t x, unsigned n)
+{
+	return x << n | x >> (64 - n);
+}
+
+static uint64_t
+word_at(const void *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, sizeof(w));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	w = __builtin_bswap64(w);
+#endif
+	return w;
+}
+
+static void
+sip_rounds(struct sip *s, int rounds)
+{
+	for (; rounds > 0; rounds--) {
+		s->v0 += s->v1;
+		s->v2 += s->v3;
+		s->v1 = rotate(s->v1, 13) ^ s->v0;
+		s->v3 = rotate(s->v3, 16) ^ s->v2;
+		s->v0 = rotate(s->v0, 32);
+		s->v2 += s->v1;
+		s->v0 += s->v3;
+		s->v1 = rotate(s->v1, 17) ^ s->v2;
+		s->v3 = rotate(s->v3, 21) ^ s->v0;
+		s->v2 = rotate(s->v2, 32);
+	}
+}
+
+static void
+sip_word(struct sip *s, uint64_t w)
+{
+	s->v3 ^= w;
+	sip_rounds(s, 2);
+	s->v0 ^= w;
+}
+
+uint64_t
+siphash(const uint8_t key[SIPHASH_KEY_SIZE], struct slice in)
+{
+	uint64_t k0 = word_at(key), k1 = word_at(key + 8);
+	/* The paper's constants: "somepseudorandomlygeneratedbytes". */
+	struct sip s = { k0 ^ UINT64_C(0x736f6d6570736575), k1 ^ UINT64_C(0x646f72616e646f6d),
+		k0 ^ UINT64_C(0x6c7967656e657261), k1 ^ UINT64_C(0x7465646279746573) };
+	uint8_t tail[8] = { 0 };
+	size_t i, whole = in.len / 8 * 8;
+
+	for (i = 0; i < whole; i += 8)
+		sip_word(&s, word_at(in.p + i));
+	if (in.len > whole)
+		memcpy(tail, in.p + whole, in.len - whole);
+	tail[7] = (uint8_t)in.len;
+	sip_word(&s, word_at(tail));
+	s.v2 ^= 0xff;
+	sip_rounds(&s, 4);
+	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
