@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tenant: whose database. A record is found by worker cache -> Redis (sealed) -> catalog, and
+ * made (provisioned) on first contact, exactly once whatever fails.
+ *
+ *	tenant row:  (none) --> [provisioning] --> [ready] <--> [suspended]
+ *	                             |   ^
+ *	                             v   | next contact goes on from what the row holds
+ *	                          [failed]
+ *
+ * The row is the intent: written before the provider is asked, taken over by one attempt at a time
+ * (attempt id + lease in the row), so workers and replicas cannot provision twice. The provider's
+ * name for the database is derived from the tenant id, looked up before it is created, and adopted
+ * when it is already there.
+ *
+ * A struct tenants belongs to a worker. struct tenant is a value: copied out, no ownership.
+ */
+#ifndef TENANTGATE_TENANT_H
+#define TENANTGATE_TENANT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tenantgate/base/seal.h"
+#include "tenantgate/base/slice.h"
+#include "tenantgate/catalog.h"
+#include "tenantgate/loop/flow.h"
+#include "tenantgate/pool.h"
+#include "tenantgate/wire/dns.h"
+#include "tenantgate/wire/redis.h"
+#include "tenantgate/wire/web.h"
+
+enum tenant_state {
+	TENANT_UNKNOWN,		/* never seen */
+	TENANT_PROVISIONING,
+	TENANT_FAILED,		/* an attempt failed; the next contact tries again */
+	TENANT_READY,
+	TENANT_SUSPENDED,
+};
+
+struct tenant {
+	char			id[129];
+	enum tenant_state	state;
+	char			plan[33];		/* "" : default */
+	unsigned		requests_per_minute;	/* 0: the plan's, or the default */
+	/* valid when READY */
+	char			host[256];
+	uint16_t		port;
+	char			dbname[64];
+	char			user[64];
+	char			password[129];		/* unsealed; never logged */
+	char			sslmode[16];
+};
+
+/* Cached record for the pool: key "tenant:<id>", target into the struct tenant. */
+void	tenant_target(const struct tenant *, struct pool_target *, char key[160]);
+
+enum tenant_provider { PROVIDER_NEON, PROVIDER_POSTGRES };
+
+struct tenants_conf {
+	enum tenant_provider	 provider;
+	bool			 lazy;			/* provision on first contact */
+	const char		*environment;		/* in the project's name: tg-<env>-<tenant> */
+	uint64_t		 provision_wait_us;	/* a request waits this long, then 503 */
+	uint64_t		 provision_deadline_us;	/* one attempt in all */
+	uint64_t		 cache_ttl_us;
+	unsigned		 cache_max;		/* records a worker */
+	uint64_t		 redis_ttl_us;
+	/* neon */
+	const char		*neon_api_url;		/* "https://console.neon.tech/api/v2" */
+	const char		*neon_api_key;
+	const char		*neon_org_id;		/* may be NULL */
+	const char		*neon_region;
+	unsigned		 neon_pg_version;
+	const char		*neon_sslmode;		/* of the tenants' connections: "verify-full" */
+	/* postgres: an administrator's URL on a cluster of your own */
+	const char		*postgres_admin_url;
+	/* the tenant schema: statements, NULL-ended, each harmless when repeated */
+	const char *const	*schema;
+	int			 schema_version;
+};
+void	tenants_conf_init(struct tenants_conf *);
+
+struct tenants;
+
+/* conf and its strings outlive it. redis may be NULL (one replica). */
+struct tenants	*tenants_open(struct worker *, struct catalog *, struct redis *, struct web *,
+		    struct dns *, struct pools *, const struct seal *, const struct tenants_conf *,
+		    struct err *);
+void		 tenants_close(struct tenants *);
+
+/* The record; state TENANT_UNKNOWN when never seen (that is no failure). Fails with ERR_CATALOG,
+ * ERR_SUSPENDED. */
+enum flow_rc	 tenant_visit(struct flow *, struct tenants *, const char *id, struct tenant *)
+		    __attribute__((warn_unused_result));
+/*
+ * Straight on when t is READY; else provisions, or joins the attempt that is under way anywhere,
+ * for up to provision_wait; fills t. Fails with ERR_PROVISIONING (503, retry_after; the work goes
+ * on behind), ERR_NOT_FOUND (provisioning is explicit), ERR_NEON, ERR_CATALOG.
+ */
+enum flow_rc	 tenant_provision(struct flow *, struct tenants *, struct tenant *)
+		    __attribute__((warn_unused_result));
+/* The record changed or its database does not answer as it said: away with it, everywhere. */
+void		 tenant_forget(struct tenants *, const char *id);
+
+#endif
