@@ -82,12 +82,12 @@ struct flow {
 	struct arena		*arena;		/* borrowed: the root story's */
 	struct flow		*parent;	/* borrowed: waits for this one; or NULL */
 	const char		*request_id;	/* borrowed; NULL outside requests */
-	unsigned		 step;		/* index into kind->steps */
-	bool			 abort_pending;
-	struct err		 err;
+	unsigned		 step;		/* index into kind->steps: the one run last */
+	unsigned		 next;		/* the one to run next */
+	struct err		 err;		/* set: the flow ends at its next turn */
 	flow_cancel_fn		*cancel;
 	void			*cancel_arg;
-	struct flow_defer	*defers;	/* arena */
+	struct flow_defer	*defers;	/* owned */
 	struct timer		 deadline;
 	uint64_t		 began_us;	/* monotonic */
 	uint64_t		 step_began_us;
@@ -96,12 +96,13 @@ struct flow {
 	TAILQ_ENTRY(flow)	 live_link;	/* all flows of the worker */
 };
 
-/* f is zeroed memory. The arena outlives the flow: release() frees it, if it owns it. The first
- * step runs at the loop's next turn. */
+/* f is zeroed memory, or a flow that has ended (it starts anew). The arena outlives the flow:
+ * release() frees it, if it owns it. The first step runs at the loop's next turn. */
 void		flow_start(struct flow *, const struct flow_kind *, struct worker *, struct arena *)
 		    __attribute__((nonnull(1, 2, 3)));
 
-/* What steps and operations return. */
+/* What steps and operations return. flow_wait() is called before anything can wake the flow; from
+ * then on it may be woken, even before the step has returned. */
 enum flow_rc	flow_wait(struct flow *, flow_cancel_fn *, void *arg)
 		    __attribute__((warn_unused_result));
 enum flow_rc	flow_fail(struct flow *, enum err_code, const char *fmt, ...)
@@ -116,14 +117,15 @@ void		flow_wake_err(struct flow *, const struct err *);
 void		flow_wake_fail(struct flow *, enum err_code, const char *fmt, ...)
 		    __attribute__((format(printf, 3, 4)));
 
-/* Deadline, departed client, shutdown: cancels the wait; the flow ends from the loop. Harmless on
- * an ended flow still in memory. */
+/* Deadline, departed client, shutdown: cancels the wait; the flow ends from the loop, no further
+ * step runs. A running flow ends when its step returns. Harmless on an ended flow still in
+ * memory. */
 void		flow_abort(struct flow *, enum err_code, const char *why);
 /* us from now, 0 for none; replaces an earlier one. At the deadline: flow_abort(ERR_TIMEOUT),
  * naming the step. */
 void		flow_deadline(struct flow *, uint64_t us);
 
-/* Runs after end(), newest first. Aborts the process if the arena is at its ceiling. */
+/* Runs after end(), newest first. Never fails (aborts the process when it has no memory at all). */
 void		flow_defer(struct flow *, flow_defer_fn *, void *arg);
 
 /* The parent waits until the child has ended; a failed child fails the parent with its reason;
@@ -141,7 +143,7 @@ uint64_t	 flow_age_us(const struct flow *);
 /* All flows alive on this worker; shutdown aborts them all. */
 typedef void	 flow_each_fn(struct flow *, void *arg);
 void		 flow_each(struct worker *, flow_each_fn *, void *arg);
-size_t		 flow_count(const struct worker *);
+size_t		 flow_count(const struct worker *);	/* any thread */
 void		 flow_abort_all(struct worker *, enum err_code, const char *why);
 
 #endif
