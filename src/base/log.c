@@ -26,9 +26,9 @@
 #include "tenantgate/base/json.h"
 
 #define LOG_MESSAGE_MAX 4096
-#define LOG_ID_MAX 256
+#define LOG_ID_MAX 256 /* of the level, the event and the request id each */
 /* Every byte may become six. */
-#define LOG_LINE_MAX (6 * (LOG_MESSAGE_MAX + 2 * LOG_ID_MAX) + 512)
+#define LOG_LINE_MAX (6 * (LOG_MESSAGE_MAX + 3 * LOG_ID_MAX) + 512)
 #define LOG_FILE_MODE 0640
 
 static atomic_int log_max = LOG_INFO;
@@ -85,10 +85,10 @@ log_level_name(int level)
 }
 
 static void
-log_field(struct buf *line, const char *name, const char *value)
+log_field(struct buf *line, const char *name, const char *value, size_t max)
 {
 	buf_printf(line, ",\"%s\":", name);
-	json_put_string(line, slice_of(value, strnlen(value, LOG_MESSAGE_MAX)));
+	json_put_string(line, slice_of(value, strnlen(value, max)));
 }
 
 static void
@@ -101,11 +101,11 @@ log_write(int level, const char *event, const char *request_id, uint64_t hidden,
 	clock_iso(clock_wall_us(), now);
 	buf_init(&line, LOG_LINE_MAX);
 	buf_printf(&line, "{\"time\":\"%s\"", now);
-	log_field(&line, "level", log_level_name(level));
-	log_field(&line, "event", event);
+	log_field(&line, "level", log_level_name(level), LOG_ID_MAX);
+	log_field(&line, "event", event, LOG_ID_MAX);
 	if (request_id != NULL)
-		log_field(&line, "request_id", request_id);
-	log_field(&line, "message", message);
+		log_field(&line, "request_id", request_id, LOG_ID_MAX);
+	log_field(&line, "message", message, LOG_MESSAGE_MAX);
 	if (hidden > 0)
 		buf_printf(&line, ",\"repeats_hidden\":%llu", (unsigned long long)hidden);
 	buf_putc(&line, '}');
