@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chat_body: the JSON of POST /chat into a struct chat_ask.
+ */
+#include "api/chat_body.h"
+
+#include "tenantgate/base/json.h"
+
+#define DOCUMENT_ID_MAX	128
+#define MODEL_NAME_MAX	128
+
+static bool
+no_room(struct err *err)
+{
+	err_set(err, ERR_TOO_LARGE, "The body's messages are too large together.");
+	return false;
+}
+
+/* The text parts of a `parts` (or array `content`), joined. Other kinds of part are passed over:
+ * clients send back sources, steps and data of earlier answers. */
+static bool
+parts_text(const json_t *parts, struct arena *arena, struct slice *out)
+{
+	size_t i, len = 0, at = 0;
+	json_t *part;
+	char *text;
+
+	json_array_foreach (parts, i, part) {
+		if (strcmp(json_string_value(json_object_get(part, "type")) ?: "", "text") == 0)
+			len += json_string_length(json_object_get(part, "text"));
+	}
+	text = arena_alloc(arena, len + 1);
+	if (text == NULL)
+		return false;
+	json_array_foreach (parts, i, part) {
+		const json_t *t = json_object_get(part, "text");
+		const char *type = json_string_value(json_object_get(part, "type"));
+
+		if (type == NULL || strcmp(type, "text") != 0 || !json_is_string(t))
+			continue;
+		memcpy(text + at, json_string_value(t), json_string_length(t));
+		at += json_string_length(t);
+	}
+	*out = slice_of(text, at);
+	return true;
+}
+
+static bool
+message_text(const json_t *message, size_t index, struct arena *arena, struct slice *out,
+    struct err *err)
+{
+	const json_t *content = json_object_get(message, "content");
+	const json_t *parts = json_object_get(message, "parts");
+	char *copy;
+
+	if (json_is_string(content)) {
+		copy = arena_slice(arena,
+		    slice_of(json_string_value(content), json_string_length(content)));
+		*out = slice_of(copy, json_string_length(content));
+		return copy != NULL || no_room(err);
+	}
+	if (json_is_array(content))
+		return parts_text(content, arena, out) || no_room(err);
+	if (json_is_array(parts))
+		return parts_text(parts, arena, out) || no_room(err);
+	err_set(err, ERR_INVALID_FIELD,
+	    "messages[%zu] needs `content` (a string) or `parts` (an array).", index);
+	return false;
+}
+
+static const char *
+message_role(const json_t *message, size_t index, struct err *err)
+{
+	static const char *const roles[] = {"user", "assistant", "system"};
+	const char *role = json_string_value(json_object_get(message, "role"));
+
+	for (size_t i = 0; role != NULL && i < 3; i++)
+		if (strcmp(role, roles[i]) == 0)
+			return roles[i];
+	err_set(err, ERR_INVALID_FIELD, "messages[%zu].role must be user, assistant or system.",
+	    index);
+	return NULL;
+}
+
+/* Messages without text (an assistant turn that was only tool calls, say) are left out. */
+static bool
+read_message(const json_t *message, size_t index, struct arena *arena, struct chat_ask *ask,
+    struct err *err)
+{
+	struct model_message *m = &ask->messages[ask->message_count];
+
+	if (!json_is_object(message)) {
+		err_set(err, ERR_INVALID_FIELD, "messages[%zu] must be an object.", index);
+		return false;
+	}
+	m->role = message_role(message, index, err);
+	if (m->role == NULL || !message_text(message, index, arena, &m->content, err))
+		return false;
+	if (m->content.len == 0)
+		return true;
+	ask->message_count++;
+	if (strcmp(m->role, "user") == 0)
+		ask->question = m->content;
+	return true;
+}
+
+/* Cut at a character's start, so that what is embedded stays UTF-8. */
+static struct slice
+question_cut(struct slice s)
+{
+	if (s.len <= CHAT_QUESTION_MAX)
+		return s;
+	s.len = CHAT_QUESTION_MAX;
+	while (s.len > 0 && ((unsigned char)s.p[s.len] & 0xC0) == 0x80)
+		s.len--;
+	return s;
+}
+
+static bool
+read_messages(const json_t *root, struct arena *arena, struct chat_ask *ask, struct err *err)
+{
+	const json_t *messages = json_object_get(root, "messages");
+	size_t i, count = json_array_size(messages);
+	json_t *message;
+
+	if (!json_is_array(messages) || count == 0 || count > CHAT_MESSAGES_MAX) {
+		err_set(err, ERR_INVALID_FIELD, "messages must be an array of 1 to %d messages.",
+		    CHAT_MESSAGES_MAX);
+		return false;
+	}
+	ask->messages = arena_array(arena, count + 1, sizeof(*ask->messages));
+	if (ask->messages == NULL)
+		return no_room(err);
+	ask->message_count = 1;
+	json_array_foreach (messages, i, message) {
+		if (!read_message(message, i, arena, ask, err))
+			return false;
+	}
+	if (ask->question.len == 0) {
+		err_set(err, ERR_INVALID_FIELD, "messages must hold a user message with text.");
+		return false;
+	}
+	ask->question = question_cut(ask->question);
+	return true;
+}
+
+static bool
+add_document(const json_t *id, const char *field, struct arena *arena, struct chat_ask *ask,
+    struct err *err)
+{
+	size_t len = json_string_length(id);
+
+	if (!json_is_string(id) || len == 0 || len > DOCUMENT_ID_MAX) {
+		err_set(err, ERR_INVALID_FIELD, "%s must be a string of 1 to %d bytes.", field,
+		    DOCUMENT_ID_MAX);
+		return false;
+	}
+	if (ask->document_count == SEARCH_DOCUMENTS_MAX) {
+		err_set(err, ERR_INVALID_FIELD, "%s names more than %d documents.", field,
+		    SEARCH_DOCUMENTS_MAX);
+		return false;
+	}
+	ask->document_ids[ask->document_count] =
+	    arena_slice(arena, slice_of(json_string_value(id), len));
+	return ask->document_ids[ask->document_count++] != NULL || no_room(err);
+}
+
+static bool
+read_documents(const json_t *root, struct arena *arena, struct chat_ask *ask, struct err *err)
+{
+	const json_t *one = json_object_get(root, "documentId");
+	json_t *many = NULL, *id;
+	size_t i;
+
+	if (one != NULL && !json_is_null(one) && !add_document(one, "documentId", arena, ask, err))
+		return false;
+	if (!json_opt_array(root, "documentIds", &many, err))
+		return false;
+	json_array_foreach (many, i, id) {
+		if (!add_document(id, "documentIds", arena, ask, err))
+			return false;
+	}
+	return true;
+}
+
+bool
+chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *arena,
+    struct chat_ask *ask, struct err *err)
+{
+	int64_t top_k = default_top_k;
+
+	if (!json_opt_int(root, "topK", 1, SEARCH_K_MAX, &top_k, err))
+		return false;
+	ask->top_k = (unsigned)top_k;
+	return read_documents(root, arena, ask, err);
+}
+
+static bool
+read_model(const json_t *root, struct arena *arena, struct chat_ask *ask, struct err *err)
+{
+	struct slice name = {0};
+
+	ask->temperature = -1;
+	if (!json_opt_number(root, "temperature", 0, 2, &ask->temperature, err) ||
+	    !json_opt_string(root, "model", &name, err))
+		return false;
+	if (name.len == 0)
+		return true;
+	if (name.len > MODEL_NAME_MAX) {
+		err_set(err, ERR_INVALID_FIELD, "model must be at most %d bytes.", MODEL_NAME_MAX);
+		return false;
+	}
+	ask->model = arena_slice(arena, name);
+	return ask->model != NULL || no_room(err);
+}
+
+bool
+chat_body_read(const json_t *root, unsigned default_top_k, struct arena *arena,
+    struct chat_ask *ask, struct err *err)
+{
+	return read_messages(root, arena, ask, err) &&
+	    chat_body_scope(root, default_top_k, arena, ask, err) &&
+	    read_model(root, arena, ask, err);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * health: for load balancers. /healthz: this process and its loop live; no dependency is asked.
+ * /readyz: whether to send traffic here. Neither is in the access log.
+ */
+#include "api/answer.h"
+#include "api/stories.h"
+#include "tenantgate/base/json.h"
+
+void
+healthz_answer(struct http_exchange *x, const struct api_rooms *rooms)
+{
+	(void)rooms;
+	http_set(x, "Cache-Control", "no-store");
+	http_reply(x, 200, "application/json", SLICE_LIT("{\"status\":\"ok\"}"));
+	http_end(x);
+}
+
+static const char *
+phase_name(enum api_phase phase)
+{
+	switch (phase) {
+	case API_STARTING:
+		return "starting";
+	case API_SERVING:
+		return "ready";
+	case API_DRAINING:
+		return "draining";
+	}
+	return "unknown";
+}
+
+void
+readyz_answer(struct http_exchange *x, const struct api_rooms *rooms)
+{
+	enum api_phase phase = atomic_load(&rooms->health->phase);
+	bool catalog = catalog_was_reached(rooms->catalog);
+	bool redis = rooms->redis == NULL || redis_is_up(rooms->redis);
+	bool ready = phase == API_SERVING && catalog;
+	struct buf b;
+
+	buf_init(&b, 4096);
+	buf_printf(&b, "{\"status\":\"%s\",\"checks\":{\"catalog\":\"%s\",\"redis\":",
+	    phase_name(phase), catalog ? "ok" : "not reached yet");
+	if (rooms->redis == NULL)
+		buf_puts(&b, "\"not configured\"");
+	else
+		json_put_string(&b, slice_str(redis ? "ok" : redis_trouble(rooms->redis)));
+	buf_printf(&b, "},\"degraded\":[%s]}", redis ? "" : "\"redis\"");
+	http_set(x, "Cache-Control", "no-store");
+	if (!ready)
+		http_set(x, "Retry-After", "1");
+	answer_json(x, ready ? 200 : 503, &b);
+	buf_free(&b);
+	http_end(x);
+}

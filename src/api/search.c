@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * search: POST /search. The chunks nearest to a query, as JSON.
+ */
+#include "api/answer.h"
+#include "api/chat_body.h"
+#include "api/stories.h"
+#include "tenantgate/base/json.h"
+
+#define RESULTS_MAX	(4u << 20)
+
+struct search {
+	struct visit	 visit;		/* first */
+	struct chat_ask	 ask;		/* its scope and question */
+	float		*vector;	/* arena */
+	struct hits	 hits;
+};
+
+static struct search *
+search_of(struct flow *f)
+{
+	return (struct search *)f;
+}
+
+static enum flow_rc
+search_read(struct flow *f)
+{
+	struct search *s = search_of(f);
+
+	return http_read_body(f, s->visit.x, &s->visit.body);
+}
+
+static bool
+search_query(const json_t *root, struct arena *arena, struct slice *out, struct err *err)
+{
+	struct slice query = {0};
+
+	if (!json_get_string(root, "query", &query, err))
+		return false;
+	if (query.len == 0 || query.len > CHAT_QUESTION_MAX) {
+		err_set(err, ERR_INVALID_FIELD, "query must be 1 to %d bytes.", CHAT_QUESTION_MAX);
+		return false;
+	}
+	*out = slice_of(arena_slice(arena, query), query.len);
+	if (out->p == NULL)
+		err_set(err, ERR_TOO_LARGE, "The body is too large.");
+	return out->p != NULL;
+}
+
+static bool
+search_parse(struct search *s, struct err *err)
+{
+	struct visit *v = &s->visit;
+	json_t *root = json_read_object(buf_view(&v->body), err);
+	bool ok;
+
+	if (root == NULL)
+		return false;
+	ok = search_query(root, v->flow.arena, &s->ask.question, err) &&
+	    chat_body_scope(root, v->rooms->conf->top_k, v->flow.arena, &s->ask, err);
+	json_decref(root);
+	return ok;
+}
+
+static enum flow_rc
+search_embed(struct flow *f)
+{
+	struct search *s = search_of(f);
+	struct model *model = s->visit.rooms->model;
+	struct err err = {0};
+
+	if (!search_parse(s, &err))
+		return flow_fail_err(f, &err);
+	s->vector = arena_array(f->arena, model_dimensions(model), sizeof(*s->vector));
+	if (s->vector == NULL)
+		return flow_fail(f, ERR_TOO_LARGE, "The body is too large.");
+	return model_embed(f, model, &s->ask.question, 1, s->vector, &s->visit.usage);
+}
+
+static enum flow_rc
+search_ask(struct flow *f)
+{
+	struct search *s = search_of(f);
+
+	return search_chunks(f, s->visit.lease.conn, s->vector,
+	    model_dimensions(s->visit.rooms->model), s->ask.document_ids, s->ask.document_count,
+	    s->ask.top_k, &s->hits);
+}
+
+static void
+put_hit(struct buf *b, const struct hit *h)
+{
+	buf_puts(b, "{\"documentId\":");
+	json_put_string(b, slice_str(h->document_id));
+	buf_puts(b, ",\"title\":");
+	json_put_string(b, slice_str(h->title));
+	buf_printf(b, ",\"chunk\":%u,\"page\":", h->index);
+	if (h->page > 0)
+		buf_printf(b, "%u", h->page);
+	else
+		buf_puts(b, "null");
+	buf_puts(b, ",\"content\":");
+	json_put_string(b, h->content);
+	buf_printf(b, ",\"score\":%.6f}", h->score);
+}
+
+static enum flow_rc
+search_answer(struct flow *f)
+{
+	struct search *s = search_of(f);
+	struct buf b;
+
+	pool_return(&s->visit.lease, POOL_CLEAN);
+	buf_init(&b, RESULTS_MAX);
+	buf_puts(&b, "{\"results\":[");
+	for (unsigned i = 0; i < s->hits.count; i++) {
+		if (i > 0)
+			buf_putc(&b, ',');
+		put_hit(&b, &s->hits.items[i]);
+	}
+	buf_puts(&b, "]}");
+	if (!b.failed)
+		answer_json(s->visit.x, 200, &b);
+	buf_free(&b);
+	if (http_status(s->visit.x) == 0)
+		return flow_fail(f, ERR_INTERNAL, "The results are too large to send.");
+	return FLOW_DONE;
+}
+
+static const struct flow_step search_steps[] = {
+    {"auth", visit_caller},
+    {"tenant", visit_tenant},
+    {"limit", visit_limit},
+    {"provision", visit_database},
+    {"body", search_read},
+    {"embed", search_embed},
+    {"pool_wait", visit_borrow},
+    {"search", search_ask},
+    {"answer", search_answer},
+    {NULL, NULL},
+};
+
+static void
+search_end(struct flow *f, const struct err *err)
+{
+	visit_end(visit_of(f), err);
+}
+
+static const struct flow_kind search_kind = {"search", search_steps, search_end, visit_release};
+
+void
+search_start(struct http_exchange *x, const struct api_rooms *rooms)
+{
+	visit_start(x, rooms, sizeof(struct search), &search_kind, rooms->conf->chat_body_max,
+	    rooms->conf->chat_timeout_us);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stories: how the route table starts each story. A starter makes the story's flow and returns;
+ * everything after that is in the story's own file.
+ */
+#ifndef API_STORIES_H
+#define API_STORIES_H
+
+#include "tenantgate/api.h"
+
+typedef void story_start_fn(struct http_exchange *, const struct api_rooms *);
+
+story_start_fn	ingest_start;
+story_start_fn	chat_start;
+story_start_fn	search_start;
+story_start_fn	healthz_answer;
+story_start_fn	readyz_answer;
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * visit: the beginning and the end that the stories share.
+ *
+ * What always holds: the tenant is known before a limit is counted, the limit is minded before
+ * anything is made, and no body is accepted before both.
+ */
+#include "api/visit.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "api/answer.h"
+
+#define MINUTE_US	(60 * 1000000ull)
+
+struct visit *
+visit_start(struct http_exchange *x, const struct api_rooms *rooms, size_t size,
+    const struct flow_kind *kind, size_t body_max, uint64_t timeout_us)
+{
+	struct arena *arena = arena_new(VISIT_ARENA_MAX);
+	struct visit *v = arena_alloc(arena, size);
+
+	assert(v != NULL);
+	v->rooms = rooms;
+	v->x = x;
+	answer_request_id(x, v->request_id);
+	http_set(x, "X-Request-Id", v->request_id);
+	buf_init(&v->body, body_max);
+	flow_start(&v->flow, kind, rooms->worker, arena);
+	v->flow.request_id = v->request_id;
+	flow_deadline(&v->flow, timeout_us);
+	http_attach(x, &v->flow);
+	return v;
+}
+
+enum flow_rc
+visit_caller(struct flow *f)
+{
+	struct visit *v = visit_of(f);
+
+	return auth_visit(f, v->rooms->auth, http_header(v->x, "Authorization"), &v->caller);
+}
+
+enum flow_rc
+visit_tenant(struct flow *f)
+{
+	struct visit *v = visit_of(f);
+	struct err err = {0};
+
+	if (v->caller.kind == CALLER_ADMIN)
+		return flow_fail(f, ERR_FORBIDDEN, "An admin key has no tenant; use a tenant or "
+						   "service key here.");
+	if (!auth_tenant(&v->caller, http_header(v->x, "X-Tenant-Id"), v->tenant_id, &err))
+		return flow_fail_err(f, &err);
+	return tenant_visit(f, v->rooms->tenants, v->tenant_id, &v->tenant);
+}
+
+static struct slice
+ask_key(char out[192], const char *what, const char *id)
+{
+	int n = snprintf(out, 192, "tg:limit:%s:%s", what, id);
+
+	assert(n > 0 && n < 192);
+	return slice_of(out, (size_t)n);
+}
+
+enum flow_rc
+visit_limit(struct flow *f)
+{
+	struct visit *v = visit_of(f);
+	const struct api_conf *conf = v->rooms->conf;
+	unsigned tenant_count = v->tenant.requests_per_minute;
+
+	if (tenant_count == 0)
+		tenant_count = conf->tenant_requests_per_minute;
+	v->asks[0] = (struct limit_ask){
+	    .key = ask_key(v->ask_keys[0], "tenant", v->tenant_id),
+	    .count = tenant_count,
+	    .period_us = MINUTE_US,
+	    .burst = conf->burst,
+	};
+	v->asks[1] = (struct limit_ask){
+	    .key = ask_key(v->ask_keys[1], "key", v->caller.key_id),
+	    .count = conf->key_requests_per_minute,
+	    .period_us = MINUTE_US,
+	    .burst = conf->burst,
+	};
+	return limit_visit(f, v->rooms->limiter, v->asks, 2, &v->verdict);
+}
+
+/* Takes the limiter's verdict, then the database: at once when the tenant is ready. */
+enum flow_rc
+visit_database(struct flow *f)
+{
+	struct visit *v = visit_of(f);
+	struct err err = {0};
+
+	answer_limits(v->x, &v->verdict);
+	if (!v->verdict.allowed) {
+		err_set(&err, ERR_RATE_LIMITED, "More than %u requests a minute for this %s.",
+		    v->verdict.limit, v->verdict.which == 0 ? "tenant" : "key");
+		err.retry_after = (int)v->verdict.retry_after_s;
+		return flow_fail_err(f, &err);
+	}
+	return tenant_provision(f, v->rooms->tenants, &v->tenant);
+}
+
+enum flow_rc
+visit_borrow(struct flow *f)
+{
+	struct visit *v = visit_of(f);
+	struct pool_target target = {0};
+	char key[160];
+
+	tenant_target(&v->tenant, &target, key);
+	return pool_borrow(f, v->rooms->pools, &target, &v->lease);
+}
+
+void
+visit_end(struct visit *v, const struct err *err)
+{
+	pool_return(&v->lease, POOL_DIRTY);
+	http_attach(v->x, NULL);
+	if (err_is(err) && http_status(v->x) == 0)
+		answer_problem(v->x, err, v->request_id);
+	if (v->rooms->conf->access_log)
+		answer_log(v, err);
+	http_end(v->x);
+	v->x = NULL;
+}
+
+void
+visit_release(struct flow *f)
+{
+	struct visit *v = visit_of(f);
+
+	buf_free(&v->body);
+	bytes_wipe(&v->tenant, sizeof(v->tenant));
+	arena_free(f->arena);
+}

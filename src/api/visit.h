@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * visit: what every story of a tenant begins with (who asks, whose database, how much) and ends
+ * with (an answer, a log line). A story's struct has a struct visit as its first member.
+ */
+#ifndef API_VISIT_H
+#define API_VISIT_H
+
+#include "tenantgate/api.h"
+
+#define REQUEST_ID_MAX	64
+
+struct visit {
+	struct flow			 flow;		/* first: a flow is its story */
+	const struct api_rooms		*rooms;		/* borrowed */
+	struct http_exchange		*x;		/* borrowed until visit_end() */
+	char				 request_id[REQUEST_ID_MAX + 1];
+	struct caller			 caller;
+	char				 tenant_id[TENANT_ID_MAX + 1];	/* "" until known */
+	struct tenant			 tenant;
+	struct limit_ask		 asks[2];
+	char				 ask_keys[2][192];
+	struct limit_verdict		 verdict;
+	struct buf			 body;		/* owned */
+	struct pool_lease		 lease;		/* returned by visit_end() at the latest */
+	struct model_usage		 usage;
+	bool				 streaming;	/* the answer's header has left */
+};
+
+/* Steps 1 to 4 of a story: auth, tenant, limit, provision. */
+enum flow_rc	visit_caller(struct flow *);
+enum flow_rc	visit_tenant(struct flow *);
+enum flow_rc	visit_limit(struct flow *);
+enum flow_rc	visit_database(struct flow *);
+
+/* Borrows a connection to the visit's tenant database into v->lease. */
+enum flow_rc	visit_borrow(struct flow *);
+
+/*
+ * Makes a story: `size` bytes (its struct, visit first) in an arena of its own, started on the
+ * rooms' worker. The caller gets it zeroed but for the visit, to add what it knows.
+ */
+#define VISIT_ARENA_MAX	(4u << 20)
+struct visit	*visit_start(struct http_exchange *, const struct api_rooms *, size_t size,
+		    const struct flow_kind *, size_t body_max, uint64_t timeout_us);
+/* The end of every story: a failure that has not been answered becomes problem+json, the access
+ * log gets its line, the exchange goes back. */
+void		visit_end(struct visit *, const struct err *);
+/* flow_kind.release of every story. */
+void		visit_release(struct flow *);
+
+static inline struct visit *
+visit_of(struct flow *f)
+{
+	return (struct visit *)f;
+}
+
+#endif
