@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* How a flow goes through its steps: waits, wakes, loops, gives others their turn, calls a child. */
+#include "teller.h"
+
+#include "tenantgate/base/clock.h"
+
+static struct flow *waiting; /* the flow that wait_here() has put to sleep */
+static unsigned rounds;
+
+static void
+forget(void *arg)
+{
+	tell("c");
+	assert_ptr_equal(arg, waiting);
+	waiting = NULL;
+}
+
+static void
+release_tells(struct flow *f)
+{
+	memset(f, 0xdd, sizeof(*f)); /* nobody may look at it any more */
+	tell("r");
+}
+
+static enum flow_rc
+step_a(struct flow *f)
+{
+	(void)f;
+	tell("a");
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+step_b(struct flow *f)
+{
+	(void)f;
+	tell("b");
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+wait_here(struct flow *f)
+{
+	tell("w");
+	waiting = f;
+	return flow_wait(f, forget, f);
+}
+
+static enum flow_rc
+done_here(struct flow *f)
+{
+	(void)f;
+	tell("d");
+	return FLOW_DONE;
+}
+
+KIND(plain, { "a", step_a }, { "b", step_b });
+KIND(waits, { "a", step_a }, { "wait", wait_here }, { "b", step_b });
+KIND(early, { "d", done_here }, { "b", step_b });
+
+static void
+test_steps_run_from_the_loop(void **state)
+{
+	struct flow f = { 0 };
+
+	(void)state;
+	flow_start(&f, &plain, worker, NULL);
+	assert_string_equal(told, "");
+	assert_int_equal(flow_count(worker), 1);
+	teller_turns(1);
+	assert_string_equal(told, "ab|E:ok|r");
+	assert_int_equal(flow_count(worker), 0);
+}
+
+static void
+test_done_skips_the_rest(void **state)
+{
+	struct flow f = { 0 };
+
+	(void)state;
+	flow_start(&f, &early, worker, NULL);
+	teller_turns(1);
+	assert_string_equal(told, "d|E:ok|r");
+}
+
+static void
+test_wake_queues(void **state)
+{
+	struct flow f = { 0 };
+
+	(void)state;
+	flow_start(&f, &waits, worker, NULL);
+	teller_turns(3);
+	assert_string_equal(told, "aw");
+	assert_string_equal(flow_step_name(&f), "wait");
+	flow_wake(&f);
+	assert_string_equal(told, "aw");
+	teller_turns(1);
+	assert_string_equal(told, "awb|E:ok|r");
+}
+
+static void
+test_wake_with_an_error(void **state)
+{
+	struct flow f = { 0 };
+
+	(void)state;
+	flow_start(&f, &waits, worker, NULL);
+	teller_turns(1);
+	flow_wake_fail(&f, ERR_MODEL, "it said %d", 500);
+	teller_turns(1);
+	assert_string_equal(told, "aw|E:model_failed|r");
+}
+
+/* An operation that is over before its step has returned. */
+static enum flow_rc
+wait_and_wake(struct flow *f)
+{
+	enum flow_rc rc = wait_here(f);
+
+	flow_wake(f);
+	return rc;
+}
+
+KIND(hasty, { "hasty", wait_and_wake }, { "b", step_b });
+
+static void
+test_woken_inside_the_step(void **state)
+{
+	struct flow f = { 0 };
+
+	(void)state;
+	flow_start(&f, &hasty, worker, NULL);
+	teller_turns(1);
+	assert_string_equal(told, "wb|E:ok|r");
+}
+
+static enum flow_rc
+loop_tail(struct flow *f)
+{
+	if (rounds-- > 1)
+		return flow_back(f, wait_here);
+	return FLOW_NEXT;
+}
+
+static const struct flow_step loops_steps[] = {
+	{ "a", step_a },
+	{ "wait", wait_here },
+	{ "tail", loop_tail },
+	{ "b", step_b },
+	{ NULL, NULL },
+};
+static const struct flow_kind loops = { "loops", loops_steps, end_tells, NULL };
+
+static void
+test_loop_adds_up_its_time(void **state)
+{
+	struct flow f = { 0 };
+	unsigned i;
+
+	(void)state;
+	rounds = 3;
+	flow_start(&f, &loops, worker, NULL);
+	for (i = 0; i < 3; i++) {
+		teller_turns(1);
+		clock_test_advance(1000000);
+		flow_wake(waiting);
+	}
+	assert_true(flow_age_us(&f) >= 3000000);
+	teller_turns(1);
+	assert_string_equal(told, "awwwb|E:ok|");
+	assert_in_range(f.step_us[1], 3000000, 3500000);
+	assert_in_range(f.step_us[0], 0, 500000);
+	assert_in_range(f.step_us[2], 0, 500000);
+}
+
+static enum flow_rc
+spin(struct flow *f)
+{
+	if (rounds-- > 1)
+		return flow_back(f, spin);
+	return FLOW_NEXT;
+}
+
+KIND(spins, { "spin", spin }, { "b", step_b });
+
+static void
+test_no_flow_keeps_the_loop(void **state)
+{
+	struct flow f = { 0 }, other = { 0 };
+
+	(void)state;
+	rounds = 1000;
+	flow_start(&f, &spins, worker, NULL);
+	flow_start(&other, &plain, worker, NULL);
+	teller_finish();
+	assert_string_equal(told, "ab|E:ok|rb|E:ok|r"); /* the other first */
+}
+
+struct two {
+	struct flow	flow;
+	struct flow	child;
+	struct timer	timer;
+};
+
+static enum flow_rc
+call_waits(struct flow *f)
+{
+	tell("(");
+	return flow_call(f, &((struct two *)f)->child, &waits);
+}
+
+static enum flow_rc
+after_call(struct flow *f)
+{
+	(void)f;
+	tell(")");
+	return FLOW_NEXT;
+}
+
+static const struct flow_step calls_steps[] = {
+	{ "call", call_waits },
+	{ "after", after_call },
+	{ NULL, NULL },
+};
+static const struct flow_kind calls = { "calls", calls_steps, end_tells, NULL };
+
+static void
+test_call_waits_for_the_child(void **state)
+{
+	struct two two = { 0 };
+
+	(void)state;
+	flow_start(&two.flow, &calls, worker, NULL);
+	two.flow.request_id = "req-1";
+	teller_turns(2);
+	assert_string_equal(told, "(aw");
+	assert_string_equal(two.child.request_id, "req-1");
+	flow_wake(&two.child);
+	teller_finish();
+	assert_string_equal(told, "(awb|E:ok|r)|E:ok|");
+}
+
+static void
+test_call_fails_with_the_child(void **state)
+{
+	struct two two = { 0 };
+
+	(void)state;
+	flow_start(&two.flow, &calls, worker, NULL);
+	teller_turns(2);
+	flow_abort(&two.child, ERR_NEON, "gone");
+	teller_finish();
+	assert_string_equal(told, "(awc|E:neon_failed|r|E:neon_failed|");
+	assert_string_equal(two.flow.err.detail, "gone");
+}
+
+static enum flow_rc
+nap(struct flow *f)
+{
+	tell("z");
+	return flow_sleep(f, &((struct two *)f)->timer, 5000);
+}
+
+static const struct flow_step naps_steps[] = {
+	{ "nap", nap },
+	{ "again", nap },
+	{ "b", step_b },
+	{ NULL, NULL },
+};
+static const struct flow_kind naps = { "naps", naps_steps, end_tells, NULL };
+
+/* An ended flow may start anew; a nap cut short leaves no timer. */
+static void
+test_sleep(void **state)
+{
+	struct two two = { 0 };
+
+	(void)state;
+	flow_start(&two.flow, &naps, worker, NULL);
+	teller_finish();
+	assert_string_equal(told, "zzb|E:ok|");
+	assert_null(two.timer.event);
+	flow_start(&two.flow, &naps, worker, NULL);
+	teller_turns(1);
+	flow_abort(&two.flow, ERR_CLIENT_GONE, "left");
+	teller_finish();
+	assert_string_equal(told, "zzb|E:ok|z|E:client_gone|");
+	assert_null(two.timer.event);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_steps_run_from_the_loop),
+		TEST(test_done_skips_the_rest),
+		TEST(test_wake_queues),
+		TEST(test_wake_with_an_error),
+		TEST(test_woken_inside_the_step),
+		TEST(test_loop_adds_up_its_time),
+		TEST(test_no_flow_keeps_the_loop),
+		TEST(test_call_waits_for_the_child),
+		TEST(test_call_fails_with_the_child),
+		TEST(test_sleep),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

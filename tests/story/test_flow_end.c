@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+/* How a flow ends: once, with the first reason, defers newest first; aborted in every state. */
+#include "teller.h"
+
+#include "tenantgate/base/arena.h"
+
+struct tale {
+	struct flow	flow;
+	struct flow	child;
+};
+
+static void
+cancel_tells(void *arg)
+{
+	(void)arg;
+	tell("c");
+}
+
+static void
+defer_tells(void *arg)
+{
+	tell(arg);
+}
+
+static void
+release_tells(struct flow *f)
+{
+	(void)f;
+	tell("r");
+}
+
+static enum flow_rc
+step_defers(struct flow *f)
+{
+	flow_defer(f, defer_tells, "1");
+	flow_defer(f, defer_tells, "2");
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+step_waits(struct flow *f)
+{
+	tell("w");
+	return flow_wait(f, cancel_tells, NULL);
+}
+
+static enum flow_rc
+step_fails(struct flow *f)
+{
+	return flow_fail(f, ERR_CONFLICT, "twice %s", "the same");
+}
+
+KIND(waits, { "defers", step_defers }, { "wait", step_waits });
+KIND(fails, { "defers", step_defers }, { "fails", step_fails }, { "wait", step_waits });
+
+static void
+test_failure_ends_it(void **state)
+{
+	struct flow f = { 0 };
+
+	(void)state;
+	flow_start(&f, &fails, worker, NULL);
+	teller_turns(1);
+	assert_string_equal(told, "|E:conflict|21r");
+	assert_string_equal(f.err.detail, "twice the same");
+	flow_abort(&f, ERR_SHUTDOWN, "on an ended flow: nothing");
+	assert_int_equal(f.err.code, ERR_CONFLICT);
+}
+
+/* The wait is over at once, the end comes from the loop; a second reason is too late. */
+static void
+test_abort_while_waiting(void **state)
+{
+	struct flow f = { 0 };
+
+	(void)state;
+	flow_start(&f, &waits, worker, NULL);
+	teller_turns(1);
+	flow_abort(&f, ERR_CLIENT_GONE, "left");
+	assert_string_equal(told, "wc");
+	flow_abort(&f, ERR_SHUTDOWN, "too late");
+	teller_turns(1);
+	assert_string_equal(told, "wc|E:client_gone|21r");
+}
+
+static void
+test_abort_before_the_first_step(void **state)
+{
+	struct flow f = { 0 };
+
+	(void)state;
+	flow_start(&f, &waits, worker, NULL);
+	flow_abort(&f, ERR_SHUTDOWN, "no");
+	teller_turns(1);
+	assert_string_equal(told, "|E:shutting_down|r");
+}
+
+/* No cancel: the wait was over. */
+static void
+test_abort_when_woken(void **state)
+{
+	struct flow f = { 0 };
+
+	(void)state;
+	flow_start(&f, &waits, worker, NULL);
+	teller_turns(1);
+	flow_wake(&f);
+	flow_abort(&f, ERR_CLIENT_GONE, "left");
+	teller_turns(1);
+	assert_string_equal(told, "w|E:client_gone|21r");
+}
+
+static enum flow_rc
+abort_and_next(struct flow *f)
+{
+	flow_abort(f, ERR_CLIENT_GONE, "left");
+	tell("n");
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+abort_and_done(struct flow *f)
+{
+	flow_abort(f, ERR_CLIENT_GONE, "left");
+	return FLOW_DONE;
+}
+
+static enum flow_rc
+abort_and_fail(struct flow *f)
+{
+	flow_abort(f, ERR_CLIENT_GONE, "left");
+	return flow_fail(f, ERR_INTERNAL, "second");
+}
+
+static enum flow_rc
+abort_and_wait(struct flow *f)
+{
+	flow_abort(f, ERR_CLIENT_GONE, "left");
+	return step_waits(f);
+}
+
+static enum flow_rc
+wait_and_abort(struct flow *f)
+{
+	enum flow_rc rc = step_waits(f);
+
+	flow_abort(f, ERR_CLIENT_GONE, "left");
+	return rc;
+}
+
+KIND(aborts_next, { "x", abort_and_next }, { "wait", step_waits });
+KIND(aborts_done, { "x", abort_and_done });
+KIND(aborts_fail, { "x", abort_and_fail });
+KIND(aborts_wait, { "x", abort_and_wait });
+KIND(waits_abort, { "x", wait_and_abort });
+
+static void
+test_abort_inside_its_own_step(void **state)
+{
+	const struct {
+		const struct flow_kind	*kind;
+		const char		*tale;
+	} cases[] = {
+		{ &aborts_next, "n|E:client_gone|r" },
+		{ &aborts_done, "|E:client_gone|r" },
+		{ &aborts_fail, "|E:client_gone|r" },
+		{ &aborts_wait, "wc|E:client_gone|r" },
+		{ &waits_abort, "wc|E:client_gone|r" },
+	};
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 5; i++) {
+		struct flow f = { 0 };
+
+		told[0] = '\0';
+		flow_start(&f, cases[i].kind, worker, NULL);
+		teller_finish();
+		assert_string_equal(told, cases[i].tale);
+	}
+}
+
+static void
+test_deadline_names_the_step(void **state)
+{
+	struct flow f = { 0 };
+
+	(void)state;
+	flow_start(&f, &waits, worker, NULL);
+	flow_deadline(&f, 3600 * 1000000ull);
+	flow_deadline(&f, 5000);
+	teller_finish();
+	assert_string_equal(told, "wc|E:timeout|21r");
+	assert_string_equal(f.err.detail, "deadline passed in step 'wait'");
+	assert_null(f.deadline.event);
+}
+
+static void
+test_deadline_taken_back(void **state)
+{
+	struct flow f = { 0 };
+
+	(void)state;
+	flow_start(&f, &waits, worker, NULL);
+	flow_deadline(&f, 1000);
+	flow_deadline(&f, 0);
+	worker_turn(worker, 0);
+	worker_turn(worker, 20);
+	assert_string_equal(told, "w");
+	flow_wake(&f);
+	teller_finish();
+	assert_string_equal(told, "w|E:ok|21r");
+}
+
+static enum flow_rc
+step_calls(struct flow *f)
+{
+	tell("(");
+	return flow_call(f, &((struct tale *)f)->child, &waits);
+}
+
+static void
+parent_end(struct flow *f, const struct err *err)
+{
+	tell("P");
+	end_tells(f, err);
+}
+
+static const struct flow_step calls_steps[] = {
+	{ "defers", step_defers },
+	{ "calls", step_calls },
+	{ "waits", step_waits },
+	{ NULL, NULL },
+};
+static const struct flow_kind calls = { "calls", calls_steps, parent_end, NULL };
+
+static void
+test_child_ends_before_its_aborted_parent(void **state)
+{
+	struct tale t = { 0 };
+
+	(void)state;
+	flow_start(&t.flow, &calls, worker, NULL);
+	teller_turns(2);
+	flow_abort(&t.flow, ERR_CLIENT_GONE, "left");
+	teller_finish();
+	assert_string_equal(told, "(wc|E:client_gone|21rP|E:client_gone|21");
+}
+
+static void
+test_child_woken_and_then_parent_aborted(void **state)
+{
+	struct tale t = { 0 };
+
+	(void)state;
+	flow_start(&t.flow, &calls, worker, NULL);
+	teller_turns(2);
+	flow_wake(&t.child);
+	flow_abort(&t.flow, ERR_CLIENT_GONE, "left");
+	teller_finish();
+	assert_string_equal(told, "(w|E:client_gone|21rP|E:client_gone|21");
+}
+
+/* The child's last act is to abort its parent: from a step, from end(), from a defer. */
+static struct flow *victim;
+static const struct flow_kind *betrayal;
+
+static void
+betray(void *arg)
+{
+	(void)arg;
+	flow_abort(victim, ERR_INTERNAL, "betrayed");
+}
+
+static enum flow_rc
+step_betrays(struct flow *f)
+{
+	betray(f);
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+step_plots(struct flow *f)
+{
+	flow_defer(f, betray, NULL);
+	return FLOW_NEXT;
+}
+
+static void
+end_betrays(struct flow *f, const struct err *err)
+{
+	betray(f);
+	end_tells(f, err);
+}
+
+KIND(betrays, { "betrays", step_betrays }, { "waits", step_waits });
+KIND(plots, { "plots", step_plots });
+static const struct flow_step nothing_steps[] = { { "defers", step_defers }, { NULL, NULL } };
+static const struct flow_kind ends_badly = { "ends", nothing_steps, end_betrays, release_tells };
+
+static enum flow_rc
+step_trusts(struct flow *f)
+{
+	victim = f;
+	return flow_call(f, &((struct tale *)f)->child, betrayal);
+}
+
+static const struct flow_step trusts_steps[] = {
+	{ "trusts", step_trusts },
+	{ "waits", step_waits },
+	{ NULL, NULL },
+};
+static const struct flow_kind trusts = { "trusts", trusts_steps, parent_end, NULL };
+
+static void
+test_child_aborts_its_parent(void **state)
+{
+	const struct {
+		const struct flow_kind	*kind;
+		const char		*tale;
+	} cases[] = {
+		{ &betrays, "|E:internal|rP|E:internal|" },
+		{ &ends_badly, "|E:ok|21rP|E:internal|" },
+		{ &plots, "|E:ok|rP|E:internal|" },
+	};
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		struct tale t = { 0 };
+
+		told[0] = '\0';
+		betrayal = cases[i].kind;
+		flow_start(&t.flow, &trusts, worker, NULL);
+		teller_finish();
+		assert_string_equal(told, cases[i].tale);
+	}
+}
+
+static void
+count_one(struct flow *f, void *arg)
+{
+	(void)f;
+	++*(unsigned *)arg;
+}
+
+static void
+test_abort_all(void **state)
+{
+	struct tale t = { 0 };
+	struct flow other = { 0 };
+	unsigned n = 0;
+
+	(void)state;
+	flow_start(&t.flow, &calls, worker, NULL);
+	flow_start(&other, &waits, worker, NULL);
+	teller_turns(2);
+	flow_each(worker, count_one, &n);
+	assert_int_equal(n, 3);
+	flow_abort_all(worker, ERR_SHUTDOWN, "stopping");
+	teller_finish();
+	assert_int_equal(t.flow.err.code, ERR_SHUTDOWN);
+	assert_int_equal(t.child.err.code, ERR_SHUTDOWN);
+	assert_int_equal(other.err.code, ERR_SHUTDOWN);
+}
+
+/* The usual request: the flow lives in its own arena, release frees both. */
+static void
+release_arena(struct flow *f)
+{
+	arena_free(f->arena);
+}
+
+static const struct flow_kind housed = { "housed", waits_steps, end_tells, release_arena };
+
+static void
+test_release_frees_the_flow(void **state)
+{
+	struct arena *arena = arena_new(4096);
+	struct flow *f = arena_alloc(arena, sizeof(*f));
+
+	(void)state;
+	assert_non_null(f);
+	flow_start(f, &housed, worker, arena);
+	teller_turns(1);
+	flow_abort(f, ERR_CLIENT_GONE, "left");
+	teller_finish();
+	assert_string_equal(told, "wc|E:client_gone|21");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_failure_ends_it),
+		TEST(test_abort_while_waiting),
+		TEST(test_abort_before_the_first_step),
+		TEST(test_abort_when_woken),
+		TEST(test_abort_inside_its_own_step),
+		TEST(test_deadline_names_the_step),
+		TEST(test_deadline_taken_back),
+		TEST(test_child_ends_before_its_aborted_parent),
+		TEST(test_child_woken_and_then_parent_aborted),
+		TEST(test_child_aborts_its_parent),
+		TEST(test_abort_all),
+		TEST(test_release_frees_the_flow),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

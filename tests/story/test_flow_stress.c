@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tens of thousands of flows on one worker: random delays, failures, departures, deadlines,
+ * children, shared lookups, and letters from other threads that wake them or take them away. At
+ * the end each has ended exactly once, each defer has run exactly once, nothing is alive.
+ *
+ *	test_flow_stress [flows [seed]]		(default 20000, 1)
+ */
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tenantgate/base/clock.h"
+#include "tenantgate/loop/flow.h"
+#include "tenantgate/loop/join.h"
+
+enum { POSTMEN = 3, LOOKUPS = 16, ROUNDS_MAX = 6, LIVE_MAX = 2000 };
+
+struct tally {
+	unsigned started, ended, released, deferred, defers_run;
+	unsigned good, failed, departed, late;
+};
+
+/* A wait that is over when its letter comes. Memory of its own: the flow may have left by then. */
+struct parcel {
+	struct letter	 letter;
+	struct parcel	*next;		/* on the postman's pile */
+	struct flow	*flow;		/* borrowed; NULL when it has left */
+	bool		 kidnap;	/* aborts instead of waking */
+};
+
+struct postman {
+	pthread_t	 thread;
+	pthread_mutex_t	 lock;
+	pthread_cond_t	 more;
+	struct parcel	*pile;
+	bool		 closing;
+};
+
+struct lookup {
+	struct flow	flow;
+	struct join	join;
+	struct timer	timer;
+};
+
+struct tale {
+	struct flow		 flow;
+	struct flow		 child;
+	struct timer		 timer, child_timer;
+	struct join_seat	 seat;
+	struct letter		 free_letter;
+	struct parcel		*parcel;
+	unsigned		 rounds;	/* left to go */
+	unsigned		 ends;
+	unsigned		 defers;	/* not run yet */
+};
+
+static struct worker *worker;
+static struct lookup lookups[LOOKUPS];
+static struct postman postmen[POSTMEN];
+static struct tally tally;
+static struct timer driver;
+static unsigned wanted;
+static uint64_t rng;
+
+static unsigned
+dice(unsigned sides)
+{
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return (unsigned)((rng >> 20) % sides);
+}
+
+/* ---- letters from other threads ---- */
+
+static void
+parcel_arrives(void *arg)
+{
+	struct parcel *p = arg;
+	struct flow *f = p->flow;
+
+	if (f != NULL) {
+		((struct tale *)f)->parcel = NULL;
+		p->flow = NULL;
+		if (p->kidnap)
+			flow_abort(f, ERR_CLIENT_GONE, "kidnapped");
+		else
+			flow_wake(f);
+	}
+	free(p);
+}
+
+static void *
+postman_run(void *arg)
+{
+	struct postman *man = arg;
+
+	pthread_mutex_lock(&man->lock);
+	while (man->pile != NULL || !man->closing) {
+		struct parcel *p = man->pile;
+
+		if (p == NULL) {
+			pthread_cond_wait(&man->more, &man->lock);
+			continue;
+		}
+		man->pile = p->next;
+		pthread_mutex_unlock(&man->lock);
+		worker_post(worker, &p->letter, parcel_arrives, p);
+		pthread_mutex_lock(&man->lock);
+	}
+	pthread_mutex_unlock(&man->lock);
+	return NULL;
+}
+
+static void
+parcel_hand_over(struct parcel *p)
+{
+	struct postman *man = &postmen[dice(POSTMEN)];
+
+	pthread_mutex_lock(&man->lock);
+	p->next = man->pile;
+	man->pile = p;
+	pthread_cond_signal(&man->more);
+	pthread_mutex_unlock(&man->lock);
+}
+
+static void
+parcel_forget(void *arg)
+{
+	struct parcel *p = arg;
+	struct flow *f = p->flow;
+
+	if (f == NULL)
+		return; /* the parcel itself takes us away */
+	((struct tale *)f)->parcel = NULL;
+	p->flow = NULL;
+}
+
+static enum flow_rc
+parcel_wait(struct flow *f)
+{
+	struct tale *t = (struct tale *)f;
+	struct parcel *p = calloc(1, sizeof(*p));
+
+	assert(p != NULL && t->parcel == NULL);
+	p->flow = f;
+	p->kidnap = dice(10) == 0;
+	t->parcel = p;
+	parcel_hand_over(p);
+	return flow_wait(f, parcel_forget, p);
+}
+
+/* ---- shared lookups ---- */
+
+static enum flow_rc
+lookup_work(struct flow *f)
+{
+	return flow_sleep(f, &((struct lookup *)f)->timer, dice(3000));
+}
+
+static enum flow_rc
+lookup_verdict(struct flow *f)
+{
+	if (dice(8) == 0)
+		return flow_fail(f, ERR_CATALOG, "no such thing");
+	return FLOW_NEXT;
+}
+
+static void
+lookup_end(struct flow *f, const struct err *err)
+{
+	join_finish(&((struct lookup *)f)->join, err);
+}
+
+static const struct flow_step lookup_steps[] = {
+	{ "work", lookup_work },
+	{ "verdict", lookup_verdict },
+	{ NULL, NULL },
+};
+static const struct flow_kind lookup_kind = { "lookup", lookup_steps, lookup_end, NULL };
+
+static enum flow_rc
+lookup_ask(struct flow *f, struct join_seat *seat)
+{
+	struct lookup *l = &lookups[dice(LOOKUPS)];
+
+	if (l->flow.state == FLOW_IDLE || l->flow.state == FLOW_ENDED)
+		flow_start(&l->flow, &lookup_kind, worker, NULL);
+	if (dice(4) == 0)
+		flow_deadline(&l->flow, 1 + dice(2000));
+	return join_wait(&l->join, f, seat);
+}
+
+/* ---- children ---- */
+
+static struct tale *
+child_tale(struct flow *child)
+{
+	return (struct tale *)((char *)child - offsetof(struct tale, child));
+}
+
+static void
+defer_count(void *arg)
+{
+	struct tale *t = arg;
+
+	assert(t->defers > 0);
+	t->defers--;
+	tally.defers_run++;
+}
+
+static void
+tale_defer(struct flow *f, struct tale *t)
+{
+	flow_defer(f, defer_count, t);
+	t->defers++;
+	tally.deferred++;
+}
+
+static enum flow_rc
+child_nap(struct flow *f)
+{
+	struct tale *t = child_tale(f);
+
+	tale_defer(f, t);
+	if (dice(4) == 0)
+		return flow_back(f, child_nap);
+	return flow_sleep(f, &t->child_timer, dice(2000));
+}
+
+static enum flow_rc
+child_verdict(struct flow *f)
+{
+	struct tale *t = child_tale(f);
+
+	switch (dice(12)) {
+	case 0:
+		return flow_fail(f, ERR_MODEL, "the child failed");
+	case 1:
+		flow_abort(&t->flow, ERR_CLIENT_GONE, "the child turns on its parent");
+		return FLOW_NEXT;
+	case 2:
+		flow_abort(f, ERR_CLIENT_GONE, "the child turns on itself");
+		return flow_sleep(f, &t->child_timer, 10);
+	default:
+		return FLOW_DONE;
+	}
+}
+
+static void
+child_end(struct flow *f, const struct err *err)
+{
+	(void)err;
+	assert(child_tale(f)->ends == 0); /* never after its parent */
+	tally.ended++;
+}
+
+static void
+child_release(struct flow *f)
+{
+	(void)f;
+	tally.released++;
+}
+
+static const struct flow_step child_steps[] = {
+	{ "nap", child_nap },
+	{ "verdict", child_verdict },
+	{ NULL, NULL },
+};
+static const struct flow_kind child_kind = { "child", child_steps, child_end, child_release };
+
+/* ---- the tale ---- */
+
+static enum flow_rc
+tale_begin(struct flow *f)
+{
+	((struct tale *)f)->rounds = 1 + dice(ROUNDS_MAX);
+	if (dice(3) == 0)
+		flow_deadline(f, 1 + dice(20000));
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+tale_work(struct flow *f)
+{
+	struct tale *t = (struct tale *)f;
+
+	if (dice(2) == 0)
+		tale_defer(f, t);
+	switch (dice(6)) {
+	case 0:
+		return flow_sleep(f, &t->timer, dice(5000));
+	case 1:
+		tally.started++;
+		return flow_call(f, &t->child, &child_kind);
+	case 2:
+		return lookup_ask(f, &t->seat);
+	case 3:
+		return FLOW_NEXT;
+	default:
+		return parcel_wait(f);
+	}
+}
+
+static enum flow_rc
+tale_again(struct flow *f)
+{
+	if (dice(20) == 0)
+		return flow_fail(f, ERR_INTERNAL, "bad luck");
+	if (--((struct tale *)f)->rounds > 0)
+		return flow_back(f, tale_work);
+	return dice(2) == 0 ? FLOW_DONE : FLOW_NEXT;
+}
+
+static void
+tale_end(struct flow *f, const struct err *err)
+{
+	struct tale *t = (struct tale *)f;
+
+	t->ends++;
+	assert(t->ends == 1 && t->parcel == NULL && t->seat.join == NULL);
+	assert(t->timer.event == NULL && t->child_timer.event == NULL);
+	assert(t->child.state == FLOW_IDLE || t->child.state == FLOW_ENDED);
+	tally.ended++;
+	if (err->code == ERR_NONE)
+		tally.good++;
+	else if (err->code == ERR_CLIENT_GONE)
+		tally.departed++;
+	else if (err->code == ERR_TIMEOUT)
+		tally.late++;
+	else
+		tally.failed++;
+}
+
+/* Gone at once, or at the loop's safe point. */
+static void
+tale_release(struct flow *f)
+{
+	struct tale *t = (struct tale *)f;
+
+	assert(t->ends == 1 && t->defers == 0);
+	tally.released++;
+	if (dice(2) == 0) {
+		worker_later(worker, &t->free_letter, free, t);
+		return;
+	}
+	memset(t, 0xdd, sizeof(*t));
+	free(t);
+}
+
+static const struct flow_step tale_steps[] = {
+	{ "begin", tale_begin },
+	{ "work", tale_work },
+	{ "again", tale_again },
+	{ NULL, NULL },
+};
+static const struct flow_kind tale_kind = { "tale", tale_steps, tale_end, tale_release };
+
+/* ---- the driver: starts tales in bursts, takes some away from outside ---- */
+
+static void
+tale_start(void)
+{
+	struct tale *t = calloc(1, sizeof(*t));
+
+	assert(t != NULL);
+	tally.started++;
+	flow_start(&t->flow, &tale_kind, worker, NULL);
+	if (dice(50) == 0)
+		flow_abort(&t->flow, ERR_CLIENT_GONE, "left at once");
+}
+
+static void
+depart_some(struct flow *f, void *arg)
+{
+	(void)arg;
+	if (f->kind != &lookup_kind && dice(200) == 0)
+		flow_abort(f, ERR_CLIENT_GONE, "left");
+}
+
+static void
+drive(void *arg)
+{
+	unsigned burst = 100 + dice(200);
+
+	(void)arg;
+	while (wanted > 0 && burst-- > 0 && flow_count(worker) < LIVE_MAX) {
+		tale_start();
+		wanted--;
+	}
+	flow_each(worker, depart_some, NULL);
+	if (wanted > 0)
+		timer_start(&driver, dice(1000));
+	else if (flow_count(worker) > 0)
+		timer_start(&driver, 5000);
+	else
+		worker_stop(worker);
+}
+
+static void
+postmen_open(void)
+{
+	unsigned i;
+
+	for (i = 0; i < POSTMEN; i++) {
+		pthread_mutex_init(&postmen[i].lock, NULL);
+		pthread_cond_init(&postmen[i].more, NULL);
+		if (pthread_create(&postmen[i].thread, NULL, postman_run, &postmen[i]) != 0)
+			abort();
+	}
+}
+
+static void
+postmen_close(void)
+{
+	unsigned i;
+
+	for (i = 0; i < POSTMEN; i++) {
+		pthread_mutex_lock(&postmen[i].lock);
+		postmen[i].closing = true;
+		pthread_cond_signal(&postmen[i].more);
+		pthread_mutex_unlock(&postmen[i].lock);
+		pthread_join(postmen[i].thread, NULL);
+		pthread_cond_destroy(&postmen[i].more);
+		pthread_mutex_destroy(&postmen[i].lock);
+	}
+}
+
+static bool
+tally_holds(void)
+{
+	return tally.started == tally.ended && tally.ended == tally.released &&
+	    tally.deferred == tally.defers_run && flow_count(worker) == 0;
+}
+
+static void
+stress(void)
+{
+	unsigned i;
+
+	worker = worker_new(0);
+	if (worker == NULL || !timer_init(&driver, worker, drive, NULL))
+		abort();
+	for (i = 0; i < LOOKUPS; i++)
+		join_init(&lookups[i].join);
+	postmen_open();
+	timer_start(&driver, 0);
+	worker_run(worker);
+	postmen_close();
+	timer_free(&driver);
+}
+
+int
+main(int argc, char **argv)
+{
+	unsigned seed = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 1;
+	uint64_t began = clock_mono_us();
+	bool good;
+
+	wanted = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 20000;
+	rng = seed * 0x9e3779b97f4a7c15ull + 1;
+	printf("test_flow_stress: %u flows, seed %u\n", wanted, seed);
+	stress();
+	good = tally_holds();
+	worker_free(worker);
+	printf("started %u ended %u released %u; defers %u of %u; good %u failed %u departed %u "
+	       "late %u; %.2f s\n",
+	    tally.started, tally.ended, tally.released, tally.defers_run, tally.deferred,
+	    tally.good, tally.failed, tally.departed, tally.late,
+	    (double)(clock_mono_us() - began) / 1e6);
+	return good ? 0 : 1;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* A timer fires once, not before its time, and never after timer_stop(). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <time.h>
+
+#include "tenantgate/base/clock.h"
+#include "tenantgate/loop/timer.h"
+#include "tenantgate/loop/worker.h"
+
+static struct worker *worker;
+static unsigned fired;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	fired = 0;
+	worker = worker_new(0);
+	return worker == NULL ? -1 : 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	worker_free(worker);
+	return 0;
+}
+
+static void
+fire(void *arg)
+{
+	(void)arg;
+	fired++;
+}
+
+static void
+fire_and_free(void *arg)
+{
+	fired++;
+	timer_free(arg);
+}
+
+static void
+test_fires_once(void **state)
+{
+	struct timer t = { 0 };
+	uint64_t began = clock_mono_us();
+
+	(void)state;
+	assert_true(timer_init(&t, worker, fire, NULL));
+	timer_start(&t, 20000);
+	assert_true(t.set);
+	while (fired == 0)
+		worker_turn(worker, 1000);
+	assert_true(clock_mono_us() - began >= 19000);
+	assert_false(t.set);
+	worker_turn(worker, 30);
+	assert_int_equal(fired, 1);
+	timer_free(&t);
+}
+
+static void
+test_stop_is_idempotent(void **state)
+{
+	struct timer t = { 0 };
+
+	(void)state;
+	timer_stop(&t);
+	timer_free(&t); /* never made: nothing */
+	assert_true(timer_init(&t, worker, fire, NULL));
+	timer_start(&t, 1000);
+	timer_stop(&t);
+	timer_stop(&t);
+	worker_turn(worker, 20);
+	assert_int_equal(fired, 0);
+	timer_free(&t);
+	timer_free(&t);
+}
+
+/* Another callback of the same pass stops a timer that is due as well. */
+static void
+stop_other(void *arg)
+{
+	fired++;
+	timer_stop(arg);
+}
+
+static void
+test_stop_when_due(void **state)
+{
+	struct timer first = { 0 }, second = { 0 };
+
+	(void)state;
+	assert_true(timer_init(&first, worker, stop_other, &second));
+	assert_true(timer_init(&second, worker, stop_other, &first));
+	timer_start(&first, 1000);
+	timer_start(&second, 1000);
+	nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL); /* both come due */
+	worker_turn(worker, 50);
+	worker_turn(worker, 20);
+	assert_int_equal(fired, 1);
+	timer_free(&first);
+	timer_free(&second);
+}
+
+static void
+test_restart_replaces(void **state)
+{
+	struct timer t = { 0 };
+
+	(void)state;
+	assert_true(timer_init(&t, worker, fire, NULL));
+	timer_start(&t, 3600 * 1000000ull);
+	timer_start(&t, 1000);
+	worker_turn(worker, 1000);
+	assert_int_equal(fired, 1);
+	timer_free(&t);
+}
+
+static void
+test_freed_in_its_callback(void **state)
+{
+	struct timer t = { 0 };
+
+	(void)state;
+	assert_true(timer_init(&t, worker, fire_and_free, &t));
+	timer_start(&t, 0);
+	worker_turn(worker, 1000);
+	assert_int_equal(fired, 1);
+	assert_null(t.event);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_fires_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop_is_idempotent, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop_when_due, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_restart_replaces, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_freed_in_its_callback, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
