@@ -113,8 +113,14 @@ parent_tell(struct flow *f)
 	struct flow *parent = f->parent;
 
 	f->parent = NULL;
-	if (parent != NULL)
+	if (parent == NULL)
+		return;
+	if (f->tried == NULL) {
 		flow_wake_err(parent, &f->err);
+		return;
+	}
+	*f->tried = f->err;
+	flow_wake(parent);
 }
 
 /* The only way out. f may be gone afterwards. */

@@ -28,6 +28,16 @@ flow_call(struct flow *parent, struct flow *child, const struct flow_kind *kind)
 	return flow_wait(parent, call_cancel, child);
 }
 
+enum flow_rc
+flow_try(struct flow *parent, struct flow *child, const struct flow_kind *kind, struct err *why)
+{
+	enum flow_rc rc = flow_call(parent, child, kind);
+
+	err_clear(why);
+	child->tried = why;
+	return rc;
+}
+
 static void
 sleep_cancel(void *arg)
 {

@@ -81,6 +81,7 @@ struct flow {
 	struct worker		*worker;	/* borrowed */
 	struct arena		*arena;		/* borrowed: the root story's */
 	struct flow		*parent;	/* borrowed: waits for this one; or NULL */
+	struct err		*tried;		/* borrowed: flow_try()'s, where the outcome goes */
 	const char		*request_id;	/* borrowed; NULL outside requests */
 	unsigned		 step;		/* index into kind->steps: the one run last */
 	unsigned		 next;		/* the one to run next */
@@ -133,6 +134,10 @@ void		flow_defer(struct flow *, flow_defer_fn *, void *arg);
  * lives in the parent's memory: child's release is called all the same, if there is one. */
 enum flow_rc	flow_call(struct flow *parent, struct flow *child, const struct flow_kind *)
 		    __attribute__((warn_unused_result));
+/* The same, but a failed child is no failure of the parent's: it is woken plainly, the child's
+ * reason (or ERR_NONE) in *why, which lives as long as the child. */
+enum flow_rc	flow_try(struct flow *parent, struct flow *child, const struct flow_kind *,
+		    struct err *why) __attribute__((warn_unused_result));
 /* A plain wait. */
 enum flow_rc	flow_sleep(struct flow *, struct timer *storage, uint64_t us)
 		    __attribute__((warn_unused_result));
