@@ -26,9 +26,9 @@
 #include "tenantgate/base/json.h"
 
 #define LOG_MESSAGE_MAX 4096
-#define LOG_ID_MAX 256 /* of the level, the event and the request id each */
+#define LOG_ID_MAX	256 /* of the level, the event and the request id each */
 /* Every byte may become six. */
-#define LOG_LINE_MAX (6 * (LOG_MESSAGE_MAX + 3 * LOG_ID_MAX) + 512)
+#define LOG_LINE_MAX  (6 * (LOG_MESSAGE_MAX + 3 * LOG_ID_MAX) + 512)
 #define LOG_FILE_MODE 0640
 
 static atomic_int log_max = LOG_INFO;

@@ -15,8 +15,8 @@
 
 #include "tenantgate/base/log.h"
 
-#define REPEAT_SLOTS 256
-#define REPEAT_NAME 48
+#define REPEAT_SLOTS	 256
+#define REPEAT_NAME	 48
 #define REPEAT_WINDOW_US UINT64_C(1000000)
 
 struct repeat {

@@ -21,7 +21,7 @@
 struct entry {
 	TAILQ_ENTRY(entry) used;
 	struct entry *next; /* of the bucket */
-	void *value; /* the caller's */
+	void *value;	    /* the caller's */
 	uint64_t hash;
 	size_t len;
 	char key[];

@@ -17,8 +17,8 @@
 
 #include "tenantgate/base/b64.h"
 
-#define SEAL_MARK "tgs1."
-#define SEAL_KEYS_MAX 8
+#define SEAL_MARK      "tgs1."
+#define SEAL_KEYS_MAX  8
 #define SEAL_PLAIN_MAX (1024 * 1024)
 
 enum { KEY_ID_SIZE = 4, NONCE_SIZE = 12, TAG_SIZE = 16 };

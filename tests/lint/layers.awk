@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+# Who may include whom: a file includes its own room and lower rows, never up, never sideways;
+# and which foreign library is seen from where. Tests may include everything.
+
+BEGIN {
+	split("base 1 loop 2 wire 3 http 4 pool 4 catalog 5 auth 6 tenant 6 limit 6 model 6 " \
+	    "retrieval 7 api 8 program 9 extract 9 contrib 9", ranks, " ")
+	for (i = 1; i in ranks; i += 2)
+		rank[ranks[i]] = ranks[i + 1]
+
+	# Header (a pattern) -> the rooms that may see it, each between blanks. First match counts.
+	library(1, "^(libpq-fe|postgres_ext|libpq/|hiredis|async\\.h|curl/)", " wire ")
+	library(2, "^(event2/dns|evdns)", " wire ")
+	library(3, "^(event2/http|evhttp)", " ")
+	library(4, "^(event2/|event\\.h)", " loop wire http contrib ")
+	library(5, "^openssl/", " base wire http ")
+	libraries = 5
+}
+
+function library(n, pattern, rooms) {
+	library_pattern[n] = pattern
+	library_rooms[n] = rooms
+}
+
+# The room a path belongs to: src/ROOM/..., include/tenantgate/ROOM.h or ROOM/..., or a program.
+function room_of_path(path,	part, n) {
+	sub(/^\.\//, "", path)
+	n = split(path, part, "/")
+	if (part[1] == "src")
+		return n > 2 ? part[2] : "program"
+	if (part[1] == "include")
+		return room_of_door(n > 3 ? part[3] "/" : part[3])
+	return part[1]
+}
+
+# ROOM.h or ROOM/x.h, as they follow "tenantgate/".
+function room_of_door(door) {
+	sub(/(\/|\.h).*$/, "", door)
+	return door in rank ? door : "program"
+}
+
+function file_exists(path,	line, there) {
+	there = (getline line < path) >= 0
+	close(path)
+	return there
+}
+
+function layer_check_library(header,	i) {
+	for (i = 1; i <= libraries; i++) {
+		if (header !~ library_pattern[i])
+			continue
+		if (index(library_rooms[i], " " room " ") == 0)
+			say("<" header "> is not for " room "/" (library_rooms[i] == " " ? "" : \
+			    ", only for" library_rooms[i]))
+		return
+	}
+}
+
+function layer_check_door(name, target) {
+	if (target == room)
+		return
+	if (rank[target] > rank[room])
+		say(room "/ includes up: " name)
+	else if (rank[target] == rank[room])
+		say(room "/ includes sideways: " name)
+}
+
+# "x.h" beside the file, "ROOM/x.h" under src/: a room's own, whoever asks.
+function layer_check_private(name,	target, beside) {
+	beside = FILENAME
+	sub(/[^\/]*$/, "", beside)
+	if (index(name, "/") == 0) {
+		if (!file_exists(beside name) && name != "config.h" && room != "program")
+			say("a private header of another room: " name)
+		return
+	}
+	target = substr(name, 1, index(name, "/") - 1)
+	if (target != room && !file_exists(beside name))
+		say("a private header of another room: " name)
+}
+
+# line: an #include directive, comments taken off.
+function layer_check(line,	name) {
+	if (!match(line, /["<][^">]*[">]/))
+		return
+	name = substr(line, RSTART + 1, RLENGTH - 2)
+	if (index(name, "../"))
+		say("an include with ../: " name)
+	else if (name ~ /^tenantgate\//)
+		layer_check_door(name, room_of_door(substr(name, length("tenantgate/") + 1)))
+	else if (substr(line, RSTART, 1) == "<")
+		layer_check_library(name)
+	else
+		layer_check_private(name)
+}
+
+# Once for each file.
+function layer_enter() {
+	room = room_of_path(FILENAME)
+	if (room != "tests" && !(room in rank)) {
+		say("no such room: " room)
+		room = "program"
+	}
+}
