@@ -21,7 +21,7 @@
 #include "tenantgate/tenant.h"
 
 struct api_conf {
-	unsigned	tenant_requests_per_minute;	/* a tenant's, unless its row says; 0: none */
+	unsigned	tenant_requests_per_minute;	/* unless the tenant's row says; 0: none */
 	unsigned	key_requests_per_minute;	/* a key's, over all its tenants; 0: none */
 	unsigned	burst;				/* at once; 0: as many as a minute's */
 	size_t		document_max;			/* bytes of one POST /ingest */

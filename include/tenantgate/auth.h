@@ -25,7 +25,7 @@ enum caller_kind { CALLER_TENANT, CALLER_SERVICE, CALLER_ADMIN };
 struct caller {
 	enum caller_kind	kind;
 	char			key_id[KEY_ID_MAX + 1];		/* never the secret */
-	char			tenant[TENANT_ID_MAX + 1];	/* "" unless kind is CALLER_TENANT */
+	char			tenant[TENANT_ID_MAX + 1];	/* "" unless CALLER_TENANT */
 };
 
 struct auth;

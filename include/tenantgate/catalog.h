@@ -20,7 +20,7 @@
 struct catalog;
 
 struct catalog_conf {
-	const char	*url;		/* postgresql://user:password@host[:port]/dbname[?sslmode=] */
+	const char	*url;		/* postgresql://user:password@host[:port]/db[?sslmode=] */
 	unsigned	 pool_size;
 	uint64_t	 query_timeout_us;
 	uint64_t	 connect_timeout_us;

@@ -45,7 +45,7 @@ struct limit_verdict {
 	unsigned	limit;		/* RateLimit-Limit; 0: nothing was limited */
 	unsigned	remaining;	/* RateLimit-Remaining */
 	unsigned	reset_s;	/* RateLimit-Reset: seconds until the key is whole again */
-	unsigned	retry_after_s;	/* when refused: until one would be let through, at least 1 */
+	unsigned	retry_after_s;	/* refused: until one would be let through, at least 1 */
 	unsigned	which;		/* index of that ask */
 	const char	*mode;		/* "redis", "local", "open": who decided; static */
 };

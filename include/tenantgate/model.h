@@ -23,11 +23,11 @@
 struct model;
 
 struct model_conf {
-	const char	*base_url;		/* "https://api.openai.com/v1", no slash at the end */
+	const char	*base_url;		/* "https://api.openai.com/v1", no last slash */
 	const char	*api_key;		/* may be NULL (local servers) */
 	const char	*chat_model;
 	const char	*embedding_model;
-	unsigned	 dimensions;		/* of an embedding; answers of another size are refused */
+	unsigned	 dimensions;		/* of an embedding; other sizes are refused */
 	bool		 send_dimensions;	/* ask for them (3-* models) */
 	bool		 strip_new_lines;	/* as LangChain's OpenAIEmbeddings does */
 	unsigned	 batch_items_max;	/* 2048 at OpenAI */
@@ -76,7 +76,7 @@ struct model_stream;
 struct model_delta {
 	struct slice		 text;		/* borrowed until the next pull; may be empty */
 	bool			 finished;	/* the last one; the fields below are set */
-	const char		*finish_reason;	/* "stop", "length", "content_filter", "other"; static */
+	const char		*finish_reason;	/* static: stop, length, content_filter, other */
 	struct model_usage	 usage;
 };
 

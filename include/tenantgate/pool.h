@@ -29,12 +29,12 @@ struct pool;
 
 /* Names and meanings are PgBouncer's where it has one. */
 struct pool_conf {
-	unsigned	default_pool_size;	/* connections a pool, unless the target says less */
+	unsigned	default_pool_size;	/* connections; a target may say less */
 	unsigned	max_server_connections;	/* whole process */
 	unsigned	max_waiting;		/* waiters a pool; more fail at once */
 	uint64_t	query_wait_timeout_us;	/* ERR_POOL_TIMEOUT after that */
 	uint64_t	server_connect_timeout_us;
-	uint64_t	server_login_retry_us;	/* after a failed login, waiters fail with its reason */
+	uint64_t	server_login_retry_us;	/* after a failure; waiters get its reason */
 	uint64_t	server_idle_timeout_us;
 	uint64_t	server_lifetime_us;
 	uint64_t	server_lifetime_jitter_us;
@@ -62,7 +62,7 @@ void		 pools_detach(struct pools *, struct worker *);
 
 struct pool_target {
 	struct slice		key;	/* borrowed for the call */
-	struct pg_target	pg;	/* borrowed for the call; kept copied (password wiped at the end) */
+	struct pg_target	pg;	/* borrowed; kept as a copy, password wiped at the end */
 	unsigned		size;	/* 0: default_pool_size */
 };
 
@@ -74,7 +74,7 @@ struct pool_lease {
 	bool		 reused;	/* an idle connection: it may have died unnoticed */
 };
 
-/* Fails: ERR_POOL_TIMEOUT, ERR_OVERLOADED (too many wait), ERR_DATABASE (login failed, with why). */
+/* Fails: ERR_POOL_TIMEOUT, ERR_OVERLOADED (too many wait), ERR_DATABASE (login failed, why). */
 enum flow_rc	 pool_borrow(struct flow *, struct pools *, const struct pool_target *,
 		    struct pool_lease *) __attribute__((warn_unused_result));
 

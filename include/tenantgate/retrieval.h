@@ -37,7 +37,7 @@ struct page_text {
 
 struct extract_out {
 	struct buf		 text;		/* owned: extract_free() */
-	struct page_text	*pages;		/* arena; pages without text left out, numbers true */
+	struct page_text	*pages;		/* arena; none for pages without text */
 	unsigned		 page_count;	/* in the array */
 	unsigned		 pages_in_all;	/* of the document; 0 where the format has none */
 };

@@ -60,7 +60,7 @@ enum tenant_provider { PROVIDER_NEON, PROVIDER_POSTGRES };
 struct tenants_conf {
 	enum tenant_provider	 provider;
 	bool			 lazy;			/* provision on first contact */
-	const char		*environment;		/* in the project's name: tg-<env>-<tenant> */
+	const char		*environment;		/* the project is tg-<env>-<tenant> */
 	uint64_t		 provision_wait_us;	/* a request waits this long, then 503 */
 	uint64_t		 provision_deadline_us;	/* one attempt in all */
 	uint64_t		 cache_ttl_us;
@@ -72,7 +72,7 @@ struct tenants_conf {
 	const char		*neon_org_id;		/* may be NULL */
 	const char		*neon_region;
 	unsigned		 neon_pg_version;
-	const char		*neon_sslmode;		/* of the tenants' connections: "verify-full" */
+	const char		*neon_sslmode;		/* tenants' connections: "verify-full" */
 	/* postgres: an administrator's URL on a cluster of your own */
 	const char		*postgres_admin_url;
 	/* the tenant schema: statements, NULL-ended, each harmless when repeated */

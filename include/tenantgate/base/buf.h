@@ -14,7 +14,7 @@
 #include "tenantgate/base/slice.h"
 
 struct buf {
-	char	*data;		/* owned; always NUL-terminated at data[len] once anything was added */
+	char	*data;		/* owned; NUL-terminated at data[len] once anything was added */
 	size_t	 len;
 	size_t	 cap;
 	size_t	 max;		/* ceiling for len, bytes */

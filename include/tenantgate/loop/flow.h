@@ -92,7 +92,7 @@ struct flow {
 	struct timer		 deadline;
 	uint64_t		 began_us;	/* monotonic */
 	uint64_t		 step_began_us;
-	uint32_t		 step_us[FLOW_STEPS_MAX];	/* time spent in each, waits included */
+	uint32_t		 step_us[FLOW_STEPS_MAX];	/* in each, waits included */
 	TAILQ_ENTRY(flow)	 queue_link;	/* run queue */
 	TAILQ_ENTRY(flow)	 live_link;	/* all flows of the worker */
 };
@@ -108,7 +108,8 @@ enum flow_rc	flow_wait(struct flow *, flow_cancel_fn *, void *arg)
 		    __attribute__((warn_unused_result));
 enum flow_rc	flow_fail(struct flow *, enum err_code, const char *fmt, ...)
 		    __attribute__((format(printf, 3, 4), warn_unused_result));
-enum flow_rc	flow_fail_err(struct flow *, const struct err *) __attribute__((warn_unused_result));
+enum flow_rc	flow_fail_err(struct flow *, const struct err *)
+	    __attribute__((warn_unused_result));
 /* The next step to run is the named one (a loop's head); returns FLOW_NEXT. */
 enum flow_rc	flow_back(struct flow *, flow_step_fn *) __attribute__((warn_unused_result));
 

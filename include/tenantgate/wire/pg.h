@@ -24,7 +24,7 @@ struct pg_conn;
 
 /* Where and as whom. Strings borrowed for the call of pg_connect() and copied. */
 struct pg_target {
-	const char	*host;		/* a name (SNI, verify-full use it), address or socket folder */
+	const char	*host;		/* name (for SNI, verify-full), address or socket folder */
 	uint16_t	 port;
 	const char	*dbname;
 	const char	*user;
@@ -67,7 +67,7 @@ struct pg_query {
 	struct pg_param		 params[PG_PARAMS_MAX];
 	unsigned		 param_count;
 	bool			 binary_rows;
-	bool			 simple;	/* simple protocol, no parameters, several statements */
+	bool			 simple;	/* no parameters, several statements */
 	uint64_t		 timeout_us;	/* 0: PG_TIMEOUT_DEFAULT_US */
 };
 #define PG_TIMEOUT_DEFAULT_US	(30 * 1000000ull)
@@ -108,7 +108,7 @@ enum pg_conn_state {
 	PG_BROKEN,
 };
 enum pg_conn_state pg_conn_state(const struct pg_conn *);
-/* Without a system call but one peek: false when the server hung up or sent something while idle. */
+/* One peek, no other system call: false when the server hung up or sent something while idle. */
 bool		pg_conn_alive(struct pg_conn *);
 int		pg_conn_pid(const struct pg_conn *);
 /* Never blocks: Terminate is sent if the socket takes it. NULL is fine. Any thread. */

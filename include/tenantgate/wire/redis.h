@@ -24,7 +24,7 @@
 struct redis;
 
 struct redis_conf {
-	const char	*url;		/* redis://[user:password@]host[:port][/db], rediss:// for TLS */
+	const char	*url;		/* redis[s]://[user:password@]host[:port][/db], s for TLS */
 	uint64_t	 timeout_us;	/* connect, and each command */
 	unsigned	 pending_max;	/* commands under way before new ones fail (REDIS_BUSY) */
 };
@@ -61,6 +61,7 @@ void		 redis_clear(struct redis_answer *);
 /* Messages of a channel, on a second link that reconnects by itself. After each (re)connection
  * fn is called once with payload.p NULL: messages may have been missed. */
 typedef void	 redis_message_fn(struct slice payload, void *arg);
-bool		 redis_subscribe(struct redis *, const char *channel, redis_message_fn *, void *arg);
+bool		 redis_subscribe(struct redis *, const char *channel, redis_message_fn *,
+		    void *arg);
 
 #endif

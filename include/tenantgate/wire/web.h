@@ -46,17 +46,17 @@ struct web_request {
 	struct slice	 body;			/* copied; none when p is NULL */
 	uint64_t	 connect_timeout_us;
 	uint64_t	 first_byte_timeout_us;	/* from the start to the answer's first byte */
-	uint64_t	 idle_timeout_us;	/* between two pieces, not counting our own pauses */
+	uint64_t	 idle_timeout_us;	/* between two pieces; our pauses not counted */
 	uint64_t	 total_timeout_us;	/* 0: none (streams) */
-	size_t		 answer_max;		/* web_fetch: body ceiling; stream: read-ahead ceiling */
+	size_t		 answer_max;		/* ceiling of a body, of a stream's read-ahead */
 };
 
 struct web_answer {
 	enum web_failure failure;
 	char		 detail[160];		/* for logs; no secrets (the URL's host at most) */
 	int		 status;		/* 0 when no status line came */
-	int		 retry_after_s;		/* Retry-After or retry-after-ms, rounded up; 0 none */
-	bool		 sent;			/* false: certainly no byte of the request left us */
+	int		 retry_after_s;		/* or retry-after-ms, rounded up; 0: none */
+	bool		 sent;			/* false: certainly no byte left us */
 	bool		 is_event_stream;	/* Content-Type: text/event-stream */
 	struct buf	 body;			/* web_fetch only; owned: web_answer_free() */
 };
