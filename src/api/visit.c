@@ -18,7 +18,7 @@ struct visit *
 visit_start(struct http_exchange *x, const struct api_rooms *rooms, size_t size,
     const struct flow_kind *kind, size_t body_max, uint64_t timeout_us)
 {
-	struct arena *arena = arena_new(VISIT_ARENA_MAX);
+	struct arena *arena = arena_new(VISIT_ARENA_MAX + body_max);
 	struct visit *v = arena_alloc(arena, size);
 
 	assert(v != NULL);

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ingest: POST /ingest. Each document of the body is extracted, chunked, embedded and stored.
+ *
+ *	document:  [fresh] --> [intended] --> [stored] --> [listed]
+ *	              \______ same bytes ________________^
+ *
+ * Moved by the steps below, one document at a time. The tenant's database is the authority: a
+ * document is whole from the commit of [stored] on, absent before. The catalog's row is its
+ * listing: written as an intent first, taken back if nothing was stored. Vectors are gathered
+ * before a connection is borrowed, for a lease is not held across a model call.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "api/answer.h"
+#include "api/ingest_body.h"
+#include "api/ingest_report.h"
+#include "api/stories.h"
+
+#define FORM_ROOM	(256u << 10)	/* multipart's own bytes, beyond the document's */
+
+enum document_state { DOCUMENT_FRESH, DOCUMENT_INTENDED, DOCUMENT_STORED, DOCUMENT_LISTED };
+
+struct ingest {
+	struct visit		 visit;		/* first */
+	struct ingest_items	 items;
+	struct ingest_report	 report;
+	unsigned		 at;		/* the document under way */
+	enum document_state	 state;		/* of that document */
+	struct document		 found;		/* the one stored under its id */
+	bool			 is_found;
+	struct extract_out	 extracted;	/* owned: extract_free() */
+	struct chunk_list	 chunks;	/* owned: chunk_free() */
+	struct slice		*texts;		/* owned: the chunks' contents */
+	float			*vectors;	/* owned */
+	size_t			 embedded;	/* chunks that have a vector */
+	size_t			 batch;		/* being embedded */
+};
+
+static struct ingest *
+ingest_of(struct flow *f)
+{
+	return (struct ingest *)f;
+}
+
+static struct ingest_item *
+item_of(struct ingest *in)
+{
+	return &in->items.items[in->at];
+}
+
+static enum flow_rc
+ingest_read(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+
+	return http_read_body(f, in->visit.x, &in->visit.body);
+}
+
+/* The body's ceiling has room for a form around the document; the document's own is exact. */
+static bool
+sizes_allowed(struct ingest *in, struct err *err)
+{
+	size_t max = in->visit.rooms->conf->document_max;
+
+	for (unsigned i = 0; i < in->items.count; i++)
+		if (in->items.items[i].bytes.len > max)
+			err_set(err, ERR_TOO_LARGE, "A document may have at most %zu bytes.", max);
+	return !err_is(err);
+}
+
+static enum flow_rc
+ingest_parse(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+	struct http_exchange *x = in->visit.x;
+	struct err err = {0};
+	struct ingest_head head = {
+	    .content_type = http_header(x, "Content-Type"),
+	    .document_id = http_query_get(x, "documentId", f->arena),
+	    .title = http_query_get(x, "title", f->arena),
+	    .file_name = http_query_get(x, "fileName", f->arena),
+	};
+
+	if (!ingest_body_read(&head, buf_view(&in->visit.body), f->arena, &in->items, &err) ||
+	    !sizes_allowed(in, &err))
+		return flow_fail_err(f, &err);
+	in->report.several = in->items.count > 1;
+	ingest_report_begin(&in->report);
+	in->visit.streaming = in->report.events;
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+ingest_find(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+
+	in->state = DOCUMENT_FRESH;
+	return store_find(f, in->visit.lease.conn, item_of(in)->document.id, &in->found,
+	    &in->is_found);
+}
+
+static enum flow_rc	ingest_list(struct flow *);
+
+/* The same bytes under the same id: nothing is embedded again. */
+static enum flow_rc
+ingest_extract(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+	struct ingest_item *item = item_of(in);
+
+	pool_return(&in->visit.lease, POOL_CLEAN);
+	if (in->is_found && strcmp(in->found.sha256, item->document.sha256) == 0) {
+		item->document = in->found;
+		return flow_back(f, ingest_list);
+	}
+	ingest_report_progress(&in->report, "extract", 0, 1);
+	return extract_run(f, &in->visit.rooms->conf->extract, item->document.mime_type,
+	    item->bytes, &in->extracted);
+}
+
+static bool
+cut_pages(struct ingest *in)
+{
+	const struct api_conf *conf = in->visit.rooms->conf;
+	enum chunk_separators separators = CHUNK_TEXT;
+
+	if (strcmp(item_of(in)->document.mime_type, "text/markdown") == 0)
+		separators = CHUNK_MARKDOWN;
+	in->chunks.max = conf->chunks_max;
+	for (unsigned i = 0; i < in->extracted.page_count; i++) {
+		const struct page_text *p = &in->extracted.pages[i];
+
+		if (!chunk_split(p->text, p->number, separators, conf->chunk_size,
+			conf->chunk_overlap, &in->chunks))
+			return false;
+	}
+	return true;
+}
+
+static void
+gather_texts(struct ingest *in)
+{
+	unsigned dimensions = model_dimensions(in->visit.rooms->model);
+
+	in->texts = calloc(in->chunks.count, sizeof(*in->texts));
+	in->vectors = calloc(in->chunks.count * (size_t)dimensions, sizeof(*in->vectors));
+	assert(in->texts != NULL && in->vectors != NULL);
+	for (size_t i = 0; i < in->chunks.count; i++)
+		in->texts[i] = in->chunks.items[i].content;
+	in->embedded = 0;
+	in->batch = 0;
+}
+
+static enum flow_rc
+ingest_chunk(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+	struct document *d = &item_of(in)->document;
+
+	ingest_report_progress(&in->report, "extract", 1, 1);
+	if (!cut_pages(in))
+		return flow_fail(f, ERR_DOC_LIMIT, "The document has more than %u chunks.",
+		    in->visit.rooms->conf->chunks_max);
+	if (in->chunks.count == 0)
+		return flow_fail(f, ERR_DOC_EMPTY, "The document has no text to store.");
+	d->pages = in->extracted.pages_in_all;
+	d->chunks = (unsigned)in->chunks.count;
+	ingest_report_progress(&in->report, "chunk", d->chunks, d->chunks);
+	gather_texts(in);
+	in->state = DOCUMENT_INTENDED;
+	return documents_begin(f, in->visit.rooms->catalog, in->visit.tenant_id, d);
+}
+
+static enum flow_rc
+ingest_embed(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+	struct model *model = in->visit.rooms->model;
+	size_t left = in->chunks.count - in->embedded;
+
+	in->batch = model_batch(model, in->texts + in->embedded, left);
+	return model_embed(f, model, in->texts + in->embedded, in->batch,
+	    in->vectors + in->embedded * model_dimensions(model), &in->visit.usage);
+}
+
+static enum flow_rc
+ingest_embedded(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+
+	in->embedded += in->batch;
+	ingest_report_progress(&in->report, "embed", in->embedded, in->chunks.count);
+	if (in->embedded < in->chunks.count)
+		return flow_back(f, ingest_embed);
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+ingest_store(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+
+	ingest_report_progress(&in->report, "store", 0, in->chunks.count);
+	return store_document(f, in->visit.lease.conn, &item_of(in)->document, &in->chunks,
+	    in->vectors, model_dimensions(in->visit.rooms->model));
+}
+
+static enum flow_rc
+ingest_stored(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+
+	pool_return(&in->visit.lease, POOL_CLEAN);
+	in->state = DOCUMENT_STORED;
+	ingest_report_progress(&in->report, "store", in->chunks.count, in->chunks.count);
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+ingest_list(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+
+	return documents_ready(f, in->visit.rooms->catalog, in->visit.tenant_id,
+	    &item_of(in)->document);
+}
+
+static void
+ingest_clear(struct ingest *in)
+{
+	extract_free(&in->extracted);
+	chunk_free(&in->chunks);
+	free(in->texts);
+	free(in->vectors);
+	in->texts = NULL;
+	in->vectors = NULL;
+}
+
+static enum flow_rc
+ingest_next(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+
+	ingest_report_document(&in->report, &item_of(in)->document, in->state == DOCUMENT_STORED);
+	in->state = DOCUMENT_LISTED;
+	ingest_clear(in);
+	if (++in->at < in->items.count)
+		return flow_back(f, visit_borrow);
+	if (!ingest_report_finish(&in->report))
+		return flow_fail(f, ERR_INTERNAL, "The answer is too large to send.");
+	return FLOW_DONE;
+}
+
+static const struct flow_step ingest_steps[] = {
+    {"auth", visit_caller},
+    {"tenant", visit_tenant},
+    {"limit", visit_limit},
+    {"provision", visit_database},
+    {"body", ingest_read},
+    {"parse", ingest_parse},
+    {"find_wait", visit_borrow},
+    {"find", ingest_find},
+    {"extract", ingest_extract},
+    {"chunk", ingest_chunk},
+    {"embed", ingest_embed},
+    {"embedded", ingest_embedded},
+    {"pool_wait", visit_borrow},
+    {"store", ingest_store},
+    {"stored", ingest_stored},
+    {"list", ingest_list},
+    {"next", ingest_next},
+    {NULL, NULL},
+};
+
+static void
+ingest_end(struct flow *f, const struct err *err)
+{
+	struct ingest *in = ingest_of(f);
+
+	if (in->state == DOCUMENT_INTENDED)
+		documents_undo(in->visit.rooms->worker, in->visit.rooms->catalog,
+		    in->visit.tenant_id, item_of(in)->document.id);
+	if (err_is(err) && in->visit.streaming)
+		ingest_report_error(&in->report, err);
+	ingest_clear(in);
+	ingest_report_free(&in->report);
+	visit_end(&in->visit, err);
+}
+
+static const struct flow_kind ingest_kind = {"ingest", ingest_steps, ingest_end, visit_release};
+
+void
+ingest_start(struct http_exchange *x, const struct api_rooms *rooms)
+{
+	struct visit *v = visit_start(x, rooms, sizeof(struct ingest), &ingest_kind,
+	    rooms->conf->document_max + FORM_ROOM, rooms->conf->ingest_timeout_us);
+	struct ingest *in = ingest_of(&v->flow);
+
+	ingest_report_init(&in->report, x, v->request_id);
+}

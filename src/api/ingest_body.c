@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ingest_body: three forms of body, one list of items.
+ */
+#include "api/ingest_body.h"
+
+#include "tenantgate/base/json.h"
+#include "tenantgate/base/seal.h"
+
+#define TITLE_MAX	512
+#define FILE_NAME_MAX	255
+#define METADATA_MAX	(16u << 10)
+#define ID_RANDOM	14	/* as the reference app's doc_ ids */
+
+/* What a form gives for each of its files. */
+struct form {
+	struct slice	document_id;
+	struct slice	title;
+	struct slice	metadata;	/* JSON text */
+};
+
+static bool
+no_room(struct err *err)
+{
+	err_set(err, ERR_TOO_LARGE, "The body's fields are too large together.");
+	return false;
+}
+
+/* Text that is shown and stored: UTF-8 without control characters. */
+static bool
+text_field(struct slice s, const char *field, size_t min, size_t max, struct err *err)
+{
+	bool ok = s.len >= min && s.len <= max && json_utf8_valid(s);
+
+	for (size_t i = 0; ok && i < s.len; i++)
+		ok = (unsigned char)s.p[i] >= 0x20 && s.p[i] != 0x7f;
+	if (!ok)
+		err_set(err, ERR_INVALID_FIELD,
+		    "%s must be %zu to %zu bytes of UTF-8 without control characters.", field, min,
+		    max);
+	return ok;
+}
+
+static const char *
+field_copy(struct arena *arena, struct slice s, struct err *err)
+{
+	const char *copy = s.len == 0 ? "" : arena_slice(arena, s);
+
+	if (copy == NULL)
+		no_room(err);
+	return copy;
+}
+
+static const char *
+document_id(struct arena *arena, struct slice given, struct err *err)
+{
+	char *made;
+
+	if (given.p != NULL)
+		return text_field(given, "documentId", 1, DOCUMENT_ID_MAX, err)
+		    ? field_copy(arena, given, err)
+		    : NULL;
+	made = arena_alloc(arena, sizeof("doc_") + ID_RANDOM);
+	if (made == NULL) {
+		no_room(err);
+		return NULL;
+	}
+	memcpy(made, "doc_", 4);
+	id_random(made + 4, ID_RANDOM);
+	return made;
+}
+
+/* Browsers send a bare name; some clients a whole path. Only the last part is kept. */
+static struct slice
+base_name(struct slice s)
+{
+	for (size_t i = s.len; i > 0; i--)
+		if (s.p[i - 1] == '/' || s.p[i - 1] == '\\')
+			return slice_of(s.p + i, s.len - i);
+	return s;
+}
+
+static const char *
+metadata_text(struct arena *arena, struct slice text, struct err *err)
+{
+	struct err bad = {0};
+	json_t *parsed;
+
+	if (text.p == NULL)
+		return "{}";
+	if (text.len > METADATA_MAX) {
+		err_set(err, ERR_INVALID_FIELD, "metadata must be at most %u bytes.", METADATA_MAX);
+		return NULL;
+	}
+	parsed = json_read_object(text, &bad);
+	if (parsed == NULL) {
+		err_set(err, ERR_INVALID_FIELD, "metadata must be a JSON object.");
+		return NULL;
+	}
+	json_decref(parsed);
+	return field_copy(arena, text, err);
+}
+
+static bool
+set_names(struct document *d, struct slice title, struct slice file_name, struct arena *arena,
+    struct err *err)
+{
+	if (!text_field(title, "title", 0, TITLE_MAX, err) ||
+	    !text_field(file_name, "file name", 0, FILE_NAME_MAX, err))
+		return false;
+	d->file_name = field_copy(arena, file_name, err);
+	d->title = title.len > 0 ? field_copy(arena, title, err) : d->file_name;
+	return d->title != NULL && d->file_name != NULL;
+}
+
+static bool
+set_digest(struct ingest_item *item, struct arena *arena, struct err *err)
+{
+	char *hex = arena_alloc(arena, SHA256_HEX_SIZE);
+
+	if (hex == NULL)
+		return no_room(err);
+	sha256_hex(item->bytes, hex);
+	item->document.sha256 = hex;
+	item->document.bytes = item->bytes.len;
+	return true;
+}
+
+static bool
+add_item(struct ingest_items *out, const struct form *form, struct slice bytes,
+    struct slice declared, struct slice file_name, struct arena *arena, struct err *err)
+{
+	struct ingest_item *item = &out->items[out->count];
+	struct document *d = &item->document;
+
+	if (out->count == INGEST_FILES_MAX) {
+		err_set(err, ERR_INVALID_FIELD, "At most %d files a request.", INGEST_FILES_MAX);
+		return false;
+	}
+	if (bytes.len == 0) {
+		err_set(err, ERR_DOC_EMPTY, "The document has no bytes.");
+		return false;
+	}
+	item->bytes = bytes;
+	d->mime_type = extract_mime(declared, file_name, bytes);
+	if (d->mime_type == NULL) {
+		err_set(err, ERR_MEDIA_TYPE,
+		    "Documents may be application/pdf, text/plain or text/markdown.");
+		return false;
+	}
+	d->id = document_id(arena, form->document_id, err);
+	d->metadata = metadata_text(arena, form->metadata, err);
+	if (d->id == NULL || d->metadata == NULL ||
+	    !set_names(d, form->title, base_name(file_name), arena, err) ||
+	    !set_digest(item, arena, err))
+		return false;
+	out->count++;
+	return true;
+}
+
+static void
+form_fields(const struct parts *parts, struct form *form)
+{
+	for (unsigned i = 0; i < parts->count; i++) {
+		const struct part *p = &parts->items[i];
+
+		if (slice_is(p->name, "documentId") && p->bytes.len > 0)
+			form->document_id = p->bytes;
+		else if (slice_is(p->name, "title"))
+			form->title = p->bytes;
+		else if (slice_is(p->name, "metadata") && p->bytes.len > 0)
+			form->metadata = p->bytes;
+	}
+}
+
+static unsigned
+count_files(const struct parts *parts)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < parts->count; i++)
+		n += slice_is(parts->items[i].name, "file");
+	return n;
+}
+
+static bool
+read_multipart(const struct ingest_head *head, struct slice body, struct arena *arena,
+    struct ingest_items *out, struct err *err)
+{
+	struct slice boundary = multipart_boundary(head->content_type);
+	struct form form = {head->document_id, head->title, {0}};
+	struct parts *parts = arena_alloc(arena, sizeof(*parts));
+
+	if (parts == NULL)
+		return no_room(err);
+	if (boundary.p == NULL) {
+		err_set(err, ERR_BAD_REQUEST, "multipart/form-data needs a boundary.");
+		return false;
+	}
+	if (!multipart_read(body, boundary, parts, err))
+		return false;
+	form_fields(parts, &form);
+	if (count_files(parts) == 0) {
+		err_set(err, ERR_INVALID_FIELD, "file is missing: send one or more parts named file.");
+		return false;
+	}
+	if (count_files(parts) > 1 && form.document_id.p != NULL) {
+		err_set(err, ERR_INVALID_FIELD, "documentId goes with one file, not several.");
+		return false;
+	}
+	for (unsigned i = 0; i < parts->count; i++) {
+		const struct part *p = &parts->items[i];
+
+		if (slice_is(p->name, "file") &&
+		    !add_item(out, &form, p->bytes, p->content_type, p->file_name, arena, err))
+			return false;
+	}
+	return true;
+}
+
+static bool
+json_metadata(const json_t *root, struct arena *arena, struct form *form, struct err *err)
+{
+	json_t *metadata = NULL;
+	struct buf b;
+
+	if (!json_opt_object(root, "metadata", &metadata, err))
+		return false;
+	if (metadata == NULL)
+		return true;
+	buf_init(&b, METADATA_MAX);
+	json_put(&b, metadata);
+	form->metadata = slice_of(b.failed ? NULL : arena_slice(arena, buf_view(&b)), b.len);
+	buf_free(&b);
+	if (form->metadata.p == NULL)
+		err_set(err, ERR_INVALID_FIELD, "metadata must be at most %u bytes.", METADATA_MAX);
+	return form->metadata.p != NULL;
+}
+
+/* The text is copied, for the parsed JSON goes before the document is stored. */
+static bool
+read_json_fields(const json_t *root, struct arena *arena, struct ingest_items *out,
+    struct err *err)
+{
+	struct form form = {0};
+	struct slice text = {0};
+
+	if (!json_get_string(root, "text", &text, err) ||
+	    !json_opt_string(root, "documentId", &form.document_id, err) ||
+	    !json_opt_string(root, "title", &form.title, err) ||
+	    !json_metadata(root, arena, &form, err))
+		return false;
+	text = slice_of(arena_slice(arena, text), text.len);
+	if (text.p == NULL)
+		return no_room(err);
+	return add_item(out, &form, text, SLICE_LIT("text/plain"), (struct slice){0}, arena, err);
+}
+
+static bool
+media_type_is(struct slice content_type, const char *want)
+{
+	size_t n = strlen(want);
+
+	return content_type.len >= n && strncasecmp(content_type.p, want, n) == 0 &&
+	    (content_type.len == n || content_type.p[n] == ';' || content_type.p[n] == ' ');
+}
+
+bool
+ingest_body_read(const struct ingest_head *head, struct slice body, struct arena *arena,
+    struct ingest_items *out, struct err *err)
+{
+	struct form form = {head->document_id, head->title, {0}};
+	json_t *root;
+	bool ok;
+
+	out->count = 0;
+	if (media_type_is(head->content_type, "multipart/form-data"))
+		return read_multipart(head, body, arena, out, err);
+	if (!media_type_is(head->content_type, "application/json"))
+		return add_item(out, &form, body, head->content_type, head->file_name, arena, err);
+	root = json_read_object(body, err);
+	if (root == NULL)
+		return false;
+	ok = read_json_fields(root, arena, out, err);
+	json_decref(root);
+	return ok;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ingest_report: JSON or server-sent events (the WHATWG HTML standard, "Server-sent events").
+ */
+#include "api/ingest_report.h"
+
+#include "api/answer.h"
+#include "tenantgate/base/json.h"
+
+#define DOCUMENTS_MAX	(256u << 10)
+#define EVENT_MAX	(32u << 10)
+
+/* Accept lists the type, parameters or not, anywhere. */
+static bool
+accepts_events(struct slice accept)
+{
+	static const char type[] = "text/event-stream";
+
+	return accept.len > 0 && memmem(accept.p, accept.len, type, sizeof(type) - 1) != NULL;
+}
+
+void
+ingest_report_init(struct ingest_report *r, struct http_exchange *x, const char *request_id)
+{
+	r->x = x;
+	r->request_id = request_id;
+	r->events = accepts_events(http_header(x, "Accept"));
+	buf_init(&r->documents, DOCUMENTS_MAX);
+}
+
+void
+ingest_report_free(struct ingest_report *r)
+{
+	buf_free(&r->documents);
+}
+
+void
+ingest_report_begin(struct ingest_report *r)
+{
+	if (!r->events)
+		return;
+	http_set(r->x, "Cache-Control", "no-cache, no-transform");
+	http_set(r->x, "X-Accel-Buffering", "no");
+	http_stream_begin(r->x, 200, "text/event-stream");
+}
+
+void
+ingest_report_progress(struct ingest_report *r, const char *stage, size_t done, size_t total)
+{
+	struct buf b;
+
+	if (!r->events)
+		return;
+	buf_init(&b, EVENT_MAX);
+	buf_printf(&b, "event: progress\ndata: {\"stage\":\"%s\",\"done\":%zu,\"total\":%zu}\n\n",
+	    stage, done, total);
+	http_stream_add(r->x, buf_view(&b));
+	buf_free(&b);
+}
+
+static void
+put_string(struct buf *b, const char *name, const char *value)
+{
+	buf_printf(b, ",\"%s\":", name);
+	json_put_string(b, slice_str(value));
+}
+
+static void
+put_document(struct buf *b, const struct document *d)
+{
+	buf_puts(b, "{\"id\":");
+	json_put_string(b, slice_str(d->id));
+	put_string(b, "title", d->title);
+	put_string(b, "fileName", d->file_name);
+	put_string(b, "mimeType", d->mime_type);
+	buf_printf(b, ",\"bytes\":%llu,\"pages\":%u,\"chunks\":%u", (unsigned long long)d->bytes,
+	    d->pages, d->chunks);
+	put_string(b, "sha256", d->sha256);
+	put_string(b, "status", "ready");
+	put_string(b, "createdAt", d->created_at);
+	buf_putc(b, '}');
+}
+
+static void
+send_document(struct ingest_report *r, const struct document *d)
+{
+	struct buf b;
+
+	buf_init(&b, EVENT_MAX);
+	buf_puts(&b, "event: document\ndata: ");
+	put_document(&b, d);
+	buf_puts(&b, "\n\n");
+	http_stream_add(r->x, buf_view(&b));
+	buf_free(&b);
+}
+
+void
+ingest_report_document(struct ingest_report *r, const struct document *d, bool created)
+{
+	r->created = r->created || created;
+	if (r->events) {
+		send_document(r, d);
+		return;
+	}
+	if (r->documents.len > 0)
+		buf_putc(&r->documents, ',');
+	put_document(&r->documents, d);
+}
+
+bool
+ingest_report_finish(struct ingest_report *r)
+{
+	struct buf b;
+
+	if (r->events) {
+		http_stream_end(r->x);
+		return true;
+	}
+	buf_init(&b, DOCUMENTS_MAX + 64);
+	buf_puts(&b, r->several ? "{\"documents\":[" : "{\"document\":");
+	buf_slice(&b, buf_view(&r->documents));
+	buf_puts(&b, r->several ? "]}" : "}");
+	if (!b.failed && !r->documents.failed)
+		answer_json(r->x, r->created ? 201 : 200, &b);
+	buf_free(&b);
+	return http_status(r->x) != 0;
+}
+
+void
+ingest_report_error(struct ingest_report *r, const struct err *err)
+{
+	struct buf b;
+
+	buf_init(&b, EVENT_MAX);
+	buf_puts(&b, "event: error\ndata: ");
+	answer_problem_json(&b, err, r->request_id);
+	buf_puts(&b, "\n\n");
+	http_stream_add(r->x, buf_view(&b));
+	http_stream_end(r->x);
+	buf_free(&b);
+}

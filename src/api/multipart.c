@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * multipart: see the header. A delimiter is CRLF "--" boundary; the first one needs no CRLF.
+ */
+#include "api/multipart.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+#define BOUNDARY_MAX	70
+#define DELIMITER_MAX	(BOUNDARY_MAX + 5)
+
+static struct slice
+rest_of(struct slice s, size_t from)
+{
+	return slice_of(s.p + from, s.len - from);
+}
+
+/* name=value or name="value" among parameters that follow a ';'. Quoted values may hold \" and
+ * \\, which browsers send as %22: the bytes between the quotes are given as they are. */
+static struct slice
+parameter(struct slice s, const char *name)
+{
+	size_t want = strlen(name);
+
+	for (size_t i = 0; i < s.len; i++) {
+		struct slice at;
+		size_t end;
+
+		if (s.p[i] == '"') {
+			for (i++; i < s.len && s.p[i] != '"'; i++)
+				if (s.p[i] == '\\')
+					i++;
+			continue;
+		}
+		if (s.p[i] != ';')
+			continue;
+		at = slice_trim(rest_of(s, i + 1));
+		if (at.len <= want || at.p[want] != '=' || strncasecmp(at.p, name, want) != 0)
+			continue;
+		at = rest_of(at, want + 1);
+		if (at.len > 0 && at.p[0] == '"') {
+			for (end = 1; end < at.len && at.p[end] != '"'; end++)
+				if (at.p[end] == '\\')
+					end++;
+			return end < at.len ? slice_of(at.p + 1, end - 1) : (struct slice){0};
+		}
+		for (end = 0; end < at.len && at.p[end] != ';' && !isspace((unsigned char)at.p[end]);)
+			end++;
+		return slice_of(at.p, end);
+	}
+	return (struct slice){0};
+}
+
+static bool
+boundary_legal(struct slice s)
+{
+	static const char extra[] = "'()+_,-./:=? ";
+
+	if (s.len == 0 || s.len > BOUNDARY_MAX || s.p[s.len - 1] == ' ')
+		return false;
+	for (size_t i = 0; i < s.len; i++)
+		if (!isalnum((unsigned char)s.p[i]) &&
+		    (s.p[i] == '\0' || strchr(extra, s.p[i]) == NULL))
+			return false;
+	return true;
+}
+
+struct slice
+multipart_boundary(struct slice content_type)
+{
+	struct slice b = parameter(content_type, "boundary");
+
+	return b.p != NULL && boundary_legal(b) ? b : (struct slice){0};
+}
+
+static bool
+refuse(struct err *err, const char *why)
+{
+	err_set(err, ERR_BAD_REQUEST, "The multipart body is malformed: %s.", why);
+	return false;
+}
+
+static bool
+read_header_line(struct slice line, struct part *part)
+{
+	const char *colon = memchr(line.p, ':', line.len);
+	struct slice name, value;
+
+	if (colon == NULL)
+		return false;
+	name = slice_of(line.p, (size_t)(colon - line.p));
+	value = slice_trim(rest_of(line, name.len + 1));
+	if (slice_is_nocase(name, "Content-Type")) {
+		part->content_type = value;
+	} else if (slice_is_nocase(name, "Content-Disposition")) {
+		if (value.len < 9 || strncasecmp(value.p, "form-data", 9) != 0)
+			return false;
+		part->name = parameter(value, "name");
+		part->file_name = parameter(value, "filename");
+	}
+	return true;
+}
+
+/* The header section of a part, up to and with its empty line; bytes used, 0 when malformed. */
+static size_t
+read_headers(struct slice s, struct part *part)
+{
+	size_t at = 0;
+
+	for (;;) {
+		const char *end = memmem(s.p + at, s.len - at, "\r\n", 2);
+		struct slice line;
+
+		if (end == NULL || (size_t)(end - s.p) > MULTIPART_HEADERS_MAX)
+			return 0;
+		line = slice_of(s.p + at, (size_t)(end - s.p) - at);
+		at += line.len + 2;
+		if (line.len == 0)
+			return part->name.p != NULL ? at : 0;
+		if (!read_header_line(line, part))
+			return 0;
+	}
+}
+
+/* After a delimiter: "--" closes, CRLF goes on (spaces and tabs may come before it). */
+static bool
+after_delimiter(struct slice *s, bool *closed)
+{
+	*closed = s->len >= 2 && memcmp(s->p, "--", 2) == 0;
+	if (*closed)
+		return true;
+	while (s->len > 0 && (s->p[0] == ' ' || s->p[0] == '\t'))
+		*s = rest_of(*s, 1);
+	if (s->len < 2 || memcmp(s->p, "\r\n", 2) != 0)
+		return false;
+	*s = rest_of(*s, 2);
+	return true;
+}
+
+bool
+multipart_read(struct slice body, struct slice boundary, struct parts *out, struct err *err)
+{
+	char delimiter[DELIMITER_MAX];
+	size_t dlen = (size_t)snprintf(delimiter, sizeof(delimiter), "\r\n--%.*s",
+	    SLICE_ARG(boundary));
+	struct slice s = body;
+	bool closed;
+
+	out->count = 0;
+	if (s.len < dlen - 2 || memcmp(s.p, delimiter + 2, dlen - 2) != 0)
+		return refuse(err, "it does not begin with its boundary");
+	s = rest_of(s, dlen - 2);
+	for (;;) {
+		struct part *part = &out->items[out->count];
+		const char *end;
+		size_t used;
+
+		if (!after_delimiter(&s, &closed))
+			return refuse(err, "a boundary is not followed by a line end");
+		if (closed)
+			return out->count > 0 || refuse(err, "it has no parts");
+		if (out->count == MULTIPART_PARTS_MAX)
+			return refuse(err, "it has too many parts");
+		memset(part, 0, sizeof(*part));
+		used = read_headers(s, part);
+		if (used == 0)
+			return refuse(err, "a part's header is not legal or names no field");
+		s = rest_of(s, used);
+		end = memmem(s.p, s.len, delimiter, dlen);
+		if (end == NULL)
+			return refuse(err, "it ends inside a part");
+		part->bytes = slice_of(s.p, (size_t)(end - s.p));
+		s = rest_of(s, part->bytes.len + dlen);
+		out->count++;
+	}
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * multipart: a whole multipart/form-data body (RFC 7578, RFC 2046 §5.1) into its parts. Pure; the
+ * parts are ranges of the body. Strict: CRLF lines, a Content-Disposition with a name on every
+ * part, the closing boundary.
+ */
+#ifndef API_MULTIPART_H
+#define API_MULTIPART_H
+
+#include <stdbool.h>
+
+#include "tenantgate/base/err.h"
+#include "tenantgate/base/slice.h"
+
+#define MULTIPART_PARTS_MAX	32
+#define MULTIPART_HEADERS_MAX	4096	/* bytes of one part's header section */
+
+struct part {
+	struct slice	name;
+	struct slice	file_name;	/* p NULL when the part is no file */
+	struct slice	content_type;	/* p NULL when absent */
+	struct slice	bytes;
+};
+
+struct parts {
+	struct part	items[MULTIPART_PARTS_MAX];
+	unsigned	count;
+};
+
+/* The boundary parameter of a Content-Type value; p NULL when absent or not 1..70 legal bytes. */
+struct slice	multipart_boundary(struct slice content_type);
+/* False with err set (ERR_BAD_REQUEST). */
+bool		multipart_read(struct slice body, struct slice boundary, struct parts *,
+		    struct err *);
+
+#endif
