@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+#
+# Read by the scripts of contrib/ (. contrib/devstack/common.sh): words they share. Expects $top,
+# the source tree; sets $state, the one folder where everything that runs is kept.
+
+state=${TENANTGATE_STATE:-$top/.state}
+
+say() {
+	printf '%s: %s\n' "${0##*/}" "$*"
+}
+
+fail() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+# The reason, and the end of $log, where the tool said more.
+fail_log() {
+	tail -n 25 "$log" >&2
+	fail "$@"
+}
+
+have() {
+	command -v "$1" >/dev/null 2>&1
+}
+
+# True when as_root would work (or may ask at the terminal).
+may_be_root() {
+	[ "$(id -u)" -eq 0 ] && return 0
+	have sudo || return 1
+	sudo -n true 2>/dev/null || [ -t 0 ]
+}
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	else
+		sudo "$@"
+	fi
+}
+
+# The newest server's folder of programs (Debian keeps them out of PATH); nothing when there is
+# none, or none >= 14.
+postgres_bin() {
+	for dir in /usr/lib/postgresql/*/bin; do
+		[ -x "$dir/initdb" ] && [ -x "$dir/postgres" ] || continue
+		version=${dir#/usr/lib/postgresql/}
+		version=${version%%/*}
+		[ "$version" -ge 14 ] 2>/dev/null && echo "$version $dir"
+	done | sort -n | tail -n 1 | cut -d ' ' -f 2
+}
