@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chars: the character classes of HTTP, spelled out once.
+ */
+#include "http/chars.h"
+
+#include <string.h>
+
+bool
+char_is_token(unsigned char c)
+{
+	static const bool other[128] = { ['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true,
+		['&'] = true, ['\''] = true, ['*'] = true, ['+'] = true, ['-'] = true,
+		['.'] = true, ['^'] = true, ['_'] = true, ['`'] = true, ['|'] = true,
+		['~'] = true };
+
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	    (c < 128 && other[c]);
+}
+
+bool
+slice_is_token(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (!char_is_token((unsigned char)s.p[i]))
+			return false;
+	}
+	return s.len > 0;
+}
+
+bool
+slice_is_field_value(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+bool
+slice_is_target(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == '#')
+			return false;
+	}
+	return s.len > 0;
+}
+
+int
+char_hex(unsigned char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* RFC 3986 reg-name: unreserved, percent-encoded, sub-delims. */
+static bool
+is_reg_name(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		bool digit = c >= '0' && c <= '9';
+
+		if (!letter && !digit && (c == '\0' || strchr("-._~%!$&'()*+,;=", c) == NULL))
+			return false;
+	}
+	return s.len > 0;
+}
+
+static bool
+is_port(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	}
+	return s.len <= 5;
+}
+
+/* What stands between the brackets of an IPv6 address. */
+static bool
+is_ip_literal(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (char_hex((unsigned char)s.p[i]) < 0 && s.p[i] != ':' && s.p[i] != '.')
+			return false;
+	}
+	return s.len >= 2;
+}
+
+bool
+slice_is_authority(struct slice s)
+{
+	struct slice host = s, port = { NULL, 0 };
+	bool bracket = s.len > 0 && s.p[0] == '[';
+	const char *end = s.len == 0 ? NULL : memchr(s.p, bracket ? ']' : ':', s.len);
+
+	if (bracket && end == NULL)
+		return false;
+	if (end != NULL) {
+		const char *after = bracket ? end + 1 : end;
+
+		host = bracket ? slice_of(s.p + 1, (size_t)(end - s.p) - 1)
+			       : slice_of(s.p, (size_t)(end - s.p));
+		port = slice_of(after, s.len - (size_t)(after - s.p));
+	}
+	if (port.len > 0) {
+		if (port.p[0] != ':')
+			return false;
+		port = slice_of(port.p + 1, port.len - 1);
+	}
+	return (bracket ? is_ip_literal(host) : is_reg_name(host)) && is_port(port);
+}
+
+bool
+slice_list_next(struct slice *rest, struct slice *item)
+{
+	const char *comma;
+	size_t n;
+
+	if (rest->len == 0)
+		return false;
+	comma = memchr(rest->p, ',', rest->len);
+	n = comma == NULL ? rest->len : (size_t)(comma - rest->p);
+	*item = slice_trim(slice_of(rest->p, n));
+	n += comma != NULL;
+	*rest = slice_of(rest->p + n, rest->len - n);
+	return true;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * parse: the states of a message, and the one place where lines are cut. Whatever is a line
+ * (request line, field, chunk size, trailer, the CRLF after a chunk) goes through line_take(),
+ * which knows no other line end than CRLF and no control characters but TAB.
+ */
+#include "http/parse_room.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum line_rc { LINE_PART, LINE_WHOLE, LINE_BAD, LINE_LONG };
+
+void
+parse_init(struct parse *p, const struct parse_limits *limits, struct buf *head, struct buf *line,
+    struct parse_field *fields)
+{
+	assert(head->max >= limits->head_bytes && line->max >= PARSE_TRAILERS_MAX);
+	assert(limits->head_bytes < UINT32_MAX);
+	memset(p, 0, sizeof(*p));
+	p->limits = *limits;
+	p->head = head;
+	p->line = line;
+	p->fields = fields;
+	parse_next(p);
+}
+
+void
+parse_next(struct parse *p)
+{
+	struct parse fresh = { .limits = p->limits, .head = p->head, .line = p->line,
+		.fields = p->fields };
+
+	buf_reset(p->head);
+	buf_reset(p->line);
+	*p = fresh;
+}
+
+bool
+parse_fail(struct parse *p, enum err_code code, const char *why)
+{
+	p->state = PARSE_FAILED;
+	err_set(&p->err, code, "%s", why);
+	return false;
+}
+
+struct slice
+parse_slice(const struct parse *p, struct parse_span span)
+{
+	return slice_of(p->head->data + span.at, span.len);
+}
+
+struct slice
+parse_path(const struct parse *p)
+{
+	return p->path.len == 0 ? SLICE_LIT("/") : parse_slice(p, p->path);
+}
+
+bool
+parse_began(const struct parse *p)
+{
+	return p->state != PARSE_REQUEST_LINE || p->head->len > 0;
+}
+
+bool
+parse_persists(const struct parse *p)
+{
+	return !p->close && (p->http11 || p->keep_alive);
+}
+
+/* Which of `in` belongs to the line, `*n` bytes. Stops behind LF, at a bad byte, at `room`. */
+static enum line_rc
+line_scan(struct parse *p, struct slice in, size_t room, size_t *n)
+{
+	size_t i = 0;
+
+	while (i < in.len) {
+		unsigned char c = (unsigned char)in.p[i];
+
+		if (i == room)
+			return LINE_LONG;
+		i++;
+		*n = i;
+		if (p->cr) {
+			p->cr = false;
+			return c == '\n' ? LINE_WHOLE : LINE_BAD;
+		}
+		if ((c < ' ' && c != '\t' && c != '\r') || c == 0x7f)
+			return LINE_BAD;
+		p->cr = c == '\r';
+	}
+	return LINE_PART;
+}
+
+/* Moves bytes of `in` to the line at the end of b; whole, `line` is it without CRLF. */
+static enum line_rc
+line_take(struct parse *p, struct buf *b, size_t max, struct slice *in, struct slice *line)
+{
+	size_t n = 0;
+	enum line_rc rc = line_scan(p, *in, max - (b->len - p->line_at), &n);
+
+	if (!buf_add(b, in->p, n))
+		return LINE_LONG;
+	in->p += n;
+	in->len -= n;
+	if (rc == LINE_WHOLE)
+		*line = slice_of(b->data + p->line_at, b->len - p->line_at - 2);
+	return rc;
+}
+
+/* True for a whole line. Else p failed, or the input is used up. */
+static bool
+line_ready(struct parse *p, enum line_rc rc, enum err_code too_long, const char *why)
+{
+	if (rc == LINE_BAD)
+		return parse_fail(p, ERR_BAD_REQUEST,
+		    "A control character, or a line that does not end in CRLF.");
+	if (rc == LINE_LONG)
+		return parse_fail(p, too_long, why);
+	return rc == LINE_WHOLE;
+}
+
+static bool
+step_request_line(struct parse *p, struct slice *in)
+{
+	size_t max = p->limits.target + PARSE_LINE_EXTRA;
+	struct slice line;
+	enum line_rc rc;
+
+	if (max > p->limits.head_bytes)
+		max = p->limits.head_bytes;
+	rc = line_take(p, p->head, max, in, &line);
+	if (!line_ready(p, rc, ERR_URI_TOO_LONG, "The request line is too long."))
+		return false;
+	if (line.len == 0 && !p->skipped_blank) {
+		buf_reset(p->head);
+		p->skipped_blank = true;
+		return true;
+	}
+	p->line_at = p->head->len;
+	p->state = PARSE_FIELDS;
+	return parse_request_line(p, line);
+}
+
+static void
+body_begin(struct parse *p)
+{
+	p->line_at = 0;
+	p->left = p->length;
+	if (p->framing == PARSE_CHUNKED)
+		p->state = PARSE_CHUNK_SIZE;
+	else
+		p->state = p->left > 0 ? PARSE_BODY : PARSE_COMPLETE;
+}
+
+static bool
+step_fields(struct parse *p, struct slice *in)
+{
+	struct slice line;
+	enum line_rc rc;
+
+	rc = line_take(p, p->head, p->limits.head_bytes - p->line_at, in, &line);
+	if (!line_ready(p, rc, ERR_HEADERS_LARGE, "The header section is too long."))
+		return false;
+	p->line_at = p->head->len;
+	if (line.len > 0)
+		return parse_field_line(p, line);
+	if (!parse_head_end(p))
+		return false;
+	body_begin(p);
+	return true;
+}
+
+/* The lines between the pieces of a chunked body. */
+static bool
+step_chunk_line(struct parse *p, struct slice *in)
+{
+	size_t max = p->state == PARSE_TRAILERS ? PARSE_TRAILERS_MAX - p->trailer_bytes
+						: PARSE_CHUNK_LINE_MAX;
+	enum err_code too_long = p->state == PARSE_TRAILERS ? ERR_HEADERS_LARGE : ERR_BAD_REQUEST;
+	struct slice line;
+	enum line_rc rc = line_take(p, p->line, max, in, &line);
+	bool ok;
+
+	if (!line_ready(p, rc, too_long, "A chunk's line or the trailers are too long."))
+		return false;
+	if (p->state == PARSE_TRAILERS)
+		ok = parse_trailer_line(p, line);
+	else
+		ok = parse_chunk_line(p, line);
+	buf_reset(p->line);
+	return ok;
+}
+
+static enum parse_event
+take_data(struct parse *p, struct slice *in, struct slice *data)
+{
+	size_t n = in->len < p->left ? in->len : (size_t)p->left;
+
+	*data = slice_of(in->p, n);
+	in->p += n;
+	in->len -= n;
+	p->left -= n;
+	if (p->left == 0)
+		p->state = p->state == PARSE_BODY ? PARSE_COMPLETE : PARSE_CHUNK_END;
+	return PARSE_DATA;
+}
+
+/* One line of whatever state it is. False: used up, or failed. */
+static bool
+step_line(struct parse *p, struct slice *in)
+{
+	if (p->state == PARSE_REQUEST_LINE)
+		return step_request_line(p, in);
+	if (p->state == PARSE_FIELDS)
+		return step_fields(p, in);
+	return step_chunk_line(p, in);
+}
+
+enum parse_event
+parse_feed(struct parse *p, struct slice *in, struct slice *data)
+{
+	while (p->state != PARSE_COMPLETE && p->state != PARSE_FAILED && in->len > 0) {
+		bool in_head = p->state <= PARSE_FIELDS;
+
+		if (p->state == PARSE_BODY || p->state == PARSE_CHUNK_DATA)
+			return take_data(p, in, data);
+		if (!step_line(p, in))
+			break;
+		if (in_head && p->state > PARSE_FIELDS)
+			return PARSE_HEAD;
+	}
+	if (p->state == PARSE_FAILED)
+		return PARSE_ERROR;
+	return p->state == PARSE_COMPLETE ? PARSE_DONE : PARSE_MORE;
+}

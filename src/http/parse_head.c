@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * parse: the request line and the fields (RFC 9112 2 to 6). Fields that say where a message ends
+ * or whom it is for are looked at here; the others are only kept.
+ */
+#include "http/parse_room.h"
+
+#include <string.h>
+
+#include "http/chars.h"
+
+typedef bool field_fn(struct parse *, struct slice value);
+
+static bool
+bad(struct parse *p, const char *why)
+{
+	return parse_fail(p, ERR_BAD_REQUEST, why);
+}
+
+static struct parse_span
+span_of(const struct parse *p, struct slice s)
+{
+	return (struct parse_span){ (uint32_t)(s.p - p->head->data), (uint32_t)s.len };
+}
+
+/* Up to the first `c`, which is taken too; false when there is none. */
+static bool
+cut(struct slice *rest, char c, struct slice *before)
+{
+	const char *at = rest->len == 0 ? NULL : memchr(rest->p, c, rest->len);
+
+	if (at == NULL)
+		return false;
+	*before = slice_of(rest->p, (size_t)(at - rest->p));
+	*rest = slice_of(at + 1, rest->len - before->len - 1);
+	return true;
+}
+
+static bool
+take_version(struct parse *p, struct slice v)
+{
+	bool shaped = v.len == 8 && memcmp(v.p, "HTTP/", 5) == 0 && v.p[5] >= '0' &&
+	    v.p[5] <= '9' && v.p[6] == '.' && v.p[7] >= '0' && v.p[7] <= '9';
+
+	if (!shaped)
+		return bad(p, "The request line does not end in an HTTP version.");
+	if (v.p[5] != '1' || v.p[7] > '1')
+		return parse_fail(p, ERR_HTTP_VERSION, "HTTP/1.1 and HTTP/1.0 are spoken here.");
+	p->http11 = v.p[7] == '1';
+	return true;
+}
+
+/* http://authority/path?query: the authority is checked and dropped. */
+static bool
+take_absolute(struct parse *p, struct slice *target)
+{
+	size_t scheme = strlen("http://");
+	size_t n;
+
+	if (target->len > scheme && strncasecmp(target->p, "https://", scheme + 1) == 0)
+		scheme++;
+	else if (target->len < scheme || strncasecmp(target->p, "http://", scheme) != 0)
+		return bad(p, "The request target is neither a path nor an http URL.");
+	*target = slice_of(target->p + scheme, target->len - scheme);
+	for (n = 0; n < target->len && target->p[n] != '/' && target->p[n] != '?';)
+		n++;
+	if (!slice_is_authority(slice_of(target->p, n)))
+		return bad(p, "The request target names no valid host.");
+	*target = slice_of(target->p + n, target->len - n);
+	return true;
+}
+
+static bool
+take_target(struct parse *p, struct slice target)
+{
+	bool options = slice_is(parse_slice(p, p->method), "OPTIONS");
+	struct slice path;
+
+	if (target.len > p->limits.target)
+		return parse_fail(p, ERR_URI_TOO_LONG, "The request target is too long.");
+	if (!slice_is_target(target))
+		return bad(p, "The request target holds a character that must be encoded.");
+	if (slice_is(target, "*") && !options)
+		return bad(p, "The target * is for OPTIONS only.");
+	if (target.p[0] != '/' && !slice_is(target, "*") && !take_absolute(p, &target))
+		return false;
+	if (cut(&target, '?', &path)) {
+		p->path = span_of(p, path);
+		p->query = span_of(p, target);
+	} else {
+		p->path = span_of(p, target);
+	}
+	return true;
+}
+
+bool
+parse_request_line(struct parse *p, struct slice line)
+{
+	struct slice method, target;
+
+	if (!cut(&line, ' ', &method) || !cut(&line, ' ', &target))
+		return bad(p, "The request line is not method, target and version.");
+	if (!slice_is_token(method) || method.len > PARSE_METHOD_MAX)
+		return bad(p, "The method is not a token.");
+	p->method = span_of(p, method);
+	if (!take_version(p, line))
+		return false;
+	if (slice_is(method, "CONNECT"))
+		return parse_fail(p, ERR_NOT_IMPLEMENTED, "This server is no tunnel.");
+	return take_target(p, target);
+}
+
+static bool
+field_host(struct parse *p, struct slice value)
+{
+	if (++p->hosts > 1)
+		return bad(p, "There is more than one Host field.");
+	return slice_is_authority(value) || bad(p, "The Host field is no valid host.");
+}
+
+static bool
+field_length(struct parse *p, struct slice value)
+{
+	if (++p->lengths > 1)
+		return bad(p, "There is more than one Content-Length field.");
+	if (value.len == 0 || value.len > 18)
+		return bad(p, "Content-Length is no number, or too large a one.");
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.p[i] < '0' || value.p[i] > '9')
+			return bad(p, "Content-Length is not digits only.");
+		p->length = p->length * 10 + (uint64_t)(value.p[i] - '0');
+	}
+	p->framing = PARSE_COUNTED;
+	return true;
+}
+
+static bool
+field_coding(struct parse *p, struct slice value)
+{
+	if (++p->codings > 1 || !slice_is_nocase(value, "chunked"))
+		return bad(p, "Transfer-Encoding is not chunked, once.");
+	return true;
+}
+
+/* HTTP/1.0 knows no Expect: what a proxy passed on by mistake is not answered. */
+static bool
+field_expect(struct parse *p, struct slice value)
+{
+	if (!slice_is_nocase(value, "100-continue"))
+		return parse_fail(p, ERR_EXPECTATION, "Only 100-continue can be expected.");
+	p->expects_continue = p->http11;
+	return true;
+}
+
+static bool
+field_connection(struct parse *p, struct slice value)
+{
+	struct slice item;
+
+	while (slice_list_next(&value, &item)) {
+		if (slice_is_nocase(item, "close"))
+			p->close = true;
+		else if (slice_is_nocase(item, "keep-alive"))
+			p->keep_alive = true;
+	}
+	return true;
+}
+
+/* One value decides who is asked for what: a second one is a trick, or a mistake as bad. */
+static bool
+field_single(struct parse *p, struct slice value)
+{
+	const struct parse_field *last = &p->fields[p->field_count - 1];
+	struct slice name = parse_slice(p, last->name);
+
+	(void)value;
+	for (unsigned i = 0; i + 1 < p->field_count; i++) {
+		struct slice other = parse_slice(p, p->fields[i].name);
+
+		if (other.len == name.len && strncasecmp(other.p, name.p, name.len) == 0)
+			return bad(p, "Authorization or Content-Type is there twice.");
+	}
+	return true;
+}
+
+static bool
+field_forged(struct parse *p, struct slice value)
+{
+	(void)value;
+	return bad(p, "A field is spelled with '_' like one that frames the message.");
+}
+
+static const struct {
+	const char	*name;
+	field_fn	*look;
+} known_fields[] = {
+	{ "Host",		field_host },
+	{ "Content-Length",	field_length },
+	{ "Transfer-Encoding",	field_coding },
+	{ "Connection",		field_connection },
+	{ "Expect",		field_expect },
+	{ "Authorization",	field_single },
+	{ "Content-Type",	field_single },
+	{ "Content_Length",	field_forged },
+	{ "Transfer_Encoding",	field_forged },
+};
+
+bool
+parse_is_framing(struct slice name)
+{
+	return slice_is_nocase(name, "Host") || slice_is_nocase(name, "Content-Length") ||
+	    slice_is_nocase(name, "Transfer-Encoding") ||
+	    slice_is_nocase(name, "Content_Length") || slice_is_nocase(name, "Transfer_Encoding");
+}
+
+bool
+parse_field_split(struct parse *p, struct slice line, struct slice *name, struct slice *value)
+{
+	if (line.p[0] == ' ' || line.p[0] == '\t')
+		return bad(p, "A field is folded over several lines.");
+	if (!cut(&line, ':', name))
+		return bad(p, "A field line has no colon.");
+	if (!slice_is_token(*name))
+		return bad(p, "A field name is not a token.");
+	*value = slice_trim(line);
+	return true;
+}
+
+bool
+parse_field_line(struct parse *p, struct slice line)
+{
+	struct slice name, value;
+
+	if (!parse_field_split(p, line, &name, &value))
+		return false;
+	if (p->field_count == p->limits.fields)
+		return parse_fail(p, ERR_HEADERS_LARGE, "There are too many fields.");
+	p->fields[p->field_count++] =
+	    (struct parse_field){ span_of(p, name), span_of(p, value) };
+	for (size_t i = 0; i < sizeof(known_fields) / sizeof(known_fields[0]); i++) {
+		if (slice_is_nocase(name, known_fields[i].name))
+			return known_fields[i].look(p, value);
+	}
+	return true;
+}
+
+bool
+parse_head_end(struct parse *p)
+{
+	if (p->http11 && p->hosts == 0)
+		return bad(p, "HTTP/1.1 needs a Host field.");
+	if (p->codings > 0 && p->lengths > 0)
+		return bad(p, "Content-Length and Transfer-Encoding exclude each other.");
+	if (p->codings > 0 && !p->http11)
+		return bad(p, "HTTP/1.0 knows no Transfer-Encoding.");
+	if (p->codings > 0)
+		p->framing = PARSE_CHUNKED;
+	return true;
+}
