@@ -126,27 +126,37 @@ buf_printf(struct buf *b, const char *fmt, ...)
 	return true;
 }
 
+/* The low n bytes of v, most significant first: all of them or none. */
+static bool
+buf_big_endian(struct buf *b, uint64_t v, size_t n)
+{
+	char *end = buf_extend(b, n);
+
+	if (end == NULL)
+		return false;
+	while (n > 0) {
+		end[--n] = (char)v;
+		v >>= 8;
+	}
+	return true;
+}
+
 bool
 buf_be16(struct buf *b, uint16_t v)
 {
-	uint8_t raw[2] = { (uint8_t)(v >> 8), (uint8_t)v };
-
-	return buf_add(b, raw, sizeof(raw));
+	return buf_big_endian(b, v, sizeof(v));
 }
 
 bool
 buf_be32(struct buf *b, uint32_t v)
 {
-	uint32_t raw = __builtin_bswap32(v);
-
-	_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a little-endian machine");
-	return buf_add(b, &raw, sizeof(raw));
+	return buf_big_endian(b, v, sizeof(v));
 }
 
 bool
 buf_be64(struct buf *b, uint64_t v)
 {
-	return buf_be32(b, (uint32_t)(v >> 32)) && buf_be32(b, (uint32_t)v);
+	return buf_big_endian(b, v, sizeof(v));
 }
 
 void

@@ -48,6 +48,15 @@ numbers_are_big_endian(void **state)
 	assert_true(buf_be64(&b, UINT64_C(0x0708090a0b0c0d0e)));
 	assert_memory_equal(b.data, "\1\2\3\4\5\6\7\10\11\12\13\14\15\16", 15);
 	buf_free(&b);
+	/* One that does not fit leaves no half behind. */
+	buf_init(&b, 7);
+	assert_false(buf_be64(&b, 1));
+	assert_int_equal(b.len, 0);
+	buf_reset(&b);
+	assert_true(buf_be32(&b, 1));
+	assert_false(buf_be32(&b, 1));
+	assert_int_equal(b.len, 4);
+	buf_free(&b);
 }
 
 static void
