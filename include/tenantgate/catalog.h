@@ -33,9 +33,11 @@ void		 catalog_close(struct catalog *);
 void		 catalog_attach(struct catalog *, struct worker *, struct dns *);
 void		 catalog_detach(struct catalog *, struct worker *);
 
-/* One statement on a borrowed connection, given back before the wait is over. Wakes plainly when
- * the statement failed (out->status; PG_LOST also when no connection was to be had); a connection
- * that died idle is replaced once. catalog_check() turns a failure into ERR_CATALOG. */
+/* One statement on a borrowed connection, given back before the wait is over. The query is copied,
+ * its strings are borrowed until then; *out is cleared first. Wakes plainly when the statement
+ * failed (out->status; PG_LOST also when no connection was to be had). A connection that died idle
+ * is replaced once: a statement should bear being repeated. catalog_check() turns a failure into
+ * ERR_CATALOG and logs the server's words. */
 enum flow_rc	 catalog_run(struct flow *, struct catalog *, const struct pg_query *,
 		    struct pg_result *out) __attribute__((warn_unused_result));
 enum flow_rc	 catalog_check(struct flow *, const struct pg_result *, const char *what)

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * catalog: one statement at a time on a borrowed connection to the main database.
+ *
+ *	[borrow] --> [run] --> [returned] --> asker woken
+ *	    ^           |
+ *	    +-----------+  once: an idle connection had died unnoticed
+ *
+ * What always holds: the asker is woken plainly, whatever happened; the lease is given back before
+ * that. The run lives in memory of its own, for the asker has room for the result only.
+ */
+#include "tenantgate/catalog.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog/catalog_room.h"
+#include "tenantgate/base/log.h"
+
+#define CATALOG_KEY		SLICE_LIT("catalog")
+#define URL_ARENA_MAX		(64 * 1024)
+#define POOL_SIZE_DEFAULT	8
+#define QUERY_TIMEOUT_DEFAULT	(10 * 1000000ull)
+
+struct catalog_query {
+	struct flow		 flow;
+	struct catalog		*catalog;	/* borrowed */
+	struct pg_query		 query;		/* its strings are the asker's */
+	struct pg_result	 result;	/* owned until the asker has it */
+	struct pg_result	*out;		/* borrowed: the asker's */
+	struct err		 why;		/* the run's own failure: no connection */
+	struct pool_lease	 lease;
+	bool			 was_replaced;
+};
+
+static void
+lease_give_back(void *arg)
+{
+	pool_return(arg, POOL_CLEAN);
+}
+
+static enum flow_rc
+query_borrow(struct flow *f)
+{
+	struct catalog_query *q = (struct catalog_query *)f;
+
+	return pool_borrow(f, q->catalog->pools, &q->catalog->target, &q->lease);
+}
+
+static enum flow_rc
+query_run(struct flow *f)
+{
+	struct catalog_query *q = (struct catalog_query *)f;
+
+	atomic_store_explicit(&q->catalog->reached, true, memory_order_relaxed);
+	pg_clear(&q->result);
+	return pg_run(f, q->lease.conn, &q->query, &q->result);
+}
+
+/* One idle connection that died: its siblings most likely died with it, so none of them is asked. */
+static enum flow_rc
+query_look(struct flow *f)
+{
+	struct catalog_query *q = (struct catalog_query *)f;
+	bool died_idle = q->lease.reused && q->result.status == PG_LOST;
+
+	if (!died_idle || q->was_replaced)
+		return FLOW_DONE;
+	q->was_replaced = true;
+	pool_return(&q->lease, POOL_CLEAN);
+	pool_forget(q->catalog->pools, q->catalog->target.key);
+	return flow_back(f, query_borrow);
+}
+
+static const struct flow_step query_steps[] = {
+	{ "borrow",	query_borrow },
+	{ "run",	query_run },
+	{ "look",	query_look },
+	{ NULL, NULL },
+};
+
+/* A failed run (no connection to be had) becomes a lost result. */
+static void
+query_end(struct flow *f, const struct err *err)
+{
+	struct catalog_query *q = (struct catalog_query *)f;
+
+	if (err_is(err)) {
+		pg_clear(&q->result);
+		q->result.status = err->code == ERR_TIMEOUT ? PG_TIMEOUT : PG_LOST;
+		snprintf(q->result.failure.message, sizeof(q->result.failure.message), "%.*s",
+		    (int)sizeof(q->result.failure.message) - 1, err->detail);
+	}
+	*q->out = q->result;
+	memset(&q->result, 0, sizeof(q->result));
+}
+
+static void
+query_release(struct flow *f)
+{
+	free(f);
+}
+
+static const struct flow_kind query_kind = { "catalog", query_steps, query_end, query_release };
+
+enum flow_rc
+catalog_run(struct flow *f, struct catalog *c, const struct pg_query *query, struct pg_result *out)
+{
+	struct catalog_query *q = calloc(1, sizeof(*q));
+	enum flow_rc rc;
+
+	if (q == NULL)
+		return flow_fail(f, ERR_OVERLOADED, "no memory for a query");
+	pg_clear(out);
+	q->catalog = c;
+	q->query = *query;
+	q->out = out;
+	if (q->query.timeout_us == 0)
+		q->query.timeout_us = c->query_timeout_us;
+	rc = flow_try(f, &q->flow, &query_kind, &q->why);
+	flow_defer(&q->flow, lease_give_back, &q->lease);
+	return rc;
+}
+
+enum flow_rc
+catalog_check(struct flow *f, const struct pg_result *r, const char *what)
+{
+	if (r->status == PG_OK)
+		return FLOW_NEXT;
+	log_event(LOG_WARNING, "catalog.failed", f->request_id, "%s: %s %s", what,
+	    r->failure.sqlstate, r->failure.message);
+	return flow_fail(f, ERR_CATALOG, "the catalog failed at: %s", what);
+}
+
+static struct pools *
+catalog_pools(const struct catalog_conf *conf)
+{
+	struct pool_conf pc;
+
+	pool_conf_init(&pc);
+	pc.default_pool_size = conf->pool_size > 0 ? conf->pool_size : POOL_SIZE_DEFAULT;
+	pc.max_server_connections = pc.default_pool_size;
+	if (conf->connect_timeout_us > 0)
+		pc.server_connect_timeout_us = conf->connect_timeout_us;
+	return pools_open(&pc, NULL);
+}
+
+struct catalog *
+catalog_open(const struct catalog_conf *conf, struct err *err)
+{
+	struct catalog *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		abort();
+	c->arena = arena_new(URL_ARENA_MAX);
+	atomic_init(&c->reached, false);
+	c->query_timeout_us =
+	    conf->query_timeout_us > 0 ? conf->query_timeout_us : QUERY_TIMEOUT_DEFAULT;
+	c->target.key = CATALOG_KEY;
+	if (!catalog_parse_url(c->arena, conf->url, &c->target.pg, err)) {
+		catalog_close(c);
+		return NULL;
+	}
+	c->pools = catalog_pools(conf);
+	if (c->pools == NULL) {
+		err_set(err, ERR_INTERNAL, "no pool for the catalog");
+		catalog_close(c);
+		return NULL;
+	}
+	return c;
+}
+
+void
+catalog_close(struct catalog *c)
+{
+	if (c == NULL)
+		return;
+	if (c->pools != NULL)
+		pools_close(c->pools);
+	arena_free(c->arena);
+	free(c);
+}
+
+void
+catalog_attach(struct catalog *c, struct worker *w, struct dns *dns)
+{
+	pools_attach(c->pools, w, dns);
+}
+
+void
+catalog_detach(struct catalog *c, struct worker *w)
+{
+	pools_detach(c->pools, w);
+}
+
+bool
+catalog_was_reached(const struct catalog *c)
+{
+	return atomic_load_explicit(&c->reached, memory_order_relaxed);
+}

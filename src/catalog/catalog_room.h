@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * catalog_room: what the files of this room share.
+ */
+#ifndef CATALOG_CATALOG_ROOM_H
+#define CATALOG_CATALOG_ROOM_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "tenantgate/base/arena.h"
+#include "tenantgate/catalog.h"
+
+/* Immutable after catalog_open(), but for `reached`: any worker reads it without a lock. */
+struct catalog {
+	struct pools		*pools;		/* owned */
+	struct arena		*arena;		/* owned: the strings of target */
+	struct pool_target	 target;
+	uint64_t		 query_timeout_us;
+	atomic_bool		 reached;
+};
+
+/* One step of the schema's history. Its SQL never changes once it was released. */
+struct schema_script {
+	int		 version;	/* 1, 2, 3 ... without gaps */
+	const char	*what;		/* for the log */
+	const char	*sql;		/* several statements, run in one transaction */
+};
+
+extern const struct schema_script schema_scripts[];
+extern const size_t schema_script_count;
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * schema: the main database's history, one numbered script after another. users, vector_databases
+ * and documents are the reference application's tables with what it lacked; tenants and api_keys
+ * are ours. A released script is never edited: a change is a new one.
+ */
+#include "catalog/catalog_room.h"
+
+static const char first_tables[] =
+    "CREATE TABLE public.users ("
+    "	user_id text PRIMARY KEY,"
+    "	name text,"
+    "	email text UNIQUE,"
+    "	avatar_url text,"
+    "	created_at timestamptz NOT NULL DEFAULT now());"
+
+    "CREATE TABLE public.vector_databases ("
+    "	vector_db_id text NOT NULL UNIQUE,"	/* the provider's project */
+    "	user_id text NOT NULL UNIQUE REFERENCES public.users ON DELETE CASCADE);"
+
+    "CREATE TABLE public.documents ("
+    "	document_id text NOT NULL,"
+    "	user_id text NOT NULL REFERENCES public.users ON DELETE CASCADE,"
+    "	title text NOT NULL,"
+    "	file_name text NOT NULL,"
+    "	mime_type text NOT NULL DEFAULT 'application/octet-stream',"
+    "	bytes bigint NOT NULL DEFAULT 0,"
+    "	pages int NOT NULL DEFAULT 0,"
+    "	chunks int NOT NULL DEFAULT 0,"
+    "	sha256 text,"
+    "	metadata jsonb NOT NULL DEFAULT '{}',"
+    "	status text NOT NULL CHECK (status IN ('ingesting', 'ready')),"
+    "	attempt text,"
+    "	created_at timestamptz NOT NULL DEFAULT now(),"
+    "	updated_at timestamptz NOT NULL DEFAULT now(),"
+    "	PRIMARY KEY (user_id, document_id));"
+    "CREATE INDEX documents_newest ON public.documents (user_id, created_at DESC, document_id);"
+
+    "CREATE TABLE public.tenants ("
+    "	tenant_id text PRIMARY KEY REFERENCES public.users ON DELETE CASCADE,"
+    "	provider text NOT NULL,"
+    "	region text,"
+    "	state text NOT NULL"
+    "	    CHECK (state IN ('provisioning', 'failed', 'ready', 'suspended')),"
+    "	plan text NOT NULL DEFAULT '',"
+    "	requests_per_minute int CHECK (requests_per_minute > 0),"
+    "	project_name text NOT NULL,"
+    "	project_id text,"
+    "	endpoint_id text,"
+    "	branch_id text,"
+    "	db_host text,"
+    "	db_port int,"
+    "	db_name text,"
+    "	db_user text,"
+    "	db_password_sealed text,"
+    "	db_sslmode text,"
+    "	schema_version int NOT NULL DEFAULT 0,"
+    "	attempt_id text,"
+    "	lease_until timestamptz,"
+    "	attempts int NOT NULL DEFAULT 0,"
+    "	posted_at timestamptz,"		/* a creation whose outcome is not known yet */
+    "	last_error text,"
+    "	created_at timestamptz NOT NULL DEFAULT now(),"
+    "	updated_at timestamptz NOT NULL DEFAULT now());"
+    "CREATE INDEX tenants_unready ON public.tenants (state) WHERE state <> 'ready';"
+
+    "CREATE TABLE public.api_keys ("
+    "	key_id text PRIMARY KEY,"
+    "	secret_sha256 text NOT NULL CHECK (secret_sha256 ~ '^[0-9a-f]{64}$'),"
+    "	kind text NOT NULL CHECK (kind IN ('tenant', 'service', 'admin')),"
+    "	tenant_id text CHECK ((kind = 'tenant') = (tenant_id IS NOT NULL)),"
+    "	note text,"
+    "	created_at timestamptz NOT NULL DEFAULT now(),"
+    "	revoked_at timestamptz);"
+    "CREATE INDEX api_keys_tenant ON public.api_keys (tenant_id);";
+
+const struct schema_script schema_scripts[] = {
+	{ 1, "users, vector_databases, documents, tenants, api_keys", first_tables },
+};
+const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);
