@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * desk: one worker's rooms, opened and closed on its thread. What all desks share is in the
+ * struct house, which is immutable while they are open.
+ */
+#ifndef DESK_H
+#define DESK_H
+
+#include "conf.h"
+#include "tenantgate/base/seal.h"
+
+struct house {
+	const struct conf	*conf;		/* borrowed */
+	struct http_conf	http;		/* listen_port: the one the first desk got */
+	struct tenants_conf	tenants;	/* with the schema */
+	struct arena		*arena;		/* owned: the schema's text */
+	struct seal		*seal;		/* owned, as all below */
+	struct pools		*pools;
+	struct catalog		*catalog;
+	struct limit_store	*limits;
+	struct http_shared	*connections;
+	struct api_health	health;
+};
+
+struct desk {
+	struct house		*house;		/* borrowed */
+	struct worker		*worker;	/* owned */
+	struct dns		*dns;		/* owned, as all below */
+	struct web		*web;
+	struct redis		*redis;		/* NULL without redis_url */
+	struct auth		*auth;
+	struct tenants		*tenants;
+	struct limiter		*limiter;
+	struct model		*model;
+	struct http_server	*http;
+	struct api_rooms	rooms;		/* what the stories borrow */
+};
+
+/* On the worker's thread. False with err set; desk_close() then tidies up. */
+bool	desk_open(struct desk *, struct err *);
+/* On the worker's thread; flows have ended or are aborted here. */
+void	desk_close(struct desk *);
+
+/* Runs fn(desk) on the desk's thread and waits for it. */
+typedef void desk_fn(struct desk *, void *arg);
+void	desk_do(struct desk *, desk_fn *, void *arg);
+
+#endif

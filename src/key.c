@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * key: a small program on the same rooms as the daemon: a worker, the catalog, one flow. The
+ * catalog is brought up to date first, so that keys can be made before the first start.
+ */
+#include "key.h"
+
+#include <assert.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define KEY_DEADLINE_US	(30 * 1000000ull)
+
+const char key_usage[] =
+    "  tenantgate -c FILE key create --tenant ID [--note TEXT]   a key of one tenant\n"
+    "  tenantgate -c FILE key create --service [--note TEXT]     a web app's: names the tenant in "
+    "X-Tenant-Id\n"
+    "  tenantgate -c FILE key create --admin [--note TEXT]       for the admin listener\n";
+
+struct key_order {
+	enum caller_kind	kind;
+	const char		*tenant;
+	const char		*note;
+};
+
+struct key_making {
+	struct flow		flow;		/* first */
+	struct catalog		*catalog;
+	const struct key_order	*order;
+	char			text[AUTH_KEY_TEXT_SIZE];
+	struct err		err;
+	bool			over;
+};
+
+static enum flow_rc
+key_migrate(struct flow *f)
+{
+	return catalog_migrate(f, ((struct key_making *)f)->catalog);
+}
+
+static enum flow_rc
+key_make(struct flow *f)
+{
+	struct key_making *k = (struct key_making *)f;
+
+	return auth_key_create(f, k->catalog, k->order->kind, k->order->tenant, k->order->note,
+	    k->text);
+}
+
+static const struct flow_step key_steps[] = {
+    {"migrate", key_migrate},
+    {"make", key_make},
+    {NULL, NULL},
+};
+
+static void
+key_end(struct flow *f, const struct err *err)
+{
+	struct key_making *k = (struct key_making *)f;
+
+	k->err = *err;
+	k->over = true;
+}
+
+static const struct flow_kind key_kind = {"key", key_steps, key_end, NULL};
+
+static void
+key_run(struct worker *w, struct catalog *catalog, struct key_making *k)
+{
+	struct dns *dns = dns_open(w, NULL, 2 * 1000000ull);
+
+	assert(dns != NULL);
+	catalog_attach(catalog, w, dns);
+	k->catalog = catalog;
+	flow_start(&k->flow, &key_kind, w, k->flow.arena);
+	flow_deadline(&k->flow, KEY_DEADLINE_US);
+	while (!k->over)
+		worker_turn(w, 50);
+	catalog_detach(catalog, w);
+	dns_close(dns);
+}
+
+static bool
+key_create(const struct conf *conf, const struct key_order *order, struct key_making *k)
+{
+	struct worker *w = worker_new(0);
+	struct catalog *catalog = catalog_open(&conf->catalog, &k->err);
+	struct arena *arena = arena_new(1u << 20);
+
+	assert(w != NULL);
+	k->order = order;
+	k->flow.arena = arena;
+	if (catalog != NULL) {
+		key_run(w, catalog, k);
+		catalog_close(catalog);
+	}
+	worker_free(w);
+	arena_free(arena);
+	return !err_is(&k->err);
+}
+
+static bool
+parse_order(int argc, char **argv, struct key_order *order)
+{
+	static const struct option options[] = {
+	    {"tenant", required_argument, NULL, 't'},
+	    {"service", no_argument, NULL, 's'},
+	    {"admin", no_argument, NULL, 'a'},
+	    {"note", required_argument, NULL, 'n'},
+	    {NULL, 0, NULL, 0},
+	};
+	int kinds = 0, c;
+
+	if (argc < 1 || strcmp(argv[0], "create") != 0)
+		return false;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 't')
+			order->kind = CALLER_TENANT, order->tenant = optarg;
+		else if (c == 's')
+			order->kind = CALLER_SERVICE;
+		else if (c == 'a')
+			order->kind = CALLER_ADMIN;
+		else if (c == 'n')
+			order->note = optarg;
+		else
+			return false;
+		kinds += c != 'n';
+	}
+	return kinds == 1 && optind == argc;
+}
+
+int
+key_command(const struct conf *conf, int argc, char **argv)
+{
+	struct key_order order = {0};
+	struct key_making k = {0};
+	bool made;
+
+	if (!parse_order(argc, argv, &order)) {
+		fprintf(stderr, "usage:\n%s", key_usage);
+		return 2;
+	}
+	if (order.tenant != NULL && !auth_tenant_valid(slice_str(order.tenant))) {
+		fprintf(stderr, "tenantgate: a tenant id is 1 to %d bytes of [A-Za-z0-9._:@-]\n",
+		    TENANT_ID_MAX);
+		return 2;
+	}
+	made = key_create(conf, &order, &k);
+	if (made)
+		printf("%s\n", k.text);
+	else
+		fprintf(stderr, "tenantgate: no key was made: %s\n", k.err.detail);
+	bytes_wipe(k.text, sizeof(k.text));
+	return made && fflush(stdout) == 0 ? 0 : 1;
+}
