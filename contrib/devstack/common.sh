@@ -35,7 +35,7 @@ as_root() {
 	if [ "$(id -u)" -eq 0 ]; then
 		"$@"
 	else
-		sudo "$@"
+		sudo env DEBIAN_FRONTEND=noninteractive "$@"
 	fi
 }
 

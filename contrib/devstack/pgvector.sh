@@ -117,25 +117,21 @@ fetch_any_source() {
 	return 1
 }
 
-# A pg_config that knows where the server's headers and makefiles are. They come in a package that
-# would bring a whole LLVM along, which is of no use here: so it is only unpacked, not installed,
-# and pg_config, which tells paths relative to its own, is put beside them.
-make_pg_config() {
-	if [ -r "$("$bin/pg_config" --pgxs)" ]; then
-		pg_config=$bin/pg_config
-		return
-	fi
+# The server's headers come in a package that would bring a whole LLVM along, which is of no use
+# here: where it is not installed it is only unpacked. Sets $headers.
+find_headers() {
+	headers=$("$bin/pg_config" --includedir-server)
+	[ ! -r "$headers/postgres.h" ] || return 0
 	(cd "$work" && apt-get -q download "postgresql-server-dev-$major") >"$log" 2>&1 ||
 	    fail_log "cannot download postgresql-server-dev-$major"
 	dpkg-deb -x "$work/postgresql-server-dev-$major"_*.deb "$work/dev"
-	mkdir -p "$work/dev$bin"
-	cp "$bin/pg_config" "$work/dev$bin/"
-	pg_config=$work/dev$bin/pg_config
+	headers=$work/dev$headers
 }
 
 # OPTFLAGS= : for any machine of this kind, not only for this very processor.
 compile() {
-	make -s -C "$1" OPTFLAGS= with_llvm=no PG_CONFIG="$pg_config" >"$log" 2>&1 ||
+	make -s -C "$1" OPTFLAGS= with_llvm=no PG_CONFIG="$bin/pg_config" \
+	    CPPFLAGS="-I$headers" >"$log" 2>&1 ||
 	    fail_log "pgvector does not compile"
 }
 
@@ -162,7 +158,7 @@ if ! try_binary_package; then
 	}
 	say "fetching Debian's source of pgvector (this Debian has no package of it)"
 	fetch_any_source || fail_log "no source of pgvector >= $least on this machine's mirror"
-	make_pg_config
+	find_headers
 	say "compiling pgvector $offered for PostgreSQL $major"
 	compile "$work"/src/pgvector-*
 	install_files "$work"/src/pgvector-*
