@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * create: makes a key. The secret exists here and in the caller's buffer only; the catalog gets
+ * its hash.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "auth/key.h"
+#include "tenantgate/auth.h"
+#include "tenantgate/base/seal.h"
+
+struct key_creation {
+	struct flow		 flow;
+	struct catalog		*catalog;	/* borrowed */
+	enum caller_kind	 kind;
+	char			 tenant[TENANT_ID_MAX + 1];
+	char			*note;		/* owned; NULL for none */
+	char			 id[KEY_ID_LEN + 1];
+	char			 secret[KEY_SECRET_LEN + 1];	/* wiped at the end */
+	char			 hash[SHA256_HEX_SIZE];
+	struct pg_result	 result;	/* owned */
+	char			*text;		/* borrowed: AUTH_KEY_TEXT_SIZE bytes */
+};
+
+/* Bears being repeated: the same key twice is one row. */
+static enum flow_rc
+create_insert(struct flow *f)
+{
+	struct key_creation *k = (struct key_creation *)f;
+	struct pg_query q = {
+		.sql = "INSERT INTO public.api_keys (key_id, secret_sha256, kind, tenant_id, note) "
+		    "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key_id) DO UPDATE "
+		    "SET note = excluded.note "
+		    "WHERE api_keys.secret_sha256 = excluded.secret_sha256",
+		.params = { PG_TEXT(k->id), PG_TEXT(k->hash), PG_TEXT(caller_kind_name(k->kind)),
+		    PG_TEXT(k->kind == CALLER_TENANT ? k->tenant : NULL), PG_TEXT(k->note) },
+		.param_count = 5,
+	};
+
+	return catalog_run(f, k->catalog, &q, &k->result);
+}
+
+static enum flow_rc
+create_tell(struct flow *f)
+{
+	struct key_creation *k = (struct key_creation *)f;
+	enum flow_rc rc = catalog_check(f, &k->result, "key creation");
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	if (pg_changed(&k->result) != 1)
+		return flow_fail(f, ERR_CONFLICT, "the key id is taken: try again");
+	snprintf(k->text, AUTH_KEY_TEXT_SIZE, "tg_%s_%s", k->id, k->secret);
+	return FLOW_DONE;
+}
+
+static const struct flow_step create_steps[] = {
+	{ "insert",	create_insert },
+	{ "tell",	create_tell },
+	{ NULL, NULL },
+};
+
+static void
+create_release(struct flow *f)
+{
+	struct key_creation *k = (struct key_creation *)f;
+
+	pg_clear(&k->result);
+	bytes_wipe(k->secret, sizeof(k->secret));
+	free(k->note);
+	free(k);
+}
+
+static const struct flow_kind create_kind = { "key_create", create_steps, NULL, create_release };
+
+static bool
+create_fill(struct key_creation *k, const char *tenant, const char *note)
+{
+	if (tenant != NULL)
+		snprintf(k->tenant, sizeof(k->tenant), "%s", tenant);
+	if (note != NULL && (k->note = strdup(note)) == NULL)
+		return false;
+	id_random(k->id, KEY_ID_LEN);
+	id_random(k->secret, KEY_SECRET_LEN);
+	sha256_hex(slice_str(k->secret), k->hash);
+	return true;
+}
+
+enum flow_rc
+auth_key_create(struct flow *f, struct catalog *c, enum caller_kind kind, const char *tenant,
+    const char *note, char *text)
+{
+	struct key_creation *k;
+
+	if ((kind == CALLER_TENANT) != (tenant != NULL))
+		return flow_fail(f, ERR_INVALID_TENANT, "a tenant key, and no other, has a tenant");
+	if (tenant != NULL && !auth_tenant_valid(slice_str(tenant)))
+		return flow_fail(f, ERR_INVALID_TENANT,
+		    "a tenant id is 1 to 128 bytes of [A-Za-z0-9._:@-]");
+	k = calloc(1, sizeof(*k));
+	if (k == NULL)
+		return flow_fail(f, ERR_OVERLOADED, "no memory for a key");
+	k->catalog = c;
+	k->kind = kind;
+	k->text = text;
+	if (!create_fill(k, tenant, note)) {
+		create_release(&k->flow);
+		return flow_fail(f, ERR_OVERLOADED, "no memory for a key");
+	}
+	return flow_call(f, &k->flow, &create_kind);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * record: one key's record, and the comparison that lets its holder in.
+ */
+#include "auth/record.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "auth/key.h"
+
+struct key_record *
+record_new(struct slice key_id)
+{
+	struct key_record *r = calloc(1, sizeof(*r));
+
+	assert(key_id.len <= KEY_ID_MAX);
+	if (r == NULL)
+		return NULL;
+	r->refs = 1;
+	memcpy(r->caller.key_id, key_id.p, key_id.len);
+	/* Nobody's secret hashes to this: the dummy that unknown keys are compared with. */
+	bytes_random(r->secret_sha256, sizeof(r->secret_sha256));
+	return r;
+}
+
+struct key_record *
+record_ref(struct key_record *r)
+{
+	r->refs++;
+	return r;
+}
+
+void
+record_unref(void *value)
+{
+	struct key_record *r = value;
+
+	assert(r->refs > 0);
+	if (--r->refs == 0)
+		free(r);
+}
+
+static int
+nibble(char c)
+{
+	return c >= 'a' ? c - 'a' + 10 : c - '0';
+}
+
+/* The catalog's CHECK says 64 lower-case hex digits. */
+static bool
+hash_read(uint8_t out[SHA256_SIZE], const char *hex)
+{
+	size_t i;
+
+	if (strlen(hex) != 2 * SHA256_SIZE || strspn(hex, "0123456789abcdef") != 2 * SHA256_SIZE)
+		return false;
+	for (i = 0; i < SHA256_SIZE; i++)
+		out[i] = (uint8_t)(nibble(hex[2 * i]) * 16 + nibble(hex[2 * i + 1]));
+	return true;
+}
+
+/* Columns: secret_sha256, kind, tenant_id. */
+bool
+record_fill(struct key_record *r, const struct pg_result *row)
+{
+	const char *tenant;
+
+	if (pg_rows(row) == 0)
+		return true;
+	tenant = pg_text(row, 0, 2);
+	if (!caller_kind_parse(pg_text(row, 0, 1), &r->caller.kind))
+		return false;
+	if (r->caller.kind == CALLER_TENANT && !auth_tenant_valid(slice_str(tenant)))
+		return false;
+	if (!hash_read(r->secret_sha256, pg_text(row, 0, 0)))
+		return false;
+	if (r->caller.kind == CALLER_TENANT)
+		snprintf(r->caller.tenant, sizeof(r->caller.tenant), "%s", tenant);
+	r->found = true;
+	return true;
+}
+
+bool
+record_opens(const struct key_record *r, struct slice secret)
+{
+	uint8_t hash[SHA256_SIZE];
+	bool same;
+
+	sha256(secret, hash);
+	same = bytes_equal_ct(hash, r->secret_sha256, sizeof(hash));
+	bytes_wipe(hash, sizeof(hash));
+	return same && r->found;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake_catalog: catalog_run() as a nap and a table.
+ */
+#include "fake_catalog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fake_query {
+	struct flow		 flow;
+	struct pg_query		 query;
+	struct pg_result	*out;
+	struct timer		 nap;
+};
+
+static fake_answer_fn *answers;
+static uint64_t answer_delay_us;
+static unsigned asked;
+
+void
+fake_catalog_answers(fake_answer_fn *fn, uint64_t delay_us)
+{
+	answers = fn;
+	answer_delay_us = delay_us;
+	asked = 0;
+}
+
+unsigned
+fake_catalog_asked(void)
+{
+	return asked;
+}
+
+static enum flow_rc
+fake_nap(struct flow *f)
+{
+	struct fake_query *q = (struct fake_query *)f;
+
+	return flow_sleep(f, &q->nap, answer_delay_us);
+}
+
+static enum flow_rc
+fake_tell(struct flow *f)
+{
+	struct fake_query *q = (struct fake_query *)f;
+	struct fake_answer *a = calloc(1, sizeof(*a));
+
+	asked++;
+	answers(&q->query, a);
+	q->out->status = a->status;
+	q->out->owned = a;
+	if (a->status != PG_OK)
+		snprintf(q->out->failure.message, sizeof(q->out->failure.message), "made to fail");
+	return FLOW_DONE;
+}
+
+static const struct flow_step fake_steps[] = {
+	{ "nap",	fake_nap },
+	{ "tell",	fake_tell },
+	{ NULL, NULL },
+};
+
+static void
+fake_release(struct flow *f)
+{
+	free(f);
+}
+
+static const struct flow_kind fake_kind = { "fake_query", fake_steps, NULL, fake_release };
+
+enum flow_rc
+catalog_run(struct flow *f, struct catalog *c, const struct pg_query *query, struct pg_result *out)
+{
+	struct fake_query *q = calloc(1, sizeof(*q));
+
+	(void)c;
+	pg_clear(out);
+	q->query = *query;
+	q->out = out;
+	return flow_call(f, &q->flow, &fake_kind);
+}
+
+enum flow_rc
+catalog_check(struct flow *f, const struct pg_result *r, const char *what)
+{
+	return r->status == PG_OK ? FLOW_NEXT : flow_fail(f, ERR_CATALOG, "%s", what);
+}
+
+unsigned
+pg_rows(const struct pg_result *r)
+{
+	const struct fake_answer *a = r->owned;
+
+	return a->count;
+}
+
+uint64_t
+pg_changed(const struct pg_result *r)
+{
+	const struct fake_answer *a = r->owned;
+
+	return a->changed;
+}
+
+struct slice
+pg_value(const struct pg_result *r, unsigned row, unsigned col)
+{
+	const struct fake_answer *a = r->owned;
+
+	return slice_str(a->rows[row].col[col]);
+}
+
+const char *
+pg_text(const struct pg_result *r, unsigned row, unsigned col)
+{
+	struct slice v = pg_value(r, row, col);
+
+	return v.p != NULL ? v.p : "";
+}
+
+void
+pg_clear(struct pg_result *r)
+{
+	free(r->owned);
+	memset(r, 0, sizeof(*r));
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake_catalog: a catalog of prepared answers, for stories that bring SQL to it. Linked in place
+ * of catalog/ and wire/: an answer is a table of texts, given a turn of the loop later.
+ */
+#ifndef TESTS_STORY_FAKE_CATALOG_H
+#define TESTS_STORY_FAKE_CATALOG_H
+
+#include "tenantgate/catalog.h"
+
+#define FAKE_COLS	24
+
+struct fake_row {
+	const char	*col[FAKE_COLS];	/* NULL: SQL null */
+};
+
+/* Decides the answer to a query: rows (static), their count; or a failure. */
+struct fake_answer {
+	enum pg_status		 status;
+	const struct fake_row	*rows;
+	unsigned		 count;
+	unsigned		 changed;
+};
+typedef void fake_answer_fn(const struct pg_query *, struct fake_answer *);
+
+/* All queries from now on; delay_us 0: the next turn. */
+void		fake_catalog_answers(fake_answer_fn *, uint64_t delay_us);
+unsigned	fake_catalog_asked(void);	/* queries so far */
+
+#endif

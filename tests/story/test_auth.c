@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_auth: visits over a catalog of prepared answers: who is let in, what is asked only once.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "fake_catalog.h"
+#include "tenantgate/auth.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/base/log.h"
+#include "tenantgate/base/seal.h"
+
+#define ID	"abcdefghjkmn"
+#define SECRET	"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
+#define WRONG	"1123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
+#define GOOD	"Bearer tg_" ID "_" SECRET
+#define BAD	"Bearer tg_" ID "_" WRONG
+#define VISITS	20
+
+struct visit {
+	struct flow	 flow;
+	struct auth	*auth;
+	const char	*header;
+	char		*text;		/* key_create's */
+	struct caller	 caller;
+	struct err	 err;
+	unsigned	 ended;
+};
+
+struct world {
+	struct worker	*worker;
+	struct auth	*auth;
+	struct visit	 visits[VISITS];
+};
+
+static char secret_hash[SHA256_HEX_SIZE];
+static struct fake_row key_row;
+static char inserted_hash[SHA256_HEX_SIZE], inserted_id[KEY_ID_MAX + 1];
+
+static void
+one_key(const struct pg_query *q, struct fake_answer *a)
+{
+	(void)q;
+	sha256_hex(SLICE_LIT(SECRET), secret_hash);
+	key_row = (struct fake_row){ { secret_hash, "tenant", "acme" } };
+	a->rows = &key_row;
+	a->count = 1;
+}
+
+static void
+a_service_key(const struct pg_query *q, struct fake_answer *a)
+{
+	one_key(q, a);
+	key_row.col[1] = "service";
+	key_row.col[2] = NULL;
+}
+
+static void
+nonsense(const struct pg_query *q, struct fake_answer *a)
+{
+	one_key(q, a);
+	key_row.col[1] = "emperor";
+}
+
+static void
+no_key(const struct pg_query *q, struct fake_answer *a)
+{
+	(void)q;
+	(void)a;
+}
+
+static void
+no_catalog(const struct pg_query *q, struct fake_answer *a)
+{
+	(void)q;
+	a->status = PG_LOST;
+}
+
+static void
+an_insert(const struct pg_query *q, struct fake_answer *a)
+{
+	snprintf(inserted_id, sizeof(inserted_id), "%s", q->params[0].data);
+	snprintf(inserted_hash, sizeof(inserted_hash), "%s", q->params[1].data);
+	a->changed = 1;
+}
+
+static enum flow_rc
+visit_go(struct flow *f)
+{
+	struct visit *v = (struct visit *)f;
+
+	return auth_visit(f, v->auth, slice_str(v->header), &v->caller);
+}
+
+static enum flow_rc
+visit_create(struct flow *f)
+{
+	struct visit *v = (struct visit *)f;
+
+	return auth_key_create(f, NULL, CALLER_TENANT, "acme", "a note", v->text);
+}
+
+static void
+visit_end(struct flow *f, const struct err *err)
+{
+	struct visit *v = (struct visit *)f;
+
+	v->err = *err;
+	v->ended++;
+}
+
+static const struct flow_step visit_steps[] = { { "visit", visit_go }, { NULL, NULL } };
+static const struct flow_step create_steps[] = { { "create", visit_create }, { NULL, NULL } };
+static const struct flow_kind visit_kind = { "visit", visit_steps, visit_end, NULL };
+static const struct flow_kind create_kind = { "create", create_steps, visit_end, NULL };
+
+static void
+visit_begin(struct world *w, unsigned i, const char *header)
+{
+	struct visit *v = &w->visits[i];
+
+	v->auth = w->auth;
+	v->header = header;
+	v->ended = 0;
+	memset(&v->caller, 0, sizeof(v->caller));
+	flow_start(&v->flow, &visit_kind, w->worker, NULL);
+}
+
+static void
+run_out(struct world *w)
+{
+	unsigned turns;
+
+	for (turns = 0; turns < 1000 && flow_count(w->worker) > 0; turns++)
+		worker_turn(w->worker, 20);
+	assert_int_equal(flow_count(w->worker), 0);
+}
+
+static enum err_code
+visit(struct world *w, const char *header)
+{
+	visit_begin(w, 0, header);
+	run_out(w);
+	assert_int_equal(w->visits[0].ended, 1);
+	return w->visits[0].err.code;
+}
+
+static int
+set_up(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	struct auth_conf conf;
+
+	log_level(LOG_EMERG);
+	auth_conf_init(&conf);
+	w->worker = worker_new(0);
+	w->auth = auth_open(w->worker, NULL, &conf);
+	*state = w;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct world *w = *state;
+
+	auth_close(w->auth);
+	worker_free(w->worker);
+	free(w);
+	return 0;
+}
+
+static void
+the_right_secret_is_let_in(void **state)
+{
+	struct world *w = *state;
+
+	fake_catalog_answers(one_key, 0);
+	assert_int_equal(visit(w, GOOD), ERR_NONE);
+	assert_string_equal(w->visits[0].caller.tenant, "acme");
+	assert_string_equal(w->visits[0].caller.key_id, ID);
+	assert_int_equal(visit(w, GOOD), ERR_NONE);
+	assert_int_equal(visit(w, BAD), ERR_UNAUTHENTICATED);
+	assert_int_equal(fake_catalog_asked(), 1);
+}
+
+static void
+a_service_has_no_tenant_of_its_own(void **state)
+{
+	struct world *w = *state;
+
+	fake_catalog_answers(a_service_key, 0);
+	assert_int_equal(visit(w, GOOD), ERR_NONE);
+	assert_int_equal(w->visits[0].caller.kind, CALLER_SERVICE);
+	assert_string_equal(w->visits[0].caller.tenant, "");
+}
+
+static void
+every_refusal_reads_the_same(void **state)
+{
+	struct world *w = *state;
+	char absent[256], wrong[256], none[256];
+
+	fake_catalog_answers(one_key, 0);
+	assert_int_equal(visit(w, BAD), ERR_UNAUTHENTICATED);
+	snprintf(wrong, sizeof(wrong), "%s", w->visits[0].err.detail);
+	assert_int_equal(visit(w, NULL), ERR_UNAUTHENTICATED);
+	snprintf(none, sizeof(none), "%s", w->visits[0].err.detail);
+	fake_catalog_answers(no_key, 0);
+	assert_int_equal(visit(w, "Bearer tg_zzzzzzzzzzzz_" SECRET), ERR_UNAUTHENTICATED);
+	snprintf(absent, sizeof(absent), "%s", w->visits[0].err.detail);
+	assert_string_equal(wrong, absent);
+	assert_string_equal(wrong, none);
+}
+
+static void
+malformed_credentials_never_reach_the_catalog(void **state)
+{
+	struct world *w = *state;
+
+	fake_catalog_answers(one_key, 0);
+	assert_int_equal(visit(w, "Bearer tg_' OR 1=1 --"), ERR_UNAUTHENTICATED);
+	assert_int_equal(visit(w, "Basic " ID), ERR_UNAUTHENTICATED);
+	assert_int_equal(fake_catalog_asked(), 0);
+}
+
+static void
+many_visits_share_one_lookup(void **state)
+{
+	struct world *w = *state;
+	unsigned i;
+
+	fake_catalog_answers(one_key, 5000);
+	for (i = 0; i < VISITS; i++)
+		visit_begin(w, i, i % 2 == 0 ? GOOD : BAD);
+	run_out(w);
+	for (i = 0; i < VISITS; i++) {
+		assert_int_equal(w->visits[i].ended, 1);
+		assert_int_equal(w->visits[i].err.code,
+		    i % 2 == 0 ? ERR_NONE : ERR_UNAUTHENTICATED);
+	}
+	assert_int_equal(fake_catalog_asked(), 1);
+}
+
+static void
+leaving_disturbs_nobody(void **state)
+{
+	struct world *w = *state;
+
+	fake_catalog_answers(one_key, 5000);
+	visit_begin(w, 0, GOOD);
+	visit_begin(w, 1, GOOD);
+	worker_turn(w->worker, 0);
+	flow_abort(&w->visits[0].flow, ERR_CLIENT_GONE, "left");
+	run_out(w);
+	assert_int_equal(w->visits[0].err.code, ERR_CLIENT_GONE);
+	assert_int_equal(w->visits[1].err.code, ERR_NONE);
+}
+
+static void
+a_revoked_key_works_no_longer_than_the_cache(void **state)
+{
+	struct world *w = *state;
+
+	fake_catalog_answers(one_key, 0);
+	assert_int_equal(visit(w, GOOD), ERR_NONE);
+	fake_catalog_answers(no_key, 0);
+	assert_int_equal(visit(w, GOOD), ERR_NONE);
+	clock_test_advance(31 * 1000000ull);
+	assert_int_equal(visit(w, GOOD), ERR_UNAUTHENTICATED);
+	assert_int_equal(visit(w, GOOD), ERR_UNAUTHENTICATED);
+	assert_int_equal(fake_catalog_asked(), 1);
+	fake_catalog_answers(one_key, 0);
+	clock_test_advance(6 * 1000000ull);
+	assert_int_equal(visit(w, GOOD), ERR_NONE);
+}
+
+static void
+a_failed_lookup_is_no_verdict(void **state)
+{
+	struct world *w = *state;
+
+	fake_catalog_answers(no_catalog, 0);
+	assert_int_equal(visit(w, GOOD), ERR_CATALOG);
+	fake_catalog_answers(nonsense, 0);
+	assert_int_equal(visit(w, GOOD), ERR_UNAUTHENTICATED);
+	clock_test_advance(6 * 1000000ull);
+	fake_catalog_answers(one_key, 0);
+	assert_int_equal(visit(w, GOOD), ERR_NONE);
+}
+
+static void
+a_made_key_opens_and_only_its_hash_was_stored(void **state)
+{
+	struct world *w = *state;
+	char text[AUTH_KEY_TEXT_SIZE] = "", hash[SHA256_HEX_SIZE];
+
+	fake_catalog_answers(an_insert, 0);
+	w->visits[0].text = text;
+	flow_start(&w->visits[0].flow, &create_kind, w->worker, NULL);
+	run_out(w);
+	assert_int_equal(w->visits[0].err.code, ERR_NONE);
+	assert_memory_equal(text + 3, inserted_id, strlen(inserted_id));
+	sha256_hex(slice_str(strrchr(text, '_') + 1), hash);
+	assert_string_equal(hash, inserted_hash);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_right_secret_is_let_in, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_service_has_no_tenant_of_its_own, set_up,
+		    tear_down),
+		cmocka_unit_test_setup_teardown(every_refusal_reads_the_same, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(malformed_credentials_never_reach_the_catalog,
+		    set_up, tear_down),
+		cmocka_unit_test_setup_teardown(many_visits_share_one_lookup, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(leaving_disturbs_nobody, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_revoked_key_works_no_longer_than_the_cache,
+		    set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_failed_lookup_is_no_verdict, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_made_key_opens_and_only_its_hash_was_stored,
+		    set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

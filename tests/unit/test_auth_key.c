@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_auth_key: the form of a key, of a tenant id, and who may name which tenant.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "auth/key.h"
+
+#define ID	"abcdefghjkmn"
+#define SECRET	"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
+#define KEY	"tg_" ID "_" SECRET
+
+static void
+a_bearer_key_is_read(void **state)
+{
+	static const char *const good[] = { "Bearer " KEY, "bearer " KEY, "BEARER   " KEY "  ",
+		" Bearer " KEY };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct key_text k;
+
+		assert_true(key_from_header(slice_str(good[i]), &k));
+		assert_true(slice_is(k.id, ID));
+		assert_true(slice_is(k.secret, SECRET));
+	}
+}
+
+static void
+anything_else_is_not(void **state)
+{
+	static const char *const bad[] = { "", "Bearer", "Bearer ", KEY, "Basic " KEY,
+		"Bearer" KEY, "Bearer\t" KEY, "Bearer " KEY "x", "Bearer " KEY " " KEY,
+		"Bearer tg_" ID "_", "Bearer tg_" ID SECRET "_", "Bearer TG_" ID "_" SECRET,
+		"Bearer tg_abcdefghjkm'_" SECRET, "Bearer tg_" ID "_" "0123456789ABCDEFGHIJKLMNOPQR"
+		"STUVWXYZabcdef_", "Bearer sk-0123456789" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct key_text k;
+
+		assert_false(key_from_header(slice_str(bad[i]), &k));
+	}
+}
+
+static void
+no_prefix_of_a_key_is_one(void **state)
+{
+	char header[] = "Bearer " KEY;
+	struct key_text k;
+	size_t n;
+
+	(void)state;
+	for (n = 0; n < sizeof(header) - 1; n++)
+		assert_false(key_from_header(slice_of(header, n), &k));
+	header[sizeof(header) - 3] = '\0';
+	assert_false(key_from_header(slice_of(header, sizeof(header) - 1), &k));
+}
+
+static void
+tenant_ids_have_a_form(void **state)
+{
+	char longest[TENANT_ID_MAX + 1];
+
+	(void)state;
+	memset(longest, 'x', sizeof(longest));
+	assert_true(auth_tenant_valid(slice_str("org_2.a:b@c-d")));
+	assert_true(auth_tenant_valid(slice_of(longest, TENANT_ID_MAX)));
+	assert_false(auth_tenant_valid(slice_of(longest, TENANT_ID_MAX + 1)));
+	assert_false(auth_tenant_valid(slice_str("")));
+	assert_false(auth_tenant_valid(slice_of("a\0b", 3)));
+	assert_false(auth_tenant_valid(slice_str("a b")));
+	assert_false(auth_tenant_valid(slice_str("a/b")));
+	assert_false(auth_tenant_valid(slice_str("\xc3\xa9")));
+}
+
+static enum err_code
+asks(enum caller_kind kind, const char *own, const char *asked, const char *want)
+{
+	struct caller c = { .kind = kind };
+	char out[TENANT_ID_MAX + 1] = "";
+	struct err err = { 0 };
+	bool ok;
+
+	snprintf(c.tenant, sizeof(c.tenant), "%s", own);
+	ok = auth_tenant(&c, slice_str(asked), out, &err);
+	assert_int_equal(ok, err.code == ERR_NONE);
+	if (ok)
+		assert_string_equal(out, want);
+	return err.code;
+}
+
+static void
+a_caller_asks_for_whom_it_may(void **state)
+{
+	(void)state;
+	assert_int_equal(asks(CALLER_TENANT, "acme", NULL, "acme"), ERR_NONE);
+	assert_int_equal(asks(CALLER_TENANT, "acme", "acme", "acme"), ERR_NONE);
+	assert_int_equal(asks(CALLER_TENANT, "acme", "other", NULL), ERR_FORBIDDEN);
+	assert_int_equal(asks(CALLER_TENANT, "acme", "a b", NULL), ERR_INVALID_TENANT);
+	assert_int_equal(asks(CALLER_SERVICE, "", "acme", "acme"), ERR_NONE);
+	assert_int_equal(asks(CALLER_SERVICE, "", NULL, NULL), ERR_INVALID_TENANT);
+	assert_int_equal(asks(CALLER_SERVICE, "", "", NULL), ERR_INVALID_TENANT);
+	assert_int_equal(asks(CALLER_ADMIN, "", "acme", NULL), ERR_FORBIDDEN);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_bearer_key_is_read),
+		cmocka_unit_test(anything_else_is_not),
+		cmocka_unit_test(no_prefix_of_a_key_is_one),
+		cmocka_unit_test(tenant_ids_have_a_form),
+		cmocka_unit_test(a_caller_asks_for_whom_it_may),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
