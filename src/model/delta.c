@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * delta: one event's JSON, read once with scan and only for what we want of it.
+ */
+#include "model/delta.h"
+
+#include "model/scan.h"
+#include "tenantgate/base/json.h"
+
+void
+delta_init(struct delta *d, size_t text_max)
+{
+	memset(d, 0, sizeof(*d));
+	buf_init(&d->text, text_max);
+}
+
+void
+delta_free(struct delta *d)
+{
+	buf_free(&d->text);
+}
+
+/* A string, or null: then raw->p is NULL. */
+static void
+string_or_null(struct scan *s, struct slice *raw)
+{
+	*raw = slice_of(NULL, 0);
+	if (scan_peek(s) == SCAN_STRING)
+		scan_string(s, raw);
+	else if (scan_peek(s) == SCAN_NULL)
+		scan_skip(s);
+	else
+		s->bad = true;
+}
+
+/* Bytes that are no UTF-8 would break the answer's JSON, or a client: they are no text. */
+static void
+text_add(struct delta *d, struct scan *s, struct slice raw)
+{
+	size_t before = d->text.len;
+
+	if (raw.len == 0)
+		return;
+	if (memchr(raw.p, '\\', raw.len) == NULL)
+		buf_slice(&d->text, raw);
+	else
+		scan_unescape(raw, &d->text);
+	if (!json_utf8_valid(slice_of(d->text.data + before, d->text.len - before)))
+		s->bad = true;
+	d->pieces++;
+}
+
+static void
+content_read(struct delta *d, struct scan *s, bool first)
+{
+	struct slice key, raw;
+
+	if (scan_peek(s) == SCAN_NULL) {
+		scan_skip(s);
+		return;
+	}
+	scan_open(s, '{');
+	while (scan_member(s, &key)) {
+		if (!first || (!slice_is(key, "content") && !slice_is(key, "refusal"))) {
+			scan_skip(s);
+			continue;
+		}
+		string_or_null(s, &raw);
+		text_add(d, s, raw);
+	}
+}
+
+static const char *
+reason_known(struct slice raw)
+{
+	if (slice_is(raw, "stop") || slice_is(raw, "eos"))
+		return "stop";
+	if (slice_is(raw, "length"))
+		return "length";
+	if (slice_is(raw, "content_filter"))
+		return "content_filter";
+	return "other";
+}
+
+static void
+choice_read(struct delta *d, struct scan *s, bool first)
+{
+	struct slice key, raw;
+
+	scan_open(s, '{');
+	while (scan_member(s, &key)) {
+		if (slice_is(key, "delta")) {
+			content_read(d, s, first);
+		} else if (first && slice_is(key, "finish_reason")) {
+			string_or_null(s, &raw);
+			if (raw.p != NULL)
+				d->finish_reason = reason_known(raw);
+		} else {
+			scan_skip(s);
+		}
+	}
+}
+
+static void
+choices_read(struct delta *d, struct scan *s)
+{
+	bool first = true;
+
+	scan_open(s, '[');
+	for (; scan_item(s); first = false)
+		choice_read(d, s, first);
+}
+
+static void
+count_read(struct scan *s, uint64_t *out)
+{
+	double n;
+
+	if (scan_peek(s) != SCAN_NUMBER) {
+		scan_skip(s);
+		return;
+	}
+	scan_number(s, &n);
+	if (n >= 0 && n < 1e15)
+		*out = (uint64_t)n;
+}
+
+static void
+usage_read(struct delta *d, struct scan *s)
+{
+	struct slice key;
+
+	scan_open(s, '{');
+	while (scan_member(s, &key)) {
+		if (slice_is(key, "prompt_tokens"))
+			count_read(s, &d->usage.input_tokens);
+		else if (slice_is(key, "completion_tokens"))
+			count_read(s, &d->usage.output_tokens);
+		else
+			scan_skip(s);
+	}
+	d->usage.known = true;
+}
+
+/* True for the field of an error event. */
+static bool
+field_read(struct delta *d, struct scan *s, struct slice key)
+{
+	enum scan_type type = scan_peek(s);
+
+	if (slice_is(key, "choices") && type == SCAN_ARRAY)
+		choices_read(d, s);
+	else if (slice_is(key, "usage") && type == SCAN_OBJECT)
+		usage_read(d, s);
+	else
+		scan_skip(s);
+	return slice_is(key, "error") && type != SCAN_NULL && type != SCAN_FALSE;
+}
+
+enum delta_rc
+delta_add(struct delta *d, struct slice data)
+{
+	bool error = false;
+	struct slice key;
+	struct scan s;
+
+	if (slice_is(slice_trim(data), "[DONE]")) {
+		d->done = true;
+		return DELTA_FINE;
+	}
+	scan_begin(&s, data);
+	scan_open(&s, '{');
+	while (scan_member(&s, &key))
+		error |= field_read(d, &s, key);
+	if (d->text.failed)
+		return DELTA_FULL;
+	if (!scan_whole(&s))
+		return DELTA_BROKEN;
+	return error ? DELTA_ERROR : DELTA_FINE;
+}
+
+struct model_usage
+delta_usage(const struct delta *d)
+{
+	struct model_usage usage = d->usage;
+
+	if (!usage.known)
+		usage.output_tokens = d->pieces;
+	return usage;
+}

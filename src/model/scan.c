@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scan: the reader. Every function looks at bytes only between p and end, and moves p forward.
+ */
+#include "model/scan.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#define NUMBER_MAX 64 /* bytes of one; longer is refused */
+
+void
+scan_begin(struct scan *s, struct slice text)
+{
+	memset(s, 0, sizeof(*s));
+	s->p = text.len == 0 ? "" : text.p;
+	s->end = s->p + text.len;
+}
+
+static void
+scan_fail(struct scan *s)
+{
+	s->bad = true;
+	s->p = s->end;
+}
+
+static void
+space_skip(struct scan *s)
+{
+	while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' || *s->p == '\r' || *s->p == '\t'))
+		s->p++;
+}
+
+/* The next byte that is no space, or 0. */
+static char
+scan_see(struct scan *s)
+{
+	space_skip(s);
+	return s->p < s->end ? *s->p : '\0';
+}
+
+enum scan_type
+scan_peek(struct scan *s)
+{
+	char c = scan_see(s);
+
+	switch (c) {
+	case '{':
+		return SCAN_OBJECT;
+	case '[':
+		return SCAN_ARRAY;
+	case '"':
+		return SCAN_STRING;
+	case 't':
+		return SCAN_TRUE;
+	case 'f':
+		return SCAN_FALSE;
+	case 'n':
+		return SCAN_NULL;
+	default:
+		return c == '-' || (c >= '0' && c <= '9') ? SCAN_NUMBER : SCAN_BAD;
+	}
+}
+
+void
+scan_open(struct scan *s, char bracket)
+{
+	if (scan_see(s) != bracket || s->depth == SCAN_DEPTH_MAX) {
+		scan_fail(s);
+		return;
+	}
+	s->p++;
+	s->depth++;
+	s->fresh = true;
+}
+
+/* Past the comma, or out of the bracket. */
+static bool
+scan_more(struct scan *s, char bracket)
+{
+	bool fresh = s->fresh;
+	char c = scan_see(s);
+
+	s->fresh = false;
+	if (s->bad)
+		return false;
+	if (c == bracket) {
+		s->p++;
+		s->depth--;
+		return false;
+	}
+	if (fresh)
+		return true;
+	if (c != ',') {
+		scan_fail(s);
+		return false;
+	}
+	s->p++;
+	return true;
+}
+
+bool
+scan_item(struct scan *s)
+{
+	return scan_more(s, ']');
+}
+
+bool
+scan_member(struct scan *s, struct slice *key)
+{
+	*key = slice_of(NULL, 0);
+	if (!scan_more(s, '}'))
+		return false;
+	scan_string(s, key);
+	if (scan_see(s) != ':') {
+		scan_fail(s);
+		return false;
+	}
+	s->p++;
+	return true;
+}
+
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* p at the backslash: the bytes of the escape, or 0 when it is none. */
+static size_t
+escape_length(const char *p, const char *end)
+{
+	size_t i;
+
+	if (end - p < 2)
+		return 0;
+	if (p[1] != 'u')
+		return p[1] != '\0' && strchr("\"\\/bfnrt", p[1]) != NULL ? 2 : 0;
+	for (i = 2; i < 6; i++)
+		if (p + i >= end || hex_value(p[i]) < 0)
+			return 0;
+	return 6;
+}
+
+void
+scan_string(struct scan *s, struct slice *raw)
+{
+	const char *p, *from;
+
+	*raw = slice_of(NULL, 0);
+	if (scan_see(s) != '"') {
+		scan_fail(s);
+		return;
+	}
+	for (p = from = s->p + 1; p < s->end && *p != '"';) {
+		size_t n = *p == '\\' ? escape_length(p, s->end) : (uint8_t)*p >= 0x20;
+
+		if (n == 0)
+			break;
+		p += n;
+	}
+	if (p >= s->end || *p != '"') {
+		scan_fail(s);
+		return;
+	}
+	*raw = slice_of(from, (size_t)(p - from));
+	s->p = p + 1;
+}
+
+static const char *
+digits_skip(const char *p, const char *end)
+{
+	while (p < end && *p >= '0' && *p <= '9')
+		p++;
+	return p;
+}
+
+/* Past a number of RFC 8259's grammar, or NULL. */
+static const char *
+number_end(const char *p, const char *end)
+{
+	const char *from;
+
+	if (p < end && *p == '-')
+		p++;
+	from = p;
+	p = digits_skip(p, end);
+	if (p == from || (*from == '0' && p - from > 1))
+		return NULL;
+	if (p < end && *p == '.') {
+		from = ++p;
+		if ((p = digits_skip(p, end)) == from)
+			return NULL;
+	}
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		p++;
+		if (p < end && (*p == '+' || *p == '-'))
+			p++;
+		from = p;
+		if ((p = digits_skip(p, end)) == from)
+			return NULL;
+	}
+	return p;
+}
+
+void
+scan_number(struct scan *s, double *out)
+{
+	char text[NUMBER_MAX + 1];
+	const char *end;
+	size_t n;
+
+	*out = 0;
+	space_skip(s);
+	end = number_end(s->p, s->end);
+	n = end == NULL ? 0 : (size_t)(end - s->p);
+	if (n == 0 || n > NUMBER_MAX) {
+		scan_fail(s);
+		return;
+	}
+	memcpy(text, s->p, n);
+	text[n] = '\0';
+	*out = strtod(text, NULL);
+	s->p = end;
+}
+
+static void
+word_skip(struct scan *s, const char *word)
+{
+	if (slice_starts(slice_of(s->p, (size_t)(s->end - s->p)), word))
+		s->p += strlen(word);
+	else
+		scan_fail(s);
+}
+
+void
+scan_skip(struct scan *s)
+{
+	struct slice unused;
+	const char *end;
+
+	switch (scan_peek(s)) {
+	case SCAN_OBJECT:
+		scan_open(s, '{');
+		while (scan_member(s, &unused))
+			scan_skip(s);
+		break;
+	case SCAN_ARRAY:
+		scan_open(s, '[');
+		while (scan_item(s))
+			scan_skip(s);
+		break;
+	case SCAN_STRING:
+		scan_string(s, &unused);
+		break;
+	case SCAN_NUMBER:
+		if ((end = number_end(s->p, s->end)) != NULL)
+			s->p = end;
+		else
+			scan_fail(s);
+		break;
+	case SCAN_TRUE:
+		word_skip(s, "true");
+		break;
+	case SCAN_FALSE:
+		word_skip(s, "false");
+		break;
+	case SCAN_NULL:
+		word_skip(s, "null");
+		break;
+	case SCAN_BAD:
+		scan_fail(s);
+	}
+}
+
+bool
+scan_whole(struct scan *s)
+{
+	space_skip(s);
+	return !s->bad && s->depth == 0 && s->p == s->end;
+}
+
+static uint32_t
+hex4(const char *p)
+{
+	return (uint32_t)(hex_value(p[0]) << 12 | hex_value(p[1]) << 8 | hex_value(p[2]) << 4 |
+	    hex_value(p[3]));
+}
+
+static void
+put_point(struct buf *out, uint32_t c)
+{
+	if (c == 0 || (c >= 0xd800 && c < 0xe000))
+		c = 0xfffd;
+	if (c < 0x80) {
+		buf_putc(out, (char)c);
+	} else if (c < 0x800) {
+		buf_putc(out, (char)(0xc0 | c >> 6));
+		buf_putc(out, (char)(0x80 | (c & 0x3f)));
+	} else if (c < 0x10000) {
+		buf_putc(out, (char)(0xe0 | c >> 12));
+		buf_putc(out, (char)(0x80 | (c >> 6 & 0x3f)));
+		buf_putc(out, (char)(0x80 | (c & 0x3f)));
+	} else {
+		buf_putc(out, (char)(0xf0 | c >> 18));
+		buf_putc(out, (char)(0x80 | (c >> 12 & 0x3f)));
+		buf_putc(out, (char)(0x80 | (c >> 6 & 0x3f)));
+		buf_putc(out, (char)(0x80 | (c & 0x3f)));
+	}
+}
+
+/* p at a backslash of a string that scan_string() has checked. Bytes used. */
+static size_t
+put_escape(struct buf *out, const char *p, size_t left)
+{
+	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+	const char *letter = strchr(from, p[1]);
+	uint32_t high, low;
+
+	if (p[1] != 'u') {
+		buf_putc(out, letter == NULL ? p[1] : to[letter - from]);
+		return 2;
+	}
+	high = hex4(p + 2);
+	low = left >= 12 && p[6] == '\\' && p[7] == 'u' ? hex4(p + 8) : 0;
+	if (high >= 0xd800 && high < 0xdc00 && low >= 0xdc00 && low < 0xe000) {
+		put_point(out, 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00));
+		return 12;
+	}
+	put_point(out, high);
+	return 6;
+}
+
+bool
+scan_unescape(struct slice raw, struct buf *out)
+{
+	while (raw.len > 0) {
+		const char *slash = memchr(raw.p, '\\', raw.len);
+		size_t n = slash == NULL ? raw.len : (size_t)(slash - raw.p);
+
+		buf_add(out, raw.p, n);
+		if (slash != NULL)
+			n += put_escape(out, slash, raw.len - n);
+		raw.p += n;
+		raw.len -= n;
+	}
+	return !out->failed;
+}

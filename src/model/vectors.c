@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vectors: see the header. A vector seen is marked in `seen`, so that every place is filled once.
+ */
+#include "model/vectors.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "model/scan.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(float) == 4,
+    "floats come as they lie in memory");
+
+#define BASE64_TEXT_MAX (1u << 20) /* an escaped one, unescaped */
+
+struct reading {
+	struct scan		 scan;
+	size_t			 n;
+	unsigned		 dimensions;
+	float			*out;		/* borrowed */
+	bool			*seen;		/* owned: n of them */
+	size_t			 count;
+	struct model_usage	*usage;		/* borrowed */
+	const char		*wrong;		/* static; the first reason is kept */
+};
+
+static void
+reading_refuse(struct reading *r, const char *why)
+{
+	if (r->wrong == NULL)
+		r->wrong = why;
+	r->scan.bad = true;
+}
+
+/* The six bits of each letter, B64_NONE for what is none. */
+#define B64_NONE 0x80
+
+static void
+base64_bits(uint8_t bits[256])
+{
+	static const char letters[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	unsigned i;
+
+	memset(bits, B64_NONE, 256);
+	for (i = 0; i < 64; i++)
+		bits[(uint8_t)letters[i]] = (uint8_t)i;
+}
+
+/* Without its padding. False: it cannot be `bytes` bytes. */
+static bool
+base64_letters(struct slice *text, size_t bytes)
+{
+	size_t letters = bytes / 3 * 4 + (bytes % 3 == 0 ? 0 : bytes % 3 + 1);
+
+	if (text->len == (bytes + 2) / 3 * 4)
+		while (text->len > letters && text->p[text->len - 1] == '=')
+			text->len--;
+	return text->len == letters;
+}
+
+bool
+vectors_base64(struct slice text, void *to, size_t bytes)
+{
+	uint8_t *out = to, bits[256], all = 0;
+	size_t i;
+
+	if (!base64_letters(&text, bytes))
+		return false;
+	base64_bits(bits);
+	for (i = 0; i < bytes; i += 3, text.p += 4) {
+		size_t here = bytes - i < 3 ? bytes - i : 3;
+		uint8_t a = bits[(uint8_t)text.p[0]], b = bits[(uint8_t)text.p[1]];
+		uint8_t c = here > 1 ? bits[(uint8_t)text.p[2]] : 0;
+		uint8_t d = here > 2 ? bits[(uint8_t)text.p[3]] : 0;
+
+		all |= a | b | c | d;
+		*out++ = (uint8_t)(a << 2 | (b & 0x3f) >> 4);
+		if (here > 1)
+			*out++ = (uint8_t)(b << 4 | (c & 0x3f) >> 2);
+		if (here > 2)
+			*out++ = (uint8_t)(c << 6 | (d & 0x3f));
+	}
+	return (all & B64_NONE) == 0;
+}
+
+static const char *
+vector_flaw(const float *v, unsigned n)
+{
+	double sum = 0;
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		sum += (double)v[i] * v[i];
+	if (!isfinite(sum))
+		return "a vector holds NaN or an infinity";
+	return sum > 0 ? NULL : "a vector is zero";
+}
+
+static void
+floats_read(struct reading *r, float *v)
+{
+	unsigned i = 0;
+	double x;
+
+	scan_open(&r->scan, '[');
+	while (scan_item(&r->scan)) {
+		scan_number(&r->scan, &x);
+		if (i == r->dimensions) {
+			reading_refuse(r, "a vector has too many dimensions");
+			return;
+		}
+		v[i++] = (float)x;
+	}
+	if (!r->scan.bad && i < r->dimensions)
+		reading_refuse(r, "a vector has too few dimensions");
+}
+
+static void
+base64_read(struct reading *r, float *v)
+{
+	struct slice raw;
+	struct buf plain;
+
+	scan_string(&r->scan, &raw);
+	if (r->scan.bad)
+		return;
+	buf_init(&plain, BASE64_TEXT_MAX);
+	if (memchr(raw.p, '\\', raw.len) != NULL) { /* some write "\/" */
+		scan_unescape(raw, &plain);
+		raw = buf_view(&plain);
+	}
+	if (!vectors_base64(raw, v, r->dimensions * sizeof(*v)))
+		reading_refuse(r, "a vector is no base64 of that many dimensions");
+	buf_free(&plain);
+}
+
+/* The vector comes before or after its index: it is read where it stands, when the index is
+ * known. */
+static void
+vector_read(struct reading *r, struct scan at, double index)
+{
+	struct scan after = r->scan;
+	float *v;
+
+	if (r->scan.bad)
+		return;
+	if (!(index >= 0 && index < (double)r->n) || index != floor(index) ||
+	    r->seen[(size_t)index]) {
+		reading_refuse(r, "an index is out of range or comes twice");
+		return;
+	}
+	r->seen[(size_t)index] = true;
+	r->count++;
+	v = r->out + (size_t)index * r->dimensions;
+	r->scan = at;
+	if (scan_peek(&at) == SCAN_STRING)
+		base64_read(r, v);
+	else
+		floats_read(r, v);
+	if (r->scan.bad)
+		return;
+	r->scan = after;
+	if (vector_flaw(v, r->dimensions) != NULL)
+		reading_refuse(r, vector_flaw(v, r->dimensions));
+}
+
+static void
+item_read(struct reading *r)
+{
+	struct scan at = { .bad = true };
+	double index = -1;
+	struct slice key;
+
+	scan_open(&r->scan, '{');
+	while (scan_member(&r->scan, &key)) {
+		if (slice_is(key, "index")) {
+			scan_number(&r->scan, &index);
+			continue;
+		}
+		if (slice_is(key, "embedding"))
+			at = r->scan;
+		scan_skip(&r->scan);
+	}
+	if (at.bad)
+		reading_refuse(r, "an item has no embedding");
+	vector_read(r, at, index);
+}
+
+static void
+usage_read(struct reading *r)
+{
+	struct slice key;
+	double n = 0;
+
+	scan_open(&r->scan, '{');
+	while (scan_member(&r->scan, &key)) {
+		if (!slice_is(key, "prompt_tokens") || scan_peek(&r->scan) != SCAN_NUMBER) {
+			scan_skip(&r->scan);
+			continue;
+		}
+		scan_number(&r->scan, &n);
+		r->usage->known = n >= 0 && n < 1e15;
+		r->usage->input_tokens = r->usage->known ? (uint64_t)n : 0;
+	}
+}
+
+static void
+answer_read(struct reading *r)
+{
+	struct slice key;
+
+	scan_open(&r->scan, '{');
+	while (scan_member(&r->scan, &key)) {
+		enum scan_type type = scan_peek(&r->scan);
+
+		if (slice_is(key, "data") && type == SCAN_ARRAY) {
+			scan_open(&r->scan, '[');
+			while (scan_item(&r->scan))
+				item_read(r);
+		} else if (slice_is(key, "usage") && type == SCAN_OBJECT) {
+			usage_read(r);
+		} else {
+			scan_skip(&r->scan);
+		}
+	}
+	if (!scan_whole(&r->scan))
+		reading_refuse(r, "it is no JSON, or not of this shape");
+	else if (r->count < r->n)
+		reading_refuse(r, "a vector is missing");
+}
+
+const char *
+vectors_read(struct slice body, size_t n, unsigned dimensions, float *out,
+    struct model_usage *usage)
+{
+	struct reading r = { .n = n, .dimensions = dimensions, .out = out, .usage = usage };
+
+	memset(usage, 0, sizeof(*usage));
+	r.seen = calloc(n, sizeof(*r.seen));
+	if (r.seen == NULL)
+		return "no memory";
+	scan_begin(&r.scan, body);
+	answer_read(&r);
+	free(r.seen);
+	return r.wrong;
+}

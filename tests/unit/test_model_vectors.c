@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An embeddings answer to floats: both spellings, every refusal.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "model/vectors.h"
+
+/* [1, 2, 3] and [0, 0, 0.5] as little-endian float32. */
+#define ONE_TWO_THREE	"AACAPwAAAEAAAEBA"
+#define HALF		"AAAAAAAAAAAAAAA/"
+#define ITEM(i, v)	"{\"object\":\"embedding\",\"index\":" i ",\"embedding\":" v "}"
+#define LIST(items)	"{\"object\":\"list\",\"data\":[" items "],\"usage\":{\"prompt_tokens\":5}}"
+
+static float out[6];
+static struct model_usage usage;
+
+static const char *
+read_two(const char *body)
+{
+	size_t len = strlen(body);
+	char *copy = malloc(len);
+	const char *wrong;
+
+	memcpy(copy, body, len);
+	wrong = vectors_read(slice_of(copy, len), 2, 3, out, &usage);
+	free(copy);
+	return wrong;
+}
+
+static void
+placed_by_index(void **state)
+{
+	static const char *const bodies[] = {
+		LIST(ITEM("0", "[1,2.0,3e0]") "," ITEM("1", "[0,-0,0.5]")),
+		LIST(ITEM("1", "\"" HALF "\"") "," ITEM("0", "\"" ONE_TWO_THREE "\"")),
+		LIST(ITEM("1", "\"AAAAAAAAAAAAAAA\\/\"") "," ITEM("0", "[1,2,3]")),
+		LIST("{\"embedding\":[0,0,0.5],\"index\":1}," ITEM("0", "[1,2,3]")),
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		memset(out, 0, sizeof(out));
+		if (read_two(bodies[i]) != NULL)
+			fail_msg("%s: %s", bodies[i], read_two(bodies[i]));
+		assert_true(out[0] == 1 && out[1] == 2 && out[2] == 3 && out[5] == 0.5f);
+		assert_true(usage.known && usage.input_tokens == 5);
+	}
+}
+
+static void
+refused(void **state)
+{
+	static const char *const bodies[] = {
+		"", "{}", "[]", "<html>", "{\"data\":null}", LIST(""), LIST(ITEM("0", "[1,2,3]")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("0", "[1,2,3]")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("2", "[1,2,3]")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("-1", "[1,2,3]")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("0.5", "[1,2,3]")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("1e300", "[1,2,3]")),
+		LIST(ITEM("0", "[1,2,3]") ",{\"embedding\":[1,2,3]}"),
+		LIST(ITEM("0", "[1,2,3]") ",{\"index\":1}"),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "[1,2]")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "[1,2,3,4]")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "[]")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "null")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "[0,0,0]")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "[1,2,1e60]")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "[1,2,\"3\"]")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "\"\"")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "\"AACAPwAAAEAAAEB=\"")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "\"AACAPwAAAEAAAE_A\"")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "\"AACAPwAAAEAAAEBA" "AACA\"")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "\"AACAPwAAAEAAAMB/\"")), /* NaN */
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "[1,2,3]") "x"),
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
+		if (read_two(bodies[i]) == NULL)
+			fail_msg("taken: %s", bodies[i]);
+}
+
+static void
+base64_of_every_tail(void **state)
+{
+	char bytes[4] = "";
+
+	(void)state;
+	assert_true(vectors_base64(SLICE_LIT("TWFu"), bytes, 3));
+	assert_memory_equal(bytes, "Man", 3);
+	assert_true(vectors_base64(SLICE_LIT("TWE="), bytes, 2));
+	assert_true(vectors_base64(SLICE_LIT("TWE"), bytes, 2));
+	assert_memory_equal(bytes, "Ma", 2);
+	assert_true(vectors_base64(SLICE_LIT("TWFuTQ=="), bytes, 4));
+	assert_memory_equal(bytes, "ManM", 4);
+	assert_false(vectors_base64(SLICE_LIT("TWFuTQ="), bytes, 4));
+	assert_false(vectors_base64(SLICE_LIT("TWFuTQ==="), bytes, 4));
+	assert_false(vectors_base64(SLICE_LIT("TW=u"), bytes, 3));
+	assert_false(vectors_base64(SLICE_LIT("===="), bytes, 1));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(placed_by_index),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(base64_of_every_tail),
+	};
+
+	return cmocka_run_group_tests_name("model_vectors", tests, NULL, NULL);
+}
