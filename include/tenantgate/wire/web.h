@@ -51,6 +51,7 @@ struct web_request {
 	size_t		 answer_max;		/* ceiling of a body, of a stream's read-ahead */
 };
 
+/* Zeroed before first use; a new request empties it. */
 struct web_answer {
 	enum web_failure failure;
 	char		 detail[160];		/* for logs; no secrets (the URL's host at most) */

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * web: libcurl's multi handle on the worker's loop.
+ *
+ *	socket ready, timer --> curl_multi_socket_action --> callbacks (they only note)
+ *	                              |
+ *	                              v
+ *	     finished transfers are let go, then everyone libcurl stirred is settled
+ *
+ * libcurl must not be called from its own callbacks, and flows are woken only once it has
+ * returned: one wake for all that one turn brought.
+ */
+#include "tenantgate/wire/web.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "tenantgate/base/log.h"
+#include "wire/web_room.h"
+
+struct web_socket {
+	struct event *event; /* owned */
+	int what;
+};
+
+static void
+web_finished(struct web *w)
+{
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(w->multi, &left)) != NULL) {
+		char *transfer = NULL;
+		CURLcode result = m->data.result;
+
+		assert(m->msg == CURLMSG_DONE);
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &transfer);
+		web_transfer_end((struct web_transfer *)transfer, result);
+	}
+}
+
+static void
+web_drive(struct web *w, curl_socket_t fd, int what)
+{
+	struct web_transfer *t;
+	int running;
+
+	if (curl_multi_socket_action(w->multi, fd, what, &running) != CURLM_OK)
+		log_event(LOG_ERR, "web.curl", NULL, "socket %d was not taken", (int)fd);
+	web_finished(w);
+	while ((t = TAILQ_FIRST(&w->stirred)) != NULL)
+		web_settle(t);
+}
+
+static void
+web_socket_ready(evutil_socket_t fd, short events, void *web)
+{
+	int what = 0;
+
+	if (events & EV_READ)
+		what |= CURL_CSELECT_IN;
+	if (events & EV_WRITE)
+		what |= CURL_CSELECT_OUT;
+	web_drive(web, fd, what);
+}
+
+static void
+web_timer_due(void *web)
+{
+	web_drive(web, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static int
+web_on_timer(CURLM *multi, long ms, void *web)
+{
+	struct web *w = web;
+
+	(void)multi;
+	if (ms < 0)
+		timer_stop(&w->timer);
+	else
+		timer_start(&w->timer, (uint64_t)ms * 1000);
+	return 0;
+}
+
+static void
+web_socket_free(struct web *w, curl_socket_t fd, struct web_socket *s)
+{
+	if (s == NULL)
+		return;
+	if (s->event != NULL)
+		event_free(s->event);
+	free(s);
+	(void)curl_multi_assign(w->multi, fd, NULL);
+}
+
+static int
+web_on_socket(CURL *easy, curl_socket_t fd, int what, void *web, void *socket)
+{
+	struct web *w = web;
+	struct web_socket *s = socket;
+	short events = EV_PERSIST;
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		web_socket_free(w, fd, s);
+		return 0;
+	}
+	if (s == NULL) {
+		s = calloc(1, sizeof(*s));
+		if (s == NULL)
+			return -1;
+		(void)curl_multi_assign(w->multi, fd, s);
+	}
+	if (s->what == what)
+		return 0;
+	if (s->event != NULL)
+		event_free(s->event);
+	if (what & CURL_POLL_IN)
+		events |= EV_READ;
+	if (what & CURL_POLL_OUT)
+		events |= EV_WRITE;
+	s->what = what;
+	s->event = event_new(worker_base(w->worker), fd, events, web_socket_ready, w);
+	return s->event != NULL && event_add(s->event, NULL) == 0 ? 0 : -1;
+}
+
+CURL *
+web_easy_take(struct web *w)
+{
+	return w->spare_count > 0 ? w->spare[--w->spare_count] : curl_easy_init();
+}
+
+/* Kept for the next transfer: what an easy handle has allocated is worth more than a request's
+ * share of work. Options and private pointers are wiped. */
+void
+web_easy_rest(struct web *w, CURL *easy)
+{
+	if (w->spare_count == sizeof(w->spare) / sizeof(w->spare[0])) {
+		curl_easy_cleanup(easy);
+		return;
+	}
+	curl_easy_reset(easy);
+	w->spare[w->spare_count++] = easy;
+}
+
+static void
+curl_set_up(void)
+{
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		abort();
+}
+
+static bool
+web_set_up(struct web *w, const struct web_conf *conf)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	long max = (long)conf->connections_max;
+
+	pthread_once(&once, curl_set_up);
+	w->multi = curl_multi_init();
+	w->share = curl_share_init();
+	if (w->multi == NULL || w->share == NULL ||
+	    !timer_init(&w->timer, w->worker, web_timer_due, w))
+		return false;
+	if (conf->ca_file != NULL && (w->ca_file = strdup(conf->ca_file)) == NULL)
+		return false;
+	w->user_agent = strdup(conf->user_agent != NULL ? conf->user_agent : "tenantgate");
+	return w->user_agent != NULL &&
+	    curl_share_setopt(w->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) ==
+	    CURLSHE_OK &&
+	    curl_multi_setopt(w->multi, CURLMOPT_SOCKETFUNCTION, web_on_socket) == CURLM_OK &&
+	    curl_multi_setopt(w->multi, CURLMOPT_SOCKETDATA, w) == CURLM_OK &&
+	    curl_multi_setopt(w->multi, CURLMOPT_TIMERFUNCTION, web_on_timer) == CURLM_OK &&
+	    curl_multi_setopt(w->multi, CURLMOPT_TIMERDATA, w) == CURLM_OK &&
+	    curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, max) == CURLM_OK &&
+	    curl_multi_setopt(w->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, max) == CURLM_OK;
+}
+
+struct web *
+web_open(struct worker *worker, const struct web_conf *conf)
+{
+	struct web *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	w->worker = worker;
+	LIST_INIT(&w->transfers);
+	TAILQ_INIT(&w->stirred);
+	if (!web_set_up(w, conf)) {
+		web_close(w);
+		return NULL;
+	}
+	return w;
+}
+
+void
+web_close(struct web *w)
+{
+	if (w == NULL)
+		return;
+	assert(LIST_EMPTY(&w->transfers)); /* their flows have ended: shutdown aborts them first */
+	while (w->spare_count > 0)
+		curl_easy_cleanup(w->spare[--w->spare_count]);
+	if (w->multi != NULL)
+		(void)curl_multi_cleanup(w->multi);
+	if (w->share != NULL)
+		(void)curl_share_cleanup(w->share);
+	timer_free(&w->timer);
+	free(w->ca_file);
+	free(w->user_agent);
+	free(w);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake_peer: the listener and its connections.
+ */
+#include "fake_peer.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tenantgate/base/clock.h"
+
+static void
+conn_said(struct bufferevent *bev, void *arg)
+{
+	struct peer_conn *c = arg;
+
+	(void)bev;
+	c->peer->said(c);
+}
+
+static void
+conn_free(struct peer_conn *c)
+{
+	bufferevent_free(c->bev);
+	c->bev = NULL;
+	c->stage = 0;
+}
+
+static void
+conn_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct peer_conn *c = arg;
+
+	(void)bev;
+	if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) == 0)
+		return;
+	c->peer->closed++;
+	conn_free(c);
+}
+
+static void
+conn_drained(struct bufferevent *bev, void *arg)
+{
+	(void)bev;
+	conn_free(arg);
+}
+
+static void
+peer_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len, void *arg)
+{
+	struct peer *p = arg;
+	struct peer_conn *c = p->conns;
+
+	(void)sa;
+	(void)len;
+	while (c->bev != NULL)
+		assert_true(++c < p->conns + PEER_CONNS_MAX);
+	c->peer = p;
+	c->bev = bufferevent_socket_new(evconnlistener_get_base(l), fd,
+	    BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+	assert_non_null(c->bev);
+	bufferevent_setcb(c->bev, conn_said, NULL, conn_event, c);
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	p->accepted++;
+}
+
+void
+peer_open(struct peer *p, struct worker *w, uint16_t port, peer_fn *said)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };
+	socklen_t len = sizeof(sin);
+
+	memset(p, 0, sizeof(*p));
+	p->said = said;
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	p->listener = evconnlistener_new_bind(worker_base(w), peer_accept, p,
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, 16, (struct sockaddr *)&sin, sizeof(sin));
+	assert_non_null(p->listener);
+	assert_int_equal(getsockname(evconnlistener_get_fd(p->listener), (struct sockaddr *)&sin,
+			     &len),
+	    0);
+	p->port = ntohs(sin.sin_port);
+}
+
+void
+peer_close(struct peer *p)
+{
+	for (unsigned i = 0; i < PEER_CONNS_MAX; i++)
+		if (p->conns[i].bev != NULL)
+			conn_free(&p->conns[i]);
+	if (p->listener != NULL)
+		evconnlistener_free(p->listener);
+	p->listener = NULL;
+}
+
+void
+peer_say(struct peer_conn *c, const char *text)
+{
+	assert_int_equal(bufferevent_write(c->bev, text, strlen(text)), 0);
+}
+
+void
+peer_hang_up(struct peer_conn *c)
+{
+	if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
+		conn_free(c);
+		return;
+	}
+	bufferevent_disable(c->bev, EV_READ);
+	bufferevent_setcb(c->bev, NULL, conn_drained, conn_event, c);
+}
+
+static void
+probe_end(struct flow *f, const struct err *err)
+{
+	struct probe *p = (struct probe *)f;
+
+	p->ended = true;
+	p->err = *err;
+}
+
+void
+probe_start(struct probe *p, struct worker *w, flow_step_fn *first, flow_step_fn *second)
+{
+	p->steps[0] = (struct flow_step){ "first", first };
+	p->steps[1] = (struct flow_step){ second != NULL ? "second" : NULL, second };
+	p->kind = (struct flow_kind){ .name = "probe", .steps = p->steps, .end = probe_end };
+	p->ended = false;
+	flow_start(&p->flow, &p->kind, w, NULL);
+}
+
+void
+turn_until(struct worker *w, const bool *flag)
+{
+	uint64_t until = clock_mono_us() + 5000000;
+
+	while (!*flag && clock_mono_us() < until)
+		worker_turn(w, 20);
+	assert_true(*flag);
+}
+
+void
+turn_for(struct worker *w, unsigned ms)
+{
+	uint64_t until = clock_mono_us() + ms * 1000ull;
+
+	while (clock_mono_us() < until)
+		worker_turn(w, 5);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake_peer: a scripted TCP server on the test's own loop, and a story of one operation to run
+ * against it.
+ */
+#ifndef TENANTGATE_TESTS_FAKE_PEER_H
+#define TENANTGATE_TESTS_FAKE_PEER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+
+#include "tenantgate/loop/flow.h"
+#include "tenantgate/loop/worker.h"
+
+struct peer;
+
+#define PEER_CONNS_MAX 32
+
+struct peer_conn {
+	struct peer *peer;
+	struct bufferevent *bev; /* NULL: the place is free */
+	unsigned stage;		 /* the script's own */
+};
+
+typedef void peer_fn(struct peer_conn *); /* something has come in */
+
+struct peer {
+	struct evconnlistener *listener;
+	peer_fn *said;
+	void *script; /* the test's */
+	uint16_t port;
+	unsigned accepted;
+	unsigned closed; /* by the other side */
+	struct peer_conn conns[PEER_CONNS_MAX];
+};
+
+void peer_open(struct peer *, struct worker *, uint16_t port, peer_fn *); /* port 0: any */
+void peer_close(struct peer *);
+void peer_say(struct peer_conn *, const char *text);
+void peer_hang_up(struct peer_conn *); /* after what was said has left */
+
+/* A story of one or two steps: embed it first, give the table, wait for the end. */
+struct probe {
+	struct flow flow;
+	struct flow_kind kind;
+	struct flow_step steps[4];
+	bool ended;
+	struct err err;
+};
+void probe_start(struct probe *, struct worker *, flow_step_fn *first, flow_step_fn *second);
+/* Turns the loop until *flag, or five seconds: then the test fails. */
+void turn_until(struct worker *, const bool *flag);
+void turn_for(struct worker *, unsigned ms);
+
+#endif

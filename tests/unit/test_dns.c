@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The resolver against a nameserver of our own on loopback: answers, refusals, silence.
+ */
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/dns.h>
+#include <event2/dns_struct.h>
+
+#include <cmocka.h>
+
+#include "fake_peer.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/wire/dns.h"
+#include "wire/dns_hosts.h"
+
+#define PATIENCE_US 300000
+
+struct lookup {
+	struct probe probe;
+	const char *host;
+	struct dns_answer answer;
+};
+
+static struct worker *worker;
+static struct dns *dns;
+static struct evdns_server_port *server;
+static unsigned asked;
+
+/* The resolver asks in dIffERent case, as a guard against forged answers. */
+static bool
+is_one_of(const char *name, const char *names)
+{
+	char lower[64] = "";
+
+	for (size_t i = 0; name[i] != '\0' && i + 1 < sizeof(lower); i++)
+		lower[i] = (char)tolower((unsigned char)name[i]);
+	return strstr(names, lower) != NULL;
+}
+
+/* A for db.test and only-a.test, AAAA for db.test and only-aaaa.test; half.test never says AAAA;
+ * silent.test says nothing at all; a short life for brief.test. */
+static void
+server_asked(struct evdns_server_request *r, void *arg)
+{
+	const char *name = r->questions[0]->name;
+	bool is_a = r->questions[0]->type == EVDNS_TYPE_A;
+	unsigned char v4[8] = { 10, 0, 0, 1, 10, 0, 0, 2 };
+	unsigned char v6[16] = { 0xfd, [15] = 7 };
+	int refused = 3;
+
+	(void)arg;
+	asked++;
+	if (strcasecmp(name, "silent.test") == 0 || (strcasecmp(name, "half.test") == 0 && !is_a)) {
+		evdns_server_request_drop(r);
+		return;
+	}
+	if (is_one_of(name, "db.test only-a.test half.test brief.test")) {
+		refused = 0;
+		if (is_a)
+			evdns_server_request_add_a_reply(r, name, 2, v4,
+			    strcasecmp(name, "brief.test") == 0 ? 0 : 300);
+	}
+	if (is_one_of(name, "db.test only-aaaa.test")) {
+		refused = 0;
+		if (!is_a)
+			evdns_server_request_add_aaaa_reply(r, name, 1, v6, 300);
+	}
+	evdns_server_request_respond(r, refused);
+}
+
+static uint16_t
+server_open(void)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sin);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
+	server = evdns_add_server_port_with_base(worker_base(worker), fd, 0, server_asked, NULL);
+	assert_non_null(server);
+	return ntohs(sin.sin_port);
+}
+
+static int
+set_up(void **state)
+{
+	char nameserver[32];
+
+	(void)state;
+	asked = 0;
+	worker = worker_new(0);
+	(void)snprintf(nameserver, sizeof(nameserver), "127.0.0.1:%u", server_open());
+	dns = dns_open(worker, nameserver, PATIENCE_US);
+	assert_non_null(dns);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	dns_close(dns);
+	evdns_close_server_port(server);
+	worker_turn(worker, 0);
+	worker_free(worker);
+	return 0;
+}
+
+static enum flow_rc
+lookup_ask(struct flow *f)
+{
+	struct lookup *l = (struct lookup *)f;
+
+	return dns_lookup(f, dns, l->host, &l->answer);
+}
+
+static void
+lookup(struct lookup *l, const char *host)
+{
+	memset(l, 0, sizeof(*l));
+	l->host = host;
+	probe_start(&l->probe, worker, lookup_ask, NULL);
+	turn_until(worker, &l->probe.ended);
+	assert_false(err_is(&l->probe.err));
+}
+
+static void
+test_at_once(void **state)
+{
+	struct lookup l;
+	char long_name[DNS_NAME_MAX + 2];
+
+	(void)state;
+	lookup(&l, "192.0.2.7");
+	assert_int_equal(l.answer.count, 1);
+	assert_string_equal(l.answer.addr[0], "192.0.2.7");
+	lookup(&l, "2001:DB8::0:7");
+	assert_string_equal(l.answer.addr[0], "2001:db8::7");
+	lookup(&l, "LocalHost");
+	assert_true(l.answer.count >= 1);
+	lookup(&l, "");
+	assert_int_equal(l.answer.err.code, ERR_UPSTREAM);
+	memset(long_name, 'a', sizeof(long_name) - 1);
+	long_name[sizeof(long_name) - 1] = '\0';
+	lookup(&l, long_name);
+	assert_int_equal(l.answer.err.code, ERR_UPSTREAM);
+	assert_int_equal(asked, 0);
+}
+
+static void
+test_asked_and_kept(void **state)
+{
+	struct lookup l;
+
+	(void)state;
+	lookup(&l, "db.test");
+	assert_int_equal(l.answer.count, 3);
+	assert_string_equal(l.answer.addr[0], "10.0.0.1");
+	assert_string_equal(l.answer.addr[1], "10.0.0.2");
+	assert_string_equal(l.answer.addr[2], "fd00::7");
+	assert_int_equal(asked, 2);
+	lookup(&l, "DB.test.");
+	assert_int_equal(l.answer.count, 3);
+	assert_int_equal(asked, 2);
+	clock_test_advance(DNS_KEEP_US);
+	lookup(&l, "db.test");
+	assert_int_equal(asked, 4);
+}
+
+static void
+test_one_family(void **state)
+{
+	struct lookup l;
+
+	(void)state;
+	lookup(&l, "only-a.test");
+	assert_int_equal(l.answer.count, 2);
+	lookup(&l, "only-aaaa.test");
+	assert_int_equal(l.answer.count, 1);
+	assert_string_equal(l.answer.addr[0], "fd00::7");
+	lookup(&l, "brief.test");
+	lookup(&l, "brief.test");
+	assert_int_equal(asked, 8); /* a TTL of nothing is not kept */
+}
+
+static void
+test_unknown(void **state)
+{
+	struct lookup l;
+
+	(void)state;
+	lookup(&l, "nobody.test");
+	assert_int_equal(l.answer.count, 0);
+	assert_int_equal(l.answer.err.code, ERR_UPSTREAM);
+	assert_non_null(strstr(l.answer.err.detail, "nobody.test"));
+	assert_int_equal(asked, 2);
+	lookup(&l, "nobody.test");
+	assert_int_equal(asked, 2);
+	clock_test_advance(1000000);
+	lookup(&l, "nobody.test");
+	assert_int_equal(asked, 4);
+}
+
+static void
+tick(void *arg)
+{
+	(*(unsigned *)arg)++;
+}
+
+static void
+test_silence_blocks_nobody(void **state)
+{
+	struct lookup l;
+	struct timer timer = { 0 };
+	unsigned ticks = 0;
+	uint64_t began = clock_mono_us();
+	uint64_t took;
+
+	(void)state;
+	assert_true(timer_init(&timer, worker, tick, &ticks));
+	memset(&l, 0, sizeof(l));
+	l.host = "silent.test";
+	probe_start(&l.probe, worker, lookup_ask, NULL);
+	while (!l.probe.ended && clock_mono_us() - began < 3000000) {
+		if (!timer.set)
+			timer_start(&timer, 5000);
+		worker_turn(worker, 5);
+	}
+	took = clock_mono_us() - began;
+	assert_true(l.probe.ended);
+	assert_int_equal(l.answer.err.code, ERR_TIMEOUT);
+	assert_in_range(took, PATIENCE_US - 20000, PATIENCE_US + 200000);
+	assert_true(ticks >= 20);
+	timer_free(&timer);
+}
+
+static void
+test_half_silence(void **state)
+{
+	struct lookup l;
+	uint64_t began = clock_mono_us();
+
+	(void)state;
+	lookup(&l, "half.test");
+	assert_int_equal(l.answer.count, 2);
+	assert_true(clock_mono_us() - began < PATIENCE_US);
+}
+
+static void
+test_abort(void **state)
+{
+	struct lookup l = { .host = "silent.test" };
+
+	(void)state;
+	probe_start(&l.probe, worker, lookup_ask, NULL);
+	turn_for(worker, 30);
+	flow_abort(&l.probe.flow, ERR_CLIENT_GONE, "left");
+	turn_until(worker, &l.probe.ended);
+	assert_int_equal(l.probe.err.code, ERR_CLIENT_GONE);
+	/* dns_close() comes with the question still open */
+}
+
+static void
+test_hosts_file(void **state)
+{
+	char path[] = "/tmp/tg-hosts-XXXXXX";
+	struct dns_answer a = { 0 };
+	struct dns_hosts *hosts;
+	FILE *file = fdopen(mkstemp(path), "w");
+
+	(void)state;
+	assert_non_null(file);
+	(void)
+	    fputs("# nothing\n10.1.2.3\tDB main # the db\nfd00::1 db\nnot-an-address x\n10.9.9.9\n",
+		file);
+	assert_int_equal(fclose(file), 0);
+	hosts = dns_hosts_new(path);
+	assert_true(dns_hosts_find(hosts, "db", &a));
+	assert_int_equal(a.count, 2);
+	assert_string_equal(a.addr[0], "10.1.2.3");
+	assert_string_equal(a.addr[1], "fd00::1");
+	assert_true(dns_hosts_find(hosts, "main", &a));
+	assert_false(dns_hosts_find(hosts, "x", &a));
+	assert_true(dns_hosts_find(hosts, "localhost", &a));
+	assert_int_equal(unlink(path), 0);
+	assert_false(dns_hosts_find(hosts, "db", &a));
+	dns_hosts_free(hosts);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_at_once),
+		TEST(test_asked_and_kept),
+		TEST(test_one_family),
+		TEST(test_unknown),
+		TEST(test_silence_blocks_nobody),
+		TEST(test_half_silence),
+		TEST(test_abort),
+		cmocka_unit_test(test_hosts_file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whole answers: what is asked and read, connections kept, and every way an answer can fail.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "web_bench.h"
+
+static void
+test_whole(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	fetch_path(&t, "/hello");
+	assert_int_equal(t.answer.failure, WEB_FINE);
+	assert_int_equal(t.answer.status, 200);
+	assert_true(t.answer.sent);
+	assert_string_equal(t.answer.body.data, "hello");
+	web_answer_free(&t.answer);
+	web_answer_free(&t.answer);
+}
+
+static void
+test_post(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	fetch_init(&t, "/posted");
+	t.request.method = "POST";
+	t.request.body = SLICE_LIT("{\"a\":1}");
+	t.request.headers[0] = "Authorization: Bearer x";
+	t.request.headers[1] = "Content-Type: application/json";
+	fetch_run(&t);
+	assert_int_equal(t.answer.status, 201);
+	assert_non_null(strstr(bench.last_request, "POST /posted HTTP/1.1\r\n"));
+	assert_non_null(strstr(bench.last_request, "Authorization: Bearer x\r\n"));
+	assert_non_null(strstr(bench.last_request, "Content-Type: application/json\r\n"));
+	assert_non_null(strstr(bench.last_request, "Content-Length: 7\r\n"));
+	assert_non_null(strstr(bench.last_request, "User-Agent: tenantgate-test\r\n"));
+	assert_non_null(strstr(bench.last_request, "{\"a\":1}"));
+	assert_null(strstr(bench.last_request, "Expect"));
+	web_answer_free(&t.answer);
+}
+
+static void
+test_methods(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	fetch_init(&t, "/posted");
+	t.request.method = "DELETE";
+	fetch_run(&t);
+	assert_non_null(strstr(bench.last_request, "DELETE /posted HTTP/1.1\r\n"));
+	web_answer_free(&t.answer);
+	t.request.method = "PATCH";
+	t.request.body = SLICE_LIT("x");
+	fetch_run(&t);
+	assert_non_null(strstr(bench.last_request, "PATCH /posted HTTP/1.1\r\n"));
+	assert_null(strstr(bench.last_request, "Content-Type"));
+	web_answer_free(&t.answer);
+	t.request.method = "POST";
+	t.request.body = slice_of(NULL, 0);
+	fetch_run(&t);
+	assert_non_null(strstr(bench.last_request, "Content-Length: 0\r\n"));
+	web_answer_free(&t.answer);
+}
+
+static void
+test_retry_after(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	fetch_path(&t, "/busy");
+	assert_int_equal(t.answer.status, 429);
+	assert_int_equal(t.answer.retry_after_s, 7);
+	fetch_path(&t, "/busyms");
+	assert_int_equal(t.answer.retry_after_s, 2);
+	fetch_path(&t, "/interim");
+	assert_int_equal(t.answer.status, 200);
+	assert_int_equal(t.answer.retry_after_s, 0);
+	web_answer_free(&t.answer);
+}
+
+static void
+test_no_redirect(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	fetch_path(&t, "/moved");
+	assert_int_equal(t.answer.status, 302);
+}
+
+static void
+test_refused(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	fetch_init(&t, "/hello");
+	(void)snprintf(t.url, sizeof(t.url), "http://127.0.0.1:1/");
+	fetch_run(&t);
+	assert_int_equal(t.answer.failure, WEB_CONNECT);
+	assert_int_equal(t.answer.status, 0);
+	assert_false(t.answer.sent);
+	(void)snprintf(t.url, sizeof(t.url), "file:///etc/passwd");
+	fetch_run(&t);
+	assert_int_equal(t.answer.failure, WEB_OTHER);
+	(void)snprintf(t.url, sizeof(t.url), "http://127.0.0.1:%u/hello", bench.peer.port);
+	t.request.headers[0] = "X: a\r\nY: b";
+	fetch_run(&t);
+	assert_int_equal(t.answer.failure, WEB_OTHER);
+	assert_false(t.answer.sent);
+}
+
+static void
+test_cut(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	fetch_path(&t, "/cut");
+	assert_int_equal(t.answer.failure, WEB_CUT);
+	assert_int_equal(t.answer.status, 200);
+	assert_true(t.answer.sent);
+	web_answer_free(&t.answer);
+	fetch_path(&t, "/gone");
+	assert_int_equal(t.answer.failure, WEB_CUT);
+	assert_true(t.answer.sent);
+}
+
+static void
+test_too_large(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	fetch_path(&t, "/big");
+	assert_int_equal(t.answer.failure, WEB_TOO_LARGE);
+	assert_true(t.answer.body.len <= CEILING);
+	web_answer_free(&t.answer);
+}
+
+static void
+test_timeouts(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	fetch_init(&t, "/silent");
+	t.request.first_byte_timeout_us = 60000;
+	fetch_run(&t);
+	assert_int_equal(t.answer.failure, WEB_TIMEOUT);
+	assert_non_null(strstr(t.answer.detail, "began"));
+	assert_true(t.answer.sent);
+	fetch_init(&t, "/stall");
+	t.request.idle_timeout_us = 60000;
+	fetch_run(&t);
+	assert_int_equal(t.answer.failure, WEB_TIMEOUT);
+	assert_non_null(strstr(t.answer.detail, "stalled"));
+	assert_true(t.answer.is_event_stream);
+	web_answer_free(&t.answer);
+	fetch_init(&t, "/stall");
+	t.request.total_timeout_us = 60000;
+	fetch_run(&t);
+	assert_non_null(strstr(t.answer.detail, "too long"));
+	web_answer_free(&t.answer);
+}
+
+static void
+test_reuse(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		fetch_path(&t, "/hello");
+		assert_int_equal(t.answer.failure, WEB_FINE);
+		web_answer_free(&t.answer);
+	}
+	assert_int_equal(bench.peer.accepted, 1);
+}
+
+/* The server closes each connection after its answer: libcurl notices, or asks again. */
+static void
+test_closing(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		fetch_path(&t, i % 2 ? "/once" : "/closing");
+		assert_int_equal(t.answer.failure, WEB_FINE);
+		web_answer_free(&t.answer);
+	}
+	assert_int_equal(bench.peer.accepted, 20);
+}
+
+static void
+fetch_start(struct fetch *t)
+{
+	probe_start(&t->probe, bench.worker, fetch_ask, NULL);
+}
+
+static void
+test_abort(void **state)
+{
+	(void)state;
+	fetch_abort("/silent", fetch_start, 30);
+	fetch_abort("/stall", fetch_start, 30);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, web_bench_up, web_bench_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_whole),
+		TEST(test_post),
+		TEST(test_methods),
+		TEST(test_retry_after),
+		TEST(test_no_redirect),
+		TEST(test_refused),
+		TEST(test_cut),
+		TEST(test_too_large),
+		TEST(test_timeouts),
+		TEST(test_reuse),
+		TEST(test_closing),
+		TEST(test_abort),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

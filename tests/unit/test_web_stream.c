@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Streams: pulled piece by piece, paused when nobody pulls, stopped when nobody wants them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "web_bench.h"
+
+static void
+stream_stop(void *arg)
+{
+	web_stop(arg);
+}
+
+static enum flow_rc
+stream_ask(struct flow *f)
+{
+	struct fetch *t = (struct fetch *)f;
+
+	flow_defer(f, stream_stop, &t->transfer);
+	return web_start(f, bench.web, &t->request, &t->transfer, &t->answer);
+}
+
+static enum flow_rc
+stream_pull(struct flow *f)
+{
+	struct fetch *t = (struct fetch *)f;
+
+	return web_pull(f, t->transfer, &t->piece);
+}
+
+static enum flow_rc
+stream_nap(struct flow *f)
+{
+	struct fetch *t = (struct fetch *)f;
+
+	return t->slow ? flow_sleep(f, &t->nap, 2000) : FLOW_NEXT;
+}
+
+static enum flow_rc
+stream_took(struct flow *f)
+{
+	struct fetch *t = (struct fetch *)f;
+
+	if (t->piece.len == 0)
+		return FLOW_DONE;
+	t->pulled += t->piece.len;
+	if (t->piece.len > t->largest)
+		t->largest = t->piece.len;
+	return flow_back(f, stream_pull);
+}
+
+static const struct flow_step stream_steps[] = {
+	{ "ask", stream_ask },
+	{ "pull", stream_pull },
+	{ "nap", stream_nap },
+	{ "took", stream_took },
+	{ NULL, NULL },
+};
+
+static enum flow_rc
+stream_dawdle(struct flow *f)
+{
+	struct fetch *t = (struct fetch *)f;
+
+	return flow_sleep(f, &t->nap, 150000);
+}
+
+static const struct flow_step late_steps[] = {
+	{ "ask", stream_ask },
+	{ "dawdle", stream_dawdle },
+	{ "pull", stream_pull },
+	{ "took", stream_took },
+	{ NULL, NULL },
+};
+
+static void
+stream_start(struct fetch *t)
+{
+	probe_start(&t->probe, bench.worker, stream_ask, NULL);
+	t->probe.kind.steps = stream_steps;
+}
+
+static void
+stream_path(struct fetch *t, const char *path)
+{
+	fetch_init(t, path);
+	stream_start(t);
+	turn_until(bench.worker, &t->probe.ended);
+	assert_null(t->transfer);
+}
+
+static void
+test_stream(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	stream_path(&t, "/stream");
+	assert_int_equal(t.answer.failure, WEB_FINE);
+	assert_true(t.answer.is_event_stream);
+	assert_int_equal(t.pulled, 11);
+	assert_int_equal(t.largest, 11); /* one run, not three */
+}
+
+static void
+test_stream_pauses(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	fetch_init(&t, "/big");
+	t.slow = true;
+	t.request.idle_timeout_us = 1000000;
+	stream_start(&t);
+	turn_for(bench.worker, 50);
+	assert_true(BIG_BYTES - bench.big_left < BIG_BYTES);
+	turn_until(bench.worker, &t.probe.ended);
+	assert_int_equal(t.answer.failure, WEB_FINE);
+	assert_int_equal(t.pulled, BIG_BYTES);
+	assert_true(t.largest <= CEILING);
+}
+
+static void
+test_stream_stalls(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	fetch_init(&t, "/stall");
+	t.request.idle_timeout_us = 60000;
+	stream_start(&t);
+	turn_until(bench.worker, &t.probe.ended);
+	assert_int_equal(t.answer.failure, WEB_TIMEOUT);
+	assert_int_equal(t.pulled, 5);
+}
+
+/* Nobody pulls: the peer is paused, and that is not its idleness. */
+static void
+test_pause_is_not_idle(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	fetch_init(&t, "/big");
+	t.request.idle_timeout_us = 50000;
+	probe_start(&t.probe, bench.worker, stream_ask, NULL);
+	t.probe.kind.steps = late_steps;
+	turn_until(bench.worker, &t.probe.ended);
+	assert_int_equal(t.answer.failure, WEB_FINE);
+}
+
+static void
+test_stream_fails_early(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	fetch_init(&t, "/hello");
+	(void)snprintf(t.url, sizeof(t.url), "http://127.0.0.1:1/");
+	probe_start(&t.probe, bench.worker, stream_ask, NULL);
+	turn_until(bench.worker, &t.probe.ended);
+	assert_null(t.transfer);
+	assert_int_equal(t.answer.failure, WEB_CONNECT);
+}
+
+static void
+test_stream_cut(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	stream_path(&t, "/cut");
+	assert_int_equal(t.answer.failure, WEB_CUT);
+	assert_int_equal(t.pulled, 10);
+}
+
+static void
+test_abort(void **state)
+{
+	(void)state;
+	fetch_abort("/silent", stream_start, 30);
+	fetch_abort("/stall", stream_start, 30);
+	fetch_abort("/big", stream_start, 1);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, web_bench_up, web_bench_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_stream),
+		TEST(test_stream_pauses),
+		TEST(test_stream_stalls),
+		TEST(test_pause_is_not_idle),
+		TEST(test_stream_fails_early),
+		TEST(test_stream_cut),
+		TEST(test_abort),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
