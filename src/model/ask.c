@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ask: the two requests as JSON.
+ */
+#include <string.h>
+
+#include "model/room.h"
+#include "tenantgate/base/json.h"
+
+#define ASK_ROOM	4096	/* for all that is not text */
+#define ESCAPED_MAX	6	/* bytes that one byte of text may become */
+
+static void
+put_name(struct buf *b, const char *key, const char *name)
+{
+	buf_printf(b, "{\"%s\":", key);
+	json_put_string(b, slice_str(name));
+}
+
+/* As LangChain's OpenAIEmbeddings does: vectors that it stored stay comparable. */
+static void
+put_without_new_lines(struct buf *b, struct slice text)
+{
+	struct buf line;
+	char *at;
+
+	buf_init(&line, text.len);
+	buf_slice(&line, text);
+	if (line.failed)
+		b->failed = true;
+	for (at = line.data; at != NULL && (at = memchr(at, '\n', line.len -
+	    (size_t)(at - line.data))) != NULL;)
+		*at++ = ' ';
+	json_put_string(b, buf_view(&line));
+	buf_free(&line);
+}
+
+bool
+ask_put_embeddings(struct ask *a, const struct slice *texts, size_t n)
+{
+	const struct model_conf *conf = &a->model->conf;
+	struct buf *b = &a->body;
+	size_t bytes = 0, i;
+
+	for (i = 0; i < n; i++)
+		bytes += texts[i].len;
+	buf_init(b, bytes * ESCAPED_MAX + n * 3 + ASK_ROOM);
+	put_name(b, "model", conf->embedding_model);
+	buf_puts(b, ",\"input\":");
+	for (i = 0; i < n; i++) {
+		buf_putc(b, i == 0 ? '[' : ',');
+		if (conf->strip_new_lines && memchr(texts[i].p, '\n', texts[i].len) != NULL)
+			put_without_new_lines(b, texts[i]);
+		else
+			json_put_string(b, texts[i]);
+	}
+	buf_puts(b, "],\"encoding_format\":\"base64\"");
+	if (conf->send_dimensions)
+		buf_printf(b, ",\"dimensions\":%u", conf->dimensions);
+	buf_putc(b, '}');
+	return !b->failed;
+}
+
+static void
+put_messages(struct buf *b, const struct model_chat *chat)
+{
+	size_t i;
+
+	buf_puts(b, ",\"messages\":[");
+	for (i = 0; i < chat->message_count; i++) {
+		if (i > 0)
+			buf_putc(b, ',');
+		put_name(b, "role", chat->messages[i].role);
+		buf_puts(b, ",\"content\":");
+		json_put_string(b, chat->messages[i].content);
+		buf_putc(b, '}');
+	}
+	buf_putc(b, ']');
+}
+
+/* Thousandths: no locale has a say in it. */
+static void
+put_temperature(struct buf *b, double t)
+{
+	unsigned n = t > 100 ? 100000 : (unsigned)(t * 1000 + 0.5);
+
+	buf_printf(b, ",\"temperature\":%u.%03u", n / 1000, n % 1000);
+}
+
+/* include_obfuscation and max_completion_tokens are OpenAI's alone; others know max_tokens. */
+bool
+ask_put_chat(struct ask *a, const struct model_chat *chat)
+{
+	const struct model *m = a->model;
+	struct buf *b = &a->body;
+	size_t bytes = 0, i;
+
+	for (i = 0; i < chat->message_count; i++)
+		bytes += chat->messages[i].content.len + 64;
+	buf_init(b, bytes * ESCAPED_MAX + ASK_ROOM);
+	put_name(b, "model", chat->name != NULL ? chat->name : m->conf.chat_model);
+	put_messages(b, chat);
+	buf_puts(b, ",\"stream\":true,\"stream_options\":{\"include_usage\":true");
+	buf_puts(b, m->is_openai ? ",\"include_obfuscation\":false}" : "}");
+	if (chat->temperature >= 0)
+		put_temperature(b, chat->temperature);
+	if (chat->max_tokens > 0)
+		buf_printf(b, ",\"%s\":%u",
+		    m->is_openai ? "max_completion_tokens" : "max_tokens", chat->max_tokens);
+	buf_putc(b, '}');
+	return !b->failed;
+}
+
+void
+ask_request(const struct ask *a, const char *url, struct web_request *r)
+{
+	const struct model_conf *conf = &a->model->conf;
+
+	memset(r, 0, sizeof(*r));
+	r->method = "POST";
+	r->url = url;
+	r->headers[0] = "Content-Type: application/json";
+	r->headers[1] = a->model->auth;
+	r->body = buf_view(&a->body);
+	r->connect_timeout_us = conf->connect_timeout_us;
+	r->first_byte_timeout_us = conf->first_byte_timeout_us;
+	r->idle_timeout_us = conf->idle_timeout_us;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * embed: one embeddings request, as a small flow of its own under the caller's:
+ *
+ *	ask --> answer --> done
+ *	 ^         | refused, but worth another try
+ *	 +- again -+
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/room.h"
+#include "model/vectors.h"
+#include "tenantgate/base/log.h"
+
+#define FLOAT_TEXT_MAX	26	/* bytes of one number in an answer that is not base64 */
+#define ITEM_ROOM	256	/* bytes around a vector */
+
+struct embed {
+	struct flow		 flow;
+	struct ask		 ask;
+	size_t			 n;
+	float			*out;		/* borrowed: the caller's */
+	struct model_usage	*usage;		/* borrowed: the caller's */
+	struct web_answer	 answer;	/* owned */
+	struct timer		 nap;
+};
+
+static enum flow_rc embed_ask(struct flow *);
+static enum flow_rc embed_answer(struct flow *);
+static enum flow_rc embed_again(struct flow *);
+
+static const struct flow_step embed_steps[] = {
+	{ "ask",	embed_ask },
+	{ "answer",	embed_answer },
+	{ "again",	embed_again },
+	{ NULL, NULL },
+};
+
+static void
+embed_release(struct flow *f)
+{
+	struct embed *e = (struct embed *)f;
+
+	web_answer_free(&e->answer);
+	buf_free(&e->ask.body);
+	timer_free(&e->nap);
+	free(e);
+}
+
+static const struct flow_kind embed_kind = {
+	.name = "embed",
+	.steps = embed_steps,
+	.release = embed_release,
+};
+
+static enum flow_rc
+embed_ask(struct flow *f)
+{
+	struct embed *e = (struct embed *)f;
+	struct model *m = e->ask.model;
+	struct web_request r;
+
+	e->ask.tries++;
+	web_answer_free(&e->answer);
+	memset(&e->answer, 0, sizeof(e->answer));
+	ask_request(&e->ask, m->embeddings_url, &r);
+	r.answer_max = e->n * ((size_t)m->conf.dimensions * FLOAT_TEXT_MAX + ITEM_ROOM) +
+	    ERROR_BODY_MAX;
+	return web_fetch(f, m->web, &r, &e->answer);
+}
+
+static enum flow_rc
+embed_take(struct embed *e)
+{
+	const char *wrong = vectors_read(buf_view(&e->answer.body), e->n,
+	    e->ask.model->conf.dimensions, e->out, e->usage);
+
+	if (wrong == NULL)
+		return FLOW_DONE;
+	log_event(LOG_WARNING, "model.answer", e->flow.request_id, "%s: %s", e->ask.stage, wrong);
+	return flow_fail(&e->flow, ERR_MODEL, "The %s's answer cannot be used: %s.", e->ask.stage,
+	    wrong);
+}
+
+static enum flow_rc
+embed_answer(struct flow *f)
+{
+	struct embed *e = (struct embed *)f;
+	struct err err = { .code = ERR_NONE };
+	struct slice body = buf_view(&e->answer.body);
+	uint64_t wait_us;
+
+	if (e->answer.failure == WEB_FINE && e->answer.status == 200)
+		return embed_take(e);
+	if (body.len > ERROR_BODY_MAX)
+		body.len = ERROR_BODY_MAX;
+	wait_us = fault_judge(&e->ask, &e->answer, body, f->request_id, &err);
+	if (wait_us == 0)
+		return flow_fail_err(f, &err);
+	return flow_sleep(f, &e->nap, wait_us);
+}
+
+static enum flow_rc
+embed_again(struct flow *f)
+{
+	return flow_back(f, embed_ask);
+}
+
+static bool
+texts_fit(const struct slice *texts, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (texts[i].len == 0)
+			return false;
+	return n > 0;
+}
+
+enum flow_rc
+model_embed(struct flow *f, struct model *m, const struct slice *texts, size_t n, float *out,
+    struct model_usage *usage)
+{
+	struct embed *e;
+
+	if (!texts_fit(texts, n))
+		return flow_fail(f, ERR_INTERNAL, "There is an empty text to embed.");
+	e = calloc(1, sizeof(*e));
+	if (e == NULL)
+		return flow_fail(f, ERR_OVERLOADED, "no memory for an embeddings request");
+	e->ask.model = m;
+	e->ask.stage = "embedding model";
+	e->n = n;
+	e->out = out;
+	e->usage = usage;
+	if (!ask_put_embeddings(&e->ask, texts, n)) {
+		buf_free(&e->ask.body);
+		free(e);
+		return flow_fail(f, ERR_OVERLOADED, "no memory for an embeddings request");
+	}
+	return flow_call(f, &e->flow, &embed_kind);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fault: what a refusal means, for the caller and for the next try. The server's own words may
+ * hold account data or quote the prompt: the caller never sees them, and the log only sees a
+ * bounded part that repeats nothing we sent.
+ */
+#define _GNU_SOURCE /* memmem */
+#include <stdio.h>
+#include <string.h>
+
+#include "model/room.h"
+#include "tenantgate/base/json.h"
+#include "tenantgate/base/log.h"
+#include "tenantgate/base/seal.h"
+
+#define RETRY_AFTER_SHORT_S	5	/* longer is the client's to wait */
+#define RETRY_AFTER_DEFAULT_S	5	/* told to the client when the server says nothing */
+#define BACKOFF_FIRST_US	200000u
+#define BACKOFF_LAST_US		4000000u
+#define QUOTE_WINDOW		16	/* a run of twice that many bytes of ours is noticed */
+
+struct words {
+	char	code[64];
+	char	type[64];
+	char	message[240];
+};
+
+static void
+word_copy(char *to, size_t size, const json_t *value)
+{
+	if (json_is_string(value))
+		snprintf(to, size, "%s", json_string_value(value));
+	else if (json_is_integer(value))
+		snprintf(to, size, "%lld", (long long)json_integer_value(value));
+}
+
+/* {"error":{…}}, {"error":"…"}, {"detail":"…"}, {"message":"…"}, or no JSON at all. */
+static void
+words_read(struct slice body, struct words *w)
+{
+	struct err unused = { .code = ERR_NONE };
+	json_t *top = json_read(body, &unused);
+	const json_t *error = json_object_get(top, "error");
+	const json_t *from = json_is_object(error) ? error : top;
+
+	memset(w, 0, sizeof(*w));
+	if (top == NULL)
+		snprintf(w->message, sizeof(w->message), "(%zu bytes, no JSON)", body.len);
+	word_copy(w->code, sizeof(w->code), json_object_get(from, "code"));
+	word_copy(w->type, sizeof(w->type), json_object_get(from, "type"));
+	word_copy(w->message, sizeof(w->message), json_object_get(from, "detail"));
+	word_copy(w->message, sizeof(w->message), json_object_get(from, "message"));
+	word_copy(w->message, sizeof(w->message), error);
+	json_decref(top);
+}
+
+/* Does the text repeat a run of the request, or the key? */
+static bool
+words_quote_us(const struct ask *a, const char *text)
+{
+	size_t len = strlen(text), at;
+	const char *key = a->model->conf.api_key;
+
+	if (key != NULL && key[0] != '\0' && strstr(text, key) != NULL)
+		return true;
+	if (a->body.data == NULL)
+		return false;
+	for (at = 0; at + QUOTE_WINDOW <= len; at += QUOTE_WINDOW)
+		if (memmem(a->body.data, a->body.len, text + at, QUOTE_WINDOW) != NULL)
+			return true;
+	return false;
+}
+
+static void
+words_log(const struct ask *a, const struct words *w, const struct web_answer *answer,
+    const char *request_id)
+{
+	const char *message = words_quote_us(a, w->message) ? "(left out: it quotes the request)" :
+	    w->message;
+
+	if (answer->failure != WEB_FINE)
+		log_event(LOG_WARNING, "model.failed", request_id, "%s, try %u: %s", a->stage,
+		    a->tries, answer->detail);
+	else
+		log_event(LOG_WARNING, "model.refused", request_id,
+		    "%s, try %u: HTTP %d, code '%s', type '%s': %s", a->stage, a->tries,
+		    answer->status, w->code, w->type, message);
+}
+
+/* 429 that no waiting will cure. The type may stay insufficient_quota where the code says else. */
+static bool
+quota_is_used_up(const struct words *w)
+{
+	static const char *const codes[] = { "insufficient_quota", "credit_balance_exhausted",
+		"organization_spend_limit_exceeded", "project_spend_limit_exceeded",
+		"organization_usage_limit_exceeded", "billing_hard_limit_reached",
+		"billing_not_active" };
+	const char *code = w->code[0] != '\0' ? w->code : w->type;
+	size_t i;
+
+	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (strcmp(code, codes[i]) == 0)
+			return true;
+	return false;
+}
+
+static void
+failure_say(const struct ask *a, const struct web_answer *answer, struct err *err)
+{
+	switch (answer->failure) {
+	case WEB_TIMEOUT:
+		err_set(err, ERR_MODEL_TIMEOUT, "The %s did not answer in time.", a->stage);
+		break;
+	case WEB_RESOLVE:
+	case WEB_CONNECT:
+	case WEB_TLS:
+		err_set(err, ERR_MODEL, "The %s could not be reached.", a->stage);
+		break;
+	case WEB_CUT:
+		err_set(err, ERR_MODEL, "The %s broke off before its answer was whole.", a->stage);
+		break;
+	default:
+		err_set(err, ERR_MODEL, "The %s gave no usable answer.", a->stage);
+	}
+}
+
+static void
+status_say(const struct ask *a, const struct web_answer *answer, bool quota, struct err *err)
+{
+	int status = answer->status;
+
+	if (quota)
+		err_set(err, ERR_MODEL, "The %s refuses: its quota is used up (HTTP %d).", a->stage,
+		    status);
+	else if (status == 429 || status == 503)
+		err_set(err, ERR_OVERLOADED, "The %s is overloaded (HTTP %d).", a->stage, status);
+	else if (status == 408 || status == 504)
+		err_set(err, ERR_MODEL_TIMEOUT, "The %s timed out (HTTP %d).", a->stage, status);
+	else if (status >= 500)
+		err_set(err, ERR_MODEL, "The %s failed (HTTP %d).", a->stage, status);
+	else
+		err_set(err, ERR_MODEL, "The %s refused the request (HTTP %d).", a->stage, status);
+	if (err->code == ERR_OVERLOADED)
+		err->retry_after = answer->retry_after_s > 0 ? answer->retry_after_s :
+		    RETRY_AFTER_DEFAULT_S;
+}
+
+/* Doubling, with up to half of it left to chance: a crowd does not come back at once. */
+static uint64_t
+backoff_us(const struct ask *a, int retry_after_s)
+{
+	uint64_t us = (uint64_t)BACKOFF_FIRST_US << (a->tries < 6 ? a->tries - 1 : 5);
+	uint32_t dice;
+
+	if (us > BACKOFF_LAST_US)
+		us = BACKOFF_LAST_US;
+	bytes_random(&dice, sizeof(dice));
+	us -= dice % (us / 2);
+	return us + (uint64_t)retry_after_s * 1000000;
+}
+
+static bool
+may_try_again(const struct ask *a, const struct web_answer *answer, bool quota)
+{
+	int status = answer->status;
+
+	if (a->tries > a->model->conf.retries || quota ||
+	    answer->retry_after_s > RETRY_AFTER_SHORT_S)
+		return false;
+	if (answer->failure != WEB_FINE)
+		return !answer->sent;
+	return status == 408 || status == 409 || status == 429 || status >= 500;
+}
+
+uint64_t
+fault_judge(struct ask *a, const struct web_answer *answer, struct slice body,
+    const char *request_id, struct err *err)
+{
+	struct words w;
+	bool quota;
+
+	words_read(body, &w);
+	quota = answer->status == 429 && quota_is_used_up(&w);
+	words_log(a, &w, answer, request_id);
+	if (answer->failure != WEB_FINE)
+		failure_say(a, answer, err);
+	else
+		status_say(a, answer, quota, err);
+	return may_try_again(a, answer, quota) ? backoff_us(a, answer->retry_after_s) : 0;
+}
+
+void
+fault_event(struct ask *a, struct slice data, const char *request_id, struct err *err)
+{
+	const struct web_answer answer = { .status = 200 };
+	struct words w;
+
+	words_read(data, &w);
+	words_log(a, &w, &answer, request_id);
+	if (strcmp(w.code, "rate_limit_exceeded") == 0 || strcmp(w.code, "slow_down") == 0 ||
+	    strcmp(w.code, "server_is_overloaded") == 0) {
+		err_set(err, ERR_OVERLOADED, "The %s is overloaded.", a->stage);
+		err->retry_after = RETRY_AFTER_DEFAULT_S;
+	} else {
+		err_set(err, ERR_MODEL, "The %s reported an error in the middle of its answer.",
+		    a->stage);
+	}
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model: opening and closing, and what is known without asking.
+ */
+#include "tenantgate/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/room.h"
+
+void
+model_conf_init(struct model_conf *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->base_url = "https://api.openai.com/v1";
+	c->chat_model = "gpt-4o-mini";
+	c->embedding_model = "text-embedding-3-small";
+	c->dimensions = 1536;
+	c->strip_new_lines = true;
+	c->batch_items_max = 2048;
+	c->batch_bytes_max = 300 * 1000;
+	c->retries = 2;
+	c->connect_timeout_us = 5 * 1000000ull;
+	c->first_byte_timeout_us = 60 * 1000000ull;
+	c->idle_timeout_us = 60 * 1000000ull;
+	c->delta_max = 256 * 1024;
+}
+
+static char *
+joined(const char *front, const char *back)
+{
+	size_t n = strlen(front) + strlen(back) + 1;
+	char *text = malloc(n);
+
+	if (text != NULL)
+		snprintf(text, n, "%s%s", front, back);
+	return text;
+}
+
+struct model *
+model_open(struct worker *worker, struct web *web, const struct model_conf *conf)
+{
+	struct model *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return NULL;
+	m->worker = worker;
+	m->web = web;
+	m->conf = *conf;
+	m->is_openai = strstr(conf->base_url, "://api.openai.com/") != NULL;
+	m->embeddings_url = joined(conf->base_url, "/embeddings");
+	m->chat_url = joined(conf->base_url, "/chat/completions");
+	if (conf->api_key != NULL && conf->api_key[0] != '\0')
+		m->auth = joined("Authorization: Bearer ", conf->api_key);
+	if (m->embeddings_url != NULL && m->chat_url != NULL &&
+	    (m->auth != NULL) == (conf->api_key != NULL && conf->api_key[0] != '\0'))
+		return m;
+	model_close(m);
+	return NULL;
+}
+
+void
+model_close(struct model *m)
+{
+	if (m == NULL)
+		return;
+	free(m->embeddings_url);
+	free(m->chat_url);
+	free(m->auth);
+	free(m);
+}
+
+unsigned
+model_dimensions(const struct model *m)
+{
+	return m->conf.dimensions;
+}
+
+const char *
+model_chat_name(const struct model *m)
+{
+	return m->conf.chat_model;
+}
+
+size_t
+model_batch(const struct model *m, const struct slice *texts, size_t n)
+{
+	size_t bytes = 0, i;
+
+	for (i = 0; i < n && i < m->conf.batch_items_max; i++) {
+		if (texts[i].len > m->conf.batch_bytes_max - bytes)
+			break;
+		bytes += texts[i].len;
+	}
+	return i == 0 && n > 0 ? 1 : i;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * room: what the files of the model room share. model.c opens and closes, ask.c writes requests,
+ * fault.c reads refusals, embed.c and chat.c are the two operations.
+ */
+#ifndef TENANTGATE_MODEL_ROOM_H
+#define TENANTGATE_MODEL_ROOM_H
+
+#include "tenantgate/base/buf.h"
+#include "tenantgate/base/err.h"
+#include "tenantgate/model.h"
+
+#define ERROR_BODY_MAX	(16u * 1024)	/* bytes of a refusal that are read */
+
+struct model {
+	struct worker		*worker;	/* borrowed */
+	struct web		*web;		/* borrowed */
+	struct model_conf	 conf;		/* its strings borrowed */
+	char			*embeddings_url;/* owned */
+	char			*chat_url;	/* owned */
+	char			*auth;		/* owned: the header line; NULL without a key */
+	bool			 is_openai;	/* knows its newer fields */
+};
+
+/* A request under way: the body is kept until it is answered, for another try. */
+struct ask {
+	struct model		*model;		/* borrowed */
+	const char		*stage;		/* static: "embedding model", "chat model" */
+	struct buf		 body;		/* owned */
+	unsigned		 tries;
+};
+
+/* ask.c: appends; false past the ceiling. */
+bool	ask_put_embeddings(struct ask *, const struct slice *texts, size_t n);
+bool	ask_put_chat(struct ask *, const struct model_chat *);
+void	ask_request(const struct ask *, const char *url, struct web_request *);
+
+/*
+ * fault.c. What a failed try means: err is set to what the caller hears, and the server's words go
+ * to the log. The microseconds to wait before another try, or 0 for none.
+ */
+uint64_t	fault_judge(struct ask *, const struct web_answer *, struct slice body,
+		    const char *request_id, struct err *);
+/* An error event in the middle of a stream. */
+void		fault_event(struct ask *, struct slice data, const char *request_id, struct err *);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stream: words out of a chat answer. A pull is a small flow under the caller's that waits until
+ * there is a word, or the end: one pull brings all that has arrived.
+ */
+#include "model/stream.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tenantgate/base/log.h"
+
+#define LINGER_US	1000000u	/* for the last chunk, so that the connection can be kept */
+
+struct model_stream *
+stream_new(struct model *m)
+{
+	struct model_stream *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->magic = STREAM_MAGIC;
+	s->ask.model = m;
+	s->ask.stage = "chat model";
+	sse_init(&s->sse, m->conf.delta_max);
+	/* A piece never holds more text than bytes; \u escapes only shrink. */
+	delta_init(&s->delta, m->conf.delta_max + 4 * STREAM_AHEAD);
+	return s;
+}
+
+void
+stream_free(struct model_stream *s)
+{
+	if (s == NULL)
+		return;
+	assert(s->magic == STREAM_MAGIC);
+	web_stop(&s->transfer);
+	web_answer_free(&s->answer);
+	sse_free(&s->sse);
+	delta_free(&s->delta);
+	buf_free(&s->ask.body);
+	s->magic = 0;
+	free(s);
+}
+
+/* ---- a pull ---- */
+static enum flow_rc pull_piece(struct flow *);
+static enum flow_rc pull_read(struct flow *);
+
+static const struct flow_step pull_steps[] = {
+	{ "piece",	pull_piece },
+	{ "read",	pull_read },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind pull_kind = { .name = "model_pull", .steps = pull_steps };
+
+static enum flow_rc
+pull_piece(struct flow *f)
+{
+	struct model_stream *s = (struct model_stream *)f;
+
+	return web_pull(f, s->transfer, &s->piece);
+}
+
+static enum flow_rc
+event_refused(struct model_stream *s, struct slice data)
+{
+	struct err err = { .code = ERR_NONE };
+
+	fault_event(&s->ask, data, s->flow.request_id, &err);
+	return flow_fail_err(&s->flow, &err);
+}
+
+static enum flow_rc
+stream_nonsense(struct model_stream *s, const char *why)
+{
+	log_event(LOG_WARNING, "model.answer", s->flow.request_id, "%s: %s", s->ask.stage, why);
+	return flow_fail(&s->flow, ERR_MODEL, "The %s's answer cannot be used: %s.", s->ask.stage,
+	    why);
+}
+
+/* FLOW_DONE: the event is taken. */
+static enum flow_rc
+event_take(struct model_stream *s, const struct sse_event *event)
+{
+	enum delta_rc rc = delta_add(&s->delta, event->data);
+
+	if (rc == DELTA_ERROR || slice_is(event->name, "error"))
+		return event_refused(s, event->data);
+	if (rc == DELTA_BROKEN)
+		return stream_nonsense(s, "an event is no JSON of the expected shape");
+	if (rc == DELTA_FULL)
+		return stream_nonsense(s, "a piece of it is too large");
+	return FLOW_DONE;
+}
+
+static enum flow_rc
+pull_done(struct model_stream *s)
+{
+	struct model_delta *out = s->out;
+
+	out->text = buf_view(&s->delta.text);
+	out->finished = s->state != STREAM_TALKING;
+	if (!out->finished)
+		return FLOW_DONE;
+	out->finish_reason = s->delta.finish_reason != NULL ? s->delta.finish_reason : "other";
+	out->usage = delta_usage(&s->delta);
+	return FLOW_DONE;
+}
+
+/* The connection is at its end: was it the answer's too? */
+static enum flow_rc
+stream_end(struct model_stream *s)
+{
+	struct err err = { .code = ERR_NONE };
+
+	if (s->delta.done || s->delta.finish_reason != NULL) {
+		s->state = STREAM_ENDED;
+		return pull_done(s);
+	}
+	if (s->answer.failure == WEB_FINE) {
+		s->answer.failure = WEB_CUT;
+		snprintf(s->answer.detail, sizeof(s->answer.detail), "it ends without a finish");
+	}
+	(void)fault_judge(&s->ask, &s->answer, slice_of(NULL, 0), s->flow.request_id, &err);
+	return flow_fail_err(&s->flow, &err);
+}
+
+static enum flow_rc
+pull_read(struct flow *f)
+{
+	struct model_stream *s = (struct model_stream *)f;
+	enum flow_rc rc = FLOW_DONE;
+	enum sse_rc got = SSE_MORE;
+	struct sse_event event;
+
+	if (s->piece.len == 0)
+		return stream_end(s);
+	while (rc == FLOW_DONE && !s->delta.done &&
+	    (got = sse_next(&s->sse, &s->piece, &event)) == SSE_EVENT)
+		rc = event_take(s, &event);
+	if (rc != FLOW_DONE)
+		return rc;
+	if (got == SSE_TOO_LARGE)
+		return stream_nonsense(s, "an event is too large");
+	if (s->delta.done)
+		s->state = STREAM_OVER;
+	else if (s->delta.text.len == 0)
+		return flow_back(f, pull_piece);
+	return pull_done(s);
+}
+
+enum flow_rc
+model_chat_pull(struct flow *f, struct model_stream *s, struct model_delta *out)
+{
+	assert(s->magic == STREAM_MAGIC);
+	memset(out, 0, sizeof(*out));
+	buf_reset(&s->delta.text);
+	s->out = out;
+	if (s->state == STREAM_TALKING)
+		return flow_call(f, &s->flow, &pull_kind);
+	(void)pull_done(s);
+	return FLOW_NEXT;
+}
+
+/* ---- letting go ---- */
+static enum flow_rc linger_pull(struct flow *);
+static enum flow_rc linger_look(struct flow *);
+
+static const struct flow_step linger_steps[] = {
+	{ "pull",	linger_pull },
+	{ "look",	linger_look },
+	{ NULL, NULL },
+};
+
+static void
+linger_release(struct flow *f)
+{
+	stream_free((struct model_stream *)f);
+}
+
+static const struct flow_kind linger_kind = {
+	.name = "model_linger",
+	.steps = linger_steps,
+	.release = linger_release,
+};
+
+static enum flow_rc
+linger_pull(struct flow *f)
+{
+	struct model_stream *s = (struct model_stream *)f;
+
+	return web_pull(f, s->transfer, &s->piece);
+}
+
+static enum flow_rc
+linger_look(struct flow *f)
+{
+	struct model_stream *s = (struct model_stream *)f;
+
+	return s->piece.len == 0 ? FLOW_DONE : flow_back(f, linger_pull);
+}
+
+void
+model_chat_stop(struct model_stream **stream)
+{
+	struct model_stream *s = *stream;
+
+	*stream = NULL;
+	if (s == NULL)
+		return;
+	assert(s->magic == STREAM_MAGIC);
+	if (s->state != STREAM_OVER) {
+		stream_free(s);
+		return;
+	}
+	flow_start(&s->flow, &linger_kind, s->ask.model->worker, NULL);
+	flow_deadline(&s->flow, LINGER_US);
+}
