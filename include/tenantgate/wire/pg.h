@@ -50,6 +50,7 @@ struct pg_failure {
 struct pg_result {
 	enum pg_status		 status;
 	struct pg_failure	 failure;
+	uint64_t		 changed;	/* rows, for pg_changed() */
 	void			*owned;		/* PGresult of the last statement */
 };
 
@@ -61,6 +62,7 @@ struct pg_param {
 
 #define PG_TEXT(s)	((struct pg_param){ (s), 0, false })
 #define PG_PARAMS_MAX	16
+#define PG_RESULT_MAX	(64u << 20)	/* bytes of values; more is PG_SQL_ERROR 54000, and PG_BROKEN */
 
 struct pg_query {
 	const char		*sql;		/* one statement; several only when `simple` */
@@ -73,7 +75,9 @@ struct pg_query {
 #define PG_TIMEOUT_DEFAULT_US	(30 * 1000000ull)
 
 /* *out is NULL after a failure, which is in *why (status PG_LOST or PG_TIMEOUT, with SQLSTATE
- * where the server gave one: "28P01", "3D000"). timeout_us covers lookup, connect and login. */
+ * where the server gave one: "28P01", "3D000"). timeout_us covers lookup, connect and login. dns
+ * may be NULL when the host is numeric or a socket folder. *out is the flow's to close, also when
+ * the flow is aborted between the login's end and its own next step: look at it in end(). */
 enum flow_rc	pg_connect(struct flow *, struct dns *, const struct pg_target *,
 		    uint64_t timeout_us, struct pg_conn **out, struct pg_result *why)
 		    __attribute__((warn_unused_result));

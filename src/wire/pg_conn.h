@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* pg_conn: a connection, as the files of wire/pg know it. Private to wire/. */
+#ifndef TENANTGATE_WIRE_PG_CONN_H
+#define TENANTGATE_WIRE_PG_CONN_H
+
+#include <libpq-fe.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "tenantgate/base/buf.h"
+#include "tenantgate/loop/flow.h"
+#include "tenantgate/wire/pg.h"
+
+#define PG_CONN_MAGIC	0x5047434fu	/* "PGCO" */
+
+/* What is under way; moved by pg_op.c and pg_copy.c. */
+enum pg_phase {
+	PG_PHASE_NONE,
+	PG_PHASE_RESULTS,	/* sent (or being flushed); results come */
+	PG_PHASE_COPY_ASKED,	/* COPY sent, the server has not asked for data yet */
+	PG_PHASE_COPY_SEND,	/* data goes out */
+	PG_PHASE_BROKEN,	/* for good: only closing is left */
+};
+
+struct pg_conn {
+	unsigned		 magic;
+	PGconn			*pq;		/* owned */
+	enum pg_phase		 phase;
+	/* the operation under way */
+	struct flow		*flow;		/* borrowed; NULL when there is none */
+	struct pg_result	*out;		/* borrowed: the flow's */
+	struct event		 io;		/* added only while an operation is under way */
+	struct event		 deadline;
+	short			 want;		/* what io waits for */
+	PGresult		*rows;		/* owned: the statement's so far */
+	size_t			 bytes;		/* of values, this operation */
+	pg_fill_fn		*fill;
+	void			*fill_arg;	/* borrowed */
+	struct buf		 piece;		/* COPY data not taken by libpq yet */
+};
+
+/* pg.c */
+struct pg_conn	*pg_conn_new(PGconn *);		/* takes over the PGconn; NULL: no memory */
+
+/* pg_op.c: one operation from its start to the flow's waking. */
+enum flow_rc	 pg_op_begin(struct flow *, struct pg_conn *, enum pg_phase, uint64_t timeout_us,
+		    struct pg_result *out);
+void		 pg_op_lost(struct pg_conn *);
+/* FLOW_NEXT with the failure in out: the operation never began. */
+enum flow_rc	 pg_op_refuse(struct pg_conn *, struct pg_result *out);
+
+/* pg_copy.c: false when the connection was lost on the way. */
+bool		 pg_copy_send(struct pg_conn *);
+
+/* pg_result.c */
+void		 pg_failure_text(struct pg_failure *, const char *sqlstate, const char *text);
+/* From the text of a failed login ("... FATAL:  28P01: ..."), or any other of libpq's. */
+void		 pg_failure_login(struct pg_failure *, const char *text);
+void		 pg_failure_result(struct pg_failure *, const PGresult *);
+
+/* pg_cancel.c: asks the server to stop what conn does; returns at once. */
+void		 pg_cancel_send(PGconn *);
+
+#endif
