@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wire/pg against a real Postgres. TEST_PG is a conninfo with a password that is checked:
+ *
+ *	TEST_PG="host=127.0.0.1 port=5432 dbname=postgres user=tester password=secret" pg_test
+ *
+ * Without TEST_PG it fails: nothing is skipped silently.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libpq-fe.h>
+
+#include "tenantgate/base/clock.h"
+#include "tenantgate/loop/worker.h"
+#include "tenantgate/wire/pg.h"
+
+static struct worker *worker;
+static struct pg_target target;
+
+/* One operation in a flow of its own, as if it were a call. */
+struct scene {
+	struct flow		 flow;
+	const struct pg_target	*target;
+	struct pg_conn		*conn;
+	const struct pg_query	*query;
+	const char		*copy;
+	pg_fill_fn		*fill;
+	void			*fill_arg;
+	uint64_t		 timeout_us;
+	struct pg_result	*out;
+};
+
+static enum flow_rc
+scene_dial(struct flow *f)
+{
+	struct scene *s = (struct scene *)f;
+
+	return pg_connect(f, NULL, s->target, s->timeout_us, &s->conn, s->out);
+}
+
+static enum flow_rc
+scene_run(struct flow *f)
+{
+	struct scene *s = (struct scene *)f;
+
+	return pg_run(f, s->conn, s->query, s->out);
+}
+
+static enum flow_rc
+scene_copy(struct flow *f)
+{
+	struct scene *s = (struct scene *)f;
+
+	return pg_copy_in(f, s->conn, s->copy, s->fill, s->fill_arg, 0, s->out);
+}
+
+#define SCENE(name)                                                                               \
+	static const struct flow_step name##_steps[] = { { #name, scene_##name }, { NULL, NULL } }; \
+	static const struct flow_kind name##_kind = { #name, name##_steps, NULL, NULL }
+SCENE(dial);
+SCENE(run);
+SCENE(copy);
+
+static void
+play(struct scene *s, const struct flow_kind *kind)
+{
+	flow_start(&s->flow, kind, worker, NULL);
+	while (flow_count(worker) > 0)
+		worker_turn(worker, 100);
+}
+
+static struct pg_conn *
+dial_as(const struct pg_target *t, struct pg_result *why)
+{
+	struct scene s = { .target = t, .timeout_us = 5000000, .out = why };
+
+	play(&s, &dial_kind);
+	return s.conn;
+}
+
+static struct pg_conn *
+dial(void)
+{
+	struct pg_result why = { 0 };
+	struct pg_conn *c = dial_as(&target, &why);
+
+	assert_string_equal(why.failure.message, "");
+	assert_non_null(c);
+	assert_int_equal(pg_conn_state(c), PG_IDLE);
+	return c;
+}
+
+static void
+run(struct pg_conn *c, const struct pg_query *q, struct pg_result *out)
+{
+	struct scene s = { .conn = c, .query = q, .out = out };
+
+	play(&s, &run_kind);
+}
+
+static void
+run_text(struct pg_conn *c, const char *sql, struct pg_result *out)
+{
+	run(c, &(struct pg_query){ .sql = sql, .simple = true }, out);
+}
+
+static void
+test_parameters(void **state)
+{
+	struct pg_conn *c = dial();
+	struct pg_result r = { 0 };
+	struct pg_query q = {
+		.sql = "SELECT $1::text, $2::int + 1, $3::text, octet_length($4::bytea)"
+		       " FROM generate_series(1, 3)",
+		.params = { PG_TEXT("ünï"), PG_TEXT("41"), { NULL, 0, false }, { "a\0b", 3, true } },
+		.param_count = 4,
+	};
+
+	(void)state;
+	run(c, &q, &r);
+	assert_int_equal(r.status, PG_OK);
+	assert_int_equal(pg_rows(&r), 3);
+	assert_string_equal(pg_text(&r, 2, 0), "ünï");
+	assert_string_equal(pg_text(&r, 2, 1), "42");
+	assert_null(pg_value(&r, 1, 2).p);
+	assert_string_equal(pg_text(&r, 1, 2), "");
+	assert_string_equal(pg_text(&r, 0, 3), "3");
+	q = (struct pg_query){ .sql = "SELECT 258", .binary_rows = true };
+	run(c, &q, &r);
+	assert_int_equal(pg_value(&r, 0, 0).len, 4);
+	assert_memory_equal(pg_value(&r, 0, 0).p, "\0\0\1\2", 4);
+	pg_clear(&r);
+	pg_clear(&r);
+	pg_conn_close(c);
+}
+
+static void
+test_no_rows_and_changes(void **state)
+{
+	struct pg_conn *c = dial();
+	struct pg_result r = { 0 };
+
+	(void)state;
+	run_text(c, "CREATE TEMP TABLE t (i int)", &r);
+	assert_int_equal(r.status, PG_OK);
+	run(c, &(struct pg_query){ .sql = "INSERT INTO t SELECT generate_series(1, 7)" }, &r);
+	assert_int_equal(pg_changed(&r), 7);
+	run(c, &(struct pg_query){ .sql = "DELETE FROM t WHERE i < 4 RETURNING i" }, &r);
+	assert_int_equal(pg_changed(&r), 3);
+	assert_int_equal(pg_rows(&r), 3);
+	run(c, &(struct pg_query){ .sql = "SELECT i FROM t WHERE i = 1" }, &r);
+	assert_int_equal(r.status, PG_OK);
+	assert_int_equal(pg_rows(&r), 0);
+	run(c, &(struct pg_query){ .sql = "" }, &r);
+	assert_int_equal(r.status, PG_OK);
+	pg_clear(&r);
+	pg_conn_close(c);
+}
+
+static void
+test_error_fields(void **state)
+{
+	struct pg_conn *c = dial();
+	struct pg_result r = { 0 };
+
+	(void)state;
+	run(c, &(struct pg_query){ .sql = "SELECT 1 / 0" }, &r);
+	assert_int_equal(r.status, PG_SQL_ERROR);
+	assert_string_equal(r.failure.sqlstate, "22012");
+	assert_string_equal(r.failure.message, "division by zero");
+	assert_int_equal(pg_conn_state(c), PG_IDLE);
+	run(c, &(struct pg_query){ .sql = "SELECT 1; SELECT 2" }, &r);
+	assert_string_equal(r.failure.sqlstate, "42601");
+	run_text(c, "BEGIN; SELECT 1 / 0; SELECT 3", &r);
+	assert_string_equal(r.failure.sqlstate, "22012");
+	assert_int_equal(pg_conn_state(c), PG_IN_TRANSACTION);
+	run_text(c, "ROLLBACK; SELECT 1; SELECT 2 UNION ALL SELECT 3", &r);
+	assert_int_equal(pg_rows(&r), 2);
+	assert_string_equal(pg_text(&r, 0, 0), "2");
+	assert_int_equal(pg_conn_state(c), PG_IDLE);
+	pg_clear(&r);
+	pg_conn_close(c);
+}
+
+static void
+test_result_ceiling(void **state)
+{
+	struct pg_conn *c = dial();
+	struct pg_result r = { 0 };
+
+	(void)state;
+	run(c, &(struct pg_query){ .sql = "SELECT repeat('x', 1000000) FROM generate_series(1, 500)" },
+	    &r);
+	assert_int_equal(r.status, PG_SQL_ERROR);
+	assert_string_equal(r.failure.sqlstate, "54000");
+	assert_int_equal(pg_conn_state(c), PG_BROKEN);
+	pg_conn_close(c);
+}
+
+/* Rows of one int4, in COPY's binary form. */
+struct numbers {
+	uint32_t	next, count;
+	uint32_t	fail_at;	/* 0: never */
+};
+
+static bool
+numbers_fill(struct buf *b, void *arg)
+{
+	struct numbers *n = arg;
+	unsigned i;
+
+	if (n->next == 0) {
+		buf_add(b, "PGCOPY\n\377\r\n\0", 11);
+		buf_be32(b, 0);
+		buf_be32(b, 0);
+	}
+	for (i = 0; i < 3000 && n->next < n->count; i++) {
+		buf_be16(b, 1);
+		buf_be32(b, 4);
+		buf_be32(b, n->next++);
+	}
+	if (n->fail_at != 0 && n->next >= n->fail_at)
+		b->failed = true;
+	if (n->next < n->count)
+		return true;
+	buf_be16(b, 0xffff);
+	return false;
+}
+
+static void
+copy(struct pg_conn *c, const char *sql, struct numbers *n, struct pg_result *out)
+{
+	struct scene s = { .conn = c, .copy = sql, .fill = numbers_fill, .fill_arg = n, .out = out };
+
+	play(&s, &copy_kind);
+}
+
+static void
+test_copy_in(void **state)
+{
+	struct pg_conn *c = dial();
+	struct pg_result r = { 0 };
+	struct numbers n = { .count = 500000 }, failing = { .count = 500000, .fail_at = 100000 };
+
+	(void)state;
+	run_text(c, "CREATE TEMP TABLE t (i int)", &r);
+	copy(c, "COPY t FROM STDIN (FORMAT binary)", &n, &r);
+	assert_int_equal(r.status, PG_OK);
+	assert_int_equal(pg_changed(&r), 500000);
+	run_text(c, "SELECT sum(i) FROM t", &r);
+	assert_string_equal(pg_text(&r, 0, 0), "124999750000");
+	copy(c, "COPY t FROM STDIN (FORMAT binary)", &failing, &r);
+	assert_int_equal(r.status, PG_SQL_ERROR);
+	assert_string_equal(r.failure.sqlstate, "57014");
+	assert_int_equal(pg_conn_state(c), PG_IDLE);
+	n.next = 0;
+	copy(c, "COPY nowhere FROM STDIN (FORMAT binary)", &n, &r);
+	assert_string_equal(r.failure.sqlstate, "42P01");
+	n.next = 0;
+	copy(c, "COPY t FROM STDIN", &n, &r); /* text: our bytes are nonsense to it */
+	assert_int_equal(r.status, PG_SQL_ERROR);
+	assert_int_equal(pg_conn_state(c), PG_IDLE);
+	run_text(c, "COPY t TO STDOUT", &r);
+	assert_int_equal(r.status, PG_SQL_ERROR);
+	assert_int_equal(pg_conn_state(c), PG_BROKEN);
+	pg_clear(&r);
+	pg_conn_close(c);
+}
+
+/* How many backends run a statement that begins with `text`. */
+static unsigned
+running(struct pg_conn *c, const char *text)
+{
+	struct pg_query q = {
+		.sql = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND pid <> "
+		       "pg_backend_pid() AND starts_with(query, $1)",
+		.params = { PG_TEXT(text) },
+		.param_count = 1,
+	};
+	struct pg_result r = { 0 };
+	unsigned n;
+
+	run(c, &q, &r);
+	assert_int_equal(r.status, PG_OK);
+	n = pg_rows(&r);
+	pg_clear(&r);
+	return n;
+}
+
+static void
+wait_until_stopped(struct pg_conn *other, const char *text)
+{
+	uint64_t until = clock_mono_us() + 3000000;
+
+	while (running(other, text) > 0 && clock_mono_us() < until)
+		worker_turn(worker, 20);
+	assert_int_equal(running(other, text), 0);
+}
+
+static void
+test_abort_cancels_on_the_server(void **state)
+{
+	struct pg_conn *c = dial(), *other = dial();
+	struct pg_result r = { 0 };
+	struct pg_query q = { .sql = "SELECT pg_sleep(60), 'abort'" };
+	struct scene s = { .conn = c, .query = &q, .out = &r };
+	unsigned i;
+
+	(void)state;
+	flow_start(&s.flow, &run_kind, worker, NULL);
+	for (i = 0; i < 5; i++)
+		worker_turn(worker, 20);
+	flow_abort(&s.flow, ERR_CLIENT_GONE, "left");
+	worker_turn(worker, 0);
+	assert_int_equal(flow_count(worker), 0);
+	assert_int_equal(pg_conn_state(c), PG_BROKEN);
+	pg_conn_close(c);
+	wait_until_stopped(other, q.sql);
+	pg_conn_close(other);
+}
+
+static void
+test_statement_deadline(void **state)
+{
+	struct pg_conn *c = dial(), *other = dial();
+	struct pg_result r = { 0 };
+	struct pg_query q = { .sql = "SELECT pg_sleep(60), 'late'", .timeout_us = 200000 };
+
+	(void)state;
+	run(c, &q, &r);
+	assert_int_equal(r.status, PG_TIMEOUT);
+	assert_int_equal(pg_conn_state(c), PG_BROKEN);
+	run(c, &q, &r);
+	assert_int_equal(r.status, PG_LOST);
+	wait_until_stopped(other, q.sql);
+	pg_conn_close(c);
+	pg_conn_close(other);
+}
+
+static void
+refused(const struct pg_target *t, enum pg_status status, const char *sqlstate, const char *message)
+{
+	struct pg_result why = { 0 };
+
+	assert_null(dial_as(t, &why));
+	assert_int_equal(why.status, status);
+	assert_string_equal(why.failure.sqlstate, sqlstate);
+	assert_non_null(strstr(why.failure.message, message));
+}
+
+static void
+test_refused_logins(void **state)
+{
+	struct pg_target t = target;
+
+	(void)state;
+	t.port = 1;
+	t.host = "127.0.0.1";
+	refused(&t, PG_LOST, "", "Connection refused");
+	t = target;
+	t.password = "wrong";
+	refused(&t, PG_LOST, "28P01", "password authentication failed");
+	t = target;
+	t.dbname = "nowhere";
+	refused(&t, PG_LOST, "3D000", "database \"nowhere\" does not exist");
+	t = target;
+	t.sslmode = "nonsense";
+	refused(&t, PG_LOST, "", "sslmode");
+}
+
+static void
+test_login_deadline_and_abort(void **state)
+{
+	struct pg_target t = target;
+	struct pg_result why = { 0 };
+	struct scene s = { .target = &t, .timeout_us = 100000, .out = &why };
+
+	(void)state;
+	t.host = "192.0.2.1"; /* TEST-NET: nobody answers */
+	play(&s, &dial_kind);
+	assert_null(s.conn);
+	assert_true(why.status == PG_TIMEOUT || why.status == PG_LOST);
+	s.timeout_us = 10000000;
+	flow_start(&s.flow, &dial_kind, worker, NULL);
+	worker_turn(worker, 10);
+	worker_turn(worker, 10);
+	flow_abort(&s.flow, ERR_CLIENT_GONE, "left");
+	worker_turn(worker, 10);
+	assert_int_equal(flow_count(worker), 0);
+}
+
+static void
+test_killed_while_idle(void **state)
+{
+	struct pg_conn *c = dial(), *other = dial();
+	struct pg_result r = { 0 };
+	char sql[64];
+
+	(void)state;
+	assert_true(pg_conn_alive(c));
+	snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(%d, 2000)", pg_conn_pid(c));
+	run_text(other, sql, &r);
+	assert_int_equal(r.status, PG_OK);
+	worker_turn(worker, 20);
+	assert_false(pg_conn_alive(c));
+	run_text(c, "SELECT 1", &r);
+	assert_int_equal(r.status, PG_LOST);
+	assert_string_equal(r.failure.sqlstate, "57P01");
+	assert_int_equal(pg_conn_state(c), PG_BROKEN);
+	pg_clear(&r);
+	pg_conn_close(c);
+	pg_conn_close(other);
+}
+
+static void
+target_set(const PQconninfoOption *o)
+{
+	if (o->val == NULL)
+		return;
+	if (strcmp(o->keyword, "host") == 0)
+		target.host = o->val;
+	else if (strcmp(o->keyword, "port") == 0)
+		target.port = (uint16_t)strtoul(o->val, NULL, 10);
+	else if (strcmp(o->keyword, "dbname") == 0)
+		target.dbname = o->val;
+	else if (strcmp(o->keyword, "user") == 0)
+		target.user = o->val;
+	else if (strcmp(o->keyword, "password") == 0)
+		target.password = o->val;
+	else if (strcmp(o->keyword, "sslmode") == 0)
+		target.sslmode = o->val;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parameters),
+		cmocka_unit_test(test_no_rows_and_changes),
+		cmocka_unit_test(test_error_fields),
+		cmocka_unit_test(test_result_ceiling),
+		cmocka_unit_test(test_copy_in),
+		cmocka_unit_test(test_abort_cancels_on_the_server),
+		cmocka_unit_test(test_statement_deadline),
+		cmocka_unit_test(test_refused_logins),
+		cmocka_unit_test(test_login_deadline_and_abort),
+		cmocka_unit_test(test_killed_while_idle),
+	};
+	const char *conninfo = getenv("TEST_PG");
+	PQconninfoOption *options = conninfo == NULL ? NULL : PQconninfoParse(conninfo, NULL);
+	PQconninfoOption *o;
+	int failed;
+
+	if (options == NULL) {
+		fprintf(stderr, "pg_test: set TEST_PG to a conninfo\n");
+		return 2;
+	}
+	for (o = options; o->keyword != NULL; o++)
+		target_set(o);
+	worker = worker_new(0);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	worker_free(worker);
+	PQconninfoFree(options);
+	return failed;
+}
