@@ -245,10 +245,11 @@ op_ready(evutil_socket_t fd, short what, void *arg)
 	bool open = !(what & EV_READ) || PQconsumeInput(c->pq);
 
 	(void)fd;
-	/* Also when the socket is lost: the server may have said why before it hung up. */
-	if (c->phase != PG_PHASE_COPY_SEND && !results_read(c))
-		return;
 	if (open && c->phase == PG_PHASE_COPY_SEND && !pg_copy_send(c))
+		return;
+	/* Also when the socket is lost: the server may have said why before it hung up. Also right
+	 * after the last of a COPY: the server's refusal may have been read while we sent. */
+	if (c->phase != PG_PHASE_COPY_SEND && !results_read(c))
 		return;
 	if (!open || !op_watch(c))
 		pg_op_lost(c);
