@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * answer: an exchange's way out.
+ *
+ *	[nobody] --answer_open--> [none] --http_reply--------------------------> [whole]
+ *	                             \--http_stream_begin--> [stream] --_end---> [whole]
+ *	                                                        \--_break------> [cut]
+ *	http_end(): from any of them to [nobody]; the connection goes on, drains or finishes
+ *
+ * Once the client is gone the states still move, the bytes are swallowed.
+ */
+#include "http/conn.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "http/chars.h"
+
+/* What answer.c alone decides; a handler that sets it would break the framing. */
+static const char *const own_fields[] = { "Content-Length", "Transfer-Encoding", "Connection",
+	"Keep-Alive", "Trailer", "Upgrade", "Date", "Content-Type" };
+
+void
+answer_open(struct conn *c)
+{
+	struct http_exchange *x = &c->x;
+
+	assert(x->answer == ANSWER_NOBODY && x->reader == NULL && x->writer == NULL);
+	x->answer = ANSWER_NONE;
+	x->form = FORM_EMPTY;
+	x->status = 0;
+	x->close = false;
+	x->continued = false;
+	x->flow = NULL;
+	x->bytes_out = 0;
+	buf_reset(&x->fields);
+	c->server->exchanges++;
+}
+
+bool
+http_set(struct http_exchange *x, const char *name, const char *value)
+{
+	size_t before = x->fields.len;
+
+	if (x->answer != ANSWER_NONE || !slice_is_token(slice_str(name)) ||
+	    !slice_is_field_value(slice_str(value)))
+		return false;
+	for (size_t i = 0; i < sizeof(own_fields) / sizeof(own_fields[0]); i++) {
+		if (slice_is_nocase(slice_str(name), own_fields[i]))
+			return false;
+	}
+	if (buf_puts(&x->fields, name) && buf_puts(&x->fields, ": ") &&
+	    buf_puts(&x->fields, value) && buf_puts(&x->fields, "\r\n"))
+		return true;
+	x->fields.failed = false;
+	x->fields.len = before;
+	return false;
+}
+
+/* Whether the rest of the request's body is little enough to be waited for. */
+static bool
+rest_is_small(const struct conn *c)
+{
+	const struct parse *p = &c->parse;
+
+	if (p->state == PARSE_COMPLETE)
+		return true;
+	if (p->expects_continue && !c->x.continued) /* nobody knows whether it comes */
+		return false;
+	return p->state == PARSE_BODY && p->left <= CONN_DRAIN_MAX;
+}
+
+static bool
+answer_is_last(const struct conn *c)
+{
+	return c->x.close || c->server->draining || c->x.form == FORM_TO_CLOSE ||
+	    !parse_persists(&c->parse) || !rest_is_small(c);
+}
+
+static void
+put_field(struct buf *b, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	buf_puts(b, name);
+	buf_puts(b, ": ");
+	buf_puts(b, value);
+	buf_puts(b, "\r\n");
+}
+
+static void
+put_framing(struct conn *c, struct buf *b, size_t length)
+{
+	char number[32];
+
+	snprintf(number, sizeof(number), "%zu", length);
+	if (c->x.form == FORM_COUNTED)
+		put_field(b, "Content-Length", number);
+	else if (c->x.form == FORM_CHUNKED)
+		put_field(b, "Transfer-Encoding", "chunked");
+	if (c->x.close)
+		put_field(b, "Connection", "close");
+	else if (!c->parse.http11)
+		put_field(b, "Connection", "keep-alive");
+}
+
+/* The status line and all fields. */
+static void
+answer_head(struct conn *c, const char *content_type, size_t length)
+{
+	char line[64];
+	struct buf b;
+
+	c->x.close = answer_is_last(c);
+	buf_init(&b, HTTP_FIELDS_MAX + 4096);
+	snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", c->x.status,
+	    answer_reason(c->x.status));
+	buf_puts(&b, line);
+	put_field(&b, "Date", server_date(c->server));
+	put_field(&b, "Server", c->server->conf.server_name);
+	put_field(&b, "Content-Type", content_type);
+	put_framing(c, &b, length);
+	buf_add(&b, c->x.fields.data, c->x.fields.len);
+	buf_puts(&b, "\r\n");
+	if (b.failed)
+		conn_gone(c); /* no memory, or a Content-Type of kilobytes */
+	else
+		conn_write(c, b.data, b.len);
+	buf_free(&b);
+}
+
+static bool
+has_no_body(const struct http_exchange *x, int status)
+{
+	return status == 204 || status == 304 || http_is_head(x);
+}
+
+static void
+answer_begin(struct http_exchange *x, int status, enum answer_state to, enum answer_form form)
+{
+	assert(x->answer == ANSWER_NONE && status >= 200 && status <= 599);
+	x->answer = to;
+	x->status = status;
+	x->form = form;
+}
+
+void
+http_reply(struct http_exchange *x, int status, const char *content_type, struct slice body)
+{
+	bool counted = status != 204 && status != 304;
+
+	answer_begin(x, status, ANSWER_WHOLE, counted ? FORM_COUNTED : FORM_EMPTY);
+	if (http_client_gone(x))
+		return;
+	answer_head(conn_of(x), body.len > 0 ? content_type : NULL, body.len);
+	if (!has_no_body(x, status))
+		conn_write(conn_of(x), body.p, body.len);
+}
+
+void
+http_stream_begin(struct http_exchange *x, int status, const char *content_type)
+{
+	enum answer_form form = conn_of(x)->parse.http11 ? FORM_CHUNKED : FORM_TO_CLOSE;
+
+	answer_begin(x, status, ANSWER_STREAM, has_no_body(x, status) ? FORM_EMPTY : form);
+	if (!http_client_gone(x))
+		answer_head(conn_of(x), content_type, 0);
+}
+
+/* The way of every streamed token: no printf. */
+static void
+write_chunk(struct conn *c, struct slice s)
+{
+	char size[sizeof(s.len) * 2 + 2];
+	size_t at = sizeof(size);
+
+	size[--at] = '\n';
+	size[--at] = '\r';
+	for (size_t n = s.len; n > 0; n >>= 4)
+		size[--at] = "0123456789abcdef"[n & 15];
+	conn_write(c, size + at, sizeof(size) - at);
+	conn_write(c, s.p, s.len);
+	conn_write(c, "\r\n", 2);
+}
+
+void
+http_stream_add(struct http_exchange *x, struct slice s)
+{
+	if (http_client_gone(x) || s.len == 0 || x->form == FORM_EMPTY)
+		return;
+	assert(x->answer == ANSWER_STREAM);
+	if (x->form == FORM_CHUNKED)
+		write_chunk(conn_of(x), s);
+	else
+		conn_write(conn_of(x), s.p, s.len);
+}
+
+static void
+writer_cancelled(void *arg)
+{
+	struct http_exchange *x = arg;
+
+	x->writer = NULL;
+}
+
+enum flow_rc
+http_stream_flush(struct flow *f, struct http_exchange *x)
+{
+	struct conn *c = conn_of(x);
+
+	assert(x->writer == NULL);
+	if (c->state != CONN_GONE && conn_queued(c) <= c->server->conf.write_high_water)
+		return FLOW_NEXT;
+	if (c->state != CONN_GONE)
+		conn_flush(c);
+	if (c->state == CONN_GONE)
+		return flow_fail(f, ERR_CLIENT_GONE, "The client left.");
+	if (conn_queued(c) <= c->server->conf.write_high_water)
+		return FLOW_NEXT;
+	x->writer = f;
+	return flow_wait(f, writer_cancelled, x);
+}
+
+void
+http_stream_end(struct http_exchange *x)
+{
+	assert(x->answer == ANSWER_STREAM);
+	x->answer = ANSWER_WHOLE;
+	if (x->form == FORM_CHUNKED)
+		conn_write(conn_of(x), "0\r\n\r\n", 5);
+}
+
+void
+http_stream_break(struct http_exchange *x)
+{
+	assert(x->answer == ANSWER_STREAM);
+	x->answer = ANSWER_CUT;
+}
+
+/* Where the connection goes once its exchange is over. */
+static void
+answer_over(struct conn *c, bool cut)
+{
+	bool read = c->parse.state == PARSE_COMPLETE;
+
+	if (cut)
+		conn_finish(c, c->x.form == FORM_TO_CLOSE ? END_RESET : END_TIDY);
+	else if (c->x.close)
+		conn_finish(c, read ? END_TIDY : END_LINGER);
+	else if (read)
+		conn_next(c);
+	else
+		conn_move(c, CONN_DRAIN);
+}
+
+void
+http_end(struct http_exchange *x)
+{
+	struct conn *c = conn_of(x);
+	bool cut;
+
+	assert(x->answer != ANSWER_NOBODY && x->reader == NULL && x->writer == NULL);
+	if (x->answer == ANSWER_NONE)
+		http_reply(x, 500, NULL, slice_of(NULL, 0));
+	cut = x->answer == ANSWER_CUT || x->answer == ANSWER_STREAM;
+	x->answer = ANSWER_NOBODY;
+	x->flow = NULL;
+	buf_reset(&x->fields);
+	c->server->exchanges--;
+	if (c->state != CONN_GONE)
+		answer_over(c, cut);
+	conn_call(c);
+}

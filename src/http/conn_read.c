@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conn: what comes in. Bytes go to the parser as far as the state wants them; what it does not
+ * want stays with libevent up to a bound, then reading pauses.
+ */
+#include "http/conn.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+
+enum parse_event
+conn_feed(struct conn *c, struct buf *sink)
+{
+	struct evbuffer *input = conn_input(c);
+
+	for (;;) {
+		size_t n = evbuffer_get_contiguous_space(input);
+		struct slice in = slice_of((char *)evbuffer_pullup(input, (ev_ssize_t)n), n);
+		struct slice data;
+		enum parse_event event = parse_feed(&c->parse, &in, &data);
+		bool fits = event != PARSE_DATA || sink == NULL || buf_slice(sink, data);
+
+		evbuffer_drain(input, n - in.len);
+		c->x.bytes_in += n - in.len;
+		if (!fits)
+			return PARSE_DATA;
+		if (event != PARSE_DATA && (event != PARSE_MORE || n == 0))
+			return event;
+	}
+}
+
+static void
+head_came(struct conn *c)
+{
+	enum parse_event event = conn_feed(c, NULL);
+
+	if (event == PARSE_ERROR) {
+		conn_refuse(c, &c->parse.err);
+	} else if (event == PARSE_HEAD) {
+		answer_open(c);
+		conn_move(c, CONN_EXCHANGE);
+		c->server->handler(&c->x, c->server->arg);
+	} else if (c->state == CONN_IDLE && parse_began(&c->parse)) {
+		conn_move(c, CONN_HEAD);
+	}
+}
+
+/* What of an unread body the client still sends, after its answer. */
+static void
+rest_came(struct conn *c)
+{
+	enum parse_event event = conn_feed(c, NULL);
+
+	if (event == PARSE_DONE)
+		conn_next(c);
+	else if (event == PARSE_ERROR)
+		conn_finish(c, END_LINGER);
+	else
+		conn_deadline(c, c->server->conf.body_timeout_us);
+}
+
+static void
+conn_take(struct conn *c)
+{
+	switch (c->state) {
+	case CONN_IDLE:
+	case CONN_HEAD:
+		head_came(c);
+		break;
+	case CONN_EXCHANGE:
+		body_came(c);
+		break;
+	case CONN_DRAIN:
+		rest_came(c);
+		break;
+	case CONN_FLUSH:
+	case CONN_LINGER:
+		evbuffer_drain(conn_input(c), evbuffer_get_length(conn_input(c)));
+		break;
+	case CONN_GONE:
+		break;
+	}
+}
+
+/* A client that has shut its side is answered what is ready at once, and waited for no longer. */
+static void
+conn_half_shut(struct conn *c)
+{
+	if (c->state == CONN_EXCHANGE)
+		conn_gone(c);
+	else if (c->state == CONN_LINGER)
+		conn_gone(c);
+	else if (c->state != CONN_FLUSH && c->state != CONN_GONE && !c->letter_posted)
+		conn_finish(c, END_TIDY);
+}
+
+void
+conn_readable(struct conn *c)
+{
+	conn_take(c);
+	if (c->eof)
+		conn_half_shut(c);
+	if (c->state == CONN_EXCHANGE && c->x.reader == NULL &&
+	    evbuffer_get_length(conn_input(c)) >= CONN_READ_AHEAD)
+		conn_pause(c);
+	if (c->state != CONN_GONE && c->out.len > 0)
+		conn_call(c);
+}
+
+void
+conn_ended(struct conn *c)
+{
+	c->eof = true;
+	conn_half_shut(c);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conn: what goes out. Bytes are gathered in c->out during a turn and sent straight to the socket
+ * at its end; only what the kernel does not take is left to libevent's output buffer, which then
+ * goes first.
+ */
+#include "http/conn.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+
+#define STAGE_MAX	16384	/* more than this in a turn does not wait for its end */
+
+size_t
+conn_queued(const struct conn *c)
+{
+	return c->out.len + evbuffer_get_length(bufferevent_get_output(c->bev));
+}
+
+/* To the kernel as far as it takes it, the rest to libevent. */
+static void
+conn_send(struct conn *c, const char *p, size_t n)
+{
+	ssize_t sent = 0;
+
+	if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0)
+		sent = send(bufferevent_getfd(c->bev), p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+		conn_gone(c);
+		return;
+	}
+	if (sent < 0)
+		sent = 0;
+	c->sent_total += n;
+	if ((size_t)sent == n)
+		return;
+	if (bufferevent_write(c->bev, p + sent, n - (size_t)sent) != 0)
+		conn_gone(c);
+	else
+		conn_sending(c);
+}
+
+void
+conn_flush(struct conn *c)
+{
+	size_t n = c->out.len;
+
+	if (n == 0)
+		return;
+	conn_send(c, c->out.data, n);
+	if (c->out.cap > STAGE_MAX)
+		buf_free(&c->out);
+	else
+		buf_reset(&c->out);
+}
+
+void
+conn_write(struct conn *c, const void *p, size_t n)
+{
+	if (c->state == CONN_GONE || n == 0)
+		return;
+	c->x.bytes_out += n;
+	if (c->out.len + n > STAGE_MAX)
+		conn_flush(c);
+	if (c->state == CONN_GONE)
+		return;
+	if (n > STAGE_MAX)
+		conn_send(c, p, n);
+	else if (!buf_add(&c->out, p, n))
+		conn_gone(c);
+	else
+		conn_call(c);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * request: what a handler may ask of the request it was given. The slices are the parser's, and
+ * live until http_end().
+ */
+#include "http/conn.h"
+
+#include "http/chars.h"
+
+struct slice
+http_method(const struct http_exchange *x)
+{
+	const struct parse *p = &conn_of(x)->parse;
+
+	return parse_slice(p, p->method);
+}
+
+struct slice
+http_path(const struct http_exchange *x)
+{
+	return parse_path(&conn_of(x)->parse);
+}
+
+struct slice
+http_query(const struct http_exchange *x)
+{
+	const struct parse *p = &conn_of(x)->parse;
+
+	return parse_slice(p, p->query);
+}
+
+struct slice
+http_header(const struct http_exchange *x, const char *name)
+{
+	const struct parse *p = &conn_of(x)->parse;
+
+	for (unsigned i = 0; i < p->field_count; i++) {
+		if (slice_is_nocase(parse_slice(p, p->fields[i].name), name))
+			return parse_slice(p, p->fields[i].value);
+	}
+	return slice_of(NULL, 0);
+}
+
+unsigned
+http_header_count(const struct http_exchange *x, const char *name)
+{
+	const struct parse *p = &conn_of(x)->parse;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < p->field_count; i++)
+		n += slice_is_nocase(parse_slice(p, p->fields[i].name), name);
+	return n;
+}
+
+/* "%XX" and '+' undone. Refuses what is no escape, and an escaped NUL. */
+static struct slice
+percent_decode(struct slice raw, struct arena *a)
+{
+	struct slice none = { NULL, 0 };
+	char *out = arena_alloc(a, raw.len + 1);
+	size_t n = 0;
+
+	if (out == NULL)
+		return none;
+	for (size_t i = 0; i < raw.len; i++) {
+		int high, low;
+
+		out[n++] = raw.p[i] == '+' ? ' ' : raw.p[i];
+		if (raw.p[i] != '%')
+			continue;
+		if (raw.len - i < 3)
+			return none;
+		high = char_hex((unsigned char)raw.p[i + 1]);
+		low = char_hex((unsigned char)raw.p[i + 2]);
+		if (high < 0 || low < 0 || high + low == 0)
+			return none;
+		out[n - 1] = (char)(high * 16 + low);
+		i += 2;
+	}
+	return slice_of(out, n);
+}
+
+struct slice
+http_query_get(const struct http_exchange *x, const char *name, struct arena *a)
+{
+	struct slice rest = http_query(x);
+	size_t length = strlen(name);
+
+	while (rest.len > 0) {
+		const char *amp = memchr(rest.p, '&', rest.len);
+		size_t n = amp == NULL ? rest.len : (size_t)(amp - rest.p);
+		struct slice pair = slice_of(rest.p, n);
+
+		if (slice_starts(pair, name) && n > length && pair.p[length] == '=')
+			return percent_decode(slice_of(pair.p + length + 1, n - length - 1), a);
+		n += amp != NULL;
+		rest = slice_of(rest.p + n, rest.len - n);
+	}
+	return slice_of(NULL, 0);
+}
+
+const char *
+http_remote(const struct http_exchange *x)
+{
+	return conn_of(x)->remote;
+}
+
+bool
+http_is_head(const struct http_exchange *x)
+{
+	return slice_is(http_method(x), "HEAD");
+}
+
+uint64_t
+http_bytes_in(const struct http_exchange *x)
+{
+	return x->bytes_in;
+}
+
+uint64_t
+http_bytes_out(const struct http_exchange *x)
+{
+	return x->bytes_out;
+}
+
+int
+http_status(const struct http_exchange *x)
+{
+	return x->status;
+}
+
+bool
+http_client_gone(const struct http_exchange *x)
+{
+	return conn_of(x)->state == CONN_GONE;
+}
+
+void
+http_attach(struct http_exchange *x, struct flow *f)
+{
+	x->flow = f;
+	if (f != NULL && http_client_gone(x))
+		flow_abort(f, ERR_CLIENT_GONE, "The client left.");
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * server: the listener of one worker and the list of its connections.
+ *
+ *	http_open --> [accepting] --http_drain--> [draining] --http_close--> gone
+ *
+ * Every worker listens on the same port with SO_REUSEPORT. Out of descriptors it stops accepting
+ * for a moment rather than spin on the backlog.
+ */
+#define _GNU_SOURCE /* accept4 */
+#include "http/conn.h"
+
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/bufferevent.h>
+#include <event2/buffer.h>
+#include <event2/listener.h>
+
+#include "tenantgate/base/log.h"
+
+#define ACCEPT_PAUSE_US	100000
+#define BACKLOG		1024
+
+union address {
+	struct sockaddr		sa;
+	struct sockaddr_in	in;
+	struct sockaddr_in6	in6;
+};
+
+void
+http_conf_init(struct http_conf *conf)
+{
+	*conf = (struct http_conf){
+		.listen_addr = "127.0.0.1",
+		.max_client_conn = 10000,
+		.header_bytes_max = 32768,
+		.header_count_max = 100,
+		.target_max = 8192,
+		.header_timeout_us = 60000000,
+		.body_timeout_us = 60000000,
+		.send_timeout_us = 60000000,
+		.keepalive_timeout_us = 75000000,
+		.write_high_water = 65536,
+	};
+}
+
+static void
+accept_again(void *arg)
+{
+	struct http_server *s = arg;
+
+	if (s->listener != NULL)
+		evconnlistener_enable(s->listener);
+}
+
+static void
+accept_failed(struct evconnlistener *listener, void *arg)
+{
+	struct http_server *s = arg;
+
+	log_event(LOG_WARNING, "http.accept_failed", NULL, "%s", strerror(errno));
+	evconnlistener_disable(listener);
+	timer_start(&s->accept_pause, ACCEPT_PAUSE_US);
+}
+
+static void
+accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa, int n, void *arg)
+{
+	(void)listener;
+	(void)n;
+	if (!conn_open(arg, fd, sa))
+		close(fd);
+}
+
+static bool
+address_parse(const struct http_conf *conf, union address *a, int *size)
+{
+	bool any = strcmp(conf->listen_addr, "*") == 0;
+
+	memset(a, 0, sizeof(*a));
+	if (inet_pton(AF_INET, any ? "0.0.0.0" : conf->listen_addr, &a->in.sin_addr) == 1) {
+		a->in.sin_family = AF_INET;
+		a->in.sin_port = htons(conf->listen_port);
+		*size = sizeof(a->in);
+		return true;
+	}
+	a->in6.sin6_family = AF_INET6;
+	a->in6.sin6_port = htons(conf->listen_port);
+	*size = sizeof(a->in6);
+	return inet_pton(AF_INET6, conf->listen_addr, &a->in6.sin6_addr) == 1;
+}
+
+/* All addresses of both families on one socket; NULL where there is no IPv6. */
+static struct evconnlistener *
+listen_dual(struct http_server *s, unsigned flags)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+		.sin6_port = htons(s->conf.listen_port) };
+
+	return evconnlistener_new_bind(worker_base(s->worker), accepted, s,
+	    flags, BACKLOG, (struct sockaddr *)&in6, sizeof(in6));
+}
+
+static bool
+server_listen(struct http_server *s, struct err *err)
+{
+	unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE |
+	    LEV_OPT_REUSEABLE_PORT;
+	union address a;
+	int size;
+
+	if (!address_parse(&s->conf, &a, &size)) {
+		err_set(err, ERR_INTERNAL, "listen_addr %s is no numeric address.",
+		    s->conf.listen_addr);
+		return false;
+	}
+	if (strcmp(s->conf.listen_addr, "*") == 0)
+		s->listener = listen_dual(s, flags);
+	if (s->listener == NULL)
+		s->listener = evconnlistener_new_bind(worker_base(s->worker), accepted, s, flags,
+		    BACKLOG, &a.sa, size);
+	if (s->listener == NULL) {
+		err_set(err, ERR_INTERNAL, "Cannot listen on %s port %u: %s.",
+		    s->conf.listen_addr, (unsigned)s->conf.listen_port, strerror(errno));
+		return false;
+	}
+	evconnlistener_set_error_cb(s->listener, accept_failed);
+	return true;
+}
+
+struct http_server *
+http_open(struct worker *w, const struct http_conf *conf, struct http_shared *shared,
+    http_handler_fn *handler, http_refused_fn *refused, void *arg, struct err *err)
+{
+	struct http_server *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		err_set(err, ERR_INTERNAL, "No memory for a server.");
+		return NULL;
+	}
+	s->worker = w;
+	s->conf = *conf;
+	s->shared = shared;
+	s->handler = handler;
+	s->refused = refused;
+	s->arg = arg;
+	s->date_second = -1;
+	TAILQ_INIT(&s->conns);
+	if (!timer_init(&s->accept_pause, w, accept_again, s))
+		err_set(err, ERR_INTERNAL, "No memory for a timer.");
+	else if (server_listen(s, err))
+		return s;
+	timer_free(&s->accept_pause);
+	free(s);
+	return NULL;
+}
+
+uint16_t
+http_port(const struct http_server *s)
+{
+	union address a;
+	socklen_t size = sizeof(a);
+
+	if (s->listener == NULL ||
+	    getsockname(evconnlistener_get_fd(s->listener), &a.sa, &size) != 0)
+		return 0;
+	return ntohs(a.sa.sa_family == AF_INET6 ? a.in6.sin6_port : a.in.sin_port);
+}
+
+unsigned
+http_open_exchanges(const struct http_server *s)
+{
+	return s->exchanges;
+}
+
+/* Whoever has connected already is in the backlog, and would be reset with it. */
+static void
+accept_rest(struct http_server *s)
+{
+	for (int i = 0; i < BACKLOG; i++) {
+		union address a;
+		socklen_t size = sizeof(a);
+		int fd = accept4(evconnlistener_get_fd(s->listener), &a.sa, &size,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return;
+		accepted(s->listener, fd, &a.sa, (int)size, s);
+	}
+}
+
+void
+http_drain(struct http_server *s)
+{
+	struct conn *c, *next;
+
+	if (s->draining)
+		return;
+	accept_rest(s);
+	s->draining = true;
+	evconnlistener_free(s->listener);
+	s->listener = NULL;
+	timer_stop(&s->accept_pause);
+	for (c = TAILQ_FIRST(&s->conns); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->state == CONN_IDLE && c->x.status != 0 &&
+		    evbuffer_get_length(conn_input(c)) == 0)
+			conn_finish(c, END_TIDY);
+	}
+}
+
+void
+http_close(struct http_server *s)
+{
+	struct conn *c;
+
+	if (s == NULL)
+		return;
+	while ((c = TAILQ_FIRST(&s->conns)) != NULL) {
+		assert(c->x.answer == ANSWER_NOBODY);
+		conn_gone(c);
+	}
+	assert(s->exchanges == 0);
+	if (s->listener != NULL)
+		evconnlistener_free(s->listener);
+	timer_free(&s->accept_pause);
+	free(s);
+}

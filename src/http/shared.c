@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shared: how many connections the whole process has, in all and by address. The total is an
+ * atomic; the addresses are counted under a mutex, and only when there is a limit on them. IPv6
+ * clients are counted by their /64, the least a network hands to one customer.
+ */
+#include "http/conn.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "tenantgate/base/map.h"
+
+struct http_shared {
+	atomic_uint	 total;
+	pthread_mutex_t	 lock;
+	struct map	*addresses;	/* address -> count, as a pointer's value; under the lock */
+};
+
+struct http_shared *
+http_shared_new(void)
+{
+	struct http_shared *sh = calloc(1, sizeof(*sh));
+
+	if (sh == NULL)
+		return NULL;
+	sh->addresses = map_new(0, NULL);
+	if (sh->addresses == NULL || pthread_mutex_init(&sh->lock, NULL) != 0) {
+		map_free(sh->addresses);
+		free(sh);
+		return NULL;
+	}
+	return sh;
+}
+
+void
+http_shared_free(struct http_shared *sh)
+{
+	if (sh == NULL)
+		return;
+	map_free(sh->addresses);
+	pthread_mutex_destroy(&sh->lock);
+	free(sh);
+}
+
+unsigned
+http_shared_connections(const struct http_shared *sh)
+{
+	return atomic_load(&sh->total);
+}
+
+static struct slice
+address_key(const struct in6_addr *a)
+{
+	return slice_of((const char *)a, IN6_IS_ADDR_V4MAPPED(a) ? sizeof(*a) : sizeof(*a) / 2);
+}
+
+static bool
+address_add(struct http_shared *sh, struct slice key, unsigned max)
+{
+	uintptr_t n;
+	bool ok;
+
+	pthread_mutex_lock(&sh->lock);
+	n = (uintptr_t)map_get(sh->addresses, key);
+	ok = n < max && map_put(sh->addresses, key, (void *)(n + 1));
+	pthread_mutex_unlock(&sh->lock);
+	return ok;
+}
+
+static void
+address_remove(struct http_shared *sh, struct slice key)
+{
+	uintptr_t n;
+
+	pthread_mutex_lock(&sh->lock);
+	n = (uintptr_t)map_get(sh->addresses, key);
+	if (n <= 1)
+		map_del(sh->addresses, key);
+	else
+		map_put(sh->addresses, key, (void *)(n - 1));
+	pthread_mutex_unlock(&sh->lock);
+}
+
+bool
+shared_enter(struct http_shared *sh, const struct http_conf *conf, const struct in6_addr *a)
+{
+	if (atomic_fetch_add(&sh->total, 1) >= conf->max_client_conn) {
+		atomic_fetch_sub(&sh->total, 1);
+		return false;
+	}
+	if (conf->max_client_conn_per_ip > 0 &&
+	    !address_add(sh, address_key(a), conf->max_client_conn_per_ip)) {
+		atomic_fetch_sub(&sh->total, 1);
+		return false;
+	}
+	return true;
+}
+
+void
+shared_leave(struct http_shared *sh, const struct http_conf *conf, const struct in6_addr *a)
+{
+	if (conf->max_client_conn_per_ip > 0)
+		address_remove(sh, address_key(a));
+	atomic_fetch_sub(&sh->total, 1);
+}

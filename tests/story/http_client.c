@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_house: the client's side: blocking sockets with a patience of two seconds.
+ */
+#define _GNU_SOURCE /* memmem */
+#include "http_house.h"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool
+house_waits_for(atomic_uint *count, unsigned atleast)
+{
+	for (int i = 0; i < 400; i++) {
+		if (atomic_load(count) >= atleast)
+			return true;
+		usleep(5000);
+	}
+	return false;
+}
+
+int
+client_open(const struct house *h)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(h->port),
+		.sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) } };
+	struct timeval patience = { .tv_sec = 2 };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0)
+		abort();
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	return fd;
+}
+
+void
+client_say_bytes(int fd, const void *bytes, size_t n)
+{
+	const char *p = bytes;
+
+	while (n > 0) {
+		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
+
+		if (sent <= 0)
+			return; /* the server has hung up: what it said is what is asserted */
+		p += sent;
+		n -= (size_t)sent;
+	}
+}
+
+void
+client_say(int fd, const char *text)
+{
+	client_say_bytes(fd, text, strlen(text));
+}
+
+/* 1: some came; 0: closed or reset; -1: nothing in time. */
+static int
+hear(int fd, struct buf *out)
+{
+	char piece[16384];
+	ssize_t n = recv(fd, piece, sizeof(piece), 0);
+
+	if (n > 0 && !buf_add(out, piece, (size_t)n))
+		abort();
+	if (n < 0 && errno != ECONNRESET)
+		return -1;
+	return n > 0;
+}
+
+bool
+client_hear_all(int fd, struct buf *out)
+{
+	int rc;
+
+	do
+		rc = hear(fd, out);
+	while (rc == 1);
+	return rc == 0;
+}
+
+bool
+client_hears(int fd, struct buf *out, const char *text)
+{
+	while (out->len == 0 || memmem(out->data, out->len, text, strlen(text)) == NULL) {
+		if (hear(fd, out) != 1)
+			return false;
+	}
+	return true;
+}
+
+void
+client_reset(int fd)
+{
+	struct linger hard = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	close(fd);
+}
+
+unsigned
+count_of(const struct buf *b, const char *text)
+{
+	const char *at = b->data, *end = b->data + b->len;
+	unsigned n = 0;
+
+	while (at != NULL && (at = memmem(at, (size_t)(end - at), text, strlen(text))) != NULL) {
+		at += strlen(text);
+		n++;
+	}
+	return n;
+}

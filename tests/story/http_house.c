@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_house: the server's side. Each path is a flow of a step or two over the one struct story.
+ */
+#include "http_house.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tenantgate/base/clock.h"
+#include "tenantgate/loop/flow.h"
+
+struct story {
+	struct flow		 flow;
+	struct house		*house;
+	struct http_exchange	*x;
+	struct buf		 body;
+	struct timer		 nap;
+	unsigned		 words;
+};
+
+static enum flow_rc
+read_body(struct flow *f)
+{
+	struct story *s = (struct story *)f;
+
+	return http_read_body(f, s->x, &s->body);
+}
+
+static enum flow_rc
+reply_body(struct flow *f)
+{
+	struct story *s = (struct story *)f;
+
+	http_reply(s->x, 200, "text/plain", buf_view(&s->body));
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+reply_hello(struct flow *f)
+{
+	struct story *s = (struct story *)f;
+
+	http_reply(s->x, 200, "text/plain", SLICE_LIT("hello\n"));
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+reply_deaf(struct flow *f)
+{
+	struct story *s = (struct story *)f;
+
+	http_reply(s->x, 401, "text/plain", SLICE_LIT("who?\n"));
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+nap(struct flow *f)
+{
+	return flow_sleep(f, &((struct story *)f)->nap, 5000);
+}
+
+static enum flow_rc
+long_nap(struct flow *f)
+{
+	return flow_sleep(f, &((struct story *)f)->nap, 30000000);
+}
+
+static enum flow_rc
+stream_begin(struct flow *f)
+{
+	http_stream_begin(((struct story *)f)->x, 200, "text/plain");
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+stream_word(struct flow *f)
+{
+	struct story *s = (struct story *)f;
+
+	http_stream_add(s->x, SLICE_LIT("word "));
+	if (++s->words == 20)
+		http_stream_end(s->x);
+	return s->words == 20 ? FLOW_DONE : http_stream_flush(f, s->x);
+}
+
+static enum flow_rc
+stream_again(struct flow *f)
+{
+	return flow_back(f, stream_word);
+}
+
+static enum flow_rc
+flood_add(struct flow *f)
+{
+	static const char water[8192];
+	struct story *s = (struct story *)f;
+
+	http_stream_add(s->x, slice_of(water, sizeof(water)));
+	atomic_fetch_add(&s->house->flooded, sizeof(water));
+	return http_stream_flush(f, s->x);
+}
+
+static enum flow_rc
+flood_again(struct flow *f)
+{
+	return flow_back(f, flood_add);
+}
+
+static enum flow_rc
+break_off(struct flow *f)
+{
+	http_stream_add(((struct story *)f)->x, SLICE_LIT("half"));
+	return flow_fail(f, ERR_MODEL, "The model broke off.");
+}
+
+static enum flow_rc
+say_nothing(struct flow *f)
+{
+	(void)f;
+	return FLOW_DONE;
+}
+
+static const struct {
+	const char		*path;
+	struct flow_step	 steps[5];
+} stories[] = {
+	{ "/echo", { { "body", read_body }, { "reply", reply_body } } },
+	{ "/nap", { { "nap", nap }, { "reply", reply_hello } } },
+	{ "/deaf", { { "reply", reply_deaf } } },
+	{ "/words", { { "begin", stream_begin }, { "word", stream_word }, { "again", stream_again } } },
+	{ "/flood", { { "begin", stream_begin }, { "add", flood_add }, { "again", flood_again } } },
+	{ "/wait", { { "wait", long_nap }, { "reply", reply_hello } } },
+	{ "/break", { { "begin", stream_begin }, { "break", break_off } } },
+	{ "/crash", { { "nothing", say_nothing } } },
+};
+
+#define STORIES (sizeof(stories) / sizeof(stories[0]))
+
+static void
+story_end(struct flow *f, const struct err *err)
+{
+	struct story *s = (struct story *)f;
+
+	if (err_is(err) && http_status(s->x) == 0)
+		http_reply(s->x, err_status(err->code), "text/plain", slice_str(err->detail));
+	http_end(s->x);
+	atomic_store(&s->house->ended_code, (int)err->code);
+	atomic_store(&s->house->ended_at_us, clock_mono_us());
+	atomic_fetch_add(&s->house->ended, 1);
+}
+
+static void
+story_release(struct flow *f)
+{
+	struct story *s = (struct story *)f;
+
+	buf_free(&s->body);
+	timer_free(&s->nap);
+	free(s);
+}
+
+static void
+story_start(struct house *h, struct http_exchange *x, unsigned which)
+{
+	static struct flow_kind kinds[STORIES];
+	struct story *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		abort();
+	kinds[which] = (struct flow_kind){ .name = stories[which].path + 1,
+		.steps = stories[which].steps, .end = story_end, .release = story_release };
+	s->house = h;
+	s->x = x;
+	buf_init(&s->body, HOUSE_BODY_MAX);
+	flow_start(&s->flow, &kinds[which], h->worker, NULL);
+	http_attach(x, &s->flow);
+}
+
+static void
+handle(struct http_exchange *x, void *arg)
+{
+	struct house *h = arg;
+	unsigned i = 0;
+
+	atomic_fetch_add(&h->handled, 1);
+	while (i < STORIES && !slice_is(http_path(x), stories[i].path))
+		i++;
+	if (i < STORIES) {
+		story_start(h, x, i);
+		return;
+	}
+	if (!http_set(x, "X-Path", "hello") || http_set(x, "Bad name", "x") ||
+	    http_set(x, "X", "a\r\nb") || http_set(x, "Content-Length", "1"))
+		abort();
+	http_reply(x, 200, "text/plain", SLICE_LIT("hello\n"));
+	http_end(x);
+}
+
+static void
+refused(const struct err *why, const char *remote, void *arg)
+{
+	struct house *h = arg;
+
+	if (strcmp(remote, "127.0.0.1") != 0)
+		abort();
+	atomic_store(&h->refused_code, (int)why->code);
+	atomic_fetch_add(&h->refused, 1);
+}
+
+void
+house_conf(struct http_conf *conf)
+{
+	http_conf_init(conf);
+	conf->header_timeout_us = 300000;
+	conf->body_timeout_us = 300000;
+	conf->send_timeout_us = 300000;
+	conf->keepalive_timeout_us = 400000;
+	conf->server_name = "house";
+}
+
+void
+house_open(struct house *h, const struct http_conf *conf)
+{
+	struct err err = { .code = ERR_NONE };
+
+	memset(h, 0, sizeof(*h));
+	h->worker = worker_new(0);
+	h->shared = http_shared_new();
+	if (h->worker == NULL || h->shared == NULL)
+		abort();
+	h->server = http_open(h->worker, conf, h->shared, handle, refused, h, &err);
+	if (h->server == NULL)
+		abort();
+	h->port = http_port(h->server);
+	if (!worker_start(h->worker))
+		abort();
+}
+
+static void
+settle(void *arg)
+{
+	struct house *h = arg;
+
+	flow_abort_all(h->worker, ERR_SHUTDOWN, "The house closes.");
+}
+
+static void
+drain(void *arg)
+{
+	struct house *h = arg;
+
+	http_drain(h->server);
+}
+
+void
+house_drain(struct house *h)
+{
+	worker_post(h->worker, &h->letter, drain, h);
+}
+
+void
+house_close(struct house *h)
+{
+	worker_post(h->worker, &h->letter, settle, h);
+	worker_stop(h->worker);
+	worker_join(h->worker);
+	while (flow_count(h->worker) > 0)
+		worker_turn(h->worker, 0);
+	http_close(h->server);
+	worker_free(h->worker);
+	if (http_shared_connections(h->shared) != 0)
+		abort();
+	http_shared_free(h->shared);
+}

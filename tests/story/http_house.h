@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_house: a server with a few stories behind it, on a worker thread of its own, and a client
+ * that speaks plain bytes. The test's thread is the client: it may block.
+ */
+#ifndef TESTS_HTTP_HOUSE_H
+#define TESTS_HTTP_HOUSE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tenantgate/base/buf.h"
+#include "tenantgate/http.h"
+
+#define HOUSE_BODY_MAX	100000
+
+/*
+ * What is behind the paths:
+ *	/hello	answers at once		/nap	after 5 ms	/echo	the body, up to HOUSE_BODY_MAX
+ *	/deaf	401, body unread	/words	streams 20	/flood	streams as much as is taken
+ *	/wait	for 30 s		/break	streams, fails	/crash	ends without an answer
+ */
+struct house {
+	struct worker		*worker;
+	struct http_shared	*shared;
+	struct http_server	*server;
+	uint16_t		 port;
+	atomic_uint		 handled;	/* requests that reached the handler */
+	atomic_uint		 refused;	/* requests that did not */
+	atomic_int		 refused_code;	/* enum err_code of the last one */
+	atomic_uint		 ended;		/* stories that ended */
+	atomic_int		 ended_code;	/* enum err_code of the last one */
+	atomic_ullong		 ended_at_us;
+	atomic_ullong		 flooded;	/* bytes written by /flood */
+	struct letter		 letter;
+};
+
+void	house_conf(struct http_conf *);		/* short timeouts */
+void	house_open(struct house *, const struct http_conf *);
+void	house_close(struct house *);
+/* On the worker's thread. */
+void	house_drain(struct house *);
+/* Waits, at most two seconds. */
+bool	house_waits_for(atomic_uint *, unsigned atleast);
+
+/* ---- the client ---- */
+int	client_open(const struct house *);
+void	client_say(int fd, const char *text);
+void	client_say_bytes(int fd, const void *, size_t);
+/* All until the server closes: true; or until nothing came for two seconds: false. A reset counts
+ * as closed. */
+bool	client_hear_all(int fd, struct buf *out);
+/* Until `out` holds `text`; false when it does not come. */
+bool	client_hears(int fd, struct buf *out, const char *text);
+/* Closes with a reset. */
+void	client_reset(int fd);
+unsigned count_of(const struct buf *, const char *text);
+
+#endif
