@@ -7,7 +7,6 @@
  *	-> model/ -> pool/ -> retrieval/ -> model/ -> http/
  * How the house is built: serve.c (the process), desk.c (one worker's rooms), conf.c (the keys).
  */
-#include <curl/curlver.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -47,8 +46,8 @@ print_help(void)
 static void
 print_version(void)
 {
-	printf("%s (libpq %d.%d, built against libcurl %s)\n", PACKAGE_STRING,
-	    pg_library_version() / 10000, pg_library_version() % 10000, LIBCURL_VERSION);
+	printf("%s (libpq %d.%d, libcurl %s)\n", PACKAGE_STRING, pg_library_version() / 10000,
+	    pg_library_version() % 10000, web_library_version());
 }
 
 /* Options before the subcommand; exits for those that only print. */
@@ -56,12 +55,12 @@ static bool
 parse_options(int argc, char **argv, struct command *cmd)
 {
 	static const struct option options[] = {
-	    {"config", required_argument, NULL, 'c'},
-	    {"test", no_argument, NULL, 't'},
-	    {"sample", no_argument, NULL, 's'},
-	    {"version", no_argument, NULL, 'V'},
-	    {"help", no_argument, NULL, 'h'},
-	    {NULL, 0, NULL, 0},
+		{ "config", required_argument, NULL, 'c' },
+		{ "test", no_argument, NULL, 't' },
+		{ "sample", no_argument, NULL, 's' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -159,8 +158,8 @@ run_daemon(struct conf *conf)
 int
 main(int argc, char **argv)
 {
-	struct command cmd = {.conf_path = DEFAULT_CONF};
-	struct conf conf = {0};
+	struct command cmd = { .conf_path = DEFAULT_CONF };
+	struct conf conf = { 0 };
 	int status = 0;
 
 	if (!parse_options(argc, argv, &cmd)) {

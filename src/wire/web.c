@@ -215,3 +215,9 @@ web_close(struct web *w)
 	free(w->user_agent);
 	free(w);
 }
+
+const char *
+web_library_version(void)
+{
+	return curl_version_info(CURLVERSION_NOW)->version;
+}

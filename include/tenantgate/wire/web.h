@@ -81,4 +81,7 @@ enum flow_rc	 web_pull(struct flow *, struct web_transfer *, struct slice *piece
 /* Abandons what is left; the peer sees the connection close. Idempotent through *transfer. */
 void		 web_stop(struct web_transfer **);
 
+/* libcurl's version ("7.88.1"), for --version. Static. */
+const char	*web_library_version(void);
+
 #endif
