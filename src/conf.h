@@ -26,7 +26,7 @@
 struct conf {
 	/* process */
 	unsigned		workers;		/* 0: one a processor */
-	const char		*user;			/* to become when started as root; "" : refuse root */
+	const char		*user;			/* to become when root; "": refuse root */
 	const char		*pid_file;		/* "" : none */
 	const char		*log_file;		/* "" : stderr */
 	int			log_level;		/* LOG_ERR .. LOG_DEBUG */

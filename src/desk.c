@@ -33,11 +33,11 @@ void
 desk_do(struct desk *d, desk_fn *fn, void *arg)
 {
 	struct errand e = {
-	    .desk = d,
-	    .fn = fn,
-	    .arg = arg,
-	    .mutex = PTHREAD_MUTEX_INITIALIZER,
-	    .cond = PTHREAD_COND_INITIALIZER,
+		.desk = d,
+		.fn = fn,
+		.arg = arg,
+		.mutex = PTHREAD_MUTEX_INITIALIZER,
+		.cond = PTHREAD_COND_INITIALIZER,
 	};
 
 	worker_post(d->worker, &e.letter, errand_run, &e);
@@ -95,19 +95,19 @@ desk_open(struct desk *d, struct err *err)
 	if (!open_wires(d, err) || !open_rooms(d, err))
 		return false;
 	d->rooms = (struct api_rooms){
-	    .worker = d->worker,
-	    .catalog = h->catalog,
-	    .pools = h->pools,
-	    .redis = d->redis,
-	    .auth = d->auth,
-	    .tenants = d->tenants,
-	    .limiter = d->limiter,
-	    .model = d->model,
-	    .conf = &h->conf->api,
-	    .health = &h->health,
+		.worker = d->worker,
+		.catalog = h->catalog,
+		.pools = h->pools,
+		.redis = d->redis,
+		.auth = d->auth,
+		.tenants = d->tenants,
+		.limiter = d->limiter,
+		.model = d->model,
+		.conf = &h->conf->api,
+		.health = &h->health,
 	};
-	d->http = http_open(d->worker, &h->http, h->connections, api_handle, api_refused, &d->rooms,
-	    err);
+	d->http =
+	    http_open(d->worker, &h->http, h->connections, api_handle, api_refused, &d->rooms, err);
 	return d->http != NULL;
 }
 

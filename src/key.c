@@ -49,9 +49,9 @@ key_make(struct flow *f)
 }
 
 static const struct flow_step key_steps[] = {
-    {"migrate", key_migrate},
-    {"make", key_make},
-    {NULL, NULL},
+	{ "migrate", key_migrate },
+	{ "make", key_make },
+	{ NULL, NULL },
 };
 
 static void
@@ -63,7 +63,7 @@ key_end(struct flow *f, const struct err *err)
 	k->over = true;
 }
 
-static const struct flow_kind key_kind = {"key", key_steps, key_end, NULL};
+static const struct flow_kind key_kind = { "key", key_steps, key_end, NULL };
 
 static void
 key_run(struct worker *w, struct catalog *catalog, struct key_making *k)
@@ -104,11 +104,11 @@ static bool
 parse_order(int argc, char **argv, struct key_order *order)
 {
 	static const struct option options[] = {
-	    {"tenant", required_argument, NULL, 't'},
-	    {"service", no_argument, NULL, 's'},
-	    {"admin", no_argument, NULL, 'a'},
-	    {"note", required_argument, NULL, 'n'},
-	    {NULL, 0, NULL, 0},
+		{ "tenant", required_argument, NULL, 't' },
+		{ "service", no_argument, NULL, 's' },
+		{ "admin", no_argument, NULL, 'a' },
+		{ "note", required_argument, NULL, 'n' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int kinds = 0, c;
 
@@ -134,8 +134,8 @@ parse_order(int argc, char **argv, struct key_order *order)
 int
 key_command(const struct conf *conf, int argc, char **argv)
 {
-	struct key_order order = {0};
-	struct key_making k = {0};
+	struct key_order order = { 0 };
+	struct key_making k = { 0 };
 	bool made;
 
 	if (!parse_order(argc, argv, &order)) {

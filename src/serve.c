@@ -11,6 +11,7 @@
 #include "serve.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -45,8 +46,8 @@ migration_run(struct flow *f)
 }
 
 static const struct flow_step migration_steps[] = {
-    {"migrate", migration_run},
-    {NULL, NULL},
+	{ "migrate", migration_run },
+	{ NULL, NULL },
 };
 
 static void
@@ -73,8 +74,8 @@ migration_release(struct flow *f)
 	arena_free(f->arena);
 }
 
-static const struct flow_kind migration_kind = {"migrate", migration_steps, migration_end,
-    migration_release};
+static const struct flow_kind migration_kind = { "migrate", migration_steps, migration_end,
+	migration_release };
 
 static void
 start_migration(struct desk *d, void *arg)
@@ -199,7 +200,8 @@ count_flows(struct desk *d, void *arg)
 	*(size_t *)arg += flow_count(d->worker);
 }
 
-/* An aborted flow ends at its loop's next turn; what it borrowed must be back before rooms close. */
+/* An aborted flow ends at its loop's next turn; what it borrowed must be back before its rooms
+ * close. */
 static void
 end_flows(struct service *s)
 {
@@ -212,7 +214,7 @@ end_flows(struct service *s)
 		for (unsigned i = 0; i < s->count; i++)
 			desk_do(&s->desks[i], count_flows, &alive);
 		if (alive > 0)
-			usleep(TICK_US);
+			(void)poll(NULL, 0, TICK_US / 1000);
 	} while (alive > 0 && clock_mono_us() < until);
 	if (alive > 0)
 		log_event(LOG_ERR, "serve.flows", NULL, "%zu flows did not end", alive);
@@ -249,7 +251,7 @@ signals_block(sigset_t *set)
 static int
 signal_within(const sigset_t *set, uint64_t us)
 {
-	struct timespec ts = {(time_t)(us / 1000000), (long)(us % 1000000) * 1000};
+	struct timespec ts = { (time_t)(us / 1000000), (long)(us % 1000000) * 1000 };
 	int sig = sigtimedwait(set, NULL, &ts);
 
 	return sig > 0 ? sig : 0;
@@ -260,7 +262,8 @@ reopen_log(const struct conf *conf)
 {
 	if (!log_open(*conf->log_file == '\0' ? NULL : conf->log_file))
 		log_event(LOG_ERR, "log.reopen", NULL, "%s: %m", conf->log_file);
-	log_event(LOG_NOTICE, "serve.hup", NULL, "log reopened; the configuration is read at start");
+	log_event(LOG_NOTICE, "serve.hup", NULL,
+	    "log reopened; the configuration is read at start");
 }
 
 /* True when there is nobody left; false when told to hurry, or after `us`. */
@@ -329,8 +332,8 @@ announce(const struct service *s)
 int
 serve(const struct conf *conf)
 {
-	struct service s = {0};
-	struct err err = {0};
+	struct service s = { 0 };
+	struct err err = { 0 };
 	sigset_t set;
 
 	signals_block(&set);

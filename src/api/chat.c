@@ -63,7 +63,7 @@ chat_embed(struct flow *f)
 {
 	struct chat *c = chat_of(f);
 	struct model *model = c->visit.rooms->model;
-	struct err err = {0};
+	struct err err = { 0 };
 
 	if (!chat_parse(c, &err))
 		return flow_fail_err(f, &err);
@@ -92,12 +92,12 @@ chat_answer(struct flow *f)
 	pool_return(&c->visit.lease, POOL_CLEAN);
 	if (!prompt_build(&c->hits, &c->prompt))
 		return flow_fail(f, ERR_INTERNAL, "The passages found are too large for a prompt.");
-	c->ask.messages[0] = (struct model_message){"system", buf_view(&c->prompt)};
+	c->ask.messages[0] = (struct model_message){ "system", buf_view(&c->prompt) };
 	chat = (struct model_chat){
-	    .name = c->ask.model,
-	    .messages = c->ask.messages,
-	    .message_count = c->ask.message_count,
-	    .temperature = c->ask.temperature,
+		.name = c->ask.model,
+		.messages = c->ask.messages,
+		.message_count = c->ask.message_count,
+		.temperature = c->ask.temperature,
 	};
 	return model_chat_start(f, c->visit.rooms->model, &chat, &c->answer);
 }
@@ -159,20 +159,20 @@ chat_again(struct flow *f)
 }
 
 static const struct flow_step chat_steps[] = {
-    {"auth", visit_caller},
-    {"tenant", visit_tenant},
-    {"limit", visit_limit},
-    {"provision", visit_database},
-    {"body", chat_read},
-    {"embed", chat_embed},
-    {"pool_wait", visit_borrow},
-    {"search", chat_search},
-    {"answer", chat_answer},
-    {"open", chat_open_answer},
-    {"stream", chat_pull},
-    {"write", chat_write},
-    {"again", chat_again},
-    {NULL, NULL},
+	{ "auth", visit_caller },
+	{ "tenant", visit_tenant },
+	{ "limit", visit_limit },
+	{ "provision", visit_database },
+	{ "body", chat_read },
+	{ "embed", chat_embed },
+	{ "pool_wait", visit_borrow },
+	{ "search", chat_search },
+	{ "answer", chat_answer },
+	{ "open", chat_open_answer },
+	{ "stream", chat_pull },
+	{ "write", chat_write },
+	{ "again", chat_again },
+	{ NULL, NULL },
 };
 
 /* A failure after the header has left: said inside the stream where its form has a way to, then
@@ -202,7 +202,7 @@ chat_end(struct flow *f, const struct err *err)
 	visit_end(&c->visit, err);
 }
 
-static const struct flow_kind chat_kind = {"chat", chat_steps, chat_end, visit_release};
+static const struct flow_kind chat_kind = { "chat", chat_steps, chat_end, visit_release };
 
 void
 chat_start(struct http_exchange *x, const struct api_rooms *rooms)

@@ -25,14 +25,14 @@ parts_text(const json_t *parts, struct arena *arena, struct slice *out)
 	json_t *part;
 	char *text;
 
-	json_array_foreach (parts, i, part) {
+	json_array_foreach(parts, i, part) {
 		if (strcmp(json_string_value(json_object_get(part, "type")) ?: "", "text") == 0)
 			len += json_string_length(json_object_get(part, "text"));
 	}
 	text = arena_alloc(arena, len + 1);
 	if (text == NULL)
 		return false;
-	json_array_foreach (parts, i, part) {
+	json_array_foreach(parts, i, part) {
 		const json_t *t = json_object_get(part, "text");
 		const char *type = json_string_value(json_object_get(part, "type"));
 
@@ -71,7 +71,7 @@ message_text(const json_t *message, size_t index, struct arena *arena, struct sl
 static const char *
 message_role(const json_t *message, size_t index, struct err *err)
 {
-	static const char *const roles[] = {"user", "assistant", "system"};
+	static const char *const roles[] = { "user", "assistant", "system" };
 	const char *role = json_string_value(json_object_get(message, "role"));
 
 	for (size_t i = 0; role != NULL && i < 3; i++)
@@ -132,7 +132,7 @@ read_messages(const json_t *root, struct arena *arena, struct chat_ask *ask, str
 	if (ask->messages == NULL)
 		return no_room(err);
 	ask->message_count = 1;
-	json_array_foreach (messages, i, message) {
+	json_array_foreach(messages, i, message) {
 		if (!read_message(message, i, arena, ask, err))
 			return false;
 	}
@@ -176,7 +176,7 @@ read_documents(const json_t *root, struct arena *arena, struct chat_ask *ask, st
 		return false;
 	if (!json_opt_array(root, "documentIds", &many, err))
 		return false;
-	json_array_foreach (many, i, id) {
+	json_array_foreach(many, i, id) {
 		if (!add_document(id, "documentIds", arena, ask, err))
 			return false;
 	}
@@ -198,7 +198,7 @@ chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *arena,
 static bool
 read_model(const json_t *root, struct arena *arena, struct chat_ask *ask, struct err *err)
 {
-	struct slice name = {0};
+	struct slice name = { 0 };
 
 	ask->temperature = -1;
 	if (!json_opt_number(root, "temperature", 0, 2, &ask->temperature, err) ||

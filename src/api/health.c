@@ -40,8 +40,9 @@ readyz_answer(struct http_exchange *x, const struct api_rooms *rooms)
 	struct buf b;
 
 	buf_init(&b, 4096);
-	buf_printf(&b, "{\"status\":\"%s\",\"checks\":{\"catalog\":\"%s\",\"redis\":",
-	    phase_name(phase), catalog ? "ok" : "not reached yet");
+	buf_printf(&b,
+	    "{\"status\":\"%s\",\"checks\":{\"catalog\":\"%s\",\"redis\":", phase_name(phase),
+	    catalog ? "ok" : "not reached yet");
 	if (rooms->redis == NULL)
 		buf_puts(&b, "\"not configured\"");
 	else

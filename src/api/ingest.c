@@ -75,12 +75,12 @@ ingest_parse(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 	struct http_exchange *x = in->visit.x;
-	struct err err = {0};
+	struct err err = { 0 };
 	struct ingest_head head = {
-	    .content_type = http_header(x, "Content-Type"),
-	    .document_id = http_query_get(x, "documentId", f->arena),
-	    .title = http_query_get(x, "title", f->arena),
-	    .file_name = http_query_get(x, "fileName", f->arena),
+		.content_type = http_header(x, "Content-Type"),
+		.document_id = http_query_get(x, "documentId", f->arena),
+		.title = http_query_get(x, "title", f->arena),
+		.file_name = http_query_get(x, "fileName", f->arena),
 	};
 
 	if (!ingest_body_read(&head, buf_view(&in->visit.body), f->arena, &in->items, &err) ||
@@ -255,24 +255,24 @@ ingest_next(struct flow *f)
 }
 
 static const struct flow_step ingest_steps[] = {
-    {"auth", visit_caller},
-    {"tenant", visit_tenant},
-    {"limit", visit_limit},
-    {"provision", visit_database},
-    {"body", ingest_read},
-    {"parse", ingest_parse},
-    {"find_wait", visit_borrow},
-    {"find", ingest_find},
-    {"extract", ingest_extract},
-    {"chunk", ingest_chunk},
-    {"embed", ingest_embed},
-    {"embedded", ingest_embedded},
-    {"pool_wait", visit_borrow},
-    {"store", ingest_store},
-    {"stored", ingest_stored},
-    {"list", ingest_list},
-    {"next", ingest_next},
-    {NULL, NULL},
+	{ "auth", visit_caller },
+	{ "tenant", visit_tenant },
+	{ "limit", visit_limit },
+	{ "provision", visit_database },
+	{ "body", ingest_read },
+	{ "parse", ingest_parse },
+	{ "find_wait", visit_borrow },
+	{ "find", ingest_find },
+	{ "extract", ingest_extract },
+	{ "chunk", ingest_chunk },
+	{ "embed", ingest_embed },
+	{ "embedded", ingest_embedded },
+	{ "pool_wait", visit_borrow },
+	{ "store", ingest_store },
+	{ "stored", ingest_stored },
+	{ "list", ingest_list },
+	{ "next", ingest_next },
+	{ NULL, NULL },
 };
 
 static void
@@ -290,7 +290,7 @@ ingest_end(struct flow *f, const struct err *err)
 	visit_end(&in->visit, err);
 }
 
-static const struct flow_kind ingest_kind = {"ingest", ingest_steps, ingest_end, visit_release};
+static const struct flow_kind ingest_kind = { "ingest", ingest_steps, ingest_end, visit_release };
 
 void
 ingest_start(struct http_exchange *x, const struct api_rooms *rooms)

@@ -83,7 +83,7 @@ base_name(struct slice s)
 static const char *
 metadata_text(struct arena *arena, struct slice text, struct err *err)
 {
-	struct err bad = {0};
+	struct err bad = { 0 };
 	json_t *parsed;
 
 	if (text.p == NULL)
@@ -188,7 +188,7 @@ read_multipart(const struct ingest_head *head, struct slice body, struct arena *
     struct ingest_items *out, struct err *err)
 {
 	struct slice boundary = multipart_boundary(head->content_type);
-	struct form form = {head->document_id, head->title, {0}};
+	struct form form = { head->document_id, head->title, { 0 } };
 	struct parts *parts = arena_alloc(arena, sizeof(*parts));
 
 	if (parts == NULL)
@@ -201,7 +201,8 @@ read_multipart(const struct ingest_head *head, struct slice body, struct arena *
 		return false;
 	form_fields(parts, &form);
 	if (count_files(parts) == 0) {
-		err_set(err, ERR_INVALID_FIELD, "file is missing: send one or more parts named file.");
+		err_set(err, ERR_INVALID_FIELD,
+		    "file is missing: send one or more parts named file.");
 		return false;
 	}
 	if (count_files(parts) > 1 && form.document_id.p != NULL) {
@@ -239,11 +240,10 @@ json_metadata(const json_t *root, struct arena *arena, struct form *form, struct
 
 /* The text is copied, for the parsed JSON goes before the document is stored. */
 static bool
-read_json_fields(const json_t *root, struct arena *arena, struct ingest_items *out,
-    struct err *err)
+read_json_fields(const json_t *root, struct arena *arena, struct ingest_items *out, struct err *err)
 {
-	struct form form = {0};
-	struct slice text = {0};
+	struct form form = { 0 };
+	struct slice text = { 0 };
 
 	if (!json_get_string(root, "text", &text, err) ||
 	    !json_opt_string(root, "documentId", &form.document_id, err) ||
@@ -253,7 +253,7 @@ read_json_fields(const json_t *root, struct arena *arena, struct ingest_items *o
 	text = slice_of(arena_slice(arena, text), text.len);
 	if (text.p == NULL)
 		return no_room(err);
-	return add_item(out, &form, text, SLICE_LIT("text/plain"), (struct slice){0}, arena, err);
+	return add_item(out, &form, text, SLICE_LIT("text/plain"), (struct slice){ 0 }, arena, err);
 }
 
 static bool
@@ -269,7 +269,7 @@ bool
 ingest_body_read(const struct ingest_head *head, struct slice body, struct arena *arena,
     struct ingest_items *out, struct err *err)
 {
-	struct form form = {head->document_id, head->title, {0}};
+	struct form form = { head->document_id, head->title, { 0 } };
 	json_t *root;
 	bool ok;
 

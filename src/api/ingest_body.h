@@ -18,7 +18,8 @@
 
 struct ingest_item {
 	struct slice	bytes;
-	struct document	document;	/* id, title, file_name, mime_type, metadata, sha256, bytes */
+	/* id, title, file_name, mime_type, metadata, sha256 and bytes are filled in */
+	struct document	document;
 };
 
 struct ingest_items {

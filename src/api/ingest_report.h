@@ -12,7 +12,7 @@ struct ingest_report {
 	struct http_exchange	*x;		/* borrowed */
 	const char		*request_id;	/* borrowed */
 	bool			 events;	/* the caller accepts text/event-stream */
-	bool			 several;	/* {"documents":[...]} rather than {"document":...} */
+	bool			 several;	/* {"documents":[...]}, else {"document":...} */
 	bool			 created;	/* 201 rather than 200 */
 	struct buf		 documents;	/* owned: the objects so far, comma-separated */
 };

@@ -43,13 +43,14 @@ parameter(struct slice s, const char *name)
 			for (end = 1; end < at.len && at.p[end] != '"'; end++)
 				if (at.p[end] == '\\')
 					end++;
-			return end < at.len ? slice_of(at.p + 1, end - 1) : (struct slice){0};
+			return end < at.len ? slice_of(at.p + 1, end - 1) : (struct slice){ 0 };
 		}
-		for (end = 0; end < at.len && at.p[end] != ';' && !isspace((unsigned char)at.p[end]);)
+		for (end = 0;
+		     end < at.len && at.p[end] != ';' && !isspace((unsigned char)at.p[end]);)
 			end++;
 		return slice_of(at.p, end);
 	}
-	return (struct slice){0};
+	return (struct slice){ 0 };
 }
 
 static bool
@@ -71,7 +72,7 @@ multipart_boundary(struct slice content_type)
 {
 	struct slice b = parameter(content_type, "boundary");
 
-	return b.p != NULL && boundary_legal(b) ? b : (struct slice){0};
+	return b.p != NULL && boundary_legal(b) ? b : (struct slice){ 0 };
 }
 
 static bool
@@ -142,8 +143,8 @@ bool
 multipart_read(struct slice body, struct slice boundary, struct parts *out, struct err *err)
 {
 	char delimiter[DELIMITER_MAX];
-	size_t dlen = (size_t)snprintf(delimiter, sizeof(delimiter), "\r\n--%.*s",
-	    SLICE_ARG(boundary));
+	size_t dlen =
+	    (size_t)snprintf(delimiter, sizeof(delimiter), "\r\n--%.*s", SLICE_ARG(boundary));
 	struct slice s = body;
 	bool closed;
 

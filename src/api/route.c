@@ -13,13 +13,13 @@ struct route {
 };
 
 static const struct route routes[] = {
-    {"POST", "/ingest", ingest_start},
-    {"POST", "/chat", chat_start},
-    {"POST", "/search", search_start},
-    {"GET", "/healthz", healthz_answer},
-    {"HEAD", "/healthz", healthz_answer},
-    {"GET", "/readyz", readyz_answer},
-    {"HEAD", "/readyz", readyz_answer},
+	{ "POST", "/ingest", ingest_start },
+	{ "POST", "/chat", chat_start },
+	{ "POST", "/search", search_start },
+	{ "GET", "/healthz", healthz_answer },
+	{ "HEAD", "/healthz", healthz_answer },
+	{ "GET", "/readyz", readyz_answer },
+	{ "HEAD", "/readyz", readyz_answer },
 };
 
 #define ROUTE_COUNT	(sizeof(routes) / sizeof(routes[0]))
@@ -50,7 +50,7 @@ static void
 answer_no_route(struct http_exchange *x)
 {
 	char id[REQUEST_ID_MAX + 1], allow[64];
-	struct err err = {0};
+	struct err err = { 0 };
 
 	answer_request_id(x, id);
 	http_set(x, "X-Request-Id", id);
@@ -91,16 +91,16 @@ void
 api_conf_init(struct api_conf *c)
 {
 	*c = (struct api_conf){
-	    .tenant_requests_per_minute = 600,
-	    .document_max = 10u << 20,
-	    .chat_body_max = 1u << 20,
-	    .chunk_size = 1000,
-	    .chunk_overlap = 200,
-	    .chunks_max = 4096,
-	    .top_k = 4,
-	    .ingest_timeout_us = 300 * 1000000ull,
-	    .chat_timeout_us = 300 * 1000000ull,
-	    .access_log = true,
+		.tenant_requests_per_minute = 600,
+		.document_max = 10u << 20,
+		.chat_body_max = 1u << 20,
+		.chunk_size = 1000,
+		.chunk_overlap = 200,
+		.chunks_max = 4096,
+		.top_k = 4,
+		.ingest_timeout_us = 300 * 1000000ull,
+		.chat_timeout_us = 300 * 1000000ull,
+		.access_log = true,
 	};
 	extract_conf_init(&c->extract);
 }

@@ -33,7 +33,7 @@ search_read(struct flow *f)
 static bool
 search_query(const json_t *root, struct arena *arena, struct slice *out, struct err *err)
 {
-	struct slice query = {0};
+	struct slice query = { 0 };
 
 	if (!json_get_string(root, "query", &query, err))
 		return false;
@@ -67,7 +67,7 @@ search_embed(struct flow *f)
 {
 	struct search *s = search_of(f);
 	struct model *model = s->visit.rooms->model;
-	struct err err = {0};
+	struct err err = { 0 };
 
 	if (!search_parse(s, &err))
 		return flow_fail_err(f, &err);
@@ -128,16 +128,16 @@ search_answer(struct flow *f)
 }
 
 static const struct flow_step search_steps[] = {
-    {"auth", visit_caller},
-    {"tenant", visit_tenant},
-    {"limit", visit_limit},
-    {"provision", visit_database},
-    {"body", search_read},
-    {"embed", search_embed},
-    {"pool_wait", visit_borrow},
-    {"search", search_ask},
-    {"answer", search_answer},
-    {NULL, NULL},
+	{ "auth", visit_caller },
+	{ "tenant", visit_tenant },
+	{ "limit", visit_limit },
+	{ "provision", visit_database },
+	{ "body", search_read },
+	{ "embed", search_embed },
+	{ "pool_wait", visit_borrow },
+	{ "search", search_ask },
+	{ "answer", search_answer },
+	{ NULL, NULL },
 };
 
 static void
@@ -146,7 +146,7 @@ search_end(struct flow *f, const struct err *err)
 	visit_end(visit_of(f), err);
 }
 
-static const struct flow_kind search_kind = {"search", search_steps, search_end, visit_release};
+static const struct flow_kind search_kind = { "search", search_steps, search_end, visit_release };
 
 void
 search_start(struct http_exchange *x, const struct api_rooms *rooms)

@@ -46,11 +46,12 @@ enum flow_rc
 visit_tenant(struct flow *f)
 {
 	struct visit *v = visit_of(f);
-	struct err err = {0};
+	struct err err = { 0 };
 
 	if (v->caller.kind == CALLER_ADMIN)
-		return flow_fail(f, ERR_FORBIDDEN, "An admin key has no tenant; use a tenant or "
-						   "service key here.");
+		return flow_fail(f, ERR_FORBIDDEN,
+		    "An admin key has no tenant; use a tenant or "
+		    "service key here.");
 	if (!auth_tenant(&v->caller, http_header(v->x, "X-Tenant-Id"), v->tenant_id, &err))
 		return flow_fail_err(f, &err);
 	return tenant_visit(f, v->rooms->tenants, v->tenant_id, &v->tenant);
@@ -75,16 +76,16 @@ visit_limit(struct flow *f)
 	if (tenant_count == 0)
 		tenant_count = conf->tenant_requests_per_minute;
 	v->asks[0] = (struct limit_ask){
-	    .key = ask_key(v->ask_keys[0], "tenant", v->tenant_id),
-	    .count = tenant_count,
-	    .period_us = MINUTE_US,
-	    .burst = conf->burst,
+		.key = ask_key(v->ask_keys[0], "tenant", v->tenant_id),
+		.count = tenant_count,
+		.period_us = MINUTE_US,
+		.burst = conf->burst,
 	};
 	v->asks[1] = (struct limit_ask){
-	    .key = ask_key(v->ask_keys[1], "key", v->caller.key_id),
-	    .count = conf->key_requests_per_minute,
-	    .period_us = MINUTE_US,
-	    .burst = conf->burst,
+		.key = ask_key(v->ask_keys[1], "key", v->caller.key_id),
+		.count = conf->key_requests_per_minute,
+		.period_us = MINUTE_US,
+		.burst = conf->burst,
 	};
 	return limit_visit(f, v->rooms->limiter, v->asks, 2, &v->verdict);
 }
@@ -94,7 +95,7 @@ enum flow_rc
 visit_database(struct flow *f)
 {
 	struct visit *v = visit_of(f);
-	struct err err = {0};
+	struct err err = { 0 };
 
 	answer_limits(v->x, &v->verdict);
 	if (!v->verdict.allowed) {
@@ -110,7 +111,7 @@ enum flow_rc
 visit_borrow(struct flow *f)
 {
 	struct visit *v = visit_of(f);
-	struct pool_target target = {0};
+	struct pool_target target = { 0 };
 	char key[160];
 
 	tenant_target(&v->tenant, &target, key);
