@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stream: each part of an answer in each of its forms. A writer moves
+ *
+ *	closed --begin--> begun --first word--> speaking --finish, error--> closed
+ *
+ * and only UI streams mind where they are: a text must be opened before its words.
+ */
+#define _GNU_SOURCE /* memmem */
+#include "api/stream.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tenantgate/base/json.h"
+
+/* ---- which ---- */
+static bool
+kind_named(struct slice name, enum stream_kind *kind)
+{
+	static const char *const names[] = {
+		[STREAM_DATA] = "data", [STREAM_UI] = "ui", [STREAM_TEXT] = "text"
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (slice_is_nocase(name, names[i])) {
+			*kind = (enum stream_kind)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* AI SDK 5 and later names what triggered the request and sends messages without `content`. */
+static enum stream_kind
+kind_of_body(const json_t *root)
+{
+	const json_t *messages = json_object_get(root, "messages");
+	const json_t *message;
+	size_t i;
+
+	if (json_is_string(json_object_get(root, "trigger")))
+		return STREAM_UI;
+	json_array_foreach (messages, i, message) {
+		if (json_object_get(message, "content") != NULL)
+			return STREAM_DATA;
+	}
+	return json_array_size(messages) > 0 ? STREAM_UI : STREAM_DATA;
+}
+
+enum stream_kind
+stream_choose(struct slice header, struct slice accept, const json_t *root)
+{
+	static const char sse[] = "text/event-stream";
+	enum stream_kind kind;
+
+	if (kind_named(header, &kind))
+		return kind;
+	if (accept.len > 0 && memmem(accept.p, accept.len, sse, sizeof(sse) - 1) != NULL)
+		return STREAM_UI;
+	return kind_of_body(root);
+}
+
+const char *
+stream_content_type(enum stream_kind kind)
+{
+	return kind == STREAM_UI ? "text/event-stream" : "text/plain; charset=utf-8";
+}
+
+bool
+stream_protocol_header(enum stream_kind kind, const char **name, const char **value)
+{
+	*value = "v1";
+	*name = kind == STREAM_UI ? "X-Vercel-AI-UI-Message-Stream" : "X-Vercel-AI-Data-Stream";
+	return kind != STREAM_TEXT;
+}
+
+/* ---- sources ---- */
+static void
+put_field(struct buf *b, const char *before, const char *text)
+{
+	buf_puts(b, before);
+	json_put_string(b, slice_str(text));
+}
+
+static const char *
+hit_title(const struct hit *h)
+{
+	if (h->title != NULL && h->title[0] != '\0')
+		return h->title;
+	return h->file_name != NULL && h->file_name[0] != '\0' ? h->file_name : h->document_id;
+}
+
+/* ids count as the prompt's [n] marks do. */
+static void
+put_source(struct buf *b, const struct hit *h, unsigned n)
+{
+	buf_printf(b, "{\"type\":\"source\",\"id\":\"s%u\"", n);
+	put_field(b, ",\"documentId\":", h->document_id);
+	put_field(b, ",\"title\":", hit_title(h));
+	if (h->file_name != NULL && h->file_name[0] != '\0')
+		put_field(b, ",\"fileName\":", h->file_name);
+	if (h->page > 0)
+		buf_printf(b, ",\"page\":%u", h->page);
+	buf_printf(b, ",\"chunk\":%u,\"score\":%.4f}", h->index, h->score);
+}
+
+static void
+put_sources(struct buf *b, const struct hits *hits)
+{
+	unsigned i;
+
+	for (i = 0; i < hits->count; i++) {
+		buf_putc(b, i == 0 ? '[' : ',');
+		put_source(b, &hits->items[i], i + 1);
+	}
+	buf_putc(b, ']');
+}
+
+/* Its keys are all that the strict versions allow: the page goes into the title. */
+static void
+put_source_document(struct buf *b, const struct hit *h, unsigned n)
+{
+	char page[32] = "";
+	struct buf title;
+
+	if (h->page > 0)
+		snprintf(page, sizeof(page), ", page %u", h->page);
+	buf_init(&title, strlen(hit_title(h)) + sizeof(page));
+	buf_puts(&title, hit_title(h));
+	buf_puts(&title, page);
+	buf_printf(b, "data: {\"type\":\"source-document\",\"sourceId\":\"s%u\"", n);
+	put_field(b, ",\"mediaType\":", h->mime_type != NULL && h->mime_type[0] != '\0' ?
+	    h->mime_type : "application/octet-stream");
+	buf_puts(b, ",\"title\":");
+	json_put_string(b, buf_view(&title));
+	if (h->file_name != NULL && h->file_name[0] != '\0')
+		put_field(b, ",\"filename\":", h->file_name);
+	buf_puts(b, "}\n\n");
+	buf_free(&title);
+}
+
+void
+stream_sources(struct stream_writer *w, struct buf *b, const struct hits *hits)
+{
+	unsigned i;
+
+	if (hits->count == 0 || w->kind == STREAM_TEXT)
+		return;
+	if (w->kind == STREAM_DATA) {
+		buf_puts(b, "2:");
+		put_sources(b, hits);
+		buf_putc(b, '\n');
+		return;
+	}
+	for (i = 0; i < hits->count; i++)
+		put_source_document(b, &hits->items[i], i + 1);
+	/* Transient: what is not would come back with every later request. */
+	buf_puts(b, "data: {\"type\":\"data-sources\",\"data\":");
+	put_sources(b, hits);
+	buf_puts(b, ",\"transient\":true}\n\n");
+}
+
+/* ---- words ---- */
+void
+stream_begin(struct stream_writer *w, struct buf *b)
+{
+	w->part = STREAM_BEGUN;
+	if (w->kind == STREAM_UI)
+		buf_puts(b, "data: {\"type\":\"start\"}\n\ndata: {\"type\":\"start-step\"}\n\n");
+}
+
+void
+stream_text(struct stream_writer *w, struct buf *b, struct slice text)
+{
+	if (w->kind == STREAM_TEXT) {
+		buf_slice(b, text);
+	} else if (w->kind == STREAM_DATA) {
+		buf_puts(b, "0:");
+		json_put_string(b, text);
+		buf_putc(b, '\n');
+	} else {
+		if (w->part == STREAM_BEGUN)
+			buf_puts(b, "data: {\"type\":\"text-start\",\"id\":\"1\"}\n\n");
+		buf_puts(b, "data: {\"type\":\"text-delta\",\"id\":\"1\",\"delta\":");
+		json_put_string(b, text);
+		buf_puts(b, "}\n\n");
+	}
+	w->part = STREAM_SPEAKING;
+}
+
+/* ---- the end ---- */
+/* The clients' word for it: one unknown to them kills the stream. */
+static const char *
+reason_word(const char *reason)
+{
+	if (reason == NULL)
+		return "other";
+	if (strcmp(reason, "content_filter") == 0)
+		return "content-filter";
+	return strcmp(reason, "stop") == 0 || strcmp(reason, "length") == 0 ? reason : "other";
+}
+
+static void
+finish_data(struct buf *b, const char *reason, const struct model_usage *u)
+{
+	const char *parts = "ed";
+
+	for (; *parts != '\0'; parts++) {
+		buf_printf(b, "%c:{\"finishReason\":\"%s\",\"usage\":{\"promptTokens\":", *parts,
+		    reason);
+		if (u->known)
+			buf_printf(b, "%llu", (unsigned long long)u->input_tokens);
+		else
+			buf_puts(b, "null");
+		buf_printf(b, ",\"completionTokens\":%llu}%s}\n",
+		    (unsigned long long)u->output_tokens,
+		    *parts == 'e' ? ",\"isContinued\":false" : "");
+	}
+}
+
+/* No version has a place for usage but the metadata; finishReason of `finish` is too new. */
+static void
+finish_ui(struct stream_writer *w, struct buf *b, const char *reason, const struct model_usage *u)
+{
+	if (w->part == STREAM_SPEAKING)
+		buf_puts(b, "data: {\"type\":\"text-end\",\"id\":\"1\"}\n\n");
+	buf_printf(b, "data: {\"type\":\"finish-step\"}\n\ndata: {\"type\":\"finish\","
+	    "\"messageMetadata\":{\"finishReason\":\"%s\",\"usage\":{", reason);
+	if (u->known)
+		buf_printf(b, "\"inputTokens\":%llu,", (unsigned long long)u->input_tokens);
+	buf_printf(b, "\"outputTokens\":%llu}}}\n\ndata: [DONE]\n\n",
+	    (unsigned long long)u->output_tokens);
+}
+
+void
+stream_finish(struct stream_writer *w, struct buf *b, const char *reason,
+    const struct model_usage *usage)
+{
+	if (w->kind == STREAM_DATA)
+		finish_data(b, reason_word(reason), usage);
+	else if (w->kind == STREAM_UI)
+		finish_ui(w, b, reason_word(reason), usage);
+	w->part = STREAM_CLOSED;
+}
+
+bool
+stream_error(struct stream_writer *w, struct buf *b, const struct err *err)
+{
+	const char *text = err->detail[0] != '\0' ? err->detail : err_title(err->code);
+
+	w->part = STREAM_CLOSED;
+	if (w->kind == STREAM_TEXT)
+		return false;
+	put_field(b, w->kind == STREAM_DATA ? "3:" : "data: {\"type\":\"error\",\"errorText\":",
+	    text);
+	buf_puts(b, w->kind == STREAM_DATA ? "\n" : "}\n\ndata: [DONE]\n\n");
+	return true;
+}
+
+void
+stream_keepalive(struct stream_writer *w, struct buf *b)
+{
+	if (w->kind == STREAM_DATA)
+		buf_putc(b, '\n');
+	else if (w->kind == STREAM_UI)
+		buf_puts(b, ": keep-alive\n\n");
+}
