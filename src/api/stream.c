@@ -18,9 +18,8 @@
 static bool
 kind_named(struct slice name, enum stream_kind *kind)
 {
-	static const char *const names[] = {
-		[STREAM_DATA] = "data", [STREAM_UI] = "ui", [STREAM_TEXT] = "text"
-	};
+	static const char
+	    *const names[] = { [STREAM_DATA] = "data", [STREAM_UI] = "ui", [STREAM_TEXT] = "text" };
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -42,7 +41,7 @@ kind_of_body(const json_t *root)
 
 	if (json_is_string(json_object_get(root, "trigger")))
 		return STREAM_UI;
-	json_array_foreach (messages, i, message) {
+	json_array_foreach(messages, i, message) {
 		if (json_object_get(message, "content") != NULL)
 			return STREAM_DATA;
 	}
@@ -131,8 +130,9 @@ put_source_document(struct buf *b, const struct hit *h, unsigned n)
 	buf_puts(&title, hit_title(h));
 	buf_puts(&title, page);
 	buf_printf(b, "data: {\"type\":\"source-document\",\"sourceId\":\"s%u\"", n);
-	put_field(b, ",\"mediaType\":", h->mime_type != NULL && h->mime_type[0] != '\0' ?
-	    h->mime_type : "application/octet-stream");
+	put_field(b, ",\"mediaType\":",
+	    h->mime_type != NULL && h->mime_type[0] != '\0' ? h->mime_type
+							    : "application/octet-stream");
 	buf_puts(b, ",\"title\":");
 	json_put_string(b, buf_view(&title));
 	if (h->file_name != NULL && h->file_name[0] != '\0')
@@ -226,8 +226,10 @@ finish_ui(struct stream_writer *w, struct buf *b, const char *reason, const stru
 {
 	if (w->part == STREAM_SPEAKING)
 		buf_puts(b, "data: {\"type\":\"text-end\",\"id\":\"1\"}\n\n");
-	buf_printf(b, "data: {\"type\":\"finish-step\"}\n\ndata: {\"type\":\"finish\","
-	    "\"messageMetadata\":{\"finishReason\":\"%s\",\"usage\":{", reason);
+	buf_printf(b,
+	    "data: {\"type\":\"finish-step\"}\n\ndata: {\"type\":\"finish\","
+	    "\"messageMetadata\":{\"finishReason\":\"%s\",\"usage\":{",
+	    reason);
 	if (u->known)
 		buf_printf(b, "\"inputTokens\":%llu,", (unsigned long long)u->input_tokens);
 	buf_printf(b, "\"outputTokens\":%llu}}}\n\ndata: [DONE]\n\n",
@@ -253,8 +255,8 @@ stream_error(struct stream_writer *w, struct buf *b, const struct err *err)
 	w->part = STREAM_CLOSED;
 	if (w->kind == STREAM_TEXT)
 		return false;
-	put_field(b, w->kind == STREAM_DATA ? "3:" : "data: {\"type\":\"error\",\"errorText\":",
-	    text);
+	put_field(b,
+	    w->kind == STREAM_DATA ? "3:" : "data: {\"type\":\"error\",\"errorText\":", text);
 	buf_puts(b, w->kind == STREAM_DATA ? "\n" : "}\n\ndata: [DONE]\n\n");
 	return true;
 }

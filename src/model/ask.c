@@ -7,8 +7,8 @@
 #include "model/room.h"
 #include "tenantgate/base/json.h"
 
-#define ASK_ROOM	4096	/* for all that is not text */
-#define ESCAPED_MAX	6	/* bytes that one byte of text may become */
+#define ASK_ROOM    4096 /* for all that is not text */
+#define ESCAPED_MAX 6	 /* bytes that one byte of text may become */
 
 static void
 put_name(struct buf *b, const char *key, const char *name)
@@ -28,8 +28,8 @@ put_without_new_lines(struct buf *b, struct slice text)
 	buf_slice(&line, text);
 	if (line.failed)
 		b->failed = true;
-	for (at = line.data; at != NULL && (at = memchr(at, '\n', line.len -
-	    (size_t)(at - line.data))) != NULL;)
+	for (at = line.data;
+	     at != NULL && (at = memchr(at, '\n', line.len - (size_t)(at - line.data))) != NULL;)
 		*at++ = ' ';
 	json_put_string(b, buf_view(&line));
 	buf_free(&line);
@@ -105,8 +105,8 @@ ask_put_chat(struct ask *a, const struct model_chat *chat)
 	if (chat->temperature >= 0)
 		put_temperature(b, chat->temperature);
 	if (chat->max_tokens > 0)
-		buf_printf(b, ",\"%s\":%u",
-		    m->is_openai ? "max_completion_tokens" : "max_tokens", chat->max_tokens);
+		buf_printf(b, ",\"%s\":%u", m->is_openai ? "max_completion_tokens" : "max_tokens",
+		    chat->max_tokens);
 	buf_putc(b, '}');
 	return !b->failed;
 }

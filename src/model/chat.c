@@ -14,12 +14,12 @@
 #include "model/stream.h"
 
 struct chat_call {
-	struct flow		 flow;
-	struct model_stream	*stream;	/* owned until it is given away */
-	struct model_stream    **out;		/* borrowed: the caller's */
-	struct buf		 words;		/* owned: the body of a refusal */
-	struct slice		 piece;		/* borrowed until the next web_pull() */
-	struct timer		 nap;
+	struct flow flow;
+	struct model_stream *stream; /* owned until it is given away */
+	struct model_stream **out;   /* borrowed: the caller's */
+	struct buf words;	     /* owned: the body of a refusal */
+	struct slice piece;	     /* borrowed until the next web_pull() */
+	struct timer nap;
 };
 
 static enum flow_rc chat_ask(struct flow *);
@@ -29,11 +29,11 @@ static enum flow_rc chat_judge(struct flow *);
 static enum flow_rc chat_again(struct flow *);
 
 static const struct flow_step chat_steps[] = {
-	{ "ask",	chat_ask },
-	{ "header",	chat_header },
-	{ "words",	chat_words },
-	{ "judge",	chat_judge },
-	{ "again",	chat_again },
+	{ "ask", chat_ask },
+	{ "header", chat_header },
+	{ "words", chat_words },
+	{ "judge", chat_judge },
+	{ "again", chat_again },
 	{ NULL, NULL },
 };
 

@@ -13,17 +13,17 @@
 #include "model/vectors.h"
 #include "tenantgate/base/log.h"
 
-#define FLOAT_TEXT_MAX	26	/* bytes of one number in an answer that is not base64 */
-#define ITEM_ROOM	256	/* bytes around a vector */
+#define FLOAT_TEXT_MAX 26  /* bytes of one number in an answer that is not base64 */
+#define ITEM_ROOM      256 /* bytes around a vector */
 
 struct embed {
-	struct flow		 flow;
-	struct ask		 ask;
-	size_t			 n;
-	float			*out;		/* borrowed: the caller's */
-	struct model_usage	*usage;		/* borrowed: the caller's */
-	struct web_answer	 answer;	/* owned */
-	struct timer		 nap;
+	struct flow flow;
+	struct ask ask;
+	size_t n;
+	float *out;		   /* borrowed: the caller's */
+	struct model_usage *usage; /* borrowed: the caller's */
+	struct web_answer answer;  /* owned */
+	struct timer nap;
 };
 
 static enum flow_rc embed_ask(struct flow *);
@@ -31,9 +31,9 @@ static enum flow_rc embed_answer(struct flow *);
 static enum flow_rc embed_again(struct flow *);
 
 static const struct flow_step embed_steps[] = {
-	{ "ask",	embed_ask },
-	{ "answer",	embed_answer },
-	{ "again",	embed_again },
+	{ "ask", embed_ask },
+	{ "answer", embed_answer },
+	{ "again", embed_again },
 	{ NULL, NULL },
 };
 
@@ -65,8 +65,8 @@ embed_ask(struct flow *f)
 	web_answer_free(&e->answer);
 	memset(&e->answer, 0, sizeof(e->answer));
 	ask_request(&e->ask, m->embeddings_url, &r);
-	r.answer_max = e->n * ((size_t)m->conf.dimensions * FLOAT_TEXT_MAX + ITEM_ROOM) +
-	    ERROR_BODY_MAX;
+	r.answer_max =
+	    e->n * ((size_t)m->conf.dimensions * FLOAT_TEXT_MAX + ITEM_ROOM) + ERROR_BODY_MAX;
 	return web_fetch(f, m->web, &r, &e->answer);
 }
 

@@ -13,16 +13,16 @@
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/seal.h"
 
-#define RETRY_AFTER_SHORT_S	5	/* longer is the client's to wait */
-#define RETRY_AFTER_DEFAULT_S	5	/* told to the client when the server says nothing */
-#define BACKOFF_FIRST_US	200000u
-#define BACKOFF_LAST_US		4000000u
-#define QUOTE_WINDOW		16	/* a run of twice that many bytes of ours is noticed */
+#define RETRY_AFTER_SHORT_S   5 /* longer is the client's to wait */
+#define RETRY_AFTER_DEFAULT_S 5 /* told to the client when the server says nothing */
+#define BACKOFF_FIRST_US      200000u
+#define BACKOFF_LAST_US	      4000000u
+#define QUOTE_WINDOW	      16 /* a run of twice that many bytes of ours is noticed */
 
 struct words {
-	char	code[64];
-	char	type[64];
-	char	message[240];
+	char code[64];
+	char type[64];
+	char message[240];
 };
 
 static void
@@ -75,8 +75,8 @@ static void
 words_log(const struct ask *a, const struct words *w, const struct web_answer *answer,
     const char *request_id)
 {
-	const char *message = words_quote_us(a, w->message) ? "(left out: it quotes the request)" :
-	    w->message;
+	const char *message =
+	    words_quote_us(a, w->message) ? "(left out: it quotes the request)" : w->message;
 
 	if (answer->failure != WEB_FINE)
 		log_event(LOG_WARNING, "model.failed", request_id, "%s, try %u: %s", a->stage,
@@ -141,8 +141,8 @@ status_say(const struct ask *a, const struct web_answer *answer, bool quota, str
 	else
 		err_set(err, ERR_MODEL, "The %s refused the request (HTTP %d).", a->stage, status);
 	if (err->code == ERR_OVERLOADED)
-		err->retry_after = answer->retry_after_s > 0 ? answer->retry_after_s :
-		    RETRY_AFTER_DEFAULT_S;
+		err->retry_after =
+		    answer->retry_after_s > 0 ? answer->retry_after_s : RETRY_AFTER_DEFAULT_S;
 }
 
 /* Doubling, with up to half of it left to chance: a crowd does not come back at once. */

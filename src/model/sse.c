@@ -6,7 +6,7 @@
 #include "model/sse.h"
 
 /* A stream of \r lines must not search the whole rest for a \n at each of them. */
-#define WINDOW	512
+#define WINDOW 512
 
 static const char byte_order_mark[] = "\xef\xbb\xbf";
 

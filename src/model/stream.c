@@ -12,7 +12,7 @@
 
 #include "tenantgate/base/log.h"
 
-#define LINGER_US	1000000u	/* for the last chunk, so that the connection can be kept */
+#define LINGER_US 1000000u /* for the last chunk, so that the connection can be kept */
 
 struct model_stream *
 stream_new(struct model *m)
@@ -50,8 +50,8 @@ static enum flow_rc pull_piece(struct flow *);
 static enum flow_rc pull_read(struct flow *);
 
 static const struct flow_step pull_steps[] = {
-	{ "piece",	pull_piece },
-	{ "read",	pull_read },
+	{ "piece", pull_piece },
+	{ "read", pull_read },
 	{ NULL, NULL },
 };
 
@@ -171,8 +171,8 @@ static enum flow_rc linger_pull(struct flow *);
 static enum flow_rc linger_look(struct flow *);
 
 static const struct flow_step linger_steps[] = {
-	{ "pull",	linger_pull },
-	{ "look",	linger_look },
+	{ "pull", linger_pull },
+	{ "look", linger_look },
 	{ NULL, NULL },
 };
 

@@ -16,14 +16,14 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(float) == 4,
 #define BASE64_TEXT_MAX (1u << 20) /* an escaped one, unescaped */
 
 struct reading {
-	struct scan		 scan;
-	size_t			 n;
-	unsigned		 dimensions;
-	float			*out;		/* borrowed */
-	bool			*seen;		/* owned: n of them */
-	size_t			 count;
-	struct model_usage	*usage;		/* borrowed */
-	const char		*wrong;		/* static; the first reason is kept */
+	struct scan scan;
+	size_t n;
+	unsigned dimensions;
+	float *out; /* borrowed */
+	bool *seen; /* owned: n of them */
+	size_t count;
+	struct model_usage *usage; /* borrowed */
+	const char *wrong;	   /* static; the first reason is kept */
 };
 
 static void

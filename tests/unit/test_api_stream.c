@@ -13,9 +13,18 @@
 #include "api/stream.h"
 
 static struct hit two[] = {
-	{ .document_id = "d1", .title = "Lighthouses", .file_name = "l.pdf",
-	    .mime_type = "application/pdf", .page = 3, .index = 4, .score = 0.83217 },
-	{ .document_id = "d \"2\"", .title = "", .file_name = "", .mime_type = "", .index = 0,
+	{ .document_id = "d1",
+	    .title = "Lighthouses",
+	    .file_name = "l.pdf",
+	    .mime_type = "application/pdf",
+	    .page = 3,
+	    .index = 4,
+	    .score = 0.83217 },
+	{ .document_id = "d \"2\"",
+	    .title = "",
+	    .file_name = "",
+	    .mime_type = "",
+	    .index = 0,
 	    .score = 0.5 },
 };
 static const struct hits hits = { two, 2 };
@@ -57,10 +66,10 @@ whole(enum stream_kind kind, const struct hits *found, const struct model_usage 
 	assert_string_equal(out.data, bytes);
 }
 
-#define SOURCES									\
-	"[{\"type\":\"source\",\"id\":\"s1\",\"documentId\":\"d1\",\"title\":\"Lighthouses\","	\
-	"\"fileName\":\"l.pdf\",\"page\":3,\"chunk\":4,\"score\":0.8322},"	\
-	"{\"type\":\"source\",\"id\":\"s2\",\"documentId\":\"d \\\"2\\\"\","	\
+#define SOURCES \
+	"[{\"type\":\"source\",\"id\":\"s1\",\"documentId\":\"d1\",\"title\":\"Lighthouses\"," \
+	"\"fileName\":\"l.pdf\",\"page\":3,\"chunk\":4,\"score\":0.8322}," \
+	"{\"type\":\"source\",\"id\":\"s2\",\"documentId\":\"d \\\"2\\\"\"," \
 	"\"title\":\"d \\\"2\\\"\",\"chunk\":0,\"score\":0.5000}]"
 
 static void
@@ -162,12 +171,14 @@ chosen(const char *header, const char *accept, const char *body)
 	return kind;
 }
 
-#define V3	"{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}"
-#define V4	"{\"id\":\"c\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\","	\
-		"\"parts\":[{\"type\":\"text\",\"text\":\"hi\"}]}]}"
-#define PARTS	"\"messages\":[{\"id\":\"m\",\"role\":\"user\",\"parts\":[{\"type\":\"text\","	\
-		"\"text\":\"hi\"}]}]"
-#define V5	"{\"id\":\"c\"," PARTS ",\"trigger\":\"submit-message\"}"
+#define V3 "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}"
+#define V4 \
+	"{\"id\":\"c\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"," \
+	"\"parts\":[{\"type\":\"text\",\"text\":\"hi\"}]}]}"
+#define PARTS \
+	"\"messages\":[{\"id\":\"m\",\"role\":\"user\",\"parts\":[{\"type\":\"text\"," \
+	"\"text\":\"hi\"}]}]"
+#define V5 "{\"id\":\"c\"," PARTS ",\"trigger\":\"submit-message\"}"
 
 static void
 the_form_a_request_gets(void **state)
@@ -206,8 +217,13 @@ main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(data_stream), TEST(ui_stream), TEST(text_stream), TEST(silence), TEST(errors),
-		TEST(the_form_a_request_gets), TEST(headers),
+		TEST(data_stream),
+		TEST(ui_stream),
+		TEST(text_stream),
+		TEST(silence),
+		TEST(errors),
+		TEST(the_form_a_request_gets),
+		TEST(headers),
 	};
 
 	return cmocka_run_group_tests_name("api_stream", tests, NULL, NULL);

@@ -50,21 +50,27 @@ a_canonical_stream(void **state)
 {
 	(void)state;
 	assert_int_equal(say(CHUNK("\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\","
-	    "\"content\":\"\"},\"finish_reason\":null}],\"usage\":null")), DELTA_FINE);
+				   "\"content\":\"\"},\"finish_reason\":null}],\"usage\":null")),
+	    DELTA_FINE);
 	assert_int_equal(d.text.len, 0);
 	assert_int_equal(say(CHUNK("\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hel\"},"
-	    "\"finish_reason\":null}]")), DELTA_FINE);
-	assert_int_equal(say(CHUNK("\"choices\":[{\"index\":0,\"delta\":{\"content\":\"lo\\n\"}}]")),
+				   "\"finish_reason\":null}]")),
+	    DELTA_FINE);
+	assert_int_equal(say(CHUNK(
+			     "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"lo\\n\"}}]")),
 	    DELTA_FINE);
 	assert_string_equal(d.text.data, "Hello\n");
 	assert_null(d.finish_reason);
 	assert_int_equal(delta_usage(&d).output_tokens, 2);
 	assert_false(delta_usage(&d).known);
 	assert_int_equal(say(CHUNK("\"choices\":[{\"index\":0,\"delta\":{},"
-	    "\"finish_reason\":\"stop\"}]")), DELTA_FINE);
+				   "\"finish_reason\":\"stop\"}]")),
+	    DELTA_FINE);
 	assert_string_equal(d.finish_reason, "stop");
 	assert_int_equal(say(CHUNK("\"choices\":[],\"usage\":{\"prompt_tokens\":3,"
-	    "\"completion_tokens\":7,\"total_tokens\":10,\"prompt_tokens_details\":{}}")), DELTA_FINE);
+				   "\"completion_tokens\":7,\"total_tokens\":10,\"prompt_tokens_"
+				   "details\":{}}")),
+	    DELTA_FINE);
 	assert_int_equal(delta_usage(&d).input_tokens, 3);
 	assert_int_equal(delta_usage(&d).output_tokens, 7);
 	assert_true(delta_usage(&d).known);
@@ -78,10 +84,14 @@ static void
 odd_but_fine(void **state)
 {
 	static const char *const events[] = {
-		"{}", "{\"choices\":[]}", "{\"choices\":null}", "{\"choices\":[{}]}",
+		"{}",
+		"{\"choices\":[]}",
+		"{\"choices\":null}",
+		"{\"choices\":[{}]}",
 		"{\"choices\":[{\"delta\":null,\"finish_reason\":null}]}",
 		"{\"choices\":[{\"delta\":{\"content\":null,\"tool_calls\":[{\"index\":0}]}}]}",
-		"{\"choices\":[{\"index\":0,\"delta\":{}},{\"index\":1,\"delta\":{\"content\":\"no\"}}]}",
+		"{\"choices\":[{\"index\":0,\"delta\":{}},{\"index\":1,\"delta\":{\"content\":"
+		"\"no\"}}]}",
 		"{\"error\":null,\"usage\":{\"prompt_tokens\":null,\"completion_tokens\":-4}}",
 		" {\"prompt_filter_results\":[{\"a\":{\"b\":[1,2,{}]}}]} ",
 	};
@@ -95,7 +105,8 @@ odd_but_fine(void **state)
 	assert_null(d.finish_reason);
 	assert_int_equal(say("{\"choices\":[{\"finish_reason\":\"tool_calls\"}]}"), DELTA_FINE);
 	assert_string_equal(d.finish_reason, "other");
-	assert_int_equal(say("{\"choices\":[{\"delta\":{\"refusal\":\"I may not\"}}]}"), DELTA_FINE);
+	assert_int_equal(say("{\"choices\":[{\"delta\":{\"refusal\":\"I may not\"}}]}"),
+	    DELTA_FINE);
 	assert_string_equal(d.text.data, "I may not");
 }
 
@@ -103,9 +114,14 @@ static void
 errors_and_rubbish(void **state)
 {
 	static const char *const broken[] = {
-		"", "hello", "[1]", "{\"choices\":[{\"delta\":{\"content\":\"a\"}}]",
-		"{\"choices\":[{\"delta\":{\"content\":7}}]}", "{\"choices\":[7]}",
-		"{\"choices\":[{\"delta\":{\"content\":\"\xff\"}}]}", "<html>",
+		"",
+		"hello",
+		"[1]",
+		"{\"choices\":[{\"delta\":{\"content\":\"a\"}}]",
+		"{\"choices\":[{\"delta\":{\"content\":7}}]}",
+		"{\"choices\":[7]}",
+		"{\"choices\":[{\"delta\":{\"content\":\"\xff\"}}]}",
+		"<html>",
 		"{\"choices\":[{\"finish_reason\":{}}]}",
 	};
 	size_t i;
@@ -117,7 +133,8 @@ errors_and_rubbish(void **state)
 	assert_int_equal(say("{\"error\":{\"message\":\"x\"},\"choices\":[]}"), DELTA_ERROR);
 	assert_int_equal(say("{\"error\":\"x\"}"), DELTA_ERROR);
 	assert_int_equal(say("{\"choices\":[{\"delta\":{\"content\":\""
-	    "0123456789012345678901234567890123456789012345678901234567890123456789\"}}]}"),
+			     "012345678901234567890123456789012345678901234567890123456789012345678"
+			     "9\"}}]}"),
 	    DELTA_FULL);
 }
 

@@ -14,13 +14,42 @@
 #include "model/scan.h"
 
 static const char *const texts[] = {
-	"{}", "[]", "[1,2]", "[1,]", "[,1]", "{\"a\":1,}", "{\"a\" 1}", "{,}", "{\"a\":}",
+	"{}",
+	"[]",
+	"[1,2]",
+	"[1,]",
+	"[,1]",
+	"{\"a\":1,}",
+	"{\"a\" 1}",
+	"{,}",
+	"{\"a\":}",
 	"{\"id\":\"chatcmpl-1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\" h\\u00e9\\n\"},"
 	"\"finish_reason\":null}],\"usage\":null,\"x\":-1.5e+3}",
-	"[true,false,null,tru,nul]", "[true, false,null ]", "\"\\u12\"", "\"\\x\"", "\"a\nb\"",
-	"[0,-0,0.5,1e5,1E-5,-1.25e+10]", "[01]", "[1.]", "[.5]", "[+1]", "[-]", "[1e]", "[1 2]",
-	" [ { \"a\" : [ ] , \"b\" : { } } ] \r\n\t", "[[[[[[[[1]]]]]]]]", "[1]]", "[[1]", "1", "",
-	"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "{\"a\":\"b\"}x", "{1:2}", "[\"a\" \"b\"]", "[}", "{]",
+	"[true,false,null,tru,nul]",
+	"[true, false,null ]",
+	"\"\\u12\"",
+	"\"\\x\"",
+	"\"a\nb\"",
+	"[0,-0,0.5,1e5,1E-5,-1.25e+10]",
+	"[01]",
+	"[1.]",
+	"[.5]",
+	"[+1]",
+	"[-]",
+	"[1e]",
+	"[1 2]",
+	" [ { \"a\" : [ ] , \"b\" : { } } ] \r\n\t",
+	"[[[[[[[[1]]]]]]]]",
+	"[1]]",
+	"[[1]",
+	"1",
+	"",
+	"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+	"{\"a\":\"b\"}x",
+	"{1:2}",
+	"[\"a\" \"b\"]",
+	"[}",
+	"{]",
 };
 
 static bool
@@ -52,8 +81,8 @@ static void
 compare(const char *text, size_t len)
 {
 	if (scan_takes(text, len) != jansson_takes(text, len))
-		fail_msg("jansson takes it: %d, scan: %d, %zu bytes: %.*s", jansson_takes(text, len),
-		    scan_takes(text, len), len, (int)len, text);
+		fail_msg("jansson takes it: %d, scan: %d, %zu bytes: %.*s",
+		    jansson_takes(text, len), scan_takes(text, len), len, (int)len, text);
 }
 
 /* No NUL: jansson 2.14 takes one after a number. */
@@ -109,11 +138,16 @@ escapes_become_text(void **state)
 	(void)state;
 	unescape("plain", "plain");
 	unescape("\\\"\\\\\\/\\b\\f\\n\\r\\t", "\"\\/\b\f\n\r\t");
-	unescape("a\\u00e9b\\u20ACc", "a\xc3\xa9" "b\xe2\x82\xac" "c");
+	unescape("a\\u00e9b\\u20ACc",
+	    "a\xc3\xa9"
+	    "b\xe2\x82\xac"
+	    "c");
 	unescape("\\ud83d\\ude00!", "\xf0\x9f\x98\x80!");
 	unescape("\\ud83d!", "\xef\xbf\xbd!");
 	unescape("\\ud83d\\n", "\xef\xbf\xbd\n");
-	unescape("\\ude00\\ud83d\\u0041", "\xef\xbf\xbd\xef\xbf\xbd" "A");
+	unescape("\\ude00\\ud83d\\u0041",
+	    "\xef\xbf\xbd\xef\xbf\xbd"
+	    "A");
 	unescape("\\u0000", "\xef\xbf\xbd");
 }
 

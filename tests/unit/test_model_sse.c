@@ -14,9 +14,9 @@
 #include "model/sse.h"
 
 struct sse_case {
-	const char	*about;
-	const char	*stream;
-	const char	*said;	/* name|data; for each event, "TOO LARGE" at the end if so */
+	const char *about;
+	const char *stream;
+	const char *said; /* name|data; for each event, "TOO LARGE" at the end if so */
 };
 
 static const struct sse_case cases[] = {
@@ -33,8 +33,14 @@ static const struct sse_case cases[] = {
 	{ "named", "event: error\ndata: x\n\ndata: y\n\n", "error|x;|y;" },
 	{ "a name without data is no event", "event: error\n\ndata: y\n\n", "|y;" },
 	{ "other fields", "id: 1\nretry: 5\nfoo: bar\ndatax: no\ndata: a\n\n", "|a;" },
-	{ "mark", "\xef\xbb\xbf" "data: a\n\n", "|a;" },
-	{ "mark only once", "\xef\xbb\xbf\n\xef\xbb\xbf" "data: a\n\ndata: b\n\n", "|b;" },
+	{ "mark",
+	    "\xef\xbb\xbf"
+	    "data: a\n\n",
+	    "|a;" },
+	{ "mark only once",
+	    "\xef\xbb\xbf\n\xef\xbb\xbf"
+	    "data: a\n\ndata: b\n\n",
+	    "|b;" },
 	{ "unfinished", "data: a\n\ndata: b\n", "|a;" },
 	{ "unfinished line", "data: a\n\ndata: b", "|a;" },
 	{ "only empty lines", "\n\n\r\n\r", "" },

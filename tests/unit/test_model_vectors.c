@@ -13,10 +13,10 @@
 #include "model/vectors.h"
 
 /* [1, 2, 3] and [0, 0, 0.5] as little-endian float32. */
-#define ONE_TWO_THREE	"AACAPwAAAEAAAEBA"
-#define HALF		"AAAAAAAAAAAAAAA/"
-#define ITEM(i, v)	"{\"object\":\"embedding\",\"index\":" i ",\"embedding\":" v "}"
-#define LIST(items)	"{\"object\":\"list\",\"data\":[" items "],\"usage\":{\"prompt_tokens\":5}}"
+#define ONE_TWO_THREE "AACAPwAAAEAAAEBA"
+#define HALF	      "AAAAAAAAAAAAAAA/"
+#define ITEM(i, v)    "{\"object\":\"embedding\",\"index\":" i ",\"embedding\":" v "}"
+#define LIST(items)   "{\"object\":\"list\",\"data\":[" items "],\"usage\":{\"prompt_tokens\":5}}"
 
 static float out[6];
 static struct model_usage usage;
@@ -59,7 +59,13 @@ static void
 refused(void **state)
 {
 	static const char *const bodies[] = {
-		"", "{}", "[]", "<html>", "{\"data\":null}", LIST(""), LIST(ITEM("0", "[1,2,3]")),
+		"",
+		"{}",
+		"[]",
+		"<html>",
+		"{\"data\":null}",
+		LIST(""),
+		LIST(ITEM("0", "[1,2,3]")),
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("0", "[1,2,3]")),
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("2", "[1,2,3]")),
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("-1", "[1,2,3]")),
@@ -77,7 +83,9 @@ refused(void **state)
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "\"\"")),
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "\"AACAPwAAAEAAAEB=\"")),
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "\"AACAPwAAAEAAAE_A\"")),
-		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "\"AACAPwAAAEAAAEBA" "AACA\"")),
+		LIST(ITEM("0", "[1,2,3]") "," ITEM("1",
+		    "\"AACAPwAAAEAAAEBA"
+		    "AACA\"")),
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "\"AACAPwAAAEAAAMB/\"")), /* NaN */
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "[1,2,3]") "x"),
 	};
