@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * redis_dial: what a link needs before it can be one: a socket (in TLS, for rediss://), the next
+ * of the host's addresses, and a reader of replies with a ceiling.
+ */
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "wire/redis_room.h"
+
+#define REPLY_PARTS 65536
+
+/* The certificate must be for the name (or address) of the URL. */
+static SSL *
+dial_tls(const struct redis_link *l)
+{
+	SSL *ssl = SSL_new(l->tls);
+	unsigned char raw[16];
+	bool numeric = inet_pton(AF_INET, l->url->host, raw) == 1 ||
+	    inet_pton(AF_INET6, l->url->host, raw) == 1;
+	bool named;
+
+	if (ssl == NULL)
+		return NULL;
+	if (numeric)
+		named = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), l->url->host) == 1;
+	else
+		named = SSL_set1_host(ssl, l->url->host) == 1 &&
+		    SSL_set_tlsext_host_name(ssl, l->url->host) == 1;
+	if (named)
+		return ssl;
+	SSL_free(ssl);
+	return NULL;
+}
+
+struct bufferevent *
+redis_dial_new(const struct redis_link *l)
+{
+	struct event_base *base = worker_base(l->worker);
+	int options = BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS;
+	SSL *ssl;
+
+	if (l->tls == NULL)
+		return bufferevent_socket_new(base, -1, options);
+	ssl = dial_tls(l);
+	if (ssl == NULL)
+		return NULL;
+	return bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_CONNECTING, options);
+}
+
+socklen_t
+redis_dial_address(const struct redis_link *l, struct sockaddr_storage *ss)
+{
+	const char *text = l->addresses.addr[l->attempts % l->addresses.count];
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)ss;
+	struct sockaddr_in *four = (struct sockaddr_in *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	if (inet_pton(AF_INET6, text, &six->sin6_addr) == 1) {
+		six->sin6_family = AF_INET6;
+		six->sin6_port = htons(l->url->port);
+		return sizeof(*six);
+	}
+	if (inet_pton(AF_INET, text, &four->sin_addr) != 1)
+		return 0;
+	four->sin_family = AF_INET;
+	four->sin_port = htons(l->url->port);
+	return sizeof(*four);
+}
+
+/* An array's length comes before its parts: hiredis would make room for two thousand million. */
+#if HIREDIS_MAJOR >= 1
+typedef size_t reply_count;
+#else
+typedef int reply_count;
+#endif
+
+static void *
+reply_array(const redisReadTask *task, reply_count n)
+{
+	redisReply *r;
+
+	if (n > REPLY_PARTS)
+		return NULL;
+	r = calloc(1, sizeof(*r));
+	if (r == NULL)
+		return NULL;
+	r->type = task->type;
+	r->elements = (size_t)n;
+	r->element = n > 0 ? calloc((size_t)n, sizeof(r->element[0])) : NULL;
+	if (n > 0 && r->element == NULL) {
+		free(r);
+		return NULL;
+	}
+	if (task->parent != NULL)
+		((redisReply *)task->parent->obj)->element[task->idx] = r;
+	return r;
+}
+
+redisReader *
+redis_reader_new(redisReplyObjectFunctions *fn)
+{
+	redisReader *r = redisReaderCreate();
+
+	if (r == NULL)
+		return NULL;
+	*fn = *r->fn;
+	fn->createArray = reply_array;
+	r->fn = fn;
+	return r;
+}

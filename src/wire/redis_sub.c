@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * redis_sub: channels, on a link of their own. After each (re)connection every channel's listener
+ * hears a NULL payload once its subscription is confirmed: what was published meanwhile is lost.
+ * A PING every PING_EVERY_US finds out about a Redis that left without a word.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tenantgate/base/clock.h"
+#include "wire/redis_room.h"
+
+#define CHANNELS_MAX  8
+#define CHANNEL_SIZE  128
+#define PING_EVERY_US (10 * 1000000ull)
+
+struct redis_channel {
+	char name[CHANNEL_SIZE];
+	redis_message_fn *fn;
+	void *arg; /* borrowed */
+};
+
+struct redis_sub {
+	struct redis_link link;
+	struct timer ping;
+	uint64_t asked_us; /* a reply is due since; 0: none */
+	unsigned count;
+	struct redis_channel channels[CHANNELS_MAX];
+};
+
+static void
+sub_ask(struct redis_sub *s, const struct slice *argv, unsigned argc)
+{
+	if (s->asked_us == 0)
+		s->asked_us = clock_mono_us();
+	(void)redis_link_send(&s->link, argv, argc); /* unsent: then the reply will not come */
+	redis_link_watch(&s->link);
+}
+
+static void
+channel_ask(struct redis_sub *s, const struct redis_channel *c)
+{
+	struct slice words[2] = { SLICE_LIT("SUBSCRIBE"), slice_str(c->name) };
+
+	sub_ask(s, words, 2);
+}
+
+static void
+sub_up(void *owner)
+{
+	struct redis_sub *s = owner;
+
+	for (unsigned i = 0; i < s->count; i++)
+		channel_ask(s, &s->channels[i]);
+	timer_start(&s->ping, PING_EVERY_US);
+}
+
+static void
+sub_down(void *owner, enum redis_status why)
+{
+	struct redis_sub *s = owner;
+
+	(void)why;
+	s->asked_us = 0;
+	timer_stop(&s->ping);
+}
+
+static void
+sub_ping(void *arg)
+{
+	struct redis_sub *s = arg;
+	struct slice word = SLICE_LIT("PING");
+
+	sub_ask(s, &word, 1);
+	timer_start(&s->ping, PING_EVERY_US);
+}
+
+static const struct redis_channel *
+channel_of(const struct redis_sub *s, struct slice name)
+{
+	for (unsigned i = 0; i < s->count; i++)
+		if (slice_is(name, s->channels[i].name))
+			return &s->channels[i];
+	return NULL;
+}
+
+static struct slice
+reply_text(const redisReply *reply, size_t i)
+{
+	if (reply->type != REDIS_REPLY_ARRAY || i >= reply->elements ||
+	    reply->element[i]->type != REDIS_REPLY_STRING)
+		return slice_of(NULL, 0);
+	return slice_of(reply->element[i]->str, reply->element[i]->len);
+}
+
+/* ["subscribe", channel, n], ["message", channel, payload], ["pong", ""]. */
+static bool
+sub_take(struct redis_sub *s, const redisReply *reply)
+{
+	struct slice kind = reply_text(reply, 0);
+	const struct redis_channel *c = channel_of(s, reply_text(reply, 1));
+
+	if (slice_is(kind, "pong") || slice_is(kind, "subscribe"))
+		s->asked_us = 0;
+	else if (!slice_is(kind, "message"))
+		return false;
+	if (c != NULL)
+		c->fn(slice_is(kind, "message") ? reply_text(reply, 2) : slice_of(NULL, 0), c->arg);
+	return true;
+}
+
+static bool
+sub_reply(void *owner, redisReply *reply)
+{
+	bool good = sub_take(owner, reply);
+
+	freeReplyObject(reply);
+	return good;
+}
+
+static uint64_t
+sub_oldest(const void *owner)
+{
+	return ((const struct redis_sub *)owner)->asked_us;
+}
+
+static const struct redis_link_ops sub_ops = {
+	.name = "messages",
+	.up = sub_up,
+	.down = sub_down,
+	.reply = sub_reply,
+	.oldest = sub_oldest,
+};
+
+/* A link to the same place as the one given. */
+struct redis_sub *
+redis_sub_open(const struct redis_link *like)
+{
+	struct redis_sub *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->link = (struct redis_link){
+		.worker = like->worker,
+		.dns = like->dns,
+		.url = like->url,
+		.tls = like->tls,
+		.timeout_us = like->timeout_us,
+		.ops = &sub_ops,
+		.owner = s,
+	};
+	if (timer_init(&s->ping, like->worker, sub_ping, s) && redis_link_open(&s->link))
+		return s;
+	redis_sub_close(s);
+	return NULL;
+}
+
+void
+redis_sub_close(struct redis_sub *s)
+{
+	if (s == NULL)
+		return;
+	redis_link_close(&s->link);
+	timer_free(&s->ping);
+	free(s);
+}
+
+bool
+redis_sub_add(struct redis_sub *s, const char *channel, redis_message_fn *fn, void *arg)
+{
+	struct redis_channel *c = &s->channels[s->count];
+
+	if (s->count == CHANNELS_MAX || strlen(channel) >= CHANNEL_SIZE)
+		return false;
+	memcpy(c->name, channel, strlen(channel) + 1);
+	c->fn = fn;
+	c->arg = arg;
+	s->count++;
+	if (s->link.state == LINK_UP)
+		channel_ask(s, c);
+	return true;
+}

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Redis client against a scripted server: order, every kind of reply, and a Redis that hangs,
+ * talks rubbish, or goes away.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fake_peer.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/wire/redis.h"
+#include "wire/redis_room.h"
+
+#define TIMEOUT_US 100000
+
+struct ask {
+	struct probe probe;
+	struct slice words[3];
+	unsigned count;
+	struct redis_answer answer;
+};
+
+static struct worker *worker;
+static struct dns *dns;
+static struct redis *redis;
+static struct peer peer;
+static char heard[1024]; /* the words of all commands, spaced */
+static bool hung;
+static struct peer_conn *subscriber;
+static unsigned told, told_missed;
+static char told_last[64];
+
+/* ---- the server ---- */
+
+static const struct {
+	const char *word;
+	const char *reply;
+} replies[] = {
+	{ "AUTH", "+OK\r\n" },
+	{ "SELECT", "+OK\r\n" },
+	{ "PING", "+PONG\r\n" },
+	{ "GET", "$5\r\nvalue\r\n" },
+	{ "NONE", "$-1\r\n" },
+	{ "INCR", ":42\r\n" },
+	{ "BAD", "-ERR no such thing\r\n" },
+	{ "LIST", "*3\r\n:1\r\n$3\r\ntwo\r\n$-1\r\n" },
+	{ "RUBBISH", "?what\r\n" },
+	{ "HUGE", "*2000000000\r\n" },
+	{ "TWICE", "+one\r\n+two\r\n" },
+	{ "PUBLISH", ":0\r\n" },
+};
+
+static void
+server_answer(struct peer_conn *c, const char *word)
+{
+	if (strcmp(word, "LEAVE") == 0) {
+		peer_hang_up(c);
+		return;
+	}
+	if (strcmp(word, "HANG") == 0)
+		hung = true;
+	if (strcmp(word, "SUBSCRIBE") == 0) {
+		subscriber = c;
+		peer_say(c, "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n");
+	}
+	for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++)
+		if (!hung && strcmp(word, replies[i].word) == 0)
+			peer_say(c, replies[i].reply);
+}
+
+static void
+server_said(struct peer_conn *c)
+{
+	struct evbuffer *in = bufferevent_get_input(c->bev);
+	redisReader *reader = redisReaderCreate();
+	size_t n = evbuffer_get_length(in);
+	void *reply = NULL;
+
+	assert_int_equal(redisReaderFeed(reader, (char *)evbuffer_pullup(in, -1), n), 0);
+	(void)evbuffer_drain(in, n);
+	while (c->bev != NULL && redisReaderGetReply(reader, &reply) == 0 && reply != NULL) {
+		redisReply *r = reply;
+
+		for (size_t i = 0; i < r->elements; i++) {
+			(void)strncat(heard, r->element[i]->str, 64);
+			(void)strncat(heard, " ", 2);
+		}
+		server_answer(c, r->element[0]->str);
+		freeReplyObject(reply);
+	}
+	redisReaderFree(reader);
+}
+
+/* ---- the client ---- */
+
+static enum flow_rc
+ask_step(struct flow *f)
+{
+	struct ask *a = (struct ask *)f;
+
+	return redis_command(f, redis, a->words, a->count, &a->answer);
+}
+
+static void
+ask_start(struct ask *a, const char *word)
+{
+	memset(a, 0, sizeof(*a));
+	a->words[0] = slice_str(word);
+	a->count = 1;
+	probe_start(&a->probe, worker, ask_step, NULL);
+}
+
+static enum redis_status
+ask(const char *word)
+{
+	struct ask a;
+	enum redis_status status;
+
+	ask_start(&a, word);
+	turn_until(worker, &a.probe.ended);
+	assert_false(err_is(&a.probe.err));
+	status = a.answer.status;
+	redis_clear(&a.answer);
+	return status;
+}
+
+static void
+wait_up(bool up)
+{
+	uint64_t until = clock_mono_us() + 3000000;
+
+	while (redis_is_up(redis) != up && clock_mono_us() < until)
+		worker_turn(worker, 5);
+	assert_true(redis_is_up(redis) == up);
+}
+
+static void
+redis_at(const char *format)
+{
+	char url[128];
+	struct redis_conf conf = { .url = url, .timeout_us = TIMEOUT_US, .pending_max = 64 };
+	struct err err = { 0 };
+
+	(void)snprintf(url, sizeof(url), format, peer.port); /* NOLINT: the tests' own formats */
+	redis = redis_open(worker, dns, &conf, &err);
+	assert_non_null(redis);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	heard[0] = '\0';
+	hung = false;
+	subscriber = NULL;
+	told = told_missed = 0;
+	worker = worker_new(0);
+	dns = dns_open(worker, "127.0.0.1:9", 1000000);
+	peer_open(&peer, worker, 0, server_said);
+	redis_at("redis://127.0.0.1:%u");
+	wait_up(true);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	redis_close(redis);
+	dns_close(dns);
+	peer_close(&peer);
+	worker_free(worker);
+	return 0;
+}
+
+/* ---- the tests ---- */
+
+static void
+test_replies(void **state)
+{
+	struct ask a;
+
+	(void)state;
+	ask_start(&a, "GET");
+	turn_until(worker, &a.probe.ended);
+	assert_int_equal(a.answer.status, REDIS_OK);
+	assert_true(slice_is(a.answer.text, "value"));
+	redis_clear(&a.answer);
+	redis_clear(&a.answer);
+	ask_start(&a, "INCR");
+	turn_until(worker, &a.probe.ended);
+	assert_int_equal(a.answer.number, 42);
+	redis_clear(&a.answer);
+	ask_start(&a, "BAD");
+	turn_until(worker, &a.probe.ended);
+	assert_int_equal(a.answer.status, REDIS_ERROR);
+	assert_true(slice_is(a.answer.text, "ERR no such thing"));
+	redis_clear(&a.answer);
+	assert_int_equal(ask("NONE"), REDIS_NIL);
+	assert_string_equal(redis_trouble(redis), "");
+}
+
+static void
+test_array(void **state)
+{
+	struct ask a;
+	struct slice text;
+	int64_t number = 0;
+
+	(void)state;
+	ask_start(&a, "LIST");
+	turn_until(worker, &a.probe.ended);
+	assert_int_equal(a.answer.status, REDIS_OK);
+	assert_true(redis_int_at(&a.answer, 0, &number));
+	assert_int_equal(number, 1);
+	assert_true(redis_text_at(&a.answer, 1, &text));
+	assert_true(slice_is(text, "two"));
+	assert_false(redis_int_at(&a.answer, 1, &number));
+	assert_false(redis_text_at(&a.answer, 2, &text));
+	assert_false(redis_int_at(&a.answer, 3, &number));
+	redis_clear(&a.answer);
+	assert_false(redis_int_at(&a.answer, 0, &number));
+}
+
+static void
+test_pipeline(void **state)
+{
+	static const char *const words[] = { "GET", "INCR", "NONE", "BAD", "GET" };
+	static const enum redis_status wants[] = { REDIS_OK, REDIS_OK, REDIS_NIL, REDIS_ERROR,
+		REDIS_OK };
+	struct ask a[5];
+	struct slice publish[3] = { SLICE_LIT("PUBLISH"), SLICE_LIT("c"), SLICE_LIT("m\0x") };
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		ask_start(&a[i], words[i]);
+	redis_send(redis, publish, 3); /* written before them; nobody waits for its reply */
+	for (int i = 0; i < 5; i++)
+		turn_until(worker, &a[i].probe.ended);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(a[i].answer.status, wants[i]);
+	for (int i = 0; i < 5; i++)
+		redis_clear(&a[i].answer);
+}
+
+static void
+test_cancel_keeps_order(void **state)
+{
+	struct ask a, b;
+
+	(void)state;
+	ask_start(&a, "GET");
+	ask_start(&b, "INCR");
+	worker_turn(worker, 0);
+	flow_abort(&a.probe.flow, ERR_CLIENT_GONE, "left");
+	turn_until(worker, &a.probe.ended);
+	turn_until(worker, &b.probe.ended);
+	assert_int_equal(a.probe.err.code, ERR_CLIENT_GONE);
+	assert_int_equal(b.answer.number, 42);
+	redis_clear(&b.answer);
+}
+
+static void
+test_hang(void **state)
+{
+	struct ask a, b;
+	uint64_t began = clock_mono_us();
+
+	(void)state;
+	ask_start(&a, "HANG");
+	ask_start(&b, "GET");
+	turn_until(worker, &a.probe.ended);
+	turn_until(worker, &b.probe.ended);
+	assert_in_range(clock_mono_us() - began, TIMEOUT_US - 5000, TIMEOUT_US + 100000);
+	assert_int_equal(a.answer.status, REDIS_TIMEOUT);
+	assert_int_equal(b.answer.status, REDIS_TIMEOUT);
+	assert_false(redis_is_up(redis));
+	began = clock_mono_us();
+	assert_int_equal(ask("GET"), REDIS_DOWN);
+	assert_true(clock_mono_us() - began < 50000);
+	/* It accepts, but greets nobody: that is not up. */
+	turn_for(worker, 200);
+	assert_false(redis_is_up(redis));
+	assert_non_null(strstr(redis_trouble(redis), "no greeting"));
+	hung = false;
+	wait_up(true);
+	assert_int_equal(ask("GET"), REDIS_OK);
+}
+
+static void
+test_leave_and_return(void **state)
+{
+	uint16_t port = peer.port;
+
+	(void)state;
+	assert_int_equal(ask("LEAVE"), REDIS_DOWN);
+	wait_up(true);
+	assert_int_equal(peer.accepted, 2);
+	peer_close(&peer);
+	wait_up(false);
+	assert_int_equal(ask("GET"), REDIS_DOWN);
+	turn_for(worker, 200);
+	peer_open(&peer, worker, port, server_said);
+	wait_up(true);
+	assert_int_equal(ask("GET"), REDIS_OK);
+}
+
+static void
+test_rubbish(void **state)
+{
+	(void)state;
+	assert_int_equal(ask("RUBBISH"), REDIS_DOWN);
+	wait_up(true);
+	assert_int_equal(ask("HUGE"), REDIS_DOWN);
+	wait_up(true);
+	assert_int_equal(ask("TWICE"), REDIS_OK); /* the second reply answers nothing */
+	wait_up(false);
+	wait_up(true);
+	assert_int_equal(ask("GET"), REDIS_OK);
+}
+
+static void
+test_busy(void **state)
+{
+	struct ask a[70];
+	unsigned busy = 0;
+
+	(void)state;
+	hung = true;
+	for (int i = 0; i < 70; i++)
+		ask_start(&a[i], "GET");
+	for (int i = 0; i < 70; i++) {
+		turn_until(worker, &a[i].probe.ended);
+		busy += a[i].answer.status == REDIS_BUSY;
+	}
+	assert_int_equal(busy, 70 - 64);
+}
+
+static void
+test_greeting(void **state)
+{
+	(void)state;
+	redis_close(redis);
+	heard[0] = '\0';
+	redis_at("redis://us%%65r:p%%40ss@localhost:%u/3");
+	wait_up(true);
+	assert_string_equal(heard, "AUTH user p@ss SELECT 3 PING ");
+	redis_close(redis);
+	heard[0] = '\0';
+	redis_at("redis://:only@127.0.0.1:%u/");
+	wait_up(true);
+	assert_string_equal(heard, "AUTH only PING ");
+}
+
+static void
+test_urls(void **state)
+{
+	static const char *const bad[] = { "", "http://x", "redis://", "redis://h:0", "redis://h:x",
+		"redis://h:70000", "redis://h/x", "redis://u@h", "redis://u:%zz@h",
+		"redis://u:%00@h", "redis://[::1", "redis://[::1]x", "redis://:@h",
+		"redis://h/70000" };
+	struct redis_url url;
+	struct err err = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		err_clear(&err);
+		assert_false(redis_url_read(&url, bad[i], &err));
+		assert_int_equal(err.code, ERR_INVALID_FIELD);
+	}
+	assert_true(redis_url_read(&url, "rediss://u:p:@x/y@[fd00::1]:7000/12", &err));
+	assert_true(url.tls);
+	assert_string_equal(url.host, "fd00::1");
+	assert_string_equal(url.password, "p:@x/y");
+	assert_int_equal(url.port, 7000);
+	assert_int_equal(url.db, 12);
+	assert_true(redis_url_read(&url, "redis://cache", &err));
+	assert_int_equal(url.port, 6379);
+}
+
+static void
+on_message(struct slice payload, void *arg)
+{
+	(void)arg;
+	if (payload.p == NULL) {
+		told_missed++;
+		return;
+	}
+	told++;
+	(void)snprintf(told_last, sizeof(told_last), "%.*s", SLICE_ARG(payload));
+}
+
+static void
+wait_told(const unsigned *count, unsigned wants)
+{
+	uint64_t until = clock_mono_us() + 3000000;
+
+	while (*count < wants && clock_mono_us() < until)
+		worker_turn(worker, 5);
+	assert_int_equal(*count, wants);
+}
+
+static void
+test_subscribe(void **state)
+{
+	(void)state;
+	assert_true(redis_subscribe(redis, "ch", on_message, NULL));
+	wait_told(&told_missed, 1);
+	peer_say(subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\ndrop\r\n");
+	peer_say(subscriber, "*3\r\n$7\r\nmessage\r\n$5\r\nother\r\n$1\r\nx\r\n");
+	peer_say(subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$0\r\n\r\n");
+	wait_told(&told, 2);
+	assert_string_equal(told_last, "");
+	peer_hang_up(subscriber);
+	wait_told(&told_missed, 2);
+	peer_say(subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\nback\r\n");
+	wait_told(&told, 3);
+	assert_string_equal(told_last, "back");
+	assert_int_equal(ask("GET"), REDIS_OK);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_replies),
+		TEST(test_array),
+		TEST(test_pipeline),
+		TEST(test_cancel_keeps_order),
+		TEST(test_hang),
+		TEST(test_leave_and_return),
+		TEST(test_rubbish),
+		TEST(test_busy),
+		TEST(test_greeting),
+		cmocka_unit_test(test_urls),
+		TEST(test_subscribe),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
