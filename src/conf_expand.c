@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conf_expand: what a value takes from outside the file: ${NAME} and ${NAME:-default} from the
+ * environment, @file for secrets. While expanding, the text that stands in the file itself is set
+ * aside, so that a secret written down in a file others may read can be told from one that is not.
+ */
+#include "config.h"
+
+#include "conf_room.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tenantgate/base/seal.h"
+
+#define NAME_MAX_BYTES 128
+
+static size_t
+name_length(struct slice s)
+{
+	size_t n = 0;
+
+	while (n < s.len && (isalnum((unsigned char)s.p[n]) || s.p[n] == '_'))
+		n++;
+	return n;
+}
+
+/* What stands between the braces, for an error to show; never a default, it may be a secret. */
+static bool
+refuse_reference(struct conf_reading *r, const struct conf_place *at)
+{
+	conf_say(r, at, "a reference is ${NAME} or ${NAME:-default}; write $$ for a dollar sign");
+	return false;
+}
+
+/* inside: what stands between the braces. */
+static bool
+expand_reference(struct conf_reading *r, const struct conf_place *at, struct slice inside,
+    struct buf *out, struct buf *written)
+{
+	size_t n = name_length(inside);
+	struct slice rest = slice_of(inside.p + n, inside.len - n);
+	char name[NAME_MAX_BYTES];
+	const char *value;
+
+	if (n == 0 || n >= sizeof(name) || (rest.len > 0 && !slice_starts(rest, ":-")))
+		return refuse_reference(r, at);
+	memcpy(name, inside.p, n);
+	name[n] = '\0';
+	value = getenv(name);
+	if (value != NULL && *value != '\0')
+		return buf_puts(out, value);
+	if (rest.len > 0) {
+		rest = slice_of(rest.p + 2, rest.len - 2);
+		return buf_slice(out, rest) && buf_slice(written, rest);
+	}
+	conf_say(r, at, "${%s} is not set in the environment", name);
+	return false;
+}
+
+static bool
+too_long(struct conf_reading *r, const struct conf_place *at)
+{
+	conf_say(r, at, "the value is longer than %d bytes", CONF_VALUE_MAX);
+	return false;
+}
+
+bool
+conf_expand(struct conf_reading *r, const struct conf_place *at, struct slice text, struct buf *out,
+    struct buf *written)
+{
+	const char *p = text.p, *end = text.p + text.len, *close;
+
+	while (p < end) {
+		if (end - p > 1 && p[0] == '$' && p[1] == '{') {
+			close = memchr(p, '}', (size_t)(end - p));
+			if (close == NULL)
+				return refuse_reference(r, at);
+			if (!expand_reference(r, at, slice_of(p + 2, (size_t)(close - p - 2)), out,
+				written))
+				return out->failed ? too_long(r, at) : false;
+			p = close + 1;
+			continue;
+		}
+		if (end - p > 1 && p[0] == '$' && p[1] == '$')
+			p++;
+		buf_putc(out, *p);
+		buf_putc(written, *p++);
+	}
+	return out->failed ? too_long(r, at) : true;
+}
+
+bool
+conf_url_has_password(struct slice text)
+{
+	const char *end = text.p + text.len, *start, *at, *colon;
+	struct slice authority;
+
+	if (memmem(text.p, text.len, "password=", 9) != NULL)
+		return true;
+	start = memmem(text.p, text.len, "://", 3);
+	start = start == NULL ? text.p : start + 3;
+	authority.p = start;
+	for (authority.len = 0; start + authority.len < end; authority.len++)
+		if (strchr("/?#", start[authority.len]) != NULL)
+			break;
+	at = memrchr(authority.p, '@', authority.len);
+	if (at == NULL)
+		return false;
+	colon = memchr(authority.p, ':', (size_t)(at - authority.p));
+	return colon != NULL && colon + 1 < at;
+}
+
+bool
+conf_path_beside(const char *file, struct slice path, char *out, size_t size)
+{
+	const char *slash = strrchr(file, '/');
+	int n;
+
+	if (path.len > 0 && path.p[0] == '/')
+		slash = NULL;
+	n = snprintf(out, size, "%.*s%.*s", slash == NULL ? 0 : (int)(slash - file + 1), file,
+	    SLICE_ARG(path));
+	return n >= 0 && (size_t)n < size;
+}
+
+static ssize_t
+read_whole(int fd, char *text, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size) {
+		ssize_t got = read(fd, text + n, size - n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		n += (size_t)got;
+	}
+	return (ssize_t)n;
+}
+
+bool
+conf_read_secret(struct conf_reading *r, const struct conf_place *at, const char *path,
+    struct buf *out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char text[CONF_VALUE_MAX];
+	struct stat st;
+	ssize_t n;
+
+	if (fd == -1 || fstat(fd, &st) == -1 || (n = read_whole(fd, text, sizeof(text))) < 0) {
+		conf_say(r, at, "%s: %s", path, strerror(errno));
+		if (fd != -1)
+			close(fd);
+		return false;
+	}
+	close(fd);
+	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+		n--;
+	buf_add(out, text, (size_t)n);
+	bytes_wipe(text, sizeof(text));
+	if ((st.st_mode & 007) != 0)
+		conf_say(r, at, "%s can be read by others: chmod o= %s", path, path);
+	else if (out->failed || n == (ssize_t)sizeof(text))
+		too_long(r, at);
+	return (st.st_mode & 007) == 0 && !out->failed && n < (ssize_t)sizeof(text);
+}

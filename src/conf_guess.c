@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conf_guess: which name was meant. The distance of two words is the least number of letters put
+ * in, left out, exchanged or swapped with their neighbour (optimal string alignment).
+ */
+#include "conf_room.h"
+
+#include <string.h>
+
+#define WORD_MAX 63
+
+static unsigned
+least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/* Three rows of the table are enough: this one, the last, and the one before for swaps. */
+static unsigned
+distance(const char *a, const char *b)
+{
+	unsigned rows[3][WORD_MAX + 1];
+	unsigned *before = rows[0], *last = rows[1], *row = rows[2];
+	unsigned n = (unsigned)strlen(a), m = (unsigned)strlen(b);
+
+	for (unsigned j = 0; j <= m; j++)
+		last[j] = j;
+	for (unsigned i = 1; i <= n; i++) {
+		unsigned *free_row = before;
+
+		row[0] = i;
+		for (unsigned j = 1; j <= m; j++) {
+			row[j] = least(least(last[j], row[j - 1]) + 1,
+			    last[j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				row[j] = least(row[j], before[j - 2] + 1);
+		}
+		before = last;
+		last = row;
+		row = free_row;
+	}
+	return last[m];
+}
+
+void
+conf_guess_start(struct conf_guess *g, struct slice text)
+{
+	size_t n = text.len < WORD_MAX ? text.len : WORD_MAX;
+
+	*g = (struct conf_guess){ .distance = 2 + (unsigned)n / 4 };
+	memcpy(g->text, text.p, n);
+	g->text[n] = '\0';
+}
+
+void
+conf_guess_try(struct conf_guess *g, const char *name)
+{
+	unsigned d;
+
+	if (strlen(name) > WORD_MAX)
+		return;
+	d = distance(g->text, name);
+	if (d < g->distance) {
+		g->distance = d;
+		g->best = name;
+	}
+}

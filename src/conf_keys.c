@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conf_keys: the one table of configuration keys. The parser, the checks, the sample file and
+ * --help are made from it. Names are PgBouncer's where the meaning is, else nginx's.
+ */
+#include "conf_room.h"
+
+#include <syslog.h>
+
+/* clang-format off: a table is laid out in columns */
+#define MS	1000ull
+#define SECONDS (1000 * MS)
+#define HOURS	(3600 * SECONDS)
+#define DAYS	(24 * HOURS)
+#define KIB	1024ull
+#define MIB	(1024 * KIB)
+#define GIB	(1024 * MIB)
+
+#define AT(member) offsetof(struct conf, member), sizeof(((struct conf *)0)->member)
+
+#define GROUP(title) \
+	{ \
+		.type = CONF_GROUP, .name = (title) \
+	}
+#define STRING(name, member, standard, need, help) \
+	{ \
+		CONF_STRING, name, AT(member), standard, need, 0, 0, NULL, NULL, help \
+	}
+#define SECRET(name, member, example, need, help) \
+	{ \
+		CONF_SECRET, name, AT(member), example, need, 0, 0, NULL, NULL, help \
+	}
+#define URL(name, member, standard, need, schemes, help) \
+	{ \
+		CONF_URL, name, AT(member), standard, need, 0, 0, NULL, schemes, help \
+	}
+#define RANGE(type, name, member, standard, min, max, help) \
+	{ \
+		type, name, AT(member), standard, CONF_MAY, min, max, NULL, NULL, help \
+	}
+#define NUMBER(...)			     RANGE(CONF_NUMBER, __VA_ARGS__)
+#define SIZE(...)			     RANGE(CONF_SIZE, __VA_ARGS__)
+#define DURATION(...)			     RANGE(CONF_DURATION, __VA_ARGS__)
+#define SWITCH(name, member, standard, help) RANGE(CONF_SWITCH, name, member, standard, 0, 1, help)
+#define WORD(name, member, standard, words, help) \
+	{ \
+		CONF_WORD, name, AT(member), standard, CONF_MAY, 0, 0, words, NULL, help \
+	}
+
+static const struct conf_word log_levels[] = {
+	{ "error", LOG_ERR },
+	{ "warning", LOG_WARNING },
+	{ "notice", LOG_NOTICE },
+	{ "info", LOG_INFO },
+	{ "debug", LOG_DEBUG },
+	{ NULL, 0 },
+};
+
+static const struct conf_word failure_modes[] = {
+	{ "local", LIMIT_LOCAL },
+	{ "open", LIMIT_OPEN },
+	{ "closed", LIMIT_CLOSED },
+	{ NULL, 0 },
+};
+
+static const struct conf_word providers[] = {
+	{ "neon", PROVIDER_NEON },
+	{ "postgres", PROVIDER_POSTGRES },
+	{ NULL, 0 },
+};
+
+static const struct conf_word provisioning[] = {
+	{ "lazy", true },
+	{ "explicit", false },
+	{ NULL, 0 },
+};
+
+const struct conf_key conf_keys[] = {
+	GROUP("Listening"),
+	STRING("listen_addr", http.listen_addr, "127.0.0.1", CONF_MUST,
+	    "Numeric address to listen on; * for all."),
+	NUMBER("listen_port", http.listen_port, "8080", 0, 65535,
+	    "TCP port; 0 takes a free one, told in the log."),
+	NUMBER("max_client_conn", http.max_client_conn, "10000", 1, 1000000,
+	    "Client connections in all."),
+	NUMBER("max_client_conn_per_ip", http.max_client_conn_per_ip, "0", 0, 1000000,
+	    "Client connections from one address; 0 for no such limit."),
+	SIZE("client_header_size", http.header_bytes_max, "32KiB", 1 * KIB, 1 * MIB,
+	    "Request line and header fields of a request."),
+	NUMBER("client_header_count", http.header_count_max, "100", 8, 10000,
+	    "Header fields of a request."),
+	SIZE("client_target_size", http.target_max, "8KiB", 256, 64 * KIB,
+	    "The target (path and query) of a request."),
+	DURATION("client_header_timeout", http.header_timeout_us, "15s", 10 * MS, 1 * HOURS,
+	    "From the first byte of a request to its last header field."),
+	DURATION("client_body_timeout", http.body_timeout_us, "60s", 10 * MS, 1 * HOURS,
+	    "Between two pieces of a request's body."),
+	DURATION("send_timeout", http.send_timeout_us, "60s", 10 * MS, 1 * HOURS,
+	    "How long a client may take nothing of its answer."),
+	DURATION("keepalive_timeout", http.keepalive_timeout_us, "75s", 10 * MS, 24 * HOURS,
+	    "How long a connection stays open between requests."),
+	SIZE("send_buffer_size", http.write_high_water, "64KiB", 1 * KIB, 16 * MIB,
+	    "Bytes waiting for a slow client before the source of its answer is paused."),
+	STRING("server_header", http.server_name, "tenantgate", CONF_MAY_NULL,
+	    "The Server field of answers; empty for none."),
+
+	GROUP("Process"),
+	NUMBER("workers", workers, "0", 0, 1024, "Threads that serve; 0 for one a processor."),
+	STRING("user", user, "", CONF_MAY,
+	    "User to become when started as root, which is refused otherwise."),
+	STRING("pid_file", pid_file, "", CONF_MAY,
+	    "File to write the process id to; empty for none."),
+	STRING("log_file", log_file, "", CONF_MAY,
+	    "File to append the log to; empty for standard error."),
+	WORD("log_level", log_level, "notice", log_levels, "The least important lines to log."),
+	SWITCH("access_log", api.access_log, "on", "One JSON line in the log for each request."),
+	DURATION("drain_delay", drain_delay_us, "0s", 0, 1 * HOURS,
+	    "After SIGTERM: how long to go on accepting, with /readyz at 503, before closing."),
+	DURATION("shutdown_timeout", shutdown_timeout_us, "30s", 0, 24 * HOURS,
+	    "After that: how long streams may take to finish."),
+	STRING("dns_nameserver", dns_nameserver, "", CONF_MAY,
+	    "Address and port of the name server to ask; empty for those of /etc/resolv.conf."),
+	DURATION("dns_timeout", dns_timeout_us, "2s", 10 * MS, 60 * SECONDS,
+	    "How long one question to a name server may take."),
+
+	GROUP("Catalog: the main database"),
+	URL("catalog_url", catalog.url, "${TENANTGATE_CATALOG_URL}", CONF_MUST,
+	    "postgresql postgres",
+	    "Postgres database of tenants, keys and documents; its schema is made and migrated at "
+	    "start."),
+	NUMBER("catalog_pool_size", catalog.pool_size, "8", 1, 1000, "Connections to the catalog."),
+	DURATION("catalog_query_timeout", catalog.query_timeout_us, "5s", 10 * MS, 1 * HOURS,
+	    "How long one statement in the catalog may take."),
+	DURATION("catalog_connect_timeout", catalog.connect_timeout_us, "5s", 10 * MS, 60 * SECONDS,
+	    "How long connecting to the catalog may take."),
+	SECRET("seal_keys", seal_keys, "${TENANTGATE_SEAL_KEYS}", CONF_MUST,
+	    "64 hex digits (openssl rand -hex 32) that seal stored secrets; older keys after a "
+	    "comma."),
+
+	GROUP("Redis: shared counters and a shared cache; without it, one replica only"),
+	URL("redis_url", redis.url, "", CONF_MAY, "redis rediss",
+	    "redis://[user:password@]host[:port][/db], rediss:// for TLS; empty: kept in process."),
+	DURATION("redis_timeout", redis.timeout_us, "100ms", 1 * MS, 60 * SECONDS,
+	    "How long connecting, and each command, may take."),
+	NUMBER("redis_max_pending", redis.pending_max, "10000", 1, 1000000,
+	    "Commands under way, per worker, before new ones fail."),
+	WORD("redis_failure_mode", redis_failure_mode, "local", failure_modes,
+	    "Limits while Redis does not answer: count in process, let through, or refuse."),
+
+	GROUP("Tenants"),
+	WORD("provider", tenants.provider, "neon", providers,
+	    "Who makes tenants' databases: Neon's API, or a Postgres cluster of your own."),
+	WORD("provisioning", tenants.lazy, "lazy", provisioning,
+	    "Whether a tenant's first request makes its database."),
+	STRING("environment", tenants.environment, "prod", CONF_MUST,
+	    "Part of the name of every database made: tg-ENVIRONMENT-TENANT."),
+	DURATION("provision_wait", tenants.provision_wait_us, "20s", 0, 10 * 60 * SECONDS,
+	    "How long a request waits for its database being made, before 503 with Retry-After."),
+	DURATION("provision_timeout", tenants.provision_deadline_us, "120s", 1 * SECONDS, 1 * HOURS,
+	    "How long one attempt to make a database may take in all."),
+	DURATION("tenant_cache_ttl", tenants.cache_ttl_us, "60s", 0, 1 * DAYS,
+	    "How long a worker keeps a tenant's record."),
+	NUMBER("tenant_cache_size", tenants.cache_max, "10000", 1, 10000000,
+	    "Tenants' records a worker keeps."),
+	DURATION("tenant_redis_ttl", tenants.redis_ttl_us, "1h", 1 * SECONDS, 30 * DAYS,
+	    "How long Redis keeps a tenant's (sealed) record."),
+	URL("neon_api_url", tenants.neon_api_url, "https://console.neon.tech/api/v2", CONF_MUST,
+	    "http https", "Neon's management API."),
+	SECRET("neon_api_key", tenants.neon_api_key, "", CONF_MAY,
+	    "Key of Neon's API; needed with provider = neon."),
+	STRING("neon_org_id", tenants.neon_org_id, "", CONF_MAY_NULL,
+	    "Organization to make projects in; needed with a personal key."),
+	STRING("neon_region", tenants.neon_region, "aws-us-east-2", CONF_MUST,
+	    "Region of new projects."),
+	NUMBER("neon_pg_version", tenants.neon_pg_version, "17", 14, 99,
+	    "Postgres version of new projects."),
+	STRING("neon_sslmode", tenants.neon_sslmode, "verify-full", CONF_MUST,
+	    "TLS to tenants' databases: disable, prefer, require, verify-ca or verify-full."),
+	URL("postgres_admin_url", tenants.postgres_admin_url, "", CONF_MAY, "postgresql postgres",
+	    "A role that may create databases and roles; needed with provider = postgres."),
+
+	GROUP("Pools: one for each tenant's database"),
+	NUMBER("default_pool_size", pool.default_pool_size, "10", 1, 10000,
+	    "Server connections of one database."),
+	NUMBER("max_server_connections", pool.max_server_connections, "500", 1, 1000000,
+	    "Server connections in all, the catalog's apart."),
+	NUMBER("max_waiting", pool.max_waiting, "1000", 0, 1000000,
+	    "Requests waiting for a connection of one database; more fail at once."),
+	DURATION("query_wait_timeout", pool.query_wait_timeout_us, "15s", 1 * MS, 1 * HOURS,
+	    "How long a request waits for a connection, before 503."),
+	DURATION("server_connect_timeout", pool.server_connect_timeout_us, "15s", 10 * MS,
+	    1 * HOURS,
+	    "How long connecting and logging in may take; a sleeping database wakes meanwhile."),
+	DURATION("server_login_retry", pool.server_login_retry_us, "1s", 0, 1 * HOURS,
+	    "After a failed login: how long waiting requests fail with its reason."),
+	DURATION("server_idle_timeout", pool.server_idle_timeout_us, "60s", 1 * SECONDS, 1 * DAYS,
+	    "Idle connections are closed after this, so that a database can fall asleep."),
+	DURATION("server_lifetime", pool.server_lifetime_us, "1h", 1 * SECONDS, 30 * DAYS,
+	    "Connections older than this are closed when they come back."),
+	DURATION("server_lifetime_jitter", pool.server_lifetime_jitter_us, "5m", 0, 1 * DAYS,
+	    "At random up to this much earlier, so that they do not close all at once."),
+	DURATION("pool_idle_timeout", pool.pool_idle_timeout_us, "10m", 1 * SECONDS, 30 * DAYS,
+	    "A pool without connections is forgotten after this."),
+
+	GROUP("Callers and limits"),
+	DURATION("key_cache_ttl", auth.cache_ttl_us, "30s", 0, 1 * DAYS,
+	    "How long a worker keeps an API key's record: a revoked key works this long at most."),
+	DURATION("key_cache_negative_ttl", auth.cache_negative_ttl_us, "5s", 0, 1 * DAYS,
+	    "How long a worker remembers that there is no such key."),
+	NUMBER("key_cache_size", auth.cache_max, "10000", 1, 10000000,
+	    "API keys' records a worker keeps."),
+	NUMBER("rate_limit_requests_per_minute", api.tenant_requests_per_minute, "600", 0,
+	    1000000000,
+	    "Requests a minute of a tenant, unless its record says otherwise; 0 for no limit."),
+	NUMBER("rate_limit_key_requests_per_minute", api.key_requests_per_minute, "0", 0,
+	    1000000000, "Requests a minute of an API key, over all its tenants; 0 for no limit."),
+	NUMBER("rate_limit_burst", api.burst, "0", 0, 1000000000,
+	    "Requests at once; 0 for as many as a minute's."),
+
+	GROUP("Documents"),
+	SIZE("max_document_size", api.document_max, "10MiB", 1 * KIB, 1 * GIB,
+	    "Body of POST /ingest."),
+	NUMBER("chunk_size", api.chunk_size, "1000", 50, 100000, "Characters of a chunk."),
+	NUMBER("chunk_overlap", api.chunk_overlap, "200", 0, 50000,
+	    "Characters a chunk shares with the one before."),
+	NUMBER("max_chunks_per_document", api.chunks_max, "4096", 1, 1000000,
+	    "Chunks of one document; a longer one is refused."),
+	DURATION("ingest_timeout", api.ingest_timeout_us, "5m", 1 * SECONDS, 24 * HOURS,
+	    "How long one POST /ingest may take in all."),
+	STRING("extract_program", api.extract.program, "", CONF_MAY,
+	    "The caged program that reads documents' formats; empty for the one installed."),
+	SIZE("extract_max_text", api.extract.text_max, "16MiB", 1 * KIB, 1 * GIB,
+	    "Text of one document."),
+	NUMBER("extract_max_pages", api.extract.pages_max, "2000", 1, 1000000,
+	    "Pages of one document."),
+	DURATION("extract_timeout", api.extract.timeout_us, "60s", 100 * MS, 1 * HOURS,
+	    "How long reading one document may take."),
+	SIZE("extract_max_memory", api.extract.memory_max, "512MiB", 32 * MIB, 64 * GIB,
+	    "Memory for reading one document."),
+
+	GROUP("Chat"),
+	SIZE("max_chat_body", api.chat_body_max, "1MiB", 1 * KIB, 1 * GIB,
+	    "Body of POST /chat and POST /search."),
+	NUMBER("top_k", api.top_k, "4", 1, SEARCH_K_MAX,
+	    "Chunks given to the model, unless the request says otherwise."),
+	DURATION("chat_timeout", api.chat_timeout_us, "5m", 1 * SECONDS, 24 * HOURS,
+	    "How long one POST /chat may take in all."),
+
+	GROUP("Model: any OpenAI-compatible server"),
+	URL("model_url", model.base_url, "https://api.openai.com/v1", CONF_MUST, "http https",
+	    "Base of its routes."),
+	SECRET("model_api_key", model.api_key, "", CONF_MAY_NULL,
+	    "Its API key; empty for servers that ask for none."),
+	STRING("chat_model", model.chat_model, "gpt-4o-mini", CONF_MUST, "Model that answers."),
+	STRING("embedding_model", model.embedding_model, "text-embedding-3-small", CONF_MUST,
+	    "Model that makes vectors; changing it makes stored documents unfindable."),
+	NUMBER("embedding_dimensions", model.dimensions, "1536", 1, 2000,
+	    "Numbers of a vector; part of the tenants' schema."),
+	SWITCH("embedding_send_dimensions", model.send_dimensions, "off",
+	    "Ask for that many (models that can shorten their vectors)."),
+	SWITCH("embedding_strip_new_lines", model.strip_new_lines, "on",
+	    "Spaces for line ends before embedding, as LangChain does."),
+	NUMBER("embedding_batch_items", model.batch_items_max, "512", 1, 2048,
+	    "Texts in one request for vectors."),
+	SIZE("embedding_batch_size", model.batch_bytes_max, "256KiB", 1 * KIB, 64 * MIB,
+	    "Bytes of text in one request for vectors."),
+	NUMBER("model_retries", model.retries, "2", 0, 10,
+	    "Times a call is tried again, before its first byte and only when the server says so."),
+	DURATION("model_connect_timeout", model.connect_timeout_us, "5s", 10 * MS, 1 * HOURS,
+	    "How long connecting may take."),
+	DURATION("model_first_byte_timeout", model.first_byte_timeout_us, "60s", 10 * MS, 1 * HOURS,
+	    "How long the model may think before its first byte."),
+	DURATION("model_idle_timeout", model.idle_timeout_us, "60s", 10 * MS, 1 * HOURS,
+	    "How long it may stay silent between two pieces."),
+	SIZE("model_event_size", model.delta_max, "1MiB", 1 * KIB, 64 * MIB,
+	    "One event of its stream."),
+	STRING("ca_file", web.ca_file, "", CONF_MAY_NULL,
+	    "Certificates to trust (model, Neon's API); empty for the system's."),
+	NUMBER("max_upstream_conn", web.connections_max, "256", 1, 100000,
+	    "Connections to the model and Neon's API, per worker."),
+};
+/* clang-format on */
+
+const unsigned conf_key_count = sizeof(conf_keys) / sizeof(conf_keys[0]);
+_Static_assert(sizeof(conf_keys) / sizeof(conf_keys[0]) <= CONF_KEYS_MAX, "raise CONF_KEYS_MAX");

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conf_value: the text of a value into its member of struct conf, by the type of its key. A
+ * refusal names the key, what it takes and, unless it is a secret, what it was given.
+ */
+#include "conf_room.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+/* Largest first: a range is told in the first one that divides it. */
+static const struct unit sizes[] = {
+	{ "GiB", 1ull << 30 },
+	{ "MiB", 1ull << 20 },
+	{ "KiB", 1ull << 10 },
+	{ "B", 1 },
+	{ NULL, 0 },
+};
+
+static const struct unit durations[] = {
+	{ "d", 86400000000ull },
+	{ "h", 3600000000ull },
+	{ "m", 60000000ull },
+	{ "s", 1000000ull },
+	{ "ms", 1000ull },
+	{ "us", 1 },
+	{ NULL, 0 },
+};
+
+static const struct unit plain[] = {
+	{ "", 1 },
+	{ NULL, 0 },
+};
+
+static const struct unit *
+units_of(enum conf_type type)
+{
+	if (type == CONF_SIZE)
+		return sizes;
+	return type == CONF_DURATION ? durations : plain;
+}
+
+static void
+show(enum conf_type type, uint64_t value, char *out, size_t size)
+{
+	const struct unit *u = units_of(type);
+
+	while (value % u->factor != 0 || (value == 0 && u[1].name != NULL))
+		u++;
+	snprintf(out, size, "%" PRIu64 "%s", value / u->factor, value == 0 ? "" : u->name);
+}
+
+/* Digits, then one unit. A zero needs none. */
+static bool
+parse_units(struct slice text, const struct unit *units, uint64_t *out)
+{
+	uint64_t value = 0;
+	size_t i = 0;
+
+	for (; i < text.len && isdigit((unsigned char)text.p[i]); i++) {
+		if (value > (UINT64_MAX - 9) / 10)
+			return false;
+		value = value * 10 + (uint64_t)(text.p[i] - '0');
+	}
+	if (i == 0)
+		return false;
+	text = slice_trim(slice_of(text.p + i, text.len - i));
+	*out = 0;
+	if (value == 0 && text.len == 0)
+		return true;
+	for (; units->name != NULL; units++)
+		if (slice_is(text, units->name))
+			return !__builtin_mul_overflow(value, units->factor, out);
+	return false;
+}
+
+static void
+put_unsigned(struct conf *conf, const struct conf_key *k, uint64_t value)
+{
+	void *member = (char *)conf + k->offset;
+	uint16_t two = (uint16_t)value;
+	uint32_t four = (uint32_t)value;
+
+	if (k->size == sizeof(two))
+		memcpy(member, &two, sizeof(two));
+	else if (k->size == sizeof(four))
+		memcpy(member, &four, sizeof(four));
+	else {
+		assert(k->size == sizeof(value));
+		memcpy(member, &value, sizeof(value));
+	}
+}
+
+static const char *
+kind_of_number(enum conf_type type)
+{
+	if (type == CONF_SIZE)
+		return "a size (B, KiB, MiB, GiB)";
+	return type == CONF_DURATION ? "a time (us, ms, s, m, h, d)" : "a number";
+}
+
+static bool
+store_number(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
+    struct slice text)
+{
+	char least[32], most[32];
+	uint64_t value;
+
+	if (parse_units(text, units_of(k->type), &value) && value >= k->min && value <= k->max) {
+		put_unsigned(r->conf, k, value);
+		return true;
+	}
+	show(k->type, k->min, least, sizeof(least));
+	show(k->type, k->max, most, sizeof(most));
+	conf_say(r, at, "%s takes %s from %s to %s, not \"%.*s\"", k->name, kind_of_number(k->type),
+	    least, most, SLICE_ARG(text));
+	return false;
+}
+
+static bool
+store_switch(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
+    struct slice text)
+{
+	bool on = slice_is(text, "on") || slice_is(text, "yes") || slice_is(text, "true") ||
+	    slice_is(text, "1");
+	bool off = slice_is(text, "off") || slice_is(text, "no") || slice_is(text, "false") ||
+	    slice_is(text, "0");
+
+	assert(k->size == sizeof(bool));
+	if (!on && !off) {
+		conf_say(r, at, "%s is on or off, not \"%.*s\"", k->name, SLICE_ARG(text));
+		return false;
+	}
+	memcpy((char *)r->conf + k->offset, &on, sizeof(on));
+	return true;
+}
+
+static bool
+store_word(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
+    struct slice text)
+{
+	char all[256] = "";
+	size_t n = 0;
+
+	for (const struct conf_word *w = k->words; w->word != NULL; w++) {
+		if (slice_is(text, w->word)) {
+			if (k->size == sizeof(bool))
+				*((bool *)((char *)r->conf + k->offset)) = w->value != 0;
+			else
+				put_unsigned(r->conf, k, (uint64_t)w->value);
+			return true;
+		}
+		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s",
+		    n == 0 ? "" : (w[1].word == NULL ? " or " : ", "), w->word);
+		assert(n < sizeof(all));
+	}
+	conf_say(r, at, "%s is %s, not \"%.*s\"", k->name, all, SLICE_ARG(text));
+	return false;
+}
+
+static bool
+scheme_is_among(struct slice text, const char *schemes)
+{
+	while (*schemes != '\0') {
+		size_t n = strcspn(schemes, " ");
+
+		if (text.len > n + 3 && strncasecmp(text.p, schemes, n) == 0 &&
+		    memcmp(text.p + n, "://", 3) == 0)
+			return true;
+		schemes += n + (schemes[n] == ' ');
+	}
+	return false;
+}
+
+/* The text of a URL is not repeated: it may hold a password. */
+static bool
+check_url(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
+    struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if ((unsigned char)text.p[i] <= ' ' || text.p[i] == 0x7f) {
+			conf_say(r, at, "%s holds a blank", k->name);
+			return false;
+		}
+	}
+	if (text.len > 0 && !scheme_is_among(text, k->schemes)) {
+		conf_say(r, at, "%s is a URL that starts with %.*s://", k->name,
+		    (int)strcspn(k->schemes, " "), k->schemes);
+		return false;
+	}
+	return true;
+}
+
+static bool
+store_string(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
+    struct slice text)
+{
+	const char *kept = NULL;
+
+	if (text.len == 0 && k->need == CONF_MUST) {
+		conf_say(r, at, "%s must not be empty", k->name);
+		return false;
+	}
+	if (memchr(text.p, '\0', text.len) != NULL) {
+		conf_say(r, at, "%s holds a NUL byte", k->name);
+		return false;
+	}
+	if (k->type == CONF_URL && !check_url(r, at, k, text))
+		return false;
+	/* Rooms put paths behind a base URL. */
+	while (k->type == CONF_URL && text.len > 0 && text.p[text.len - 1] == '/')
+		text.len--;
+	if (text.len > 0 || k->need != CONF_MAY_NULL)
+		kept = conf_keep(r->conf, text);
+	memcpy((char *)r->conf + k->offset, &kept, sizeof(kept));
+	return true;
+}
+
+bool
+conf_store(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
+    struct slice text)
+{
+	switch (k->type) {
+	case CONF_NUMBER:
+	case CONF_SIZE:
+	case CONF_DURATION:
+		return store_number(r, at, k, text);
+	case CONF_SWITCH:
+		return store_switch(r, at, k, text);
+	case CONF_WORD:
+		return store_word(r, at, k, text);
+	default:
+		return store_string(r, at, k, text);
+	}
+}

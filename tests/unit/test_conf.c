@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration file: every type of value, and every refusal with its file and line. The
+ * rooms' functions that loading calls are in conf_rooms.c.
+ */
+#include "conf_rig.h"
+
+static void
+test_defaults(void **state)
+{
+	(void)state;
+	fine(GOOD);
+	assert_string_equal(conf.http.listen_addr, "127.0.0.1");
+	assert_int_equal(conf.http.listen_port, 8080);
+	assert_int_equal(conf.api.document_max, 10 << 20);
+	assert_int_equal(conf.api.chunk_size, 1000);
+	assert_int_equal(conf.api.chunk_overlap, 200);
+	assert_int_equal(conf.redis.timeout_us, 100000);
+	assert_string_equal(conf.redis.url, "");
+	assert_null(conf.model.api_key);
+	assert_true(conf.tenants.lazy);
+	assert_int_equal(conf.tenants.provider, PROVIDER_NEON);
+	assert_int_equal(conf.redis_failure_mode, LIMIT_LOCAL);
+	assert_int_equal(conf.log_level, LOG_NOTICE);
+	assert_non_null(strstr(conf.api.extract.program, "/tenantgate-extract"));
+}
+
+static void
+test_every_type(void **state)
+{
+	(void)state;
+	fine(GOOD "listen_addr = *\n"
+		  "listen_port = 65535\n"
+		  "  max_document_size=64MiB  \r\n"
+		  "# a comment\n"
+		  "; another\n"
+		  "\n"
+		  "redis_timeout = 250 ms\n"
+		  "drain_delay = 0\n"
+		  "tenant_redis_ttl = 2d\n"
+		  "access_log = no\n"
+		  "log_level = debug\n"
+		  "provisioning = explicit\n"
+		  "redis_failure_mode = closed\n"
+		  "chat_model = a model = b\n"
+		  "model_url = http://127.0.0.1:1/v1/\n"
+		  "server_header =\n"
+		  "model_api_key = sk-1");
+	assert_string_equal(conf.http.listen_addr, "*");
+	assert_int_equal(conf.http.listen_port, 65535);
+	assert_int_equal(conf.api.document_max, 64 << 20);
+	assert_int_equal(conf.redis.timeout_us, 250000);
+	assert_int_equal(conf.drain_delay_us, 0);
+	assert_int_equal(conf.tenants.redis_ttl_us, 2 * 86400000000ull);
+	assert_false(conf.api.access_log);
+	assert_int_equal(conf.log_level, LOG_DEBUG);
+	assert_false(conf.tenants.lazy);
+	assert_int_equal(conf.redis_failure_mode, LIMIT_CLOSED);
+	assert_string_equal(conf.model.chat_model, "a model = b");
+	assert_string_equal(conf.model.base_url, "http://127.0.0.1:1/v1");
+	assert_null(conf.http.server_name);
+	assert_string_equal(conf.model.api_key, "sk-1");
+}
+
+static void
+test_numbers_are_refused(void **state)
+{
+	(void)state;
+	refused(GOOD "listen_port = 70000\n",
+	    "5: listen_port takes a number from 0 to 65535, not \"70000\"");
+	refused(GOOD "listen_port = 80x\n",
+	    "5: listen_port takes a number from 0 to 65535, not \"80x\"");
+	refused(GOOD "listen_port = -1\n",
+	    "5: listen_port takes a number from 0 to 65535, not \"-1\"");
+	refused(GOOD "top_k =\n", "5: top_k takes a number from 1 to 50, not \"\"");
+	refused(GOOD "listen_port = 99999999999999999999999\n",
+	    "5: listen_port takes a number from 0 to 65535, not \"99999999999999999999999\"");
+	refused(GOOD "max_chat_body = 1000\n",
+	    "5: max_chat_body takes a size (B, KiB, MiB, GiB) from 1KiB to 1GiB, not \"1000\"");
+	refused(GOOD "max_chat_body = 99999999999999GiB\n",
+	    "5: max_chat_body takes a size (B, KiB, MiB, GiB) from 1KiB to 1GiB, not "
+	    "\"99999999999999GiB\"");
+	refused(GOOD "redis_timeout = 5 sec\n",
+	    "5: redis_timeout takes a time (us, ms, s, m, h, d) from 1ms to 1m, not \"5 sec\"");
+	refused(GOOD "redis_timeout = 0\n",
+	    "5: redis_timeout takes a time (us, ms, s, m, h, d) from 1ms to 1m, not \"0\"");
+	refused(GOOD "drain_delay = 2h\n",
+	    "5: drain_delay takes a time (us, ms, s, m, h, d) from 0 to 1h, not \"2h\"");
+}
+
+static void
+test_words_and_urls_are_refused(void **state)
+{
+	(void)state;
+	refused(GOOD "access_log = maybe\n", "5: access_log is on or off, not \"maybe\"");
+	refused(GOOD "redis_failure_mode = openn\n",
+	    "5: redis_failure_mode is local, open or closed, not \"openn\"");
+	refused(GOOD "redis_url = http://x\n", "5: redis_url is a URL that starts with redis://");
+	refused(GOOD "redis_url = redis://a b\n", "5: redis_url holds a blank");
+	refused(GOOD "chat_model =\n", "5: chat_model must not be empty");
+	refused(GOOD "neon_sslmode = yes\n",
+	    "5: neon_sslmode is disable, prefer, require, verify-ca or verify-full");
+}
+
+static void
+test_lines_are_refused(void **state)
+{
+	(void)state;
+	refused(GOOD "listn_port = 1\n",
+	    "5: unknown key \"listn_port\"; did you mean \"listen_port\"?");
+	refused(GOOD "flavour_of_the_day = 1\n", "5: unknown key \"flavour_of_the_day\"");
+	refused(GOOD "hello\n", "5: neither a comment nor `key = value`");
+	refused(GOOD "[pgbouncer]\n",
+	    "5: unknown section [pgbouncer]; keys belong to [tenantgate]");
+	refused(GOOD "[tenantgate\n", "5: a section ends in ]");
+	refused("listen_port = 1\n" GOOD,
+	    "1: listen_port stands before any section; start with [tenantgate]");
+	refused(GOOD "%include\n", "5: write %include FILE");
+	refused(GOOD "\x1b[31m = 1\n", "5: unknown key \"?[31m\"");
+}
+
+static void
+test_duplicate_is_refused(void **state)
+{
+	char want[512];
+
+	(void)state;
+	assert_false(load(GOOD "top_k = 2\n\ntop_k = 3\n"));
+	snprintf(want, sizeof(want), "%s:7: top_k is set twice: first at %s:5\n", path, path);
+	assert_string_equal(errors.data, want);
+}
+
+static void
+test_every_error_is_reported(void **state)
+{
+	(void)state;
+	assert_false(load("[tenantgate]\ntop_k = x\nnonsense\nlisten_prt = 1\n"));
+	assert_non_null(strstr(errors.data, ":2: top_k takes"));
+	assert_non_null(strstr(errors.data, ":3: neither"));
+	assert_non_null(strstr(errors.data, ":4: unknown key \"listen_prt\""));
+	assert_non_null(strstr(errors.data, "t.conf: catalog_url must be set\n"));
+	assert_non_null(strstr(errors.data, "t.conf: seal_keys must be set\n"));
+	assert_non_null(
+	    strstr(errors.data, "t.conf: neon_api_key must be set when provider = neon\n"));
+}
+
+static void
+test_between_keys(void **state)
+{
+	(void)state;
+	refused(GOOD "chunk_size = 100\nchunk_overlap = 100\n",
+	    "6: chunk_overlap must be less than chunk_size");
+	refused(GOOD "provider = postgres\n",
+	    " postgres_admin_url must be set when provider = postgres");
+	refused("[tenantgate]\ncatalog_url = postgresql:///tg\nseal_keys = 123\nneon_api_key = k\n",
+	    "3: seal_keys takes 64 hexadecimal digits a key, a comma between keys");
+	refused("[tenantgate]\nseal_keys = " HEX64 "\nneon_api_key = k\n"
+		"catalog_url = postgresql://malformed\n",
+	    "4: catalog_url The URL is malformed.");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_every_type),
+		cmocka_unit_test(test_numbers_are_refused),
+		cmocka_unit_test(test_words_and_urls_are_refused),
+		cmocka_unit_test(test_lines_are_refused),
+		cmocka_unit_test(test_duplicate_is_refused),
+		cmocka_unit_test(test_every_error_is_reported),
+		cmocka_unit_test(test_between_keys),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

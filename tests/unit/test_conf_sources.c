@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where values come from: environment, files of secrets, included files; which files others may
+ * not read; and that the committed sample is what the table prints.
+ */
+#include "conf_rig.h"
+
+static void
+test_environment(void **state)
+{
+	(void)state;
+	setenv("TG_TEST_MODEL", "from-env", 1);
+	unsetenv("TG_TEST_NONE");
+	fine(GOOD "chat_model = x-${TG_TEST_MODEL}-y\n"
+		  "embedding_model = ${TG_TEST_NONE:-other}\nneon_region = $$a$b\n");
+	assert_string_equal(conf.model.chat_model, "x-from-env-y");
+	assert_string_equal(conf.model.embedding_model, "other");
+	assert_string_equal(conf.tenants.neon_region, "$a$b");
+	refused(GOOD "chat_model = ${TG_TEST_NONE}\n",
+	    "5: ${TG_TEST_NONE} is not set in the environment");
+	refused(GOOD "chat_model = ${TG_TEST\n",
+	    "5: a reference is ${NAME} or ${NAME:-default}; write $$ for a dollar sign");
+	refused(GOOD "chat_model = ${A B}\n",
+	    "5: a reference is ${NAME} or ${NAME:-default}; write $$ for a dollar sign");
+}
+
+static void
+test_secret_files(void **state)
+{
+	char want[512];
+
+	(void)state;
+	put_file("key.txt", "nk-from-file\n", 0600);
+	fine("[tenantgate]\ncatalog_url = postgresql:///tg\nseal_keys = " HEX64 "\n"
+	     "neon_api_key = @key.txt\n");
+	assert_string_equal(conf.tenants.neon_api_key, "nk-from-file");
+	put_file("key.txt", "nk\n", 0644);
+	assert_false(load(GOOD "model_api_key = @key.txt\n"));
+	snprintf(want, sizeof(want),
+	    "%s:5: %s/key.txt can be read by others: chmod o= %s/key.txt\n", path, folder, folder);
+	assert_string_equal(errors.data, want);
+	assert_false(load(GOOD "model_api_key = @absent.txt\n"));
+	assert_non_null(strstr(errors.data, "/absent.txt: No such file or directory\n"));
+}
+
+static void
+test_secrets_others_may_read(void **state)
+{
+	(void)state;
+	setenv("TG_TEST_SECRET", HEX64, 1);
+	assert_false(load_mode("[tenantgate]\nseal_keys = " HEX64 "\n"
+			       "catalog_url = postgresql://u:pw@h/d\nneon_api_key = x\n",
+	    0644));
+	assert_non_null(strstr(errors.data, ":2: seal_keys is a secret and others may read"));
+	assert_non_null(strstr(errors.data, ":3: catalog_url is a secret and others may read"));
+	assert_non_null(strstr(errors.data, ":4: neon_api_key is a secret and others may read"));
+	assert_null(strstr(errors.data, "pw"));
+	assert_true(load_mode("[tenantgate]\nseal_keys = ${TG_TEST_SECRET}\n"
+			      "catalog_url = postgresql://u:${TG_TEST_SECRET}@h/d\n"
+			      "neon_api_key = ${TG_TEST_SECRET}\n",
+	    0644));
+	assert_false(
+	    load_mode("[tenantgate]\nseal_keys = ${TG_TEST_NONE:-" HEX64 "}\n"
+		      "catalog_url = postgresql://u@h/d\nneon_api_key = ${TG_TEST_SECRET}\n",
+		0644));
+	assert_non_null(strstr(errors.data, ":2: seal_keys is a secret"));
+	assert_null(strstr(errors.data, "catalog_url"));
+}
+
+static void
+test_include(void **state)
+{
+	char want[512];
+
+	(void)state;
+	put_file("more.conf", "[tenantgate]\ntop_k = 7\n", 0600);
+	fine(GOOD "%include more.conf\nchunk_size = 500\n");
+	assert_int_equal(conf.api.top_k, 7);
+	assert_int_equal(conf.api.chunk_size, 500);
+	put_file("more.conf", "[tenantgate]\n\ntop_k = no\n", 0600);
+	assert_false(load(GOOD "%include more.conf\n"));
+	snprintf(want, sizeof(want),
+	    "%s/more.conf:3: top_k takes a number from 1 to 50, not "
+	    "\"no\"\n",
+	    folder);
+	assert_string_equal(errors.data, want);
+	put_file("more.conf", "%include more.conf\n", 0600);
+	assert_false(load(GOOD "%include more.conf\n"));
+	assert_non_null(strstr(errors.data, "more.conf:1: %include goes deeper than 8 files\n"));
+	assert_false(load(GOOD "%include gone.conf\n"));
+	assert_non_null(strstr(errors.data, ":5: "));
+	assert_non_null(strstr(errors.data, "gone.conf: No such file or directory\n"));
+}
+
+static void
+test_absent_file(void **state)
+{
+	(void)state;
+	conf_free(&conf);
+	buf_reset(&errors);
+	assert_false(conf_load(&conf, "/nonexistent/t.conf", &errors));
+	assert_non_null(strstr(errors.data, "/nonexistent/t.conf: No such file or directory\n"));
+}
+
+static void
+test_long_values(void **state)
+{
+	static char text[16384];
+	size_t n = (size_t)snprintf(text, sizeof(text), "%schat_model = ", GOOD);
+
+	(void)state;
+	memset(text + n, 'a', CONF_VALUE_MAX + 1);
+	refused(text, "5: the value is longer than 8192 bytes");
+}
+
+static char *
+printed(void (*print)(FILE *), size_t *len)
+{
+	char *text = NULL;
+	FILE *f = open_memstream(&text, len);
+
+	assert_non_null(f);
+	print(f);
+	fclose(f);
+	return text;
+}
+
+static void
+test_sample(void **state)
+{
+	static char committed[65536];
+	FILE *f = fopen(SAMPLE_FILE, "r");
+	size_t len, n;
+	char *text = printed(conf_print_sample, &len);
+
+	(void)state;
+	assert_non_null(f);
+	n = fread(committed, 1, sizeof(committed) - 1, f);
+	fclose(f);
+	committed[n] = '\0';
+	assert_string_equal(committed, text);
+	setenv("TENANTGATE_CATALOG_URL", "postgresql:///tg", 1);
+	setenv("TENANTGATE_SEAL_KEYS", HEX64, 1);
+	assert_false(load_mode(text, 0644));
+	assert_non_null(strstr(errors.data, "neon_api_key must be set when provider = neon"));
+	free(text);
+}
+
+static void
+test_help_names_every_key(void **state)
+{
+	size_t len;
+	char *text = printed(conf_print_keys, &len);
+
+	(void)state;
+	for (unsigned i = 0; i < conf_key_count; i++)
+		assert_non_null(strstr(text, conf_keys[i].name));
+	free(text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_secret_files),
+		cmocka_unit_test(test_secrets_others_may_read),
+		cmocka_unit_test(test_include),
+		cmocka_unit_test(test_absent_file),
+		cmocka_unit_test(test_long_values),
+		cmocka_unit_test(test_sample),
+		cmocka_unit_test(test_help_names_every_key),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
