@@ -88,9 +88,9 @@ client_hear_all(int fd, struct buf *out)
 }
 
 bool
-client_hears(int fd, struct buf *out, const char *text)
+client_hears(int fd, struct buf *out, const char *text, unsigned n)
 {
-	while (out->len == 0 || memmem(out->data, out->len, text, strlen(text)) == NULL) {
+	while (count_of(out, text) < n) {
 		if (hear(fd, out) != 1)
 			return false;
 	}

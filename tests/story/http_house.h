@@ -48,11 +48,11 @@ bool	house_waits_for(atomic_uint *, unsigned atleast);
 int	client_open(const struct house *);
 void	client_say(int fd, const char *text);
 void	client_say_bytes(int fd, const void *, size_t);
-/* All until the server closes: true; or until nothing came for two seconds: false. A reset counts
+/* All until the server closes: true; until nothing came for two seconds: false. A reset counts
  * as closed. */
 bool	client_hear_all(int fd, struct buf *out);
-/* Until `out` holds `text`; false when it does not come. */
-bool	client_hears(int fd, struct buf *out, const char *text);
+/* Until `out` holds `text` n times; false when it does not come. */
+bool	client_hears(int fd, struct buf *out, const char *text, unsigned n);
 /* Closes with a reset. */
 void	client_reset(int fd);
 unsigned count_of(const struct buf *, const char *text);

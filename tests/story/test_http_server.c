@@ -45,19 +45,38 @@ leave(void **state)
 {
 	struct visit *v = *state;
 
-	if (v->fd >= 0)
-		close(v->fd);
+	close(v->fd);
 	buf_free(&v->heard);
 	house_close(&v->house);
 	return 0;
 }
 
-static void
-hears(struct visit *v, const char *text)
+static const char *
+heard(const struct visit *v)
 {
-	if (!client_hears(v->fd, &v->heard, text))
-		fail_msg("'%s' did not come; heard: %s", text,
-		    v->heard.data == NULL ? "nothing" : v->heard.data);
+	return v->heard.data == NULL ? "nothing" : v->heard.data;
+}
+
+static void
+hears(struct visit *v, const char *text, unsigned n)
+{
+	if (!client_hears(v->fd, &v->heard, text, n))
+		fail_msg("'%s' did not come %u times; heard: %s", text, n, heard(v));
+}
+
+static void
+hears_end(struct visit *v)
+{
+	if (!client_hear_all(v->fd, &v->heard))
+		fail_msg("it is not closed; heard: %s", heard(v));
+}
+
+static void
+has(const struct visit *v, const char *text, unsigned n)
+{
+	if (count_of(&v->heard, text) != n)
+		fail_msg("'%s' is not there %u times, but %u: %s", text, n,
+		    count_of(&v->heard, text), heard(v));
 }
 
 static void
@@ -68,34 +87,239 @@ a_connection_is_kept(void **state)
 	for (int i = 0; i < 3; i++) {
 		buf_reset(&v->heard);
 		client_say(v->fd, "GET /hello" TAIL "\r\n");
-		hears(v, "hello\n");
-		assert_int_equal(count_of(&v->heard, "HTTP/1.1 200 OK\r\n"), 1);
-		assert_int_equal(count_of(&v->heard, "Content-Length: 6\r\n"), 1);
-		assert_int_equal(count_of(&v->heard, "Server: house\r\n"), 1);
-		assert_int_equal(count_of(&v->heard, "X-Path: hello\r\n"), 1);
-		assert_int_equal(count_of(&v->heard, " GMT\r\n"), 1);
-		assert_int_equal(count_of(&v->heard, "Connection:"), 0);
+		hears(v, "hello\n", 1);
+		has(v, "HTTP/1.1 200 OK\r\n", 1);
+		has(v, "Content-Length: 6\r\n", 1);
+		has(v, "Content-Type: text/plain\r\n", 1);
+		has(v, "Server: house\r\n", 1);
+		has(v, "X-Path: hello\r\n", 1);
+		has(v, " GMT\r\n", 1);
+		has(v, "Connection:", 0);
 	}
 	assert_int_equal(atomic_load(&v->house.handled), 3);
+	hears_end(v); /* idle for too long */
 }
 
 static void
-close_is_honoured(void **state)
+a_close_is_honoured(void **state)
 {
 	struct visit *v = *state;
 
 	client_say(v->fd, "GET /hello" TAIL "Connection: close\r\n\r\n");
-	assert_true(client_hear_all(v->fd, &v->heard));
-	assert_int_equal(count_of(&v->heard, "Connection: close\r\n"), 1);
-	assert_int_equal(count_of(&v->heard, "hello\n"), 1);
+	hears_end(v);
+	has(v, "Connection: close\r\n", 1);
+	has(v, "hello\n", 1);
 }
+
+static void
+old_clients_are_served(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "GET /nap HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+	hears(v, "hello\n", 1);
+	has(v, "Connection: keep-alive\r\n", 1);
+	client_say(v->fd, "GET /words HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+	hears_end(v);
+	has(v, "Connection: close\r\n", 1);
+	has(v, "Transfer-Encoding", 0);
+	has(v, "word word ", 10);
+}
+
+static void
+fifty_in_one_write(void **state)
+{
+	static const char *const paths[] = { "/hello", "/nap", "/words", "/none" };
+	struct visit *v = *state;
+	struct buf all;
+
+	buf_init(&all, 1u << 16);
+	for (int i = 0; i < 50; i++)
+		buf_printf(&all, "GET %s" TAIL "\r\n", paths[i % 4]);
+	client_say_bytes(v->fd, all.data, all.len);
+	buf_free(&all);
+	hears(v, "HTTP/1.1 200 OK\r\n", 50);
+	assert_int_equal(atomic_load(&v->house.handled), 50);
+	/* In order: the last ones asked for are /nap and /hello. */
+	hears(v, "hello\n", 13 + 13 + 12);
+	has(v, "0\r\n\r\n", 12);
+}
+
+static void
+fifty_with_bodies(void **state)
+{
+	struct visit *v = *state;
+	struct buf all;
+
+	buf_init(&all, 1u << 20);
+	for (int i = 0; i < 25; i++) {
+		buf_printf(&all, "POST /echo" TAIL "Content-Length: 9\r\n\r\n(body %02d)", i);
+		buf_puts(&all, "POST /echo" TAIL "Transfer-Encoding: chunked\r\n\r\n");
+		buf_puts(&all, "4\r\n(chu\r\n4;x=y\r\nnks)\r\n0\r\nA: b\r\n\r\n");
+	}
+	client_say_bytes(v->fd, all.data, all.len);
+	buf_free(&all);
+	hears(v, "(chunks)", 25);
+	has(v, "(body ", 25);
+	has(v, "(body 24)", 1);
+	has(v, "HTTP/1.1 200 OK\r\n", 50);
+}
+
+static void
+a_request_may_come_byte_by_byte(void **state)
+{
+	static const char text[] = "\r\nPOST /echo?q" TAIL "Transfer-Encoding: chunked\r\n\r\n"
+				   "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+	struct visit *v = *state;
+	for (size_t i = 0; i + 1 < sizeof(text); i++) {
+		client_say_bytes(v->fd, text + i, 1);
+		if (i % 16 == 0)
+			usleep(500);
+	}
+	hears(v, "abcde", 1);
+}
+
+static void
+a_stream_is_chunked(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "GET /words" TAIL "\r\n");
+	hears(v, "0\r\n\r\n", 1);
+	has(v, "Transfer-Encoding: chunked\r\n", 1);
+	has(v, "Content-Length", 0);
+	has(v, "5\r\nword \r\n", 20);
+}
+
+static void
+head_has_no_body(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "HEAD /hello" TAIL "\r\nHEAD /words" TAIL "\r\nGET /none" TAIL "\r\n");
+	hears(v, "hello\n", 1);
+	has(v, "HTTP/1.1 200 OK\r\n", 3);
+	has(v, "Content-Length: 6\r\n", 2);
+	has(v, "word", 0);
+}
+
+static void
+continue_waits_for_a_reader(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "POST /echo" TAIL "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+	hears(v, "HTTP/1.1 100 Continue\r\n\r\n", 1);
+	client_say(v->fd, "body");
+	hears(v, "\r\n\r\nbody", 1);
+	/* Who has sent the body already is not asked for it. */
+	buf_reset(&v->heard);
+	client_say(v->fd,
+	    "POST /echo" TAIL "Content-Length: 4\r\nExpect: 100-continue\r\n\r\nsoul");
+	hears(v, "soul", 1);
+	has(v, "100 Continue", 0);
+}
+
+static void
+no_continue_for_the_unknown(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "POST /deaf" TAIL "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+	hears_end(v);
+	has(v, "100 Continue", 0);
+	has(v, "HTTP/1.1 401 Unauthorized\r\n", 1);
+	has(v, "Connection: close\r\n", 1);
+}
+
+static void
+a_small_unread_body_is_dropped(void **state)
+{
+	struct visit *v = *state;
+	static char body[60000];
+
+	client_say(v->fd, "POST /deaf" TAIL "Content-Length: 60000\r\n\r\n");
+	hears(v, "who?\n", 1);
+	has(v, "Connection: close\r\n", 0);
+	client_say_bytes(v->fd, body, sizeof(body));
+	client_say(v->fd, "GET /hello" TAIL "\r\n");
+	hears(v, "hello\n", 1);
+}
+
+static void
+a_story_without_an_answer_is_a_500(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "GET /crash" TAIL "\r\nGET /hello" TAIL "\r\n");
+	hears(v, "hello\n", 1);
+	has(v, "HTTP/1.1 500 Internal Server Error\r\n", 1);
+}
+
+static void
+a_broken_stream_is_seen_as_one(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "GET /break" TAIL "\r\n");
+	hears_end(v);
+	has(v, "4\r\nhalf\r\n", 1);
+	has(v, "0\r\n\r\n", 0);
+}
+
+static void
+a_half_shut_client_hears_what_is_ready(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "GET /hello" TAIL "\r\nGET /none" TAIL "\r\n");
+	shutdown(v->fd, SHUT_WR);
+	hears_end(v);
+	has(v, "hello\n", 2);
+}
+
+static void
+draining_ends_kept_connections(void **state)
+{
+	struct visit *v = *state;
+	int busy = client_open(&v->house);
+	struct buf late;
+
+	buf_init(&late, 65536);
+	client_say(v->fd, "GET /hello" TAIL "\r\n");
+	hears(v, "hello\n", 1);
+	client_say(busy, "GET /nap" TAIL "\r\n");
+	assert_true(house_waits_for(&v->house.handled, 2));
+	house_drain(&v->house);
+	hears_end(v);
+	assert_true(client_hear_all(busy, &late));
+	assert_int_equal(count_of(&late, "Connection: close\r\n"), 1);
+	assert_int_equal(count_of(&late, "hello\n"), 1);
+	buf_free(&late);
+	close(busy);
+}
+
+#define STORY(fn)	cmocka_unit_test_setup_teardown(fn, enter, leave)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_connection_is_kept, enter, leave),
-		cmocka_unit_test_setup_teardown(close_is_honoured, enter, leave),
+		STORY(a_connection_is_kept),
+		STORY(a_close_is_honoured),
+		STORY(old_clients_are_served),
+		STORY(fifty_in_one_write),
+		STORY(fifty_with_bodies),
+		STORY(a_request_may_come_byte_by_byte),
+		STORY(a_stream_is_chunked),
+		STORY(head_has_no_body),
+		STORY(continue_waits_for_a_reader),
+		STORY(no_continue_for_the_unknown),
+		STORY(a_small_unread_body_is_dropped),
+		STORY(a_story_without_an_answer_is_a_500),
+		STORY(a_broken_stream_is_seen_as_one),
+		STORY(a_half_shut_client_hears_what_is_ready),
+		STORY(draining_ends_kept_connections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
