@@ -2,82 +2,11 @@
 /*
  * The front door as its clients see it, over real sockets: what an orderly client may rely on.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "http_visit.h"
 
 #include <sys/socket.h>
 
-#include <signal.h>
-#include <string.h>
 #include <unistd.h>
-
-#include "http_house.h"
-
-#define TAIL	" HTTP/1.1\r\nHost: x\r\n"
-
-struct visit {
-	struct house	house;
-	int		fd;
-	struct buf	heard;
-};
-
-static int
-enter(void **state)
-{
-	static struct visit v;
-	struct http_conf conf;
-
-	signal(SIGPIPE, SIG_IGN);
-	house_conf(&conf);
-	house_open(&v.house, &conf);
-	v.fd = client_open(&v.house);
-	buf_init(&v.heard, 1u << 24);
-	*state = &v;
-	return 0;
-}
-
-static int
-leave(void **state)
-{
-	struct visit *v = *state;
-
-	close(v->fd);
-	buf_free(&v->heard);
-	house_close(&v->house);
-	return 0;
-}
-
-static const char *
-heard(const struct visit *v)
-{
-	return v->heard.data == NULL ? "nothing" : v->heard.data;
-}
-
-static void
-hears(struct visit *v, const char *text, unsigned n)
-{
-	if (!client_hears(v->fd, &v->heard, text, n))
-		fail_msg("'%s' did not come %u times; heard: %s", text, n, heard(v));
-}
-
-static void
-hears_end(struct visit *v)
-{
-	if (!client_hear_all(v->fd, &v->heard))
-		fail_msg("it is not closed; heard: %s", heard(v));
-}
-
-static void
-has(const struct visit *v, const char *text, unsigned n)
-{
-	if (count_of(&v->heard, text) != n)
-		fail_msg("'%s' is not there %u times, but %u: %s", text, n,
-		    count_of(&v->heard, text), heard(v));
-}
 
 static void
 a_connection_is_kept(void **state)
@@ -299,27 +228,25 @@ draining_ends_kept_connections(void **state)
 	close(busy);
 }
 
-#define STORY(fn)	cmocka_unit_test_setup_teardown(fn, enter, leave)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STORY(a_connection_is_kept),
-		STORY(a_close_is_honoured),
-		STORY(old_clients_are_served),
-		STORY(fifty_in_one_write),
-		STORY(fifty_with_bodies),
-		STORY(a_request_may_come_byte_by_byte),
-		STORY(a_stream_is_chunked),
-		STORY(head_has_no_body),
-		STORY(continue_waits_for_a_reader),
-		STORY(no_continue_for_the_unknown),
-		STORY(a_small_unread_body_is_dropped),
-		STORY(a_story_without_an_answer_is_a_500),
-		STORY(a_broken_stream_is_seen_as_one),
-		STORY(a_half_shut_client_hears_what_is_ready),
-		STORY(draining_ends_kept_connections),
+		VISIT(a_connection_is_kept),
+		VISIT(a_close_is_honoured),
+		VISIT(old_clients_are_served),
+		VISIT(fifty_in_one_write),
+		VISIT(fifty_with_bodies),
+		VISIT(a_request_may_come_byte_by_byte),
+		VISIT(a_stream_is_chunked),
+		VISIT(head_has_no_body),
+		VISIT(continue_waits_for_a_reader),
+		VISIT(no_continue_for_the_unknown),
+		VISIT(a_small_unread_body_is_dropped),
+		VISIT(a_story_without_an_answer_is_a_500),
+		VISIT(a_broken_stream_is_seen_as_one),
+		VISIT(a_half_shut_client_hears_what_is_ready),
+		VISIT(draining_ends_kept_connections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

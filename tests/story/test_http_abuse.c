@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The front door and its worse clients: those that leave, those that dawdle, those that send more
+ * than was asked for. What they hold is given back, and they cost no processor time meanwhile.
+ */
+#include "http_visit.h"
+
+#include <sys/socket.h>
+
+#include <time.h>
+#include <unistd.h>
+
+#include "tenantgate/base/clock.h"
+
+#define AT_ONCE_US	100000	/* "within milliseconds", on a loaded machine with sanitizers */
+
+static uint64_t
+cpu_us(void)
+{
+	struct timespec t;
+
+	assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Nothing goes on: a fifth of a second costs next to nothing. */
+static void
+assert_idle(void)
+{
+	uint64_t before = cpu_us();
+
+	usleep(200000);
+	assert_in_range(cpu_us() - before, 0, 40000);
+}
+
+static void
+assert_departed(struct visit *v, uint64_t since)
+{
+	assert_true(house_waits_for(&v->house.ended, 1));
+	assert_int_equal(atomic_load(&v->house.ended_code), ERR_CLIENT_GONE);
+	assert_in_range(atomic_load(&v->house.ended_at_us) - since, 0, AT_ONCE_US);
+	assert_idle();
+}
+
+static void
+wait_begins(struct visit *v)
+{
+	client_say(v->fd, "GET /wait" TAIL "\r\n");
+	assert_true(house_waits_for(&v->house.handled, 1));
+}
+
+static void
+a_fin_ends_the_story(void **state)
+{
+	struct visit *v = *state;
+	uint64_t since;
+
+	wait_begins(v);
+	assert_idle();
+	since = clock_mono_us();
+	shutdown(v->fd, SHUT_WR);
+	assert_departed(v, since);
+	hears_end(v);
+}
+
+static void
+a_reset_ends_the_story(void **state)
+{
+	struct visit *v = *state;
+	uint64_t since;
+
+	wait_begins(v);
+	since = clock_mono_us();
+	client_reset(v->fd);
+	v->fd = client_open(&v->house);
+	assert_departed(v, since);
+}
+
+/* More than is read ahead: reading is paused, and stays so. */
+static void
+send_ahead(struct visit *v)
+{
+	static char junk[120000];
+
+	wait_begins(v);
+	client_say_bytes(v->fd, junk, sizeof(junk));
+	usleep(20000);
+	assert_idle();
+}
+
+static void
+a_fin_behind_unread_bytes(void **state)
+{
+	struct visit *v = *state;
+	uint64_t since;
+
+	send_ahead(v);
+	since = clock_mono_us();
+	shutdown(v->fd, SHUT_WR);
+	assert_departed(v, since);
+}
+
+static void
+a_reset_behind_unread_bytes(void **state)
+{
+	struct visit *v = *state;
+	uint64_t since;
+
+	send_ahead(v);
+	since = clock_mono_us();
+	client_reset(v->fd);
+	v->fd = client_open(&v->house);
+	assert_departed(v, since);
+}
+
+static void
+a_departure_while_the_body_comes(void **state)
+{
+	struct visit *v = *state;
+	uint64_t since;
+
+	client_say(v->fd, "POST /echo" TAIL "Content-Length: 50\r\n\r\nhalf");
+	assert_true(house_waits_for(&v->house.handled, 1));
+	usleep(20000);
+	since = clock_mono_us();
+	shutdown(v->fd, SHUT_WR);
+	assert_departed(v, since);
+}
+
+static void
+a_departure_in_a_stream(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "GET /flood" TAIL "\r\n");
+	hears(v, "\r\n2000\r\n", 1);
+	client_reset(v->fd);
+	v->fd = client_open(&v->house);
+	assert_true(house_waits_for(&v->house.ended, 1));
+	assert_int_equal(atomic_load(&v->house.ended_code), ERR_CLIENT_GONE);
+}
+
+/* The limit is on the whole head: a byte now and then buys no time. */
+static void
+a_dripping_head_times_out(void **state)
+{
+	struct visit *v = *state;
+	uint64_t began = clock_mono_us();
+
+	client_say(v->fd, "GET /hello" TAIL "X: ");
+	for (int i = 0; i < 9; i++) {
+		client_say(v->fd, "x");
+		usleep(50000);
+	}
+	hears_end(v);
+	has(v, "HTTP/1.1 408 Request Timeout\r\n", 1);
+	has(v, "\"code\":\"request_timeout\"", 1);
+	assert_in_range(clock_mono_us() - began, 300000, 900000);
+	assert_int_equal(atomic_load(&v->house.refused_code), ERR_REQUEST_TIMEOUT);
+	assert_int_equal(atomic_load(&v->house.handled), 0);
+}
+
+static void
+a_silent_client_is_hung_up_on(void **state)
+{
+	struct visit *v = *state;
+
+	hears_end(v);
+	assert_int_equal(v->heard.len, 0);
+	assert_int_equal(atomic_load(&v->house.refused), 0);
+}
+
+static void
+a_stalled_body_times_out(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "POST /echo" TAIL "Content-Length: 50\r\n\r\nhalf");
+	hears_end(v);
+	has(v, "HTTP/1.1 408 Request Timeout\r\n", 1);
+	has(v, "Connection: close\r\n", 1);
+	assert_int_equal(atomic_load(&v->house.ended_code), ERR_REQUEST_TIMEOUT);
+}
+
+/* Each piece of a body buys time. */
+static void
+a_slow_body_comes_through(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "POST /echo" TAIL "Content-Length: 5\r\n\r\n");
+	for (int i = 0; i < 5; i++) {
+		usleep(120000);
+		client_say_bytes(v->fd, "slow!" + i, 1);
+	}
+	hears(v, "slow!", 1);
+}
+
+static void
+a_client_that_reads_nothing(void **state)
+{
+	struct visit *v = *state;
+	unsigned long long flooded;
+
+	client_say(v->fd, "GET /flood" TAIL "\r\n");
+	usleep(200000);
+	flooded = atomic_load(&v->house.flooded);
+	assert_idle();
+	/* The producer is paused: what it wrote is in the kernel's two buffers and in ours. */
+	assert_int_equal(atomic_load(&v->house.flooded), flooded);
+	assert_in_range(flooded, 65536, 32u << 20);
+	assert_true(house_waits_for(&v->house.ended, 1));
+	assert_int_equal(atomic_load(&v->house.ended_code), ERR_CLIENT_GONE);
+}
+
+static void
+a_slow_reader_is_waited_for(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "GET /flood" TAIL "\r\n");
+	for (int i = 0; i < 8; i++) {
+		usleep(100000);
+		buf_reset(&v->heard);
+		hears(v, "\r\n2000\r\n", 100);
+	}
+	assert_int_equal(atomic_load(&v->house.ended), 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		VISIT(a_fin_ends_the_story),
+		VISIT(a_reset_ends_the_story),
+		VISIT(a_fin_behind_unread_bytes),
+		VISIT(a_reset_behind_unread_bytes),
+		VISIT(a_departure_while_the_body_comes),
+		VISIT(a_departure_in_a_stream),
+		VISIT(a_dripping_head_times_out),
+		VISIT(a_silent_client_is_hung_up_on),
+		VISIT(a_stalled_body_times_out),
+		VISIT(a_slow_body_comes_through),
+		VISIT(a_client_that_reads_nothing),
+		VISIT(a_slow_reader_is_waited_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the front door refuses, seen from outside: the answer can be read, also by a client that is
+ * still sending; then the connection is closed.
+ */
+#include "http_visit.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void
+malformed_requests_never_reach_the_handler(void **state)
+{
+	static const struct {
+		const char	*text;
+		const char	*status;
+		enum err_code	 code;
+	} cases[] = {
+		{ "GARBAGE\r\n\r\n", "400 Bad Request", ERR_BAD_REQUEST },
+		{ "\x16\x03\x01\x02", "400 Bad Request", ERR_BAD_REQUEST },
+		{ "GET / HTTP/2.0\r\n\r\n", "505 ", ERR_HTTP_VERSION },
+		{ "CONNECT a:1 HTTP/1.1\r\n", "501 ", ERR_NOT_IMPLEMENTED },
+		{ "GET /" TAIL "Expect: cake\r\n\r\n", "417 ", ERR_EXPECTATION },
+	};
+	struct visit *v = *state;
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		close(v->fd);
+		v->fd = client_open(&v->house);
+		buf_reset(&v->heard);
+		client_say(v->fd, cases[i].text);
+		hears_end(v);
+		has(v, cases[i].status, 1);
+		has(v, "Content-Type: application/problem+json\r\n", 1);
+		has(v, "Connection: close\r\n", 1);
+		has(v, err_slug(cases[i].code), 1);
+		assert_int_equal(atomic_load(&v->house.refused), i + 1);
+		assert_int_equal(atomic_load(&v->house.refused_code), cases[i].code);
+	}
+	assert_int_equal(atomic_load(&v->house.handled), 0);
+}
+
+static void
+say_unit(struct visit *v, const char *unit, int n)
+{
+	while (n-- > 0)
+		client_say(v->fd, unit);
+}
+
+static void
+too_long_a_target(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "GET /");
+	say_unit(v, "0123456789abcdef", 600);
+	client_say(v->fd, TAIL "\r\n");
+	hears_end(v);
+	has(v, "HTTP/1.1 414 URI Too Long\r\n", 1);
+}
+
+static void
+too_many_headers(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "GET /" TAIL);
+	say_unit(v, "A: b\r\n", 200);
+	client_say(v->fd, "\r\n");
+	hears_end(v);
+	has(v, "HTTP/1.1 431 Request Header Fields Too Large\r\n", 1);
+}
+
+static void
+an_earlier_answer_is_not_lost(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "GET /nap" TAIL "\r\nGET /hello" TAIL "\r\nrubbish\r\n\r\n");
+	hears_end(v);
+	has(v, "hello\n", 2);
+	has(v, "HTTP/1.1 400 Bad Request\r\n", 1);
+}
+
+/* The client goes on sending a body nobody wants, and only then listens. */
+static void
+a_declared_body_too_large(void **state)
+{
+	static char body[1 << 20];
+	struct visit *v = *state;
+
+	client_say(v->fd, "POST /echo" TAIL "Content-Length: 8388608\r\n\r\n");
+	for (int i = 0; i < 8; i++)
+		client_say_bytes(v->fd, body, sizeof(body));
+	hears_end(v);
+	has(v, "HTTP/1.1 413 Content Too Large\r\n", 1);
+	has(v, "Connection: close\r\n", 1);
+	assert_int_equal(atomic_load(&v->house.ended_code), ERR_TOO_LARGE);
+}
+
+static void
+a_declared_body_too_large_is_not_invited(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd,
+	    "POST /echo" TAIL "Content-Length: 100001\r\nExpect: 100-continue\r\n\r\n");
+	hears_end(v);
+	has(v, "HTTP/1.1 413 Content Too Large\r\n", 1);
+	has(v, "100 Continue", 0);
+}
+
+static void
+a_chunked_body_too_large(void **state)
+{
+	static char chunk[65536];
+	struct visit *v = *state;
+
+	client_say(v->fd, "POST /echo" TAIL "Transfer-Encoding: chunked\r\n\r\n");
+	for (int i = 0; i < 40; i++) {
+		client_say(v->fd, "10000\r\n");
+		client_say_bytes(v->fd, chunk, sizeof(chunk));
+		client_say(v->fd, "\r\n");
+	}
+	hears_end(v);
+	has(v, "HTTP/1.1 413 Content Too Large\r\n", 1);
+	assert_int_equal(atomic_load(&v->house.ended_code), ERR_TOO_LARGE);
+}
+
+static void
+a_malformed_chunk(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "POST /echo" TAIL "Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n");
+	hears_end(v);
+	has(v, "HTTP/1.1 400 Bad Request\r\n", 1);
+	has(v, "Connection: close\r\n", 1);
+	assert_int_equal(atomic_load(&v->house.ended_code), ERR_BAD_REQUEST);
+}
+
+/* Another house than the fixture's: two connections, no more. */
+static void
+connections_are_limited(const struct http_conf *conf)
+{
+	struct house h;
+	struct buf heard_by[3];
+	int fd[3];
+
+	house_open(&h, conf);
+	for (int i = 0; i < 3; i++) {
+		buf_init(&heard_by[i], 65536);
+		fd[i] = client_open(&h);
+		client_say(fd[i], "GET /hello" TAIL "\r\n");
+		assert_true(client_hears(fd[i], &heard_by[i], i < 2 ? "hello\n" : "}", 1));
+	}
+	assert_true(client_hear_all(fd[2], &heard_by[2]));
+	assert_int_equal(count_of(&heard_by[2], "HTTP/1.1 503 Service Unavailable\r\n"), 1);
+	assert_int_equal(atomic_load(&h.refused_code), ERR_OVERLOADED);
+	assert_int_equal(http_shared_connections(h.shared), 2);
+	close(fd[0]);
+	close(fd[2]);
+	for (int i = 0; i < 200 && http_shared_connections(h.shared) > 1; i++)
+		usleep(5000);
+	fd[0] = client_open(&h);
+	client_say(fd[0], "GET /hello" TAIL "\r\n");
+	buf_reset(&heard_by[0]);
+	assert_true(client_hears(fd[0], &heard_by[0], "hello\n", 1));
+	close(fd[0]);
+	close(fd[1]);
+	for (int i = 0; i < 3; i++)
+		buf_free(&heard_by[i]);
+	house_close(&h);
+}
+
+static void
+connections_are_limited_in_all(void **state)
+{
+	struct http_conf conf;
+
+	(void)state;
+	house_conf(&conf);
+	conf.keepalive_timeout_us = 5000000;
+	conf.max_client_conn = 2;
+	connections_are_limited(&conf);
+}
+
+static void
+connections_are_limited_by_address(void **state)
+{
+	struct http_conf conf;
+
+	(void)state;
+	house_conf(&conf);
+	conf.keepalive_timeout_us = 5000000;
+	conf.max_client_conn_per_ip = 2;
+	connections_are_limited(&conf);
+}
+
+static void
+say_hex(int fd, const char *hex)
+{
+	struct buf b;
+
+	buf_init(&b, 1u << 20);
+	for (; hex[0] != '\0'; hex += 2) {
+		char pair[3] = { hex[0], hex[1], '\0' };
+
+		buf_putc(&b, (char)strtol(pair, NULL, 16));
+	}
+	client_say_bytes(fd, b.data, b.len);
+	buf_free(&b);
+}
+
+static void
+dangerous_requests_are_refused_and_closed(void **state)
+{
+	json_t *one, *root = json_load_file(CORPORA, 0, NULL);
+	json_t *set = json_object_get(json_object_get(root, "sets"), "guardian-severe");
+	struct visit *v = *state;
+	size_t i;
+
+	assert_int_equal(json_array_size(set), 27);
+	json_array_foreach(set, i, one) {
+		close(v->fd);
+		v->fd = client_open(&v->house);
+		buf_reset(&v->heard);
+		say_hex(v->fd, json_string_value(json_object_get(one, "hex")));
+		hears_end(v);
+		has(v, "HTTP/1.1 400 Bad Request\r\n", 1);
+		has(v, "HTTP/1.1", 1);
+	}
+	assert_int_equal(atomic_load(&v->house.handled), 0);
+	json_decref(root);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		VISIT(malformed_requests_never_reach_the_handler),
+		VISIT(too_long_a_target),
+		VISIT(too_many_headers),
+		VISIT(an_earlier_answer_is_not_lost),
+		VISIT(a_declared_body_too_large),
+		VISIT(a_declared_body_too_large_is_not_invited),
+		VISIT(a_chunked_body_too_large),
+		VISIT(a_malformed_chunk),
+		VISIT(dangerous_requests_are_refused_and_closed),
+		cmocka_unit_test(connections_are_limited_in_all),
+		cmocka_unit_test(connections_are_limited_by_address),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
