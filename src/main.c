@@ -7,6 +7,7 @@
  *	-> model/ -> pool/ -> retrieval/ -> model/ -> http/
  * How the house is built: serve.c (the process), desk.c (one worker's rooms), conf.c (the keys).
  */
+#define _GNU_SOURCE /* O_PATH */
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
 /*
  * ingest_report: JSON or server-sent events (the WHATWG HTML standard, "Server-sent events").
  */
+#define _GNU_SOURCE /* memmem */
 #include "api/ingest_report.h"
 
 #include "api/answer.h"

@@ -2,6 +2,7 @@
 /*
  * multipart: see the header. A delimiter is CRLF "--" boundary; the first one needs no CRLF.
  */
+#define _GNU_SOURCE /* memmem */
 #include "api/multipart.h"
 
 #include <ctype.h>
