@@ -113,8 +113,7 @@ answer_head(struct conn *c, const char *content_type, size_t length)
 
 	c->x.close = answer_is_last(c);
 	buf_init(&b, HTTP_FIELDS_MAX + 4096);
-	snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", c->x.status,
-	    answer_reason(c->x.status));
+	snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", c->x.status, answer_reason(c->x.status));
 	buf_puts(&b, line);
 	put_field(&b, "Date", server_date(c->server));
 	put_field(&b, "Server", c->server->conf.server_name);

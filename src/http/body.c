@@ -111,7 +111,6 @@ http_read_body(struct flow *f, struct http_exchange *x, struct buf *out)
 	if (c->parse.state == PARSE_COMPLETE)
 		return FLOW_NEXT;
 	if (c->parse.framing == PARSE_COUNTED && c->parse.length > out->max)
-		return flow_fail(f, ERR_TOO_LARGE, "The body is larger than %zu bytes.",
-		    out->max);
+		return flow_fail(f, ERR_TOO_LARGE, "The body is larger than %zu bytes.", out->max);
 	return body_begin(f, c, out);
 }

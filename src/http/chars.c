@@ -9,13 +9,8 @@
 bool
 char_is_token(unsigned char c)
 {
-	static const bool other[128] = { ['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true,
-		['&'] = true, ['\''] = true, ['*'] = true, ['+'] = true, ['-'] = true,
-		['.'] = true, ['^'] = true, ['_'] = true, ['`'] = true, ['|'] = true,
-		['~'] = true };
-
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	    (c < 128 && other[c]);
+	    (c != '\0' && strchr("-_!#$%&'*+.^`|~", c) != NULL);
 }
 
 bool

@@ -144,8 +144,7 @@ conn_free(struct conn *c)
 static bool
 more_waits(struct conn *c)
 {
-	return c->state == CONN_IDLE && c->letter_posted &&
-	    evbuffer_get_length(conn_input(c)) > 0;
+	return c->state == CONN_IDLE && c->letter_posted && evbuffer_get_length(conn_input(c)) > 0;
 }
 
 static void
@@ -261,10 +260,11 @@ conn_address(struct conn *c, const struct sockaddr *sa)
 static struct conn *
 conn_new(struct http_server *s)
 {
-	struct conn *c = calloc(1,
-	    sizeof(*c) + s->conf.header_count_max * sizeof(c->parse_fields[0]));
+	struct conn *c =
+	    calloc(1, sizeof(*c) + s->conf.header_count_max * sizeof(c->parse_fields[0]));
 	struct parse_limits limits = { .head_bytes = s->conf.header_bytes_max,
-		.target = s->conf.target_max, .fields = s->conf.header_count_max };
+		.target = s->conf.target_max,
+		.fields = s->conf.header_count_max };
 
 	if (c == NULL)
 		return NULL;

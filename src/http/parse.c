@@ -28,7 +28,9 @@ parse_init(struct parse *p, const struct parse_limits *limits, struct buf *head,
 void
 parse_next(struct parse *p)
 {
-	struct parse fresh = { .limits = p->limits, .head = p->head, .line = p->line,
+	struct parse fresh = { .limits = p->limits,
+		.head = p->head,
+		.line = p->line,
 		.fields = p->fields };
 
 	buf_reset(p->head);

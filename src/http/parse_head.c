@@ -209,8 +209,8 @@ bool
 parse_is_framing(struct slice name)
 {
 	return slice_is_nocase(name, "Host") || slice_is_nocase(name, "Content-Length") ||
-	    slice_is_nocase(name, "Transfer-Encoding") ||
-	    slice_is_nocase(name, "Content_Length") || slice_is_nocase(name, "Transfer_Encoding");
+	    slice_is_nocase(name, "Transfer-Encoding") || slice_is_nocase(name, "Content_Length") ||
+	    slice_is_nocase(name, "Transfer_Encoding");
 }
 
 bool
@@ -235,8 +235,7 @@ parse_field_line(struct parse *p, struct slice line)
 		return false;
 	if (p->field_count == p->limits.fields)
 		return parse_fail(p, ERR_HEADERS_LARGE, "There are too many fields.");
-	p->fields[p->field_count++] =
-	    (struct parse_field){ span_of(p, name), span_of(p, value) };
+	p->fields[p->field_count++] = (struct parse_field){ span_of(p, name), span_of(p, value) };
 	for (size_t i = 0; i < sizeof(known_fields) / sizeof(known_fields[0]); i++) {
 		if (slice_is_nocase(name, known_fields[i].name))
 			return known_fields[i].look(p, value);

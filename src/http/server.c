@@ -104,8 +104,8 @@ listen_dual(struct http_server *s, unsigned flags)
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
 		.sin6_port = htons(s->conf.listen_port) };
 
-	return evconnlistener_new_bind(worker_base(s->worker), accepted, s,
-	    flags, BACKLOG, (struct sockaddr *)&in6, sizeof(in6));
+	return evconnlistener_new_bind(worker_base(s->worker), accepted, s, flags, BACKLOG,
+	    (struct sockaddr *)&in6, sizeof(in6));
 }
 
 static bool
@@ -127,8 +127,8 @@ server_listen(struct http_server *s, struct err *err)
 		s->listener = evconnlistener_new_bind(worker_base(s->worker), accepted, s, flags,
 		    BACKLOG, &a.sa, size);
 	if (s->listener == NULL) {
-		err_set(err, ERR_INTERNAL, "Cannot listen on %s port %u: %s.",
-		    s->conf.listen_addr, (unsigned)s->conf.listen_port, strerror(errno));
+		err_set(err, ERR_INTERNAL, "Cannot listen on %s port %u: %s.", s->conf.listen_addr,
+		    (unsigned)s->conf.listen_port, strerror(errno));
 		return false;
 	}
 	evconnlistener_set_error_cb(s->listener, accept_failed);

@@ -29,7 +29,8 @@ house_waits_for(atomic_uint *count, unsigned atleast)
 int
 client_open(const struct house *h)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(h->port),
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons(h->port),
 		.sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) } };
 	struct timeval patience = { .tv_sec = 2 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);

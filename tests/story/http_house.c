@@ -128,7 +128,8 @@ static const struct {
 	{ "/echo", { { "body", read_body }, { "reply", reply_body } } },
 	{ "/nap", { { "nap", nap }, { "reply", reply_hello } } },
 	{ "/deaf", { { "reply", reply_deaf } } },
-	{ "/words", { { "begin", stream_begin }, { "word", stream_word }, { "again", stream_again } } },
+	{ "/words",
+	    { { "begin", stream_begin }, { "word", stream_word }, { "again", stream_again } } },
 	{ "/flood", { { "begin", stream_begin }, { "add", flood_add }, { "again", flood_again } } },
 	{ "/wait", { { "wait", long_nap }, { "reply", reply_hello } } },
 	{ "/break", { { "begin", stream_begin }, { "break", break_off } } },
@@ -169,7 +170,9 @@ story_start(struct house *h, struct http_exchange *x, unsigned which)
 	if (s == NULL)
 		abort();
 	kinds[which] = (struct flow_kind){ .name = stories[which].path + 1,
-		.steps = stories[which].steps, .end = story_end, .release = story_release };
+		.steps = stories[which].steps,
+		.end = story_end,
+		.release = story_release };
 	s->house = h;
 	s->x = x;
 	buf_init(&s->body, HOUSE_BODY_MAX);

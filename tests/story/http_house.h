@@ -17,9 +17,11 @@
 
 /*
  * What is behind the paths:
- *	/hello	answers at once		/nap	after 5 ms	/echo	the body, up to HOUSE_BODY_MAX
- *	/deaf	401, body unread	/words	streams 20	/flood	streams as much as is taken
- *	/wait	for 30 s		/break	streams, fails	/crash	ends without an answer
+ *	/hello	answers at once		/nap	after 5 ms
+ *	/echo	the body		/deaf	401, body unread
+ *	/words	streams 20		/flood	as much as is taken
+ *	/wait	for 30 s		/break	streams, then fails
+ *	/crash	ends without an answer	any other path: as /hello
  */
 struct house {
 	struct worker		*worker;

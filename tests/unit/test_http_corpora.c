@@ -207,8 +207,7 @@ invalid_requests_are_refused(void **state)
 		if (verdict_accepts(&hosted) && EXCEPTION(accepted, name) == NULL)
 			fail_msg("%s is accepted", name);
 	}
-	print_message("gunicorn-invalid: %u accepted, %u with a Host put in\n", plainly,
-	    with_host);
+	print_message("gunicorn-invalid: %u accepted, %u with a Host put in\n", plainly, with_host);
 	assert_true(plainly <= INVALID_ACCEPTED_MAX && with_host <= INVALID_ACCEPTED_MAX);
 }
 

@@ -20,8 +20,14 @@ struct rule {
 	uint64_t	body;
 };
 
-#define YES(text, body)		{ SLICE_LIT(text), ERR_NONE, 1, body }
-#define NO(text, code)		{ SLICE_LIT(text), code, 0, 0 }
+#define YES(text, body) \
+	{ \
+		SLICE_LIT(text), ERR_NONE, 1, body \
+	}
+#define NO(text, code) \
+	{ \
+		SLICE_LIT(text), code, 0, 0 \
+	}
 #define BAD(text)		NO(text, ERR_BAD_REQUEST)
 #define GET			"GET / HTTP/1.1\r\nHost: x\r\n"
 #define POST			"POST /p HTTP/1.1\r\nHost: x\r\n"
@@ -32,8 +38,7 @@ check(const struct rule *r)
 {
 	struct verdict v = verdict_of(r->bytes, 0), w;
 
-	if (v.code != r->code || v.messages != r->messages || v.body_bytes != r->body ||
-	    v.partial)
+	if (v.code != r->code || v.messages != r->messages || v.body_bytes != r->body || v.partial)
 		fail_msg("%.*s: %s (%s), %u whole, %lu body, %s", SLICE_ARG(r->bytes),
 		    err_slug(v.code), v.err.detail, v.messages, (unsigned long)v.body_bytes,
 		    v.partial ? "partial" : "whole");
@@ -214,8 +219,8 @@ chunks(void **state)
 		BAD(CHUNKED "0\r\nContent-Length: 1\r\n\r\n"),
 		BAD(CHUNKED "0\r\nTransfer-Encoding: chunked\r\n\r\n"),
 	};
-	static const struct rule too_long = { SLICE_LIT(CHUNKED "1\r\nxy\r\n"),
-		ERR_BAD_REQUEST, 0, 1 };
+	static const struct rule too_long = { SLICE_LIT(CHUNKED "1\r\nxy\r\n"), ERR_BAD_REQUEST, 0,
+		1 };
 
 	(void)state;
 	CHECK_ALL(rules);
@@ -225,12 +230,16 @@ chunks(void **state)
 static void
 messages_follow_each_other(void **state)
 {
-	static const struct rule two = { SLICE_LIT(CHUNKED "2\r\nab\r\n0\r\n\r\n"
-		POST "Content-Length: 3\r\n\r\nabc\r\n" GET "\r\n"), ERR_NONE, 3, 5 };
-	static const struct rule closed = { SLICE_LIT(GET "Connection: x, Close\r\n\r\n" GET
-		"\r\n"), ERR_NONE, 1, 0 };
+	static const struct rule two = { SLICE_LIT(
+					     CHUNKED "2\r\nab\r\n0\r\n\r\n" POST
+						     "Content-Length: 3\r\n\r\nabc\r\n" GET "\r\n"),
+		ERR_NONE, 3, 5 };
+	static const struct rule closed = {
+		SLICE_LIT(GET "Connection: x, Close\r\n\r\n" GET "\r\n"), ERR_NONE, 1, 0
+	};
 	static const struct rule old = { SLICE_LIT("GET / HTTP/1.0\r\nConnection: keep-alive\r\n"
-		"\r\nGET / HTTP/1.0\r\n\r\nGET"), ERR_NONE, 2, 0 };
+						   "\r\nGET / HTTP/1.0\r\n\r\nGET"),
+		ERR_NONE, 2, 0 };
 
 	(void)state;
 	check(&two);
@@ -332,8 +341,7 @@ targets_are_taken_apart(void **state)
 		struct slice path, query;
 		char text[128];
 
-		snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: h\r\n\r\n",
-		    cases[i].target);
+		snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", cases[i].target);
 		path = parsed_path(&d, text, &query);
 		assert_true(slice_is(path, cases[i].path));
 		assert_true(slice_is(query, cases[i].query));

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz: the HTTP parser. Any bytes, fed at once, byte by byte, in steps, and in two pieces cut
+ * where the first byte says; the verdict is the same, and each piece is read within its bounds.
+ *
+ * sources: src/http/parse.c src/http/parse_head.c src/http/parse_chunk.c src/http/chars.c
+ * sources: src/base/buf.c src/base/err.c src/base/utf8.c
+ */
+#include "tests/unit/http_verdict.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static void
+assert_same(const struct verdict *a, struct verdict b)
+{
+	if (!verdict_same(a, &b))
+		abort();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	struct slice in = slice_of((const char *)bytes, n);
+	struct verdict whole = verdict_of(in, 0);
+
+	assert_same(&whole, verdict_of(in, 1));
+	assert_same(&whole, verdict_of(in, 7));
+	for (size_t i = 0; i < n && i < 4; i++)
+		assert_same(&whole, verdict_cut(in, bytes[i] % (n + 1)));
+	assert_same(&whole, verdict_cut(in, n / 2));
+	/* What is refused is refused for a reason, and as HTTP has one for it. */
+	if (whole.code != ERR_NONE && (err_status(whole.code) < 400 || whole.err.detail[0] == 0))
+		abort();
+	return 0;
+}
