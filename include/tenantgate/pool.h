@@ -8,9 +8,15 @@
  *	                  +----------+-----------+------------+--> closed
  *
  * A target is known by its key alone (the caller's opaque bytes: a tenant's database). Waiters are
- * served in order of arrival. A grant to a waiter on another worker goes through that worker's
- * mailbox. Any worker may call; a lease stays on the flow's worker. No lock is held across a
- * callback, a system call or another lock, save the order pool -> budget.
+ * served in order of arrival; a grant to one on another worker goes through that worker's mailbox.
+ * Any worker may call; a lease stays on the flow's worker.
+ *
+ * When the whole budget is out, a slot that comes free goes first to the pool that has none and
+ * has waited longest: a busy tenant cannot starve a quiet one. Idle connections of other pools
+ * are closed to make room, the longest idle first.
+ *
+ * One lock guards all pools: what it covers is list work, a few hundred nanoseconds. It is held
+ * across no callback, no system call and no other lock, save libc's malloc.
  */
 #ifndef TENANTGATE_POOL_H
 #define TENANTGATE_POOL_H
@@ -52,11 +58,14 @@ struct pool_ops {
 	void		(*close)(struct pg_conn *);
 };
 
-/* One per process, before the workers start; after they have ended. */
+/* One per process, before the workers start; closed when the workers have been freed (their last
+ * letters bring connections back) and all is returned. */
 struct pools	*pools_open(const struct pool_conf *, const struct pool_ops *);
 void		 pools_close(struct pools *);
 /* Each worker that borrows, on its thread, once: the resolver its logins use; the worker with
- * index 0 keeps the janitor (idle, lifetime). Before http opens; and the undoing. */
+ * index 0 keeps the janitor (idle, lifetime). Before http opens; and the undoing, when the worker's
+ * flows have ended (logins and resets are flows too: abort all until none is left). */
+#define POOL_WORKERS_MAX 256
 void		 pools_attach(struct pools *, struct worker *, struct dns *);
 void		 pools_detach(struct pools *, struct worker *);
 

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tenantgate/base/seal.h"
 #include "tenantgate/loop/worker.h"
 #include "wire/pg_conn.h"
 
@@ -32,49 +31,6 @@ struct login {
 	struct pg_conn		**out;		/* the parent's */
 	struct pg_result	*why;		/* the parent's */
 };
-
-static void
-text_free(const char *text)
-{
-	free((char *)(uintptr_t)text);
-}
-
-static bool
-text_copy(const char **to, const char *from)
-{
-	*to = from == NULL ? NULL : strdup(from);
-	return from == NULL || *to != NULL;
-}
-
-static bool
-target_copy(struct pg_target *to, const struct pg_target *from)
-{
-	bool good;
-
-	to->port = from->port;
-	good = text_copy(&to->host, from->host);
-	good &= text_copy(&to->dbname, from->dbname);
-	good &= text_copy(&to->user, from->user);
-	good &= text_copy(&to->password, from->password);
-	good &= text_copy(&to->sslmode, from->sslmode);
-	good &= text_copy(&to->sslrootcert, from->sslrootcert);
-	good &= text_copy(&to->options, from->options);
-	return good;
-}
-
-static void
-target_free(struct pg_target *t)
-{
-	if (t->password != NULL)
-		bytes_wipe((char *)(uintptr_t)t->password, strlen(t->password));
-	text_free(t->host);
-	text_free(t->dbname);
-	text_free(t->user);
-	text_free(t->password);
-	text_free(t->sslmode);
-	text_free(t->sslrootcert);
-	text_free(t->options);
-}
 
 /* ---- resolve ---- */
 
@@ -290,7 +246,7 @@ login_release(struct flow *f)
 {
 	struct login *l = (struct login *)f;
 
-	target_free(&l->target);
+	pg_target_free(&l->target);
 	free(l);
 }
 
@@ -313,7 +269,7 @@ pg_connect(struct flow *f, struct dns *dns, const struct pg_target *target, uint
 
 	pg_clear(why);
 	*out = NULL;
-	if (l == NULL || !target_copy(&l->target, target))
+	if (l == NULL || !pg_target_copy(&l->target, target))
 		abort();
 	l->dns = dns;
 	l->out = out;

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * borrow: over the counter. An idle connection is taken at once (the latest used, for it is the
+ * least likely to have died; it is looked at first); else the flow waits its turn.
+ *
+ *	waiter:  [queued] --grant, failure--> [told] --letter--> flow woken, freed
+ *	             \                           \ flow aborted
+ *	              late or aborted: freed      +--> [left] --letter--> server goes back, freed
+ *
+ * A waiter is freed on its own worker only, never while its letter is under way.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool/pool_room.h"
+#include "tenantgate/base/clock.h"
+
+static void
+lease_fill(struct pool_lease *lease, struct server *s)
+{
+	*lease = (struct pool_lease){
+		.conn = s->conn,
+		.pool = s->pool,
+		.server = s,
+		.reused = s->used,
+	};
+	s->used = true;
+}
+
+/* ---- the queue ---- */
+
+static void
+waiter_unqueue(struct waiter *w)
+{
+	struct pool *pool = w->pool;
+
+	assert(w->state == WAITER_QUEUED && pool->waiting > 0);
+	TAILQ_REMOVE(&pool->waiters, w, link);
+	pool->waiting--;
+	w->pools->waiting--;
+	w->pools->wait_us_total += clock_mono_us() - w->since_us;
+	w->pool = NULL;
+}
+
+static void
+waiter_tell(struct waiter *w, struct chores *chores)
+{
+	waiter_unqueue(w);
+	w->state = WAITER_TOLD;
+	TAILQ_INSERT_TAIL(&chores->tell, w, link);
+}
+
+void
+waiter_grant(struct waiter *w, struct server *s, struct chores *chores)
+{
+	server_move(s, SERVER_LENT);
+	s->worker = w->worker;
+	w->server = s;
+	w->pools->borrowed_total++;
+	waiter_tell(w, chores);
+}
+
+void
+waiter_fail(struct waiter *w, const struct err *err, struct chores *chores)
+{
+	w->err = *err;
+	waiter_tell(w, chores);
+}
+
+static void
+waiter_free(struct waiter *w)
+{
+	timer_free(&w->timer);
+	free(w);
+}
+
+static void
+server_back(struct server *s, enum pool_hygiene hygiene)
+{
+	struct pool *pool = s->pool;
+	struct pools *p = pool->pools;
+	enum pg_conn_state state = p->ops.state(s->conn);
+	bool usable = state == PG_IDLE || state == PG_IN_TRANSACTION;
+	bool clean = state == PG_IDLE && hygiene == POOL_CLEAN;
+	struct chores chores;
+
+	assert(s->state == SERVER_LENT && worker_is_mine(s->worker));
+	pools_lock(p, &chores);
+	if (usable && clean) {
+		server_serve(s, &chores);
+	} else if (usable && !pool->retired &&
+	    p->desks[worker_index(s->worker)].worker == s->worker) {
+		server_move(s, SERVER_RESETTING);
+		server_reset(s);
+		pool_changed(pool, &chores);
+	} else {
+		server_drop(s, &chores);
+		pool_changed(pool, &chores);
+	}
+	pools_unlock(p, &chores);
+}
+
+void
+waiter_told(void *arg)
+{
+	struct waiter *w = arg;
+
+	if (w->state == WAITER_LEFT) {
+		if (w->server != NULL)
+			server_back(w->server, POOL_CLEAN);
+	} else if (w->server != NULL) {
+		lease_fill(w->lease, w->server);
+		flow_wake(w->flow);
+	} else {
+		flow_wake_err(w->flow, &w->err);
+	}
+	waiter_free(w);
+}
+
+/* What a waiter that leaves too late was waiting for. */
+static void
+wait_explain(const struct waiter *w, struct err *err)
+{
+	const struct pool *pool = w->pool;
+	double s = (double)w->pools->conf.query_wait_timeout_us / 1e6;
+
+	if (pool->count == 0)
+		err_set(err, ERR_POOL_TIMEOUT, "all server connections are taken since %.1f s", s);
+	else if (pool->count == pool->servers[SERVER_LOGIN])
+		err_set(err, ERR_POOL_TIMEOUT, "no login was completed within %.1f s", s);
+	else
+		err_set(err, ERR_POOL_TIMEOUT, "no connection came free within %.1f s", s);
+}
+
+/* True when it stood in the queue and is ours now; else its letter is on its way. */
+static bool
+waiter_leave(struct waiter *w, struct err *why)
+{
+	struct pools *p = w->pools;
+	struct pool *pool;
+	struct chores chores;
+	bool queued;
+
+	pools_lock(p, &chores);
+	queued = w->state == WAITER_QUEUED;
+	if (queued) {
+		wait_explain(w, why);
+		pool = w->pool;
+		waiter_unqueue(w);
+		pool_changed(pool, &chores);
+	}
+	pools_unlock(p, &chores);
+	return queued;
+}
+
+static void
+waiter_cancelled(void *arg)
+{
+	struct waiter *w = arg;
+	struct err unused = { .code = ERR_NONE };
+
+	if (waiter_leave(w, &unused))
+		waiter_free(w);
+	else
+		w->state = WAITER_LEFT;
+}
+
+static void
+waiter_late(void *arg)
+{
+	struct waiter *w = arg;
+	struct err err = { .code = ERR_NONE };
+
+	if (!waiter_leave(w, &err))
+		return;
+	flow_wake_err(w->flow, &err);
+	waiter_free(w);
+}
+
+static struct waiter *
+waiter_queue(struct flow *f, struct pool *pool, struct pool_lease *lease)
+{
+	struct waiter *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		abort();
+	w->pools = pool->pools;
+	w->pool = pool;
+	w->flow = f;
+	w->worker = f->worker;
+	w->lease = lease;
+	w->since_us = clock_mono_us();
+	w->serial = pool->pools->serial++;
+	TAILQ_INSERT_TAIL(&pool->waiters, w, link);
+	pool->waiting++;
+	pool->pools->waiting++;
+	return w;
+}
+
+/* ---- the counter ---- */
+
+/* Why there is no point in waiting; err stays empty otherwise. */
+static void
+pool_refuses(const struct pool *pool, struct err *err)
+{
+	const struct pools *p = pool->pools;
+
+	if (pool_live(pool) == 0 && pool_in_backoff(pool))
+		*err = pool->failure;
+	else if (pool->waiting >= p->conf.max_waiting)
+		err_set(err, ERR_OVERLOADED, "%u requests wait for this database", pool->waiting);
+}
+
+static struct server *
+idle_take(struct pool *pool, struct worker *w)
+{
+	struct server *s = TAILQ_FIRST(&pool->idle);
+
+	if (s == NULL)
+		return NULL;
+	server_move(s, SERVER_LENT);
+	s->worker = w;
+	pool->pools->borrowed_total++;
+	return s;
+}
+
+/* Dead, or past its time while nobody looked. */
+static void
+server_refuse(struct pools *p, struct server *s)
+{
+	struct pool *pool = s->pool;
+	struct chores chores;
+
+	pools_lock(p, &chores);
+	p->borrowed_total--;
+	server_drop(s, &chores);
+	pool_changed(pool, &chores);
+	pools_unlock(p, &chores);
+}
+
+/* What came of asking: an idle server, or a place in the queue, or an error. */
+struct answer {
+	struct server	*server;
+	struct waiter	*waiter;
+	struct err	 err;
+};
+
+static void
+counter_ask(struct flow *f, struct pools *p, const struct pool_target *target,
+    struct pool_lease *lease, struct answer *answer)
+{
+	struct chores chores;
+	struct pool *pool;
+
+	memset(answer, 0, sizeof(*answer));
+	pools_lock(p, &chores);
+	pool = pool_find(p, target, &chores);
+	answer->server = idle_take(pool, f->worker);
+	if (answer->server == NULL) {
+		pool_refuses(pool, &answer->err);
+		if (!err_is(&answer->err))
+			answer->waiter = waiter_queue(f, pool, lease);
+		pool_changed(pool, &chores);
+	}
+	pools_unlock(p, &chores);
+}
+
+/* The waiter may have been told by now, but its letter comes to this thread, later. */
+static enum flow_rc
+counter_wait(struct flow *f, struct waiter *w)
+{
+	if (!timer_init(&w->timer, f->worker, waiter_late, w))
+		abort();
+	timer_start(&w->timer, w->pools->conf.query_wait_timeout_us);
+	return flow_wait(f, waiter_cancelled, w);
+}
+
+enum flow_rc
+pool_borrow(struct flow *f, struct pools *p, const struct pool_target *target,
+    struct pool_lease *lease)
+{
+	struct answer answer;
+
+	assert(lease->conn == NULL && target->key.len > 0);
+	assert(worker_index(f->worker) < POOL_WORKERS_MAX);
+	for (;;) {
+		counter_ask(f, p, target, lease, &answer);
+		if (answer.waiter != NULL)
+			return counter_wait(f, answer.waiter);
+		if (answer.server == NULL)
+			return flow_fail_err(f, &answer.err);
+		if (clock_mono_us() < answer.server->expires_us &&
+		    p->ops.alive(answer.server->conn)) {
+			lease_fill(lease, answer.server);
+			return FLOW_NEXT;
+		}
+		server_refuse(p, answer.server);
+	}
+}
+
+void
+pool_return(struct pool_lease *lease, enum pool_hygiene hygiene)
+{
+	struct server *s = lease->server;
+
+	if (lease->conn == NULL)
+		return;
+	memset(lease, 0, sizeof(*lease));
+	server_back(s, hygiene);
+}

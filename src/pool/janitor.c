@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * janitor: a round every now and then on worker 0: connections idle or alive for too long, logins
+ * that may be tried again, pools nobody has used.
+ */
+#include <stdlib.h>
+
+#include "pool/pool_room.h"
+#include "tenantgate/base/clock.h"
+
+/* The oldest come first. */
+static void
+close_long_idle(struct pools *p, uint64_t now, struct chores *chores)
+{
+	struct server *s;
+
+	if (p->conf.server_idle_timeout_us == 0)
+		return;
+	while ((s = TAILQ_FIRST(&p->idle)) != NULL &&
+	    now - s->idle_since_us >= p->conf.server_idle_timeout_us)
+		server_drop(s, chores);
+}
+
+static void
+close_expired(struct pools *p, uint64_t now, struct chores *chores)
+{
+	struct server *s, *next;
+
+	for (s = TAILQ_FIRST(&p->idle); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, link);
+		if (now >= s->expires_us)
+			server_drop(s, chores);
+	}
+}
+
+/* Each is refiled once: one that is still in back-off goes to the list's end. */
+static void
+retry_logins(struct pools *p, struct chores *chores)
+{
+	unsigned n = p->place_counts[POOL_BACKOFF];
+
+	while (n-- > 0 && !TAILQ_EMPTY(&p->places[POOL_BACKOFF])) {
+		struct pool *pool = TAILQ_FIRST(&p->places[POOL_BACKOFF]);
+
+		TAILQ_REMOVE(&p->places[POOL_BACKOFF], pool, link);
+		TAILQ_INSERT_TAIL(&p->places[POOL_BACKOFF], pool, link);
+		pool_changed(pool, chores);
+	}
+}
+
+static void
+forget_unused(struct pools *p, uint64_t now)
+{
+	struct pool *pool;
+
+	while ((pool = TAILQ_FIRST(&p->places[POOL_EMPTY])) != NULL &&
+	    now - pool->empty_since_us >= p->conf.pool_idle_timeout_us)
+		pool_free(pool);
+}
+
+static void
+janitor_round(void *arg)
+{
+	struct pools *p = arg;
+	uint64_t now = clock_mono_us();
+	struct chores chores;
+
+	pools_lock(p, &chores);
+	close_long_idle(p, now, &chores);
+	close_expired(p, now, &chores);
+	retry_logins(p, &chores);
+	forget_unused(p, now);
+	pools_unlock(p, &chores);
+	timer_start(&p->janitor, p->janitor_us);
+}
+
+void
+janitor_open(struct pools *p, struct worker *w)
+{
+	if (!timer_init(&p->janitor, w, janitor_round, p))
+		abort();
+	timer_start(&p->janitor, p->janitor_us);
+}

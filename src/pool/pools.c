@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pools: the whole desk: opening and closing it, its workers, its lock.
+ *
+ * Decisions are made under the lock and written down as chores; telling, closing and starting
+ * logins is done after it. A close frees a slot, which may lead to more chores.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool/pool_room.h"
+
+#define SECONDS		1000000ull
+#define RESET_TIMEOUT	(5 * SECONDS)
+
+void
+pool_conf_init(struct pool_conf *conf)
+{
+	*conf = (struct pool_conf){
+		.default_pool_size = 20,
+		.max_server_connections = 200,
+		.max_waiting = 1000,
+		.query_wait_timeout_us = 10 * SECONDS,
+		.server_connect_timeout_us = 15 * SECONDS,
+		.server_login_retry_us = 5 * SECONDS,
+		.server_idle_timeout_us = 120 * SECONDS,
+		.server_lifetime_us = 3600 * SECONDS,
+		.server_lifetime_jitter_us = 300 * SECONDS,
+		.pool_idle_timeout_us = 300 * SECONDS,
+	};
+}
+
+/* One simple query: DISCARD ALL may not be in one with others. Cached plans stay. */
+static enum flow_rc
+reset_session(struct flow *f, struct pg_conn *conn, struct pg_result *out)
+{
+	static const struct pg_query reset = {
+		.sql = "ROLLBACK; CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; "
+		       "DEALLOCATE ALL; UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); "
+		       "DISCARD TEMP; DISCARD SEQUENCES",
+		.simple = true,
+		.timeout_us = RESET_TIMEOUT,
+	};
+
+	return pg_run(f, conn, &reset, out);
+}
+
+static const struct pool_ops wire_ops = {
+	.connect = pg_connect,
+	.reset = reset_session,
+	.alive = pg_conn_alive,
+	.state = pg_conn_state,
+	.close = pg_conn_close,
+};
+
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+	return b != 0 && b < a ? b : a;
+}
+
+/* Often enough for the shortest of the times it keeps. */
+static uint64_t
+janitor_period(const struct pool_conf *conf)
+{
+	uint64_t us = 4 * SECONDS;
+
+	us = least(us, conf->server_idle_timeout_us);
+	us = least(us, conf->server_lifetime_us);
+	us = least(us, conf->server_login_retry_us);
+	us = least(us, conf->pool_idle_timeout_us);
+	return us / 4 > 1000 ? us / 4 : 1000;
+}
+
+struct pools *
+pools_open(const struct pool_conf *conf, const struct pool_ops *ops)
+{
+	struct pools *p = calloc(1, sizeof(*p));
+	unsigned i;
+
+	if (p == NULL)
+		abort();
+	p->conf = *conf;
+	p->ops = ops != NULL ? *ops : wire_ops;
+	p->janitor_us = janitor_period(conf);
+	p->by_key = map_new(0, NULL);
+	if (p->by_key == NULL || pthread_mutex_init(&p->lock, NULL) != 0)
+		abort();
+	TAILQ_INIT(&p->idle);
+	for (i = 0; i < POOL_PLACES; i++)
+		TAILQ_INIT(&p->places[i]);
+	return p;
+}
+
+static void
+pools_forget_all(struct pools *p)
+{
+	struct chores chores;
+	struct pool *pool, *next;
+	unsigned i;
+
+	pools_lock(p, &chores);
+	for (i = 0; i < POOL_PLACES; i++)
+		for (pool = TAILQ_FIRST(&p->places[i]); pool != NULL; pool = next) {
+			next = TAILQ_NEXT(pool, link);
+			assert(pool->waiting == 0);
+			if (!pool->retired)
+				pool_retire(pool, &chores);
+		}
+	pools_unlock(p, &chores);
+}
+
+void
+pools_close(struct pools *p)
+{
+	if (p == NULL)
+		return;
+	pools_forget_all(p);
+	assert(p->used == 0 && p->waiting == 0); /* all was brought back */
+	map_free(p->by_key);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+void
+pools_attach(struct pools *p, struct worker *w, struct dns *dns)
+{
+	unsigned index = worker_index(w);
+	struct chores chores;
+
+	assert(index < POOL_WORKERS_MAX);
+	pools_lock(p, &chores);
+	p->desks[index] = (struct desk){ .worker = w, .dns = dns };
+	pools_unlock(p, &chores);
+	if (index == 0)
+		janitor_open(p, w);
+}
+
+void
+pools_detach(struct pools *p, struct worker *w)
+{
+	unsigned index = worker_index(w);
+	struct chores chores;
+
+	pools_lock(p, &chores);
+	p->desks[index] = (struct desk){ .worker = NULL };
+	pools_unlock(p, &chores);
+	if (index == 0)
+		timer_free(&p->janitor);
+}
+
+void
+pools_stats(struct pools *p, struct pool_stats *stats)
+{
+	struct chores chores;
+
+	pools_lock(p, &chores);
+	*stats = (struct pool_stats){
+		.pools = (unsigned)map_count(p->by_key),
+		.server_idle = p->servers[SERVER_IDLE],
+		.server_active = p->servers[SERVER_LENT] + p->servers[SERVER_RESETTING],
+		.server_login = p->servers[SERVER_LOGIN],
+		.client_waiting = p->waiting,
+		.borrowed_total = p->borrowed_total,
+		.created_total = p->created_total,
+		.wait_us_total = p->wait_us_total,
+	};
+	pools_unlock(p, &chores);
+}
+
+void
+pool_forget(struct pools *p, struct slice key)
+{
+	struct chores chores;
+	struct pool *pool;
+
+	pools_lock(p, &chores);
+	pool = map_get(p->by_key, key);
+	if (pool != NULL)
+		pool_retire(pool, &chores);
+	pools_unlock(p, &chores);
+}
+
+void
+pools_lock(struct pools *p, struct chores *chores)
+{
+	TAILQ_INIT(&chores->tell);
+	TAILQ_INIT(&chores->logins);
+	TAILQ_INIT(&chores->closes);
+	if (pthread_mutex_lock(&p->lock) != 0)
+		abort();
+}
+
+/* A waiter or a server is not ours any more once its letter is posted. */
+static void
+chores_post(struct chores *chores)
+{
+	struct waiter *w;
+	struct server *s;
+
+	while ((w = TAILQ_FIRST(&chores->tell)) != NULL) {
+		TAILQ_REMOVE(&chores->tell, w, link);
+		worker_post(w->worker, &w->letter, waiter_told, w);
+	}
+	while ((s = TAILQ_FIRST(&chores->logins)) != NULL) {
+		TAILQ_REMOVE(&chores->logins, s, link);
+		worker_post(s->worker, &s->letter, server_login, s);
+	}
+}
+
+void
+pools_unlock(struct pools *p, struct chores *chores)
+{
+	struct server *s;
+
+	pthread_mutex_unlock(&p->lock);
+	chores_post(chores);
+	while ((s = TAILQ_FIRST(&chores->closes)) != NULL) {
+		TAILQ_REMOVE(&chores->closes, s, link);
+		if (s->conn != NULL)
+			p->ops.close(s->conn);
+		pg_clear(&s->result);
+		pthread_mutex_lock(&p->lock);
+		server_gone(s, chores);
+		pthread_mutex_unlock(&p->lock);
+		chores_post(chores);
+	}
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * server: one connection's life.
+ *
+ *	launch --> [login] --> [idle] <--> [lent] --> [resetting] --> [idle]
+ *	               |          |           |            |
+ *	               +----------+-----------+------------+--drop--> [closing] --> gone
+ *
+ * A login and a reset are flows of their own, on the worker of whoever made them needed; what
+ * comes of them is decided in the flow's release, its last moment, for from then on another worker
+ * may take the server.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool/pool_room.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/base/log.h"
+#include "tenantgate/base/seal.h"
+
+void
+server_move(struct server *s, enum server_state to)
+{
+	struct pool *pool = s->pool;
+	struct pools *p = pool->pools;
+
+	assert(s->state != SERVER_CLOSING);
+	if (s->state == SERVER_IDLE) {
+		TAILQ_REMOVE(&pool->idle, s, pool_link);
+		TAILQ_REMOVE(&p->idle, s, link);
+	}
+	pool->servers[s->state]--;
+	p->servers[s->state]--;
+	s->state = to;
+	pool->servers[to]++;
+	p->servers[to]++;
+	if (to == SERVER_IDLE) {
+		s->idle_since_us = clock_mono_us();
+		TAILQ_INSERT_HEAD(&pool->idle, s, pool_link);
+		TAILQ_INSERT_TAIL(&p->idle, s, link);
+	}
+}
+
+/* On the worker of the one who has waited longest. */
+void
+server_launch(struct pool *pool, struct chores *chores)
+{
+	struct pools *p = pool->pools;
+	struct server *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		abort();
+	s->pool = pool;
+	s->worker = TAILQ_FIRST(&pool->waiters)->worker;
+	s->state = SERVER_LOGIN;
+	pool->servers[SERVER_LOGIN]++;
+	pool->count++;
+	p->servers[SERVER_LOGIN]++;
+	p->used++;
+	TAILQ_INSERT_TAIL(&chores->logins, s, link);
+}
+
+/* Its slot is free when it has been closed. The caller calls pool_changed(). */
+void
+server_drop(struct server *s, struct chores *chores)
+{
+	server_move(s, SERVER_CLOSING);
+	TAILQ_INSERT_TAIL(&chores->closes, s, link);
+}
+
+void
+server_gone(struct server *s, struct chores *chores)
+{
+	struct pool *pool = s->pool;
+	struct pools *p = pool->pools;
+
+	assert(s->state == SERVER_CLOSING && pool->count > 0 && p->used > 0);
+	pool->servers[SERVER_CLOSING]--;
+	pool->count--;
+	p->servers[SERVER_CLOSING]--;
+	p->used--;
+	free(s);
+	pool_changed(pool, chores);
+}
+
+/* With the budget out, a pool that has none and has waited longer than anybody here. */
+static bool
+server_is_needed_elsewhere(const struct server *s)
+{
+	const struct pools *p = s->pool->pools;
+	const struct pool *bare = TAILQ_FIRST(&p->places[POOL_BARE]);
+	const struct waiter *ours = TAILQ_FIRST(&s->pool->waiters);
+
+	if (bare == NULL || p->servers[SERVER_CLOSING] >= p->place_counts[POOL_BARE])
+		return false;
+	return ours == NULL || TAILQ_FIRST(&bare->waiters)->serial < ours->serial;
+}
+
+static bool
+server_has_had_its_time(const struct server *s)
+{
+	return (s->pool->retired && s->used) || clock_mono_us() >= s->expires_us;
+}
+
+/* A good server without a borrower: to the first who waits, or idle. */
+void
+server_serve(struct server *s, struct chores *chores)
+{
+	struct pool *pool = s->pool;
+	struct waiter *w = TAILQ_FIRST(&pool->waiters);
+
+	if (server_has_had_its_time(s) || server_is_needed_elsewhere(s) ||
+	    (pool->retired && w == NULL))
+		server_drop(s, chores);
+	else if (w != NULL)
+		waiter_grant(w, s, chores);
+	else
+		server_move(s, SERVER_IDLE);
+	pool_changed(pool, chores);
+}
+
+/* ---- login ---- */
+
+static struct dns *
+server_dns(struct server *s, bool *attached)
+{
+	struct pools *p = s->pool->pools;
+	struct chores chores;
+	struct desk desk;
+
+	pools_lock(p, &chores);
+	desk = p->desks[worker_index(s->worker)];
+	pools_unlock(p, &chores);
+	*attached = desk.worker == s->worker;
+	return desk.dns;
+}
+
+static enum flow_rc
+login_connect(struct flow *f)
+{
+	struct server *s = (struct server *)f;
+	struct pools *p = s->pool->pools;
+	bool attached;
+	struct dns *dns = server_dns(s, &attached);
+
+	if (!attached)
+		return flow_fail(f, ERR_SHUTDOWN, "the worker leaves");
+	return p->ops.connect(f, dns, &s->pool->target, p->conf.server_connect_timeout_us,
+	    &s->conn, &s->result);
+}
+
+static uint64_t
+lifetime_end(const struct pool_conf *conf)
+{
+	uint64_t dice;
+
+	if (conf->server_lifetime_us == 0)
+		return UINT64_MAX;
+	bytes_random(&dice, sizeof(dice));
+	return clock_mono_us() + conf->server_lifetime_us +
+	    (conf->server_lifetime_jitter_us == 0 ? 0 : dice % conf->server_lifetime_jitter_us);
+}
+
+static void
+login_log(const struct server *s)
+{
+	const struct pg_target *t = &s->pool->target;
+
+	log_event(LOG_WARNING, "pool.login_failed", NULL, "%s at %s:%u: %s %s", t->dbname, t->host,
+	    t->port, s->result.failure.sqlstate, s->result.failure.message);
+}
+
+/* A login cut short (err) says nothing about the database. */
+static void
+login_release(struct flow *f)
+{
+	struct server *s = (struct server *)f;
+	struct pool *pool = s->pool;
+	bool cut = err_is(&f->err), good = !cut && s->conn != NULL;
+	struct chores chores;
+
+	if (!cut && !good)
+		login_log(s);
+	s->expires_us = lifetime_end(&pool->pools->conf);
+	pools_lock(pool->pools, &chores);
+	if (good) {
+		pool->retry_us = 0;
+		pool->pools->created_total++;
+		server_serve(s, &chores);
+	} else {
+		if (!cut)
+			pool_login_failed(pool, &s->result);
+		server_drop(s, &chores);
+		pool_changed(pool, &chores);
+	}
+	pools_unlock(pool->pools, &chores);
+}
+
+static const struct flow_step login_steps[] = { { "connect", login_connect }, { NULL, NULL } };
+static const struct flow_kind login_kind = { "pool_login", login_steps, NULL, login_release };
+
+void
+server_login(void *arg)
+{
+	struct server *s = arg;
+
+	flow_start(&s->flow, &login_kind, s->worker, NULL);
+}
+
+/* ---- reset ---- */
+
+static enum flow_rc
+reset_run(struct flow *f)
+{
+	struct server *s = (struct server *)f;
+
+	return s->pool->pools->ops.reset(f, s->conn, &s->result);
+}
+
+static void
+reset_release(struct flow *f)
+{
+	struct server *s = (struct server *)f;
+	struct pool *pool = s->pool;
+	struct pools *p = pool->pools;
+	bool good = !err_is(&f->err) && s->result.status == PG_OK &&
+	    p->ops.state(s->conn) == PG_IDLE;
+	struct chores chores;
+
+	pg_clear(&s->result);
+	pools_lock(p, &chores);
+	if (good) {
+		server_serve(s, &chores);
+	} else {
+		server_drop(s, &chores);
+		pool_changed(pool, &chores);
+	}
+	pools_unlock(p, &chores);
+}
+
+static const struct flow_step reset_steps[] = { { "reset", reset_run }, { NULL, NULL } };
+static const struct flow_kind reset_kind = { "pool_reset", reset_steps, NULL, reset_release };
+
+void
+server_reset(struct server *s)
+{
+	flow_start(&s->flow, &reset_kind, s->worker, NULL);
+}

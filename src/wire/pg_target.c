@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* pg_target: copies of where and as whom, for whoever keeps one longer than a call. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tenantgate/base/seal.h"
+#include "tenantgate/wire/pg.h"
+
+static bool
+text_copy(const char **to, const char *from)
+{
+	*to = from == NULL ? NULL : strdup(from);
+	return from == NULL || *to != NULL;
+}
+
+static bool
+text_same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static void
+text_free(const char *text)
+{
+	free((char *)(uintptr_t)text);
+}
+
+bool
+pg_target_copy(struct pg_target *to, const struct pg_target *from)
+{
+	bool good;
+
+	to->port = from->port;
+	good = text_copy(&to->host, from->host);
+	good &= text_copy(&to->dbname, from->dbname);
+	good &= text_copy(&to->user, from->user);
+	good &= text_copy(&to->password, from->password);
+	good &= text_copy(&to->sslmode, from->sslmode);
+	good &= text_copy(&to->sslrootcert, from->sslrootcert);
+	good &= text_copy(&to->options, from->options);
+	return good;
+}
+
+bool
+pg_target_same(const struct pg_target *a, const struct pg_target *b)
+{
+	return a->port == b->port && text_same(a->host, b->host) &&
+	    text_same(a->dbname, b->dbname) && text_same(a->user, b->user) &&
+	    text_same(a->password, b->password) && text_same(a->sslmode, b->sslmode) &&
+	    text_same(a->sslrootcert, b->sslrootcert) && text_same(a->options, b->options);
+}
+
+void
+pg_target_free(struct pg_target *t)
+{
+	if (t->password != NULL)
+		bytes_wipe((char *)(uintptr_t)t->password, strlen(t->password));
+	text_free(t->host);
+	text_free(t->dbname);
+	text_free(t->user);
+	text_free(t->password);
+	text_free(t->sslmode);
+	text_free(t->sslrootcert);
+	text_free(t->options);
+	memset(t, 0, sizeof(*t));
+}

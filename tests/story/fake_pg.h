@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake_pg: connections for the pool's stories, without a server. The target's dbname is a number;
+ * opens are counted for each and in all, at every moment, by whatever thread: a limit that is
+ * passed for a microsecond stops the test.
+ */
+#ifndef TENANTGATE_TESTS_FAKE_PG_H
+#define TENANTGATE_TESTS_FAKE_PG_H
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tenantgate/pool.h"
+
+enum { FAKE_KEYS = 64 };
+
+/* Ours: wire/pg's is not seen here. */
+struct pg_conn {
+	unsigned		 key;
+	unsigned		 serial;
+	enum pg_conn_state	 state;
+	atomic_bool		 dead;		/* the server hung up; nobody was told */
+	atomic_bool		 held;		/* by a borrower: never by two */
+	/* the login or reset under way */
+	struct flow		*flow;
+	struct timer		 timer;
+	struct pg_conn		**out;
+	struct pg_result	*result;
+};
+
+static struct {
+	atomic_uint	open, open_max, limit;
+	atomic_uint	key_open[FAKE_KEYS], key_limit[FAKE_KEYS];	/* limit 0: not watched */
+	atomic_uint	connects, resets, closes;
+	atomic_uint	fail_logins, fail_resets, kill;			/* per mille */
+	atomic_uint	login_us;
+} fake;
+
+static _Thread_local uint64_t fake_rng = 88172645463325252ull;
+
+static inline unsigned
+fake_dice(unsigned sides)
+{
+	fake_rng ^= fake_rng << 13;
+	fake_rng ^= fake_rng >> 7;
+	fake_rng ^= fake_rng << 17;
+	return (unsigned)((fake_rng >> 20) % sides);
+}
+
+static inline void
+fake_count_in(unsigned key)
+{
+	unsigned open = atomic_fetch_add(&fake.open, 1) + 1;
+	unsigned key_open = atomic_fetch_add(&fake.key_open[key], 1) + 1;
+
+	assert(open <= fake.limit);
+	assert(fake.key_limit[key] == 0 || key_open <= fake.key_limit[key]);
+	if (open > fake.open_max)
+		fake.open_max = open;
+}
+
+static inline void
+fake_count_out(unsigned key)
+{
+	atomic_fetch_sub(&fake.key_open[key], 1);
+	atomic_fetch_sub(&fake.open, 1);
+}
+
+static inline void
+fake_close(struct pg_conn *c)
+{
+	assert(!c->held && c->flow == NULL);
+	fake_count_out(c->key);
+	fake.closes++;
+	timer_free(&c->timer);
+	free(c);
+}
+
+static inline void
+fake_login_cancel(void *arg)
+{
+	struct pg_conn *c = arg;
+
+	c->flow = NULL;
+	fake_close(c);
+}
+
+static inline void
+fake_login_over(void *arg)
+{
+	struct pg_conn *c = arg;
+	struct flow *f = c->flow;
+
+	timer_free(&c->timer); /* made on this worker */
+	c->flow = NULL;
+	if (fake_dice(1000) < fake.fail_logins) {
+		c->result->status = PG_LOST;
+		snprintf(c->result->failure.sqlstate, 6, "28P01");
+		snprintf(c->result->failure.message, 30, "the fake refuses");
+		fake_close(c);
+	} else {
+		*c->out = c;
+	}
+	flow_wake(f);
+}
+
+static inline enum flow_rc
+fake_connect(struct flow *f, struct dns *dns, const struct pg_target *t, uint64_t timeout_us,
+    struct pg_conn **out, struct pg_result *why)
+{
+	struct pg_conn *c = calloc(1, sizeof(*c));
+
+	(void)dns;
+	(void)timeout_us;
+	assert(c != NULL);
+	c->key = (unsigned)strtoul(t->dbname, NULL, 10);
+	c->serial = ++fake.connects;
+	c->flow = f;
+	c->out = out;
+	c->result = why;
+	fake_count_in(c->key);
+	if (!timer_init(&c->timer, f->worker, fake_login_over, c))
+		abort();
+	timer_start(&c->timer, fake.login_us == 0 ? 0 : fake_dice(fake.login_us));
+	return flow_wait(f, fake_login_cancel, c);
+}
+
+static inline void
+fake_reset_cancel(void *arg)
+{
+	struct pg_conn *c = arg;
+
+	timer_free(&c->timer);
+	c->flow = NULL;
+	c->state = PG_BROKEN;
+}
+
+static inline void
+fake_reset_over(void *arg)
+{
+	struct pg_conn *c = arg;
+	struct flow *f = c->flow;
+	bool good = fake_dice(1000) >= fake.fail_resets;
+
+	timer_free(&c->timer);
+	c->flow = NULL;
+	c->state = good ? PG_IDLE : PG_BROKEN;
+	c->result->status = good ? PG_OK : PG_LOST;
+	flow_wake(f);
+}
+
+static inline enum flow_rc
+fake_reset(struct flow *f, struct pg_conn *c, struct pg_result *out)
+{
+	assert(!c->held);
+	fake.resets++;
+	c->flow = f;
+	c->result = out;
+	if (!timer_init(&c->timer, f->worker, fake_reset_over, c))
+		abort();
+	timer_start(&c->timer, 10);
+	return flow_wait(f, fake_reset_cancel, c);
+}
+
+static inline bool
+fake_alive(struct pg_conn *c)
+{
+	return !c->dead && fake_dice(1000) >= fake.kill;
+}
+
+static inline enum pg_conn_state
+fake_state(const struct pg_conn *c)
+{
+	return c->state;
+}
+
+static const struct pool_ops fake_ops = {
+	.connect = fake_connect,
+	.reset = fake_reset,
+	.alive = fake_alive,
+	.state = fake_state,
+	.close = fake_close,
+};
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Eight workers borrow from the same few pools: random holding times, departures, deadlines, dying
+ * connections, failing logins and resets, forgotten targets. The fakes assert at every moment that
+ * no limit is passed and no connection is held by two; at the end all is closed.
+ *
+ *	test_pool_stress [borrowers a worker [seed]]	(default 3000, 1)
+ */
+#include <pthread.h>
+#include <time.h>
+
+#include "fake_pg.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/base/log.h"
+#include "tenantgate/loop/worker.h"
+
+enum { WORKERS = 8, KEYS = 12, BUDGET = 20, SIZE = 4, LIVE_MAX = 60 };
+
+struct station {
+	struct worker	*worker;
+	struct timer	 driver;
+	struct letter	 open_letter, leave_letter;
+	unsigned	 left;		/* borrowers still to come */
+	unsigned	 lent, refused, late, departed, busy;
+};
+
+struct borrower {
+	struct flow		 flow;
+	struct station		*station;
+	struct pool_lease	 lease;
+	struct timer		 timer;
+	unsigned		 key, rounds;
+};
+
+static struct pools *pools;
+static struct station stations[WORKERS];
+static atomic_uint finished;
+static unsigned seed = 1;
+
+static enum flow_rc
+borrower_ask(struct flow *f)
+{
+	struct borrower *b = (struct borrower *)f;
+	char key[16];
+	struct pool_target t = { .pg = { .host = "fake", .dbname = key } };
+
+	snprintf(key, sizeof(key), "%u", b->key);
+	t.key = slice_str(key);
+	return pool_borrow(f, pools, &t, &b->lease);
+}
+
+static enum flow_rc
+borrower_use(struct flow *f)
+{
+	struct borrower *b = (struct borrower *)f;
+
+	assert(b->lease.conn->key == b->key);
+	assert(!atomic_exchange(&b->lease.conn->held, true));
+	b->station->lent++;
+	if (fake_dice(10) == 0)
+		return FLOW_NEXT;
+	return flow_sleep(f, &b->timer, fake_dice(300));
+}
+
+static void
+borrower_give_back(struct borrower *b)
+{
+	struct pg_conn *c = b->lease.conn;
+
+	if (c == NULL)
+		return;
+	if (fake_dice(30) == 0)
+		c->state = PG_IN_TRANSACTION;
+	if (fake_dice(50) == 0)
+		c->state = PG_BROKEN;
+	if (fake_dice(50) == 0)
+		c->dead = true;
+	c->held = false;
+	pool_return(&b->lease, fake_dice(4) == 0 ? POOL_DIRTY : POOL_CLEAN);
+	assert(b->lease.conn == NULL);
+}
+
+static enum flow_rc
+borrower_again(struct flow *f)
+{
+	struct borrower *b = (struct borrower *)f;
+
+	borrower_give_back(b);
+	if (--b->rounds == 0)
+		return FLOW_DONE;
+	b->key = fake_dice(KEYS);
+	return flow_back(f, borrower_ask);
+}
+
+static void
+borrower_end(struct flow *f, const struct err *err)
+{
+	struct borrower *b = (struct borrower *)f;
+
+	/* Held: set by borrower_use() only; aborted before that, it is not. */
+	borrower_give_back(b);
+	b->station->refused += err->code == ERR_DATABASE;
+	b->station->late += err->code == ERR_POOL_TIMEOUT || err->code == ERR_TIMEOUT;
+	b->station->departed += err->code == ERR_CLIENT_GONE;
+	b->station->busy += err->code == ERR_OVERLOADED;
+}
+
+static void
+borrower_release(struct flow *f)
+{
+	free(f);
+}
+
+static const struct flow_step borrower_steps[] = {
+	{ "ask", borrower_ask },
+	{ "use", borrower_use },
+	{ "again", borrower_again },
+	{ NULL, NULL },
+};
+static const struct flow_kind borrower_kind = {
+	"borrower", borrower_steps, borrower_end, borrower_release
+};
+
+static void
+borrower_start(struct station *st)
+{
+	struct borrower *b = calloc(1, sizeof(*b));
+
+	assert(b != NULL);
+	b->station = st;
+	b->rounds = 1 + fake_dice(4);
+	b->key = fake_dice(3) == 0 ? 0 : fake_dice(KEYS); /* key 0 is the noisy one */
+	flow_start(&b->flow, &borrower_kind, st->worker, NULL);
+	if (fake_dice(10) == 0)
+		flow_deadline(&b->flow, 1 + fake_dice(5000));
+}
+
+static void
+depart_some(struct flow *f, void *arg)
+{
+	(void)arg;
+	if (fake_dice(100) == 0)
+		flow_abort(f, ERR_CLIENT_GONE, "left");
+}
+
+static void
+station_drive(void *arg)
+{
+	struct station *st = arg;
+	unsigned burst = fake_dice(40);
+
+	while (st->left > 0 && burst-- > 0 && flow_count(st->worker) < LIVE_MAX) {
+		borrower_start(st);
+		st->left--;
+	}
+	flow_each(st->worker, depart_some, NULL);
+	if (fake_dice(20) == 0)
+		pool_forget(pools, fake_dice(2) == 0 ? SLICE_LIT("1") : SLICE_LIT("3"));
+	if (st->left > 0 || flow_count(st->worker) > 0)
+		timer_start(&st->driver, fake_dice(500));
+	else
+		finished++;
+}
+
+static void
+station_open(void *arg)
+{
+	struct station *st = arg;
+
+	fake_rng = (seed * 1000 + worker_index(st->worker) + 1) * 0x9e3779b97f4a7c15ull;
+	pools_attach(pools, st->worker, NULL);
+	if (!timer_init(&st->driver, st->worker, station_drive, st))
+		abort();
+	timer_start(&st->driver, 0);
+}
+
+static void
+station_leave(void *arg)
+{
+	struct station *st = arg;
+
+	timer_free(&st->driver);
+	flow_abort_all(st->worker, ERR_SHUTDOWN, "stopping");
+	pools_detach(pools, st->worker);
+	worker_stop(st->worker);
+}
+
+static void
+stations_run(unsigned borrowers)
+{
+	unsigned i;
+
+	for (i = 0; i < WORKERS; i++) {
+		stations[i].worker = worker_new(i);
+		stations[i].left = borrowers;
+		if (stations[i].worker == NULL || !worker_start(stations[i].worker))
+			abort();
+		worker_post(stations[i].worker, &stations[i].open_letter, station_open,
+		    &stations[i]);
+	}
+	while (finished < WORKERS)
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	for (i = 0; i < WORKERS; i++)
+		worker_post(stations[i].worker, &stations[i].leave_letter, station_leave,
+		    &stations[i]);
+	for (i = 0; i < WORKERS; i++)
+		worker_join(stations[i].worker);
+	for (i = 0; i < WORKERS; i++)
+		worker_free(stations[i].worker);
+}
+
+static void
+conf_fill(struct pool_conf *conf)
+{
+	unsigned i;
+
+	pool_conf_init(conf);
+	conf->default_pool_size = SIZE;
+	conf->max_server_connections = BUDGET;
+	conf->max_waiting = 200;
+	conf->query_wait_timeout_us = 200000;
+	conf->server_login_retry_us = 1000;
+	conf->server_idle_timeout_us = 20000;
+	conf->server_lifetime_us = 30000;
+	conf->server_lifetime_jitter_us = 10000;
+	conf->pool_idle_timeout_us = 30000;
+	fake.limit = BUDGET;
+	for (i = 0; i < KEYS; i++)
+		fake.key_limit[i] = i == 1 || i == 3 ? 0 : SIZE; /* those are forgotten at times */
+	fake.fail_logins = 20;
+	fake.fail_resets = 20;
+	fake.kill = 10;
+	fake.login_us = 500;
+}
+
+static void
+report(double s)
+{
+	struct station sum = { 0 };
+	unsigned i;
+
+	for (i = 0; i < WORKERS; i++) {
+		sum.lent += stations[i].lent;
+		sum.refused += stations[i].refused;
+		sum.late += stations[i].late;
+		sum.departed += stations[i].departed;
+		sum.busy += stations[i].busy;
+	}
+	printf("lent %u; refused %u late %u departed %u busy %u; connects %u (most at once %u of "
+	       "%u) closes %u resets %u; %.2f s\n",
+	    sum.lent, sum.refused, sum.late, sum.departed, sum.busy, fake.connects, fake.open_max,
+	    fake.limit, fake.closes, fake.resets, s);
+}
+
+int
+main(int argc, char **argv)
+{
+	unsigned borrowers = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 3000;
+	uint64_t began = clock_mono_us();
+	struct pool_conf conf;
+
+	seed = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 1;
+	printf("test_pool_stress: %u borrowers on each of %u workers, seed %u\n", borrowers,
+	    WORKERS, seed);
+	log_level(LOG_ERR);
+	conf_fill(&conf);
+	pools = pools_open(&conf, &fake_ops);
+	stations_run(borrowers);
+	pools_close(pools);
+	report((double)(clock_mono_us() - began) / 1e6);
+	return fake.open == 0 && fake.connects == fake.closes ? 0 : 1;
+}
