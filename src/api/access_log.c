@@ -9,6 +9,7 @@
 #include "tenantgate/base/log.h"
 
 #define LINE_MAX_BYTES	(16u << 10)
+#define PATH_SHOWN_MAX	1024	/* a byte may become six, and a line must never be lost */
 
 static void
 put_field(struct buf *b, const char *name, struct slice value)
@@ -17,6 +18,12 @@ put_field(struct buf *b, const char *name, struct slice value)
 		return;
 	buf_printf(b, ",\"%s\":", name);
 	json_put_string(b, value);
+}
+
+static struct slice
+cut(struct slice s, size_t max)
+{
+	return slice_of(s.p, s.len < max ? s.len : max);
 }
 
 /* Where a route has an id in its path, the path tells what the id was. */
@@ -29,7 +36,7 @@ put_request(struct buf *b, const struct visit *v)
 	put_field(b, "remote", slice_str(http_remote(v->x)));
 	put_field(b, "route", slice_str(v->flow.kind->name));
 	put_field(b, "method", http_method(v->x));
-	put_field(b, "path", http_path(v->x));
+	put_field(b, "path", cut(http_path(v->x), PATH_SHOWN_MAX));
 }
 
 /* "t_embed":1.234 for each step that took time, in milliseconds. */

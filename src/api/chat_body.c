@@ -69,17 +69,31 @@ message_text(const json_t *message, size_t index, struct arena *arena, struct sl
 }
 
 static const char *
-message_role(const json_t *message, size_t index, struct err *err)
+one_of(const char *role, const char *const *roles)
 {
-	static const char *const roles[] = { "user", "assistant", "system" };
-	const char *role = json_string_value(json_object_get(message, "role"));
-
-	for (size_t i = 0; role != NULL && i < 3; i++)
-		if (strcmp(role, roles[i]) == 0)
-			return roles[i];
-	err_set(err, ERR_INVALID_FIELD, "messages[%zu].role must be user, assistant or system.",
-	    index);
+	for (; role != NULL && *roles != NULL; roles++)
+		if (strcmp(role, *roles) == 0)
+			return *roles;
 	return NULL;
+}
+
+/* A known role, or NULL with err set. AI SDK 3 and 4 also keep messages of a page's own (data) and
+ * of tools in the list: *spoken is false for them. */
+static const char *
+message_role(const json_t *message, size_t index, bool *spoken, struct err *err)
+{
+	static const char *const spoken_roles[] = { "user", "assistant", "system", NULL };
+	static const char *const silent_roles[] = { "data", "tool", "function", NULL };
+	const char *role = json_string_value(json_object_get(message, "role"));
+	const char *known = one_of(role, spoken_roles);
+
+	*spoken = known != NULL;
+	if (known == NULL)
+		known = one_of(role, silent_roles);
+	if (known == NULL)
+		err_set(err, ERR_INVALID_FIELD,
+		    "messages[%zu].role must be user, assistant or system.", index);
+	return known;
 }
 
 /* Messages without text (an assistant turn that was only tool calls, say) are left out. */
@@ -88,13 +102,18 @@ read_message(const json_t *message, size_t index, struct arena *arena, struct ch
     struct err *err)
 {
 	struct model_message *m = &ask->messages[ask->message_count];
+	bool spoken;
 
 	if (!json_is_object(message)) {
 		err_set(err, ERR_INVALID_FIELD, "messages[%zu] must be an object.", index);
 		return false;
 	}
-	m->role = message_role(message, index, err);
-	if (m->role == NULL || !message_text(message, index, arena, &m->content, err))
+	m->role = message_role(message, index, &spoken, err);
+	if (m->role == NULL)
+		return false;
+	if (!spoken)
+		return true;
+	if (!message_text(message, index, arena, &m->content, err))
 		return false;
 	if (m->content.len == 0)
 		return true;

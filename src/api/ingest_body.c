@@ -94,7 +94,7 @@ metadata_text(struct arena *arena, struct slice text, struct err *err)
 	}
 	parsed = json_read_object(text, &bad);
 	if (parsed == NULL) {
-		err_set(err, ERR_INVALID_FIELD, "metadata must be a JSON object.");
+		err_set(err, ERR_INVALID_FIELD, "metadata must be a JSON object. %s", bad.detail);
 		return NULL;
 	}
 	json_decref(parsed);
@@ -141,7 +141,7 @@ add_item(struct ingest_items *out, const struct form *form, struct slice bytes,
 		err_set(err, ERR_DOC_EMPTY, "The document has no bytes.");
 		return false;
 	}
-	item->bytes = bytes;
+	*item = (struct ingest_item){ .bytes = bytes };
 	d->mime_type = extract_mime(declared, file_name, bytes);
 	if (d->mime_type == NULL) {
 		err_set(err, ERR_MEDIA_TYPE,

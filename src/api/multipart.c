@@ -5,6 +5,7 @@
 #define _GNU_SOURCE /* memmem */
 #include "api/multipart.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 
@@ -83,6 +84,21 @@ refuse(struct err *err, const char *why)
 	return false;
 }
 
+/* One a part: of two that differ, a proxy before us may have believed the other. */
+static bool
+read_disposition(struct slice value, struct part *part)
+{
+	static const char type[] = "form-data";
+	const size_t n = sizeof(type) - 1;
+
+	if (part->name.p != NULL || value.len <= n || strncasecmp(value.p, type, n) != 0 ||
+	    memchr("; \t", value.p[n], 3) == NULL)
+		return false;
+	part->name = parameter(value, "name");
+	part->file_name = parameter(value, "filename");
+	return part->name.p != NULL;
+}
+
 static bool
 read_header_line(struct slice line, struct part *part)
 {
@@ -93,14 +109,10 @@ read_header_line(struct slice line, struct part *part)
 		return false;
 	name = slice_of(line.p, (size_t)(colon - line.p));
 	value = slice_trim(rest_of(line, name.len + 1));
-	if (slice_is_nocase(name, "Content-Type")) {
+	if (slice_is_nocase(name, "Content-Disposition"))
+		return read_disposition(value, part);
+	if (slice_is_nocase(name, "Content-Type"))
 		part->content_type = value;
-	} else if (slice_is_nocase(name, "Content-Disposition")) {
-		if (value.len < 9 || strncasecmp(value.p, "form-data", 9) != 0)
-			return false;
-		part->name = parameter(value, "name");
-		part->file_name = parameter(value, "filename");
-	}
 	return true;
 }
 
@@ -149,6 +161,7 @@ multipart_read(struct slice body, struct slice boundary, struct parts *out, stru
 	struct slice s = body;
 	bool closed;
 
+	assert(boundary.len > 0 && boundary.len <= BOUNDARY_MAX);
 	out->count = 0;
 	if (s.len < dlen - 2 || memcmp(s.p, delimiter + 2, dlen - 2) != 0)
 		return refuse(err, "it does not begin with its boundary");
