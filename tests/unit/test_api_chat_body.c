@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chat_body: the bodies that each AI SDK's useChat sends, byte for byte, and bodies that nobody
+ * should send, whose refusal names the field.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "api/chat_body.h"
+#include "tenantgate/base/json.h"
+
+#define ARENA_MAX (8u << 20)
+
+static struct arena *arena;
+static struct chat_ask ask;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	arena = arena_new(ARENA_MAX);
+	memset(&ask, 0, sizeof(ask));
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	arena_free(arena);
+	return 0;
+}
+
+static bool
+reads(struct slice body, struct err *err)
+{
+	json_t *root = json_read_object(body, err);
+	bool ok;
+
+	if (root == NULL)
+		return false;
+	memset(&ask, 0, sizeof(ask));
+	ok = chat_body_read(root, 4, arena, &ask, err);
+	json_decref(root);
+	assert_int_equal(ok, !err_is(err));
+	return ok;
+}
+
+static void
+asks(const char *body, const char *question, size_t messages)
+{
+	struct err err = { 0 };
+
+	if (!reads(slice_str(body), &err))
+		fail_msg("%s: %s", body, err.detail);
+	if (!slice_is(ask.question, question))
+		fail_msg("\"%.*s\", not \"%s\"", SLICE_ARG(ask.question), question);
+	assert_int_equal(ask.message_count, messages + 1);
+}
+
+static void
+refuses(const char *body, const char *field)
+{
+	struct err err = { 0 };
+
+	if (reads(slice_str(body), &err))
+		fail_msg("%s was read", body);
+	assert_int_equal(err_status(err.code), 400);
+	if (strstr(err.detail, field) == NULL)
+		fail_msg("%s: \"%s\" does not name %s", body, err.detail, field);
+}
+
+static void
+test_ai_3(void **state)
+{
+	(void)state;
+	asks("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"data\":{\"extra\":1},"
+	     "\"documentId\":\"doc-1\",\"k\":4}",
+	    "hi", 1);
+	assert_int_equal(ask.document_count, 1);
+	assert_string_equal(ask.document_ids[0], "doc-1");
+	assert_int_equal(ask.top_k, 4);
+	assert_null(ask.model);
+	assert_true(ask.temperature < 0);
+	asks("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"data\",\"content\":"
+	     "\"\",\"data\":{}},{\"role\":\"tool\",\"tool_call_id\":\"1\",\"content\":[]},"
+	     "{\"role\":\"function\"}]}",
+	    "hi", 1);
+}
+
+static void
+test_ai_4(void **state)
+{
+	(void)state;
+	asks("{\"id\":\"chat1\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\",\"parts\":"
+	     "[{\"type\":\"text\",\"text\":\"hi\"}]}],\"data\":{\"extra\":1},\"documentId\":"
+	     "\"doc-1\",\"k\":4}",
+	    "hi", 1);
+	assert_string_equal(ask.document_ids[0], "doc-1");
+	asks("{\"id\":\"chat1\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\",\"parts\":[]},"
+	     "{\"role\":\"assistant\",\"content\":\"ho\",\"annotations\":[{\"a\":1}],\"parts\":"
+	     "[{\"type\":\"step-start\"},{\"type\":\"source\",\"source\":{\"url\":\"x\"}},"
+	     "{\"type\":\"text\",\"text\":\"ho\"}]},{\"role\":\"user\",\"content\":\"and?\","
+	     "\"experimental_attachments\":[]}]}",
+	    "and?", 3);
+	assert_string_equal(ask.messages[2].role, "assistant");
+	assert_true(slice_is(ask.messages[2].content, "ho"));
+}
+
+static void
+test_ai_5(void **state)
+{
+	(void)state;
+	asks("{\"documentId\":\"doc-1\",\"k\":4,\"id\":\"chat1\",\"messages\":[{\"parts\":"
+	     "[{\"type\":\"text\",\"text\":\"hi\"}],\"id\":\"RB87\",\"role\":\"user\"}],"
+	     "\"trigger\":\"submit-message\"}",
+	    "hi", 1);
+	assert_string_equal(ask.document_ids[0], "doc-1");
+	asks("{\"id\":\"chat1\",\"messages\":[{\"parts\":[{\"type\":\"text\",\"text\":\"one \"},"
+	     "{\"type\":\"file\",\"mediaType\":\"image/png\",\"url\":\"data:,\"},{\"type\":"
+	     "\"text\",\"text\":\"two\"}],\"id\":\"a\",\"role\":\"user\"},{\"id\":\"b\","
+	     "\"metadata\":{\"x\":[1]},\"role\":\"assistant\",\"parts\":[{\"type\":"
+	     "\"step-start\"},{\"type\":\"data-x\",\"data\":{\"text\":\"no\"}},{\"type\":\"text\","
+	     "\"text\":\"ho\",\"state\":\"done\"}]},{\"id\":\"c\",\"role\":\"assistant\","
+	     "\"parts\":[{\"type\":\"step-start\"}]}],\"trigger\":\"regenerate-message\","
+	     "\"messageId\":\"b\"}",
+	    "one two", 2);
+	assert_true(slice_is(ask.messages[2].content, "ho"));
+}
+
+static void
+test_scope(void **state)
+{
+	(void)state;
+	asks("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"q\"}]}],"
+	     "\"documentId\":null,\"documentIds\":[\"a\",\"b\"],\"topK\":50,\"model\":\"m\","
+	     "\"temperature\":0}",
+	    "q", 1);
+	assert_int_equal(ask.document_count, 2);
+	assert_string_equal(ask.document_ids[1], "b");
+	assert_int_equal(ask.top_k, 50);
+	assert_string_equal(ask.model, "m");
+	assert_true(ask.temperature >= 0);
+}
+
+#define MESSAGES "\"messages\":[{\"role\":\"user\",\"content\":\"q\"}]"
+
+static void
+test_wrong_messages(void **state)
+{
+	(void)state;
+	refuses("{}", "messages");
+	refuses("{\"messages\":null}", "messages");
+	refuses("{\"messages\":{}}", "messages");
+	refuses("{\"messages\":\"hi\"}", "messages");
+	refuses("{\"messages\":[]}", "messages");
+	refuses("{\"messages\":[1]}", "messages[0]");
+	refuses("{\"messages\":[{}]}", "messages[0].role");
+	refuses("{\"messages\":[{\"role\":1}]}", "messages[0].role");
+	refuses("{\"messages\":[{\"role\":\"User\",\"content\":\"q\"}]}", "messages[0].role");
+	refuses("{\"messages\":[{\"role\":\"user\"}]}", "messages[0]");
+	refuses("{\"messages\":[{\"role\":\"user\",\"content\":7}]}", "messages[0]");
+	refuses("{\"messages\":[{\"role\":\"user\",\"parts\":{}}]}", "messages[0]");
+	refuses("{\"messages\":[{\"role\":\"user\",\"parts\":[1,null,[],{\"type\":1}]}]}",
+	    "messages");
+	refuses("{\"messages\":[{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"text\":9}]}]}",
+	    "messages");
+	refuses("{\"messages\":[{\"role\":\"assistant\",\"content\":\"q\"}]}", "messages");
+	refuses("{" MESSAGES ",\"messages\":[]}", "twice");
+	refuses("[]", "object");
+	refuses("", "ends too early");
+}
+
+static void
+test_wrong_fields(void **state)
+{
+	(void)state;
+	refuses("{" MESSAGES ",\"documentId\":7}", "documentId");
+	refuses("{" MESSAGES ",\"documentId\":\"\"}", "documentId");
+	refuses("{" MESSAGES ",\"documentId\":[\"a\"]}", "documentId");
+	refuses("{" MESSAGES ",\"documentIds\":\"a\"}", "documentIds");
+	refuses("{" MESSAGES ",\"documentIds\":[null]}", "documentIds");
+	refuses("{" MESSAGES ",\"topK\":0}", "topK");
+	refuses("{" MESSAGES ",\"topK\":51}", "topK");
+	refuses("{" MESSAGES ",\"topK\":4.0}", "topK");
+	refuses("{" MESSAGES ",\"topK\":\"4\"}", "topK");
+	refuses("{" MESSAGES ",\"topK\":99999999999999999999}", "too large");
+	refuses("{" MESSAGES ",\"model\":{}}", "model");
+	refuses("{" MESSAGES ",\"temperature\":2.1}", "temperature");
+	refuses("{" MESSAGES ",\"temperature\":\"hot\"}", "temperature");
+	refuses("{" MESSAGES ",\"temperature\":1e999}", "too large");
+}
+
+static void
+test_hostile_strings(void **state)
+{
+	(void)state;
+	refuses("{\"messages\":[{\"role\":\"user\",\"content\":\"a\\u0000b\"}]}", "NUL");
+	refuses("{\"messages\":[{\"role\":\"user\",\"content\":\"\xc3(\"}]}", "UTF-8");
+	refuses("{\"messages\":[{\"role\":\"user\",\"content\":\"\xed\xa0\x80\"}]}", "UTF-8");
+	refuses("{\"messages\":[{\"role\":\"user\",\"content\":\"\\ud800\"}]}", "syntax");
+	refuses("{" MESSAGES ",\"documentId\":\"a\\u0000b\"}", "NUL");
+	asks("{\"messages\":[{\"role\":\"user\",\"content\":\"\\ud83d\\ude00\xe2\x80\xa8\"}]}",
+	    "\xf0\x9f\x98\x80\xe2\x80\xa8", 1);
+}
+
+/* `count` copies of `piece` between `head` and `tail`, with commas. Owned by the arena. */
+static const char *
+many(const char *head, const char *piece, size_t count, const char *tail)
+{
+	struct buf b;
+	char *text;
+
+	buf_init(&b, 4u << 20);
+	buf_puts(&b, head);
+	for (size_t i = 0; i < count; i++)
+		buf_printf(&b, "%s%s", i > 0 ? "," : "", piece);
+	buf_puts(&b, tail);
+	assert_false(b.failed);
+	text = arena_slice(arena, buf_view(&b));
+	assert_non_null(text);
+	buf_free(&b);
+	return text;
+}
+
+static void
+test_ceilings(void **state)
+{
+	static const char message[] = "{\"role\":\"user\",\"content\":\"q\"}";
+	char id[128 + 2];
+
+	(void)state;
+	asks(many("{\"messages\":[", message, CHAT_MESSAGES_MAX, "]}"), "q", CHAT_MESSAGES_MAX);
+	refuses(many("{\"messages\":[", message, CHAT_MESSAGES_MAX + 1, "]}"), "messages");
+	asks(many("{" MESSAGES ",\"documentIds\":[", "\"d\"", SEARCH_DOCUMENTS_MAX, "]}"), "q", 1);
+	refuses(many("{" MESSAGES ",\"documentIds\":[", "\"d\"", SEARCH_DOCUMENTS_MAX + 1, "]}"),
+	    "documentIds");
+	memset(id, 'd', sizeof(id) - 1);
+	id[sizeof(id) - 1] = '\0';
+	refuses(arena_printf(arena, "{" MESSAGES ",\"documentId\":\"%s\"}", id), "documentId");
+	refuses(arena_printf(arena, "{" MESSAGES ",\"model\":\"%s\"}", id), "model");
+	id[sizeof(id) - 2] = '\0';
+	asks(arena_printf(arena, "{" MESSAGES ",\"documentId\":\"%s\"}", id), "q", 1);
+	refuses(many("{" MESSAGES ",\"x\":", "[", 1, ""), "JSON");
+}
+
+static void
+test_arena_full(void **state)
+{
+	struct err err = { 0 };
+	const char *body =
+	    many("{\"messages\":[{\"role\":\"user\",\"content\":\"", "qqqqqqq", 2000, "\"}]}");
+	struct arena *large = arena;
+
+	(void)state;
+	arena = arena_new(8192);
+	assert_false(reads(slice_str(body), &err));
+	assert_int_equal(err.code, ERR_TOO_LARGE);
+	arena_free(arena);
+	arena = large;
+}
+
+/* "x" then characters of three bytes: the cut at 8000 would fall inside one. */
+static void
+test_question_cut(void **state)
+{
+	struct err err = { 0 };
+	const char *body = many("{\"messages\":[{\"role\":\"user\",\"content\":\"x", "\xe6\xbd\xae",
+	    3000, "\"}]}");
+
+	(void)state;
+	if (!reads(slice_str(body), &err))
+		fail_msg("%s", err.detail);
+	assert_in_range(ask.question.len, CHAT_QUESTION_MAX - 3, CHAT_QUESTION_MAX);
+	assert_true(json_utf8_valid(ask.question));
+	assert_true(ask.messages[1].content.len > CHAT_QUESTION_MAX);
+}
+
+static void
+test_slow_bodies(void **state)
+{
+	clock_t began;
+	char *deep = arena_alloc(arena, (1u << 20) + 1);
+
+	(void)state;
+	assert_non_null(deep);
+	memset(deep, '[', 1u << 20);
+	began = clock();
+	refuses(deep, "deeper");
+	refuses(many("{\"messages\":[{\"role\":\"user\",\"parts\":[", "{\"type\":\"text\"}", 60000,
+		    "]}]}"),
+	    "messages");
+	refuses(many("{\"messages\":[", "1", 500000, "]}"), "messages");
+	assert_in_range(clock() - began, 0, CLOCKS_PER_SEC * 2);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_ai_3),
+		TEST(test_ai_4),
+		TEST(test_ai_5),
+		TEST(test_scope),
+		TEST(test_wrong_messages),
+		TEST(test_wrong_fields),
+		TEST(test_hostile_strings),
+		TEST(test_ceilings),
+		TEST(test_arena_full),
+		TEST(test_question_cut),
+		TEST(test_slow_bodies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

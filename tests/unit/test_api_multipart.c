@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * multipart: what browsers, curl and node send; what nobody should; and bodies made to be slow.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "api/multipart.h"
+
+#define BIG	(10u << 20)
+#define CPU_MAX	(CLOCKS_PER_SEC / 10)
+#define FIELD	"Content-Disposition: form-data; name=\"f\"\r\n\r\n"
+
+static struct parts parts;
+
+static bool
+reads(struct slice body, const char *boundary)
+{
+	struct err err = { 0 };
+	bool ok = multipart_read(body, slice_str(boundary), &parts, &err);
+
+	assert_int_equal(err_is(&err), !ok);
+	if (!ok)
+		assert_int_equal(err_status(err.code), 400);
+	return ok;
+}
+
+#define READS(text)	reads(SLICE_LIT(text), "B")
+
+static void
+is(struct slice got, const char *want)
+{
+	if (want == NULL)
+		assert_null(got.p);
+	else if (!slice_is(got, want) || got.p == NULL)
+		fail_msg("\"%.*s\", not \"%s\"", SLICE_ARG(got), want);
+}
+
+static void
+test_boundary(void **state)
+{
+	(void)state;
+	is(multipart_boundary(SLICE_LIT("multipart/form-data; boundary=abc")), "abc");
+	is(multipart_boundary(SLICE_LIT("multipart/form-data;boundary=\"a b:c\"")), "a b:c");
+	is(multipart_boundary(SLICE_LIT("multipart/form-data; charset=x; BOUNDARY=abc; q=1")),
+	    "abc");
+	is(multipart_boundary(SLICE_LIT("multipart/form-data; x=\"; boundary=no\"; boundary=yes")),
+	    "yes");
+	is(multipart_boundary(SLICE_LIT("multipart/form-data")), NULL);
+	is(multipart_boundary(SLICE_LIT("multipart/form-data; boundary=")), NULL);
+	is(multipart_boundary(SLICE_LIT("multipart/form-data; boundary=\"\"")), NULL);
+	is(multipart_boundary(SLICE_LIT("multipart/form-data; boundary=\"open")), NULL);
+	is(multipart_boundary(SLICE_LIT("multipart/form-data; boundary=\"sp \"")), NULL);
+	is(multipart_boundary(SLICE_LIT("multipart/form-data; boundary=a\0b")), NULL);
+	is(multipart_boundary(SLICE_LIT("multipart/form-data; boundary=\"a\r\nb\"")), NULL);
+	is(multipart_boundary(SLICE_LIT("multipart/form-data; xboundary=abc")), NULL);
+	is(multipart_boundary((struct slice){ 0 }), NULL);
+}
+
+static void
+test_boundary_length(void **state)
+{
+	static const char seventy[] = "boundary=1234567890123456789012345678901234567890"
+				      "123456789012345678901234567890";
+	char type[200] = "multipart/form-data; ";
+	size_t n = strlen(type);
+
+	(void)state;
+	memcpy(type + n, seventy, sizeof(seventy));
+	assert_int_equal(multipart_boundary(slice_str(type)).len, 70);
+	n = strlen(type);
+	memcpy(type + n, "1", 2);
+	is(multipart_boundary(slice_str(type)), NULL);
+}
+
+/* As Chromium sends a form; curl and node's FormData differ only in the boundary. */
+static void
+test_browser(void **state)
+{
+	static const char body[] =
+	    "------WebKitFormBoundary7MA4YWxkTrZu0gW\r\n"
+	    "Content-Disposition: form-data; name=\"documentId\"\r\n\r\n"
+	    "doc-1\r\n"
+	    "------WebKitFormBoundary7MA4YWxkTrZu0gW\r\n"
+	    "Content-Disposition: form-data; name=\"file\"; filename=\"t\xc3\xa9st%22.pdf\"\r\n"
+	    "Content-Type: application/pdf\r\n\r\n"
+	    "%PDF-1.4\n\0\r\n\r\n--not it\r\n"
+	    "------WebKitFormBoundary7MA4YWxkTrZu0gW\r\n"
+	    "content-disposition:form-data;filename=\"\";name=\"file\"\r\n\r\n"
+	    "\r\n"
+	    "------WebKitFormBoundary7MA4YWxkTrZu0gW--\r\n";
+
+	(void)state;
+	assert_true(
+	    reads(slice_of(body, sizeof(body) - 1), "----WebKitFormBoundary7MA4YWxkTrZu0gW"));
+	assert_int_equal(parts.count, 3);
+	is(parts.items[0].name, "documentId");
+	is(parts.items[0].file_name, NULL);
+	is(parts.items[0].content_type, NULL);
+	is(parts.items[0].bytes, "doc-1");
+	is(parts.items[1].name, "file");
+	is(parts.items[1].file_name, "t\xc3\xa9st%22.pdf");
+	is(parts.items[1].content_type, "application/pdf");
+	assert_int_equal(parts.items[1].bytes.len, 22);
+	assert_memory_equal(parts.items[1].bytes.p, "%PDF-1.4\n\0\r\n\r\n--not it", 22);
+	is(parts.items[2].file_name, "");
+	assert_int_equal(parts.items[2].bytes.len, 0);
+}
+
+static void
+test_dispositions(void **state)
+{
+	(void)state;
+	assert_true(READS("--B\r\nContent-Disposition: form-data; name=f; filename*=UTF-8''x.pdf"
+			  "\r\n\r\nx\r\n--B--"));
+	is(parts.items[0].name, "f");
+	is(parts.items[0].file_name, NULL);
+	assert_true(READS("--B\r\nContent-Disposition: form-data; filename=\"a; name=\\\"g\\\"\";"
+			  " name=\"f\"\r\n\r\nx\r\n--B--"));
+	is(parts.items[0].name, "f");
+	is(parts.items[0].file_name, "a; name=\\\"g\\\"");
+	assert_true(READS("--B\r\nX-Other: 1\r\nContent-Disposition: FORM-DATA; name=\"f\"\r\n"
+			  "Content-Length: 99\r\n\r\nx\r\n--B--"));
+	is(parts.items[0].bytes, "x");
+}
+
+static void
+test_refused_headers(void **state)
+{
+	(void)state;
+	assert_false(READS("--B\r\n\r\nx\r\n--B--"));
+	assert_false(READS("--B\r\nContent-Type: text/plain\r\n\r\nx\r\n--B--"));
+	assert_false(READS("--B\r\nContent-Disposition: form-data\r\n\r\nx\r\n--B--"));
+	assert_false(READS("--B\r\nContent-Disposition: form-data; name=\"f\r\n\r\nx\r\n--B--"));
+	assert_false(READS("--B\r\nContent-Disposition: form-datax; name=f\r\n\r\nx\r\n--B--"));
+	assert_false(READS("--B\r\nContent-Disposition: form-data\0; name=f\r\n\r\nx\r\n--B--"));
+	assert_false(READS("--B\r\nContent-Disposition: attachment; name=f\r\n\r\nx\r\n--B--"));
+	assert_false(READS("--B\r\nno colon\r\n" FIELD "x\r\n--B--"));
+	assert_false(READS("--B\nContent-Disposition: form-data; name=f\n\nx\n--B--"));
+	assert_false(READS("--B\r\nContent-Disposition: form-data; name=f\r\n" FIELD "x\r\n--B--"));
+}
+
+static void
+test_refused_frames(void **state)
+{
+	(void)state;
+	assert_false(READS(""));
+	assert_false(READS("--"));
+	assert_false(READS("--B"));
+	assert_false(READS("--B\r\n"));
+	assert_false(READS("--B--"));
+	assert_false(READS("--C\r\n" FIELD "x\r\n--C--"));
+	assert_false(READS("preamble\r\n--B\r\n" FIELD "x\r\n--B--"));
+	assert_false(READS("--B\r\n" FIELD));
+	assert_false(READS("--B\r\n" FIELD "x"));
+	assert_false(READS("--B\r\n" FIELD "x\r\n--B"));
+	assert_false(READS("--B\r\n" FIELD "x\r\n--B\r\n"));
+	assert_false(READS("--B\r\n" FIELD "x\r\n--BX\r\n" FIELD "y\r\n--B--"));
+	assert_false(READS("--B\r\n" FIELD "x\n--B--"));
+}
+
+static void
+test_boundary_in_data(void **state)
+{
+	(void)state;
+	assert_true(READS("--B \t\r\n" FIELD "a--B--\n--B\r\r\n-B\r\n--b--\r\n--B--epilogue"));
+	assert_int_equal(parts.count, 1);
+	is(parts.items[0].bytes, "a--B--\n--B\r\r\n-B\r\n--b--");
+}
+
+static void
+test_parts_at_most(void **state)
+{
+	static const char one[] = "--B\r\n" FIELD "\r\n";
+	char body[(MULTIPART_PARTS_MAX + 1) * sizeof(one) + 8];
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i <= MULTIPART_PARTS_MAX; i++) {
+		memcpy(body + n, "--B--", 5);
+		assert_int_equal(reads(slice_of(body, n + 5), "B"), i > 0);
+		memcpy(body + n, one, sizeof(one) - 1);
+		n += sizeof(one) - 1;
+	}
+	memcpy(body + n, "--B--", 5);
+	assert_false(reads(slice_of(body, n + 5), "B"));
+}
+
+/* Every cut of a good body is refused, and read no further than its end. */
+static void
+test_every_cut(void **state)
+{
+	static const char body[] = "--B\r\n" FIELD "one\r\n--B\r\n" FIELD "two\r\n--B--";
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(body) - 1; n++) {
+		char *copy = malloc(n + 1);
+
+		assert_non_null(copy);
+		memcpy(copy, body, n);
+		assert_false(reads(slice_of(copy, n), "B"));
+		free(copy);
+	}
+	assert_true(reads(slice_of(body, sizeof(body) - 1), "B"));
+}
+
+/* Fills `body` with `pattern` after its first `used` bytes, and reads it. */
+static void
+in_time(char *body, size_t used, const char *pattern, const char *boundary)
+{
+	size_t n = strlen(pattern);
+	clock_t began;
+
+	for (size_t i = used; i < BIG; i++)
+		body[i] = pattern[(i - used) % n];
+	began = clock();
+	assert_false(reads(slice_of(body, BIG), boundary));
+	assert_in_range(clock() - began, 0, CPU_MAX);
+}
+
+static void
+test_slow_bodies(void **state)
+{
+	static const char head[] = "--B\r\n" FIELD;
+	char dashes[71], letters[71], line[80], long_head[160];
+	char *body = malloc(BIG);
+
+	(void)state;
+	assert_non_null(body);
+	memset(dashes, '-', 70);
+	memset(letters, 'a', 70);
+	dashes[70] = letters[70] = '\0';
+	in_time(body, 0, "-", "B");
+	in_time(body, 0, "-", "-----");
+	memcpy(body, head, sizeof(head) - 1);
+	in_time(body, sizeof(head) - 1, "-", "B");
+	in_time(body, sizeof(head) - 1, "\r\n--", "B");
+	in_time(body, sizeof(head) - 1, "\r\n--b", "B");
+	in_time(body, 5, "Content-Disposition: form-data; name=\"", "B");
+	in_time(body, 5, "X: y\r\n", "B");
+	snprintf(long_head, sizeof(long_head), "--%s\r\n" FIELD, letters);
+	memcpy(body, long_head, strlen(long_head));
+	in_time(body, strlen(long_head), "a", letters);
+	snprintf(line, sizeof(line), "\r\n--%.69s", letters);
+	in_time(body, strlen(long_head), line, letters);
+	in_time(body, strlen(long_head), "\r\n--", letters);
+	letters[0] = 'b';
+	snprintf(long_head, sizeof(long_head), "--%s\r\n" FIELD, letters);
+	memcpy(body, long_head, strlen(long_head));
+	in_time(body, strlen(long_head), "a", letters);
+	snprintf(long_head, sizeof(long_head), "--%s\r\n" FIELD, dashes);
+	memcpy(body, long_head, strlen(long_head));
+	in_time(body, strlen(long_head), "-", dashes);
+	free(body);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_boundary),
+		cmocka_unit_test(test_boundary_length),
+		cmocka_unit_test(test_browser),
+		cmocka_unit_test(test_dispositions),
+		cmocka_unit_test(test_refused_headers),
+		cmocka_unit_test(test_refused_frames),
+		cmocka_unit_test(test_boundary_in_data),
+		cmocka_unit_test(test_parts_at_most),
+		cmocka_unit_test(test_every_cut),
+		cmocka_unit_test(test_slow_bodies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
