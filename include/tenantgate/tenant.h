@@ -63,6 +63,7 @@ struct tenants_conf {
 	const char		*environment;		/* the project is tg-<env>-<tenant> */
 	uint64_t		 provision_wait_us;	/* a request waits this long, then 503 */
 	uint64_t		 provision_deadline_us;	/* one attempt in all */
+	uint64_t		 lease_us;	/* a dead attempt is taken over after that */
 	uint64_t		 cache_ttl_us;
 	unsigned		 cache_max;		/* records a worker */
 	uint64_t		 redis_ttl_us;
@@ -73,6 +74,7 @@ struct tenants_conf {
 	const char		*neon_region;
 	unsigned		 neon_pg_version;
 	const char		*neon_sslmode;		/* tenants' connections: "verify-full" */
+	uint64_t		 neon_timeout_us;	/* one call of the API */
 	/* postgres: an administrator's URL on a cluster of your own */
 	const char		*postgres_admin_url;
 	/* the tenant schema: statements, NULL-ended, each harmless when repeated */
@@ -83,7 +85,7 @@ void	tenants_conf_init(struct tenants_conf *);
 
 struct tenants;
 
-/* conf and its strings outlive it. redis may be NULL (one replica). */
+/* conf and its strings outlive it. redis may be NULL (one replica); it is closed first. */
 struct tenants	*tenants_open(struct worker *, struct catalog *, struct redis *, struct web *,
 		    struct dns *, struct pools *, const struct seal *, const struct tenants_conf *,
 		    struct err *);

@@ -24,33 +24,33 @@
 #include "tenantgate/base/map.h"
 #include "tenantgate/loop/join.h"
 
-#define LOOKUP_DEADLINE_US	(15 * 1000000ull)
-#define LOOKUPS_MAX		512	/* under way at once; more are told to come again */
+#define LOOKUP_DEADLINE_US (15 * 1000000ull)
+#define LOOKUPS_MAX	   512 /* under way at once; more are told to come again */
 
 struct auth {
-	struct worker		*worker;	/* borrowed */
-	struct catalog		*catalog;	/* borrowed */
-	struct auth_conf	 conf;
-	struct map		*found;		/* owned: key id -> key_record */
-	struct map		*absent;	/* owned: the same */
-	struct map		*lookups;	/* owned: key id -> key_lookup, each its own owner */
+	struct worker *worker;	 /* borrowed */
+	struct catalog *catalog; /* borrowed */
+	struct auth_conf conf;
+	struct map *found;   /* owned: key id -> key_record */
+	struct map *absent;  /* owned: the same */
+	struct map *lookups; /* owned: key id -> key_lookup, each its own owner */
 };
 
 struct key_lookup {
-	struct flow		 flow;
-	struct join		 join;
-	struct auth		*auth;		/* borrowed */
-	struct key_record	*record;	/* a reference */
-	struct pg_result	 result;	/* owned */
+	struct flow flow;
+	struct join join;
+	struct auth *auth;	   /* borrowed */
+	struct key_record *record; /* a reference */
+	struct pg_result result;   /* owned */
 };
 
 struct key_visit {
-	struct flow		 flow;
-	struct join_seat	 seat;
-	struct auth		*auth;		/* borrowed */
-	struct key_record	*record;	/* a reference: the one the lookup fills */
-	struct slice		 secret;	/* borrowed: the request's */
-	struct caller		*out;		/* borrowed */
+	struct flow flow;
+	struct join_seat seat;
+	struct auth *auth;	   /* borrowed */
+	struct key_record *record; /* a reference: the one the lookup fills */
+	struct slice secret;	   /* borrowed: the request's */
+	struct caller *out;	   /* borrowed */
 };
 
 static struct slice
@@ -67,7 +67,7 @@ lookup_ask(struct flow *f)
 	struct key_lookup *l = (struct key_lookup *)f;
 	struct pg_query q = {
 		.sql = "SELECT secret_sha256, kind, tenant_id FROM public.api_keys "
-		    "WHERE key_id = $1 AND revoked_at IS NULL",
+		       "WHERE key_id = $1 AND revoked_at IS NULL",
 		.params = { PG_TEXT(l->record->caller.key_id) },
 		.param_count = 1,
 	};
@@ -97,8 +97,8 @@ lookup_keep(struct flow *f)
 }
 
 static const struct flow_step lookup_steps[] = {
-	{ "ask",	lookup_ask },
-	{ "keep",	lookup_keep },
+	{ "ask", lookup_ask },
+	{ "keep", lookup_keep },
 	{ NULL, NULL },
 };
 
@@ -182,8 +182,8 @@ visit_compare(struct flow *f)
 }
 
 static const struct flow_step visit_steps[] = {
-	{ "wait",	visit_wait },
-	{ "compare",	visit_compare },
+	{ "wait", visit_wait },
+	{ "compare", visit_compare },
 	{ NULL, NULL },
 };
 

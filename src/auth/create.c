@@ -11,16 +11,16 @@
 #include "tenantgate/base/seal.h"
 
 struct key_creation {
-	struct flow		 flow;
-	struct catalog		*catalog;	/* borrowed */
-	enum caller_kind	 kind;
-	char			 tenant[TENANT_ID_MAX + 1];
-	char			*note;		/* owned; NULL for none */
-	char			 id[KEY_ID_LEN + 1];
-	char			 secret[KEY_SECRET_LEN + 1];	/* wiped at the end */
-	char			 hash[SHA256_HEX_SIZE];
-	struct pg_result	 result;	/* owned */
-	char			*text;		/* borrowed: AUTH_KEY_TEXT_SIZE bytes */
+	struct flow flow;
+	struct catalog *catalog; /* borrowed */
+	enum caller_kind kind;
+	char tenant[TENANT_ID_MAX + 1];
+	char *note; /* owned; NULL for none */
+	char id[KEY_ID_LEN + 1];
+	char secret[KEY_SECRET_LEN + 1]; /* wiped at the end */
+	char hash[SHA256_HEX_SIZE];
+	struct pg_result result; /* owned */
+	char *text;		 /* borrowed: AUTH_KEY_TEXT_SIZE bytes */
 };
 
 /* Bears being repeated: the same key twice is one row. */
@@ -30,9 +30,9 @@ create_insert(struct flow *f)
 	struct key_creation *k = (struct key_creation *)f;
 	struct pg_query q = {
 		.sql = "INSERT INTO public.api_keys (key_id, secret_sha256, kind, tenant_id, note) "
-		    "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key_id) DO UPDATE "
-		    "SET note = excluded.note "
-		    "WHERE api_keys.secret_sha256 = excluded.secret_sha256",
+		       "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key_id) DO UPDATE "
+		       "SET note = excluded.note "
+		       "WHERE api_keys.secret_sha256 = excluded.secret_sha256",
 		.params = { PG_TEXT(k->id), PG_TEXT(k->hash), PG_TEXT(caller_kind_name(k->kind)),
 		    PG_TEXT(k->kind == CALLER_TENANT ? k->tenant : NULL), PG_TEXT(k->note) },
 		.param_count = 5,
@@ -56,8 +56,8 @@ create_tell(struct flow *f)
 }
 
 static const struct flow_step create_steps[] = {
-	{ "insert",	create_insert },
-	{ "tell",	create_tell },
+	{ "insert", create_insert },
+	{ "tell", create_tell },
 	{ NULL, NULL },
 };
 

@@ -9,24 +9,24 @@
 
 #include "tenantgate/auth.h"
 
-#define KEY_ID_LEN	12
-#define KEY_SECRET_LEN	43	/* 247 bits of a 54-letter alphabet */
+#define KEY_ID_LEN     12
+#define KEY_SECRET_LEN 43 /* 247 bits of a 54-letter alphabet */
 
 _Static_assert(KEY_ID_LEN <= KEY_ID_MAX, "as the header says");
 _Static_assert(3 + KEY_ID_LEN + 1 + KEY_SECRET_LEN + 1 <= AUTH_KEY_TEXT_SIZE, "it fits");
 
 /* Slices of the text. */
 struct key_text {
-	struct slice	id;
-	struct slice	secret;
+	struct slice id;
+	struct slice secret;
 };
 
 /* An Authorization value: the scheme Bearer in any case, then one key and nothing else. False for
  * anything that is not exactly that. */
-bool		 key_from_header(struct slice authorization, struct key_text *);
-bool		 key_parse(struct slice, struct key_text *);
+bool key_from_header(struct slice authorization, struct key_text *);
+bool key_parse(struct slice, struct key_text *);
 
-const char	*caller_kind_name(enum caller_kind);
-bool		 caller_kind_parse(const char *, enum caller_kind *);
+const char *caller_kind_name(enum caller_kind);
+bool caller_kind_parse(const char *, enum caller_kind *);
 
 #endif

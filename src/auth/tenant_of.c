@@ -38,8 +38,7 @@ tenant_named(struct slice asked, char out[TENANT_ID_MAX + 1], struct err *err)
 }
 
 static bool
-tenant_own(const struct caller *c, struct slice asked, char out[TENANT_ID_MAX + 1],
-    struct err *err)
+tenant_own(const struct caller *c, struct slice asked, char out[TENANT_ID_MAX + 1], struct err *err)
 {
 	if (asked.p != NULL && !slice_is(asked, c->tenant)) {
 		err_set(err, ERR_FORBIDDEN, "the key belongs to another tenant");

@@ -19,20 +19,20 @@
 #include "catalog/catalog_room.h"
 #include "tenantgate/base/log.h"
 
-#define CATALOG_KEY		SLICE_LIT("catalog")
-#define URL_ARENA_MAX		(64 * 1024)
-#define POOL_SIZE_DEFAULT	8
-#define QUERY_TIMEOUT_DEFAULT	(10 * 1000000ull)
+#define CATALOG_KEY	      SLICE_LIT("catalog")
+#define URL_ARENA_MAX	      (64 * 1024)
+#define POOL_SIZE_DEFAULT     8
+#define QUERY_TIMEOUT_DEFAULT (10 * 1000000ull)
 
 struct catalog_query {
-	struct flow		 flow;
-	struct catalog		*catalog;	/* borrowed */
-	struct pg_query		 query;		/* its strings are the asker's */
-	struct pg_result	 result;	/* owned until the asker has it */
-	struct pg_result	*out;		/* borrowed: the asker's */
-	struct err		 why;		/* the run's own failure: no connection */
-	struct pool_lease	 lease;
-	bool			 was_replaced;
+	struct flow flow;
+	struct catalog *catalog; /* borrowed */
+	struct pg_query query;	 /* its strings are the asker's */
+	struct pg_result result; /* owned until the asker has it */
+	struct pg_result *out;	 /* borrowed: the asker's */
+	struct err why;		 /* the run's own failure: no connection */
+	struct pool_lease lease;
+	bool was_replaced;
 };
 
 static void
@@ -59,7 +59,7 @@ query_run(struct flow *f)
 	return pg_run(f, q->lease.conn, &q->query, &q->result);
 }
 
-/* One idle connection that died: its siblings most likely died with it, so none of them is asked. */
+/* An idle connection died: its siblings most likely died with it, so none of them is asked. */
 static enum flow_rc
 query_look(struct flow *f)
 {
@@ -75,9 +75,9 @@ query_look(struct flow *f)
 }
 
 static const struct flow_step query_steps[] = {
-	{ "borrow",	query_borrow },
-	{ "run",	query_run },
-	{ "look",	query_look },
+	{ "borrow", query_borrow },
+	{ "run", query_run },
+	{ "look", query_look },
 	{ NULL, NULL },
 };
 

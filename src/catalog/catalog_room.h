@@ -13,18 +13,18 @@
 
 /* Immutable after catalog_open(), but for `reached`: any worker reads it without a lock. */
 struct catalog {
-	struct pools		*pools;		/* owned */
-	struct arena		*arena;		/* owned: the strings of target */
-	struct pool_target	 target;
-	uint64_t		 query_timeout_us;
-	atomic_bool		 reached;
+	struct pools *pools; /* owned */
+	struct arena *arena; /* owned: the strings of target */
+	struct pool_target target;
+	uint64_t query_timeout_us;
+	atomic_bool reached;
 };
 
 /* One step of the schema's history. Its SQL never changes once it was released. */
 struct schema_script {
-	int		 version;	/* 1, 2, 3 ... without gaps */
-	const char	*what;		/* for the log */
-	const char	*sql;		/* several statements, run in one transaction */
+	int version;	  /* 1, 2, 3 ... without gaps */
+	const char *what; /* for the log */
+	const char *sql;  /* several statements, run in one transaction */
 };
 
 extern const struct schema_script schema_scripts[];

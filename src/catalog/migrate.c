@@ -19,37 +19,37 @@
 #include "catalog/catalog_room.h"
 #include "tenantgate/base/log.h"
 
-#define LOCK_WAIT_US	(120 * 1000000ull)
-#define SCRIPT_WAIT_US	(60 * 1000000ull)
-#define NAP_FIRST_US	(250 * 1000ull)
-#define NAP_LONGEST_US	(2 * 1000000ull)
-#define SCRIPT_MAX	(64 * 1024)
+#define LOCK_WAIT_US   (120 * 1000000ull)
+#define SCRIPT_WAIT_US (60 * 1000000ull)
+#define NAP_FIRST_US   (250 * 1000ull)
+#define NAP_LONGEST_US (2 * 1000000ull)
+#define SCRIPT_MAX     (64 * 1024)
 /* An arbitrary number that is ours in the main database. */
-#define LOCK_NUMBER	"7236414310129743"
+#define LOCK_NUMBER "7236414310129743"
 
 enum attempt_verdict {
-	ATTEMPT_UNREACHED,	/* nothing wrong that waiting may not mend */
-	ATTEMPT_REFUSED,	/* the schema or the server says no */
+	ATTEMPT_UNREACHED, /* nothing wrong that waiting may not mend */
+	ATTEMPT_REFUSED,   /* the schema or the server says no */
 	ATTEMPT_DONE,
 };
 
 struct attempt {
-	struct flow		 flow;
-	struct catalog		*catalog;	/* borrowed */
-	enum attempt_verdict	 verdict;
-	struct pool_lease	 lease;
-	struct pg_result	 result;	/* owned */
-	struct buf		 sql;		/* owned */
-	size_t			 script;	/* the next to apply */
+	struct flow flow;
+	struct catalog *catalog; /* borrowed */
+	enum attempt_verdict verdict;
+	struct pool_lease lease;
+	struct pg_result result; /* owned */
+	struct buf sql;		 /* owned */
+	size_t script;		 /* the next to apply */
 };
 
 struct migration {
-	struct flow		 flow;
-	struct catalog		*catalog;	/* borrowed */
-	struct attempt		 attempt;
-	struct err		 why;		/* the last attempt's */
-	struct timer		 nap;
-	uint64_t		 nap_us;
+	struct flow flow;
+	struct catalog *catalog; /* borrowed */
+	struct attempt attempt;
+	struct err why; /* the last attempt's */
+	struct timer nap;
+	uint64_t nap_us;
 };
 
 /* ---- one attempt ---- */
@@ -141,8 +141,10 @@ attempt_compare(struct flow *f)
 	version = strtol(pg_text(&a->result, 0, 0), NULL, 10);
 	if (version < 0 || (size_t)version > schema_script_count) {
 		a->verdict = ATTEMPT_REFUSED;
-		return flow_fail(f, ERR_CATALOG, "the catalog's schema is at version %ld, this "
-		    "build knows %zu: run a newer tenantgate", version, schema_script_count);
+		return flow_fail(f, ERR_CATALOG,
+		    "the catalog's schema is at version %ld, this "
+		    "build knows %zu: run a newer tenantgate",
+		    version, schema_script_count);
 	}
 	a->script = (size_t)version;
 	return FLOW_NEXT;
@@ -158,8 +160,10 @@ attempt_apply(struct flow *f)
 		return FLOW_NEXT;
 	assert(s->version == (int)a->script + 1);
 	buf_reset(&a->sql);
-	buf_printf(&a->sql, "BEGIN; %s INSERT INTO public.tenantgate_schema (version) VALUES (%d); "
-	    "COMMIT", s->sql, s->version);
+	buf_printf(&a->sql,
+	    "BEGIN; %s INSERT INTO public.tenantgate_schema (version) VALUES (%d); "
+	    "COMMIT",
+	    s->sql, s->version);
 	if (a->sql.failed)
 		return flow_fail(f, ERR_INTERNAL, "a schema script is too long");
 	return attempt_say(a, a->sql.data, true, SCRIPT_WAIT_US);
@@ -177,7 +181,8 @@ attempt_applied(struct flow *f)
 	rc = attempt_check(a, s->what);
 	if (rc != FLOW_NEXT)
 		return rc;
-	log_event(LOG_NOTICE, "catalog.migrated", NULL, "schema version %d: %s", s->version, s->what);
+	log_event(LOG_NOTICE, "catalog.migrated", NULL, "schema version %d: %s", s->version,
+	    s->what);
 	a->script++;
 	return flow_back(f, attempt_apply);
 }
@@ -192,14 +197,14 @@ attempt_unlock(struct flow *f)
 }
 
 static const struct flow_step attempt_steps[] = {
-	{ "borrow",	attempt_borrow },
-	{ "lock",	attempt_lock },
-	{ "table",	attempt_table },
-	{ "version",	attempt_version },
-	{ "compare",	attempt_compare },
-	{ "apply",	attempt_apply },
-	{ "applied",	attempt_applied },
-	{ "unlock",	attempt_unlock },
+	{ "borrow", attempt_borrow },
+	{ "lock", attempt_lock },
+	{ "table", attempt_table },
+	{ "version", attempt_version },
+	{ "compare", attempt_compare },
+	{ "apply", attempt_apply },
+	{ "applied", attempt_applied },
+	{ "unlock", attempt_unlock },
 	{ NULL, NULL },
 };
 
@@ -248,9 +253,9 @@ migrate_again(struct flow *f)
 }
 
 static const struct flow_step migrate_steps[] = {
-	{ "attempt",	migrate_attempt },
-	{ "judge",	migrate_judge },
-	{ "again",	migrate_again },
+	{ "attempt", migrate_attempt },
+	{ "judge", migrate_judge },
+	{ "again", migrate_again },
 	{ NULL, NULL },
 };
 

@@ -15,7 +15,7 @@ static const char first_tables[] =
     "	created_at timestamptz NOT NULL DEFAULT now());"
 
     "CREATE TABLE public.vector_databases ("
-    "	vector_db_id text NOT NULL UNIQUE,"	/* the provider's project */
+    "	vector_db_id text NOT NULL UNIQUE," /* the provider's project */
     "	user_id text NOT NULL UNIQUE REFERENCES public.users ON DELETE CASCADE);"
 
     "CREATE TABLE public.documents ("
@@ -58,7 +58,7 @@ static const char first_tables[] =
     "	attempt_id text,"
     "	lease_until timestamptz,"
     "	attempts int NOT NULL DEFAULT 0,"
-    "	posted_at timestamptz,"		/* a creation whose outcome is not known yet */
+    "	posted_at timestamptz," /* a creation whose outcome is not known yet */
     "	last_error text,"
     "	created_at timestamptz NOT NULL DEFAULT now(),"
     "	updated_at timestamptz NOT NULL DEFAULT now());"

@@ -9,7 +9,7 @@
 #include "catalog/catalog_room.h"
 
 struct url_parts {
-	struct slice	user, password, host, port, dbname, query;
+	struct slice user, password, host, port, dbname, query;
 };
 
 static bool
@@ -44,7 +44,8 @@ percent_decode(struct arena *a, struct slice s)
 		unsigned char c = (unsigned char)s.p[i];
 
 		if (c == '%') {
-			if (i + 2 >= s.len || hex_digit(s.p[i + 1]) < 0 || hex_digit(s.p[i + 2]) < 0)
+			if (i + 2 >= s.len || hex_digit(s.p[i + 1]) < 0 ||
+			    hex_digit(s.p[i + 2]) < 0)
 				return NULL;
 			c = (unsigned char)(hex_digit(s.p[i + 1]) * 16 + hex_digit(s.p[i + 2]));
 			i += 2;

@@ -9,10 +9,10 @@
 #include <string.h>
 
 struct fake_query {
-	struct flow		 flow;
-	struct pg_query		 query;
-	struct pg_result	*out;
-	struct timer		 nap;
+	struct flow flow;
+	struct pg_query query;
+	struct pg_result *out;
+	struct timer nap;
 };
 
 static fake_answer_fn *answers;
@@ -57,8 +57,8 @@ fake_tell(struct flow *f)
 }
 
 static const struct flow_step fake_steps[] = {
-	{ "nap",	fake_nap },
-	{ "tell",	fake_tell },
+	{ "nap", fake_nap },
+	{ "tell", fake_tell },
 	{ NULL, NULL },
 };
 

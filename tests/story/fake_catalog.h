@@ -8,23 +8,23 @@
 
 #include "tenantgate/catalog.h"
 
-#define FAKE_COLS	24
+#define FAKE_COLS 24
 
 struct fake_row {
-	const char	*col[FAKE_COLS];	/* NULL: SQL null */
+	const char *col[FAKE_COLS]; /* NULL: SQL null */
 };
 
 /* Decides the answer to a query: rows (static), their count; or a failure. */
 struct fake_answer {
-	enum pg_status		 status;
-	const struct fake_row	*rows;
-	unsigned		 count;
-	unsigned		 changed;
+	enum pg_status status;
+	const struct fake_row *rows;
+	unsigned count;
+	unsigned changed;
 };
 typedef void fake_answer_fn(const struct pg_query *, struct fake_answer *);
 
 /* All queries from now on; delay_us 0: the next turn. */
-void		fake_catalog_answers(fake_answer_fn *, uint64_t delay_us);
-unsigned	fake_catalog_asked(void);	/* queries so far */
+void fake_catalog_answers(fake_answer_fn *, uint64_t delay_us);
+unsigned fake_catalog_asked(void); /* queries so far */
 
 #endif

@@ -17,27 +17,27 @@
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/seal.h"
 
-#define ID	"abcdefghjkmn"
-#define SECRET	"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
-#define WRONG	"1123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
-#define GOOD	"Bearer tg_" ID "_" SECRET
-#define BAD	"Bearer tg_" ID "_" WRONG
-#define VISITS	20
+#define ID     "abcdefghjkmn"
+#define SECRET "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
+#define WRONG  "1123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
+#define GOOD   "Bearer tg_" ID "_" SECRET
+#define BAD    "Bearer tg_" ID "_" WRONG
+#define VISITS 20
 
 struct visit {
-	struct flow	 flow;
-	struct auth	*auth;
-	const char	*header;
-	char		*text;		/* key_create's */
-	struct caller	 caller;
-	struct err	 err;
-	unsigned	 ended;
+	struct flow flow;
+	struct auth *auth;
+	const char *header;
+	char *text; /* key_create's */
+	struct caller caller;
+	struct err err;
+	unsigned ended;
 };
 
 struct world {
-	struct worker	*worker;
-	struct auth	*auth;
-	struct visit	 visits[VISITS];
+	struct worker *worker;
+	struct auth *auth;
+	struct visit visits[VISITS];
 };
 
 static char secret_hash[SHA256_HEX_SIZE];

@@ -12,9 +12,9 @@
 
 #include "auth/key.h"
 
-#define ID	"abcdefghjkmn"
-#define SECRET	"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
-#define KEY	"tg_" ID "_" SECRET
+#define ID     "abcdefghjkmn"
+#define SECRET "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
+#define KEY    "tg_" ID "_" SECRET
 
 static void
 a_bearer_key_is_read(void **state)
@@ -36,11 +36,14 @@ a_bearer_key_is_read(void **state)
 static void
 anything_else_is_not(void **state)
 {
-	static const char *const bad[] = { "", "Bearer", "Bearer ", KEY, "Basic " KEY,
-		"Bearer" KEY, "Bearer\t" KEY, "Bearer " KEY "x", "Bearer " KEY " " KEY,
-		"Bearer tg_" ID "_", "Bearer tg_" ID SECRET "_", "Bearer TG_" ID "_" SECRET,
-		"Bearer tg_abcdefghjkm'_" SECRET, "Bearer tg_" ID "_" "0123456789ABCDEFGHIJKLMNOPQR"
-		"STUVWXYZabcdef_", "Bearer sk-0123456789" };
+	static const char *const bad[] = { "", "Bearer", "Bearer ", KEY, "Basic " KEY, "Bearer" KEY,
+		"Bearer\t" KEY, "Bearer " KEY "x", "Bearer " KEY " " KEY, "Bearer tg_" ID "_",
+		"Bearer tg_" ID SECRET "_", "Bearer TG_" ID "_" SECRET,
+		"Bearer tg_abcdefghjkm'_" SECRET,
+		"Bearer tg_" ID "_"
+		"0123456789ABCDEFGHIJKLMNOPQR"
+		"STUVWXYZabcdef_",
+		"Bearer sk-0123456789" };
 	size_t i;
 
 	(void)state;

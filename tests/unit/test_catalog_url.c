@@ -13,10 +13,10 @@
 #include "tenantgate/catalog.h"
 
 struct expectation {
-	const char	*url;
-	const char	*host;
-	unsigned	 port;
-	const char	*dbname, *user, *password, *sslmode;
+	const char *url;
+	const char *host;
+	unsigned port;
+	const char *dbname, *user, *password, *sslmode;
 };
 
 static const struct expectation good[] = {
@@ -99,8 +99,10 @@ parameters_are_kept(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	assert_true(catalog_parse_url(a, "postgresql://u@h/d?options=-c%20statement_timeout%3D5s"
-	    "&sslrootcert=/etc/ca.pem&", &t, &err));
+	assert_true(catalog_parse_url(a,
+	    "postgresql://u@h/d?options=-c%20statement_timeout%3D5s"
+	    "&sslrootcert=/etc/ca.pem&",
+	    &t, &err));
 	assert_string_equal(t.options, "-c statement_timeout=5s");
 	assert_string_equal(t.sslrootcert, "/etc/ca.pem");
 	arena_free(a);

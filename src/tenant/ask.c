@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ask: waiting for a tenant's database, for as long as a request may.
+ *
+ *	[wait: a seat in the shared flow's join, under provision_wait] --> [judge]
+ *
+ * The seat is a flow of its own, so that its deadline is told from the shared flow's failures.
+ */
+#include <stdlib.h>
+
+#include "tenant/provision.h"
+
+#define MAKING_MAX    64 /* on one worker; more are told to come again */
+#define RETRY_AFTER_S 2
+
+struct provision_seat {
+	struct flow flow;
+	struct join_seat seat;
+	struct tenants *tenants;      /* borrowed */
+	struct tenant_record *record; /* borrowed: the asker's reference */
+};
+
+struct provision_asker {
+	struct flow flow;
+	struct provision_seat seat;
+	struct err why;		      /* the seat's */
+	struct tenants *tenants;      /* borrowed */
+	struct tenant_record *record; /* a reference: the one that gets filled */
+	struct tenant *out;	      /* borrowed */
+};
+
+static enum flow_rc
+seat_wait(struct flow *f)
+{
+	struct provision_seat *s = (struct provision_seat *)f;
+	struct provision_door *d = map_get(s->tenants->making, slice_str(s->record->tenant.id));
+
+	if (d != NULL && d->record == s->record)
+		return join_wait(&d->join, f, &s->seat);
+	return FLOW_NEXT;
+}
+
+static const struct flow_step seat_steps[] = { { "wait", seat_wait }, { NULL, NULL } };
+static const struct flow_kind seat_kind = { "provision_seat", seat_steps, NULL, NULL };
+
+static enum flow_rc
+ask_wait(struct flow *f)
+{
+	struct provision_asker *a = (struct provision_asker *)f;
+	enum flow_rc rc;
+
+	a->seat.tenants = a->tenants;
+	a->seat.record = a->record;
+	rc = flow_try(f, &a->seat.flow, &seat_kind, &a->why);
+	flow_deadline(&a->seat.flow, a->tenants->conf->provision_wait_us);
+	return rc;
+}
+
+static enum flow_rc
+fail_provisioning(struct flow *f, const char *why)
+{
+	struct err err = { 0 };
+
+	err_set(&err, ERR_PROVISIONING, "%s", why);
+	err.retry_after = RETRY_AFTER_S;
+	return flow_fail_err(f, &err);
+}
+
+static enum flow_rc
+ask_judge(struct flow *f)
+{
+	struct provision_asker *a = (struct provision_asker *)f;
+
+	if (a->why.code == ERR_TIMEOUT)
+		return fail_provisioning(f, "the tenant's database is being made");
+	if (err_is(&a->why))
+		return flow_fail_err(f, &a->why);
+	if (!a->record->filled)
+		return fail_provisioning(f, "the tenant's database could not be made just now");
+	return tenant_judge(f, &a->record->tenant, a->out);
+}
+
+static const struct flow_step ask_steps[] = {
+	{ "wait", ask_wait },
+	{ "judge", ask_judge },
+	{ NULL, NULL },
+};
+
+static void
+ask_release(struct flow *f)
+{
+	struct provision_asker *a = (struct provision_asker *)f;
+
+	record_unref(a->record);
+	free(a);
+}
+
+static const struct flow_kind ask_kind = { "provision_wait", ask_steps, NULL, ask_release };
+
+static enum flow_rc
+ask_start(struct flow *f, struct tenants *ts, struct tenant *t)
+{
+	struct provision_door *d = map_get(ts->making, slice_str(t->id));
+	struct provision_asker *a;
+
+	if (d == NULL && map_count(ts->making) >= MAKING_MAX)
+		return fail_provisioning(f, "many databases are being made");
+	if (d == NULL)
+		d = provision_start(ts, t->id);
+	a = d != NULL ? calloc(1, sizeof(*a)) : NULL;
+	if (a == NULL)
+		return flow_fail(f, ERR_OVERLOADED, "no memory to make a database");
+	a->tenants = ts;
+	a->record = record_ref(d->record);
+	a->out = t;
+	return flow_call(f, &a->flow, &ask_kind);
+}
+
+enum flow_rc
+tenant_provision(struct flow *f, struct tenants *ts, struct tenant *t)
+{
+	switch (t->state) {
+	case TENANT_READY:
+		return FLOW_NEXT;
+	case TENANT_SUSPENDED:
+		return flow_fail(f, ERR_SUSPENDED, "the tenant is suspended");
+	case TENANT_UNKNOWN:
+		if (!ts->conf->lazy)
+			return flow_fail(f, ERR_NOT_FOUND, "there is no such tenant");
+		break;
+	case TENANT_PROVISIONING:
+	case TENANT_FAILED:
+		break;
+	}
+	return ask_start(f, ts, t);
+}

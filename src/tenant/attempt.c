@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * attempt: makes a tenant's database ready.
+ *
+ *	[make] --> [save] --> [wait] --> [login] <--> nap --> [schema] ... --> [ready]
+ *	   ^                     |
+ *	   +---------------------+  once: the provider does not know the project any more
+ *
+ * What always holds: what the provider told is in the catalog, in one write, before anything is
+ * done with it. A row that is complete already is not made again. The union holds one child at a
+ * time: what outlives it is copied out.
+ */
+#include "tenant/attempt.h"
+
+#include <stdio.h>
+
+#include "tenantgate/base/log.h"
+
+#define LOGINS_MAX	 12
+#define LOGIN_NAP_US	 (300 * 1000ull)
+#define LOGIN_NAP_MAX_US (2 * 1000000ull)
+#define SCHEMA_MAX_US	 (60 * 1000000ull)
+
+static flow_step_fn attempt_make, attempt_login, attempt_schema;
+
+/* ---- the database ---- */
+
+static enum flow_rc
+attempt_make(struct flow *f)
+{
+	struct attempt *a = (struct attempt *)f;
+
+	if (row_is_complete(a->row))
+		return FLOW_NEXT;
+	memset(&a->child, 0, sizeof(a->child));
+	if (a->tenants->conf->provider == PROVIDER_POSTGRES)
+		return cluster_make(f, &a->child.cluster, a->tenants, a->row);
+	return neon_make(f, &a->child.neon, a->tenants, a->row);
+}
+
+static bool
+seal_password(struct attempt *a)
+{
+	char context[160];
+
+	row_seal_context(context, a->row->tenant.id);
+	buf_reset(&a->sealed);
+	return seal_close(a->tenants->seal, slice_str(a->row->tenant.password), slice_str(context),
+	    &a->sealed);
+}
+
+static enum flow_rc
+attempt_save(struct flow *f)
+{
+	struct attempt *a = (struct attempt *)f;
+
+	snprintf(a->port, sizeof(a->port), "%u", (unsigned)a->row->tenant.port);
+	if (!seal_password(a))
+		return flow_fail(f, ERR_INTERNAL, "a tenant's password could not be sealed");
+	return row_save(f, a->tenants->catalog, a->row, a->port, a->sealed.data, &a->result);
+}
+
+static enum flow_rc
+attempt_wait(struct flow *f)
+{
+	struct attempt *a = (struct attempt *)f;
+	enum flow_rc rc = row_check(f, &a->result, "what the provider told");
+
+	if (rc != FLOW_NEXT || a->tenants->conf->provider != PROVIDER_NEON)
+		return rc;
+	memset(&a->child, 0, sizeof(a->child));
+	return neon_wait(f, &a->child.wait, a->tenants, a->row);
+}
+
+static enum flow_rc
+attempt_waited(struct flow *f)
+{
+	struct attempt *a = (struct attempt *)f;
+	char key[160];
+	struct pool_target target;
+
+	if (a->tenants->conf->provider == PROVIDER_NEON && a->child.wait.is_gone) {
+		if (a->was_gone)
+			return flow_fail(f, ERR_NEON, "Neon does not know the project it made");
+		a->was_gone = true;
+		a->row->project_id[0] = '\0';
+		a->row->tenant.password[0] = '\0';
+		return flow_back(f, attempt_make);
+	}
+	/* Whatever a pool remembers of an earlier attempt's target. */
+	tenant_target(&a->row->tenant, &target, key);
+	pool_forget(a->tenants->pools, target.key);
+	return FLOW_NEXT;
+}
+
+/* ---- its schema ---- */
+
+static enum flow_rc
+login_borrow(struct flow *f)
+{
+	struct attempt_login *l = (struct attempt_login *)f;
+	struct pool_target target;
+	char key[160];
+
+	tenant_target(l->tenant, &target, key);
+	return pool_borrow(f, l->tenants->pools, &target, l->lease);
+}
+
+static const struct flow_step login_steps[] = { { "borrow", login_borrow }, { NULL, NULL } };
+static const struct flow_kind login_kind = { "tenant_login", login_steps, NULL, NULL };
+
+static enum flow_rc
+attempt_login(struct flow *f)
+{
+	struct attempt *a = (struct attempt *)f;
+	struct attempt_login *l = &a->child.login;
+
+	memset(&a->child, 0, sizeof(a->child));
+	l->tenants = a->tenants;
+	l->tenant = &a->row->tenant;
+	l->lease = &a->lease;
+	a->logins++;
+	return flow_try(f, &l->flow, &login_kind, &a->why);
+}
+
+/* A compute that starts, or a server at its limit, is worth some patience. */
+static enum flow_rc
+attempt_entered(struct flow *f)
+{
+	struct attempt *a = (struct attempt *)f;
+	uint64_t nap = LOGIN_NAP_US * a->logins;
+	struct pool_target target;
+	char key[160];
+
+	if (!err_is(&a->why))
+		return flow_back(f, attempt_schema);
+	if (a->logins >= LOGINS_MAX) {
+		a->is_locked_out = a->why.code == ERR_DATABASE;
+		return flow_fail_err(f, &a->why);
+	}
+	log_event(LOG_NOTICE, "tenant.login_failed", f->request_id, "%s: %s", a->row->tenant.id,
+	    a->why.detail);
+	tenant_target(&a->row->tenant, &target, key);
+	pool_forget(a->tenants->pools, target.key);
+	return flow_sleep(f, &a->nap, nap < LOGIN_NAP_MAX_US ? nap : LOGIN_NAP_MAX_US);
+}
+
+static enum flow_rc
+attempt_again(struct flow *f)
+{
+	return flow_back(f, attempt_login);
+}
+
+static enum flow_rc
+attempt_schema(struct flow *f)
+{
+	struct attempt *a = (struct attempt *)f;
+	struct pg_query q = { .sql = a->tenants->conf->schema[a->statement],
+		.timeout_us = SCHEMA_MAX_US };
+
+	pg_clear(&a->result);
+	if (q.sql == NULL)
+		return FLOW_NEXT;
+	return pg_run(f, a->lease.conn, &q, &a->result);
+}
+
+static enum flow_rc
+attempt_laid(struct flow *f)
+{
+	struct attempt *a = (struct attempt *)f;
+	enum flow_rc rc;
+
+	if (a->tenants->conf->schema[a->statement] == NULL) {
+		pool_return(&a->lease, POOL_DIRTY);
+		return FLOW_NEXT;
+	}
+	rc = pg_check(f, &a->result, ERR_DATABASE, "the tenant's schema");
+	if (rc != FLOW_NEXT)
+		return rc;
+	a->statement++;
+	return flow_back(f, attempt_schema);
+}
+
+static enum flow_rc
+attempt_ready(struct flow *f)
+{
+	struct attempt *a = (struct attempt *)f;
+
+	snprintf(a->version, sizeof(a->version), "%d", a->tenants->conf->schema_version);
+	return row_ready(f, a->tenants->catalog, a->row, a->version, &a->result);
+}
+
+static enum flow_rc
+attempt_done(struct flow *f)
+{
+	struct attempt *a = (struct attempt *)f;
+	enum flow_rc rc = row_check(f, &a->result, "the tenant is ready");
+
+	if (rc == FLOW_NEXT)
+		a->row->tenant.state = TENANT_READY;
+	return rc;
+}
+
+static const struct flow_step attempt_steps[] = {
+	{ "make", attempt_make },
+	{ "save", attempt_save },
+	{ "wait", attempt_wait },
+	{ "waited", attempt_waited },
+	{ "login", attempt_login },
+	{ "entered", attempt_entered },
+	{ "again", attempt_again },
+	{ "schema", attempt_schema },
+	{ "laid", attempt_laid },
+	{ "ready", attempt_ready },
+	{ "done", attempt_done },
+	{ NULL, NULL },
+};
+
+static void
+attempt_end(struct flow *f, const struct err *err)
+{
+	struct attempt *a = (struct attempt *)f;
+
+	(void)err;
+	pool_return(&a->lease, POOL_DIRTY);
+	pg_clear(&a->result);
+	buf_free(&a->sealed);
+	bytes_wipe(&a->child, sizeof(a->child));
+}
+
+const struct flow_kind attempt_kind = { "tenant_attempt", attempt_steps, attempt_end, NULL };
+
+void
+attempt_init(struct attempt *a, struct tenants *ts, struct tenant_row *row)
+{
+	memset(a, 0, sizeof(*a));
+	a->tenants = ts;
+	a->row = row;
+	buf_init(&a->sealed, 4096);
+}

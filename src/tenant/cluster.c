@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cluster: the statements of an administrator, each harmless when repeated.
+ *
+ *	[borrow] --> [say] <--> [look] --> [return] --> [enter] --> [extension] --> [leave]
+ *	             (on the admin's database)          (on the new one, still as admin)
+ *
+ * What always holds: names are "tg_" and hex digits, passwords letters and digits: nothing
+ * that is put into SQL text needs quoting.
+ */
+#include "tenant/cluster.h"
+
+#include <stdio.h>
+
+#define PASSWORD_LEN	 40
+#define ADMIN_KEY	 SLICE_LIT("cluster:admin")
+#define ADMIN_POOL	 2
+#define STATEMENT_MAX_US (60 * 1000000ull)
+
+/* @: the name, #: the password. */
+static const struct {
+	const char *sql;
+	const char *adopt; /* this SQLSTATE means: it is there already */
+	bool is_optional;
+} statements[] = {
+	{ "CREATE ROLE @ LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE", "42710", false },
+	{ "ALTER ROLE @ LOGIN PASSWORD '#'", "", false },
+	/* An administrator who is no superuser must be a member to give the database away. */
+	{ "GRANT @ TO CURRENT_USER", "", true },
+	/* template0: nobody is connected to it, and nobody has put anything into it. */
+	{ "CREATE DATABASE @ OWNER @ TEMPLATE template0 ENCODING 'UTF8'", "42P04", false },
+	{ "REVOKE CONNECT, TEMPORARY ON DATABASE @ FROM PUBLIC", "", false },
+};
+#define STATEMENTS (sizeof(statements) / sizeof(statements[0]))
+
+static void
+sql_wipe(struct cluster_maker *m)
+{
+	if (m->sql.len > 0)
+		bytes_wipe(m->sql.data, m->sql.len);
+	buf_reset(&m->sql);
+}
+
+static void
+sql_expand(struct cluster_maker *m, const char *sql)
+{
+	sql_wipe(m);
+	for (; *sql != '\0'; sql++) {
+		if (*sql == '@')
+			buf_puts(&m->sql, m->name);
+		else if (*sql == '#')
+			buf_puts(&m->sql, m->row->tenant.password);
+		else
+			buf_putc(&m->sql, *sql);
+	}
+}
+
+static enum flow_rc
+cluster_run(struct cluster_maker *m, const char *sql)
+{
+	struct pg_query q = { .timeout_us = STATEMENT_MAX_US };
+
+	sql_expand(m, sql);
+	if (m->sql.failed)
+		return flow_fail(&m->flow, ERR_INTERNAL,
+		    "an administrator's statement is too long");
+	q.sql = m->sql.data;
+	pg_clear(&m->result);
+	return pg_run(&m->flow, m->lease.conn, &q, &m->result);
+}
+
+/* ---- on the administrator's own database ---- */
+
+static enum flow_rc
+cluster_borrow(struct flow *f)
+{
+	struct cluster_maker *m = (struct cluster_maker *)f;
+	struct pool_target target = m->tenants->admin;
+
+	target.key = ADMIN_KEY;
+	target.size = ADMIN_POOL;
+	return pool_borrow(f, m->tenants->pools, &target, &m->lease);
+}
+
+static enum flow_rc
+cluster_say(struct flow *f)
+{
+	struct cluster_maker *m = (struct cluster_maker *)f;
+
+	return cluster_run(m, statements[m->statement].sql);
+}
+
+static enum flow_rc
+cluster_look(struct flow *f)
+{
+	struct cluster_maker *m = (struct cluster_maker *)f;
+	const char *state = m->result.failure.sqlstate;
+	bool said = m->result.status == PG_SQL_ERROR;
+	bool adopted = said && strcmp(state, statements[m->statement].adopt) == 0;
+
+	if (!adopted && !(said && statements[m->statement].is_optional)) {
+		enum flow_rc rc = pg_check(f, &m->result, ERR_DATABASE, "making a database");
+
+		if (rc != FLOW_NEXT)
+			return rc;
+	}
+	m->statement++;
+	return m->statement < STATEMENTS ? flow_back(f, cluster_say) : FLOW_NEXT;
+}
+
+/* ---- on the new one ---- */
+
+static enum flow_rc
+cluster_enter(struct flow *f)
+{
+	struct cluster_maker *m = (struct cluster_maker *)f;
+	struct pool_target target = m->tenants->admin;
+
+	pool_return(&m->lease, POOL_CLEAN);
+	snprintf(m->extension_key, sizeof(m->extension_key), "cluster:%s", m->name);
+	target.key = slice_str(m->extension_key);
+	target.pg.dbname = m->name;
+	target.size = 1;
+	return pool_borrow(f, m->tenants->pools, &target, &m->lease);
+}
+
+/* Here, for the tenant's role may not create it: the extension is not a trusted one. */
+static enum flow_rc
+cluster_extend(struct flow *f)
+{
+	struct cluster_maker *m = (struct cluster_maker *)f;
+
+	return cluster_run(m, "CREATE EXTENSION IF NOT EXISTS vector");
+}
+
+static enum flow_rc
+cluster_extended(struct flow *f)
+{
+	struct cluster_maker *m = (struct cluster_maker *)f;
+
+	return pg_check(f, &m->result, ERR_DATABASE, "making the extension vector");
+}
+
+static enum flow_rc
+cluster_tell(struct flow *f)
+{
+	struct cluster_maker *m = (struct cluster_maker *)f;
+	struct tenant *t = &m->row->tenant;
+	const struct pg_target *admin = &m->tenants->admin.pg;
+
+	(void)f;
+	snprintf(t->host, sizeof(t->host), "%s", admin->host);
+	snprintf(t->dbname, sizeof(t->dbname), "%s", m->name);
+	snprintf(t->user, sizeof(t->user), "%s", m->name);
+	snprintf(t->sslmode, sizeof(t->sslmode), "%s", admin->sslmode);
+	snprintf(m->row->project_id, sizeof(m->row->project_id), "%s", m->name);
+	t->port = admin->port;
+	return FLOW_DONE;
+}
+
+static const struct flow_step cluster_steps[] = {
+	{ "borrow", cluster_borrow },
+	{ "say", cluster_say },
+	{ "look", cluster_look },
+	{ "enter", cluster_enter },
+	{ "extend", cluster_extend },
+	{ "extended", cluster_extended },
+	{ "tell", cluster_tell },
+	{ NULL, NULL },
+};
+
+static void
+cluster_end(struct flow *f, const struct err *err)
+{
+	struct cluster_maker *m = (struct cluster_maker *)f;
+
+	(void)err;
+	pool_return(&m->lease, POOL_CLEAN);
+	/* The administrator has no more business in a tenant's database. */
+	if (m->extension_key[0] != '\0')
+		pool_forget(m->tenants->pools, slice_str(m->extension_key));
+	pg_clear(&m->result);
+	sql_wipe(m);
+	buf_free(&m->sql);
+}
+
+static const struct flow_kind cluster_kind = { "cluster_make", cluster_steps, cluster_end, NULL };
+
+enum flow_rc
+cluster_make(struct flow *f, struct cluster_maker *m, struct tenants *ts, struct tenant_row *row)
+{
+	m->tenants = ts;
+	m->row = row;
+	m->statement = 0;
+	m->extension_key[0] = '\0';
+	memset(&m->lease, 0, sizeof(m->lease));
+	memset(&m->result, 0, sizeof(m->result));
+	buf_init(&m->sql, 2048);
+	name_cluster(m->name, ts->conf->environment, row->tenant.id);
+	id_random(row->tenant.password, PASSWORD_LEN);
+	return flow_call(f, &m->flow, &cluster_kind);
+}

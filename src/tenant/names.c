@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * names: of projects, roles and databases; and what is accepted as a name from outside.
+ */
+#include "tenant/names.h"
+
+#include <stdio.h>
+
+#include "tenantgate/base/seal.h"
+
+bool
+name_project(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant)
+{
+	int n = snprintf(out, PROJECT_NAME_SIZE, "tg-%s-%s", environment, tenant);
+
+	return n > 0 && n < PROJECT_NAME_SIZE;
+}
+
+/* The two are kept apart by a byte that neither may hold. */
+void
+name_cluster(char out[CLUSTER_NAME_SIZE], const char *environment, const char *tenant)
+{
+	char hex[SHA256_HEX_SIZE];
+	struct buf b;
+
+	buf_init(&b, 4096);
+	buf_puts(&b, environment);
+	buf_putc(&b, '\n');
+	buf_puts(&b, tenant);
+	sha256_hex(buf_view(&b), hex);
+	snprintf(out, CLUSTER_NAME_SIZE, "tg_%.24s", hex);
+	buf_free(&b);
+}
+
+static bool
+alphanumeric(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool
+all_of(struct slice s, size_t max, const char *others)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++) {
+		if (!alphanumeric(s.p[i]) && (s.p[i] == '\0' || strchr(others, s.p[i]) == NULL))
+			return false;
+	}
+	return s.len > 0 && s.len <= max;
+}
+
+bool
+name_provider_id(struct slice s)
+{
+	return all_of(s, PROVIDER_ID_SIZE - 1, "-_");
+}
+
+bool
+name_host(struct slice s)
+{
+	return all_of(s, 253, ".-:_");
+}
+
+bool
+name_url_encode(struct buf *out, struct slice s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++) {
+		if (alphanumeric(s.p[i]) || strchr("-._~", s.p[i]) != NULL)
+			buf_putc(out, s.p[i]);
+		else
+			buf_printf(out, "%%%02X", (unsigned)(unsigned char)s.p[i]);
+	}
+	return !out->failed;
+}

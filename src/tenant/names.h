@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * names: what a tenant's things are called elsewhere. Derived from the tenant id alone, so that
+ * they are found again whatever was lost. Pure.
+ */
+#ifndef TENANT_NAMES_H
+#define TENANT_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "tenantgate/base/buf.h"
+#include "tenantgate/base/slice.h"
+
+#define PROJECT_NAME_SIZE 257 /* Neon's 256, and the NUL */
+#define CLUSTER_NAME_SIZE 28  /* "tg_", 24 hex digits, and the NUL */
+#define PROVIDER_ID_SIZE  64
+
+/* "tg-<env>-<tenant>"; false when that is longer than a project's name may be. */
+bool name_project(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant);
+/* Role and database on a cluster of one's own: only [a-z0-9_], so it needs no quoting. */
+void name_cluster(char out[CLUSTER_NAME_SIZE], const char *environment, const char *tenant);
+/* An id the provider gave: [A-Za-z0-9_-], short enough to keep, safe in a URL's path. */
+bool name_provider_id(struct slice);
+/* A host name or address; never a socket's folder. */
+bool name_host(struct slice);
+/* Appends s with all but RFC 3986's unreserved characters escaped. */
+bool name_url_encode(struct buf *, struct slice);
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * neon_call: the manners of talking to the management API.
+ *
+ *	[send] --> [look] --> told
+ *	   ^          |
+ *	   +- [nap] <-+  423, 429, 503, nothing sent; for GET any trouble: back-off with jitter,
+ *	                 never less than Retry-After, a few times
+ */
+#include "tenant/neon_call.h"
+
+#include <stdio.h>
+
+#include "tenant/neon_read.h"
+#include "tenantgate/base/log.h"
+
+#define TRIES_MAX	   6
+#define BACKOFF_FIRST_US   (200 * 1000ull)
+#define BACKOFF_LONGEST_US (5 * 1000000ull)
+#define RETRY_AFTER_MAX_S  10 /* a longer wish is the next contact's business */
+#define CONNECT_TIMEOUT_US (10 * 1000000ull)
+#define ANSWER_MAX	   (8 * 1024 * 1024)
+
+void
+neon_call_init(struct neon_call *c, struct tenants *ts)
+{
+	memset(c, 0, sizeof(*c));
+	c->tenants = ts;
+	buf_init(&c->path, 4096);
+	buf_init(&c->body, 8192);
+	buf_init(&c->url, 8192);
+	buf_init(&c->bearer, 1024);
+}
+
+static void
+answer_drop(struct neon_call *c)
+{
+	json_decref(c->json);
+	c->json = NULL;
+	web_answer_free(&c->answer);
+	memset(&c->answer, 0, sizeof(c->answer));
+}
+
+static void
+wipe(struct buf *b)
+{
+	if (b->len > 0)
+		bytes_wipe(b->data, b->len);
+	buf_reset(b);
+}
+
+void
+neon_call_reset(struct neon_call *c)
+{
+	answer_drop(c);
+	buf_reset(&c->path);
+	buf_reset(&c->body);
+	c->why[0] = '\0';
+	c->tries = 0;
+}
+
+void
+neon_call_free(struct neon_call *c)
+{
+	neon_call_reset(c);
+	wipe(&c->bearer);
+	buf_free(&c->path);
+	buf_free(&c->body);
+	buf_free(&c->url);
+	buf_free(&c->bearer);
+}
+
+static enum flow_rc
+call_send(struct flow *f)
+{
+	struct neon_call *c = (struct neon_call *)f;
+	const struct tenants_conf *conf = c->tenants->conf;
+	struct web_request rq = {
+		.method = c->method,
+		.headers = { c->bearer.data, "Accept: application/json",
+		    c->body.len > 0 ? "Content-Type: application/json" : NULL },
+		.body = buf_view(&c->body),
+		.connect_timeout_us = CONNECT_TIMEOUT_US,
+		.first_byte_timeout_us = conf->neon_timeout_us,
+		.idle_timeout_us = conf->neon_timeout_us,
+		.total_timeout_us = conf->neon_timeout_us,
+		.answer_max = ANSWER_MAX,
+	};
+
+	if (c->url.failed || c->bearer.failed || c->body.failed || c->path.failed)
+		return flow_fail(f, ERR_INTERNAL, "a question to the Neon API is too long");
+	rq.url = c->url.data;
+	if (c->body.len == 0)
+		rq.body = slice_of(NULL, 0);
+	c->tries++;
+	answer_drop(c);
+	return web_fetch(f, c->tenants->web, &rq, &c->answer);
+}
+
+/* 2xx is only done when we can read it. */
+static enum neon_outcome
+outcome_of_answer(struct neon_call *c)
+{
+	struct err err = { 0 };
+
+	if (c->answer.status >= 500 && c->answer.status != 503)
+		return NEON_BROKE;
+	if (c->answer.status < 200 || c->answer.status > 299)
+		return NEON_REFUSED;
+	c->json = json_read_object(buf_view(&c->answer.body), &err);
+	return c->json != NULL ? NEON_DONE : NEON_BROKE;
+}
+
+static enum neon_outcome
+outcome_of(struct neon_call *c)
+{
+	switch (c->answer.failure) {
+	case WEB_FINE:
+		return outcome_of_answer(c);
+	case WEB_RESOLVE:
+	case WEB_CONNECT:
+	case WEB_TLS:
+		return NEON_UNSENT;
+	case WEB_TIMEOUT:
+	case WEB_CUT:
+	case WEB_TOO_LARGE:
+	case WEB_OTHER:
+		break;
+	}
+	return c->answer.sent ? NEON_UNKNOWN : NEON_UNSENT;
+}
+
+static void
+say_why(struct neon_call *c)
+{
+	char message[128];
+
+	if (c->answer.failure != WEB_FINE) {
+		snprintf(c->why, sizeof(c->why), "%.150s", c->answer.detail);
+		return;
+	}
+	neon_read_message(buf_view(&c->answer.body), message, sizeof(message));
+	snprintf(c->why, sizeof(c->why), "status %d%s%s", c->answer.status,
+	    message[0] != '\0' ? ": " : "", message);
+}
+
+static bool
+may_ask_again(const struct neon_call *c)
+{
+	int status = c->answer.failure == WEB_FINE ? c->answer.status : 0;
+
+	if (c->outcome == NEON_DONE || c->tries >= TRIES_MAX ||
+	    c->answer.retry_after_s > RETRY_AFTER_MAX_S)
+		return false;
+	if (status == 423 || status == 429 || status == 503 || c->outcome == NEON_UNSENT)
+		return true;
+	return c->outcome != NEON_REFUSED && strcmp(c->method, "GET") == 0;
+}
+
+/* Half of the back-off is sure, half is chance: several workers do not come back together. */
+static uint64_t
+back_off_us(const struct neon_call *c)
+{
+	uint64_t us = BACKOFF_FIRST_US << (c->tries - 1);
+	uint64_t asked = (uint64_t)c->answer.retry_after_s * 1000000;
+	uint32_t chance;
+
+	bytes_random(&chance, sizeof(chance));
+	if (us > BACKOFF_LONGEST_US)
+		us = BACKOFF_LONGEST_US;
+	us = us / 2 + chance % (us / 2);
+	return us > asked ? us : asked + chance % 100000;
+}
+
+static enum flow_rc
+call_look(struct flow *f)
+{
+	struct neon_call *c = (struct neon_call *)f;
+
+	c->outcome = outcome_of(c);
+	if (c->outcome == NEON_DONE)
+		return FLOW_DONE;
+	say_why(c);
+	log_event(LOG_NOTICE, "neon.trouble", f->request_id, "%s %.80s: %s (try %u)", c->method,
+	    c->path.data, c->why, c->tries);
+	if (!may_ask_again(c))
+		return FLOW_DONE;
+	return flow_sleep(f, &c->nap, back_off_us(c));
+}
+
+static enum flow_rc
+call_again(struct flow *f)
+{
+	return flow_back(f, call_send);
+}
+
+static const struct flow_step call_steps[] = {
+	{ "send", call_send },
+	{ "look", call_look },
+	{ "again", call_again },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind call_kind = { "neon_call", call_steps, NULL, NULL };
+
+enum flow_rc
+neon_ask(struct flow *f, struct neon_call *c, const char *method)
+{
+	c->method = method;
+	buf_reset(&c->url);
+	buf_puts(&c->url, c->tenants->conf->neon_api_url);
+	buf_slice(&c->url, buf_view(&c->path));
+	wipe(&c->bearer);
+	buf_printf(&c->bearer, "Authorization: Bearer %s", c->tenants->conf->neon_api_key);
+	return flow_call(f, &c->flow, &call_kind);
+}
+
+enum flow_rc
+neon_check(struct flow *f, const struct neon_call *c, const char *what)
+{
+	struct err err = { 0 };
+
+	if (c->outcome == NEON_DONE)
+		return FLOW_NEXT;
+	err_set(&err, ERR_NEON, "Neon, %s: %s", what, c->why);
+	err.retry_after = c->answer.retry_after_s;
+	return flow_fail_err(f, &err);
+}

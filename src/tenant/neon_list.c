@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * neon_list: every page of the projects whose name is like ours. An inventory is whole, or it is a
+ * failure: nothing is made on the word of a partial one.
+ */
+#include "tenant/neon.h"
+
+#define PAGES_MAX 64
+
+static enum flow_rc
+list_ask(struct flow *f)
+{
+	struct neon_list *l = (struct neon_list *)f;
+	const char *org = l->tenants->conf->neon_org_id;
+	struct buf *path = &l->call.path;
+
+	if (l->pages == PAGES_MAX)
+		return flow_fail(f, ERR_NEON, "the Neon API's list of projects has no end");
+	neon_call_reset(&l->call);
+	buf_printf(path, "/projects?limit=%d&search=", NEON_PAGE);
+	name_url_encode(path, slice_str(l->name));
+	if (org != NULL && org[0] != '\0') {
+		buf_puts(path, "&org_id=");
+		name_url_encode(path, slice_str(org));
+	}
+	if (l->found.cursor[0] != '\0') {
+		buf_puts(path, "&cursor=");
+		name_url_encode(path, slice_str(l->found.cursor));
+	}
+	return neon_ask(f, &l->call, "GET");
+}
+
+static enum flow_rc
+list_read(struct flow *f)
+{
+	struct neon_list *l = (struct neon_list *)f;
+	enum flow_rc rc = neon_check(f, &l->call, "list of projects");
+	struct err err = { 0 };
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	if (!neon_read_page(l->call.json, l->name, &l->found, &err))
+		return flow_fail_err(f, &err);
+	l->pages++;
+	/* The last page has a cursor too. */
+	if (l->found.page_length < NEON_PAGE || l->found.cursor[0] == '\0')
+		return FLOW_DONE;
+	return flow_back(f, list_ask);
+}
+
+static const struct flow_step list_steps[] = {
+	{ "ask", list_ask },
+	{ "read", list_read },
+	{ NULL, NULL },
+};
+
+static void
+list_end(struct flow *f, const struct err *err)
+{
+	struct neon_list *l = (struct neon_list *)f;
+
+	(void)err;
+	neon_call_free(&l->call);
+}
+
+static const struct flow_kind list_kind = { "neon_list", list_steps, list_end, NULL };
+
+enum flow_rc
+neon_list_all(struct flow *f, struct neon_list *l, struct tenants *ts, const char *name)
+{
+	neon_call_init(&l->call, ts);
+	l->tenants = ts;
+	l->name = name;
+	l->pages = 0;
+	memset(&l->found, 0, sizeof(l->found));
+	return flow_call(f, &l->flow, &list_kind);
+}

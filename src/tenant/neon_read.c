@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * neon_read: JSON from the management API into a tenant's row.
+ */
+#include "tenant/neon_read.h"
+
+#include <stdio.h>
+
+static bool
+refuse(struct err *err, const char *what)
+{
+	err_set(err, ERR_NEON, "the Neon API answered without a usable %s", what);
+	return false;
+}
+
+static bool
+copy_text(const json_t *o, const char *name, char *out, size_t size)
+{
+	const char *text = json_string_value(json_object_get(o, name));
+
+	if (text == NULL || text[0] == '\0' || strlen(text) >= size)
+		return false;
+	memcpy(out, text, strlen(text) + 1);
+	return true;
+}
+
+/* Untouched when absent or strange: it is for people, not for us. */
+static void
+copy_id(const json_t *o, const char *name, char out[PROVIDER_ID_SIZE])
+{
+	const char *text = json_string_value(json_object_get(o, name));
+
+	if (text != NULL && name_provider_id(slice_str(text)))
+		memcpy(out, text, strlen(text) + 1);
+}
+
+static bool
+copy_parameters(const json_t *p, struct tenant *t)
+{
+	return copy_text(p, "host", t->host, sizeof(t->host)) && name_host(slice_str(t->host)) &&
+	    copy_text(p, "database", t->dbname, sizeof(t->dbname)) &&
+	    copy_text(p, "role", t->user, sizeof(t->user)) &&
+	    copy_text(p, "password", t->password, sizeof(t->password));
+}
+
+/* The parameters have no port; the URI has one where it is not 5432. */
+static uint16_t
+port_of(const char *uri)
+{
+	struct arena *a = arena_new(16384);
+	struct pg_target target;
+	struct err err = { 0 };
+	uint16_t port = 5432;
+
+	if (uri != NULL && catalog_parse_url(a, uri, &target, &err))
+		port = target.port;
+	arena_free(a);
+	return port;
+}
+
+bool
+neon_read_created(const json_t *o, struct tenant_row *row, struct err *err)
+{
+	const json_t *uri = json_array_get(json_object_get(o, "connection_uris"), 0);
+
+	copy_id(json_object_get(o, "project"), "id", row->project_id);
+	if (row->project_id[0] == '\0')
+		return refuse(err, "project id");
+	copy_id(json_object_get(o, "branch"), "id", row->branch_id);
+	copy_id(json_array_get(json_object_get(o, "endpoints"), 0), "id", row->endpoint_id);
+	if (!copy_parameters(json_object_get(uri, "connection_parameters"), &row->tenant))
+		return refuse(err, "connection");
+	row->tenant.port = port_of(json_string_value(json_object_get(uri, "connection_uri")));
+	return true;
+}
+
+static bool
+copy_target(struct tenant *t, const struct pg_target *p)
+{
+	if (p->password == NULL || !name_host(slice_str(p->host)))
+		return false;
+	if (strlen(p->host) >= sizeof(t->host) || strlen(p->dbname) >= sizeof(t->dbname) ||
+	    strlen(p->user) >= sizeof(t->user) || strlen(p->password) >= sizeof(t->password))
+		return false;
+	snprintf(t->host, sizeof(t->host), "%s", p->host);
+	snprintf(t->dbname, sizeof(t->dbname), "%s", p->dbname);
+	snprintf(t->user, sizeof(t->user), "%s", p->user);
+	snprintf(t->password, sizeof(t->password), "%s", p->password);
+	t->port = p->port;
+	return true;
+}
+
+bool
+neon_read_uri(const json_t *o, struct tenant_row *row, struct err *err)
+{
+	const char *uri = json_string_value(json_object_get(o, "uri"));
+	struct arena *a = arena_new(16384);
+	struct pg_target target;
+	struct err why = { 0 };
+	bool fine;
+
+	fine = uri != NULL && catalog_parse_url(a, uri, &target, &why) &&
+	    copy_target(&row->tenant, &target);
+	arena_free(a);
+	return fine || refuse(err, "connection URI");
+}
+
+static bool
+add_project(const json_t *p, const char *name, struct neon_inventory *inv)
+{
+	const char *its = json_string_value(json_object_get(p, "name"));
+	const char *id = json_string_value(json_object_get(p, "id"));
+	const char *created = json_string_value(json_object_get(p, "created_at"));
+
+	if (its == NULL || id == NULL || !name_provider_id(slice_str(id)))
+		return false;
+	/* `search` is partial, and looks at ids too. */
+	if (strcmp(its, name) != 0)
+		return true;
+	inv->hits++;
+	if (created == NULL)
+		created = "";
+	if (inv->hits == 1 || strcmp(created, inv->oldest_created) < 0) {
+		snprintf(inv->oldest_id, sizeof(inv->oldest_id), "%s", id);
+		snprintf(inv->oldest_created, sizeof(inv->oldest_created), "%s", created);
+	}
+	return true;
+}
+
+bool
+neon_read_page(const json_t *o, const char *name, struct neon_inventory *inv, struct err *err)
+{
+	const json_t *projects = json_object_get(o, "projects");
+	size_t i;
+
+	if (!json_is_array(projects))
+		return refuse(err, "list of projects");
+	if (json_array_size(json_object_get(o, "unavailable_project_ids")) > 0) {
+		err_set(err, ERR_NEON, "the Neon API's list of projects is partial");
+		return false;
+	}
+	for (i = 0; i < json_array_size(projects); i++) {
+		if (!add_project(json_array_get(projects, i), name, inv))
+			return refuse(err, "list of projects");
+	}
+	inv->page_length = (unsigned)json_array_size(projects);
+	inv->cursor[0] = '\0';
+	copy_text(json_object_get(o, "pagination"), "cursor", inv->cursor, sizeof(inv->cursor));
+	return true;
+}
+
+static bool
+is_one_of(const char *text, const char *const *names)
+{
+	for (; *names != NULL; names++) {
+		if (strcmp(text, *names) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+neon_read_operations(const json_t *o, struct neon_operations *out, struct err *err)
+{
+	static const char *const good[] = { "finished", "skipped", NULL };
+	static const char *const bad[] = { "failed", "error", "cancelled", NULL };
+	const json_t *ops = json_object_get(o, "operations");
+	size_t i;
+
+	memset(out, 0, sizeof(*out));
+	if (!json_is_array(ops))
+		return refuse(err, "list of operations");
+	for (i = 0; i < json_array_size(ops); i++) {
+		const json_t *op = json_array_get(ops, i);
+		const char *status = json_string_value(json_object_get(op, "status"));
+
+		if (status == NULL)
+			return refuse(err, "operation status");
+		if (is_one_of(status, good))
+			continue;
+		if (!is_one_of(status, bad)) {
+			out->running++;
+			continue;
+		}
+		out->failed++;
+		copy_text(op, "action", out->failed_action, sizeof(out->failed_action));
+	}
+	return true;
+}
+
+void
+neon_read_message(struct slice body, char *out, size_t size)
+{
+	struct err err = { 0 };
+	json_t *o = json_read_object(body, &err);
+	const char *text = json_string_value(json_object_get(o, "message"));
+	size_t i;
+
+	snprintf(out, size, "%.120s", text != NULL ? text : "");
+	for (i = 0; out[i] != '\0'; i++) {
+		if ((unsigned char)out[i] < 0x20 || (unsigned char)out[i] >= 0x7f)
+			out[i] = '?';
+	}
+	json_decref(o);
+}

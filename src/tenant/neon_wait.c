@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * neon_wait: until the project's operations are over; one question for all of them, less and less
+ * often.
+ */
+#include "tenant/neon.h"
+
+#include "tenantgate/base/log.h"
+
+#define NAP_FIRST_US   (500 * 1000ull)
+#define NAP_LONGEST_US (5 * 1000000ull)
+
+static enum flow_rc
+wait_ask(struct flow *f)
+{
+	struct neon_waiter *w = (struct neon_waiter *)f;
+
+	neon_call_reset(&w->call);
+	buf_printf(&w->call.path, "/projects/%s/operations?limit=100", w->row->project_id);
+	return neon_ask(f, &w->call, "GET");
+}
+
+static enum flow_rc
+wait_read(struct flow *f)
+{
+	struct neon_waiter *w = (struct neon_waiter *)f;
+	struct neon_operations ops;
+	struct err err = { 0 };
+	enum flow_rc rc;
+
+	w->is_gone = w->call.outcome == NEON_REFUSED && w->call.answer.status == 404;
+	if (w->is_gone)
+		return FLOW_DONE;
+	rc = neon_check(f, &w->call, "list of operations");
+	if (rc != FLOW_NEXT)
+		return rc;
+	if (!neon_read_operations(w->call.json, &ops, &err))
+		return flow_fail_err(f, &err);
+	/* An adopted project may have failed at something long ago: its database will tell. */
+	if (ops.failed > 0 && w->row->is_new)
+		return flow_fail(f, ERR_NEON, "Neon's operation %s failed", ops.failed_action);
+	if (ops.running == 0)
+		return FLOW_DONE;
+	w->nap_us = w->nap_us * 3 / 2 < NAP_LONGEST_US ? w->nap_us * 3 / 2 : NAP_LONGEST_US;
+	return flow_sleep(f, &w->nap, w->nap_us);
+}
+
+static enum flow_rc
+wait_again(struct flow *f)
+{
+	return flow_back(f, wait_ask);
+}
+
+static const struct flow_step wait_steps[] = {
+	{ "ask", wait_ask },
+	{ "read", wait_read },
+	{ "again", wait_again },
+	{ NULL, NULL },
+};
+
+static void
+wait_end(struct flow *f, const struct err *err)
+{
+	struct neon_waiter *w = (struct neon_waiter *)f;
+
+	(void)err;
+	neon_call_free(&w->call);
+}
+
+static const struct flow_kind wait_kind = { "neon_wait", wait_steps, wait_end, NULL };
+
+enum flow_rc
+neon_wait(struct flow *f, struct neon_waiter *w, struct tenants *ts, const struct tenant_row *row)
+{
+	neon_call_init(&w->call, ts);
+	w->row = row;
+	w->is_gone = false;
+	w->nap_us = NAP_FIRST_US * 2 / 3;
+	return flow_call(f, &w->flow, &wait_kind);
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * provision: one tenant's database, made exactly once whoever asks.
+ *
+ *	[claim] --> ours --> [work] --> [settle] --> done, or failed with the attempt's reason
+ *	   ^  |                (a keeper renews the lease meanwhile)
+ *	   |  +--> not ours --> [peek] --> ready: done
+ *	   |                      |  ^
+ *	   +-- lease expired <----+--+ nap: another worker or replica is at it
+ *
+ * What always holds: one such flow a tenant on a worker (asking for it is a seat in its join), one
+ * attempt a tenant anywhere (the lease in the row). It has a deadline of its own and goes on when
+ * everybody has left. A failed attempt is written down, with all that was learnt.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tenant/attempt.h"
+#include "tenant/keeper.h"
+#include "tenant/provision.h"
+#include "tenantgate/base/log.h"
+
+#define PEEK_FIRST_US	(150 * 1000ull)
+#define PEEK_LONGEST_US 1000000ull
+#define SETTLE_US	(15 * 1000000ull) /* beyond the attempt's own deadline */
+
+struct provision {
+	struct flow flow;
+	struct provision_door door;
+	struct tenants *tenants;      /* borrowed */
+	struct tenant_record *record; /* the door's */
+	char attempt_id[ATTEMPT_ID_LEN + 1];
+	char project_name[PROJECT_NAME_SIZE];
+	struct row_claim claim;	 /* borrows the three above */
+	struct tenant_row row;	 /* wiped */
+	struct pg_result result; /* owned */
+	struct attempt attempt;
+	struct err why;	       /* the attempt's outcome */
+	struct keeper *keeper; /* owned until let go */
+	struct timer nap;
+	uint64_t nap_us;
+	bool others_work; /* another was seen at it */
+};
+
+static flow_step_fn provision_claim, provision_peek, provision_work;
+
+static const char *
+provision_id(const struct provision *p)
+{
+	return p->record->tenant.id;
+}
+
+/* ---- whose it is ---- */
+
+static enum flow_rc
+provision_claim(struct flow *f)
+{
+	struct provision *p = (struct provision *)f;
+
+	return row_claim(f, p->tenants->catalog, &p->claim, &p->result);
+}
+
+static enum flow_rc
+provision_read(struct provision *p)
+{
+	struct err err = { 0 };
+
+	if (!row_read(&p->result, provision_id(p), p->tenants->seal, &p->row, &err))
+		return flow_fail_err(&p->flow, &err);
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+provision_claimed(struct flow *f)
+{
+	struct provision *p = (struct provision *)f;
+	enum flow_rc rc = catalog_check(f, &p->result, "claim of a tenant");
+
+	if (rc != FLOW_NEXT || pg_rows(&p->result) == 0)
+		return rc;
+	rc = provision_read(p);
+	return rc == FLOW_NEXT ? flow_back(f, provision_work) : rc;
+}
+
+static enum flow_rc
+provision_peek(struct flow *f)
+{
+	struct provision *p = (struct provision *)f;
+
+	return row_select(f, p->tenants->catalog, provision_id(p), &p->result);
+}
+
+static enum flow_rc
+provision_failed_elsewhere(struct provision *p)
+{
+	if (p->others_work)
+		return flow_fail(&p->flow, ERR_NEON, "the attempt to make the database failed");
+	return flow_back(&p->flow, provision_claim);
+}
+
+static enum flow_rc
+provision_nap(struct provision *p)
+{
+	p->others_work = true;
+	p->nap_us = p->nap_us * 3 / 2 < PEEK_LONGEST_US ? p->nap_us * 3 / 2 : PEEK_LONGEST_US;
+	return flow_sleep(&p->flow, &p->nap, p->nap_us);
+}
+
+static enum flow_rc
+provision_judge(struct flow *f)
+{
+	struct provision *p = (struct provision *)f;
+	enum flow_rc rc = catalog_check(f, &p->result, "look at a tenant");
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	if (pg_rows(&p->result) == 0)
+		return flow_back(f, provision_claim);
+	rc = provision_read(p);
+	if (rc != FLOW_NEXT)
+		return rc;
+	switch (p->row.tenant.state) {
+	case TENANT_READY:
+	case TENANT_SUSPENDED:
+		return FLOW_DONE;
+	case TENANT_FAILED:
+	case TENANT_UNKNOWN:
+		return provision_failed_elsewhere(p);
+	case TENANT_PROVISIONING:
+		break;
+	}
+	return p->row.lease_expired ? flow_back(f, provision_claim) : provision_nap(p);
+}
+
+static enum flow_rc
+provision_again(struct flow *f)
+{
+	return flow_back(f, provision_peek);
+}
+
+/* ---- ours ---- */
+
+static enum flow_rc
+provision_work(struct flow *f)
+{
+	struct provision *p = (struct provision *)f;
+	enum flow_rc rc;
+
+	log_event(LOG_NOTICE, "tenant.provisioning", f->request_id, "%s: attempt %d%s",
+	    provision_id(p), p->row.attempts, p->row.project_id[0] != '\0' ? ", goes on" : "");
+	attempt_init(&p->attempt, p->tenants, &p->row);
+	rc = flow_try(f, &p->attempt.flow, &attempt_kind, &p->why);
+	flow_deadline(&p->attempt.flow, p->tenants->conf->provision_deadline_us);
+	p->keeper = keeper_start(p->tenants, &p->claim, &p->attempt.flow);
+	if (p->keeper == NULL)
+		flow_abort(&p->attempt.flow, ERR_OVERLOADED, "no memory to keep a lease");
+	return rc;
+}
+
+static enum flow_rc
+provision_settle(struct flow *f)
+{
+	struct provision *p = (struct provision *)f;
+
+	keeper_let_go(&p->keeper);
+	if (!err_is(&p->why))
+		return FLOW_DONE;
+	log_event(LOG_WARNING, "tenant.provision_failed", f->request_id, "%s: %s: %s",
+	    provision_id(p), flow_step_name(&p->attempt.flow), p->why.detail);
+	return row_fail(f, p->tenants->catalog, &p->row, p->why.detail, p->row.is_posted,
+	    p->attempt.is_locked_out, &p->result);
+}
+
+/* The row may not say so (the catalog is away, the lease was lost): the lease then runs out. */
+static enum flow_rc
+provision_settled(struct flow *f)
+{
+	struct provision *p = (struct provision *)f;
+
+	return flow_fail_err(f, &p->why);
+}
+
+static const struct flow_step provision_steps[] = {
+	{ "claim", provision_claim },
+	{ "claimed", provision_claimed },
+	{ "peek", provision_peek },
+	{ "judge", provision_judge },
+	{ "again", provision_again },
+	{ "work", provision_work },
+	{ "settle", provision_settle },
+	{ "settled", provision_settled },
+	{ NULL, NULL },
+};
+
+static void
+provision_end(struct flow *f, const struct err *err)
+{
+	struct provision *p = (struct provision *)f;
+	struct tenants *ts = p->tenants;
+	struct err told = *err;
+
+	keeper_let_go(&p->keeper);
+	if (!err_is(err)) {
+		record_fill(p->record, &p->row.tenant);
+		tenants_keep(ts, p->record);
+	}
+	if (!err_is(err) && p->row.tenant.state == TENANT_READY) {
+		log_event(LOG_NOTICE, "tenant.ready", f->request_id, "%s: %.1f s", provision_id(p),
+		    (double)flow_age_us(f) / 1e6);
+		tenants_publish(ts, &p->row.tenant);
+	}
+	if (told.code == ERR_TIMEOUT)
+		told.code = ERR_NEON;
+	map_take(ts->making, slice_str(provision_id(p)));
+	join_finish(&p->door.join, &told);
+}
+
+static void
+provision_release(struct flow *f)
+{
+	struct provision *p = (struct provision *)f;
+
+	pg_clear(&p->result);
+	record_unref(p->record);
+	bytes_wipe(&p->row, sizeof(p->row));
+	free(p);
+}
+
+static const struct flow_kind provision_kind = { "provision", provision_steps, provision_end,
+	provision_release };
+
+static bool
+provision_fill(struct provision *p, struct tenants *ts, const char *id)
+{
+	const struct tenants_conf *conf = ts->conf;
+
+	p->tenants = ts;
+	p->nap_us = PEEK_FIRST_US * 2 / 3;
+	p->record = p->door.record = record_new(id);
+	if (p->record == NULL || !name_project(p->project_name, conf->environment, id))
+		return false;
+	id_random(p->attempt_id, ATTEMPT_ID_LEN);
+	p->claim = (struct row_claim){
+		.id = provision_id(p),
+		.attempt = p->attempt_id,
+		.provider = tenants_provider_name(ts),
+		.region = conf->provider == PROVIDER_NEON ? conf->neon_region : NULL,
+		.project_name = p->project_name,
+	};
+	snprintf(p->claim.lease_ms, sizeof(p->claim.lease_ms), "%llu",
+	    (unsigned long long)(conf->lease_us / 1000));
+	return map_put(ts->making, slice_str(id), &p->door);
+}
+
+struct provision_door *
+provision_start(struct tenants *ts, const char *id)
+{
+	struct provision *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	if (!provision_fill(p, ts, id)) {
+		if (p->record != NULL)
+			record_unref(p->record);
+		free(p);
+		return NULL;
+	}
+	join_init(&p->door.join);
+	flow_start(&p->flow, &provision_kind, ts->worker, NULL);
+	flow_deadline(&p->flow, ts->conf->provision_deadline_us + SETTLE_US);
+	return &p->door;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * record: counted, and sealed JSON in Redis. What comes back from Redis is a stranger's until the
+ * seal has opened.
+ */
+#include "tenant/record.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tenantgate/base/json.h"
+
+#define RECORD_TEXT_MAX 4096
+
+struct tenant_record *
+record_new(const char *id)
+{
+	struct tenant_record *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->refs = 1;
+	snprintf(r->tenant.id, sizeof(r->tenant.id), "%s", id);
+	return r;
+}
+
+struct tenant_record *
+record_ref(struct tenant_record *r)
+{
+	r->refs++;
+	return r;
+}
+
+void
+record_unref(void *value)
+{
+	struct tenant_record *r = value;
+
+	assert(r->refs > 0);
+	if (--r->refs > 0)
+		return;
+	bytes_wipe(&r->tenant, sizeof(r->tenant));
+	free(r);
+}
+
+void
+record_fill(struct tenant_record *r, const struct tenant *t)
+{
+	r->tenant = *t;
+	r->filled = true;
+}
+
+void
+record_key(char out[RECORD_KEY_SIZE], const char *id)
+{
+	snprintf(out, RECORD_KEY_SIZE, "tg:tenant:%s", id);
+}
+
+static void
+put_field(struct buf *b, const char *name, const char *value)
+{
+	buf_printf(b, ",\"%s\":", name);
+	json_put_string(b, slice_str(value));
+}
+
+static void
+put_json(struct buf *b, const struct tenant *t)
+{
+	buf_printf(b, "{\"v\":1,\"port\":%u,\"rpm\":%u", (unsigned)t->port, t->requests_per_minute);
+	put_field(b, "id", t->id);
+	put_field(b, "plan", t->plan);
+	put_field(b, "host", t->host);
+	put_field(b, "dbname", t->dbname);
+	put_field(b, "user", t->user);
+	put_field(b, "password", t->password);
+	put_field(b, "sslmode", t->sslmode);
+	buf_putc(b, '}');
+}
+
+static void
+wipe(struct buf *b)
+{
+	if (b->len > 0)
+		bytes_wipe(b->data, b->len);
+	buf_free(b);
+}
+
+bool
+record_close(const struct seal *seal, const struct tenant *t, struct buf *out)
+{
+	char context[RECORD_KEY_SIZE];
+	struct buf plain;
+	bool fine;
+
+	assert(t->state == TENANT_READY);
+	record_key(context, t->id);
+	buf_init(&plain, RECORD_TEXT_MAX);
+	put_json(&plain, t);
+	fine = !plain.failed && seal_close(seal, buf_view(&plain), slice_str(context), out);
+	wipe(&plain);
+	return fine;
+}
+
+static bool
+get_field(const json_t *o, const char *name, char *out, size_t size, struct err *err)
+{
+	struct slice v = { NULL, 0 };
+
+	if (!json_get_string(o, name, &v, err) || v.len >= size)
+		return false;
+	memcpy(out, v.p, v.len);
+	out[v.len] = '\0';
+	return true;
+}
+
+static bool
+get_json(const json_t *o, const char *id, struct tenant *t)
+{
+	struct err err = { 0 };
+	int64_t version = 0, port = 0, rpm = 0;
+
+	memset(t, 0, sizeof(*t));
+	if (!json_opt_int(o, "v", 1, 1, &version, &err) || version != 1 ||
+	    !json_opt_int(o, "port", 1, 65535, &port, &err) || port == 0 ||
+	    !json_opt_int(o, "rpm", 0, UINT32_MAX, &rpm, &err))
+		return false;
+	t->state = TENANT_READY;
+	t->port = (uint16_t)port;
+	t->requests_per_minute = (unsigned)rpm;
+	return get_field(o, "id", t->id, sizeof(t->id), &err) && strcmp(t->id, id) == 0 &&
+	    get_field(o, "plan", t->plan, sizeof(t->plan), &err) &&
+	    get_field(o, "host", t->host, sizeof(t->host), &err) &&
+	    get_field(o, "dbname", t->dbname, sizeof(t->dbname), &err) &&
+	    get_field(o, "user", t->user, sizeof(t->user), &err) &&
+	    get_field(o, "password", t->password, sizeof(t->password), &err) &&
+	    get_field(o, "sslmode", t->sslmode, sizeof(t->sslmode), &err);
+}
+
+bool
+record_open(const struct seal *seal, const char *id, struct slice sealed, struct tenant *out)
+{
+	char context[RECORD_KEY_SIZE];
+	struct err err = { 0 };
+	struct buf plain;
+	json_t *o = NULL;
+	bool fine = false;
+
+	if (sealed.len > 2 * RECORD_TEXT_MAX)
+		return false;
+	record_key(context, id);
+	buf_init(&plain, RECORD_TEXT_MAX);
+	if (seal_open(seal, sealed, slice_str(context), &plain))
+		o = json_read_object(buf_view(&plain), &err);
+	if (o != NULL)
+		fine = get_json(o, id, out);
+	json_decref(o);
+	wipe(&plain);
+	return fine;
+}

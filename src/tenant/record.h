@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * record: a tenant in a worker's cache, shared by the cache, the flow that fills it and the visits
+ * that wait for it (counted by hand, one worker's thread); and its form in Redis.
+ */
+#ifndef TENANT_RECORD_H
+#define TENANT_RECORD_H
+
+#include "tenantgate/tenant.h"
+
+#define RECORD_KEY_SIZE 160
+
+struct tenant_record {
+	unsigned refs;
+	bool filled;
+	uint64_t expires_us; /* monotonic; once in the cache */
+	struct tenant tenant;
+};
+
+struct tenant_record *record_new(const char *id);
+struct tenant_record *record_ref(struct tenant_record *);
+void record_unref(void *); /* a map_drop_fn; wipes the password */
+void record_fill(struct tenant_record *, const struct tenant *);
+
+/* "tg:tenant:<id>": the key in Redis, and what its value is sealed to. */
+void record_key(char out[RECORD_KEY_SIZE], const char *id);
+/* A READY tenant as a sealed text; false when out is too small. */
+bool record_close(const struct seal *, const struct tenant *, struct buf *out);
+/* False for anything that record_close() did not make for this very tenant. */
+bool record_open(const struct seal *, const char *id, struct slice sealed, struct tenant *out);
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * row: public.tenants in SQL, all of it.
+ */
+#include "tenant/row.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum row_column {
+	COL_STATE,
+	COL_PLAN,
+	COL_RPM,
+	COL_HOST,
+	COL_PORT,
+	COL_DBNAME,
+	COL_USER,
+	COL_SEALED,
+	COL_SSLMODE,
+	COL_PROJECT_NAME,
+	COL_PROJECT_ID,
+	COL_ENDPOINT_ID,
+	COL_BRANCH_ID,
+	COL_ATTEMPT_ID,
+	COL_ATTEMPTS,
+	COL_EXPIRED,
+	COL_POSTED,
+};
+
+#define ROW_COLUMNS \
+	"state, plan, requests_per_minute, db_host, db_port, db_name, db_user, " \
+	"db_password_sealed, db_sslmode, project_name, project_id, endpoint_id, " \
+	"branch_id, attempt_id, attempts, coalesce(lease_until < now(), true), " \
+	"extract(epoch FROM now() - posted_at)::int"
+
+void
+row_seal_context(char out[160], const char *id)
+{
+	snprintf(out, 160, "tenant:%s", id);
+}
+
+bool
+row_is_complete(const struct tenant_row *r)
+{
+	const struct tenant *t = &r->tenant;
+
+	return r->project_id[0] != '\0' && t->host[0] != '\0' && t->port != 0 &&
+	    t->dbname[0] != '\0' && t->user[0] != '\0' && t->password[0] != '\0';
+}
+
+static const struct {
+	const char *name;
+	enum tenant_state state;
+} states[] = {
+	{ "provisioning", TENANT_PROVISIONING },
+	{ "failed", TENANT_FAILED },
+	{ "ready", TENANT_READY },
+	{ "suspended", TENANT_SUSPENDED },
+};
+
+static bool
+state_parse(const char *name, enum tenant_state *out)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		if (strcmp(states[i].name, name) == 0) {
+			*out = states[i].state;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* False when it does not fit: it was not us who wrote it. */
+static bool
+take(char *out, size_t size, const struct pg_result *r, enum row_column col)
+{
+	struct slice v = pg_value(r, 0, col);
+
+	if (v.len >= size)
+		return false;
+	snprintf(out, size, "%.*s", SLICE_ARG(v));
+	return true;
+}
+
+static int
+take_int(const struct pg_result *r, enum row_column col, int absent)
+{
+	struct slice v = pg_value(r, 0, col);
+
+	return v.p == NULL ? absent : (int)strtol(v.p, NULL, 10);
+}
+
+static bool
+take_password(struct tenant *t, const struct pg_result *r, const struct seal *seal)
+{
+	struct slice sealed = pg_value(r, 0, COL_SEALED);
+	char context[160];
+	struct buf plain;
+	bool fine;
+
+	if (sealed.p == NULL)
+		return true;
+	row_seal_context(context, t->id);
+	buf_init(&plain, sizeof(t->password) - 1);
+	fine = seal_open(seal, sealed, slice_str(context), &plain);
+	if (fine && plain.len > 0)
+		memcpy(t->password, plain.data, plain.len + 1);
+	if (plain.len > 0)
+		bytes_wipe(plain.data, plain.len);
+	buf_free(&plain);
+	return fine;
+}
+
+static bool
+take_texts(struct tenant_row *out, const struct pg_result *r)
+{
+	struct tenant *t = &out->tenant;
+
+	return take(t->plan, sizeof(t->plan), r, COL_PLAN) &&
+	    take(t->host, sizeof(t->host), r, COL_HOST) &&
+	    take(t->dbname, sizeof(t->dbname), r, COL_DBNAME) &&
+	    take(t->user, sizeof(t->user), r, COL_USER) &&
+	    take(t->sslmode, sizeof(t->sslmode), r, COL_SSLMODE) &&
+	    take(out->project_name, sizeof(out->project_name), r, COL_PROJECT_NAME) &&
+	    take(out->project_id, sizeof(out->project_id), r, COL_PROJECT_ID) &&
+	    take(out->endpoint_id, sizeof(out->endpoint_id), r, COL_ENDPOINT_ID) &&
+	    take(out->branch_id, sizeof(out->branch_id), r, COL_BRANCH_ID) &&
+	    take(out->attempt_id, sizeof(out->attempt_id), r, COL_ATTEMPT_ID);
+}
+
+bool
+row_read(const struct pg_result *r, const char *id, const struct seal *seal, struct tenant_row *out,
+    struct err *err)
+{
+	struct tenant *t = &out->tenant;
+
+	memset(out, 0, sizeof(*out));
+	snprintf(t->id, sizeof(t->id), "%s", id);
+	if (!state_parse(pg_text(r, 0, COL_STATE), &t->state) || !take_texts(out, r)) {
+		err_set(err, ERR_INTERNAL, "the tenant's row in the catalog makes no sense");
+		return false;
+	}
+	t->requests_per_minute = (unsigned)take_int(r, COL_RPM, 0);
+	t->port = (uint16_t)take_int(r, COL_PORT, 0);
+	out->attempts = take_int(r, COL_ATTEMPTS, 0);
+	out->posted_ago_s = take_int(r, COL_POSTED, 0);
+	out->is_posted = pg_value(r, 0, COL_POSTED).p != NULL;
+	out->lease_expired = pg_text(r, 0, COL_EXPIRED)[0] == 't';
+	if (!take_password(t, r, seal)) {
+		err_set(err, ERR_INTERNAL, "the tenant's password was sealed with another key");
+		return false;
+	}
+	if (t->state == TENANT_READY && !row_is_complete(out)) {
+		err_set(err, ERR_INTERNAL, "the tenant's row in the catalog is not complete");
+		return false;
+	}
+	return true;
+}
+
+enum flow_rc
+row_select(struct flow *f, struct catalog *c, const char *id, struct pg_result *out)
+{
+	struct pg_query q = {
+		.sql = "SELECT " ROW_COLUMNS " FROM public.tenants WHERE tenant_id = $1",
+		.params = { PG_TEXT(id) },
+		.param_count = 1,
+	};
+
+	return catalog_run(f, c, &q, out);
+}
+
+/* One statement decides between all workers and replicas. Repeated by the same attempt, it gives
+ * the same answer. */
+enum flow_rc
+row_claim(struct flow *f, struct catalog *c, const struct row_claim *claim, struct pg_result *out)
+{
+	struct pg_query q = {
+		.sql = "WITH u AS (INSERT INTO public.users (user_id) VALUES ($1) "
+		       "ON CONFLICT (user_id) DO NOTHING) "
+		       "INSERT INTO public.tenants AS t (tenant_id, attempt_id, provider, region, "
+		       "project_name, lease_until, state, attempts) VALUES ($1, $2, $3, $4, $5, "
+		       "now() + $6::int * interval '1 millisecond', 'provisioning', 1) "
+		       "ON CONFLICT (tenant_id) DO UPDATE SET state = 'provisioning', "
+		       "attempt_id = excluded.attempt_id, lease_until = excluded.lease_until, "
+		       "attempts = t.attempts + 1, updated_at = now() "
+		       "WHERE t.state = 'failed' OR (t.state = 'provisioning' AND "
+		       "(coalesce(t.lease_until < now(), true) OR t.attempt_id = "
+		       "excluded.attempt_id)) "
+		       "RETURNING " ROW_COLUMNS,
+		.params = { PG_TEXT(claim->id), PG_TEXT(claim->attempt), PG_TEXT(claim->provider),
+		    PG_TEXT(claim->region), PG_TEXT(claim->project_name),
+		    PG_TEXT(claim->lease_ms) },
+		.param_count = 6,
+	};
+
+	return catalog_run(f, c, &q, out);
+}
+
+enum flow_rc
+row_renew(struct flow *f, struct catalog *c, const struct row_claim *claim, struct pg_result *out)
+{
+	struct pg_query q = {
+		.sql = "UPDATE public.tenants SET "
+		       "lease_until = now() + $3::int * interval '1 millisecond' "
+		       "WHERE tenant_id = $1 AND attempt_id = $2 AND state = 'provisioning'",
+		.params = { PG_TEXT(claim->id), PG_TEXT(claim->attempt), PG_TEXT(claim->lease_ms) },
+		.param_count = 3,
+	};
+
+	return catalog_run(f, c, &q, out);
+}
+
+enum flow_rc
+row_post(struct flow *f, struct catalog *c, const char *id, const char *attempt,
+    struct pg_result *out)
+{
+	struct pg_query q = {
+		.sql = "UPDATE public.tenants SET posted_at = now(), updated_at = now() "
+		       "WHERE tenant_id = $1 AND attempt_id = $2 AND state = 'provisioning'",
+		.params = { PG_TEXT(id), PG_TEXT(attempt) },
+		.param_count = 2,
+	};
+
+	return catalog_run(f, c, &q, out);
+}
+
+static const char *
+or_null(const char *text)
+{
+	return text[0] == '\0' ? NULL : text;
+}
+
+enum flow_rc
+row_save(struct flow *f, struct catalog *c, const struct tenant_row *r, const char *port,
+    const char *sealed, struct pg_result *out)
+{
+	const struct tenant *t = &r->tenant;
+	struct pg_query q = {
+		.sql =
+		    "WITH t AS (UPDATE public.tenants SET project_id = $3, endpoint_id = $4, "
+		    "branch_id = $5, db_host = $6, db_port = $7::int, db_name = $8, db_user = $9, "
+		    "db_password_sealed = $10, db_sslmode = $11, posted_at = NULL, "
+		    "updated_at = now() WHERE tenant_id = $1 AND attempt_id = $2 "
+		    "AND state = 'provisioning' RETURNING project_id, tenant_id) "
+		    "INSERT INTO public.vector_databases (vector_db_id, user_id) "
+		    "SELECT project_id, tenant_id FROM t ON CONFLICT (user_id) "
+		    "DO UPDATE SET vector_db_id = excluded.vector_db_id",
+		.params = { PG_TEXT(t->id), PG_TEXT(r->attempt_id), PG_TEXT(r->project_id),
+		    PG_TEXT(or_null(r->endpoint_id)), PG_TEXT(or_null(r->branch_id)),
+		    PG_TEXT(t->host), PG_TEXT(port), PG_TEXT(t->dbname), PG_TEXT(t->user),
+		    PG_TEXT(sealed), PG_TEXT(t->sslmode) },
+		.param_count = 11,
+	};
+
+	return catalog_run(f, c, &q, out);
+}
+
+enum flow_rc
+row_ready(struct flow *f, struct catalog *c, const struct tenant_row *r, const char *schema_version,
+    struct pg_result *out)
+{
+	struct pg_query q = {
+		.sql = "UPDATE public.tenants SET state = 'ready', schema_version = $3::int, "
+		       "lease_until = NULL, last_error = NULL, updated_at = now() "
+		       "WHERE tenant_id = $1 AND attempt_id = $2 AND state IN ('provisioning', "
+		       "'ready')",
+		.params = { PG_TEXT(r->tenant.id), PG_TEXT(r->attempt_id),
+		    PG_TEXT(schema_version) },
+		.param_count = 3,
+	};
+
+	return catalog_run(f, c, &q, out);
+}
+
+enum flow_rc
+row_fail(struct flow *f, struct catalog *c, const struct tenant_row *r, const char *why,
+    bool keep_posted, bool forget_password, struct pg_result *out)
+{
+	struct pg_query q = {
+		.sql = "UPDATE public.tenants SET state = 'failed', lease_until = NULL, "
+		       "last_error = $3, updated_at = now(), "
+		       "posted_at = CASE WHEN $4::bool THEN posted_at END, "
+		       "db_password_sealed = CASE WHEN $5::bool THEN NULL "
+		       "ELSE db_password_sealed END "
+		       "WHERE tenant_id = $1 AND attempt_id = $2 AND state = 'provisioning'",
+		.params = { PG_TEXT(r->tenant.id), PG_TEXT(r->attempt_id), PG_TEXT(why),
+		    PG_TEXT(keep_posted ? "t" : "f"), PG_TEXT(forget_password ? "t" : "f") },
+		.param_count = 5,
+	};
+
+	return catalog_run(f, c, &q, out);
+}
+
+enum flow_rc
+row_check(struct flow *f, const struct pg_result *r, const char *what)
+{
+	enum flow_rc rc = catalog_check(f, r, what);
+
+	if (rc == FLOW_NEXT && pg_changed(r) != 1)
+		return flow_fail(f, ERR_PROVISIONING, "another attempt has taken over");
+	return rc;
+}

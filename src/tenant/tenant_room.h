@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tenant_room: what the files of this room share. A struct tenants is one worker's.
+ */
+#ifndef TENANT_TENANT_ROOM_H
+#define TENANT_TENANT_ROOM_H
+
+#include "tenant/record.h"
+#include "tenantgate/base/map.h"
+#include "tenantgate/tenant.h"
+
+#define DROP_CHANNEL "tg:tenant:drop"
+#define ORIGIN_LEN   8
+
+struct tenants {
+	struct worker *worker; /* borrowed, as all below */
+	struct catalog *catalog;
+	struct redis *redis; /* NULL: one replica */
+	struct web *web;
+	struct dns *dns;
+	struct pools *pools;
+	const struct seal *seal;
+	const struct tenants_conf *conf;
+	struct pool_target admin;    /* provider postgres */
+	struct arena *arena;	     /* owned: admin's strings */
+	struct map *cache;	     /* owned: tenant id -> tenant_record, a reference */
+	struct map *lookups;	     /* owned: tenant id -> tenant_lookup, each its own owner */
+	struct map *making;	     /* owned: tenant id -> provision, each its own owner */
+	char origin[ORIGIN_LEN + 1]; /* ours in the channel */
+};
+
+/* Keeps a reference, as long as the record's state deserves. */
+void tenants_keep(struct tenants *, struct tenant_record *);
+/* A READY record to Redis, and a word to the other workers. */
+void tenants_publish(struct tenants *, const struct tenant *);
+const char *tenants_provider_name(const struct tenants *);
+
+/* A copy, or the failure that its state is. */
+enum flow_rc tenant_judge(struct flow *, const struct tenant *, struct tenant *out)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tenants: one worker's cache of tenants, and its ties to the other workers' and replicas'.
+ *
+ *	tenant_forget() --> own cache, Redis key, pool  --publish-->  every other cache (and pool)
+ *
+ * A message on the channel is "<origin>:<tenant id>"; our own come back and are passed over. When
+ * messages may have been missed, the whole cache goes.
+ */
+#include "tenantgate/tenant.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tenant/names.h"
+#include "tenant/tenant_room.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/base/log.h"
+
+/* Provisioning must be seen soon, and the row is asked before anything is made. */
+#define UNREADY_TTL_US	1000000ull
+#define ADMIN_ARENA_MAX (64 * 1024)
+#define ENVIRONMENT_MAX 100
+
+void
+tenants_conf_init(struct tenants_conf *conf)
+{
+	*conf = (struct tenants_conf){
+		.provider = PROVIDER_NEON,
+		.lazy = true,
+		.environment = "prod",
+		.provision_wait_us = 30 * 1000000ull,
+		.provision_deadline_us = 150 * 1000000ull,
+		.lease_us = 15 * 1000000ull,
+		.cache_ttl_us = 60 * 1000000ull,
+		.cache_max = 10000,
+		.redis_ttl_us = 600 * 1000000ull,
+		.neon_api_url = "https://console.neon.tech/api/v2",
+		.neon_region = "aws-us-east-2",
+		.neon_pg_version = 17,
+		.neon_sslmode = "verify-full",
+		.neon_timeout_us = 30 * 1000000ull,
+	};
+}
+
+const char *
+tenants_provider_name(const struct tenants *ts)
+{
+	return ts->conf->provider == PROVIDER_NEON ? "neon" : "postgres";
+}
+
+static void
+target_key(char key[160], const char *id)
+{
+	snprintf(key, 160, "tenant:%s", id);
+}
+
+void
+tenant_target(const struct tenant *t, struct pool_target *out, char key[160])
+{
+	target_key(key, t->id);
+	*out = (struct pool_target){
+		.key = slice_str(key),
+		.pg = {
+			.host = t->host,
+			.port = t->port,
+			.dbname = t->dbname,
+			.user = t->user,
+			.password = t->password,
+			.sslmode = t->sslmode[0] != '\0' ? t->sslmode : "prefer",
+		},
+	};
+}
+
+void
+tenants_keep(struct tenants *ts, struct tenant_record *r)
+{
+	uint64_t ttl = r->tenant.state == TENANT_READY ? ts->conf->cache_ttl_us : UNREADY_TTL_US;
+
+	if (ttl > ts->conf->cache_ttl_us)
+		ttl = ts->conf->cache_ttl_us;
+	r->expires_us = clock_mono_us() + ttl;
+	record_ref(r);
+	if (!map_put(ts->cache, slice_str(r->tenant.id), r))
+		record_unref(r);
+}
+
+static void
+publish_drop(struct tenants *ts, const char *id)
+{
+	char message[ORIGIN_LEN + RECORD_KEY_SIZE];
+	struct slice argv[] = { SLICE_LIT("PUBLISH"), SLICE_LIT(DROP_CHANNEL), { NULL, 0 } };
+
+	snprintf(message, sizeof(message), "%s:%s", ts->origin, id);
+	argv[2] = slice_str(message);
+	redis_send(ts->redis, argv, 3);
+}
+
+void
+tenants_publish(struct tenants *ts, const struct tenant *t)
+{
+	char key[RECORD_KEY_SIZE], ttl[24];
+	struct slice argv[5] = { SLICE_LIT("SET") };
+	struct buf sealed;
+
+	if (ts->redis == NULL)
+		return;
+	buf_init(&sealed, 8192);
+	if (record_close(ts->seal, t, &sealed)) {
+		record_key(key, t->id);
+		snprintf(ttl, sizeof(ttl), "%llu",
+		    (unsigned long long)(ts->conf->redis_ttl_us / 1000));
+		argv[1] = slice_str(key);
+		argv[2] = buf_view(&sealed);
+		argv[3] = SLICE_LIT("PX");
+		argv[4] = slice_str(ttl);
+		redis_send(ts->redis, argv, 5);
+	}
+	buf_free(&sealed);
+}
+
+void
+tenant_forget(struct tenants *ts, const char *id)
+{
+	char key[RECORD_KEY_SIZE];
+	struct slice argv[] = { SLICE_LIT("DEL"), { NULL, 0 } };
+
+	map_del(ts->cache, slice_str(id));
+	target_key(key, id);
+	pool_forget(ts->pools, slice_str(key));
+	if (ts->redis == NULL)
+		return;
+	record_key(key, id);
+	argv[1] = slice_str(key);
+	redis_send(ts->redis, argv, 2);
+	publish_drop(ts, id);
+}
+
+static void
+drop_everything(struct tenants *ts)
+{
+	struct map *fresh = map_new(ts->conf->cache_max, record_unref);
+
+	map_free(ts->cache);
+	ts->cache = fresh;
+}
+
+/* From another worker or replica. Its pool may be ours too: then it is forgotten twice. */
+static void
+drop_one(struct tenants *ts, struct slice id)
+{
+	const struct tenant_record *r = map_get(ts->cache, id);
+	char key[160];
+
+	if (r == NULL)
+		return;
+	if (r->tenant.state == TENANT_READY) {
+		target_key(key, r->tenant.id);
+		pool_forget(ts->pools, slice_str(key));
+	}
+	map_del(ts->cache, id);
+}
+
+static void
+drop_heard(struct slice message, void *arg)
+{
+	struct tenants *ts = arg;
+
+	if (message.p == NULL) {
+		drop_everything(ts);
+		return;
+	}
+	if (message.len <= ORIGIN_LEN + 1 || message.p[ORIGIN_LEN] != ':')
+		return;
+	if (memcmp(message.p, ts->origin, ORIGIN_LEN) != 0)
+		drop_one(ts, slice_of(message.p + ORIGIN_LEN + 1, message.len - ORIGIN_LEN - 1));
+}
+
+static bool
+conf_check(struct tenants *ts, struct err *err)
+{
+	const struct tenants_conf *conf = ts->conf;
+
+	if (conf->environment == NULL || strlen(conf->environment) > ENVIRONMENT_MAX) {
+		err_set(err, ERR_INTERNAL, "the environment's name is too long");
+		return false;
+	}
+	if (conf->provider == PROVIDER_NEON &&
+	    (conf->neon_api_url == NULL || conf->neon_api_key == NULL)) {
+		err_set(err, ERR_INTERNAL, "provider neon needs a URL and a key");
+		return false;
+	}
+	if (conf->provider != PROVIDER_POSTGRES)
+		return true;
+	if (conf->postgres_admin_url == NULL) {
+		err_set(err, ERR_INTERNAL, "provider postgres needs an administrator's URL");
+		return false;
+	}
+	return catalog_parse_url(ts->arena, conf->postgres_admin_url, &ts->admin.pg, err);
+}
+
+struct tenants *
+tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct web *web,
+    struct dns *dns, struct pools *pools, const struct seal *seal, const struct tenants_conf *conf,
+    struct err *err)
+{
+	struct tenants *ts = calloc(1, sizeof(*ts));
+
+	if (ts == NULL)
+		abort();
+	*ts = (struct tenants){ .worker = w,
+		.catalog = c,
+		.redis = redis,
+		.web = web,
+		.dns = dns,
+		.pools = pools,
+		.seal = seal,
+		.conf = conf };
+	ts->arena = arena_new(ADMIN_ARENA_MAX);
+	ts->cache = map_new(conf->cache_max > 0 ? conf->cache_max : 1, record_unref);
+	ts->lookups = map_new(0, NULL);
+	ts->making = map_new(0, NULL);
+	id_random(ts->origin, ORIGIN_LEN);
+	if (!conf_check(ts, err)) {
+		tenants_close(ts);
+		return NULL;
+	}
+	if (redis != NULL && !redis_subscribe(redis, DROP_CHANNEL, drop_heard, ts)) {
+		err_set(err, ERR_INTERNAL, "no subscription to " DROP_CHANNEL);
+		tenants_close(ts);
+		return NULL;
+	}
+	return ts;
+}
+
+/* The worker's flows have ended. */
+void
+tenants_close(struct tenants *ts)
+{
+	if (ts == NULL)
+		return;
+	assert(map_count(ts->lookups) == 0 && map_count(ts->making) == 0);
+	map_free(ts->cache);
+	map_free(ts->lookups);
+	map_free(ts->making);
+	arena_free(ts->arena);
+	free(ts);
+}
