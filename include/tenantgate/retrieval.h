@@ -30,6 +30,15 @@ struct extract_conf {
 };
 void	extract_conf_init(struct extract_conf *);
 
+/* What tenantgate-extract itself exits with; below them are pdftotext's. */
+enum extract_exit {
+	EXTRACT_EXIT_USAGE = 64,
+	EXTRACT_EXIT_NO_PROGRAM,	/* pdftotext is not there, or does not start */
+	EXTRACT_EXIT_CAGE,		/* the cage could not be closed: nothing was parsed */
+	EXTRACT_EXIT_INPUT,		/* the document could not be read */
+	EXTRACT_EXIT_LARGE,		/* it is past --input-max */
+};
+
 struct page_text {
 	unsigned	number;		/* 1.. */
 	struct slice	text;		/* into extract_out.text; UTF-8 without NUL */

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * intake: takes the whole document from stdin into a file in memory, seals it, and puts it in
+ * stdin's place: poppler wants to seek, and no disk ever holds what a stranger sent.
+ */
+#define _GNU_SOURCE /* memfd_create, seals */
+#include "extract/cage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define SEALS	(F_SEAL_SEAL | F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
+
+static bool
+write_all(int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t w = write(fd, p, n);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w <= 0)
+			return false;
+		p += w;
+		n -= (size_t)w;
+	}
+	return true;
+}
+
+static enum intake
+copy(int from, int to, size_t max)
+{
+	static char block[1 << 16];
+	size_t total = 0;
+	ssize_t n;
+
+	while ((n = read(from, block, sizeof(block))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 || !write_all(to, block, (size_t)n)) {
+			complain("document");
+			return INTAKE_FAILED;
+		}
+		total += (size_t)n;
+		if (total > max) {
+			fprintf(stderr, "tenantgate-extract: more than %zu bytes\n", max);
+			return INTAKE_LARGE;
+		}
+	}
+	return INTAKE_OK;
+}
+
+enum intake
+intake_read(size_t max)
+{
+	int fd = memfd_create("document", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	enum intake got;
+
+	if (fd < 0) {
+		complain("memfd_create");
+		return INTAKE_FAILED;
+	}
+	got = copy(STDIN_FILENO, fd, max);
+	if (got != INTAKE_OK)
+		return got;
+	if (fcntl(fd, F_ADD_SEALS, SEALS) != 0 || lseek(fd, 0, SEEK_SET) != 0 ||
+	    dup2(fd, STDIN_FILENO) < 0) {
+		complain("seal");
+		return INTAKE_FAILED;
+	}
+	close(fd);
+	return INTAKE_OK;
+}

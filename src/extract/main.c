@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tenantgate-extract: a PDF on stdin, its text on stdout, a form feed behind each page. It closes
+ * a cage around itself and becomes poppler's pdftotext in it; it parses nothing of its own.
+ *
+ *	stdin --> file in memory, sealed --> no other descriptor --> nobody --> limits
+ *	      --> no files but the system's --> no calls but a reader's --> pdftotext
+ *
+ * Each bar of the cage is there before the parser starts, or the parser does not start: see enum
+ * extract_exit. stdout and stderr must be pipes or sockets, for the cage can make no file grow.
+ */
+#define _GNU_SOURCE /* O_PATH, dup3, close_range */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "extract/cage.h"
+#include "tenantgate/retrieval.h"
+
+#define PROGRAM_FD	3
+
+struct options {
+	const char		*pdftotext;
+	size_t			 input_max;
+	unsigned long		 pages_max;
+	struct cage_limits	 limits;
+};
+
+/* What execveat() is given. On a page of its own: the filter lets the exec through by these
+ * addresses, which the program that follows can neither see nor guess. */
+struct launch {
+	char	 empty[8];
+	char	 last_page[24];
+	char	*argv[10];
+	char	*envp[1];
+};
+
+static const char usage[] =
+    "usage: tenantgate-extract [options] < FILE.pdf | cat\n"
+    "  --input-max BYTES    of the document (default 64 MiB)\n"
+    "  --memory-max BYTES   of address space (default 512 MiB)\n"
+    "  --cpu SECONDS        of CPU time (default 30)\n"
+    "  --pages-max N        go no further than page N (default: all)\n"
+    "  --pdftotext PATH     poppler's program (default /usr/bin/pdftotext)\n";
+
+static const struct option long_options[] = {
+    {"input-max", required_argument, NULL, 'i'},
+    {"memory-max", required_argument, NULL, 'm'},
+    {"cpu", required_argument, NULL, 'c'},
+    {"pages-max", required_argument, NULL, 'p'},
+    {"pdftotext", required_argument, NULL, 't'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+void
+complain(const char *what)
+{
+	fprintf(stderr, "tenantgate-extract: %s: %s\n", what, strerror(errno));
+}
+
+static unsigned long
+number_of(const char *text)
+{
+	unsigned long n;
+	char *end;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || n == 0) {
+		fprintf(stderr, "tenantgate-extract: not a number: %s\n%s", text, usage);
+		exit(EXTRACT_EXIT_USAGE);
+	}
+	return n;
+}
+
+static void
+read_options(int argc, char **argv, struct options *o)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		if (c == 'i')
+			o->input_max = number_of(optarg);
+		else if (c == 'm')
+			o->limits.memory_max = number_of(optarg);
+		else if (c == 'c')
+			o->limits.cpu_s = (unsigned)number_of(optarg);
+		else if (c == 'p')
+			o->pages_max = number_of(optarg);
+		else if (c == 't')
+			o->pdftotext = optarg;
+		else {
+			fputs(usage, c == 'h' ? stdout : stderr);
+			exit(c == 'h' ? 0 : EXTRACT_EXIT_USAGE);
+		}
+	}
+}
+
+static struct launch *
+make_launch(const struct options *o)
+{
+	struct launch *l;
+	unsigned n = 0;
+
+	l = mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (l == MAP_FAILED)
+		return NULL;
+	l->argv[n++] = (char *)"pdftotext";
+	l->argv[n++] = (char *)"-enc";
+	l->argv[n++] = (char *)"UTF-8";
+	l->argv[n++] = (char *)"-eol";
+	l->argv[n++] = (char *)"unix";
+	if (o->pages_max > 0) {
+		snprintf(l->last_page, sizeof(l->last_page), "%lu", o->pages_max);
+		l->argv[n++] = (char *)"-l";
+		l->argv[n++] = l->last_page;
+	}
+	l->argv[n++] = (char *)"-";
+	l->argv[n] = (char *)"-";
+	return l;
+}
+
+static void
+must(bool done, enum extract_exit code)
+{
+	if (!done)
+		exit(code);
+}
+
+/* The program on PROGRAM_FD, and nothing else but stdin, stdout, stderr. */
+static bool
+hold_program(const char *path)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0 || (fd != PROGRAM_FD && dup3(fd, PROGRAM_FD, O_CLOEXEC) < 0)) {
+		complain(path);
+		return false;
+	}
+	return true;
+}
+
+static bool
+close_others(void)
+{
+	if (close_range(PROGRAM_FD + 1, ~0u, 0) == 0)
+		return true;
+	complain("close_range");
+	return false;
+}
+
+static void
+take_document(size_t max)
+{
+	enum intake got = intake_read(max);
+
+	must(got != INTAKE_LARGE, EXTRACT_EXIT_LARGE);
+	must(got == INTAKE_OK, EXTRACT_EXIT_INPUT);
+}
+
+static void
+close_cage(const struct options *o, const struct launch *l)
+{
+	const struct cage_exec exec = {PROGRAM_FD, l->empty, l->argv, l->envp};
+
+	must(close_others(), EXTRACT_EXIT_CAGE);
+	must(cage_drop_user(), EXTRACT_EXIT_CAGE);
+	must(cage_set_limits(&o->limits), EXTRACT_EXIT_CAGE);
+	must(cage_hide_files(PROGRAM_FD), EXTRACT_EXIT_CAGE);
+	must(cage_filter_calls(&exec), EXTRACT_EXIT_CAGE);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = {
+	    .pdftotext = "/usr/bin/pdftotext",
+	    .input_max = (size_t)64 << 20,
+	    .limits = {.memory_max = (size_t)512 << 20, .cpu_s = 30},
+	};
+	struct launch *l;
+
+	read_options(argc, argv, &o);
+	if (prctl(PR_SET_DUMPABLE, 0) != 0 || (l = make_launch(&o)) == NULL) {
+		complain("start");
+		return EXTRACT_EXIT_CAGE;
+	}
+	must(hold_program(o.pdftotext), EXTRACT_EXIT_NO_PROGRAM);
+	take_document(o.input_max);
+	close_cage(&o, l);
+	syscall(SYS_execveat, PROGRAM_FD, l->empty, l->argv, l->envp, AT_EMPTY_PATH);
+	complain(o.pdftotext);
+	return EXTRACT_EXIT_NO_PROGRAM;
+}
