@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "tenantgate/base/utf8.h"
 
 struct err_row {
 	int status;

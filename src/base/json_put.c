@@ -3,10 +3,11 @@
  * json_put.c: writing JSON. json_put_string() is the only writer of strings from outside: whatever
  * the bytes, what comes out is one valid JSON string on one line.
  */
+#include "tenantgate/base/json.h"
+
 #include <string.h>
 
-#include "base/utf8.h"
-#include "tenantgate/base/json.h"
+#include "tenantgate/base/utf8.h"
 
 /* A letter's short escape, or 0. */
 static char

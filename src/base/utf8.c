@@ -2,7 +2,7 @@
 /*
  * utf8.c: a strict decoder of one character.
  */
-#include "base/utf8.h"
+#include "tenantgate/base/utf8.h"
 
 /* What the first byte promises: how many follow, and the range of the very next one. */
 struct lead {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * utf8: one character at a time, as RFC 3629 says: no overlong form, no surrogate, nothing past
- * U+10FFFF.
+ * U+10FFFF. Any thread.
  */
-#ifndef TENANTGATE_BASE_UTF8_PRIVATE_H
-#define TENANTGATE_BASE_UTF8_PRIVATE_H
+#ifndef TENANTGATE_BASE_UTF8_H
+#define TENANTGATE_BASE_UTF8_H
 
 #include <stddef.h>
 #include <stdint.h>
