@@ -16,28 +16,31 @@
 #include <unistd.h>
 
 static const char *const allowed[] = {
-    /* memory (mmap, mprotect: below) */
-    "brk", "munmap", "mremap", "madvise", "arch_prctl",
-    /* files already open, and looking */
-    "read", "readv", "pread64", "preadv", "lseek", "_llseek", "close", "write", "writev", "fstat",
-    "fstat64", "stat", "stat64", "lstat", "lstat64", "newfstatat", "fstatat64", "statx", "access",
-    "faccessat", "faccessat2", "readlink", "readlinkat", "getdents64", "getcwd", "fadvise64",
-    /* itself */
-    "exit", "exit_group", "getpid", "gettid", "getuid", "geteuid", "getgid", "getegid", "uname",
-    "sysinfo", "getrlimit", "ugetrlimit", "getrusage", "sched_getaffinity", "sched_yield",
-    "set_tid_address", "set_robust_list", "rseq", "futex", "futex_time64", "getrandom",
-    /* signals to itself, time */
-    "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigreturn", "sigaltstack",
-    "restart_syscall", "clock_gettime", "clock_gettime64", "clock_getres", "gettimeofday", "time",
-    "nanosleep", "clock_nanosleep"};
+	/* memory (mmap, mprotect: below) */
+	"brk", "munmap", "mremap", "madvise", "arch_prctl",
+	/* files already open, and looking */
+	"read", "readv", "pread64", "preadv", "lseek", "_llseek", "close", "write", "writev",
+	"fstat", "fstat64", "stat", "stat64", "lstat", "lstat64", "newfstatat", "fstatat64",
+	"statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents64",
+	"getcwd", "fadvise64",
+	/* itself */
+	"exit", "exit_group", "getpid", "gettid", "getuid", "geteuid", "getgid", "getegid", "uname",
+	"sysinfo", "getrlimit", "ugetrlimit", "getrusage", "sched_getaffinity", "sched_yield",
+	"set_tid_address", "set_robust_list", "rseq", "futex", "futex_time64", "getrandom",
+	/* signals to itself, time */
+	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigreturn", "sigaltstack",
+	"restart_syscall", "clock_gettime", "clock_gettime64", "clock_getres", "gettimeofday",
+	"time", "nanosleep", "clock_nanosleep"
+};
 
-static const char *const deadly[] = {"socket", "socketpair", "connect", "bind", "listen", "accept",
-    "accept4", "sendto", "sendmsg", "sendmmsg", "ptrace", "process_vm_readv", "process_vm_writev",
-    "process_madvise", "pidfd_open", "pidfd_getfd", "fork", "vfork", "execve", "unshare", "setns",
-    "mount", "umount2", "move_mount", "open_tree", "fsopen", "pivot_root", "chroot", "bpf",
-    "perf_event_open", "userfaultfd", "io_uring_setup", "keyctl", "add_key", "request_key",
-    "kexec_load", "init_module", "finit_module", "open_by_handle_at", "memfd_create", "kill",
-    "setuid", "setgid", "setresuid", "setresgid", "capset", "shmget", "msgget"};
+static const char *const deadly[] = { "socket", "socketpair", "connect", "bind", "listen", "accept",
+	"accept4", "sendto", "sendmsg", "sendmmsg", "ptrace", "process_vm_readv",
+	"process_vm_writev", "process_madvise", "pidfd_open", "pidfd_getfd", "fork", "vfork",
+	"execve", "unshare", "setns", "mount", "umount2", "move_mount", "open_tree", "fsopen",
+	"pivot_root", "chroot", "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "keyctl",
+	"add_key", "request_key", "kexec_load", "init_module", "finit_module", "open_by_handle_at",
+	"memfd_create", "kill", "setuid", "setgid", "setresuid", "setresgid", "capset", "shmget",
+	"msgget" };
 
 /* A name that this libseccomp or this machine does not know cannot be asked for either. */
 static bool
@@ -60,24 +63,24 @@ allow_1(scmp_filter_ctx ctx, int nr, struct scmp_arg_cmp a)
 	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1, a) == 0;
 }
 
-#define WRITES	(O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND)
+#define WRITES (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND)
 
 static bool
 add_open(scmp_filter_ctx ctx)
 {
 	return allow_1(ctx, SCMP_SYS(open), SCMP_A1(SCMP_CMP_MASKED_EQ, WRITES, O_RDONLY)) &&
-	       allow_1(ctx, SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, WRITES, O_RDONLY)) &&
-	       allow_1(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFD)) &&
-	       allow_1(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFD)) &&
-	       allow_1(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFL)) &&
-	       allow_1(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_DUPFD_CLOEXEC));
+	    allow_1(ctx, SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, WRITES, O_RDONLY)) &&
+	    allow_1(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFD)) &&
+	    allow_1(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFD)) &&
+	    allow_1(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFL)) &&
+	    allow_1(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_DUPFD_CLOEXEC));
 }
 
 /* Memory is for writing or for running, never both, and none becomes code later. */
 static bool
 add_memory(scmp_filter_ctx ctx)
 {
-	static const int calls[] = {SCMP_SYS(mmap), SCMP_SYS(mmap2)};
+	static const int calls[] = { SCMP_SYS(mmap), SCMP_SYS(mmap2) };
 	const uint64_t both = PROT_WRITE | PROT_EXEC;
 
 	for (size_t i = 0; i < 2; i++) {
@@ -97,19 +100,19 @@ add_process(scmp_filter_ctx ctx)
 	const scmp_datum_t self = (scmp_datum_t)getpid();
 
 	return allow_1(ctx, SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0)) &&
-	       allow_1(ctx, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, self)) &&
-	       seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0;
+	    allow_1(ctx, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, self)) &&
+	    seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0;
 }
 
 static bool
 add_exec(scmp_filter_ctx ctx, const struct cage_exec *e)
 {
 	const struct scmp_arg_cmp args[] = {
-	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)e->fd),
-	    SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)(uintptr_t)e->empty),
-	    SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)(uintptr_t)e->argv),
-	    SCMP_A3(SCMP_CMP_EQ, (scmp_datum_t)(uintptr_t)e->envp),
-	    SCMP_A4(SCMP_CMP_EQ, AT_EMPTY_PATH),
+		SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)e->fd),
+		SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)(uintptr_t)e->empty),
+		SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)(uintptr_t)e->argv),
+		SCMP_A3(SCMP_CMP_EQ, (scmp_datum_t)(uintptr_t)e->envp),
+		SCMP_A4(SCMP_CMP_EQ, AT_EMPTY_PATH),
 	};
 
 	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(execveat), 5, args) == 0;
@@ -122,10 +125,10 @@ cage_filter_calls(const struct cage_exec *e)
 	bool ok;
 
 	ok = ctx != NULL &&
-	     add_names(ctx, SCMP_ACT_ALLOW, allowed, sizeof(allowed) / sizeof(allowed[0])) &&
-	     add_names(ctx, SCMP_ACT_KILL_PROCESS, deadly, sizeof(deadly) / sizeof(deadly[0])) &&
-	     add_open(ctx) && add_memory(ctx) && add_process(ctx) && add_exec(ctx, e) &&
-	     seccomp_load(ctx) == 0;
+	    add_names(ctx, SCMP_ACT_ALLOW, allowed, sizeof(allowed) / sizeof(allowed[0])) &&
+	    add_names(ctx, SCMP_ACT_KILL_PROCESS, deadly, sizeof(deadly) / sizeof(deadly[0])) &&
+	    add_open(ctx) && add_memory(ctx) && add_process(ctx) && add_exec(ctx, e) &&
+	    seccomp_load(ctx) == 0;
 	if (!ok)
 		fputs("tenantgate-extract: the system call filter could not be loaded\n", stderr);
 	seccomp_release(ctx);

@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NOBODY	65534
+#define NOBODY 65534
 
 /* A user without a right to anything, and no way back; and an end when the daemon ends. */
 bool
@@ -23,7 +23,7 @@ cage_drop_user(void)
 {
 	if (geteuid() == 0 &&
 	    (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
-	     setresuid(NOBODY, NOBODY, NOBODY) != 0)) {
+		setresuid(NOBODY, NOBODY, NOBODY) != 0)) {
 		complain("drop root");
 		return false;
 	}
@@ -42,7 +42,7 @@ cage_drop_user(void)
 static bool
 limit(int what, rlim_t value)
 {
-	const struct rlimit r = {value, value};
+	const struct rlimit r = { value, value };
 
 	if (setrlimit(what, &r) == 0)
 		return true;
@@ -54,7 +54,7 @@ limit(int what, rlim_t value)
 static bool
 limit_cpu(unsigned seconds)
 {
-	const struct rlimit r = {seconds, (rlim_t)seconds + 1};
+	const struct rlimit r = { seconds, (rlim_t)seconds + 1 };
 
 	if (setrlimit(RLIMIT_CPU, &r) == 0)
 		return true;
@@ -66,38 +66,38 @@ bool
 cage_set_limits(const struct cage_limits *l)
 {
 	return limit_cpu(l->cpu_s) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) &&
-	       limit(RLIMIT_NPROC, 0) && limit(RLIMIT_NOFILE, 32) && limit(RLIMIT_MEMLOCK, 0) &&
-	       limit(RLIMIT_MSGQUEUE, 0) && limit(RLIMIT_AS, l->memory_max);
+	    limit(RLIMIT_NPROC, 0) && limit(RLIMIT_NOFILE, 32) && limit(RLIMIT_MEMLOCK, 0) &&
+	    limit(RLIMIT_MSGQUEUE, 0) && limit(RLIMIT_AS, l->memory_max);
 }
 
 /* ---- Landlock: a parser that was taken over shall not read the daemon's secrets either ---- */
 
-#define READ	  (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define EXECUTE	  LANDLOCK_ACCESS_FS_EXECUTE
+#define READ	   (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define EXECUTE	   LANDLOCK_ACCESS_FS_EXECUTE
 #define EVERYTHING ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1) /* of the first version's rights */
 
 struct view {
-	const char	*path;
-	unsigned long	 rights;
+	const char *path;
+	unsigned long rights;
 };
 
 /* What a program of the system needs to start and to know its fonts. Absent ones are skipped. */
 static const struct view views[] = {
-    {"/usr/lib", READ | EXECUTE},
-    {"/usr/lib32", READ | EXECUTE},
-    {"/usr/lib64", READ | EXECUTE},
-    {"/lib", READ | EXECUTE},
-    {"/lib64", READ | EXECUTE},
-    {"/usr/local/lib", READ | EXECUTE},
-    {"/usr/share", READ},
-    {"/etc/ld.so.cache", LANDLOCK_ACCESS_FS_READ_FILE},
-    {"/etc/fonts", READ},
+	{ "/usr/lib", READ | EXECUTE },
+	{ "/usr/lib32", READ | EXECUTE },
+	{ "/usr/lib64", READ | EXECUTE },
+	{ "/lib", READ | EXECUTE },
+	{ "/lib64", READ | EXECUTE },
+	{ "/usr/local/lib", READ | EXECUTE },
+	{ "/usr/share", READ },
+	{ "/etc/ld.so.cache", LANDLOCK_ACCESS_FS_READ_FILE },
+	{ "/etc/fonts", READ },
 };
 
 static bool
 view_add(int rules, int fd, unsigned long rights)
 {
-	const struct landlock_path_beneath_attr a = {.allowed_access = rights, .parent_fd = fd};
+	const struct landlock_path_beneath_attr a = { .allowed_access = rights, .parent_fd = fd };
 
 	return syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &a, 0) == 0;
 }
@@ -123,7 +123,7 @@ hide(int rules, int program)
 			return false;
 	}
 	return view_add(rules, program, EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE) &&
-	       syscall(SYS_landlock_restrict_self, rules, 0) == 0;
+	    syscall(SYS_landlock_restrict_self, rules, 0) == 0;
 }
 
 /* Kernels before 5.13 and those built without it have no Landlock: there the filter of calls (no
@@ -131,7 +131,7 @@ hide(int rules, int program)
 bool
 cage_hide_files(int program)
 {
-	const struct landlock_ruleset_attr a = {.handled_access_fs = EVERYTHING};
+	const struct landlock_ruleset_attr a = { .handled_access_fs = EVERYTHING };
 	int rules = (int)syscall(SYS_landlock_create_ruleset, &a, sizeof(a), 0);
 	bool ok;
 

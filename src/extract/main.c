@@ -24,22 +24,22 @@
 #include "extract/cage.h"
 #include "tenantgate/retrieval.h"
 
-#define PROGRAM_FD	3
+#define PROGRAM_FD 3
 
 struct options {
-	const char		*pdftotext;
-	size_t			 input_max;
-	unsigned long		 pages_max;
-	struct cage_limits	 limits;
+	const char *pdftotext;
+	size_t input_max;
+	unsigned long pages_max;
+	struct cage_limits limits;
 };
 
 /* What execveat() is given. On a page of its own: the filter lets the exec through by these
  * addresses, which the program that follows can neither see nor guess. */
 struct launch {
-	char	 empty[8];
-	char	 last_page[24];
-	char	*argv[10];
-	char	*envp[1];
+	char empty[8];
+	char last_page[24];
+	char *argv[10];
+	char *envp[1];
 };
 
 static const char usage[] =
@@ -51,13 +51,13 @@ static const char usage[] =
     "  --pdftotext PATH     poppler's program (default /usr/bin/pdftotext)\n";
 
 static const struct option long_options[] = {
-    {"input-max", required_argument, NULL, 'i'},
-    {"memory-max", required_argument, NULL, 'm'},
-    {"cpu", required_argument, NULL, 'c'},
-    {"pages-max", required_argument, NULL, 'p'},
-    {"pdftotext", required_argument, NULL, 't'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+	{ "input-max", required_argument, NULL, 'i' },
+	{ "memory-max", required_argument, NULL, 'm' },
+	{ "cpu", required_argument, NULL, 'c' },
+	{ "pages-max", required_argument, NULL, 'p' },
+	{ "pdftotext", required_argument, NULL, 't' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 void
@@ -169,7 +169,7 @@ take_document(size_t max)
 static void
 close_cage(const struct options *o, const struct launch *l)
 {
-	const struct cage_exec exec = {PROGRAM_FD, l->empty, l->argv, l->envp};
+	const struct cage_exec exec = { PROGRAM_FD, l->empty, l->argv, l->envp };
 
 	must(close_others(), EXTRACT_EXIT_CAGE);
 	must(cage_drop_user(), EXTRACT_EXIT_CAGE);
@@ -182,9 +182,9 @@ int
 main(int argc, char **argv)
 {
 	struct options o = {
-	    .pdftotext = "/usr/bin/pdftotext",
-	    .input_max = (size_t)64 << 20,
-	    .limits = {.memory_max = (size_t)512 << 20, .cpu_s = 30},
+		.pdftotext = "/usr/bin/pdftotext",
+		.input_max = (size_t)64 << 20,
+		.limits = { .memory_max = (size_t)512 << 20, .cpu_s = 30 },
 	};
 	struct launch *l;
 

@@ -20,7 +20,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "tenantgate/retrieval.h"
+#include "retrieval/text.h"
 
 static const char *const text_separators[] = { "\n\n", "\n", " ", "", NULL };
 
@@ -30,23 +30,23 @@ static const char *const markdown_separators[] = { "\n## ", "\n### ", "\n#### ",
 	NULL };
 
 struct part {
-	const char	*end;	/* borrowed, the text's; it begins where the one before ends */
-	unsigned	 units;
+	const char *end; /* borrowed, the text's; it begins where the one before ends */
+	unsigned units;
 };
 
 struct splitter {
-	unsigned		 size;
-	unsigned		 overlap;
-	unsigned		 page;
-	struct chunk_list	*list;		/* borrowed */
+	unsigned size;
+	unsigned overlap;
+	unsigned page;
+	struct chunk_list *list; /* borrowed */
 
 	/* The window: a ring of parts. */
-	struct part		*ring;		/* owned; as many as a window can have */
-	size_t			 cap;
-	size_t			 head;
-	size_t			 count;
-	const char		*begin;		/* of the window's first part */
-	size_t			 total;		/* units in the window */
+	struct part *ring; /* owned; as many as a window can have */
+	size_t cap;
+	size_t head;
+	size_t count;
+	const char *begin; /* of the window's first part */
+	size_t total;	   /* units in the window */
 };
 
 /* Length as JavaScript counts: two for a character outside the basic plane. */
@@ -79,16 +79,16 @@ static bool
 is_wide_space(const unsigned char *p)
 {
 	switch (p[0] << 16 | p[1] << 8 | p[2]) {
-	case 0xe19a80:	/* U+1680 */
-	case 0xe280a8:	/* U+2028 */
-	case 0xe280a9:	/* U+2029 */
-	case 0xe280af:	/* U+202F */
-	case 0xe2819f:	/* U+205F */
-	case 0xe38080:	/* U+3000 */
-	case 0xefbbbf:	/* U+FEFF */
+	case 0xe19a80: /* U+1680 */
+	case 0xe280a8: /* U+2028 */
+	case 0xe280a9: /* U+2029 */
+	case 0xe280af: /* U+202F */
+	case 0xe2819f: /* U+205F */
+	case 0xe38080: /* U+3000 */
+	case 0xefbbbf: /* U+FEFF */
 		return true;
 	}
-	return p[0] == 0xe2 && p[1] == 0x80 && p[2] >= 0x80 && p[2] <= 0x8a;	/* U+2000-200A */
+	return p[0] == 0xe2 && p[1] == 0x80 && p[2] >= 0x80 && p[2] <= 0x8a; /* U+2000-200A */
 }
 
 /* Bytes of the space that begins at p, 0 when there is none. */
@@ -116,9 +116,10 @@ space_before(const char *begin, const char *end)
 	return 0;
 }
 
-static struct slice
-trim(const char *begin, const char *end)
+struct slice
+text_trim(struct slice text)
 {
+	const char *begin = text.p, *end = text.p + text.len;
 	size_t n;
 
 	while (begin < end && (n = space_at(begin, (size_t)(end - begin))) > 0)
@@ -185,7 +186,7 @@ window_emit(struct splitter *s)
 {
 	if (s->count == 0)
 		return true;
-	return emit(s, trim(s->begin, window_last(s)->end));
+	return emit(s, text_trim(slice_of(s->begin, (size_t)(window_last(s)->end - s->begin))));
 }
 
 /* A part too many: the window goes out, and what may overlap stays. */
@@ -260,7 +261,7 @@ part_end(const char *p, const char *end, const char *sep)
 	return found == NULL ? end : found;
 }
 
-static bool	split_range(struct splitter *, struct slice, const char *const *);
+static bool split_range(struct splitter *, struct slice, const char *const *);
 
 /* A part as long as a chunk, or longer. */
 static bool
@@ -287,8 +288,8 @@ split_range(struct splitter *s, struct slice text, const char *const *separators
 
 		next = part_end(p, end, *sep);
 		units = units_of(p, next);
-		ok = units < s->size ? window_add(s, p, next, units) :
-		    split_long(s, slice_of(p, (size_t)(next - p)), rest);
+		ok = units < s->size ? window_add(s, p, next, units)
+				     : split_long(s, slice_of(p, (size_t)(next - p)), rest);
 		if (!ok)
 			return false;
 	}

@@ -44,8 +44,8 @@ test_known(void **state)
 	CHECK("", CHUNK_TEXT, 10, 3, NULL);
 	CHECK(" \n\n\t ", CHUNK_TEXT, 10, 3, NULL);
 	CHECK("tide", CHUNK_TEXT, 10, 3, "tide", NULL);
-	CHECK("a\n\n\nb\n\nccccccccccccc dd", CHUNK_TEXT, 10, 3, "a\n\n\nb", "ccccccccc",
-	    "ccccccc", "dd", NULL);
+	CHECK("a\n\n\nb\n\nccccccccccccc dd", CHUNK_TEXT, 10, 3, "a\n\n\nb", "ccccccccc", "ccccccc",
+	    "dd", NULL);
 	CHECK("one two three four", CHUNK_TEXT, 10, 5, "one two", "two three", "four", NULL);
 	CHECK("intro\n## A\nbody\n# B", CHUNK_MARKDOWN, 12, 0, "intro", "## A\nbody", "# B", NULL);
 	CHECK("\xe3\x80\x80tide\xc2\xa0", CHUNK_TEXT, 10, 0, "tide", NULL);
@@ -79,7 +79,7 @@ test_pages(void **state)
 	chunk_free(&list);
 }
 
-#define HOSTILE_SIZE	((size_t)10 << 20)
+#define HOSTILE_SIZE ((size_t)10 << 20)
 
 static void
 hostile(const char *pattern, size_t least)

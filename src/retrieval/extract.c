@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * extract: a document's text, page by page. Text and Markdown are checked and taken as they are;
+ * a PDF goes to tenantgate-extract, a process of its own in a cage (src/extract/): nothing a
+ * stranger sent is parsed here.
+ *
+ * The extraction is a child flow in the story's arena; its table is below. What ended the program
+ * is turned into the caller's reason by judge().
+ */
+#define _GNU_SOURCE /* memmem */
+#include <assert.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "retrieval/text.h"
+#include "tenantgate/base/json.h"
+#include "tenantgate/base/log.h"
+#include "tenantgate/retrieval.h"
+#include "tenantgate/wire/proc.h"
+
+#define COMPLAINTS_MAX 4096
+#define ARGS_MAX       12
+
+struct extraction {
+	struct flow flow;
+	const struct extract_conf *conf; /* borrowed */
+	struct slice body;		 /* borrowed */
+	struct extract_out *out;	 /* borrowed */
+	struct proc_result result;	 /* owned bufs */
+};
+
+void
+extract_conf_init(struct extract_conf *c)
+{
+	*c = (struct extract_conf){
+		.program = PKGLIBEXECDIR "/tenantgate-extract",
+		.text_max = (size_t)32 << 20,
+		.pages_max = 5000,
+		.timeout_us = 60 * 1000000ull,
+		.memory_max = (size_t)512 << 20,
+	};
+}
+
+void
+extract_free(struct extract_out *out)
+{
+	buf_free(&out->text);
+	out->pages = NULL;
+	out->page_count = out->pages_in_all = 0;
+}
+
+/* ---- text ---- */
+
+/* Editors on one system begin a file with a byte order mark; it is no text. */
+static struct slice
+without_mark(struct slice body)
+{
+	if (slice_starts(body, "\xef\xbb\xbf")) {
+		body.p += 3;
+		body.len -= 3;
+	}
+	return body;
+}
+
+static enum flow_rc
+take_text(struct flow *f, const struct extract_conf *c, struct slice body, struct extract_out *out)
+{
+	body = without_mark(body);
+	if (body.len > c->text_max)
+		return flow_fail(f, ERR_DOC_LIMIT, "The document has more than %zu bytes of text.",
+		    c->text_max);
+	if (!json_utf8_valid(body))
+		return flow_fail(f, ERR_PDF_BROKEN, "The text is not UTF-8, or holds a NUL.");
+	if (text_trim(body).len == 0)
+		return flow_fail(f, ERR_DOC_EMPTY, "The document holds no text.");
+	out->pages = arena_array(f->arena, 1, sizeof(*out->pages));
+	if (out->pages == NULL || !buf_slice(&out->text, body))
+		return flow_fail(f, ERR_OVERLOADED, "No memory for the document's text.");
+	out->pages[0] = (struct page_text){ 0, buf_view(&out->text) };
+	out->page_count = 1;
+	return FLOW_NEXT;
+}
+
+/* ---- PDF ---- */
+
+static struct extraction *
+extraction_of(struct flow *f)
+{
+	return (struct extraction *)f;
+}
+
+static void
+extraction_clear(void *arg)
+{
+	struct extraction *x = arg;
+
+	buf_free(&x->result.out);
+	buf_free(&x->result.err);
+}
+
+static bool
+fill_args(struct extraction *x, const char *args[ARGS_MAX])
+{
+	struct arena *a = x->flow.arena;
+	const struct extract_conf *c = x->conf;
+	unsigned n = 0;
+
+	args[n++] = "tenantgate-extract";
+	args[n++] = "--input-max";
+	args[n++] = arena_printf(a, "%zu", x->body.len);
+	args[n++] = "--memory-max";
+	args[n++] = arena_printf(a, "%zu", c->memory_max);
+	args[n++] = "--cpu";
+	args[n++] = arena_printf(a, "%llu", (unsigned long long)(c->timeout_us / 1000000 + 1));
+	args[n++] = "--pages-max";
+	args[n++] = arena_printf(a, "%u", c->pages_max + 1);
+	args[n] = NULL;
+	assert(n < ARGS_MAX);
+	for (unsigned i = 0; i < n; i++) {
+		if (args[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+static enum flow_rc
+extraction_run(struct flow *f)
+{
+	struct extraction *x = extraction_of(f);
+	const char *args[ARGS_MAX];
+	struct proc_conf conf = { .path = x->conf->program,
+		.argv = args,
+		.timeout_us = x->conf->timeout_us };
+
+	buf_init(&x->result.out, x->conf->text_max);
+	buf_init(&x->result.err, COMPLAINTS_MAX);
+	flow_defer(f, extraction_clear, x);
+	if (!fill_args(x, args))
+		return flow_fail(f, ERR_OVERLOADED, "No memory for the extractor.");
+	return proc_run(f, &conf, x->body, &x->result);
+}
+
+static bool
+complains(const struct extraction *x, const char *words)
+{
+	const struct buf *b = &x->result.err;
+
+	return b->len > 0 && memmem(b->data, b->len, words, strlen(words)) != NULL;
+}
+
+static enum flow_rc
+too_much(struct flow *f)
+{
+	return flow_fail(f, ERR_DOC_LIMIT, "Reading the document took too much memory or time.");
+}
+
+/* Ours, not the document's: the operator is told what, the caller that. */
+static enum flow_rc
+no_extractor(struct flow *f)
+{
+	struct extraction *x = extraction_of(f);
+	struct slice why = buf_view(&x->result.err);
+	const char *newline = why.len == 0 ? NULL : memchr(why.p, '\n', why.len);
+
+	if (newline != NULL)
+		why.len = (size_t)(newline - why.p);
+	if (why.len == 0)
+		why = slice_str(x->result.end == PROC_NOT_STARTED ? strerror(x->result.code) : "");
+	log_event(LOG_ERR, "extract.failed", f->request_id, "%s: %.*s", x->conf->program,
+	    SLICE_ARG(why));
+	return flow_fail(f, ERR_EXTRACT,
+	    "The document could not be read here; see the server's log.");
+}
+
+static enum flow_rc
+judge_signal(struct flow *f, int signal)
+{
+	struct extraction *x = extraction_of(f);
+
+	if (signal == SIGXCPU || signal == SIGKILL || complains(x, "bad_alloc"))
+		return too_much(f);
+	log_event(LOG_WARNING, signal == SIGSYS ? "extract.caged" : "extract.crashed",
+	    f->request_id, "the parser died of signal %d", signal);
+	return flow_fail(f, ERR_PDF_BROKEN, "The document broke its reader.");
+}
+
+/* pdftotext has no exit status of its own for these; its words have been the same for decades. */
+static enum flow_rc
+judge_exit(struct flow *f, int status)
+{
+	struct extraction *x = extraction_of(f);
+
+	if (status == 0)
+		return FLOW_NEXT;
+	if ((status >= EXTRACT_EXIT_USAGE && status <= EXTRACT_EXIT_LARGE) || status == 127)
+		return no_extractor(f);
+	if (complains(x, "Incorrect password") || complains(x, "security handler"))
+		return flow_fail(f, ERR_PDF_ENCRYPTED, "The PDF is encrypted.");
+	if (complains(x, "Wrong page range") || complains(x, "Document stream is empty"))
+		return flow_fail(f, ERR_DOC_EMPTY, "The PDF has no pages.");
+	if (complains(x, "Out of memory"))
+		return too_much(f);
+	return flow_fail(f, ERR_PDF_BROKEN, "The bytes are not a PDF that can be read.");
+}
+
+static enum flow_rc
+extraction_judge(struct flow *f)
+{
+	struct extraction *x = extraction_of(f);
+
+	switch (x->result.end) {
+	case PROC_EXITED:
+		return judge_exit(f, x->result.code);
+	case PROC_SIGNALED:
+		return judge_signal(f, x->result.code);
+	case PROC_TIMEOUT:
+		return too_much(f);
+	case PROC_OUT_LARGE:
+		return flow_fail(f, ERR_DOC_LIMIT, "The document has more than %zu bytes of text.",
+		    x->conf->text_max);
+	case PROC_NOT_STARTED:
+		break;
+	}
+	return no_extractor(f);
+}
+
+static enum flow_rc
+extraction_cut(struct flow *f)
+{
+	struct extraction *x = extraction_of(f);
+	struct extract_out *out = x->out;
+
+	text_clean(&x->result.out);
+	out->text = x->result.out;
+	buf_init(&x->result.out, 0);
+	if (!text_cut_pages(f->arena, out))
+		return flow_fail(f, ERR_DOC_LIMIT, "The document has too many pages.");
+	if (out->pages_in_all > x->conf->pages_max)
+		return flow_fail(f, ERR_DOC_LIMIT, "The document has more than %u pages.",
+		    x->conf->pages_max);
+	if (out->pages_in_all == 0 && out->page_count == 0)
+		return flow_fail(f, ERR_DOC_EMPTY, "The PDF has no pages.");
+	if (out->page_count == 0)
+		return flow_fail(f, ERR_PDF_NO_TEXT, "The PDF holds pictures and no text.");
+	return FLOW_NEXT;
+}
+
+static const struct flow_step extraction_steps[] = {
+	{ "extract_run", extraction_run },
+	{ "extract_judge", extraction_judge },
+	{ "extract_cut", extraction_cut },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind extraction_kind = { .name = "extract", .steps = extraction_steps };
+
+enum flow_rc
+extract_run(struct flow *f, const struct extract_conf *c, const char *mime, struct slice body,
+    struct extract_out *out)
+{
+	struct extraction *x;
+
+	*out = (struct extract_out){ 0 };
+	buf_init(&out->text, c->text_max);
+	if (mime == NULL)
+		return flow_fail(f, ERR_MEDIA_TYPE, "Documents are PDF, plain text or Markdown.");
+	if (body.len == 0)
+		return flow_fail(f, ERR_DOC_EMPTY, "The document has no bytes.");
+	if (strcmp(mime, "text/plain") == 0 || strcmp(mime, "text/markdown") == 0)
+		return take_text(f, c, body, out);
+	if (strcmp(mime, "application/pdf") != 0)
+		return flow_fail(f, ERR_MEDIA_TYPE, "Documents are PDF, plain text or Markdown.");
+	x = arena_alloc(f->arena, sizeof(*x));
+	if (x == NULL)
+		return flow_fail(f, ERR_OVERLOADED, "No memory for the extractor.");
+	x->conf = c;
+	x->body = body;
+	x->out = out;
+	return flow_call(f, &x->flow, &extraction_kind);
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * extract: real documents, good and bad, through the real extractor on a worker's loop; and the
+ * programs that proc.c runs beside it.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tenantgate/base/clock.h"
+#include "tenantgate/retrieval.h"
+#include "tenantgate/wire/proc.h"
+
+struct story {
+	struct flow flow;
+	struct extract_conf conf;
+	const char *mime;
+	struct slice body;
+	struct extract_out out;
+	struct proc_conf proc;
+	struct proc_result result;
+	struct err err;
+	bool ended;
+};
+
+static struct worker *worker;
+static struct arena *arena;
+static struct story story;
+
+static enum flow_rc
+story_extract(struct flow *f)
+{
+	(void)f;
+	return extract_run(&story.flow, &story.conf, story.mime, story.body, &story.out);
+}
+
+static enum flow_rc
+story_run(struct flow *f)
+{
+	(void)f;
+	return proc_run(&story.flow, &story.proc, story.body, &story.result);
+}
+
+static void
+story_end(struct flow *f, const struct err *err)
+{
+	(void)f;
+	story.err = *err;
+	story.ended = true;
+}
+
+static const struct flow_step extract_steps[] = { { "extract", story_extract }, { NULL, NULL } };
+static const struct flow_step run_steps[] = { { "run", story_run }, { NULL, NULL } };
+static const struct flow_kind extract_kind = { "extract", extract_steps, story_end, NULL };
+static const struct flow_kind run_kind = { "run", run_steps, story_end, NULL };
+
+static int
+setup(void **state)
+{
+	(void)state;
+	worker = worker_new(0);
+	arena = arena_new((size_t)1 << 20);
+	memset(&story, 0, sizeof(story));
+	extract_conf_init(&story.conf);
+	story.conf.program = BUILDDIR "/tenantgate-extract";
+	story.conf.timeout_us = 10 * 1000000ull;
+	buf_init(&story.result.out, 100000);
+	buf_init(&story.result.err, 100);
+	return worker == NULL ? -1 : 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	extract_free(&story.out);
+	extract_free(&story.out);
+	buf_free(&story.result.out);
+	buf_free(&story.result.err);
+	worker_free(worker);
+	arena_free(arena);
+	return 0;
+}
+
+static void
+finish(void)
+{
+	uint64_t began = clock_mono_us();
+
+	while (!story.ended && clock_mono_us() - began < 20 * 1000000ull)
+		worker_turn(worker, 50);
+	assert_true(story.ended);
+	for (int i = 0; i < 3; i++)
+		worker_turn(worker, 1);
+}
+
+static enum err_code
+extract(const char *mime, struct slice body)
+{
+	story.mime = mime;
+	story.body = body;
+	flow_start(&story.flow, &extract_kind, worker, arena);
+	finish();
+	return story.err.code;
+}
+
+/* Borrowed until the next call. */
+static struct slice
+file(const char *name)
+{
+	static char bytes[1 << 16];
+	char path[4096];
+	FILE *f;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", SRCDIR, name);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	n = fread(bytes, 1, sizeof(bytes), f);
+	fclose(f);
+	return slice_of(bytes, n);
+}
+
+static enum err_code
+extract_file(const char *name)
+{
+	return extract("application/pdf", file(name));
+}
+
+#define SAMPLE "contrib/sample/field-guide.pdf"
+
+static void
+test_sample(void **state)
+{
+	(void)state;
+	assert_int_equal(extract_file(SAMPLE), ERR_NONE);
+	assert_int_equal(story.out.pages_in_all, 6);
+	assert_int_equal(story.out.page_count, 6);
+	assert_int_equal(story.out.pages[1].number, 2);
+	assert_true(slice_starts(story.out.pages[1].text, "The Marigold\n"));
+	assert_non_null(strstr(story.out.text.data, "a goat called Admiral"));
+}
+
+static void
+test_bad_documents(void **state)
+{
+	static const struct {
+		const char *name;
+		enum err_code code;
+	} files[] = { { "tests/live/pdf/encrypted.pdf", ERR_PDF_ENCRYPTED },
+		{ "tests/live/pdf/broken.pdf", ERR_PDF_BROKEN },
+		{ "tests/live/pdf/empty.pdf", ERR_DOC_EMPTY },
+		{ "tests/live/pdf/no-pages.pdf", ERR_DOC_EMPTY },
+		{ "tests/live/pdf/image-only.pdf", ERR_PDF_NO_TEXT },
+		{ "contrib/sample/make", ERR_PDF_BROKEN } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		if (extract_file(files[i].name) != files[i].code)
+			fail_msg("%s: %s: %s", files[i].name, err_slug(story.err.code),
+			    story.err.detail);
+		extract_free(&story.out);
+		story.ended = false;
+	}
+}
+
+static void
+test_limits(void **state)
+{
+	(void)state;
+	story.conf.pages_max = 5;
+	assert_int_equal(extract_file(SAMPLE), ERR_DOC_LIMIT);
+	extract_free(&story.out);
+	story.ended = false;
+	story.conf.pages_max = 6;
+	story.conf.text_max = 3000;
+	assert_int_equal(extract_file(SAMPLE), ERR_DOC_LIMIT);
+	extract_free(&story.out);
+	story.ended = false;
+	story.conf.program = "/nonexistent";
+	assert_int_equal(extract_file(SAMPLE), ERR_EXTRACT);
+}
+
+static void
+check_text(const char *mime, struct slice body, enum err_code code)
+{
+	assert_int_equal(extract(mime, body), code);
+	if (code != ERR_NONE)
+		extract_free(&story.out);
+	story.ended = false;
+}
+
+static void
+test_text(void **state)
+{
+	(void)state;
+	check_text("text/plain", SLICE_LIT(""), ERR_DOC_EMPTY);
+	check_text("text/plain", SLICE_LIT("\xef\xbb\xbf \n\t"), ERR_DOC_EMPTY);
+	check_text("text/plain", SLICE_LIT("caf\xe9"), ERR_PDF_BROKEN);
+	check_text("text/markdown", SLICE_LIT("a\0b"), ERR_PDF_BROKEN);
+	check_text("image/png", SLICE_LIT("x"), ERR_MEDIA_TYPE);
+	check_text(NULL, SLICE_LIT("x"), ERR_MEDIA_TYPE);
+	check_text("text/markdown", SLICE_LIT("\xef\xbb\xbf# Tide"), ERR_NONE);
+	assert_int_equal(story.out.page_count, 1);
+	assert_int_equal(story.out.pages[0].number, 0);
+	assert_int_equal(story.out.pages_in_all, 0);
+	assert_true(slice_is(story.out.pages[0].text, "# Tide"));
+}
+
+static void
+test_mime(void **state)
+{
+	const struct slice none = { NULL, 0 }, stream = SLICE_LIT("application/octet-stream");
+
+	(void)state;
+#define IS(declared, name, body, want) \
+	assert_string_equal(extract_mime(declared, slice_str(name), slice_str(body)), want)
+	IS(SLICE_LIT("Text/Plain; charset=utf-8"), "a.pdf", "%PDF-1.4", "text/plain");
+	IS(SLICE_LIT("application/x-pdf"), "", "", "application/pdf");
+	IS(none, "a.txt", "\n%PDF-1.4", "application/pdf");
+	IS(stream, "NOTES.MD", "# x", "text/markdown");
+	IS(none, "a.txt", "", "text/plain");
+#undef IS
+	assert_null(extract_mime(none, SLICE_LIT(".md"), none));
+	assert_null(extract_mime(SLICE_LIT("text/html"), SLICE_LIT("a.md"), none));
+}
+
+static void
+run(const char *script, size_t input)
+{
+	static char zeros[300000];
+	const char *const args[] = { "sh", "-c", script, NULL };
+
+	story.proc = (struct proc_conf){ "/bin/sh", args, 2 * 1000000ull };
+	story.body = slice_of(zeros, input);
+	story.ended = false;
+	buf_reset(&story.result.out);
+	buf_reset(&story.result.err);
+	flow_start(&story.flow, &run_kind, worker, arena);
+	finish();
+	assert_int_equal(story.err.code, ERR_NONE);
+}
+
+static void
+test_proc(void **state)
+{
+	(void)state;
+	run("wc -c; echo \"$HOME\" >&2; exit 3", 300000);
+	assert_int_equal(story.result.end, PROC_EXITED);
+	assert_int_equal(story.result.code, 3);
+	assert_string_equal(story.result.out.data, "300000\n");
+	assert_string_equal(story.result.err.data, "\n");
+	run("exit 0", 300000); /* never reads: no SIGPIPE, no wait */
+	assert_int_equal(story.result.code, 0);
+	run("kill -SEGV $$", 0);
+	assert_int_equal(story.result.end, PROC_SIGNALED);
+	assert_int_equal(story.result.code, SIGSEGV);
+	run("exec yes", 0);
+	assert_int_equal(story.result.end, PROC_OUT_LARGE);
+	run("yes | head -c 5000 >&2; echo over", 0);
+	assert_int_equal(story.result.err.len, 100);
+	assert_string_equal(story.result.out.data, "over\n");
+	run("exec sleep 60", 0);
+	assert_int_equal(story.result.end, PROC_TIMEOUT);
+}
+
+static void
+test_cancel(void **state)
+{
+	const char *const args[] = { "sleep", "60", NULL };
+
+	(void)state;
+	story.proc = (struct proc_conf){ "/bin/sleep", args, 60 * 1000000ull };
+	flow_start(&story.flow, &run_kind, worker, arena);
+	worker_turn(worker, 20);
+	assert_false(story.ended);
+	flow_abort(&story.flow, ERR_CLIENT_GONE, "left");
+	finish();
+	assert_int_equal(story.err.code, ERR_CLIENT_GONE);
+	for (int i = 0; i < 20; i++) /* the killed one is reaped: the sanitizer sees no leak */
+		worker_turn(worker, 20);
+}
+
+/* The sample again, left at every turn of the loop. */
+static void
+test_cancel_anywhere(void **state)
+{
+	(void)state;
+	for (int turns = 0; turns < 30; turns++) {
+		story.ended = false;
+		story.mime = "application/pdf";
+		story.body = file(SAMPLE);
+		flow_start(&story.flow, &extract_kind, worker, arena);
+		for (int i = 0; i < turns && !story.ended; i++)
+			worker_turn(worker, 5);
+		flow_abort(&story.flow, ERR_CLIENT_GONE, "left");
+		finish();
+		extract_free(&story.out);
+	}
+	for (int i = 0; i < 20; i++)
+		worker_turn(worker, 20);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_sample),
+		TEST(test_bad_documents),
+		TEST(test_limits),
+		TEST(test_text),
+		TEST(test_mime),
+		TEST(test_proc),
+		TEST(test_cancel),
+		TEST(test_cancel_anywhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

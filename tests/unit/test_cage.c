@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cage: the real tenantgate-extract around a program that tries to break out (cage_breaker.c).
+ * TG_BUILD: the build folder; without it, this program's own.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tenantgate/retrieval.h"
+
+static char extractor[4096], breaker[4096];
+
+struct outcome {
+	char text[512]; /* stdout and stderr */
+	int status;	/* of waitpid() */
+};
+
+static void
+become_extractor(const int in[2], const int out[2], const char *pdftotext)
+{
+	dup2(in[0], STDIN_FILENO);
+	dup2(out[1], STDOUT_FILENO);
+	dup2(out[1], STDERR_FILENO);
+	close(in[1]);
+	execl(extractor, "tenantgate-extract", "--pdftotext", pdftotext, "--cpu", "1",
+	    "--memory-max", "268435456", "--input-max", "64", (char *)NULL);
+	_exit(99);
+}
+
+static struct outcome
+run_extractor(const char *pdftotext, const char *document)
+{
+	struct outcome o = { 0 };
+	int in[2], out[2];
+	size_t used = 0;
+	ssize_t n;
+	pid_t pid;
+
+	assert_int_equal(pipe(in), 0);
+	assert_int_equal(pipe(out), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		become_extractor(in, out, pdftotext);
+	close(in[0]);
+	close(out[1]);
+	assert_int_equal(write(in[1], document, strlen(document)), strlen(document));
+	close(in[1]);
+	while ((n = read(out[0], o.text + used, sizeof(o.text) - 1 - used)) > 0)
+		used += (size_t)n;
+	close(out[0]);
+	assert_int_equal(waitpid(pid, &o.status, 0), pid);
+	return o;
+}
+
+static void
+refuses(const char *trick)
+{
+	struct outcome o = run_extractor(breaker, trick);
+
+	if (strcmp(o.text, "refused\n") != 0 || o.status != 0)
+		fail_msg("%s: \"%s\", status %#x", trick, o.text, (unsigned)o.status);
+}
+
+static void
+ends(const char *trick, int signal)
+{
+	struct outcome o = run_extractor(breaker, trick);
+
+	if (o.text[0] != '\0' || !WIFSIGNALED(o.status) || WTERMSIG(o.status) != signal)
+		fail_msg("%s: \"%s\", status %#x", trick, o.text, (unsigned)o.status);
+}
+
+static void
+test_refused(void **state)
+{
+	static const char *const tricks[] = { "open-write", "memory", "code", "limits",
+		"environment", "descriptors", "root" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++)
+		refuses(tricks[i]);
+	assert_string_equal(run_extractor(breaker, "juggle").text, "no such trick\n");
+}
+
+static void
+test_ended(void **state)
+{
+	static const char *const tricks[] = { "socket", "exec", "ptrace", "kill" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++)
+		ends(tricks[i], SIGSYS);
+	ends("cpu", SIGXCPU);
+	ends("change", SIGXFSZ);
+}
+
+/* clone is refused softly on some C libraries' way, deadly on others'. */
+static void
+test_fork(void **state)
+{
+	struct outcome o = run_extractor(breaker, "fork");
+
+	(void)state;
+	assert_null(strstr(o.text, "got away"));
+}
+
+/* Where the kernel has Landlock. */
+static void
+test_secret(void **state)
+{
+	struct outcome o = run_extractor(breaker, "open-secret");
+
+	(void)state;
+	if (strcmp(o.text, "got away with it\n") == 0)
+		print_message("this kernel has no Landlock: files of the system can be read\n");
+	else
+		assert_string_equal(o.text, "refused\n");
+}
+
+static void
+exits(const char *pdftotext, const char *document, enum extract_exit code)
+{
+	struct outcome o = run_extractor(pdftotext, document);
+
+	assert_true(WIFEXITED(o.status));
+	assert_int_equal(WEXITSTATUS(o.status), code);
+	assert_true(strncmp(o.text, "tenantgate-extract: ", 20) == 0);
+}
+
+static void
+test_own_failures(void **state)
+{
+	char large[100];
+
+	(void)state;
+	memset(large, 'x', sizeof(large) - 1);
+	large[sizeof(large) - 1] = '\0';
+	exits("/nonexistent/pdftotext", "x", EXTRACT_EXIT_NO_PROGRAM);
+	exits("/etc/passwd", "x", EXTRACT_EXIT_NO_PROGRAM);
+	exits(breaker, large, EXTRACT_EXIT_LARGE);
+}
+
+static void
+find_programs(const char *self)
+{
+	const char *build = getenv("TG_BUILD");
+	const char *slash = strrchr(self, '/');
+	int n = slash == NULL ? 1 : (int)(slash - self);
+
+	if (build != NULL)
+		snprintf(extractor, sizeof(extractor), "%s/tenantgate-extract", build);
+	else
+		snprintf(extractor, sizeof(extractor), "%.*s/../../tenantgate-extract", n,
+		    slash == NULL ? "." : self);
+	snprintf(breaker, sizeof(breaker), "%.*s/cage_breaker", n, slash == NULL ? "." : self);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_ended),
+		cmocka_unit_test(test_fork),
+		cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_own_failures),
+	};
+
+	(void)argc;
+	signal(SIGPIPE, SIG_IGN);
+	find_programs(argv[0]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
