@@ -7,9 +7,11 @@
 #include "tenantgate/wire/redis.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 
 #include "tenantgate/base/clock.h"
@@ -224,6 +226,19 @@ redis_send(struct redis *r, const struct slice *argv, unsigned argc)
 	struct redis_pending *p = NULL;
 
 	(void)command_write(r, argv, argc, &p);
+}
+
+void
+redis_script_sha(const char *script, char out[REDIS_SHA_SIZE])
+{
+	unsigned char sum[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	if (EVP_Digest(script, strlen(script), sum, &len, EVP_sha1(), NULL) != 1)
+		abort();
+	assert(len * 2 + 1 == REDIS_SHA_SIZE);
+	for (unsigned i = 0; i < len; i++)
+		(void)snprintf(out + (size_t)2 * i, 3, "%02x", sum[i]);
 }
 
 /* ---- open and close ---- */

@@ -79,13 +79,13 @@ redis_dial_address(const struct redis_link *l, struct sockaddr_storage *ss)
 
 /* An array's length comes before its parts: hiredis would make room for two thousand million. */
 #if HIREDIS_MAJOR >= 1
-typedef size_t reply_count;
+#define REPLY_COUNT size_t
 #else
-typedef int reply_count;
+#define REPLY_COUNT int
 #endif
 
 static void *
-reply_array(const redisReadTask *task, reply_count n)
+reply_array(const redisReadTask *task, REPLY_COUNT n)
 {
 	redisReply *r;
 

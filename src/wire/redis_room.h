@@ -36,7 +36,8 @@ struct redis_link_ops {
 	const char	*name;		/* for logs */
 	void		(*up)(void *owner);
 	void		(*down)(void *owner, enum redis_status why);	/* only after up */
-	bool		(*reply)(void *owner, redisReply *);	/* theirs now; false: drop the link */
+	/* The reply is theirs now; false: drop the link. */
+	bool		(*reply)(void *owner, redisReply *);
 	/* When the oldest question without an answer was asked, monotonic; 0: there is none. */
 	uint64_t	(*oldest)(const void *owner);
 };
@@ -59,8 +60,8 @@ struct redis_link {
 	redisReplyObjectFunctions	 reader_fn;	/* the reader's */
 	size_t				 unread;	/* bytes of the reply that is not whole yet */
 	unsigned			 greetings;	/* replies to come before it is up */
-	unsigned			 attempts;	/* failed, since it was last up */
-	struct timer			 timer;		/* back-off, deadline, or oldest question */
+	unsigned			 attempts;	/* failed since it was up */
+	struct timer			 timer;		/* back-off, deadline, oldest question */
 	char				 trouble[160];
 };
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "fake_peer.h"
+#include "fake_redis.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/wire/redis.h"
 #include "wire/redis_room.h"
@@ -30,72 +30,8 @@ static struct worker *worker;
 static struct dns *dns;
 static struct redis *redis;
 static struct peer peer;
-static char heard[1024]; /* the words of all commands, spaced */
-static bool hung;
-static struct peer_conn *subscriber;
 static unsigned told, told_missed;
 static char told_last[64];
-
-/* ---- the server ---- */
-
-static const struct {
-	const char *word;
-	const char *reply;
-} replies[] = {
-	{ "AUTH", "+OK\r\n" },
-	{ "SELECT", "+OK\r\n" },
-	{ "PING", "+PONG\r\n" },
-	{ "GET", "$5\r\nvalue\r\n" },
-	{ "NONE", "$-1\r\n" },
-	{ "INCR", ":42\r\n" },
-	{ "BAD", "-ERR no such thing\r\n" },
-	{ "LIST", "*3\r\n:1\r\n$3\r\ntwo\r\n$-1\r\n" },
-	{ "RUBBISH", "?what\r\n" },
-	{ "HUGE", "*2000000000\r\n" },
-	{ "TWICE", "+one\r\n+two\r\n" },
-	{ "PUBLISH", ":0\r\n" },
-};
-
-static void
-server_answer(struct peer_conn *c, const char *word)
-{
-	if (strcmp(word, "LEAVE") == 0) {
-		peer_hang_up(c);
-		return;
-	}
-	if (strcmp(word, "HANG") == 0)
-		hung = true;
-	if (strcmp(word, "SUBSCRIBE") == 0) {
-		subscriber = c;
-		peer_say(c, "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n");
-	}
-	for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++)
-		if (!hung && strcmp(word, replies[i].word) == 0)
-			peer_say(c, replies[i].reply);
-}
-
-static void
-server_said(struct peer_conn *c)
-{
-	struct evbuffer *in = bufferevent_get_input(c->bev);
-	redisReader *reader = redisReaderCreate();
-	size_t n = evbuffer_get_length(in);
-	void *reply = NULL;
-
-	assert_int_equal(redisReaderFeed(reader, (char *)evbuffer_pullup(in, -1), n), 0);
-	(void)evbuffer_drain(in, n);
-	while (c->bev != NULL && redisReaderGetReply(reader, &reply) == 0 && reply != NULL) {
-		redisReply *r = reply;
-
-		for (size_t i = 0; i < r->elements; i++) {
-			(void)strncat(heard, r->element[i]->str, 64);
-			(void)strncat(heard, " ", 2);
-		}
-		server_answer(c, r->element[0]->str);
-		freeReplyObject(reply);
-	}
-	redisReaderFree(reader);
-}
 
 /* ---- the client ---- */
 
@@ -156,13 +92,11 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	heard[0] = '\0';
-	hung = false;
-	subscriber = NULL;
+	memset(&fake_redis, 0, sizeof(fake_redis));
 	told = told_missed = 0;
 	worker = worker_new(0);
 	dns = dns_open(worker, "127.0.0.1:9", 1000000);
-	peer_open(&peer, worker, 0, server_said);
+	peer_open(&peer, worker, 0, fake_redis_said);
 	redis_at("redis://127.0.0.1:%u");
 	wait_up(true);
 	return 0;
@@ -288,7 +222,7 @@ test_hang(void **state)
 	turn_for(worker, 200);
 	assert_false(redis_is_up(redis));
 	assert_non_null(strstr(redis_trouble(redis), "no greeting"));
-	hung = false;
+	fake_redis.hung = false;
 	wait_up(true);
 	assert_int_equal(ask("GET"), REDIS_OK);
 }
@@ -306,7 +240,7 @@ test_leave_and_return(void **state)
 	wait_up(false);
 	assert_int_equal(ask("GET"), REDIS_DOWN);
 	turn_for(worker, 200);
-	peer_open(&peer, worker, port, server_said);
+	peer_open(&peer, worker, port, fake_redis_said);
 	wait_up(true);
 	assert_int_equal(ask("GET"), REDIS_OK);
 }
@@ -332,7 +266,7 @@ test_busy(void **state)
 	unsigned busy = 0;
 
 	(void)state;
-	hung = true;
+	fake_redis.hung = true;
 	for (int i = 0; i < 70; i++)
 		ask_start(&a[i], "GET");
 	for (int i = 0; i < 70; i++) {
@@ -347,15 +281,15 @@ test_greeting(void **state)
 {
 	(void)state;
 	redis_close(redis);
-	heard[0] = '\0';
+	fake_redis.heard[0] = '\0';
 	redis_at("redis://us%%65r:p%%40ss@localhost:%u/3");
 	wait_up(true);
-	assert_string_equal(heard, "AUTH user p@ss SELECT 3 PING ");
+	assert_string_equal(fake_redis.heard, "AUTH user p@ss SELECT 3 PING ");
 	redis_close(redis);
-	heard[0] = '\0';
+	fake_redis.heard[0] = '\0';
 	redis_at("redis://:only@127.0.0.1:%u/");
 	wait_up(true);
-	assert_string_equal(heard, "AUTH only PING ");
+	assert_string_equal(fake_redis.heard, "AUTH only PING ");
 }
 
 static void
@@ -412,14 +346,14 @@ test_subscribe(void **state)
 	(void)state;
 	assert_true(redis_subscribe(redis, "ch", on_message, NULL));
 	wait_told(&told_missed, 1);
-	peer_say(subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\ndrop\r\n");
-	peer_say(subscriber, "*3\r\n$7\r\nmessage\r\n$5\r\nother\r\n$1\r\nx\r\n");
-	peer_say(subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$0\r\n\r\n");
+	peer_say(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\ndrop\r\n");
+	peer_say(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$5\r\nother\r\n$1\r\nx\r\n");
+	peer_say(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$0\r\n\r\n");
 	wait_told(&told, 2);
 	assert_string_equal(told_last, "");
-	peer_hang_up(subscriber);
+	peer_hang_up(fake_redis.subscriber);
 	wait_told(&told_missed, 2);
-	peer_say(subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\nback\r\n");
+	peer_say(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\nback\r\n");
 	wait_told(&told, 3);
 	assert_string_equal(told_last, "back");
 	assert_int_equal(ask("GET"), REDIS_OK);

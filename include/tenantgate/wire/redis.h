@@ -57,6 +57,9 @@ void		 redis_send(struct redis *, const struct slice *argv, unsigned argc);
 bool		 redis_int_at(const struct redis_answer *, unsigned i, int64_t *out);
 bool		 redis_text_at(const struct redis_answer *, unsigned i, struct slice *out);
 void		 redis_clear(struct redis_answer *);
+/* The name by which EVALSHA knows a script: 40 hex digits and a NUL. Any thread. */
+#define REDIS_SHA_SIZE	41
+void		 redis_script_sha(const char *script, char out[REDIS_SHA_SIZE]);
 
 /* Messages of a channel, on a second link that reconnects by itself. After each (re)connection
  * fn is called once with payload.p NULL: messages may have been missed. */

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * limit: a visit to the limiter: Redis's script when Redis is there, and what the failure mode
+ * says when it is not. A Redis that hangs costs one visit its timeout; the link is down then, and
+ * those after it are decided at once.
+ */
+#include "tenantgate/limit.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "limit/limit_room.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/base/log.h"
+
+struct limiter {
+	struct redis *redis;	   /* borrowed; NULL: the store decides */
+	struct limit_store *store; /* borrowed */
+	enum limit_failure_mode mode;
+};
+
+/* The asks that limit anything, and where they stood. */
+struct asks {
+	struct limit_ask list[LIMIT_ASKS_MAX];
+	unsigned from[LIMIT_ASKS_MAX];
+	unsigned count;
+};
+
+struct visit {
+	struct flow flow;
+	struct limiter *limiter;       /* borrowed */
+	struct limit_verdict *verdict; /* borrowed: the parent's */
+	struct asks asks;
+	struct limit_call call;
+	struct redis_answer answer;
+};
+
+static void
+asks_take(struct asks *a, const struct limit_ask *asks, unsigned n)
+{
+	assert(n <= LIMIT_ASKS_MAX);
+	a->count = 0;
+	for (unsigned i = 0; i < n; i++) {
+		assert(asks[i].key.len <= LIMIT_KEY_MAX);
+		if (asks[i].count == 0)
+			continue;
+		a->list[a->count] = asks[i];
+		a->from[a->count++] = i;
+	}
+}
+
+static enum flow_rc
+decide_locally(struct limiter *l, const struct asks *a, struct limit_verdict *v)
+{
+	limit_store_decide(l->store, a->list, a->count, clock_mono_us(), v);
+	v->which = a->from[v->which];
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+decide_without_redis(struct flow *f, struct limiter *l, const struct asks *a,
+    struct limit_verdict *v)
+{
+	struct err err = { .retry_after = 1 };
+
+	switch (l->mode) {
+	case LIMIT_LOCAL:
+		return decide_locally(l, a, v);
+	case LIMIT_OPEN:
+		*v = (struct limit_verdict){ .allowed = true, .mode = "open" };
+		return FLOW_NEXT;
+	case LIMIT_CLOSED:
+		break;
+	}
+	err_set(&err, ERR_LIMITER, "The rate limiter does not answer.");
+	return flow_fail_err(f, &err);
+}
+
+/* ---- the visit to Redis ---- */
+
+static enum flow_rc
+visit_evalsha(struct flow *f)
+{
+	struct visit *v = (struct visit *)f;
+
+	limit_call_make(&v->call, LIMIT_EVALSHA, v->asks.list, v->asks.count);
+	return redis_command(f, v->limiter->redis, v->call.words, v->call.count, &v->answer);
+}
+
+/* The first time, and after a restart or a SCRIPT FLUSH: Redis has to be told the script. */
+static enum flow_rc
+visit_eval(struct flow *f)
+{
+	struct visit *v = (struct visit *)f;
+
+	if (v->answer.status != REDIS_ERROR || !slice_starts(v->answer.text, "NOSCRIPT"))
+		return FLOW_NEXT;
+	limit_call_make(&v->call, LIMIT_EVAL, v->asks.list, v->asks.count);
+	return redis_command(f, v->limiter->redis, v->call.words, v->call.count, &v->answer);
+}
+
+static enum flow_rc
+visit_decide(struct flow *f)
+{
+	struct visit *v = (struct visit *)f;
+	uint64_t now_us;
+
+	if (limit_call_read(&v->answer, v->asks.list, v->asks.count, v->verdict, &now_us)) {
+		v->verdict->which = v->asks.from[v->verdict->which];
+		return FLOW_NEXT;
+	}
+	if (v->answer.status == REDIS_OK || v->answer.status == REDIS_ERROR)
+		log_event(LOG_ERR, "limit.script", f->request_id, "%.*s",
+		    SLICE_ARG(v->answer.status == REDIS_ERROR ? v->answer.text
+							      : SLICE_LIT("a strange reply")));
+	return decide_without_redis(f, v->limiter, &v->asks, v->verdict);
+}
+
+static void
+visit_release(struct flow *f)
+{
+	struct visit *v = (struct visit *)f;
+
+	redis_clear(&v->answer);
+	free(v);
+}
+
+static const struct flow_step visit_steps[] = {
+	{ "evalsha", visit_evalsha },
+	{ "eval", visit_eval },
+	{ "decide", visit_decide },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind visit_kind = {
+	.name = "limit",
+	.steps = visit_steps,
+	.release = visit_release,
+};
+
+enum flow_rc
+limit_visit(struct flow *f, struct limiter *l, const struct limit_ask *asks, unsigned n,
+    struct limit_verdict *verdict)
+{
+	struct asks a;
+	struct visit *v;
+
+	asks_take(&a, asks, n);
+	if (a.count == 0) {
+		*verdict = (struct limit_verdict){ .allowed = true, .mode = "local" };
+		return FLOW_NEXT;
+	}
+	if (l->redis == NULL)
+		return decide_locally(l, &a, verdict);
+	if (!redis_is_up(l->redis))
+		return decide_without_redis(f, l, &a, verdict);
+	v = calloc(1, sizeof(*v));
+	if (v == NULL)
+		return decide_without_redis(f, l, &a, verdict);
+	v->limiter = l;
+	v->verdict = verdict;
+	v->asks = a;
+	return flow_call(f, &v->flow, &visit_kind);
+}
+
+struct limiter *
+limit_open(struct worker *w, struct redis *redis, struct limit_store *store,
+    enum limit_failure_mode mode)
+{
+	struct limiter *l = calloc(1, sizeof(*l));
+
+	(void)w; /* a visit runs on its flow's worker; the redis link is that worker's */
+	if (l == NULL)
+		return NULL;
+	l->redis = redis;
+	l->store = store;
+	l->mode = mode;
+	return l;
+}
+
+void
+limit_close(struct limiter *l)
+{
+	free(l);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * limit_store: the counters of this process, shared by its workers: key -> theoretical arrival
+ * time, at most keys_max of them (the one not used for longest goes, and with it at most one
+ * period's memory). The mutex is held for the arithmetic alone.
+ */
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "limit/limit_room.h"
+#include "tenantgate/base/map.h"
+
+struct limit_store {
+	pthread_mutex_t mutex;
+	struct map *keys; /* key -> uint64_t, owned */
+};
+
+struct limit_store *
+limit_store_new(size_t keys_max)
+{
+	struct limit_store *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->keys = map_new(keys_max, free);
+	if (pthread_mutex_init(&s->mutex, NULL) != 0)
+		abort();
+	return s;
+}
+
+void
+limit_store_free(struct limit_store *s)
+{
+	if (s == NULL)
+		return;
+	map_free(s->keys);
+	pthread_mutex_destroy(&s->mutex);
+	free(s);
+}
+
+size_t
+limit_store_count(struct limit_store *s)
+{
+	size_t n;
+
+	pthread_mutex_lock(&s->mutex);
+	n = map_count(s->keys);
+	pthread_mutex_unlock(&s->mutex);
+	return n;
+}
+
+static uint64_t
+key_read(struct limit_store *s, struct slice key)
+{
+	const uint64_t *tat = map_get(s->keys, key);
+
+	return tat == NULL ? 0 : *tat;
+}
+
+/* Without memory the key is not charged: a limiter that fails then would fail everybody. */
+static void
+key_write(struct limit_store *s, struct slice key, uint64_t us)
+{
+	uint64_t *tat = map_get(s->keys, key);
+
+	if (tat != NULL) {
+		*tat = us;
+		return;
+	}
+	tat = malloc(sizeof(*tat));
+	if (tat == NULL)
+		return;
+	*tat = us;
+	if (!map_put(s->keys, key, tat))
+		free(tat);
+}
+
+static void
+keys_charge(struct limit_store *s, const struct limit_ask *asks, unsigned n, const uint64_t *stored,
+    uint64_t now)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct gcra g = gcra_of(&asks[i]);
+
+		key_write(s, asks[i].key, gcra_tat(g, stored[i], now) + g.interval_us);
+	}
+}
+
+void
+limit_store_decide(struct limit_store *s, const struct limit_ask *asks, unsigned n, uint64_t now,
+    struct limit_verdict *v)
+{
+	uint64_t stored[LIMIT_ASKS_MAX] = { 0 };
+
+	assert(n <= LIMIT_ASKS_MAX);
+	v->mode = "local";
+	pthread_mutex_lock(&s->mutex);
+	for (unsigned i = 0; i < n; i++)
+		stored[i] = key_read(s, asks[i].key);
+	limit_judge(asks, n, stored, now, v);
+	if (v->allowed)
+		keys_charge(s, asks, n, stored, now);
+	pthread_mutex_unlock(&s->mutex);
+}

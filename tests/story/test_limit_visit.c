@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A visit to the limiter over a scripted Redis: the script is loaded once, and each failure mode
+ * does what it says when Redis refuses, hangs, or talks nonsense.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fake_peer.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/limit.h"
+
+#define TIMEOUT_US 80000
+
+enum mood { GOOD, HANGING, NONSENSE, ERRORS };
+
+struct visit {
+	struct probe probe;
+	struct limit_ask asks[3];
+	unsigned count;
+	struct limit_verdict verdict;
+};
+
+static struct worker *worker;
+static struct dns *dns;
+static struct redis *redis;
+static struct limit_store *store;
+static struct limiter *limiter;
+static struct peer peer;
+static enum mood mood;
+static unsigned evalshas, evals;
+
+/* ---- a Redis of few words: one key's tat, kept by the test ---- */
+
+static bool
+said(struct evbuffer *in, const char *word)
+{
+	return evbuffer_search(in, word, strlen(word), NULL).pos != -1;
+}
+
+static void
+server_eval(struct peer_conn *c)
+{
+	if (mood == GOOD)
+		peer_say(c, "*4\r\n:1\r\n:1000000000\r\n:0\r\n:1001000000\r\n");
+	else if (mood == NONSENSE)
+		peer_say(c, "*2\r\n:1\r\n$3\r\nnow\r\n");
+	else if (mood == ERRORS)
+		peer_say(c, "-READONLY it is a replica\r\n");
+}
+
+static void
+server_said(struct peer_conn *c)
+{
+	struct evbuffer *in = bufferevent_get_input(c->bev);
+
+	if (said(in, "EVALSHA")) {
+		evalshas++;
+		if (evals == 0 && mood == GOOD)
+			peer_say(c, "-NOSCRIPT No matching script.\r\n");
+		else
+			server_eval(c);
+	} else if (said(in, "EVAL")) {
+		evals++;
+		server_eval(c);
+	} else if (said(in, "PING") && mood != HANGING) {
+		peer_say(c, "+PONG\r\n");
+	}
+	(void)evbuffer_drain(in, evbuffer_get_length(in));
+}
+
+/* ---- the visitor ---- */
+
+static enum flow_rc
+visit_step(struct flow *f)
+{
+	struct visit *v = (struct visit *)f;
+
+	return limit_visit(f, limiter, v->asks, v->count, &v->verdict);
+}
+
+static void
+visit_start(struct visit *v)
+{
+	memset(v, 0, sizeof(*v));
+	v->asks[0] = (struct limit_ask){ .key = SLICE_LIT("off"), .count = 0 };
+	v->asks[1] =
+	    (struct limit_ask){ .key = SLICE_LIT("a"), .count = 10, .period_us = 10000000 };
+	v->asks[2] = (struct limit_ask){ .key = SLICE_LIT("b"), .count = 2, .period_us = 2000000 };
+	v->count = 3;
+	probe_start(&v->probe, worker, visit_step, NULL);
+}
+
+static void
+visit(struct visit *v)
+{
+	visit_start(v);
+	turn_until(worker, &v->probe.ended);
+}
+
+static void
+wait_up(bool up)
+{
+	uint64_t until = clock_mono_us() + 3000000;
+
+	while (redis_is_up(redis) != up && clock_mono_us() < until)
+		worker_turn(worker, 5);
+	assert_true(redis_is_up(redis) == up);
+}
+
+static void
+limiter_be(enum limit_failure_mode mode)
+{
+	limit_close(limiter);
+	limiter = limit_open(worker, redis, store, mode);
+	assert_non_null(limiter);
+}
+
+static int
+set_up(void **state)
+{
+	char url[64];
+	struct redis_conf conf = { .url = url, .timeout_us = TIMEOUT_US, .pending_max = 64 };
+	struct err err = { 0 };
+
+	(void)state;
+	mood = GOOD;
+	evals = evalshas = 0;
+	worker = worker_new(0);
+	dns = dns_open(worker, "127.0.0.1:9", 1000000);
+	peer_open(&peer, worker, 0, server_said);
+	(void)snprintf(url, sizeof(url), "redis://127.0.0.1:%u", peer.port);
+	redis = redis_open(worker, dns, &conf, &err);
+	assert_non_null(redis);
+	store = limit_store_new(100);
+	limiter = NULL;
+	limiter_be(LIMIT_LOCAL);
+	wait_up(true);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	limit_close(limiter);
+	limit_store_free(store);
+	redis_close(redis);
+	dns_close(dns);
+	peer_close(&peer);
+	worker_free(worker);
+	return 0;
+}
+
+/* ---- the tests ---- */
+
+static void
+test_script_is_loaded_once(void **state)
+{
+	struct visit v;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		visit(&v);
+		assert_false(err_is(&v.probe.err));
+		assert_true(v.verdict.allowed);
+		assert_string_equal(v.verdict.mode, "redis");
+		/* b: its tat is a second ahead, so this is the second of two. */
+		assert_int_equal(v.verdict.which, 2);
+		assert_int_equal(v.verdict.remaining, 0);
+		assert_int_equal(v.verdict.reset_s, 2);
+	}
+	assert_int_equal(evals, 1);
+	assert_int_equal(evalshas, 3);
+	assert_int_equal(limit_store_count(store), 0);
+}
+
+static void
+test_nothing_to_limit(void **state)
+{
+	struct visit v;
+
+	(void)state;
+	visit_start(&v);
+	v.count = 1;
+	turn_until(worker, &v.probe.ended);
+	assert_true(v.verdict.allowed);
+	assert_int_equal(v.verdict.limit, 0);
+	assert_int_equal(evalshas, 0);
+}
+
+static void
+check_local(void)
+{
+	struct visit v;
+
+	for (int i = 0; i < 2; i++) {
+		visit(&v);
+		assert_true(v.verdict.allowed);
+		assert_string_equal(v.verdict.mode, "local");
+	}
+	visit(&v);
+	assert_false(v.verdict.allowed);
+	assert_int_equal(v.verdict.which, 2);
+	assert_int_equal(v.verdict.retry_after_s, 1);
+}
+
+static void
+test_local(void **state)
+{
+	uint64_t began;
+
+	(void)state;
+	mood = HANGING;
+	began = clock_mono_us();
+	check_local(); /* the first visit waits for the timeout, the rest do not */
+	assert_in_range(clock_mono_us() - began, TIMEOUT_US - 5000, TIMEOUT_US * 2);
+	mood = GOOD;
+	wait_up(true);
+}
+
+static void
+test_no_redis_at_all(void **state)
+{
+	struct redis *kept = redis;
+
+	(void)state;
+	redis = NULL;
+	limiter_be(LIMIT_CLOSED);
+	redis = kept;
+	check_local();
+}
+
+static void
+test_open(void **state)
+{
+	struct visit v;
+
+	(void)state;
+	limiter_be(LIMIT_OPEN);
+	peer_close(&peer);
+	wait_up(false);
+	for (int i = 0; i < 10; i++) {
+		visit(&v);
+		assert_true(v.verdict.allowed);
+		assert_int_equal(v.verdict.limit, 0);
+		assert_string_equal(v.verdict.mode, "open");
+	}
+}
+
+static void
+test_closed(void **state)
+{
+	struct visit v;
+
+	(void)state;
+	limiter_be(LIMIT_CLOSED);
+	mood = HANGING;
+	for (int i = 0; i < 3; i++) {
+		visit(&v);
+		assert_int_equal(v.probe.err.code, ERR_LIMITER);
+		assert_int_equal(v.probe.err.retry_after, 1);
+	}
+}
+
+static void
+test_nonsense(void **state)
+{
+	(void)state;
+	mood = NONSENSE;
+	check_local();
+	limit_store_free(store);
+	store = limit_store_new(100);
+	limiter_be(LIMIT_LOCAL);
+	mood = ERRORS;
+	check_local();
+}
+
+static void
+test_abort(void **state)
+{
+	struct visit v;
+
+	(void)state;
+	mood = HANGING;
+	visit_start(&v);
+	turn_for(worker, 20);
+	flow_abort(&v.probe.flow, ERR_CLIENT_GONE, "left");
+	turn_until(worker, &v.probe.ended);
+	assert_int_equal(v.probe.err.code, ERR_CLIENT_GONE);
+	assert_int_equal(flow_count(worker), 0);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(test_script_is_loaded_once),
+		TEST(test_nothing_to_limit),
+		TEST(test_local),
+		TEST(test_no_redis_at_all),
+		TEST(test_open),
+		TEST(test_closed),
+		TEST(test_nonsense),
+		TEST(test_abort),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
