@@ -58,7 +58,7 @@ struct redis_link {
 	struct bufferevent		*bev;		/* owned, from LINK_CONNECT on */
 	redisReader			*reader;	/* owned, from LINK_CONNECT on */
 	redisReplyObjectFunctions	 reader_fn;	/* the reader's */
-	size_t				 unread;	/* bytes of the reply that is not whole yet */
+	size_t				 unread;	/* bytes of a reply not whole yet */
 	unsigned			 greetings;	/* replies to come before it is up */
 	unsigned			 attempts;	/* failed since it was up */
 	struct timer			 timer;		/* back-off, deadline, oldest question */
