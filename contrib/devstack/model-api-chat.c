@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model-api-chat: POST /v1/chat/completions up to the first word, and the whole answer when no
+ * stream was asked for.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "model-api.h"
+#include "tenantgate/base/json.h"
+#include "tenantgate/base/seal.h"
+
+#define OUT_MAX (64u << 20)
+
+/* A message's content: a string, or the text of its parts. */
+static void
+content_put(const json_t *message, struct buf *out)
+{
+	const json_t *content = json_object_get(message, "content"), *part;
+	size_t i;
+
+	if (json_is_string(content))
+		buf_add(out, json_string_value(content), json_string_length(content));
+	json_array_foreach((json_t *)content, i, part) {
+		const char *text = json_string_value(json_object_get(part, "text"));
+
+		buf_puts(out, text ?: "");
+	}
+}
+
+static const char *
+message_role(const json_t *message)
+{
+	return json_string_value(json_object_get(message, "role")) ?: "";
+}
+
+static void
+echo_put(const json_t *messages, struct buf *out)
+{
+	const json_t *message;
+	size_t i;
+
+	json_array_foreach((json_t *)messages, i, message) {
+		buf_printf(out, "%s%s: ", i == 0 ? "" : "\n", message_role(message));
+		content_put(message, out);
+	}
+}
+
+static void
+answer_put(const json_t *messages, struct buf *out)
+{
+	struct buf passages, question;
+	const json_t *message;
+	size_t i;
+
+	buf_init(&passages, TEXT_MAX);
+	buf_init(&question, TEXT_MAX);
+	json_array_foreach((json_t *)messages, i, message) {
+		if (strcmp(message_role(message), "system") == 0) {
+			content_put(message, &passages);
+		} else if (strcmp(message_role(message), "user") == 0) {
+			buf_reset(&question);
+			content_put(message, &question);
+		}
+	}
+	quote_answer(buf_view(&passages), buf_view(&question), out);
+	buf_free(&passages);
+	buf_free(&question);
+}
+
+static void
+words_put(unsigned n, struct buf *out)
+{
+	static const char *const words[] = { "stand-in", "words", "are", "counted", "not",
+		"meant" };
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		buf_puts(out, i == 0 ? "" : " ");
+		buf_puts(out, words[i % 6]);
+	}
+}
+
+static size_t
+messages_bytes(const json_t *messages)
+{
+	const json_t *message;
+	size_t i, n = 0;
+
+	json_array_foreach((json_t *)messages, i, message)
+		n += json_string_length(json_object_get(message, "content"));
+	return n;
+}
+
+static void
+talk_prepare(struct talk *t, const json_t *messages)
+{
+	const json_t *root = t->visit.root;
+	const json_t *options = json_object_get(root, "stream_options");
+
+	t->streamed = json_is_true(json_object_get(root, "stream"));
+	t->include_usage = json_is_true(json_object_get(options, "include_usage"));
+	t->model = json_string_value(json_object_get(root, "model"));
+	t->prompt_tokens = (unsigned)(messages_bytes(messages) / 4) + 1;
+	memcpy(t->id, "chatcmpl-", 9);
+	id_random(t->id + 9, 20);
+	if (t->visit.knobs.tokens > 0)
+		words_put(t->visit.knobs.tokens, &t->text);
+	else if (t->visit.knobs.echo)
+		echo_put(messages, &t->text);
+	else
+		answer_put(messages, &t->text);
+	t->rest = buf_view(&t->text);
+}
+
+static enum flow_rc
+chat_open(struct flow *f)
+{
+	struct talk *t = (struct talk *)f;
+	struct visit *v = &t->visit;
+	const json_t *messages;
+
+	if (!visit_open(v) || visit_fails(v, v->knobs.fail_chat))
+		return FLOW_DONE;
+	messages = json_object_get(v->root, "messages");
+	if (json_array_size(messages) == 0) {
+		visit_refuse(v, 400, "invalid_request_error", NULL, "'messages' is required.");
+		return FLOW_DONE;
+	}
+	talk_prepare(t, messages);
+	return visit_wait(v, v->knobs.first_delay_ms, v->knobs.stall_header);
+}
+
+static enum flow_rc
+chat_whole(struct flow *f)
+{
+	struct talk *t = (struct talk *)f;
+	struct slice word;
+	struct buf *b = &t->out;
+
+	if (t->streamed)
+		return FLOW_NEXT;
+	while (talk_word(t, &word))
+		;
+	buf_printf(b,
+	    "{\"id\":\"%s\",\"object\":\"chat.completion\",\"created\":1,\"model\":", t->id);
+	json_put_string(b, slice_str(t->model));
+	buf_puts(b, ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":");
+	json_put_string(b, buf_view(&t->text));
+	buf_printf(b,
+	    ",\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"stop\"}],\"usage\":"
+	    "{\"prompt_tokens\":%u,\"completion_tokens\":%u,\"total_tokens\":%u}}",
+	    t->prompt_tokens, t->said, t->prompt_tokens + t->said);
+	visit_reply(&t->visit, b);
+	return FLOW_DONE;
+}
+
+static const struct flow_step chat_steps[] = {
+	{ "body", visit_read },
+	{ "open", chat_open },
+	{ "whole", chat_whole },
+	{ "begin", talk_begin },
+	{ "say", talk_say },
+	{ "flush", talk_flush },
+	{ "nap", talk_nap },
+	{ "again", talk_again },
+	{ NULL, NULL },
+};
+
+static void
+chat_end(struct flow *f, const struct err *err)
+{
+	struct talk *t = (struct talk *)f;
+
+	buf_free(&t->text);
+	buf_free(&t->out);
+	if (t->streamed && http_status(t->visit.x) == 200) {
+		t->visit.api->stats.streams--;
+		if (err->code == ERR_CLIENT_GONE)
+			t->visit.api->stats.aborted++;
+	}
+	visit_end(f, err);
+}
+
+void
+chat_start(struct api *api, struct http_exchange *x)
+{
+	static const struct flow_kind kind = { .name = "chat",
+		.steps = chat_steps,
+		.end = chat_end,
+		.release = visit_release };
+	struct talk *t;
+
+	api->stats.chats++;
+	t = (struct talk *)visit_start(api, x, sizeof(*t), &kind);
+	if (t == NULL)
+		return;
+	buf_init(&t->text, TEXT_MAX);
+	buf_init(&t->out, OUT_MAX);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model-api-quote: what a model without a mind can say honestly: the sentences of the passages that
+ * share the most words with the question, with the [n] of their passage.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "model-api.h"
+
+#define QUESTION_WORDS 64
+#define SENTENCE_MAX   420 /* bytes quoted of one */
+#define SENTENCE_MIN   20  /* a heading or a page number says nothing */
+
+struct question {
+	struct word words[QUESTION_WORDS];
+	size_t count;
+};
+
+struct find {
+	struct slice text;
+	unsigned mark; /* 0: the passages have none */
+	double score;
+};
+
+static bool
+question_has(const struct question *q, uint64_t hash)
+{
+	size_t i;
+
+	for (i = 0; i < q->count; i++)
+		if (q->words[i].hash == hash)
+			return true;
+	return false;
+}
+
+static void
+question_read(struct question *q, struct slice text)
+{
+	struct word word;
+
+	while (q->count < QUESTION_WORDS && word_next(&text, &word))
+		if (!question_has(q, word.hash))
+			q->words[q->count++] = word;
+}
+
+/* The weight of the question's words that are in it, a little less for a long one. */
+static double
+sentence_score(const struct question *q, struct slice text)
+{
+	bool met[QUESTION_WORDS] = { false };
+	double score = 0;
+	size_t words = 0, i;
+	struct word word;
+
+	for (; word_next(&text, &word); words++) {
+		for (i = 0; i < q->count; i++) {
+			if (q->words[i].hash == word.hash && !met[i]) {
+				met[i] = true;
+				score += (double)word.weight;
+			}
+		}
+	}
+	return score / (1 + 0.01 * (double)words);
+}
+
+/* Up to a full stop before a space, or an empty line. */
+static struct slice
+sentence_next(struct slice *rest)
+{
+	struct slice s = slice_of(rest->p, 0);
+	size_t i = 0;
+
+	for (; i < rest->len; i++) {
+		char c = rest->p[i], next = i + 1 < rest->len ? rest->p[i + 1] : '\n';
+
+		if (((c == '.' || c == '!' || c == '?') && (next == ' ' || next == '\n')) ||
+		    (c == '\n' && next == '\n')) {
+			i++;
+			break;
+		}
+	}
+	s.len = i;
+	rest->p += i;
+	rest->len -= i;
+	while (s.len > 0 && strchr(" \n\t#>*-", s.p[0]) != NULL) {
+		s.p++;
+		s.len--;
+	}
+	return s;
+}
+
+/* "[7]" at the beginning of a line: 7, and *len its bytes. */
+static unsigned
+mark_at(const char *p, size_t left, size_t *len)
+{
+	unsigned n = 0;
+	size_t i;
+
+	if (left < 3 || p[0] != '[')
+		return 0;
+	for (i = 1; i < left && i < 5 && p[i] >= '0' && p[i] <= '9'; i++)
+		n = n * 10 + (unsigned)(p[i] - '0');
+	*len = i + 1;
+	return i > 1 && i < left && p[i] == ']' ? n : 0;
+}
+
+/* The next passage: from its mark to the next one. Without any mark: all of it. */
+static bool
+passage_next(struct slice *rest, struct slice *passage, unsigned *mark)
+{
+	size_t i, len = 0;
+	unsigned next = 0;
+
+	if (rest->len == 0)
+		return false;
+	*mark = mark_at(rest->p, rest->len, &len);
+	if (*mark == 0)
+		len = 0;
+	for (i = len; i < rest->len; i++) {
+		size_t unused;
+
+		if ((i == 0 || rest->p[i - 1] == '\n') &&
+		    (next = mark_at(rest->p + i, rest->len - i, &unused)) != 0 && i > 0)
+			break;
+	}
+	*passage = slice_of(rest->p + len, i - len);
+	rest->p += i;
+	rest->len -= i;
+	return true;
+}
+
+/* Keeps the best two, of different words. */
+static void
+finds_keep(struct find best[2], const struct find *f)
+{
+	if (f->score <= best[1].score ||
+	    (f->text.len == best[0].text.len && best[0].text.len > 0 &&
+		memcmp(f->text.p, best[0].text.p, f->text.len) == 0))
+		return;
+	best[1] = *f;
+	if (best[1].score > best[0].score) {
+		best[1] = best[0];
+		best[0] = *f;
+	}
+}
+
+static void
+passage_search(const struct question *q, struct slice passage, unsigned mark, struct find best[2])
+{
+	while (passage.len > 0) {
+		struct find f = { .text = sentence_next(&passage), .mark = mark };
+
+		if (f.text.len < SENTENCE_MIN)
+			continue;
+		f.score = sentence_score(q, f.text);
+		finds_keep(best, &f);
+	}
+}
+
+/* On one line, cut at a character's start. */
+static void
+find_put(const struct find *f, struct buf *out)
+{
+	size_t n = f->text.len < SENTENCE_MAX ? f->text.len : SENTENCE_MAX, i;
+	bool space = false;
+
+	while (n < f->text.len && n > 0 && ((unsigned char)f->text.p[n] & 0xc0) == 0x80)
+		n--;
+	buf_puts(out, " \"");
+	for (i = 0; i < n; i++) {
+		char c = f->text.p[i];
+
+		if (c == '\n' || c == '\t' || c == '\r')
+			c = ' ';
+		if (c != ' ' || !space)
+			buf_putc(out, c);
+		space = c == ' ';
+	}
+	buf_puts(out, n < f->text.len ? "...\"" : "\"");
+	if (f->mark > 0)
+		buf_printf(out, " [%u]", f->mark);
+}
+
+/* A common word in common is no answer. */
+#define SCORE_MIN 0.5
+
+void
+quote_answer(struct slice passages, struct slice question, struct buf *out)
+{
+	struct find best[2] = { { .score = 0 }, { .score = 0 } };
+	struct question q = { .count = 0 };
+	bool marked = false;
+	struct slice passage;
+	unsigned mark;
+
+	question_read(&q, question);
+	while (passage_next(&passages, &passage, &mark)) {
+		marked |= mark > 0;
+		if (mark > 0 || !marked) {
+			if (mark > 0 && best[0].mark == 0)
+				best[0] = best[1] = (struct find){ .score = 0 };
+			passage_search(&q, passage, mark, best);
+		}
+	}
+	if (best[0].score < SCORE_MIN) {
+		buf_puts(out, "[stand-in model] I found no passage that speaks about this.");
+		return;
+	}
+	buf_puts(out, "[stand-in model] The passages say:");
+	find_put(&best[0], out);
+	if (best[1].score >= 0.6 * best[0].score && best[1].score >= SCORE_MIN)
+		find_put(&best[1], out);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model-api-vectors: POST /v1/embeddings. A text's vector is the sum of its words, each hashed into
+ * three places with a sign, the k-th time at a k-th of its weight; then of length 1. The same text
+ * always has the same vector, and texts that share seldom words are near each other.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "model-api.h"
+#include "tenantgate/base/json.h"
+
+#define DIMENSIONS_MAX	4096
+#define ITEMS_MAX	2048
+#define TEXT_TOKENS_MAX 8192 /* four bytes a token */
+#define COUNTERS	4096
+
+struct embeddings {
+	struct visit visit;
+	float *vector; /* owned */
+	unsigned dimensions;
+	bool base64;
+	size_t bytes; /* of all texts */
+};
+
+static void
+vector_add(float *v, unsigned n, uint64_t hash, float weight)
+{
+	unsigned i;
+
+	for (i = 0; i < 3; i++) {
+		uint64_t h = hash * (2 * i + 0x9e3779b97f4a7c15ull);
+
+		h ^= h >> 31;
+		v[(h >> 8) % n] += h & 1 ? weight : -weight;
+	}
+}
+
+static void
+vector_of(float *v, unsigned n, struct slice text)
+{
+	uint16_t seen[COUNTERS] = { 0 };
+	struct slice rest = text;
+	struct word word;
+	double sum = 0;
+	unsigned i;
+
+	memset(v, 0, n * sizeof(*v));
+	while (word_next(&rest, &word)) {
+		uint16_t *times = &seen[word.hash >> 20 & (COUNTERS - 1)];
+
+		if (*times < UINT16_MAX)
+			++*times;
+		vector_add(v, n, word.hash, word.weight / (float)*times);
+	}
+	for (i = 0; i < n; i++)
+		sum += (double)v[i] * v[i];
+	if (sum < 1e-12) { /* no word in it, or they cancelled out */
+		v[text.len % n] = 1;
+		sum = 1;
+	}
+	for (i = 0; i < n; i++)
+		v[i] = (float)(v[i] / sqrt(sum));
+}
+
+static void
+base64_put(struct buf *b, const void *bytes, size_t n)
+{
+	static const char letters[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const uint8_t *in = bytes;
+	char *out = buf_extend(b, (n + 2) / 3 * 4);
+	size_t i;
+
+	if (out == NULL)
+		return;
+	for (i = 0; i < n; i += 3, out += 4) {
+		uint32_t x = (uint32_t)in[i] << 16;
+
+		x |= i + 1 < n ? (uint32_t)in[i + 1] << 8 : 0;
+		x |= i + 2 < n ? in[i + 2] : 0;
+		out[0] = letters[x >> 18];
+		out[1] = letters[x >> 12 & 63];
+		out[2] = i + 1 < n ? letters[x >> 6 & 63] : '=';
+		out[3] = i + 2 < n ? letters[x & 63] : '=';
+	}
+}
+
+static void
+floats_put(struct buf *b, const float *v, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		buf_putc(b, i == 0 ? '[' : ',');
+		if (v[i] == 0)
+			buf_putc(b, '0');
+		else
+			buf_printf(b, "%.8g", (double)v[i]);
+	}
+	buf_putc(b, ']');
+}
+
+static void
+item_put(struct embeddings *e, struct buf *b, size_t index, struct slice text)
+{
+	unsigned n = e->dimensions, bad = e->visit.knobs.bad_vectors;
+
+	e->bytes += text.len;
+	vector_of(e->vector, n, text);
+	if (bad == 1)
+		memset(e->vector, 0, n * sizeof(*e->vector));
+	else if (bad == 2)
+		e->vector[n / 2] = NAN;
+	else if (bad == 4)
+		n--;
+	buf_printf(b,
+	    "%s{\"object\":\"embedding\",\"index\":%zu,\"embedding\":", index == 0 ? "" : ",",
+	    index);
+	if (e->base64) {
+		buf_putc(b, '"');
+		base64_put(b, e->vector, n * sizeof(*e->vector));
+		buf_putc(b, '"');
+	} else {
+		floats_put(b, e->vector, n);
+	}
+	buf_putc(b, '}');
+}
+
+/* The i-th text of the input: a string, or a list of strings. */
+static bool
+input_text(const json_t *input, size_t i, struct slice *text)
+{
+	const json_t *item = json_is_array(input) ? json_array_get(input, i) : input;
+
+	*text = slice_of(json_string_value(item), json_string_length(item));
+	return json_is_string(item) && text->len > 0 && text->len / 4 <= TEXT_TOKENS_MAX;
+}
+
+static size_t
+input_count(const json_t *input)
+{
+	return json_is_array(input) ? json_array_size(input) : 1;
+}
+
+static bool
+input_good(struct embeddings *e, const json_t *input)
+{
+	size_t n = input_count(input), i;
+	struct slice text;
+
+	for (i = 0; i < n && i <= ITEMS_MAX; i++) {
+		if (!input_text(input, i, &text)) {
+			visit_refuse(&e->visit, 400, "invalid_request_error", NULL,
+			    "'$.input' is invalid: each item is a string, not empty, of at most "
+			    "8192 "
+			    "tokens.");
+			return false;
+		}
+	}
+	if (n == 0 || n > ITEMS_MAX)
+		visit_refuse(&e->visit, 400, "invalid_request_error", NULL,
+		    "'$.input' is invalid: 1 to 2048 items.");
+	return n > 0 && n <= ITEMS_MAX;
+}
+
+static bool
+options_read(struct embeddings *e)
+{
+	const json_t *root = e->visit.root;
+	const json_t *format = json_object_get(root, "encoding_format");
+	struct err err = { .code = ERR_NONE };
+	int64_t dimensions = e->visit.api->dimensions;
+
+	e->base64 = format != NULL && strcmp(json_string_value(format) ?: "", "base64") == 0;
+	if (!json_opt_int(root, "dimensions", 1, DIMENSIONS_MAX, &dimensions, &err)) {
+		visit_refuse(&e->visit, 400, "invalid_request_error", NULL, err.detail);
+		return false;
+	}
+	e->dimensions = (unsigned)dimensions;
+	e->vector = calloc(e->dimensions, sizeof(*e->vector));
+	if (e->vector == NULL)
+		visit_refuse(&e->visit, 500, "server_error", NULL, "no memory");
+	return e->vector != NULL;
+}
+
+static void
+embeddings_reply(struct embeddings *e)
+{
+	const json_t *root = e->visit.root, *input = json_object_get(root, "input");
+	size_t n = input_count(input), i;
+	struct slice text;
+	struct buf out;
+
+	buf_init(&out, (size_t)1 << 30);
+	buf_puts(&out, "{\"object\":\"list\",\"data\":[");
+	for (i = 0; i < n; i++)
+		if ((i + 1 < n || e->visit.knobs.bad_vectors != 3) && input_text(input, i, &text))
+			item_put(e, &out, i, text);
+	buf_puts(&out, "],\"model\":");
+	json_put_string(&out, slice_str(json_string_value(json_object_get(root, "model"))));
+	buf_printf(&out, ",\"usage\":{\"prompt_tokens\":%zu,\"total_tokens\":%zu}}",
+	    e->bytes / 4 + n, e->bytes / 4 + n);
+	e->visit.api->stats.texts += n;
+	visit_reply(&e->visit, &out);
+	buf_free(&out);
+}
+
+static enum flow_rc
+embeddings_open(struct flow *f)
+{
+	struct visit *v = (struct visit *)f;
+
+	if (!visit_open(v) || visit_fails(v, v->knobs.fail_embeddings))
+		return FLOW_DONE;
+	return visit_wait(v, v->knobs.embed_delay_ms, v->knobs.stall_embeddings);
+}
+
+static enum flow_rc
+embeddings_answer(struct flow *f)
+{
+	struct embeddings *e = (struct embeddings *)f;
+	struct visit *v = &e->visit;
+
+	if (input_good(e, json_object_get(v->root, "input")) && options_read(e))
+		embeddings_reply(e);
+	return FLOW_DONE;
+}
+
+static const struct flow_step embeddings_steps[] = {
+	{ "body", visit_read },
+	{ "open", embeddings_open },
+	{ "answer", embeddings_answer },
+	{ NULL, NULL },
+};
+
+static void
+embeddings_end(struct flow *f, const struct err *err)
+{
+	free(((struct embeddings *)f)->vector);
+	visit_end(f, err);
+}
+
+void
+embeddings_start(struct api *api, struct http_exchange *x)
+{
+	static const struct flow_kind kind = { .name = "embeddings",
+		.steps = embeddings_steps,
+		.end = embeddings_end,
+		.release = visit_release };
+
+	api->stats.embeddings++;
+	(void)visit_start(api, x, sizeof(struct embeddings), &kind);
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model-api: options, the small routes, the process.
+ */
+#include "model-api.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "tenantgate/base/json.h"
+
+static const char usage[] =
+    "usage: model-api [--listen ADDR:PORT] [--api-key KEY] [--token-delay-ms N] [--dimensions N]\n"
+    "A stand-in for a model's server: /v1/embeddings, /v1/chat/completions, /v1/models, /_stats,\n"
+    "/_knobs. Prints \"listening on ADDR:PORT\" first. Port 0 (the default): a free one.\n";
+
+/* ---- the small routes ---- */
+static void
+reply_at_once(struct http_exchange *x, int status, const struct buf *out)
+{
+	http_reply(x, status, "application/json", buf_view(out));
+	http_end(x);
+}
+
+static void
+models_reply(struct api *api, struct http_exchange *x)
+{
+	struct buf out;
+
+	api->stats.models++;
+	buf_init(&out, 4096);
+	buf_puts(&out,
+	    "{\"object\":\"list\",\"data\":[{\"id\":\"stand-in\",\"object\":\"model\",\"created\":"
+	    "1,"
+	    "\"owned_by\":\"tenantgate\"},{\"id\":\"stand-in-embedding\",\"object\":\"model\","
+	    "\"created\":1,\"owned_by\":\"tenantgate\"}]}\n");
+	reply_at_once(x, 200, &out);
+	buf_free(&out);
+}
+
+static void
+stats_reply(struct api *api, struct http_exchange *x)
+{
+	const struct stats *s = &api->stats;
+	struct buf out;
+
+	buf_init(&out, 4096);
+	buf_printf(&out,
+	    "{\"embeddings\":%lu,\"texts\":%lu,\"chats\":%lu,\"models\":%lu,\"refused\":%lu,"
+	    "\"aborted_streams\":%lu,\"active_streams\":%lu,\"tokens\":%lu,\"knobs\":",
+	    s->embeddings, s->texts, s->chats, s->models, s->refused, s->aborted, s->streams,
+	    s->tokens);
+	knobs_put(&api->knobs, &out);
+	buf_puts(&out, "}\n");
+	reply_at_once(x, 200, &out);
+	buf_free(&out);
+}
+
+/* {"reset":true} first puts all back; what is not named stays. */
+static enum flow_rc
+knobs_turn(struct flow *f)
+{
+	struct visit *v = (struct visit *)f;
+	struct err err = { .code = ERR_NONE };
+	struct knobs k = v->api->knobs;
+	struct buf out;
+
+	v->root = json_read_object(buf_view(&v->body), &err);
+	if (json_is_true(json_object_get(v->root, "reset"))) {
+		k = (struct knobs){ 0 };
+		json_object_del(v->root, "reset");
+	}
+	if (v->root == NULL || !knobs_json(&k, v->root)) {
+		visit_refuse(v, 400, "invalid_request_error", "unknown_knob",
+		    "A JSON object of known knobs with whole numbers is wanted.");
+		return FLOW_DONE;
+	}
+	v->api->knobs = k;
+	buf_init(&out, 4096);
+	knobs_put(&k, &out);
+	visit_reply(v, &out);
+	buf_free(&out);
+	return FLOW_DONE;
+}
+
+static const struct flow_step knobs_steps[] = {
+	{ "body", visit_read },
+	{ "turn", knobs_turn },
+	{ NULL, NULL },
+};
+
+static void
+knobs_start(struct api *api, struct http_exchange *x)
+{
+	static const struct flow_kind kind = { .name = "knobs",
+		.steps = knobs_steps,
+		.end = visit_end,
+		.release = visit_release };
+
+	(void)visit_start(api, x, sizeof(struct visit), &kind);
+}
+
+/* ---- routes ---- */
+typedef void route_fn(struct api *, struct http_exchange *);
+
+static const struct route {
+	const char *method;
+	const char *path;
+	route_fn *start;
+} routes[] = {
+	{ "POST", "/v1/embeddings", embeddings_start },
+	{ "POST", "/v1/chat/completions", chat_start },
+	{ "GET", "/v1/models", models_reply },
+	{ "GET", "/_stats", stats_reply },
+	{ "POST", "/_knobs", knobs_start },
+};
+
+static void
+request_came(struct http_exchange *x, void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		if (slice_is(http_path(x), routes[i].path) &&
+		    slice_is(http_method(x), routes[i].method)) {
+			routes[i].start(arg, x);
+			return;
+		}
+	}
+	http_reply(x, 404, "application/json",
+	    SLICE_LIT("{\"error\":{\"message\":\"Unknown route.\",\"type\":"
+		      "\"invalid_request_error\",\"param\":null,\"code\":null}}\n"));
+	http_end(x);
+}
+
+static void
+request_refused(const struct err *err, const char *remote, void *arg)
+{
+	(void)arg;
+	fprintf(stderr, "model-api: refused %s: %s\n", remote, err->detail);
+}
+
+/* ---- the process ---- */
+static bool
+listen_parse(const char *text, char addr[64], uint16_t *port)
+{
+	const char *colon = strrchr(text, ':');
+	unsigned long n;
+	char *end;
+
+	if (colon == NULL || (size_t)(colon - text) >= 64)
+		return false;
+	memcpy(addr, text, (size_t)(colon - text));
+	addr[colon - text] = '\0';
+	n = strtoul(colon + 1, &end, 10);
+	*port = (uint16_t)n;
+	return n <= UINT16_MAX && *end == '\0' && end != colon + 1;
+}
+
+static bool
+options_parse(int argc, char **argv, struct api *api, const char **listen)
+{
+	static const struct option options[] = {
+		{ "listen", required_argument, NULL, 'l' },
+		{ "api-key", required_argument, NULL, 'k' },
+		{ "token-delay-ms", required_argument, NULL, 't' },
+		{ "dimensions", required_argument, NULL, 'd' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'l':
+			*listen = optarg;
+			break;
+		case 'k':
+			api->api_key = optarg;
+			break;
+		case 't':
+			api->knobs.token_delay_ms = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'd':
+			api->dimensions = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		default:
+			return false;
+		}
+	}
+	return optind == argc && api->dimensions > 0 && api->dimensions <= 4096;
+}
+
+static void
+told_to_stop(evutil_socket_t sig, short what, void *arg)
+{
+	struct api *api = arg;
+
+	(void)sig;
+	(void)what;
+	worker_stop(api->worker);
+}
+
+static int
+serve(struct api *api, const struct http_conf *conf)
+{
+	struct event *term = evsignal_new(worker_base(api->worker), SIGTERM, told_to_stop, api);
+	struct event *intr = evsignal_new(worker_base(api->worker), SIGINT, told_to_stop, api);
+	struct http_shared *shared = http_shared_new();
+	struct err err = { .code = ERR_NONE };
+
+	if (term == NULL || intr == NULL || evsignal_add(term, NULL) != 0 ||
+	    evsignal_add(intr, NULL) != 0)
+		return 1;
+	api->http = http_open(api->worker, conf, shared, request_came, request_refused, api, &err);
+	if (api->http == NULL) {
+		fprintf(stderr, "model-api: %s\n", err.detail);
+		return 1;
+	}
+	printf("listening on %s:%u\n", conf->listen_addr, http_port(api->http));
+	fflush(stdout);
+	worker_run(api->worker);
+	flow_abort_all(api->worker, ERR_SHUTDOWN, "stopped");
+	while (flow_count(api->worker) > 0)
+		worker_turn(api->worker, 10);
+	http_close(api->http);
+	http_shared_free(shared);
+	event_free(term);
+	event_free(intr);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct api api = { .dimensions = 1536 };
+	const char *listen = "127.0.0.1:0";
+	struct http_conf conf;
+	char addr[64];
+	int rc;
+
+	signal(SIGPIPE, SIG_IGN);
+	http_conf_init(&conf);
+	conf.max_client_conn = 100000;
+	conf.keepalive_timeout_us = 3600 * 1000000ull;
+	conf.server_name = "model-api";
+	conf.listen_addr = addr;
+	if (!options_parse(argc, argv, &api, &listen) ||
+	    !listen_parse(listen, addr, &conf.listen_port)) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	words_init();
+	api.worker = worker_new(0);
+	if (api.worker == NULL)
+		return 1;
+	rc = serve(&api, &conf);
+	worker_free(api.worker);
+	return rc;
+}

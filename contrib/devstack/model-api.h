@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model-api: a stand-in for a model's server, on the project's own rooms. It speaks OpenAI's API
+ * well enough that the production code runs unchanged against it, is fast enough to be a
+ * benchmark's upstream, and can be told to misbehave.
+ *
+ *	model-api.c		options, routes, counters
+ *	model-api-visit.c	what every request begins and ends with
+ *	model-api-knobs.c	how to misbehave: by POST /_knobs, X-Knobs, or the model's name
+ *	model-api-words.c	text to weighed words
+ *	model-api-vectors.c	POST /v1/embeddings
+ *	model-api-quote.c	the sentence of the passages that answers the question
+ *	model-api-chat.c	POST /v1/chat/completions: reading, refusing, the whole answer
+ *	model-api-talk.c	the same, streamed
+ */
+#ifndef DEVSTACK_MODEL_API_H
+#define DEVSTACK_MODEL_API_H
+
+#include <jansson.h>
+
+#include "tenantgate/base/buf.h"
+#include "tenantgate/base/err.h"
+#include "tenantgate/base/slice.h"
+#include "tenantgate/http.h"
+#include "tenantgate/loop/flow.h"
+
+#define STALL_MS	(24u * 3600 * 1000)
+#define BODY_MAX	(16u << 20)
+#define TEXT_MAX	(4u << 20)
+
+/* All 0: behave. */
+struct knobs {
+	unsigned	token_delay_ms;		/* before each word but the first */
+	unsigned	first_delay_ms;		/* before the answer's header */
+	unsigned	tokens;			/* exactly so many words */
+	unsigned	fail;			/* HTTP status, of any route */
+	unsigned	fail_chat;		/* of one */
+	unsigned	fail_embeddings;
+	unsigned	fail_times;		/* so often, then behave; 0: always */
+	unsigned	retry_after;		/* seconds, with a 429 or 503 */
+	unsigned	quota;			/* 1: the 429 is insufficient_quota */
+	unsigned	stall_header;		/* 1: never answers */
+	unsigned	stall_after;		/* words, then silence */
+	unsigned	cut_after;		/* words, then the connection is cut */
+	unsigned	error_after;		/* words, then an error event */
+	unsigned	huge_event;		/* bytes of the first word */
+	unsigned	echo;			/* 1: the prompt is the answer */
+	unsigned	embed_delay_ms;		/* before the vectors */
+	unsigned	stall_embeddings;	/* 1: never answers */
+	unsigned	bad_vectors;		/* 1 zero, 2 NaN, 3 one is missing, 4 too short */
+};
+
+struct stats {
+	unsigned long	embeddings;		/* requests */
+	unsigned long	texts;			/* embedded */
+	unsigned long	chats;
+	unsigned long	models;
+	unsigned long	refused;		/* answered with an error */
+	unsigned long	aborted;		/* the client left in the middle of a stream */
+	unsigned long	streams;		/* active now */
+	unsigned long	tokens;			/* words sent */
+};
+
+struct api {
+	struct worker		*worker;
+	struct http_server	*http;
+	const char		*api_key;	/* NULL: none is asked */
+	unsigned		 dimensions;	/* unless the request names them */
+	struct knobs		 knobs;		/* for everybody */
+	struct stats		 stats;
+};
+
+/* One request on its way; a route's struct has it first. */
+struct visit {
+	struct flow		 flow;
+	struct api		*api;		/* borrowed */
+	struct http_exchange	*x;		/* borrowed until the end */
+	struct knobs		 knobs;		/* this request's */
+	struct buf		 body;		/* owned */
+	json_t			*root;		/* owned */
+	struct timer		 nap;
+};
+
+/* ---- model-api-visit.c ---- */
+/* size bytes, the visit first; freed with free() after the end. */
+struct visit	*visit_start(struct api *, struct http_exchange *, size_t size,
+		    const struct flow_kind *);
+enum flow_rc	 visit_read(struct flow *);		/* a step: the body */
+/* The JSON and the knobs. False: the answer is given already. */
+bool		 visit_open(struct visit *);
+/* Whether this one is to fail, by a status (0: no): then the answer is given. */
+bool		 visit_fails(struct visit *, unsigned status);
+/* A step's end: waits, for good when `stall`. */
+enum flow_rc	 visit_wait(struct visit *, unsigned ms, bool stall);
+void		 visit_refuse(struct visit *, int status, const char *type, const char *code,
+		    const char *message);
+void		 visit_reply(struct visit *, const struct buf *json);
+void		 visit_end(struct flow *, const struct err *);	/* calls http_end() */
+void		 visit_release(struct flow *);
+
+/* ---- model-api-knobs.c ---- */
+/* False when a name is unknown or a value no whole number. Absent ones stay. */
+bool		 knobs_json(struct knobs *, const json_t *);
+/* "name=value,name=value". */
+bool		 knobs_text(struct knobs *, struct slice);
+void		 knobs_put(const struct knobs *, struct buf *);
+
+/* ---- model-api-words.c ---- */
+struct word {
+	uint64_t	hash;
+	float		weight;	/* small for what is in every text */
+	struct slice	text;
+};
+void		 words_init(void);
+/* The next word of the text: letters and digits, lower case, its ending taken off. */
+bool		 word_next(struct slice *text, struct word *);
+
+/* ---- the routes ---- */
+void		 embeddings_start(struct api *, struct http_exchange *);
+void		 chat_start(struct api *, struct http_exchange *);
+
+/* ---- model-api-quote.c ---- */
+/* What the stand-in answers: appends. */
+void		 quote_answer(struct slice passages, struct slice question, struct buf *out);
+
+/* ---- model-api-talk.c ---- */
+struct talk {
+	struct visit	visit;
+	struct buf	text;		/* owned: the answer */
+	struct slice	rest;		/* of it, not yet said */
+	struct buf	out;		/* owned: bytes to be written */
+	const char	*model;		/* borrowed from root */
+	char		id[32];
+	bool		streamed;
+	bool		include_usage;
+	unsigned	said;		/* words */
+	unsigned	prompt_tokens;
+};
+enum flow_rc	 talk_begin(struct flow *);
+enum flow_rc	 talk_say(struct flow *);
+enum flow_rc	 talk_flush(struct flow *);
+enum flow_rc	 talk_nap(struct flow *);
+enum flow_rc	 talk_again(struct flow *);
+/* A word with the space before it; false at the end. */
+bool		 talk_word(struct talk *, struct slice *);
+
+#endif
