@@ -13,6 +13,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "http/chars.h"
 
@@ -78,54 +79,53 @@ answer_is_last(const struct conn *c)
 }
 
 static void
-put_field(struct buf *b, const char *name, const char *value)
+put(struct conn *c, const char *text)
 {
-	if (value == NULL)
-		return;
-	buf_puts(b, name);
-	buf_puts(b, ": ");
-	buf_puts(b, value);
-	buf_puts(b, "\r\n");
+	conn_write(c, text, strlen(text));
 }
 
 static void
-put_framing(struct conn *c, struct buf *b, size_t length)
+put_field(struct conn *c, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	put(c, name);
+	put(c, ": ");
+	put(c, value);
+	put(c, "\r\n");
+}
+
+static void
+put_framing(struct conn *c, size_t length)
 {
 	char number[32];
 
 	snprintf(number, sizeof(number), "%zu", length);
 	if (c->x.form == FORM_COUNTED)
-		put_field(b, "Content-Length", number);
+		put_field(c, "Content-Length", number);
 	else if (c->x.form == FORM_CHUNKED)
-		put_field(b, "Transfer-Encoding", "chunked");
+		put_field(c, "Transfer-Encoding", "chunked");
 	if (c->x.close)
-		put_field(b, "Connection", "close");
+		put_field(c, "Connection", "close");
 	else if (!c->parse.http11)
-		put_field(b, "Connection", "keep-alive");
+		put_field(c, "Connection", "keep-alive");
 }
 
-/* The status line and all fields. */
+/* The status line and all fields, gathered with what else this turn writes. */
 static void
 answer_head(struct conn *c, const char *content_type, size_t length)
 {
 	char line[64];
-	struct buf b;
 
 	c->x.close = answer_is_last(c);
-	buf_init(&b, HTTP_FIELDS_MAX + 4096);
 	snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", c->x.status, answer_reason(c->x.status));
-	buf_puts(&b, line);
-	put_field(&b, "Date", server_date(c->server));
-	put_field(&b, "Server", c->server->conf.server_name);
-	put_field(&b, "Content-Type", content_type);
-	put_framing(c, &b, length);
-	buf_add(&b, c->x.fields.data, c->x.fields.len);
-	buf_puts(&b, "\r\n");
-	if (b.failed)
-		conn_gone(c); /* no memory, or a Content-Type of kilobytes */
-	else
-		conn_write(c, b.data, b.len);
-	buf_free(&b);
+	put(c, line);
+	put_field(c, "Date", server_date(c->server));
+	put_field(c, "Server", c->server->conf.server_name);
+	put_field(c, "Content-Type", content_type);
+	put_framing(c, length);
+	conn_write(c, c->x.fields.data, c->x.fields.len);
+	put(c, "\r\n");
 }
 
 static bool
@@ -264,7 +264,6 @@ http_end(struct http_exchange *x)
 	cut = x->answer == ANSWER_CUT || x->answer == ANSWER_STREAM;
 	x->answer = ANSWER_NOBODY;
 	x->flow = NULL;
-	buf_reset(&x->fields);
 	c->server->exchanges--;
 	if (c->state != CONN_GONE)
 		answer_over(c, cut);

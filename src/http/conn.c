@@ -18,8 +18,6 @@
 
 #include "tenantgate/base/json.h"
 
-#define SPARE_MAX	4096	/* bytes an idle connection's buffer may keep */
-
 static void
 bev_read(struct bufferevent *bev, void *arg)
 {
@@ -87,19 +85,14 @@ conn_move(struct conn *c, enum conn_state to)
 		conn_resume(c);
 }
 
-static void
-buf_spare(struct buf *b)
-{
-	if (b->cap > SPARE_MAX)
-		buf_free(b);
-}
-
 void
 conn_next(struct conn *c)
 {
 	parse_next(&c->parse);
-	buf_spare(&c->head);
+	if (c->head.cap > CONN_SPARE_MAX)
+		buf_free(&c->head);
 	buf_free(&c->line);
+	buf_free(&c->x.fields);
 	c->x.bytes_in = 0;
 	conn_move(c, CONN_IDLE);
 	conn_call(c);

@@ -45,7 +45,7 @@ head_came(struct conn *c)
 	}
 }
 
-/* What of an unread body the client still sends, after its answer. */
+/* What of an unread body the client still sends, after its answer; in the time for one piece. */
 static void
 rest_came(struct conn *c)
 {
@@ -55,8 +55,6 @@ rest_came(struct conn *c)
 		conn_next(c);
 	else if (event == PARSE_ERROR)
 		conn_finish(c, END_LINGER);
-	else
-		conn_deadline(c, c->server->conf.body_timeout_us);
 }
 
 static void

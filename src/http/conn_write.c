@@ -52,7 +52,7 @@ conn_flush(struct conn *c)
 	if (n == 0)
 		return;
 	conn_send(c, c->out.data, n);
-	if (c->out.cap > STAGE_MAX)
+	if (c->out.cap > (c->state == CONN_IDLE ? CONN_SPARE_MAX : STAGE_MAX))
 		buf_free(&c->out);
 	else
 		buf_reset(&c->out);

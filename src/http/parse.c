@@ -49,7 +49,7 @@ parse_fail(struct parse *p, enum err_code code, const char *why)
 struct slice
 parse_slice(const struct parse *p, struct parse_span span)
 {
-	if (span.len == 0)
+	if (p->head->data == NULL) /* nothing has come */
 		return slice_of(NULL, 0);
 	return slice_of(p->head->data + span.at, span.len);
 }

@@ -4,6 +4,7 @@
  */
 #include "http_house.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,6 +181,21 @@ story_start(struct house *h, struct http_exchange *x, unsigned which)
 	http_attach(x, &s->flow);
 }
 
+/* The parameter q and the field X-Word, or 400 when either is not there. */
+static void
+answer_ask(struct http_exchange *x)
+{
+	struct arena *a = arena_new(65536);
+	struct slice q = http_query_get(x, "q", a), word = http_header(x, "x-WORD");
+	char text[512];
+
+	snprintf(text, sizeof(text), "%.*s %.*s of %u from %s", SLICE_ARG(q), SLICE_ARG(word),
+	    http_header_count(x, "X-Word"), http_remote(x));
+	http_reply(x, q.p != NULL && word.p != NULL ? 200 : 400, "text/plain", slice_str(text));
+	http_end(x);
+	arena_free(a);
+}
+
 static void
 handle(struct http_exchange *x, void *arg)
 {
@@ -191,6 +207,10 @@ handle(struct http_exchange *x, void *arg)
 		i++;
 	if (i < STORIES) {
 		story_start(h, x, i);
+		return;
+	}
+	if (slice_is(http_path(x), "/ask")) {
+		answer_ask(x);
 		return;
 	}
 	if (!http_set(x, "X-Path", "hello") || http_set(x, "Bad name", "x") ||

@@ -21,7 +21,8 @@
  *	/echo	the body		/deaf	401, body unread
  *	/words	streams 20		/flood	as much as is taken
  *	/wait	for 30 s		/break	streams, then fails
- *	/crash	ends without an answer	any other path: as /hello
+ *	/crash	ends without an answer	/ask?q=	tells q, and the field X-Word
+ *	any other path: as /hello
  */
 struct house {
 	struct worker		*worker;

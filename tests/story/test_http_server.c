@@ -30,6 +30,46 @@ a_connection_is_kept(void **state)
 }
 
 static void
+a_handler_may_ask(void **state)
+{
+	struct visit *v = *state;
+
+	client_say(v->fd, "GET /ask?a&qq=1&q=%41+b%2f&q=2" TAIL "X-Word:  w \r\nX-Word:\r\n\r\n");
+	hears(v, "A b/ w of 2 from 127.0.0.1", 1);
+	client_say(v->fd, "GET /ask?q=%4" TAIL "X-Word: w\r\n\r\n");
+	client_say(v->fd, "GET /ask?q=%00" TAIL "X-Word: w\r\n\r\n");
+	client_say(v->fd, "GET /ask?q=%zz" TAIL "X-Word: w\r\n\r\n");
+	client_say(v->fd, "GET /ask" TAIL "X-Word: w\r\n\r\n");
+	client_say(v->fd, "GET /ask?q=" TAIL "\r\n");
+	hears(v, "HTTP/1.1 400 Bad Request\r\n", 5);
+	client_say(v->fd, "GET /ask?q=" TAIL "X-Word:\r\n\r\n");
+	hears(v, "HTTP/1.1 200 OK\r\n", 2);
+}
+
+static void
+workers_share_a_port(void **state)
+{
+	struct visit *v = *state;
+	struct http_conf conf;
+	struct house other;
+
+	house_conf(&conf);
+	conf.listen_addr = "*";
+	conf.listen_port = v->house.port;
+	house_open(&other, &conf);
+	assert_int_equal(other.port, v->house.port);
+	house_close(&other);
+	conf.listen_port = 0;
+	house_open(&other, &conf);
+	close(v->fd);
+	v->fd = client_open(&other);
+	client_say(v->fd, "GET /ask?q=v" TAIL "X-Word: w\r\n\r\n");
+	hears(v, "v w of 1 from 127.0.0.1", 1);
+	house_close(&other);
+	hears_end(v);
+}
+
+static void
 a_close_is_honoured(void **state)
 {
 	struct visit *v = *state;
@@ -233,6 +273,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		VISIT(a_connection_is_kept),
+		VISIT(a_handler_may_ask),
+		VISIT(workers_share_a_port),
 		VISIT(a_close_is_honoured),
 		VISIT(old_clients_are_served),
 		VISIT(fifty_in_one_write),

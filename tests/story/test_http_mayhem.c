@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Forty clients that do whatever comes to their mind for a second: half requests, bodies, rubbish,
+ * silence, departures of every kind. Afterwards nothing is left of them, and the next is served.
+ */
+#include "http_visit.h"
+
+#include <sys/socket.h>
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tenantgate/base/clock.h"
+
+#define CLIENTS		40
+#define MAYHEM_US	1200000
+
+static const char *const sayings[] = {
+	"GET /hello" TAIL "\r\n",
+	"GET /nap" TAIL "\r\n",
+	"GET /words" TAIL "\r\n",
+	"GET /flood" TAIL "\r\n",
+	"GET /wait" TAIL "\r\n",
+	"GET /break" TAIL "\r\n",
+	"GET /crash" TAIL "\r\n",
+	"POST /echo" TAIL "Content-Length: 10\r\n\r\n01234",
+	"POST /echo" TAIL "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+	"POST /echo" TAIL "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+	"POST /deaf" TAIL "Content-Length: 100\r\n\r\n",
+	"GET /words HTTP/1.0\r\n\r\n",
+	"HEAD /words" TAIL "\r\n",
+	"GET /he",
+	"56789",
+	"0\r\n\r\n",
+	"\r\n",
+	"rubbish\r\n",
+};
+
+#define SAYINGS (sizeof(sayings) / sizeof(*sayings))
+
+static void
+one_thing(struct visit *v, int *fd, unsigned *seed)
+{
+	static char junk[40000];
+	unsigned what = (unsigned)rand_r(seed) % 64;
+	char heard_bytes[4096];
+
+	if (what < 40) {
+		client_say(*fd, sayings[(unsigned)rand_r(seed) % SAYINGS]);
+		return;
+	}
+	if (what < 54) {
+		while (recv(*fd, heard_bytes, sizeof(heard_bytes), MSG_DONTWAIT) > 0 && what++ < 54)
+			continue;
+		return;
+	}
+	if (what == 54) {
+		send(*fd, junk, sizeof(junk), MSG_NOSIGNAL | MSG_DONTWAIT);
+		return;
+	}
+	if (what < 58) {
+		shutdown(*fd, SHUT_WR);
+		return;
+	}
+	if (what < 61)
+		client_reset(*fd);
+	else
+		close(*fd);
+	*fd = client_open(&v->house);
+}
+
+static bool
+all_gone(struct visit *v)
+{
+	for (int i = 0; i < 400; i++) {
+		if (http_shared_connections(v->house.shared) <= 1)
+			return true;
+		usleep(5000);
+	}
+	return false;
+}
+
+static void
+mayhem(void **state)
+{
+	struct visit *v = *state;
+	unsigned seed = (unsigned)clock_wall_us();
+	uint64_t end = clock_mono_us() + MAYHEM_US;
+	int fd[CLIENTS];
+
+	print_message("seed %u\n", seed);
+	for (int i = 0; i < CLIENTS; i++)
+		fd[i] = client_open(&v->house);
+	while (clock_mono_us() < end) {
+		one_thing(v, &fd[(unsigned)rand_r(&seed) % CLIENTS], &seed);
+		if (rand_r(&seed) % 8 == 0)
+			usleep(100);
+	}
+	for (int i = 0; i < CLIENTS; i++)
+		close(fd[i]);
+	assert_true(all_gone(v));
+	close(v->fd);
+	v->fd = client_open(&v->house);
+	client_say(v->fd, "GET /nap" TAIL "\r\n");
+	hears(v, "hello\n", 1);
+}
+
+/* The server closes while its clients are in the middle of everything. */
+static void
+closing_time(void **state)
+{
+	struct visit *v = *state;
+	struct http_conf conf;
+
+	for (unsigned i = 0; i < 20; i++) {
+		client_say(v->fd, sayings[i % SAYINGS]);
+		usleep(500);
+		house_close(&v->house);
+		house_conf(&conf);
+		house_open(&v->house, &conf);
+		close(v->fd);
+		v->fd = client_open(&v->house);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		VISIT(mayhem),
+		VISIT(closing_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
