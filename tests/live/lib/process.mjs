@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// Programs that a test starts: each with a log of its own, ended by its own pid, whatever happens.
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+
+const running = new Set();
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// Calls fn until it gives something true; throws with `what` after ms.
+export async function until(what, fn, ms = 10000) {
+	const end = Date.now() + ms;
+	for (;;) {
+		const got = await fn();
+		if (got)
+			return got;
+		if (Date.now() > end)
+			throw new Error(`waited ${ms} ms in vain: ${what}`);
+		await sleep(10);
+	}
+}
+
+// A TCP port of 127.0.0.1 that nobody listens on at this moment.
+export function freePort() {
+	return new Promise((resolve, reject) => {
+		const server = createServer();
+		server.once('error', reject);
+		server.listen(0, '127.0.0.1', () => {
+			const { port } = server.address();
+			server.close(() => resolve(port));
+		});
+	});
+}
+
+export class Program {
+	constructor(name, command, args, { log, env = {} }) {
+		this.name = name;
+		this.log = log;
+		const out = openSync(log, 'w');
+		this.child = spawn(command, args, {
+			stdio: ['ignore', out, out],
+			env: { ...process.env, ...env },
+		});
+		closeSync(out);
+		this.exit = new Promise((resolve) => {
+			this.child.once('exit', (code, signal) => resolve({ code, signal }));
+			this.child.once('error', (error) => resolve({ code: null, error }));
+		});
+		running.add(this);
+		this.exit.then((end) => {
+			this.ended = end;
+			running.delete(this);
+		});
+	}
+
+	get pid() {
+		return this.child.pid;
+	}
+
+	text() {
+		return existsSync(this.log) ? readFileSync(this.log, 'utf8') : '';
+	}
+
+	tail() {
+		return this.text().split('\n').slice(-30).join('\n');
+	}
+
+	// The match of a pattern in what the program has written.
+	async says(pattern, ms = 20000) {
+		return until(`${this.name} says ${pattern}`, () => {
+			const match = pattern.exec(this.text());
+			if (!match && this.ended)
+				throw new Error(`${this.name} ended: ${JSON.stringify(this.ended)}\n` +
+					this.tail());
+			return match;
+		}, ms).catch((error) => {
+			throw new Error(`${error.message}\n${this.tail()}`);
+		});
+	}
+
+	kill(signal) {
+		if (!this.ended)
+			this.child.kill(signal);
+	}
+
+	// Ends it, and waits; a program that does not go is killed and that is an error.
+	async stop(signal = 'SIGTERM', ms = 15000) {
+		this.kill('SIGCONT');
+		this.kill(signal);
+		const timer = setTimeout(() => {
+			this.late = true;
+			this.kill('SIGKILL');
+		}, ms);
+		const end = await this.exit;
+		clearTimeout(timer);
+		if (this.late)
+			throw new Error(`${this.name} did not end on ${signal}\n${this.tail()}`);
+		return end;
+	}
+}
+
+process.on('exit', () => {
+	for (const program of running)
+		program.child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+	process.on(signal, () => process.exit(1));

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+// The real thing on loopback: a private Postgres, a Redis, the two stand-ins and tenantgate, each
+// on a free port, all files in one folder. A stack starts only what a test asks of it.
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Client } from './client.mjs';
+import { freePort, Program, until } from './process.mjs';
+
+const run = promisify(execFile);
+
+export const source = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
+export const build = resolve(process.env.TG_BUILD ?? '.');
+export const sample = join(source, 'contrib/sample/field-guide.pdf');
+
+// A program of the build tree: the first of the places where it may be.
+export function built(...places) {
+	const found = places.map((p) => join(build, p)).find((p) => existsSync(p));
+	if (!found)
+		throw new Error(`not built in ${build}: ${places.join(' or ')}`);
+	return found;
+}
+
+export const programs = {
+	tenantgate: () => built('src/tenantgate', 'tenantgate'),
+	extract: () => built('src/extract/tenantgate-extract', 'src/tenantgate-extract',
+		'tenantgate-extract'),
+	neonApi: () => built('contrib/devstack/neon-api'),
+	modelApi: () => built('contrib/devstack/model-api'),
+};
+
+export class Stack {
+	constructor(name) {
+		const state = process.env.TENANTGATE_STATE ?? join(source, '.state');
+		const live = join(state, 'live');
+		mkdirSync(live, { recursive: true });
+		this.dir = mkdtempSync(join(live, `${name}-`));
+		chmodSync(this.dir, 0o755);
+		this.started = [];
+		this.serial = 0;
+	}
+
+	program(name, command, args, options = {}) {
+		const log = join(this.dir, `${name}-${++this.serial}.log`);
+		const program = new Program(name, command, args, { log, ...options });
+		this.started.push(program);
+		return program;
+	}
+
+	// Everything this stack started ends, the newest first; the folder goes, unless kept.
+	async stop() {
+		const errors = [];
+		for (const program of this.started.reverse()) {
+			const hurry = program.name === 'postgres' ? 'SIGINT' : 'SIGTERM';
+			await program.stop(hurry).catch((error) => errors.push(error));
+		}
+		this.started = [];
+		if (process.env.TG_KEEP !== '1')
+			rmSync(this.dir, { recursive: true, force: true });
+		if (errors.length > 0)
+			throw errors[0];
+	}
+
+	async postgres() {
+		const port = await freePort();
+		const password = randomBytes(12).toString('hex');
+		const program = this.program('postgres', join(source, 'contrib/devstack/postgres.sh'),
+			[join(this.dir, 'pg'), String(port), 'fsync=off', 'full_page_writes=off'],
+			{ env: { TG_PG_PASSWORD: password } });
+		await program.says(/ready to accept connections[^]*ready to accept connections|LOG: .* ready to accept/, 60000);
+		this.pg = { program, port, password,
+			conninfo: `host=127.0.0.1 port=${port} dbname=postgres user=postgres ` +
+				`password=${password}`,
+			url: (db) => `postgresql://postgres:${password}@127.0.0.1:${port}/${db}` };
+		return this.pg;
+	}
+
+	// Rows of text fields.
+	async sql(text, db = 'postgres') {
+		const { stdout } = await run('psql', ['-X', '-A', '-t', '-q', '-F', '\t', '-v',
+			'ON_ERROR_STOP=1', '-d', this.pg.url(db), '-c', text], { maxBuffer: 64 << 20 });
+		return stdout.split('\n').filter((line) => line !== '').map((line) => line.split('\t'));
+	}
+
+	async redis() {
+		const port = this.redisPort ?? await freePort();
+		this.redisPort = port;
+		const program = this.program('redis', 'redis-server', ['--port', String(port), '--bind',
+			'127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', this.dir]);
+		await program.says(/Ready to accept connections/i);
+		this.cache = { program, port, url: `redis://127.0.0.1:${port}` };
+		return this.cache;
+	}
+
+	async standIn(name, command, args) {
+		const program = this.program(name, command, ['--listen', '127.0.0.1:0', ...args]);
+		const [, port] = await program.says(/listening on 127\.0\.0\.1:(\d+)/);
+		return { program, port: Number(port), url: `http://127.0.0.1:${port}`,
+			client: new Client(`http://127.0.0.1:${port}`) };
+	}
+
+	async neonApi(args = []) {
+		this.neonKey = 'napi-test-key';
+		this.neon = await this.standIn('neon-api', programs.neonApi(), ['--admin-url',
+			this.pg.url('postgres'), '--api-key', this.neonKey, ...args]);
+		return this.neon;
+	}
+
+	async modelApi(args = []) {
+		this.model = await this.standIn('model-api', programs.modelApi(), args);
+		return this.model;
+	}
+
+	// Everything but tenantgate.
+	async surroundings({ redis = true, neon = true } = {}) {
+		await this.postgres();
+		await Promise.all([
+			redis ? this.redis() : null,
+			neon ? this.neonApi() : null,
+			this.modelApi(),
+			this.sql('create database catalog'),
+		]);
+		return this;
+	}
+
+	settings(changes = {}) {
+		const settings = {
+			listen_addr: '127.0.0.1', listen_port: 0, workers: 2, log_level: 'info',
+			user: process.getuid() === 0 ? 'nobody' : '',
+			catalog_url: this.pg.url('catalog'),
+			seal_keys: this.sealKey ??= randomBytes(32).toString('hex'),
+			redis_url: this.cache ? this.cache.url : '',
+			environment: 'test',
+			model_url: `${this.model.url}/v1`, model_api_key: 'sk-test',
+			model_retries: 0,
+			extract_program: programs.extract(),
+			shutdown_timeout: '10s',
+		};
+		if (this.neon)
+			Object.assign(settings, { provider: 'neon', neon_api_url: `${this.neon.url}/api/v2`,
+				neon_api_key: this.neonKey, neon_sslmode: 'disable' });
+		else
+			Object.assign(settings, { provider: 'postgres',
+				postgres_admin_url: this.pg.url('postgres') });
+		return { ...settings, ...changes };
+	}
+
+	conf(changes = {}) {
+		const path = join(this.dir, `tenantgate-${++this.serial}.conf`);
+		const lines = Object.entries(this.settings(changes)).map(([k, v]) => `${k} = ${v}\n`);
+		writeFileSync(path, `[tenantgate]\n${lines.join('')}`, { mode: 0o600 });
+		return path;
+	}
+
+	// One tenantgate, ready to serve; `wait: false` only listening.
+	async tenantgate(changes = {}, { wait = true } = {}) {
+		const path = this.conf(changes);
+		const program = this.program('tenantgate', programs.tenantgate(), ['-c', path]);
+		const [, port] = await program.says(/listening on [^ ]+:(\d+) with/);
+		const gate = new Gate(program, Number(port), path);
+		if (wait)
+			await until('tenantgate is ready', async () => {
+				if (program.ended)
+					throw new Error(`tenantgate ended\n${program.tail()}`);
+				return (await gate.anonymous.get('/readyz').catch(() => null))?.status === 200;
+			}, 30000).catch((error) => {
+				throw new Error(`${error.message}\n${program.tail()}`);
+			});
+		this.gate = gate;
+		return gate;
+	}
+}
+
+export class Gate {
+	constructor(program, port, path) {
+		this.program = program;
+		this.port = port;
+		this.path = path;
+		this.url = `http://127.0.0.1:${port}`;
+		this.anonymous = new Client(this.url);
+	}
+
+	// A key's text; kind: '--service', '--admin', or '--tenant' and its id.
+	async key(...kind) {
+		const { stdout } = await run(programs.tenantgate(), ['-c', this.path, 'key', 'create',
+			...kind]);
+		return stdout.trim();
+	}
+
+	// A client that speaks for any tenant.
+	async service() {
+		this.serviceKey ??= await this.key('--service');
+		return this.serviceKey;
+	}
+
+	async tenant(id) {
+		return new Client(this.url, { authorization: `Bearer ${await this.service()}`,
+			'x-tenant-id': id });
+	}
+
+	// The log's JSON lines (access log and events).
+	lines() {
+		return this.program.text().split('\n').filter((line) => line.startsWith('{'))
+			.map((line) => JSON.parse(line));
+	}
+}

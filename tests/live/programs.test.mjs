@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// The C programs tests/live/*_test against a real Postgres and a real Redis: each of their own
+// tests counts by itself.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { build, source, Stack } from './lib/stack.mjs';
+
+const programs = readdirSync(join(source, 'tests/live')).filter((f) => f.endsWith('_test.c'))
+	.map((f) => basename(f, '.c'));
+const stack = new Stack('programs');
+
+before(async () => {
+	await stack.postgres();
+	await stack.redis();
+});
+after(() => stack.stop());
+
+function run(name) {
+	const env = { ...process.env, CMOCKA_MESSAGE_OUTPUT: 'TAP', TEST_PG: stack.pg.conninfo,
+		TEST_REDIS: `127.0.0.1:${stack.cache.port}` };
+	return new Promise((resolve) => {
+		execFile(join(build, 'tests/live', name), { env, maxBuffer: 16 << 20, timeout: 120000 },
+			(error, stdout, stderr) => resolve({ error, stdout, stderr }));
+	});
+}
+
+for (const name of programs) {
+	test(name, async (t) => {
+		const { error, stdout, stderr } = await run(name);
+		const plan = /^1\.\.(\d+)$/m.exec(stdout);
+		const said = [...stdout.matchAll(/^(not )?ok \d+ - (.*)$/gm)];
+		for (const [, not, title] of said)
+			await t.test(title, () => assert.ok(!not && !/# *SKIP/.test(title),
+				`${stdout}\n${stderr}`));
+		assert.ok(plan, `no plan: ${error}\n${stdout}\n${stderr}`);
+		assert.equal(said.length, Number(plan[1]), `${stdout}\n${stderr}`);
+		assert.equal(error, null, `${error}\n${stderr}`);
+	});
+}
