@@ -139,7 +139,7 @@ static void
 depart_some(struct flow *f, void *arg)
 {
 	(void)arg;
-	if (fake_dice(100) == 0)
+	if (fake_dice(400) == 0)
 		flow_abort(f, ERR_CLIENT_GONE, "left");
 }
 

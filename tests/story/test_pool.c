@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* The queue at the lending desk: limits, order, deadlines, departures, and who gets a free slot. */
+#include "lender.h"
+
+static void
+test_used_again(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+
+	(void)state;
+	ask(&a);
+	assert_string_equal(told, "a");
+	assert_false(a.reused);
+	give_back(&a);
+	assert_int_equal(stats().server_idle, 1);
+	ask(&b);
+	assert_int_equal(b.serial, a.serial);
+	assert_true(b.reused);
+	assert_int_equal(fake.connects, 1);
+	assert_int_equal(fake.resets, 0);
+	give_back(&b);
+}
+
+static void
+test_first_come_first_served(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 1);
+	CLIENT(d, 1);
+
+	(void)state;
+	ask(&a);
+	ask(&b);
+	ask(&c);
+	ask(&d);
+	assert_string_equal(told, "ab");
+	assert_int_equal(fake.open, 2); /* the pool's size */
+	assert_int_equal(stats().client_waiting, 2);
+	give_back(&b);
+	assert_string_equal(told, "abc");
+	assert_int_equal(c.serial, b.serial);
+	give_back(&a);
+	assert_string_equal(told, "abcd");
+	give_back(&c);
+	give_back(&d);
+	assert_int_equal(stats().borrowed_total, 4);
+}
+
+static void
+test_wait_has_an_end(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 1);
+
+	(void)state;
+	conf.query_wait_timeout_us = 5000;
+	reopen();
+	ask(&a);
+	ask(&b);
+	ask(&c);
+	assert_string_equal(told, "abc!pool_timeout");
+	assert_string_equal(c.flow.err.detail, "no connection came free within 0.0 s");
+	assert_int_equal(stats().client_waiting, 0);
+	give_back(&a);
+	give_back(&b);
+}
+
+static void
+test_queue_has_an_end(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 1);
+	CLIENT(d, 1);
+
+	(void)state;
+	conf.max_waiting = 1;
+	reopen();
+	ask(&a);
+	ask(&b);
+	ask(&c);
+	ask(&d);
+	assert_string_equal(told, "abd!overloaded");
+	leave(&c);
+	assert_string_equal(told, "abd!overloadedc!client_gone");
+	give_back(&a);
+	give_back(&b);
+}
+
+/* Gone between the grant and its letter: the connection goes to the next. */
+static void
+test_leaves_when_granted(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 1);
+	CLIENT(d, 1);
+
+	(void)state;
+	ask(&a);
+	ask(&b);
+	ask(&c);
+	ask(&d);
+	a.lease.conn->held = false;
+	pool_return(&a.lease, POOL_CLEAN);
+	flow_abort(&c.flow, ERR_CLIENT_GONE, "left");
+	settle();
+	assert_string_equal(told, "abc!client_goned");
+	assert_int_equal(d.serial, a.serial);
+	give_back(&a);
+	give_back(&b);
+	give_back(&d);
+	assert_int_equal(stats().server_idle, 2);
+}
+
+/* The login that was begun for one who left serves the next. */
+static void
+test_leaves_during_login(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+
+	(void)state;
+	fake.login_us = 1;
+	flow_start(&a.flow, &client_kind, worker, NULL);
+	worker_turn(worker, 0);
+	flow_abort(&a.flow, ERR_CLIENT_GONE, "left");
+	settle();
+	assert_int_equal(stats().server_idle, 1);
+	ask(&b);
+	assert_int_equal(fake.connects, 1);
+	give_back(&b);
+}
+
+static void
+test_failed_login_is_everybodys(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 1);
+
+	(void)state;
+	conf.server_login_retry_us = 150000;
+	reopen();
+	fake.fail_logins = 1000;
+	flow_start(&a.flow, &client_kind, worker, NULL);
+	flow_start(&b.flow, &client_kind, worker, NULL);
+	settle();
+	assert_string_equal(told, "a!database_failedb!database_failed");
+	assert_string_equal(a.flow.err.detail,
+	    "login to the database failed: the fake refuses (SQLSTATE 28P01)");
+	assert_int_equal(a.flow.err.retry_after, 1);
+	fake.fail_logins = 0;
+	ask(&c); /* too early: told the reason, the database is not asked */
+	assert_string_equal(c.flow.err.detail, a.flow.err.detail);
+	assert_int_equal(fake.connects, 2);
+	clock_test_advance(200000);
+	told[0] = '\0';
+	ask(&c);
+	assert_string_equal(told, "c");
+	give_back(&c);
+}
+
+/* One lives on while another's login fails: the waiter waits, and a login is tried again. */
+static void
+test_login_is_tried_again(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+
+	(void)state;
+	conf.server_login_retry_us = 100000;
+	reopen();
+	ask(&a);
+	fake.fail_logins = 1000;
+	ask(&b);
+	assert_string_equal(told, "a");
+	fake.fail_logins = 0;
+	clock_test_advance(200000);
+	worker_turn(worker, 200);
+	settle();
+	assert_string_equal(told, "ab");
+	give_back(&a);
+	give_back(&b);
+}
+
+/* The process's budget: 4. An idle one of another pool makes room. */
+static void
+test_idle_makes_room(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 2);
+	CLIENT(d, 2);
+	CLIENT(e, 3);
+
+	(void)state;
+	ask(&a);
+	ask(&b);
+	ask(&c);
+	ask(&d);
+	give_back(&b);
+	give_back(&c);
+	assert_int_equal(fake.open, 4);
+	ask(&e);
+	assert_string_equal(told, "abcde");
+	assert_int_equal(fake.open, 4);
+	assert_int_equal(fake.key_open[1], 1); /* the longest idle went */
+	assert_int_equal(fake.key_open[2], 2);
+	give_back(&a);
+	give_back(&d);
+	give_back(&e);
+}
+
+/* With everything lent, what comes back goes to the pool that has none, not to the noisy one. */
+static void
+test_noisy_does_not_starve_quiet(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 2);
+	CLIENT(d, 2);
+	CLIENT(quiet, 3);
+	CLIENT(e, 1);
+
+	(void)state;
+	ask(&a);
+	ask(&b);
+	ask(&c);
+	ask(&d);
+	ask(&quiet);
+	ask(&e);
+	assert_string_equal(told, "abcd");
+	give_back(&a);
+	assert_string_equal(told, "abcdquiet");
+	give_back(&b); /* the quiet one has its own now: this one is for e */
+	assert_string_equal(told, "abcdquiete");
+	assert_int_equal(fake.open, 4);
+	give_back(&c);
+	give_back(&d);
+	give_back(&e);
+	give_back(&quiet);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LEND(test_used_again),
+		LEND(test_first_come_first_served),
+		LEND(test_wait_has_an_end),
+		LEND(test_queue_has_an_end),
+		LEND(test_leaves_when_granted),
+		LEND(test_leaves_during_login),
+		LEND(test_failed_login_is_everybodys),
+		LEND(test_login_is_tried_again),
+		LEND(test_idle_makes_room),
+		LEND(test_noisy_does_not_starve_quiet),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

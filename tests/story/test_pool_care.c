@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* What the desk does with what comes back, with the dead and the old, and with forgotten targets. */
+#include "lender.h"
+
+static void
+bring_back(enum pg_conn_state left_as, enum pool_hygiene hygiene)
+{
+	CLIENT(a, 1);
+
+	ask(&a);
+	a.lease.conn->state = left_as;
+	a.hygiene = hygiene;
+	give_back(&a);
+}
+
+static void
+test_clean_needs_no_reset(void **state)
+{
+	(void)state;
+	bring_back(PG_IDLE, POOL_CLEAN);
+	assert_int_equal(fake.resets, 0);
+	assert_int_equal(stats().server_idle, 1);
+}
+
+static void
+test_dirty_is_reset(void **state)
+{
+	(void)state;
+	bring_back(PG_IDLE, POOL_DIRTY);
+	assert_int_equal(fake.resets, 1);
+	assert_int_equal(stats().server_idle, 1);
+}
+
+/* Whatever the borrower believes. */
+static void
+test_open_transaction_is_reset(void **state)
+{
+	(void)state;
+	bring_back(PG_IN_TRANSACTION, POOL_CLEAN);
+	assert_int_equal(fake.resets, 1);
+	assert_int_equal(stats().server_idle, 1);
+}
+
+static void
+test_busy_or_broken_is_closed(void **state)
+{
+	(void)state;
+	bring_back(PG_BROKEN, POOL_CLEAN);
+	bring_back(PG_BUSY, POOL_DIRTY);
+	assert_int_equal(fake.resets, 0);
+	assert_int_equal(fake.closes, 2);
+	assert_int_equal(fake.open, 0);
+}
+
+static void
+test_failed_reset_is_closed(void **state)
+{
+	(void)state;
+	fake.fail_resets = 1000;
+	bring_back(PG_IDLE, POOL_DIRTY);
+	assert_int_equal(fake.resets, 1);
+	assert_int_equal(fake.open, 0);
+}
+
+/* No new login for one who waits while a reset is about to free a connection. */
+static void
+test_waiter_gets_the_reset_one(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 1);
+
+	(void)state;
+	a.hygiene = POOL_DIRTY;
+	ask(&a);
+	ask(&b);
+	ask(&c);
+	give_back(&a);
+	assert_string_equal(told, "abc");
+	assert_int_equal(c.serial, a.serial);
+	assert_int_equal(fake.connects, 2);
+	give_back(&b);
+	give_back(&c);
+}
+
+static void
+test_dead_while_idle(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 1);
+
+	(void)state;
+	ask(&a);
+	ask(&b);
+	a.lease.conn->dead = true;
+	b.lease.conn->dead = true;
+	give_back(&a);
+	give_back(&b);
+	ask(&c);
+	assert_string_equal(told, "abc");
+	assert_false(c.reused);
+	assert_int_equal(fake.connects, 3);
+	assert_int_equal(fake.closes, 2);
+	assert_int_equal(stats().borrowed_total, 3);
+	give_back(&c);
+}
+
+static void
+test_idle_too_long(void **state)
+{
+	(void)state;
+	conf.server_idle_timeout_us = 100000;
+	reopen();
+	bring_back(PG_IDLE, POOL_CLEAN);
+	assert_int_equal(fake.open, 1);
+	clock_test_advance(200000);
+	worker_turn(worker, 200);
+	settle();
+	assert_int_equal(fake.open, 0);
+	assert_int_equal(stats().pools, 1);
+}
+
+static void
+test_lifetime(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+
+	(void)state;
+	conf.server_lifetime_us = 3600 * 1000000ull;
+	conf.server_lifetime_jitter_us = 0;
+	reopen();
+	ask(&a);
+	clock_test_advance(3601 * 1000000ull);
+	give_back(&a);
+	assert_int_equal(fake.open, 0);
+	bring_back(PG_IDLE, POOL_CLEAN);
+	clock_test_advance(3601 * 1000000ull);
+	ask(&b); /* before the janitor came by */
+	assert_false(b.reused);
+	give_back(&b);
+}
+
+static void
+test_empty_pool_is_forgotten(void **state)
+{
+	(void)state;
+	conf.server_idle_timeout_us = 50000;
+	conf.pool_idle_timeout_us = 50000;
+	reopen();
+	bring_back(PG_IDLE, POOL_CLEAN);
+	clock_test_advance(100000);
+	worker_turn(worker, 200);
+	settle();
+	clock_test_advance(100000);
+	worker_turn(worker, 200);
+	settle();
+	assert_int_equal(stats().pools, 0);
+}
+
+static void
+test_forgotten_target(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 1);
+	CLIENT(d, 1);
+
+	(void)state;
+	ask(&a);
+	ask(&b);
+	give_back(&b);
+	ask(&c);
+	ask(&d); /* waits, with the old target */
+	pool_forget(pools, SLICE_LIT("1"));
+	pool_forget(pools, SLICE_LIT("1"));
+	pool_forget(pools, SLICE_LIT("never heard of"));
+	assert_int_equal(stats().pools, 0);
+	give_back(&a); /* not lent again: d gets a fresh one */
+	assert_string_equal(told, "abcd");
+	assert_false(d.reused);
+	bring_back(PG_IDLE, POOL_CLEAN); /* a new pool */
+	assert_int_equal(stats().pools, 1);
+	give_back(&c);
+	give_back(&d);
+	assert_int_equal(fake.open, 1);
+}
+
+static void
+test_other_password_is_another_target(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+
+	(void)state;
+	a.password = "old";
+	b.password = "new";
+	ask(&a);
+	give_back(&a);
+	ask(&b);
+	assert_false(b.reused);
+	assert_int_equal(fake.open, 1);
+	give_back(&b);
+}
+
+static void
+test_shutdown_cuts_logins_and_resets(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 2);
+
+	(void)state;
+	a.hygiene = POOL_DIRTY;
+	ask(&a);
+	fake.login_us = 3600u * 1000000;
+	flow_start(&b.flow, &client_kind, worker, NULL);
+	worker_turn(worker, 0);
+	worker_turn(worker, 0);
+	a.holds = false;
+	flow_wake(&a.flow);
+	worker_turn(worker, 0);
+	while (flow_count(worker) > 0) {
+		flow_abort_all(worker, ERR_SHUTDOWN, "stopping");
+		worker_turn(worker, 0);
+	}
+	assert_int_equal(fake.open, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LEND(test_clean_needs_no_reset),
+		LEND(test_dirty_is_reset),
+		LEND(test_open_transaction_is_reset),
+		LEND(test_busy_or_broken_is_closed),
+		LEND(test_failed_reset_is_closed),
+		LEND(test_waiter_gets_the_reset_one),
+		LEND(test_dead_while_idle),
+		LEND(test_idle_too_long),
+		LEND(test_lifetime),
+		LEND(test_empty_pool_is_forgotten),
+		LEND(test_forgotten_target),
+		LEND(test_other_password_is_another_target),
+		LEND(test_shutdown_cuts_logins_and_resets),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
