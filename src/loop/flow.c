@@ -22,7 +22,7 @@
 #include "loop/worker_room.h"
 #include "tenantgate/base/clock.h"
 
-#define STEPS_A_TURN	64	/* then others get theirs */
+#define STEPS_A_TURN 64 /* then others get theirs */
 
 static void
 flow_check(const struct flow *f)
@@ -334,8 +334,7 @@ flow_deadline(struct flow *f, uint64_t us)
 		timer_stop(&f->deadline);
 		return;
 	}
-	if (f->deadline.event == NULL &&
-	    !timer_init(&f->deadline, f->worker, deadline_passed, f)) {
+	if (f->deadline.event == NULL && !timer_init(&f->deadline, f->worker, deadline_passed, f)) {
 		flow_abort(f, ERR_OVERLOADED, "no memory for a deadline");
 		return;
 	}

@@ -69,7 +69,7 @@ flow_each(struct worker *w, flow_each_fn *fn, void *arg)
 {
 	struct flow *f;
 
-	TAILQ_FOREACH (f, &worker_flows(w)->live, live_link)
+	TAILQ_FOREACH(f, &worker_flows(w)->live, live_link)
 		fn(f, arg);
 }
 
@@ -84,6 +84,6 @@ flow_abort_all(struct worker *w, enum err_code code, const char *why)
 {
 	struct flow *f;
 
-	TAILQ_FOREACH (f, &worker_flows(w)->live, live_link)
+	TAILQ_FOREACH(f, &worker_flows(w)->live, live_link)
 		flow_abort(f, code, why);
 }

@@ -31,7 +31,8 @@ void	letter_list_run(struct letter_list *);
 
 bool	mailbox_init(struct mailbox *);		/* false without a descriptor (errno) */
 void	mailbox_free(struct mailbox *);		/* must be empty */
-void	mailbox_post(struct mailbox *, struct letter *, worker_fn *, void *arg);	/* any thread */
+/* Any thread. */
+void	mailbox_post(struct mailbox *, struct letter *, worker_fn *, void *arg);
 bool	mailbox_empty(struct mailbox *);
 void	mailbox_run(struct mailbox *);		/* the reader's thread */
 

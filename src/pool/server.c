@@ -146,8 +146,8 @@ login_connect(struct flow *f)
 
 	if (!attached)
 		return flow_fail(f, ERR_SHUTDOWN, "the worker leaves");
-	return p->ops.connect(f, dns, &s->pool->target, p->conf.server_connect_timeout_us,
-	    &s->conn, &s->result);
+	return p->ops.connect(f, dns, &s->pool->target, p->conf.server_connect_timeout_us, &s->conn,
+	    &s->result);
 }
 
 static uint64_t
@@ -224,8 +224,8 @@ reset_release(struct flow *f)
 	struct server *s = (struct server *)f;
 	struct pool *pool = s->pool;
 	struct pools *p = pool->pools;
-	bool good = !err_is(&f->err) && s->result.status == PG_OK &&
-	    p->ops.state(s->conn) == PG_IDLE;
+	bool good =
+	    !err_is(&f->err) && s->result.status == PG_OK && p->ops.state(s->conn) == PG_IDLE;
 	struct chores chores;
 
 	pg_clear(&s->result);

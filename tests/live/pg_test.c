@@ -6,112 +6,9 @@
  *
  * Without TEST_PG it fails: nothing is skipped silently.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <libpq-fe.h>
+#include "pg_scene.h"
 
 #include "tenantgate/base/clock.h"
-#include "tenantgate/loop/worker.h"
-#include "tenantgate/wire/pg.h"
-
-static struct worker *worker;
-static struct pg_target target;
-
-/* One operation in a flow of its own, as if it were a call. */
-struct scene {
-	struct flow		 flow;
-	const struct pg_target	*target;
-	struct pg_conn		*conn;
-	const struct pg_query	*query;
-	const char		*copy;
-	pg_fill_fn		*fill;
-	void			*fill_arg;
-	uint64_t		 timeout_us;
-	struct pg_result	*out;
-};
-
-static enum flow_rc
-scene_dial(struct flow *f)
-{
-	struct scene *s = (struct scene *)f;
-
-	return pg_connect(f, NULL, s->target, s->timeout_us, &s->conn, s->out);
-}
-
-static enum flow_rc
-scene_run(struct flow *f)
-{
-	struct scene *s = (struct scene *)f;
-
-	return pg_run(f, s->conn, s->query, s->out);
-}
-
-static enum flow_rc
-scene_copy(struct flow *f)
-{
-	struct scene *s = (struct scene *)f;
-
-	return pg_copy_in(f, s->conn, s->copy, s->fill, s->fill_arg, 0, s->out);
-}
-
-#define SCENE(name)                                                                               \
-	static const struct flow_step name##_steps[] = { { #name, scene_##name }, { NULL, NULL } }; \
-	static const struct flow_kind name##_kind = { #name, name##_steps, NULL, NULL }
-SCENE(dial);
-SCENE(run);
-SCENE(copy);
-
-static void
-play(struct scene *s, const struct flow_kind *kind)
-{
-	flow_start(&s->flow, kind, worker, NULL);
-	while (flow_count(worker) > 0)
-		worker_turn(worker, 100);
-}
-
-static struct pg_conn *
-dial_as(const struct pg_target *t, struct pg_result *why)
-{
-	struct scene s = { .target = t, .timeout_us = 5000000, .out = why };
-
-	play(&s, &dial_kind);
-	return s.conn;
-}
-
-static struct pg_conn *
-dial(void)
-{
-	struct pg_result why = { 0 };
-	struct pg_conn *c = dial_as(&target, &why);
-
-	assert_string_equal(why.failure.message, "");
-	assert_non_null(c);
-	assert_int_equal(pg_conn_state(c), PG_IDLE);
-	return c;
-}
-
-static void
-run(struct pg_conn *c, const struct pg_query *q, struct pg_result *out)
-{
-	struct scene s = { .conn = c, .query = q, .out = out };
-
-	play(&s, &run_kind);
-}
-
-static void
-run_text(struct pg_conn *c, const char *sql, struct pg_result *out)
-{
-	run(c, &(struct pg_query){ .sql = sql, .simple = true }, out);
-}
 
 static void
 test_parameters(void **state)
@@ -121,7 +18,12 @@ test_parameters(void **state)
 	struct pg_query q = {
 		.sql = "SELECT $1::text, $2::int + 1, $3::text, octet_length($4::bytea)"
 		       " FROM generate_series(1, 3)",
-		.params = { PG_TEXT("ünï"), PG_TEXT("41"), { NULL, 0, false }, { "a\0b", 3, true } },
+		.params = {
+			PG_TEXT("ünï"),
+			PG_TEXT("41"),
+			{ NULL, 0, false },
+			{ "a\0b", 3, true },
+		},
 		.param_count = 4,
 	};
 
@@ -198,8 +100,7 @@ test_result_ceiling(void **state)
 	struct pg_result r = { 0 };
 
 	(void)state;
-	run(c, &(struct pg_query){ .sql = "SELECT repeat('x', 1000000) FROM generate_series(1, 500)" },
-	    &r);
+	run_text(c, "SELECT repeat('x', 1000000) FROM generate_series(1, 500)", &r);
 	assert_int_equal(r.status, PG_SQL_ERROR);
 	assert_string_equal(r.failure.sqlstate, "54000");
 	assert_int_equal(pg_conn_state(c), PG_BROKEN);
@@ -208,8 +109,8 @@ test_result_ceiling(void **state)
 
 /* Rows of one int4, in COPY's binary form. */
 struct numbers {
-	uint32_t	next, count;
-	uint32_t	fail_at;	/* 0: never */
+	uint32_t next, count;
+	uint32_t fail_at; /* 0: never */
 };
 
 static bool
@@ -239,8 +140,10 @@ numbers_fill(struct buf *b, void *arg)
 static void
 copy(struct pg_conn *c, const char *sql, struct numbers *n, struct pg_result *out)
 {
-	struct scene s = { .conn = c, .copy = sql, .fill = numbers_fill, .fill_arg = n, .out = out };
+	struct scene s = { .conn = c, .copy = sql, .out = out };
 
+	s.fill = numbers_fill;
+	s.fill_arg = n;
 	play(&s, &copy_kind);
 }
 
@@ -421,25 +324,6 @@ test_killed_while_idle(void **state)
 	pg_conn_close(other);
 }
 
-static void
-target_set(const PQconninfoOption *o)
-{
-	if (o->val == NULL)
-		return;
-	if (strcmp(o->keyword, "host") == 0)
-		target.host = o->val;
-	else if (strcmp(o->keyword, "port") == 0)
-		target.port = (uint16_t)strtoul(o->val, NULL, 10);
-	else if (strcmp(o->keyword, "dbname") == 0)
-		target.dbname = o->val;
-	else if (strcmp(o->keyword, "user") == 0)
-		target.user = o->val;
-	else if (strcmp(o->keyword, "password") == 0)
-		target.password = o->val;
-	else if (strcmp(o->keyword, "sslmode") == 0)
-		target.sslmode = o->val;
-}
-
 int
 main(void)
 {
@@ -455,17 +339,11 @@ main(void)
 		cmocka_unit_test(test_login_deadline_and_abort),
 		cmocka_unit_test(test_killed_while_idle),
 	};
-	const char *conninfo = getenv("TEST_PG");
-	PQconninfoOption *options = conninfo == NULL ? NULL : PQconninfoParse(conninfo, NULL);
-	PQconninfoOption *o;
+	PQconninfoOption *options;
 	int failed;
 
-	if (options == NULL) {
-		fprintf(stderr, "pg_test: set TEST_PG to a conninfo\n");
+	if (!target_from_environment(&options))
 		return 2;
-	}
-	for (o = options; o->keyword != NULL; o++)
-		target_set(o);
 	worker = worker_new(0);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	worker_free(worker);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the desk does with what comes back, with the dead and the old, and with forgotten targets. */
+/* What the desk does with what comes back, with the dead, the old and the forgotten. */
 #include "lender.h"
 
 static void

@@ -17,19 +17,19 @@
 enum { WORKERS = 8, KEYS = 12, BUDGET = 20, SIZE = 4, LIVE_MAX = 60 };
 
 struct station {
-	struct worker	*worker;
-	struct timer	 driver;
-	struct letter	 open_letter, leave_letter;
-	unsigned	 left;		/* borrowers still to come */
-	unsigned	 lent, refused, late, departed, busy;
+	struct worker *worker;
+	struct timer driver;
+	struct letter open_letter, leave_letter;
+	unsigned left; /* borrowers still to come */
+	unsigned lent, refused, late, departed, busy;
 };
 
 struct borrower {
-	struct flow		 flow;
-	struct station		*station;
-	struct pool_lease	 lease;
-	struct timer		 timer;
-	unsigned		 key, rounds;
+	struct flow flow;
+	struct station *station;
+	struct pool_lease lease;
+	struct timer timer;
+	unsigned key, rounds;
 };
 
 static struct pools *pools;
@@ -117,9 +117,8 @@ static const struct flow_step borrower_steps[] = {
 	{ "again", borrower_again },
 	{ NULL, NULL },
 };
-static const struct flow_kind borrower_kind = {
-	"borrower", borrower_steps, borrower_end, borrower_release
-};
+static const struct flow_kind borrower_kind = { "borrower", borrower_steps, borrower_end,
+	borrower_release };
 
 static void
 borrower_start(struct station *st)

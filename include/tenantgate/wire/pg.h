@@ -68,7 +68,8 @@ struct pg_param {
 
 #define PG_TEXT(s)	((struct pg_param){ (s), 0, false })
 #define PG_PARAMS_MAX	16
-#define PG_RESULT_MAX	(64u << 20)	/* bytes of values; more is PG_SQL_ERROR 54000, and PG_BROKEN */
+/* Bytes of values; a larger result is PG_SQL_ERROR with 54000, the connection PG_BROKEN. */
+#define PG_RESULT_MAX	(64u << 20)
 
 struct pg_query {
 	const char		*sql;		/* one statement; several only when `simple` */

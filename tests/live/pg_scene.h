@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pg_scene: operations of wire/pg as if they were calls: each is a flow of its own, and the loop is
+ * turned until it has ended. The server is the one TEST_PG names.
+ */
+#ifndef TENANTGATE_TESTS_PG_SCENE_H
+#define TENANTGATE_TESTS_PG_SCENE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libpq-fe.h>
+
+#include "tenantgate/loop/worker.h"
+#include "tenantgate/wire/pg.h"
+
+static struct worker *worker;
+static struct pg_target target;
+
+/* One operation in a flow of its own, as if it were a call. */
+struct scene {
+	struct flow flow;
+	const struct pg_target *target;
+	struct pg_conn *conn;
+	const struct pg_query *query;
+	const char *copy;
+	pg_fill_fn *fill;
+	void *fill_arg;
+	uint64_t timeout_us;
+	struct pg_result *out;
+};
+
+static inline enum flow_rc
+scene_dial(struct flow *f)
+{
+	struct scene *s = (struct scene *)f;
+
+	return pg_connect(f, NULL, s->target, s->timeout_us, &s->conn, s->out);
+}
+
+static inline enum flow_rc
+scene_run(struct flow *f)
+{
+	struct scene *s = (struct scene *)f;
+
+	return pg_run(f, s->conn, s->query, s->out);
+}
+
+static inline enum flow_rc
+scene_copy(struct flow *f)
+{
+	struct scene *s = (struct scene *)f;
+
+	return pg_copy_in(f, s->conn, s->copy, s->fill, s->fill_arg, 0, s->out);
+}
+
+#define SCENE(name) \
+	static const struct flow_step name##_steps[] = { \
+		{ #name, scene_##name }, \
+		{ NULL, NULL }, \
+	}; \
+	static const struct flow_kind name##_kind = { #name, name##_steps, NULL, NULL }
+SCENE(dial);
+SCENE(run);
+SCENE(copy);
+
+static inline void
+play(struct scene *s, const struct flow_kind *kind)
+{
+	flow_start(&s->flow, kind, worker, NULL);
+	while (flow_count(worker) > 0)
+		worker_turn(worker, 100);
+}
+
+static inline struct pg_conn *
+dial_as(const struct pg_target *t, struct pg_result *why)
+{
+	struct scene s = { .target = t, .timeout_us = 5000000, .out = why };
+
+	play(&s, &dial_kind);
+	return s.conn;
+}
+
+static inline struct pg_conn *
+dial(void)
+{
+	struct pg_result why = { 0 };
+	struct pg_conn *c = dial_as(&target, &why);
+
+	assert_string_equal(why.failure.message, "");
+	assert_non_null(c);
+	assert_int_equal(pg_conn_state(c), PG_IDLE);
+	return c;
+}
+
+static inline void
+run(struct pg_conn *c, const struct pg_query *q, struct pg_result *out)
+{
+	struct scene s = { .conn = c, .query = q, .out = out };
+
+	play(&s, &run_kind);
+}
+
+static inline void
+run_text(struct pg_conn *c, const char *sql, struct pg_result *out)
+{
+	run(c, &(struct pg_query){ .sql = sql, .simple = true }, out);
+}
+
+static inline void
+target_set(const PQconninfoOption *o)
+{
+	if (o->val == NULL)
+		return;
+	if (strcmp(o->keyword, "host") == 0)
+		target.host = o->val;
+	else if (strcmp(o->keyword, "port") == 0)
+		target.port = (uint16_t)strtoul(o->val, NULL, 10);
+	else if (strcmp(o->keyword, "dbname") == 0)
+		target.dbname = o->val;
+	else if (strcmp(o->keyword, "user") == 0)
+		target.user = o->val;
+	else if (strcmp(o->keyword, "password") == 0)
+		target.password = o->val;
+	else if (strcmp(o->keyword, "sslmode") == 0)
+		target.sslmode = o->val;
+}
+
+/* False when there is no TEST_PG, or it cannot be read. What it returns in *keep is to be freed
+ * with PQconninfoFree() at the end. */
+static inline bool
+target_from_environment(PQconninfoOption **keep)
+{
+	const char *conninfo = getenv("TEST_PG");
+	PQconninfoOption *o;
+
+	*keep = conninfo == NULL ? NULL : PQconninfoParse(conninfo, NULL);
+	if (*keep == NULL) {
+		fprintf(stderr, "set TEST_PG to a conninfo\n");
+		return false;
+	}
+	for (o = *keep; o->keyword != NULL; o++)
+		target_set(o);
+	return true;
+}
+
+#endif

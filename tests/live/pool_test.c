@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pool against a real Postgres: no session state leaks from one borrower to the next, the dead are
+ * replaced, a wrong password is told with its reason. TEST_PG as for pg_test.
+ */
+#include "pg_scene.h"
+
+#include "tenantgate/pool.h"
+
+static struct pools *pools;
+
+/* A visit: borrow, run one text of statements, bring back. */
+struct visit {
+	struct flow flow;
+	struct pool_target target;
+	struct pool_lease lease;
+	struct pg_query query;
+	struct pg_result result;
+	int pid;
+	bool reused;
+};
+
+static enum flow_rc
+visit_borrow(struct flow *f)
+{
+	struct visit *v = (struct visit *)f;
+
+	return pool_borrow(f, pools, &v->target, &v->lease);
+}
+
+static enum flow_rc
+visit_run(struct flow *f)
+{
+	struct visit *v = (struct visit *)f;
+
+	v->pid = pg_conn_pid(v->lease.conn);
+	v->reused = v->lease.reused;
+	return pg_run(f, v->lease.conn, &v->query, &v->result);
+}
+
+static enum flow_rc
+visit_check(struct flow *f)
+{
+	return pg_check(f, &((struct visit *)f)->result, ERR_NONE, "visit");
+}
+
+static void
+visit_end(struct flow *f, const struct err *err)
+{
+	(void)err;
+	pool_return(&((struct visit *)f)->lease, POOL_DIRTY);
+}
+
+static const struct flow_step visit_steps[] = {
+	{ "borrow", visit_borrow },
+	{ "run", visit_run },
+	{ "check", visit_check },
+	{ NULL, NULL },
+};
+static const struct flow_kind visit_kind = { "visit", visit_steps, visit_end, NULL };
+
+static void
+visit_begin(struct visit *v, const char *sql)
+{
+	memset(v, 0, sizeof(*v));
+	v->target = (struct pool_target){ .key = SLICE_LIT("one"), .pg = target, .size = 1 };
+	v->query = (struct pg_query){ .sql = sql, .simple = true };
+	flow_start(&v->flow, &visit_kind, worker, NULL);
+}
+
+static void
+settle(void)
+{
+	while (flow_count(worker) > 0)
+		worker_turn(worker, 50);
+}
+
+static void
+visit(struct visit *v, const char *sql)
+{
+	visit_begin(v, sql);
+	settle();
+	assert_string_equal(v->flow.err.detail, "");
+}
+
+static void
+test_nothing_leaks(void **state)
+{
+	struct visit v;
+	int pid;
+
+	(void)state;
+	visit(&v,
+	    "SET IntervalStyle = 'iso_8601'; SET search_path = pg_temp; "
+	    "CREATE TEMP TABLE secret (i int); LISTEN gossip; "
+	    "SELECT pg_advisory_lock(42); PREPARE p AS SELECT 1; "
+	    "DECLARE c CURSOR WITH HOLD FOR SELECT 1; BEGIN; SELECT 1");
+	pid = v.pid;
+	pg_clear(&v.result);
+	visit(&v,
+	    "SELECT current_setting('IntervalStyle'), current_setting('search_path'), "
+	    "to_regclass('pg_temp.secret') IS NULL, "
+	    "(SELECT count(*) FROM pg_listening_channels()), "
+	    "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'), "
+	    "(SELECT count(*) FROM pg_prepared_statements), "
+	    "(SELECT count(*) FROM pg_cursors WHERE name = 'c')");
+	assert_int_equal(v.pid, pid);
+	assert_true(v.reused);
+	assert_string_equal(pg_text(&v.result, 0, 0), "postgres");
+	assert_string_equal(pg_text(&v.result, 0, 1), "\"$user\", public");
+	assert_string_equal(pg_text(&v.result, 0, 2), "t");
+	assert_string_equal(pg_text(&v.result, 0, 3), "0");
+	assert_string_equal(pg_text(&v.result, 0, 4), "0");
+	assert_string_equal(pg_text(&v.result, 0, 5), "0");
+	assert_string_equal(pg_text(&v.result, 0, 6), "0");
+	pg_clear(&v.result);
+}
+
+static void
+test_killed_while_idle(void **state)
+{
+	struct visit v, other;
+	char sql[80];
+	int pid;
+
+	(void)state;
+	visit(&v, "SELECT 1");
+	pid = v.pid;
+	pg_clear(&v.result);
+	snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(%d, 2000)", pid);
+	visit_begin(&other, sql);
+	other.target.key = SLICE_LIT("other");
+	settle();
+	assert_string_equal(other.flow.err.detail, "");
+	pg_clear(&other.result);
+	worker_turn(worker, 20);
+	visit(&v, "SELECT 2");
+	assert_int_not_equal(v.pid, pid);
+	pg_clear(&v.result);
+}
+
+static void
+test_aborted_borrower(void **state)
+{
+	struct visit v;
+	int pid;
+
+	(void)state;
+	visit_begin(&v, "SELECT pg_sleep(60)");
+	while (v.pid == 0)
+		worker_turn(worker, 20);
+	pid = v.pid;
+	worker_turn(worker, 20);
+	flow_abort(&v.flow, ERR_CLIENT_GONE, "left");
+	settle();
+	assert_null(v.lease.conn);
+	visit(&v, "SELECT 3");
+	assert_int_not_equal(v.pid, pid);
+	pg_clear(&v.result);
+}
+
+static void
+test_wrong_password(void **state)
+{
+	struct visit v;
+
+	(void)state;
+	visit_begin(&v, "SELECT 1");
+	v.target.key = SLICE_LIT("wrong");
+	v.target.pg.password = "wrong";
+	settle();
+	assert_int_equal(v.flow.err.code, ERR_DATABASE);
+	assert_non_null(strstr(v.flow.err.detail, "password authentication failed"));
+	assert_non_null(strstr(v.flow.err.detail, "28P01"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_leaks),
+		cmocka_unit_test(test_killed_while_idle),
+		cmocka_unit_test(test_aborted_borrower),
+		cmocka_unit_test(test_wrong_password),
+	};
+	PQconninfoOption *options;
+	struct pool_conf conf;
+	int failed;
+
+	if (!target_from_environment(&options))
+		return 2;
+	worker = worker_new(0);
+	pool_conf_init(&conf);
+	pools = pools_open(&conf, NULL);
+	pools_attach(pools, worker, NULL);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	pools_detach(pools, worker);
+	worker_free(worker);
+	pools_close(pools);
+	PQconninfoFree(options);
+	return failed;
+}
