@@ -90,6 +90,18 @@ protocols_set(CURL *easy)
 #endif
 }
 
+/* Letting go of a transfer whose name is being looked up would wait for the resolver's thread. */
+static bool
+patience_set(CURL *easy)
+{
+#if LIBCURL_VERSION_NUM >= 0x075700
+	return curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK;
+#else
+	(void)easy;
+	return true;
+#endif
+}
+
 static bool
 manners_set(CURL *easy, const struct web *w, uint64_t connect_us)
 {
@@ -98,7 +110,8 @@ manners_set(CURL *easy, const struct web *w, uint64_t connect_us)
 	if (connect_us == 0)
 		connect_us = WEB_CONNECT_DEFAULT_US;
 	connect_ms = (long)((connect_us + 999) / 1000);
-	return protocols_set(easy) && curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	return protocols_set(easy) && patience_set(easy) &&
+	    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&

@@ -12,7 +12,11 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <event2/bufferevent_ssl.h>
+
 #include <cmocka.h>
+
+#include <openssl/ssl.h>
 
 #include "tenantgate/base/clock.h"
 
@@ -52,6 +56,17 @@ conn_drained(struct bufferevent *bev, void *arg)
 	conn_free(arg);
 }
 
+static struct bufferevent *
+conn_new(const struct peer *p, struct event_base *base, evutil_socket_t fd)
+{
+	int options = BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS;
+
+	if (p->tls == NULL)
+		return bufferevent_socket_new(base, fd, options);
+	return bufferevent_openssl_socket_new(base, fd, SSL_new(p->tls), BUFFEREVENT_SSL_ACCEPTING,
+	    options);
+}
+
 static void
 peer_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len, void *arg)
 {
@@ -63,8 +78,7 @@ peer_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, i
 	while (c->bev != NULL)
 		assert_true(++c < p->conns + PEER_CONNS_MAX);
 	c->peer = p;
-	c->bev = bufferevent_socket_new(evconnlistener_get_base(l), fd,
-	    BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+	c->bev = conn_new(p, evconnlistener_get_base(l), fd);
 	assert_non_null(c->bev);
 	bufferevent_setcb(c->bev, conn_said, NULL, conn_event, c);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
@@ -87,6 +101,13 @@ peer_open(struct peer *p, struct worker *w, uint16_t port, peer_fn *said)
 			     &len),
 	    0);
 	p->port = ntohs(sin.sin_port);
+}
+
+void
+peer_open_tls(struct peer *p, struct worker *w, struct ssl_ctx_st *tls, peer_fn *said)
+{
+	peer_open(p, w, 0, said);
+	p->tls = tls;
 }
 
 void

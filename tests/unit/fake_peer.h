@@ -17,6 +17,7 @@
 #include "tenantgate/loop/worker.h"
 
 struct peer;
+struct ssl_ctx_st;
 
 #define PEER_CONNS_MAX 32
 
@@ -31,7 +32,7 @@ typedef void peer_fn(struct peer_conn *); /* something has come in */
 struct peer {
 	struct evconnlistener *listener;
 	peer_fn *said;
-	void *script; /* the test's */
+	struct ssl_ctx_st *tls; /* the test's; NULL: plain */
 	uint16_t port;
 	unsigned accepted;
 	unsigned closed; /* by the other side */
@@ -39,6 +40,7 @@ struct peer {
 };
 
 void peer_open(struct peer *, struct worker *, uint16_t port, peer_fn *); /* port 0: any */
+void peer_open_tls(struct peer *, struct worker *, struct ssl_ctx_st *, peer_fn *);
 void peer_close(struct peer *);
 void peer_say(struct peer_conn *, const char *text);
 void peer_hang_up(struct peer_conn *); /* after what was said has left */

@@ -220,6 +220,42 @@ test_abort(void **state)
 	fetch_abort("/stall", fetch_start, 30);
 }
 
+/* A kept connection that dies just as it is used again: asked once more on a new one. */
+static void
+test_flaky(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		fetch_init(&t, "/flaky");
+		t.request.method = i % 2 ? "POST" : "GET";
+		t.request.body = i % 2 ? SLICE_LIT("x") : slice_of(NULL, 0);
+		fetch_run(&t);
+		assert_int_equal(t.answer.failure, WEB_FINE);
+		web_answer_free(&t.answer);
+	}
+	assert_int_equal(bench.peer.accepted, 4);
+}
+
+static void
+test_many_at_once(void **state)
+{
+	static struct fetch t[60];
+
+	(void)state;
+	for (int i = 0; i < 60; i++) {
+		fetch_init(&t[i], "/hello");
+		fetch_start(&t[i]);
+	}
+	for (int i = 0; i < 60; i++) {
+		turn_until(bench.worker, &t[i].probe.ended);
+		assert_int_equal(t[i].answer.failure, WEB_FINE);
+		web_answer_free(&t[i].answer);
+	}
+	assert_true(bench.peer.accepted <= 16); /* connections_max */
+}
+
 int
 main(void)
 {
@@ -237,6 +273,8 @@ main(void)
 		TEST(test_reuse),
 		TEST(test_closing),
 		TEST(test_abort),
+		TEST(test_flaky),
+		TEST(test_many_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

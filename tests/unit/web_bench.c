@@ -92,6 +92,10 @@ script_play(struct peer_conn *c, const char *path)
 	}
 	if (strcmp(path, "/big") == 0)
 		big_begin(c);
+	else if (strcmp(path, "/flaky") == 0 && c->stage++ > 0)
+		peer_hang_up(c);
+	else if (strcmp(path, "/flaky") == 0)
+		peer_say(c, scripts[0].says);
 	else
 		fail_msg("no script for %s", path);
 }

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake_tls: key, certificate, and a server's context that shows them.
+ */
+#include "fake_tls.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+static void
+cert_name(X509 *cert)
+{
+	X509_NAME *name = X509_get_subject_name(cert);
+	X509_EXTENSION *also =
+	    X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
+
+	assert_non_null(also);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1,
+	    -1, 0);
+	assert_int_equal(X509_set_issuer_name(cert, name), 1);
+	assert_int_equal(X509_add_ext(cert, also, -1), 1);
+	X509_EXTENSION_free(also);
+}
+
+static X509 *
+cert_make(EVP_PKEY *key)
+{
+	X509 *cert = X509_new();
+
+	assert_non_null(cert);
+	X509_set_version(cert, 2);
+	ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
+	X509_gmtime_adj(X509_getm_notAfter(cert), 86400);
+	X509_set_pubkey(cert, key);
+	cert_name(cert);
+	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+	return cert;
+}
+
+static void
+pem_write(const char *path, X509 *cert, EVP_PKEY *key)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	if (cert != NULL)
+		assert_int_equal(PEM_write_X509(file, cert), 1);
+	else
+		assert_int_equal(PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL), 1);
+	assert_int_equal(fclose(file), 0);
+}
+
+void
+fake_tls_make(struct fake_tls *t)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *cert = cert_make(key);
+
+	(void)snprintf(t->folder, sizeof(t->folder), "/tmp/tg-tls-XXXXXX");
+	assert_non_null(mkdtemp(t->folder));
+	(void)snprintf(t->cert, sizeof(t->cert), "%s/cert.pem", t->folder);
+	(void)snprintf(t->key, sizeof(t->key), "%s/key.pem", t->folder);
+	pem_write(t->cert, cert, NULL);
+	pem_write(t->key, NULL, key);
+	t->server = SSL_CTX_new(TLS_server_method());
+	assert_int_equal(SSL_CTX_use_certificate(t->server, cert), 1);
+	assert_int_equal(SSL_CTX_use_PrivateKey(t->server, key), 1);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+}
+
+void
+fake_tls_clear(struct fake_tls *t)
+{
+	SSL_CTX_free(t->server);
+	(void)unlink(t->cert);
+	(void)unlink(t->key);
+	(void)rmdir(t->folder);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A resolver that hangs, under the HTTP client: other timers flow, a deadline and a departed
+ * client are served at once, and nothing waits for the resolver's thread.
+ */
+#include <netdb.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fake_peer.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/wire/web.h"
+
+#define HANG_US 800000
+
+struct fetch {
+	struct probe probe;
+	struct web_request request;
+	struct web_answer answer;
+};
+
+static struct worker *worker;
+static struct web *web;
+static unsigned ticks;
+
+/* In front of libc's, for libcurl's threads. */
+int
+getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+    struct addrinfo **res)
+{
+	(void)node;
+	(void)service;
+	(void)hints;
+	*res = NULL;
+	usleep(HANG_US);
+	return EAI_AGAIN;
+}
+
+static enum flow_rc
+fetch_step(struct flow *f)
+{
+	struct fetch *t = (struct fetch *)f;
+
+	return web_fetch(f, web, &t->request, &t->answer);
+}
+
+static void
+fetch_start(struct fetch *t, uint64_t first_byte_us)
+{
+	memset(t, 0, sizeof(*t));
+	t->request = (struct web_request){
+		.method = "GET",
+		.url = "http://stalled.test/",
+		.first_byte_timeout_us = first_byte_us,
+		.answer_max = 100,
+	};
+	probe_start(&t->probe, worker, fetch_step, NULL);
+}
+
+static void
+tick(void *arg)
+{
+	ticks++;
+	timer_start(arg, 5000);
+}
+
+static void
+test_hanging_resolver(void **state)
+{
+	struct web_conf conf = { .connections_max = 4 };
+	struct fetch late, left, failed;
+	struct timer timer = { 0 };
+	uint64_t began;
+
+	(void)state;
+	worker = worker_new(0);
+	web = web_open(worker, &conf);
+	assert_true(timer_init(&timer, worker, tick, &timer));
+	tick(&timer);
+	began = clock_mono_us();
+	fetch_start(&late, 60000);
+	fetch_start(&left, 5000000);
+	fetch_start(&failed, 5000000);
+	turn_for(worker, 30);
+	flow_abort(&left.probe.flow, ERR_CLIENT_GONE, "left");
+	turn_until(worker, &left.probe.ended);
+	turn_until(worker, &late.probe.ended);
+	assert_true(clock_mono_us() - began < HANG_US / 2);
+	assert_int_equal(late.answer.failure, WEB_TIMEOUT);
+	assert_false(late.answer.sent);
+	turn_until(worker, &failed.probe.ended);
+	assert_int_equal(failed.answer.failure, WEB_RESOLVE);
+	assert_true(ticks > 50);
+	timer_free(&timer);
+	web_close(web);
+	worker_free(worker);
+	usleep(HANG_US / 4); /* libcurl's threads, let go of, end by themselves */
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hanging_resolver),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TLS on the wires: who is not known is not spoken to, over HTTPS or rediss.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fake_redis.h"
+#include "fake_tls.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/wire/redis.h"
+#include "tenantgate/wire/web.h"
+
+struct fetch {
+	struct probe probe;
+	struct web_request request;
+	struct web_answer answer;
+};
+
+static struct fake_tls tls;
+static struct worker *worker;
+static struct web *web;
+static struct dns *dns;
+
+static void
+server_said(struct peer_conn *c)
+{
+	struct evbuffer *in = bufferevent_get_input(c->bev);
+
+	(void)evbuffer_drain(in, evbuffer_get_length(in));
+	peer_say(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+}
+
+static enum flow_rc
+fetch_step(struct flow *f)
+{
+	struct fetch *t = (struct fetch *)f;
+
+	return web_fetch(f, web, &t->request, &t->answer);
+}
+
+/* The failure, or WEB_FINE. */
+static enum web_failure
+fetch(const char *ca_file, const char *host, uint16_t port)
+{
+	struct web_conf conf = { .ca_file = ca_file, .connections_max = 4 };
+	char url[64];
+	struct fetch t = { .request = { .method = "GET", .url = url, .answer_max = 100 } };
+
+	(void)snprintf(url, sizeof(url), "https://%s:%u/", host, port);
+	web = web_open(worker, &conf);
+	probe_start(&t.probe, worker, fetch_step, NULL);
+	turn_until(worker, &t.probe.ended);
+	web_answer_free(&t.answer);
+	if (t.answer.failure != WEB_FINE)
+		assert_false(t.answer.sent);
+	web_close(web);
+	return t.answer.failure;
+}
+
+static void
+test_https(void **state)
+{
+	struct peer peer;
+
+	(void)state;
+	peer_open_tls(&peer, worker, tls.server, server_said);
+	assert_int_equal(fetch(tls.cert, "localhost", peer.port), WEB_FINE);
+	assert_int_equal(fetch(tls.cert, "127.0.0.1", peer.port), WEB_FINE);
+	assert_int_equal(fetch(tls.cert, "127.0.0.2", peer.port), WEB_CONNECT);
+	assert_int_equal(fetch(NULL, "localhost", peer.port), WEB_TLS);
+	assert_int_equal(fetch("/nowhere.pem", "localhost", peer.port), WEB_TLS);
+	peer_close(&peer);
+}
+
+static bool
+redis_comes_up(const char *host, uint16_t port, const char *trouble)
+{
+	char url[64];
+	struct redis_conf conf = { .url = url, .timeout_us = 1000000, .pending_max = 4 };
+	struct err err = { 0 };
+	struct redis *redis;
+	uint64_t until = clock_mono_us() + 2000000;
+	bool up;
+
+	(void)snprintf(url, sizeof(url), "rediss://%s:%u", host, port);
+	redis = redis_open(worker, dns, &conf, &err);
+	assert_non_null(redis);
+	while (!redis_is_up(redis) && strstr(redis_trouble(redis), trouble) == NULL &&
+	    clock_mono_us() < until)
+		worker_turn(worker, 10);
+	up = redis_is_up(redis);
+	if (!up)
+		assert_non_null(strstr(redis_trouble(redis), trouble));
+	redis_close(redis);
+	return up;
+}
+
+static void
+test_rediss(void **state)
+{
+	struct peer peer;
+
+	(void)state;
+	peer_open_tls(&peer, worker, tls.server, fake_redis_said);
+	assert_false(redis_comes_up("localhost", peer.port, "certificate verify failed"));
+	assert_int_equal(setenv("SSL_CERT_FILE", tls.cert, 1), 0); /* OpenSSL's own */
+	assert_true(redis_comes_up("localhost", peer.port, "certificate"));
+	assert_true(redis_comes_up("127.0.0.1", peer.port, "certificate"));
+	assert_int_equal(unsetenv("SSL_CERT_FILE"), 0);
+	peer_close(&peer);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	fake_tls_make(&tls);
+	worker = worker_new(0);
+	dns = dns_open(worker, "127.0.0.1:9", 1000000);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	dns_close(dns);
+	worker_free(worker);
+	fake_tls_clear(&tls);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_https),
+		cmocka_unit_test(test_rediss),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
