@@ -12,7 +12,8 @@
  * An exchange is one request with its answer. It lives until http_end(), which the handler's side
  * calls exactly once, whatever happened to the client; slices of the request live as long. When
  * the client leaves first, the attached flow is aborted with ERR_CLIENT_GONE; writes after that
- * are swallowed. Malformed requests never reach the handler: they get 400 (or 408, 413, 414, 417,
+ * are swallowed. A client that shuts its side is taken to have left, save for answers given at once
+ * by the handler itself. Malformed requests never reach the handler: they get 400 (or 408, 413, 414, 417,
  * 431, 501, 505) and the connection is closed.
  */
 #ifndef TENANTGATE_HTTP_H
@@ -61,7 +62,8 @@ struct http_shared	*http_shared_new(void);
 void			 http_shared_free(struct http_shared *);
 unsigned		 http_shared_connections(const struct http_shared *);
 
-/* Listens with SO_REUSEPORT. NULL with err set. conf is copied, its strings borrowed. */
+/* Listens with SO_REUSEPORT. NULL with err set. conf is copied, its strings borrowed. `refused` may
+ * be NULL. On the worker's thread, or before it starts; the process ignores SIGPIPE. */
 struct http_server	*http_open(struct worker *, const struct http_conf *, struct http_shared *,
 			    http_handler_fn *, http_refused_fn *, void *arg, struct err *);
 uint16_t		 http_port(const struct http_server *);
@@ -99,7 +101,9 @@ enum flow_rc	http_read_body(struct flow *, struct http_exchange *, struct buf *o
 		    __attribute__((warn_unused_result));
 
 /* ---- the answer ---- */
-/* Before the answer begins. Copied. Refuses (false) names or values that are not field-safe. */
+/* Before the answer begins. Copied, 8 KiB in all. Refuses (false) names or values that are not
+ * field-safe, and those that are the server's own: Content-Length, Transfer-Encoding, Connection,
+ * Date, Content-Type and their like. */
 bool		http_set(struct http_exchange *, const char *name, const char *value);
 /* A whole answer. body may be empty. HEAD, 204 and 304 send no body. */
 void		http_reply(struct http_exchange *, int status, const char *content_type,
