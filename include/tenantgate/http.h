@@ -12,9 +12,9 @@
  * An exchange is one request with its answer. It lives until http_end(), which the handler's side
  * calls exactly once, whatever happened to the client; slices of the request live as long. When
  * the client leaves first, the attached flow is aborted with ERR_CLIENT_GONE; writes after that
- * are swallowed. A client that shuts its side is taken to have left, save for answers given at once
- * by the handler itself. Malformed requests never reach the handler: they get 400 (or 408, 413, 414, 417,
- * 431, 501, 505) and the connection is closed.
+ * are swallowed. A client that shuts its side is taken to have left, save for answers given at
+ * once by the handler itself. Malformed requests never reach the handler: they get 400 (or 408,
+ * 413, 414, 417, 431, 501, 505) and the connection is closed.
  */
 #ifndef TENANTGATE_HTTP_H
 #define TENANTGATE_HTTP_H
