@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * answer, route: who answers which path, and what every answer carries. The front door is a fake:
+ * an exchange that keeps what it was given.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "api/answer.h"
+#include "api/stories.h"
+#include "tenantgate/base/json.h"
+
+struct http_exchange {
+	struct slice method, path, request_id;
+	int status;
+	char type[64];
+	char headers[1024]; /* "Name: value\n" each */
+	char body[8192];
+	unsigned ended;
+};
+
+static struct http_exchange exchange;
+static const char *started; /* by which story */
+
+struct slice
+http_method(const struct http_exchange *x)
+{
+	return x->method;
+}
+
+struct slice
+http_path(const struct http_exchange *x)
+{
+	return x->path;
+}
+
+struct slice
+http_header(const struct http_exchange *x, const char *name)
+{
+	return strcmp(name, "X-Request-Id") == 0 ? x->request_id : (struct slice){ 0 };
+}
+
+bool
+http_set(struct http_exchange *x, const char *name, const char *value)
+{
+	size_t used = strlen(x->headers);
+
+	snprintf(x->headers + used, sizeof(x->headers) - used, "%s: %s\n", name, value);
+	return true;
+}
+
+void
+http_reply(struct http_exchange *x, int status, const char *content_type, struct slice body)
+{
+	assert_int_equal(x->status, 0);
+	x->status = status;
+	snprintf(x->type, sizeof(x->type), "%s", content_type);
+	snprintf(x->body, sizeof(x->body), "%.*s", SLICE_ARG(body));
+}
+
+void
+http_end(struct http_exchange *x)
+{
+	x->ended++;
+}
+
+#define STORY(name) \
+	void name(struct http_exchange *x, const struct api_rooms *rooms) \
+	{ \
+		assert_null(rooms); \
+		started = #name; \
+		http_end(x); \
+	}
+
+STORY(ingest_start)
+STORY(chat_start)
+STORY(search_start)
+STORY(healthz_answer)
+STORY(readyz_answer)
+
+void
+extract_conf_init(struct extract_conf *c)
+{
+	memset(c, 0, sizeof(*c));
+}
+
+static void
+asks(const char *method, struct slice path)
+{
+	exchange = (struct http_exchange){ .method = slice_str(method), .path = path };
+	started = NULL;
+	api_handle(&exchange, NULL);
+	assert_int_equal(exchange.ended, 1);
+}
+
+static void
+told_header(const char *line)
+{
+	if (strstr(exchange.headers, line) == NULL)
+		fail_msg("no \"%s\" in\n%s", line, exchange.headers);
+}
+
+/* The body is a problem with this status and code, and the request id of the header. */
+static void
+told_problem(int status, const char *code)
+{
+	struct err err = { 0 };
+	json_t *problem = json_read_object(slice_str(exchange.body), &err);
+	char id[128];
+
+	assert_non_null(problem);
+	assert_int_equal(exchange.status, status);
+	assert_string_equal(exchange.type, "application/problem+json");
+	assert_int_equal(json_integer_value(json_object_get(problem, "status")), status);
+	assert_string_equal(json_string_value(json_object_get(problem, "code")), code);
+	assert_non_null(json_string_value(json_object_get(problem, "title")));
+	assert_non_null(json_string_value(json_object_get(problem, "detail")));
+	snprintf(id, sizeof(id), "X-Request-Id: %s\n",
+	    json_string_value(json_object_get(problem, "request_id")));
+	told_header(id);
+	json_decref(problem);
+}
+
+static void
+test_routes(void **state)
+{
+	static const char *const table[][3] = {
+		{ "POST", "/ingest", "ingest_start" },
+		{ "POST", "/chat", "chat_start" },
+		{ "POST", "/search", "search_start" },
+		{ "GET", "/healthz", "healthz_answer" },
+		{ "HEAD", "/healthz", "healthz_answer" },
+		{ "GET", "/readyz", "readyz_answer" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		asks(table[i][0], slice_str(table[i][1]));
+		assert_non_null(started);
+		assert_string_equal(started, table[i][2]);
+	}
+}
+
+static void
+test_no_such_path(void **state)
+{
+	static const struct slice paths[] = { SLICE_LIT("/"), SLICE_LIT("/chat/"),
+		SLICE_LIT("/CHAT"), SLICE_LIT("/chat\0"), SLICE_LIT("//chat"), SLICE_LIT("*"),
+		SLICE_LIT("/cha"), SLICE_LIT("/%63hat") };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		asks("POST", paths[i]);
+		assert_null(started);
+		told_problem(404, "not_found");
+		assert_null(strstr(exchange.headers, "Allow"));
+	}
+}
+
+static void
+test_method_not_allowed(void **state)
+{
+	(void)state;
+	asks("GET", SLICE_LIT("/chat"));
+	told_problem(405, "method_not_allowed");
+	told_header("Allow: POST\n");
+	asks("post", SLICE_LIT("/ingest"));
+	told_problem(405, "method_not_allowed");
+	asks("DELETE", SLICE_LIT("/healthz"));
+	told_problem(405, "method_not_allowed");
+	told_header("Allow: GET, HEAD\n");
+	asks("OPTIONS", SLICE_LIT("/readyz"));
+	told_header("Allow: GET, HEAD\n");
+	assert_null(started);
+}
+
+static bool
+id_kept(struct slice asked)
+{
+	char id[REQUEST_ID_MAX + 1];
+
+	memset(id, 'z', sizeof(id));
+	exchange = (struct http_exchange){ .request_id = asked };
+	answer_request_id(&exchange, id);
+	assert_non_null(memchr(id, '\0', sizeof(id)));
+	if (slice_is(asked, id))
+		return true;
+	assert_int_equal(strlen(id), 20);
+	return false;
+}
+
+static void
+test_request_id(void **state)
+{
+	char id[REQUEST_ID_MAX + 1];
+
+	(void)state;
+	memset(id, 'i', sizeof(id));
+	assert_true(id_kept(SLICE_LIT("a-1_b.c:D")));
+	assert_true(id_kept(slice_of(id, REQUEST_ID_MAX)));
+	assert_false(id_kept(slice_of(id, REQUEST_ID_MAX + 1)));
+	assert_false(id_kept((struct slice){ 0 }));
+	assert_false(id_kept(SLICE_LIT("")));
+	assert_false(id_kept(SLICE_LIT("a b")));
+	assert_false(id_kept(SLICE_LIT("a\0b")));
+	assert_false(id_kept(SLICE_LIT("a\r\nX: y")));
+	assert_false(id_kept(SLICE_LIT("\"},{\"")));
+	assert_false(id_kept(SLICE_LIT("\xc3\xa9")));
+}
+
+static void
+answers(enum err_code code, int retry_after)
+{
+	struct err err = { 0 };
+
+	err_set(&err, code, "Why: \"%s\".", "\x1b\xff\\");
+	err.retry_after = retry_after;
+	exchange = (struct http_exchange){ 0 };
+	http_set(&exchange, "X-Request-Id", "r1");
+	answer_problem(&exchange, &err, "r1");
+	told_problem(err_status(code), err_slug(code));
+}
+
+static void
+test_problems(void **state)
+{
+	(void)state;
+	for (int code = ERR_NONE + 1; code < ERR_CODES; code++)
+		answers((enum err_code)code, 0);
+	answers(ERR_RATE_LIMITED, 7);
+	told_header("Retry-After: 7\n");
+	answers(ERR_POOL_TIMEOUT, 0);
+	told_header("Retry-After: 1\n");
+	answers(ERR_UNAUTHENTICATED, 0);
+	told_header("WWW-Authenticate: Bearer");
+	answers(ERR_DATABASE, 0);
+	assert_null(strstr(exchange.headers, "Retry-After"));
+}
+
+static void
+test_limits(void **state)
+{
+	struct limit_verdict v = { .allowed = true, .limit = 600, .remaining = 0, .reset_s = 60 };
+
+	(void)state;
+	exchange = (struct http_exchange){ 0 };
+	answer_limits(&exchange, &v);
+	assert_string_equal(exchange.headers,
+	    "RateLimit-Limit: 600\nRateLimit-Remaining: 0\nRateLimit-Reset: 60\n");
+	v.limit = 0;
+	exchange = (struct http_exchange){ 0 };
+	answer_limits(&exchange, &v);
+	assert_string_equal(exchange.headers, "");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_routes),
+		cmocka_unit_test(test_no_such_path),
+		cmocka_unit_test(test_method_not_allowed),
+		cmocka_unit_test(test_request_id),
+		cmocka_unit_test(test_problems),
+		cmocka_unit_test(test_limits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
