@@ -77,7 +77,8 @@ chat_header(struct flow *f)
 	struct chat_call *c = (struct chat_call *)f;
 	struct model_stream *s = c->stream;
 
-	if (s->answer.failure == WEB_FINE && s->answer.status == 200) {
+	/* A failure may have come along with the first words: pulling will find it after them. */
+	if (s->transfer != NULL && s->answer.status == 200) {
 		*c->out = s;
 		c->stream = NULL;
 		return FLOW_DONE;

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model_bench: the scripted server, and what stands before each story.
+ */
+#include "model_bench.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tenantgate/base/log.h"
+
+struct model_bench bench;
+
+static void
+answer_say(struct peer_conn *c, const struct answer *a)
+{
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+	size_t len = a->body == NULL ? 0 : strlen(a->body);
+	const char *fields = a->fields == NULL ? "" : a->fields;
+
+	if (a->form == SILENCE)
+		return;
+	if (a->form == WHOLE) {
+		evbuffer_add_printf(out, "HTTP/1.1 %s\r\n%sContent-Length: %zu\r\n\r\n%s",
+		    a->status, fields, len, len == 0 ? "" : a->body);
+		return;
+	}
+	evbuffer_add_printf(out,
+	    "HTTP/1.1 %s\r\n%sContent-Type: text/event-stream\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n",
+	    a->status, fields);
+	if (len > 0)
+		evbuffer_add_printf(out, "%zx\r\n%s\r\n", len, a->body);
+	if (a->form == STREAM)
+		evbuffer_add_printf(out, "0\r\n\r\n");
+	else if (a->form == CUT)
+		peer_hang_up(c);
+}
+
+/* The bytes of a whole request at the front, or 0. */
+static size_t
+request_length(struct evbuffer *in)
+{
+	const char *text, *end, *length;
+	size_t have = evbuffer_get_length(in);
+
+	evbuffer_add(in, "", 1); /* a NUL, so that it is a string */
+	text = (const char *)evbuffer_pullup(in, -1);
+	end = strstr(text, "\r\n\r\n");
+	length = strstr(text, "Content-Length: ");
+	if (end != NULL) {
+		size_t need = (size_t)(end + 4 - text);
+
+		need += length != NULL && length < end ? strtoul(length + 16, NULL, 10) : 0;
+		have = need <= have ? need : 0;
+	} else {
+		have = 0;
+	}
+	return have;
+}
+
+static void
+bench_said(struct peer_conn *c)
+{
+	struct evbuffer *in = bufferevent_get_input(c->bev), *copy = evbuffer_new();
+	size_t n;
+
+	evbuffer_add_buffer_reference(copy, in);
+	n = request_length(copy);
+	evbuffer_free(copy);
+	if (n == 0)
+		return;
+	buf_reset(&bench.request);
+	assert_non_null(buf_extend(&bench.request, n));
+	evbuffer_remove(in, bench.request.data, n);
+	bench.requests++;
+	assert_non_null(bench.script);
+	if (bench.script[bench.at].status == NULL)
+		bench.at = 0;
+	answer_say(c, &bench.script[bench.at++]);
+}
+
+void
+model_bench_conf(struct model_conf *conf)
+{
+	model_conf_init(conf);
+	snprintf(bench.url, sizeof(bench.url), "http://127.0.0.1:%u/v1", bench.peer.port);
+	conf->base_url = bench.url;
+	conf->api_key = "sk-secret";
+	conf->chat_model = "talker";
+	conf->embedding_model = "embedder";
+	conf->dimensions = 3;
+	conf->delta_max = 4096;
+	conf->first_byte_timeout_us = 300000;
+	conf->idle_timeout_us = 150000;
+}
+
+void
+model_bench_reopen(const struct model_conf *conf)
+{
+	model_close(bench.model);
+	bench.model = model_open(bench.worker, bench.web, conf);
+	assert_non_null(bench.model);
+}
+
+void
+model_bench_script(const struct answer *script)
+{
+	bench.script = script;
+	bench.at = 0;
+	bench.requests = 0;
+}
+
+int
+model_bench_up(void **state)
+{
+	struct web_conf web = { .connections_max = 8 };
+	struct model_conf conf;
+
+	(void)state;
+	memset(&bench, 0, sizeof(bench));
+	log_level(LOG_ERR);
+	buf_init(&bench.request, 1 << 20);
+	bench.worker = worker_new(0);
+	bench.web = web_open(bench.worker, &web);
+	peer_open(&bench.peer, bench.worker, 0, bench_said);
+	model_bench_conf(&conf);
+	model_bench_reopen(&conf);
+	return 0;
+}
+
+void
+model_bench_settle(void)
+{
+	unsigned turns;
+
+	for (turns = 0; flow_count(bench.worker) > 0 && turns < 300; turns++)
+		worker_turn(bench.worker, 10);
+	assert_int_equal(flow_count(bench.worker), 0);
+}
+
+int
+model_bench_down(void **state)
+{
+	(void)state;
+	model_bench_settle();
+	model_close(bench.model);
+	web_close(bench.web);
+	peer_close(&bench.peer);
+	worker_free(bench.worker);
+	buf_free(&bench.request);
+	return 0;
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model_chat_*() against a scripted server: the words as they arrive, every way an answer may end,
+ * and a client that leaves.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "model_bench.h"
+
+#define WORD(w) "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" w "\"}}]}\n\n"
+#define FINISH	"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}\n\n"
+#define USAGE \
+	"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7," \
+	"\"completion_tokens\":5}}\n\n"
+#define DONE  "data: [DONE]\n\n"
+#define FAILS "data: {\"error\":{\"message\":\"oh\",\"code\":\"server_error\"}}\n\n"
+#define BUSY  "data: {\"error\":{\"message\":\"oh\",\"code\":\"rate_limit_exceeded\"}}\n\n"
+
+struct talk {
+	struct probe probe;
+	struct model_stream *stream;
+	struct model_delta delta;
+	struct buf heard;
+	unsigned pulls;
+	uint64_t nap_us;
+	struct timer nap;
+	struct model_message messages[2];
+};
+
+static void
+talk_stop(void *arg)
+{
+	model_chat_stop(arg);
+}
+
+static enum flow_rc
+talk_ask(struct flow *f)
+{
+	struct talk *t = (struct talk *)f;
+	const struct model_chat chat = { .messages = t->messages,
+		.message_count = 2,
+		.temperature = 0.25,
+		.max_tokens = 99 };
+
+	flow_defer(f, talk_stop, &t->stream);
+	return model_chat_start(f, bench.model, &chat, &t->stream);
+}
+
+static enum flow_rc
+talk_pull(struct flow *f)
+{
+	struct talk *t = (struct talk *)f;
+
+	t->pulls++;
+	return model_chat_pull(f, t->stream, &t->delta);
+}
+
+static enum flow_rc
+talk_took(struct flow *f)
+{
+	struct talk *t = (struct talk *)f;
+
+	buf_slice(&t->heard, t->delta.text);
+	if (t->delta.finished)
+		return FLOW_DONE;
+	return t->nap_us > 0 ? flow_sleep(f, &t->nap, t->nap_us) : FLOW_NEXT;
+}
+
+static enum flow_rc
+talk_again(struct flow *f)
+{
+	return flow_back(f, talk_pull);
+}
+
+static const struct flow_step talk_steps[] = {
+	{ "ask", talk_ask },
+	{ "pull", talk_pull },
+	{ "took", talk_took },
+	{ "again", talk_again },
+	{ NULL, NULL },
+};
+
+static void
+talk_start(struct talk *t)
+{
+	memset(t, 0, sizeof(*t));
+	buf_init(&t->heard, 64 << 20);
+	buf_puts(&t->heard, "");
+	t->messages[0] = (struct model_message){ "system", SLICE_LIT("Be \"kind\".") };
+	t->messages[1] = (struct model_message){ "user", SLICE_LIT("Hello?\n") };
+	probe_start(&t->probe, bench.worker, talk_ask, NULL);
+	t->probe.kind.steps = talk_steps;
+}
+
+static void
+talk_run(struct talk *t, const struct answer *script)
+{
+	model_bench_script(script);
+	talk_start(t);
+	turn_until(bench.worker, &t->probe.ended);
+	assert_null(t->stream);
+}
+
+static void
+a_good_one(void **state)
+{
+	const struct answer script[] = {
+		{ "200 OK", NULL, WORD("") WORD("Hel") WORD("lo \\\"you\\\"\\n") FINISH USAGE DONE,
+		    STREAM },
+		{ 0 }
+	};
+	struct talk t;
+
+	(void)state;
+	talk_run(&t, script);
+	assert_int_equal(t.probe.err.code, ERR_NONE);
+	assert_string_equal(t.heard.data, "Hello \"you\"\n");
+	assert_int_equal(t.pulls, 1); /* all that has arrived, joined */
+	assert_string_equal(t.delta.finish_reason, "length");
+	assert_int_equal(t.delta.usage.input_tokens, 7);
+	assert_int_equal(t.delta.usage.output_tokens, 5);
+	assert_non_null(strstr(bench.request.data, "POST /v1/chat/completions HTTP/1.1\r\n"));
+	assert_non_null(strstr(bench.request.data,
+	    "{\"model\":\"talker\",\"messages\":[{\"role\":\"system\",\"content\":\"Be "
+	    "\\\"kind\\\".\"},"
+	    "{\"role\":\"user\",\"content\":\"Hello?\\n\"}],\"stream\":true,"
+	    "\"stream_options\":{\"include_usage\":true},\"temperature\":0.250,\"max_tokens\":"
+	    "99}"));
+	buf_free(&t.heard);
+}
+
+/* The same connection: a finished answer is read to its last chunk. */
+static void
+connections_are_kept(void **state)
+{
+	const struct answer script[] = { { "200 OK", NULL, WORD("a") FINISH DONE, STREAM }, { 0 } };
+	struct talk t;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		talk_run(&t, script);
+		assert_int_equal(t.probe.err.code, ERR_NONE);
+		assert_int_equal(t.delta.usage.output_tokens, 1);
+		assert_false(t.delta.usage.known);
+		model_bench_settle();
+		buf_free(&t.heard);
+	}
+	assert_int_equal(bench.peer.accepted, 1);
+}
+
+struct ending {
+	struct answer answer;
+	enum err_code code;
+	const char *heard;
+	const char *says;
+};
+
+static const struct ending endings[] = {
+	{ { "200 OK", NULL, WORD("a") FINISH, STREAM }, ERR_NONE, "a", NULL },
+	{ { "200 OK", NULL, WORD("a") DONE, STREAM }, ERR_NONE, "a", NULL },
+	{ { "200 OK", NULL, WORD("a") DONE, STALL }, ERR_NONE, "a", NULL },
+	{ { "200 OK", NULL, WORD("a") FINISH, CUT }, ERR_NONE, "a", NULL },
+	{ { "200 OK", NULL, WORD("a") FINISH "data: {\"ch", CUT }, ERR_NONE, "a", NULL },
+	{ { "200 OK", NULL, "data: [DONE]\r\n\r\n" WORD("late"), STREAM }, ERR_NONE, "", NULL },
+	{ { "200 OK", NULL, WORD("a"), STREAM }, ERR_MODEL, "a",
+	    "The chat model broke off before its answer was whole." },
+	{ { "200 OK", NULL, WORD("a"), CUT }, ERR_MODEL, "a",
+	    "The chat model broke off before its answer was whole." },
+	{ { "200 OK", NULL, WORD("a"), STALL }, ERR_MODEL_TIMEOUT, "a",
+	    "The chat model did not answer in time." },
+	{ { "200 OK", NULL, "", STREAM }, ERR_MODEL, "", NULL },
+	{ { "200 OK", NULL, WORD("a") FAILS, STREAM }, ERR_MODEL, "",
+	    "The chat model reported an error in the middle of its answer." },
+	{ { "200 OK", NULL, "event: error\ndata: {\"x\":1}\n\n", STREAM }, ERR_MODEL, "", NULL },
+	{ { "200 OK", NULL, BUSY, STREAM }, ERR_OVERLOADED, "", "The chat model is overloaded." },
+	{ { "200 OK", NULL, "data: <html>\n\n", STREAM }, ERR_MODEL, "",
+	    "The chat model's answer cannot be used: an event is no JSON of the expected shape." },
+	{ { "200 OK", NULL, "<html><body>welcome</body></html>", WHOLE }, ERR_MODEL, "", NULL },
+	{ { "200 OK", NULL, "", SILENCE }, ERR_MODEL_TIMEOUT, "", NULL },
+	{ { "429 Slow", "Retry-After: 30\r\n", "{}", WHOLE }, ERR_OVERLOADED, "", NULL },
+	{ { "401 No", NULL, "{\"error\":{\"message\":\"Hello? Be kind\"}}", STREAM }, ERR_MODEL, "",
+	    "The chat model refused the request (HTTP 401)." },
+};
+
+static void
+every_ending(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		const struct ending *e = &endings[i];
+		const struct answer script[] = { e->answer, { 0 } };
+		struct talk t;
+
+		talk_run(&t, script);
+		if (t.probe.err.code != e->code || strcmp(t.heard.data, e->heard) != 0 ||
+		    bench.requests != 1 ||
+		    (e->says != NULL && strcmp(t.probe.err.detail, e->says) != 0))
+			fail_msg("%zu %s: %s '%s' heard '%s', %u requests", i, e->answer.body,
+			    err_slug(t.probe.err.code), t.probe.err.detail, t.heard.data,
+			    bench.requests);
+		buf_free(&t.heard);
+	}
+}
+
+static void
+tried_again_before_the_first_byte(void **state)
+{
+	const struct answer script[] = { { "500 Oh", NULL, "{\"error\":{}}", WHOLE },
+		{ "503 Busy", NULL, "later", STREAM }, { "200 OK", NULL, WORD("a") DONE, STREAM },
+		{ 0 } };
+	struct talk t;
+
+	(void)state;
+	talk_run(&t, script);
+	assert_int_equal(t.probe.err.code, ERR_NONE);
+	assert_int_equal(bench.requests, 3);
+	assert_string_equal(t.heard.data, "a");
+	buf_free(&t.heard);
+}
+
+static void
+an_event_past_the_ceiling(void **state)
+{
+	char *body = malloc(8192);
+	const struct answer script[] = { { "200 OK", NULL, body, STREAM }, { 0 } };
+	struct talk t;
+
+	(void)state;
+	memset(body, 'x', 8191);
+	memcpy(body, "data: ", 6);
+	body[8191] = '\0';
+	talk_run(&t, script);
+	assert_int_equal(t.probe.err.code, ERR_MODEL);
+	assert_string_equal(t.probe.err.detail,
+	    "The chat model's answer cannot be used: an event is too large.");
+	buf_free(&t.heard);
+	free(body);
+}
+
+/* Whenever the asker leaves, the model is told by a closed connection. */
+static void
+abandoned(void **state)
+{
+	const struct answer scripts[][2] = { { { "200 OK", NULL, "", SILENCE }, { 0 } },
+		{ { "200 OK", NULL, WORD("a"), STALL }, { 0 } },
+		{ { "500 Oh", NULL, "{", STALL }, { 0 } } };
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		struct talk t;
+
+		model_bench_script(scripts[i]);
+		talk_start(&t);
+		turn_for(bench.worker, 60);
+		assert_int_equal(bench.requests, 1);
+		assert_false(t.probe.ended);
+		flow_abort(&t.probe.flow, ERR_CLIENT_GONE, "left");
+		model_bench_settle();
+		assert_int_equal(t.probe.err.code, ERR_CLIENT_GONE);
+		assert_null(t.stream);
+		turn_for(bench.worker, 30);
+		assert_int_equal(bench.peer.closed, i + 1);
+		buf_free(&t.heard);
+	}
+}
+
+/* A puller that sleeps: the server is held back, and nothing is lost. */
+#define MANY 200000
+static void
+a_slow_puller_holds_the_model_back(void **state)
+{
+	static const char word[] = WORD("0123456789abcdefghijklmnopqrstuvwxyz");
+	char *body = malloc(MANY * (sizeof(word) - 1) + sizeof(DONE));
+	const struct answer script[] = { { "200 OK", NULL, body, STREAM }, { 0 } };
+	struct talk t;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < MANY; i++)
+		memcpy(body + i * (sizeof(word) - 1), word, sizeof(word) - 1);
+	memcpy(body + MANY * (sizeof(word) - 1), DONE, sizeof(DONE));
+	model_bench_script(script);
+	talk_start(&t);
+	t.nap_us = 300000;
+	for (i = 0; i < 1000 && t.heard.len == 0; i++)
+		worker_turn(bench.worker, 5);
+	turn_for(bench.worker, 100);
+	assert_int_equal(t.pulls, 1);
+	assert_true(t.delta.text.len < 128 * 1024);
+	/* The rest is in the server and the kernel, not with us. */
+	assert_true(evbuffer_get_length(bufferevent_get_output(bench.peer.conns[0].bev)) > 1 << 20);
+	t.nap_us = 0;
+	turn_until(bench.worker, &t.probe.ended);
+	assert_int_equal(t.probe.err.code, ERR_NONE);
+	assert_int_equal(t.heard.len, MANY * 36);
+	buf_free(&t.heard);
+	free(body);
+}
+
+int
+main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, model_bench_up, model_bench_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_good_one),
+		TEST(connections_are_kept),
+		TEST(every_ending),
+		TEST(tried_again_before_the_first_byte),
+		TEST(an_event_past_the_ceiling),
+		TEST(abandoned),
+		TEST(a_slow_puller_holds_the_model_back),
+	};
+
+	return cmocka_run_group_tests_name("model_chat", tests, NULL, NULL);
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model_embed() against a scripted server: what it asks, what it makes of every kind of answer, and
+ * when it asks again.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "model_bench.h"
+
+#define JSON "Content-Type: application/json\r\n"
+#define TWO \
+	"{\"data\":[{\"index\":1,\"embedding\":\"AAAAAAAAAAAAAAA/\"}," \
+	"{\"index\":0,\"embedding\":[1,2,3]}],\"usage\":{\"prompt_tokens\":9}}"
+#define LIMITED \
+	"{\"error\":{\"message\":\"slow down\",\"type\":\"requests\",\"param\":null," \
+	"\"code\":\"rate_limit_exceeded\"}}"
+#define QUOTA \
+	"{\"error\":{\"message\":\"pay\",\"type\":\"insufficient_quota\",\"param\":null," \
+	"\"code\":\"insufficient_quota\"}}"
+static const struct answer fine = { "200 OK", JSON, TWO, WHOLE };
+
+struct embedding {
+	struct probe probe;
+	struct slice texts[2];
+	float out[6];
+	struct model_usage usage;
+};
+
+static enum flow_rc
+embed_both(struct flow *f)
+{
+	struct embedding *e = (struct embedding *)f;
+
+	return model_embed(f, bench.model, e->texts, 2, e->out, &e->usage);
+}
+
+static void
+embedding_start(struct embedding *e)
+{
+	memset(e, 0, sizeof(*e));
+	e->texts[0] = SLICE_LIT("one\ntwo");
+	e->texts[1] = SLICE_LIT("\"thr\xc3\xa9\xc3\xa9\"");
+	probe_start(&e->probe, bench.worker, embed_both, NULL);
+}
+
+/* One try after another, as scripted. */
+static void
+embedding_run(struct embedding *e, const struct answer *script)
+{
+	model_bench_script(script);
+	embedding_start(e);
+	turn_until(bench.worker, &e->probe.ended);
+}
+
+static void
+a_good_one(void **state)
+{
+	const struct answer script[] = { fine, { 0 } };
+	struct embedding e;
+
+	(void)state;
+	embedding_run(&e, script);
+	assert_int_equal(e.probe.err.code, ERR_NONE);
+	assert_true(e.out[0] == 1 && e.out[2] == 3 && e.out[3] == 0 && e.out[5] == 0.5f);
+	assert_true(e.usage.known && e.usage.input_tokens == 9);
+	assert_non_null(strstr(bench.request.data, "POST /v1/embeddings HTTP/1.1\r\n"));
+	assert_non_null(strstr(bench.request.data, "Authorization: Bearer sk-secret\r\n"));
+	assert_non_null(strstr(bench.request.data,
+	    "{\"model\":\"embedder\",\"input\":[\"one two\",\"\\\"thr\xc3\xa9\xc3\xa9\\\"\"],"
+	    "\"encoding_format\":\"base64\"}"));
+}
+
+static void
+the_configuration_is_minded(void **state)
+{
+	const struct answer script[] = { fine, { 0 } };
+	struct model_conf conf;
+	struct embedding e;
+
+	(void)state;
+	model_bench_conf(&conf);
+	conf.api_key = NULL;
+	conf.strip_new_lines = false;
+	conf.send_dimensions = true;
+	model_bench_reopen(&conf);
+	embedding_run(&e, script);
+	assert_int_equal(e.probe.err.code, ERR_NONE);
+	assert_null(strstr(bench.request.data, "Authorization"));
+	assert_non_null(strstr(bench.request.data, "\"one\\ntwo\""));
+	assert_non_null(strstr(bench.request.data, ",\"dimensions\":3}"));
+}
+
+static void
+tried_again(void **state)
+{
+	const struct answer scripts[][4] = {
+		{ { "503 Busy", NULL, "<html>no</html>", WHOLE }, fine, { 0 } },
+		{ { "500 Oh", JSON, "{}", WHOLE }, { "429 Slow", JSON, LIMITED, WHOLE }, fine,
+		    { 0 } },
+		{ { "409 Lock", NULL, "", WHOLE }, { "408 Late", NULL, "", WHOLE }, fine, { 0 } },
+	};
+	struct embedding e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+		embedding_run(&e, scripts[i]);
+		assert_int_equal(e.probe.err.code, ERR_NONE);
+		assert_int_equal(bench.requests, i == 0 ? 2 : 3);
+		assert_true(e.out[0] == 1);
+	}
+}
+
+struct refusal {
+	struct answer answer;
+	enum err_code code;
+	int retry_after;
+	unsigned requests;
+	const char *says;
+};
+
+#define STAGE "The embedding model "
+static const struct refusal refusals[] = {
+	{ { "401 No", JSON, "{\"error\":{\"code\":\"invalid_api_key\"}}", WHOLE }, ERR_MODEL, 0, 1,
+	    STAGE "refused the request (HTTP 401)." },
+	{ { "403 No", NULL, "{\"detail\":\"no\"}", WHOLE }, ERR_MODEL, 0, 1, NULL },
+	{ { "404 No", NULL, "[1]", WHOLE }, ERR_MODEL, 0, 1, NULL },
+	{ { "400 No", NULL, "{\"error\":\"bad\"}", WHOLE }, ERR_MODEL, 0, 1, NULL },
+	{ { "302 Moved", "Location: /elsewhere\r\n", "", WHOLE }, ERR_MODEL, 0, 1, NULL },
+	{ { "429 Slow", JSON, QUOTA, WHOLE }, ERR_MODEL, 0, 1,
+	    STAGE "refuses: its quota is used up (HTTP 429)." },
+	{ { "429 Slow", "Retry-After: 40\r\n", LIMITED, WHOLE }, ERR_OVERLOADED, 40, 1,
+	    STAGE "is overloaded (HTTP 429)." },
+	{ { "429 Slow", JSON, LIMITED, WHOLE }, ERR_OVERLOADED, 5, 2, NULL },
+	{ { "503 Busy", NULL, "", WHOLE }, ERR_OVERLOADED, 5, 2, NULL },
+	{ { "500 Oh", NULL, "", WHOLE }, ERR_MODEL, 0, 2, STAGE "failed (HTTP 500)." },
+	{ { "504 Late", NULL, "", WHOLE }, ERR_MODEL_TIMEOUT, 0, 2, NULL },
+	{ { "200 OK", NULL, "", SILENCE }, ERR_MODEL_TIMEOUT, 0, 1,
+	    STAGE "did not answer in time." },
+	{ { "200 OK", NULL, "{\"data\":[", STALL }, ERR_MODEL_TIMEOUT, 0, 1, NULL },
+	{ { "200 OK", NULL, "{\"data\":[", CUT }, ERR_MODEL, 0, 1,
+	    STAGE "broke off before its answer was whole." },
+	{ { "200 OK", NULL, "<html>", WHOLE }, ERR_MODEL, 0, 1, NULL },
+	{ { "200 OK", NULL, "{\"data\":[{\"index\":0,\"embedding\":[1,2,3]}]}", WHOLE }, ERR_MODEL,
+	    0, 1, "The embedding model's answer cannot be used: a vector is missing." },
+};
+
+static void
+refused(void **state)
+{
+	struct model_conf conf;
+	struct embedding e;
+	size_t i;
+
+	(void)state;
+	model_bench_conf(&conf);
+	conf.retries = 1;
+	model_bench_reopen(&conf);
+	for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		const struct refusal *r = &refusals[i];
+		const struct answer script[] = { r->answer, { 0 } };
+
+		embedding_run(&e, script);
+		if (e.probe.err.code != r->code || e.probe.err.retry_after != r->retry_after ||
+		    bench.requests != r->requests ||
+		    (r->says != NULL && strcmp(e.probe.err.detail, r->says) != 0))
+			fail_msg("%s %s: %s, retry after %d, %u requests: %s", r->answer.status,
+			    r->answer.body, err_slug(e.probe.err.code), e.probe.err.retry_after,
+			    bench.requests, e.probe.err.detail);
+	}
+}
+
+static void
+nobody_there(void **state)
+{
+	struct model_conf conf;
+	struct embedding e;
+
+	(void)state;
+	model_bench_conf(&conf);
+	conf.base_url = "http://127.0.0.1:1/v1";
+	model_bench_reopen(&conf);
+	embedding_run(&e, NULL);
+	assert_int_equal(e.probe.err.code, ERR_MODEL);
+	assert_string_equal(e.probe.err.detail, STAGE "could not be reached.");
+	assert_true(flow_age_us(&e.probe.flow) > 200000); /* two more tries */
+}
+
+/* In the middle of the request, and in the middle of the wait for another try. */
+static void
+abandoned(void **state)
+{
+	const struct answer silent[] = { { "200 OK", NULL, "", SILENCE }, { 0 } };
+	const struct answer busy[] = { { "503 Busy", NULL, "", WHOLE }, { 0 } };
+	struct embedding e;
+
+	(void)state;
+	model_bench_script(silent);
+	embedding_start(&e);
+	turn_for(bench.worker, 50);
+	assert_int_equal(bench.requests, 1);
+	flow_abort(&e.probe.flow, ERR_CLIENT_GONE, "left");
+	model_bench_settle();
+	assert_int_equal(e.probe.err.code, ERR_CLIENT_GONE);
+	turn_for(bench.worker, 30);
+	assert_int_equal(bench.peer.closed, 1);
+
+	model_bench_script(busy);
+	embedding_start(&e);
+	turn_for(bench.worker, 50);
+	assert_int_equal(bench.requests, 1);
+	flow_abort(&e.probe.flow, ERR_CLIENT_GONE, "left");
+	model_bench_settle();
+	turn_for(bench.worker, 400);
+	assert_int_equal(bench.requests, 1);
+}
+
+static void
+batches(void **state)
+{
+	const struct slice texts[] = { { "", 40 }, { "", 50 }, { "", 20 }, { "", 500 }, { "", 1 } };
+	struct model_conf conf;
+
+	(void)state;
+	model_bench_conf(&conf);
+	conf.batch_bytes_max = 100;
+	conf.batch_items_max = 3;
+	model_bench_reopen(&conf);
+	assert_int_equal(model_batch(bench.model, texts, 0), 0);
+	assert_int_equal(model_batch(bench.model, texts, 1), 1);
+	assert_int_equal(model_batch(bench.model, texts, 5), 2);
+	assert_int_equal(model_batch(bench.model, texts + 2, 3), 1);
+	assert_int_equal(model_batch(bench.model, texts + 3, 2), 1);
+	conf.batch_bytes_max = 1000;
+	model_bench_reopen(&conf);
+	assert_int_equal(model_batch(bench.model, texts, 5), 3);
+	assert_int_equal(model_dimensions(bench.model), 3);
+	assert_string_equal(model_chat_name(bench.model), "talker");
+}
+
+int
+main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, model_bench_up, model_bench_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_good_one),
+		TEST(the_configuration_is_minded),
+		TEST(tried_again),
+		TEST(refused),
+		TEST(nobody_there),
+		TEST(abandoned),
+		TEST(batches),
+	};
+
+	return cmocka_run_group_tests_name("model_embed", tests, NULL, NULL);
+}
