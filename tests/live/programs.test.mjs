@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The C programs tests/live/*_test against a real Postgres and a real Redis: each of their own
+// The C programs of this folder (test_NAME, NAME_test) against a real Postgres and a real Redis: each of their own
 // tests counts by itself.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
@@ -8,8 +8,8 @@ import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build, source, Stack } from './lib/stack.mjs';
 
-const programs = readdirSync(join(source, 'tests/live')).filter((f) => f.endsWith('_test.c'))
-	.map((f) => basename(f, '.c'));
+const programs = readdirSync(join(source, 'tests/live'))
+	.filter((f) => /^(test_.*|.*_test)\.c$/.test(f)).map((f) => basename(f, '.c'));
 const stack = new Stack('programs');
 
 before(async () => {

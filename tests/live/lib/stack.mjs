@@ -26,8 +26,7 @@ export function built(...places) {
 
 export const programs = {
 	tenantgate: () => built('src/tenantgate', 'tenantgate'),
-	extract: () => built('src/extract/tenantgate-extract', 'src/tenantgate-extract',
-		'tenantgate-extract'),
+	extract: () => built('tenantgate-extract', 'src/tenantgate-extract'),
 	neonApi: () => built('contrib/devstack/neon-api'),
 	modelApi: () => built('contrib/devstack/model-api'),
 };
@@ -70,7 +69,7 @@ export class Stack {
 		const program = this.program('postgres', join(source, 'contrib/devstack/postgres.sh'),
 			[join(this.dir, 'pg'), String(port), 'fsync=off', 'full_page_writes=off'],
 			{ env: { TG_PG_PASSWORD: password } });
-		await program.says(/ready to accept connections[^]*ready to accept connections|LOG: .* ready to accept/, 60000);
+		await program.says(/LOG: .* ready to accept connections/, 60000);
 		this.pg = { program, port, password,
 			conninfo: `host=127.0.0.1 port=${port} dbname=postgres user=postgres ` +
 				`password=${password}`,
@@ -112,6 +111,17 @@ export class Stack {
 	async modelApi(args = []) {
 		this.model = await this.standIn('model-api', programs.modelApi(), args);
 		return this.model;
+	}
+
+	// How the model's stand-in misbehaves from now on; nothing given: not at all.
+	async knobs(values = {}) {
+		const answer = await this.model.client.post('/_knobs', { reset: true, ...values });
+		if (answer.status !== 200)
+			throw new Error(`knobs: ${answer.status} ${answer.body}`);
+	}
+
+	async modelStats() {
+		return (await this.model.client.get('/_stats')).json;
 	}
 
 	// Everything but tenantgate.
