@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// An HTTP/2 server for test_web_h2: h2_server.mjs CERT KEY; prints its port, ends with its stdin.
+import { readFileSync } from 'node:fs';
+import { createSecureServer } from 'node:http2';
+
+const [, , cert, key] = process.argv;
+const server = createSecureServer({ cert: readFileSync(cert), key: readFileSync(key) });
+const seen = { sessions: 0, open: 0, closed: 0, written: 0 };
+
+server.on('session', () => seen.sessions++);
+
+// As fast as the peer's window lets it, `left` blocks.
+function pour(stream, left) {
+	const block = Buffer.alloc(65536, 'x');
+	while (left-- > 0) {
+		seen.written += block.length;
+		if (!stream.write(block)) {
+			stream.once('drain', () => pour(stream, left));
+			return;
+		}
+	}
+	stream.end();
+}
+
+server.on('stream', (stream, headers) => {
+	seen.open++;
+	stream.on('close', () => seen.closed++);
+	stream.on('error', () => {});
+	const path = headers[':path'];
+	if (path === '/seen') {
+		stream.respond({ ':status': 200 });
+		stream.end(JSON.stringify(seen));
+	} else if (path === '/big') {
+		stream.respond({ ':status': 200 });
+		pour(stream, 1024);
+	} else if (path === '/silent') {
+		// nothing, ever
+	} else if (path === '/cut') {
+		stream.respond({ ':status': 200 });
+		stream.write('half', () => stream.session.destroy());
+	} else if (path === '/reset') {
+		stream.respond({ ':status': 200 });
+		stream.write('half', () => stream.destroy(new Error('reset')));
+	} else {
+		stream.respond({ ':status': 200, 'content-type': 'text/event-stream' });
+		stream.end('hello');
+	}
+});
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+process.stdin.on('end', () => process.exit(0)).resume();
