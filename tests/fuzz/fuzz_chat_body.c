@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz: JSON bodies of POST /chat. What is read holds to what chat_body.h promises; what is
+ * refused is refused for a reason that is the caller's fault.
+ *
+ * sources: src/api/chat_body.c src/base/arena.c src/base/buf.c src/base/err.c src/base/json.c
+ * sources: src/base/json_put.c src/base/utf8.c
+ * libs: -ljansson
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "api/chat_body.h"
+#include "tenantgate/base/json.h"
+
+#define ARENA_MAX (1u << 20)
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static void
+check(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void
+check_ask(const struct chat_ask *ask)
+{
+	check(ask->question.len > 0 && ask->question.len <= CHAT_QUESTION_MAX);
+	check(json_utf8_valid(ask->question));
+	check(ask->message_count >= 2 && ask->message_count <= CHAT_MESSAGES_MAX + 1);
+	for (size_t i = 1; i < ask->message_count; i++) {
+		check(ask->messages[i].role != NULL && ask->messages[i].content.len > 0);
+		check(json_utf8_valid(ask->messages[i].content));
+	}
+	check(ask->document_count <= SEARCH_DOCUMENTS_MAX);
+	for (unsigned i = 0; i < ask->document_count; i++)
+		check(ask->document_ids[i][0] != '\0');
+	check(ask->top_k >= 1 && ask->top_k <= SEARCH_K_MAX);
+	check(ask->temperature <= 2);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	struct err err = { 0 };
+	struct chat_ask ask = { 0 };
+	struct arena *arena = arena_new(ARENA_MAX);
+	json_t *root = json_read_object(slice_of((const char *)bytes, n), &err);
+	bool ok = root != NULL && chat_body_read(root, 4, arena, &ask, &err);
+
+	json_decref(root); /* the strings are copies */
+	check(ok == !err_is(&err));
+	if (ok)
+		check_ask(&ask);
+	else
+		check(err_status(err.code) >= 400 && err_status(err.code) < 500 &&
+		    err.detail[0] != '\0' && json_utf8_valid(slice_str(err.detail)));
+	arena_free(arena);
+	return 0;
+}

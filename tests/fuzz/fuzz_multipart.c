@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz: bodies of POST /ingest. The first line is the Content-Type, the rest the body. Documents
+ * and parts are ranges of the body, read within its bounds; what is refused is refused for a
+ * reason that is the caller's fault.
+ *
+ * sources: src/api/multipart.c src/api/ingest_body.c src/base/arena.c src/base/buf.c
+ * sources: src/base/err.c src/base/id.c src/base/json.c src/base/json_put.c src/base/sha.c
+ * sources: src/base/utf8.c
+ * libs: -ljansson -lcrypto
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "api/ingest_body.h"
+#include "tenantgate/base/json.h"
+
+#define ARENA_MAX (1u << 20)
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+/* Another room's: here every type is text. */
+const char *
+extract_mime(struct slice declared, struct slice file_name, struct slice body)
+{
+	(void)declared;
+	(void)file_name;
+	return body.len > 0 ? "text/plain" : NULL;
+}
+
+static void
+check(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static bool
+within(struct slice inner, struct slice outer)
+{
+	return inner.p == NULL ||
+	    (inner.p >= outer.p && inner.len <= outer.len &&
+		(size_t)(inner.p - outer.p) <= outer.len - inner.len);
+}
+
+static void
+check_refusal(const struct err *err)
+{
+	check(err_status(err->code) >= 400 && err_status(err->code) < 500);
+	check(err->detail[0] != '\0' && json_utf8_valid(slice_str(err->detail)));
+}
+
+static void
+read_parts(struct slice type, struct slice body)
+{
+	struct slice boundary = multipart_boundary(type);
+	struct err err = { 0 };
+	static struct parts parts;
+
+	check(within(boundary, type));
+	if (boundary.p == NULL)
+		return;
+	if (!multipart_read(body, boundary, &parts, &err)) {
+		check_refusal(&err);
+		return;
+	}
+	check(parts.count > 0 && parts.count <= MULTIPART_PARTS_MAX);
+	for (unsigned i = 0; i < parts.count; i++) {
+		const struct part *p = &parts.items[i];
+
+		check(p->name.p != NULL && within(p->name, body) && within(p->bytes, body));
+		check(within(p->file_name, body) && within(p->content_type, body));
+		check(i == 0 || p->name.p > parts.items[i - 1].bytes.p);
+	}
+}
+
+static void
+check_document(const struct document *d)
+{
+	check(d->id[0] != '\0' && json_utf8_valid(slice_str(d->id)));
+	check(json_utf8_valid(slice_str(d->title)) && json_utf8_valid(slice_str(d->file_name)));
+	check(strchr(d->file_name, '/') == NULL && strchr(d->file_name, '\\') == NULL);
+	check(strlen(d->sha256) == 64 && d->metadata[0] != '\0');
+}
+
+static void
+read_documents(struct slice type, struct slice body)
+{
+	struct ingest_head head = { .content_type = type };
+	struct arena *arena = arena_new(ARENA_MAX);
+	static struct ingest_items items;
+	struct err err = { 0 };
+
+	if (ingest_body_read(&head, body, arena, &items, &err)) {
+		check(items.count > 0 && items.count <= INGEST_FILES_MAX && !err_is(&err));
+		for (unsigned i = 0; i < items.count; i++)
+			check_document(&items.items[i].document);
+	} else {
+		check_refusal(&err);
+	}
+	arena_free(arena);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	const uint8_t *end = n > 0 ? memchr(bytes, '\n', n) : NULL;
+	size_t used = end != NULL ? (size_t)(end - bytes) : 0;
+	struct slice type, body;
+	char *copy;
+
+	if (end == NULL)
+		return 0;
+	type = slice_of((const char *)bytes, used);
+	/* A block of its own: a read before or past the body is a read outside of it. */
+	copy = malloc(n - used);
+	check(copy != NULL);
+	memcpy(copy, end + 1, n - used - 1);
+	body = slice_of(copy, n - used - 1);
+	read_parts(type, body);
+	read_documents(type, body);
+	free(copy);
+	return 0;
+}
