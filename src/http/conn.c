@@ -279,13 +279,14 @@ static bool
 conn_equip(struct conn *c, int fd)
 {
 	struct http_server *s = c->server;
-	int on = 1;
+	int on = 1, unsent = CONN_UNSENT_MAX;
 
 	c->bev = bufferevent_socket_new(worker_base(s->worker), fd,
 	    BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
 	if (c->bev == NULL)
 		return false;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	bufferevent_setcb(c->bev, bev_read, bev_written, bev_event, c);
 	bufferevent_setwatermark(c->bev, EV_WRITE, s->conf.write_high_water / 2, 0);
 	return bufferevent_enable(c->bev, EV_READ | EV_WRITE) == 0;

@@ -36,6 +36,7 @@ struct evbuffer;
 
 #define CONN_READ_AHEAD		16384
 #define CONN_DRAIN_MAX		65536	/* the most of an unread body that is read to be dropped */
+#define CONN_UNSENT_MAX		131072	/* the kernel's share of what a slow client is owed */
 #define CONN_SPARE_MAX		4096	/* bytes an idle connection's buffer may keep */
 #define CONN_LINGER_US		5000000
 #define CONN_REFUSED_MAX	64	/* connections a server holds only to say 503 */
