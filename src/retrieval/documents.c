@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * documents: the catalog's list of every tenant's documents, so that a list can be read without
+ * waking a sleeping database.
+ *
+ *	(none) --begin--> [ingesting] --ready--> [ready]
+ *	  ^                 |     ^                |
+ *	  +------undo-------+     +-----begin------+
+ *
+ * The row keeps what the last 'ready' said until the next one: a row without a digest was never
+ * ready, so undo takes it away; another goes back to 'ready' as it was. 'ready' writes the whole
+ * row, whatever an undo at the same time took away.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tenantgate/base/log.h"
+#include "tenantgate/retrieval.h"
+
+#define UNDO_TIMEOUT_US (10 * 1000000ull)
+#define UNDO_ARENA	4096
+#define NUMBER_SIZE	24
+
+/* One statement about one row. */
+struct listing {
+	struct flow flow;
+	struct catalog *catalog; /* borrowed */
+	const char *what;	 /* static: for the reason of a failure */
+	struct pg_query query;
+	struct pg_result result;
+	char numbers[3][NUMBER_SIZE];
+};
+
+static enum flow_rc
+listing_ask(struct flow *f)
+{
+	struct listing *l = (struct listing *)f;
+
+	return catalog_run(f, l->catalog, &l->query, &l->result);
+}
+
+static enum flow_rc
+listing_check(struct flow *f)
+{
+	struct listing *l = (struct listing *)f;
+
+	return catalog_check(f, &l->result, l->what);
+}
+
+static void
+listing_release(struct flow *f)
+{
+	pg_clear(&((struct listing *)f)->result);
+}
+
+static const struct flow_step listing_steps[] = {
+	{ "documents_ask", listing_ask },
+	{ "documents_check", listing_check },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind listing_kind = { .name = "documents",
+	.steps = listing_steps,
+	.release = listing_release };
+
+static struct listing *
+listing_new(struct flow *f, struct catalog *c, const char *what)
+{
+	struct listing *l = arena_alloc(f->arena, sizeof(*l));
+
+	if (l != NULL) {
+		l->catalog = c;
+		l->what = what;
+	}
+	return l;
+}
+
+static enum flow_rc
+no_memory(struct flow *f)
+{
+	return flow_fail(f, ERR_OVERLOADED, "No memory for the list of documents.");
+}
+
+enum flow_rc
+documents_begin(struct flow *f, struct catalog *c, const char *tenant, const struct document *d)
+{
+	struct listing *l = listing_new(f, c, "note the document");
+
+	if (l == NULL)
+		return no_memory(f);
+	l->query = (struct pg_query){
+		.sql = "INSERT INTO public.documents (user_id, document_id, title, file_name,"
+		       " mime_type, status) VALUES ($1, $2, $3, $4, $5, 'ingesting')"
+		       " ON CONFLICT (user_id, document_id)"
+		       " DO UPDATE SET status = 'ingesting', updated_at = now()",
+		.params = { PG_TEXT(tenant), PG_TEXT(d->id), PG_TEXT(d->title),
+		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type) },
+		.param_count = 5,
+	};
+	return flow_call(f, &l->flow, &listing_kind);
+}
+
+enum flow_rc
+documents_ready(struct flow *f, struct catalog *c, const char *tenant, const struct document *d)
+{
+	struct listing *l = listing_new(f, c, "list the document");
+
+	if (l == NULL)
+		return no_memory(f);
+	snprintf(l->numbers[0], NUMBER_SIZE, "%" PRIu64, d->bytes);
+	snprintf(l->numbers[1], NUMBER_SIZE, "%u", d->pages);
+	snprintf(l->numbers[2], NUMBER_SIZE, "%u", d->chunks);
+	l->query = (struct pg_query){
+		.sql = "INSERT INTO public.documents (user_id, document_id, title, file_name,"
+		       " mime_type, sha256, metadata, created_at, bytes, pages, chunks, status)"
+		       " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'ready')"
+		       " ON CONFLICT (user_id, document_id) DO UPDATE SET title = excluded.title,"
+		       " file_name = excluded.file_name, mime_type = excluded.mime_type,"
+		       " sha256 = excluded.sha256, metadata = excluded.metadata,"
+		       " created_at = excluded.created_at, bytes = excluded.bytes,"
+		       " pages = excluded.pages, chunks = excluded.chunks, status = 'ready',"
+		       " updated_at = now()",
+		.params = { PG_TEXT(tenant), PG_TEXT(d->id), PG_TEXT(d->title),
+		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(d->sha256),
+		    PG_TEXT(d->metadata), PG_TEXT(d->created_at), PG_TEXT(l->numbers[0]),
+		    PG_TEXT(l->numbers[1]), PG_TEXT(l->numbers[2]) },
+		.param_count = 11,
+	};
+	return flow_call(f, &l->flow, &listing_kind);
+}
+
+/* ---- undo: a story of its own, behind the answer ---- */
+
+static void
+undo_end(struct flow *f, const struct err *err)
+{
+	if (err_is(err))
+		log_event(LOG_WARNING, "documents.undo_failed", NULL,
+		    "a document stays 'ingesting' in the catalog: %s", err->detail);
+	(void)f;
+}
+
+/* Its memory is its own arena's, and that one's last user this. */
+static void
+undo_release(struct flow *f)
+{
+	struct arena *arena = f->arena;
+
+	listing_release(f);
+	arena_free(arena);
+}
+
+static const struct flow_kind undo_kind = { .name = "documents_undo",
+	.steps = listing_steps,
+	.end = undo_end,
+	.release = undo_release };
+
+void
+documents_undo(struct worker *w, struct catalog *c, const char *tenant, const char *document_id)
+{
+	struct arena *arena = arena_new(UNDO_ARENA);
+	struct listing *l = arena_alloc(arena, sizeof(*l));
+	const char *user = arena_strdup(arena, tenant), *id = arena_strdup(arena, document_id);
+
+	if (l == NULL || user == NULL || id == NULL) {
+		log_event(LOG_WARNING, "documents.undo_failed", NULL, "no memory");
+		arena_free(arena);
+		return;
+	}
+	l->catalog = c;
+	l->what = "take the document's note back";
+	l->query = (struct pg_query){
+		.sql = "WITH gone AS (DELETE FROM public.documents WHERE user_id = $1"
+		       " AND document_id = $2 AND status = 'ingesting' AND sha256 IS NULL)"
+		       " UPDATE public.documents SET status = 'ready', updated_at = now()"
+		       " WHERE user_id = $1 AND document_id = $2 AND status = 'ingesting'"
+		       " AND sha256 IS NOT NULL",
+		.params = { PG_TEXT(user), PG_TEXT(id) },
+		.param_count = 2,
+	};
+	flow_start(&l->flow, &undo_kind, w, arena);
+	flow_deadline(&l->flow, UNDO_TIMEOUT_US);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * find: one document's row in the tenant's database.
+ */
+#include <stdlib.h>
+
+#include "retrieval/pgform.h"
+#include "tenantgate/retrieval.h"
+
+struct finding {
+	struct flow flow;
+	struct pg_conn *conn;	   /* borrowed */
+	const char *id;		   /* borrowed */
+	struct document *document; /* borrowed: filled */
+	bool *found;		   /* borrowed: filled */
+	struct pg_result result;
+};
+
+static void
+finding_clear(void *arg)
+{
+	pg_clear(&((struct finding *)arg)->result);
+}
+
+static enum flow_rc
+find_ask(struct flow *f)
+{
+	struct finding *s = (struct finding *)f;
+	const struct pg_query q = {
+		.sql =
+		    "SELECT id, title, file_name, mime_type, metadata, sha256, bytes, pages,"
+		    " chunks, " PGFORM_RFC3339("created_at") " FROM public.document WHERE id = $1",
+		.params = { PG_TEXT(s->id) },
+		.param_count = 1,
+	};
+
+	flow_defer(f, finding_clear, s);
+	return pg_run(f, s->conn, &q, &s->result);
+}
+
+static bool
+copy_document(struct arena *a, const struct pg_result *r, struct document *d)
+{
+	const char **texts[] = { &d->id, &d->title, &d->file_name, &d->mime_type, &d->metadata,
+		&d->sha256 };
+
+	for (unsigned i = 0; i < 6; i++) {
+		*texts[i] = arena_strdup(a, pg_text(r, 0, i));
+		if (*texts[i] == NULL)
+			return false;
+	}
+	d->bytes = strtoull(pg_text(r, 0, 6), NULL, 10);
+	d->pages = (unsigned)strtoul(pg_text(r, 0, 7), NULL, 10);
+	d->chunks = (unsigned)strtoul(pg_text(r, 0, 8), NULL, 10);
+	d->created_at = arena_strdup(a, pg_text(r, 0, 9));
+	return d->created_at != NULL;
+}
+
+static enum flow_rc
+find_take(struct flow *f)
+{
+	struct finding *s = (struct finding *)f;
+	enum flow_rc rc = pg_check(f, &s->result, ERR_NONE, "find the document");
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	*s->found = pg_rows(&s->result) > 0;
+	if (*s->found && !copy_document(f->arena, &s->result, s->document))
+		return flow_fail(f, ERR_OVERLOADED, "No memory for the document's row.");
+	return FLOW_NEXT;
+}
+
+static const struct flow_step finding_steps[] = {
+	{ "find_ask", find_ask },
+	{ "find_take", find_take },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind finding_kind = { .name = "find", .steps = finding_steps };
+
+enum flow_rc
+store_find(struct flow *f, struct pg_conn *conn, const char *id, struct document *out, bool *found)
+{
+	struct finding *s = arena_alloc(f->arena, sizeof(*s));
+
+	*found = false;
+	if (s == NULL)
+		return flow_fail(f, ERR_OVERLOADED, "No memory to look for the document.");
+	s->conn = conn;
+	s->id = id;
+	s->document = out;
+	s->found = found;
+	return flow_call(f, &s->flow, &finding_kind);
+}

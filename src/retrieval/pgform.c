@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pgform: big-endian binary values, and arrays as text. No float is ever printed or parsed.
+ */
+#include "retrieval/pgform.h"
+
+#include <endian.h>
+#include <string.h>
+
+bool
+pgform_vector(struct buf *b, const float *v, unsigned n)
+{
+	char *p;
+
+	if (!buf_be16(b, (uint16_t)n) || !buf_be16(b, 0))
+		return false;
+	p = buf_extend(b, 4 * (size_t)n);
+	if (p == NULL)
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t bits;
+
+		memcpy(&bits, &v[i], 4);
+		bits = htobe32(bits);
+		memcpy(p + 4 * (size_t)i, &bits, 4);
+	}
+	return true;
+}
+
+static void
+put_quoted(struct buf *b, const char *text)
+{
+	buf_putc(b, '"');
+	for (; *text != '\0'; text++) {
+		if (*text == '"' || *text == '\\')
+			buf_putc(b, '\\');
+		buf_putc(b, *text);
+	}
+	buf_putc(b, '"');
+}
+
+bool
+pgform_array(struct buf *b, const char *const *texts, unsigned n)
+{
+	buf_putc(b, '{');
+	for (unsigned i = 0; i < n; i++) {
+		if (i > 0)
+			buf_putc(b, ',');
+		put_quoted(b, texts[i]);
+	}
+	buf_putc(b, '}');
+	return !b->failed;
+}
+
+bool
+pgform_copy_begin(struct buf *b)
+{
+	static const char mark[11] = "PGCOPY\n\377\r\n";
+
+	return buf_add(b, mark, sizeof(mark)) && buf_be32(b, 0) && buf_be32(b, 0);
+}
+
+bool
+pgform_copy_end(struct buf *b)
+{
+	return buf_be16(b, 0xffff);
+}

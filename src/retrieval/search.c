@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * search: the chunks nearest to a question.
+ *
+ * Of some documents: exactly, over those documents' chunks alone. An HNSW index filtered behind
+ * its scan silently answers too few rows, or none; so the filter is a materialized question of its
+ * own, and no planner may think otherwise. Of all: by the index, whose reach the database's
+ * settings keep (see schema.c). Never with a bound on the distance in the index's own question: it
+ * would walk the whole graph for a question without an answer.
+ */
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "retrieval/pgform.h"
+#include "tenantgate/retrieval.h"
+
+#define COLUMNS \
+	"b.document_id, d.title, d.file_name, d.mime_type, b.page, b.chunk_index, b.content," \
+	" b.distance"
+
+static const char among_all[] =
+    "SELECT " COLUMNS " FROM (SELECT document_id, page, chunk_index, content,"
+    " embedding <=> $1 AS distance FROM public.chunk ORDER BY embedding <=> $1 LIMIT $2) b"
+    " JOIN public.document d ON d.id = b.document_id"
+    " ORDER BY b.distance, b.document_id, b.chunk_index";
+
+static const char among_some[] =
+    "WITH f AS MATERIALIZED (SELECT id, embedding <=> $1 AS distance FROM public.chunk"
+    " WHERE document_id = ANY ($3)),"
+    " best AS MATERIALIZED (SELECT id, distance FROM f ORDER BY distance, id LIMIT $2)"
+    " SELECT " COLUMNS " FROM (SELECT c.document_id, c.page, c.chunk_index, c.content, n.distance"
+    " FROM best n JOIN public.chunk c ON c.id = n.id) b"
+    " JOIN public.document d ON d.id = b.document_id"
+    " ORDER BY b.distance, b.document_id, b.chunk_index";
+
+struct searching {
+	struct flow flow;
+	struct pg_conn *conn; /* borrowed */
+	struct hits *hits;    /* borrowed: filled */
+	bool filtered;
+	char limit[12];
+	struct buf vector; /* owned */
+	struct buf ids;	   /* owned */
+	struct pg_result result;
+};
+
+static void
+searching_clear(void *arg)
+{
+	struct searching *s = arg;
+
+	buf_free(&s->vector);
+	buf_free(&s->ids);
+	pg_clear(&s->result);
+}
+
+static enum flow_rc
+search_ask(struct flow *f)
+{
+	struct searching *s = (struct searching *)f;
+	struct pg_query q = {
+		.sql = s->filtered ? among_some : among_all,
+		.params = { { s->vector.data, (int)s->vector.len, true }, PG_TEXT(s->limit) },
+		.param_count = 2,
+	};
+
+	if (s->filtered)
+		q.params[q.param_count++] = PG_TEXT(s->ids.data);
+	return pg_run(f, s->conn, &q, &s->result);
+}
+
+/* The cosine; of a vector without a length there is none. */
+static double
+score_of(const char *distance)
+{
+	double score = 1 - strtod(distance, NULL);
+
+	return isfinite(score) ? score : 0;
+}
+
+static bool
+copy_hit(struct arena *a, const struct pg_result *r, unsigned row, struct hit *h)
+{
+	const char **texts[] = { &h->document_id, &h->title, &h->file_name, &h->mime_type };
+	struct slice content = pg_value(r, row, 6);
+
+	for (unsigned i = 0; i < 4; i++) {
+		*texts[i] = arena_strdup(a, pg_text(r, row, i));
+		if (*texts[i] == NULL)
+			return false;
+	}
+	h->page = (unsigned)strtoul(pg_text(r, row, 4), NULL, 10);
+	h->index = (unsigned)strtoul(pg_text(r, row, 5), NULL, 10);
+	h->content = slice_of(arena_slice(a, content), content.len);
+	h->score = score_of(pg_text(r, row, 7));
+	return h->content.p != NULL;
+}
+
+static enum flow_rc
+search_take(struct flow *f)
+{
+	struct searching *s = (struct searching *)f;
+	enum flow_rc rc = pg_check(f, &s->result, ERR_NONE, "search");
+	unsigned rows;
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	rows = pg_rows(&s->result);
+	s->hits->items = arena_array(f->arena, (size_t)rows + 1, sizeof(*s->hits->items));
+	for (unsigned i = 0; i < rows; i++) {
+		if (s->hits->items == NULL ||
+		    !copy_hit(f->arena, &s->result, i, &s->hits->items[i]))
+			return flow_fail(f, ERR_OVERLOADED, "No memory for what was found.");
+	}
+	s->hits->count = rows;
+	return FLOW_NEXT;
+}
+
+static const struct flow_step searching_steps[] = {
+	{ "search_ask", search_ask },
+	{ "search_take", search_take },
+	{ NULL, NULL },
+};
+
+static void
+searching_release(struct flow *f)
+{
+	searching_clear(f);
+}
+
+static const struct flow_kind searching_kind = { .name = "search",
+	.steps = searching_steps,
+	.release = searching_release };
+
+enum flow_rc
+search_chunks(struct flow *f, struct pg_conn *conn, const float *query, unsigned dimensions,
+    const char *const *document_ids, unsigned document_count, unsigned k, struct hits *hits)
+{
+	struct searching *s = arena_alloc(f->arena, sizeof(*s));
+
+	assert(k >= 1 && k <= SEARCH_K_MAX && document_count <= SEARCH_DOCUMENTS_MAX);
+	*hits = (struct hits){ 0 };
+	if (s == NULL)
+		return flow_fail(f, ERR_OVERLOADED, "No memory to search.");
+	s->conn = conn;
+	s->hits = hits;
+	s->filtered = document_count > 0;
+	snprintf(s->limit, sizeof(s->limit), "%u", k);
+	buf_init(&s->vector, PGFORM_VECTOR_SIZE(dimensions));
+	buf_init(&s->ids, (size_t)64 << 10);
+	if (!pgform_vector(&s->vector, query, dimensions) ||
+	    !pgform_array(&s->ids, document_ids, document_count)) {
+		searching_clear(s);
+		return flow_fail(f, ERR_OVERLOADED, "No memory to search.");
+	}
+	return flow_call(f, &s->flow, &searching_kind);
+}

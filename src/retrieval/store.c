@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store: a document and its chunks into the tenant's database, whole or not at all.
+ *
+ *	[begin] --> [put] --> [clear] --> [copy] --> [commit] --> done
+ *	               \         |          /           /
+ *	                +--------+---------+-----------+--> [rollback] --> failed with the first reason
+ *
+ * The document's row is put first: whoever stores the same id at the same time waits there for
+ * the other's end. Vectors go out by binary COPY, encoded piece by piece as the socket takes them.
+ * A connection that is lost takes its transaction with it.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "retrieval/pgform.h"
+#include "tenantgate/retrieval.h"
+
+#define PIECE		((size_t)32 << 10)
+#define COPY_TIMEOUT_US (300 * 1000000ull)
+#define NUMBER_SIZE	24
+
+struct storing {
+	struct flow flow;
+	struct pg_conn *conn;		 /* borrowed */
+	struct document *document;	 /* borrowed; created_at is filled */
+	const struct chunk_list *chunks; /* borrowed */
+	const float *vectors;		 /* borrowed */
+	unsigned dimensions;
+	size_t row;		 /* of the COPY: the one to be sent next */
+	struct pg_result result; /* of the last statement that counts */
+	struct pg_result rollback;
+	char numbers[3][NUMBER_SIZE];
+};
+
+static flow_step_fn store_rollback;
+
+static struct storing *
+storing_of(struct flow *f)
+{
+	return (struct storing *)f;
+}
+
+static void
+storing_clear(void *arg)
+{
+	struct storing *s = arg;
+
+	pg_clear(&s->result);
+	pg_clear(&s->rollback);
+}
+
+/* The next statement, unless the one before failed. */
+static bool
+went_well(struct storing *s)
+{
+	return s->result.status == PG_OK;
+}
+
+static enum flow_rc
+give_up(struct flow *f)
+{
+	struct storing *s = storing_of(f);
+
+	if (s->result.status == PG_SQL_ERROR)
+		return flow_back(f, store_rollback);
+	return pg_check(f, &s->result, ERR_NONE, "store the document");
+}
+
+static enum flow_rc
+run(struct flow *f, const struct pg_query *q, struct pg_result *out)
+{
+	pg_clear(out);
+	return pg_run(f, storing_of(f)->conn, q, out);
+}
+
+static enum flow_rc
+store_begin(struct flow *f)
+{
+	struct storing *s = storing_of(f);
+	const struct pg_query q = { .sql = "BEGIN" };
+
+	flow_defer(f, storing_clear, s);
+	return run(f, &q, &s->result);
+}
+
+static enum flow_rc
+store_put(struct flow *f)
+{
+	struct storing *s = storing_of(f);
+	const struct document *d = s->document;
+	struct pg_query q = {
+		.sql = "INSERT INTO public.document (id, title, file_name, mime_type, metadata,"
+		       " sha256, bytes, pages, chunks) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+		       " ON CONFLICT (id) DO UPDATE SET title = excluded.title,"
+		       " file_name = excluded.file_name, mime_type = excluded.mime_type,"
+		       " metadata = excluded.metadata, sha256 = excluded.sha256,"
+		       " bytes = excluded.bytes, pages = excluded.pages,"
+		       " chunks = excluded.chunks, created_at = now()"
+		       " RETURNING " PGFORM_RFC3339("created_at"),
+		.params = { PG_TEXT(d->id), PG_TEXT(d->title), PG_TEXT(d->file_name),
+		    PG_TEXT(d->mime_type), PG_TEXT(d->metadata), PG_TEXT(d->sha256),
+		    PG_TEXT(s->numbers[0]), PG_TEXT(s->numbers[1]), PG_TEXT(s->numbers[2]) },
+		.param_count = 9,
+	};
+
+	if (!went_well(s))
+		return give_up(f);
+	snprintf(s->numbers[0], NUMBER_SIZE, "%" PRIu64, d->bytes);
+	snprintf(s->numbers[1], NUMBER_SIZE, "%u", d->pages);
+	snprintf(s->numbers[2], NUMBER_SIZE, "%u", d->chunks);
+	return run(f, &q, &s->result);
+}
+
+static enum flow_rc
+store_clear(struct flow *f)
+{
+	struct storing *s = storing_of(f);
+	const struct pg_query q = {
+		.sql = "DELETE FROM public.chunk WHERE document_id = $1",
+		.params = { PG_TEXT(s->document->id) },
+		.param_count = 1,
+	};
+
+	if (!went_well(s))
+		return give_up(f);
+	s->document->created_at = arena_strdup(f->arena, pg_text(&s->result, 0, 0));
+	if (s->document->created_at == NULL)
+		s->document->created_at = "";
+	return run(f, &q, &s->result);
+}
+
+/* ---- COPY ---- */
+
+static void
+put_field(struct buf *b, const void *bytes, size_t n)
+{
+	buf_be32(b, (uint32_t)n);
+	buf_add(b, bytes, n);
+}
+
+static void
+put_int(struct buf *b, unsigned value)
+{
+	buf_be32(b, 4);
+	buf_be32(b, value);
+}
+
+static void
+put_row(struct storing *s, struct buf *b)
+{
+	const struct chunk *c = &s->chunks->items[s->row];
+
+	buf_be16(b, 5);
+	put_field(b, s->document->id, strlen(s->document->id));
+	put_int(b, c->index);
+	if (c->page == 0)
+		buf_be32(b, UINT32_MAX); /* null */
+	else
+		put_int(b, c->page);
+	put_field(b, c->content.p, c->content.len);
+	buf_be32(b, (uint32_t)PGFORM_VECTOR_SIZE(s->dimensions));
+	pgform_vector(b, s->vectors + s->row * s->dimensions, s->dimensions);
+	s->row++;
+}
+
+static bool
+store_fill(struct buf *b, void *arg)
+{
+	struct storing *s = arg;
+
+	if (s->row == 0)
+		pgform_copy_begin(b);
+	while (s->row < s->chunks->count && b->len < PIECE && !b->failed)
+		put_row(s, b);
+	if (b->failed)
+		return false;
+	if (s->row < s->chunks->count)
+		return true;
+	pgform_copy_end(b);
+	return false;
+}
+
+static enum flow_rc
+store_copy(struct flow *f)
+{
+	struct storing *s = storing_of(f);
+
+	if (!went_well(s))
+		return give_up(f);
+	pg_clear(&s->result);
+	s->row = 0;
+	return pg_copy_in(f, s->conn,
+	    "COPY public.chunk (document_id, chunk_index, page, content, embedding)"
+	    " FROM STDIN (FORMAT binary)",
+	    store_fill, s, COPY_TIMEOUT_US, &s->result);
+}
+
+static enum flow_rc
+store_commit(struct flow *f)
+{
+	struct storing *s = storing_of(f);
+	const struct pg_query q = { .sql = "COMMIT" };
+
+	if (!went_well(s))
+		return give_up(f);
+	return run(f, &q, &s->result);
+}
+
+static enum flow_rc
+store_done(struct flow *f)
+{
+	if (!went_well(storing_of(f)))
+		return give_up(f);
+	return FLOW_DONE;
+}
+
+static enum flow_rc
+store_rollback(struct flow *f)
+{
+	const struct pg_query q = { .sql = "ROLLBACK" };
+
+	return run(f, &q, &storing_of(f)->rollback);
+}
+
+/* Whatever became of the rollback: the server rolls back what it does not commit. */
+static enum flow_rc
+store_failed(struct flow *f)
+{
+	return pg_check(f, &storing_of(f)->result, ERR_NONE, "store the document");
+}
+
+static const struct flow_step storing_steps[] = {
+	{ "store_begin", store_begin },
+	{ "store_put", store_put },
+	{ "store_clear", store_clear },
+	{ "store_copy", store_copy },
+	{ "store_commit", store_commit },
+	{ "store_done", store_done },
+	{ "store_rollback", store_rollback },
+	{ "store_failed", store_failed },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind storing_kind = { .name = "store", .steps = storing_steps };
+
+enum flow_rc
+store_document(struct flow *f, struct pg_conn *conn, struct document *d,
+    const struct chunk_list *chunks, const float *vectors, unsigned dimensions)
+{
+	struct storing *s = arena_alloc(f->arena, sizeof(*s));
+
+	assert(dimensions > 0 && dimensions <= INT16_MAX);
+	if (s == NULL)
+		return flow_fail(f, ERR_OVERLOADED, "No memory to store the document.");
+	s->conn = conn;
+	s->document = d;
+	s->chunks = chunks;
+	s->vectors = vectors;
+	s->dimensions = dimensions;
+	return flow_call(f, &s->flow, &storing_kind);
+}
