@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * neon-api-build: what Neon does behind the answer.
+ *
+ *	build:  role that may not log in -> database -> extension -> nap -> login allowed -> 'ready'
+ *	drop:   database -> role
+ *
+ * Until a project is ready nobody can log in: a client that does not wait for the operations
+ * fails, as it does at Neon. Neon lets a database's owner create the extension; plain Postgres
+ * does not, so it is made here where the server has it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "neon-api.h"
+#include "tenantgate/base/log.h"
+
+#define CONNECT_US (10 * 1000000ull)
+
+struct build {
+	struct flow flow;
+	struct api *api;
+	char id[64];
+	char tail[64]; /* of the names */
+	char password[64];
+	char sql[400];
+	char db[80];
+	struct pg_conn *conn;
+	struct pg_target target;
+	struct pg_result result;
+	struct timer nap;
+};
+
+static enum flow_rc
+build_say(struct build *b)
+{
+	struct pg_query q = { .sql = b->sql };
+
+	return catalog_run(&b->flow, b->api->catalog, &q, &b->result);
+}
+
+/* A build may go on from where a stopped stand-in left it: what is there already is fine. */
+static enum flow_rc
+build_check(struct build *b, const char *there_already, const char *what)
+{
+	if (b->result.status == PG_SQL_ERROR &&
+	    strcmp(b->result.failure.sqlstate, there_already) == 0)
+		return FLOW_NEXT;
+	return pg_check(&b->flow, &b->result, ERR_DATABASE, what);
+}
+
+static enum flow_rc
+build_role(struct flow *f)
+{
+	struct build *b = (struct build *)f;
+
+	snprintf(b->sql, sizeof(b->sql), "CREATE ROLE neondb_owner_%s NOLOGIN PASSWORD '%s'",
+	    b->tail, b->password);
+	return build_say(b);
+}
+
+static enum flow_rc
+build_database(struct flow *f)
+{
+	struct build *b = (struct build *)f;
+	enum flow_rc rc = build_check(b, "42710", "role");
+
+	snprintf(b->sql, sizeof(b->sql),
+	    "CREATE DATABASE neondb_%s OWNER neondb_owner_%s TEMPLATE template0", b->tail, b->tail);
+	return rc == FLOW_NEXT ? build_say(b) : rc;
+}
+
+static enum flow_rc
+build_revoke(struct flow *f)
+{
+	struct build *b = (struct build *)f;
+	enum flow_rc rc = build_check(b, "42P04", "database");
+
+	snprintf(b->sql, sizeof(b->sql), "REVOKE CONNECT ON DATABASE neondb_%s FROM PUBLIC",
+	    b->tail);
+	return rc == FLOW_NEXT ? build_say(b) : rc;
+}
+
+static enum flow_rc
+build_enter(struct flow *f)
+{
+	struct build *b = (struct build *)f;
+
+	snprintf(b->db, sizeof(b->db), "neondb_%s", b->tail);
+	b->target = b->api->admin;
+	b->target.dbname = b->db;
+	return pg_connect(f, b->api->dns, &b->target, CONNECT_US, &b->conn, &b->result);
+}
+
+static enum flow_rc
+build_extension(struct flow *f)
+{
+	struct build *b = (struct build *)f;
+	struct pg_query q = { .sql = "CREATE EXTENSION IF NOT EXISTS vector" };
+
+	if (b->conn == NULL)
+		return pg_check(f, &b->result, ERR_DATABASE, "new database");
+	return pg_run(f, b->conn, &q, &b->result);
+}
+
+static enum flow_rc
+build_nap(struct flow *f)
+{
+	struct build *b = (struct build *)f;
+	uint64_t spent = flow_age_us(f), all = b->api->operation_us;
+
+	if (b->result.status != PG_OK)
+		log_event(LOG_WARNING, "standin.no_vector", NULL, "%s", b->result.failure.message);
+	pg_conn_close(b->conn);
+	b->conn = NULL;
+	return flow_sleep(f, &b->nap, spent < all ? all - spent : 0);
+}
+
+static enum flow_rc
+build_open(struct flow *f)
+{
+	struct build *b = (struct build *)f;
+
+	snprintf(b->sql, sizeof(b->sql), "ALTER ROLE neondb_owner_%s LOGIN", b->tail);
+	return build_say(b);
+}
+
+static enum flow_rc
+build_ready(struct flow *f)
+{
+	struct build *b = (struct build *)f;
+	enum flow_rc rc = pg_check(f, &b->result, ERR_DATABASE, "login");
+
+	snprintf(b->sql, sizeof(b->sql),
+	    "UPDATE neon_standin.projects SET state = 'ready' "
+	    "WHERE id = '%s' AND state = 'building'",
+	    b->id);
+	return rc == FLOW_NEXT ? build_say(b) : rc;
+}
+
+static const struct flow_step build_steps[] = {
+	{ "role", build_role },
+	{ "database", build_database },
+	{ "revoke", build_revoke },
+	{ "enter", build_enter },
+	{ "extension", build_extension },
+	{ "nap", build_nap },
+	{ "open", build_open },
+	{ "ready", build_ready },
+	{ NULL, NULL },
+};
+
+static void
+build_end(struct flow *f, const struct err *err)
+{
+	struct build *b = (struct build *)f;
+
+	if (err_is(err))
+		log_event(LOG_ERR, "standin.failed", NULL, "%s: %s", b->id, err->detail);
+	pg_conn_close(b->conn);
+	pg_clear(&b->result);
+}
+
+static void
+build_release(struct flow *f)
+{
+	free(f);
+}
+
+static const struct flow_kind build_kind = { "build", build_steps, build_end, build_release };
+
+static struct build *
+build_new(struct api *api, const char *id)
+{
+	struct build *b = calloc(1, sizeof(*b));
+	const char *dash = strchr(id, '-');
+
+	if (b == NULL || dash == NULL)
+		abort();
+	b->api = api;
+	snprintf(b->id, sizeof(b->id), "%s", id);
+	snprintf(b->tail, sizeof(b->tail), "%s", dash + 1);
+	return b;
+}
+
+void
+build_start(struct api *api, const char *id, const char *password)
+{
+	struct build *b = build_new(api, id);
+
+	snprintf(b->password, sizeof(b->password), "%s", password);
+	flow_start(&b->flow, &build_kind, api->worker, NULL);
+}
+
+/* ---- and away again ---- */
+
+static enum flow_rc
+drop_database(struct flow *f)
+{
+	struct build *b = (struct build *)f;
+
+	snprintf(b->sql, sizeof(b->sql), "DROP DATABASE IF EXISTS neondb_%s WITH (FORCE)", b->tail);
+	return build_say(b);
+}
+
+static enum flow_rc
+drop_role(struct flow *f)
+{
+	struct build *b = (struct build *)f;
+
+	snprintf(b->sql, sizeof(b->sql), "DROP ROLE IF EXISTS neondb_owner_%s", b->tail);
+	return build_say(b);
+}
+
+static const struct flow_step drop_steps[] = {
+	{ "database", drop_database },
+	{ "role", drop_role },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind drop_kind = { "drop", drop_steps, build_end, build_release };
+
+void
+drop_start(struct api *api, const char *id)
+{
+	flow_start(&build_new(api, id)->flow, &drop_kind, api->worker, NULL);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * neon-api-knobs: how a test makes the stand-in misbehave, and what it can count afterwards.
+ *
+ *	POST /_knobs {"delay_ms": 100, "lose_next_reply": 1, "unavailable": ["id"],
+ *	    "fail_next": [{"status": 429, "times": 2, "route": "POST /projects", "retry_after": 1,
+ *	    "after": false}]}
+ *
+ * Fields that are absent stay as they are.
+ */
+#include <stdio.h>
+
+#include "neon-api.h"
+
+static bool
+fault_read(const json_t *o, struct fault *out, struct err *err)
+{
+	int64_t status = 500, times = 1, retry_after = 0;
+	struct slice route = { "", 0 };
+
+	memset(out, 0, sizeof(*out));
+	if (!json_opt_int(o, "status", 400, 599, &status, err) ||
+	    !json_opt_int(o, "times", 0, 1000000, &times, err) ||
+	    !json_opt_int(o, "retry_after", 0, 3600, &retry_after, err) ||
+	    !json_opt_bool(o, "after", &out->after, err) ||
+	    !json_opt_string(o, "route", &route, err))
+		return false;
+	out->status = (int)status;
+	out->times = (unsigned)times;
+	out->retry_after = (int)retry_after;
+	snprintf(out->route, sizeof(out->route), "%.*s", SLICE_ARG(route));
+	return true;
+}
+
+static bool
+faults_read(struct api *api, const json_t *list, struct err *err)
+{
+	size_t i;
+
+	memset(api->faults, 0, sizeof(api->faults));
+	for (i = 0; i < json_array_size(list) && i < FAULTS_MAX; i++) {
+		if (!fault_read(json_array_get(list, i), &api->faults[i], err))
+			return false;
+	}
+	return true;
+}
+
+static void
+unavailable_read(struct api *api, const json_t *list)
+{
+	size_t i;
+
+	api->unavailable_count = 0;
+	for (i = 0; i < json_array_size(list) && i < UNAVAILABLE_MAX; i++) {
+		const char *id = json_string_value(json_array_get(list, i));
+
+		snprintf(api->unavailable[api->unavailable_count++], sizeof(api->unavailable[0]),
+		    "%s", id != NULL ? id : "");
+	}
+}
+
+bool
+knobs_set(struct api *api, const json_t *o, struct err *err)
+{
+	int64_t delay_ms = (int64_t)(api->delay_us / 1000), lose = api->lose_next;
+	json_t *faults = NULL, *unavailable = NULL;
+
+	if (!json_opt_int(o, "delay_ms", 0, 600000, &delay_ms, err) ||
+	    !json_opt_int(o, "lose_next_reply", 0, 1000000, &lose, err) ||
+	    !json_opt_array(o, "fail_next", &faults, err) ||
+	    !json_opt_array(o, "unavailable", &unavailable, err))
+		return false;
+	api->delay_us = (uint64_t)delay_ms * 1000;
+	api->lose_next = (unsigned)lose;
+	if (unavailable != NULL)
+		unavailable_read(api, unavailable);
+	return faults == NULL || faults_read(api, faults, err);
+}
+
+struct fault
+knobs_take_fault(struct api *api, const char *route)
+{
+	size_t i;
+
+	for (i = 0; i < FAULTS_MAX; i++) {
+		struct fault *t = &api->faults[i];
+
+		if (t->times > 0 && (t->route[0] == '\0' || strcmp(t->route, route) == 0)) {
+			t->times--;
+			return *t;
+		}
+	}
+	return (struct fault){ 0 };
+}
+
+void
+stats_count(struct api *api, const char *route)
+{
+	size_t i;
+
+	for (i = 0; i < STATS_MAX; i++) {
+		struct stat *s = &api->stats[i];
+
+		if (s->count == 0)
+			snprintf(s->route, sizeof(s->route), "%s", route);
+		if (strcmp(s->route, route) == 0) {
+			s->count++;
+			return;
+		}
+	}
+}
+
+void
+stats_put(const struct api *api, struct buf *out)
+{
+	size_t i;
+
+	buf_printf(out, "{\"parallel_peak\":%u,\"requests\":{", api->parallel_peak);
+	for (i = 0; i < STATS_MAX && api->stats[i].count > 0; i++)
+		buf_printf(out, "%s\"%s\":%u", i > 0 ? "," : "", api->stats[i].route,
+		    api->stats[i].count);
+	buf_puts(out, "}}");
+}

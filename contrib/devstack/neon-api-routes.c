@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * neon-api-routes: each route of the API as one SQL statement that answers with its JSON.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "neon-api.h"
+#include "tenantgate/base/seal.h"
+
+#define ID_LEN 10
+
+/* Project by id; `what` is an SQL expression over neon_standin.forms. */
+#define ONE(what) "SELECT " what "::text FROM neon_standin.forms WHERE id = $1"
+
+static bool
+ask_one(struct request *r, const char *sql)
+{
+	r->query = (struct pg_query){
+		.sql = sql,
+		.params = { PG_TEXT(r->id) },
+		.param_count = 1,
+	};
+	return true;
+}
+
+static bool
+project_ask(struct request *r, struct err *err)
+{
+	(void)err;
+	return ask_one(r, ONE("jsonb_build_object('project', project)"));
+}
+
+static bool
+operations_ask(struct request *r, struct err *err)
+{
+	(void)err;
+	return ask_one(r,
+	    ONE("jsonb_build_object('operations', operations, 'pagination', "
+		"jsonb_build_object('cursor', created_at))"));
+}
+
+static bool
+endpoints_ask(struct request *r, struct err *err)
+{
+	(void)err;
+	return ask_one(r, ONE("jsonb_build_object('endpoints', jsonb_build_array(endpoint))"));
+}
+
+static bool
+branches_ask(struct request *r, struct err *err)
+{
+	(void)err;
+	return ask_one(r,
+	    ONE("jsonb_build_object('branches', jsonb_build_array(branch), 'annotations', "
+		"jsonb_build_object(branch_id, jsonb_build_object('value', annotation)))"));
+}
+
+static bool
+delete_ask(struct request *r, struct err *err)
+{
+	(void)err;
+	return ask_one(r,
+	    "WITH gone AS (UPDATE neon_standin.projects SET state = 'gone' "
+	    "WHERE id = $1 AND state <> 'gone' RETURNING id) SELECT "
+	    "jsonb_build_object('project', project)::text "
+	    "FROM neon_standin.forms JOIN gone USING (id)");
+}
+
+static void
+delete_then(struct request *r)
+{
+	drop_start(r->api, r->id);
+}
+
+/* A parameter of the query string, into the request's own texts. False when it does not fit. */
+static bool
+take_query(struct request *r, const char *name, unsigned i)
+{
+	struct slice v = http_query_get(r->x, name, r->flow.arena);
+
+	if (v.len >= sizeof(r->texts[i]))
+		return false;
+	snprintf(r->texts[i], sizeof(r->texts[i]), "%.*s", SLICE_ARG(v));
+	return true;
+}
+
+/* Both names are required, as at Neon; the default ones stand for the project's own. */
+static bool
+uri_ask(struct request *r, struct err *err)
+{
+	if (!take_query(r, "database_name", 0) || !take_query(r, "role_name", 1) ||
+	    r->texts[0][0] == '\0' || r->texts[1][0] == '\0') {
+		err_set(err, ERR_BAD_REQUEST, "database_name and role_name are required");
+		return false;
+	}
+	r->query = (struct pg_query){
+		.sql = ONE("jsonb_build_object('uri', uri)") " AND $2 IN (db, 'neondb') "
+							     "AND $3 IN (role, 'neondb_owner')",
+		.params = { PG_TEXT(r->id), PG_TEXT(r->texts[0]), PG_TEXT(r->texts[1]) },
+		.param_count = 3,
+	};
+	return true;
+}
+
+static bool
+limit_fits(char *text)
+{
+	long n = strtol(text[0] != '\0' ? text : "10", NULL, 10);
+
+	snprintf(text, 8, "%ld", n);
+	return n >= 1 && n <= 400;
+}
+
+static void
+unavailable_list(struct request *r, char *out, size_t size)
+{
+	struct buf b;
+	unsigned i;
+
+	buf_init(&b, size - 1);
+	buf_putc(&b, '{');
+	for (i = 0; i < r->api->unavailable_count; i++)
+		buf_printf(&b, "%s\"%s\"", i > 0 ? "," : "", r->api->unavailable[i]);
+	buf_putc(&b, '}');
+	snprintf(out, size, "%s", b.failed ? "{}" : b.data);
+	buf_free(&b);
+}
+
+/* Partial search over names and ids; the last page has a cursor like all the others. */
+static bool
+list_ask(struct request *r, struct err *err)
+{
+	if (!take_query(r, "search", 0) || !take_query(r, "cursor", 1) ||
+	    !take_query(r, "limit", 2) || !limit_fits(r->texts[2])) {
+		err_set(err, ERR_BAD_REQUEST, "limit must be from 1 to 400");
+		return false;
+	}
+	unavailable_list(r, r->texts[3], sizeof(r->texts[3]));
+	r->query = (struct pg_query){
+		.sql =
+		    "WITH page AS (SELECT id, project FROM neon_standin.forms WHERE "
+		    "(strpos(lower(name), lower($1)) > 0 OR strpos(id, $1) > 0) AND id > $2 "
+		    "ORDER BY id LIMIT $3::int), "
+		    "seen AS (SELECT * FROM page WHERE id <> ALL ($4::text[])) "
+		    "SELECT jsonb_build_object('projects', coalesce((SELECT jsonb_agg(project "
+		    "ORDER BY id) FROM seen), '[]'), 'unavailable_project_ids', coalesce((SELECT "
+		    "jsonb_agg(id) FROM page WHERE id = ANY ($4::text[])), '[]'), 'pagination', "
+		    "jsonb_build_object('cursor', coalesce((SELECT max(id) FROM page), $2)))::text",
+		.params = { PG_TEXT(r->texts[0]), PG_TEXT(r->texts[1]), PG_TEXT(r->texts[2]),
+		    PG_TEXT(r->texts[3]) },
+		.param_count = 4,
+	};
+	return true;
+}
+
+static bool
+take_field(const json_t *o, const char *name, const char *absent, char out[300], struct err *err)
+{
+	struct slice v = slice_str(absent);
+
+	if (o != NULL && !json_opt_string(o, name, &v, err))
+		return false;
+	if (v.len >= 257) {
+		err_set(err, ERR_BAD_REQUEST, "%s is too long", name);
+		return false;
+	}
+	snprintf(out, 300, "%.*s", SLICE_ARG(v));
+	return true;
+}
+
+static void
+create_names(struct request *r)
+{
+	char tail[ID_LEN + 1];
+	size_t i;
+
+	id_random(tail, ID_LEN);
+	for (i = 0; i < ID_LEN; i++) {
+		if (tail[i] >= 'A' && tail[i] <= 'Z')
+			tail[i] = (char)(tail[i] - 'A' + 'a');
+	}
+	snprintf(r->id, sizeof(r->id), "local-%s", tail);
+	id_random(r->texts[4], 24);
+	snprintf(r->texts[5], sizeof(r->texts[5]), "%u", (unsigned)r->api->admin.port);
+}
+
+static bool
+create_ask(struct request *r, struct err *err)
+{
+	json_t *project = NULL, *branch = NULL, *notes = NULL;
+	int64_t version = 17;
+
+	if (!json_opt_object(r->json, "project", &project, err) || project == NULL) {
+		err_set(err, ERR_BAD_REQUEST, "project is required");
+		return false;
+	}
+	create_names(r);
+	if (!take_field(project, "name", r->id, r->texts[0], err) ||
+	    !take_field(project, "region_id", "aws-us-east-2", r->texts[1], err) ||
+	    !json_opt_int(project, "pg_version", 14, 18, &version, err) ||
+	    !json_opt_object(project, "branch", &branch, err) ||
+	    (branch != NULL && !json_opt_object(branch, "annotations", &notes, err)))
+		return false;
+	snprintf(r->texts[2], sizeof(r->texts[2]), "%d", (int)version);
+	buf_reset(&r->body);
+	if (notes == NULL || !json_put(&r->body, notes))
+		buf_puts(&r->body, "{}");
+	r->query = (struct pg_query){
+		.sql = "INSERT INTO neon_standin.projects (id, name, region_id, pg_version, role, "
+		       "db, password, endpoint_id, branch_id, annotations, host, port) VALUES ($1, "
+		       "$2, "
+		       "$3, $4::int, translate('neondb_owner_' || substr($1, 7), '-', '_'), "
+		       "translate('neondb_' || substr($1, 7), '-', '_'), $5, 'ep-' || $1, 'br-' || "
+		       "$1, "
+		       "$6::jsonb, $7, $8::int)",
+		.params = { PG_TEXT(r->id), PG_TEXT(r->texts[0]), PG_TEXT(r->texts[1]),
+		    PG_TEXT(r->texts[2]), PG_TEXT(r->texts[4]), PG_TEXT(r->body.data),
+		    PG_TEXT(r->api->advertised), PG_TEXT(r->texts[5]) },
+		.param_count = 8,
+	};
+	return true;
+}
+
+static const char created_form[] = ONE(
+    "jsonb_build_object('project', project, "
+    "'connection_uris', jsonb_build_array(jsonb_build_object('connection_uri', uri, "
+    "'connection_parameters', parameters)), 'roles', jsonb_build_array(jsonb_build_object("
+    "'branch_id', branch_id, 'name', role, 'protected', false)), 'databases', jsonb_build_array("
+    "jsonb_build_object('branch_id', branch_id, 'name', db, 'owner_name', role)), "
+    "'operations', operations, 'branch', branch, 'endpoints', jsonb_build_array(endpoint))");
+
+static void
+create_then(struct request *r)
+{
+	build_start(r->api, r->id, r->texts[4]);
+}
+
+static const struct route routes[] = {
+	{ "POST", "/projects", "POST /projects", 201, create_ask, created_form, create_then },
+	{ "GET", "/projects", "GET /projects", 200, list_ask, NULL, NULL },
+	{ "GET", "/projects/{p}", "GET /projects/{p}", 200, project_ask, NULL, NULL },
+	{ "DELETE", "/projects/{p}", "DELETE /projects/{p}", 200, delete_ask, NULL, delete_then },
+	{ "GET", "/projects/{p}/operations", "GET /projects/{p}/operations", 200, operations_ask,
+	    NULL, NULL },
+	{ "GET", "/projects/{p}/connection_uri", "GET /projects/{p}/connection_uri", 200, uri_ask,
+	    NULL, NULL },
+	{ "GET", "/projects/{p}/endpoints", "GET /projects/{p}/endpoints", 200, endpoints_ask, NULL,
+	    NULL },
+	{ "GET", "/projects/{p}/branches", "GET /projects/{p}/branches", 200, branches_ask, NULL,
+	    NULL },
+};
+
+static bool
+path_matches(const char *pattern, struct slice path, char id[64])
+{
+	while (*pattern != '\0') {
+		size_t n = 0;
+
+		if (strncmp(pattern, "{p}", 3) != 0) {
+			if (path.len == 0 || path.p[0] != *pattern)
+				return false;
+			pattern++;
+			path = slice_of(path.p + 1, path.len - 1);
+			continue;
+		}
+		while (n < path.len && path.p[n] != '/')
+			n++;
+		if (n == 0 || n >= 64)
+			return false;
+		snprintf(id, 64, "%.*s", (int)n, path.p);
+		path = slice_of(path.p + n, path.len - n);
+		pattern += 3;
+	}
+	return path.len == 0;
+}
+
+const struct route *
+route_find(struct slice method, struct slice path, char id[64])
+{
+	const char base[] = "/api/v2";
+	size_t i;
+
+	if (!slice_starts(path, base))
+		return NULL;
+	path = slice_of(path.p + sizeof(base) - 1, path.len - sizeof(base) + 1);
+	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		if (slice_is(method, routes[i].method) && path_matches(routes[i].path, path, id))
+			return &routes[i];
+	}
+	return NULL;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * neon-api-schema: where the stand-in keeps what it knows, and the JSON forms of it: Postgres
+ * builds the answers.
+ */
+#include "neon-api.h"
+
+/*
+ * state: 'building' until role and database are there and the operations' time has passed, then
+ * 'ready'; 'failed'; 'gone' after a deletion.
+ */
+static const char schema[] =
+    "CREATE SCHEMA IF NOT EXISTS neon_standin;"
+    "CREATE TABLE IF NOT EXISTS neon_standin.projects ("
+    "	id text PRIMARY KEY, name text NOT NULL, region_id text NOT NULL,"
+    "	pg_version int NOT NULL, role text NOT NULL, db text NOT NULL,"
+    "	password text NOT NULL, endpoint_id text NOT NULL, branch_id text NOT NULL,"
+    "	annotations jsonb NOT NULL, host text NOT NULL, port int NOT NULL,"
+    "	state text NOT NULL DEFAULT 'building',"
+    "	created_at timestamptz NOT NULL DEFAULT clock_timestamp());"
+
+    "CREATE OR REPLACE VIEW neon_standin.forms AS SELECT id, name, role, db, state, created_at,"
+    " jsonb_build_object('id', id, 'name', name, 'region_id', region_id, 'pg_version', pg_version,"
+    "  'store_passwords', true, 'proxy_host', host, 'created_at', to_char("
+    "  created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')) AS project,"
+    " jsonb_build_object('id', branch_id, 'project_id', id, 'name', 'main', 'default', true,"
+    "  'current_state', CASE state WHEN 'ready' THEN 'ready' ELSE 'init' END) AS branch,"
+    " annotations AS annotation, branch_id,"
+    " jsonb_build_object('id', endpoint_id, 'host', host, 'project_id', id, 'branch_id', branch_id,"
+    "  'type', 'read_write', 'disabled', false, 'suspend_timeout_seconds', 0,"
+    "  'current_state', CASE state WHEN 'ready' THEN 'active' ELSE 'init' END) AS endpoint,"
+    " format('postgresql://%s:%s@%s:%s/%s?sslmode=prefer', role, password, host, port, db) AS uri,"
+    " jsonb_build_object('database', db, 'password', password, 'role', role, 'host', host,"
+    "  'pooler_host', host) AS parameters,"
+    " (SELECT jsonb_agg(jsonb_build_object('id', md5(id || action)::uuid, 'project_id', id,"
+    "  'branch_id', branch_id, 'action', action, 'failures_count', 0, 'status', CASE state"
+    "  WHEN 'ready' THEN 'finished' WHEN 'failed' THEN 'failed' ELSE 'running' END))"
+    "  FROM unnest(ARRAY['start_compute', 'create_timeline']) AS action) AS operations"
+    " FROM neon_standin.projects WHERE state <> 'gone';";
+
+enum flow_rc
+schema_make(struct flow *f, struct api *api, struct pg_result *out)
+{
+	struct pg_query q = { .sql = schema, .simple = true };
+
+	return catalog_run(f, api->catalog, &q, out);
+}

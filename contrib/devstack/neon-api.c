@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * neon-api: the program. Opens the rooms, makes its tables, serves until a signal.
+ */
+#include "neon-api.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "tenantgate/base/log.h"
+
+static const char usage[] =
+    "usage: neon-api --admin-url postgresql://USER:PASSWORD@HOST[:PORT]/DB --api-key KEY\n"
+    "	[--listen ADDRESS:PORT]	default 127.0.0.1:0, a free port\n"
+    "	[--advertise HOST]	where clients find the Postgres; default: the URL's host\n"
+    "	[--operation-ms N]	how long a new project's operations run; default 400\n"
+    "	[--port-file FILE]	the port is written there\n"
+    "\n"
+    "A stand-in for Neon's management API (/api/v2/projects...) over a local Postgres.\n"
+    "POST /_knobs makes it misbehave, GET /_stats counts.\n";
+
+struct options {
+	const char *admin_url, *listen, *advertise, *port_file, *api_key;
+	unsigned operation_ms;
+};
+
+static const struct option long_options[] = {
+	{ "admin-url", required_argument, NULL, 'a' },
+	{ "api-key", required_argument, NULL, 'k' },
+	{ "listen", required_argument, NULL, 'l' },
+	{ "advertise", required_argument, NULL, 'h' },
+	{ "operation-ms", required_argument, NULL, 'o' },
+	{ "port-file", required_argument, NULL, 'p' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static void
+die(const char *why)
+{
+	fprintf(stderr, "neon-api: %s\n", why);
+	exit(1);
+}
+
+static bool
+option_take(struct options *o, int c)
+{
+	switch (c) {
+	case 'a':
+		o->admin_url = optarg;
+		return true;
+	case 'k':
+		o->api_key = optarg;
+		return true;
+	case 'l':
+		o->listen = optarg;
+		return true;
+	case 'h':
+		o->advertise = optarg;
+		return true;
+	case 'o':
+		o->operation_ms = (unsigned)strtoul(optarg, NULL, 10);
+		return true;
+	case 'p':
+		o->port_file = optarg;
+		return true;
+	}
+	return false;
+}
+
+static struct options
+options_read(int argc, char **argv)
+{
+	struct options o = { .listen = "127.0.0.1:0", .operation_ms = 400 };
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		if (!option_take(&o, c)) {
+			fputs(usage, stderr);
+			exit(2);
+		}
+	}
+	if (o.admin_url == NULL || o.api_key == NULL || optind != argc) {
+		fputs(usage, stderr);
+		exit(2);
+	}
+	return o;
+}
+
+/* ---- start ---- */
+
+struct start {
+	struct flow flow;
+	struct api *api;
+	struct pg_result result;
+	bool over;
+};
+
+static enum flow_rc
+start_schema(struct flow *f)
+{
+	struct start *s = (struct start *)f;
+
+	return schema_make(f, s->api, &s->result);
+}
+
+static enum flow_rc
+start_look(struct flow *f)
+{
+	struct start *s = (struct start *)f;
+	struct pg_query q = {
+		.sql = "SELECT id, password FROM neon_standin.projects WHERE state = 'building'"
+	};
+	enum flow_rc rc = pg_check(f, &s->result, ERR_DATABASE, "schema");
+
+	return rc == FLOW_NEXT ? catalog_run(f, s->api->catalog, &q, &s->result) : rc;
+}
+
+/* What an earlier run had begun goes on. */
+static enum flow_rc
+start_resume(struct flow *f)
+{
+	struct start *s = (struct start *)f;
+	enum flow_rc rc = pg_check(f, &s->result, ERR_DATABASE, "projects");
+	unsigned i;
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	for (i = 0; i < pg_rows(&s->result); i++)
+		build_start(s->api, pg_text(&s->result, i, 0), pg_text(&s->result, i, 1));
+	return FLOW_DONE;
+}
+
+static void
+start_end(struct flow *f, const struct err *err)
+{
+	struct start *s = (struct start *)f;
+
+	pg_clear(&s->result);
+	if (err_is(err))
+		die(err->detail);
+	s->over = true;
+}
+
+static const struct flow_step start_steps[] = {
+	{ "schema", start_schema },
+	{ "look", start_look },
+	{ "resume", start_resume },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind start_kind = { "start", start_steps, start_end, NULL };
+
+static void
+tables_make(struct api *api)
+{
+	struct start s = { .api = api };
+
+	flow_start(&s.flow, &start_kind, api->worker, NULL);
+	while (!s.over)
+		worker_turn(api->worker, 100);
+}
+
+static void
+rooms_open(struct api *api, const struct options *o)
+{
+	struct catalog_conf cc = { .url = o->admin_url,
+		.pool_size = 8,
+		.query_timeout_us = 60 * 1000000ull,
+		.connect_timeout_us = 10 * 1000000ull };
+	struct err err = { 0 };
+
+	api->arena = arena_new(1 << 16);
+	api->worker = worker_new(0);
+	api->catalog = catalog_open(&cc, &err);
+	if (api->catalog == NULL || !catalog_parse_url(api->arena, o->admin_url, &api->admin, &err))
+		die(err.detail);
+	api->advertised = o->advertise != NULL ? o->advertise : api->admin.host;
+	if (api->advertised[0] == '/')
+		api->advertised = "127.0.0.1";
+	api->dns = dns_open(api->worker, NULL, 2 * 1000000ull);
+	catalog_attach(api->catalog, api->worker, api->dns);
+}
+
+static void
+door_open(struct api *api, const struct options *o, struct http_shared *shared)
+{
+	const char *colon = strrchr(o->listen, ':');
+	struct http_conf conf;
+	struct err err = { 0 };
+	char address[64];
+
+	if (colon == NULL)
+		die("--listen wants ADDRESS:PORT");
+	snprintf(address, sizeof(address), "%.*s", (int)(colon - o->listen), o->listen);
+	http_conf_init(&conf);
+	conf.listen_addr = address;
+	conf.listen_port = (uint16_t)strtoul(colon + 1, NULL, 10);
+	api->http = http_open(api->worker, &conf, shared, serve_request, NULL, api, &err);
+	if (api->http == NULL)
+		die(err.detail);
+	printf("neon-api: listening on %s:%u\n", address, (unsigned)http_port(api->http));
+	fflush(stdout);
+}
+
+static void
+port_tell(const struct api *api, const char *path)
+{
+	FILE *f = path != NULL ? fopen(path, "w") : NULL;
+
+	if (path == NULL)
+		return;
+	if (f == NULL || fprintf(f, "%u\n", (unsigned)http_port(api->http)) < 0 || fclose(f) != 0)
+		die("the port file cannot be written");
+}
+
+static void
+stop(evutil_socket_t number, short what, void *arg)
+{
+	(void)number;
+	(void)what;
+	worker_stop(arg);
+}
+
+static void
+rooms_close(struct api *api, struct http_shared *shared)
+{
+	flow_abort_all(api->worker, ERR_SHUTDOWN, "the stand-in is stopping");
+	while (flow_count(api->worker) > 0)
+		worker_turn(api->worker, 10);
+	http_close(api->http);
+	http_shared_free(shared);
+	catalog_detach(api->catalog, api->worker);
+	catalog_close(api->catalog);
+	dns_close(api->dns);
+	worker_free(api->worker);
+	arena_free(api->arena);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = options_read(argc, argv);
+	struct http_shared *shared = http_shared_new();
+	struct api api = { .api_key = o.api_key, .operation_us = o.operation_ms * 1000ull };
+	struct event *term, *intr;
+
+	signal(SIGPIPE, SIG_IGN);
+	rooms_open(&api, &o);
+	tables_make(&api);
+	door_open(&api, &o, shared);
+	port_tell(&api, o.port_file);
+	term = evsignal_new(worker_base(api.worker), SIGTERM, stop, api.worker);
+	intr = evsignal_new(worker_base(api.worker), SIGINT, stop, api.worker);
+	evsignal_add(term, NULL);
+	evsignal_add(intr, NULL);
+	worker_run(api.worker);
+	event_free(term);
+	event_free(intr);
+	rooms_close(&api, shared);
+	return 0;
+}
