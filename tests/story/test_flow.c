@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How a flow goes through its steps: waits, wakes, loops, gives others their turn, calls a child. */
+/* How a flow goes through its steps: waits, wakes, loops, lets others run, calls a child. */
 #include "teller.h"
 
 #include "tenantgate/base/clock.h"
@@ -198,9 +198,9 @@ test_no_flow_keeps_the_loop(void **state)
 }
 
 struct two {
-	struct flow	flow;
-	struct flow	child;
-	struct timer	timer;
+	struct flow flow;
+	struct flow child;
+	struct timer timer;
 };
 
 static enum flow_rc

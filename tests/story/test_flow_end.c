@@ -4,45 +4,7 @@
 
 #include "tenantgate/base/arena.h"
 
-struct tale {
-	struct flow	flow;
-	struct flow	child;
-};
-
-static void
-cancel_tells(void *arg)
-{
-	(void)arg;
-	tell("c");
-}
-
-static void
-defer_tells(void *arg)
-{
-	tell(arg);
-}
-
-static void
-release_tells(struct flow *f)
-{
-	(void)f;
-	tell("r");
-}
-
-static enum flow_rc
-step_defers(struct flow *f)
-{
-	flow_defer(f, defer_tells, "1");
-	flow_defer(f, defer_tells, "2");
-	return FLOW_NEXT;
-}
-
-static enum flow_rc
-step_waits(struct flow *f)
-{
-	tell("w");
-	return flow_wait(f, cancel_tells, NULL);
-}
+#include "tale.h"
 
 static enum flow_rc
 step_fails(struct flow *f)
@@ -50,7 +12,6 @@ step_fails(struct flow *f)
 	return flow_fail(f, ERR_CONFLICT, "twice %s", "the same");
 }
 
-KIND(waits, { "defers", step_defers }, { "wait", step_waits });
 KIND(fails, { "defers", step_defers }, { "fails", step_fails }, { "wait", step_waits });
 
 static void
@@ -158,8 +119,8 @@ static void
 test_abort_inside_its_own_step(void **state)
 {
 	const struct {
-		const struct flow_kind	*kind;
-		const char		*tale;
+		const struct flow_kind *kind;
+		const char *tale;
 	} cases[] = {
 		{ &aborts_next, "n|E:client_gone|r" },
 		{ &aborts_done, "|E:client_gone|r" },
@@ -212,131 +173,6 @@ test_deadline_taken_back(void **state)
 	assert_string_equal(told, "w|E:ok|21r");
 }
 
-static enum flow_rc
-step_calls(struct flow *f)
-{
-	tell("(");
-	return flow_call(f, &((struct tale *)f)->child, &waits);
-}
-
-static void
-parent_end(struct flow *f, const struct err *err)
-{
-	tell("P");
-	end_tells(f, err);
-}
-
-static const struct flow_step calls_steps[] = {
-	{ "defers", step_defers },
-	{ "calls", step_calls },
-	{ "waits", step_waits },
-	{ NULL, NULL },
-};
-static const struct flow_kind calls = { "calls", calls_steps, parent_end, NULL };
-
-static void
-test_child_ends_before_its_aborted_parent(void **state)
-{
-	struct tale t = { 0 };
-
-	(void)state;
-	flow_start(&t.flow, &calls, worker, NULL);
-	teller_turns(2);
-	flow_abort(&t.flow, ERR_CLIENT_GONE, "left");
-	teller_finish();
-	assert_string_equal(told, "(wc|E:client_gone|21rP|E:client_gone|21");
-}
-
-static void
-test_child_woken_and_then_parent_aborted(void **state)
-{
-	struct tale t = { 0 };
-
-	(void)state;
-	flow_start(&t.flow, &calls, worker, NULL);
-	teller_turns(2);
-	flow_wake(&t.child);
-	flow_abort(&t.flow, ERR_CLIENT_GONE, "left");
-	teller_finish();
-	assert_string_equal(told, "(w|E:client_gone|21rP|E:client_gone|21");
-}
-
-/* The child's last act is to abort its parent: from a step, from end(), from a defer. */
-static struct flow *victim;
-static const struct flow_kind *betrayal;
-
-static void
-betray(void *arg)
-{
-	(void)arg;
-	flow_abort(victim, ERR_INTERNAL, "betrayed");
-}
-
-static enum flow_rc
-step_betrays(struct flow *f)
-{
-	betray(f);
-	return FLOW_NEXT;
-}
-
-static enum flow_rc
-step_plots(struct flow *f)
-{
-	flow_defer(f, betray, NULL);
-	return FLOW_NEXT;
-}
-
-static void
-end_betrays(struct flow *f, const struct err *err)
-{
-	betray(f);
-	end_tells(f, err);
-}
-
-KIND(betrays, { "betrays", step_betrays }, { "waits", step_waits });
-KIND(plots, { "plots", step_plots });
-static const struct flow_step nothing_steps[] = { { "defers", step_defers }, { NULL, NULL } };
-static const struct flow_kind ends_badly = { "ends", nothing_steps, end_betrays, release_tells };
-
-static enum flow_rc
-step_trusts(struct flow *f)
-{
-	victim = f;
-	return flow_call(f, &((struct tale *)f)->child, betrayal);
-}
-
-static const struct flow_step trusts_steps[] = {
-	{ "trusts", step_trusts },
-	{ "waits", step_waits },
-	{ NULL, NULL },
-};
-static const struct flow_kind trusts = { "trusts", trusts_steps, parent_end, NULL };
-
-static void
-test_child_aborts_its_parent(void **state)
-{
-	const struct {
-		const struct flow_kind	*kind;
-		const char		*tale;
-	} cases[] = {
-		{ &betrays, "|E:internal|rP|E:internal|" },
-		{ &ends_badly, "|E:ok|21rP|E:internal|" },
-		{ &plots, "|E:ok|rP|E:internal|" },
-	};
-	unsigned i;
-
-	(void)state;
-	for (i = 0; i < 3; i++) {
-		struct tale t = { 0 };
-
-		told[0] = '\0';
-		betrayal = cases[i].kind;
-		flow_start(&t.flow, &trusts, worker, NULL);
-		teller_finish();
-		assert_string_equal(told, cases[i].tale);
-	}
-}
-
 static void
 count_one(struct flow *f, void *arg)
 {
@@ -347,20 +183,18 @@ count_one(struct flow *f, void *arg)
 static void
 test_abort_all(void **state)
 {
-	struct tale t = { 0 };
-	struct flow other = { 0 };
+	struct flow one = { 0 }, other = { 0 };
 	unsigned n = 0;
 
 	(void)state;
-	flow_start(&t.flow, &calls, worker, NULL);
+	flow_start(&one, &waits, worker, NULL);
 	flow_start(&other, &waits, worker, NULL);
-	teller_turns(2);
+	teller_turns(1);
 	flow_each(worker, count_one, &n);
-	assert_int_equal(n, 3);
+	assert_int_equal(n, 2);
 	flow_abort_all(worker, ERR_SHUTDOWN, "stopping");
 	teller_finish();
-	assert_int_equal(t.flow.err.code, ERR_SHUTDOWN);
-	assert_int_equal(t.child.err.code, ERR_SHUTDOWN);
+	assert_int_equal(one.err.code, ERR_SHUTDOWN);
 	assert_int_equal(other.err.code, ERR_SHUTDOWN);
 }
 
@@ -399,9 +233,6 @@ main(void)
 		TEST(test_abort_inside_its_own_step),
 		TEST(test_deadline_names_the_step),
 		TEST(test_deadline_taken_back),
-		TEST(test_child_ends_before_its_aborted_parent),
-		TEST(test_child_woken_and_then_parent_aborted),
-		TEST(test_child_aborts_its_parent),
 		TEST(test_abort_all),
 		TEST(test_release_frees_the_flow),
 	};

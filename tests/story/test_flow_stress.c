@@ -7,59 +7,42 @@
  *	test_flow_stress [flows [seed]]		(default 20000, 1)
  */
 #include <assert.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "postman.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/loop/join.h"
 
-enum { POSTMEN = 3, LOOKUPS = 16, ROUNDS_MAX = 6, LIVE_MAX = 2000 };
+enum { LOOKUPS = 16, ROUNDS_MAX = 6, LIVE_MAX = 2000 };
 
 struct tally {
 	unsigned started, ended, released, deferred, defers_run;
 	unsigned good, failed, departed, late;
 };
 
-/* A wait that is over when its letter comes. Memory of its own: the flow may have left by then. */
-struct parcel {
-	struct letter	 letter;
-	struct parcel	*next;		/* on the postman's pile */
-	struct flow	*flow;		/* borrowed; NULL when it has left */
-	bool		 kidnap;	/* aborts instead of waking */
-};
-
-struct postman {
-	pthread_t	 thread;
-	pthread_mutex_t	 lock;
-	pthread_cond_t	 more;
-	struct parcel	*pile;
-	bool		 closing;
-};
-
 struct lookup {
-	struct flow	flow;
-	struct join	join;
-	struct timer	timer;
+	struct flow flow;
+	struct join join;
+	struct timer timer;
 };
 
 struct tale {
-	struct flow		 flow;
-	struct flow		 child;
-	struct timer		 timer, child_timer;
-	struct join_seat	 seat;
-	struct letter		 free_letter;
-	struct parcel		*parcel;
-	unsigned		 rounds;	/* left to go */
-	unsigned		 ends;
-	unsigned		 defers;	/* not run yet */
+	struct flow flow;
+	struct flow child;
+	struct timer timer, child_timer;
+	struct join_seat seat;
+	struct letter free_letter;
+	struct parcel *parcel;
+	unsigned rounds; /* left to go */
+	unsigned ends;
+	unsigned defers; /* not run yet */
 };
 
 static struct worker *worker;
 static struct lookup lookups[LOOKUPS];
-static struct postman postmen[POSTMEN];
 static struct tally tally;
 static struct timer driver;
 static unsigned wanted;
@@ -93,40 +76,6 @@ parcel_arrives(void *arg)
 	free(p);
 }
 
-static void *
-postman_run(void *arg)
-{
-	struct postman *man = arg;
-
-	pthread_mutex_lock(&man->lock);
-	while (man->pile != NULL || !man->closing) {
-		struct parcel *p = man->pile;
-
-		if (p == NULL) {
-			pthread_cond_wait(&man->more, &man->lock);
-			continue;
-		}
-		man->pile = p->next;
-		pthread_mutex_unlock(&man->lock);
-		worker_post(worker, &p->letter, parcel_arrives, p);
-		pthread_mutex_lock(&man->lock);
-	}
-	pthread_mutex_unlock(&man->lock);
-	return NULL;
-}
-
-static void
-parcel_hand_over(struct parcel *p)
-{
-	struct postman *man = &postmen[dice(POSTMEN)];
-
-	pthread_mutex_lock(&man->lock);
-	p->next = man->pile;
-	man->pile = p;
-	pthread_cond_signal(&man->more);
-	pthread_mutex_unlock(&man->lock);
-}
-
 static void
 parcel_forget(void *arg)
 {
@@ -149,7 +98,7 @@ parcel_wait(struct flow *f)
 	p->flow = f;
 	p->kidnap = dice(10) == 0;
 	t->parcel = p;
-	parcel_hand_over(p);
+	postman_hand(&postmen[dice(POSTMEN)], p);
 	return flow_wait(f, parcel_forget, p);
 }
 
@@ -400,35 +349,6 @@ drive(void *arg)
 		worker_stop(worker);
 }
 
-static void
-postmen_open(void)
-{
-	unsigned i;
-
-	for (i = 0; i < POSTMEN; i++) {
-		pthread_mutex_init(&postmen[i].lock, NULL);
-		pthread_cond_init(&postmen[i].more, NULL);
-		if (pthread_create(&postmen[i].thread, NULL, postman_run, &postmen[i]) != 0)
-			abort();
-	}
-}
-
-static void
-postmen_close(void)
-{
-	unsigned i;
-
-	for (i = 0; i < POSTMEN; i++) {
-		pthread_mutex_lock(&postmen[i].lock);
-		postmen[i].closing = true;
-		pthread_cond_signal(&postmen[i].more);
-		pthread_mutex_unlock(&postmen[i].lock);
-		pthread_join(postmen[i].thread, NULL);
-		pthread_cond_destroy(&postmen[i].more);
-		pthread_mutex_destroy(&postmen[i].lock);
-	}
-}
-
 static bool
 tally_holds(void)
 {
@@ -446,7 +366,7 @@ stress(void)
 		abort();
 	for (i = 0; i < LOOKUPS; i++)
 		join_init(&lookups[i].join);
-	postmen_open();
+	postmen_open(worker, parcel_arrives);
 	timer_start(&driver, 0);
 	worker_run(worker);
 	postmen_close();

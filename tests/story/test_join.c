@@ -6,16 +6,16 @@
 
 /* The shared one, and those who ask. */
 struct lookup {
-	struct flow	flow;
-	struct join	join;
-	struct err	verdict;
-	struct timer	timer;
+	struct flow flow;
+	struct join join;
+	struct err verdict;
+	struct timer timer;
 };
 
 struct asker {
-	struct flow		 flow;
-	const char		*name;
-	struct join_seat	 seat;
+	struct flow flow;
+	const char *name;
+	struct join_seat seat;
 };
 
 static struct lookup lookup;
@@ -141,12 +141,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-		    test_all_are_woken_in_order, setup, teller_teardown),
-		cmocka_unit_test_setup_teardown(
-		    test_failure_is_everybodys, setup, teller_teardown),
-		cmocka_unit_test_setup_teardown(
-		    test_aborted_lookup_fails_everybody, setup, teller_teardown),
+		cmocka_unit_test_setup_teardown(test_all_are_woken_in_order, setup,
+		    teller_teardown),
+		cmocka_unit_test_setup_teardown(test_failure_is_everybodys, setup, teller_teardown),
+		cmocka_unit_test_setup_teardown(test_aborted_lookup_fails_everybody, setup,
+		    teller_teardown),
 		cmocka_unit_test_setup_teardown(test_leaving_only_unlinks, setup, teller_teardown),
 		cmocka_unit_test_setup_teardown(test_everybody_left, setup, teller_teardown),
 	};

@@ -54,9 +54,9 @@ test_letters_in_order(void **state)
 }
 
 struct again {
-	struct worker	*worker;
-	struct letter	 letter;
-	unsigned	 left;
+	struct worker *worker;
+	struct letter letter;
+	unsigned left;
 };
 
 static void
@@ -97,9 +97,9 @@ test_free_runs_letters(void **state)
 }
 
 struct put_off {
-	struct worker	*worker;
-	struct letter	 post, later;
-	unsigned	 ids[2];
+	struct worker *worker;
+	struct letter post, later;
+	unsigned ids[2];
 };
 
 static void
@@ -181,16 +181,16 @@ test_runs_again_after_a_stop(void **state)
 enum { POSTERS = 4, POSTS = 5000 };
 
 struct post {
-	struct letter	 letter;
-	struct poster	*from;
-	unsigned	 serial;
+	struct letter letter;
+	struct poster *from;
+	unsigned serial;
 };
 
 struct poster {
-	struct worker	*to;
-	struct post	 posts[POSTS];
-	unsigned	 heard;		/* worker's thread */
-	pthread_t	 thread;
+	struct worker *to;
+	struct post posts[POSTS];
+	unsigned heard; /* worker's thread */
+	pthread_t thread;
 };
 
 static void
@@ -228,8 +228,8 @@ test_many_posters(void **state)
 	assert_true(worker_start(w));
 	for (i = 0; i < POSTERS; i++) {
 		posters[i].to = w;
-		assert_int_equal(
-		    pthread_create(&posters[i].thread, NULL, poster_run, &posters[i]), 0);
+		assert_int_equal(pthread_create(&posters[i].thread, NULL, poster_run, &posters[i]),
+		    0);
 	}
 	for (i = 0; i < POSTERS; i++)
 		pthread_join(posters[i].thread, NULL);

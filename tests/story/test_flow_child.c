@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* A flow and its child: who ends first, who is told what, whoever aborts whom. */
+#include "tale.h"
+
+struct family {
+	struct flow flow;
+	struct flow child;
+	struct err why;
+};
+
+static enum flow_rc
+step_calls(struct flow *f)
+{
+	tell("(");
+	return flow_call(f, &((struct family *)f)->child, &waits);
+}
+
+static void
+parent_end(struct flow *f, const struct err *err)
+{
+	tell("P");
+	end_tells(f, err);
+}
+
+static const struct flow_step calls_steps[] = {
+	{ "defers", step_defers },
+	{ "calls", step_calls },
+	{ "waits", step_waits },
+	{ NULL, NULL },
+};
+static const struct flow_kind calls = { "calls", calls_steps, parent_end, NULL };
+
+static void
+test_child_ends_before_its_aborted_parent(void **state)
+{
+	struct family t = { 0 };
+
+	(void)state;
+	flow_start(&t.flow, &calls, worker, NULL);
+	teller_turns(2);
+	flow_abort(&t.flow, ERR_CLIENT_GONE, "left");
+	teller_finish();
+	assert_string_equal(told, "(wc|E:client_gone|21rP|E:client_gone|21");
+}
+
+static void
+test_child_woken_and_then_parent_aborted(void **state)
+{
+	struct family t = { 0 };
+
+	(void)state;
+	flow_start(&t.flow, &calls, worker, NULL);
+	teller_turns(2);
+	flow_wake(&t.child);
+	flow_abort(&t.flow, ERR_CLIENT_GONE, "left");
+	teller_finish();
+	assert_string_equal(told, "(w|E:client_gone|21rP|E:client_gone|21");
+}
+
+/* The child's last act is to abort its parent: from a step, from end(), from a defer. */
+static struct flow *victim;
+static const struct flow_kind *betrayal;
+
+static void
+betray(void *arg)
+{
+	(void)arg;
+	flow_abort(victim, ERR_INTERNAL, "betrayed");
+}
+
+static enum flow_rc
+step_betrays(struct flow *f)
+{
+	betray(f);
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+step_plots(struct flow *f)
+{
+	flow_defer(f, betray, NULL);
+	return FLOW_NEXT;
+}
+
+static void
+end_betrays(struct flow *f, const struct err *err)
+{
+	betray(f);
+	end_tells(f, err);
+}
+
+KIND(betrays, { "betrays", step_betrays }, { "waits", step_waits });
+KIND(plots, { "plots", step_plots });
+static const struct flow_step nothing_steps[] = { { "defers", step_defers }, { NULL, NULL } };
+static const struct flow_kind ends_badly = { "ends", nothing_steps, end_betrays, release_tells };
+
+static enum flow_rc
+step_trusts(struct flow *f)
+{
+	victim = f;
+	return flow_call(f, &((struct family *)f)->child, betrayal);
+}
+
+static const struct flow_step trusts_steps[] = {
+	{ "trusts", step_trusts },
+	{ "waits", step_waits },
+	{ NULL, NULL },
+};
+static const struct flow_kind trusts = { "trusts", trusts_steps, parent_end, NULL };
+
+static void
+test_child_aborts_its_parent(void **state)
+{
+	const struct {
+		const struct flow_kind *kind;
+		const char *tale;
+	} cases[] = {
+		{ &betrays, "|E:internal|rP|E:internal|" },
+		{ &ends_badly, "|E:ok|21rP|E:internal|" },
+		{ &plots, "|E:ok|rP|E:internal|" },
+	};
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		struct family t = { 0 };
+
+		told[0] = '\0';
+		betrayal = cases[i].kind;
+		flow_start(&t.flow, &trusts, worker, NULL);
+		teller_finish();
+		assert_string_equal(told, cases[i].tale);
+	}
+}
+
+/* flow_try(): the child's failure is told, not suffered. */
+static enum flow_rc
+step_tries(struct flow *f)
+{
+	struct family *t = (struct family *)f;
+
+	return flow_try(f, &t->child, &waits, &t->why);
+}
+
+static enum flow_rc
+step_says_why(struct flow *f)
+{
+	tell(err_slug(((struct family *)f)->why.code));
+	return FLOW_NEXT;
+}
+
+static const struct flow_step tries_steps[] = {
+	{ "tries", step_tries },
+	{ "says", step_says_why },
+	{ NULL, NULL },
+};
+static const struct flow_kind tries = { "tries", tries_steps, parent_end, NULL };
+
+static void
+test_tried_child_fails(void **state)
+{
+	struct family t = { 0 };
+
+	(void)state;
+	flow_start(&t.flow, &tries, worker, NULL);
+	teller_turns(2);
+	flow_abort(&t.child, ERR_NEON, "gone");
+	teller_finish();
+	assert_string_equal(told, "wc|E:neon_failed|21rneon_failedP|E:ok|");
+}
+
+static void
+test_tried_child_is_well(void **state)
+{
+	struct family t = { 0 };
+
+	(void)state;
+	flow_start(&t.flow, &tries, worker, NULL);
+	teller_turns(2);
+	flow_wake(&t.child);
+	teller_finish();
+	assert_string_equal(told, "w|E:ok|21rokP|E:ok|");
+}
+
+static void
+test_abort_all_in_a_family(void **state)
+{
+	struct family t = { 0 };
+
+	(void)state;
+	flow_start(&t.flow, &calls, worker, NULL);
+	teller_turns(2);
+	flow_abort_all(worker, ERR_SHUTDOWN, "stopping");
+	teller_finish();
+	assert_string_equal(told, "(wc|E:shutting_down|21rP|E:shutting_down|21");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_child_ends_before_its_aborted_parent),
+		TEST(test_child_woken_and_then_parent_aborted),
+		TEST(test_child_aborts_its_parent),
+		TEST(test_tried_child_fails),
+		TEST(test_tried_child_is_well),
+		TEST(test_abort_all_in_a_family),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
