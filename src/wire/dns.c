@@ -293,22 +293,30 @@ evdns_says(int is_warning, const char *message)
 	log_event(is_warning ? LOG_INFO : LOG_DEBUG, "dns.evdns", NULL, "%s", message);
 }
 
+/* Without a readable resolv.conf evdns asks this machine; addresses and hosts work all the same. */
+static bool
+evdns_find_servers(struct dns *d, const char *nameserver)
+{
+	if (nameserver != NULL)
+		return evdns_base_nameserver_ip_add(d->evdns, nameserver) == 0;
+	if (evdns_base_resolv_conf_parse(d->evdns, DNS_OPTIONS_ALL, "/etc/resolv.conf") != 0)
+		log_event(LOG_NOTICE, "dns.resolv_conf", NULL, "/etc/resolv.conf names no server");
+	return true;
+}
+
 static bool
 evdns_set_up(struct dns *d, const char *nameserver)
 {
-	int flags = EVDNS_BASE_DISABLE_WHEN_INACTIVE;
 	char seconds[32];
 
 	evdns_set_log_fn(evdns_says);
-	if (nameserver == NULL)
-		flags |= EVDNS_BASE_INITIALIZE_NAMESERVERS;
-	d->evdns = evdns_base_new(worker_base(d->worker), flags);
-	if (d->evdns == NULL)
+	d->evdns = evdns_base_new(worker_base(d->worker), EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+	if (d->evdns == NULL || !evdns_find_servers(d, nameserver))
 		return false;
 	(void)snprintf(seconds, sizeof(seconds), "%.3f", (double)d->timeout_us / 1e6 / DNS_TRIES);
 	(void)evdns_base_set_option(d->evdns, "timeout:", seconds);
 	(void)evdns_base_set_option(d->evdns, "initial-probe-timeout:", "1");
-	return nameserver == NULL || evdns_base_nameserver_ip_add(d->evdns, nameserver) == 0;
+	return true;
 }
 
 struct dns *

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -51,6 +52,14 @@ server_answer(struct peer_conn *c, const char *word)
 			peer_say(c, replies[i].reply);
 }
 
+static void
+heard_add(const char *word)
+{
+	size_t n = strlen(fake_redis.heard);
+
+	(void)snprintf(fake_redis.heard + n, sizeof(fake_redis.heard) - n, "%s ", word);
+}
+
 void
 fake_redis_said(struct peer_conn *c)
 {
@@ -65,8 +74,7 @@ fake_redis_said(struct peer_conn *c)
 		redisReply *r = reply;
 
 		for (size_t i = 0; i < r->elements; i++) {
-			(void)strncat(fake_redis.heard, r->element[i]->str, 64);
-			(void)strncat(fake_redis.heard, " ", 2);
+			heard_add(r->element[i]->str);
 		}
 		server_answer(c, r->element[0]->str);
 		freeReplyObject(reply);
