@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz: the JSON reader against jansson, and the reading of embeddings. What scan calls JSON,
+ * jansson does (but for UTF-8, which scan leaves to its caller), and the other way round (but for
+ * NULs after numbers, long numbers and deep nesting).
+ *
+ * sources: src/model/scan.c src/model/vectors.c src/base/buf.c src/base/json.c src/base/err.c
+ * sources: src/base/json_put.c src/base/utf8.c
+ * libs: -ljansson -lm
+ */
+#define _GNU_SOURCE /* memmem */
+#include <math.h>
+#include <stdlib.h>
+
+#include "model/scan.h"
+#include "model/vectors.h"
+#include "tenantgate/base/json.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static void
+scan_against_jansson(struct slice text)
+{
+	json_t *value = json_loadb(text.p, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	struct scan s;
+
+	scan_begin(&s, text);
+	scan_skip(&s);
+	if (value == NULL && scan_whole(&s) && json_utf8_valid(text) &&
+	    memmem(text.p, text.len, "\\u", 2) == NULL && memchr(text.p, 'e', text.len) == NULL &&
+	    memchr(text.p, 'E', text.len) == NULL && text.len < 18)
+		abort(); /* neither a lone surrogate nor an overflow */
+	if (value != NULL && !scan_whole(&s) && memchr(text.p, '\0', text.len) == NULL &&
+	    text.len <= SCAN_DEPTH_MAX)
+		abort();
+	json_decref(value);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	struct model_usage usage;
+	float out[6];
+	char *copy = malloc(n + 1);
+	struct slice text = slice_of(copy, n);
+	size_t i;
+
+	memcpy(copy, bytes, n);
+	scan_against_jansson(text);
+	if (vectors_read(text, 2, 3, out, &usage) == NULL)
+		for (i = 0; i < 6; i++)
+			if (!isfinite(out[i]))
+				abort();
+	free(copy);
+	return 0;
+}
