@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// Requests a minute: exact over workers and replicas, with headers that are true.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { Stack } from './lib/stack.mjs';
+
+const stack = new Stack('limits');
+let gate, replica;
+const LIMIT = 20;
+
+before(async () => {
+	await stack.surroundings({ neon: false });
+	const settings = { rate_limit_requests_per_minute: LIMIT, workers: 2 };
+	gate = await stack.tenantgate(settings);
+	replica = await stack.tenantgate(settings);
+	replica.serviceKey = await gate.service();
+});
+after(() => stack.stop());
+
+test('20 a minute are 20, over two replicas at once', async () => {
+	const here = await gate.tenant('busy');
+	const there = await replica.tenant('busy');
+	assert.equal((await here.search('x')).status, 200);
+	const answers = await Promise.all(Array.from({ length: 60 }, (_, i) =>
+		(i % 2 ? here : there).search('x')));
+	const fine = answers.filter((a) => a.status === 200).length + 1;
+	const refused = answers.filter((a) => a.status === 429);
+	assert.equal(fine + refused.length, 61);
+	// One comes back every three seconds.
+	assert.ok(fine >= LIMIT && fine <= LIMIT + 2, `${fine} were let through`);
+	for (const answer of refused) {
+		assert.equal(answer.json.code, 'rate_limited');
+		assert.equal(answer.headers['ratelimit-limit'], String(LIMIT));
+		assert.equal(answer.headers['ratelimit-remaining'], '0');
+		assert.ok(Number(answer.headers['retry-after']) >= 1);
+		assert.ok(Number(answer.headers['retry-after']) <= 3);
+		assert.ok(Number(answer.headers['ratelimit-reset']) <= 61);
+	}
+});
+
+test('Retry-After is true', async () => {
+	const tenant = await gate.tenant('busy');
+	let answer = await tenant.search('x');
+	while (answer.status === 200)
+		answer = await tenant.search('x');
+	const wait = Number(answer.headers['retry-after']);
+	await new Promise((resolve) => setTimeout(resolve, wait * 1000 + 50));
+	assert.equal((await tenant.search('x')).status, 200);
+});
+
+test('RateLimit-Remaining counts down, and another tenant is not touched', async () => {
+	const tenant = await gate.tenant('calm');
+	const left = [];
+	for (let i = 0; i < 4; i++)
+		left.push(Number((await tenant.search('x')).headers['ratelimit-remaining']));
+	assert.deepEqual(left, [LIMIT - 1, LIMIT - 2, LIMIT - 3, LIMIT - 4]);
+});
+
+test('a tenant past its limit makes nothing: no database before the limit is minded', async () => {
+	const key = await gate.service();
+	const closed = await stack.tenantgate({ rate_limit_key_requests_per_minute: 1 });
+	closed.serviceKey = key;
+	assert.equal((await (await closed.tenant('one')).search('x')).status, 200);
+	assert.equal((await (await closed.tenant('two')).search('x')).status, 429);
+	assert.deepEqual(await stack.sql("select 1 from tenants where tenant_id = 'two'", 'catalog'),
+		[]);
+	await closed.program.stop();
+});

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+// The process: configuration check, health, drain, signals, stalled dependencies.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { programs, source, Stack } from './lib/stack.mjs';
+import { freePort, sleep, until } from './lib/process.mjs';
+import { readDataStream } from './lib/client.mjs';
+
+const run = promisify(execFile);
+const stack = new Stack('process');
+let gate, tenant;
+
+before(async () => {
+	await stack.surroundings({ neon: false });
+	gate = await stack.tenantgate();
+	tenant = await gate.tenant('lantern');
+	const answer = await tenant.ingestText('The boat burns 19 litres an hour.', { documentId: 'b' });
+	assert.equal(answer.status, 201, answer.body);
+});
+after(() => stack.stop());
+
+const raw = (port, text) => new Promise((resolve, reject) => {
+	const socket = net.connect(port, '127.0.0.1', () => socket.end(text));
+	let all = '';
+	socket.on('data', (piece) => {
+		all += piece;
+	});
+	socket.on('close', () => resolve(all));
+	socket.on('error', reject);
+});
+
+test('-t says whether the configuration is fine', async () => {
+	const good = await run(programs.tenantgate(), ['-t', '-c', stack.conf()]);
+	assert.match(good.stdout, /fine/);
+	const bad = stack.conf({ listn_port: 1, top_k: 'many' });
+	await assert.rejects(run(programs.tenantgate(), ['-t', '-c', bad]), (error) => {
+		assert.equal(error.code, 1);
+		assert.match(error.stderr, new RegExp(`^${bad}:\\d+: unknown key "listn_port"; did you ` +
+			'mean "listen_port"\\?$', 'm'));
+		assert.match(error.stderr, /^.*:\d+: top_k takes a number/m);
+		return true;
+	});
+});
+
+test('--sample is the committed sample file; --version and --help', async () => {
+	const sample = await run(programs.tenantgate(), ['--sample']);
+	assert.equal(sample.stdout, readFileSync(join(source, 'conf/tenantgate.conf.sample'), 'utf8'));
+	assert.match((await run(programs.tenantgate(), ['--version'])).stdout, /^tenantgate \d/);
+	assert.match((await run(programs.tenantgate(), ['--help'])).stdout, /listen_port = 8080/);
+});
+
+test('/healthz: HEAD, HTTP/1.0, no Host, no credential, and not in the access log', async () => {
+	const logged = gate.program.text().length;
+	assert.equal((await gate.anonymous.ask('HEAD', '/healthz')).status, 200);
+	assert.match(await raw(gate.port, 'GET /healthz HTTP/1.0\r\n\r\n'), /^HTTP\/1\.[01] 200 /);
+	assert.equal((await gate.anonymous.get('/healthz')).json.status, 'ok');
+	assert.doesNotMatch(gate.program.text().slice(logged), /healthz/);
+});
+
+test('never as root without a user to become', { skip: process.getuid() !== 0 && 'not root' },
+	async () => {
+		const program = stack.program('tenantgate', programs.tenantgate(), ['-c',
+			stack.conf({ user: '' })]);
+		assert.equal((await program.exit).code, 1);
+		assert.match(program.text(), /root/);
+		const status = readFileSync(`/proc/${gate.program.pid}/status`, 'utf8');
+		assert.doesNotMatch(status, /^Uid:\t0/m);
+	});
+
+test('a port that is taken: says so and exits', async () => {
+	const program = stack.program('tenantgate', programs.tenantgate(), ['-c',
+		stack.conf({ listen_port: stack.pg.port })]);
+	assert.equal((await program.exit).code, 1);
+	assert.match(program.text(), /in use|listen/i);
+});
+
+test('several replicas start at once on an empty catalog: one makes the schema', async () => {
+	await stack.sql('create database catalog_race');
+	const changes = { catalog_url: stack.pg.url('catalog_race') };
+	const gates = await Promise.all([1, 2, 3, 4].map(() => stack.tenantgate(changes)));
+	for (const one of gates)
+		assert.equal((await one.anonymous.get('/readyz')).status, 200);
+	await Promise.all(gates.map((one) => one.program.stop()));
+});
+
+test('no catalog yet: listening, /healthz 200, /readyz 503; ready when it comes', async () => {
+	const port = await freePort();
+	const early = await stack.tenantgate({ catalog_url:
+		`postgresql://postgres:${stack.pg.password}@127.0.0.1:${port}/catalog` }, { wait: false });
+	assert.equal((await early.anonymous.get('/healthz')).status, 200);
+	assert.equal((await early.anonymous.get('/readyz')).status, 503);
+	const relay = net.createServer((socket) => {
+		const peer = net.connect(stack.pg.port, '127.0.0.1');
+		socket.pipe(peer).pipe(socket);
+		socket.on('error', () => peer.destroy());
+		peer.on('error', () => socket.destroy());
+	});
+	await new Promise((resolve) => relay.listen(port, '127.0.0.1', resolve));
+	await until('ready', async () => (await early.anonymous.get('/readyz')).status === 200, 20000);
+	await early.program.stop();
+	relay.close();
+});
+
+test('SIGTERM drains: readiness 503 at once, the stream finishes, then it is gone', async () => {
+	const leaving = await stack.tenantgate({ drain_delay: '500ms' });
+	leaving.serviceKey = await gate.service();
+	const client = await leaving.tenant('lantern');
+	await stack.knobs({ tokens: 60, token_delay_ms: 30 });
+	const answer = await client.openChat('litres?', { form: 'data' });
+	await new Promise((resolve) => answer.stream.once('data', resolve));
+	const rest = answer.text();
+	leaving.program.kill('SIGTERM');
+	await until('readyz 503', async () =>
+		(await leaving.anonymous.get('/readyz')).status === 503, 400);
+	const { finish, error } = readDataStream(`0:""\n${await rest}`.replace(/^.*?\n/, ''));
+	assert.equal(error, null);
+	assert.equal(finish.finishReason, 'stop');
+	assert.equal((await leaving.program.exit).code, 0);
+	await stack.knobs();
+});
+
+test('a stream that takes too long gets an error event, not a bare reset', async () => {
+	const leaving = await stack.tenantgate({ shutdown_timeout: '300ms' });
+	leaving.serviceKey = await gate.service();
+	await stack.knobs({ tokens: 1000, token_delay_ms: 30 });
+	const answer = await (await leaving.tenant('lantern')).openChat('litres?', { form: 'data' });
+	const text = answer.text();
+	await sleep(100);
+	leaving.program.kill('SIGTERM');
+	assert.match(await text, /^3:/m);
+	assert.equal((await leaving.program.exit).code, 0);
+	await stack.knobs();
+});
+
+test('SIGQUIT and a second SIGTERM: gone at once', async () => {
+	for (const signals of [['SIGQUIT'], ['SIGTERM', 'SIGTERM']]) {
+		const leaving = await stack.tenantgate({ drain_delay: '20s' });
+		const start = Date.now();
+		for (const signal of signals) {
+			leaving.program.kill(signal);
+			await sleep(100);
+		}
+		await leaving.program.exit;
+		assert.ok(Date.now() - start < 5000, `${signals}: ${Date.now() - start} ms`);
+	}
+});
+
+test('a stalled model and a stalled catalog do not slow /healthz or each other', async () => {
+	await stack.knobs({ stall_header: 1 });
+	const stuck = Array.from({ length: 20 }, () => tenant.chat('litres?').catch(() => {}));
+	await sleep(100);
+	const times = [];
+	for (let i = 0; i < 50; i++) {
+		const start = performance.now();
+		assert.equal((await gate.anonymous.get('/healthz')).status, 200);
+		assert.equal((await tenant.search('litres')).status, 200);
+		times.push(performance.now() - start);
+	}
+	times.sort((a, b) => a - b);
+	assert.ok(times[25] < 60, `median ${times[25]} ms`);
+	await gate.program.stop('SIGQUIT');
+	await Promise.all(stuck);
+	await stack.knobs();
+	const key = gate.serviceKey;
+	gate = await stack.tenantgate();
+	gate.serviceKey = key;
+	tenant = await gate.tenant('lantern');
+});
+
+test('a Postgres that hangs: /healthz stays quick', async () => {
+	await tenant.search('litres');
+	stack.pg.program.kill('SIGSTOP');
+	const stuck = Array.from({ length: 8 }, (_, i) => gate.tenant(`new-${i}`)
+		.then((t) => t.search('x')).catch(() => {}));
+	try {
+		await sleep(50);
+		const times = [];
+		for (let i = 0; i < 50; i++) {
+			const start = performance.now();
+			assert.equal((await gate.anonymous.get('/healthz')).status, 200);
+			times.push(performance.now() - start);
+		}
+		times.sort((a, b) => a - b);
+		assert.ok(times[45] < 50, `nine of ten within ${times[45]} ms`);
+	} finally {
+		stack.pg.program.kill('SIGCONT');
+	}
+	await Promise.all(stuck);
+});
+
+test('a restarted Postgres: dead connections are replaced, requests are fine', async () => {
+	assert.equal((await tenant.search('litres')).status, 200);
+	await stack.sql("select pg_terminate_backend(pid) from pg_stat_activity " +
+		"where backend_type = 'client backend' and pid <> pg_backend_pid()");
+	for (let i = 0; i < 5; i++) {
+		const answer = await tenant.search('litres');
+		assert.equal(answer.status, 200, answer.body);
+	}
+});
