@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+# An AI SDK data stream for people: words as they arrive, then the pages they came from. Exits 1,
+# with the reason, when there was no whole answer. The last line of the input is `#status CODE`.
+# With `expect_none`, exits 1 when there are sources.
+
+# A JSON string's content, as far as a terminal should see it.
+function plain(text,	out, i, c) {
+	out = ""
+	for (i = 1; i <= length(text); i++) {
+		c = substr(text, i, 1)
+		if (c == "\\") {
+			c = substr(text, ++i, 1)
+			if (c == "n")
+				c = "\n"
+			else if (c == "t" || c == "r")
+				c = " "
+			else if (c == "u") {
+				i += 4
+				c = " "
+			}
+		}
+		out = out c
+	}
+	return out
+}
+
+function strings(text, name) {
+	if (!match(text, "\"" name "\":\"([^\"\\\\]|\\\\.)*\""))
+		return ""
+	return plain(substr(text, RSTART + length(name) + 4, RLENGTH - length(name) - 5))
+}
+
+/^0:/ {
+	if (!words++)
+		printf "  "
+	printf "%s", plain(substr($0, 4, length($0) - 4))
+	fflush()
+	next
+}
+
+/^2:/ {
+	n = split($0, part, /{"type":"source"/)
+	for (i = 2; i <= n; i++) {
+		sources++
+		title = strings(part[i], "title")
+		page = match(part[i], /"page":[0-9]+/) ? substr(part[i], RSTART + 7, RLENGTH - 7) : ""
+		if ((title, page) in seen)
+			continue
+		seen[title, page] = 1
+		from = from "  from " (page == "" ? "" : "page " page " of ") title "\n"
+	}
+	next
+}
+
+/^d:/ { finished = 1; next }
+/^3:/ { said = plain(substr($0, 4, length($0) - 4)); next }
+/^#status / { status = $2; next }
+/^[a-z]:/ { next }
+{ said = said $0 }
+
+END {
+	print "\n"
+	printf "%s", from
+	if (!finished) {
+		print "  no answer: HTTP " status ": " said
+		exit 1
+	}
+	if (expect_none && sources > 0) {
+		print "  another tenant's document was seen"
+		exit 1
+	}
+	if (!expect_none && !sources) {
+		print "  the answer names no page"
+		exit 1
+	}
+}
