@@ -86,13 +86,13 @@ lookup_keep(struct flow *f)
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	if (!record_fill(r, &l->result))
+	if (!key_record_fill(r, &l->result))
 		log_event(LOG_ERR, "auth.bad_row", NULL, "key %s: its row makes no sense",
 		    r->caller.key_id);
 	ttl = r->found ? a->conf.cache_ttl_us : a->conf.cache_negative_ttl_us;
 	r->expires_us = clock_mono_us() + ttl;
 	if (map_put(r->found ? a->found : a->absent, record_key(r), r))
-		record_ref(r);
+		key_record_ref(r);
 	return FLOW_DONE;
 }
 
@@ -120,7 +120,7 @@ lookup_release(struct flow *f)
 	struct key_lookup *l = (struct key_lookup *)f;
 
 	pg_clear(&l->result);
-	record_unref(l->record);
+	key_record_unref(l->record);
 	free(l);
 }
 
@@ -135,10 +135,10 @@ lookup_start(struct auth *a, struct slice key_id)
 	if (l == NULL)
 		return NULL;
 	l->auth = a;
-	l->record = record_new(key_id);
+	l->record = key_record_new(key_id);
 	if (l->record == NULL || !map_put(a->lookups, key_id, l)) {
 		if (l->record != NULL)
-			record_unref(l->record);
+			key_record_unref(l->record);
 		free(l);
 		return NULL;
 	}
@@ -192,7 +192,7 @@ visit_release(struct flow *f)
 {
 	struct key_visit *v = (struct key_visit *)f;
 
-	record_unref(v->record);
+	key_record_unref(v->record);
 	free(v);
 }
 
@@ -223,7 +223,7 @@ visit_start(struct flow *f, struct auth *a, const struct key_text *key, struct c
 	if (v == NULL)
 		return flow_fail(f, ERR_OVERLOADED, "no memory for a key lookup");
 	v->auth = a;
-	v->record = record_ref(l->record);
+	v->record = key_record_ref(l->record);
 	v->secret = key->secret;
 	v->out = out;
 	return flow_call(f, &v->flow, &visit_kind);
@@ -269,8 +269,8 @@ auth_open(struct worker *w, struct catalog *c, const struct auth_conf *conf)
 	a->worker = w;
 	a->catalog = c;
 	a->conf = *conf;
-	a->found = map_new(max, record_unref);
-	a->absent = map_new(max, record_unref);
+	a->found = map_new(max, key_record_unref);
+	a->absent = map_new(max, key_record_unref);
 	a->lookups = map_new(0, NULL);
 	return a;
 }

@@ -11,7 +11,7 @@
 #include "auth/key.h"
 
 struct key_record *
-record_new(struct slice key_id)
+key_record_new(struct slice key_id)
 {
 	struct key_record *r = calloc(1, sizeof(*r));
 
@@ -26,14 +26,14 @@ record_new(struct slice key_id)
 }
 
 struct key_record *
-record_ref(struct key_record *r)
+key_record_ref(struct key_record *r)
 {
 	r->refs++;
 	return r;
 }
 
 void
-record_unref(void *value)
+key_record_unref(void *value)
 {
 	struct key_record *r = value;
 
@@ -63,7 +63,7 @@ hash_read(uint8_t out[SHA256_SIZE], const char *hex)
 
 /* Columns: secret_sha256, kind, tenant_id. */
 bool
-record_fill(struct key_record *r, const struct pg_result *row)
+key_record_fill(struct key_record *r, const struct pg_result *row)
 {
 	const char *tenant;
 

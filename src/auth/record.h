@@ -20,12 +20,12 @@ struct key_record {
 	struct caller caller;
 };
 
-struct key_record *record_new(struct slice key_id);
-struct key_record *record_ref(struct key_record *);
-void record_unref(void *); /* a map_drop_fn */
+struct key_record *key_record_new(struct slice key_id);
+struct key_record *key_record_ref(struct key_record *);
+void key_record_unref(void *); /* a map_drop_fn */
 
 /* The catalog's row, or none; false when the row is nonsense (then it is as if it were absent). */
-bool record_fill(struct key_record *, const struct pg_result *);
+bool key_record_fill(struct key_record *, const struct pg_result *);
 /* Takes the same time whether the key is known, the secret wrong, or neither. */
 bool record_opens(const struct key_record *, struct slice secret);
 
