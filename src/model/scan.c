@@ -145,23 +145,44 @@ escape_length(const char *p, const char *end)
 	return 6;
 }
 
+/* In each byte of x: is it c, or below 0x20? The answers are the high bits (and of no account
+ * above the lowest one set). */
+#define EACH(c)	   (UINT64_C(0x0101010101010101) * (c))
+#define IS_ZERO(x) (((x)-EACH(1)) & ~(x))
+
+/* Past what stands for itself in a string, eight bytes at a time: strings are nearly all of what a
+ * model sends. */
+static const char *
+plain_skip(const char *p, const char *end)
+{
+	uint64_t x;
+
+	for (; end - p >= 8; p += 8) {
+		memcpy(&x, p, 8);
+		if (((IS_ZERO(x ^ EACH('"')) | IS_ZERO(x ^ EACH('\\')) | ((x - EACH(0x20)) & ~x)) &
+			EACH(0x80)) != 0)
+			break;
+	}
+	while (p < end && *p != '"' && *p != '\\' && (uint8_t)*p >= 0x20)
+		p++;
+	return p;
+}
+
 void
 scan_string(struct scan *s, struct slice *raw)
 {
 	const char *p, *from;
+	size_t escape = 1;
 
 	*raw = slice_of(NULL, 0);
 	if (scan_see(s) != '"') {
 		scan_fail(s);
 		return;
 	}
-	for (p = from = s->p + 1; p < s->end && *p != '"';) {
-		size_t n = *p == '\\' ? escape_length(p, s->end) : (uint8_t)*p >= 0x20;
-
-		if (n == 0)
-			break;
-		p += n;
-	}
+	from = s->p + 1;
+	p = plain_skip(from, s->end);
+	while (p < s->end && *p == '\\' && (escape = escape_length(p, s->end)) > 0)
+		p = plain_skip(p + escape, s->end);
 	if (p >= s->end || *p != '"') {
 		scan_fail(s);
 		return;

