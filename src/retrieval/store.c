@@ -4,7 +4,7 @@
  *
  *	[begin] --> [put] --> [clear] --> [copy] --> [commit] --> done
  *	               \         |          /           /
- *	                +--------+---------+-----------+--> [rollback] --> failed with the first reason
+ *	                +--------+---------+-----------+--> [rollback] --> failed, first reason
  *
  * The document's row is put first: whoever stores the same id at the same time waits there for
  * the other's end. Vectors go out by binary COPY, encoded piece by piece as the socket takes them.
@@ -34,6 +34,16 @@ struct storing {
 	struct pg_result rollback;
 	char numbers[3][NUMBER_SIZE];
 };
+
+static const char put_document[] =
+    "INSERT INTO public.document (id, title, file_name, mime_type, metadata,"
+    " sha256, bytes, pages, chunks) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+    " ON CONFLICT (id) DO UPDATE SET title = excluded.title,"
+    " file_name = excluded.file_name, mime_type = excluded.mime_type,"
+    " metadata = excluded.metadata, sha256 = excluded.sha256,"
+    " bytes = excluded.bytes, pages = excluded.pages,"
+    " chunks = excluded.chunks, created_at = now()"
+    " RETURNING " PGFORM_RFC3339("created_at");
 
 static flow_step_fn store_rollback;
 
@@ -92,14 +102,7 @@ store_put(struct flow *f)
 	struct storing *s = storing_of(f);
 	const struct document *d = s->document;
 	struct pg_query q = {
-		.sql = "INSERT INTO public.document (id, title, file_name, mime_type, metadata,"
-		       " sha256, bytes, pages, chunks) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-		       " ON CONFLICT (id) DO UPDATE SET title = excluded.title,"
-		       " file_name = excluded.file_name, mime_type = excluded.mime_type,"
-		       " metadata = excluded.metadata, sha256 = excluded.sha256,"
-		       " bytes = excluded.bytes, pages = excluded.pages,"
-		       " chunks = excluded.chunks, created_at = now()"
-		       " RETURNING " PGFORM_RFC3339("created_at"),
+		.sql = put_document,
 		.params = { PG_TEXT(d->id), PG_TEXT(d->title), PG_TEXT(d->file_name),
 		    PG_TEXT(d->mime_type), PG_TEXT(d->metadata), PG_TEXT(d->sha256),
 		    PG_TEXT(s->numbers[0]), PG_TEXT(s->numbers[1]), PG_TEXT(s->numbers[2]) },
