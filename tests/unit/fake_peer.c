@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
@@ -91,6 +92,7 @@ peer_open(struct peer *p, struct worker *w, uint16_t port, peer_fn *said)
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };
 	socklen_t len = sizeof(sin);
 
+	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
 	memset(p, 0, sizeof(*p));
 	p->said = said;
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
