@@ -3,9 +3,7 @@
  * model-api-quote: what a model without a mind can say honestly: the sentences of the passages that
  * share the most words with the question, with the [n] of their passage.
  */
-#include <stdio.h>
-#include <stdlib.h>
-
+#define _GNU_SOURCE /* memmem */
 #include "model-api.h"
 
 #define QUESTION_WORDS 64
@@ -105,29 +103,37 @@ mark_at(const char *p, size_t left, size_t *len)
 	return i > 1 && i < left && p[i] == ']' ? n : 0;
 }
 
-/* The next passage: from its mark to the next one. Without any mark: all of it. */
+/* Past the line that names the file: up to the first empty one. */
+static struct slice
+passage_text(struct slice passage)
+{
+	const char *empty = memmem(passage.p, passage.len, "\n\n", 2);
+	size_t skip = empty == NULL ? 0 : (size_t)(empty - passage.p);
+
+	return slice_of(passage.p + skip, passage.len - skip);
+}
+
+/* The next passage: from its mark to the next one. What stands before the first is no passage. */
 static bool
 passage_next(struct slice *rest, struct slice *passage, unsigned *mark)
 {
-	size_t i, len = 0;
-	unsigned next = 0;
+	size_t i, len = 0, from = 0;
+	unsigned n;
 
-	if (rest->len == 0)
-		return false;
-	*mark = mark_at(rest->p, rest->len, &len);
-	if (*mark == 0)
-		len = 0;
-	for (i = len; i < rest->len; i++) {
-		size_t unused;
-
-		if ((i == 0 || rest->p[i - 1] == '\n') &&
-		    (next = mark_at(rest->p + i, rest->len - i, &unused)) != 0 && i > 0)
+	*mark = 0;
+	for (i = 0; i < rest->len; i++) {
+		if ((i > 0 && rest->p[i - 1] != '\n') ||
+		    (n = mark_at(rest->p + i, rest->len - i, &len)) == 0)
+			continue;
+		if (*mark != 0)
 			break;
+		*mark = n;
+		from = i + len;
 	}
-	*passage = slice_of(rest->p + len, i - len);
+	*passage = passage_text(slice_of(rest->p + from, i - from));
 	rest->p += i;
 	rest->len -= i;
-	return true;
+	return *mark != 0;
 }
 
 /* Keeps the best two, of different words. */
@@ -151,7 +157,8 @@ passage_search(const struct question *q, struct slice passage, unsigned mark, st
 	while (passage.len > 0) {
 		struct find f = { .text = sentence_next(&passage), .mark = mark };
 
-		if (f.text.len < SENTENCE_MIN)
+		/* "end" and a fence's word: prompt.c's line after a passage. */
+		if (f.text.len < SENTENCE_MIN || slice_starts(f.text, "end "))
 			continue;
 		f.score = sentence_score(q, f.text);
 		finds_keep(best, &f);
@@ -178,8 +185,7 @@ find_put(const struct find *f, struct buf *out)
 		space = c == ' ';
 	}
 	buf_puts(out, n < f->text.len ? "...\"" : "\"");
-	if (f->mark > 0)
-		buf_printf(out, " [%u]", f->mark);
+	buf_printf(out, " [%u]", f->mark);
 }
 
 /* A common word in common is no answer. */
@@ -190,19 +196,12 @@ quote_answer(struct slice passages, struct slice question, struct buf *out)
 {
 	struct find best[2] = { { .score = 0 }, { .score = 0 } };
 	struct question q = { .count = 0 };
-	bool marked = false;
 	struct slice passage;
 	unsigned mark;
 
 	question_read(&q, question);
-	while (passage_next(&passages, &passage, &mark)) {
-		marked |= mark > 0;
-		if (mark > 0 || !marked) {
-			if (mark > 0 && best[0].mark == 0)
-				best[0] = best[1] = (struct find){ .score = 0 };
-			passage_search(&q, passage, mark, best);
-		}
-	}
+	while (passage_next(&passages, &passage, &mark))
+		passage_search(&q, passage, mark, best);
 	if (best[0].score < SCORE_MIN) {
 		buf_puts(out, "[stand-in model] I found no passage that speaks about this.");
 		return;
