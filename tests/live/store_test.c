@@ -5,38 +5,24 @@
  *
  *	TEST_PG="host=127.0.0.1 port=5432 dbname=postgres user=tester password=secret" store_test
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <libpq-fe.h>
-
+#include "pg_scene.h"
 #include "tenantgate/retrieval.h"
 
 #define DIMENSIONS 64
 #define DOCUMENTS  20
 #define EACH	   100 /* chunks of a document */
 
-static struct worker *worker;
 static struct arena *arena;
-static struct pg_target target;
 static struct pg_conn *conn;
+static const char *first_database;
 static char database[64];
 
-/* One operation in a flow of its own, as if it were a call. */
-struct scene {
+/* One operation of ours in a flow of its own. */
+struct act {
 	struct flow flow;
-	const struct pg_query *query;
-	struct pg_result *result;
 	struct document *document;
 	const struct chunk_list *chunks;
 	const float *vectors;
@@ -49,85 +35,64 @@ struct scene {
 	struct err err;
 };
 
-static struct scene *
-scene_of(struct flow *f)
+static struct act *
+act_of(struct flow *f)
 {
-	return (struct scene *)f;
+	return (struct act *)f;
 }
 
 static enum flow_rc
-scene_dial(struct flow *f)
+act_store(struct flow *f)
 {
-	return pg_connect(f, NULL, &target, 5000000, &conn, scene_of(f)->result);
+	struct act *a = act_of(f);
+
+	return store_document(f, conn, a->document, a->chunks, a->vectors, a->dimensions);
 }
 
 static enum flow_rc
-scene_run(struct flow *f)
+act_find(struct flow *f)
 {
-	return pg_run(f, conn, scene_of(f)->query, scene_of(f)->result);
+	struct act *a = act_of(f);
+
+	return store_find(f, conn, a->id, a->document, &a->found);
 }
 
 static enum flow_rc
-scene_store(struct flow *f)
+act_search(struct flow *f)
 {
-	struct scene *s = scene_of(f);
+	struct act *a = act_of(f);
 
-	return store_document(f, conn, s->document, s->chunks, s->vectors, s->dimensions);
-}
-
-static enum flow_rc
-scene_find(struct flow *f)
-{
-	struct scene *s = scene_of(f);
-
-	return store_find(f, conn, s->id, s->document, &s->found);
-}
-
-static enum flow_rc
-scene_search(struct flow *f)
-{
-	struct scene *s = scene_of(f);
-
-	return search_chunks(f, conn, s->vectors, s->dimensions, s->ids, s->id_count, s->k,
-	    &s->hits);
+	return search_chunks(f, conn, a->vectors, a->dimensions, a->ids, a->id_count, a->k,
+	    &a->hits);
 }
 
 static void
-scene_end(struct flow *f, const struct err *err)
+act_end(struct flow *f, const struct err *err)
 {
-	scene_of(f)->err = *err;
+	act_of(f)->err = *err;
 }
 
-#define SCENE(name) \
-	static const struct flow_step name##_steps[] = { { #name, scene_##name }, \
-		{ NULL, NULL } }; \
-	static const struct flow_kind name##_kind = { #name, name##_steps, scene_end, NULL }
-SCENE(dial);
-SCENE(run);
-SCENE(store);
-SCENE(find);
-SCENE(search);
+#define ACT(name) \
+	static const struct flow_step name##_steps[] = { { #name, act_##name }, { NULL, NULL } }; \
+	static const struct flow_kind name##_kind = { #name, name##_steps, act_end, NULL }
+ACT(store);
+ACT(find);
+ACT(search);
 
 static void
-play(struct scene *s, const struct flow_kind *kind)
+perform(struct act *a, const struct flow_kind *kind)
 {
-	flow_start(&s->flow, kind, worker, arena);
+	flow_start(&a->flow, kind, worker, arena);
 	while (flow_count(worker) > 0)
 		worker_turn(worker, 100);
 }
 
 static void
-dial(const char *dbname)
+redial(const char *dbname)
 {
-	struct pg_result why = { 0 };
-	struct scene s = { .result = &why };
-
 	target.dbname = dbname;
 	pg_conn_close(conn);
-	conn = NULL;
-	play(&s, &dial_kind);
-	if (conn == NULL)
-		fail_msg("%s", why.failure.message);
+	conn = dial();
 }
 
 /* The first value of the answer, until the next call. */
@@ -137,9 +102,8 @@ sql(const char *text)
 	static char value[128];
 	struct pg_query q = { .sql = text };
 	struct pg_result r = { 0 };
-	struct scene s = { .query = &q, .result = &r };
 
-	play(&s, &run_kind);
+	run(conn, &q, &r);
 	if (r.status != PG_OK)
 		fail_msg("%s: %s", text, r.failure.message);
 	snprintf(value, sizeof(value), "%s", pg_rows(&r) > 0 ? pg_text(&r, 0, 0) : "");
@@ -175,7 +139,7 @@ store(unsigned document, const char *mark, unsigned count, unsigned dimensions)
 		.pages = 7,
 		.chunks = count };
 	struct chunk_list list = { .items = chunks, .count = count };
-	struct scene s = { .document = &d,
+	struct act s = { .document = &d,
 		.chunks = &list,
 		.vectors = vectors,
 		.dimensions = dimensions };
@@ -187,7 +151,7 @@ store(unsigned document, const char *mark, unsigned count, unsigned dimensions)
 		if (dimensions == DIMENSIONS)
 			unit(vectors + i * DIMENSIONS, document, i);
 	}
-	play(&s, &store_kind);
+	perform(&s, &store_kind);
 	if (s.err.code == ERR_NONE)
 		assert_int_equal(strlen(d.created_at), 24);
 	return s.err.code;
@@ -197,14 +161,14 @@ static struct hits
 search(unsigned document, unsigned chunk, const char *const *ids, unsigned id_count, unsigned k)
 {
 	float query[DIMENSIONS];
-	struct scene s = { .vectors = query,
+	struct act s = { .vectors = query,
 		.dimensions = DIMENSIONS,
 		.ids = ids,
 		.id_count = id_count,
 		.k = k };
 
 	unit(query, document, chunk);
-	play(&s, &search_kind);
+	perform(&s, &search_kind);
 	assert_string_equal(s.err.detail, "");
 	return s.hits;
 }
@@ -219,7 +183,7 @@ test_schema_twice(void **state)
 		for (unsigned i = 0; schema[i] != NULL; i++)
 			sql(schema[i]);
 	}
-	dial(database);
+	redial(database);
 	sql("SELECT '[1]'::vector");
 	assert_string_equal(sql("SHOW hnsw.iterative_scan"), "strict_order");
 	assert_string_equal(sql("SHOW hnsw.ef_search"), "100");
@@ -229,14 +193,14 @@ static void
 test_store_and_find(void **state)
 {
 	struct document d = { 0 };
-	struct scene s = { .id = "doc-3", .document = &d };
+	struct act s = { .id = "doc-3", .document = &d };
 
 	(void)state;
 	for (unsigned i = 0; i < DOCUMENTS; i++)
 		assert_int_equal(store(i, "first", EACH, DIMENSIONS), ERR_NONE);
 	assert_string_equal(sql("SELECT count(*) FROM chunk"), "2000");
 	assert_string_equal(sql("SELECT count(*) FROM chunk WHERE page IS NULL"), "260");
-	play(&s, &find_kind);
+	perform(&s, &find_kind);
 	assert_true(s.found);
 	assert_string_equal(d.id, "doc-3");
 	assert_string_equal(d.title, "A title, 'quoted' \"twice\"");
@@ -244,7 +208,7 @@ test_store_and_find(void **state)
 	assert_int_equal(d.pages, 7);
 	assert_int_equal(d.chunks, EACH);
 	s.id = "doc-'; DROP TABLE chunk; --";
-	play(&s, &find_kind);
+	perform(&s, &find_kind);
 	assert_false(s.found);
 	assert_int_equal(s.err.code, ERR_NONE);
 }
@@ -291,7 +255,7 @@ test_aborted_midway(void **state)
 			.mime_type = "",
 			.metadata = "{}",
 			.sha256 = "aborted" };
-		struct scene s = { .document = &d,
+		struct act s = { .document = &d,
 			.chunks = &list,
 			.vectors = vectors,
 			.dimensions = DIMENSIONS };
@@ -304,7 +268,7 @@ test_aborted_midway(void **state)
 		flow_abort(&s.flow, ERR_CLIENT_GONE, "left");
 		while (flow_count(worker) > 0)
 			worker_turn(worker, 20);
-		dial(database);
+		redial(database);
 		if (strcmp(sql("SELECT sha256 FROM document WHERE id = 'doc-5'"), "first") == 0)
 			assert_string_equal(sql("SELECT count(*) FROM chunk WHERE content LIKE "
 						"'first 5 %'"),
@@ -359,19 +323,19 @@ test_search_without_length(void **state)
 {
 	float zero[DIMENSIONS] = { 0 };
 	const char *const ids[] = { "doc-2" };
-	struct scene s = { .vectors = zero,
+	struct act s = { .vectors = zero,
 		.dimensions = DIMENSIONS,
 		.ids = ids,
 		.id_count = 1,
 		.k = 2 };
 
 	(void)state;
-	play(&s, &search_kind);
+	perform(&s, &search_kind);
 	assert_int_equal(s.err.code, ERR_NONE);
 	for (unsigned i = 0; i < s.hits.count; i++)
 		assert_true(s.hits.items[i].score == 0);
 	s.dimensions = DIMENSIONS - 1;
-	play(&s, &search_kind);
+	perform(&s, &search_kind);
 	assert_int_equal(s.err.code, ERR_DATABASE);
 }
 
@@ -385,9 +349,10 @@ make_database(void **state)
 	arena = arena_new((size_t)16 << 20);
 	snprintf(database, sizeof(database), "store_test_%d", (int)getpid());
 	snprintf(text, sizeof(text), "CREATE DATABASE %s", database);
-	dial(target.dbname);
+	first_database = target.dbname;
+	redial(target.dbname);
 	sql(text);
-	dial(database);
+	redial(database);
 	return 0;
 }
 
@@ -398,29 +363,12 @@ drop_database(void **state)
 
 	(void)state;
 	snprintf(text, sizeof(text), "DROP DATABASE %s WITH (FORCE)", database);
-	dial("postgres");
+	redial(first_database);
 	sql(text);
 	pg_conn_close(conn);
 	worker_free(worker);
 	arena_free(arena);
 	return 0;
-}
-
-static void
-target_set(const PQconninfoOption *o)
-{
-	if (strcmp(o->keyword, "host") == 0)
-		target.host = o->val;
-	else if (strcmp(o->keyword, "port") == 0)
-		target.port = (uint16_t)strtoul(o->val, NULL, 10);
-	else if (strcmp(o->keyword, "dbname") == 0)
-		target.dbname = o->val;
-	else if (strcmp(o->keyword, "user") == 0)
-		target.user = o->val;
-	else if (strcmp(o->keyword, "password") == 0)
-		target.password = o->val;
-	else if (strcmp(o->keyword, "sslmode") == 0)
-		target.sslmode = o->val;
 }
 
 int
@@ -436,17 +384,11 @@ main(void)
 		cmocka_unit_test(test_search_some),
 		cmocka_unit_test(test_search_without_length),
 	};
-	const char *conninfo = getenv("TEST_PG");
-	PQconninfoOption *options = conninfo == NULL ? NULL : PQconninfoParse(conninfo, NULL);
+	PQconninfoOption *options;
 	int failed;
 
-	if (options == NULL) {
-		fprintf(stderr, "store_test: set TEST_PG to a conninfo\n");
+	if (!target_from_environment(&options))
 		return 2;
-	}
-	for (PQconninfoOption *o = options; o->keyword != NULL; o++)
-		if (o->val != NULL)
-			target_set(o);
 	failed = cmocka_run_group_tests(tests, make_database, drop_database);
 	PQconninfoFree(options);
 	return failed;
