@@ -202,7 +202,7 @@ door_open(struct api *api, const struct options *o, struct http_shared *shared)
 	api->http = http_open(api->worker, &conf, shared, serve_request, NULL, api, &err);
 	if (api->http == NULL)
 		die(err.detail);
-	printf("neon-api: listening on %s:%u\n", address, (unsigned)http_port(api->http));
+	printf("listening on %s:%u\n", address, (unsigned)http_port(api->http));
 	fflush(stdout);
 }
 
