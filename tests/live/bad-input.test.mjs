@@ -69,7 +69,7 @@ test('a body that is too large: 413 before it is read', async () => {
 		socket.on('error', reject);
 		gate.service().then((key) => socket.write('POST /ingest HTTP/1.1\r\nHost: x\r\n' +
 			`Authorization: Bearer ${key}\r\nX-Tenant-Id: careful\r\n` +
-			'Content-Type: application/pdf\r\nContent-Length: 1048577\r\n\r\n'));
+			'Content-Type: application/pdf\r\nContent-Length: 3000000\r\n\r\n'));
 	});
 	assert.match(answer, /^HTTP\/1\.1 413 /);
 	assert.match(answer, /connection: close/i);
@@ -160,7 +160,7 @@ test('a PDF that is encrypted, broken, empty or only pictures: 422 saying which'
 	problem(await tenant.ask('POST', '/ingest', { headers: { 'content-type': 'text/plain' },
 		body: ' \n ' }), 422, 'document_empty');
 	assert.deepEqual((await tenant.search('anything')).json.results, []);
-	assert.deepEqual(await stack.sql("select 1 from documents where tenant_id = 'careful'",
+	assert.deepEqual(await stack.sql("select 1 from documents where user_id = 'careful'",
 		'catalog'), []);
 });
 

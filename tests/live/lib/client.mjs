@@ -99,8 +99,8 @@ export function readDataStream(body) {
 		const value = JSON.parse(line.slice(code.length + 1));
 		if (code === '0')
 			out.text += value;
-		else if (code === 'h')
-			out.sources.push(value);
+		else if (code === '2')
+			out.sources.push(...value.filter((v) => v.type === 'source'));
 		else if (code === 'd')
 			out.finish = value;
 		else if (code === '3')
