@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * model-api-vectors: POST /v1/embeddings. A text's vector is the sum of its words, each hashed into
- * three places with a sign, the k-th time at a k-th of its weight; then of length 1. The same text
- * always has the same vector, and texts that share seldom words are near each other.
+ * three places with a sign, the k-th time at a k-th of its weight squared; then of length 1. The
+ * same text always has the same vector, and texts that share seldom words are near each other.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -51,7 +51,7 @@ vector_of(float *v, unsigned n, struct slice text)
 
 		if (*times < UINT16_MAX)
 			++*times;
-		vector_add(v, n, word.hash, word.weight / (float)*times);
+		vector_add(v, n, word.hash, word.weight * word.weight / (float)*times);
 	}
 	for (i = 0; i < n; i++)
 		sum += (double)v[i] * v[i];

@@ -21,7 +21,20 @@ static const char frequent[] =
     "year work back think know want used using good well even much every still around another "
     "need different change help ask page document text answer question means mean called name "
     "kind type example case set put place end start based per able often always never usually "
-    "thing things something following describe explain list";
+    "thing things something following describe explain list great little old right big high small "
+    "large next early young important few public bad same able own let begin keep turn move live "
+    "believe hold bring happen write provide sit stand lose pay meet include continue learn lead "
+    "understand watch follow stop create speak read allow add spend grow open walk win offer "
+    "remember consider appear buy wait serve die send expect build stay fall cut reach kill remain "
+    "world school state family student group country problem hand part company system program "
+    "government night point home water room mother area money story fact month lot study book eye "
+    "job word business issue side head house service friend father power hour game line member law "
+    "car city community president team minute idea body information parent face others level "
+    "office "
+    "door health person art war history party result reason morning research moment value code "
+    "function file error check run option default return rule note make avoid prefer support "
+    "ensure "
+    "instead because otherwise whether via within without when sure true false";
 
 struct common {
 	uint64_t hash;

@@ -46,15 +46,19 @@ struct model_usage {
 	bool		known;		/* the server told; else our own count of deltas */
 };
 
+/* conf is copied, its strings are borrowed. NULL: no memory. */
 struct model	*model_open(struct worker *, struct web *, const struct model_conf *);
+/* The flows that asked it have ended; so have the worker's flows named model_linger (a finished
+ * stream is read to its last byte, a second at most, so that its connection can be kept). */
 void		 model_close(struct model *);
 unsigned	 model_dimensions(const struct model *);
 const char	*model_chat_name(const struct model *);
 
 /* How many of the first texts fit one embeddings request; at least 1 when n > 0. */
 size_t		 model_batch(const struct model *, const struct slice *texts, size_t n);
-/* One request for n texts (at most a batch; none empty). out: n * dimensions floats, in order.
- * Refuses NaN, infinities and zero vectors. */
+/* One request for n texts (at most a batch; none empty). out: n * dimensions floats, in order; it
+ * and the usage are borrowed until the wait is over, the texts only during the call. Refuses NaN,
+ * infinities and zero vectors. */
 enum flow_rc	 model_embed(struct flow *, struct model *, const struct slice *texts, size_t n,
 		    float *out, struct model_usage *) __attribute__((warn_unused_result));
 
@@ -74,13 +78,14 @@ struct model_chat {
 struct model_stream;
 
 struct model_delta {
-	struct slice		 text;		/* borrowed until the next pull; may be empty */
-	bool			 finished;	/* the last one; the fields below are set */
+	struct slice		 text;		/* borrowed until the next pull; UTF-8; may be empty */
+	bool			 finished;	/* the last one (it may have text too); then: */
 	const char		*finish_reason;	/* static: stop, length, content_filter, other */
 	struct model_usage	 usage;
 };
 
-/* Waits for the answer's header; nothing was streamed yet, so failures are the flow's. */
+/* Waits for the answer's header; nothing was streamed yet, so failures are the flow's. *out is NULL
+ * until it has come: defer model_chat_stop() before asking, for an abort may come right after. */
 enum flow_rc	 model_chat_start(struct flow *, struct model *, const struct model_chat *,
 		    struct model_stream **out) __attribute__((warn_unused_result));
 /* The next words: everything that has arrived, joined. A stream that ends without finish_reason
