@@ -78,7 +78,7 @@ struct model_chat {
 struct model_stream;
 
 struct model_delta {
-	struct slice		 text;		/* borrowed until the next pull; UTF-8; may be empty */
+	struct slice		 text;		/* UTF-8, borrowed until the next pull; or none */
 	bool			 finished;	/* the last one (it may have text too); then: */
 	const char		*finish_reason;	/* static: stop, length, content_filter, other */
 	struct model_usage	 usage;
