@@ -2,7 +2,8 @@
 /*
  * neon-api-knobs: how a test makes the stand-in misbehave, and what it can count afterwards.
  *
- *	POST /_knobs {"delay_ms": 100, "lose_next_reply": 1, "unavailable": ["id"],
+ *	POST /_knobs {"delay_ms": 100, "delay_route": "POST /projects", "lose_next_reply": 1,
+ *	    "unavailable": ["id"],
  *	    "fail_next": [{"status": 429, "times": 2, "route": "POST /projects", "retry_after": 1,
  *	    "after": false}]}
  *
@@ -63,14 +64,19 @@ bool
 knobs_set(struct api *api, const json_t *o, struct err *err)
 {
 	int64_t delay_ms = (int64_t)(api->delay_us / 1000), lose = api->lose_next;
+	struct slice delay_route = slice_str(api->delay_route);
 	json_t *faults = NULL, *unavailable = NULL;
 
 	if (!json_opt_int(o, "delay_ms", 0, 600000, &delay_ms, err) ||
+	    !json_opt_string(o, "delay_route", &delay_route, err) ||
 	    !json_opt_int(o, "lose_next_reply", 0, 1000000, &lose, err) ||
 	    !json_opt_array(o, "fail_next", &faults, err) ||
 	    !json_opt_array(o, "unavailable", &unavailable, err))
 		return false;
 	api->delay_us = (uint64_t)delay_ms * 1000;
+	if (delay_route.p != api->delay_route)
+		snprintf(api->delay_route, sizeof(api->delay_route), "%.*s",
+		    SLICE_ARG(delay_route));
 	api->lose_next = (unsigned)lose;
 	if (unavailable != NULL)
 		unavailable_read(api, unavailable);

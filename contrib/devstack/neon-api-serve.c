@@ -54,7 +54,10 @@ serve_delay(struct flow *f)
 {
 	struct request *r = (struct request *)f;
 
-	return r->api->delay_us > 0 ? flow_sleep(f, &r->nap, r->api->delay_us) : FLOW_NEXT;
+	const struct api *api = r->api;
+	bool ours = api->delay_route[0] == '\0' || strcmp(api->delay_route, r->route->name) == 0;
+
+	return api->delay_us > 0 && ours ? flow_sleep(f, &r->nap, api->delay_us) : FLOW_NEXT;
 }
 
 static enum flow_rc

@@ -45,6 +45,7 @@ struct api {
 	uint64_t operation_us;
 	/* knobs */
 	uint64_t delay_us;
+	char delay_route[48]; /* "" : every one */
 	struct fault faults[FAULTS_MAX];
 	unsigned lose_next; /* answers of POST /projects that get lost */
 	char unavailable[UNAVAILABLE_MAX][64];

@@ -48,13 +48,13 @@ make_list(struct flow *f)
 	return neon_list_all(f, &m->list, m->tenants, m->row->project_name);
 }
 
-/* A creation without an answer may be under way for as long as the server likes: half as long
- * again as we waited for it is our patience. */
+/* A creation without an answer may be under way for as long as the server likes: three times as
+ * long as we wait for an answer is our patience. */
 static int
 patience_left_s(const struct neon_maker *m)
 {
 	uint64_t asked_us = m->tenants->conf->neon_timeout_us;
-	int patience = (int)(asked_us * 3 / 2 / 1000000) + 1;
+	int patience = (int)(asked_us * 3 / 1000000) + 1;
 
 	return m->row->is_posted ? patience - m->row->posted_ago_s : 0;
 }

@@ -15,6 +15,7 @@
 #include "tenantgate/base/log.h"
 
 #define TRIES_MAX	   6
+#define TRIES_BUSY_MAX	   10 /* 423 and 429: it is sure that nothing was done */
 #define BACKOFF_FIRST_US   (200 * 1000ull)
 #define BACKOFF_LONGEST_US (5 * 1000000ull)
 #define RETRY_AFTER_MAX_S  10 /* a longer wish is the next contact's business */
@@ -149,8 +150,9 @@ may_ask_again(const struct neon_call *c)
 {
 	int status = c->answer.failure == WEB_FINE ? c->answer.status : 0;
 
-	if (c->outcome == NEON_DONE || c->tries >= TRIES_MAX ||
-	    c->answer.retry_after_s > RETRY_AFTER_MAX_S)
+	if (c->outcome == NEON_DONE || c->answer.retry_after_s > RETRY_AFTER_MAX_S)
+		return false;
+	if (c->tries >= (status == 423 || status == 429 ? TRIES_BUSY_MAX : TRIES_MAX))
 		return false;
 	if (status == 423 || status == 429 || status == 503 || c->outcome == NEON_UNSENT)
 		return true;

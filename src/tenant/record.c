@@ -52,9 +52,9 @@ record_fill(struct tenant_record *r, const struct tenant *t)
 }
 
 void
-record_key(char out[RECORD_KEY_SIZE], const char *id)
+record_key(char out[RECORD_KEY_SIZE], const char *environment, const char *id)
 {
-	snprintf(out, RECORD_KEY_SIZE, "tg:tenant:%s", id);
+	snprintf(out, RECORD_KEY_SIZE, "tg:tenant:%s:%s", environment, id);
 }
 
 static void
@@ -87,17 +87,15 @@ wipe(struct buf *b)
 }
 
 bool
-record_close(const struct seal *seal, const struct tenant *t, struct buf *out)
+record_close(const struct seal *seal, const struct tenant *t, const char *key, struct buf *out)
 {
-	char context[RECORD_KEY_SIZE];
 	struct buf plain;
 	bool fine;
 
 	assert(t->state == TENANT_READY);
-	record_key(context, t->id);
 	buf_init(&plain, RECORD_TEXT_MAX);
 	put_json(&plain, t);
-	fine = !plain.failed && seal_close(seal, buf_view(&plain), slice_str(context), out);
+	fine = !plain.failed && seal_close(seal, buf_view(&plain), slice_str(key), out);
 	wipe(&plain);
 	return fine;
 }
@@ -138,9 +136,9 @@ get_json(const json_t *o, const char *id, struct tenant *t)
 }
 
 bool
-record_open(const struct seal *seal, const char *id, struct slice sealed, struct tenant *out)
+record_open(const struct seal *seal, const char *id, const char *key, struct slice sealed,
+    struct tenant *out)
 {
-	char context[RECORD_KEY_SIZE];
 	struct err err = { 0 };
 	struct buf plain;
 	json_t *o = NULL;
@@ -148,9 +146,8 @@ record_open(const struct seal *seal, const char *id, struct slice sealed, struct
 
 	if (sealed.len > 2 * RECORD_TEXT_MAX)
 		return false;
-	record_key(context, id);
 	buf_init(&plain, RECORD_TEXT_MAX);
-	if (seal_open(seal, sealed, slice_str(context), &plain))
+	if (seal_open(seal, sealed, slice_str(key), &plain))
 		o = json_read_object(buf_view(&plain), &err);
 	if (o != NULL)
 		fine = get_json(o, id, out);

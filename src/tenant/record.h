@@ -8,7 +8,7 @@
 
 #include "tenantgate/tenant.h"
 
-#define RECORD_KEY_SIZE 160
+#define RECORD_KEY_SIZE 256
 
 struct tenant_record {
 	unsigned refs;
@@ -22,11 +22,12 @@ struct tenant_record *record_ref(struct tenant_record *);
 void record_unref(void *); /* a map_drop_fn; wipes the password */
 void record_fill(struct tenant_record *, const struct tenant *);
 
-/* "tg:tenant:<id>": the key in Redis, and what its value is sealed to. */
-void record_key(char out[RECORD_KEY_SIZE], const char *id);
+/* "tg:tenant:<environment>:<id>": the key in Redis, and what its value is sealed to. */
+void record_key(char out[RECORD_KEY_SIZE], const char *environment, const char *id);
 /* A READY tenant as a sealed text; false when out is too small. */
-bool record_close(const struct seal *, const struct tenant *, struct buf *out);
-/* False for anything that record_close() did not make for this very tenant. */
-bool record_open(const struct seal *, const char *id, struct slice sealed, struct tenant *out);
+bool record_close(const struct seal *, const struct tenant *, const char *key, struct buf *out);
+/* False for anything that record_close() did not make for this very key and tenant. */
+bool record_open(const struct seal *, const char *id, const char *key, struct slice sealed,
+    struct tenant *out);
 
 #endif

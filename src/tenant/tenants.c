@@ -107,8 +107,8 @@ tenants_publish(struct tenants *ts, const struct tenant *t)
 	if (ts->redis == NULL)
 		return;
 	buf_init(&sealed, 8192);
-	if (record_close(ts->seal, t, &sealed)) {
-		record_key(key, t->id);
+	record_key(key, ts->conf->environment, t->id);
+	if (record_close(ts->seal, t, key, &sealed)) {
 		snprintf(ttl, sizeof(ttl), "%llu",
 		    (unsigned long long)(ts->conf->redis_ttl_us / 1000));
 		argv[1] = slice_str(key);
@@ -126,15 +126,16 @@ tenant_forget(struct tenants *ts, const char *id)
 	char key[RECORD_KEY_SIZE];
 	struct slice argv[] = { SLICE_LIT("DEL"), { NULL, 0 } };
 
-	map_del(ts->cache, slice_str(id));
 	target_key(key, id);
 	pool_forget(ts->pools, slice_str(key));
-	if (ts->redis == NULL)
-		return;
-	record_key(key, id);
-	argv[1] = slice_str(key);
-	redis_send(ts->redis, argv, 2);
-	publish_drop(ts, id);
+	if (ts->redis != NULL) {
+		record_key(key, ts->conf->environment, id);
+		argv[1] = slice_str(key);
+		redis_send(ts->redis, argv, 2);
+		publish_drop(ts, id);
+	}
+	/* Last: the id may be the record's own. */
+	map_del(ts->cache, slice_str(id));
 }
 
 static void

@@ -27,6 +27,7 @@ struct tenant_lookup {
 	struct join join;
 	struct tenants *tenants;      /* borrowed */
 	struct tenant_record *record; /* a reference */
+	char key[RECORD_KEY_SIZE];    /* in Redis */
 	struct redis_answer heard;    /* owned */
 	struct pg_result result;      /* owned */
 };
@@ -54,13 +55,12 @@ static enum flow_rc
 lookup_redis(struct flow *f)
 {
 	struct tenant_lookup *l = (struct tenant_lookup *)f;
-	char key[RECORD_KEY_SIZE];
 	struct slice argv[] = { SLICE_LIT("GET"), { NULL, 0 } };
 
 	if (l->tenants->redis == NULL)
 		return FLOW_NEXT;
-	record_key(key, l->record->tenant.id);
-	argv[1] = slice_str(key);
+	record_key(l->key, l->tenants->conf->environment, l->record->tenant.id);
+	argv[1] = slice_str(l->key);
 	return redis_command(f, l->tenants->redis, argv, 2, &l->heard);
 }
 
@@ -72,7 +72,7 @@ lookup_heard(struct flow *f)
 	struct tenant t;
 
 	if (ts->redis != NULL && l->heard.status == REDIS_OK &&
-	    record_open(ts->seal, l->record->tenant.id, l->heard.text, &t)) {
+	    record_open(ts->seal, l->record->tenant.id, l->key, l->heard.text, &t)) {
 		record_fill(l->record, &t);
 		tenants_keep(ts, l->record);
 		return FLOW_DONE;

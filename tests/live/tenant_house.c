@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tenant_house: opens and closes what the live tests of provisioning need, and asks on their
+ * behalf.
+ */
+#include "tenant_house.h"
+
+#include <sys/wait.h>
+
+#include <assert.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SEAL_KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
+static const char *const schema[] = { "CREATE EXTENSION IF NOT EXISTS vector",
+	"CREATE TABLE IF NOT EXISTS embeddings (id text PRIMARY KEY, embedding vector(3))", NULL };
+
+bool
+house_wanted(void)
+{
+	return getenv("TEST_PG_URL") != NULL && getenv("TEST_REDIS") != NULL;
+}
+
+/* ---- an operation in a flow of its own, as if it were a call ---- */
+
+struct act {
+	struct flow flow;
+	struct catalog *catalog;
+	struct pg_query query;
+	struct pg_result result;
+	struct web *web;
+	struct web_request request;
+	struct web_answer answer;
+	struct redis *redis;
+	struct slice argv[4];
+	unsigned argc;
+	struct redis_answer heard;
+	struct err err;
+	bool over;
+};
+
+static enum flow_rc
+act_go(struct flow *f)
+{
+	struct act *a = (struct act *)f;
+
+	if (a->argc > 0)
+		return redis_command(f, a->redis, a->argv, a->argc, &a->heard);
+	if (a->web != NULL)
+		return web_fetch(f, a->web, &a->request, &a->answer);
+	if (a->query.sql == NULL)
+		return catalog_migrate(f, a->catalog);
+	return catalog_run(f, a->catalog, &a->query, &a->result);
+}
+
+static void
+act_end(struct flow *f, const struct err *err)
+{
+	struct act *a = (struct act *)f;
+
+	a->err = *err;
+	a->over = true;
+}
+
+static const struct flow_step act_steps[] = { { "go", act_go }, { NULL, NULL } };
+static const struct flow_kind act_kind = { "act", act_steps, act_end, NULL };
+
+static void
+act_run(struct house *h, struct act *a)
+{
+	flow_start(&a->flow, &act_kind, h->control, NULL);
+	flow_deadline(&a->flow, 60 * 1000000ull);
+	while (!a->over)
+		worker_turn(h->control, 50);
+	if (err_is(&a->err))
+		fprintf(stderr, "house: %s\n", a->err.detail);
+	assert(!err_is(&a->err));
+}
+
+const char *
+house_sql(struct house *h, struct catalog *c, const char *fmt, ...)
+{
+	static char out[512], sql[2048];
+	struct act a = { .catalog = c, .query = { .sql = sql } };
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(sql, sizeof(sql), fmt, ap);
+	va_end(ap);
+	act_run(h, &a);
+	if (a.result.status != PG_OK)
+		fprintf(stderr, "house: %s: %s\n", sql, a.result.failure.message);
+	assert(a.result.status == PG_OK);
+	snprintf(out, sizeof(out), "%s", pg_rows(&a.result) > 0 ? pg_text(&a.result, 0, 0) : "");
+	pg_clear(&a.result);
+	return out;
+}
+
+void
+house_migrate(struct house *h)
+{
+	struct act a = { .catalog = h->catalog };
+
+	act_run(h, &a);
+}
+
+void
+house_knobs(struct house *h, const char *json)
+{
+	char url[96];
+	struct act a = { .web = h->web };
+
+	snprintf(url, sizeof(url), "%.*s/_knobs", (int)(strlen(h->neon_url) - strlen("/api/v2")),
+	    h->neon_url);
+	a.request = (struct web_request){ .method = "POST",
+		.url = url,
+		.body = slice_str(json),
+		.connect_timeout_us = 2000000,
+		.first_byte_timeout_us = 5000000,
+		.idle_timeout_us = 5000000,
+		.answer_max = 4096 };
+	act_run(h, &a);
+	assert(a.answer.status == 200);
+	web_answer_free(&a.answer);
+}
+
+static const char *
+redis_key(struct house *h, const char *id)
+{
+	static char key[256];
+
+	snprintf(key, sizeof(key), "tg:tenant:%s:%s", h->conf.environment, id);
+	return key;
+}
+
+void
+house_redis_set(struct house *h, const char *id, const char *value)
+{
+	const char *key = redis_key(h, id);
+	struct act a = { .redis = h->redis,
+		.argc = 3,
+		.argv = { SLICE_LIT("SET"), slice_str(key), slice_str(value) } };
+
+	act_run(h, &a);
+	assert(a.heard.status == REDIS_OK);
+	redis_clear(&a.heard);
+}
+
+const char *
+house_redis_get(struct house *h, const char *id)
+{
+	const char *key = redis_key(h, id);
+	static char out[8192];
+	struct act a = { .redis = h->redis,
+		.argc = 2,
+		.argv = { SLICE_LIT("GET"), slice_str(key) } };
+
+	act_run(h, &a);
+	snprintf(out, sizeof(out), "%.*s", a.heard.status == REDIS_OK ? (int)a.heard.text.len : 0,
+	    a.heard.status == REDIS_OK ? a.heard.text.p : "");
+	redis_clear(&a.heard);
+	return out;
+}
+
+/* ---- the stand-in ---- */
+
+static void
+neon_start(struct house *h)
+{
+	const char *program = getenv("TEST_NEON_API");
+	char file[] = "/tmp/tg-neon-port-XXXXXX", port[16] = "";
+	int fd = mkstemp(file), tries;
+
+	assert(fd >= 0);
+	h->neon_pid = fork();
+	if (h->neon_pid == 0) {
+		execl(program != NULL ? program : "contrib/devstack/neon-api", "neon-api",
+		    "--admin-url", getenv("TEST_PG_URL"), "--api-key", "test", "--operation-ms",
+		    "300", "--port-file", file, (char *)NULL);
+		_exit(127);
+	}
+	for (tries = 0; tries < 200 && strchr(port, '\n') == NULL; tries++) {
+		poll(NULL, 0, 50);
+		(void)!pread(fd, port, sizeof(port) - 1, 0);
+	}
+	close(fd);
+	unlink(file);
+	assert(port[0] != '\0');
+	snprintf(h->neon_url, sizeof(h->neon_url), "http://127.0.0.1:%ld/api/v2",
+	    strtol(port, NULL, 10));
+}
+
+/* ---- open, close ---- */
+
+static struct catalog *
+catalog_of(struct house *h, const char *url)
+{
+	struct catalog_conf cc = { .url = url,
+		.pool_size = 4,
+		.query_timeout_us = 10000000,
+		.connect_timeout_us = 5000000 };
+	struct err err = { 0 };
+	struct catalog *c = catalog_open(&cc, &err);
+
+	assert(c != NULL);
+	catalog_attach(c, h->control, h->dns);
+	return c;
+}
+
+static struct redis *
+redis_of(struct worker *w, struct dns *dns)
+{
+	char url[128];
+	struct redis_conf rc = { .url = url, .timeout_us = 500000, .pending_max = 100 };
+	struct err err = { 0 };
+
+	snprintf(url, sizeof(url), "redis://%s/8", getenv("TEST_REDIS"));
+	return redis_open(w, dns, &rc, &err);
+}
+
+static void
+catalog_make(struct house *h)
+{
+	const char *url = getenv("TEST_PG_URL");
+	size_t host = (size_t)(strrchr(url, '/') - url);
+
+	snprintf(h->catalog_name, sizeof(h->catalog_name), "tg_test_%d", (int)getpid());
+	snprintf(h->catalog_url, sizeof(h->catalog_url), "%.*s/%s", (int)host, url,
+	    h->catalog_name);
+	h->admin = catalog_of(h, url);
+	house_sql(h, h->admin, "CREATE DATABASE %s", h->catalog_name);
+	h->catalog = catalog_of(h, h->catalog_url);
+}
+
+static void
+conf_make(struct house *h)
+{
+	tenants_conf_init(&h->conf);
+	h->conf.environment = h->catalog_name;
+	h->conf.provision_deadline_us = 30 * 1000000ull;
+	h->conf.provision_wait_us = 30 * 1000000ull;
+	h->conf.lease_us = 1500000;
+	h->conf.neon_api_url = h->neon_url;
+	h->conf.neon_api_key = "test";
+	h->conf.neon_pg_version = 15;
+	h->conf.neon_sslmode = "disable";
+	h->conf.neon_timeout_us = 1000000;
+	h->conf.postgres_admin_url = getenv("TEST_PG_URL");
+	h->conf.schema = schema;
+	h->conf.schema_version = 1;
+}
+
+void
+house_open(struct house *h)
+{
+	struct pool_conf pc;
+	struct web_conf wc = { .connections_max = 4, .user_agent = "test" };
+
+	memset(h, 0, sizeof(*h));
+	h->control = worker_new(0);
+	h->dns = dns_open(h->control, NULL, 1000000);
+	h->web = web_open(h->control, &wc);
+	h->redis = redis_of(h->control, h->dns);
+	while (!redis_is_up(h->redis))
+		worker_turn(h->control, 20);
+	h->seal = seal_new(SEAL_KEY);
+	pool_conf_init(&pc);
+	h->pools = pools_open(&pc, NULL);
+	pools_attach(h->pools, h->control, h->dns);
+	catalog_make(h);
+	neon_start(h);
+	conf_make(h);
+}
+
+void
+house_close(struct house *h)
+{
+	catalog_detach(h->catalog, h->control);
+	catalog_close(h->catalog);
+	house_sql(h, h->admin, "DROP DATABASE %s WITH (FORCE)", h->catalog_name);
+	catalog_detach(h->admin, h->control);
+	catalog_close(h->admin);
+	pools_detach(h->pools, h->control);
+	pools_close(h->pools);
+	redis_close(h->redis);
+	web_close(h->web);
+	dns_close(h->dns);
+	worker_free(h->control);
+	seal_free(h->seal);
+	kill(h->neon_pid, SIGTERM);
+	waitpid(h->neon_pid, NULL, 0);
+}
+
+/* ---- workers ---- */
+
+struct order {
+	struct letter letter;
+	struct house *house;
+	struct room *room;
+	sem_t done;
+};
+
+static void
+order_give(struct house *h, struct room *r, worker_fn *fn)
+{
+	struct order o = { .house = h, .room = r };
+
+	sem_init(&o.done, 0, 0);
+	worker_post(r->worker, &o.letter, fn, &o);
+	sem_wait(&o.done);
+	sem_destroy(&o.done);
+}
+
+static void
+room_open(void *arg)
+{
+	struct order *o = arg;
+	struct room *r = o->room;
+	struct house *h = o->house;
+	struct web_conf wc = { .connections_max = 8, .user_agent = "test" };
+	struct err err = { 0 };
+
+	r->dns = dns_open(r->worker, NULL, 1000000);
+	r->web = web_open(r->worker, &wc);
+	r->redis = redis_of(r->worker, r->dns);
+	catalog_attach(h->catalog, r->worker, r->dns);
+	pools_attach(h->pools, r->worker, r->dns);
+	r->tenants = tenants_open(r->worker, h->catalog, r->redis, r->web, r->dns, h->pools,
+	    h->seal, &h->conf, &err);
+	assert(r->tenants != NULL);
+	sem_post(&o->done);
+}
+
+static void
+room_abort(void *arg)
+{
+	struct order *o = arg;
+
+	flow_abort_all(o->room->worker, ERR_SHUTDOWN, "cut off");
+	sem_post(&o->done);
+}
+
+static void
+room_close(void *arg)
+{
+	struct order *o = arg;
+	struct room *r = o->room;
+
+	redis_close(r->redis);
+	tenants_close(r->tenants);
+	pools_detach(o->house->pools, r->worker);
+	catalog_detach(o->house->catalog, r->worker);
+	web_close(r->web);
+	dns_close(r->dns);
+	sem_post(&o->done);
+}
+
+void
+house_start_rooms(struct house *h)
+{
+	unsigned i;
+
+	for (i = 0; i < WORKERS; i++) {
+		h->rooms[i].worker = worker_new(i + 1);
+		assert(worker_start(h->rooms[i].worker));
+		order_give(h, &h->rooms[i], room_open);
+	}
+}
+
+void
+house_stop_rooms(struct house *h)
+{
+	unsigned i;
+
+	for (i = 0; i < WORKERS; i++) {
+		struct room *r = &h->rooms[i];
+
+		do {
+			order_give(h, r, room_abort);
+			poll(NULL, 0, 5);
+		} while (flow_count(r->worker) > 0);
+		order_give(h, r, room_close);
+		worker_stop(r->worker);
+		worker_join(r->worker);
+		worker_free(r->worker);
+	}
+}
+
+/* ---- contacts ---- */
+
+static enum flow_rc
+contact_visit(struct flow *f)
+{
+	struct contact *c = (struct contact *)f;
+
+	return tenant_visit(f, c->room->tenants, c->id, &c->tenant);
+}
+
+static enum flow_rc
+contact_provision(struct flow *f)
+{
+	struct contact *c = (struct contact *)f;
+
+	return tenant_provision(f, c->room->tenants, &c->tenant);
+}
+
+static const struct flow_step contact_steps[] = {
+	{ "visit", contact_visit },
+	{ "provision", contact_provision },
+	{ NULL, NULL },
+};
+
+static void
+contact_end(struct flow *f, const struct err *err)
+{
+	((struct contact *)f)->err = *err;
+}
+
+static void
+contact_release(struct flow *f)
+{
+	sem_post(&((struct contact *)f)->over);
+}
+
+static const struct flow_kind contact_kind = { "contact", contact_steps, contact_end,
+	contact_release };
+
+static void
+contact_begin(void *arg)
+{
+	struct contact *c = arg;
+
+	flow_start(&c->flow, &contact_kind, c->room->worker, NULL);
+}
+
+void
+contact_start(struct contact *c, struct room *r, const char *id)
+{
+	memset(c, 0, sizeof(*c));
+	sem_init(&c->over, 0, 0);
+	c->room = r;
+	c->id = id;
+	worker_post(r->worker, &c->letter, contact_begin, c);
+}
+
+void
+contact_wait(struct contact *c)
+{
+	sem_wait(&c->over);
+	sem_destroy(&c->over);
+}
+
+enum err_code
+contact_make(struct contact *c, struct room *r, const char *id)
+{
+	contact_start(c, r, id);
+	contact_wait(c);
+	return c->err.code;
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_tenant: tenants provisioned for real, over a Postgres, a Redis and the stand-in for Neon,
+ * by four workers. Whatever fails: one project a tenant, and a later contact gets it ready.
+ *
+ *	TEST_PG_URL=postgresql://ADMIN:PASSWORD@127.0.0.1:PORT/postgres TEST_REDIS=127.0.0.1:PORT
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tenant_house.h"
+
+#define CROWD	     20
+#define CONTACTS_MAX 12
+
+static struct house house;
+
+static long
+projects_of(const char *id)
+{
+	return strtol(house_sql(&house, house.admin,
+			  "SELECT count(*) FROM neon_standin.projects "
+			  "WHERE name = 'tg-%s-%s' AND state <> 'gone'",
+			  house.catalog_name, id),
+	    NULL, 10);
+}
+
+static void
+row_is_ready(const char *id)
+{
+	assert_string_equal(house_sql(&house, house.catalog,
+				"SELECT state || ' ' || (vector_db_id = project_id) || ' ' || "
+				"(lease_until IS NULL) "
+				"FROM public.tenants JOIN public.vector_databases ON user_id = "
+				"tenant_id "
+				"WHERE tenant_id = '%s'",
+				id),
+	    "ready true true");
+}
+
+/* As a client would: again after a 503 or a 502, after as long as it was told. */
+static unsigned
+contacts_until_ready(const char *id)
+{
+	static struct contact c;
+	unsigned n;
+
+	for (n = 1; n <= CONTACTS_MAX; n++) {
+		if (contact_make(&c, &house.rooms[n % WORKERS], id) == ERR_NONE)
+			break;
+		print_message("  %s, contact %u: %s: %s\n", id, n, err_slug(c.err.code),
+		    c.err.detail);
+		assert_true(err_status(c.err.code) == 502 || err_status(c.err.code) == 503);
+		poll(NULL, 0, c.err.retry_after > 0 ? c.err.retry_after * 1000 : 200);
+	}
+	assert_int_equal(c.tenant.state, TENANT_READY);
+	row_is_ready(id);
+	return n;
+}
+
+static void
+the_catalog_migrates_once(void **state)
+{
+	(void)state;
+	house_migrate(&house);
+	house_migrate(&house);
+	assert_string_equal(house_sql(&house, house.catalog,
+				"SELECT count(*) FROM public.tenantgate_schema"),
+	    "1");
+	house_sql(&house, house.catalog, "INSERT INTO public.tenantgate_schema VALUES (99)");
+	house_sql(&house, house.catalog, "DELETE FROM public.tenantgate_schema WHERE version = 99");
+}
+
+static void
+a_crowd_gets_one_project(void **state)
+{
+	static struct contact crowd[CROWD];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < CROWD; i++)
+		contact_start(&crowd[i], &house.rooms[i % WORKERS], "crowd");
+	for (i = 0; i < CROWD; i++) {
+		contact_wait(&crowd[i]);
+		assert_int_equal(crowd[i].err.code, ERR_NONE);
+		assert_int_equal(crowd[i].tenant.state, TENANT_READY);
+		assert_string_equal(crowd[i].tenant.dbname, crowd[0].tenant.dbname);
+		assert_string_equal(crowd[i].tenant.password, crowd[0].tenant.password);
+	}
+	assert_int_equal(projects_of("crowd"), 1);
+	row_is_ready("crowd");
+}
+
+static void
+many_tenants_at_once(void **state)
+{
+	static struct contact crowd[CROWD];
+	static char ids[CROWD][16];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < CROWD; i++) {
+		snprintf(ids[i], sizeof(ids[i]), "many:%u@x", i);
+		contact_start(&crowd[i], &house.rooms[i % WORKERS], ids[i]);
+	}
+	for (i = 0; i < CROWD; i++) {
+		contact_wait(&crowd[i]);
+		assert_int_equal(crowd[i].err.code, ERR_NONE);
+		assert_int_equal(projects_of(ids[i]), 1);
+	}
+}
+
+static const struct {
+	const char *id, *knobs;
+} faults[] = {
+	{ "locked", "{\"fail_next\":[{\"status\":423,\"times\":3}]}" },
+	{ "limited", "{\"fail_next\":[{\"status\":429,\"times\":2,\"retry_after\":1}]}" },
+	{ "broken", "{\"fail_next\":[{\"status\":500,\"times\":1,\"route\":\"POST /projects\"}]}" },
+	{ "broken-twice",
+	    "{\"fail_next\":[{\"status\":500,\"times\":2,\"route\":\"POST /projects\"}]}" },
+	{ "broken-after",
+	    "{\"fail_next\":[{\"status\":502,\"times\":1,\"after\":true,"
+	    "\"route\":\"POST /projects\"}]}" },
+	{ "broken-gets",
+	    "{\"fail_next\":[{\"status\":500,\"times\":2,\"route\":\"GET /projects\"},"
+	    "{\"status\":500,\"times\":2,\"route\":\"GET /projects/{p}/operations\"}]}" },
+	{ "away", "{\"fail_next\":[{\"status\":503,\"times\":9,\"route\":\"POST /projects\"}]}" },
+	{ "lost", "{\"lose_next_reply\":1}" },
+	{ "refused",
+	    "{\"fail_next\":[{\"status\":422,\"times\":1,\"route\":\"POST /projects\"}]}" },
+};
+
+static void
+whatever_neon_answers(void **state)
+{
+	unsigned i, n;
+
+	(void)state;
+	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		house_knobs(&house, faults[i].knobs);
+		n = contacts_until_ready(faults[i].id);
+		print_message("  %s: ready at contact %u\n", faults[i].id, n);
+		assert_int_equal(projects_of(faults[i].id), 1);
+		house_knobs(&house, "{\"fail_next\":[],\"lose_next_reply\":0}");
+	}
+}
+
+/* Slower than our patience: the creation happens after we gave up waiting for it. */
+static void
+a_slow_neon_makes_one_project(void **state)
+{
+	static struct contact c;
+
+	(void)state;
+	house_knobs(&house, "{\"delay_ms\":3500,\"delay_route\":\"POST /projects\"}");
+	assert_int_equal(contact_make(&c, &house.rooms[0], "slow"), ERR_NEON);
+	house_knobs(&house, "{\"delay_ms\":0,\"delay_route\":\"\"}");
+	contacts_until_ready("slow");
+	assert_int_equal(projects_of("slow"), 1);
+}
+
+static void
+killed_anywhere_it_goes_on(void **state)
+{
+	static const int moments_ms[] = { 2, 8, 20, 40, 80, 150, 300, 500, 700 };
+	static struct contact c;
+	char id[32];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < sizeof(moments_ms) / sizeof(moments_ms[0]); i++) {
+		snprintf(id, sizeof(id), "killed-%d", moments_ms[i]);
+		contact_start(&c, &house.rooms[0], id);
+		poll(NULL, 0, moments_ms[i]);
+		house_stop_rooms(&house);
+		contact_wait(&c);
+		house_start_rooms(&house);
+		contacts_until_ready(id);
+		assert_int_equal(projects_of(id), 1);
+	}
+}
+
+static void
+a_request_waits_only_so_long(void **state)
+{
+	static struct contact c;
+
+	(void)state;
+	house_stop_rooms(&house);
+	house.conf.provision_wait_us = 50000;
+	house_start_rooms(&house);
+	assert_int_equal(contact_make(&c, &house.rooms[0], "patient"), ERR_PROVISIONING);
+	assert_int_equal(c.err.retry_after, 2);
+	poll(NULL, 0, 2000);
+	assert_int_equal(contact_make(&c, &house.rooms[1], "patient"), ERR_NONE);
+	house_stop_rooms(&house);
+	house.conf.provision_wait_us = 30 * 1000000ull;
+	house_start_rooms(&house);
+}
+
+static void
+a_partial_inventory_makes_nothing(void **state)
+{
+	static struct contact c;
+	char project[80], knobs[160];
+
+	(void)state;
+	contacts_until_ready("orphan");
+	snprintf(project, sizeof(project), "%s",
+	    house_sql(&house, house.catalog,
+		"SELECT project_id FROM public.tenants WHERE tenant_id = 'orphan'"));
+	house_sql(&house, house.catalog, "DELETE FROM public.users WHERE user_id = 'orphan'");
+	house_stop_rooms(&house);
+	house_redis_set(&house, "orphan", "");
+	house_start_rooms(&house);
+	snprintf(knobs, sizeof(knobs), "{\"unavailable\":[\"%s\"]}", project);
+	house_knobs(&house, knobs);
+	assert_int_equal(contact_make(&c, &house.rooms[0], "orphan"), ERR_NEON);
+	house_knobs(&house, "{\"unavailable\":[]}");
+	contacts_until_ready("orphan");
+	assert_int_equal(projects_of("orphan"), 1);
+	assert_string_equal(house_sql(&house, house.catalog,
+				"SELECT project_id FROM public.tenants WHERE tenant_id = 'orphan'"),
+	    project);
+}
+
+static void
+a_project_that_is_gone_is_made_again(void **state)
+{
+	(void)state;
+	contacts_until_ready("gone");
+	house_sql(&house, house.admin,
+	    "UPDATE neon_standin.projects SET state = 'gone' "
+	    "WHERE name = 'tg-%s-gone'",
+	    house.catalog_name);
+	house_sql(&house, house.catalog,
+	    "UPDATE public.tenants SET state = 'failed' WHERE tenant_id = 'gone'");
+	house_stop_rooms(&house);
+	house_redis_set(&house, "gone", "");
+	house_start_rooms(&house);
+	contacts_until_ready("gone");
+	assert_int_equal(projects_of("gone"), 1);
+}
+
+static void
+garbage_in_redis_is_a_miss(void **state)
+{
+	static struct contact c, other;
+	static char record[8192];
+
+	(void)state;
+	contacts_until_ready("redis-a");
+	contacts_until_ready("redis-b");
+	poll(NULL, 0, 100);
+	snprintf(record, sizeof(record), "%s", house_redis_get(&house, "redis-b"));
+	assert_true(slice_starts(slice_str(record), "tgs1."));
+	assert_null(strstr(record, "password"));
+	house_stop_rooms(&house);
+	house_start_rooms(&house);
+	assert_int_equal(contact_make(&other, &house.rooms[0], "redis-b"), ERR_NONE);
+	house_redis_set(&house, "redis-a", record);
+	assert_int_equal(contact_make(&c, &house.rooms[0], "redis-a"), ERR_NONE);
+	assert_string_not_equal(c.tenant.dbname, other.tenant.dbname);
+	house_redis_set(&house, "redis-a", "{\"v\":1}");
+	assert_int_equal(contact_make(&c, &house.rooms[1], "redis-a"), ERR_NONE);
+	record[40] ^= 1;
+	house_redis_set(&house, "redis-b", record);
+	assert_int_equal(contact_make(&c, &house.rooms[1], "redis-b"), ERR_NONE);
+	assert_string_equal(c.tenant.dbname, other.tenant.dbname);
+}
+
+static void
+a_cluster_of_ones_own(void **state)
+{
+	static struct contact crowd[CROWD], again;
+	unsigned i;
+
+	(void)state;
+	house_stop_rooms(&house);
+	house.conf.provider = PROVIDER_POSTGRES;
+	house_start_rooms(&house);
+	for (i = 0; i < CROWD; i++)
+		contact_start(&crowd[i], &house.rooms[i % WORKERS], "own");
+	for (i = 0; i < CROWD; i++) {
+		contact_wait(&crowd[i]);
+		assert_int_equal(crowd[i].err.code, ERR_NONE);
+	}
+	house_sql(&house, house.catalog, "DELETE FROM public.users WHERE user_id = 'own'");
+	house_stop_rooms(&house);
+	house_redis_set(&house, "own", "");
+	house_start_rooms(&house);
+	assert_int_equal(contact_make(&again, &house.rooms[0], "own"), ERR_NONE);
+	assert_string_equal(again.tenant.dbname, crowd[0].tenant.dbname);
+	assert_string_not_equal(again.tenant.password, crowd[0].tenant.password);
+	house_stop_rooms(&house);
+	house.conf.provider = PROVIDER_NEON;
+	house_start_rooms(&house);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	log_level(getenv("TEST_LOG") != NULL ? LOG_DEBUG : LOG_EMERG);
+	house_open(&house);
+	house_migrate(&house);
+	house_start_rooms(&house);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	house_stop_rooms(&house);
+	house_close(&house);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_catalog_migrates_once),
+		cmocka_unit_test(a_crowd_gets_one_project),
+		cmocka_unit_test(many_tenants_at_once),
+		cmocka_unit_test(whatever_neon_answers),
+		cmocka_unit_test(a_slow_neon_makes_one_project),
+		cmocka_unit_test(killed_anywhere_it_goes_on),
+		cmocka_unit_test(a_request_waits_only_so_long),
+		cmocka_unit_test(a_partial_inventory_makes_nothing),
+		cmocka_unit_test(a_project_that_is_gone_is_made_again),
+		cmocka_unit_test(garbage_in_redis_is_a_miss),
+		cmocka_unit_test(a_cluster_of_ones_own),
+	};
+
+	if (!house_wanted()) {
+		fprintf(stderr, "test_tenant: TEST_PG_URL and TEST_REDIS are not set\n");
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
