@@ -33,7 +33,9 @@ function strings(text, name) {
 /^0:/ {
 	if (!words++)
 		printf "  "
-	printf "%s", plain(substr($0, 4, length($0) - 4))
+	word = plain(substr($0, 4, length($0) - 4))
+	answer = answer word
+	printf "%s", word
 	fflush()
 	next
 }
@@ -41,15 +43,25 @@ function strings(text, name) {
 /^2:/ {
 	n = split($0, part, /{"type":"source"/)
 	for (i = 2; i <= n; i++) {
-		sources++
-		title = strings(part[i], "title")
 		page = match(part[i], /"page":[0-9]+/) ? substr(part[i], RSTART + 7, RLENGTH - 7) : ""
-		if ((title, page) in seen)
-			continue
-		seen[title, page] = 1
-		from = from "  from " (page == "" ? "" : "page " page " of ") title "\n"
+		source[++sources] = (page == "" ? "" : "page " page " of ") strings(part[i], "title")
 	}
 	next
+}
+
+# The passages the answer cites as [1], [2]; the others were only read.
+function print_sources(	i, cites) {
+	for (i = 1; i <= sources; i++)
+		if (index(answer, "[" i "]")) {
+			cited[source[i]] = 1
+			cites++
+		}
+	for (i = 1; i <= sources; i++) {
+		if (source[i] in printed)
+			continue
+		printed[source[i]] = 1
+		print (!cites || source[i] in cited ? "  from " : "  also read: ") source[i]
+	}
 }
 
 /^d:/ { finished = 1; next }
@@ -60,7 +72,7 @@ function strings(text, name) {
 
 END {
 	print "\n"
-	printf "%s", from
+	print_sources()
 	if (!finished) {
 		print "  no answer: HTTP " status ": " said
 		exit 1

@@ -37,6 +37,12 @@ function bar(done, total,	i, text) {
 	next
 }
 
+/^data: / && event == "error" {
+	status = field($0, "status")
+	said = field($0, "detail")
+	next
+}
+
 { said = said $0 }
 
 END {
