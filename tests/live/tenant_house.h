@@ -67,6 +67,7 @@ void house_knobs(struct house *, const char *json);
 /* The record of a tenant. */
 void house_redis_set(struct house *, const char *id, const char *value);
 const char *house_redis_get(struct house *, const char *id);
+struct redis *house_redis_open(struct worker *, struct dns *);
 void house_migrate(struct house *);
 
 void contact_start(struct contact *, struct room *, const char *id);

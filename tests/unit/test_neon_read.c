@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_neon_read: answers of Neon's management API, as its specification shows them and as they
+ * must not be trusted.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tenant/neon_read.h"
+
+#define PARAMETERS \
+	"\"connection_parameters\":{\"database\":\"neondb\",\"password\":\"PW\"," \
+	"\"role\":\"neondb_owner\",\"host\":\"ep-cool-dark-123456.us-east-2.aws.neon.tech\"," \
+	"\"pooler_host\":\"ep-cool-dark-123456-pooler.us-east-2.aws.neon.tech\"}"
+#define CREATED(uri) \
+	"{\"project\":{\"id\":\"spring-example-302709\",\"name\":\"tg-x\"}," \
+	"\"connection_uris\":[{\"connection_uri\":\"" uri "\"," PARAMETERS "}]," \
+	"\"branch\":{\"id\":\"br-a-b\"},\"endpoints\":[{\"id\":\"ep-cool-dark-123456\"}]}"
+#define POOLER_URI \
+	"postgresql://neondb_owner:OTHER@ep-cool-dark-123456-pooler.us-east-2.aws.neon.tech/" \
+	"neondb?sslmode=require&channel_binding=require"
+
+static json_t *
+parsed(const char *text)
+{
+	struct err err = { 0 };
+	json_t *o = json_read_object(slice_str(text), &err);
+
+	assert_non_null(o);
+	return o;
+}
+
+static void
+a_creation_is_read_from_its_parameters(void **state)
+{
+	json_t *o = parsed(CREATED(POOLER_URI));
+	struct tenant_row row = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_true(neon_read_created(o, &row, &err));
+	assert_string_equal(row.project_id, "spring-example-302709");
+	assert_string_equal(row.branch_id, "br-a-b");
+	assert_string_equal(row.endpoint_id, "ep-cool-dark-123456");
+	assert_string_equal(row.tenant.host, "ep-cool-dark-123456.us-east-2.aws.neon.tech");
+	assert_string_equal(row.tenant.password, "PW");
+	assert_int_equal(row.tenant.port, 5432);
+	json_decref(o);
+}
+
+static void
+a_port_is_read_from_the_uri(void **state)
+{
+	json_t *o = parsed(CREATED("postgresql://u:p@127.0.0.1:6543/neondb"));
+	struct tenant_row row = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_true(neon_read_created(o, &row, &err));
+	assert_int_equal(row.tenant.port, 6543);
+	json_decref(o);
+}
+
+static void
+strange_creations_are_refused(void **state)
+{
+	static const char *const texts[] = { "{}", "{\"project\":null}", "{\"project\":{\"id\":7}}",
+		"{\"project\":{\"id\":\"../x\"}}", "{\"project\":{\"id\":\"a\"}}",
+		"{\"project\":{\"id\":\"a\"},\"connection_uris\":[]}",
+		"{\"project\":{\"id\":\"a\"},\"connection_uris\":[{\"connection_parameters\":"
+		"{\"host\":\"/tmp\",\"database\":\"d\",\"role\":\"r\",\"password\":\"p\"}}]}",
+		"{\"project\":{\"id\":\"a\"},\"connection_uris\":[{\"connection_parameters\":"
+		"{\"host\":\"h\",\"database\":\"d\",\"role\":\"r\"}}]}" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		json_t *o = parsed(texts[i]);
+		struct tenant_row row = { 0 };
+		struct err err = { 0 };
+
+		assert_false(neon_read_created(o, &row, &err));
+		assert_int_equal(err.code, ERR_NEON);
+		json_decref(o);
+	}
+}
+
+static bool
+page(const char *text, struct neon_inventory *inv)
+{
+	json_t *o = parsed(text);
+	struct err err = { 0 };
+	bool fine = neon_read_page(o, "tg-x", inv, &err);
+
+	json_decref(o);
+	return fine;
+}
+
+static void
+only_the_very_name_counts_and_the_oldest_is_taken(void **state)
+{
+	struct neon_inventory inv = { 0 };
+
+	(void)state;
+	assert_true(
+	    page("{\"projects\":[{\"id\":\"p1\",\"name\":\"tg-x-1\"},"
+		 "{\"id\":\"p2\",\"name\":\"tg-x\",\"created_at\":\"2026-02-01T00:00:00Z\"},"
+		 "{\"id\":\"tg-x\",\"name\":\"else\"}],\"pagination\":{\"cursor\":\"c1\"}}",
+		&inv));
+	assert_int_equal(inv.hits, 1);
+	assert_int_equal(inv.page_length, 3);
+	assert_string_equal(inv.cursor, "c1");
+	assert_true(
+	    page("{\"projects\":[{\"id\":\"p3\",\"name\":\"tg-x\","
+		 "\"created_at\":\"2026-01-01T00:00:00Z\"}],\"unavailable_project_ids\":[]}",
+		&inv));
+	assert_int_equal(inv.hits, 2);
+	assert_string_equal(inv.oldest_id, "p3");
+	assert_string_equal(inv.cursor, "");
+}
+
+static void
+a_partial_inventory_is_none(void **state)
+{
+	struct neon_inventory inv = { 0 };
+
+	(void)state;
+	assert_false(page("{\"projects\":[],\"unavailable_project_ids\":[\"p9\"]}", &inv));
+	assert_false(page("{\"projects\":{}}", &inv));
+	assert_false(page("{\"projects\":[{\"id\":\"a/b\",\"name\":\"tg-x\"}]}", &inv));
+	assert_false(page("{\"projects\":[7]}", &inv));
+}
+
+static void
+operations_are_counted(void **state)
+{
+	json_t *o = parsed("{\"operations\":[{\"status\":\"finished\"},{\"status\":\"skipped\"},"
+			   "{\"status\":\"scheduling\"},{\"status\":\"some new one\"},"
+			   "{\"status\":\"cancelled\",\"action\":\"start_compute\"}]}");
+	struct neon_operations ops;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_true(neon_read_operations(o, &ops, &err));
+	assert_int_equal(ops.running, 2);
+	assert_int_equal(ops.failed, 1);
+	assert_string_equal(ops.failed_action, "start_compute");
+	json_decref(o);
+}
+
+static void
+messages_are_made_safe(void **state)
+{
+	char out[200];
+
+	(void)state;
+	neon_read_message(SLICE_LIT("{\"code\":\"\",\"message\":\"a\\nb\"}"), out, sizeof(out));
+	assert_string_equal(out, "a?b");
+	neon_read_message(SLICE_LIT("<html>524</html>"), out, sizeof(out));
+	assert_string_equal(out, "");
+	neon_read_message(slice_of(NULL, 0), out, sizeof(out));
+	assert_string_equal(out, "");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_creation_is_read_from_its_parameters),
+		cmocka_unit_test(a_port_is_read_from_the_uri),
+		cmocka_unit_test(strange_creations_are_refused),
+		cmocka_unit_test(only_the_very_name_counts_and_the_oldest_is_taken),
+		cmocka_unit_test(a_partial_inventory_is_none),
+		cmocka_unit_test(operations_are_counted),
+		cmocka_unit_test(messages_are_made_safe),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_tenant_record: a record in Redis opens for its own tenant and environment, unchanged, or
+ * not at all.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tenant/record.h"
+
+#define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
+static const struct tenant acme = {
+	.id = "acme",
+	.state = TENANT_READY,
+	.plan = "pro",
+	.requests_per_minute = 600,
+	.host = "ep-x.neon.tech",
+	.port = 5433,
+	.dbname = "neondb",
+	.user = "neondb_owner",
+	.password = "p\"w\\d",
+	.sslmode = "verify-full",
+};
+
+static struct buf
+closed(const struct seal *seal, const struct tenant *t, const char *environment)
+{
+	char key[RECORD_KEY_SIZE];
+	struct buf b;
+
+	buf_init(&b, 8192);
+	record_key(key, environment, t->id);
+	assert_true(record_close(seal, t, key, &b));
+	return b;
+}
+
+static bool
+opens(const struct seal *seal, struct slice sealed, const char *environment, const char *id,
+    struct tenant *out)
+{
+	char key[RECORD_KEY_SIZE];
+
+	record_key(key, environment, id);
+	return record_open(seal, id, key, sealed, out);
+}
+
+static void
+what_was_closed_opens(void **state)
+{
+	struct seal *seal = seal_new(KEY);
+	struct buf b = closed(seal, &acme, "prod");
+	struct tenant t;
+
+	(void)state;
+	assert_true(opens(seal, buf_view(&b), "prod", "acme", &t));
+	assert_string_equal(t.id, acme.id);
+	assert_int_equal(t.state, TENANT_READY);
+	assert_string_equal(t.plan, acme.plan);
+	assert_int_equal(t.requests_per_minute, 600);
+	assert_string_equal(t.host, acme.host);
+	assert_int_equal(t.port, 5433);
+	assert_string_equal(t.password, acme.password);
+	assert_string_equal(t.sslmode, acme.sslmode);
+	buf_free(&b);
+	seal_free(seal);
+}
+
+static void
+for_another_it_does_not(void **state)
+{
+	struct seal *seal = seal_new(KEY);
+	struct buf b = closed(seal, &acme, "prod");
+	struct tenant t;
+
+	(void)state;
+	assert_false(opens(seal, buf_view(&b), "prod", "other", &t));
+	assert_false(opens(seal, buf_view(&b), "staging", "acme", &t));
+	buf_free(&b);
+	seal_free(seal);
+}
+
+static void
+a_changed_letter_spoils_it(void **state)
+{
+	struct seal *seal = seal_new(KEY);
+	struct buf b = closed(seal, &acme, "prod");
+	struct tenant t;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < b.len; i++) {
+		b.data[i] ^= 4;
+		assert_false(opens(seal, buf_view(&b), "prod", "acme", &t));
+		b.data[i] ^= 4;
+		assert_false(opens(seal, slice_of(b.data, i), "prod", "acme", &t));
+	}
+	assert_true(opens(seal, buf_view(&b), "prod", "acme", &t));
+	buf_free(&b);
+	seal_free(seal);
+}
+
+/* Sealed by somebody who has the key, yet not a record. */
+static void
+sealed_nonsense_is_refused(void **state)
+{
+	static const char *const texts[] = { "", "{}", "[]", "null", "{\"v\":2,\"port\":1}",
+		"{\"v\":1,\"port\":0,\"id\":\"acme\"}", "{\"v\":1,\"port\":5432,\"id\":\"acme\"}",
+		"{\"v\":1,\"port\":5432,\"rpm\":0,\"id\":\"acme\",\"plan\":\"\",\"host\":7}" };
+	struct seal *seal = seal_new(KEY);
+	char key[RECORD_KEY_SIZE];
+	struct tenant t;
+	size_t i;
+
+	(void)state;
+	record_key(key, "prod", "acme");
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct buf b;
+
+		buf_init(&b, 8192);
+		assert_true(seal_close(seal, slice_str(texts[i]), slice_str(key), &b));
+		assert_false(record_open(seal, "acme", key, buf_view(&b), &t));
+		buf_free(&b);
+	}
+	seal_free(seal);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_closed_opens),
+		cmocka_unit_test(for_another_it_does_not),
+		cmocka_unit_test(a_changed_letter_spoils_it),
+		cmocka_unit_test(sealed_nonsense_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
