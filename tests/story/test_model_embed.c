@@ -7,11 +7,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "model_bench.h"
+#include "tenantgate/base/log.h"
 
 #define JSON "Content-Type: application/json\r\n"
 #define TWO \
@@ -176,6 +179,54 @@ refused(void **state)
 	}
 }
 
+/* What the log says of a refusal with that message. */
+static void
+refusal_logged(const char *body, char *line, size_t size)
+{
+	const struct answer script[] = { { "400 No", JSON, body, WHOLE }, { 0 } };
+	char path[] = "/tmp/model-log-XXXXXX";
+	struct embedding e;
+	ssize_t n;
+	int fd = mkstemp(path);
+
+	assert_true(fd != -1 && log_open(path));
+	log_level(LOG_WARNING);
+	model_bench_script(script);
+	embedding_start(&e);
+	e.texts[0] = SLICE_LIT("the salary of the harbour master is forty crowns");
+	turn_until(bench.worker, &e.probe.ended);
+	n = read(fd, line, size - 1);
+	line[n > 0 ? n : 0] = '\0';
+	assert_true(log_open(NULL));
+	close(fd);
+	unlink(path);
+	assert_null(strstr(e.probe.err.detail, "harbour"));
+}
+
+static void
+the_log_repeats_no_prompt_and_no_key(void **state)
+{
+	char line[2048];
+
+	(void)state;
+	refusal_logged("{\"error\":{\"message\":\"too long by 7\",\"code\":\"context_length\"}}",
+	    line, sizeof(line));
+	assert_non_null(strstr(line, "HTTP 400, code 'context_length'"));
+	assert_non_null(strstr(line, "too long by 7"));
+	refusal_logged("{\"error\":{\"message\":\"I will not embed 'the salary of the harbour "
+		       "master is "
+		       "forty crowns'\"}}",
+	    line, sizeof(line));
+	assert_non_null(strstr(line, "left out"));
+	assert_null(strstr(line, "harbour"));
+	refusal_logged("{\"error\":{\"message\":\"wrong key: sk-secret\"}}", line, sizeof(line));
+	assert_null(strstr(line, "sk-secret"));
+	refusal_logged("<html>the salary of the harbour master is forty crowns</html>", line,
+	    sizeof(line));
+	assert_null(strstr(line, "harbour"));
+	assert_non_null(strstr(line, "no JSON"));
+}
+
 static void
 nobody_there(void **state)
 {
@@ -254,6 +305,7 @@ main(void)
 		TEST(tried_again),
 		TEST(refused),
 		TEST(nobody_there),
+		TEST(the_log_repeats_no_prompt_and_no_key),
 		TEST(abandoned),
 		TEST(batches),
 	};
