@@ -23,6 +23,7 @@ struct cage_exec {
 	char *const	*envp;
 };
 
+void	cage_be_humble(void);			/* while this is still our own process's to say */
 bool	cage_drop_user(void);			/* root becomes nobody; others stay who they are */
 bool	cage_set_limits(const struct cage_limits *);
 bool	cage_hide_files(int program);		/* Landlock, where the kernel has it */

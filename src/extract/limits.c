@@ -50,6 +50,21 @@ limit(int what, rlim_t value)
 	return false;
 }
 
+/* When the machine is short of something, it is short for the parser first. Best effort. */
+void
+cage_be_humble(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		if (write(fd, "1000", 4) != 4)
+			complain("oom_score_adj");
+		close(fd);
+	}
+	if (setpriority(PRIO_PROCESS, 0, 10) != 0)
+		complain("setpriority");
+}
+
 /* A soft CPU limit a second below the hard one: SIGXCPU says why it died, SIGKILL would not. */
 static bool
 limit_cpu(unsigned seconds)

@@ -189,6 +189,7 @@ main(int argc, char **argv)
 	struct launch *l;
 
 	read_options(argc, argv, &o);
+	cage_be_humble();
 	if (prctl(PR_SET_DUMPABLE, 0) != 0 || (l = make_launch(&o)) == NULL) {
 		complain("start");
 		return EXTRACT_EXIT_CAGE;

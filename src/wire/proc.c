@@ -13,7 +13,9 @@
  *	    +-- flow's cancel: killed, flow forgotten ----------+  (nobody to wake)
  *
  * Only the pidfd's event ends a proc; so each is reaped exactly once, and none is freed while its
- * process lives. stdin is a socket and no pipe, for a pipe's reader that has gone means SIGPIPE.
+ * process lives. One still dying when its worker ends stays on the list of the living, and becomes
+ * init's with our exit. stdin is a socket and no pipe, for a pipe's reader that has gone means
+ * SIGPIPE.
  */
 #define _GNU_SOURCE /* pipe2, pidfd_open */
 #include "tenantgate/wire/proc.h"
@@ -22,10 +24,12 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,7 +50,11 @@ struct proc {
 	struct timer deadline;
 	enum proc_end verdict; /* PROC_EXITED until we killed it for a reason */
 	struct letter letter;  /* to be freed at a safe point */
+	LIST_ENTRY(proc) link;
 };
+
+static pthread_mutex_t living_lock = PTHREAD_MUTEX_INITIALIZER;
+static LIST_HEAD(, proc) living = LIST_HEAD_INITIALIZER(living);
 
 /* ---- ends ---- */
 
@@ -78,6 +86,9 @@ proc_free(void *arg)
 		event_free(p->exit_event);
 	close_fd(&p->pidfd);
 	timer_free(&p->deadline);
+	pthread_mutex_lock(&living_lock);
+	LIST_REMOVE(p, link);
+	pthread_mutex_unlock(&living_lock);
 	free(p);
 }
 
@@ -334,6 +345,9 @@ proc_run(struct flow *f, const struct proc_conf *c, struct slice input, struct p
 		.input = input,
 		.pidfd = -1 };
 	p->ours[STDIN] = p->ours[STDOUT] = p->ours[STDERR] = -1;
+	pthread_mutex_lock(&living_lock);
+	LIST_INSERT_HEAD(&living, p, link);
+	pthread_mutex_unlock(&living_lock);
 	if (!timer_init(&p->deadline, f->worker, proc_late, p))
 		return not_started(p, r, ENOMEM);
 	error = start_child(p, c);
