@@ -31,14 +31,14 @@ function options() {
 }
 
 async function startGate(stack, changes) {
-	const gate = await stack.tenantgate({ workers: 1, access_log: 'off', log_level: 'warning',
+	const gate = await stack.tenantgate({ workers: 1, access_log: 'off',
 		rate_limit_requests_per_minute: 0, rate_limit_key_requests_per_minute: 0, ...changes });
 	return { name: 'tenantgate', url: gate.url, pid: gate.program.pid, gate };
 }
 
 // Three of each: one worker, one worker that writes an access log, two workers.
 async function startServers(stack) {
-	const kinds = { one: {}, log: { access_log: 'on', log_level: 'info' }, two: { workers: 2 } };
+	const kinds = { one: {}, log: { access_log: 'on' }, two: { workers: 2 } };
 	const servers = { gate: {}, nginx: {} };
 	for (const [kind, changes] of Object.entries(kinds)) {
 		servers.gate[kind] = await startGate(stack, changes);
