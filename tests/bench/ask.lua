@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- wrk -s ask.lua URL -- METHOD BODY-FILE 'Name: value'...	("-": no body)
--- One request over and over; the last line is its outcome as JSON, times in microseconds.
+-- wrk -s ask.lua URL -- METHOD BODY-FILE PAUSE 'Name: value'...	(BODY-FILE "-": no body)
+-- One request over and over; the last line is its outcome as JSON, times in microseconds. Between
+-- an answer and the next request each connection waits 0 to PAUSE ms: streams that all began at
+-- once would else stay in step, and their tokens arrive together.
 
 function init(args)
 	wrk.method = args[1]
@@ -9,15 +11,14 @@ function init(args)
 		wrk.body = file:read("*a")
 		file:close()
 	end
-	for i = 3, #args do
+	local pause = tonumber(args[3])
+	if pause > 0 then
+		delay = function() return math.random(0, pause) end
+	end
+	for i = 4, #args do
 		local name, value = args[i]:match("^([^:]+): (.*)$")
 		wrk.headers[name] = value
 	end
-	asked = wrk.format()
-end
-
-function request()
-	return asked
 end
 
 function done(summary, latency)

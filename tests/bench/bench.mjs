@@ -13,6 +13,7 @@ import { startNginx } from './nginx.mjs';
 import { compare, machine, print } from './report.mjs';
 
 const TOKENS = 20;
+const PAUSE_MS = 20;
 const QUESTION = 'How high does the spring tide rise above the mean, and when is that?';
 const TEXT = 'Spring tides come at new and full moon, when sun and moon pull along one line. ' +
 	'They rise about a fifth above the mean tide. Neap tides come at the quarters. ';
@@ -80,10 +81,10 @@ async function rehearse(stack, servers) {
 }
 
 // nginx, tenantgate, nginx again: the two nginx rows say how noisy the machine was.
-async function group(title, gate, nginx, asks, seconds) {
+async function group(title, gate, nginx, asks, seconds, pause) {
 	const rows = [];
 	const row = async (server, it, ask) => rows.push({ server,
-		...await measure(it, ask, seconds) });
+		...await measure(it, ask, seconds, pause) });
 	await row('nginx', nginx, asks.nginx);
 	await row('tenantgate', gate, asks.gate);
 	await row('nginx again', nginx, asks.nginx);
@@ -108,7 +109,8 @@ async function groups(stack, { gate, nginx }, asks, only) {
 		if (only && !title.includes(only))
 			continue;
 		await stack.knobs(knobs);
-		out.push(await group(title, gate[kind], nginx[kind], what, seconds));
+		out.push(await group(title, gate[kind], nginx[kind], what, seconds,
+			knobs.token_delay_ms ? PAUSE_MS : 0));
 	}
 	return out;
 }

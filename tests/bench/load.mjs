@@ -31,18 +31,19 @@ function processCpu(pid) {
 
 const cpu = (pid) => family(pid).reduce((sum, p) => sum + processCpu(p), 0);
 
-async function wrk(server, ask, seconds) {
+async function wrk(server, ask, seconds, pause) {
 	const { stdout } = await run('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout',
 		'10s', '-s', script, server.url + ask.path, '--', ask.method, ask.body ?? '-',
-		...(ask.headers ?? [])]);
+		String(pause), ...(ask.headers ?? [])]);
 	return JSON.parse(stdout.trim().split('\n').at(-1));
 }
 
-// ask: { method, path, body (a file), headers }. Throws when an answer failed.
-export async function measure(server, ask, seconds) {
-	await wrk(server, ask, 1);
+// ask: { method, path, body (a file), headers }; pause: ms at most between an answer and the next
+// request of its connection. Throws when an answer failed.
+export async function measure(server, ask, seconds, pause = 0) {
+	await wrk(server, ask, 1, pause);
 	const before = cpu(server.pid);
-	const got = await wrk(server, ask, seconds);
+	const got = await wrk(server, ask, seconds, pause);
 	const used = cpu(server.pid) - before;
 	if (got.failed > 0 || got.requests === 0)
 		throw new Error(`${server.name} ${ask.path}: ${JSON.stringify(got)}`);
