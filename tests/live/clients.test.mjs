@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
-// POST /chat driven by what a web app's useChat drives: AI SDK 4's callChatApi (data stream), AI
-// SDK 5's transport, its first release and a late one (UI message stream; the early ones refuse
-// a part with one key too many), and plain fetch (text).
+// POST /chat driven by what a web app's useChat drives: callChatApi of AI SDK 3 and 4 (data
+// stream), the transports of 5, 6 and 7 (UI message stream; the first releases refuse a part with
+// one key too many), and plain fetch (text).
 //
 // With TG_URL, TG_KEY and TG_DOC (and TG_TENANT for a service key) it speaks to a tenantgate that
 // is running already and has that document; without, it starts its own.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { callChatApi } from '@ai-sdk/ui-utils';
+import { callChatApi as callChatApi3 } from 'ui-utils3';
 import * as late from 'ai';
 import * as first from 'ai5first';
+import * as six from 'ai6first';
+import * as seven from 'ai7';
 import { Stack } from './lib/stack.mjs';
 
 const given = process.env.TG_URL !== undefined;
@@ -91,6 +94,24 @@ test('AI SDK 4: an error in the middle is an error', { skip: given }, async () =
 	await back();
 });
 
+test('AI SDK 3: data stream', async () => {
+	const seen = {};
+	await callChatApi3({ api, headers, streamMode: 'stream-data', streamProtocol: 'data',
+		body: { messages: [{ role: 'user', content: question }], documentId }, messages: [],
+		restoreMessagesOnFailure() {},
+		onUpdate(merged, data) {
+			seen.messages = merged;
+			seen.data = data;
+		},
+		onFinish(message, options) {
+			seen.finish = options ?? message;
+		}, generateId: () => 'm1' });
+	assert.equal(seen.messages.at(-1).role, 'assistant');
+	assert.ok(seen.messages.at(-1).content.length > 0);
+	assert.equal(seen.data[0].documentId, documentId);
+	assert.ok(seen.finish);
+});
+
 // All parts as they came, and the message they make.
 async function transported({ DefaultChatTransport, readUIMessageStream }, messages) {
 	const transport = new DefaultChatTransport({ api, headers, body: { documentId } });
@@ -111,7 +132,8 @@ async function transported({ DefaultChatTransport, readUIMessageStream }, messag
 const uiTurn = (id, text) => ({ id, role: 'user', parts: [{ type: 'text', text }] });
 const textOf = (message) => message.parts.filter((p) => p.type === 'text').map((p) => p.text).join('');
 
-for (const [name, sdk] of [['5.0.0', first], ['5 late', late]]) {
+for (const [name, sdk] of Object.entries({ '5.0.0': first, '5 late': late, '6.0.0': six,
+	'7 late': seven })) {
 	test(`AI SDK ${name}: UI message stream`, async () => {
 		const { parts, errors, message } = await transported(sdk, [uiTurn('m1', question)]);
 		assert.deepEqual(errors, []);
