@@ -275,6 +275,41 @@ abandoned(void **state)
 	}
 }
 
+/* At every turn of the loop, from before the request to after the answer. */
+static void
+abandoned_at_every_turn(void **state)
+{
+	const struct answer scripts[][3] = {
+		{ { "200 OK", NULL, WORD("a") FINISH DONE, STREAM }, { 0 } },
+		{ { "500 Oh", NULL, "{}", STREAM }, { "200 OK", NULL, WORD("a") DONE, STREAM },
+		    { 0 } },
+	};
+	unsigned turns, i, finished = 0;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		for (turns = 0; turns < 40; turns++) {
+			struct talk t;
+			unsigned n;
+
+			model_bench_script(scripts[i]);
+			talk_start(&t);
+			for (n = 0; n < turns; n++)
+				worker_turn(bench.worker, n % 8 == 7 ? 1 : 0);
+			if (turns == 39)
+				turn_until(bench.worker, &t.probe.ended);
+			flow_abort(&t.probe.flow, ERR_SHUTDOWN, "enough");
+			model_bench_settle();
+			assert_true(t.probe.ended);
+			assert_null(t.stream);
+			finished += t.probe.err.code == ERR_NONE;
+			buf_free(&t.heard);
+			turn_for(bench.worker, 2); /* a closed connection is noticed */
+		}
+	}
+	assert_true(finished >= 2 && finished < 80);
+}
+
 /* A puller that sleeps: the server is held back, and nothing is lost. */
 #define MANY 200000
 static void
@@ -319,6 +354,7 @@ main(void)
 		TEST(tried_again_before_the_first_byte),
 		TEST(an_event_past_the_ceiling),
 		TEST(abandoned),
+		TEST(abandoned_at_every_turn),
 		TEST(a_slow_puller_holds_the_model_back),
 	};
 
