@@ -27,6 +27,7 @@ struct extract_conf {
 	unsigned	 pages_max;
 	uint64_t	 timeout_us;	/* wall clock; CPU and memory limits are the cage's */
 	size_t		 memory_max;	/* bytes of address space */
+	unsigned	 parallel_max;	/* parsers at a time in the whole process; others wait */
 };
 void	extract_conf_init(struct extract_conf *);
 

@@ -10,7 +10,9 @@
 #define _GNU_SOURCE /* memmem */
 #include <assert.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "retrieval/text.h"
 #include "tenantgate/base/json.h"
@@ -20,6 +22,7 @@
 
 #define COMPLAINTS_MAX 4096
 #define ARGS_MAX       12
+#define NAP_US	       20000
 
 struct extraction {
 	struct flow flow;
@@ -27,7 +30,20 @@ struct extraction {
 	struct slice body;		 /* borrowed */
 	struct extract_out *out;	 /* borrowed */
 	struct proc_result result;	 /* owned bufs */
+	struct timer nap;
 };
+
+/* Parsers at work in the whole process, any worker's. */
+static _Atomic unsigned parsers;
+
+/* As many as can get on with it; two at least, so that one slow document holds up no other. */
+static unsigned
+default_parallel(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cores < 2 ? 2 : (unsigned)cores;
+}
 
 void
 extract_conf_init(struct extract_conf *c)
@@ -38,6 +54,7 @@ extract_conf_init(struct extract_conf *c)
 		.pages_max = 5000,
 		.timeout_us = 60 * 1000000ull,
 		.memory_max = (size_t)512 << 20,
+		.parallel_max = default_parallel(),
 	};
 }
 
@@ -96,6 +113,43 @@ extraction_clear(void *arg)
 
 	buf_free(&x->result.out);
 	buf_free(&x->result.err);
+}
+
+static void
+extraction_leave(void *arg)
+{
+	(void)arg;
+	atomic_fetch_sub(&parsers, 1);
+}
+
+static flow_step_fn extraction_enter, extraction_run;
+
+/* No queue: a place is asked for again and again, as long as reading a document may take. */
+static enum flow_rc
+extraction_enter(struct flow *f)
+{
+	struct extraction *x = extraction_of(f);
+
+	if (atomic_fetch_add(&parsers, 1) < x->conf->parallel_max) {
+		flow_defer(f, extraction_leave, NULL);
+		return flow_back(f, extraction_run);
+	}
+	atomic_fetch_sub(&parsers, 1);
+	if (flow_age_us(f) > x->conf->timeout_us)
+		return flow_fail(f, ERR_OVERLOADED, "Too many documents are being read now.");
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+extraction_nap(struct flow *f)
+{
+	return flow_sleep(f, &extraction_of(f)->nap, NAP_US);
+}
+
+static enum flow_rc
+extraction_again(struct flow *f)
+{
+	return flow_back(f, extraction_enter);
 }
 
 static bool
@@ -246,6 +300,9 @@ extraction_cut(struct flow *f)
 }
 
 static const struct flow_step extraction_steps[] = {
+	{ "extract_enter", extraction_enter },
+	{ "extract_nap", extraction_nap },
+	{ "extract_again", extraction_again },
 	{ "extract_run", extraction_run },
 	{ "extract_judge", extraction_judge },
 	{ "extract_cut", extraction_cut },

@@ -60,6 +60,23 @@ static const struct flow_step run_steps[] = { { "run", story_run }, { NULL, NULL
 static const struct flow_kind extract_kind = { "extract", extract_steps, story_end, NULL };
 static const struct flow_kind run_kind = { "run", run_steps, story_end, NULL };
 
+static enum flow_rc
+turn_extract(struct flow *f)
+{
+	struct story *s = (struct story *)f;
+
+	return extract_run(f, &s->conf, s->mime, s->body, &s->out);
+}
+
+static void
+turn_end(struct flow *f, const struct err *err)
+{
+	((struct story *)f)->err = *err;
+}
+
+static const struct flow_step turn_steps[] = { { "extract", turn_extract }, { NULL, NULL } };
+static const struct flow_kind turn_kind = { "turn", turn_steps, turn_end, NULL };
+
 static int
 setup(void **state)
 {
@@ -231,6 +248,38 @@ test_mime(void **state)
 	assert_null(extract_mime(SLICE_LIT("text/html"), SLICE_LIT("a.md"), none));
 }
 
+/* One parser at a time: four flows take turns, one that is left while it waits leaves no place
+ * taken, and who waits too long is told. */
+static void
+test_turns(void **state)
+{
+	static struct story others[3];
+
+	(void)state;
+	story.conf.parallel_max = 1;
+	story.mime = "application/pdf";
+	story.body = file(SAMPLE);
+	for (int i = 0; i < 3; i++) {
+		others[i] = story;
+		flow_start(&others[i].flow, &turn_kind, worker, arena);
+	}
+	worker_turn(worker, 1);
+	flow_abort(&others[2].flow, ERR_CLIENT_GONE, "left");
+	assert_int_equal(extract(story.mime, story.body), ERR_NONE);
+	while (flow_count(worker) > 0)
+		worker_turn(worker, 20);
+	assert_int_equal(others[0].err.code, ERR_NONE);
+	assert_int_equal(others[1].out.page_count, 6);
+	assert_int_equal(others[2].err.code, ERR_CLIENT_GONE);
+	for (int i = 0; i < 3; i++)
+		extract_free(&others[i].out);
+	extract_free(&story.out);
+	story.ended = false;
+	story.conf.parallel_max = 0;
+	story.conf.timeout_us = 50000;
+	assert_int_equal(extract(story.mime, story.body), ERR_OVERLOADED);
+}
+
 static void
 run(const char *script, size_t input)
 {
@@ -316,6 +365,7 @@ main(void)
 		TEST(test_sample),
 		TEST(test_bad_documents),
 		TEST(test_limits),
+		TEST(test_turns),
 		TEST(test_text),
 		TEST(test_mime),
 		TEST(test_proc),
