@@ -118,15 +118,18 @@ floats_read(struct reading *r, float *v)
 		reading_refuse(r, "a vector has too few dimensions");
 }
 
+/* One item of `data`. Its index may come after its vector: then the vector waits. */
+struct item {
+	double index;
+	struct slice base64; /* as written; p NULL when it is none */
+	struct scan floats;  /* at their beginning, when it is no base64 */
+};
+
 static void
-base64_read(struct reading *r, float *v)
+base64_read(struct reading *r, struct slice raw, float *v)
 {
-	struct slice raw;
 	struct buf plain;
 
-	scan_string(&r->scan, &raw);
-	if (r->scan.bad)
-		return;
 	buf_init(&plain, BASE64_TEXT_MAX);
 	if (memchr(raw.p, '\\', raw.len) != NULL) { /* some write "\/" */
 		scan_unescape(raw, &plain);
@@ -137,16 +140,13 @@ base64_read(struct reading *r, float *v)
 	buf_free(&plain);
 }
 
-/* The vector comes before or after its index: it is read where it stands, when the index is
- * known. */
 static void
-vector_read(struct reading *r, struct scan at, double index)
+item_place(struct reading *r, struct item *item)
 {
 	struct scan after = r->scan;
+	double index = item->index;
 	float *v;
 
-	if (r->scan.bad)
-		return;
 	if (!(index >= 0 && index < (double)r->n) || index != floor(index) ||
 	    r->seen[(size_t)index]) {
 		reading_refuse(r, "an index is out of range or comes twice");
@@ -155,38 +155,42 @@ vector_read(struct reading *r, struct scan at, double index)
 	r->seen[(size_t)index] = true;
 	r->count++;
 	v = r->out + (size_t)index * r->dimensions;
-	r->scan = at;
-	if (scan_peek(&at) == SCAN_STRING)
-		base64_read(r, v);
-	else
+	if (item->base64.p != NULL) {
+		base64_read(r, item->base64, v);
+	} else {
+		r->scan = item->floats;
 		floats_read(r, v);
-	if (r->scan.bad)
-		return;
-	r->scan = after;
-	if (vector_flaw(v, r->dimensions) != NULL)
+		after.bad |= r->scan.bad;
+		r->scan = after;
+	}
+	if (!r->scan.bad && vector_flaw(v, r->dimensions) != NULL)
 		reading_refuse(r, vector_flaw(v, r->dimensions));
 }
 
 static void
 item_read(struct reading *r)
 {
-	struct scan at = { .bad = true };
-	double index = -1;
+	struct item item = { .index = -1, .floats = { .bad = true } };
 	struct slice key;
 
 	scan_open(&r->scan, '{');
 	while (scan_member(&r->scan, &key)) {
 		if (slice_is(key, "index")) {
-			scan_number(&r->scan, &index);
-			continue;
+			scan_number(&r->scan, &item.index);
+		} else if (slice_is(key, "embedding") && scan_peek(&r->scan) == SCAN_STRING) {
+			scan_string(&r->scan, &item.base64);
+		} else {
+			if (slice_is(key, "embedding"))
+				item.floats = r->scan;
+			scan_skip(&r->scan);
 		}
-		if (slice_is(key, "embedding"))
-			at = r->scan;
-		scan_skip(&r->scan);
 	}
-	if (at.bad)
+	if (r->scan.bad)
+		return;
+	if (item.base64.p == NULL && item.floats.bad)
 		reading_refuse(r, "an item has no embedding");
-	vector_read(r, at, index);
+	else
+		item_place(r, &item);
 }
 
 static void
