@@ -19,10 +19,11 @@ before(async () => {
 after(() => stack.stop());
 
 function run(name) {
-	const env = { ...process.env, CMOCKA_MESSAGE_OUTPUT: 'TAP', TEST_PG: stack.pg.conninfo,
+	const env = { ...process.env, CMOCKA_MESSAGE_OUTPUT: 'TAP', srcdir: source,
+		TEST_PG: stack.pg.conninfo, TEST_PG_URL: stack.pg.url('postgres'),
 		TEST_REDIS: `127.0.0.1:${stack.cache.port}` };
 	return new Promise((resolve) => {
-		execFile(join(build, 'tests/live', name), { env, maxBuffer: 16 << 20, timeout: 120000 },
+		execFile(join(build, 'tests/live', name), { env, cwd: build, maxBuffer: 16 << 20, timeout: 120000 },
 			(error, stdout, stderr) => resolve({ error, stdout, stderr }));
 	});
 }
