@@ -22,6 +22,7 @@
 #define CATALOG_KEY	      SLICE_LIT("catalog")
 #define URL_ARENA_MAX	      (64 * 1024)
 #define POOL_SIZE_DEFAULT     8
+#define LOGIN_RETRY_US	      (300 * 1000ull) /* everybody waits for it: back as soon as it is */
 #define QUERY_TIMEOUT_DEFAULT (10 * 1000000ull)
 
 struct catalog_query {
@@ -142,6 +143,7 @@ catalog_pools(const struct catalog_conf *conf)
 	pool_conf_init(&pc);
 	pc.default_pool_size = conf->pool_size > 0 ? conf->pool_size : POOL_SIZE_DEFAULT;
 	pc.max_server_connections = pc.default_pool_size;
+	pc.server_login_retry_us = LOGIN_RETRY_US;
 	if (conf->connect_timeout_us > 0)
 		pc.server_connect_timeout_us = conf->connect_timeout_us;
 	return pools_open(&pc, NULL);

@@ -74,7 +74,8 @@ act_run(struct house *h, struct act *a)
 {
 	flow_start(&a->flow, &act_kind, h->control, NULL);
 	flow_deadline(&a->flow, 60 * 1000000ull);
-	while (!a->over)
+	/* A connection that is being reset is nobody's until this loop has seen it through. */
+	while (!a->over || flow_count(h->control) > 0)
 		worker_turn(h->control, 50);
 	if (err_is(&a->err))
 		fprintf(stderr, "house: %s\n", a->err.detail);
@@ -147,6 +148,20 @@ house_redis_set(struct house *h, const char *id, const char *value)
 
 	act_run(h, &a);
 	assert(a.heard.status == REDIS_OK);
+	redis_clear(&a.heard);
+}
+
+void
+house_redis_pause(struct house *h, unsigned ms)
+{
+	char text[16];
+	struct act a = { .redis = h->redis,
+		.argc = 3,
+		.argv = { SLICE_LIT("CLIENT"), SLICE_LIT("PAUSE"), { NULL, 0 } } };
+
+	snprintf(text, sizeof(text), "%u", ms);
+	a.argv[2] = slice_str(text);
+	act_run(h, &a);
 	redis_clear(&a.heard);
 }
 

@@ -67,9 +67,11 @@ void house_knobs(struct house *, const char *json);
 /* The record of a tenant. */
 void house_redis_set(struct house *, const char *id, const char *value);
 const char *house_redis_get(struct house *, const char *id);
+void house_redis_pause(struct house *, unsigned ms); /* it hangs, for everybody */
 struct redis *house_redis_open(struct worker *, struct dns *);
 void house_migrate(struct house *);
 
+void room_forget(struct house *, struct room *, const char *id);
 void contact_start(struct contact *, struct room *, const char *id);
 void contact_wait(struct contact *);
 /* Starts and waits; the outcome. */

@@ -12,13 +12,14 @@ struct order {
 	struct letter letter;
 	struct house *house;
 	struct room *room;
+	const char *id; /* to forget */
 	sem_t done;
 };
 
 static void
-order_give(struct house *h, struct room *r, worker_fn *fn)
+order_give(struct house *h, struct room *r, const char *id, worker_fn *fn)
 {
-	struct order o = { .house = h, .room = r };
+	struct order o = { .house = h, .room = r, .id = id };
 
 	sem_init(&o.done, 0, 0);
 	worker_post(r->worker, &o.letter, fn, &o);
@@ -78,7 +79,7 @@ house_start_rooms(struct house *h)
 	for (i = 0; i < WORKERS; i++) {
 		h->rooms[i].worker = worker_new(i + 1);
 		assert(worker_start(h->rooms[i].worker));
-		order_give(h, &h->rooms[i], room_open);
+		order_give(h, &h->rooms[i], NULL, room_open);
 	}
 }
 
@@ -91,14 +92,29 @@ house_stop_rooms(struct house *h)
 		struct room *r = &h->rooms[i];
 
 		do {
-			order_give(h, r, room_abort);
+			order_give(h, r, NULL, room_abort);
 			poll(NULL, 0, 5);
 		} while (flow_count(r->worker) > 0);
-		order_give(h, r, room_close);
+		order_give(h, r, NULL, room_close);
 		worker_stop(r->worker);
 		worker_join(r->worker);
 		worker_free(r->worker);
 	}
+}
+
+static void
+tenant_drop(void *arg)
+{
+	struct order *o = arg;
+
+	tenant_forget(o->room->tenants, o->id);
+	sem_post(&o->done);
+}
+
+void
+room_forget(struct house *h, struct room *r, const char *id)
+{
+	order_give(h, r, id, tenant_drop);
 }
 
 /* ---- contacts ---- */

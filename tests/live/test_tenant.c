@@ -17,55 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tenant_house.h"
+#include "tenant_checks.h"
 
-#define CROWD	     20
-#define CONTACTS_MAX 12
+#define CROWD 20
 
 static struct house house;
-
-static long
-projects_of(const char *id)
-{
-	return strtol(house_sql(&house, house.admin,
-			  "SELECT count(*) FROM neon_standin.projects "
-			  "WHERE name = 'tg-%s-%s' AND state <> 'gone'",
-			  house.catalog_name, id),
-	    NULL, 10);
-}
-
-static void
-row_is_ready(const char *id)
-{
-	assert_string_equal(house_sql(&house, house.catalog,
-				"SELECT state || ' ' || (vector_db_id = project_id) || ' ' || "
-				"(lease_until IS NULL) "
-				"FROM public.tenants JOIN public.vector_databases ON user_id = "
-				"tenant_id "
-				"WHERE tenant_id = '%s'",
-				id),
-	    "ready true true");
-}
-
-/* As a client would: again after a 503 or a 502, after as long as it was told. */
-static unsigned
-contacts_until_ready(const char *id)
-{
-	static struct contact c;
-	unsigned n;
-
-	for (n = 1; n <= CONTACTS_MAX; n++) {
-		if (contact_make(&c, &house.rooms[n % WORKERS], id) == ERR_NONE)
-			break;
-		print_message("  %s, contact %u: %s: %s\n", id, n, err_slug(c.err.code),
-		    c.err.detail);
-		assert_true(err_status(c.err.code) == 502 || err_status(c.err.code) == 503);
-		poll(NULL, 0, c.err.retry_after > 0 ? c.err.retry_after * 1000 : 200);
-	}
-	assert_int_equal(c.tenant.state, TENANT_READY);
-	row_is_ready(id);
-	return n;
-}
 
 static void
 the_catalog_migrates_once(void **state)
@@ -96,8 +52,8 @@ a_crowd_gets_one_project(void **state)
 		assert_string_equal(crowd[i].tenant.dbname, crowd[0].tenant.dbname);
 		assert_string_equal(crowd[i].tenant.password, crowd[0].tenant.password);
 	}
-	assert_int_equal(projects_of("crowd"), 1);
-	row_is_ready("crowd");
+	assert_int_equal(projects_of(&house, "crowd"), 1);
+	row_is_ready(&house, "crowd");
 }
 
 static void
@@ -115,7 +71,7 @@ many_tenants_at_once(void **state)
 	for (i = 0; i < CROWD; i++) {
 		contact_wait(&crowd[i]);
 		assert_int_equal(crowd[i].err.code, ERR_NONE);
-		assert_int_equal(projects_of(ids[i]), 1);
+		assert_int_equal(projects_of(&house, ids[i]), 1);
 	}
 }
 
@@ -147,9 +103,9 @@ whatever_neon_answers(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
 		house_knobs(&house, faults[i].knobs);
-		n = contacts_until_ready(faults[i].id);
+		n = contacts_until_ready(&house, faults[i].id);
 		print_message("  %s: ready at contact %u\n", faults[i].id, n);
-		assert_int_equal(projects_of(faults[i].id), 1);
+		assert_int_equal(projects_of(&house, faults[i].id), 1);
 		house_knobs(&house, "{\"fail_next\":[],\"lose_next_reply\":0}");
 	}
 }
@@ -164,8 +120,8 @@ a_slow_neon_makes_one_project(void **state)
 	house_knobs(&house, "{\"delay_ms\":3500,\"delay_route\":\"POST /projects\"}");
 	assert_int_equal(contact_make(&c, &house.rooms[0], "slow"), ERR_NEON);
 	house_knobs(&house, "{\"delay_ms\":0,\"delay_route\":\"\"}");
-	contacts_until_ready("slow");
-	assert_int_equal(projects_of("slow"), 1);
+	contacts_until_ready(&house, "slow");
+	assert_int_equal(projects_of(&house, "slow"), 1);
 }
 
 static void
@@ -184,8 +140,8 @@ killed_anywhere_it_goes_on(void **state)
 		house_stop_rooms(&house);
 		contact_wait(&c);
 		house_start_rooms(&house);
-		contacts_until_ready(id);
-		assert_int_equal(projects_of(id), 1);
+		contacts_until_ready(&house, id);
+		assert_int_equal(projects_of(&house, id), 1);
 	}
 }
 
@@ -214,7 +170,7 @@ a_partial_inventory_makes_nothing(void **state)
 	char project[80], knobs[160];
 
 	(void)state;
-	contacts_until_ready("orphan");
+	contacts_until_ready(&house, "orphan");
 	snprintf(project, sizeof(project), "%s",
 	    house_sql(&house, house.catalog,
 		"SELECT project_id FROM public.tenants WHERE tenant_id = 'orphan'"));
@@ -226,8 +182,8 @@ a_partial_inventory_makes_nothing(void **state)
 	house_knobs(&house, knobs);
 	assert_int_equal(contact_make(&c, &house.rooms[0], "orphan"), ERR_NEON);
 	house_knobs(&house, "{\"unavailable\":[]}");
-	contacts_until_ready("orphan");
-	assert_int_equal(projects_of("orphan"), 1);
+	contacts_until_ready(&house, "orphan");
+	assert_int_equal(projects_of(&house, "orphan"), 1);
 	assert_string_equal(house_sql(&house, house.catalog,
 				"SELECT project_id FROM public.tenants WHERE tenant_id = 'orphan'"),
 	    project);
@@ -237,7 +193,7 @@ static void
 a_project_that_is_gone_is_made_again(void **state)
 {
 	(void)state;
-	contacts_until_ready("gone");
+	contacts_until_ready(&house, "gone");
 	house_sql(&house, house.admin,
 	    "UPDATE neon_standin.projects SET state = 'gone' "
 	    "WHERE name = 'tg-%s-gone'",
@@ -247,8 +203,8 @@ a_project_that_is_gone_is_made_again(void **state)
 	house_stop_rooms(&house);
 	house_redis_set(&house, "gone", "");
 	house_start_rooms(&house);
-	contacts_until_ready("gone");
-	assert_int_equal(projects_of("gone"), 1);
+	contacts_until_ready(&house, "gone");
+	assert_int_equal(projects_of(&house, "gone"), 1);
 }
 
 static void
@@ -258,8 +214,8 @@ garbage_in_redis_is_a_miss(void **state)
 	static char record[8192];
 
 	(void)state;
-	contacts_until_ready("redis-a");
-	contacts_until_ready("redis-b");
+	contacts_until_ready(&house, "redis-a");
+	contacts_until_ready(&house, "redis-b");
 	poll(NULL, 0, 100);
 	snprintf(record, sizeof(record), "%s", house_redis_get(&house, "redis-b"));
 	assert_true(slice_starts(slice_str(record), "tgs1."));

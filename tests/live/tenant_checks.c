@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tenant_checks: what the live tests of provisioning look at afterwards.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <poll.h>
+#include <stdlib.h>
+
+#include "tenant_checks.h"
+
+#define CONTACTS_MAX 12
+
+long
+projects_of(struct house *h, const char *id)
+{
+	return strtol(house_sql(h, h->admin,
+			  "SELECT count(*) FROM neon_standin.projects "
+			  "WHERE name = 'tg-%s-%s' AND state <> 'gone'",
+			  h->catalog_name, id),
+	    NULL, 10);
+}
+
+void
+row_is_ready(struct house *h, const char *id)
+{
+	assert_string_equal(house_sql(h, h->catalog,
+				"SELECT state || ' ' || (vector_db_id = project_id) || ' ' || "
+				"(lease_until IS NULL) "
+				"FROM public.tenants JOIN public.vector_databases ON user_id = "
+				"tenant_id "
+				"WHERE tenant_id = '%s'",
+				id),
+	    "ready true true");
+}
+
+/* As a client would: again after a 503 or a 502, after as long as it was told. */
+unsigned
+contacts_until_ready(struct house *h, const char *id)
+{
+	static struct contact c;
+	unsigned n;
+
+	for (n = 1; n <= CONTACTS_MAX; n++) {
+		if (contact_make(&c, &h->rooms[n % WORKERS], id) == ERR_NONE)
+			break;
+		print_message("  %s, contact %u: %s: %s\n", id, n, err_slug(c.err.code),
+		    c.err.detail);
+		assert_true(err_status(c.err.code) == 502 || err_status(c.err.code) == 503);
+		poll(NULL, 0, c.err.retry_after > 0 ? c.err.retry_after * 1000 : 200);
+	}
+	assert_int_equal(c.tenant.state, TENANT_READY);
+	row_is_ready(h, id);
+	return n;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tenant_checks: what the live tests of provisioning look at afterwards. They fail the test that
+ * asks.
+ */
+#ifndef TESTS_LIVE_TENANT_CHECKS_H
+#define TESTS_LIVE_TENANT_CHECKS_H
+
+#include "tenant_house.h"
+
+/* How many projects the stand-in has for this tenant. */
+long projects_of(struct house *, const char *id);
+void row_is_ready(struct house *, const char *id);
+/* As a client would: again after a 502 or 503, after as long as it was told. How many contacts it
+ * took. */
+unsigned contacts_until_ready(struct house *, const char *id);
+
+#endif

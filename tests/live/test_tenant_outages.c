@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_tenant_outages: what becomes of tenants while the catalog or Redis is away, and who hears
+ * of a change. Needs what test_tenant needs.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tenant_checks.h"
+
+static struct house house;
+
+static void
+a_suspension_is_seen_everywhere(void **state)
+{
+	static struct contact c;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < WORKERS; i++)
+		assert_int_equal(contact_make(&c, &house.rooms[i], "bad-payer"), ERR_NONE);
+	house_sql(&house, house.catalog,
+	    "UPDATE public.tenants SET state = 'suspended' WHERE tenant_id = 'bad-payer'");
+	room_forget(&house, &house.rooms[0], "bad-payer");
+	poll(NULL, 0, 200);
+	for (i = 0; i < WORKERS; i++)
+		assert_int_equal(contact_make(&c, &house.rooms[i], "bad-payer"), ERR_SUSPENDED);
+}
+
+static void
+catalog_cut(void)
+{
+	house_sql(&house, house.admin,
+	    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '%s'",
+	    house.catalog_name);
+}
+
+static void
+dead_catalog_connections_are_replaced(void **state)
+{
+	static struct contact c;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < WORKERS; i++) {
+		catalog_cut();
+		assert_int_equal(contact_make(&c, &house.rooms[i], "after-the-cut"), ERR_NONE);
+	}
+}
+
+static void
+without_the_catalog_it_says_so(void **state)
+{
+	static struct contact c;
+
+	(void)state;
+	house_sql(&house, house.admin, "ALTER DATABASE %s ALLOW_CONNECTIONS false",
+	    house.catalog_name);
+	catalog_cut();
+	assert_int_equal(contact_make(&c, &house.rooms[0], "no-catalog"), ERR_CATALOG);
+	house_sql(&house, house.admin, "ALTER DATABASE %s ALLOW_CONNECTIONS true",
+	    house.catalog_name);
+	contacts_until_ready(&house, "no-catalog");
+	assert_int_equal(projects_of(&house, "no-catalog"), 1);
+}
+
+/* The catalog goes away in the middle of an attempt, and comes back. */
+static void
+a_catalog_that_falters_costs_a_contact(void **state)
+{
+	static struct contact c;
+
+	(void)state;
+	contact_start(&c, &house.rooms[0], "faltering");
+	poll(NULL, 0, 300);
+	house_sql(&house, house.admin, "ALTER DATABASE %s ALLOW_CONNECTIONS false",
+	    house.catalog_name);
+	catalog_cut();
+	contact_wait(&c);
+	assert_int_equal(c.err.code, ERR_CATALOG);
+	house_sql(&house, house.admin, "ALTER DATABASE %s ALLOW_CONNECTIONS true",
+	    house.catalog_name);
+	contacts_until_ready(&house, "faltering");
+	assert_int_equal(projects_of(&house, "faltering"), 1);
+}
+
+static void
+a_redis_that_hangs_is_done_without(void **state)
+{
+	static struct contact c;
+
+	(void)state;
+	house_redis_pause(&house, 1500);
+	assert_int_equal(contact_make(&c, &house.rooms[0], "no-redis"), ERR_NONE);
+	assert_int_equal(projects_of(&house, "no-redis"), 1);
+	poll(NULL, 0, 1000);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	log_level(getenv("TEST_LOG") != NULL ? LOG_DEBUG : LOG_EMERG);
+	house_open(&house);
+	house_migrate(&house);
+	house_start_rooms(&house);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	house_stop_rooms(&house);
+	house_close(&house);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_suspension_is_seen_everywhere),
+		cmocka_unit_test(dead_catalog_connections_are_replaced),
+		cmocka_unit_test(without_the_catalog_it_says_so),
+		cmocka_unit_test(a_catalog_that_falters_costs_a_contact),
+		cmocka_unit_test(a_redis_that_hangs_is_done_without),
+	};
+
+	if (!house_wanted()) {
+		fprintf(stderr, "test_tenant_outages: TEST_PG_URL and TEST_REDIS are not set\n");
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
