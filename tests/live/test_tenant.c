@@ -19,7 +19,8 @@
 
 #include "tenant_checks.h"
 
-#define CROWD 20
+#define CROWD  20
+#define KILLED 24
 
 static struct house house;
 
@@ -124,24 +125,36 @@ a_slow_neon_makes_one_project(void **state)
 	assert_int_equal(projects_of(&house, "slow"), 1);
 }
 
+/* Contacts that begin one after the other and are all cut off at the same moment: each elsewhere
+ * in its story. */
 static void
 killed_anywhere_it_goes_on(void **state)
 {
-	static const int moments_ms[] = { 2, 8, 20, 40, 80, 150, 300, 500, 700 };
-	static struct contact c;
-	char id[32];
-	unsigned i;
+	static const int gaps_ms[KILLED] = { 100, 100, 100, 60, 60, 60, 60, 40, 40, 40, 40, 40, 40,
+		30, 30, 20, 20, 15, 15, 10, 10, 5, 5, 2 };
+	static struct contact killed[KILLED], again[KILLED];
+	static char ids[KILLED][16];
+	unsigned i, round;
 
 	(void)state;
-	for (i = 0; i < sizeof(moments_ms) / sizeof(moments_ms[0]); i++) {
-		snprintf(id, sizeof(id), "killed-%d", moments_ms[i]);
-		contact_start(&c, &house.rooms[0], id);
-		poll(NULL, 0, moments_ms[i]);
-		house_stop_rooms(&house);
-		contact_wait(&c);
-		house_start_rooms(&house);
-		contacts_until_ready(&house, id);
-		assert_int_equal(projects_of(&house, id), 1);
+	for (i = 0; i < KILLED; i++) {
+		snprintf(ids[i], sizeof(ids[i]), "killed-%u", i);
+		contact_start(&killed[i], &house.rooms[i % WORKERS], ids[i]);
+		poll(NULL, 0, gaps_ms[i]);
+	}
+	house_stop_rooms(&house);
+	house_start_rooms(&house);
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < KILLED; i++)
+			contact_start(&again[i], &house.rooms[(i + round) % WORKERS], ids[i]);
+		for (i = 0; i < KILLED; i++)
+			contact_wait(&again[i]);
+	}
+	for (i = 0; i < KILLED; i++) {
+		contact_wait(&killed[i]);
+		assert_int_equal(again[i].err.code, ERR_NONE);
+		assert_int_equal(projects_of(&house, ids[i]), 1);
+		row_is_ready(&house, ids[i]);
 	}
 }
 
