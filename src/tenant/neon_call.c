@@ -205,12 +205,23 @@ static const struct flow_step call_steps[] = {
 
 static const struct flow_kind call_kind = { "neon_call", call_steps, NULL, NULL };
 
+/* As people write it, with or without the last slash. */
+static struct slice
+api_base(const char *url)
+{
+	struct slice base = slice_str(url);
+
+	while (base.len > 0 && base.p[base.len - 1] == '/')
+		base.len--;
+	return base;
+}
+
 enum flow_rc
 neon_ask(struct flow *f, struct neon_call *c, const char *method)
 {
 	c->method = method;
 	buf_reset(&c->url);
-	buf_puts(&c->url, c->tenants->conf->neon_api_url);
+	buf_slice(&c->url, api_base(c->tenants->conf->neon_api_url));
 	buf_slice(&c->url, buf_view(&c->path));
 	wipe(&c->bearer);
 	buf_printf(&c->bearer, "Authorization: Bearer %s", c->tenants->conf->neon_api_key);

@@ -188,7 +188,8 @@ conf_check(struct tenants *ts, struct err *err)
 		return false;
 	}
 	if (conf->provider == PROVIDER_NEON &&
-	    (conf->neon_api_url == NULL || conf->neon_api_key == NULL)) {
+	    (conf->neon_api_url == NULL || conf->neon_api_key == NULL ||
+		conf->neon_api_key[0] == '\0')) {
 		err_set(err, ERR_INTERNAL, "provider neon needs a URL and a key");
 		return false;
 	}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake_cache: GET is answered two milliseconds later; SET is kept as the next answer's text.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "fake_cache.h"
+
+static struct timer redis_nap;
+
+static void
+redis_late(void *arg)
+{
+	timer_free(&redis_nap);
+	flow_wake(arg);
+}
+
+static void
+redis_left(void *arg)
+{
+	(void)arg;
+	timer_free(&redis_nap);
+}
+
+enum flow_rc
+redis_command(struct flow *f, struct redis *r, const struct slice *argv, unsigned argc,
+    struct redis_answer *out)
+{
+	assert_int_equal(argc, 2);
+	assert_true(slice_is(argv[0], "GET"));
+	assert_true(slice_is(argv[1], "tg:tenant:test:acme"));
+	r->gets++;
+	out->status = r->status;
+	out->text = slice_str(r->text);
+	assert_true(timer_init(&redis_nap, f->worker, redis_late, f));
+	timer_start(&redis_nap, 2000);
+	return flow_wait(f, redis_left, NULL);
+}
+
+void
+redis_send(struct redis *r, const struct slice *argv, unsigned argc)
+{
+	r->sets += slice_is(argv[0], "SET");
+	r->dels += slice_is(argv[0], "DEL");
+	r->publishes += slice_is(argv[0], "PUBLISH");
+	if (!slice_is(argv[0], "SET"))
+		return;
+	assert_int_equal(argc, 5);
+	assert_true(slice_is(argv[3], "PX"));
+	assert_true(slice_starts(argv[2], "tgs1."));
+	snprintf(r->text, sizeof(r->text), "%.*s", SLICE_ARG(argv[2]));
+}
+
+bool
+redis_subscribe(struct redis *r, const char *channel, redis_message_fn *fn, void *arg)
+{
+	assert_string_equal(channel, "tg:tenant:drop");
+	r->message = fn;
+	r->message_arg = arg;
+	return true;
+}
+
+void
+redis_clear(struct redis_answer *a)
+{
+	memset(a, 0, sizeof(*a));
+}
+
+unsigned pools_forgotten;
+
+void
+pool_forget(struct pools *ps, struct slice key)
+{
+	(void)ps;
+	assert_true(slice_is(key, "tenant:acme"));
+	pools_forgotten++;
+}

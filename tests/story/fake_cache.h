@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake_cache: a Redis that says what it is told to, and pools that are only forgotten; linked in
+ * place of wire/redis and pool/ for the stories of tenants.
+ */
+#ifndef TESTS_STORY_FAKE_CACHE_H
+#define TESTS_STORY_FAKE_CACHE_H
+
+#include "tenantgate/pool.h"
+#include "tenantgate/wire/redis.h"
+
+struct redis {
+	enum redis_status status; /* of the next answers */
+	char text[8192];
+	unsigned gets, sets, dels, publishes, px;
+	redis_message_fn *message;
+	void *message_arg;
+};
+
+extern unsigned pools_forgotten;
+
+#endif

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_tenant_visit: where a tenant's record is looked for, over a catalog of prepared answers and
+ * a Redis that says what it is told to.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "fake_cache.h"
+#include "fake_catalog.h"
+#include "tenant/record.h"
+#include "tenant/row.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/base/log.h"
+
+#define KEY    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define VISITS 20
+#define SECOND 1000000ull
+
+/* ---- rows ---- */
+
+static struct seal *seal;
+static struct fake_row row;
+static char sealed[512];
+
+static void
+a_ready_row(const struct pg_query *q, struct fake_answer *a)
+{
+	char context[160];
+	struct buf b;
+
+	(void)q;
+	row_seal_context(context, "acme");
+	buf_init(&b, sizeof(sealed) - 1);
+	assert_true(seal_close(seal, SLICE_LIT("pw"), slice_str(context), &b));
+	snprintf(sealed, sizeof(sealed), "%s", b.data);
+	buf_free(&b);
+	row = (struct fake_row){ { "ready", "pro", "600", "h", "5432", "d", "u", sealed, "require",
+	    "tg-test-acme", "p-1", NULL, NULL, "attempt", "1", "t", NULL } };
+	a->rows = &row;
+	a->count = 1;
+}
+
+static void
+a_suspended_row(const struct pg_query *q, struct fake_answer *a)
+{
+	a_ready_row(q, a);
+	row.col[0] = "suspended";
+}
+
+static void
+a_row_of_another(const struct pg_query *q, struct fake_answer *a)
+{
+	a_ready_row(q, a);
+	sealed[20] ^= 1;
+}
+
+static void
+half_a_row(const struct pg_query *q, struct fake_answer *a)
+{
+	a_ready_row(q, a);
+	row.col[3] = NULL;
+}
+
+static void
+no_row(const struct pg_query *q, struct fake_answer *a)
+{
+	(void)q;
+	(void)a;
+}
+
+static void
+no_catalog(const struct pg_query *q, struct fake_answer *a)
+{
+	(void)q;
+	a->status = PG_LOST;
+}
+
+/* ---- visits ---- */
+
+struct visit {
+	struct flow flow;
+	struct tenants *tenants;
+	struct tenant tenant;
+	struct err err;
+	unsigned ended;
+};
+
+struct world {
+	struct worker *worker;
+	struct redis redis;
+	struct tenants_conf conf;
+	struct tenants *tenants;
+	struct visit visits[VISITS];
+};
+
+static enum flow_rc
+visit_go(struct flow *f)
+{
+	struct visit *v = (struct visit *)f;
+
+	return tenant_visit(f, v->tenants, "acme", &v->tenant);
+}
+
+static void
+visit_end(struct flow *f, const struct err *err)
+{
+	struct visit *v = (struct visit *)f;
+
+	v->err = *err;
+	v->ended++;
+}
+
+static const struct flow_step visit_steps[] = { { "visit", visit_go }, { NULL, NULL } };
+static const struct flow_kind visit_kind = { "visit", visit_steps, visit_end, NULL };
+
+static void
+visit_begin(struct world *w, unsigned i)
+{
+	struct visit *v = &w->visits[i];
+
+	v->tenants = w->tenants;
+	v->ended = 0;
+	flow_start(&v->flow, &visit_kind, w->worker, NULL);
+}
+
+static void
+run_out(struct world *w)
+{
+	unsigned turns;
+
+	for (turns = 0; turns < 1000 && flow_count(w->worker) > 0; turns++)
+		worker_turn(w->worker, 20);
+	assert_int_equal(flow_count(w->worker), 0);
+}
+
+static enum err_code
+visit(struct world *w)
+{
+	visit_begin(w, 0);
+	run_out(w);
+	assert_int_equal(w->visits[0].ended, 1);
+	return w->visits[0].err.code;
+}
+
+static int
+set_up(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	struct err err = { 0 };
+
+	log_level(LOG_EMERG);
+	seal = seal_new(KEY);
+	w->worker = worker_new(0);
+	w->redis.status = REDIS_NIL;
+	tenants_conf_init(&w->conf);
+	w->conf.environment = "test";
+	w->conf.neon_api_key = "k";
+	w->tenants =
+	    tenants_open(w->worker, NULL, &w->redis, NULL, NULL, NULL, seal, &w->conf, &err);
+	assert_non_null(w->tenants);
+	pools_forgotten = 0;
+	*state = w;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct world *w = *state;
+
+	tenants_close(w->tenants);
+	worker_free(w->worker);
+	seal_free(seal);
+	free(w);
+	return 0;
+}
+
+static void
+many_visits_share_one_lookup(void **state)
+{
+	struct world *w = *state;
+	unsigned i;
+
+	fake_catalog_answers(a_ready_row, 3000);
+	for (i = 0; i < VISITS; i++)
+		visit_begin(w, i);
+	worker_turn(w->worker, 0);
+	flow_abort(&w->visits[3].flow, ERR_CLIENT_GONE, "left");
+	run_out(w);
+	for (i = 0; i < VISITS; i++) {
+		assert_int_equal(w->visits[i].ended, 1);
+		assert_int_equal(w->visits[i].err.code, i == 3 ? ERR_CLIENT_GONE : ERR_NONE);
+		if (i != 3)
+			assert_string_equal(w->visits[i].tenant.password, "pw");
+	}
+	assert_int_equal(w->redis.gets, 1);
+	assert_int_equal(fake_catalog_asked(), 1);
+	assert_int_equal(w->redis.sets, 1);
+}
+
+static void
+the_nearest_place_answers(void **state)
+{
+	struct world *w = *state;
+
+	fake_catalog_answers(a_ready_row, 0);
+	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(w->redis.gets, 1);
+	clock_test_advance(61 * SECOND);
+	w->redis.status = REDIS_OK;
+	memset(&w->visits[0].tenant, 0, sizeof(struct tenant));
+	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(w->redis.gets, 2);
+	assert_int_equal(fake_catalog_asked(), 1);
+	assert_int_equal(w->visits[0].tenant.state, TENANT_READY);
+	assert_string_equal(w->visits[0].tenant.password, "pw");
+	assert_int_equal(w->visits[0].tenant.requests_per_minute, 600);
+}
+
+static void
+whatever_redis_says_is_a_miss(void **state)
+{
+	static const enum redis_status troubles[] = { REDIS_NIL, REDIS_ERROR, REDIS_DOWN,
+		REDIS_TIMEOUT, REDIS_BUSY, REDIS_OK };
+	struct world *w = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
+		fake_catalog_answers(a_ready_row, 0);
+		w->redis.status = troubles[i];
+		snprintf(w->redis.text, sizeof(w->redis.text), "tgs1.rubbish");
+		assert_int_equal(visit(w), ERR_NONE);
+		assert_int_equal(fake_catalog_asked(), 1);
+		clock_test_advance(61 * SECOND);
+	}
+}
+
+static void
+the_unknown_are_asked_for_again_soon(void **state)
+{
+	struct world *w = *state;
+
+	fake_catalog_answers(no_row, 0);
+	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(w->visits[0].tenant.state, TENANT_UNKNOWN);
+	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(fake_catalog_asked(), 1);
+	assert_int_equal(w->redis.sets, 0);
+	clock_test_advance(SECOND + 1);
+	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(fake_catalog_asked(), 2);
+}
+
+static void
+troubles_are_kept_by_nobody(void **state)
+{
+	struct world *w = *state;
+
+	fake_catalog_answers(no_catalog, 0);
+	assert_int_equal(visit(w), ERR_CATALOG);
+	fake_catalog_answers(a_row_of_another, 0);
+	assert_int_equal(visit(w), ERR_INTERNAL);
+	fake_catalog_answers(half_a_row, 0);
+	assert_int_equal(visit(w), ERR_INTERNAL);
+	fake_catalog_answers(a_ready_row, 0);
+	assert_int_equal(visit(w), ERR_NONE);
+}
+
+static void
+the_suspended_are_told(void **state)
+{
+	struct world *w = *state;
+
+	fake_catalog_answers(a_suspended_row, 0);
+	assert_int_equal(visit(w), ERR_SUSPENDED);
+	assert_int_equal(visit(w), ERR_SUSPENDED);
+	assert_int_equal(fake_catalog_asked(), 1);
+	assert_int_equal(w->redis.sets, 0);
+}
+
+static void
+hears(struct world *w, const char *message)
+{
+	w->redis.message(slice_str(message), w->redis.message_arg);
+}
+
+static void
+others_say_what_to_forget(void **state)
+{
+	struct world *w = *state;
+
+	fake_catalog_answers(a_ready_row, 0);
+	assert_int_equal(visit(w), ERR_NONE);
+	hears(w, "");
+	hears(w, "rubbish");
+	hears(w, "xxxxxxxx:");
+	hears(w, "xxxxxxxx:other");
+	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(fake_catalog_asked(), 1);
+	hears(w, "xxxxxxxx:acme");
+	assert_int_equal(pools_forgotten, 1);
+	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(fake_catalog_asked(), 2);
+	hears(w, NULL);
+	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(fake_catalog_asked(), 3);
+}
+
+static void
+what_we_forget_others_hear(void **state)
+{
+	struct world *w = *state;
+
+	fake_catalog_answers(a_ready_row, 0);
+	assert_int_equal(visit(w), ERR_NONE);
+	tenant_forget(w->tenants, "acme");
+	assert_int_equal(w->redis.dels, 1);
+	assert_int_equal(w->redis.publishes, 1);
+	assert_int_equal(pools_forgotten, 1);
+	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(fake_catalog_asked(), 2);
+}
+
+/* Cut off at every turn of the loop, nothing is left behind (the sanitizer looks). */
+static void
+abandoned_at_every_turn(void **state)
+{
+	struct world *w = *state;
+	unsigned turns, i;
+
+	fake_catalog_answers(a_ready_row, 1000);
+	for (turns = 0; turns < 12; turns++) {
+		visit_begin(w, 0);
+		for (i = 0; i < turns; i++)
+			worker_turn(w->worker, 1);
+		flow_abort_all(w->worker, ERR_SHUTDOWN, "cut off");
+		run_out(w);
+		assert_int_equal(w->visits[0].ended, 1);
+		clock_test_advance(61 * SECOND);
+	}
+}
+
+#define STORY(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORY(many_visits_share_one_lookup),
+		STORY(the_nearest_place_answers),
+		STORY(whatever_redis_says_is_a_miss),
+		STORY(the_unknown_are_asked_for_again_soon),
+		STORY(troubles_are_kept_by_nobody),
+		STORY(the_suspended_are_told),
+		STORY(others_say_what_to_forget),
+		STORY(what_we_forget_others_hear),
+		STORY(abandoned_at_every_turn),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
