@@ -120,6 +120,21 @@ export class Stack {
 			throw new Error(`knobs: ${answer.status} ${answer.body}`);
 	}
 
+	// The same for the stand-in of Neon's API (neon-api-knobs.c).
+	async neonKnobs(values = {}) {
+		const answer = await this.neon.client.post('/_knobs', { delay_ms: 0, delay_route: '',
+			lose_next_reply: 0, fail_next: [], unavailable: [], ...values });
+		if (answer.status !== 200)
+			throw new Error(`knobs: ${answer.status} ${answer.body}`);
+	}
+
+	// Projects of that name, as Neon's own list has them.
+	async projects(name) {
+		const answer = await this.neon.client.get(`/api/v2/projects?limit=400&search=${name}`,
+			{ headers: { authorization: `Bearer ${this.neonKey}` } });
+		return answer.json.projects.filter((p) => p.name === name);
+	}
+
 	async modelStats() {
 		return (await this.model.client.get('/_stats')).json;
 	}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// First contact with Neon's API misbehaving: exactly one project, whatever happens, and the next
+// contact goes on from what is there.
+import { test, before, after, beforeEach } from 'node:test';
+import assert from 'node:assert/strict';
+import { Stack } from './lib/stack.mjs';
+import { sleep, until } from './lib/process.mjs';
+
+const stack = new Stack('neon');
+let gate;
+
+before(async () => {
+	await stack.surroundings();
+	gate = await stack.tenantgate({ provision_wait: '15s' });
+});
+after(() => stack.stop());
+beforeEach(() => stack.neonKnobs());
+
+async function onlyProject(tenant) {
+	assert.equal((await stack.projects(`tg-test-${tenant}`)).length, 1, `projects of ${tenant}`);
+	assert.deepEqual(await stack.sql(`select state from tenants where tenant_id = '${tenant}'`,
+		'catalog'), [['ready']]);
+}
+
+// First contact until it is served, however often the client must come again.
+async function arrive(tenant, ms = 30000) {
+	const client = await gate.tenant(tenant);
+	const statuses = [];
+	await until(`${tenant} is served`, async () => {
+		const answer = await client.search('x');
+		statuses.push(answer.status);
+		assert.ok([200, 502, 503].includes(answer.status), answer.body);
+		if (answer.status === 200)
+			return true;
+		if (answer.status === 503)
+			assert.ok(Number(answer.headers['retry-after']) >= 1, 'Retry-After');
+		return sleep(1000 * Number(answer.headers['retry-after'] ?? 1));
+	}, ms);
+	return statuses;
+}
+
+test('20 simultaneous first contacts make one project', async () => {
+	const before = (await stack.neon.client.get('/_stats')).json.requests['POST /projects'] ?? 0;
+	const client = await gate.tenant('crowd');
+	const answers = await Promise.all(Array.from({ length: 20 }, () => client.search('x')));
+	for (const answer of answers)
+		assert.equal(answer.status, 200, answer.body);
+	const after = (await stack.neon.client.get('/_stats')).json.requests['POST /projects'];
+	assert.equal(after - before, 1);
+	await onlyProject('crowd');
+});
+
+test('20 first contacts over two replicas make one project', async () => {
+	const replica = await stack.tenantgate();
+	replica.serviceKey = await gate.service();
+	const clients = [await gate.tenant('two-doors'), await replica.tenant('two-doors')];
+	const answers = await Promise.all(Array.from({ length: 20 }, (_, i) =>
+		clients[i % 2].search('x')));
+	for (const answer of answers)
+		assert.equal(answer.status, 200, answer.body);
+	await onlyProject('two-doors');
+	await replica.program.stop();
+});
+
+for (const [name, fault] of [
+	['423 twice', { status: 423, times: 2 }],
+	['429 with Retry-After', { status: 429, times: 1, retry_after: 1 }],
+	['500', { status: 500, times: 1 }],
+	['503', { status: 503, times: 1 }],
+	['500, though the project was made', { status: 500, times: 1, after: true }],
+]) {
+	test(`creation answers ${name}`, async () => {
+		const tenant = `fault-${fault.status}${fault.after ? '-after' : ''}`;
+		await stack.neonKnobs({ fail_next: [{ route: 'POST /projects', ...fault }] });
+		await arrive(tenant);
+		await onlyProject(tenant);
+	});
+}
+
+test('the reply of the creation is lost', async () => {
+	await stack.neonKnobs({ lose_next_reply: 1 });
+	await arrive('lost-reply');
+	await onlyProject('lost-reply');
+});
+
+test('Neon slower than provision_wait: 503 with Retry-After, and the work goes on', async () => {
+	const hasty = await stack.tenantgate({ provision_wait: '200ms' });
+	hasty.serviceKey = await gate.service();
+	await stack.neonKnobs({ delay_ms: 500 });
+	const client = await hasty.tenant('patient');
+	const answer = await client.search('x');
+	assert.equal(answer.status, 503, answer.body);
+	assert.equal(answer.json.code, 'provisioning');
+	assert.ok(Number(answer.headers['retry-after']) >= 1);
+	await stack.neonKnobs();
+	await until('served', async () => (await client.search('x')).status === 200, 15000);
+	await onlyProject('patient');
+	await hasty.program.stop();
+});
+
+test('Neon refuses for good: 502 naming it, nothing half made; later it goes on', async () => {
+	await stack.neonKnobs({ fail_next: [{ status: 500, times: 1000 }] });
+	const hasty = await stack.tenantgate({ provision_timeout: '3s' });
+	hasty.serviceKey = await gate.service();
+	const client = await hasty.tenant('refused');
+	const answer = await client.ingestText('x', { documentId: 'd' });
+	assert.ok([502, 503].includes(answer.status), answer.body);
+	assert.match(answer.json.code, /neon_failed|provisioning/);
+	assert.deepEqual(await stack.sql("select 1 from documents where user_id = 'refused'",
+		'catalog'), []);
+	await hasty.program.stop();
+	await stack.neonKnobs();
+	await arrive('refused');
+	await onlyProject('refused');
+});
+
+test('killed in the middle of provisioning: another process goes on, one project', async () => {
+	const doomed = await stack.tenantgate({ provision_timeout: '5s' });
+	doomed.serviceKey = await gate.service();
+	await stack.neonKnobs({ delay_ms: 400 });
+	const gone = (await doomed.tenant('orphan')).search('x').catch(() => null);
+	await until('intent written', async () => (await stack.sql(
+		"select 1 from tenants where tenant_id = 'orphan'", 'catalog')).length === 1);
+	await sleep(600);
+	doomed.program.kill('SIGKILL');
+	await gone;
+	await stack.neonKnobs();
+	await arrive('orphan', 90000);
+	await onlyProject('orphan');
+});
+
+test('a ready tenant needs no Neon', async () => {
+	await stack.neon.program.stop();
+	const client = await gate.tenant('crowd');
+	assert.equal((await client.search('x')).status, 200);
+	const answer = await (await gate.tenant('unborn')).search('x');
+	assert.ok([502, 503].includes(answer.status), answer.body);
+});
