@@ -90,6 +90,19 @@ set_defaults(struct conf_reading *r)
 	}
 }
 
+/* "" and 0 where the room knows better. */
+static void
+fill_in_extract(struct extract_conf *c)
+{
+	struct extract_conf own;
+
+	extract_conf_init(&own);
+	if (*c->program == '\0')
+		c->program = own.program;
+	if (c->parallel_max == 0)
+		c->parallel_max = own.parallel_max;
+}
+
 static struct conf_place
 place_of(const struct conf_reading *r, const char *path, const char *name)
 {
@@ -144,8 +157,11 @@ check_url(struct conf_reading *r, const char *path, const char *name, const char
 	struct err err = { 0 };
 
 	assert(arena != NULL);
-	if (url != NULL && *url != '\0' && !catalog_parse_url(arena, url, &target, &err))
-		check(r, path, false, name, err.detail);
+	if (url != NULL && *url != '\0' && !catalog_parse_url(arena, url, &target, &err)) {
+		struct conf_place at = place_of(r, path, name);
+
+		conf_say(r, &at, "%s: %s", name, err.detail);
+	}
 	arena_free(arena);
 }
 
@@ -179,8 +195,7 @@ conf_load(struct conf *conf, const char *path, struct buf *errors)
 	*conf = (struct conf){ 0 };
 	set_defaults(&r);
 	conf_read_file(&r, path, NULL);
-	if (*conf->api.extract.program == '\0')
-		conf->api.extract.program = PKGLIBEXECDIR "/tenantgate-extract";
+	fill_in_extract(&conf->api.extract);
 	check_all(&r, path);
 	return errors->len == 0 && !errors->failed;
 }

@@ -11,7 +11,7 @@ let gate;
 
 before(async () => {
 	await stack.surroundings();
-	gate = await stack.tenantgate({ provision_wait: '15s' });
+	gate = await stack.tenantgate({ provision_wait: '15s', provision_lease: '2s', neon_timeout: '2s' });
 });
 after(() => stack.stop());
 beforeEach(() => stack.neonKnobs());
@@ -115,7 +115,7 @@ test('Neon refuses for good: 502 naming it, nothing half made; later it goes on'
 });
 
 test('killed in the middle of provisioning: another process goes on, one project', async () => {
-	const doomed = await stack.tenantgate({ provision_timeout: '5s' });
+	const doomed = await stack.tenantgate();
 	doomed.serviceKey = await gate.service();
 	await stack.neonKnobs({ delay_ms: 400 });
 	const gone = (await doomed.tenant('orphan')).search('x').catch(() => null);

@@ -20,7 +20,7 @@
 #include "conf_room.h"
 
 #define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-#define MUSTS "catalog_url = postgresql:///tg\nseal_keys = " HEX64 "\nneon_api_key = nk\n"
+#define MUSTS "catalog_url = postgresql://u@h/tg\nseal_keys = " HEX64 "\nneon_api_key = nk\n"
 #define GOOD  "[tenantgate]\n" MUSTS
 
 static char folder[64];

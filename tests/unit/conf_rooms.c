@@ -19,6 +19,13 @@ api_conf_init(struct api_conf *c)
 }
 
 void
+extract_conf_init(struct extract_conf *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->program = "/installed/tenantgate-extract";
+}
+
+void
 pool_conf_init(struct pool_conf *c)
 {
 	memset(c, 0, sizeof(*c));

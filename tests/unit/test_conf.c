@@ -152,11 +152,12 @@ test_between_keys(void **state)
 	    "6: chunk_overlap must be less than chunk_size");
 	refused(GOOD "provider = postgres\n",
 	    " postgres_admin_url must be set when provider = postgres");
-	refused("[tenantgate]\ncatalog_url = postgresql:///tg\nseal_keys = 123\nneon_api_key = k\n",
+	refused("[tenantgate]\ncatalog_url = postgresql://u@h/tg\nseal_keys = 123\nneon_api_key = "
+		"k\n",
 	    "3: seal_keys takes 64 hexadecimal digits a key, a comma between keys");
 	refused("[tenantgate]\nseal_keys = " HEX64 "\nneon_api_key = k\n"
 		"catalog_url = postgresql://malformed\n",
-	    "4: catalog_url The URL is malformed.");
+	    "4: catalog_url: The URL is malformed.");
 }
 
 int

@@ -31,7 +31,7 @@ test_secret_files(void **state)
 
 	(void)state;
 	put_file("key.txt", "nk-from-file\n", 0600);
-	fine("[tenantgate]\ncatalog_url = postgresql:///tg\nseal_keys = " HEX64 "\n"
+	fine("[tenantgate]\ncatalog_url = postgresql://u@h/tg\nseal_keys = " HEX64 "\n"
 	     "neon_api_key = @key.txt\n");
 	assert_string_equal(conf.tenants.neon_api_key, "nk-from-file");
 	put_file("key.txt", "nk\n", 0644);
@@ -139,7 +139,7 @@ test_sample(void **state)
 	fclose(f);
 	committed[n] = '\0';
 	assert_string_equal(committed, text);
-	setenv("TENANTGATE_CATALOG_URL", "postgresql:///tg", 1);
+	setenv("TENANTGATE_CATALOG_URL", "postgresql://u@h/tg", 1);
 	setenv("TENANTGATE_SEAL_KEYS", HEX64, 1);
 	assert_false(load_mode(text, 0644));
 	assert_non_null(strstr(errors.data, "neon_api_key must be set when provider = neon"));

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The defaults of the table are the rooms' own: nothing changes because there is a configuration
+ * file. And the true rooms accept what the table gives.
+ */
+#include "conf_rig.h"
+
+/* Where the table knows better: the rooms have no opinion, or one that a file cannot spell. */
+static bool
+is_ours(const char *name)
+{
+	static const char *const ours[] = { "listen_port", "server_header", "extract_program",
+		"extract_max_parallel" };
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (strcmp(name, ours[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Rooms without defaults of their own, and what is no room's. */
+static bool
+has_room(const struct conf_key *k)
+{
+	size_t at = k->offset;
+
+	return at >= offsetof(struct conf, http) &&
+	    !(at >= offsetof(struct conf, catalog) && at < offsetof(struct conf, pool)) &&
+	    !(at >= offsetof(struct conf, redis) && at < offsetof(struct conf, auth)) &&
+	    at < offsetof(struct conf, web);
+}
+
+static const char *
+text_at(const struct conf *c, const struct conf_key *k)
+{
+	const char *text;
+
+	memcpy(&text, (const char *)c + k->offset, sizeof(text));
+	return text == NULL ? "" : text;
+}
+
+static void
+same_default(const struct conf *table, const struct conf *rooms, const struct conf_key *k)
+{
+	const char *a = (const char *)table + k->offset, *b = (const char *)rooms + k->offset;
+
+	if (k->type == CONF_STRING || k->type == CONF_SECRET || k->type == CONF_URL) {
+		if (strcmp(text_at(table, k), text_at(rooms, k)) != 0)
+			fail_msg("%s: \"%s\", the room says \"%s\"", k->name, text_at(table, k),
+			    text_at(rooms, k));
+	} else if (memcmp(a, b, k->size) != 0) {
+		fail_msg("%s = %s is not the room's default", k->name, k->standard);
+	}
+}
+
+static void
+test_defaults_are_the_rooms(void **state)
+{
+	static struct conf rooms;
+
+	(void)state;
+	http_conf_init(&rooms.http);
+	api_conf_init(&rooms.api);
+	pool_conf_init(&rooms.pool);
+	auth_conf_init(&rooms.auth);
+	tenants_conf_init(&rooms.tenants);
+	model_conf_init(&rooms.model);
+	fine(GOOD);
+	rooms.tenants.neon_api_key = conf.tenants.neon_api_key;
+	for (unsigned i = 0; i < conf_key_count; i++)
+		if (conf_keys[i].type != CONF_GROUP && has_room(&conf_keys[i]) &&
+		    !is_ours(conf_keys[i].name))
+			same_default(&conf, &rooms, &conf_keys[i]);
+}
+
+static void
+test_postgres_urls(void **state)
+{
+	(void)state;
+	assert_false(load("[tenantgate]\nseal_keys = " HEX64 "\nneon_api_key = k\n"
+			  "catalog_url = postgresql://user:secret@:port/\n"));
+	assert_non_null(strstr(errors.data, "t.conf:4: catalog_url"));
+	assert_null(strstr(errors.data, "secret"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults_are_the_rooms),
+		cmocka_unit_test(test_postgres_urls),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
