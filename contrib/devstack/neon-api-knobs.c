@@ -121,7 +121,8 @@ stats_put(const struct api *api, struct buf *out)
 {
 	size_t i;
 
-	buf_printf(out, "{\"parallel_peak\":%u,\"requests\":{", api->parallel_peak);
+	buf_printf(out, "{\"parallel_peak\":%u,\"projects_made\":%u,\"requests\":{",
+	    api->parallel_peak, api->made);
 	for (i = 0; i < STATS_MAX && api->stats[i].count > 0; i++)
 		buf_printf(out, "%s\"%s\":%u", i > 0 ? "," : "", api->stats[i].route,
 		    api->stats[i].count);

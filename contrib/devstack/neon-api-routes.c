@@ -233,6 +233,7 @@ static const char created_form[] = ONE(
 static void
 create_then(struct request *r)
 {
+	r->api->made++;
 	build_start(r->api, r->id, r->texts[4]);
 }
 

@@ -53,6 +53,7 @@ struct api {
 	/* counts */
 	struct stat stats[STATS_MAX];
 	unsigned parallel, parallel_peak;
+	unsigned made; /* projects, since the start */
 };
 
 /* One request: a table of steps in neon-api-serve.c, SQL in neon-api-routes.c. */
