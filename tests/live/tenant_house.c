@@ -102,14 +102,6 @@ house_sql(struct house *h, struct catalog *c, const char *fmt, ...)
 }
 
 void
-house_migrate(struct house *h)
-{
-	struct act a = { .catalog = h->catalog };
-
-	act_run(h, &a);
-}
-
-void
 house_knobs(struct house *h, const char *json)
 {
 	char url[96];
@@ -249,6 +241,31 @@ catalog_make(struct house *h)
 	h->admin = catalog_of(h, url);
 	house_sql(h, h->admin, "CREATE DATABASE %s", h->catalog_name);
 	h->catalog = catalog_of(h, h->catalog_url);
+}
+
+#define REPLICAS_MAX 4
+
+enum err_code
+house_migrate(struct house *h, unsigned replicas)
+{
+	struct act acts[REPLICAS_MAX] = { 0 };
+	enum err_code worst = ERR_NONE;
+	unsigned i;
+
+	assert(replicas <= REPLICAS_MAX);
+	for (i = 0; i < replicas; i++) {
+		acts[i].catalog = catalog_of(h, h->catalog_url);
+		flow_start(&acts[i].flow, &act_kind, h->control, NULL);
+	}
+	while (flow_count(h->control) > 0)
+		worker_turn(h->control, 50);
+	for (i = 0; i < replicas; i++) {
+		if (err_is(&acts[i].err))
+			worst = acts[i].err.code;
+		catalog_detach(acts[i].catalog, h->control);
+		catalog_close(acts[i].catalog);
+	}
+	return worst;
 }
 
 static void

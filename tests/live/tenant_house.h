@@ -69,7 +69,8 @@ void house_redis_set(struct house *, const char *id, const char *value);
 const char *house_redis_get(struct house *, const char *id);
 void house_redis_pause(struct house *, unsigned ms); /* it hangs, for everybody */
 struct redis *house_redis_open(struct worker *, struct dns *);
-void house_migrate(struct house *);
+/* So many replicas at the same time; what one of them failed with. */
+enum err_code house_migrate(struct house *, unsigned replicas);
 
 void room_forget(struct house *, struct room *, const char *id);
 void contact_start(struct contact *, struct room *, const char *id);

@@ -112,7 +112,7 @@ set_up(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	log_level(getenv("TEST_LOG") != NULL ? LOG_DEBUG : LOG_EMERG);
 	house_open(&house);
-	house_migrate(&house);
+	assert_int_equal(house_migrate(&house, 4), ERR_NONE);
 	house_start_rooms(&house);
 	return 0;
 }
