@@ -16,6 +16,7 @@
 #include <openssl/evp.h>
 
 #include "tenantgate/base/b64.h"
+#include "tenantgate/base/hex.h"
 
 #define SEAL_MARK      "tgs1."
 #define SEAL_KEYS_MAX  8
@@ -33,18 +34,6 @@ struct seal {
 	size_t nkeys;
 	struct seal_key keys[SEAL_KEYS_MAX];
 };
-
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 static bool
 seal_key_read(struct seal_key *key, struct slice hex)

@@ -8,6 +8,8 @@
 
 #include "catalog/catalog_room.h"
 
+#include "tenantgate/base/hex.h"
+
 struct url_parts {
 	struct slice user, password, host, port, dbname, query;
 };
@@ -17,18 +19,6 @@ refuse(struct err *err, const char *why)
 {
 	err_set(err, ERR_BAD_REQUEST, "a postgres URL is malformed: %s", why);
 	return false;
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* NULL when malformed (a bad %XX, a NUL or control character), or at the arena's ceiling. */
@@ -44,10 +34,10 @@ percent_decode(struct arena *a, struct slice s)
 		unsigned char c = (unsigned char)s.p[i];
 
 		if (c == '%') {
-			if (i + 2 >= s.len || hex_digit(s.p[i + 1]) < 0 ||
-			    hex_digit(s.p[i + 2]) < 0)
+			if (i + 2 >= s.len || hex_value(s.p[i + 1]) < 0 ||
+			    hex_value(s.p[i + 2]) < 0)
 				return NULL;
-			c = (unsigned char)(hex_digit(s.p[i + 1]) * 16 + hex_digit(s.p[i + 2]));
+			c = (unsigned char)(hex_value(s.p[i + 1]) * 16 + hex_value(s.p[i + 2]));
 			i += 2;
 		}
 		if (c < 0x20 || c == 0x7f)

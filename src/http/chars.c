@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "tenantgate/base/hex.h"
+
 bool
 char_is_token(unsigned char c)
 {
@@ -45,18 +47,6 @@ slice_is_target(struct slice s)
 	return s.len > 0;
 }
 
-int
-char_hex(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* RFC 3986 reg-name: unreserved, percent-encoded, sub-delims. */
 static bool
 is_reg_name(struct slice s)
@@ -87,7 +77,7 @@ static bool
 is_ip_literal(struct slice s)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		if (char_hex((unsigned char)s.p[i]) < 0 && s.p[i] != ':' && s.p[i] != '.')
+		if (hex_value(s.p[i]) < 0 && s.p[i] != ':' && s.p[i] != '.')
 			return false;
 	}
 	return s.len >= 2;

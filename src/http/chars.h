@@ -15,8 +15,6 @@ bool	slice_is_token(struct slice);		/* one or more token characters */
 bool	slice_is_field_value(struct slice);	/* no control characters but TAB */
 bool	slice_is_target(struct slice);		/* visible ASCII without '#' */
 bool	slice_is_authority(struct slice);	/* host[:port], IPv6 in brackets; not empty */
-/* -1 when it is none. */
-int	char_hex(unsigned char);
 /* The next of a comma-separated list, trimmed; false at the end. */
 bool	slice_list_next(struct slice *rest, struct slice *item);
 

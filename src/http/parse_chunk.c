@@ -8,6 +8,8 @@
 
 #include "http/chars.h"
 
+#include "tenantgate/base/hex.h"
+
 #define CHUNK_DIGITS_MAX	15	/* so that a size never overflows */
 
 static void
@@ -81,10 +83,10 @@ chunk_size(struct parse *p, struct slice line)
 	size_t n = 0;
 
 	p->left = 0;
-	while (n < line.len && char_hex((unsigned char)line.p[n]) >= 0) {
+	while (n < line.len && hex_value(line.p[n]) >= 0) {
 		if (n == CHUNK_DIGITS_MAX)
 			return parse_fail(p, ERR_BAD_REQUEST, "A chunk size is too large.");
-		p->left = p->left * 16 + (uint64_t)char_hex((unsigned char)line.p[n]);
+		p->left = p->left * 16 + (uint64_t)hex_value(line.p[n]);
 		n++;
 	}
 	if (n == 0)

@@ -7,6 +7,8 @@
 
 #include "http/chars.h"
 
+#include "tenantgate/base/hex.h"
+
 struct slice
 http_method(const struct http_exchange *x)
 {
@@ -70,8 +72,8 @@ percent_decode(struct slice raw, struct arena *a)
 			continue;
 		if (raw.len - i < 3)
 			return none;
-		high = char_hex((unsigned char)raw.p[i + 1]);
-		low = char_hex((unsigned char)raw.p[i + 2]);
+		high = hex_value(raw.p[i + 1]);
+		low = hex_value(raw.p[i + 2]);
 		if (high < 0 || low < 0 || high + low == 0)
 			return none;
 		out[n - 1] = (char)(high * 16 + low);

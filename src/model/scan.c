@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "tenantgate/base/hex.h"
+
 #define NUMBER_MAX 64 /* bytes of one; longer is refused */
 
 void
@@ -118,15 +120,6 @@ scan_member(struct scan *s, struct slice *key)
 	}
 	s->p++;
 	return true;
-}
-
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* p at the backslash: the bytes of the escape, or 0 when it is none. */

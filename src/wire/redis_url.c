@@ -9,17 +9,10 @@
 
 #include "wire/redis_room.h"
 
+#include "tenantgate/base/hex.h"
+
 #define REDIS_PORT   6379
 #define REDIS_DB_MAX 65535
-
-static int
-hex_digit(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *at = c == '\0' ? NULL : strchr(digits, tolower((unsigned char)c));
-
-	return at == NULL ? -1 : (int)(at - digits);
-}
 
 /* Percent-decoded into out; false when malformed, holding a NUL, or too long. */
 static bool
@@ -31,10 +24,10 @@ text_decode(struct slice in, char *out, size_t size)
 		int c = (unsigned char)in.p[i];
 
 		if (c == '%') {
-			if (in.len - i < 3 || hex_digit(in.p[i + 1]) < 0 ||
-			    hex_digit(in.p[i + 2]) < 0)
+			if (in.len - i < 3 || hex_value(in.p[i + 1]) < 0 ||
+			    hex_value(in.p[i + 2]) < 0)
 				return false;
-			c = hex_digit(in.p[i + 1]) << 4 | hex_digit(in.p[i + 2]);
+			c = hex_value(in.p[i + 1]) << 4 | hex_value(in.p[i + 2]);
 			i += 2;
 		}
 		if (c == '\0' || n + 1 >= size)
