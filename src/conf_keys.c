@@ -228,6 +228,8 @@ URL("postgres_admin_url", tenants.postgres_admin_url, "", CONF_MAY, "postgresql 
 	NUMBER("chunk_size", api.chunk_size, "1000", 50, 100000, "Characters of a chunk."),
 	NUMBER("chunk_overlap", api.chunk_overlap, "200", 0, 50000,
 	    "Characters a chunk shares with the one before."),
+	NUMBER("max_ingests", api.ingests_max, "64", 1, 100000,
+	    "Documents being ingested at a time; more are told to come again. Bounds memory."),
 	NUMBER("max_chunks_per_document", api.chunks_max, "4096", 1, 1000000,
 	    "Chunks of one document; a longer one is refused."),
 	DURATION("ingest_timeout", api.ingest_timeout_us, "5m", 1 * SECONDS, 24 * HOURS,

@@ -104,7 +104,7 @@ desk_open(struct desk *d, struct err *err)
 		.limiter = d->limiter,
 		.model = d->model,
 		.conf = &h->conf->api,
-		.health = &h->health,
+		.shared = &h->shared,
 	};
 	d->http =
 	    http_open(d->worker, &h->http, h->connections, api_handle, api_refused, &d->rooms, err);

@@ -19,7 +19,7 @@ struct house {
 	struct catalog		*catalog;
 	struct limit_store	*limits;
 	struct http_shared	*connections;
-	struct api_health	health;
+	struct api_shared	shared;
 };
 
 struct desk {

@@ -57,7 +57,7 @@ migration_end(struct flow *f, const struct err *err)
 	enum api_phase starting = API_STARTING;
 
 	if (!err_is(err)) {
-		atomic_compare_exchange_strong(&s->house.health.phase, &starting, API_SERVING);
+		atomic_compare_exchange_strong(&s->house.shared.phase, &starting, API_SERVING);
 		log_event(LOG_NOTICE, "serve.ready", NULL, "the catalog is up to date");
 		return;
 	}
@@ -286,7 +286,7 @@ drain(struct service *s, const sigset_t *set, bool delay)
 {
 	const struct conf *conf = s->house.conf;
 
-	atomic_store(&s->house.health.phase, API_DRAINING);
+	atomic_store(&s->house.shared.phase, API_DRAINING);
 	notify_stopping();
 	log_event(LOG_NOTICE, "serve.drain", NULL, "%u connections open",
 	    http_shared_connections(s->house.connections));

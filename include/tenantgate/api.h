@@ -29,6 +29,7 @@ struct api_conf {
 	unsigned	chunk_size;			/* UTF-16 units */
 	unsigned	chunk_overlap;
 	unsigned	chunks_max;			/* a document's */
+	unsigned	ingests_max;			/* at a time, whole process */
 	unsigned	top_k;
 	uint64_t	ingest_timeout_us;		/* whole request */
 	uint64_t	chat_timeout_us;
@@ -40,8 +41,10 @@ void	api_conf_init(struct api_conf *);
 /* What the whole process is doing; moved by main.c alone, read by any thread. */
 enum api_phase { API_STARTING, API_SERVING, API_DRAINING };
 
-struct api_health {
+/* What all workers' stories share. */
+struct api_shared {
 	_Atomic enum api_phase	phase;
+	_Atomic unsigned	ingests;	/* under way: each holds a document and its vectors */
 };
 
 /* One worker's rooms, all borrowed; they outlive http on that worker. */
@@ -55,7 +58,7 @@ struct api_rooms {
 	struct limiter		*limiter;
 	struct model		*model;
 	const struct api_conf	*conf;
-	struct api_health	*health;
+	struct api_shared	*shared;
 };
 
 /* http_handler_fn and http_refused_fn; arg: struct api_rooms. */

@@ -33,7 +33,7 @@ phase_name(enum api_phase phase)
 void
 readyz_answer(struct http_exchange *x, const struct api_rooms *rooms)
 {
-	enum api_phase phase = atomic_load(&rooms->health->phase);
+	enum api_phase phase = atomic_load(&rooms->shared->phase);
 	bool catalog = catalog_was_reached(rooms->catalog);
 	bool redis = rooms->redis == NULL || redis_is_up(rooms->redis);
 	bool ready = phase == API_SERVING && catalog;

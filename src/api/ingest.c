@@ -50,6 +50,33 @@ item_of(struct ingest *in)
 	return &in->items.items[in->at];
 }
 
+static void
+ingest_leave(void *arg)
+{
+	struct api_shared *shared = arg;
+
+	atomic_fetch_sub(&shared->ingests, 1);
+}
+
+/* A document, its text and its vectors are held in memory until they are stored: only so many
+ * bodies are accepted at a time. */
+static enum flow_rc
+ingest_admit(struct flow *f)
+{
+	const struct api_rooms *rooms = visit_of(f)->rooms;
+	struct err err = { .code = ERR_NONE };
+
+	if (atomic_fetch_add(&rooms->shared->ingests, 1) < rooms->conf->ingests_max) {
+		flow_defer(f, ingest_leave, rooms->shared);
+		return FLOW_NEXT;
+	}
+	ingest_leave(rooms->shared);
+	err_set(&err, ERR_OVERLOADED, "%u documents are being ingested already.",
+	    rooms->conf->ingests_max);
+	err.retry_after = 2;
+	return flow_fail_err(f, &err);
+}
+
 static enum flow_rc
 ingest_read(struct flow *f)
 {
@@ -259,6 +286,7 @@ static const struct flow_step ingest_steps[] = {
 	{ "tenant", visit_tenant },
 	{ "limit", visit_limit },
 	{ "provision", visit_database },
+	{ "admit", ingest_admit },
 	{ "body", ingest_read },
 	{ "parse", ingest_parse },
 	{ "find_wait", visit_borrow },

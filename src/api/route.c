@@ -97,6 +97,7 @@ api_conf_init(struct api_conf *c)
 		.chunk_size = 1000,
 		.chunk_overlap = 200,
 		.chunks_max = 4096,
+		.ingests_max = 64,
 		.top_k = 4,
 		.ingest_timeout_us = 300 * 1000000ull,
 		.chat_timeout_us = 300 * 1000000ull,

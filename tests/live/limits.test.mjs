@@ -2,6 +2,7 @@
 // Requests a minute: exact over workers and replicas, with headers that are true.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { Stack } from './lib/stack.mjs';
 
 const stack = new Stack('limits');
@@ -65,4 +66,27 @@ test('a tenant past its limit makes nothing: no database before the limit is min
 	assert.deepEqual(await stack.sql("select 1 from tenants where tenant_id = 'two'", 'catalog'),
 		[]);
 	await closed.program.stop();
+});
+
+test('documents under way are counted: one too many is told to come again', async () => {
+	const key = await gate.service();
+	const small = await stack.tenantgate({ max_ingests: 1 });
+	small.serviceKey = key;
+	const tenant = await small.tenant('writer');
+	assert.equal((await tenant.search('x')).status, 200);
+	const socket = net.connect(small.port, '127.0.0.1');
+	socket.write('POST /ingest HTTP/1.1\r\nHost: x\r\nX-Tenant-Id: writer\r\n' +
+		`Authorization: Bearer ${key}\r\nContent-Type: text/plain\r\n` +
+		'Expect: 100-continue\r\nContent-Length: 5\r\n\r\n');
+	await new Promise((resolve) => socket.once('data', resolve));
+	const full = await tenant.ingestText('A text.');
+	assert.equal(full.status, 503, full.body);
+	assert.equal(full.json.code, 'overloaded');
+	assert.equal(full.headers['retry-after'], '2');
+	socket.destroy();
+	let after = await tenant.ingestText('A text.');
+	for (let i = 0; i < 50 && after.status === 503; i++)
+		after = await tenant.ingestText('A text.');
+	assert.equal(after.status, 201, after.body);
+	await small.program.stop();
 });
