@@ -44,7 +44,7 @@ enum api_phase { API_STARTING, API_SERVING, API_DRAINING };
 /* What all workers' stories share. */
 struct api_shared {
 	_Atomic enum api_phase	phase;
-	_Atomic unsigned	ingests;	/* under way: each holds a document and its vectors */
+	_Atomic unsigned	ingests;	/* under way: each holds a document */
 };
 
 /* One worker's rooms, all borrowed; they outlive http on that worker. */
