@@ -35,21 +35,40 @@ bytes_random(void *p, size_t n)
 		abort();
 }
 
+/* A thread's random bytes in advance: the generator's price is that of asking it. A byte is wiped
+ * as it is used. */
+struct id_pool {
+	uint8_t bytes[512];
+	size_t left;
+};
+static _Thread_local struct id_pool id_pool;
+
+static uint8_t
+id_byte(struct id_pool *pool)
+{
+	uint8_t byte;
+
+	if (pool->left == 0) {
+		bytes_random(pool->bytes, sizeof(pool->bytes));
+		pool->left = sizeof(pool->bytes);
+	}
+	byte = pool->bytes[--pool->left];
+	pool->bytes[pool->left] = 0;
+	return byte;
+}
+
 void
 id_random(char *out, size_t n)
 {
 	/* Bytes past the last whole multiple are thrown away: every letter stays equally likely. */
 	const unsigned fair = 256 / ID_LETTERS * ID_LETTERS;
-	uint8_t pool[64];
-	size_t made = 0, i;
+	size_t made = 0;
 
 	while (made < n) {
-		bytes_random(pool, sizeof(pool));
-		for (i = 0; i < sizeof(pool) && made < n; i++) {
-			if (pool[i] < fair)
-				out[made++] = id_letters[pool[i] % ID_LETTERS];
-		}
+		uint8_t byte = id_byte(&id_pool);
+
+		if (byte < fair)
+			out[made++] = id_letters[byte % ID_LETTERS];
 	}
 	out[n] = '\0';
-	bytes_wipe(pool, sizeof(pool));
 }
