@@ -138,10 +138,12 @@ escape_length(const char *p, const char *end)
 	return 6;
 }
 
-/* In each byte of x: is it c, or below 0x20? The answers are the high bits (and of no account
- * above the lowest one set). */
+/* In each byte of x: is it c? is it below 0x20? The answers are the high bits, and right up to the
+ * lowest one set. */
 #define EACH(c)	   (UINT64_C(0x0101010101010101) * (c))
 #define IS_ZERO(x) (((x)-EACH(1)) & ~(x))
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the lowest bits are the first byte");
 
 /* Past what stands for itself in a string, eight bytes at a time: strings are nearly all of what a
  * model sends. */
@@ -152,9 +154,10 @@ plain_skip(const char *p, const char *end)
 
 	for (; end - p >= 8; p += 8) {
 		memcpy(&x, p, 8);
-		if (((IS_ZERO(x ^ EACH('"')) | IS_ZERO(x ^ EACH('\\')) | ((x - EACH(0x20)) & ~x)) &
-			EACH(0x80)) != 0)
-			break;
+		x = (IS_ZERO(x ^ EACH('"')) | IS_ZERO(x ^ EACH('\\')) | ((x - EACH(0x20)) & ~x)) &
+		    EACH(0x80);
+		if (x != 0)
+			return p + __builtin_ctzll(x) / 8;
 	}
 	while (p < end && *p != '"' && *p != '\\' && (uint8_t)*p >= 0x20)
 		p++;

@@ -34,19 +34,31 @@ reading_refuse(struct reading *r, const char *why)
 	r->scan.bad = true;
 }
 
-/* The six bits of each letter, B64_NONE for what is none. */
-#define B64_NONE 0x80
+/* What each letter means at each of the four places of a group: its six bits where they lie in the
+ * group's three bytes, the first byte lowest. */
+#define B64_NONE 0x80000000u /* no letter */
+
+struct base64_table {
+	uint32_t at[4][256];
+};
 
 static void
-base64_bits(uint8_t bits[256])
+base64_table(struct base64_table *t)
 {
 	static const char letters[] =
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	unsigned i;
+	uint32_t i;
 
-	memset(bits, B64_NONE, 256);
-	for (i = 0; i < 64; i++)
-		bits[(uint8_t)letters[i]] = (uint8_t)i;
+	for (i = 0; i < 4 * 256; i++)
+		t->at[i / 256][i % 256] = B64_NONE;
+	for (i = 0; i < 64; i++) {
+		uint8_t letter = (uint8_t)letters[i];
+
+		t->at[0][letter] = i << 2;
+		t->at[1][letter] = i >> 4 | (i & 0xf) << 12;
+		t->at[2][letter] = (i >> 2) << 8 | (i & 3) << 22;
+		t->at[3][letter] = i << 16;
+	}
 }
 
 /* Without its padding. False: it cannot be `bytes` bytes. */
@@ -61,27 +73,37 @@ base64_letters(struct slice *text, size_t bytes)
 	return text->len == letters;
 }
 
+/* `letters` of a group, the missing ones as zero bits. */
+static uint32_t
+base64_group(const struct base64_table *t, const char *p, size_t letters)
+{
+	uint32_t group = 0;
+	size_t i;
+
+	for (i = 0; i < letters; i++)
+		group |= t->at[i][(uint8_t)p[i]];
+	return group;
+}
+
 bool
 vectors_base64(struct slice text, void *to, size_t bytes)
 {
-	uint8_t *out = to, bits[256], all = 0;
-	size_t i;
+	struct base64_table t;
+	uint32_t group, all = 0;
+	uint8_t *out = to;
 
 	if (!base64_letters(&text, bytes))
 		return false;
-	base64_bits(bits);
-	for (i = 0; i < bytes; i += 3, text.p += 4) {
-		size_t here = bytes - i < 3 ? bytes - i : 3;
-		uint8_t a = bits[(uint8_t)text.p[0]], b = bits[(uint8_t)text.p[1]];
-		uint8_t c = here > 1 ? bits[(uint8_t)text.p[2]] : 0;
-		uint8_t d = here > 2 ? bits[(uint8_t)text.p[3]] : 0;
-
-		all |= a | b | c | d;
-		*out++ = (uint8_t)(a << 2 | (b & 0x3f) >> 4);
-		if (here > 1)
-			*out++ = (uint8_t)(b << 4 | (c & 0x3f) >> 2);
-		if (here > 2)
-			*out++ = (uint8_t)(c << 6 | (d & 0x3f));
+	base64_table(&t);
+	for (; bytes >= 3; bytes -= 3, out += 3, text.p += 4) {
+		group = base64_group(&t, text.p, 4);
+		memcpy(out, &group, 3);
+		all |= group;
+	}
+	if (bytes > 0) {
+		group = base64_group(&t, text.p, bytes + 1);
+		memcpy(out, &group, bytes);
+		all |= group;
 	}
 	return (all & B64_NONE) == 0;
 }
