@@ -166,9 +166,11 @@ step_returned(struct flow *f, enum flow_rc rc)
 		assert(f->state == FLOW_WAITING || f->state == FLOW_QUEUED);
 		if (f->state == FLOW_QUEUED || !err_is(&f->err))
 			return false;
-		/* It was aborted earlier in this very step. */
+		/* It was aborted earlier in this very step: as in flow_abort(), it ends at its next
+		 * turn, for what it has called ends first. */
 		wait_cancel(f);
-		break;
+		flow_move(f, FLOW_QUEUED);
+		return false;
 	case FLOW_FAILED:
 		assert(err_is(&f->err));
 		break;

@@ -195,6 +195,32 @@ test_abort_all_in_a_family(void **state)
 	assert_string_equal(told, "(wc|E:shutting_down|21rP|E:shutting_down|21");
 }
 
+/* A write in a step may find out that the client has left, and the same step go on to call. */
+static enum flow_rc
+step_calls_aborted(struct flow *f)
+{
+	flow_abort(f, ERR_CLIENT_GONE, "left");
+	return step_calls(f);
+}
+
+static const struct flow_step aborted_steps[] = {
+	{ "defers", step_defers },
+	{ "calls", step_calls_aborted },
+	{ NULL, NULL },
+};
+static const struct flow_kind calls_aborted = { "calls", aborted_steps, parent_end, NULL };
+
+static void
+test_parent_aborted_in_the_step_that_calls(void **state)
+{
+	struct family t = { 0 };
+
+	(void)state;
+	flow_start(&t.flow, &calls_aborted, worker, NULL);
+	teller_finish();
+	assert_string_equal(told, "(|E:client_gone|rP|E:client_gone|21");
+}
+
 int
 main(void)
 {
@@ -205,6 +231,7 @@ main(void)
 		TEST(test_tried_child_fails),
 		TEST(test_tried_child_is_well),
 		TEST(test_abort_all_in_a_family),
+		TEST(test_parent_aborted_in_the_step_that_calls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
