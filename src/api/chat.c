@@ -149,6 +149,7 @@ chat_write(struct flow *f)
 	c->visit.usage.input_tokens += d->usage.input_tokens;
 	c->visit.usage.output_tokens += d->usage.output_tokens;
 	http_stream_end(c->visit.x);
+	c->visit.streaming = false;
 	return FLOW_DONE;
 }
 

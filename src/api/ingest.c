@@ -276,6 +276,7 @@ ingest_next(struct flow *f)
 	ingest_clear(in);
 	if (++in->at < in->items.count)
 		return flow_back(f, visit_borrow);
+	in->visit.streaming = false;
 	if (!ingest_report_finish(&in->report))
 		return flow_fail(f, ERR_INTERNAL, "The answer is too large to send.");
 	return FLOW_DONE;

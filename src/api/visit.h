@@ -24,7 +24,7 @@ struct visit {
 	struct buf			 body;		/* owned */
 	struct pool_lease		 lease;		/* returned by visit_end() at the latest */
 	struct model_usage		 usage;
-	bool				 streaming;	/* the answer's header has left */
+	bool				 streaming;	/* its header has left, its end not */
 };
 
 /* Steps 1 to 4 of a story: auth, tenant, limit, provision. */
