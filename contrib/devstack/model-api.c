@@ -138,8 +138,9 @@ request_came(struct http_exchange *x, void *arg)
 }
 
 static void
-request_refused(const struct err *err, const char *remote, void *arg)
+request_refused(const struct err *err, const char *id, const char *remote, void *arg)
 {
+	(void)id;
 	(void)arg;
 	fprintf(stderr, "model-api: refused %s: %s\n", remote, err->detail);
 }

@@ -63,6 +63,6 @@ struct api_rooms {
 
 /* http_handler_fn and http_refused_fn; arg: struct api_rooms. */
 void	api_handle(struct http_exchange *, void *rooms);
-void	api_refused(const struct err *, const char *remote, void *rooms);
+void	api_refused(const struct err *, const char *request_id, const char *remote, void *rooms);
 
 #endif

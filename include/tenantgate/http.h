@@ -35,7 +35,8 @@ struct http_exchange;
 
 typedef void http_handler_fn(struct http_exchange *, void *arg);
 /* A request refused before it was one: for the log. `remote` is a numeric address. */
-typedef void http_refused_fn(const struct err *, const char *remote, void *arg);
+typedef void http_refused_fn(const struct err *, const char *request_id, const char *remote,
+    void *arg);
 
 struct http_conf {
 	const char	*listen_addr;		/* numeric; "*" for all */

@@ -7,11 +7,21 @@
 #include "api/stories.h"
 #include "tenantgate/base/json.h"
 
+static void
+set_fields(struct http_exchange *x)
+{
+	char id[REQUEST_ID_MAX + 1];
+
+	answer_request_id(x, id);
+	http_set(x, "X-Request-Id", id);
+	http_set(x, "Cache-Control", "no-store");
+}
+
 void
 healthz_answer(struct http_exchange *x, const struct api_rooms *rooms)
 {
 	(void)rooms;
-	http_set(x, "Cache-Control", "no-store");
+	set_fields(x);
 	http_reply(x, 200, "application/json", SLICE_LIT("{\"status\":\"ok\"}"));
 	http_end(x);
 }
@@ -48,7 +58,7 @@ readyz_answer(struct http_exchange *x, const struct api_rooms *rooms)
 	else
 		json_put_string(&b, slice_str(redis ? "ok" : redis_trouble(rooms->redis)));
 	buf_printf(&b, "},\"degraded\":[%s]}", redis ? "" : "\"redis\"");
-	http_set(x, "Cache-Control", "no-store");
+	set_fields(x);
 	if (!ready)
 		http_set(x, "Retry-After", "1");
 	answer_json(x, ready ? 200 : 503, &b);

@@ -80,10 +80,10 @@ api_handle(struct http_exchange *x, void *arg)
 }
 
 void
-api_refused(const struct err *err, const char *remote, void *arg)
+api_refused(const struct err *err, const char *request_id, const char *remote, void *arg)
 {
 	(void)arg;
-	log_event(LOG_INFO, "http.refused", NULL, "%s: %d %s", remote, err_status(err->code),
+	log_event(LOG_INFO, "http.refused", request_id, "%s: %d %s", remote, err_status(err->code),
 	    err->detail);
 }
 

@@ -34,11 +34,23 @@ visit_start(struct http_exchange *x, const struct api_rooms *rooms, size_t size,
 	return v;
 }
 
+/* Of two, whoever stands before us may have believed the other one. */
+static bool
+named_once(const struct visit *v, const char *header, enum err_code code, struct err *err)
+{
+	if (http_header_count(v->x, header) > 1)
+		err_set(err, code, "%s may be given once only.", header);
+	return !err_is(err);
+}
+
 enum flow_rc
 visit_caller(struct flow *f)
 {
 	struct visit *v = visit_of(f);
+	struct err err = { 0 };
 
+	if (!named_once(v, "Authorization", ERR_BAD_REQUEST, &err))
+		return flow_fail_err(f, &err);
 	return auth_visit(f, v->rooms->auth, http_header(v->x, "Authorization"), &v->caller);
 }
 
@@ -52,7 +64,8 @@ visit_tenant(struct flow *f)
 		return flow_fail(f, ERR_FORBIDDEN,
 		    "An admin key has no tenant; use a tenant or "
 		    "service key here.");
-	if (!auth_tenant(&v->caller, http_header(v->x, "X-Tenant-Id"), v->tenant_id, &err))
+	if (!named_once(v, "X-Tenant-Id", ERR_INVALID_TENANT, &err) ||
+	    !auth_tenant(&v->caller, http_header(v->x, "X-Tenant-Id"), v->tenant_id, &err))
 		return flow_fail_err(f, &err);
 	return tenant_visit(f, v->rooms->tenants, v->tenant_id, &v->tenant);
 }

@@ -17,6 +17,9 @@
 #include <event2/bufferevent.h>
 
 #include "tenantgate/base/json.h"
+#include "tenantgate/base/seal.h"
+
+#define REFUSAL_ID 20 /* characters of its request id */
 
 static void
 bev_read(struct bufferevent *bev, void *arg)
@@ -207,8 +210,9 @@ conn_gone(struct conn *c)
 		exchange_orphaned(&c->x);
 }
 
-void
-conn_refuse(struct conn *c, const struct err *why)
+/* No request came that could have brought an id of its own: this one gets ours. */
+static void
+refusal_reply(struct conn *c, const struct err *why, const char *id)
 {
 	int status = err_status(why->code);
 	struct buf body;
@@ -217,15 +221,27 @@ conn_refuse(struct conn *c, const struct err *why)
 	buf_printf(&body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":",
 	    err_title(why->code), status);
 	json_put_string(&body, slice_str(why->detail));
-	buf_printf(&body, ",\"code\":\"%s\"}\n", err_slug(why->code));
+	buf_printf(&body, ",\"code\":\"%s\",\"request_id\":\"%s\"}\n", err_slug(why->code), id);
+	http_set(&c->x, "X-Request-Id", id);
+	if (status == 503)
+		http_set(&c->x, "Retry-After", "1");
+	http_reply(&c->x, status, "application/problem+json", buf_view(&body));
+	buf_free(&body);
+}
+
+void
+conn_refuse(struct conn *c, const struct err *why)
+{
+	char id[REFUSAL_ID + 1];
+
+	id_random(id, REFUSAL_ID);
 	answer_open(c);
 	c->x.close = true;
-	http_reply(&c->x, status, "application/problem+json", buf_view(&body));
+	refusal_reply(c, why, id);
 	c->x.answer = ANSWER_NOBODY;
 	c->server->exchanges--;
-	buf_free(&body);
 	if (c->server->refused != NULL)
-		c->server->refused(why, c->remote, c->server->arg);
+		c->server->refused(why, id, c->remote, c->server->arg);
 	if (c->state == CONN_GONE)
 		conn_call(c);
 	else

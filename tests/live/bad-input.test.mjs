@@ -57,6 +57,14 @@ test('a tenant id that is not one: 400', async () => {
 	assert.equal((await search({ authorization, 'x-tenant-id': 'x'.repeat(128) })).status, 200);
 });
 
+test('two credentials, two tenants: neither is believed', async () => {
+	const authorization = `Bearer ${await gate.service()}`;
+	problem(await search({ authorization, 'x-tenant-id': ['lantern', 'kettle'] }), 400,
+		'invalid_tenant');
+	problem(await search({ authorization: [authorization, 'Bearer x'], 'x-tenant-id': 'lantern' }),
+		400, 'bad_request');
+});
+
 test('a body that is too large: 413 before it is read', async () => {
 	const answer = await new Promise((resolve, reject) => {
 		const socket = net.connect(gate.port, '127.0.0.1');

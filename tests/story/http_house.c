@@ -221,11 +221,11 @@ handle(struct http_exchange *x, void *arg)
 }
 
 static void
-refused(const struct err *why, const char *remote, void *arg)
+refused(const struct err *why, const char *request_id, const char *remote, void *arg)
 {
 	struct house *h = arg;
 
-	if (strcmp(remote, "127.0.0.1") != 0)
+	if (strcmp(remote, "127.0.0.1") != 0 || request_id[0] == '\0')
 		abort();
 	atomic_store(&h->refused_code, (int)why->code);
 	atomic_fetch_add(&h->refused, 1);

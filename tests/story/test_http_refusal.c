@@ -35,6 +35,8 @@ malformed_requests_never_reach_the_handler(void **state)
 		has(v, "Content-Type: application/problem+json\r\n", 1);
 		has(v, "Connection: close\r\n", 1);
 		has(v, err_slug(cases[i].code), 1);
+		has(v, "X-Request-Id: ", 1);
+		has(v, "\"request_id\":\"", 1);
 		assert_int_equal(atomic_load(&v->house.refused), i + 1);
 		assert_int_equal(atomic_load(&v->house.refused_code), cases[i].code);
 	}
