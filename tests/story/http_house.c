@@ -58,7 +58,7 @@ reply_deaf(struct flow *f)
 static enum flow_rc
 nap(struct flow *f)
 {
-	return flow_sleep(f, &((struct story *)f)->nap, 5000);
+	return flow_sleep(f, &((struct story *)f)->nap, 50000);
 }
 
 static enum flow_rc
