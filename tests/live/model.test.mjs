@@ -31,6 +31,7 @@ test('embeddings fail: 502, nothing of the document is stored', async () => {
 	const answer = await tenant.ingestFile(sample, { id: 'fails' });
 	assert.equal(answer.status, 502, answer.body);
 	assert.equal(answer.json.code, 'model_failed');
+	assert.match(answer.json.detail, /embedding/, 'the stage is named');
 	await stack.knobs();
 	assert.deepEqual(await rows('fails'), { catalog: [], chunks: 0 });
 });
@@ -69,6 +70,7 @@ test('chat fails: 502 as a problem, before any stream', async () => {
 	assert.equal(answer.status, 502, answer.body);
 	assert.match(answer.headers['content-type'], /problem\+json/);
 	assert.equal(JSON.parse(answer.body).code, 'model_failed');
+	assert.match(JSON.parse(answer.body).detail, /chat/, 'the stage is named');
 });
 
 test('a model with too much to do: 503 with Retry-After', async () => {

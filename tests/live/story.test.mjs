@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { sample, Stack } from './lib/stack.mjs';
 import { readDataStream, readUiStream } from './lib/client.mjs';
 
-const stack = new Stack('story');
+const stack = new Stack(process.env.TG_PROVIDER ?? 'story');
 let gate, lantern, kettle;
 
 before(async () => {
