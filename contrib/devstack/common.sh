@@ -49,3 +49,9 @@ postgres_bin() {
 		[ "$version" -ge 14 ] 2>/dev/null && echo "$version $dir"
 	done | sort -n | tail -n 1 | cut -d ' ' -f 2
 }
+
+# Everything is built in folders of $state, which does not work beside a build in the source tree.
+source_is_clean() {
+	[ ! -e "$top/config.status" ] ||
+	    fail "the source folder itself holds a build; run \`make distclean\` in $top first"
+}
