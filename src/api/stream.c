@@ -91,18 +91,42 @@ hit_title(const struct hit *h)
 	return h->file_name != NULL && h->file_name[0] != '\0' ? h->file_name : h->document_id;
 }
 
+/* Four places, rounded: a cosine, or nearly one. */
+static void
+put_score(struct buf *b, double score)
+{
+	unsigned n = (unsigned)((score < 0 ? -score : score) * 10000 + 0.5);
+	char places[] = { '.', (char)('0' + n / 1000 % 10), (char)('0' + n / 100 % 10),
+		(char)('0' + n / 10 % 10), (char)('0' + n % 10) };
+
+	if (score < 0 && n > 0)
+		buf_putc(b, '-');
+	buf_uint(b, n / 10000);
+	buf_add(b, places, sizeof(places));
+}
+
+static void
+put_number(struct buf *b, const char *before, uint64_t n)
+{
+	buf_puts(b, before);
+	buf_uint(b, n);
+}
+
 /* ids count as the prompt's [n] marks do. */
 static void
 put_source(struct buf *b, const struct hit *h, unsigned n)
 {
-	buf_printf(b, "{\"type\":\"source\",\"id\":\"s%u\"", n);
-	put_field(b, ",\"documentId\":", h->document_id);
+	put_number(b, "{\"type\":\"source\",\"id\":\"s", n);
+	put_field(b, "\",\"documentId\":", h->document_id);
 	put_field(b, ",\"title\":", hit_title(h));
 	if (h->file_name != NULL && h->file_name[0] != '\0')
 		put_field(b, ",\"fileName\":", h->file_name);
 	if (h->page > 0)
-		buf_printf(b, ",\"page\":%u", h->page);
-	buf_printf(b, ",\"chunk\":%u,\"score\":%.4f}", h->index, h->score);
+		put_number(b, ",\"page\":", h->page);
+	put_number(b, ",\"chunk\":", h->index);
+	buf_puts(b, ",\"score\":");
+	put_score(b, h->score);
+	buf_putc(b, '}');
 }
 
 static void
@@ -208,15 +232,16 @@ finish_data(struct buf *b, const char *reason, const struct model_usage *u)
 	const char *parts = "ed";
 
 	for (; *parts != '\0'; parts++) {
-		buf_printf(b, "%c:{\"finishReason\":\"%s\",\"usage\":{\"promptTokens\":", *parts,
-		    reason);
+		buf_putc(b, *parts);
+		buf_puts(b, ":{\"finishReason\":\"");
+		buf_puts(b, reason);
+		buf_puts(b, "\",\"usage\":{\"promptTokens\":");
 		if (u->known)
-			buf_printf(b, "%llu", (unsigned long long)u->input_tokens);
+			buf_uint(b, u->input_tokens);
 		else
 			buf_puts(b, "null");
-		buf_printf(b, ",\"completionTokens\":%llu}%s}\n",
-		    (unsigned long long)u->output_tokens,
-		    *parts == 'e' ? ",\"isContinued\":false" : "");
+		put_number(b, ",\"completionTokens\":", u->output_tokens);
+		buf_puts(b, *parts == 'e' ? "},\"isContinued\":false}\n" : "}}\n");
 	}
 }
 

@@ -73,6 +73,15 @@ buf_extend(struct buf *b, size_t n)
 	return end;
 }
 
+void
+buf_reserve(struct buf *b, size_t n)
+{
+	if (n > b->max - b->len)
+		n = b->max - b->len;
+	if ((b->data == NULL || n > b->cap - b->len) && buf_grow(b, b->len + n))
+		b->data[b->len] = '\0';
+}
+
 bool
 buf_add(struct buf *b, const void *bytes, size_t n)
 {
@@ -101,6 +110,19 @@ bool
 buf_slice(struct buf *b, struct slice s)
 {
 	return buf_add(b, s.p, s.len);
+}
+
+bool
+buf_uint(struct buf *b, uint64_t n)
+{
+	char text[20];
+	size_t at = sizeof(text);
+
+	do {
+		text[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	return buf_add(b, text + at, sizeof(text) - at);
 }
 
 bool

@@ -54,7 +54,7 @@ put_escape(struct buf *b, uint32_t point)
  * lowest one set. */
 #define EACH(c)	      (UINT64_C(0x0101010101010101) * (c))
 #define IS(x, c)      ((((x) ^ EACH(c)) - EACH(1)) & ~((x) ^ EACH(c)))
-#define IS_CONTROL(x) (((x) - EACH(0x20)) & ~(x))
+#define IS_CONTROL(x) (((x)-EACH(0x20)) & ~(x))
 
 /* How many bytes at the front are ASCII that stands for itself; eight at a time, for nearly all
  * text is that. The last few are left to the one who asks. */

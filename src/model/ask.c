@@ -8,13 +8,25 @@
 #include "tenantgate/base/json.h"
 
 #define ASK_ROOM    4096 /* for all that is not text */
+#define ASK_USUAL   512	 /* what of that is nearly always enough */
 #define ESCAPED_MAX 6	 /* bytes that one byte of text may become */
 
 static void
 put_name(struct buf *b, const char *key, const char *name)
 {
-	buf_printf(b, "{\"%s\":", key);
+	buf_puts(b, "{\"");
+	buf_puts(b, key);
+	buf_puts(b, "\":");
 	json_put_string(b, slice_str(name));
+}
+
+static void
+put_number(struct buf *b, const char *key, unsigned n)
+{
+	buf_puts(b, ",\"");
+	buf_puts(b, key);
+	buf_puts(b, "\":");
+	buf_uint(b, n);
 }
 
 /* As LangChain's OpenAIEmbeddings does: vectors that it stored stay comparable. */
@@ -45,6 +57,7 @@ ask_put_embeddings(struct ask *a, const struct slice *texts, size_t n)
 	for (i = 0; i < n; i++)
 		bytes += texts[i].len;
 	buf_init(b, bytes * ESCAPED_MAX + n * 3 + ASK_ROOM);
+	buf_reserve(b, bytes + bytes / 16 + ASK_USUAL);
 	put_name(b, "model", conf->embedding_model);
 	buf_puts(b, ",\"input\":");
 	for (i = 0; i < n; i++) {
@@ -56,7 +69,7 @@ ask_put_embeddings(struct ask *a, const struct slice *texts, size_t n)
 	}
 	buf_puts(b, "],\"encoding_format\":\"base64\"");
 	if (conf->send_dimensions)
-		buf_printf(b, ",\"dimensions\":%u", conf->dimensions);
+		put_number(b, "dimensions", conf->dimensions);
 	buf_putc(b, '}');
 	return !b->failed;
 }
@@ -98,6 +111,7 @@ ask_put_chat(struct ask *a, const struct model_chat *chat)
 	for (i = 0; i < chat->message_count; i++)
 		bytes += chat->messages[i].content.len + 64;
 	buf_init(b, bytes * ESCAPED_MAX + ASK_ROOM);
+	buf_reserve(b, bytes + bytes / 16 + ASK_USUAL);
 	put_name(b, "model", chat->name != NULL ? chat->name : m->conf.chat_model);
 	put_messages(b, chat);
 	buf_puts(b, ",\"stream\":true,\"stream_options\":{\"include_usage\":true");
@@ -105,7 +119,7 @@ ask_put_chat(struct ask *a, const struct model_chat *chat)
 	if (chat->temperature >= 0)
 		put_temperature(b, chat->temperature);
 	if (chat->max_tokens > 0)
-		buf_printf(b, ",\"%s\":%u", m->is_openai ? "max_completion_tokens" : "max_tokens",
+		put_number(b, m->is_openai ? "max_completion_tokens" : "max_tokens",
 		    chat->max_tokens);
 	buf_putc(b, '}');
 	return !b->failed;

@@ -132,12 +132,47 @@ the_front_can_be_dropped(void **state)
 	buf_free(&b);
 }
 
+static void
+numbers_are_decimal(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 30);
+	assert_true(buf_uint(&b, 0));
+	assert_true(buf_uint(&b, 1090));
+	assert_true(buf_uint(&b, UINT64_MAX));
+	assert_string_equal(b.data, "0109018446744073709551615");
+	assert_false(buf_uint(&b, 123456));
+	buf_free(&b);
+}
+
+static void
+reserving_is_a_hint(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	buf_reserve(&b, 1000);
+	assert_false(b.failed);
+	assert_true(b.cap == 100 && b.len == 0);
+	assert_true(buf_puts(&b, "kept"));
+	buf_reserve(&b, 96);
+	buf_reserve(&b, SIZE_MAX);
+	assert_true(b.cap == 100);
+	assert_string_equal(b.data, "kept");
+	buf_free(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(appends_add_up),
 		cmocka_unit_test(numbers_are_big_endian),
+		cmocka_unit_test(numbers_are_decimal),
+		cmocka_unit_test(reserving_is_a_hint),
 		cmocka_unit_test(the_ceiling_is_exact_and_sticks),
 		cmocka_unit_test(growth_stops_at_the_ceiling),
 		cmocka_unit_test(sizes_that_overflow_are_refused),

@@ -322,28 +322,6 @@ every_pair_of_bytes_reads_back(void **state)
 	}
 }
 
-/* Long plain runs are taken eight bytes at a time: each kind of stop at each place of one. */
-static void
-every_place_of_a_run_stops(void **state)
-{
-	static const char *const stops[][2] = { { "\"", "\\\"" }, { "\\", "\\\\" },
-		{ "\n", "\\n" }, { "\x1f", "\\u001f" }, { "\x7f", "\\u007f" }, { "~", "~" },
-		{ " ", " " }, { "!", "!" }, { "\xff", FFFD }, { "\xc3\xa9", "\xc3\xa9" } };
-	static const char run[] = "one run of plain text";
-	char raw[64], out[64];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
-		for (int at = 0; at < (int)sizeof(run); at++) {
-			int n = snprintf(raw, sizeof(raw), "%.*s%s%s", at, run, stops[i][0],
-			    run + at);
-
-			snprintf(out, sizeof(out), "\"%.*s%s%s\"", at, run, stops[i][1], run + at);
-			expect_written(slice_of(raw, (size_t)n), out);
-		}
-	}
-}
-
 static void
 a_full_buf_says_so(void **state)
 {
@@ -392,7 +370,6 @@ main(void)
 		cmocka_unit_test(strings_are_escaped),
 		cmocka_unit_test(broken_utf8_is_replaced),
 		cmocka_unit_test(every_pair_of_bytes_reads_back),
-		cmocka_unit_test(every_place_of_a_run_stops),
 		cmocka_unit_test(a_full_buf_says_so),
 		cmocka_unit_test(utf8_is_judged),
 	};

@@ -29,12 +29,15 @@ bool	buf_add(struct buf *, const void *, size_t);
 bool	buf_puts(struct buf *, const char *);
 bool	buf_putc(struct buf *, char);
 bool	buf_slice(struct buf *, struct slice);
+bool	buf_uint(struct buf *, uint64_t);	/* in decimal */
 bool	buf_printf(struct buf *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 bool	buf_be16(struct buf *, uint16_t);	/* big-endian, for the Postgres wire forms */
 bool	buf_be32(struct buf *, uint32_t);
 bool	buf_be64(struct buf *, uint64_t);
 /* n writable bytes at the end (len grows by n), or NULL. */
 char	*buf_extend(struct buf *, size_t n);
+/* Room for n more at once, as far as the ceiling and memory allow: a hint that never fails. */
+void	buf_reserve(struct buf *, size_t n);
 void	buf_drop(struct buf *, size_t n);	/* n bytes off the front */
 
 static inline struct slice
