@@ -36,7 +36,7 @@ reading_refuse(struct reading *r, const char *why)
 
 /* What each letter means at each of the four places of a group: its six bits where they lie in the
  * group's three bytes, the first byte lowest. */
-#define B64_NONE 0x80000000u /* no letter */
+#define B64_NONE 0x80808080u /* no letter: the highest bit is no letter's */
 
 struct base64_table {
 	uint32_t at[4][256];
@@ -49,8 +49,7 @@ base64_table(struct base64_table *t)
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	uint32_t i;
 
-	for (i = 0; i < 4 * 256; i++)
-		t->at[i / 256][i % 256] = B64_NONE;
+	memset(t, B64_NONE >> 24, sizeof(*t));
 	for (i = 0; i < 64; i++) {
 		uint8_t letter = (uint8_t)letters[i];
 
@@ -73,22 +72,18 @@ base64_letters(struct slice *text, size_t bytes)
 	return text->len == letters;
 }
 
-/* `letters` of a group, the missing ones as zero bits. */
 static uint32_t
-base64_group(const struct base64_table *t, const char *p, size_t letters)
+base64_group(const struct base64_table *t, const char *p)
 {
-	uint32_t group = 0;
-	size_t i;
-
-	for (i = 0; i < letters; i++)
-		group |= t->at[i][(uint8_t)p[i]];
-	return group;
+	return t->at[0][(uint8_t)p[0]] | t->at[1][(uint8_t)p[1]] | t->at[2][(uint8_t)p[2]] |
+	    t->at[3][(uint8_t)p[3]];
 }
 
 bool
 vectors_base64(struct slice text, void *to, size_t bytes)
 {
 	struct base64_table t;
+	char last[4] = "AAAA"; /* zero bits */
 	uint32_t group, all = 0;
 	uint8_t *out = to;
 
@@ -96,16 +91,17 @@ vectors_base64(struct slice text, void *to, size_t bytes)
 		return false;
 	base64_table(&t);
 	for (; bytes >= 3; bytes -= 3, out += 3, text.p += 4) {
-		group = base64_group(&t, text.p, 4);
+		group = base64_group(&t, text.p);
 		memcpy(out, &group, 3);
 		all |= group;
 	}
 	if (bytes > 0) {
-		group = base64_group(&t, text.p, bytes + 1);
+		memcpy(last, text.p, bytes + 1);
+		group = base64_group(&t, last);
 		memcpy(out, &group, bytes);
 		all |= group;
 	}
-	return (all & B64_NONE) == 0;
+	return all >> 31 == 0;
 }
 
 static const char *
