@@ -2,7 +2,7 @@
 /*
  * web: libcurl's multi handle on the worker's loop.
  *
- *	socket ready, timer --> curl_multi_socket_action --> callbacks (they only note)
+ *	socket ready, timer, web_go() --> curl_multi_socket_action --> callbacks (they only note)
  *	                              |
  *	                              v
  *	     finished transfers are let go, then everyone libcurl stirred is settled
@@ -43,17 +43,48 @@ web_finished(struct web *w)
 	}
 }
 
+/* What libcurl last wished, if that is news. */
+static void
+web_timer_set(struct web *w)
+{
+	if (w->timer_said && w->timer_ms < 0)
+		timer_stop(&w->timer);
+	else if (w->timer_said)
+		timer_start(&w->timer, (uint64_t)w->timer_ms * 1000);
+	w->timer_said = false;
+}
+
 static void
 web_drive(struct web *w, curl_socket_t fd, int what)
 {
 	struct web_transfer *t;
 	int running;
 
+	w->driving = true;
 	if (curl_multi_socket_action(w->multi, fd, what, &running) != CURLM_OK)
 		log_event(LOG_ERR, "web.curl", NULL, "socket %d was not taken", (int)fd);
 	web_finished(w);
+	w->driving = false;
+	web_timer_set(w);
 	while ((t = TAILQ_FIRST(&w->stirred)) != NULL)
 		web_settle(t);
+}
+
+bool
+web_add(struct web *w, CURL *easy)
+{
+	CURLMcode code;
+
+	w->driving = true;
+	code = curl_multi_add_handle(w->multi, easy);
+	w->driving = false;
+	return code == CURLM_OK;
+}
+
+void
+web_go(struct web *w)
+{
+	web_drive(w, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static void
@@ -71,7 +102,7 @@ web_socket_ready(evutil_socket_t fd, short events, void *web)
 static void
 web_timer_due(void *web)
 {
-	web_drive(web, CURL_SOCKET_TIMEOUT, 0);
+	web_go(web);
 }
 
 static int
@@ -80,10 +111,10 @@ web_on_timer(CURLM *multi, long ms, void *web)
 	struct web *w = web;
 
 	(void)multi;
-	if (ms < 0)
-		timer_stop(&w->timer);
-	else
-		timer_start(&w->timer, (uint64_t)ms * 1000);
+	w->timer_ms = ms;
+	w->timer_said = true;
+	if (!w->driving)
+		web_timer_set(w);
 	return 0;
 }
 

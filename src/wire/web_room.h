@@ -23,6 +23,9 @@ struct web {
 	CURLM *multi;	       /* owned */
 	CURLSH *share;	       /* owned: TLS sessions */
 	struct timer timer;    /* libcurl's own */
+	long timer_ms;	       /* libcurl's wish, -1: none; .. */
+	bool timer_said;       /* .. not yet heeded */
+	bool driving;	       /* libcurl is called: its wish is looked at when it returns */
 	char *ca_file;	       /* owned; NULL: the system's */
 	char *user_agent;      /* owned */
 	CURL *spare[32];       /* owned: easy handles at rest */
@@ -75,6 +78,8 @@ struct web_transfer {
 /* web.c */
 CURL *web_easy_take(struct web *); /* NULL: no memory */
 void web_easy_rest(struct web *, CURL *);
+bool web_add(struct web *, CURL *); /* web_go() is to follow */
+void web_go(struct web *);	    /* what was added is asked now: not at the loop's next turn */
 
 /* web_easy.c. False when an option was refused or there is no memory; t->trouble says why. */
 bool web_easy_ask(struct web_transfer *, const struct web_request *);

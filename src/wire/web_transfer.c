@@ -313,7 +313,7 @@ transfer_begin(struct web *w, enum web_kind kind, const struct web_request *r, s
 		web_answer_fail(a, WEB_OTHER, "no memory for the request");
 		return NULL;
 	}
-	if (!web_easy_ask(t, r) || curl_multi_add_handle(w->multi, t->easy) != CURLM_OK) {
+	if (!web_easy_ask(t, r) || !web_add(w, t->easy)) {
 		web_answer_fail(a, WEB_OTHER, "%s",
 		    t->trouble[0] != '\0' ? t->trouble : "the request cannot be asked");
 		transfer_free(t);
@@ -323,6 +323,18 @@ transfer_begin(struct web *w, enum web_kind kind, const struct web_request *r, s
 	return t;
 }
 
+/* It may have failed, and woken the flow, when this returns. */
+static enum flow_rc
+transfer_go(struct web_transfer *t, struct flow *f, enum web_waiting waiting)
+{
+	enum flow_rc rc = flow_wait(f, cancel_and_free, t);
+
+	t->waiting = waiting;
+	t->flow = f;
+	web_go(t->web);
+	return rc;
+}
+
 enum flow_rc
 web_fetch(struct flow *f, struct web *w, const struct web_request *r, struct web_answer *out)
 {
@@ -330,9 +342,7 @@ web_fetch(struct flow *f, struct web *w, const struct web_request *r, struct web
 
 	if (t == NULL)
 		return FLOW_NEXT;
-	t->waiting = WEB_FOR_END;
-	t->flow = f;
-	return flow_wait(f, cancel_and_free, t);
+	return transfer_go(t, f, WEB_FOR_END);
 }
 
 enum flow_rc
@@ -344,10 +354,8 @@ web_start(struct flow *f, struct web *w, const struct web_request *r, struct web
 	*out = NULL;
 	if (t == NULL)
 		return FLOW_NEXT;
-	t->waiting = WEB_FOR_HEADERS;
 	t->out = out;
-	t->flow = f;
-	return flow_wait(f, cancel_and_free, t);
+	return transfer_go(t, f, WEB_FOR_HEADERS);
 }
 
 /* libcurl may call back at once with what it had kept: nobody waits then, so nothing is woken. */
