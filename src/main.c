@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -140,6 +141,24 @@ write_pid(const char *path)
 	return true;
 }
 
+/* A shell's soft limit (1024, say) is for programs that use select(2). What is short even then is
+ * told, not refused: connections past it wait in the backlog. */
+static void
+raise_descriptors(const struct conf *conf)
+{
+	rlim_t want = conf->http.max_client_conn + conf->pool.max_server_connections + 256;
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_max < want)
+		log_event(LOG_WARNING, "serve.descriptors", NULL,
+		    "%llu descriptors may be open; max_client_conn and max_server_connections "
+		    "may need %llu",
+		    (unsigned long long)files.rlim_max, (unsigned long long)want);
+}
+
 static int
 run_daemon(struct conf *conf)
 {
@@ -150,6 +169,7 @@ run_daemon(struct conf *conf)
 		fprintf(stderr, "tenantgate: log_file %s: %m\n", conf->log_file);
 		return 1;
 	}
+	raise_descriptors(conf);
 	if (!write_pid(conf->pid_file) || !hold_extractor(conf, extractor) ||
 	    !privilege_drop(conf->user))
 		return 1;
