@@ -165,6 +165,7 @@ run_daemon(struct conf *conf)
 	char extractor[64];
 
 	log_level(conf->log_level);
+	log_begin();
 	if (*conf->log_file != '\0' && !log_open(conf->log_file)) {
 		fprintf(stderr, "tenantgate: log_file %s: %m\n", conf->log_file);
 		return 1;

@@ -6,10 +6,16 @@
  * log_fd is stderr until the first log_open() of a file; from then on it is a descriptor of our
  * own whose number never changes. Reopening puts another file under that number (dup3), so that
  * a thread in the middle of a write needs no lock and meets no closed descriptor.
+ *
+ * Nobody waits for whoever reads the log: a pipe is opened a second time without blocking (the
+ * first belongs to others too), a socket is sent to without waiting. What does not fit is lost; a
+ * line that fitted in part is ended before the next one begins.
  */
 #define _GNU_SOURCE /* dup3 */
 #include "tenantgate/base/log.h"
 
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include <errno.h>
@@ -33,6 +39,9 @@
 
 static atomic_int log_max = LOG_INFO;
 static atomic_int log_fd = STDERR_FILENO;
+static int log_home = STDERR_FILENO; /* stderr, or the same pipe without blocking */
+static atomic_bool log_to_socket;
+static atomic_bool log_torn; /* the last line has no end */
 
 void
 log_level(int max_level)
@@ -40,18 +49,35 @@ log_level(int max_level)
 	atomic_store(&log_max, max_level);
 }
 
-bool
-log_open(const char *path)
+static bool
+fd_is(int fd, mode_t type)
 {
-	int fd = atomic_load(&log_fd), opened;
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type;
+}
+
+void
+log_begin(void)
+{
+	int fd = -1;
+
+	if (fd_is(STDERR_FILENO, S_IFIFO))
+		fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0) {
+		log_home = fd;
+		atomic_store(&log_fd, fd);
+	}
+	atomic_store(&log_to_socket, fd_is(STDERR_FILENO, S_IFSOCK));
+}
+
+static bool
+log_take(int opened)
+{
+	int fd = atomic_load(&log_fd);
 	bool ok;
 
-	if (path == NULL)
-		return fd == STDERR_FILENO || dup3(STDERR_FILENO, fd, O_CLOEXEC) >= 0;
-	opened = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, LOG_FILE_MODE);
-	if (opened < 0)
-		return false;
-	if (fd == STDERR_FILENO) {
+	if (fd == log_home) {
 		atomic_store(&log_fd, opened);
 		return true;
 	}
@@ -60,19 +86,48 @@ log_open(const char *path)
 	return ok;
 }
 
-/* A line that the system will not take whole is lost rather than waited for. */
+bool
+log_open(const char *path)
+{
+	int fd = atomic_load(&log_fd), opened;
+
+	if (path == NULL)
+		return fd == log_home || dup3(log_home, fd, O_CLOEXEC) >= 0;
+	opened = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, LOG_FILE_MODE);
+	if (opened < 0)
+		return false;
+	atomic_store(&log_to_socket, false);
+	return log_take(opened);
+}
+
+static ssize_t
+log_send(struct iovec *parts, int count)
+{
+	struct msghdr m = { .msg_iov = parts, .msg_iovlen = (size_t)count };
+	ssize_t n;
+
+	do {
+		if (atomic_load(&log_to_socket))
+			n = sendmsg(atomic_load(&log_fd), &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+		else
+			n = writev(atomic_load(&log_fd), parts, count);
+	} while (n < 0 && errno == EINTR);
+	return n;
+}
+
 void
 log_line(const struct buf *json)
 {
 	struct iovec parts[] = {
+		{ (char *)"\n", 1 },
 		{ json->data, json->len },
 		{ (char *)"\n", 1 },
 	};
-	ssize_t n;
+	bool torn = atomic_exchange(&log_torn, false);
+	ssize_t n = torn ? log_send(parts, 3) : log_send(parts + 1, 2);
 
-	do
-		n = writev(atomic_load(&log_fd), parts, 2);
-	while (n < 0 && errno == EINTR);
+	if (n < 0 ? torn : (size_t)n < json->len + 1 + torn)
+		atomic_store(&log_torn, true);
 }
 
 static const char *

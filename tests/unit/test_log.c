@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -224,6 +225,41 @@ a_ready_line_gets_its_newline(void **state)
 	assert_string_equal(s->text, "{\"status\":200}\n{\"status\":200}\n");
 }
 
+/* A child, for its stderr is another's: its log goes to a pipe that nobody reads, then to one that
+ * is read again. */
+static void
+a_full_pipe_is_not_waited_for(void **state)
+{
+	struct scene *s = *state;
+	char block[65536];
+	int fds[2], status;
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (pid == 0) {
+		alarm(20);
+		dup2(fds[1], STDERR_FILENO);
+		log_begin();
+		assert_true(log_open(NULL));
+		for (int i = 0; i < 1000; i++)
+			log_event(LOG_ERR, "", NULL, "%01000d", i);
+		memset(block, 0, sizeof(block));
+		while (read(fds[0], block, sizeof(block)) == sizeof(block))
+			continue;
+		log_event(LOG_ERR, "", NULL, "read again");
+		_exit(read(fds[0], block, sizeof(block)) > 0 && block[0] == '{' &&
+			strstr(block, "read again") != NULL
+		    ? 0
+		    : 1);
+	}
+	close(fds[0]);
+	close(fds[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	(void)s;
+}
+
 static void *
 talk(void *arg)
 {
@@ -266,6 +302,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_renamed_file_is_opened_again, scene_open,
 		    scene_close),
 		cmocka_unit_test_setup_teardown(a_ready_line_gets_its_newline, scene_open,
+		    scene_close),
+		cmocka_unit_test_setup_teardown(a_full_pipe_is_not_waited_for, scene_open,
 		    scene_close),
 		cmocka_unit_test_setup_teardown(threads_do_not_mix_lines, scene_open, scene_close),
 	};

@@ -21,6 +21,8 @@
 
 /* LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG of <syslog.h>. */
 void	log_level(int max_level);
+/* Once, with the rights to open what stderr is: from then on no line waits for its reader. */
+void	log_begin(void);
 /* path NULL: stderr. False when it cannot be opened (errno). Reopens on a second call (HUP). */
 bool	log_open(const char *path);
 
