@@ -23,12 +23,12 @@
 #include "serve.h"
 #include "tenantgate/base/log.h"
 
-#define DEFAULT_CONF	SYSCONFDIR "/tenantgate/tenantgate.conf"
-#define ERRORS_MAX	(64u << 10)
+#define DEFAULT_CONF SYSCONFDIR "/tenantgate/tenantgate.conf"
+#define ERRORS_MAX   (64u << 10)
 
 struct command {
-	const char	*conf_path;
-	bool		test_only;
+	const char *conf_path;
+	bool test_only;
 };
 
 static void

@@ -22,22 +22,22 @@
 #include "tenantgate/loop/worker.h"
 #include "wire/pg_conn.h"
 
-#define CA_BUNDLE	"/etc/ssl/certs/ca-certificates.crt"
-#define ADDRS_USED	4	/* libpq tries them in turn */
-#define PARAMS_MAX	24
-#define HEAVY_US	1000	/* a call of libpq's that took longer */
+#define CA_BUNDLE  "/etc/ssl/certs/ca-certificates.crt"
+#define ADDRS_USED 4 /* libpq tries them in turn */
+#define PARAMS_MAX 24
+#define HEAVY_US   1000 /* a call of libpq's that took longer */
 
 struct login {
-	struct flow		 flow;
-	struct err		 err;		/* flow_try()'s */
-	struct pg_target	 target;	/* texts owned */
-	struct dns		*dns;		/* borrowed */
-	struct dns_answer	 answer;
-	PGconn			*pq;		/* owned until it becomes *out */
-	struct event		 io;
-	struct timer		 nap;
-	struct pg_conn		**out;		/* the parent's */
-	struct pg_result	*why;		/* the parent's */
+	struct flow flow;
+	struct err err;		 /* flow_try()'s */
+	struct pg_target target; /* texts owned */
+	struct dns *dns;	 /* borrowed */
+	struct dns_answer answer;
+	PGconn *pq; /* owned until it becomes *out */
+	struct event io;
+	struct timer nap;
+	struct pg_conn **out;  /* the parent's */
+	struct pg_result *why; /* the parent's */
 };
 
 /* ---- resolve ---- */
@@ -64,12 +64,12 @@ login_resolve(struct flow *f)
 /* ---- start ---- */
 
 struct params {
-	const char	*names[PARAMS_MAX];
-	const char	*values[PARAMS_MAX];
-	unsigned	 n;
-	char		 port[8];
-	char		 hosts[ADDRS_USED * (DNS_NAME_MAX + 1) + 1];
-	char		 addrs[ADDRS_USED * 47 + 1];
+	const char *names[PARAMS_MAX];
+	const char *values[PARAMS_MAX];
+	unsigned n;
+	char port[8];
+	char hosts[ADDRS_USED * (DNS_NAME_MAX + 1) + 1];
+	char addrs[ADDRS_USED * 47 + 1];
 };
 
 static void

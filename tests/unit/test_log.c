@@ -249,9 +249,9 @@ a_full_pipe_is_not_waited_for(void **state)
 			continue;
 		log_event(LOG_ERR, "", NULL, "read again");
 		_exit(read(fds[0], block, sizeof(block)) > 0 && block[0] == '{' &&
-			strstr(block, "read again") != NULL
-		    ? 0
-		    : 1);
+			    strstr(block, "read again") != NULL
+			? 0
+			: 1);
 	}
 	close(fds[0]);
 	close(fds[1]);
