@@ -55,3 +55,19 @@ source_is_clean() {
 	[ ! -e "$top/config.status" ] ||
 	    fail "the source folder itself holds a build; run \`make distclean\` in $top first"
 }
+
+# Goes to the build folder $1, and sets $source to the tree as configure is to name it. Autotools
+# refuse a path with a space: such a tree is reached by its descriptor (which configure itself
+# leaves alone from 8 on).
+enter_build() {
+	mkdir -p "$1"
+	source=$top
+	cd "$1"
+	case $PWD in
+	*[!A-Za-z0-9_./+,:=@%~-]*)
+		exec 9<"$top"
+		source=/proc/self/fd/9
+		cd "$source${1#"$top"}"
+		;;
+	esac
+}
