@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "tenantgate/base/run.h"
 #include "tenantgate/base/utf8.h"
 
 /* A letter's short escape, or 0. */
@@ -50,38 +51,13 @@ put_escape(struct buf *b, uint32_t point)
 		put_hex(b, point);
 }
 
-/* In each byte of x: is it c? is it below 0x20? The answers are the high bits, and right up to the
- * lowest one set. */
-#define EACH(c)	      (UINT64_C(0x0101010101010101) * (c))
-#define IS(x, c)      ((((x) ^ EACH(c)) - EACH(1)) & ~((x) ^ EACH(c)))
-#define IS_CONTROL(x) (((x)-EACH(0x20)) & ~(x))
-
-/* How many bytes at the front are ASCII that stands for itself; eight at a time, for nearly all
- * text is that. The last few are left to the one who asks. */
-static size_t
-plain_count(const char *p, size_t len)
-{
-	size_t n = 0;
-	uint64_t x;
-
-	for (; len - n >= 8; n += 8) {
-		memcpy(&x, p + n, 8);
-		x = (x | IS(x, '"') | IS(x, '\\') | IS(x, 0x7f) | IS_CONTROL(x)) & EACH(0x80);
-		if (x != 0)
-			return n + (size_t)__builtin_ctzll(x) / 8;
-	}
-	return n;
-}
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the lowest bits are the first byte");
-
 bool
 json_put_string(struct buf *b, struct slice s)
 {
 	size_t at = 0, plain = 0; /* plain: where the run that needs no change began */
 
 	buf_putc(b, '"');
-	while ((at += plain_count(s.p + at, s.len - at)) < s.len) {
+	while ((at += run_length(s.p + at, s.len - at, RUN_ASCII)) < s.len) {
 		uint32_t point;
 		size_t n = utf8_next(s.p + at, s.len - at, &point);
 

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "tenantgate/base/run.h"
+
 #include "tenantgate/base/hex.h"
 
 #define NUMBER_MAX 64 /* bytes of one; longer is refused */
@@ -138,30 +140,11 @@ escape_length(const char *p, const char *end)
 	return 6;
 }
 
-/* In each byte of x: is it c? is it below 0x20? The answers are the high bits, and right up to the
- * lowest one set. */
-#define EACH(c)	   (UINT64_C(0x0101010101010101) * (c))
-#define IS_ZERO(x) (((x)-EACH(1)) & ~(x))
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the lowest bits are the first byte");
-
-/* Past what stands for itself in a string, eight bytes at a time: strings are nearly all of what a
- * model sends. */
+/* Past what stands for itself in a string. */
 static const char *
 plain_skip(const char *p, const char *end)
 {
-	uint64_t x;
-
-	for (; end - p >= 8; p += 8) {
-		memcpy(&x, p, 8);
-		x = (IS_ZERO(x ^ EACH('"')) | IS_ZERO(x ^ EACH('\\')) | ((x - EACH(0x20)) & ~x)) &
-		    EACH(0x80);
-		if (x != 0)
-			return p + __builtin_ctzll(x) / 8;
-	}
-	while (p < end && *p != '"' && *p != '\\' && (uint8_t)*p >= 0x20)
-		p++;
-	return p;
+	return p + run_length(p, (size_t)(end - p), RUN_STRING);
 }
 
 void

@@ -90,9 +90,10 @@ vectors_base64(struct slice text, void *to, size_t bytes)
 	if (!base64_letters(&text, bytes))
 		return false;
 	base64_table(&t);
-	for (; bytes >= 3; bytes -= 3, out += 3, text.p += 4) {
+	/* Four bytes are written for three; the next group's first writes over the fourth. */
+	for (; bytes > 3; bytes -= 3, out += 3, text.p += 4) {
 		group = base64_group(&t, text.p);
-		memcpy(out, &group, 3);
+		memcpy(out, &group, 4);
 		all |= group;
 	}
 	if (bytes > 0) {
