@@ -7,14 +7,16 @@
 #include <assert.h>
 #include <pthread.h>
 
+#include "tenantgate/base/map.h"
+
 struct errand {
-	struct letter	letter;
-	struct desk	*desk;
-	desk_fn		*fn;
-	void		*arg;
-	bool		done;
-	pthread_mutex_t	mutex;
-	pthread_cond_t	cond;
+	struct letter letter;
+	struct desk *desk;
+	desk_fn *fn;
+	void *arg;
+	bool done;
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
 };
 
 static void
@@ -94,6 +96,7 @@ desk_open(struct desk *d, struct err *err)
 
 	if (!open_wires(d, err) || !open_rooms(d, err))
 		return false;
+	d->mended = map_new(h->conf->tenants.cache_max, NULL);
 	d->rooms = (struct api_rooms){
 		.worker = d->worker,
 		.catalog = h->catalog,
@@ -103,6 +106,7 @@ desk_open(struct desk *d, struct err *err)
 		.tenants = d->tenants,
 		.limiter = d->limiter,
 		.model = d->model,
+		.mended = d->mended,
 		.conf = &h->conf->api,
 		.shared = &h->shared,
 	};
@@ -116,6 +120,7 @@ desk_close(struct desk *d)
 {
 	if (d->http != NULL)
 		http_close(d->http);
+	map_free(d->mended);
 	if (d->tenants != NULL)
 		tenants_close(d->tenants);
 	if (d->model != NULL)

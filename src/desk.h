@@ -32,6 +32,7 @@ struct desk {
 	struct tenants		*tenants;
 	struct limiter		*limiter;
 	struct model		*model;
+	struct map		*mended;	/* api_rooms.mended */
 	struct http_server	*http;
 	struct api_rooms	rooms;		/* what the stories borrow */
 };

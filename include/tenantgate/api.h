@@ -57,6 +57,7 @@ struct api_rooms {
 	struct tenants		*tenants;
 	struct limiter		*limiter;
 	struct model		*model;
+	struct map		*mended;	/* tenant id -> when its list was looked after */
 	const struct api_conf	*conf;
 	struct api_shared	*shared;
 };

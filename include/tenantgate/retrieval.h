@@ -148,6 +148,12 @@ enum flow_rc	documents_ready(struct flow *, struct catalog *, const char *tenant
 void		documents_undo(struct worker *, struct catalog *, const char *tenant,
 		    const char *document_id);
 
+/* Rows that have been 'ingesting' for `stale_us` or longer (of one document, unless `only` is "")
+ * become what the tenant's database says. Runs behind an answer, with copies of all it is given. */
+void		documents_mend(struct worker *, struct catalog *, struct pools *,
+		    const struct pool_target *, const char *tenant, const char *only,
+		    uint64_t stale_us);
+
 /* ---- prompt ---- */
 /* The system message with the passages, numbered, fenced as data. Ceiling by out->max. */
 bool	prompt_build(const struct hits *, struct buf *out);

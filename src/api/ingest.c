@@ -7,8 +7,9 @@
  *
  * Moved by the steps below, one document at a time. The tenant's database is the authority: a
  * document is whole from the commit of [stored] on, absent before. The catalog's row is its
- * listing: written as an intent first, taken back if nothing was stored. Vectors are gathered
- * before a connection is borrowed, for a lease is not held across a model call.
+ * listing: written as an intent first, taken back if nothing was stored, and mended from the
+ * authority where that is not known. Vectors are gathered before a connection is borrowed, for a
+ * lease is not held across a model call.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -18,24 +19,25 @@
 #include "api/ingest_report.h"
 #include "api/stories.h"
 
-#define FORM_ROOM	(256u << 10)	/* multipart's own bytes, beyond the document's */
+#define FORM_ROOM (256u << 10) /* multipart's own bytes, beyond the document's */
 
 enum document_state { DOCUMENT_FRESH, DOCUMENT_INTENDED, DOCUMENT_STORED, DOCUMENT_LISTED };
 
 struct ingest {
-	struct visit		 visit;		/* first */
-	struct ingest_items	 items;
-	struct ingest_report	 report;
-	unsigned		 at;		/* the document under way */
-	enum document_state	 state;		/* of that document */
-	struct document		 found;		/* the one stored under its id */
-	bool			 is_found;
-	struct extract_out	 extracted;	/* owned: extract_free() */
-	struct chunk_list	 chunks;	/* owned: chunk_free() */
-	struct slice		*texts;		/* owned: the chunks' contents */
-	float			*vectors;	/* owned */
-	size_t			 embedded;	/* chunks that have a vector */
-	size_t			 batch;		/* being embedded */
+	struct visit visit; /* first */
+	struct ingest_items items;
+	struct ingest_report report;
+	unsigned at;		   /* the document under way */
+	enum document_state state; /* of that document */
+	bool is_sent;		   /* its database may have it, whatever we know */
+	struct document found;	   /* the one stored under its id */
+	bool is_found;
+	struct extract_out extracted; /* owned: extract_free() */
+	struct chunk_list chunks;     /* owned: chunk_free() */
+	struct slice *texts;	      /* owned: the chunks' contents */
+	float *vectors;		      /* owned */
+	size_t embedded;	      /* chunks that have a vector */
+	size_t batch;		      /* being embedded */
 };
 
 static struct ingest *
@@ -125,11 +127,12 @@ ingest_find(struct flow *f)
 	struct ingest *in = ingest_of(f);
 
 	in->state = DOCUMENT_FRESH;
+	in->is_sent = false;
 	return store_find(f, in->visit.lease.conn, item_of(in)->document.id, &in->found,
 	    &in->is_found);
 }
 
-static enum flow_rc	ingest_list(struct flow *);
+static enum flow_rc ingest_list(struct flow *);
 
 /* The same bytes under the same id: nothing is embedded again. */
 static enum flow_rc
@@ -231,6 +234,7 @@ ingest_store(struct flow *f)
 	struct ingest *in = ingest_of(f);
 
 	ingest_report_progress(&in->report, "store", 0, in->chunks.count);
+	in->is_sent = true;
 	return store_document(f, in->visit.lease.conn, &item_of(in)->document, &in->chunks,
 	    in->vectors, model_dimensions(in->visit.rooms->model));
 }
@@ -309,7 +313,9 @@ ingest_end(struct flow *f, const struct err *err)
 {
 	struct ingest *in = ingest_of(f);
 
-	if (in->state == DOCUMENT_INTENDED)
+	if (in->state == DOCUMENT_STORED || (in->state == DOCUMENT_INTENDED && in->is_sent))
+		visit_mend(&in->visit, item_of(in)->document.id);
+	else if (in->state == DOCUMENT_INTENDED)
 		documents_undo(in->visit.rooms->worker, in->visit.rooms->catalog,
 		    in->visit.tenant_id, item_of(in)->document.id);
 	if (err_is(err) && in->visit.streaming)

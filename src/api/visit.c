@@ -11,8 +11,10 @@
 #include <stdio.h>
 
 #include "api/answer.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/base/map.h"
 
-#define MINUTE_US	(60 * 1000000ull)
+#define MINUTE_US (60 * 1000000ull)
 
 struct visit *
 visit_start(struct http_exchange *x, const struct api_rooms *rooms, size_t size,
@@ -131,10 +133,40 @@ visit_borrow(struct flow *f)
 	return pool_borrow(f, v->rooms->pools, &target, &v->lease);
 }
 
+/* No ingest lives longer than its deadline: what is older was left behind. */
+static bool
+mending_is_due(const struct visit *v, uint64_t now_us)
+{
+	uint64_t period_us = v->rooms->conf->ingest_timeout_us;
+	uint64_t before_s = (uintptr_t)map_get(v->rooms->mended, slice_str(v->tenant_id));
+
+	if (before_s != 0 && now_us / 1000000 < before_s + period_us / 1000000)
+		return false;
+	return map_put(v->rooms->mended, slice_str(v->tenant_id),
+	    (void *)(uintptr_t)(now_us / 1000000 + 1));
+}
+
+void
+visit_mend(struct visit *v, const char *document_id)
+{
+	const struct api_rooms *rooms = v->rooms;
+	struct pool_target target = { 0 };
+	char key[160];
+
+	if (rooms->mended == NULL || v->tenant.state != TENANT_READY ||
+	    (document_id[0] == '\0' && !mending_is_due(v, clock_mono_us())))
+		return;
+	tenant_target(&v->tenant, &target, key);
+	documents_mend(rooms->worker, rooms->catalog, rooms->pools, &target, v->tenant_id,
+	    document_id, document_id[0] == '\0' ? rooms->conf->ingest_timeout_us : 0);
+}
+
 void
 visit_end(struct visit *v, const struct err *err)
 {
 	pool_return(&v->lease, POOL_DIRTY);
+	if (!err_is(err))
+		visit_mend(v, "");
 	http_attach(v->x, NULL);
 	if (err_is(err) && http_status(v->x) == 0)
 		answer_problem(v->x, err, v->request_id);

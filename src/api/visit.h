@@ -43,6 +43,9 @@ enum flow_rc	visit_borrow(struct flow *);
 #define VISIT_ARENA_MAX	(4u << 20)
 struct visit	*visit_start(struct http_exchange *, const struct api_rooms *, size_t size,
 		    const struct flow_kind *, size_t body_max, uint64_t timeout_us);
+/* Looks after the catalog's list of this tenant, behind the answer: of one document at once, or
+ * ("") of what was left behind, if it has not been looked after for a while. */
+void		visit_mend(struct visit *, const char *document_id);
 /* The end of every story: a failure that has not been answered becomes problem+json, the access
  * log gets its line, the exchange goes back. */
 void		visit_end(struct visit *, const struct err *);

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mend: rows of the catalog's list that stayed 'ingesting', because whoever wrote them died or lost
+ * sight of the commit. The tenant's database is asked which of them are stored.
+ *
+ *	([nap]) --> [ask] --> [look] --> none: done
+ *	                        v
+ *	                     [borrow] --> [find] --> stored: 'ready', as it is stored --+
+ *	                        ^            \-----> not: taken back                     |
+ *	                        +------------------- the next one ----------------------+
+ *
+ * Behind an answer, with copies of all it needs; what fails is logged, and mended another time.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "tenantgate/base/log.h"
+#include "tenantgate/retrieval.h"
+
+#define ROWS		"20" /* at a time */
+#define ARENA_MAX	(2u << 20)
+#define NAP_US		1000000ull /* a commit under way when its sender left is done by then */
+#define MEND_TIMEOUT_US (30 * 1000000ull)
+
+struct mending {
+	struct flow flow;
+	struct catalog *catalog; /* borrowed */
+	struct pools *pools;	 /* borrowed */
+	const char *tenant;	 /* arena */
+	const char *only;	 /* arena; "" for any */
+	struct timer nap;
+	char stale_ms[24];
+	struct pool_target target; /* key: arena; pg owned */
+	struct pg_result rows;	   /* owned */
+	unsigned at;
+	struct pool_lease lease;
+	struct document document;
+	bool found;
+};
+
+static flow_step_fn mend_borrow;
+
+static const char *
+row_id(const struct mending *m)
+{
+	return pg_text(&m->rows, m->at, 0);
+}
+
+static enum flow_rc
+mend_nap(struct flow *f)
+{
+	struct mending *m = (struct mending *)f;
+
+	return m->only[0] == '\0' ? FLOW_NEXT : flow_sleep(f, &m->nap, NAP_US);
+}
+
+static enum flow_rc
+mend_ask(struct flow *f)
+{
+	struct mending *m = (struct mending *)f;
+	const struct pg_query q = {
+		.sql = "SELECT document_id FROM public.documents WHERE user_id = $1"
+		       " AND status = 'ingesting' AND ($2 = '' OR document_id = $2)"
+		       " AND updated_at <= now() - $3::bigint * interval '1 millisecond'"
+		       " LIMIT " ROWS,
+		.params = { PG_TEXT(m->tenant), PG_TEXT(m->only), PG_TEXT(m->stale_ms) },
+		.param_count = 3,
+	};
+
+	return catalog_run(f, m->catalog, &q, &m->rows);
+}
+
+static enum flow_rc
+mend_look(struct flow *f)
+{
+	struct mending *m = (struct mending *)f;
+	enum flow_rc rc = catalog_check(f, &m->rows, "look for unfinished documents");
+
+	return rc == FLOW_NEXT && pg_rows(&m->rows) == 0 ? FLOW_DONE : rc;
+}
+
+static enum flow_rc
+mend_borrow(struct flow *f)
+{
+	struct mending *m = (struct mending *)f;
+
+	return pool_borrow(f, m->pools, &m->target, &m->lease);
+}
+
+static enum flow_rc
+mend_find(struct flow *f)
+{
+	struct mending *m = (struct mending *)f;
+
+	return store_find(f, m->lease.conn, row_id(m), &m->document, &m->found);
+}
+
+static enum flow_rc
+mend_settle(struct flow *f)
+{
+	struct mending *m = (struct mending *)f;
+
+	pool_return(&m->lease, POOL_CLEAN);
+	if (m->found)
+		return documents_ready(f, m->catalog, m->tenant, &m->document);
+	documents_undo(f->worker, m->catalog, m->tenant, row_id(m));
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+mend_next(struct flow *f)
+{
+	struct mending *m = (struct mending *)f;
+
+	return ++m->at < pg_rows(&m->rows) ? flow_back(f, mend_borrow) : FLOW_DONE;
+}
+
+static const struct flow_step mend_steps[] = {
+	{ "mend_nap", mend_nap },
+	{ "mend_ask", mend_ask },
+	{ "mend_look", mend_look },
+	{ "mend_borrow", mend_borrow },
+	{ "mend_find", mend_find },
+	{ "mend_settle", mend_settle },
+	{ "mend_next", mend_next },
+	{ NULL, NULL },
+};
+
+static void
+mend_end(struct flow *f, const struct err *err)
+{
+	struct mending *m = (struct mending *)f;
+
+	pool_return(&m->lease, POOL_DIRTY);
+	if (err_is(err) && err->code != ERR_SHUTDOWN)
+		log_event(LOG_WARNING, "documents.mend_failed", NULL, "%s: %s", m->tenant,
+		    err->detail);
+	else if (m->at > 0)
+		log_event(LOG_NOTICE, "documents.mended", NULL, "%s: %u", m->tenant, m->at);
+}
+
+static void
+mend_release(struct flow *f)
+{
+	struct mending *m = (struct mending *)f;
+	struct arena *arena = f->arena;
+
+	pg_clear(&m->rows);
+	pg_target_free(&m->target.pg);
+	arena_free(arena);
+}
+
+static const struct flow_kind mend_kind = { .name = "documents_mend",
+	.steps = mend_steps,
+	.end = mend_end,
+	.release = mend_release };
+
+void
+documents_mend(struct worker *w, struct catalog *c, struct pools *pools,
+    const struct pool_target *target, const char *tenant, const char *only, uint64_t stale_us)
+{
+	struct arena *arena = arena_new(ARENA_MAX);
+	struct mending *m = arena_alloc(arena, sizeof(*m));
+
+	if (m != NULL) {
+		m->catalog = c;
+		m->pools = pools;
+		m->tenant = arena_strdup(arena, tenant);
+		m->only = arena_strdup(arena, only);
+		m->target = (struct pool_target){ .size = target->size };
+		m->target.key = slice_of(arena_slice(arena, target->key), target->key.len);
+	}
+	if (m == NULL || m->tenant == NULL || m->only == NULL || m->target.key.p == NULL ||
+	    !pg_target_copy(&m->target.pg, &target->pg)) {
+		log_event(LOG_WARNING, "documents.mend_failed", NULL, "no memory");
+		if (m != NULL)
+			pg_target_free(&m->target.pg);
+		arena_free(arena);
+		return;
+	}
+	snprintf(m->stale_ms, sizeof(m->stale_ms), "%" PRIu64, stale_us / 1000);
+	flow_start(&m->flow, &mend_kind, w, arena);
+	flow_deadline(&m->flow, MEND_TIMEOUT_US);
+}
