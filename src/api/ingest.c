@@ -2,8 +2,8 @@
 /*
  * ingest: POST /ingest. Each document of the body is extracted, chunked, embedded and stored.
  *
- *	document:  [fresh] --> [intended] --> [stored] --> [listed]
- *	              \______ same bytes ________________^
+ *	document:  [fresh] --> [intended] --> [sent] --> [stored] --> [listed]
+ *	              \__________ same bytes ______________________^
  *
  * Moved by the steps below, one document at a time. The tenant's database is the authority: a
  * document is whole from the commit of [stored] on, absent before. The catalog's row is its
@@ -21,23 +21,28 @@
 
 #define FORM_ROOM (256u << 10) /* multipart's own bytes, beyond the document's */
 
-enum document_state { DOCUMENT_FRESH, DOCUMENT_INTENDED, DOCUMENT_STORED, DOCUMENT_LISTED };
+enum document_state {
+	DOCUMENT_FRESH,
+	DOCUMENT_INTENDED,
+	DOCUMENT_SENT,		/* its database may have it, whatever we know */
+	DOCUMENT_STORED,
+	DOCUMENT_LISTED,
+};
 
 struct ingest {
-	struct visit visit; /* first */
-	struct ingest_items items;
-	struct ingest_report report;
-	unsigned at;		   /* the document under way */
-	enum document_state state; /* of that document */
-	bool is_sent;		   /* its database may have it, whatever we know */
-	struct document found;	   /* the one stored under its id */
-	bool is_found;
-	struct extract_out extracted; /* owned: extract_free() */
-	struct chunk_list chunks;     /* owned: chunk_free() */
-	struct slice *texts;	      /* owned: the chunks' contents */
-	float *vectors;		      /* owned */
-	size_t embedded;	      /* chunks that have a vector */
-	size_t batch;		      /* being embedded */
+	struct visit		 visit;		/* first */
+	struct ingest_items	 items;
+	struct ingest_report	 report;
+	unsigned		 at;		/* the document under way */
+	enum document_state	 state;		/* of that document */
+	struct document		 found;		/* the one stored under its id */
+	bool			 is_found;
+	struct extract_out	 extracted;	/* owned: extract_free() */
+	struct chunk_list	 chunks;	/* owned: chunk_free() */
+	struct slice		*texts;		/* owned: the chunks' contents */
+	float			*vectors;	/* owned */
+	size_t			 embedded;	/* chunks that have a vector */
+	size_t			 batch;		/* being embedded */
 };
 
 static struct ingest *
@@ -127,7 +132,6 @@ ingest_find(struct flow *f)
 	struct ingest *in = ingest_of(f);
 
 	in->state = DOCUMENT_FRESH;
-	in->is_sent = false;
 	return store_find(f, in->visit.lease.conn, item_of(in)->document.id, &in->found,
 	    &in->is_found);
 }
@@ -234,7 +238,7 @@ ingest_store(struct flow *f)
 	struct ingest *in = ingest_of(f);
 
 	ingest_report_progress(&in->report, "store", 0, in->chunks.count);
-	in->is_sent = true;
+	in->state = DOCUMENT_SENT;
 	return store_document(f, in->visit.lease.conn, &item_of(in)->document, &in->chunks,
 	    in->vectors, model_dimensions(in->visit.rooms->model));
 }
@@ -313,7 +317,7 @@ ingest_end(struct flow *f, const struct err *err)
 {
 	struct ingest *in = ingest_of(f);
 
-	if (in->state == DOCUMENT_STORED || (in->state == DOCUMENT_INTENDED && in->is_sent))
+	if (in->state == DOCUMENT_SENT || in->state == DOCUMENT_STORED)
 		visit_mend(&in->visit, item_of(in)->document.id);
 	else if (in->state == DOCUMENT_INTENDED)
 		documents_undo(in->visit.rooms->worker, in->visit.rooms->catalog,
