@@ -5,6 +5,8 @@
  *	build:  role that may not log in -> database -> extension -> nap -> login allowed -> 'ready'
  *	drop:   database -> role
  *
+ * A build that fails (its Postgres was restarted, say) is begun again a few times.
+ *
  * Until a project is ready nobody can log in: a client that does not wait for the operations
  * fails, as it does at Neon. Neon lets a database's owner create the extension; plain Postgres
  * does not, so it is made here where the server has it.
@@ -16,6 +18,8 @@
 #include "tenantgate/base/log.h"
 
 #define CONNECT_US (10 * 1000000ull)
+#define AGAIN_US   (500 * 1000ull)
+#define TRIES_MAX  20
 
 struct build {
 	struct flow flow;
@@ -29,6 +33,7 @@ struct build {
 	struct pg_target target;
 	struct pg_result result;
 	struct timer nap;
+	unsigned tries; /* before this one */
 };
 
 static enum flow_rc
@@ -47,6 +52,14 @@ build_check(struct build *b, const char *there_already, const char *what)
 	    strcmp(b->result.failure.sqlstate, there_already) == 0)
 		return FLOW_NEXT;
 	return pg_check(&b->flow, &b->result, ERR_DATABASE, what);
+}
+
+static enum flow_rc
+build_wait(struct flow *f)
+{
+	struct build *b = (struct build *)f;
+
+	return b->tries == 0 ? FLOW_NEXT : flow_sleep(f, &b->nap, AGAIN_US);
 }
 
 static enum flow_rc
@@ -139,6 +152,7 @@ build_ready(struct flow *f)
 }
 
 static const struct flow_step build_steps[] = {
+	{ "wait", build_wait },
 	{ "role", build_role },
 	{ "database", build_database },
 	{ "revoke", build_revoke },
@@ -167,7 +181,19 @@ build_release(struct flow *f)
 	free(f);
 }
 
-static const struct flow_kind build_kind = { "build", build_steps, build_end, build_release };
+static void build_try(struct api *, const char *id, const char *password, unsigned tries);
+
+static void
+build_over(struct flow *f, const struct err *err)
+{
+	struct build *b = (struct build *)f;
+
+	build_end(f, err);
+	if (err_is(err) && err->code != ERR_SHUTDOWN && b->tries < TRIES_MAX)
+		build_try(b->api, b->id, b->password, b->tries + 1);
+}
+
+static const struct flow_kind build_kind = { "build", build_steps, build_over, build_release };
 
 static struct build *
 build_new(struct api *api, const char *id)
@@ -183,13 +209,20 @@ build_new(struct api *api, const char *id)
 	return b;
 }
 
-void
-build_start(struct api *api, const char *id, const char *password)
+static void
+build_try(struct api *api, const char *id, const char *password, unsigned tries)
 {
 	struct build *b = build_new(api, id);
 
+	b->tries = tries;
 	snprintf(b->password, sizeof(b->password), "%s", password);
 	flow_start(&b->flow, &build_kind, api->worker, NULL);
+}
+
+void
+build_start(struct api *api, const char *id, const char *password)
+{
+	build_try(api, id, password, 0);
 }
 
 /* ---- and away again ---- */
