@@ -31,6 +31,15 @@ errand_run(void *arg)
 	pthread_mutex_unlock(&e->mutex);
 }
 
+/* At the loop's safe point: a room that is closed may have to turn the loop itself. */
+static void
+errand_came(void *arg)
+{
+	struct errand *e = arg;
+
+	worker_later(e->desk->worker, &e->letter, errand_run, e);
+}
+
 void
 desk_do(struct desk *d, desk_fn *fn, void *arg)
 {
@@ -42,7 +51,7 @@ desk_do(struct desk *d, desk_fn *fn, void *arg)
 		.cond = PTHREAD_COND_INITIALIZER,
 	};
 
-	worker_post(d->worker, &e.letter, errand_run, &e);
+	worker_post(d->worker, &e.letter, errand_came, &e);
 	pthread_mutex_lock(&e.mutex);
 	while (!e.done)
 		pthread_cond_wait(&e.cond, &e.mutex);
