@@ -28,18 +28,25 @@ struct visit {
 };
 
 static inline int
-visit_enter(void **state)
+visit_enter_with(void **state, const struct http_conf *conf)
 {
 	static struct visit v;
-	struct http_conf conf;
 
 	signal(SIGPIPE, SIG_IGN);
-	house_conf(&conf);
-	house_open(&v.house, &conf);
+	house_open(&v.house, conf);
 	v.fd = client_open(&v.house);
 	buf_init(&v.heard, 1u << 24);
 	*state = &v;
 	return 0;
+}
+
+static inline int
+visit_enter(void **state)
+{
+	struct http_conf conf;
+
+	house_conf(&conf);
+	return visit_enter_with(state, &conf);
 }
 
 static inline int

@@ -213,14 +213,25 @@ a_client_that_reads_nothing(void **state)
 	assert_int_equal(atomic_load(&v->house.ended_code), ERR_CLIENT_GONE);
 }
 
+/* A second: a loaded machine keeps the reader itself waiting, too. */
+static int
+patient_enter(void **state)
+{
+	struct http_conf conf;
+
+	house_conf(&conf);
+	conf.send_timeout_us = 1000000;
+	return visit_enter_with(state, &conf);
+}
+
 static void
 a_slow_reader_is_waited_for(void **state)
 {
 	struct visit *v = *state;
 
 	client_say(v->fd, "GET /flood" TAIL "\r\n");
-	for (int i = 0; i < 10; i++) {
-		usleep(70000);
+	for (int i = 0; i < 15; i++) {
+		usleep(100000);
 		buf_reset(&v->heard);
 		hears(v, "\r\n2000\r\n", 200);
 	}
@@ -242,7 +253,8 @@ main(void)
 		VISIT(a_stalled_body_times_out),
 		VISIT(a_slow_body_comes_through),
 		VISIT(a_client_that_reads_nothing),
-		VISIT(a_slow_reader_is_waited_for),
+		cmocka_unit_test_setup_teardown(a_slow_reader_is_waited_for, patient_enter,
+		    visit_leave),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
