@@ -39,6 +39,10 @@ bev_written(struct bufferevent *bev, void *arg)
 		c->x.writer = NULL;
 		flow_wake(writer);
 	}
+	if (c->state == CONN_IDLE && (bufferevent_get_enabled(bev) & EV_READ) == 0) {
+		conn_move(c, CONN_IDLE); /* it reads again, with what was read ahead first */
+		conn_call(c);
+	}
 	if (c->state == CONN_FLUSH && evbuffer_get_length(bufferevent_get_output(bev)) == 0)
 		conn_call(c);
 }

@@ -15,6 +15,7 @@
  *  - Requests are answered one at a time, in order. While one is answered at most READ_AHEAD and
  *    one read of libevent's are held of what follows; then reading pauses, and watch.c looks out
  *    for the client's departure.
+ *  - No request is begun while more than write_high_water is owed to the client.
  *  - What is written in one turn of the loop leaves in one send(2), at the turn's end.
  */
 #ifndef HTTP_CONN_H

@@ -92,9 +92,22 @@ conn_half_shut(struct conn *c)
 		conn_finish(c, END_TIDY);
 }
 
+/* A client that asks and does not listen: its next request waits until it has taken answers. */
+static bool
+conn_owes_much(struct conn *c)
+{
+	if (c->state != CONN_IDLE || conn_queued(c) <= c->server->conf.write_high_water)
+		return false;
+	bufferevent_disable(c->bev, EV_READ);
+	conn_flush(c);
+	return true;
+}
+
 void
 conn_readable(struct conn *c)
 {
+	if (conn_owes_much(c))
+		return;
 	conn_take(c);
 	if (c->eof)
 		conn_half_shut(c);

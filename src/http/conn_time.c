@@ -82,6 +82,9 @@ conn_late(struct conn *c)
 		conn_refuse(c, &late);
 	} else if (c->state == CONN_EXCHANGE) {
 		body_late(c);
+	} else if (c->state == CONN_IDLE && conn_queued(c) > 0) {
+		/* Still taking its last answer; the sending has a deadline of its own. */
+		conn_deadline(c, c->server->conf.keepalive_timeout_us);
 	} else {
 		conn_gone(c);
 	}

@@ -12,7 +12,7 @@
 
 #include "tenantgate/base/clock.h"
 
-#define AT_ONCE_US	100000	/* "within milliseconds", on a loaded machine with sanitizers */
+#define AT_ONCE_US 100000 /* "within milliseconds", on a loaded machine with sanitizers */
 
 static uint64_t
 cpu_us(void)
@@ -213,6 +213,28 @@ a_client_that_reads_nothing(void **state)
 	assert_int_equal(atomic_load(&v->house.ended_code), ERR_CLIENT_GONE);
 }
 
+/* Its answers do not pile up: its next requests are not begun, and are all answered in the end. */
+static void
+a_client_that_asks_and_does_not_listen(void **state)
+{
+	const unsigned n = 20000;
+	struct visit *v = *state;
+	struct buf asked;
+	int small = 65536;
+
+	assert_int_equal(setsockopt(v->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	buf_init(&asked, 1u << 20);
+	for (unsigned i = 1; i < n; i++)
+		assert_true(buf_puts(&asked, "GET /hello" TAIL "\r\n"));
+	assert_true(buf_puts(&asked, "GET /hello" TAIL "Connection: close\r\n\r\n"));
+	client_say_bytes(v->fd, asked.data, asked.len);
+	buf_free(&asked);
+	usleep(100000);
+	assert_in_range(atomic_load(&v->house.handled), 1, n - 1000);
+	hears_end(v);
+	assert_int_equal(count_of(&v->heard, "hello\n"), n);
+}
+
 /* A second: a loaded machine keeps the reader itself waiting, too. */
 static int
 patient_enter(void **state)
@@ -253,6 +275,8 @@ main(void)
 		VISIT(a_stalled_body_times_out),
 		VISIT(a_slow_body_comes_through),
 		VISIT(a_client_that_reads_nothing),
+		cmocka_unit_test_setup_teardown(a_client_that_asks_and_does_not_listen,
+		    patient_enter, visit_leave),
 		cmocka_unit_test_setup_teardown(a_slow_reader_is_waited_for, patient_enter,
 		    visit_leave),
 	};
