@@ -90,24 +90,24 @@ test("a record copied to another tenant's key in Redis opens nothing", async () 
 test('clients that leave at every moment: no connection is lost, nobody sees another', async () => {
 	await stack.knobs({ tokens: 20, token_delay_ms: 5, embed_delay_ms: 10 });
 	let left = 200;
-	const leave = () => new Promise((resolve) => {
-		const tenant = left % 2 ? 'a' : 'a:b';
+	const leave = (turn) => new Promise((resolve) => {
+		const tenant = turn % 2 ? 'a' : 'a:b';
 		const chat = request(tenant, '', '{"messages":[{"role":"user","content":"code?"}]}')
 			.replace('/search', '/chat');
-		const text = JSON.stringify({ documentId: `x${left % 7}`, text: 'words '.repeat(3000) });
+		const text = JSON.stringify({ documentId: `x${turn % 7}`, text: 'words '.repeat(3000) });
 		const ingest = request(tenant, 'Accept: text/event-stream\r\n', text)
 			.replace('/search', '/ingest');
 		const socket = net.connect(gate.port, '127.0.0.1', () => {
-			socket.write([chat, ingest, request(tenant)][left % 3]);
-			setTimeout(() => (left % 2 ? socket.resetAndDestroy() : socket.destroy()),
+			socket.write([chat, ingest, request(tenant)][turn % 3]);
+			setTimeout(() => (turn % 2 ? socket.resetAndDestroy() : socket.destroy()),
 				Math.random() * 150);
 		});
 		socket.on('error', () => {});
 		socket.on('close', resolve);
 	});
 	await Promise.all(Array.from({ length: 20 }, async () => {
-		while (left-- > 0)
-			await leave();
+		while (left > 0)
+			await leave(left--);
 	}));
 	await stack.knobs();
 	assert.equal(gate.program.ended, undefined, gate.program.tail());
