@@ -116,6 +116,7 @@ desk_open(struct desk *d, struct err *err)
 		.limiter = d->limiter,
 		.model = d->model,
 		.mended = d->mended,
+		.environment = h->conf->tenants.environment,
 		.conf = &h->conf->api,
 		.shared = &h->shared,
 	};

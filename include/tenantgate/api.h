@@ -58,6 +58,7 @@ struct api_rooms {
 	struct limiter		*limiter;
 	struct model		*model;
 	struct map		*mended;	/* tenant id -> when its list was looked after */
+	const char		*environment;	/* part of every shared key */
 	const struct api_conf	*conf;
 	struct api_shared	*shared;
 };

@@ -73,9 +73,9 @@ visit_tenant(struct flow *f)
 }
 
 static struct slice
-ask_key(char out[192], const char *what, const char *id)
+ask_key(const struct visit *v, char out[192], const char *what, const char *id)
 {
-	int n = snprintf(out, 192, "tg:limit:%s:%s", what, id);
+	int n = snprintf(out, 192, "tg:limit:%.40s:%s:%s", v->rooms->environment, what, id);
 
 	assert(n > 0 && n < 192);
 	return slice_of(out, (size_t)n);
@@ -91,13 +91,13 @@ visit_limit(struct flow *f)
 	if (tenant_count == 0)
 		tenant_count = conf->tenant_requests_per_minute;
 	v->asks[0] = (struct limit_ask){
-		.key = ask_key(v->ask_keys[0], "tenant", v->tenant_id),
+		.key = ask_key(v, v->ask_keys[0], "tenant", v->tenant_id),
 		.count = tenant_count,
 		.period_us = MINUTE_US,
 		.burst = conf->burst,
 	};
 	v->asks[1] = (struct limit_ask){
-		.key = ask_key(v->ask_keys[1], "key", v->caller.key_id),
+		.key = ask_key(v, v->ask_keys[1], "key", v->caller.key_id),
 		.count = conf->key_requests_per_minute,
 		.period_us = MINUTE_US,
 		.burst = conf->burst,
@@ -167,6 +167,9 @@ visit_end(struct visit *v, const struct err *err)
 	pool_return(&v->lease, POOL_DIRTY);
 	if (!err_is(err))
 		visit_mend(v, "");
+	/* Perhaps it is not where its record says any more: the catalog knows. */
+	if (err->code == ERR_DATABASE)
+		tenant_forget(v->rooms->tenants, v->tenant_id);
 	http_attach(v->x, NULL);
 	if (err_is(err) && http_status(v->x) == 0)
 		answer_problem(v->x, err, v->request_id);

@@ -90,3 +90,34 @@ test('documents under way are counted: one too many is told to come again', asyn
 	assert.equal(after.status, 201, after.body);
 	await small.program.stop();
 });
+
+test('two environments on one Redis do not share limits', async () => {
+	const key = await gate.service();
+	const status = {};
+	for (const environment of ['blue', 'green']) {
+		const one = await stack.tenantgate({ environment, rate_limit_requests_per_minute: 2 });
+		one.serviceKey = key;
+		const tenant = await one.tenant('both');
+		status[environment] = [];
+		for (let i = 0; i < 3; i++)
+			status[environment].push((await tenant.search('x')).status);
+		await one.program.stop();
+	}
+	assert.deepEqual(status, { blue: [200, 200, 429], green: [200, 200, 429] });
+});
+
+test('a record that is not true any more is read anew', async () => {
+	const key = await gate.service();
+	assert.equal((await (await gate.tenant('moved')).search('x')).status, 200);
+	const [[port]] = await stack.sql("select db_port from tenants where tenant_id = 'moved'",
+		'catalog');
+	await stack.sql("update tenants set db_port = 1 where tenant_id = 'moved'", 'catalog');
+	const other = await stack.tenantgate({ redis_url: '', tenant_cache_ttl: '1h', workers: 1 });
+	other.serviceKey = key;
+	const tenant = await other.tenant('moved');
+	const lost = await tenant.search('x');
+	assert.equal(lost.status, 502, lost.body);
+	await stack.sql(`update tenants set db_port = ${port} where tenant_id = 'moved'`, 'catalog');
+	assert.equal((await tenant.search('x')).status, 200);
+	await other.program.stop();
+});
