@@ -18,6 +18,7 @@
 #include "api/ingest_body.h"
 #include "api/ingest_report.h"
 #include "api/stories.h"
+#include "tenantgate/base/hex.h"
 
 #define FORM_ROOM (256u << 10) /* multipart's own bytes, beyond the document's */
 
@@ -104,6 +105,20 @@ sizes_allowed(struct ingest *in, struct err *err)
 	return !err_is(err);
 }
 
+/* A query that cannot be decoded must not pass for one that says nothing. */
+static bool
+query_decodes(struct slice query)
+{
+	for (size_t i = 0; i < query.len; i++) {
+		if (query.p[i] != '%')
+			continue;
+		if (i + 2 >= query.len || hex_value(query.p[i + 1]) < 0 ||
+		    hex_value(query.p[i + 2]) < 0)
+			return false;
+	}
+	return true;
+}
+
 static enum flow_rc
 ingest_parse(struct flow *f)
 {
@@ -117,6 +132,8 @@ ingest_parse(struct flow *f)
 		.file_name = http_query_get(x, "fileName", f->arena),
 	};
 
+	if (!query_decodes(http_query(x)))
+		return flow_fail(f, ERR_BAD_REQUEST, "The query is not percent-encoded.");
 	if (!ingest_body_read(&head, buf_view(&in->visit.body), f->arena, &in->items, &err) ||
 	    !sizes_allowed(in, &err))
 		return flow_fail_err(f, &err);

@@ -148,6 +148,12 @@ test('not JSON, wrong types, missing fields: 400 naming the field', async () => 
 	}
 });
 
+test('a query that cannot be decoded: 400', async () => {
+	for (const query of ['documentId=%zz', 'title=100%', 'documentId=a%2'])
+		problem(await tenant.ask('POST', `/ingest?${query}`, {
+			headers: { 'content-type': 'text/plain' }, body: 'A text.' }), 400, 'bad_request');
+});
+
 test('a media type we do not read: 415', async () => {
 	problem(await tenant.ask('POST', '/ingest', { headers: { 'content-type': 'image/png' },
 		body: Buffer.from('89504e470d0a1a0a', 'hex') }), 415, 'unsupported_media_type');
