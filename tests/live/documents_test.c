@@ -85,16 +85,7 @@ perform(const struct flow_kind *kind, const char *tenant, const char *id, unsign
 static const char *
 sql(const char *text)
 {
-	static char value[200];
-	struct pg_query q = { .sql = text };
-	struct pg_result r = { 0 };
-
-	run(conn, &q, &r);
-	if (r.status != PG_OK)
-		fail_msg("%s: %s", text, r.failure.message);
-	snprintf(value, sizeof(value), "%s", pg_rows(&r) > 0 ? pg_text(&r, 0, 0) : "none");
-	pg_clear(&r);
-	return value;
+	return first_value(conn, text, "none");
 }
 
 #define STATUS "SELECT status || ' ' || chunks FROM documents WHERE user_id = 'ann'"

@@ -115,6 +115,22 @@ run_text(struct pg_conn *c, const char *sql, struct pg_result *out)
 	run(c, &(struct pg_query){ .sql = sql, .simple = true }, out);
 }
 
+/* The first value of the answer, or `absent`; until the next call. */
+static inline const char *
+first_value(struct pg_conn *c, const char *sql, const char *absent)
+{
+	static char value[200];
+	struct pg_query q = { .sql = sql };
+	struct pg_result r = { 0 };
+
+	run(c, &q, &r);
+	if (r.status != PG_OK)
+		fail_msg("%s: %s", sql, r.failure.message);
+	snprintf(value, sizeof(value), "%s", pg_rows(&r) > 0 ? pg_text(&r, 0, 0) : absent);
+	pg_clear(&r);
+	return value;
+}
+
 static inline void
 target_set(const PQconninfoOption *o)
 {

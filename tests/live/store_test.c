@@ -5,6 +5,7 @@
  *
  *	TEST_PG="host=127.0.0.1 port=5432 dbname=postgres user=tester password=secret" store_test
  */
+#include <math.h>
 #include <unistd.h>
 
 #include "pg_scene.h"
@@ -94,20 +95,10 @@ redial(const char *dbname)
 	conn = dial();
 }
 
-/* The first value of the answer, until the next call. */
 static const char *
 sql(const char *text)
 {
-	static char value[128];
-	struct pg_query q = { .sql = text };
-	struct pg_result r = { 0 };
-
-	run(conn, &q, &r);
-	if (r.status != PG_OK)
-		fail_msg("%s: %s", text, r.failure.message);
-	snprintf(value, sizeof(value), "%s", pg_rows(&r) > 0 ? pg_text(&r, 0, 0) : "");
-	pg_clear(&r);
-	return value;
+	return first_value(conn, text, "");
 }
 
 /* ---- a small world of documents: each in a direction of its own, chunks around it ---- */
@@ -275,12 +266,20 @@ test_search_all(void **state)
 	struct hits h = search(7, 40, NULL, 0, 4);
 
 	(void)state;
+	assert_int_equal(h.count, 4);
 	assert_string_equal(h.items[0].document_id, "doc-7");
 	assert_string_equal(h.items[0].file_name, "a.pdf");
 	assert_string_equal(h.items[0].mime_type, "application/pdf");
 	assert_int_equal(h.items[0].index, 40);
-	assert_true(slice_is(h.items[0].content, "first 7 40") && h.count == 4);
-	assert_true(h.items[3].score <= h.items[0].score && h.items[0].score > 1 - 1e-5);
+	assert_int_equal(h.items[0].page, 40 % 8);
+	assert_true(slice_is(h.items[0].content, "first 7 40"));
+	assert_true(fabs(h.items[0].score - 1) < 1e-5);
+	assert_true(h.items[3].score <= h.items[0].score);
+	sql("SET enable_seqscan = off");
+	h = search(7, 40, NULL, 0, SEARCH_K_MAX);
+	assert_int_equal(h.count, SEARCH_K_MAX);
+	assert_int_equal(h.items[0].index, 40);
+	sql("RESET enable_seqscan");
 }
 
 /* Past EXACT_MAX chunks the index answers: approximately (documents at right angles to each other
@@ -302,6 +301,7 @@ test_search_by_index(void **state)
 		assert_int_equal(h.count, SEARCH_K_MAX);
 		found += h.items[0].score > 0.99999;
 	}
+	sql("RESET enable_seqscan");
 	sql("DELETE FROM chunk WHERE content = 'noise'");
 	print_message("%u of %u found by the index\n", found, DOCUMENTS);
 	assert_in_range(found, DOCUMENTS / 5, DOCUMENTS);
