@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "tenantgate/base/map.h"
 
@@ -105,7 +106,7 @@ desk_open(struct desk *d, struct err *err)
 
 	if (!open_wires(d, err) || !open_rooms(d, err))
 		return false;
-	d->mended = map_new(h->conf->tenants.cache_max, NULL);
+	d->mended = map_new(h->conf->tenants.cache_max, free);
 	d->rooms = (struct api_rooms){
 		.worker = d->worker,
 		.catalog = h->catalog,

@@ -57,7 +57,7 @@ struct api_rooms {
 	struct tenants		*tenants;
 	struct limiter		*limiter;
 	struct model		*model;
-	struct map		*mended;	/* tenant id -> when its list was looked after */
+	struct map		*mended;	/* tenant id -> uint64_t: when last looked after */
 	const char		*environment;	/* part of every shared key */
 	const struct api_conf	*conf;
 	struct api_shared	*shared;

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "api/answer.h"
 #include "tenantgate/base/clock.h"
@@ -137,13 +138,20 @@ visit_borrow(struct flow *f)
 static bool
 mending_is_due(const struct visit *v, uint64_t now_us)
 {
-	uint64_t period_us = v->rooms->conf->ingest_timeout_us;
-	uint64_t before_s = (uintptr_t)map_get(v->rooms->mended, slice_str(v->tenant_id));
+	struct slice tenant = slice_str(v->tenant_id);
+	const uint64_t *last_us = map_get(v->rooms->mended, tenant);
+	uint64_t *now;
 
-	if (before_s != 0 && now_us / 1000000 < before_s + period_us / 1000000)
+	if (last_us != NULL && now_us < *last_us + v->rooms->conf->ingest_timeout_us)
 		return false;
-	return map_put(v->rooms->mended, slice_str(v->tenant_id),
-	    (void *)(uintptr_t)(now_us / 1000000 + 1));
+	now = malloc(sizeof(*now));
+	if (now == NULL)
+		return false;
+	*now = now_us;
+	if (map_put(v->rooms->mended, tenant, now))
+		return true;
+	free(now);
+	return false;
 }
 
 void

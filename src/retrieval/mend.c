@@ -29,7 +29,7 @@ struct mending {
 	const char *tenant;	 /* arena */
 	const char *only;	 /* arena; "" for any */
 	struct timer nap;
-	char stale_ms[24];
+	char stale_us[24];
 	struct pool_target target; /* key: arena; pg owned */
 	struct pg_result rows;	   /* owned */
 	unsigned at;
@@ -61,9 +61,9 @@ mend_ask(struct flow *f)
 	const struct pg_query q = {
 		.sql = "SELECT document_id FROM public.documents WHERE user_id = $1"
 		       " AND status = 'ingesting' AND ($2 = '' OR document_id = $2)"
-		       " AND updated_at <= now() - $3::bigint * interval '1 millisecond'"
+		       " AND updated_at <= now() - $3::bigint * interval '1 microsecond'"
 		       " LIMIT " ROWS,
-		.params = { PG_TEXT(m->tenant), PG_TEXT(m->only), PG_TEXT(m->stale_ms) },
+		.params = { PG_TEXT(m->tenant), PG_TEXT(m->only), PG_TEXT(m->stale_us) },
 		.param_count = 3,
 	};
 
@@ -178,7 +178,7 @@ documents_mend(struct worker *w, struct catalog *c, struct pools *pools,
 		arena_free(arena);
 		return;
 	}
-	snprintf(m->stale_ms, sizeof(m->stale_ms), "%" PRIu64, stale_us / 1000);
+	snprintf(m->stale_us, sizeof(m->stale_us), "%" PRIu64, stale_us);
 	flow_start(&m->flow, &mend_kind, w, arena);
 	flow_deadline(&m->flow, MEND_TIMEOUT_US);
 }
