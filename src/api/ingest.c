@@ -176,15 +176,14 @@ static bool
 cut_pages(struct ingest *in)
 {
 	const struct api_conf *conf = in->visit.rooms->conf;
-	enum chunk_separators separators = CHUNK_TEXT;
+	const struct document_format *format = format_find(item_of(in)->document.mime_type);
 
-	if (strcmp(item_of(in)->document.mime_type, "text/markdown") == 0)
-		separators = CHUNK_MARKDOWN;
+	assert(format != NULL);
 	in->chunks.max = conf->chunks_max;
 	for (unsigned i = 0; i < in->extracted.page_count; i++) {
 		const struct page_text *p = &in->extracted.pages[i];
 
-		if (!chunk_split(p->text, p->number, separators, conf->chunk_size,
+		if (!chunk_split(p->text, p->number, format->separators, conf->chunk_size,
 			conf->chunk_overlap, &in->chunks))
 			return false;
 	}
