@@ -20,8 +20,6 @@
 #include "api/stories.h"
 #include "tenantgate/base/hex.h"
 
-#define FORM_ROOM (256u << 10) /* multipart's own bytes, beyond the document's */
-
 enum document_state {
 	DOCUMENT_FRESH,
 	DOCUMENT_INTENDED,
@@ -348,10 +346,10 @@ ingest_end(struct flow *f, const struct err *err)
 static const struct flow_kind ingest_kind = { "ingest", ingest_steps, ingest_end, visit_release };
 
 void
-ingest_start(struct http_exchange *x, const struct api_rooms *rooms)
+ingest_start(struct http_exchange *x, const struct api_rooms *rooms,
+    const struct api_route_match *match)
 {
-	struct visit *v = visit_start(x, rooms, sizeof(struct ingest), &ingest_kind,
-	    rooms->conf->document_max + FORM_ROOM, rooms->conf->ingest_timeout_us);
+	struct visit *v = visit_start(x, rooms, match, sizeof(struct ingest), &ingest_kind);
 	struct ingest *in = ingest_of(&v->flow);
 
 	ingest_report_init(&in->report, x, v->request_id);
