@@ -6,66 +6,12 @@
 #include "conf.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf_room.h"
 #include "config.h"
 #include "tenantgate/base/seal.h"
-
-struct conf_string {
-	struct conf_string *next;
-	size_t len;
-	char text[];
-};
-
-const char *
-conf_keep(struct conf *conf, struct slice text)
-{
-	struct conf_string *s = malloc(sizeof(*s) + text.len + 1);
-
-	if (s == NULL)
-		abort();
-	s->len = text.len;
-	if (text.len > 0)
-		memcpy(s->text, text.p, text.len);
-	s->text[text.len] = '\0';
-	s->next = conf->owned;
-	conf->owned = s;
-	return s->text;
-}
-
-void
-conf_free(struct conf *conf)
-{
-	struct conf_string *s;
-
-	while ((s = conf->owned) != NULL) {
-		conf->owned = s->next;
-		bytes_wipe(s->text, s->len);
-		free(s);
-	}
-	*conf = (struct conf){ 0 };
-}
-
-void
-conf_say(struct conf_reading *r, const struct conf_place *at, const char *fmt, ...)
-{
-	char sentence[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(sentence, sizeof(sentence), fmt, ap);
-	va_end(ap);
-	for (char *p = sentence; *p != '\0'; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
-	if (at->line == 0)
-		buf_printf(r->errors, "%s: %s\n", at->file, sentence);
-	else
-		buf_printf(r->errors, "%s:%u: %s\n", at->file, at->line, sentence);
-}
 
 static void
 set_defaults(struct conf_reading *r)

@@ -7,7 +7,11 @@
  *	conf_expand.c	${ENV} and @file in a value; what of it is a secret written down
  *	conf_value.c	value text -> the member of struct conf
  *	conf_print.c	the table as a sample file and as --help
+ *	conf_error.c	an error as one line
+ *	conf_string.c	the strings a conf owns
  *	conf.c		defaults, then the file, then the checks across keys
+ *
+ * Calls go one way: conf.c, conf_file.c, conf_value.c and conf_expand.c, then the rest.
  */
 #ifndef CONF_ROOM_H
 #define CONF_ROOM_H

@@ -252,28 +252,18 @@ static const struct route routes[] = {
 	    NULL },
 };
 
+/* The id goes into statements as it was sent: it is of letters that need no escape. */
 static bool
 path_matches(const char *pattern, struct slice path, char id[64])
 {
-	while (*pattern != '\0') {
-		size_t n = 0;
+	struct http_path_params params;
 
-		if (strncmp(pattern, "{p}", 3) != 0) {
-			if (path.len == 0 || path.p[0] != *pattern)
-				return false;
-			pattern++;
-			path = slice_of(path.p + 1, path.len - 1);
-			continue;
-		}
-		while (n < path.len && path.p[n] != '/')
-			n++;
-		if (n == 0 || n >= 64)
-			return false;
-		snprintf(id, 64, "%.*s", (int)n, path.p);
-		path = slice_of(path.p + n, path.len - n);
-		pattern += 3;
-	}
-	return path.len == 0;
+	if (!http_path_match(pattern, path, &params))
+		return false;
+	if (params.count == 0)
+		return true;
+	snprintf(id, 64, "%.*s", SLICE_ARG(params.items[0].raw));
+	return params.items[0].raw.len < 64;
 }
 
 const struct route *

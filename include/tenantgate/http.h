@@ -90,6 +90,24 @@ uint64_t	http_bytes_out(const struct http_exchange *);
 int		http_status(const struct http_exchange *);	/* 0 until an answer began */
 bool		http_client_gone(const struct http_exchange *);
 
+/* ---- paths of a table of routes: pure ---- */
+#define HTTP_PATH_PARAMS_MAX	4
+
+struct http_path_params {
+	struct {
+		struct slice	name;	/* of the pattern, without its braces */
+		struct slice	raw;	/* of the path, as sent; one byte or more */
+	} items[HTTP_PATH_PARAMS_MAX];
+	unsigned	count;
+};
+
+/* Whether a path (as sent) is one of the pattern's: "{name}", a whole segment of it, stands for one
+ * or more bytes other than '/', and is captured; all else is equal, byte for byte. */
+bool		http_path_match(const char *pattern, struct slice path, struct http_path_params *);
+/* Percent-decoded value of a captured segment into the arena, which may hold a '/' now; p NULL when
+ * there is none of that name, or it is malformed. */
+struct slice	http_path_param(const struct http_path_params *, const char *name, struct arena *);
+
 /* The flow that a departed client aborts; NULL detaches. */
 void		http_attach(struct http_exchange *, struct flow *);
 

@@ -3,7 +3,7 @@
  * retrieval: from a document to chunks with vectors, and from a question to the chunks that
  * matter. extract -> chunk -> (model) -> store; (model) -> search -> prompt.
  *
- * Chunk, prompt and mime functions are pure. The rest are operations of a flow on its worker.
+ * Chunk, prompt and format functions are pure. The rest are operations of a flow on its worker.
  */
 #ifndef TENANTGATE_RETRIEVAL_H
 #define TENANTGATE_RETRIEVAL_H
@@ -19,6 +19,36 @@
 #include "tenantgate/catalog.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/wire/pg.h"
+
+/* ---- formats: what a document may be; a row each in formats.c ---- */
+enum chunk_separators { CHUNK_TEXT, CHUNK_MARKDOWN };
+
+enum document_reader {
+	READER_TEXT,		/* UTF-8, checked and taken as it is */
+	READER_PDFTOTEXT,	/* by tenantgate-extract */
+};
+
+struct document_format {
+	const char		*media_type;	/* as it is stored and answered */
+	const char *const	*aliases;	/* other media types that mean it, NULL-ended */
+	const char *const	*suffixes;	/* of file names, with the dot, NULL-ended */
+	struct slice		 magic;		/* len 0: it has none */
+	size_t			 magic_within;	/* it lies within that many first bytes */
+	enum chunk_separators	 separators;
+	enum document_reader	 reader;
+	bool			 has_pages;	/* false: one text without a page number */
+};
+
+/* What the bytes are: the declared type (parameters cut), or told by magic, then by file name, when
+ * it is absent or application/octet-stream. Static rows; NULL when it is none of ours. */
+const struct document_format	*format_detect(struct slice declared, struct slice file_name,
+				    struct slice body);
+/* The row of a media_type as it is stored; NULL for any other text, and for NULL. */
+const struct document_format	*format_find(const char *media_type);
+/* The rows in turn; NULL past the last. */
+const struct document_format	*format_at(size_t);
+/* ERR_MEDIA_TYPE, with the list of what is taken. */
+void				 format_refuse(struct err *);
 
 /* ---- extract: a stranger's bytes are parsed in a caged process of their own ---- */
 struct extract_conf {
@@ -52,15 +82,12 @@ struct extract_out {
 	unsigned		 pages_in_all;	/* of the document; 0 where the format has none */
 };
 
-/* "application/pdf" goes to the cage; text/plain, text/markdown are checked and taken as one page.
- * Fails with ERR_PDF_ENCRYPTED, ERR_PDF_BROKEN, ERR_DOC_EMPTY, ERR_PDF_NO_TEXT, ERR_DOC_LIMIT,
- * ERR_MEDIA_TYPE, ERR_EXTRACT. body is borrowed until the wait is over. */
+/* By the reader of the format that `mime` names. Fails with ERR_PDF_ENCRYPTED, ERR_PDF_BROKEN,
+ * ERR_DOC_EMPTY, ERR_PDF_NO_TEXT, ERR_DOC_LIMIT, ERR_MEDIA_TYPE, ERR_EXTRACT. body is borrowed
+ * until the wait is over. */
 enum flow_rc	extract_run(struct flow *, const struct extract_conf *, const char *mime,
 		    struct slice body, struct extract_out *) __attribute__((warn_unused_result));
 void		extract_free(struct extract_out *);	/* idempotent */
-/* What the bytes are: the declared type (parameters cut), or told by magic and file name when it
- * is absent or application/octet-stream. Static string; NULL when it is none of ours. */
-const char	*extract_mime(struct slice declared, struct slice file_name, struct slice body);
 
 /* ---- chunk: exactly as LangChain's RecursiveCharacterTextSplitter cuts ---- */
 struct chunk {
@@ -75,8 +102,6 @@ struct chunk_list {
 	size_t		 cap;
 	size_t		 max;		/* ceiling for count */
 };
-
-enum chunk_separators { CHUNK_TEXT, CHUNK_MARKDOWN };
 
 /* Sizes in UTF-16 units, as JavaScript counts. Appends; false past list->max. */
 bool	chunk_split(struct slice text, unsigned page, enum chunk_separators, unsigned size,

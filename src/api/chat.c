@@ -206,10 +206,10 @@ chat_end(struct flow *f, const struct err *err)
 static const struct flow_kind chat_kind = { "chat", chat_steps, chat_end, visit_release };
 
 void
-chat_start(struct http_exchange *x, const struct api_rooms *rooms)
+chat_start(struct http_exchange *x, const struct api_rooms *rooms,
+    const struct api_route_match *match)
 {
-	struct visit *v = visit_start(x, rooms, sizeof(struct chat), &chat_kind,
-	    rooms->conf->chat_body_max, rooms->conf->chat_timeout_us);
+	struct visit *v = visit_start(x, rooms, match, sizeof(struct chat), &chat_kind);
 	struct chat *c = chat_of(&v->flow);
 
 	buf_init(&c->prompt, PROMPT_MAX);

@@ -18,9 +18,11 @@ set_fields(struct http_exchange *x)
 }
 
 void
-healthz_answer(struct http_exchange *x, const struct api_rooms *rooms)
+healthz_answer(struct http_exchange *x, const struct api_rooms *rooms,
+    const struct api_route_match *match)
 {
 	(void)rooms;
+	(void)match;
 	set_fields(x);
 	http_reply(x, 200, "application/json", SLICE_LIT("{\"status\":\"ok\"}"));
 	http_end(x);
@@ -41,7 +43,8 @@ phase_name(enum api_phase phase)
 }
 
 void
-readyz_answer(struct http_exchange *x, const struct api_rooms *rooms)
+readyz_answer(struct http_exchange *x, const struct api_rooms *rooms,
+    const struct api_route_match *match)
 {
 	enum api_phase phase = atomic_load(&rooms->shared->phase);
 	bool catalog = catalog_was_reached(rooms->catalog);
@@ -49,6 +52,7 @@ readyz_answer(struct http_exchange *x, const struct api_rooms *rooms)
 	bool ready = phase == API_SERVING && catalog;
 	struct buf b;
 
+	(void)match;
 	buf_init(&b, 4096);
 	buf_printf(&b,
 	    "{\"status\":\"%s\",\"checks\":{\"catalog\":\"%s\",\"redis\":", phase_name(phase),

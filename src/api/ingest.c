@@ -20,8 +20,6 @@
 #include "api/stories.h"
 #include "tenantgate/base/hex.h"
 
-#define FORM_ROOM (256u << 10) /* multipart's own bytes, beyond the document's */
-
 enum document_state {
 	DOCUMENT_FRESH,
 	DOCUMENT_INTENDED,
@@ -176,15 +174,14 @@ static bool
 cut_pages(struct ingest *in)
 {
 	const struct api_conf *conf = in->visit.rooms->conf;
-	enum chunk_separators separators = CHUNK_TEXT;
+	const struct document_format *format = format_find(item_of(in)->document.mime_type);
 
-	if (strcmp(item_of(in)->document.mime_type, "text/markdown") == 0)
-		separators = CHUNK_MARKDOWN;
+	assert(format != NULL);
 	in->chunks.max = conf->chunks_max;
 	for (unsigned i = 0; i < in->extracted.page_count; i++) {
 		const struct page_text *p = &in->extracted.pages[i];
 
-		if (!chunk_split(p->text, p->number, separators, conf->chunk_size,
+		if (!chunk_split(p->text, p->number, format->separators, conf->chunk_size,
 			conf->chunk_overlap, &in->chunks))
 			return false;
 	}
@@ -349,10 +346,10 @@ ingest_end(struct flow *f, const struct err *err)
 static const struct flow_kind ingest_kind = { "ingest", ingest_steps, ingest_end, visit_release };
 
 void
-ingest_start(struct http_exchange *x, const struct api_rooms *rooms)
+ingest_start(struct http_exchange *x, const struct api_rooms *rooms,
+    const struct api_route_match *match)
 {
-	struct visit *v = visit_start(x, rooms, sizeof(struct ingest), &ingest_kind,
-	    rooms->conf->document_max + FORM_ROOM, rooms->conf->ingest_timeout_us);
+	struct visit *v = visit_start(x, rooms, match, sizeof(struct ingest), &ingest_kind);
 	struct ingest *in = ingest_of(&v->flow);
 
 	ingest_report_init(&in->report, x, v->request_id);

@@ -132,6 +132,7 @@ add_item(struct ingest_items *out, const struct form *form, struct slice bytes,
 {
 	struct ingest_item *item = &out->items[out->count];
 	struct document *d = &item->document;
+	const struct document_format *format;
 
 	if (out->count == INGEST_FILES_MAX) {
 		err_set(err, ERR_INVALID_FIELD, "At most %d files a request.", INGEST_FILES_MAX);
@@ -142,12 +143,12 @@ add_item(struct ingest_items *out, const struct form *form, struct slice bytes,
 		return false;
 	}
 	*item = (struct ingest_item){ .bytes = bytes };
-	d->mime_type = extract_mime(declared, file_name, bytes);
-	if (d->mime_type == NULL) {
-		err_set(err, ERR_MEDIA_TYPE,
-		    "Documents may be application/pdf, text/plain or text/markdown.");
+	format = format_detect(declared, file_name, bytes);
+	if (format == NULL) {
+		format_refuse(err);
 		return false;
 	}
+	d->mime_type = format->media_type;
 	d->id = document_id(arena, form->document_id, err);
 	d->metadata = metadata_text(arena, form->metadata, err);
 	if (d->id == NULL || d->metadata == NULL ||

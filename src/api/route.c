@@ -2,38 +2,66 @@
 /*
  * route: the table of what we answer, and the handler that http/ calls.
  */
+#include "api/route.h"
+
 #include "api/answer.h"
-#include "api/stories.h"
 #include "tenantgate/base/log.h"
 
-struct route {
-	const char	*method;
-	const char	*path;
-	story_start_fn	*start;
+#define FORM_ROOM (256u << 10) /* multipart's own bytes, beyond the document's */
+
+/* Offsets of a size and of a time-out in struct api_conf; another type of member does not build. */
+#define SIZE_OF(m) _Generic(((struct api_conf *)0)->m, size_t : offsetof(struct api_conf, m))
+#define TIME_OF(m) _Generic(((struct api_conf *)0)->m, uint64_t : offsetof(struct api_conf, m))
+
+#define TENANTS (CALLS(CALLER_TENANT) | CALLS(CALLER_SERVICE))
+#define ANYBODY 0
+
+/* method, path, starter, body ceiling, bytes beyond it, time-out, callers, in the access log. A new
+ * route is a row here and its starter in stories.h. No two rows of a method may match the same
+ * path; HEAD has a row of its own. */
+static const struct api_route routes[] = {
+	{ "POST", "/ingest", ingest_start, SIZE_OF(document_max), FORM_ROOM,
+	    TIME_OF(ingest_timeout_us), TENANTS, true },
+	{ "POST", "/chat", chat_start, SIZE_OF(chat_body_max), 0, TIME_OF(chat_timeout_us), TENANTS,
+	    true },
+	{ "POST", "/search", search_start, SIZE_OF(chat_body_max), 0, TIME_OF(chat_timeout_us),
+	    TENANTS, true },
+	{ "GET", "/healthz", healthz_answer, 0, 0, 0, ANYBODY, false },
+	{ "HEAD", "/healthz", healthz_answer, 0, 0, 0, ANYBODY, false },
+	{ "GET", "/readyz", readyz_answer, 0, 0, 0, ANYBODY, false },
+	{ "HEAD", "/readyz", readyz_answer, 0, 0, 0, ANYBODY, false },
 };
 
-static const struct route routes[] = {
-	{ "POST", "/ingest", ingest_start },
-	{ "POST", "/chat", chat_start },
-	{ "POST", "/search", search_start },
-	{ "GET", "/healthz", healthz_answer },
-	{ "HEAD", "/healthz", healthz_answer },
-	{ "GET", "/readyz", readyz_answer },
-	{ "HEAD", "/readyz", readyz_answer },
-};
+#define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
 
-#define ROUTE_COUNT	(sizeof(routes) / sizeof(routes[0]))
-
-/* Allow: the methods of a path we know; false when we do not. */
-static bool
-path_methods(struct slice path, char *out, size_t size)
+bool
+api_route_find(struct slice method, struct slice path, struct api_route_match *out)
 {
+	for (size_t i = 0; i < ROUTE_COUNT; i++) {
+		out->route = &routes[i];
+		if (slice_is(method, routes[i].method) &&
+		    http_path_match(routes[i].path, path, &out->params))
+			return true;
+	}
+	return false;
+}
+
+const struct api_route *
+api_route_at(size_t i)
+{
+	return i < ROUTE_COUNT ? &routes[i] : NULL;
+}
+
+bool
+api_route_methods(struct slice path, char *out, size_t size)
+{
+	struct http_path_params ignored;
 	size_t used = 0;
 
 	for (size_t i = 0; i < ROUTE_COUNT; i++) {
 		size_t need = strlen(routes[i].method) + 3;
 
-		if (!slice_is(path, routes[i].path) || used + need > size)
+		if (!http_path_match(routes[i].path, path, &ignored) || used + need > size)
 			continue;
 		if (used > 0) {
 			memcpy(out + used, ", ", 2);
@@ -54,7 +82,7 @@ answer_no_route(struct http_exchange *x)
 
 	answer_request_id(x, id);
 	http_set(x, "X-Request-Id", id);
-	if (path_methods(http_path(x), allow, sizeof(allow))) {
+	if (api_route_methods(http_path(x), allow, sizeof(allow))) {
 		http_set(x, "Allow", allow);
 		err_set(&err, ERR_METHOD, "This path answers %s.", allow);
 	} else {
@@ -67,16 +95,12 @@ answer_no_route(struct http_exchange *x)
 void
 api_handle(struct http_exchange *x, void *arg)
 {
-	const struct api_rooms *rooms = arg;
+	struct api_route_match match;
 
-	for (size_t i = 0; i < ROUTE_COUNT; i++) {
-		if (slice_is(http_path(x), routes[i].path) &&
-		    slice_is(http_method(x), routes[i].method)) {
-			routes[i].start(x, rooms);
-			return;
-		}
-	}
-	answer_no_route(x);
+	if (api_route_find(http_method(x), http_path(x), &match))
+		match.route->start(x, arg, &match);
+	else
+		answer_no_route(x);
 }
 
 void

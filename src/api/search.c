@@ -149,8 +149,8 @@ search_end(struct flow *f, const struct err *err)
 static const struct flow_kind search_kind = { "search", search_steps, search_end, visit_release };
 
 void
-search_start(struct http_exchange *x, const struct api_rooms *rooms)
+search_start(struct http_exchange *x, const struct api_rooms *rooms,
+    const struct api_route_match *match)
 {
-	visit_start(x, rooms, sizeof(struct search), &search_kind, rooms->conf->chat_body_max,
-	    rooms->conf->chat_timeout_us);
+	visit_start(x, rooms, match, sizeof(struct search), &search_kind);
 }

@@ -8,7 +8,11 @@
 
 #include "tenantgate/api.h"
 
-typedef void story_start_fn(struct http_exchange *, const struct api_rooms *);
+struct api_route_match;
+
+/* The match is borrowed for the call only. */
+typedef void story_start_fn(struct http_exchange *, const struct api_rooms *,
+    const struct api_route_match *);
 
 story_start_fn	ingest_start;
 story_start_fn	chat_start;

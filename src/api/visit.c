@@ -12,27 +12,31 @@
 #include <stdlib.h>
 
 #include "api/answer.h"
+#include "api/route.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/map.h"
 
 #define MINUTE_US (60 * 1000000ull)
 
 struct visit *
-visit_start(struct http_exchange *x, const struct api_rooms *rooms, size_t size,
-    const struct flow_kind *kind, size_t body_max, uint64_t timeout_us)
+visit_start(struct http_exchange *x, const struct api_rooms *rooms,
+    const struct api_route_match *match, size_t size, const struct flow_kind *kind)
 {
+	size_t body_max = api_route_body_max(match->route, rooms->conf);
 	struct arena *arena = arena_new(VISIT_ARENA_MAX + body_max);
 	struct visit *v = arena_alloc(arena, size);
 
 	assert(v != NULL);
 	v->rooms = rooms;
 	v->x = x;
+	v->route = match->route;
+	v->params = match->params;
 	answer_request_id(x, v->request_id);
 	http_set(x, "X-Request-Id", v->request_id);
 	buf_init(&v->body, body_max);
 	flow_start(&v->flow, kind, rooms->worker, arena);
 	v->flow.request_id = v->request_id;
-	flow_deadline(&v->flow, timeout_us);
+	flow_deadline(&v->flow, api_route_timeout_us(v->route, rooms->conf));
 	http_attach(x, &v->flow);
 	return v;
 }
@@ -63,11 +67,8 @@ visit_tenant(struct flow *f)
 	struct visit *v = visit_of(f);
 	struct err err = { 0 };
 
-	if (v->caller.kind == CALLER_ADMIN)
-		return flow_fail(f, ERR_FORBIDDEN,
-		    "An admin key has no tenant; use a tenant or "
-		    "service key here.");
-	if (!named_once(v, "X-Tenant-Id", ERR_INVALID_TENANT, &err) ||
+	if (!api_route_allows(v->route, v->caller.kind, &err) ||
+	    !named_once(v, "X-Tenant-Id", ERR_INVALID_TENANT, &err) ||
 	    !auth_tenant(&v->caller, http_header(v->x, "X-Tenant-Id"), v->tenant_id, &err))
 		return flow_fail_err(f, &err);
 	return tenant_visit(f, v->rooms->tenants, v->tenant_id, &v->tenant);
@@ -181,7 +182,7 @@ visit_end(struct visit *v, const struct err *err)
 	http_attach(v->x, NULL);
 	if (err_is(err) && http_status(v->x) == 0)
 		answer_problem(v->x, err, v->request_id);
-	if (v->rooms->conf->access_log)
+	if (v->route->in_access_log && v->rooms->conf->access_log)
 		answer_log(v, err);
 	http_end(v->x);
 	v->x = NULL;

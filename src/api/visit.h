@@ -10,10 +10,15 @@
 
 #define REQUEST_ID_MAX	64
 
+struct api_route;
+struct api_route_match;
+
 struct visit {
 	struct flow			 flow;		/* first: a flow is its story */
 	const struct api_rooms		*rooms;		/* borrowed */
 	struct http_exchange		*x;		/* borrowed until visit_end() */
+	const struct api_route		*route;		/* static */
+	struct http_path_params		 params;	/* of its path; slices live as long as x */
 	char				 request_id[REQUEST_ID_MAX + 1];
 	struct caller			 caller;
 	char				 tenant_id[TENANT_ID_MAX + 1];	/* "" until known */
@@ -38,11 +43,12 @@ enum flow_rc	visit_borrow(struct flow *);
 
 /*
  * Makes a story: `size` bytes (its struct, visit first) in an arena of its own, started on the
- * rooms' worker. The caller gets it zeroed but for the visit, to add what it knows.
+ * rooms' worker, with the body ceiling and the time-out of its route. The caller gets it zeroed
+ * but for the visit, to add what it knows.
  */
 #define VISIT_ARENA_MAX	(4u << 20)
-struct visit	*visit_start(struct http_exchange *, const struct api_rooms *, size_t size,
-		    const struct flow_kind *, size_t body_max, uint64_t timeout_us);
+struct visit	*visit_start(struct http_exchange *, const struct api_rooms *,
+		    const struct api_route_match *, size_t size, const struct flow_kind *);
 /* Looks after the catalog's list of this tenant, behind the answer: of one document at once, or
  * ("") of what was left behind, if it has not been looked after for a while. */
 void		visit_mend(struct visit *, const char *document_id);

@@ -15,7 +15,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -59,12 +58,6 @@ static const struct option long_options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
-
-void
-complain(const char *what)
-{
-	fprintf(stderr, "tenantgate-extract: %s: %s\n", what, strerror(errno));
-}
 
 static unsigned long
 number_of(const char *text)

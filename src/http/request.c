@@ -5,9 +5,7 @@
  */
 #include "http/conn.h"
 
-#include "http/chars.h"
-
-#include "tenantgate/base/hex.h"
+#include "http/percent.h"
 
 struct slice
 http_method(const struct http_exchange *x)
@@ -54,34 +52,6 @@ http_header_count(const struct http_exchange *x, const char *name)
 	return n;
 }
 
-/* "%XX" and '+' undone. Refuses what is no escape, and an escaped NUL. */
-static struct slice
-percent_decode(struct slice raw, struct arena *a)
-{
-	struct slice none = { NULL, 0 };
-	char *out = arena_alloc(a, raw.len + 1);
-	size_t n = 0;
-
-	if (out == NULL)
-		return none;
-	for (size_t i = 0; i < raw.len; i++) {
-		int high, low;
-
-		out[n++] = raw.p[i] == '+' ? ' ' : raw.p[i];
-		if (raw.p[i] != '%')
-			continue;
-		if (raw.len - i < 3)
-			return none;
-		high = hex_value(raw.p[i + 1]);
-		low = hex_value(raw.p[i + 2]);
-		if (high < 0 || low < 0 || high + low == 0)
-			return none;
-		out[n - 1] = (char)(high * 16 + low);
-		i += 2;
-	}
-	return slice_of(out, n);
-}
-
 struct slice
 http_query_get(const struct http_exchange *x, const char *name, struct arena *a)
 {
@@ -94,7 +64,8 @@ http_query_get(const struct http_exchange *x, const char *name, struct arena *a)
 		struct slice pair = slice_of(rest.p, n);
 
 		if (slice_starts(pair, name) && n > length && pair.p[length] == '=')
-			return percent_decode(slice_of(pair.p + length + 1, n - length - 1), a);
+			return percent_decode(slice_of(pair.p + length + 1, n - length - 1), true,
+			    a);
 		n += amp != NULL;
 		rest = slice_of(rest.p + n, rest.len - n);
 	}

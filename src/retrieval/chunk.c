@@ -30,6 +30,11 @@ static const char *const markdown_separators[] = { "\n## ", "\n### ", "\n#### ",
 	"\n###### ", "```\n\n", "\n\n***\n\n", "\n\n---\n\n", "\n\n___\n\n", "\n\n", "\n", " ", "",
 	NULL };
 
+static const char *const *const separator_lists[] = {
+	[CHUNK_TEXT] = text_separators,
+	[CHUNK_MARKDOWN] = markdown_separators,
+};
+
 struct part {
 	const char *end; /* borrowed, the text's; it begins where the one before ends */
 	unsigned units;
@@ -311,8 +316,7 @@ chunk_split(struct slice text, unsigned page, enum chunk_separators separators, 
 	s.ring = calloc(s.cap, sizeof(*s.ring));
 	if (s.ring == NULL)
 		return false;
-	ok = split_range(&s, text,
-	    separators == CHUNK_MARKDOWN ? markdown_separators : text_separators);
+	ok = split_range(&s, text, separator_lists[separators]);
 	free(s.ring);
 	return ok;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * extract: a document's text, page by page. Text and Markdown are checked and taken as they are;
- * a PDF goes to tenantgate-extract, a process of its own in a cage (src/extract/): nothing a
- * stranger sent is parsed here.
+ * extract: a document's text, page by page, by the reader that formats.c names. Text is checked and
+ * taken as it is; a PDF goes to tenantgate-extract, a process of its own in a cage (src/extract/):
+ * nothing a stranger sent is parsed here.
  *
  * The extraction is a child flow in the story's arena; its table is below. What ended the program
  * is turned into the caller's reason by judge().
@@ -27,9 +27,10 @@
 struct extraction {
 	struct flow flow;
 	const struct extract_conf *conf; /* borrowed */
-	struct slice body;		 /* borrowed */
-	struct extract_out *out;	 /* borrowed */
-	struct proc_result result;	 /* owned bufs */
+	const struct document_format *format;
+	struct slice body;	   /* borrowed */
+	struct extract_out *out;   /* borrowed */
+	struct proc_result result; /* owned bufs */
 	struct timer nap;
 };
 
@@ -66,6 +67,12 @@ extract_free(struct extract_out *out)
 	out->page_count = out->pages_in_all = 0;
 }
 
+static bool
+cut_text(struct arena *arena, const struct document_format *format, struct extract_out *out)
+{
+	return format->has_pages ? text_cut_pages(arena, out) : text_one_page(arena, out);
+}
+
 /* ---- text ---- */
 
 /* Editors on one system begin a file with a byte order mark; it is no text. */
@@ -80,7 +87,8 @@ without_mark(struct slice body)
 }
 
 static enum flow_rc
-take_text(struct flow *f, const struct extract_conf *c, struct slice body, struct extract_out *out)
+take_text(struct flow *f, const struct extract_conf *c, const struct document_format *format,
+    struct slice body, struct extract_out *out)
 {
 	body = without_mark(body);
 	if (body.len > c->text_max)
@@ -90,11 +98,8 @@ take_text(struct flow *f, const struct extract_conf *c, struct slice body, struc
 		return flow_fail(f, ERR_PDF_BROKEN, "The text is not UTF-8, or holds a NUL.");
 	if (text_trim(body).len == 0)
 		return flow_fail(f, ERR_DOC_EMPTY, "The document holds no text.");
-	out->pages = arena_array(f->arena, 1, sizeof(*out->pages));
-	if (out->pages == NULL || !buf_slice(&out->text, body))
+	if (!buf_slice(&out->text, body) || !cut_text(f->arena, format, out))
 		return flow_fail(f, ERR_OVERLOADED, "No memory for the document's text.");
-	out->pages[0] = (struct page_text){ 0, buf_view(&out->text) };
-	out->page_count = 1;
 	return FLOW_NEXT;
 }
 
@@ -287,7 +292,7 @@ extraction_cut(struct flow *f)
 	text_clean(&x->result.out);
 	out->text = x->result.out;
 	buf_init(&x->result.out, 0);
-	if (!text_cut_pages(f->arena, out))
+	if (!cut_text(f->arena, x->format, out))
 		return flow_fail(f, ERR_DOC_LIMIT, "The document has too many pages.");
 	if (out->pages_in_all > x->conf->pages_max)
 		return flow_fail(f, ERR_DOC_LIMIT, "The document has more than %u pages.",
@@ -315,22 +320,25 @@ enum flow_rc
 extract_run(struct flow *f, const struct extract_conf *c, const char *mime, struct slice body,
     struct extract_out *out)
 {
+	const struct document_format *format = format_find(mime);
+	struct err err = { 0 };
 	struct extraction *x;
 
 	*out = (struct extract_out){ 0 };
 	buf_init(&out->text, c->text_max);
-	if (mime == NULL)
-		return flow_fail(f, ERR_MEDIA_TYPE, "Documents are PDF, plain text or Markdown.");
+	if (format == NULL) {
+		format_refuse(&err);
+		return flow_fail_err(f, &err);
+	}
 	if (body.len == 0)
 		return flow_fail(f, ERR_DOC_EMPTY, "The document has no bytes.");
-	if (strcmp(mime, "text/plain") == 0 || strcmp(mime, "text/markdown") == 0)
-		return take_text(f, c, body, out);
-	if (strcmp(mime, "application/pdf") != 0)
-		return flow_fail(f, ERR_MEDIA_TYPE, "Documents are PDF, plain text or Markdown.");
+	if (format->reader == READER_TEXT)
+		return take_text(f, c, format, body, out);
 	x = arena_alloc(f->arena, sizeof(*x));
 	if (x == NULL)
 		return flow_fail(f, ERR_OVERLOADED, "No memory for the extractor.");
 	x->conf = c;
+	x->format = format;
 	x->body = body;
 	x->out = out;
 	return flow_call(f, &x->flow, &extraction_kind);

@@ -71,3 +71,14 @@ text_cut_pages(struct arena *arena, struct extract_out *out)
 	}
 	return true;
 }
+
+bool
+text_one_page(struct arena *arena, struct extract_out *out)
+{
+	out->pages = arena_array(arena, 1, sizeof(*out->pages));
+	if (out->pages == NULL)
+		return false;
+	out->pages[0] = (struct page_text){ 0, buf_view(&out->text) };
+	out->page_count = 1;
+	return true;
+}

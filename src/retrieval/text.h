@@ -16,5 +16,7 @@ struct slice text_trim(struct slice);
 /* Form feeds end pages: fills out->pages, page_count and pages_in_all from out->text. False when
  * the arena is full. */
 bool	text_cut_pages(struct arena *, struct extract_out *);
+/* The whole of out->text as one page without a number. False when the arena is full. */
+bool	text_one_page(struct arena *, struct extract_out *);
 
 #endif

@@ -6,7 +6,7 @@
  *
  * sources: src/api/multipart.c src/api/ingest_body.c src/base/arena.c src/base/buf.c
  * sources: src/base/err.c src/base/id.c src/base/json.c src/base/json_put.c src/base/sha.c
- * sources: src/base/utf8.c
+ * sources: src/base/utf8.c src/retrieval/formats.c
  * libs: -ljansson -lcrypto
  */
 #include <stdint.h>
@@ -18,15 +18,6 @@
 #define ARENA_MAX (1u << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-/* Another room's: here every type is text. */
-const char *
-extract_mime(struct slice declared, struct slice file_name, struct slice body)
-{
-	(void)declared;
-	(void)file_name;
-	return body.len > 0 ? "text/plain" : NULL;
-}
 
 static void
 check(bool holds)

@@ -230,24 +230,6 @@ test_text(void **state)
 	assert_true(slice_is(story.out.pages[0].text, "# Tide"));
 }
 
-static void
-test_mime(void **state)
-{
-	const struct slice none = { NULL, 0 }, stream = SLICE_LIT("application/octet-stream");
-
-	(void)state;
-#define IS(declared, name, body, want) \
-	assert_string_equal(extract_mime(declared, slice_str(name), slice_str(body)), want)
-	IS(SLICE_LIT("Text/Plain; charset=utf-8"), "a.pdf", "%PDF-1.4", "text/plain");
-	IS(SLICE_LIT("application/x-pdf"), "", "", "application/pdf");
-	IS(none, "a.txt", "\n%PDF-1.4", "application/pdf");
-	IS(stream, "NOTES.MD", "# x", "text/markdown");
-	IS(none, "a.txt", "", "text/plain");
-#undef IS
-	assert_null(extract_mime(none, SLICE_LIT(".md"), none));
-	assert_null(extract_mime(SLICE_LIT("text/html"), SLICE_LIT("a.md"), none));
-}
-
 /* One parser at a time: four flows take turns, one that is left while it waits leaves no place
  * taken, and who waits too long is told. */
 static void
@@ -367,7 +349,6 @@ main(void)
 		TEST(test_limits),
 		TEST(test_turns),
 		TEST(test_text),
-		TEST(test_mime),
 		TEST(test_proc),
 		TEST(test_cancel),
 		TEST(test_cancel_anywhere),

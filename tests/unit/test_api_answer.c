@@ -71,9 +71,11 @@ http_end(struct http_exchange *x)
 }
 
 #define STORY(name) \
-	void name(struct http_exchange *x, const struct api_rooms *rooms) \
+	void name(struct http_exchange *x, const struct api_rooms *rooms, \
+	    const struct api_route_match *match) \
 	{ \
 		assert_null(rooms); \
+		assert_non_null(match); \
 		started = #name; \
 		http_end(x); \
 	}

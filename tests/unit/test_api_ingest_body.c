@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ingest_body: three forms of body into one list of documents; what is wrong is named. What the
- * bytes are (extract_mime) is another room's to say: here the declared type, or none.
+ * ingest_body: three forms of body into one list of documents; what is wrong is named.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,19 +22,6 @@
 static struct arena *arena;
 static struct ingest_items items;
 static const struct document *first = &items.items[0].document;
-
-const char *
-extract_mime(struct slice declared, struct slice file_name, struct slice body)
-{
-	static const char *const known[] = { "text/plain", "text/markdown", "application/pdf" };
-
-	(void)file_name;
-	(void)body;
-	for (size_t i = 0; i < 3; i++)
-		if (slice_starts(declared, known[i]))
-			return known[i];
-	return NULL;
-}
 
 static int
 setup(void **state)

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * route_row: what a row of the table of routes means for one request.
+ */
+#include <stdio.h>
+
+#include "api/route.h"
+
+size_t
+api_route_body_max(const struct api_route *r, const struct api_conf *conf)
+{
+	size_t max = 0;
+
+	if (r->body_max != 0)
+		memcpy(&max, (const char *)conf + r->body_max, sizeof(max));
+	return max + r->body_extra;
+}
+
+uint64_t
+api_route_timeout_us(const struct api_route *r, const struct api_conf *conf)
+{
+	uint64_t us = 0;
+
+	if (r->timeout_us != 0)
+		memcpy(&us, (const char *)conf + r->timeout_us, sizeof(us));
+	return us;
+}
+
+static const char *const kind_names[] = {
+	[CALLER_TENANT] = "tenant",
+	[CALLER_SERVICE] = "service",
+	[CALLER_ADMIN] = "admin",
+};
+
+#define KIND_COUNT (sizeof(kind_names) / sizeof(kind_names[0]))
+
+bool
+api_route_allows(const struct api_route *r, enum caller_kind kind, struct err *err)
+{
+	char others[64] = "";
+	size_t used = 0;
+
+	if (r->callers == 0 || (r->callers & CALLS(kind)) != 0)
+		return true;
+	for (size_t i = 0; i < KIND_COUNT && used < sizeof(others); i++)
+		if ((r->callers & CALLS(i)) != 0)
+			used += (size_t)snprintf(others + used, sizeof(others) - used, "%s%s",
+			    used > 0 ? " or " : "", kind_names[i]);
+	if (kind == CALLER_ADMIN)
+		err_set(err, ERR_FORBIDDEN, "An admin key has no tenant; use a %s key here.",
+		    others);
+	else
+		err_set(err, ERR_FORBIDDEN, "A %s key may not do this; use a key of kind %s.",
+		    kind_names[kind], others);
+	return false;
+}

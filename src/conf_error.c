@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conf_error: one error of a configuration as one line, whatever the file's text put in it.
+ */
+#include "conf_room.h"
+
+#include <stdarg.h>
+
+void
+conf_say(struct conf_reading *r, const struct conf_place *at, const char *fmt, ...)
+{
+	char sentence[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(sentence, sizeof(sentence), fmt, ap);
+	va_end(ap);
+	for (char *p = sentence; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	if (at->line == 0)
+		buf_printf(r->errors, "%s: %s\n", at->file, sentence);
+	else
+		buf_printf(r->errors, "%s:%u: %s\n", at->file, at->line, sentence);
+}

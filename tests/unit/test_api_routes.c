@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * route, route_row: every row of the table has what it needs and is found by its own path alone;
+ * what a row makes of the configuration, and whom it lets in.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "api/route.h"
+
+#define EACH_ROUTE(r, i) \
+	const struct api_route *r; \
+	for (size_t i = 0; (r = api_route_at(i)) != NULL; i++)
+
+static struct api_route_match match;
+
+static const struct api_route *
+found(const char *method, struct slice path)
+{
+	memset(&match, 0xa5, sizeof(match));
+	return api_route_find(slice_str(method), path, &match) ? match.route : NULL;
+}
+
+/* A path of the pattern: each name becomes a segment of its own. */
+static struct slice
+example(const char *pattern, char out[256])
+{
+	size_t n = 0;
+
+	for (const char *p = pattern; *p != '\0'; p++) {
+		assert_true(n < 250);
+		if (*p == '{' || *p == '}')
+			out[n++] = '~';
+		else
+			out[n++] = *p;
+	}
+	return slice_of(out, n);
+}
+
+/* "/a/{b}/c": whole segments, named once each, no more than are captured. */
+static void
+check_pattern(const char *pattern)
+{
+	unsigned names = 0;
+
+	assert_int_equal(pattern[0], '/');
+	assert_int_not_equal(pattern[strlen(pattern) - 1], '/');
+	for (const char *p = pattern; (p = strchr(p, '{')) != NULL; p++) {
+		const char *close = strchr(p, '}');
+
+		assert_int_equal(p[-1], '/');
+		assert_non_null(close);
+		assert_true(close > p + 1 && (close[1] == '/' || close[1] == '\0'));
+		names++;
+	}
+	assert_true(names <= HTTP_PATH_PARAMS_MAX);
+}
+
+static void
+test_rows(void **state)
+{
+	struct api_conf conf;
+	char path[256];
+
+	(void)state;
+	api_conf_init(&conf);
+	assert_non_null(api_route_at(0));
+	EACH_ROUTE(r, i)
+	{
+		bool reads = strcmp(r->method, "POST") == 0 || strcmp(r->method, "PUT") == 0;
+
+		check_pattern(r->path);
+		assert_non_null(r->start);
+		assert_ptr_equal(found(r->method, example(r->path, path)), r);
+		assert_int_equal(api_route_body_max(r, &conf) > 0, reads);
+		assert_int_equal(api_route_timeout_us(r, &conf) > 0, r->callers != 0);
+		assert_true(r->callers == 0 || r->in_access_log);
+	}
+}
+
+static size_t
+segment(const char *p)
+{
+	return strcspn(p, "/");
+}
+
+static bool
+overlap(const char *a, const char *b)
+{
+	while (*a == '/' && *b == '/') {
+		size_t na = segment(++a), nb = segment(++b);
+
+		if (*a != '{' && *b != '{' && (na != nb || memcmp(a, b, na) != 0))
+			return false;
+		a += na;
+		b += nb;
+	}
+	return *a == *b;
+}
+
+static void
+test_no_overlap(void **state)
+{
+	(void)state;
+	assert_true(overlap("/a/{b}", "/a/c") && overlap("/{a}/b", "/c/{d}"));
+	assert_false(overlap("/a/{b}", "/a") || overlap("/a", "/ab") || overlap("/{a}/b", "/a/c"));
+	EACH_ROUTE(a, i)
+	{
+		const struct api_route *b;
+
+		for (size_t j = i + 1; (b = api_route_at(j)) != NULL; j++)
+			if (strcmp(a->method, b->method) == 0 && overlap(a->path, b->path))
+				fail_msg("%s: %s, %s", a->method, a->path, b->path);
+	}
+}
+
+static void
+test_not_found(void **state)
+{
+	static const struct slice paths[] = { SLICE_LIT("/"), SLICE_LIT("/chat/"),
+		SLICE_LIT("/CHAT"), SLICE_LIT("/chat\0"), SLICE_LIT("//chat"), SLICE_LIT("*"),
+		SLICE_LIT("/cha"), SLICE_LIT("/%63hat"), SLICE_LIT("/chat%2F"), { NULL, 0 } };
+	char allow[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		assert_null(found("POST", paths[i]));
+		assert_false(api_route_methods(paths[i], allow, sizeof(allow)));
+		assert_string_equal(allow, "");
+	}
+}
+
+static void
+test_methods(void **state)
+{
+	static const char *const table[][2] = { { "/ingest", "POST" }, { "/chat", "POST" },
+		{ "/search", "POST" }, { "/healthz", "GET, HEAD" }, { "/readyz", "GET, HEAD" } };
+	char allow[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct slice path = slice_str(table[i][0]);
+
+		assert_true(api_route_methods(path, allow, sizeof(allow)));
+		assert_string_equal(allow, table[i][1]);
+		assert_null(found("OPTIONS", path));
+		assert_null(found("post", path));
+		assert_null(found("", path));
+	}
+	assert_true(api_route_methods(SLICE_LIT("/readyz"), allow, 8));
+	assert_string_equal(allow, "GET");
+}
+
+static void
+test_ceilings(void **state)
+{
+	struct api_conf conf = { .document_max = 5u << 20,
+		.chat_body_max = 7000,
+		.ingest_timeout_us = 11,
+		.chat_timeout_us = 13 };
+	static const struct {
+		const char *path;
+		size_t body;
+		uint64_t us;
+	} table[] = { { "/ingest", (5u << 20) + (256u << 10), 11 }, { "/chat", 7000, 13 },
+		{ "/search", 7000, 13 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct api_route *r = found("POST", slice_str(table[i].path));
+
+		assert_non_null(r);
+		assert_int_equal(api_route_body_max(r, &conf), table[i].body);
+		assert_int_equal(api_route_timeout_us(r, &conf), table[i].us);
+	}
+	assert_int_equal(api_route_body_max(found("GET", SLICE_LIT("/healthz")), &conf), 0);
+	assert_int_equal(api_route_timeout_us(found("HEAD", SLICE_LIT("/readyz")), &conf), 0);
+}
+
+static void
+refuses(unsigned callers, enum caller_kind kind, const char *detail)
+{
+	const struct api_route row = { .callers = callers };
+	struct err err = { 0 };
+
+	assert_int_equal(api_route_allows(&row, kind, &err), detail == NULL);
+	assert_int_equal(err.code, detail == NULL ? ERR_NONE : ERR_FORBIDDEN);
+	if (detail != NULL)
+		assert_string_equal(err.detail, detail);
+}
+
+static void
+test_callers(void **state)
+{
+	const unsigned tenants = CALLS(CALLER_TENANT) | CALLS(CALLER_SERVICE);
+
+	(void)state;
+	for (unsigned kind = CALLER_TENANT; kind <= CALLER_ADMIN; kind++)
+		refuses(0, (enum caller_kind)kind, NULL);
+	refuses(tenants, CALLER_TENANT, NULL);
+	refuses(tenants, CALLER_SERVICE, NULL);
+	refuses(tenants, CALLER_ADMIN,
+	    "An admin key has no tenant; use a tenant or service key here.");
+	refuses(CALLS(CALLER_ADMIN), CALLER_ADMIN, NULL);
+	refuses(CALLS(CALLER_ADMIN), CALLER_TENANT,
+	    "A tenant key may not do this; use a key of kind admin.");
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const paths[] = { "/ingest", "/chat", "/search" };
+
+		assert_int_equal(found("POST", slice_str(paths[i]))->callers, tenants);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_no_overlap),
+		cmocka_unit_test(test_not_found),
+		cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_ceilings),
+		cmocka_unit_test(test_callers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
