@@ -168,8 +168,8 @@ flight_settle(struct flow *f)
 	if (r == NULL)
 		return flow_fail_err(f, &fl->why);
 	log_event(LOG_WARNING, "lookup.stale", NULL,
-	    "A %s could not be fetched; what was known of it stays in use: %s", fl->cache->conf.noun,
-	    fl->why.detail);
+	    "A %s could not be fetched; what was known of it stays in use: %s",
+	    fl->cache->conf.noun, fl->why.detail);
 	fl->result = lookup_ref(r);
 	return FLOW_NEXT;
 }

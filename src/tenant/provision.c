@@ -202,7 +202,7 @@ provision_end(struct flow *f, const struct err *err)
 	keeper_let_go(&p->keeper);
 	if (!err_is(err)) {
 		record_fill(p->record, &p->row.tenant);
-		tenants_keep(ts, p->record);
+		lookup_put(ts->records, slice_str(provision_id(p)), &p->record->base);
 	}
 	if (!err_is(err) && p->row.tenant.state == TENANT_READY) {
 		log_event(LOG_NOTICE, "tenant.ready", f->request_id, "%s: %.1f s", provision_id(p),
@@ -221,7 +221,7 @@ provision_release(struct flow *f)
 	struct provision *p = (struct provision *)f;
 
 	pg_clear(&p->result);
-	record_unref(p->record);
+	lookup_unref(&p->record->base);
 	bytes_wipe(&p->row, sizeof(p->row));
 	free(p);
 }
@@ -236,7 +236,7 @@ provision_fill(struct provision *p, struct tenants *ts, const char *id)
 
 	p->tenants = ts;
 	p->nap_us = PEEK_FIRST_US * 2 / 3;
-	p->record = p->door.record = record_new(id);
+	p->record = p->door.record = record_new(slice_str(id));
 	if (p->record == NULL || !name_project(p->project_name, conf->environment, id))
 		return false;
 	id_random(p->attempt_id, ATTEMPT_ID_LEN);
@@ -261,7 +261,7 @@ provision_start(struct tenants *ts, const char *id)
 		return NULL;
 	if (!provision_fill(p, ts, id)) {
 		if (p->record != NULL)
-			record_unref(p->record);
+			lookup_unref(&p->record->base);
 		free(p);
 		return NULL;
 	}

@@ -42,7 +42,7 @@ struct lookup_record {
 	unsigned		 refs;
 	bool			 is_negative;	/* the owner's fetch: there is no such thing */
 	uint64_t		 expires_us;	/* when it is fetched anew; 0: never was kept */
-	uint64_t		 usable_until_us;	/* the end of its stale use; not before expires_us */
+	uint64_t		 usable_until_us;	/* the end of its stale use */
 	lookup_free_fn		*free;		/* the last reference is gone */
 };
 
@@ -68,7 +68,7 @@ struct lookup_conf {
 	/* A found record stays in use for that long after its time when the fetch fails; 0: not. */
 	uint64_t	 stale_us;
 	uint64_t	 retry_us;	/* stale: the next fetch comes no earlier than that */
-	size_t		 records_max;	/* found; and as many not found. The least recently used go */
+	size_t		 records_max;	/* found; as many not found. The least recently used go */
 	size_t		 fetches_max;	/* under way at once; more fail with ERR_OVERLOADED */
 	uint64_t	 deadline_us;	/* of one fetch; 0: none */
 	enum err_code	 timeout_code;	/* what a fetch that timed out (ERR_TIMEOUT) fails with */
