@@ -197,7 +197,7 @@ URL("postgres_admin_url", tenants.postgres_admin_url, "", CONF_MAY, "postgresql 
 	    1 * HOURS,
 	    "How long connecting and logging in may take; a sleeping database wakes meanwhile."),
 	DURATION("server_login_retry", pool.server_login_retry_us, "5s", 0, 1 * HOURS,
-	    "After a failed login: how long waiting requests fail with its reason."),
+	    "After a failed login: how long at most requests fail with its reason."),
 	DURATION("server_idle_timeout", pool.server_idle_timeout_us, "120s", 1 * SECONDS, 1 * DAYS,
 	    "Idle connections are closed after this, so that a database can fall asleep."),
 	DURATION("server_lifetime", pool.server_lifetime_us, "1h", 1 * SECONDS, 30 * DAYS,

@@ -40,7 +40,7 @@ struct pool_conf {
 	unsigned	max_waiting;		/* waiters a pool; more fail at once */
 	uint64_t	query_wait_timeout_us;	/* ERR_POOL_TIMEOUT after that */
 	uint64_t	server_connect_timeout_us;
-	uint64_t	server_login_retry_us;	/* after a failure; waiters get its reason */
+	uint64_t	server_login_retry_us;	/* at most; waiters get the reason */
 	uint64_t	server_idle_timeout_us;
 	uint64_t	server_lifetime_us;
 	uint64_t	server_lifetime_jitter_us;

@@ -10,7 +10,13 @@
 
 #include "auth/key.h"
 
-struct key_record *
+static void
+key_record_free(struct lookup_record *base)
+{
+	free((struct key_record *)base);
+}
+
+struct lookup_record *
 key_record_new(struct slice key_id)
 {
 	struct key_record *r = calloc(1, sizeof(*r));
@@ -18,28 +24,11 @@ key_record_new(struct slice key_id)
 	assert(key_id.len <= KEY_ID_MAX);
 	if (r == NULL)
 		return NULL;
-	r->refs = 1;
+	lookup_record_init(&r->base, key_record_free);
 	memcpy(r->caller.key_id, key_id.p, key_id.len);
 	/* Nobody's secret hashes to this: the dummy that unknown keys are compared with. */
 	bytes_random(r->secret_sha256, sizeof(r->secret_sha256));
-	return r;
-}
-
-struct key_record *
-key_record_ref(struct key_record *r)
-{
-	r->refs++;
-	return r;
-}
-
-void
-key_record_unref(void *value)
-{
-	struct key_record *r = value;
-
-	assert(r->refs > 0);
-	if (--r->refs == 0)
-		free(r);
+	return &r->base;
 }
 
 static int

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record: what the catalog says of one key id, shared by the caches, the lookup that fills it and
- * the visits that wait for it. Counted by hand; one worker's thread.
+ * record: what the catalog says of one key id, as loop/lookup keeps it. One worker's thread.
  */
 #ifndef AUTH_RECORD_H
 #define AUTH_RECORD_H
@@ -11,18 +10,17 @@
 
 #include "tenantgate/auth.h"
 #include "tenantgate/base/seal.h"
+#include "tenantgate/loop/lookup.h"
 
 struct key_record {
-	unsigned refs;
-	bool found;	     /* there, and not revoked */
-	uint64_t expires_us; /* monotonic */
+	struct lookup_record base; /* negative: not there, or revoked */
+	bool found;		   /* there, and not revoked */
 	uint8_t secret_sha256[SHA256_SIZE];
 	struct caller caller;
 };
 
-struct key_record *key_record_new(struct slice key_id);
-struct key_record *key_record_ref(struct key_record *);
-void key_record_unref(void *); /* a map_drop_fn */
+/* A struct key_record with one reference; NULL without memory. */
+struct lookup_record *key_record_new(struct slice key_id);
 
 /* The catalog's row, or none; false when the row is nonsense (then it is as if it were absent). */
 bool key_record_fill(struct key_record *, const struct pg_result *);

@@ -17,15 +17,16 @@
 #include <stdlib.h>
 
 #include "catalog/catalog_room.h"
+#include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 
 #define LOCK_WAIT_US   (120 * 1000000ull)
 #define SCRIPT_WAIT_US (60 * 1000000ull)
-#define NAP_FIRST_US   (250 * 1000ull)
-#define NAP_LONGEST_US (2 * 1000000ull)
 #define SCRIPT_MAX     (64 * 1024)
 /* An arbitrary number that is ours in the main database. */
 #define LOCK_NUMBER "7236414310129743"
+
+static const struct backoff migrate_backoff = { 250 * 1000, 2 * 1000000, 200 };
 
 enum attempt_verdict {
 	ATTEMPT_UNREACHED, /* nothing wrong that waiting may not mend */
@@ -49,7 +50,7 @@ struct migration {
 	struct attempt attempt;
 	struct err why; /* the last attempt's */
 	struct timer nap;
-	uint64_t nap_us;
+	unsigned tries; /* that did not reach the catalog */
 };
 
 /* ---- one attempt ---- */
@@ -242,8 +243,7 @@ migrate_judge(struct flow *f)
 		break;
 	}
 	log_event(LOG_WARNING, "catalog.unreachable", NULL, "%s", m->why.detail);
-	m->nap_us = m->nap_us * 2 < NAP_LONGEST_US ? m->nap_us * 2 : NAP_LONGEST_US;
-	return flow_sleep(f, &m->nap, m->nap_us);
+	return flow_sleep(f, &m->nap, backoff_us(&migrate_backoff, ++m->tries, 0));
 }
 
 static enum flow_rc
@@ -275,6 +275,5 @@ catalog_migrate(struct flow *f, struct catalog *c)
 	if (m == NULL)
 		return flow_fail(f, ERR_OVERLOADED, "no memory for a migration");
 	m->catalog = c;
-	m->nap_us = NAP_FIRST_US / 2;
 	return flow_call(f, &m->flow, &migrate_kind);
 }

@@ -23,10 +23,13 @@
 #include <event2/buffer.h>
 #include <event2/listener.h>
 
+#include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 
-#define ACCEPT_PAUSE_US	100000
 #define BACKLOG		1024
+
+/* Every worker of the process ran out of descriptors at the same time. */
+static const struct backoff accept_backoff = { 100 * 1000, 100 * 1000, 100 };
 
 union address {
 	struct sockaddr		sa;
@@ -67,7 +70,7 @@ accept_failed(struct evconnlistener *listener, void *arg)
 
 	log_event(LOG_WARNING, "http.accept_failed", NULL, "%s", strerror(errno));
 	evconnlistener_disable(listener);
-	timer_start(&s->accept_pause, ACCEPT_PAUSE_US);
+	timer_start(&s->accept_pause, backoff_us(&accept_backoff, 1, 0));
 }
 
 static void

@@ -9,15 +9,15 @@
 #include <string.h>
 
 #include "model/room.h"
+#include "tenantgate/base/backoff.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/log.h"
-#include "tenantgate/base/seal.h"
 
-#define RETRY_AFTER_SHORT_S   5 /* longer is the client's to wait */
-#define RETRY_AFTER_DEFAULT_S 5 /* told to the client when the server says nothing */
-#define BACKOFF_FIRST_US      200000u
-#define BACKOFF_LAST_US	      4000000u
+#define RETRY_AFTER_SHORT_S   5	 /* longer is the client's to wait */
+#define RETRY_AFTER_DEFAULT_S 5	 /* told to the client when the server says nothing */
 #define QUOTE_WINDOW	      16 /* a run of twice that many bytes of ours is noticed */
+
+static const struct backoff model_backoff = { 200 * 1000, 4 * 1000000, 200 };
 
 struct words {
 	char code[64];
@@ -145,20 +145,6 @@ status_say(const struct ask *a, const struct web_answer *answer, bool quota, str
 		    answer->retry_after_s > 0 ? answer->retry_after_s : RETRY_AFTER_DEFAULT_S;
 }
 
-/* Doubling, with up to half of it left to chance: a crowd does not come back at once. */
-static uint64_t
-backoff_us(const struct ask *a, int retry_after_s)
-{
-	uint64_t us = (uint64_t)BACKOFF_FIRST_US << (a->tries < 6 ? a->tries - 1 : 5);
-	uint32_t dice;
-
-	if (us > BACKOFF_LAST_US)
-		us = BACKOFF_LAST_US;
-	bytes_random(&dice, sizeof(dice));
-	us -= dice % (us / 2);
-	return us + (uint64_t)retry_after_s * 1000000;
-}
-
 static bool
 may_try_again(const struct ask *a, const struct web_answer *answer, bool quota)
 {
@@ -186,7 +172,9 @@ fault_judge(struct ask *a, const struct web_answer *answer, struct slice body,
 		failure_say(a, answer, err);
 	else
 		status_say(a, answer, quota, err);
-	return may_try_again(a, answer, quota) ? backoff_us(a, answer->retry_after_s) : 0;
+	if (!may_try_again(a, answer, quota))
+		return 0;
+	return backoff_us(&model_backoff, a->tries, (uint64_t)answer->retry_after_s * 1000000);
 }
 
 void

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "pool/pool_room.h"
+#include "tenantgate/base/backoff.h"
 #include "tenantgate/base/clock.h"
 
 #define RETRY_LEAST_US	100000	/* whatever is configured: no storm of logins */
@@ -101,20 +102,28 @@ pool_in_backoff(const struct pool *pool)
 	return pool->retry_us != 0 && clock_mono_us() < pool->retry_us;
 }
 
+/* The pools of several replicas lost the same server: they do not come back together. */
+uint64_t
+pool_login_wait(const struct pool_conf *conf)
+{
+	uint64_t most = conf->server_login_retry_us;
+	const struct backoff login_backoff = { most, most, 100 };
+	uint64_t us = backoff_us(&login_backoff, 1, 0);
+
+	return us > RETRY_LEAST_US ? us : RETRY_LEAST_US;
+}
+
 void
-pool_login_failed(struct pool *pool, const struct pg_result *why)
+pool_login_failed(struct pool *pool, const struct pg_result *why, uint64_t wait_us)
 {
 	const struct pg_failure *failure = &why->failure;
 	bool coded = failure->sqlstate[0] != '\0';
-	uint64_t wait = pool->pools->conf.server_login_retry_us;
 
-	if (wait < RETRY_LEAST_US)
-		wait = RETRY_LEAST_US;
-	pool->retry_us = clock_mono_us() + wait;
+	pool->retry_us = clock_mono_us() + wait_us;
 	err_clear(&pool->failure);
 	err_set(&pool->failure, ERR_DATABASE, "login to the database failed: %s%s%s%s",
 	    failure->message, coded ? " (SQLSTATE " : "", failure->sqlstate, coded ? ")" : "");
-	pool->failure.retry_after = (int)((wait + 999999) / 1000000);
+	pool->failure.retry_after = (int)((wait_us + 999999) / 1000000);
 }
 
 static enum pool_place

@@ -144,7 +144,9 @@ void		 pool_free(struct pool *);
 void		 pool_changed(struct pool *, struct chores *);
 bool		 pool_in_backoff(const struct pool *);
 unsigned	 pool_live(const struct pool *);	/* servers that are not closing */
-void		 pool_login_failed(struct pool *, const struct pg_result *);
+/* How long after a failed login no other is tried. Before the lock is taken: it asks for chance. */
+uint64_t	 pool_login_wait(const struct pool_conf *);
+void		 pool_login_failed(struct pool *, const struct pg_result *, uint64_t wait_us);
 
 /* server.c; under the lock, unless said */
 void		 server_move(struct server *, enum server_state);

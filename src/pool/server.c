@@ -178,6 +178,7 @@ login_release(struct flow *f)
 	struct server *s = (struct server *)f;
 	struct pool *pool = s->pool;
 	bool cut = err_is(&f->err), good = !cut && s->conn != NULL;
+	uint64_t wait_us = cut || good ? 0 : pool_login_wait(&pool->pools->conf);
 	struct chores chores;
 
 	if (!cut && !good)
@@ -190,7 +191,7 @@ login_release(struct flow *f)
 		server_serve(s, &chores);
 	} else {
 		if (!cut)
-			pool_login_failed(pool, &s->result);
+			pool_login_failed(pool, &s->result, wait_us);
 		server_drop(s, &chores);
 		pool_changed(pool, &chores);
 	}

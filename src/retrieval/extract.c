@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "retrieval/text.h"
+#include "tenantgate/base/backoff.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/retrieval.h"
@@ -22,7 +23,8 @@
 
 #define COMPLAINTS_MAX 4096
 #define ARGS_MAX       12
-#define NAP_US	       20000
+
+static const struct backoff place_backoff = { 20 * 1000, 20 * 1000, 100 };
 
 struct extraction {
 	struct flow flow;
@@ -148,7 +150,7 @@ extraction_enter(struct flow *f)
 static enum flow_rc
 extraction_nap(struct flow *f)
 {
-	return flow_sleep(f, &extraction_of(f)->nap, NAP_US);
+	return flow_sleep(f, &extraction_of(f)->nap, backoff_us(&place_backoff, 1, 0));
 }
 
 static enum flow_rc

@@ -91,7 +91,7 @@ ask_release(struct flow *f)
 {
 	struct provision_asker *a = (struct provision_asker *)f;
 
-	record_unref(a->record);
+	lookup_unref(&a->record->base);
 	free(a);
 }
 
@@ -111,7 +111,8 @@ ask_start(struct flow *f, struct tenants *ts, struct tenant *t)
 	if (a == NULL)
 		return flow_fail(f, ERR_OVERLOADED, "no memory to make a database");
 	a->tenants = ts;
-	a->record = record_ref(d->record);
+	a->record = d->record;
+	lookup_ref(&a->record->base);
 	a->out = t;
 	return flow_call(f, &a->flow, &ask_kind);
 }

@@ -14,12 +14,13 @@
 
 #include <stdio.h>
 
+#include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 
-#define LOGINS_MAX	 12
-#define LOGIN_NAP_US	 (300 * 1000ull)
-#define LOGIN_NAP_MAX_US (2 * 1000000ull)
-#define SCHEMA_MAX_US	 (60 * 1000000ull)
+#define LOGINS_MAX    14 /* about 16 s of waits in all */
+#define SCHEMA_MAX_US (60 * 1000000ull)
+
+static const struct backoff attempt_backoff = { 300 * 1000, 2 * 1000000, 200 };
 
 static flow_step_fn attempt_make, attempt_login, attempt_schema;
 
@@ -128,7 +129,6 @@ static enum flow_rc
 attempt_entered(struct flow *f)
 {
 	struct attempt *a = (struct attempt *)f;
-	uint64_t nap = LOGIN_NAP_US * a->logins;
 	struct pool_target target;
 	char key[160];
 
@@ -142,7 +142,7 @@ attempt_entered(struct flow *f)
 	    a->why.detail);
 	tenant_target(&a->row->tenant, &target, key);
 	pool_forget(a->tenants->pools, target.key);
-	return flow_sleep(f, &a->nap, nap < LOGIN_NAP_MAX_US ? nap : LOGIN_NAP_MAX_US);
+	return flow_sleep(f, &a->nap, backoff_us(&attempt_backoff, a->logins, 0));
 }
 
 static enum flow_rc

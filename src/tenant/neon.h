@@ -46,7 +46,7 @@ struct neon_waiter {
 	struct neon_call call;
 	const struct tenant_row *row; /* borrowed */
 	struct timer nap;
-	uint64_t nap_us;
+	unsigned looks; /* that found operations running */
 	bool is_gone; /* after it: there is no such project (any more) */
 };
 enum flow_rc neon_wait(struct flow *, struct neon_waiter *, struct tenants *,

@@ -12,15 +12,16 @@
 #include <stdio.h>
 
 #include "tenant/neon_read.h"
+#include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 
 #define TRIES_MAX	   6
 #define TRIES_BUSY_MAX	   10 /* 423 and 429: it is sure that nothing was done */
-#define BACKOFF_FIRST_US   (200 * 1000ull)
-#define BACKOFF_LONGEST_US (5 * 1000000ull)
 #define RETRY_AFTER_MAX_S  10 /* a longer wish is the next contact's business */
 #define CONNECT_TIMEOUT_US (10 * 1000000ull)
 #define ANSWER_MAX	   (8 * 1024 * 1024)
+
+static const struct backoff call_backoff = { 200 * 1000, 5 * 1000000, 200 };
 
 void
 neon_call_init(struct neon_call *c, struct tenants *ts)
@@ -159,21 +160,6 @@ may_ask_again(const struct neon_call *c)
 	return c->outcome != NEON_REFUSED && strcmp(c->method, "GET") == 0;
 }
 
-/* Half of the back-off is sure, half is chance: several workers do not come back together. */
-static uint64_t
-back_off_us(const struct neon_call *c)
-{
-	uint64_t us = BACKOFF_FIRST_US << (c->tries - 1);
-	uint64_t asked = (uint64_t)c->answer.retry_after_s * 1000000;
-	uint32_t chance;
-
-	bytes_random(&chance, sizeof(chance));
-	if (us > BACKOFF_LONGEST_US)
-		us = BACKOFF_LONGEST_US;
-	us = us / 2 + chance % (us / 2);
-	return us > asked ? us : asked + chance % 100000;
-}
-
 static enum flow_rc
 call_look(struct flow *f)
 {
@@ -187,7 +173,8 @@ call_look(struct flow *f)
 	    c->path.data, c->why, c->tries);
 	if (!may_ask_again(c))
 		return FLOW_DONE;
-	return flow_sleep(f, &c->nap, back_off_us(c));
+	return flow_sleep(f, &c->nap,
+	    backoff_us(&call_backoff, c->tries, (uint64_t)c->answer.retry_after_s * 1000000));
 }
 
 static enum flow_rc

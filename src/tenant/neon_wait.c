@@ -5,10 +5,10 @@
  */
 #include "tenant/neon.h"
 
+#include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 
-#define NAP_FIRST_US   (500 * 1000ull)
-#define NAP_LONGEST_US (5 * 1000000ull)
+static const struct backoff wait_backoff = { 500 * 1000, 5 * 1000000, 150 };
 
 static enum flow_rc
 wait_ask(struct flow *f)
@@ -41,8 +41,7 @@ wait_read(struct flow *f)
 		return flow_fail(f, ERR_NEON, "Neon's operation %s failed", ops.failed_action);
 	if (ops.running == 0)
 		return FLOW_DONE;
-	w->nap_us = w->nap_us * 3 / 2 < NAP_LONGEST_US ? w->nap_us * 3 / 2 : NAP_LONGEST_US;
-	return flow_sleep(f, &w->nap, w->nap_us);
+	return flow_sleep(f, &w->nap, backoff_us(&wait_backoff, ++w->looks, 0));
 }
 
 static enum flow_rc
@@ -75,6 +74,6 @@ neon_wait(struct flow *f, struct neon_waiter *w, struct tenants *ts, const struc
 	neon_call_init(&w->call, ts);
 	w->row = row;
 	w->is_gone = false;
-	w->nap_us = NAP_FIRST_US * 2 / 3;
+	w->looks = 0;
 	return flow_call(f, &w->flow, &wait_kind);
 }

@@ -18,11 +18,12 @@
 #include "tenant/attempt.h"
 #include "tenant/keeper.h"
 #include "tenant/provision.h"
+#include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 
-#define PEEK_FIRST_US	(150 * 1000ull)
-#define PEEK_LONGEST_US 1000000ull
-#define SETTLE_US	(15 * 1000000ull) /* beyond the attempt's own deadline */
+#define SETTLE_US (15 * 1000000ull) /* beyond the attempt's own deadline */
+
+static const struct backoff peek_backoff = { 150 * 1000, 1000000, 150 };
 
 struct provision {
 	struct flow flow;
@@ -38,7 +39,7 @@ struct provision {
 	struct err why;	       /* the attempt's outcome */
 	struct keeper *keeper; /* owned until let go */
 	struct timer nap;
-	uint64_t nap_us;
+	unsigned peeks;	  /* that found another at it */
 	bool others_work; /* another was seen at it */
 };
 
@@ -102,8 +103,7 @@ static enum flow_rc
 provision_nap(struct provision *p)
 {
 	p->others_work = true;
-	p->nap_us = p->nap_us * 3 / 2 < PEEK_LONGEST_US ? p->nap_us * 3 / 2 : PEEK_LONGEST_US;
-	return flow_sleep(&p->flow, &p->nap, p->nap_us);
+	return flow_sleep(&p->flow, &p->nap, backoff_us(&peek_backoff, ++p->peeks, 0));
 }
 
 static enum flow_rc
@@ -202,7 +202,7 @@ provision_end(struct flow *f, const struct err *err)
 	keeper_let_go(&p->keeper);
 	if (!err_is(err)) {
 		record_fill(p->record, &p->row.tenant);
-		tenants_keep(ts, p->record);
+		lookup_put(ts->records, slice_str(provision_id(p)), &p->record->base);
 	}
 	if (!err_is(err) && p->row.tenant.state == TENANT_READY) {
 		log_event(LOG_NOTICE, "tenant.ready", f->request_id, "%s: %.1f s", provision_id(p),
@@ -221,7 +221,7 @@ provision_release(struct flow *f)
 	struct provision *p = (struct provision *)f;
 
 	pg_clear(&p->result);
-	record_unref(p->record);
+	lookup_unref(&p->record->base);
 	bytes_wipe(&p->row, sizeof(p->row));
 	free(p);
 }
@@ -235,8 +235,7 @@ provision_fill(struct provision *p, struct tenants *ts, const char *id)
 	const struct tenants_conf *conf = ts->conf;
 
 	p->tenants = ts;
-	p->nap_us = PEEK_FIRST_US * 2 / 3;
-	p->record = p->door.record = record_new(id);
+	p->record = p->door.record = record_new(slice_str(id));
 	if (p->record == NULL || !name_project(p->project_name, conf->environment, id))
 		return false;
 	id_random(p->attempt_id, ATTEMPT_ID_LEN);
@@ -261,7 +260,7 @@ provision_start(struct tenants *ts, const char *id)
 		return NULL;
 	if (!provision_fill(p, ts, id)) {
 		if (p->record != NULL)
-			record_unref(p->record);
+			lookup_unref(&p->record->base);
 		free(p);
 		return NULL;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record: counted, and sealed JSON in Redis. What comes back from Redis is a stranger's until the
- * seal has opened.
+ * record: a tenant's, and sealed JSON in Redis. What comes back from Redis is a stranger's until
+ * the seal has opened.
  */
 #include "tenant/record.h"
 
@@ -13,41 +13,32 @@
 
 #define RECORD_TEXT_MAX 4096
 
+static void
+tenant_record_free(struct lookup_record *base)
+{
+	struct tenant_record *r = (struct tenant_record *)base;
+
+	bytes_wipe(&r->tenant, sizeof(r->tenant));
+	free(r);
+}
+
 struct tenant_record *
-record_new(const char *id)
+record_new(struct slice id)
 {
 	struct tenant_record *r = calloc(1, sizeof(*r));
 
 	if (r == NULL)
 		return NULL;
-	r->refs = 1;
-	snprintf(r->tenant.id, sizeof(r->tenant.id), "%s", id);
+	lookup_record_init(&r->base, tenant_record_free);
+	snprintf(r->tenant.id, sizeof(r->tenant.id), "%.*s", SLICE_ARG(id));
 	return r;
-}
-
-struct tenant_record *
-record_ref(struct tenant_record *r)
-{
-	r->refs++;
-	return r;
-}
-
-void
-record_unref(void *value)
-{
-	struct tenant_record *r = value;
-
-	assert(r->refs > 0);
-	if (--r->refs > 0)
-		return;
-	bytes_wipe(&r->tenant, sizeof(r->tenant));
-	free(r);
 }
 
 void
 record_fill(struct tenant_record *r, const struct tenant *t)
 {
 	r->tenant = *t;
+	r->base.is_negative = t->state != TENANT_READY;
 	r->filled = true;
 }
 

@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record: a tenant in a worker's cache, shared by the cache, the flow that fills it and the visits
- * that wait for it (counted by hand, one worker's thread); and its form in Redis.
+ * record: a tenant as loop/lookup keeps it (one worker's thread), and its form in Redis.
  */
 #ifndef TENANT_RECORD_H
 #define TENANT_RECORD_H
 
+#include "tenantgate/loop/lookup.h"
 #include "tenantgate/tenant.h"
 
 #define RECORD_KEY_SIZE 256
 
 struct tenant_record {
-	unsigned refs;
+	struct lookup_record base; /* negative: not READY, kept for a short time */
 	bool filled;
-	uint64_t expires_us; /* monotonic; once in the cache */
 	struct tenant tenant;
 };
 
-struct tenant_record *record_new(const char *id);
-struct tenant_record *record_ref(struct tenant_record *);
-void record_unref(void *); /* a map_drop_fn; wipes the password */
+/* With one reference; NULL without memory. The last lookup_unref() wipes the password. */
+struct tenant_record *record_new(struct slice id);
 void record_fill(struct tenant_record *, const struct tenant *);
 
 /* "tg:tenant:<environment>:<id>": the key in Redis, and what its value is sealed to. */

@@ -23,17 +23,16 @@ struct tenants {
 	const struct tenants_conf *conf;
 	struct pool_target admin;    /* provider postgres */
 	struct arena *arena;	     /* owned: admin's strings */
-	struct map *cache;	     /* owned: tenant id -> tenant_record, a reference */
-	struct map *lookups;	     /* owned: tenant id -> tenant_lookup, each its own owner */
+	struct lookup_cache *records; /* owned: tenant id -> tenant_record */
 	struct map *making;	     /* owned: tenant id -> provision, each its own owner */
 	char origin[ORIGIN_LEN + 1]; /* ours in the channel */
 };
 
-/* Keeps a reference, as long as the record's state deserves. */
-void tenants_keep(struct tenants *, struct tenant_record *);
 /* A READY record to Redis, and a word to the other workers. */
 void tenants_publish(struct tenants *, const struct tenant *);
 const char *tenants_provider_name(const struct tenants *);
+/* The cache of records, and how one is looked up (visit.c). */
+struct lookup_cache *tenants_records_open(struct tenants *);
 
 /* A copy, or the failure that its state is. */
 enum flow_rc tenant_judge(struct flow *, const struct tenant *, struct tenant *out)

@@ -5,7 +5,8 @@
  *	tenant_forget() --> own cache, Redis key, pool  --publish-->  every other cache (and pool)
  *
  * A message on the channel is "<origin>:<tenant id>"; our own come back and are passed over. When
- * messages may have been missed, the whole cache goes.
+ * messages may have been missed, the whole cache goes. What a lookup under way will find is not
+ * kept either: it may have been read before the change.
  */
 #include "tenantgate/tenant.h"
 
@@ -15,11 +16,8 @@
 
 #include "tenant/names.h"
 #include "tenant/tenant_room.h"
-#include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 
-/* Provisioning must be seen soon, and the row is asked before anything is made. */
-#define UNREADY_TTL_US	1000000ull
 #define ADMIN_ARENA_MAX (64 * 1024)
 #define ENVIRONMENT_MAX 100
 
@@ -73,19 +71,6 @@ tenant_target(const struct tenant *t, struct pool_target *out, char key[160])
 	};
 }
 
-void
-tenants_keep(struct tenants *ts, struct tenant_record *r)
-{
-	uint64_t ttl = r->tenant.state == TENANT_READY ? ts->conf->cache_ttl_us : UNREADY_TTL_US;
-
-	if (ttl > ts->conf->cache_ttl_us)
-		ttl = ts->conf->cache_ttl_us;
-	r->expires_us = clock_mono_us() + ttl;
-	record_ref(r);
-	if (!map_put(ts->cache, slice_str(r->tenant.id), r))
-		record_unref(r);
-}
-
 static void
 publish_drop(struct tenants *ts, const char *id)
 {
@@ -135,32 +120,21 @@ tenant_forget(struct tenants *ts, const char *id)
 		publish_drop(ts, id);
 	}
 	/* Last: the id may be the record's own. */
-	map_del(ts->cache, slice_str(id));
-}
-
-static void
-drop_everything(struct tenants *ts)
-{
-	struct map *fresh = map_new(ts->conf->cache_max, record_unref);
-
-	map_free(ts->cache);
-	ts->cache = fresh;
+	lookup_forget(ts->records, slice_str(id));
 }
 
 /* From another worker or replica. Its pool may be ours too: then it is forgotten twice. */
 static void
 drop_one(struct tenants *ts, struct slice id)
 {
-	const struct tenant_record *r = map_get(ts->cache, id);
+	const struct tenant_record *r = (const struct tenant_record *)lookup_peek(ts->records, id);
 	char key[160];
 
-	if (r == NULL)
-		return;
-	if (r->tenant.state == TENANT_READY) {
+	if (r != NULL && r->tenant.state == TENANT_READY) {
 		target_key(key, r->tenant.id);
 		pool_forget(ts->pools, slice_str(key));
 	}
-	map_del(ts->cache, id);
+	lookup_forget(ts->records, id);
 }
 
 static void
@@ -169,7 +143,7 @@ drop_heard(struct slice message, void *arg)
 	struct tenants *ts = arg;
 
 	if (message.p == NULL) {
-		drop_everything(ts);
+		lookup_forget_all(ts->records);
 		return;
 	}
 	if (message.len <= ORIGIN_LEN + 1 || message.p[ORIGIN_LEN] != ':')
@@ -220,8 +194,7 @@ tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct we
 		.seal = seal,
 		.conf = conf };
 	ts->arena = arena_new(ADMIN_ARENA_MAX);
-	ts->cache = map_new(conf->cache_max > 0 ? conf->cache_max : 1, record_unref);
-	ts->lookups = map_new(0, NULL);
+	ts->records = tenants_records_open(ts);
 	ts->making = map_new(0, NULL);
 	id_random(ts->origin, ORIGIN_LEN);
 	if (!conf_check(ts, err)) {
@@ -242,9 +215,8 @@ tenants_close(struct tenants *ts)
 {
 	if (ts == NULL)
 		return;
-	assert(map_count(ts->lookups) == 0 && map_count(ts->making) == 0);
-	map_free(ts->cache);
-	map_free(ts->lookups);
+	assert(map_count(ts->making) == 0);
+	lookup_close(ts->records);
 	map_free(ts->making);
 	arena_free(ts->arena);
 	free(ts);

@@ -29,15 +29,15 @@
 
 #include <openssl/err.h>
 
+#include "tenantgate/base/backoff.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "wire/redis_room.h"
 
-#define REPLY_MAX      (1024 * 1024)
-#define UNSENT_MAX     (4 * 1024 * 1024)
-#define BACKOFF_US     50000ull
-#define BACKOFF_STEPS  6 /* 50 ms doubled so often is past the ceiling */
-#define BACKOFF_MAX_US 2000000ull
+#define REPLY_MAX  (1024 * 1024)
+#define UNSENT_MAX (4 * 1024 * 1024)
+
+static const struct backoff link_backoff = { 50 * 1000, 2 * 1000000, 200 };
 
 static void
 link_move(struct redis_link *l, enum redis_link_state to)
@@ -65,14 +65,6 @@ link_tear(struct redis_link *l)
 	timer_stop(&l->timer);
 }
 
-static uint64_t
-link_backoff(const struct redis_link *l)
-{
-	uint64_t us = BACKOFF_US << (l->attempts < BACKOFF_STEPS ? l->attempts : BACKOFF_STEPS);
-
-	return us < BACKOFF_MAX_US ? us : BACKOFF_MAX_US;
-}
-
 static void link_drop(struct redis_link *, enum redis_status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -90,8 +82,8 @@ link_drop(struct redis_link *l, enum redis_status why, const char *fmt, ...)
 	    "%s link to %s:%u: %s", l->ops->name, l->url->host, l->url->port, l->trouble);
 	link_tear(l);
 	link_move(l, LINK_DOWN);
-	timer_start(&l->timer, link_backoff(l));
 	l->attempts++;
+	timer_start(&l->timer, backoff_us(&link_backoff, l->attempts, 0));
 	if (was_up)
 		l->ops->down(l->owner, why);
 }

@@ -314,6 +314,27 @@ others_say_what_to_forget(void **state)
 	assert_int_equal(fake_catalog_asked(), 3);
 }
 
+/* It may have been read before the change: who asked before gets it, nobody keeps or spreads it. */
+static void
+what_changes_during_a_lookup_is_not_kept_from_it(void **state)
+{
+	struct world *w = *state;
+	unsigned i;
+
+	fake_catalog_answers(a_ready_row, 20000);
+	visit_begin(w, 0);
+	for (i = 0; i < 3; i++)
+		worker_turn(w->worker, 0);
+	assert_int_equal(w->redis.gets, 1);
+	hears(w, "xxxxxxxx:acme");
+	run_out(w);
+	assert_int_equal(w->visits[0].err.code, ERR_NONE);
+	assert_int_equal(w->redis.sets, 0);
+	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(fake_catalog_asked(), 2);
+	assert_int_equal(w->redis.sets, 1);
+}
+
 static void
 what_we_forget_others_hear(void **state)
 {
@@ -361,6 +382,7 @@ main(void)
 		STORY(troubles_are_kept_by_nobody),
 		STORY(the_suspended_are_told),
 		STORY(others_say_what_to_forget),
+		STORY(what_changes_during_a_lookup_is_not_kept_from_it),
 		STORY(what_we_forget_others_hear),
 		STORY(abandoned_at_every_turn),
 	};

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * backoff.c: a ceiling that grows, and chance below it.
+ */
+#include "tenantgate/base/backoff.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "tenantgate/base/seal.h"
+
+/* NULL outside of tests. */
+static backoff_random_fn *_Atomic test_random;
+
+void
+backoff_test_random(backoff_random_fn *fn)
+{
+	atomic_store(&test_random, fn);
+}
+
+/* 0 to most, evenly (the bias of a remainder of 64 bits is nothing to a wait). */
+static uint64_t
+chance_us(uint64_t most)
+{
+	backoff_random_fn *fn = atomic_load(&test_random);
+	uint64_t bits;
+
+	if (fn != NULL)
+		bits = fn();
+	else
+		bytes_random(&bits, sizeof(bits));
+	return most == UINT64_MAX ? bits : bits % (most + 1);
+}
+
+/* By whole percents without overflow; a growth always grows, however small the wait. */
+static uint64_t
+grown_us(const struct backoff *b, uint64_t us)
+{
+	uint64_t more;
+
+	if (us >= b->most_us)
+		return b->most_us;
+	if (us > UINT64_MAX / b->growth_percent)
+		return b->most_us;
+	more = us * b->growth_percent / 100;
+	if (more <= us)
+		more = us + 1;
+	return more < b->most_us ? more : b->most_us;
+}
+
+static uint64_t
+ceiling_us(const struct backoff *b, unsigned tries)
+{
+	uint64_t us = b->first_us;
+
+	if (b->growth_percent == 100)
+		return us;
+	while (tries-- > 1 && us < b->most_us)
+		us = grown_us(b, us);
+	return us;
+}
+
+uint64_t
+backoff_us(const struct backoff *b, unsigned tries, uint64_t floor_us)
+{
+	uint64_t ceiling, us;
+
+	assert(b->growth_percent >= 100 && b->first_us <= b->most_us);
+	ceiling = ceiling_us(b, tries);
+	us = ceiling - chance_us(ceiling / 2);
+	if (us >= floor_us)
+		return us;
+	us = chance_us(ceiling / 2);
+	return floor_us < UINT64_MAX - us ? floor_us + us : UINT64_MAX;
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lookup: two maps of records (found, negative) and one of flights.
+ *
+ *	flight:  [fetch: the owner's flow, as a child] --> [settle] --> its seats woken
+ *
+ * A flight is a flow around the owner's, so that a failed fetch can still end well (the stale
+ * record) and that the owner's kind stays its own. It is in `flights` until it has ended or was
+ * superseded; `fetching` counts it until it has ended. Nobody but the loop frees a flight.
+ */
+#include "tenantgate/loop/lookup.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tenantgate/base/clock.h"
+#include "tenantgate/base/log.h"
+#include "tenantgate/base/map.h"
+
+struct lookup_cache {
+	struct worker *worker; /* borrowed */
+	struct lookup_conf conf;
+	struct map *found;    /* owned: key -> lookup_record, a reference */
+	struct map *negative; /* owned: the same; a key is in one of the two */
+	struct map *flights;  /* owned: key -> lookup_flight, each its own owner */
+	size_t fetching;      /* flights in all, superseded ones among them */
+};
+
+struct lookup_flight {
+	struct flow flow;
+	struct join join;	      /* its seats are struct lookup_seat */
+	struct lookup_cache *cache;   /* borrowed */
+	struct lookup_fetch *fetch;   /* owned; its record is a reference */
+	struct lookup_record *result; /* a reference: what everybody gets; NULL: a failure */
+	struct err why;		      /* the fetch's outcome */
+	size_t key_len;
+	char key[]; /* owned */
+};
+
+/* ---- records ---- */
+
+void
+lookup_record_init(struct lookup_record *r, lookup_free_fn *free_fn)
+{
+	*r = (struct lookup_record){ .refs = 1, .free = free_fn };
+}
+
+struct lookup_record *
+lookup_ref(struct lookup_record *r)
+{
+	assert(r->refs > 0);
+	r->refs++;
+	return r;
+}
+
+void
+lookup_unref(struct lookup_record *r)
+{
+	if (r == NULL)
+		return;
+	assert(r->refs > 0);
+	if (--r->refs == 0)
+		r->free(r);
+}
+
+static void
+record_drop(void *value)
+{
+	lookup_unref(value);
+}
+
+/* ---- what is kept ---- */
+
+static struct lookup_record *
+map_fresh(struct map *m, struct slice key, uint64_t now)
+{
+	struct lookup_record *r = map_get(m, key);
+
+	if (r == NULL || now < r->expires_us)
+		return r;
+	if (now >= r->usable_until_us)
+		map_del(m, key);
+	return NULL;
+}
+
+struct lookup_record *
+lookup_cached(struct lookup_cache *l, struct slice key)
+{
+	uint64_t now = clock_mono_us();
+	struct lookup_record *r = map_fresh(l->found, key, now);
+
+	return r != NULL ? r : map_fresh(l->negative, key, now);
+}
+
+struct lookup_record *
+lookup_peek(struct lookup_cache *l, struct slice key)
+{
+	struct lookup_record *r = map_get(l->found, key);
+
+	return r != NULL ? r : map_get(l->negative, key);
+}
+
+/* The key may be in the record that the other map drops: last. */
+static void
+cache_keep(struct lookup_cache *l, struct slice key, struct lookup_record *r)
+{
+	uint64_t ttl = r->is_negative ? l->conf.negative_ttl_us : l->conf.ttl_us;
+
+	r->expires_us = clock_mono_us() + ttl;
+	r->usable_until_us = r->expires_us + (r->is_negative ? 0 : l->conf.stale_us);
+	lookup_ref(r);
+	if (!map_put(r->is_negative ? l->negative : l->found, key, r))
+		lookup_unref(r);
+	map_del(r->is_negative ? l->found : l->negative, key);
+}
+
+/* A found record that may still be used, and is from now on until the next try. */
+static struct lookup_record *
+cache_stale(struct lookup_cache *l, struct slice key)
+{
+	struct lookup_record *r = map_get(l->found, key);
+	uint64_t now = clock_mono_us();
+
+	if (r == NULL || now >= r->usable_until_us)
+		return NULL;
+	if (now >= r->expires_us) {
+		r->expires_us = now + l->conf.retry_us;
+		if (r->expires_us > r->usable_until_us)
+			r->expires_us = r->usable_until_us;
+	}
+	return r;
+}
+
+/* ---- a flight ---- */
+
+static struct slice
+flight_key(const struct lookup_flight *fl)
+{
+	return slice_of(fl->key, fl->key_len);
+}
+
+static enum flow_rc
+flight_fetch(struct flow *f)
+{
+	struct lookup_flight *fl = (struct lookup_flight *)f;
+	const struct lookup_conf *conf = &fl->cache->conf;
+	enum flow_rc rc = flow_try(f, &fl->fetch->flow, conf->fetch_kind, &fl->why);
+
+	/* The fetch's own deadline: its reason names the step that took too long. */
+	flow_deadline(&fl->fetch->flow, conf->deadline_us);
+	return rc;
+}
+
+static enum flow_rc
+flight_settle(struct flow *f)
+{
+	struct lookup_flight *fl = (struct lookup_flight *)f;
+	struct lookup_record *r = fl->fetch->record;
+
+	if (!err_is(&fl->why)) {
+		if (!fl->fetch->is_superseded)
+			cache_keep(fl->cache, flight_key(fl), r);
+		fl->result = lookup_ref(r);
+		return FLOW_NEXT;
+	}
+	r = cache_stale(fl->cache, flight_key(fl));
+	if (r == NULL)
+		return flow_fail_err(f, &fl->why);
+	log_event(LOG_WARNING, "lookup.stale", NULL,
+	    "A %s could not be fetched; what was known of it stays in use: %s",
+	    fl->cache->conf.noun, fl->why.detail);
+	fl->result = lookup_ref(r);
+	return FLOW_NEXT;
+}
+
+static const struct flow_step flight_steps[] = {
+	{ "fetch", flight_fetch },
+	{ "settle", flight_settle },
+	{ NULL, NULL },
+};
+
+/* Out of the table before anybody is woken: who comes now starts the next one. */
+static void
+flight_end(struct flow *f, const struct err *err)
+{
+	struct lookup_flight *fl = (struct lookup_flight *)f;
+	struct err reason = *err;
+	struct join_seat *seat;
+
+	if (reason.code == ERR_TIMEOUT)
+		reason.code = fl->cache->conf.timeout_code;
+	if (!fl->fetch->is_superseded)
+		map_take(fl->cache->flights, flight_key(fl));
+	fl->cache->fetching--;
+	if (!err_is(err))
+		TAILQ_FOREACH(seat, &fl->join.seats, link)
+			((struct lookup_seat *)seat)->record = lookup_ref(fl->result);
+	join_finish(&fl->join, &reason);
+}
+
+static void
+flight_free(struct lookup_flight *fl)
+{
+	if (fl->fetch != NULL)
+		lookup_unref(fl->fetch->record);
+	lookup_unref(fl->result);
+	free(fl->fetch);
+	free(fl);
+}
+
+static void
+flight_release(struct flow *f)
+{
+	flight_free((struct lookup_flight *)f);
+}
+
+static const struct flow_kind flight_kind = { "lookup", flight_steps, flight_end, flight_release };
+
+/* NULL: no memory. */
+static struct lookup_flight *
+flight_new(struct lookup_cache *l, struct slice key)
+{
+	struct lookup_flight *fl = calloc(1, sizeof(*fl) + key.len);
+
+	if (fl == NULL)
+		return NULL;
+	fl->cache = l;
+	fl->key_len = key.len;
+	if (key.len > 0)
+		memcpy(fl->key, key.p, key.len);
+	join_init(&fl->join);
+	fl->fetch = calloc(1, l->conf.fetch_size);
+	if (fl->fetch != NULL)
+		fl->fetch->record = l->conf.record_new(key);
+	if (fl->fetch == NULL || fl->fetch->record == NULL || !map_put(l->flights, key, fl)) {
+		flight_free(fl);
+		return NULL;
+	}
+	fl->fetch->owner = l->conf.owner;
+	return fl;
+}
+
+/* NULL: too many, or no memory. */
+static struct lookup_flight *
+flight_start(struct lookup_cache *l, struct slice key)
+{
+	struct lookup_flight *fl;
+
+	if (l->fetching >= l->conf.fetches_max)
+		return NULL;
+	fl = flight_new(l, key);
+	if (fl == NULL)
+		return NULL;
+	l->fetching++;
+	flow_start(&fl->flow, &flight_kind, l->worker, NULL);
+	return fl;
+}
+
+static bool
+flight_supersede(struct slice key, void *value, void *arg)
+{
+	struct lookup_flight *fl = value;
+
+	(void)key;
+	(void)arg;
+	fl->fetch->is_superseded = true;
+	return true;
+}
+
+static void
+flight_detach(struct lookup_cache *l, struct slice key)
+{
+	struct lookup_flight *fl = map_take(l->flights, key);
+
+	if (fl != NULL)
+		flight_supersede(key, fl, NULL);
+}
+
+/* ---- the door ---- */
+
+enum flow_rc
+lookup_wait(struct flow *f, struct lookup_cache *l, struct slice key, struct lookup_seat *seat)
+{
+	struct lookup_record *r = lookup_cached(l, key);
+	struct lookup_flight *fl = NULL;
+
+	assert(seat->record == NULL);
+	if (r == NULL) {
+		fl = map_get(l->flights, key);
+		if (fl == NULL)
+			fl = flight_start(l, key);
+		if (fl != NULL)
+			return join_wait(&fl->join, f, &seat->seat);
+		r = cache_stale(l, key);
+	}
+	if (r == NULL)
+		return flow_fail(f, ERR_OVERLOADED,
+		    "Too many %ss are being looked up: try again shortly.", l->conf.noun);
+	seat->record = lookup_ref(r);
+	return FLOW_NEXT;
+}
+
+void
+lookup_seat_clear(struct lookup_seat *seat)
+{
+	assert(seat->seat.join == NULL);
+	lookup_unref(seat->record);
+	seat->record = NULL;
+}
+
+void
+lookup_put(struct lookup_cache *l, struct slice key, struct lookup_record *r)
+{
+	flight_detach(l, key);
+	cache_keep(l, key, r);
+}
+
+void
+lookup_forget(struct lookup_cache *l, struct slice key)
+{
+	flight_detach(l, key);
+	/* Last, and in one map only: the key may be the record's own. */
+	if (!map_del(l->found, key))
+		map_del(l->negative, key);
+}
+
+static void
+map_renew(struct map **m, size_t max, map_drop_fn *drop)
+{
+	map_free(*m);
+	*m = map_new(max, drop);
+}
+
+void
+lookup_forget_all(struct lookup_cache *l)
+{
+	map_each(l->flights, flight_supersede, NULL);
+	map_renew(&l->flights, 0, NULL);
+	map_renew(&l->found, l->conf.records_max, record_drop);
+	map_renew(&l->negative, l->conf.records_max, record_drop);
+}
+
+size_t
+lookup_fetching(const struct lookup_cache *l)
+{
+	return l->fetching;
+}
+
+/* ---- open, close ---- */
+
+struct lookup_cache *
+lookup_open(struct worker *w, const struct lookup_conf *conf)
+{
+	struct lookup_cache *l = calloc(1, sizeof(*l));
+
+	assert(conf->fetch_size >= sizeof(struct lookup_fetch));
+	assert(conf->fetch_kind->release == NULL && conf->timeout_code != ERR_NONE);
+	if (l == NULL)
+		abort();
+	l->worker = w;
+	l->conf = *conf;
+	if (l->conf.records_max == 0) /* to a map that would mean: no ceiling */
+		l->conf.records_max = 1;
+	l->found = map_new(l->conf.records_max, record_drop);
+	l->negative = map_new(l->conf.records_max, record_drop);
+	l->flights = map_new(0, NULL);
+	return l;
+}
+
+void
+lookup_close(struct lookup_cache *l)
+{
+	if (l == NULL)
+		return;
+	assert(l->fetching == 0 && map_count(l->flights) == 0);
+	map_free(l->found);
+	map_free(l->negative);
+	map_free(l->flights);
+	free(l);
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lookup_fixture: a cache over a source that answers what it is told to, at once or when the test
+ * lets it; the clock is the test's.
+ */
+#ifndef TENANTGATE_TESTS_LOOKUP_FIXTURE_H
+#define TENANTGATE_TESTS_LOOKUP_FIXTURE_H
+
+#include <stdlib.h>
+
+#include "teller.h"
+
+#include "tenantgate/base/clock.h"
+#include "tenantgate/base/log.h"
+#include "tenantgate/loop/lookup.h"
+
+#define SECOND	    1000000ull
+#define TTL	    (30 * SECOND)
+#define NEGATIVE    (5 * SECOND)
+#define RECORDS	    3
+#define FETCHES	    2
+#define ASKERS	    8
+#define DEADLINE_US 200000 /* real time: the loop's timers do not follow the test's clock */
+
+/* ---- the source ---- */
+
+struct thing {
+	struct lookup_record base;
+	char key[16];
+	unsigned version;
+};
+
+struct thing_fetch {
+	struct lookup_fetch base;
+	struct join_seat seat;
+};
+
+static struct {
+	unsigned version;     /* what the next answers say; 0: there is no such thing */
+	enum err_code broken; /* or the failure they are */
+	bool is_held;	      /* no answer until source_let_go() */
+	struct join held;
+	unsigned asked, ended;
+	unsigned things;     /* alive */
+	bool saw_superseded; /* the one that told last */
+} source;
+
+static inline void
+thing_free(struct lookup_record *r)
+{
+	source.things--;
+	free((struct thing *)r);
+}
+
+static inline struct lookup_record *
+thing_new(struct slice key)
+{
+	struct thing *t = calloc(1, sizeof(*t));
+
+	assert_non_null(t);
+	assert_true(key.len < sizeof(t->key));
+	lookup_record_init(&t->base, thing_free);
+	memcpy(t->key, key.p, key.len);
+	source.things++;
+	return &t->base;
+}
+
+static inline enum flow_rc
+source_ask(struct flow *f)
+{
+	source.asked++;
+	if (!source.is_held)
+		return FLOW_NEXT;
+	return join_wait(&source.held, f, &((struct thing_fetch *)f)->seat);
+}
+
+static inline void
+source_let_go(void)
+{
+	const struct err fine = { .code = ERR_NONE };
+
+	source.is_held = false;
+	join_finish(&source.held, &fine);
+}
+
+static inline enum flow_rc
+source_tell(struct flow *f)
+{
+	struct thing_fetch *t = (struct thing_fetch *)f;
+
+	assert_ptr_equal(t->base.owner, &source);
+	source.saw_superseded = t->base.is_superseded;
+	if (source.broken != ERR_NONE)
+		return flow_fail(f, source.broken, "The source is broken.");
+	((struct thing *)t->base.record)->version = source.version;
+	t->base.record->is_negative = source.version == 0;
+	return FLOW_DONE;
+}
+
+static inline void
+source_end(struct flow *f, const struct err *err)
+{
+	(void)f;
+	(void)err;
+	source.ended++;
+}
+
+static const struct flow_step source_steps[] = {
+	{ "ask", source_ask },
+	{ "tell", source_tell },
+	{ NULL, NULL },
+};
+static const struct flow_kind source_kind = { "thing", source_steps, source_end, NULL };
+
+/* ---- those who ask ---- */
+
+struct asker {
+	struct flow flow;
+	struct lookup_seat seat;
+	const char *key;
+	unsigned version; /* what it was told */
+	bool is_negative;
+	struct err err;
+	unsigned ended;
+};
+
+static struct lookup_cache *cache;
+static struct asker askers[ASKERS];
+
+static inline enum flow_rc
+asker_wait(struct flow *f)
+{
+	struct asker *a = (struct asker *)f;
+
+	return lookup_wait(f, cache, slice_str(a->key), &a->seat);
+}
+
+static inline enum flow_rc
+asker_read(struct flow *f)
+{
+	struct asker *a = (struct asker *)f;
+	const struct thing *t = (const struct thing *)a->seat.record;
+
+	assert_string_equal(t->key, a->key);
+	a->version = t->version;
+	a->is_negative = t->base.is_negative;
+	return FLOW_NEXT;
+}
+
+static inline void
+asker_end(struct flow *f, const struct err *err)
+{
+	struct asker *a = (struct asker *)f;
+
+	a->err = *err;
+	a->ended++;
+	lookup_seat_clear(&a->seat);
+}
+
+static const struct flow_step asker_steps[] = {
+	{ "wait", asker_wait },
+	{ "read", asker_read },
+	{ NULL, NULL },
+};
+static const struct flow_kind asker_kind = { "asker", asker_steps, asker_end, NULL };
+
+static inline struct asker *
+begin(unsigned i, const char *key)
+{
+	struct asker *a = &askers[i];
+
+	memset(a, 0, sizeof(*a));
+	a->key = key;
+	flow_start(&a->flow, &asker_kind, worker, NULL);
+	return a;
+}
+
+/* From the first step to the end: the code it ends with. */
+static inline enum err_code
+ask(const char *key)
+{
+	struct asker *a = begin(0, key);
+
+	teller_finish();
+	assert_int_equal(a->ended, 1);
+	return a->err.code;
+}
+
+/* Enough turns for whatever can happen while the source is held. */
+static inline struct asker *
+begin_held(unsigned i, const char *key)
+{
+	struct asker *a;
+
+	source.is_held = true;
+	a = begin(i, key);
+	teller_turns(6);
+	assert_int_equal(source.held.count, lookup_fetching(cache));
+	return a;
+}
+
+static inline void
+let_finish(void)
+{
+	source_let_go();
+	teller_finish();
+}
+
+static inline void
+expect(const char *key, unsigned version, unsigned asked)
+{
+	assert_int_equal(ask(key), ERR_NONE);
+	assert_int_equal(askers[0].version, version);
+	assert_int_equal(askers[0].is_negative, version == 0);
+	assert_int_equal(source.asked, asked);
+}
+
+static inline void
+open_with(uint64_t stale_us, uint64_t retry_us, uint64_t deadline_us)
+{
+	const struct lookup_conf conf = {
+		.noun = "thing",
+		.ttl_us = TTL,
+		.negative_ttl_us = NEGATIVE,
+		.stale_us = stale_us,
+		.retry_us = retry_us,
+		.records_max = RECORDS,
+		.fetches_max = FETCHES,
+		.deadline_us = deadline_us,
+		.timeout_code = ERR_CATALOG,
+		.fetch_kind = &source_kind,
+		.fetch_size = sizeof(struct thing_fetch),
+		.record_new = thing_new,
+		.owner = &source,
+	};
+
+	lookup_close(cache);
+	cache = lookup_open(worker, &conf);
+}
+
+static inline int
+set_up(void **state)
+{
+	log_level(LOG_EMERG);
+	memset(&source, 0, sizeof(source));
+	source.version = 1;
+	join_init(&source.held);
+	if (teller_setup(state) != 0)
+		return -1;
+	open_with(0, 0, 0);
+	return 0;
+}
+
+static inline int
+tear_down(void **state)
+{
+	assert_int_equal(lookup_fetching(cache), 0);
+	lookup_close(cache);
+	cache = NULL;
+	assert_int_equal(source.things, 0);
+	assert_int_equal(source.ended, source.asked);
+	return teller_teardown(state);
+}
+
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+
+#endif
