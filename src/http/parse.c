@@ -38,40 +38,6 @@ parse_next(struct parse *p)
 	*p = fresh;
 }
 
-bool
-parse_fail(struct parse *p, enum err_code code, const char *why)
-{
-	p->state = PARSE_FAILED;
-	err_set(&p->err, code, "%s", why);
-	return false;
-}
-
-struct slice
-parse_slice(const struct parse *p, struct parse_span span)
-{
-	if (p->head->data == NULL) /* nothing has come */
-		return slice_of(NULL, 0);
-	return slice_of(p->head->data + span.at, span.len);
-}
-
-struct slice
-parse_path(const struct parse *p)
-{
-	return p->path.len == 0 ? SLICE_LIT("/") : parse_slice(p, p->path);
-}
-
-bool
-parse_began(const struct parse *p)
-{
-	return p->state != PARSE_REQUEST_LINE || p->head->len > 0;
-}
-
-bool
-parse_persists(const struct parse *p)
-{
-	return !p->close && (p->http11 || p->keep_alive);
-}
-
 /* Which of `in` belongs to the line, `*n` bytes. Stops behind LF, at a bad byte, at `room`. */
 static enum line_rc
 line_scan(struct parse *p, struct slice in, size_t room, size_t *n)
