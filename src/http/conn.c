@@ -63,6 +63,8 @@ bev_event(struct bufferevent *bev, short what, void *arg)
 		conn_ended(arg);
 }
 
+/* A header that is late is answered 408 (RFC 9110 15.5.9), so is a body somebody waits for; a
+ * connection that is only idle may be closed without a word (RFC 9112 9.5). */
 static void
 conn_late(struct conn *c)
 {
@@ -98,7 +100,12 @@ timer_fired(void *arg)
 		conn_timer_arm(c, now);
 }
 
-/* All is sent: [flush] --> [linger] or [gone]. */
+/*
+ * All is sent: [flush] --> [linger] or [gone]. A close with bytes of the client unread makes the
+ * kernel send a reset, which may destroy the answer before it is read; so our side is shut first
+ * and what still comes is dropped for a while (RFC 9112 9.6). A body that runs to the close is
+ * ended by a reset when it is cut, or a part would pass for the whole (RFC 9112 8).
+ */
 static void
 conn_flushed(struct conn *c)
 {
@@ -125,7 +132,7 @@ conn_free(struct conn *c)
 	free(c);
 }
 
-/* Pipelined requests that are answered at once: their answers leave together. */
+/* Pipelined requests (RFC 9112 9.3.2) that are answered at once: their answers leave together. */
 static bool
 more_waits(struct conn *c)
 {

@@ -8,6 +8,8 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
+/* The handler is called by the header alone: who may send a body is decided before it is asked
+ * for. What follows a malformed header is not read (RFC 9112 11.2). */
 static void
 head_came(struct conn *c)
 {
@@ -59,7 +61,8 @@ conn_take(struct conn *c)
 	}
 }
 
-/* A client that has shut its side is answered what is ready at once, and waited for no longer. */
+/* A client that has shut its side is answered what is ready at once, and waited for no longer: a
+ * message cut off by it is incomplete, and is not answered (RFC 9112 8). */
 static void
 conn_half_shut(struct conn *c)
 {
