@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # TAP in, one line out for each single test: `ok<tab>FROM: NAME` or `not ok<tab>FROM: NAME`.
 # Set `from`. A test that holds others is not counted itself, unless it failed while they did not.
-# What was skipped or left to do did not pass. With `planned` a plan is asked for, and that it was
-# kept.
+# What was skipped or left to do did not pass; a skip that a line `# not run: WHY` explains counts
+# neither way: `not run<tab>FROM: NAME`. With `planned` a plan is asked for, and that it was kept.
 
 function indent_of(line) {
 	match(line, /^ */)
@@ -28,6 +28,11 @@ yaml {
 	next
 }
 
+/^ *# not run: / {
+	explained = 1
+	next
+}
+
 /^1\.\.[0-9]+$/ {
 	plan = substr($0, 4) + 0
 	has_plan = 1
@@ -39,8 +44,11 @@ yaml {
 	result = $0 ~ /^ *not ok/ ? "not ok" : "ok"
 	name = $0
 	sub(/^ *(not )?ok [0-9]+ *-? */, "", name)
-	if (name ~ /# *(SKIP|TODO)/)
+	if (explained && sub(/# *SKIP */, "", name))
+		result = "not run"
+	else if (name ~ /# *(SKIP|TODO)/)
 		result = "not ok"
+	explained = 0
 	held = inside[depth]
 	failed_held = failures_inside[depth]
 	inside[depth] = failures_inside[depth] = 0

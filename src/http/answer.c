@@ -17,7 +17,7 @@
 
 #include "http/chars.h"
 
-/* What answer.c alone decides; a handler that sets it would break the framing. */
+/* What answer.c alone decides; a handler that sets it would break the framing (RFC 9112 6.3). */
 static const char *const own_fields[] = { "Content-Length", "Transfer-Encoding", "Connection",
 	"Keep-Alive", "Trailer", "Upgrade", "Date", "Content-Type" };
 
@@ -38,6 +38,8 @@ answer_open(struct conn *c)
 	c->server->exchanges++;
 }
 
+/* Refuses CR and LF with all control characters: a value that holds a client's bytes could end the
+ * header and begin an answer of the client's own (response splitting, RFC 9112 11.1). */
 bool
 http_set(struct http_exchange *x, const char *name, const char *value)
 {
@@ -71,6 +73,7 @@ rest_is_small(const struct conn *c)
 	return p->state == PARSE_BODY && p->left <= CONN_DRAIN_MAX;
 }
 
+/* RFC 9112 9.3, 9.6: neither side may ask for more, or the rest of the request is in the way. */
 static bool
 answer_is_last(const struct conn *c)
 {
@@ -95,6 +98,8 @@ put_field(struct conn *c, const char *name, const char *value)
 	put(c, "\r\n");
 }
 
+/* RFC 9112 6.1, 6.2: one of the two, never both; neither with 204 and 304. To
+ * HTTP/1.0 a connection that stays is promised by name (9.3). */
 static void
 put_framing(struct conn *c, size_t length)
 {
@@ -128,6 +133,7 @@ answer_head(struct conn *c, const char *content_type, size_t length)
 	put(c, "\r\n");
 }
 
+/* RFC 9112 6.3: these end with their header, whatever their fields say. */
 static bool
 has_no_body(const struct http_exchange *x, int status)
 {

@@ -67,7 +67,8 @@ body_late(struct conn *c)
 	flow_wake_fail(reader_leaves(c), ERR_REQUEST_TIMEOUT, "The body did not come in time.");
 }
 
-/* A client that has begun to send needs no invitation. */
+/* A client that has begun to send needs no invitation, and 100 may be left out then (RFC 9110
+ * 10.1.1). Never behind the final answer, of which it would be taken for a part. */
 static void
 body_invite(struct conn *c)
 {

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conn: a connection's life, as drawn in conn.h: opened, moved from state to state, ended and
- * freed.
+ * conn: a connection is opened here and freed here, and what happens to it comes in here: libevent
+ * has read or written, the timer has fired, the turn of the loop is over. Calls go one way:
+ *
+ *	server.c
+ *	conn.c				opening, callbacks
+ *	conn_read.c			what the state makes of the bytes that came
+ *	conn_refuse.c	body.c		answers without a handler; the body's reader
+ *	answer.c	conn_watch.c	the handler's answers; a client that left
+ *	conn_write.c	conn_input.c	bytes out; bytes through the parser
+ *	conn_state.c			the moves and the end
+ *	conn_time.c	shared.c	deadlines; the process's counts
  */
 #include "http/conn.h"
 
@@ -16,10 +25,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
-#include "tenantgate/base/json.h"
-#include "tenantgate/base/seal.h"
-
-#define REFUSAL_ID 20 /* characters of its request id */
+#include "tenantgate/base/clock.h"
 
 static void
 bev_read(struct bufferevent *bev, void *arg)
@@ -57,63 +63,49 @@ bev_event(struct bufferevent *bev, short what, void *arg)
 		conn_ended(arg);
 }
 
-struct evbuffer *
-conn_input(struct conn *c)
+/* A header that is late is answered 408 (RFC 9110 15.5.9), so is a body somebody waits for; a
+ * connection that is only idle may be closed without a word (RFC 9112 9.5). */
+static void
+conn_late(struct conn *c)
 {
-	return bufferevent_get_input(c->bev);
-}
+	struct err late = { .code = ERR_NONE };
 
-static uint64_t
-state_limit(const struct conn *c, enum conn_state to)
-{
-	const struct http_conf *conf = &c->server->conf;
-
-	switch (to) {
-	case CONN_IDLE: /* a fresh connection is expected to speak */
-		return c->x.status == 0 ? conf->header_timeout_us : conf->keepalive_timeout_us;
-	case CONN_HEAD:
-		return conf->header_timeout_us;
-	case CONN_DRAIN:
-		return conf->body_timeout_us;
-	case CONN_LINGER:
-		return CONN_LINGER_US;
-	default: /* the story has a deadline of its own; sending has one too */
-		return 0;
+	c->deadline = 0;
+	if (c->state == CONN_HEAD) {
+		err_set(&late, ERR_REQUEST_TIMEOUT, "The header section did not come in time.");
+		conn_refuse(c, &late);
+	} else if (c->state == CONN_EXCHANGE) {
+		body_late(c);
+	} else if (c->state == CONN_IDLE && conn_queued(c) > 0) {
+		/* Still taking its last answer; the sending has a deadline of its own. */
+		conn_deadline(c, c->server->conf.keepalive_timeout_us);
+	} else {
+		conn_gone(c);
 	}
 }
 
-void
-conn_move(struct conn *c, enum conn_state to)
+static void
+timer_fired(void *arg)
 {
-	assert(c->state != CONN_GONE);
-	c->state = to;
-	conn_deadline(c, state_limit(c, to));
-	if (to != CONN_EXCHANGE)
-		conn_resume(c);
+	struct conn *c = arg;
+	uint64_t now = clock_mono_us();
+
+	if (conn_send_stalled(c, now)) {
+		conn_gone(c);
+		return;
+	}
+	if (c->deadline != 0 && now >= c->deadline)
+		conn_late(c);
+	if (c->state != CONN_GONE)
+		conn_timer_arm(c, now);
 }
 
-void
-conn_next(struct conn *c)
-{
-	parse_next(&c->parse);
-	if (c->head.cap > CONN_SPARE_MAX)
-		buf_free(&c->head);
-	buf_free(&c->line);
-	buf_free(&c->x.fields);
-	c->x.bytes_in = 0;
-	conn_move(c, CONN_IDLE);
-	conn_call(c);
-}
-
-void
-conn_finish(struct conn *c, enum conn_ending ending)
-{
-	c->ending = ending;
-	conn_move(c, CONN_FLUSH);
-	conn_call(c);
-}
-
-/* All is sent: [flush] --> [linger] or [gone]. */
+/*
+ * All is sent: [flush] --> [linger] or [gone]. A close with bytes of the client unread makes the
+ * kernel send a reset, which may destroy the answer before it is read; so our side is shut first
+ * and what still comes is dropped for a while (RFC 9112 9.6). A body that runs to the close is
+ * ended by a reset when it is cut, or a part would pass for the whole (RFC 9112 8).
+ */
 static void
 conn_flushed(struct conn *c)
 {
@@ -140,7 +132,7 @@ conn_free(struct conn *c)
 	free(c);
 }
 
-/* Pipelined requests that are answered at once: their answers leave together. */
+/* Pipelined requests (RFC 9112 9.3.2) that are answered at once: their answers leave together. */
 static bool
 more_waits(struct conn *c)
 {
@@ -148,7 +140,7 @@ more_waits(struct conn *c)
 }
 
 static void
-conn_letter(void *arg)
+turn_ended(void *arg)
 {
 	struct conn *c = arg;
 
@@ -164,92 +156,6 @@ conn_letter(void *arg)
 		conn_flush(c);
 	if (c->state == CONN_FLUSH && conn_queued(c) == 0)
 		conn_flushed(c);
-}
-
-void
-conn_call(struct conn *c)
-{
-	if (c->letter_posted)
-		return;
-	c->letter_posted = true;
-	worker_later(c->server->worker, &c->letter, conn_letter, c);
-}
-
-/* The story is told; it ends from the loop. */
-static void
-exchange_orphaned(struct http_exchange *x)
-{
-	struct flow *flow = x->flow, *waiting;
-
-	x->flow = NULL;
-	if (flow != NULL)
-		flow_abort(flow, ERR_CLIENT_GONE, "The client left.");
-	/* Still set when the waiting flow is not the attached one's. */
-	waiting = x->reader != NULL ? x->reader : x->writer;
-	x->reader = x->writer = NULL;
-	if (waiting != NULL)
-		flow_wake_fail(waiting, ERR_CLIENT_GONE, "The client left.");
-}
-
-void
-conn_gone(struct conn *c)
-{
-	struct http_server *s = c->server;
-
-	if (c->state == CONN_GONE)
-		return;
-	conn_resume(c);
-	c->state = CONN_GONE;
-	timer_free(&c->timer);
-	bufferevent_free(c->bev);
-	c->bev = NULL;
-	TAILQ_REMOVE(&s->conns, c, link);
-	if (c->counted)
-		shared_leave(s->shared, &s->conf, &c->address);
-	else
-		s->refused_conns--;
-	if (c->x.answer == ANSWER_NOBODY)
-		conn_call(c);
-	else
-		exchange_orphaned(&c->x);
-}
-
-/* No request came that could have brought an id of its own: this one gets ours. */
-static void
-refusal_reply(struct conn *c, const struct err *why, const char *id)
-{
-	int status = err_status(why->code);
-	struct buf body;
-
-	buf_init(&body, 2048);
-	buf_printf(&body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":",
-	    err_title(why->code), status);
-	json_put_string(&body, slice_str(why->detail));
-	buf_printf(&body, ",\"code\":\"%s\",\"request_id\":\"%s\"}\n", err_slug(why->code), id);
-	http_set(&c->x, "X-Request-Id", id);
-	if (status == 503)
-		http_set(&c->x, "Retry-After", "1");
-	http_reply(&c->x, status, "application/problem+json", buf_view(&body));
-	buf_free(&body);
-}
-
-void
-conn_refuse(struct conn *c, const struct err *why)
-{
-	char id[REFUSAL_ID + 1];
-
-	id_random(id, REFUSAL_ID);
-	answer_open(c);
-	c->x.close = true;
-	refusal_reply(c, why, id);
-	c->x.answer = ANSWER_NOBODY;
-	c->server->exchanges--;
-	if (c->server->refused != NULL)
-		c->server->refused(why, id, c->remote, c->server->arg);
-	if (c->state == CONN_GONE)
-		conn_call(c);
-	else
-		conn_finish(c, END_LINGER);
 }
 
 /* IPv4 is kept as its IPv6-mapped form, and written as IPv4. */
@@ -283,12 +189,13 @@ conn_new(struct http_server *s)
 		return NULL;
 	c->server = s;
 	c->watch_fd = -1;
+	c->turn_ended = turn_ended;
 	buf_init(&c->x.fields, HTTP_FIELDS_MAX);
 	buf_init(&c->out, SIZE_MAX);
 	buf_init(&c->head, limits.head_bytes);
 	buf_init(&c->line, PARSE_TRAILERS_MAX);
 	parse_init(&c->parse, &limits, &c->head, &c->line, c->parse_fields);
-	if (!conn_timer_init(c)) {
+	if (!timer_init(&c->timer, s->worker, timer_fired, c)) {
 		free(c);
 		return NULL;
 	}

@@ -10,11 +10,11 @@
  *	 the client leaves, is late or is cut off: from anywhere to [gone]
  *
  * What always holds:
- *  - conn_move() alone moves it, conn_gone() alone ends it; the memory is freed by its letter at
- *    the loop's safe point, once no exchange is open.
+ *  - conn_move() alone moves it, conn_gone() alone ends it (conn_state.c); the memory is freed at
+ *    the loop's safe point (conn.c), once no exchange is open.
  *  - Requests are answered one at a time, in order. While one is answered at most READ_AHEAD and
- *    one read of libevent's are held of what follows; then reading pauses, and watch.c looks out
- *    for the client's departure.
+ *    one read of libevent's are held of what follows; then reading pauses, and conn_watch.c looks
+ *    out for the client's departure.
  *  - No request is begun while more than write_high_water is owed to the client.
  *  - What is written in one turn of the loop leaves in one send(2), at the turn's end.
  */
@@ -97,6 +97,7 @@ struct conn {
 	bool			 counted;	/* in the shared counts */
 	struct letter		 letter;
 	bool			 letter_posted;
+	worker_fn		*turn_ended;	/* what the letter calls, set by conn_open() */
 	struct timer		 timer;
 	uint64_t		 timer_due;	/* monotonic; meaningful while the timer is set */
 	uint64_t		 deadline;	/* of the state; 0: none */
@@ -132,8 +133,10 @@ struct http_server {
 	char			 date[HTTP_DATE_SIZE];
 };
 
-/* conn.c */
+/* conn.c: false when there is no memory; the descriptor is then still the caller's. */
 bool		 conn_open(struct http_server *, int fd, const struct sockaddr *);
+
+/* conn_state.c */
 void		 conn_move(struct conn *, enum conn_state);
 /* Sends what is queued, then ends. */
 void		 conn_finish(struct conn *, enum conn_ending);
@@ -142,30 +145,36 @@ void		 conn_gone(struct conn *);
 void		 conn_call(struct conn *);
 /* To the next request, with what of it was read ahead. */
 void		 conn_next(struct conn *);
-/* Answers in the place of the handler, and ends the connection. */
-void		 conn_refuse(struct conn *, const struct err *);
-struct evbuffer	*conn_input(struct conn *);
-
-/* conn_read.c */
-void		 conn_readable(struct conn *);
-void		 conn_ended(struct conn *);	/* the client has shut its side */
-/* Feeds the parser; body bytes go to `sink` (NULL: dropped). PARSE_DATA: the sink is full. */
-enum parse_event conn_feed(struct conn *, struct buf *sink);
+/* Reads again, and watches the socket no longer. */
+void		 conn_resume(struct conn *);
 
 /* conn_time.c */
-bool		 conn_timer_init(struct conn *);
 /* us from now; 0: none. Cheap when the timer is due earlier anyway. */
 void		 conn_deadline(struct conn *, uint64_t us);
 void		 conn_sending(struct conn *);	/* something is queued beyond the kernel */
+/* True when the client has taken nothing for send_timeout_us. */
+bool		 conn_send_stalled(struct conn *, uint64_t now);
+void		 conn_timer_arm(struct conn *, uint64_t now);	/* for the earlier deadline */
 
 /* conn_write.c */
 void		 conn_write(struct conn *, const void *, size_t);
 void		 conn_flush(struct conn *);
 size_t		 conn_queued(const struct conn *);
 
-/* conn_watch.c */
+/* conn_input.c */
+struct evbuffer	*conn_input(struct conn *);
+/* Feeds the parser; body bytes go to `sink` (NULL: dropped). PARSE_DATA: the sink is full. */
+enum parse_event conn_feed(struct conn *, struct buf *sink);
+
+/* conn_watch.c: reads no more, and ends the connection when the client leaves. */
 void		 conn_pause(struct conn *);
-void		 conn_resume(struct conn *);
+
+/* conn_refuse.c: answers in the place of the handler, and ends the connection. */
+void		 conn_refuse(struct conn *, const struct err *);
+
+/* conn_read.c */
+void		 conn_readable(struct conn *);
+void		 conn_ended(struct conn *);	/* the client has shut its side */
 
 /* answer.c */
 void		 answer_open(struct conn *);

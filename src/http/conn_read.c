@@ -8,27 +8,8 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
-enum parse_event
-conn_feed(struct conn *c, struct buf *sink)
-{
-	struct evbuffer *input = conn_input(c);
-
-	for (;;) {
-		size_t n = evbuffer_get_contiguous_space(input);
-		struct slice in = slice_of((char *)evbuffer_pullup(input, (ev_ssize_t)n), n);
-		struct slice data;
-		enum parse_event event = parse_feed(&c->parse, &in, &data);
-		bool fits = event != PARSE_DATA || sink == NULL || buf_slice(sink, data);
-
-		evbuffer_drain(input, n - in.len);
-		c->x.bytes_in += n - in.len;
-		if (!fits)
-			return PARSE_DATA;
-		if (event != PARSE_DATA && (event != PARSE_MORE || n == 0))
-			return event;
-	}
-}
-
+/* The handler is called by the header alone: who may send a body is decided before it is asked
+ * for. What follows a malformed header is not read (RFC 9112 11.2). */
 static void
 head_came(struct conn *c)
 {
@@ -80,7 +61,8 @@ conn_take(struct conn *c)
 	}
 }
 
-/* A client that has shut its side is answered what is ready at once, and waited for no longer. */
+/* A client that has shut its side is answered what is ready at once, and waited for no longer: a
+ * message cut off by it is incomplete, and is not answered (RFC 9112 8). */
 static void
 conn_half_shut(struct conn *c)
 {

@@ -2,7 +2,8 @@
 /*
  * conn: the clock of a connection. Two deadlines (the state's, and that of a client that takes
  * nothing) share one timer, which is not moved when a deadline moves away: it fires early, looks,
- * and is started again. So a byte, a piece of a body or a token costs no timer.
+ * and is started again. So a byte, a piece of a body or a token costs no timer. What a passed
+ * deadline means is decided where the timer fires, in conn.c.
  */
 #include "http/conn.h"
 
@@ -11,8 +12,8 @@
 
 #include "tenantgate/base/clock.h"
 
-static void
-timer_arm(struct conn *c, uint64_t now)
+void
+conn_timer_arm(struct conn *c, uint64_t now)
 {
 	uint64_t due = c->deadline;
 
@@ -32,7 +33,7 @@ conn_deadline(struct conn *c, uint64_t us)
 	uint64_t now = clock_mono_us();
 
 	c->deadline = us == 0 ? 0 : now + us;
-	timer_arm(c, now);
+	conn_timer_arm(c, now);
 }
 
 static uint64_t
@@ -51,63 +52,24 @@ conn_sending(struct conn *c)
 	now = clock_mono_us();
 	c->send_deadline = now + c->server->conf.send_timeout_us;
 	c->sent_mark = taken_total(c);
-	timer_arm(c, now);
-}
-
-/* False when the client has taken nothing since the last look. */
-static bool
-send_looked_at(struct conn *c, uint64_t now)
-{
-	uint64_t taken = taken_total(c);
-
-	if (taken == c->sent_total) {
-		c->send_deadline = 0;
-		return true;
-	}
-	if (taken == c->sent_mark)
-		return false;
-	c->sent_mark = taken;
-	c->send_deadline = now + c->server->conf.send_timeout_us;
-	return true;
-}
-
-static void
-conn_late(struct conn *c)
-{
-	struct err late = { .code = ERR_NONE };
-
-	c->deadline = 0;
-	if (c->state == CONN_HEAD) {
-		err_set(&late, ERR_REQUEST_TIMEOUT, "The header section did not come in time.");
-		conn_refuse(c, &late);
-	} else if (c->state == CONN_EXCHANGE) {
-		body_late(c);
-	} else if (c->state == CONN_IDLE && conn_queued(c) > 0) {
-		/* Still taking its last answer; the sending has a deadline of its own. */
-		conn_deadline(c, c->server->conf.keepalive_timeout_us);
-	} else {
-		conn_gone(c);
-	}
-}
-
-static void
-timer_fired(void *arg)
-{
-	struct conn *c = arg;
-	uint64_t now = clock_mono_us();
-
-	if (c->send_deadline != 0 && now >= c->send_deadline && !send_looked_at(c, now)) {
-		conn_gone(c);
-		return;
-	}
-	if (c->deadline != 0 && now >= c->deadline)
-		conn_late(c);
-	if (c->state != CONN_GONE)
-		timer_arm(c, now);
+	conn_timer_arm(c, now);
 }
 
 bool
-conn_timer_init(struct conn *c)
+conn_send_stalled(struct conn *c, uint64_t now)
 {
-	return timer_init(&c->timer, c->server->worker, timer_fired, c);
+	uint64_t taken;
+
+	if (c->send_deadline == 0 || now < c->send_deadline)
+		return false;
+	taken = taken_total(c);
+	if (taken == c->sent_total) {
+		c->send_deadline = 0;
+		return false;
+	}
+	if (taken == c->sent_mark)
+		return true;
+	c->sent_mark = taken;
+	c->send_deadline = now + c->server->conf.send_timeout_us;
+	return false;
 }

@@ -38,17 +38,6 @@ watch_open(struct conn *c)
 		event_add(c->watch, NULL);
 }
 
-static void
-watch_close(struct conn *c)
-{
-	if (c->watch != NULL)
-		event_free(c->watch);
-	if (c->watch_fd >= 0)
-		close(c->watch_fd);
-	c->watch = NULL;
-	c->watch_fd = -1;
-}
-
 void
 conn_pause(struct conn *c)
 {
@@ -56,12 +45,4 @@ conn_pause(struct conn *c)
 		return;
 	bufferevent_disable(c->bev, EV_READ);
 	watch_open(c);
-}
-
-void
-conn_resume(struct conn *c)
-{
-	watch_close(c);
-	if (!c->eof && (bufferevent_get_enabled(c->bev) & EV_READ) == 0)
-		bufferevent_enable(c->bev, EV_READ);
 }

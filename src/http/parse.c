@@ -3,6 +3,10 @@
  * parse: the states of a message, and the one place where lines are cut. Whatever is a line
  * (request line, field, chunk size, trailer, the CRLF after a chunk) goes through line_take(),
  * which knows no other line end than CRLF and no control characters but TAB.
+ *
+ * RFC 9112 2.2 allows to take a bare LF for a line end, and to replace a bare CR; 5.2 allows to
+ * unfold. None of it is done: a proxy before us may have read the same bytes differently, and what
+ * is one message to it would be two to us (request smuggling, RFC 9112 11.2).
  */
 #include "http/parse_room.h"
 
@@ -38,41 +42,11 @@ parse_next(struct parse *p)
 	*p = fresh;
 }
 
-bool
-parse_fail(struct parse *p, enum err_code code, const char *why)
-{
-	p->state = PARSE_FAILED;
-	err_set(&p->err, code, "%s", why);
-	return false;
-}
-
-struct slice
-parse_slice(const struct parse *p, struct parse_span span)
-{
-	if (p->head->data == NULL) /* nothing has come */
-		return slice_of(NULL, 0);
-	return slice_of(p->head->data + span.at, span.len);
-}
-
-struct slice
-parse_path(const struct parse *p)
-{
-	return p->path.len == 0 ? SLICE_LIT("/") : parse_slice(p, p->path);
-}
-
-bool
-parse_began(const struct parse *p)
-{
-	return p->state != PARSE_REQUEST_LINE || p->head->len > 0;
-}
-
-bool
-parse_persists(const struct parse *p)
-{
-	return !p->close && (p->http11 || p->keep_alive);
-}
-
-/* Which of `in` belongs to the line, `*n` bytes. Stops behind LF, at a bad byte, at `room`. */
+/*
+ * Which of `in` belongs to the line, `*n` bytes. Stops behind LF, at a bad byte, at `room`. CR is
+ * followed by LF (RFC 9112 2.2). NUL and other control characters are in no element's grammar, and
+ * are dangerous where a value is copied into a log or another protocol (RFC 9110 5.5).
+ */
 static enum line_rc
 line_scan(struct parse *p, struct slice in, size_t room, size_t *n)
 {
@@ -124,6 +98,8 @@ line_ready(struct parse *p, enum line_rc rc, enum err_code too_long, const char 
 	return rc == LINE_WHOLE;
 }
 
+/* Too long: 414 (RFC 9112 3). One empty line before is skipped: old clients send CRLF behind a
+ * body, and a server should ignore at least one (RFC 9112 2.2). */
 static bool
 step_request_line(struct parse *p, struct slice *in)
 {
@@ -146,6 +122,8 @@ step_request_line(struct parse *p, struct slice *in)
 	return parse_request_line(p, line);
 }
 
+/* RFC 9112 6.3: chunked, or counted, or else a request has no body: what follows is the next one.
+ * What could be read in two ways has been refused by parse_head_end(). */
 static void
 body_begin(struct parse *p)
 {
@@ -157,6 +135,7 @@ body_begin(struct parse *p)
 		p->state = p->left > 0 ? PARSE_BODY : PARSE_COMPLETE;
 }
 
+/* Too long: 431 (RFC 9110 5.4, RFC 6585 5). */
 static bool
 step_fields(struct parse *p, struct slice *in)
 {
@@ -175,7 +154,8 @@ step_fields(struct parse *p, struct slice *in)
 	return true;
 }
 
-/* The lines between the pieces of a chunked body. */
+/* The lines between the pieces of a chunked body. Extensions and trailers have ceilings of their
+ * own: a client could send them for ever without sending a body (RFC 9112 7.1.1, 7.1.2). */
 static bool
 step_chunk_line(struct parse *p, struct slice *in)
 {

@@ -2,7 +2,8 @@
 /*
  * parse: the lines of a chunked body (RFC 9112 7.1). Sizes are bare hexadecimal digits; extensions
  * are checked by the grammar and dropped; trailers are checked and dropped, and may not name what
- * frames a message.
+ * frames a message. Readers who disagree on where a chunk ends disagree on where the next request
+ * begins (request smuggling, 11.2), so no deviation is overlooked.
  */
 #include "http/parse_room.h"
 
@@ -10,7 +11,7 @@
 
 #include "tenantgate/base/hex.h"
 
-#define CHUNK_DIGITS_MAX	15	/* so that a size never overflows */
+#define CHUNK_DIGITS_MAX	15	/* so that a size never overflows (RFC 9112 7.1) */
 
 static void
 skip_blanks(struct slice *s)
@@ -43,7 +44,7 @@ skip_token(struct slice *s)
 	return n > 0;
 }
 
-/* Behind the opening quote; control characters have been refused with the line. */
+/* Behind the opening quote (RFC 9110 5.6.4); control characters have been refused with the line. */
 static bool
 skip_quoted(struct slice *s)
 {
@@ -58,7 +59,8 @@ skip_quoted(struct slice *s)
 	return false;
 }
 
-/* ;name or ;name=value, with blanks where the grammar knows them. */
+/* ;name or ;name=value, with blanks where the grammar knows them (RFC 9112 7.1.1). An extension
+ * that is not understood is to be ignored; one that is not read to its end could hide a CRLF. */
 static bool
 skip_extension(struct slice *s)
 {
@@ -77,6 +79,7 @@ skip_extension(struct slice *s)
 	return true;
 }
 
+/* No sign, no "0x", no blank, no empty size: strtol(3) takes all of them, the grammar none. */
 static bool
 chunk_size(struct parse *p, struct slice line)
 {
@@ -100,6 +103,8 @@ chunk_size(struct parse *p, struct slice line)
 	return true;
 }
 
+/* A size line; or the CRLF behind a chunk's data, where any other byte means that the sender's
+ * chunk was longer than it said (RFC 9112 7.1). */
 bool
 parse_chunk_line(struct parse *p, struct slice line)
 {
@@ -111,6 +116,11 @@ parse_chunk_line(struct parse *p, struct slice line)
 	return true;
 }
 
+/*
+ * RFC 9112 7.1.2: trailers may be dropped, and are: they never become fields of the header, where
+ * they would be believed after the fact. What frames or routes a message is not even allowed there
+ * (RFC 9110 6.5.1).
+ */
 bool
 parse_trailer_line(struct parse *p, struct slice line)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * parse: the request line and the fields (RFC 9112 2 to 6). Fields that say where a message ends
- * or whom it is for are looked at here; the others are only kept.
+ * or whom it is for are looked at here; the others are only kept. Where the RFC leaves a choice
+ * between repairing and refusing, it is refused, with 400 when nothing fits better.
  */
 #include "http/parse_room.h"
 
@@ -36,6 +37,8 @@ cut(struct slice *rest, char c, struct slice *before)
 	return true;
 }
 
+/* RFC 9112 2.3: "HTTP/" in capitals, one digit, a dot, one digit. An HTTP/1.2 could frame its
+ * messages in a way unknown here, so a higher minor version is not taken for 1.1. */
 static bool
 take_version(struct parse *p, struct slice v)
 {
@@ -50,7 +53,11 @@ take_version(struct parse *p, struct slice v)
 	return true;
 }
 
-/* http://authority/path?query: the authority is checked and dropped. */
+/*
+ * absolute-form, http://authority/path?query (RFC 9112 3.2.2). The authority is checked and
+ * dropped: nothing here is chosen by host, so it cannot disagree with Host to any effect. An empty
+ * host is an error (RFC 9110 4.2.1), and so is userinfo, which serves to disguise a host (4.2.4).
+ */
 static bool
 take_absolute(struct parse *p, struct slice *target)
 {
@@ -70,6 +77,11 @@ take_absolute(struct parse *p, struct slice *target)
 	return true;
 }
 
+/*
+ * RFC 9112 3.2. A fragment, a blank, a control character or a byte outside ASCII is no part of a
+ * target; who mends it may ask for another resource than the one a gateway has allowed. "*" is
+ * OPTIONS's (3.2.4), authority-form is CONNECT's (3.2.3).
+ */
 static bool
 take_target(struct parse *p, struct slice target)
 {
@@ -93,6 +105,8 @@ take_target(struct parse *p, struct slice target)
 	return true;
 }
 
+/* RFC 9112 3: two single spaces. Splitting at any blank is allowed but not done: a target with a
+ * blank in it would be another target to somebody else. */
 bool
 parse_request_line(struct parse *p, struct slice line)
 {
@@ -110,6 +124,8 @@ parse_request_line(struct parse *p, struct slice line)
 	return take_target(p, target);
 }
 
+/* RFC 9112 3.2: 400 for a second Host and for one that is no valid host: two readers could each
+ * believe another one. */
 static bool
 field_host(struct parse *p, struct slice value)
 {
@@ -118,6 +134,11 @@ field_host(struct parse *p, struct slice value)
 	return slice_is_authority(value) || bad(p, "The Host field is no valid host.");
 }
 
+/*
+ * RFC 9112 6.2, 6.3: digits, once. A second one and a list are refused even when all say the same
+ * number, and 18 digits never overflow 64 bits: a length that is read in two ways, or wraps, lets
+ * a request hide in a body (11.2).
+ */
 static bool
 field_length(struct parse *p, struct slice value)
 {
@@ -134,6 +155,8 @@ field_length(struct parse *p, struct slice value)
 	return true;
 }
 
+/* RFC 9112 6.1, 7: chunked alone, so it is also the final coding, by which the body's end is known
+ * (6.3). Anything else, a list or a parameter too, may be no coding at all to another reader. */
 static bool
 field_coding(struct parse *p, struct slice value)
 {
@@ -142,7 +165,8 @@ field_coding(struct parse *p, struct slice value)
 	return true;
 }
 
-/* HTTP/1.0 knows no Expect: what a proxy passed on by mistake is not answered. */
+/* RFC 9110 10.1.1: 417 for what is not known. HTTP/1.0 knows no Expect, and its client would take
+ * 100 for the answer: what a proxy passed on by mistake is not answered. */
 static bool
 field_expect(struct parse *p, struct slice value)
 {
@@ -152,6 +176,7 @@ field_expect(struct parse *p, struct slice value)
 	return true;
 }
 
+/* A list of options (RFC 9110 7.6.1); parse_persists() weighs the two that are known here. */
 static bool
 field_connection(struct parse *p, struct slice value)
 {
@@ -166,7 +191,8 @@ field_connection(struct parse *p, struct slice value)
 	return true;
 }
 
-/* One value decides who is asked for what: a second one is a trick, or a mistake as bad. */
+/* Neither is a list, so neither may come twice (RFC 9110 5.3). A gateway could check the one
+ * credential and this server believe the other. */
 static bool
 field_single(struct parse *p, struct slice value)
 {
@@ -183,6 +209,8 @@ field_single(struct parse *p, struct slice value)
 	return true;
 }
 
+/* CGI-like gateways write '-' as '_', and then cannot tell Content_Length from Content-Length: one
+ * of them would frame the message differently (RFC 9112 11.2). */
 static bool
 field_forged(struct parse *p, struct slice value)
 {
@@ -213,6 +241,11 @@ parse_is_framing(struct slice name)
 	    slice_is_nocase(name, "Transfer_Encoding");
 }
 
+/*
+ * RFC 9112 5: name ":" OWS value OWS. Folding is refused (5.2), and a blank before the first field
+ * with it (2.2). A blank before the colon must be (5.1): some readers drop it and see the field,
+ * others see another name.
+ */
 bool
 parse_field_split(struct parse *p, struct slice line, struct slice *name, struct slice *value)
 {
@@ -243,6 +276,11 @@ parse_field_line(struct parse *p, struct slice line)
 	return true;
 }
 
+/*
+ * Host is required by HTTP/1.1 (RFC 9112 3.2). Length and coding together are an attempt at request
+ * smuggling (6.3, 11.2). A coding by HTTP/1.0 is faulty framing: a proxy of that version has passed
+ * on what it did not understand (6.1).
+ */
 bool
 parse_head_end(struct parse *p)
 {

@@ -7,6 +7,7 @@
 
 #include "http/parse.h"
 
+/* parse_state.c */
 bool	parse_fail(struct parse *, enum err_code, const char *why);	/* always false */
 
 /* parse_head.c: a line without its CRLF. */

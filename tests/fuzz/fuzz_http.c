@@ -3,8 +3,8 @@
  * fuzz: the HTTP parser. Any bytes, fed at once, byte by byte, in steps, and in two pieces cut
  * where the first byte says; the verdict is the same, and each piece is read within its bounds.
  *
- * sources: src/http/parse.c src/http/parse_head.c src/http/parse_chunk.c src/http/chars.c
- * sources: src/base/buf.c src/base/err.c src/base/utf8.c
+ * sources: src/http/parse.c src/http/parse_head.c src/http/parse_chunk.c
+ * sources: src/http/parse_state.c src/http/chars.c src/base/buf.c src/base/err.c src/base/utf8.c
  */
 #include "tests/unit/http_verdict.h"
 

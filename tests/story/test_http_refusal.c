@@ -4,8 +4,9 @@
  * still sending; then the connection is closed.
  */
 #include "http_visit.h"
+#include "../unit/corpora.h"
+#include "../unit/http1_cases.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,9 +14,9 @@ static void
 malformed_requests_never_reach_the_handler(void **state)
 {
 	static const struct {
-		const char	*text;
-		const char	*status;
-		enum err_code	 code;
+		const char *text;
+		const char *status;
+		enum err_code code;
 	} cases[] = {
 		{ "GARBAGE\r\n\r\n", "400 Bad Request", ERR_BAD_REQUEST },
 		{ "\x16\x03\x01\x02", "400 Bad Request", ERR_BAD_REQUEST },
@@ -218,7 +219,7 @@ say_hex(int fd, const char *hex)
 static void
 dangerous_requests_are_refused_and_closed(void **state)
 {
-	json_t *one, *root = json_load_file(CORPORA, 0, NULL);
+	json_t *one, *root = corpora_load("http1.json");
 	json_t *set = json_object_get(json_object_get(root, "sets"), "guardian-severe");
 	struct visit *v = *state;
 	size_t i;
@@ -237,6 +238,76 @@ dangerous_requests_are_refused_and_closed(void **state)
 	json_decref(root);
 }
 
+/* A server with the ceilings of http1_cases. */
+static int
+rules_enter(void **state)
+{
+	struct http_conf conf;
+
+	house_conf(&conf);
+	conf.header_bytes_max = HTTP1_HEAD_MAX;
+	conf.header_count_max = HTTP1_FIELDS_MAX;
+	conf.target_max = HTTP1_TARGET_MAX;
+	return visit_enter_with(state, &conf);
+}
+
+static const struct http1_case *const rules[] = { http1_line_cases, http1_field_cases,
+	http1_body_cases, http1_chunk_cases };
+
+#define RULES (sizeof(rules) / sizeof(rules[0]))
+
+static void
+say_case(struct visit *v, const struct http1_case *c)
+{
+	close(v->fd);
+	v->fd = client_open(&v->house);
+	buf_reset(&v->heard);
+	client_say_bytes(v->fd, c->bytes.p, c->bytes.len);
+}
+
+static void
+what_breaks_a_rule_is_refused_and_closed(void **state)
+{
+	struct visit *v = *state;
+	char line[32];
+
+	for (size_t i = 0; i < RULES; i++) {
+		for (const struct http1_case *c = rules[i]; c->name != NULL; c++) {
+			if (c->status == 0)
+				continue;
+			say_case(v, c);
+			if (!client_hear_all(v->fd, &v->heard))
+				fail_msg("%s (%s): not closed", c->name, c->section);
+			snprintf(line, sizeof(line), "HTTP/1.1 %d ", c->status);
+			if (count_of(&v->heard, line) != 1 ||
+			    count_of(&v->heard, "Connection: close\r\n") != 1)
+				fail_msg("%s (%s): %s", c->name, c->section, heard(v));
+		}
+	}
+}
+
+/* A line of c->request is one request, and one answer. (CRLF is part of a body.) */
+static void
+what_keeps_the_rules_is_answered(void **state)
+{
+	struct visit *v = *state;
+
+	for (size_t i = 0; i < RULES; i++) {
+		for (const struct http1_case *c = rules[i]; c->name != NULL; c++) {
+			unsigned answers = 1;
+
+			if (c->status != 0 || strstr(c->request, "...") != NULL)
+				continue;
+			for (const char *p = c->request; *p != '\0'; p++)
+				answers += *p == '\n' && p[-1] != '\r';
+			say_case(v, c);
+			if (!client_hears(v->fd, &v->heard, "HTTP/1.1 200 OK\r\n", answers))
+				fail_msg("%s (%s): %s", c->name, c->section, heard(v));
+		}
+	}
+	assert_int_equal(atomic_load(&v->house.refused), 0);
+}
+
 int
 main(void)
 {
@@ -249,6 +320,10 @@ main(void)
 		VISIT(a_declared_body_too_large_is_not_invited),
 		VISIT(a_chunked_body_too_large),
 		VISIT(a_malformed_chunk),
+		cmocka_unit_test_setup_teardown(what_breaks_a_rule_is_refused_and_closed,
+		    rules_enter, visit_leave),
+		cmocka_unit_test_setup_teardown(what_keeps_the_rules_is_answered, rules_enter,
+		    visit_leave),
 		VISIT(dangerous_requests_are_refused_and_closed),
 		cmocka_unit_test(connections_are_limited_in_all),
 		cmocka_unit_test(connections_are_limited_by_address),

@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Other people's corpora of requests, tests/corpora/http1.json: what was collected as dangerous is
- * refused, what was collected as valid is accepted save for the table below, and no verdict
- * depends on where the bytes are cut.
+ * Other projects' corpora of requests, http1.json (corpora.h says where it is looked for): what was
+ * collected as dangerous is refused, what was collected as valid is accepted save for the table
+ * below, and no verdict depends on where the bytes are cut.
  *
  * Many cases are HTTP/1.1 without a Host, which alone makes them bad (RFC 9112 3.2). They are
  * judged twice: as they are, and with a Host put in, so that the rule they were collected for is
  * the one that is tested.
  */
 #define _GNU_SOURCE /* memmem */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <jansson.h>
-
+#include "corpora.h"
 #include "http_verdict.h"
 
 #define INVALID_ACCEPTED_MAX	15
@@ -156,10 +149,12 @@ judge_case(json_t *one, struct verdict *plain, struct verdict *hosted)
 static void
 dangerous_requests_are_refused(void **state)
 {
-	json_t *one, *set = json_object_get(json_object_get(*state, "sets"), "guardian-severe");
+	json_t *one, *root = corpora_load("http1.json");
+	json_t *set = json_object_get(json_object_get(root, "sets"), "guardian-severe");
 	struct verdict plain, hosted;
 	size_t i;
 
+	(void)state;
 	assert_int_equal(json_array_size(set), 27);
 	json_array_foreach(set, i, one) {
 		judge_case(one, &plain, &hosted);
@@ -168,15 +163,18 @@ dangerous_requests_are_refused(void **state)
 		assert_int_equal(err_status(hosted.code), 400);
 		assert_int_equal(hosted.messages, 0);
 	}
+	json_decref(root);
 }
 
 static void
 valid_requests_are_accepted(void **state)
 {
-	json_t *one, *set = json_object_get(json_object_get(*state, "sets"), "gunicorn-valid");
+	json_t *one, *root = corpora_load("http1.json");
+	json_t *set = json_object_get(json_object_get(root, "sets"), "gunicorn-valid");
 	struct verdict plain, hosted;
 	size_t i;
 
+	(void)state;
 	assert_int_equal(json_array_size(set), 63);
 	json_array_foreach(set, i, one) {
 		const char *name = json_string_value(json_object_get(one, "name"));
@@ -187,16 +185,19 @@ valid_requests_are_accepted(void **state)
 		if (verdict_accepts(&hosted) != (EXCEPTION(refused, name) == NULL))
 			fail_msg("%s: %s", name, hosted.err.detail);
 	}
+	json_decref(root);
 }
 
 static void
 invalid_requests_are_refused(void **state)
 {
-	json_t *one, *set = json_object_get(json_object_get(*state, "sets"), "gunicorn-invalid");
+	json_t *one, *root = corpora_load("http1.json");
+	json_t *set = json_object_get(json_object_get(root, "sets"), "gunicorn-invalid");
 	struct verdict plain, hosted;
 	unsigned plainly = 0, with_host = 0;
 	size_t i;
 
+	(void)state;
 	assert_int_equal(json_array_size(set), 74);
 	json_array_foreach(set, i, one) {
 		const char *name = json_string_value(json_object_get(one, "name"));
@@ -209,24 +210,7 @@ invalid_requests_are_refused(void **state)
 	}
 	print_message("gunicorn-invalid: %u accepted, %u with a Host put in\n", plainly, with_host);
 	assert_true(plainly <= INVALID_ACCEPTED_MAX && with_host <= INVALID_ACCEPTED_MAX);
-}
-
-static int
-load(void **state)
-{
-	json_error_t why;
-
-	*state = json_load_file(CORPORA, 0, &why);
-	if (*state == NULL)
-		print_error("%s: %s\n", CORPORA, why.text);
-	return *state == NULL;
-}
-
-static int
-unload(void **state)
-{
-	json_decref(*state);
-	return 0;
+	json_decref(root);
 }
 
 int
@@ -238,5 +222,5 @@ main(void)
 		cmocka_unit_test(invalid_requests_are_refused),
 	};
 
-	return cmocka_run_group_tests(tests, load, unload);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
