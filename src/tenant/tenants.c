@@ -17,6 +17,7 @@
 #include "tenant/tenant_room.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/wire/pg_url.h"
 
 /* Provisioning must be seen soon, and the row is asked before anything is made. */
 #define UNREADY_TTL_US	1000000ull
@@ -199,7 +200,7 @@ conf_check(struct tenants *ts, struct err *err)
 		err_set(err, ERR_INTERNAL, "provider postgres needs an administrator's URL");
 		return false;
 	}
-	return catalog_parse_url(ts->arena, conf->postgres_admin_url, &ts->admin.pg, err);
+	return pg_url_read(ts->arena, conf->postgres_admin_url, PG_URL_STRICT, &ts->admin.pg, err);
 }
 
 struct tenants *

@@ -31,7 +31,7 @@ struct pg_target {
 	const char	*password;	/* may be NULL */
 	const char	*sslmode;	/* "disable", "require", "verify-full" ... */
 	const char	*sslrootcert;	/* NULL: the system's bundle, when sslmode verifies */
-	const char	*options;	/* "-c hnsw.iterative_scan=strict_order" or NULL */
+	const char	*channel_binding; /* "require" ...; NULL: where the server offers it */
 };
 
 /* Deep copies, for whoever keeps a target longer than a call: false without memory (free what is
