@@ -51,7 +51,10 @@ url_buf_wipe(struct buf *b)
 static const char *
 login_ends(struct slice url)
 {
-	return slice_starts(url, "redis://") || slice_starts(url, "rediss://") ? "" : "/?#";
+	const char *colon = url.len > 0 ? memchr(url.p, ':', url.len) : NULL;
+	struct slice scheme = slice_of(url.p, colon == NULL ? 0 : (size_t)(colon - url.p));
+
+	return slice_is_nocase(scheme, "redis") || slice_is_nocase(scheme, "rediss") ? "" : "/?#";
 }
 
 /* ---- reading ---- */

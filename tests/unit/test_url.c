@@ -6,10 +6,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
 #include "tenantgate/wire/url.h"
+#include "wire/redis_room.h"
 
 struct expectation {
 	const char *text, *scheme, *user, *password, *host;
@@ -149,6 +151,28 @@ passwords_are_seen(void **state)
 			fail_msg("taken for a secret: %s", open[i]);
 }
 
+/* The texts of a struct redis_url have a size each. */
+static void
+a_redis_urls_texts_have_sizes(void **state)
+{
+	struct redis_url url;
+	char text[800];
+
+	(void)state;
+	for (int n = 127; n <= 128; n++) {
+		snprintf(text, sizeof(text), "redis://%0*d:p@h", n, 0);
+		assert_int_equal(redis_url_read(&url, text, &(struct err){ 0 }), n == 127);
+	}
+	for (int n = 511; n <= 512; n++) {
+		snprintf(text, sizeof(text), "redis://:%0*d@h", n, 0);
+		assert_int_equal(redis_url_read(&url, text, &(struct err){ 0 }), n == 511);
+	}
+	for (int n = 252; n <= 253; n++) {
+		snprintf(text, sizeof(text), "redis://h%0*d", n, 0);
+		assert_int_equal(redis_url_read(&url, text, &(struct err){ 0 }), n == 252);
+	}
+}
+
 int
 main(void)
 {
@@ -157,6 +181,7 @@ main(void)
 		cmocka_unit_test(malformed_ones_are_refused_without_a_word_of_them),
 		cmocka_unit_test(a_long_one_is_refused),
 		cmocka_unit_test(passwords_are_seen),
+		cmocka_unit_test(a_redis_urls_texts_have_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
