@@ -155,7 +155,8 @@ list_ask(struct request *r, struct err *err)
 }
 
 static bool
-take_field(const json_t *o, const char *name, const char *absent, char out[300], struct err *err)
+take_field(const json_t *o, const char *name, const char *absent, char out[PARAMETER_SIZE],
+    struct err *err)
 {
 	struct slice v = slice_str(absent);
 
@@ -165,7 +166,7 @@ take_field(const json_t *o, const char *name, const char *absent, char out[300],
 		err_set(err, ERR_BAD_REQUEST, "%s is too long", name);
 		return false;
 	}
-	snprintf(out, 300, "%.*s", SLICE_ARG(v));
+	snprintf(out, PARAMETER_SIZE, "%.*s", SLICE_ARG(v));
 	return true;
 }
 
@@ -253,7 +254,7 @@ static const struct route routes[] = {
 };
 
 static bool
-path_matches(const char *pattern, struct slice path, char id[64])
+path_matches(const char *pattern, struct slice path, char id[PROJECT_ID_SIZE])
 {
 	while (*pattern != '\0') {
 		size_t n = 0;
@@ -267,9 +268,9 @@ path_matches(const char *pattern, struct slice path, char id[64])
 		}
 		while (n < path.len && path.p[n] != '/')
 			n++;
-		if (n == 0 || n >= 64)
+		if (n == 0 || n >= PROJECT_ID_SIZE)
 			return false;
-		snprintf(id, 64, "%.*s", (int)n, path.p);
+		snprintf(id, PROJECT_ID_SIZE, "%.*s", (int)n, path.p);
 		path = slice_of(path.p + n, path.len - n);
 		pattern += 3;
 	}
@@ -277,7 +278,7 @@ path_matches(const char *pattern, struct slice path, char id[64])
 }
 
 const struct route *
-route_find(struct slice method, struct slice path, char id[64])
+route_find(struct slice method, struct slice path, char id[PROJECT_ID_SIZE])
 {
 	const char base[] = "/api/v2";
 	size_t i;

@@ -16,10 +16,9 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
+#include "tenantgate/base/id.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/seal.h"
-
-#define REFUSAL_ID 20 /* characters of its request id */
 
 static void
 bev_read(struct bufferevent *bev, void *arg)
@@ -236,9 +235,9 @@ refusal_reply(struct conn *c, const struct err *why, const char *id)
 void
 conn_refuse(struct conn *c, const struct err *why)
 {
-	char id[REFUSAL_ID + 1];
+	char id[REQUEST_ID_LEN + 1];
 
-	id_random(id, REFUSAL_ID);
+	id_random(id, REQUEST_ID_LEN);
 	answer_open(c);
 	c->x.close = true;
 	refusal_reply(c, why, id);

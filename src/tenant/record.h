@@ -6,9 +6,10 @@
 #ifndef TENANT_RECORD_H
 #define TENANT_RECORD_H
 
+#include "tenant/names.h"
 #include "tenantgate/tenant.h"
 
-#define RECORD_KEY_SIZE 256
+#define RECORD_KEY_SIZE (sizeof("tg:tenant::") + ENVIRONMENT_MAX + TENANT_ID_MAX)
 
 struct tenant_record {
 	unsigned refs;

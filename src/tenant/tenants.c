@@ -22,7 +22,6 @@
 /* Provisioning must be seen soon, and the row is asked before anything is made. */
 #define UNREADY_TTL_US	1000000ull
 #define ADMIN_ARENA_MAX (64 * 1024)
-#define ENVIRONMENT_MAX 100
 
 void
 tenants_conf_init(struct tenants_conf *conf)
@@ -52,13 +51,13 @@ tenants_provider_name(const struct tenants *ts)
 }
 
 static void
-target_key(char key[160], const char *id)
+target_key(char key[TENANT_KEY_SIZE], const char *id)
 {
-	snprintf(key, 160, "tenant:%s", id);
+	snprintf(key, TENANT_KEY_SIZE, "tenant:%s", id);
 }
 
 void
-tenant_target(const struct tenant *t, struct pool_target *out, char key[160])
+tenant_target(const struct tenant *t, struct pool_target *out, char key[TENANT_KEY_SIZE])
 {
 	target_key(key, t->id);
 	*out = (struct pool_target){
@@ -90,7 +89,7 @@ tenants_keep(struct tenants *ts, struct tenant_record *r)
 static void
 publish_drop(struct tenants *ts, const char *id)
 {
-	char message[ORIGIN_LEN + RECORD_KEY_SIZE];
+	char message[ORIGIN_LEN + 1 + TENANT_ID_MAX + 1];
 	struct slice argv[] = { SLICE_LIT("PUBLISH"), SLICE_LIT(DROP_CHANNEL), { NULL, 0 } };
 
 	snprintf(message, sizeof(message), "%s:%s", ts->origin, id);
@@ -153,7 +152,7 @@ static void
 drop_one(struct tenants *ts, struct slice id)
 {
 	const struct tenant_record *r = map_get(ts->cache, id);
-	char key[160];
+	char key[TENANT_KEY_SIZE];
 
 	if (r == NULL)
 		return;

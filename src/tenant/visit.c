@@ -224,7 +224,7 @@ tenant_visit(struct flow *f, struct tenants *ts, const char *id, struct tenant *
 	struct slice key = slice_str(id);
 	struct tenant_record *r;
 
-	if (key.len == 0 || key.len >= sizeof(out->id))
+	if (key.len == 0 || key.len > TENANT_ID_MAX)
 		return flow_fail(f, ERR_INVALID_TENANT, "a tenant id is 1 to 128 bytes");
 	r = map_get(ts->cache, key);
 	if (r != NULL && clock_mono_us() < r->expires_us)

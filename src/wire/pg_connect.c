@@ -69,7 +69,7 @@ struct params {
 	unsigned n;
 	char port[8];
 	char hosts[ADDRS_USED * (DNS_NAME_MAX + 1) + 1];
-	char addrs[ADDRS_USED * 47 + 1];
+	char addrs[ADDRS_USED * DNS_ADDR_SIZE + 1];
 };
 
 static void

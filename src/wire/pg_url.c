@@ -265,7 +265,7 @@ pg_host_check(const char *host, struct err *err)
 		return pg_url_refuse(err, "names several hosts", "write one");
 	if (host[0] == '\0')
 		return pg_url_refuse(err, "names no host", "write it after the @");
-	if (strpbrk(host, "@/?#%\\ ") != NULL)
+	if (strlen(host) > DNS_NAME_MAX || strpbrk(host, "@/?#%\\ ") != NULL)
 		return pg_url_refuse(err, "has a host that is no name or address",
 		    "escape @ / ? # and % in a password as %XX");
 	return true;

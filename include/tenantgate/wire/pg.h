@@ -22,6 +22,9 @@
 
 struct pg_conn;
 
+#define PG_NAME_MAX	63	/* bytes of a role's or database's name: NAMEDATALEN - 1 */
+#define PG_SSLMODE_MAX	15	/* bytes of an sslmode: "verify-full" is the longest */
+
 /* Where and as whom. Strings borrowed for the call of pg_connect() and copied. */
 struct pg_target {
 	const char	*host;		/* name (for SNI, verify-full), address or socket folder */
