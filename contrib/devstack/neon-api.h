@@ -5,7 +5,8 @@
  * stand-in may be restarted. One thread, on the project's own rooms.
  *
  * Unlike Neon: all projects share one server, so role and database have names of their own
- * ("neondb_owner_x", "neondb_x"), and the port is in connection_uri.
+ * ("neondb_owner_x", "neondb_x"), and connection_uri has the port, and a parameter that no client
+ * knows (stand_in=1).
  */
 #ifndef DEVSTACK_NEON_API_H
 #define DEVSTACK_NEON_API_H
