@@ -87,7 +87,9 @@ parameter_refuse(struct slice name, const struct uri_parameter *p, struct err *e
 	if (!name_may_be_shown(name))
 		return pg_url_refuse(err, "has a parameter that is not supported",
 		    "remove it, and write ? and & in a password as %3F and %26");
-	snprintf(what, sizeof(what), "must not have the parameter %.*s", SLICE_ARG(name));
+	snprintf(what, sizeof(what), "%s parameter %.*s",
+	    p != NULL && p->is_read ? "needs a value of its" : "must not have the",
+	    SLICE_ARG(name));
 	if (p != NULL && p->is_read)
 		return pg_url_refuse(err, what, "write it as NAME=VALUE");
 	return pg_url_refuse(err, what,
