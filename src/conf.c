@@ -12,6 +12,7 @@
 #include "conf_room.h"
 #include "config.h"
 #include "tenantgate/base/seal.h"
+#include "tenantgate/wire/pg_url.h"
 
 static void
 set_defaults(struct conf_reading *r)
@@ -103,7 +104,7 @@ check_url(struct conf_reading *r, const char *path, const char *name, const char
 	struct err err = { 0 };
 
 	assert(arena != NULL);
-	if (url != NULL && *url != '\0' && !catalog_parse_url(arena, url, &target, &err)) {
+	if (url != NULL && *url != '\0' && !pg_url_read(arena, url, PG_URL_STRICT, &target, &err)) {
 		struct conf_place at = place_of(r, path, name);
 
 		conf_say(r, &at, "%s: %s", name, err.detail);

@@ -4,8 +4,6 @@
  * environment, @file for secrets. While expanding, the text that stands in the file itself is set
  * aside, so that a secret written down in a file others may read can be told from one that is not.
  */
-#include "config.h"
-
 #include "conf_room.h"
 
 #include <ctype.h>
@@ -93,27 +91,6 @@ conf_expand(struct conf_reading *r, const struct conf_place *at, struct slice te
 		buf_putc(written, *p++);
 	}
 	return out->failed ? too_long(r, at) : true;
-}
-
-bool
-conf_url_has_password(struct slice text)
-{
-	const char *end = text.p + text.len, *start, *at, *colon;
-	struct slice authority;
-
-	if (memmem(text.p, text.len, "password=", 9) != NULL)
-		return true;
-	start = memmem(text.p, text.len, "://", 3);
-	start = start == NULL ? text.p : start + 3;
-	authority.p = start;
-	for (authority.len = 0; start + authority.len < end; authority.len++)
-		if (strchr("/?#", start[authority.len]) != NULL)
-			break;
-	at = memrchr(authority.p, '@', authority.len);
-	if (at == NULL)
-		return false;
-	colon = memchr(authority.p, ':', (size_t)(at - authority.p));
-	return colon != NULL && colon + 1 < at;
 }
 
 bool

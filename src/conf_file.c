@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "tenantgate/base/seal.h"
+#include "tenantgate/wire/url.h"
 
 #define SECTION	      "tenantgate"
 #define FILE_SIZE_MAX (1u << 20)
@@ -60,7 +61,7 @@ is_secret_written(const struct conf_key *k, struct slice written)
 {
 	if (k->type == CONF_SECRET)
 		return written.len > 0;
-	return k->type == CONF_URL && conf_url_has_password(written);
+	return k->type == CONF_URL && url_has_password(written);
 }
 
 /* The value as it stands in the file into out: expanded, or read from the file it names. */

@@ -88,8 +88,6 @@ void		 conf_read_file(struct conf_reading *, const char *path,
  * itself: the text without what came from outside. False with an error said. */
 bool		 conf_expand(struct conf_reading *, const struct conf_place *, struct slice text,
 		    struct buf *out, struct buf *written);
-/* True when text (a URL) holds a password. */
-bool		 conf_url_has_password(struct slice text);
 /* The content of the file a secret names, its last newline cut. False with an error said. */
 bool		 conf_read_secret(struct conf_reading *, const struct conf_place *,
 		    const char *path, struct buf *out);

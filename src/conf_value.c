@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "tenantgate/wire/url.h"
+
 struct unit {
 	const char *name;
 	uint64_t factor;
@@ -179,11 +181,16 @@ scheme_is_among(struct slice text, const char *schemes)
 	return false;
 }
 
-/* The text of a URL is not repeated: it may hold a password. */
+/* The text of a URL is not repeated: it may hold a password. A Postgres URL is read when all is
+ * known (conf.c). */
 static bool
 check_url(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
     struct slice text)
 {
+	struct url_parts parts = { 0 };
+	struct err err = { 0 };
+	bool good = true;
+
 	for (size_t i = 0; i < text.len; i++) {
 		if ((unsigned char)text.p[i] <= ' ' || text.p[i] == 0x7f) {
 			conf_say(r, at, "%s holds a blank", k->name);
@@ -195,7 +202,12 @@ check_url(struct conf_reading *r, const struct conf_place *at, const struct conf
 		    (int)strcspn(k->schemes, " "), k->schemes);
 		return false;
 	}
-	return true;
+	if (text.len > 0 && !slice_starts(slice_str(k->schemes), "postgres"))
+		good = url_read(text, &parts, &err);
+	if (!good)
+		conf_say(r, at, "%s: %s", k->name, err.detail);
+	url_free(&parts);
+	return good;
 }
 
 static bool

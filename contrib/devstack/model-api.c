@@ -13,6 +13,8 @@
 
 #include "tenantgate/base/json.h"
 
+#define LISTEN_ADDR_SIZE 64
+
 static const char usage[] =
     "usage: model-api [--listen ADDR:PORT] [--api-key KEY] [--token-delay-ms N] [--dimensions N]\n"
     "A stand-in for a model's server: /v1/embeddings, /v1/chat/completions, /v1/models, /_stats,\n"
@@ -147,13 +149,13 @@ request_refused(const struct err *err, const char *id, const char *remote, void 
 
 /* ---- the process ---- */
 static bool
-listen_parse(const char *text, char addr[64], uint16_t *port)
+listen_parse(const char *text, char addr[LISTEN_ADDR_SIZE], uint16_t *port)
 {
 	const char *colon = strrchr(text, ':');
 	unsigned long n;
 	char *end;
 
-	if (colon == NULL || (size_t)(colon - text) >= 64)
+	if (colon == NULL || (size_t)(colon - text) >= LISTEN_ADDR_SIZE)
 		return false;
 	memcpy(addr, text, (size_t)(colon - text));
 	addr[colon - text] = '\0';
@@ -240,7 +242,7 @@ main(int argc, char **argv)
 	struct api api = { .dimensions = 1536 };
 	const char *listen = "127.0.0.1:0";
 	struct http_conf conf;
-	char addr[64];
+	char addr[LISTEN_ADDR_SIZE];
 	int rc;
 
 	signal(SIGPIPE, SIG_IGN);

@@ -24,11 +24,11 @@
 struct build {
 	struct flow flow;
 	struct api *api;
-	char id[64];
-	char tail[64]; /* of the names */
+	char id[PROJECT_ID_SIZE];
+	char tail[PROJECT_ID_SIZE]; /* of the names */
 	char password[64];
 	char sql[400];
-	char db[80];
+	char db[sizeof("neondb_") + PROJECT_ID_SIZE];
 	struct pg_conn *conn;
 	struct pg_target target;
 	struct pg_result result;

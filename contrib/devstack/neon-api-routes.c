@@ -155,7 +155,8 @@ list_ask(struct request *r, struct err *err)
 }
 
 static bool
-take_field(const json_t *o, const char *name, const char *absent, char out[300], struct err *err)
+take_field(const json_t *o, const char *name, const char *absent, char out[PARAMETER_SIZE],
+    struct err *err)
 {
 	struct slice v = slice_str(absent);
 
@@ -165,7 +166,7 @@ take_field(const json_t *o, const char *name, const char *absent, char out[300],
 		err_set(err, ERR_BAD_REQUEST, "%s is too long", name);
 		return false;
 	}
-	snprintf(out, 300, "%.*s", SLICE_ARG(v));
+	snprintf(out, PARAMETER_SIZE, "%.*s", SLICE_ARG(v));
 	return true;
 }
 
@@ -254,7 +255,7 @@ static const struct route routes[] = {
 
 /* The id goes into statements as it was sent: it is of letters that need no escape. */
 static bool
-path_matches(const char *pattern, struct slice path, char id[64])
+path_matches(const char *pattern, struct slice path, char id[PROJECT_ID_SIZE])
 {
 	struct http_path_params params;
 
@@ -262,12 +263,12 @@ path_matches(const char *pattern, struct slice path, char id[64])
 		return false;
 	if (params.count == 0)
 		return true;
-	snprintf(id, 64, "%.*s", SLICE_ARG(params.items[0].raw));
-	return params.items[0].raw.len < 64;
+	snprintf(id, PROJECT_ID_SIZE, "%.*s", SLICE_ARG(params.items[0].raw));
+	return params.items[0].raw.len < PROJECT_ID_SIZE;
 }
 
 const struct route *
-route_find(struct slice method, struct slice path, char id[64])
+route_find(struct slice method, struct slice path, char id[PROJECT_ID_SIZE])
 {
 	const char base[] = "/api/v2";
 	size_t i;

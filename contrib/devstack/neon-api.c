@@ -12,6 +12,7 @@
 #include <event2/event.h>
 
 #include "tenantgate/base/log.h"
+#include "tenantgate/wire/pg_url.h"
 
 static const char usage[] =
     "usage: neon-api --admin-url postgresql://USER:PASSWORD@HOST[:PORT]/DB --api-key KEY\n"
@@ -176,11 +177,10 @@ rooms_open(struct api *api, const struct options *o)
 	api->arena = arena_new(1 << 16);
 	api->worker = worker_new(0);
 	api->catalog = catalog_open(&cc, &err);
-	if (api->catalog == NULL || !catalog_parse_url(api->arena, o->admin_url, &api->admin, &err))
+	if (api->catalog == NULL ||
+	    !pg_url_read(api->arena, o->admin_url, PG_URL_STRICT, &api->admin, &err))
 		die(err.detail);
 	api->advertised = o->advertise != NULL ? o->advertise : api->admin.host;
-	if (api->advertised[0] == '/')
-		api->advertised = "127.0.0.1";
 	api->dns = dns_open(api->worker, NULL, 2 * 1000000ull);
 	catalog_attach(api->catalog, api->worker, api->dns);
 }

@@ -5,7 +5,8 @@
  * stand-in may be restarted. One thread, on the project's own rooms.
  *
  * Unlike Neon: all projects share one server, so role and database have names of their own
- * ("neondb_owner_x", "neondb_x"), and the port is in connection_uri.
+ * ("neondb_owner_x", "neondb_x"), and connection_uri has the port, and a parameter that no client
+ * knows (stand_in=1).
  */
 #ifndef DEVSTACK_NEON_API_H
 #define DEVSTACK_NEON_API_H
@@ -18,6 +19,8 @@
 #define FAULTS_MAX	16
 #define STATS_MAX	24
 #define UNAVAILABLE_MAX 16
+#define PROJECT_ID_SIZE 64
+#define PARAMETER_SIZE  300 /* of a query's parameter */
 
 /* "Fail the next `times` requests of `route` with `status`." */
 struct fault {
@@ -48,7 +51,7 @@ struct api {
 	char delay_route[48]; /* "" : every one */
 	struct fault faults[FAULTS_MAX];
 	unsigned lose_next; /* answers of POST /projects that get lost */
-	char unavailable[UNAVAILABLE_MAX][64];
+	char unavailable[UNAVAILABLE_MAX][PROJECT_ID_SIZE];
 	unsigned unavailable_count;
 	/* counts */
 	struct stat stats[STATS_MAX];
@@ -65,13 +68,13 @@ struct request {
 	const struct route *route;
 	struct fault fault; /* status 0: none */
 	bool is_lost;
-	char id[64]; /* the {project} of the path */
+	char id[PROJECT_ID_SIZE]; /* the {project} of the path */
 	struct timer nap;
 	struct buf body; /* owned */
 	json_t *json;	 /* owned */
 	struct pg_query query;
 	struct pg_result result; /* owned */
-	char texts[8][300];	 /* parameters of the query */
+	char texts[8][PARAMETER_SIZE];	 /* parameters of the query */
 };
 
 struct route {
@@ -88,7 +91,7 @@ struct route {
 };
 
 /* NULL when there is none; fills id. */
-const struct route *route_find(struct slice method, struct slice path, char id[64]);
+const struct route *route_find(struct slice method, struct slice path, char id[PROJECT_ID_SIZE]);
 
 /* Before the first request. */
 enum flow_rc schema_make(struct flow *, struct api *, struct pg_result *);

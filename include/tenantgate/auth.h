@@ -13,18 +13,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tenantgate/base/id.h"
 #include "tenantgate/base/slice.h"
 #include "tenantgate/catalog.h"
 #include "tenantgate/loop/flow.h"
-
-#define TENANT_ID_MAX	128
-#define KEY_ID_MAX	16
 
 enum caller_kind { CALLER_TENANT, CALLER_SERVICE, CALLER_ADMIN };
 
 struct caller {
 	enum caller_kind	kind;
-	char			key_id[KEY_ID_MAX + 1];		/* never the secret */
+	char			key_id[KEY_ID_LEN + 1];		/* never the secret */
 	char			tenant[TENANT_ID_MAX + 1];	/* "" unless CALLER_TENANT */
 };
 
@@ -57,7 +55,7 @@ bool		 auth_tenant_valid(struct slice);
 
 /* Makes a key; `text` ("tg_…", shown once) gets AUTH_KEY_TEXT_SIZE bytes. tenant: NULL unless the
  * kind is CALLER_TENANT. The tenant need not exist yet. */
-#define AUTH_KEY_TEXT_SIZE	96
+#define AUTH_KEY_TEXT_SIZE	(sizeof("tg__") + KEY_ID_LEN + KEY_SECRET_LEN)
 enum flow_rc	 auth_key_create(struct flow *, struct catalog *, enum caller_kind,
 		    const char *tenant, const char *note, char *text)
 		    __attribute__((warn_unused_result));

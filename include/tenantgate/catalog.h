@@ -52,10 +52,4 @@ enum flow_rc	 catalog_migrate(struct flow *, struct catalog *)
 /* True once the catalog was reached (readiness). Any thread. */
 bool		 catalog_was_reached(const struct catalog *);
 
-/* Parses a postgres URL into the arena (percent-decoding; query: sslmode, sslrootcert, options).
- * False with err set: no text of the URL is put into err. */
-struct arena;
-bool		 catalog_parse_url(struct arena *, const char *url, struct pg_target *out,
-		    struct err *);
-
 #endif

@@ -31,9 +31,10 @@ enum limit_failure_mode {
 };
 
 #define LIMIT_ASKS_MAX	4
+#define LIMIT_KEY_MAX	200	/* bytes of an ask's key */
 
 struct limit_ask {
-	struct slice	key;		/* borrowed until the visit is over; at most 200 bytes */
+	struct slice	key;		/* borrowed until the visit is over */
 	unsigned	count;		/* allowed per period; 0: no limit, the ask is skipped */
 	uint64_t	period_us;
 	unsigned	burst;		/* at once; 0: count */

@@ -115,7 +115,7 @@ const char *const	*retrieval_schema(struct arena *, unsigned dimensions);
 #define RETRIEVAL_SCHEMA_VERSION 1
 
 struct document {
-	const char	*id;		/* 1..128 bytes */
+	const char	*id;		/* 1..DOCUMENT_ID_MAX bytes */
 	const char	*title;		/* may be "" */
 	const char	*file_name;	/* may be "" */
 	const char	*mime_type;

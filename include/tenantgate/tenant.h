@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tenantgate/base/id.h"
 #include "tenantgate/base/seal.h"
 #include "tenantgate/base/slice.h"
 #include "tenantgate/catalog.h"
@@ -38,22 +39,25 @@ enum tenant_state {
 	TENANT_SUSPENDED,
 };
 
+#define TENANT_PASSWORD_MAX	128	/* bytes of a database password, ours or Neon's */
+
 struct tenant {
-	char			id[129];
+	char			id[TENANT_ID_MAX + 1];
 	enum tenant_state	state;
-	char			plan[33];		/* "" : default */
+	char			plan[PLAN_NAME_MAX + 1]; /* "" : default */
 	unsigned		requests_per_minute;	/* 0: the plan's, or the default */
 	/* valid when READY */
-	char			host[256];
+	char			host[DNS_NAME_MAX + 1];
 	uint16_t		port;
-	char			dbname[64];
-	char			user[64];
-	char			password[129];		/* unsealed; never logged */
-	char			sslmode[16];
+	char			dbname[PG_NAME_MAX + 1];
+	char			user[PG_NAME_MAX + 1];
+	char			password[TENANT_PASSWORD_MAX + 1]; /* unsealed; never logged */
+	char			sslmode[PG_SSLMODE_MAX + 1];
 };
 
 /* Cached record for the pool: key "tenant:<id>", target into the struct tenant. */
-void	tenant_target(const struct tenant *, struct pool_target *, char key[160]);
+#define TENANT_KEY_SIZE	(sizeof("tenant:") + TENANT_ID_MAX)
+void	tenant_target(const struct tenant *, struct pool_target *, char key[TENANT_KEY_SIZE]);
 
 enum tenant_provider { PROVIDER_NEON, PROVIDER_POSTGRES };
 

@@ -9,8 +9,7 @@
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/seal.h"
 
-#define REQUEST_ID_NEW	20	/* characters: 115 bits */
-#define PROBLEM_MAX	4096
+#define PROBLEM_MAX 4096
 
 static bool
 request_id_sane(struct slice s)
@@ -36,7 +35,7 @@ answer_request_id(const struct http_exchange *x, char out[REQUEST_ID_MAX + 1])
 		out[asked.len] = '\0';
 		return;
 	}
-	id_random(out, REQUEST_ID_NEW);
+	id_random(out, REQUEST_ID_LEN);
 }
 
 static void

@@ -4,10 +4,10 @@
  */
 #include "api/chat_body.h"
 
+#include "tenantgate/base/id.h"
 #include "tenantgate/base/json.h"
 
-#define DOCUMENT_ID_MAX	128
-#define MODEL_NAME_MAX	128
+#define MODEL_NAME_MAX 128
 
 static bool
 no_room(struct err *err)

@@ -10,11 +10,11 @@
 #include "api/multipart.h"
 #include "tenantgate/base/arena.h"
 #include "tenantgate/base/err.h"
+#include "tenantgate/base/id.h"
 #include "tenantgate/base/slice.h"
 #include "tenantgate/retrieval.h"
 
 #define INGEST_FILES_MAX	16
-#define DOCUMENT_ID_MAX		128
 
 struct ingest_item {
 	struct slice	bytes;

@@ -75,11 +75,12 @@ visit_tenant(struct flow *f)
 }
 
 static struct slice
-ask_key(const struct visit *v, char out[192], const char *what, const char *id)
+ask_key(const struct visit *v, char out[LIMIT_KEY_MAX + 1], const char *what, const char *id)
 {
-	int n = snprintf(out, 192, "tg:limit:%.40s:%s:%s", v->rooms->environment, what, id);
+	int n = snprintf(out, LIMIT_KEY_MAX + 1, "tg:limit:%.40s:%s:%s", v->rooms->environment,
+	    what, id);
 
-	assert(n > 0 && n < 192);
+	assert(n > 0 && n <= LIMIT_KEY_MAX);
 	return slice_of(out, (size_t)n);
 }
 
@@ -129,7 +130,7 @@ visit_borrow(struct flow *f)
 {
 	struct visit *v = visit_of(f);
 	struct pool_target target = { 0 };
-	char key[160];
+	char key[TENANT_KEY_SIZE];
 
 	tenant_target(&v->tenant, &target, key);
 	return pool_borrow(f, v->rooms->pools, &target, &v->lease);
@@ -160,7 +161,7 @@ visit_mend(struct visit *v, const char *document_id)
 {
 	const struct api_rooms *rooms = v->rooms;
 	struct pool_target target = { 0 };
-	char key[160];
+	char key[TENANT_KEY_SIZE];
 
 	if (rooms->mended == NULL || v->tenant.state != TENANT_READY ||
 	    (document_id[0] == '\0' && !mending_is_due(v, clock_mono_us())))

@@ -7,8 +7,7 @@
 #define API_VISIT_H
 
 #include "tenantgate/api.h"
-
-#define REQUEST_ID_MAX	64
+#include "tenantgate/base/id.h"
 
 struct api_route;
 struct api_route_match;
@@ -24,7 +23,7 @@ struct visit {
 	char				 tenant_id[TENANT_ID_MAX + 1];	/* "" until known */
 	struct tenant			 tenant;
 	struct limit_ask		 asks[2];
-	char				 ask_keys[2][192];
+	char				 ask_keys[2][LIMIT_KEY_MAX + 1];
 	struct limit_verdict		 verdict;
 	struct buf			 body;		/* owned */
 	struct pool_lease		 lease;		/* returned by visit_end() at the latest */

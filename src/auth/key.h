@@ -9,12 +9,6 @@
 
 #include "tenantgate/auth.h"
 
-#define KEY_ID_LEN     12
-#define KEY_SECRET_LEN 43 /* 247 bits of a 54-letter alphabet */
-
-_Static_assert(KEY_ID_LEN <= KEY_ID_MAX, "as the header says");
-_Static_assert(3 + KEY_ID_LEN + 1 + KEY_SECRET_LEN + 1 <= AUTH_KEY_TEXT_SIZE, "it fits");
-
 /* Slices of the text. */
 struct key_text {
 	struct slice id;

@@ -21,7 +21,7 @@ key_record_new(struct slice key_id)
 {
 	struct key_record *r = calloc(1, sizeof(*r));
 
-	assert(key_id.len <= KEY_ID_MAX);
+	assert(key_id.len <= KEY_ID_LEN);
 	if (r == NULL)
 		return NULL;
 	lookup_record_init(&r->base, key_record_free);

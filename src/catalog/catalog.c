@@ -18,6 +18,7 @@
 
 #include "catalog/catalog_room.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/wire/pg_url.h"
 
 #define CATALOG_KEY	      SLICE_LIT("catalog")
 #define URL_ARENA_MAX	      (64 * 1024)
@@ -161,7 +162,7 @@ catalog_open(const struct catalog_conf *conf, struct err *err)
 	c->query_timeout_us =
 	    conf->query_timeout_us > 0 ? conf->query_timeout_us : QUERY_TIMEOUT_DEFAULT;
 	c->target.key = CATALOG_KEY;
-	if (!catalog_parse_url(c->arena, conf->url, &c->target.pg, err)) {
+	if (!pg_url_read(c->arena, conf->url, PG_URL_STRICT, &c->target.pg, err)) {
 		catalog_close(c);
 		return NULL;
 	}

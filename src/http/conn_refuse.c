@@ -7,10 +7,9 @@
  */
 #include "http/conn.h"
 
+#include "tenantgate/base/id.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/seal.h"
-
-#define REFUSAL_ID 20 /* characters of its request id */
 
 /* No request came that could have brought an id of its own: this one gets ours. */
 static void
@@ -34,9 +33,9 @@ refusal_reply(struct conn *c, const struct err *why, const char *id)
 void
 conn_refuse(struct conn *c, const struct err *why)
 {
-	char id[REFUSAL_ID + 1];
+	char id[REQUEST_ID_LEN + 1];
 
-	id_random(id, REFUSAL_ID);
+	id_random(id, REQUEST_ID_LEN);
 	answer_open(c);
 	c->x.close = true;
 	refusal_reply(c, why, id);

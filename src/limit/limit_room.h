@@ -8,8 +8,6 @@
 
 #include "tenantgate/limit.h"
 
-#define LIMIT_KEY_MAX 200
-
 /* An ask as the algorithm wants it: one every interval, and how far ahead one may run. */
 struct gcra {
 	uint64_t	interval_us;

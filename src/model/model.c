@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "model/room.h"
+#include "tenantgate/wire/url.h"
 
 void
 model_conf_init(struct model_conf *c)
@@ -39,6 +40,19 @@ joined(const char *front, const char *back)
 	return text;
 }
 
+/* Other servers may not know its newer fields. */
+static bool
+url_is_openai(const char *base_url)
+{
+	struct url_parts url;
+	struct err err = { 0 };
+	bool is = url_read(slice_str(base_url), &url, &err) &&
+	    strcasecmp(url.host, "api.openai.com") == 0;
+
+	url_free(&url);
+	return is;
+}
+
 struct model *
 model_open(struct worker *worker, struct web *web, const struct model_conf *conf)
 {
@@ -49,7 +63,7 @@ model_open(struct worker *worker, struct web *web, const struct model_conf *conf
 	m->worker = worker;
 	m->web = web;
 	m->conf = *conf;
-	m->is_openai = strstr(conf->base_url, "://api.openai.com/") != NULL;
+	m->is_openai = url_is_openai(conf->base_url);
 	m->embeddings_url = joined(conf->base_url, "/embeddings");
 	m->chat_url = joined(conf->base_url, "/chat/completions");
 	if (conf->api_key != NULL && conf->api_key[0] != '\0')

@@ -156,6 +156,8 @@ void		 server_serve(struct server *, struct chores *);
 void		 server_gone(struct server *, struct chores *);	/* after its close */
 void		 server_login(void *server);	/* a letter's fn; not under the lock */
 void		 server_reset(struct server *);	/* not under the lock */
+/* struct pool_ops' reset over a real connection; not under the lock. */
+enum flow_rc	 server_reset_session(struct flow *, struct pg_conn *, struct pg_result *);
 
 /* borrow.c; under the lock, unless said */
 void		 waiter_grant(struct waiter *, struct server *, struct chores *);

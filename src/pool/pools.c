@@ -11,8 +11,7 @@
 
 #include "pool/pool_room.h"
 
-#define SECONDS		1000000ull
-#define RESET_TIMEOUT	(5 * SECONDS)
+#define SECONDS 1000000ull
 
 void
 pool_conf_init(struct pool_conf *conf)
@@ -31,24 +30,9 @@ pool_conf_init(struct pool_conf *conf)
 	};
 }
 
-/* One simple query: DISCARD ALL may not be in one with others. Cached plans stay. */
-static enum flow_rc
-reset_session(struct flow *f, struct pg_conn *conn, struct pg_result *out)
-{
-	static const struct pg_query reset = {
-		.sql = "ROLLBACK; CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; "
-		       "DEALLOCATE ALL; UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); "
-		       "DISCARD TEMP; DISCARD SEQUENCES",
-		.simple = true,
-		.timeout_us = RESET_TIMEOUT,
-	};
-
-	return pg_run(f, conn, &reset, out);
-}
-
 static const struct pool_ops wire_ops = {
 	.connect = pg_connect,
-	.reset = reset_session,
+	.reset = server_reset_session,
 	.alive = pg_conn_alive,
 	.state = pg_conn_state,
 	.close = pg_conn_close,

@@ -19,6 +19,8 @@
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/seal.h"
 
+#define RESET_TIMEOUT_US (5 * 1000000ull)
+
 void
 server_move(struct server *s, enum server_state to)
 {
@@ -210,6 +212,21 @@ server_login(void *arg)
 }
 
 /* ---- reset ---- */
+
+/* One simple query: DISCARD ALL may not be in one with others. Cached plans stay. */
+enum flow_rc
+server_reset_session(struct flow *f, struct pg_conn *conn, struct pg_result *out)
+{
+	static const struct pg_query reset = {
+		.sql = "ROLLBACK; CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; "
+		       "DEALLOCATE ALL; UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); "
+		       "DISCARD TEMP; DISCARD SEQUENCES",
+		.simple = true,
+		.timeout_us = RESET_TIMEOUT_US,
+	};
+
+	return pg_run(f, conn, &reset, out);
+}
 
 static enum flow_rc
 reset_run(struct flow *f)

@@ -42,7 +42,7 @@ attempt_make(struct flow *f)
 static bool
 seal_password(struct attempt *a)
 {
-	char context[160];
+	char context[TENANT_KEY_SIZE];
 
 	row_seal_context(context, a->row->tenant.id);
 	buf_reset(&a->sealed);
@@ -77,7 +77,7 @@ static enum flow_rc
 attempt_waited(struct flow *f)
 {
 	struct attempt *a = (struct attempt *)f;
-	char key[160];
+	char key[TENANT_KEY_SIZE];
 	struct pool_target target;
 
 	if (a->tenants->conf->provider == PROVIDER_NEON && a->child.wait.is_gone) {
@@ -101,7 +101,7 @@ login_borrow(struct flow *f)
 {
 	struct attempt_login *l = (struct attempt_login *)f;
 	struct pool_target target;
-	char key[160];
+	char key[TENANT_KEY_SIZE];
 
 	tenant_target(l->tenant, &target, key);
 	return pool_borrow(f, l->tenants->pools, &target, l->lease);
@@ -130,7 +130,7 @@ attempt_entered(struct flow *f)
 {
 	struct attempt *a = (struct attempt *)f;
 	struct pool_target target;
-	char key[160];
+	char key[TENANT_KEY_SIZE];
 
 	if (!err_is(&a->why))
 		return flow_back(f, attempt_schema);

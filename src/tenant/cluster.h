@@ -17,7 +17,8 @@ struct cluster_maker {
 	struct pg_result result;      /* owned */
 	struct buf sql;		      /* owned: wiped, it holds a password */
 	char name[CLUSTER_NAME_SIZE]; /* of role and database */
-	char extension_key[64];	      /* the pool for the new database */
+	/* the pool for the new database */
+	char extension_key[sizeof("cluster:") + CLUSTER_NAME_SIZE];
 	unsigned statement;
 };
 enum flow_rc cluster_make(struct flow *, struct cluster_maker *, struct tenants *,

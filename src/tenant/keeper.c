@@ -21,7 +21,7 @@ struct keeper {
 	struct flow flow;
 	struct tenants *tenants; /* borrowed */
 	struct flow *work;	 /* borrowed; NULL once let go */
-	char id[sizeof(((struct tenant *)0)->id)];
+	char id[TENANT_ID_MAX + 1];
 	char attempt[ATTEMPT_ID_LEN + 1];
 	struct row_claim claim; /* borrows id and attempt */
 	struct timer nap;

@@ -59,7 +59,7 @@ name_provider_id(struct slice s)
 bool
 name_host(struct slice s)
 {
-	return all_of(s, 253, ".-:_");
+	return all_of(s, DNS_NAME_MAX, ".-:_");
 }
 
 bool

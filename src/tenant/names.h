@@ -11,10 +11,12 @@
 
 #include "tenantgate/base/buf.h"
 #include "tenantgate/base/slice.h"
+#include "tenantgate/wire/dns.h"
 
 #define PROJECT_NAME_SIZE 257 /* Neon's 256, and the NUL */
 #define CLUSTER_NAME_SIZE 28  /* "tg_", 24 hex digits, and the NUL */
-#define PROVIDER_ID_SIZE  64
+#define PROVIDER_ID_SIZE  64  /* of what Neon calls a project, branch or endpoint */
+#define ENVIRONMENT_MAX	  100 /* bytes of an environment's name */
 
 /* "tg-<env>-<tenant>"; false when that is longer than a project's name may be. */
 bool name_project(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant);

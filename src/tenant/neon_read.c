@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#include "tenantgate/wire/pg_url.h"
+
 static bool
 refuse(struct err *err, const char *what)
 {
@@ -43,16 +45,16 @@ copy_parameters(const json_t *p, struct tenant *t)
 	    copy_text(p, "password", t->password, sizeof(t->password));
 }
 
-/* The parameters have no port; the URI has one where it is not 5432. */
+/* The parameters have no port; the URI has one where it is not the default. */
 static uint16_t
 port_of(const char *uri)
 {
 	struct arena *a = arena_new(16384);
 	struct pg_target target;
 	struct err err = { 0 };
-	uint16_t port = 5432;
+	uint16_t port = PG_PORT_DEFAULT;
 
-	if (uri != NULL && catalog_parse_url(a, uri, &target, &err))
+	if (uri != NULL && pg_url_read(a, uri, PG_URL_LENIENT, &target, &err))
 		port = target.port;
 	arena_free(a);
 	return port;
@@ -99,7 +101,7 @@ neon_read_uri(const json_t *o, struct tenant_row *row, struct err *err)
 	struct err why = { 0 };
 	bool fine;
 
-	fine = uri != NULL && catalog_parse_url(a, uri, &target, &why) &&
+	fine = uri != NULL && pg_url_read(a, uri, PG_URL_LENIENT, &target, &why) &&
 	    copy_target(&row->tenant, &target);
 	arena_free(a);
 	return fine || refuse(err, "connection URI");

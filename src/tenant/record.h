@@ -5,10 +5,11 @@
 #ifndef TENANT_RECORD_H
 #define TENANT_RECORD_H
 
+#include "tenant/names.h"
 #include "tenantgate/loop/lookup.h"
 #include "tenantgate/tenant.h"
 
-#define RECORD_KEY_SIZE 256
+#define RECORD_KEY_SIZE (sizeof("tg:tenant::") + ENVIRONMENT_MAX + TENANT_ID_MAX)
 
 struct tenant_record {
 	struct lookup_record base; /* negative: not READY, kept for a short time */

@@ -34,9 +34,9 @@ enum row_column {
 	"extract(epoch FROM now() - posted_at)::int"
 
 void
-row_seal_context(char out[160], const char *id)
+row_seal_context(char out[TENANT_KEY_SIZE], const char *id)
 {
-	snprintf(out, 160, "tenant:%s", id);
+	snprintf(out, TENANT_KEY_SIZE, "tenant:%s", id);
 }
 
 bool
@@ -96,7 +96,7 @@ static bool
 take_password(struct tenant *t, const struct pg_result *r, const struct seal *seal)
 {
 	struct slice sealed = pg_value(r, 0, COL_SEALED);
-	char context[160];
+	char context[TENANT_KEY_SIZE];
 	struct buf plain;
 	bool fine;
 

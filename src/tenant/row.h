@@ -34,7 +34,7 @@ bool row_is_complete(const struct tenant_row *);
 bool row_read(const struct pg_result *, const char *id, const struct seal *, struct tenant_row *out,
     struct err *);
 /* "tenant:<id>": what a password in the catalog is sealed to. */
-void row_seal_context(char out[160], const char *id);
+void row_seal_context(char out[TENANT_KEY_SIZE], const char *id);
 
 /* Operations on the catalog; texts are borrowed until the wait is over. */
 enum flow_rc row_select(struct flow *, struct catalog *, const char *id, struct pg_result *)

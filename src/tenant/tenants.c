@@ -17,9 +17,9 @@
 #include "tenant/names.h"
 #include "tenant/tenant_room.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/wire/pg_url.h"
 
 #define ADMIN_ARENA_MAX (64 * 1024)
-#define ENVIRONMENT_MAX 100
 
 void
 tenants_conf_init(struct tenants_conf *conf)
@@ -49,13 +49,13 @@ tenants_provider_name(const struct tenants *ts)
 }
 
 static void
-target_key(char key[160], const char *id)
+target_key(char key[TENANT_KEY_SIZE], const char *id)
 {
-	snprintf(key, 160, "tenant:%s", id);
+	snprintf(key, TENANT_KEY_SIZE, "tenant:%s", id);
 }
 
 void
-tenant_target(const struct tenant *t, struct pool_target *out, char key[160])
+tenant_target(const struct tenant *t, struct pool_target *out, char key[TENANT_KEY_SIZE])
 {
 	target_key(key, t->id);
 	*out = (struct pool_target){
@@ -74,7 +74,7 @@ tenant_target(const struct tenant *t, struct pool_target *out, char key[160])
 static void
 publish_drop(struct tenants *ts, const char *id)
 {
-	char message[ORIGIN_LEN + RECORD_KEY_SIZE];
+	char message[ORIGIN_LEN + 1 + TENANT_ID_MAX + 1];
 	struct slice argv[] = { SLICE_LIT("PUBLISH"), SLICE_LIT(DROP_CHANNEL), { NULL, 0 } };
 
 	snprintf(message, sizeof(message), "%s:%s", ts->origin, id);
@@ -128,7 +128,7 @@ static void
 drop_one(struct tenants *ts, struct slice id)
 {
 	const struct tenant_record *r = (const struct tenant_record *)lookup_peek(ts->records, id);
-	char key[160];
+	char key[TENANT_KEY_SIZE];
 
 	if (r != NULL && r->tenant.state == TENANT_READY) {
 		target_key(key, r->tenant.id);
@@ -173,7 +173,7 @@ conf_check(struct tenants *ts, struct err *err)
 		err_set(err, ERR_INTERNAL, "provider postgres needs an administrator's URL");
 		return false;
 	}
-	return catalog_parse_url(ts->arena, conf->postgres_admin_url, &ts->admin.pg, err);
+	return pg_url_read(ts->arena, conf->postgres_admin_url, PG_URL_STRICT, &ts->admin.pg, err);
 }
 
 struct tenants *

@@ -196,7 +196,7 @@ tenant_visit(struct flow *f, struct tenants *ts, const char *id, struct tenant *
 	struct lookup_record *r;
 	struct tenant_visitor *v;
 
-	if (key.len == 0 || key.len >= sizeof(out->id))
+	if (key.len == 0 || key.len > TENANT_ID_MAX)
 		return flow_fail(f, ERR_INVALID_TENANT, "a tenant id is 1 to 128 bytes");
 	r = lookup_cached(ts->records, key);
 	if (r != NULL)

@@ -35,6 +35,8 @@
 #define DNS_GRACE_US	    (50 * 1000ull)
 #define DNS_TRIES	    3
 
+_Static_assert(DNS_ADDR_SIZE == INET6_ADDRSTRLEN, "as the system writes addresses");
+
 enum { DNS_A, DNS_AAAA, DNS_FAMILIES };
 
 struct dns {
@@ -150,7 +152,7 @@ ask_add(struct dns_ask *ask, char type, int count, const void *addresses)
 	int family = type == DNS_IPv6_AAAA ? AF_INET6 : AF_INET;
 	size_t size = family == AF_INET6 ? 16 : 4;
 	struct dns_answer *a = &ask->found[family == AF_INET6 ? DNS_AAAA : DNS_A];
-	char text[INET6_ADDRSTRLEN];
+	char text[DNS_ADDR_SIZE];
 
 	for (int i = 0; i < count; i++)
 		if (inet_ntop(family, (const char *)addresses + (size_t)i * size, text,

@@ -69,7 +69,7 @@ struct params {
 	unsigned n;
 	char port[8];
 	char hosts[ADDRS_USED * (DNS_NAME_MAX + 1) + 1];
-	char addrs[ADDRS_USED * 47 + 1];
+	char addrs[ADDRS_USED * DNS_ADDR_SIZE + 1];
 };
 
 static void
@@ -127,7 +127,8 @@ params_fill(struct params *p, const struct login *l)
 	param(p, "sslmode", t->sslmode != NULL ? t->sslmode : "prefer");
 	param(p, "sslrootcert", t->sslrootcert != NULL ? t->sslrootcert : ca);
 	param(p, "gssencmode", "disable");
-	param(p, "options", t->options != NULL ? t->options : "");
+	param(p, "options", "");
+	param(p, "channel_binding", t->channel_binding != NULL ? t->channel_binding : "prefer");
 	param(p, "application_name", "tenantgate");
 	param(p, "client_encoding", "UTF8");
 	param(p, "tcp_user_timeout", "10000");

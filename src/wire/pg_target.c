@@ -37,7 +37,7 @@ pg_target_copy(struct pg_target *to, const struct pg_target *from)
 	good &= text_copy(&to->password, from->password);
 	good &= text_copy(&to->sslmode, from->sslmode);
 	good &= text_copy(&to->sslrootcert, from->sslrootcert);
-	good &= text_copy(&to->options, from->options);
+	good &= text_copy(&to->channel_binding, from->channel_binding);
 	return good;
 }
 
@@ -47,7 +47,8 @@ pg_target_same(const struct pg_target *a, const struct pg_target *b)
 	return a->port == b->port && text_same(a->host, b->host) &&
 	    text_same(a->dbname, b->dbname) && text_same(a->user, b->user) &&
 	    text_same(a->password, b->password) && text_same(a->sslmode, b->sslmode) &&
-	    text_same(a->sslrootcert, b->sslrootcert) && text_same(a->options, b->options);
+	    text_same(a->sslrootcert, b->sslrootcert) &&
+	    text_same(a->channel_binding, b->channel_binding);
 }
 
 void
@@ -61,6 +62,6 @@ pg_target_free(struct pg_target *t)
 	text_free(t->password);
 	text_free(t->sslmode);
 	text_free(t->sslrootcert);
-	text_free(t->options);
+	text_free(t->channel_binding);
 	memset(t, 0, sizeof(*t));
 }

@@ -19,12 +19,15 @@
 struct bufferevent;
 struct ssl_ctx_st;
 
+#define REDIS_USER_SIZE		128	/* bytes, with the NUL */
+#define REDIS_PASSWORD_SIZE	512
+
 struct redis_url {
 	bool	 tls;
 	char	 host[DNS_NAME_MAX + 1];
 	uint16_t port;
-	char	 user[128];		/* "": none */
-	char	 password[512];		/* "": none */
+	char	 user[REDIS_USER_SIZE];	/* "": none */
+	char	 password[REDIS_PASSWORD_SIZE]; /* "": none */
 	unsigned db;
 };
 

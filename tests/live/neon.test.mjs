@@ -22,6 +22,8 @@ async function onlyProject(tenant) {
 		'catalog'), [['ready']]);
 }
 
+const dropped = () => gate.lines().filter((line) => line.event === 'pg.uri_parameters_dropped');
+
 // First contact until it is served, however often the client must come again.
 async function arrive(tenant, ms = 30000) {
 	const client = await gate.tenant(tenant);
@@ -81,6 +83,18 @@ test('the reply of the creation is lost', async () => {
 	await stack.neonKnobs({ lose_next_reply: 1 });
 	await arrive('lost-reply');
 	await onlyProject('lost-reply');
+});
+
+test('a project is adopted by a URI with a parameter nobody knows, which is logged by name', async () => {
+	const before = dropped().length;
+	await stack.neonKnobs({ lose_next_reply: 1 });
+	await arrive('unknown-word');
+	const lines = dropped().slice(before);
+	assert.ok(lines.length >= 1, gate.program.text());
+	for (const line of lines) {
+		assert.match(line.message, /: stand_in;/);
+		assert.doesNotMatch(line.message, /postgresql:|@|=/);
+	}
 });
 
 test('Neon slower than provision_wait: 503 with Retry-After, and the work goes on', async () => {

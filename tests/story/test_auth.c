@@ -42,7 +42,7 @@ struct world {
 
 static char secret_hash[SHA256_HEX_SIZE];
 static struct fake_row key_row;
-static char inserted_hash[SHA256_HEX_SIZE], inserted_id[KEY_ID_MAX + 1];
+static char inserted_hash[SHA256_HEX_SIZE], inserted_id[KEY_ID_LEN + 1];
 
 static void
 one_key(const struct pg_query *q, struct fake_answer *a)

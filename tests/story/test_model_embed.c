@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "model/room.h"
 #include "model_bench.h"
 #include "tenantgate/base/log.h"
 
@@ -295,6 +296,31 @@ batches(void **state)
 	assert_string_equal(model_chat_name(bench.model), "talker");
 }
 
+/* By its host alone: other servers may not know the fields that it is asked with. */
+static void
+openai_is_known_by_its_host(void **state)
+{
+	static const struct {
+		const char *url;
+		bool is_openai;
+	} cases[] = {
+		{ "https://api.openai.com/v1", true },
+		{ "https://API.openai.com", true },
+		{ "https://api.openai.com:443/v1", true },
+		{ "https://api.openai.com.example.net/v1", false },
+		{ "http://127.0.0.1:1/https://api.openai.com/v1", false },
+	};
+	struct model_conf conf;
+
+	(void)state;
+	model_bench_conf(&conf);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		conf.base_url = cases[i].url;
+		model_bench_reopen(&conf);
+		assert_int_equal(bench.model->is_openai, cases[i].is_openai);
+	}
+}
+
 int
 main(void)
 {
@@ -308,6 +334,7 @@ main(void)
 		TEST(the_log_repeats_no_prompt_and_no_key),
 		TEST(abandoned),
 		TEST(batches),
+		TEST(openai_is_known_by_its_host),
 	};
 
 	return cmocka_run_group_tests_name("model_embed", tests, NULL, NULL);

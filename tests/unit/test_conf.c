@@ -89,6 +89,28 @@ test_numbers_are_refused(void **state)
 }
 
 static void
+test_urls_are_read(void **state)
+{
+	static const char *const malformed[] = { "neon_api_url = http://:80",
+		"model_url = http:///v1", "model_url = https://u:hunter2@/v1",
+		"model_url = http://h:port", "model_url = http://u:hunter2%@h",
+		"model_url = http://u:hunter2%00@h", "model_url = http://[::1/v1",
+		"redis_url = redis://:hunter2@", "redis_url = redis://:hunter2%zz@h" };
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(malformed) / sizeof(malformed[0]); i++) {
+		snprintf(text, sizeof(text), GOOD "%s\n", malformed[i]);
+		assert_false(load(text));
+		assert_non_null(strstr(errors.data, "_url: The URL is malformed: write SCHEME"));
+		assert_null(strstr(errors.data, "hunter2"));
+	}
+	fine(GOOD "model_url = HTTPS://u:p%40@[::1]:8443/v1//\nredis_url = redis://:a/b@c@h/1\n");
+	assert_string_equal(conf.model.base_url, "HTTPS://u:p%40@[::1]:8443/v1");
+	assert_string_equal(conf.redis.url, "redis://:a/b@c@h/1");
+}
+
+static void
 test_words_and_urls_are_refused(void **state)
 {
 	(void)state;
@@ -97,6 +119,8 @@ test_words_and_urls_are_refused(void **state)
 	    "5: redis_failure_mode is local, open or closed, not \"openn\"");
 	refused(GOOD "redis_url = http://x\n", "5: redis_url is a URL that starts with redis://");
 	refused(GOOD "redis_url = redis://a b\n", "5: redis_url holds a blank");
+	refused(GOOD "neon_api_url = api.neon.tech\n",
+	    "5: neon_api_url is a URL that starts with http://");
 	refused(GOOD "chat_model =\n", "5: chat_model must not be empty");
 	refused(GOOD "neon_sslmode = yes\n",
 	    "5: neon_sslmode is disable, prefer, require, verify-ca or verify-full");
@@ -168,6 +192,7 @@ main(void)
 		cmocka_unit_test(test_every_type),
 		cmocka_unit_test(test_numbers_are_refused),
 		cmocka_unit_test(test_words_and_urls_are_refused),
+		cmocka_unit_test(test_urls_are_read),
 		cmocka_unit_test(test_lines_are_refused),
 		cmocka_unit_test(test_duplicate_is_refused),
 		cmocka_unit_test(test_every_error_is_reported),

@@ -57,7 +57,8 @@ test_secrets_others_may_read(void **state)
 	assert_null(strstr(errors.data, "pw"));
 	assert_true(load_mode("[tenantgate]\nseal_keys = ${TG_TEST_SECRET}\n"
 			      "catalog_url = postgresql://u:${TG_TEST_SECRET}@h/d\n"
-			      "neon_api_key = ${TG_TEST_SECRET}\n",
+			      "neon_api_key = ${TG_TEST_SECRET}\n"
+			      "redis_url = redis://:${TG_TEST_SECRET}@${TG_TEST_SECRET}:1\n",
 	    0644));
 	assert_false(
 	    load_mode("[tenantgate]\nseal_keys = ${TG_TEST_NONE:-" HEX64 "}\n"

@@ -90,6 +90,51 @@ strange_creations_are_refused(void **state)
 }
 
 static bool
+read_uri(const char *uri, struct tenant_row *row)
+{
+	json_t *o = json_pack("{s:s}", "uri", uri);
+	struct err err = { 0 };
+	bool fine = neon_read_uri(o, row, &err);
+
+	assert_int_equal(err.code, fine ? ERR_NONE : ERR_NEON);
+	assert_null(strstr(err.detail, "hunter2"));
+	json_decref(o);
+	return fine;
+}
+
+static void
+an_unknown_parameter_does_not_stop_an_adoption(void **state)
+{
+	struct tenant_row row = { 0 };
+
+	(void)state;
+	assert_true(read_uri("postgresql://o:hunter2%2F@ep-x.neon.tech:6543/neondb?sslmode=require"
+			     "&channel_binding=require&some_new_word=1&options=endpoint%3Dep-x",
+	    &row));
+	assert_string_equal(row.tenant.host, "ep-x.neon.tech");
+	assert_string_equal(row.tenant.dbname, "neondb");
+	assert_string_equal(row.tenant.user, "o");
+	assert_string_equal(row.tenant.password, "hunter2/");
+	assert_int_equal(row.tenant.port, 6543);
+	assert_string_equal(row.tenant.sslmode, "");
+}
+
+static void
+strange_uris_are_refused(void **state)
+{
+	static const char *const uris[] = { "", "ep-x.neon.tech", "postgresql://o@h/d",
+		"postgresql://:hunter2@h/d", "postgresql://o:hunter2@/d", "mysql://o:hunter2@h/d",
+		"postgresql://o:hunter2@h,i/d", "postgresql://o:hunter2@%2Ftmp/d",
+		"postgresql://o:hunter2@h:x/d", "postgresql://o:hunter2%@h/d" };
+	struct tenant_row row = { 0 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(uris) / sizeof(uris[0]); i++)
+		assert_false(read_uri(uris[i], &row));
+}
+
+static bool
 page(const char *text, struct neon_inventory *inv)
 {
 	json_t *o = parsed(text);
@@ -173,6 +218,8 @@ main(void)
 		cmocka_unit_test(a_creation_is_read_from_its_parameters),
 		cmocka_unit_test(a_port_is_read_from_the_uri),
 		cmocka_unit_test(strange_creations_are_refused),
+		cmocka_unit_test(an_unknown_parameter_does_not_stop_an_adoption),
+		cmocka_unit_test(strange_uris_are_refused),
 		cmocka_unit_test(only_the_very_name_counts_and_the_oldest_is_taken),
 		cmocka_unit_test(a_partial_inventory_is_none),
 		cmocka_unit_test(operations_are_counted),

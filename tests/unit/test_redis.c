@@ -298,7 +298,9 @@ test_urls(void **state)
 	static const char *const bad[] = { "", "http://x", "redis://", "redis://h:0", "redis://h:x",
 		"redis://h:70000", "redis://h/x", "redis://u@h", "redis://u:%zz@h",
 		"redis://u:%00@h", "redis://[::1", "redis://[::1]x", "redis://:@h",
-		"redis://h/70000" };
+		"redis://h/70000", "redis:/h", "redis:///h", "redis://h/1?db=2", "redis://h/1#2",
+		"redis://h/1/2", "redis://a b", "redis://h:1:2", "redis://:p%@h",
+		"redis://[fe80::1%25lo]", "redis://%00" };
 	struct redis_url url;
 	struct err err = { 0 };
 
@@ -316,6 +318,9 @@ test_urls(void **state)
 	assert_int_equal(url.db, 12);
 	assert_true(redis_url_read(&url, "redis://cache", &err));
 	assert_int_equal(url.port, 6379);
+	assert_false(url.tls);
+	assert_string_equal(url.user, "");
+	assert_string_equal(url.password, "");
 }
 
 static void

@@ -13,13 +13,14 @@
 #include "tenantgate/loop/flow.h"
 
 #define DNS_KEEP_US	(60 * 1000000ull)
-#define DNS_NAME_MAX	253
+#define DNS_NAME_MAX	253	/* bytes of a host's name (RFC 1035, 2.3.4), without the NUL */
+#define DNS_ADDR_SIZE	46	/* of a numeric address, with the NUL: INET6_ADDRSTRLEN */
 #define DNS_ADDRS_MAX	8
 
 struct dns;
 
 struct dns_answer {
-	char		addr[DNS_ADDRS_MAX][46];	/* numeric, IPv6 or IPv4 */
+	char		addr[DNS_ADDRS_MAX][DNS_ADDR_SIZE]; /* numeric, IPv6 or IPv4 */
 	unsigned	count;
 	struct err	err;				/* ERR_UPSTREAM or ERR_TIMEOUT; count 0 */
 };

@@ -22,6 +22,9 @@
 
 struct pg_conn;
 
+#define PG_NAME_MAX	63	/* bytes of a role's or database's name: NAMEDATALEN - 1 */
+#define PG_SSLMODE_MAX	15	/* bytes of an sslmode: "verify-full" is the longest */
+
 /* Where and as whom. Strings borrowed for the call of pg_connect() and copied. */
 struct pg_target {
 	const char	*host;		/* name (for SNI, verify-full), address or socket folder */
@@ -31,7 +34,7 @@ struct pg_target {
 	const char	*password;	/* may be NULL */
 	const char	*sslmode;	/* "disable", "require", "verify-full" ... */
 	const char	*sslrootcert;	/* NULL: the system's bundle, when sslmode verifies */
-	const char	*options;	/* "-c hnsw.iterative_scan=strict_order" or NULL */
+	const char	*channel_binding; /* "require" ...; NULL: where the server offers it */
 };
 
 /* Deep copies, for whoever keeps a target longer than a call: false without memory (free what is

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * id: how long the identifiers are that several rooms keep; in bytes, without the NUL, so that a
+ * char array has one more. Lengths that one library or protocol sets stand in its own header
+ * (wire/pg.h, wire/dns.h). Constants only.
+ */
+#ifndef TENANTGATE_BASE_ID_H
+#define TENANTGATE_BASE_ID_H
+
+#define TENANT_ID_MAX	128	/* [A-Za-z0-9._:@-] */
+#define DOCUMENT_ID_MAX	128
+#define REQUEST_ID_MAX	64	/* a client's X-Request-Id: [A-Za-z0-9._:-] */
+#define REQUEST_ID_LEN	20	/* one of our own: 115 bits in id_random()'s alphabet */
+#define PLAN_NAME_MAX	32	/* a tenant's plan */
+
+/* An API key: tg_<id>_<secret>. */
+#define KEY_ID_LEN	12
+#define KEY_SECRET_LEN	43	/* 247 bits in the same alphabet */
+
+#endif
