@@ -13,6 +13,7 @@
 #include "conf_room.h"
 #include "config.h"
 #include "tenantgate/base/seal.h"
+#include "tenantgate/base/secret.h"
 
 struct conf_string {
 	struct conf_string *next;

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/secret.h"
 
 #define SECTION	      "tenantgate"
 #define FILE_SIZE_MAX (1u << 20)

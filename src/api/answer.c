@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "tenantgate/base/json.h"
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/random.h"
 
 #define REQUEST_ID_NEW	20	/* characters: 115 bits */
 #define PROBLEM_MAX	4096

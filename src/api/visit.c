@@ -13,6 +13,7 @@
 #include "api/answer.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/map.h"
+#include "tenantgate/base/secret.h"
 
 #define MINUTE_US (60 * 1000000ull)
 

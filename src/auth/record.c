@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 #include "auth/key.h"
+#include "tenantgate/base/random.h"
+#include "tenantgate/base/secret.h"
 
 struct key_record *
 key_record_new(struct slice key_id)

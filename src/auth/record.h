@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "tenantgate/auth.h"
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/digest.h"
 
 struct key_record {
 	unsigned refs;

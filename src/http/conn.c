@@ -17,7 +17,7 @@
 #include <event2/bufferevent.h>
 
 #include "tenantgate/base/json.h"
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/random.h"
 
 #define REFUSAL_ID 20 /* characters of its request id */
 

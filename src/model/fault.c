@@ -11,7 +11,7 @@
 #include "model/room.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/log.h"
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/random.h"
 
 #define RETRY_AFTER_SHORT_S   5 /* longer is the client's to wait */
 #define RETRY_AFTER_DEFAULT_S 5 /* told to the client when the server says nothing */

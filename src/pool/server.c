@@ -17,7 +17,7 @@
 #include "pool/pool_room.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/random.h"
 
 void
 server_move(struct server *s, enum server_state to)

@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/secret.h"
 
 #define LOGINS_MAX	 12
 #define LOGIN_NAP_US	 (300 * 1000ull)

@@ -12,6 +12,9 @@
 
 #include <stdio.h>
 
+#include "tenantgate/base/random.h"
+#include "tenantgate/base/secret.h"
+
 #define PASSWORD_LEN	 40
 #define ADMIN_KEY	 SLICE_LIT("cluster:admin")
 #define ADMIN_POOL	 2

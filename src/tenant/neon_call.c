@@ -13,6 +13,8 @@
 
 #include "tenant/neon_read.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/random.h"
+#include "tenantgate/base/secret.h"
 
 #define TRIES_MAX	   6
 #define TRIES_BUSY_MAX	   10 /* 423 and 429: it is sure that nothing was done */

@@ -19,6 +19,8 @@
 #include "tenant/keeper.h"
 #include "tenant/provision.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/random.h"
+#include "tenantgate/base/secret.h"
 
 #define PEEK_FIRST_US	(150 * 1000ull)
 #define PEEK_LONGEST_US 1000000ull

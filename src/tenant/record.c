@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "tenantgate/base/json.h"
+#include "tenantgate/base/secret.h"
 
 #define RECORD_TEXT_MAX 4096
 

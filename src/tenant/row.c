@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tenantgate/base/secret.h"
+
 enum row_column {
 	COL_STATE,
 	COL_PLAN,

@@ -17,6 +17,7 @@
 #include "tenant/tenant_room.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/random.h"
 
 /* Provisioning must be seen soon, and the row is asked before anything is made. */
 #define UNREADY_TTL_US	1000000ull

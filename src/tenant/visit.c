@@ -17,6 +17,7 @@
 #include "tenant/row.h"
 #include "tenant/tenant_room.h"
 #include "tenantgate/base/clock.h"
+#include "tenantgate/base/secret.h"
 #include "tenantgate/loop/join.h"
 
 #define LOOKUP_DEADLINE_US (15 * 1000000ull)
