@@ -18,3 +18,11 @@ bytes_wipe(void *p, size_t n)
 	if (n > 0)
 		OPENSSL_cleanse(p, n);
 }
+
+void
+buf_wipe(struct buf *b)
+{
+	if (b->data != NULL)
+		bytes_wipe(b->data, b->cap);
+	buf_free(b);
+}

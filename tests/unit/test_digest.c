@@ -41,6 +41,7 @@ static void
 bytes_are_compared_and_wiped(void **state)
 {
 	char text[] = "secret";
+	struct buf b;
 
 	(void)state;
 	assert_true(bytes_equal_ct("abc", "abc", 3));
@@ -48,6 +49,13 @@ bytes_are_compared_and_wiped(void **state)
 	assert_true(bytes_equal_ct(NULL, NULL, 0));
 	bytes_wipe(text, 6);
 	assert_memory_equal(text, "\0\0\0\0\0\0", 6);
+	buf_init(&b, 64);
+	buf_wipe(&b);
+	assert_true(buf_puts(&b, "secret"));
+	buf_wipe(&b);
+	assert_null(b.data);
+	assert_int_equal(b.len, 0);
+	assert_int_equal(b.max, 64);
 }
 
 int
