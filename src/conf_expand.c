@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/secret.h"
 
 #define NAME_MAX_BYTES 128
 

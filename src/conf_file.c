@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/secret.h"
 #include "tenantgate/wire/url.h"
 
 #define SECTION	      "tenantgate"
@@ -102,14 +102,6 @@ value_init(struct buf *b)
 }
 
 static void
-value_free(struct buf *b)
-{
-	if (b->data != NULL)
-		bytes_wipe(b->data, b->cap);
-	buf_free(b);
-}
-
-static void
 set_key(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
     struct slice text)
 {
@@ -125,8 +117,8 @@ set_key(struct conf_reading *r, const struct conf_place *at, const struct conf_k
 	value_init(&written);
 	if (get_value(r, at, k, text, &value, &written))
 		conf_store(r, at, k, slice_trim(buf_view(&value)));
-	value_free(&value);
-	value_free(&written);
+	buf_wipe(&value);
+	buf_wipe(&written);
 }
 
 static void

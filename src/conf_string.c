@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/secret.h"
 
 struct conf_string {
 	struct conf_string *next;

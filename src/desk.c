@@ -59,24 +59,18 @@ desk_do(struct desk *d, desk_fn *fn, void *arg)
 	pthread_mutex_unlock(&e.mutex);
 }
 
-static const char *
-or_null(const char *text)
-{
-	return text == NULL || *text == '\0' ? NULL : text;
-}
-
 static bool
 open_wires(struct desk *d, struct err *err)
 {
 	const struct conf *conf = d->house->conf;
 
-	d->dns = dns_open(d->worker, or_null(conf->dns_nameserver), conf->dns_timeout_us);
+	d->dns = dns_open(d->worker, text_or_null(conf->dns_nameserver), conf->dns_timeout_us);
 	d->web = web_open(d->worker, &conf->web);
 	if (d->dns == NULL || d->web == NULL) {
 		err_set(err, ERR_INTERNAL, "The resolver or the HTTP client could not be set up.");
 		return false;
 	}
-	if (or_null(conf->redis.url) == NULL)
+	if (text_or_null(conf->redis.url) == NULL)
 		return true;
 	d->redis = redis_open(d->worker, d->dns, &conf->redis, err);
 	return d->redis != NULL;

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tenantgate/base/secret.h"
+
 #define KEY_DEADLINE_US	(30 * 1000000ull)
 
 const char key_usage[] =

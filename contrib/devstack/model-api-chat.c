@@ -8,7 +8,7 @@
 
 #include "model-api.h"
 #include "tenantgate/base/json.h"
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/random.h"
 
 #define OUT_MAX (64u << 20)
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "model-api.h"
+#include "tenantgate/base/b64.h"
 #include "tenantgate/base/json.h"
 
 #define DIMENSIONS_MAX	4096
@@ -64,29 +65,6 @@ vector_of(float *v, unsigned n, struct slice text)
 }
 
 static void
-base64_put(struct buf *b, const void *bytes, size_t n)
-{
-	static const char letters[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const uint8_t *in = bytes;
-	char *out = buf_extend(b, (n + 2) / 3 * 4);
-	size_t i;
-
-	if (out == NULL)
-		return;
-	for (i = 0; i < n; i += 3, out += 4) {
-		uint32_t x = (uint32_t)in[i] << 16;
-
-		x |= i + 1 < n ? (uint32_t)in[i + 1] << 8 : 0;
-		x |= i + 2 < n ? in[i + 2] : 0;
-		out[0] = letters[x >> 18];
-		out[1] = letters[x >> 12 & 63];
-		out[2] = i + 1 < n ? letters[x >> 6 & 63] : '=';
-		out[3] = i + 2 < n ? letters[x & 63] : '=';
-	}
-}
-
-static void
 floats_put(struct buf *b, const float *v, unsigned n)
 {
 	unsigned i;
@@ -119,7 +97,7 @@ item_put(struct embeddings *e, struct buf *b, size_t index, struct slice text)
 	    index);
 	if (e->base64) {
 		buf_putc(b, '"');
-		base64_put(b, e->vector, n * sizeof(*e->vector));
+		b64_put(b, slice_of((const char *)e->vector, n * sizeof(*e->vector)));
 		buf_putc(b, '"');
 	} else {
 		floats_put(b, e->vector, n);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "neon-api.h"
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/random.h"
 
 #define ID_LEN 10
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "neon-api.h"
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/random.h"
 
 #define BODY_MAX (64 * 1024)
 

@@ -127,6 +127,11 @@ bool		http_set(struct http_exchange *, const char *name, const char *value);
 /* A whole answer. body may be empty. HEAD, 204 and 304 send no body. */
 void		http_reply(struct http_exchange *, int status, const char *content_type,
 		    struct slice body);
+/* A whole answer that says what went wrong: application/problem+json (RFC 9457) with the status of
+ * its code; sets Retry-After and WWW-Authenticate where the status wants them. */
+void		http_problem(struct http_exchange *, const struct err *, const char *request_id);
+/* The problem object alone, for events inside a stream. */
+void		http_problem_put(struct buf *, const struct err *, const char *request_id);
 /* A streamed one: chunked to HTTP/1.1, until close to HTTP/1.0. */
 void		http_stream_begin(struct http_exchange *, int status, const char *content_type);
 /* Queued, one chunk a call; empty is a no-op. Small writes of one loop turn leave together. */

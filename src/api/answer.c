@@ -6,10 +6,8 @@
 
 #include <stdio.h>
 
-#include "tenantgate/base/json.h"
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/random.h"
 
-#define PROBLEM_MAX 4096
 
 static bool
 request_id_sane(struct slice s)
@@ -55,34 +53,6 @@ answer_limits(struct http_exchange *x, const struct limit_verdict *v)
 	set_number(x, "RateLimit-Limit", v->limit);
 	set_number(x, "RateLimit-Remaining", v->remaining);
 	set_number(x, "RateLimit-Reset", v->reset_s);
-}
-
-void
-answer_problem_json(struct buf *b, const struct err *err, const char *request_id)
-{
-	buf_printf(b, "{\"type\":\"about:blank\",\"title\":");
-	json_put_string(b, slice_str(err_title(err->code)));
-	buf_printf(b, ",\"status\":%d,\"detail\":", err_status(err->code));
-	json_put_string(b, slice_str(err->detail));
-	buf_printf(b, ",\"code\":\"%s\",\"request_id\":", err_slug(err->code));
-	json_put_string(b, slice_str(request_id));
-	buf_putc(b, '}');
-}
-
-void
-answer_problem(struct http_exchange *x, const struct err *err, const char *request_id)
-{
-	struct buf body;
-	int status = err_status(err->code);
-
-	buf_init(&body, PROBLEM_MAX);
-	answer_problem_json(&body, err, request_id);
-	if (status == 401)
-		http_set(x, "WWW-Authenticate", "Bearer realm=\"tenantgate\"");
-	if (status == 429 || status == 503)
-		set_number(x, "Retry-After", err->retry_after > 0 ? (unsigned)err->retry_after : 1);
-	http_reply(x, status, "application/problem+json", buf_view(&body));
-	buf_free(&body);
 }
 
 void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * answer: headers every answer carries, RFC 9457 problems, and the access log's line.
+ * answer: headers every answer carries, and the access log's line.
  */
 #ifndef API_ANSWER_H
 #define API_ANSWER_H
@@ -11,10 +11,6 @@
 void	answer_request_id(const struct http_exchange *, char out[REQUEST_ID_MAX + 1]);
 /* RateLimit-*, after the limiter has spoken. */
 void	answer_limits(struct http_exchange *, const struct limit_verdict *);
-/* application/problem+json; sets Retry-After, WWW-Authenticate where the status wants them. */
-void	answer_problem(struct http_exchange *, const struct err *, const char *request_id);
-/* The problem object alone, for events inside a stream. */
-void	answer_problem_json(struct buf *, const struct err *, const char *request_id);
 /* 200..: a whole JSON body. */
 void	answer_json(struct http_exchange *, int status, const struct buf *);
 /* One JSON line; err as the flow ended. */

@@ -4,8 +4,9 @@
  */
 #include "api/ingest_body.h"
 
+#include "tenantgate/base/digest.h"
 #include "tenantgate/base/json.h"
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/random.h"
 
 #define TITLE_MAX	512
 #define FILE_NAME_MAX	255

@@ -134,7 +134,7 @@ ingest_report_error(struct ingest_report *r, const struct err *err)
 
 	buf_init(&b, EVENT_MAX);
 	buf_puts(&b, "event: error\ndata: ");
-	answer_problem_json(&b, err, r->request_id);
+	http_problem_put(&b, err, r->request_id);
 	buf_puts(&b, "\n\n");
 	http_stream_add(r->x, buf_view(&b));
 	http_stream_end(r->x);

@@ -88,7 +88,7 @@ answer_no_route(struct http_exchange *x)
 	} else {
 		err_set(&err, ERR_NOT_FOUND, "No such path.");
 	}
-	answer_problem(x, &err, id);
+	http_problem(x, &err, id);
 	http_end(x);
 }
 

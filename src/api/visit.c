@@ -15,6 +15,7 @@
 #include "api/route.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/map.h"
+#include "tenantgate/base/secret.h"
 
 #define MINUTE_US (60 * 1000000ull)
 
@@ -182,7 +183,7 @@ visit_end(struct visit *v, const struct err *err)
 		tenant_forget(v->rooms->tenants, v->tenant_id);
 	http_attach(v->x, NULL);
 	if (err_is(err) && http_status(v->x) == 0)
-		answer_problem(v->x, err, v->request_id);
+		http_problem(v->x, err, v->request_id);
 	if (v->route->in_access_log && v->rooms->conf->access_log)
 		answer_log(v, err);
 	http_end(v->x);

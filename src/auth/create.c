@@ -8,7 +8,9 @@
 
 #include "auth/key.h"
 #include "tenantgate/auth.h"
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/digest.h"
+#include "tenantgate/base/random.h"
+#include "tenantgate/base/secret.h"
 
 struct key_creation {
 	struct flow flow;

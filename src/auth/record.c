@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 #include "auth/key.h"
+#include "tenantgate/base/random.h"
+#include "tenantgate/base/secret.h"
 
 static void
 key_record_free(struct lookup_record *base)

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "tenantgate/auth.h"
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/digest.h"
 #include "tenantgate/loop/lookup.h"
 
 struct key_record {

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/random.h"
 
 /* NULL outside of tests. */
 static backoff_random_fn *_Atomic test_random;

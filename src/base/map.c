@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #include "base/siphash.h"
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/random.h"
 
 #define MAP_FIRST_BUCKETS 16
 

@@ -16,7 +16,10 @@
 #include <openssl/evp.h>
 
 #include "tenantgate/base/b64.h"
+#include "tenantgate/base/digest.h"
 #include "tenantgate/base/hex.h"
+#include "tenantgate/base/random.h"
+#include "tenantgate/base/secret.h"
 
 #define SEAL_MARK      "tgs1."
 #define SEAL_KEYS_MAX  8

@@ -181,6 +181,10 @@ void		 answer_open(struct conn *);
 const char	*answer_reason(int status);
 const char	*server_date(struct http_server *);
 
+/* problem.c: http_problem(), with what ends the body. */
+void		 problem_reply(struct http_exchange *, const struct err *, const char *request_id,
+		    const char *end);
+
 /* body.c: what has come goes to the waiting reader. */
 void		 body_came(struct conn *);
 void		 body_late(struct conn *);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "model/scan.h"
+#include "tenantgate/base/b64.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(float) == 4,
     "floats come as they lie in memory");
@@ -32,77 +33,6 @@ reading_refuse(struct reading *r, const char *why)
 	if (r->wrong == NULL)
 		r->wrong = why;
 	r->scan.bad = true;
-}
-
-/* What each letter means at each of the four places of a group: its six bits where they lie in the
- * group's three bytes, the first byte lowest. */
-#define B64_NONE 0x80808080u /* no letter: the highest bit is no letter's */
-
-struct base64_table {
-	uint32_t at[4][256];
-};
-
-static void
-base64_table(struct base64_table *t)
-{
-	static const char letters[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	uint32_t i;
-
-	memset(t, B64_NONE >> 24, sizeof(*t));
-	for (i = 0; i < 64; i++) {
-		uint8_t letter = (uint8_t)letters[i];
-
-		t->at[0][letter] = i << 2;
-		t->at[1][letter] = i >> 4 | (i & 0xf) << 12;
-		t->at[2][letter] = (i >> 2) << 8 | (i & 3) << 22;
-		t->at[3][letter] = i << 16;
-	}
-}
-
-/* Without its padding. False: it cannot be `bytes` bytes. */
-static bool
-base64_letters(struct slice *text, size_t bytes)
-{
-	size_t letters = bytes / 3 * 4 + (bytes % 3 == 0 ? 0 : bytes % 3 + 1);
-
-	if (text->len == (bytes + 2) / 3 * 4)
-		while (text->len > letters && text->p[text->len - 1] == '=')
-			text->len--;
-	return text->len == letters;
-}
-
-static uint32_t
-base64_group(const struct base64_table *t, const char *p)
-{
-	return t->at[0][(uint8_t)p[0]] | t->at[1][(uint8_t)p[1]] | t->at[2][(uint8_t)p[2]] |
-	    t->at[3][(uint8_t)p[3]];
-}
-
-bool
-vectors_base64(struct slice text, void *to, size_t bytes)
-{
-	struct base64_table t;
-	char last[4] = "AAAA"; /* zero bits */
-	uint32_t group, all = 0;
-	uint8_t *out = to;
-
-	if (!base64_letters(&text, bytes))
-		return false;
-	base64_table(&t);
-	/* Four bytes are written for three; the next group's first writes over the fourth. */
-	for (; bytes > 3; bytes -= 3, out += 3, text.p += 4) {
-		group = base64_group(&t, text.p);
-		memcpy(out, &group, 4);
-		all |= group;
-	}
-	if (bytes > 0) {
-		memcpy(last, text.p, bytes + 1);
-		group = base64_group(&t, last);
-		memcpy(out, &group, bytes);
-		all |= group;
-	}
-	return all >> 31 == 0;
 }
 
 static const char *
@@ -154,7 +84,7 @@ base64_read(struct reading *r, struct slice raw, float *v)
 		scan_unescape(raw, &plain);
 		raw = buf_view(&plain);
 	}
-	if (!vectors_base64(raw, v, r->dimensions * sizeof(*v)))
+	if (!b64_get_exact(raw, v, r->dimensions * sizeof(*v)))
 		reading_refuse(r, "a vector is no base64 of that many dimensions");
 	buf_free(&plain);
 }

@@ -10,7 +10,6 @@
 #ifndef TENANTGATE_MODEL_VECTORS_H
 #define TENANTGATE_MODEL_VECTORS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "tenantgate/base/slice.h"
@@ -19,8 +18,5 @@
 /* out: n * dimensions floats. NULL when all is well, else what is wrong (static, for a log). */
 const char	*vectors_read(struct slice body, size_t n, unsigned dimensions, float *out,
 		    struct model_usage *) __attribute__((warn_unused_result));
-
-/* Exactly `bytes` bytes out of standard base64, padded or not; false when it is anything else. */
-bool		 vectors_base64(struct slice text, void *out, size_t bytes);
 
 #endif

@@ -17,7 +17,7 @@
 #include "pool/pool_room.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/random.h"
 
 #define RESET_TIMEOUT_US (5 * 1000000ull)
 

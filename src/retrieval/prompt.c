@@ -7,8 +7,9 @@
  * prompt: no document can know it, so none can close its fence and speak on as us. Names of files
  * are strangers' too, and stand inside the fence with their passage.
  */
-#include "tenantgate/base/seal.h"
 #include "tenantgate/retrieval.h"
+
+#include "tenantgate/base/random.h"
 
 #define FENCE_LETTERS  16
 #define NAME_MAX_SHOWN 120

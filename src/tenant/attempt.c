@@ -16,6 +16,7 @@
 
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/secret.h"
 
 #define LOGINS_MAX    14 /* about 16 s of waits in all */
 #define SCHEMA_MAX_US (60 * 1000000ull)

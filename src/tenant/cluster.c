@@ -12,6 +12,9 @@
 
 #include <stdio.h>
 
+#include "tenantgate/base/random.h"
+#include "tenantgate/base/secret.h"
+
 #define PASSWORD_LEN	 40
 #define ADMIN_KEY	 SLICE_LIT("cluster:admin")
 #define ADMIN_POOL	 2
@@ -34,17 +37,9 @@ static const struct {
 #define STATEMENTS (sizeof(statements) / sizeof(statements[0]))
 
 static void
-sql_wipe(struct cluster_maker *m)
-{
-	if (m->sql.len > 0)
-		bytes_wipe(m->sql.data, m->sql.len);
-	buf_reset(&m->sql);
-}
-
-static void
 sql_expand(struct cluster_maker *m, const char *sql)
 {
-	sql_wipe(m);
+	buf_wipe(&m->sql);
 	for (; *sql != '\0'; sql++) {
 		if (*sql == '@')
 			buf_puts(&m->sql, m->name);
@@ -180,7 +175,7 @@ cluster_end(struct flow *f, const struct err *err)
 	if (m->extension_key[0] != '\0')
 		pool_forget(m->tenants->pools, slice_str(m->extension_key));
 	pg_clear(&m->result);
-	sql_wipe(m);
+	buf_wipe(&m->sql);
 	buf_free(&m->sql);
 }
 

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/digest.h"
 
 bool
 name_project(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant)

@@ -14,6 +14,8 @@
 #include "tenant/neon_read.h"
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/random.h"
+#include "tenantgate/base/secret.h"
 
 #define TRIES_MAX	   6
 #define TRIES_BUSY_MAX	   10 /* 423 and 429: it is sure that nothing was done */
@@ -43,14 +45,6 @@ answer_drop(struct neon_call *c)
 	memset(&c->answer, 0, sizeof(c->answer));
 }
 
-static void
-wipe(struct buf *b)
-{
-	if (b->len > 0)
-		bytes_wipe(b->data, b->len);
-	buf_reset(b);
-}
-
 void
 neon_call_reset(struct neon_call *c)
 {
@@ -65,11 +59,10 @@ void
 neon_call_free(struct neon_call *c)
 {
 	neon_call_reset(c);
-	wipe(&c->bearer);
+	buf_wipe(&c->bearer);
 	buf_free(&c->path);
 	buf_free(&c->body);
 	buf_free(&c->url);
-	buf_free(&c->bearer);
 }
 
 static enum flow_rc
@@ -210,7 +203,7 @@ neon_ask(struct flow *f, struct neon_call *c, const char *method)
 	buf_reset(&c->url);
 	buf_slice(&c->url, api_base(c->tenants->conf->neon_api_url));
 	buf_slice(&c->url, buf_view(&c->path));
-	wipe(&c->bearer);
+	buf_wipe(&c->bearer);
 	buf_printf(&c->bearer, "Authorization: Bearer %s", c->tenants->conf->neon_api_key);
 	return flow_call(f, &c->flow, &call_kind);
 }

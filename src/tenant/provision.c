@@ -20,6 +20,8 @@
 #include "tenant/provision.h"
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/random.h"
+#include "tenantgate/base/secret.h"
 
 #define SETTLE_US (15 * 1000000ull) /* beyond the attempt's own deadline */
 

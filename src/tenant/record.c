@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "tenantgate/base/json.h"
+#include "tenantgate/base/secret.h"
 
 #define RECORD_TEXT_MAX 4096
 
@@ -69,14 +70,6 @@ put_json(struct buf *b, const struct tenant *t)
 	buf_putc(b, '}');
 }
 
-static void
-wipe(struct buf *b)
-{
-	if (b->len > 0)
-		bytes_wipe(b->data, b->len);
-	buf_free(b);
-}
-
 bool
 record_close(const struct seal *seal, const struct tenant *t, const char *key, struct buf *out)
 {
@@ -87,7 +80,7 @@ record_close(const struct seal *seal, const struct tenant *t, const char *key, s
 	buf_init(&plain, RECORD_TEXT_MAX);
 	put_json(&plain, t);
 	fine = !plain.failed && seal_close(seal, buf_view(&plain), slice_str(key), out);
-	wipe(&plain);
+	buf_wipe(&plain);
 	return fine;
 }
 
@@ -143,6 +136,6 @@ record_open(const struct seal *seal, const char *id, const char *key, struct sli
 	if (o != NULL)
 		fine = get_json(o, id, out);
 	json_decref(o);
-	wipe(&plain);
+	buf_wipe(&plain);
 	return fine;
 }

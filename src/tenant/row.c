@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tenantgate/base/secret.h"
+
 enum row_column {
 	COL_STATE,
 	COL_PLAN,
@@ -107,9 +109,7 @@ take_password(struct tenant *t, const struct pg_result *r, const struct seal *se
 	fine = seal_open(seal, sealed, slice_str(context), &plain);
 	if (fine && plain.len > 0)
 		memcpy(t->password, plain.data, plain.len + 1);
-	if (plain.len > 0)
-		bytes_wipe(plain.data, plain.len);
-	buf_free(&plain);
+	buf_wipe(&plain);
 	return fine;
 }
 
@@ -226,12 +226,6 @@ row_post(struct flow *f, struct catalog *c, const char *id, const char *attempt,
 	return catalog_run(f, c, &q, out);
 }
 
-static const char *
-or_null(const char *text)
-{
-	return text[0] == '\0' ? NULL : text;
-}
-
 enum flow_rc
 row_save(struct flow *f, struct catalog *c, const struct tenant_row *r, const char *port,
     const char *sealed, struct pg_result *out)
@@ -248,7 +242,7 @@ row_save(struct flow *f, struct catalog *c, const struct tenant_row *r, const ch
 		    "SELECT project_id, tenant_id FROM t ON CONFLICT (user_id) "
 		    "DO UPDATE SET vector_db_id = excluded.vector_db_id",
 		.params = { PG_TEXT(t->id), PG_TEXT(r->attempt_id), PG_TEXT(r->project_id),
-		    PG_TEXT(or_null(r->endpoint_id)), PG_TEXT(or_null(r->branch_id)),
+		    PG_TEXT(text_or_null(r->endpoint_id)), PG_TEXT(text_or_null(r->branch_id)),
 		    PG_TEXT(t->host), PG_TEXT(port), PG_TEXT(t->dbname), PG_TEXT(t->user),
 		    PG_TEXT(sealed), PG_TEXT(t->sslmode) },
 		.param_count = 11,

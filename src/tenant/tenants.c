@@ -17,6 +17,7 @@
 #include "tenant/names.h"
 #include "tenant/tenant_room.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/random.h"
 #include "tenantgate/wire/pg_url.h"
 
 #define ADMIN_ARENA_MAX (64 * 1024)

@@ -16,6 +16,7 @@
 
 #include "tenant/row.h"
 #include "tenant/tenant_room.h"
+#include "tenantgate/base/secret.h"
 
 #define LOOKUP_DEADLINE_US (15 * 1000000ull)
 #define LOOKUPS_MAX	   512 /* under way at once; more are told to come again */

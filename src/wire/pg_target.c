@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/secret.h"
 #include "tenantgate/wire/pg.h"
 
 static bool

@@ -13,7 +13,7 @@
 #include <libpq-fe.h>
 
 #include "tenantgate/base/log.h"
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/secret.h"
 #include "wire/url_login.h"
 
 #define PG_URL_MAX     16384 /* bytes, with what escaping adds */

@@ -15,7 +15,7 @@
 #include <openssl/ssl.h>
 
 #include "tenantgate/base/clock.h"
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/secret.h"
 #include "wire/redis_room.h"
 
 struct redis_pending {

@@ -12,7 +12,7 @@
 
 #include <curl/curl.h>
 
-#include "tenantgate/base/seal.h"
+#include "tenantgate/base/secret.h"
 #include "wire/url_login.h"
 
 #define URL_MAX 16384 /* bytes, with what escaping adds */

@@ -5,7 +5,7 @@
  * reason that is the caller's fault.
  *
  * sources: src/api/multipart.c src/api/ingest_body.c src/base/arena.c src/base/buf.c
- * sources: src/base/err.c src/base/id.c src/base/json.c src/base/json_put.c src/base/sha.c
+ * sources: src/base/digest.c src/base/err.c src/base/json.c src/base/json_put.c src/base/random.c
  * sources: src/base/utf8.c src/retrieval/formats.c
  * libs: -ljansson -lcrypto
  */

@@ -14,8 +14,8 @@
 #include "fake_catalog.h"
 #include "tenantgate/auth.h"
 #include "tenantgate/base/clock.h"
+#include "tenantgate/base/digest.h"
 #include "tenantgate/base/log.h"
-#include "tenantgate/base/seal.h"
 
 #define ID     "abcdefghjkmn"
 #define SECRET "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"

@@ -225,7 +225,7 @@ answers(enum err_code code, int retry_after)
 	err.retry_after = retry_after;
 	exchange = (struct http_exchange){ 0 };
 	http_set(&exchange, "X-Request-Id", "r1");
-	answer_problem(&exchange, &err, "r1");
+	http_problem(&exchange, &err, "r1");
 	told_problem(err_status(code), err_slug(code));
 }
 
@@ -243,6 +243,10 @@ test_problems(void **state)
 	told_header("WWW-Authenticate: Bearer");
 	answers(ERR_DATABASE, 0);
 	assert_null(strstr(exchange.headers, "Retry-After"));
+	assert_string_equal(exchange.body,
+	    "{\"type\":\"about:blank\",\"title\":\"Tenant database failed\",\"status\":502,"
+	    "\"detail\":\"Why: \\\"??\\\\\\\".\",\"code\":\"database_failed\","
+	    "\"request_id\":\"r1\"}");
 }
 
 static void

@@ -54,6 +54,9 @@ the_rfc_examples(void **state)
 		buf_init(&b, 64);
 		assert_true(b64url_put(&b, slice_str(rows[i][0])));
 		assert_string_equal(b.data, rows[i][1]);
+		buf_reset(&b);
+		assert_true(b64_put(&b, slice_str(rows[i][0])));
+		assert_string_equal(b.data, rows[i][2]);
 		buf_free(&b);
 		expect_read(b64url_get, rows[i][1], rows[i][0], strlen(rows[i][0]));
 		expect_read(b64_get, rows[i][2], rows[i][0], strlen(rows[i][0]));
@@ -97,10 +100,78 @@ a_full_buf_fails_whole(void **state)
 	assert_true(b.failed);
 	assert_int_equal(b.len, 0);
 	buf_reset(&b);
+	assert_false(b64_put(&b, slice_str("foo")));
+	assert_true(b.failed);
+	assert_int_equal(b.len, 0);
+	buf_reset(&b);
 	assert_false(b64url_get(&b, slice_str("Zm9vYg")));
 	assert_true(b.failed);
 	assert_int_equal(b.len, 0);
 	buf_free(&b);
+}
+
+static void
+an_exact_count_of_bytes(void **state)
+{
+	char bytes[4] = "";
+
+	(void)state;
+	assert_true(b64_get_exact(SLICE_LIT("TWFu"), bytes, 3));
+	assert_memory_equal(bytes, "Man", 3);
+	assert_true(b64_get_exact(SLICE_LIT("TWE="), bytes, 2));
+	assert_true(b64_get_exact(SLICE_LIT("TWE"), bytes, 2));
+	assert_memory_equal(bytes, "Ma", 2);
+	assert_true(b64_get_exact(SLICE_LIT("TWFuTQ=="), bytes, 4));
+	assert_memory_equal(bytes, "ManM", 4);
+	assert_false(b64_get_exact(SLICE_LIT("TWFuTQ="), bytes, 4));
+	assert_false(b64_get_exact(SLICE_LIT("TWFuTQ==="), bytes, 4));
+	assert_false(b64_get_exact(SLICE_LIT("TW=u"), bytes, 3));
+	assert_false(b64_get_exact(SLICE_LIT("===="), bytes, 1));
+	assert_false(b64_get_exact(SLICE_LIT("TW-u"), bytes, 3));
+	assert_true(b64_get_exact(SLICE_LIT("TWF="), bytes, 2)); /* stray bits pass */
+	assert_memory_equal(bytes, "Ma", 2);
+	assert_true(b64_get_exact(SLICE_LIT(""), bytes, 0));
+}
+
+static void
+expect_same(const struct buf *a, const struct buf *b)
+{
+	assert_int_equal(a->len, b->len);
+	if (b->len > 0)
+		assert_memory_equal(a->data, b->data, b->len);
+}
+
+/* Every length around a group, every value of a byte, by all three readers. */
+static void
+what_was_written_is_read(void **state)
+{
+	struct buf bytes, text, back;
+	char exact[259];
+	size_t n;
+
+	(void)state;
+	buf_init(&bytes, sizeof(exact));
+	buf_init(&text, 1000);
+	buf_init(&back, 1000);
+	for (n = 0; n < sizeof(exact); n++) {
+		assert_true(b64_put(&text, buf_view(&bytes)));
+		assert_int_equal(text.len, (n + 2) / 3 * 4);
+		assert_true(b64_get(&back, buf_view(&text)));
+		expect_same(&back, &bytes);
+		assert_true(b64_get_exact(buf_view(&text), exact, n));
+		assert_memory_equal(exact, bytes.data != NULL ? bytes.data : "", n);
+		buf_reset(&text);
+		buf_reset(&back);
+		assert_true(b64url_put(&text, buf_view(&bytes)));
+		assert_true(b64url_get(&back, buf_view(&text)));
+		expect_same(&back, &bytes);
+		buf_reset(&text);
+		buf_reset(&back);
+		assert_true(buf_putc(&bytes, (char)(255 - n)));
+	}
+	buf_free(&bytes);
+	buf_free(&text);
+	buf_free(&back);
 }
 
 int
@@ -111,6 +182,8 @@ main(void)
 		cmocka_unit_test(the_two_alphabets_stay_apart),
 		cmocka_unit_test(one_spelling_for_each_value),
 		cmocka_unit_test(a_full_buf_fails_whole),
+		cmocka_unit_test(an_exact_count_of_bytes),
+		cmocka_unit_test(what_was_written_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

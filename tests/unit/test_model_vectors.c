@@ -97,32 +97,12 @@ refused(void **state)
 			fail_msg("taken: %s", bodies[i]);
 }
 
-static void
-base64_of_every_tail(void **state)
-{
-	char bytes[4] = "";
-
-	(void)state;
-	assert_true(vectors_base64(SLICE_LIT("TWFu"), bytes, 3));
-	assert_memory_equal(bytes, "Man", 3);
-	assert_true(vectors_base64(SLICE_LIT("TWE="), bytes, 2));
-	assert_true(vectors_base64(SLICE_LIT("TWE"), bytes, 2));
-	assert_memory_equal(bytes, "Ma", 2);
-	assert_true(vectors_base64(SLICE_LIT("TWFuTQ=="), bytes, 4));
-	assert_memory_equal(bytes, "ManM", 4);
-	assert_false(vectors_base64(SLICE_LIT("TWFuTQ="), bytes, 4));
-	assert_false(vectors_base64(SLICE_LIT("TWFuTQ==="), bytes, 4));
-	assert_false(vectors_base64(SLICE_LIT("TW=u"), bytes, 3));
-	assert_false(vectors_base64(SLICE_LIT("===="), bytes, 1));
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(placed_by_index),
 		cmocka_unit_test(refused),
-		cmocka_unit_test(base64_of_every_tail),
 	};
 
 	return cmocka_run_group_tests_name("model_vectors", tests, NULL, NULL);

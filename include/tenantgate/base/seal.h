@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * seal: secrets at rest, and the small cryptography around keys. OpenSSL underneath.
+ * seal: secrets at rest. OpenSSL underneath.
  *
  * A sealed text is AES-256-GCM: "tgs1." + base64url(key id 4 bytes | nonce 12 | ciphertext |
  * tag 16). `context` is authenticated with it (the tenant id, the table): a sealed text copied to
@@ -19,8 +19,6 @@
 #include "tenantgate/base/slice.h"
 
 #define SEAL_KEY_SIZE	32
-#define SHA256_SIZE	32
-#define SHA256_HEX_SIZE	65	/* with the NUL */
 
 struct seal;
 
@@ -32,14 +30,5 @@ bool		 seal_close(const struct seal *, struct slice plain, struct slice context,
 /* False when it is not ours, was tampered with, or its context differs. Appends. */
 bool		 seal_open(const struct seal *, struct slice sealed, struct slice context,
 		    struct buf *out);
-
-void	sha256(struct slice, uint8_t out[SHA256_SIZE]);
-void	sha256_hex(struct slice, char out[SHA256_HEX_SIZE]);
-bool	bytes_equal_ct(const void *, const void *, size_t);	/* constant time */
-void	bytes_wipe(void *, size_t);
-void	bytes_random(void *, size_t);				/* aborts if the system has none */
-
-/* n characters of a 54-letter alphabet without look-alikes, NUL added: 5.7 bits each. */
-void	id_random(char *out, size_t n);
 
 #endif

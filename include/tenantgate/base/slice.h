@@ -32,6 +32,13 @@ slice_str(const char *text)
 	return (struct slice){ text, text == NULL ? 0 : strlen(text) };
 }
 
+/* For a text that is unset when it is empty. */
+static inline const char *
+text_or_null(const char *text)
+{
+	return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
 static inline bool
 slice_is(struct slice s, const char *text)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sha.c: SHA-256, of bytes already in memory.
+ * digest.c: see digest.h.
  */
+#include "tenantgate/base/digest.h"
+
 #include <stdlib.h>
 
 #include <openssl/evp.h>
-
-#include "tenantgate/base/seal.h"
 
 void
 sha256(struct slice in, uint8_t out[SHA256_SIZE])

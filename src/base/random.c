@@ -1,32 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * id.c: randomness, and bytes that must be compared or forgotten with care.
+ * random.c: OpenSSL's generator, and ids drawn from it.
  */
+#include "tenantgate/base/random.h"
+
 #include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 
-#include <openssl/crypto.h>
 #include <openssl/rand.h>
-
-#include "tenantgate/base/seal.h"
 
 /* No 0 1 i I l L o O. */
 static const char id_letters[] = "23456789abcdefghjkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ";
 #define ID_LETTERS (sizeof(id_letters) - 1)
-_Static_assert(ID_LETTERS == 54, "as seal.h says");
-
-bool
-bytes_equal_ct(const void *a, const void *b, size_t n)
-{
-	return n == 0 || CRYPTO_memcmp(a, b, n) == 0;
-}
-
-void
-bytes_wipe(void *p, size_t n)
-{
-	if (n > 0)
-		OPENSSL_cleanse(p, n);
-}
+_Static_assert(ID_LETTERS == 54, "as random.h says");
 
 void
 bytes_random(void *p, size_t n)

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * problem: the one writer of application/problem+json (RFC 9457), for what a handler refuses and
+ * for what is refused before there is a handler.
+ */
+#include <stdio.h>
+
+#include "http/conn.h"
+#include "tenantgate/base/json.h"
+
+#define PROBLEM_MAX 4096 /* a detail is 255 bytes at most, each six letters when escaped */
+
+void
+http_problem_put(struct buf *b, const struct err *err, const char *request_id)
+{
+	buf_puts(b, "{\"type\":\"about:blank\",\"title\":");
+	json_put_string(b, slice_str(err_title(err->code)));
+	buf_printf(b, ",\"status\":%d,\"detail\":", err_status(err->code));
+	json_put_string(b, slice_str(err->detail));
+	buf_printf(b, ",\"code\":\"%s\",\"request_id\":", err_slug(err->code));
+	json_put_string(b, slice_str(request_id));
+	buf_putc(b, '}');
+}
+
+/* RFC 9110 wants WWW-Authenticate with a 401 (15.5.2), and allows Retry-After (10.2.3). */
+static void
+problem_fields(struct http_exchange *x, int status, int retry_after)
+{
+	char seconds[16];
+
+	if (status == 401)
+		http_set(x, "WWW-Authenticate", "Bearer realm=\"tenantgate\"");
+	if (status == 429 || status == 503) {
+		snprintf(seconds, sizeof(seconds), "%d", retry_after > 0 ? retry_after : 1);
+		http_set(x, "Retry-After", seconds);
+	}
+}
+
+void
+problem_reply(struct http_exchange *x, const struct err *err, const char *request_id,
+    const char *end)
+{
+	int status = err_status(err->code);
+	struct buf body;
+
+	buf_init(&body, PROBLEM_MAX);
+	http_problem_put(&body, err, request_id);
+	buf_puts(&body, end);
+	problem_fields(x, status, err->retry_after);
+	http_reply(x, status, "application/problem+json", buf_view(&body));
+	buf_free(&body);
+}
+
+void
+http_problem(struct http_exchange *x, const struct err *err, const char *request_id)
+{
+	problem_reply(x, err, request_id, "");
+}
