@@ -107,6 +107,56 @@ test('no catalog yet: listening, /healthz 200, /readyz 503; ready when it comes'
 	relay.close();
 });
 
+test('SIGUSR1 writes the live flows to the log, SIGUSR2 is ignored; a stream goes on', async () => {
+	await stack.knobs({ tokens: 40, token_delay_ms: 20 });
+	const stream = await tenant.openChat('litres?', { form: 'data',
+		headers: { 'x-request-id': 'streams' } });
+	await new Promise((resolve) => stream.stream.once('data', resolve));
+	const rest = stream.text();
+	await stack.knobs({ stall_embeddings: true });
+	const asked = (await stack.modelStats()).embeddings;
+	const leave = new AbortController();
+	const hangs = tenant.ask('POST', '/search', { signal: leave.signal, headers:
+		{ 'content-type': 'application/json', 'x-request-id': 'hangs' }, body: '{"query":"x"}' })
+		.catch(() => null);
+	await until('the model is asked', async () => (await stack.modelStats()).embeddings > asked);
+	const logged = gate.lines().length;
+	gate.program.kill('SIGUSR2');
+	gate.program.kill('SIGUSR1');
+	const flows = await until('both workers have written', () => {
+		const lines = gate.lines().slice(logged);
+		return lines.filter((line) => line.event === 'flow.total').length === 2 && lines;
+	});
+	const live = flows.filter((line) => line.event === 'flow.live');
+	const hung = live.find((line) => line.request_id === 'hangs' && line.handler === 'search');
+	assert.equal(hung?.step, 'embed', JSON.stringify(flows));
+	assert.equal(hung.state, 'waiting');
+	assert.ok(hung.age_ms >= hung.step_ms && hung.step_ms >= 0, JSON.stringify(hung));
+	assert.ok(live.some((line) => line.request_id === 'streams' && line.handler === 'chat'),
+		JSON.stringify(flows));
+	assert.equal(flows.filter((line) => line.event === 'flow.total')
+		.reduce((sum, line) => sum + line.flows, 0), live.length);
+	leave.abort();
+	await hangs;
+	const { finish, error } = readDataStream(`0:""\n${await rest}`.replace(/^.*?\n/, ''));
+	assert.equal(error, null);
+	assert.equal(finish.finishReason, 'stop');
+	assert.equal(gate.program.ended, undefined);
+	await stack.knobs();
+});
+
+test('SIGHUP and SIGUSR1 do not hurry a drain', async () => {
+	const leaving = await stack.tenantgate({ drain_delay: '1s' });
+	const start = Date.now();
+	leaving.program.kill('SIGTERM');
+	await leaving.program.says(/"serve.drain"/);
+	leaving.program.kill('SIGUSR1');
+	leaving.program.kill('SIGHUP');
+	await leaving.program.says(/"serve.hup"/);
+	assert.equal((await leaving.program.exit).code, 0);
+	assert.ok(Date.now() - start >= 990, `gone after ${Date.now() - start} ms`);
+});
+
 test('SIGTERM drains: readiness 503 at once, the stream finishes, then it is gone', async () => {
 	const leaving = await stack.tenantgate({ drain_delay: '500ms' });
 	leaving.serviceKey = await gate.service();
