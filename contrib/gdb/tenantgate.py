@@ -7,8 +7,8 @@
     (gdb) tg-flows chat         only those of the kind "chat"
     (gdb) print *(struct chat *)0x62d00003c400      one of them; its address is in the table
 
-Workers are found as the argument of worker_run() on their threads' stacks; the rest is read by the
-names of the fields in src/loop/ and include/tenantgate/loop/. When one of them is renamed the
+Workers are found as the arguments of worker_run() and worker_thread() on their threads' stacks (the
+optimiser keeps one of them); the rest is read by the names of the fields in src/loop/ and include/tenantgate/loop/. When one of them is renamed the
 command fails and says which; tests/live/gdb.test.mjs runs it.
 """
 import time
@@ -40,16 +40,20 @@ def text(pointer, absent="-"):
 
 def worker_of(thread):
     """The struct worker * whose loop the thread runs, or None."""
+    arguments = {"worker_run": "w", "worker_thread": "arg"}
+    seen = False
     thread.switch()
     frame = gdb.newest_frame()
     while frame is not None:
-        if frame.name() == "worker_run":
-            worker = frame.read_var("w")
-            if worker.is_optimized_out:
-                raise gdb.GdbError("tenantgate.py: the compiler has not kept worker_run()'s "
-                                   "argument: build with CFLAGS='-O1 -g'.")
-            return worker
+        if frame.name() in arguments:
+            seen = True
+            worker = frame.read_var(arguments[frame.name()])
+            if not worker.is_optimized_out:
+                return worker.cast(gdb.lookup_type("struct worker").pointer())
         frame = frame.older()
+    if seen:
+        raise gdb.GdbError("tenantgate.py: the compiler has not kept worker_run()'s argument: "
+                           "build with CFLAGS='-O1 -g'.")
     return None
 
 
