@@ -11,6 +11,7 @@ import { build, source, Stack } from './lib/stack.mjs';
 const wanted = process.env.TG_PROGRAMS?.split(' ');
 const programs = readdirSync(join(source, 'tests/live')).filter((f) => /^test_.*\.c$/.test(f))
 	.map((f) => basename(f, '.c')).filter((name) => wanted?.includes(name) ?? true);
+const limit = 1000 * Number(process.env.TG_LIVE_SECONDS ?? 240) - 10000;
 const stack = new Stack('programs');
 
 before(async () => {
@@ -24,7 +25,7 @@ function run(name) {
 		TEST_PG: stack.pg.conninfo, TEST_PG_URL: stack.pg.url('postgres'),
 		TEST_REDIS: `127.0.0.1:${stack.cache.port}` };
 	return new Promise((resolve) => {
-		execFile(join(build, 'tests/live', name), { env, cwd: build, maxBuffer: 16 << 20, timeout: 120000 },
+		execFile(join(build, 'tests/live', name), { env, cwd: build, maxBuffer: 16 << 20, timeout: limit },
 			(error, stdout, stderr) => resolve({ error, stdout, stderr }));
 	});
 }
