@@ -7,6 +7,7 @@
 #define DESK_H
 
 #include "conf.h"
+#include "flow_log.h"
 #include "tenantgate/base/seal.h"
 
 struct house {
@@ -25,6 +26,7 @@ struct house {
 struct desk {
 	struct house		*house;		/* borrowed */
 	struct worker		*worker;	/* owned */
+	struct flow_log		flow_log;	/* the main thread's and the worker's */
 	struct dns		*dns;		/* owned, as all below */
 	struct web		*web;
 	struct redis		*redis;		/* NULL without redis_url */

@@ -243,18 +243,10 @@ signals_block(sigset_t *set)
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGQUIT);
+	sigaddset(set, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
-}
-
-/* One of ours, or 0 when `us` have passed. */
-static int
-signal_within(const sigset_t *set, uint64_t us)
-{
-	struct timespec ts = { (time_t)(us / 1000000), (long)(us % 1000000) * 1000 };
-	int sig = sigtimedwait(set, NULL, &ts);
-
-	return sig > 0 ? sig : 0;
+	signal(SIGUSR2, SIG_IGN);
 }
 
 static void
@@ -266,6 +258,37 @@ reopen_log(const struct conf *conf)
 	    "log reopened; the configuration is read at start");
 }
 
+/* True for a signal that asks for something and ends nothing: it is done. */
+static bool
+signal_served(struct service *s, int sig)
+{
+	if (sig == SIGHUP)
+		reopen_log(s->house.conf);
+	else if (sig == SIGUSR1)
+		for (unsigned i = 0; i < s->count; i++)
+			flow_log_post(&s->desks[i].flow_log, s->desks[i].worker);
+	else
+		return false;
+	return true;
+}
+
+/* TERM, INT or QUIT, or 0 when `us` have passed. */
+static int
+signal_within(struct service *s, const sigset_t *set, uint64_t us)
+{
+	uint64_t now = clock_mono_us(), until = now + us;
+
+	for (; now < until; now = clock_mono_us()) {
+		uint64_t left = until - now;
+		struct timespec ts = { (time_t)(left / 1000000), (long)(left % 1000000) * 1000 };
+		int sig = sigtimedwait(set, NULL, &ts);
+
+		if (sig > 0 && !signal_served(s, sig))
+			return sig;
+	}
+	return 0;
+}
+
 /* True when there is nobody left; false when told to hurry, or after `us`. */
 static bool
 wait_until_empty(struct service *s, const sigset_t *set, uint64_t us)
@@ -273,9 +296,7 @@ wait_until_empty(struct service *s, const sigset_t *set, uint64_t us)
 	uint64_t until = clock_mono_us() + us;
 
 	while (http_shared_connections(s->house.connections) > 0) {
-		int sig = signal_within(set, TICK_US);
-
-		if ((sig != 0 && sig != SIGHUP) || clock_mono_us() >= until)
+		if (signal_within(s, set, TICK_US) != 0 || clock_mono_us() >= until)
 			return false;
 	}
 	return true;
@@ -290,7 +311,7 @@ drain(struct service *s, const sigset_t *set, bool delay)
 	notify_stopping();
 	log_event(LOG_NOTICE, "serve.drain", NULL, "%u connections open",
 	    http_shared_connections(s->house.connections));
-	if (delay && conf->drain_delay_us > 0 && signal_within(set, conf->drain_delay_us) != 0)
+	if (delay && conf->drain_delay_us > 0 && signal_within(s, set, conf->drain_delay_us) != 0)
 		return;
 	each_desk(s, drain_desk);
 	if (wait_until_empty(s, set, conf->shutdown_timeout_us))
@@ -306,10 +327,8 @@ wait_for_the_end(struct service *s, const sigset_t *set)
 		int sig = 0;
 
 		sigwait(set, &sig);
-		if (sig == SIGHUP) {
-			reopen_log(s->house.conf);
+		if (signal_served(s, sig))
 			continue;
-		}
 		if (sig == SIGTERM || sig == SIGINT)
 			drain(s, set, sig == SIGTERM);
 		return;

@@ -31,11 +31,12 @@ const request = (tenant, fields = '', body = '{"query":"the code","topK":50}') =
 	`X-Tenant-Id: ${tenant}\r\nContent-Type: application/json\r\n` +
 	`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 
-// What a connection says to these bytes, until it is silent for a while or ends.
-const say = (bytes, until = 1500) => new Promise((resolve) => {
+// What a connection says to these bytes until it ends: the last request asks for that.
+const CLOSE = 'Connection: close\r\n';
+const say = (bytes) => new Promise((resolve) => {
 	let all = '';
 	const socket = net.connect(gate.port, '127.0.0.1', () => socket.write(bytes));
-	const timer = setTimeout(() => socket.destroy(), until);
+	const timer = setTimeout(() => socket.destroy(), 20000);
 	socket.on('data', (piece) => {
 		all += piece;
 	});
@@ -48,7 +49,7 @@ const say = (bytes, until = 1500) => new Promise((resolve) => {
 
 test('tenants taking turns on one connection each see their own', async () => {
 	const said = await say(Array.from({ length: 20 }, (_, i) =>
-		request(i % 2 ? 'a' : 'a:b')).join(''));
+		request(i % 2 ? 'a' : 'a:b', i === 19 ? CLOSE : '')).join(''));
 	const bodies = said.split('HTTP/1.1 200 OK').slice(1);
 	assert.equal(bodies.length, 20, said.slice(0, 2000));
 	bodies.forEach((body, i) => {
@@ -59,7 +60,7 @@ test('tenants taking turns on one connection each see their own', async () => {
 
 test('after an error, the next request on the connection is another story', async () => {
 	const said = await say(request('a:b') + request('b c') + request('a', '', '{"query":1}') +
-		request('a', 'X-Tenant-Id: a:b\r\n') + request('a'));
+		request('a', 'X-Tenant-Id: a:b\r\n') + request('a', CLOSE));
 	assert.deepEqual([...said.matchAll(/HTTP\/1\.1 (\d+)/g)].map((m) => m[1]),
 		['200', '400', '400', '400', '200']);
 	assert.equal(said.match(/4711/g).length, 1);

@@ -21,14 +21,16 @@ after(() => stack.stop());
 test('20 a minute are 20, over two replicas at once', async () => {
 	const here = await gate.tenant('busy');
 	const there = await replica.tenant('busy');
+	const start = Date.now();
 	assert.equal((await here.search('x')).status, 200);
 	const answers = await Promise.all(Array.from({ length: 60 }, (_, i) =>
 		(i % 2 ? here : there).search('x')));
+	const back = 1 + Math.floor((Date.now() - start) / 3000);
 	const fine = answers.filter((a) => a.status === 200).length + 1;
 	const refused = answers.filter((a) => a.status === 429);
 	assert.equal(fine + refused.length, 61);
 	// One comes back every three seconds.
-	assert.ok(fine >= LIMIT && fine <= LIMIT + 2, `${fine} were let through`);
+	assert.ok(fine >= LIMIT && fine <= LIMIT + back, `${fine} were let through`);
 	for (const answer of refused) {
 		assert.equal(answer.json.code, 'rate_limited');
 		assert.equal(answer.headers['ratelimit-limit'], String(LIMIT));
@@ -51,10 +53,12 @@ test('Retry-After is true', async () => {
 
 test('RateLimit-Remaining counts down, and another tenant is not touched', async () => {
 	const tenant = await gate.tenant('calm');
-	const left = [];
-	for (let i = 0; i < 4; i++)
-		left.push(Number((await tenant.search('x')).headers['ratelimit-remaining']));
-	assert.deepEqual(left, [LIMIT - 1, LIMIT - 2, LIMIT - 3, LIMIT - 4]);
+	const start = Date.now();
+	for (let i = 1; i <= 4; i++) {
+		const left = Number((await tenant.search('x')).headers['ratelimit-remaining']);
+		const back = Math.floor((Date.now() - start) / 3000);
+		assert.ok(left >= LIMIT - i && left <= LIMIT - i + back, `${left} after ${i}`);
+	}
 });
 
 test('a tenant past its limit makes nothing: no database before the limit is minded', async () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The C programs of this folder (test_NAME, NAME_test) against a real Postgres and a real Redis: each of their own
-// tests counts by itself.
+// The C programs of this folder (test_NAME.c) against a real Postgres and a real Redis: each of
+// their own tests counts by itself. TG_PROGRAMS names some of them, with blanks between; else all.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -8,8 +8,10 @@ import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build, source, Stack } from './lib/stack.mjs';
 
-const programs = readdirSync(join(source, 'tests/live'))
-	.filter((f) => /^(test_.*|.*_test)\.c$/.test(f)).map((f) => basename(f, '.c'));
+const wanted = process.env.TG_PROGRAMS?.split(' ');
+const programs = readdirSync(join(source, 'tests/live')).filter((f) => /^test_.*\.c$/.test(f))
+	.map((f) => basename(f, '.c')).filter((name) => wanted?.includes(name) ?? true);
+const limit = 1000 * Number(process.env.TG_LIVE_SECONDS ?? 240) - 10000;
 const stack = new Stack('programs');
 
 before(async () => {
@@ -23,7 +25,7 @@ function run(name) {
 		TEST_PG: stack.pg.conninfo, TEST_PG_URL: stack.pg.url('postgres'),
 		TEST_REDIS: `127.0.0.1:${stack.cache.port}` };
 	return new Promise((resolve) => {
-		execFile(join(build, 'tests/live', name), { env, cwd: build, maxBuffer: 16 << 20, timeout: 120000 },
+		execFile(join(build, 'tests/live', name), { env, cwd: build, maxBuffer: 16 << 20, timeout: limit },
 			(error, stdout, stderr) => resolve({ error, stdout, stderr }));
 	});
 }

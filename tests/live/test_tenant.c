@@ -134,7 +134,7 @@ killed_anywhere_it_goes_on(void **state)
 		30, 30, 20, 20, 15, 15, 10, 10, 5, 5, 2 };
 	static struct contact killed[KILLED], again[KILLED];
 	static char ids[KILLED][16];
-	unsigned i, round;
+	unsigned i, round, missing;
 	int nap;
 
 	(void)state;
@@ -145,11 +145,12 @@ killed_anywhere_it_goes_on(void **state)
 	}
 	house_stop_rooms(&house);
 	house_start_rooms(&house);
-	for (round = 0; round < 4; round++) {
+	for (round = 0, missing = KILLED; round < 12 && missing > 0; round++) {
 		for (i = 0; i < KILLED; i++)
 			contact_start(&again[i], &house.rooms[(i + round) % WORKERS], ids[i]);
-		for (nap = 0, i = 0; i < KILLED; i++) {
+		for (nap = 0, missing = 0, i = 0; i < KILLED; i++) {
 			contact_wait(&again[i]);
+			missing += err_is(&again[i].err);
 			nap = again[i].err.retry_after > nap ? again[i].err.retry_after : nap;
 		}
 		/* Whose creation was cut off is told to come again when it is surely over. */
@@ -174,8 +175,7 @@ a_request_waits_only_so_long(void **state)
 	house_start_rooms(&house);
 	assert_int_equal(contact_make(&c, &house.rooms[0], "patient"), ERR_PROVISIONING);
 	assert_int_equal(c.err.retry_after, 2);
-	poll(NULL, 0, 2000);
-	assert_int_equal(contact_make(&c, &house.rooms[1], "patient"), ERR_NONE);
+	contacts_until_ready(&house, "patient");
 	house_stop_rooms(&house);
 	house.conf.provision_wait_us = 30 * 1000000ull;
 	house_start_rooms(&house);
@@ -234,7 +234,8 @@ garbage_in_redis_is_a_miss(void **state)
 	(void)state;
 	contacts_until_ready(&house, "redis-a");
 	contacts_until_ready(&house, "redis-b");
-	poll(NULL, 0, 100);
+	for (unsigned i = 0; i < 200 && *house_redis_get(&house, "redis-b") == '\0'; i++)
+		poll(NULL, 0, 50);
 	snprintf(record, sizeof(record), "%s", house_redis_get(&house, "redis-b"));
 	assert_true(slice_starts(slice_str(record), "tgs1."));
 	assert_null(strstr(record, "password"));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http_house: the client's side: blocking sockets with a patience of two seconds.
+ * http_house: the client's side: blocking sockets with a patience of twenty seconds.
  */
 #define _GNU_SOURCE /* memmem */
 #include "http_house.h"
@@ -18,7 +18,7 @@
 bool
 house_waits_for(atomic_uint *count, unsigned atleast)
 {
-	for (int i = 0; i < 400; i++) {
+	for (int i = 0; i < 4000; i++) {
 		if (atomic_load(count) >= atleast)
 			return true;
 		usleep(5000);
@@ -32,7 +32,7 @@ client_open(const struct house *h)
 	struct sockaddr_in to = { .sin_family = AF_INET,
 		.sin_port = htons(h->port),
 		.sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) } };
-	struct timeval patience = { .tv_sec = 2 };
+	struct timeval patience = { .tv_sec = 20 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0)

@@ -44,14 +44,14 @@ void	house_open(struct house *, const struct http_conf *);
 void	house_close(struct house *);
 /* On the worker's thread. */
 void	house_drain(struct house *);
-/* Waits, at most two seconds. */
+/* Waits, at most twenty seconds. */
 bool	house_waits_for(atomic_uint *, unsigned atleast);
 
 /* ---- the client ---- */
 int	client_open(const struct house *);
 void	client_say(int fd, const char *text);
 void	client_say_bytes(int fd, const void *, size_t);
-/* All until the server closes: true; until nothing came for two seconds: false. A reset counts
+/* All until the server closes: true; until nothing came for twenty seconds: false. A reset counts
  * as closed. */
 bool	client_hear_all(int fd, struct buf *out);
 /* Until `out` holds `text` n times; false when it does not come. */

@@ -97,6 +97,13 @@ model_bench_conf(struct model_conf *conf)
 	conf->embedding_model = "embedder";
 	conf->dimensions = 3;
 	conf->delta_max = 4096;
+	conf->first_byte_timeout_us = 30 * 1000000ull;
+	conf->idle_timeout_us = 30 * 1000000ull;
+}
+
+void
+model_bench_hurry(struct model_conf *conf)
+{
 	conf->first_byte_timeout_us = 300000;
 	conf->idle_timeout_us = 150000;
 }

@@ -38,7 +38,10 @@ struct model_bench {
 };
 extern struct model_bench bench;
 
-void	model_bench_conf(struct model_conf *);	/* three dimensions, short waits */
+/* Three dimensions. Deadlines no busy machine misses, .. */
+void	model_bench_conf(struct model_conf *);
+/* .. and short ones, for answers that are to be late. */
+void	model_bench_hurry(struct model_conf *);
 int	model_bench_up(void **state);
 int	model_bench_down(void **state);
 /* In place of the model of model_bench_up(). */

@@ -72,7 +72,7 @@ one_thing(struct visit *v, int *fd, unsigned *seed)
 static bool
 all_gone(struct visit *v)
 {
-	for (int i = 0; i < 400; i++) {
+	for (int i = 0; i < 4000; i++) {
 		if (http_shared_connections(v->house.shared) <= 1)
 			return true;
 		usleep(5000);

@@ -164,7 +164,7 @@ connections_are_limited(const struct http_conf *conf)
 	assert_int_equal(http_shared_connections(h.shared), 2);
 	close(fd[0]);
 	close(fd[2]);
-	for (int i = 0; i < 200 && http_shared_connections(h.shared) > 1; i++)
+	for (int i = 0; i < 4000 && http_shared_connections(h.shared) > 1; i++)
 		usleep(5000);
 	fd[0] = client_open(&h);
 	client_say(fd[0], "GET /hello" TAIL "\r\n");

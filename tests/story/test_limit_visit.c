@@ -16,7 +16,7 @@
 #include "tenantgate/base/clock.h"
 #include "tenantgate/limit.h"
 
-#define TIMEOUT_US 80000
+#define TIMEOUT_US 300000
 
 enum mood { GOOD, HANGING, NONSENSE, ERRORS };
 

@@ -29,8 +29,7 @@ struct talk {
 	struct model_delta delta;
 	struct buf heard;
 	unsigned pulls;
-	uint64_t nap_us;
-	struct timer nap;
+	bool held; /* what was pulled is kept until the test says go on */
 	struct model_message messages[2];
 };
 
@@ -62,6 +61,12 @@ talk_pull(struct flow *f)
 	return model_chat_pull(f, t->stream, &t->delta);
 }
 
+static void
+talk_unheld(void *arg)
+{
+	((struct talk *)arg)->held = false;
+}
+
 static enum flow_rc
 talk_took(struct flow *f)
 {
@@ -70,7 +75,7 @@ talk_took(struct flow *f)
 	buf_slice(&t->heard, t->delta.text);
 	if (t->delta.finished)
 		return FLOW_DONE;
-	return t->nap_us > 0 ? flow_sleep(f, &t->nap, t->nap_us) : FLOW_NEXT;
+	return t->held ? flow_wait(f, talk_unheld, t) : FLOW_NEXT;
 }
 
 static enum flow_rc
@@ -199,9 +204,15 @@ every_ending(void **state)
 	for (i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
 		const struct ending *e = &endings[i];
 		const struct answer script[] = { e->answer, { 0 } };
+		struct model_conf conf;
 		struct talk t;
 
+		model_bench_conf(&conf);
+		if (e->code == ERR_MODEL_TIMEOUT)
+			model_bench_hurry(&conf);
+		model_bench_reopen(&conf);
 		talk_run(&t, script);
+		model_bench_settle();
 		if (t.probe.err.code != e->code || strcmp(t.heard.data, e->heard) != 0 ||
 		    bench.requests != 1 ||
 		    (e->says != NULL && strcmp(t.probe.err.detail, e->says) != 0))
@@ -262,14 +273,15 @@ abandoned(void **state)
 
 		model_bench_script(scripts[i]);
 		talk_start(&t);
-		turn_for(bench.worker, 60);
+		turn_until_count(bench.worker, &bench.requests, 1);
+		turn_for(bench.worker, 30); /* what is answered comes, or not */
 		assert_int_equal(bench.requests, 1);
 		assert_false(t.probe.ended);
 		flow_abort(&t.probe.flow, ERR_CLIENT_GONE, "left");
 		model_bench_settle();
 		assert_int_equal(t.probe.err.code, ERR_CLIENT_GONE);
 		assert_null(t.stream);
-		turn_for(bench.worker, 30);
+		turn_until_count(bench.worker, &bench.peer.closed, i + 1);
 		assert_int_equal(bench.peer.closed, i + 1);
 		buf_free(&t.heard);
 	}
@@ -310,7 +322,7 @@ abandoned_at_every_turn(void **state)
 	assert_true(finished >= 2 && finished < 80);
 }
 
-/* A puller that sleeps: the server is held back, and nothing is lost. */
+/* A puller that waits: the server is held back, and nothing is lost. */
 #define MANY 200000
 static void
 a_slow_puller_holds_the_model_back(void **state)
@@ -327,15 +339,18 @@ a_slow_puller_holds_the_model_back(void **state)
 	memcpy(body + MANY * (sizeof(word) - 1), DONE, sizeof(DONE));
 	model_bench_script(script);
 	talk_start(&t);
-	t.nap_us = 300000;
-	for (i = 0; i < 1000 && t.heard.len == 0; i++)
+	t.held = true;
+	turn_until_count(bench.worker, &t.pulls, 1);
+	while (t.heard.len == 0 && !t.probe.ended)
 		worker_turn(bench.worker, 5);
 	turn_for(bench.worker, 100);
 	assert_int_equal(t.pulls, 1);
 	assert_true(t.delta.text.len < 128 * 1024);
 	/* The rest is in the server and the kernel, not with us. */
 	assert_true(evbuffer_get_length(bufferevent_get_output(bench.peer.conns[0].bev)) > 1 << 20);
-	t.nap_us = 0;
+	assert_false(t.probe.ended);
+	t.held = false;
+	flow_wake(&t.probe.flow);
 	turn_until(bench.worker, &t.probe.ended);
 	assert_int_equal(t.probe.err.code, ERR_NONE);
 	assert_int_equal(t.heard.len, MANY * 36);

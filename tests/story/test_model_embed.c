@@ -163,13 +163,15 @@ refused(void **state)
 	size_t i;
 
 	(void)state;
-	model_bench_conf(&conf);
-	conf.retries = 1;
-	model_bench_reopen(&conf);
 	for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		const struct refusal *r = &refusals[i];
 		const struct answer script[] = { r->answer, { 0 } };
 
+		model_bench_conf(&conf);
+		conf.retries = 1;
+		if (r->answer.form == SILENCE || r->answer.form == STALL)
+			model_bench_hurry(&conf);
+		model_bench_reopen(&conf);
 		embedding_run(&e, script);
 		if (e.probe.err.code != r->code || e.probe.err.retry_after != r->retry_after ||
 		    bench.requests != r->requests ||
@@ -255,18 +257,18 @@ abandoned(void **state)
 	(void)state;
 	model_bench_script(silent);
 	embedding_start(&e);
-	turn_for(bench.worker, 50);
+	turn_until_count(bench.worker, &bench.requests, 1);
+	turn_for(bench.worker, 30);
 	assert_int_equal(bench.requests, 1);
 	flow_abort(&e.probe.flow, ERR_CLIENT_GONE, "left");
 	model_bench_settle();
 	assert_int_equal(e.probe.err.code, ERR_CLIENT_GONE);
-	turn_for(bench.worker, 30);
+	turn_until_count(bench.worker, &bench.peer.closed, 1);
 	assert_int_equal(bench.peer.closed, 1);
 
 	model_bench_script(busy);
 	embedding_start(&e);
-	turn_for(bench.worker, 50);
-	assert_int_equal(bench.requests, 1);
+	turn_until_count(bench.worker, &bench.requests, 1);
 	flow_abort(&e.probe.flow, ERR_CLIENT_GONE, "left");
 	model_bench_settle();
 	turn_for(bench.worker, 400);

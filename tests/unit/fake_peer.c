@@ -21,6 +21,8 @@
 
 #include "tenantgate/base/clock.h"
 
+#define PATIENCE_US 30000000ull /* only a broken test waits so long */
+
 static void
 conn_said(struct bufferevent *bev, void *arg)
 {
@@ -162,11 +164,21 @@ probe_start(struct probe *p, struct worker *w, flow_step_fn *first, flow_step_fn
 void
 turn_until(struct worker *w, const bool *flag)
 {
-	uint64_t until = clock_mono_us() + 5000000;
+	uint64_t until = clock_mono_us() + PATIENCE_US;
 
 	while (!*flag && clock_mono_us() < until)
 		worker_turn(w, 20);
 	assert_true(*flag);
+}
+
+void
+turn_until_count(struct worker *w, const unsigned *count, unsigned n)
+{
+	uint64_t until = clock_mono_us() + PATIENCE_US;
+
+	while (*count < n && clock_mono_us() < until)
+		worker_turn(w, 20);
+	assert_true(*count >= n);
 }
 
 void

@@ -54,8 +54,10 @@ struct probe {
 	struct err err;
 };
 void probe_start(struct probe *, struct worker *, flow_step_fn *first, flow_step_fn *second);
-/* Turns the loop until *flag, or five seconds: then the test fails. */
+/* Turns the loop until *flag, or half a minute: then the test fails. */
 void turn_until(struct worker *, const bool *flag);
+/* The same, until *count is n or more. */
+void turn_until_count(struct worker *, const unsigned *count, unsigned n);
 void turn_for(struct worker *, unsigned ms);
 
 #endif

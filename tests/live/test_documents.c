@@ -150,7 +150,7 @@ make_catalog(void **state)
 	(void)state;
 	worker = worker_new(0);
 	arena = arena_new((size_t)1 << 20);
-	snprintf(database, sizeof(database), "documents_test_%d", (int)getpid());
+	snprintf(database, sizeof(database), "test_documents_%d", (int)getpid());
 	snprintf(text, sizeof(text), "CREATE DATABASE %s", database);
 	conn = dial();
 	sql(text);

@@ -2,7 +2,7 @@
 /*
  * wire/pg against a real Postgres. TEST_PG is a conninfo with a password that is checked:
  *
- *	TEST_PG="host=127.0.0.1 port=5432 dbname=postgres user=tester password=secret" pg_test
+ *	TEST_PG="host=127.0.0.1 port=5432 dbname=postgres user=tester password=secret" test_pg
  *
  * Without TEST_PG it fails: nothing is skipped silently.
  */

@@ -3,7 +3,7 @@
  * retrieval's SQL against a real Postgres with pgvector. TEST_PG is a conninfo of somebody who may
  * create databases; the test makes one for itself and drops it.
  *
- *	TEST_PG="host=127.0.0.1 port=5432 dbname=postgres user=tester password=secret" store_test
+ *	TEST_PG="host=127.0.0.1 port=5432 dbname=postgres user=tester password=secret" test_store
  */
 #include <math.h>
 #include <unistd.h>
@@ -352,7 +352,7 @@ make_database(void **state)
 	(void)state;
 	worker = worker_new(0);
 	arena = arena_new((size_t)16 << 20);
-	snprintf(database, sizeof(database), "store_test_%d", (int)getpid());
+	snprintf(database, sizeof(database), "test_store_%d", (int)getpid());
 	redial(first_database = target.dbname);
 	snprintf(text, sizeof(text), "CREATE DATABASE %s", database);
 	sql(text);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * pool against a real Postgres: no session state leaks from one borrower to the next, the dead are
- * replaced, a wrong password is told with its reason. TEST_PG as for pg_test.
+ * replaced, a wrong password is told with its reason. TEST_PG as for test_pg.
  */
 #include "pg_scene.h"
 

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * flow_log: lines are put together here and not by log_event(), which holds back what repeats and
+ * knows no fields.
+ */
+#include "flow_log.h"
+
+#include "tenantgate/base/clock.h"
+#include "tenantgate/base/json.h"
+#include "tenantgate/base/log.h"
+#include "tenantgate/loop/flow.h"
+
+#define LINE_MAX_BYTES 4096 /* ids are 64 bytes at most, names are ours */
+
+struct flow_report {
+	unsigned worker; /* its index */
+	size_t written;
+	size_t total;
+};
+
+static const char *
+flow_state_name(enum flow_state state)
+{
+	static const char *const names[] = { "idle", "queued", "running", "waiting", "ended" };
+
+	return state <= FLOW_ENDED ? names[state] : "unknown";
+}
+
+static void
+line_begin(struct buf *line, const char *event)
+{
+	char now[CLOCK_ISO_SIZE];
+
+	clock_iso(clock_wall_us(), now);
+	buf_init(line, LINE_MAX_BYTES);
+	buf_printf(line, "{\"time\":\"%s\",\"level\":\"notice\",\"event\":\"%s\"", now, event);
+}
+
+static void
+line_end(struct buf *line)
+{
+	buf_putc(line, '}');
+	if (!line->failed)
+		log_line(line);
+	buf_free(line);
+}
+
+static void
+flow_log_one(struct flow *f, void *arg)
+{
+	struct flow_report *r = arg;
+	struct buf line;
+
+	if (r->total++ >= FLOW_LOG_MAX)
+		return;
+	r->written++;
+	line_begin(&line, "flow.live");
+	if (f->request_id != NULL) {
+		buf_puts(&line, ",\"request_id\":");
+		json_put_string(&line, slice_str(f->request_id));
+	}
+	buf_printf(&line,
+	    ",\"worker\":%u,\"handler\":\"%s\",\"step\":\"%s\",\"state\":\"%s\","
+	    "\"age_ms\":%llu,\"step_ms\":%llu",
+	    r->worker, f->kind->name, flow_step_name(f), flow_state_name(f->state),
+	    (unsigned long long)(flow_age_us(f) / 1000),
+	    (unsigned long long)((clock_mono_us() - f->step_began_us) / 1000));
+	line_end(&line);
+}
+
+/* On the worker's thread. */
+static void
+flow_log_write(void *arg)
+{
+	struct flow_log *l = arg;
+	struct flow_report r = { .worker = worker_index(l->worker) };
+	struct buf line;
+
+	flow_each(l->worker, flow_log_one, &r);
+	line_begin(&line, "flow.total");
+	buf_printf(&line, ",\"worker\":%u,\"flows\":%zu,\"not_written\":%zu", r.worker, r.total,
+	    r.total - r.written);
+	line_end(&line);
+	atomic_store(&l->posted, false);
+}
+
+void
+flow_log_post(struct flow_log *l, struct worker *w)
+{
+	if (atomic_exchange(&l->posted, true)) {
+		log_event(LOG_ERR, "flow.stuck", NULL,
+		    "Worker %u has not yet written its flows: its loop is stuck. "
+		    "Attach gdb and look at its thread.",
+		    worker_index(w));
+		return;
+	}
+	l->worker = w;
+	worker_post(w, &l->letter, flow_log_write, l);
+}
