@@ -11,7 +11,7 @@
 #include "tenantgate/base/map.h"
 
 struct errand {
-	struct letter letter;
+	struct task task;
 	struct desk *desk;
 	desk_fn *fn;
 	void *arg;
@@ -38,7 +38,7 @@ errand_came(void *arg)
 {
 	struct errand *e = arg;
 
-	worker_later(e->desk->worker, &e->letter, errand_run, e);
+	worker_later(e->desk->worker, &e->task, errand_run, e);
 }
 
 void
@@ -52,7 +52,7 @@ desk_do(struct desk *d, desk_fn *fn, void *arg)
 		.cond = PTHREAD_COND_INITIALIZER,
 	};
 
-	worker_post(d->worker, &e.letter, errand_came, &e);
+	worker_post(d->worker, &e.task, errand_came, &e);
 	pthread_mutex_lock(&e.mutex);
 	while (!e.done)
 		pthread_cond_wait(&e.cond, &e.mutex);

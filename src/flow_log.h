@@ -20,7 +20,7 @@
 
 /* One for each worker, zeroed at first; lives as long as the worker. */
 struct flow_log {
-	struct letter	letter;
+	struct task	letter;
 	struct worker	*worker;	/* borrowed */
 	atomic_bool	posted;		/* not yet written */
 };

@@ -168,5 +168,5 @@ talk_nap(struct flow *f)
 enum flow_rc
 talk_again(struct flow *f)
 {
-	return flow_back(f, talk_say);
+	return flow_goto(f, talk_say);
 }

@@ -156,7 +156,7 @@ chat_write(struct flow *f)
 static enum flow_rc
 chat_again(struct flow *f)
 {
-	return flow_back(f, chat_pull);
+	return flow_goto(f, chat_pull);
 }
 
 static const struct flow_step chat_steps[] = {

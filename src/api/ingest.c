@@ -163,7 +163,7 @@ ingest_extract(struct flow *f)
 	pool_return(&in->visit.lease, POOL_CLEAN);
 	if (in->is_found && strcmp(in->found.sha256, item->document.sha256) == 0) {
 		item->document = in->found;
-		return flow_back(f, ingest_list);
+		return flow_goto(f, ingest_list);
 	}
 	ingest_report_progress(&in->report, "extract", 0, 1);
 	return extract_run(f, &in->visit.rooms->conf->extract, item->document.mime_type,
@@ -242,7 +242,7 @@ ingest_embedded(struct flow *f)
 	in->embedded += in->batch;
 	ingest_report_progress(&in->report, "embed", in->embedded, in->chunks.count);
 	if (in->embedded < in->chunks.count)
-		return flow_back(f, ingest_embed);
+		return flow_goto(f, ingest_embed);
 	return FLOW_NEXT;
 }
 
@@ -297,7 +297,7 @@ ingest_next(struct flow *f)
 	in->state = DOCUMENT_LISTED;
 	ingest_clear(in);
 	if (++in->at < in->items.count)
-		return flow_back(f, visit_borrow);
+		return flow_goto(f, visit_borrow);
 	in->visit.streaming = false;
 	if (!ingest_report_finish(&in->report))
 		return flow_fail(f, ERR_INTERNAL, "The answer is too large to send.");

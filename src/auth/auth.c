@@ -35,7 +35,7 @@ struct key_fetch {
 
 struct key_visit {
 	struct flow flow;
-	struct lookup_seat seat;
+	struct lookup_waiter waiter;
 	struct auth *auth;   /* borrowed */
 	struct key_text key; /* borrowed: the request's */
 	struct caller *out;  /* borrowed */
@@ -110,7 +110,7 @@ visit_wait(struct flow *f)
 {
 	struct key_visit *v = (struct key_visit *)f;
 
-	return lookup_wait(f, v->auth->keys, v->key.id, &v->seat);
+	return lookup_wait(f, v->auth->keys, v->key.id, &v->waiter);
 }
 
 static enum flow_rc
@@ -118,7 +118,7 @@ visit_compare(struct flow *f)
 {
 	struct key_visit *v = (struct key_visit *)f;
 
-	return visit_judge(f, v->seat.record, v->key.secret, v->out);
+	return visit_judge(f, v->waiter.record, v->key.secret, v->out);
 }
 
 static const struct flow_step visit_steps[] = {
@@ -132,7 +132,7 @@ visit_release(struct flow *f)
 {
 	struct key_visit *v = (struct key_visit *)f;
 
-	lookup_seat_clear(&v->seat);
+	lookup_waiter_clear(&v->waiter);
 	free(v);
 }
 

@@ -73,7 +73,7 @@ query_look(struct flow *f)
 	q->was_replaced = true;
 	pool_return(&q->lease, POOL_CLEAN);
 	pool_forget(q->catalog->pools, q->catalog->target.key);
-	return flow_back(f, query_borrow);
+	return flow_goto(f, query_borrow);
 }
 
 static const struct flow_step query_steps[] = {

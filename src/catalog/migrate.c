@@ -185,7 +185,7 @@ attempt_applied(struct flow *f)
 	log_event(LOG_NOTICE, "catalog.migrated", NULL, "schema version %d: %s", s->version,
 	    s->what);
 	a->script++;
-	return flow_back(f, attempt_apply);
+	return flow_goto(f, attempt_apply);
 }
 
 static enum flow_rc
@@ -249,7 +249,7 @@ migrate_judge(struct flow *f)
 static enum flow_rc
 migrate_again(struct flow *f)
 {
-	return flow_back(f, migrate_attempt);
+	return flow_goto(f, migrate_attempt);
 }
 
 static const struct flow_step migrate_steps[] = {

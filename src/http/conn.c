@@ -85,7 +85,7 @@ conn_late(struct conn *c)
 }
 
 static void
-timer_fired(void *arg)
+timer_on_event(void *arg)
 {
 	struct conn *c = arg;
 	uint64_t now = clock_mono_us();
@@ -124,7 +124,7 @@ conn_flushed(struct conn *c)
 static void
 conn_free(struct conn *c)
 {
-	assert(c->state == CONN_GONE && c->x.answer == ANSWER_NOBODY && !c->letter_posted);
+	assert(c->state == CONN_GONE && c->x.answer == ANSWER_NOBODY && !c->task_posted);
 	buf_free(&c->x.fields);
 	buf_free(&c->out);
 	buf_free(&c->head);
@@ -136,7 +136,7 @@ conn_free(struct conn *c)
 static bool
 more_waits(struct conn *c)
 {
-	return c->state == CONN_IDLE && c->letter_posted && evbuffer_get_length(conn_input(c)) > 0;
+	return c->state == CONN_IDLE && c->task_posted && evbuffer_get_length(conn_input(c)) > 0;
 }
 
 static void
@@ -144,7 +144,7 @@ turn_ended(void *arg)
 {
 	struct conn *c = arg;
 
-	c->letter_posted = false;
+	c->task_posted = false;
 	if (c->state == CONN_GONE) {
 		if (c->x.answer == ANSWER_NOBODY)
 			conn_free(c);
@@ -195,7 +195,7 @@ conn_new(struct http_server *s)
 	buf_init(&c->head, limits.head_bytes);
 	buf_init(&c->line, PARSE_TRAILERS_MAX);
 	parse_init(&c->parse, &limits, &c->head, &c->line, c->parse_fields);
-	if (!timer_init(&c->timer, s->worker, timer_fired, c)) {
+	if (!timer_init(&c->timer, s->worker, timer_on_event, c)) {
 		free(c);
 		return NULL;
 	}

@@ -95,9 +95,9 @@ struct conn {
 	struct bufferevent	*bev;		/* owned; NULL once gone */
 	bool			 eof;		/* the client shut its side */
 	bool			 counted;	/* in the shared counts */
-	struct letter		 letter;
-	bool			 letter_posted;
-	worker_fn		*turn_ended;	/* what the letter calls, set by conn_open() */
+	struct task		 task;
+	bool			 task_posted;
+	worker_fn		*turn_ended;	/* what the task calls, set by conn_open() */
 	struct timer		 timer;
 	uint64_t		 timer_due;	/* monotonic; meaningful while the timer is set */
 	uint64_t		 deadline;	/* of the state; 0: none */
@@ -141,7 +141,7 @@ void		 conn_move(struct conn *, enum conn_state);
 /* Sends what is queued, then ends. */
 void		 conn_finish(struct conn *, enum conn_ending);
 void		 conn_gone(struct conn *);
-/* The letter comes at the turn's end: what is written leaves, what was read ahead is looked at. */
+/* The task comes at the turn's end: what is written leaves, what was read ahead is looked at. */
 void		 conn_call(struct conn *);
 /* To the next request, with what of it was read ahead. */
 void		 conn_next(struct conn *);

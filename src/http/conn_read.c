@@ -70,7 +70,7 @@ conn_half_shut(struct conn *c)
 		conn_gone(c);
 	else if (c->state == CONN_LINGER)
 		conn_gone(c);
-	else if (c->state != CONN_FLUSH && c->state != CONN_GONE && !c->letter_posted)
+	else if (c->state != CONN_FLUSH && c->state != CONN_GONE && !c->task_posted)
 		conn_finish(c, END_TIDY);
 }
 

@@ -86,10 +86,10 @@ conn_finish(struct conn *c, enum conn_ending ending)
 void
 conn_call(struct conn *c)
 {
-	if (c->letter_posted)
+	if (c->task_posted)
 		return;
-	c->letter_posted = true;
-	worker_later(c->server->worker, &c->letter, c->turn_ended, c);
+	c->task_posted = true;
+	worker_later(c->server->worker, &c->task, c->turn_ended, c);
 }
 
 /* Who works at the answer, or waits to read or write, learns that the client left. The flow ends

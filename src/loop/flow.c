@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loop/worker_room.h"
+#include "loop/worker_internal.h"
 #include "tenantgate/base/clock.h"
 
 #define STEPS_A_TURN 64 /* then others get theirs */
@@ -34,13 +34,13 @@ flow_check(const struct flow *f)
 static void
 flow_move(struct flow *f, enum flow_state to)
 {
-	struct flow_desk *desk = worker_flows(f->worker);
+	struct run_queue *rq = worker_run_queue(f->worker);
 
 	assert(f->state != FLOW_ENDED);
 	if (f->state == FLOW_QUEUED)
-		TAILQ_REMOVE(&desk->queue, f, queue_link);
+		TAILQ_REMOVE(&rq->queue, f, queue_link);
 	if (to == FLOW_QUEUED)
-		TAILQ_INSERT_TAIL(&desk->queue, f, queue_link);
+		TAILQ_INSERT_TAIL(&rq->queue, f, queue_link);
 	if (to != FLOW_WAITING)
 		f->cancel = NULL;
 	f->state = to;
@@ -48,11 +48,11 @@ flow_move(struct flow *f, enum flow_state to)
 
 /* One writer: no need for a locked instruction. */
 static void
-desk_counts(struct flow_desk *desk, int by)
+run_queue_count(struct run_queue *rq, int by)
 {
-	size_t n = atomic_load_explicit(&desk->count, memory_order_relaxed);
+	size_t n = atomic_load_explicit(&rq->count, memory_order_relaxed);
 
-	atomic_store_explicit(&desk->count, n + (size_t)by, memory_order_relaxed);
+	atomic_store_explicit(&rq->count, n + (size_t)by, memory_order_relaxed);
 }
 
 static unsigned
@@ -68,7 +68,7 @@ steps_count(const struct flow_step *steps)
 void
 flow_start(struct flow *f, const struct flow_kind *kind, struct worker *w, struct arena *arena)
 {
-	struct flow_desk *desk = worker_flows(w);
+	struct run_queue *rq = worker_run_queue(w);
 	unsigned n = steps_count(kind->steps);
 
 	assert(n > 0 && n <= FLOW_STEPS_MAX);
@@ -79,8 +79,8 @@ flow_start(struct flow *f, const struct flow_kind *kind, struct worker *w, struc
 	f->worker = w;
 	f->arena = arena;
 	f->began_us = f->step_began_us = clock_mono_us();
-	TAILQ_INSERT_TAIL(&desk->live, f, live_link);
-	desk_counts(desk, 1);
+	TAILQ_INSERT_TAIL(&rq->live, f, live_link);
+	run_queue_count(rq, 1);
 	flow_move(f, FLOW_QUEUED);
 }
 
@@ -108,7 +108,7 @@ defers_run(struct flow *f)
 }
 
 static void
-parent_tell(struct flow *f)
+parent_wake(struct flow *f)
 {
 	struct flow *parent = f->parent;
 
@@ -127,7 +127,7 @@ parent_tell(struct flow *f)
 static void
 flow_finish(struct flow *f)
 {
-	struct flow_desk *desk = worker_flows(f->worker);
+	struct run_queue *rq = worker_run_queue(f->worker);
 	const struct flow_kind *kind = f->kind;
 
 	step_account(f);
@@ -136,9 +136,9 @@ flow_finish(struct flow *f)
 	if (kind->end != NULL)
 		kind->end(f, &f->err);
 	defers_run(f);
-	parent_tell(f);
-	TAILQ_REMOVE(&desk->live, f, live_link);
-	desk_counts(desk, -1);
+	parent_wake(f);
+	TAILQ_REMOVE(&rq->live, f, live_link);
+	run_queue_count(rq, -1);
 	if (kind->release != NULL)
 		kind->release(f);
 }
@@ -206,21 +206,21 @@ flow_take_turn(struct flow *f)
 }
 
 void
-flow_desk_init(struct flow_desk *desk)
+run_queue_init(struct run_queue *rq)
 {
-	TAILQ_INIT(&desk->queue);
-	TAILQ_INIT(&desk->live);
-	atomic_init(&desk->count, 0);
+	TAILQ_INIT(&rq->queue);
+	TAILQ_INIT(&rq->live);
+	atomic_init(&rq->count, 0);
 }
 
 bool
-flow_desk_run(struct flow_desk *desk, unsigned turns)
+run_queue_run(struct run_queue *rq, unsigned turns)
 {
 	struct flow *f;
 
-	while (turns-- > 0 && (f = TAILQ_FIRST(&desk->queue)) != NULL)
+	while (turns-- > 0 && (f = TAILQ_FIRST(&rq->queue)) != NULL)
 		flow_take_turn(f);
-	return !TAILQ_EMPTY(&desk->queue);
+	return !TAILQ_EMPTY(&rq->queue);
 }
 
 enum flow_rc
@@ -258,7 +258,7 @@ flow_fail_err(struct flow *f, const struct err *err)
 }
 
 enum flow_rc
-flow_back(struct flow *f, flow_step_fn *head)
+flow_goto(struct flow *f, flow_step_fn *head)
 {
 	const struct flow_step *steps = f->kind->steps;
 	unsigned i = 0;

@@ -4,7 +4,7 @@
  */
 #include <assert.h>
 
-#include "loop/worker_room.h"
+#include "loop/worker_internal.h"
 #include "tenantgate/loop/flow.h"
 
 /* The parent has its reason already and is queued after this: the child ends before it does. */
@@ -45,7 +45,7 @@ sleep_cancel(void *arg)
 }
 
 static void
-sleep_over(void *arg)
+sleep_done(void *arg)
 {
 	struct flow *f = arg;
 
@@ -57,7 +57,7 @@ enum flow_rc
 flow_sleep(struct flow *f, struct timer *storage, uint64_t us)
 {
 	assert(f->magic == FLOW_MAGIC);
-	if (!timer_init(storage, f->worker, sleep_over, f))
+	if (!timer_init(storage, f->worker, sleep_done, f))
 		return flow_fail(f, ERR_OVERLOADED, "no memory for a timer");
 	timer_start(storage, us);
 	return flow_wait(f, sleep_cancel, storage);
@@ -69,7 +69,7 @@ flow_each(struct worker *w, flow_each_fn *fn, void *arg)
 {
 	struct flow *f;
 
-	TAILQ_FOREACH(f, &worker_flows(w)->live, live_link)
+	TAILQ_FOREACH(f, &worker_run_queue(w)->live, live_link)
 		fn(f, arg);
 }
 
@@ -84,6 +84,6 @@ flow_abort_all(struct worker *w, enum err_code code, const char *why)
 {
 	struct flow *f;
 
-	TAILQ_FOREACH(f, &worker_flows(w)->live, live_link)
+	TAILQ_FOREACH(f, &worker_run_queue(w)->live, live_link)
 		flow_abort(f, code, why);
 }

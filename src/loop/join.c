@@ -10,42 +10,42 @@
 void
 join_init(struct join *j)
 {
-	TAILQ_INIT(&j->seats);
+	TAILQ_INIT(&j->waiters);
 	j->count = 0;
 }
 
 static void
-seat_leave(void *arg)
+join_leave(void *arg)
 {
-	struct join_seat *seat = arg;
-	struct join *j = seat->join;
+	struct join_waiter *waiter = arg;
+	struct join *j = waiter->join;
 
 	assert(j != NULL && j->count > 0);
-	TAILQ_REMOVE(&j->seats, seat, link);
+	TAILQ_REMOVE(&j->waiters, waiter, link);
 	j->count--;
-	seat->join = NULL;
+	waiter->join = NULL;
 }
 
 enum flow_rc
-join_wait(struct join *j, struct flow *f, struct join_seat *seat)
+join_wait(struct join *j, struct flow *f, struct join_waiter *waiter)
 {
-	assert(seat->join == NULL);
-	seat->join = j;
-	seat->flow = f;
-	TAILQ_INSERT_TAIL(&j->seats, seat, link);
+	assert(waiter->join == NULL);
+	waiter->join = j;
+	waiter->flow = f;
+	TAILQ_INSERT_TAIL(&j->waiters, waiter, link);
 	j->count++;
-	return flow_wait(f, seat_leave, seat);
+	return flow_wait(f, join_leave, waiter);
 }
 
 void
 join_finish(struct join *j, const struct err *err)
 {
-	struct join_seat *seat;
+	struct join_waiter *waiter;
 
-	while ((seat = TAILQ_FIRST(&j->seats)) != NULL) {
-		struct flow *f = seat->flow;
+	while ((waiter = TAILQ_FIRST(&j->waiters)) != NULL) {
+		struct flow *f = waiter->flow;
 
-		seat_leave(seat);
+		join_leave(waiter);
 		flow_wake_err(f, err);
 	}
 }

@@ -29,7 +29,7 @@ struct lookup_cache {
 
 struct lookup_flight {
 	struct flow flow;
-	struct join join;	      /* its seats are struct lookup_seat */
+	struct join join;	      /* its seats are struct lookup_waiter */
 	struct lookup_cache *cache;   /* borrowed */
 	struct lookup_fetch *fetch;   /* owned; its record is a reference */
 	struct lookup_record *result; /* a reference: what everybody gets; NULL: a failure */
@@ -153,7 +153,7 @@ flight_fetch(struct flow *f)
 }
 
 static enum flow_rc
-flight_settle(struct flow *f)
+flight_finish(struct flow *f)
 {
 	struct lookup_flight *fl = (struct lookup_flight *)f;
 	struct lookup_record *r = fl->fetch->record;
@@ -176,7 +176,7 @@ flight_settle(struct flow *f)
 
 static const struct flow_step flight_steps[] = {
 	{ "fetch", flight_fetch },
-	{ "settle", flight_settle },
+	{ "settle", flight_finish },
 	{ NULL, NULL },
 };
 
@@ -186,7 +186,7 @@ flight_end(struct flow *f, const struct err *err)
 {
 	struct lookup_flight *fl = (struct lookup_flight *)f;
 	struct err reason = *err;
-	struct join_seat *seat;
+	struct join_waiter *waiter;
 
 	if (reason.code == ERR_TIMEOUT)
 		reason.code = fl->cache->conf.timeout_code;
@@ -194,8 +194,8 @@ flight_end(struct flow *f, const struct err *err)
 		map_take(fl->cache->flights, flight_key(fl));
 	fl->cache->fetching--;
 	if (!err_is(err))
-		TAILQ_FOREACH(seat, &fl->join.seats, link)
-			((struct lookup_seat *)seat)->record = lookup_ref(fl->result);
+		TAILQ_FOREACH(waiter, &fl->join.waiters, link)
+			((struct lookup_waiter *)waiter)->record = lookup_ref(fl->result);
 	join_finish(&fl->join, &reason);
 }
 
@@ -280,33 +280,33 @@ flight_detach(struct lookup_cache *l, struct slice key)
 /* ---- the door ---- */
 
 enum flow_rc
-lookup_wait(struct flow *f, struct lookup_cache *l, struct slice key, struct lookup_seat *seat)
+lookup_wait(struct flow *f, struct lookup_cache *l, struct slice key, struct lookup_waiter *waiter)
 {
 	struct lookup_record *r = lookup_cached(l, key);
 	struct lookup_flight *fl = NULL;
 
-	assert(seat->record == NULL);
+	assert(waiter->record == NULL);
 	if (r == NULL) {
 		fl = map_get(l->flights, key);
 		if (fl == NULL)
 			fl = flight_start(l, key);
 		if (fl != NULL)
-			return join_wait(&fl->join, f, &seat->seat);
+			return join_wait(&fl->join, f, &waiter->waiter);
 		r = cache_stale(l, key);
 	}
 	if (r == NULL)
 		return flow_fail(f, ERR_OVERLOADED,
 		    "Too many %ss are being looked up: try again shortly.", l->conf.noun);
-	seat->record = lookup_ref(r);
+	waiter->record = lookup_ref(r);
 	return FLOW_NEXT;
 }
 
 void
-lookup_seat_clear(struct lookup_seat *seat)
+lookup_waiter_clear(struct lookup_waiter *waiter)
 {
-	assert(seat->seat.join == NULL);
-	lookup_unref(seat->record);
-	seat->record = NULL;
+	assert(waiter->waiter.join == NULL);
+	lookup_unref(waiter->record);
+	waiter->record = NULL;
 }
 
 void

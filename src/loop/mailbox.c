@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mailbox: see mailbox.h. A letter belongs to its poster again from the moment its fn is called,
+ * mailbox: see mailbox.h. A task belongs to its poster again from the moment its fn is called,
  * so its fields are read before that.
  */
 #include "loop/mailbox.h"
@@ -14,74 +14,74 @@
 #include <unistd.h>
 
 void
-letter_list_init(struct letter_list *list)
+task_list_init(struct task_list *list)
 {
 	list->first = NULL;
 	list->last = &list->first;
 }
 
 bool
-letter_list_empty(const struct letter_list *list)
+task_list_empty(const struct task_list *list)
 {
 	return list->first == NULL;
 }
 
 void
-letter_list_add(struct letter_list *list, struct letter *letter, worker_fn *fn, void *arg)
+task_list_add(struct task_list *list, struct task *task, worker_fn *fn, void *arg)
 {
-	letter->next = NULL;
-	letter->fn = fn;
-	letter->arg = arg;
-	*list->last = letter;
-	list->last = &letter->next;
+	task->next = NULL;
+	task->fn = fn;
+	task->arg = arg;
+	*list->last = task;
+	list->last = &task->next;
 }
 
 static void
-letters_deliver(struct letter *letter)
+tasks_run(struct task *task)
 {
-	while (letter != NULL) {
-		struct letter *next = letter->next;
+	while (task != NULL) {
+		struct task *next = task->next;
 
-		letter->fn(letter->arg);
-		letter = next;
+		task->fn(task->arg);
+		task = next;
 	}
 }
 
 void
-letter_list_run(struct letter_list *list)
+task_list_run(struct task_list *list)
 {
-	struct letter *first = list->first;
+	struct task *first = list->first;
 
-	letter_list_init(list);
-	letters_deliver(first);
+	task_list_init(list);
+	tasks_run(first);
 }
 
 bool
 mailbox_init(struct mailbox *box)
 {
-	box->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (box->bell == -1)
+	box->wakeup_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (box->wakeup_fd == -1)
 		return false;
 	if (pthread_mutex_init(&box->lock, NULL) != 0)
 		abort();
-	letter_list_init(&box->letters);
+	task_list_init(&box->tasks);
 	return true;
 }
 
 void
 mailbox_free(struct mailbox *box)
 {
-	assert(letter_list_empty(&box->letters));
-	close(box->bell);
+	assert(task_list_empty(&box->tasks));
+	close(box->wakeup_fd);
 	pthread_mutex_destroy(&box->lock);
 }
 
 static void
-mailbox_ring(struct mailbox *box)
+mailbox_signal(struct mailbox *box)
 {
 	uint64_t one = 1;
 
-	while (write(box->bell, &one, sizeof(one)) == -1) {
+	while (write(box->wakeup_fd, &one, sizeof(one)) == -1) {
 		if (errno == EAGAIN)
 			return; /* the counter is full: it rings already */
 		if (errno != EINTR)
@@ -90,11 +90,11 @@ mailbox_ring(struct mailbox *box)
 }
 
 static void
-mailbox_hush(struct mailbox *box)
+mailbox_clear_signal(struct mailbox *box)
 {
 	uint64_t rings;
 
-	while (read(box->bell, &rings, sizeof(rings)) == -1) {
+	while (read(box->wakeup_fd, &rings, sizeof(rings)) == -1) {
 		if (errno == EAGAIN)
 			return;
 		if (errno != EINTR)
@@ -103,16 +103,16 @@ mailbox_hush(struct mailbox *box)
 }
 
 void
-mailbox_post(struct mailbox *box, struct letter *letter, worker_fn *fn, void *arg)
+mailbox_post(struct mailbox *box, struct task *task, worker_fn *fn, void *arg)
 {
 	bool was_empty;
 
 	pthread_mutex_lock(&box->lock);
-	was_empty = letter_list_empty(&box->letters);
-	letter_list_add(&box->letters, letter, fn, arg);
+	was_empty = task_list_empty(&box->tasks);
+	task_list_add(&box->tasks, task, fn, arg);
 	pthread_mutex_unlock(&box->lock);
 	if (was_empty)
-		mailbox_ring(box);
+		mailbox_signal(box);
 }
 
 bool
@@ -121,21 +121,21 @@ mailbox_empty(struct mailbox *box)
 	bool empty;
 
 	pthread_mutex_lock(&box->lock);
-	empty = letter_list_empty(&box->letters);
+	empty = task_list_empty(&box->tasks);
 	pthread_mutex_unlock(&box->lock);
 	return empty;
 }
 
-/* Hushed before the list is taken: a letter that comes in between rings again. */
+/* Hushed before the list is taken: a task that comes in between rings again. */
 void
 mailbox_run(struct mailbox *box)
 {
-	struct letter *first;
+	struct task *first;
 
-	mailbox_hush(box);
+	mailbox_clear_signal(box);
 	pthread_mutex_lock(&box->lock);
-	first = box->letters.first;
-	letter_list_init(&box->letters);
+	first = box->tasks.first;
+	task_list_init(&box->tasks);
 	pthread_mutex_unlock(&box->lock);
-	letters_deliver(first);
+	tasks_run(first);
 }

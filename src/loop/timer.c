@@ -14,7 +14,7 @@
 #include "tenantgate/loop/worker.h"
 
 static void
-timer_fired(evutil_socket_t fd, short what, void *arg)
+timer_on_event(evutil_socket_t fd, short what, void *arg)
 {
 	struct timer *t = arg;
 
@@ -27,7 +27,7 @@ timer_fired(evutil_socket_t fd, short what, void *arg)
 bool
 timer_init(struct timer *t, struct worker *w, timer_fn *fn, void *arg)
 {
-	t->event = evtimer_new(worker_base(w), timer_fired, t);
+	t->event = evtimer_new(worker_base(w), timer_on_event, t);
 	t->fn = fn;
 	t->arg = arg;
 	t->set = false;

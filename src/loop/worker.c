@@ -5,7 +5,7 @@
  *	wait for events, call their callbacks -> give queued flows their turn -> run what was put
  *	off to the safe point -> again
  *
- * The flows and the put-off letters run between two passes of libevent's loop, never inside a
+ * The flows and the put-off tasks run between two passes of libevent's loop, never inside a
  * callback. A turn's work is bounded, so the loop comes round to its sockets; when work is left
  * the next pass does not wait.
  */
@@ -25,7 +25,7 @@
 #include <event2/thread.h>
 
 #include "loop/mailbox.h"
-#include "loop/worker_room.h"
+#include "loop/worker_internal.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/loop/timer.h"
@@ -38,10 +38,10 @@ struct worker {
 	unsigned		 magic;
 	unsigned		 index;
 	struct event_base	*base;		/* owned */
-	struct event		*bell;		/* owned: the mailbox's */
+	struct event		*wakeup;	/* owned: the mailbox's */
 	struct mailbox		 mailbox;
-	struct letter_list	 later;		/* for the safe point */
-	struct flow_desk	 flows;
+	struct task_list	 later;		/* for the safe point */
+	struct run_queue	 flows;
 	struct timer		 turn;		/* bounds worker_turn()'s wait */
 	struct timer		 lag_timer;
 	uint64_t		 lag_due_us;	/* monotonic */
@@ -50,13 +50,13 @@ struct worker {
 	_Atomic pthread_t	 owner;		/* the thread that runs it, or made it */
 	pthread_t		 thread;
 	bool			 threaded;	/* worker_start() made a thread to join */
-	struct letter		 stop_letter;
+	struct task		 stop_task;
 	atomic_bool		 stop_posted;
 	bool			 stopping;
 };
 
 static void
-libevent_complains(int severity, const char *text)
+libevent_on_log(int severity, const char *text)
 {
 	int level = severity >= EVENT_LOG_ERR ? LOG_ERR : LOG_WARNING;
 
@@ -65,9 +65,9 @@ libevent_complains(int severity, const char *text)
 }
 
 static void
-libevent_set_up(void)
+libevent_init(void)
 {
-	event_set_log_callback(libevent_complains);
+	event_set_log_callback(libevent_on_log);
 	if (evthread_use_pthreads() != 0)
 		abort();
 }
@@ -79,7 +79,7 @@ base_new(void)
 	struct event_config *config;
 	struct event_base *base = NULL;
 
-	pthread_once(&once, libevent_set_up);
+	pthread_once(&once, libevent_init);
 	config = event_config_new();
 	if (config == NULL)
 		return NULL;
@@ -90,7 +90,7 @@ base_new(void)
 }
 
 static void
-worker_bell_rang(evutil_socket_t fd, short what, void *arg)
+worker_on_wakeup(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *w = arg;
 
@@ -100,7 +100,7 @@ worker_bell_rang(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-worker_turn_over(void *arg)
+worker_turn_timeout(void *arg)
 {
 	(void)arg; /* having woken the loop is all it is for */
 }
@@ -128,26 +128,27 @@ lag_measure(void *arg)
 }
 
 static bool
-worker_equip(struct worker *w)
+worker_set_up(struct worker *w)
 {
 	w->base = base_new();
 	if (w->base == NULL)
 		return false;
-	w->bell = event_new(w->base, w->mailbox.bell, EV_READ | EV_PERSIST, worker_bell_rang, w);
-	if (w->bell == NULL || event_add(w->bell, NULL) != 0)
+	w->wakeup =
+	    event_new(w->base, w->mailbox.wakeup_fd, EV_READ | EV_PERSIST, worker_on_wakeup, w);
+	if (w->wakeup == NULL || event_add(w->wakeup, NULL) != 0)
 		return false;
-	return timer_init(&w->turn, w, worker_turn_over, w) &&
+	return timer_init(&w->turn, w, worker_turn_timeout, w) &&
 	    timer_init(&w->lag_timer, w, lag_measure, w);
 }
 
 static void
-worker_dismantle(struct worker *w)
+worker_destroy(struct worker *w)
 {
 	if (w->base != NULL) {
 		timer_free(&w->turn);
 		timer_free(&w->lag_timer);
-		if (w->bell != NULL)
-			event_free(w->bell);
+		if (w->wakeup != NULL)
+			event_free(w->wakeup);
 		event_base_free(w->base);
 	}
 	mailbox_free(&w->mailbox);
@@ -169,10 +170,10 @@ worker_new(unsigned index)
 	w->magic = WORKER_MAGIC;
 	w->index = index;
 	w->owner = pthread_self();
-	letter_list_init(&w->later);
-	flow_desk_init(&w->flows);
-	if (!worker_equip(w)) {
-		worker_dismantle(w);
+	task_list_init(&w->later);
+	run_queue_init(&w->flows);
+	if (!worker_set_up(w)) {
+		worker_destroy(w);
 		return NULL;
 	}
 	return w;
@@ -182,15 +183,15 @@ worker_new(unsigned index)
 static bool
 worker_drain(struct worker *w)
 {
-	bool left = flow_desk_run(&w->flows, TURNS_MAX);
+	bool left = run_queue_run(&w->flows, TURNS_MAX);
 
-	letter_list_run(&w->later);
-	return left || !TAILQ_EMPTY(&w->flows.queue) || !letter_list_empty(&w->later);
+	task_list_run(&w->later);
+	return left || !TAILQ_EMPTY(&w->flows.queue) || !task_list_empty(&w->later);
 }
 
-/* Letters and flows wake each other: goes on until both are quiet. */
+/* Tasks and flows wake each other: goes on until both are quiet. */
 static void
-worker_settle(struct worker *w)
+worker_run_until_idle(struct worker *w)
 {
 	do {
 		mailbox_run(&w->mailbox);
@@ -202,9 +203,9 @@ worker_free(struct worker *w)
 {
 	assert(w->magic == WORKER_MAGIC && !w->threaded);
 	atomic_store(&w->owner, pthread_self());
-	worker_settle(w);
+	worker_run_until_idle(w);
 	assert(worker_flow_count(w) == 0);
-	worker_dismantle(w);
+	worker_destroy(w);
 }
 
 void
@@ -230,7 +231,7 @@ worker_run(struct worker *w)
 void
 worker_turn(struct worker *w, unsigned ms)
 {
-	bool busy = !TAILQ_EMPTY(&w->flows.queue) || !letter_list_empty(&w->later);
+	bool busy = !TAILQ_EMPTY(&w->flows.queue) || !task_list_empty(&w->later);
 
 	assert(w->magic == WORKER_MAGIC && worker_is_mine(w));
 	if (!busy && ms > 0)
@@ -293,21 +294,21 @@ worker_stop(struct worker *w)
 {
 	assert(w->magic == WORKER_MAGIC);
 	if (!atomic_exchange(&w->stop_posted, true))
-		mailbox_post(&w->mailbox, &w->stop_letter, worker_stop_now, w);
+		mailbox_post(&w->mailbox, &w->stop_task, worker_stop_now, w);
 }
 
 void
-worker_post(struct worker *w, struct letter *letter, worker_fn *fn, void *arg)
+worker_post(struct worker *w, struct task *task, worker_fn *fn, void *arg)
 {
 	assert(w->magic == WORKER_MAGIC);
-	mailbox_post(&w->mailbox, letter, fn, arg);
+	mailbox_post(&w->mailbox, task, fn, arg);
 }
 
 void
-worker_later(struct worker *w, struct letter *letter, worker_fn *fn, void *arg)
+worker_later(struct worker *w, struct task *task, worker_fn *fn, void *arg)
 {
 	assert(w->magic == WORKER_MAGIC && worker_is_mine(w));
-	letter_list_add(&w->later, letter, fn, arg);
+	task_list_add(&w->later, task, fn, arg);
 }
 
 struct event_base *
@@ -317,8 +318,8 @@ worker_base(struct worker *w)
 	return w->base;
 }
 
-struct flow_desk *
-worker_flows(struct worker *w)
+struct run_queue *
+worker_run_queue(struct worker *w)
 {
 	assert(w->magic == WORKER_MAGIC && worker_is_mine(w));
 	return &w->flows;

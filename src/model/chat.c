@@ -101,7 +101,7 @@ chat_words(struct flow *f)
 	buf_add(&c->words, c->piece.p, c->piece.len < room ? c->piece.len : room);
 	if (c->words.len == c->words.max)
 		return FLOW_NEXT;
-	return flow_back(f, chat_header);
+	return flow_goto(f, chat_header);
 }
 
 static enum flow_rc
@@ -122,7 +122,7 @@ chat_judge(struct flow *f)
 static enum flow_rc
 chat_again(struct flow *f)
 {
-	return flow_back(f, chat_ask);
+	return flow_goto(f, chat_ask);
 }
 
 enum flow_rc

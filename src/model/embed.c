@@ -104,7 +104,7 @@ embed_answer(struct flow *f)
 static enum flow_rc
 embed_again(struct flow *f)
 {
-	return flow_back(f, embed_ask);
+	return flow_goto(f, embed_ask);
 }
 
 static bool

@@ -149,7 +149,7 @@ pull_read(struct flow *f)
 	if (s->delta.done)
 		s->state = STREAM_OVER;
 	else if (s->delta.text.len == 0)
-		return flow_back(f, pull_piece);
+		return flow_goto(f, pull_piece);
 	return pull_done(s);
 }
 
@@ -201,7 +201,7 @@ linger_look(struct flow *f)
 {
 	struct model_stream *s = (struct model_stream *)f;
 
-	return s->piece.len == 0 ? FLOW_DONE : flow_back(f, linger_pull);
+	return s->piece.len == 0 ? FLOW_DONE : flow_goto(f, linger_pull);
 }
 
 void

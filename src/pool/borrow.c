@@ -3,11 +3,11 @@
  * borrow: over the counter. An idle connection is taken at once (the latest used, for it is the
  * least likely to have died; it is looked at first); else the flow waits its turn.
  *
- *	waiter:  [queued] --grant, failure--> [told] --letter--> flow woken, freed
+ *	waiter:  [queued] --grant, failure--> [told] --task--> flow woken, freed
  *	             \                           \ flow aborted
- *	              late or aborted: freed      +--> [left] --letter--> server goes back, freed
+ *	              late or aborted: freed      +--> [left] --task--> server goes back, freed
  *
- * A waiter is freed on its own worker only, never while its letter is under way.
+ * A waiter is freed on its own worker only, never while its task is under way.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -133,7 +133,7 @@ wait_explain(const struct waiter *w, struct err *err)
 		err_set(err, ERR_POOL_TIMEOUT, "no connection came free within %.1f s", s);
 }
 
-/* True when it stood in the queue and is ours now; else its letter is on its way. */
+/* True when it stood in the queue and is ours now; else its task is on its way. */
 static bool
 waiter_leave(struct waiter *w, struct err *why)
 {
@@ -266,7 +266,7 @@ counter_ask(struct flow *f, struct pools *p, const struct pool_target *target,
 	pools_unlock(p, &chores);
 }
 
-/* The waiter may have been told by now, but its letter comes to this thread, later. */
+/* The waiter may have been told by now, but its task comes to this thread, later. */
 static enum flow_rc
 counter_wait(struct flow *f, struct waiter *w)
 {

@@ -33,7 +33,7 @@ enum server_state {
 
 struct server {
 	struct flow		 flow;		/* its login, later its resets */
-	struct letter		 letter;	/* begins the login on its worker */
+	struct task		 task;		/* begins the login on its worker */
 	struct pool		*pool;		/* borrowed: outlives its servers */
 	struct worker		*worker;	/* where it logs in, is lent, is reset */
 	struct pg_conn		*conn;		/* owned; NULL before the login */
@@ -49,7 +49,7 @@ TAILQ_HEAD(server_list, server);
 
 enum waiter_state {
 	WAITER_QUEUED,
-	WAITER_TOLD,	/* a letter with the server or the error is on its way */
+	WAITER_TOLD,	/* a task with the server or the error is on its way */
 	WAITER_LEFT,	/* and finds nobody: what it carries goes back */
 };
 
@@ -62,7 +62,7 @@ struct waiter {
 	struct flow		*flow;		/* borrowed */
 	struct worker		*worker;	/* borrowed: the flow's */
 	struct pool_lease	*lease;		/* borrowed: the flow's */
-	struct letter		 letter;
+	struct task		 task;
 	struct timer		 timer;		/* query_wait_timeout */
 	struct server		*server;	/* granted; or */
 	struct err		 err;
@@ -154,7 +154,7 @@ void		 server_launch(struct pool *, struct chores *);
 void		 server_drop(struct server *, struct chores *);
 void		 server_serve(struct server *, struct chores *);
 void		 server_gone(struct server *, struct chores *);	/* after its close */
-void		 server_login(void *server);	/* a letter's fn; not under the lock */
+void		 server_login(void *server);	/* a task's fn; not under the lock */
 void		 server_reset(struct server *);	/* not under the lock */
 /* struct pool_ops' reset over a real connection; not under the lock. */
 enum flow_rc	 server_reset_session(struct flow *, struct pg_conn *, struct pg_result *);
@@ -162,7 +162,7 @@ enum flow_rc	 server_reset_session(struct flow *, struct pg_conn *, struct pg_re
 /* borrow.c; under the lock, unless said */
 void		 waiter_grant(struct waiter *, struct server *, struct chores *);
 void		 waiter_fail(struct waiter *, const struct err *, struct chores *);
-void		 waiter_told(void *waiter);	/* a letter's fn; not under the lock */
+void		 waiter_told(void *waiter);	/* a task's fn; not under the lock */
 
 /* janitor.c; not under the lock */
 void		 janitor_open(struct pools *, struct worker *);

@@ -176,7 +176,7 @@ pools_lock(struct pools *p, struct chores *chores)
 		abort();
 }
 
-/* A waiter or a server is not ours any more once its letter is posted. */
+/* A waiter or a server is not ours any more once its task is posted. */
 static void
 chores_post(struct chores *chores)
 {
@@ -185,11 +185,11 @@ chores_post(struct chores *chores)
 
 	while ((w = TAILQ_FIRST(&chores->tell)) != NULL) {
 		TAILQ_REMOVE(&chores->tell, w, link);
-		worker_post(w->worker, &w->letter, waiter_told, w);
+		worker_post(w->worker, &w->task, waiter_told, w);
 	}
 	while ((s = TAILQ_FIRST(&chores->logins)) != NULL) {
 		TAILQ_REMOVE(&chores->logins, s, link);
-		worker_post(s->worker, &s->letter, server_login, s);
+		worker_post(s->worker, &s->task, server_login, s);
 	}
 }
 

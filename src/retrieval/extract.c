@@ -139,7 +139,7 @@ extraction_enter(struct flow *f)
 
 	if (atomic_fetch_add(&parsers, 1) < x->conf->parallel_max) {
 		flow_defer(f, extraction_leave, NULL);
-		return flow_back(f, extraction_run);
+		return flow_goto(f, extraction_run);
 	}
 	atomic_fetch_sub(&parsers, 1);
 	if (flow_age_us(f) > x->conf->timeout_us)
@@ -156,7 +156,7 @@ extraction_nap(struct flow *f)
 static enum flow_rc
 extraction_again(struct flow *f)
 {
-	return flow_back(f, extraction_enter);
+	return flow_goto(f, extraction_enter);
 }
 
 static bool

@@ -112,7 +112,7 @@ mend_next(struct flow *f)
 {
 	struct mending *m = (struct mending *)f;
 
-	return ++m->at < pg_rows(&m->rows) ? flow_back(f, mend_borrow) : FLOW_DONE;
+	return ++m->at < pg_rows(&m->rows) ? flow_goto(f, mend_borrow) : FLOW_DONE;
 }
 
 static const struct flow_step mend_steps[] = {

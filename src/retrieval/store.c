@@ -75,7 +75,7 @@ give_up(struct flow *f)
 	struct storing *s = storing_of(f);
 
 	if (s->result.status == PG_SQL_ERROR)
-		return flow_back(f, store_rollback);
+		return flow_goto(f, store_rollback);
 	return pg_check(f, &s->result, ERR_NONE, "store the document");
 }
 

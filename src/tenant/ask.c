@@ -15,14 +15,14 @@
 
 struct provision_seat {
 	struct flow flow;
-	struct join_seat seat;
+	struct join_waiter waiter;
 	struct tenants *tenants;      /* borrowed */
 	struct tenant_record *record; /* borrowed: the asker's reference */
 };
 
 struct provision_asker {
 	struct flow flow;
-	struct provision_seat seat;
+	struct provision_seat waiter;
 	struct err why;		      /* the seat's */
 	struct tenants *tenants;      /* borrowed */
 	struct tenant_record *record; /* a reference: the one that gets filled */
@@ -36,7 +36,7 @@ seat_wait(struct flow *f)
 	struct provision_door *d = map_get(s->tenants->making, slice_str(s->record->tenant.id));
 
 	if (d != NULL && d->record == s->record)
-		return join_wait(&d->join, f, &s->seat);
+		return join_wait(&d->join, f, &s->waiter);
 	return FLOW_NEXT;
 }
 
@@ -49,10 +49,10 @@ ask_wait(struct flow *f)
 	struct provision_asker *a = (struct provision_asker *)f;
 	enum flow_rc rc;
 
-	a->seat.tenants = a->tenants;
-	a->seat.record = a->record;
-	rc = flow_try(f, &a->seat.flow, &seat_kind, &a->why);
-	flow_deadline(&a->seat.flow, a->tenants->conf->provision_wait_us);
+	a->waiter.tenants = a->tenants;
+	a->waiter.record = a->record;
+	rc = flow_try(f, &a->waiter.flow, &seat_kind, &a->why);
+	flow_deadline(&a->waiter.flow, a->tenants->conf->provision_wait_us);
 	return rc;
 }
 

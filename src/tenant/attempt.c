@@ -87,7 +87,7 @@ attempt_waited(struct flow *f)
 		a->was_gone = true;
 		a->row->project_id[0] = '\0';
 		a->row->tenant.password[0] = '\0';
-		return flow_back(f, attempt_make);
+		return flow_goto(f, attempt_make);
 	}
 	/* Whatever a pool remembers of an earlier attempt's target. */
 	tenant_target(&a->row->tenant, &target, key);
@@ -134,7 +134,7 @@ attempt_entered(struct flow *f)
 	char key[TENANT_KEY_SIZE];
 
 	if (!err_is(&a->why))
-		return flow_back(f, attempt_schema);
+		return flow_goto(f, attempt_schema);
 	if (a->logins >= LOGINS_MAX) {
 		a->is_locked_out = a->why.code == ERR_DATABASE;
 		return flow_fail_err(f, &a->why);
@@ -149,7 +149,7 @@ attempt_entered(struct flow *f)
 static enum flow_rc
 attempt_again(struct flow *f)
 {
-	return flow_back(f, attempt_login);
+	return flow_goto(f, attempt_login);
 }
 
 static enum flow_rc
@@ -179,7 +179,7 @@ attempt_laid(struct flow *f)
 	if (rc != FLOW_NEXT)
 		return rc;
 	a->statement++;
-	return flow_back(f, attempt_schema);
+	return flow_goto(f, attempt_schema);
 }
 
 static enum flow_rc

@@ -100,7 +100,7 @@ cluster_look(struct flow *f)
 			return rc;
 	}
 	m->statement++;
-	return m->statement < STATEMENTS ? flow_back(f, cluster_say) : FLOW_NEXT;
+	return m->statement < STATEMENTS ? flow_goto(f, cluster_say) : FLOW_NEXT;
 }
 
 /* ---- on the new one ---- */

@@ -69,7 +69,7 @@ keeper_look(struct flow *f)
 		work_stop(k, ERR_PROVISIONING, "another attempt has taken over");
 	else if (clock_mono_us() >= k->valid_until_us)
 		work_stop(k, ERR_CATALOG, "the catalog could not be reached to renew the lease");
-	return k->work == NULL ? FLOW_DONE : flow_back(f, keeper_nap);
+	return k->work == NULL ? FLOW_DONE : flow_goto(f, keeper_nap);
 }
 
 static const struct flow_step keeper_steps[] = {

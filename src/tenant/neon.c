@@ -37,7 +37,7 @@ make_start(struct flow *f)
 {
 	struct neon_maker *m = (struct neon_maker *)f;
 
-	return flow_back(f, m->row->project_id[0] != '\0' ? make_adopt : make_list);
+	return flow_goto(f, m->row->project_id[0] != '\0' ? make_adopt : make_list);
 }
 
 static enum flow_rc
@@ -78,14 +78,14 @@ make_none_found(struct neon_maker *m)
 	}
 	if (m->doubt == DOUBT_SECOND_LOOK) {
 		m->was_repeated = true;
-		return flow_back(f, make_fence);
+		return flow_goto(f, make_fence);
 	}
 	if (patience_left_s(m) > 0) {
 		err_set(&err, ERR_PROVISIONING, "an earlier creation may still be under way");
 		err.retry_after = patience_left_s(m);
 		return flow_fail_err(f, &err);
 	}
-	return flow_back(f, make_fence);
+	return flow_goto(f, make_fence);
 }
 
 static enum flow_rc
@@ -103,14 +103,14 @@ make_judge(struct flow *f)
 		    found->hits, m->row->project_name, found->oldest_id);
 	snprintf(m->row->project_id, sizeof(m->row->project_id), "%s", found->oldest_id);
 	m->row->is_posted = false;
-	return flow_back(f, make_adopt);
+	return flow_goto(f, make_adopt);
 }
 
 /* After the nap between two looks. */
 static enum flow_rc
 make_look_again(struct flow *f)
 {
-	return flow_back(f, make_list);
+	return flow_goto(f, make_list);
 }
 
 /* ---- creation ---- */
@@ -169,7 +169,7 @@ make_created(struct neon_maker *m)
 	if (!neon_read_created(m->call.json, m->row, &err)) {
 		/* It is there, but not as we know it: its own URI may tell more. */
 		if (m->row->project_id[0] != '\0')
-			return flow_back(&m->flow, make_adopt);
+			return flow_goto(&m->flow, make_adopt);
 		return flow_fail_err(&m->flow, &err);
 	}
 	m->row->is_posted = false;
@@ -201,7 +201,7 @@ make_posted(struct flow *f)
 static enum flow_rc
 make_look(struct flow *f)
 {
-	return flow_back(f, make_list);
+	return flow_goto(f, make_list);
 }
 
 /* ---- adoption ---- */
@@ -239,7 +239,7 @@ make_adopted(struct flow *f)
 		log_event(LOG_WARNING, "neon.project_gone", f->request_id, "%s",
 		    m->row->project_id);
 		m->row->project_id[0] = '\0';
-		return flow_back(f, make_list);
+		return flow_goto(f, make_list);
 	}
 	rc = neon_check(f, &m->call, "connection URI");
 	if (rc != FLOW_NEXT)

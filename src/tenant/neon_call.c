@@ -173,7 +173,7 @@ call_look(struct flow *f)
 static enum flow_rc
 call_again(struct flow *f)
 {
-	return flow_back(f, call_send);
+	return flow_goto(f, call_send);
 }
 
 static const struct flow_step call_steps[] = {

@@ -45,7 +45,7 @@ list_read(struct flow *f)
 	/* The last page has a cursor too. */
 	if (l->found.page_length < NEON_PAGE || l->found.cursor[0] == '\0')
 		return FLOW_DONE;
-	return flow_back(f, list_ask);
+	return flow_goto(f, list_ask);
 }
 
 static const struct flow_step list_steps[] = {

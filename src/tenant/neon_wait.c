@@ -47,7 +47,7 @@ wait_read(struct flow *f)
 static enum flow_rc
 wait_again(struct flow *f)
 {
-	return flow_back(f, wait_ask);
+	return flow_goto(f, wait_ask);
 }
 
 static const struct flow_step wait_steps[] = {

@@ -82,7 +82,7 @@ provision_claimed(struct flow *f)
 	if (rc != FLOW_NEXT || pg_rows(&p->result) == 0)
 		return rc;
 	rc = provision_read(p);
-	return rc == FLOW_NEXT ? flow_back(f, provision_work) : rc;
+	return rc == FLOW_NEXT ? flow_goto(f, provision_work) : rc;
 }
 
 static enum flow_rc
@@ -98,7 +98,7 @@ provision_failed_elsewhere(struct provision *p)
 {
 	if (p->others_work)
 		return flow_fail(&p->flow, ERR_NEON, "the attempt to make the database failed");
-	return flow_back(&p->flow, provision_claim);
+	return flow_goto(&p->flow, provision_claim);
 }
 
 static enum flow_rc
@@ -117,7 +117,7 @@ provision_judge(struct flow *f)
 	if (rc != FLOW_NEXT)
 		return rc;
 	if (pg_rows(&p->result) == 0)
-		return flow_back(f, provision_claim);
+		return flow_goto(f, provision_claim);
 	rc = provision_read(p);
 	if (rc != FLOW_NEXT)
 		return rc;
@@ -131,13 +131,13 @@ provision_judge(struct flow *f)
 	case TENANT_PROVISIONING:
 		break;
 	}
-	return p->row.lease_expired ? flow_back(f, provision_claim) : provision_nap(p);
+	return p->row.lease_expired ? flow_goto(f, provision_claim) : provision_nap(p);
 }
 
 static enum flow_rc
 provision_again(struct flow *f)
 {
-	return flow_back(f, provision_peek);
+	return flow_goto(f, provision_peek);
 }
 
 /* ---- ours ---- */

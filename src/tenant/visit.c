@@ -32,7 +32,7 @@ struct tenant_fetch {
 
 struct tenant_visitor {
 	struct flow flow;
-	struct lookup_seat seat;
+	struct lookup_waiter waiter;
 	struct tenants *tenants; /* borrowed */
 	char id[sizeof(((struct tenant *)0)->id)];
 	struct tenant *out; /* borrowed */
@@ -161,7 +161,7 @@ visit_wait(struct flow *f)
 {
 	struct tenant_visitor *v = (struct tenant_visitor *)f;
 
-	return lookup_wait(f, v->tenants->records, slice_str(v->id), &v->seat);
+	return lookup_wait(f, v->tenants->records, slice_str(v->id), &v->waiter);
 }
 
 static enum flow_rc
@@ -169,7 +169,7 @@ visit_judge(struct flow *f)
 {
 	struct tenant_visitor *v = (struct tenant_visitor *)f;
 
-	return tenant_judge(f, record_tenant(v->seat.record), v->out);
+	return tenant_judge(f, record_tenant(v->waiter.record), v->out);
 }
 
 static const struct flow_step visit_steps[] = {
@@ -183,7 +183,7 @@ visit_release(struct flow *f)
 {
 	struct tenant_visitor *v = (struct tenant_visitor *)f;
 
-	lookup_seat_clear(&v->seat);
+	lookup_waiter_clear(&v->waiter);
 	free(v);
 }
 

@@ -240,14 +240,14 @@ login_rest(struct flow *f)
 	uint64_t now = clock_mono_us();
 
 	if (now >= rest_until_us)
-		return flow_back(f, login_poll);
+		return flow_goto(f, login_poll);
 	return flow_sleep(f, &l->nap, rest_until_us - now);
 }
 
 static enum flow_rc
 login_again(struct flow *f)
 {
-	return flow_back(f, login_rest);
+	return flow_goto(f, login_rest);
 }
 
 /* ---- end ---- */

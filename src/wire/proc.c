@@ -49,7 +49,7 @@ struct proc {
 	struct event *exit_event; /* owned */
 	struct timer deadline;
 	enum proc_end verdict; /* PROC_EXITED until we killed it for a reason */
-	struct letter letter;  /* to be freed at a safe point */
+	struct task task;  /* to be freed at a safe point */
 	LIST_ENTRY(proc) link;
 };
 
@@ -195,7 +195,7 @@ proc_ended(evutil_socket_t fd, short what, void *arg)
 		close_end(p, i);
 	if (p->flow != NULL)
 		proc_report(p, &info);
-	worker_later(p->worker, &p->letter, proc_free, p);
+	worker_later(p->worker, &p->task, proc_free, p);
 }
 
 static void

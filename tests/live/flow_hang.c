@@ -16,7 +16,7 @@ struct hang {
 	struct flow flow;
 	struct flow inner;
 	struct timer timer;
-	struct letter letter;
+	struct task letter;
 	struct worker *worker;
 };
 

@@ -44,7 +44,7 @@ struct house {
 /* One contact: a visit, then provisioning. */
 struct contact {
 	struct flow flow;
-	struct letter letter;
+	struct task task;
 	struct room *room;
 	const char *id;
 	struct tenant tenant;

@@ -9,7 +9,7 @@
 #include <poll.h>
 
 struct order {
-	struct letter letter;
+	struct task task;
 	struct house *house;
 	struct room *room;
 	const char *id; /* to forget */
@@ -22,7 +22,7 @@ order_give(struct house *h, struct room *r, const char *id, worker_fn *fn)
 	struct order o = { .house = h, .room = r, .id = id };
 
 	sem_init(&o.done, 0, 0);
-	worker_post(r->worker, &o.letter, fn, &o);
+	worker_post(r->worker, &o.task, fn, &o);
 	sem_wait(&o.done);
 	sem_destroy(&o.done);
 }
@@ -171,7 +171,7 @@ contact_start(struct contact *c, struct room *r, const char *id)
 	sem_init(&c->over, 0, 0);
 	c->room = r;
 	c->id = id;
-	worker_post(r->worker, &c->letter, contact_begin, c);
+	worker_post(r->worker, &c->task, contact_begin, c);
 }
 
 void

@@ -165,7 +165,7 @@ stream_took(struct flow *f)
 	struct fetch *t = (struct fetch *)f;
 
 	t->pulled += t->piece.len;
-	return t->piece.len == 0 ? FLOW_DONE : flow_back(f, stream_pull);
+	return t->piece.len == 0 ? FLOW_DONE : flow_goto(f, stream_pull);
 }
 
 static void

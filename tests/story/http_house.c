@@ -88,7 +88,7 @@ stream_word(struct flow *f)
 static enum flow_rc
 stream_again(struct flow *f)
 {
-	return flow_back(f, stream_word);
+	return flow_goto(f, stream_word);
 }
 
 static enum flow_rc
@@ -105,7 +105,7 @@ flood_add(struct flow *f)
 static enum flow_rc
 flood_again(struct flow *f)
 {
-	return flow_back(f, flood_add);
+	return flow_goto(f, flood_add);
 }
 
 static enum flow_rc
@@ -279,13 +279,13 @@ drain(void *arg)
 void
 house_drain(struct house *h)
 {
-	worker_post(h->worker, &h->letter, drain, h);
+	worker_post(h->worker, &h->task, drain, h);
 }
 
 void
 house_close(struct house *h)
 {
-	worker_post(h->worker, &h->letter, settle, h);
+	worker_post(h->worker, &h->task, settle, h);
 	worker_stop(h->worker);
 	worker_join(h->worker);
 	while (flow_count(h->worker) > 0)

@@ -36,7 +36,7 @@ struct house {
 	atomic_int		 ended_code;	/* enum err_code of the last one */
 	atomic_ullong		 ended_at_us;
 	atomic_ullong		 flooded;	/* bytes written by /flood */
-	struct letter		 letter;
+	struct task		 task;
 };
 
 void	house_conf(struct http_conf *);		/* short timeouts */

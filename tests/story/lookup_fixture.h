@@ -32,13 +32,13 @@ struct thing {
 
 struct thing_fetch {
 	struct lookup_fetch base;
-	struct join_seat seat;
+	struct join_waiter waiter;
 };
 
 static struct {
 	unsigned version;     /* what the next answers say; 0: there is no such thing */
 	enum err_code broken; /* or the failure they are */
-	bool is_held;	      /* no answer until source_let_go() */
+	bool is_held;	      /* no answer until source_release() */
 	struct join held;
 	unsigned asked, ended;
 	unsigned things;     /* alive */
@@ -71,11 +71,11 @@ source_ask(struct flow *f)
 	source.asked++;
 	if (!source.is_held)
 		return FLOW_NEXT;
-	return join_wait(&source.held, f, &((struct thing_fetch *)f)->seat);
+	return join_wait(&source.held, f, &((struct thing_fetch *)f)->waiter);
 }
 
 static inline void
-source_let_go(void)
+source_release(void)
 {
 	const struct err fine = { .code = ERR_NONE };
 
@@ -84,7 +84,7 @@ source_let_go(void)
 }
 
 static inline enum flow_rc
-source_tell(struct flow *f)
+source_finish(struct flow *f)
 {
 	struct thing_fetch *t = (struct thing_fetch *)f;
 
@@ -107,7 +107,7 @@ source_end(struct flow *f, const struct err *err)
 
 static const struct flow_step source_steps[] = {
 	{ "ask", source_ask },
-	{ "tell", source_tell },
+	{ "tell", source_finish },
 	{ NULL, NULL },
 };
 static const struct flow_kind source_kind = { "thing", source_steps, source_end, NULL };
@@ -116,7 +116,7 @@ static const struct flow_kind source_kind = { "thing", source_steps, source_end,
 
 struct asker {
 	struct flow flow;
-	struct lookup_seat seat;
+	struct lookup_waiter waiter;
 	const char *key;
 	unsigned version; /* what it was told */
 	bool is_negative;
@@ -132,14 +132,14 @@ asker_wait(struct flow *f)
 {
 	struct asker *a = (struct asker *)f;
 
-	return lookup_wait(f, cache, slice_str(a->key), &a->seat);
+	return lookup_wait(f, cache, slice_str(a->key), &a->waiter);
 }
 
 static inline enum flow_rc
 asker_read(struct flow *f)
 {
 	struct asker *a = (struct asker *)f;
-	const struct thing *t = (const struct thing *)a->seat.record;
+	const struct thing *t = (const struct thing *)a->waiter.record;
 
 	assert_string_equal(t->key, a->key);
 	a->version = t->version;
@@ -154,7 +154,7 @@ asker_end(struct flow *f, const struct err *err)
 
 	a->err = *err;
 	a->ended++;
-	lookup_seat_clear(&a->seat);
+	lookup_waiter_clear(&a->waiter);
 }
 
 static const struct flow_step asker_steps[] = {
@@ -202,7 +202,7 @@ begin_held(unsigned i, const char *key)
 static inline void
 let_finish(void)
 {
-	source_let_go();
+	source_release();
 	teller_finish();
 }
 

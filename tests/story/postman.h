@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* postman: threads that bring letters to a worker: what they are handed, as soon as they can. */
+/* postman: threads that bring tasks to a worker: what they are handed, as soon as they can. */
 #ifndef TENANTGATE_TESTS_POSTMAN_H
 #define TENANTGATE_TESTS_POSTMAN_H
 
@@ -11,9 +11,9 @@
 
 enum { POSTMEN = 3 };
 
-/* A wait that is over when its letter comes. Memory of its own: the flow may have left by then. */
+/* A wait that is over when its task comes. Memory of its own: the flow may have left by then. */
 struct parcel {
-	struct letter letter;
+	struct task task;
 	struct parcel *next; /* on the postman's pile */
 	struct flow *flow;   /* borrowed; NULL when it has left */
 	bool kidnap;	     /* aborts instead of waking */
@@ -46,7 +46,7 @@ postman_run(void *arg)
 		}
 		man->pile = p->next;
 		pthread_mutex_unlock(&man->lock);
-		worker_post(man->to, &p->letter, man->arrives, p);
+		worker_post(man->to, &p->task, man->arrives, p);
 		pthread_mutex_lock(&man->lock);
 	}
 	pthread_mutex_unlock(&man->lock);

@@ -139,7 +139,7 @@ static enum flow_rc
 loop_tail(struct flow *f)
 {
 	if (rounds-- > 1)
-		return flow_back(f, wait_here);
+		return flow_goto(f, wait_here);
 	return FLOW_NEXT;
 }
 
@@ -178,7 +178,7 @@ static enum flow_rc
 spin(struct flow *f)
 {
 	if (rounds-- > 1)
-		return flow_back(f, spin);
+		return flow_goto(f, spin);
 	return FLOW_NEXT;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tens of thousands of flows on one worker: random delays, failures, departures, deadlines,
- * children, shared lookups, and letters from other threads that wake them or take them away. At
+ * children, shared lookups, and tasks from other threads that wake them or take them away. At
  * the end each has ended exactly once, each defer has run exactly once, nothing is alive.
  *
  *	test_flow_stress [flows [seed]]		(default 20000, 1)
@@ -33,8 +33,8 @@ struct tale {
 	struct flow flow;
 	struct flow child;
 	struct timer timer, child_timer;
-	struct join_seat seat;
-	struct letter free_letter;
+	struct join_waiter waiter;
+	struct task free_task;
 	struct parcel *parcel;
 	unsigned rounds; /* left to go */
 	unsigned ends;
@@ -57,7 +57,7 @@ dice(unsigned sides)
 	return (unsigned)((rng >> 20) % sides);
 }
 
-/* ---- letters from other threads ---- */
+/* ---- tasks from other threads ---- */
 
 static void
 parcel_arrives(void *arg)
@@ -132,7 +132,7 @@ static const struct flow_step lookup_steps[] = {
 static const struct flow_kind lookup_kind = { "lookup", lookup_steps, lookup_end, NULL };
 
 static enum flow_rc
-lookup_ask(struct flow *f, struct join_seat *seat)
+lookup_ask(struct flow *f, struct join_waiter *waiter)
 {
 	struct lookup *l = &lookups[dice(LOOKUPS)];
 
@@ -140,7 +140,7 @@ lookup_ask(struct flow *f, struct join_seat *seat)
 		flow_start(&l->flow, &lookup_kind, worker, NULL);
 	if (dice(4) == 0)
 		flow_deadline(&l->flow, 1 + dice(2000));
-	return join_wait(&l->join, f, seat);
+	return join_wait(&l->join, f, waiter);
 }
 
 /* ---- children ---- */
@@ -176,7 +176,7 @@ child_nap(struct flow *f)
 
 	tale_defer(f, t);
 	if (dice(4) == 0)
-		return flow_back(f, child_nap);
+		return flow_goto(f, child_nap);
 	return flow_sleep(f, &t->child_timer, dice(2000));
 }
 
@@ -246,7 +246,7 @@ tale_work(struct flow *f)
 		tally.started++;
 		return flow_call(f, &t->child, &child_kind);
 	case 2:
-		return lookup_ask(f, &t->seat);
+		return lookup_ask(f, &t->waiter);
 	case 3:
 		return FLOW_NEXT;
 	default:
@@ -260,7 +260,7 @@ tale_again(struct flow *f)
 	if (dice(20) == 0)
 		return flow_fail(f, ERR_INTERNAL, "bad luck");
 	if (--((struct tale *)f)->rounds > 0)
-		return flow_back(f, tale_work);
+		return flow_goto(f, tale_work);
 	return dice(2) == 0 ? FLOW_DONE : FLOW_NEXT;
 }
 
@@ -270,7 +270,7 @@ tale_end(struct flow *f, const struct err *err)
 	struct tale *t = (struct tale *)f;
 
 	t->ends++;
-	assert(t->ends == 1 && t->parcel == NULL && t->seat.join == NULL);
+	assert(t->ends == 1 && t->parcel == NULL && t->waiter.join == NULL);
 	assert(t->timer.event == NULL && t->child_timer.event == NULL);
 	assert(t->child.state == FLOW_IDLE || t->child.state == FLOW_ENDED);
 	tally.ended++;
@@ -293,7 +293,7 @@ tale_release(struct flow *f)
 	assert(t->ends == 1 && t->defers == 0);
 	tally.released++;
 	if (dice(2) == 0) {
-		worker_later(worker, &t->free_letter, free, t);
+		worker_later(worker, &t->free_task, free, t);
 		return;
 	}
 	memset(t, 0xdd, sizeof(*t));

@@ -15,7 +15,7 @@ struct lookup {
 struct asker {
 	struct flow flow;
 	const char *name;
-	struct join_seat seat;
+	struct join_waiter waiter;
 };
 
 static struct lookup lookup;
@@ -42,7 +42,7 @@ static const struct flow_kind lookup_kind = { "lookup", lookup_steps, lookup_end
 static enum flow_rc
 ask(struct flow *f)
 {
-	return join_wait(&lookup.join, f, &((struct asker *)f)->seat);
+	return join_wait(&lookup.join, f, &((struct asker *)f)->waiter);
 }
 
 static enum flow_rc
@@ -120,7 +120,7 @@ test_leaving_only_unlinks(void **state)
 	(void)state;
 	flow_abort(&b.flow, ERR_CLIENT_GONE, "left");
 	assert_int_equal(lookup.join.count, 2);
-	assert_null(b.seat.join);
+	assert_null(b.waiter.join);
 	teller_finish();
 	assert_string_equal(told, "!bLac");
 }

@@ -81,7 +81,7 @@ talk_took(struct flow *f)
 static enum flow_rc
 talk_again(struct flow *f)
 {
-	return flow_back(f, talk_pull);
+	return flow_goto(f, talk_pull);
 }
 
 static const struct flow_step talk_steps[] = {

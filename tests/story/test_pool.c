@@ -90,7 +90,7 @@ test_queue_has_an_end(void **state)
 	give_back(&b);
 }
 
-/* Gone between the grant and its letter: the connection goes to the next. */
+/* Gone between the grant and its task: the connection goes to the next. */
 static void
 test_leaves_when_granted(void **state)
 {

@@ -19,7 +19,7 @@ enum { WORKERS = 8, KEYS = 12, BUDGET = 20, SIZE = 4, LIVE_MAX = 60 };
 struct station {
 	struct worker *worker;
 	struct timer driver;
-	struct letter open_letter, leave_letter;
+	struct task open_task, leave_task;
 	unsigned left; /* borrowers still to come */
 	unsigned lent, refused, late, departed, busy;
 };
@@ -89,7 +89,7 @@ borrower_again(struct flow *f)
 	if (--b->rounds == 0)
 		return FLOW_DONE;
 	b->key = fake_dice(KEYS);
-	return flow_back(f, borrower_ask);
+	return flow_goto(f, borrower_ask);
 }
 
 static void
@@ -194,13 +194,12 @@ stations_run(unsigned borrowers)
 		stations[i].left = borrowers;
 		if (stations[i].worker == NULL || !worker_start(stations[i].worker))
 			abort();
-		worker_post(stations[i].worker, &stations[i].open_letter, station_open,
-		    &stations[i]);
+		worker_post(stations[i].worker, &stations[i].open_task, station_open, &stations[i]);
 	}
 	while (finished < WORKERS)
 		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
 	for (i = 0; i < WORKERS; i++)
-		worker_post(stations[i].worker, &stations[i].leave_letter, station_leave,
+		worker_post(stations[i].worker, &stations[i].leave_task, station_leave,
 		    &stations[i]);
 	for (i = 0; i < WORKERS; i++)
 		worker_join(stations[i].worker);

@@ -87,7 +87,7 @@ web_more(struct flow *f)
 {
 	struct actor *a = (struct actor *)f;
 
-	return a->web.piece.len == 0 ? FLOW_DONE : flow_back(f, web_piece);
+	return a->web.piece.len == 0 ? FLOW_DONE : flow_goto(f, web_piece);
 }
 
 static enum flow_rc

@@ -53,7 +53,7 @@ stream_took(struct flow *f)
 	t->pulled += t->piece.len;
 	if (t->piece.len > t->largest)
 		t->largest = t->piece.len;
-	return flow_back(f, stream_pull);
+	return flow_goto(f, stream_pull);
 }
 
 static const struct flow_step stream_steps[] = {

@@ -33,10 +33,10 @@ deaf(void **state)
 }
 
 static void
-test_letters_in_order(void **state)
+test_tasks_in_order(void **state)
 {
 	struct worker *w = worker_new(3);
-	struct letter letters[3] = { 0 };
+	struct task tasks[3] = { 0 };
 	unsigned ids[3] = { 1, 2, 3 };
 	unsigned i;
 
@@ -44,7 +44,7 @@ test_letters_in_order(void **state)
 	assert_int_equal(worker_index(w), 3);
 	assert_true(worker_is_mine(w));
 	for (i = 0; i < 3; i++)
-		worker_post(w, &letters[i], hear, &ids[i]);
+		worker_post(w, &tasks[i], hear, &ids[i]);
 	assert_int_equal(heard_count, 0);
 	worker_turn(w, 1000);
 	assert_int_equal(heard_count, 3);
@@ -55,7 +55,7 @@ test_letters_in_order(void **state)
 
 struct again {
 	struct worker *worker;
-	struct letter letter;
+	struct task task;
 	unsigned left;
 };
 
@@ -65,18 +65,18 @@ post_again(void *arg)
 	struct again *a = arg;
 
 	if (a->left-- > 1)
-		worker_post(a->worker, &a->letter, post_again, a);
+		worker_post(a->worker, &a->task, post_again, a);
 }
 
 static void
-test_letter_may_be_posted_from_its_fn(void **state)
+test_task_may_be_posted_from_its_fn(void **state)
 {
 	struct again a = { .worker = worker_new(0), .left = 3 };
 
 	(void)state;
-	worker_post(a.worker, &a.letter, post_again, &a);
+	worker_post(a.worker, &a.task, post_again, &a);
 	worker_turn(a.worker, 1000);
-	assert_int_equal(a.left, 2); /* once a turn: a letter cannot hold the loop */
+	assert_int_equal(a.left, 2); /* once a turn: a task cannot hold the loop */
 	worker_turn(a.worker, 1000);
 	worker_turn(a.worker, 1000);
 	assert_int_equal(a.left, 0);
@@ -84,21 +84,21 @@ test_letter_may_be_posted_from_its_fn(void **state)
 }
 
 static void
-test_free_runs_letters(void **state)
+test_free_runs_tasks(void **state)
 {
 	struct worker *w = worker_new(0);
-	struct letter letter;
+	struct task task;
 	unsigned id = 7;
 
 	(void)state;
-	worker_post(w, &letter, hear, &id);
+	worker_post(w, &task, hear, &id);
 	worker_free(w);
 	assert_int_equal(heard_count, 1);
 }
 
 struct put_off {
 	struct worker *worker;
-	struct letter post, later;
+	struct task post, later;
 	unsigned ids[2];
 };
 
@@ -149,11 +149,11 @@ static void
 test_stop_after_what_is_queued(void **state)
 {
 	struct worker *w = worker_new(0);
-	struct letter letter;
+	struct task task;
 
 	(void)state;
 	assert_true(worker_start(w));
-	worker_post(w, &letter, note_thread, w);
+	worker_post(w, &task, note_thread, w);
 	worker_stop(w);
 	worker_stop(w); /* twice is once */
 	worker_join(w);
@@ -177,11 +177,11 @@ test_runs_again_after_a_stop(void **state)
 	worker_free(w);
 }
 
-/* Several threads post at once; each one's letters come in its order, none is lost. */
+/* Several threads post at once; each one's tasks come in its order, none is lost. */
 enum { POSTERS = 4, POSTS = 5000 };
 
 struct post {
-	struct letter letter;
+	struct task task;
 	struct poster *from;
 	unsigned serial;
 };
@@ -211,7 +211,7 @@ poster_run(void *arg)
 	for (i = 0; i < POSTS; i++) {
 		p->posts[i].from = p;
 		p->posts[i].serial = i;
-		worker_post(p->to, &p->posts[i].letter, post_heard, &p->posts[i]);
+		worker_post(p->to, &p->posts[i].task, post_heard, &p->posts[i]);
 	}
 	return NULL;
 }
@@ -254,12 +254,12 @@ static void
 test_lag_is_seen(void **state)
 {
 	struct worker *w = worker_new(0);
-	struct letter letter;
+	struct task task;
 	unsigned i;
 
 	(void)state;
 	assert_true(worker_start(w));
-	worker_post(w, &letter, doze, NULL);
+	worker_post(w, &task, doze, NULL);
 	for (i = 0; i < 200 && worker_lag_us(w) < 20000; i++)
 		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
 	assert_true(worker_lag_reset(w) >= 20000);
@@ -272,9 +272,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_letters_in_order, deaf),
-		cmocka_unit_test_setup(test_letter_may_be_posted_from_its_fn, deaf),
-		cmocka_unit_test_setup(test_free_runs_letters, deaf),
+		cmocka_unit_test_setup(test_tasks_in_order, deaf),
+		cmocka_unit_test_setup(test_task_may_be_posted_from_its_fn, deaf),
+		cmocka_unit_test_setup(test_free_runs_tasks, deaf),
 		cmocka_unit_test_setup(test_later_is_after_the_callback, deaf),
 		cmocka_unit_test_setup(test_turn_waits_no_longer, deaf),
 		cmocka_unit_test_setup(test_stop_after_what_is_queued, deaf),

@@ -111,7 +111,7 @@ enum flow_rc	flow_fail(struct flow *, enum err_code, const char *fmt, ...)
 enum flow_rc	flow_fail_err(struct flow *, const struct err *)
 	    __attribute__((warn_unused_result));
 /* The next step to run is the named one (a loop's head); returns FLOW_NEXT. */
-enum flow_rc	flow_back(struct flow *, flow_step_fn *) __attribute__((warn_unused_result));
+enum flow_rc	flow_goto(struct flow *, flow_step_fn *) __attribute__((warn_unused_result));
 
 /* What an operation calls when its wait is over. Clears the cancel. */
 void		flow_wake(struct flow *);

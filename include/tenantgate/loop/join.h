@@ -7,7 +7,7 @@
  *	struct lookup { struct flow flow; struct join join; ... };
  *
  *	static enum flow_rc
- *	tenant_ask(struct flow *f, struct lookup *l, struct join_seat *seat)
+ *	tenant_ask(struct flow *f, struct lookup *l, struct join_waiter *seat)
  *	{
  *		return join_wait(&l->join, f, seat);	(woken, or failed, by join_finish)
  *	}
@@ -23,19 +23,19 @@
 #include "tenantgate/loop/flow.h"
 
 /* One waiter's place; lives in the waiting flow's struct, one at a time. */
-struct join_seat {
-	TAILQ_ENTRY(join_seat)	 link;
+struct join_waiter {
+	TAILQ_ENTRY(join_waiter)	 link;
 	struct join		*join;		/* NULL when not seated */
 	struct flow		*flow;
 };
 
 struct join {
-	TAILQ_HEAD(, join_seat)	 seats;
+	TAILQ_HEAD(, join_waiter)	 waiters;
 	size_t			 count;
 };
 
 void		join_init(struct join *);
-enum flow_rc	join_wait(struct join *, struct flow *, struct join_seat *)
+enum flow_rc	join_wait(struct join *, struct flow *, struct join_waiter *)
 		    __attribute__((warn_unused_result));
 /* Wakes everybody, in order of arrival; with err (not ERR_NONE) they fail with it. Called in the
  * shared flow's end(). The join is empty afterwards. */

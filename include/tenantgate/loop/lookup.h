@@ -88,16 +88,16 @@ struct lookup_record	*lookup_cached(struct lookup_cache *, struct slice key);
 struct lookup_record	*lookup_peek(struct lookup_cache *, struct slice key);
 
 /* One waiter's place and what it gets; zeroed, in the waiting flow's struct. */
-struct lookup_seat {
-	struct join_seat	 seat;
+struct lookup_waiter {
+	struct join_waiter	 waiter;
 	struct lookup_record	*record;	/* a reference, once the wait is over */
 };
 
 /* Fails with what the fetch failed with, or ERR_OVERLOADED. The key is copied. */
 enum flow_rc	 lookup_wait(struct flow *, struct lookup_cache *, struct slice key,
-		    struct lookup_seat *) __attribute__((warn_unused_result));
+		    struct lookup_waiter *) __attribute__((warn_unused_result));
 /* Drops the record, if there is one; in the waiting flow's release(). */
-void		 lookup_seat_clear(struct lookup_seat *);
+void		 lookup_waiter_clear(struct lookup_waiter *);
 
 /* A record that was learnt in another way: kept (by a reference of its own) from now on. */
 void		 lookup_put(struct lookup_cache *, struct slice key, struct lookup_record *);

@@ -23,7 +23,7 @@ typedef void worker_fn(void *arg);
 
 /* index: 0.. ; the first is the one that keeps the janitors. NULL when libevent has no memory. */
 struct worker		*worker_new(unsigned index);
-/* After the thread has ended (or never started). Letters still in the mailbox are run first, so
+/* After the thread has ended (or never started). Tasks still in the mailbox are run first, so
  * whatever they carry is released. */
 void			 worker_free(struct worker *);
 
@@ -41,20 +41,20 @@ unsigned		 worker_index(const struct worker *);
 bool			 worker_is_mine(const struct worker *);	/* called on its thread? */
 
 /*
- * Any thread: fn(arg) runs on the worker's thread, in order of posting. Never blocks. `letter` is
+ * Any thread: fn(arg) runs on the worker's thread, in order of posting. Never blocks. `task` is
  * the caller's memory (inside the struct it is about), must live until fn is called, and may be
  * posted again from then on.
  */
-struct letter {
-	struct letter	*next;
+struct task {
+	struct task	*next;
 	worker_fn	*fn;
 	void		*arg;
 };
-void			 worker_post(struct worker *, struct letter *, worker_fn *, void *arg);
+void			 worker_post(struct worker *, struct task *, worker_fn *, void *arg);
 
 /* This thread: fn(arg) at the next safe point of the loop (after callbacks, before waiting). Used
  * to free what a callback may not. */
-void			 worker_later(struct worker *, struct letter *, worker_fn *, void *arg);
+void			 worker_later(struct worker *, struct task *, worker_fn *, void *arg);
 
 /* Microseconds the loop was last late (a timer's due time against its call), and the worst since
  * the last reading by worker_lag_reset(). */
