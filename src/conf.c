@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf_room.h"
+#include "conf_internal.h"
 #include "config.h"
 #include "tenantgate/base/seal.h"
 #include "tenantgate/wire/pg_url.h"
@@ -61,21 +61,22 @@ place_of(const struct conf_reading *r, const char *path, const char *name)
 }
 
 static void
-check(struct conf_reading *r, const char *path, bool fine, const char *name, const char *sentence)
+conf_check(struct conf_reading *r, const char *path, bool fine, const char *name,
+    const char *sentence)
 {
 	struct conf_place at = place_of(r, path, name);
 
 	if (!fine)
-		conf_say(r, &at, "%s %s", name, sentence);
+		conf_error(r, &at, "%s %s", name, sentence);
 }
 
 static void
-check_musts(struct conf_reading *r, const char *path)
+conf_check_required(struct conf_reading *r, const char *path)
 {
 	for (unsigned i = 0; i < conf_key_count; i++)
 		if (conf_keys[i].type != CONF_GROUP && conf_keys[i].standard[0] == '$' &&
 		    r->seen[i].file == NULL)
-			check(r, path, false, conf_keys[i].name, "must be set");
+			conf_check(r, path, false, conf_keys[i].name, "must be set");
 }
 
 static bool
@@ -97,7 +98,7 @@ is_sslmode(const char *text)
 }
 
 static void
-check_url(struct conf_reading *r, const char *path, const char *name, const char *url)
+conf_check_url(struct conf_reading *r, const char *path, const char *name, const char *url)
 {
 	struct arena *arena = arena_new(64u << 10);
 	struct pg_target target = { 0 };
@@ -107,30 +108,30 @@ check_url(struct conf_reading *r, const char *path, const char *name, const char
 	if (url != NULL && *url != '\0' && !pg_url_read(arena, url, PG_URL_STRICT, &target, &err)) {
 		struct conf_place at = place_of(r, path, name);
 
-		conf_say(r, &at, "%s: %s", name, err.detail);
+		conf_error(r, &at, "%s: %s", name, err.detail);
 	}
 	arena_free(arena);
 }
 
 /* What one key asks of another. */
 static void
-check_all(struct conf_reading *r, const char *path)
+conf_check_all(struct conf_reading *r, const char *path)
 {
 	const struct conf *c = r->conf;
 	bool neon = c->tenants.provider == PROVIDER_NEON;
 
-	check_musts(r, path);
-	check_url(r, path, "catalog_url", c->catalog.url);
-	check_url(r, path, "postgres_admin_url", c->tenants.postgres_admin_url);
-	check(r, path, c->seal_keys == NULL || keys_are_hex(c->seal_keys), "seal_keys",
+	conf_check_required(r, path);
+	conf_check_url(r, path, "catalog_url", c->catalog.url);
+	conf_check_url(r, path, "postgres_admin_url", c->tenants.postgres_admin_url);
+	conf_check(r, path, c->seal_keys == NULL || keys_are_hex(c->seal_keys), "seal_keys",
 	    "takes 64 hexadecimal digits a key, a comma between keys");
-	check(r, path, !neon || *c->tenants.neon_api_key != '\0', "neon_api_key",
+	conf_check(r, path, !neon || *c->tenants.neon_api_key != '\0', "neon_api_key",
 	    "must be set when provider = neon");
-	check(r, path, neon || *c->tenants.postgres_admin_url != '\0', "postgres_admin_url",
+	conf_check(r, path, neon || *c->tenants.postgres_admin_url != '\0', "postgres_admin_url",
 	    "must be set when provider = postgres");
-	check(r, path, is_sslmode(c->tenants.neon_sslmode), "neon_sslmode",
+	conf_check(r, path, is_sslmode(c->tenants.neon_sslmode), "neon_sslmode",
 	    "is disable, prefer, require, verify-ca or verify-full");
-	check(r, path, c->api.chunk_overlap < c->api.chunk_size, "chunk_overlap",
+	conf_check(r, path, c->api.chunk_overlap < c->api.chunk_size, "chunk_overlap",
 	    "must be less than chunk_size");
 }
 
@@ -143,6 +144,6 @@ conf_load(struct conf *conf, const char *path, struct buf *errors)
 	set_defaults(&r);
 	conf_read_file(&r, path, NULL);
 	fill_in_extract(&conf->api.extract);
-	check_all(&r, path);
+	conf_check_all(&r, path);
 	return errors->len == 0 && !errors->failed;
 }

@@ -2,12 +2,12 @@
 /*
  * conf_error: one error of a configuration as one line, whatever the file's text put in it.
  */
-#include "conf_room.h"
+#include "conf_internal.h"
 
 #include <stdarg.h>
 
 void
-conf_say(struct conf_reading *r, const struct conf_place *at, const char *fmt, ...)
+conf_error(struct conf_reading *r, const struct conf_place *at, const char *fmt, ...)
 {
 	char sentence[1024];
 	va_list ap;

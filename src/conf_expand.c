@@ -4,7 +4,7 @@
  * environment, @file for secrets. While expanding, the text that stands in the file itself is set
  * aside, so that a secret written down in a file others may read can be told from one that is not.
  */
-#include "conf_room.h"
+#include "conf_internal.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -32,7 +32,7 @@ name_length(struct slice s)
 static bool
 refuse_reference(struct conf_reading *r, const struct conf_place *at)
 {
-	conf_say(r, at, "a reference is ${NAME} or ${NAME:-default}; write $$ for a dollar sign");
+	conf_error(r, at, "a reference is ${NAME} or ${NAME:-default}; write $$ for a dollar sign");
 	return false;
 }
 
@@ -57,14 +57,14 @@ expand_reference(struct conf_reading *r, const struct conf_place *at, struct sli
 		rest = slice_of(rest.p + 2, rest.len - 2);
 		return buf_slice(out, rest) && buf_slice(written, rest);
 	}
-	conf_say(r, at, "${%s} is not set in the environment", name);
+	conf_error(r, at, "${%s} is not set in the environment", name);
 	return false;
 }
 
 static bool
 too_long(struct conf_reading *r, const struct conf_place *at)
 {
-	conf_say(r, at, "the value is longer than %d bytes", CONF_VALUE_MAX);
+	conf_error(r, at, "the value is longer than %d bytes", CONF_VALUE_MAX);
 	return false;
 }
 
@@ -135,7 +135,7 @@ conf_read_secret(struct conf_reading *r, const struct conf_place *at, const char
 	ssize_t n;
 
 	if (fd == -1 || fstat(fd, &st) == -1 || (n = read_whole(fd, text, sizeof(text))) < 0) {
-		conf_say(r, at, "%s: %s", path, strerror(errno));
+		conf_error(r, at, "%s: %s", path, strerror(errno));
 		if (fd != -1)
 			close(fd);
 		return false;
@@ -146,7 +146,7 @@ conf_read_secret(struct conf_reading *r, const struct conf_place *at, const char
 	buf_add(out, text, (size_t)n);
 	bytes_wipe(text, sizeof(text));
 	if ((st.st_mode & 007) != 0)
-		conf_say(r, at, "%s can be read by others: chmod o= %s", path, path);
+		conf_error(r, at, "%s can be read by others: chmod o= %s", path, path);
 	else if (out->failed || n == (ssize_t)sizeof(text))
 		too_long(r, at);
 	return (st.st_mode & 007) == 0 && !out->failed && n < (ssize_t)sizeof(text);

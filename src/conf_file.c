@@ -9,7 +9,7 @@
  *
  * Every error is said and the reading goes on, so that one run shows them all.
  */
-#include "conf_room.h"
+#include "conf_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,7 @@ find_key(struct slice name)
 }
 
 static void
-say_unknown_key(struct conf_reading *r, const struct conf_place *at, struct slice name)
+conf_error_unknown_key(struct conf_reading *r, const struct conf_place *at, struct slice name)
 {
 	struct conf_guess guess;
 
@@ -50,9 +50,9 @@ say_unknown_key(struct conf_reading *r, const struct conf_place *at, struct slic
 		if (conf_keys[i].type != CONF_GROUP)
 			conf_guess_try(&guess, conf_keys[i].name);
 	if (guess.best == NULL)
-		conf_say(r, at, "unknown key \"%.*s\"", SLICE_ARG(name));
+		conf_error(r, at, "unknown key \"%.*s\"", SLICE_ARG(name));
 	else
-		conf_say(r, at, "unknown key \"%.*s\"; did you mean \"%s\"?", SLICE_ARG(name),
+		conf_error(r, at, "unknown key \"%.*s\"; did you mean \"%s\"?", SLICE_ARG(name),
 		    guess.best);
 }
 
@@ -76,14 +76,14 @@ get_value(struct conf_reading *r, const struct conf_place *at, const struct conf
 	if ((k->type == CONF_SECRET || k->type == CONF_URL) && text.len > 1 && text.p[0] == '@') {
 		if (!conf_path_beside(at->file, slice_of(out->data + 1, out->len - 1), path,
 			sizeof(path))) {
-			conf_say(r, at, "%s: the file's path is too long", k->name);
+			conf_error(r, at, "%s: the file's path is too long", k->name);
 			return false;
 		}
 		buf_reset(out);
 		return conf_read_secret(r, at, path, out);
 	}
 	if (r->public && is_secret_written(k, buf_view(written))) {
-		conf_say(r, at,
+		conf_error(r, at,
 		    "%s is a secret and others may read this file: chmod o= %s, or use"
 		    " ${ENV} or @file",
 		    k->name, at->file);
@@ -109,7 +109,8 @@ set_key(struct conf_reading *r, const struct conf_place *at, const struct conf_k
 	struct buf value, written;
 
 	if (seen->file != NULL) {
-		conf_say(r, at, "%s is set twice: first at %s:%u", k->name, seen->file, seen->line);
+		conf_error(r, at, "%s is set twice: first at %s:%u", k->name, seen->file,
+		    seen->line);
 		return;
 	}
 	*seen = *at;
@@ -125,13 +126,13 @@ static void
 read_section(struct conf_reading *r, struct lines *in, struct slice line)
 {
 	if (line.p[line.len - 1] != ']') {
-		conf_say(r, &in->at, "a section ends in ]");
+		conf_error(r, &in->at, "a section ends in ]");
 		return;
 	}
 	line = slice_trim(slice_of(line.p + 1, line.len - 2));
 	in->in_section = true;
 	if (!slice_is(line, SECTION))
-		conf_say(r, &in->at, "unknown section [%.*s]; keys belong to [" SECTION "]",
+		conf_error(r, &in->at, "unknown section [%.*s]; keys belong to [" SECTION "]",
 		    SLICE_ARG(line));
 }
 
@@ -142,11 +143,11 @@ read_include(struct conf_reading *r, const struct lines *in, struct slice line)
 	char path[4096];
 
 	if (name.len == 0 || name.len == line.len - 8)
-		conf_say(r, &in->at, "write %%include FILE");
+		conf_error(r, &in->at, "write %%include FILE");
 	else if (!conf_path_beside(in->at.file, name, path, sizeof(path)))
-		conf_say(r, &in->at, "the file's path is too long");
+		conf_error(r, &in->at, "the file's path is too long");
 	else if (r->depth >= INCLUDE_MAX)
-		conf_say(r, &in->at, "%%include goes deeper than %d files", INCLUDE_MAX);
+		conf_error(r, &in->at, "%%include goes deeper than %d files", INCLUDE_MAX);
 	else
 		conf_read_file(r, path, &in->at);
 }
@@ -172,12 +173,12 @@ read_line(struct conf_reading *r, struct lines *in, struct slice line)
 	name = slice_trim(slice_of(line.p, equals == NULL ? line.len : (size_t)(equals - line.p)));
 	k = find_key(name);
 	if (equals == NULL)
-		conf_say(r, &in->at, "neither a comment nor `key = value`");
+		conf_error(r, &in->at, "neither a comment nor `key = value`");
 	else if (!in->in_section)
-		conf_say(r, &in->at, "%.*s stands before any section; start with [" SECTION "]",
+		conf_error(r, &in->at, "%.*s stands before any section; start with [" SECTION "]",
 		    SLICE_ARG(name));
 	else if (k == NULL)
-		say_unknown_key(r, &in->at, name);
+		conf_error_unknown_key(r, &in->at, name);
 	else
 		set_key(r, &in->at, k,
 		    slice_trim(slice_of(equals + 1, (size_t)(line.p + line.len - equals - 1))));
@@ -235,10 +236,10 @@ conf_read_file(struct conf_reading *r, const char *path, const struct conf_place
 	char *text = fd == -1 ? NULL : load_file(fd, &st, &len);
 
 	if (text == NULL) {
-		conf_say(r, from == NULL ? &here : from, "%s%s%s", from == NULL ? "" : path,
+		conf_error(r, from == NULL ? &here : from, "%s%s%s", from == NULL ? "" : path,
 		    from == NULL ? "" : ": ", strerror(errno));
 	} else if (len == FILE_SIZE_MAX) {
-		conf_say(r, &here, "longer than a megabyte");
+		conf_error(r, &here, "longer than a megabyte");
 	} else {
 		r->depth++;
 		r->public = (st.st_mode & 007) != 0;

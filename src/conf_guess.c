@@ -3,14 +3,14 @@
  * conf_guess: which name was meant. The distance of two words is the least number of letters put
  * in, left out, exchanged or swapped with their neighbour (optimal string alignment).
  */
-#include "conf_room.h"
+#include "conf_internal.h"
 
 #include <string.h>
 
 #define WORD_MAX 63
 
 static unsigned
-least(unsigned a, unsigned b)
+least_of_three(unsigned a, unsigned b)
 {
 	return a < b ? a : b;
 }
@@ -30,10 +30,10 @@ distance(const char *a, const char *b)
 
 		row[0] = i;
 		for (unsigned j = 1; j <= m; j++) {
-			row[j] = least(least(last[j], row[j - 1]) + 1,
+			row[j] = least_of_three(least_of_three(last[j], row[j - 1]) + 1,
 			    last[j - 1] + (a[i - 1] != b[j - 1]));
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				row[j] = least(row[j], before[j - 2] + 1);
+				row[j] = least_of_three(row[j], before[j - 2] + 1);
 		}
 		before = last;
 		last = row;

@@ -3,7 +3,7 @@
  * conf_keys: the one table of configuration keys. The parser, the checks, the sample file and
  * --help are made from it. Names are PgBouncer's where the meaning is, else nginx's.
  */
-#include "conf_room.h"
+#include "conf_internal.h"
 
 #include <syslog.h>
 

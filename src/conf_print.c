@@ -2,7 +2,7 @@
 /*
  * conf_print: the table of keys for people: the sample file, and the list of --help.
  */
-#include "conf_room.h"
+#include "conf_internal.h"
 
 static const char preface[] =
     "# tenantgate.conf: every key, with its default. A key that is commented out has that\n"

@@ -3,7 +3,7 @@
  * conf_string: the strings a conf owns. They live as long as the conf, for rooms borrow them, and
  * are wiped at its end, for some are secrets.
  */
-#include "conf_room.h"
+#include "conf_internal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * conf_value: the text of a value into its member of struct conf, by the type of its key. A
  * refusal names the key, what it takes and, unless it is a secret, what it was given.
  */
-#include "conf_room.h"
+#include "conf_internal.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -42,7 +42,7 @@ static const struct unit plain[] = {
 };
 
 static const struct unit *
-units_of(enum conf_type type)
+conf_units(enum conf_type type)
 {
 	if (type == CONF_SIZE)
 		return sizes;
@@ -52,7 +52,7 @@ units_of(enum conf_type type)
 static void
 show(enum conf_type type, uint64_t value, char *out, size_t size)
 {
-	const struct unit *u = units_of(type);
+	const struct unit *u = conf_units(type);
 
 	while (value % u->factor != 0 || (value == 0 && u[1].name != NULL))
 		u++;
@@ -115,14 +115,14 @@ store_number(struct conf_reading *r, const struct conf_place *at, const struct c
 	char least[32], most[32];
 	uint64_t value;
 
-	if (parse_units(text, units_of(k->type), &value) && value >= k->min && value <= k->max) {
+	if (parse_units(text, conf_units(k->type), &value) && value >= k->min && value <= k->max) {
 		put_unsigned(r->conf, k, value);
 		return true;
 	}
 	show(k->type, k->min, least, sizeof(least));
 	show(k->type, k->max, most, sizeof(most));
-	conf_say(r, at, "%s takes %s from %s to %s, not \"%.*s\"", k->name, kind_of_number(k->type),
-	    least, most, SLICE_ARG(text));
+	conf_error(r, at, "%s takes %s from %s to %s, not \"%.*s\"", k->name,
+	    kind_of_number(k->type), least, most, SLICE_ARG(text));
 	return false;
 }
 
@@ -137,7 +137,7 @@ store_switch(struct conf_reading *r, const struct conf_place *at, const struct c
 
 	assert(k->size == sizeof(bool));
 	if (!on && !off) {
-		conf_say(r, at, "%s is on or off, not \"%.*s\"", k->name, SLICE_ARG(text));
+		conf_error(r, at, "%s is on or off, not \"%.*s\"", k->name, SLICE_ARG(text));
 		return false;
 	}
 	memcpy((char *)r->conf + k->offset, &on, sizeof(on));
@@ -163,7 +163,7 @@ store_word(struct conf_reading *r, const struct conf_place *at, const struct con
 		    n == 0 ? "" : (w[1].word == NULL ? " or " : ", "), w->word);
 		assert(n < sizeof(all));
 	}
-	conf_say(r, at, "%s is %s, not \"%.*s\"", k->name, all, SLICE_ARG(text));
+	conf_error(r, at, "%s is %s, not \"%.*s\"", k->name, all, SLICE_ARG(text));
 	return false;
 }
 
@@ -184,7 +184,7 @@ scheme_is_among(struct slice text, const char *schemes)
 /* The text of a URL is not repeated: it may hold a password. A Postgres URL is read when all is
  * known (conf.c). */
 static bool
-check_url(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
+store_url_checked(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
     struct slice text)
 {
 	struct url_parts parts = { 0 };
@@ -193,19 +193,19 @@ check_url(struct conf_reading *r, const struct conf_place *at, const struct conf
 
 	for (size_t i = 0; i < text.len; i++) {
 		if ((unsigned char)text.p[i] <= ' ' || text.p[i] == 0x7f) {
-			conf_say(r, at, "%s holds a blank", k->name);
+			conf_error(r, at, "%s holds a blank", k->name);
 			return false;
 		}
 	}
 	if (text.len > 0 && !scheme_is_among(text, k->schemes)) {
-		conf_say(r, at, "%s is a URL that starts with %.*s://", k->name,
+		conf_error(r, at, "%s is a URL that starts with %.*s://", k->name,
 		    (int)strcspn(k->schemes, " "), k->schemes);
 		return false;
 	}
 	if (text.len > 0 && !slice_starts(slice_str(k->schemes), "postgres"))
 		good = url_read(text, &parts, &err);
 	if (!good)
-		conf_say(r, at, "%s: %s", k->name, err.detail);
+		conf_error(r, at, "%s: %s", k->name, err.detail);
 	url_free(&parts);
 	return good;
 }
@@ -217,14 +217,14 @@ store_string(struct conf_reading *r, const struct conf_place *at, const struct c
 	const char *kept = NULL;
 
 	if (text.len == 0 && k->need == CONF_MUST) {
-		conf_say(r, at, "%s must not be empty", k->name);
+		conf_error(r, at, "%s must not be empty", k->name);
 		return false;
 	}
 	if (memchr(text.p, '\0', text.len) != NULL) {
-		conf_say(r, at, "%s holds a NUL byte", k->name);
+		conf_error(r, at, "%s holds a NUL byte", k->name);
 		return false;
 	}
-	if (k->type == CONF_URL && !check_url(r, at, k, text))
+	if (k->type == CONF_URL && !store_url_checked(r, at, k, text))
 		return false;
 	/* Rooms put paths behind a base URL. */
 	while (k->type == CONF_URL && text.len > 0 && text.p[text.len - 1] == '/')

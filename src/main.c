@@ -5,7 +5,7 @@
  * The cover page. To read the program in the order of a request:
  *	http/ -> api/route.c -> api/visit.c -> auth/ -> tenant/ -> limit/ -> api/chat.c
  *	-> model/ -> pool/ -> retrieval/ -> model/ -> http/
- * How the house is built: serve.c (the process), desk.c (one worker's rooms), conf.c (the keys).
+ * How the house is built: serve.c (the process), worker_context.c (one worker's rooms), conf.c (the keys).
  */
 #define _GNU_SOURCE /* O_PATH */
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 
 #include "config.h"
 #include "conf.h"
-#include "key.h"
+#include "key_command.h"
 #include "privilege.h"
 #include "serve.h"
 #include "tenantgate/base/log.h"
@@ -91,7 +91,7 @@ parse_options(int argc, char **argv, struct command *cmd)
 }
 
 static bool
-load(struct conf *conf, const char *path)
+load_conf(struct conf *conf, const char *path)
 {
 	struct buf errors;
 	bool ok;
@@ -188,7 +188,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "try: tenantgate --help\n");
 		return 2;
 	}
-	if (!load(&conf, cmd.conf_path)) {
+	if (!load_conf(&conf, cmd.conf_path)) {
 		conf_free(&conf);
 		return 1;
 	}

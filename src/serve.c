@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "desk.h"
+#include "worker_context.h"
 #include "notify.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
@@ -27,37 +27,37 @@
 #define LIMIT_KEYS_MAX	200000
 
 struct service {
-	struct house	house;
-	struct desk	*desks;		/* owned */
+	struct process	process;
+	struct worker_context	*contexts;	/* owned */
 	unsigned	count;
 	_Atomic int	exit_status;
 };
 
 /* ---- the catalog, brought up to date behind the open door ---- */
-struct migration {
+struct startup {
 	struct flow	flow;		/* first */
 	struct service	*service;
 };
 
 static enum flow_rc
-migration_run(struct flow *f)
+startup_migrate(struct flow *f)
 {
-	return catalog_migrate(f, ((struct migration *)f)->service->house.catalog);
+	return catalog_migrate(f, ((struct startup *)f)->service->process.catalog);
 }
 
-static const struct flow_step migration_steps[] = {
-	{ "migrate", migration_run },
+static const struct flow_step startup_steps[] = {
+	{ "migrate", startup_migrate },
 	{ NULL, NULL },
 };
 
 static void
-migration_end(struct flow *f, const struct err *err)
+startup_end(struct flow *f, const struct err *err)
 {
-	struct service *s = ((struct migration *)f)->service;
+	struct service *s = ((struct startup *)f)->service;
 	enum api_phase starting = API_STARTING;
 
 	if (!err_is(err)) {
-		atomic_compare_exchange_strong(&s->house.shared.phase, &starting, API_SERVING);
+		atomic_compare_exchange_strong(&s->process.shared.phase, &starting, API_SERVING);
 		log_event(LOG_NOTICE, "serve.ready", NULL, "the catalog is up to date");
 		return;
 	}
@@ -69,135 +69,135 @@ migration_end(struct flow *f, const struct err *err)
 }
 
 static void
-migration_release(struct flow *f)
+startup_release(struct flow *f)
 {
 	arena_free(f->arena);
 }
 
-static const struct flow_kind migration_kind = { "migrate", migration_steps, migration_end,
-	migration_release };
+static const struct flow_kind startup_kind = { "migrate", startup_steps, startup_end,
+	startup_release };
 
 static void
-start_migration(struct desk *d, void *arg)
+startup_begin(struct worker_context *ctx, void *arg)
 {
 	struct arena *arena = arena_new(1u << 20);
-	struct migration *m = arena_alloc(arena, sizeof(*m));
+	struct startup *m = arena_alloc(arena, sizeof(*m));
 
 	assert(m != NULL);
 	m->service = arg;
-	flow_start(&m->flow, &migration_kind, d->worker, arena);
+	flow_start(&m->flow, &startup_kind, ctx->worker, arena);
 }
 
 /* ---- building ---- */
 static bool
-open_house(struct house *h, const struct conf *conf, struct err *err)
+process_open(struct process *process, const struct conf *conf, struct err *err)
 {
-	h->conf = conf;
-	h->http = conf->http;
-	h->tenants = conf->tenants;
-	h->arena = arena_new(1u << 20);
-	h->tenants.schema = retrieval_schema(h->arena, conf->model.dimensions);
-	h->tenants.schema_version = RETRIEVAL_SCHEMA_VERSION;
-	h->seal = seal_new(conf->seal_keys);
-	if (h->seal == NULL) {
+	process->conf = conf;
+	process->http = conf->http;
+	process->tenants = conf->tenants;
+	process->arena = arena_new(1u << 20);
+	process->tenants.schema = retrieval_schema(process->arena, conf->model.dimensions);
+	process->tenants.schema_version = RETRIEVAL_SCHEMA_VERSION;
+	process->seal = seal_new(conf->seal_keys);
+	if (process->seal == NULL) {
 		err_set(err, ERR_INTERNAL, "seal_keys must be 64 hexadecimal digits a key.");
 		return false;
 	}
-	h->pools = pools_open(&conf->pool, NULL);
-	h->limits = limit_store_new(LIMIT_KEYS_MAX);
-	h->connections = http_shared_new();
-	h->catalog = catalog_open(&conf->catalog, err);
-	return h->catalog != NULL;
+	process->pools = pools_open(&conf->pool, NULL);
+	process->limits = limit_store_new(LIMIT_KEYS_MAX);
+	process->connections = http_shared_new();
+	process->catalog = catalog_open(&conf->catalog, err);
+	return process->catalog != NULL;
 }
 
 static void
-close_house(struct house *h)
+process_close(struct process *process)
 {
-	if (h->catalog != NULL)
-		catalog_close(h->catalog);
-	if (h->pools != NULL)
-		pools_close(h->pools);
-	if (h->limits != NULL)
-		limit_store_free(h->limits);
-	if (h->connections != NULL)
-		http_shared_free(h->connections);
-	if (h->seal != NULL)
-		seal_free(h->seal);
-	arena_free(h->arena);
+	if (process->catalog != NULL)
+		catalog_close(process->catalog);
+	if (process->pools != NULL)
+		pools_close(process->pools);
+	if (process->limits != NULL)
+		limit_store_free(process->limits);
+	if (process->connections != NULL)
+		http_shared_free(process->connections);
+	if (process->seal != NULL)
+		seal_free(process->seal);
+	arena_free(process->arena);
 }
 
 static void
-open_desk(struct desk *d, void *arg)
+context_open(struct worker_context *ctx, void *arg)
 {
-	desk_open(d, arg);
+	worker_context_open(ctx, arg);
 }
 
 /* The first desk may be given a free port by the system; the others share it. */
 static bool
-open_desks(struct service *s, struct err *err)
+contexts_open(struct service *s, struct err *err)
 {
-	unsigned want = s->house.conf->workers;
+	unsigned want = s->process.conf->workers;
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
 	if (want == 0)
 		want = processors > 0 ? (unsigned)processors : 1;
-	s->desks = calloc(want, sizeof(*s->desks));
-	assert(s->desks != NULL);
+	s->contexts = calloc(want, sizeof(*s->contexts));
+	assert(s->contexts != NULL);
 	for (s->count = 0; s->count < want; s->count++) {
-		struct desk *d = &s->desks[s->count];
+		struct worker_context *ctx = &s->contexts[s->count];
 
-		d->house = &s->house;
-		d->worker = worker_new(s->count);
-		if (d->worker == NULL || !worker_start(d->worker)) {
+		ctx->process = &s->process;
+		ctx->worker = worker_new(s->count);
+		if (ctx->worker == NULL || !worker_start(ctx->worker)) {
 			err_set(err, ERR_INTERNAL, "A worker's thread could not be started.");
-			if (d->worker != NULL)
-				worker_free(d->worker);
+			if (ctx->worker != NULL)
+				worker_free(ctx->worker);
 			return false;
 		}
-		desk_do(d, open_desk, err);
+		worker_call(ctx, context_open, err);
 		if (err_is(err)) {
 			s->count++;
 			return false;
 		}
-		s->house.http.listen_port = http_port(d->http);
+		s->process.http.listen_port = http_port(ctx->http);
 	}
 	return true;
 }
 
 /* ---- leaving ---- */
 static void
-drain_desk(struct desk *d, void *arg)
+context_drain(struct worker_context *ctx, void *arg)
 {
 	(void)arg;
-	if (d->http != NULL)
-		http_drain(d->http);
+	if (ctx->http != NULL)
+		http_drain(ctx->http);
 }
 
 static void
-abort_flows(struct desk *d, void *arg)
+abort_flows(struct worker_context *ctx, void *arg)
 {
 	(void)arg;
-	flow_abort_all(d->worker, ERR_SHUTDOWN, "The server is shutting down.");
+	flow_abort_all(ctx->worker, ERR_SHUTDOWN, "The server is shutting down.");
 }
 
 static void
-close_desk(struct desk *d, void *arg)
+context_close(struct worker_context *ctx, void *arg)
 {
 	(void)arg;
-	desk_close(d);
+	worker_context_close(ctx);
 }
 
 static void
-each_desk(struct service *s, desk_fn *fn)
+each_context(struct service *s, worker_call_fn *fn)
 {
 	for (unsigned i = 0; i < s->count; i++)
-		desk_do(&s->desks[i], fn, NULL);
+		worker_call(&s->contexts[i], fn, NULL);
 }
 
 static void
-count_flows(struct desk *d, void *arg)
+count_flows(struct worker_context *ctx, void *arg)
 {
-	*(size_t *)arg += flow_count(d->worker);
+	*(size_t *)arg += flow_count(ctx->worker);
 }
 
 /* An aborted flow ends at its loop's next turn; what it borrowed must be back before its rooms
@@ -209,10 +209,10 @@ end_flows(struct service *s)
 	size_t alive;
 
 	do {
-		each_desk(s, abort_flows);
+		each_context(s, abort_flows);
 		alive = 0;
 		for (unsigned i = 0; i < s->count; i++)
-			desk_do(&s->desks[i], count_flows, &alive);
+			worker_call(&s->contexts[i], count_flows, &alive);
 		if (alive > 0)
 			(void)poll(NULL, 0, TICK_US / 1000);
 	} while (alive > 0 && clock_mono_us() < until);
@@ -221,17 +221,17 @@ end_flows(struct service *s)
 }
 
 static void
-close_desks(struct service *s)
+contexts_close(struct service *s)
 {
 	end_flows(s);
-	each_desk(s, close_desk);
+	each_context(s, context_close);
 	for (unsigned i = 0; i < s->count; i++)
-		worker_stop(s->desks[i].worker);
+		worker_stop(s->contexts[i].worker);
 	for (unsigned i = 0; i < s->count; i++) {
-		worker_join(s->desks[i].worker);
-		worker_free(s->desks[i].worker);
+		worker_join(s->contexts[i].worker);
+		worker_free(s->contexts[i].worker);
 	}
-	free(s->desks);
+	free(s->contexts);
 }
 
 /* ---- signals ---- */
@@ -263,10 +263,10 @@ static bool
 signal_served(struct service *s, int sig)
 {
 	if (sig == SIGHUP)
-		reopen_log(s->house.conf);
+		reopen_log(s->process.conf);
 	else if (sig == SIGUSR1)
 		for (unsigned i = 0; i < s->count; i++)
-			flow_log_post(&s->desks[i].flow_log, s->desks[i].worker);
+			flow_log_post(&s->contexts[i].flow_log, s->contexts[i].worker);
 	else
 		return false;
 	return true;
@@ -295,7 +295,7 @@ wait_until_empty(struct service *s, const sigset_t *set, uint64_t us)
 {
 	uint64_t until = clock_mono_us() + us;
 
-	while (http_shared_connections(s->house.connections) > 0) {
+	while (http_shared_connections(s->process.connections) > 0) {
 		if (signal_within(s, set, TICK_US) != 0 || clock_mono_us() >= until)
 			return false;
 	}
@@ -305,18 +305,18 @@ wait_until_empty(struct service *s, const sigset_t *set, uint64_t us)
 static void
 drain(struct service *s, const sigset_t *set, bool delay)
 {
-	const struct conf *conf = s->house.conf;
+	const struct conf *conf = s->process.conf;
 
-	atomic_store(&s->house.shared.phase, API_DRAINING);
+	atomic_store(&s->process.shared.phase, API_DRAINING);
 	notify_stopping();
 	log_event(LOG_NOTICE, "serve.drain", NULL, "%u connections open",
-	    http_shared_connections(s->house.connections));
+	    http_shared_connections(s->process.connections));
 	if (delay && conf->drain_delay_us > 0 && signal_within(s, set, conf->drain_delay_us) != 0)
 		return;
-	each_desk(s, drain_desk);
+	each_context(s, context_drain);
 	if (wait_until_empty(s, set, conf->shutdown_timeout_us))
 		return;
-	each_desk(s, abort_flows);
+	each_context(s, abort_flows);
 	wait_until_empty(s, set, ABORT_GRACE_US);
 }
 
@@ -338,10 +338,10 @@ wait_for_the_end(struct service *s, const sigset_t *set)
 static void
 announce(const struct service *s)
 {
-	const struct conf *conf = s->house.conf;
+	const struct conf *conf = s->process.conf;
 
 	log_event(LOG_NOTICE, "serve.listening", NULL, "listening on %s:%u with %u workers",
-	    conf->http.listen_addr, s->house.http.listen_port, s->count);
+	    conf->http.listen_addr, s->process.http.listen_port, s->count);
 	if (*conf->redis.url == '\0')
 		log_event(LOG_NOTICE, "serve.no_redis", NULL,
 		    "no redis_url: limits and caches are kept in this process, for one replica");
@@ -356,16 +356,16 @@ serve(const struct conf *conf)
 	sigset_t set;
 
 	signals_block(&set);
-	if (open_house(&s.house, conf, &err) && open_desks(&s, &err)) {
+	if (process_open(&s.process, conf, &err) && contexts_open(&s, &err)) {
 		announce(&s);
-		desk_do(&s.desks[0], start_migration, &s);
+		worker_call(&s.contexts[0], startup_begin, &s);
 		wait_for_the_end(&s, &set);
 	} else {
 		log_event(LOG_ERR, "serve.start", NULL, "%s", err.detail);
 		atomic_store(&s.exit_status, 1);
 	}
-	close_desks(&s);
-	close_house(&s.house);
+	contexts_close(&s);
+	process_close(&s.process);
 	log_event(LOG_NOTICE, "serve.gone", NULL, "stopped");
 	return atomic_load(&s.exit_status);
 }

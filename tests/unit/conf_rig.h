@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "conf_room.h"
+#include "conf_internal.h"
 
 #define HEX64 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define MUSTS "catalog_url = postgresql://u@h/tg\nseal_keys = " HEX64 "\nneon_api_key = nk\n"

@@ -3,7 +3,7 @@
  * key: a small program on the same rooms as the daemon: a worker, the catalog, one flow. The
  * catalog is brought up to date first, so that keys can be made before the first start.
  */
-#include "key.h"
+#include "key_command.h"
 
 #include <assert.h>
 #include <getopt.h>
@@ -20,16 +20,16 @@ const char key_usage[] =
     "X-Tenant-Id\n"
     "  tenantgate -c FILE key create --admin [--note TEXT]       for the admin listener\n";
 
-struct key_order {
+struct key_options {
 	enum caller_kind	kind;
 	const char		*tenant;
 	const char		*note;
 };
 
-struct key_making {
+struct key_job {
 	struct flow		flow;		/* first */
 	struct catalog		*catalog;
-	const struct key_order	*order;
+	const struct key_options	*wanted;
 	char			text[AUTH_KEY_TEXT_SIZE];
 	struct err		err;
 	bool			over;
@@ -38,28 +38,28 @@ struct key_making {
 static enum flow_rc
 key_migrate(struct flow *f)
 {
-	return catalog_migrate(f, ((struct key_making *)f)->catalog);
+	return catalog_migrate(f, ((struct key_job *)f)->catalog);
 }
 
 static enum flow_rc
-key_make(struct flow *f)
+key_job_create(struct flow *f)
 {
-	struct key_making *k = (struct key_making *)f;
+	struct key_job *k = (struct key_job *)f;
 
-	return auth_key_create(f, k->catalog, k->order->kind, k->order->tenant, k->order->note,
+	return auth_key_create(f, k->catalog, k->wanted->kind, k->wanted->tenant, k->wanted->note,
 	    k->text);
 }
 
 static const struct flow_step key_steps[] = {
 	{ "migrate", key_migrate },
-	{ "make", key_make },
+	{ "make", key_job_create },
 	{ NULL, NULL },
 };
 
 static void
 key_end(struct flow *f, const struct err *err)
 {
-	struct key_making *k = (struct key_making *)f;
+	struct key_job *k = (struct key_job *)f;
 
 	k->err = *err;
 	k->over = true;
@@ -68,7 +68,7 @@ key_end(struct flow *f, const struct err *err)
 static const struct flow_kind key_kind = { "key", key_steps, key_end, NULL };
 
 static void
-key_run(struct worker *w, struct catalog *catalog, struct key_making *k)
+key_run(struct worker *w, struct catalog *catalog, struct key_job *k)
 {
 	struct dns *dns = dns_open(w, NULL, 2 * 1000000ull);
 
@@ -84,14 +84,14 @@ key_run(struct worker *w, struct catalog *catalog, struct key_making *k)
 }
 
 static bool
-key_create(const struct conf *conf, const struct key_order *order, struct key_making *k)
+key_create(const struct conf *conf, const struct key_options *wanted, struct key_job *k)
 {
 	struct worker *w = worker_new(0);
 	struct catalog *catalog = catalog_open(&conf->catalog, &k->err);
 	struct arena *arena = arena_new(1u << 20);
 
 	assert(w != NULL);
-	k->order = order;
+	k->wanted = wanted;
 	k->flow.arena = arena;
 	if (catalog != NULL) {
 		key_run(w, catalog, k);
@@ -103,7 +103,7 @@ key_create(const struct conf *conf, const struct key_order *order, struct key_ma
 }
 
 static bool
-parse_order(int argc, char **argv, struct key_order *order)
+key_options_parse(int argc, char **argv, struct key_options *wanted)
 {
 	static const struct option options[] = {
 		{ "tenant", required_argument, NULL, 't' },
@@ -119,13 +119,13 @@ parse_order(int argc, char **argv, struct key_order *order)
 	optind = 1;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 't')
-			order->kind = CALLER_TENANT, order->tenant = optarg;
+			wanted->kind = CALLER_TENANT, wanted->tenant = optarg;
 		else if (c == 's')
-			order->kind = CALLER_SERVICE;
+			wanted->kind = CALLER_SERVICE;
 		else if (c == 'a')
-			order->kind = CALLER_ADMIN;
+			wanted->kind = CALLER_ADMIN;
 		else if (c == 'n')
-			order->note = optarg;
+			wanted->note = optarg;
 		else
 			return false;
 		kinds += c != 'n';
@@ -136,20 +136,20 @@ parse_order(int argc, char **argv, struct key_order *order)
 int
 key_command(const struct conf *conf, int argc, char **argv)
 {
-	struct key_order order = { 0 };
-	struct key_making k = { 0 };
+	struct key_options wanted = { 0 };
+	struct key_job k = { 0 };
 	bool made;
 
-	if (!parse_order(argc, argv, &order)) {
+	if (!key_options_parse(argc, argv, &wanted)) {
 		fprintf(stderr, "usage:\n%s", key_usage);
 		return 2;
 	}
-	if (order.tenant != NULL && !auth_tenant_valid(slice_str(order.tenant))) {
+	if (wanted.tenant != NULL && !auth_tenant_valid(slice_str(wanted.tenant))) {
 		fprintf(stderr, "tenantgate: a tenant id is 1 to %d bytes of [A-Za-z0-9._:@-]\n",
 		    TENANT_ID_MAX);
 		return 2;
 	}
-	made = key_create(conf, &order, &k);
+	made = key_create(conf, &wanted, &k);
 	if (made)
 		printf("%s\n", k.text);
 	else

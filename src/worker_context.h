@@ -3,14 +3,14 @@
  * desk: one worker's rooms, opened and closed on its thread. What all desks share is in the
  * struct house, which is immutable while they are open.
  */
-#ifndef DESK_H
-#define DESK_H
+#ifndef WORKER_CONTEXT_H
+#define WORKER_CONTEXT_H
 
 #include "conf.h"
 #include "flow_log.h"
 #include "tenantgate/base/seal.h"
 
-struct house {
+struct process {
 	const struct conf	*conf;		/* borrowed */
 	struct http_conf	http;		/* listen_port: the one the first desk got */
 	struct tenants_conf	tenants;	/* with the schema */
@@ -23,8 +23,8 @@ struct house {
 	struct api_shared	shared;
 };
 
-struct desk {
-	struct house		*house;		/* borrowed */
+struct worker_context {
+	struct process		*process;	/* borrowed */
 	struct worker		*worker;	/* owned */
 	struct flow_log		flow_log;	/* the main thread's and the worker's */
 	struct dns		*dns;		/* owned, as all below */
@@ -36,16 +36,16 @@ struct desk {
 	struct model		*model;
 	struct map		*mended;	/* api_rooms.mended */
 	struct http_server	*http;
-	struct api_rooms	rooms;		/* what the stories borrow */
+	struct api_rooms	api;		/* what the stories borrow */
 };
 
-/* On the worker's thread. False with err set; desk_close() then tidies up. */
-bool	desk_open(struct desk *, struct err *);
+/* On the worker's thread. False with err set; worker_context_close() then tidies up. */
+bool	worker_context_open(struct worker_context *, struct err *);
 /* On the worker's thread; flows have ended or are aborted here. */
-void	desk_close(struct desk *);
+void	worker_context_close(struct worker_context *);
 
 /* Runs fn(desk) on the desk's thread and waits for it. */
-typedef void desk_fn(struct desk *, void *arg);
-void	desk_do(struct desk *, desk_fn *, void *arg);
+typedef void worker_call_fn(struct worker_context *, void *arg);
+void	worker_call(struct worker_context *, worker_call_fn *, void *arg);
 
 #endif

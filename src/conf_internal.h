@@ -13,8 +13,8 @@
  *
  * Calls go one way: conf.c, conf_file.c, conf_value.c and conf_expand.c, then the rest.
  */
-#ifndef CONF_ROOM_H
-#define CONF_ROOM_H
+#ifndef CONF_INTERNAL_H
+#define CONF_INTERNAL_H
 
 #include "conf.h"
 
@@ -76,7 +76,7 @@ struct conf_reading {
 };
 
 /* One error: "FILE:LINE: sentence". line 0: "FILE: sentence". */
-void		 conf_say(struct conf_reading *, const struct conf_place *, const char *fmt, ...)
+void		 conf_error(struct conf_reading *, const struct conf_place *, const char *fmt, ...)
 		    __attribute__((format(printf, 3, 4)));
 /* A copy that lives as long as the conf, and is wiped at its end. */
 const char	*conf_keep(struct conf *, struct slice);
