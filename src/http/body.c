@@ -45,7 +45,7 @@ reader_cancelled(void *arg)
 }
 
 void
-body_came(struct conn *c)
+body_received(struct conn *c)
 {
 	struct err why = { .code = ERR_NONE };
 
@@ -59,7 +59,7 @@ body_came(struct conn *c)
 }
 
 void
-body_late(struct conn *c)
+body_timed_out(struct conn *c)
 {
 	if (c->x.reader == NULL)
 		return;
@@ -74,7 +74,7 @@ body_invite(struct conn *c)
 {
 	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-	if (!c->parse.expects_continue || c->x.continued || c->x.answer != ANSWER_NONE ||
+	if (!c->parse.expects_continue || c->x.continued || c->x.response != RESPONSE_NONE ||
 	    evbuffer_get_length(conn_input(c)) > 0)
 		return;
 	c->x.continued = true;
@@ -82,7 +82,7 @@ body_invite(struct conn *c)
 }
 
 static enum flow_rc
-body_begin(struct flow *f, struct conn *c, struct buf *out)
+body_read_begin(struct flow *f, struct conn *c, struct buf *out)
 {
 	struct err why = { .code = ERR_NONE };
 
@@ -106,12 +106,12 @@ http_read_body(struct flow *f, struct http_exchange *x, struct buf *out)
 {
 	struct conn *c = conn_of(x);
 
-	assert(x->answer != ANSWER_NOBODY && x->reader == NULL);
+	assert(x->response != RESPONSE_NO_EXCHANGE && x->reader == NULL);
 	if (c->state == CONN_GONE)
 		return flow_fail(f, ERR_CLIENT_GONE, "The client left.");
 	if (c->parse.state == PARSE_COMPLETE)
 		return FLOW_NEXT;
 	if (c->parse.framing == PARSE_COUNTED && c->parse.length > out->max)
 		return flow_fail(f, ERR_TOO_LARGE, "The body is larger than %zu bytes.", out->max);
-	return body_begin(f, c, out);
+	return body_read_begin(f, c, out);
 }

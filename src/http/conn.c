@@ -7,7 +7,7 @@
  *	conn.c				opening, callbacks
  *	conn_read.c			what the state makes of the bytes that came
  *	conn_refuse.c	body.c		answers without a handler; the body's reader
- *	answer.c	conn_watch.c	the handler's answers; a client that left
+ *	response.c	conn_watch.c	the handler's answers; a client that left
  *	conn_write.c	conn_input.c	bytes out; bytes through the parser
  *	conn_state.c			the moves and the end
  *	conn_time.c	shared.c	deadlines; the process's counts
@@ -60,13 +60,13 @@ bev_event(struct bufferevent *bev, short what, void *arg)
 	if (what & BEV_EVENT_ERROR)
 		conn_gone(arg);
 	else if (what & BEV_EVENT_EOF)
-		conn_ended(arg);
+		conn_client_shut(arg);
 }
 
 /* A header that is late is answered 408 (RFC 9110 15.5.9), so is a body somebody waits for; a
  * connection that is only idle may be closed without a word (RFC 9112 9.5). */
 static void
-conn_late(struct conn *c)
+conn_timed_out(struct conn *c)
 {
 	struct err late = { .code = ERR_NONE };
 
@@ -75,7 +75,7 @@ conn_late(struct conn *c)
 		err_set(&late, ERR_REQUEST_TIMEOUT, "The header section did not come in time.");
 		conn_refuse(c, &late);
 	} else if (c->state == CONN_EXCHANGE) {
-		body_late(c);
+		body_timed_out(c);
 	} else if (c->state == CONN_IDLE && conn_queued(c) > 0) {
 		/* Still taking its last answer; the sending has a deadline of its own. */
 		conn_deadline(c, c->server->conf.keepalive_timeout_us);
@@ -95,7 +95,7 @@ timer_on_event(void *arg)
 		return;
 	}
 	if (c->deadline != 0 && now >= c->deadline)
-		conn_late(c);
+		conn_timed_out(c);
 	if (c->state != CONN_GONE)
 		conn_timer_arm(c, now);
 }
@@ -124,7 +124,7 @@ conn_flushed(struct conn *c)
 static void
 conn_free(struct conn *c)
 {
-	assert(c->state == CONN_GONE && c->x.answer == ANSWER_NOBODY && !c->task_posted);
+	assert(c->state == CONN_GONE && c->x.response == RESPONSE_NO_EXCHANGE && !c->task_posted);
 	buf_free(&c->x.fields);
 	buf_free(&c->out);
 	buf_free(&c->head);
@@ -146,7 +146,7 @@ turn_ended(void *arg)
 
 	c->task_posted = false;
 	if (c->state == CONN_GONE) {
-		if (c->x.answer == ANSWER_NOBODY)
+		if (c->x.response == RESPONSE_NO_EXCHANGE)
 			conn_free(c);
 		return;
 	}
@@ -203,7 +203,7 @@ conn_new(struct http_server *s)
 }
 
 static bool
-conn_equip(struct conn *c, int fd)
+conn_set_up(struct conn *c, int fd)
 {
 	struct http_server *s = c->server;
 	int on = 1, unsent = CONN_UNSENT_MAX;
@@ -227,7 +227,7 @@ conn_open(struct http_server *s, int fd, const struct sockaddr *sa)
 
 	if (c == NULL)
 		return false;
-	if (!conn_equip(c, fd)) {
+	if (!conn_set_up(c, fd)) {
 		if (c->bev != NULL) {
 			bufferevent_setfd(c->bev, -1); /* the caller's to close */
 			bufferevent_free(c->bev);

@@ -61,19 +61,19 @@ enum conn_ending {
 	END_RESET,	/* to be seen as a break by one who takes the end for the body's */
 };
 
-enum answer_state {
-	ANSWER_NOBODY,	/* no exchange is open */
-	ANSWER_NONE,	/* open, nothing said */
-	ANSWER_STREAM,
-	ANSWER_WHOLE,
-	ANSWER_CUT,
+enum response_state {
+	RESPONSE_NO_EXCHANGE,	/* no exchange is open */
+	RESPONSE_NONE,	/* open, nothing said */
+	RESPONSE_STREAM,
+	RESPONSE_WHOLE,
+	RESPONSE_CUT,
 };
 
-enum answer_form { FORM_EMPTY, FORM_COUNTED, FORM_CHUNKED, FORM_TO_CLOSE };
+enum response_framing { FRAMING_EMPTY, FRAMING_COUNTED, FRAMING_CHUNKED, FRAMING_TO_CLOSE };
 
 struct http_exchange {
-	enum answer_state	 answer;
-	enum answer_form	 form;
+	enum response_state	 response;
+	enum response_framing	 framing;
 	int			 status;
 	bool			 close;		/* the connection ends with this answer */
 	bool			 continued;	/* 100 was sent */
@@ -174,11 +174,11 @@ void		 conn_refuse(struct conn *, const struct err *);
 
 /* conn_read.c */
 void		 conn_readable(struct conn *);
-void		 conn_ended(struct conn *);	/* the client has shut its side */
+void		 conn_client_shut(struct conn *);	/* the client has shut its side */
 
-/* answer.c */
-void		 answer_open(struct conn *);
-const char	*answer_reason(int status);
+/* response.c */
+void		 response_open(struct conn *);
+const char	*status_reason(int status);
 const char	*server_date(struct http_server *);
 
 /* problem.c: http_problem(), with what ends the body. */
@@ -186,8 +186,8 @@ void		 problem_reply(struct http_exchange *, const struct err *, const char *req
 		    const char *end);
 
 /* body.c: what has come goes to the waiting reader. */
-void		 body_came(struct conn *);
-void		 body_late(struct conn *);
+void		 body_received(struct conn *);
+void		 body_timed_out(struct conn *);
 
 /* shared.c: false when a limit is reached. */
 bool		 shared_enter(struct http_shared *, const struct http_conf *,

@@ -11,14 +11,14 @@
 /* The handler is called by the header alone: who may send a body is decided before it is asked
  * for. What follows a malformed header is not read (RFC 9112 11.2). */
 static void
-head_came(struct conn *c)
+head_received(struct conn *c)
 {
 	enum parse_event event = conn_feed(c, NULL);
 
 	if (event == PARSE_ERROR) {
 		conn_refuse(c, &c->parse.err);
 	} else if (event == PARSE_HEAD) {
-		answer_open(c);
+		response_open(c);
 		conn_move(c, CONN_EXCHANGE);
 		c->server->handler(&c->x, c->server->arg);
 	} else if (c->state == CONN_IDLE && parse_began(&c->parse)) {
@@ -28,7 +28,7 @@ head_came(struct conn *c)
 
 /* What of an unread body the client still sends, after its answer; in the time for one piece. */
 static void
-rest_came(struct conn *c)
+rest_received(struct conn *c)
 {
 	enum parse_event event = conn_feed(c, NULL);
 
@@ -44,13 +44,13 @@ conn_take(struct conn *c)
 	switch (c->state) {
 	case CONN_IDLE:
 	case CONN_HEAD:
-		head_came(c);
+		head_received(c);
 		break;
 	case CONN_EXCHANGE:
-		body_came(c);
+		body_received(c);
 		break;
 	case CONN_DRAIN:
-		rest_came(c);
+		rest_received(c);
 		break;
 	case CONN_FLUSH:
 	case CONN_LINGER:
@@ -76,7 +76,7 @@ conn_half_shut(struct conn *c)
 
 /* A client that asks and does not listen: its next request waits until it has taken answers. */
 static bool
-conn_owes_much(struct conn *c)
+conn_backlog_is_full(struct conn *c)
 {
 	if (c->state != CONN_IDLE || conn_queued(c) <= c->server->conf.write_high_water)
 		return false;
@@ -88,7 +88,7 @@ conn_owes_much(struct conn *c)
 void
 conn_readable(struct conn *c)
 {
-	if (conn_owes_much(c))
+	if (conn_backlog_is_full(c))
 		return;
 	conn_take(c);
 	if (c->eof)
@@ -101,7 +101,7 @@ conn_readable(struct conn *c)
 }
 
 void
-conn_ended(struct conn *c)
+conn_client_shut(struct conn *c)
 {
 	c->eof = true;
 	conn_half_shut(c);

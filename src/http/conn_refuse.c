@@ -17,11 +17,11 @@ conn_refuse(struct conn *c, const struct err *why)
 
 	/* No request came that could have brought an id of its own: this one gets ours. */
 	id_random(id, REQUEST_ID_LEN);
-	answer_open(c);
+	response_open(c);
 	c->x.close = true;
 	http_set(&c->x, "X-Request-Id", id);
 	problem_reply(&c->x, why, id, "\n");
-	c->x.answer = ANSWER_NOBODY;
+	c->x.response = RESPONSE_NO_EXCHANGE;
 	c->server->exchanges--;
 	if (c->server->refused != NULL)
 		c->server->refused(why, id, c->remote, c->server->arg);

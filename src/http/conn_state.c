@@ -126,7 +126,7 @@ conn_gone(struct conn *c)
 		shared_leave(s->shared, &s->conf, &c->address);
 	else
 		s->refused_conns--;
-	if (c->x.answer == ANSWER_NOBODY)
+	if (c->x.response == RESPONSE_NO_EXCHANGE)
 		conn_call(c);
 	else
 		exchange_orphaned(&c->x);

@@ -8,7 +8,7 @@
  * unfold. None of it is done: a proxy before us may have read the same bytes differently, and what
  * is one message to it would be two to us (request smuggling, RFC 9112 11.2).
  */
-#include "http/parse_room.h"
+#include "http/parse_internal.h"
 
 #include <assert.h>
 #include <string.h>
@@ -72,7 +72,7 @@ line_scan(struct parse *p, struct slice in, size_t room, size_t *n)
 
 /* Moves bytes of `in` to the line at the end of b; whole, `line` is it without CRLF. */
 static enum line_rc
-line_take(struct parse *p, struct buf *b, size_t max, struct slice *in, struct slice *line)
+parse_line_take(struct parse *p, struct buf *b, size_t max, struct slice *in, struct slice *line)
 {
 	size_t n = 0;
 	enum line_rc rc = line_scan(p, *in, max - (b->len - p->line_at), &n);
@@ -109,7 +109,7 @@ step_request_line(struct parse *p, struct slice *in)
 
 	if (max > p->limits.head_bytes)
 		max = p->limits.head_bytes;
-	rc = line_take(p, p->head, max, in, &line);
+	rc = parse_line_take(p, p->head, max, in, &line);
 	if (!line_ready(p, rc, ERR_URI_TOO_LONG, "The request line is too long."))
 		return false;
 	if (line.len == 0 && !p->skipped_blank) {
@@ -125,7 +125,7 @@ step_request_line(struct parse *p, struct slice *in)
 /* RFC 9112 6.3: chunked, or counted, or else a request has no body: what follows is the next one.
  * What could be read in two ways has been refused by parse_head_end(). */
 static void
-body_begin(struct parse *p)
+parse_body_begin(struct parse *p)
 {
 	p->line_at = 0;
 	p->left = p->length;
@@ -142,7 +142,7 @@ step_fields(struct parse *p, struct slice *in)
 	struct slice line;
 	enum line_rc rc;
 
-	rc = line_take(p, p->head, p->limits.head_bytes - p->line_at, in, &line);
+	rc = parse_line_take(p, p->head, p->limits.head_bytes - p->line_at, in, &line);
 	if (!line_ready(p, rc, ERR_HEADERS_LARGE, "The header section is too long."))
 		return false;
 	p->line_at = p->head->len;
@@ -150,7 +150,7 @@ step_fields(struct parse *p, struct slice *in)
 		return parse_field_line(p, line);
 	if (!parse_head_end(p))
 		return false;
-	body_begin(p);
+	parse_body_begin(p);
 	return true;
 }
 
@@ -163,7 +163,7 @@ step_chunk_line(struct parse *p, struct slice *in)
 						: PARSE_CHUNK_LINE_MAX;
 	enum err_code too_long = p->state == PARSE_TRAILERS ? ERR_HEADERS_LARGE : ERR_BAD_REQUEST;
 	struct slice line;
-	enum line_rc rc = line_take(p, p->line, max, in, &line);
+	enum line_rc rc = parse_line_take(p, p->line, max, in, &line);
 	bool ok;
 
 	if (!line_ready(p, rc, too_long, "A chunk's line or the trailers are too long."))

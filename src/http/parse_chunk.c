@@ -5,7 +5,7 @@
  * frames a message. Readers who disagree on where a chunk ends disagree on where the next request
  * begins (request smuggling, 11.2), so no deviation is overlooked.
  */
-#include "http/parse_room.h"
+#include "http/parse_internal.h"
 
 #include "http/chars.h"
 

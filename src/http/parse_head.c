@@ -4,7 +4,7 @@
  * or whom it is for are looked at here; the others are only kept. Where the RFC leaves a choice
  * between repairing and refusing, it is refused, with 400 when nothing fits better.
  */
-#include "http/parse_room.h"
+#include "http/parse_internal.h"
 
 #include <string.h>
 
@@ -13,7 +13,7 @@
 typedef bool field_fn(struct parse *, struct slice value);
 
 static bool
-bad(struct parse *p, const char *why)
+parse_refuse(struct parse *p, const char *why)
 {
 	return parse_fail(p, ERR_BAD_REQUEST, why);
 }
@@ -26,7 +26,7 @@ span_of(const struct parse *p, struct slice s)
 
 /* Up to the first `c`, which is taken too; false when there is none. */
 static bool
-cut(struct slice *rest, char c, struct slice *before)
+slice_cut_at(struct slice *rest, char c, struct slice *before)
 {
 	const char *at = rest->len == 0 ? NULL : memchr(rest->p, c, rest->len);
 
@@ -46,7 +46,7 @@ take_version(struct parse *p, struct slice v)
 	    v.p[5] <= '9' && v.p[6] == '.' && v.p[7] >= '0' && v.p[7] <= '9';
 
 	if (!shaped)
-		return bad(p, "The request line does not end in an HTTP version.");
+		return parse_refuse(p, "The request line does not end in an HTTP version.");
 	if (v.p[5] != '1' || v.p[7] > '1')
 		return parse_fail(p, ERR_HTTP_VERSION, "HTTP/1.1 and HTTP/1.0 are spoken here.");
 	p->http11 = v.p[7] == '1';
@@ -67,12 +67,12 @@ take_absolute(struct parse *p, struct slice *target)
 	if (target->len > scheme && strncasecmp(target->p, "https://", scheme + 1) == 0)
 		scheme++;
 	else if (target->len < scheme || strncasecmp(target->p, "http://", scheme) != 0)
-		return bad(p, "The request target is neither a path nor an http URL.");
+		return parse_refuse(p, "The request target is neither a path nor an http URL.");
 	*target = slice_of(target->p + scheme, target->len - scheme);
 	for (n = 0; n < target->len && target->p[n] != '/' && target->p[n] != '?';)
 		n++;
 	if (!slice_is_authority(slice_of(target->p, n)))
-		return bad(p, "The request target names no valid host.");
+		return parse_refuse(p, "The request target names no valid host.");
 	*target = slice_of(target->p + n, target->len - n);
 	return true;
 }
@@ -91,12 +91,13 @@ take_target(struct parse *p, struct slice target)
 	if (target.len > p->limits.target)
 		return parse_fail(p, ERR_URI_TOO_LONG, "The request target is too long.");
 	if (!slice_is_target(target))
-		return bad(p, "The request target holds a character that must be encoded.");
+		return parse_refuse(p,
+		    "The request target holds a character that must be encoded.");
 	if (slice_is(target, "*") && !options)
-		return bad(p, "The target * is for OPTIONS only.");
+		return parse_refuse(p, "The target * is for OPTIONS only.");
 	if (target.p[0] != '/' && !slice_is(target, "*") && !take_absolute(p, &target))
 		return false;
-	if (cut(&target, '?', &path)) {
+	if (slice_cut_at(&target, '?', &path)) {
 		p->path = span_of(p, path);
 		p->query = span_of(p, target);
 	} else {
@@ -112,10 +113,10 @@ parse_request_line(struct parse *p, struct slice line)
 {
 	struct slice method, target;
 
-	if (!cut(&line, ' ', &method) || !cut(&line, ' ', &target))
-		return bad(p, "The request line is not method, target and version.");
+	if (!slice_cut_at(&line, ' ', &method) || !slice_cut_at(&line, ' ', &target))
+		return parse_refuse(p, "The request line is not method, target and version.");
 	if (!slice_is_token(method) || method.len > PARSE_METHOD_MAX)
-		return bad(p, "The method is not a token.");
+		return parse_refuse(p, "The method is not a token.");
 	p->method = span_of(p, method);
 	if (!take_version(p, line))
 		return false;
@@ -130,8 +131,8 @@ static bool
 field_host(struct parse *p, struct slice value)
 {
 	if (++p->hosts > 1)
-		return bad(p, "There is more than one Host field.");
-	return slice_is_authority(value) || bad(p, "The Host field is no valid host.");
+		return parse_refuse(p, "There is more than one Host field.");
+	return slice_is_authority(value) || parse_refuse(p, "The Host field is no valid host.");
 }
 
 /*
@@ -143,12 +144,12 @@ static bool
 field_length(struct parse *p, struct slice value)
 {
 	if (++p->lengths > 1)
-		return bad(p, "There is more than one Content-Length field.");
+		return parse_refuse(p, "There is more than one Content-Length field.");
 	if (value.len == 0 || value.len > 18)
-		return bad(p, "Content-Length is no number, or too large a one.");
+		return parse_refuse(p, "Content-Length is no number, or too large a one.");
 	for (size_t i = 0; i < value.len; i++) {
 		if (value.p[i] < '0' || value.p[i] > '9')
-			return bad(p, "Content-Length is not digits only.");
+			return parse_refuse(p, "Content-Length is not digits only.");
 		p->length = p->length * 10 + (uint64_t)(value.p[i] - '0');
 	}
 	p->framing = PARSE_COUNTED;
@@ -161,7 +162,7 @@ static bool
 field_coding(struct parse *p, struct slice value)
 {
 	if (++p->codings > 1 || !slice_is_nocase(value, "chunked"))
-		return bad(p, "Transfer-Encoding is not chunked, once.");
+		return parse_refuse(p, "Transfer-Encoding is not chunked, once.");
 	return true;
 }
 
@@ -204,7 +205,7 @@ field_single(struct parse *p, struct slice value)
 		struct slice other = parse_slice(p, p->fields[i].name);
 
 		if (other.len == name.len && strncasecmp(other.p, name.p, name.len) == 0)
-			return bad(p, "Authorization or Content-Type is there twice.");
+			return parse_refuse(p, "Authorization or Content-Type is there twice.");
 	}
 	return true;
 }
@@ -215,7 +216,7 @@ static bool
 field_forged(struct parse *p, struct slice value)
 {
 	(void)value;
-	return bad(p, "A field is spelled with '_' like one that frames the message.");
+	return parse_refuse(p, "A field is spelled with '_' like one that frames the message.");
 }
 
 static const struct {
@@ -250,11 +251,11 @@ bool
 parse_field_split(struct parse *p, struct slice line, struct slice *name, struct slice *value)
 {
 	if (line.p[0] == ' ' || line.p[0] == '\t')
-		return bad(p, "A field is folded over several lines.");
-	if (!cut(&line, ':', name))
-		return bad(p, "A field line has no colon.");
+		return parse_refuse(p, "A field is folded over several lines.");
+	if (!slice_cut_at(&line, ':', name))
+		return parse_refuse(p, "A field line has no colon.");
 	if (!slice_is_token(*name))
-		return bad(p, "A field name is not a token.");
+		return parse_refuse(p, "A field name is not a token.");
 	*value = slice_trim(line);
 	return true;
 }
@@ -285,11 +286,11 @@ bool
 parse_head_end(struct parse *p)
 {
 	if (p->http11 && p->hosts == 0)
-		return bad(p, "HTTP/1.1 needs a Host field.");
+		return parse_refuse(p, "HTTP/1.1 needs a Host field.");
 	if (p->codings > 0 && p->lengths > 0)
-		return bad(p, "Content-Length and Transfer-Encoding exclude each other.");
+		return parse_refuse(p, "Content-Length and Transfer-Encoding exclude each other.");
 	if (p->codings > 0 && !p->http11)
-		return bad(p, "HTTP/1.0 knows no Transfer-Encoding.");
+		return parse_refuse(p, "HTTP/1.0 knows no Transfer-Encoding.");
 	if (p->codings > 0)
 		p->framing = PARSE_CHUNKED;
 	return true;

@@ -4,7 +4,7 @@
  * on this one, which calls none of them: parse.c (lines and states) calls parse_head.c (request
  * line and fields) and parse_chunk.c (chunked bodies), never the other way.
  */
-#include "http/parse_room.h"
+#include "http/parse_internal.h"
 
 bool
 parse_fail(struct parse *p, enum err_code code, const char *why)

@@ -227,7 +227,7 @@ http_close(struct http_server *s)
 	if (s == NULL)
 		return;
 	while ((c = TAILQ_FIRST(&s->conns)) != NULL) {
-		assert(c->x.answer == ANSWER_NOBODY);
+		assert(c->x.response == RESPONSE_NO_EXCHANGE);
 		conn_gone(c);
 	}
 	assert(s->exchanges == 0);

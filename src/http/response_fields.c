@@ -41,7 +41,7 @@ static const struct {
 };
 
 const char *
-answer_reason(int status)
+status_reason(int status)
 {
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
 		if (reasons[i].status == status)

@@ -2,7 +2,7 @@
 /*
  * answer: an exchange's way out.
  *
- *	[nobody] --answer_open--> [none] --http_reply--------------------------> [whole]
+ *	[nobody] --response_open--> [none] --http_reply--------------------------> [whole]
  *	                             \--http_stream_begin--> [stream] --_end---> [whole]
  *	                                                        \--_break------> [cut]
  *	http_end(): from any of them to [nobody]; the connection goes on, drains or finishes
@@ -17,18 +17,18 @@
 
 #include "http/chars.h"
 
-/* What answer.c alone decides; a handler that sets it would break the framing (RFC 9112 6.3). */
+/* What response.c alone decides; a handler that sets it would break the framing (RFC 9112 6.3). */
 static const char *const own_fields[] = { "Content-Length", "Transfer-Encoding", "Connection",
 	"Keep-Alive", "Trailer", "Upgrade", "Date", "Content-Type" };
 
 void
-answer_open(struct conn *c)
+response_open(struct conn *c)
 {
 	struct http_exchange *x = &c->x;
 
-	assert(x->answer == ANSWER_NOBODY && x->reader == NULL && x->writer == NULL);
-	x->answer = ANSWER_NONE;
-	x->form = FORM_EMPTY;
+	assert(x->response == RESPONSE_NO_EXCHANGE && x->reader == NULL && x->writer == NULL);
+	x->response = RESPONSE_NONE;
+	x->framing = FRAMING_EMPTY;
 	x->status = 0;
 	x->close = false;
 	x->continued = false;
@@ -45,7 +45,7 @@ http_set(struct http_exchange *x, const char *name, const char *value)
 {
 	size_t before = x->fields.len;
 
-	if (x->answer != ANSWER_NONE || !slice_is_token(slice_str(name)) ||
+	if (x->response != RESPONSE_NONE || !slice_is_token(slice_str(name)) ||
 	    !slice_is_field_value(slice_str(value)))
 		return false;
 	for (size_t i = 0; i < sizeof(own_fields) / sizeof(own_fields[0]); i++) {
@@ -75,62 +75,62 @@ rest_is_small(const struct conn *c)
 
 /* RFC 9112 9.3, 9.6: neither side may ask for more, or the rest of the request is in the way. */
 static bool
-answer_is_last(const struct conn *c)
+response_is_last(const struct conn *c)
 {
-	return c->x.close || c->server->draining || c->x.form == FORM_TO_CLOSE ||
+	return c->x.close || c->server->draining || c->x.framing == FRAMING_TO_CLOSE ||
 	    !parse_persists(&c->parse) || !rest_is_small(c);
 }
 
 static void
-put(struct conn *c, const char *text)
+response_put(struct conn *c, const char *text)
 {
 	conn_write(c, text, strlen(text));
 }
 
 static void
-put_field(struct conn *c, const char *name, const char *value)
+response_put_field(struct conn *c, const char *name, const char *value)
 {
 	if (value == NULL)
 		return;
-	put(c, name);
-	put(c, ": ");
-	put(c, value);
-	put(c, "\r\n");
+	response_put(c, name);
+	response_put(c, ": ");
+	response_put(c, value);
+	response_put(c, "\r\n");
 }
 
 /* RFC 9112 6.1, 6.2: one of the two, never both; neither with 204 and 304. To
  * HTTP/1.0 a connection that stays is promised by name (9.3). */
 static void
-put_framing(struct conn *c, size_t length)
+response_put_framing(struct conn *c, size_t length)
 {
 	char number[32];
 
 	snprintf(number, sizeof(number), "%zu", length);
-	if (c->x.form == FORM_COUNTED)
-		put_field(c, "Content-Length", number);
-	else if (c->x.form == FORM_CHUNKED)
-		put_field(c, "Transfer-Encoding", "chunked");
+	if (c->x.framing == FRAMING_COUNTED)
+		response_put_field(c, "Content-Length", number);
+	else if (c->x.framing == FRAMING_CHUNKED)
+		response_put_field(c, "Transfer-Encoding", "chunked");
 	if (c->x.close)
-		put_field(c, "Connection", "close");
+		response_put_field(c, "Connection", "close");
 	else if (!c->parse.http11)
-		put_field(c, "Connection", "keep-alive");
+		response_put_field(c, "Connection", "keep-alive");
 }
 
 /* The status line and all fields, gathered with what else this turn writes. */
 static void
-answer_head(struct conn *c, const char *content_type, size_t length)
+response_head(struct conn *c, const char *content_type, size_t length)
 {
 	char line[64];
 
-	c->x.close = answer_is_last(c);
-	snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", c->x.status, answer_reason(c->x.status));
-	put(c, line);
-	put_field(c, "Date", server_date(c->server));
-	put_field(c, "Server", c->server->conf.server_name);
-	put_field(c, "Content-Type", content_type);
-	put_framing(c, length);
+	c->x.close = response_is_last(c);
+	snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\n", c->x.status, status_reason(c->x.status));
+	response_put(c, line);
+	response_put_field(c, "Date", server_date(c->server));
+	response_put_field(c, "Server", c->server->conf.server_name);
+	response_put_field(c, "Content-Type", content_type);
+	response_put_framing(c, length);
 	conn_write(c, c->x.fields.data, c->x.fields.len);
-	put(c, "\r\n");
+	response_put(c, "\r\n");
 }
 
 /* RFC 9112 6.3: these end with their header, whatever their fields say. */
@@ -141,12 +141,13 @@ has_no_body(const struct http_exchange *x, int status)
 }
 
 static void
-answer_begin(struct http_exchange *x, int status, enum answer_state to, enum answer_form form)
+response_begin(struct http_exchange *x, int status, enum response_state to,
+    enum response_framing framing)
 {
-	assert(x->answer == ANSWER_NONE && status >= 200 && status <= 599);
-	x->answer = to;
+	assert(x->response == RESPONSE_NONE && status >= 200 && status <= 599);
+	x->response = to;
 	x->status = status;
-	x->form = form;
+	x->framing = framing;
 }
 
 void
@@ -154,10 +155,10 @@ http_reply(struct http_exchange *x, int status, const char *content_type, struct
 {
 	bool counted = status != 204 && status != 304;
 
-	answer_begin(x, status, ANSWER_WHOLE, counted ? FORM_COUNTED : FORM_EMPTY);
+	response_begin(x, status, RESPONSE_WHOLE, counted ? FRAMING_COUNTED : FRAMING_EMPTY);
 	if (http_client_gone(x))
 		return;
-	answer_head(conn_of(x), body.len > 0 ? content_type : NULL, body.len);
+	response_head(conn_of(x), body.len > 0 ? content_type : NULL, body.len);
 	if (!has_no_body(x, status))
 		conn_write(conn_of(x), body.p, body.len);
 }
@@ -165,11 +166,13 @@ http_reply(struct http_exchange *x, int status, const char *content_type, struct
 void
 http_stream_begin(struct http_exchange *x, int status, const char *content_type)
 {
-	enum answer_form form = conn_of(x)->parse.http11 ? FORM_CHUNKED : FORM_TO_CLOSE;
+	enum response_framing framing =
+	    conn_of(x)->parse.http11 ? FRAMING_CHUNKED : FRAMING_TO_CLOSE;
 
-	answer_begin(x, status, ANSWER_STREAM, has_no_body(x, status) ? FORM_EMPTY : form);
+	response_begin(x, status, RESPONSE_STREAM,
+	    has_no_body(x, status) ? FRAMING_EMPTY : framing);
 	if (!http_client_gone(x))
-		answer_head(conn_of(x), content_type, 0);
+		response_head(conn_of(x), content_type, 0);
 }
 
 /* The way of every streamed token: no printf. */
@@ -191,10 +194,10 @@ write_chunk(struct conn *c, struct slice s)
 void
 http_stream_add(struct http_exchange *x, struct slice s)
 {
-	if (http_client_gone(x) || s.len == 0 || x->form == FORM_EMPTY)
+	if (http_client_gone(x) || s.len == 0 || x->framing == FRAMING_EMPTY)
 		return;
-	assert(x->answer == ANSWER_STREAM);
-	if (x->form == FORM_CHUNKED)
+	assert(x->response == RESPONSE_STREAM);
+	if (x->framing == FRAMING_CHUNKED)
 		write_chunk(conn_of(x), s);
 	else
 		conn_write(conn_of(x), s.p, s.len);
@@ -229,27 +232,27 @@ http_stream_flush(struct flow *f, struct http_exchange *x)
 void
 http_stream_end(struct http_exchange *x)
 {
-	assert(x->answer == ANSWER_STREAM);
-	x->answer = ANSWER_WHOLE;
-	if (x->form == FORM_CHUNKED)
+	assert(x->response == RESPONSE_STREAM);
+	x->response = RESPONSE_WHOLE;
+	if (x->framing == FRAMING_CHUNKED)
 		conn_write(conn_of(x), "0\r\n\r\n", 5);
 }
 
 void
 http_stream_break(struct http_exchange *x)
 {
-	assert(x->answer == ANSWER_STREAM);
-	x->answer = ANSWER_CUT;
+	assert(x->response == RESPONSE_STREAM);
+	x->response = RESPONSE_CUT;
 }
 
 /* Where the connection goes once its exchange is over. */
 static void
-answer_over(struct conn *c, bool cut)
+response_done(struct conn *c, bool cut)
 {
 	bool read = c->parse.state == PARSE_COMPLETE;
 
 	if (cut)
-		conn_finish(c, c->x.form == FORM_TO_CLOSE ? END_RESET : END_TIDY);
+		conn_finish(c, c->x.framing == FRAMING_TO_CLOSE ? END_RESET : END_TIDY);
 	else if (c->x.close)
 		conn_finish(c, read ? END_TIDY : END_LINGER);
 	else if (read)
@@ -264,14 +267,14 @@ http_end(struct http_exchange *x)
 	struct conn *c = conn_of(x);
 	bool cut;
 
-	assert(x->answer != ANSWER_NOBODY && x->reader == NULL && x->writer == NULL);
-	if (x->answer == ANSWER_NONE)
+	assert(x->response != RESPONSE_NO_EXCHANGE && x->reader == NULL && x->writer == NULL);
+	if (x->response == RESPONSE_NONE)
 		http_reply(x, 500, NULL, slice_of(NULL, 0));
-	cut = x->answer == ANSWER_CUT || x->answer == ANSWER_STREAM;
-	x->answer = ANSWER_NOBODY;
+	cut = x->response == RESPONSE_CUT || x->response == RESPONSE_STREAM;
+	x->response = RESPONSE_NO_EXCHANGE;
 	x->flow = NULL;
 	c->server->exchanges--;
 	if (c->state != CONN_GONE)
-		answer_over(c, cut);
+		response_done(c, cut);
 	conn_call(c);
 }

@@ -2,8 +2,8 @@
 /*
  * parse_room: what the files of the parser share. Each answers false with p->err set.
  */
-#ifndef HTTP_PARSE_ROOM_H
-#define HTTP_PARSE_ROOM_H
+#ifndef HTTP_PARSE_INTERNAL_H
+#define HTTP_PARSE_INTERNAL_H
 
 #include "http/parse.h"
 
