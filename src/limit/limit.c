@@ -33,7 +33,7 @@ struct visit {
 	struct limit_verdict *verdict; /* borrowed: the parent's */
 	struct asks asks;
 	struct limit_call call;
-	struct redis_answer answer;
+	struct redis_reply reply;
 };
 
 static void
@@ -85,7 +85,7 @@ visit_evalsha(struct flow *f)
 	struct visit *v = (struct visit *)f;
 
 	limit_call_make(&v->call, LIMIT_EVALSHA, v->asks.list, v->asks.count);
-	return redis_command(f, v->limiter->redis, v->call.words, v->call.count, &v->answer);
+	return redis_command(f, v->limiter->redis, v->call.words, v->call.count, &v->reply);
 }
 
 /* The first time, and after a restart or a SCRIPT FLUSH: Redis has to be told the script. */
@@ -94,10 +94,10 @@ visit_eval(struct flow *f)
 {
 	struct visit *v = (struct visit *)f;
 
-	if (v->answer.status != REDIS_ERROR || !slice_starts(v->answer.text, "NOSCRIPT"))
+	if (v->reply.status != REDIS_ERROR || !slice_starts(v->reply.text, "NOSCRIPT"))
 		return FLOW_NEXT;
 	limit_call_make(&v->call, LIMIT_EVAL, v->asks.list, v->asks.count);
-	return redis_command(f, v->limiter->redis, v->call.words, v->call.count, &v->answer);
+	return redis_command(f, v->limiter->redis, v->call.words, v->call.count, &v->reply);
 }
 
 static enum flow_rc
@@ -106,14 +106,14 @@ visit_decide(struct flow *f)
 	struct visit *v = (struct visit *)f;
 	uint64_t now_us;
 
-	if (limit_call_read(&v->answer, v->asks.list, v->asks.count, v->verdict, &now_us)) {
+	if (limit_call_read(&v->reply, v->asks.list, v->asks.count, v->verdict, &now_us)) {
 		v->verdict->which = v->asks.from[v->verdict->which];
 		return FLOW_NEXT;
 	}
-	if (v->answer.status == REDIS_OK || v->answer.status == REDIS_ERROR)
+	if (v->reply.status == REDIS_OK || v->reply.status == REDIS_ERROR)
 		log_event(LOG_ERR, "limit.script", f->request_id, "%.*s",
-		    SLICE_ARG(v->answer.status == REDIS_ERROR ? v->answer.text
-							      : SLICE_LIT("a strange reply")));
+		    SLICE_ARG(v->reply.status == REDIS_ERROR ? v->reply.text
+							     : SLICE_LIT("a strange reply")));
 	return decide_without_redis(f, v->limiter, &v->asks, v->verdict);
 }
 
@@ -122,7 +122,7 @@ visit_release(struct flow *f)
 {
 	struct visit *v = (struct visit *)f;
 
-	redis_clear(&v->answer);
+	redis_clear(&v->reply);
 	free(v);
 }
 

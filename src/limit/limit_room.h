@@ -38,7 +38,7 @@ struct limit_call {
 void	limit_call_make(struct limit_call *, enum limit_call_kind, const struct limit_ask *,
 	    unsigned n);
 /* False when the reply is not the script's. *now_us: Redis's clock. */
-bool	limit_call_read(const struct redis_answer *, const struct limit_ask *, unsigned n,
+bool	limit_call_read(const struct redis_reply *, const struct limit_ask *, unsigned n,
 	    struct limit_verdict *, uint64_t *now_us);
 
 #endif

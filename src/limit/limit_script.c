@@ -80,7 +80,7 @@ limit_call_make(struct limit_call *c, enum limit_call_kind kind, const struct li
 }
 
 bool
-limit_call_read(const struct redis_answer *a, const struct limit_ask *asks, unsigned n,
+limit_call_read(const struct redis_reply *a, const struct limit_ask *asks, unsigned n,
     struct limit_verdict *v, uint64_t *now_us)
 {
 	uint64_t stored[LIMIT_ASKS_MAX];

@@ -62,13 +62,13 @@ chat_ask(struct flow *f)
 	struct web_request r;
 
 	s->ask.tries++;
-	web_answer_free(&s->answer);
-	memset(&s->answer, 0, sizeof(s->answer));
+	web_response_free(&s->response);
+	memset(&s->response, 0, sizeof(s->response));
 	buf_reset(&c->words);
 	ask_request(&s->ask, s->ask.model->chat_url, &r);
 	r.headers[r.headers[1] == NULL ? 1 : 2] = "Accept: text/event-stream";
-	r.answer_max = STREAM_AHEAD;
-	return web_start(f, s->ask.model->web, &r, &s->transfer, &s->answer);
+	r.response_max = STREAM_AHEAD;
+	return web_start(f, s->ask.model->web, &r, &s->transfer, &s->response);
 }
 
 static enum flow_rc
@@ -78,7 +78,7 @@ chat_header(struct flow *f)
 	struct model_stream *s = c->stream;
 
 	/* A failure may have come along with the first words: pulling will find it after them. */
-	if (s->transfer != NULL && s->answer.status == 200) {
+	if (s->transfer != NULL && s->response.status == 200) {
 		*c->out = s;
 		c->stream = NULL;
 		return FLOW_DONE;
@@ -113,7 +113,7 @@ chat_judge(struct flow *f)
 	uint64_t wait_us;
 
 	web_stop(&s->transfer);
-	wait_us = fault_judge(&s->ask, &s->answer, buf_view(&c->words), f->request_id, &err);
+	wait_us = fault_judge(&s->ask, &s->response, buf_view(&c->words), f->request_id, &err);
 	if (wait_us == 0)
 		return flow_fail_err(f, &err);
 	return flow_sleep(f, &c->nap, wait_us);

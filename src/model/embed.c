@@ -22,7 +22,7 @@ struct embed {
 	size_t n;
 	float *out;		   /* borrowed: the caller's */
 	struct model_usage *usage; /* borrowed: the caller's */
-	struct web_answer answer;  /* owned */
+	struct web_response response;  /* owned */
 	struct timer nap;
 };
 
@@ -42,7 +42,7 @@ embed_release(struct flow *f)
 {
 	struct embed *e = (struct embed *)f;
 
-	web_answer_free(&e->answer);
+	web_response_free(&e->response);
 	buf_free(&e->ask.body);
 	timer_free(&e->nap);
 	free(e);
@@ -62,18 +62,18 @@ embed_ask(struct flow *f)
 	struct web_request r;
 
 	e->ask.tries++;
-	web_answer_free(&e->answer);
-	memset(&e->answer, 0, sizeof(e->answer));
+	web_response_free(&e->response);
+	memset(&e->response, 0, sizeof(e->response));
 	ask_request(&e->ask, m->embeddings_url, &r);
-	r.answer_max =
+	r.response_max =
 	    e->n * ((size_t)m->conf.dimensions * FLOAT_TEXT_MAX + ITEM_ROOM) + ERROR_BODY_MAX;
-	return web_fetch(f, m->web, &r, &e->answer);
+	return web_fetch(f, m->web, &r, &e->response);
 }
 
 static enum flow_rc
 embed_take(struct embed *e)
 {
-	const char *wrong = vectors_read(buf_view(&e->answer.body), e->n,
+	const char *wrong = vectors_read(buf_view(&e->response.body), e->n,
 	    e->ask.model->conf.dimensions, e->out, e->usage);
 
 	if (wrong == NULL)
@@ -88,14 +88,14 @@ embed_answer(struct flow *f)
 {
 	struct embed *e = (struct embed *)f;
 	struct err err = { .code = ERR_NONE };
-	struct slice body = buf_view(&e->answer.body);
+	struct slice body = buf_view(&e->response.body);
 	uint64_t wait_us;
 
-	if (e->answer.failure == WEB_FINE && e->answer.status == 200)
+	if (e->response.failure == WEB_FINE && e->response.status == 200)
 		return embed_take(e);
 	if (body.len > ERROR_BODY_MAX)
 		body.len = ERROR_BODY_MAX;
-	wait_us = fault_judge(&e->ask, &e->answer, body, f->request_id, &err);
+	wait_us = fault_judge(&e->ask, &e->response, body, f->request_id, &err);
 	if (wait_us == 0)
 		return flow_fail_err(f, &err);
 	return flow_sleep(f, &e->nap, wait_us);

@@ -72,19 +72,19 @@ words_quote_us(const struct ask *a, const char *text)
 }
 
 static void
-words_log(const struct ask *a, const struct words *w, const struct web_answer *answer,
+words_log(const struct ask *a, const struct words *w, const struct web_response *response,
     const char *request_id)
 {
 	const char *message =
 	    words_quote_us(a, w->message) ? "(left out: it quotes the request)" : w->message;
 
-	if (answer->failure != WEB_FINE)
+	if (response->failure != WEB_FINE)
 		log_event(LOG_WARNING, "model.failed", request_id, "%s, try %u: %s", a->stage,
-		    a->tries, answer->detail);
+		    a->tries, response->detail);
 	else
 		log_event(LOG_WARNING, "model.refused", request_id,
 		    "%s, try %u: HTTP %d, code '%s', type '%s': %s", a->stage, a->tries,
-		    answer->status, w->code, w->type, message);
+		    response->status, w->code, w->type, message);
 }
 
 /* 429 that no waiting will cure. The type may stay insufficient_quota where the code says else. */
@@ -105,9 +105,9 @@ quota_is_used_up(const struct words *w)
 }
 
 static void
-failure_say(const struct ask *a, const struct web_answer *answer, struct err *err)
+failure_say(const struct ask *a, const struct web_response *response, struct err *err)
 {
-	switch (answer->failure) {
+	switch (response->failure) {
 	case WEB_TIMEOUT:
 		err_set(err, ERR_MODEL_TIMEOUT, "The %s did not answer in time.", a->stage);
 		break;
@@ -125,9 +125,9 @@ failure_say(const struct ask *a, const struct web_answer *answer, struct err *er
 }
 
 static void
-status_say(const struct ask *a, const struct web_answer *answer, bool quota, struct err *err)
+status_say(const struct ask *a, const struct web_response *response, bool quota, struct err *err)
 {
-	int status = answer->status;
+	int status = response->status;
 
 	if (quota)
 		err_set(err, ERR_MODEL, "The %s refuses: its quota is used up (HTTP %d).", a->stage,
@@ -142,49 +142,49 @@ status_say(const struct ask *a, const struct web_answer *answer, bool quota, str
 		err_set(err, ERR_MODEL, "The %s refused the request (HTTP %d).", a->stage, status);
 	if (err->code == ERR_OVERLOADED)
 		err->retry_after =
-		    answer->retry_after_s > 0 ? answer->retry_after_s : RETRY_AFTER_DEFAULT_S;
+		    response->retry_after_s > 0 ? response->retry_after_s : RETRY_AFTER_DEFAULT_S;
 }
 
 static bool
-may_try_again(const struct ask *a, const struct web_answer *answer, bool quota)
+may_try_again(const struct ask *a, const struct web_response *response, bool quota)
 {
-	int status = answer->status;
+	int status = response->status;
 
 	if (a->tries > a->model->conf.retries || quota ||
-	    answer->retry_after_s > RETRY_AFTER_SHORT_S)
+	    response->retry_after_s > RETRY_AFTER_SHORT_S)
 		return false;
-	if (answer->failure != WEB_FINE)
-		return !answer->sent;
+	if (response->failure != WEB_FINE)
+		return !response->sent;
 	return status == 408 || status == 409 || status == 429 || status >= 500;
 }
 
 uint64_t
-fault_judge(struct ask *a, const struct web_answer *answer, struct slice body,
+fault_judge(struct ask *a, const struct web_response *response, struct slice body,
     const char *request_id, struct err *err)
 {
 	struct words w;
 	bool quota;
 
 	words_read(body, &w);
-	quota = answer->status == 429 && quota_is_used_up(&w);
-	words_log(a, &w, answer, request_id);
-	if (answer->failure != WEB_FINE)
-		failure_say(a, answer, err);
+	quota = response->status == 429 && quota_is_used_up(&w);
+	words_log(a, &w, response, request_id);
+	if (response->failure != WEB_FINE)
+		failure_say(a, response, err);
 	else
-		status_say(a, answer, quota, err);
-	if (!may_try_again(a, answer, quota))
+		status_say(a, response, quota, err);
+	if (!may_try_again(a, response, quota))
 		return 0;
-	return backoff_us(&model_backoff, a->tries, (uint64_t)answer->retry_after_s * 1000000);
+	return backoff_us(&model_backoff, a->tries, (uint64_t)response->retry_after_s * 1000000);
 }
 
 void
 fault_event(struct ask *a, struct slice data, const char *request_id, struct err *err)
 {
-	const struct web_answer answer = { .status = 200 };
+	const struct web_response response = { .status = 200 };
 	struct words w;
 
 	words_read(data, &w);
-	words_log(a, &w, &answer, request_id);
+	words_log(a, &w, &response, request_id);
 	if (strcmp(w.code, "rate_limit_exceeded") == 0 || strcmp(w.code, "slow_down") == 0 ||
 	    strcmp(w.code, "server_is_overloaded") == 0) {
 		err_set(err, ERR_OVERLOADED, "The %s is overloaded.", a->stage);

@@ -39,7 +39,7 @@ void	ask_request(const struct ask *, const char *url, struct web_request *);
  * fault.c. What a failed try means: err is set to what the caller hears, and the server's words go
  * to the log. The microseconds to wait before another try, or 0 for none.
  */
-uint64_t	fault_judge(struct ask *, const struct web_answer *, struct slice body,
+uint64_t	fault_judge(struct ask *, const struct web_response *, struct slice body,
 		    const char *request_id, struct err *);
 /* An error event in the middle of a stream. */
 void		fault_event(struct ask *, struct slice data, const char *request_id, struct err *);

@@ -37,7 +37,7 @@ stream_free(struct model_stream *s)
 		return;
 	assert(s->magic == STREAM_MAGIC);
 	web_stop(&s->transfer);
-	web_answer_free(&s->answer);
+	web_response_free(&s->response);
 	sse_free(&s->sse);
 	delta_free(&s->delta);
 	buf_free(&s->ask.body);
@@ -121,11 +121,12 @@ stream_end(struct model_stream *s)
 		s->state = STREAM_ENDED;
 		return pull_done(s);
 	}
-	if (s->answer.failure == WEB_FINE) {
-		s->answer.failure = WEB_CUT;
-		snprintf(s->answer.detail, sizeof(s->answer.detail), "it ends without a finish");
+	if (s->response.failure == WEB_FINE) {
+		s->response.failure = WEB_CUT;
+		snprintf(s->response.detail, sizeof(s->response.detail),
+		    "it ends without a finish");
 	}
-	(void)fault_judge(&s->ask, &s->answer, slice_of(NULL, 0), s->flow.request_id, &err);
+	(void)fault_judge(&s->ask, &s->response, slice_of(NULL, 0), s->flow.request_id, &err);
 	return flow_fail_err(&s->flow, &err);
 }
 

@@ -29,7 +29,7 @@ struct model_stream {
 	enum stream_state	 state;
 	struct ask		 ask;		/* owned */
 	struct web_transfer	*transfer;	/* owned */
-	struct web_answer	 answer;	/* owned */
+	struct web_response	 response;	/* owned */
 	struct slice		 piece;		/* borrowed until the next web_pull() */
 	struct sse		 sse;		/* owned */
 	struct delta		 delta;		/* owned */

@@ -235,7 +235,8 @@ make_adopted(struct flow *f)
 	struct err err = { 0 };
 	enum flow_rc rc;
 
-	if (m->call.outcome == NEON_REFUSED && m->call.answer.status == 404 && m->list.pages == 0) {
+	if (m->call.outcome == NEON_REFUSED && m->call.response.status == 404 &&
+	    m->list.pages == 0) {
 		log_event(LOG_WARNING, "neon.project_gone", f->request_id, "%s",
 		    m->row->project_id);
 		m->row->project_id[0] = '\0';

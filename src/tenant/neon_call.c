@@ -41,8 +41,8 @@ answer_drop(struct neon_call *c)
 {
 	json_decref(c->json);
 	c->json = NULL;
-	web_answer_free(&c->answer);
-	memset(&c->answer, 0, sizeof(c->answer));
+	web_response_free(&c->response);
+	memset(&c->response, 0, sizeof(c->response));
 }
 
 void
@@ -79,7 +79,7 @@ call_send(struct flow *f)
 		.first_byte_timeout_us = conf->neon_timeout_us,
 		.idle_timeout_us = conf->neon_timeout_us,
 		.total_timeout_us = conf->neon_timeout_us,
-		.answer_max = ANSWER_MAX,
+		.response_max = ANSWER_MAX,
 	};
 
 	if (c->url.failed || c->bearer.failed || c->body.failed || c->path.failed)
@@ -89,7 +89,7 @@ call_send(struct flow *f)
 		rq.body = slice_of(NULL, 0);
 	c->tries++;
 	answer_drop(c);
-	return web_fetch(f, c->tenants->web, &rq, &c->answer);
+	return web_fetch(f, c->tenants->web, &rq, &c->response);
 }
 
 /* 2xx is only done when we can read it. */
@@ -98,18 +98,18 @@ outcome_of_answer(struct neon_call *c)
 {
 	struct err err = { 0 };
 
-	if (c->answer.status >= 500 && c->answer.status != 503)
+	if (c->response.status >= 500 && c->response.status != 503)
 		return NEON_BROKE;
-	if (c->answer.status < 200 || c->answer.status > 299)
+	if (c->response.status < 200 || c->response.status > 299)
 		return NEON_REFUSED;
-	c->json = json_read_object(buf_view(&c->answer.body), &err);
+	c->json = json_read_object(buf_view(&c->response.body), &err);
 	return c->json != NULL ? NEON_DONE : NEON_BROKE;
 }
 
 static enum neon_outcome
 outcome_of(struct neon_call *c)
 {
-	switch (c->answer.failure) {
+	switch (c->response.failure) {
 	case WEB_FINE:
 		return outcome_of_answer(c);
 	case WEB_RESOLVE:
@@ -122,7 +122,7 @@ outcome_of(struct neon_call *c)
 	case WEB_OTHER:
 		break;
 	}
-	return c->answer.sent ? NEON_UNKNOWN : NEON_UNSENT;
+	return c->response.sent ? NEON_UNKNOWN : NEON_UNSENT;
 }
 
 static void
@@ -130,21 +130,21 @@ say_why(struct neon_call *c)
 {
 	char message[128];
 
-	if (c->answer.failure != WEB_FINE) {
-		snprintf(c->why, sizeof(c->why), "%.150s", c->answer.detail);
+	if (c->response.failure != WEB_FINE) {
+		snprintf(c->why, sizeof(c->why), "%.150s", c->response.detail);
 		return;
 	}
-	neon_read_message(buf_view(&c->answer.body), message, sizeof(message));
-	snprintf(c->why, sizeof(c->why), "status %d%s%s", c->answer.status,
+	neon_read_message(buf_view(&c->response.body), message, sizeof(message));
+	snprintf(c->why, sizeof(c->why), "status %d%s%s", c->response.status,
 	    message[0] != '\0' ? ": " : "", message);
 }
 
 static bool
 may_ask_again(const struct neon_call *c)
 {
-	int status = c->answer.failure == WEB_FINE ? c->answer.status : 0;
+	int status = c->response.failure == WEB_FINE ? c->response.status : 0;
 
-	if (c->outcome == NEON_DONE || c->answer.retry_after_s > RETRY_AFTER_MAX_S)
+	if (c->outcome == NEON_DONE || c->response.retry_after_s > RETRY_AFTER_MAX_S)
 		return false;
 	if (c->tries >= (status == 423 || status == 429 ? TRIES_BUSY_MAX : TRIES_MAX))
 		return false;
@@ -167,7 +167,7 @@ call_look(struct flow *f)
 	if (!may_ask_again(c))
 		return FLOW_DONE;
 	return flow_sleep(f, &c->nap,
-	    backoff_us(&call_backoff, c->tries, (uint64_t)c->answer.retry_after_s * 1000000));
+	    backoff_us(&call_backoff, c->tries, (uint64_t)c->response.retry_after_s * 1000000));
 }
 
 static enum flow_rc
@@ -216,6 +216,6 @@ neon_check(struct flow *f, const struct neon_call *c, const char *what)
 	if (c->outcome == NEON_DONE)
 		return FLOW_NEXT;
 	err_set(&err, ERR_NEON, "Neon, %s: %s", what, c->why);
-	err.retry_after = c->answer.retry_after_s;
+	err.retry_after = c->response.retry_after_s;
 	return flow_fail_err(f, &err);
 }

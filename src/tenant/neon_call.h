@@ -26,7 +26,7 @@ struct neon_call {
 	struct buf body;	  /* owned: empty for none */
 	struct buf url;		  /* owned */
 	struct buf bearer;	  /* owned: wiped */
-	struct web_answer answer; /* owned */
+	struct web_response response; /* owned */
 	struct timer nap;
 	unsigned tries;
 	/* after the call */

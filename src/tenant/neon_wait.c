@@ -28,7 +28,7 @@ wait_read(struct flow *f)
 	struct err err = { 0 };
 	enum flow_rc rc;
 
-	w->is_gone = w->call.outcome == NEON_REFUSED && w->call.answer.status == 404;
+	w->is_gone = w->call.outcome == NEON_REFUSED && w->call.response.status == 404;
 	if (w->is_gone)
 		return FLOW_DONE;
 	rc = neon_check(f, &w->call, "list of operations");

@@ -26,7 +26,7 @@
 struct tenant_fetch {
 	struct lookup_fetch base;
 	char key[RECORD_KEY_SIZE]; /* in Redis */
-	struct redis_answer heard; /* owned */
+	struct redis_reply heard; /* owned */
 	struct pg_result result;   /* owned */
 };
 

@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire/dns_ask.h"
+#include "wire/dns_query.h"
 #include "wire/dns_hosts.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
@@ -43,22 +43,22 @@ struct dns {
 	struct worker *worker;	  /* borrowed */
 	struct evdns_base *evdns; /* owned */
 	struct dns_hosts *hosts;  /* owned */
-	struct map *kept;	  /* name -> struct dns_kept, owned */
+	struct map *kept;	  /* name -> struct dns_cached, owned */
 	uint64_t timeout_us;
-	LIST_HEAD(, dns_ask) asks; /* with a callback to come */
+	LIST_HEAD(, dns_query) asks; /* with a callback to come */
 };
 
-struct dns_kept {
+struct dns_cached {
 	uint64_t until_us; /* monotonic */
 	struct dns_answer answer;
 };
 
-enum dns_ask_state { ASK_OPEN, ASK_TOLD };
+enum dns_query_state { DNS_QUERY_OPEN, DNS_QUERY_ANSWERED };
 
-struct dns_ask {
-	LIST_ENTRY(dns_ask) link;
+struct dns_query {
+	LIST_ENTRY(dns_query) link;
 	struct dns *dns; /* borrowed */
-	enum dns_ask_state state;
+	enum dns_query_state state;
 	unsigned awaited; /* callbacks of evdns still to come */
 	int failure;	  /* evdns' code of the last failed family */
 	uint32_t ttl_s;
@@ -79,21 +79,21 @@ dns_release(struct dns *d)
 }
 
 static void
-ask_free(struct dns_ask *ask)
+dns_query_free(struct dns_query *query)
 {
-	struct dns *d = ask->dns;
+	struct dns *d = query->dns;
 
-	timer_free(&ask->timer);
-	LIST_REMOVE(ask, link);
-	free(ask);
+	timer_free(&query->timer);
+	LIST_REMOVE(query, link);
+	free(query);
 	if (d->evdns == NULL && LIST_EMPTY(&d->asks))
 		dns_release(d); /* the last one of a closed resolver */
 }
 
 static void
-answer_keep(struct dns *d, const char *name, const struct dns_answer *a, uint64_t keep_us)
+dns_answer_cache(struct dns *d, const char *name, const struct dns_answer *a, uint64_t keep_us)
 {
-	struct dns_kept *k = calloc(1, sizeof(*k));
+	struct dns_cached *k = calloc(1, sizeof(*k));
 
 	if (k == NULL)
 		return;
@@ -105,53 +105,54 @@ answer_keep(struct dns *d, const char *name, const struct dns_answer *a, uint64_
 
 /* IPv4 first: containers without an IPv6 route are common, hosts without IPv4 are not. */
 static void
-ask_collect(const struct dns_ask *ask, struct dns_answer *a)
+dns_query_collect(const struct dns_query *query, struct dns_answer *a)
 {
 	memset(a, 0, sizeof(*a));
 	for (int family = DNS_A; family < DNS_FAMILIES; family++)
-		for (unsigned i = 0; i < ask->found[family].count; i++)
-			(void)dns_add_numeric(a, ask->found[family].addr[i]);
+		for (unsigned i = 0; i < query->found[family].count; i++)
+			(void)dns_add_numeric(a, query->found[family].addr[i]);
 	if (a->count > 0)
 		return;
-	if (ask->awaited > 0 || ask->failure == DNS_ERR_TIMEOUT)
-		err_set(&a->err, ERR_TIMEOUT, "Looking up %s timed out.", ask->name);
+	if (query->awaited > 0 || query->failure == DNS_ERR_TIMEOUT)
+		err_set(&a->err, ERR_TIMEOUT, "Looking up %s timed out.", query->name);
 	else
-		err_set(&a->err, ERR_UPSTREAM, "Looking up %s failed: %s.", ask->name,
-		    ask->failure != 0 ? evdns_err_to_string(ask->failure) : "no address");
+		err_set(&a->err, ERR_UPSTREAM, "Looking up %s failed: %s.", query->name,
+		    query->failure != 0 ? evdns_err_to_string(query->failure) : "no address");
 }
 
-/* The one way from ASK_OPEN to ASK_TOLD. */
+/* The one way from DNS_QUERY_OPEN to DNS_QUERY_ANSWERED. */
 static void
-ask_tell(struct dns_ask *ask)
+dns_query_finish(struct dns_query *query)
 {
 	struct dns_answer a;
 	uint64_t keep_us = DNS_KEEP_FAILURE_US;
 
-	assert(ask->state == ASK_OPEN);
-	ask->state = ASK_TOLD;
-	timer_stop(&ask->timer);
-	ask_collect(ask, &a);
+	assert(query->state == DNS_QUERY_OPEN);
+	query->state = DNS_QUERY_ANSWERED;
+	timer_stop(&query->timer);
+	dns_query_collect(query, &a);
 	if (a.count > 0)
-		keep_us = (uint64_t)ask->ttl_s * 1000000;
-	answer_keep(ask->dns, ask->name, &a, keep_us < DNS_KEEP_US ? keep_us : DNS_KEEP_US);
-	if (ask->out == NULL)
+		keep_us = (uint64_t)query->ttl_s * 1000000;
+	dns_answer_cache(query->dns, query->name, &a,
+	    keep_us < DNS_KEEP_US ? keep_us : DNS_KEEP_US);
+	if (query->out == NULL)
 		return;
-	*ask->out = a;
-	ask->done(ask->arg);
+	*query->out = a;
+	query->done(query->arg);
 }
 
 static void
-ask_timed_out(void *arg)
+dns_query_timed_out(void *arg)
 {
-	ask_tell(arg);
+	dns_query_finish(arg);
 }
 
 static void
-ask_add(struct dns_ask *ask, char type, int count, const void *addresses)
+dns_query_add(struct dns_query *query, char type, int count, const void *addresses)
 {
 	int family = type == DNS_IPv6_AAAA ? AF_INET6 : AF_INET;
 	size_t size = family == AF_INET6 ? 16 : 4;
-	struct dns_answer *a = &ask->found[family == AF_INET6 ? DNS_AAAA : DNS_A];
+	struct dns_answer *a = &query->found[family == AF_INET6 ? DNS_AAAA : DNS_A];
 	char text[DNS_ADDR_SIZE];
 
 	for (int i = 0; i < count; i++)
@@ -161,26 +162,26 @@ ask_add(struct dns_ask *ask, char type, int count, const void *addresses)
 }
 
 static void
-on_answer(int result, char type, int count, int ttl, void *addresses, void *arg)
+evdns_on_answer(int result, char type, int count, int ttl, void *addresses, void *arg)
 {
-	struct dns_ask *ask = arg;
+	struct dns_query *query = arg;
 
-	ask->awaited--;
+	query->awaited--;
 	if (result == DNS_ERR_NONE && count > 0) {
-		ask_add(ask, type, count, addresses);
-		if ((uint32_t)ttl < ask->ttl_s)
-			ask->ttl_s = (uint32_t)ttl;
+		dns_query_add(query, type, count, addresses);
+		if ((uint32_t)ttl < query->ttl_s)
+			query->ttl_s = (uint32_t)ttl;
 	} else if (result != DNS_ERR_NODATA) {
-		ask->failure = result;
+		query->failure = result;
 	}
-	if (ask->state == ASK_OPEN) {
-		if (ask->awaited == 0)
-			ask_tell(ask);
+	if (query->state == DNS_QUERY_OPEN) {
+		if (query->awaited == 0)
+			dns_query_finish(query);
 		else if (result == DNS_ERR_NONE && count > 0)
-			timer_start(&ask->timer, DNS_GRACE_US);
+			timer_start(&query->timer, DNS_GRACE_US);
 	}
-	if (ask->awaited == 0)
-		ask_free(ask);
+	if (query->awaited == 0)
+		dns_query_free(query);
 }
 
 /* "Db.Example." and "db.example" are the same question. */
@@ -200,9 +201,9 @@ name_fold(const char *host, char *name)
 }
 
 static bool
-answer_at_once(struct dns *d, const char *name, struct dns_answer *out)
+dns_answer_at_once(struct dns *d, const char *name, struct dns_answer *out)
 {
-	const struct dns_kept *k;
+	const struct dns_cached *k;
 
 	if (dns_add_numeric(out, name) || dns_hosts_find(d->hosts, name, out))
 		return true;
@@ -213,60 +214,60 @@ answer_at_once(struct dns *d, const char *name, struct dns_answer *out)
 	return true;
 }
 
-static struct dns_ask *
-ask_new(struct dns *d, const char *name)
+static struct dns_query *
+dns_query_new(struct dns *d, const char *name)
 {
-	struct dns_ask *ask = calloc(1, sizeof(*ask));
+	struct dns_query *query = calloc(1, sizeof(*query));
 
-	if (ask == NULL)
+	if (query == NULL)
 		return NULL;
-	if (!timer_init(&ask->timer, d->worker, ask_timed_out, ask)) {
-		free(ask);
+	if (!timer_init(&query->timer, d->worker, dns_query_timed_out, query)) {
+		free(query);
 		return NULL;
 	}
-	ask->dns = d;
-	ask->ttl_s = UINT32_MAX;
-	memcpy(ask->name, name, strlen(name) + 1);
-	LIST_INSERT_HEAD(&d->asks, ask, link);
-	if (evdns_base_resolve_ipv4(d->evdns, name, 0, on_answer, ask) != NULL)
-		ask->awaited++;
-	if (evdns_base_resolve_ipv6(d->evdns, name, 0, on_answer, ask) != NULL)
-		ask->awaited++;
-	if (ask->awaited > 0)
-		return ask;
-	ask_free(ask);
+	query->dns = d;
+	query->ttl_s = UINT32_MAX;
+	memcpy(query->name, name, strlen(name) + 1);
+	LIST_INSERT_HEAD(&d->asks, query, link);
+	if (evdns_base_resolve_ipv4(d->evdns, name, 0, evdns_on_answer, query) != NULL)
+		query->awaited++;
+	if (evdns_base_resolve_ipv6(d->evdns, name, 0, evdns_on_answer, query) != NULL)
+		query->awaited++;
+	if (query->awaited > 0)
+		return query;
+	dns_query_free(query);
 	return NULL;
 }
 
-struct dns_ask *
-dns_ask(struct dns *d, const char *host, struct dns_answer *out, dns_done_fn *done, void *arg)
+struct dns_query *
+dns_query(struct dns *d, const char *host, struct dns_answer *out, dns_done_fn *done, void *arg)
 {
 	char name[DNS_NAME_MAX + 1];
-	struct dns_ask *ask;
+	struct dns_query *query;
 
 	memset(out, 0, sizeof(*out));
 	if (!name_fold(host, name)) {
 		err_set(&out->err, ERR_UPSTREAM, "Host name is empty or too long.");
 		return NULL;
 	}
-	if (answer_at_once(d, name, out))
+	if (dns_answer_at_once(d, name, out))
 		return NULL;
-	ask = ask_new(d, name);
-	if (ask == NULL) {
+	query = dns_query_new(d, name);
+	if (query == NULL) {
 		err_set(&out->err, ERR_UPSTREAM, "Looking up %s could not be asked.", name);
 		return NULL;
 	}
-	ask->out = out;
-	ask->done = done;
-	ask->arg = arg;
-	timer_start(&ask->timer, d->timeout_us);
-	return ask;
+	query->out = out;
+	query->done = done;
+	query->arg = arg;
+	timer_start(&query->timer, d->timeout_us);
+	return query;
 }
 
 void
-dns_forget(struct dns_ask *ask)
+dns_forget(struct dns_query *query)
 {
-	ask->out = NULL;
+	query->out = NULL;
 }
 
 static void
@@ -284,13 +285,13 @@ lookup_cancel(void *arg)
 enum flow_rc
 dns_lookup(struct flow *f, struct dns *d, const char *host, struct dns_answer *out)
 {
-	struct dns_ask *ask = dns_ask(d, host, out, lookup_done, f);
+	struct dns_query *query = dns_query(d, host, out, lookup_done, f);
 
-	return ask == NULL ? FLOW_NEXT : flow_wait(f, lookup_cancel, ask);
+	return query == NULL ? FLOW_NEXT : flow_wait(f, lookup_cancel, query);
 }
 
 static void
-evdns_says(int is_warning, const char *message)
+evdns_on_log(int is_warning, const char *message)
 {
 	log_event(is_warning ? LOG_INFO : LOG_DEBUG, "dns.evdns", NULL, "%s", message);
 }
@@ -311,7 +312,7 @@ evdns_set_up(struct dns *d, const char *nameserver)
 {
 	char seconds[32];
 
-	evdns_set_log_fn(evdns_says);
+	evdns_set_log_fn(evdns_on_log);
 	d->evdns = evdns_base_new(worker_base(d->worker), EVDNS_BASE_DISABLE_WHEN_INACTIVE);
 	if (d->evdns == NULL || !evdns_find_servers(d, nameserver))
 		return false;
@@ -345,15 +346,15 @@ dns_open(struct worker *w, const char *nameserver, uint64_t timeout_us)
 void
 dns_close(struct dns *d)
 {
-	struct dns_ask *ask;
+	struct dns_query *query;
 	struct event_base *base;
 
 	if (d == NULL)
 		return;
-	LIST_FOREACH(ask, &d->asks, link) {
-		dns_forget(ask);
-		timer_stop(&ask->timer);
-		ask->state = ASK_TOLD;
+	LIST_FOREACH(query, &d->asks, link) {
+		dns_forget(query);
+		timer_stop(&query->timer);
+		query->state = DNS_QUERY_ANSWERED;
 	}
 	base = worker_base(d->worker);
 	if (d->evdns != NULL)

@@ -18,57 +18,58 @@
 #define QUEUE_MAX	1024
 #define AGE_MAX_US	(10 * 1000000ull)
 
-struct request {
-	STAILQ_ENTRY(request)	 link;
+struct cancel_request {
+	STAILQ_ENTRY(cancel_request)	 link;
 	PGcancel		*cancel;	/* owned: a copy of what PQcancel needs */
 	uint64_t		 asked_us;
 };
 
 static struct {
 	pthread_mutex_t			lock;
-	STAILQ_HEAD(, request)		queue;
+	STAILQ_HEAD(, cancel_request)	queue;
 	unsigned			queued;
 	unsigned			helpers;
-} desk = { .lock = PTHREAD_MUTEX_INITIALIZER, .queue = STAILQ_HEAD_INITIALIZER(desk.queue) };
+} cancel_queue = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	.queue = STAILQ_HEAD_INITIALIZER(cancel_queue.queue) };
 
 static void
-request_free(struct request *r)
+cancel_request_free(struct cancel_request *r)
 {
 	PQfreeCancel(r->cancel);
 	free(r);
 }
 
 /* NULL, and one helper less, when there is no more work. */
-static struct request *
-request_next(void)
+static struct cancel_request *
+cancel_request_next(void)
 {
-	struct request *r;
+	struct cancel_request *r;
 
-	pthread_mutex_lock(&desk.lock);
-	r = STAILQ_FIRST(&desk.queue);
+	pthread_mutex_lock(&cancel_queue.lock);
+	r = STAILQ_FIRST(&cancel_queue.queue);
 	if (r != NULL) {
-		STAILQ_REMOVE_HEAD(&desk.queue, link);
-		desk.queued--;
+		STAILQ_REMOVE_HEAD(&cancel_queue.queue, link);
+		cancel_queue.queued--;
 	} else {
-		desk.helpers--;
+		cancel_queue.helpers--;
 	}
-	pthread_mutex_unlock(&desk.lock);
+	pthread_mutex_unlock(&cancel_queue.lock);
 	return r;
 }
 
 static void *
 helper_run(void *arg)
 {
-	struct request *r;
+	struct cancel_request *r;
 	char why[256];
 
 	(void)arg;
-	while ((r = request_next()) != NULL) {
+	while ((r = cancel_request_next()) != NULL) {
 		if (clock_mono_us() - r->asked_us > AGE_MAX_US)
 			log_event(LOG_WARNING, "pg.cancel_dropped", NULL, "waited too long");
 		else if (!PQcancel(r->cancel, why, sizeof(why)))
 			log_event(LOG_WARNING, "pg.cancel_failed", NULL, "%s", why);
-		request_free(r);
+		cancel_request_free(r);
 	}
 	return NULL;
 }
@@ -95,23 +96,23 @@ helper_start(void)
 
 /* False: the queue is full. */
 static bool
-request_queue(struct request *r)
+cancel_request_queue(struct cancel_request *r)
 {
 	bool room, hire = false;
 
-	pthread_mutex_lock(&desk.lock);
-	room = desk.queued < QUEUE_MAX;
+	pthread_mutex_lock(&cancel_queue.lock);
+	room = cancel_queue.queued < QUEUE_MAX;
 	if (room) {
-		STAILQ_INSERT_TAIL(&desk.queue, r, link);
-		desk.queued++;
-		hire = desk.helpers < HELPERS_MAX;
-		desk.helpers += hire;
+		STAILQ_INSERT_TAIL(&cancel_queue.queue, r, link);
+		cancel_queue.queued++;
+		hire = cancel_queue.helpers < HELPERS_MAX;
+		cancel_queue.helpers += hire;
 	}
-	pthread_mutex_unlock(&desk.lock);
+	pthread_mutex_unlock(&cancel_queue.lock);
 	if (hire && !helper_start()) {
-		pthread_mutex_lock(&desk.lock);
-		desk.helpers--; /* the next request tries again */
-		pthread_mutex_unlock(&desk.lock);
+		pthread_mutex_lock(&cancel_queue.lock);
+		cancel_queue.helpers--; /* the next request tries again */
+		pthread_mutex_unlock(&cancel_queue.lock);
 	}
 	return room;
 }
@@ -120,7 +121,7 @@ void
 pg_cancel_send(PGconn *pq)
 {
 	PGcancel *cancel = PQgetCancel(pq);
-	struct request *r;
+	struct cancel_request *r;
 
 	if (cancel == NULL)
 		return; /* no session to cancel in */
@@ -131,8 +132,8 @@ pg_cancel_send(PGconn *pq)
 	}
 	r->cancel = cancel;
 	r->asked_us = clock_mono_us();
-	if (!request_queue(r)) {
+	if (!cancel_request_queue(r)) {
 		log_event(LOG_WARNING, "pg.cancel_dropped", NULL, "too many at once");
-		request_free(r);
+		cancel_request_free(r);
 	}
 }

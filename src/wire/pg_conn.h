@@ -18,7 +18,7 @@
 enum pg_phase {
 	PG_PHASE_NONE,
 	PG_PHASE_RESULTS,	/* sent (or being flushed); results come */
-	PG_PHASE_COPY_ASKED,	/* COPY sent, the server has not asked for data yet */
+	PG_PHASE_COPY_STARTED,	/* COPY sent, the server has not asked for data yet */
 	PG_PHASE_COPY_SEND,	/* data goes out */
 	PG_PHASE_BROKEN,	/* for good: only closing is left */
 };

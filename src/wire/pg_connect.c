@@ -35,7 +35,7 @@ struct login {
 	struct dns_answer answer;
 	PGconn *pq; /* owned until it becomes *out */
 	struct event io;
-	struct timer nap;
+	struct timer retry_timer;
 	struct pg_conn **out;  /* the parent's */
 	struct pg_result *why; /* the parent's */
 };
@@ -241,7 +241,7 @@ login_rest(struct flow *f)
 
 	if (now >= rest_until_us)
 		return flow_goto(f, login_poll);
-	return flow_sleep(f, &l->nap, rest_until_us - now);
+	return flow_sleep(f, &l->retry_timer, rest_until_us - now);
 }
 
 static enum flow_rc
@@ -278,7 +278,7 @@ login_end(struct flow *f, const struct err *err)
 }
 
 static void
-login_release(struct flow *f)
+pg_login_release(struct flow *f)
 {
 	struct login *l = (struct login *)f;
 
@@ -286,7 +286,7 @@ login_release(struct flow *f)
 	free(l);
 }
 
-static const struct flow_step login_steps[] = {
+static const struct flow_step pg_login_steps[] = {
 	{ "resolve", login_resolve },
 	{ "start", login_start },
 	{ "begin", login_begin },
@@ -295,7 +295,8 @@ static const struct flow_step login_steps[] = {
 	{ "again", login_again },
 	{ NULL, NULL },
 };
-static const struct flow_kind login_kind = { "pg_login", login_steps, login_end, login_release };
+static const struct flow_kind pg_login_kind = { "pg_login", pg_login_steps, login_end,
+	pg_login_release };
 
 enum flow_rc
 pg_connect(struct flow *f, struct dns *dns, const struct pg_target *target, uint64_t timeout_us,
@@ -311,7 +312,7 @@ pg_connect(struct flow *f, struct dns *dns, const struct pg_target *target, uint
 	l->dns = dns;
 	l->out = out;
 	l->why = why;
-	rc = flow_try(f, &l->flow, &login_kind, &l->err);
+	rc = flow_try(f, &l->flow, &pg_login_kind, &l->err);
 	flow_deadline(&l->flow, timeout_us);
 	return rc;
 }

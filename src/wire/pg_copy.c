@@ -79,5 +79,5 @@ pg_copy_in(struct flow *f, struct pg_conn *c, const char *sql, pg_fill_fn *fill,
 		return pg_op_refuse(c, out);
 	c->fill = fill;
 	c->fill_arg = arg;
-	return pg_op_begin(f, c, PG_PHASE_COPY_ASKED, timeout_us, out);
+	return pg_op_begin(f, c, PG_PHASE_COPY_STARTED, timeout_us, out);
 }

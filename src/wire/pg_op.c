@@ -172,7 +172,7 @@ result_take(struct pg_conn *c, PGresult *res)
 		return true;
 	case PGRES_COPY_IN:
 		PQclear(res);
-		if (c->phase == PG_PHASE_COPY_ASKED) {
+		if (c->phase == PG_PHASE_COPY_STARTED) {
 			c->phase = PG_PHASE_COPY_SEND;
 			return false;
 		}

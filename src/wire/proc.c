@@ -126,7 +126,7 @@ proc_send(evutil_socket_t fd, short what, void *arg)
 }
 
 static bool
-take(struct proc *p, int end, const char *bytes, size_t n)
+proc_take_output(struct proc *p, int end, const char *bytes, size_t n)
 {
 	struct buf *err;
 
@@ -145,7 +145,7 @@ read_some(struct proc *p, int end)
 	char block[1 << 14];
 	ssize_t n = read(p->ours[end], block, sizeof(block));
 
-	if (n > 0 && p->flow != NULL && !take(p, end, block, (size_t)n))
+	if (n > 0 && p->flow != NULL && !proc_take_output(p, end, block, (size_t)n))
 		proc_kill(p, PROC_OUT_LARGE);
 	if (is_over(n))
 		close_end(p, end);
@@ -199,7 +199,7 @@ proc_ended(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-proc_late(void *arg)
+proc_timed_out(void *arg)
 {
 	proc_kill(arg, PROC_TIMEOUT);
 }
@@ -348,7 +348,7 @@ proc_run(struct flow *f, const struct proc_conf *c, struct slice input, struct p
 	pthread_mutex_lock(&living_lock);
 	LIST_INSERT_HEAD(&living, p, link);
 	pthread_mutex_unlock(&living_lock);
-	if (!timer_init(&p->deadline, f->worker, proc_late, p))
+	if (!timer_init(&p->deadline, f->worker, proc_timed_out, p))
 		return not_started(p, r, ENOMEM);
 	error = start_child(p, c);
 	if (error != 0)

@@ -16,12 +16,12 @@
 
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/secret.h"
-#include "wire/redis_room.h"
+#include "wire/redis_internal.h"
 
 struct redis_pending {
 	STAILQ_ENTRY(redis_pending) next;
 	struct flow *flow;	  /* borrowed; NULL: nobody waits (any more) */
-	struct redis_answer *out; /* borrowed */
+	struct redis_reply *out; /* borrowed */
 	uint64_t asked_us;
 };
 
@@ -38,7 +38,7 @@ struct redis {
 /* ---- answers ---- */
 
 static void
-answer_fill(struct redis_answer *out, redisReply *reply)
+reply_fill(struct redis_reply *out, redisReply *reply)
 {
 	out->owned = reply;
 	out->status = REDIS_OK;
@@ -62,7 +62,7 @@ answer_fill(struct redis_answer *out, redisReply *reply)
 }
 
 static const redisReply *
-element_at(const struct redis_answer *a, unsigned i)
+element_at(const struct redis_reply *a, unsigned i)
 {
 	const redisReply *reply = a->owned;
 
@@ -72,7 +72,7 @@ element_at(const struct redis_answer *a, unsigned i)
 }
 
 bool
-redis_int_at(const struct redis_answer *a, unsigned i, int64_t *out)
+redis_int_at(const struct redis_reply *a, unsigned i, int64_t *out)
 {
 	const redisReply *e = element_at(a, i);
 
@@ -83,7 +83,7 @@ redis_int_at(const struct redis_answer *a, unsigned i, int64_t *out)
 }
 
 bool
-redis_text_at(const struct redis_answer *a, unsigned i, struct slice *out)
+redis_text_at(const struct redis_reply *a, unsigned i, struct slice *out)
 {
 	const redisReply *e = element_at(a, i);
 
@@ -94,7 +94,7 @@ redis_text_at(const struct redis_answer *a, unsigned i, struct slice *out)
 }
 
 void
-redis_clear(struct redis_answer *a)
+redis_clear(struct redis_reply *a)
 {
 	if (a->owned != NULL)
 		freeReplyObject(a->owned);
@@ -145,7 +145,7 @@ commands_reply(void *owner, redisReply *reply)
 	if (p == NULL || p->flow == NULL) {
 		freeReplyObject(reply);
 	} else {
-		answer_fill(p->out, reply);
+		reply_fill(p->out, reply);
 		flow_wake(p->flow);
 	}
 	free(p);
@@ -207,7 +207,7 @@ command_cancel(void *arg)
 
 enum flow_rc
 redis_command(struct flow *f, struct redis *r, const struct slice *argv, unsigned argc,
-    struct redis_answer *out)
+    struct redis_reply *out)
 {
 	struct redis_pending *p = NULL;
 

@@ -15,7 +15,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include "wire/redis_room.h"
+#include "wire/redis_internal.h"
 
 #define REPLY_PARTS 65536
 

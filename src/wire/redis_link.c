@@ -32,7 +32,7 @@
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
-#include "wire/redis_room.h"
+#include "wire/redis_internal.h"
 
 #define REPLY_MAX  (1024 * 1024)
 #define UNSENT_MAX (4 * 1024 * 1024)
@@ -113,7 +113,7 @@ link_write(struct redis_link *l, const struct slice *argv, unsigned argc)
 }
 
 static bool
-greet_auth(struct redis_link *l)
+handshake_auth(struct redis_link *l)
 {
 	struct slice words[3] = { SLICE_LIT("AUTH") };
 	unsigned n = 1;
@@ -128,7 +128,7 @@ greet_auth(struct redis_link *l)
 }
 
 static bool
-greet_select(struct redis_link *l)
+handshake_select(struct redis_link *l)
 {
 	char db[16];
 	struct slice words[2] = { SLICE_LIT("SELECT"), { db, 0 } };
@@ -141,7 +141,7 @@ greet_select(struct redis_link *l)
 }
 
 static bool
-greet_ping(struct redis_link *l)
+handshake_ping(struct redis_link *l)
 {
 	struct slice word = SLICE_LIT("PING");
 
@@ -150,18 +150,18 @@ greet_ping(struct redis_link *l)
 }
 
 static void
-link_greet(struct redis_link *l)
+link_handshake(struct redis_link *l)
 {
-	link_move(l, LINK_GREET);
+	link_move(l, LINK_HANDSHAKE);
 	timer_start(&l->timer, l->timeout_us);
 	l->greetings = 0;
-	if (!greet_auth(l) || !greet_select(l) || !greet_ping(l))
+	if (!handshake_auth(l) || !handshake_select(l) || !handshake_ping(l))
 		link_drop(l, REDIS_DOWN, "no memory for the greeting");
 }
 
 /* False: it is not for us (wrong password, still loading, a cluster's redirect...). */
 static bool
-greet_reply(struct redis_link *l, redisReply *reply)
+handshake_reply(struct redis_link *l, redisReply *reply)
 {
 	bool good = reply->type == REDIS_REPLY_STATUS;
 
@@ -184,8 +184,8 @@ greet_reply(struct redis_link *l, redisReply *reply)
 static bool
 link_take(struct redis_link *l, redisReply *reply)
 {
-	if (l->state == LINK_GREET)
-		return greet_reply(l, reply);
+	if (l->state == LINK_HANDSHAKE)
+		return handshake_reply(l, reply);
 	if (l->ops->reply(l->owner, reply))
 		return true;
 	link_drop(l, REDIS_DOWN, "a reply to nothing that was asked");
@@ -246,7 +246,7 @@ link_connected(struct redis_link *l)
 
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	link_greet(l);
+	link_handshake(l);
 }
 
 static void
@@ -303,7 +303,7 @@ static void
 link_lookup(struct redis_link *l)
 {
 	link_move(l, LINK_LOOKUP);
-	l->ask = dns_ask(l->dns, l->url->host, &l->addresses, link_looked_up, l);
+	l->ask = dns_query(l->dns, l->url->host, &l->addresses, link_looked_up, l);
 	if (l->ask == NULL)
 		link_looked_up(l);
 }
@@ -335,9 +335,9 @@ link_timer(void *arg)
 	case LINK_LOOKUP:
 		return;
 	case LINK_CONNECT:
-	case LINK_GREET:
+	case LINK_HANDSHAKE:
 		link_drop(l, REDIS_TIMEOUT, "no %s in %llu ms",
-		    l->state == LINK_GREET ? "greeting" : "connection",
+		    l->state == LINK_HANDSHAKE ? "greeting" : "connection",
 		    (unsigned long long)(l->timeout_us / 1000));
 		return;
 	case LINK_UP:

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "tenantgate/base/clock.h"
-#include "wire/redis_room.h"
+#include "wire/redis_internal.h"
 
 #define CHANNELS_MAX  8
 #define CHANNEL_SIZE  128
@@ -29,7 +29,7 @@ struct redis_sub {
 };
 
 static void
-sub_ask(struct redis_sub *s, const struct slice *argv, unsigned argc)
+sub_request(struct redis_sub *s, const struct slice *argv, unsigned argc)
 {
 	if (s->asked_us == 0)
 		s->asked_us = clock_mono_us();
@@ -38,11 +38,11 @@ sub_ask(struct redis_sub *s, const struct slice *argv, unsigned argc)
 }
 
 static void
-channel_ask(struct redis_sub *s, const struct redis_channel *c)
+channel_request(struct redis_sub *s, const struct redis_channel *c)
 {
 	struct slice words[2] = { SLICE_LIT("SUBSCRIBE"), slice_str(c->name) };
 
-	sub_ask(s, words, 2);
+	sub_request(s, words, 2);
 }
 
 static void
@@ -51,7 +51,7 @@ sub_up(void *owner)
 	struct redis_sub *s = owner;
 
 	for (unsigned i = 0; i < s->count; i++)
-		channel_ask(s, &s->channels[i]);
+		channel_request(s, &s->channels[i]);
 	timer_start(&s->ping, PING_EVERY_US);
 }
 
@@ -71,7 +71,7 @@ sub_ping(void *arg)
 	struct redis_sub *s = arg;
 	struct slice word = SLICE_LIT("PING");
 
-	sub_ask(s, &word, 1);
+	sub_request(s, &word, 1);
 	timer_start(&s->ping, PING_EVERY_US);
 }
 
@@ -177,6 +177,6 @@ redis_sub_add(struct redis_sub *s, const char *channel, redis_message_fn *fn, vo
 	c->arg = arg;
 	s->count++;
 	if (s->link.state == LINK_UP)
-		channel_ask(s, c);
+		channel_request(s, c);
 	return true;
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tenantgate/wire/url.h"
-#include "wire/redis_room.h"
+#include "wire/redis_internal.h"
 
 #define REDIS_PORT   6379
 #define REDIS_DB_MAX 65535

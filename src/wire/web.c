@@ -5,7 +5,7 @@
  *	socket ready, timer, web_go() --> curl_multi_socket_action --> callbacks (they only note)
  *	                              |
  *	                              v
- *	     finished transfers are let go, then everyone libcurl stirred is settled
+ *	     finished transfers are let go, then everyone libcurl ready is settled
  *
  * libcurl must not be called from its own callbacks, and flows are woken only once it has
  * returned: one wake for all that one turn brought.
@@ -20,7 +20,7 @@
 #include <event2/event.h>
 
 #include "tenantgate/base/log.h"
-#include "wire/web_room.h"
+#include "wire/web_internal.h"
 
 struct web_socket {
 	struct event *event; /* owned */
@@ -47,11 +47,11 @@ web_finished(struct web *w)
 static void
 web_timer_set(struct web *w)
 {
-	if (w->timer_said && w->timer_ms < 0)
+	if (w->timer_changed && w->timer_ms < 0)
 		timer_stop(&w->timer);
-	else if (w->timer_said)
+	else if (w->timer_changed)
 		timer_start(&w->timer, (uint64_t)w->timer_ms * 1000);
-	w->timer_said = false;
+	w->timer_changed = false;
 }
 
 static void
@@ -66,8 +66,8 @@ web_drive(struct web *w, curl_socket_t fd, int what)
 	web_finished(w);
 	w->driving = false;
 	web_timer_set(w);
-	while ((t = TAILQ_FIRST(&w->stirred)) != NULL)
-		web_settle(t);
+	while ((t = TAILQ_FIRST(&w->ready)) != NULL)
+		web_deliver(t);
 }
 
 bool
@@ -112,7 +112,7 @@ web_on_timer(CURLM *multi, long ms, void *web)
 
 	(void)multi;
 	w->timer_ms = ms;
-	w->timer_said = true;
+	w->timer_changed = true;
 	if (!w->driving)
 		web_timer_set(w);
 	return 0;
@@ -169,7 +169,7 @@ web_easy_take(struct web *w)
 /* Kept for the next transfer: what an easy handle has allocated is worth more than a request's
  * share of work. Options and private pointers are wiped. */
 void
-web_easy_rest(struct web *w, CURL *easy)
+web_easy_put_back(struct web *w, CURL *easy)
 {
 	if (w->spare_count == sizeof(w->spare) / sizeof(w->spare[0])) {
 		curl_easy_cleanup(easy);
@@ -221,7 +221,7 @@ web_open(struct worker *worker, const struct web_conf *conf)
 		return NULL;
 	w->worker = worker;
 	LIST_INIT(&w->transfers);
-	TAILQ_INIT(&w->stirred);
+	TAILQ_INIT(&w->ready);
 	if (!web_set_up(w, conf)) {
 		web_close(w);
 		return NULL;

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "wire/web_room.h"
+#include "wire/web_internal.h"
 
 #define WEB_CONNECT_DEFAULT_US (10 * 1000000ull)
 
@@ -46,7 +46,7 @@ fields_set(struct web_transfer *t, const struct web_request *r)
 
 	for (int i = 0; i < WEB_HEADERS_MAX && r->headers[i] != NULL; i++) {
 		if (!field_is_one_line(r->headers[i])) {
-			(void)snprintf(t->trouble, sizeof(t->trouble),
+			(void)snprintf(t->curl_error, sizeof(t->curl_error),
 			    "a header field has a line break");
 			return false;
 		}
@@ -92,7 +92,7 @@ protocols_set(CURL *easy)
 
 /* Letting go of a transfer whose name is being looked up would wait for the resolver's thread. */
 static bool
-patience_set(CURL *easy)
+timeouts_set(CURL *easy)
 {
 #if LIBCURL_VERSION_NUM >= 0x075700
 	return curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK;
@@ -103,14 +103,14 @@ patience_set(CURL *easy)
 }
 
 static bool
-manners_set(CURL *easy, const struct web *w, uint64_t connect_us)
+transfer_options_set(CURL *easy, const struct web *w, uint64_t connect_us)
 {
 	long connect_ms;
 
 	if (connect_us == 0)
 		connect_us = WEB_CONNECT_DEFAULT_US;
 	connect_ms = (long)((connect_us + 999) / 1000);
-	return protocols_set(easy) && patience_set(easy) &&
+	return protocols_set(easy) && timeouts_set(easy) &&
 	    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
@@ -131,7 +131,7 @@ callbacks_set(struct web_transfer *t)
 	CURL *easy = t->easy;
 
 	return curl_easy_setopt(easy, CURLOPT_PRIVATE, t) == CURLE_OK &&
-	    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->trouble) == CURLE_OK &&
+	    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->curl_error) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, web_on_header) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_HEADERDATA, t) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, web_on_write) == CURLE_OK &&
@@ -139,9 +139,9 @@ callbacks_set(struct web_transfer *t)
 }
 
 bool
-web_easy_ask(struct web_transfer *t, const struct web_request *r)
+web_easy_prepare(struct web_transfer *t, const struct web_request *r)
 {
-	return callbacks_set(t) && manners_set(t->easy, t->web, r->connect_timeout_us) &&
+	return callbacks_set(t) && transfer_options_set(t->easy, t->web, r->connect_timeout_us) &&
 	    curl_easy_setopt(t->easy, CURLOPT_URL, r->url) == CURLE_OK && method_set(t->easy, r) &&
 	    fields_set(t, r);
 }

@@ -9,7 +9,7 @@
  *	                            |                       paused                         freed
  *	                            +---- refused, cut, a deadline ----> [ended]
  *
- * libcurl's callbacks append and stir; web_settle() wakes, once libcurl has returned. A stream
+ * libcurl's callbacks append and stir; web_deliver() wakes, once libcurl has returned. A stream
  * holds at most its ceiling (or one write of libcurl's) twice: what has arrived, and the piece
  * handed out. web_transfer_end() is the one way into [ended]; nothing of libcurl's is left then.
  */
@@ -18,33 +18,33 @@
 #include <string.h>
 
 #include "tenantgate/base/clock.h"
-#include "wire/web_room.h"
+#include "wire/web_internal.h"
 
 #define WEB_WRITE_SLACK (64 * 1024)
 
 void
-web_stir(struct web_transfer *t)
+web_mark_ready(struct web_transfer *t)
 {
-	if (t->stirred)
+	if (t->ready)
 		return;
-	t->stirred = true;
-	TAILQ_INSERT_TAIL(&t->web->stirred, t, stirred_link);
+	t->ready = true;
+	TAILQ_INSERT_TAIL(&t->web->ready, t, ready_link);
 }
 
 static void
-transfer_unstir(struct web_transfer *t)
+transfer_clear_ready(struct web_transfer *t)
 {
-	if (t->stirred)
-		TAILQ_REMOVE(&t->web->stirred, t, stirred_link);
-	t->stirred = false;
+	if (t->ready)
+		TAILQ_REMOVE(&t->web->ready, t, ready_link);
+	t->ready = false;
 }
 
 static void
-transfer_let_go(struct web_transfer *t)
+transfer_release_easy(struct web_transfer *t)
 {
 	if (t->easy != NULL) {
 		(void)curl_multi_remove_handle(t->web->multi, t->easy);
-		web_easy_rest(t->web, t->easy);
+		web_easy_put_back(t->web, t->easy);
 	}
 	t->easy = NULL;
 	curl_slist_free_all(t->fields);
@@ -56,8 +56,8 @@ static void
 transfer_free(struct web_transfer *t)
 {
 	assert(t->magic == WEB_MAGIC);
-	transfer_let_go(t);
-	transfer_unstir(t);
+	transfer_release_easy(t);
+	transfer_clear_ready(t);
 	LIST_REMOVE(t, link);
 	timer_free(&t->timer);
 	buf_free(&t->arrived);
@@ -70,11 +70,11 @@ void
 web_transfer_end(struct web_transfer *t, CURLcode code)
 {
 	assert(t->magic == WEB_MAGIC && t->state != WEB_ENDED);
-	web_answer_end(t, code);
-	transfer_let_go(t);
+	web_response_end(t, code);
+	transfer_release_easy(t);
 	t->state = WEB_ENDED;
 	t->paused = false;
-	web_stir(t);
+	web_mark_ready(t);
 }
 
 /* ---- deadlines ---- */
@@ -85,12 +85,12 @@ transfer_due(const struct web_transfer *t, const char **what)
 {
 	uint64_t due = UINT64_MAX;
 
-	if (t->state == WEB_ASKED && t->first_byte_timeout_us > 0) {
+	if (t->state == WEB_REQUESTED && t->first_byte_timeout_us > 0) {
 		due = t->began_us + t->first_byte_timeout_us;
 		*what = "no answer began";
 	}
 	if (t->state == WEB_BODY && t->idle_timeout_us > 0 && !t->paused) {
-		due = t->heard_us + t->idle_timeout_us;
+		due = t->last_data_us + t->idle_timeout_us;
 		*what = "the answer stalled";
 	}
 	if (t->total_timeout_us > 0 && t->began_us + t->total_timeout_us < due) {
@@ -100,7 +100,7 @@ transfer_due(const struct web_transfer *t, const char **what)
 	return due;
 }
 
-/* Pieces only move heard_us; the timer finds out when it fires early, and is set again. */
+/* Pieces only move last_data_us; the timer finds out when it fires early, and is set again. */
 static void
 transfer_arm(struct web_transfer *t)
 {
@@ -126,9 +126,9 @@ transfer_timer(void *arg)
 		transfer_arm(t);
 		return;
 	}
-	web_answer_fail(t->answer, WEB_TIMEOUT, "%s in time", what);
+	web_response_fail(t->response, WEB_TIMEOUT, "%s in time", what);
 	web_transfer_end(t, CURLE_OK);
-	web_settle(t);
+	web_deliver(t);
 }
 
 /* ---- what arrives ---- */
@@ -136,14 +136,15 @@ transfer_timer(void *arg)
 static size_t
 whole_write(struct web_transfer *t, const char *data, size_t len)
 {
-	struct buf *body = &t->answer->body;
+	struct buf *body = &t->response->body;
 
-	if (len > t->answer_max - body->len) {
-		web_answer_fail(t->answer, WEB_TOO_LARGE, "body past %zu bytes", t->answer_max);
+	if (len > t->response_max - body->len) {
+		web_response_fail(t->response, WEB_TOO_LARGE, "body past %zu bytes",
+		    t->response_max);
 		return 0;
 	}
 	if (!buf_add(body, data, len)) {
-		web_answer_fail(t->answer, WEB_OTHER, "no memory for the body");
+		web_response_fail(t->response, WEB_OTHER, "no memory for the body");
 		return 0;
 	}
 	return len;
@@ -152,15 +153,15 @@ whole_write(struct web_transfer *t, const char *data, size_t len)
 static size_t
 stream_write(struct web_transfer *t, const char *data, size_t len)
 {
-	if (t->arrived.len > 0 && t->arrived.len + len > t->answer_max) {
+	if (t->arrived.len > 0 && t->arrived.len + len > t->response_max) {
 		t->paused = true;
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	if (!buf_add(&t->arrived, data, len)) {
-		web_answer_fail(t->answer, WEB_OTHER, "no memory for the piece");
+		web_response_fail(t->response, WEB_OTHER, "no memory for the piece");
 		return 0;
 	}
-	web_stir(t);
+	web_mark_ready(t);
 	return len;
 }
 
@@ -169,7 +170,7 @@ web_on_write(char *data, size_t size, size_t n, void *transfer)
 {
 	struct web_transfer *t = transfer;
 
-	t->heard_us = clock_mono_us();
+	t->last_data_us = clock_mono_us();
 	return t->kind == WEB_WHOLE ? whole_write(t, data, size * n)
 				    : stream_write(t, data, size * n);
 }
@@ -198,11 +199,11 @@ transfer_wake(struct web_transfer *t)
 }
 
 static void
-settle_headers(struct web_transfer *t)
+deliver_headers(struct web_transfer *t)
 {
-	if (t->state == WEB_ASKED)
+	if (t->state == WEB_REQUESTED)
 		return;
-	if (t->answer->status == 0) {
+	if (t->response->status == 0) {
 		transfer_wake(t);
 		transfer_free(t); /* *out stays NULL: there is nothing to pull */
 		return;
@@ -214,7 +215,7 @@ settle_headers(struct web_transfer *t)
 }
 
 static void
-settle_piece(struct web_transfer *t)
+deliver_piece(struct web_transfer *t)
 {
 	if (t->arrived.len == 0 && t->state != WEB_ENDED)
 		return;
@@ -223,7 +224,7 @@ settle_piece(struct web_transfer *t)
 }
 
 static void
-settle_end(struct web_transfer *t)
+deliver_end(struct web_transfer *t)
 {
 	if (t->state == WEB_BODY)
 		transfer_arm(t);
@@ -234,20 +235,20 @@ settle_end(struct web_transfer *t)
 }
 
 void
-web_settle(struct web_transfer *t)
+web_deliver(struct web_transfer *t)
 {
-	transfer_unstir(t);
+	transfer_clear_ready(t);
 	switch (t->waiting) {
 	case WEB_NOBODY:
 		return;
 	case WEB_FOR_HEADERS:
-		settle_headers(t);
+		deliver_headers(t);
 		return;
 	case WEB_FOR_PIECE:
-		settle_piece(t);
+		deliver_piece(t);
 		return;
 	case WEB_FOR_END:
-		settle_end(t);
+		deliver_end(t);
 		return;
 	}
 }
@@ -272,7 +273,7 @@ cancel_pull(void *arg)
 /* ---- the door ---- */
 
 static struct web_transfer *
-transfer_new(struct web *w, enum web_kind kind, const struct web_request *r, struct web_answer *a)
+transfer_new(struct web *w, enum web_kind kind, const struct web_request *r, struct web_response *a)
 {
 	struct web_transfer *t = calloc(1, sizeof(*t));
 
@@ -280,16 +281,16 @@ transfer_new(struct web *w, enum web_kind kind, const struct web_request *r, str
 		return NULL;
 	t->magic = WEB_MAGIC;
 	t->kind = kind;
-	t->state = WEB_ASKED;
+	t->state = WEB_REQUESTED;
 	t->web = w;
-	t->answer = a;
-	t->answer_max = r->answer_max;
+	t->response = a;
+	t->response_max = r->response_max;
 	t->began_us = clock_mono_us();
 	t->first_byte_timeout_us = r->first_byte_timeout_us;
 	t->idle_timeout_us = r->idle_timeout_us;
 	t->total_timeout_us = r->total_timeout_us;
-	buf_init(&t->arrived, r->answer_max + WEB_WRITE_SLACK);
-	buf_init(&t->handed, r->answer_max + WEB_WRITE_SLACK);
+	buf_init(&t->arrived, r->response_max + WEB_WRITE_SLACK);
+	buf_init(&t->handed, r->response_max + WEB_WRITE_SLACK);
 	LIST_INSERT_HEAD(&w->transfers, t, link);
 	t->easy = web_easy_take(w);
 	if (t->easy == NULL || !timer_init(&t->timer, w->worker, transfer_timer, t)) {
@@ -301,21 +302,22 @@ transfer_new(struct web *w, enum web_kind kind, const struct web_request *r, str
 
 /* NULL, and the failure in the answer, when it cannot even be asked. */
 static struct web_transfer *
-transfer_begin(struct web *w, enum web_kind kind, const struct web_request *r, struct web_answer *a)
+transfer_begin(struct web *w, enum web_kind kind, const struct web_request *r,
+    struct web_response *a)
 {
 	struct web_transfer *t;
 
-	web_answer_free(a);
+	web_response_free(a);
 	memset(a, 0, sizeof(*a));
-	buf_init(&a->body, kind == WEB_WHOLE ? r->answer_max : 0);
+	buf_init(&a->body, kind == WEB_WHOLE ? r->response_max : 0);
 	t = transfer_new(w, kind, r, a);
 	if (t == NULL) {
-		web_answer_fail(a, WEB_OTHER, "no memory for the request");
+		web_response_fail(a, WEB_OTHER, "no memory for the request");
 		return NULL;
 	}
-	if (!web_easy_ask(t, r) || !web_add(w, t->easy)) {
-		web_answer_fail(a, WEB_OTHER, "%s",
-		    t->trouble[0] != '\0' ? t->trouble : "the request cannot be asked");
+	if (!web_easy_prepare(t, r) || !web_add(w, t->easy)) {
+		web_response_fail(a, WEB_OTHER, "%s",
+		    t->curl_error[0] != '\0' ? t->curl_error : "the request cannot be asked");
 		transfer_free(t);
 		return NULL;
 	}
@@ -336,7 +338,7 @@ transfer_go(struct web_transfer *t, struct flow *f, enum web_waiting waiting)
 }
 
 enum flow_rc
-web_fetch(struct flow *f, struct web *w, const struct web_request *r, struct web_answer *out)
+web_fetch(struct flow *f, struct web *w, const struct web_request *r, struct web_response *out)
 {
 	struct web_transfer *t = transfer_begin(w, WEB_WHOLE, r, out);
 
@@ -347,9 +349,9 @@ web_fetch(struct flow *f, struct web *w, const struct web_request *r, struct web
 
 enum flow_rc
 web_start(struct flow *f, struct web *w, const struct web_request *r, struct web_transfer **out,
-    struct web_answer *answer)
+    struct web_response *response)
 {
-	struct web_transfer *t = transfer_begin(w, WEB_STREAM, r, answer);
+	struct web_transfer *t = transfer_begin(w, WEB_STREAM, r, response);
 
 	*out = NULL;
 	if (t == NULL)
@@ -363,7 +365,7 @@ static void
 transfer_unpause(struct web_transfer *t)
 {
 	t->paused = false;
-	t->heard_us = clock_mono_us();
+	t->last_data_us = clock_mono_us();
 	(void)curl_easy_pause(t->easy, CURLPAUSE_CONT);
 	transfer_arm(t);
 }

@@ -34,11 +34,11 @@ struct act {
 	struct pg_result result;
 	struct web *web;
 	struct web_request request;
-	struct web_answer answer;
+	struct web_response answer;
 	struct redis *redis;
 	struct slice argv[4];
 	unsigned argc;
-	struct redis_answer heard;
+	struct redis_reply heard;
 	struct err err;
 	bool over;
 };
@@ -115,10 +115,10 @@ house_knobs(struct house *h, const char *json)
 		.connect_timeout_us = 2000000,
 		.first_byte_timeout_us = 5000000,
 		.idle_timeout_us = 5000000,
-		.answer_max = 4096 };
+		.response_max = 4096 };
 	act_run(h, &a);
 	assert(a.answer.status == 200);
-	web_answer_free(&a.answer);
+	web_response_free(&a.answer);
 }
 
 static const char *

@@ -25,7 +25,7 @@ struct call {
 	struct probe probe;
 	struct slice words[LIMIT_WORDS_MAX];
 	unsigned count;
-	struct redis_answer answer;
+	struct redis_reply reply;
 };
 
 struct visit {
@@ -46,7 +46,7 @@ call_step(struct flow *f)
 {
 	struct call *c = (struct call *)f;
 
-	return redis_command(f, redis, c->words, c->count, &c->answer);
+	return redis_command(f, redis, c->words, c->count, &c->reply);
 }
 
 static void
@@ -74,7 +74,7 @@ keys_delete(void)
 	for (int i = 0; i < KEYS; i++)
 		c.words[1 + i] = slice_str(keys[i]);
 	call_run(&c);
-	redis_clear(&c.answer);
+	redis_clear(&c.reply);
 }
 
 static int
@@ -162,8 +162,8 @@ test_same_verdicts(void **state)
 		memcpy(c.words, script.words, sizeof(c.words));
 		c.count = script.count;
 		call_run(&c);
-		assert_true(limit_call_read(&c.answer, asks, n, &in_redis, &now_us));
-		redis_clear(&c.answer);
+		assert_true(limit_call_read(&c.reply, asks, n, &in_redis, &now_us));
+		redis_clear(&c.reply);
 		limit_store_decide(store, asks, n, now_us, &in_c);
 		check_same(&in_redis, &in_c);
 		refused += !in_c.allowed;
@@ -211,8 +211,8 @@ test_exact_at_once(void **state)
 	assert_int_equal(passed, 100);
 	ttl.words[1] = slice_str(keys[0]);
 	call_run(&ttl);
-	assert_in_range(ttl.answer.number, 95000, 100000);
-	redis_clear(&ttl.answer);
+	assert_in_range(ttl.reply.number, 95000, 100000);
+	redis_clear(&ttl.reply);
 	keys_delete();
 }
 
@@ -226,7 +226,7 @@ test_script_flush(void **state)
 	keys_make("flush");
 	for (int i = 0; i < 3; i++) {
 		call_run(&flush);
-		redis_clear(&flush.answer);
+		redis_clear(&flush.reply);
 		memset(&v, 0, sizeof(v));
 		v.ask = (struct limit_ask){ .key = slice_str(keys[0]),
 			.count = 10,

@@ -31,7 +31,7 @@ extern char **environ;
 struct fetch {
 	struct probe probe;
 	struct web_request request;
-	struct web_answer answer;
+	struct web_response response;
 	struct web_transfer *transfer;
 	struct slice piece;
 	struct timer nap;
@@ -92,7 +92,7 @@ fetch_init(struct fetch *t, const char *path)
 		.url = t->url,
 		.first_byte_timeout_us = 3000000,
 		.idle_timeout_us = 3000000,
-		.answer_max = CEILING,
+		.response_max = CEILING,
 	};
 }
 
@@ -101,7 +101,7 @@ fetch_step(struct flow *f)
 {
 	struct fetch *t = (struct fetch *)f;
 
-	return web_fetch(f, web, &t->request, &t->answer);
+	return web_fetch(f, web, &t->request, &t->response);
 }
 
 static void
@@ -120,11 +120,11 @@ server_seen(const char *what)
 	json_int_t n;
 
 	fetch_path(&t, "/seen");
-	seen = json_loadb(t.answer.body.data, t.answer.body.len, 0, NULL);
+	seen = json_loadb(t.response.body.data, t.response.body.len, 0, NULL);
 	assert_non_null(seen);
 	n = json_integer_value(json_object_get(seen, what));
 	json_decref(seen);
-	web_answer_free(&t.answer);
+	web_response_free(&t.response);
 	return n;
 }
 
@@ -140,7 +140,7 @@ stream_ask(struct flow *f)
 	struct fetch *t = (struct fetch *)f;
 
 	flow_defer(f, stream_stop, &t->transfer);
-	return web_start(f, web, &t->request, &t->transfer, &t->answer);
+	return web_start(f, web, &t->request, &t->transfer, &t->response);
 }
 
 static enum flow_rc
@@ -193,18 +193,18 @@ test_one_connection(void **state)
 
 	(void)state;
 	fetch_path(&t[0], "/hello");
-	assert_int_equal(t[0].answer.failure, WEB_FINE);
-	assert_true(t[0].answer.is_event_stream);
-	web_answer_free(&t[0].answer);
+	assert_int_equal(t[0].response.failure, WEB_FINE);
+	assert_true(t[0].response.is_event_stream);
+	web_response_free(&t[0].response);
 	for (int i = 0; i < 50; i++) {
 		fetch_init(&t[i], "/hello");
 		probe_start(&t[i].probe, worker, fetch_step, NULL);
 	}
 	for (int i = 0; i < 50; i++) {
 		turn_until(worker, &t[i].probe.ended);
-		assert_int_equal(t[i].answer.failure, WEB_FINE);
-		assert_true(slice_is(buf_view(&t[i].answer.body), "hello"));
-		web_answer_free(&t[i].answer);
+		assert_int_equal(t[i].response.failure, WEB_FINE);
+		assert_true(slice_is(buf_view(&t[i].response.body), "hello"));
+		web_response_free(&t[i].response);
 	}
 	assert_int_equal(server_seen("sessions"), 1);
 }
@@ -220,11 +220,11 @@ test_pause(void **state)
 	stream_start(&t, "/big");
 	turn_for(worker, 300);
 	fetch_path(&other, "/hello");
-	assert_int_equal(other.answer.failure, WEB_FINE);
-	web_answer_free(&other.answer);
+	assert_int_equal(other.response.failure, WEB_FINE);
+	web_response_free(&other.response);
 	assert_true(server_seen("written") < BIG);
 	turn_until(worker, &t.probe.ended);
-	assert_int_equal(t.answer.failure, WEB_FINE);
+	assert_int_equal(t.response.failure, WEB_FINE);
 	assert_int_equal(t.pulled, BIG);
 	assert_int_equal(server_seen("sessions"), 1);
 }
@@ -258,11 +258,11 @@ test_cut(void **state)
 
 	(void)state;
 	fetch_path(&t, "/reset");
-	assert_int_equal(t.answer.failure, WEB_CUT);
-	web_answer_free(&t.answer);
+	assert_int_equal(t.response.failure, WEB_CUT);
+	web_response_free(&t.response);
 	fetch_path(&t, "/cut");
-	assert_int_equal(t.answer.failure, WEB_CUT);
-	web_answer_free(&t.answer);
+	assert_int_equal(t.response.failure, WEB_CUT);
+	web_response_free(&t.response);
 }
 
 int

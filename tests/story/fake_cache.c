@@ -30,7 +30,7 @@ redis_left(void *arg)
 
 enum flow_rc
 redis_command(struct flow *f, struct redis *r, const struct slice *argv, unsigned argc,
-    struct redis_answer *out)
+    struct redis_reply *out)
 {
 	assert_int_equal(argc, 2);
 	assert_true(slice_is(argv[0], "GET"));
@@ -67,7 +67,7 @@ redis_subscribe(struct redis *r, const char *channel, redis_message_fn *fn, void
 }
 
 void
-redis_clear(struct redis_answer *a)
+redis_clear(struct redis_reply *a)
 {
 	memset(a, 0, sizeof(*a));
 }

@@ -18,7 +18,7 @@
 struct model_bench bench;
 
 static void
-answer_say(struct peer_conn *c, const struct answer *a)
+answer_say(struct peer_conn *c, const struct response *a)
 {
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 	size_t len = a->body == NULL ? 0 : strlen(a->body);
@@ -117,7 +117,7 @@ model_bench_reopen(const struct model_conf *conf)
 }
 
 void
-model_bench_script(const struct answer *script)
+model_bench_script(const struct response *script)
 {
 	bench.script = script;
 	bench.at = 0;

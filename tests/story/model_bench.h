@@ -18,7 +18,7 @@ enum form {
 	SILENCE,	/* no answer */
 };
 
-struct answer {
+struct response {
 	const char	*status;	/* "200 OK"; NULL ends the script: it begins anew */
 	const char	*fields;	/* lines, each with \r\n; may be NULL */
 	const char	*body;		/* borrowed */
@@ -31,7 +31,7 @@ struct model_bench {
 	struct model		*model;
 	struct peer		 peer;
 	char			 url[64];
-	const struct answer	*script;	/* borrowed */
+	const struct response	*script;	/* borrowed */
 	unsigned		 at;		/* in the script */
 	unsigned		 requests;
 	struct buf		 request;	/* the last one, whole */
@@ -46,7 +46,7 @@ int	model_bench_up(void **state);
 int	model_bench_down(void **state);
 /* In place of the model of model_bench_up(). */
 void	model_bench_reopen(const struct model_conf *);
-void	model_bench_script(const struct answer *);
+void	model_bench_script(const struct response *);
 /* Turns the loop until no flow is left. */
 void	model_bench_settle(void);
 

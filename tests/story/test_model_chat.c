@@ -105,7 +105,7 @@ talk_start(struct talk *t)
 }
 
 static void
-talk_run(struct talk *t, const struct answer *script)
+talk_run(struct talk *t, const struct response *script)
 {
 	model_bench_script(script);
 	talk_start(t);
@@ -116,7 +116,7 @@ talk_run(struct talk *t, const struct answer *script)
 static void
 a_good_one(void **state)
 {
-	const struct answer script[] = {
+	const struct response script[] = {
 		{ "200 OK", NULL, WORD("") WORD("Hel") WORD("lo \\\"you\\\"\\n") FINISH USAGE DONE,
 		    STREAM },
 		{ 0 }
@@ -145,7 +145,8 @@ a_good_one(void **state)
 static void
 connections_are_kept(void **state)
 {
-	const struct answer script[] = { { "200 OK", NULL, WORD("a") FINISH DONE, STREAM }, { 0 } };
+	const struct response script[] = { { "200 OK", NULL, WORD("a") FINISH DONE, STREAM },
+		{ 0 } };
 	struct talk t;
 	int i;
 
@@ -162,7 +163,7 @@ connections_are_kept(void **state)
 }
 
 struct ending {
-	struct answer answer;
+	struct response response;
 	enum err_code code;
 	const char *heard;
 	const char *says;
@@ -203,7 +204,7 @@ every_ending(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
 		const struct ending *e = &endings[i];
-		const struct answer script[] = { e->answer, { 0 } };
+		const struct response script[] = { e->response, { 0 } };
 		struct model_conf conf;
 		struct talk t;
 
@@ -216,7 +217,7 @@ every_ending(void **state)
 		if (t.probe.err.code != e->code || strcmp(t.heard.data, e->heard) != 0 ||
 		    bench.requests != 1 ||
 		    (e->says != NULL && strcmp(t.probe.err.detail, e->says) != 0))
-			fail_msg("%zu %s: %s '%s' heard '%s', %u requests", i, e->answer.body,
+			fail_msg("%zu %s: %s '%s' heard '%s', %u requests", i, e->response.body,
 			    err_slug(t.probe.err.code), t.probe.err.detail, t.heard.data,
 			    bench.requests);
 		buf_free(&t.heard);
@@ -226,7 +227,7 @@ every_ending(void **state)
 static void
 tried_again_before_the_first_byte(void **state)
 {
-	const struct answer script[] = { { "500 Oh", NULL, "{\"error\":{}}", WHOLE },
+	const struct response script[] = { { "500 Oh", NULL, "{\"error\":{}}", WHOLE },
 		{ "503 Busy", NULL, "later", STREAM }, { "200 OK", NULL, WORD("a") DONE, STREAM },
 		{ 0 } };
 	struct talk t;
@@ -243,7 +244,7 @@ static void
 an_event_past_the_ceiling(void **state)
 {
 	char *body = malloc(8192);
-	const struct answer script[] = { { "200 OK", NULL, body, STREAM }, { 0 } };
+	const struct response script[] = { { "200 OK", NULL, body, STREAM }, { 0 } };
 	struct talk t;
 
 	(void)state;
@@ -262,7 +263,7 @@ an_event_past_the_ceiling(void **state)
 static void
 abandoned(void **state)
 {
-	const struct answer scripts[][2] = { { { "200 OK", NULL, "", SILENCE }, { 0 } },
+	const struct response scripts[][2] = { { { "200 OK", NULL, "", SILENCE }, { 0 } },
 		{ { "200 OK", NULL, WORD("a"), STALL }, { 0 } },
 		{ { "500 Oh", NULL, "{", STALL }, { 0 } } };
 	unsigned i;
@@ -291,7 +292,7 @@ abandoned(void **state)
 static void
 abandoned_at_every_turn(void **state)
 {
-	const struct answer scripts[][3] = {
+	const struct response scripts[][3] = {
 		{ { "200 OK", NULL, WORD("a") FINISH DONE, STREAM }, { 0 } },
 		{ { "500 Oh", NULL, "{}", STREAM }, { "200 OK", NULL, WORD("a") DONE, STREAM },
 		    { 0 } },
@@ -329,7 +330,7 @@ a_slow_puller_holds_the_model_back(void **state)
 {
 	static const char word[] = WORD("0123456789abcdefghijklmnopqrstuvwxyz");
 	char *body = malloc(MANY * (sizeof(word) - 1) + sizeof(DONE));
-	const struct answer script[] = { { "200 OK", NULL, body, STREAM }, { 0 } };
+	const struct response script[] = { { "200 OK", NULL, body, STREAM }, { 0 } };
 	struct talk t;
 	size_t i;
 

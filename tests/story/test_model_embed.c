@@ -27,7 +27,7 @@
 #define QUOTA \
 	"{\"error\":{\"message\":\"pay\",\"type\":\"insufficient_quota\",\"param\":null," \
 	"\"code\":\"insufficient_quota\"}}"
-static const struct answer fine = { "200 OK", JSON, TWO, WHOLE };
+static const struct response fine = { "200 OK", JSON, TWO, WHOLE };
 
 struct embedding {
 	struct probe probe;
@@ -55,7 +55,7 @@ embedding_start(struct embedding *e)
 
 /* One try after another, as scripted. */
 static void
-embedding_run(struct embedding *e, const struct answer *script)
+embedding_run(struct embedding *e, const struct response *script)
 {
 	model_bench_script(script);
 	embedding_start(e);
@@ -65,7 +65,7 @@ embedding_run(struct embedding *e, const struct answer *script)
 static void
 a_good_one(void **state)
 {
-	const struct answer script[] = { fine, { 0 } };
+	const struct response script[] = { fine, { 0 } };
 	struct embedding e;
 
 	(void)state;
@@ -83,7 +83,7 @@ a_good_one(void **state)
 static void
 the_configuration_is_minded(void **state)
 {
-	const struct answer script[] = { fine, { 0 } };
+	const struct response script[] = { fine, { 0 } };
 	struct model_conf conf;
 	struct embedding e;
 
@@ -103,7 +103,7 @@ the_configuration_is_minded(void **state)
 static void
 tried_again(void **state)
 {
-	const struct answer scripts[][4] = {
+	const struct response scripts[][4] = {
 		{ { "503 Busy", NULL, "<html>no</html>", WHOLE }, fine, { 0 } },
 		{ { "500 Oh", JSON, "{}", WHOLE }, { "429 Slow", JSON, LIMITED, WHOLE }, fine,
 		    { 0 } },
@@ -122,7 +122,7 @@ tried_again(void **state)
 }
 
 struct refusal {
-	struct answer answer;
+	struct response response;
 	enum err_code code;
 	int retry_after;
 	unsigned requests;
@@ -165,19 +165,19 @@ refused(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		const struct refusal *r = &refusals[i];
-		const struct answer script[] = { r->answer, { 0 } };
+		const struct response script[] = { r->response, { 0 } };
 
 		model_bench_conf(&conf);
 		conf.retries = 1;
-		if (r->answer.form == SILENCE || r->answer.form == STALL)
+		if (r->response.form == SILENCE || r->response.form == STALL)
 			model_bench_hurry(&conf);
 		model_bench_reopen(&conf);
 		embedding_run(&e, script);
 		if (e.probe.err.code != r->code || e.probe.err.retry_after != r->retry_after ||
 		    bench.requests != r->requests ||
 		    (r->says != NULL && strcmp(e.probe.err.detail, r->says) != 0))
-			fail_msg("%s %s: %s, retry after %d, %u requests: %s", r->answer.status,
-			    r->answer.body, err_slug(e.probe.err.code), e.probe.err.retry_after,
+			fail_msg("%s %s: %s, retry after %d, %u requests: %s", r->response.status,
+			    r->response.body, err_slug(e.probe.err.code), e.probe.err.retry_after,
 			    bench.requests, e.probe.err.detail);
 	}
 }
@@ -186,7 +186,7 @@ refused(void **state)
 static void
 refusal_logged(const char *body, char *line, size_t size)
 {
-	const struct answer script[] = { { "400 No", JSON, body, WHOLE }, { 0 } };
+	const struct response script[] = { { "400 No", JSON, body, WHOLE }, { 0 } };
 	char path[] = "/tmp/model-log-XXXXXX";
 	struct embedding e;
 	ssize_t n;
@@ -250,8 +250,8 @@ nobody_there(void **state)
 static void
 abandoned(void **state)
 {
-	const struct answer silent[] = { { "200 OK", NULL, "", SILENCE }, { 0 } };
-	const struct answer busy[] = { { "503 Busy", NULL, "", WHOLE }, { 0 } };
+	const struct response silent[] = { { "200 OK", NULL, "", SILENCE }, { 0 } };
+	const struct response busy[] = { { "503 Busy", NULL, "", WHOLE }, { 0 } };
 	struct embedding e;
 
 	(void)state;

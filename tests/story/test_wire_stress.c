@@ -21,7 +21,7 @@
 
 struct actor {
 	struct fetch web;
-	struct redis_answer reply;
+	struct redis_reply reply;
 	const char *word;
 	bool left; /* aborted by us */
 };
@@ -52,7 +52,7 @@ actor_stop(void *arg)
 	struct actor *a = arg;
 
 	web_stop(&a->web.transfer);
-	web_answer_free(&a->web.answer);
+	web_response_free(&a->web.response);
 	redis_clear(&a->reply);
 }
 
@@ -62,7 +62,7 @@ web_whole(struct flow *f)
 	struct actor *a = (struct actor *)f;
 
 	flow_defer(f, actor_stop, a);
-	return web_fetch(f, bench.web, &a->web.request, &a->web.answer);
+	return web_fetch(f, bench.web, &a->web.request, &a->web.response);
 }
 
 static enum flow_rc
@@ -71,7 +71,7 @@ web_stream(struct flow *f)
 	struct actor *a = (struct actor *)f;
 
 	flow_defer(f, actor_stop, a);
-	return web_start(f, bench.web, &a->web.request, &a->web.transfer, &a->web.answer);
+	return web_start(f, bench.web, &a->web.request, &a->web.transfer, &a->web.response);
 }
 
 static enum flow_rc

@@ -15,7 +15,7 @@
 #include "fake_redis.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/wire/redis.h"
-#include "wire/redis_room.h"
+#include "wire/redis_internal.h"
 
 #define TIMEOUT_US 100000
 
@@ -23,7 +23,7 @@ struct ask {
 	struct probe probe;
 	struct slice words[3];
 	unsigned count;
-	struct redis_answer answer;
+	struct redis_reply reply;
 };
 
 static struct worker *worker;
@@ -40,7 +40,7 @@ ask_step(struct flow *f)
 {
 	struct ask *a = (struct ask *)f;
 
-	return redis_command(f, redis, a->words, a->count, &a->answer);
+	return redis_command(f, redis, a->words, a->count, &a->reply);
 }
 
 static void
@@ -61,8 +61,8 @@ ask(const char *word)
 	ask_start(&a, word);
 	turn_until(worker, &a.probe.ended);
 	assert_false(err_is(&a.probe.err));
-	status = a.answer.status;
-	redis_clear(&a.answer);
+	status = a.reply.status;
+	redis_clear(&a.reply);
 	return status;
 }
 
@@ -123,19 +123,19 @@ test_replies(void **state)
 	(void)state;
 	ask_start(&a, "GET");
 	turn_until(worker, &a.probe.ended);
-	assert_int_equal(a.answer.status, REDIS_OK);
-	assert_true(slice_is(a.answer.text, "value"));
-	redis_clear(&a.answer);
-	redis_clear(&a.answer);
+	assert_int_equal(a.reply.status, REDIS_OK);
+	assert_true(slice_is(a.reply.text, "value"));
+	redis_clear(&a.reply);
+	redis_clear(&a.reply);
 	ask_start(&a, "INCR");
 	turn_until(worker, &a.probe.ended);
-	assert_int_equal(a.answer.number, 42);
-	redis_clear(&a.answer);
+	assert_int_equal(a.reply.number, 42);
+	redis_clear(&a.reply);
 	ask_start(&a, "BAD");
 	turn_until(worker, &a.probe.ended);
-	assert_int_equal(a.answer.status, REDIS_ERROR);
-	assert_true(slice_is(a.answer.text, "ERR no such thing"));
-	redis_clear(&a.answer);
+	assert_int_equal(a.reply.status, REDIS_ERROR);
+	assert_true(slice_is(a.reply.text, "ERR no such thing"));
+	redis_clear(&a.reply);
 	assert_int_equal(ask("NONE"), REDIS_NIL);
 	assert_string_equal(redis_trouble(redis), "");
 }
@@ -150,16 +150,16 @@ test_array(void **state)
 	(void)state;
 	ask_start(&a, "LIST");
 	turn_until(worker, &a.probe.ended);
-	assert_int_equal(a.answer.status, REDIS_OK);
-	assert_true(redis_int_at(&a.answer, 0, &number));
+	assert_int_equal(a.reply.status, REDIS_OK);
+	assert_true(redis_int_at(&a.reply, 0, &number));
 	assert_int_equal(number, 1);
-	assert_true(redis_text_at(&a.answer, 1, &text));
+	assert_true(redis_text_at(&a.reply, 1, &text));
 	assert_true(slice_is(text, "two"));
-	assert_false(redis_int_at(&a.answer, 1, &number));
-	assert_false(redis_text_at(&a.answer, 2, &text));
-	assert_false(redis_int_at(&a.answer, 3, &number));
-	redis_clear(&a.answer);
-	assert_false(redis_int_at(&a.answer, 0, &number));
+	assert_false(redis_int_at(&a.reply, 1, &number));
+	assert_false(redis_text_at(&a.reply, 2, &text));
+	assert_false(redis_int_at(&a.reply, 3, &number));
+	redis_clear(&a.reply);
+	assert_false(redis_int_at(&a.reply, 0, &number));
 }
 
 static void
@@ -178,9 +178,9 @@ test_pipeline(void **state)
 	for (int i = 0; i < 5; i++)
 		turn_until(worker, &a[i].probe.ended);
 	for (int i = 0; i < 5; i++)
-		assert_int_equal(a[i].answer.status, wants[i]);
+		assert_int_equal(a[i].reply.status, wants[i]);
 	for (int i = 0; i < 5; i++)
-		redis_clear(&a[i].answer);
+		redis_clear(&a[i].reply);
 }
 
 static void
@@ -196,8 +196,8 @@ test_cancel_keeps_order(void **state)
 	turn_until(worker, &a.probe.ended);
 	turn_until(worker, &b.probe.ended);
 	assert_int_equal(a.probe.err.code, ERR_CLIENT_GONE);
-	assert_int_equal(b.answer.number, 42);
-	redis_clear(&b.answer);
+	assert_int_equal(b.reply.number, 42);
+	redis_clear(&b.reply);
 }
 
 static void
@@ -212,8 +212,8 @@ test_hang(void **state)
 	turn_until(worker, &a.probe.ended);
 	turn_until(worker, &b.probe.ended);
 	assert_in_range(clock_mono_us() - began, TIMEOUT_US - 5000, TIMEOUT_US + 100000);
-	assert_int_equal(a.answer.status, REDIS_TIMEOUT);
-	assert_int_equal(b.answer.status, REDIS_TIMEOUT);
+	assert_int_equal(a.reply.status, REDIS_TIMEOUT);
+	assert_int_equal(b.reply.status, REDIS_TIMEOUT);
 	assert_false(redis_is_up(redis));
 	began = clock_mono_us();
 	assert_int_equal(ask("GET"), REDIS_DOWN);
@@ -271,7 +271,7 @@ test_busy(void **state)
 		ask_start(&a[i], "GET");
 	for (int i = 0; i < 70; i++) {
 		turn_until(worker, &a[i].probe.ended);
-		busy += a[i].answer.status == REDIS_BUSY;
+		busy += a[i].reply.status == REDIS_BUSY;
 	}
 	assert_int_equal(busy, 70 - 64);
 }

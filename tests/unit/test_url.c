@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "tenantgate/wire/url.h"
-#include "wire/redis_room.h"
+#include "wire/redis_internal.h"
 
 struct expectation {
 	const char *text, *scheme, *user, *password, *host;

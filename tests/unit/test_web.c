@@ -19,12 +19,12 @@ test_whole(void **state)
 
 	(void)state;
 	fetch_path(&t, "/hello");
-	assert_int_equal(t.answer.failure, WEB_FINE);
-	assert_int_equal(t.answer.status, 200);
-	assert_true(t.answer.sent);
-	assert_string_equal(t.answer.body.data, "hello");
-	web_answer_free(&t.answer);
-	web_answer_free(&t.answer);
+	assert_int_equal(t.response.failure, WEB_FINE);
+	assert_int_equal(t.response.status, 200);
+	assert_true(t.response.sent);
+	assert_string_equal(t.response.body.data, "hello");
+	web_response_free(&t.response);
+	web_response_free(&t.response);
 }
 
 static void
@@ -39,7 +39,7 @@ test_post(void **state)
 	t.request.headers[0] = "Authorization: Bearer x";
 	t.request.headers[1] = "Content-Type: application/json";
 	fetch_run(&t);
-	assert_int_equal(t.answer.status, 201);
+	assert_int_equal(t.response.status, 201);
 	assert_non_null(strstr(bench.last_request, "POST /posted HTTP/1.1\r\n"));
 	assert_non_null(strstr(bench.last_request, "Authorization: Bearer x\r\n"));
 	assert_non_null(strstr(bench.last_request, "Content-Type: application/json\r\n"));
@@ -47,7 +47,7 @@ test_post(void **state)
 	assert_non_null(strstr(bench.last_request, "User-Agent: tenantgate-test\r\n"));
 	assert_non_null(strstr(bench.last_request, "{\"a\":1}"));
 	assert_null(strstr(bench.last_request, "Expect"));
-	web_answer_free(&t.answer);
+	web_response_free(&t.response);
 }
 
 static void
@@ -60,18 +60,18 @@ test_methods(void **state)
 	t.request.method = "DELETE";
 	fetch_run(&t);
 	assert_non_null(strstr(bench.last_request, "DELETE /posted HTTP/1.1\r\n"));
-	web_answer_free(&t.answer);
+	web_response_free(&t.response);
 	t.request.method = "PATCH";
 	t.request.body = SLICE_LIT("x");
 	fetch_run(&t);
 	assert_non_null(strstr(bench.last_request, "PATCH /posted HTTP/1.1\r\n"));
 	assert_null(strstr(bench.last_request, "Content-Type"));
-	web_answer_free(&t.answer);
+	web_response_free(&t.response);
 	t.request.method = "POST";
 	t.request.body = slice_of(NULL, 0);
 	fetch_run(&t);
 	assert_non_null(strstr(bench.last_request, "Content-Length: 0\r\n"));
-	web_answer_free(&t.answer);
+	web_response_free(&t.response);
 }
 
 static void
@@ -81,14 +81,14 @@ test_retry_after(void **state)
 
 	(void)state;
 	fetch_path(&t, "/busy");
-	assert_int_equal(t.answer.status, 429);
-	assert_int_equal(t.answer.retry_after_s, 7);
+	assert_int_equal(t.response.status, 429);
+	assert_int_equal(t.response.retry_after_s, 7);
 	fetch_path(&t, "/busyms");
-	assert_int_equal(t.answer.retry_after_s, 2);
+	assert_int_equal(t.response.retry_after_s, 2);
 	fetch_path(&t, "/interim");
-	assert_int_equal(t.answer.status, 200);
-	assert_int_equal(t.answer.retry_after_s, 0);
-	web_answer_free(&t.answer);
+	assert_int_equal(t.response.status, 200);
+	assert_int_equal(t.response.retry_after_s, 0);
+	web_response_free(&t.response);
 }
 
 static void
@@ -98,7 +98,7 @@ test_no_redirect(void **state)
 
 	(void)state;
 	fetch_path(&t, "/moved");
-	assert_int_equal(t.answer.status, 302);
+	assert_int_equal(t.response.status, 302);
 }
 
 static void
@@ -110,17 +110,17 @@ test_refused(void **state)
 	fetch_init(&t, "/hello");
 	(void)snprintf(t.url, sizeof(t.url), "http://127.0.0.1:1/");
 	fetch_run(&t);
-	assert_int_equal(t.answer.failure, WEB_CONNECT);
-	assert_int_equal(t.answer.status, 0);
-	assert_false(t.answer.sent);
+	assert_int_equal(t.response.failure, WEB_CONNECT);
+	assert_int_equal(t.response.status, 0);
+	assert_false(t.response.sent);
 	(void)snprintf(t.url, sizeof(t.url), "file:///etc/passwd");
 	fetch_run(&t);
-	assert_int_equal(t.answer.failure, WEB_OTHER);
+	assert_int_equal(t.response.failure, WEB_OTHER);
 	(void)snprintf(t.url, sizeof(t.url), "http://127.0.0.1:%u/hello", bench.peer.port);
 	t.request.headers[0] = "X: a\r\nY: b";
 	fetch_run(&t);
-	assert_int_equal(t.answer.failure, WEB_OTHER);
-	assert_false(t.answer.sent);
+	assert_int_equal(t.response.failure, WEB_OTHER);
+	assert_false(t.response.sent);
 }
 
 static void
@@ -130,13 +130,13 @@ test_cut(void **state)
 
 	(void)state;
 	fetch_path(&t, "/cut");
-	assert_int_equal(t.answer.failure, WEB_CUT);
-	assert_int_equal(t.answer.status, 200);
-	assert_true(t.answer.sent);
-	web_answer_free(&t.answer);
+	assert_int_equal(t.response.failure, WEB_CUT);
+	assert_int_equal(t.response.status, 200);
+	assert_true(t.response.sent);
+	web_response_free(&t.response);
 	fetch_path(&t, "/gone");
-	assert_int_equal(t.answer.failure, WEB_CUT);
-	assert_true(t.answer.sent);
+	assert_int_equal(t.response.failure, WEB_CUT);
+	assert_true(t.response.sent);
 }
 
 static void
@@ -146,9 +146,9 @@ test_too_large(void **state)
 
 	(void)state;
 	fetch_path(&t, "/big");
-	assert_int_equal(t.answer.failure, WEB_TOO_LARGE);
-	assert_true(t.answer.body.len <= CEILING);
-	web_answer_free(&t.answer);
+	assert_int_equal(t.response.failure, WEB_TOO_LARGE);
+	assert_true(t.response.body.len <= CEILING);
+	web_response_free(&t.response);
 }
 
 static void
@@ -160,21 +160,21 @@ test_timeouts(void **state)
 	fetch_init(&t, "/silent");
 	t.request.first_byte_timeout_us = 60000;
 	fetch_run(&t);
-	assert_int_equal(t.answer.failure, WEB_TIMEOUT);
-	assert_non_null(strstr(t.answer.detail, "began"));
-	assert_true(t.answer.sent);
+	assert_int_equal(t.response.failure, WEB_TIMEOUT);
+	assert_non_null(strstr(t.response.detail, "began"));
+	assert_true(t.response.sent);
 	fetch_init(&t, "/stall");
 	t.request.idle_timeout_us = 60000;
 	fetch_run(&t);
-	assert_int_equal(t.answer.failure, WEB_TIMEOUT);
-	assert_non_null(strstr(t.answer.detail, "stalled"));
-	assert_true(t.answer.is_event_stream);
-	web_answer_free(&t.answer);
+	assert_int_equal(t.response.failure, WEB_TIMEOUT);
+	assert_non_null(strstr(t.response.detail, "stalled"));
+	assert_true(t.response.is_event_stream);
+	web_response_free(&t.response);
 	fetch_init(&t, "/stall");
 	t.request.total_timeout_us = 60000;
 	fetch_run(&t);
-	assert_non_null(strstr(t.answer.detail, "too long"));
-	web_answer_free(&t.answer);
+	assert_non_null(strstr(t.response.detail, "too long"));
+	web_response_free(&t.response);
 }
 
 static void
@@ -185,8 +185,8 @@ test_reuse(void **state)
 	(void)state;
 	for (int i = 0; i < 200; i++) {
 		fetch_path(&t, "/hello");
-		assert_int_equal(t.answer.failure, WEB_FINE);
-		web_answer_free(&t.answer);
+		assert_int_equal(t.response.failure, WEB_FINE);
+		web_response_free(&t.response);
 	}
 	assert_int_equal(bench.peer.accepted, 1);
 }
@@ -200,8 +200,8 @@ test_closing(void **state)
 	(void)state;
 	for (int i = 0; i < 20; i++) {
 		fetch_path(&t, i % 2 ? "/once" : "/closing");
-		assert_int_equal(t.answer.failure, WEB_FINE);
-		web_answer_free(&t.answer);
+		assert_int_equal(t.response.failure, WEB_FINE);
+		web_response_free(&t.response);
 	}
 	assert_int_equal(bench.peer.accepted, 20);
 }
@@ -232,8 +232,8 @@ test_flaky(void **state)
 		t.request.method = i % 2 ? "POST" : "GET";
 		t.request.body = i % 2 ? SLICE_LIT("x") : slice_of(NULL, 0);
 		fetch_run(&t);
-		assert_int_equal(t.answer.failure, WEB_FINE);
-		web_answer_free(&t.answer);
+		assert_int_equal(t.response.failure, WEB_FINE);
+		web_response_free(&t.response);
 	}
 	assert_int_equal(bench.peer.accepted, 4);
 }
@@ -250,8 +250,8 @@ test_many_at_once(void **state)
 	}
 	for (int i = 0; i < 60; i++) {
 		turn_until(bench.worker, &t[i].probe.ended);
-		assert_int_equal(t[i].answer.failure, WEB_FINE);
-		web_answer_free(&t[i].answer);
+		assert_int_equal(t[i].response.failure, WEB_FINE);
+		web_response_free(&t[i].response);
 	}
 	assert_true(bench.peer.accepted <= 16); /* connections_max */
 }

@@ -23,7 +23,7 @@
 struct fetch {
 	struct probe probe;
 	struct web_request request;
-	struct web_answer answer;
+	struct web_response response;
 };
 
 static struct worker *worker;
@@ -48,7 +48,7 @@ fetch_step(struct flow *f)
 {
 	struct fetch *t = (struct fetch *)f;
 
-	return web_fetch(f, web, &t->request, &t->answer);
+	return web_fetch(f, web, &t->request, &t->response);
 }
 
 static void
@@ -59,7 +59,7 @@ fetch_start(struct fetch *t, uint64_t first_byte_us)
 		.method = "GET",
 		.url = "http://stalled.test/",
 		.first_byte_timeout_us = first_byte_us,
-		.answer_max = 100,
+		.response_max = 100,
 	};
 	probe_start(&t->probe, worker, fetch_step, NULL);
 }
@@ -93,10 +93,10 @@ test_hanging_resolver(void **state)
 	turn_until(worker, &left.probe.ended);
 	turn_until(worker, &late.probe.ended);
 	assert_true(clock_mono_us() - began < HANG_US / 2);
-	assert_int_equal(late.answer.failure, WEB_TIMEOUT);
-	assert_false(late.answer.sent);
+	assert_int_equal(late.response.failure, WEB_TIMEOUT);
+	assert_false(late.response.sent);
 	turn_until(worker, &failed.probe.ended);
-	assert_int_equal(failed.answer.failure, WEB_RESOLVE);
+	assert_int_equal(failed.response.failure, WEB_RESOLVE);
 	assert_true(ticks > 50);
 	timer_free(&timer);
 	web_close(web);

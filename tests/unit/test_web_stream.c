@@ -24,7 +24,7 @@ stream_ask(struct flow *f)
 	struct fetch *t = (struct fetch *)f;
 
 	flow_defer(f, stream_stop, &t->transfer);
-	return web_start(f, bench.web, &t->request, &t->transfer, &t->answer);
+	return web_start(f, bench.web, &t->request, &t->transfer, &t->response);
 }
 
 static enum flow_rc
@@ -103,8 +103,8 @@ test_stream(void **state)
 
 	(void)state;
 	stream_path(&t, "/stream");
-	assert_int_equal(t.answer.failure, WEB_FINE);
-	assert_true(t.answer.is_event_stream);
+	assert_int_equal(t.response.failure, WEB_FINE);
+	assert_true(t.response.is_event_stream);
 	assert_int_equal(t.pulled, 11);
 	assert_int_equal(t.largest, 11); /* one run, not three */
 }
@@ -122,7 +122,7 @@ test_stream_pauses(void **state)
 	turn_for(bench.worker, 50);
 	assert_true(BIG_BYTES - bench.big_left < BIG_BYTES);
 	turn_until(bench.worker, &t.probe.ended);
-	assert_int_equal(t.answer.failure, WEB_FINE);
+	assert_int_equal(t.response.failure, WEB_FINE);
 	assert_int_equal(t.pulled, BIG_BYTES);
 	assert_true(t.largest <= CEILING);
 }
@@ -137,7 +137,7 @@ test_stream_stalls(void **state)
 	t.request.idle_timeout_us = 60000;
 	stream_start(&t);
 	turn_until(bench.worker, &t.probe.ended);
-	assert_int_equal(t.answer.failure, WEB_TIMEOUT);
+	assert_int_equal(t.response.failure, WEB_TIMEOUT);
 	assert_int_equal(t.pulled, 5);
 }
 
@@ -153,7 +153,7 @@ test_pause_is_not_idle(void **state)
 	probe_start(&t.probe, bench.worker, stream_ask, NULL);
 	t.probe.kind.steps = late_steps;
 	turn_until(bench.worker, &t.probe.ended);
-	assert_int_equal(t.answer.failure, WEB_FINE);
+	assert_int_equal(t.response.failure, WEB_FINE);
 }
 
 static void
@@ -167,7 +167,7 @@ test_stream_fails_early(void **state)
 	probe_start(&t.probe, bench.worker, stream_ask, NULL);
 	turn_until(bench.worker, &t.probe.ended);
 	assert_null(t.transfer);
-	assert_int_equal(t.answer.failure, WEB_CONNECT);
+	assert_int_equal(t.response.failure, WEB_CONNECT);
 }
 
 static void
@@ -177,7 +177,7 @@ test_stream_cut(void **state)
 
 	(void)state;
 	stream_path(&t, "/cut");
-	assert_int_equal(t.answer.failure, WEB_CUT);
+	assert_int_equal(t.response.failure, WEB_CUT);
 	assert_int_equal(t.pulled, 10);
 }
 

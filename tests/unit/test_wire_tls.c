@@ -20,7 +20,7 @@
 struct fetch {
 	struct probe probe;
 	struct web_request request;
-	struct web_answer answer;
+	struct web_response answer;
 };
 
 static struct fake_tls tls;
@@ -51,13 +51,13 @@ fetch(const char *ca_file, const char *host, uint16_t port)
 {
 	struct web_conf conf = { .ca_file = ca_file, .connections_max = 4 };
 	char url[64];
-	struct fetch t = { .request = { .method = "GET", .url = url, .answer_max = 100 } };
+	struct fetch t = { .request = { .method = "GET", .url = url, .response_max = 100 } };
 
 	(void)snprintf(url, sizeof(url), "https://%s:%u/", host, port);
 	web = web_open(worker, &conf);
 	probe_start(&t.probe, worker, fetch_step, NULL);
 	turn_until(worker, &t.probe.ended);
-	web_answer_free(&t.answer);
+	web_response_free(&t.answer);
 	if (t.answer.failure != WEB_FINE)
 		assert_false(t.answer.sent);
 	web_close(web);

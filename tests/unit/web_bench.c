@@ -130,7 +130,7 @@ fetch_init(struct fetch *t, const char *path)
 		.connect_timeout_us = 1000000,
 		.first_byte_timeout_us = 2000000,
 		.idle_timeout_us = 2000000,
-		.answer_max = CEILING,
+		.response_max = CEILING,
 	};
 }
 
@@ -139,7 +139,7 @@ fetch_ask(struct flow *f)
 {
 	struct fetch *t = (struct fetch *)f;
 
-	return web_fetch(f, bench.web, &t->request, &t->answer);
+	return web_fetch(f, bench.web, &t->request, &t->response);
 }
 
 void
@@ -195,5 +195,5 @@ fetch_abort(const char *path, void (*start)(struct fetch *), unsigned ms)
 	turn_for(bench.worker, 20);
 	assert_int_equal(t.probe.err.code, ERR_CLIENT_GONE);
 	assert_int_equal(bench.peer.closed, closed + 1);
-	web_answer_free(&t.answer);
+	web_response_free(&t.response);
 }

@@ -14,7 +14,7 @@
 struct fetch {
 	struct probe probe;
 	struct web_request request;
-	struct web_answer answer;
+	struct web_response response;
 	struct web_transfer *transfer;
 	struct slice piece;
 	size_t pulled;

@@ -32,7 +32,7 @@ struct redis_conf {
 enum redis_status { REDIS_OK, REDIS_NIL, REDIS_ERROR, REDIS_DOWN, REDIS_TIMEOUT, REDIS_BUSY };
 
 /* The reply of one command. Zeroed before first use; redis_clear() is idempotent. */
-struct redis_answer {
+struct redis_reply {
 	enum redis_status	 status;
 	struct slice		 text;		/* string or error reply; borrowed until clear */
 	int64_t			 number;	/* integer reply */
@@ -50,13 +50,13 @@ const char	*redis_trouble(const struct redis *);
 
 /* argv: copied before return. */
 enum flow_rc	 redis_command(struct flow *, struct redis *, const struct slice *argv,
-		    unsigned argc, struct redis_answer *out) __attribute__((warn_unused_result));
+		    unsigned argc, struct redis_reply *out) __attribute__((warn_unused_result));
 /* The same, nobody waits and the reply is dropped (a cache write, a publish). */
 void		 redis_send(struct redis *, const struct slice *argv, unsigned argc);
 /* Element i of an array reply, when it is an integer; false otherwise. */
-bool		 redis_int_at(const struct redis_answer *, unsigned i, int64_t *out);
-bool		 redis_text_at(const struct redis_answer *, unsigned i, struct slice *out);
-void		 redis_clear(struct redis_answer *);
+bool		 redis_int_at(const struct redis_reply *, unsigned i, int64_t *out);
+bool		 redis_text_at(const struct redis_reply *, unsigned i, struct slice *out);
+void		 redis_clear(struct redis_reply *);
 /* The name by which EVALSHA knows a script: 40 hex digits and a NUL. Any thread. */
 #define REDIS_SHA_SIZE	41
 void		 redis_script_sha(const char *script, char out[REDIS_SHA_SIZE]);

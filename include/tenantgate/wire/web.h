@@ -48,31 +48,31 @@ struct web_request {
 	uint64_t	 first_byte_timeout_us;	/* from the start to the answer's first byte */
 	uint64_t	 idle_timeout_us;	/* between two pieces; our pauses not counted */
 	uint64_t	 total_timeout_us;	/* 0: none (streams) */
-	size_t		 answer_max;		/* ceiling of a body, of a stream's read-ahead */
+	size_t		 response_max;		/* ceiling of a body, of a stream's read-ahead */
 };
 
 /* Zeroed before first use; a new request empties it. */
-struct web_answer {
+struct web_response {
 	enum web_failure failure;
 	char		 detail[160];		/* for logs; no secrets (the URL's host at most) */
 	int		 status;		/* 0 when no status line came */
 	int		 retry_after_s;		/* or retry-after-ms, rounded up; 0: none */
 	bool		 sent;			/* false: certainly no byte left us */
 	bool		 is_event_stream;	/* Content-Type: text/event-stream */
-	struct buf	 body;			/* web_fetch only; owned: web_answer_free() */
+	struct buf	 body;			/* web_fetch only; owned: web_response_free() */
 };
 
 struct web	*web_open(struct worker *, const struct web_conf *);
 void		 web_close(struct web *);
 
 enum flow_rc	 web_fetch(struct flow *, struct web *, const struct web_request *,
-		    struct web_answer *out) __attribute__((warn_unused_result));
-void		 web_answer_free(struct web_answer *);		/* idempotent */
+		    struct web_response *out) __attribute__((warn_unused_result));
+void		 web_response_free(struct web_response *);	/* idempotent */
 
 /* Starts; waits until status and header fields are known (or it failed: answer->failure, and
  * *out may be NULL). */
 enum flow_rc	 web_start(struct flow *, struct web *, const struct web_request *,
-		    struct web_transfer **out, struct web_answer *answer)
+		    struct web_transfer **out, struct web_response *response)
 		    __attribute__((warn_unused_result));
 /* The next piece: what has arrived, at least one byte. Empty: the end; then answer->failure says
  * whether it was a good one. Borrowed until the next call. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * web_answer: what the peer said, as a struct web_answer: the few header fields we mind, and
+ * web_response: what the peer said, as a struct web_response: the few header fields we mind, and
  * libcurl's codes as the reasons our callers tell apart.
  */
 #include <stdarg.h>
@@ -10,10 +10,10 @@
 #include <time.h>
 
 #include "tenantgate/base/clock.h"
-#include "wire/web_room.h"
+#include "wire/web_internal.h"
 
 void
-web_answer_fail(struct web_answer *a, enum web_failure failure, const char *fmt, ...)
+web_response_fail(struct web_response *a, enum web_failure failure, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -76,7 +76,7 @@ retry_after_ms_read(struct slice value)
 }
 
 static void
-field_mind(struct web_answer *a, struct slice line)
+header_field_note(struct web_response *a, struct slice line)
 {
 	struct slice value;
 
@@ -97,14 +97,14 @@ block_end(struct web_transfer *t)
 
 	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status < 200) {
-		t->answer->retry_after_s = 0;
-		t->answer->is_event_stream = false;
+		t->response->retry_after_s = 0;
+		t->response->is_event_stream = false;
 		return;
 	}
-	t->answer->status = (int)status;
-	t->answer->sent = true;
+	t->response->status = (int)status;
+	t->response->sent = true;
 	t->state = WEB_BODY;
-	web_stir(t);
+	web_mark_ready(t);
 }
 
 /* libcurl's callback: one line at a time, status lines, interim answers and trailers too. */
@@ -114,21 +114,21 @@ web_on_header(char *data, size_t size, size_t n, void *transfer)
 	struct web_transfer *t = transfer;
 	struct slice line = slice_of(data, size * n);
 
-	t->heard_us = clock_mono_us();
+	t->last_data_us = clock_mono_us();
 	t->header_bytes += line.len;
 	if (t->header_bytes > WEB_HEADER_BYTES) {
-		web_answer_fail(t->answer, WEB_TOO_LARGE, "header fields past %d bytes",
+		web_response_fail(t->response, WEB_TOO_LARGE, "header fields past %d bytes",
 		    WEB_HEADER_BYTES);
 		return 0;
 	}
-	if (t->state != WEB_ASKED)
+	if (t->state != WEB_REQUESTED)
 		return size * n; /* trailers */
 	while (line.len > 0 && (line.p[line.len - 1] == '\r' || line.p[line.len - 1] == '\n'))
 		line.len--;
 	if (line.len == 0)
 		block_end(t);
 	else
-		field_mind(t->answer, line);
+		header_field_note(t->response, line);
 	return size * n;
 }
 
@@ -166,9 +166,9 @@ failure_of(CURLcode code)
 }
 
 void
-web_answer_end(struct web_transfer *t, CURLcode code)
+web_response_end(struct web_transfer *t, CURLcode code)
 {
-	struct web_answer *a = t->answer;
+	struct web_response *a = t->response;
 	enum web_failure failure = failure_of(code);
 	long sent = 0;
 
@@ -176,12 +176,12 @@ web_answer_end(struct web_transfer *t, CURLcode code)
 	a->sent = sent > 0;
 	if (failure == WEB_FINE)
 		return;
-	web_answer_fail(a, failure, "%s%s", code == CURLE_OPERATION_TIMEDOUT ? "connect: " : "",
-	    t->trouble[0] != '\0' ? t->trouble : curl_easy_strerror(code));
+	web_response_fail(a, failure, "%s%s", code == CURLE_OPERATION_TIMEDOUT ? "connect: " : "",
+	    t->curl_error[0] != '\0' ? t->curl_error : curl_easy_strerror(code));
 }
 
 void
-web_answer_free(struct web_answer *a)
+web_response_free(struct web_response *a)
 {
 	buf_free(&a->body);
 }

@@ -3,15 +3,15 @@
  * redis_room: what the files of the Redis client share. redis_url.c reads the URL, redis_link.c
  * keeps one link up, redis.c asks and answers over it, redis_sub.c listens on another.
  */
-#ifndef TENANTGATE_WIRE_REDIS_ROOM_H
-#define TENANTGATE_WIRE_REDIS_ROOM_H
+#ifndef TENANTGATE_WIRE_REDIS_INTERNAL_H
+#define TENANTGATE_WIRE_REDIS_INTERNAL_H
 
 #include <sys/queue.h>
 #include <sys/socket.h>
 
 #include "tenantgate/loop/timer.h"
 #include "tenantgate/wire/redis.h"
-#include "wire/dns_ask.h"
+#include "wire/dns_query.h"
 
 /* After ours: hiredis defines REDIS_OK as a macro, of the same value. */
 #include <hiredis/hiredis.h>
@@ -45,7 +45,7 @@ struct redis_link_ops {
 	uint64_t	(*oldest)(const void *owner);
 };
 
-enum redis_link_state { LINK_DOWN, LINK_LOOKUP, LINK_CONNECT, LINK_GREET, LINK_UP };
+enum redis_link_state { LINK_DOWN, LINK_LOOKUP, LINK_CONNECT, LINK_HANDSHAKE, LINK_UP };
 
 struct redis_link {
 	enum redis_link_state		 state;
@@ -56,7 +56,7 @@ struct redis_link {
 	uint64_t			 timeout_us;
 	const struct redis_link_ops	*ops;		/* borrowed */
 	void				*owner;		/* borrowed */
-	struct dns_ask			*ask;		/* LINK_LOOKUP */
+	struct dns_query		*ask;		/* LINK_LOOKUP */
 	struct dns_answer		 addresses;
 	struct bufferevent		*bev;		/* owned, from LINK_CONNECT on */
 	redisReader			*reader;	/* owned, from LINK_CONNECT on */
