@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "catalog/catalog_room.h"
+#include "catalog/catalog_internal.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/wire/pg_url.h"
 
@@ -63,7 +63,7 @@ query_run(struct flow *f)
 
 /* An idle connection died: its siblings most likely died with it, so none of them is asked. */
 static enum flow_rc
-query_look(struct flow *f)
+query_check(struct flow *f)
 {
 	struct catalog_query *q = (struct catalog_query *)f;
 	bool died_idle = q->lease.reused && q->result.status == PG_LOST;
@@ -79,7 +79,7 @@ query_look(struct flow *f)
 static const struct flow_step query_steps[] = {
 	{ "borrow", query_borrow },
 	{ "run", query_run },
-	{ "look", query_look },
+	{ "look", query_check },
 	{ NULL, NULL },
 };
 

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "catalog/catalog_room.h"
+#include "catalog/catalog_internal.h"
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 
@@ -28,16 +28,16 @@
 
 static const struct backoff migrate_backoff = { 250 * 1000, 2 * 1000000, 200 };
 
-enum attempt_verdict {
-	ATTEMPT_UNREACHED, /* nothing wrong that waiting may not mend */
-	ATTEMPT_REFUSED,   /* the schema or the server says no */
-	ATTEMPT_DONE,
+enum migration_verdict {
+	MIGRATION_UNREACHED, /* nothing wrong that waiting may not mend */
+	MIGRATION_REFUSED,   /* the schema or the server says no */
+	MIGRATION_DONE,
 };
 
-struct attempt {
+struct migration_attempt {
 	struct flow flow;
 	struct catalog *catalog; /* borrowed */
-	enum attempt_verdict verdict;
+	enum migration_verdict verdict;
 	struct pool_lease lease;
 	struct pg_result result; /* owned */
 	struct buf sql;		 /* owned */
@@ -47,18 +47,18 @@ struct attempt {
 struct migration {
 	struct flow flow;
 	struct catalog *catalog; /* borrowed */
-	struct attempt attempt;
+	struct migration_attempt migration_attempt;
 	struct err why; /* the last attempt's */
-	struct timer nap;
+	struct timer backoff;
 	unsigned tries; /* that did not reach the catalog */
 };
 
 /* ---- one attempt ---- */
 
 static void
-attempt_clean_up(void *arg)
+migration_clean_up(void *arg)
 {
-	struct attempt *a = arg;
+	struct migration_attempt *a = arg;
 
 	pg_clear(&a->result);
 	buf_free(&a->sql);
@@ -67,20 +67,20 @@ attempt_clean_up(void *arg)
 
 /* A lost connection is worth another attempt, an SQL error is not. */
 static enum flow_rc
-attempt_check(struct attempt *a, const char *what)
+migration_check(struct migration_attempt *a, const char *what)
 {
 	const struct pg_failure *why = &a->result.failure;
 
 	if (a->result.status == PG_OK)
 		return FLOW_NEXT;
 	if (a->result.status == PG_SQL_ERROR)
-		a->verdict = ATTEMPT_REFUSED;
+		a->verdict = MIGRATION_REFUSED;
 	return flow_fail(&a->flow, ERR_CATALOG, "catalog schema, %s: %s %s", what, why->sqlstate,
 	    why->message);
 }
 
 static enum flow_rc
-attempt_say(struct attempt *a, const char *sql, bool simple, uint64_t timeout_us)
+migration_execute(struct migration_attempt *a, const char *sql, bool simple, uint64_t timeout_us)
 {
 	struct pg_query q = { .sql = sql, .simple = simple, .timeout_us = timeout_us };
 
@@ -89,59 +89,61 @@ attempt_say(struct attempt *a, const char *sql, bool simple, uint64_t timeout_us
 }
 
 static enum flow_rc
-attempt_borrow(struct flow *f)
+migration_borrow(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
+	struct migration_attempt *a = (struct migration_attempt *)f;
 
 	return pool_borrow(f, a->catalog->pools, &a->catalog->target, &a->lease);
 }
 
 static enum flow_rc
-attempt_lock(struct flow *f)
+migration_lock(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
+	struct migration_attempt *a = (struct migration_attempt *)f;
 
-	return attempt_say(a, "SELECT pg_advisory_lock(" LOCK_NUMBER ")", false, LOCK_WAIT_US);
+	return migration_execute(a, "SELECT pg_advisory_lock(" LOCK_NUMBER ")", false,
+	    LOCK_WAIT_US);
 }
 
 static enum flow_rc
-attempt_table(struct flow *f)
+migration_table(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
-	enum flow_rc rc = attempt_check(a, "lock");
+	struct migration_attempt *a = (struct migration_attempt *)f;
+	enum flow_rc rc = migration_check(a, "lock");
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	return attempt_say(a,
+	return migration_execute(a,
 	    "CREATE TABLE IF NOT EXISTS public.tenantgate_schema ("
 	    "version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())",
 	    false, SCRIPT_WAIT_US);
 }
 
 static enum flow_rc
-attempt_version(struct flow *f)
+migration_version(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
-	enum flow_rc rc = attempt_check(a, "version table");
+	struct migration_attempt *a = (struct migration_attempt *)f;
+	enum flow_rc rc = migration_check(a, "version table");
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	return attempt_say(a, "SELECT coalesce(max(version), 0) FROM public.tenantgate_schema",
-	    false, SCRIPT_WAIT_US);
+	return migration_execute(a,
+	    "SELECT coalesce(max(version), 0) FROM public.tenantgate_schema", false,
+	    SCRIPT_WAIT_US);
 }
 
 static enum flow_rc
-attempt_compare(struct flow *f)
+migration_compare(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
-	enum flow_rc rc = attempt_check(a, "version");
+	struct migration_attempt *a = (struct migration_attempt *)f;
+	enum flow_rc rc = migration_check(a, "version");
 	long version;
 
 	if (rc != FLOW_NEXT)
 		return rc;
 	version = strtol(pg_text(&a->result, 0, 0), NULL, 10);
 	if (version < 0 || (size_t)version > schema_script_count) {
-		a->verdict = ATTEMPT_REFUSED;
+		a->verdict = MIGRATION_REFUSED;
 		return flow_fail(f, ERR_CATALOG,
 		    "the catalog's schema is at version %ld, this "
 		    "build knows %zu: run a newer tenantgate",
@@ -152,9 +154,9 @@ attempt_compare(struct flow *f)
 }
 
 static enum flow_rc
-attempt_apply(struct flow *f)
+migration_apply(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
+	struct migration_attempt *a = (struct migration_attempt *)f;
 	const struct schema_script *s = &schema_scripts[a->script];
 
 	if (a->script == schema_script_count)
@@ -167,94 +169,95 @@ attempt_apply(struct flow *f)
 	    s->sql, s->version);
 	if (a->sql.failed)
 		return flow_fail(f, ERR_INTERNAL, "a schema script is too long");
-	return attempt_say(a, a->sql.data, true, SCRIPT_WAIT_US);
+	return migration_execute(a, a->sql.data, true, SCRIPT_WAIT_US);
 }
 
 static enum flow_rc
-attempt_applied(struct flow *f)
+migration_applied(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
+	struct migration_attempt *a = (struct migration_attempt *)f;
 	const struct schema_script *s = &schema_scripts[a->script];
 	enum flow_rc rc;
 
 	if (a->script == schema_script_count)
 		return FLOW_NEXT;
-	rc = attempt_check(a, s->what);
+	rc = migration_check(a, s->what);
 	if (rc != FLOW_NEXT)
 		return rc;
 	log_event(LOG_NOTICE, "catalog.migrated", NULL, "schema version %d: %s", s->version,
 	    s->what);
 	a->script++;
-	return flow_goto(f, attempt_apply);
+	return flow_goto(f, migration_apply);
 }
 
 static enum flow_rc
-attempt_unlock(struct flow *f)
+migration_unlock(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
+	struct migration_attempt *a = (struct migration_attempt *)f;
 
-	a->verdict = ATTEMPT_DONE;
-	return attempt_say(a, "SELECT pg_advisory_unlock(" LOCK_NUMBER ")", false, SCRIPT_WAIT_US);
+	a->verdict = MIGRATION_DONE;
+	return migration_execute(a, "SELECT pg_advisory_unlock(" LOCK_NUMBER ")", false,
+	    SCRIPT_WAIT_US);
 }
 
-static const struct flow_step attempt_steps[] = {
-	{ "borrow", attempt_borrow },
-	{ "lock", attempt_lock },
-	{ "table", attempt_table },
-	{ "version", attempt_version },
-	{ "compare", attempt_compare },
-	{ "apply", attempt_apply },
-	{ "applied", attempt_applied },
-	{ "unlock", attempt_unlock },
+static const struct flow_step migration_steps[] = {
+	{ "borrow", migration_borrow },
+	{ "lock", migration_lock },
+	{ "table", migration_table },
+	{ "version", migration_version },
+	{ "compare", migration_compare },
+	{ "apply", migration_apply },
+	{ "applied", migration_applied },
+	{ "unlock", migration_unlock },
 	{ NULL, NULL },
 };
 
-static const struct flow_kind attempt_kind = { "migrate_attempt", attempt_steps, NULL, NULL };
+static const struct flow_kind migration_kind = { "migrate_attempt", migration_steps, NULL, NULL };
 
 /* ---- attempts until one tells ---- */
 
 static enum flow_rc
-migrate_attempt(struct flow *f)
+migrate_try(struct flow *f)
 {
 	struct migration *m = (struct migration *)f;
-	struct attempt *a = &m->attempt;
+	struct migration_attempt *a = &m->migration_attempt;
 	enum flow_rc rc;
 
 	a->catalog = m->catalog;
-	a->verdict = ATTEMPT_UNREACHED;
+	a->verdict = MIGRATION_UNREACHED;
 	buf_init(&a->sql, SCRIPT_MAX);
-	rc = flow_try(f, &a->flow, &attempt_kind, &m->why);
-	flow_defer(&a->flow, attempt_clean_up, a);
+	rc = flow_try(f, &a->flow, &migration_kind, &m->why);
+	flow_defer(&a->flow, migration_clean_up, a);
 	return rc;
 }
 
 static enum flow_rc
-migrate_judge(struct flow *f)
+migrate_check(struct flow *f)
 {
 	struct migration *m = (struct migration *)f;
 
-	switch (m->attempt.verdict) {
-	case ATTEMPT_DONE:
+	switch (m->migration_attempt.verdict) {
+	case MIGRATION_DONE:
 		atomic_store_explicit(&m->catalog->reached, true, memory_order_relaxed);
 		return FLOW_DONE;
-	case ATTEMPT_REFUSED:
+	case MIGRATION_REFUSED:
 		return flow_fail(f, ERR_CATALOG, "%s", m->why.detail);
-	case ATTEMPT_UNREACHED:
+	case MIGRATION_UNREACHED:
 		break;
 	}
 	log_event(LOG_WARNING, "catalog.unreachable", NULL, "%s", m->why.detail);
-	return flow_sleep(f, &m->nap, backoff_us(&migrate_backoff, ++m->tries, 0));
+	return flow_sleep(f, &m->backoff, backoff_us(&migrate_backoff, ++m->tries, 0));
 }
 
 static enum flow_rc
 migrate_again(struct flow *f)
 {
-	return flow_goto(f, migrate_attempt);
+	return flow_goto(f, migrate_try);
 }
 
 static const struct flow_step migrate_steps[] = {
-	{ "attempt", migrate_attempt },
-	{ "judge", migrate_judge },
+	{ "attempt", migrate_try },
+	{ "judge", migrate_check },
 	{ "again", migrate_again },
 	{ NULL, NULL },
 };

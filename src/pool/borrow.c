@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/pool_room.h"
+#include "pool/pool_internal.h"
 #include "tenantgate/base/clock.h"
 
 static void
@@ -44,28 +44,28 @@ waiter_unqueue(struct waiter *w)
 }
 
 static void
-waiter_tell(struct waiter *w, struct chores *chores)
+waiter_notify(struct waiter *w, struct deferred *deferred)
 {
 	waiter_unqueue(w);
-	w->state = WAITER_TOLD;
-	TAILQ_INSERT_TAIL(&chores->tell, w, link);
+	w->state = WAITER_NOTIFIED;
+	TAILQ_INSERT_TAIL(&deferred->notify, w, link);
 }
 
 void
-waiter_grant(struct waiter *w, struct server *s, struct chores *chores)
+waiter_grant(struct waiter *w, struct server *s, struct deferred *deferred)
 {
-	server_move(s, SERVER_LENT);
+	server_move(s, SERVER_ACTIVE);
 	s->worker = w->worker;
 	w->server = s;
 	w->pools->borrowed_total++;
-	waiter_tell(w, chores);
+	waiter_notify(w, deferred);
 }
 
 void
-waiter_fail(struct waiter *w, const struct err *err, struct chores *chores)
+waiter_fail(struct waiter *w, const struct err *err, struct deferred *deferred)
 {
 	w->err = *err;
-	waiter_tell(w, chores);
+	waiter_notify(w, deferred);
 }
 
 static void
@@ -76,39 +76,39 @@ waiter_free(struct waiter *w)
 }
 
 static void
-server_back(struct server *s, enum pool_hygiene hygiene)
+server_returned(struct server *s, enum pool_hygiene hygiene)
 {
 	struct pool *pool = s->pool;
 	struct pools *p = pool->pools;
 	enum pg_conn_state state = p->ops.state(s->conn);
 	bool usable = state == PG_IDLE || state == PG_IN_TRANSACTION;
 	bool clean = state == PG_IDLE && hygiene == POOL_CLEAN;
-	struct chores chores;
+	struct deferred deferred;
 
-	assert(s->state == SERVER_LENT && worker_is_mine(s->worker));
-	pools_lock(p, &chores);
+	assert(s->state == SERVER_ACTIVE && worker_is_mine(s->worker));
+	pools_lock(p, &deferred);
 	if (usable && clean) {
-		server_serve(s, &chores);
+		server_offer(s, &deferred);
 	} else if (usable && !pool->retired &&
-	    p->desks[worker_index(s->worker)].worker == s->worker) {
+	    p->workers[worker_index(s->worker)].worker == s->worker) {
 		server_move(s, SERVER_RESETTING);
 		server_reset(s);
-		pool_changed(pool, &chores);
+		pool_changed(pool, &deferred);
 	} else {
-		server_drop(s, &chores);
-		pool_changed(pool, &chores);
+		server_drop(s, &deferred);
+		pool_changed(pool, &deferred);
 	}
-	pools_unlock(p, &chores);
+	pools_unlock(p, &deferred);
 }
 
 void
-waiter_told(void *arg)
+waiter_notified(void *arg)
 {
 	struct waiter *w = arg;
 
 	if (w->state == WAITER_LEFT) {
 		if (w->server != NULL)
-			server_back(w->server, POOL_CLEAN);
+			server_returned(w->server, POOL_CLEAN);
 	} else if (w->server != NULL) {
 		lease_fill(w->lease, w->server);
 		flow_wake(w->flow);
@@ -139,18 +139,18 @@ waiter_leave(struct waiter *w, struct err *why)
 {
 	struct pools *p = w->pools;
 	struct pool *pool;
-	struct chores chores;
+	struct deferred deferred;
 	bool queued;
 
-	pools_lock(p, &chores);
+	pools_lock(p, &deferred);
 	queued = w->state == WAITER_QUEUED;
 	if (queued) {
 		wait_explain(w, why);
 		pool = w->pool;
 		waiter_unqueue(w);
-		pool_changed(pool, &chores);
+		pool_changed(pool, &deferred);
 	}
-	pools_unlock(p, &chores);
+	pools_unlock(p, &deferred);
 	return queued;
 }
 
@@ -167,7 +167,7 @@ waiter_cancelled(void *arg)
 }
 
 static void
-waiter_late(void *arg)
+waiter_timed_out(void *arg)
 {
 	struct waiter *w = arg;
 	struct err err = { .code = ERR_NONE };
@@ -202,7 +202,7 @@ waiter_queue(struct flow *f, struct pool *pool, struct pool_lease *lease)
 
 /* Why there is no point in waiting; err stays empty otherwise. */
 static void
-pool_refuses(const struct pool *pool, struct err *err)
+pool_refusal(const struct pool *pool, struct err *err)
 {
 	const struct pools *p = pool->pools;
 
@@ -219,7 +219,7 @@ idle_take(struct pool *pool, struct worker *w)
 
 	if (s == NULL)
 		return NULL;
-	server_move(s, SERVER_LENT);
+	server_move(s, SERVER_ACTIVE);
 	s->worker = w;
 	pool->pools->borrowed_total++;
 	return s;
@@ -227,50 +227,50 @@ idle_take(struct pool *pool, struct worker *w)
 
 /* Dead, or past its time while nobody looked. */
 static void
-server_refuse(struct pools *p, struct server *s)
+server_discard(struct pools *p, struct server *s)
 {
 	struct pool *pool = s->pool;
-	struct chores chores;
+	struct deferred deferred;
 
-	pools_lock(p, &chores);
+	pools_lock(p, &deferred);
 	p->borrowed_total--;
-	server_drop(s, &chores);
-	pool_changed(pool, &chores);
-	pools_unlock(p, &chores);
+	server_drop(s, &deferred);
+	pool_changed(pool, &deferred);
+	pools_unlock(p, &deferred);
 }
 
 /* What came of asking: an idle server, or a place in the queue, or an error. */
-struct answer {
+struct decision {
 	struct server	*server;
 	struct waiter	*waiter;
 	struct err	 err;
 };
 
 static void
-counter_ask(struct flow *f, struct pools *p, const struct pool_target *target,
-    struct pool_lease *lease, struct answer *answer)
+borrow_decide(struct flow *f, struct pools *p, const struct pool_target *target,
+    struct pool_lease *lease, struct decision *decision)
 {
-	struct chores chores;
+	struct deferred deferred;
 	struct pool *pool;
 
-	memset(answer, 0, sizeof(*answer));
-	pools_lock(p, &chores);
-	pool = pool_find(p, target, &chores);
-	answer->server = idle_take(pool, f->worker);
-	if (answer->server == NULL) {
-		pool_refuses(pool, &answer->err);
-		if (!err_is(&answer->err))
-			answer->waiter = waiter_queue(f, pool, lease);
-		pool_changed(pool, &chores);
+	memset(decision, 0, sizeof(*decision));
+	pools_lock(p, &deferred);
+	pool = pool_find(p, target, &deferred);
+	decision->server = idle_take(pool, f->worker);
+	if (decision->server == NULL) {
+		pool_refusal(pool, &decision->err);
+		if (!err_is(&decision->err))
+			decision->waiter = waiter_queue(f, pool, lease);
+		pool_changed(pool, &deferred);
 	}
-	pools_unlock(p, &chores);
+	pools_unlock(p, &deferred);
 }
 
 /* The waiter may have been told by now, but its task comes to this thread, later. */
 static enum flow_rc
-counter_wait(struct flow *f, struct waiter *w)
+borrow_wait(struct flow *f, struct waiter *w)
 {
-	if (!timer_init(&w->timer, f->worker, waiter_late, w))
+	if (!timer_init(&w->timer, f->worker, waiter_timed_out, w))
 		abort();
 	timer_start(&w->timer, w->pools->conf.query_wait_timeout_us);
 	return flow_wait(f, waiter_cancelled, w);
@@ -280,22 +280,22 @@ enum flow_rc
 pool_borrow(struct flow *f, struct pools *p, const struct pool_target *target,
     struct pool_lease *lease)
 {
-	struct answer answer;
+	struct decision decision;
 
 	assert(lease->conn == NULL && target->key.len > 0);
 	assert(worker_index(f->worker) < POOL_WORKERS_MAX);
 	for (;;) {
-		counter_ask(f, p, target, lease, &answer);
-		if (answer.waiter != NULL)
-			return counter_wait(f, answer.waiter);
-		if (answer.server == NULL)
-			return flow_fail_err(f, &answer.err);
-		if (clock_mono_us() < answer.server->expires_us &&
-		    p->ops.alive(answer.server->conn)) {
-			lease_fill(lease, answer.server);
+		borrow_decide(f, p, target, lease, &decision);
+		if (decision.waiter != NULL)
+			return borrow_wait(f, decision.waiter);
+		if (decision.server == NULL)
+			return flow_fail_err(f, &decision.err);
+		if (clock_mono_us() < decision.server->expires_us &&
+		    p->ops.alive(decision.server->conn)) {
+			lease_fill(lease, decision.server);
 			return FLOW_NEXT;
 		}
-		server_refuse(p, answer.server);
+		server_discard(p, decision.server);
 	}
 }
 
@@ -307,5 +307,5 @@ pool_return(struct pool_lease *lease, enum pool_hygiene hygiene)
 	if (lease->conn == NULL)
 		return;
 	memset(lease, 0, sizeof(*lease));
-	server_back(s, hygiene);
+	server_returned(s, hygiene);
 }

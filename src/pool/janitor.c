@@ -5,12 +5,12 @@
  */
 #include <stdlib.h>
 
-#include "pool/pool_room.h"
+#include "pool/pool_internal.h"
 #include "tenantgate/base/clock.h"
 
 /* The oldest come first. */
 static void
-close_long_idle(struct pools *p, uint64_t now, struct chores *chores)
+close_long_idle(struct pools *p, uint64_t now, struct deferred *deferred)
 {
 	struct server *s;
 
@@ -18,24 +18,24 @@ close_long_idle(struct pools *p, uint64_t now, struct chores *chores)
 		return;
 	while ((s = TAILQ_FIRST(&p->idle)) != NULL &&
 	    now - s->idle_since_us >= p->conf.server_idle_timeout_us)
-		server_drop(s, chores);
+		server_drop(s, deferred);
 }
 
 static void
-close_expired(struct pools *p, uint64_t now, struct chores *chores)
+close_expired(struct pools *p, uint64_t now, struct deferred *deferred)
 {
 	struct server *s, *next;
 
 	for (s = TAILQ_FIRST(&p->idle); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link);
 		if (now >= s->expires_us)
-			server_drop(s, chores);
+			server_drop(s, deferred);
 	}
 }
 
 /* Each is refiled once: one that is still in back-off goes to the list's end. */
 static void
-retry_logins(struct pools *p, struct chores *chores)
+retry_logins(struct pools *p, struct deferred *deferred)
 {
 	unsigned n = p->place_counts[POOL_BACKOFF];
 
@@ -44,7 +44,7 @@ retry_logins(struct pools *p, struct chores *chores)
 
 		TAILQ_REMOVE(&p->places[POOL_BACKOFF], pool, link);
 		TAILQ_INSERT_TAIL(&p->places[POOL_BACKOFF], pool, link);
-		pool_changed(pool, chores);
+		pool_changed(pool, deferred);
 	}
 }
 
@@ -63,14 +63,14 @@ janitor_round(void *arg)
 {
 	struct pools *p = arg;
 	uint64_t now = clock_mono_us();
-	struct chores chores;
+	struct deferred deferred;
 
-	pools_lock(p, &chores);
-	close_long_idle(p, now, &chores);
-	close_expired(p, now, &chores);
-	retry_logins(p, &chores);
+	pools_lock(p, &deferred);
+	close_long_idle(p, now, &deferred);
+	close_expired(p, now, &deferred);
+	retry_logins(p, &deferred);
 	forget_unused(p, now);
-	pools_unlock(p, &chores);
+	pools_unlock(p, &deferred);
 	timer_start(&p->janitor, p->janitor_us);
 }
 

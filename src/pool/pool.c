@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/pool_room.h"
+#include "pool/pool_internal.h"
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/clock.h"
 
@@ -47,12 +47,12 @@ pool_make(struct pools *p, const struct pool_target *target)
 
 /* Found or made. A pool whose target is not what the borrower knows is a stale one. */
 struct pool *
-pool_find(struct pools *p, const struct pool_target *target, struct chores *chores)
+pool_find(struct pools *p, const struct pool_target *target, struct deferred *deferred)
 {
 	struct pool *pool = map_get(p->by_key, target->key);
 
 	if (pool != NULL && !pg_target_same(&pool->target, &target->pg)) {
-		pool_retire(pool, chores);
+		pool_retire(pool, deferred);
 		pool = NULL;
 	}
 	if (pool == NULL)
@@ -78,7 +78,7 @@ pool_free(struct pool *pool)
 
 /* Those who wait are still served, with the target they asked for. */
 void
-pool_retire(struct pool *pool, struct chores *chores)
+pool_retire(struct pool *pool, struct deferred *deferred)
 {
 	struct server *s;
 
@@ -86,8 +86,8 @@ pool_retire(struct pool *pool, struct chores *chores)
 	map_take(pool->pools->by_key, pool_key(pool));
 	pool->retired = true;
 	while ((s = TAILQ_FIRST(&pool->idle)) != NULL)
-		server_drop(s, chores);
-	pool_changed(pool, chores);
+		server_drop(s, deferred);
+	pool_changed(pool, deferred);
 }
 
 unsigned
@@ -134,10 +134,10 @@ pool_place(const struct pool *pool)
 	if (pool->count == 0 && pool->waiting == 0)
 		return POOL_EMPTY;
 	if (pool->waiting <= coming || pool->count >= pool->size)
-		return POOL_QUIET;
+		return POOL_SATISFIED;
 	if (pool_in_backoff(pool))
 		return POOL_BACKOFF;
-	return pool->count == 0 ? POOL_BARE : POOL_HUNGRY;
+	return pool->count == 0 ? POOL_WANTS_FIRST : POOL_WANTS_MORE;
 }
 
 static void
@@ -158,42 +158,42 @@ pool_refile(struct pool *pool)
 }
 
 static struct pool *
-hungry_first(struct pools *p)
+wanting_first(struct pools *p)
 {
-	struct pool *bare = TAILQ_FIRST(&p->places[POOL_BARE]);
+	struct pool *wanting = TAILQ_FIRST(&p->places[POOL_WANTS_FIRST]);
 
-	return bare != NULL ? bare : TAILQ_FIRST(&p->places[POOL_HUNGRY]);
+	return wanting != NULL ? wanting : TAILQ_FIRST(&p->places[POOL_WANTS_MORE]);
 }
 
 /* Free slots to those who want them; idle servers are closed to make room, one for each pool
  * that wants one at most. */
 static void
-pools_feed(struct pools *p, struct chores *chores)
+pools_give_slots(struct pools *p, struct deferred *deferred)
 {
 	struct pool *pool;
 	struct server *s;
 
-	while ((pool = hungry_first(p)) != NULL && p->used < p->conf.max_server_connections) {
-		server_launch(pool, chores);
+	while ((pool = wanting_first(p)) != NULL && p->used < p->conf.max_server_connections) {
+		server_launch(pool, deferred);
 		pool_refile(pool);
 	}
 	while (p->servers[SERVER_CLOSING] <
-		p->place_counts[POOL_BARE] + p->place_counts[POOL_HUNGRY] &&
+		p->place_counts[POOL_WANTS_FIRST] + p->place_counts[POOL_WANTS_MORE] &&
 	    (s = TAILQ_FIRST(&p->idle)) != NULL)
-		server_drop(s, chores);
+		server_drop(s, deferred);
 }
 
 void
-pool_changed(struct pool *pool, struct chores *chores)
+pool_changed(struct pool *pool, struct deferred *deferred)
 {
 	struct pools *p = pool->pools;
 	struct waiter *w;
 
 	if (pool_live(pool) == 0 && pool_in_backoff(pool))
 		while ((w = TAILQ_FIRST(&pool->waiters)) != NULL)
-			waiter_fail(w, &pool->failure, chores);
+			waiter_fail(w, &pool->failure, deferred);
 	pool_refile(pool);
 	if (pool->retired && pool->place == POOL_EMPTY)
 		pool_free(pool);
-	pools_feed(p, chores);
+	pools_give_slots(p, deferred);
 }

@@ -2,14 +2,14 @@
 /*
  * pools: the whole desk: opening and closing it, its workers, its lock.
  *
- * Decisions are made under the lock and written down as chores; telling, closing and starting
- * logins is done after it. A close frees a slot, which may lead to more chores.
+ * Decisions are made under the lock and written down as deferred; telling, closing and starting
+ * logins is done after it. A close frees a slot, which may lead to more deferred.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/pool_room.h"
+#include "pool/pool_internal.h"
 
 #define SECONDS 1000000ull
 
@@ -39,7 +39,7 @@ static const struct pool_ops wire_ops = {
 };
 
 static uint64_t
-least(uint64_t a, uint64_t b)
+lesser_of(uint64_t a, uint64_t b)
 {
 	return b != 0 && b < a ? b : a;
 }
@@ -50,10 +50,10 @@ janitor_period(const struct pool_conf *conf)
 {
 	uint64_t us = 4 * SECONDS;
 
-	us = least(us, conf->server_idle_timeout_us);
-	us = least(us, conf->server_lifetime_us);
-	us = least(us, conf->server_login_retry_us);
-	us = least(us, conf->pool_idle_timeout_us);
+	us = lesser_of(us, conf->server_idle_timeout_us);
+	us = lesser_of(us, conf->server_lifetime_us);
+	us = lesser_of(us, conf->server_login_retry_us);
+	us = lesser_of(us, conf->pool_idle_timeout_us);
 	return us / 4 > 1000 ? us / 4 : 1000;
 }
 
@@ -80,19 +80,19 @@ pools_open(const struct pool_conf *conf, const struct pool_ops *ops)
 static void
 pools_forget_all(struct pools *p)
 {
-	struct chores chores;
+	struct deferred deferred;
 	struct pool *pool, *next;
 	unsigned i;
 
-	pools_lock(p, &chores);
+	pools_lock(p, &deferred);
 	for (i = 0; i < POOL_PLACES; i++)
 		for (pool = TAILQ_FIRST(&p->places[i]); pool != NULL; pool = next) {
 			next = TAILQ_NEXT(pool, link);
 			assert(pool->waiting == 0);
 			if (!pool->retired)
-				pool_retire(pool, &chores);
+				pool_retire(pool, &deferred);
 		}
-	pools_unlock(p, &chores);
+	pools_unlock(p, &deferred);
 }
 
 void
@@ -111,12 +111,12 @@ void
 pools_attach(struct pools *p, struct worker *w, struct dns *dns)
 {
 	unsigned index = worker_index(w);
-	struct chores chores;
+	struct deferred deferred;
 
 	assert(index < POOL_WORKERS_MAX);
-	pools_lock(p, &chores);
-	p->desks[index] = (struct desk){ .worker = w, .dns = dns };
-	pools_unlock(p, &chores);
+	pools_lock(p, &deferred);
+	p->workers[index] = (struct pool_worker){ .worker = w, .dns = dns };
+	pools_unlock(p, &deferred);
 	if (index == 0)
 		janitor_open(p, w);
 }
@@ -125,11 +125,11 @@ void
 pools_detach(struct pools *p, struct worker *w)
 {
 	unsigned index = worker_index(w);
-	struct chores chores;
+	struct deferred deferred;
 
-	pools_lock(p, &chores);
-	p->desks[index] = (struct desk){ .worker = NULL };
-	pools_unlock(p, &chores);
+	pools_lock(p, &deferred);
+	p->workers[index] = (struct pool_worker){ .worker = NULL };
+	pools_unlock(p, &deferred);
 	if (index == 0)
 		timer_free(&p->janitor);
 }
@@ -137,77 +137,77 @@ pools_detach(struct pools *p, struct worker *w)
 void
 pools_stats(struct pools *p, struct pool_stats *stats)
 {
-	struct chores chores;
+	struct deferred deferred;
 
-	pools_lock(p, &chores);
+	pools_lock(p, &deferred);
 	*stats = (struct pool_stats){
 		.pools = (unsigned)map_count(p->by_key),
 		.server_idle = p->servers[SERVER_IDLE],
-		.server_active = p->servers[SERVER_LENT] + p->servers[SERVER_RESETTING],
+		.server_active = p->servers[SERVER_ACTIVE] + p->servers[SERVER_RESETTING],
 		.server_login = p->servers[SERVER_LOGIN],
 		.client_waiting = p->waiting,
 		.borrowed_total = p->borrowed_total,
 		.created_total = p->created_total,
 		.wait_us_total = p->wait_us_total,
 	};
-	pools_unlock(p, &chores);
+	pools_unlock(p, &deferred);
 }
 
 void
 pool_forget(struct pools *p, struct slice key)
 {
-	struct chores chores;
+	struct deferred deferred;
 	struct pool *pool;
 
-	pools_lock(p, &chores);
+	pools_lock(p, &deferred);
 	pool = map_get(p->by_key, key);
 	if (pool != NULL)
-		pool_retire(pool, &chores);
-	pools_unlock(p, &chores);
+		pool_retire(pool, &deferred);
+	pools_unlock(p, &deferred);
 }
 
 void
-pools_lock(struct pools *p, struct chores *chores)
+pools_lock(struct pools *p, struct deferred *deferred)
 {
-	TAILQ_INIT(&chores->tell);
-	TAILQ_INIT(&chores->logins);
-	TAILQ_INIT(&chores->closes);
+	TAILQ_INIT(&deferred->notify);
+	TAILQ_INIT(&deferred->logins);
+	TAILQ_INIT(&deferred->closes);
 	if (pthread_mutex_lock(&p->lock) != 0)
 		abort();
 }
 
 /* A waiter or a server is not ours any more once its task is posted. */
 static void
-chores_post(struct chores *chores)
+deferred_post(struct deferred *deferred)
 {
 	struct waiter *w;
 	struct server *s;
 
-	while ((w = TAILQ_FIRST(&chores->tell)) != NULL) {
-		TAILQ_REMOVE(&chores->tell, w, link);
-		worker_post(w->worker, &w->task, waiter_told, w);
+	while ((w = TAILQ_FIRST(&deferred->notify)) != NULL) {
+		TAILQ_REMOVE(&deferred->notify, w, link);
+		worker_post(w->worker, &w->task, waiter_notified, w);
 	}
-	while ((s = TAILQ_FIRST(&chores->logins)) != NULL) {
-		TAILQ_REMOVE(&chores->logins, s, link);
+	while ((s = TAILQ_FIRST(&deferred->logins)) != NULL) {
+		TAILQ_REMOVE(&deferred->logins, s, link);
 		worker_post(s->worker, &s->task, server_login, s);
 	}
 }
 
 void
-pools_unlock(struct pools *p, struct chores *chores)
+pools_unlock(struct pools *p, struct deferred *deferred)
 {
 	struct server *s;
 
 	pthread_mutex_unlock(&p->lock);
-	chores_post(chores);
-	while ((s = TAILQ_FIRST(&chores->closes)) != NULL) {
-		TAILQ_REMOVE(&chores->closes, s, link);
+	deferred_post(deferred);
+	while ((s = TAILQ_FIRST(&deferred->closes)) != NULL) {
+		TAILQ_REMOVE(&deferred->closes, s, link);
 		if (s->conn != NULL)
 			p->ops.close(s->conn);
 		pg_clear(&s->result);
 		pthread_mutex_lock(&p->lock);
-		server_gone(s, chores);
+		server_gone(s, deferred);
 		pthread_mutex_unlock(&p->lock);
-		chores_post(chores);
+		deferred_post(deferred);
 	}
 }

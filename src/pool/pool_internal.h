@@ -10,8 +10,8 @@
  *  - A server's state is moved by server_move() alone; LENT, LOGIN and RESETTING belong to one
  *    worker, IDLE and CLOSING to nobody.
  */
-#ifndef TENANTGATE_POOL_POOL_ROOM_H
-#define TENANTGATE_POOL_POOL_ROOM_H
+#ifndef TENANTGATE_POOL_POOL_INTERNAL_H
+#define TENANTGATE_POOL_POOL_INTERNAL_H
 
 #include <sys/queue.h>
 
@@ -25,7 +25,7 @@
 enum server_state {
 	SERVER_LOGIN,
 	SERVER_IDLE,
-	SERVER_LENT,
+	SERVER_ACTIVE,
 	SERVER_RESETTING,
 	SERVER_CLOSING,
 	SERVER_STATES,
@@ -49,7 +49,7 @@ TAILQ_HEAD(server_list, server);
 
 enum waiter_state {
 	WAITER_QUEUED,
-	WAITER_TOLD,	/* a task with the server or the error is on its way */
+	WAITER_NOTIFIED,	/* a task with the server or the error is on its way */
 	WAITER_LEFT,	/* and finds nobody: what it carries goes back */
 };
 
@@ -73,10 +73,10 @@ TAILQ_HEAD(waiter_list, waiter);
 
 enum pool_place {
 	POOL_EMPTY,		/* no server, nobody waits; longest so first */
-	POOL_BARE,		/* wants a slot and has no server at all */
-	POOL_HUNGRY,		/* wants another slot */
+	POOL_WANTS_FIRST,	/* wants a slot and has no server at all */
+	POOL_WANTS_MORE,	/* wants another slot */
 	POOL_BACKOFF,		/* would want one, but a login has just failed */
-	POOL_QUIET,
+	POOL_SATISFIED,
 	POOL_PLACES,
 };
 
@@ -101,7 +101,7 @@ struct pool {
 TAILQ_HEAD(pool_list, pool);
 
 /* A worker that borrows. */
-struct desk {
+struct pool_worker {
 	struct worker	*worker;	/* NULL: not attached */
 	struct dns	*dns;
 };
@@ -118,51 +118,51 @@ struct pools {
 	unsigned		 used;
 	unsigned		 waiting;
 	uint64_t		 serial;
-	struct desk		 desks[POOL_WORKERS_MAX];
+	struct pool_worker	 workers[POOL_WORKERS_MAX];
 	struct timer		 janitor;	/* worker 0 */
 	uint64_t		 janitor_us;
 	uint64_t		 borrowed_total, created_total, wait_us_total;
 };
 
 /* What was decided under the lock and is done after it. */
-struct chores {
-	struct waiter_list	tell;
+struct deferred {
+	struct waiter_list	notify;
 	struct server_list	logins;
 	struct server_list	closes;
 };
 
 /* pools.c */
-void	 pools_lock(struct pools *, struct chores *);
-void	 pools_unlock(struct pools *, struct chores *);	/* and does the chores */
+void	 pools_lock(struct pools *, struct deferred *);
+void	 pools_unlock(struct pools *, struct deferred *);	/* and does the deferred */
 
 /* pool.c; under the lock */
-struct pool	*pool_find(struct pools *, const struct pool_target *, struct chores *);
-void		 pool_retire(struct pool *, struct chores *);
+struct pool	*pool_find(struct pools *, const struct pool_target *, struct deferred *);
+void		 pool_retire(struct pool *, struct deferred *);
 void		 pool_free(struct pool *);
 /* After any change: who is failed, who is hungry, who gets the free slots. The pool may be gone
  * afterwards, if it was retired. */
-void		 pool_changed(struct pool *, struct chores *);
+void		 pool_changed(struct pool *, struct deferred *);
 bool		 pool_in_backoff(const struct pool *);
 unsigned	 pool_live(const struct pool *);	/* servers that are not closing */
 /* How long after a failed login no other is tried. Before the lock is taken: it asks for chance. */
 uint64_t	 pool_login_wait(const struct pool_conf *);
 void		 pool_login_failed(struct pool *, const struct pg_result *, uint64_t wait_us);
 
-/* server.c; under the lock, unless said */
+/* pool_server.c; under the lock, unless said */
 void		 server_move(struct server *, enum server_state);
-void		 server_launch(struct pool *, struct chores *);
-void		 server_drop(struct server *, struct chores *);
-void		 server_serve(struct server *, struct chores *);
-void		 server_gone(struct server *, struct chores *);	/* after its close */
+void		 server_launch(struct pool *, struct deferred *);
+void		 server_drop(struct server *, struct deferred *);
+void		 server_offer(struct server *, struct deferred *);
+void		 server_gone(struct server *, struct deferred *);	/* after its close */
 void		 server_login(void *server);	/* a task's fn; not under the lock */
 void		 server_reset(struct server *);	/* not under the lock */
 /* struct pool_ops' reset over a real connection; not under the lock. */
 enum flow_rc	 server_reset_session(struct flow *, struct pg_conn *, struct pg_result *);
 
 /* borrow.c; under the lock, unless said */
-void		 waiter_grant(struct waiter *, struct server *, struct chores *);
-void		 waiter_fail(struct waiter *, const struct err *, struct chores *);
-void		 waiter_told(void *waiter);	/* a task's fn; not under the lock */
+void		 waiter_grant(struct waiter *, struct server *, struct deferred *);
+void		 waiter_fail(struct waiter *, const struct err *, struct deferred *);
+void		 waiter_notified(void *waiter);	/* a task's fn; not under the lock */
 
 /* janitor.c; not under the lock */
 void		 janitor_open(struct pools *, struct worker *);

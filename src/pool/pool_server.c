@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pool/pool_room.h"
+#include "pool/pool_internal.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
@@ -46,7 +46,7 @@ server_move(struct server *s, enum server_state to)
 
 /* On the worker of the one who has waited longest. */
 void
-server_launch(struct pool *pool, struct chores *chores)
+server_launch(struct pool *pool, struct deferred *deferred)
 {
 	struct pools *p = pool->pools;
 	struct server *s = calloc(1, sizeof(*s));
@@ -60,19 +60,19 @@ server_launch(struct pool *pool, struct chores *chores)
 	pool->count++;
 	p->servers[SERVER_LOGIN]++;
 	p->used++;
-	TAILQ_INSERT_TAIL(&chores->logins, s, link);
+	TAILQ_INSERT_TAIL(&deferred->logins, s, link);
 }
 
 /* Its slot is free when it has been closed. The caller calls pool_changed(). */
 void
-server_drop(struct server *s, struct chores *chores)
+server_drop(struct server *s, struct deferred *deferred)
 {
 	server_move(s, SERVER_CLOSING);
-	TAILQ_INSERT_TAIL(&chores->closes, s, link);
+	TAILQ_INSERT_TAIL(&deferred->closes, s, link);
 }
 
 void
-server_gone(struct server *s, struct chores *chores)
+server_gone(struct server *s, struct deferred *deferred)
 {
 	struct pool *pool = s->pool;
 	struct pools *p = pool->pools;
@@ -83,7 +83,7 @@ server_gone(struct server *s, struct chores *chores)
 	p->servers[SERVER_CLOSING]--;
 	p->used--;
 	free(s);
-	pool_changed(pool, chores);
+	pool_changed(pool, deferred);
 }
 
 /* With the budget out, a pool that has none and has waited longer than anybody here. */
@@ -91,35 +91,34 @@ static bool
 server_is_needed_elsewhere(const struct server *s)
 {
 	const struct pools *p = s->pool->pools;
-	const struct pool *bare = TAILQ_FIRST(&p->places[POOL_BARE]);
+	const struct pool *wanting = TAILQ_FIRST(&p->places[POOL_WANTS_FIRST]);
 	const struct waiter *ours = TAILQ_FIRST(&s->pool->waiters);
 
-	if (bare == NULL || p->servers[SERVER_CLOSING] >= p->place_counts[POOL_BARE])
+	if (wanting == NULL || p->servers[SERVER_CLOSING] >= p->place_counts[POOL_WANTS_FIRST])
 		return false;
-	return ours == NULL || TAILQ_FIRST(&bare->waiters)->serial < ours->serial;
+	return ours == NULL || TAILQ_FIRST(&wanting->waiters)->serial < ours->serial;
 }
 
 static bool
-server_has_had_its_time(const struct server *s)
+server_is_expired(const struct server *s)
 {
 	return (s->pool->retired && s->used) || clock_mono_us() >= s->expires_us;
 }
 
 /* A good server without a borrower: to the first who waits, or idle. */
 void
-server_serve(struct server *s, struct chores *chores)
+server_offer(struct server *s, struct deferred *deferred)
 {
 	struct pool *pool = s->pool;
 	struct waiter *w = TAILQ_FIRST(&pool->waiters);
 
-	if (server_has_had_its_time(s) || server_is_needed_elsewhere(s) ||
-	    (pool->retired && w == NULL))
-		server_drop(s, chores);
+	if (server_is_expired(s) || server_is_needed_elsewhere(s) || (pool->retired && w == NULL))
+		server_drop(s, deferred);
 	else if (w != NULL)
-		waiter_grant(w, s, chores);
+		waiter_grant(w, s, deferred);
 	else
 		server_move(s, SERVER_IDLE);
-	pool_changed(pool, chores);
+	pool_changed(pool, deferred);
 }
 
 /* ---- login ---- */
@@ -128,18 +127,18 @@ static struct dns *
 server_dns(struct server *s, bool *attached)
 {
 	struct pools *p = s->pool->pools;
-	struct chores chores;
-	struct desk desk;
+	struct deferred deferred;
+	struct pool_worker pool_worker;
 
-	pools_lock(p, &chores);
-	desk = p->desks[worker_index(s->worker)];
-	pools_unlock(p, &chores);
-	*attached = desk.worker == s->worker;
-	return desk.dns;
+	pools_lock(p, &deferred);
+	pool_worker = p->workers[worker_index(s->worker)];
+	pools_unlock(p, &deferred);
+	*attached = pool_worker.worker == s->worker;
+	return pool_worker.dns;
 }
 
 static enum flow_rc
-login_connect(struct flow *f)
+pool_login_connect(struct flow *f)
 {
 	struct server *s = (struct server *)f;
 	struct pools *p = s->pool->pools;
@@ -155,17 +154,17 @@ login_connect(struct flow *f)
 static uint64_t
 lifetime_end(const struct pool_conf *conf)
 {
-	uint64_t dice;
+	uint64_t random;
 
 	if (conf->server_lifetime_us == 0)
 		return UINT64_MAX;
-	bytes_random(&dice, sizeof(dice));
+	bytes_random(&random, sizeof(random));
 	return clock_mono_us() + conf->server_lifetime_us +
-	    (conf->server_lifetime_jitter_us == 0 ? 0 : dice % conf->server_lifetime_jitter_us);
+	    (conf->server_lifetime_jitter_us == 0 ? 0 : random % conf->server_lifetime_jitter_us);
 }
 
 static void
-login_log(const struct server *s)
+pool_login_log(const struct server *s)
 {
 	const struct pg_target *t = &s->pool->target;
 
@@ -175,40 +174,42 @@ login_log(const struct server *s)
 
 /* A login cut short (err) says nothing about the database. */
 static void
-login_release(struct flow *f)
+pool_login_release(struct flow *f)
 {
 	struct server *s = (struct server *)f;
 	struct pool *pool = s->pool;
 	bool cut = err_is(&f->err), good = !cut && s->conn != NULL;
 	uint64_t wait_us = cut || good ? 0 : pool_login_wait(&pool->pools->conf);
-	struct chores chores;
+	struct deferred deferred;
 
 	if (!cut && !good)
-		login_log(s);
+		pool_login_log(s);
 	s->expires_us = lifetime_end(&pool->pools->conf);
-	pools_lock(pool->pools, &chores);
+	pools_lock(pool->pools, &deferred);
 	if (good) {
 		pool->retry_us = 0;
 		pool->pools->created_total++;
-		server_serve(s, &chores);
+		server_offer(s, &deferred);
 	} else {
 		if (!cut)
 			pool_login_failed(pool, &s->result, wait_us);
-		server_drop(s, &chores);
-		pool_changed(pool, &chores);
+		server_drop(s, &deferred);
+		pool_changed(pool, &deferred);
 	}
-	pools_unlock(pool->pools, &chores);
+	pools_unlock(pool->pools, &deferred);
 }
 
-static const struct flow_step login_steps[] = { { "connect", login_connect }, { NULL, NULL } };
-static const struct flow_kind login_kind = { "pool_login", login_steps, NULL, login_release };
+static const struct flow_step pool_login_steps[] = { { "connect", pool_login_connect },
+	{ NULL, NULL } };
+static const struct flow_kind pool_login_kind = { "pool_login", pool_login_steps, NULL,
+	pool_login_release };
 
 void
 server_login(void *arg)
 {
 	struct server *s = arg;
 
-	flow_start(&s->flow, &login_kind, s->worker, NULL);
+	flow_start(&s->flow, &pool_login_kind, s->worker, NULL);
 }
 
 /* ---- reset ---- */
@@ -244,17 +245,17 @@ reset_release(struct flow *f)
 	struct pools *p = pool->pools;
 	bool good =
 	    !err_is(&f->err) && s->result.status == PG_OK && p->ops.state(s->conn) == PG_IDLE;
-	struct chores chores;
+	struct deferred deferred;
 
 	pg_clear(&s->result);
-	pools_lock(p, &chores);
+	pools_lock(p, &deferred);
 	if (good) {
-		server_serve(s, &chores);
+		server_offer(s, &deferred);
 	} else {
-		server_drop(s, &chores);
-		pool_changed(pool, &chores);
+		server_drop(s, &deferred);
+		pool_changed(pool, &deferred);
 	}
-	pools_unlock(p, &chores);
+	pools_unlock(p, &deferred);
 }
 
 static const struct flow_step reset_steps[] = { { "reset", reset_run }, { NULL, NULL } };

@@ -4,7 +4,7 @@
  * and documents are the reference application's tables with what it lacked; tenants and api_keys
  * are ours. A released script is never edited: a change is a new one.
  */
-#include "catalog/catalog_room.h"
+#include "catalog/catalog_internal.h"
 
 static const char first_tables[] =
     "CREATE TABLE public.users ("

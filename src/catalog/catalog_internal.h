@@ -2,8 +2,8 @@
 /*
  * catalog_room: what the files of this room share.
  */
-#ifndef CATALOG_CATALOG_ROOM_H
-#define CATALOG_CATALOG_ROOM_H
+#ifndef CATALOG_CATALOG_INTERNAL_H
+#define CATALOG_CATALOG_INTERNAL_H
 
 #include <stdatomic.h>
 #include <stddef.h>
