@@ -40,7 +40,7 @@ void		 auth_close(struct auth *);
 
 /* `authorization`: the header's value, p NULL when absent. Fails with ERR_UNAUTHENTICATED, or
  * ERR_CATALOG when the key cannot be looked up. */
-enum flow_rc	 auth_visit(struct flow *, struct auth *, struct slice authorization,
+enum flow_rc	 auth_check(struct flow *, struct auth *, struct slice authorization,
 		    struct caller *) __attribute__((warn_unused_result));
 
 /*

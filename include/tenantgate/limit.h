@@ -30,10 +30,10 @@ enum limit_failure_mode {
 	LIMIT_CLOSED,	/* ERR_LIMITER */
 };
 
-#define LIMIT_ASKS_MAX	4
+#define LIMIT_RULES_MAX	4
 #define LIMIT_KEY_MAX	200	/* bytes of an ask's key */
 
-struct limit_ask {
+struct limit_rule {
 	struct slice	key;		/* borrowed until the visit is over */
 	unsigned	count;		/* allowed per period; 0: no limit, the ask is skipped */
 	uint64_t	period_us;
@@ -62,11 +62,11 @@ void		 limit_close(struct limiter *);
 
 /* A refusal is a verdict, not a failure: the story answers 429 with the headers. Fails only with
  * ERR_LIMITER (closed mode). */
-enum flow_rc	 limit_visit(struct flow *, struct limiter *, const struct limit_ask *, unsigned n,
+enum flow_rc	 limit_check(struct flow *, struct limiter *, const struct limit_rule *, unsigned n,
 		    struct limit_verdict *) __attribute__((warn_unused_result));
 
 /* In-process verdict at a given time (microseconds): the same arithmetic, pure; for tests. */
-void		 limit_store_decide(struct limit_store *, const struct limit_ask *, unsigned n,
+void		 limit_store_decide(struct limit_store *, const struct limit_rule *, unsigned n,
 		    uint64_t now_us, struct limit_verdict *);
 
 #endif

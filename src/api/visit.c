@@ -59,7 +59,7 @@ visit_caller(struct flow *f)
 
 	if (!named_once(v, "Authorization", ERR_BAD_REQUEST, &err))
 		return flow_fail_err(f, &err);
-	return auth_visit(f, v->rooms->auth, http_header(v->x, "Authorization"), &v->caller);
+	return auth_check(f, v->rooms->auth, http_header(v->x, "Authorization"), &v->caller);
 }
 
 enum flow_rc
@@ -94,19 +94,19 @@ visit_limit(struct flow *f)
 
 	if (tenant_count == 0)
 		tenant_count = conf->tenant_requests_per_minute;
-	v->asks[0] = (struct limit_ask){
+	v->asks[0] = (struct limit_rule){
 		.key = ask_key(v, v->ask_keys[0], "tenant", v->tenant_id),
 		.count = tenant_count,
 		.period_us = MINUTE_US,
 		.burst = conf->burst,
 	};
-	v->asks[1] = (struct limit_ask){
+	v->asks[1] = (struct limit_rule){
 		.key = ask_key(v, v->ask_keys[1], "key", v->caller.key_id),
 		.count = conf->key_requests_per_minute,
 		.period_us = MINUTE_US,
 		.burst = conf->burst,
 	};
-	return limit_visit(f, v->rooms->limiter, v->asks, 2, &v->verdict);
+	return limit_check(f, v->rooms->limiter, v->asks, 2, &v->verdict);
 }
 
 /* Takes the limiter's verdict, then the database: at once when the tenant is ready. */

@@ -22,7 +22,7 @@ struct visit {
 	struct caller			 caller;
 	char				 tenant_id[TENANT_ID_MAX + 1];	/* "" until known */
 	struct tenant			 tenant;
-	struct limit_ask		 asks[2];
+	struct limit_rule		 asks[2];
 	char				 ask_keys[2][LIMIT_KEY_MAX + 1];
 	struct limit_verdict		 verdict;
 	struct buf			 body;		/* owned */

@@ -16,8 +16,8 @@
 
 #include <stdlib.h>
 
-#include "auth/key.h"
-#include "auth/record.h"
+#include "auth/auth_key.h"
+#include "auth/key_record.h"
 #include "tenantgate/base/log.h"
 
 #define LOOKUP_DEADLINE_US (15 * 1000000ull)
@@ -33,7 +33,7 @@ struct key_fetch {
 	struct pg_result result; /* owned */
 };
 
-struct key_visit {
+struct key_check {
 	struct flow flow;
 	struct lookup_waiter waiter;
 	struct auth *auth;   /* borrowed */
@@ -94,70 +94,71 @@ static const struct flow_kind key_fetch_kind = { "key_lookup", key_fetch_steps, 
 /* ---- a visit ---- */
 
 static enum flow_rc
-visit_judge(struct flow *f, const struct lookup_record *base, struct slice secret,
+key_check_verify(struct flow *f, const struct lookup_record *base, struct slice secret,
     struct caller *out)
 {
 	const struct key_record *r = (const struct key_record *)base;
 
-	if (!record_opens(r, secret))
+	if (!key_record_matches(r, secret))
 		return flow_fail(f, ERR_UNAUTHENTICATED, "the credential is missing or not valid");
 	*out = r->caller;
 	return FLOW_NEXT;
 }
 
 static enum flow_rc
-visit_wait(struct flow *f)
+key_check_wait(struct flow *f)
 {
-	struct key_visit *v = (struct key_visit *)f;
+	struct key_check *v = (struct key_check *)f;
 
 	return lookup_wait(f, v->auth->keys, v->key.id, &v->waiter);
 }
 
 static enum flow_rc
-visit_compare(struct flow *f)
+key_check_compare(struct flow *f)
 {
-	struct key_visit *v = (struct key_visit *)f;
+	struct key_check *v = (struct key_check *)f;
 
-	return visit_judge(f, v->waiter.record, v->key.secret, v->out);
+	return key_check_verify(f, v->waiter.record, v->key.secret, v->out);
 }
 
-static const struct flow_step visit_steps[] = {
-	{ "wait", visit_wait },
-	{ "compare", visit_compare },
+static const struct flow_step key_check_steps[] = {
+	{ "wait", key_check_wait },
+	{ "compare", key_check_compare },
 	{ NULL, NULL },
 };
 
 static void
-visit_release(struct flow *f)
+key_check_release(struct flow *f)
 {
-	struct key_visit *v = (struct key_visit *)f;
+	struct key_check *v = (struct key_check *)f;
 
 	lookup_waiter_clear(&v->waiter);
 	free(v);
 }
 
-static const struct flow_kind visit_kind = { "key_visit", visit_steps, NULL, visit_release };
+static const struct flow_kind key_check_kind = { "key_check", key_check_steps, NULL,
+	key_check_release };
 
 /* The common case, a kept record, costs no flow. */
 enum flow_rc
-auth_visit(struct flow *f, struct auth *a, struct slice authorization, struct caller *out)
+auth_check(struct flow *f, struct auth *a, struct slice authorization, struct caller *out)
 {
 	struct key_text key;
 	struct lookup_record *r;
-	struct key_visit *v;
+	struct key_check *v;
 
 	if (authorization.p == NULL || !key_from_header(authorization, &key))
 		return flow_fail(f, ERR_UNAUTHENTICATED, "the credential is missing or not valid");
 	r = lookup_cached(a->keys, key.id);
 	if (r != NULL)
-		return visit_judge(f, r, key.secret, out);
+		return key_check_verify(f, r, key.secret, out);
 	v = calloc(1, sizeof(*v));
 	if (v == NULL)
 		return flow_fail(f, ERR_OVERLOADED, "no memory for a key lookup");
 	v->auth = a;
 	v->key = key;
 	v->out = out;
-	return flow_call(f, &v->flow, &visit_kind);
+	return flow_call(f, &v->flow, &key_check_kind);
 }
 
 /* ---- open, close ---- */

@@ -5,7 +5,7 @@
 #include "tenantgate/auth.h"
 
 static bool
-id_letter(char c)
+is_id_character(char c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
 	    c == '.' || c == '_' || c == ':' || c == '@' || c == '-';
@@ -19,7 +19,7 @@ auth_tenant_valid(struct slice id)
 	if (id.len == 0 || id.len > TENANT_ID_MAX)
 		return false;
 	for (i = 0; i < id.len; i++) {
-		if (!id_letter(id.p[i]))
+		if (!is_id_character(id.p[i]))
 			return false;
 	}
 	return true;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limit/limit_room.h"
+#include "limit/limit_internal.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 
@@ -21,37 +21,37 @@ struct limiter {
 };
 
 /* The asks that limit anything, and where they stood. */
-struct asks {
-	struct limit_ask list[LIMIT_ASKS_MAX];
-	unsigned from[LIMIT_ASKS_MAX];
+struct limit_rules {
+	struct limit_rule list[LIMIT_RULES_MAX];
+	unsigned from[LIMIT_RULES_MAX];
 	unsigned count;
 };
 
-struct visit {
+struct limit_check {
 	struct flow flow;
 	struct limiter *limiter;       /* borrowed */
 	struct limit_verdict *verdict; /* borrowed: the parent's */
-	struct asks asks;
+	struct limit_rules rules;
 	struct limit_call call;
 	struct redis_reply reply;
 };
 
 static void
-asks_take(struct asks *a, const struct limit_ask *asks, unsigned n)
+rules_select(struct limit_rules *a, const struct limit_rule *rules, unsigned n)
 {
-	assert(n <= LIMIT_ASKS_MAX);
+	assert(n <= LIMIT_RULES_MAX);
 	a->count = 0;
 	for (unsigned i = 0; i < n; i++) {
-		assert(asks[i].key.len <= LIMIT_KEY_MAX);
-		if (asks[i].count == 0)
+		assert(rules[i].key.len <= LIMIT_KEY_MAX);
+		if (rules[i].count == 0)
 			continue;
-		a->list[a->count] = asks[i];
+		a->list[a->count] = rules[i];
 		a->from[a->count++] = i;
 	}
 }
 
 static enum flow_rc
-decide_locally(struct limiter *l, const struct asks *a, struct limit_verdict *v)
+decide_locally(struct limiter *l, const struct limit_rules *a, struct limit_verdict *v)
 {
 	limit_store_decide(l->store, a->list, a->count, clock_mono_us(), v);
 	v->which = a->from[v->which];
@@ -59,7 +59,7 @@ decide_locally(struct limiter *l, const struct asks *a, struct limit_verdict *v)
 }
 
 static enum flow_rc
-decide_without_redis(struct flow *f, struct limiter *l, const struct asks *a,
+decide_without_redis(struct flow *f, struct limiter *l, const struct limit_rules *a,
     struct limit_verdict *v)
 {
 	struct err err = { .retry_after = 1 };
@@ -80,73 +80,73 @@ decide_without_redis(struct flow *f, struct limiter *l, const struct asks *a,
 /* ---- the visit to Redis ---- */
 
 static enum flow_rc
-visit_evalsha(struct flow *f)
+limit_check_evalsha(struct flow *f)
 {
-	struct visit *v = (struct visit *)f;
+	struct limit_check *v = (struct limit_check *)f;
 
-	limit_call_make(&v->call, LIMIT_EVALSHA, v->asks.list, v->asks.count);
+	limit_call_make(&v->call, LIMIT_EVALSHA, v->rules.list, v->rules.count);
 	return redis_command(f, v->limiter->redis, v->call.words, v->call.count, &v->reply);
 }
 
 /* The first time, and after a restart or a SCRIPT FLUSH: Redis has to be told the script. */
 static enum flow_rc
-visit_eval(struct flow *f)
+limit_check_eval(struct flow *f)
 {
-	struct visit *v = (struct visit *)f;
+	struct limit_check *v = (struct limit_check *)f;
 
 	if (v->reply.status != REDIS_ERROR || !slice_starts(v->reply.text, "NOSCRIPT"))
 		return FLOW_NEXT;
-	limit_call_make(&v->call, LIMIT_EVAL, v->asks.list, v->asks.count);
+	limit_call_make(&v->call, LIMIT_EVAL, v->rules.list, v->rules.count);
 	return redis_command(f, v->limiter->redis, v->call.words, v->call.count, &v->reply);
 }
 
 static enum flow_rc
-visit_decide(struct flow *f)
+limit_check_decide(struct flow *f)
 {
-	struct visit *v = (struct visit *)f;
+	struct limit_check *v = (struct limit_check *)f;
 	uint64_t now_us;
 
-	if (limit_call_read(&v->reply, v->asks.list, v->asks.count, v->verdict, &now_us)) {
-		v->verdict->which = v->asks.from[v->verdict->which];
+	if (limit_call_read(&v->reply, v->rules.list, v->rules.count, v->verdict, &now_us)) {
+		v->verdict->which = v->rules.from[v->verdict->which];
 		return FLOW_NEXT;
 	}
 	if (v->reply.status == REDIS_OK || v->reply.status == REDIS_ERROR)
 		log_event(LOG_ERR, "limit.script", f->request_id, "%.*s",
 		    SLICE_ARG(v->reply.status == REDIS_ERROR ? v->reply.text
 							     : SLICE_LIT("a strange reply")));
-	return decide_without_redis(f, v->limiter, &v->asks, v->verdict);
+	return decide_without_redis(f, v->limiter, &v->rules, v->verdict);
 }
 
 static void
-visit_release(struct flow *f)
+limit_check_release(struct flow *f)
 {
-	struct visit *v = (struct visit *)f;
+	struct limit_check *v = (struct limit_check *)f;
 
 	redis_clear(&v->reply);
 	free(v);
 }
 
-static const struct flow_step visit_steps[] = {
-	{ "evalsha", visit_evalsha },
-	{ "eval", visit_eval },
-	{ "decide", visit_decide },
+static const struct flow_step limit_check_steps[] = {
+	{ "evalsha", limit_check_evalsha },
+	{ "eval", limit_check_eval },
+	{ "decide", limit_check_decide },
 	{ NULL, NULL },
 };
 
-static const struct flow_kind visit_kind = {
+static const struct flow_kind limit_check_kind = {
 	.name = "limit",
-	.steps = visit_steps,
-	.release = visit_release,
+	.steps = limit_check_steps,
+	.release = limit_check_release,
 };
 
 enum flow_rc
-limit_visit(struct flow *f, struct limiter *l, const struct limit_ask *asks, unsigned n,
+limit_check(struct flow *f, struct limiter *l, const struct limit_rule *rules, unsigned n,
     struct limit_verdict *verdict)
 {
-	struct asks a;
-	struct visit *v;
+	struct limit_rules a;
+	struct limit_check *v;
 
-	asks_take(&a, asks, n);
+	rules_select(&a, rules, n);
 	if (a.count == 0) {
 		*verdict = (struct limit_verdict){ .allowed = true, .mode = "local" };
 		return FLOW_NEXT;
@@ -160,8 +160,8 @@ limit_visit(struct flow *f, struct limiter *l, const struct limit_ask *asks, uns
 		return decide_without_redis(f, l, &a, verdict);
 	v->limiter = l;
 	v->verdict = verdict;
-	v->asks = a;
-	return flow_call(f, &v->flow, &visit_kind);
+	v->rules = a;
+	return flow_call(f, &v->flow, &limit_check_kind);
 }
 
 struct limiter *

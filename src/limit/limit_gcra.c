@@ -8,18 +8,18 @@
  */
 #include <assert.h>
 
-#include "limit/limit_room.h"
+#include "limit/limit_internal.h"
 
 #define TOLERANCE_MAX_US (400 * 86400 * 1000000ull)
 
 struct gcra
-gcra_of(const struct limit_ask *ask)
+gcra_of(const struct limit_rule *rule)
 {
-	uint64_t burst = ask->burst != 0 ? ask->burst : ask->count;
+	uint64_t burst = rule->burst != 0 ? rule->burst : rule->count;
 	struct gcra g;
 
-	assert(ask->count > 0);
-	g.interval_us = ask->period_us / ask->count;
+	assert(rule->count > 0);
+	g.interval_us = rule->period_us / rule->count;
 	if (g.interval_us == 0)
 		g.interval_us = 1;
 	if (g.interval_us > TOLERANCE_MAX_US)
@@ -52,23 +52,23 @@ seconds_up(uint64_t us)
 }
 
 static void
-verdict_refuse(struct limit_verdict *v, const struct limit_ask *ask, struct gcra g, uint64_t tat,
+verdict_refuse(struct limit_verdict *v, const struct limit_rule *rule, struct gcra g, uint64_t tat,
     uint64_t now)
 {
 	v->allowed = false;
-	v->limit = ask->count;
+	v->limit = rule->count;
 	v->remaining = 0;
 	v->reset_s = seconds_up(tat - now);
 	v->retry_after_s = seconds_up(tat + g.interval_us - g.tolerance_us - now);
 }
 
 static void
-verdict_allow(struct limit_verdict *v, const struct limit_ask *ask, struct gcra g, uint64_t tat,
+verdict_allow(struct limit_verdict *v, const struct limit_rule *rule, struct gcra g, uint64_t tat,
     uint64_t now)
 {
 	uint64_t after = tat + g.interval_us;
 
-	v->limit = ask->count;
+	v->limit = rule->count;
 	v->remaining = (unsigned)((now + g.tolerance_us - after) / g.interval_us);
 	v->reset_s = seconds_up(after - now);
 	v->retry_after_s = 0;
@@ -87,20 +87,20 @@ is_tighter(const struct limit_verdict *than, const struct limit_verdict *v, bool
 }
 
 void
-limit_judge(const struct limit_ask *asks, unsigned n, const uint64_t *stored, uint64_t now,
+gcra_decide(const struct limit_rule *rules, unsigned n, const uint64_t *stored, uint64_t now,
     struct limit_verdict *out)
 {
 	struct limit_verdict tightest = { .allowed = true, .mode = out->mode };
 
 	for (unsigned i = 0; i < n; i++) {
 		struct limit_verdict v = { .allowed = true, .which = i, .mode = out->mode };
-		struct gcra g = gcra_of(&asks[i]);
+		struct gcra g = gcra_of(&rules[i]);
 		uint64_t tat = gcra_tat(g, stored[i], now);
 
 		if (gcra_lets(g, tat, now))
-			verdict_allow(&v, &asks[i], g, tat, now);
+			verdict_allow(&v, &rules[i], g, tat, now);
 		else
-			verdict_refuse(&v, &asks[i], g, tat, now);
+			verdict_refuse(&v, &rules[i], g, tat, now);
 		if (is_tighter(&tightest, &v, i == 0))
 			tightest = v;
 	}

@@ -6,14 +6,14 @@
  * whole again.
  *
  * It answers {allowed, now, what was stored under each key}; the verdict's numbers are made from
- * that by the same limit_judge() as in process.
+ * that by the same gcra_decide() as in process.
  */
 #include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "limit/limit_room.h"
+#include "limit/limit_internal.h"
 
 static const char script[] =
     "local time = redis.call('TIME')\n"
@@ -57,12 +57,12 @@ number_add(struct limit_call *c, char *text, uint64_t number)
 }
 
 void
-limit_call_make(struct limit_call *c, enum limit_call_kind kind, const struct limit_ask *asks,
+limit_call_make(struct limit_call *c, enum limit_call_kind kind, const struct limit_rule *rules,
     unsigned n)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	assert(n > 0 && n <= LIMIT_ASKS_MAX);
+	assert(n > 0 && n <= LIMIT_RULES_MAX);
 	pthread_once(&once, sha_make);
 	c->count = 0;
 	word_add(c, slice_str(kind == LIMIT_EVALSHA ? "EVALSHA" : "EVAL"));
@@ -70,9 +70,9 @@ limit_call_make(struct limit_call *c, enum limit_call_kind kind, const struct li
 	(void)snprintf(c->key_count, sizeof(c->key_count), "%u", n);
 	word_add(c, slice_str(c->key_count));
 	for (unsigned i = 0; i < n; i++)
-		word_add(c, asks[i].key);
+		word_add(c, rules[i].key);
 	for (unsigned i = 0; i < n; i++) {
-		struct gcra g = gcra_of(&asks[i]);
+		struct gcra g = gcra_of(&rules[i]);
 
 		number_add(c, c->numbers[2 * i], g.interval_us);
 		number_add(c, c->numbers[2 * i + 1], g.tolerance_us);
@@ -80,10 +80,10 @@ limit_call_make(struct limit_call *c, enum limit_call_kind kind, const struct li
 }
 
 bool
-limit_call_read(const struct redis_reply *a, const struct limit_ask *asks, unsigned n,
+limit_call_read(const struct redis_reply *a, const struct limit_rule *rules, unsigned n,
     struct limit_verdict *v, uint64_t *now_us)
 {
-	uint64_t stored[LIMIT_ASKS_MAX];
+	uint64_t stored[LIMIT_RULES_MAX];
 	int64_t allowed, now, tat;
 
 	if (a->status != REDIS_OK || !redis_int_at(a, 0, &allowed) || !redis_int_at(a, 1, &now) ||
@@ -96,6 +96,6 @@ limit_call_read(const struct redis_reply *a, const struct limit_ask *asks, unsig
 	}
 	*now_us = (uint64_t)now;
 	v->mode = "redis";
-	limit_judge(asks, n, stored, *now_us, v);
+	gcra_decide(rules, n, stored, *now_us, v);
 	return v->allowed == (allowed == 1);
 }

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "limit/limit_room.h"
+#include "limit/limit_internal.h"
 #include "tenantgate/base/map.h"
 
 struct limit_store {
@@ -77,29 +77,29 @@ key_write(struct limit_store *s, struct slice key, uint64_t us)
 }
 
 static void
-keys_charge(struct limit_store *s, const struct limit_ask *asks, unsigned n, const uint64_t *stored,
-    uint64_t now)
+keys_charge(struct limit_store *s, const struct limit_rule *rules, unsigned n,
+    const uint64_t *stored, uint64_t now)
 {
 	for (unsigned i = 0; i < n; i++) {
-		struct gcra g = gcra_of(&asks[i]);
+		struct gcra g = gcra_of(&rules[i]);
 
-		key_write(s, asks[i].key, gcra_tat(g, stored[i], now) + g.interval_us);
+		key_write(s, rules[i].key, gcra_tat(g, stored[i], now) + g.interval_us);
 	}
 }
 
 void
-limit_store_decide(struct limit_store *s, const struct limit_ask *asks, unsigned n, uint64_t now,
+limit_store_decide(struct limit_store *s, const struct limit_rule *rules, unsigned n, uint64_t now,
     struct limit_verdict *v)
 {
-	uint64_t stored[LIMIT_ASKS_MAX] = { 0 };
+	uint64_t stored[LIMIT_RULES_MAX] = { 0 };
 
-	assert(n <= LIMIT_ASKS_MAX);
+	assert(n <= LIMIT_RULES_MAX);
 	v->mode = "local";
 	pthread_mutex_lock(&s->mutex);
 	for (unsigned i = 0; i < n; i++)
-		stored[i] = key_read(s, asks[i].key);
-	limit_judge(asks, n, stored, now, v);
+		stored[i] = key_read(s, rules[i].key);
+	gcra_decide(rules, n, stored, now, v);
 	if (v->allowed)
-		keys_charge(s, asks, n, stored, now);
+		keys_charge(s, rules, n, stored, now);
 	pthread_mutex_unlock(&s->mutex);
 }

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "fake_peer.h"
-#include "limit/limit_room.h"
+#include "limit/limit_internal.h"
 #include "tenantgate/base/clock.h"
 
 #define ROUNDS 2000
@@ -28,9 +28,9 @@ struct call {
 	struct redis_reply reply;
 };
 
-struct visit {
+struct check {
 	struct probe probe;
-	struct limit_ask ask;
+	struct limit_rule rule;
 	struct limit_verdict verdict;
 };
 
@@ -113,15 +113,15 @@ tear_down(void **state)
 
 /* Limits that a few milliseconds matter to. */
 static unsigned
-asks_draw(struct limit_ask *asks)
+rules_draw(struct limit_rule *rules)
 {
-	unsigned n = 1 + (unsigned)random() % LIMIT_ASKS_MAX;
+	unsigned n = 1 + (unsigned)random() % LIMIT_RULES_MAX;
 	unsigned first = (unsigned)random() % KEYS;
 
 	for (unsigned i = 0; i < n; i++) {
 		unsigned k = (first + i) % KEYS;
 
-		asks[i] = (struct limit_ask){
+		rules[i] = (struct limit_rule){
 			.key = slice_str(keys[k]),
 			.count = 3 + k,
 			.period_us = (1 + k) * 4000,
@@ -151,20 +151,20 @@ test_same_verdicts(void **state)
 	srandom(7);
 	keys_make("same");
 	for (int i = 0; i < ROUNDS; i++) {
-		struct limit_ask asks[LIMIT_ASKS_MAX];
-		unsigned n = asks_draw(asks);
+		struct limit_rule rules[LIMIT_RULES_MAX];
+		unsigned n = rules_draw(rules);
 		struct limit_call script;
 		struct call c = { 0 };
 		struct limit_verdict in_redis, in_c;
 		uint64_t now_us;
 
-		limit_call_make(&script, LIMIT_EVAL, asks, n);
+		limit_call_make(&script, LIMIT_EVAL, rules, n);
 		memcpy(c.words, script.words, sizeof(c.words));
 		c.count = script.count;
 		call_run(&c);
-		assert_true(limit_call_read(&c.reply, asks, n, &in_redis, &now_us));
+		assert_true(limit_call_read(&c.reply, rules, n, &in_redis, &now_us));
 		redis_clear(&c.reply);
-		limit_store_decide(store, asks, n, now_us, &in_c);
+		limit_store_decide(store, rules, n, now_us, &in_c);
 		check_same(&in_redis, &in_c);
 		refused += !in_c.allowed;
 		if (random() % 4 == 0)
@@ -176,18 +176,18 @@ test_same_verdicts(void **state)
 }
 
 static enum flow_rc
-visit_step(struct flow *f)
+check_step(struct flow *f)
 {
-	struct visit *v = (struct visit *)f;
+	struct check *v = (struct check *)f;
 
-	return limit_visit(f, limiter, &v->ask, 1, &v->verdict);
+	return limit_check(f, limiter, &v->rule, 1, &v->verdict);
 }
 
 /* Two hundred at once, a hundred allowed: exactly a hundred pass; and the key has a life. */
 static void
 test_exact_at_once(void **state)
 {
-	static struct visit visits[200];
+	static struct check visits[200];
 	struct call ttl = { .words = { SLICE_LIT("PTTL") }, .count = 2 };
 	unsigned passed = 0;
 
@@ -195,10 +195,10 @@ test_exact_at_once(void **state)
 	keys_make("once");
 	for (int i = 0; i < 200; i++) {
 		memset(&visits[i], 0, sizeof(visits[i]));
-		visits[i].ask = (struct limit_ask){ .key = slice_str(keys[0]),
+		visits[i].rule = (struct limit_rule){ .key = slice_str(keys[0]),
 			.count = 100,
 			.period_us = 100000000 };
-		probe_start(&visits[i].probe, worker, visit_step, NULL);
+		probe_start(&visits[i].probe, worker, check_step, NULL);
 		if (i % 50 == 49) /* pending_max is 64 */
 			for (int k = i - 49; k <= i; k++)
 				turn_until(worker, &visits[k].probe.ended);
@@ -219,7 +219,7 @@ test_exact_at_once(void **state)
 static void
 test_script_flush(void **state)
 {
-	struct visit v;
+	struct check v;
 	struct call flush = { .words = { SLICE_LIT("SCRIPT"), SLICE_LIT("FLUSH") }, .count = 2 };
 
 	(void)state;
@@ -228,10 +228,10 @@ test_script_flush(void **state)
 		call_run(&flush);
 		redis_clear(&flush.reply);
 		memset(&v, 0, sizeof(v));
-		v.ask = (struct limit_ask){ .key = slice_str(keys[0]),
+		v.rule = (struct limit_rule){ .key = slice_str(keys[0]),
 			.count = 10,
 			.period_us = 1000000000 };
-		probe_start(&v.probe, worker, visit_step, NULL);
+		probe_start(&v.probe, worker, check_step, NULL);
 		turn_until(worker, &v.probe.ended);
 		assert_true(v.verdict.allowed);
 		assert_int_equal(v.verdict.remaining, 9 - i);

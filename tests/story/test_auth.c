@@ -22,9 +22,9 @@
 #define WRONG  "1123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
 #define GOOD   "Bearer tg_" ID "_" SECRET
 #define BAD    "Bearer tg_" ID "_" WRONG
-#define VISITS 20
+#define CHECKS 20
 
-struct visit {
+struct check {
 	struct flow flow;
 	struct auth *auth;
 	const char *header;
@@ -37,7 +37,7 @@ struct visit {
 struct world {
 	struct worker *worker;
 	struct auth *auth;
-	struct visit visits[VISITS];
+	struct check checks[CHECKS];
 };
 
 static char secret_hash[SHA256_HEX_SIZE];
@@ -92,45 +92,45 @@ an_insert(const struct pg_query *q, struct fake_answer *a)
 }
 
 static enum flow_rc
-visit_go(struct flow *f)
+check_go(struct flow *f)
 {
-	struct visit *v = (struct visit *)f;
+	struct check *v = (struct check *)f;
 
-	return auth_visit(f, v->auth, slice_str(v->header), &v->caller);
+	return auth_check(f, v->auth, slice_str(v->header), &v->caller);
 }
 
 static enum flow_rc
-visit_create(struct flow *f)
+check_create(struct flow *f)
 {
-	struct visit *v = (struct visit *)f;
+	struct check *v = (struct check *)f;
 
 	return auth_key_create(f, NULL, CALLER_TENANT, "acme", "a note", v->text);
 }
 
 static void
-visit_end(struct flow *f, const struct err *err)
+check_end(struct flow *f, const struct err *err)
 {
-	struct visit *v = (struct visit *)f;
+	struct check *v = (struct check *)f;
 
 	v->err = *err;
 	v->ended++;
 }
 
-static const struct flow_step visit_steps[] = { { "visit", visit_go }, { NULL, NULL } };
-static const struct flow_step create_steps[] = { { "create", visit_create }, { NULL, NULL } };
-static const struct flow_kind visit_kind = { "visit", visit_steps, visit_end, NULL };
-static const struct flow_kind create_kind = { "create", create_steps, visit_end, NULL };
+static const struct flow_step check_steps[] = { { "visit", check_go }, { NULL, NULL } };
+static const struct flow_step create_steps[] = { { "create", check_create }, { NULL, NULL } };
+static const struct flow_kind check_kind = { "visit", check_steps, check_end, NULL };
+static const struct flow_kind create_kind = { "create", create_steps, check_end, NULL };
 
 static void
-visit_begin(struct world *w, unsigned i, const char *header)
+check_begin(struct world *w, unsigned i, const char *header)
 {
-	struct visit *v = &w->visits[i];
+	struct check *v = &w->checks[i];
 
 	v->auth = w->auth;
 	v->header = header;
 	v->ended = 0;
 	memset(&v->caller, 0, sizeof(v->caller));
-	flow_start(&v->flow, &visit_kind, w->worker, NULL);
+	flow_start(&v->flow, &check_kind, w->worker, NULL);
 }
 
 static void
@@ -144,12 +144,12 @@ run_out(struct world *w)
 }
 
 static enum err_code
-visit(struct world *w, const char *header)
+check(struct world *w, const char *header)
 {
-	visit_begin(w, 0, header);
+	check_begin(w, 0, header);
 	run_out(w);
-	assert_int_equal(w->visits[0].ended, 1);
-	return w->visits[0].err.code;
+	assert_int_equal(w->checks[0].ended, 1);
+	return w->checks[0].err.code;
 }
 
 static int
@@ -183,11 +183,11 @@ the_right_secret_is_let_in(void **state)
 	struct world *w = *state;
 
 	fake_catalog_answers(one_key, 0);
-	assert_int_equal(visit(w, GOOD), ERR_NONE);
-	assert_string_equal(w->visits[0].caller.tenant, "acme");
-	assert_string_equal(w->visits[0].caller.key_id, ID);
-	assert_int_equal(visit(w, GOOD), ERR_NONE);
-	assert_int_equal(visit(w, BAD), ERR_UNAUTHENTICATED);
+	assert_int_equal(check(w, GOOD), ERR_NONE);
+	assert_string_equal(w->checks[0].caller.tenant, "acme");
+	assert_string_equal(w->checks[0].caller.key_id, ID);
+	assert_int_equal(check(w, GOOD), ERR_NONE);
+	assert_int_equal(check(w, BAD), ERR_UNAUTHENTICATED);
 	assert_int_equal(fake_catalog_asked(), 1);
 }
 
@@ -197,9 +197,9 @@ a_service_has_no_tenant_of_its_own(void **state)
 	struct world *w = *state;
 
 	fake_catalog_answers(a_service_key, 0);
-	assert_int_equal(visit(w, GOOD), ERR_NONE);
-	assert_int_equal(w->visits[0].caller.kind, CALLER_SERVICE);
-	assert_string_equal(w->visits[0].caller.tenant, "");
+	assert_int_equal(check(w, GOOD), ERR_NONE);
+	assert_int_equal(w->checks[0].caller.kind, CALLER_SERVICE);
+	assert_string_equal(w->checks[0].caller.tenant, "");
 }
 
 static void
@@ -209,13 +209,13 @@ every_refusal_reads_the_same(void **state)
 	char absent[256], wrong[256], none[256];
 
 	fake_catalog_answers(one_key, 0);
-	assert_int_equal(visit(w, BAD), ERR_UNAUTHENTICATED);
-	snprintf(wrong, sizeof(wrong), "%s", w->visits[0].err.detail);
-	assert_int_equal(visit(w, NULL), ERR_UNAUTHENTICATED);
-	snprintf(none, sizeof(none), "%s", w->visits[0].err.detail);
+	assert_int_equal(check(w, BAD), ERR_UNAUTHENTICATED);
+	snprintf(wrong, sizeof(wrong), "%s", w->checks[0].err.detail);
+	assert_int_equal(check(w, NULL), ERR_UNAUTHENTICATED);
+	snprintf(none, sizeof(none), "%s", w->checks[0].err.detail);
 	fake_catalog_answers(no_key, 0);
-	assert_int_equal(visit(w, "Bearer tg_zzzzzzzzzzzz_" SECRET), ERR_UNAUTHENTICATED);
-	snprintf(absent, sizeof(absent), "%s", w->visits[0].err.detail);
+	assert_int_equal(check(w, "Bearer tg_zzzzzzzzzzzz_" SECRET), ERR_UNAUTHENTICATED);
+	snprintf(absent, sizeof(absent), "%s", w->checks[0].err.detail);
 	assert_string_equal(wrong, absent);
 	assert_string_equal(wrong, none);
 }
@@ -226,24 +226,24 @@ malformed_credentials_never_reach_the_catalog(void **state)
 	struct world *w = *state;
 
 	fake_catalog_answers(one_key, 0);
-	assert_int_equal(visit(w, "Bearer tg_' OR 1=1 --"), ERR_UNAUTHENTICATED);
-	assert_int_equal(visit(w, "Basic " ID), ERR_UNAUTHENTICATED);
+	assert_int_equal(check(w, "Bearer tg_' OR 1=1 --"), ERR_UNAUTHENTICATED);
+	assert_int_equal(check(w, "Basic " ID), ERR_UNAUTHENTICATED);
 	assert_int_equal(fake_catalog_asked(), 0);
 }
 
 static void
-many_visits_share_one_lookup(void **state)
+many_requests_share_one_lookup(void **state)
 {
 	struct world *w = *state;
 	unsigned i;
 
 	fake_catalog_answers(one_key, 5000);
-	for (i = 0; i < VISITS; i++)
-		visit_begin(w, i, i % 2 == 0 ? GOOD : BAD);
+	for (i = 0; i < CHECKS; i++)
+		check_begin(w, i, i % 2 == 0 ? GOOD : BAD);
 	run_out(w);
-	for (i = 0; i < VISITS; i++) {
-		assert_int_equal(w->visits[i].ended, 1);
-		assert_int_equal(w->visits[i].err.code,
+	for (i = 0; i < CHECKS; i++) {
+		assert_int_equal(w->checks[i].ended, 1);
+		assert_int_equal(w->checks[i].err.code,
 		    i % 2 == 0 ? ERR_NONE : ERR_UNAUTHENTICATED);
 	}
 	assert_int_equal(fake_catalog_asked(), 1);
@@ -255,13 +255,13 @@ leaving_disturbs_nobody(void **state)
 	struct world *w = *state;
 
 	fake_catalog_answers(one_key, 5000);
-	visit_begin(w, 0, GOOD);
-	visit_begin(w, 1, GOOD);
+	check_begin(w, 0, GOOD);
+	check_begin(w, 1, GOOD);
 	worker_turn(w->worker, 0);
-	flow_abort(&w->visits[0].flow, ERR_CLIENT_GONE, "left");
+	flow_abort(&w->checks[0].flow, ERR_CLIENT_GONE, "left");
 	run_out(w);
-	assert_int_equal(w->visits[0].err.code, ERR_CLIENT_GONE);
-	assert_int_equal(w->visits[1].err.code, ERR_NONE);
+	assert_int_equal(w->checks[0].err.code, ERR_CLIENT_GONE);
+	assert_int_equal(w->checks[1].err.code, ERR_NONE);
 }
 
 static void
@@ -270,16 +270,16 @@ a_revoked_key_works_no_longer_than_the_cache(void **state)
 	struct world *w = *state;
 
 	fake_catalog_answers(one_key, 0);
-	assert_int_equal(visit(w, GOOD), ERR_NONE);
+	assert_int_equal(check(w, GOOD), ERR_NONE);
 	fake_catalog_answers(no_key, 0);
-	assert_int_equal(visit(w, GOOD), ERR_NONE);
+	assert_int_equal(check(w, GOOD), ERR_NONE);
 	clock_test_advance(31 * 1000000ull);
-	assert_int_equal(visit(w, GOOD), ERR_UNAUTHENTICATED);
-	assert_int_equal(visit(w, GOOD), ERR_UNAUTHENTICATED);
+	assert_int_equal(check(w, GOOD), ERR_UNAUTHENTICATED);
+	assert_int_equal(check(w, GOOD), ERR_UNAUTHENTICATED);
 	assert_int_equal(fake_catalog_asked(), 1);
 	fake_catalog_answers(one_key, 0);
 	clock_test_advance(6 * 1000000ull);
-	assert_int_equal(visit(w, GOOD), ERR_NONE);
+	assert_int_equal(check(w, GOOD), ERR_NONE);
 }
 
 static void
@@ -288,12 +288,12 @@ a_failed_lookup_is_no_verdict(void **state)
 	struct world *w = *state;
 
 	fake_catalog_answers(no_catalog, 0);
-	assert_int_equal(visit(w, GOOD), ERR_CATALOG);
+	assert_int_equal(check(w, GOOD), ERR_CATALOG);
 	fake_catalog_answers(nonsense, 0);
-	assert_int_equal(visit(w, GOOD), ERR_UNAUTHENTICATED);
+	assert_int_equal(check(w, GOOD), ERR_UNAUTHENTICATED);
 	clock_test_advance(6 * 1000000ull);
 	fake_catalog_answers(one_key, 0);
-	assert_int_equal(visit(w, GOOD), ERR_NONE);
+	assert_int_equal(check(w, GOOD), ERR_NONE);
 }
 
 static void
@@ -303,10 +303,10 @@ a_made_key_opens_and_only_its_hash_was_stored(void **state)
 	char text[AUTH_KEY_TEXT_SIZE] = "", hash[SHA256_HEX_SIZE];
 
 	fake_catalog_answers(an_insert, 0);
-	w->visits[0].text = text;
-	flow_start(&w->visits[0].flow, &create_kind, w->worker, NULL);
+	w->checks[0].text = text;
+	flow_start(&w->checks[0].flow, &create_kind, w->worker, NULL);
 	run_out(w);
-	assert_int_equal(w->visits[0].err.code, ERR_NONE);
+	assert_int_equal(w->checks[0].err.code, ERR_NONE);
 	assert_memory_equal(text + 3, inserted_id, strlen(inserted_id));
 	sha256_hex(slice_str(strrchr(text, '_') + 1), hash);
 	assert_string_equal(hash, inserted_hash);
@@ -322,7 +322,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(every_refusal_reads_the_same, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(malformed_credentials_never_reach_the_catalog,
 		    set_up, tear_down),
-		cmocka_unit_test_setup_teardown(many_visits_share_one_lookup, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(many_requests_share_one_lookup, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(leaving_disturbs_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_revoked_key_works_no_longer_than_the_cache,
 		    set_up, tear_down),

@@ -183,7 +183,7 @@ tear_down(void **state)
 }
 
 static void
-many_visits_share_one_lookup(void **state)
+many_requests_share_one_lookup(void **state)
 {
 	struct world *w = *state;
 	unsigned i;
@@ -375,7 +375,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STORY(many_visits_share_one_lookup),
+		STORY(many_requests_share_one_lookup),
 		STORY(the_nearest_place_answers),
 		STORY(whatever_redis_says_is_a_miss),
 		STORY(the_unknown_are_asked_for_again_soon),

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "auth/key.h"
+#include "auth/auth_key.h"
 
 #define ID     "abcdefghjkmn"
 #define SECRET "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
@@ -102,7 +102,7 @@ asks(enum caller_kind kind, const char *own, const char *asked, const char *want
 }
 
 static void
-a_caller_asks_for_whom_it_may(void **state)
+a_caller_acts_for_whom_it_may(void **state)
 {
 	(void)state;
 	assert_int_equal(asks(CALLER_TENANT, "acme", NULL, "acme"), ERR_NONE);
@@ -123,7 +123,7 @@ main(void)
 		cmocka_unit_test(anything_else_is_not),
 		cmocka_unit_test(no_prefix_of_a_key_is_one),
 		cmocka_unit_test(tenant_ids_have_a_form),
-		cmocka_unit_test(a_caller_asks_for_whom_it_may),
+		cmocka_unit_test(a_caller_acts_for_whom_it_may),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

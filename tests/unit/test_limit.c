@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "limit/limit_room.h"
+#include "limit/limit_internal.h"
 
 #define SECOND 1000000ull
 #define BEGIN  (1000 * SECOND)
@@ -35,18 +35,18 @@ tear_down(void **state)
 }
 
 static struct limit_verdict
-decide(const struct limit_ask *asks, unsigned n, uint64_t now)
+decide(const struct limit_rule *rules, unsigned n, uint64_t now)
 {
 	struct limit_verdict v;
 
-	limit_store_decide(store, asks, n, now, &v);
+	limit_store_decide(store, rules, n, now, &v);
 	return v;
 }
 
-static struct limit_ask
-ask_of(const char *key, unsigned count, uint64_t period_us, unsigned burst)
+static struct limit_rule
+rule_of(const char *key, unsigned count, uint64_t period_us, unsigned burst)
 {
-	return (struct limit_ask){ .key = slice_str(key),
+	return (struct limit_rule){ .key = slice_str(key),
 		.count = count,
 		.period_us = period_us,
 		.burst = burst };
@@ -55,7 +55,7 @@ ask_of(const char *key, unsigned count, uint64_t period_us, unsigned burst)
 static void
 test_counts_down(void **state)
 {
-	struct limit_ask a = ask_of("k", 10, 10 * SECOND, 0);
+	struct limit_rule a = rule_of("k", 10, 10 * SECOND, 0);
 	struct limit_verdict v;
 
 	(void)state;
@@ -79,7 +79,7 @@ test_counts_down(void **state)
 static void
 test_numbers_are_true(void **state)
 {
-	struct limit_ask a = ask_of("k", 6, 60 * SECOND, 3);
+	struct limit_rule a = rule_of("k", 6, 60 * SECOND, 3);
 	struct limit_verdict v;
 
 	(void)state;
@@ -100,7 +100,7 @@ test_numbers_are_true(void **state)
 static void
 test_refusal_is_free(void **state)
 {
-	struct limit_ask a = ask_of("k", 1, SECOND, 0);
+	struct limit_rule a = rule_of("k", 1, SECOND, 0);
 
 	(void)state;
 	assert_true(decide(&a, 1, BEGIN).allowed);
@@ -113,8 +113,8 @@ test_refusal_is_free(void **state)
 static void
 test_all_or_none(void **state)
 {
-	struct limit_ask both[2] = { ask_of("wide", 100, 60 * SECOND, 0),
-		ask_of("narrow", 1, 60 * SECOND, 0) };
+	struct limit_rule both[2] = { rule_of("wide", 100, 60 * SECOND, 0),
+		rule_of("narrow", 1, 60 * SECOND, 0) };
 	struct limit_verdict v = decide(both, 2, BEGIN);
 
 	(void)state;
@@ -134,8 +134,8 @@ test_all_or_none(void **state)
 static void
 test_tightest(void **state)
 {
-	struct limit_ask three[3] = { ask_of("a", 5, 5 * SECOND, 0),
-		ask_of("b", 3, 300 * SECOND, 0), ask_of("c", 4, 4 * SECOND, 0) };
+	struct limit_rule three[3] = { rule_of("a", 5, 5 * SECOND, 0),
+		rule_of("b", 3, 300 * SECOND, 0), rule_of("c", 4, 4 * SECOND, 0) };
 	struct limit_verdict v;
 
 	(void)state;
@@ -171,7 +171,7 @@ test_never_more(void **state)
 		struct gcra g;
 
 		(void)snprintf(key, sizeof(key), "k%d", round);
-		struct limit_ask a = ask_of(key, count, period, burst);
+		struct limit_rule a = rule_of(key, count, period, burst);
 
 		g = gcra_of(&a);
 		for (int i = 0; i < 300; i++) {
@@ -197,7 +197,7 @@ test_never_more(void **state)
 static void
 test_clock_set_back(void **state)
 {
-	struct limit_ask a = ask_of("k", 1, 10 * SECOND, 0);
+	struct limit_rule a = rule_of("k", 1, 10 * SECOND, 0);
 
 	(void)state;
 	assert_true(decide(&a, 1, BEGIN + 3600 * SECOND).allowed);
@@ -208,9 +208,9 @@ test_clock_set_back(void **state)
 static void
 test_extremes(void **state)
 {
-	struct limit_ask a = ask_of("big", 1, 1ull << 62, 0);
-	struct limit_ask b = ask_of("fast", 4000000000u, SECOND, 4000000000u);
-	struct limit_ask c = ask_of("wide", 1, 86400 * SECOND, 4000000000u);
+	struct limit_rule a = rule_of("big", 1, 1ull << 62, 0);
+	struct limit_rule b = rule_of("fast", 4000000000u, SECOND, 4000000000u);
+	struct limit_rule c = rule_of("wide", 1, 86400 * SECOND, 4000000000u);
 
 	(void)state;
 	assert_true(decide(&a, 1, BEGIN).allowed);
@@ -231,7 +231,7 @@ test_ceiling(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 5000; i++) {
 		(void)snprintf(key, sizeof(key), "k%u", i);
-		struct limit_ask a = ask_of(key, 1, SECOND, 0);
+		struct limit_rule a = rule_of(key, 1, SECOND, 0);
 
 		assert_true(decide(&a, 1, BEGIN).allowed);
 		assert_false(decide(&a, 1, BEGIN).allowed);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "auth/key.h"
+#include "auth/auth_key.h"
 #include "tenantgate/auth.h"
 #include "tenantgate/base/digest.h"
 #include "tenantgate/base/random.h"
@@ -44,7 +44,7 @@ create_insert(struct flow *f)
 }
 
 static enum flow_rc
-create_tell(struct flow *f)
+create_finish(struct flow *f)
 {
 	struct key_creation *k = (struct key_creation *)f;
 	enum flow_rc rc = catalog_check(f, &k->result, "key creation");
@@ -59,7 +59,7 @@ create_tell(struct flow *f)
 
 static const struct flow_step create_steps[] = {
 	{ "insert", create_insert },
-	{ "tell", create_tell },
+	{ "tell", create_finish },
 	{ NULL, NULL },
 };
 

@@ -20,9 +20,9 @@
 
 enum mood { GOOD, HANGING, NONSENSE, ERRORS };
 
-struct visit {
+struct check {
 	struct probe probe;
-	struct limit_ask asks[3];
+	struct limit_rule rules[3];
 	unsigned count;
 	struct limit_verdict verdict;
 };
@@ -78,29 +78,30 @@ server_said(struct peer_conn *c)
 /* ---- the visitor ---- */
 
 static enum flow_rc
-visit_step(struct flow *f)
+check_step(struct flow *f)
 {
-	struct visit *v = (struct visit *)f;
+	struct check *v = (struct check *)f;
 
-	return limit_visit(f, limiter, v->asks, v->count, &v->verdict);
+	return limit_check(f, limiter, v->rules, v->count, &v->verdict);
 }
 
 static void
-visit_start(struct visit *v)
+check_start(struct check *v)
 {
 	memset(v, 0, sizeof(*v));
-	v->asks[0] = (struct limit_ask){ .key = SLICE_LIT("off"), .count = 0 };
-	v->asks[1] =
-	    (struct limit_ask){ .key = SLICE_LIT("a"), .count = 10, .period_us = 10000000 };
-	v->asks[2] = (struct limit_ask){ .key = SLICE_LIT("b"), .count = 2, .period_us = 2000000 };
+	v->rules[0] = (struct limit_rule){ .key = SLICE_LIT("off"), .count = 0 };
+	v->rules[1] =
+	    (struct limit_rule){ .key = SLICE_LIT("a"), .count = 10, .period_us = 10000000 };
+	v->rules[2] =
+	    (struct limit_rule){ .key = SLICE_LIT("b"), .count = 2, .period_us = 2000000 };
 	v->count = 3;
-	probe_start(&v->probe, worker, visit_step, NULL);
+	probe_start(&v->probe, worker, check_step, NULL);
 }
 
 static void
-visit(struct visit *v)
+check(struct check *v)
 {
-	visit_start(v);
+	check_start(v);
 	turn_until(worker, &v->probe.ended);
 }
 
@@ -163,11 +164,11 @@ tear_down(void **state)
 static void
 test_script_is_loaded_once(void **state)
 {
-	struct visit v;
+	struct check v;
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		visit(&v);
+		check(&v);
 		assert_false(err_is(&v.probe.err));
 		assert_true(v.verdict.allowed);
 		assert_string_equal(v.verdict.mode, "redis");
@@ -184,10 +185,10 @@ test_script_is_loaded_once(void **state)
 static void
 test_nothing_to_limit(void **state)
 {
-	struct visit v;
+	struct check v;
 
 	(void)state;
-	visit_start(&v);
+	check_start(&v);
 	v.count = 1;
 	turn_until(worker, &v.probe.ended);
 	assert_true(v.verdict.allowed);
@@ -198,14 +199,14 @@ test_nothing_to_limit(void **state)
 static void
 check_local(void)
 {
-	struct visit v;
+	struct check v;
 
 	for (int i = 0; i < 2; i++) {
-		visit(&v);
+		check(&v);
 		assert_true(v.verdict.allowed);
 		assert_string_equal(v.verdict.mode, "local");
 	}
-	visit(&v);
+	check(&v);
 	assert_false(v.verdict.allowed);
 	assert_int_equal(v.verdict.which, 2);
 	assert_int_equal(v.verdict.retry_after_s, 1);
@@ -240,14 +241,14 @@ test_no_redis_at_all(void **state)
 static void
 test_open(void **state)
 {
-	struct visit v;
+	struct check v;
 
 	(void)state;
 	limiter_be(LIMIT_OPEN);
 	peer_close(&peer);
 	wait_up(false);
 	for (int i = 0; i < 10; i++) {
-		visit(&v);
+		check(&v);
 		assert_true(v.verdict.allowed);
 		assert_int_equal(v.verdict.limit, 0);
 		assert_string_equal(v.verdict.mode, "open");
@@ -257,13 +258,13 @@ test_open(void **state)
 static void
 test_closed(void **state)
 {
-	struct visit v;
+	struct check v;
 
 	(void)state;
 	limiter_be(LIMIT_CLOSED);
 	mood = HANGING;
 	for (int i = 0; i < 3; i++) {
-		visit(&v);
+		check(&v);
 		assert_int_equal(v.probe.err.code, ERR_LIMITER);
 		assert_int_equal(v.probe.err.retry_after, 1);
 	}
@@ -285,11 +286,11 @@ test_nonsense(void **state)
 static void
 test_abort(void **state)
 {
-	struct visit v;
+	struct check v;
 
 	(void)state;
 	mood = HANGING;
-	visit_start(&v);
+	check_start(&v);
 	turn_for(worker, 20);
 	flow_abort(&v.probe.flow, ERR_CLIENT_GONE, "left");
 	turn_until(worker, &v.probe.ended);

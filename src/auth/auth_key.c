@@ -3,7 +3,7 @@
  * key: what has the form of a key, and what has not. A credential that fails here never reaches
  * the catalog.
  */
-#include "auth/key.h"
+#include "auth/auth_key.h"
 
 static bool
 letters_only(struct slice s)

@@ -25,6 +25,6 @@ struct lookup_record *key_record_new(struct slice key_id);
 /* The catalog's row, or none; false when the row is nonsense (then it is as if it were absent). */
 bool key_record_fill(struct key_record *, const struct pg_result *);
 /* Takes the same time whether the key is known, the secret wrong, or neither. */
-bool record_opens(const struct key_record *, struct slice secret);
+bool key_record_matches(const struct key_record *, struct slice secret);
 
 #endif

@@ -2,13 +2,13 @@
 /*
  * record: one key's record, and the comparison that lets its holder in.
  */
-#include "auth/record.h"
+#include "auth/key_record.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "auth/key.h"
+#include "auth/auth_key.h"
 #include "tenantgate/base/random.h"
 #include "tenantgate/base/secret.h"
 
@@ -74,7 +74,7 @@ key_record_fill(struct key_record *r, const struct pg_result *row)
 }
 
 bool
-record_opens(const struct key_record *r, struct slice secret)
+key_record_matches(const struct key_record *r, struct slice secret)
 {
 	uint8_t hash[SHA256_SIZE];
 	bool same;
