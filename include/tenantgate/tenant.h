@@ -97,7 +97,7 @@ void		 tenants_close(struct tenants *);
 
 /* The record; state TENANT_UNKNOWN when never seen (that is no failure). Fails with ERR_CATALOG,
  * ERR_SUSPENDED. */
-enum flow_rc	 tenant_visit(struct flow *, struct tenants *, const char *id, struct tenant *)
+enum flow_rc	 tenant_lookup(struct flow *, struct tenants *, const char *id, struct tenant *)
 		    __attribute__((warn_unused_result));
 /*
  * Straight on when t is READY; else provisions, or joins the attempt that is under way anywhere,

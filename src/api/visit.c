@@ -72,7 +72,7 @@ visit_tenant(struct flow *f)
 	    !named_once(v, "X-Tenant-Id", ERR_INVALID_TENANT, &err) ||
 	    !auth_tenant(&v->caller, http_header(v->x, "X-Tenant-Id"), v->tenant_id, &err))
 		return flow_fail_err(f, &err);
-	return tenant_visit(f, v->rooms->tenants, v->tenant_id, &v->tenant);
+	return tenant_lookup(f, v->rooms->tenants, v->tenant_id, &v->tenant);
 }
 
 static struct slice

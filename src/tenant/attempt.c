@@ -23,12 +23,12 @@
 
 static const struct backoff attempt_backoff = { 300 * 1000, 2 * 1000000, 200 };
 
-static flow_step_fn attempt_make, attempt_login, attempt_schema;
+static flow_step_fn attempt_create, attempt_login, attempt_schema;
 
 /* ---- the database ---- */
 
 static enum flow_rc
-attempt_make(struct flow *f)
+attempt_create(struct flow *f)
 {
 	struct attempt *a = (struct attempt *)f;
 
@@ -36,8 +36,8 @@ attempt_make(struct flow *f)
 		return FLOW_NEXT;
 	memset(&a->child, 0, sizeof(a->child));
 	if (a->tenants->conf->provider == PROVIDER_POSTGRES)
-		return cluster_make(f, &a->child.cluster, a->tenants, a->row);
-	return neon_make(f, &a->child.neon, a->tenants, a->row);
+		return cluster_create(f, &a->child.cluster, a->tenants, a->row);
+	return neon_create(f, &a->child.neon, a->tenants, a->row);
 }
 
 static bool
@@ -87,7 +87,7 @@ attempt_waited(struct flow *f)
 		a->was_gone = true;
 		a->row->project_id[0] = '\0';
 		a->row->tenant.password[0] = '\0';
-		return flow_goto(f, attempt_make);
+		return flow_goto(f, attempt_create);
 	}
 	/* Whatever a pool remembers of an earlier attempt's target. */
 	tenant_target(&a->row->tenant, &target, key);
@@ -98,7 +98,7 @@ attempt_waited(struct flow *f)
 /* ---- its schema ---- */
 
 static enum flow_rc
-login_borrow(struct flow *f)
+attempt_login_borrow(struct flow *f)
 {
 	struct attempt_login *l = (struct attempt_login *)f;
 	struct pool_target target;
@@ -108,8 +108,10 @@ login_borrow(struct flow *f)
 	return pool_borrow(f, l->tenants->pools, &target, l->lease);
 }
 
-static const struct flow_step login_steps[] = { { "borrow", login_borrow }, { NULL, NULL } };
-static const struct flow_kind login_kind = { "tenant_login", login_steps, NULL, NULL };
+static const struct flow_step attempt_login_steps[] = { { "borrow", attempt_login_borrow },
+	{ NULL, NULL } };
+static const struct flow_kind attempt_login_kind = { "tenant_login", attempt_login_steps, NULL,
+	NULL };
 
 static enum flow_rc
 attempt_login(struct flow *f)
@@ -122,12 +124,12 @@ attempt_login(struct flow *f)
 	l->tenant = &a->row->tenant;
 	l->lease = &a->lease;
 	a->logins++;
-	return flow_try(f, &l->flow, &login_kind, &a->why);
+	return flow_try(f, &l->flow, &attempt_login_kind, &a->why);
 }
 
 /* A compute that starts, or a server at its limit, is worth some patience. */
 static enum flow_rc
-attempt_entered(struct flow *f)
+attempt_logged_in(struct flow *f)
 {
 	struct attempt *a = (struct attempt *)f;
 	struct pool_target target;
@@ -143,7 +145,7 @@ attempt_entered(struct flow *f)
 	    a->why.detail);
 	tenant_target(&a->row->tenant, &target, key);
 	pool_forget(a->tenants->pools, target.key);
-	return flow_sleep(f, &a->nap, backoff_us(&attempt_backoff, a->logins, 0));
+	return flow_sleep(f, &a->backoff_timer, backoff_us(&attempt_backoff, a->logins, 0));
 }
 
 static enum flow_rc
@@ -166,7 +168,7 @@ attempt_schema(struct flow *f)
 }
 
 static enum flow_rc
-attempt_laid(struct flow *f)
+attempt_schema_applied(struct flow *f)
 {
 	struct attempt *a = (struct attempt *)f;
 	enum flow_rc rc;
@@ -203,15 +205,15 @@ attempt_done(struct flow *f)
 }
 
 static const struct flow_step attempt_steps[] = {
-	{ "make", attempt_make },
+	{ "create", attempt_create },
 	{ "save", attempt_save },
 	{ "wait", attempt_wait },
 	{ "waited", attempt_waited },
 	{ "login", attempt_login },
-	{ "entered", attempt_entered },
+	{ "logged_in", attempt_logged_in },
 	{ "again", attempt_again },
 	{ "schema", attempt_schema },
-	{ "laid", attempt_laid },
+	{ "schema_applied", attempt_schema_applied },
 	{ "ready", attempt_ready },
 	{ "done", attempt_done },
 	{ NULL, NULL },

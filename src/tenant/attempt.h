@@ -23,8 +23,8 @@ struct attempt {
 	struct tenants *tenants; /* borrowed */
 	struct tenant_row *row;	 /* borrowed: filled */
 	union {
-		struct neon_maker neon;
-		struct cluster_maker cluster;
+		struct neon_creation neon;
+		struct cluster_creation cluster;
 		struct neon_waiter wait;
 		struct attempt_login login;
 	} child;		 /* one at a time */
@@ -33,7 +33,7 @@ struct attempt {
 	char port[8];
 	char version[12];
 	struct pool_lease lease; /* of the tenant's own database */
-	struct timer nap;
+	struct timer backoff_timer;
 	struct err why; /* of the last login */
 	unsigned logins;
 	unsigned statement; /* of the schema */

@@ -37,7 +37,7 @@ static const struct {
 #define STATEMENTS (sizeof(statements) / sizeof(statements[0]))
 
 static void
-sql_expand(struct cluster_maker *m, const char *sql)
+sql_expand(struct cluster_creation *m, const char *sql)
 {
 	buf_wipe(&m->sql);
 	for (; *sql != '\0'; sql++) {
@@ -51,7 +51,7 @@ sql_expand(struct cluster_maker *m, const char *sql)
 }
 
 static enum flow_rc
-cluster_run(struct cluster_maker *m, const char *sql)
+cluster_run(struct cluster_creation *m, const char *sql)
 {
 	struct pg_query q = { .timeout_us = STATEMENT_MAX_US };
 
@@ -69,7 +69,7 @@ cluster_run(struct cluster_maker *m, const char *sql)
 static enum flow_rc
 cluster_borrow(struct flow *f)
 {
-	struct cluster_maker *m = (struct cluster_maker *)f;
+	struct cluster_creation *m = (struct cluster_creation *)f;
 	struct pool_target target = m->tenants->admin;
 
 	target.key = ADMIN_KEY;
@@ -78,17 +78,17 @@ cluster_borrow(struct flow *f)
 }
 
 static enum flow_rc
-cluster_say(struct flow *f)
+cluster_execute(struct flow *f)
 {
-	struct cluster_maker *m = (struct cluster_maker *)f;
+	struct cluster_creation *m = (struct cluster_creation *)f;
 
 	return cluster_run(m, statements[m->statement].sql);
 }
 
 static enum flow_rc
-cluster_look(struct flow *f)
+cluster_check(struct flow *f)
 {
-	struct cluster_maker *m = (struct cluster_maker *)f;
+	struct cluster_creation *m = (struct cluster_creation *)f;
 	const char *state = m->result.failure.sqlstate;
 	bool said = m->result.status == PG_SQL_ERROR;
 	bool adopted = said && strcmp(state, statements[m->statement].adopt) == 0;
@@ -100,15 +100,15 @@ cluster_look(struct flow *f)
 			return rc;
 	}
 	m->statement++;
-	return m->statement < STATEMENTS ? flow_goto(f, cluster_say) : FLOW_NEXT;
+	return m->statement < STATEMENTS ? flow_goto(f, cluster_execute) : FLOW_NEXT;
 }
 
 /* ---- on the new one ---- */
 
 static enum flow_rc
-cluster_enter(struct flow *f)
+cluster_connect(struct flow *f)
 {
-	struct cluster_maker *m = (struct cluster_maker *)f;
+	struct cluster_creation *m = (struct cluster_creation *)f;
 	struct pool_target target = m->tenants->admin;
 
 	pool_return(&m->lease, POOL_CLEAN);
@@ -123,7 +123,7 @@ cluster_enter(struct flow *f)
 static enum flow_rc
 cluster_extend(struct flow *f)
 {
-	struct cluster_maker *m = (struct cluster_maker *)f;
+	struct cluster_creation *m = (struct cluster_creation *)f;
 
 	return cluster_run(m, "CREATE EXTENSION IF NOT EXISTS vector");
 }
@@ -131,15 +131,15 @@ cluster_extend(struct flow *f)
 static enum flow_rc
 cluster_extended(struct flow *f)
 {
-	struct cluster_maker *m = (struct cluster_maker *)f;
+	struct cluster_creation *m = (struct cluster_creation *)f;
 
 	return pg_check(f, &m->result, ERR_DATABASE, "making the extension vector");
 }
 
 static enum flow_rc
-cluster_tell(struct flow *f)
+cluster_fill_row(struct flow *f)
 {
-	struct cluster_maker *m = (struct cluster_maker *)f;
+	struct cluster_creation *m = (struct cluster_creation *)f;
 	struct tenant *t = &m->row->tenant;
 	const struct pg_target *admin = &m->tenants->admin.pg;
 
@@ -155,19 +155,19 @@ cluster_tell(struct flow *f)
 
 static const struct flow_step cluster_steps[] = {
 	{ "borrow", cluster_borrow },
-	{ "say", cluster_say },
-	{ "look", cluster_look },
-	{ "enter", cluster_enter },
+	{ "execute", cluster_execute },
+	{ "check", cluster_check },
+	{ "connect", cluster_connect },
 	{ "extend", cluster_extend },
 	{ "extended", cluster_extended },
-	{ "tell", cluster_tell },
+	{ "fill_row", cluster_fill_row },
 	{ NULL, NULL },
 };
 
 static void
 cluster_end(struct flow *f, const struct err *err)
 {
-	struct cluster_maker *m = (struct cluster_maker *)f;
+	struct cluster_creation *m = (struct cluster_creation *)f;
 
 	(void)err;
 	pool_return(&m->lease, POOL_CLEAN);
@@ -179,10 +179,11 @@ cluster_end(struct flow *f, const struct err *err)
 	buf_free(&m->sql);
 }
 
-static const struct flow_kind cluster_kind = { "cluster_make", cluster_steps, cluster_end, NULL };
+static const struct flow_kind cluster_kind = { "cluster_create", cluster_steps, cluster_end, NULL };
 
 enum flow_rc
-cluster_make(struct flow *f, struct cluster_maker *m, struct tenants *ts, struct tenant_row *row)
+cluster_create(struct flow *f, struct cluster_creation *m, struct tenants *ts,
+    struct tenant_row *row)
 {
 	m->tenants = ts;
 	m->row = row;

@@ -7,9 +7,9 @@
 #define TENANT_CLUSTER_H
 
 #include "tenant/row.h"
-#include "tenant/tenant_room.h"
+#include "tenant/tenant_internal.h"
 
-struct cluster_maker {
+struct cluster_creation {
 	struct flow flow;
 	struct tenants *tenants; /* borrowed */
 	struct tenant_row *row;	 /* borrowed: filled */
@@ -21,7 +21,7 @@ struct cluster_maker {
 	char extension_key[sizeof("cluster:") + CLUSTER_NAME_SIZE];
 	unsigned statement;
 };
-enum flow_rc cluster_make(struct flow *, struct cluster_maker *, struct tenants *,
+enum flow_rc cluster_create(struct flow *, struct cluster_creation *, struct tenants *,
     struct tenant_row *) __attribute__((warn_unused_result));
 
 #endif

@@ -26,24 +26,24 @@
 
 #include "tenantgate/base/log.h"
 
-#define LOOK_NAP_US 1000000ull
+#define LIST_DELAY_US 1000000ull
 
-static flow_step_fn make_list, make_adopt, make_fence;
+static flow_step_fn project_list, project_adopt, project_fence;
 
 /* ---- what to do first ---- */
 
 static enum flow_rc
-make_start(struct flow *f)
+project_start(struct flow *f)
 {
-	struct neon_maker *m = (struct neon_maker *)f;
+	struct neon_creation *m = (struct neon_creation *)f;
 
-	return flow_goto(f, m->row->project_id[0] != '\0' ? make_adopt : make_list);
+	return flow_goto(f, m->row->project_id[0] != '\0' ? project_adopt : project_list);
 }
 
 static enum flow_rc
-make_list(struct flow *f)
+project_list(struct flow *f)
 {
-	struct neon_maker *m = (struct neon_maker *)f;
+	struct neon_creation *m = (struct neon_creation *)f;
 
 	return neon_list_all(f, &m->list, m->tenants, m->row->project_name);
 }
@@ -51,51 +51,51 @@ make_list(struct flow *f)
 /* A creation without an answer may be under way for as long as the server likes: three times as
  * long as we wait for an answer is our patience. */
 static int
-patience_left_s(const struct neon_maker *m)
+grace_left_s(const struct neon_creation *m)
 {
 	uint64_t asked_us = m->tenants->conf->neon_timeout_us;
-	int patience = (int)(asked_us * 3 / 1000000) + 1;
+	int grace = (int)(asked_us * 3 / 1000000) + 1;
 
-	return m->row->is_posted ? patience - m->row->posted_ago_s : 0;
+	return m->row->is_posted ? grace - m->row->posted_ago_s : 0;
 }
 
 static enum flow_rc
-make_none_found(struct neon_maker *m)
+project_none_found(struct neon_creation *m)
 {
 	struct flow *f = &m->flow;
 	struct err err = { 0 };
 
-	if (m->doubt == DOUBT_FIRST_LOOK) {
-		m->doubt = DOUBT_SECOND_LOOK;
-		return flow_sleep(f, &m->nap, LOOK_NAP_US);
+	if (m->verify == VERIFY_FIRST_LIST) {
+		m->verify = VERIFY_SECOND_LIST;
+		return flow_sleep(f, &m->timer, LIST_DELAY_US);
 	}
-	if (m->doubt == DOUBT_SECOND_LOOK && (!m->may_repeat || m->was_repeated)) {
+	if (m->verify == VERIFY_SECOND_LIST && (!m->may_repeat || m->was_repeated)) {
 		m->row->is_posted = !m->may_repeat;
 		return flow_fail(f, ERR_NEON,
 		    "Neon, creation of a project: %s, and no project is "
 		    "to be seen",
 		    m->call.why);
 	}
-	if (m->doubt == DOUBT_SECOND_LOOK) {
+	if (m->verify == VERIFY_SECOND_LIST) {
 		m->was_repeated = true;
-		return flow_goto(f, make_fence);
+		return flow_goto(f, project_fence);
 	}
-	if (patience_left_s(m) > 0) {
+	if (grace_left_s(m) > 0) {
 		err_set(&err, ERR_PROVISIONING, "an earlier creation may still be under way");
-		err.retry_after = patience_left_s(m);
+		err.retry_after = grace_left_s(m);
 		return flow_fail_err(f, &err);
 	}
-	return flow_goto(f, make_fence);
+	return flow_goto(f, project_fence);
 }
 
 static enum flow_rc
-make_judge(struct flow *f)
+project_list_check(struct flow *f)
 {
-	struct neon_maker *m = (struct neon_maker *)f;
+	struct neon_creation *m = (struct neon_creation *)f;
 	const struct neon_inventory *found = &m->list.found;
 
 	if (found->hits == 0)
-		return make_none_found(m);
+		return project_none_found(m);
 	if (found->hits > 1)
 		log_event(LOG_ERR, "neon.duplicates", f->request_id,
 		    "%u projects are named %s: "
@@ -103,28 +103,28 @@ make_judge(struct flow *f)
 		    found->hits, m->row->project_name, found->oldest_id);
 	snprintf(m->row->project_id, sizeof(m->row->project_id), "%s", found->oldest_id);
 	m->row->is_posted = false;
-	return flow_goto(f, make_adopt);
+	return flow_goto(f, project_adopt);
 }
 
 /* After the nap between two looks. */
 static enum flow_rc
-make_look_again(struct flow *f)
+project_list_again(struct flow *f)
 {
-	return flow_goto(f, make_list);
+	return flow_goto(f, project_list);
 }
 
 /* ---- creation ---- */
 
 static enum flow_rc
-make_fence(struct flow *f)
+project_fence(struct flow *f)
 {
-	struct neon_maker *m = (struct neon_maker *)f;
+	struct neon_creation *m = (struct neon_creation *)f;
 
 	return row_post(f, m->tenants->catalog, m->row->tenant.id, m->row->attempt_id, &m->result);
 }
 
 static void
-put_field(struct buf *b, const char *before, const char *value)
+creation_put_field(struct buf *b, const char *before, const char *value)
 {
 	buf_puts(b, before);
 	json_put_string(b, slice_str(value));
@@ -133,23 +133,23 @@ put_field(struct buf *b, const char *before, const char *value)
 static void
 put_creation(struct buf *b, const struct tenants_conf *conf, const struct tenant_row *row)
 {
-	put_field(b, "{\"project\":{\"name\":", row->project_name);
+	creation_put_field(b, "{\"project\":{\"name\":", row->project_name);
 	buf_printf(b, ",\"pg_version\":%u,\"store_passwords\":true", conf->neon_pg_version);
 	if (conf->neon_region != NULL && conf->neon_region[0] != '\0')
-		put_field(b, ",\"region_id\":", conf->neon_region);
+		creation_put_field(b, ",\"region_id\":", conf->neon_region);
 	if (conf->neon_org_id != NULL && conf->neon_org_id[0] != '\0')
-		put_field(b, ",\"org_id\":", conf->neon_org_id);
-	put_field(b, ",\"branch\":{\"database_name\":", NEON_DATABASE);
-	put_field(b, ",\"role_name\":", NEON_ROLE);
-	put_field(b, ",\"annotations\":{\"tenantgate_tenant\":", row->tenant.id);
-	put_field(b, ",\"tenantgate_attempt\":", row->attempt_id);
+		creation_put_field(b, ",\"org_id\":", conf->neon_org_id);
+	creation_put_field(b, ",\"branch\":{\"database_name\":", NEON_DATABASE);
+	creation_put_field(b, ",\"role_name\":", NEON_ROLE);
+	creation_put_field(b, ",\"annotations\":{\"tenantgate_tenant\":", row->tenant.id);
+	creation_put_field(b, ",\"tenantgate_attempt\":", row->attempt_id);
 	buf_puts(b, "}}}}");
 }
 
 static enum flow_rc
-make_post(struct flow *f)
+project_post(struct flow *f)
 {
-	struct neon_maker *m = (struct neon_maker *)f;
+	struct neon_creation *m = (struct neon_creation *)f;
 	enum flow_rc rc = row_check(f, &m->result, "intent to create");
 
 	if (rc != FLOW_NEXT)
@@ -158,18 +158,18 @@ make_post(struct flow *f)
 	buf_puts(&m->call.path, "/projects");
 	put_creation(&m->call.body, m->tenants->conf, m->row);
 	m->row->is_posted = true;
-	return neon_ask(f, &m->call, "POST");
+	return neon_call_run(f, &m->call, "POST");
 }
 
 static enum flow_rc
-make_created(struct neon_maker *m)
+project_created(struct neon_creation *m)
 {
 	struct err err = { 0 };
 
 	if (!neon_read_created(m->call.json, m->row, &err)) {
 		/* It is there, but not as we know it: its own URI may tell more. */
 		if (m->row->project_id[0] != '\0')
-			return flow_goto(&m->flow, make_adopt);
+			return flow_goto(&m->flow, project_adopt);
 		return flow_fail_err(&m->flow, &err);
 	}
 	m->row->is_posted = false;
@@ -178,13 +178,13 @@ make_created(struct neon_maker *m)
 }
 
 static enum flow_rc
-make_posted(struct flow *f)
+project_posted(struct flow *f)
 {
-	struct neon_maker *m = (struct neon_maker *)f;
+	struct neon_creation *m = (struct neon_creation *)f;
 
 	switch (m->call.outcome) {
 	case NEON_DONE:
-		return make_created(m);
+		return project_created(m);
 	case NEON_REFUSED:
 	case NEON_UNSENT:
 		m->row->is_posted = false;
@@ -194,27 +194,27 @@ make_posted(struct flow *f)
 		break;
 	}
 	m->may_repeat = m->call.outcome == NEON_BROKE;
-	m->doubt = DOUBT_FIRST_LOOK;
-	return flow_sleep(f, &m->nap, LOOK_NAP_US);
+	m->verify = VERIFY_FIRST_LIST;
+	return flow_sleep(f, &m->timer, LIST_DELAY_US);
 }
 
 static enum flow_rc
-make_look(struct flow *f)
+project_relist(struct flow *f)
 {
-	return flow_goto(f, make_list);
+	return flow_goto(f, project_list);
 }
 
 /* ---- adoption ---- */
 
 static enum flow_rc
-make_adopt(struct flow *f)
+project_adopt(struct flow *f)
 {
-	struct neon_maker *m = (struct neon_maker *)f;
+	struct neon_creation *m = (struct neon_creation *)f;
 
 	neon_call_reset(&m->call);
 	buf_printf(&m->call.path, "/projects/%s/connection_uri?database_name=%s&role_name=%s",
 	    m->row->project_id, NEON_DATABASE, NEON_ROLE);
-	return neon_ask(f, &m->call, "GET");
+	return neon_call_run(f, &m->call, "GET");
 }
 
 /* The endpoint's name is its host's first label. */
@@ -229,9 +229,9 @@ endpoint_from_host(struct tenant_row *row)
 }
 
 static enum flow_rc
-make_adopted(struct flow *f)
+project_adopted(struct flow *f)
 {
-	struct neon_maker *m = (struct neon_maker *)f;
+	struct neon_creation *m = (struct neon_creation *)f;
 	struct err err = { 0 };
 	enum flow_rc rc;
 
@@ -240,7 +240,7 @@ make_adopted(struct flow *f)
 		log_event(LOG_WARNING, "neon.project_gone", f->request_id, "%s",
 		    m->row->project_id);
 		m->row->project_id[0] = '\0';
-		return flow_goto(f, make_list);
+		return flow_goto(f, project_list);
 	}
 	rc = neon_check(f, &m->call, "connection URI");
 	if (rc != FLOW_NEXT)
@@ -252,24 +252,24 @@ make_adopted(struct flow *f)
 	return FLOW_DONE;
 }
 
-static const struct flow_step make_steps[] = {
-	{ "start", make_start },
-	{ "list", make_list },
-	{ "judge", make_judge },
-	{ "look_again", make_look_again },
-	{ "fence", make_fence },
-	{ "post", make_post },
-	{ "posted", make_posted },
-	{ "look", make_look },
-	{ "adopt", make_adopt },
-	{ "adopted", make_adopted },
+static const struct flow_step project_steps[] = {
+	{ "start", project_start },
+	{ "list", project_list },
+	{ "check", project_list_check },
+	{ "list_again", project_list_again },
+	{ "fence", project_fence },
+	{ "post", project_post },
+	{ "posted", project_posted },
+	{ "relist", project_relist },
+	{ "adopt", project_adopt },
+	{ "adopted", project_adopted },
 	{ NULL, NULL },
 };
 
 static void
-make_end(struct flow *f, const struct err *err)
+project_end(struct flow *f, const struct err *err)
 {
-	struct neon_maker *m = (struct neon_maker *)f;
+	struct neon_creation *m = (struct neon_creation *)f;
 
 	if (!err_is(err))
 		snprintf(m->row->tenant.sslmode, sizeof(m->row->tenant.sslmode), "%s",
@@ -278,17 +278,17 @@ make_end(struct flow *f, const struct err *err)
 	neon_call_free(&m->call);
 }
 
-static const struct flow_kind make_kind = { "neon_make", make_steps, make_end, NULL };
+static const struct flow_kind project_kind = { "neon_create", project_steps, project_end, NULL };
 
 enum flow_rc
-neon_make(struct flow *f, struct neon_maker *m, struct tenants *ts, struct tenant_row *row)
+neon_create(struct flow *f, struct neon_creation *m, struct tenants *ts, struct tenant_row *row)
 {
 	neon_call_init(&m->call, ts);
 	m->tenants = ts;
 	m->row = row;
 	m->list.pages = 0;
-	m->doubt = DOUBT_NONE;
+	m->verify = VERIFY_NONE;
 	m->may_repeat = m->was_repeated = false;
 	memset(&m->result, 0, sizeof(m->result));
-	return flow_call(f, &m->flow, &make_kind);
+	return flow_call(f, &m->flow, &project_kind);
 }

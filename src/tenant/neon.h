@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon: a Neon project for a tenant. neon_make() finds it or has it made, once; neon_wait() waits
+ * neon: a Neon project for a tenant. neon_create() finds it or has it made, once; neon_wait() waits
  * until Neon has done its operations.
  */
 #ifndef TENANT_NEON_H
@@ -23,29 +23,29 @@ enum flow_rc neon_list_all(struct flow *, struct neon_list *, struct tenants *, 
     __attribute__((warn_unused_result));
 
 /* How sure we are after a creation that got no clear answer. */
-enum neon_doubt { DOUBT_NONE, DOUBT_FIRST_LOOK, DOUBT_SECOND_LOOK };
+enum neon_verify { VERIFY_NONE, VERIFY_FIRST_LIST, VERIFY_SECOND_LIST };
 
-struct neon_maker {
+struct neon_creation {
 	struct flow flow;
 	struct neon_call call;
 	struct neon_list list;
 	struct tenants *tenants; /* borrowed */
 	struct tenant_row *row;	 /* borrowed: read and filled */
 	struct pg_result result; /* owned */
-	struct timer nap;
-	enum neon_doubt doubt;
+	struct timer timer;
+	enum neon_verify verify;
 	bool may_repeat; /* the server is through with the first creation */
 	bool was_repeated;
 };
 /* row->is_posted and is_new are true however it ends. */
-enum flow_rc neon_make(struct flow *, struct neon_maker *, struct tenants *, struct tenant_row *)
+enum flow_rc neon_create(struct flow *, struct neon_creation *, struct tenants *, struct tenant_row *)
     __attribute__((warn_unused_result));
 
 struct neon_waiter {
 	struct flow flow;
 	struct neon_call call;
 	const struct tenant_row *row; /* borrowed */
-	struct timer nap;
+	struct timer timer;
 	unsigned looks; /* that found operations running */
 	bool is_gone; /* after it: there is no such project (any more) */
 };

@@ -37,7 +37,7 @@ neon_call_init(struct neon_call *c, struct tenants *ts)
 }
 
 static void
-answer_drop(struct neon_call *c)
+call_response_free(struct neon_call *c)
 {
 	json_decref(c->json);
 	c->json = NULL;
@@ -48,7 +48,7 @@ answer_drop(struct neon_call *c)
 void
 neon_call_reset(struct neon_call *c)
 {
-	answer_drop(c);
+	call_response_free(c);
 	buf_reset(&c->path);
 	buf_reset(&c->body);
 	c->why[0] = '\0';
@@ -88,13 +88,13 @@ call_send(struct flow *f)
 	if (c->body.len == 0)
 		rq.body = slice_of(NULL, 0);
 	c->tries++;
-	answer_drop(c);
+	call_response_free(c);
 	return web_fetch(f, c->tenants->web, &rq, &c->response);
 }
 
 /* 2xx is only done when we can read it. */
 static enum neon_outcome
-outcome_of_answer(struct neon_call *c)
+outcome_of_response(struct neon_call *c)
 {
 	struct err err = { 0 };
 
@@ -111,7 +111,7 @@ outcome_of(struct neon_call *c)
 {
 	switch (c->response.failure) {
 	case WEB_FINE:
-		return outcome_of_answer(c);
+		return outcome_of_response(c);
 	case WEB_RESOLVE:
 	case WEB_CONNECT:
 	case WEB_TLS:
@@ -126,7 +126,7 @@ outcome_of(struct neon_call *c)
 }
 
 static void
-say_why(struct neon_call *c)
+call_describe_failure(struct neon_call *c)
 {
 	char message[128];
 
@@ -140,7 +140,7 @@ say_why(struct neon_call *c)
 }
 
 static bool
-may_ask_again(const struct neon_call *c)
+call_may_retry(const struct neon_call *c)
 {
 	int status = c->response.failure == WEB_FINE ? c->response.status : 0;
 
@@ -154,19 +154,19 @@ may_ask_again(const struct neon_call *c)
 }
 
 static enum flow_rc
-call_look(struct flow *f)
+call_check(struct flow *f)
 {
 	struct neon_call *c = (struct neon_call *)f;
 
 	c->outcome = outcome_of(c);
 	if (c->outcome == NEON_DONE)
 		return FLOW_DONE;
-	say_why(c);
+	call_describe_failure(c);
 	log_event(LOG_NOTICE, "neon.trouble", f->request_id, "%s %.80s: %s (try %u)", c->method,
 	    c->path.data, c->why, c->tries);
-	if (!may_ask_again(c))
+	if (!call_may_retry(c))
 		return FLOW_DONE;
-	return flow_sleep(f, &c->nap,
+	return flow_sleep(f, &c->backoff_timer,
 	    backoff_us(&call_backoff, c->tries, (uint64_t)c->response.retry_after_s * 1000000));
 }
 
@@ -178,7 +178,7 @@ call_again(struct flow *f)
 
 static const struct flow_step call_steps[] = {
 	{ "send", call_send },
-	{ "look", call_look },
+	{ "look", call_check },
 	{ "again", call_again },
 	{ NULL, NULL },
 };
@@ -197,7 +197,7 @@ api_base(const char *url)
 }
 
 enum flow_rc
-neon_ask(struct flow *f, struct neon_call *c, const char *method)
+neon_call_run(struct flow *f, struct neon_call *c, const char *method)
 {
 	c->method = method;
 	buf_reset(&c->url);

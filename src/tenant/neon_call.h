@@ -6,7 +6,7 @@
 #ifndef TENANT_NEON_CALL_H
 #define TENANT_NEON_CALL_H
 
-#include "tenant/tenant_room.h"
+#include "tenant/tenant_internal.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/slice.h"
 
@@ -27,7 +27,7 @@ struct neon_call {
 	struct buf url;		  /* owned */
 	struct buf bearer;	  /* owned: wiped */
 	struct web_response response; /* owned */
-	struct timer nap;
+	struct timer backoff_timer;
 	unsigned tries;
 	/* after the call */
 	enum neon_outcome outcome;
@@ -39,7 +39,7 @@ void neon_call_init(struct neon_call *, struct tenants *);
 void neon_call_free(struct neon_call *); /* idempotent */
 /* path and body were written; wakes plainly. A GET is asked again after any trouble, other
  * methods after a 423, 429, 503, or when nothing was sent. */
-enum flow_rc neon_ask(struct flow *, struct neon_call *, const char *method)
+enum flow_rc neon_call_run(struct flow *, struct neon_call *, const char *method)
     __attribute__((warn_unused_result));
 /* Forgets the answer, empties path and body. */
 void neon_call_reset(struct neon_call *);

@@ -8,7 +8,7 @@
 #define PAGES_MAX 64
 
 static enum flow_rc
-list_ask(struct flow *f)
+neon_list_fetch(struct flow *f)
 {
 	struct neon_list *l = (struct neon_list *)f;
 	const char *org = l->tenants->conf->neon_org_id;
@@ -27,11 +27,11 @@ list_ask(struct flow *f)
 		buf_puts(path, "&cursor=");
 		name_url_encode(path, slice_str(l->found.cursor));
 	}
-	return neon_ask(f, &l->call, "GET");
+	return neon_call_run(f, &l->call, "GET");
 }
 
 static enum flow_rc
-list_read(struct flow *f)
+neon_list_read(struct flow *f)
 {
 	struct neon_list *l = (struct neon_list *)f;
 	enum flow_rc rc = neon_check(f, &l->call, "list of projects");
@@ -45,17 +45,17 @@ list_read(struct flow *f)
 	/* The last page has a cursor too. */
 	if (l->found.page_length < NEON_PAGE || l->found.cursor[0] == '\0')
 		return FLOW_DONE;
-	return flow_goto(f, list_ask);
+	return flow_goto(f, neon_list_fetch);
 }
 
-static const struct flow_step list_steps[] = {
-	{ "ask", list_ask },
-	{ "read", list_read },
+static const struct flow_step neon_list_steps[] = {
+	{ "ask", neon_list_fetch },
+	{ "read", neon_list_read },
 	{ NULL, NULL },
 };
 
 static void
-list_end(struct flow *f, const struct err *err)
+neon_list_end(struct flow *f, const struct err *err)
 {
 	struct neon_list *l = (struct neon_list *)f;
 
@@ -63,7 +63,8 @@ list_end(struct flow *f, const struct err *err)
 	neon_call_free(&l->call);
 }
 
-static const struct flow_kind list_kind = { "neon_list", list_steps, list_end, NULL };
+static const struct flow_kind neon_list_kind = { "neon_list", neon_list_steps, neon_list_end,
+	NULL };
 
 enum flow_rc
 neon_list_all(struct flow *f, struct neon_list *l, struct tenants *ts, const char *name)
@@ -73,5 +74,5 @@ neon_list_all(struct flow *f, struct neon_list *l, struct tenants *ts, const cha
 	l->name = name;
 	l->pages = 0;
 	memset(&l->found, 0, sizeof(l->found));
-	return flow_call(f, &l->flow, &list_kind);
+	return flow_call(f, &l->flow, &neon_list_kind);
 }

@@ -11,17 +11,17 @@
 static const struct backoff wait_backoff = { 500 * 1000, 5 * 1000000, 150 };
 
 static enum flow_rc
-wait_ask(struct flow *f)
+neon_wait_poll(struct flow *f)
 {
 	struct neon_waiter *w = (struct neon_waiter *)f;
 
 	neon_call_reset(&w->call);
 	buf_printf(&w->call.path, "/projects/%s/operations?limit=100", w->row->project_id);
-	return neon_ask(f, &w->call, "GET");
+	return neon_call_run(f, &w->call, "GET");
 }
 
 static enum flow_rc
-wait_read(struct flow *f)
+neon_wait_read(struct flow *f)
 {
 	struct neon_waiter *w = (struct neon_waiter *)f;
 	struct neon_operations ops;
@@ -41,24 +41,24 @@ wait_read(struct flow *f)
 		return flow_fail(f, ERR_NEON, "Neon's operation %s failed", ops.failed_action);
 	if (ops.running == 0)
 		return FLOW_DONE;
-	return flow_sleep(f, &w->nap, backoff_us(&wait_backoff, ++w->looks, 0));
+	return flow_sleep(f, &w->timer, backoff_us(&wait_backoff, ++w->looks, 0));
 }
 
 static enum flow_rc
-wait_again(struct flow *f)
+neon_wait_again(struct flow *f)
 {
-	return flow_goto(f, wait_ask);
+	return flow_goto(f, neon_wait_poll);
 }
 
-static const struct flow_step wait_steps[] = {
-	{ "ask", wait_ask },
-	{ "read", wait_read },
-	{ "again", wait_again },
+static const struct flow_step neon_wait_steps[] = {
+	{ "ask", neon_wait_poll },
+	{ "read", neon_wait_read },
+	{ "again", neon_wait_again },
 	{ NULL, NULL },
 };
 
 static void
-wait_end(struct flow *f, const struct err *err)
+neon_wait_end(struct flow *f, const struct err *err)
 {
 	struct neon_waiter *w = (struct neon_waiter *)f;
 
@@ -66,7 +66,8 @@ wait_end(struct flow *f, const struct err *err)
 	neon_call_free(&w->call);
 }
 
-static const struct flow_kind wait_kind = { "neon_wait", wait_steps, wait_end, NULL };
+static const struct flow_kind neon_wait_kind = { "neon_wait", neon_wait_steps, neon_wait_end,
+	NULL };
 
 enum flow_rc
 neon_wait(struct flow *f, struct neon_waiter *w, struct tenants *ts, const struct tenant_row *row)
@@ -75,5 +76,5 @@ neon_wait(struct flow *f, struct neon_waiter *w, struct tenants *ts, const struc
 	w->row = row;
 	w->is_gone = false;
 	w->looks = 0;
-	return flow_call(f, &w->flow, &wait_kind);
+	return flow_call(f, &w->flow, &neon_wait_kind);
 }

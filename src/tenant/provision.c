@@ -16,20 +16,20 @@
 #include <stdlib.h>
 
 #include "tenant/attempt.h"
-#include "tenant/keeper.h"
+#include "tenant/lease_renewer.h"
 #include "tenant/provision.h"
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
 #include "tenantgate/base/secret.h"
 
-#define SETTLE_US (15 * 1000000ull) /* beyond the attempt's own deadline */
+#define FINISH_US (15 * 1000000ull) /* beyond the attempt's own deadline */
 
 static const struct backoff peek_backoff = { 150 * 1000, 1000000, 150 };
 
 struct provision {
 	struct flow flow;
-	struct provision_door door;
+	struct provision_handle handle;
 	struct tenants *tenants;      /* borrowed */
 	struct tenant_record *record; /* the door's */
 	char attempt_id[ATTEMPT_ID_LEN + 1];
@@ -39,8 +39,8 @@ struct provision {
 	struct pg_result result; /* owned */
 	struct attempt attempt;
 	struct err why;	       /* the attempt's outcome */
-	struct keeper *keeper; /* owned until let go */
-	struct timer nap;
+	struct lease_renewer *renewer; /* owned until let go */
+	struct timer poll_timer;
 	unsigned peeks;	  /* that found another at it */
 	bool others_work; /* another was seen at it */
 };
@@ -102,14 +102,14 @@ provision_failed_elsewhere(struct provision *p)
 }
 
 static enum flow_rc
-provision_nap(struct provision *p)
+provision_poll_wait(struct provision *p)
 {
 	p->others_work = true;
-	return flow_sleep(&p->flow, &p->nap, backoff_us(&peek_backoff, ++p->peeks, 0));
+	return flow_sleep(&p->flow, &p->poll_timer, backoff_us(&peek_backoff, ++p->peeks, 0));
 }
 
 static enum flow_rc
-provision_judge(struct flow *f)
+provision_check(struct flow *f)
 {
 	struct provision *p = (struct provision *)f;
 	enum flow_rc rc = catalog_check(f, &p->result, "look at a tenant");
@@ -131,7 +131,7 @@ provision_judge(struct flow *f)
 	case TENANT_PROVISIONING:
 		break;
 	}
-	return p->row.lease_expired ? flow_goto(f, provision_claim) : provision_nap(p);
+	return p->row.lease_expired ? flow_goto(f, provision_claim) : provision_poll_wait(p);
 }
 
 static enum flow_rc
@@ -153,18 +153,18 @@ provision_work(struct flow *f)
 	attempt_init(&p->attempt, p->tenants, &p->row);
 	rc = flow_try(f, &p->attempt.flow, &attempt_kind, &p->why);
 	flow_deadline(&p->attempt.flow, p->tenants->conf->provision_deadline_us);
-	p->keeper = keeper_start(p->tenants, &p->claim, &p->attempt.flow);
-	if (p->keeper == NULL)
+	p->renewer = renewer_start(p->tenants, &p->claim, &p->attempt.flow);
+	if (p->renewer == NULL)
 		flow_abort(&p->attempt.flow, ERR_OVERLOADED, "no memory to keep a lease");
 	return rc;
 }
 
 static enum flow_rc
-provision_settle(struct flow *f)
+provision_finish(struct flow *f)
 {
 	struct provision *p = (struct provision *)f;
 
-	keeper_let_go(&p->keeper);
+	renewer_stop(&p->renewer);
 	if (!err_is(&p->why))
 		return FLOW_DONE;
 	log_event(LOG_WARNING, "tenant.provision_failed", f->request_id, "%s: %s: %s",
@@ -175,7 +175,7 @@ provision_settle(struct flow *f)
 
 /* The row may not say so (the catalog is away, the lease was lost): the lease then runs out. */
 static enum flow_rc
-provision_settled(struct flow *f)
+provision_finished(struct flow *f)
 {
 	struct provision *p = (struct provision *)f;
 
@@ -186,11 +186,11 @@ static const struct flow_step provision_steps[] = {
 	{ "claim", provision_claim },
 	{ "claimed", provision_claimed },
 	{ "peek", provision_peek },
-	{ "judge", provision_judge },
+	{ "check", provision_check },
 	{ "again", provision_again },
 	{ "work", provision_work },
-	{ "settle", provision_settle },
-	{ "settled", provision_settled },
+	{ "finish", provision_finish },
+	{ "finished", provision_finished },
 	{ NULL, NULL },
 };
 
@@ -199,9 +199,9 @@ provision_end(struct flow *f, const struct err *err)
 {
 	struct provision *p = (struct provision *)f;
 	struct tenants *ts = p->tenants;
-	struct err told = *err;
+	struct err outcome = *err;
 
-	keeper_let_go(&p->keeper);
+	renewer_stop(&p->renewer);
 	if (!err_is(err)) {
 		record_fill(p->record, &p->row.tenant);
 		lookup_put(ts->records, slice_str(provision_id(p)), &p->record->base);
@@ -211,10 +211,10 @@ provision_end(struct flow *f, const struct err *err)
 		    (double)flow_age_us(f) / 1e6);
 		tenants_publish(ts, &p->row.tenant);
 	}
-	if (told.code == ERR_TIMEOUT)
-		told.code = ERR_NEON;
-	map_take(ts->making, slice_str(provision_id(p)));
-	join_finish(&p->door.join, &told);
+	if (outcome.code == ERR_TIMEOUT)
+		outcome.code = ERR_NEON;
+	map_take(ts->provisions, slice_str(provision_id(p)));
+	join_finish(&p->handle.join, &outcome);
 }
 
 static void
@@ -237,7 +237,7 @@ provision_fill(struct provision *p, struct tenants *ts, const char *id)
 	const struct tenants_conf *conf = ts->conf;
 
 	p->tenants = ts;
-	p->record = p->door.record = record_new(slice_str(id));
+	p->record = p->handle.record = record_new(slice_str(id));
 	if (p->record == NULL || !name_project(p->project_name, conf->environment, id))
 		return false;
 	id_random(p->attempt_id, ATTEMPT_ID_LEN);
@@ -250,10 +250,10 @@ provision_fill(struct provision *p, struct tenants *ts, const char *id)
 	};
 	snprintf(p->claim.lease_ms, sizeof(p->claim.lease_ms), "%llu",
 	    (unsigned long long)(conf->lease_us / 1000));
-	return map_put(ts->making, slice_str(id), &p->door);
+	return map_put(ts->provisions, slice_str(id), &p->handle);
 }
 
-struct provision_door *
+struct provision_handle *
 provision_start(struct tenants *ts, const char *id)
 {
 	struct provision *p = calloc(1, sizeof(*p));
@@ -266,8 +266,8 @@ provision_start(struct tenants *ts, const char *id)
 		free(p);
 		return NULL;
 	}
-	join_init(&p->door.join);
+	join_init(&p->handle.join);
 	flow_start(&p->flow, &provision_kind, ts->worker, NULL);
-	flow_deadline(&p->flow, ts->conf->provision_deadline_us + SETTLE_US);
-	return &p->door;
+	flow_deadline(&p->flow, ts->conf->provision_deadline_us + FINISH_US);
+	return &p->handle;
 }

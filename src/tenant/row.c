@@ -76,7 +76,7 @@ state_parse(const char *name, enum tenant_state *out)
 
 /* False when it does not fit: it was not us who wrote it. */
 static bool
-take(char *out, size_t size, const struct pg_result *r, enum row_column col)
+column_text(char *out, size_t size, const struct pg_result *r, enum row_column col)
 {
 	struct slice v = pg_value(r, 0, col);
 
@@ -87,7 +87,7 @@ take(char *out, size_t size, const struct pg_result *r, enum row_column col)
 }
 
 static int
-take_int(const struct pg_result *r, enum row_column col, int absent)
+column_int(const struct pg_result *r, enum row_column col, int absent)
 {
 	struct slice v = pg_value(r, 0, col);
 
@@ -95,7 +95,7 @@ take_int(const struct pg_result *r, enum row_column col, int absent)
 }
 
 static bool
-take_password(struct tenant *t, const struct pg_result *r, const struct seal *seal)
+column_password(struct tenant *t, const struct pg_result *r, const struct seal *seal)
 {
 	struct slice sealed = pg_value(r, 0, COL_SEALED);
 	char context[TENANT_KEY_SIZE];
@@ -114,20 +114,20 @@ take_password(struct tenant *t, const struct pg_result *r, const struct seal *se
 }
 
 static bool
-take_texts(struct tenant_row *out, const struct pg_result *r)
+column_texts(struct tenant_row *out, const struct pg_result *r)
 {
 	struct tenant *t = &out->tenant;
 
-	return take(t->plan, sizeof(t->plan), r, COL_PLAN) &&
-	    take(t->host, sizeof(t->host), r, COL_HOST) &&
-	    take(t->dbname, sizeof(t->dbname), r, COL_DBNAME) &&
-	    take(t->user, sizeof(t->user), r, COL_USER) &&
-	    take(t->sslmode, sizeof(t->sslmode), r, COL_SSLMODE) &&
-	    take(out->project_name, sizeof(out->project_name), r, COL_PROJECT_NAME) &&
-	    take(out->project_id, sizeof(out->project_id), r, COL_PROJECT_ID) &&
-	    take(out->endpoint_id, sizeof(out->endpoint_id), r, COL_ENDPOINT_ID) &&
-	    take(out->branch_id, sizeof(out->branch_id), r, COL_BRANCH_ID) &&
-	    take(out->attempt_id, sizeof(out->attempt_id), r, COL_ATTEMPT_ID);
+	return column_text(t->plan, sizeof(t->plan), r, COL_PLAN) &&
+	    column_text(t->host, sizeof(t->host), r, COL_HOST) &&
+	    column_text(t->dbname, sizeof(t->dbname), r, COL_DBNAME) &&
+	    column_text(t->user, sizeof(t->user), r, COL_USER) &&
+	    column_text(t->sslmode, sizeof(t->sslmode), r, COL_SSLMODE) &&
+	    column_text(out->project_name, sizeof(out->project_name), r, COL_PROJECT_NAME) &&
+	    column_text(out->project_id, sizeof(out->project_id), r, COL_PROJECT_ID) &&
+	    column_text(out->endpoint_id, sizeof(out->endpoint_id), r, COL_ENDPOINT_ID) &&
+	    column_text(out->branch_id, sizeof(out->branch_id), r, COL_BRANCH_ID) &&
+	    column_text(out->attempt_id, sizeof(out->attempt_id), r, COL_ATTEMPT_ID);
 }
 
 bool
@@ -138,17 +138,17 @@ row_read(const struct pg_result *r, const char *id, const struct seal *seal, str
 
 	memset(out, 0, sizeof(*out));
 	snprintf(t->id, sizeof(t->id), "%s", id);
-	if (!state_parse(pg_text(r, 0, COL_STATE), &t->state) || !take_texts(out, r)) {
+	if (!state_parse(pg_text(r, 0, COL_STATE), &t->state) || !column_texts(out, r)) {
 		err_set(err, ERR_INTERNAL, "the tenant's row in the catalog makes no sense");
 		return false;
 	}
-	t->requests_per_minute = (unsigned)take_int(r, COL_RPM, 0);
-	t->port = (uint16_t)take_int(r, COL_PORT, 0);
-	out->attempts = take_int(r, COL_ATTEMPTS, 0);
-	out->posted_ago_s = take_int(r, COL_POSTED, 0);
+	t->requests_per_minute = (unsigned)column_int(r, COL_RPM, 0);
+	t->port = (uint16_t)column_int(r, COL_PORT, 0);
+	out->attempts = column_int(r, COL_ATTEMPTS, 0);
+	out->posted_ago_s = column_int(r, COL_POSTED, 0);
 	out->is_posted = pg_value(r, 0, COL_POSTED).p != NULL;
 	out->lease_expired = pg_text(r, 0, COL_EXPIRED)[0] == 't';
-	if (!take_password(t, r, seal)) {
+	if (!column_password(t, r, seal)) {
 		err_set(err, ERR_INTERNAL, "the tenant's password was sealed with another key");
 		return false;
 	}

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #include "tenant/names.h"
-#include "tenant/tenant_room.h"
+#include "tenant/tenant_internal.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
 #include "tenantgate/wire/pg_url.h"
@@ -93,7 +93,7 @@ tenants_publish(struct tenants *ts, const struct tenant *t)
 	if (ts->redis == NULL)
 		return;
 	buf_init(&sealed, 8192);
-	record_key(key, ts->conf->environment, t->id);
+	record_redis_key(key, ts->conf->environment, t->id);
 	if (record_close(ts->seal, t, key, &sealed)) {
 		snprintf(ttl, sizeof(ttl), "%llu",
 		    (unsigned long long)(ts->conf->redis_ttl_us / 1000));
@@ -115,7 +115,7 @@ tenant_forget(struct tenants *ts, const char *id)
 	target_key(key, id);
 	pool_forget(ts->pools, slice_str(key));
 	if (ts->redis != NULL) {
-		record_key(key, ts->conf->environment, id);
+		record_redis_key(key, ts->conf->environment, id);
 		argv[1] = slice_str(key);
 		redis_send(ts->redis, argv, 2);
 		publish_drop(ts, id);
@@ -139,7 +139,7 @@ drop_one(struct tenants *ts, struct slice id)
 }
 
 static void
-drop_heard(struct slice message, void *arg)
+on_drop_message(struct slice message, void *arg)
 {
 	struct tenants *ts = arg;
 
@@ -196,13 +196,13 @@ tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct we
 		.conf = conf };
 	ts->arena = arena_new(ADMIN_ARENA_MAX);
 	ts->records = tenants_records_open(ts);
-	ts->making = map_new(0, NULL);
+	ts->provisions = map_new(0, NULL);
 	id_random(ts->origin, ORIGIN_LEN);
 	if (!conf_check(ts, err)) {
 		tenants_close(ts);
 		return NULL;
 	}
-	if (redis != NULL && !redis_subscribe(redis, DROP_CHANNEL, drop_heard, ts)) {
+	if (redis != NULL && !redis_subscribe(redis, DROP_CHANNEL, on_drop_message, ts)) {
 		err_set(err, ERR_INTERNAL, "no subscription to " DROP_CHANNEL);
 		tenants_close(ts);
 		return NULL;
@@ -216,9 +216,9 @@ tenants_close(struct tenants *ts)
 {
 	if (ts == NULL)
 		return;
-	assert(map_count(ts->making) == 0);
+	assert(map_count(ts->provisions) == 0);
 	lookup_close(ts->records);
-	map_free(ts->making);
+	map_free(ts->provisions);
 	arena_free(ts->arena);
 	free(ts);
 }

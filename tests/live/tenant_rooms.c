@@ -120,11 +120,11 @@ room_forget(struct house *h, struct room *r, const char *id)
 /* ---- contacts ---- */
 
 static enum flow_rc
-contact_visit(struct flow *f)
+contact_lookup(struct flow *f)
 {
 	struct contact *c = (struct contact *)f;
 
-	return tenant_visit(f, c->room->tenants, c->id, &c->tenant);
+	return tenant_lookup(f, c->room->tenants, c->id, &c->tenant);
 }
 
 static enum flow_rc
@@ -136,7 +136,7 @@ contact_provision(struct flow *f)
 }
 
 static const struct flow_step contact_steps[] = {
-	{ "visit", contact_visit },
+	{ "visit", contact_lookup },
 	{ "provision", contact_provision },
 	{ NULL, NULL },
 };

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "tenant/record.h"
+#include "tenant/tenant_record.h"
 
 #define KEY "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 
@@ -34,7 +34,7 @@ closed(const struct seal *seal, const struct tenant *t, const char *environment)
 	struct buf b;
 
 	buf_init(&b, 8192);
-	record_key(key, environment, t->id);
+	record_redis_key(key, environment, t->id);
 	assert_true(record_close(seal, t, key, &b));
 	return b;
 }
@@ -45,7 +45,7 @@ opens(const struct seal *seal, struct slice sealed, const char *environment, con
 {
 	char key[RECORD_KEY_SIZE];
 
-	record_key(key, environment, id);
+	record_redis_key(key, environment, id);
 	return record_open(seal, id, key, sealed, out);
 }
 
@@ -117,7 +117,7 @@ sealed_nonsense_is_refused(void **state)
 	size_t i;
 
 	(void)state;
-	record_key(key, "prod", "acme");
+	record_redis_key(key, "prod", "acme");
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct buf b;
 

@@ -2,10 +2,10 @@
 /*
  * tenant_room: what the files of this room share. A struct tenants is one worker's.
  */
-#ifndef TENANT_TENANT_ROOM_H
-#define TENANT_TENANT_ROOM_H
+#ifndef TENANT_TENANT_INTERNAL_H
+#define TENANT_TENANT_INTERNAL_H
 
-#include "tenant/record.h"
+#include "tenant/tenant_record.h"
 #include "tenantgate/base/map.h"
 #include "tenantgate/tenant.h"
 
@@ -24,18 +24,18 @@ struct tenants {
 	struct pool_target admin;    /* provider postgres */
 	struct arena *arena;	     /* owned: admin's strings */
 	struct lookup_cache *records; /* owned: tenant id -> tenant_record */
-	struct map *making;	     /* owned: tenant id -> provision, each its own owner */
+	struct map *provisions;	     /* owned: tenant id -> provision, each its own owner */
 	char origin[ORIGIN_LEN + 1]; /* ours in the channel */
 };
 
 /* A READY record to Redis, and a word to the other workers. */
 void tenants_publish(struct tenants *, const struct tenant *);
 const char *tenants_provider_name(const struct tenants *);
-/* The cache of records, and how one is looked up (visit.c). */
+/* The cache of records, and how one is looked up (tenant_lookup.c). */
 struct lookup_cache *tenants_records_open(struct tenants *);
 
 /* A copy, or the failure that its state is. */
-enum flow_rc tenant_judge(struct flow *, const struct tenant *, struct tenant *out)
+enum flow_rc tenant_check_state(struct flow *, const struct tenant *, struct tenant *out)
     __attribute__((warn_unused_result));
 
 #endif

@@ -22,7 +22,7 @@ struct tenant_record *record_new(struct slice id);
 void record_fill(struct tenant_record *, const struct tenant *);
 
 /* "tg:tenant:<environment>:<id>": the key in Redis, and what its value is sealed to. */
-void record_key(char out[RECORD_KEY_SIZE], const char *environment, const char *id);
+void record_redis_key(char out[RECORD_KEY_SIZE], const char *environment, const char *id);
 /* A READY tenant as a sealed text; false when out is too small. */
 bool record_close(const struct seal *, const struct tenant *, const char *key, struct buf *out);
 /* False for anything that record_close() did not make for this very key and tenant. */

@@ -3,7 +3,7 @@
  * record: a tenant's, and sealed JSON in Redis. What comes back from Redis is a stranger's until
  * the seal has opened.
  */
-#include "tenant/record.h"
+#include "tenant/tenant_record.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -44,13 +44,13 @@ record_fill(struct tenant_record *r, const struct tenant *t)
 }
 
 void
-record_key(char out[RECORD_KEY_SIZE], const char *environment, const char *id)
+record_redis_key(char out[RECORD_KEY_SIZE], const char *environment, const char *id)
 {
 	snprintf(out, RECORD_KEY_SIZE, "tg:tenant:%s:%s", environment, id);
 }
 
 static void
-put_field(struct buf *b, const char *name, const char *value)
+record_put_field(struct buf *b, const char *name, const char *value)
 {
 	buf_printf(b, ",\"%s\":", name);
 	json_put_string(b, slice_str(value));
@@ -60,13 +60,13 @@ static void
 put_json(struct buf *b, const struct tenant *t)
 {
 	buf_printf(b, "{\"v\":1,\"port\":%u,\"rpm\":%u", (unsigned)t->port, t->requests_per_minute);
-	put_field(b, "id", t->id);
-	put_field(b, "plan", t->plan);
-	put_field(b, "host", t->host);
-	put_field(b, "dbname", t->dbname);
-	put_field(b, "user", t->user);
-	put_field(b, "password", t->password);
-	put_field(b, "sslmode", t->sslmode);
+	record_put_field(b, "id", t->id);
+	record_put_field(b, "plan", t->plan);
+	record_put_field(b, "host", t->host);
+	record_put_field(b, "dbname", t->dbname);
+	record_put_field(b, "user", t->user);
+	record_put_field(b, "password", t->password);
+	record_put_field(b, "sslmode", t->sslmode);
 	buf_putc(b, '}');
 }
 

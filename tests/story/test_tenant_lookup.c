@@ -14,13 +14,13 @@
 
 #include "fake_cache.h"
 #include "fake_catalog.h"
-#include "tenant/record.h"
+#include "tenant/tenant_record.h"
 #include "tenant/row.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 
 #define KEY    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
-#define VISITS 20
+#define LOOKUPS 20
 #define SECOND 1000000ull
 
 /* ---- rows ---- */
@@ -84,7 +84,7 @@ no_catalog(const struct pg_query *q, struct fake_answer *a)
 
 /* ---- visits ---- */
 
-struct visit {
+struct lookup {
 	struct flow flow;
 	struct tenants *tenants;
 	struct tenant tenant;
@@ -97,37 +97,37 @@ struct world {
 	struct redis redis;
 	struct tenants_conf conf;
 	struct tenants *tenants;
-	struct visit visits[VISITS];
+	struct lookup lookups[LOOKUPS];
 };
 
 static enum flow_rc
-visit_go(struct flow *f)
+lookup_go(struct flow *f)
 {
-	struct visit *v = (struct visit *)f;
+	struct lookup *v = (struct lookup *)f;
 
-	return tenant_visit(f, v->tenants, "acme", &v->tenant);
+	return tenant_lookup(f, v->tenants, "acme", &v->tenant);
 }
 
 static void
-visit_end(struct flow *f, const struct err *err)
+lookup_end(struct flow *f, const struct err *err)
 {
-	struct visit *v = (struct visit *)f;
+	struct lookup *v = (struct lookup *)f;
 
 	v->err = *err;
 	v->ended++;
 }
 
-static const struct flow_step visit_steps[] = { { "visit", visit_go }, { NULL, NULL } };
-static const struct flow_kind visit_kind = { "visit", visit_steps, visit_end, NULL };
+static const struct flow_step lookup_steps[] = { { "visit", lookup_go }, { NULL, NULL } };
+static const struct flow_kind lookup_kind = { "visit", lookup_steps, lookup_end, NULL };
 
 static void
-visit_begin(struct world *w, unsigned i)
+lookup_begin(struct world *w, unsigned i)
 {
-	struct visit *v = &w->visits[i];
+	struct lookup *v = &w->lookups[i];
 
 	v->tenants = w->tenants;
 	v->ended = 0;
-	flow_start(&v->flow, &visit_kind, w->worker, NULL);
+	flow_start(&v->flow, &lookup_kind, w->worker, NULL);
 }
 
 static void
@@ -141,12 +141,12 @@ run_out(struct world *w)
 }
 
 static enum err_code
-visit(struct world *w)
+lookup(struct world *w)
 {
-	visit_begin(w, 0);
+	lookup_begin(w, 0);
 	run_out(w);
-	assert_int_equal(w->visits[0].ended, 1);
-	return w->visits[0].err.code;
+	assert_int_equal(w->lookups[0].ended, 1);
+	return w->lookups[0].err.code;
 }
 
 static int
@@ -189,16 +189,16 @@ many_requests_share_one_lookup(void **state)
 	unsigned i;
 
 	fake_catalog_answers(a_ready_row, 3000);
-	for (i = 0; i < VISITS; i++)
-		visit_begin(w, i);
+	for (i = 0; i < LOOKUPS; i++)
+		lookup_begin(w, i);
 	worker_turn(w->worker, 0);
-	flow_abort(&w->visits[3].flow, ERR_CLIENT_GONE, "left");
+	flow_abort(&w->lookups[3].flow, ERR_CLIENT_GONE, "left");
 	run_out(w);
-	for (i = 0; i < VISITS; i++) {
-		assert_int_equal(w->visits[i].ended, 1);
-		assert_int_equal(w->visits[i].err.code, i == 3 ? ERR_CLIENT_GONE : ERR_NONE);
+	for (i = 0; i < LOOKUPS; i++) {
+		assert_int_equal(w->lookups[i].ended, 1);
+		assert_int_equal(w->lookups[i].err.code, i == 3 ? ERR_CLIENT_GONE : ERR_NONE);
 		if (i != 3)
-			assert_string_equal(w->visits[i].tenant.password, "pw");
+			assert_string_equal(w->lookups[i].tenant.password, "pw");
 	}
 	assert_int_equal(w->redis.gets, 1);
 	assert_int_equal(fake_catalog_asked(), 1);
@@ -211,18 +211,18 @@ the_nearest_place_answers(void **state)
 	struct world *w = *state;
 
 	fake_catalog_answers(a_ready_row, 0);
-	assert_int_equal(visit(w), ERR_NONE);
-	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(lookup(w), ERR_NONE);
+	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(w->redis.gets, 1);
 	clock_test_advance(61 * SECOND);
 	w->redis.status = REDIS_OK;
-	memset(&w->visits[0].tenant, 0, sizeof(struct tenant));
-	assert_int_equal(visit(w), ERR_NONE);
+	memset(&w->lookups[0].tenant, 0, sizeof(struct tenant));
+	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(w->redis.gets, 2);
 	assert_int_equal(fake_catalog_asked(), 1);
-	assert_int_equal(w->visits[0].tenant.state, TENANT_READY);
-	assert_string_equal(w->visits[0].tenant.password, "pw");
-	assert_int_equal(w->visits[0].tenant.requests_per_minute, 600);
+	assert_int_equal(w->lookups[0].tenant.state, TENANT_READY);
+	assert_string_equal(w->lookups[0].tenant.password, "pw");
+	assert_int_equal(w->lookups[0].tenant.requests_per_minute, 600);
 }
 
 static void
@@ -237,7 +237,7 @@ whatever_redis_says_is_a_miss(void **state)
 		fake_catalog_answers(a_ready_row, 0);
 		w->redis.status = troubles[i];
 		snprintf(w->redis.text, sizeof(w->redis.text), "tgs1.rubbish");
-		assert_int_equal(visit(w), ERR_NONE);
+		assert_int_equal(lookup(w), ERR_NONE);
 		assert_int_equal(fake_catalog_asked(), 1);
 		clock_test_advance(61 * SECOND);
 	}
@@ -249,13 +249,13 @@ the_unknown_are_asked_for_again_soon(void **state)
 	struct world *w = *state;
 
 	fake_catalog_answers(no_row, 0);
-	assert_int_equal(visit(w), ERR_NONE);
-	assert_int_equal(w->visits[0].tenant.state, TENANT_UNKNOWN);
-	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(lookup(w), ERR_NONE);
+	assert_int_equal(w->lookups[0].tenant.state, TENANT_UNKNOWN);
+	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(fake_catalog_asked(), 1);
 	assert_int_equal(w->redis.sets, 0);
 	clock_test_advance(SECOND + 1);
-	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(fake_catalog_asked(), 2);
 }
 
@@ -265,13 +265,13 @@ troubles_are_kept_by_nobody(void **state)
 	struct world *w = *state;
 
 	fake_catalog_answers(no_catalog, 0);
-	assert_int_equal(visit(w), ERR_CATALOG);
+	assert_int_equal(lookup(w), ERR_CATALOG);
 	fake_catalog_answers(a_row_of_another, 0);
-	assert_int_equal(visit(w), ERR_INTERNAL);
+	assert_int_equal(lookup(w), ERR_INTERNAL);
 	fake_catalog_answers(half_a_row, 0);
-	assert_int_equal(visit(w), ERR_INTERNAL);
+	assert_int_equal(lookup(w), ERR_INTERNAL);
 	fake_catalog_answers(a_ready_row, 0);
-	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(lookup(w), ERR_NONE);
 }
 
 static void
@@ -280,8 +280,8 @@ the_suspended_are_told(void **state)
 	struct world *w = *state;
 
 	fake_catalog_answers(a_suspended_row, 0);
-	assert_int_equal(visit(w), ERR_SUSPENDED);
-	assert_int_equal(visit(w), ERR_SUSPENDED);
+	assert_int_equal(lookup(w), ERR_SUSPENDED);
+	assert_int_equal(lookup(w), ERR_SUSPENDED);
 	assert_int_equal(fake_catalog_asked(), 1);
 	assert_int_equal(w->redis.sets, 0);
 }
@@ -298,19 +298,19 @@ others_say_what_to_forget(void **state)
 	struct world *w = *state;
 
 	fake_catalog_answers(a_ready_row, 0);
-	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(lookup(w), ERR_NONE);
 	hears(w, "");
 	hears(w, "rubbish");
 	hears(w, "xxxxxxxx:");
 	hears(w, "xxxxxxxx:other");
-	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(fake_catalog_asked(), 1);
 	hears(w, "xxxxxxxx:acme");
 	assert_int_equal(pools_forgotten, 1);
-	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(fake_catalog_asked(), 2);
 	hears(w, NULL);
-	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(fake_catalog_asked(), 3);
 }
 
@@ -322,15 +322,15 @@ what_changes_during_a_lookup_is_not_kept_from_it(void **state)
 	unsigned i;
 
 	fake_catalog_answers(a_ready_row, 20000);
-	visit_begin(w, 0);
+	lookup_begin(w, 0);
 	for (i = 0; i < 3; i++)
 		worker_turn(w->worker, 0);
 	assert_int_equal(w->redis.gets, 1);
 	hears(w, "xxxxxxxx:acme");
 	run_out(w);
-	assert_int_equal(w->visits[0].err.code, ERR_NONE);
+	assert_int_equal(w->lookups[0].err.code, ERR_NONE);
 	assert_int_equal(w->redis.sets, 0);
-	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(fake_catalog_asked(), 2);
 	assert_int_equal(w->redis.sets, 1);
 }
@@ -341,12 +341,12 @@ what_we_forget_others_hear(void **state)
 	struct world *w = *state;
 
 	fake_catalog_answers(a_ready_row, 0);
-	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(lookup(w), ERR_NONE);
 	tenant_forget(w->tenants, "acme");
 	assert_int_equal(w->redis.dels, 1);
 	assert_int_equal(w->redis.publishes, 1);
 	assert_int_equal(pools_forgotten, 1);
-	assert_int_equal(visit(w), ERR_NONE);
+	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(fake_catalog_asked(), 2);
 }
 
@@ -359,12 +359,12 @@ abandoned_at_every_turn(void **state)
 
 	fake_catalog_answers(a_ready_row, 1000);
 	for (turns = 0; turns < 12; turns++) {
-		visit_begin(w, 0);
+		lookup_begin(w, 0);
 		for (i = 0; i < turns; i++)
 			worker_turn(w->worker, 1);
 		flow_abort_all(w->worker, ERR_SHUTDOWN, "cut off");
 		run_out(w);
-		assert_int_equal(w->visits[0].ended, 1);
+		assert_int_equal(w->lookups[0].ended, 1);
 		clock_test_advance(61 * SECOND);
 	}
 }

@@ -10,19 +10,19 @@
 
 #include "tenant/provision.h"
 
-#define MAKING_MAX    64 /* on one worker; more are told to come again */
+#define PROVISIONS_MAX    64 /* on one worker; more are told to come again */
 #define RETRY_AFTER_S 2
 
-struct provision_seat {
+struct provision_waiter {
 	struct flow flow;
 	struct join_waiter waiter;
 	struct tenants *tenants;      /* borrowed */
 	struct tenant_record *record; /* borrowed: the asker's reference */
 };
 
-struct provision_asker {
+struct provision_wait {
 	struct flow flow;
-	struct provision_seat waiter;
+	struct provision_waiter waiter;
 	struct err why;		      /* the seat's */
 	struct tenants *tenants;      /* borrowed */
 	struct tenant_record *record; /* a reference: the one that gets filled */
@@ -30,28 +30,31 @@ struct provision_asker {
 };
 
 static enum flow_rc
-seat_wait(struct flow *f)
+provision_waiter_join(struct flow *f)
 {
-	struct provision_seat *s = (struct provision_seat *)f;
-	struct provision_door *d = map_get(s->tenants->making, slice_str(s->record->tenant.id));
+	struct provision_waiter *s = (struct provision_waiter *)f;
+	struct provision_handle *d =
+	    map_get(s->tenants->provisions, slice_str(s->record->tenant.id));
 
 	if (d != NULL && d->record == s->record)
 		return join_wait(&d->join, f, &s->waiter);
 	return FLOW_NEXT;
 }
 
-static const struct flow_step seat_steps[] = { { "wait", seat_wait }, { NULL, NULL } };
-static const struct flow_kind seat_kind = { "provision_seat", seat_steps, NULL, NULL };
+static const struct flow_step provision_waiter_steps[] = { { "wait", provision_waiter_join },
+	{ NULL, NULL } };
+static const struct flow_kind provision_waiter_kind = { "provision_waiter", provision_waiter_steps,
+	NULL, NULL };
 
 static enum flow_rc
-ask_wait(struct flow *f)
+provision_wait_join(struct flow *f)
 {
-	struct provision_asker *a = (struct provision_asker *)f;
+	struct provision_wait *a = (struct provision_wait *)f;
 	enum flow_rc rc;
 
 	a->waiter.tenants = a->tenants;
 	a->waiter.record = a->record;
-	rc = flow_try(f, &a->waiter.flow, &seat_kind, &a->why);
+	rc = flow_try(f, &a->waiter.flow, &provision_waiter_kind, &a->why);
 	flow_deadline(&a->waiter.flow, a->tenants->conf->provision_wait_us);
 	return rc;
 }
@@ -67,9 +70,9 @@ fail_provisioning(struct flow *f, const char *why)
 }
 
 static enum flow_rc
-ask_judge(struct flow *f)
+provision_wait_check(struct flow *f)
 {
-	struct provision_asker *a = (struct provision_asker *)f;
+	struct provision_wait *a = (struct provision_wait *)f;
 
 	if (a->why.code == ERR_TIMEOUT)
 		return fail_provisioning(f, "the tenant's database is being made");
@@ -77,33 +80,34 @@ ask_judge(struct flow *f)
 		return flow_fail_err(f, &a->why);
 	if (!a->record->filled)
 		return fail_provisioning(f, "the tenant's database could not be made just now");
-	return tenant_judge(f, &a->record->tenant, a->out);
+	return tenant_check_state(f, &a->record->tenant, a->out);
 }
 
-static const struct flow_step ask_steps[] = {
-	{ "wait", ask_wait },
-	{ "judge", ask_judge },
+static const struct flow_step provision_wait_steps[] = {
+	{ "wait", provision_wait_join },
+	{ "check", provision_wait_check },
 	{ NULL, NULL },
 };
 
 static void
-ask_release(struct flow *f)
+provision_wait_release(struct flow *f)
 {
-	struct provision_asker *a = (struct provision_asker *)f;
+	struct provision_wait *a = (struct provision_wait *)f;
 
 	lookup_unref(&a->record->base);
 	free(a);
 }
 
-static const struct flow_kind ask_kind = { "provision_wait", ask_steps, NULL, ask_release };
+static const struct flow_kind provision_wait_kind = { "provision_wait", provision_wait_steps, NULL,
+	provision_wait_release };
 
 static enum flow_rc
-ask_start(struct flow *f, struct tenants *ts, struct tenant *t)
+provision_wait_start(struct flow *f, struct tenants *ts, struct tenant *t)
 {
-	struct provision_door *d = map_get(ts->making, slice_str(t->id));
-	struct provision_asker *a;
+	struct provision_handle *d = map_get(ts->provisions, slice_str(t->id));
+	struct provision_wait *a;
 
-	if (d == NULL && map_count(ts->making) >= MAKING_MAX)
+	if (d == NULL && map_count(ts->provisions) >= PROVISIONS_MAX)
 		return fail_provisioning(f, "many databases are being made");
 	if (d == NULL)
 		d = provision_start(ts, t->id);
@@ -114,7 +118,7 @@ ask_start(struct flow *f, struct tenants *ts, struct tenant *t)
 	a->record = d->record;
 	lookup_ref(&a->record->base);
 	a->out = t;
-	return flow_call(f, &a->flow, &ask_kind);
+	return flow_call(f, &a->flow, &provision_wait_kind);
 }
 
 enum flow_rc
@@ -133,5 +137,5 @@ tenant_provision(struct flow *f, struct tenants *ts, struct tenant *t)
 	case TENANT_FAILED:
 		break;
 	}
-	return ask_start(f, ts, t);
+	return provision_wait_start(f, ts, t);
 }

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #include "tenant/row.h"
-#include "tenant/tenant_room.h"
+#include "tenant/tenant_internal.h"
 #include "tenantgate/base/secret.h"
 
 #define LOOKUP_DEADLINE_US (15 * 1000000ull)
@@ -26,11 +26,11 @@
 struct tenant_fetch {
 	struct lookup_fetch base;
 	char key[RECORD_KEY_SIZE]; /* in Redis */
-	struct redis_reply heard; /* owned */
+	struct redis_reply reply; /* owned */
 	struct pg_result result;   /* owned */
 };
 
-struct tenant_visitor {
+struct tenant_lookup_wait {
 	struct flow flow;
 	struct lookup_waiter waiter;
 	struct tenants *tenants; /* borrowed */
@@ -39,7 +39,7 @@ struct tenant_visitor {
 };
 
 enum flow_rc
-tenant_judge(struct flow *f, const struct tenant *t, struct tenant *out)
+tenant_check_state(struct flow *f, const struct tenant *t, struct tenant *out)
 {
 	if (t->state == TENANT_SUSPENDED)
 		return flow_fail(f, ERR_SUSPENDED, "the tenant is suspended");
@@ -64,23 +64,23 @@ tenant_fetch_redis(struct flow *f)
 
 	if (ts->redis == NULL)
 		return FLOW_NEXT;
-	record_key(t->key, ts->conf->environment, record_tenant(t->base.record)->id);
+	record_redis_key(t->key, ts->conf->environment, record_tenant(t->base.record)->id);
 	argv[1] = slice_str(t->key);
-	return redis_command(f, ts->redis, argv, 2, &t->heard);
+	return redis_command(f, ts->redis, argv, 2, &t->reply);
 }
 
 static enum flow_rc
-tenant_fetch_heard(struct flow *f)
+tenant_fetch_reply(struct flow *f)
 {
 	struct tenant_fetch *t = (struct tenant_fetch *)f;
 	struct tenants *ts = t->base.owner;
 	const char *id = record_tenant(t->base.record)->id;
-	struct tenant heard;
+	struct tenant reply;
 
-	if (ts->redis != NULL && t->heard.status == REDIS_OK &&
-	    record_open(ts->seal, id, t->key, t->heard.text, &heard)) {
-		record_fill((struct tenant_record *)t->base.record, &heard);
-		bytes_wipe(&heard, sizeof(heard));
+	if (ts->redis != NULL && t->reply.status == REDIS_OK &&
+	    record_open(ts->seal, id, t->key, t->reply.text, &reply)) {
+		record_fill((struct tenant_record *)t->base.record, &reply);
+		bytes_wipe(&reply, sizeof(reply));
 		return FLOW_DONE;
 	}
 	return row_select(f, ts->catalog, id, &t->result);
@@ -109,7 +109,7 @@ tenant_fetch_read(struct flow *f)
 
 static const struct flow_step tenant_fetch_steps[] = {
 	{ "redis", tenant_fetch_redis },
-	{ "heard", tenant_fetch_heard },
+	{ "heard", tenant_fetch_reply },
 	{ "catalog", tenant_fetch_read },
 	{ NULL, NULL },
 };
@@ -120,11 +120,11 @@ tenant_fetch_end(struct flow *f, const struct err *err)
 	struct tenant_fetch *t = (struct tenant_fetch *)f;
 
 	(void)err;
-	redis_clear(&t->heard);
+	redis_clear(&t->reply);
 	pg_clear(&t->result);
 }
 
-static const struct flow_kind tenant_fetch_kind = { "tenant_lookup", tenant_fetch_steps,
+static const struct flow_kind tenant_fetch_kind = { "record_lookup", tenant_fetch_steps,
 	tenant_fetch_end, NULL };
 
 static struct lookup_record *
@@ -157,56 +157,57 @@ tenants_records_open(struct tenants *ts)
 /* ---- a visit ---- */
 
 static enum flow_rc
-visit_wait(struct flow *f)
+tenant_lookup_join(struct flow *f)
 {
-	struct tenant_visitor *v = (struct tenant_visitor *)f;
+	struct tenant_lookup_wait *v = (struct tenant_lookup_wait *)f;
 
 	return lookup_wait(f, v->tenants->records, slice_str(v->id), &v->waiter);
 }
 
 static enum flow_rc
-visit_judge(struct flow *f)
+tenant_lookup_check(struct flow *f)
 {
-	struct tenant_visitor *v = (struct tenant_visitor *)f;
+	struct tenant_lookup_wait *v = (struct tenant_lookup_wait *)f;
 
-	return tenant_judge(f, record_tenant(v->waiter.record), v->out);
+	return tenant_check_state(f, record_tenant(v->waiter.record), v->out);
 }
 
-static const struct flow_step visit_steps[] = {
-	{ "wait", visit_wait },
-	{ "judge", visit_judge },
+static const struct flow_step tenant_lookup_steps[] = {
+	{ "wait", tenant_lookup_join },
+	{ "check", tenant_lookup_check },
 	{ NULL, NULL },
 };
 
 static void
-visit_release(struct flow *f)
+tenant_lookup_release(struct flow *f)
 {
-	struct tenant_visitor *v = (struct tenant_visitor *)f;
+	struct tenant_lookup_wait *v = (struct tenant_lookup_wait *)f;
 
 	lookup_waiter_clear(&v->waiter);
 	free(v);
 }
 
-static const struct flow_kind visit_kind = { "tenant_visit", visit_steps, NULL, visit_release };
+static const struct flow_kind tenant_lookup_kind = { "tenant_lookup", tenant_lookup_steps, NULL,
+	tenant_lookup_release };
 
 /* The common case, a kept record, costs no flow. */
 enum flow_rc
-tenant_visit(struct flow *f, struct tenants *ts, const char *id, struct tenant *out)
+tenant_lookup(struct flow *f, struct tenants *ts, const char *id, struct tenant *out)
 {
 	struct slice key = slice_str(id);
 	struct lookup_record *r;
-	struct tenant_visitor *v;
+	struct tenant_lookup_wait *v;
 
 	if (key.len == 0 || key.len > TENANT_ID_MAX)
 		return flow_fail(f, ERR_INVALID_TENANT, "a tenant id is 1 to 128 bytes");
 	r = lookup_cached(ts->records, key);
 	if (r != NULL)
-		return tenant_judge(f, record_tenant(r), out);
+		return tenant_check_state(f, record_tenant(r), out);
 	v = calloc(1, sizeof(*v));
 	if (v == NULL)
 		return flow_fail(f, ERR_OVERLOADED, "no memory for a tenant lookup");
 	v->tenants = ts;
 	memcpy(v->id, key.p, key.len);
 	v->out = out;
-	return flow_call(f, &v->flow, &visit_kind);
+	return flow_call(f, &v->flow, &tenant_lookup_kind);
 }
