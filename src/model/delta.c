@@ -4,7 +4,7 @@
  */
 #include "model/delta.h"
 
-#include "model/scan.h"
+#include "model/json_scan.h"
 #include "tenantgate/base/json.h"
 
 void
@@ -22,20 +22,20 @@ delta_free(struct delta *d)
 
 /* A string, or null: then raw->p is NULL. */
 static void
-string_or_null(struct scan *s, struct slice *raw)
+string_or_null(struct json_scan *s, struct slice *raw)
 {
 	*raw = slice_of(NULL, 0);
-	if (scan_peek(s) == SCAN_STRING)
-		scan_string(s, raw);
-	else if (scan_peek(s) == SCAN_NULL)
-		scan_skip(s);
+	if (json_scan_peek(s) == JSON_SCAN_STRING)
+		json_scan_string(s, raw);
+	else if (json_scan_peek(s) == JSON_SCAN_NULL)
+		json_scan_skip(s);
 	else
 		s->bad = true;
 }
 
 /* Bytes that are no UTF-8 would break the answer's JSON, or a client: they are no text. */
 static void
-text_add(struct delta *d, struct scan *s, struct slice raw)
+text_add(struct delta *d, struct json_scan *s, struct slice raw)
 {
 	size_t before = d->text.len;
 
@@ -44,25 +44,25 @@ text_add(struct delta *d, struct scan *s, struct slice raw)
 	if (memchr(raw.p, '\\', raw.len) == NULL)
 		buf_slice(&d->text, raw);
 	else
-		scan_unescape(raw, &d->text);
+		json_scan_unescape(raw, &d->text);
 	if (!json_utf8_valid(slice_of(d->text.data + before, d->text.len - before)))
 		s->bad = true;
 	d->pieces++;
 }
 
 static void
-content_read(struct delta *d, struct scan *s, bool first)
+content_read(struct delta *d, struct json_scan *s, bool first)
 {
 	struct slice key, raw;
 
-	if (scan_peek(s) == SCAN_NULL) {
-		scan_skip(s);
+	if (json_scan_peek(s) == JSON_SCAN_NULL) {
+		json_scan_skip(s);
 		return;
 	}
-	scan_open(s, '{');
-	while (scan_member(s, &key)) {
+	json_scan_open(s, '{');
+	while (json_scan_member(s, &key)) {
 		if (!first || (!slice_is(key, "content") && !slice_is(key, "refusal"))) {
-			scan_skip(s);
+			json_scan_skip(s);
 			continue;
 		}
 		string_or_null(s, &raw);
@@ -83,12 +83,12 @@ reason_known(struct slice raw)
 }
 
 static void
-choice_read(struct delta *d, struct scan *s, bool first)
+choice_read(struct delta *d, struct json_scan *s, bool first)
 {
 	struct slice key, raw;
 
-	scan_open(s, '{');
-	while (scan_member(s, &key)) {
+	json_scan_open(s, '{');
+	while (json_scan_member(s, &key)) {
 		if (slice_is(key, "delta")) {
 			content_read(d, s, first);
 		} else if (first && slice_is(key, "finish_reason")) {
@@ -96,65 +96,65 @@ choice_read(struct delta *d, struct scan *s, bool first)
 			if (raw.p != NULL)
 				d->finish_reason = reason_known(raw);
 		} else {
-			scan_skip(s);
+			json_scan_skip(s);
 		}
 	}
 }
 
 static void
-choices_read(struct delta *d, struct scan *s)
+choices_read(struct delta *d, struct json_scan *s)
 {
 	bool first = true;
 
-	scan_open(s, '[');
-	for (; scan_item(s); first = false)
+	json_scan_open(s, '[');
+	for (; json_scan_item(s); first = false)
 		choice_read(d, s, first);
 }
 
 static void
-count_read(struct scan *s, uint64_t *out)
+count_read(struct json_scan *s, uint64_t *out)
 {
 	double n;
 
-	if (scan_peek(s) != SCAN_NUMBER) {
-		scan_skip(s);
+	if (json_scan_peek(s) != JSON_SCAN_NUMBER) {
+		json_scan_skip(s);
 		return;
 	}
-	scan_number(s, &n);
+	json_scan_number(s, &n);
 	if (n >= 0 && n < 1e15)
 		*out = (uint64_t)n;
 }
 
 static void
-usage_read(struct delta *d, struct scan *s)
+delta_usage_read(struct delta *d, struct json_scan *s)
 {
 	struct slice key;
 
-	scan_open(s, '{');
-	while (scan_member(s, &key)) {
+	json_scan_open(s, '{');
+	while (json_scan_member(s, &key)) {
 		if (slice_is(key, "prompt_tokens"))
 			count_read(s, &d->usage.input_tokens);
 		else if (slice_is(key, "completion_tokens"))
 			count_read(s, &d->usage.output_tokens);
 		else
-			scan_skip(s);
+			json_scan_skip(s);
 	}
 	d->usage.known = true;
 }
 
 /* True for the field of an error event. */
 static bool
-field_read(struct delta *d, struct scan *s, struct slice key)
+field_read(struct delta *d, struct json_scan *s, struct slice key)
 {
-	enum scan_type type = scan_peek(s);
+	enum json_scan_type type = json_scan_peek(s);
 
-	if (slice_is(key, "choices") && type == SCAN_ARRAY)
+	if (slice_is(key, "choices") && type == JSON_SCAN_ARRAY)
 		choices_read(d, s);
-	else if (slice_is(key, "usage") && type == SCAN_OBJECT)
-		usage_read(d, s);
+	else if (slice_is(key, "usage") && type == JSON_SCAN_OBJECT)
+		delta_usage_read(d, s);
 	else
-		scan_skip(s);
-	return slice_is(key, "error") && type != SCAN_NULL && type != SCAN_FALSE;
+		json_scan_skip(s);
+	return slice_is(key, "error") && type != JSON_SCAN_NULL && type != JSON_SCAN_FALSE;
 }
 
 enum delta_rc
@@ -162,19 +162,19 @@ delta_add(struct delta *d, struct slice data)
 {
 	bool error = false;
 	struct slice key;
-	struct scan s;
+	struct json_scan s;
 
 	if (slice_is(slice_trim(data), "[DONE]")) {
 		d->done = true;
 		return DELTA_FINE;
 	}
-	scan_begin(&s, data);
-	scan_open(&s, '{');
-	while (scan_member(&s, &key))
+	json_scan_begin(&s, data);
+	json_scan_open(&s, '{');
+	while (json_scan_member(&s, &key))
 		error |= field_read(d, &s, key);
 	if (d->text.failed)
 		return DELTA_FULL;
-	if (!scan_whole(&s))
+	if (!json_scan_whole(&s))
 		return DELTA_BROKEN;
 	return error ? DELTA_ERROR : DELTA_FINE;
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/room.h"
+#include "model/model_internal.h"
 #include "model/vectors.h"
 #include "tenantgate/base/log.h"
 
@@ -18,22 +18,22 @@
 
 struct embed {
 	struct flow flow;
-	struct ask ask;
+	struct call call;
 	size_t n;
 	float *out;		   /* borrowed: the caller's */
 	struct model_usage *usage; /* borrowed: the caller's */
 	struct web_response response;  /* owned */
-	struct timer nap;
+	struct timer backoff_timer;
 };
 
-static enum flow_rc embed_ask(struct flow *);
-static enum flow_rc embed_answer(struct flow *);
-static enum flow_rc embed_again(struct flow *);
+static enum flow_rc embed_send(struct flow *);
+static enum flow_rc embed_response(struct flow *);
+static enum flow_rc embed_retry(struct flow *);
 
 static const struct flow_step embed_steps[] = {
-	{ "ask", embed_ask },
-	{ "answer", embed_answer },
-	{ "again", embed_again },
+	{ "send", embed_send },
+	{ "response", embed_response },
+	{ "retry", embed_retry },
 	{ NULL, NULL },
 };
 
@@ -43,8 +43,8 @@ embed_release(struct flow *f)
 	struct embed *e = (struct embed *)f;
 
 	web_response_free(&e->response);
-	buf_free(&e->ask.body);
-	timer_free(&e->nap);
+	buf_free(&e->call.body);
+	timer_free(&e->backoff_timer);
 	free(e);
 }
 
@@ -55,36 +55,36 @@ static const struct flow_kind embed_kind = {
 };
 
 static enum flow_rc
-embed_ask(struct flow *f)
+embed_send(struct flow *f)
 {
 	struct embed *e = (struct embed *)f;
-	struct model *m = e->ask.model;
+	struct model *m = e->call.model;
 	struct web_request r;
 
-	e->ask.tries++;
+	e->call.tries++;
 	web_response_free(&e->response);
 	memset(&e->response, 0, sizeof(e->response));
-	ask_request(&e->ask, m->embeddings_url, &r);
+	model_call_request(&e->call, m->embeddings_url, &r);
 	r.response_max =
 	    e->n * ((size_t)m->conf.dimensions * FLOAT_TEXT_MAX + ITEM_ROOM) + ERROR_BODY_MAX;
 	return web_fetch(f, m->web, &r, &e->response);
 }
 
 static enum flow_rc
-embed_take(struct embed *e)
+embed_read(struct embed *e)
 {
 	const char *wrong = vectors_read(buf_view(&e->response.body), e->n,
-	    e->ask.model->conf.dimensions, e->out, e->usage);
+	    e->call.model->conf.dimensions, e->out, e->usage);
 
 	if (wrong == NULL)
 		return FLOW_DONE;
-	log_event(LOG_WARNING, "model.answer", e->flow.request_id, "%s: %s", e->ask.stage, wrong);
-	return flow_fail(&e->flow, ERR_MODEL, "The %s's answer cannot be used: %s.", e->ask.stage,
+	log_event(LOG_WARNING, "model.answer", e->flow.request_id, "%s: %s", e->call.stage, wrong);
+	return flow_fail(&e->flow, ERR_MODEL, "The %s's answer cannot be used: %s.", e->call.stage,
 	    wrong);
 }
 
 static enum flow_rc
-embed_answer(struct flow *f)
+embed_response(struct flow *f)
 {
 	struct embed *e = (struct embed *)f;
 	struct err err = { .code = ERR_NONE };
@@ -92,19 +92,19 @@ embed_answer(struct flow *f)
 	uint64_t wait_us;
 
 	if (e->response.failure == WEB_FINE && e->response.status == 200)
-		return embed_take(e);
+		return embed_read(e);
 	if (body.len > ERROR_BODY_MAX)
 		body.len = ERROR_BODY_MAX;
-	wait_us = fault_judge(&e->ask, &e->response, body, f->request_id, &err);
+	wait_us = model_error_classify(&e->call, &e->response, body, f->request_id, &err);
 	if (wait_us == 0)
 		return flow_fail_err(f, &err);
-	return flow_sleep(f, &e->nap, wait_us);
+	return flow_sleep(f, &e->backoff_timer, wait_us);
 }
 
 static enum flow_rc
-embed_again(struct flow *f)
+embed_retry(struct flow *f)
 {
-	return flow_goto(f, embed_ask);
+	return flow_goto(f, embed_send);
 }
 
 static bool
@@ -129,13 +129,13 @@ model_embed(struct flow *f, struct model *m, const struct slice *texts, size_t n
 	e = calloc(1, sizeof(*e));
 	if (e == NULL)
 		return flow_fail(f, ERR_OVERLOADED, "no memory for an embeddings request");
-	e->ask.model = m;
-	e->ask.stage = "embedding model";
+	e->call.model = m;
+	e->call.stage = "embedding model";
 	e->n = n;
 	e->out = out;
 	e->usage = usage;
-	if (!ask_put_embeddings(&e->ask, texts, n)) {
-		buf_free(&e->ask.body);
+	if (!request_json_embeddings(&e->call, texts, n)) {
+		buf_free(&e->call.body);
 		free(e);
 		return flow_fail(f, ERR_OVERLOADED, "no memory for an embeddings request");
 	}

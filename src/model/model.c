@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/room.h"
+#include "model/model_internal.h"
 #include "tenantgate/wire/url.h"
 
 void

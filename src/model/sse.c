@@ -53,7 +53,7 @@ bytes_take(struct slice *in, size_t n)
 
 /* One line off the front, its end too. False: it is not whole, and kept. */
 static bool
-line_take(struct sse *s, struct slice *in, struct slice *line)
+sse_line_take(struct sse *s, struct slice *in, struct slice *line)
 {
 	const char *end;
 
@@ -127,7 +127,7 @@ sse_next(struct sse *s, struct slice *in, struct sse_event *event)
 		return SSE_TOO_LARGE;
 	if (s->data_lines == 0)
 		buf_reset(&s->data);
-	while (in->len > 0 && line_take(s, in, &line)) {
+	while (in->len > 0 && sse_line_take(s, in, &line)) {
 		if (line.len > s->line.max)
 			s->line.failed = true;
 		line = line_begin(s, line, in->p[-1]);

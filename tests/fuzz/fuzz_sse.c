@@ -3,7 +3,7 @@
  * fuzz: a model's event stream, through sse and delta. Any bytes, fed at once, byte by byte, in
  * steps, and cut in two: the same events, the same words, and the ceiling kept.
  *
- * sources: src/model/sse.c src/model/delta.c src/model/scan.c
+ * sources: src/model/sse.c src/model/delta.c src/model/json_scan.c
  * sources: src/base/buf.c src/base/json_put.c src/base/utf8.c
  * libs: -ljansson
  */

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "model/room.h"
+#include "model/model_internal.h"
 #include "model_bench.h"
 #include "tenantgate/base/log.h"
 

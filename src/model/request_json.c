@@ -4,15 +4,15 @@
  */
 #include <string.h>
 
-#include "model/room.h"
+#include "model/model_internal.h"
 #include "tenantgate/base/json.h"
 
-#define ASK_ROOM    4096 /* for all that is not text */
-#define ASK_USUAL   512	 /* what of that is nearly always enough */
+#define REQUEST_OVERHEAD_MAX    4096 /* for all that is not text */
+#define REQUEST_OVERHEAD   512	 /* what of that is nearly always enough */
 #define ESCAPED_MAX 6	 /* bytes that one byte of text may become */
 
 static void
-put_name(struct buf *b, const char *key, const char *name)
+request_put_name(struct buf *b, const char *key, const char *name)
 {
 	buf_puts(b, "{\"");
 	buf_puts(b, key);
@@ -21,7 +21,7 @@ put_name(struct buf *b, const char *key, const char *name)
 }
 
 static void
-put_number(struct buf *b, const char *key, unsigned n)
+request_put_number(struct buf *b, const char *key, unsigned n)
 {
 	buf_puts(b, ",\"");
 	buf_puts(b, key);
@@ -48,7 +48,7 @@ put_without_new_lines(struct buf *b, struct slice text)
 }
 
 bool
-ask_put_embeddings(struct ask *a, const struct slice *texts, size_t n)
+request_json_embeddings(struct call *a, const struct slice *texts, size_t n)
 {
 	const struct model_conf *conf = &a->model->conf;
 	struct buf *b = &a->body;
@@ -56,9 +56,9 @@ ask_put_embeddings(struct ask *a, const struct slice *texts, size_t n)
 
 	for (i = 0; i < n; i++)
 		bytes += texts[i].len;
-	buf_init(b, bytes * ESCAPED_MAX + n * 3 + ASK_ROOM);
-	buf_reserve(b, bytes + bytes / 16 + ASK_USUAL);
-	put_name(b, "model", conf->embedding_model);
+	buf_init(b, bytes * ESCAPED_MAX + n * 3 + REQUEST_OVERHEAD_MAX);
+	buf_reserve(b, bytes + bytes / 16 + REQUEST_OVERHEAD);
+	request_put_name(b, "model", conf->embedding_model);
 	buf_puts(b, ",\"input\":");
 	for (i = 0; i < n; i++) {
 		buf_putc(b, i == 0 ? '[' : ',');
@@ -69,7 +69,7 @@ ask_put_embeddings(struct ask *a, const struct slice *texts, size_t n)
 	}
 	buf_puts(b, "],\"encoding_format\":\"base64\"");
 	if (conf->send_dimensions)
-		put_number(b, "dimensions", conf->dimensions);
+		request_put_number(b, "dimensions", conf->dimensions);
 	buf_putc(b, '}');
 	return !b->failed;
 }
@@ -83,7 +83,7 @@ put_messages(struct buf *b, const struct model_chat *chat)
 	for (i = 0; i < chat->message_count; i++) {
 		if (i > 0)
 			buf_putc(b, ',');
-		put_name(b, "role", chat->messages[i].role);
+		request_put_name(b, "role", chat->messages[i].role);
 		buf_puts(b, ",\"content\":");
 		json_put_string(b, chat->messages[i].content);
 		buf_putc(b, '}');
@@ -102,7 +102,7 @@ put_temperature(struct buf *b, double t)
 
 /* include_obfuscation and max_completion_tokens are OpenAI's alone; others know max_tokens. */
 bool
-ask_put_chat(struct ask *a, const struct model_chat *chat)
+request_json_chat(struct call *a, const struct model_chat *chat)
 {
 	const struct model *m = a->model;
 	struct buf *b = &a->body;
@@ -110,23 +110,23 @@ ask_put_chat(struct ask *a, const struct model_chat *chat)
 
 	for (i = 0; i < chat->message_count; i++)
 		bytes += chat->messages[i].content.len + 64;
-	buf_init(b, bytes * ESCAPED_MAX + ASK_ROOM);
-	buf_reserve(b, bytes + bytes / 16 + ASK_USUAL);
-	put_name(b, "model", chat->name != NULL ? chat->name : m->conf.chat_model);
+	buf_init(b, bytes * ESCAPED_MAX + REQUEST_OVERHEAD_MAX);
+	buf_reserve(b, bytes + bytes / 16 + REQUEST_OVERHEAD);
+	request_put_name(b, "model", chat->name != NULL ? chat->name : m->conf.chat_model);
 	put_messages(b, chat);
 	buf_puts(b, ",\"stream\":true,\"stream_options\":{\"include_usage\":true");
 	buf_puts(b, m->is_openai ? ",\"include_obfuscation\":false}" : "}");
 	if (chat->temperature >= 0)
 		put_temperature(b, chat->temperature);
 	if (chat->max_tokens > 0)
-		put_number(b, m->is_openai ? "max_completion_tokens" : "max_tokens",
+		request_put_number(b, m->is_openai ? "max_completion_tokens" : "max_tokens",
 		    chat->max_tokens);
 	buf_putc(b, '}');
 	return !b->failed;
 }
 
 void
-ask_request(const struct ask *a, const char *url, struct web_request *r)
+model_call_request(const struct call *a, const char *url, struct web_request *r)
 {
 	const struct model_conf *conf = &a->model->conf;
 

@@ -11,68 +11,68 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/stream.h"
+#include "model/model_stream.h"
 
 struct chat_call {
 	struct flow flow;
 	struct model_stream *stream; /* owned until it is given away */
 	struct model_stream **out;   /* borrowed: the caller's */
-	struct buf words;	     /* owned: the body of a refusal */
+	struct buf error_body;	     /* owned: the body of a refusal */
 	struct slice piece;	     /* borrowed until the next web_pull() */
-	struct timer nap;
+	struct timer backoff_timer;
 };
 
-static enum flow_rc chat_ask(struct flow *);
-static enum flow_rc chat_header(struct flow *);
-static enum flow_rc chat_words(struct flow *);
-static enum flow_rc chat_judge(struct flow *);
-static enum flow_rc chat_again(struct flow *);
+static enum flow_rc model_chat_send(struct flow *);
+static enum flow_rc model_chat_header(struct flow *);
+static enum flow_rc model_chat_error_body(struct flow *);
+static enum flow_rc model_chat_classify(struct flow *);
+static enum flow_rc model_chat_retry(struct flow *);
 
-static const struct flow_step chat_steps[] = {
-	{ "ask", chat_ask },
-	{ "header", chat_header },
-	{ "words", chat_words },
-	{ "judge", chat_judge },
-	{ "again", chat_again },
+static const struct flow_step model_chat_steps[] = {
+	{ "send", model_chat_send },
+	{ "header", model_chat_header },
+	{ "error_body", model_chat_error_body },
+	{ "classify", model_chat_classify },
+	{ "retry", model_chat_retry },
 	{ NULL, NULL },
 };
 
 static void
-chat_release(struct flow *f)
+model_chat_release(struct flow *f)
 {
 	struct chat_call *c = (struct chat_call *)f;
 
-	stream_free(c->stream);
-	buf_free(&c->words);
-	timer_free(&c->nap);
+	model_stream_free(c->stream);
+	buf_free(&c->error_body);
+	timer_free(&c->backoff_timer);
 	free(c);
 }
 
-static const struct flow_kind chat_kind = {
+static const struct flow_kind model_chat_kind = {
 	.name = "chat_start",
-	.steps = chat_steps,
-	.release = chat_release,
+	.steps = model_chat_steps,
+	.release = model_chat_release,
 };
 
 static enum flow_rc
-chat_ask(struct flow *f)
+model_chat_send(struct flow *f)
 {
 	struct chat_call *c = (struct chat_call *)f;
 	struct model_stream *s = c->stream;
 	struct web_request r;
 
-	s->ask.tries++;
+	s->call.tries++;
 	web_response_free(&s->response);
 	memset(&s->response, 0, sizeof(s->response));
-	buf_reset(&c->words);
-	ask_request(&s->ask, s->ask.model->chat_url, &r);
+	buf_reset(&c->error_body);
+	model_call_request(&s->call, s->call.model->chat_url, &r);
 	r.headers[r.headers[1] == NULL ? 1 : 2] = "Accept: text/event-stream";
 	r.response_max = STREAM_AHEAD;
-	return web_start(f, s->ask.model->web, &r, &s->transfer, &s->response);
+	return web_start(f, s->call.model->web, &r, &s->transfer, &s->response);
 }
 
 static enum flow_rc
-chat_header(struct flow *f)
+model_chat_header(struct flow *f)
 {
 	struct chat_call *c = (struct chat_call *)f;
 	struct model_stream *s = c->stream;
@@ -91,21 +91,21 @@ chat_header(struct flow *f)
 
 /* What the server says about it, up to a ceiling. */
 static enum flow_rc
-chat_words(struct flow *f)
+model_chat_error_body(struct flow *f)
 {
 	struct chat_call *c = (struct chat_call *)f;
-	size_t room = c->words.max - c->words.len;
+	size_t room = c->error_body.max - c->error_body.len;
 
 	if (c->piece.len == 0)
 		return FLOW_NEXT;
-	buf_add(&c->words, c->piece.p, c->piece.len < room ? c->piece.len : room);
-	if (c->words.len == c->words.max)
+	buf_add(&c->error_body, c->piece.p, c->piece.len < room ? c->piece.len : room);
+	if (c->error_body.len == c->error_body.max)
 		return FLOW_NEXT;
-	return flow_goto(f, chat_header);
+	return flow_goto(f, model_chat_header);
 }
 
 static enum flow_rc
-chat_judge(struct flow *f)
+model_chat_classify(struct flow *f)
 {
 	struct chat_call *c = (struct chat_call *)f;
 	struct model_stream *s = c->stream;
@@ -113,16 +113,17 @@ chat_judge(struct flow *f)
 	uint64_t wait_us;
 
 	web_stop(&s->transfer);
-	wait_us = fault_judge(&s->ask, &s->response, buf_view(&c->words), f->request_id, &err);
+	wait_us = model_error_classify(&s->call, &s->response, buf_view(&c->error_body),
+	    f->request_id, &err);
 	if (wait_us == 0)
 		return flow_fail_err(f, &err);
-	return flow_sleep(f, &c->nap, wait_us);
+	return flow_sleep(f, &c->backoff_timer, wait_us);
 }
 
 static enum flow_rc
-chat_again(struct flow *f)
+model_chat_retry(struct flow *f)
 {
-	return flow_goto(f, chat_ask);
+	return flow_goto(f, model_chat_send);
 }
 
 enum flow_rc
@@ -130,16 +131,16 @@ model_chat_start(struct flow *f, struct model *m, const struct model_chat *chat,
     struct model_stream **out)
 {
 	struct chat_call *c = calloc(1, sizeof(*c));
-	struct model_stream *s = stream_new(m);
+	struct model_stream *s = model_stream_new(m);
 
 	*out = NULL;
-	if (c == NULL || s == NULL || !ask_put_chat(&s->ask, chat)) {
-		stream_free(s);
+	if (c == NULL || s == NULL || !request_json_chat(&s->call, chat)) {
+		model_stream_free(s);
 		free(c);
 		return flow_fail(f, ERR_OVERLOADED, "no memory for a question to the model");
 	}
 	c->stream = s;
 	c->out = out;
-	buf_init(&c->words, ERROR_BODY_MAX);
-	return flow_call(f, &c->flow, &chat_kind);
+	buf_init(&c->error_body, ERROR_BODY_MAX);
+	return flow_call(f, &c->flow, &model_chat_kind);
 }

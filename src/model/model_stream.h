@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream: one chat answer on its way. chat.c asks for it (and again, when refused); stream.c pulls
+ * stream: one chat answer on its way. model_chat.c asks for it (and again, when refused); model_stream.c pulls
  * words out of it and lets it go.
  *
  *	chat_start --> [talking] --[DONE], end--> [over] --stop--> freed, or lingering for the
@@ -11,15 +11,15 @@
 #define TENANTGATE_MODEL_STREAM_H
 
 #include "model/delta.h"
-#include "model/room.h"
+#include "model/model_internal.h"
 #include "model/sse.h"
 
 #define STREAM_MAGIC	0x4d53544du	/* "MSTM" */
 #define STREAM_AHEAD	(64u * 1024)	/* bytes that may have arrived and not been pulled */
 
 enum stream_state {
-	STREAM_TALKING,
-	STREAM_OVER,	/* the answer is whole, the connection may not be at its end */
+	STREAM_ACTIVE,
+	STREAM_COMPLETE,	/* the answer is whole, the connection may not be at its end */
 	STREAM_ENDED,	/* both */
 };
 
@@ -27,7 +27,7 @@ struct model_stream {
 	struct flow		 flow;		/* of one pull, of lingering at last */
 	unsigned		 magic;
 	enum stream_state	 state;
-	struct ask		 ask;		/* owned */
+	struct call		 call;		/* owned */
 	struct web_transfer	*transfer;	/* owned */
 	struct web_response	 response;	/* owned */
 	struct slice		 piece;		/* borrowed until the next web_pull() */
@@ -36,7 +36,7 @@ struct model_stream {
 	struct model_delta	*out;		/* borrowed: the caller's, of this pull */
 };
 
-struct model_stream	*stream_new(struct model *);
-void			 stream_free(struct model_stream *);
+struct model_stream	*model_stream_new(struct model *);
+void			 model_stream_free(struct model_stream *);
 
 #endif

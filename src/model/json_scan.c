@@ -2,7 +2,7 @@
 /*
  * scan: the reader. Every function looks at bytes only between p and end, and moves p forward.
  */
-#include "model/scan.h"
+#include "model/json_scan.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #define NUMBER_MAX 64 /* bytes of one; longer is refused */
 
 void
-scan_begin(struct scan *s, struct slice text)
+json_scan_begin(struct json_scan *s, struct slice text)
 {
 	memset(s, 0, sizeof(*s));
 	s->p = text.len == 0 ? "" : text.p;
@@ -22,14 +22,14 @@ scan_begin(struct scan *s, struct slice text)
 }
 
 static void
-scan_fail(struct scan *s)
+json_scan_fail(struct json_scan *s)
 {
 	s->bad = true;
 	s->p = s->end;
 }
 
 static void
-space_skip(struct scan *s)
+space_skip(struct json_scan *s)
 {
 	while (s->p < s->end && (*s->p == ' ' || *s->p == '\n' || *s->p == '\r' || *s->p == '\t'))
 		s->p++;
@@ -37,40 +37,40 @@ space_skip(struct scan *s)
 
 /* The next byte that is no space, or 0. */
 static char
-scan_see(struct scan *s)
+json_scan_see(struct json_scan *s)
 {
 	space_skip(s);
 	return s->p < s->end ? *s->p : '\0';
 }
 
-enum scan_type
-scan_peek(struct scan *s)
+enum json_scan_type
+json_scan_peek(struct json_scan *s)
 {
-	char c = scan_see(s);
+	char c = json_scan_see(s);
 
 	switch (c) {
 	case '{':
-		return SCAN_OBJECT;
+		return JSON_SCAN_OBJECT;
 	case '[':
-		return SCAN_ARRAY;
+		return JSON_SCAN_ARRAY;
 	case '"':
-		return SCAN_STRING;
+		return JSON_SCAN_STRING;
 	case 't':
-		return SCAN_TRUE;
+		return JSON_SCAN_TRUE;
 	case 'f':
-		return SCAN_FALSE;
+		return JSON_SCAN_FALSE;
 	case 'n':
-		return SCAN_NULL;
+		return JSON_SCAN_NULL;
 	default:
-		return c == '-' || (c >= '0' && c <= '9') ? SCAN_NUMBER : SCAN_BAD;
+		return c == '-' || (c >= '0' && c <= '9') ? JSON_SCAN_NUMBER : JSON_SCAN_BAD;
 	}
 }
 
 void
-scan_open(struct scan *s, char bracket)
+json_scan_open(struct json_scan *s, char bracket)
 {
-	if (scan_see(s) != bracket || s->depth == SCAN_DEPTH_MAX) {
-		scan_fail(s);
+	if (json_scan_see(s) != bracket || s->depth == JSON_SCAN_DEPTH_MAX) {
+		json_scan_fail(s);
 		return;
 	}
 	s->p++;
@@ -80,10 +80,10 @@ scan_open(struct scan *s, char bracket)
 
 /* Past the comma, or out of the bracket. */
 static bool
-scan_more(struct scan *s, char bracket)
+json_scan_more(struct json_scan *s, char bracket)
 {
 	bool fresh = s->fresh;
-	char c = scan_see(s);
+	char c = json_scan_see(s);
 
 	s->fresh = false;
 	if (s->bad)
@@ -96,7 +96,7 @@ scan_more(struct scan *s, char bracket)
 	if (fresh)
 		return true;
 	if (c != ',') {
-		scan_fail(s);
+		json_scan_fail(s);
 		return false;
 	}
 	s->p++;
@@ -104,20 +104,20 @@ scan_more(struct scan *s, char bracket)
 }
 
 bool
-scan_item(struct scan *s)
+json_scan_item(struct json_scan *s)
 {
-	return scan_more(s, ']');
+	return json_scan_more(s, ']');
 }
 
 bool
-scan_member(struct scan *s, struct slice *key)
+json_scan_member(struct json_scan *s, struct slice *key)
 {
 	*key = slice_of(NULL, 0);
-	if (!scan_more(s, '}'))
+	if (!json_scan_more(s, '}'))
 		return false;
-	scan_string(s, key);
-	if (scan_see(s) != ':') {
-		scan_fail(s);
+	json_scan_string(s, key);
+	if (json_scan_see(s) != ':') {
+		json_scan_fail(s);
 		return false;
 	}
 	s->p++;
@@ -148,14 +148,14 @@ plain_skip(const char *p, const char *end)
 }
 
 void
-scan_string(struct scan *s, struct slice *raw)
+json_scan_string(struct json_scan *s, struct slice *raw)
 {
 	const char *p, *from;
 	size_t escape = 1;
 
 	*raw = slice_of(NULL, 0);
-	if (scan_see(s) != '"') {
-		scan_fail(s);
+	if (json_scan_see(s) != '"') {
+		json_scan_fail(s);
 		return;
 	}
 	from = s->p + 1;
@@ -163,7 +163,7 @@ scan_string(struct scan *s, struct slice *raw)
 	while (p < s->end && *p == '\\' && (escape = escape_length(p, s->end)) > 0)
 		p = plain_skip(p + escape, s->end);
 	if (p >= s->end || *p != '"') {
-		scan_fail(s);
+		json_scan_fail(s);
 		return;
 	}
 	*raw = slice_of(from, (size_t)(p - from));
@@ -207,7 +207,7 @@ number_end(const char *p, const char *end)
 }
 
 void
-scan_number(struct scan *s, double *out)
+json_scan_number(struct json_scan *s, double *out)
 {
 	char text[NUMBER_MAX + 1];
 	const char *end;
@@ -218,7 +218,7 @@ scan_number(struct scan *s, double *out)
 	end = number_end(s->p, s->end);
 	n = end == NULL ? 0 : (size_t)(end - s->p);
 	if (n == 0 || n > NUMBER_MAX) {
-		scan_fail(s);
+		json_scan_fail(s);
 		return;
 	}
 	memcpy(text, s->p, n);
@@ -228,56 +228,56 @@ scan_number(struct scan *s, double *out)
 }
 
 static void
-word_skip(struct scan *s, const char *word)
+word_skip(struct json_scan *s, const char *word)
 {
 	if (slice_starts(slice_of(s->p, (size_t)(s->end - s->p)), word))
 		s->p += strlen(word);
 	else
-		scan_fail(s);
+		json_scan_fail(s);
 }
 
 void
-scan_skip(struct scan *s)
+json_scan_skip(struct json_scan *s)
 {
 	struct slice unused;
 	const char *end;
 
-	switch (scan_peek(s)) {
-	case SCAN_OBJECT:
-		scan_open(s, '{');
-		while (scan_member(s, &unused))
-			scan_skip(s);
+	switch (json_scan_peek(s)) {
+	case JSON_SCAN_OBJECT:
+		json_scan_open(s, '{');
+		while (json_scan_member(s, &unused))
+			json_scan_skip(s);
 		break;
-	case SCAN_ARRAY:
-		scan_open(s, '[');
-		while (scan_item(s))
-			scan_skip(s);
+	case JSON_SCAN_ARRAY:
+		json_scan_open(s, '[');
+		while (json_scan_item(s))
+			json_scan_skip(s);
 		break;
-	case SCAN_STRING:
-		scan_string(s, &unused);
+	case JSON_SCAN_STRING:
+		json_scan_string(s, &unused);
 		break;
-	case SCAN_NUMBER:
+	case JSON_SCAN_NUMBER:
 		if ((end = number_end(s->p, s->end)) != NULL)
 			s->p = end;
 		else
-			scan_fail(s);
+			json_scan_fail(s);
 		break;
-	case SCAN_TRUE:
+	case JSON_SCAN_TRUE:
 		word_skip(s, "true");
 		break;
-	case SCAN_FALSE:
+	case JSON_SCAN_FALSE:
 		word_skip(s, "false");
 		break;
-	case SCAN_NULL:
+	case JSON_SCAN_NULL:
 		word_skip(s, "null");
 		break;
-	case SCAN_BAD:
-		scan_fail(s);
+	case JSON_SCAN_BAD:
+		json_scan_fail(s);
 	}
 }
 
 bool
-scan_whole(struct scan *s)
+json_scan_whole(struct json_scan *s)
 {
 	space_skip(s);
 	return !s->bad && s->depth == 0 && s->p == s->end;
@@ -291,7 +291,7 @@ hex4(const char *p)
 }
 
 static void
-put_point(struct buf *out, uint32_t c)
+json_scan_put_point(struct buf *out, uint32_t c)
 {
 	if (c == 0 || (c >= 0xd800 && c < 0xe000))
 		c = 0xfffd;
@@ -312,9 +312,9 @@ put_point(struct buf *out, uint32_t c)
 	}
 }
 
-/* p at a backslash of a string that scan_string() has checked. Bytes used. */
+/* p at a backslash of a string that json_scan_string() has checked. Bytes used. */
 static size_t
-put_escape(struct buf *out, const char *p, size_t left)
+json_scan_put_escape(struct buf *out, const char *p, size_t left)
 {
 	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
 	const char *letter = strchr(from, p[1]);
@@ -327,15 +327,15 @@ put_escape(struct buf *out, const char *p, size_t left)
 	high = hex4(p + 2);
 	low = left >= 12 && p[6] == '\\' && p[7] == 'u' ? hex4(p + 8) : 0;
 	if (high >= 0xd800 && high < 0xdc00 && low >= 0xdc00 && low < 0xe000) {
-		put_point(out, 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00));
+		json_scan_put_point(out, 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00));
 		return 12;
 	}
-	put_point(out, high);
+	json_scan_put_point(out, high);
 	return 6;
 }
 
 bool
-scan_unescape(struct slice raw, struct buf *out)
+json_scan_unescape(struct slice raw, struct buf *out)
 {
 	while (raw.len > 0) {
 		const char *slash = memchr(raw.p, '\\', raw.len);
@@ -343,7 +343,7 @@ scan_unescape(struct slice raw, struct buf *out)
 
 		buf_add(out, raw.p, n);
 		if (slash != NULL)
-			n += put_escape(out, slash, raw.len - n);
+			n += json_scan_put_escape(out, slash, raw.len - n);
 		raw.p += n;
 		raw.len -= n;
 	}

@@ -3,7 +3,7 @@
  * stream: words out of a chat answer. A pull is a small flow under the caller's that waits until
  * there is a word, or the end: one pull brings all that has arrived.
  */
-#include "model/stream.h"
+#include "model/model_stream.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -15,15 +15,15 @@
 #define LINGER_US 1000000u /* for the last chunk, so that the connection can be kept */
 
 struct model_stream *
-stream_new(struct model *m)
+model_stream_new(struct model *m)
 {
 	struct model_stream *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return NULL;
 	s->magic = STREAM_MAGIC;
-	s->ask.model = m;
-	s->ask.stage = "chat model";
+	s->call.model = m;
+	s->call.stage = "chat model";
 	sse_init(&s->sse, m->conf.delta_max);
 	/* A piece never holds more text than bytes; \u escapes only shrink. */
 	delta_init(&s->delta, m->conf.delta_max + 4 * STREAM_AHEAD);
@@ -31,7 +31,7 @@ stream_new(struct model *m)
 }
 
 void
-stream_free(struct model_stream *s)
+model_stream_free(struct model_stream *s)
 {
 	if (s == NULL)
 		return;
@@ -40,7 +40,7 @@ stream_free(struct model_stream *s)
 	web_response_free(&s->response);
 	sse_free(&s->sse);
 	delta_free(&s->delta);
-	buf_free(&s->ask.body);
+	buf_free(&s->call.body);
 	s->magic = 0;
 	free(s);
 }
@@ -70,15 +70,15 @@ event_refused(struct model_stream *s, struct slice data)
 {
 	struct err err = { .code = ERR_NONE };
 
-	fault_event(&s->ask, data, s->flow.request_id, &err);
+	model_error_event(&s->call, data, s->flow.request_id, &err);
 	return flow_fail_err(&s->flow, &err);
 }
 
 static enum flow_rc
-stream_nonsense(struct model_stream *s, const char *why)
+stream_malformed(struct model_stream *s, const char *why)
 {
-	log_event(LOG_WARNING, "model.answer", s->flow.request_id, "%s: %s", s->ask.stage, why);
-	return flow_fail(&s->flow, ERR_MODEL, "The %s's answer cannot be used: %s.", s->ask.stage,
+	log_event(LOG_WARNING, "model.answer", s->flow.request_id, "%s: %s", s->call.stage, why);
+	return flow_fail(&s->flow, ERR_MODEL, "The %s's answer cannot be used: %s.", s->call.stage,
 	    why);
 }
 
@@ -91,9 +91,9 @@ event_take(struct model_stream *s, const struct sse_event *event)
 	if (rc == DELTA_ERROR || slice_is(event->name, "error"))
 		return event_refused(s, event->data);
 	if (rc == DELTA_BROKEN)
-		return stream_nonsense(s, "an event is no JSON of the expected shape");
+		return stream_malformed(s, "an event is no JSON of the expected shape");
 	if (rc == DELTA_FULL)
-		return stream_nonsense(s, "a piece of it is too large");
+		return stream_malformed(s, "a piece of it is too large");
 	return FLOW_DONE;
 }
 
@@ -103,7 +103,7 @@ pull_done(struct model_stream *s)
 	struct model_delta *out = s->out;
 
 	out->text = buf_view(&s->delta.text);
-	out->finished = s->state != STREAM_TALKING;
+	out->finished = s->state != STREAM_ACTIVE;
 	if (!out->finished)
 		return FLOW_DONE;
 	out->finish_reason = s->delta.finish_reason != NULL ? s->delta.finish_reason : "other";
@@ -126,7 +126,8 @@ stream_end(struct model_stream *s)
 		snprintf(s->response.detail, sizeof(s->response.detail),
 		    "it ends without a finish");
 	}
-	(void)fault_judge(&s->ask, &s->response, slice_of(NULL, 0), s->flow.request_id, &err);
+	(void)model_error_classify(&s->call, &s->response, slice_of(NULL, 0), s->flow.request_id,
+	    &err);
 	return flow_fail_err(&s->flow, &err);
 }
 
@@ -146,9 +147,9 @@ pull_read(struct flow *f)
 	if (rc != FLOW_DONE)
 		return rc;
 	if (got == SSE_TOO_LARGE)
-		return stream_nonsense(s, "an event is too large");
+		return stream_malformed(s, "an event is too large");
 	if (s->delta.done)
-		s->state = STREAM_OVER;
+		s->state = STREAM_COMPLETE;
 	else if (s->delta.text.len == 0)
 		return flow_goto(f, pull_piece);
 	return pull_done(s);
@@ -161,7 +162,7 @@ model_chat_pull(struct flow *f, struct model_stream *s, struct model_delta *out)
 	memset(out, 0, sizeof(*out));
 	buf_reset(&s->delta.text);
 	s->out = out;
-	if (s->state == STREAM_TALKING)
+	if (s->state == STREAM_ACTIVE)
 		return flow_call(f, &s->flow, &pull_kind);
 	(void)pull_done(s);
 	return FLOW_NEXT;
@@ -169,18 +170,18 @@ model_chat_pull(struct flow *f, struct model_stream *s, struct model_delta *out)
 
 /* ---- letting go ---- */
 static enum flow_rc linger_pull(struct flow *);
-static enum flow_rc linger_look(struct flow *);
+static enum flow_rc linger_check(struct flow *);
 
 static const struct flow_step linger_steps[] = {
 	{ "pull", linger_pull },
-	{ "look", linger_look },
+	{ "look", linger_check },
 	{ NULL, NULL },
 };
 
 static void
 linger_release(struct flow *f)
 {
-	stream_free((struct model_stream *)f);
+	model_stream_free((struct model_stream *)f);
 }
 
 static const struct flow_kind linger_kind = {
@@ -198,7 +199,7 @@ linger_pull(struct flow *f)
 }
 
 static enum flow_rc
-linger_look(struct flow *f)
+linger_check(struct flow *f)
 {
 	struct model_stream *s = (struct model_stream *)f;
 
@@ -214,10 +215,10 @@ model_chat_stop(struct model_stream **stream)
 	if (s == NULL)
 		return;
 	assert(s->magic == STREAM_MAGIC);
-	if (s->state != STREAM_OVER) {
-		stream_free(s);
+	if (s->state != STREAM_COMPLETE) {
+		model_stream_free(s);
 		return;
 	}
-	flow_start(&s->flow, &linger_kind, s->ask.model->worker, NULL);
+	flow_start(&s->flow, &linger_kind, s->call.model->worker, NULL);
 	flow_deadline(&s->flow, LINGER_US);
 }

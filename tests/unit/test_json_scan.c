@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "model/scan.h"
+#include "model/json_scan.h"
 
 static const char *const texts[] = {
 	"{}",
@@ -56,13 +56,13 @@ static bool
 scan_takes(const char *text, size_t len)
 {
 	char *copy = malloc(len + 1);
-	struct scan s;
+	struct json_scan s;
 	bool good;
 
 	memcpy(copy, text, len);
-	scan_begin(&s, slice_of(copy, len));
-	scan_skip(&s);
-	good = scan_whole(&s);
+	json_scan_begin(&s, slice_of(copy, len));
+	json_scan_skip(&s);
+	good = json_scan_whole(&s);
 	free(copy);
 	return good;
 }
@@ -112,11 +112,11 @@ agrees_with_jansson(void **state)
 static void
 deep_nesting_is_refused(void **state)
 {
-	char text[2 * SCAN_DEPTH_MAX + 2];
+	char text[2 * JSON_SCAN_DEPTH_MAX + 2];
 
 	(void)state;
-	memset(text, '[', SCAN_DEPTH_MAX + 1);
-	memset(text + SCAN_DEPTH_MAX + 1, ']', SCAN_DEPTH_MAX + 1);
+	memset(text, '[', JSON_SCAN_DEPTH_MAX + 1);
+	memset(text + JSON_SCAN_DEPTH_MAX + 1, ']', JSON_SCAN_DEPTH_MAX + 1);
 	assert_false(scan_takes(text, sizeof(text)));
 	assert_true(scan_takes(text + 1, sizeof(text) - 2));
 }
@@ -127,7 +127,7 @@ unescape(const char *raw, const char *text)
 	struct buf out;
 
 	buf_init(&out, 100);
-	assert_true(scan_unescape(slice_str(raw), &out));
+	assert_true(json_scan_unescape(slice_str(raw), &out));
 	assert_string_equal(out.data, text);
 	buf_free(&out);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * room: what the files of the model room share. model.c opens and closes, ask.c writes requests,
- * fault.c reads refusals, embed.c and chat.c are the two operations.
+ * room: what the files of the model room share. model.c opens and closes, request_json.c writes requests,
+ * model_error.c reads refusals, embed.c and model_chat.c are the two operations.
  */
-#ifndef TENANTGATE_MODEL_ROOM_H
-#define TENANTGATE_MODEL_ROOM_H
+#ifndef TENANTGATE_MODEL_INTERNAL_H
+#define TENANTGATE_MODEL_INTERNAL_H
 
 #include "tenantgate/base/buf.h"
 #include "tenantgate/base/err.h"
@@ -23,25 +23,25 @@ struct model {
 };
 
 /* A request under way: the body is kept until it is answered, for another try. */
-struct ask {
+struct call {
 	struct model		*model;		/* borrowed */
 	const char		*stage;		/* static: "embedding model", "chat model" */
 	struct buf		 body;		/* owned */
 	unsigned		 tries;
 };
 
-/* ask.c: appends; false past the ceiling. */
-bool	ask_put_embeddings(struct ask *, const struct slice *texts, size_t n);
-bool	ask_put_chat(struct ask *, const struct model_chat *);
-void	ask_request(const struct ask *, const char *url, struct web_request *);
+/* request_json.c: appends; false past the ceiling. */
+bool	request_json_embeddings(struct call *, const struct slice *texts, size_t n);
+bool	request_json_chat(struct call *, const struct model_chat *);
+void	model_call_request(const struct call *, const char *url, struct web_request *);
 
 /*
  * fault.c. What a failed try means: err is set to what the caller hears, and the server's words go
  * to the log. The microseconds to wait before another try, or 0 for none.
  */
-uint64_t	fault_judge(struct ask *, const struct web_response *, struct slice body,
+uint64_t	model_error_classify(struct call *, const struct web_response *, struct slice body,
 		    const char *request_id, struct err *);
 /* An error event in the middle of a stream. */
-void		fault_event(struct ask *, struct slice data, const char *request_id, struct err *);
+void		model_error_event(struct call *, struct slice data, const char *request_id, struct err *);
 
 #endif

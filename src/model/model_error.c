@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model/room.h"
+#include "model/model_internal.h"
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/log.h"
@@ -19,14 +19,14 @@
 
 static const struct backoff model_backoff = { 200 * 1000, 4 * 1000000, 200 };
 
-struct words {
+struct error_text {
 	char code[64];
 	char type[64];
 	char message[240];
 };
 
 static void
-word_copy(char *to, size_t size, const json_t *value)
+error_text_copy(char *to, size_t size, const json_t *value)
 {
 	if (json_is_string(value))
 		snprintf(to, size, "%s", json_string_value(value));
@@ -36,7 +36,7 @@ word_copy(char *to, size_t size, const json_t *value)
 
 /* {"error":{…}}, {"error":"…"}, {"detail":"…"}, {"message":"…"}, or no JSON at all. */
 static void
-words_read(struct slice body, struct words *w)
+error_text_read(struct slice body, struct error_text *w)
 {
 	struct err unused = { .code = ERR_NONE };
 	json_t *top = json_read(body, &unused);
@@ -46,17 +46,17 @@ words_read(struct slice body, struct words *w)
 	memset(w, 0, sizeof(*w));
 	if (top == NULL)
 		snprintf(w->message, sizeof(w->message), "(%zu bytes, no JSON)", body.len);
-	word_copy(w->code, sizeof(w->code), json_object_get(from, "code"));
-	word_copy(w->type, sizeof(w->type), json_object_get(from, "type"));
-	word_copy(w->message, sizeof(w->message), json_object_get(from, "detail"));
-	word_copy(w->message, sizeof(w->message), json_object_get(from, "message"));
-	word_copy(w->message, sizeof(w->message), error);
+	error_text_copy(w->code, sizeof(w->code), json_object_get(from, "code"));
+	error_text_copy(w->type, sizeof(w->type), json_object_get(from, "type"));
+	error_text_copy(w->message, sizeof(w->message), json_object_get(from, "detail"));
+	error_text_copy(w->message, sizeof(w->message), json_object_get(from, "message"));
+	error_text_copy(w->message, sizeof(w->message), error);
 	json_decref(top);
 }
 
 /* Does the text repeat a run of the request, or the key? */
 static bool
-words_quote_us(const struct ask *a, const char *text)
+error_text_quotes_prompt(const struct call *a, const char *text)
 {
 	size_t len = strlen(text), at;
 	const char *key = a->model->conf.api_key;
@@ -72,11 +72,12 @@ words_quote_us(const struct ask *a, const char *text)
 }
 
 static void
-words_log(const struct ask *a, const struct words *w, const struct web_response *response,
-    const char *request_id)
+error_text_log(const struct call *a, const struct error_text *w,
+    const struct web_response *response, const char *request_id)
 {
-	const char *message =
-	    words_quote_us(a, w->message) ? "(left out: it quotes the request)" : w->message;
+	const char *message = error_text_quotes_prompt(a, w->message)
+	    ? "(left out: it quotes the request)"
+	    : w->message;
 
 	if (response->failure != WEB_FINE)
 		log_event(LOG_WARNING, "model.failed", request_id, "%s, try %u: %s", a->stage,
@@ -89,7 +90,7 @@ words_log(const struct ask *a, const struct words *w, const struct web_response 
 
 /* 429 that no waiting will cure. The type may stay insufficient_quota where the code says else. */
 static bool
-quota_is_used_up(const struct words *w)
+quota_is_used_up(const struct error_text *w)
 {
 	static const char *const codes[] = { "insufficient_quota", "credit_balance_exhausted",
 		"organization_spend_limit_exceeded", "project_spend_limit_exceeded",
@@ -105,7 +106,7 @@ quota_is_used_up(const struct words *w)
 }
 
 static void
-failure_say(const struct ask *a, const struct web_response *response, struct err *err)
+describe_failure(const struct call *a, const struct web_response *response, struct err *err)
 {
 	switch (response->failure) {
 	case WEB_TIMEOUT:
@@ -125,7 +126,8 @@ failure_say(const struct ask *a, const struct web_response *response, struct err
 }
 
 static void
-status_say(const struct ask *a, const struct web_response *response, bool quota, struct err *err)
+describe_status(const struct call *a, const struct web_response *response, bool quota,
+    struct err *err)
 {
 	int status = response->status;
 
@@ -146,7 +148,7 @@ status_say(const struct ask *a, const struct web_response *response, bool quota,
 }
 
 static bool
-may_try_again(const struct ask *a, const struct web_response *response, bool quota)
+may_try_again(const struct call *a, const struct web_response *response, bool quota)
 {
 	int status = response->status;
 
@@ -159,32 +161,32 @@ may_try_again(const struct ask *a, const struct web_response *response, bool quo
 }
 
 uint64_t
-fault_judge(struct ask *a, const struct web_response *response, struct slice body,
+model_error_classify(struct call *a, const struct web_response *response, struct slice body,
     const char *request_id, struct err *err)
 {
-	struct words w;
+	struct error_text w;
 	bool quota;
 
-	words_read(body, &w);
+	error_text_read(body, &w);
 	quota = response->status == 429 && quota_is_used_up(&w);
-	words_log(a, &w, response, request_id);
+	error_text_log(a, &w, response, request_id);
 	if (response->failure != WEB_FINE)
-		failure_say(a, response, err);
+		describe_failure(a, response, err);
 	else
-		status_say(a, response, quota, err);
+		describe_status(a, response, quota, err);
 	if (!may_try_again(a, response, quota))
 		return 0;
 	return backoff_us(&model_backoff, a->tries, (uint64_t)response->retry_after_s * 1000000);
 }
 
 void
-fault_event(struct ask *a, struct slice data, const char *request_id, struct err *err)
+model_error_event(struct call *a, struct slice data, const char *request_id, struct err *err)
 {
 	const struct web_response response = { .status = 200 };
-	struct words w;
+	struct error_text w;
 
-	words_read(data, &w);
-	words_log(a, &w, &response, request_id);
+	error_text_read(data, &w);
+	error_text_log(a, &w, &response, request_id);
 	if (strcmp(w.code, "rate_limit_exceeded") == 0 || strcmp(w.code, "slow_down") == 0 ||
 	    strcmp(w.code, "server_is_overloaded") == 0) {
 		err_set(err, ERR_OVERLOADED, "The %s is overloaded.", a->stage);

@@ -4,7 +4,7 @@
  * jansson does (but for UTF-8, which scan leaves to its caller), and the other way round (but for
  * NULs after numbers, long numbers and deep nesting).
  *
- * sources: src/model/scan.c src/model/vectors.c src/base/b64.c src/base/buf.c src/base/err.c
+ * sources: src/model/json_scan.c src/model/vectors.c src/base/b64.c src/base/buf.c src/base/err.c
  * sources: src/base/json.c src/base/json_put.c src/base/utf8.c
  * libs: -ljansson -lm
  */
@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "model/scan.h"
+#include "model/json_scan.h"
 #include "model/vectors.h"
 #include "tenantgate/base/json.h"
 
@@ -22,16 +22,16 @@ static void
 scan_against_jansson(struct slice text)
 {
 	json_t *value = json_loadb(text.p, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-	struct scan s;
+	struct json_scan s;
 
-	scan_begin(&s, text);
-	scan_skip(&s);
-	if (value == NULL && scan_whole(&s) && json_utf8_valid(text) &&
+	json_scan_begin(&s, text);
+	json_scan_skip(&s);
+	if (value == NULL && json_scan_whole(&s) && json_utf8_valid(text) &&
 	    memmem(text.p, text.len, "\\u", 2) == NULL && memchr(text.p, 'e', text.len) == NULL &&
 	    memchr(text.p, 'E', text.len) == NULL && text.len < 18)
 		abort(); /* neither a lone surrogate nor an overflow */
-	if (value != NULL && !scan_whole(&s) && memchr(text.p, '\0', text.len) == NULL &&
-	    text.len <= SCAN_DEPTH_MAX)
+	if (value != NULL && !json_scan_whole(&s) && memchr(text.p, '\0', text.len) == NULL &&
+	    text.len <= JSON_SCAN_DEPTH_MAX)
 		abort();
 	json_decref(value);
 }
