@@ -65,7 +65,7 @@ void	extract_conf_init(struct extract_conf *);
 enum extract_exit {
 	EXTRACT_EXIT_USAGE = 64,
 	EXTRACT_EXIT_NO_PROGRAM,	/* pdftotext is not there, or does not start */
-	EXTRACT_EXIT_CAGE,		/* the cage could not be closed: nothing was parsed */
+	EXTRACT_EXIT_SANDBOX,		/* the cage could not be closed: nothing was parsed */
 	EXTRACT_EXIT_INPUT,		/* the document could not be read */
 	EXTRACT_EXIT_LARGE,		/* it is past --input-max */
 };
@@ -175,7 +175,7 @@ void		documents_undo(struct worker *, struct catalog *, const char *tenant,
 
 /* Rows that have been 'ingesting' for `stale_us` or longer (of one document, unless `only` is "")
  * become what the tenant's database says. Runs behind an answer, with copies of all it is given. */
-void		documents_mend(struct worker *, struct catalog *, struct pools *,
+void		documents_reconcile(struct worker *, struct catalog *, struct pools *,
 		    const struct pool_target *, const char *tenant, const char *only,
 		    uint64_t stale_us);
 

@@ -168,7 +168,7 @@ visit_mend(struct visit *v, const char *document_id)
 	    (document_id[0] == '\0' && !mending_is_due(v, clock_mono_us())))
 		return;
 	tenant_target(&v->tenant, &target, key);
-	documents_mend(rooms->worker, rooms->catalog, rooms->pools, &target, v->tenant_id,
+	documents_reconcile(rooms->worker, rooms->catalog, rooms->pools, &target, v->tenant_id,
 	    document_id, document_id[0] == '\0' ? rooms->conf->ingest_timeout_us : 0);
 }
 

@@ -2,7 +2,7 @@
 /*
  * complain: what failed, and errno's text, on stderr: the daemon reads it and logs its first line.
  */
-#include "extract/cage.h"
+#include "extract/sandbox.h"
 
 #include <errno.h>
 #include <stdio.h>

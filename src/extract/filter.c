@@ -5,7 +5,7 @@
  * the document; what only an attacker asks for ends the process (SIGSYS), so that it is noticed.
  */
 #define _GNU_SOURCE /* O_PATH and friends */
-#include "extract/cage.h"
+#include "extract/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,7 +105,7 @@ add_process(scmp_filter_ctx ctx)
 }
 
 static bool
-add_exec(scmp_filter_ctx ctx, const struct cage_exec *e)
+add_exec(scmp_filter_ctx ctx, const struct sandbox_exec *e)
 {
 	const struct scmp_arg_cmp args[] = {
 		SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)e->fd),
@@ -119,7 +119,7 @@ add_exec(scmp_filter_ctx ctx, const struct cage_exec *e)
 }
 
 bool
-cage_filter_calls(const struct cage_exec *e)
+sandbox_filter_calls(const struct sandbox_exec *e)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	bool ok;

@@ -4,7 +4,7 @@
  * stdin's place: poppler wants to seek, and no disk ever holds what a stranger sent.
  */
 #define _GNU_SOURCE /* memfd_create, seals */
-#include "extract/cage.h"
+#include "extract/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@ write_all(int fd, const char *p, size_t n)
 }
 
 static enum intake
-copy(int from, int to, size_t max)
+intake_copy(int from, int to, size_t max)
 {
 	static char block[1 << 16];
 	size_t total = 0;
@@ -63,7 +63,7 @@ intake_read(size_t max)
 		complain("memfd_create");
 		return INTAKE_FAILED;
 	}
-	got = copy(STDIN_FILENO, fd, max);
+	got = intake_copy(STDIN_FILENO, fd, max);
 	if (got != INTAKE_OK)
 		return got;
 	if (fcntl(fd, F_ADD_SEALS, SEALS) != 0 || lseek(fd, 0, SEEK_SET) != 0 ||

@@ -3,7 +3,7 @@
  * limits: who the cage's inmate is, how much it may use, and which files it may see.
  */
 #define _GNU_SOURCE /* setresuid */
-#include "extract/cage.h"
+#include "extract/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 
 /* A user without a right to anything, and no way back; and an end when the daemon ends. */
 bool
-cage_drop_user(void)
+sandbox_drop_user(void)
 {
 	if (geteuid() == 0 &&
 	    (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
@@ -52,7 +52,7 @@ limit(int what, rlim_t value)
 
 /* When the machine is short of something, it is short for the parser first. Best effort. */
 void
-cage_be_humble(void)
+sandbox_prefer_oom_kill(void)
 {
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
@@ -78,7 +78,7 @@ limit_cpu(unsigned seconds)
 }
 
 bool
-cage_set_limits(const struct cage_limits *l)
+sandbox_set_limits(const struct sandbox_limits *l)
 {
 	return limit_cpu(l->cpu_s) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) &&
 	    limit(RLIMIT_NPROC, 0) && limit(RLIMIT_NOFILE, 32) && limit(RLIMIT_MEMLOCK, 0) &&
@@ -144,7 +144,7 @@ hide(int rules, int program)
 /* Kernels before 5.13 and those built without it have no Landlock: there the filter of calls (no
  * file opened for writing, no socket) and the user's rights must do. */
 bool
-cage_hide_files(int program)
+sandbox_hide_files(int program)
 {
 	const struct landlock_ruleset_attr a = { .handled_access_fs = EVERYTHING };
 	int rules = (int)syscall(SYS_landlock_create_ruleset, &a, sizeof(a), 0);

@@ -35,7 +35,7 @@ static const char *const *const separator_lists[] = {
 	[CHUNK_MARKDOWN] = markdown_separators,
 };
 
-struct part {
+struct text_part {
 	const char *end; /* borrowed, the text's; it begins where the one before ends */
 	unsigned units;
 };
@@ -47,7 +47,7 @@ struct splitter {
 	struct chunk_list *list; /* borrowed */
 
 	/* The window: a ring of parts. */
-	struct part *ring; /* owned; as many as a window can have */
+	struct text_part *ring; /* owned; as many as a window can have */
 	size_t cap;
 	size_t head;
 	size_t count;
@@ -57,7 +57,7 @@ struct splitter {
 
 /* Length as JavaScript counts: two for a character outside the basic plane. */
 static size_t
-units_of(const char *p, const char *end)
+chunk_units(const char *p, const char *end)
 {
 	size_t units = 0;
 
@@ -154,7 +154,7 @@ list_grow(struct chunk_list *l)
 }
 
 static bool
-emit(struct splitter *s, struct slice content)
+chunk_emit(struct splitter *s, struct slice content)
 {
 	struct chunk_list *l = s->list;
 
@@ -169,7 +169,7 @@ emit(struct splitter *s, struct slice content)
 
 /* ---- the window ---- */
 
-static struct part *
+static struct text_part *
 window_last(struct splitter *s)
 {
 	return &s->ring[(s->head + s->count - 1) % s->cap];
@@ -178,7 +178,7 @@ window_last(struct splitter *s)
 static void
 window_pop(struct splitter *s)
 {
-	struct part *first = &s->ring[s->head];
+	struct text_part *first = &s->ring[s->head];
 
 	assert(s->count > 0);
 	s->total -= first->units;
@@ -192,7 +192,8 @@ window_emit(struct splitter *s)
 {
 	if (s->count == 0)
 		return true;
-	return emit(s, text_trim(slice_of(s->begin, (size_t)(window_last(s)->end - s->begin))));
+	return chunk_emit(s,
+	    text_trim(slice_of(s->begin, (size_t)(window_last(s)->end - s->begin))));
 }
 
 /* A part too many: the window goes out, and what may overlap stays. */
@@ -209,7 +210,7 @@ window_add(struct splitter *s, const char *begin, const char *end, size_t units)
 		s->begin = begin;
 	s->count++;
 	assert(s->count <= s->cap);
-	*window_last(s) = (struct part){ end, (unsigned)units };
+	*window_last(s) = (struct text_part){ end, (unsigned)units };
 	s->total += units;
 	return true;
 }
@@ -228,7 +229,7 @@ window_flush(struct splitter *s)
 /* NULL when it does not occur. Not memmem(): that one readies itself anew for each of the many
  * short parts, and separators are too few letters for it to pay. */
 static const char *
-find(const char *p, const char *end, const char *sep)
+find_separator(const char *p, const char *end, const char *sep)
 {
 	size_t n = strlen(sep);
 
@@ -243,7 +244,7 @@ find(const char *p, const char *end, const char *sep)
 
 /* The first separator that occurs; past the last one: the last is taken all the same. */
 static const char *const *
-choose(struct slice text, const char *const *separators)
+choose_separators(struct slice text, const char *const *separators)
 {
 	for (;; separators++) {
 		const char *sep = *separators;
@@ -263,7 +264,7 @@ part_end(const char *p, const char *end, const char *sep)
 
 	if (sep[0] == '\0')
 		return next_character(p, end);
-	found = find(p + 1, end, sep);
+	found = find_separator(p + 1, end, sep);
 	return found == NULL ? end : found;
 }
 
@@ -271,19 +272,19 @@ static bool split_range(struct splitter *, struct slice, const char *const *);
 
 /* A part as long as a chunk, or longer. */
 static bool
-split_long(struct splitter *s, struct slice part, const char *const *rest)
+split_long(struct splitter *s, struct slice text_part, const char *const *rest)
 {
 	if (!window_flush(s))
 		return false;
 	if (rest == NULL)
-		return emit(s, part);
-	return split_range(s, part, rest);
+		return chunk_emit(s, text_part);
+	return split_range(s, text_part, rest);
 }
 
 static bool
 split_range(struct splitter *s, struct slice text, const char *const *separators)
 {
-	const char *const *sep = choose(text, separators);
+	const char *const *sep = choose_separators(text, separators);
 	const char *const *rest = (*sep)[0] == '\0' ? NULL : sep + 1;
 	const char *end = text.p + text.len;
 	const char *next;
@@ -293,7 +294,7 @@ split_range(struct splitter *s, struct slice text, const char *const *separators
 		bool ok;
 
 		next = part_end(p, end, *sep);
-		units = units_of(p, next);
+		units = chunk_units(p, next);
 		ok = units < s->size ? window_add(s, p, next, units)
 				     : split_long(s, slice_of(p, (size_t)(next - p)), rest);
 		if (!ok)

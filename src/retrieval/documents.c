@@ -33,7 +33,7 @@ struct listing {
 };
 
 static enum flow_rc
-listing_ask(struct flow *f)
+listing_query(struct flow *f)
 {
 	struct listing *l = (struct listing *)f;
 
@@ -55,7 +55,7 @@ listing_release(struct flow *f)
 }
 
 static const struct flow_step listing_steps[] = {
-	{ "documents_ask", listing_ask },
+	{ "documents_ask", listing_query },
 	{ "documents_check", listing_check },
 	{ NULL, NULL },
 };

@@ -33,7 +33,7 @@ struct extraction {
 	struct slice body;	   /* borrowed */
 	struct extract_out *out;   /* borrowed */
 	struct proc_result result; /* owned bufs */
-	struct timer nap;
+	struct timer backoff_timer;
 };
 
 /* Parsers at work in the whole process, any worker's. */
@@ -148,9 +148,9 @@ extraction_enter(struct flow *f)
 }
 
 static enum flow_rc
-extraction_nap(struct flow *f)
+extraction_backoff(struct flow *f)
 {
-	return flow_sleep(f, &extraction_of(f)->nap, backoff_us(&place_backoff, 1, 0));
+	return flow_sleep(f, &extraction_of(f)->backoff_timer, backoff_us(&place_backoff, 1, 0));
 }
 
 static enum flow_rc
@@ -202,7 +202,7 @@ extraction_run(struct flow *f)
 }
 
 static bool
-complains(const struct extraction *x, const char *words)
+stderr_has(const struct extraction *x, const char *words)
 {
 	const struct buf *b = &x->result.err;
 
@@ -234,20 +234,20 @@ no_extractor(struct flow *f)
 }
 
 static enum flow_rc
-judge_signal(struct flow *f, int signal)
+classify_signal(struct flow *f, int signal)
 {
 	struct extraction *x = extraction_of(f);
 
-	if (signal == SIGXCPU || signal == SIGKILL || complains(x, "bad_alloc"))
+	if (signal == SIGXCPU || signal == SIGKILL || stderr_has(x, "bad_alloc"))
 		return too_much(f);
-	log_event(LOG_WARNING, signal == SIGSYS ? "extract.caged" : "extract.crashed",
+	log_event(LOG_WARNING, signal == SIGSYS ? "extract.sandboxed" : "extract.crashed",
 	    f->request_id, "the parser died of signal %d", signal);
 	return flow_fail(f, ERR_PDF_BROKEN, "The document broke its reader.");
 }
 
 /* pdftotext has no exit status of its own for these; its words have been the same for decades. */
 static enum flow_rc
-judge_exit(struct flow *f, int status)
+classify_exit(struct flow *f, int status)
 {
 	struct extraction *x = extraction_of(f);
 
@@ -255,25 +255,25 @@ judge_exit(struct flow *f, int status)
 		return FLOW_NEXT;
 	if ((status >= EXTRACT_EXIT_USAGE && status <= EXTRACT_EXIT_LARGE) || status == 127)
 		return no_extractor(f);
-	if (complains(x, "Incorrect password") || complains(x, "security handler"))
+	if (stderr_has(x, "Incorrect password") || stderr_has(x, "security handler"))
 		return flow_fail(f, ERR_PDF_ENCRYPTED, "The PDF is encrypted.");
-	if (complains(x, "Wrong page range") || complains(x, "Document stream is empty"))
+	if (stderr_has(x, "Wrong page range") || stderr_has(x, "Document stream is empty"))
 		return flow_fail(f, ERR_DOC_EMPTY, "The PDF has no pages.");
-	if (complains(x, "Out of memory"))
+	if (stderr_has(x, "Out of memory"))
 		return too_much(f);
 	return flow_fail(f, ERR_PDF_BROKEN, "The bytes are not a PDF that can be read.");
 }
 
 static enum flow_rc
-extraction_judge(struct flow *f)
+extraction_classify(struct flow *f)
 {
 	struct extraction *x = extraction_of(f);
 
 	switch (x->result.end) {
 	case PROC_EXITED:
-		return judge_exit(f, x->result.code);
+		return classify_exit(f, x->result.code);
 	case PROC_SIGNALED:
-		return judge_signal(f, x->result.code);
+		return classify_signal(f, x->result.code);
 	case PROC_TIMEOUT:
 		return too_much(f);
 	case PROC_OUT_LARGE:
@@ -308,10 +308,10 @@ extraction_cut(struct flow *f)
 
 static const struct flow_step extraction_steps[] = {
 	{ "extract_enter", extraction_enter },
-	{ "extract_nap", extraction_nap },
+	{ "extract_nap", extraction_backoff },
 	{ "extract_again", extraction_again },
 	{ "extract_run", extraction_run },
-	{ "extract_judge", extraction_judge },
+	{ "extract_judge", extraction_classify },
 	{ "extract_cut", extraction_cut },
 	{ NULL, NULL },
 };

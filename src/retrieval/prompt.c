@@ -34,7 +34,7 @@ static const char no_passages[] =
 
 /* On one line, without quotes of its own, and never longer than a name is. */
 static void
-put_name(struct buf *out, const char *name)
+prompt_put_name(struct buf *out, const char *name)
 {
 	size_t n = strlen(name);
 
@@ -60,14 +60,14 @@ name_of(const struct hit *h)
 }
 
 static void
-put_passage(struct buf *out, const struct hit *h, unsigned number, const char *fence)
+prompt_put_passage(struct buf *out, const struct hit *h, unsigned number, const char *fence)
 {
 	buf_puts(out, "\n----- ");
 	buf_puts(out, fence);
 	buf_puts(out, "\n[");
 	buf_uint(out, number);
 	buf_puts(out, "] ");
-	put_name(out, name_of(h));
+	prompt_put_name(out, name_of(h));
 	if (h->page > 0) {
 		buf_puts(out, ", page ");
 		buf_uint(out, h->page);
@@ -80,7 +80,7 @@ put_passage(struct buf *out, const struct hit *h, unsigned number, const char *f
 }
 
 static void
-put_rules(struct buf *out, const char *fence)
+prompt_put_rules(struct buf *out, const char *fence)
 {
 	buf_puts(out, rules);
 	buf_puts(out, fence);
@@ -106,8 +106,8 @@ prompt_build(const struct hits *hits, struct buf *out)
 		return buf_puts(out, no_passages);
 	id_random(fence, FENCE_LETTERS);
 	buf_reserve(out, prompt_length(hits));
-	put_rules(out, fence);
+	prompt_put_rules(out, fence);
 	for (unsigned i = 0; i < hits->count; i++)
-		put_passage(out, &hits->items[i], i + 1, fence);
+		prompt_put_passage(out, &hits->items[i], i + 1, fence);
 	return !out->failed;
 }

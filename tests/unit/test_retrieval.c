@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "retrieval/pgform.h"
+#include "retrieval/pg_binary.h"
 #include "retrieval/text.h"
 #include "tenantgate/base/json.h"
 
@@ -41,11 +41,11 @@ test_vector(void **state)
 	const float v[] = { 1, -2.5f, 0 };
 
 	(void)state;
-	assert_true(pgform_vector(&out, v, 3));
-	assert_int_equal(out.len, PGFORM_VECTOR_SIZE(3));
+	assert_true(pg_binary_vector(&out, v, 3));
+	assert_int_equal(out.len, PG_BINARY_VECTOR_SIZE(3));
 	assert_memory_equal(out.data, "\0\3\0\0\x3f\x80\0\0\xc0\x20\0\0\0\0\0\0", 16);
 	out.max = 20;
-	assert_false(pgform_vector(&out, v, 3));
+	assert_false(pg_binary_vector(&out, v, 3));
 }
 
 static void
@@ -54,10 +54,10 @@ test_array(void **state)
 	const char *const ids[] = { "a", "b\"c", "d\\", "", "{,}" };
 
 	(void)state;
-	assert_true(pgform_array(&out, ids, 5));
+	assert_true(pg_text_array(&out, ids, 5));
 	assert_string_equal(out.data, "{\"a\",\"b\\\"c\",\"d\\\\\",\"\",\"{,}\"}");
 	buf_reset(&out);
-	assert_true(pgform_array(&out, NULL, 0));
+	assert_true(pg_text_array(&out, NULL, 0));
 	assert_string_equal(out.data, "{}");
 }
 
@@ -65,7 +65,7 @@ static void
 test_copy_frame(void **state)
 {
 	(void)state;
-	assert_true(pgform_copy_begin(&out) && pgform_copy_end(&out));
+	assert_true(pg_binary_copy_begin(&out) && pg_binary_copy_end(&out));
 	assert_int_equal(out.len, 21);
 	assert_memory_equal(out.data, "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0\377\377", 21);
 }

@@ -85,7 +85,7 @@ for_another_it_does_not(void **state)
 }
 
 static void
-a_changed_letter_spoils_it(void **state)
+a_changed_byte_spoils_it(void **state)
 {
 	struct seal *seal = seal_new(KEY);
 	struct buf b = closed(seal, &acme, "prod");
@@ -135,7 +135,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_closed_opens),
 		cmocka_unit_test(for_another_it_does_not),
-		cmocka_unit_test(a_changed_letter_spoils_it),
+		cmocka_unit_test(a_changed_byte_spoils_it),
 		cmocka_unit_test(sealed_nonsense_is_refused),
 	};
 

@@ -15,14 +15,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "retrieval/pgform.h"
+#include "retrieval/pg_binary.h"
 #include "tenantgate/retrieval.h"
 
 #define PIECE		((size_t)32 << 10)
 #define COPY_TIMEOUT_US (300 * 1000000ull)
 #define NUMBER_SIZE	24
 
-struct storing {
+struct document_store {
 	struct flow flow;
 	struct pg_conn *conn;		 /* borrowed */
 	struct document *document;	 /* borrowed; created_at is filled */
@@ -43,20 +43,20 @@ static const char put_document[] =
     " metadata = excluded.metadata, sha256 = excluded.sha256,"
     " bytes = excluded.bytes, pages = excluded.pages,"
     " chunks = excluded.chunks, created_at = now()"
-    " RETURNING " PGFORM_RFC3339("created_at");
+    " RETURNING " PG_RFC3339("created_at");
 
 static flow_step_fn store_rollback;
 
-static struct storing *
-storing_of(struct flow *f)
+static struct document_store *
+document_store_of(struct flow *f)
 {
-	return (struct storing *)f;
+	return (struct document_store *)f;
 }
 
 static void
-storing_clear(void *arg)
+document_store_clear(void *arg)
 {
-	struct storing *s = arg;
+	struct document_store *s = arg;
 
 	pg_clear(&s->result);
 	pg_clear(&s->rollback);
@@ -64,15 +64,15 @@ storing_clear(void *arg)
 
 /* The next statement, unless the one before failed. */
 static bool
-went_well(struct storing *s)
+store_is_good(struct document_store *s)
 {
 	return s->result.status == PG_OK;
 }
 
 static enum flow_rc
-give_up(struct flow *f)
+store_failure(struct flow *f)
 {
-	struct storing *s = storing_of(f);
+	struct document_store *s = document_store_of(f);
 
 	if (s->result.status == PG_SQL_ERROR)
 		return flow_goto(f, store_rollback);
@@ -80,26 +80,26 @@ give_up(struct flow *f)
 }
 
 static enum flow_rc
-run(struct flow *f, const struct pg_query *q, struct pg_result *out)
+store_run(struct flow *f, const struct pg_query *q, struct pg_result *out)
 {
 	pg_clear(out);
-	return pg_run(f, storing_of(f)->conn, q, out);
+	return pg_run(f, document_store_of(f)->conn, q, out);
 }
 
 static enum flow_rc
 store_begin(struct flow *f)
 {
-	struct storing *s = storing_of(f);
+	struct document_store *s = document_store_of(f);
 	const struct pg_query q = { .sql = "BEGIN" };
 
-	flow_defer(f, storing_clear, s);
-	return run(f, &q, &s->result);
+	flow_defer(f, document_store_clear, s);
+	return store_run(f, &q, &s->result);
 }
 
 static enum flow_rc
 store_put(struct flow *f)
 {
-	struct storing *s = storing_of(f);
+	struct document_store *s = document_store_of(f);
 	const struct document *d = s->document;
 	struct pg_query q = {
 		.sql = put_document,
@@ -109,90 +109,90 @@ store_put(struct flow *f)
 		.param_count = 9,
 	};
 
-	if (!went_well(s))
-		return give_up(f);
+	if (!store_is_good(s))
+		return store_failure(f);
 	snprintf(s->numbers[0], NUMBER_SIZE, "%" PRIu64, d->bytes);
 	snprintf(s->numbers[1], NUMBER_SIZE, "%u", d->pages);
 	snprintf(s->numbers[2], NUMBER_SIZE, "%u", d->chunks);
-	return run(f, &q, &s->result);
+	return store_run(f, &q, &s->result);
 }
 
 static enum flow_rc
 store_clear(struct flow *f)
 {
-	struct storing *s = storing_of(f);
+	struct document_store *s = document_store_of(f);
 	const struct pg_query q = {
 		.sql = "DELETE FROM public.chunk WHERE document_id = $1",
 		.params = { PG_TEXT(s->document->id) },
 		.param_count = 1,
 	};
 
-	if (!went_well(s))
-		return give_up(f);
+	if (!store_is_good(s))
+		return store_failure(f);
 	s->document->created_at = arena_strdup(f->arena, pg_text(&s->result, 0, 0));
 	if (s->document->created_at == NULL)
 		s->document->created_at = "";
-	return run(f, &q, &s->result);
+	return store_run(f, &q, &s->result);
 }
 
 /* ---- COPY ---- */
 
 static void
-put_field(struct buf *b, const void *bytes, size_t n)
+copy_put_field(struct buf *b, const void *bytes, size_t n)
 {
 	buf_be32(b, (uint32_t)n);
 	buf_add(b, bytes, n);
 }
 
 static void
-put_int(struct buf *b, unsigned value)
+copy_put_int(struct buf *b, unsigned value)
 {
 	buf_be32(b, 4);
 	buf_be32(b, value);
 }
 
 static void
-put_row(struct storing *s, struct buf *b)
+copy_put_row(struct document_store *s, struct buf *b)
 {
 	const struct chunk *c = &s->chunks->items[s->row];
 
 	buf_be16(b, 5);
-	put_field(b, s->document->id, strlen(s->document->id));
-	put_int(b, c->index);
+	copy_put_field(b, s->document->id, strlen(s->document->id));
+	copy_put_int(b, c->index);
 	if (c->page == 0)
 		buf_be32(b, UINT32_MAX); /* null */
 	else
-		put_int(b, c->page);
-	put_field(b, c->content.p, c->content.len);
-	buf_be32(b, (uint32_t)PGFORM_VECTOR_SIZE(s->dimensions));
-	pgform_vector(b, s->vectors + s->row * s->dimensions, s->dimensions);
+		copy_put_int(b, c->page);
+	copy_put_field(b, c->content.p, c->content.len);
+	buf_be32(b, (uint32_t)PG_BINARY_VECTOR_SIZE(s->dimensions));
+	pg_binary_vector(b, s->vectors + s->row * s->dimensions, s->dimensions);
 	s->row++;
 }
 
 static bool
 store_fill(struct buf *b, void *arg)
 {
-	struct storing *s = arg;
+	struct document_store *s = arg;
 
 	if (s->row == 0)
-		pgform_copy_begin(b);
+		pg_binary_copy_begin(b);
 	while (s->row < s->chunks->count && b->len < PIECE && !b->failed)
-		put_row(s, b);
+		copy_put_row(s, b);
 	if (b->failed)
 		return false;
 	if (s->row < s->chunks->count)
 		return true;
-	pgform_copy_end(b);
+	pg_binary_copy_end(b);
 	return false;
 }
 
 static enum flow_rc
 store_copy(struct flow *f)
 {
-	struct storing *s = storing_of(f);
+	struct document_store *s = document_store_of(f);
 
-	if (!went_well(s))
-		return give_up(f);
+	if (!store_is_good(s))
+		return store_failure(f);
 	pg_clear(&s->result);
 	s->row = 0;
 	return pg_copy_in(f, s->conn,
@@ -204,19 +204,19 @@ store_copy(struct flow *f)
 static enum flow_rc
 store_commit(struct flow *f)
 {
-	struct storing *s = storing_of(f);
+	struct document_store *s = document_store_of(f);
 	const struct pg_query q = { .sql = "COMMIT" };
 
-	if (!went_well(s))
-		return give_up(f);
-	return run(f, &q, &s->result);
+	if (!store_is_good(s))
+		return store_failure(f);
+	return store_run(f, &q, &s->result);
 }
 
 static enum flow_rc
 store_done(struct flow *f)
 {
-	if (!went_well(storing_of(f)))
-		return give_up(f);
+	if (!store_is_good(document_store_of(f)))
+		return store_failure(f);
 	return FLOW_DONE;
 }
 
@@ -225,17 +225,17 @@ store_rollback(struct flow *f)
 {
 	const struct pg_query q = { .sql = "ROLLBACK" };
 
-	return run(f, &q, &storing_of(f)->rollback);
+	return store_run(f, &q, &document_store_of(f)->rollback);
 }
 
 /* Whatever became of the rollback: the server rolls back what it does not commit. */
 static enum flow_rc
 store_failed(struct flow *f)
 {
-	return pg_check(f, &storing_of(f)->result, ERR_NONE, "store the document");
+	return pg_check(f, &document_store_of(f)->result, ERR_NONE, "store the document");
 }
 
-static const struct flow_step storing_steps[] = {
+static const struct flow_step document_store_steps[] = {
 	{ "store_begin", store_begin },
 	{ "store_put", store_put },
 	{ "store_clear", store_clear },
@@ -247,13 +247,14 @@ static const struct flow_step storing_steps[] = {
 	{ NULL, NULL },
 };
 
-static const struct flow_kind storing_kind = { .name = "store", .steps = storing_steps };
+static const struct flow_kind document_store_kind = { .name = "store",
+	.steps = document_store_steps };
 
 enum flow_rc
 store_document(struct flow *f, struct pg_conn *conn, struct document *d,
     const struct chunk_list *chunks, const float *vectors, unsigned dimensions)
 {
-	struct storing *s = arena_alloc(f->arena, sizeof(*s));
+	struct document_store *s = arena_alloc(f->arena, sizeof(*s));
 
 	assert(dimensions > 0 && dimensions <= INT16_MAX);
 	if (s == NULL)
@@ -263,5 +264,5 @@ store_document(struct flow *f, struct pg_conn *conn, struct document *d,
 	s->chunks = chunks;
 	s->vectors = vectors;
 	s->dimensions = dimensions;
-	return flow_call(f, &s->flow, &storing_kind);
+	return flow_call(f, &s->flow, &document_store_kind);
 }

@@ -4,10 +4,10 @@
  */
 #include <stdlib.h>
 
-#include "retrieval/pgform.h"
+#include "retrieval/pg_binary.h"
 #include "tenantgate/retrieval.h"
 
-struct finding {
+struct document_find {
 	struct flow flow;
 	struct pg_conn *conn;	   /* borrowed */
 	const char *id;		   /* borrowed */
@@ -17,24 +17,23 @@ struct finding {
 };
 
 static void
-finding_clear(void *arg)
+document_find_clear(void *arg)
 {
-	pg_clear(&((struct finding *)arg)->result);
+	pg_clear(&((struct document_find *)arg)->result);
 }
 
 static enum flow_rc
-find_ask(struct flow *f)
+document_find_query(struct flow *f)
 {
-	struct finding *s = (struct finding *)f;
+	struct document_find *s = (struct document_find *)f;
 	const struct pg_query q = {
-		.sql =
-		    "SELECT id, title, file_name, mime_type, metadata, sha256, bytes, pages,"
-		    " chunks, " PGFORM_RFC3339("created_at") " FROM public.document WHERE id = $1",
+		.sql = "SELECT id, title, file_name, mime_type, metadata, sha256, bytes, pages,"
+		       " chunks, " PG_RFC3339("created_at") " FROM public.document WHERE id = $1",
 		.params = { PG_TEXT(s->id) },
 		.param_count = 1,
 	};
 
-	flow_defer(f, finding_clear, s);
+	flow_defer(f, document_find_clear, s);
 	return pg_run(f, s->conn, &q, &s->result);
 }
 
@@ -57,9 +56,9 @@ copy_document(struct arena *a, const struct pg_result *r, struct document *d)
 }
 
 static enum flow_rc
-find_take(struct flow *f)
+document_find_read(struct flow *f)
 {
-	struct finding *s = (struct finding *)f;
+	struct document_find *s = (struct document_find *)f;
 	enum flow_rc rc = pg_check(f, &s->result, ERR_NONE, "find the document");
 
 	if (rc != FLOW_NEXT)
@@ -70,18 +69,18 @@ find_take(struct flow *f)
 	return FLOW_NEXT;
 }
 
-static const struct flow_step finding_steps[] = {
-	{ "find_ask", find_ask },
-	{ "find_take", find_take },
+static const struct flow_step document_find_steps[] = {
+	{ "document_find_query", document_find_query },
+	{ "document_find_read", document_find_read },
 	{ NULL, NULL },
 };
 
-static const struct flow_kind finding_kind = { .name = "find", .steps = finding_steps };
+static const struct flow_kind document_find_kind = { .name = "find", .steps = document_find_steps };
 
 enum flow_rc
 store_find(struct flow *f, struct pg_conn *conn, const char *id, struct document *out, bool *found)
 {
-	struct finding *s = arena_alloc(f->arena, sizeof(*s));
+	struct document_find *s = arena_alloc(f->arena, sizeof(*s));
 
 	*found = false;
 	if (s == NULL)
@@ -90,5 +89,5 @@ store_find(struct flow *f, struct pg_conn *conn, const char *id, struct document
 	s->id = id;
 	s->document = out;
 	s->found = found;
-	return flow_call(f, &s->flow, &finding_kind);
+	return flow_call(f, &s->flow, &document_find_kind);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cage: the real tenantgate-extract around a program that tries to break out (cage_breaker.c).
+ * cage: the real tenantgate-extract around a program that tries to break out (sandbox_probe.c).
  * TG_BUILD: the build folder; without it, this program's own.
  */
 #include <setjmp.h>

@@ -20,16 +20,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "extract/cage.h"
+#include "extract/sandbox.h"
 #include "tenantgate/retrieval.h"
 
 #define PROGRAM_FD 3
 
-struct options {
+struct extract_options {
 	const char *pdftotext;
 	size_t input_max;
 	unsigned long pages_max;
-	struct cage_limits limits;
+	struct sandbox_limits limits;
 };
 
 /* What execveat() is given. On a page of its own: the filter lets the exec through by these
@@ -75,7 +75,7 @@ number_of(const char *text)
 }
 
 static void
-read_options(int argc, char **argv, struct options *o)
+read_options(int argc, char **argv, struct extract_options *o)
 {
 	int c;
 
@@ -98,7 +98,7 @@ read_options(int argc, char **argv, struct options *o)
 }
 
 static struct launch *
-make_launch(const struct options *o)
+launch_fill(const struct extract_options *o)
 {
 	struct launch *l;
 	unsigned n = 0;
@@ -160,21 +160,21 @@ take_document(size_t max)
 }
 
 static void
-close_cage(const struct options *o, const struct launch *l)
+sandbox_close(const struct extract_options *o, const struct launch *l)
 {
-	const struct cage_exec exec = { PROGRAM_FD, l->empty, l->argv, l->envp };
+	const struct sandbox_exec exec = { PROGRAM_FD, l->empty, l->argv, l->envp };
 
-	must(close_others(), EXTRACT_EXIT_CAGE);
-	must(cage_drop_user(), EXTRACT_EXIT_CAGE);
-	must(cage_set_limits(&o->limits), EXTRACT_EXIT_CAGE);
-	must(cage_hide_files(PROGRAM_FD), EXTRACT_EXIT_CAGE);
-	must(cage_filter_calls(&exec), EXTRACT_EXIT_CAGE);
+	must(close_others(), EXTRACT_EXIT_SANDBOX);
+	must(sandbox_drop_user(), EXTRACT_EXIT_SANDBOX);
+	must(sandbox_set_limits(&o->limits), EXTRACT_EXIT_SANDBOX);
+	must(sandbox_hide_files(PROGRAM_FD), EXTRACT_EXIT_SANDBOX);
+	must(sandbox_filter_calls(&exec), EXTRACT_EXIT_SANDBOX);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct options o = {
+	struct extract_options o = {
 		.pdftotext = "/usr/bin/pdftotext",
 		.input_max = (size_t)64 << 20,
 		.limits = { .memory_max = (size_t)512 << 20, .cpu_s = 30 },
@@ -182,14 +182,14 @@ main(int argc, char **argv)
 	struct launch *l;
 
 	read_options(argc, argv, &o);
-	cage_be_humble();
-	if (prctl(PR_SET_DUMPABLE, 0) != 0 || (l = make_launch(&o)) == NULL) {
+	sandbox_prefer_oom_kill();
+	if (prctl(PR_SET_DUMPABLE, 0) != 0 || (l = launch_fill(&o)) == NULL) {
 		complain("start");
-		return EXTRACT_EXIT_CAGE;
+		return EXTRACT_EXIT_SANDBOX;
 	}
 	must(hold_program(o.pdftotext), EXTRACT_EXIT_NO_PROGRAM);
 	take_document(o.input_max);
-	close_cage(&o, l);
+	sandbox_close(&o, l);
 	syscall(SYS_execveat, PROGRAM_FD, l->empty, l->argv, l->envp, AT_EMPTY_PATH);
 	complain(o.pdftotext);
 	return EXTRACT_EXIT_NO_PROGRAM;

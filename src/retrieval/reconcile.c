@@ -19,16 +19,16 @@
 
 #define ROWS		"20" /* at a time */
 #define ARENA_MAX	(2u << 20)
-#define NAP_US		1000000ull /* a commit under way when its sender left is done by then */
-#define MEND_TIMEOUT_US (30 * 1000000ull)
+#define COMMIT_DELAY_US	1000000ull /* a commit under way when its sender left is done by then */
+#define RECONCILE_TIMEOUT_US (30 * 1000000ull)
 
-struct mending {
+struct reconciliation {
 	struct flow flow;
 	struct catalog *catalog; /* borrowed */
 	struct pools *pools;	 /* borrowed */
 	const char *tenant;	 /* arena */
 	const char *only;	 /* arena; "" for any */
-	struct timer nap;
+	struct timer delay;
 	char stale_us[24];
 	struct pool_target target; /* key: arena; pg owned */
 	struct pg_result rows;	   /* owned */
@@ -38,26 +38,26 @@ struct mending {
 	bool found;
 };
 
-static flow_step_fn mend_borrow;
+static flow_step_fn reconcile_borrow;
 
 static const char *
-row_id(const struct mending *m)
+row_id(const struct reconciliation *m)
 {
 	return pg_text(&m->rows, m->at, 0);
 }
 
 static enum flow_rc
-mend_nap(struct flow *f)
+reconcile_delay(struct flow *f)
 {
-	struct mending *m = (struct mending *)f;
+	struct reconciliation *m = (struct reconciliation *)f;
 
-	return m->only[0] == '\0' ? FLOW_NEXT : flow_sleep(f, &m->nap, NAP_US);
+	return m->only[0] == '\0' ? FLOW_NEXT : flow_sleep(f, &m->delay, COMMIT_DELAY_US);
 }
 
 static enum flow_rc
-mend_ask(struct flow *f)
+reconcile_query(struct flow *f)
 {
-	struct mending *m = (struct mending *)f;
+	struct reconciliation *m = (struct reconciliation *)f;
 	const struct pg_query q = {
 		.sql = "SELECT document_id FROM public.documents WHERE user_id = $1"
 		       " AND status = 'ingesting' AND ($2 = '' OR document_id = $2)"
@@ -71,34 +71,34 @@ mend_ask(struct flow *f)
 }
 
 static enum flow_rc
-mend_look(struct flow *f)
+reconcile_check(struct flow *f)
 {
-	struct mending *m = (struct mending *)f;
+	struct reconciliation *m = (struct reconciliation *)f;
 	enum flow_rc rc = catalog_check(f, &m->rows, "look for unfinished documents");
 
 	return rc == FLOW_NEXT && pg_rows(&m->rows) == 0 ? FLOW_DONE : rc;
 }
 
 static enum flow_rc
-mend_borrow(struct flow *f)
+reconcile_borrow(struct flow *f)
 {
-	struct mending *m = (struct mending *)f;
+	struct reconciliation *m = (struct reconciliation *)f;
 
 	return pool_borrow(f, m->pools, &m->target, &m->lease);
 }
 
 static enum flow_rc
-mend_find(struct flow *f)
+reconcile_find(struct flow *f)
 {
-	struct mending *m = (struct mending *)f;
+	struct reconciliation *m = (struct reconciliation *)f;
 
 	return store_find(f, m->lease.conn, row_id(m), &m->document, &m->found);
 }
 
 static enum flow_rc
-mend_settle(struct flow *f)
+reconcile_apply(struct flow *f)
 {
-	struct mending *m = (struct mending *)f;
+	struct reconciliation *m = (struct reconciliation *)f;
 
 	pool_return(&m->lease, POOL_CLEAN);
 	if (m->found)
@@ -108,41 +108,41 @@ mend_settle(struct flow *f)
 }
 
 static enum flow_rc
-mend_next(struct flow *f)
+reconcile_next(struct flow *f)
 {
-	struct mending *m = (struct mending *)f;
+	struct reconciliation *m = (struct reconciliation *)f;
 
-	return ++m->at < pg_rows(&m->rows) ? flow_goto(f, mend_borrow) : FLOW_DONE;
+	return ++m->at < pg_rows(&m->rows) ? flow_goto(f, reconcile_borrow) : FLOW_DONE;
 }
 
-static const struct flow_step mend_steps[] = {
-	{ "mend_nap", mend_nap },
-	{ "mend_ask", mend_ask },
-	{ "mend_look", mend_look },
-	{ "mend_borrow", mend_borrow },
-	{ "mend_find", mend_find },
-	{ "mend_settle", mend_settle },
-	{ "mend_next", mend_next },
+static const struct flow_step reconcile_steps[] = {
+	{ "reconcile_delay", reconcile_delay },
+	{ "reconcile_query", reconcile_query },
+	{ "reconcile_check", reconcile_check },
+	{ "reconcile_borrow", reconcile_borrow },
+	{ "reconcile_find", reconcile_find },
+	{ "reconcile_apply", reconcile_apply },
+	{ "reconcile_next", reconcile_next },
 	{ NULL, NULL },
 };
 
 static void
-mend_end(struct flow *f, const struct err *err)
+reconcile_end(struct flow *f, const struct err *err)
 {
-	struct mending *m = (struct mending *)f;
+	struct reconciliation *m = (struct reconciliation *)f;
 
 	pool_return(&m->lease, POOL_DIRTY);
 	if (err_is(err) && err->code != ERR_SHUTDOWN)
-		log_event(LOG_WARNING, "documents.mend_failed", NULL, "%s: %s", m->tenant,
+		log_event(LOG_WARNING, "documents.reconcile_failed", NULL, "%s: %s", m->tenant,
 		    err->detail);
 	else if (m->at > 0)
-		log_event(LOG_NOTICE, "documents.mended", NULL, "%s: %u", m->tenant, m->at);
+		log_event(LOG_NOTICE, "documents.reconciled", NULL, "%s: %u", m->tenant, m->at);
 }
 
 static void
-mend_release(struct flow *f)
+reconcile_release(struct flow *f)
 {
-	struct mending *m = (struct mending *)f;
+	struct reconciliation *m = (struct reconciliation *)f;
 	struct arena *arena = f->arena;
 
 	pg_clear(&m->rows);
@@ -150,17 +150,17 @@ mend_release(struct flow *f)
 	arena_free(arena);
 }
 
-static const struct flow_kind mend_kind = { .name = "documents_mend",
-	.steps = mend_steps,
-	.end = mend_end,
-	.release = mend_release };
+static const struct flow_kind reconcile_kind = { .name = "documents_reconcile",
+	.steps = reconcile_steps,
+	.end = reconcile_end,
+	.release = reconcile_release };
 
 void
-documents_mend(struct worker *w, struct catalog *c, struct pools *pools,
+documents_reconcile(struct worker *w, struct catalog *c, struct pools *pools,
     const struct pool_target *target, const char *tenant, const char *only, uint64_t stale_us)
 {
 	struct arena *arena = arena_new(ARENA_MAX);
-	struct mending *m = arena_alloc(arena, sizeof(*m));
+	struct reconciliation *m = arena_alloc(arena, sizeof(*m));
 
 	if (m != NULL) {
 		m->catalog = c;
@@ -172,13 +172,13 @@ documents_mend(struct worker *w, struct catalog *c, struct pools *pools,
 	}
 	if (m == NULL || m->tenant == NULL || m->only == NULL || m->target.key.p == NULL ||
 	    !pg_target_copy(&m->target.pg, &target->pg)) {
-		log_event(LOG_WARNING, "documents.mend_failed", NULL, "no memory");
+		log_event(LOG_WARNING, "documents.reconcile_failed", NULL, "no memory");
 		if (m != NULL)
 			pg_target_free(&m->target.pg);
 		arena_free(arena);
 		return;
 	}
 	snprintf(m->stale_us, sizeof(m->stale_us), "%" PRIu64, stale_us);
-	flow_start(&m->flow, &mend_kind, w, arena);
-	flow_deadline(&m->flow, MEND_TIMEOUT_US);
+	flow_start(&m->flow, &reconcile_kind, w, arena);
+	flow_deadline(&m->flow, RECONCILE_TIMEOUT_US);
 }

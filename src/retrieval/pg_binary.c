@@ -2,13 +2,13 @@
 /*
  * pgform: big-endian binary values, and arrays as text. No float is ever printed or parsed.
  */
-#include "retrieval/pgform.h"
+#include "retrieval/pg_binary.h"
 
 #include <endian.h>
 #include <string.h>
 
 bool
-pgform_vector(struct buf *b, const float *v, unsigned n)
+pg_binary_vector(struct buf *b, const float *v, unsigned n)
 {
 	char *p;
 
@@ -40,7 +40,7 @@ put_quoted(struct buf *b, const char *text)
 }
 
 bool
-pgform_array(struct buf *b, const char *const *texts, unsigned n)
+pg_text_array(struct buf *b, const char *const *texts, unsigned n)
 {
 	buf_putc(b, '{');
 	for (unsigned i = 0; i < n; i++) {
@@ -53,7 +53,7 @@ pgform_array(struct buf *b, const char *const *texts, unsigned n)
 }
 
 bool
-pgform_copy_begin(struct buf *b)
+pg_binary_copy_begin(struct buf *b)
 {
 	static const char mark[11] = "PGCOPY\n\377\r\n";
 
@@ -61,7 +61,7 @@ pgform_copy_begin(struct buf *b)
 }
 
 bool
-pgform_copy_end(struct buf *b)
+pg_binary_copy_end(struct buf *b)
 {
 	return buf_be16(b, 0xffff);
 }

@@ -6,7 +6,7 @@
  * its scan silently answers too few rows, or none; so the filter is a materialized question of its
  * own, and no planner may think otherwise. Of all: exactly too while the tenant has few chunks, for
  * an approximation misses most where documents are few and unlike each other, and there it saves
- * nothing; else by the index, whose reach the database's settings keep (see schema.c). Never with a
+ * nothing; else by the index, whose reach the database's settings keep (see retrieval_schema.c). Never with a
  * bound on the distance in the index's own question: it would walk the whole graph for a question
  * without an answer.
  */
@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "retrieval/pgform.h"
+#include "retrieval/pg_binary.h"
 #include "tenantgate/retrieval.h"
 
 #define COLUMNS \
@@ -50,7 +50,7 @@ static const char among_some[] =
     " JOIN public.document d ON d.id = b.document_id"
     " ORDER BY b.distance, b.document_id, b.chunk_index";
 
-struct searching {
+struct vector_search {
 	struct flow flow;
 	struct pg_conn *conn; /* borrowed */
 	struct hits *hits;    /* borrowed: filled */
@@ -62,9 +62,9 @@ struct searching {
 };
 
 static void
-searching_clear(void *arg)
+vector_search_clear(void *arg)
 {
-	struct searching *s = arg;
+	struct vector_search *s = arg;
 
 	buf_free(&s->vector);
 	buf_free(&s->ids);
@@ -72,9 +72,9 @@ searching_clear(void *arg)
 }
 
 static enum flow_rc
-search_ask(struct flow *f)
+vector_search_query(struct flow *f)
 {
-	struct searching *s = (struct searching *)f;
+	struct vector_search *s = (struct vector_search *)f;
 	struct pg_query q = {
 		.sql = s->filtered ? among_some : among_all,
 		.params = { { s->vector.data, (int)s->vector.len, true }, PG_TEXT(s->limit) },
@@ -114,9 +114,9 @@ copy_hit(struct arena *a, const struct pg_result *r, unsigned row, struct hit *h
 }
 
 static enum flow_rc
-search_take(struct flow *f)
+vector_search_read(struct flow *f)
 {
-	struct searching *s = (struct searching *)f;
+	struct vector_search *s = (struct vector_search *)f;
 	enum flow_rc rc = pg_check(f, &s->result, ERR_NONE, "search");
 	unsigned rows;
 
@@ -133,27 +133,27 @@ search_take(struct flow *f)
 	return FLOW_NEXT;
 }
 
-static const struct flow_step searching_steps[] = {
-	{ "search_ask", search_ask },
-	{ "search_take", search_take },
+static const struct flow_step vector_search_steps[] = {
+	{ "search_ask", vector_search_query },
+	{ "vector_search_read", vector_search_read },
 	{ NULL, NULL },
 };
 
 static void
-searching_release(struct flow *f)
+vector_search_release(struct flow *f)
 {
-	searching_clear(f);
+	vector_search_clear(f);
 }
 
-static const struct flow_kind searching_kind = { .name = "search",
-	.steps = searching_steps,
-	.release = searching_release };
+static const struct flow_kind vector_search_kind = { .name = "search",
+	.steps = vector_search_steps,
+	.release = vector_search_release };
 
 enum flow_rc
 search_chunks(struct flow *f, struct pg_conn *conn, const float *query, unsigned dimensions,
     const char *const *document_ids, unsigned document_count, unsigned k, struct hits *hits)
 {
-	struct searching *s = arena_alloc(f->arena, sizeof(*s));
+	struct vector_search *s = arena_alloc(f->arena, sizeof(*s));
 
 	assert(k >= 1 && k <= SEARCH_K_MAX && document_count <= SEARCH_DOCUMENTS_MAX);
 	*hits = (struct hits){ 0 };
@@ -163,12 +163,12 @@ search_chunks(struct flow *f, struct pg_conn *conn, const float *query, unsigned
 	s->hits = hits;
 	s->filtered = document_count > 0;
 	snprintf(s->limit, sizeof(s->limit), "%u", k);
-	buf_init(&s->vector, PGFORM_VECTOR_SIZE(dimensions));
+	buf_init(&s->vector, PG_BINARY_VECTOR_SIZE(dimensions));
 	buf_init(&s->ids, (size_t)64 << 10);
-	if (!pgform_vector(&s->vector, query, dimensions) ||
-	    !pgform_array(&s->ids, document_ids, document_count)) {
-		searching_clear(s);
+	if (!pg_binary_vector(&s->vector, query, dimensions) ||
+	    !pg_text_array(&s->ids, document_ids, document_count)) {
+		vector_search_clear(s);
 		return flow_fail(f, ERR_OVERLOADED, "No memory to search.");
 	}
-	return flow_call(f, &s->flow, &searching_kind);
+	return flow_call(f, &s->flow, &vector_search_kind);
 }
