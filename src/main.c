@@ -3,7 +3,7 @@
  * tenantgate: a reverse proxy that gives every tenant of a web app its own Neon Postgres database.
  *
  * The cover page. To read the program in the order of a request:
- *	http/ -> api/route.c -> api/visit.c -> auth/ -> tenant/ -> limit/ -> api/chat.c
+ *	http/ -> api/route.c -> api/request.c -> auth/ -> tenant/ -> limit/ -> api/chat.c
  *	-> model/ -> pool/ -> retrieval/ -> model/ -> http/
  * How the house is built: serve.c (the process), worker_context.c (one worker's rooms), conf.c (the keys).
  */

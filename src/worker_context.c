@@ -101,8 +101,8 @@ worker_context_open(struct worker_context *ctx, struct err *err)
 
 	if (!open_wires(ctx, err) || !open_services(ctx, err))
 		return false;
-	ctx->mended = map_new(process->conf->tenants.cache_max, free);
-	ctx->api = (struct api_rooms){
+	ctx->reconciled = map_new(process->conf->tenants.cache_max, free);
+	ctx->api = (struct api_context){
 		.worker = ctx->worker,
 		.catalog = process->catalog,
 		.pools = process->pools,
@@ -111,7 +111,7 @@ worker_context_open(struct worker_context *ctx, struct err *err)
 		.tenants = ctx->tenants,
 		.limiter = ctx->limiter,
 		.model = ctx->model,
-		.mended = ctx->mended,
+		.reconciled = ctx->reconciled,
 		.environment = process->conf->tenants.environment,
 		.conf = &process->conf->api,
 		.shared = &process->shared,
@@ -126,7 +126,7 @@ worker_context_close(struct worker_context *ctx)
 {
 	if (ctx->http != NULL)
 		http_close(ctx->http);
-	map_free(ctx->mended);
+	map_free(ctx->reconciled);
 	if (ctx->tenants != NULL)
 		tenants_close(ctx->tenants);
 	if (ctx->model != NULL)

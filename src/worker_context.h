@@ -34,9 +34,9 @@ struct worker_context {
 	struct tenants		*tenants;
 	struct limiter		*limiter;
 	struct model		*model;
-	struct map		*mended;	/* api_rooms.mended */
+	struct map		*reconciled;	/* api_context.reconciled */
 	struct http_server	*http;
-	struct api_rooms	api;		/* what the stories borrow */
+	struct api_context	api;		/* what the stories borrow */
 };
 
 /* On the worker's thread. False with err set; worker_context_close() then tidies up. */

@@ -48,7 +48,7 @@ struct api_shared {
 };
 
 /* One worker's rooms, all borrowed; they outlive http on that worker. */
-struct api_rooms {
+struct api_context {
 	struct worker		*worker;
 	struct catalog		*catalog;
 	struct pools		*pools;
@@ -57,14 +57,14 @@ struct api_rooms {
 	struct tenants		*tenants;
 	struct limiter		*limiter;
 	struct model		*model;
-	struct map		*mended;	/* tenant id -> uint64_t: when last looked after */
+	struct map		*reconciled;	/* tenant id -> uint64_t: when last looked after */
 	const char		*environment;	/* part of every shared key */
 	const struct api_conf	*conf;
 	struct api_shared	*shared;
 };
 
-/* http_handler_fn and http_refused_fn; arg: struct api_rooms. */
-void	api_handle(struct http_exchange *, void *rooms);
-void	api_refused(const struct err *, const char *request_id, const char *remote, void *rooms);
+/* http_handler_fn and http_refused_fn; arg: struct api_context. */
+void	api_handle(struct http_exchange *, void *ctx);
+void	api_refused(const struct err *, const char *request_id, const char *remote, void *ctx);
 
 #endif

@@ -3,7 +3,7 @@
  * access_log: one JSON line a request, written where the story ends. Ids, sizes, times and codes:
  * no secret, no prompt, no document text.
  */
-#include "api/answer.h"
+#include "api/respond.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/log.h"
@@ -12,7 +12,7 @@
 #define PATH_SHOWN_MAX	1024	/* a byte may become six, and a line must never be lost */
 
 static void
-put_field(struct buf *b, const char *name, struct slice value)
+log_put_field(struct buf *b, const char *name, struct slice value)
 {
 	if (value.len == 0)
 		return;
@@ -21,27 +21,27 @@ put_field(struct buf *b, const char *name, struct slice value)
 }
 
 static struct slice
-cut(struct slice s, size_t max)
+log_cut(struct slice s, size_t max)
 {
 	return slice_of(s.p, s.len < max ? s.len : max);
 }
 
 /* Where a route has an id in its path, the path tells what the id was. */
 static void
-put_request(struct buf *b, const struct visit *v)
+log_put_request(struct buf *b, const struct request *req)
 {
-	put_field(b, "request_id", slice_str(v->request_id));
-	put_field(b, "tenant", slice_str(v->tenant_id));
-	put_field(b, "key", slice_str(v->caller.key_id));
-	put_field(b, "remote", slice_str(http_remote(v->x)));
-	put_field(b, "route", slice_str(v->flow.kind->name));
-	put_field(b, "method", http_method(v->x));
-	put_field(b, "path", cut(http_path(v->x), PATH_SHOWN_MAX));
+	log_put_field(b, "request_id", slice_str(req->request_id));
+	log_put_field(b, "tenant", slice_str(req->tenant_id));
+	log_put_field(b, "key", slice_str(req->caller.key_id));
+	log_put_field(b, "remote", slice_str(http_remote(req->x)));
+	log_put_field(b, "route", slice_str(req->flow.kind->name));
+	log_put_field(b, "method", http_method(req->x));
+	log_put_field(b, "path", log_cut(http_path(req->x), PATH_SHOWN_MAX));
 }
 
 /* "t_embed":1.234 for each step that took time, in milliseconds. */
 static void
-put_step_times(struct buf *b, const struct flow *f)
+log_put_step_times(struct buf *b, const struct flow *f)
 {
 	const struct flow_step *s = f->kind->steps;
 
@@ -52,7 +52,7 @@ put_step_times(struct buf *b, const struct flow *f)
 }
 
 static const char *
-ended_by(const struct err *err)
+log_ended_by(const struct err *err)
 {
 	if (!err_is(err))
 		return "done";
@@ -71,25 +71,25 @@ ended_by(const struct err *err)
 }
 
 static void
-put_outcome(struct buf *b, const struct visit *v, const struct err *err)
+log_put_outcome(struct buf *b, const struct request *req, const struct err *err)
 {
-	uint64_t us = flow_age_us(&v->flow);
-	int status = err->code == ERR_CLIENT_GONE ? 499 : http_status(v->x);
+	uint64_t us = flow_age_us(&req->flow);
+	int status = err->code == ERR_CLIENT_GONE ? 499 : http_status(req->x);
 
 	buf_printf(b, ",\"status\":%d,\"bytes_in\":%llu,\"bytes_out\":%llu,\"t_total\":%llu.%03u",
-	    status, (unsigned long long)http_bytes_in(v->x),
-	    (unsigned long long)http_bytes_out(v->x), (unsigned long long)(us / 1000),
+	    status, (unsigned long long)http_bytes_in(req->x),
+	    (unsigned long long)http_bytes_out(req->x), (unsigned long long)(us / 1000),
 	    (unsigned)(us % 1000));
-	buf_printf(b, ",\"ended_by\":\"%s\"", ended_by(err));
+	buf_printf(b, ",\"ended_by\":\"%s\"", log_ended_by(err));
 	if (err_is(err)) {
-		put_field(b, "code", slice_str(err_slug(err->code)));
-		put_field(b, "detail", slice_str(err->detail));
-		put_field(b, "step", slice_str(flow_step_name(&v->flow)));
+		log_put_field(b, "code", slice_str(err_slug(err->code)));
+		log_put_field(b, "detail", slice_str(err->detail));
+		log_put_field(b, "step", slice_str(flow_step_name(&req->flow)));
 	}
 }
 
 void
-answer_log(const struct visit *v, const struct err *err)
+access_log_write(const struct request *req, const struct err *err)
 {
 	char when[CLOCK_ISO_SIZE];
 	struct buf b;
@@ -97,16 +97,16 @@ answer_log(const struct visit *v, const struct err *err)
 	buf_init(&b, LINE_MAX_BYTES);
 	clock_iso(clock_wall_us(), when);
 	buf_printf(&b, "{\"time\":\"%s\",\"level\":\"info\",\"event\":\"access\"", when);
-	put_request(&b, v);
-	put_outcome(&b, v, err);
-	put_step_times(&b, &v->flow);
-	if (v->usage.input_tokens > 0 || v->usage.output_tokens > 0)
+	log_put_request(&b, req);
+	log_put_outcome(&b, req, err);
+	log_put_step_times(&b, &req->flow);
+	if (req->usage.input_tokens > 0 || req->usage.output_tokens > 0)
 		buf_printf(&b, ",\"tokens_in\":%llu,\"tokens_out\":%llu",
-		    (unsigned long long)v->usage.input_tokens,
-		    (unsigned long long)v->usage.output_tokens);
-	if (v->verdict.mode != NULL)
+		    (unsigned long long)req->usage.input_tokens,
+		    (unsigned long long)req->usage.output_tokens);
+	if (req->verdict.mode != NULL)
 		buf_printf(&b, ",\"limit\":\"%s\",\"limit_by\":\"%s\"",
-		    v->verdict.allowed ? "allowed" : "refused", v->verdict.mode);
+		    req->verdict.allowed ? "allowed" : "refused", req->verdict.mode);
 	buf_putc(&b, '}');
 	if (!b.failed)
 		log_line(&b);

@@ -3,21 +3,21 @@
  * chat: POST /chat. The question is embedded, the tenant's chunks are searched, the model answers
  * from them, and its words go out as they arrive.
  *
- * The lease is given back before the model is asked. From chat_open_answer() on the status is
+ * The lease is given back before the model is asked. From chat_open_stream() on the status is
  * spent: a failure after it is told inside the stream.
  */
-#include "api/answer.h"
+#include "api/respond.h"
 #include "api/chat_body.h"
-#include "api/stories.h"
-#include "api/stream.h"
+#include "api/handlers.h"
+#include "api/chat_stream.h"
 #include "tenantgate/base/json.h"
 
 #define PROMPT_MAX	(256u << 10)
 #define PIECE_MAX	(256u << 10)
 
 struct chat {
-	struct visit		 visit;		/* first */
-	struct chat_ask		 ask;
+	struct request		 req;		/* first */
+	struct chat_input	 input;
 	float			*vector;	/* arena */
 	struct hits		 hits;
 	struct buf		 prompt;	/* owned */
@@ -38,22 +38,22 @@ chat_read(struct flow *f)
 {
 	struct chat *c = chat_of(f);
 
-	return http_read_body(f, c->visit.x, &c->visit.body);
+	return http_read_body(f, c->req.x, &c->req.body);
 }
 
 static bool
 chat_parse(struct chat *c, struct err *err)
 {
-	struct visit *v = &c->visit;
-	json_t *root = json_read_object(buf_view(&v->body), err);
+	struct request *req = &c->req;
+	json_t *root = json_read_object(buf_view(&req->body), err);
 	bool ok;
 
 	if (root == NULL)
 		return false;
-	ok = chat_body_read(root, v->rooms->conf->top_k, v->flow.arena, &c->ask, err);
+	ok = chat_body_read(root, req->ctx->conf->top_k, req->flow.arena, &c->input, err);
 	if (ok)
-		c->writer.kind = stream_choose(http_header(v->x, "X-Tenantgate-Stream"),
-		    http_header(v->x, "Accept"), root);
+		c->writer.kind = stream_choose(http_header(req->x, "X-Tenantgate-Stream"),
+		    http_header(req->x, "Accept"), root);
 	json_decref(root);
 	return ok;
 }
@@ -62,7 +62,7 @@ static enum flow_rc
 chat_embed(struct flow *f)
 {
 	struct chat *c = chat_of(f);
-	struct model *model = c->visit.rooms->model;
+	struct model *model = c->req.ctx->model;
 	struct err err = { 0 };
 
 	if (!chat_parse(c, &err))
@@ -70,7 +70,7 @@ chat_embed(struct flow *f)
 	c->vector = arena_array(f->arena, model_dimensions(model), sizeof(*c->vector));
 	if (c->vector == NULL)
 		return flow_fail(f, ERR_TOO_LARGE, "The body's messages are too large together.");
-	return model_embed(f, model, &c->ask.question, 1, c->vector, &c->visit.usage);
+	return model_embed(f, model, &c->input.question, 1, c->vector, &c->req.usage);
 }
 
 static enum flow_rc
@@ -78,36 +78,35 @@ chat_search(struct flow *f)
 {
 	struct chat *c = chat_of(f);
 
-	return search_chunks(f, c->visit.lease.conn, c->vector,
-	    model_dimensions(c->visit.rooms->model), c->ask.document_ids, c->ask.document_count,
-	    c->ask.top_k, &c->hits);
+	return search_chunks(f, c->req.lease.conn, c->vector, model_dimensions(c->req.ctx->model),
+	    c->input.document_ids, c->input.document_count, c->input.top_k, &c->hits);
 }
 
 static enum flow_rc
-chat_answer(struct flow *f)
+chat_ask_model(struct flow *f)
 {
 	struct chat *c = chat_of(f);
 	struct model_chat chat;
 
-	pool_return(&c->visit.lease, POOL_CLEAN);
+	pool_return(&c->req.lease, POOL_CLEAN);
 	if (!prompt_build(&c->hits, &c->prompt))
 		return flow_fail(f, ERR_INTERNAL, "The passages found are too large for a prompt.");
-	c->ask.messages[0] = (struct model_message){ "system", buf_view(&c->prompt) };
+	c->input.messages[0] = (struct model_message){ "system", buf_view(&c->prompt) };
 	chat = (struct model_chat){
-		.name = c->ask.model,
-		.messages = c->ask.messages,
-		.message_count = c->ask.message_count,
-		.temperature = c->ask.temperature,
+		.name = c->input.model,
+		.messages = c->input.messages,
+		.message_count = c->input.message_count,
+		.temperature = c->input.temperature,
 	};
-	return model_chat_start(f, c->visit.rooms->model, &chat, &c->answer);
+	return model_chat_start(f, c->req.ctx->model, &chat, &c->answer);
 }
 
 /* The model is answering: the header goes out, and the sources before the first word. */
 static enum flow_rc
-chat_open_answer(struct flow *f)
+chat_open_stream(struct flow *f)
 {
 	struct chat *c = chat_of(f);
-	struct http_exchange *x = c->visit.x;
+	struct http_exchange *x = c->req.x;
 	const char *name, *value;
 
 	if (stream_protocol_header(c->writer.kind, &name, &value))
@@ -115,7 +114,7 @@ chat_open_answer(struct flow *f)
 	http_set(x, "Cache-Control", "no-cache, no-transform");
 	http_set(x, "X-Accel-Buffering", "no");
 	http_stream_begin(x, 200, stream_content_type(c->writer.kind));
-	c->visit.streaming = true;
+	c->req.streaming = true;
 	stream_begin(&c->writer, &c->piece);
 	stream_sources(&c->writer, &c->piece, &c->hits);
 	http_stream_add(x, buf_view(&c->piece));
@@ -143,13 +142,13 @@ chat_write(struct flow *f)
 		stream_finish(&c->writer, &c->piece, d->finish_reason, &d->usage);
 	if (c->piece.failed)
 		return flow_fail(f, ERR_MODEL, "The model sent a piece that is too large.");
-	http_stream_add(c->visit.x, buf_view(&c->piece));
+	http_stream_add(c->req.x, buf_view(&c->piece));
 	if (!d->finished)
-		return http_stream_flush(f, c->visit.x);
-	c->visit.usage.input_tokens += d->usage.input_tokens;
-	c->visit.usage.output_tokens += d->usage.output_tokens;
-	http_stream_end(c->visit.x);
-	c->visit.streaming = false;
+		return http_stream_flush(f, c->req.x);
+	c->req.usage.input_tokens += d->usage.input_tokens;
+	c->req.usage.output_tokens += d->usage.output_tokens;
+	http_stream_end(c->req.x);
+	c->req.streaming = false;
 	return FLOW_DONE;
 }
 
@@ -160,16 +159,16 @@ chat_again(struct flow *f)
 }
 
 static const struct flow_step chat_steps[] = {
-	{ "auth", visit_caller },
-	{ "tenant", visit_tenant },
-	{ "limit", visit_limit },
-	{ "provision", visit_database },
+	{ "auth", request_caller },
+	{ "tenant", request_tenant },
+	{ "limit", request_limit },
+	{ "provision", request_database },
 	{ "body", chat_read },
 	{ "embed", chat_embed },
-	{ "pool_wait", visit_borrow },
+	{ "pool_wait", request_borrow },
 	{ "search", chat_search },
-	{ "answer", chat_answer },
-	{ "open", chat_open_answer },
+	{ "answer", chat_ask_model },
+	{ "open", chat_open_stream },
 	{ "stream", chat_pull },
 	{ "write", chat_write },
 	{ "again", chat_again },
@@ -183,10 +182,10 @@ chat_break(struct chat *c, const struct err *err)
 {
 	buf_reset(&c->piece);
 	if (stream_error(&c->writer, &c->piece, err)) {
-		http_stream_add(c->visit.x, buf_view(&c->piece));
-		http_stream_end(c->visit.x);
+		http_stream_add(c->req.x, buf_view(&c->piece));
+		http_stream_end(c->req.x);
 	} else {
-		http_stream_break(c->visit.x);
+		http_stream_break(c->req.x);
 	}
 }
 
@@ -196,21 +195,21 @@ chat_end(struct flow *f, const struct err *err)
 	struct chat *c = chat_of(f);
 
 	model_chat_stop(&c->answer);
-	if (err_is(err) && c->visit.streaming)
+	if (err_is(err) && c->req.streaming)
 		chat_break(c, err);
 	buf_free(&c->prompt);
 	buf_free(&c->piece);
-	visit_end(&c->visit, err);
+	request_end(&c->req, err);
 }
 
-static const struct flow_kind chat_kind = { "chat", chat_steps, chat_end, visit_release };
+static const struct flow_kind chat_kind = { "chat", chat_steps, chat_end, request_release };
 
 void
-chat_start(struct http_exchange *x, const struct api_rooms *rooms,
+chat_start(struct http_exchange *x, const struct api_context *ctx,
     const struct api_route_match *match)
 {
-	struct visit *v = visit_start(x, rooms, match, sizeof(struct chat), &chat_kind);
-	struct chat *c = chat_of(&v->flow);
+	struct request *req = request_start(x, ctx, match, sizeof(struct chat), &chat_kind);
+	struct chat *c = chat_of(&req->flow);
 
 	buf_init(&c->prompt, PROMPT_MAX);
 	buf_init(&c->piece, PIECE_MAX);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chat_body: the JSON of POST /chat into a struct chat_ask.
+ * chat_body: the JSON of POST /chat into a struct chat_input.
  */
 #include "api/chat_body.h"
 
@@ -10,7 +10,7 @@
 #define MODEL_NAME_MAX 128
 
 static bool
-no_room(struct err *err)
+chat_body_too_large(struct err *err)
 {
 	err_set(err, ERR_TOO_LARGE, "The body's messages are too large together.");
 	return false;
@@ -57,12 +57,12 @@ message_text(const json_t *message, size_t index, struct arena *arena, struct sl
 		copy = arena_slice(arena,
 		    slice_of(json_string_value(content), json_string_length(content)));
 		*out = slice_of(copy, json_string_length(content));
-		return copy != NULL || no_room(err);
+		return copy != NULL || chat_body_too_large(err);
 	}
 	if (json_is_array(content))
-		return parts_text(content, arena, out) || no_room(err);
+		return parts_text(content, arena, out) || chat_body_too_large(err);
 	if (json_is_array(parts))
-		return parts_text(parts, arena, out) || no_room(err);
+		return parts_text(parts, arena, out) || chat_body_too_large(err);
 	err_set(err, ERR_INVALID_FIELD,
 	    "messages[%zu] needs `content` (a string) or `parts` (an array).", index);
 	return false;
@@ -98,10 +98,10 @@ message_role(const json_t *message, size_t index, bool *spoken, struct err *err)
 
 /* Messages without text (an assistant turn that was only tool calls, say) are left out. */
 static bool
-read_message(const json_t *message, size_t index, struct arena *arena, struct chat_ask *ask,
+read_message(const json_t *message, size_t index, struct arena *arena, struct chat_input *input,
     struct err *err)
 {
-	struct model_message *m = &ask->messages[ask->message_count];
+	struct model_message *m = &input->messages[input->message_count];
 	bool spoken;
 
 	if (!json_is_object(message)) {
@@ -117,9 +117,9 @@ read_message(const json_t *message, size_t index, struct arena *arena, struct ch
 		return false;
 	if (m->content.len == 0)
 		return true;
-	ask->message_count++;
+	input->message_count++;
 	if (strcmp(m->role, "user") == 0)
-		ask->question = m->content;
+		input->question = m->content;
 	return true;
 }
 
@@ -136,7 +136,7 @@ question_cut(struct slice s)
 }
 
 static bool
-read_messages(const json_t *root, struct arena *arena, struct chat_ask *ask, struct err *err)
+read_messages(const json_t *root, struct arena *arena, struct chat_input *input, struct err *err)
 {
 	const json_t *messages = json_object_get(root, "messages");
 	size_t i, count = json_array_size(messages);
@@ -147,24 +147,24 @@ read_messages(const json_t *root, struct arena *arena, struct chat_ask *ask, str
 		    CHAT_MESSAGES_MAX);
 		return false;
 	}
-	ask->messages = arena_array(arena, count + 1, sizeof(*ask->messages));
-	if (ask->messages == NULL)
-		return no_room(err);
-	ask->message_count = 1;
+	input->messages = arena_array(arena, count + 1, sizeof(*input->messages));
+	if (input->messages == NULL)
+		return chat_body_too_large(err);
+	input->message_count = 1;
 	json_array_foreach(messages, i, message) {
-		if (!read_message(message, i, arena, ask, err))
+		if (!read_message(message, i, arena, input, err))
 			return false;
 	}
-	if (ask->question.len == 0) {
+	if (input->question.len == 0) {
 		err_set(err, ERR_INVALID_FIELD, "messages must hold a user message with text.");
 		return false;
 	}
-	ask->question = question_cut(ask->question);
+	input->question = question_cut(input->question);
 	return true;
 }
 
 static bool
-add_document(const json_t *id, const char *field, struct arena *arena, struct chat_ask *ask,
+add_document(const json_t *id, const char *field, struct arena *arena, struct chat_input *input,
     struct err *err)
 {
 	size_t len = json_string_length(id);
@@ -174,29 +174,30 @@ add_document(const json_t *id, const char *field, struct arena *arena, struct ch
 		    DOCUMENT_ID_MAX);
 		return false;
 	}
-	if (ask->document_count == SEARCH_DOCUMENTS_MAX) {
+	if (input->document_count == SEARCH_DOCUMENTS_MAX) {
 		err_set(err, ERR_INVALID_FIELD, "%s names more than %d documents.", field,
 		    SEARCH_DOCUMENTS_MAX);
 		return false;
 	}
-	ask->document_ids[ask->document_count] =
+	input->document_ids[input->document_count] =
 	    arena_slice(arena, slice_of(json_string_value(id), len));
-	return ask->document_ids[ask->document_count++] != NULL || no_room(err);
+	return input->document_ids[input->document_count++] != NULL || chat_body_too_large(err);
 }
 
 static bool
-read_documents(const json_t *root, struct arena *arena, struct chat_ask *ask, struct err *err)
+read_documents(const json_t *root, struct arena *arena, struct chat_input *input, struct err *err)
 {
 	const json_t *one = json_object_get(root, "documentId");
 	json_t *many = NULL, *id;
 	size_t i;
 
-	if (one != NULL && !json_is_null(one) && !add_document(one, "documentId", arena, ask, err))
+	if (one != NULL && !json_is_null(one) &&
+	    !add_document(one, "documentId", arena, input, err))
 		return false;
 	if (!json_opt_array(root, "documentIds", &many, err))
 		return false;
 	json_array_foreach(many, i, id) {
-		if (!add_document(id, "documentIds", arena, ask, err))
+		if (!add_document(id, "documentIds", arena, input, err))
 			return false;
 	}
 	return true;
@@ -204,23 +205,23 @@ read_documents(const json_t *root, struct arena *arena, struct chat_ask *ask, st
 
 bool
 chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *arena,
-    struct chat_ask *ask, struct err *err)
+    struct chat_input *input, struct err *err)
 {
 	int64_t top_k = default_top_k;
 
 	if (!json_opt_int(root, "topK", 1, SEARCH_K_MAX, &top_k, err))
 		return false;
-	ask->top_k = (unsigned)top_k;
-	return read_documents(root, arena, ask, err);
+	input->top_k = (unsigned)top_k;
+	return read_documents(root, arena, input, err);
 }
 
 static bool
-read_model(const json_t *root, struct arena *arena, struct chat_ask *ask, struct err *err)
+read_model(const json_t *root, struct arena *arena, struct chat_input *input, struct err *err)
 {
 	struct slice name = { 0 };
 
-	ask->temperature = -1;
-	if (!json_opt_number(root, "temperature", 0, 2, &ask->temperature, err) ||
+	input->temperature = -1;
+	if (!json_opt_number(root, "temperature", 0, 2, &input->temperature, err) ||
 	    !json_opt_string(root, "model", &name, err))
 		return false;
 	if (name.len == 0)
@@ -229,15 +230,15 @@ read_model(const json_t *root, struct arena *arena, struct chat_ask *ask, struct
 		err_set(err, ERR_INVALID_FIELD, "model must be at most %d bytes.", MODEL_NAME_MAX);
 		return false;
 	}
-	ask->model = arena_slice(arena, name);
-	return ask->model != NULL || no_room(err);
+	input->model = arena_slice(arena, name);
+	return input->model != NULL || chat_body_too_large(err);
 }
 
 bool
 chat_body_read(const json_t *root, unsigned default_top_k, struct arena *arena,
-    struct chat_ask *ask, struct err *err)
+    struct chat_input *input, struct err *err)
 {
-	return read_messages(root, arena, ask, err) &&
-	    chat_body_scope(root, default_top_k, arena, ask, err) &&
-	    read_model(root, arena, ask, err);
+	return read_messages(root, arena, input, err) &&
+	    chat_body_scope(root, default_top_k, arena, input, err) &&
+	    read_model(root, arena, input, err);
 }

@@ -16,7 +16,7 @@
 #define CHAT_MESSAGES_MAX	256
 #define CHAT_QUESTION_MAX	8000	/* bytes embedded; longer questions are cut */
 
-struct chat_ask {
+struct chat_input {
 	struct model_message	*messages;	/* arena; [0] is left free for the system prompt */
 	size_t			 message_count;	/* [0] included */
 	struct slice		 question;	/* the last user message */
@@ -29,9 +29,9 @@ struct chat_ask {
 
 /* False with err naming the field. */
 bool	chat_body_read(const json_t *root, unsigned default_top_k, struct arena *,
-	    struct chat_ask *, struct err *);
+	    struct chat_input *, struct err *);
 /* documentId, documentIds and topK alone: what /search shares. */
 bool	chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *,
-	    struct chat_ask *, struct err *);
+	    struct chat_input *, struct err *);
 
 #endif

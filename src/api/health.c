@@ -3,8 +3,8 @@
  * health: for load balancers. /healthz: this process and its loop live; no dependency is asked.
  * /readyz: whether to send traffic here. Neither is in the access log.
  */
-#include "api/answer.h"
-#include "api/stories.h"
+#include "api/respond.h"
+#include "api/handlers.h"
 #include "tenantgate/base/json.h"
 
 static void
@@ -12,16 +12,16 @@ set_fields(struct http_exchange *x)
 {
 	char id[REQUEST_ID_MAX + 1];
 
-	answer_request_id(x, id);
+	request_id_choose(x, id);
 	http_set(x, "X-Request-Id", id);
 	http_set(x, "Cache-Control", "no-store");
 }
 
 void
-healthz_answer(struct http_exchange *x, const struct api_rooms *rooms,
+healthz_start(struct http_exchange *x, const struct api_context *ctx,
     const struct api_route_match *match)
 {
-	(void)rooms;
+	(void)ctx;
 	(void)match;
 	set_fields(x);
 	http_reply(x, 200, "application/json", SLICE_LIT("{\"status\":\"ok\"}"));
@@ -43,12 +43,12 @@ phase_name(enum api_phase phase)
 }
 
 void
-readyz_answer(struct http_exchange *x, const struct api_rooms *rooms,
+readyz_start(struct http_exchange *x, const struct api_context *ctx,
     const struct api_route_match *match)
 {
-	enum api_phase phase = atomic_load(&rooms->shared->phase);
-	bool catalog = catalog_was_reached(rooms->catalog);
-	bool redis = rooms->redis == NULL || redis_is_up(rooms->redis);
+	enum api_phase phase = atomic_load(&ctx->shared->phase);
+	bool catalog = catalog_was_reached(ctx->catalog);
+	bool redis = ctx->redis == NULL || redis_is_up(ctx->redis);
 	bool ready = phase == API_SERVING && catalog;
 	struct buf b;
 
@@ -57,15 +57,15 @@ readyz_answer(struct http_exchange *x, const struct api_rooms *rooms,
 	buf_printf(&b,
 	    "{\"status\":\"%s\",\"checks\":{\"catalog\":\"%s\",\"redis\":", phase_name(phase),
 	    catalog ? "ok" : "not reached yet");
-	if (rooms->redis == NULL)
+	if (ctx->redis == NULL)
 		buf_puts(&b, "\"not configured\"");
 	else
-		json_put_string(&b, slice_str(redis ? "ok" : redis_trouble(rooms->redis)));
+		json_put_string(&b, slice_str(redis ? "ok" : redis_trouble(ctx->redis)));
 	buf_printf(&b, "},\"degraded\":[%s]}", redis ? "" : "\"redis\"");
 	set_fields(x);
 	if (!ready)
 		http_set(x, "Retry-After", "1");
-	answer_json(x, ready ? 200 : 503, &b);
+	respond_json(x, ready ? 200 : 503, &b);
 	buf_free(&b);
 	http_end(x);
 }

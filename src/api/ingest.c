@@ -7,17 +7,17 @@
  *
  * Moved by the steps below, one document at a time. The tenant's database is the authority: a
  * document is whole from the commit of [stored] on, absent before. The catalog's row is its
- * listing: written as an intent first, taken back if nothing was stored, and mended from the
+ * listing: written as an intent first, taken back if nothing was stored, and reconciled from the
  * authority where that is not known. Vectors are gathered before a connection is borrowed, for a
  * lease is not held across a model call.
  */
 #include <assert.h>
 #include <stdlib.h>
 
-#include "api/answer.h"
+#include "api/respond.h"
 #include "api/ingest_body.h"
 #include "api/ingest_report.h"
-#include "api/stories.h"
+#include "api/handlers.h"
 #include "tenantgate/base/hex.h"
 
 enum document_state {
@@ -29,7 +29,7 @@ enum document_state {
 };
 
 struct ingest {
-	struct visit		 visit;		/* first */
+	struct request		 req;		/* first */
 	struct ingest_items	 items;
 	struct ingest_report	 report;
 	unsigned		 at;		/* the document under way */
@@ -69,16 +69,16 @@ ingest_leave(void *arg)
 static enum flow_rc
 ingest_admit(struct flow *f)
 {
-	const struct api_rooms *rooms = visit_of(f)->rooms;
+	const struct api_context *ctx = request_of(f)->ctx;
 	struct err err = { .code = ERR_NONE };
 
-	if (atomic_fetch_add(&rooms->shared->ingests, 1) < rooms->conf->ingests_max) {
-		flow_defer(f, ingest_leave, rooms->shared);
+	if (atomic_fetch_add(&ctx->shared->ingests, 1) < ctx->conf->ingests_max) {
+		flow_defer(f, ingest_leave, ctx->shared);
 		return FLOW_NEXT;
 	}
-	ingest_leave(rooms->shared);
+	ingest_leave(ctx->shared);
 	err_set(&err, ERR_OVERLOADED, "%u documents are being ingested already.",
-	    rooms->conf->ingests_max);
+	    ctx->conf->ingests_max);
 	err.retry_after = 2;
 	return flow_fail_err(f, &err);
 }
@@ -88,14 +88,14 @@ ingest_read(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
-	return http_read_body(f, in->visit.x, &in->visit.body);
+	return http_read_body(f, in->req.x, &in->req.body);
 }
 
 /* The body's ceiling has room for a form around the document; the document's own is exact. */
 static bool
 sizes_allowed(struct ingest *in, struct err *err)
 {
-	size_t max = in->visit.rooms->conf->document_max;
+	size_t max = in->req.ctx->conf->document_max;
 
 	for (unsigned i = 0; i < in->items.count; i++)
 		if (in->items.items[i].bytes.len > max)
@@ -121,7 +121,7 @@ static enum flow_rc
 ingest_parse(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
-	struct http_exchange *x = in->visit.x;
+	struct http_exchange *x = in->req.x;
 	struct err err = { 0 };
 	struct ingest_head head = {
 		.content_type = http_header(x, "Content-Type"),
@@ -132,12 +132,12 @@ ingest_parse(struct flow *f)
 
 	if (!query_decodes(http_query(x)))
 		return flow_fail(f, ERR_BAD_REQUEST, "The query is not percent-encoded.");
-	if (!ingest_body_read(&head, buf_view(&in->visit.body), f->arena, &in->items, &err) ||
+	if (!ingest_body_read(&head, buf_view(&in->req.body), f->arena, &in->items, &err) ||
 	    !sizes_allowed(in, &err))
 		return flow_fail_err(f, &err);
 	in->report.several = in->items.count > 1;
 	ingest_report_begin(&in->report);
-	in->visit.streaming = in->report.events;
+	in->req.streaming = in->report.events;
 	return FLOW_NEXT;
 }
 
@@ -147,7 +147,7 @@ ingest_find(struct flow *f)
 	struct ingest *in = ingest_of(f);
 
 	in->state = DOCUMENT_FRESH;
-	return store_find(f, in->visit.lease.conn, item_of(in)->document.id, &in->found,
+	return store_find(f, in->req.lease.conn, item_of(in)->document.id, &in->found,
 	    &in->is_found);
 }
 
@@ -160,20 +160,20 @@ ingest_extract(struct flow *f)
 	struct ingest *in = ingest_of(f);
 	struct ingest_item *item = item_of(in);
 
-	pool_return(&in->visit.lease, POOL_CLEAN);
+	pool_return(&in->req.lease, POOL_CLEAN);
 	if (in->is_found && strcmp(in->found.sha256, item->document.sha256) == 0) {
 		item->document = in->found;
 		return flow_goto(f, ingest_list);
 	}
 	ingest_report_progress(&in->report, "extract", 0, 1);
-	return extract_run(f, &in->visit.rooms->conf->extract, item->document.mime_type,
-	    item->bytes, &in->extracted);
+	return extract_run(f, &in->req.ctx->conf->extract, item->document.mime_type, item->bytes,
+	    &in->extracted);
 }
 
 static bool
 cut_pages(struct ingest *in)
 {
-	const struct api_conf *conf = in->visit.rooms->conf;
+	const struct api_conf *conf = in->req.ctx->conf;
 	const struct document_format *format = format_find(item_of(in)->document.mime_type);
 
 	assert(format != NULL);
@@ -191,7 +191,7 @@ cut_pages(struct ingest *in)
 static void
 gather_texts(struct ingest *in)
 {
-	unsigned dimensions = model_dimensions(in->visit.rooms->model);
+	unsigned dimensions = model_dimensions(in->req.ctx->model);
 
 	in->texts = calloc(in->chunks.count, sizeof(*in->texts));
 	in->vectors = calloc(in->chunks.count * (size_t)dimensions, sizeof(*in->vectors));
@@ -211,7 +211,7 @@ ingest_chunk(struct flow *f)
 	ingest_report_progress(&in->report, "extract", 1, 1);
 	if (!cut_pages(in))
 		return flow_fail(f, ERR_DOC_LIMIT, "The document has more than %u chunks.",
-		    in->visit.rooms->conf->chunks_max);
+		    in->req.ctx->conf->chunks_max);
 	if (in->chunks.count == 0)
 		return flow_fail(f, ERR_DOC_EMPTY, "The document has no text to store.");
 	d->pages = in->extracted.pages_in_all;
@@ -219,19 +219,19 @@ ingest_chunk(struct flow *f)
 	ingest_report_progress(&in->report, "chunk", d->chunks, d->chunks);
 	gather_texts(in);
 	in->state = DOCUMENT_INTENDED;
-	return documents_begin(f, in->visit.rooms->catalog, in->visit.tenant_id, d);
+	return documents_begin(f, in->req.ctx->catalog, in->req.tenant_id, d);
 }
 
 static enum flow_rc
 ingest_embed(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
-	struct model *model = in->visit.rooms->model;
+	struct model *model = in->req.ctx->model;
 	size_t left = in->chunks.count - in->embedded;
 
 	in->batch = model_batch(model, in->texts + in->embedded, left);
 	return model_embed(f, model, in->texts + in->embedded, in->batch,
-	    in->vectors + in->embedded * model_dimensions(model), &in->visit.usage);
+	    in->vectors + in->embedded * model_dimensions(model), &in->req.usage);
 }
 
 static enum flow_rc
@@ -253,8 +253,8 @@ ingest_store(struct flow *f)
 
 	ingest_report_progress(&in->report, "store", 0, in->chunks.count);
 	in->state = DOCUMENT_SENT;
-	return store_document(f, in->visit.lease.conn, &item_of(in)->document, &in->chunks,
-	    in->vectors, model_dimensions(in->visit.rooms->model));
+	return store_document(f, in->req.lease.conn, &item_of(in)->document, &in->chunks,
+	    in->vectors, model_dimensions(in->req.ctx->model));
 }
 
 static enum flow_rc
@@ -262,7 +262,7 @@ ingest_stored(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
-	pool_return(&in->visit.lease, POOL_CLEAN);
+	pool_return(&in->req.lease, POOL_CLEAN);
 	in->state = DOCUMENT_STORED;
 	ingest_report_progress(&in->report, "store", in->chunks.count, in->chunks.count);
 	return FLOW_NEXT;
@@ -273,8 +273,7 @@ ingest_list(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
-	return documents_ready(f, in->visit.rooms->catalog, in->visit.tenant_id,
-	    &item_of(in)->document);
+	return documents_ready(f, in->req.ctx->catalog, in->req.tenant_id, &item_of(in)->document);
 }
 
 static void
@@ -297,28 +296,28 @@ ingest_next(struct flow *f)
 	in->state = DOCUMENT_LISTED;
 	ingest_clear(in);
 	if (++in->at < in->items.count)
-		return flow_goto(f, visit_borrow);
-	in->visit.streaming = false;
+		return flow_goto(f, request_borrow);
+	in->req.streaming = false;
 	if (!ingest_report_finish(&in->report))
 		return flow_fail(f, ERR_INTERNAL, "The answer is too large to send.");
 	return FLOW_DONE;
 }
 
 static const struct flow_step ingest_steps[] = {
-	{ "auth", visit_caller },
-	{ "tenant", visit_tenant },
-	{ "limit", visit_limit },
-	{ "provision", visit_database },
+	{ "auth", request_caller },
+	{ "tenant", request_tenant },
+	{ "limit", request_limit },
+	{ "provision", request_database },
 	{ "admit", ingest_admit },
 	{ "body", ingest_read },
 	{ "parse", ingest_parse },
-	{ "find_wait", visit_borrow },
+	{ "find_wait", request_borrow },
 	{ "find", ingest_find },
 	{ "extract", ingest_extract },
 	{ "chunk", ingest_chunk },
 	{ "embed", ingest_embed },
 	{ "embedded", ingest_embedded },
-	{ "pool_wait", visit_borrow },
+	{ "pool_wait", request_borrow },
 	{ "store", ingest_store },
 	{ "stored", ingest_stored },
 	{ "list", ingest_list },
@@ -332,25 +331,25 @@ ingest_end(struct flow *f, const struct err *err)
 	struct ingest *in = ingest_of(f);
 
 	if (in->state == DOCUMENT_SENT || in->state == DOCUMENT_STORED)
-		visit_mend(&in->visit, item_of(in)->document.id);
+		request_reconcile(&in->req, item_of(in)->document.id);
 	else if (in->state == DOCUMENT_INTENDED)
-		documents_undo(in->visit.rooms->worker, in->visit.rooms->catalog,
-		    in->visit.tenant_id, item_of(in)->document.id);
-	if (err_is(err) && in->visit.streaming)
+		documents_undo(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,
+		    item_of(in)->document.id);
+	if (err_is(err) && in->req.streaming)
 		ingest_report_error(&in->report, err);
 	ingest_clear(in);
 	ingest_report_free(&in->report);
-	visit_end(&in->visit, err);
+	request_end(&in->req, err);
 }
 
-static const struct flow_kind ingest_kind = { "ingest", ingest_steps, ingest_end, visit_release };
+static const struct flow_kind ingest_kind = { "ingest", ingest_steps, ingest_end, request_release };
 
 void
-ingest_start(struct http_exchange *x, const struct api_rooms *rooms,
+ingest_start(struct http_exchange *x, const struct api_context *ctx,
     const struct api_route_match *match)
 {
-	struct visit *v = visit_start(x, rooms, match, sizeof(struct ingest), &ingest_kind);
-	struct ingest *in = ingest_of(&v->flow);
+	struct request *req = request_start(x, ctx, match, sizeof(struct ingest), &ingest_kind);
+	struct ingest *in = ingest_of(&req->flow);
 
-	ingest_report_init(&in->report, x, v->request_id);
+	ingest_report_init(&in->report, x, req->request_id);
 }

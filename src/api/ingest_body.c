@@ -21,7 +21,7 @@ struct form {
 };
 
 static bool
-no_room(struct err *err)
+ingest_body_too_large(struct err *err)
 {
 	err_set(err, ERR_TOO_LARGE, "The body's fields are too large together.");
 	return false;
@@ -48,7 +48,7 @@ field_copy(struct arena *arena, struct slice s, struct err *err)
 	const char *copy = s.len == 0 ? "" : arena_slice(arena, s);
 
 	if (copy == NULL)
-		no_room(err);
+		ingest_body_too_large(err);
 	return copy;
 }
 
@@ -63,7 +63,7 @@ document_id(struct arena *arena, struct slice given, struct err *err)
 		    : NULL;
 	made = arena_alloc(arena, sizeof("doc_") + ID_RANDOM);
 	if (made == NULL) {
-		no_room(err);
+		ingest_body_too_large(err);
 		return NULL;
 	}
 	memcpy(made, "doc_", 4);
@@ -120,7 +120,7 @@ set_digest(struct ingest_item *item, struct arena *arena, struct err *err)
 	char *hex = arena_alloc(arena, SHA256_HEX_SIZE);
 
 	if (hex == NULL)
-		return no_room(err);
+		return ingest_body_too_large(err);
 	sha256_hex(item->bytes, hex);
 	item->document.sha256 = hex;
 	item->document.bytes = item->bytes.len;
@@ -194,7 +194,7 @@ read_multipart(const struct ingest_head *head, struct slice body, struct arena *
 	struct parts *parts = arena_alloc(arena, sizeof(*parts));
 
 	if (parts == NULL)
-		return no_room(err);
+		return ingest_body_too_large(err);
 	if (boundary.p == NULL) {
 		err_set(err, ERR_BAD_REQUEST, "multipart/form-data needs a boundary.");
 		return false;
@@ -254,7 +254,7 @@ read_json_fields(const json_t *root, struct arena *arena, struct ingest_items *o
 		return false;
 	text = slice_of(arena_slice(arena, text), text.len);
 	if (text.p == NULL)
-		return no_room(err);
+		return ingest_body_too_large(err);
 	return add_item(out, &form, text, SLICE_LIT("text/plain"), (struct slice){ 0 }, arena, err);
 }
 

@@ -5,7 +5,7 @@
 #define _GNU_SOURCE /* memmem */
 #include "api/ingest_report.h"
 
-#include "api/answer.h"
+#include "api/respond.h"
 #include "tenantgate/base/json.h"
 
 #define DOCUMENTS_MAX	(256u << 10)
@@ -60,25 +60,25 @@ ingest_report_progress(struct ingest_report *r, const char *stage, size_t done, 
 }
 
 static void
-put_string(struct buf *b, const char *name, const char *value)
+report_put_string(struct buf *b, const char *name, const char *value)
 {
 	buf_printf(b, ",\"%s\":", name);
 	json_put_string(b, slice_str(value));
 }
 
 static void
-put_document(struct buf *b, const struct document *d)
+report_put_document(struct buf *b, const struct document *d)
 {
 	buf_puts(b, "{\"id\":");
 	json_put_string(b, slice_str(d->id));
-	put_string(b, "title", d->title);
-	put_string(b, "fileName", d->file_name);
-	put_string(b, "mimeType", d->mime_type);
+	report_put_string(b, "title", d->title);
+	report_put_string(b, "fileName", d->file_name);
+	report_put_string(b, "mimeType", d->mime_type);
 	buf_printf(b, ",\"bytes\":%llu,\"pages\":%u,\"chunks\":%u", (unsigned long long)d->bytes,
 	    d->pages, d->chunks);
-	put_string(b, "sha256", d->sha256);
-	put_string(b, "status", "ready");
-	put_string(b, "createdAt", d->created_at);
+	report_put_string(b, "sha256", d->sha256);
+	report_put_string(b, "status", "ready");
+	report_put_string(b, "createdAt", d->created_at);
 	buf_putc(b, '}');
 }
 
@@ -89,7 +89,7 @@ send_document(struct ingest_report *r, const struct document *d)
 
 	buf_init(&b, EVENT_MAX);
 	buf_puts(&b, "event: document\ndata: ");
-	put_document(&b, d);
+	report_put_document(&b, d);
 	buf_puts(&b, "\n\n");
 	http_stream_add(r->x, buf_view(&b));
 	buf_free(&b);
@@ -105,7 +105,7 @@ ingest_report_document(struct ingest_report *r, const struct document *d, bool c
 	}
 	if (r->documents.len > 0)
 		buf_putc(&r->documents, ',');
-	put_document(&r->documents, d);
+	report_put_document(&r->documents, d);
 }
 
 bool
@@ -122,7 +122,7 @@ ingest_report_finish(struct ingest_report *r)
 	buf_slice(&b, buf_view(&r->documents));
 	buf_puts(&b, r->several ? "]}" : "}");
 	if (!b.failed && !r->documents.failed)
-		answer_json(r->x, r->created ? 201 : 200, &b);
+		respond_json(r->x, r->created ? 201 : 200, &b);
 	buf_free(&b);
 	return http_status(r->x) != 0;
 }

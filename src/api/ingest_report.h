@@ -6,7 +6,7 @@
 #ifndef API_INGEST_REPORT_H
 #define API_INGEST_REPORT_H
 
-#include "api/visit.h"
+#include "api/request.h"
 
 struct ingest_report {
 	struct http_exchange	*x;		/* borrowed */

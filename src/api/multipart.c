@@ -78,7 +78,7 @@ multipart_boundary(struct slice content_type)
 }
 
 static bool
-refuse(struct err *err, const char *why)
+multipart_refuse(struct err *err, const char *why)
 {
 	err_set(err, ERR_BAD_REQUEST, "The multipart body is malformed: %s.", why);
 	return false;
@@ -164,7 +164,7 @@ multipart_read(struct slice body, struct slice boundary, struct parts *out, stru
 	assert(boundary.len > 0 && boundary.len <= BOUNDARY_MAX);
 	out->count = 0;
 	if (s.len < dlen - 2 || memcmp(s.p, delimiter + 2, dlen - 2) != 0)
-		return refuse(err, "it does not begin with its boundary");
+		return multipart_refuse(err, "it does not begin with its boundary");
 	s = rest_of(s, dlen - 2);
 	for (;;) {
 		struct part *part = &out->items[out->count];
@@ -172,19 +172,20 @@ multipart_read(struct slice body, struct slice boundary, struct parts *out, stru
 		size_t used;
 
 		if (!after_delimiter(&s, &closed))
-			return refuse(err, "a boundary is not followed by a line end");
+			return multipart_refuse(err, "a boundary is not followed by a line end");
 		if (closed)
-			return out->count > 0 || refuse(err, "it has no parts");
+			return out->count > 0 || multipart_refuse(err, "it has no parts");
 		if (out->count == MULTIPART_PARTS_MAX)
-			return refuse(err, "it has too many parts");
+			return multipart_refuse(err, "it has too many parts");
 		memset(part, 0, sizeof(*part));
 		used = read_headers(s, part);
 		if (used == 0)
-			return refuse(err, "a part's header is not legal or names no field");
+			return multipart_refuse(err,
+			    "a part's header is not legal or names no field");
 		s = rest_of(s, used);
 		end = memmem(s.p, s.len, delimiter, dlen);
 		if (end == NULL)
-			return refuse(err, "it ends inside a part");
+			return multipart_refuse(err, "it ends inside a part");
 		part->bytes = slice_of(s.p, (size_t)(end - s.p));
 		s = rest_of(s, part->bytes.len + dlen);
 		out->count++;

@@ -4,10 +4,10 @@
  */
 #include "api/route.h"
 
-#include "api/answer.h"
+#include "api/respond.h"
 #include "tenantgate/base/log.h"
 
-#define FORM_ROOM (256u << 10) /* multipart's own bytes, beyond the document's */
+#define FORM_OVERHEAD (256u << 10) /* multipart's own bytes, beyond the document's */
 
 /* Offsets of a size and of a time-out in struct api_conf; another type of member does not build. */
 #define SIZE_OF(m) _Generic(((struct api_conf *)0)->m, size_t : offsetof(struct api_conf, m))
@@ -20,16 +20,16 @@
  * route is a row here and its starter in stories.h. No two rows of a method may match the same
  * path; HEAD has a row of its own. */
 static const struct api_route routes[] = {
-	{ "POST", "/ingest", ingest_start, SIZE_OF(document_max), FORM_ROOM,
+	{ "POST", "/ingest", ingest_start, SIZE_OF(document_max), FORM_OVERHEAD,
 	    TIME_OF(ingest_timeout_us), TENANTS, true },
 	{ "POST", "/chat", chat_start, SIZE_OF(chat_body_max), 0, TIME_OF(chat_timeout_us), TENANTS,
 	    true },
 	{ "POST", "/search", search_start, SIZE_OF(chat_body_max), 0, TIME_OF(chat_timeout_us),
 	    TENANTS, true },
-	{ "GET", "/healthz", healthz_answer, 0, 0, 0, ANYBODY, false },
-	{ "HEAD", "/healthz", healthz_answer, 0, 0, 0, ANYBODY, false },
-	{ "GET", "/readyz", readyz_answer, 0, 0, 0, ANYBODY, false },
-	{ "HEAD", "/readyz", readyz_answer, 0, 0, 0, ANYBODY, false },
+	{ "GET", "/healthz", healthz_start, 0, 0, 0, ANYBODY, false },
+	{ "HEAD", "/healthz", healthz_start, 0, 0, 0, ANYBODY, false },
+	{ "GET", "/readyz", readyz_start, 0, 0, 0, ANYBODY, false },
+	{ "HEAD", "/readyz", readyz_start, 0, 0, 0, ANYBODY, false },
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
@@ -75,12 +75,12 @@ api_route_methods(struct slice path, char *out, size_t size)
 }
 
 static void
-answer_no_route(struct http_exchange *x)
+respond_no_route(struct http_exchange *x)
 {
 	char id[REQUEST_ID_MAX + 1], allow[64];
 	struct err err = { 0 };
 
-	answer_request_id(x, id);
+	request_id_choose(x, id);
 	http_set(x, "X-Request-Id", id);
 	if (api_route_methods(http_path(x), allow, sizeof(allow))) {
 		http_set(x, "Allow", allow);
@@ -100,7 +100,7 @@ api_handle(struct http_exchange *x, void *arg)
 	if (api_route_find(http_method(x), http_path(x), &match))
 		match.route->start(x, arg, &match);
 	else
-		answer_no_route(x);
+		respond_no_route(x);
 }
 
 void

@@ -5,12 +5,12 @@
 #ifndef API_ROUTE_H
 #define API_ROUTE_H
 
-#include "api/stories.h"
+#include "api/handlers.h"
 
 struct api_route {
 	const char	*method;
 	const char	*path;		/* a pattern of http_path_match() */
-	story_start_fn	*start;
+	handler_start_fn	*start;
 	size_t		 body_max;	/* offset of a size_t in struct api_conf; 0: no body */
 	size_t		 body_extra;	/* bytes beyond that */
 	size_t		 timeout_us;	/* offset of a uint64_t in it; 0: answered at once */

@@ -2,16 +2,16 @@
 /*
  * search: POST /search. The chunks nearest to a query, as JSON.
  */
-#include "api/answer.h"
+#include "api/respond.h"
 #include "api/chat_body.h"
-#include "api/stories.h"
+#include "api/handlers.h"
 #include "tenantgate/base/json.h"
 
 #define RESULTS_MAX	(4u << 20)
 
 struct search {
-	struct visit	 visit;		/* first */
-	struct chat_ask	 ask;		/* its scope and question */
+	struct request	 req;		/* first */
+	struct chat_input	 ask;	/* its scope and question */
 	float		*vector;	/* arena */
 	struct hits	 hits;
 };
@@ -27,7 +27,7 @@ search_read(struct flow *f)
 {
 	struct search *s = search_of(f);
 
-	return http_read_body(f, s->visit.x, &s->visit.body);
+	return http_read_body(f, s->req.x, &s->req.body);
 }
 
 static bool
@@ -50,14 +50,14 @@ search_query(const json_t *root, struct arena *arena, struct slice *out, struct 
 static bool
 search_parse(struct search *s, struct err *err)
 {
-	struct visit *v = &s->visit;
-	json_t *root = json_read_object(buf_view(&v->body), err);
+	struct request *req = &s->req;
+	json_t *root = json_read_object(buf_view(&req->body), err);
 	bool ok;
 
 	if (root == NULL)
 		return false;
-	ok = search_query(root, v->flow.arena, &s->ask.question, err) &&
-	    chat_body_scope(root, v->rooms->conf->top_k, v->flow.arena, &s->ask, err);
+	ok = search_query(root, req->flow.arena, &s->ask.question, err) &&
+	    chat_body_scope(root, req->ctx->conf->top_k, req->flow.arena, &s->ask, err);
 	json_decref(root);
 	return ok;
 }
@@ -66,7 +66,7 @@ static enum flow_rc
 search_embed(struct flow *f)
 {
 	struct search *s = search_of(f);
-	struct model *model = s->visit.rooms->model;
+	struct model *model = s->req.ctx->model;
 	struct err err = { 0 };
 
 	if (!search_parse(s, &err))
@@ -74,17 +74,16 @@ search_embed(struct flow *f)
 	s->vector = arena_array(f->arena, model_dimensions(model), sizeof(*s->vector));
 	if (s->vector == NULL)
 		return flow_fail(f, ERR_TOO_LARGE, "The body is too large.");
-	return model_embed(f, model, &s->ask.question, 1, s->vector, &s->visit.usage);
+	return model_embed(f, model, &s->ask.question, 1, s->vector, &s->req.usage);
 }
 
 static enum flow_rc
-search_ask(struct flow *f)
+search_run(struct flow *f)
 {
 	struct search *s = search_of(f);
 
-	return search_chunks(f, s->visit.lease.conn, s->vector,
-	    model_dimensions(s->visit.rooms->model), s->ask.document_ids, s->ask.document_count,
-	    s->ask.top_k, &s->hits);
+	return search_chunks(f, s->req.lease.conn, s->vector, model_dimensions(s->req.ctx->model),
+	    s->ask.document_ids, s->ask.document_count, s->ask.top_k, &s->hits);
 }
 
 static void
@@ -105,12 +104,12 @@ put_hit(struct buf *b, const struct hit *h)
 }
 
 static enum flow_rc
-search_answer(struct flow *f)
+search_respond(struct flow *f)
 {
 	struct search *s = search_of(f);
 	struct buf b;
 
-	pool_return(&s->visit.lease, POOL_CLEAN);
+	pool_return(&s->req.lease, POOL_CLEAN);
 	buf_init(&b, RESULTS_MAX);
 	buf_puts(&b, "{\"results\":[");
 	for (unsigned i = 0; i < s->hits.count; i++) {
@@ -120,37 +119,37 @@ search_answer(struct flow *f)
 	}
 	buf_puts(&b, "]}");
 	if (!b.failed)
-		answer_json(s->visit.x, 200, &b);
+		respond_json(s->req.x, 200, &b);
 	buf_free(&b);
-	if (http_status(s->visit.x) == 0)
+	if (http_status(s->req.x) == 0)
 		return flow_fail(f, ERR_INTERNAL, "The results are too large to send.");
 	return FLOW_DONE;
 }
 
 static const struct flow_step search_steps[] = {
-	{ "auth", visit_caller },
-	{ "tenant", visit_tenant },
-	{ "limit", visit_limit },
-	{ "provision", visit_database },
+	{ "auth", request_caller },
+	{ "tenant", request_tenant },
+	{ "limit", request_limit },
+	{ "provision", request_database },
 	{ "body", search_read },
 	{ "embed", search_embed },
-	{ "pool_wait", visit_borrow },
-	{ "search", search_ask },
-	{ "answer", search_answer },
+	{ "pool_wait", request_borrow },
+	{ "search", search_run },
+	{ "answer", search_respond },
 	{ NULL, NULL },
 };
 
 static void
 search_end(struct flow *f, const struct err *err)
 {
-	visit_end(visit_of(f), err);
+	request_end(request_of(f), err);
 }
 
-static const struct flow_kind search_kind = { "search", search_steps, search_end, visit_release };
+static const struct flow_kind search_kind = { "search", search_steps, search_end, request_release };
 
 void
-search_start(struct http_exchange *x, const struct api_rooms *rooms,
+search_start(struct http_exchange *x, const struct api_context *ctx,
     const struct api_route_match *match)
 {
-	visit_start(x, rooms, match, sizeof(struct search), &search_kind);
+	request_start(x, ctx, match, sizeof(struct search), &search_kind);
 }

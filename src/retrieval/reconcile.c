@@ -9,7 +9,7 @@
  *	                        ^            \-----> not: taken back                     |
  *	                        +------------------- the next one ----------------------+
  *
- * Behind an answer, with copies of all it needs; what fails is logged, and mended another time.
+ * Behind an answer, with copies of all it needs; what fails is logged, and reconciled another time.
  */
 #include <inttypes.h>
 #include <stdio.h>

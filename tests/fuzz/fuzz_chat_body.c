@@ -25,35 +25,35 @@ check(bool holds)
 }
 
 static void
-check_ask(const struct chat_ask *ask)
+check_ask(const struct chat_input *input)
 {
-	check(ask->question.len > 0 && ask->question.len <= CHAT_QUESTION_MAX);
-	check(json_utf8_valid(ask->question));
-	check(ask->message_count >= 2 && ask->message_count <= CHAT_MESSAGES_MAX + 1);
-	for (size_t i = 1; i < ask->message_count; i++) {
-		check(ask->messages[i].role != NULL && ask->messages[i].content.len > 0);
-		check(json_utf8_valid(ask->messages[i].content));
+	check(input->question.len > 0 && input->question.len <= CHAT_QUESTION_MAX);
+	check(json_utf8_valid(input->question));
+	check(input->message_count >= 2 && input->message_count <= CHAT_MESSAGES_MAX + 1);
+	for (size_t i = 1; i < input->message_count; i++) {
+		check(input->messages[i].role != NULL && input->messages[i].content.len > 0);
+		check(json_utf8_valid(input->messages[i].content));
 	}
-	check(ask->document_count <= SEARCH_DOCUMENTS_MAX);
-	for (unsigned i = 0; i < ask->document_count; i++)
-		check(ask->document_ids[i][0] != '\0');
-	check(ask->top_k >= 1 && ask->top_k <= SEARCH_K_MAX);
-	check(ask->temperature <= 2);
+	check(input->document_count <= SEARCH_DOCUMENTS_MAX);
+	for (unsigned i = 0; i < input->document_count; i++)
+		check(input->document_ids[i][0] != '\0');
+	check(input->top_k >= 1 && input->top_k <= SEARCH_K_MAX);
+	check(input->temperature <= 2);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	struct err err = { 0 };
-	struct chat_ask ask = { 0 };
+	struct chat_input input = { 0 };
 	struct arena *arena = arena_new(ARENA_MAX);
 	json_t *root = json_read_object(slice_of((const char *)bytes, n), &err);
-	bool ok = root != NULL && chat_body_read(root, 4, arena, &ask, &err);
+	bool ok = root != NULL && chat_body_read(root, 4, arena, &input, &err);
 
 	json_decref(root); /* the strings are copies */
 	check(ok == !err_is(&err));
 	if (ok)
-		check_ask(&ask);
+		check_ask(&input);
 	else
 		check(err_status(err.code) >= 400 && err_status(err.code) < 500 &&
 		    err.detail[0] != '\0' && json_utf8_valid(slice_str(err.detail)));

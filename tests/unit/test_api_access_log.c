@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "api/answer.h"
+#include "api/respond.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/log.h"
 
@@ -85,7 +85,7 @@ log_teardown(void **state)
 
 /* The only line of the log, parsed; the log is emptied. The caller owns the answer. */
 static json_t *
-logged(const struct visit *v, enum err_code code, const char *detail)
+logged(const struct request *v, enum err_code code, const char *detail)
 {
 	struct err err = { 0 }, bad = { 0 };
 	char line[32768];
@@ -95,7 +95,7 @@ logged(const struct visit *v, enum err_code code, const char *detail)
 
 	if (code != ERR_NONE)
 		err_set(&err, code, "%s", detail);
-	answer_log(v, &err);
+	access_log_write(v, &err);
 	n = read(fd, line, sizeof(line));
 	assert_true(n > 1 && memchr(line, '\n', (size_t)n) == line + n - 1);
 	assert_int_equal(ftruncate(fd, 0), 0);
@@ -115,7 +115,7 @@ text_of(const json_t *line, const char *name)
 static void
 test_log_line(void **state)
 {
-	struct visit v = { .x = &exchange, .request_id = "r1", .tenant_id = "t1" };
+	struct request v = { .x = &exchange, .request_id = "r1", .tenant_id = "t1" };
 	json_t *line;
 
 	(void)state;
@@ -153,7 +153,7 @@ test_log_endings(void **state)
 	} ends[] = { { ERR_CLIENT_GONE, "client", 499 }, { ERR_SHUTDOWN, "shutdown", 200 },
 		{ ERR_TIMEOUT, "deadline", 200 }, { ERR_MODEL_TIMEOUT, "deadline", 200 },
 		{ ERR_MODEL, "error", 200 } };
-	struct visit v = { .x = &exchange, .request_id = "r1" };
+	struct request v = { .x = &exchange, .request_id = "r1" };
 
 	(void)state;
 	v.flow.magic = FLOW_MAGIC;
@@ -176,7 +176,7 @@ test_log_endings(void **state)
 static void
 test_log_hostile(void **state)
 {
-	struct visit v = { .x = &exchange };
+	struct request v = { .x = &exchange };
 	char path[16384], detail[256];
 	json_t *line;
 

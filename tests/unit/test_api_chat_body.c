@@ -19,14 +19,14 @@
 #define ARENA_MAX (8u << 20)
 
 static struct arena *arena;
-static struct chat_ask ask;
+static struct chat_input input;
 
 static int
 setup(void **state)
 {
 	(void)state;
 	arena = arena_new(ARENA_MAX);
-	memset(&ask, 0, sizeof(ask));
+	memset(&input, 0, sizeof(input));
 	return 0;
 }
 
@@ -46,8 +46,8 @@ reads(struct slice body, struct err *err)
 
 	if (root == NULL)
 		return false;
-	memset(&ask, 0, sizeof(ask));
-	ok = chat_body_read(root, 4, arena, &ask, err);
+	memset(&input, 0, sizeof(input));
+	ok = chat_body_read(root, 4, arena, &input, err);
 	json_decref(root);
 	assert_int_equal(ok, !err_is(err));
 	return ok;
@@ -60,9 +60,9 @@ asks(const char *body, const char *question, size_t messages)
 
 	if (!reads(slice_str(body), &err))
 		fail_msg("%s: %s", body, err.detail);
-	if (!slice_is(ask.question, question))
-		fail_msg("\"%.*s\", not \"%s\"", SLICE_ARG(ask.question), question);
-	assert_int_equal(ask.message_count, messages + 1);
+	if (!slice_is(input.question, question))
+		fail_msg("\"%.*s\", not \"%s\"", SLICE_ARG(input.question), question);
+	assert_int_equal(input.message_count, messages + 1);
 }
 
 static void
@@ -84,11 +84,11 @@ test_ai_3(void **state)
 	asks("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"data\":{\"extra\":1},"
 	     "\"documentId\":\"doc-1\",\"k\":4}",
 	    "hi", 1);
-	assert_int_equal(ask.document_count, 1);
-	assert_string_equal(ask.document_ids[0], "doc-1");
-	assert_int_equal(ask.top_k, 4);
-	assert_null(ask.model);
-	assert_true(ask.temperature < 0);
+	assert_int_equal(input.document_count, 1);
+	assert_string_equal(input.document_ids[0], "doc-1");
+	assert_int_equal(input.top_k, 4);
+	assert_null(input.model);
+	assert_true(input.temperature < 0);
 	asks("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"data\",\"content\":"
 	     "\"\",\"data\":{}},{\"role\":\"tool\",\"tool_call_id\":\"1\",\"content\":[]},"
 	     "{\"role\":\"function\"}]}",
@@ -103,15 +103,15 @@ test_ai_4(void **state)
 	     "[{\"type\":\"text\",\"text\":\"hi\"}]}],\"data\":{\"extra\":1},\"documentId\":"
 	     "\"doc-1\",\"k\":4}",
 	    "hi", 1);
-	assert_string_equal(ask.document_ids[0], "doc-1");
+	assert_string_equal(input.document_ids[0], "doc-1");
 	asks("{\"id\":\"chat1\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\",\"parts\":[]},"
 	     "{\"role\":\"assistant\",\"content\":\"ho\",\"annotations\":[{\"a\":1}],\"parts\":"
 	     "[{\"type\":\"step-start\"},{\"type\":\"source\",\"source\":{\"url\":\"x\"}},"
 	     "{\"type\":\"text\",\"text\":\"ho\"}]},{\"role\":\"user\",\"content\":\"and?\","
 	     "\"experimental_attachments\":[]}]}",
 	    "and?", 3);
-	assert_string_equal(ask.messages[2].role, "assistant");
-	assert_true(slice_is(ask.messages[2].content, "ho"));
+	assert_string_equal(input.messages[2].role, "assistant");
+	assert_true(slice_is(input.messages[2].content, "ho"));
 }
 
 static void
@@ -122,7 +122,7 @@ test_ai_5(void **state)
 	     "[{\"type\":\"text\",\"text\":\"hi\"}],\"id\":\"RB87\",\"role\":\"user\"}],"
 	     "\"trigger\":\"submit-message\"}",
 	    "hi", 1);
-	assert_string_equal(ask.document_ids[0], "doc-1");
+	assert_string_equal(input.document_ids[0], "doc-1");
 	asks("{\"id\":\"chat1\",\"messages\":[{\"parts\":[{\"type\":\"text\",\"text\":\"one \"},"
 	     "{\"type\":\"file\",\"mediaType\":\"image/png\",\"url\":\"data:,\"},{\"type\":"
 	     "\"text\",\"text\":\"two\"}],\"id\":\"a\",\"role\":\"user\"},{\"id\":\"b\","
@@ -132,7 +132,7 @@ test_ai_5(void **state)
 	     "\"parts\":[{\"type\":\"step-start\"}]}],\"trigger\":\"regenerate-message\","
 	     "\"messageId\":\"b\"}",
 	    "one two", 2);
-	assert_true(slice_is(ask.messages[2].content, "ho"));
+	assert_true(slice_is(input.messages[2].content, "ho"));
 }
 
 static void
@@ -143,11 +143,11 @@ test_scope(void **state)
 	     "\"documentId\":null,\"documentIds\":[\"a\",\"b\"],\"topK\":50,\"model\":\"m\","
 	     "\"temperature\":0}",
 	    "q", 1);
-	assert_int_equal(ask.document_count, 2);
-	assert_string_equal(ask.document_ids[1], "b");
-	assert_int_equal(ask.top_k, 50);
-	assert_string_equal(ask.model, "m");
-	assert_true(ask.temperature >= 0);
+	assert_int_equal(input.document_count, 2);
+	assert_string_equal(input.document_ids[1], "b");
+	assert_int_equal(input.top_k, 50);
+	assert_string_equal(input.model, "m");
+	assert_true(input.temperature >= 0);
 }
 
 #define MESSAGES "\"messages\":[{\"role\":\"user\",\"content\":\"q\"}]"
@@ -278,9 +278,9 @@ test_question_cut(void **state)
 	(void)state;
 	if (!reads(slice_str(body), &err))
 		fail_msg("%s", err.detail);
-	assert_in_range(ask.question.len, CHAT_QUESTION_MAX - 3, CHAT_QUESTION_MAX);
-	assert_true(json_utf8_valid(ask.question));
-	assert_true(ask.messages[1].content.len > CHAT_QUESTION_MAX);
+	assert_in_range(input.question.len, CHAT_QUESTION_MAX - 3, CHAT_QUESTION_MAX);
+	assert_true(json_utf8_valid(input.question));
+	assert_true(input.messages[1].content.len > CHAT_QUESTION_MAX);
 }
 
 static void

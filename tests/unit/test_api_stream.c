@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "api/stream.h"
+#include "api/chat_stream.h"
 
 static struct hit two[] = {
 	{ .document_id = "d1",

@@ -2,15 +2,14 @@
 /*
  * answer: the parts of an answer that do not depend on the story.
  */
-#include "api/answer.h"
+#include "api/respond.h"
 
 #include <stdio.h>
 
 #include "tenantgate/base/random.h"
 
-
 static bool
-request_id_sane(struct slice s)
+request_id_is_valid(struct slice s)
 {
 	static const char sane[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				   "0123456789._:-";
@@ -24,11 +23,11 @@ request_id_sane(struct slice s)
 }
 
 void
-answer_request_id(const struct http_exchange *x, char out[REQUEST_ID_MAX + 1])
+request_id_choose(const struct http_exchange *x, char out[REQUEST_ID_MAX + 1])
 {
 	struct slice asked = http_header(x, "X-Request-Id");
 
-	if (request_id_sane(asked)) {
+	if (request_id_is_valid(asked)) {
 		memcpy(out, asked.p, asked.len);
 		out[asked.len] = '\0';
 		return;
@@ -46,7 +45,7 @@ set_number(struct http_exchange *x, const char *name, unsigned value)
 }
 
 void
-answer_limits(struct http_exchange *x, const struct limit_verdict *v)
+respond_limits(struct http_exchange *x, const struct limit_verdict *v)
 {
 	if (v->limit == 0)
 		return;
@@ -56,7 +55,7 @@ answer_limits(struct http_exchange *x, const struct limit_verdict *v)
 }
 
 void
-answer_json(struct http_exchange *x, int status, const struct buf *body)
+respond_json(struct http_exchange *x, int status, const struct buf *body)
 {
 	http_reply(x, status, "application/json", buf_view(body));
 }

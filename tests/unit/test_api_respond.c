@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "api/answer.h"
-#include "api/stories.h"
+#include "api/respond.h"
+#include "api/handlers.h"
 #include "tenantgate/base/json.h"
 
 struct http_exchange {
@@ -71,10 +71,10 @@ http_end(struct http_exchange *x)
 }
 
 #define STORY(name) \
-	void name(struct http_exchange *x, const struct api_rooms *rooms, \
+	void name(struct http_exchange *x, const struct api_context *ctx, \
 	    const struct api_route_match *match) \
 	{ \
-		assert_null(rooms); \
+		assert_null(ctx); \
 		assert_non_null(match); \
 		started = #name; \
 		http_end(x); \
@@ -83,8 +83,8 @@ http_end(struct http_exchange *x)
 STORY(ingest_start)
 STORY(chat_start)
 STORY(search_start)
-STORY(healthz_answer)
-STORY(readyz_answer)
+STORY(healthz_start)
+STORY(readyz_start)
 
 void
 extract_conf_init(struct extract_conf *c)
@@ -136,9 +136,9 @@ test_routes(void **state)
 		{ "POST", "/ingest", "ingest_start" },
 		{ "POST", "/chat", "chat_start" },
 		{ "POST", "/search", "search_start" },
-		{ "GET", "/healthz", "healthz_answer" },
-		{ "HEAD", "/healthz", "healthz_answer" },
-		{ "GET", "/readyz", "readyz_answer" },
+		{ "GET", "/healthz", "healthz_start" },
+		{ "HEAD", "/healthz", "healthz_start" },
+		{ "GET", "/readyz", "readyz_start" },
 	};
 
 	(void)state;
@@ -189,7 +189,7 @@ id_kept(struct slice asked)
 
 	memset(id, 'z', sizeof(id));
 	exchange = (struct http_exchange){ .request_id = asked };
-	answer_request_id(&exchange, id);
+	request_id_choose(&exchange, id);
 	assert_non_null(memchr(id, '\0', sizeof(id)));
 	if (slice_is(asked, id))
 		return true;
@@ -256,12 +256,12 @@ test_limits(void **state)
 
 	(void)state;
 	exchange = (struct http_exchange){ 0 };
-	answer_limits(&exchange, &v);
+	respond_limits(&exchange, &v);
 	assert_string_equal(exchange.headers,
 	    "RateLimit-Limit: 600\nRateLimit-Remaining: 0\nRateLimit-Reset: 60\n");
 	v.limit = 0;
 	exchange = (struct http_exchange){ 0 };
-	answer_limits(&exchange, &v);
+	respond_limits(&exchange, &v);
 	assert_string_equal(exchange.headers, "");
 }
 

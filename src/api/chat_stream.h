@@ -25,7 +25,7 @@
 
 enum stream_kind { STREAM_DATA, STREAM_UI, STREAM_TEXT };
 
-enum stream_part { STREAM_CLOSED, STREAM_BEGUN, STREAM_SPEAKING };
+enum stream_part { STREAM_CLOSED, STREAM_BEGUN, STREAM_TEXT_OPEN };
 
 struct stream_writer {
 	enum stream_kind	kind;	/* the caller's: stream_choose() */

@@ -7,7 +7,7 @@
  * and only UI streams mind where they are: a text must be opened before its words.
  */
 #define _GNU_SOURCE /* memmem */
-#include "api/stream.h"
+#include "api/chat_stream.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -77,7 +77,7 @@ stream_protocol_header(enum stream_kind kind, const char **name, const char **va
 
 /* ---- sources ---- */
 static void
-put_field(struct buf *b, const char *before, const char *text)
+stream_put_field(struct buf *b, const char *before, const char *text)
 {
 	buf_puts(b, before);
 	json_put_string(b, slice_str(text));
@@ -93,7 +93,7 @@ hit_title(const struct hit *h)
 
 /* Four places, rounded: a cosine, or nearly one. */
 static void
-put_score(struct buf *b, double score)
+stream_put_score(struct buf *b, double score)
 {
 	unsigned n = (unsigned)((score < 0 ? -score : score) * 10000 + 0.5);
 	char places[] = { '.', (char)('0' + n / 1000 % 10), (char)('0' + n / 100 % 10),
@@ -106,7 +106,7 @@ put_score(struct buf *b, double score)
 }
 
 static void
-put_number(struct buf *b, const char *before, uint64_t n)
+stream_put_number(struct buf *b, const char *before, uint64_t n)
 {
 	buf_puts(b, before);
 	buf_uint(b, n);
@@ -114,36 +114,36 @@ put_number(struct buf *b, const char *before, uint64_t n)
 
 /* ids count as the prompt's [n] marks do. */
 static void
-put_source(struct buf *b, const struct hit *h, unsigned n)
+stream_put_source(struct buf *b, const struct hit *h, unsigned n)
 {
-	put_number(b, "{\"type\":\"source\",\"id\":\"s", n);
-	put_field(b, "\",\"documentId\":", h->document_id);
-	put_field(b, ",\"title\":", hit_title(h));
+	stream_put_number(b, "{\"type\":\"source\",\"id\":\"s", n);
+	stream_put_field(b, "\",\"documentId\":", h->document_id);
+	stream_put_field(b, ",\"title\":", hit_title(h));
 	if (h->file_name != NULL && h->file_name[0] != '\0')
-		put_field(b, ",\"fileName\":", h->file_name);
+		stream_put_field(b, ",\"fileName\":", h->file_name);
 	if (h->page > 0)
-		put_number(b, ",\"page\":", h->page);
-	put_number(b, ",\"chunk\":", h->index);
+		stream_put_number(b, ",\"page\":", h->page);
+	stream_put_number(b, ",\"chunk\":", h->index);
 	buf_puts(b, ",\"score\":");
-	put_score(b, h->score);
+	stream_put_score(b, h->score);
 	buf_putc(b, '}');
 }
 
 static void
-put_sources(struct buf *b, const struct hits *hits)
+stream_put_sources(struct buf *b, const struct hits *hits)
 {
 	unsigned i;
 
 	for (i = 0; i < hits->count; i++) {
 		buf_putc(b, i == 0 ? '[' : ',');
-		put_source(b, &hits->items[i], i + 1);
+		stream_put_source(b, &hits->items[i], i + 1);
 	}
 	buf_putc(b, ']');
 }
 
 /* Its keys are all that the strict versions allow: the page goes into the title. */
 static void
-put_source_document(struct buf *b, const struct hit *h, unsigned n)
+stream_put_source_document(struct buf *b, const struct hit *h, unsigned n)
 {
 	char page[32] = "";
 	struct buf title;
@@ -154,13 +154,13 @@ put_source_document(struct buf *b, const struct hit *h, unsigned n)
 	buf_puts(&title, hit_title(h));
 	buf_puts(&title, page);
 	buf_printf(b, "data: {\"type\":\"source-document\",\"sourceId\":\"s%u\"", n);
-	put_field(b, ",\"mediaType\":",
+	stream_put_field(b, ",\"mediaType\":",
 	    h->mime_type != NULL && h->mime_type[0] != '\0' ? h->mime_type
 							    : "application/octet-stream");
 	buf_puts(b, ",\"title\":");
 	json_put_string(b, buf_view(&title));
 	if (h->file_name != NULL && h->file_name[0] != '\0')
-		put_field(b, ",\"filename\":", h->file_name);
+		stream_put_field(b, ",\"filename\":", h->file_name);
 	buf_puts(b, "}\n\n");
 	buf_free(&title);
 }
@@ -174,15 +174,15 @@ stream_sources(struct stream_writer *w, struct buf *b, const struct hits *hits)
 		return;
 	if (w->kind == STREAM_DATA) {
 		buf_puts(b, "2:");
-		put_sources(b, hits);
+		stream_put_sources(b, hits);
 		buf_putc(b, '\n');
 		return;
 	}
 	for (i = 0; i < hits->count; i++)
-		put_source_document(b, &hits->items[i], i + 1);
+		stream_put_source_document(b, &hits->items[i], i + 1);
 	/* Transient: what is not would come back with every later request. */
 	buf_puts(b, "data: {\"type\":\"data-sources\",\"data\":");
-	put_sources(b, hits);
+	stream_put_sources(b, hits);
 	buf_puts(b, ",\"transient\":true}\n\n");
 }
 
@@ -211,7 +211,7 @@ stream_text(struct stream_writer *w, struct buf *b, struct slice text)
 		json_put_string(b, text);
 		buf_puts(b, "}\n\n");
 	}
-	w->part = STREAM_SPEAKING;
+	w->part = STREAM_TEXT_OPEN;
 }
 
 /* ---- the end ---- */
@@ -240,7 +240,7 @@ finish_data(struct buf *b, const char *reason, const struct model_usage *u)
 			buf_uint(b, u->input_tokens);
 		else
 			buf_puts(b, "null");
-		put_number(b, ",\"completionTokens\":", u->output_tokens);
+		stream_put_number(b, ",\"completionTokens\":", u->output_tokens);
 		buf_puts(b, *parts == 'e' ? "},\"isContinued\":false}\n" : "}}\n");
 	}
 }
@@ -249,7 +249,7 @@ finish_data(struct buf *b, const char *reason, const struct model_usage *u)
 static void
 finish_ui(struct stream_writer *w, struct buf *b, const char *reason, const struct model_usage *u)
 {
-	if (w->part == STREAM_SPEAKING)
+	if (w->part == STREAM_TEXT_OPEN)
 		buf_puts(b, "data: {\"type\":\"text-end\",\"id\":\"1\"}\n\n");
 	buf_printf(b,
 	    "data: {\"type\":\"finish-step\"}\n\ndata: {\"type\":\"finish\","
@@ -280,7 +280,7 @@ stream_error(struct stream_writer *w, struct buf *b, const struct err *err)
 	w->part = STREAM_CLOSED;
 	if (w->kind == STREAM_TEXT)
 		return false;
-	put_field(b,
+	stream_put_field(b,
 	    w->kind == STREAM_DATA ? "3:" : "data: {\"type\":\"error\",\"errorText\":", text);
 	buf_puts(b, w->kind == STREAM_DATA ? "\n" : "}\n\ndata: [DONE]\n\n");
 	return true;
