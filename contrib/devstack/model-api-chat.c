@@ -29,7 +29,7 @@ content_put(const json_t *message, struct buf *out)
 }
 
 static const char *
-message_role(const json_t *message)
+chat_message_role(const json_t *message)
 {
 	return json_string_value(json_object_get(message, "role")) ?: "";
 }
@@ -41,13 +41,13 @@ echo_put(const json_t *messages, struct buf *out)
 	size_t i;
 
 	json_array_foreach((json_t *)messages, i, message) {
-		buf_printf(out, "%s%s: ", i == 0 ? "" : "\n", message_role(message));
+		buf_printf(out, "%s%s: ", i == 0 ? "" : "\n", chat_message_role(message));
 		content_put(message, out);
 	}
 }
 
 static void
-answer_put(const json_t *messages, struct buf *out)
+completion_put(const json_t *messages, struct buf *out)
 {
 	struct buf passages, question;
 	const json_t *message;
@@ -56,9 +56,9 @@ answer_put(const json_t *messages, struct buf *out)
 	buf_init(&passages, TEXT_MAX);
 	buf_init(&question, TEXT_MAX);
 	json_array_foreach((json_t *)messages, i, message) {
-		if (strcmp(message_role(message), "system") == 0) {
+		if (strcmp(chat_message_role(message), "system") == 0) {
 			content_put(message, &passages);
-		} else if (strcmp(message_role(message), "user") == 0) {
+		} else if (strcmp(chat_message_role(message), "user") == 0) {
 			buf_reset(&question);
 			content_put(message, &question);
 		}
@@ -93,9 +93,9 @@ messages_bytes(const json_t *messages)
 }
 
 static void
-talk_prepare(struct talk *t, const json_t *messages)
+completion_prepare(struct completion *t, const json_t *messages)
 {
-	const json_t *root = t->visit.root;
+	const json_t *root = t->model_request.root;
 	const json_t *options = json_object_get(root, "stream_options");
 
 	t->streamed = json_is_true(json_object_get(root, "stream"));
@@ -104,43 +104,44 @@ talk_prepare(struct talk *t, const json_t *messages)
 	t->prompt_tokens = (unsigned)(messages_bytes(messages) / 4) + 1;
 	memcpy(t->id, "chatcmpl-", 9);
 	id_random(t->id + 9, 20);
-	if (t->visit.knobs.tokens > 0)
-		words_put(t->visit.knobs.tokens, &t->text);
-	else if (t->visit.knobs.echo)
+	if (t->model_request.knobs.tokens > 0)
+		words_put(t->model_request.knobs.tokens, &t->text);
+	else if (t->model_request.knobs.echo)
 		echo_put(messages, &t->text);
 	else
-		answer_put(messages, &t->text);
+		completion_put(messages, &t->text);
 	t->rest = buf_view(&t->text);
 }
 
 static enum flow_rc
-chat_open(struct flow *f)
+chat_completion_open(struct flow *f)
 {
-	struct talk *t = (struct talk *)f;
-	struct visit *v = &t->visit;
+	struct completion *t = (struct completion *)f;
+	struct model_request *v = &t->model_request;
 	const json_t *messages;
 
-	if (!visit_open(v) || visit_fails(v, v->knobs.fail_chat))
+	if (!model_request_open(v) || model_request_fails(v, v->knobs.fail_chat))
 		return FLOW_DONE;
 	messages = json_object_get(v->root, "messages");
 	if (json_array_size(messages) == 0) {
-		visit_refuse(v, 400, "invalid_request_error", NULL, "'messages' is required.");
+		model_request_refuse(v, 400, "invalid_request_error", NULL,
+		    "'messages' is required.");
 		return FLOW_DONE;
 	}
-	talk_prepare(t, messages);
-	return visit_wait(v, v->knobs.first_delay_ms, v->knobs.stall_header);
+	completion_prepare(t, messages);
+	return model_request_wait(v, v->knobs.first_delay_ms, v->knobs.stall_header);
 }
 
 static enum flow_rc
-chat_whole(struct flow *f)
+chat_completion_whole(struct flow *f)
 {
-	struct talk *t = (struct talk *)f;
+	struct completion *t = (struct completion *)f;
 	struct slice word;
 	struct buf *b = &t->out;
 
 	if (t->streamed)
 		return FLOW_NEXT;
-	while (talk_word(t, &word))
+	while (completion_word(t, &word))
 		;
 	buf_printf(b,
 	    "{\"id\":\"%s\",\"object\":\"chat.completion\",\"created\":1,\"model\":", t->id);
@@ -151,48 +152,48 @@ chat_whole(struct flow *f)
 	    ",\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"stop\"}],\"usage\":"
 	    "{\"prompt_tokens\":%u,\"completion_tokens\":%u,\"total_tokens\":%u}}",
 	    t->prompt_tokens, t->said, t->prompt_tokens + t->said);
-	visit_reply(&t->visit, b);
+	model_request_reply(&t->model_request, b);
 	return FLOW_DONE;
 }
 
 static const struct flow_step chat_steps[] = {
-	{ "body", visit_read },
-	{ "open", chat_open },
-	{ "whole", chat_whole },
-	{ "begin", talk_begin },
-	{ "say", talk_say },
-	{ "flush", talk_flush },
-	{ "nap", talk_nap },
-	{ "again", talk_again },
+	{ "body", model_request_read },
+	{ "open", chat_completion_open },
+	{ "whole", chat_completion_whole },
+	{ "begin", completion_begin },
+	{ "say", completion_next },
+	{ "flush", completion_flush },
+	{ "nap", completion_delay },
+	{ "again", completion_again },
 	{ NULL, NULL },
 };
 
 static void
-chat_end(struct flow *f, const struct err *err)
+chat_completion_end(struct flow *f, const struct err *err)
 {
-	struct talk *t = (struct talk *)f;
+	struct completion *t = (struct completion *)f;
 
 	buf_free(&t->text);
 	buf_free(&t->out);
-	if (t->streamed && http_status(t->visit.x) == 200) {
-		t->visit.api->stats.streams--;
+	if (t->streamed && http_status(t->model_request.x) == 200) {
+		t->model_request.model_api->stats.streams--;
 		if (err->code == ERR_CLIENT_GONE)
-			t->visit.api->stats.aborted++;
+			t->model_request.model_api->stats.aborted++;
 	}
-	visit_end(f, err);
+	model_request_end(f, err);
 }
 
 void
-chat_start(struct api *api, struct http_exchange *x)
+chat_completion_start(struct model_api *model_api, struct http_exchange *x)
 {
 	static const struct flow_kind kind = { .name = "chat",
 		.steps = chat_steps,
-		.end = chat_end,
-		.release = visit_release };
-	struct talk *t;
+		.end = chat_completion_end,
+		.release = model_request_release };
+	struct completion *t;
 
-	api->stats.chats++;
-	t = (struct talk *)visit_start(api, x, sizeof(*t), &kind);
+	model_api->stats.chats++;
+	t = (struct completion *)model_request_start(model_api, x, sizeof(*t), &kind);
 	if (t == NULL)
 		return;
 	buf_init(&t->text, TEXT_MAX);

@@ -17,7 +17,7 @@
 #define COUNTERS	4096
 
 struct embeddings {
-	struct visit visit;
+	struct model_request model_request;
 	float *vector; /* owned */
 	unsigned dimensions;
 	bool base64;
@@ -82,7 +82,7 @@ floats_put(struct buf *b, const float *v, unsigned n)
 static void
 item_put(struct embeddings *e, struct buf *b, size_t index, struct slice text)
 {
-	unsigned n = e->dimensions, bad = e->visit.knobs.bad_vectors;
+	unsigned n = e->dimensions, bad = e->model_request.knobs.bad_vectors;
 
 	e->bytes += text.len;
 	vector_of(e->vector, n, text);
@@ -129,7 +129,7 @@ input_good(struct embeddings *e, const json_t *input)
 
 	for (i = 0; i < n && i <= ITEMS_MAX; i++) {
 		if (!input_text(input, i, &text)) {
-			visit_refuse(&e->visit, 400, "invalid_request_error", NULL,
+			model_request_refuse(&e->model_request, 400, "invalid_request_error", NULL,
 			    "'$.input' is invalid: each item is a string, not empty, of at most "
 			    "8192 "
 			    "tokens.");
@@ -137,35 +137,36 @@ input_good(struct embeddings *e, const json_t *input)
 		}
 	}
 	if (n == 0 || n > ITEMS_MAX)
-		visit_refuse(&e->visit, 400, "invalid_request_error", NULL,
+		model_request_refuse(&e->model_request, 400, "invalid_request_error", NULL,
 		    "'$.input' is invalid: 1 to 2048 items.");
 	return n > 0 && n <= ITEMS_MAX;
 }
 
 static bool
-options_read(struct embeddings *e)
+embedding_options_read(struct embeddings *e)
 {
-	const json_t *root = e->visit.root;
+	const json_t *root = e->model_request.root;
 	const json_t *format = json_object_get(root, "encoding_format");
 	struct err err = { .code = ERR_NONE };
-	int64_t dimensions = e->visit.api->dimensions;
+	int64_t dimensions = e->model_request.model_api->dimensions;
 
 	e->base64 = format != NULL && strcmp(json_string_value(format) ?: "", "base64") == 0;
 	if (!json_opt_int(root, "dimensions", 1, DIMENSIONS_MAX, &dimensions, &err)) {
-		visit_refuse(&e->visit, 400, "invalid_request_error", NULL, err.detail);
+		model_request_refuse(&e->model_request, 400, "invalid_request_error", NULL,
+		    err.detail);
 		return false;
 	}
 	e->dimensions = (unsigned)dimensions;
 	e->vector = calloc(e->dimensions, sizeof(*e->vector));
 	if (e->vector == NULL)
-		visit_refuse(&e->visit, 500, "server_error", NULL, "no memory");
+		model_request_refuse(&e->model_request, 500, "server_error", NULL, "no memory");
 	return e->vector != NULL;
 }
 
 static void
 embeddings_reply(struct embeddings *e)
 {
-	const json_t *root = e->visit.root, *input = json_object_get(root, "input");
+	const json_t *root = e->model_request.root, *input = json_object_get(root, "input");
 	size_t n = input_count(input), i;
 	struct slice text;
 	struct buf out;
@@ -173,40 +174,41 @@ embeddings_reply(struct embeddings *e)
 	buf_init(&out, (size_t)1 << 30);
 	buf_puts(&out, "{\"object\":\"list\",\"data\":[");
 	for (i = 0; i < n; i++)
-		if ((i + 1 < n || e->visit.knobs.bad_vectors != 3) && input_text(input, i, &text))
+		if ((i + 1 < n || e->model_request.knobs.bad_vectors != 3) &&
+		    input_text(input, i, &text))
 			item_put(e, &out, i, text);
 	buf_puts(&out, "],\"model\":");
 	json_put_string(&out, slice_str(json_string_value(json_object_get(root, "model"))));
 	buf_printf(&out, ",\"usage\":{\"prompt_tokens\":%zu,\"total_tokens\":%zu}}",
 	    e->bytes / 4 + n, e->bytes / 4 + n);
-	e->visit.api->stats.texts += n;
-	visit_reply(&e->visit, &out);
+	e->model_request.model_api->stats.texts += n;
+	model_request_reply(&e->model_request, &out);
 	buf_free(&out);
 }
 
 static enum flow_rc
 embeddings_open(struct flow *f)
 {
-	struct visit *v = (struct visit *)f;
+	struct model_request *v = (struct model_request *)f;
 
-	if (!visit_open(v) || visit_fails(v, v->knobs.fail_embeddings))
+	if (!model_request_open(v) || model_request_fails(v, v->knobs.fail_embeddings))
 		return FLOW_DONE;
-	return visit_wait(v, v->knobs.embed_delay_ms, v->knobs.stall_embeddings);
+	return model_request_wait(v, v->knobs.embed_delay_ms, v->knobs.stall_embeddings);
 }
 
 static enum flow_rc
 embeddings_answer(struct flow *f)
 {
 	struct embeddings *e = (struct embeddings *)f;
-	struct visit *v = &e->visit;
+	struct model_request *v = &e->model_request;
 
-	if (input_good(e, json_object_get(v->root, "input")) && options_read(e))
+	if (input_good(e, json_object_get(v->root, "input")) && embedding_options_read(e))
 		embeddings_reply(e);
 	return FLOW_DONE;
 }
 
 static const struct flow_step embeddings_steps[] = {
-	{ "body", visit_read },
+	{ "body", model_request_read },
 	{ "open", embeddings_open },
 	{ "answer", embeddings_answer },
 	{ NULL, NULL },
@@ -216,17 +218,17 @@ static void
 embeddings_end(struct flow *f, const struct err *err)
 {
 	free(((struct embeddings *)f)->vector);
-	visit_end(f, err);
+	model_request_end(f, err);
 }
 
 void
-embeddings_start(struct api *api, struct http_exchange *x)
+embeddings_start(struct model_api *model_api, struct http_exchange *x)
 {
 	static const struct flow_kind kind = { .name = "embeddings",
 		.steps = embeddings_steps,
 		.end = embeddings_end,
-		.release = visit_release };
+		.release = model_request_release };
 
-	api->stats.embeddings++;
-	(void)visit_start(api, x, sizeof(struct embeddings), &kind);
+	model_api->stats.embeddings++;
+	(void)model_request_start(model_api, x, sizeof(struct embeddings), &kind);
 }

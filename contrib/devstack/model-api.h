@@ -5,13 +5,13 @@
  * benchmark's upstream, and can be told to misbehave.
  *
  *	model-api.c		options, routes, counters
- *	model-api-visit.c	what every request begins and ends with
+ *	model-api-request.c	what every request begins and ends with
  *	model-api-knobs.c	how to misbehave: by POST /_knobs, X-Knobs, or the model's name
  *	model-api-words.c	text to weighed words
  *	model-api-vectors.c	POST /v1/embeddings
  *	model-api-quote.c	the sentence of the passages that answers the question
  *	model-api-chat.c	POST /v1/chat/completions: reading, refusing, the whole answer
- *	model-api-talk.c	the same, streamed
+ *	model-api-completion.c	the same, streamed
  */
 #ifndef DEVSTACK_MODEL_API_H
 #define DEVSTACK_MODEL_API_H
@@ -61,7 +61,7 @@ struct stats {
 	unsigned long	tokens;			/* words sent */
 };
 
-struct api {
+struct model_api {
 	struct worker		*worker;
 	struct http_server	*http;
 	const char		*api_key;	/* NULL: none is asked */
@@ -71,32 +71,32 @@ struct api {
 };
 
 /* One request on its way; a route's struct has it first. */
-struct visit {
+struct model_request {
 	struct flow		 flow;
-	struct api		*api;		/* borrowed */
+	struct model_api	*model_api;	/* borrowed */
 	struct http_exchange	*x;		/* borrowed until the end */
 	struct knobs		 knobs;		/* this request's */
 	struct buf		 body;		/* owned */
 	json_t			*root;		/* owned */
-	struct timer		 nap;
+	struct timer		 timer;
 };
 
-/* ---- model-api-visit.c ---- */
+/* ---- model-api-request.c ---- */
 /* size bytes, the visit first; freed with free() after the end. */
-struct visit	*visit_start(struct api *, struct http_exchange *, size_t size,
+struct model_request	*model_request_start(struct model_api *, struct http_exchange *, size_t size,
 		    const struct flow_kind *);
-enum flow_rc	 visit_read(struct flow *);		/* a step: the body */
+enum flow_rc	 model_request_read(struct flow *);	/* a step: the body */
 /* The JSON and the knobs. False: the answer is given already. */
-bool		 visit_open(struct visit *);
+bool		 model_request_open(struct model_request *);
 /* Whether this one is to fail, by a status (0: no): then the answer is given. */
-bool		 visit_fails(struct visit *, unsigned status);
+bool		 model_request_fails(struct model_request *, unsigned status);
 /* A step's end: waits, for good when `stall`. */
-enum flow_rc	 visit_wait(struct visit *, unsigned ms, bool stall);
-void		 visit_refuse(struct visit *, int status, const char *type, const char *code,
+enum flow_rc	 model_request_wait(struct model_request *, unsigned ms, bool stall);
+void		 model_request_refuse(struct model_request *, int status, const char *type, const char *code,
 		    const char *message);
-void		 visit_reply(struct visit *, const struct buf *json);
-void		 visit_end(struct flow *, const struct err *);	/* calls http_end() */
-void		 visit_release(struct flow *);
+void		 model_request_reply(struct model_request *, const struct buf *json);
+void		 model_request_end(struct flow *, const struct err *);	/* calls http_end() */
+void		 model_request_release(struct flow *);
 
 /* ---- model-api-knobs.c ---- */
 /* False when a name is unknown or a value no whole number. Absent ones stay. */
@@ -116,16 +116,16 @@ void		 words_init(void);
 bool		 word_next(struct slice *text, struct word *);
 
 /* ---- the routes ---- */
-void		 embeddings_start(struct api *, struct http_exchange *);
-void		 chat_start(struct api *, struct http_exchange *);
+void		 embeddings_start(struct model_api *, struct http_exchange *);
+void		 chat_completion_start(struct model_api *, struct http_exchange *);
 
 /* ---- model-api-quote.c ---- */
 /* What the stand-in answers: appends. */
 void		 quote_answer(struct slice passages, struct slice question, struct buf *out);
 
-/* ---- model-api-talk.c ---- */
-struct talk {
-	struct visit	visit;
+/* ---- model-api-completion.c ---- */
+struct completion {
+	struct model_request	model_request;
 	struct buf	text;		/* owned: the answer */
 	struct slice	rest;		/* of it, not yet said */
 	struct buf	out;		/* owned: bytes to be written */
@@ -136,12 +136,12 @@ struct talk {
 	unsigned	said;		/* words */
 	unsigned	prompt_tokens;
 };
-enum flow_rc	 talk_begin(struct flow *);
-enum flow_rc	 talk_say(struct flow *);
-enum flow_rc	 talk_flush(struct flow *);
-enum flow_rc	 talk_nap(struct flow *);
-enum flow_rc	 talk_again(struct flow *);
+enum flow_rc	 completion_begin(struct flow *);
+enum flow_rc	 completion_next(struct flow *);
+enum flow_rc	 completion_flush(struct flow *);
+enum flow_rc	 completion_delay(struct flow *);
+enum flow_rc	 completion_again(struct flow *);
 /* A word with the space before it; false at the end. */
-bool		 talk_word(struct talk *, struct slice *);
+bool		 completion_word(struct completion *, struct slice *);
 
 #endif

@@ -18,12 +18,12 @@
 #include "tenantgate/base/log.h"
 
 #define CONNECT_US (10 * 1000000ull)
-#define AGAIN_US   (500 * 1000ull)
+#define RETRY_US   (500 * 1000ull)
 #define TRIES_MAX  20
 
 struct build {
 	struct flow flow;
-	struct api *api;
+	struct neon_api *neon_api;
 	char id[PROJECT_ID_SIZE];
 	char tail[PROJECT_ID_SIZE]; /* of the names */
 	char password[64];
@@ -32,16 +32,16 @@ struct build {
 	struct pg_conn *conn;
 	struct pg_target target;
 	struct pg_result result;
-	struct timer nap;
+	struct timer timer;
 	unsigned tries; /* before this one */
 };
 
 static enum flow_rc
-build_say(struct build *b)
+build_execute(struct build *b)
 {
 	struct pg_query q = { .sql = b->sql };
 
-	return catalog_run(&b->flow, b->api->catalog, &q, &b->result);
+	return catalog_run(&b->flow, b->neon_api->catalog, &q, &b->result);
 }
 
 /* A build may go on from where a stopped stand-in left it: what is there already is fine. */
@@ -59,7 +59,7 @@ build_wait(struct flow *f)
 {
 	struct build *b = (struct build *)f;
 
-	return b->tries == 0 ? FLOW_NEXT : flow_sleep(f, &b->nap, AGAIN_US);
+	return b->tries == 0 ? FLOW_NEXT : flow_sleep(f, &b->timer, RETRY_US);
 }
 
 static enum flow_rc
@@ -69,7 +69,7 @@ build_role(struct flow *f)
 
 	snprintf(b->sql, sizeof(b->sql), "CREATE ROLE neondb_owner_%s NOLOGIN PASSWORD '%s'",
 	    b->tail, b->password);
-	return build_say(b);
+	return build_execute(b);
 }
 
 static enum flow_rc
@@ -80,7 +80,7 @@ build_database(struct flow *f)
 
 	snprintf(b->sql, sizeof(b->sql),
 	    "CREATE DATABASE neondb_%s OWNER neondb_owner_%s TEMPLATE template0", b->tail, b->tail);
-	return rc == FLOW_NEXT ? build_say(b) : rc;
+	return rc == FLOW_NEXT ? build_execute(b) : rc;
 }
 
 static enum flow_rc
@@ -91,18 +91,18 @@ build_revoke(struct flow *f)
 
 	snprintf(b->sql, sizeof(b->sql), "REVOKE CONNECT ON DATABASE neondb_%s FROM PUBLIC",
 	    b->tail);
-	return rc == FLOW_NEXT ? build_say(b) : rc;
+	return rc == FLOW_NEXT ? build_execute(b) : rc;
 }
 
 static enum flow_rc
-build_enter(struct flow *f)
+build_connect(struct flow *f)
 {
 	struct build *b = (struct build *)f;
 
 	snprintf(b->db, sizeof(b->db), "neondb_%s", b->tail);
-	b->target = b->api->admin;
+	b->target = b->neon_api->admin;
 	b->target.dbname = b->db;
-	return pg_connect(f, b->api->dns, &b->target, CONNECT_US, &b->conn, &b->result);
+	return pg_connect(f, b->neon_api->dns, &b->target, CONNECT_US, &b->conn, &b->result);
 }
 
 static enum flow_rc
@@ -117,16 +117,16 @@ build_extension(struct flow *f)
 }
 
 static enum flow_rc
-build_nap(struct flow *f)
+build_delay(struct flow *f)
 {
 	struct build *b = (struct build *)f;
-	uint64_t spent = flow_age_us(f), all = b->api->operation_us;
+	uint64_t spent = flow_age_us(f), all = b->neon_api->operation_us;
 
 	if (b->result.status != PG_OK)
 		log_event(LOG_WARNING, "standin.no_vector", NULL, "%s", b->result.failure.message);
 	pg_conn_close(b->conn);
 	b->conn = NULL;
-	return flow_sleep(f, &b->nap, spent < all ? all - spent : 0);
+	return flow_sleep(f, &b->timer, spent < all ? all - spent : 0);
 }
 
 static enum flow_rc
@@ -135,7 +135,7 @@ build_open(struct flow *f)
 	struct build *b = (struct build *)f;
 
 	snprintf(b->sql, sizeof(b->sql), "ALTER ROLE neondb_owner_%s LOGIN", b->tail);
-	return build_say(b);
+	return build_execute(b);
 }
 
 static enum flow_rc
@@ -148,7 +148,7 @@ build_ready(struct flow *f)
 	    "UPDATE neon_standin.projects SET state = 'ready' "
 	    "WHERE id = '%s' AND state = 'building'",
 	    b->id);
-	return rc == FLOW_NEXT ? build_say(b) : rc;
+	return rc == FLOW_NEXT ? build_execute(b) : rc;
 }
 
 static const struct flow_step build_steps[] = {
@@ -156,9 +156,9 @@ static const struct flow_step build_steps[] = {
 	{ "role", build_role },
 	{ "database", build_database },
 	{ "revoke", build_revoke },
-	{ "enter", build_enter },
+	{ "enter", build_connect },
 	{ "extension", build_extension },
-	{ "nap", build_nap },
+	{ "nap", build_delay },
 	{ "open", build_open },
 	{ "ready", build_ready },
 	{ NULL, NULL },
@@ -181,7 +181,7 @@ build_release(struct flow *f)
 	free(f);
 }
 
-static void build_try(struct api *, const char *id, const char *password, unsigned tries);
+static void build_try(struct neon_api *, const char *id, const char *password, unsigned tries);
 
 static void
 build_over(struct flow *f, const struct err *err)
@@ -190,50 +190,50 @@ build_over(struct flow *f, const struct err *err)
 
 	build_end(f, err);
 	if (err_is(err) && err->code != ERR_SHUTDOWN && b->tries < TRIES_MAX)
-		build_try(b->api, b->id, b->password, b->tries + 1);
+		build_try(b->neon_api, b->id, b->password, b->tries + 1);
 }
 
 static const struct flow_kind build_kind = { "build", build_steps, build_over, build_release };
 
 static struct build *
-build_new(struct api *api, const char *id)
+build_new(struct neon_api *neon_api, const char *id)
 {
 	struct build *b = calloc(1, sizeof(*b));
 	const char *dash = strchr(id, '-');
 
 	if (b == NULL || dash == NULL)
 		abort();
-	b->api = api;
+	b->neon_api = neon_api;
 	snprintf(b->id, sizeof(b->id), "%s", id);
 	snprintf(b->tail, sizeof(b->tail), "%s", dash + 1);
 	return b;
 }
 
 static void
-build_try(struct api *api, const char *id, const char *password, unsigned tries)
+build_try(struct neon_api *neon_api, const char *id, const char *password, unsigned tries)
 {
-	struct build *b = build_new(api, id);
+	struct build *b = build_new(neon_api, id);
 
 	b->tries = tries;
 	snprintf(b->password, sizeof(b->password), "%s", password);
-	flow_start(&b->flow, &build_kind, api->worker, NULL);
+	flow_start(&b->flow, &build_kind, neon_api->worker, NULL);
 }
 
 void
-build_start(struct api *api, const char *id, const char *password)
+build_start(struct neon_api *neon_api, const char *id, const char *password)
 {
-	build_try(api, id, password, 0);
+	build_try(neon_api, id, password, 0);
 }
 
 /* ---- and away again ---- */
 
 static enum flow_rc
-drop_database(struct flow *f)
+build_drop_database(struct flow *f)
 {
 	struct build *b = (struct build *)f;
 
 	snprintf(b->sql, sizeof(b->sql), "DROP DATABASE IF EXISTS neondb_%s WITH (FORCE)", b->tail);
-	return build_say(b);
+	return build_execute(b);
 }
 
 static enum flow_rc
@@ -242,11 +242,11 @@ drop_role(struct flow *f)
 	struct build *b = (struct build *)f;
 
 	snprintf(b->sql, sizeof(b->sql), "DROP ROLE IF EXISTS neondb_owner_%s", b->tail);
-	return build_say(b);
+	return build_execute(b);
 }
 
 static const struct flow_step drop_steps[] = {
-	{ "database", drop_database },
+	{ "database", build_drop_database },
 	{ "role", drop_role },
 	{ NULL, NULL },
 };
@@ -254,7 +254,7 @@ static const struct flow_step drop_steps[] = {
 static const struct flow_kind drop_kind = { "drop", drop_steps, build_end, build_release };
 
 void
-drop_start(struct api *api, const char *id)
+drop_start(struct neon_api *neon_api, const char *id)
 {
-	flow_start(&build_new(api, id)->flow, &drop_kind, api->worker, NULL);
+	flow_start(&build_new(neon_api, id)->flow, &drop_kind, neon_api->worker, NULL);
 }

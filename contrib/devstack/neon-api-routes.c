@@ -14,7 +14,7 @@
 #define ONE(what) "SELECT " what "::text FROM neon_standin.forms WHERE id = $1"
 
 static bool
-ask_one(struct request *r, const char *sql)
+prepare_one(struct neon_request *r, const char *sql)
 {
 	r->query = (struct pg_query){
 		.sql = sql,
@@ -25,42 +25,42 @@ ask_one(struct request *r, const char *sql)
 }
 
 static bool
-project_ask(struct request *r, struct err *err)
+prepare_project(struct neon_request *r, struct err *err)
 {
 	(void)err;
-	return ask_one(r, ONE("jsonb_build_object('project', project)"));
+	return prepare_one(r, ONE("jsonb_build_object('project', project)"));
 }
 
 static bool
-operations_ask(struct request *r, struct err *err)
+prepare_operations(struct neon_request *r, struct err *err)
 {
 	(void)err;
-	return ask_one(r,
+	return prepare_one(r,
 	    ONE("jsonb_build_object('operations', operations, 'pagination', "
 		"jsonb_build_object('cursor', created_at))"));
 }
 
 static bool
-endpoints_ask(struct request *r, struct err *err)
+prepare_endpoints(struct neon_request *r, struct err *err)
 {
 	(void)err;
-	return ask_one(r, ONE("jsonb_build_object('endpoints', jsonb_build_array(endpoint))"));
+	return prepare_one(r, ONE("jsonb_build_object('endpoints', jsonb_build_array(endpoint))"));
 }
 
 static bool
-branches_ask(struct request *r, struct err *err)
+prepare_branches(struct neon_request *r, struct err *err)
 {
 	(void)err;
-	return ask_one(r,
+	return prepare_one(r,
 	    ONE("jsonb_build_object('branches', jsonb_build_array(branch), 'annotations', "
 		"jsonb_build_object(branch_id, jsonb_build_object('value', annotation)))"));
 }
 
 static bool
-delete_ask(struct request *r, struct err *err)
+prepare_delete(struct neon_request *r, struct err *err)
 {
 	(void)err;
-	return ask_one(r,
+	return prepare_one(r,
 	    "WITH gone AS (UPDATE neon_standin.projects SET state = 'gone' "
 	    "WHERE id = $1 AND state <> 'gone' RETURNING id) SELECT "
 	    "jsonb_build_object('project', project)::text "
@@ -68,14 +68,14 @@ delete_ask(struct request *r, struct err *err)
 }
 
 static void
-delete_then(struct request *r)
+delete_then(struct neon_request *r)
 {
-	drop_start(r->api, r->id);
+	drop_start(r->neon_api, r->id);
 }
 
 /* A parameter of the query string, into the request's own texts. False when it does not fit. */
 static bool
-take_query(struct request *r, const char *name, unsigned i)
+take_query(struct neon_request *r, const char *name, unsigned i)
 {
 	struct slice v = http_query_get(r->x, name, r->flow.arena);
 
@@ -87,7 +87,7 @@ take_query(struct request *r, const char *name, unsigned i)
 
 /* Both names are required, as at Neon; the default ones stand for the project's own. */
 static bool
-uri_ask(struct request *r, struct err *err)
+prepare_uri(struct neon_request *r, struct err *err)
 {
 	if (!take_query(r, "database_name", 0) || !take_query(r, "role_name", 1) ||
 	    r->texts[0][0] == '\0' || r->texts[1][0] == '\0') {
@@ -113,15 +113,15 @@ limit_fits(char *text)
 }
 
 static void
-unavailable_list(struct request *r, char *out, size_t size)
+unavailable_list(struct neon_request *r, char *out, size_t size)
 {
 	struct buf b;
 	unsigned i;
 
 	buf_init(&b, size - 1);
 	buf_putc(&b, '{');
-	for (i = 0; i < r->api->unavailable_count; i++)
-		buf_printf(&b, "%s\"%s\"", i > 0 ? "," : "", r->api->unavailable[i]);
+	for (i = 0; i < r->neon_api->unavailable_count; i++)
+		buf_printf(&b, "%s\"%s\"", i > 0 ? "," : "", r->neon_api->unavailable[i]);
 	buf_putc(&b, '}');
 	snprintf(out, size, "%s", b.failed ? "{}" : b.data);
 	buf_free(&b);
@@ -129,7 +129,7 @@ unavailable_list(struct request *r, char *out, size_t size)
 
 /* Partial search over names and ids; the last page has a cursor like all the others. */
 static bool
-list_ask(struct request *r, struct err *err)
+prepare_list(struct neon_request *r, struct err *err)
 {
 	if (!take_query(r, "search", 0) || !take_query(r, "cursor", 1) ||
 	    !take_query(r, "limit", 2) || !limit_fits(r->texts[2])) {
@@ -171,7 +171,7 @@ take_field(const json_t *o, const char *name, const char *absent, char out[PARAM
 }
 
 static void
-create_names(struct request *r)
+create_names(struct neon_request *r)
 {
 	char tail[ID_LEN + 1];
 	size_t i;
@@ -183,11 +183,11 @@ create_names(struct request *r)
 	}
 	snprintf(r->id, sizeof(r->id), "local-%s", tail);
 	id_random(r->texts[4], 24);
-	snprintf(r->texts[5], sizeof(r->texts[5]), "%u", (unsigned)r->api->admin.port);
+	snprintf(r->texts[5], sizeof(r->texts[5]), "%u", (unsigned)r->neon_api->admin.port);
 }
 
 static bool
-create_ask(struct request *r, struct err *err)
+prepare_create(struct neon_request *r, struct err *err)
 {
 	json_t *project = NULL, *branch = NULL, *notes = NULL;
 	int64_t version = 17;
@@ -217,7 +217,7 @@ create_ask(struct request *r, struct err *err)
 		       "$6::jsonb, $7, $8::int)",
 		.params = { PG_TEXT(r->id), PG_TEXT(r->texts[0]), PG_TEXT(r->texts[1]),
 		    PG_TEXT(r->texts[2]), PG_TEXT(r->texts[4]), PG_TEXT(r->body.data),
-		    PG_TEXT(r->api->advertised), PG_TEXT(r->texts[5]) },
+		    PG_TEXT(r->neon_api->advertised), PG_TEXT(r->texts[5]) },
 		.param_count = 8,
 	};
 	return true;
@@ -232,25 +232,26 @@ static const char created_form[] = ONE(
     "'operations', operations, 'branch', branch, 'endpoints', jsonb_build_array(endpoint))");
 
 static void
-create_then(struct request *r)
+create_then(struct neon_request *r)
 {
-	r->api->made++;
-	build_start(r->api, r->id, r->texts[4]);
+	r->neon_api->made++;
+	build_start(r->neon_api, r->id, r->texts[4]);
 }
 
 static const struct route routes[] = {
-	{ "POST", "/projects", "POST /projects", 201, create_ask, created_form, create_then },
-	{ "GET", "/projects", "GET /projects", 200, list_ask, NULL, NULL },
-	{ "GET", "/projects/{p}", "GET /projects/{p}", 200, project_ask, NULL, NULL },
-	{ "DELETE", "/projects/{p}", "DELETE /projects/{p}", 200, delete_ask, NULL, delete_then },
-	{ "GET", "/projects/{p}/operations", "GET /projects/{p}/operations", 200, operations_ask,
+	{ "POST", "/projects", "POST /projects", 201, prepare_create, created_form, create_then },
+	{ "GET", "/projects", "GET /projects", 200, prepare_list, NULL, NULL },
+	{ "GET", "/projects/{p}", "GET /projects/{p}", 200, prepare_project, NULL, NULL },
+	{ "DELETE", "/projects/{p}", "DELETE /projects/{p}", 200, prepare_delete, NULL,
+	    delete_then },
+	{ "GET", "/projects/{p}/operations", "GET /projects/{p}/operations", 200,
+	    prepare_operations, NULL, NULL },
+	{ "GET", "/projects/{p}/connection_uri", "GET /projects/{p}/connection_uri", 200,
+	    prepare_uri, NULL, NULL },
+	{ "GET", "/projects/{p}/endpoints", "GET /projects/{p}/endpoints", 200, prepare_endpoints,
 	    NULL, NULL },
-	{ "GET", "/projects/{p}/connection_uri", "GET /projects/{p}/connection_uri", 200, uri_ask,
+	{ "GET", "/projects/{p}/branches", "GET /projects/{p}/branches", 200, prepare_branches,
 	    NULL, NULL },
-	{ "GET", "/projects/{p}/endpoints", "GET /projects/{p}/endpoints", 200, endpoints_ask, NULL,
-	    NULL },
-	{ "GET", "/projects/{p}/branches", "GET /projects/{p}/branches", 200, branches_ask, NULL,
-	    NULL },
 };
 
 /* The id goes into statements as it was sent: it is of letters that need no escape. */

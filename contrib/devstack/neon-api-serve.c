@@ -38,43 +38,45 @@ serve_error(struct http_exchange *x, int status, const char *message)
 }
 
 static enum flow_rc
-serve_fault(struct request *r)
+serve_fault(struct neon_request *r)
 {
 	char seconds[12];
 
-	snprintf(seconds, sizeof(seconds), "%d", r->fault.retry_after);
-	if (r->fault.retry_after > 0)
+	snprintf(seconds, sizeof(seconds), "%d", r->neon_fault.retry_after);
+	if (r->neon_fault.retry_after > 0)
 		http_set(r->x, "Retry-After", seconds);
-	serve_error(r->x, r->fault.status, "made to fail");
+	serve_error(r->x, r->neon_fault.status, "made to fail");
 	return FLOW_DONE;
 }
 
 static enum flow_rc
 serve_delay(struct flow *f)
 {
-	struct request *r = (struct request *)f;
+	struct neon_request *r = (struct neon_request *)f;
 
-	const struct api *api = r->api;
-	bool ours = api->delay_route[0] == '\0' || strcmp(api->delay_route, r->route->name) == 0;
+	const struct neon_api *neon_api = r->neon_api;
+	bool ours =
+	    neon_api->delay_route[0] == '\0' || strcmp(neon_api->delay_route, r->route->name) == 0;
 
-	return api->delay_us > 0 && ours ? flow_sleep(f, &r->nap, api->delay_us) : FLOW_NEXT;
+	return neon_api->delay_us > 0 && ours ? flow_sleep(f, &r->timer, neon_api->delay_us)
+					      : FLOW_NEXT;
 }
 
 static enum flow_rc
 serve_gate(struct flow *f)
 {
-	struct request *r = (struct request *)f;
+	struct neon_request *r = (struct neon_request *)f;
 	struct slice given = http_header(r->x, "Authorization");
 	char want[300];
 
-	snprintf(want, sizeof(want), "Bearer %s", r->api->api_key);
+	snprintf(want, sizeof(want), "Bearer %s", r->neon_api->api_key);
 	if (!slice_is(given, want))
 		return flow_fail(f, ERR_UNAUTHENTICATED, "the API key is not valid");
-	r->fault = knobs_take_fault(r->api, r->route->name);
-	if (r->fault.status != 0 && !r->fault.after)
+	r->neon_fault = knobs_take_fault(r->neon_api, r->route->name);
+	if (r->neon_fault.status != 0 && !r->neon_fault.after)
 		return serve_fault(r);
-	if (r->api->lose_next > 0 && strcmp(r->route->name, "POST /projects") == 0) {
-		r->api->lose_next--;
+	if (r->neon_api->lose_next > 0 && strcmp(r->route->name, "POST /projects") == 0) {
+		r->neon_api->lose_next--;
 		r->is_lost = true;
 	}
 	return FLOW_NEXT;
@@ -83,7 +85,7 @@ serve_gate(struct flow *f)
 static enum flow_rc
 serve_body(struct flow *f)
 {
-	struct request *r = (struct request *)f;
+	struct neon_request *r = (struct neon_request *)f;
 
 	if (strcmp(r->route->method, "POST") != 0)
 		return FLOW_NEXT;
@@ -91,9 +93,9 @@ serve_body(struct flow *f)
 }
 
 static enum flow_rc
-serve_ask(struct flow *f)
+serve_prepare(struct flow *f)
 {
-	struct request *r = (struct request *)f;
+	struct neon_request *r = (struct neon_request *)f;
 	struct err err = { 0 };
 
 	if (r->body.len > 0) {
@@ -101,15 +103,15 @@ serve_ask(struct flow *f)
 		if (r->json == NULL)
 			return flow_fail_err(f, &err);
 	}
-	if (!r->route->ask(r, &err))
+	if (!r->route->prepare(r, &err))
 		return flow_fail_err(f, &err);
-	return catalog_run(f, r->api->catalog, &r->query, &r->result);
+	return catalog_run(f, r->neon_api->catalog, &r->query, &r->result);
 }
 
 static enum flow_rc
 serve_form(struct flow *f)
 {
-	struct request *r = (struct request *)f;
+	struct neon_request *r = (struct neon_request *)f;
 	enum flow_rc rc = catalog_check(f, &r->result, "the stand-in's own tables");
 
 	if (rc != FLOW_NEXT)
@@ -123,20 +125,20 @@ serve_form(struct flow *f)
 		.params = { PG_TEXT(r->id) },
 		.param_count = 1,
 	};
-	return catalog_run(f, r->api->catalog, &r->query, &r->result);
+	return catalog_run(f, r->neon_api->catalog, &r->query, &r->result);
 }
 
 static enum flow_rc
-serve_answer(struct flow *f)
+serve_respond(struct flow *f)
 {
-	struct request *r = (struct request *)f;
+	struct neon_request *r = (struct neon_request *)f;
 	enum flow_rc rc = catalog_check(f, &r->result, "the stand-in's own tables");
 
 	if (rc != FLOW_NEXT)
 		return rc;
 	if (pg_rows(&r->result) == 0)
 		return flow_fail(f, ERR_NOT_FOUND, "project not found");
-	if (r->fault.status != 0)
+	if (r->neon_fault.status != 0)
 		return serve_fault(r);
 	if (r->is_lost) {
 		http_stream_begin(r->x, r->route->status, "application/json");
@@ -151,27 +153,27 @@ static const struct flow_step serve_steps[] = {
 	{ "delay", serve_delay },
 	{ "gate", serve_gate },
 	{ "body", serve_body },
-	{ "ask", serve_ask },
+	{ "ask", serve_prepare },
 	{ "form", serve_form },
-	{ "answer", serve_answer },
+	{ "answer", serve_respond },
 	{ NULL, NULL },
 };
 
 static void
 serve_end(struct flow *f, const struct err *err)
 {
-	struct request *r = (struct request *)f;
+	struct neon_request *r = (struct neon_request *)f;
 
 	if (err_is(err))
 		serve_error(r->x, err_status(err->code), err->detail);
 	http_end(r->x);
-	r->api->parallel--;
+	r->neon_api->parallel--;
 }
 
 static void
 serve_release(struct flow *f)
 {
-	struct request *r = (struct request *)f;
+	struct neon_request *r = (struct neon_request *)f;
 
 	pg_clear(&r->result);
 	json_decref(r->json);
@@ -187,19 +189,19 @@ static const struct flow_kind serve_kind = { "request", serve_steps, serve_end, 
 static enum flow_rc
 knobs_body(struct flow *f)
 {
-	struct request *r = (struct request *)f;
+	struct neon_request *r = (struct neon_request *)f;
 
 	return http_read_body(f, r->x, &r->body);
 }
 
 static enum flow_rc
-knobs_answer(struct flow *f)
+knobs_respond(struct flow *f)
 {
-	struct request *r = (struct request *)f;
+	struct neon_request *r = (struct neon_request *)f;
 	struct err err = { 0 };
 
 	r->json = json_read_object(buf_view(&r->body), &err);
-	if (r->json == NULL || !knobs_set(r->api, r->json, &err))
+	if (r->json == NULL || !knobs_set(r->neon_api, r->json, &err))
 		return flow_fail_err(f, &err);
 	reply_json(r->x, 200, SLICE_LIT("{}"));
 	return FLOW_DONE;
@@ -207,53 +209,53 @@ knobs_answer(struct flow *f)
 
 static const struct flow_step knobs_steps[] = {
 	{ "body", knobs_body },
-	{ "answer", knobs_answer },
+	{ "answer", knobs_respond },
 	{ NULL, NULL },
 };
 
 static const struct flow_kind knobs_kind = { "knobs", knobs_steps, serve_end, serve_release };
 
 static void
-serve_stats(struct api *api, struct http_exchange *x)
+serve_stats(struct neon_api *neon_api, struct http_exchange *x)
 {
 	struct buf b;
 
 	buf_init(&b, 16384);
-	stats_put(api, &b);
+	stats_put(neon_api, &b);
 	reply_json(x, 200, buf_view(&b));
 	http_end(x);
 	buf_free(&b);
 }
 
 static void
-request_start(struct api *api, struct http_exchange *x, const struct request *like,
+request_start(struct neon_api *neon_api, struct http_exchange *x, const struct neon_request *like,
     const struct flow_kind *kind)
 {
-	struct request *r = malloc(sizeof(*r));
+	struct neon_request *r = malloc(sizeof(*r));
 
 	if (r == NULL)
 		abort();
 	*r = *like;
-	r->api = api;
+	r->neon_api = neon_api;
 	r->x = x;
 	buf_init(&r->body, BODY_MAX);
-	if (++api->parallel > api->parallel_peak)
-		api->parallel_peak = api->parallel;
-	flow_start(&r->flow, kind, api->worker, arena_new(1 << 20));
+	if (++neon_api->parallel > neon_api->parallel_peak)
+		neon_api->parallel_peak = neon_api->parallel;
+	flow_start(&r->flow, kind, neon_api->worker, arena_new(1 << 20));
 }
 
 void
 serve_request(struct http_exchange *x, void *arg)
 {
-	struct api *api = arg;
-	struct request like = { 0 };
+	struct neon_api *neon_api = arg;
+	struct neon_request like = { 0 };
 
 	if (slice_is(http_path(x), "/_stats")) {
-		serve_stats(api, x);
+		serve_stats(neon_api, x);
 		return;
 	}
 	if (slice_is(http_path(x), "/_knobs") && slice_is(http_method(x), "POST")) {
-		request_start(api, x, &like, &knobs_kind);
+		request_start(neon_api, x, &like, &knobs_kind);
 		return;
 	}
 	like.route = route_find(http_method(x), http_path(x), like.id);
@@ -262,6 +264,6 @@ serve_request(struct http_exchange *x, void *arg)
 		http_end(x);
 		return;
 	}
-	stats_count(api, like.route->name);
-	request_start(api, x, &like, &serve_kind);
+	stats_count(neon_api, like.route->name);
+	request_start(neon_api, x, &like, &serve_kind);
 }

@@ -24,7 +24,7 @@ static const char usage[] =
     "A stand-in for Neon's management API (/api/v2/projects...) over a local Postgres.\n"
     "POST /_knobs makes it misbehave, GET /_stats counts.\n";
 
-struct options {
+struct neon_api_options {
 	const char *admin_url, *listen, *advertise, *port_file, *api_key;
 	unsigned operation_ms;
 };
@@ -47,7 +47,7 @@ die(const char *why)
 }
 
 static bool
-option_take(struct options *o, int c)
+option_take(struct neon_api_options *o, int c)
 {
 	switch (c) {
 	case 'a':
@@ -72,10 +72,10 @@ option_take(struct options *o, int c)
 	return false;
 }
 
-static struct options
-options_read(int argc, char **argv)
+static struct neon_api_options
+neon_api_options_read(int argc, char **argv)
 {
-	struct options o = { .listen = "127.0.0.1:0", .operation_ms = 400 };
+	struct neon_api_options o = { .listen = "127.0.0.1:0", .operation_ms = 400 };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
@@ -95,7 +95,7 @@ options_read(int argc, char **argv)
 
 struct start {
 	struct flow flow;
-	struct api *api;
+	struct neon_api *neon_api;
 	struct pg_result result;
 	bool over;
 };
@@ -105,11 +105,11 @@ start_schema(struct flow *f)
 {
 	struct start *s = (struct start *)f;
 
-	return schema_make(f, s->api, &s->result);
+	return schema_create(f, s->neon_api, &s->result);
 }
 
 static enum flow_rc
-start_look(struct flow *f)
+start_check(struct flow *f)
 {
 	struct start *s = (struct start *)f;
 	struct pg_query q = {
@@ -117,7 +117,7 @@ start_look(struct flow *f)
 	};
 	enum flow_rc rc = pg_check(f, &s->result, ERR_DATABASE, "schema");
 
-	return rc == FLOW_NEXT ? catalog_run(f, s->api->catalog, &q, &s->result) : rc;
+	return rc == FLOW_NEXT ? catalog_run(f, s->neon_api->catalog, &q, &s->result) : rc;
 }
 
 /* What an earlier run had begun goes on. */
@@ -131,7 +131,7 @@ start_resume(struct flow *f)
 	if (rc != FLOW_NEXT)
 		return rc;
 	for (i = 0; i < pg_rows(&s->result); i++)
-		build_start(s->api, pg_text(&s->result, i, 0), pg_text(&s->result, i, 1));
+		build_start(s->neon_api, pg_text(&s->result, i, 0), pg_text(&s->result, i, 1));
 	return FLOW_DONE;
 }
 
@@ -148,7 +148,7 @@ start_end(struct flow *f, const struct err *err)
 
 static const struct flow_step start_steps[] = {
 	{ "schema", start_schema },
-	{ "look", start_look },
+	{ "look", start_check },
 	{ "resume", start_resume },
 	{ NULL, NULL },
 };
@@ -156,17 +156,17 @@ static const struct flow_step start_steps[] = {
 static const struct flow_kind start_kind = { "start", start_steps, start_end, NULL };
 
 static void
-tables_make(struct api *api)
+tables_create(struct neon_api *neon_api)
 {
-	struct start s = { .api = api };
+	struct start s = { .neon_api = neon_api };
 
-	flow_start(&s.flow, &start_kind, api->worker, NULL);
+	flow_start(&s.flow, &start_kind, neon_api->worker, NULL);
 	while (!s.over)
-		worker_turn(api->worker, 100);
+		worker_turn(neon_api->worker, 100);
 }
 
 static void
-rooms_open(struct api *api, const struct options *o)
+wires_open(struct neon_api *neon_api, const struct neon_api_options *o)
 {
 	struct catalog_conf cc = { .url = o->admin_url,
 		.pool_size = 8,
@@ -174,19 +174,20 @@ rooms_open(struct api *api, const struct options *o)
 		.connect_timeout_us = 10 * 1000000ull };
 	struct err err = { 0 };
 
-	api->arena = arena_new(1 << 16);
-	api->worker = worker_new(0);
-	api->catalog = catalog_open(&cc, &err);
-	if (api->catalog == NULL ||
-	    !pg_url_read(api->arena, o->admin_url, PG_URL_STRICT, &api->admin, &err))
+	neon_api->arena = arena_new(1 << 16);
+	neon_api->worker = worker_new(0);
+	neon_api->catalog = catalog_open(&cc, &err);
+	if (neon_api->catalog == NULL ||
+	    !pg_url_read(neon_api->arena, o->admin_url, PG_URL_STRICT, &neon_api->admin, &err))
 		die(err.detail);
-	api->advertised = o->advertise != NULL ? o->advertise : api->admin.host;
-	api->dns = dns_open(api->worker, NULL, 2 * 1000000ull);
-	catalog_attach(api->catalog, api->worker, api->dns);
+	neon_api->advertised = o->advertise != NULL ? o->advertise : neon_api->admin.host;
+	neon_api->dns = dns_open(neon_api->worker, NULL, 2 * 1000000ull);
+	catalog_attach(neon_api->catalog, neon_api->worker, neon_api->dns);
 }
 
 static void
-door_open(struct api *api, const struct options *o, struct http_shared *shared)
+listener_open(struct neon_api *neon_api, const struct neon_api_options *o,
+    struct http_shared *shared)
 {
 	const char *colon = strrchr(o->listen, ':');
 	struct http_conf conf;
@@ -199,21 +200,23 @@ door_open(struct api *api, const struct options *o, struct http_shared *shared)
 	http_conf_init(&conf);
 	conf.listen_addr = address;
 	conf.listen_port = (uint16_t)strtoul(colon + 1, NULL, 10);
-	api->http = http_open(api->worker, &conf, shared, serve_request, NULL, api, &err);
-	if (api->http == NULL)
+	neon_api->http =
+	    http_open(neon_api->worker, &conf, shared, serve_request, NULL, neon_api, &err);
+	if (neon_api->http == NULL)
 		die(err.detail);
-	printf("listening on %s:%u\n", address, (unsigned)http_port(api->http));
+	printf("listening on %s:%u\n", address, (unsigned)http_port(neon_api->http));
 	fflush(stdout);
 }
 
 static void
-port_tell(const struct api *api, const char *path)
+port_report(const struct neon_api *neon_api, const char *path)
 {
 	FILE *f = path != NULL ? fopen(path, "w") : NULL;
 
 	if (path == NULL)
 		return;
-	if (f == NULL || fprintf(f, "%u\n", (unsigned)http_port(api->http)) < 0 || fclose(f) != 0)
+	if (f == NULL || fprintf(f, "%u\n", (unsigned)http_port(neon_api->http)) < 0 ||
+	    fclose(f) != 0)
 		die("the port file cannot be written");
 }
 
@@ -226,40 +229,41 @@ stop(evutil_socket_t number, short what, void *arg)
 }
 
 static void
-rooms_close(struct api *api, struct http_shared *shared)
+wires_close(struct neon_api *neon_api, struct http_shared *shared)
 {
-	flow_abort_all(api->worker, ERR_SHUTDOWN, "the stand-in is stopping");
-	while (flow_count(api->worker) > 0)
-		worker_turn(api->worker, 10);
-	http_close(api->http);
+	flow_abort_all(neon_api->worker, ERR_SHUTDOWN, "the stand-in is stopping");
+	while (flow_count(neon_api->worker) > 0)
+		worker_turn(neon_api->worker, 10);
+	http_close(neon_api->http);
 	http_shared_free(shared);
-	catalog_detach(api->catalog, api->worker);
-	catalog_close(api->catalog);
-	dns_close(api->dns);
-	worker_free(api->worker);
-	arena_free(api->arena);
+	catalog_detach(neon_api->catalog, neon_api->worker);
+	catalog_close(neon_api->catalog);
+	dns_close(neon_api->dns);
+	worker_free(neon_api->worker);
+	arena_free(neon_api->arena);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct options o = options_read(argc, argv);
+	struct neon_api_options o = neon_api_options_read(argc, argv);
 	struct http_shared *shared = http_shared_new();
-	struct api api = { .api_key = o.api_key, .operation_us = o.operation_ms * 1000ull };
+	struct neon_api neon_api = { .api_key = o.api_key,
+		.operation_us = o.operation_ms * 1000ull };
 	struct event *term, *intr;
 
 	signal(SIGPIPE, SIG_IGN);
-	rooms_open(&api, &o);
-	tables_make(&api);
-	door_open(&api, &o, shared);
-	port_tell(&api, o.port_file);
-	term = evsignal_new(worker_base(api.worker), SIGTERM, stop, api.worker);
-	intr = evsignal_new(worker_base(api.worker), SIGINT, stop, api.worker);
+	wires_open(&neon_api, &o);
+	tables_create(&neon_api);
+	listener_open(&neon_api, &o, shared);
+	port_report(&neon_api, o.port_file);
+	term = evsignal_new(worker_base(neon_api.worker), SIGTERM, stop, neon_api.worker);
+	intr = evsignal_new(worker_base(neon_api.worker), SIGINT, stop, neon_api.worker);
 	evsignal_add(term, NULL);
 	evsignal_add(intr, NULL);
-	worker_run(api.worker);
+	worker_run(neon_api.worker);
 	event_free(term);
 	event_free(intr);
-	rooms_close(&api, shared);
+	wires_close(&neon_api, shared);
 	return 0;
 }

@@ -23,7 +23,7 @@
 #define PARAMETER_SIZE  300 /* of a query's parameter */
 
 /* "Fail the next `times` requests of `route` with `status`." */
-struct fault {
+struct neon_fault {
 	int status;
 	unsigned times;
 	int retry_after; /* seconds; 0: no header */
@@ -31,12 +31,12 @@ struct fault {
 	char route[48];	 /* "POST /projects"; "" for any */
 };
 
-struct stat {
+struct neon_stat {
 	char route[48];
 	unsigned count;
 };
 
-struct api {
+struct neon_api {
 	struct worker *worker;
 	struct dns *dns;
 	struct catalog *catalog; /* the administrator's connections */
@@ -49,27 +49,27 @@ struct api {
 	/* knobs */
 	uint64_t delay_us;
 	char delay_route[48]; /* "" : every one */
-	struct fault faults[FAULTS_MAX];
+	struct neon_fault faults[FAULTS_MAX];
 	unsigned lose_next; /* answers of POST /projects that get lost */
 	char unavailable[UNAVAILABLE_MAX][PROJECT_ID_SIZE];
 	unsigned unavailable_count;
 	/* counts */
-	struct stat stats[STATS_MAX];
+	struct neon_stat stats[STATS_MAX];
 	unsigned parallel, parallel_peak;
 	unsigned made; /* projects, since the start */
 };
 
 /* One request: a table of steps in neon-api-serve.c, SQL in neon-api-routes.c. */
 struct route;
-struct request {
+struct neon_request {
 	struct flow flow;
-	struct api *api;
+	struct neon_api *neon_api;
 	struct http_exchange *x;
 	const struct route *route;
-	struct fault fault; /* status 0: none */
+	struct neon_fault neon_fault; /* status 0: none */
 	bool is_lost;
 	char id[PROJECT_ID_SIZE]; /* the {project} of the path */
-	struct timer nap;
+	struct timer timer;
 	struct buf body; /* owned */
 	json_t *json;	 /* owned */
 	struct pg_query query;
@@ -83,30 +83,30 @@ struct route {
 	const char *name; /* "GET /projects/{p}" */
 	int status;	  /* of a good answer */
 	/* Fills query; false with err set when the request is no good. */
-	bool (*ask)(struct request *, struct err *);
+	bool (*prepare)(struct neon_request *, struct err *);
 	/* A second statement over the project's id, whose answer it is; or NULL. */
 	const char *form;
 	/* After a good query; may be NULL. */
-	void (*then)(struct request *);
+	void (*then)(struct neon_request *);
 };
 
 /* NULL when there is none; fills id. */
 const struct route *route_find(struct slice method, struct slice path, char id[PROJECT_ID_SIZE]);
 
 /* Before the first request. */
-enum flow_rc schema_make(struct flow *, struct api *, struct pg_result *);
+enum flow_rc schema_create(struct flow *, struct neon_api *, struct pg_result *);
 /* A project's role and database are made (or unmade), behind the answer. */
-void build_start(struct api *, const char *id, const char *password);
-void drop_start(struct api *, const char *id);
+void build_start(struct neon_api *, const char *id, const char *password);
+void drop_start(struct neon_api *, const char *id);
 
 void serve_request(struct http_exchange *, void *arg);
 void serve_error(struct http_exchange *, int status, const char *message);
 
 /* POST /_knobs with that body; false with err set. */
-bool knobs_set(struct api *, const json_t *, struct err *);
+bool knobs_set(struct neon_api *, const json_t *, struct err *);
 /* Takes one from the faults for this route; status 0 when there is none. */
-struct fault knobs_take_fault(struct api *, const char *route);
-void stats_count(struct api *, const char *route);
-void stats_put(const struct api *, struct buf *);
+struct neon_fault knobs_take_fault(struct neon_api *, const char *route);
+void stats_count(struct neon_api *, const char *route);
+void stats_put(const struct neon_api *, struct buf *);
 
 #endif

@@ -10,34 +10,36 @@
 
 #include "tenantgate/base/json.h"
 
-struct visit *
-visit_start(struct api *api, struct http_exchange *x, size_t size, const struct flow_kind *kind)
+struct model_request *
+model_request_start(struct model_api *model_api, struct http_exchange *x, size_t size,
+    const struct flow_kind *kind)
 {
-	struct visit *v = calloc(1, size);
+	struct model_request *v = calloc(1, size);
 
 	if (v == NULL) {
 		http_reply(x, 503, "text/plain", SLICE_LIT("no memory\n"));
 		http_end(x);
 		return NULL;
 	}
-	v->api = api;
+	v->model_api = model_api;
 	v->x = x;
 	buf_init(&v->body, BODY_MAX);
-	flow_start(&v->flow, kind, api->worker, NULL);
+	flow_start(&v->flow, kind, model_api->worker, NULL);
 	http_attach(x, &v->flow);
 	return v;
 }
 
 enum flow_rc
-visit_read(struct flow *f)
+model_request_read(struct flow *f)
 {
-	struct visit *v = (struct visit *)f;
+	struct model_request *v = (struct model_request *)f;
 
 	return http_read_body(f, v->x, &v->body);
 }
 
 void
-visit_refuse(struct visit *v, int status, const char *type, const char *code, const char *message)
+model_request_refuse(struct model_request *v, int status, const char *type, const char *code,
+    const char *message)
 {
 	struct buf out;
 
@@ -50,29 +52,29 @@ visit_refuse(struct visit *v, int status, const char *type, const char *code, co
 	else
 		json_put_string(&out, slice_str(code));
 	buf_puts(&out, "}}\n");
-	v->api->stats.refused++;
+	v->model_api->stats.refused++;
 	http_reply(v->x, status, "application/json", buf_view(&out));
 	buf_free(&out);
 }
 
 void
-visit_reply(struct visit *v, const struct buf *json)
+model_request_reply(struct model_request *v, const struct buf *json)
 {
 	if (json->failed)
-		visit_refuse(v, 500, "server_error", NULL, "The answer is too large.");
+		model_request_refuse(v, 500, "server_error", NULL, "The answer is too large.");
 	else
 		http_reply(v->x, 200, "application/json", buf_view(json));
 }
 
 /* "stand-in:tokens=20,token_delay_ms=5" is a model's name with knobs. */
 static bool
-visit_knobs(struct visit *v)
+model_request_knobs(struct model_request *v)
 {
 	struct slice header = http_header(v->x, "X-Knobs");
 	const char *model = json_string_value(json_object_get(v->root, "model"));
 	const char *colon = model == NULL ? NULL : strchr(model, ':');
 
-	v->knobs = v->api->knobs;
+	v->knobs = v->model_api->knobs;
 	if (header.p != NULL && !knobs_text(&v->knobs, header))
 		return false;
 	/* A real model's name may have a colon ("llama3:8b"): then it is no knob. */
@@ -82,34 +84,34 @@ visit_knobs(struct visit *v)
 }
 
 static bool
-key_is_right(const struct visit *v)
+key_is_right(const struct model_request *v)
 {
 	struct slice sent = http_header(v->x, "Authorization");
 
-	if (v->api->api_key == NULL)
+	if (v->model_api->api_key == NULL)
 		return true;
 	return slice_starts(sent, "Bearer ") &&
-	    slice_is(slice_of(sent.p + 7, sent.len - 7), v->api->api_key);
+	    slice_is(slice_of(sent.p + 7, sent.len - 7), v->model_api->api_key);
 }
 
 bool
-visit_open(struct visit *v)
+model_request_open(struct model_request *v)
 {
 	struct err err = { .code = ERR_NONE };
 
 	if (!key_is_right(v)) {
-		visit_refuse(v, 401, "invalid_request_error", "invalid_api_key",
+		model_request_refuse(v, 401, "invalid_request_error", "invalid_api_key",
 		    "Incorrect API key provided.");
 		return false;
 	}
 	v->root = json_read_object(buf_view(&v->body), &err);
 	if (v->root == NULL || !json_is_string(json_object_get(v->root, "model"))) {
-		visit_refuse(v, 400, "invalid_request_error", NULL,
+		model_request_refuse(v, 400, "invalid_request_error", NULL,
 		    v->root == NULL ? err.detail : "you must provide a model parameter");
 		return false;
 	}
-	if (!visit_knobs(v)) {
-		visit_refuse(v, 400, "invalid_request_error", "unknown_knob",
+	if (!model_request_knobs(v)) {
+		model_request_refuse(v, 400, "invalid_request_error", "unknown_knob",
 		    "There is no such knob.");
 		return false;
 	}
@@ -118,16 +120,16 @@ visit_open(struct visit *v)
 
 /* The last of so many failures: from now on all is well. */
 static void
-fail_count(struct api *api)
+fail_count(struct model_api *model_api)
 {
-	struct knobs *k = &api->knobs;
+	struct knobs *k = &model_api->knobs;
 
 	if (k->fail_times > 0 && --k->fail_times == 0)
 		k->fail = k->fail_chat = k->fail_embeddings = 0;
 }
 
 bool
-visit_fails(struct visit *v, unsigned status)
+model_request_fails(struct model_request *v, unsigned status)
 {
 	char seconds[16];
 
@@ -135,50 +137,52 @@ visit_fails(struct visit *v, unsigned status)
 		status = v->knobs.fail;
 	if (status < 400 || status > 599)
 		return false;
-	fail_count(v->api);
+	fail_count(v->model_api);
 	if (v->knobs.retry_after > 0) {
 		snprintf(seconds, sizeof(seconds), "%u", v->knobs.retry_after);
 		(void)http_set(v->x, "Retry-After", seconds);
 	}
 	if (status == 429 && v->knobs.quota)
-		visit_refuse(v, 429, "insufficient_quota", "insufficient_quota",
+		model_request_refuse(v, 429, "insufficient_quota", "insufficient_quota",
 		    "You exceeded your current quota, please check your plan and billing details.");
 	else if (status == 429)
-		visit_refuse(v, 429, "requests", "rate_limit_exceeded", "Rate limit reached.");
+		model_request_refuse(v, 429, "requests", "rate_limit_exceeded",
+		    "Rate limit reached.");
 	else if (status == 401)
-		visit_refuse(v, 401, "invalid_request_error", "invalid_api_key",
+		model_request_refuse(v, 401, "invalid_request_error", "invalid_api_key",
 		    "Incorrect API key provided.");
 	else
-		visit_refuse(v, (int)status,
+		model_request_refuse(v, (int)status,
 		    status >= 500 ? "server_error" : "invalid_request_error", NULL,
 		    "You told me to fail.");
 	return true;
 }
 
 enum flow_rc
-visit_wait(struct visit *v, unsigned ms, bool stall)
+model_request_wait(struct model_request *v, unsigned ms, bool stall)
 {
 	if (stall)
 		ms = STALL_MS;
-	return ms == 0 ? FLOW_NEXT : flow_sleep(&v->flow, &v->nap, (uint64_t)ms * 1000);
+	return ms == 0 ? FLOW_NEXT : flow_sleep(&v->flow, &v->timer, (uint64_t)ms * 1000);
 }
 
 void
-visit_end(struct flow *f, const struct err *err)
+model_request_end(struct flow *f, const struct err *err)
 {
-	struct visit *v = (struct visit *)f;
+	struct model_request *v = (struct model_request *)f;
 
 	if (err_is(err) && err->code != ERR_CLIENT_GONE && http_status(v->x) == 0)
-		visit_refuse(v, err_status(err->code), "invalid_request_error", NULL, err->detail);
+		model_request_refuse(v, err_status(err->code), "invalid_request_error", NULL,
+		    err->detail);
 	http_end(v->x);
 }
 
 void
-visit_release(struct flow *f)
+model_request_release(struct flow *f)
 {
-	struct visit *v = (struct visit *)f;
+	struct model_request *v = (struct model_request *)f;
 
-	timer_free(&v->nap);
+	timer_free(&v->timer);
 	buf_free(&v->body);
 	json_decref(v->root);
 	free(v);

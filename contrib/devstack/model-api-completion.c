@@ -9,7 +9,7 @@
 #define PIECE 32768 /* bytes before it looks whether the client takes them */
 
 bool
-talk_word(struct talk *t, struct slice *word)
+completion_word(struct completion *t, struct slice *word)
 {
 	size_t i = 0;
 
@@ -27,7 +27,7 @@ talk_word(struct talk *t, struct slice *word)
 
 /* All of an event before its choices. */
 static void
-chunk_begin(struct talk *t)
+chunk_begin(struct completion *t)
 {
 	buf_printf(&t->out,
 	    "data: {\"id\":\"%s\",\"object\":\"chat.completion.chunk\",\"created\":%llu,\"model\":",
@@ -37,16 +37,16 @@ chunk_begin(struct talk *t)
 }
 
 static void
-chunk_end(struct talk *t, const char *reason)
+chunk_end(struct completion *t, const char *reason)
 {
 	buf_printf(&t->out, "},\"logprobs\":null,\"finish_reason\":%s}]%s}\n\n", reason,
 	    t->include_usage ? ",\"usage\":null" : "");
 }
 
 static void
-word_put(struct talk *t, struct slice word)
+word_put(struct completion *t, struct slice word)
 {
-	unsigned huge = t->said == 1 ? t->visit.knobs.huge_event : 0;
+	unsigned huge = t->said == 1 ? t->model_request.knobs.huge_event : 0;
 
 	chunk_begin(t);
 	buf_puts(&t->out, "{\"index\":0,\"delta\":{\"content\":");
@@ -62,11 +62,11 @@ word_put(struct talk *t, struct slice word)
 		json_put_string(&t->out, word);
 	}
 	chunk_end(t, "null");
-	t->visit.api->stats.tokens++;
+	t->model_request.model_api->stats.tokens++;
 }
 
 static void
-finish_put(struct talk *t)
+finish_put(struct completion *t)
 {
 	chunk_begin(t);
 	buf_puts(&t->out, "{\"index\":0,\"delta\":{");
@@ -82,12 +82,12 @@ finish_put(struct talk *t)
 }
 
 enum flow_rc
-talk_begin(struct flow *f)
+completion_begin(struct flow *f)
 {
-	struct talk *t = (struct talk *)f;
+	struct completion *t = (struct completion *)f;
 
-	t->visit.api->stats.streams++;
-	http_stream_begin(t->visit.x, 200, "text/event-stream; charset=utf-8");
+	t->model_request.model_api->stats.streams++;
+	http_stream_begin(t->model_request.x, 200, "text/event-stream; charset=utf-8");
 	chunk_begin(t);
 	buf_puts(&t->out, "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"");
 	chunk_end(t, "null");
@@ -95,34 +95,34 @@ talk_begin(struct flow *f)
 }
 
 static void
-talk_write(struct talk *t)
+completion_write(struct completion *t)
 {
-	http_stream_add(t->visit.x, buf_view(&t->out));
+	http_stream_add(t->model_request.x, buf_view(&t->out));
 	buf_reset(&t->out);
 }
 
 /* FLOW_NEXT: nothing of the kind is due. */
 static enum flow_rc
-talk_misbehave(struct talk *t)
+completion_misbehave(struct completion *t)
 {
-	const struct knobs *k = &t->visit.knobs;
+	const struct knobs *k = &t->model_request.knobs;
 
 	if (k->stall_after > 0 && t->said >= k->stall_after) {
-		talk_write(t);
-		return visit_wait(&t->visit, 0, true);
+		completion_write(t);
+		return model_request_wait(&t->model_request, 0, true);
 	}
 	if (k->error_after > 0 && t->said >= k->error_after) {
 		buf_puts(&t->out,
 		    "data: {\"error\":{\"message\":\"The server had an error while "
 		    "processing your request.\",\"type\":\"server_error\","
 		    "\"param\":null,\"code\":null}}\n\n");
-		talk_write(t);
-		http_stream_end(t->visit.x);
+		completion_write(t);
+		http_stream_end(t->model_request.x);
 		return FLOW_DONE;
 	}
 	if (k->cut_after > 0 && t->said >= k->cut_after) {
-		talk_write(t);
-		http_stream_break(t->visit.x);
+		completion_write(t);
+		http_stream_break(t->model_request.x);
 		return FLOW_DONE;
 	}
 	return FLOW_NEXT;
@@ -130,43 +130,43 @@ talk_misbehave(struct talk *t)
 
 /* All words that need no nap between them, up to a piece. */
 enum flow_rc
-talk_say(struct flow *f)
+completion_next(struct flow *f)
 {
-	struct talk *t = (struct talk *)f;
+	struct completion *t = (struct completion *)f;
 	enum flow_rc rc;
 	struct slice word;
 
 	do {
-		if ((rc = talk_misbehave(t)) != FLOW_NEXT)
+		if ((rc = completion_misbehave(t)) != FLOW_NEXT)
 			return rc;
-		if (!talk_word(t, &word)) {
+		if (!completion_word(t, &word)) {
 			finish_put(t);
-			talk_write(t);
-			http_stream_end(t->visit.x);
+			completion_write(t);
+			http_stream_end(t->model_request.x);
 			return FLOW_DONE;
 		}
 		word_put(t, word);
-	} while (t->visit.knobs.token_delay_ms == 0 && t->out.len < PIECE);
-	talk_write(t);
+	} while (t->model_request.knobs.token_delay_ms == 0 && t->out.len < PIECE);
+	completion_write(t);
 	return FLOW_NEXT;
 }
 
 enum flow_rc
-talk_flush(struct flow *f)
+completion_flush(struct flow *f)
 {
-	return http_stream_flush(f, ((struct talk *)f)->visit.x);
+	return http_stream_flush(f, ((struct completion *)f)->model_request.x);
 }
 
 enum flow_rc
-talk_nap(struct flow *f)
+completion_delay(struct flow *f)
 {
-	struct talk *t = (struct talk *)f;
+	struct completion *t = (struct completion *)f;
 
-	return visit_wait(&t->visit, t->visit.knobs.token_delay_ms, false);
+	return model_request_wait(&t->model_request, t->model_request.knobs.token_delay_ms, false);
 }
 
 enum flow_rc
-talk_again(struct flow *f)
+completion_again(struct flow *f)
 {
-	return flow_goto(f, talk_say);
+	return flow_goto(f, completion_next);
 }
