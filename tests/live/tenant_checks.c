@@ -17,9 +17,9 @@
 #define CONTACTS_MAX 12
 
 long
-projects_of(struct house *h, const char *id)
+projects_of(struct tenant_fixture *h, const char *id)
 {
-	return strtol(house_sql(h, h->admin,
+	return strtol(tenant_fixture_sql(h, h->admin,
 			  "SELECT count(*) FROM neon_standin.projects "
 			  "WHERE name = 'tg-%s-%s' AND state <> 'gone'",
 			  h->catalog_name, id),
@@ -27,9 +27,9 @@ projects_of(struct house *h, const char *id)
 }
 
 void
-row_is_ready(struct house *h, const char *id)
+row_is_ready(struct tenant_fixture *h, const char *id)
 {
-	assert_string_equal(house_sql(h, h->catalog,
+	assert_string_equal(tenant_fixture_sql(h, h->catalog,
 				"SELECT state || ' ' || (vector_db_id = project_id) || ' ' || "
 				"(lease_until IS NULL) "
 				"FROM public.tenants JOIN public.vector_databases ON user_id = "
@@ -41,13 +41,13 @@ row_is_ready(struct house *h, const char *id)
 
 /* As a client would: again after a 503 or a 502, after as long as it was told. */
 unsigned
-contacts_until_ready(struct house *h, const char *id)
+contacts_until_ready(struct tenant_fixture *h, const char *id)
 {
 	static struct contact c;
 	unsigned n;
 
 	for (n = 1; n <= CONTACTS_MAX; n++) {
-		if (contact_make(&c, &h->rooms[n % WORKERS], id) == ERR_NONE)
+		if (contact_make(&c, &h->workers[n % WORKERS], id) == ERR_NONE)
 			break;
 		print_message("  %s, contact %u: %s: %s\n", id, n, err_slug(c.err.code),
 		    c.err.detail);

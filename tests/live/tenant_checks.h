@@ -6,13 +6,13 @@
 #ifndef TESTS_LIVE_TENANT_CHECKS_H
 #define TESTS_LIVE_TENANT_CHECKS_H
 
-#include "tenant_house.h"
+#include "tenant_fixture.h"
 
 /* How many projects the stand-in has for this tenant. */
-long projects_of(struct house *, const char *id);
-void row_is_ready(struct house *, const char *id);
+long projects_of(struct tenant_fixture *, const char *id);
+void row_is_ready(struct tenant_fixture *, const char *id);
 /* As a client would: again after a 502 or 503, after as long as it was told. How many contacts it
  * took. */
-unsigned contacts_until_ready(struct house *, const char *id);
+unsigned contacts_until_ready(struct tenant_fixture *, const char *id);
 
 #endif

@@ -5,7 +5,7 @@
  */
 #include <unistd.h>
 
-#include "pg_scene.h"
+#include "pg_fixture.h"
 #include "tenantgate/retrieval.h"
 
 static struct arena *arena;

@@ -187,26 +187,26 @@ check_step(struct flow *f)
 static void
 test_exact_at_once(void **state)
 {
-	static struct check visits[200];
+	static struct check checks[200];
 	struct call ttl = { .words = { SLICE_LIT("PTTL") }, .count = 2 };
 	unsigned passed = 0;
 
 	(void)state;
 	keys_make("once");
 	for (int i = 0; i < 200; i++) {
-		memset(&visits[i], 0, sizeof(visits[i]));
-		visits[i].rule = (struct limit_rule){ .key = slice_str(keys[0]),
+		memset(&checks[i], 0, sizeof(checks[i]));
+		checks[i].rule = (struct limit_rule){ .key = slice_str(keys[0]),
 			.count = 100,
 			.period_us = 100000000 };
-		probe_start(&visits[i].probe, worker, check_step, NULL);
+		probe_start(&checks[i].probe, worker, check_step, NULL);
 		if (i % 50 == 49) /* pending_max is 64 */
 			for (int k = i - 49; k <= i; k++)
-				turn_until(worker, &visits[k].probe.ended);
+				turn_until(worker, &checks[k].probe.ended);
 	}
 	for (int i = 0; i < 200; i++) {
-		assert_false(err_is(&visits[i].probe.err));
-		assert_string_equal(visits[i].verdict.mode, "redis");
-		passed += visits[i].verdict.allowed;
+		assert_false(err_is(&checks[i].probe.err));
+		assert_string_equal(checks[i].verdict.mode, "redis");
+		passed += checks[i].verdict.allowed;
 	}
 	assert_int_equal(passed, 100);
 	ttl.words[1] = slice_str(keys[0]);

@@ -6,7 +6,7 @@
  *
  * Without TEST_PG it fails: nothing is skipped silently.
  */
-#include "pg_scene.h"
+#include "pg_fixture.h"
 
 #include "tenantgate/base/clock.h"
 
@@ -140,7 +140,7 @@ numbers_fill(struct buf *b, void *arg)
 static void
 copy(struct pg_conn *c, const char *sql, struct numbers *n, struct pg_result *out)
 {
-	struct scene s = { .conn = c, .copy = sql, .out = out };
+	struct pg_fixture s = { .conn = c, .copy = sql, .out = out };
 
 	s.fill = numbers_fill;
 	s.fill_arg = n;
@@ -215,7 +215,7 @@ test_abort_cancels_on_the_server(void **state)
 	struct pg_conn *c = dial(), *other = dial();
 	struct pg_result r = { 0 };
 	struct pg_query q = { .sql = "SELECT pg_sleep(60), 'abort'" };
-	struct scene s = { .conn = c, .query = &q, .out = &r };
+	struct pg_fixture s = { .conn = c, .query = &q, .out = &r };
 	unsigned i;
 
 	(void)state;
@@ -285,7 +285,7 @@ test_login_deadline_and_abort(void **state)
 {
 	struct pg_target t = target;
 	struct pg_result why = { 0 };
-	struct scene s = { .target = &t, .timeout_us = 100000, .out = &why };
+	struct pg_fixture s = { .target = &t, .timeout_us = 100000, .out = &why };
 
 	(void)state;
 	t.host = "192.0.2.1"; /* TEST-NET: nobody answers */

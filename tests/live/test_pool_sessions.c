@@ -3,14 +3,14 @@
  * pool against a real Postgres: no session state leaks from one borrower to the next, the dead are
  * replaced, a wrong password is told with its reason. TEST_PG as for test_pg.
  */
-#include "pg_scene.h"
+#include "pg_fixture.h"
 
 #include "tenantgate/pool.h"
 
 static struct pools *pools;
 
 /* A visit: borrow, run one text of statements, bring back. */
-struct visit {
+struct borrower {
 	struct flow flow;
 	struct pool_target target;
 	struct pool_lease lease;
@@ -21,17 +21,17 @@ struct visit {
 };
 
 static enum flow_rc
-visit_borrow(struct flow *f)
+borrower_borrow(struct flow *f)
 {
-	struct visit *v = (struct visit *)f;
+	struct borrower *v = (struct borrower *)f;
 
 	return pool_borrow(f, pools, &v->target, &v->lease);
 }
 
 static enum flow_rc
-visit_run(struct flow *f)
+borrower_run(struct flow *f)
 {
-	struct visit *v = (struct visit *)f;
+	struct borrower *v = (struct borrower *)f;
 
 	v->pid = pg_conn_pid(v->lease.conn);
 	v->reused = v->lease.reused;
@@ -39,33 +39,33 @@ visit_run(struct flow *f)
 }
 
 static enum flow_rc
-visit_check(struct flow *f)
+borrower_check(struct flow *f)
 {
-	return pg_check(f, &((struct visit *)f)->result, ERR_NONE, "visit");
+	return pg_check(f, &((struct borrower *)f)->result, ERR_NONE, "visit");
 }
 
 static void
-visit_end(struct flow *f, const struct err *err)
+borrower_end(struct flow *f, const struct err *err)
 {
 	(void)err;
-	pool_return(&((struct visit *)f)->lease, POOL_DIRTY);
+	pool_return(&((struct borrower *)f)->lease, POOL_DIRTY);
 }
 
-static const struct flow_step visit_steps[] = {
-	{ "borrow", visit_borrow },
-	{ "run", visit_run },
-	{ "check", visit_check },
+static const struct flow_step borrower_steps[] = {
+	{ "borrow", borrower_borrow },
+	{ "run", borrower_run },
+	{ "check", borrower_check },
 	{ NULL, NULL },
 };
-static const struct flow_kind visit_kind = { "visit", visit_steps, visit_end, NULL };
+static const struct flow_kind borrower_kind = { "visit", borrower_steps, borrower_end, NULL };
 
 static void
-visit_begin(struct visit *v, const char *sql)
+borrower_begin(struct borrower *v, const char *sql)
 {
 	memset(v, 0, sizeof(*v));
 	v->target = (struct pool_target){ .key = SLICE_LIT("one"), .pg = target, .size = 1 };
 	v->query = (struct pg_query){ .sql = sql, .simple = true };
-	flow_start(&v->flow, &visit_kind, worker, NULL);
+	flow_start(&v->flow, &borrower_kind, worker, NULL);
 }
 
 static void
@@ -76,9 +76,9 @@ settle(void)
 }
 
 static void
-visit(struct visit *v, const char *sql)
+borrower(struct borrower *v, const char *sql)
 {
-	visit_begin(v, sql);
+	borrower_begin(v, sql);
 	settle();
 	assert_string_equal(v->flow.err.detail, "");
 }
@@ -86,18 +86,18 @@ visit(struct visit *v, const char *sql)
 static void
 test_nothing_leaks(void **state)
 {
-	struct visit v;
+	struct borrower v;
 	int pid;
 
 	(void)state;
-	visit(&v,
+	borrower(&v,
 	    "SET IntervalStyle = 'iso_8601'; SET search_path = pg_temp; "
 	    "CREATE TEMP TABLE secret (i int); LISTEN gossip; "
 	    "SELECT pg_advisory_lock(42); PREPARE p AS SELECT 1; "
 	    "DECLARE c CURSOR WITH HOLD FOR SELECT 1; BEGIN; SELECT 1");
 	pid = v.pid;
 	pg_clear(&v.result);
-	visit(&v,
+	borrower(&v,
 	    "SELECT current_setting('IntervalStyle'), current_setting('search_path'), "
 	    "to_regclass('pg_temp.secret') IS NULL, "
 	    "(SELECT count(*) FROM pg_listening_channels()), "
@@ -119,22 +119,22 @@ test_nothing_leaks(void **state)
 static void
 test_killed_while_idle(void **state)
 {
-	struct visit v, other;
+	struct borrower v, other;
 	char sql[80];
 	int pid;
 
 	(void)state;
-	visit(&v, "SELECT 1");
+	borrower(&v, "SELECT 1");
 	pid = v.pid;
 	pg_clear(&v.result);
 	snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(%d, 2000)", pid);
-	visit_begin(&other, sql);
+	borrower_begin(&other, sql);
 	other.target.key = SLICE_LIT("other");
 	settle();
 	assert_string_equal(other.flow.err.detail, "");
 	pg_clear(&other.result);
 	worker_turn(worker, 20);
-	visit(&v, "SELECT 2");
+	borrower(&v, "SELECT 2");
 	assert_int_not_equal(v.pid, pid);
 	pg_clear(&v.result);
 }
@@ -142,11 +142,11 @@ test_killed_while_idle(void **state)
 static void
 test_aborted_borrower(void **state)
 {
-	struct visit v;
+	struct borrower v;
 	int pid;
 
 	(void)state;
-	visit_begin(&v, "SELECT pg_sleep(60)");
+	borrower_begin(&v, "SELECT pg_sleep(60)");
 	while (v.pid == 0)
 		worker_turn(worker, 20);
 	pid = v.pid;
@@ -154,7 +154,7 @@ test_aborted_borrower(void **state)
 	flow_abort(&v.flow, ERR_CLIENT_GONE, "left");
 	settle();
 	assert_null(v.lease.conn);
-	visit(&v, "SELECT 3");
+	borrower(&v, "SELECT 3");
 	assert_int_not_equal(v.pid, pid);
 	pg_clear(&v.result);
 }
@@ -162,10 +162,10 @@ test_aborted_borrower(void **state)
 static void
 test_wrong_password(void **state)
 {
-	struct visit v;
+	struct borrower v;
 
 	(void)state;
-	visit_begin(&v, "SELECT 1");
+	borrower_begin(&v, "SELECT 1");
 	v.target.key = SLICE_LIT("wrong");
 	v.target.pg.password = "wrong";
 	settle();

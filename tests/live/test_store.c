@@ -8,7 +8,7 @@
 #include <math.h>
 #include <unistd.h>
 
-#include "pg_scene.h"
+#include "pg_fixture.h"
 #include "tenantgate/retrieval.h"
 
 #define DIMENSIONS 64

@@ -22,19 +22,21 @@
 #define CROWD  20
 #define KILLED 24
 
-static struct house house;
+static struct tenant_fixture tenant_fixture;
 
 static void
 the_catalog_migrates_once(void **state)
 {
 	(void)state;
-	assert_string_equal(house_sql(&house, house.catalog,
+	assert_string_equal(tenant_fixture_sql(&tenant_fixture, tenant_fixture.catalog,
 				"SELECT count(*) FROM public.tenantgate_schema"),
 	    "1");
-	house_sql(&house, house.catalog, "INSERT INTO public.tenantgate_schema VALUES (99)");
-	assert_int_equal(house_migrate(&house, 2), ERR_CATALOG);
-	house_sql(&house, house.catalog, "DELETE FROM public.tenantgate_schema WHERE version = 99");
-	assert_int_equal(house_migrate(&house, 1), ERR_NONE);
+	tenant_fixture_sql(&tenant_fixture, tenant_fixture.catalog,
+	    "INSERT INTO public.tenantgate_schema VALUES (99)");
+	assert_int_equal(tenant_fixture_migrate(&tenant_fixture, 2), ERR_CATALOG);
+	tenant_fixture_sql(&tenant_fixture, tenant_fixture.catalog,
+	    "DELETE FROM public.tenantgate_schema WHERE version = 99");
+	assert_int_equal(tenant_fixture_migrate(&tenant_fixture, 1), ERR_NONE);
 }
 
 static void
@@ -45,7 +47,7 @@ a_crowd_gets_one_project(void **state)
 
 	(void)state;
 	for (i = 0; i < CROWD; i++)
-		contact_start(&crowd[i], &house.rooms[i % WORKERS], "crowd");
+		contact_start(&crowd[i], &tenant_fixture.workers[i % WORKERS], "crowd");
 	for (i = 0; i < CROWD; i++) {
 		contact_wait(&crowd[i]);
 		assert_int_equal(crowd[i].err.code, ERR_NONE);
@@ -53,8 +55,8 @@ a_crowd_gets_one_project(void **state)
 		assert_string_equal(crowd[i].tenant.dbname, crowd[0].tenant.dbname);
 		assert_string_equal(crowd[i].tenant.password, crowd[0].tenant.password);
 	}
-	assert_int_equal(projects_of(&house, "crowd"), 1);
-	row_is_ready(&house, "crowd");
+	assert_int_equal(projects_of(&tenant_fixture, "crowd"), 1);
+	row_is_ready(&tenant_fixture, "crowd");
 }
 
 static void
@@ -67,12 +69,12 @@ many_tenants_at_once(void **state)
 	(void)state;
 	for (i = 0; i < CROWD; i++) {
 		snprintf(ids[i], sizeof(ids[i]), "many:%u@x", i);
-		contact_start(&crowd[i], &house.rooms[i % WORKERS], ids[i]);
+		contact_start(&crowd[i], &tenant_fixture.workers[i % WORKERS], ids[i]);
 	}
 	for (i = 0; i < CROWD; i++) {
 		contact_wait(&crowd[i]);
 		assert_int_equal(crowd[i].err.code, ERR_NONE);
-		assert_int_equal(projects_of(&house, ids[i]), 1);
+		assert_int_equal(projects_of(&tenant_fixture, ids[i]), 1);
 	}
 }
 
@@ -103,11 +105,11 @@ whatever_neon_answers(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-		house_knobs(&house, faults[i].knobs);
-		n = contacts_until_ready(&house, faults[i].id);
+		tenant_fixture_knobs(&tenant_fixture, faults[i].knobs);
+		n = contacts_until_ready(&tenant_fixture, faults[i].id);
 		print_message("  %s: ready at contact %u\n", faults[i].id, n);
-		assert_int_equal(projects_of(&house, faults[i].id), 1);
-		house_knobs(&house, "{\"fail_next\":[],\"lose_next_reply\":0}");
+		assert_int_equal(projects_of(&tenant_fixture, faults[i].id), 1);
+		tenant_fixture_knobs(&tenant_fixture, "{\"fail_next\":[],\"lose_next_reply\":0}");
 	}
 }
 
@@ -118,11 +120,12 @@ a_slow_neon_makes_one_project(void **state)
 	static struct contact c;
 
 	(void)state;
-	house_knobs(&house, "{\"delay_ms\":3500,\"delay_route\":\"POST /projects\"}");
-	assert_int_equal(contact_make(&c, &house.rooms[0], "slow"), ERR_NEON);
-	house_knobs(&house, "{\"delay_ms\":0,\"delay_route\":\"\"}");
-	contacts_until_ready(&house, "slow");
-	assert_int_equal(projects_of(&house, "slow"), 1);
+	tenant_fixture_knobs(&tenant_fixture,
+	    "{\"delay_ms\":3500,\"delay_route\":\"POST /projects\"}");
+	assert_int_equal(contact_make(&c, &tenant_fixture.workers[0], "slow"), ERR_NEON);
+	tenant_fixture_knobs(&tenant_fixture, "{\"delay_ms\":0,\"delay_route\":\"\"}");
+	contacts_until_ready(&tenant_fixture, "slow");
+	assert_int_equal(projects_of(&tenant_fixture, "slow"), 1);
 }
 
 /* Contacts that begin one after the other and are all cut off at the same moment: each elsewhere
@@ -140,14 +143,15 @@ killed_anywhere_it_goes_on(void **state)
 	(void)state;
 	for (i = 0; i < KILLED; i++) {
 		snprintf(ids[i], sizeof(ids[i]), "killed-%u", i);
-		contact_start(&killed[i], &house.rooms[i % WORKERS], ids[i]);
+		contact_start(&killed[i], &tenant_fixture.workers[i % WORKERS], ids[i]);
 		poll(NULL, 0, gaps_ms[i]);
 	}
-	house_stop_rooms(&house);
-	house_start_rooms(&house);
+	tenant_fixture_stop_workers(&tenant_fixture);
+	tenant_fixture_start_workers(&tenant_fixture);
 	for (round = 0, missing = KILLED; round < 12 && missing > 0; round++) {
 		for (i = 0; i < KILLED; i++)
-			contact_start(&again[i], &house.rooms[(i + round) % WORKERS], ids[i]);
+			contact_start(&again[i], &tenant_fixture.workers[(i + round) % WORKERS],
+			    ids[i]);
 		for (nap = 0, missing = 0, i = 0; i < KILLED; i++) {
 			contact_wait(&again[i]);
 			missing += err_is(&again[i].err);
@@ -159,8 +163,8 @@ killed_anywhere_it_goes_on(void **state)
 	for (i = 0; i < KILLED; i++) {
 		contact_wait(&killed[i]);
 		assert_int_equal(again[i].err.code, ERR_NONE);
-		assert_int_equal(projects_of(&house, ids[i]), 1);
-		row_is_ready(&house, ids[i]);
+		assert_int_equal(projects_of(&tenant_fixture, ids[i]), 1);
+		row_is_ready(&tenant_fixture, ids[i]);
 	}
 }
 
@@ -170,15 +174,15 @@ a_request_waits_only_so_long(void **state)
 	static struct contact c;
 
 	(void)state;
-	house_stop_rooms(&house);
-	house.conf.provision_wait_us = 50000;
-	house_start_rooms(&house);
-	assert_int_equal(contact_make(&c, &house.rooms[0], "patient"), ERR_PROVISIONING);
+	tenant_fixture_stop_workers(&tenant_fixture);
+	tenant_fixture.conf.provision_wait_us = 50000;
+	tenant_fixture_start_workers(&tenant_fixture);
+	assert_int_equal(contact_make(&c, &tenant_fixture.workers[0], "patient"), ERR_PROVISIONING);
 	assert_int_equal(c.err.retry_after, 2);
-	contacts_until_ready(&house, "patient");
-	house_stop_rooms(&house);
-	house.conf.provision_wait_us = 30 * 1000000ull;
-	house_start_rooms(&house);
+	contacts_until_ready(&tenant_fixture, "patient");
+	tenant_fixture_stop_workers(&tenant_fixture);
+	tenant_fixture.conf.provision_wait_us = 30 * 1000000ull;
+	tenant_fixture_start_workers(&tenant_fixture);
 }
 
 static void
@@ -188,21 +192,22 @@ a_partial_inventory_makes_nothing(void **state)
 	char project[80], knobs[160];
 
 	(void)state;
-	contacts_until_ready(&house, "orphan");
+	contacts_until_ready(&tenant_fixture, "orphan");
 	snprintf(project, sizeof(project), "%s",
-	    house_sql(&house, house.catalog,
+	    tenant_fixture_sql(&tenant_fixture, tenant_fixture.catalog,
 		"SELECT project_id FROM public.tenants WHERE tenant_id = 'orphan'"));
-	house_sql(&house, house.catalog, "DELETE FROM public.users WHERE user_id = 'orphan'");
-	house_stop_rooms(&house);
-	house_redis_set(&house, "orphan", "");
-	house_start_rooms(&house);
+	tenant_fixture_sql(&tenant_fixture, tenant_fixture.catalog,
+	    "DELETE FROM public.users WHERE user_id = 'orphan'");
+	tenant_fixture_stop_workers(&tenant_fixture);
+	tenant_fixture_redis_set(&tenant_fixture, "orphan", "");
+	tenant_fixture_start_workers(&tenant_fixture);
 	snprintf(knobs, sizeof(knobs), "{\"unavailable\":[\"%s\"]}", project);
-	house_knobs(&house, knobs);
-	assert_int_equal(contact_make(&c, &house.rooms[0], "orphan"), ERR_NEON);
-	house_knobs(&house, "{\"unavailable\":[]}");
-	contacts_until_ready(&house, "orphan");
-	assert_int_equal(projects_of(&house, "orphan"), 1);
-	assert_string_equal(house_sql(&house, house.catalog,
+	tenant_fixture_knobs(&tenant_fixture, knobs);
+	assert_int_equal(contact_make(&c, &tenant_fixture.workers[0], "orphan"), ERR_NEON);
+	tenant_fixture_knobs(&tenant_fixture, "{\"unavailable\":[]}");
+	contacts_until_ready(&tenant_fixture, "orphan");
+	assert_int_equal(projects_of(&tenant_fixture, "orphan"), 1);
+	assert_string_equal(tenant_fixture_sql(&tenant_fixture, tenant_fixture.catalog,
 				"SELECT project_id FROM public.tenants WHERE tenant_id = 'orphan'"),
 	    project);
 }
@@ -211,18 +216,18 @@ static void
 a_project_that_is_gone_is_made_again(void **state)
 {
 	(void)state;
-	contacts_until_ready(&house, "gone");
-	house_sql(&house, house.admin,
+	contacts_until_ready(&tenant_fixture, "gone");
+	tenant_fixture_sql(&tenant_fixture, tenant_fixture.admin,
 	    "UPDATE neon_standin.projects SET state = 'gone' "
 	    "WHERE name = 'tg-%s-gone'",
-	    house.catalog_name);
-	house_sql(&house, house.catalog,
+	    tenant_fixture.catalog_name);
+	tenant_fixture_sql(&tenant_fixture, tenant_fixture.catalog,
 	    "UPDATE public.tenants SET state = 'failed' WHERE tenant_id = 'gone'");
-	house_stop_rooms(&house);
-	house_redis_set(&house, "gone", "");
-	house_start_rooms(&house);
-	contacts_until_ready(&house, "gone");
-	assert_int_equal(projects_of(&house, "gone"), 1);
+	tenant_fixture_stop_workers(&tenant_fixture);
+	tenant_fixture_redis_set(&tenant_fixture, "gone", "");
+	tenant_fixture_start_workers(&tenant_fixture);
+	contacts_until_ready(&tenant_fixture, "gone");
+	assert_int_equal(projects_of(&tenant_fixture, "gone"), 1);
 }
 
 static void
@@ -232,24 +237,26 @@ garbage_in_redis_is_a_miss(void **state)
 	static char record[8192];
 
 	(void)state;
-	contacts_until_ready(&house, "redis-a");
-	contacts_until_ready(&house, "redis-b");
-	for (unsigned i = 0; i < 200 && *house_redis_get(&house, "redis-b") == '\0'; i++)
+	contacts_until_ready(&tenant_fixture, "redis-a");
+	contacts_until_ready(&tenant_fixture, "redis-b");
+	for (unsigned i = 0;
+	     i < 200 && *tenant_fixture_redis_get(&tenant_fixture, "redis-b") == '\0'; i++)
 		poll(NULL, 0, 50);
-	snprintf(record, sizeof(record), "%s", house_redis_get(&house, "redis-b"));
+	snprintf(record, sizeof(record), "%s",
+	    tenant_fixture_redis_get(&tenant_fixture, "redis-b"));
 	assert_true(slice_starts(slice_str(record), "tgs1."));
 	assert_null(strstr(record, "password"));
-	house_stop_rooms(&house);
-	house_start_rooms(&house);
-	assert_int_equal(contact_make(&other, &house.rooms[0], "redis-b"), ERR_NONE);
-	house_redis_set(&house, "redis-a", record);
-	assert_int_equal(contact_make(&c, &house.rooms[0], "redis-a"), ERR_NONE);
+	tenant_fixture_stop_workers(&tenant_fixture);
+	tenant_fixture_start_workers(&tenant_fixture);
+	assert_int_equal(contact_make(&other, &tenant_fixture.workers[0], "redis-b"), ERR_NONE);
+	tenant_fixture_redis_set(&tenant_fixture, "redis-a", record);
+	assert_int_equal(contact_make(&c, &tenant_fixture.workers[0], "redis-a"), ERR_NONE);
 	assert_string_not_equal(c.tenant.dbname, other.tenant.dbname);
-	house_redis_set(&house, "redis-a", "{\"v\":1}");
-	assert_int_equal(contact_make(&c, &house.rooms[1], "redis-a"), ERR_NONE);
+	tenant_fixture_redis_set(&tenant_fixture, "redis-a", "{\"v\":1}");
+	assert_int_equal(contact_make(&c, &tenant_fixture.workers[1], "redis-a"), ERR_NONE);
 	record[40] ^= 1;
-	house_redis_set(&house, "redis-b", record);
-	assert_int_equal(contact_make(&c, &house.rooms[1], "redis-b"), ERR_NONE);
+	tenant_fixture_redis_set(&tenant_fixture, "redis-b", record);
+	assert_int_equal(contact_make(&c, &tenant_fixture.workers[1], "redis-b"), ERR_NONE);
 	assert_string_equal(c.tenant.dbname, other.tenant.dbname);
 }
 
@@ -260,25 +267,26 @@ a_cluster_of_ones_own(void **state)
 	unsigned i;
 
 	(void)state;
-	house_stop_rooms(&house);
-	house.conf.provider = PROVIDER_POSTGRES;
-	house_start_rooms(&house);
+	tenant_fixture_stop_workers(&tenant_fixture);
+	tenant_fixture.conf.provider = PROVIDER_POSTGRES;
+	tenant_fixture_start_workers(&tenant_fixture);
 	for (i = 0; i < CROWD; i++)
-		contact_start(&crowd[i], &house.rooms[i % WORKERS], "own");
+		contact_start(&crowd[i], &tenant_fixture.workers[i % WORKERS], "own");
 	for (i = 0; i < CROWD; i++) {
 		contact_wait(&crowd[i]);
 		assert_int_equal(crowd[i].err.code, ERR_NONE);
 	}
-	house_sql(&house, house.catalog, "DELETE FROM public.users WHERE user_id = 'own'");
-	house_stop_rooms(&house);
-	house_redis_set(&house, "own", "");
-	house_start_rooms(&house);
-	assert_int_equal(contact_make(&again, &house.rooms[0], "own"), ERR_NONE);
+	tenant_fixture_sql(&tenant_fixture, tenant_fixture.catalog,
+	    "DELETE FROM public.users WHERE user_id = 'own'");
+	tenant_fixture_stop_workers(&tenant_fixture);
+	tenant_fixture_redis_set(&tenant_fixture, "own", "");
+	tenant_fixture_start_workers(&tenant_fixture);
+	assert_int_equal(contact_make(&again, &tenant_fixture.workers[0], "own"), ERR_NONE);
 	assert_string_equal(again.tenant.dbname, crowd[0].tenant.dbname);
 	assert_string_not_equal(again.tenant.password, crowd[0].tenant.password);
-	house_stop_rooms(&house);
-	house.conf.provider = PROVIDER_NEON;
-	house_start_rooms(&house);
+	tenant_fixture_stop_workers(&tenant_fixture);
+	tenant_fixture.conf.provider = PROVIDER_NEON;
+	tenant_fixture_start_workers(&tenant_fixture);
 }
 
 static int
@@ -287,9 +295,9 @@ set_up(void **state)
 	(void)state;
 	signal(SIGPIPE, SIG_IGN);
 	log_level(getenv("TEST_LOG") != NULL ? LOG_DEBUG : LOG_EMERG);
-	house_open(&house);
-	assert_int_equal(house_migrate(&house, 4), ERR_NONE);
-	house_start_rooms(&house);
+	tenant_fixture_open(&tenant_fixture);
+	assert_int_equal(tenant_fixture_migrate(&tenant_fixture, 4), ERR_NONE);
+	tenant_fixture_start_workers(&tenant_fixture);
 	return 0;
 }
 
@@ -297,8 +305,8 @@ static int
 tear_down(void **state)
 {
 	(void)state;
-	house_stop_rooms(&house);
-	house_close(&house);
+	tenant_fixture_stop_workers(&tenant_fixture);
+	tenant_fixture_close(&tenant_fixture);
 	return 0;
 }
 
@@ -319,7 +327,7 @@ main(void)
 		cmocka_unit_test(a_cluster_of_ones_own),
 	};
 
-	if (!house_wanted()) {
+	if (!tenant_fixture_wanted()) {
 		fprintf(stderr, "test_tenant: TEST_PG_URL and TEST_REDIS are not set\n");
 		return 77;
 	}

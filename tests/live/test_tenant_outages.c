@@ -17,7 +17,7 @@
 
 #include "tenant_checks.h"
 
-static struct house house;
+static struct tenant_fixture tenant_fixture;
 
 static void
 a_suspension_is_seen_everywhere(void **state)
@@ -27,14 +27,15 @@ a_suspension_is_seen_everywhere(void **state)
 
 	(void)state;
 	for (i = 0; i < WORKERS; i++)
-		assert_int_equal(contact_make(&c, &house.rooms[i], "bad-payer"), ERR_NONE);
-	house_sql(&house, house.catalog,
+		assert_int_equal(contact_make(&c, &tenant_fixture.workers[i], "bad-payer"),
+		    ERR_NONE);
+	tenant_fixture_sql(&tenant_fixture, tenant_fixture.catalog,
 	    "UPDATE public.tenants SET state = 'suspended' WHERE tenant_id = 'bad-payer'");
-	room_forget(&house, &house.rooms[0], "bad-payer");
+	fixture_worker_forget(&tenant_fixture, &tenant_fixture.workers[0], "bad-payer");
 	/* The others are told through Redis, a moment later. */
 	for (i = 0; i < WORKERS; i++) {
 		for (tries = 0; tries < 100; tries++) {
-			if (contact_make(&c, &house.rooms[i], "bad-payer") != ERR_NONE)
+			if (contact_make(&c, &tenant_fixture.workers[i], "bad-payer") != ERR_NONE)
 				break;
 			poll(NULL, 0, 50);
 		}
@@ -45,9 +46,9 @@ a_suspension_is_seen_everywhere(void **state)
 static void
 catalog_cut(void)
 {
-	house_sql(&house, house.admin,
+	tenant_fixture_sql(&tenant_fixture, tenant_fixture.admin,
 	    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '%s'",
-	    house.catalog_name);
+	    tenant_fixture.catalog_name);
 }
 
 static void
@@ -59,7 +60,8 @@ dead_catalog_connections_are_replaced(void **state)
 	(void)state;
 	for (i = 0; i < WORKERS; i++) {
 		catalog_cut();
-		assert_int_equal(contact_make(&c, &house.rooms[i], "after-the-cut"), ERR_NONE);
+		assert_int_equal(contact_make(&c, &tenant_fixture.workers[i], "after-the-cut"),
+		    ERR_NONE);
 	}
 }
 
@@ -69,14 +71,14 @@ without_the_catalog_it_says_so(void **state)
 	static struct contact c;
 
 	(void)state;
-	house_sql(&house, house.admin, "ALTER DATABASE %s ALLOW_CONNECTIONS false",
-	    house.catalog_name);
+	tenant_fixture_sql(&tenant_fixture, tenant_fixture.admin,
+	    "ALTER DATABASE %s ALLOW_CONNECTIONS false", tenant_fixture.catalog_name);
 	catalog_cut();
-	assert_int_equal(contact_make(&c, &house.rooms[0], "no-catalog"), ERR_CATALOG);
-	house_sql(&house, house.admin, "ALTER DATABASE %s ALLOW_CONNECTIONS true",
-	    house.catalog_name);
-	contacts_until_ready(&house, "no-catalog");
-	assert_int_equal(projects_of(&house, "no-catalog"), 1);
+	assert_int_equal(contact_make(&c, &tenant_fixture.workers[0], "no-catalog"), ERR_CATALOG);
+	tenant_fixture_sql(&tenant_fixture, tenant_fixture.admin,
+	    "ALTER DATABASE %s ALLOW_CONNECTIONS true", tenant_fixture.catalog_name);
+	contacts_until_ready(&tenant_fixture, "no-catalog");
+	assert_int_equal(projects_of(&tenant_fixture, "no-catalog"), 1);
 }
 
 /* The catalog goes away in the middle of an attempt, and comes back. */
@@ -86,17 +88,17 @@ a_catalog_that_falters_costs_a_contact(void **state)
 	static struct contact c;
 
 	(void)state;
-	contact_start(&c, &house.rooms[0], "faltering");
+	contact_start(&c, &tenant_fixture.workers[0], "faltering");
 	poll(NULL, 0, 300);
-	house_sql(&house, house.admin, "ALTER DATABASE %s ALLOW_CONNECTIONS false",
-	    house.catalog_name);
+	tenant_fixture_sql(&tenant_fixture, tenant_fixture.admin,
+	    "ALTER DATABASE %s ALLOW_CONNECTIONS false", tenant_fixture.catalog_name);
 	catalog_cut();
 	contact_wait(&c);
 	assert_int_equal(c.err.code, ERR_CATALOG);
-	house_sql(&house, house.admin, "ALTER DATABASE %s ALLOW_CONNECTIONS true",
-	    house.catalog_name);
-	contacts_until_ready(&house, "faltering");
-	assert_int_equal(projects_of(&house, "faltering"), 1);
+	tenant_fixture_sql(&tenant_fixture, tenant_fixture.admin,
+	    "ALTER DATABASE %s ALLOW_CONNECTIONS true", tenant_fixture.catalog_name);
+	contacts_until_ready(&tenant_fixture, "faltering");
+	assert_int_equal(projects_of(&tenant_fixture, "faltering"), 1);
 }
 
 static void
@@ -105,9 +107,9 @@ a_redis_that_hangs_is_done_without(void **state)
 	static struct contact c;
 
 	(void)state;
-	house_redis_pause(&house, 1500);
-	assert_int_equal(contact_make(&c, &house.rooms[0], "no-redis"), ERR_NONE);
-	assert_int_equal(projects_of(&house, "no-redis"), 1);
+	tenant_fixture_redis_pause(&tenant_fixture, 1500);
+	assert_int_equal(contact_make(&c, &tenant_fixture.workers[0], "no-redis"), ERR_NONE);
+	assert_int_equal(projects_of(&tenant_fixture, "no-redis"), 1);
 	poll(NULL, 0, 1000);
 }
 
@@ -117,9 +119,9 @@ set_up(void **state)
 	(void)state;
 	signal(SIGPIPE, SIG_IGN);
 	log_level(getenv("TEST_LOG") != NULL ? LOG_DEBUG : LOG_EMERG);
-	house_open(&house);
-	assert_int_equal(house_migrate(&house, 4), ERR_NONE);
-	house_start_rooms(&house);
+	tenant_fixture_open(&tenant_fixture);
+	assert_int_equal(tenant_fixture_migrate(&tenant_fixture, 4), ERR_NONE);
+	tenant_fixture_start_workers(&tenant_fixture);
 	return 0;
 }
 
@@ -127,8 +129,8 @@ static int
 tear_down(void **state)
 {
 	(void)state;
-	house_stop_rooms(&house);
-	house_close(&house);
+	tenant_fixture_stop_workers(&tenant_fixture);
+	tenant_fixture_close(&tenant_fixture);
 	return 0;
 }
 
@@ -143,7 +145,7 @@ main(void)
 		cmocka_unit_test(a_redis_that_hangs_is_done_without),
 	};
 
-	if (!house_wanted()) {
+	if (!tenant_fixture_wanted()) {
 		fprintf(stderr, "test_tenant_outages: TEST_PG_URL and TEST_REDIS are not set\n");
 		return 77;
 	}

@@ -144,7 +144,7 @@ stream_ask(struct flow *f)
 }
 
 static enum flow_rc
-stream_nap(struct flow *f)
+stream_delay(struct flow *f)
 {
 	struct fetch *t = (struct fetch *)f;
 
@@ -173,7 +173,7 @@ stream_start(struct fetch *t, const char *path)
 {
 	static const struct flow_step steps[] = {
 		{ "ask", stream_ask },
-		{ "nap", stream_nap },
+		{ "nap", stream_delay },
 		{ "pull", stream_pull },
 		{ "took", stream_took },
 		{ NULL, NULL },

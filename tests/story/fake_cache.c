@@ -12,12 +12,12 @@
 
 #include "fake_cache.h"
 
-static struct timer redis_nap;
+static struct timer redis_delay;
 
 static void
 redis_late(void *arg)
 {
-	timer_free(&redis_nap);
+	timer_free(&redis_delay);
 	flow_wake(arg);
 }
 
@@ -25,7 +25,7 @@ static void
 redis_left(void *arg)
 {
 	(void)arg;
-	timer_free(&redis_nap);
+	timer_free(&redis_delay);
 }
 
 enum flow_rc
@@ -38,8 +38,8 @@ redis_command(struct flow *f, struct redis *r, const struct slice *argv, unsigne
 	r->gets++;
 	out->status = r->status;
 	out->text = slice_str(r->text);
-	assert_true(timer_init(&redis_nap, f->worker, redis_late, f));
-	timer_start(&redis_nap, 2000);
+	assert_true(timer_init(&redis_delay, f->worker, redis_late, f));
+	timer_start(&redis_delay, 2000);
 	return flow_wait(f, redis_left, NULL);
 }
 

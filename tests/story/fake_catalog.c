@@ -34,7 +34,7 @@ fake_catalog_asked(void)
 }
 
 static enum flow_rc
-fake_nap(struct flow *f)
+fake_delay(struct flow *f)
 {
 	struct fake_query *q = (struct fake_query *)f;
 
@@ -42,7 +42,7 @@ fake_nap(struct flow *f)
 }
 
 static enum flow_rc
-fake_tell(struct flow *f)
+fake_finish(struct flow *f)
 {
 	struct fake_query *q = (struct fake_query *)f;
 	struct fake_answer *a = calloc(1, sizeof(*a));
@@ -57,8 +57,8 @@ fake_tell(struct flow *f)
 }
 
 static const struct flow_step fake_steps[] = {
-	{ "nap", fake_nap },
-	{ "tell", fake_tell },
+	{ "nap", fake_delay },
+	{ "tell", fake_finish },
 	{ NULL, NULL },
 };
 

@@ -3,7 +3,7 @@
  * http_house: the client's side: blocking sockets with a patience of twenty seconds.
  */
 #define _GNU_SOURCE /* memmem */
-#include "http_house.h"
+#include "http_fixture.h"
 
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 bool
-house_waits_for(atomic_uint *count, unsigned atleast)
+http_fixture_waits_for(atomic_uint *count, unsigned atleast)
 {
 	for (int i = 0; i < 4000; i++) {
 		if (atomic_load(count) >= atleast)
@@ -27,7 +27,7 @@ house_waits_for(atomic_uint *count, unsigned atleast)
 }
 
 int
-client_open(const struct house *h)
+client_open(const struct http_fixture *h)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
 		.sin_port = htons(h->port),

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "teller.h"
+#include "flow_fixture.h"
 
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
@@ -181,7 +181,7 @@ ask(const char *key)
 {
 	struct asker *a = begin(0, key);
 
-	teller_finish();
+	flow_fixture_finish();
 	assert_int_equal(a->ended, 1);
 	return a->err.code;
 }
@@ -194,7 +194,7 @@ begin_held(unsigned i, const char *key)
 
 	source.is_held = true;
 	a = begin(i, key);
-	teller_turns(6);
+	flow_fixture_turns(6);
 	assert_int_equal(source.held.count, lookup_fetching(cache));
 	return a;
 }
@@ -203,7 +203,7 @@ static inline void
 let_finish(void)
 {
 	source_release();
-	teller_finish();
+	flow_fixture_finish();
 }
 
 static inline void
@@ -245,7 +245,7 @@ set_up(void **state)
 	memset(&source, 0, sizeof(source));
 	source.version = 1;
 	join_init(&source.held);
-	if (teller_setup(state) != 0)
+	if (flow_fixture_setup(state) != 0)
 		return -1;
 	open_with(0, 0, 0);
 	return 0;
@@ -259,7 +259,7 @@ tear_down(void **state)
 	cache = NULL;
 	assert_int_equal(source.things, 0);
 	assert_int_equal(source.ended, source.asked);
-	return teller_teardown(state);
+	return flow_fixture_teardown(state);
 }
 
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)

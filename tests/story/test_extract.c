@@ -17,7 +17,7 @@
 #include "tenantgate/retrieval.h"
 #include "tenantgate/wire/proc.h"
 
-struct story {
+struct extract_run_flow {
 	struct flow flow;
 	struct extract_conf conf;
 	const char *mime;
@@ -31,39 +31,42 @@ struct story {
 
 static struct worker *worker;
 static struct arena *arena;
-static struct story story;
+static struct extract_run_flow extract_run_flow;
 
 static enum flow_rc
-story_extract(struct flow *f)
+extract_flow_extract(struct flow *f)
 {
 	(void)f;
-	return extract_run(&story.flow, &story.conf, story.mime, story.body, &story.out);
+	return extract_run(&extract_run_flow.flow, &extract_run_flow.conf, extract_run_flow.mime,
+	    extract_run_flow.body, &extract_run_flow.out);
 }
 
 static enum flow_rc
-story_run(struct flow *f)
+extract_flow_run(struct flow *f)
 {
 	(void)f;
-	return proc_run(&story.flow, &story.proc, story.body, &story.result);
+	return proc_run(&extract_run_flow.flow, &extract_run_flow.proc, extract_run_flow.body,
+	    &extract_run_flow.result);
 }
 
 static void
-story_end(struct flow *f, const struct err *err)
+extract_flow_end(struct flow *f, const struct err *err)
 {
 	(void)f;
-	story.err = *err;
-	story.ended = true;
+	extract_run_flow.err = *err;
+	extract_run_flow.ended = true;
 }
 
-static const struct flow_step extract_steps[] = { { "extract", story_extract }, { NULL, NULL } };
-static const struct flow_step run_steps[] = { { "run", story_run }, { NULL, NULL } };
-static const struct flow_kind extract_kind = { "extract", extract_steps, story_end, NULL };
-static const struct flow_kind run_kind = { "run", run_steps, story_end, NULL };
+static const struct flow_step extract_steps[] = { { "extract", extract_flow_extract },
+	{ NULL, NULL } };
+static const struct flow_step run_steps[] = { { "run", extract_flow_run }, { NULL, NULL } };
+static const struct flow_kind extract_kind = { "extract", extract_steps, extract_flow_end, NULL };
+static const struct flow_kind run_kind = { "run", run_steps, extract_flow_end, NULL };
 
 static enum flow_rc
 turn_extract(struct flow *f)
 {
-	struct story *s = (struct story *)f;
+	struct extract_run_flow *s = (struct extract_run_flow *)f;
 
 	return extract_run(f, &s->conf, s->mime, s->body, &s->out);
 }
@@ -71,7 +74,7 @@ turn_extract(struct flow *f)
 static void
 turn_end(struct flow *f, const struct err *err)
 {
-	((struct story *)f)->err = *err;
+	((struct extract_run_flow *)f)->err = *err;
 }
 
 static const struct flow_step turn_steps[] = { { "extract", turn_extract }, { NULL, NULL } };
@@ -83,12 +86,12 @@ setup(void **state)
 	(void)state;
 	worker = worker_new(0);
 	arena = arena_new((size_t)1 << 20);
-	memset(&story, 0, sizeof(story));
-	extract_conf_init(&story.conf);
-	story.conf.program = BUILDDIR "/tenantgate-extract";
-	story.conf.timeout_us = 10 * 1000000ull;
-	buf_init(&story.result.out, 100000);
-	buf_init(&story.result.err, 100);
+	memset(&extract_run_flow, 0, sizeof(extract_run_flow));
+	extract_conf_init(&extract_run_flow.conf);
+	extract_run_flow.conf.program = BUILDDIR "/tenantgate-extract";
+	extract_run_flow.conf.timeout_us = 10 * 1000000ull;
+	buf_init(&extract_run_flow.result.out, 100000);
+	buf_init(&extract_run_flow.result.err, 100);
 	return worker == NULL ? -1 : 0;
 }
 
@@ -96,10 +99,10 @@ static int
 teardown(void **state)
 {
 	(void)state;
-	extract_free(&story.out);
-	extract_free(&story.out);
-	buf_free(&story.result.out);
-	buf_free(&story.result.err);
+	extract_free(&extract_run_flow.out);
+	extract_free(&extract_run_flow.out);
+	buf_free(&extract_run_flow.result.out);
+	buf_free(&extract_run_flow.result.err);
 	worker_free(worker);
 	arena_free(arena);
 	return 0;
@@ -110,9 +113,9 @@ finish(void)
 {
 	uint64_t began = clock_mono_us();
 
-	while (!story.ended && clock_mono_us() - began < 20 * 1000000ull)
+	while (!extract_run_flow.ended && clock_mono_us() - began < 20 * 1000000ull)
 		worker_turn(worker, 50);
-	assert_true(story.ended);
+	assert_true(extract_run_flow.ended);
 	for (int i = 0; i < 3; i++)
 		worker_turn(worker, 1);
 }
@@ -120,11 +123,11 @@ finish(void)
 static enum err_code
 extract(const char *mime, struct slice body)
 {
-	story.mime = mime;
-	story.body = body;
-	flow_start(&story.flow, &extract_kind, worker, arena);
+	extract_run_flow.mime = mime;
+	extract_run_flow.body = body;
+	flow_start(&extract_run_flow.flow, &extract_kind, worker, arena);
 	finish();
-	return story.err.code;
+	return extract_run_flow.err.code;
 }
 
 /* Borrowed until the next call. */
@@ -157,11 +160,11 @@ test_sample(void **state)
 {
 	(void)state;
 	assert_int_equal(extract_file(SAMPLE), ERR_NONE);
-	assert_int_equal(story.out.pages_in_all, 6);
-	assert_int_equal(story.out.page_count, 6);
-	assert_int_equal(story.out.pages[1].number, 2);
-	assert_true(slice_starts(story.out.pages[1].text, "The Marigold\n"));
-	assert_non_null(strstr(story.out.text.data, "a goat called Admiral"));
+	assert_int_equal(extract_run_flow.out.pages_in_all, 6);
+	assert_int_equal(extract_run_flow.out.page_count, 6);
+	assert_int_equal(extract_run_flow.out.pages[1].number, 2);
+	assert_true(slice_starts(extract_run_flow.out.pages[1].text, "The Marigold\n"));
+	assert_non_null(strstr(extract_run_flow.out.text.data, "a goat called Admiral"));
 }
 
 static void
@@ -180,10 +183,10 @@ test_bad_documents(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		if (extract_file(files[i].name) != files[i].code)
-			fail_msg("%s: %s: %s", files[i].name, err_slug(story.err.code),
-			    story.err.detail);
-		extract_free(&story.out);
-		story.ended = false;
+			fail_msg("%s: %s: %s", files[i].name, err_slug(extract_run_flow.err.code),
+			    extract_run_flow.err.detail);
+		extract_free(&extract_run_flow.out);
+		extract_run_flow.ended = false;
 	}
 }
 
@@ -191,16 +194,16 @@ static void
 test_limits(void **state)
 {
 	(void)state;
-	story.conf.pages_max = 5;
+	extract_run_flow.conf.pages_max = 5;
 	assert_int_equal(extract_file(SAMPLE), ERR_DOC_LIMIT);
-	extract_free(&story.out);
-	story.ended = false;
-	story.conf.pages_max = 6;
-	story.conf.text_max = 3000;
+	extract_free(&extract_run_flow.out);
+	extract_run_flow.ended = false;
+	extract_run_flow.conf.pages_max = 6;
+	extract_run_flow.conf.text_max = 3000;
 	assert_int_equal(extract_file(SAMPLE), ERR_DOC_LIMIT);
-	extract_free(&story.out);
-	story.ended = false;
-	story.conf.program = "/nonexistent";
+	extract_free(&extract_run_flow.out);
+	extract_run_flow.ended = false;
+	extract_run_flow.conf.program = "/nonexistent";
 	assert_int_equal(extract_file(SAMPLE), ERR_EXTRACT);
 }
 
@@ -209,8 +212,8 @@ check_text(const char *mime, struct slice body, enum err_code code)
 {
 	assert_int_equal(extract(mime, body), code);
 	if (code != ERR_NONE)
-		extract_free(&story.out);
-	story.ended = false;
+		extract_free(&extract_run_flow.out);
+	extract_run_flow.ended = false;
 }
 
 static void
@@ -224,10 +227,10 @@ test_text(void **state)
 	check_text("image/png", SLICE_LIT("x"), ERR_MEDIA_TYPE);
 	check_text(NULL, SLICE_LIT("x"), ERR_MEDIA_TYPE);
 	check_text("text/markdown", SLICE_LIT("\xef\xbb\xbf# Tide"), ERR_NONE);
-	assert_int_equal(story.out.page_count, 1);
-	assert_int_equal(story.out.pages[0].number, 0);
-	assert_int_equal(story.out.pages_in_all, 0);
-	assert_true(slice_is(story.out.pages[0].text, "# Tide"));
+	assert_int_equal(extract_run_flow.out.page_count, 1);
+	assert_int_equal(extract_run_flow.out.pages[0].number, 0);
+	assert_int_equal(extract_run_flow.out.pages_in_all, 0);
+	assert_true(slice_is(extract_run_flow.out.pages[0].text, "# Tide"));
 }
 
 /* One parser at a time: four flows take turns, one that is left while it waits leaves no place
@@ -235,19 +238,19 @@ test_text(void **state)
 static void
 test_turns(void **state)
 {
-	static struct story others[3];
+	static struct extract_run_flow others[3];
 
 	(void)state;
-	story.conf.parallel_max = 1;
-	story.mime = "application/pdf";
-	story.body = file(SAMPLE);
+	extract_run_flow.conf.parallel_max = 1;
+	extract_run_flow.mime = "application/pdf";
+	extract_run_flow.body = file(SAMPLE);
 	for (int i = 0; i < 3; i++) {
-		others[i] = story;
+		others[i] = extract_run_flow;
 		flow_start(&others[i].flow, &turn_kind, worker, arena);
 	}
 	worker_turn(worker, 1);
 	flow_abort(&others[2].flow, ERR_CLIENT_GONE, "left");
-	assert_int_equal(extract(story.mime, story.body), ERR_NONE);
+	assert_int_equal(extract(extract_run_flow.mime, extract_run_flow.body), ERR_NONE);
 	while (flow_count(worker) > 0)
 		worker_turn(worker, 20);
 	assert_int_equal(others[0].err.code, ERR_NONE);
@@ -255,11 +258,11 @@ test_turns(void **state)
 	assert_int_equal(others[2].err.code, ERR_CLIENT_GONE);
 	for (int i = 0; i < 3; i++)
 		extract_free(&others[i].out);
-	extract_free(&story.out);
-	story.ended = false;
-	story.conf.parallel_max = 0;
-	story.conf.timeout_us = 50000;
-	assert_int_equal(extract(story.mime, story.body), ERR_OVERLOADED);
+	extract_free(&extract_run_flow.out);
+	extract_run_flow.ended = false;
+	extract_run_flow.conf.parallel_max = 0;
+	extract_run_flow.conf.timeout_us = 50000;
+	assert_int_equal(extract(extract_run_flow.mime, extract_run_flow.body), ERR_OVERLOADED);
 }
 
 static void
@@ -268,14 +271,14 @@ run(const char *script, size_t input)
 	static char zeros[300000];
 	const char *const args[] = { "sh", "-c", script, NULL };
 
-	story.proc = (struct proc_conf){ "/bin/sh", args, 2 * 1000000ull };
-	story.body = slice_of(zeros, input);
-	story.ended = false;
-	buf_reset(&story.result.out);
-	buf_reset(&story.result.err);
-	flow_start(&story.flow, &run_kind, worker, arena);
+	extract_run_flow.proc = (struct proc_conf){ "/bin/sh", args, 2 * 1000000ull };
+	extract_run_flow.body = slice_of(zeros, input);
+	extract_run_flow.ended = false;
+	buf_reset(&extract_run_flow.result.out);
+	buf_reset(&extract_run_flow.result.err);
+	flow_start(&extract_run_flow.flow, &run_kind, worker, arena);
 	finish();
-	assert_int_equal(story.err.code, ERR_NONE);
+	assert_int_equal(extract_run_flow.err.code, ERR_NONE);
 }
 
 static void
@@ -283,22 +286,22 @@ test_proc(void **state)
 {
 	(void)state;
 	run("wc -c; echo \"$HOME\" >&2; exit 3", 300000);
-	assert_int_equal(story.result.end, PROC_EXITED);
-	assert_int_equal(story.result.code, 3);
-	assert_string_equal(story.result.out.data, "300000\n");
-	assert_string_equal(story.result.err.data, "\n");
+	assert_int_equal(extract_run_flow.result.end, PROC_EXITED);
+	assert_int_equal(extract_run_flow.result.code, 3);
+	assert_string_equal(extract_run_flow.result.out.data, "300000\n");
+	assert_string_equal(extract_run_flow.result.err.data, "\n");
 	run("exit 0", 300000); /* never reads: no SIGPIPE, no wait */
-	assert_int_equal(story.result.code, 0);
+	assert_int_equal(extract_run_flow.result.code, 0);
 	run("kill -SEGV $$", 0);
-	assert_int_equal(story.result.end, PROC_SIGNALED);
-	assert_int_equal(story.result.code, SIGSEGV);
+	assert_int_equal(extract_run_flow.result.end, PROC_SIGNALED);
+	assert_int_equal(extract_run_flow.result.code, SIGSEGV);
 	run("exec yes", 0);
-	assert_int_equal(story.result.end, PROC_OUT_LARGE);
+	assert_int_equal(extract_run_flow.result.end, PROC_OUT_LARGE);
 	run("yes | head -c 5000 >&2; echo over", 0);
-	assert_int_equal(story.result.err.len, 100);
-	assert_string_equal(story.result.out.data, "over\n");
+	assert_int_equal(extract_run_flow.result.err.len, 100);
+	assert_string_equal(extract_run_flow.result.out.data, "over\n");
 	run("exec sleep 60", 0);
-	assert_int_equal(story.result.end, PROC_TIMEOUT);
+	assert_int_equal(extract_run_flow.result.end, PROC_TIMEOUT);
 }
 
 static void
@@ -307,13 +310,13 @@ test_cancel(void **state)
 	const char *const args[] = { "sleep", "60", NULL };
 
 	(void)state;
-	story.proc = (struct proc_conf){ "/bin/sleep", args, 60 * 1000000ull };
-	flow_start(&story.flow, &run_kind, worker, arena);
+	extract_run_flow.proc = (struct proc_conf){ "/bin/sleep", args, 60 * 1000000ull };
+	flow_start(&extract_run_flow.flow, &run_kind, worker, arena);
 	worker_turn(worker, 20);
-	assert_false(story.ended);
-	flow_abort(&story.flow, ERR_CLIENT_GONE, "left");
+	assert_false(extract_run_flow.ended);
+	flow_abort(&extract_run_flow.flow, ERR_CLIENT_GONE, "left");
 	finish();
-	assert_int_equal(story.err.code, ERR_CLIENT_GONE);
+	assert_int_equal(extract_run_flow.err.code, ERR_CLIENT_GONE);
 	for (int i = 0; i < 20; i++) /* the killed one is reaped: the sanitizer sees no leak */
 		worker_turn(worker, 20);
 }
@@ -324,15 +327,15 @@ test_cancel_anywhere(void **state)
 {
 	(void)state;
 	for (int turns = 0; turns < 30; turns++) {
-		story.ended = false;
-		story.mime = "application/pdf";
-		story.body = file(SAMPLE);
-		flow_start(&story.flow, &extract_kind, worker, arena);
-		for (int i = 0; i < turns && !story.ended; i++)
+		extract_run_flow.ended = false;
+		extract_run_flow.mime = "application/pdf";
+		extract_run_flow.body = file(SAMPLE);
+		flow_start(&extract_run_flow.flow, &extract_kind, worker, arena);
+		for (int i = 0; i < turns && !extract_run_flow.ended; i++)
 			worker_turn(worker, 5);
-		flow_abort(&story.flow, ERR_CLIENT_GONE, "left");
+		flow_abort(&extract_run_flow.flow, ERR_CLIENT_GONE, "left");
 		finish();
-		extract_free(&story.out);
+		extract_free(&extract_run_flow.out);
 	}
 	for (int i = 0; i < 20; i++)
 		worker_turn(worker, 20);

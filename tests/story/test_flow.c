@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How a flow goes through its steps: waits, wakes, loops, lets others run, calls a child. */
-#include "teller.h"
+#include "flow_fixture.h"
 
 #include "tenantgate/base/clock.h"
 
@@ -10,23 +10,23 @@ static unsigned rounds;
 static void
 forget(void *arg)
 {
-	tell("c");
+	trace("c");
 	assert_ptr_equal(arg, waiting);
 	waiting = NULL;
 }
 
 static void
-release_tells(struct flow *f)
+trace_release(struct flow *f)
 {
 	memset(f, 0xdd, sizeof(*f)); /* nobody may look at it any more */
-	tell("r");
+	trace("r");
 }
 
 static enum flow_rc
 step_a(struct flow *f)
 {
 	(void)f;
-	tell("a");
+	trace("a");
 	return FLOW_NEXT;
 }
 
@@ -34,14 +34,14 @@ static enum flow_rc
 step_b(struct flow *f)
 {
 	(void)f;
-	tell("b");
+	trace("b");
 	return FLOW_NEXT;
 }
 
 static enum flow_rc
 wait_here(struct flow *f)
 {
-	tell("w");
+	trace("w");
 	waiting = f;
 	return flow_wait(f, forget, f);
 }
@@ -50,7 +50,7 @@ static enum flow_rc
 done_here(struct flow *f)
 {
 	(void)f;
-	tell("d");
+	trace("d");
 	return FLOW_DONE;
 }
 
@@ -65,10 +65,10 @@ test_steps_run_from_the_loop(void **state)
 
 	(void)state;
 	flow_start(&f, &plain, worker, NULL);
-	assert_string_equal(told, "");
+	assert_string_equal(traced, "");
 	assert_int_equal(flow_count(worker), 1);
-	teller_turns(1);
-	assert_string_equal(told, "ab|E:ok|r");
+	flow_fixture_turns(1);
+	assert_string_equal(traced, "ab|E:ok|r");
 	assert_int_equal(flow_count(worker), 0);
 }
 
@@ -79,8 +79,8 @@ test_done_skips_the_rest(void **state)
 
 	(void)state;
 	flow_start(&f, &early, worker, NULL);
-	teller_turns(1);
-	assert_string_equal(told, "d|E:ok|r");
+	flow_fixture_turns(1);
+	assert_string_equal(traced, "d|E:ok|r");
 }
 
 static void
@@ -90,13 +90,13 @@ test_wake_queues(void **state)
 
 	(void)state;
 	flow_start(&f, &waits, worker, NULL);
-	teller_turns(3);
-	assert_string_equal(told, "aw");
+	flow_fixture_turns(3);
+	assert_string_equal(traced, "aw");
 	assert_string_equal(flow_step_name(&f), "wait");
 	flow_wake(&f);
-	assert_string_equal(told, "aw");
-	teller_turns(1);
-	assert_string_equal(told, "awb|E:ok|r");
+	assert_string_equal(traced, "aw");
+	flow_fixture_turns(1);
+	assert_string_equal(traced, "awb|E:ok|r");
 }
 
 static void
@@ -106,10 +106,10 @@ test_wake_with_an_error(void **state)
 
 	(void)state;
 	flow_start(&f, &waits, worker, NULL);
-	teller_turns(1);
+	flow_fixture_turns(1);
 	flow_wake_fail(&f, ERR_MODEL, "it said %d", 500);
-	teller_turns(1);
-	assert_string_equal(told, "aw|E:model_failed|r");
+	flow_fixture_turns(1);
+	assert_string_equal(traced, "aw|E:model_failed|r");
 }
 
 /* An operation that is over before its step has returned. */
@@ -131,8 +131,8 @@ test_woken_inside_the_step(void **state)
 
 	(void)state;
 	flow_start(&f, &hasty, worker, NULL);
-	teller_turns(1);
-	assert_string_equal(told, "wb|E:ok|r");
+	flow_fixture_turns(1);
+	assert_string_equal(traced, "wb|E:ok|r");
 }
 
 static enum flow_rc
@@ -150,7 +150,7 @@ static const struct flow_step loops_steps[] = {
 	{ "b", step_b },
 	{ NULL, NULL },
 };
-static const struct flow_kind loops = { "loops", loops_steps, end_tells, NULL };
+static const struct flow_kind loops = { "loops", loops_steps, trace_end, NULL };
 
 static void
 test_loop_adds_up_its_time(void **state)
@@ -162,13 +162,13 @@ test_loop_adds_up_its_time(void **state)
 	rounds = 3;
 	flow_start(&f, &loops, worker, NULL);
 	for (i = 0; i < 3; i++) {
-		teller_turns(1);
+		flow_fixture_turns(1);
 		clock_test_advance(1000000);
 		flow_wake(waiting);
 	}
 	assert_true(flow_age_us(&f) >= 3000000);
-	teller_turns(1);
-	assert_string_equal(told, "awwwb|E:ok|");
+	flow_fixture_turns(1);
+	assert_string_equal(traced, "awwwb|E:ok|");
 	assert_in_range(f.step_us[1], 3000000, 5900000);
 	assert_in_range(f.step_us[0], 0, 2900000);
 	assert_in_range(f.step_us[2], 0, 2900000);
@@ -193,8 +193,8 @@ test_no_flow_keeps_the_loop(void **state)
 	rounds = 1000;
 	flow_start(&f, &spins, worker, NULL);
 	flow_start(&other, &plain, worker, NULL);
-	teller_finish();
-	assert_string_equal(told, "ab|E:ok|rb|E:ok|r"); /* the other first */
+	flow_fixture_finish();
+	assert_string_equal(traced, "ab|E:ok|rb|E:ok|r"); /* the other first */
 }
 
 struct two {
@@ -206,7 +206,7 @@ struct two {
 static enum flow_rc
 call_waits(struct flow *f)
 {
-	tell("(");
+	trace("(");
 	return flow_call(f, &((struct two *)f)->child, &waits);
 }
 
@@ -214,7 +214,7 @@ static enum flow_rc
 after_call(struct flow *f)
 {
 	(void)f;
-	tell(")");
+	trace(")");
 	return FLOW_NEXT;
 }
 
@@ -223,7 +223,7 @@ static const struct flow_step calls_steps[] = {
 	{ "after", after_call },
 	{ NULL, NULL },
 };
-static const struct flow_kind calls = { "calls", calls_steps, end_tells, NULL };
+static const struct flow_kind calls = { "calls", calls_steps, trace_end, NULL };
 
 static void
 test_call_waits_for_the_child(void **state)
@@ -233,12 +233,12 @@ test_call_waits_for_the_child(void **state)
 	(void)state;
 	flow_start(&two.flow, &calls, worker, NULL);
 	two.flow.request_id = "req-1";
-	teller_turns(2);
-	assert_string_equal(told, "(aw");
+	flow_fixture_turns(2);
+	assert_string_equal(traced, "(aw");
 	assert_string_equal(two.child.request_id, "req-1");
 	flow_wake(&two.child);
-	teller_finish();
-	assert_string_equal(told, "(awb|E:ok|r)|E:ok|");
+	flow_fixture_finish();
+	assert_string_equal(traced, "(awb|E:ok|r)|E:ok|");
 }
 
 static void
@@ -248,27 +248,27 @@ test_call_fails_with_the_child(void **state)
 
 	(void)state;
 	flow_start(&two.flow, &calls, worker, NULL);
-	teller_turns(2);
+	flow_fixture_turns(2);
 	flow_abort(&two.child, ERR_NEON, "gone");
-	teller_finish();
-	assert_string_equal(told, "(awc|E:neon_failed|r|E:neon_failed|");
+	flow_fixture_finish();
+	assert_string_equal(traced, "(awc|E:neon_failed|r|E:neon_failed|");
 	assert_string_equal(two.flow.err.detail, "gone");
 }
 
 static enum flow_rc
 nap(struct flow *f)
 {
-	tell("z");
+	trace("z");
 	return flow_sleep(f, &((struct two *)f)->timer, 5000);
 }
 
-static const struct flow_step naps_steps[] = {
+static const struct flow_step delays_steps[] = {
 	{ "nap", nap },
 	{ "again", nap },
 	{ "b", step_b },
 	{ NULL, NULL },
 };
-static const struct flow_kind naps = { "naps", naps_steps, end_tells, NULL };
+static const struct flow_kind delays = { "delays", delays_steps, trace_end, NULL };
 
 /* An ended flow may start anew; a nap cut short leaves no timer. */
 static void
@@ -277,15 +277,15 @@ test_sleep(void **state)
 	struct two two = { 0 };
 
 	(void)state;
-	flow_start(&two.flow, &naps, worker, NULL);
-	teller_finish();
-	assert_string_equal(told, "zzb|E:ok|");
+	flow_start(&two.flow, &delays, worker, NULL);
+	flow_fixture_finish();
+	assert_string_equal(traced, "zzb|E:ok|");
 	assert_null(two.timer.event);
-	flow_start(&two.flow, &naps, worker, NULL);
-	teller_turns(1);
+	flow_start(&two.flow, &delays, worker, NULL);
+	flow_fixture_turns(1);
 	flow_abort(&two.flow, ERR_CLIENT_GONE, "left");
-	teller_finish();
-	assert_string_equal(told, "zzb|E:ok|z|E:client_gone|");
+	flow_fixture_finish();
+	assert_string_equal(traced, "zzb|E:ok|z|E:client_gone|");
 	assert_null(two.timer.event);
 }
 

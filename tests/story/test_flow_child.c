@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A flow and its child: who ends first, who is told what, whoever aborts whom. */
-#include "tale.h"
+#include "traced_flow.h"
 
 struct family {
 	struct flow flow;
@@ -11,15 +11,15 @@ struct family {
 static enum flow_rc
 step_calls(struct flow *f)
 {
-	tell("(");
+	trace("(");
 	return flow_call(f, &((struct family *)f)->child, &waits);
 }
 
 static void
 parent_end(struct flow *f, const struct err *err)
 {
-	tell("P");
-	end_tells(f, err);
+	trace("P");
+	trace_end(f, err);
 }
 
 static const struct flow_step calls_steps[] = {
@@ -37,10 +37,10 @@ test_child_ends_before_its_aborted_parent(void **state)
 
 	(void)state;
 	flow_start(&t.flow, &calls, worker, NULL);
-	teller_turns(2);
+	flow_fixture_turns(2);
 	flow_abort(&t.flow, ERR_CLIENT_GONE, "left");
-	teller_finish();
-	assert_string_equal(told, "(wc|E:client_gone|21rP|E:client_gone|21");
+	flow_fixture_finish();
+	assert_string_equal(traced, "(wc|E:client_gone|21rP|E:client_gone|21");
 }
 
 static void
@@ -50,11 +50,11 @@ test_child_woken_and_then_parent_aborted(void **state)
 
 	(void)state;
 	flow_start(&t.flow, &calls, worker, NULL);
-	teller_turns(2);
+	flow_fixture_turns(2);
 	flow_wake(&t.child);
 	flow_abort(&t.flow, ERR_CLIENT_GONE, "left");
-	teller_finish();
-	assert_string_equal(told, "(w|E:client_gone|21rP|E:client_gone|21");
+	flow_fixture_finish();
+	assert_string_equal(traced, "(w|E:client_gone|21rP|E:client_gone|21");
 }
 
 /* The child's last act is to abort its parent: from a step, from end(), from a defer. */
@@ -86,13 +86,13 @@ static void
 end_betrays(struct flow *f, const struct err *err)
 {
 	betray(f);
-	end_tells(f, err);
+	trace_end(f, err);
 }
 
 KIND(betrays, { "betrays", step_betrays }, { "waits", step_waits });
 KIND(plots, { "plots", step_plots });
 static const struct flow_step nothing_steps[] = { { "defers", step_defers }, { NULL, NULL } };
-static const struct flow_kind ends_badly = { "ends", nothing_steps, end_betrays, release_tells };
+static const struct flow_kind ends_badly = { "ends", nothing_steps, end_betrays, trace_release };
 
 static enum flow_rc
 step_trusts(struct flow *f)
@@ -113,7 +113,7 @@ test_child_aborts_its_parent(void **state)
 {
 	const struct {
 		const struct flow_kind *kind;
-		const char *tale;
+		const char *traced_flow;
 	} cases[] = {
 		{ &betrays, "|E:internal|rP|E:internal|" },
 		{ &ends_badly, "|E:ok|21rP|E:internal|" },
@@ -125,11 +125,11 @@ test_child_aborts_its_parent(void **state)
 	for (i = 0; i < 3; i++) {
 		struct family t = { 0 };
 
-		told[0] = '\0';
+		traced[0] = '\0';
 		betrayal = cases[i].kind;
 		flow_start(&t.flow, &trusts, worker, NULL);
-		teller_finish();
-		assert_string_equal(told, cases[i].tale);
+		flow_fixture_finish();
+		assert_string_equal(traced, cases[i].traced_flow);
 	}
 }
 
@@ -145,7 +145,7 @@ step_tries(struct flow *f)
 static enum flow_rc
 step_says_why(struct flow *f)
 {
-	tell(err_slug(((struct family *)f)->why.code));
+	trace(err_slug(((struct family *)f)->why.code));
 	return FLOW_NEXT;
 }
 
@@ -163,10 +163,10 @@ test_tried_child_fails(void **state)
 
 	(void)state;
 	flow_start(&t.flow, &tries, worker, NULL);
-	teller_turns(2);
+	flow_fixture_turns(2);
 	flow_abort(&t.child, ERR_NEON, "gone");
-	teller_finish();
-	assert_string_equal(told, "wc|E:neon_failed|21rneon_failedP|E:ok|");
+	flow_fixture_finish();
+	assert_string_equal(traced, "wc|E:neon_failed|21rneon_failedP|E:ok|");
 }
 
 static void
@@ -176,10 +176,10 @@ test_tried_child_is_well(void **state)
 
 	(void)state;
 	flow_start(&t.flow, &tries, worker, NULL);
-	teller_turns(2);
+	flow_fixture_turns(2);
 	flow_wake(&t.child);
-	teller_finish();
-	assert_string_equal(told, "w|E:ok|21rokP|E:ok|");
+	flow_fixture_finish();
+	assert_string_equal(traced, "w|E:ok|21rokP|E:ok|");
 }
 
 static void
@@ -189,10 +189,10 @@ test_abort_all_in_a_family(void **state)
 
 	(void)state;
 	flow_start(&t.flow, &calls, worker, NULL);
-	teller_turns(2);
+	flow_fixture_turns(2);
 	flow_abort_all(worker, ERR_SHUTDOWN, "stopping");
-	teller_finish();
-	assert_string_equal(told, "(wc|E:shutting_down|21rP|E:shutting_down|21");
+	flow_fixture_finish();
+	assert_string_equal(traced, "(wc|E:shutting_down|21rP|E:shutting_down|21");
 }
 
 /* A write in a step may find out that the client has left, and the same step go on to call. */
@@ -217,8 +217,8 @@ test_parent_aborted_in_the_step_that_calls(void **state)
 
 	(void)state;
 	flow_start(&t.flow, &calls_aborted, worker, NULL);
-	teller_finish();
-	assert_string_equal(told, "(|E:client_gone|rP|E:client_gone|21");
+	flow_fixture_finish();
+	assert_string_equal(traced, "(|E:client_gone|rP|E:client_gone|21");
 }
 
 int

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* How a flow ends: once, with the first reason, defers newest first; aborted in every state. */
-#include "teller.h"
+#include "flow_fixture.h"
 
 #include "tenantgate/base/arena.h"
 
-#include "tale.h"
+#include "traced_flow.h"
 
 static enum flow_rc
 step_fails(struct flow *f)
@@ -21,8 +21,8 @@ test_failure_ends_it(void **state)
 
 	(void)state;
 	flow_start(&f, &fails, worker, NULL);
-	teller_turns(1);
-	assert_string_equal(told, "|E:conflict|21r");
+	flow_fixture_turns(1);
+	assert_string_equal(traced, "|E:conflict|21r");
 	assert_string_equal(f.err.detail, "twice the same");
 	flow_abort(&f, ERR_SHUTDOWN, "on an ended flow: nothing");
 	assert_int_equal(f.err.code, ERR_CONFLICT);
@@ -36,12 +36,12 @@ test_abort_while_waiting(void **state)
 
 	(void)state;
 	flow_start(&f, &waits, worker, NULL);
-	teller_turns(1);
+	flow_fixture_turns(1);
 	flow_abort(&f, ERR_CLIENT_GONE, "left");
-	assert_string_equal(told, "wc");
+	assert_string_equal(traced, "wc");
 	flow_abort(&f, ERR_SHUTDOWN, "too late");
-	teller_turns(1);
-	assert_string_equal(told, "wc|E:client_gone|21r");
+	flow_fixture_turns(1);
+	assert_string_equal(traced, "wc|E:client_gone|21r");
 }
 
 static void
@@ -52,8 +52,8 @@ test_abort_before_the_first_step(void **state)
 	(void)state;
 	flow_start(&f, &waits, worker, NULL);
 	flow_abort(&f, ERR_SHUTDOWN, "no");
-	teller_turns(1);
-	assert_string_equal(told, "|E:shutting_down|r");
+	flow_fixture_turns(1);
+	assert_string_equal(traced, "|E:shutting_down|r");
 }
 
 /* No cancel: the wait was over. */
@@ -64,18 +64,18 @@ test_abort_when_woken(void **state)
 
 	(void)state;
 	flow_start(&f, &waits, worker, NULL);
-	teller_turns(1);
+	flow_fixture_turns(1);
 	flow_wake(&f);
 	flow_abort(&f, ERR_CLIENT_GONE, "left");
-	teller_turns(1);
-	assert_string_equal(told, "w|E:client_gone|21r");
+	flow_fixture_turns(1);
+	assert_string_equal(traced, "w|E:client_gone|21r");
 }
 
 static enum flow_rc
 abort_and_next(struct flow *f)
 {
 	flow_abort(f, ERR_CLIENT_GONE, "left");
-	tell("n");
+	trace("n");
 	return FLOW_NEXT;
 }
 
@@ -120,7 +120,7 @@ test_abort_inside_its_own_step(void **state)
 {
 	const struct {
 		const struct flow_kind *kind;
-		const char *tale;
+		const char *traced_flow;
 	} cases[] = {
 		{ &aborts_next, "n|E:client_gone|r" },
 		{ &aborts_done, "|E:client_gone|r" },
@@ -134,10 +134,10 @@ test_abort_inside_its_own_step(void **state)
 	for (i = 0; i < 5; i++) {
 		struct flow f = { 0 };
 
-		told[0] = '\0';
+		traced[0] = '\0';
 		flow_start(&f, cases[i].kind, worker, NULL);
-		teller_finish();
-		assert_string_equal(told, cases[i].tale);
+		flow_fixture_finish();
+		assert_string_equal(traced, cases[i].traced_flow);
 	}
 }
 
@@ -150,8 +150,8 @@ test_deadline_names_the_step(void **state)
 	flow_start(&f, &waits, worker, NULL);
 	flow_deadline(&f, 3600 * 1000000ull);
 	flow_deadline(&f, 5000);
-	teller_finish();
-	assert_string_equal(told, "wc|E:timeout|21r");
+	flow_fixture_finish();
+	assert_string_equal(traced, "wc|E:timeout|21r");
 	assert_string_equal(f.err.detail, "deadline passed in step 'wait'");
 	assert_null(f.deadline.event);
 }
@@ -167,10 +167,10 @@ test_deadline_taken_back(void **state)
 	flow_deadline(&f, 0);
 	worker_turn(worker, 0);
 	worker_turn(worker, 20);
-	assert_string_equal(told, "w");
+	assert_string_equal(traced, "w");
 	flow_wake(&f);
-	teller_finish();
-	assert_string_equal(told, "w|E:ok|21r");
+	flow_fixture_finish();
+	assert_string_equal(traced, "w|E:ok|21r");
 }
 
 static void
@@ -189,11 +189,11 @@ test_abort_all(void **state)
 	(void)state;
 	flow_start(&one, &waits, worker, NULL);
 	flow_start(&other, &waits, worker, NULL);
-	teller_turns(1);
+	flow_fixture_turns(1);
 	flow_each(worker, count_one, &n);
 	assert_int_equal(n, 2);
 	flow_abort_all(worker, ERR_SHUTDOWN, "stopping");
-	teller_finish();
+	flow_fixture_finish();
 	assert_int_equal(one.err.code, ERR_SHUTDOWN);
 	assert_int_equal(other.err.code, ERR_SHUTDOWN);
 }
@@ -205,7 +205,7 @@ release_arena(struct flow *f)
 	arena_free(f->arena);
 }
 
-static const struct flow_kind housed = { "housed", waits_steps, end_tells, release_arena };
+static const struct flow_kind housed = { "housed", waits_steps, trace_end, release_arena };
 
 static void
 test_release_frees_the_flow(void **state)
@@ -216,10 +216,10 @@ test_release_frees_the_flow(void **state)
 	(void)state;
 	assert_non_null(f);
 	flow_start(f, &housed, worker, arena);
-	teller_turns(1);
+	flow_fixture_turns(1);
 	flow_abort(f, ERR_CLIENT_GONE, "left");
-	teller_finish();
-	assert_string_equal(told, "wc|E:client_gone|21");
+	flow_fixture_finish();
+	assert_string_equal(traced, "wc|E:client_gone|21");
 }
 
 int

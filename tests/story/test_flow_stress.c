@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "postman.h"
+#include "task_poster.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/loop/join.h"
@@ -29,13 +29,13 @@ struct lookup {
 	struct timer timer;
 };
 
-struct tale {
+struct stress_flow {
 	struct flow flow;
 	struct flow child;
 	struct timer timer, child_timer;
 	struct join_waiter waiter;
 	struct task free_task;
-	struct parcel *parcel;
+	struct posted_wait *posted_wait;
 	unsigned rounds; /* left to go */
 	unsigned ends;
 	unsigned defers; /* not run yet */
@@ -60,13 +60,13 @@ dice(unsigned sides)
 /* ---- tasks from other threads ---- */
 
 static void
-parcel_arrives(void *arg)
+posted_wait_arrives(void *arg)
 {
-	struct parcel *p = arg;
+	struct posted_wait *p = arg;
 	struct flow *f = p->flow;
 
 	if (f != NULL) {
-		((struct tale *)f)->parcel = NULL;
+		((struct stress_flow *)f)->posted_wait = NULL;
 		p->flow = NULL;
 		if (p->kidnap)
 			flow_abort(f, ERR_CLIENT_GONE, "kidnapped");
@@ -77,29 +77,29 @@ parcel_arrives(void *arg)
 }
 
 static void
-parcel_forget(void *arg)
+posted_wait_forget(void *arg)
 {
-	struct parcel *p = arg;
+	struct posted_wait *p = arg;
 	struct flow *f = p->flow;
 
 	if (f == NULL)
-		return; /* the parcel itself takes us away */
-	((struct tale *)f)->parcel = NULL;
+		return; /* the posted_wait itself takes us away */
+	((struct stress_flow *)f)->posted_wait = NULL;
 	p->flow = NULL;
 }
 
 static enum flow_rc
-parcel_wait(struct flow *f)
+posted_wait_begin(struct flow *f)
 {
-	struct tale *t = (struct tale *)f;
-	struct parcel *p = calloc(1, sizeof(*p));
+	struct stress_flow *t = (struct stress_flow *)f;
+	struct posted_wait *p = calloc(1, sizeof(*p));
 
-	assert(p != NULL && t->parcel == NULL);
+	assert(p != NULL && t->posted_wait == NULL);
 	p->flow = f;
 	p->kidnap = dice(10) == 0;
-	t->parcel = p;
-	postman_hand(&postmen[dice(POSTMEN)], p);
-	return flow_wait(f, parcel_forget, p);
+	t->posted_wait = p;
+	task_poster_hand(&posters[dice(POSTERS)], p);
+	return flow_wait(f, posted_wait_forget, p);
 }
 
 /* ---- shared lookups ---- */
@@ -145,16 +145,16 @@ lookup_ask(struct flow *f, struct join_waiter *waiter)
 
 /* ---- children ---- */
 
-static struct tale *
-child_tale(struct flow *child)
+static struct stress_flow *
+child_flow(struct flow *child)
 {
-	return (struct tale *)((char *)child - offsetof(struct tale, child));
+	return (struct stress_flow *)((char *)child - offsetof(struct stress_flow, child));
 }
 
 static void
 defer_count(void *arg)
 {
-	struct tale *t = arg;
+	struct stress_flow *t = arg;
 
 	assert(t->defers > 0);
 	t->defers--;
@@ -162,7 +162,7 @@ defer_count(void *arg)
 }
 
 static void
-tale_defer(struct flow *f, struct tale *t)
+stress_flow_defer(struct flow *f, struct stress_flow *t)
 {
 	flow_defer(f, defer_count, t);
 	t->defers++;
@@ -170,20 +170,20 @@ tale_defer(struct flow *f, struct tale *t)
 }
 
 static enum flow_rc
-child_nap(struct flow *f)
+child_delay(struct flow *f)
 {
-	struct tale *t = child_tale(f);
+	struct stress_flow *t = child_flow(f);
 
-	tale_defer(f, t);
+	stress_flow_defer(f, t);
 	if (dice(4) == 0)
-		return flow_goto(f, child_nap);
+		return flow_goto(f, child_delay);
 	return flow_sleep(f, &t->child_timer, dice(2000));
 }
 
 static enum flow_rc
 child_verdict(struct flow *f)
 {
-	struct tale *t = child_tale(f);
+	struct stress_flow *t = child_flow(f);
 
 	switch (dice(12)) {
 	case 0:
@@ -203,7 +203,7 @@ static void
 child_end(struct flow *f, const struct err *err)
 {
 	(void)err;
-	assert(child_tale(f)->ends == 0); /* never after its parent */
+	assert(child_flow(f)->ends == 0); /* never after its parent */
 	tally.ended++;
 }
 
@@ -215,7 +215,7 @@ child_release(struct flow *f)
 }
 
 static const struct flow_step child_steps[] = {
-	{ "nap", child_nap },
+	{ "nap", child_delay },
 	{ "verdict", child_verdict },
 	{ NULL, NULL },
 };
@@ -224,21 +224,21 @@ static const struct flow_kind child_kind = { "child", child_steps, child_end, ch
 /* ---- the tale ---- */
 
 static enum flow_rc
-tale_begin(struct flow *f)
+stress_flow_begin(struct flow *f)
 {
-	((struct tale *)f)->rounds = 1 + dice(ROUNDS_MAX);
+	((struct stress_flow *)f)->rounds = 1 + dice(ROUNDS_MAX);
 	if (dice(3) == 0)
 		flow_deadline(f, 1 + dice(20000));
 	return FLOW_NEXT;
 }
 
 static enum flow_rc
-tale_work(struct flow *f)
+stress_flow_work(struct flow *f)
 {
-	struct tale *t = (struct tale *)f;
+	struct stress_flow *t = (struct stress_flow *)f;
 
 	if (dice(2) == 0)
-		tale_defer(f, t);
+		stress_flow_defer(f, t);
 	switch (dice(6)) {
 	case 0:
 		return flow_sleep(f, &t->timer, dice(5000));
@@ -250,27 +250,27 @@ tale_work(struct flow *f)
 	case 3:
 		return FLOW_NEXT;
 	default:
-		return parcel_wait(f);
+		return posted_wait_begin(f);
 	}
 }
 
 static enum flow_rc
-tale_again(struct flow *f)
+stress_flow_again(struct flow *f)
 {
 	if (dice(20) == 0)
 		return flow_fail(f, ERR_INTERNAL, "bad luck");
-	if (--((struct tale *)f)->rounds > 0)
-		return flow_goto(f, tale_work);
+	if (--((struct stress_flow *)f)->rounds > 0)
+		return flow_goto(f, stress_flow_work);
 	return dice(2) == 0 ? FLOW_DONE : FLOW_NEXT;
 }
 
 static void
-tale_end(struct flow *f, const struct err *err)
+stress_flow_end(struct flow *f, const struct err *err)
 {
-	struct tale *t = (struct tale *)f;
+	struct stress_flow *t = (struct stress_flow *)f;
 
 	t->ends++;
-	assert(t->ends == 1 && t->parcel == NULL && t->waiter.join == NULL);
+	assert(t->ends == 1 && t->posted_wait == NULL && t->waiter.join == NULL);
 	assert(t->timer.event == NULL && t->child_timer.event == NULL);
 	assert(t->child.state == FLOW_IDLE || t->child.state == FLOW_ENDED);
 	tally.ended++;
@@ -286,9 +286,9 @@ tale_end(struct flow *f, const struct err *err)
 
 /* Gone at once, or at the loop's safe point. */
 static void
-tale_release(struct flow *f)
+stress_flow_release(struct flow *f)
 {
-	struct tale *t = (struct tale *)f;
+	struct stress_flow *t = (struct stress_flow *)f;
 
 	assert(t->ends == 1 && t->defers == 0);
 	tally.released++;
@@ -300,24 +300,25 @@ tale_release(struct flow *f)
 	free(t);
 }
 
-static const struct flow_step tale_steps[] = {
-	{ "begin", tale_begin },
-	{ "work", tale_work },
-	{ "again", tale_again },
+static const struct flow_step stress_flow_steps[] = {
+	{ "begin", stress_flow_begin },
+	{ "work", stress_flow_work },
+	{ "again", stress_flow_again },
 	{ NULL, NULL },
 };
-static const struct flow_kind tale_kind = { "tale", tale_steps, tale_end, tale_release };
+static const struct flow_kind stress_flow_kind = { "tale", stress_flow_steps, stress_flow_end,
+	stress_flow_release };
 
 /* ---- the driver: starts tales in bursts, takes some away from outside ---- */
 
 static void
-tale_start(void)
+stress_flow_start(void)
 {
-	struct tale *t = calloc(1, sizeof(*t));
+	struct stress_flow *t = calloc(1, sizeof(*t));
 
 	assert(t != NULL);
 	tally.started++;
-	flow_start(&t->flow, &tale_kind, worker, NULL);
+	flow_start(&t->flow, &stress_flow_kind, worker, NULL);
 	if (dice(50) == 0)
 		flow_abort(&t->flow, ERR_CLIENT_GONE, "left at once");
 }
@@ -337,7 +338,7 @@ drive(void *arg)
 
 	(void)arg;
 	while (wanted > 0 && burst-- > 0 && flow_count(worker) < LIVE_MAX) {
-		tale_start();
+		stress_flow_start();
 		wanted--;
 	}
 	flow_each(worker, depart_some, NULL);
@@ -366,10 +367,10 @@ stress(void)
 		abort();
 	for (i = 0; i < LOOKUPS; i++)
 		join_init(&lookups[i].join);
-	postmen_open(worker, parcel_arrives);
+	task_posters_open(worker, posted_wait_arrives);
 	timer_start(&driver, 0);
 	worker_run(worker);
-	postmen_close();
+	task_posters_close();
 	timer_free(&driver);
 }
 

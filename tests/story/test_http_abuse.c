@@ -3,7 +3,7 @@
  * The front door and its worse clients: those that leave, those that dawdle, those that send more
  * than was asked for. What they hold is given back, and they cost no processor time meanwhile.
  */
-#include "http_visit.h"
+#include "http_session.h"
 
 #include <sys/socket.h>
 
@@ -34,25 +34,25 @@ assert_idle(void)
 }
 
 static void
-assert_departed(struct visit *v, uint64_t since)
+assert_departed(struct http_session *v, uint64_t since)
 {
-	assert_true(house_waits_for(&v->house.ended, 1));
-	assert_int_equal(atomic_load(&v->house.ended_code), ERR_CLIENT_GONE);
-	assert_in_range(atomic_load(&v->house.ended_at_us) - since, 0, AT_ONCE_US);
+	assert_true(http_fixture_waits_for(&v->fixture.ended, 1));
+	assert_int_equal(atomic_load(&v->fixture.ended_code), ERR_CLIENT_GONE);
+	assert_in_range(atomic_load(&v->fixture.ended_at_us) - since, 0, AT_ONCE_US);
 	assert_idle();
 }
 
 static void
-wait_begins(struct visit *v)
+wait_begins(struct http_session *v)
 {
 	client_say(v->fd, "GET /wait" TAIL "\r\n");
-	assert_true(house_waits_for(&v->house.handled, 1));
+	assert_true(http_fixture_waits_for(&v->fixture.handled, 1));
 }
 
 static void
-a_fin_ends_the_story(void **state)
+a_fin_ends_the_handler(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	uint64_t since;
 
 	wait_begins(v);
@@ -64,21 +64,21 @@ a_fin_ends_the_story(void **state)
 }
 
 static void
-a_reset_ends_the_story(void **state)
+a_reset_ends_the_handler(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	uint64_t since;
 
 	wait_begins(v);
 	since = clock_mono_us();
 	client_reset(v->fd);
-	v->fd = client_open(&v->house);
+	v->fd = client_open(&v->fixture);
 	assert_departed(v, since);
 }
 
 /* More than is read ahead: reading is paused, and stays so. */
 static void
-send_ahead(struct visit *v)
+send_ahead(struct http_session *v)
 {
 	static char junk[120000];
 
@@ -91,7 +91,7 @@ send_ahead(struct visit *v)
 static void
 a_fin_behind_unread_bytes(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	uint64_t since;
 
 	send_ahead(v);
@@ -103,24 +103,24 @@ a_fin_behind_unread_bytes(void **state)
 static void
 a_reset_behind_unread_bytes(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	uint64_t since;
 
 	send_ahead(v);
 	since = clock_mono_us();
 	client_reset(v->fd);
-	v->fd = client_open(&v->house);
+	v->fd = client_open(&v->fixture);
 	assert_departed(v, since);
 }
 
 static void
 a_departure_while_the_body_comes(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	uint64_t since;
 
 	client_say(v->fd, "POST /echo" TAIL "Content-Length: 50\r\n\r\nhalf");
-	assert_true(house_waits_for(&v->house.handled, 1));
+	assert_true(http_fixture_waits_for(&v->fixture.handled, 1));
 	usleep(20000);
 	since = clock_mono_us();
 	shutdown(v->fd, SHUT_WR);
@@ -130,14 +130,14 @@ a_departure_while_the_body_comes(void **state)
 static void
 a_departure_in_a_stream(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "GET /flood" TAIL "\r\n");
 	hears(v, "\r\n2000\r\n", 1);
 	client_reset(v->fd);
-	v->fd = client_open(&v->house);
-	assert_true(house_waits_for(&v->house.ended, 1));
-	assert_int_equal(atomic_load(&v->house.ended_code), ERR_CLIENT_GONE);
+	v->fd = client_open(&v->fixture);
+	assert_true(http_fixture_waits_for(&v->fixture.ended, 1));
+	assert_int_equal(atomic_load(&v->fixture.ended_code), ERR_CLIENT_GONE);
 }
 
 /* The server has said something, or closed. */
@@ -153,7 +153,7 @@ is_answered(int fd)
 static void
 a_dripping_head_times_out(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	uint64_t began = clock_mono_us();
 	int drops = 0;
 
@@ -167,37 +167,37 @@ a_dripping_head_times_out(void **state)
 	has(v, "HTTP/1.1 408 Request Timeout\r\n", 1);
 	has(v, "\"code\":\"request_timeout\"", 1);
 	assert_true(clock_mono_us() - began >= 300000);
-	assert_int_equal(atomic_load(&v->house.refused_code), ERR_REQUEST_TIMEOUT);
-	assert_int_equal(atomic_load(&v->house.handled), 0);
+	assert_int_equal(atomic_load(&v->fixture.refused_code), ERR_REQUEST_TIMEOUT);
+	assert_int_equal(atomic_load(&v->fixture.handled), 0);
 }
 
 static void
 a_silent_client_is_hung_up_on(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	hears_end(v);
 	assert_int_equal(v->heard.len, 0);
-	assert_int_equal(atomic_load(&v->house.refused), 0);
+	assert_int_equal(atomic_load(&v->fixture.refused), 0);
 }
 
 static void
 a_stalled_body_times_out(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "POST /echo" TAIL "Content-Length: 50\r\n\r\nhalf");
 	hears_end(v);
 	has(v, "HTTP/1.1 408 Request Timeout\r\n", 1);
 	has(v, "Connection: close\r\n", 1);
-	assert_int_equal(atomic_load(&v->house.ended_code), ERR_REQUEST_TIMEOUT);
+	assert_int_equal(atomic_load(&v->fixture.ended_code), ERR_REQUEST_TIMEOUT);
 }
 
 /* Each piece of a body buys time: together they take longer than one may. */
 static void
 a_slow_body_comes_through(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "POST /echo" TAIL "Content-Length: 5\r\n\r\n");
 	for (int i = 0; i < 5; i++) {
@@ -210,20 +210,20 @@ a_slow_body_comes_through(void **state)
 static void
 a_client_that_reads_nothing(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	unsigned long long flooded, before = 0;
 
 	client_say(v->fd, "GET /flood" TAIL "\r\n");
-	while ((flooded = atomic_load(&v->house.flooded)) == 0 || flooded != before) {
+	while ((flooded = atomic_load(&v->fixture.flooded)) == 0 || flooded != before) {
 		before = flooded;
 		usleep(50000);
 	}
 	assert_idle();
 	/* The producer is paused: what it wrote is in the kernel's two buffers and in ours. */
-	assert_int_equal(atomic_load(&v->house.flooded), flooded);
+	assert_int_equal(atomic_load(&v->fixture.flooded), flooded);
 	assert_in_range(flooded, 65536, 16u << 20);
-	assert_true(house_waits_for(&v->house.ended, 1));
-	assert_int_equal(atomic_load(&v->house.ended_code), ERR_CLIENT_GONE);
+	assert_true(http_fixture_waits_for(&v->fixture.ended, 1));
+	assert_int_equal(atomic_load(&v->fixture.ended_code), ERR_CLIENT_GONE);
 }
 
 /* Its answers do not pile up: its next requests are not begun, and are all answered in the end. */
@@ -231,7 +231,7 @@ static void
 a_client_that_asks_and_does_not_listen(void **state)
 {
 	const unsigned n = 20000;
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	struct buf asked;
 	int small = 65536;
 
@@ -242,29 +242,29 @@ a_client_that_asks_and_does_not_listen(void **state)
 	assert_true(buf_puts(&asked, "GET /hello" TAIL "Connection: close\r\n\r\n"));
 	client_say_bytes(v->fd, asked.data, asked.len);
 	buf_free(&asked);
-	assert_true(house_waits_for(&v->house.handled, 1));
+	assert_true(http_fixture_waits_for(&v->fixture.handled, 1));
 	usleep(100000);
-	assert_in_range(atomic_load(&v->house.handled), 1, n - 1000);
+	assert_in_range(atomic_load(&v->fixture.handled), 1, n - 1000);
 	hears_end(v);
 	assert_int_equal(count_of(&v->heard, "hello\n"), n);
 }
 
 /* A second: a loaded machine keeps the reader itself waiting, too. */
 static int
-patient_enter(void **state)
+patient_open(void **state)
 {
 	struct http_conf conf;
 
-	house_conf(&conf);
+	http_fixture_conf(&conf);
 	conf.send_timeout_us = 1000000;
 	conf.body_timeout_us = 1000000;
-	return visit_enter_with(state, &conf);
+	return session_open_with(state, &conf);
 }
 
 static void
 a_slow_reader_is_waited_for(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "GET /flood" TAIL "\r\n");
 	for (int i = 0; i < 15; i++) {
@@ -272,29 +272,29 @@ a_slow_reader_is_waited_for(void **state)
 		buf_reset(&v->heard);
 		hears(v, "\r\n2000\r\n", 200);
 	}
-	assert_int_equal(atomic_load(&v->house.ended), 0);
+	assert_int_equal(atomic_load(&v->fixture.ended), 0);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		VISIT(a_fin_ends_the_story),
-		VISIT(a_reset_ends_the_story),
-		VISIT(a_fin_behind_unread_bytes),
-		VISIT(a_reset_behind_unread_bytes),
-		VISIT(a_departure_while_the_body_comes),
-		VISIT(a_departure_in_a_stream),
-		VISIT(a_dripping_head_times_out),
-		VISIT(a_silent_client_is_hung_up_on),
-		VISIT(a_stalled_body_times_out),
-		cmocka_unit_test_setup_teardown(a_slow_body_comes_through, patient_enter,
-		    visit_leave),
-		VISIT(a_client_that_reads_nothing),
+		SESSION(a_fin_ends_the_handler),
+		SESSION(a_reset_ends_the_handler),
+		SESSION(a_fin_behind_unread_bytes),
+		SESSION(a_reset_behind_unread_bytes),
+		SESSION(a_departure_while_the_body_comes),
+		SESSION(a_departure_in_a_stream),
+		SESSION(a_dripping_head_times_out),
+		SESSION(a_silent_client_is_hung_up_on),
+		SESSION(a_stalled_body_times_out),
+		cmocka_unit_test_setup_teardown(a_slow_body_comes_through, patient_open,
+		    session_close),
+		SESSION(a_client_that_reads_nothing),
 		cmocka_unit_test_setup_teardown(a_client_that_asks_and_does_not_listen,
-		    patient_enter, visit_leave),
-		cmocka_unit_test_setup_teardown(a_slow_reader_is_waited_for, patient_enter,
-		    visit_leave),
+		    patient_open, session_close),
+		cmocka_unit_test_setup_teardown(a_slow_reader_is_waited_for, patient_open,
+		    session_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

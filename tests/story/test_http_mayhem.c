@@ -3,7 +3,7 @@
  * Forty clients that do whatever comes to their mind for a second: half requests, bodies, rubbish,
  * silence, departures of every kind. Afterwards nothing is left of them, and the next is served.
  */
-#include "http_visit.h"
+#include "http_session.h"
 
 #include <sys/socket.h>
 
@@ -39,7 +39,7 @@ static const char *const sayings[] = {
 #define SAYINGS (sizeof(sayings) / sizeof(*sayings))
 
 static void
-one_thing(struct visit *v, int *fd, unsigned *seed)
+one_thing(struct http_session *v, int *fd, unsigned *seed)
 {
 	static char junk[40000];
 	unsigned what = (unsigned)rand_r(seed) % 64;
@@ -66,14 +66,14 @@ one_thing(struct visit *v, int *fd, unsigned *seed)
 		client_reset(*fd);
 	else
 		close(*fd);
-	*fd = client_open(&v->house);
+	*fd = client_open(&v->fixture);
 }
 
 static bool
-all_gone(struct visit *v)
+all_gone(struct http_session *v)
 {
 	for (int i = 0; i < 4000; i++) {
-		if (http_shared_connections(v->house.shared) <= 1)
+		if (http_shared_connections(v->fixture.shared) <= 1)
 			return true;
 		usleep(5000);
 	}
@@ -83,14 +83,14 @@ all_gone(struct visit *v)
 static void
 mayhem(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	unsigned seed = (unsigned)clock_wall_us();
 	uint64_t end = clock_mono_us() + MAYHEM_US;
 	int fd[CLIENTS];
 
 	print_message("seed %u\n", seed);
 	for (int i = 0; i < CLIENTS; i++)
-		fd[i] = client_open(&v->house);
+		fd[i] = client_open(&v->fixture);
 	while (clock_mono_us() < end) {
 		one_thing(v, &fd[(unsigned)rand_r(&seed) % CLIENTS], &seed);
 		if (rand_r(&seed) % 8 == 0)
@@ -100,7 +100,7 @@ mayhem(void **state)
 		close(fd[i]);
 	assert_true(all_gone(v));
 	close(v->fd);
-	v->fd = client_open(&v->house);
+	v->fd = client_open(&v->fixture);
 	client_say(v->fd, "GET /nap" TAIL "\r\n");
 	hears(v, "hello\n", 1);
 }
@@ -109,17 +109,17 @@ mayhem(void **state)
 static void
 closing_time(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	struct http_conf conf;
 
 	for (unsigned i = 0; i < 20; i++) {
 		client_say(v->fd, sayings[i % SAYINGS]);
 		usleep(500);
-		house_close(&v->house);
-		house_conf(&conf);
-		house_open(&v->house, &conf);
+		http_fixture_close(&v->fixture);
+		http_fixture_conf(&conf);
+		http_fixture_open(&v->fixture, &conf);
 		close(v->fd);
-		v->fd = client_open(&v->house);
+		v->fd = client_open(&v->fixture);
 	}
 }
 
@@ -127,8 +127,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		VISIT(mayhem),
-		VISIT(closing_time),
+		SESSION(mayhem),
+		SESSION(closing_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

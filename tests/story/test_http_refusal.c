@@ -3,7 +3,7 @@
  * What the front door refuses, seen from outside: the answer can be read, also by a client that is
  * still sending; then the connection is closed.
  */
-#include "http_visit.h"
+#include "http_session.h"
 #include "../unit/corpora.h"
 #include "../unit/http1_cases.h"
 
@@ -24,11 +24,11 @@ malformed_requests_never_reach_the_handler(void **state)
 		{ "CONNECT a:1 HTTP/1.1\r\n", "501 ", ERR_NOT_IMPLEMENTED },
 		{ "GET /" TAIL "Expect: cake\r\n\r\n", "417 ", ERR_EXPECTATION },
 	};
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		close(v->fd);
-		v->fd = client_open(&v->house);
+		v->fd = client_open(&v->fixture);
 		buf_reset(&v->heard);
 		client_say(v->fd, cases[i].text);
 		hears_end(v);
@@ -38,14 +38,14 @@ malformed_requests_never_reach_the_handler(void **state)
 		has(v, err_slug(cases[i].code), 1);
 		has(v, "X-Request-Id: ", 1);
 		has(v, "\"request_id\":\"", 1);
-		assert_int_equal(atomic_load(&v->house.refused), i + 1);
-		assert_int_equal(atomic_load(&v->house.refused_code), cases[i].code);
+		assert_int_equal(atomic_load(&v->fixture.refused), i + 1);
+		assert_int_equal(atomic_load(&v->fixture.refused_code), cases[i].code);
 	}
-	assert_int_equal(atomic_load(&v->house.handled), 0);
+	assert_int_equal(atomic_load(&v->fixture.handled), 0);
 }
 
 static void
-say_unit(struct visit *v, const char *unit, int n)
+say_unit(struct http_session *v, const char *unit, int n)
 {
 	while (n-- > 0)
 		client_say(v->fd, unit);
@@ -54,7 +54,7 @@ say_unit(struct visit *v, const char *unit, int n)
 static void
 too_long_a_target(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "GET /");
 	say_unit(v, "0123456789abcdef", 600);
@@ -66,7 +66,7 @@ too_long_a_target(void **state)
 static void
 too_many_headers(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "GET /" TAIL);
 	say_unit(v, "A: b\r\n", 200);
@@ -76,9 +76,9 @@ too_many_headers(void **state)
 }
 
 static void
-an_earlier_answer_is_not_lost(void **state)
+an_earlier_response_is_not_lost(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "GET /nap" TAIL "\r\nGET /hello" TAIL "\r\nrubbish\r\n\r\n");
 	hears_end(v);
@@ -91,7 +91,7 @@ static void
 a_declared_body_too_large(void **state)
 {
 	static char body[1 << 20];
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "POST /echo" TAIL "Content-Length: 8388608\r\n\r\n");
 	for (int i = 0; i < 8; i++)
@@ -99,13 +99,13 @@ a_declared_body_too_large(void **state)
 	hears_end(v);
 	has(v, "HTTP/1.1 413 Content Too Large\r\n", 1);
 	has(v, "Connection: close\r\n", 1);
-	assert_int_equal(atomic_load(&v->house.ended_code), ERR_TOO_LARGE);
+	assert_int_equal(atomic_load(&v->fixture.ended_code), ERR_TOO_LARGE);
 }
 
 static void
 a_declared_body_too_large_is_not_invited(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd,
 	    "POST /echo" TAIL "Content-Length: 100001\r\nExpect: 100-continue\r\n\r\n");
@@ -118,7 +118,7 @@ static void
 a_chunked_body_too_large(void **state)
 {
 	static char chunk[65536];
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "POST /echo" TAIL "Transfer-Encoding: chunked\r\n\r\n");
 	for (int i = 0; i < 40; i++) {
@@ -128,30 +128,30 @@ a_chunked_body_too_large(void **state)
 	}
 	hears_end(v);
 	has(v, "HTTP/1.1 413 Content Too Large\r\n", 1);
-	assert_int_equal(atomic_load(&v->house.ended_code), ERR_TOO_LARGE);
+	assert_int_equal(atomic_load(&v->fixture.ended_code), ERR_TOO_LARGE);
 }
 
 static void
 a_malformed_chunk(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "POST /echo" TAIL "Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n");
 	hears_end(v);
 	has(v, "HTTP/1.1 400 Bad Request\r\n", 1);
 	has(v, "Connection: close\r\n", 1);
-	assert_int_equal(atomic_load(&v->house.ended_code), ERR_BAD_REQUEST);
+	assert_int_equal(atomic_load(&v->fixture.ended_code), ERR_BAD_REQUEST);
 }
 
 /* Another house than the fixture's: two connections, no more. */
 static void
 connections_are_limited(const struct http_conf *conf)
 {
-	struct house h;
+	struct http_fixture h;
 	struct buf heard_by[3];
 	int fd[3];
 
-	house_open(&h, conf);
+	http_fixture_open(&h, conf);
 	for (int i = 0; i < 3; i++) {
 		buf_init(&heard_by[i], 65536);
 		fd[i] = client_open(&h);
@@ -174,7 +174,7 @@ connections_are_limited(const struct http_conf *conf)
 	close(fd[1]);
 	for (int i = 0; i < 3; i++)
 		buf_free(&heard_by[i]);
-	house_close(&h);
+	http_fixture_close(&h);
 }
 
 static void
@@ -183,7 +183,7 @@ connections_are_limited_in_all(void **state)
 	struct http_conf conf;
 
 	(void)state;
-	house_conf(&conf);
+	http_fixture_conf(&conf);
 	conf.keepalive_timeout_us = 5000000;
 	conf.max_client_conn = 2;
 	connections_are_limited(&conf);
@@ -195,7 +195,7 @@ connections_are_limited_by_address(void **state)
 	struct http_conf conf;
 
 	(void)state;
-	house_conf(&conf);
+	http_fixture_conf(&conf);
 	conf.keepalive_timeout_us = 5000000;
 	conf.max_client_conn_per_ip = 2;
 	connections_are_limited(&conf);
@@ -221,20 +221,20 @@ dangerous_requests_are_refused_and_closed(void **state)
 {
 	json_t *one, *root = corpora_load("http1.json");
 	json_t *set = json_object_get(json_object_get(root, "sets"), "guardian-severe");
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	size_t i;
 
 	assert_int_equal(json_array_size(set), 27);
 	json_array_foreach(set, i, one) {
 		close(v->fd);
-		v->fd = client_open(&v->house);
+		v->fd = client_open(&v->fixture);
 		buf_reset(&v->heard);
 		say_hex(v->fd, json_string_value(json_object_get(one, "hex")));
 		hears_end(v);
 		has(v, "HTTP/1.1 400 Bad Request\r\n", 1);
 		has(v, "HTTP/1.1", 1);
 	}
-	assert_int_equal(atomic_load(&v->house.handled), 0);
+	assert_int_equal(atomic_load(&v->fixture.handled), 0);
 	json_decref(root);
 }
 
@@ -244,11 +244,11 @@ rules_enter(void **state)
 {
 	struct http_conf conf;
 
-	house_conf(&conf);
+	http_fixture_conf(&conf);
 	conf.header_bytes_max = HTTP1_HEAD_MAX;
 	conf.header_count_max = HTTP1_FIELDS_MAX;
 	conf.target_max = HTTP1_TARGET_MAX;
-	return visit_enter_with(state, &conf);
+	return session_open_with(state, &conf);
 }
 
 static const struct http1_case *const rules[] = { http1_line_cases, http1_field_cases,
@@ -257,10 +257,10 @@ static const struct http1_case *const rules[] = { http1_line_cases, http1_field_
 #define RULES (sizeof(rules) / sizeof(rules[0]))
 
 static void
-say_case(struct visit *v, const struct http1_case *c)
+say_case(struct http_session *v, const struct http1_case *c)
 {
 	close(v->fd);
-	v->fd = client_open(&v->house);
+	v->fd = client_open(&v->fixture);
 	buf_reset(&v->heard);
 	client_say_bytes(v->fd, c->bytes.p, c->bytes.len);
 }
@@ -268,7 +268,7 @@ say_case(struct visit *v, const struct http1_case *c)
 static void
 what_breaks_a_rule_is_refused_and_closed(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	char line[32];
 
 	for (size_t i = 0; i < RULES; i++) {
@@ -290,7 +290,7 @@ what_breaks_a_rule_is_refused_and_closed(void **state)
 static void
 what_keeps_the_rules_is_answered(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	for (size_t i = 0; i < RULES; i++) {
 		for (const struct http1_case *c = rules[i]; c->name != NULL; c++) {
@@ -305,26 +305,26 @@ what_keeps_the_rules_is_answered(void **state)
 				fail_msg("%s (%s): %s", c->name, c->section, heard(v));
 		}
 	}
-	assert_int_equal(atomic_load(&v->house.refused), 0);
+	assert_int_equal(atomic_load(&v->fixture.refused), 0);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		VISIT(malformed_requests_never_reach_the_handler),
-		VISIT(too_long_a_target),
-		VISIT(too_many_headers),
-		VISIT(an_earlier_answer_is_not_lost),
-		VISIT(a_declared_body_too_large),
-		VISIT(a_declared_body_too_large_is_not_invited),
-		VISIT(a_chunked_body_too_large),
-		VISIT(a_malformed_chunk),
+		SESSION(malformed_requests_never_reach_the_handler),
+		SESSION(too_long_a_target),
+		SESSION(too_many_headers),
+		SESSION(an_earlier_response_is_not_lost),
+		SESSION(a_declared_body_too_large),
+		SESSION(a_declared_body_too_large_is_not_invited),
+		SESSION(a_chunked_body_too_large),
+		SESSION(a_malformed_chunk),
 		cmocka_unit_test_setup_teardown(what_breaks_a_rule_is_refused_and_closed,
-		    rules_enter, visit_leave),
+		    rules_enter, session_close),
 		cmocka_unit_test_setup_teardown(what_keeps_the_rules_is_answered, rules_enter,
-		    visit_leave),
-		VISIT(dangerous_requests_are_refused_and_closed),
+		    session_close),
+		SESSION(dangerous_requests_are_refused_and_closed),
 		cmocka_unit_test(connections_are_limited_in_all),
 		cmocka_unit_test(connections_are_limited_by_address),
 	};

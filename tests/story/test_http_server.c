@@ -2,7 +2,7 @@
 /*
  * The front door as its clients see it, over real sockets: what an orderly client may rely on.
  */
-#include "http_visit.h"
+#include "http_session.h"
 
 #include <sys/socket.h>
 
@@ -11,7 +11,7 @@
 static void
 a_connection_is_kept(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	for (int i = 0; i < 3; i++) {
 		buf_reset(&v->heard);
@@ -25,14 +25,14 @@ a_connection_is_kept(void **state)
 		has(v, " GMT\r\n", 1);
 		has(v, "Connection:", 0);
 	}
-	assert_int_equal(atomic_load(&v->house.handled), 3);
+	assert_int_equal(atomic_load(&v->fixture.handled), 3);
 	hears_end(v); /* idle for too long */
 }
 
 static void
 a_handler_may_ask(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "GET /ask?a&qq=1&q=%41+b%2f&q=2" TAIL "X-Word:  w \r\nX-Word:\r\n\r\n");
 	hears(v, "A b/ w of 2 from 127.0.0.1", 1);
@@ -49,30 +49,30 @@ a_handler_may_ask(void **state)
 static void
 workers_share_a_port(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	struct http_conf conf;
-	struct house other;
+	struct http_fixture other;
 
-	house_conf(&conf);
+	http_fixture_conf(&conf);
 	conf.listen_addr = "*";
-	conf.listen_port = v->house.port;
-	house_open(&other, &conf);
-	assert_int_equal(other.port, v->house.port);
-	house_close(&other);
+	conf.listen_port = v->fixture.port;
+	http_fixture_open(&other, &conf);
+	assert_int_equal(other.port, v->fixture.port);
+	http_fixture_close(&other);
 	conf.listen_port = 0;
-	house_open(&other, &conf);
+	http_fixture_open(&other, &conf);
 	close(v->fd);
 	v->fd = client_open(&other);
 	client_say(v->fd, "GET /ask?q=v" TAIL "X-Word: w\r\n\r\n");
 	hears(v, "v w of 1 from 127.0.0.1", 1);
-	house_close(&other);
+	http_fixture_close(&other);
 	hears_end(v);
 }
 
 static void
 a_close_is_honoured(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "GET /hello" TAIL "Connection: close\r\n\r\n");
 	hears_end(v);
@@ -83,7 +83,7 @@ a_close_is_honoured(void **state)
 static void
 old_clients_are_served(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "GET /nap HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
 	hears(v, "hello\n", 1);
@@ -99,7 +99,7 @@ static void
 fifty_in_one_write(void **state)
 {
 	static const char *const paths[] = { "/hello", "/nap", "/words", "/none" };
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	struct buf all;
 
 	buf_init(&all, 1u << 16);
@@ -108,7 +108,7 @@ fifty_in_one_write(void **state)
 	client_say_bytes(v->fd, all.data, all.len);
 	buf_free(&all);
 	hears(v, "HTTP/1.1 200 OK\r\n", 50);
-	assert_int_equal(atomic_load(&v->house.handled), 50);
+	assert_int_equal(atomic_load(&v->fixture.handled), 50);
 	/* In order: the last ones asked for are /nap and /hello. */
 	hears(v, "hello\n", 13 + 13 + 12);
 	has(v, "0\r\n\r\n", 12);
@@ -117,7 +117,7 @@ fifty_in_one_write(void **state)
 static void
 fifty_with_bodies(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	struct buf all;
 
 	buf_init(&all, 1u << 20);
@@ -139,7 +139,7 @@ a_request_may_come_byte_by_byte(void **state)
 {
 	static const char text[] = "\r\nPOST /echo?q" TAIL "Transfer-Encoding: chunked\r\n\r\n"
 				   "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	for (size_t i = 0; i + 1 < sizeof(text); i++) {
 		client_say_bytes(v->fd, text + i, 1);
 		if (i % 16 == 0)
@@ -151,7 +151,7 @@ a_request_may_come_byte_by_byte(void **state)
 static void
 a_stream_is_chunked(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "GET /words" TAIL "\r\n");
 	hears(v, "0\r\n\r\n", 1);
@@ -163,7 +163,7 @@ a_stream_is_chunked(void **state)
 static void
 head_has_no_body(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "HEAD /hello" TAIL "\r\nHEAD /words" TAIL "\r\nGET /none" TAIL "\r\n");
 	hears(v, "hello\n", 1);
@@ -175,7 +175,7 @@ head_has_no_body(void **state)
 static void
 continue_waits_for_a_reader(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "POST /echo" TAIL "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n");
 	hears(v, "HTTP/1.1 100 Continue\r\n\r\n", 1);
@@ -192,7 +192,7 @@ continue_waits_for_a_reader(void **state)
 static void
 no_continue_for_the_unknown(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "POST /deaf" TAIL "Content-Length: 4\r\nExpect: 100-continue\r\n\r\n");
 	hears_end(v);
@@ -204,7 +204,7 @@ no_continue_for_the_unknown(void **state)
 static void
 a_small_unread_body_is_dropped(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 	static char body[60000];
 
 	client_say(v->fd, "POST /deaf" TAIL "Content-Length: 60000\r\n\r\n");
@@ -216,9 +216,9 @@ a_small_unread_body_is_dropped(void **state)
 }
 
 static void
-a_story_without_an_answer_is_a_500(void **state)
+a_handler_without_a_response_is_a_500(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "GET /crash" TAIL "\r\nGET /hello" TAIL "\r\n");
 	hears(v, "hello\n", 1);
@@ -228,7 +228,7 @@ a_story_without_an_answer_is_a_500(void **state)
 static void
 a_broken_stream_is_seen_as_one(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "GET /break" TAIL "\r\n");
 	hears_end(v);
@@ -239,7 +239,7 @@ a_broken_stream_is_seen_as_one(void **state)
 static void
 a_half_shut_client_hears_what_is_ready(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	client_say(v->fd, "GET /hello" TAIL "\r\nGET /none" TAIL "\r\n");
 	shutdown(v->fd, SHUT_WR);
@@ -250,16 +250,16 @@ a_half_shut_client_hears_what_is_ready(void **state)
 static void
 draining_ends_kept_connections(void **state)
 {
-	struct visit *v = *state;
-	int busy = client_open(&v->house);
+	struct http_session *v = *state;
+	int busy = client_open(&v->fixture);
 	struct buf late;
 
 	buf_init(&late, 65536);
 	client_say(v->fd, "GET /hello" TAIL "\r\n");
 	hears(v, "hello\n", 1);
 	client_say(busy, "GET /nap" TAIL "\r\n");
-	assert_true(house_waits_for(&v->house.handled, 2));
-	house_drain(&v->house);
+	assert_true(http_fixture_waits_for(&v->fixture.handled, 2));
+	http_fixture_drain(&v->fixture);
 	hears_end(v);
 	assert_true(client_hear_all(busy, &late));
 	assert_int_equal(count_of(&late, "Connection: close\r\n"), 1);
@@ -272,23 +272,23 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		VISIT(a_connection_is_kept),
-		VISIT(a_handler_may_ask),
-		VISIT(workers_share_a_port),
-		VISIT(a_close_is_honoured),
-		VISIT(old_clients_are_served),
-		VISIT(fifty_in_one_write),
-		VISIT(fifty_with_bodies),
-		VISIT(a_request_may_come_byte_by_byte),
-		VISIT(a_stream_is_chunked),
-		VISIT(head_has_no_body),
-		VISIT(continue_waits_for_a_reader),
-		VISIT(no_continue_for_the_unknown),
-		VISIT(a_small_unread_body_is_dropped),
-		VISIT(a_story_without_an_answer_is_a_500),
-		VISIT(a_broken_stream_is_seen_as_one),
-		VISIT(a_half_shut_client_hears_what_is_ready),
-		VISIT(draining_ends_kept_connections),
+		SESSION(a_connection_is_kept),
+		SESSION(a_handler_may_ask),
+		SESSION(workers_share_a_port),
+		SESSION(a_close_is_honoured),
+		SESSION(old_clients_are_served),
+		SESSION(fifty_in_one_write),
+		SESSION(fifty_with_bodies),
+		SESSION(a_request_may_come_byte_by_byte),
+		SESSION(a_stream_is_chunked),
+		SESSION(head_has_no_body),
+		SESSION(continue_waits_for_a_reader),
+		SESSION(no_continue_for_the_unknown),
+		SESSION(a_small_unread_body_is_dropped),
+		SESSION(a_handler_without_a_response_is_a_500),
+		SESSION(a_broken_stream_is_seen_as_one),
+		SESSION(a_half_shut_client_hears_what_is_ready),
+		SESSION(draining_ends_kept_connections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

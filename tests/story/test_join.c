@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Identical questions share one flow: all are woken in order, leaving only unlinks. */
-#include "teller.h"
+#include "flow_fixture.h"
 
 #include "tenantgate/loop/join.h"
 
@@ -31,7 +31,7 @@ static void
 lookup_end(struct flow *f, const struct err *err)
 {
 	(void)f;
-	tell(err_is(err) ? "L:" : "L");
+	trace(err_is(err) ? "L:" : "L");
 	join_finish(&lookup.join, err_is(&lookup.verdict) ? &lookup.verdict : err);
 	assert_int_equal(lookup.join.count, 0);
 }
@@ -48,7 +48,7 @@ ask(struct flow *f)
 static enum flow_rc
 answered(struct flow *f)
 {
-	tell(((struct asker *)f)->name);
+	trace(((struct asker *)f)->name);
 	return FLOW_NEXT;
 }
 
@@ -57,8 +57,8 @@ asker_end(struct flow *f, const struct err *err)
 {
 	if (!err_is(err))
 		return;
-	tell("!");
-	tell(((struct asker *)f)->name);
+	trace("!");
+	trace(((struct asker *)f)->name);
 }
 
 static const struct flow_step asker_steps[] = {
@@ -76,13 +76,13 @@ setup(void **state)
 	b = (struct asker){ .name = "b" };
 	c = (struct asker){ .name = "c" };
 	join_init(&lookup.join);
-	if (teller_setup(state) != 0)
+	if (flow_fixture_setup(state) != 0)
 		return -1;
 	flow_start(&lookup.flow, &lookup_kind, worker, NULL);
 	flow_start(&a.flow, &asker_kind, worker, NULL);
 	flow_start(&b.flow, &asker_kind, worker, NULL);
 	flow_start(&c.flow, &asker_kind, worker, NULL);
-	teller_turns(1);
+	flow_fixture_turns(1);
 	return lookup.join.count == 3 ? 0 : -1;
 }
 
@@ -90,8 +90,8 @@ static void
 test_all_are_woken_in_order(void **state)
 {
 	(void)state;
-	teller_finish();
-	assert_string_equal(told, "Labc");
+	flow_fixture_finish();
+	assert_string_equal(traced, "Labc");
 }
 
 static void
@@ -99,8 +99,8 @@ test_failure_is_everybodys(void **state)
 {
 	(void)state;
 	err_set(&lookup.verdict, ERR_CATALOG, "down");
-	teller_finish();
-	assert_string_equal(told, "L!a!b!c");
+	flow_fixture_finish();
+	assert_string_equal(traced, "L!a!b!c");
 	assert_int_equal(c.flow.err.code, ERR_CATALOG);
 }
 
@@ -109,8 +109,8 @@ test_aborted_lookup_fails_everybody(void **state)
 {
 	(void)state;
 	flow_abort(&lookup.flow, ERR_SHUTDOWN, "stopping");
-	teller_finish();
-	assert_string_equal(told, "L:!a!b!c");
+	flow_fixture_finish();
+	assert_string_equal(traced, "L:!a!b!c");
 	assert_int_equal(a.flow.err.code, ERR_SHUTDOWN);
 }
 
@@ -121,8 +121,8 @@ test_leaving_only_unlinks(void **state)
 	flow_abort(&b.flow, ERR_CLIENT_GONE, "left");
 	assert_int_equal(lookup.join.count, 2);
 	assert_null(b.waiter.join);
-	teller_finish();
-	assert_string_equal(told, "!bLac");
+	flow_fixture_finish();
+	assert_string_equal(traced, "!bLac");
 }
 
 /* The lookup goes on. */
@@ -133,8 +133,8 @@ test_everybody_left(void **state)
 	flow_abort(&a.flow, ERR_CLIENT_GONE, "left");
 	flow_abort(&b.flow, ERR_CLIENT_GONE, "left");
 	flow_abort(&c.flow, ERR_CLIENT_GONE, "left");
-	teller_finish();
-	assert_string_equal(told, "!a!b!cL");
+	flow_fixture_finish();
+	assert_string_equal(traced, "!a!b!cL");
 }
 
 int
@@ -142,12 +142,14 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_all_are_woken_in_order, setup,
-		    teller_teardown),
-		cmocka_unit_test_setup_teardown(test_failure_is_everybodys, setup, teller_teardown),
+		    flow_fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_failure_is_everybodys, setup,
+		    flow_fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_aborted_lookup_fails_everybody, setup,
-		    teller_teardown),
-		cmocka_unit_test_setup_teardown(test_leaving_only_unlinks, setup, teller_teardown),
-		cmocka_unit_test_setup_teardown(test_everybody_left, setup, teller_teardown),
+		    flow_fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_leaving_only_unlinks, setup,
+		    flow_fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_everybody_left, setup, flow_fixture_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

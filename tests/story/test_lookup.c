@@ -12,7 +12,7 @@ all_share_one_fetch(void **state)
 	(void)state;
 	for (i = 0; i < ASKERS; i++)
 		begin(i, "a");
-	teller_finish();
+	flow_fixture_finish();
 	assert_int_equal(source.asked, 1);
 	for (i = 0; i < ASKERS; i++) {
 		assert_int_equal(askers[i].ended, 1);
@@ -40,7 +40,7 @@ the_failure_is_everybodys_and_nobody_keeps_it(void **state)
 	source.broken = ERR_UPSTREAM;
 	begin(1, "a");
 	begin(2, "a");
-	teller_finish();
+	flow_fixture_finish();
 	assert_int_equal(source.asked, 1);
 	assert_int_equal(askers[1].err.code, ERR_UPSTREAM);
 	assert_int_equal(askers[2].err.code, ERR_UPSTREAM);

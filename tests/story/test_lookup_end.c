@@ -147,7 +147,7 @@ shutdown_at_every_turn(void **state)
 		for (i = 0; i < turns; i++)
 			worker_turn(worker, 1);
 		flow_abort_all(worker, ERR_SHUTDOWN, "stopping");
-		teller_finish();
+		flow_fixture_finish();
 		assert_int_equal(askers[1].ended, 1);
 		assert_int_equal(lookup_fetching(cache), 0);
 		lookup_forget_all(cache);
@@ -161,7 +161,7 @@ a_fetch_has_a_deadline(void **state)
 	open_with(0, 0, DEADLINE_US);
 	begin_held(1, "a");
 	begin_held(2, "a");
-	teller_finish();
+	flow_fixture_finish();
 	assert_int_equal(askers[1].err.code, ERR_CATALOG);
 	assert_int_equal(askers[2].err.code, ERR_CATALOG);
 	assert_non_null(strstr(askers[1].err.detail, "'ask'"));

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "model_bench.h"
+#include "model_fixture.h"
 
 #define WORD(w) "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" w "\"}}]}\n\n"
 #define FINISH	"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}\n\n"
@@ -23,7 +23,7 @@
 #define FAILS "data: {\"error\":{\"message\":\"oh\",\"code\":\"server_error\"}}\n\n"
 #define BUSY  "data: {\"error\":{\"message\":\"oh\",\"code\":\"rate_limit_exceeded\"}}\n\n"
 
-struct talk {
+struct chat_reader {
 	struct probe probe;
 	struct model_stream *stream;
 	struct model_delta delta;
@@ -34,81 +34,81 @@ struct talk {
 };
 
 static void
-talk_stop(void *arg)
+chat_reader_stop(void *arg)
 {
 	model_chat_stop(arg);
 }
 
 static enum flow_rc
-talk_ask(struct flow *f)
+chat_reader_send(struct flow *f)
 {
-	struct talk *t = (struct talk *)f;
+	struct chat_reader *t = (struct chat_reader *)f;
 	const struct model_chat chat = { .messages = t->messages,
 		.message_count = 2,
 		.temperature = 0.25,
 		.max_tokens = 99 };
 
-	flow_defer(f, talk_stop, &t->stream);
+	flow_defer(f, chat_reader_stop, &t->stream);
 	return model_chat_start(f, bench.model, &chat, &t->stream);
 }
 
 static enum flow_rc
-talk_pull(struct flow *f)
+chat_reader_pull(struct flow *f)
 {
-	struct talk *t = (struct talk *)f;
+	struct chat_reader *t = (struct chat_reader *)f;
 
 	t->pulls++;
 	return model_chat_pull(f, t->stream, &t->delta);
 }
 
 static void
-talk_unheld(void *arg)
+chat_reader_unheld(void *arg)
 {
-	((struct talk *)arg)->held = false;
+	((struct chat_reader *)arg)->held = false;
 }
 
 static enum flow_rc
-talk_took(struct flow *f)
+chat_reader_took(struct flow *f)
 {
-	struct talk *t = (struct talk *)f;
+	struct chat_reader *t = (struct chat_reader *)f;
 
 	buf_slice(&t->heard, t->delta.text);
 	if (t->delta.finished)
 		return FLOW_DONE;
-	return t->held ? flow_wait(f, talk_unheld, t) : FLOW_NEXT;
+	return t->held ? flow_wait(f, chat_reader_unheld, t) : FLOW_NEXT;
 }
 
 static enum flow_rc
-talk_again(struct flow *f)
+chat_reader_again(struct flow *f)
 {
-	return flow_goto(f, talk_pull);
+	return flow_goto(f, chat_reader_pull);
 }
 
-static const struct flow_step talk_steps[] = {
-	{ "ask", talk_ask },
-	{ "pull", talk_pull },
-	{ "took", talk_took },
-	{ "again", talk_again },
+static const struct flow_step chat_reader_steps[] = {
+	{ "ask", chat_reader_send },
+	{ "pull", chat_reader_pull },
+	{ "took", chat_reader_took },
+	{ "again", chat_reader_again },
 	{ NULL, NULL },
 };
 
 static void
-talk_start(struct talk *t)
+chat_reader_start(struct chat_reader *t)
 {
 	memset(t, 0, sizeof(*t));
 	buf_init(&t->heard, 64 << 20);
 	buf_puts(&t->heard, "");
 	t->messages[0] = (struct model_message){ "system", SLICE_LIT("Be \"kind\".") };
 	t->messages[1] = (struct model_message){ "user", SLICE_LIT("Hello?\n") };
-	probe_start(&t->probe, bench.worker, talk_ask, NULL);
-	t->probe.kind.steps = talk_steps;
+	probe_start(&t->probe, bench.worker, chat_reader_send, NULL);
+	t->probe.kind.steps = chat_reader_steps;
 }
 
 static void
-talk_run(struct talk *t, const struct response *script)
+chat_reader_run(struct chat_reader *t, const struct scripted_response *script)
 {
-	model_bench_script(script);
-	talk_start(t);
+	model_fixture_script(script);
+	chat_reader_start(t);
 	turn_until(bench.worker, &t->probe.ended);
 	assert_null(t->stream);
 }
@@ -116,15 +116,15 @@ talk_run(struct talk *t, const struct response *script)
 static void
 a_good_one(void **state)
 {
-	const struct response script[] = {
+	const struct scripted_response script[] = {
 		{ "200 OK", NULL, WORD("") WORD("Hel") WORD("lo \\\"you\\\"\\n") FINISH USAGE DONE,
 		    STREAM },
 		{ 0 }
 	};
-	struct talk t;
+	struct chat_reader t;
 
 	(void)state;
-	talk_run(&t, script);
+	chat_reader_run(&t, script);
 	assert_int_equal(t.probe.err.code, ERR_NONE);
 	assert_string_equal(t.heard.data, "Hello \"you\"\n");
 	assert_int_equal(t.pulls, 1); /* all that has arrived, joined */
@@ -145,25 +145,26 @@ a_good_one(void **state)
 static void
 connections_are_kept(void **state)
 {
-	const struct response script[] = { { "200 OK", NULL, WORD("a") FINISH DONE, STREAM },
-		{ 0 } };
-	struct talk t;
+	const struct scripted_response script[] = {
+		{ "200 OK", NULL, WORD("a") FINISH DONE, STREAM }, { 0 }
+	};
+	struct chat_reader t;
 	int i;
 
 	(void)state;
 	for (i = 0; i < 3; i++) {
-		talk_run(&t, script);
+		chat_reader_run(&t, script);
 		assert_int_equal(t.probe.err.code, ERR_NONE);
 		assert_int_equal(t.delta.usage.output_tokens, 1);
 		assert_false(t.delta.usage.known);
-		model_bench_settle();
+		model_fixture_settle();
 		buf_free(&t.heard);
 	}
 	assert_int_equal(bench.peer.accepted, 1);
 }
 
 struct ending {
-	struct response response;
+	struct scripted_response response;
 	enum err_code code;
 	const char *heard;
 	const char *says;
@@ -204,16 +205,16 @@ every_ending(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
 		const struct ending *e = &endings[i];
-		const struct response script[] = { e->response, { 0 } };
+		const struct scripted_response script[] = { e->response, { 0 } };
 		struct model_conf conf;
-		struct talk t;
+		struct chat_reader t;
 
-		model_bench_conf(&conf);
+		model_fixture_conf(&conf);
 		if (e->code == ERR_MODEL_TIMEOUT)
 			model_bench_hurry(&conf);
-		model_bench_reopen(&conf);
-		talk_run(&t, script);
-		model_bench_settle();
+		model_fixture_reopen(&conf);
+		chat_reader_run(&t, script);
+		model_fixture_settle();
 		if (t.probe.err.code != e->code || strcmp(t.heard.data, e->heard) != 0 ||
 		    bench.requests != 1 ||
 		    (e->says != NULL && strcmp(t.probe.err.detail, e->says) != 0))
@@ -227,13 +228,13 @@ every_ending(void **state)
 static void
 tried_again_before_the_first_byte(void **state)
 {
-	const struct response script[] = { { "500 Oh", NULL, "{\"error\":{}}", WHOLE },
+	const struct scripted_response script[] = { { "500 Oh", NULL, "{\"error\":{}}", WHOLE },
 		{ "503 Busy", NULL, "later", STREAM }, { "200 OK", NULL, WORD("a") DONE, STREAM },
 		{ 0 } };
-	struct talk t;
+	struct chat_reader t;
 
 	(void)state;
-	talk_run(&t, script);
+	chat_reader_run(&t, script);
 	assert_int_equal(t.probe.err.code, ERR_NONE);
 	assert_int_equal(bench.requests, 3);
 	assert_string_equal(t.heard.data, "a");
@@ -244,14 +245,14 @@ static void
 an_event_past_the_ceiling(void **state)
 {
 	char *body = malloc(8192);
-	const struct response script[] = { { "200 OK", NULL, body, STREAM }, { 0 } };
-	struct talk t;
+	const struct scripted_response script[] = { { "200 OK", NULL, body, STREAM }, { 0 } };
+	struct chat_reader t;
 
 	(void)state;
 	memset(body, 'x', 8191);
 	memcpy(body, "data: ", 6);
 	body[8191] = '\0';
-	talk_run(&t, script);
+	chat_reader_run(&t, script);
 	assert_int_equal(t.probe.err.code, ERR_MODEL);
 	assert_string_equal(t.probe.err.detail,
 	    "The chat model's answer cannot be used: an event is too large.");
@@ -263,23 +264,23 @@ an_event_past_the_ceiling(void **state)
 static void
 abandoned(void **state)
 {
-	const struct response scripts[][2] = { { { "200 OK", NULL, "", SILENCE }, { 0 } },
+	const struct scripted_response scripts[][2] = { { { "200 OK", NULL, "", SILENCE }, { 0 } },
 		{ { "200 OK", NULL, WORD("a"), STALL }, { 0 } },
 		{ { "500 Oh", NULL, "{", STALL }, { 0 } } };
 	unsigned i;
 
 	(void)state;
 	for (i = 0; i < 3; i++) {
-		struct talk t;
+		struct chat_reader t;
 
-		model_bench_script(scripts[i]);
-		talk_start(&t);
+		model_fixture_script(scripts[i]);
+		chat_reader_start(&t);
 		turn_until_count(bench.worker, &bench.requests, 1);
 		turn_for(bench.worker, 30); /* what is answered comes, or not */
 		assert_int_equal(bench.requests, 1);
 		assert_false(t.probe.ended);
 		flow_abort(&t.probe.flow, ERR_CLIENT_GONE, "left");
-		model_bench_settle();
+		model_fixture_settle();
 		assert_int_equal(t.probe.err.code, ERR_CLIENT_GONE);
 		assert_null(t.stream);
 		turn_until_count(bench.worker, &bench.peer.closed, i + 1);
@@ -292,7 +293,7 @@ abandoned(void **state)
 static void
 abandoned_at_every_turn(void **state)
 {
-	const struct response scripts[][3] = {
+	const struct scripted_response scripts[][3] = {
 		{ { "200 OK", NULL, WORD("a") FINISH DONE, STREAM }, { 0 } },
 		{ { "500 Oh", NULL, "{}", STREAM }, { "200 OK", NULL, WORD("a") DONE, STREAM },
 		    { 0 } },
@@ -302,17 +303,17 @@ abandoned_at_every_turn(void **state)
 	(void)state;
 	for (i = 0; i < 2; i++) {
 		for (turns = 0; turns < 40; turns++) {
-			struct talk t;
+			struct chat_reader t;
 			unsigned n;
 
-			model_bench_script(scripts[i]);
-			talk_start(&t);
+			model_fixture_script(scripts[i]);
+			chat_reader_start(&t);
 			for (n = 0; n < turns; n++)
 				worker_turn(bench.worker, n % 8 == 7 ? 1 : 0);
 			if (turns == 39)
 				turn_until(bench.worker, &t.probe.ended);
 			flow_abort(&t.probe.flow, ERR_SHUTDOWN, "enough");
-			model_bench_settle();
+			model_fixture_settle();
 			assert_true(t.probe.ended);
 			assert_null(t.stream);
 			finished += t.probe.err.code == ERR_NONE;
@@ -330,16 +331,16 @@ a_slow_puller_holds_the_model_back(void **state)
 {
 	static const char word[] = WORD("0123456789abcdefghijklmnopqrstuvwxyz");
 	char *body = malloc(MANY * (sizeof(word) - 1) + sizeof(DONE));
-	const struct response script[] = { { "200 OK", NULL, body, STREAM }, { 0 } };
-	struct talk t;
+	const struct scripted_response script[] = { { "200 OK", NULL, body, STREAM }, { 0 } };
+	struct chat_reader t;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < MANY; i++)
 		memcpy(body + i * (sizeof(word) - 1), word, sizeof(word) - 1);
 	memcpy(body + MANY * (sizeof(word) - 1), DONE, sizeof(DONE));
-	model_bench_script(script);
-	talk_start(&t);
+	model_fixture_script(script);
+	chat_reader_start(&t);
 	t.held = true;
 	turn_until_count(bench.worker, &t.pulls, 1);
 	while (t.heard.len == 0 && !t.probe.ended)
@@ -362,7 +363,7 @@ a_slow_puller_holds_the_model_back(void **state)
 int
 main(void)
 {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, model_bench_up, model_bench_down)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, model_fixture_up, model_fixture_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_good_one),
 		TEST(connections_are_kept),

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "model/model_internal.h"
-#include "model_bench.h"
+#include "model_fixture.h"
 #include "tenantgate/base/log.h"
 
 #define JSON "Content-Type: application/json\r\n"
@@ -27,7 +27,7 @@
 #define QUOTA \
 	"{\"error\":{\"message\":\"pay\",\"type\":\"insufficient_quota\",\"param\":null," \
 	"\"code\":\"insufficient_quota\"}}"
-static const struct response fine = { "200 OK", JSON, TWO, WHOLE };
+static const struct scripted_response fine = { "200 OK", JSON, TWO, WHOLE };
 
 struct embedding {
 	struct probe probe;
@@ -55,9 +55,9 @@ embedding_start(struct embedding *e)
 
 /* One try after another, as scripted. */
 static void
-embedding_run(struct embedding *e, const struct response *script)
+embedding_run(struct embedding *e, const struct scripted_response *script)
 {
-	model_bench_script(script);
+	model_fixture_script(script);
 	embedding_start(e);
 	turn_until(bench.worker, &e->probe.ended);
 }
@@ -65,7 +65,7 @@ embedding_run(struct embedding *e, const struct response *script)
 static void
 a_good_one(void **state)
 {
-	const struct response script[] = { fine, { 0 } };
+	const struct scripted_response script[] = { fine, { 0 } };
 	struct embedding e;
 
 	(void)state;
@@ -83,16 +83,16 @@ a_good_one(void **state)
 static void
 the_configuration_is_minded(void **state)
 {
-	const struct response script[] = { fine, { 0 } };
+	const struct scripted_response script[] = { fine, { 0 } };
 	struct model_conf conf;
 	struct embedding e;
 
 	(void)state;
-	model_bench_conf(&conf);
+	model_fixture_conf(&conf);
 	conf.api_key = NULL;
 	conf.strip_new_lines = false;
 	conf.send_dimensions = true;
-	model_bench_reopen(&conf);
+	model_fixture_reopen(&conf);
 	embedding_run(&e, script);
 	assert_int_equal(e.probe.err.code, ERR_NONE);
 	assert_null(strstr(bench.request.data, "Authorization"));
@@ -103,7 +103,7 @@ the_configuration_is_minded(void **state)
 static void
 tried_again(void **state)
 {
-	const struct response scripts[][4] = {
+	const struct scripted_response scripts[][4] = {
 		{ { "503 Busy", NULL, "<html>no</html>", WHOLE }, fine, { 0 } },
 		{ { "500 Oh", JSON, "{}", WHOLE }, { "429 Slow", JSON, LIMITED, WHOLE }, fine,
 		    { 0 } },
@@ -122,7 +122,7 @@ tried_again(void **state)
 }
 
 struct refusal {
-	struct response response;
+	struct scripted_response response;
 	enum err_code code;
 	int retry_after;
 	unsigned requests;
@@ -165,13 +165,13 @@ refused(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		const struct refusal *r = &refusals[i];
-		const struct response script[] = { r->response, { 0 } };
+		const struct scripted_response script[] = { r->response, { 0 } };
 
-		model_bench_conf(&conf);
+		model_fixture_conf(&conf);
 		conf.retries = 1;
 		if (r->response.form == SILENCE || r->response.form == STALL)
 			model_bench_hurry(&conf);
-		model_bench_reopen(&conf);
+		model_fixture_reopen(&conf);
 		embedding_run(&e, script);
 		if (e.probe.err.code != r->code || e.probe.err.retry_after != r->retry_after ||
 		    bench.requests != r->requests ||
@@ -186,7 +186,7 @@ refused(void **state)
 static void
 refusal_logged(const char *body, char *line, size_t size)
 {
-	const struct response script[] = { { "400 No", JSON, body, WHOLE }, { 0 } };
+	const struct scripted_response script[] = { { "400 No", JSON, body, WHOLE }, { 0 } };
 	char path[] = "/tmp/model-log-XXXXXX";
 	struct embedding e;
 	ssize_t n;
@@ -194,7 +194,7 @@ refusal_logged(const char *body, char *line, size_t size)
 
 	assert_true(fd != -1 && log_open(path));
 	log_level(LOG_WARNING);
-	model_bench_script(script);
+	model_fixture_script(script);
 	embedding_start(&e);
 	e.texts[0] = SLICE_LIT("the salary of the harbour master is forty crowns");
 	turn_until(bench.worker, &e.probe.ended);
@@ -237,9 +237,9 @@ nobody_there(void **state)
 	struct embedding e;
 
 	(void)state;
-	model_bench_conf(&conf);
+	model_fixture_conf(&conf);
 	conf.base_url = "http://127.0.0.1:1/v1";
-	model_bench_reopen(&conf);
+	model_fixture_reopen(&conf);
 	embedding_run(&e, NULL);
 	assert_int_equal(e.probe.err.code, ERR_MODEL);
 	assert_string_equal(e.probe.err.detail, STAGE "could not be reached.");
@@ -250,27 +250,27 @@ nobody_there(void **state)
 static void
 abandoned(void **state)
 {
-	const struct response silent[] = { { "200 OK", NULL, "", SILENCE }, { 0 } };
-	const struct response busy[] = { { "503 Busy", NULL, "", WHOLE }, { 0 } };
+	const struct scripted_response silent[] = { { "200 OK", NULL, "", SILENCE }, { 0 } };
+	const struct scripted_response busy[] = { { "503 Busy", NULL, "", WHOLE }, { 0 } };
 	struct embedding e;
 
 	(void)state;
-	model_bench_script(silent);
+	model_fixture_script(silent);
 	embedding_start(&e);
 	turn_until_count(bench.worker, &bench.requests, 1);
 	turn_for(bench.worker, 30);
 	assert_int_equal(bench.requests, 1);
 	flow_abort(&e.probe.flow, ERR_CLIENT_GONE, "left");
-	model_bench_settle();
+	model_fixture_settle();
 	assert_int_equal(e.probe.err.code, ERR_CLIENT_GONE);
 	turn_until_count(bench.worker, &bench.peer.closed, 1);
 	assert_int_equal(bench.peer.closed, 1);
 
-	model_bench_script(busy);
+	model_fixture_script(busy);
 	embedding_start(&e);
 	turn_until_count(bench.worker, &bench.requests, 1);
 	flow_abort(&e.probe.flow, ERR_CLIENT_GONE, "left");
-	model_bench_settle();
+	model_fixture_settle();
 	turn_for(bench.worker, 400);
 	assert_int_equal(bench.requests, 1);
 }
@@ -282,17 +282,17 @@ batches(void **state)
 	struct model_conf conf;
 
 	(void)state;
-	model_bench_conf(&conf);
+	model_fixture_conf(&conf);
 	conf.batch_bytes_max = 100;
 	conf.batch_items_max = 3;
-	model_bench_reopen(&conf);
+	model_fixture_reopen(&conf);
 	assert_int_equal(model_batch(bench.model, texts, 0), 0);
 	assert_int_equal(model_batch(bench.model, texts, 1), 1);
 	assert_int_equal(model_batch(bench.model, texts, 5), 2);
 	assert_int_equal(model_batch(bench.model, texts + 2, 3), 1);
 	assert_int_equal(model_batch(bench.model, texts + 3, 2), 1);
 	conf.batch_bytes_max = 1000;
-	model_bench_reopen(&conf);
+	model_fixture_reopen(&conf);
 	assert_int_equal(model_batch(bench.model, texts, 5), 3);
 	assert_int_equal(model_dimensions(bench.model), 3);
 	assert_string_equal(model_chat_name(bench.model), "talker");
@@ -315,10 +315,10 @@ openai_is_known_by_its_host(void **state)
 	struct model_conf conf;
 
 	(void)state;
-	model_bench_conf(&conf);
+	model_fixture_conf(&conf);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		conf.base_url = cases[i].url;
-		model_bench_reopen(&conf);
+		model_fixture_reopen(&conf);
 		assert_int_equal(bench.model->is_openai, cases[i].is_openai);
 	}
 }
@@ -326,7 +326,7 @@ openai_is_known_by_its_host(void **state)
 int
 main(void)
 {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, model_bench_up, model_bench_down)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, model_fixture_up, model_fixture_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_good_one),
 		TEST(the_configuration_is_minded),

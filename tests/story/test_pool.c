@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The queue at the lending desk: limits, order, deadlines, departures, and who gets a free slot. */
-#include "lender.h"
+#include "pool_fixture.h"
 
 static void
 test_used_again(void **state)
@@ -10,7 +10,7 @@ test_used_again(void **state)
 
 	(void)state;
 	ask(&a);
-	assert_string_equal(told, "a");
+	assert_string_equal(traced, "a");
 	assert_false(a.reused);
 	give_back(&a);
 	assert_int_equal(stats().server_idle, 1);
@@ -35,14 +35,14 @@ test_first_come_first_served(void **state)
 	ask(&b);
 	ask(&c);
 	ask(&d);
-	assert_string_equal(told, "ab");
+	assert_string_equal(traced, "ab");
 	assert_int_equal(fake.open, 2); /* the pool's size */
 	assert_int_equal(stats().client_waiting, 2);
 	give_back(&b);
-	assert_string_equal(told, "abc");
+	assert_string_equal(traced, "abc");
 	assert_int_equal(c.serial, b.serial);
 	give_back(&a);
-	assert_string_equal(told, "abcd");
+	assert_string_equal(traced, "abcd");
 	give_back(&c);
 	give_back(&d);
 	assert_int_equal(stats().borrowed_total, 4);
@@ -61,7 +61,7 @@ test_wait_has_an_end(void **state)
 	ask(&a);
 	ask(&b);
 	ask(&c);
-	assert_string_equal(told, "abc!pool_timeout");
+	assert_string_equal(traced, "abc!pool_timeout");
 	assert_string_equal(c.flow.err.detail, "no connection came free within 0.0 s");
 	assert_int_equal(stats().client_waiting, 0);
 	give_back(&a);
@@ -83,9 +83,9 @@ test_queue_has_an_end(void **state)
 	ask(&b);
 	ask(&c);
 	ask(&d);
-	assert_string_equal(told, "abd!overloaded");
+	assert_string_equal(traced, "abd!overloaded");
 	leave(&c);
-	assert_string_equal(told, "abd!overloadedc!client_gone");
+	assert_string_equal(traced, "abd!overloadedc!client_gone");
 	give_back(&a);
 	give_back(&b);
 }
@@ -108,7 +108,7 @@ test_leaves_when_granted(void **state)
 	pool_return(&a.lease, POOL_CLEAN);
 	flow_abort(&c.flow, ERR_CLIENT_GONE, "left");
 	settle();
-	assert_string_equal(told, "abc!client_goned");
+	assert_string_equal(traced, "abc!client_goned");
 	assert_int_equal(d.serial, a.serial);
 	give_back(&a);
 	give_back(&b);
@@ -149,7 +149,7 @@ test_failed_login_is_everybodys(void **state)
 	flow_start(&a.flow, &client_kind, worker, NULL);
 	flow_start(&b.flow, &client_kind, worker, NULL);
 	settle();
-	assert_string_equal(told, "a!database_failedb!database_failed");
+	assert_string_equal(traced, "a!database_failedb!database_failed");
 	assert_string_equal(a.flow.err.detail,
 	    "login to the database failed: the fake refuses (SQLSTATE 28P01)");
 	assert_int_equal(a.flow.err.retry_after, 1);
@@ -158,9 +158,9 @@ test_failed_login_is_everybodys(void **state)
 	assert_string_equal(c.flow.err.detail, a.flow.err.detail);
 	assert_int_equal(fake.connects, 2);
 	clock_test_advance(900000);
-	told[0] = '\0';
+	traced[0] = '\0';
 	ask(&c);
-	assert_string_equal(told, "c");
+	assert_string_equal(traced, "c");
 	give_back(&c);
 }
 
@@ -177,12 +177,12 @@ test_login_is_tried_again(void **state)
 	ask(&a);
 	fake.fail_logins = 1000;
 	ask(&b);
-	assert_string_equal(told, "a");
+	assert_string_equal(traced, "a");
 	fake.fail_logins = 0;
 	clock_test_advance(200000);
 	worker_turn(worker, 200);
 	settle();
-	assert_string_equal(told, "ab");
+	assert_string_equal(traced, "ab");
 	give_back(&a);
 	give_back(&b);
 }
@@ -206,7 +206,7 @@ test_idle_makes_room(void **state)
 	give_back(&c);
 	assert_int_equal(fake.open, 4);
 	ask(&e);
-	assert_string_equal(told, "abcde");
+	assert_string_equal(traced, "abcde");
 	assert_int_equal(fake.open, 4);
 	assert_int_equal(fake.key_open[1], 1); /* the longest idle went */
 	assert_int_equal(fake.key_open[2], 2);
@@ -233,11 +233,11 @@ test_noisy_does_not_starve_quiet(void **state)
 	ask(&d);
 	ask(&quiet);
 	ask(&e);
-	assert_string_equal(told, "abcd");
+	assert_string_equal(traced, "abcd");
 	give_back(&a);
-	assert_string_equal(told, "abcdquiet");
+	assert_string_equal(traced, "abcdquiet");
 	give_back(&b); /* the quiet one has its own now: this one is for e */
-	assert_string_equal(told, "abcdquiete");
+	assert_string_equal(traced, "abcdquiete");
 	assert_int_equal(fake.open, 4);
 	give_back(&c);
 	give_back(&d);

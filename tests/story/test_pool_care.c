@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the desk does with what comes back, with the dead, the old and the forgotten. */
-#include "lender.h"
+#include "pool_fixture.h"
 
 static void
 bring_back(enum pg_conn_state left_as, enum pool_hygiene hygiene)
@@ -76,7 +76,7 @@ test_waiter_gets_the_reset_one(void **state)
 	ask(&b);
 	ask(&c);
 	give_back(&a);
-	assert_string_equal(told, "abc");
+	assert_string_equal(traced, "abc");
 	assert_int_equal(c.serial, a.serial);
 	assert_int_equal(fake.connects, 2);
 	give_back(&b);
@@ -98,7 +98,7 @@ test_dead_while_idle(void **state)
 	give_back(&a);
 	give_back(&b);
 	ask(&c);
-	assert_string_equal(told, "abc");
+	assert_string_equal(traced, "abc");
 	assert_false(c.reused);
 	assert_int_equal(fake.connects, 3);
 	assert_int_equal(fake.closes, 2);
@@ -178,7 +178,7 @@ test_forgotten_target(void **state)
 	pool_forget(pools, SLICE_LIT("never heard of"));
 	assert_int_equal(stats().pools, 0);
 	give_back(&a); /* not lent again: d gets a fresh one */
-	assert_string_equal(told, "abcd");
+	assert_string_equal(traced, "abcd");
 	assert_false(d.reused);
 	bring_back(PG_IDLE, POOL_CLEAN); /* a new pool */
 	assert_int_equal(stats().pools, 1);

@@ -369,22 +369,22 @@ abandoned_at_every_turn(void **state)
 	}
 }
 
-#define STORY(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define HANDLER(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STORY(many_requests_share_one_lookup),
-		STORY(the_nearest_place_answers),
-		STORY(whatever_redis_says_is_a_miss),
-		STORY(the_unknown_are_asked_for_again_soon),
-		STORY(troubles_are_kept_by_nobody),
-		STORY(the_suspended_are_told),
-		STORY(others_say_what_to_forget),
-		STORY(what_changes_during_a_lookup_is_not_kept_from_it),
-		STORY(what_we_forget_others_hear),
-		STORY(abandoned_at_every_turn),
+		HANDLER(many_requests_share_one_lookup),
+		HANDLER(the_nearest_place_answers),
+		HANDLER(whatever_redis_says_is_a_miss),
+		HANDLER(the_unknown_are_asked_for_again_soon),
+		HANDLER(troubles_are_kept_by_nobody),
+		HANDLER(the_suspended_are_told),
+		HANDLER(others_say_what_to_forget),
+		HANDLER(what_changes_during_a_lookup_is_not_kept_from_it),
+		HANDLER(what_we_forget_others_hear),
+		HANDLER(abandoned_at_every_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@
 
 #include "fake_redis.h"
 #include "tenantgate/wire/redis.h"
-#include "web_bench.h"
+#include "web_fixture.h"
 
 #define FLOWS 24
 #define STEPS 6000
@@ -110,7 +110,7 @@ actor_start(struct actor *a)
 		"/stream", "/closing", "/once", "/flaky", "/busy" };
 	static const char *const words[] = { "GET", "INCR", "LIST", "BAD", "GET", "INCR", "LEAVE",
 		"RUBBISH" };
-	static const struct flow_step *const stories[] = { whole, stream, asking };
+	static const struct flow_step *const actors_count[] = { whole, stream, asking };
 
 	memset(a, 0, sizeof(*a));
 	fetch_init(&a->web, paths[draw(10)]);
@@ -118,7 +118,7 @@ actor_start(struct actor *a)
 	a->web.request.idle_timeout_us = 20000;
 	a->word = words[draw(40) == 0 ? 6 + draw(2) : draw(6)];
 	probe_start(&a->web.probe, bench.worker, web_whole, NULL);
-	a->web.probe.kind.steps = stories[draw(3)];
+	a->web.probe.kind.steps = actors_count[draw(3)];
 }
 
 static void
@@ -166,7 +166,7 @@ set_up(void **state)
 	struct redis_conf conf = { .url = url, .timeout_us = 50000, .pending_max = 16 };
 	struct err err = { 0 };
 
-	web_bench_up(state);
+	web_fixture_up(state);
 	peer_open(&redis_peer, bench.worker, 0, fake_redis_said);
 	(void)snprintf(url, sizeof(url), "redis://127.0.0.1:%u", redis_peer.port);
 	dns = dns_open(bench.worker, "127.0.0.1:9", 1000000);
@@ -181,7 +181,7 @@ tear_down(void **state)
 	redis_close(redis);
 	dns_close(dns);
 	peer_close(&redis_peer);
-	return web_bench_down(state);
+	return web_fixture_down(state);
 }
 
 int

@@ -24,7 +24,7 @@ struct verdict {
 	struct err	err;
 };
 
-struct verdict_desk {
+struct verdict_parser {
 	struct parse		parse;
 	struct buf		head, line;
 	struct parse_field	fields[VERDICT_FIELDS];
@@ -39,7 +39,7 @@ verdict_hash(struct verdict *v, struct slice s)
 }
 
 static inline void
-verdict_head(struct verdict_desk *d)
+verdict_head(struct verdict_parser *d)
 {
 	struct parse *p = &d->parse;
 
@@ -54,7 +54,7 @@ verdict_head(struct verdict_desk *d)
 
 /* False when no more bytes are wanted. */
 static inline bool
-verdict_feed(struct verdict_desk *d, struct slice in)
+verdict_feed(struct verdict_parser *d, struct slice in)
 {
 	struct slice data;
 
@@ -85,7 +85,7 @@ verdict_feed(struct verdict_desk *d, struct slice in)
 }
 
 static inline void
-verdict_begin(struct verdict_desk *d)
+verdict_begin(struct verdict_parser *d)
 {
 	struct parse_limits limits = { .head_bytes = 32768, .target = 8192,
 		.fields = VERDICT_FIELDS };
@@ -98,7 +98,7 @@ verdict_begin(struct verdict_desk *d)
 }
 
 static inline struct verdict
-verdict_end(struct verdict_desk *d)
+verdict_end(struct verdict_parser *d)
 {
 	d->v.partial = d->v.code == ERR_NONE && !d->v.closed && parse_began(&d->parse);
 	buf_free(&d->head);
@@ -111,7 +111,7 @@ verdict_end(struct verdict_desk *d)
 static inline struct verdict
 verdict_cut(struct slice bytes, size_t cut)
 {
-	struct verdict_desk d;
+	struct verdict_parser d;
 	char *a = malloc(cut + 1), *b = malloc(bytes.len - cut + 1);
 
 	if (a == NULL || b == NULL)
@@ -132,7 +132,7 @@ verdict_cut(struct slice bytes, size_t cut)
 static inline struct verdict
 verdict_of(struct slice bytes, size_t step)
 {
-	struct verdict_desk d;
+	struct verdict_parser d;
 	size_t n;
 
 	verdict_begin(&d);

@@ -70,7 +70,7 @@ http_end(struct http_exchange *x)
 	x->ended++;
 }
 
-#define STORY(name) \
+#define HANDLER(name) \
 	void name(struct http_exchange *x, const struct api_context *ctx, \
 	    const struct api_route_match *match) \
 	{ \
@@ -80,11 +80,11 @@ http_end(struct http_exchange *x)
 		http_end(x); \
 	}
 
-STORY(ingest_start)
-STORY(chat_start)
-STORY(search_start)
-STORY(healthz_start)
-STORY(readyz_start)
+HANDLER(ingest_start)
+HANDLER(chat_start)
+HANDLER(search_start)
+HANDLER(healthz_start)
+HANDLER(readyz_start)
 
 void
 extract_conf_init(struct extract_conf *c)

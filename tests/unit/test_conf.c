@@ -3,7 +3,7 @@
  * The configuration file: every type of value, and every refusal with its file and line. The
  * rooms' functions that loading calls are in conf_rooms.c.
  */
-#include "conf_rig.h"
+#include "conf_fixture.h"
 
 static void
 test_defaults(void **state)

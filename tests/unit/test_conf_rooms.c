@@ -3,7 +3,7 @@
  * The defaults of the table are the rooms' own: nothing changes because there is a configuration
  * file. And the true rooms accept what the table gives.
  */
-#include "conf_rig.h"
+#include "conf_fixture.h"
 
 /* Where the table knows better: the rooms have no opinion, or one that a file cannot spell. */
 static bool
@@ -20,7 +20,7 @@ is_ours(const char *name)
 
 /* Rooms without defaults of their own, and what is no room's. */
 static bool
-has_room(const struct conf_key *k)
+module_has(const struct conf_key *k)
 {
 	size_t at = k->offset;
 
@@ -54,7 +54,7 @@ same_default(const struct conf *table, const struct conf *rooms, const struct co
 }
 
 static void
-test_defaults_are_the_rooms(void **state)
+test_defaults_are_the_modules(void **state)
 {
 	static struct conf rooms;
 
@@ -68,7 +68,7 @@ test_defaults_are_the_rooms(void **state)
 	fine(GOOD);
 	rooms.tenants.neon_api_key = conf.tenants.neon_api_key;
 	for (unsigned i = 0; i < conf_key_count; i++)
-		if (conf_keys[i].type != CONF_GROUP && has_room(&conf_keys[i]) &&
+		if (conf_keys[i].type != CONF_GROUP && module_has(&conf_keys[i]) &&
 		    !is_ours(conf_keys[i].name))
 			same_default(&conf, &rooms, &conf_keys[i]);
 }
@@ -87,7 +87,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults_are_the_rooms),
+		cmocka_unit_test(test_defaults_are_the_modules),
 		cmocka_unit_test(test_postgres_urls),
 	};
 

@@ -3,7 +3,7 @@
  * Where values come from: environment, files of secrets, included files; which files others may
  * not read; and that the committed sample is what the table prints.
  */
-#include "conf_rig.h"
+#include "conf_fixture.h"
 
 static void
 test_environment(void **state)

@@ -311,7 +311,7 @@ limits(void **state)
 }
 
 static struct slice
-parsed_path(struct verdict_desk *d, const char *text, struct slice *query)
+parsed_path(struct verdict_parser *d, const char *text, struct slice *query)
 {
 	struct slice in = slice_str(text), data;
 
@@ -337,7 +337,7 @@ targets_are_taken_apart(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct verdict_desk d;
+		struct verdict_parser d;
 		struct slice path, query;
 		char text[128];
 

@@ -23,7 +23,7 @@
 
 #define LINES_MAX 2000
 
-struct scene {
+struct log_fixture {
 	char path[64];
 	char *text; /* what the file held at scene_read() */
 	json_t *lines[LINES_MAX];
@@ -31,9 +31,9 @@ struct scene {
 };
 
 static int
-scene_open(void **state)
+log_fixture_open(void **state)
 {
-	struct scene *s = calloc(1, sizeof(*s));
+	struct log_fixture *s = calloc(1, sizeof(*s));
 	int fd;
 
 	assert_non_null(s);
@@ -48,9 +48,9 @@ scene_open(void **state)
 }
 
 static int
-scene_close(void **state)
+log_fixture_close(void **state)
 {
-	struct scene *s = *state;
+	struct log_fixture *s = *state;
 	int i;
 
 	for (i = 0; i < s->count; i++)
@@ -63,7 +63,7 @@ scene_close(void **state)
 
 /* Reads the file; every line of it must be a JSON object. */
 static void
-scene_read(struct scene *s)
+log_fixture_read(struct log_fixture *s)
 {
 	const size_t max = 1 << 20;
 	FILE *f = fopen(s->path, "r");
@@ -89,7 +89,7 @@ scene_read(struct scene *s)
 }
 
 static const char *
-field(struct scene *s, int line, const char *name)
+field(struct log_fixture *s, int line, const char *name)
 {
 	assert_true(line < s->count);
 	return json_string_value(json_object_get(s->lines[line], name));
@@ -98,13 +98,13 @@ field(struct scene *s, int line, const char *name)
 static void
 a_line_has_its_fields(void **state)
 {
-	struct scene *s = *state;
+	struct log_fixture *s = *state;
 
 	errno = EAGAIN;
 	log_event(LOG_WARNING, "pool.login_failed", "req-1", "host %s: %d", "db", 5);
 	assert_int_equal(errno, EAGAIN);
 	log_event(LOG_ERR, "test.no_request", NULL, "alone");
-	scene_read(s);
+	log_fixture_read(s);
 	assert_int_equal(s->count, 2);
 	assert_string_equal(field(s, 0, "level"), "warning");
 	assert_string_equal(field(s, 0, "event"), "pool.login_failed");
@@ -118,11 +118,11 @@ a_line_has_its_fields(void **state)
 static void
 hostile_bytes_make_one_valid_line(void **state)
 {
-	struct scene *s = *state;
+	struct log_fixture *s = *state;
 	const char *hostile = "x\r\n{\"level\":\"fake\"}\x1b[2J\"\\\xff\xed\xa0\x80\xe2\x80\xa8";
 
 	log_event(LOG_ERR, "test.hostile", hostile, "%s", hostile);
-	scene_read(s);
+	log_fixture_read(s);
 	assert_int_equal(s->count, 1);
 	assert_string_equal(field(s, 0, "level"), "error");
 	assert_memory_equal(field(s, 0, "message"),
@@ -135,14 +135,14 @@ hostile_bytes_make_one_valid_line(void **state)
 static void
 a_long_message_is_cut_not_lost(void **state)
 {
-	struct scene *s = *state;
+	struct log_fixture *s = *state;
 	char *text = malloc(100001);
 
 	assert_non_null(text);
 	memset(text, '\x1b', 100000);
 	text[100000] = '\0';
 	log_event(LOG_ERR, "test.long", text, "%s", text);
-	scene_read(s);
+	log_fixture_read(s);
 	assert_int_equal(s->count, 1);
 	assert_true(strlen(field(s, 0, "message")) > 1000);
 	free(text);
@@ -151,14 +151,14 @@ a_long_message_is_cut_not_lost(void **state)
 static void
 the_level_filters(void **state)
 {
-	struct scene *s = *state;
+	struct log_fixture *s = *state;
 
 	log_event(LOG_DEBUG, "test.level", NULL, "hidden");
 	log_level(LOG_DEBUG);
 	log_event(LOG_DEBUG, "test.level", NULL, "shown");
 	log_level(LOG_ERR);
 	log_event(LOG_WARNING, "test.level", NULL, "hidden");
-	scene_read(s);
+	log_fixture_read(s);
 	assert_int_equal(s->count, 1);
 	assert_string_equal(field(s, 0, "message"), "shown");
 }
@@ -166,7 +166,7 @@ the_level_filters(void **state)
 static void
 repeats_are_counted(void **state)
 {
-	struct scene *s = *state;
+	struct log_fixture *s = *state;
 	int i;
 
 	for (i = 0; i < LOG_BURST + 7; i++)
@@ -176,7 +176,7 @@ repeats_are_counted(void **state)
 	clock_test_advance(1000000);
 	log_event(LOG_ERR, "test.repeat", NULL, "after");
 	log_event(LOG_ERR, "test.repeat", NULL, "after that");
-	scene_read(s);
+	log_fixture_read(s);
 	assert_int_equal(s->count, LOG_BURST + 4);
 	assert_string_equal(field(s, LOG_BURST, "message"), "another level");
 	assert_string_equal(field(s, LOG_BURST + 1, "message"), "another event");
@@ -191,7 +191,7 @@ repeats_are_counted(void **state)
 static void
 a_renamed_file_is_opened_again(void **state)
 {
-	struct scene *s = *state;
+	struct log_fixture *s = *state;
 	char moved[80];
 
 	snprintf(moved, sizeof(moved), "%s.1", s->path);
@@ -202,7 +202,7 @@ a_renamed_file_is_opened_again(void **state)
 	log_event(LOG_ERR, "test.rotate", NULL, "new");
 	assert_false(log_open("/nonexistent/folder/log"));
 	log_event(LOG_ERR, "test.rotate", NULL, "new too");
-	scene_read(s);
+	log_fixture_read(s);
 	assert_int_equal(s->count, 2);
 	assert_string_equal(field(s, 0, "message"), "new");
 	assert_string_equal(field(s, 1, "message"), "new too");
@@ -212,7 +212,7 @@ a_renamed_file_is_opened_again(void **state)
 static void
 a_ready_line_gets_its_newline(void **state)
 {
-	struct scene *s = *state;
+	struct log_fixture *s = *state;
 	struct buf b;
 
 	buf_init(&b, 100);
@@ -220,7 +220,7 @@ a_ready_line_gets_its_newline(void **state)
 	log_line(&b);
 	log_line(&b);
 	buf_free(&b);
-	scene_read(s);
+	log_fixture_read(s);
 	assert_int_equal(s->count, 2);
 	assert_string_equal(s->text, "{\"status\":200}\n{\"status\":200}\n");
 }
@@ -230,7 +230,7 @@ a_ready_line_gets_its_newline(void **state)
 static void
 a_full_pipe_is_not_waited_for(void **state)
 {
-	struct scene *s = *state;
+	struct log_fixture *s = *state;
 	char block[65536];
 	int fds[2], status;
 	pid_t pid;
@@ -261,7 +261,7 @@ a_full_pipe_is_not_waited_for(void **state)
 }
 
 static void *
-talk(void *arg)
+write_lines(void *arg)
 {
 	char event[32];
 	int i;
@@ -276,15 +276,15 @@ talk(void *arg)
 static void
 threads_do_not_mix_lines(void **state)
 {
-	struct scene *s = *state;
+	struct log_fixture *s = *state;
 	int ids[4] = { 0, 1, 2, 3 }, i;
 	pthread_t threads[4];
 
 	for (i = 0; i < 4; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, talk, &ids[i]), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, write_lines, &ids[i]), 0);
 	for (i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
-	scene_read(s);
+	log_fixture_read(s);
 	assert_int_equal(s->count, 800);
 }
 
@@ -292,20 +292,24 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_line_has_its_fields, scene_open, scene_close),
-		cmocka_unit_test_setup_teardown(hostile_bytes_make_one_valid_line, scene_open,
-		    scene_close),
-		cmocka_unit_test_setup_teardown(a_long_message_is_cut_not_lost, scene_open,
-		    scene_close),
-		cmocka_unit_test_setup_teardown(the_level_filters, scene_open, scene_close),
-		cmocka_unit_test_setup_teardown(repeats_are_counted, scene_open, scene_close),
-		cmocka_unit_test_setup_teardown(a_renamed_file_is_opened_again, scene_open,
-		    scene_close),
-		cmocka_unit_test_setup_teardown(a_ready_line_gets_its_newline, scene_open,
-		    scene_close),
-		cmocka_unit_test_setup_teardown(a_full_pipe_is_not_waited_for, scene_open,
-		    scene_close),
-		cmocka_unit_test_setup_teardown(threads_do_not_mix_lines, scene_open, scene_close),
+		cmocka_unit_test_setup_teardown(a_line_has_its_fields, log_fixture_open,
+		    log_fixture_close),
+		cmocka_unit_test_setup_teardown(hostile_bytes_make_one_valid_line, log_fixture_open,
+		    log_fixture_close),
+		cmocka_unit_test_setup_teardown(a_long_message_is_cut_not_lost, log_fixture_open,
+		    log_fixture_close),
+		cmocka_unit_test_setup_teardown(the_level_filters, log_fixture_open,
+		    log_fixture_close),
+		cmocka_unit_test_setup_teardown(repeats_are_counted, log_fixture_open,
+		    log_fixture_close),
+		cmocka_unit_test_setup_teardown(a_renamed_file_is_opened_again, log_fixture_open,
+		    log_fixture_close),
+		cmocka_unit_test_setup_teardown(a_ready_line_gets_its_newline, log_fixture_open,
+		    log_fixture_close),
+		cmocka_unit_test_setup_teardown(a_full_pipe_is_not_waited_for, log_fixture_open,
+		    log_fixture_close),
+		cmocka_unit_test_setup_teardown(threads_do_not_mix_lines, log_fixture_open,
+		    log_fixture_close),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "web_bench.h"
+#include "web_fixture.h"
 
 static void
 test_whole(void **state)
@@ -259,7 +259,7 @@ test_many_at_once(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, web_bench_up, web_bench_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, web_fixture_up, web_fixture_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_whole),
 		TEST(test_post),

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "web_bench.h"
+#include "web_fixture.h"
 
 static void
 stream_stop(void *arg)
@@ -36,7 +36,7 @@ stream_pull(struct flow *f)
 }
 
 static enum flow_rc
-stream_nap(struct flow *f)
+stream_delay(struct flow *f)
 {
 	struct fetch *t = (struct fetch *)f;
 
@@ -59,7 +59,7 @@ stream_took(struct flow *f)
 static const struct flow_step stream_steps[] = {
 	{ "ask", stream_ask },
 	{ "pull", stream_pull },
-	{ "nap", stream_nap },
+	{ "nap", stream_delay },
 	{ "took", stream_took },
 	{ NULL, NULL },
 };
@@ -193,7 +193,7 @@ test_abort(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, web_bench_up, web_bench_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, web_fixture_up, web_fixture_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_stream),
 		TEST(test_stream_pauses),

@@ -3,8 +3,8 @@
  * pg_scene: operations of wire/pg as if they were calls: each is a flow of its own, and the loop is
  * turned until it has ended. The server is the one TEST_PG names.
  */
-#ifndef TENANTGATE_TESTS_PG_SCENE_H
-#define TENANTGATE_TESTS_PG_SCENE_H
+#ifndef TENANTGATE_TESTS_PG_FIXTURE_H
+#define TENANTGATE_TESTS_PG_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@ static struct worker *worker;
 static struct pg_target target;
 
 /* One operation in a flow of its own, as if it were a call. */
-struct scene {
+struct pg_fixture {
 	struct flow flow;
 	const struct pg_target *target;
 	struct pg_conn *conn;
@@ -39,41 +39,41 @@ struct scene {
 };
 
 static inline enum flow_rc
-scene_dial(struct flow *f)
+pg_fixture_dial(struct flow *f)
 {
-	struct scene *s = (struct scene *)f;
+	struct pg_fixture *s = (struct pg_fixture *)f;
 
 	return pg_connect(f, NULL, s->target, s->timeout_us, &s->conn, s->out);
 }
 
 static inline enum flow_rc
-scene_run(struct flow *f)
+pg_fixture_run(struct flow *f)
 {
-	struct scene *s = (struct scene *)f;
+	struct pg_fixture *s = (struct pg_fixture *)f;
 
 	return pg_run(f, s->conn, s->query, s->out);
 }
 
 static inline enum flow_rc
-scene_copy(struct flow *f)
+pg_fixture_copy(struct flow *f)
 {
-	struct scene *s = (struct scene *)f;
+	struct pg_fixture *s = (struct pg_fixture *)f;
 
 	return pg_copy_in(f, s->conn, s->copy, s->fill, s->fill_arg, 0, s->out);
 }
 
-#define SCENE(name) \
+#define PG_FIXTURE(name) \
 	static const struct flow_step name##_steps[] = { \
-		{ #name, scene_##name }, \
+		{ #name, pg_fixture_##name }, \
 		{ NULL, NULL }, \
 	}; \
 	static const struct flow_kind name##_kind = { #name, name##_steps, NULL, NULL }
-SCENE(dial);
-SCENE(run);
-SCENE(copy);
+PG_FIXTURE(dial);
+PG_FIXTURE(run);
+PG_FIXTURE(copy);
 
 static inline void
-play(struct scene *s, const struct flow_kind *kind)
+play(struct pg_fixture *s, const struct flow_kind *kind)
 {
 	flow_start(&s->flow, kind, worker, NULL);
 	while (flow_count(worker) > 0)
@@ -83,7 +83,7 @@ play(struct scene *s, const struct flow_kind *kind)
 static inline struct pg_conn *
 dial_as(const struct pg_target *t, struct pg_result *why)
 {
-	struct scene s = { .target = t, .timeout_us = 5000000, .out = why };
+	struct pg_fixture s = { .target = t, .timeout_us = 5000000, .out = why };
 
 	play(&s, &dial_kind);
 	return s.conn;
@@ -104,7 +104,7 @@ dial(void)
 static inline void
 run(struct pg_conn *c, const struct pg_query *q, struct pg_result *out)
 {
-	struct scene s = { .conn = c, .query = q, .out = out };
+	struct pg_fixture s = { .conn = c, .query = q, .out = out };
 
 	play(&s, &run_kind);
 }

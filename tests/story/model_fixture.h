@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model_bench: what the stories of the model share: a worker with a model, and a server that gives
+ * model_fixture: what the stories of the model share: a worker with a model, and a server that gives
  * the n-th answer of a script to the n-th request.
  */
-#ifndef TENANTGATE_TESTS_MODEL_BENCH_H
-#define TENANTGATE_TESTS_MODEL_BENCH_H
+#ifndef TENANTGATE_TESTS_MODEL_FIXTURE_H
+#define TENANTGATE_TESTS_MODEL_FIXTURE_H
 
 #include "fake_peer.h"
 #include "tenantgate/base/buf.h"
@@ -18,36 +18,36 @@ enum form {
 	SILENCE,	/* no answer */
 };
 
-struct response {
+struct scripted_response {
 	const char	*status;	/* "200 OK"; NULL ends the script: it begins anew */
 	const char	*fields;	/* lines, each with \r\n; may be NULL */
 	const char	*body;		/* borrowed */
 	enum form	 form;
 };
 
-struct model_bench {
+struct model_fixture {
 	struct worker		*worker;
 	struct web		*web;
 	struct model		*model;
 	struct peer		 peer;
 	char			 url[64];
-	const struct response	*script;	/* borrowed */
+	const struct scripted_response	*script;	/* borrowed */
 	unsigned		 at;		/* in the script */
 	unsigned		 requests;
 	struct buf		 request;	/* the last one, whole */
 };
-extern struct model_bench bench;
+extern struct model_fixture bench;
 
 /* Three dimensions. Deadlines no busy machine misses, .. */
-void	model_bench_conf(struct model_conf *);
+void	model_fixture_conf(struct model_conf *);
 /* .. and short ones, for answers that are to be late. */
 void	model_bench_hurry(struct model_conf *);
-int	model_bench_up(void **state);
-int	model_bench_down(void **state);
-/* In place of the model of model_bench_up(). */
-void	model_bench_reopen(const struct model_conf *);
-void	model_bench_script(const struct response *);
+int	model_fixture_up(void **state);
+int	model_fixture_down(void **state);
+/* In place of the model of model_fixture_up(). */
+void	model_fixture_reopen(const struct model_conf *);
+void	model_fixture_script(const struct scripted_response *);
 /* Turns the loop until no flow is left. */
-void	model_bench_settle(void);
+void	model_fixture_settle(void);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * web_bench: what the tests of the HTTP client share: a scripted server, and a story that fetches.
+ * web_fixture: what the tests of the HTTP client share: a scripted server, and a story that fetches.
  */
-#ifndef TENANTGATE_TESTS_WEB_BENCH_H
-#define TENANTGATE_TESTS_WEB_BENCH_H
+#ifndef TENANTGATE_TESTS_WEB_FIXTURE_H
+#define TENANTGATE_TESTS_WEB_FIXTURE_H
 
 #include "fake_peer.h"
 #include "tenantgate/wire/web.h"
@@ -24,17 +24,17 @@ struct fetch {
 	char url[128];
 };
 
-struct web_bench {
+struct web_fixture {
 	struct worker	*worker;
 	struct web	*web;
 	struct peer	 peer;
 	size_t		 big_left;		/* of /big, not yet sent */
 	char		 last_request[8192];
 };
-extern struct web_bench bench;
+extern struct web_fixture bench;
 
-int		web_bench_up(void **state);
-int		web_bench_down(void **state);
+int		web_fixture_up(void **state);
+int		web_fixture_down(void **state);
 
 void		fetch_init(struct fetch *, const char *path);
 enum flow_rc	fetch_ask(struct flow *);

@@ -2,7 +2,7 @@
 /*
  * http_house: the server's side. Each path is a flow of a step or two over the one struct story.
  */
-#include "http_house.h"
+#include "http_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,19 +11,19 @@
 #include "tenantgate/base/clock.h"
 #include "tenantgate/loop/flow.h"
 
-struct story {
+struct handler {
 	struct flow		 flow;
-	struct house		*house;
+	struct http_fixture	*fixture;
 	struct http_exchange	*x;
 	struct buf		 body;
-	struct timer		 nap;
+	struct timer		 delay;
 	unsigned		 words;
 };
 
 static enum flow_rc
 read_body(struct flow *f)
 {
-	struct story *s = (struct story *)f;
+	struct handler *s = (struct handler *)f;
 
 	return http_read_body(f, s->x, &s->body);
 }
@@ -31,7 +31,7 @@ read_body(struct flow *f)
 static enum flow_rc
 reply_body(struct flow *f)
 {
-	struct story *s = (struct story *)f;
+	struct handler *s = (struct handler *)f;
 
 	http_reply(s->x, 200, "text/plain", buf_view(&s->body));
 	return FLOW_NEXT;
@@ -40,7 +40,7 @@ reply_body(struct flow *f)
 static enum flow_rc
 reply_hello(struct flow *f)
 {
-	struct story *s = (struct story *)f;
+	struct handler *s = (struct handler *)f;
 
 	http_reply(s->x, 200, "text/plain", SLICE_LIT("hello\n"));
 	return FLOW_NEXT;
@@ -49,35 +49,35 @@ reply_hello(struct flow *f)
 static enum flow_rc
 reply_deaf(struct flow *f)
 {
-	struct story *s = (struct story *)f;
+	struct handler *s = (struct handler *)f;
 
 	http_reply(s->x, 401, "text/plain", SLICE_LIT("who?\n"));
 	return FLOW_NEXT;
 }
 
 static enum flow_rc
-nap(struct flow *f)
+delay(struct flow *f)
 {
-	return flow_sleep(f, &((struct story *)f)->nap, 50000);
+	return flow_sleep(f, &((struct handler *)f)->delay, 50000);
 }
 
 static enum flow_rc
-long_nap(struct flow *f)
+long_delay(struct flow *f)
 {
-	return flow_sleep(f, &((struct story *)f)->nap, 30000000);
+	return flow_sleep(f, &((struct handler *)f)->delay, 30000000);
 }
 
 static enum flow_rc
 stream_begin(struct flow *f)
 {
-	http_stream_begin(((struct story *)f)->x, 200, "text/plain");
+	http_stream_begin(((struct handler *)f)->x, 200, "text/plain");
 	return FLOW_NEXT;
 }
 
 static enum flow_rc
 stream_word(struct flow *f)
 {
-	struct story *s = (struct story *)f;
+	struct handler *s = (struct handler *)f;
 
 	http_stream_add(s->x, SLICE_LIT("word "));
 	if (++s->words == 20)
@@ -95,10 +95,10 @@ static enum flow_rc
 flood_add(struct flow *f)
 {
 	static const char water[8192];
-	struct story *s = (struct story *)f;
+	struct handler *s = (struct handler *)f;
 
 	http_stream_add(s->x, slice_of(water, sizeof(water)));
-	atomic_fetch_add(&s->house->flooded, sizeof(water));
+	atomic_fetch_add(&s->fixture->flooded, sizeof(water));
 	return http_stream_flush(f, s->x);
 }
 
@@ -111,7 +111,7 @@ flood_again(struct flow *f)
 static enum flow_rc
 break_off(struct flow *f)
 {
-	http_stream_add(((struct story *)f)->x, SLICE_LIT("half"));
+	http_stream_add(((struct handler *)f)->x, SLICE_LIT("half"));
 	return flow_fail(f, ERR_MODEL, "The model broke off.");
 }
 
@@ -125,65 +125,65 @@ say_nothing(struct flow *f)
 static const struct {
 	const char		*path;
 	struct flow_step	 steps[5];
-} stories[] = {
+} handlers[] = {
 	{ "/echo", { { "body", read_body }, { "reply", reply_body } } },
-	{ "/nap", { { "nap", nap }, { "reply", reply_hello } } },
+	{ "/nap", { { "nap", delay }, { "reply", reply_hello } } },
 	{ "/deaf", { { "reply", reply_deaf } } },
 	{ "/words",
 	    { { "begin", stream_begin }, { "word", stream_word }, { "again", stream_again } } },
 	{ "/flood", { { "begin", stream_begin }, { "add", flood_add }, { "again", flood_again } } },
-	{ "/wait", { { "wait", long_nap }, { "reply", reply_hello } } },
+	{ "/wait", { { "wait", long_delay }, { "reply", reply_hello } } },
 	{ "/break", { { "begin", stream_begin }, { "break", break_off } } },
 	{ "/crash", { { "nothing", say_nothing } } },
 };
 
-#define STORIES (sizeof(stories) / sizeof(stories[0]))
+#define HANDLERS (sizeof(handlers) / sizeof(handlers[0]))
 
 static void
-story_end(struct flow *f, const struct err *err)
+handler_end(struct flow *f, const struct err *err)
 {
-	struct story *s = (struct story *)f;
+	struct handler *s = (struct handler *)f;
 
 	if (err_is(err) && http_status(s->x) == 0)
 		http_reply(s->x, err_status(err->code), "text/plain", slice_str(err->detail));
 	http_end(s->x);
-	atomic_store(&s->house->ended_code, (int)err->code);
-	atomic_store(&s->house->ended_at_us, clock_mono_us());
-	atomic_fetch_add(&s->house->ended, 1);
+	atomic_store(&s->fixture->ended_code, (int)err->code);
+	atomic_store(&s->fixture->ended_at_us, clock_mono_us());
+	atomic_fetch_add(&s->fixture->ended, 1);
 }
 
 static void
-story_release(struct flow *f)
+handler_release(struct flow *f)
 {
-	struct story *s = (struct story *)f;
+	struct handler *s = (struct handler *)f;
 
 	buf_free(&s->body);
-	timer_free(&s->nap);
+	timer_free(&s->delay);
 	free(s);
 }
 
 static void
-story_start(struct house *h, struct http_exchange *x, unsigned which)
+handler_start(struct http_fixture *h, struct http_exchange *x, unsigned which)
 {
-	static struct flow_kind kinds[STORIES];
-	struct story *s = calloc(1, sizeof(*s));
+	static struct flow_kind kinds[HANDLERS];
+	struct handler *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		abort();
-	kinds[which] = (struct flow_kind){ .name = stories[which].path + 1,
-		.steps = stories[which].steps,
-		.end = story_end,
-		.release = story_release };
-	s->house = h;
+	kinds[which] = (struct flow_kind){ .name = handlers[which].path + 1,
+		.steps = handlers[which].steps,
+		.end = handler_end,
+		.release = handler_release };
+	s->fixture = h;
 	s->x = x;
-	buf_init(&s->body, HOUSE_BODY_MAX);
+	buf_init(&s->body, FIXTURE_BODY_MAX);
 	flow_start(&s->flow, &kinds[which], h->worker, NULL);
 	http_attach(x, &s->flow);
 }
 
 /* The parameter q and the field X-Word, or 400 when either is not there. */
 static void
-answer_ask(struct http_exchange *x)
+respond_ask(struct http_exchange *x)
 {
 	struct arena *a = arena_new(65536);
 	struct slice q = http_query_get(x, "q", a), word = http_header(x, "x-WORD");
@@ -199,18 +199,18 @@ answer_ask(struct http_exchange *x)
 static void
 handle(struct http_exchange *x, void *arg)
 {
-	struct house *h = arg;
+	struct http_fixture *h = arg;
 	unsigned i = 0;
 
 	atomic_fetch_add(&h->handled, 1);
-	while (i < STORIES && !slice_is(http_path(x), stories[i].path))
+	while (i < HANDLERS && !slice_is(http_path(x), handlers[i].path))
 		i++;
-	if (i < STORIES) {
-		story_start(h, x, i);
+	if (i < HANDLERS) {
+		handler_start(h, x, i);
 		return;
 	}
 	if (slice_is(http_path(x), "/ask")) {
-		answer_ask(x);
+		respond_ask(x);
 		return;
 	}
 	if (!http_set(x, "X-Path", "hello") || http_set(x, "Bad name", "x") ||
@@ -223,7 +223,7 @@ handle(struct http_exchange *x, void *arg)
 static void
 refused(const struct err *why, const char *request_id, const char *remote, void *arg)
 {
-	struct house *h = arg;
+	struct http_fixture *h = arg;
 
 	if (strcmp(remote, "127.0.0.1") != 0 || request_id[0] == '\0')
 		abort();
@@ -232,7 +232,7 @@ refused(const struct err *why, const char *request_id, const char *remote, void 
 }
 
 void
-house_conf(struct http_conf *conf)
+http_fixture_conf(struct http_conf *conf)
 {
 	http_conf_init(conf);
 	conf->header_timeout_us = 300000;
@@ -243,7 +243,7 @@ house_conf(struct http_conf *conf)
 }
 
 void
-house_open(struct house *h, const struct http_conf *conf)
+http_fixture_open(struct http_fixture *h, const struct http_conf *conf)
 {
 	struct err err = { .code = ERR_NONE };
 
@@ -263,7 +263,7 @@ house_open(struct house *h, const struct http_conf *conf)
 static void
 settle(void *arg)
 {
-	struct house *h = arg;
+	struct http_fixture *h = arg;
 
 	flow_abort_all(h->worker, ERR_SHUTDOWN, "The house closes.");
 }
@@ -271,19 +271,19 @@ settle(void *arg)
 static void
 drain(void *arg)
 {
-	struct house *h = arg;
+	struct http_fixture *h = arg;
 
 	http_drain(h->server);
 }
 
 void
-house_drain(struct house *h)
+http_fixture_drain(struct http_fixture *h)
 {
 	worker_post(h->worker, &h->task, drain, h);
 }
 
 void
-house_close(struct house *h)
+http_fixture_close(struct http_fixture *h)
 {
 	worker_post(h->worker, &h->task, settle, h);
 	worker_stop(h->worker);

@@ -3,23 +3,23 @@
  * tenant_rooms: workers on threads of their own, and contacts on them, for the live tests of
  * provisioning. Closing a room cuts off whatever is going on there, as a killed process would.
  */
-#include "tenant_house.h"
+#include "tenant_fixture.h"
 
 #include <assert.h>
 #include <poll.h>
 
 struct order {
 	struct task task;
-	struct house *house;
-	struct room *room;
+	struct tenant_fixture *tenant_fixture;
+	struct fixture_worker *fixture_worker;
 	const char *id; /* to forget */
 	sem_t done;
 };
 
 static void
-order_give(struct house *h, struct room *r, const char *id, worker_fn *fn)
+order_give(struct tenant_fixture *h, struct fixture_worker *r, const char *id, worker_fn *fn)
 {
-	struct order o = { .house = h, .room = r, .id = id };
+	struct order o = { .tenant_fixture = h, .fixture_worker = r, .id = id };
 
 	sem_init(&o.done, 0, 0);
 	worker_post(r->worker, &o.task, fn, &o);
@@ -28,17 +28,17 @@ order_give(struct house *h, struct room *r, const char *id, worker_fn *fn)
 }
 
 static void
-room_open(void *arg)
+fixture_worker_open(void *arg)
 {
 	struct order *o = arg;
-	struct room *r = o->room;
-	struct house *h = o->house;
+	struct fixture_worker *r = o->fixture_worker;
+	struct tenant_fixture *h = o->tenant_fixture;
 	struct web_conf wc = { .connections_max = 8, .user_agent = "test" };
 	struct err err = { 0 };
 
 	r->dns = dns_open(r->worker, NULL, 1000000);
 	r->web = web_open(r->worker, &wc);
-	r->redis = house_redis_open(r->worker, r->dns);
+	r->redis = tenant_fixture_redis_open(r->worker, r->dns);
 	catalog_attach(h->catalog, r->worker, r->dns);
 	pools_attach(h->pools, r->worker, r->dns);
 	r->tenants = tenants_open(r->worker, h->catalog, r->redis, r->web, r->dns, h->pools,
@@ -48,54 +48,54 @@ room_open(void *arg)
 }
 
 static void
-room_abort(void *arg)
+fixture_worker_abort(void *arg)
 {
 	struct order *o = arg;
 
-	flow_abort_all(o->room->worker, ERR_SHUTDOWN, "cut off");
+	flow_abort_all(o->fixture_worker->worker, ERR_SHUTDOWN, "cut off");
 	sem_post(&o->done);
 }
 
 static void
-room_close(void *arg)
+fixture_worker_close(void *arg)
 {
 	struct order *o = arg;
-	struct room *r = o->room;
+	struct fixture_worker *r = o->fixture_worker;
 
 	redis_close(r->redis);
 	tenants_close(r->tenants);
-	pools_detach(o->house->pools, r->worker);
-	catalog_detach(o->house->catalog, r->worker);
+	pools_detach(o->tenant_fixture->pools, r->worker);
+	catalog_detach(o->tenant_fixture->catalog, r->worker);
 	web_close(r->web);
 	dns_close(r->dns);
 	sem_post(&o->done);
 }
 
 void
-house_start_rooms(struct house *h)
+tenant_fixture_start_workers(struct tenant_fixture *h)
 {
 	unsigned i;
 
 	for (i = 0; i < WORKERS; i++) {
-		h->rooms[i].worker = worker_new(i + 1);
-		assert(worker_start(h->rooms[i].worker));
-		order_give(h, &h->rooms[i], NULL, room_open);
+		h->workers[i].worker = worker_new(i + 1);
+		assert(worker_start(h->workers[i].worker));
+		order_give(h, &h->workers[i], NULL, fixture_worker_open);
 	}
 }
 
 void
-house_stop_rooms(struct house *h)
+tenant_fixture_stop_workers(struct tenant_fixture *h)
 {
 	unsigned i;
 
 	for (i = 0; i < WORKERS; i++) {
-		struct room *r = &h->rooms[i];
+		struct fixture_worker *r = &h->workers[i];
 
 		do {
-			order_give(h, r, NULL, room_abort);
+			order_give(h, r, NULL, fixture_worker_abort);
 			poll(NULL, 0, 5);
 		} while (flow_count(r->worker) > 0);
-		order_give(h, r, NULL, room_close);
+		order_give(h, r, NULL, fixture_worker_close);
 		worker_stop(r->worker);
 		worker_join(r->worker);
 		worker_free(r->worker);
@@ -107,12 +107,12 @@ tenant_drop(void *arg)
 {
 	struct order *o = arg;
 
-	tenant_forget(o->room->tenants, o->id);
+	tenant_forget(o->fixture_worker->tenants, o->id);
 	sem_post(&o->done);
 }
 
 void
-room_forget(struct house *h, struct room *r, const char *id)
+fixture_worker_forget(struct tenant_fixture *h, struct fixture_worker *r, const char *id)
 {
 	order_give(h, r, id, tenant_drop);
 }
@@ -124,7 +124,7 @@ contact_lookup(struct flow *f)
 {
 	struct contact *c = (struct contact *)f;
 
-	return tenant_lookup(f, c->room->tenants, c->id, &c->tenant);
+	return tenant_lookup(f, c->fixture_worker->tenants, c->id, &c->tenant);
 }
 
 static enum flow_rc
@@ -132,7 +132,7 @@ contact_provision(struct flow *f)
 {
 	struct contact *c = (struct contact *)f;
 
-	return tenant_provision(f, c->room->tenants, &c->tenant);
+	return tenant_provision(f, c->fixture_worker->tenants, &c->tenant);
 }
 
 static const struct flow_step contact_steps[] = {
@@ -161,15 +161,15 @@ contact_begin(void *arg)
 {
 	struct contact *c = arg;
 
-	flow_start(&c->flow, &contact_kind, c->room->worker, NULL);
+	flow_start(&c->flow, &contact_kind, c->fixture_worker->worker, NULL);
 }
 
 void
-contact_start(struct contact *c, struct room *r, const char *id)
+contact_start(struct contact *c, struct fixture_worker *r, const char *id)
 {
 	memset(c, 0, sizeof(*c));
 	sem_init(&c->over, 0, 0);
-	c->room = r;
+	c->fixture_worker = r;
 	c->id = id;
 	worker_post(r->worker, &c->task, contact_begin, c);
 }
@@ -182,7 +182,7 @@ contact_wait(struct contact *c)
 }
 
 enum err_code
-contact_make(struct contact *c, struct room *r, const char *id)
+contact_make(struct contact *c, struct fixture_worker *r, const char *id)
 {
 	contact_start(c, r, id);
 	contact_wait(c);

@@ -3,8 +3,8 @@
  * teller: for the stories about flows: a log of what happened, in letters, and one worker.
  * "ab|E:timeout|21r" reads: steps a and b, end, defers 2 and 1, release.
  */
-#ifndef TENANTGATE_TESTS_TELLER_H
-#define TENANTGATE_TESTS_TELLER_H
+#ifndef TENANTGATE_TESTS_FLOW_FIXTURE_H
+#define TENANTGATE_TESTS_FLOW_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,29 +17,29 @@
 
 #include "tenantgate/loop/flow.h"
 
-static char told[1024];
+static char traced[1024];
 static struct worker *worker;
 
 static inline void
-tell(const char *what)
+trace(const char *what)
 {
-	size_t used = strlen(told), n = strlen(what);
+	size_t used = strlen(traced), n = strlen(what);
 
-	assert_true(used + n < sizeof(told));
-	memcpy(told + used, what, n + 1);
+	assert_true(used + n < sizeof(traced));
+	memcpy(traced + used, what, n + 1);
 }
 
 static inline int
-teller_setup(void **state)
+flow_fixture_setup(void **state)
 {
 	(void)state;
-	told[0] = '\0';
+	traced[0] = '\0';
 	worker = worker_new(0);
 	return worker == NULL ? -1 : 0;
 }
 
 static inline int
-teller_teardown(void **state)
+flow_fixture_teardown(void **state)
 {
 	(void)state;
 	worker_free(worker);
@@ -48,7 +48,7 @@ teller_teardown(void **state)
 
 /* Turns the loop until the worker's flows have ended. */
 static inline void
-teller_finish(void)
+flow_fixture_finish(void)
 {
 	unsigned turns;
 
@@ -58,24 +58,24 @@ teller_finish(void)
 }
 
 static inline void
-teller_turns(unsigned n)
+flow_fixture_turns(unsigned n)
 {
 	while (n-- > 0)
 		worker_turn(worker, 0);
 }
 
 static inline void
-end_tells(struct flow *f, const struct err *err)
+trace_end(struct flow *f, const struct err *err)
 {
 	(void)f;
-	tell("|E:");
-	tell(err_slug(err->code));
-	tell("|");
+	trace("|E:");
+	trace(err_slug(err->code));
+	trace("|");
 }
 
 #define KIND(name_, ...)                                                                          \
 	static const struct flow_step name_##_steps[] = { __VA_ARGS__, { NULL, NULL } };           \
-	static const struct flow_kind name_ = { #name_, name_##_steps, end_tells, release_tells }
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, teller_setup, teller_teardown)
+	static const struct flow_kind name_ = { #name_, name_##_steps, trace_end, trace_release }
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, flow_fixture_setup, flow_fixture_teardown)
 
 #endif

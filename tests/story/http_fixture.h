@@ -3,8 +3,8 @@
  * http_house: a server with a few stories behind it, on a worker thread of its own, and a client
  * that speaks plain bytes. The test's thread is the client: it may block.
  */
-#ifndef TESTS_HTTP_HOUSE_H
-#define TESTS_HTTP_HOUSE_H
+#ifndef TESTS_HTTP_FIXTURE_H
+#define TESTS_HTTP_FIXTURE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 #include "tenantgate/base/buf.h"
 #include "tenantgate/http.h"
 
-#define HOUSE_BODY_MAX	100000
+#define FIXTURE_BODY_MAX	100000
 
 /*
  * What is behind the paths:
@@ -24,7 +24,7 @@
  *	/crash	ends without an answer	/ask?q=	tells q, and the field X-Word
  *	any other path: as /hello
  */
-struct house {
+struct http_fixture {
 	struct worker		*worker;
 	struct http_shared	*shared;
 	struct http_server	*server;
@@ -39,16 +39,16 @@ struct house {
 	struct task		 task;
 };
 
-void	house_conf(struct http_conf *);		/* short timeouts */
-void	house_open(struct house *, const struct http_conf *);
-void	house_close(struct house *);
+void	http_fixture_conf(struct http_conf *);	/* short timeouts */
+void	http_fixture_open(struct http_fixture *, const struct http_conf *);
+void	http_fixture_close(struct http_fixture *);
 /* On the worker's thread. */
-void	house_drain(struct house *);
+void	http_fixture_drain(struct http_fixture *);
 /* Waits, at most twenty seconds. */
-bool	house_waits_for(atomic_uint *, unsigned atleast);
+bool	http_fixture_waits_for(atomic_uint *, unsigned atleast);
 
 /* ---- the client ---- */
-int	client_open(const struct house *);
+int	client_open(const struct http_fixture *);
 void	client_say(int fd, const char *text);
 void	client_say_bytes(int fd, const void *, size_t);
 /* All until the server closes: true; until nothing came for twenty seconds: false. A reset counts

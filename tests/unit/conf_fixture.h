@@ -2,8 +2,8 @@
 /*
  * What the tests of the configuration share: a folder of its own, a file in it, and its loading.
  */
-#ifndef CONF_RIG_H
-#define CONF_RIG_H
+#ifndef CONF_FIXTURE_H
+#define CONF_FIXTURE_H
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * web_bench: the server's scripts, by path, and the fetching story.
+ * web_fixture: the server's scripts, by path, and the fetching story.
  */
-#include "web_bench.h"
+#include "web_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-struct web_bench bench;
+struct web_fixture bench;
 
 /* ---- the server's scripts ---- */
 
@@ -158,7 +158,7 @@ fetch_path(struct fetch *t, const char *path)
 }
 
 int
-web_bench_up(void **state)
+web_fixture_up(void **state)
 {
 	struct web_conf conf = { .connections_max = 16, .user_agent = "tenantgate-test" };
 
@@ -171,7 +171,7 @@ web_bench_up(void **state)
 }
 
 int
-web_bench_down(void **state)
+web_fixture_down(void **state)
 {
 	(void)state;
 	web_close(bench.web);

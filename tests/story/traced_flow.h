@@ -1,43 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /* tale: flows with two defers and a wait that tells when it is cancelled. */
-#ifndef TENANTGATE_TESTS_TALE_H
-#define TENANTGATE_TESTS_TALE_H
+#ifndef TENANTGATE_TESTS_TRACED_FLOW_H
+#define TENANTGATE_TESTS_TRACED_FLOW_H
 
-#include "teller.h"
+#include "flow_fixture.h"
 
 static inline void
-cancel_tells(void *arg)
+trace_cancel(void *arg)
 {
 	(void)arg;
-	tell("c");
+	trace("c");
 }
 
 static inline void
-defer_tells(void *arg)
+trace_defer(void *arg)
 {
-	tell(arg);
+	trace(arg);
 }
 
 static inline void
-release_tells(struct flow *f)
+trace_release(struct flow *f)
 {
 	(void)f;
-	tell("r");
+	trace("r");
 }
 
 static inline enum flow_rc
 step_defers(struct flow *f)
 {
-	flow_defer(f, defer_tells, "1");
-	flow_defer(f, defer_tells, "2");
+	flow_defer(f, trace_defer, "1");
+	flow_defer(f, trace_defer, "2");
 	return FLOW_NEXT;
 }
 
 static inline enum flow_rc
 step_waits(struct flow *f)
 {
-	tell("w");
-	return flow_wait(f, cancel_tells, NULL);
+	trace("w");
+	return flow_wait(f, trace_cancel, NULL);
 }
 
 KIND(waits, { "defers", step_defers }, { "wait", step_waits });

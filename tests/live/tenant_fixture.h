@@ -4,8 +4,8 @@
  * Needs TEST_PG_URL (an administrator's URL on a throw-away Postgres with pgvector), TEST_REDIS
  * (host:port) and, unless run from the build folder, TEST_NEON_API (the stand-in's program).
  */
-#ifndef TESTS_LIVE_TENANT_HOUSE_H
-#define TESTS_LIVE_TENANT_HOUSE_H
+#ifndef TESTS_LIVE_TENANT_FIXTURE_H
+#define TESTS_LIVE_TENANT_FIXTURE_H
 
 #include <semaphore.h>
 
@@ -16,7 +16,7 @@
 #define WORKERS 4
 
 /* A worker on a thread of its own, with its rooms. */
-struct room {
+struct fixture_worker {
 	struct worker *worker;
 	struct dns *dns;
 	struct redis *redis;
@@ -24,7 +24,7 @@ struct room {
 	struct tenants *tenants;
 };
 
-struct house {
+struct tenant_fixture {
 	struct worker *control; /* turned by the test's own thread */
 	struct dns *dns;
 	struct web *web;
@@ -34,7 +34,7 @@ struct house {
 	struct pools *pools;
 	struct seal *seal;
 	struct tenants_conf conf;
-	struct room rooms[WORKERS];
+	struct fixture_worker workers[WORKERS];
 	char catalog_url[300];
 	char catalog_name[40];
 	char neon_url[64];
@@ -45,7 +45,7 @@ struct house {
 struct contact {
 	struct flow flow;
 	struct task task;
-	struct room *room;
+	struct fixture_worker *fixture_worker;
 	const char *id;
 	struct tenant tenant;
 	struct err err;
@@ -53,29 +53,29 @@ struct contact {
 };
 
 /* False when the environment does not say where things are. */
-bool house_wanted(void);
-void house_open(struct house *);
-void house_close(struct house *);
+bool tenant_fixture_wanted(void);
+void tenant_fixture_open(struct tenant_fixture *);
+void tenant_fixture_close(struct tenant_fixture *);
 /* Opens all workers anew with house->conf / closes them: whatever they were at is cut off. */
-void house_start_rooms(struct house *);
-void house_stop_rooms(struct house *);
+void tenant_fixture_start_workers(struct tenant_fixture *);
+void tenant_fixture_stop_workers(struct tenant_fixture *);
 
 /* Runs at once, on the test's thread. Text of row 0, column 0, static; "" for none. */
-const char *house_sql(struct house *, struct catalog *, const char *fmt, ...)
+const char *tenant_fixture_sql(struct tenant_fixture *, struct catalog *, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-void house_knobs(struct house *, const char *json);
+void tenant_fixture_knobs(struct tenant_fixture *, const char *json);
 /* The record of a tenant. */
-void house_redis_set(struct house *, const char *id, const char *value);
-const char *house_redis_get(struct house *, const char *id);
-void house_redis_pause(struct house *, unsigned ms); /* it hangs, for everybody */
-struct redis *house_redis_open(struct worker *, struct dns *);
+void tenant_fixture_redis_set(struct tenant_fixture *, const char *id, const char *value);
+const char *tenant_fixture_redis_get(struct tenant_fixture *, const char *id);
+void tenant_fixture_redis_pause(struct tenant_fixture *, unsigned ms); /* it hangs, for everybody */
+struct redis *tenant_fixture_redis_open(struct worker *, struct dns *);
 /* So many replicas at the same time; what one of them failed with. */
-enum err_code house_migrate(struct house *, unsigned replicas);
+enum err_code tenant_fixture_migrate(struct tenant_fixture *, unsigned replicas);
 
-void room_forget(struct house *, struct room *, const char *id);
-void contact_start(struct contact *, struct room *, const char *id);
+void fixture_worker_forget(struct tenant_fixture *, struct fixture_worker *, const char *id);
+void contact_start(struct contact *, struct fixture_worker *, const char *id);
 void contact_wait(struct contact *);
 /* Starts and waits; the outcome. */
-enum err_code contact_make(struct contact *, struct room *, const char *id);
+enum err_code contact_make(struct contact *, struct fixture_worker *, const char *id);
 
 #endif

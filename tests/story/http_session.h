@@ -2,8 +2,8 @@
 /*
  * http_visit: one client at one house, as a cmocka fixture, and the sentences tests are made of.
  */
-#ifndef TESTS_HTTP_VISIT_H
-#define TESTS_HTTP_VISIT_H
+#ifndef TESTS_HTTP_SESSION_H
+#define TESTS_HTTP_SESSION_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,72 +16,72 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "http_house.h"
+#include "http_fixture.h"
 
 #define TAIL	" HTTP/1.1\r\nHost: x\r\n"
-#define VISIT(fn)	cmocka_unit_test_setup_teardown(fn, visit_enter, visit_leave)
+#define SESSION(fn)	cmocka_unit_test_setup_teardown(fn, session_open, session_close)
 
-struct visit {
-	struct house	house;
+struct http_session {
+	struct http_fixture	fixture;
 	int		fd;
 	struct buf	heard;
 };
 
 static inline int
-visit_enter_with(void **state, const struct http_conf *conf)
+session_open_with(void **state, const struct http_conf *conf)
 {
-	static struct visit v;
+	static struct http_session v;
 
 	signal(SIGPIPE, SIG_IGN);
-	house_open(&v.house, conf);
-	v.fd = client_open(&v.house);
+	http_fixture_open(&v.fixture, conf);
+	v.fd = client_open(&v.fixture);
 	buf_init(&v.heard, 1u << 24);
 	*state = &v;
 	return 0;
 }
 
 static inline int
-visit_enter(void **state)
+session_open(void **state)
 {
 	struct http_conf conf;
 
-	house_conf(&conf);
-	return visit_enter_with(state, &conf);
+	http_fixture_conf(&conf);
+	return session_open_with(state, &conf);
 }
 
 static inline int
-visit_leave(void **state)
+session_close(void **state)
 {
-	struct visit *v = *state;
+	struct http_session *v = *state;
 
 	close(v->fd);
 	buf_free(&v->heard);
-	house_close(&v->house);
+	http_fixture_close(&v->fixture);
 	return 0;
 }
 
 static inline const char *
-heard(const struct visit *v)
+heard(const struct http_session *v)
 {
 	return v->heard.data == NULL ? "nothing" : v->heard.data;
 }
 
 static inline void
-hears(struct visit *v, const char *text, unsigned n)
+hears(struct http_session *v, const char *text, unsigned n)
 {
 	if (!client_hears(v->fd, &v->heard, text, n))
 		fail_msg("'%s' did not come %u times; heard: %s", text, n, heard(v));
 }
 
 static inline void
-hears_end(struct visit *v)
+hears_end(struct http_session *v)
 {
 	if (!client_hear_all(v->fd, &v->heard))
 		fail_msg("it is not closed; heard: %s", heard(v));
 }
 
 static inline void
-has(const struct visit *v, const char *text, unsigned n)
+has(const struct http_session *v, const char *text, unsigned n)
 {
 	if (count_of(&v->heard, text) != n)
 		fail_msg("'%s' is not there %u times, but %u: %s", text, n,

@@ -3,7 +3,7 @@
  * tenant_house: opens and closes what the live tests of provisioning need, and asks on their
  * behalf.
  */
-#include "tenant_house.h"
+#include "tenant_fixture.h"
 
 #include <sys/wait.h>
 
@@ -20,7 +20,7 @@ static const char *const schema[] = { "CREATE EXTENSION IF NOT EXISTS vector",
 	"CREATE TABLE IF NOT EXISTS embeddings (id text PRIMARY KEY, embedding vector(3))", NULL };
 
 bool
-house_wanted(void)
+tenant_fixture_wanted(void)
 {
 	return getenv("TEST_PG_URL") != NULL && getenv("TEST_REDIS") != NULL;
 }
@@ -70,7 +70,7 @@ static const struct flow_step act_steps[] = { { "go", act_go }, { NULL, NULL } }
 static const struct flow_kind act_kind = { "act", act_steps, act_end, NULL };
 
 static void
-act_run(struct house *h, struct act *a)
+act_run(struct tenant_fixture *h, struct act *a)
 {
 	flow_start(&a->flow, &act_kind, h->control, NULL);
 	flow_deadline(&a->flow, 60 * 1000000ull);
@@ -83,7 +83,7 @@ act_run(struct house *h, struct act *a)
 }
 
 const char *
-house_sql(struct house *h, struct catalog *c, const char *fmt, ...)
+tenant_fixture_sql(struct tenant_fixture *h, struct catalog *c, const char *fmt, ...)
 {
 	static char out[512], sql[2048];
 	struct act a = { .catalog = c, .query = { .sql = sql } };
@@ -102,7 +102,7 @@ house_sql(struct house *h, struct catalog *c, const char *fmt, ...)
 }
 
 void
-house_knobs(struct house *h, const char *json)
+tenant_fixture_knobs(struct tenant_fixture *h, const char *json)
 {
 	char url[96];
 	struct act a = { .web = h->web };
@@ -122,7 +122,7 @@ house_knobs(struct house *h, const char *json)
 }
 
 static const char *
-redis_key(struct house *h, const char *id)
+redis_key(struct tenant_fixture *h, const char *id)
 {
 	static char key[256];
 
@@ -131,7 +131,7 @@ redis_key(struct house *h, const char *id)
 }
 
 void
-house_redis_set(struct house *h, const char *id, const char *value)
+tenant_fixture_redis_set(struct tenant_fixture *h, const char *id, const char *value)
 {
 	const char *key = redis_key(h, id);
 	struct act a = { .redis = h->redis,
@@ -144,7 +144,7 @@ house_redis_set(struct house *h, const char *id, const char *value)
 }
 
 void
-house_redis_pause(struct house *h, unsigned ms)
+tenant_fixture_redis_pause(struct tenant_fixture *h, unsigned ms)
 {
 	char text[16];
 	struct act a = { .redis = h->redis,
@@ -158,7 +158,7 @@ house_redis_pause(struct house *h, unsigned ms)
 }
 
 const char *
-house_redis_get(struct house *h, const char *id)
+tenant_fixture_redis_get(struct tenant_fixture *h, const char *id)
 {
 	const char *key = redis_key(h, id);
 	static char out[8192];
@@ -176,7 +176,7 @@ house_redis_get(struct house *h, const char *id)
 /* ---- the stand-in ---- */
 
 static void
-neon_start(struct house *h)
+neon_start(struct tenant_fixture *h)
 {
 	const char *program = getenv("TEST_NEON_API");
 	char file[] = "/tmp/tg-neon-port-XXXXXX", port[16] = "";
@@ -204,7 +204,7 @@ neon_start(struct house *h)
 /* ---- open, close ---- */
 
 static struct catalog *
-catalog_of(struct house *h, const char *url)
+catalog_of(struct tenant_fixture *h, const char *url)
 {
 	struct catalog_conf cc = { .url = url,
 		.pool_size = 4,
@@ -219,7 +219,7 @@ catalog_of(struct house *h, const char *url)
 }
 
 struct redis *
-house_redis_open(struct worker *w, struct dns *dns)
+tenant_fixture_redis_open(struct worker *w, struct dns *dns)
 {
 	char url[128];
 	struct redis_conf rc = { .url = url, .timeout_us = 500000, .pending_max = 100 };
@@ -230,7 +230,7 @@ house_redis_open(struct worker *w, struct dns *dns)
 }
 
 static void
-catalog_make(struct house *h)
+catalog_make(struct tenant_fixture *h)
 {
 	const char *url = getenv("TEST_PG_URL");
 	size_t host = (size_t)(strrchr(url, '/') - url);
@@ -239,14 +239,14 @@ catalog_make(struct house *h)
 	snprintf(h->catalog_url, sizeof(h->catalog_url), "%.*s/%s", (int)host, url,
 	    h->catalog_name);
 	h->admin = catalog_of(h, url);
-	house_sql(h, h->admin, "CREATE DATABASE %s", h->catalog_name);
+	tenant_fixture_sql(h, h->admin, "CREATE DATABASE %s", h->catalog_name);
 	h->catalog = catalog_of(h, h->catalog_url);
 }
 
 #define REPLICAS_MAX 4
 
 enum err_code
-house_migrate(struct house *h, unsigned replicas)
+tenant_fixture_migrate(struct tenant_fixture *h, unsigned replicas)
 {
 	struct act acts[REPLICAS_MAX] = { 0 };
 	enum err_code worst = ERR_NONE;
@@ -269,7 +269,7 @@ house_migrate(struct house *h, unsigned replicas)
 }
 
 static void
-conf_make(struct house *h)
+conf_make(struct tenant_fixture *h)
 {
 	tenants_conf_init(&h->conf);
 	h->conf.environment = h->catalog_name;
@@ -287,7 +287,7 @@ conf_make(struct house *h)
 }
 
 void
-house_open(struct house *h)
+tenant_fixture_open(struct tenant_fixture *h)
 {
 	struct pool_conf pc;
 	struct web_conf wc = { .connections_max = 4, .user_agent = "test" };
@@ -296,7 +296,7 @@ house_open(struct house *h)
 	h->control = worker_new(0);
 	h->dns = dns_open(h->control, NULL, 1000000);
 	h->web = web_open(h->control, &wc);
-	h->redis = house_redis_open(h->control, h->dns);
+	h->redis = tenant_fixture_redis_open(h->control, h->dns);
 	while (!redis_is_up(h->redis))
 		worker_turn(h->control, 20);
 	h->seal = seal_new(SEAL_KEY);
@@ -309,11 +309,11 @@ house_open(struct house *h)
 }
 
 void
-house_close(struct house *h)
+tenant_fixture_close(struct tenant_fixture *h)
 {
 	catalog_detach(h->catalog, h->control);
 	catalog_close(h->catalog);
-	house_sql(h, h->admin, "DROP DATABASE %s WITH (FORCE)", h->catalog_name);
+	tenant_fixture_sql(h, h->admin, "DROP DATABASE %s WITH (FORCE)", h->catalog_name);
 	catalog_detach(h->admin, h->control);
 	catalog_close(h->admin);
 	pools_detach(h->pools, h->control);

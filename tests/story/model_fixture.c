@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model_bench: the scripted server, and what stands before each story.
+ * model_fixture: the scripted server, and what stands before each story.
  */
-#include "model_bench.h"
+#include "model_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,10 +15,10 @@
 
 #include "tenantgate/base/log.h"
 
-struct model_bench bench;
+struct model_fixture bench;
 
 static void
-answer_say(struct peer_conn *c, const struct response *a)
+response_say(struct peer_conn *c, const struct scripted_response *a)
 {
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 	size_t len = a->body == NULL ? 0 : strlen(a->body);
@@ -66,7 +66,7 @@ request_length(struct evbuffer *in)
 }
 
 static void
-bench_said(struct peer_conn *c)
+model_fixture_said(struct peer_conn *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev), *copy = evbuffer_new();
 	size_t n;
@@ -83,11 +83,11 @@ bench_said(struct peer_conn *c)
 	assert_non_null(bench.script);
 	if (bench.script[bench.at].status == NULL)
 		bench.at = 0;
-	answer_say(c, &bench.script[bench.at++]);
+	response_say(c, &bench.script[bench.at++]);
 }
 
 void
-model_bench_conf(struct model_conf *conf)
+model_fixture_conf(struct model_conf *conf)
 {
 	model_conf_init(conf);
 	snprintf(bench.url, sizeof(bench.url), "http://127.0.0.1:%u/v1", bench.peer.port);
@@ -109,7 +109,7 @@ model_bench_hurry(struct model_conf *conf)
 }
 
 void
-model_bench_reopen(const struct model_conf *conf)
+model_fixture_reopen(const struct model_conf *conf)
 {
 	model_close(bench.model);
 	bench.model = model_open(bench.worker, bench.web, conf);
@@ -117,7 +117,7 @@ model_bench_reopen(const struct model_conf *conf)
 }
 
 void
-model_bench_script(const struct response *script)
+model_fixture_script(const struct scripted_response *script)
 {
 	bench.script = script;
 	bench.at = 0;
@@ -125,7 +125,7 @@ model_bench_script(const struct response *script)
 }
 
 int
-model_bench_up(void **state)
+model_fixture_up(void **state)
 {
 	struct web_conf web = { .connections_max = 8 };
 	struct model_conf conf;
@@ -136,14 +136,14 @@ model_bench_up(void **state)
 	buf_init(&bench.request, 1 << 20);
 	bench.worker = worker_new(0);
 	bench.web = web_open(bench.worker, &web);
-	peer_open(&bench.peer, bench.worker, 0, bench_said);
-	model_bench_conf(&conf);
-	model_bench_reopen(&conf);
+	peer_open(&bench.peer, bench.worker, 0, model_fixture_said);
+	model_fixture_conf(&conf);
+	model_fixture_reopen(&conf);
 	return 0;
 }
 
 void
-model_bench_settle(void)
+model_fixture_settle(void)
 {
 	unsigned turns;
 
@@ -153,10 +153,10 @@ model_bench_settle(void)
 }
 
 int
-model_bench_down(void **state)
+model_fixture_down(void **state)
 {
 	(void)state;
-	model_bench_settle();
+	model_fixture_settle();
 	model_close(bench.model);
 	web_close(bench.web);
 	peer_close(&bench.peer);

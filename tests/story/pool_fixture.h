@@ -4,10 +4,10 @@
  * hold until told, and bring back. Whoever gets a connection, or an error, writes it into the log:
  * "a b!pool_timeout" is: a got one, b failed.
  */
-#ifndef TENANTGATE_TESTS_LENDER_H
-#define TENANTGATE_TESTS_LENDER_H
+#ifndef TENANTGATE_TESTS_POOL_FIXTURE_H
+#define TENANTGATE_TESTS_POOL_FIXTURE_H
 
-#include "teller.h"
+#include "flow_fixture.h"
 
 #include "fake_pg.h"
 #include "tenantgate/base/clock.h"
@@ -54,7 +54,7 @@ client_hold(struct flow *f)
 	struct client *c = (struct client *)f;
 
 	assert(!atomic_exchange(&c->lease.conn->held, true));
-	tell(c->name);
+	trace(c->name);
 	c->serial = c->lease.conn->serial;
 	c->reused = c->lease.reused;
 	c->holds = true;
@@ -67,9 +67,9 @@ client_end(struct flow *f, const struct err *err)
 	struct client *c = (struct client *)f;
 
 	if (err_is(err)) {
-		tell(c->name);
-		tell("!");
-		tell(err_slug(err->code));
+		trace(c->name);
+		trace("!");
+		trace(err_slug(err->code));
 	}
 	if (c->lease.conn != NULL)
 		c->lease.conn->held = false;
@@ -137,7 +137,7 @@ reopen(void)
 }
 
 static inline int
-lender_setup(void **state)
+pool_fixture_setup(void **state)
 {
 	memset(&fake, 0, sizeof(fake));
 	log_level(LOG_ERR);
@@ -145,7 +145,7 @@ lender_setup(void **state)
 	conf.default_pool_size = 2;
 	conf.max_server_connections = 4;
 	fake.limit = 4;
-	if (teller_setup(state) != 0)
+	if (flow_fixture_setup(state) != 0)
 		return -1;
 	pools = pools_open(&conf, &fake_ops);
 	pools_attach(pools, worker, NULL);
@@ -153,17 +153,17 @@ lender_setup(void **state)
 }
 
 static inline int
-lender_teardown(void **state)
+pool_fixture_teardown(void **state)
 {
 	flow_abort_all(worker, ERR_SHUTDOWN, "over");
 	settle();
 	pools_detach(pools, worker);
-	teller_teardown(state);
+	flow_fixture_teardown(state);
 	pools_close(pools);
 	return fake.open == 0 && fake.connects == fake.closes ? 0 : -1;
 }
 
 #define CLIENT(n, k)	struct client n = { .name = #n, .key = k }
-#define LEND(fn)	cmocka_unit_test_setup_teardown(fn, lender_setup, lender_teardown)
+#define LEND(fn)	cmocka_unit_test_setup_teardown(fn, pool_fixture_setup, pool_fixture_teardown)
 
 #endif
