@@ -35,20 +35,8 @@ struct key_job {
 	bool			over;
 };
 
-static enum flow_rc
-key_migrate(struct flow *f)
-{
-	return catalog_migrate(f, ((struct key_job *)f)->catalog);
-}
-
-static enum flow_rc
-key_job_create(struct flow *f)
-{
-	struct key_job *k = (struct key_job *)f;
-
-	return auth_key_create(f, k->catalog, k->wanted->kind, k->wanted->tenant, k->wanted->note,
-	    k->text);
-}
+static flow_step_fn key_migrate, key_job_create;
+static flow_end_fn key_end;
 
 static const struct flow_step key_steps[] = {
 	{ "migrate", key_migrate },
@@ -56,16 +44,31 @@ static const struct flow_step key_steps[] = {
 	{ NULL, NULL },
 };
 
+static const struct flow_kind key_kind = { "key", key_steps, key_end, NULL };
+
+static enum flow_rc
+key_migrate(struct flow *f)
+{
+	return catalog_migrate(f, (FLOW_OF(f, struct key_job, &key_kind))->catalog);
+}
+
+static enum flow_rc
+key_job_create(struct flow *f)
+{
+	struct key_job *k = FLOW_OF(f, struct key_job, &key_kind);
+
+	return auth_key_create(f, k->catalog, k->wanted->kind, k->wanted->tenant, k->wanted->note,
+	    k->text);
+}
+
 static void
 key_end(struct flow *f, const struct err *err)
 {
-	struct key_job *k = (struct key_job *)f;
+	struct key_job *k = FLOW_OF(f, struct key_job, &key_kind);
 
 	k->err = *err;
 	k->over = true;
 }
-
-static const struct flow_kind key_kind = { "key", key_steps, key_end, NULL };
 
 static void
 key_run(struct worker *w, struct catalog *catalog, struct key_job *k)

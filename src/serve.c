@@ -39,21 +39,29 @@ struct startup {
 	struct service	*service;
 };
 
-static enum flow_rc
-startup_migrate(struct flow *f)
-{
-	return catalog_migrate(f, ((struct startup *)f)->service->process.catalog);
-}
+static flow_step_fn startup_migrate;
+static flow_end_fn startup_end;
+static flow_release_fn startup_release;
 
 static const struct flow_step startup_steps[] = {
 	{ "migrate", startup_migrate },
 	{ NULL, NULL },
 };
 
+static const struct flow_kind startup_kind = { "migrate", startup_steps, startup_end,
+	startup_release };
+
+static enum flow_rc
+startup_migrate(struct flow *f)
+{
+	return catalog_migrate(f,
+	    (FLOW_OF(f, struct startup, &startup_kind))->service->process.catalog);
+}
+
 static void
 startup_end(struct flow *f, const struct err *err)
 {
-	struct service *s = ((struct startup *)f)->service;
+	struct service *s = (FLOW_OF(f, struct startup, &startup_kind))->service;
 	enum api_phase starting = API_STARTING;
 
 	if (!err_is(err)) {
@@ -73,9 +81,6 @@ startup_release(struct flow *f)
 {
 	arena_free(f->arena);
 }
-
-static const struct flow_kind startup_kind = { "migrate", startup_steps, startup_end,
-	startup_release };
 
 static void
 startup_begin(struct worker_context *ctx, void *arg)

@@ -12,6 +12,23 @@
 
 #define OUT_MAX (64u << 20)
 
+static flow_step_fn chat_completion_open, chat_completion_whole;
+static flow_end_fn chat_completion_end;
+
+static const struct flow_step chat_steps[] = {
+	{ "body", model_request_read },
+	{ "open", chat_completion_open },
+	{ "whole", chat_completion_whole },
+	{ "begin", completion_begin },
+	{ "say", completion_next },
+	{ "flush", completion_flush },
+	{ "nap", completion_delay },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind chat_kind = { "chat", chat_steps, chat_completion_end,
+	model_request_release };
+
 /* A message's content: a string, or the text of its parts. */
 static void
 content_put(const json_t *message, struct buf *out)
@@ -95,7 +112,7 @@ messages_bytes(const json_t *messages)
 static void
 completion_prepare(struct completion *t, const json_t *messages)
 {
-	const json_t *root = t->model_request.root;
+	const json_t *root = t->req.root;
 	const json_t *options = json_object_get(root, "stream_options");
 
 	t->streamed = json_is_true(json_object_get(root, "stream"));
@@ -104,9 +121,9 @@ completion_prepare(struct completion *t, const json_t *messages)
 	t->prompt_tokens = (unsigned)(messages_bytes(messages) / 4) + 1;
 	memcpy(t->id, "chatcmpl-", 9);
 	id_random(t->id + 9, 20);
-	if (t->model_request.knobs.tokens > 0)
-		words_put(t->model_request.knobs.tokens, &t->text);
-	else if (t->model_request.knobs.echo)
+	if (t->req.knobs.tokens > 0)
+		words_put(t->req.knobs.tokens, &t->text);
+	else if (t->req.knobs.echo)
 		echo_put(messages, &t->text);
 	else
 		completion_put(messages, &t->text);
@@ -116,26 +133,26 @@ completion_prepare(struct completion *t, const json_t *messages)
 static enum flow_rc
 chat_completion_open(struct flow *f)
 {
-	struct completion *t = (struct completion *)f;
-	struct model_request *v = &t->model_request;
+	struct completion *t = completion_of(f);
+	struct model_request *req = &t->req;
 	const json_t *messages;
 
-	if (!model_request_open(v) || model_request_fails(v, v->knobs.fail_chat))
+	if (!model_request_open(req) || model_request_fails(req, req->knobs.fail_chat))
 		return FLOW_DONE;
-	messages = json_object_get(v->root, "messages");
+	messages = json_object_get(req->root, "messages");
 	if (json_array_size(messages) == 0) {
-		model_request_refuse(v, 400, "invalid_request_error", NULL,
+		model_request_refuse(req, 400, "invalid_request_error", NULL,
 		    "'messages' is required.");
 		return FLOW_DONE;
 	}
 	completion_prepare(t, messages);
-	return model_request_wait(v, v->knobs.first_delay_ms, v->knobs.stall_header);
+	return model_request_wait(req, req->knobs.first_delay_ms, req->knobs.stall_header);
 }
 
 static enum flow_rc
 chat_completion_whole(struct flow *f)
 {
-	struct completion *t = (struct completion *)f;
+	struct completion *t = completion_of(f);
 	struct slice word;
 	struct buf *b = &t->out;
 
@@ -152,50 +169,35 @@ chat_completion_whole(struct flow *f)
 	    ",\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"stop\"}],\"usage\":"
 	    "{\"prompt_tokens\":%u,\"completion_tokens\":%u,\"total_tokens\":%u}}",
 	    t->prompt_tokens, t->said, t->prompt_tokens + t->said);
-	model_request_reply(&t->model_request, b);
+	model_request_reply(&t->req, b);
 	return FLOW_DONE;
 }
-
-static const struct flow_step chat_steps[] = {
-	{ "body", model_request_read },
-	{ "open", chat_completion_open },
-	{ "whole", chat_completion_whole },
-	{ "begin", completion_begin },
-	{ "say", completion_next },
-	{ "flush", completion_flush },
-	{ "nap", completion_delay },
-	{ "again", completion_again },
-	{ NULL, NULL },
-};
 
 static void
 chat_completion_end(struct flow *f, const struct err *err)
 {
-	struct completion *t = (struct completion *)f;
+	struct completion *t = completion_of(f);
 
 	buf_free(&t->text);
 	buf_free(&t->out);
-	if (t->streamed && http_status(t->model_request.x) == 200) {
-		t->model_request.model_api->stats.streams--;
+	if (t->streamed && http_status(t->req.x) == 200) {
+		t->req.api->stats.streams--;
 		if (err->code == ERR_CLIENT_GONE)
-			t->model_request.model_api->stats.aborted++;
+			t->req.api->stats.aborted++;
 	}
 	model_request_end(f, err);
 }
 
 void
-chat_completion_start(struct model_api *model_api, struct http_exchange *x)
+chat_completion_start(struct model_api *api, struct http_exchange *x)
 {
-	static const struct flow_kind kind = { .name = "chat",
-		.steps = chat_steps,
-		.end = chat_completion_end,
-		.release = model_request_release };
 	struct completion *t;
 
-	model_api->stats.chats++;
-	t = (struct completion *)model_request_start(model_api, x, sizeof(*t), &kind);
+	api->stats.chats++;
+	t = (struct completion *)model_request_start(api, x, sizeof(*t), &chat_kind);
 	if (t == NULL)
 		return;
+	t->magic = COMPLETION_MAGIC;
 	buf_init(&t->text, TEXT_MAX);
 	buf_init(&t->out, OUT_MAX);
 }

@@ -46,7 +46,7 @@ chunk_end(struct completion *t, const char *reason)
 static void
 word_put(struct completion *t, struct slice word)
 {
-	unsigned huge = t->said == 1 ? t->model_request.knobs.huge_event : 0;
+	unsigned huge = t->said == 1 ? t->req.knobs.huge_event : 0;
 
 	chunk_begin(t);
 	buf_puts(&t->out, "{\"index\":0,\"delta\":{\"content\":");
@@ -62,7 +62,7 @@ word_put(struct completion *t, struct slice word)
 		json_put_string(&t->out, word);
 	}
 	chunk_end(t, "null");
-	t->model_request.model_api->stats.tokens++;
+	t->req.api->stats.tokens++;
 }
 
 static void
@@ -84,10 +84,10 @@ finish_put(struct completion *t)
 enum flow_rc
 completion_begin(struct flow *f)
 {
-	struct completion *t = (struct completion *)f;
+	struct completion *t = completion_of(f);
 
-	t->model_request.model_api->stats.streams++;
-	http_stream_begin(t->model_request.x, 200, "text/event-stream; charset=utf-8");
+	t->req.api->stats.streams++;
+	http_stream_begin(t->req.x, 200, "text/event-stream; charset=utf-8");
 	chunk_begin(t);
 	buf_puts(&t->out, "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"");
 	chunk_end(t, "null");
@@ -97,7 +97,7 @@ completion_begin(struct flow *f)
 static void
 completion_write(struct completion *t)
 {
-	http_stream_add(t->model_request.x, buf_view(&t->out));
+	http_stream_add(t->req.x, buf_view(&t->out));
 	buf_reset(&t->out);
 }
 
@@ -105,11 +105,11 @@ completion_write(struct completion *t)
 static enum flow_rc
 completion_misbehave(struct completion *t)
 {
-	const struct knobs *k = &t->model_request.knobs;
+	const struct knobs *k = &t->req.knobs;
 
 	if (k->stall_after > 0 && t->said >= k->stall_after) {
 		completion_write(t);
-		return model_request_wait(&t->model_request, 0, true);
+		return model_request_wait(&t->req, 0, true);
 	}
 	if (k->error_after > 0 && t->said >= k->error_after) {
 		buf_puts(&t->out,
@@ -117,12 +117,12 @@ completion_misbehave(struct completion *t)
 		    "processing your request.\",\"type\":\"server_error\","
 		    "\"param\":null,\"code\":null}}\n\n");
 		completion_write(t);
-		http_stream_end(t->model_request.x);
+		http_stream_end(t->req.x);
 		return FLOW_DONE;
 	}
 	if (k->cut_after > 0 && t->said >= k->cut_after) {
 		completion_write(t);
-		http_stream_break(t->model_request.x);
+		http_stream_break(t->req.x);
 		return FLOW_DONE;
 	}
 	return FLOW_NEXT;
@@ -132,7 +132,7 @@ completion_misbehave(struct completion *t)
 enum flow_rc
 completion_next(struct flow *f)
 {
-	struct completion *t = (struct completion *)f;
+	struct completion *t = completion_of(f);
 	enum flow_rc rc;
 	struct slice word;
 
@@ -142,11 +142,11 @@ completion_next(struct flow *f)
 		if (!completion_word(t, &word)) {
 			finish_put(t);
 			completion_write(t);
-			http_stream_end(t->model_request.x);
+			http_stream_end(t->req.x);
 			return FLOW_DONE;
 		}
 		word_put(t, word);
-	} while (t->model_request.knobs.token_delay_ms == 0 && t->out.len < PIECE);
+	} while (t->req.knobs.token_delay_ms == 0 && t->out.len < PIECE);
 	completion_write(t);
 	return FLOW_NEXT;
 }
@@ -154,19 +154,14 @@ completion_next(struct flow *f)
 enum flow_rc
 completion_flush(struct flow *f)
 {
-	return http_stream_flush(f, ((struct completion *)f)->model_request.x);
+	return http_stream_flush(f, completion_of(f)->req.x);
 }
 
 enum flow_rc
 completion_delay(struct flow *f)
 {
-	struct completion *t = (struct completion *)f;
+	struct completion *t = completion_of(f);
 
-	return model_request_wait(&t->model_request, t->model_request.knobs.token_delay_ms, false);
-}
-
-enum flow_rc
-completion_again(struct flow *f)
-{
-	return flow_goto(f, completion_next);
+	flow_goto(f, completion_next);
+	return model_request_wait(&t->req, t->req.knobs.token_delay_ms, false);
 }

@@ -11,34 +11,35 @@
 #include "tenantgate/base/json.h"
 
 struct model_request *
-model_request_start(struct model_api *model_api, struct http_exchange *x, size_t size,
+model_request_start(struct model_api *api, struct http_exchange *x, size_t size,
     const struct flow_kind *kind)
 {
-	struct model_request *v = calloc(1, size);
+	struct model_request *req = calloc(1, size);
 
-	if (v == NULL) {
+	if (req == NULL) {
 		http_reply(x, 503, "text/plain", SLICE_LIT("no memory\n"));
 		http_end(x);
 		return NULL;
 	}
-	v->model_api = model_api;
-	v->x = x;
-	buf_init(&v->body, BODY_MAX);
-	flow_start(&v->flow, kind, model_api->worker, NULL);
-	http_attach(x, &v->flow);
-	return v;
+	req->magic = MODEL_REQUEST_MAGIC;
+	req->api = api;
+	req->x = x;
+	buf_init(&req->body, BODY_MAX);
+	flow_start(&req->flow, kind, api->worker, NULL);
+	http_attach(x, &req->flow);
+	return req;
 }
 
 enum flow_rc
 model_request_read(struct flow *f)
 {
-	struct model_request *v = (struct model_request *)f;
+	struct model_request *req = model_request_of(f);
 
-	return http_read_body(f, v->x, &v->body);
+	return http_read_body(f, req->x, &req->body);
 }
 
 void
-model_request_refuse(struct model_request *v, int status, const char *type, const char *code,
+model_request_refuse(struct model_request *req, int status, const char *type, const char *code,
     const char *message)
 {
 	struct buf out;
@@ -52,66 +53,66 @@ model_request_refuse(struct model_request *v, int status, const char *type, cons
 	else
 		json_put_string(&out, slice_str(code));
 	buf_puts(&out, "}}\n");
-	v->model_api->stats.refused++;
-	http_reply(v->x, status, "application/json", buf_view(&out));
+	req->api->stats.refused++;
+	http_reply(req->x, status, "application/json", buf_view(&out));
 	buf_free(&out);
 }
 
 void
-model_request_reply(struct model_request *v, const struct buf *json)
+model_request_reply(struct model_request *req, const struct buf *json)
 {
 	if (json->failed)
-		model_request_refuse(v, 500, "server_error", NULL, "The answer is too large.");
+		model_request_refuse(req, 500, "server_error", NULL, "The answer is too large.");
 	else
-		http_reply(v->x, 200, "application/json", buf_view(json));
+		http_reply(req->x, 200, "application/json", buf_view(json));
 }
 
 /* "stand-in:tokens=20,token_delay_ms=5" is a model's name with knobs. */
 static bool
-model_request_knobs(struct model_request *v)
+model_request_knobs(struct model_request *req)
 {
-	struct slice header = http_header(v->x, "X-Knobs");
-	const char *model = json_string_value(json_object_get(v->root, "model"));
+	struct slice header = http_header(req->x, "X-Knobs");
+	const char *model = json_string_value(json_object_get(req->root, "model"));
 	const char *colon = model == NULL ? NULL : strchr(model, ':');
 
-	v->knobs = v->model_api->knobs;
-	if (header.p != NULL && !knobs_text(&v->knobs, header))
+	req->knobs = req->api->knobs;
+	if (header.p != NULL && !knobs_text(&req->knobs, header))
 		return false;
 	/* A real model's name may have a colon ("llama3:8b"): then it is no knob. */
 	if (colon != NULL && strncmp(model, "stand-in", 8) == 0)
-		return knobs_text(&v->knobs, slice_str(colon + 1));
+		return knobs_text(&req->knobs, slice_str(colon + 1));
 	return true;
 }
 
 static bool
-key_is_right(const struct model_request *v)
+key_is_right(const struct model_request *req)
 {
-	struct slice sent = http_header(v->x, "Authorization");
+	struct slice sent = http_header(req->x, "Authorization");
 
-	if (v->model_api->api_key == NULL)
+	if (req->api->api_key == NULL)
 		return true;
 	return slice_starts(sent, "Bearer ") &&
-	    slice_is(slice_of(sent.p + 7, sent.len - 7), v->model_api->api_key);
+	    slice_is(slice_of(sent.p + 7, sent.len - 7), req->api->api_key);
 }
 
 bool
-model_request_open(struct model_request *v)
+model_request_open(struct model_request *req)
 {
 	struct err err = { .code = ERR_NONE };
 
-	if (!key_is_right(v)) {
-		model_request_refuse(v, 401, "invalid_request_error", "invalid_api_key",
+	if (!key_is_right(req)) {
+		model_request_refuse(req, 401, "invalid_request_error", "invalid_api_key",
 		    "Incorrect API key provided.");
 		return false;
 	}
-	v->root = json_read_object(buf_view(&v->body), &err);
-	if (v->root == NULL || !json_is_string(json_object_get(v->root, "model"))) {
-		model_request_refuse(v, 400, "invalid_request_error", NULL,
-		    v->root == NULL ? err.detail : "you must provide a model parameter");
+	req->root = json_read_object(buf_view(&req->body), &err);
+	if (req->root == NULL || !json_is_string(json_object_get(req->root, "model"))) {
+		model_request_refuse(req, 400, "invalid_request_error", NULL,
+		    req->root == NULL ? err.detail : "you must provide a model parameter");
 		return false;
 	}
-	if (!model_request_knobs(v)) {
-		model_request_refuse(v, 400, "invalid_request_error", "unknown_knob",
+	if (!model_request_knobs(req)) {
+		model_request_refuse(req, 400, "invalid_request_error", "unknown_knob",
 		    "There is no such knob.");
 		return false;
 	}
@@ -120,70 +121,70 @@ model_request_open(struct model_request *v)
 
 /* The last of so many failures: from now on all is well. */
 static void
-fail_count(struct model_api *model_api)
+fail_count(struct model_api *api)
 {
-	struct knobs *k = &model_api->knobs;
+	struct knobs *k = &api->knobs;
 
 	if (k->fail_times > 0 && --k->fail_times == 0)
 		k->fail = k->fail_chat = k->fail_embeddings = 0;
 }
 
 bool
-model_request_fails(struct model_request *v, unsigned status)
+model_request_fails(struct model_request *req, unsigned status)
 {
 	char seconds[16];
 
-	if (v->knobs.fail > 0)
-		status = v->knobs.fail;
+	if (req->knobs.fail > 0)
+		status = req->knobs.fail;
 	if (status < 400 || status > 599)
 		return false;
-	fail_count(v->model_api);
-	if (v->knobs.retry_after > 0) {
-		snprintf(seconds, sizeof(seconds), "%u", v->knobs.retry_after);
-		(void)http_set(v->x, "Retry-After", seconds);
+	fail_count(req->api);
+	if (req->knobs.retry_after > 0) {
+		snprintf(seconds, sizeof(seconds), "%u", req->knobs.retry_after);
+		(void)http_set(req->x, "Retry-After", seconds);
 	}
-	if (status == 429 && v->knobs.quota)
-		model_request_refuse(v, 429, "insufficient_quota", "insufficient_quota",
+	if (status == 429 && req->knobs.quota)
+		model_request_refuse(req, 429, "insufficient_quota", "insufficient_quota",
 		    "You exceeded your current quota, please check your plan and billing details.");
 	else if (status == 429)
-		model_request_refuse(v, 429, "requests", "rate_limit_exceeded",
+		model_request_refuse(req, 429, "requests", "rate_limit_exceeded",
 		    "Rate limit reached.");
 	else if (status == 401)
-		model_request_refuse(v, 401, "invalid_request_error", "invalid_api_key",
+		model_request_refuse(req, 401, "invalid_request_error", "invalid_api_key",
 		    "Incorrect API key provided.");
 	else
-		model_request_refuse(v, (int)status,
+		model_request_refuse(req, (int)status,
 		    status >= 500 ? "server_error" : "invalid_request_error", NULL,
 		    "You told me to fail.");
 	return true;
 }
 
 enum flow_rc
-model_request_wait(struct model_request *v, unsigned ms, bool stall)
+model_request_wait(struct model_request *req, unsigned ms, bool stall)
 {
 	if (stall)
 		ms = STALL_MS;
-	return ms == 0 ? FLOW_NEXT : flow_sleep(&v->flow, &v->timer, (uint64_t)ms * 1000);
+	return ms == 0 ? FLOW_NEXT : flow_sleep(&req->flow, &req->timer, (uint64_t)ms * 1000);
 }
 
 void
 model_request_end(struct flow *f, const struct err *err)
 {
-	struct model_request *v = (struct model_request *)f;
+	struct model_request *req = model_request_of(f);
 
-	if (err_is(err) && err->code != ERR_CLIENT_GONE && http_status(v->x) == 0)
-		model_request_refuse(v, err_status(err->code), "invalid_request_error", NULL,
+	if (err_is(err) && err->code != ERR_CLIENT_GONE && http_status(req->x) == 0)
+		model_request_refuse(req, err_status(err->code), "invalid_request_error", NULL,
 		    err->detail);
-	http_end(v->x);
+	http_end(req->x);
 }
 
 void
 model_request_release(struct flow *f)
 {
-	struct model_request *v = (struct model_request *)f;
+	struct model_request *req = model_request_of(f);
 
-	timer_free(&v->timer);
-	buf_free(&v->body);
-	json_decref(v->root);
-	free(v);
+	timer_free(&req->timer);
+	buf_free(&req->body);
+	json_decref(req->root);
+	free(req);
 }

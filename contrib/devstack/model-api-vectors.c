@@ -17,15 +17,28 @@
 #define COUNTERS	4096
 
 struct embeddings {
-	struct model_request model_request;
+	struct model_request req;
 	float *vector; /* owned */
 	unsigned dimensions;
 	bool base64;
 	size_t bytes; /* of all texts */
 };
 
+static flow_step_fn embeddings_open, embeddings_answer;
+static flow_end_fn embeddings_end;
+
+static const struct flow_step embeddings_steps[] = {
+	{ "body", model_request_read },
+	{ "open", embeddings_open },
+	{ "answer", embeddings_answer },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind embeddings_kind = { "embeddings", embeddings_steps, embeddings_end,
+	model_request_release };
+
 static void
-vector_add(float *v, unsigned n, uint64_t hash, float weight)
+vector_add(float *req, unsigned n, uint64_t hash, float weight)
 {
 	unsigned i;
 
@@ -33,12 +46,12 @@ vector_add(float *v, unsigned n, uint64_t hash, float weight)
 		uint64_t h = hash * (2 * i + 0x9e3779b97f4a7c15ull);
 
 		h ^= h >> 31;
-		v[(h >> 8) % n] += h & 1 ? weight : -weight;
+		req[(h >> 8) % n] += h & 1 ? weight : -weight;
 	}
 }
 
 static void
-vector_of(float *v, unsigned n, struct slice text)
+vector_of(float *req, unsigned n, struct slice text)
 {
 	uint16_t seen[COUNTERS] = { 0 };
 	struct slice rest = text;
@@ -46,35 +59,35 @@ vector_of(float *v, unsigned n, struct slice text)
 	double sum = 0;
 	unsigned i;
 
-	memset(v, 0, n * sizeof(*v));
+	memset(req, 0, n * sizeof(*req));
 	while (word_next(&rest, &word)) {
 		uint16_t *times = &seen[word.hash >> 20 & (COUNTERS - 1)];
 
 		if (*times < UINT16_MAX)
 			++*times;
-		vector_add(v, n, word.hash, word.weight * word.weight / (float)*times);
+		vector_add(req, n, word.hash, word.weight * word.weight / (float)*times);
 	}
 	for (i = 0; i < n; i++)
-		sum += (double)v[i] * v[i];
+		sum += (double)req[i] * req[i];
 	if (sum < 1e-12) { /* no word in it, or they cancelled out */
-		v[text.len % n] = 1;
+		req[text.len % n] = 1;
 		sum = 1;
 	}
 	for (i = 0; i < n; i++)
-		v[i] = (float)(v[i] / sqrt(sum));
+		req[i] = (float)(req[i] / sqrt(sum));
 }
 
 static void
-floats_put(struct buf *b, const float *v, unsigned n)
+floats_put(struct buf *b, const float *req, unsigned n)
 {
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
 		buf_putc(b, i == 0 ? '[' : ',');
-		if (v[i] == 0)
+		if (req[i] == 0)
 			buf_putc(b, '0');
 		else
-			buf_printf(b, "%.8g", (double)v[i]);
+			buf_printf(b, "%.8g", (double)req[i]);
 	}
 	buf_putc(b, ']');
 }
@@ -82,7 +95,7 @@ floats_put(struct buf *b, const float *v, unsigned n)
 static void
 item_put(struct embeddings *e, struct buf *b, size_t index, struct slice text)
 {
-	unsigned n = e->dimensions, bad = e->model_request.knobs.bad_vectors;
+	unsigned n = e->dimensions, bad = e->req.knobs.bad_vectors;
 
 	e->bytes += text.len;
 	vector_of(e->vector, n, text);
@@ -129,7 +142,7 @@ input_good(struct embeddings *e, const json_t *input)
 
 	for (i = 0; i < n && i <= ITEMS_MAX; i++) {
 		if (!input_text(input, i, &text)) {
-			model_request_refuse(&e->model_request, 400, "invalid_request_error", NULL,
+			model_request_refuse(&e->req, 400, "invalid_request_error", NULL,
 			    "'$.input' is invalid: each item is a string, not empty, of at most "
 			    "8192 "
 			    "tokens.");
@@ -137,7 +150,7 @@ input_good(struct embeddings *e, const json_t *input)
 		}
 	}
 	if (n == 0 || n > ITEMS_MAX)
-		model_request_refuse(&e->model_request, 400, "invalid_request_error", NULL,
+		model_request_refuse(&e->req, 400, "invalid_request_error", NULL,
 		    "'$.input' is invalid: 1 to 2048 items.");
 	return n > 0 && n <= ITEMS_MAX;
 }
@@ -145,28 +158,28 @@ input_good(struct embeddings *e, const json_t *input)
 static bool
 embedding_options_read(struct embeddings *e)
 {
-	const json_t *root = e->model_request.root;
+	const json_t *root = e->req.root;
 	const json_t *format = json_object_get(root, "encoding_format");
 	struct err err = { .code = ERR_NONE };
-	int64_t dimensions = e->model_request.model_api->dimensions;
+	int64_t dimensions = e->req.api->dimensions;
 
 	e->base64 = format != NULL && strcmp(json_string_value(format) ?: "", "base64") == 0;
 	if (!json_opt_int(root, "dimensions", 1, DIMENSIONS_MAX, &dimensions, &err)) {
-		model_request_refuse(&e->model_request, 400, "invalid_request_error", NULL,
+		model_request_refuse(&e->req, 400, "invalid_request_error", NULL,
 		    err.detail);
 		return false;
 	}
 	e->dimensions = (unsigned)dimensions;
 	e->vector = calloc(e->dimensions, sizeof(*e->vector));
 	if (e->vector == NULL)
-		model_request_refuse(&e->model_request, 500, "server_error", NULL, "no memory");
+		model_request_refuse(&e->req, 500, "server_error", NULL, "no memory");
 	return e->vector != NULL;
 }
 
 static void
 embeddings_reply(struct embeddings *e)
 {
-	const json_t *root = e->model_request.root, *input = json_object_get(root, "input");
+	const json_t *root = e->req.root, *input = json_object_get(root, "input");
 	size_t n = input_count(input), i;
 	struct slice text;
 	struct buf out;
@@ -174,61 +187,49 @@ embeddings_reply(struct embeddings *e)
 	buf_init(&out, (size_t)1 << 30);
 	buf_puts(&out, "{\"object\":\"list\",\"data\":[");
 	for (i = 0; i < n; i++)
-		if ((i + 1 < n || e->model_request.knobs.bad_vectors != 3) &&
+		if ((i + 1 < n || e->req.knobs.bad_vectors != 3) &&
 		    input_text(input, i, &text))
 			item_put(e, &out, i, text);
 	buf_puts(&out, "],\"model\":");
 	json_put_string(&out, slice_str(json_string_value(json_object_get(root, "model"))));
 	buf_printf(&out, ",\"usage\":{\"prompt_tokens\":%zu,\"total_tokens\":%zu}}",
 	    e->bytes / 4 + n, e->bytes / 4 + n);
-	e->model_request.model_api->stats.texts += n;
-	model_request_reply(&e->model_request, &out);
+	e->req.api->stats.texts += n;
+	model_request_reply(&e->req, &out);
 	buf_free(&out);
 }
 
 static enum flow_rc
 embeddings_open(struct flow *f)
 {
-	struct model_request *v = (struct model_request *)f;
+	struct model_request *req = model_request_of(f);
 
-	if (!model_request_open(v) || model_request_fails(v, v->knobs.fail_embeddings))
+	if (!model_request_open(req) || model_request_fails(req, req->knobs.fail_embeddings))
 		return FLOW_DONE;
-	return model_request_wait(v, v->knobs.embed_delay_ms, v->knobs.stall_embeddings);
+	return model_request_wait(req, req->knobs.embed_delay_ms, req->knobs.stall_embeddings);
 }
 
 static enum flow_rc
 embeddings_answer(struct flow *f)
 {
-	struct embeddings *e = (struct embeddings *)f;
-	struct model_request *v = &e->model_request;
+	struct embeddings *e = FLOW_MEMBER_OF(f, struct embeddings, req.flow, &embeddings_kind);
+	struct model_request *req = &e->req;
 
-	if (input_good(e, json_object_get(v->root, "input")) && embedding_options_read(e))
+	if (input_good(e, json_object_get(req->root, "input")) && embedding_options_read(e))
 		embeddings_reply(e);
 	return FLOW_DONE;
 }
 
-static const struct flow_step embeddings_steps[] = {
-	{ "body", model_request_read },
-	{ "open", embeddings_open },
-	{ "answer", embeddings_answer },
-	{ NULL, NULL },
-};
-
 static void
 embeddings_end(struct flow *f, const struct err *err)
 {
-	free(((struct embeddings *)f)->vector);
+	free(FLOW_MEMBER_OF(f, struct embeddings, req.flow, &embeddings_kind)->vector);
 	model_request_end(f, err);
 }
 
 void
-embeddings_start(struct model_api *model_api, struct http_exchange *x)
+embeddings_start(struct model_api *api, struct http_exchange *x)
 {
-	static const struct flow_kind kind = { .name = "embeddings",
-		.steps = embeddings_steps,
-		.end = embeddings_end,
-		.release = model_request_release };
-
-	model_api->stats.embeddings++;
-	(void)model_request_start(model_api, x, sizeof(struct embeddings), &kind);
+	api->stats.embeddings++;
+	(void)model_request_start(api, x, sizeof(struct embeddings), &embeddings_kind);
 }

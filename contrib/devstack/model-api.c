@@ -20,6 +20,17 @@ static const char usage[] =
     "A stand-in for a model's server: /v1/embeddings, /v1/chat/completions, /v1/models, /_stats,\n"
     "/_knobs. Prints \"listening on ADDR:PORT\" first. Port 0 (the default): a free one.\n";
 
+static flow_step_fn knobs_turn;
+
+static const struct flow_step knobs_steps[] = {
+	{ "body", model_request_read },
+	{ "turn", knobs_turn },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind knobs_kind = { "knobs", knobs_steps, model_request_end,
+	model_request_release };
+
 /* ---- the small routes ---- */
 static void
 reply_at_once(struct http_exchange *x, int status, const struct buf *out)
@@ -29,11 +40,11 @@ reply_at_once(struct http_exchange *x, int status, const struct buf *out)
 }
 
 static void
-models_reply(struct model_api *model_api, struct http_exchange *x)
+models_reply(struct model_api *api, struct http_exchange *x)
 {
 	struct buf out;
 
-	model_api->stats.models++;
+	api->stats.models++;
 	buf_init(&out, 4096);
 	buf_puts(&out,
 	    "{\"object\":\"list\",\"data\":[{\"id\":\"stand-in\",\"object\":\"model\",\"created\":"
@@ -45,9 +56,9 @@ models_reply(struct model_api *model_api, struct http_exchange *x)
 }
 
 static void
-stats_reply(struct model_api *model_api, struct http_exchange *x)
+stats_reply(struct model_api *api, struct http_exchange *x)
 {
-	const struct stats *s = &model_api->stats;
+	const struct stats *s = &api->stats;
 	struct buf out;
 
 	buf_init(&out, 4096);
@@ -56,7 +67,7 @@ stats_reply(struct model_api *model_api, struct http_exchange *x)
 	    "\"aborted_streams\":%lu,\"active_streams\":%lu,\"tokens\":%lu,\"knobs\":",
 	    s->embeddings, s->texts, s->chats, s->models, s->refused, s->aborted, s->streams,
 	    s->tokens);
-	knobs_put(&model_api->knobs, &out);
+	knobs_put(&api->knobs, &out);
 	buf_puts(&out, "}\n");
 	reply_at_once(x, 200, &out);
 	buf_free(&out);
@@ -66,44 +77,33 @@ stats_reply(struct model_api *model_api, struct http_exchange *x)
 static enum flow_rc
 knobs_turn(struct flow *f)
 {
-	struct model_request *v = (struct model_request *)f;
+	struct model_request *req = model_request_of(f);
 	struct err err = { .code = ERR_NONE };
-	struct knobs k = v->model_api->knobs;
+	struct knobs k = req->api->knobs;
 	struct buf out;
 
-	v->root = json_read_object(buf_view(&v->body), &err);
-	if (json_is_true(json_object_get(v->root, "reset"))) {
+	req->root = json_read_object(buf_view(&req->body), &err);
+	if (json_is_true(json_object_get(req->root, "reset"))) {
 		k = (struct knobs){ 0 };
-		json_object_del(v->root, "reset");
+		json_object_del(req->root, "reset");
 	}
-	if (v->root == NULL || !knobs_json(&k, v->root)) {
-		model_request_refuse(v, 400, "invalid_request_error", "unknown_knob",
+	if (req->root == NULL || !knobs_json(&k, req->root)) {
+		model_request_refuse(req, 400, "invalid_request_error", "unknown_knob",
 		    "A JSON object of known knobs with whole numbers is wanted.");
 		return FLOW_DONE;
 	}
-	v->model_api->knobs = k;
+	req->api->knobs = k;
 	buf_init(&out, 4096);
 	knobs_put(&k, &out);
-	model_request_reply(v, &out);
+	model_request_reply(req, &out);
 	buf_free(&out);
 	return FLOW_DONE;
 }
 
-static const struct flow_step knobs_steps[] = {
-	{ "body", model_request_read },
-	{ "turn", knobs_turn },
-	{ NULL, NULL },
-};
-
 static void
-knobs_start(struct model_api *model_api, struct http_exchange *x)
+knobs_start(struct model_api *api, struct http_exchange *x)
 {
-	static const struct flow_kind kind = { .name = "knobs",
-		.steps = knobs_steps,
-		.end = model_request_end,
-		.release = model_request_release };
-
-	(void)model_request_start(model_api, x, sizeof(struct model_request), &kind);
+	(void)model_request_start(api, x, sizeof(struct model_request), &knobs_kind);
 }
 
 /* ---- routes ---- */
@@ -165,7 +165,7 @@ listen_parse(const char *text, char addr[LISTEN_ADDR_SIZE], uint16_t *port)
 }
 
 static bool
-options_parse(int argc, char **argv, struct model_api *model_api, const char **listen)
+options_parse(int argc, char **argv, struct model_api *api, const char **listen)
 {
 	static const struct option options[] = {
 		{ "listen", required_argument, NULL, 'l' },
@@ -182,57 +182,57 @@ options_parse(int argc, char **argv, struct model_api *model_api, const char **l
 			*listen = optarg;
 			break;
 		case 'k':
-			model_api->api_key = optarg;
+			api->api_key = optarg;
 			break;
 		case 't':
-			model_api->knobs.token_delay_ms = (unsigned)strtoul(optarg, NULL, 10);
+			api->knobs.token_delay_ms = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		case 'd':
-			model_api->dimensions = (unsigned)strtoul(optarg, NULL, 10);
+			api->dimensions = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		default:
 			return false;
 		}
 	}
-	return optind == argc && model_api->dimensions > 0 && model_api->dimensions <= 4096;
+	return optind == argc && api->dimensions > 0 && api->dimensions <= 4096;
 }
 
 static void
 on_stop_signal(evutil_socket_t sig, short what, void *arg)
 {
-	struct model_api *model_api = arg;
+	struct model_api *api = arg;
 
 	(void)sig;
 	(void)what;
-	worker_stop(model_api->worker);
+	worker_stop(api->worker);
 }
 
 static int
-model_api_serve(struct model_api *model_api, const struct http_conf *conf)
+model_api_serve(struct model_api *api, const struct http_conf *conf)
 {
 	struct event *term =
-	    evsignal_new(worker_base(model_api->worker), SIGTERM, on_stop_signal, model_api);
+	    evsignal_new(worker_base(api->worker), SIGTERM, on_stop_signal, api);
 	struct event *intr =
-	    evsignal_new(worker_base(model_api->worker), SIGINT, on_stop_signal, model_api);
+	    evsignal_new(worker_base(api->worker), SIGINT, on_stop_signal, api);
 	struct http_shared *shared = http_shared_new();
 	struct err err = { .code = ERR_NONE };
 
 	if (term == NULL || intr == NULL || evsignal_add(term, NULL) != 0 ||
 	    evsignal_add(intr, NULL) != 0)
 		return 1;
-	model_api->http = http_open(model_api->worker, conf, shared, request_came, request_refused,
-	    model_api, &err);
-	if (model_api->http == NULL) {
+	api->http = http_open(api->worker, conf, shared, request_came, request_refused,
+	    api, &err);
+	if (api->http == NULL) {
 		fprintf(stderr, "model-api: %s\n", err.detail);
 		return 1;
 	}
-	printf("listening on %s:%u\n", conf->listen_addr, http_port(model_api->http));
+	printf("listening on %s:%u\n", conf->listen_addr, http_port(api->http));
 	fflush(stdout);
-	worker_run(model_api->worker);
-	flow_abort_all(model_api->worker, ERR_SHUTDOWN, "stopped");
-	while (flow_count(model_api->worker) > 0)
-		worker_turn(model_api->worker, 10);
-	http_close(model_api->http);
+	worker_run(api->worker);
+	flow_abort_all(api->worker, ERR_SHUTDOWN, "stopped");
+	while (flow_count(api->worker) > 0)
+		worker_turn(api->worker, 10);
+	http_close(api->http);
 	http_shared_free(shared);
 	event_free(term);
 	event_free(intr);
@@ -242,7 +242,7 @@ model_api_serve(struct model_api *model_api, const struct http_conf *conf)
 int
 main(int argc, char **argv)
 {
-	struct model_api model_api = { .dimensions = 1536 };
+	struct model_api api = { .dimensions = 1536 };
 	const char *listen = "127.0.0.1:0";
 	struct http_conf conf;
 	char addr[LISTEN_ADDR_SIZE];
@@ -254,16 +254,16 @@ main(int argc, char **argv)
 	conf.keepalive_timeout_us = 3600 * 1000000ull;
 	conf.server_name = "model-api";
 	conf.listen_addr = addr;
-	if (!options_parse(argc, argv, &model_api, &listen) ||
+	if (!options_parse(argc, argv, &api, &listen) ||
 	    !listen_parse(listen, addr, &conf.listen_port)) {
 		fputs(usage, stderr);
 		return 2;
 	}
 	words_init();
-	model_api.worker = worker_new(0);
-	if (model_api.worker == NULL)
+	api.worker = worker_new(0);
+	if (api.worker == NULL)
 		return 1;
-	rc = model_api_serve(&model_api, &conf);
-	worker_free(model_api.worker);
+	rc = model_api_serve(&api, &conf);
+	worker_free(api.worker);
 	return rc;
 }

@@ -16,6 +16,9 @@
 #ifndef DEVSTACK_MODEL_API_H
 #define DEVSTACK_MODEL_API_H
 
+#include <assert.h>
+#include <stddef.h>
+
 #include <jansson.h>
 
 #include "tenantgate/base/buf.h"
@@ -70,10 +73,13 @@ struct model_api {
 	struct stats		 stats;
 };
 
+#define MODEL_REQUEST_MAGIC 0x4d524551u /* "MREQ" */
+
 /* One request on its way; a route's struct has it first. */
 struct model_request {
 	struct flow		 flow;
-	struct model_api	*model_api;	/* borrowed */
+	unsigned		 magic;
+	struct model_api	*api;	/* borrowed */
 	struct http_exchange	*x;		/* borrowed until the end */
 	struct knobs		 knobs;		/* this request's */
 	struct buf		 body;		/* owned */
@@ -97,6 +103,17 @@ void		 model_request_refuse(struct model_request *, int status, const char *type
 void		 model_request_reply(struct model_request *, const struct buf *json);
 void		 model_request_end(struct flow *, const struct err *);	/* calls http_end() */
 void		 model_request_release(struct flow *);
+
+/* Of a step that several routes share. */
+static inline struct model_request *
+model_request_of(struct flow *f)
+{
+	struct model_request *req = (struct model_request *)(void *)f;
+
+	_Static_assert(offsetof(struct model_request, flow) == 0, "a flow comes first");
+	assert(f->magic == FLOW_MAGIC && req->magic == MODEL_REQUEST_MAGIC);
+	return req;
+}
 
 /* ---- model-api-knobs.c ---- */
 /* False when a name is unknown or a value no whole number. Absent ones stay. */
@@ -124,8 +141,11 @@ void		 chat_completion_start(struct model_api *, struct http_exchange *);
 void		 quote_answer(struct slice passages, struct slice question, struct buf *out);
 
 /* ---- model-api-completion.c ---- */
+#define COMPLETION_MAGIC 0x434f4d50u /* "COMP" */
+
 struct completion {
-	struct model_request	model_request;
+	struct model_request	req;
+	unsigned	magic;
 	struct buf	text;		/* owned: the answer */
 	struct slice	rest;		/* of it, not yet said */
 	struct buf	out;		/* owned: bytes to be written */
@@ -140,7 +160,15 @@ enum flow_rc	 completion_begin(struct flow *);
 enum flow_rc	 completion_next(struct flow *);
 enum flow_rc	 completion_flush(struct flow *);
 enum flow_rc	 completion_delay(struct flow *);
-enum flow_rc	 completion_again(struct flow *);
+static inline struct completion *
+completion_of(struct flow *f)
+{
+	struct completion *c = (struct completion *)(void *)model_request_of(f);
+
+	_Static_assert(offsetof(struct completion, req) == 0, "a request comes first");
+	assert(c->magic == COMPLETION_MAGIC);
+	return c;
+}
 /* A word with the space before it; false at the end. */
 bool		 completion_word(struct completion *, struct slice *);
 

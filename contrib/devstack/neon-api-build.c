@@ -23,7 +23,7 @@
 
 struct build {
 	struct flow flow;
-	struct neon_api *neon_api;
+	struct neon_api *api;
 	char id[PROJECT_ID_SIZE];
 	char tail[PROJECT_ID_SIZE]; /* of the names */
 	char password[64];
@@ -36,12 +36,44 @@ struct build {
 	unsigned tries; /* before this one */
 };
 
+static flow_end_fn build_over;
+static flow_release_fn build_release;
+static flow_step_fn build_wait, build_role, build_database, build_revoke, build_connect,
+    build_extension, build_delay, build_open, build_ready;
+static flow_release_fn build_release;
+
+static const struct flow_step build_steps[] = {
+	{ "wait", build_wait },
+	{ "role", build_role },
+	{ "database", build_database },
+	{ "revoke", build_revoke },
+	{ "enter", build_connect },
+	{ "extension", build_extension },
+	{ "nap", build_delay },
+	{ "open", build_open },
+	{ "ready", build_ready },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind build_kind = { "build", build_steps, build_over, build_release };
+
+static flow_step_fn build_drop_database, drop_role;
+static flow_end_fn drop_end;
+
+static const struct flow_step drop_steps[] = {
+	{ "database", build_drop_database },
+	{ "role", drop_role },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind drop_kind = { "drop", drop_steps, drop_end, build_release };
+
 static enum flow_rc
 build_execute(struct build *b)
 {
 	struct pg_query q = { .sql = b->sql };
 
-	return catalog_run(&b->flow, b->neon_api->catalog, &q, &b->result);
+	return catalog_run(&b->flow, b->api->catalog, &q, &b->result);
 }
 
 /* A build may go on from where a stopped stand-in left it: what is there already is fine. */
@@ -57,7 +89,7 @@ build_check(struct build *b, const char *there_already, const char *what)
 static enum flow_rc
 build_wait(struct flow *f)
 {
-	struct build *b = (struct build *)f;
+	struct build *b = FLOW_OF(f, struct build, &build_kind);
 
 	return b->tries == 0 ? FLOW_NEXT : flow_sleep(f, &b->timer, RETRY_US);
 }
@@ -65,7 +97,7 @@ build_wait(struct flow *f)
 static enum flow_rc
 build_role(struct flow *f)
 {
-	struct build *b = (struct build *)f;
+	struct build *b = FLOW_OF(f, struct build, &build_kind);
 
 	snprintf(b->sql, sizeof(b->sql), "CREATE ROLE neondb_owner_%s NOLOGIN PASSWORD '%s'",
 	    b->tail, b->password);
@@ -75,7 +107,7 @@ build_role(struct flow *f)
 static enum flow_rc
 build_database(struct flow *f)
 {
-	struct build *b = (struct build *)f;
+	struct build *b = FLOW_OF(f, struct build, &build_kind);
 	enum flow_rc rc = build_check(b, "42710", "role");
 
 	snprintf(b->sql, sizeof(b->sql),
@@ -86,7 +118,7 @@ build_database(struct flow *f)
 static enum flow_rc
 build_revoke(struct flow *f)
 {
-	struct build *b = (struct build *)f;
+	struct build *b = FLOW_OF(f, struct build, &build_kind);
 	enum flow_rc rc = build_check(b, "42P04", "database");
 
 	snprintf(b->sql, sizeof(b->sql), "REVOKE CONNECT ON DATABASE neondb_%s FROM PUBLIC",
@@ -97,18 +129,18 @@ build_revoke(struct flow *f)
 static enum flow_rc
 build_connect(struct flow *f)
 {
-	struct build *b = (struct build *)f;
+	struct build *b = FLOW_OF(f, struct build, &build_kind);
 
 	snprintf(b->db, sizeof(b->db), "neondb_%s", b->tail);
-	b->target = b->neon_api->admin;
+	b->target = b->api->admin;
 	b->target.dbname = b->db;
-	return pg_connect(f, b->neon_api->dns, &b->target, CONNECT_US, &b->conn, &b->result);
+	return pg_connect(f, b->api->dns, &b->target, CONNECT_US, &b->conn, &b->result);
 }
 
 static enum flow_rc
 build_extension(struct flow *f)
 {
-	struct build *b = (struct build *)f;
+	struct build *b = FLOW_OF(f, struct build, &build_kind);
 	struct pg_query q = { .sql = "CREATE EXTENSION IF NOT EXISTS vector" };
 
 	if (b->conn == NULL)
@@ -119,8 +151,8 @@ build_extension(struct flow *f)
 static enum flow_rc
 build_delay(struct flow *f)
 {
-	struct build *b = (struct build *)f;
-	uint64_t spent = flow_age_us(f), all = b->neon_api->operation_us;
+	struct build *b = FLOW_OF(f, struct build, &build_kind);
+	uint64_t spent = flow_age_us(f), all = b->api->operation_us;
 
 	if (b->result.status != PG_OK)
 		log_event(LOG_WARNING, "standin.no_vector", NULL, "%s", b->result.failure.message);
@@ -132,7 +164,7 @@ build_delay(struct flow *f)
 static enum flow_rc
 build_open(struct flow *f)
 {
-	struct build *b = (struct build *)f;
+	struct build *b = FLOW_OF(f, struct build, &build_kind);
 
 	snprintf(b->sql, sizeof(b->sql), "ALTER ROLE neondb_owner_%s LOGIN", b->tail);
 	return build_execute(b);
@@ -141,7 +173,7 @@ build_open(struct flow *f)
 static enum flow_rc
 build_ready(struct flow *f)
 {
-	struct build *b = (struct build *)f;
+	struct build *b = FLOW_OF(f, struct build, &build_kind);
 	enum flow_rc rc = pg_check(f, &b->result, ERR_DATABASE, "login");
 
 	snprintf(b->sql, sizeof(b->sql),
@@ -151,24 +183,9 @@ build_ready(struct flow *f)
 	return rc == FLOW_NEXT ? build_execute(b) : rc;
 }
 
-static const struct flow_step build_steps[] = {
-	{ "wait", build_wait },
-	{ "role", build_role },
-	{ "database", build_database },
-	{ "revoke", build_revoke },
-	{ "enter", build_connect },
-	{ "extension", build_extension },
-	{ "nap", build_delay },
-	{ "open", build_open },
-	{ "ready", build_ready },
-	{ NULL, NULL },
-};
-
 static void
-build_end(struct flow *f, const struct err *err)
+build_clean_up(struct build *b, const struct err *err)
 {
-	struct build *b = (struct build *)f;
-
 	if (err_is(err))
 		log_event(LOG_ERR, "standin.failed", NULL, "%s: %s", b->id, err->detail);
 	pg_conn_close(b->conn);
@@ -186,43 +203,47 @@ static void build_try(struct neon_api *, const char *id, const char *password, u
 static void
 build_over(struct flow *f, const struct err *err)
 {
-	struct build *b = (struct build *)f;
+	struct build *b = FLOW_OF(f, struct build, &build_kind);
 
-	build_end(f, err);
+	build_clean_up(b, err);
 	if (err_is(err) && err->code != ERR_SHUTDOWN && b->tries < TRIES_MAX)
-		build_try(b->neon_api, b->id, b->password, b->tries + 1);
+		build_try(b->api, b->id, b->password, b->tries + 1);
 }
 
-static const struct flow_kind build_kind = { "build", build_steps, build_over, build_release };
+static void
+drop_end(struct flow *f, const struct err *err)
+{
+	build_clean_up(FLOW_OF(f, struct build, &drop_kind), err);
+}
 
 static struct build *
-build_new(struct neon_api *neon_api, const char *id)
+build_new(struct neon_api *api, const char *id)
 {
 	struct build *b = calloc(1, sizeof(*b));
 	const char *dash = strchr(id, '-');
 
 	if (b == NULL || dash == NULL)
 		abort();
-	b->neon_api = neon_api;
+	b->api = api;
 	snprintf(b->id, sizeof(b->id), "%s", id);
 	snprintf(b->tail, sizeof(b->tail), "%s", dash + 1);
 	return b;
 }
 
 static void
-build_try(struct neon_api *neon_api, const char *id, const char *password, unsigned tries)
+build_try(struct neon_api *api, const char *id, const char *password, unsigned tries)
 {
-	struct build *b = build_new(neon_api, id);
+	struct build *b = build_new(api, id);
 
 	b->tries = tries;
 	snprintf(b->password, sizeof(b->password), "%s", password);
-	flow_start(&b->flow, &build_kind, neon_api->worker, NULL);
+	flow_start(&b->flow, &build_kind, api->worker, NULL);
 }
 
 void
-build_start(struct neon_api *neon_api, const char *id, const char *password)
+build_start(struct neon_api *api, const char *id, const char *password)
 {
-	build_try(neon_api, id, password, 0);
+	build_try(api, id, password, 0);
 }
 
 /* ---- and away again ---- */
@@ -230,7 +251,7 @@ build_start(struct neon_api *neon_api, const char *id, const char *password)
 static enum flow_rc
 build_drop_database(struct flow *f)
 {
-	struct build *b = (struct build *)f;
+	struct build *b = FLOW_OF(f, struct build, &drop_kind);
 
 	snprintf(b->sql, sizeof(b->sql), "DROP DATABASE IF EXISTS neondb_%s WITH (FORCE)", b->tail);
 	return build_execute(b);
@@ -239,22 +260,14 @@ build_drop_database(struct flow *f)
 static enum flow_rc
 drop_role(struct flow *f)
 {
-	struct build *b = (struct build *)f;
+	struct build *b = FLOW_OF(f, struct build, &drop_kind);
 
 	snprintf(b->sql, sizeof(b->sql), "DROP ROLE IF EXISTS neondb_owner_%s", b->tail);
 	return build_execute(b);
 }
 
-static const struct flow_step drop_steps[] = {
-	{ "database", build_drop_database },
-	{ "role", drop_role },
-	{ NULL, NULL },
-};
-
-static const struct flow_kind drop_kind = { "drop", drop_steps, build_end, build_release };
-
 void
-drop_start(struct neon_api *neon_api, const char *id)
+drop_start(struct neon_api *api, const char *id)
 {
-	flow_start(&build_new(neon_api, id)->flow, &drop_kind, neon_api->worker, NULL);
+	flow_start(&build_new(api, id)->flow, &drop_kind, api->worker, NULL);
 }

@@ -34,37 +34,37 @@ fault_read(const json_t *o, struct neon_fault *out, struct err *err)
 }
 
 static bool
-faults_read(struct neon_api *neon_api, const json_t *list, struct err *err)
+faults_read(struct neon_api *api, const json_t *list, struct err *err)
 {
 	size_t i;
 
-	memset(neon_api->faults, 0, sizeof(neon_api->faults));
+	memset(api->faults, 0, sizeof(api->faults));
 	for (i = 0; i < json_array_size(list) && i < FAULTS_MAX; i++) {
-		if (!fault_read(json_array_get(list, i), &neon_api->faults[i], err))
+		if (!fault_read(json_array_get(list, i), &api->faults[i], err))
 			return false;
 	}
 	return true;
 }
 
 static void
-unavailable_read(struct neon_api *neon_api, const json_t *list)
+unavailable_read(struct neon_api *api, const json_t *list)
 {
 	size_t i;
 
-	neon_api->unavailable_count = 0;
+	api->unavailable_count = 0;
 	for (i = 0; i < json_array_size(list) && i < UNAVAILABLE_MAX; i++) {
 		const char *id = json_string_value(json_array_get(list, i));
 
-		snprintf(neon_api->unavailable[neon_api->unavailable_count++],
-		    sizeof(neon_api->unavailable[0]), "%s", id != NULL ? id : "");
+		snprintf(api->unavailable[api->unavailable_count++],
+		    sizeof(api->unavailable[0]), "%s", id != NULL ? id : "");
 	}
 }
 
 bool
-knobs_set(struct neon_api *neon_api, const json_t *o, struct err *err)
+knobs_set(struct neon_api *api, const json_t *o, struct err *err)
 {
-	int64_t delay_ms = (int64_t)(neon_api->delay_us / 1000), lose = neon_api->lose_next;
-	struct slice delay_route = slice_str(neon_api->delay_route);
+	int64_t delay_ms = (int64_t)(api->delay_us / 1000), lose = api->lose_next;
+	struct slice delay_route = slice_str(api->delay_route);
 	json_t *faults = NULL, *unavailable = NULL;
 
 	if (!json_opt_int(o, "delay_ms", 0, 600000, &delay_ms, err) ||
@@ -73,23 +73,23 @@ knobs_set(struct neon_api *neon_api, const json_t *o, struct err *err)
 	    !json_opt_array(o, "fail_next", &faults, err) ||
 	    !json_opt_array(o, "unavailable", &unavailable, err))
 		return false;
-	neon_api->delay_us = (uint64_t)delay_ms * 1000;
-	if (delay_route.p != neon_api->delay_route)
-		snprintf(neon_api->delay_route, sizeof(neon_api->delay_route), "%.*s",
+	api->delay_us = (uint64_t)delay_ms * 1000;
+	if (delay_route.p != api->delay_route)
+		snprintf(api->delay_route, sizeof(api->delay_route), "%.*s",
 		    SLICE_ARG(delay_route));
-	neon_api->lose_next = (unsigned)lose;
+	api->lose_next = (unsigned)lose;
 	if (unavailable != NULL)
-		unavailable_read(neon_api, unavailable);
-	return faults == NULL || faults_read(neon_api, faults, err);
+		unavailable_read(api, unavailable);
+	return faults == NULL || faults_read(api, faults, err);
 }
 
 struct neon_fault
-knobs_take_fault(struct neon_api *neon_api, const char *route)
+knobs_take_fault(struct neon_api *api, const char *route)
 {
 	size_t i;
 
 	for (i = 0; i < FAULTS_MAX; i++) {
-		struct neon_fault *t = &neon_api->faults[i];
+		struct neon_fault *t = &api->faults[i];
 
 		if (t->times > 0 && (t->route[0] == '\0' || strcmp(t->route, route) == 0)) {
 			t->times--;
@@ -100,12 +100,12 @@ knobs_take_fault(struct neon_api *neon_api, const char *route)
 }
 
 void
-stats_count(struct neon_api *neon_api, const char *route)
+stats_count(struct neon_api *api, const char *route)
 {
 	size_t i;
 
 	for (i = 0; i < STATS_MAX; i++) {
-		struct neon_stat *s = &neon_api->stats[i];
+		struct neon_stat *s = &api->stats[i];
 
 		if (s->count == 0)
 			snprintf(s->route, sizeof(s->route), "%s", route);
@@ -117,14 +117,14 @@ stats_count(struct neon_api *neon_api, const char *route)
 }
 
 void
-stats_put(const struct neon_api *neon_api, struct buf *out)
+stats_put(const struct neon_api *api, struct buf *out)
 {
 	size_t i;
 
 	buf_printf(out, "{\"parallel_peak\":%u,\"projects_made\":%u,\"requests\":{",
-	    neon_api->parallel_peak, neon_api->made);
-	for (i = 0; i < STATS_MAX && neon_api->stats[i].count > 0; i++)
-		buf_printf(out, "%s\"%s\":%u", i > 0 ? "," : "", neon_api->stats[i].route,
-		    neon_api->stats[i].count);
+	    api->parallel_peak, api->made);
+	for (i = 0; i < STATS_MAX && api->stats[i].count > 0; i++)
+		buf_printf(out, "%s\"%s\":%u", i > 0 ? "," : "", api->stats[i].route,
+		    api->stats[i].count);
 	buf_puts(out, "}}");
 }

@@ -70,7 +70,7 @@ prepare_delete(struct neon_request *r, struct err *err)
 static void
 delete_then(struct neon_request *r)
 {
-	drop_start(r->neon_api, r->id);
+	drop_start(r->api, r->id);
 }
 
 /* A parameter of the query string, into the request's own texts. False when it does not fit. */
@@ -120,8 +120,8 @@ unavailable_list(struct neon_request *r, char *out, size_t size)
 
 	buf_init(&b, size - 1);
 	buf_putc(&b, '{');
-	for (i = 0; i < r->neon_api->unavailable_count; i++)
-		buf_printf(&b, "%s\"%s\"", i > 0 ? "," : "", r->neon_api->unavailable[i]);
+	for (i = 0; i < r->api->unavailable_count; i++)
+		buf_printf(&b, "%s\"%s\"", i > 0 ? "," : "", r->api->unavailable[i]);
 	buf_putc(&b, '}');
 	snprintf(out, size, "%s", b.failed ? "{}" : b.data);
 	buf_free(&b);
@@ -183,7 +183,7 @@ create_names(struct neon_request *r)
 	}
 	snprintf(r->id, sizeof(r->id), "local-%s", tail);
 	id_random(r->texts[4], 24);
-	snprintf(r->texts[5], sizeof(r->texts[5]), "%u", (unsigned)r->neon_api->admin.port);
+	snprintf(r->texts[5], sizeof(r->texts[5]), "%u", (unsigned)r->api->admin.port);
 }
 
 static bool
@@ -217,7 +217,7 @@ prepare_create(struct neon_request *r, struct err *err)
 		       "$6::jsonb, $7, $8::int)",
 		.params = { PG_TEXT(r->id), PG_TEXT(r->texts[0]), PG_TEXT(r->texts[1]),
 		    PG_TEXT(r->texts[2]), PG_TEXT(r->texts[4]), PG_TEXT(r->body.data),
-		    PG_TEXT(r->neon_api->advertised), PG_TEXT(r->texts[5]) },
+		    PG_TEXT(r->api->advertised), PG_TEXT(r->texts[5]) },
 		.param_count = 8,
 	};
 	return true;
@@ -234,8 +234,8 @@ static const char created_form[] = ONE(
 static void
 create_then(struct neon_request *r)
 {
-	r->neon_api->made++;
-	build_start(r->neon_api, r->id, r->texts[4]);
+	r->api->made++;
+	build_start(r->api, r->id, r->texts[4]);
 }
 
 static const struct route routes[] = {

@@ -40,9 +40,9 @@ static const char schema[] =
     " FROM neon_standin.projects WHERE state <> 'gone';";
 
 enum flow_rc
-schema_create(struct flow *f, struct neon_api *neon_api, struct pg_result *out)
+schema_create(struct flow *f, struct neon_api *api, struct pg_result *out)
 {
 	struct pg_query q = { .sql = schema, .simple = true };
 
-	return catalog_run(f, neon_api->catalog, &q, out);
+	return catalog_run(f, api->catalog, &q, out);
 }

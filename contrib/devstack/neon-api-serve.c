@@ -11,9 +11,48 @@
 #include <stdlib.h>
 
 #include "neon-api.h"
+
+#include <assert.h>
+#include <stddef.h>
 #include "tenantgate/base/random.h"
 
 #define BODY_MAX (64 * 1024)
+
+static flow_step_fn serve_delay, serve_gate, serve_body, serve_prepare, serve_form, serve_respond;
+static flow_end_fn serve_end;
+static flow_release_fn serve_release;
+
+static const struct flow_step serve_steps[] = {
+	{ "delay", serve_delay },
+	{ "gate", serve_gate },
+	{ "body", serve_body },
+	{ "ask", serve_prepare },
+	{ "form", serve_form },
+	{ "answer", serve_respond },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind serve_kind = { "request", serve_steps, serve_end, serve_release };
+
+static flow_step_fn knobs_body, knobs_respond;
+
+static const struct flow_step knobs_steps[] = {
+	{ "body", knobs_body },
+	{ "answer", knobs_respond },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind knobs_kind = { "knobs", knobs_steps, serve_end, serve_release };
+
+static struct neon_request *
+neon_request_of(struct flow *f)
+{
+	struct neon_request *r = (struct neon_request *)(void *)f;
+
+	_Static_assert(offsetof(struct neon_request, flow) == 0, "a flow comes first");
+	assert(f->magic == FLOW_MAGIC && r->magic == NEON_REQUEST_MAGIC);
+	return r;
+}
 
 static void
 reply_json(struct http_exchange *x, int status, struct slice body)
@@ -42,41 +81,41 @@ serve_fault(struct neon_request *r)
 {
 	char seconds[12];
 
-	snprintf(seconds, sizeof(seconds), "%d", r->neon_fault.retry_after);
-	if (r->neon_fault.retry_after > 0)
+	snprintf(seconds, sizeof(seconds), "%d", r->fault.retry_after);
+	if (r->fault.retry_after > 0)
 		http_set(r->x, "Retry-After", seconds);
-	serve_error(r->x, r->neon_fault.status, "made to fail");
+	serve_error(r->x, r->fault.status, "made to fail");
 	return FLOW_DONE;
 }
 
 static enum flow_rc
 serve_delay(struct flow *f)
 {
-	struct neon_request *r = (struct neon_request *)f;
+	struct neon_request *r = neon_request_of(f);
 
-	const struct neon_api *neon_api = r->neon_api;
+	const struct neon_api *api = r->api;
 	bool ours =
-	    neon_api->delay_route[0] == '\0' || strcmp(neon_api->delay_route, r->route->name) == 0;
+	    api->delay_route[0] == '\0' || strcmp(api->delay_route, r->route->name) == 0;
 
-	return neon_api->delay_us > 0 && ours ? flow_sleep(f, &r->timer, neon_api->delay_us)
+	return api->delay_us > 0 && ours ? flow_sleep(f, &r->timer, api->delay_us)
 					      : FLOW_NEXT;
 }
 
 static enum flow_rc
 serve_gate(struct flow *f)
 {
-	struct neon_request *r = (struct neon_request *)f;
+	struct neon_request *r = neon_request_of(f);
 	struct slice given = http_header(r->x, "Authorization");
 	char want[300];
 
-	snprintf(want, sizeof(want), "Bearer %s", r->neon_api->api_key);
+	snprintf(want, sizeof(want), "Bearer %s", r->api->api_key);
 	if (!slice_is(given, want))
 		return flow_fail(f, ERR_UNAUTHENTICATED, "the API key is not valid");
-	r->neon_fault = knobs_take_fault(r->neon_api, r->route->name);
-	if (r->neon_fault.status != 0 && !r->neon_fault.after)
+	r->fault = knobs_take_fault(r->api, r->route->name);
+	if (r->fault.status != 0 && !r->fault.after)
 		return serve_fault(r);
-	if (r->neon_api->lose_next > 0 && strcmp(r->route->name, "POST /projects") == 0) {
-		r->neon_api->lose_next--;
+	if (r->api->lose_next > 0 && strcmp(r->route->name, "POST /projects") == 0) {
+		r->api->lose_next--;
 		r->is_lost = true;
 	}
 	return FLOW_NEXT;
@@ -85,7 +124,7 @@ serve_gate(struct flow *f)
 static enum flow_rc
 serve_body(struct flow *f)
 {
-	struct neon_request *r = (struct neon_request *)f;
+	struct neon_request *r = neon_request_of(f);
 
 	if (strcmp(r->route->method, "POST") != 0)
 		return FLOW_NEXT;
@@ -95,7 +134,7 @@ serve_body(struct flow *f)
 static enum flow_rc
 serve_prepare(struct flow *f)
 {
-	struct neon_request *r = (struct neon_request *)f;
+	struct neon_request *r = neon_request_of(f);
 	struct err err = { 0 };
 
 	if (r->body.len > 0) {
@@ -105,13 +144,13 @@ serve_prepare(struct flow *f)
 	}
 	if (!r->route->prepare(r, &err))
 		return flow_fail_err(f, &err);
-	return catalog_run(f, r->neon_api->catalog, &r->query, &r->result);
+	return catalog_run(f, r->api->catalog, &r->query, &r->result);
 }
 
 static enum flow_rc
 serve_form(struct flow *f)
 {
-	struct neon_request *r = (struct neon_request *)f;
+	struct neon_request *r = neon_request_of(f);
 	enum flow_rc rc = catalog_check(f, &r->result, "the stand-in's own tables");
 
 	if (rc != FLOW_NEXT)
@@ -125,20 +164,20 @@ serve_form(struct flow *f)
 		.params = { PG_TEXT(r->id) },
 		.param_count = 1,
 	};
-	return catalog_run(f, r->neon_api->catalog, &r->query, &r->result);
+	return catalog_run(f, r->api->catalog, &r->query, &r->result);
 }
 
 static enum flow_rc
 serve_respond(struct flow *f)
 {
-	struct neon_request *r = (struct neon_request *)f;
+	struct neon_request *r = neon_request_of(f);
 	enum flow_rc rc = catalog_check(f, &r->result, "the stand-in's own tables");
 
 	if (rc != FLOW_NEXT)
 		return rc;
 	if (pg_rows(&r->result) == 0)
 		return flow_fail(f, ERR_NOT_FOUND, "project not found");
-	if (r->neon_fault.status != 0)
+	if (r->fault.status != 0)
 		return serve_fault(r);
 	if (r->is_lost) {
 		http_stream_begin(r->x, r->route->status, "application/json");
@@ -149,31 +188,21 @@ serve_respond(struct flow *f)
 	return FLOW_DONE;
 }
 
-static const struct flow_step serve_steps[] = {
-	{ "delay", serve_delay },
-	{ "gate", serve_gate },
-	{ "body", serve_body },
-	{ "ask", serve_prepare },
-	{ "form", serve_form },
-	{ "answer", serve_respond },
-	{ NULL, NULL },
-};
-
 static void
 serve_end(struct flow *f, const struct err *err)
 {
-	struct neon_request *r = (struct neon_request *)f;
+	struct neon_request *r = neon_request_of(f);
 
 	if (err_is(err))
 		serve_error(r->x, err_status(err->code), err->detail);
 	http_end(r->x);
-	r->neon_api->parallel--;
+	r->api->parallel--;
 }
 
 static void
 serve_release(struct flow *f)
 {
-	struct neon_request *r = (struct neon_request *)f;
+	struct neon_request *r = neon_request_of(f);
 
 	pg_clear(&r->result);
 	json_decref(r->json);
@@ -182,14 +211,12 @@ serve_release(struct flow *f)
 	free(r);
 }
 
-static const struct flow_kind serve_kind = { "request", serve_steps, serve_end, serve_release };
-
 /* ---- knobs and counts: no key, no delay ---- */
 
 static enum flow_rc
 knobs_body(struct flow *f)
 {
-	struct neon_request *r = (struct neon_request *)f;
+	struct neon_request *r = neon_request_of(f);
 
 	return http_read_body(f, r->x, &r->body);
 }
@@ -197,38 +224,30 @@ knobs_body(struct flow *f)
 static enum flow_rc
 knobs_respond(struct flow *f)
 {
-	struct neon_request *r = (struct neon_request *)f;
+	struct neon_request *r = neon_request_of(f);
 	struct err err = { 0 };
 
 	r->json = json_read_object(buf_view(&r->body), &err);
-	if (r->json == NULL || !knobs_set(r->neon_api, r->json, &err))
+	if (r->json == NULL || !knobs_set(r->api, r->json, &err))
 		return flow_fail_err(f, &err);
 	reply_json(r->x, 200, SLICE_LIT("{}"));
 	return FLOW_DONE;
 }
 
-static const struct flow_step knobs_steps[] = {
-	{ "body", knobs_body },
-	{ "answer", knobs_respond },
-	{ NULL, NULL },
-};
-
-static const struct flow_kind knobs_kind = { "knobs", knobs_steps, serve_end, serve_release };
-
 static void
-serve_stats(struct neon_api *neon_api, struct http_exchange *x)
+serve_stats(struct neon_api *api, struct http_exchange *x)
 {
 	struct buf b;
 
 	buf_init(&b, 16384);
-	stats_put(neon_api, &b);
+	stats_put(api, &b);
 	reply_json(x, 200, buf_view(&b));
 	http_end(x);
 	buf_free(&b);
 }
 
 static void
-request_start(struct neon_api *neon_api, struct http_exchange *x, const struct neon_request *like,
+neon_request_start(struct neon_api *api, struct http_exchange *x, const struct neon_request *like,
     const struct flow_kind *kind)
 {
 	struct neon_request *r = malloc(sizeof(*r));
@@ -236,26 +255,27 @@ request_start(struct neon_api *neon_api, struct http_exchange *x, const struct n
 	if (r == NULL)
 		abort();
 	*r = *like;
-	r->neon_api = neon_api;
+	r->magic = NEON_REQUEST_MAGIC;
+	r->api = api;
 	r->x = x;
 	buf_init(&r->body, BODY_MAX);
-	if (++neon_api->parallel > neon_api->parallel_peak)
-		neon_api->parallel_peak = neon_api->parallel;
-	flow_start(&r->flow, kind, neon_api->worker, arena_new(1 << 20));
+	if (++api->parallel > api->parallel_peak)
+		api->parallel_peak = api->parallel;
+	flow_start(&r->flow, kind, api->worker, arena_new(1 << 20));
 }
 
 void
 serve_request(struct http_exchange *x, void *arg)
 {
-	struct neon_api *neon_api = arg;
+	struct neon_api *api = arg;
 	struct neon_request like = { 0 };
 
 	if (slice_is(http_path(x), "/_stats")) {
-		serve_stats(neon_api, x);
+		serve_stats(api, x);
 		return;
 	}
 	if (slice_is(http_path(x), "/_knobs") && slice_is(http_method(x), "POST")) {
-		request_start(neon_api, x, &like, &knobs_kind);
+		neon_request_start(api, x, &like, &knobs_kind);
 		return;
 	}
 	like.route = route_find(http_method(x), http_path(x), like.id);
@@ -264,6 +284,6 @@ serve_request(struct http_exchange *x, void *arg)
 		http_end(x);
 		return;
 	}
-	stats_count(neon_api, like.route->name);
-	request_start(neon_api, x, &like, &serve_kind);
+	stats_count(api, like.route->name);
+	neon_request_start(api, x, &like, &serve_kind);
 }

@@ -39,6 +39,18 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+static flow_step_fn start_schema, start_check, start_resume;
+static flow_end_fn start_end;
+
+static const struct flow_step start_steps[] = {
+	{ "schema", start_schema },
+	{ "look", start_check },
+	{ "resume", start_resume },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind start_kind = { "start", start_steps, start_end, NULL };
+
 static void
 die(const char *why)
 {
@@ -95,7 +107,7 @@ neon_api_options_read(int argc, char **argv)
 
 struct start {
 	struct flow flow;
-	struct neon_api *neon_api;
+	struct neon_api *api;
 	struct pg_result result;
 	bool over;
 };
@@ -103,42 +115,42 @@ struct start {
 static enum flow_rc
 start_schema(struct flow *f)
 {
-	struct start *s = (struct start *)f;
+	struct start *s = FLOW_OF(f, struct start, &start_kind);
 
-	return schema_create(f, s->neon_api, &s->result);
+	return schema_create(f, s->api, &s->result);
 }
 
 static enum flow_rc
 start_check(struct flow *f)
 {
-	struct start *s = (struct start *)f;
+	struct start *s = FLOW_OF(f, struct start, &start_kind);
 	struct pg_query q = {
 		.sql = "SELECT id, password FROM neon_standin.projects WHERE state = 'building'"
 	};
 	enum flow_rc rc = pg_check(f, &s->result, ERR_DATABASE, "schema");
 
-	return rc == FLOW_NEXT ? catalog_run(f, s->neon_api->catalog, &q, &s->result) : rc;
+	return rc == FLOW_NEXT ? catalog_run(f, s->api->catalog, &q, &s->result) : rc;
 }
 
 /* What an earlier run had begun goes on. */
 static enum flow_rc
 start_resume(struct flow *f)
 {
-	struct start *s = (struct start *)f;
+	struct start *s = FLOW_OF(f, struct start, &start_kind);
 	enum flow_rc rc = pg_check(f, &s->result, ERR_DATABASE, "projects");
 	unsigned i;
 
 	if (rc != FLOW_NEXT)
 		return rc;
 	for (i = 0; i < pg_rows(&s->result); i++)
-		build_start(s->neon_api, pg_text(&s->result, i, 0), pg_text(&s->result, i, 1));
+		build_start(s->api, pg_text(&s->result, i, 0), pg_text(&s->result, i, 1));
 	return FLOW_DONE;
 }
 
 static void
 start_end(struct flow *f, const struct err *err)
 {
-	struct start *s = (struct start *)f;
+	struct start *s = FLOW_OF(f, struct start, &start_kind);
 
 	pg_clear(&s->result);
 	if (err_is(err))
@@ -146,27 +158,18 @@ start_end(struct flow *f, const struct err *err)
 	s->over = true;
 }
 
-static const struct flow_step start_steps[] = {
-	{ "schema", start_schema },
-	{ "look", start_check },
-	{ "resume", start_resume },
-	{ NULL, NULL },
-};
-
-static const struct flow_kind start_kind = { "start", start_steps, start_end, NULL };
-
 static void
-tables_create(struct neon_api *neon_api)
+tables_create(struct neon_api *api)
 {
-	struct start s = { .neon_api = neon_api };
+	struct start s = { .api = api };
 
-	flow_start(&s.flow, &start_kind, neon_api->worker, NULL);
+	flow_start(&s.flow, &start_kind, api->worker, NULL);
 	while (!s.over)
-		worker_turn(neon_api->worker, 100);
+		worker_turn(api->worker, 100);
 }
 
 static void
-wires_open(struct neon_api *neon_api, const struct neon_api_options *o)
+wires_open(struct neon_api *api, const struct neon_api_options *o)
 {
 	struct catalog_conf cc = { .url = o->admin_url,
 		.pool_size = 8,
@@ -174,19 +177,19 @@ wires_open(struct neon_api *neon_api, const struct neon_api_options *o)
 		.connect_timeout_us = 10 * 1000000ull };
 	struct err err = { 0 };
 
-	neon_api->arena = arena_new(1 << 16);
-	neon_api->worker = worker_new(0);
-	neon_api->catalog = catalog_open(&cc, &err);
-	if (neon_api->catalog == NULL ||
-	    !pg_url_read(neon_api->arena, o->admin_url, PG_URL_STRICT, &neon_api->admin, &err))
+	api->arena = arena_new(1 << 16);
+	api->worker = worker_new(0);
+	api->catalog = catalog_open(&cc, &err);
+	if (api->catalog == NULL ||
+	    !pg_url_read(api->arena, o->admin_url, PG_URL_STRICT, &api->admin, &err))
 		die(err.detail);
-	neon_api->advertised = o->advertise != NULL ? o->advertise : neon_api->admin.host;
-	neon_api->dns = dns_open(neon_api->worker, NULL, 2 * 1000000ull);
-	catalog_attach(neon_api->catalog, neon_api->worker, neon_api->dns);
+	api->advertised = o->advertise != NULL ? o->advertise : api->admin.host;
+	api->dns = dns_open(api->worker, NULL, 2 * 1000000ull);
+	catalog_attach(api->catalog, api->worker, api->dns);
 }
 
 static void
-listener_open(struct neon_api *neon_api, const struct neon_api_options *o,
+listener_open(struct neon_api *api, const struct neon_api_options *o,
     struct http_shared *shared)
 {
 	const char *colon = strrchr(o->listen, ':');
@@ -200,22 +203,22 @@ listener_open(struct neon_api *neon_api, const struct neon_api_options *o,
 	http_conf_init(&conf);
 	conf.listen_addr = address;
 	conf.listen_port = (uint16_t)strtoul(colon + 1, NULL, 10);
-	neon_api->http =
-	    http_open(neon_api->worker, &conf, shared, serve_request, NULL, neon_api, &err);
-	if (neon_api->http == NULL)
+	api->http =
+	    http_open(api->worker, &conf, shared, serve_request, NULL, api, &err);
+	if (api->http == NULL)
 		die(err.detail);
-	printf("listening on %s:%u\n", address, (unsigned)http_port(neon_api->http));
+	printf("listening on %s:%u\n", address, (unsigned)http_port(api->http));
 	fflush(stdout);
 }
 
 static void
-port_report(const struct neon_api *neon_api, const char *path)
+port_report(const struct neon_api *api, const char *path)
 {
 	FILE *f = path != NULL ? fopen(path, "w") : NULL;
 
 	if (path == NULL)
 		return;
-	if (f == NULL || fprintf(f, "%u\n", (unsigned)http_port(neon_api->http)) < 0 ||
+	if (f == NULL || fprintf(f, "%u\n", (unsigned)http_port(api->http)) < 0 ||
 	    fclose(f) != 0)
 		die("the port file cannot be written");
 }
@@ -229,18 +232,18 @@ stop(evutil_socket_t number, short what, void *arg)
 }
 
 static void
-wires_close(struct neon_api *neon_api, struct http_shared *shared)
+wires_close(struct neon_api *api, struct http_shared *shared)
 {
-	flow_abort_all(neon_api->worker, ERR_SHUTDOWN, "the stand-in is stopping");
-	while (flow_count(neon_api->worker) > 0)
-		worker_turn(neon_api->worker, 10);
-	http_close(neon_api->http);
+	flow_abort_all(api->worker, ERR_SHUTDOWN, "the stand-in is stopping");
+	while (flow_count(api->worker) > 0)
+		worker_turn(api->worker, 10);
+	http_close(api->http);
 	http_shared_free(shared);
-	catalog_detach(neon_api->catalog, neon_api->worker);
-	catalog_close(neon_api->catalog);
-	dns_close(neon_api->dns);
-	worker_free(neon_api->worker);
-	arena_free(neon_api->arena);
+	catalog_detach(api->catalog, api->worker);
+	catalog_close(api->catalog);
+	dns_close(api->dns);
+	worker_free(api->worker);
+	arena_free(api->arena);
 }
 
 int
@@ -248,22 +251,22 @@ main(int argc, char **argv)
 {
 	struct neon_api_options o = neon_api_options_read(argc, argv);
 	struct http_shared *shared = http_shared_new();
-	struct neon_api neon_api = { .api_key = o.api_key,
+	struct neon_api api = { .api_key = o.api_key,
 		.operation_us = o.operation_ms * 1000ull };
 	struct event *term, *intr;
 
 	signal(SIGPIPE, SIG_IGN);
-	wires_open(&neon_api, &o);
-	tables_create(&neon_api);
-	listener_open(&neon_api, &o, shared);
-	port_report(&neon_api, o.port_file);
-	term = evsignal_new(worker_base(neon_api.worker), SIGTERM, stop, neon_api.worker);
-	intr = evsignal_new(worker_base(neon_api.worker), SIGINT, stop, neon_api.worker);
+	wires_open(&api, &o);
+	tables_create(&api);
+	listener_open(&api, &o, shared);
+	port_report(&api, o.port_file);
+	term = evsignal_new(worker_base(api.worker), SIGTERM, stop, api.worker);
+	intr = evsignal_new(worker_base(api.worker), SIGINT, stop, api.worker);
 	evsignal_add(term, NULL);
 	evsignal_add(intr, NULL);
-	worker_run(neon_api.worker);
+	worker_run(api.worker);
 	event_free(term);
 	event_free(intr);
-	wires_close(&neon_api, shared);
+	wires_close(&api, shared);
 	return 0;
 }

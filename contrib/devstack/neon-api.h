@@ -61,12 +61,15 @@ struct neon_api {
 
 /* One request: a table of steps in neon-api-serve.c, SQL in neon-api-routes.c. */
 struct route;
+#define NEON_REQUEST_MAGIC 0x4e524551u /* "NREQ" */
+
 struct neon_request {
 	struct flow flow;
-	struct neon_api *neon_api;
+	unsigned magic;
+	struct neon_api *api;
 	struct http_exchange *x;
 	const struct route *route;
-	struct neon_fault neon_fault; /* status 0: none */
+	struct neon_fault fault; /* status 0: none */
 	bool is_lost;
 	char id[PROJECT_ID_SIZE]; /* the {project} of the path */
 	struct timer timer;

@@ -27,10 +27,33 @@ struct chat {
 	struct buf		 piece;		/* owned: what is written next */
 };
 
+static flow_step_fn chat_read, chat_embed, chat_search, chat_ask_model, chat_open_stream, chat_pull,
+    chat_write, chat_again;
+static flow_end_fn chat_end;
+
+static const struct flow_step chat_steps[] = {
+	{ "auth", request_caller },
+	{ "tenant", request_tenant },
+	{ "limit", request_limit },
+	{ "provision", request_database },
+	{ "body", chat_read },
+	{ "embed", chat_embed },
+	{ "pool_wait", request_borrow },
+	{ "search", chat_search },
+	{ "answer", chat_ask_model },
+	{ "open", chat_open_stream },
+	{ "stream", chat_pull },
+	{ "write", chat_write },
+	{ "again", chat_again },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind chat_kind = { "chat", chat_steps, chat_end, request_release };
+
 static struct chat *
 chat_of(struct flow *f)
 {
-	return (struct chat *)f;
+	return FLOW_MEMBER_OF(f, struct chat, req.flow, &chat_kind);
 }
 
 static enum flow_rc
@@ -158,23 +181,6 @@ chat_again(struct flow *f)
 	return flow_goto(f, chat_pull);
 }
 
-static const struct flow_step chat_steps[] = {
-	{ "auth", request_caller },
-	{ "tenant", request_tenant },
-	{ "limit", request_limit },
-	{ "provision", request_database },
-	{ "body", chat_read },
-	{ "embed", chat_embed },
-	{ "pool_wait", request_borrow },
-	{ "search", chat_search },
-	{ "answer", chat_ask_model },
-	{ "open", chat_open_stream },
-	{ "stream", chat_pull },
-	{ "write", chat_write },
-	{ "again", chat_again },
-	{ NULL, NULL },
-};
-
 /* A failure after the header has left: said inside the stream where its form has a way to, then
  * an orderly last chunk; plain text has none, and is cut. */
 static void
@@ -201,8 +207,6 @@ chat_end(struct flow *f, const struct err *err)
 	buf_free(&c->piece);
 	request_end(&c->req, err);
 }
-
-static const struct flow_kind chat_kind = { "chat", chat_steps, chat_end, request_release };
 
 void
 chat_start(struct http_exchange *x, const struct api_context *ctx,

@@ -44,10 +44,39 @@ struct ingest {
 	size_t			 batch;		/* being embedded */
 };
 
+static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_find, ingest_extract,
+    ingest_chunk, ingest_embed, ingest_embedded, ingest_store, ingest_stored, ingest_list,
+    ingest_next;
+static flow_end_fn ingest_end;
+
+static const struct flow_step ingest_steps[] = {
+	{ "auth", request_caller },
+	{ "tenant", request_tenant },
+	{ "limit", request_limit },
+	{ "provision", request_database },
+	{ "admit", ingest_admit },
+	{ "body", ingest_read },
+	{ "parse", ingest_parse },
+	{ "find_wait", request_borrow },
+	{ "find", ingest_find },
+	{ "extract", ingest_extract },
+	{ "chunk", ingest_chunk },
+	{ "embed", ingest_embed },
+	{ "embedded", ingest_embedded },
+	{ "pool_wait", request_borrow },
+	{ "store", ingest_store },
+	{ "stored", ingest_stored },
+	{ "list", ingest_list },
+	{ "next", ingest_next },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind ingest_kind = { "ingest", ingest_steps, ingest_end, request_release };
+
 static struct ingest *
 ingest_of(struct flow *f)
 {
-	return (struct ingest *)f;
+	return FLOW_MEMBER_OF(f, struct ingest, req.flow, &ingest_kind);
 }
 
 static struct ingest_item *
@@ -150,8 +179,6 @@ ingest_find(struct flow *f)
 	return store_find(f, in->req.lease.conn, item_of(in)->document.id, &in->found,
 	    &in->is_found);
 }
-
-static enum flow_rc ingest_list(struct flow *);
 
 /* The same bytes under the same id: nothing is embedded again. */
 static enum flow_rc
@@ -303,28 +330,6 @@ ingest_next(struct flow *f)
 	return FLOW_DONE;
 }
 
-static const struct flow_step ingest_steps[] = {
-	{ "auth", request_caller },
-	{ "tenant", request_tenant },
-	{ "limit", request_limit },
-	{ "provision", request_database },
-	{ "admit", ingest_admit },
-	{ "body", ingest_read },
-	{ "parse", ingest_parse },
-	{ "find_wait", request_borrow },
-	{ "find", ingest_find },
-	{ "extract", ingest_extract },
-	{ "chunk", ingest_chunk },
-	{ "embed", ingest_embed },
-	{ "embedded", ingest_embedded },
-	{ "pool_wait", request_borrow },
-	{ "store", ingest_store },
-	{ "stored", ingest_stored },
-	{ "list", ingest_list },
-	{ "next", ingest_next },
-	{ NULL, NULL },
-};
-
 static void
 ingest_end(struct flow *f, const struct err *err)
 {
@@ -341,8 +346,6 @@ ingest_end(struct flow *f, const struct err *err)
 	ingest_report_free(&in->report);
 	request_end(&in->req, err);
 }
-
-static const struct flow_kind ingest_kind = { "ingest", ingest_steps, ingest_end, request_release };
 
 void
 ingest_start(struct http_exchange *x, const struct api_context *ctx,

@@ -28,6 +28,7 @@ request_start(struct http_exchange *x, const struct api_context *ctx,
 	struct request *req = arena_alloc(arena, size);
 
 	assert(req != NULL);
+	req->magic = REQUEST_MAGIC;
 	req->ctx = ctx;
 	req->x = x;
 	req->route = match->route;

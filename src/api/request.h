@@ -6,14 +6,20 @@
 #ifndef API_REQUEST_H
 #define API_REQUEST_H
 
+#include <assert.h>
+#include <stddef.h>
+
 #include "tenantgate/api.h"
 #include "tenantgate/base/id.h"
 
 struct api_route;
 struct api_route_match;
 
+#define REQUEST_MAGIC	0x52455155u	/* "REQU" */
+
 struct request {
-	struct flow			 flow;		/* first: a flow is its story */
+	struct flow			 flow;		/* first */
+	unsigned			 magic;
 	const struct api_context	*ctx;		/* borrowed */
 	struct http_exchange		*x;		/* borrowed until visit_end() */
 	const struct api_route		*route;		/* static */
@@ -60,7 +66,11 @@ void		request_release(struct flow *);
 static inline struct request *
 request_of(struct flow *f)
 {
-	return (struct request *)f;
+	struct request *req = (struct request *)(void *)f;
+
+	_Static_assert(offsetof(struct request, flow) == 0, "a flow comes first");
+	assert(f->magic == FLOW_MAGIC && req->magic == REQUEST_MAGIC);
+	return req;
 }
 
 #endif

@@ -16,10 +16,28 @@ struct search {
 	struct hits	 hits;
 };
 
+static flow_step_fn search_read, search_embed, search_run, search_respond;
+static flow_end_fn search_end;
+
+static const struct flow_step search_steps[] = {
+	{ "auth", request_caller },
+	{ "tenant", request_tenant },
+	{ "limit", request_limit },
+	{ "provision", request_database },
+	{ "body", search_read },
+	{ "embed", search_embed },
+	{ "pool_wait", request_borrow },
+	{ "search", search_run },
+	{ "answer", search_respond },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind search_kind = { "search", search_steps, search_end, request_release };
+
 static struct search *
 search_of(struct flow *f)
 {
-	return (struct search *)f;
+	return FLOW_MEMBER_OF(f, struct search, req.flow, &search_kind);
 }
 
 static enum flow_rc
@@ -126,26 +144,11 @@ search_respond(struct flow *f)
 	return FLOW_DONE;
 }
 
-static const struct flow_step search_steps[] = {
-	{ "auth", request_caller },
-	{ "tenant", request_tenant },
-	{ "limit", request_limit },
-	{ "provision", request_database },
-	{ "body", search_read },
-	{ "embed", search_embed },
-	{ "pool_wait", request_borrow },
-	{ "search", search_run },
-	{ "answer", search_respond },
-	{ NULL, NULL },
-};
-
 static void
 search_end(struct flow *f, const struct err *err)
 {
 	request_end(request_of(f), err);
 }
-
-static const struct flow_kind search_kind = { "search", search_steps, search_end, request_release };
 
 void
 search_start(struct http_exchange *x, const struct api_context *ctx,

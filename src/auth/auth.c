@@ -41,12 +41,36 @@ struct key_check {
 	struct caller *out;  /* borrowed */
 };
 
+static flow_step_fn key_ask, key_read;
+static flow_end_fn key_fetch_end;
+
+static const struct flow_step key_fetch_steps[] = {
+	{ "ask", key_ask },
+	{ "read", key_read },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind key_fetch_kind = { "key_lookup", key_fetch_steps, key_fetch_end,
+	NULL };
+
+static flow_step_fn key_check_wait, key_check_compare;
+static flow_release_fn key_check_release;
+
+static const struct flow_step key_check_steps[] = {
+	{ "wait", key_check_wait },
+	{ "compare", key_check_compare },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind key_check_kind = { "key_check", key_check_steps, NULL,
+	key_check_release };
+
 /* ---- the lookup, shared ---- */
 
 static enum flow_rc
 key_ask(struct flow *f)
 {
-	struct key_fetch *k = (struct key_fetch *)f;
+	struct key_fetch *k = FLOW_MEMBER_OF(f, struct key_fetch, base.flow, &key_fetch_kind);
 	const struct auth *a = k->base.owner;
 	const struct key_record *r = (const struct key_record *)k->base.record;
 	struct pg_query q = {
@@ -62,7 +86,7 @@ key_ask(struct flow *f)
 static enum flow_rc
 key_read(struct flow *f)
 {
-	struct key_fetch *k = (struct key_fetch *)f;
+	struct key_fetch *k = FLOW_MEMBER_OF(f, struct key_fetch, base.flow, &key_fetch_kind);
 	struct key_record *r = (struct key_record *)k->base.record;
 	enum flow_rc rc = catalog_check(f, &k->result, "key lookup");
 
@@ -75,21 +99,12 @@ key_read(struct flow *f)
 	return FLOW_DONE;
 }
 
-static const struct flow_step key_fetch_steps[] = {
-	{ "ask", key_ask },
-	{ "read", key_read },
-	{ NULL, NULL },
-};
-
 static void
 key_fetch_end(struct flow *f, const struct err *err)
 {
 	(void)err;
-	pg_clear(&((struct key_fetch *)f)->result);
+	pg_clear(&(FLOW_MEMBER_OF(f, struct key_fetch, base.flow, &key_fetch_kind))->result);
 }
-
-static const struct flow_kind key_fetch_kind = { "key_lookup", key_fetch_steps, key_fetch_end,
-	NULL };
 
 /* ---- a visit ---- */
 
@@ -108,7 +123,7 @@ key_check_verify(struct flow *f, const struct lookup_record *base, struct slice 
 static enum flow_rc
 key_check_wait(struct flow *f)
 {
-	struct key_check *v = (struct key_check *)f;
+	struct key_check *v = FLOW_OF(f, struct key_check, &key_check_kind);
 
 	return lookup_wait(f, v->auth->keys, v->key.id, &v->waiter);
 }
@@ -116,28 +131,19 @@ key_check_wait(struct flow *f)
 static enum flow_rc
 key_check_compare(struct flow *f)
 {
-	struct key_check *v = (struct key_check *)f;
+	struct key_check *v = FLOW_OF(f, struct key_check, &key_check_kind);
 
 	return key_check_verify(f, v->waiter.record, v->key.secret, v->out);
 }
 
-static const struct flow_step key_check_steps[] = {
-	{ "wait", key_check_wait },
-	{ "compare", key_check_compare },
-	{ NULL, NULL },
-};
-
 static void
 key_check_release(struct flow *f)
 {
-	struct key_check *v = (struct key_check *)f;
+	struct key_check *v = FLOW_OF(f, struct key_check, &key_check_kind);
 
 	lookup_waiter_clear(&v->waiter);
 	free(v);
 }
-
-static const struct flow_kind key_check_kind = { "key_check", key_check_steps, NULL,
-	key_check_release };
 
 /* The common case, a kept record, costs no flow. */
 enum flow_rc

@@ -25,11 +25,22 @@ struct key_creation {
 	char *text;		 /* borrowed: AUTH_KEY_TEXT_SIZE bytes */
 };
 
+static flow_step_fn create_insert, create_finish;
+static flow_release_fn create_release;
+
+static const struct flow_step create_steps[] = {
+	{ "insert", create_insert },
+	{ "tell", create_finish },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind create_kind = { "key_create", create_steps, NULL, create_release };
+
 /* Bears being repeated: the same key twice is one row. */
 static enum flow_rc
 create_insert(struct flow *f)
 {
-	struct key_creation *k = (struct key_creation *)f;
+	struct key_creation *k = FLOW_OF(f, struct key_creation, &create_kind);
 	struct pg_query q = {
 		.sql = "INSERT INTO public.api_keys (key_id, secret_sha256, kind, tenant_id, note) "
 		       "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key_id) DO UPDATE "
@@ -46,7 +57,7 @@ create_insert(struct flow *f)
 static enum flow_rc
 create_finish(struct flow *f)
 {
-	struct key_creation *k = (struct key_creation *)f;
+	struct key_creation *k = FLOW_OF(f, struct key_creation, &create_kind);
 	enum flow_rc rc = catalog_check(f, &k->result, "key creation");
 
 	if (rc != FLOW_NEXT)
@@ -57,24 +68,16 @@ create_finish(struct flow *f)
 	return FLOW_DONE;
 }
 
-static const struct flow_step create_steps[] = {
-	{ "insert", create_insert },
-	{ "tell", create_finish },
-	{ NULL, NULL },
-};
-
 static void
 create_release(struct flow *f)
 {
-	struct key_creation *k = (struct key_creation *)f;
+	struct key_creation *k = FLOW_OF(f, struct key_creation, &create_kind);
 
 	pg_clear(&k->result);
 	bytes_wipe(k->secret, sizeof(k->secret));
 	free(k->note);
 	free(k);
 }
-
-static const struct flow_kind create_kind = { "key_create", create_steps, NULL, create_release };
 
 static bool
 create_fill(struct key_creation *k, const char *tenant, const char *note)

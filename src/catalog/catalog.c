@@ -37,6 +37,19 @@ struct catalog_query {
 	bool was_replaced;
 };
 
+static flow_step_fn query_borrow, query_run, query_check;
+static flow_end_fn query_end;
+static flow_release_fn query_release;
+
+static const struct flow_step query_steps[] = {
+	{ "borrow", query_borrow },
+	{ "run", query_run },
+	{ "look", query_check },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind query_kind = { "catalog", query_steps, query_end, query_release };
+
 static void
 lease_give_back(void *arg)
 {
@@ -46,7 +59,7 @@ lease_give_back(void *arg)
 static enum flow_rc
 query_borrow(struct flow *f)
 {
-	struct catalog_query *q = (struct catalog_query *)f;
+	struct catalog_query *q = FLOW_OF(f, struct catalog_query, &query_kind);
 
 	return pool_borrow(f, q->catalog->pools, &q->catalog->target, &q->lease);
 }
@@ -54,7 +67,7 @@ query_borrow(struct flow *f)
 static enum flow_rc
 query_run(struct flow *f)
 {
-	struct catalog_query *q = (struct catalog_query *)f;
+	struct catalog_query *q = FLOW_OF(f, struct catalog_query, &query_kind);
 
 	atomic_store_explicit(&q->catalog->reached, true, memory_order_relaxed);
 	pg_clear(&q->result);
@@ -65,7 +78,7 @@ query_run(struct flow *f)
 static enum flow_rc
 query_check(struct flow *f)
 {
-	struct catalog_query *q = (struct catalog_query *)f;
+	struct catalog_query *q = FLOW_OF(f, struct catalog_query, &query_kind);
 	bool died_idle = q->lease.reused && q->result.status == PG_LOST;
 
 	if (!died_idle || q->was_replaced)
@@ -76,18 +89,11 @@ query_check(struct flow *f)
 	return flow_goto(f, query_borrow);
 }
 
-static const struct flow_step query_steps[] = {
-	{ "borrow", query_borrow },
-	{ "run", query_run },
-	{ "look", query_check },
-	{ NULL, NULL },
-};
-
 /* A failed run (no connection to be had) becomes a lost result. */
 static void
 query_end(struct flow *f, const struct err *err)
 {
-	struct catalog_query *q = (struct catalog_query *)f;
+	struct catalog_query *q = FLOW_OF(f, struct catalog_query, &query_kind);
 
 	if (err_is(err)) {
 		pg_clear(&q->result);
@@ -104,8 +110,6 @@ query_release(struct flow *f)
 {
 	free(f);
 }
-
-static const struct flow_kind query_kind = { "catalog", query_steps, query_end, query_release };
 
 enum flow_rc
 catalog_run(struct flow *f, struct catalog *c, const struct pg_query *query, struct pg_result *out)

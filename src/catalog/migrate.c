@@ -53,6 +53,35 @@ struct migration {
 	unsigned tries; /* that did not reach the catalog */
 };
 
+static flow_step_fn migration_borrow, migration_lock, migration_table, migration_version,
+    migration_compare, migration_apply, migration_applied, migration_unlock;
+
+static const struct flow_step migration_steps[] = {
+	{ "borrow", migration_borrow },
+	{ "lock", migration_lock },
+	{ "table", migration_table },
+	{ "version", migration_version },
+	{ "compare", migration_compare },
+	{ "apply", migration_apply },
+	{ "applied", migration_applied },
+	{ "unlock", migration_unlock },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind migration_kind = { "migrate_attempt", migration_steps, NULL, NULL };
+
+static flow_step_fn migrate_try, migrate_check, migrate_again;
+static flow_release_fn migrate_release;
+
+static const struct flow_step migrate_steps[] = {
+	{ "attempt", migrate_try },
+	{ "judge", migrate_check },
+	{ "again", migrate_again },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind migrate_kind = { "migrate", migrate_steps, NULL, migrate_release };
+
 /* ---- one attempt ---- */
 
 static void
@@ -91,7 +120,7 @@ migration_execute(struct migration_attempt *a, const char *sql, bool simple, uin
 static enum flow_rc
 migration_borrow(struct flow *f)
 {
-	struct migration_attempt *a = (struct migration_attempt *)f;
+	struct migration_attempt *a = FLOW_OF(f, struct migration_attempt, &migration_kind);
 
 	return pool_borrow(f, a->catalog->pools, &a->catalog->target, &a->lease);
 }
@@ -99,7 +128,7 @@ migration_borrow(struct flow *f)
 static enum flow_rc
 migration_lock(struct flow *f)
 {
-	struct migration_attempt *a = (struct migration_attempt *)f;
+	struct migration_attempt *a = FLOW_OF(f, struct migration_attempt, &migration_kind);
 
 	return migration_execute(a, "SELECT pg_advisory_lock(" LOCK_NUMBER ")", false,
 	    LOCK_WAIT_US);
@@ -108,7 +137,7 @@ migration_lock(struct flow *f)
 static enum flow_rc
 migration_table(struct flow *f)
 {
-	struct migration_attempt *a = (struct migration_attempt *)f;
+	struct migration_attempt *a = FLOW_OF(f, struct migration_attempt, &migration_kind);
 	enum flow_rc rc = migration_check(a, "lock");
 
 	if (rc != FLOW_NEXT)
@@ -122,7 +151,7 @@ migration_table(struct flow *f)
 static enum flow_rc
 migration_version(struct flow *f)
 {
-	struct migration_attempt *a = (struct migration_attempt *)f;
+	struct migration_attempt *a = FLOW_OF(f, struct migration_attempt, &migration_kind);
 	enum flow_rc rc = migration_check(a, "version table");
 
 	if (rc != FLOW_NEXT)
@@ -135,7 +164,7 @@ migration_version(struct flow *f)
 static enum flow_rc
 migration_compare(struct flow *f)
 {
-	struct migration_attempt *a = (struct migration_attempt *)f;
+	struct migration_attempt *a = FLOW_OF(f, struct migration_attempt, &migration_kind);
 	enum flow_rc rc = migration_check(a, "version");
 	long version;
 
@@ -156,7 +185,7 @@ migration_compare(struct flow *f)
 static enum flow_rc
 migration_apply(struct flow *f)
 {
-	struct migration_attempt *a = (struct migration_attempt *)f;
+	struct migration_attempt *a = FLOW_OF(f, struct migration_attempt, &migration_kind);
 	const struct schema_script *s = &schema_scripts[a->script];
 
 	if (a->script == schema_script_count)
@@ -175,7 +204,7 @@ migration_apply(struct flow *f)
 static enum flow_rc
 migration_applied(struct flow *f)
 {
-	struct migration_attempt *a = (struct migration_attempt *)f;
+	struct migration_attempt *a = FLOW_OF(f, struct migration_attempt, &migration_kind);
 	const struct schema_script *s = &schema_scripts[a->script];
 	enum flow_rc rc;
 
@@ -193,33 +222,19 @@ migration_applied(struct flow *f)
 static enum flow_rc
 migration_unlock(struct flow *f)
 {
-	struct migration_attempt *a = (struct migration_attempt *)f;
+	struct migration_attempt *a = FLOW_OF(f, struct migration_attempt, &migration_kind);
 
 	a->verdict = MIGRATION_DONE;
 	return migration_execute(a, "SELECT pg_advisory_unlock(" LOCK_NUMBER ")", false,
 	    SCRIPT_WAIT_US);
 }
 
-static const struct flow_step migration_steps[] = {
-	{ "borrow", migration_borrow },
-	{ "lock", migration_lock },
-	{ "table", migration_table },
-	{ "version", migration_version },
-	{ "compare", migration_compare },
-	{ "apply", migration_apply },
-	{ "applied", migration_applied },
-	{ "unlock", migration_unlock },
-	{ NULL, NULL },
-};
-
-static const struct flow_kind migration_kind = { "migrate_attempt", migration_steps, NULL, NULL };
-
 /* ---- attempts until one tells ---- */
 
 static enum flow_rc
 migrate_try(struct flow *f)
 {
-	struct migration *m = (struct migration *)f;
+	struct migration *m = FLOW_OF(f, struct migration, &migrate_kind);
 	struct migration_attempt *a = &m->migration_attempt;
 	enum flow_rc rc;
 
@@ -234,7 +249,7 @@ migrate_try(struct flow *f)
 static enum flow_rc
 migrate_check(struct flow *f)
 {
-	struct migration *m = (struct migration *)f;
+	struct migration *m = FLOW_OF(f, struct migration, &migrate_kind);
 
 	switch (m->migration_attempt.verdict) {
 	case MIGRATION_DONE:
@@ -255,20 +270,11 @@ migrate_again(struct flow *f)
 	return flow_goto(f, migrate_try);
 }
 
-static const struct flow_step migrate_steps[] = {
-	{ "attempt", migrate_try },
-	{ "judge", migrate_check },
-	{ "again", migrate_again },
-	{ NULL, NULL },
-};
-
 static void
 migrate_release(struct flow *f)
 {
 	free(f);
 }
-
-static const struct flow_kind migrate_kind = { "migrate", migrate_steps, NULL, migrate_release };
 
 enum flow_rc
 catalog_migrate(struct flow *f, struct catalog *c)

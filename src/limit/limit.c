@@ -36,6 +36,22 @@ struct limit_check {
 	struct redis_reply reply;
 };
 
+static flow_step_fn limit_check_evalsha, limit_check_eval, limit_check_decide;
+static flow_release_fn limit_check_release;
+
+static const struct flow_step limit_check_steps[] = {
+	{ "evalsha", limit_check_evalsha },
+	{ "eval", limit_check_eval },
+	{ "decide", limit_check_decide },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind limit_check_kind = {
+	.name = "limit",
+	.steps = limit_check_steps,
+	.release = limit_check_release,
+};
+
 static void
 rules_select(struct limit_rules *a, const struct limit_rule *rules, unsigned n)
 {
@@ -82,7 +98,7 @@ decide_without_redis(struct flow *f, struct limiter *l, const struct limit_rules
 static enum flow_rc
 limit_check_evalsha(struct flow *f)
 {
-	struct limit_check *v = (struct limit_check *)f;
+	struct limit_check *v = FLOW_OF(f, struct limit_check, &limit_check_kind);
 
 	limit_call_make(&v->call, LIMIT_EVALSHA, v->rules.list, v->rules.count);
 	return redis_command(f, v->limiter->redis, v->call.words, v->call.count, &v->reply);
@@ -92,7 +108,7 @@ limit_check_evalsha(struct flow *f)
 static enum flow_rc
 limit_check_eval(struct flow *f)
 {
-	struct limit_check *v = (struct limit_check *)f;
+	struct limit_check *v = FLOW_OF(f, struct limit_check, &limit_check_kind);
 
 	if (v->reply.status != REDIS_ERROR || !slice_starts(v->reply.text, "NOSCRIPT"))
 		return FLOW_NEXT;
@@ -103,7 +119,7 @@ limit_check_eval(struct flow *f)
 static enum flow_rc
 limit_check_decide(struct flow *f)
 {
-	struct limit_check *v = (struct limit_check *)f;
+	struct limit_check *v = FLOW_OF(f, struct limit_check, &limit_check_kind);
 	uint64_t now_us;
 
 	if (limit_call_read(&v->reply, v->rules.list, v->rules.count, v->verdict, &now_us)) {
@@ -120,24 +136,11 @@ limit_check_decide(struct flow *f)
 static void
 limit_check_release(struct flow *f)
 {
-	struct limit_check *v = (struct limit_check *)f;
+	struct limit_check *v = FLOW_OF(f, struct limit_check, &limit_check_kind);
 
 	redis_clear(&v->reply);
 	free(v);
 }
-
-static const struct flow_step limit_check_steps[] = {
-	{ "evalsha", limit_check_evalsha },
-	{ "eval", limit_check_eval },
-	{ "decide", limit_check_decide },
-	{ NULL, NULL },
-};
-
-static const struct flow_kind limit_check_kind = {
-	.name = "limit",
-	.steps = limit_check_steps,
-	.release = limit_check_release,
-};
 
 enum flow_rc
 limit_check(struct flow *f, struct limiter *l, const struct limit_rule *rules, unsigned n,

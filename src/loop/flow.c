@@ -258,14 +258,14 @@ flow_fail_err(struct flow *f, const struct err *err)
 }
 
 enum flow_rc
-flow_goto(struct flow *f, flow_step_fn *head)
+flow_goto(struct flow *f, flow_step_fn *step)
 {
 	const struct flow_step *steps = f->kind->steps;
 	unsigned i = 0;
 
 	flow_check(f);
 	assert(f->state == FLOW_RUNNING);
-	while (steps[i].name != NULL && steps[i].run != head)
+	while (steps[i].name != NULL && steps[i].run != step)
 		i++;
 	assert(steps[i].name != NULL);
 	f->next = i;

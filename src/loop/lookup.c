@@ -38,6 +38,18 @@ struct lookup_flight {
 	char key[]; /* owned */
 };
 
+static flow_step_fn flight_fetch, flight_finish;
+static flow_end_fn flight_end;
+static flow_release_fn flight_release;
+
+static const struct flow_step flight_steps[] = {
+	{ "fetch", flight_fetch },
+	{ "settle", flight_finish },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind flight_kind = { "lookup", flight_steps, flight_end, flight_release };
+
 /* ---- records ---- */
 
 void
@@ -143,7 +155,7 @@ flight_key(const struct lookup_flight *fl)
 static enum flow_rc
 flight_fetch(struct flow *f)
 {
-	struct lookup_flight *fl = (struct lookup_flight *)f;
+	struct lookup_flight *fl = FLOW_OF(f, struct lookup_flight, &flight_kind);
 	const struct lookup_conf *conf = &fl->cache->conf;
 	enum flow_rc rc = flow_try(f, &fl->fetch->flow, conf->fetch_kind, &fl->why);
 
@@ -155,7 +167,7 @@ flight_fetch(struct flow *f)
 static enum flow_rc
 flight_finish(struct flow *f)
 {
-	struct lookup_flight *fl = (struct lookup_flight *)f;
+	struct lookup_flight *fl = FLOW_OF(f, struct lookup_flight, &flight_kind);
 	struct lookup_record *r = fl->fetch->record;
 
 	if (!err_is(&fl->why)) {
@@ -174,17 +186,11 @@ flight_finish(struct flow *f)
 	return FLOW_NEXT;
 }
 
-static const struct flow_step flight_steps[] = {
-	{ "fetch", flight_fetch },
-	{ "settle", flight_finish },
-	{ NULL, NULL },
-};
-
 /* Out of the table before anybody is woken: who comes now starts the next one. */
 static void
 flight_end(struct flow *f, const struct err *err)
 {
-	struct lookup_flight *fl = (struct lookup_flight *)f;
+	struct lookup_flight *fl = FLOW_OF(f, struct lookup_flight, &flight_kind);
 	struct err reason = *err;
 	struct join_waiter *waiter;
 
@@ -212,10 +218,8 @@ flight_free(struct lookup_flight *fl)
 static void
 flight_release(struct flow *f)
 {
-	flight_free((struct lookup_flight *)f);
+	flight_free(FLOW_OF(f, struct lookup_flight, &flight_kind));
 }
-
-static const struct flow_kind flight_kind = { "lookup", flight_steps, flight_end, flight_release };
 
 /* NULL: no memory. */
 static struct lookup_flight *

@@ -26,9 +26,10 @@ struct embed {
 	struct timer backoff_timer;
 };
 
-static enum flow_rc embed_send(struct flow *);
 static enum flow_rc embed_response(struct flow *);
-static enum flow_rc embed_retry(struct flow *);
+
+static flow_step_fn embed_send, embed_response, embed_retry;
+static flow_release_fn embed_release;
 
 static const struct flow_step embed_steps[] = {
 	{ "send", embed_send },
@@ -37,10 +38,16 @@ static const struct flow_step embed_steps[] = {
 	{ NULL, NULL },
 };
 
+static const struct flow_kind embed_kind = {
+	.name = "embed",
+	.steps = embed_steps,
+	.release = embed_release,
+};
+
 static void
 embed_release(struct flow *f)
 {
-	struct embed *e = (struct embed *)f;
+	struct embed *e = FLOW_OF(f, struct embed, &embed_kind);
 
 	web_response_free(&e->response);
 	buf_free(&e->call.body);
@@ -48,16 +55,10 @@ embed_release(struct flow *f)
 	free(e);
 }
 
-static const struct flow_kind embed_kind = {
-	.name = "embed",
-	.steps = embed_steps,
-	.release = embed_release,
-};
-
 static enum flow_rc
 embed_send(struct flow *f)
 {
-	struct embed *e = (struct embed *)f;
+	struct embed *e = FLOW_OF(f, struct embed, &embed_kind);
 	struct model *m = e->call.model;
 	struct web_request r;
 
@@ -86,7 +87,7 @@ embed_read(struct embed *e)
 static enum flow_rc
 embed_response(struct flow *f)
 {
-	struct embed *e = (struct embed *)f;
+	struct embed *e = FLOW_OF(f, struct embed, &embed_kind);
 	struct err err = { .code = ERR_NONE };
 	struct slice body = buf_view(&e->response.body);
 	uint64_t wait_us;

@@ -22,11 +22,11 @@ struct chat_call {
 	struct timer backoff_timer;
 };
 
-static enum flow_rc model_chat_send(struct flow *);
-static enum flow_rc model_chat_header(struct flow *);
 static enum flow_rc model_chat_error_body(struct flow *);
-static enum flow_rc model_chat_classify(struct flow *);
-static enum flow_rc model_chat_retry(struct flow *);
+
+static flow_step_fn model_chat_send, model_chat_header, model_chat_error_body, model_chat_classify,
+    model_chat_retry;
+static flow_release_fn model_chat_release;
 
 static const struct flow_step model_chat_steps[] = {
 	{ "send", model_chat_send },
@@ -37,10 +37,16 @@ static const struct flow_step model_chat_steps[] = {
 	{ NULL, NULL },
 };
 
+static const struct flow_kind model_chat_kind = {
+	.name = "chat_start",
+	.steps = model_chat_steps,
+	.release = model_chat_release,
+};
+
 static void
 model_chat_release(struct flow *f)
 {
-	struct chat_call *c = (struct chat_call *)f;
+	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
 
 	model_stream_free(c->stream);
 	buf_free(&c->error_body);
@@ -48,16 +54,10 @@ model_chat_release(struct flow *f)
 	free(c);
 }
 
-static const struct flow_kind model_chat_kind = {
-	.name = "chat_start",
-	.steps = model_chat_steps,
-	.release = model_chat_release,
-};
-
 static enum flow_rc
 model_chat_send(struct flow *f)
 {
-	struct chat_call *c = (struct chat_call *)f;
+	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
 	struct model_stream *s = c->stream;
 	struct web_request r;
 
@@ -74,7 +74,7 @@ model_chat_send(struct flow *f)
 static enum flow_rc
 model_chat_header(struct flow *f)
 {
-	struct chat_call *c = (struct chat_call *)f;
+	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
 	struct model_stream *s = c->stream;
 
 	/* A failure may have come along with the first words: pulling will find it after them. */
@@ -93,7 +93,7 @@ model_chat_header(struct flow *f)
 static enum flow_rc
 model_chat_error_body(struct flow *f)
 {
-	struct chat_call *c = (struct chat_call *)f;
+	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
 	size_t room = c->error_body.max - c->error_body.len;
 
 	if (c->piece.len == 0)
@@ -107,7 +107,7 @@ model_chat_error_body(struct flow *f)
 static enum flow_rc
 model_chat_classify(struct flow *f)
 {
-	struct chat_call *c = (struct chat_call *)f;
+	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
 	struct model_stream *s = c->stream;
 	struct err err = { .code = ERR_NONE };
 	uint64_t wait_us;

@@ -14,6 +14,31 @@
 
 #define LINGER_US 1000000u /* for the last chunk, so that the connection can be kept */
 
+static flow_step_fn pull_piece, pull_read;
+
+static const struct flow_step pull_steps[] = {
+	{ "piece", pull_piece },
+	{ "read", pull_read },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind pull_kind = { .name = "model_pull", .steps = pull_steps };
+
+static flow_step_fn linger_pull, linger_check;
+static flow_release_fn linger_release;
+
+static const struct flow_step linger_steps[] = {
+	{ "pull", linger_pull },
+	{ "look", linger_check },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind linger_kind = {
+	.name = "model_linger",
+	.steps = linger_steps,
+	.release = linger_release,
+};
+
 struct model_stream *
 model_stream_new(struct model *m)
 {
@@ -46,21 +71,11 @@ model_stream_free(struct model_stream *s)
 }
 
 /* ---- a pull ---- */
-static enum flow_rc pull_piece(struct flow *);
-static enum flow_rc pull_read(struct flow *);
-
-static const struct flow_step pull_steps[] = {
-	{ "piece", pull_piece },
-	{ "read", pull_read },
-	{ NULL, NULL },
-};
-
-static const struct flow_kind pull_kind = { .name = "model_pull", .steps = pull_steps };
 
 static enum flow_rc
 pull_piece(struct flow *f)
 {
-	struct model_stream *s = (struct model_stream *)f;
+	struct model_stream *s = FLOW_OF(f, struct model_stream, &pull_kind);
 
 	return web_pull(f, s->transfer, &s->piece);
 }
@@ -134,7 +149,7 @@ stream_end(struct model_stream *s)
 static enum flow_rc
 pull_read(struct flow *f)
 {
-	struct model_stream *s = (struct model_stream *)f;
+	struct model_stream *s = FLOW_OF(f, struct model_stream, &pull_kind);
 	enum flow_rc rc = FLOW_DONE;
 	enum sse_rc got = SSE_MORE;
 	struct sse_event event;
@@ -169,31 +184,18 @@ model_chat_pull(struct flow *f, struct model_stream *s, struct model_delta *out)
 }
 
 /* ---- letting go ---- */
-static enum flow_rc linger_pull(struct flow *);
 static enum flow_rc linger_check(struct flow *);
-
-static const struct flow_step linger_steps[] = {
-	{ "pull", linger_pull },
-	{ "look", linger_check },
-	{ NULL, NULL },
-};
 
 static void
 linger_release(struct flow *f)
 {
-	model_stream_free((struct model_stream *)f);
+	model_stream_free(FLOW_OF(f, struct model_stream, &linger_kind));
 }
-
-static const struct flow_kind linger_kind = {
-	.name = "model_linger",
-	.steps = linger_steps,
-	.release = linger_release,
-};
 
 static enum flow_rc
 linger_pull(struct flow *f)
 {
-	struct model_stream *s = (struct model_stream *)f;
+	struct model_stream *s = FLOW_OF(f, struct model_stream, &linger_kind);
 
 	return web_pull(f, s->transfer, &s->piece);
 }
@@ -201,7 +203,7 @@ linger_pull(struct flow *f)
 static enum flow_rc
 linger_check(struct flow *f)
 {
-	struct model_stream *s = (struct model_stream *)f;
+	struct model_stream *s = FLOW_OF(f, struct model_stream, &linger_kind);
 
 	return s->piece.len == 0 ? FLOW_DONE : flow_goto(f, linger_pull);
 }

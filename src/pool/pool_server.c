@@ -21,6 +21,22 @@
 
 #define RESET_TIMEOUT_US (5 * 1000000ull)
 
+static flow_step_fn pool_login_connect;
+static flow_release_fn pool_login_release;
+
+static const struct flow_step pool_login_steps[] = { { "connect", pool_login_connect },
+	{ NULL, NULL } };
+
+static const struct flow_kind pool_login_kind = { "pool_login", pool_login_steps, NULL,
+	pool_login_release };
+
+static flow_step_fn reset_run;
+static flow_release_fn reset_release;
+
+static const struct flow_step reset_steps[] = { { "reset", reset_run }, { NULL, NULL } };
+
+static const struct flow_kind reset_kind = { "pool_reset", reset_steps, NULL, reset_release };
+
 void
 server_move(struct server *s, enum server_state to)
 {
@@ -140,7 +156,7 @@ server_dns(struct server *s, bool *attached)
 static enum flow_rc
 pool_login_connect(struct flow *f)
 {
-	struct server *s = (struct server *)f;
+	struct server *s = FLOW_OF(f, struct server, &pool_login_kind);
 	struct pools *p = s->pool->pools;
 	bool attached;
 	struct dns *dns = server_dns(s, &attached);
@@ -176,7 +192,7 @@ pool_login_log(const struct server *s)
 static void
 pool_login_release(struct flow *f)
 {
-	struct server *s = (struct server *)f;
+	struct server *s = FLOW_OF(f, struct server, &pool_login_kind);
 	struct pool *pool = s->pool;
 	bool cut = err_is(&f->err), good = !cut && s->conn != NULL;
 	uint64_t wait_us = cut || good ? 0 : pool_login_wait(&pool->pools->conf);
@@ -198,11 +214,6 @@ pool_login_release(struct flow *f)
 	}
 	pools_unlock(pool->pools, &deferred);
 }
-
-static const struct flow_step pool_login_steps[] = { { "connect", pool_login_connect },
-	{ NULL, NULL } };
-static const struct flow_kind pool_login_kind = { "pool_login", pool_login_steps, NULL,
-	pool_login_release };
 
 void
 server_login(void *arg)
@@ -232,7 +243,7 @@ server_reset_session(struct flow *f, struct pg_conn *conn, struct pg_result *out
 static enum flow_rc
 reset_run(struct flow *f)
 {
-	struct server *s = (struct server *)f;
+	struct server *s = FLOW_OF(f, struct server, &reset_kind);
 
 	return s->pool->pools->ops.reset(f, s->conn, &s->result);
 }
@@ -240,7 +251,7 @@ reset_run(struct flow *f)
 static void
 reset_release(struct flow *f)
 {
-	struct server *s = (struct server *)f;
+	struct server *s = FLOW_OF(f, struct server, &reset_kind);
 	struct pool *pool = s->pool;
 	struct pools *p = pool->pools;
 	bool good =
@@ -257,9 +268,6 @@ reset_release(struct flow *f)
 	}
 	pools_unlock(p, &deferred);
 }
-
-static const struct flow_step reset_steps[] = { { "reset", reset_run }, { NULL, NULL } };
-static const struct flow_kind reset_kind = { "pool_reset", reset_steps, NULL, reset_release };
 
 void
 server_reset(struct server *s)

@@ -16,6 +16,16 @@ struct document_find {
 	struct pg_result result;
 };
 
+static flow_step_fn document_find_query, document_find_read;
+
+static const struct flow_step document_find_steps[] = {
+	{ "document_find_query", document_find_query },
+	{ "document_find_read", document_find_read },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind document_find_kind = { .name = "find", .steps = document_find_steps };
+
 static void
 document_find_clear(void *arg)
 {
@@ -25,7 +35,7 @@ document_find_clear(void *arg)
 static enum flow_rc
 document_find_query(struct flow *f)
 {
-	struct document_find *s = (struct document_find *)f;
+	struct document_find *s = FLOW_OF(f, struct document_find, &document_find_kind);
 	const struct pg_query q = {
 		.sql = "SELECT id, title, file_name, mime_type, metadata, sha256, bytes, pages,"
 		       " chunks, " PG_RFC3339("created_at") " FROM public.document WHERE id = $1",
@@ -58,7 +68,7 @@ copy_document(struct arena *a, const struct pg_result *r, struct document *d)
 static enum flow_rc
 document_find_read(struct flow *f)
 {
-	struct document_find *s = (struct document_find *)f;
+	struct document_find *s = FLOW_OF(f, struct document_find, &document_find_kind);
 	enum flow_rc rc = pg_check(f, &s->result, ERR_NONE, "find the document");
 
 	if (rc != FLOW_NEXT)
@@ -68,14 +78,6 @@ document_find_read(struct flow *f)
 		return flow_fail(f, ERR_OVERLOADED, "No memory for the document's row.");
 	return FLOW_NEXT;
 }
-
-static const struct flow_step document_find_steps[] = {
-	{ "document_find_query", document_find_query },
-	{ "document_find_read", document_find_read },
-	{ NULL, NULL },
-};
-
-static const struct flow_kind document_find_kind = { .name = "find", .steps = document_find_steps };
 
 enum flow_rc
 store_find(struct flow *f, struct pg_conn *conn, const char *id, struct document *out, bool *found)

@@ -45,12 +45,28 @@ static const char put_document[] =
     " chunks = excluded.chunks, created_at = now()"
     " RETURNING " PG_RFC3339("created_at");
 
-static flow_step_fn store_rollback;
+static flow_step_fn store_begin, store_put, store_clear, store_copy, store_commit, store_done,
+    store_rollback, store_failed;
+
+static const struct flow_step document_store_steps[] = {
+	{ "store_begin", store_begin },
+	{ "store_put", store_put },
+	{ "store_clear", store_clear },
+	{ "store_copy", store_copy },
+	{ "store_commit", store_commit },
+	{ "store_done", store_done },
+	{ "store_rollback", store_rollback },
+	{ "store_failed", store_failed },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind document_store_kind = { .name = "store",
+	.steps = document_store_steps };
 
 static struct document_store *
 document_store_of(struct flow *f)
 {
-	return (struct document_store *)f;
+	return FLOW_OF(f, struct document_store, &document_store_kind);
 }
 
 static void
@@ -234,21 +250,6 @@ store_failed(struct flow *f)
 {
 	return pg_check(f, &document_store_of(f)->result, ERR_NONE, "store the document");
 }
-
-static const struct flow_step document_store_steps[] = {
-	{ "store_begin", store_begin },
-	{ "store_put", store_put },
-	{ "store_clear", store_clear },
-	{ "store_copy", store_copy },
-	{ "store_commit", store_commit },
-	{ "store_done", store_done },
-	{ "store_rollback", store_rollback },
-	{ "store_failed", store_failed },
-	{ NULL, NULL },
-};
-
-static const struct flow_kind document_store_kind = { .name = "store",
-	.steps = document_store_steps };
 
 enum flow_rc
 store_document(struct flow *f, struct pg_conn *conn, struct document *d,

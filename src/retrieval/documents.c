@@ -11,7 +11,9 @@
  * ready, so undo takes it away; another goes back to 'ready' as it was. 'ready' writes the whole
  * row, whatever an undo at the same time took away.
  */
+#include <assert.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,10 +23,12 @@
 #define UNDO_TIMEOUT_US (10 * 1000000ull)
 #define UNDO_ARENA	4096
 #define NUMBER_SIZE	24
+#define LISTING_MAGIC	0x4c495354u /* "LIST" */
 
 /* One statement about one row. */
 struct listing {
 	struct flow flow;
+	unsigned magic;
 	struct catalog *catalog; /* borrowed */
 	const char *what;	 /* static: for the reason of a failure */
 	struct pg_query query;
@@ -32,27 +36,9 @@ struct listing {
 	char numbers[3][NUMBER_SIZE];
 };
 
-static enum flow_rc
-listing_query(struct flow *f)
-{
-	struct listing *l = (struct listing *)f;
-
-	return catalog_run(f, l->catalog, &l->query, &l->result);
-}
-
-static enum flow_rc
-listing_check(struct flow *f)
-{
-	struct listing *l = (struct listing *)f;
-
-	return catalog_check(f, &l->result, l->what);
-}
-
-static void
-listing_release(struct flow *f)
-{
-	pg_clear(&((struct listing *)f)->result);
-}
+static flow_step_fn listing_query, listing_check;
+static flow_end_fn undo_end;
+static flow_release_fn listing_release, undo_release;
 
 static const struct flow_step listing_steps[] = {
 	{ "documents_ask", listing_query },
@@ -60,9 +46,47 @@ static const struct flow_step listing_steps[] = {
 	{ NULL, NULL },
 };
 
+static const struct flow_kind undo_kind = { .name = "documents_undo",
+	.steps = listing_steps,
+	.end = undo_end,
+	.release = undo_release };
+
 static const struct flow_kind listing_kind = { .name = "documents",
 	.steps = listing_steps,
 	.release = listing_release };
+
+/* Of either kind. */
+static struct listing *
+listing_of(struct flow *f)
+{
+	struct listing *l = (struct listing *)(void *)f;
+
+	_Static_assert(offsetof(struct listing, flow) == 0, "a flow comes first");
+	assert(f->magic == FLOW_MAGIC && l->magic == LISTING_MAGIC);
+	return l;
+}
+
+static enum flow_rc
+listing_query(struct flow *f)
+{
+	struct listing *l = listing_of(f);
+
+	return catalog_run(f, l->catalog, &l->query, &l->result);
+}
+
+static enum flow_rc
+listing_check(struct flow *f)
+{
+	struct listing *l = listing_of(f);
+
+	return catalog_check(f, &l->result, l->what);
+}
+
+static void
+listing_release(struct flow *f)
+{
+	pg_clear(&listing_of(f)->result);
+}
 
 static struct listing *
 listing_new(struct flow *f, struct catalog *c, const char *what)
@@ -70,6 +94,7 @@ listing_new(struct flow *f, struct catalog *c, const char *what)
 	struct listing *l = arena_alloc(f->arena, sizeof(*l));
 
 	if (l != NULL) {
+		l->magic = LISTING_MAGIC;
 		l->catalog = c;
 		l->what = what;
 	}
@@ -151,11 +176,6 @@ undo_release(struct flow *f)
 	arena_free(arena);
 }
 
-static const struct flow_kind undo_kind = { .name = "documents_undo",
-	.steps = listing_steps,
-	.end = undo_end,
-	.release = undo_release };
-
 void
 documents_undo(struct worker *w, struct catalog *c, const char *tenant, const char *document_id)
 {
@@ -168,6 +188,7 @@ documents_undo(struct worker *w, struct catalog *c, const char *tenant, const ch
 		arena_free(arena);
 		return;
 	}
+	l->magic = LISTING_MAGIC;
 	l->catalog = c;
 	l->what = "take the document's note back";
 	l->query = (struct pg_query){

@@ -39,6 +39,21 @@ struct extraction {
 /* Parsers at work in the whole process, any worker's. */
 static _Atomic unsigned parsers;
 
+static flow_step_fn extraction_enter, extraction_backoff, extraction_again, extraction_run,
+    extraction_classify, extraction_cut;
+
+static const struct flow_step extraction_steps[] = {
+	{ "extract_enter", extraction_enter },
+	{ "extract_nap", extraction_backoff },
+	{ "extract_again", extraction_again },
+	{ "extract_run", extraction_run },
+	{ "extract_judge", extraction_classify },
+	{ "extract_cut", extraction_cut },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind extraction_kind = { .name = "extract", .steps = extraction_steps };
+
 /* As many as can get on with it; two at least, so that one slow document holds up no other. */
 static unsigned
 default_parallel(void)
@@ -110,7 +125,7 @@ take_text(struct flow *f, const struct extract_conf *c, const struct document_fo
 static struct extraction *
 extraction_of(struct flow *f)
 {
-	return (struct extraction *)f;
+	return FLOW_OF(f, struct extraction, &extraction_kind);
 }
 
 static void
@@ -128,8 +143,6 @@ extraction_leave(void *arg)
 	(void)arg;
 	atomic_fetch_sub(&parsers, 1);
 }
-
-static flow_step_fn extraction_enter, extraction_run;
 
 /* No queue: a place is asked for again and again, as long as reading a document may take. */
 static enum flow_rc
@@ -305,18 +318,6 @@ extraction_cut(struct flow *f)
 		return flow_fail(f, ERR_PDF_NO_TEXT, "The PDF holds pictures and no text.");
 	return FLOW_NEXT;
 }
-
-static const struct flow_step extraction_steps[] = {
-	{ "extract_enter", extraction_enter },
-	{ "extract_nap", extraction_backoff },
-	{ "extract_again", extraction_again },
-	{ "extract_run", extraction_run },
-	{ "extract_judge", extraction_classify },
-	{ "extract_cut", extraction_cut },
-	{ NULL, NULL },
-};
-
-static const struct flow_kind extraction_kind = { .name = "extract", .steps = extraction_steps };
 
 enum flow_rc
 extract_run(struct flow *f, const struct extract_conf *c, const char *mime, struct slice body,

@@ -38,7 +38,26 @@ struct reconciliation {
 	bool found;
 };
 
-static flow_step_fn reconcile_borrow;
+static flow_step_fn reconcile_delay, reconcile_query, reconcile_check, reconcile_borrow,
+    reconcile_find, reconcile_apply, reconcile_next;
+static flow_end_fn reconcile_end;
+static flow_release_fn reconcile_release;
+
+static const struct flow_step reconcile_steps[] = {
+	{ "reconcile_delay", reconcile_delay },
+	{ "reconcile_query", reconcile_query },
+	{ "reconcile_check", reconcile_check },
+	{ "reconcile_borrow", reconcile_borrow },
+	{ "reconcile_find", reconcile_find },
+	{ "reconcile_apply", reconcile_apply },
+	{ "reconcile_next", reconcile_next },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind reconcile_kind = { .name = "documents_reconcile",
+	.steps = reconcile_steps,
+	.end = reconcile_end,
+	.release = reconcile_release };
 
 static const char *
 row_id(const struct reconciliation *m)
@@ -49,7 +68,7 @@ row_id(const struct reconciliation *m)
 static enum flow_rc
 reconcile_delay(struct flow *f)
 {
-	struct reconciliation *m = (struct reconciliation *)f;
+	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 
 	return m->only[0] == '\0' ? FLOW_NEXT : flow_sleep(f, &m->delay, COMMIT_DELAY_US);
 }
@@ -57,7 +76,7 @@ reconcile_delay(struct flow *f)
 static enum flow_rc
 reconcile_query(struct flow *f)
 {
-	struct reconciliation *m = (struct reconciliation *)f;
+	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 	const struct pg_query q = {
 		.sql = "SELECT document_id FROM public.documents WHERE user_id = $1"
 		       " AND status = 'ingesting' AND ($2 = '' OR document_id = $2)"
@@ -73,7 +92,7 @@ reconcile_query(struct flow *f)
 static enum flow_rc
 reconcile_check(struct flow *f)
 {
-	struct reconciliation *m = (struct reconciliation *)f;
+	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 	enum flow_rc rc = catalog_check(f, &m->rows, "look for unfinished documents");
 
 	return rc == FLOW_NEXT && pg_rows(&m->rows) == 0 ? FLOW_DONE : rc;
@@ -82,7 +101,7 @@ reconcile_check(struct flow *f)
 static enum flow_rc
 reconcile_borrow(struct flow *f)
 {
-	struct reconciliation *m = (struct reconciliation *)f;
+	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 
 	return pool_borrow(f, m->pools, &m->target, &m->lease);
 }
@@ -90,7 +109,7 @@ reconcile_borrow(struct flow *f)
 static enum flow_rc
 reconcile_find(struct flow *f)
 {
-	struct reconciliation *m = (struct reconciliation *)f;
+	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 
 	return store_find(f, m->lease.conn, row_id(m), &m->document, &m->found);
 }
@@ -98,7 +117,7 @@ reconcile_find(struct flow *f)
 static enum flow_rc
 reconcile_apply(struct flow *f)
 {
-	struct reconciliation *m = (struct reconciliation *)f;
+	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 
 	pool_return(&m->lease, POOL_CLEAN);
 	if (m->found)
@@ -110,26 +129,15 @@ reconcile_apply(struct flow *f)
 static enum flow_rc
 reconcile_next(struct flow *f)
 {
-	struct reconciliation *m = (struct reconciliation *)f;
+	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 
 	return ++m->at < pg_rows(&m->rows) ? flow_goto(f, reconcile_borrow) : FLOW_DONE;
 }
 
-static const struct flow_step reconcile_steps[] = {
-	{ "reconcile_delay", reconcile_delay },
-	{ "reconcile_query", reconcile_query },
-	{ "reconcile_check", reconcile_check },
-	{ "reconcile_borrow", reconcile_borrow },
-	{ "reconcile_find", reconcile_find },
-	{ "reconcile_apply", reconcile_apply },
-	{ "reconcile_next", reconcile_next },
-	{ NULL, NULL },
-};
-
 static void
 reconcile_end(struct flow *f, const struct err *err)
 {
-	struct reconciliation *m = (struct reconciliation *)f;
+	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 
 	pool_return(&m->lease, POOL_DIRTY);
 	if (err_is(err) && err->code != ERR_SHUTDOWN)
@@ -142,18 +150,13 @@ reconcile_end(struct flow *f, const struct err *err)
 static void
 reconcile_release(struct flow *f)
 {
-	struct reconciliation *m = (struct reconciliation *)f;
+	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 	struct arena *arena = f->arena;
 
 	pg_clear(&m->rows);
 	pg_target_free(&m->target.pg);
 	arena_free(arena);
 }
-
-static const struct flow_kind reconcile_kind = { .name = "documents_reconcile",
-	.steps = reconcile_steps,
-	.end = reconcile_end,
-	.release = reconcile_release };
 
 void
 documents_reconcile(struct worker *w, struct catalog *c, struct pools *pools,

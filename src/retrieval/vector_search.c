@@ -61,6 +61,19 @@ struct vector_search {
 	struct pg_result result;
 };
 
+static flow_step_fn vector_search_query, vector_search_read;
+static flow_release_fn vector_search_release;
+
+static const struct flow_step vector_search_steps[] = {
+	{ "search_ask", vector_search_query },
+	{ "vector_search_read", vector_search_read },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind vector_search_kind = { .name = "search",
+	.steps = vector_search_steps,
+	.release = vector_search_release };
+
 static void
 vector_search_clear(void *arg)
 {
@@ -74,7 +87,7 @@ vector_search_clear(void *arg)
 static enum flow_rc
 vector_search_query(struct flow *f)
 {
-	struct vector_search *s = (struct vector_search *)f;
+	struct vector_search *s = FLOW_OF(f, struct vector_search, &vector_search_kind);
 	struct pg_query q = {
 		.sql = s->filtered ? among_some : among_all,
 		.params = { { s->vector.data, (int)s->vector.len, true }, PG_TEXT(s->limit) },
@@ -116,7 +129,7 @@ copy_hit(struct arena *a, const struct pg_result *r, unsigned row, struct hit *h
 static enum flow_rc
 vector_search_read(struct flow *f)
 {
-	struct vector_search *s = (struct vector_search *)f;
+	struct vector_search *s = FLOW_OF(f, struct vector_search, &vector_search_kind);
 	enum flow_rc rc = pg_check(f, &s->result, ERR_NONE, "search");
 	unsigned rows;
 
@@ -133,21 +146,11 @@ vector_search_read(struct flow *f)
 	return FLOW_NEXT;
 }
 
-static const struct flow_step vector_search_steps[] = {
-	{ "search_ask", vector_search_query },
-	{ "vector_search_read", vector_search_read },
-	{ NULL, NULL },
-};
-
 static void
 vector_search_release(struct flow *f)
 {
 	vector_search_clear(f);
 }
-
-static const struct flow_kind vector_search_kind = { .name = "search",
-	.steps = vector_search_steps,
-	.release = vector_search_release };
 
 enum flow_rc
 search_chunks(struct flow *f, struct pg_conn *conn, const float *query, unsigned dimensions,

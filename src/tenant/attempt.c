@@ -23,14 +23,42 @@
 
 static const struct backoff attempt_backoff = { 300 * 1000, 2 * 1000000, 200 };
 
-static flow_step_fn attempt_create, attempt_login, attempt_schema;
+static flow_step_fn attempt_login_borrow;
+
+static const struct flow_step attempt_login_steps[] = { { "borrow", attempt_login_borrow },
+	{ NULL, NULL } };
+
+static const struct flow_kind attempt_login_kind = { "tenant_login", attempt_login_steps, NULL,
+	NULL };
+
+static flow_step_fn attempt_create, attempt_save, attempt_wait, attempt_waited, attempt_login,
+    attempt_logged_in, attempt_again, attempt_schema, attempt_schema_applied, attempt_ready,
+    attempt_done;
+static flow_end_fn attempt_end;
+
+static const struct flow_step attempt_steps[] = {
+	{ "create", attempt_create },
+	{ "save", attempt_save },
+	{ "wait", attempt_wait },
+	{ "waited", attempt_waited },
+	{ "login", attempt_login },
+	{ "logged_in", attempt_logged_in },
+	{ "again", attempt_again },
+	{ "schema", attempt_schema },
+	{ "schema_applied", attempt_schema_applied },
+	{ "ready", attempt_ready },
+	{ "done", attempt_done },
+	{ NULL, NULL },
+};
+
+const struct flow_kind attempt_kind = { "tenant_attempt", attempt_steps, attempt_end, NULL };
 
 /* ---- the database ---- */
 
 static enum flow_rc
 attempt_create(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
+	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
 
 	if (row_is_complete(a->row))
 		return FLOW_NEXT;
@@ -54,7 +82,7 @@ seal_password(struct attempt *a)
 static enum flow_rc
 attempt_save(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
+	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
 
 	snprintf(a->port, sizeof(a->port), "%u", (unsigned)a->row->tenant.port);
 	if (!seal_password(a))
@@ -65,7 +93,7 @@ attempt_save(struct flow *f)
 static enum flow_rc
 attempt_wait(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
+	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
 	enum flow_rc rc = row_check(f, &a->result, "what the provider told");
 
 	if (rc != FLOW_NEXT || a->tenants->conf->provider != PROVIDER_NEON)
@@ -77,7 +105,7 @@ attempt_wait(struct flow *f)
 static enum flow_rc
 attempt_waited(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
+	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
 	char key[TENANT_KEY_SIZE];
 	struct pool_target target;
 
@@ -100,7 +128,7 @@ attempt_waited(struct flow *f)
 static enum flow_rc
 attempt_login_borrow(struct flow *f)
 {
-	struct attempt_login *l = (struct attempt_login *)f;
+	struct attempt_login *l = FLOW_OF(f, struct attempt_login, &attempt_login_kind);
 	struct pool_target target;
 	char key[TENANT_KEY_SIZE];
 
@@ -108,15 +136,10 @@ attempt_login_borrow(struct flow *f)
 	return pool_borrow(f, l->tenants->pools, &target, l->lease);
 }
 
-static const struct flow_step attempt_login_steps[] = { { "borrow", attempt_login_borrow },
-	{ NULL, NULL } };
-static const struct flow_kind attempt_login_kind = { "tenant_login", attempt_login_steps, NULL,
-	NULL };
-
 static enum flow_rc
 attempt_login(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
+	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
 	struct attempt_login *l = &a->child.login;
 
 	memset(&a->child, 0, sizeof(a->child));
@@ -131,7 +154,7 @@ attempt_login(struct flow *f)
 static enum flow_rc
 attempt_logged_in(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
+	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
 	struct pool_target target;
 	char key[TENANT_KEY_SIZE];
 
@@ -157,7 +180,7 @@ attempt_again(struct flow *f)
 static enum flow_rc
 attempt_schema(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
+	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
 	struct pg_query q = { .sql = a->tenants->conf->schema[a->statement],
 		.timeout_us = SCHEMA_MAX_US };
 
@@ -170,7 +193,7 @@ attempt_schema(struct flow *f)
 static enum flow_rc
 attempt_schema_applied(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
+	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
 	enum flow_rc rc;
 
 	if (a->tenants->conf->schema[a->statement] == NULL) {
@@ -187,7 +210,7 @@ attempt_schema_applied(struct flow *f)
 static enum flow_rc
 attempt_ready(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
+	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
 
 	snprintf(a->version, sizeof(a->version), "%d", a->tenants->conf->schema_version);
 	return row_ready(f, a->tenants->catalog, a->row, a->version, &a->result);
@@ -196,7 +219,7 @@ attempt_ready(struct flow *f)
 static enum flow_rc
 attempt_done(struct flow *f)
 {
-	struct attempt *a = (struct attempt *)f;
+	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
 	enum flow_rc rc = row_check(f, &a->result, "the tenant is ready");
 
 	if (rc == FLOW_NEXT)
@@ -204,25 +227,10 @@ attempt_done(struct flow *f)
 	return rc;
 }
 
-static const struct flow_step attempt_steps[] = {
-	{ "create", attempt_create },
-	{ "save", attempt_save },
-	{ "wait", attempt_wait },
-	{ "waited", attempt_waited },
-	{ "login", attempt_login },
-	{ "logged_in", attempt_logged_in },
-	{ "again", attempt_again },
-	{ "schema", attempt_schema },
-	{ "schema_applied", attempt_schema_applied },
-	{ "ready", attempt_ready },
-	{ "done", attempt_done },
-	{ NULL, NULL },
-};
-
 static void
 attempt_end(struct flow *f, const struct err *err)
 {
-	struct attempt *a = (struct attempt *)f;
+	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
 
 	(void)err;
 	pool_return(&a->lease, POOL_DIRTY);
@@ -230,8 +238,6 @@ attempt_end(struct flow *f, const struct err *err)
 	buf_free(&a->sealed);
 	bytes_wipe(&a->child, sizeof(a->child));
 }
-
-const struct flow_kind attempt_kind = { "tenant_attempt", attempt_steps, attempt_end, NULL };
 
 void
 attempt_init(struct attempt *a, struct tenants *ts, struct tenant_row *row)

@@ -36,6 +36,23 @@ static const struct {
 };
 #define STATEMENTS (sizeof(statements) / sizeof(statements[0]))
 
+static flow_step_fn cluster_borrow, cluster_execute, cluster_check, cluster_connect, cluster_extend,
+    cluster_extended, cluster_fill_row;
+static flow_end_fn cluster_end;
+
+static const struct flow_step cluster_steps[] = {
+	{ "borrow", cluster_borrow },
+	{ "execute", cluster_execute },
+	{ "check", cluster_check },
+	{ "connect", cluster_connect },
+	{ "extend", cluster_extend },
+	{ "extended", cluster_extended },
+	{ "fill_row", cluster_fill_row },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind cluster_kind = { "cluster_create", cluster_steps, cluster_end, NULL };
+
 static void
 sql_expand(struct cluster_creation *m, const char *sql)
 {
@@ -69,7 +86,7 @@ cluster_run(struct cluster_creation *m, const char *sql)
 static enum flow_rc
 cluster_borrow(struct flow *f)
 {
-	struct cluster_creation *m = (struct cluster_creation *)f;
+	struct cluster_creation *m = FLOW_OF(f, struct cluster_creation, &cluster_kind);
 	struct pool_target target = m->tenants->admin;
 
 	target.key = ADMIN_KEY;
@@ -80,7 +97,7 @@ cluster_borrow(struct flow *f)
 static enum flow_rc
 cluster_execute(struct flow *f)
 {
-	struct cluster_creation *m = (struct cluster_creation *)f;
+	struct cluster_creation *m = FLOW_OF(f, struct cluster_creation, &cluster_kind);
 
 	return cluster_run(m, statements[m->statement].sql);
 }
@@ -88,7 +105,7 @@ cluster_execute(struct flow *f)
 static enum flow_rc
 cluster_check(struct flow *f)
 {
-	struct cluster_creation *m = (struct cluster_creation *)f;
+	struct cluster_creation *m = FLOW_OF(f, struct cluster_creation, &cluster_kind);
 	const char *state = m->result.failure.sqlstate;
 	bool said = m->result.status == PG_SQL_ERROR;
 	bool adopted = said && strcmp(state, statements[m->statement].adopt) == 0;
@@ -108,7 +125,7 @@ cluster_check(struct flow *f)
 static enum flow_rc
 cluster_connect(struct flow *f)
 {
-	struct cluster_creation *m = (struct cluster_creation *)f;
+	struct cluster_creation *m = FLOW_OF(f, struct cluster_creation, &cluster_kind);
 	struct pool_target target = m->tenants->admin;
 
 	pool_return(&m->lease, POOL_CLEAN);
@@ -123,7 +140,7 @@ cluster_connect(struct flow *f)
 static enum flow_rc
 cluster_extend(struct flow *f)
 {
-	struct cluster_creation *m = (struct cluster_creation *)f;
+	struct cluster_creation *m = FLOW_OF(f, struct cluster_creation, &cluster_kind);
 
 	return cluster_run(m, "CREATE EXTENSION IF NOT EXISTS vector");
 }
@@ -131,7 +148,7 @@ cluster_extend(struct flow *f)
 static enum flow_rc
 cluster_extended(struct flow *f)
 {
-	struct cluster_creation *m = (struct cluster_creation *)f;
+	struct cluster_creation *m = FLOW_OF(f, struct cluster_creation, &cluster_kind);
 
 	return pg_check(f, &m->result, ERR_DATABASE, "making the extension vector");
 }
@@ -139,7 +156,7 @@ cluster_extended(struct flow *f)
 static enum flow_rc
 cluster_fill_row(struct flow *f)
 {
-	struct cluster_creation *m = (struct cluster_creation *)f;
+	struct cluster_creation *m = FLOW_OF(f, struct cluster_creation, &cluster_kind);
 	struct tenant *t = &m->row->tenant;
 	const struct pg_target *admin = &m->tenants->admin.pg;
 
@@ -153,21 +170,10 @@ cluster_fill_row(struct flow *f)
 	return FLOW_DONE;
 }
 
-static const struct flow_step cluster_steps[] = {
-	{ "borrow", cluster_borrow },
-	{ "execute", cluster_execute },
-	{ "check", cluster_check },
-	{ "connect", cluster_connect },
-	{ "extend", cluster_extend },
-	{ "extended", cluster_extended },
-	{ "fill_row", cluster_fill_row },
-	{ NULL, NULL },
-};
-
 static void
 cluster_end(struct flow *f, const struct err *err)
 {
-	struct cluster_creation *m = (struct cluster_creation *)f;
+	struct cluster_creation *m = FLOW_OF(f, struct cluster_creation, &cluster_kind);
 
 	(void)err;
 	pool_return(&m->lease, POOL_CLEAN);
@@ -178,8 +184,6 @@ cluster_end(struct flow *f, const struct err *err)
 	buf_wipe(&m->sql);
 	buf_free(&m->sql);
 }
-
-static const struct flow_kind cluster_kind = { "cluster_create", cluster_steps, cluster_end, NULL };
 
 enum flow_rc
 cluster_create(struct flow *f, struct cluster_creation *m, struct tenants *ts,

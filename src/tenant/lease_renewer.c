@@ -31,10 +31,23 @@ struct lease_renewer {
 	bool is_stopped; /* by its holder: the flow's end frees it */
 };
 
+static flow_step_fn renewer_wait, renewer_renew, renewer_check;
+static flow_release_fn renewer_release;
+
+static const struct flow_step renewer_steps[] = {
+	{ "wait", renewer_wait },
+	{ "renew", renewer_renew },
+	{ "check", renewer_check },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind renewer_kind = { "tenant_lease", renewer_steps, NULL,
+	renewer_release };
+
 static enum flow_rc
 renewer_wait(struct flow *f)
 {
-	struct lease_renewer *r = (struct lease_renewer *)f;
+	struct lease_renewer *r = FLOW_OF(f, struct lease_renewer, &renewer_kind);
 
 	return flow_sleep(f, &r->timer, r->tenants->conf->lease_us / 4);
 }
@@ -42,7 +55,7 @@ renewer_wait(struct flow *f)
 static enum flow_rc
 renewer_renew(struct flow *f)
 {
-	struct lease_renewer *r = (struct lease_renewer *)f;
+	struct lease_renewer *r = FLOW_OF(f, struct lease_renewer, &renewer_kind);
 
 	r->asked_us = clock_mono_us();
 	return row_renew(f, r->tenants->catalog, &r->claim, &r->result);
@@ -60,7 +73,7 @@ work_stop(struct lease_renewer *r, enum err_code code, const char *why)
 static enum flow_rc
 renewer_check(struct flow *f)
 {
-	struct lease_renewer *r = (struct lease_renewer *)f;
+	struct lease_renewer *r = FLOW_OF(f, struct lease_renewer, &renewer_kind);
 	bool said = r->result.status == PG_OK;
 
 	if (said && pg_changed(&r->result) == 1)
@@ -72,26 +85,16 @@ renewer_check(struct flow *f)
 	return r->work == NULL ? FLOW_DONE : flow_goto(f, renewer_wait);
 }
 
-static const struct flow_step renewer_steps[] = {
-	{ "wait", renewer_wait },
-	{ "renew", renewer_renew },
-	{ "check", renewer_check },
-	{ NULL, NULL },
-};
-
 /* Whoever started it may still hold it: it lives until both are through. */
 static void
 renewer_release(struct flow *f)
 {
-	struct lease_renewer *r = (struct lease_renewer *)f;
+	struct lease_renewer *r = FLOW_OF(f, struct lease_renewer, &renewer_kind);
 
 	pg_clear(&r->result);
 	if (r->is_stopped)
 		free(r);
 }
-
-static const struct flow_kind renewer_kind = { "tenant_lease", renewer_steps, NULL,
-	renewer_release };
 
 struct lease_renewer *
 renewer_start(struct tenants *ts, const struct row_claim *claim, struct flow *work)

@@ -28,14 +28,32 @@
 
 #define LIST_DELAY_US 1000000ull
 
-static flow_step_fn project_list, project_adopt, project_fence;
+static flow_step_fn project_start, project_list, project_list_check, project_list_again,
+    project_fence, project_post, project_posted, project_relist, project_adopt, project_adopted;
+static flow_end_fn project_end;
+
+static const struct flow_step project_steps[] = {
+	{ "start", project_start },
+	{ "list", project_list },
+	{ "check", project_list_check },
+	{ "list_again", project_list_again },
+	{ "fence", project_fence },
+	{ "post", project_post },
+	{ "posted", project_posted },
+	{ "relist", project_relist },
+	{ "adopt", project_adopt },
+	{ "adopted", project_adopted },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind project_kind = { "neon_create", project_steps, project_end, NULL };
 
 /* ---- what to do first ---- */
 
 static enum flow_rc
 project_start(struct flow *f)
 {
-	struct neon_creation *m = (struct neon_creation *)f;
+	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
 
 	return flow_goto(f, m->row->project_id[0] != '\0' ? project_adopt : project_list);
 }
@@ -43,7 +61,7 @@ project_start(struct flow *f)
 static enum flow_rc
 project_list(struct flow *f)
 {
-	struct neon_creation *m = (struct neon_creation *)f;
+	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
 
 	return neon_list_all(f, &m->list, m->tenants, m->row->project_name);
 }
@@ -91,7 +109,7 @@ project_none_found(struct neon_creation *m)
 static enum flow_rc
 project_list_check(struct flow *f)
 {
-	struct neon_creation *m = (struct neon_creation *)f;
+	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
 	const struct neon_inventory *found = &m->list.found;
 
 	if (found->hits == 0)
@@ -118,7 +136,7 @@ project_list_again(struct flow *f)
 static enum flow_rc
 project_fence(struct flow *f)
 {
-	struct neon_creation *m = (struct neon_creation *)f;
+	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
 
 	return row_post(f, m->tenants->catalog, m->row->tenant.id, m->row->attempt_id, &m->result);
 }
@@ -149,7 +167,7 @@ put_creation(struct buf *b, const struct tenants_conf *conf, const struct tenant
 static enum flow_rc
 project_post(struct flow *f)
 {
-	struct neon_creation *m = (struct neon_creation *)f;
+	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
 	enum flow_rc rc = row_check(f, &m->result, "intent to create");
 
 	if (rc != FLOW_NEXT)
@@ -180,7 +198,7 @@ project_created(struct neon_creation *m)
 static enum flow_rc
 project_posted(struct flow *f)
 {
-	struct neon_creation *m = (struct neon_creation *)f;
+	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
 
 	switch (m->call.outcome) {
 	case NEON_DONE:
@@ -209,7 +227,7 @@ project_relist(struct flow *f)
 static enum flow_rc
 project_adopt(struct flow *f)
 {
-	struct neon_creation *m = (struct neon_creation *)f;
+	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
 
 	neon_call_reset(&m->call);
 	buf_printf(&m->call.path, "/projects/%s/connection_uri?database_name=%s&role_name=%s",
@@ -231,7 +249,7 @@ endpoint_from_host(struct tenant_row *row)
 static enum flow_rc
 project_adopted(struct flow *f)
 {
-	struct neon_creation *m = (struct neon_creation *)f;
+	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
 	struct err err = { 0 };
 	enum flow_rc rc;
 
@@ -252,24 +270,10 @@ project_adopted(struct flow *f)
 	return FLOW_DONE;
 }
 
-static const struct flow_step project_steps[] = {
-	{ "start", project_start },
-	{ "list", project_list },
-	{ "check", project_list_check },
-	{ "list_again", project_list_again },
-	{ "fence", project_fence },
-	{ "post", project_post },
-	{ "posted", project_posted },
-	{ "relist", project_relist },
-	{ "adopt", project_adopt },
-	{ "adopted", project_adopted },
-	{ NULL, NULL },
-};
-
 static void
 project_end(struct flow *f, const struct err *err)
 {
-	struct neon_creation *m = (struct neon_creation *)f;
+	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
 
 	if (!err_is(err))
 		snprintf(m->row->tenant.sslmode, sizeof(m->row->tenant.sslmode), "%s",
@@ -277,8 +281,6 @@ project_end(struct flow *f, const struct err *err)
 	pg_clear(&m->result);
 	neon_call_free(&m->call);
 }
-
-static const struct flow_kind project_kind = { "neon_create", project_steps, project_end, NULL };
 
 enum flow_rc
 neon_create(struct flow *f, struct neon_creation *m, struct tenants *ts, struct tenant_row *row)

@@ -25,6 +25,17 @@
 
 static const struct backoff call_backoff = { 200 * 1000, 5 * 1000000, 200 };
 
+static flow_step_fn call_send, call_check, call_again;
+
+static const struct flow_step call_steps[] = {
+	{ "send", call_send },
+	{ "look", call_check },
+	{ "again", call_again },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind call_kind = { "neon_call", call_steps, NULL, NULL };
+
 void
 neon_call_init(struct neon_call *c, struct tenants *ts)
 {
@@ -68,7 +79,7 @@ neon_call_free(struct neon_call *c)
 static enum flow_rc
 call_send(struct flow *f)
 {
-	struct neon_call *c = (struct neon_call *)f;
+	struct neon_call *c = FLOW_OF(f, struct neon_call, &call_kind);
 	const struct tenants_conf *conf = c->tenants->conf;
 	struct web_request rq = {
 		.method = c->method,
@@ -156,7 +167,7 @@ call_may_retry(const struct neon_call *c)
 static enum flow_rc
 call_check(struct flow *f)
 {
-	struct neon_call *c = (struct neon_call *)f;
+	struct neon_call *c = FLOW_OF(f, struct neon_call, &call_kind);
 
 	c->outcome = outcome_of(c);
 	if (c->outcome == NEON_DONE)
@@ -175,15 +186,6 @@ call_again(struct flow *f)
 {
 	return flow_goto(f, call_send);
 }
-
-static const struct flow_step call_steps[] = {
-	{ "send", call_send },
-	{ "look", call_check },
-	{ "again", call_again },
-	{ NULL, NULL },
-};
-
-static const struct flow_kind call_kind = { "neon_call", call_steps, NULL, NULL };
 
 /* As people write it, with or without the last slash. */
 static struct slice

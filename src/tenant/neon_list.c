@@ -7,10 +7,22 @@
 
 #define PAGES_MAX 64
 
+static flow_step_fn neon_list_fetch, neon_list_read;
+static flow_end_fn neon_list_end;
+
+static const struct flow_step neon_list_steps[] = {
+	{ "ask", neon_list_fetch },
+	{ "read", neon_list_read },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind neon_list_kind = { "neon_list", neon_list_steps, neon_list_end,
+	NULL };
+
 static enum flow_rc
 neon_list_fetch(struct flow *f)
 {
-	struct neon_list *l = (struct neon_list *)f;
+	struct neon_list *l = FLOW_OF(f, struct neon_list, &neon_list_kind);
 	const char *org = l->tenants->conf->neon_org_id;
 	struct buf *path = &l->call.path;
 
@@ -33,7 +45,7 @@ neon_list_fetch(struct flow *f)
 static enum flow_rc
 neon_list_read(struct flow *f)
 {
-	struct neon_list *l = (struct neon_list *)f;
+	struct neon_list *l = FLOW_OF(f, struct neon_list, &neon_list_kind);
 	enum flow_rc rc = neon_check(f, &l->call, "list of projects");
 	struct err err = { 0 };
 
@@ -48,23 +60,14 @@ neon_list_read(struct flow *f)
 	return flow_goto(f, neon_list_fetch);
 }
 
-static const struct flow_step neon_list_steps[] = {
-	{ "ask", neon_list_fetch },
-	{ "read", neon_list_read },
-	{ NULL, NULL },
-};
-
 static void
 neon_list_end(struct flow *f, const struct err *err)
 {
-	struct neon_list *l = (struct neon_list *)f;
+	struct neon_list *l = FLOW_OF(f, struct neon_list, &neon_list_kind);
 
 	(void)err;
 	neon_call_free(&l->call);
 }
-
-static const struct flow_kind neon_list_kind = { "neon_list", neon_list_steps, neon_list_end,
-	NULL };
 
 enum flow_rc
 neon_list_all(struct flow *f, struct neon_list *l, struct tenants *ts, const char *name)

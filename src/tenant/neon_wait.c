@@ -10,10 +10,23 @@
 
 static const struct backoff wait_backoff = { 500 * 1000, 5 * 1000000, 150 };
 
+static flow_step_fn neon_wait_poll, neon_wait_read, neon_wait_again;
+static flow_end_fn neon_wait_end;
+
+static const struct flow_step neon_wait_steps[] = {
+	{ "ask", neon_wait_poll },
+	{ "read", neon_wait_read },
+	{ "again", neon_wait_again },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind neon_wait_kind = { "neon_wait", neon_wait_steps, neon_wait_end,
+	NULL };
+
 static enum flow_rc
 neon_wait_poll(struct flow *f)
 {
-	struct neon_waiter *w = (struct neon_waiter *)f;
+	struct neon_waiter *w = FLOW_OF(f, struct neon_waiter, &neon_wait_kind);
 
 	neon_call_reset(&w->call);
 	buf_printf(&w->call.path, "/projects/%s/operations?limit=100", w->row->project_id);
@@ -23,7 +36,7 @@ neon_wait_poll(struct flow *f)
 static enum flow_rc
 neon_wait_read(struct flow *f)
 {
-	struct neon_waiter *w = (struct neon_waiter *)f;
+	struct neon_waiter *w = FLOW_OF(f, struct neon_waiter, &neon_wait_kind);
 	struct neon_operations ops;
 	struct err err = { 0 };
 	enum flow_rc rc;
@@ -50,24 +63,14 @@ neon_wait_again(struct flow *f)
 	return flow_goto(f, neon_wait_poll);
 }
 
-static const struct flow_step neon_wait_steps[] = {
-	{ "ask", neon_wait_poll },
-	{ "read", neon_wait_read },
-	{ "again", neon_wait_again },
-	{ NULL, NULL },
-};
-
 static void
 neon_wait_end(struct flow *f, const struct err *err)
 {
-	struct neon_waiter *w = (struct neon_waiter *)f;
+	struct neon_waiter *w = FLOW_OF(f, struct neon_waiter, &neon_wait_kind);
 
 	(void)err;
 	neon_call_free(&w->call);
 }
-
-static const struct flow_kind neon_wait_kind = { "neon_wait", neon_wait_steps, neon_wait_end,
-	NULL };
 
 enum flow_rc
 neon_wait(struct flow *f, struct neon_waiter *w, struct tenants *ts, const struct tenant_row *row)

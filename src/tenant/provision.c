@@ -45,7 +45,25 @@ struct provision {
 	bool others_work; /* another was seen at it */
 };
 
-static flow_step_fn provision_claim, provision_peek, provision_work;
+static flow_step_fn provision_claim, provision_claimed, provision_peek, provision_check,
+    provision_again, provision_work, provision_finish, provision_finished;
+static flow_end_fn provision_end;
+static flow_release_fn provision_release;
+
+static const struct flow_step provision_steps[] = {
+	{ "claim", provision_claim },
+	{ "claimed", provision_claimed },
+	{ "peek", provision_peek },
+	{ "check", provision_check },
+	{ "again", provision_again },
+	{ "work", provision_work },
+	{ "finish", provision_finish },
+	{ "finished", provision_finished },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind provision_kind = { "provision", provision_steps, provision_end,
+	provision_release };
 
 static const char *
 provision_id(const struct provision *p)
@@ -58,7 +76,7 @@ provision_id(const struct provision *p)
 static enum flow_rc
 provision_claim(struct flow *f)
 {
-	struct provision *p = (struct provision *)f;
+	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
 
 	return row_claim(f, p->tenants->catalog, &p->claim, &p->result);
 }
@@ -76,7 +94,7 @@ provision_read(struct provision *p)
 static enum flow_rc
 provision_claimed(struct flow *f)
 {
-	struct provision *p = (struct provision *)f;
+	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
 	enum flow_rc rc = catalog_check(f, &p->result, "claim of a tenant");
 
 	if (rc != FLOW_NEXT || pg_rows(&p->result) == 0)
@@ -88,7 +106,7 @@ provision_claimed(struct flow *f)
 static enum flow_rc
 provision_peek(struct flow *f)
 {
-	struct provision *p = (struct provision *)f;
+	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
 
 	return row_select(f, p->tenants->catalog, provision_id(p), &p->result);
 }
@@ -111,7 +129,7 @@ provision_poll_wait(struct provision *p)
 static enum flow_rc
 provision_check(struct flow *f)
 {
-	struct provision *p = (struct provision *)f;
+	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
 	enum flow_rc rc = catalog_check(f, &p->result, "look at a tenant");
 
 	if (rc != FLOW_NEXT)
@@ -145,7 +163,7 @@ provision_again(struct flow *f)
 static enum flow_rc
 provision_work(struct flow *f)
 {
-	struct provision *p = (struct provision *)f;
+	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
 	enum flow_rc rc;
 
 	log_event(LOG_NOTICE, "tenant.provisioning", f->request_id, "%s: attempt %d%s",
@@ -162,7 +180,7 @@ provision_work(struct flow *f)
 static enum flow_rc
 provision_finish(struct flow *f)
 {
-	struct provision *p = (struct provision *)f;
+	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
 
 	renewer_stop(&p->renewer);
 	if (!err_is(&p->why))
@@ -177,27 +195,15 @@ provision_finish(struct flow *f)
 static enum flow_rc
 provision_finished(struct flow *f)
 {
-	struct provision *p = (struct provision *)f;
+	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
 
 	return flow_fail_err(f, &p->why);
 }
 
-static const struct flow_step provision_steps[] = {
-	{ "claim", provision_claim },
-	{ "claimed", provision_claimed },
-	{ "peek", provision_peek },
-	{ "check", provision_check },
-	{ "again", provision_again },
-	{ "work", provision_work },
-	{ "finish", provision_finish },
-	{ "finished", provision_finished },
-	{ NULL, NULL },
-};
-
 static void
 provision_end(struct flow *f, const struct err *err)
 {
-	struct provision *p = (struct provision *)f;
+	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
 	struct tenants *ts = p->tenants;
 	struct err outcome = *err;
 
@@ -220,16 +226,13 @@ provision_end(struct flow *f, const struct err *err)
 static void
 provision_release(struct flow *f)
 {
-	struct provision *p = (struct provision *)f;
+	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
 
 	pg_clear(&p->result);
 	lookup_unref(&p->record->base);
 	bytes_wipe(&p->row, sizeof(p->row));
 	free(p);
 }
-
-static const struct flow_kind provision_kind = { "provision", provision_steps, provision_end,
-	provision_release };
 
 static bool
 provision_fill(struct provision *p, struct tenants *ts, const char *id)

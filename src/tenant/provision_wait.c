@@ -29,10 +29,30 @@ struct provision_wait {
 	struct tenant *out;	      /* borrowed */
 };
 
+static flow_step_fn provision_waiter_join;
+
+static const struct flow_step provision_waiter_steps[] = { { "wait", provision_waiter_join },
+	{ NULL, NULL } };
+
+static const struct flow_kind provision_waiter_kind = { "provision_waiter", provision_waiter_steps,
+	NULL, NULL };
+
+static flow_step_fn provision_wait_join, provision_wait_check;
+static flow_release_fn provision_wait_release;
+
+static const struct flow_step provision_wait_steps[] = {
+	{ "wait", provision_wait_join },
+	{ "check", provision_wait_check },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind provision_wait_kind = { "provision_wait", provision_wait_steps, NULL,
+	provision_wait_release };
+
 static enum flow_rc
 provision_waiter_join(struct flow *f)
 {
-	struct provision_waiter *s = (struct provision_waiter *)f;
+	struct provision_waiter *s = FLOW_OF(f, struct provision_waiter, &provision_waiter_kind);
 	struct provision_handle *d =
 	    map_get(s->tenants->provisions, slice_str(s->record->tenant.id));
 
@@ -41,15 +61,10 @@ provision_waiter_join(struct flow *f)
 	return FLOW_NEXT;
 }
 
-static const struct flow_step provision_waiter_steps[] = { { "wait", provision_waiter_join },
-	{ NULL, NULL } };
-static const struct flow_kind provision_waiter_kind = { "provision_waiter", provision_waiter_steps,
-	NULL, NULL };
-
 static enum flow_rc
 provision_wait_join(struct flow *f)
 {
-	struct provision_wait *a = (struct provision_wait *)f;
+	struct provision_wait *a = FLOW_OF(f, struct provision_wait, &provision_wait_kind);
 	enum flow_rc rc;
 
 	a->waiter.tenants = a->tenants;
@@ -72,7 +87,7 @@ fail_provisioning(struct flow *f, const char *why)
 static enum flow_rc
 provision_wait_check(struct flow *f)
 {
-	struct provision_wait *a = (struct provision_wait *)f;
+	struct provision_wait *a = FLOW_OF(f, struct provision_wait, &provision_wait_kind);
 
 	if (a->why.code == ERR_TIMEOUT)
 		return fail_provisioning(f, "the tenant's database is being made");
@@ -83,23 +98,14 @@ provision_wait_check(struct flow *f)
 	return tenant_check_state(f, &a->record->tenant, a->out);
 }
 
-static const struct flow_step provision_wait_steps[] = {
-	{ "wait", provision_wait_join },
-	{ "check", provision_wait_check },
-	{ NULL, NULL },
-};
-
 static void
 provision_wait_release(struct flow *f)
 {
-	struct provision_wait *a = (struct provision_wait *)f;
+	struct provision_wait *a = FLOW_OF(f, struct provision_wait, &provision_wait_kind);
 
 	lookup_unref(&a->record->base);
 	free(a);
 }
-
-static const struct flow_kind provision_wait_kind = { "provision_wait", provision_wait_steps, NULL,
-	provision_wait_release };
 
 static enum flow_rc
 provision_wait_start(struct flow *f, struct tenants *ts, struct tenant *t)

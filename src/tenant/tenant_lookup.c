@@ -38,6 +38,31 @@ struct tenant_lookup_wait {
 	struct tenant *out; /* borrowed */
 };
 
+static flow_step_fn tenant_fetch_redis, tenant_fetch_reply, tenant_fetch_read;
+static flow_end_fn tenant_fetch_end;
+
+static const struct flow_step tenant_fetch_steps[] = {
+	{ "redis", tenant_fetch_redis },
+	{ "heard", tenant_fetch_reply },
+	{ "catalog", tenant_fetch_read },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind tenant_fetch_kind = { "record_lookup", tenant_fetch_steps,
+	tenant_fetch_end, NULL };
+
+static flow_step_fn tenant_lookup_join, tenant_lookup_check;
+static flow_release_fn tenant_lookup_release;
+
+static const struct flow_step tenant_lookup_steps[] = {
+	{ "wait", tenant_lookup_join },
+	{ "check", tenant_lookup_check },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind tenant_lookup_kind = { "tenant_lookup", tenant_lookup_steps, NULL,
+	tenant_lookup_release };
+
 enum flow_rc
 tenant_check_state(struct flow *f, const struct tenant *t, struct tenant *out)
 {
@@ -58,7 +83,7 @@ record_tenant(const struct lookup_record *base)
 static enum flow_rc
 tenant_fetch_redis(struct flow *f)
 {
-	struct tenant_fetch *t = (struct tenant_fetch *)f;
+	struct tenant_fetch *t = FLOW_MEMBER_OF(f, struct tenant_fetch, base.flow, &tenant_fetch_kind);
 	struct tenants *ts = t->base.owner;
 	struct slice argv[] = { SLICE_LIT("GET"), { NULL, 0 } };
 
@@ -72,7 +97,7 @@ tenant_fetch_redis(struct flow *f)
 static enum flow_rc
 tenant_fetch_reply(struct flow *f)
 {
-	struct tenant_fetch *t = (struct tenant_fetch *)f;
+	struct tenant_fetch *t = FLOW_MEMBER_OF(f, struct tenant_fetch, base.flow, &tenant_fetch_kind);
 	struct tenants *ts = t->base.owner;
 	const char *id = record_tenant(t->base.record)->id;
 	struct tenant reply;
@@ -89,7 +114,7 @@ tenant_fetch_reply(struct flow *f)
 static enum flow_rc
 tenant_fetch_read(struct flow *f)
 {
-	struct tenant_fetch *t = (struct tenant_fetch *)f;
+	struct tenant_fetch *t = FLOW_MEMBER_OF(f, struct tenant_fetch, base.flow, &tenant_fetch_kind);
 	struct tenants *ts = t->base.owner;
 	struct tenant_record *r = (struct tenant_record *)t->base.record;
 	enum flow_rc rc = catalog_check(f, &t->result, "tenant lookup");
@@ -107,25 +132,15 @@ tenant_fetch_read(struct flow *f)
 	return FLOW_DONE;
 }
 
-static const struct flow_step tenant_fetch_steps[] = {
-	{ "redis", tenant_fetch_redis },
-	{ "heard", tenant_fetch_reply },
-	{ "catalog", tenant_fetch_read },
-	{ NULL, NULL },
-};
-
 static void
 tenant_fetch_end(struct flow *f, const struct err *err)
 {
-	struct tenant_fetch *t = (struct tenant_fetch *)f;
+	struct tenant_fetch *t = FLOW_MEMBER_OF(f, struct tenant_fetch, base.flow, &tenant_fetch_kind);
 
 	(void)err;
 	redis_clear(&t->reply);
 	pg_clear(&t->result);
 }
-
-static const struct flow_kind tenant_fetch_kind = { "record_lookup", tenant_fetch_steps,
-	tenant_fetch_end, NULL };
 
 static struct lookup_record *
 tenant_fetch_record(struct slice id)
@@ -159,7 +174,7 @@ tenants_records_open(struct tenants *ts)
 static enum flow_rc
 tenant_lookup_join(struct flow *f)
 {
-	struct tenant_lookup_wait *v = (struct tenant_lookup_wait *)f;
+	struct tenant_lookup_wait *v = FLOW_OF(f, struct tenant_lookup_wait, &tenant_lookup_kind);
 
 	return lookup_wait(f, v->tenants->records, slice_str(v->id), &v->waiter);
 }
@@ -167,28 +182,19 @@ tenant_lookup_join(struct flow *f)
 static enum flow_rc
 tenant_lookup_check(struct flow *f)
 {
-	struct tenant_lookup_wait *v = (struct tenant_lookup_wait *)f;
+	struct tenant_lookup_wait *v = FLOW_OF(f, struct tenant_lookup_wait, &tenant_lookup_kind);
 
 	return tenant_check_state(f, record_tenant(v->waiter.record), v->out);
 }
 
-static const struct flow_step tenant_lookup_steps[] = {
-	{ "wait", tenant_lookup_join },
-	{ "check", tenant_lookup_check },
-	{ NULL, NULL },
-};
-
 static void
 tenant_lookup_release(struct flow *f)
 {
-	struct tenant_lookup_wait *v = (struct tenant_lookup_wait *)f;
+	struct tenant_lookup_wait *v = FLOW_OF(f, struct tenant_lookup_wait, &tenant_lookup_kind);
 
 	lookup_waiter_clear(&v->waiter);
 	free(v);
 }
-
-static const struct flow_kind tenant_lookup_kind = { "tenant_lookup", tenant_lookup_steps, NULL,
-	tenant_lookup_release };
 
 /* The common case, a kept record, costs no flow. */
 enum flow_rc

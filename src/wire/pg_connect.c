@@ -40,6 +40,23 @@ struct login {
 	struct pg_result *why; /* the parent's */
 };
 
+static flow_step_fn login_resolve, login_start, login_begin, login_poll, login_rest, login_again;
+static flow_end_fn login_end;
+static flow_release_fn pg_login_release;
+
+static const struct flow_step pg_login_steps[] = {
+	{ "resolve", login_resolve },
+	{ "start", login_start },
+	{ "begin", login_begin },
+	{ "poll", login_poll },
+	{ "rest", login_rest },
+	{ "again", login_again },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind pg_login_kind = { "pg_login", pg_login_steps, login_end,
+	pg_login_release };
+
 /* ---- resolve ---- */
 
 static bool
@@ -54,7 +71,7 @@ host_needs_no_lookup(const char *host)
 static enum flow_rc
 login_resolve(struct flow *f)
 {
-	struct login *l = (struct login *)f;
+	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
 
 	if (host_needs_no_lookup(l->target.host))
 		return FLOW_NEXT;
@@ -147,7 +164,7 @@ login_fail(struct login *l)
 static enum flow_rc
 login_start(struct flow *f)
 {
-	struct login *l = (struct login *)f;
+	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
 	struct params p = { .n = 0 };
 
 	if (err_is(&l->answer.err)) {
@@ -197,7 +214,7 @@ login_watch(struct login *l, short what)
 static enum flow_rc
 login_begin(struct flow *f)
 {
-	return login_watch((struct login *)f, EV_WRITE);
+	return login_watch(FLOW_OF(f, struct login, &pg_login_kind), EV_WRITE);
 }
 
 /* This thread's, which is one worker's. */
@@ -218,7 +235,7 @@ poll_timed(PGconn *pq)
 static enum flow_rc
 login_poll(struct flow *f)
 {
-	struct login *l = (struct login *)f;
+	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
 
 	switch (poll_timed(l->pq)) {
 	case PGRES_POLLING_READING:
@@ -236,7 +253,7 @@ login_poll(struct flow *f)
 static enum flow_rc
 login_rest(struct flow *f)
 {
-	struct login *l = (struct login *)f;
+	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
 	uint64_t now = clock_mono_us();
 
 	if (now >= rest_until_us)
@@ -264,7 +281,7 @@ login_report(struct login *l, const struct err *err)
 static void
 login_end(struct flow *f, const struct err *err)
 {
-	struct login *l = (struct login *)f;
+	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
 	struct err ours = *err;
 
 	if (!err_is(err) && PQsetnonblocking(l->pq, 1) == 0) {
@@ -280,23 +297,11 @@ login_end(struct flow *f, const struct err *err)
 static void
 pg_login_release(struct flow *f)
 {
-	struct login *l = (struct login *)f;
+	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
 
 	pg_target_free(&l->target);
 	free(l);
 }
-
-static const struct flow_step pg_login_steps[] = {
-	{ "resolve", login_resolve },
-	{ "start", login_start },
-	{ "begin", login_begin },
-	{ "poll", login_poll },
-	{ "rest", login_rest },
-	{ "again", login_again },
-	{ NULL, NULL },
-};
-static const struct flow_kind pg_login_kind = { "pg_login", pg_login_steps, login_end,
-	pg_login_release };
 
 enum flow_rc
 pg_connect(struct flow *f, struct dns *dns, const struct pg_target *target, uint64_t timeout_us,

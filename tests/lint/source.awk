@@ -22,8 +22,10 @@ BEGIN {
 FNR == 1 {
 	in_comment = 0
 	name_line = body_line = 0
-	before = typedef = ""
+	before = typedef = sentence_open = ""
+	functions = 0
 	layer_enter()
+	names_enter()
 	if ($0 != LICENCE)
 		say("the first line must be " LICENCE)
 }
@@ -40,6 +42,10 @@ FNR == FILE_MAX + 1 {
 		layer_check(include_line($0))
 	check_calls(code)
 	check_typedef(code)
+	names_tag(code)
+	check_flow(code)
+	if (room != "tests")
+		sentence_check($0, code)
 	check_function(code)
 }
 
@@ -95,6 +101,16 @@ function check_typedef(text) {
 	typedef = ""
 }
 
+# A reader of a handler meets its steps first; a flow is cast by the macro that checks it.
+function check_flow(text) {
+	if (room == "tests" || room == "loop")
+		return
+	if (functions > 0 && text ~ /^(static )?const struct flow_step [a-z_0-9]+\[\]/)
+		say("a step table stands above the first function of its file")
+	if (text ~ /\(struct [a-z_0-9]+ \*\)(f|flow|child)([^A-Za-z0-9_]|$)/)
+		say("a flow is cast by FLOW_OF()")
+}
+
 # KNF: the name starts a line, the body is between braces that start a line.
 function check_function(text,	size, most) {
 	if (text ~ /^[A-Za-z_].*\(/ && text !~ /;[ \t]*$/) {
@@ -103,10 +119,13 @@ function check_function(text,	size, most) {
 		sub(/[ \t]*\(.*$/, "", name)
 		sub(/^.*[ \t*]/, "", name)
 		step = before ~ /enum flow_rc[ \t]*$/ && text ~ /\(struct flow \*[a-z_]*\)/
+		is_static = before ~ /^static/
 	}
 	if (name_line && (text ~ /^\{/ || (name_line == FNR && text ~ /\{[ \t]*$/)))
 		body_line = FNR
 	if (text ~ /^\}/ && body_line) {
+		functions++
+		names_function(name, name_line, is_static)
 		size = FNR - name_line + 1
 		most = step ? STEP_MAX : FUNCTION_MAX
 		if (size > most)

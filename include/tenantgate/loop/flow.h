@@ -25,6 +25,7 @@
 #ifndef TENANTGATE_LOOP_FLOW_H
 #define TENANTGATE_LOOP_FLOW_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,6 +45,8 @@ enum flow_rc {
 
 struct flow;
 typedef enum flow_rc flow_step_fn(struct flow *);
+typedef void flow_end_fn(struct flow *, const struct err *);
+typedef void flow_release_fn(struct flow *);
 typedef void flow_cancel_fn(void *arg);
 typedef void flow_defer_fn(void *arg);
 
@@ -57,9 +60,9 @@ struct flow_kind {
 	const struct flow_step	*steps;
 	/* Turns the outcome into the answer; err->code is ERR_NONE after a good end. May not
 	 * wait. May be NULL. */
-	void			(*end)(struct flow *, const struct err *);
+	flow_end_fn		*end;
 	/* Last: the memory the flow lives in. May be NULL when an arena or a parent owns it. */
-	void			(*release)(struct flow *);
+	flow_release_fn		*release;
 };
 
 #define FLOW_MAGIC	0x464c4f57u	/* "FLOW" */
@@ -97,6 +100,27 @@ struct flow {
 	TAILQ_ENTRY(flow)	 live_link;	/* all flows of the worker */
 };
 
+/*
+ * The struct a flow is the first member of, of the given kind. Checked: the compiler sees that the
+ * member `flow` comes first, and at run time a flow of another kind aborts the process rather than
+ * be read as something it is not.
+ */
+#define FLOW_OF(f, type, kind) FLOW_MEMBER_OF(f, type, flow, kind)
+/* The same where the flow is the first member of a first member: FLOW_MEMBER_OF(f, struct chat,
+ * req.flow, &chat_kind). */
+#define FLOW_MEMBER_OF(f, type, member, kind)                                                      \
+	({                                                                                         \
+		_Static_assert(offsetof(type, member) == 0, "a flow comes first in its struct");   \
+		(type *)flow_checked(f, kind);                                                     \
+	})
+
+static inline void *
+flow_checked(struct flow *f, const struct flow_kind *kind)
+{
+	assert(f->magic == FLOW_MAGIC && f->kind == kind);
+	return f;
+}
+
 /* f is zeroed memory, or a flow that has ended (it starts anew). The arena outlives the flow:
  * release() frees it, if it owns it. The first step runs at the loop's next turn. */
 void		flow_start(struct flow *, const struct flow_kind *, struct worker *, struct arena *)
@@ -110,8 +134,11 @@ enum flow_rc	flow_fail(struct flow *, enum err_code, const char *fmt, ...)
 		    __attribute__((format(printf, 3, 4), warn_unused_result));
 enum flow_rc	flow_fail_err(struct flow *, const struct err *)
 	    __attribute__((warn_unused_result));
-/* The next step to run is the named one (a loop's head); returns FLOW_NEXT. */
-enum flow_rc	flow_goto(struct flow *, flow_step_fn *) __attribute__((warn_unused_result));
+/* The next step to run is the named one, before or after this one in the table; returns FLOW_NEXT,
+ * to be returned where nothing is to be waited for. It may also be called before a wait of the same
+ * step: `flow_goto(f, chat_pull); return http_stream_flush(f, x);`. Of a step that the table names
+ * twice, the first is meant. */
+enum flow_rc	flow_goto(struct flow *, flow_step_fn *);
 
 /* What an operation calls when its wait is over. Clears the cancel. */
 void		flow_wake(struct flow *);
