@@ -8,19 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/json.h"
 
 struct model_request *
 model_request_start(struct model_api *model_api, struct http_exchange *x, size_t size,
     const struct flow_kind *kind)
 {
-	struct model_request *v = calloc(1, size);
+	struct model_request *v = xcalloc(1, size);
 
-	if (v == NULL) {
-		http_reply(x, 503, "text/plain", SLICE_LIT("no memory\n"));
-		http_end(x);
-		return NULL;
-	}
 	v->model_api = model_api;
 	v->x = x;
 	buf_init(&v->body, BODY_MAX);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "neon-api.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
 
 #define CONNECT_US (10 * 1000000ull)
@@ -198,10 +199,10 @@ static const struct flow_kind build_kind = { "build", build_steps, build_over, b
 static struct build *
 build_new(struct neon_api *neon_api, const char *id)
 {
-	struct build *b = calloc(1, sizeof(*b));
+	struct build *b = xcalloc(1, sizeof(*b));
 	const char *dash = strchr(id, '-');
 
-	if (b == NULL || dash == NULL)
+	if (dash == NULL)
 		abort();
 	b->neon_api = neon_api;
 	snprintf(b->id, sizeof(b->id), "%s", id);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "neon-api.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/random.h"
 
 #define BODY_MAX (64 * 1024)
@@ -231,10 +232,8 @@ static void
 request_start(struct neon_api *neon_api, struct http_exchange *x, const struct neon_request *like,
     const struct flow_kind *kind)
 {
-	struct neon_request *r = malloc(sizeof(*r));
+	struct neon_request *r = xmalloc(sizeof(*r));
 
-	if (r == NULL)
-		abort();
 	*r = *like;
 	r->neon_api = neon_api;
 	r->x = x;

@@ -127,7 +127,7 @@ vector_search_read(struct flow *f)
 	for (unsigned i = 0; i < rows; i++) {
 		if (s->hits->items == NULL ||
 		    !copy_hit(f->arena, &s->result, i, &s->hits->items[i]))
-			return flow_fail(f, ERR_OVERLOADED, "No memory for what was found.");
+			return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the chunks found");
 	}
 	s->hits->count = rows;
 	return FLOW_NEXT;
@@ -158,7 +158,7 @@ search_chunks(struct flow *f, struct pg_conn *conn, const float *query, unsigned
 	assert(k >= 1 && k <= SEARCH_K_MAX && document_count <= SEARCH_DOCUMENTS_MAX);
 	*hits = (struct hits){ 0 };
 	if (s == NULL)
-		return flow_fail(f, ERR_OVERLOADED, "No memory to search.");
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the search");
 	s->conn = conn;
 	s->hits = hits;
 	s->filtered = document_count > 0;
@@ -168,7 +168,7 @@ search_chunks(struct flow *f, struct pg_conn *conn, const float *query, unsigned
 	if (!pg_binary_vector(&s->vector, query, dimensions) ||
 	    !pg_text_array(&s->ids, document_ids, document_count)) {
 		vector_search_clear(s);
-		return flow_fail(f, ERR_OVERLOADED, "No memory to search.");
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the search");
 	}
 	return flow_call(f, &s->flow, &vector_search_kind);
 }

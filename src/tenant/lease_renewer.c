@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 
@@ -96,10 +97,8 @@ static const struct flow_kind renewer_kind = { "tenant_lease", renewer_steps, NU
 struct lease_renewer *
 renewer_start(struct tenants *ts, const struct row_claim *claim, struct flow *work)
 {
-	struct lease_renewer *r = calloc(1, sizeof(*r));
+	struct lease_renewer *r = xcalloc(1, sizeof(*r));
 
-	if (r == NULL)
-		return NULL;
 	r->tenants = ts;
 	r->work = work;
 	r->claim = *claim;

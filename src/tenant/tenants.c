@@ -16,6 +16,7 @@
 
 #include "tenant/names.h"
 #include "tenant/tenant_internal.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
 #include "tenantgate/wire/pg_url.h"
@@ -182,10 +183,8 @@ tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct we
     struct dns *dns, struct pools *pools, const struct seal *seal, const struct tenants_conf *conf,
     struct err *err)
 {
-	struct tenants *ts = calloc(1, sizeof(*ts));
+	struct tenants *ts = xcalloc(1, sizeof(*ts));
 
-	if (ts == NULL)
-		abort();
 	*ts = (struct tenants){ .worker = w,
 		.catalog = c,
 		.redis = redis,
