@@ -5,12 +5,12 @@
  */
 #include "conf.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf_internal.h"
 #include "config.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/seal.h"
 #include "tenantgate/wire/pg_url.h"
 
@@ -104,7 +104,6 @@ conf_check_url(struct conf_reading *r, const char *path, const char *name, const
 	struct pg_target target = { 0 };
 	struct err err = { 0 };
 
-	assert(arena != NULL);
 	if (url != NULL && *url != '\0' && !pg_url_read(arena, url, PG_URL_STRICT, &target, &err)) {
 		struct conf_place at = place_of(r, path, name);
 

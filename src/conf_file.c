@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/secret.h"
 #include "tenantgate/wire/url.h"
 
@@ -212,9 +213,7 @@ load_file(int fd, struct stat *st, size_t *len)
 
 	if (fstat(fd, st) == -1)
 		return NULL;
-	text = malloc(FILE_SIZE_MAX);
-	if (text == NULL)
-		return NULL;
+	text = xmalloc(FILE_SIZE_MAX);
 	for (*len = 0; *len < FILE_SIZE_MAX && got > 0; *len += (size_t)got) {
 		got = read(fd, text + *len, FILE_SIZE_MAX - *len);
 		if (got < 0) {

@@ -27,7 +27,7 @@ flow_state_name(enum flow_state state)
 }
 
 static void
-line_begin(struct buf *line, const char *event)
+flow_line_begin(struct buf *line, const char *event)
 {
 	char now[CLOCK_ISO_SIZE];
 
@@ -37,7 +37,7 @@ line_begin(struct buf *line, const char *event)
 }
 
 static void
-line_end(struct buf *line)
+flow_line_end(struct buf *line)
 {
 	buf_putc(line, '}');
 	if (!line->failed)
@@ -54,7 +54,7 @@ flow_log_one(struct flow *f, void *arg)
 	if (r->total++ >= FLOW_LOG_MAX)
 		return;
 	r->written++;
-	line_begin(&line, "flow.live");
+	flow_line_begin(&line, "flow.live");
 	if (f->request_id != NULL) {
 		buf_puts(&line, ",\"request_id\":");
 		json_put_string(&line, slice_str(f->request_id));
@@ -65,7 +65,7 @@ flow_log_one(struct flow *f, void *arg)
 	    r->worker, f->kind->name, flow_step_name(f), flow_state_name(f->state),
 	    (unsigned long long)(flow_age_us(f) / 1000),
 	    (unsigned long long)((clock_mono_us() - f->step_began_us) / 1000));
-	line_end(&line);
+	flow_line_end(&line);
 }
 
 /* On the worker's thread. */
@@ -77,10 +77,10 @@ flow_log_write(void *arg)
 	struct buf line;
 
 	flow_each(l->worker, flow_log_one, &r);
-	line_begin(&line, "flow.total");
+	flow_line_begin(&line, "flow.total");
 	buf_printf(&line, ",\"worker\":%u,\"flows\":%zu,\"not_written\":%zu", r.worker, r.total,
 	    r.total - r.written);
-	line_end(&line);
+	flow_line_end(&line);
 	atomic_store(&l->posted, false);
 }
 

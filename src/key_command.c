@@ -13,6 +13,7 @@
 #include "tenantgate/base/secret.h"
 
 #define KEY_DEADLINE_US	(30 * 1000000ull)
+#define NO_LOOP		"No event loop could be set up. Raise the limit of open files."
 
 const char key_usage[] =
     "  tenantgate -c FILE key create --tenant ID [--note TEXT]   a key of one tenant\n"
@@ -75,7 +76,10 @@ key_run(struct worker *w, struct catalog *catalog, struct key_job *k)
 {
 	struct dns *dns = dns_open(w, NULL, 2 * 1000000ull);
 
-	assert(dns != NULL);
+	if (dns == NULL) {
+		err_set(&k->err, ERR_INTERNAL, NO_LOOP);
+		return;
+	}
 	catalog_attach(catalog, w, dns);
 	k->catalog = catalog;
 	flow_start(&k->flow, &key_kind, w, k->flow.arena);
@@ -90,10 +94,15 @@ static bool
 key_create(const struct conf *conf, const struct key_options *wanted, struct key_job *k)
 {
 	struct worker *w = worker_new(0);
-	struct catalog *catalog = catalog_open(&conf->catalog, &k->err);
-	struct arena *arena = arena_new(1u << 20);
+	struct catalog *catalog;
+	struct arena *arena;
 
-	assert(w != NULL);
+	if (w == NULL) {
+		err_set(&k->err, ERR_INTERNAL, NO_LOOP);
+		return false;
+	}
+	catalog = catalog_open(&conf->catalog, &k->err);
+	arena = arena_new(1u << 20);
 	k->wanted = wanted;
 	k->flow.arena = arena;
 	if (catalog != NULL) {

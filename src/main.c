@@ -5,7 +5,8 @@
  * The cover page. To read the program in the order of a request:
  *	http/ -> api/route.c -> api/request.c -> auth/ -> tenant/ -> limit/ -> api/chat.c
  *	-> model/ -> pool/ -> retrieval/ -> model/ -> http/
- * How the house is built: serve.c (the process), worker_context.c (one worker's rooms), conf.c (the keys).
+ * How the house is built: serve.c (the process), worker_context.c (one worker's rooms), conf.c (the
+ * keys).
  */
 #define _GNU_SOURCE /* O_PATH */
 #include <fcntl.h>

@@ -10,7 +10,6 @@
  */
 #include "serve.h"
 
-#include <assert.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 
 #include "worker_context.h"
 #include "notify.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 
@@ -86,9 +86,8 @@ static void
 startup_begin(struct worker_context *ctx, void *arg)
 {
 	struct arena *arena = arena_new(1u << 20);
-	struct startup *m = arena_alloc(arena, sizeof(*m));
+	struct startup *m = arena_first(arena, sizeof(*m));
 
-	assert(m != NULL);
 	m->service = arg;
 	flow_start(&m->flow, &startup_kind, ctx->worker, arena);
 }
@@ -146,8 +145,7 @@ contexts_open(struct service *s, struct err *err)
 
 	if (want == 0)
 		want = processors > 0 ? (unsigned)processors : 1;
-	s->contexts = calloc(want, sizeof(*s->contexts));
-	assert(s->contexts != NULL);
+	s->contexts = xcalloc(want, sizeof(*s->contexts));
 	for (s->count = 0; s->count < want; s->count++) {
 		struct worker_context *ctx = &s->contexts[s->count];
 

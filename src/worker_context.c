@@ -89,8 +89,6 @@ open_services(struct worker_context *ctx, struct err *err)
 	ctx->model = model_open(ctx->worker, ctx->web, &process->conf->model);
 	ctx->tenants = tenants_open(ctx->worker, process->catalog, ctx->redis, ctx->web, ctx->dns,
 	    process->pools, process->seal, &process->tenants, err);
-	if (ctx->auth == NULL || ctx->limiter == NULL || ctx->model == NULL)
-		err_set(err, ERR_INTERNAL, "A worker's rooms could not be set up.");
 	return !err_is(err);
 }
 

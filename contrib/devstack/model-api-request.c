@@ -8,19 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/json.h"
 
 struct model_request *
 model_request_start(struct model_api *api, struct http_exchange *x, size_t size,
     const struct flow_kind *kind)
 {
-	struct model_request *req = calloc(1, size);
+	struct model_request *req = xcalloc(1, size);
 
-	if (req == NULL) {
-		http_reply(x, 503, "text/plain", SLICE_LIT("no memory\n"));
-		http_end(x);
-		return NULL;
-	}
 	req->magic = MODEL_REQUEST_MAGIC;
 	req->api = api;
 	req->x = x;

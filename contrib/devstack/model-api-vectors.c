@@ -165,8 +165,7 @@ embedding_options_read(struct embeddings *e)
 
 	e->base64 = format != NULL && strcmp(json_string_value(format) ?: "", "base64") == 0;
 	if (!json_opt_int(root, "dimensions", 1, DIMENSIONS_MAX, &dimensions, &err)) {
-		model_request_refuse(&e->req, 400, "invalid_request_error", NULL,
-		    err.detail);
+		model_request_refuse(&e->req, 400, "invalid_request_error", NULL, err.detail);
 		return false;
 	}
 	e->dimensions = (unsigned)dimensions;
@@ -187,8 +186,7 @@ embeddings_reply(struct embeddings *e)
 	buf_init(&out, (size_t)1 << 30);
 	buf_puts(&out, "{\"object\":\"list\",\"data\":[");
 	for (i = 0; i < n; i++)
-		if ((i + 1 < n || e->req.knobs.bad_vectors != 3) &&
-		    input_text(input, i, &text))
+		if ((i + 1 < n || e->req.knobs.bad_vectors != 3) && input_text(input, i, &text))
 			item_put(e, &out, i, text);
 	buf_puts(&out, "],\"model\":");
 	json_put_string(&out, slice_str(json_string_value(json_object_get(root, "model"))));

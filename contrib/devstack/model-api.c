@@ -210,18 +210,15 @@ on_stop_signal(evutil_socket_t sig, short what, void *arg)
 static int
 model_api_serve(struct model_api *api, const struct http_conf *conf)
 {
-	struct event *term =
-	    evsignal_new(worker_base(api->worker), SIGTERM, on_stop_signal, api);
-	struct event *intr =
-	    evsignal_new(worker_base(api->worker), SIGINT, on_stop_signal, api);
+	struct event *term = evsignal_new(worker_base(api->worker), SIGTERM, on_stop_signal, api);
+	struct event *intr = evsignal_new(worker_base(api->worker), SIGINT, on_stop_signal, api);
 	struct http_shared *shared = http_shared_new();
 	struct err err = { .code = ERR_NONE };
 
 	if (term == NULL || intr == NULL || evsignal_add(term, NULL) != 0 ||
 	    evsignal_add(intr, NULL) != 0)
 		return 1;
-	api->http = http_open(api->worker, conf, shared, request_came, request_refused,
-	    api, &err);
+	api->http = http_open(api->worker, conf, shared, request_came, request_refused, api, &err);
 	if (api->http == NULL) {
 		fprintf(stderr, "model-api: %s\n", err.detail);
 		return 1;

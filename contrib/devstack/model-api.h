@@ -79,7 +79,7 @@ struct model_api {
 struct model_request {
 	struct flow		 flow;
 	unsigned		 magic;
-	struct model_api	*api;	/* borrowed */
+	struct model_api	*api;		/* borrowed */
 	struct http_exchange	*x;		/* borrowed until the end */
 	struct knobs		 knobs;		/* this request's */
 	struct buf		 body;		/* owned */
@@ -89,8 +89,8 @@ struct model_request {
 
 /* ---- model-api-request.c ---- */
 /* size bytes, the visit first; freed with free() after the end. */
-struct model_request	*model_request_start(struct model_api *, struct http_exchange *, size_t size,
-		    const struct flow_kind *);
+struct model_request	*model_request_start(struct model_api *, struct http_exchange *,
+		    size_t size, const struct flow_kind *);
 enum flow_rc	 model_request_read(struct flow *);	/* a step: the body */
 /* The JSON and the knobs. False: the answer is given already. */
 bool		 model_request_open(struct model_request *);
@@ -98,8 +98,8 @@ bool		 model_request_open(struct model_request *);
 bool		 model_request_fails(struct model_request *, unsigned status);
 /* A step's end: waits, for good when `stall`. */
 enum flow_rc	 model_request_wait(struct model_request *, unsigned ms, bool stall);
-void		 model_request_refuse(struct model_request *, int status, const char *type, const char *code,
-		    const char *message);
+void		 model_request_refuse(struct model_request *, int status, const char *type,
+		    const char *code, const char *message);
 void		 model_request_reply(struct model_request *, const struct buf *json);
 void		 model_request_end(struct flow *, const struct err *);	/* calls http_end() */
 void		 model_request_release(struct flow *);

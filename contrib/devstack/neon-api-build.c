@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "neon-api.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
 
 #define CONNECT_US (10 * 1000000ull)
@@ -219,10 +220,10 @@ drop_end(struct flow *f, const struct err *err)
 static struct build *
 build_new(struct neon_api *api, const char *id)
 {
-	struct build *b = calloc(1, sizeof(*b));
+	struct build *b = xcalloc(1, sizeof(*b));
 	const char *dash = strchr(id, '-');
 
-	if (b == NULL || dash == NULL)
+	if (dash == NULL)
 		abort();
 	b->api = api;
 	snprintf(b->id, sizeof(b->id), "%s", id);

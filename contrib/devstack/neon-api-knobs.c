@@ -55,8 +55,8 @@ unavailable_read(struct neon_api *api, const json_t *list)
 	for (i = 0; i < json_array_size(list) && i < UNAVAILABLE_MAX; i++) {
 		const char *id = json_string_value(json_array_get(list, i));
 
-		snprintf(api->unavailable[api->unavailable_count++],
-		    sizeof(api->unavailable[0]), "%s", id != NULL ? id : "");
+		snprintf(api->unavailable[api->unavailable_count++], sizeof(api->unavailable[0]),
+		    "%s", id != NULL ? id : "");
 	}
 }
 

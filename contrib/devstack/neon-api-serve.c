@@ -7,13 +7,13 @@
  * A client that leaves changes nothing: Neon does what it was asked to, whether or not anybody
  * waits for the answer.
  */
+#include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "neon-api.h"
-
-#include <assert.h>
-#include <stddef.h>
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/random.h"
 
 #define BODY_MAX (64 * 1024)
@@ -94,11 +94,9 @@ serve_delay(struct flow *f)
 	struct neon_request *r = neon_request_of(f);
 
 	const struct neon_api *api = r->api;
-	bool ours =
-	    api->delay_route[0] == '\0' || strcmp(api->delay_route, r->route->name) == 0;
+	bool ours = api->delay_route[0] == '\0' || strcmp(api->delay_route, r->route->name) == 0;
 
-	return api->delay_us > 0 && ours ? flow_sleep(f, &r->timer, api->delay_us)
-					      : FLOW_NEXT;
+	return api->delay_us > 0 && ours ? flow_sleep(f, &r->timer, api->delay_us) : FLOW_NEXT;
 }
 
 static enum flow_rc
@@ -250,10 +248,8 @@ static void
 neon_request_start(struct neon_api *api, struct http_exchange *x, const struct neon_request *like,
     const struct flow_kind *kind)
 {
-	struct neon_request *r = malloc(sizeof(*r));
+	struct neon_request *r = xmalloc(sizeof(*r));
 
-	if (r == NULL)
-		abort();
 	*r = *like;
 	r->magic = NEON_REQUEST_MAGIC;
 	r->api = api;

@@ -189,8 +189,7 @@ wires_open(struct neon_api *api, const struct neon_api_options *o)
 }
 
 static void
-listener_open(struct neon_api *api, const struct neon_api_options *o,
-    struct http_shared *shared)
+listener_open(struct neon_api *api, const struct neon_api_options *o, struct http_shared *shared)
 {
 	const char *colon = strrchr(o->listen, ':');
 	struct http_conf conf;
@@ -203,8 +202,7 @@ listener_open(struct neon_api *api, const struct neon_api_options *o,
 	http_conf_init(&conf);
 	conf.listen_addr = address;
 	conf.listen_port = (uint16_t)strtoul(colon + 1, NULL, 10);
-	api->http =
-	    http_open(api->worker, &conf, shared, serve_request, NULL, api, &err);
+	api->http = http_open(api->worker, &conf, shared, serve_request, NULL, api, &err);
 	if (api->http == NULL)
 		die(err.detail);
 	printf("listening on %s:%u\n", address, (unsigned)http_port(api->http));
@@ -218,8 +216,7 @@ port_report(const struct neon_api *api, const char *path)
 
 	if (path == NULL)
 		return;
-	if (f == NULL || fprintf(f, "%u\n", (unsigned)http_port(api->http)) < 0 ||
-	    fclose(f) != 0)
+	if (f == NULL || fprintf(f, "%u\n", (unsigned)http_port(api->http)) < 0 || fclose(f) != 0)
 		die("the port file cannot be written");
 }
 
@@ -251,8 +248,7 @@ main(int argc, char **argv)
 {
 	struct neon_api_options o = neon_api_options_read(argc, argv);
 	struct http_shared *shared = http_shared_new();
-	struct neon_api api = { .api_key = o.api_key,
-		.operation_us = o.operation_ms * 1000ull };
+	struct neon_api api = { .api_key = o.api_key, .operation_us = o.operation_ms * 1000ull };
 	struct event *term, *intr;
 
 	signal(SIGPIPE, SIG_IGN);

@@ -103,7 +103,8 @@ struct chunk_list {
 	size_t		 max;		/* ceiling for count */
 };
 
-/* Sizes in UTF-16 units, as JavaScript counts. Appends; false past list->max. */
+/* Sizes in UTF-16 units, as JavaScript counts. Appends; false past list->max (then the count is
+ * max), or without memory. */
 bool	chunk_split(struct slice text, unsigned page, enum chunk_separators, unsigned size,
 	    unsigned overlap, struct chunk_list *);
 void	chunk_free(struct chunk_list *);

@@ -92,7 +92,7 @@ chat_embed(struct flow *f)
 		return flow_fail_err(f, &err);
 	c->vector = arena_array(f->arena, model_dimensions(model), sizeof(*c->vector));
 	if (c->vector == NULL)
-		return flow_fail(f, ERR_TOO_LARGE, "The body's messages are too large together.");
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the question's vector");
 	return model_embed(f, model, &c->input.question, 1, c->vector, &c->req.usage);
 }
 
@@ -106,6 +106,14 @@ chat_search(struct flow *f)
 }
 
 static enum flow_rc
+prompt_refused(struct flow *f)
+{
+	if (chat_of(f)->prompt.no_memory)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the passages found");
+	return flow_fail(f, ERR_INTERNAL, "The passages found are too large for a prompt.");
+}
+
+static enum flow_rc
 chat_ask_model(struct flow *f)
 {
 	struct chat *c = chat_of(f);
@@ -113,7 +121,7 @@ chat_ask_model(struct flow *f)
 
 	pool_return(&c->req.lease, POOL_CLEAN);
 	if (!prompt_build(&c->hits, &c->prompt))
-		return flow_fail(f, ERR_INTERNAL, "The passages found are too large for a prompt.");
+		return prompt_refused(f);
 	c->input.messages[0] = (struct model_message){ "system", buf_view(&c->prompt) };
 	chat = (struct model_chat){
 		.name = c->input.model,
@@ -163,6 +171,8 @@ chat_write(struct flow *f)
 		stream_text(&c->writer, &c->piece, d->text);
 	if (d->finished)
 		stream_finish(&c->writer, &c->piece, d->finish_reason, &d->usage);
+	if (c->piece.no_memory)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the model's next words");
 	if (c->piece.failed)
 		return flow_fail(f, ERR_MODEL, "The model sent a piece that is too large.");
 	http_stream_add(c->req.x, buf_view(&c->piece));

@@ -10,8 +10,10 @@
 #define MODEL_NAME_MAX 128
 
 static bool
-chat_body_too_large(struct err *err)
+chat_body_too_large(const struct arena *arena, struct err *err)
 {
+	if (arena_no_memory(arena))
+		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the body's messages");
 	err_set(err, ERR_TOO_LARGE, "The body's messages are too large together.");
 	return false;
 }
@@ -57,12 +59,12 @@ message_text(const json_t *message, size_t index, struct arena *arena, struct sl
 		copy = arena_slice(arena,
 		    slice_of(json_string_value(content), json_string_length(content)));
 		*out = slice_of(copy, json_string_length(content));
-		return copy != NULL || chat_body_too_large(err);
+		return copy != NULL || chat_body_too_large(arena, err);
 	}
 	if (json_is_array(content))
-		return parts_text(content, arena, out) || chat_body_too_large(err);
+		return parts_text(content, arena, out) || chat_body_too_large(arena, err);
 	if (json_is_array(parts))
-		return parts_text(parts, arena, out) || chat_body_too_large(err);
+		return parts_text(parts, arena, out) || chat_body_too_large(arena, err);
 	err_set(err, ERR_INVALID_FIELD,
 	    "messages[%zu] needs `content` (a string) or `parts` (an array).", index);
 	return false;
@@ -149,7 +151,7 @@ read_messages(const json_t *root, struct arena *arena, struct chat_input *input,
 	}
 	input->messages = arena_array(arena, count + 1, sizeof(*input->messages));
 	if (input->messages == NULL)
-		return chat_body_too_large(err);
+		return chat_body_too_large(arena, err);
 	input->message_count = 1;
 	json_array_foreach(messages, i, message) {
 		if (!read_message(message, i, arena, input, err))
@@ -181,7 +183,8 @@ add_document(const json_t *id, const char *field, struct arena *arena, struct ch
 	}
 	input->document_ids[input->document_count] =
 	    arena_slice(arena, slice_of(json_string_value(id), len));
-	return input->document_ids[input->document_count++] != NULL || chat_body_too_large(err);
+	return input->document_ids[input->document_count++] != NULL ||
+	    chat_body_too_large(arena, err);
 }
 
 static bool
@@ -231,7 +234,7 @@ read_model(const json_t *root, struct arena *arena, struct chat_input *input, st
 		return false;
 	}
 	input->model = arena_slice(arena, name);
-	return input->model != NULL || chat_body_too_large(err);
+	return input->model != NULL || chat_body_too_large(arena, err);
 }
 
 bool

@@ -215,18 +215,31 @@ cut_pages(struct ingest *in)
 	return true;
 }
 
-static void
+static enum flow_rc
+chunks_refused(struct flow *f)
+{
+	const struct chunk_list *chunks = &ingest_of(f)->chunks;
+
+	if (chunks->count < chunks->max)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's chunks");
+	return flow_fail(f, ERR_DOC_LIMIT, "The document has more than %zu chunks.", chunks->max);
+}
+
+/* The client chooses how many: a document of 2.7 MB may need 25 MB of vectors. */
+static bool
 gather_texts(struct ingest *in)
 {
 	unsigned dimensions = model_dimensions(in->req.ctx->model);
 
 	in->texts = calloc(in->chunks.count, sizeof(*in->texts));
 	in->vectors = calloc(in->chunks.count * (size_t)dimensions, sizeof(*in->vectors));
-	assert(in->texts != NULL && in->vectors != NULL);
+	if (in->texts == NULL || in->vectors == NULL)
+		return false;
 	for (size_t i = 0; i < in->chunks.count; i++)
 		in->texts[i] = in->chunks.items[i].content;
 	in->embedded = 0;
 	in->batch = 0;
+	return true;
 }
 
 static enum flow_rc
@@ -237,14 +250,14 @@ ingest_chunk(struct flow *f)
 
 	ingest_report_progress(&in->report, "extract", 1, 1);
 	if (!cut_pages(in))
-		return flow_fail(f, ERR_DOC_LIMIT, "The document has more than %u chunks.",
-		    in->req.ctx->conf->chunks_max);
+		return chunks_refused(f);
 	if (in->chunks.count == 0)
 		return flow_fail(f, ERR_DOC_EMPTY, "The document has no text to store.");
 	d->pages = in->extracted.pages_in_all;
 	d->chunks = (unsigned)in->chunks.count;
 	ingest_report_progress(&in->report, "chunk", d->chunks, d->chunks);
-	gather_texts(in);
+	if (!gather_texts(in))
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's vectors");
 	in->state = DOCUMENT_INTENDED;
 	return documents_begin(f, in->req.ctx->catalog, in->req.tenant_id, d);
 }

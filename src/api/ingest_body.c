@@ -21,8 +21,10 @@ struct form {
 };
 
 static bool
-ingest_body_too_large(struct err *err)
+ingest_body_too_large(const struct arena *arena, struct err *err)
 {
+	if (arena_no_memory(arena))
+		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the body's fields");
 	err_set(err, ERR_TOO_LARGE, "The body's fields are too large together.");
 	return false;
 }
@@ -48,7 +50,7 @@ field_copy(struct arena *arena, struct slice s, struct err *err)
 	const char *copy = s.len == 0 ? "" : arena_slice(arena, s);
 
 	if (copy == NULL)
-		ingest_body_too_large(err);
+		ingest_body_too_large(arena, err);
 	return copy;
 }
 
@@ -63,7 +65,7 @@ document_id(struct arena *arena, struct slice given, struct err *err)
 		    : NULL;
 	made = arena_alloc(arena, sizeof("doc_") + ID_RANDOM);
 	if (made == NULL) {
-		ingest_body_too_large(err);
+		ingest_body_too_large(arena, err);
 		return NULL;
 	}
 	memcpy(made, "doc_", 4);
@@ -120,7 +122,7 @@ set_digest(struct ingest_item *item, struct arena *arena, struct err *err)
 	char *hex = arena_alloc(arena, SHA256_HEX_SIZE);
 
 	if (hex == NULL)
-		return ingest_body_too_large(err);
+		return ingest_body_too_large(arena, err);
 	sha256_hex(item->bytes, hex);
 	item->document.sha256 = hex;
 	item->document.bytes = item->bytes.len;
@@ -194,7 +196,7 @@ read_multipart(const struct ingest_head *head, struct slice body, struct arena *
 	struct parts *parts = arena_alloc(arena, sizeof(*parts));
 
 	if (parts == NULL)
-		return ingest_body_too_large(err);
+		return ingest_body_too_large(arena, err);
 	if (boundary.p == NULL) {
 		err_set(err, ERR_BAD_REQUEST, "multipart/form-data needs a boundary.");
 		return false;
@@ -233,11 +235,14 @@ json_metadata(const json_t *root, struct arena *arena, struct form *form, struct
 		return true;
 	buf_init(&b, METADATA_MAX);
 	json_put(&b, metadata);
-	form->metadata = slice_of(b.failed ? NULL : arena_slice(arena, buf_view(&b)), b.len);
-	buf_free(&b);
-	if (form->metadata.p == NULL)
+	if (b.failed && !b.no_memory)
 		err_set(err, ERR_INVALID_FIELD, "metadata must be at most %u bytes.", METADATA_MAX);
-	return form->metadata.p != NULL;
+	else if (b.failed)
+		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the metadata");
+	else
+		form->metadata = slice_of(field_copy(arena, buf_view(&b), err), b.len);
+	buf_free(&b);
+	return !err_is(err);
 }
 
 /* The text is copied, for the parsed JSON goes before the document is stored. */
@@ -254,7 +259,7 @@ read_json_fields(const json_t *root, struct arena *arena, struct ingest_items *o
 		return false;
 	text = slice_of(arena_slice(arena, text), text.len);
 	if (text.p == NULL)
-		return ingest_body_too_large(err);
+		return ingest_body_too_large(arena, err);
 	return add_item(out, &form, text, SLICE_LIT("text/plain"), (struct slice){ 0 }, arena, err);
 }
 

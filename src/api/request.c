@@ -25,9 +25,8 @@ request_start(struct http_exchange *x, const struct api_context *ctx,
 {
 	size_t body_max = api_route_body_max(match->route, ctx->conf);
 	struct arena *arena = arena_new(REQUEST_ARENA_MAX + body_max);
-	struct request *req = arena_alloc(arena, size);
+	struct request *req = arena_first(arena, size);
 
-	assert(req != NULL);
 	req->magic = REQUEST_MAGIC;
 	req->ctx = ctx;
 	req->x = x;

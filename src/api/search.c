@@ -61,7 +61,7 @@ search_query(const json_t *root, struct arena *arena, struct slice *out, struct 
 	}
 	*out = slice_of(arena_slice(arena, query), query.len);
 	if (out->p == NULL)
-		err_set(err, ERR_TOO_LARGE, "The body is too large.");
+		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the query");
 	return out->p != NULL;
 }
 
@@ -91,7 +91,7 @@ search_embed(struct flow *f)
 		return flow_fail_err(f, &err);
 	s->vector = arena_array(f->arena, model_dimensions(model), sizeof(*s->vector));
 	if (s->vector == NULL)
-		return flow_fail(f, ERR_TOO_LARGE, "The body is too large.");
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the query's vector");
 	return model_embed(f, model, &s->ask.question, 1, s->vector, &s->req.usage);
 }
 
@@ -122,6 +122,21 @@ put_hit(struct buf *b, const struct hit *h)
 }
 
 static enum flow_rc
+results_send(struct flow *f, struct buf *results)
+{
+	bool sent = !results->failed, no_memory = results->no_memory;
+
+	if (sent)
+		respond_json(search_of(f)->req.x, 200, results);
+	buf_free(results);
+	if (no_memory)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the results");
+	if (!sent)
+		return flow_fail(f, ERR_INTERNAL, "The results are too large to send.");
+	return FLOW_DONE;
+}
+
+static enum flow_rc
 search_respond(struct flow *f)
 {
 	struct search *s = search_of(f);
@@ -136,12 +151,7 @@ search_respond(struct flow *f)
 		put_hit(&b, &s->hits.items[i]);
 	}
 	buf_puts(&b, "]}");
-	if (!b.failed)
-		respond_json(s->req.x, 200, &b);
-	buf_free(&b);
-	if (http_status(s->req.x) == 0)
-		return flow_fail(f, ERR_INTERNAL, "The results are too large to send.");
-	return FLOW_DONE;
+	return results_send(f, &b);
 }
 
 static void

@@ -41,12 +41,12 @@ struct key_check {
 	struct caller *out;  /* borrowed */
 };
 
-static flow_step_fn key_ask, key_read;
+static flow_step_fn key_ask, key_fetch_read;
 static flow_end_fn key_fetch_end;
 
 static const struct flow_step key_fetch_steps[] = {
 	{ "ask", key_ask },
-	{ "read", key_read },
+	{ "read", key_fetch_read },
 	{ NULL, NULL },
 };
 
@@ -84,7 +84,7 @@ key_ask(struct flow *f)
 }
 
 static enum flow_rc
-key_read(struct flow *f)
+key_fetch_read(struct flow *f)
 {
 	struct key_fetch *k = FLOW_MEMBER_OF(f, struct key_fetch, base.flow, &key_fetch_kind);
 	struct key_record *r = (struct key_record *)k->base.record;

@@ -8,6 +8,7 @@
 
 #include "auth/auth_key.h"
 #include "tenantgate/auth.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/digest.h"
 #include "tenantgate/base/random.h"
 #include "tenantgate/base/secret.h"
@@ -79,17 +80,16 @@ create_release(struct flow *f)
 	free(k);
 }
 
-static bool
+static void
 create_fill(struct key_creation *k, const char *tenant, const char *note)
 {
 	if (tenant != NULL)
 		snprintf(k->tenant, sizeof(k->tenant), "%s", tenant);
-	if (note != NULL && (k->note = strdup(note)) == NULL)
-		return false;
+	if (note != NULL)
+		k->note = xstrdup(note);
 	id_random(k->id, KEY_ID_LEN);
 	id_random(k->secret, KEY_SECRET_LEN);
 	sha256_hex(slice_str(k->secret), k->hash);
-	return true;
 }
 
 enum flow_rc
@@ -103,15 +103,10 @@ auth_key_create(struct flow *f, struct catalog *c, enum caller_kind kind, const 
 	if (tenant != NULL && !auth_tenant_valid(slice_str(tenant)))
 		return flow_fail(f, ERR_INVALID_TENANT,
 		    "a tenant id is 1 to 128 bytes of [A-Za-z0-9._:@-]");
-	k = calloc(1, sizeof(*k));
-	if (k == NULL)
-		return flow_fail(f, ERR_OVERLOADED, "no memory for a key");
+	k = xcalloc(1, sizeof(*k));
 	k->catalog = c;
 	k->kind = kind;
 	k->text = text;
-	if (!create_fill(k, tenant, note)) {
-		create_release(&k->flow);
-		return flow_fail(f, ERR_OVERLOADED, "no memory for a key");
-	}
+	create_fill(k, tenant, note);
 	return flow_call(f, &k->flow, &create_kind);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "auth/auth_key.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/random.h"
 #include "tenantgate/base/secret.h"
 
@@ -21,11 +22,9 @@ key_record_free(struct lookup_record *base)
 struct lookup_record *
 key_record_new(struct slice key_id)
 {
-	struct key_record *r = calloc(1, sizeof(*r));
+	struct key_record *r = xcalloc(1, sizeof(*r));
 
 	assert(key_id.len <= KEY_ID_LEN);
-	if (r == NULL)
-		return NULL;
 	lookup_record_init(&r->base, key_record_free);
 	memcpy(r->caller.key_id, key_id.p, key_id.len);
 	/* Nobody's secret hashes to this: the dummy that unknown keys are compared with. */

@@ -10,12 +10,13 @@
  */
 #include "tenantgate/base/arena.h"
 
-#include <assert.h>
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "tenantgate/base/alloc.h"
 
 #define ARENA_BLOCK 4096
 
@@ -30,16 +31,15 @@ struct arena {
 	size_t ceiling;
 	size_t taken; /* capacity of all blocks */
 	size_t given; /* bytes handed out, rounding included */
+	bool no_memory;
 	struct block *newest;
 };
 
 struct arena *
 arena_new(size_t ceiling)
 {
-	struct arena *a = calloc(1, sizeof(*a));
+	struct arena *a = xcalloc(1, sizeof(*a));
 
-	if (a == NULL)
-		abort();
 	a->ceiling = ceiling;
 	return a;
 }
@@ -71,8 +71,10 @@ arena_grow(struct arena *a, size_t need)
 	if (cap > room)
 		cap = room;
 	b = calloc(1, sizeof(*b) + cap);
-	if (b == NULL)
+	if (b == NULL) {
+		a->no_memory = true;
 		return false;
+	}
 	b->cap = cap;
 	b->older = a->newest;
 	a->newest = b;
@@ -100,6 +102,16 @@ arena_alloc(struct arena *a, size_t size)
 	p = b->bytes + b->used;
 	b->used += size;
 	a->given += size;
+	return p;
+}
+
+void *
+arena_first(struct arena *a, size_t size)
+{
+	void *p = arena_alloc(a, size);
+
+	if (p == NULL)
+		alloc_die(size);
 	return p;
 }
 
@@ -157,4 +169,10 @@ size_t
 arena_used(const struct arena *a)
 {
 	return a->given;
+}
+
+bool
+arena_no_memory(const struct arena *a)
+{
+	return a->no_memory;
 }

@@ -32,7 +32,7 @@ void
 buf_reset(struct buf *b)
 {
 	b->len = 0;
-	b->failed = false;
+	b->failed = b->no_memory = false;
 	if (b->data != NULL)
 		b->data[0] = '\0';
 }
@@ -62,9 +62,12 @@ buf_extend(struct buf *b, size_t n)
 
 	if (b->failed)
 		return NULL;
-	if (n > b->max - b->len ||
-	    ((b->data == NULL || n > b->cap - b->len) && !buf_grow(b, b->len + n))) {
+	if (n > b->max - b->len) {
 		b->failed = true;
+		return NULL;
+	}
+	if ((b->data == NULL || n > b->cap - b->len) && !buf_grow(b, b->len + n)) {
+		b->failed = b->no_memory = true;
 		return NULL;
 	}
 	end = b->data + b->len;

@@ -6,6 +6,7 @@
 #include "tenantgate/base/json.h"
 
 #include <math.h>
+#include <pthread.h>
 
 /* Brackets inside strings do not nest; whether the text is JSON at all is jansson's to say. */
 static bool
@@ -34,6 +35,30 @@ json_depth_fits(struct slice text)
 	return true;
 }
 
+/* jansson takes most failures of its own malloc for faults of the text ("invalid token"): whether
+ * one failed is noted here. */
+static pthread_once_t json_once = PTHREAD_ONCE_INIT;
+static json_malloc_t json_malloc_inner;
+static _Thread_local bool json_no_memory;
+
+static void *
+json_malloc_noting(size_t n)
+{
+	void *p = json_malloc_inner(n);
+
+	json_no_memory |= p == NULL;
+	return p;
+}
+
+static void
+json_set_up(void)
+{
+	json_free_t inner;
+
+	json_get_alloc_funcs(&json_malloc_inner, &inner);
+	json_set_alloc_funcs(json_malloc_noting, inner);
+}
+
 /* jansson's own text quotes the input: it is not shown. */
 static const char *
 json_fault(const json_error_t *fault)
@@ -52,8 +77,6 @@ json_fault(const json_error_t *fault)
 		return "an object names a field twice";
 	case json_error_numeric_overflow:
 		return "a number is too large";
-	case json_error_out_of_memory:
-		return "it is too large";
 	default:
 		return "the syntax is wrong";
 	}
@@ -71,8 +94,12 @@ json_read(struct slice text, struct err *err)
 		    JSON_DEPTH_MAX);
 		return NULL;
 	}
+	pthread_once(&json_once, json_set_up);
+	json_no_memory = false;
 	value = json_loadb(text.len == 0 ? "" : text.p, text.len, flags, &fault);
-	if (value == NULL)
+	if (value == NULL && json_no_memory)
+		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the JSON");
+	else if (value == NULL)
 		err_set(err, ERR_INVALID_JSON, "JSON cannot be read: line %d, column %d: %s.",
 		    fault.line, fault.column, json_fault(&fault));
 	return value;

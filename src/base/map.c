@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/siphash.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/random.h"
 
 #define MAP_FIRST_BUCKETS 16
@@ -42,14 +43,10 @@ struct map {
 struct map *
 map_new(size_t max, map_drop_fn *drop)
 {
-	struct map *m = calloc(1, sizeof(*m));
+	struct map *m = xcalloc(1, sizeof(*m));
 
-	if (m == NULL)
-		abort();
 	m->nbuckets = MAP_FIRST_BUCKETS;
-	m->buckets = calloc(m->nbuckets, sizeof(*m->buckets));
-	if (m->buckets == NULL)
-		abort();
+	m->buckets = xcalloc(m->nbuckets, sizeof(*m->buckets));
 	m->max = max;
 	m->drop = drop;
 	TAILQ_INIT(&m->used);

@@ -15,6 +15,7 @@
 
 #include <openssl/evp.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/b64.h"
 #include "tenantgate/base/digest.h"
 #include "tenantgate/base/hex.h"
@@ -81,9 +82,7 @@ seal_new(const char *hex_keys)
 
 	if (hex_keys == NULL)
 		return NULL;
-	s = calloc(1, sizeof(*s));
-	if (s == NULL)
-		return NULL;
+	s = xcalloc(1, sizeof(*s));
 	if (!seal_keys_read(s, hex_keys)) {
 		seal_free(s);
 		return NULL;

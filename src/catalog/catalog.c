@@ -11,12 +11,12 @@
  */
 #include "tenantgate/catalog.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "catalog/catalog_internal.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/wire/pg_url.h"
 
@@ -114,11 +114,9 @@ query_release(struct flow *f)
 enum flow_rc
 catalog_run(struct flow *f, struct catalog *c, const struct pg_query *query, struct pg_result *out)
 {
-	struct catalog_query *q = calloc(1, sizeof(*q));
+	struct catalog_query *q = xcalloc(1, sizeof(*q));
 	enum flow_rc rc;
 
-	if (q == NULL)
-		return flow_fail(f, ERR_OVERLOADED, "no memory for a query");
 	pg_clear(out);
 	q->catalog = c;
 	q->query = *query;
@@ -157,10 +155,8 @@ catalog_pools(const struct catalog_conf *conf)
 struct catalog *
 catalog_open(const struct catalog_conf *conf, struct err *err)
 {
-	struct catalog *c = calloc(1, sizeof(*c));
+	struct catalog *c = xcalloc(1, sizeof(*c));
 
-	if (c == NULL)
-		abort();
 	c->arena = arena_new(URL_ARENA_MAX);
 	atomic_init(&c->reached, false);
 	c->query_timeout_us =

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "catalog/catalog_internal.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 
@@ -279,10 +280,8 @@ migrate_release(struct flow *f)
 enum flow_rc
 catalog_migrate(struct flow *f, struct catalog *c)
 {
-	struct migration *m = calloc(1, sizeof(*m));
+	struct migration *m = xcalloc(1, sizeof(*m));
 
-	if (m == NULL)
-		return flow_fail(f, ERR_OVERLOADED, "no memory for a migration");
 	m->catalog = c;
 	return flow_call(f, &m->flow, &migrate_kind);
 }

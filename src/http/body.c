@@ -9,6 +9,15 @@
 
 #include <event2/buffer.h>
 
+static void
+body_refuse(const struct buf *body, struct err *why)
+{
+	if (body->no_memory)
+		err_set(why, ERR_OVERLOADED, ERR_NO_MEMORY, "the body");
+	else
+		err_set(why, ERR_TOO_LARGE, "The body is larger than %zu bytes.", body->max);
+}
+
 /* True when the wait is over, with `why` empty for a whole body. */
 static bool
 body_take(struct conn *c, struct err *why)
@@ -19,7 +28,7 @@ body_take(struct conn *c, struct err *why)
 	if (event == PARSE_DONE)
 		return true;
 	if (event == PARSE_DATA)
-		err_set(why, ERR_TOO_LARGE, "The body is larger than %zu bytes.", c->x.body->max);
+		body_refuse(c->x.body, why);
 	else if (event == PARSE_ERROR)
 		*why = c->parse.err;
 	else if (c->x.body->len > had || c->deadline == 0)

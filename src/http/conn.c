@@ -85,7 +85,7 @@ conn_timed_out(struct conn *c)
 }
 
 static void
-timer_on_event(void *arg)
+conn_timer_on_event(void *arg)
 {
 	struct conn *c = arg;
 	uint64_t now = clock_mono_us();
@@ -195,7 +195,7 @@ conn_new(struct http_server *s)
 	buf_init(&c->head, limits.head_bytes);
 	buf_init(&c->line, PARSE_TRAILERS_MAX);
 	parse_init(&c->parse, &limits, &c->head, &c->line, c->parse_fields);
-	if (!timer_init(&c->timer, s->worker, timer_on_event, c)) {
+	if (!timer_init(&c->timer, s->worker, conn_timer_on_event, c)) {
 		free(c);
 		return NULL;
 	}

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/map.h"
 
 struct http_shared {
@@ -20,16 +21,11 @@ struct http_shared {
 struct http_shared *
 http_shared_new(void)
 {
-	struct http_shared *sh = calloc(1, sizeof(*sh));
+	struct http_shared *sh = xcalloc(1, sizeof(*sh));
 
-	if (sh == NULL)
-		return NULL;
 	sh->addresses = map_new(0, NULL);
-	if (sh->addresses == NULL || pthread_mutex_init(&sh->lock, NULL) != 0) {
-		map_free(sh->addresses);
-		free(sh);
-		return NULL;
-	}
+	if (pthread_mutex_init(&sh->lock, NULL) != 0)
+		abort();
 	return sh;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "limit/limit_internal.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 
@@ -158,9 +159,7 @@ limit_check(struct flow *f, struct limiter *l, const struct limit_rule *rules, u
 		return decide_locally(l, &a, verdict);
 	if (!redis_is_up(l->redis))
 		return decide_without_redis(f, l, &a, verdict);
-	v = calloc(1, sizeof(*v));
-	if (v == NULL)
-		return decide_without_redis(f, l, &a, verdict);
+	v = xcalloc(1, sizeof(*v));
 	v->limiter = l;
 	v->verdict = verdict;
 	v->rules = a;
@@ -171,11 +170,9 @@ struct limiter *
 limit_open(struct worker *w, struct redis *redis, struct limit_store *store,
     enum limit_failure_mode mode)
 {
-	struct limiter *l = calloc(1, sizeof(*l));
+	struct limiter *l = xcalloc(1, sizeof(*l));
 
 	(void)w; /* a visit runs on its flow's worker; the redis link is that worker's */
-	if (l == NULL)
-		return NULL;
 	l->redis = redis;
 	l->store = store;
 	l->mode = mode;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "limit/limit_internal.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/map.h"
 
 struct limit_store {
@@ -19,10 +20,8 @@ struct limit_store {
 struct limit_store *
 limit_store_new(size_t keys_max)
 {
-	struct limit_store *s = calloc(1, sizeof(*s));
+	struct limit_store *s = xcalloc(1, sizeof(*s));
 
-	if (s == NULL)
-		return NULL;
 	s->keys = map_new(keys_max, free);
 	if (pthread_mutex_init(&s->mutex, NULL) != 0)
 		abort();
@@ -58,7 +57,6 @@ key_read(struct limit_store *s, struct slice key)
 	return tat == NULL ? 0 : *tat;
 }
 
-/* Without memory the key is not charged: a limiter that fails then would fail everybody. */
 static void
 key_write(struct limit_store *s, struct slice key, uint64_t us)
 {
@@ -68,9 +66,7 @@ key_write(struct limit_store *s, struct slice key, uint64_t us)
 		*tat = us;
 		return;
 	}
-	tat = malloc(sizeof(*tat));
-	if (tat == NULL)
-		return;
+	tat = xmalloc(sizeof(*tat));
 	*tat = us;
 	if (!map_put(s->keys, key, tat))
 		free(tat);

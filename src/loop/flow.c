@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "loop/worker_internal.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 
 #define STEPS_A_TURN 64 /* then others get theirs */
@@ -347,11 +348,9 @@ flow_deadline(struct flow *f, uint64_t us)
 void
 flow_defer(struct flow *f, flow_defer_fn *fn, void *arg)
 {
-	struct flow_defer *d = malloc(sizeof(*d));
+	struct flow_defer *d = xmalloc(sizeof(*d));
 
 	flow_check(f);
-	if (d == NULL)
-		abort();
 	*d = (struct flow_defer){ .next = f->defers, .fn = fn, .arg = arg };
 	f->defers = d;
 }

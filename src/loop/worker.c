@@ -26,6 +26,7 @@
 
 #include "loop/mailbox.h"
 #include "loop/worker_internal.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/loop/timer.h"
@@ -159,10 +160,8 @@ worker_destroy(struct worker *w)
 struct worker *
 worker_new(unsigned index)
 {
-	struct worker *w = calloc(1, sizeof(*w));
+	struct worker *w = xcalloc(1, sizeof(*w));
 
-	if (w == NULL)
-		return NULL;
 	if (!mailbox_init(&w->mailbox)) {
 		free(w);
 		return NULL;

@@ -11,6 +11,7 @@
 
 #include "model/model_internal.h"
 #include "model/vectors.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
 
 #define FLOAT_TEXT_MAX 26  /* bytes of one number in an answer that is not base64 */
@@ -127,9 +128,7 @@ model_embed(struct flow *f, struct model *m, const struct slice *texts, size_t n
 
 	if (!texts_fit(texts, n))
 		return flow_fail(f, ERR_INTERNAL, "There is an empty text to embed.");
-	e = calloc(1, sizeof(*e));
-	if (e == NULL)
-		return flow_fail(f, ERR_OVERLOADED, "no memory for an embeddings request");
+	e = xcalloc(1, sizeof(*e));
 	e->call.model = m;
 	e->call.stage = "embedding model";
 	e->n = n;
@@ -138,7 +137,7 @@ model_embed(struct flow *f, struct model *m, const struct slice *texts, size_t n
 	if (!request_json_embeddings(&e->call, texts, n)) {
 		buf_free(&e->call.body);
 		free(e);
-		return flow_fail(f, ERR_OVERLOADED, "no memory for an embeddings request");
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the texts to embed");
 	}
 	return flow_call(f, &e->flow, &embed_kind);
 }

@@ -11,9 +11,10 @@
  *		else
  *			json_scan_skip(&s);
  *
- * Once anything is wrong it stays `bad`: every loop ends, every value is empty; ask json_scan_whole()
- * once. A value of another type than asked for is bad; json_scan_peek() tells the type. Accepts what
- * RFC 8259 calls JSON, but leaves UTF-8 inside strings to the reader of the string.
+ * Once anything is wrong it stays `bad`: every loop ends, every value is empty; ask
+ * json_scan_whole() once. A value of another type than asked for is bad; json_scan_peek() tells the
+ * type. Accepts what RFC 8259 calls JSON, but leaves UTF-8 inside strings to the reader of the
+ * string.
  */
 #ifndef TENANTGATE_MODEL_JSON_SCAN_H
 #define TENANTGATE_MODEL_JSON_SCAN_H
@@ -50,7 +51,7 @@ void		json_scan_open(struct json_scan *, char bracket);	/* '{' or '[' */
 /* On to the next; false past the last one (or bad). Keys are as written, escapes and all. */
 bool		json_scan_member(struct json_scan *, struct slice *key);
 bool		json_scan_item(struct json_scan *);
-/* As written between the quotes: json_scan_unescape() makes text of it when a backslash is in it. */
+/* As written between the quotes: json_scan_unescape() makes text of it when it holds a backslash. */
 void		json_scan_string(struct json_scan *, struct slice *raw);
 void		json_scan_number(struct json_scan *, double *);
 void		json_scan_skip(struct json_scan *);	/* any value; true, false and null too */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "model/model_stream.h"
+#include "tenantgate/base/alloc.h"
 
 struct chat_call {
 	struct flow flow;
@@ -130,14 +131,14 @@ enum flow_rc
 model_chat_start(struct flow *f, struct model *m, const struct model_chat *chat,
     struct model_stream **out)
 {
-	struct chat_call *c = calloc(1, sizeof(*c));
+	struct chat_call *c = xcalloc(1, sizeof(*c));
 	struct model_stream *s = model_stream_new(m);
 
 	*out = NULL;
-	if (c == NULL || s == NULL || !request_json_chat(&s->call, chat)) {
+	if (!request_json_chat(&s->call, chat)) {
 		model_stream_free(s);
 		free(c);
-		return flow_fail(f, ERR_OVERLOADED, "no memory for a question to the model");
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the question to the model");
 	}
 	c->stream = s;
 	c->out = out;

@@ -117,6 +117,9 @@ describe_failure(const struct call *a, const struct web_response *response, stru
 	case WEB_TLS:
 		err_set(err, ERR_MODEL, "The %s could not be reached.", a->stage);
 		break;
+	case WEB_NO_MEMORY:
+		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the model's answer");
+		break;
 	case WEB_CUT:
 		err_set(err, ERR_MODEL, "The %s broke off before its answer was whole.", a->stage);
 		break;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * room: what the files of the model room share. model.c opens and closes, request_json.c writes requests,
- * model_error.c reads refusals, embed.c and model_chat.c are the two operations.
+ * room: what the files of the model room share. model.c opens and closes, request_json.c writes
+ * requests, model_error.c reads refusals, embed.c and model_chat.c are the two operations.
  */
 #ifndef TENANTGATE_MODEL_INTERNAL_H
 #define TENANTGATE_MODEL_INTERNAL_H
@@ -42,6 +42,7 @@ void	model_call_request(const struct call *, const char *url, struct web_request
 uint64_t	model_error_classify(struct call *, const struct web_response *, struct slice body,
 		    const char *request_id, struct err *);
 /* An error event in the middle of a stream. */
-void		model_error_event(struct call *, struct slice data, const char *request_id, struct err *);
+void		model_error_event(struct call *, struct slice data, const char *request_id,
+		    struct err *);
 
 #endif

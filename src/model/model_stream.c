@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
 
 #define LINGER_US 1000000u /* for the last chunk, so that the connection can be kept */
@@ -42,10 +43,8 @@ static const struct flow_kind linger_kind = {
 struct model_stream *
 model_stream_new(struct model *m)
 {
-	struct model_stream *s = calloc(1, sizeof(*s));
+	struct model_stream *s = xcalloc(1, sizeof(*s));
 
-	if (s == NULL)
-		return NULL;
 	s->magic = STREAM_MAGIC;
 	s->call.model = m;
 	s->call.stage = "chat model";

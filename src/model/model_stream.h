@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream: one chat answer on its way. model_chat.c asks for it (and again, when refused); model_stream.c pulls
- * words out of it and lets it go.
+ * stream: one chat answer on its way. model_chat.c asks for it (and again, when refused);
+ * model_stream.c pulls words out of it and lets it go.
  *
  *	chat_start --> [talking] --[DONE], end--> [over] --stop--> freed, or lingering for the
  *	                   |                                       last chunk, then freed

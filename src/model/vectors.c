@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "model/json_scan.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/b64.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(float) == 4,
@@ -194,9 +195,7 @@ vectors_read(struct slice body, size_t n, unsigned dimensions, float *out,
 	struct vectors_reader r = { .n = n, .dimensions = dimensions, .out = out, .usage = usage };
 
 	memset(usage, 0, sizeof(*usage));
-	r.seen = calloc(n, sizeof(*r.seen));
-	if (r.seen == NULL)
-		return "no memory";
+	r.seen = xcalloc(n, sizeof(*r.seen)); /* a batch: two thousand at most */
 	json_scan_begin(&r.scan, body);
 	response_read(&r);
 	free(r.seen);

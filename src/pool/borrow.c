@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "pool/pool_internal.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 
 static void
@@ -181,10 +182,8 @@ waiter_timed_out(void *arg)
 static struct waiter *
 waiter_queue(struct flow *f, struct pool *pool, struct pool_lease *lease)
 {
-	struct waiter *w = calloc(1, sizeof(*w));
+	struct waiter *w = xcalloc(1, sizeof(*w));
 
-	if (w == NULL)
-		abort();
 	w->pools = pool->pools;
 	w->pool = pool;
 	w->flow = f;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "pool/pool_internal.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/clock.h"
 
@@ -24,13 +25,10 @@ pool_key(const struct pool *pool)
 static struct pool *
 pool_make(struct pools *p, const struct pool_target *target)
 {
-	struct pool *pool = calloc(1, sizeof(*pool));
+	struct pool *pool = xcalloc(1, sizeof(*pool));
 
-	if (pool == NULL)
-		abort();
-	pool->key = malloc(target->key.len + 1);
-	if (pool->key == NULL || !pg_target_copy(&pool->target, &target->pg))
-		abort();
+	pool->key = xmalloc(target->key.len + 1);
+	pg_target_copy(&pool->target, &target->pg);
 	memcpy(pool->key, target->key.p, target->key.len);
 	pool->key_len = target->key.len;
 	pool->pools = p;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "pool/pool_internal.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
@@ -65,10 +66,8 @@ void
 server_launch(struct pool *pool, struct deferred *deferred)
 {
 	struct pools *p = pool->pools;
-	struct server *s = calloc(1, sizeof(*s));
+	struct server *s = xcalloc(1, sizeof(*s));
 
-	if (s == NULL)
-		abort();
 	s->pool = pool;
 	s->worker = TAILQ_FIRST(&pool->waiters)->worker;
 	s->state = SERVER_LOGIN;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "pool/pool_internal.h"
+#include "tenantgate/base/alloc.h"
 
 #define SECONDS 1000000ull
 
@@ -60,16 +61,14 @@ janitor_period(const struct pool_conf *conf)
 struct pools *
 pools_open(const struct pool_conf *conf, const struct pool_ops *ops)
 {
-	struct pools *p = calloc(1, sizeof(*p));
+	struct pools *p = xcalloc(1, sizeof(*p));
 	unsigned i;
 
-	if (p == NULL)
-		abort();
 	p->conf = *conf;
 	p->ops = ops != NULL ? *ops : wire_ops;
 	p->janitor_us = janitor_period(conf);
 	p->by_key = map_new(0, NULL);
-	if (p->by_key == NULL || pthread_mutex_init(&p->lock, NULL) != 0)
+	if (pthread_mutex_init(&p->lock, NULL) != 0)
 		abort();
 	TAILQ_INIT(&p->idle);
 	for (i = 0; i < POOL_PLACES; i++)

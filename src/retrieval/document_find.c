@@ -75,7 +75,7 @@ document_find_read(struct flow *f)
 		return rc;
 	*s->found = pg_rows(&s->result) > 0;
 	if (*s->found && !copy_document(f->arena, &s->result, s->document))
-		return flow_fail(f, ERR_OVERLOADED, "No memory for the document's row.");
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's row");
 	return FLOW_NEXT;
 }
 
@@ -86,7 +86,7 @@ store_find(struct flow *f, struct pg_conn *conn, const char *id, struct document
 
 	*found = false;
 	if (s == NULL)
-		return flow_fail(f, ERR_OVERLOADED, "No memory to look for the document.");
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's row");
 	s->conn = conn;
 	s->id = id;
 	s->document = out;

@@ -259,7 +259,7 @@ store_document(struct flow *f, struct pg_conn *conn, struct document *d,
 
 	assert(dimensions > 0 && dimensions <= INT16_MAX);
 	if (s == NULL)
-		return flow_fail(f, ERR_OVERLOADED, "No memory to store the document.");
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "storing the document");
 	s->conn = conn;
 	s->document = d;
 	s->chunks = chunks;

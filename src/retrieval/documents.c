@@ -104,7 +104,7 @@ listing_new(struct flow *f, struct catalog *c, const char *what)
 static enum flow_rc
 no_memory(struct flow *f)
 {
-	return flow_fail(f, ERR_OVERLOADED, "No memory for the list of documents.");
+	return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the list of documents");
 }
 
 enum flow_rc
@@ -180,11 +180,12 @@ void
 documents_undo(struct worker *w, struct catalog *c, const char *tenant, const char *document_id)
 {
 	struct arena *arena = arena_new(UNDO_ARENA);
-	struct listing *l = arena_alloc(arena, sizeof(*l));
+	struct listing *l = arena_first(arena, sizeof(*l));
 	const char *user = arena_strdup(arena, tenant), *id = arena_strdup(arena, document_id);
 
-	if (l == NULL || user == NULL || id == NULL) {
-		log_event(LOG_WARNING, "documents.undo_failed", NULL, "no memory");
+	if (user == NULL || id == NULL) {
+		log_event(LOG_WARNING, "documents.undo_failed", NULL,
+		    "There is no memory to take a document's note back; it is reconciled later.");
 		arena_free(arena);
 		return;
 	}

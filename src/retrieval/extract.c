@@ -116,7 +116,7 @@ take_text(struct flow *f, const struct extract_conf *c, const struct document_fo
 	if (text_trim(body).len == 0)
 		return flow_fail(f, ERR_DOC_EMPTY, "The document holds no text.");
 	if (!buf_slice(&out->text, body) || !cut_text(f->arena, format, out))
-		return flow_fail(f, ERR_OVERLOADED, "No memory for the document's text.");
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's text");
 	return FLOW_NEXT;
 }
 
@@ -210,7 +210,7 @@ extraction_run(struct flow *f)
 	buf_init(&x->result.err, COMPLAINTS_MAX);
 	flow_defer(f, extraction_clear, x);
 	if (!fill_args(x, args))
-		return flow_fail(f, ERR_OVERLOADED, "No memory for the extractor.");
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the extractor");
 	return proc_run(f, &conf, x->body, &x->result);
 }
 
@@ -290,12 +290,23 @@ extraction_classify(struct flow *f)
 	case PROC_TIMEOUT:
 		return too_much(f);
 	case PROC_OUT_LARGE:
+		if (x->result.out.no_memory)
+			return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's text");
 		return flow_fail(f, ERR_DOC_LIMIT, "The document has more than %zu bytes of text.",
 		    x->conf->text_max);
 	case PROC_NOT_STARTED:
 		break;
 	}
 	return no_extractor(f);
+}
+
+/* More than the request's arena holds, or than there is memory for. */
+static enum flow_rc
+too_many_pages(struct flow *f)
+{
+	if (arena_no_memory(f->arena))
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's pages");
+	return flow_fail(f, ERR_DOC_LIMIT, "The document has too many pages.");
 }
 
 static enum flow_rc
@@ -308,7 +319,7 @@ extraction_cut(struct flow *f)
 	out->text = x->result.out;
 	buf_init(&x->result.out, 0);
 	if (!cut_text(f->arena, x->format, out))
-		return flow_fail(f, ERR_DOC_LIMIT, "The document has too many pages.");
+		return too_many_pages(f);
 	if (out->pages_in_all > x->conf->pages_max)
 		return flow_fail(f, ERR_DOC_LIMIT, "The document has more than %u pages.",
 		    x->conf->pages_max);
@@ -339,7 +350,7 @@ extract_run(struct flow *f, const struct extract_conf *c, const char *mime, stru
 		return take_text(f, c, format, body, out);
 	x = arena_alloc(f->arena, sizeof(*x));
 	if (x == NULL)
-		return flow_fail(f, ERR_OVERLOADED, "No memory for the extractor.");
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the extractor");
 	x->conf = c;
 	x->format = format;
 	x->body = body;

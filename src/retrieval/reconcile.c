@@ -163,24 +163,21 @@ documents_reconcile(struct worker *w, struct catalog *c, struct pools *pools,
     const struct pool_target *target, const char *tenant, const char *only, uint64_t stale_us)
 {
 	struct arena *arena = arena_new(ARENA_MAX);
-	struct reconciliation *m = arena_alloc(arena, sizeof(*m));
+	struct reconciliation *m = arena_first(arena, sizeof(*m));
 
-	if (m != NULL) {
-		m->catalog = c;
-		m->pools = pools;
-		m->tenant = arena_strdup(arena, tenant);
-		m->only = arena_strdup(arena, only);
-		m->target = (struct pool_target){ .size = target->size };
-		m->target.key = slice_of(arena_slice(arena, target->key), target->key.len);
-	}
-	if (m == NULL || m->tenant == NULL || m->only == NULL || m->target.key.p == NULL ||
-	    !pg_target_copy(&m->target.pg, &target->pg)) {
-		log_event(LOG_WARNING, "documents.reconcile_failed", NULL, "no memory");
-		if (m != NULL)
-			pg_target_free(&m->target.pg);
+	m->catalog = c;
+	m->pools = pools;
+	m->tenant = arena_strdup(arena, tenant);
+	m->only = arena_strdup(arena, only);
+	m->target = (struct pool_target){ .size = target->size };
+	m->target.key = slice_of(arena_slice(arena, target->key), target->key.len);
+	if (m->tenant == NULL || m->only == NULL || m->target.key.p == NULL) {
+		log_event(LOG_WARNING, "documents.reconcile_failed", NULL,
+		    "There is no memory to mend the list of documents; a later contact does.");
 		arena_free(arena);
 		return;
 	}
+	pg_target_copy(&m->target.pg, &target->pg);
 	snprintf(m->stale_us, sizeof(m->stale_us), "%" PRIu64, stale_us);
 	flow_start(&m->flow, &reconcile_kind, w, arena);
 	flow_deadline(&m->flow, RECONCILE_TIMEOUT_US);

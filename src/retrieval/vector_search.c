@@ -6,9 +6,9 @@
  * its scan silently answers too few rows, or none; so the filter is a materialized question of its
  * own, and no planner may think otherwise. Of all: exactly too while the tenant has few chunks, for
  * an approximation misses most where documents are few and unlike each other, and there it saves
- * nothing; else by the index, whose reach the database's settings keep (see retrieval_schema.c). Never with a
- * bound on the distance in the index's own question: it would walk the whole graph for a question
- * without an answer.
+ * nothing; else by the index, whose reach the database's settings keep (see retrieval_schema.c).
+ * Never with a bound on the distance in the index's own question: it would walk the whole graph for
+ * a question without an answer.
  */
 #include <assert.h>
 #include <math.h>
@@ -140,7 +140,7 @@ vector_search_read(struct flow *f)
 	for (unsigned i = 0; i < rows; i++) {
 		if (s->hits->items == NULL ||
 		    !copy_hit(f->arena, &s->result, i, &s->hits->items[i]))
-			return flow_fail(f, ERR_OVERLOADED, "No memory for what was found.");
+			return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the chunks found");
 	}
 	s->hits->count = rows;
 	return FLOW_NEXT;
@@ -161,7 +161,7 @@ search_chunks(struct flow *f, struct pg_conn *conn, const float *query, unsigned
 	assert(k >= 1 && k <= SEARCH_K_MAX && document_count <= SEARCH_DOCUMENTS_MAX);
 	*hits = (struct hits){ 0 };
 	if (s == NULL)
-		return flow_fail(f, ERR_OVERLOADED, "No memory to search.");
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the search");
 	s->conn = conn;
 	s->hits = hits;
 	s->filtered = document_count > 0;
@@ -171,7 +171,7 @@ search_chunks(struct flow *f, struct pg_conn *conn, const float *query, unsigned
 	if (!pg_binary_vector(&s->vector, query, dimensions) ||
 	    !pg_text_array(&s->ids, document_ids, document_count)) {
 		vector_search_clear(s);
-		return flow_fail(f, ERR_OVERLOADED, "No memory to search.");
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the search");
 	}
 	return flow_call(f, &s->flow, &vector_search_kind);
 }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 
@@ -99,10 +100,8 @@ renewer_release(struct flow *f)
 struct lease_renewer *
 renewer_start(struct tenants *ts, const struct row_claim *claim, struct flow *work)
 {
-	struct lease_renewer *r = calloc(1, sizeof(*r));
+	struct lease_renewer *r = xcalloc(1, sizeof(*r));
 
-	if (r == NULL)
-		return NULL;
 	r->tenants = ts;
 	r->work = work;
 	r->claim = *claim;

@@ -12,7 +12,8 @@
 struct lease_renewer;
 
 /* `claim`'s strings and `work` live until renewer_stop(). NULL when there is no memory. */
-struct lease_renewer *renewer_start(struct tenants *, const struct row_claim *claim, struct flow *work);
+struct lease_renewer *renewer_start(struct tenants *, const struct row_claim *claim,
+    struct flow *work);
 void renewer_stop(struct lease_renewer **); /* idempotent */
 
 #endif

@@ -38,8 +38,8 @@ struct neon_creation {
 	bool was_repeated;
 };
 /* row->is_posted and is_new are true however it ends. */
-enum flow_rc neon_create(struct flow *, struct neon_creation *, struct tenants *, struct tenant_row *)
-    __attribute__((warn_unused_result));
+enum flow_rc neon_create(struct flow *, struct neon_creation *, struct tenants *,
+    struct tenant_row *) __attribute__((warn_unused_result));
 
 struct neon_waiter {
 	struct flow flow;

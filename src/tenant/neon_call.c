@@ -130,6 +130,7 @@ outcome_of(struct neon_call *c)
 	case WEB_TIMEOUT:
 	case WEB_CUT:
 	case WEB_TOO_LARGE:
+	case WEB_NO_MEMORY:
 	case WEB_OTHER:
 		break;
 	}

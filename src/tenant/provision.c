@@ -18,6 +18,7 @@
 #include "tenant/attempt.h"
 #include "tenant/lease_renewer.h"
 #include "tenant/provision.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
@@ -172,8 +173,6 @@ provision_work(struct flow *f)
 	rc = flow_try(f, &p->attempt.flow, &attempt_kind, &p->why);
 	flow_deadline(&p->attempt.flow, p->tenants->conf->provision_deadline_us);
 	p->renewer = renewer_start(p->tenants, &p->claim, &p->attempt.flow);
-	if (p->renewer == NULL)
-		flow_abort(&p->attempt.flow, ERR_OVERLOADED, "no memory to keep a lease");
 	return rc;
 }
 
@@ -241,7 +240,7 @@ provision_fill(struct provision *p, struct tenants *ts, const char *id)
 
 	p->tenants = ts;
 	p->record = p->handle.record = record_new(slice_str(id));
-	if (p->record == NULL || !name_project(p->project_name, conf->environment, id))
+	if (!name_project(p->project_name, conf->environment, id))
 		return false;
 	id_random(p->attempt_id, ATTEMPT_ID_LEN);
 	p->claim = (struct row_claim){
@@ -259,13 +258,10 @@ provision_fill(struct provision *p, struct tenants *ts, const char *id)
 struct provision_handle *
 provision_start(struct tenants *ts, const char *id)
 {
-	struct provision *p = calloc(1, sizeof(*p));
+	struct provision *p = xcalloc(1, sizeof(*p));
 
-	if (p == NULL)
-		return NULL;
 	if (!provision_fill(p, ts, id)) {
-		if (p->record != NULL)
-			lookup_unref(&p->record->base);
+		lookup_unref(&p->record->base);
 		free(p);
 		return NULL;
 	}

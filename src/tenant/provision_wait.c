@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "tenant/provision.h"
+#include "tenantgate/base/alloc.h"
 
 #define PROVISIONS_MAX    64 /* on one worker; more are told to come again */
 #define RETRY_AFTER_S 2
@@ -117,9 +118,9 @@ provision_wait_start(struct flow *f, struct tenants *ts, struct tenant *t)
 		return fail_provisioning(f, "many databases are being made");
 	if (d == NULL)
 		d = provision_start(ts, t->id);
-	a = d != NULL ? calloc(1, sizeof(*a)) : NULL;
-	if (a == NULL)
-		return flow_fail(f, ERR_OVERLOADED, "no memory to make a database");
+	if (d == NULL)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "making a database");
+	a = xcalloc(1, sizeof(*a));
 	a->tenants = ts;
 	a->record = d->record;
 	lookup_ref(&a->record->base);

@@ -80,10 +80,16 @@ record_tenant(const struct lookup_record *base)
 
 /* ---- the lookup, shared ---- */
 
+static struct tenant_fetch *
+tenant_fetch_of(struct flow *f)
+{
+	return FLOW_MEMBER_OF(f, struct tenant_fetch, base.flow, &tenant_fetch_kind);
+}
+
 static enum flow_rc
 tenant_fetch_redis(struct flow *f)
 {
-	struct tenant_fetch *t = FLOW_MEMBER_OF(f, struct tenant_fetch, base.flow, &tenant_fetch_kind);
+	struct tenant_fetch *t = tenant_fetch_of(f);
 	struct tenants *ts = t->base.owner;
 	struct slice argv[] = { SLICE_LIT("GET"), { NULL, 0 } };
 
@@ -97,7 +103,7 @@ tenant_fetch_redis(struct flow *f)
 static enum flow_rc
 tenant_fetch_reply(struct flow *f)
 {
-	struct tenant_fetch *t = FLOW_MEMBER_OF(f, struct tenant_fetch, base.flow, &tenant_fetch_kind);
+	struct tenant_fetch *t = tenant_fetch_of(f);
 	struct tenants *ts = t->base.owner;
 	const char *id = record_tenant(t->base.record)->id;
 	struct tenant reply;
@@ -114,7 +120,7 @@ tenant_fetch_reply(struct flow *f)
 static enum flow_rc
 tenant_fetch_read(struct flow *f)
 {
-	struct tenant_fetch *t = FLOW_MEMBER_OF(f, struct tenant_fetch, base.flow, &tenant_fetch_kind);
+	struct tenant_fetch *t = tenant_fetch_of(f);
 	struct tenants *ts = t->base.owner;
 	struct tenant_record *r = (struct tenant_record *)t->base.record;
 	enum flow_rc rc = catalog_check(f, &t->result, "tenant lookup");
@@ -135,7 +141,7 @@ tenant_fetch_read(struct flow *f)
 static void
 tenant_fetch_end(struct flow *f, const struct err *err)
 {
-	struct tenant_fetch *t = FLOW_MEMBER_OF(f, struct tenant_fetch, base.flow, &tenant_fetch_kind);
+	struct tenant_fetch *t = tenant_fetch_of(f);
 
 	(void)err;
 	redis_clear(&t->reply);

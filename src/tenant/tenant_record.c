@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/secret.h"
 
@@ -26,10 +27,8 @@ tenant_record_free(struct lookup_record *base)
 struct tenant_record *
 record_new(struct slice id)
 {
-	struct tenant_record *r = calloc(1, sizeof(*r));
+	struct tenant_record *r = xcalloc(1, sizeof(*r));
 
-	if (r == NULL)
-		return NULL;
 	lookup_record_init(&r->base, tenant_record_free);
 	snprintf(r->tenant.id, sizeof(r->tenant.id), "%.*s", SLICE_ARG(id));
 	return r;

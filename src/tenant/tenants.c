@@ -16,6 +16,7 @@
 
 #include "tenant/names.h"
 #include "tenant/tenant_internal.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
 #include "tenantgate/wire/pg_url.h"
@@ -154,7 +155,7 @@ on_drop_message(struct slice message, void *arg)
 }
 
 static bool
-conf_check(struct tenants *ts, struct err *err)
+tenants_conf_check(struct tenants *ts, struct err *err)
 {
 	const struct tenants_conf *conf = ts->conf;
 
@@ -182,10 +183,8 @@ tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct we
     struct dns *dns, struct pools *pools, const struct seal *seal, const struct tenants_conf *conf,
     struct err *err)
 {
-	struct tenants *ts = calloc(1, sizeof(*ts));
+	struct tenants *ts = xcalloc(1, sizeof(*ts));
 
-	if (ts == NULL)
-		abort();
 	*ts = (struct tenants){ .worker = w,
 		.catalog = c,
 		.redis = redis,
@@ -198,7 +197,7 @@ tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct we
 	ts->records = tenants_records_open(ts);
 	ts->provisions = map_new(0, NULL);
 	id_random(ts->origin, ORIGIN_LEN);
-	if (!conf_check(ts, err)) {
+	if (!tenants_conf_check(ts, err)) {
 		tenants_close(ts);
 		return NULL;
 	}

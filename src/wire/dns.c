@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tenantgate/base/alloc.h"
 #include "wire/dns_query.h"
 #include "wire/dns_hosts.h"
 #include "tenantgate/base/clock.h"
@@ -93,10 +94,8 @@ dns_query_free(struct dns_query *query)
 static void
 dns_answer_cache(struct dns *d, const char *name, const struct dns_answer *a, uint64_t keep_us)
 {
-	struct dns_cached *k = calloc(1, sizeof(*k));
+	struct dns_cached *k = xcalloc(1, sizeof(*k));
 
-	if (k == NULL)
-		return;
 	k->until_us = clock_mono_us() + keep_us;
 	k->answer = *a;
 	if (!map_put(d->kept, slice_str(name), k))
@@ -217,10 +216,8 @@ dns_answer_at_once(struct dns *d, const char *name, struct dns_answer *out)
 static struct dns_query *
 dns_query_new(struct dns *d, const char *name)
 {
-	struct dns_query *query = calloc(1, sizeof(*query));
+	struct dns_query *query = xcalloc(1, sizeof(*query));
 
-	if (query == NULL)
-		return NULL;
 	if (!timer_init(&query->timer, d->worker, dns_query_timed_out, query)) {
 		free(query);
 		return NULL;
@@ -325,16 +322,14 @@ evdns_set_up(struct dns *d, const char *nameserver)
 struct dns *
 dns_open(struct worker *w, const char *nameserver, uint64_t timeout_us)
 {
-	struct dns *d = calloc(1, sizeof(*d));
+	struct dns *d = xcalloc(1, sizeof(*d));
 
-	if (d == NULL)
-		return NULL;
 	d->worker = w;
 	d->timeout_us = timeout_us;
 	LIST_INIT(&d->asks);
 	d->kept = map_new(DNS_NAMES_MAX, free);
 	d->hosts = dns_hosts_new("/etc/hosts");
-	if (d->hosts == NULL || !evdns_set_up(d, nameserver)) {
+	if (!evdns_set_up(d, nameserver)) {
 		dns_close(d);
 		return NULL;
 	}

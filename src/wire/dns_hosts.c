@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/map.h"
 
 #define HOSTS_LINE_MAX	1024
@@ -50,9 +51,7 @@ hosts_add(struct dns_hosts *h, char *name, const char *address)
 		(void)dns_add_numeric(a, address);
 		return;
 	}
-	a = calloc(1, sizeof(*a));
-	if (a == NULL)
-		return;
+	a = xcalloc(1, sizeof(*a));
 	if (!dns_add_numeric(a, address) || !map_put(h->names, slice_str(name), a))
 		free(a);
 }
@@ -108,10 +107,8 @@ hosts_refresh(struct dns_hosts *h)
 struct dns_hosts *
 dns_hosts_new(const char *path)
 {
-	struct dns_hosts *h = calloc(1, sizeof(*h));
+	struct dns_hosts *h = xcalloc(1, sizeof(*h));
 
-	if (h == NULL)
-		return NULL;
 	h->path = path;
 	hosts_refresh(h);
 	return h;

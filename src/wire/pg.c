@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "tenantgate/base/alloc.h"
 #include "wire/pg_conn.h"
 
 #define COPY_PIECE_MAX	(1u << 20)
@@ -23,10 +24,8 @@ notice_drop(void *arg, const PGresult *res)
 struct pg_conn *
 pg_conn_new(PGconn *pq)
 {
-	struct pg_conn *c = calloc(1, sizeof(*c));
+	struct pg_conn *c = xcalloc(1, sizeof(*c));
 
-	if (c == NULL)
-		return NULL;
 	c->magic = PG_CONN_MAGIC;
 	c->pq = pq;
 	buf_init(&c->piece, COPY_PIECE_MAX);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "wire/pg_conn.h"
@@ -125,11 +126,7 @@ pg_cancel_send(PGconn *pq)
 
 	if (cancel == NULL)
 		return; /* no session to cancel in */
-	r = calloc(1, sizeof(*r));
-	if (r == NULL) {
-		PQfreeCancel(cancel);
-		return;
-	}
+	r = xcalloc(1, sizeof(*r));
 	r->cancel = cancel;
 	r->asked_us = clock_mono_us();
 	if (!cancel_request_queue(r)) {

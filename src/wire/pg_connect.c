@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/loop/timer.h"
 #include "tenantgate/loop/worker.h"
@@ -286,8 +287,7 @@ login_end(struct flow *f, const struct err *err)
 
 	if (!err_is(err) && PQsetnonblocking(l->pq, 1) == 0) {
 		*l->out = pg_conn_new(l->pq);
-		if (*l->out != NULL)
-			return;
+		return;
 	}
 	err_set(&ours, ERR_OVERLOADED, "no memory for a connection");
 	login_report(l, &ours);
@@ -307,13 +307,12 @@ enum flow_rc
 pg_connect(struct flow *f, struct dns *dns, const struct pg_target *target, uint64_t timeout_us,
     struct pg_conn **out, struct pg_result *why)
 {
-	struct login *l = calloc(1, sizeof(*l));
+	struct login *l = xcalloc(1, sizeof(*l));
 	enum flow_rc rc;
 
 	pg_clear(why);
 	*out = NULL;
-	if (l == NULL || !pg_target_copy(&l->target, target))
-		abort();
+	pg_target_copy(&l->target, target);
 	l->dns = dns;
 	l->out = out;
 	l->why = why;

@@ -3,14 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/secret.h"
 #include "tenantgate/wire/pg.h"
 
-static bool
-text_copy(const char **to, const char *from)
+static const char *
+text_copy(const char *text)
 {
-	*to = from == NULL ? NULL : strdup(from);
-	return from == NULL || *to != NULL;
+	return text == NULL ? NULL : xstrdup(text);
 }
 
 static bool
@@ -25,20 +25,17 @@ text_free(const char *text)
 	free((char *)(uintptr_t)text);
 }
 
-bool
+void
 pg_target_copy(struct pg_target *to, const struct pg_target *from)
 {
-	bool good;
-
 	to->port = from->port;
-	good = text_copy(&to->host, from->host);
-	good &= text_copy(&to->dbname, from->dbname);
-	good &= text_copy(&to->user, from->user);
-	good &= text_copy(&to->password, from->password);
-	good &= text_copy(&to->sslmode, from->sslmode);
-	good &= text_copy(&to->sslrootcert, from->sslrootcert);
-	good &= text_copy(&to->channel_binding, from->channel_binding);
-	return good;
+	to->host = text_copy(from->host);
+	to->dbname = text_copy(from->dbname);
+	to->user = text_copy(from->user);
+	to->password = text_copy(from->password);
+	to->sslmode = text_copy(from->sslmode);
+	to->sslrootcert = text_copy(from->sslrootcert);
+	to->channel_binding = text_copy(from->channel_binding);
 }
 
 bool

@@ -20,7 +20,6 @@
 #define _GNU_SOURCE /* pipe2, pidfd_open */
 #include "tenantgate/wire/proc.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
@@ -34,6 +33,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/loop/timer.h"
 
 enum { STDIN, STDOUT, STDERR, ENDS };
@@ -325,8 +325,7 @@ not_started(struct proc *p, struct proc_result *r, int error)
 {
 	r->end = PROC_NOT_STARTED;
 	r->code = error;
-	if (p != NULL)
-		proc_free(p);
+	proc_free(p);
 	return FLOW_NEXT;
 }
 
@@ -334,11 +333,9 @@ not_started(struct proc *p, struct proc_result *r, int error)
 enum flow_rc
 proc_run(struct flow *f, const struct proc_conf *c, struct slice input, struct proc_result *r)
 {
-	struct proc *p = calloc(1, sizeof(*p));
+	struct proc *p = xcalloc(1, sizeof(*p));
 	int error;
 
-	if (p == NULL)
-		return not_started(NULL, r, ENOMEM);
 	*p = (struct proc){ .flow = f,
 		.worker = f->worker,
 		.result = r,

@@ -14,6 +14,7 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/secret.h"
 #include "wire/redis_internal.h"
@@ -181,9 +182,7 @@ command_write(struct redis *r, const struct slice *argv, unsigned argc, struct r
 		return REDIS_DOWN;
 	if (r->pending_count >= r->pending_max)
 		return REDIS_BUSY;
-	p = calloc(1, sizeof(*p));
-	if (p == NULL)
-		return REDIS_BUSY;
+	p = xcalloc(1, sizeof(*p));
 	if (!redis_link_send(&r->link, argv, argc)) {
 		free(p);
 		return REDIS_BUSY;
@@ -287,12 +286,8 @@ redis_set_up(struct redis *r, struct worker *w, struct dns *dns, const struct re
 struct redis *
 redis_open(struct worker *w, struct dns *dns, const struct redis_conf *conf, struct err *err)
 {
-	struct redis *r = calloc(1, sizeof(*r));
+	struct redis *r = xcalloc(1, sizeof(*r));
 
-	if (r == NULL) {
-		err_set(err, ERR_INTERNAL, "No memory for the Redis link.");
-		return NULL;
-	}
 	STAILQ_INIT(&r->pending);
 	if (redis_set_up(r, w, dns, conf, err))
 		return r;

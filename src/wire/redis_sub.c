@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "wire/redis_internal.h"
 
@@ -136,10 +137,8 @@ static const struct redis_link_ops sub_ops = {
 struct redis_sub *
 redis_sub_open(const struct redis_link *like)
 {
-	struct redis_sub *s = calloc(1, sizeof(*s));
+	struct redis_sub *s = xcalloc(1, sizeof(*s));
 
-	if (s == NULL)
-		return NULL;
 	s->link = (struct redis_link){
 		.worker = like->worker,
 		.dns = like->dns,

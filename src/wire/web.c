@@ -19,6 +19,7 @@
 
 #include <event2/event.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
 #include "wire/web_internal.h"
 
@@ -142,9 +143,7 @@ web_on_socket(CURL *easy, curl_socket_t fd, int what, void *web, void *socket)
 		return 0;
 	}
 	if (s == NULL) {
-		s = calloc(1, sizeof(*s));
-		if (s == NULL)
-			return -1;
+		s = xcalloc(1, sizeof(*s));
 		(void)curl_multi_assign(w->multi, fd, s);
 	}
 	if (s->what == what)
@@ -198,11 +197,10 @@ web_set_up(struct web *w, const struct web_conf *conf)
 	if (w->multi == NULL || w->share == NULL ||
 	    !timer_init(&w->timer, w->worker, web_timer_due, w))
 		return false;
-	if (conf->ca_file != NULL && (w->ca_file = strdup(conf->ca_file)) == NULL)
-		return false;
-	w->user_agent = strdup(conf->user_agent != NULL ? conf->user_agent : "tenantgate");
-	return w->user_agent != NULL &&
-	    curl_share_setopt(w->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) ==
+	if (conf->ca_file != NULL)
+		w->ca_file = xstrdup(conf->ca_file);
+	w->user_agent = xstrdup(conf->user_agent != NULL ? conf->user_agent : "tenantgate");
+	return curl_share_setopt(w->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) ==
 	    CURLSHE_OK &&
 	    curl_multi_setopt(w->multi, CURLMOPT_SOCKETFUNCTION, web_on_socket) == CURLM_OK &&
 	    curl_multi_setopt(w->multi, CURLMOPT_SOCKETDATA, w) == CURLM_OK &&
@@ -215,10 +213,8 @@ web_set_up(struct web *w, const struct web_conf *conf)
 struct web *
 web_open(struct worker *worker, const struct web_conf *conf)
 {
-	struct web *w = calloc(1, sizeof(*w));
+	struct web *w = xcalloc(1, sizeof(*w));
 
-	if (w == NULL)
-		return NULL;
 	w->worker = worker;
 	LIST_INIT(&w->transfers);
 	TAILQ_INIT(&w->ready);

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "wire/web_internal.h"
 
@@ -144,7 +145,7 @@ whole_write(struct web_transfer *t, const char *data, size_t len)
 		return 0;
 	}
 	if (!buf_add(body, data, len)) {
-		web_response_fail(t->response, WEB_OTHER, "no memory for the body");
+		web_response_fail(t->response, WEB_NO_MEMORY, "no memory for the body");
 		return 0;
 	}
 	return len;
@@ -158,7 +159,7 @@ stream_write(struct web_transfer *t, const char *data, size_t len)
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	if (!buf_add(&t->arrived, data, len)) {
-		web_response_fail(t->response, WEB_OTHER, "no memory for the piece");
+		web_response_fail(t->response, WEB_NO_MEMORY, "no memory for the piece");
 		return 0;
 	}
 	web_mark_ready(t);
@@ -275,10 +276,8 @@ cancel_pull(void *arg)
 static struct web_transfer *
 transfer_new(struct web *w, enum web_kind kind, const struct web_request *r, struct web_response *a)
 {
-	struct web_transfer *t = calloc(1, sizeof(*t));
+	struct web_transfer *t = xcalloc(1, sizeof(*t));
 
-	if (t == NULL)
-		return NULL;
 	t->magic = WEB_MAGIC;
 	t->kind = kind;
 	t->state = WEB_REQUESTED;

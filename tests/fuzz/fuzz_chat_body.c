@@ -3,8 +3,9 @@
  * fuzz: JSON bodies of POST /chat. What is read holds to what chat_body.h promises; what is
  * refused is refused for a reason that is the caller's fault.
  *
- * sources: src/api/chat_body.c src/base/arena.c src/base/buf.c src/base/err.c src/base/json.c
- * sources: src/base/json_put.c src/base/utf8.c
+ * sources: src/api/chat_body.c src/base/alloc.c src/base/arena.c src/base/buf.c src/base/clock.c
+ * sources: src/base/err.c src/base/json.c src/base/json_put.c src/base/log.c
+ * sources: src/base/log_repeat.c src/base/utf8.c
  * libs: -ljansson
  */
 #include <stdint.h>

@@ -4,8 +4,9 @@
  * separators; the rest is the text. Chunks are ranges of the text, in its order, none empty and
  * none longer than asked, and no letter of the text is in none of them.
  *
- * sources: src/retrieval/chunk.c src/retrieval/text.c src/base/arena.c src/base/buf.c
- * sources: src/base/err.c src/base/json.c src/base/json_put.c src/base/utf8.c
+ * sources: src/retrieval/chunk.c src/retrieval/text.c src/base/alloc.c src/base/arena.c
+ * sources: src/base/buf.c src/base/clock.c src/base/err.c src/base/json.c src/base/json_put.c
+ * sources: src/base/log.c src/base/log_repeat.c src/base/utf8.c
  * libs: -ljansson
  */
 #include <stdint.h>

@@ -4,8 +4,9 @@
  * and parts are ranges of the body, read within its bounds; what is refused is refused for a
  * reason that is the caller's fault.
  *
- * sources: src/api/multipart.c src/api/ingest_body.c src/base/arena.c src/base/buf.c
- * sources: src/base/digest.c src/base/err.c src/base/json.c src/base/json_put.c src/base/random.c
+ * sources: src/api/multipart.c src/api/ingest_body.c src/base/alloc.c src/base/arena.c
+ * sources: src/base/buf.c src/base/clock.c src/base/digest.c src/base/err.c src/base/json.c
+ * sources: src/base/json_put.c src/base/log.c src/base/log_repeat.c src/base/random.c
  * sources: src/base/utf8.c src/retrieval/formats.c
  * libs: -ljansson -lcrypto
  */

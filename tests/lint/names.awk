@@ -29,7 +29,8 @@ function names_enter(	name) {
 	file_at[name] = FILENAME
 }
 
-# Two definitions are one thing when a test's stands in for the program's, or for another test's.
+# Two definitions are one thing when a test stands in for the program, or for another test. (One
+# file may define a name once for each side of an #ifdef.)
 function may_stand_in(name, is_static, first, first_static) {
 	if (is_static || first_static)
 		return 0
@@ -43,7 +44,7 @@ function names_function(name, line, is_static) {
 		function_at[name] = FILENAME ":" line
 		function_file[name] = FILENAME
 		function_static[name] = is_static
-	} else if (!may_stand_in(name, is_static, function_file[name], function_static[name]))
+	} else if (function_file[name] != FILENAME && !may_stand_in(name, is_static, function_file[name], function_static[name]))
 		print FILENAME ":" line ": " name "() is defined in " function_at[name] " too"
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model_fixture: what the stories of the model share: a worker with a model, and a server that gives
- * the n-th answer of a script to the n-th request.
+ * model_fixture: what the stories of the model share: a worker with a model, and a server that
+ * gives the n-th answer of a script to the n-th request.
  */
 #ifndef TENANTGATE_TESTS_MODEL_FIXTURE_H
 #define TENANTGATE_TESTS_MODEL_FIXTURE_H

@@ -164,6 +164,6 @@ pool_fixture_teardown(void **state)
 }
 
 #define CLIENT(n, k)	struct client n = { .name = #n, .key = k }
-#define LEND(fn)	cmocka_unit_test_setup_teardown(fn, pool_fixture_setup, pool_fixture_teardown)
+#define LEND(fn) cmocka_unit_test_setup_teardown(fn, pool_fixture_setup, pool_fixture_teardown)
 
 #endif

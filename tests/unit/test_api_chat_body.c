@@ -301,6 +301,31 @@ test_slow_bodies(void **state)
 	assert_in_range(clock() - began, 0, CLOCKS_PER_SEC * 2);
 }
 
+/* At every ceiling of the arena: refused for its size, or read whole; nothing between. */
+static void
+test_every_ceiling(void **state)
+{
+	static const struct slice body = SLICE_LIT(
+	    "{\"messages\":[{\"role\":\"user\",\"content\":\"first\"},"
+	    "{\"role\":\"assistant\",\"parts\":[{\"type\":\"text\",\"text\":\"second\"}]},"
+	    "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"third\"}]}],"
+	    "\"model\":\"m\",\"documentIds\":[\"a\",\"b\"]}");
+	struct arena *large = arena;
+	bool ok = false;
+
+	(void)state;
+	for (size_t ceiling = 0; !ok; ceiling += 16) {
+		struct err err = { 0 };
+
+		assert_true(ceiling < 65536);
+		arena = arena_new(ceiling);
+		ok = reads(body, &err);
+		assert_int_equal(err.code, ok ? ERR_NONE : ERR_TOO_LARGE);
+		arena_free(arena);
+	}
+	arena = large;
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int
@@ -316,6 +341,7 @@ main(void)
 		TEST(test_hostile_strings),
 		TEST(test_ceilings),
 		TEST(test_arena_full),
+		TEST(test_every_ceiling),
 		TEST(test_question_cut),
 		TEST(test_slow_bodies),
 	};

@@ -287,6 +287,37 @@ test_arena_full(void **state)
 	arena = large;
 }
 
+/* At every ceiling of the arena: refused for its size, or read whole; nothing between. */
+static void
+test_every_ceiling(void **state)
+{
+	static const struct {
+		const char *type;
+		struct slice body;
+	} rows[] = {
+		{ FORM, SLICE_LIT(A_FILE("a.txt") "one\r\n" A_FILE("b.txt") "two" END) },
+		{ "application/json", SLICE_LIT("{\"text\":\"abc\",\"metadata\":{\"a\":1}}") },
+		{ "text/plain", SLICE_LIT("plain") },
+	};
+	struct arena *large = arena;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool ok = false;
+
+		for (size_t ceiling = 0; !ok; ceiling += 48) {
+			struct err err = { 0 };
+
+			assert_true(ceiling < 1u << 20);
+			arena = arena_new(ceiling);
+			ok = reads_head(NO_HEAD, rows[i].type, rows[i].body, &err);
+			assert_int_equal(err.code, ok ? ERR_NONE : ERR_TOO_LARGE);
+			arena_free(arena);
+		}
+	}
+	arena = large;
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int
@@ -302,6 +333,7 @@ main(void)
 		TEST(test_ceilings),
 		TEST(test_files_at_most),
 		TEST(test_arena_full),
+		TEST(test_every_ceiling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "alloc_limit.h"
 #include "tenantgate/base/arena.h"
 
 static void
@@ -47,6 +48,21 @@ the_ceiling_counts_every_block(void **state)
 	assert_null(arena_strdup(a,
 	    "a text of more than the few bytes that may still be left over in"
 	    " the newest block, so that it cannot fit there either"));
+	arena_free(a);
+}
+
+static void
+no_memory_is_told_from_the_ceiling(void **state)
+{
+	struct arena *a = arena_new(3 * ALLOC_LIMIT);
+
+	(void)state;
+	NEEDS_ALLOC_LIMIT();
+	assert_null(arena_alloc(a, 4 * ALLOC_LIMIT));
+	assert_false(arena_no_memory(a));
+	assert_null(arena_alloc(a, 2 * ALLOC_LIMIT));
+	assert_true(arena_no_memory(a));
+	assert_non_null(arena_strdup(a, "what is small still fits"));
 	arena_free(a);
 }
 
@@ -100,6 +116,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_zeroed_aligned_and_apart),
 		cmocka_unit_test(the_ceiling_counts_every_block),
+		cmocka_unit_test(no_memory_is_told_from_the_ceiling),
 		cmocka_unit_test(a_whole_ceiling_can_be_one_piece),
 		cmocka_unit_test(sizes_that_overflow_are_refused),
 		cmocka_unit_test(texts_are_copied_with_their_nul),

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "alloc_limit.h"
 #include "tenantgate/base/buf.h"
 
 static void
@@ -34,6 +35,26 @@ appends_add_up(void **state)
 	buf_free(&b);
 	assert_null(b.data);
 	assert_int_equal(b.max, 1000);
+}
+
+static void
+no_memory_is_told_from_the_ceiling(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	NEEDS_ALLOC_LIMIT();
+	buf_init(&b, 3 * ALLOC_LIMIT);
+	assert_null(buf_extend(&b, 4 * ALLOC_LIMIT));
+	assert_true(b.failed && !b.no_memory);
+	buf_reset(&b);
+	assert_true(buf_puts(&b, "kept"));
+	assert_null(buf_extend(&b, 2 * ALLOC_LIMIT));
+	assert_true(b.failed && b.no_memory);
+	assert_string_equal(b.data, "kept");
+	buf_reset(&b);
+	assert_true(buf_puts(&b, "fits") && !b.no_memory);
+	buf_free(&b);
 }
 
 static void
@@ -170,6 +191,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(appends_add_up),
+		cmocka_unit_test(no_memory_is_told_from_the_ceiling),
 		cmocka_unit_test(numbers_are_big_endian),
 		cmocka_unit_test(numbers_are_decimal),
 		cmocka_unit_test(reserving_is_a_hint),

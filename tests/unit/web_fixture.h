@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * web_fixture: what the tests of the HTTP client share: a scripted server, and a story that fetches.
+ * web_fixture: what the tests of the HTTP client share: a scripted server, and a story that
+ * fetches.
  */
 #ifndef TENANTGATE_TESTS_WEB_FIXTURE_H
 #define TENANTGATE_TESTS_WEB_FIXTURE_H

@@ -19,6 +19,7 @@ struct buf {
 	size_t	 cap;
 	size_t	 max;		/* ceiling for len, bytes */
 	bool	 failed;
+	bool	 no_memory;	/* why it failed: no memory, not the ceiling */
 };
 
 void	buf_init(struct buf *, size_t max);

@@ -59,6 +59,10 @@
 enum err_code { ERR_TABLE(ERR_ENUM) ERR_CODES };
 #undef ERR_ENUM
 
+/* For ERR_OVERLOADED, where there is no memory for what a client has sent or asked for. Takes what
+ * it was for: "the document's text". */
+#define ERR_NO_MEMORY	"There is no memory for %s now. Try again in a moment."
+
 struct err {
 	enum err_code	code;
 	int		retry_after;	/* seconds; 0: no advice */

@@ -39,7 +39,7 @@ struct pg_target {
 
 /* Deep copies, for whoever keeps a target longer than a call: false without memory (free what is
  * there); the password is wiped by the free, which is idempotent. */
-bool	pg_target_copy(struct pg_target *to, const struct pg_target *from);
+void	pg_target_copy(struct pg_target *to, const struct pg_target *from);
 bool	pg_target_same(const struct pg_target *, const struct pg_target *);
 void	pg_target_free(struct pg_target *);
 

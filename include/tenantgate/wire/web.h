@@ -34,6 +34,7 @@ enum web_failure {
 	WEB_TIMEOUT,		/* connect, first byte, idle or total: see detail */
 	WEB_CUT,		/* closed before the answer was whole */
 	WEB_TOO_LARGE,
+	WEB_NO_MEMORY,		/* ours, for what arrived */
 	WEB_OTHER,
 };
 
