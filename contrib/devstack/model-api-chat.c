@@ -20,7 +20,7 @@ static const struct flow_step chat_steps[] = {
 	{ "open", chat_completion_open },
 	{ "whole", chat_completion_whole },
 	{ "begin", completion_begin },
-	{ "say", completion_next },
+	{ "next", completion_next },
 	{ "flush", completion_flush },
 	{ "nap", completion_delay },
 	{ NULL, NULL },

@@ -26,7 +26,7 @@ static const struct flow_step serve_steps[] = {
 	{ "delay", serve_delay },
 	{ "gate", serve_gate },
 	{ "body", serve_body },
-	{ "ask", serve_prepare },
+	{ "prepare", serve_prepare },
 	{ "form", serve_form },
 	{ "answer", serve_respond },
 	{ NULL, NULL },

@@ -44,7 +44,7 @@ static flow_end_fn start_end;
 
 static const struct flow_step start_steps[] = {
 	{ "schema", start_schema },
-	{ "look", start_check },
+	{ "check", start_check },
 	{ "resume", start_resume },
 	{ NULL, NULL },
 };

@@ -28,7 +28,7 @@ struct chat {
 };
 
 static flow_step_fn chat_read, chat_embed, chat_search, chat_ask_model, chat_open_stream, chat_pull,
-    chat_write, chat_again;
+    chat_write;
 static flow_end_fn chat_end;
 
 static const struct flow_step chat_steps[] = {
@@ -44,7 +44,6 @@ static const struct flow_step chat_steps[] = {
 	{ "open", chat_open_stream },
 	{ "stream", chat_pull },
 	{ "write", chat_write },
-	{ "again", chat_again },
 	{ NULL, NULL },
 };
 
@@ -176,19 +175,15 @@ chat_write(struct flow *f)
 	if (c->piece.failed)
 		return flow_fail(f, ERR_MODEL, "The model sent a piece that is too large.");
 	http_stream_add(c->req.x, buf_view(&c->piece));
-	if (!d->finished)
+	if (!d->finished) {
+		flow_goto(f, chat_pull);
 		return http_stream_flush(f, c->req.x);
+	}
 	c->req.usage.input_tokens += d->usage.input_tokens;
 	c->req.usage.output_tokens += d->usage.output_tokens;
 	http_stream_end(c->req.x);
 	c->req.streaming = false;
 	return FLOW_DONE;
-}
-
-static enum flow_rc
-chat_again(struct flow *f)
-{
-	return flow_goto(f, chat_pull);
 }
 
 /* A failure after the header has left: said inside the stream where its form has a way to, then

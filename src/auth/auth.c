@@ -41,11 +41,11 @@ struct key_check {
 	struct caller *out;  /* borrowed */
 };
 
-static flow_step_fn key_ask, key_fetch_read;
+static flow_step_fn key_fetch_query, key_fetch_read;
 static flow_end_fn key_fetch_end;
 
 static const struct flow_step key_fetch_steps[] = {
-	{ "ask", key_ask },
+	{ "query", key_fetch_query },
 	{ "read", key_fetch_read },
 	{ NULL, NULL },
 };
@@ -68,7 +68,7 @@ static const struct flow_kind key_check_kind = { "key_check", key_check_steps, N
 /* ---- the lookup, shared ---- */
 
 static enum flow_rc
-key_ask(struct flow *f)
+key_fetch_query(struct flow *f)
 {
 	struct key_fetch *k = FLOW_MEMBER_OF(f, struct key_fetch, base.flow, &key_fetch_kind);
 	const struct auth *a = k->base.owner;

@@ -31,7 +31,7 @@ static flow_release_fn create_release;
 
 static const struct flow_step create_steps[] = {
 	{ "insert", create_insert },
-	{ "tell", create_finish },
+	{ "finish", create_finish },
 	{ NULL, NULL },
 };
 

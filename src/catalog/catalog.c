@@ -44,7 +44,7 @@ static flow_release_fn query_release;
 static const struct flow_step query_steps[] = {
 	{ "borrow", query_borrow },
 	{ "run", query_run },
-	{ "look", query_check },
+	{ "check", query_check },
 	{ NULL, NULL },
 };
 

@@ -71,13 +71,12 @@ static const struct flow_step migration_steps[] = {
 
 static const struct flow_kind migration_kind = { "migrate_attempt", migration_steps, NULL, NULL };
 
-static flow_step_fn migrate_try, migrate_check, migrate_again;
+static flow_step_fn migrate_try, migrate_check;
 static flow_release_fn migrate_release;
 
 static const struct flow_step migrate_steps[] = {
 	{ "attempt", migrate_try },
-	{ "judge", migrate_check },
-	{ "again", migrate_again },
+	{ "check", migrate_check },
 	{ NULL, NULL },
 };
 
@@ -262,13 +261,8 @@ migrate_check(struct flow *f)
 		break;
 	}
 	log_event(LOG_WARNING, "catalog.unreachable", NULL, "%s", m->why.detail);
+	flow_goto(f, migrate_try);
 	return flow_sleep(f, &m->backoff, backoff_us(&migrate_backoff, ++m->tries, 0));
-}
-
-static enum flow_rc
-migrate_again(struct flow *f)
-{
-	return flow_goto(f, migrate_try);
 }
 
 static void

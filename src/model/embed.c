@@ -29,13 +29,12 @@ struct embed {
 
 static enum flow_rc embed_response(struct flow *);
 
-static flow_step_fn embed_send, embed_response, embed_retry;
+static flow_step_fn embed_send, embed_response;
 static flow_release_fn embed_release;
 
 static const struct flow_step embed_steps[] = {
 	{ "send", embed_send },
 	{ "response", embed_response },
-	{ "retry", embed_retry },
 	{ NULL, NULL },
 };
 
@@ -100,13 +99,8 @@ embed_response(struct flow *f)
 	wait_us = model_error_classify(&e->call, &e->response, body, f->request_id, &err);
 	if (wait_us == 0)
 		return flow_fail_err(f, &err);
+	flow_goto(f, embed_send);
 	return flow_sleep(f, &e->backoff_timer, wait_us);
-}
-
-static enum flow_rc
-embed_retry(struct flow *f)
-{
-	return flow_goto(f, embed_send);
 }
 
 static bool

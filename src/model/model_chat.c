@@ -25,8 +25,7 @@ struct chat_call {
 
 static enum flow_rc model_chat_error_body(struct flow *);
 
-static flow_step_fn model_chat_send, model_chat_header, model_chat_error_body, model_chat_classify,
-    model_chat_retry;
+static flow_step_fn model_chat_send, model_chat_header, model_chat_error_body, model_chat_classify;
 static flow_release_fn model_chat_release;
 
 static const struct flow_step model_chat_steps[] = {
@@ -34,7 +33,6 @@ static const struct flow_step model_chat_steps[] = {
 	{ "header", model_chat_header },
 	{ "error_body", model_chat_error_body },
 	{ "classify", model_chat_classify },
-	{ "retry", model_chat_retry },
 	{ NULL, NULL },
 };
 
@@ -118,13 +116,8 @@ model_chat_classify(struct flow *f)
 	    f->request_id, &err);
 	if (wait_us == 0)
 		return flow_fail_err(f, &err);
+	flow_goto(f, model_chat_send);
 	return flow_sleep(f, &c->backoff_timer, wait_us);
-}
-
-static enum flow_rc
-model_chat_retry(struct flow *f)
-{
-	return flow_goto(f, model_chat_send);
 }
 
 enum flow_rc

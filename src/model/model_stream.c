@@ -30,7 +30,7 @@ static flow_release_fn linger_release;
 
 static const struct flow_step linger_steps[] = {
 	{ "pull", linger_pull },
-	{ "look", linger_check },
+	{ "check", linger_check },
 	{ NULL, NULL },
 };
 

@@ -41,7 +41,7 @@ static flow_end_fn undo_end;
 static flow_release_fn listing_release, undo_release;
 
 static const struct flow_step listing_steps[] = {
-	{ "documents_ask", listing_query },
+	{ "documents_query", listing_query },
 	{ "documents_check", listing_check },
 	{ NULL, NULL },
 };

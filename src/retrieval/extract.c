@@ -39,15 +39,12 @@ struct extraction {
 /* Parsers at work in the whole process, any worker's. */
 static _Atomic unsigned parsers;
 
-static flow_step_fn extraction_enter, extraction_backoff, extraction_again, extraction_run,
-    extraction_classify, extraction_cut;
+static flow_step_fn extraction_enter, extraction_run, extraction_classify, extraction_cut;
 
 static const struct flow_step extraction_steps[] = {
 	{ "extract_enter", extraction_enter },
-	{ "extract_nap", extraction_backoff },
-	{ "extract_again", extraction_again },
 	{ "extract_run", extraction_run },
-	{ "extract_judge", extraction_classify },
+	{ "extract_classify", extraction_classify },
 	{ "extract_cut", extraction_cut },
 	{ NULL, NULL },
 };
@@ -152,24 +149,13 @@ extraction_enter(struct flow *f)
 
 	if (atomic_fetch_add(&parsers, 1) < x->conf->parallel_max) {
 		flow_defer(f, extraction_leave, NULL);
-		return flow_goto(f, extraction_run);
+		return FLOW_NEXT;
 	}
 	atomic_fetch_sub(&parsers, 1);
 	if (flow_age_us(f) > x->conf->timeout_us)
 		return flow_fail(f, ERR_OVERLOADED, "Too many documents are being read now.");
-	return FLOW_NEXT;
-}
-
-static enum flow_rc
-extraction_backoff(struct flow *f)
-{
-	return flow_sleep(f, &extraction_of(f)->backoff_timer, backoff_us(&place_backoff, 1, 0));
-}
-
-static enum flow_rc
-extraction_again(struct flow *f)
-{
-	return flow_goto(f, extraction_enter);
+	flow_goto(f, extraction_enter);
+	return flow_sleep(f, &x->backoff_timer, backoff_us(&place_backoff, 1, 0));
 }
 
 static bool

@@ -32,8 +32,7 @@ static const struct flow_kind attempt_login_kind = { "tenant_login", attempt_log
 	NULL };
 
 static flow_step_fn attempt_create, attempt_save, attempt_wait, attempt_waited, attempt_login,
-    attempt_logged_in, attempt_again, attempt_schema, attempt_schema_applied, attempt_ready,
-    attempt_done;
+    attempt_logged_in, attempt_schema, attempt_schema_applied, attempt_ready, attempt_done;
 static flow_end_fn attempt_end;
 
 static const struct flow_step attempt_steps[] = {
@@ -43,7 +42,6 @@ static const struct flow_step attempt_steps[] = {
 	{ "waited", attempt_waited },
 	{ "login", attempt_login },
 	{ "logged_in", attempt_logged_in },
-	{ "again", attempt_again },
 	{ "schema", attempt_schema },
 	{ "schema_applied", attempt_schema_applied },
 	{ "ready", attempt_ready },
@@ -168,13 +166,8 @@ attempt_logged_in(struct flow *f)
 	    a->why.detail);
 	tenant_target(&a->row->tenant, &target, key);
 	pool_forget(a->tenants->pools, target.key);
+	flow_goto(f, attempt_login);
 	return flow_sleep(f, &a->backoff_timer, backoff_us(&attempt_backoff, a->logins, 0));
-}
-
-static enum flow_rc
-attempt_again(struct flow *f)
-{
-	return flow_goto(f, attempt_login);
 }
 
 static enum flow_rc

@@ -28,19 +28,17 @@
 
 #define LIST_DELAY_US 1000000ull
 
-static flow_step_fn project_start, project_list, project_list_check, project_list_again,
-    project_fence, project_post, project_posted, project_relist, project_adopt, project_adopted;
+static flow_step_fn project_start, project_list, project_list_check, project_fence, project_post,
+    project_posted, project_adopt, project_adopted;
 static flow_end_fn project_end;
 
 static const struct flow_step project_steps[] = {
 	{ "start", project_start },
 	{ "list", project_list },
 	{ "check", project_list_check },
-	{ "list_again", project_list_again },
 	{ "fence", project_fence },
 	{ "post", project_post },
 	{ "posted", project_posted },
-	{ "relist", project_relist },
 	{ "adopt", project_adopt },
 	{ "adopted", project_adopted },
 	{ NULL, NULL },
@@ -85,6 +83,7 @@ project_none_found(struct neon_creation *m)
 
 	if (m->verify == VERIFY_FIRST_LIST) {
 		m->verify = VERIFY_SECOND_LIST;
+		flow_goto(f, project_list);
 		return flow_sleep(f, &m->timer, LIST_DELAY_US);
 	}
 	if (m->verify == VERIFY_SECOND_LIST && (!m->may_repeat || m->was_repeated)) {
@@ -122,13 +121,6 @@ project_list_check(struct flow *f)
 	snprintf(m->row->project_id, sizeof(m->row->project_id), "%s", found->oldest_id);
 	m->row->is_posted = false;
 	return flow_goto(f, project_adopt);
-}
-
-/* After the nap between two looks. */
-static enum flow_rc
-project_list_again(struct flow *f)
-{
-	return flow_goto(f, project_list);
 }
 
 /* ---- creation ---- */
@@ -213,13 +205,8 @@ project_posted(struct flow *f)
 	}
 	m->may_repeat = m->call.outcome == NEON_BROKE;
 	m->verify = VERIFY_FIRST_LIST;
+	flow_goto(f, project_list);
 	return flow_sleep(f, &m->timer, LIST_DELAY_US);
-}
-
-static enum flow_rc
-project_relist(struct flow *f)
-{
-	return flow_goto(f, project_list);
 }
 
 /* ---- adoption ---- */

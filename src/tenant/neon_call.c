@@ -25,12 +25,11 @@
 
 static const struct backoff call_backoff = { 200 * 1000, 5 * 1000000, 200 };
 
-static flow_step_fn call_send, call_check, call_again;
+static flow_step_fn call_send, call_check;
 
 static const struct flow_step call_steps[] = {
 	{ "send", call_send },
-	{ "look", call_check },
-	{ "again", call_again },
+	{ "check", call_check },
 	{ NULL, NULL },
 };
 
@@ -178,14 +177,9 @@ call_check(struct flow *f)
 	    c->path.data, c->why, c->tries);
 	if (!call_may_retry(c))
 		return FLOW_DONE;
+	flow_goto(f, call_send);
 	return flow_sleep(f, &c->backoff_timer,
 	    backoff_us(&call_backoff, c->tries, (uint64_t)c->response.retry_after_s * 1000000));
-}
-
-static enum flow_rc
-call_again(struct flow *f)
-{
-	return flow_goto(f, call_send);
 }
 
 /* As people write it, with or without the last slash. */

@@ -11,7 +11,7 @@ static flow_step_fn neon_list_fetch, neon_list_read;
 static flow_end_fn neon_list_end;
 
 static const struct flow_step neon_list_steps[] = {
-	{ "ask", neon_list_fetch },
+	{ "fetch", neon_list_fetch },
 	{ "read", neon_list_read },
 	{ NULL, NULL },
 };

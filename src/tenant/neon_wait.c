@@ -10,13 +10,12 @@
 
 static const struct backoff wait_backoff = { 500 * 1000, 5 * 1000000, 150 };
 
-static flow_step_fn neon_wait_poll, neon_wait_read, neon_wait_again;
+static flow_step_fn neon_wait_poll, neon_wait_read;
 static flow_end_fn neon_wait_end;
 
 static const struct flow_step neon_wait_steps[] = {
-	{ "ask", neon_wait_poll },
+	{ "poll", neon_wait_poll },
 	{ "read", neon_wait_read },
-	{ "again", neon_wait_again },
 	{ NULL, NULL },
 };
 
@@ -54,13 +53,8 @@ neon_wait_read(struct flow *f)
 		return flow_fail(f, ERR_NEON, "Neon's operation %s failed", ops.failed_action);
 	if (ops.running == 0)
 		return FLOW_DONE;
+	flow_goto(f, neon_wait_poll);
 	return flow_sleep(f, &w->timer, backoff_us(&wait_backoff, ++w->looks, 0));
-}
-
-static enum flow_rc
-neon_wait_again(struct flow *f)
-{
-	return flow_goto(f, neon_wait_poll);
 }
 
 static void

@@ -47,7 +47,7 @@ struct provision {
 };
 
 static flow_step_fn provision_claim, provision_claimed, provision_peek, provision_check,
-    provision_again, provision_work, provision_finish, provision_finished;
+    provision_work, provision_finish, provision_finished;
 static flow_end_fn provision_end;
 static flow_release_fn provision_release;
 
@@ -56,7 +56,6 @@ static const struct flow_step provision_steps[] = {
 	{ "claimed", provision_claimed },
 	{ "peek", provision_peek },
 	{ "check", provision_check },
-	{ "again", provision_again },
 	{ "work", provision_work },
 	{ "finish", provision_finish },
 	{ "finished", provision_finished },
@@ -124,6 +123,7 @@ static enum flow_rc
 provision_poll_wait(struct provision *p)
 {
 	p->others_work = true;
+	flow_goto(&p->flow, provision_peek);
 	return flow_sleep(&p->flow, &p->poll_timer, backoff_us(&peek_backoff, ++p->peeks, 0));
 }
 
@@ -151,12 +151,6 @@ provision_check(struct flow *f)
 		break;
 	}
 	return p->row.lease_expired ? flow_goto(f, provision_claim) : provision_poll_wait(p);
-}
-
-static enum flow_rc
-provision_again(struct flow *f)
-{
-	return flow_goto(f, provision_peek);
 }
 
 /* ---- ours ---- */

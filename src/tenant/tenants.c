@@ -85,29 +85,6 @@ publish_drop(struct tenants *ts, const char *id)
 }
 
 void
-tenants_publish(struct tenants *ts, const struct tenant *t)
-{
-	char key[RECORD_KEY_SIZE], ttl[24];
-	struct slice argv[5] = { SLICE_LIT("SET") };
-	struct buf sealed;
-
-	if (ts->redis == NULL)
-		return;
-	buf_init(&sealed, 8192);
-	record_redis_key(key, ts->conf->environment, t->id);
-	if (record_close(ts->seal, t, key, &sealed)) {
-		snprintf(ttl, sizeof(ttl), "%llu",
-		    (unsigned long long)(ts->conf->redis_ttl_us / 1000));
-		argv[1] = slice_str(key);
-		argv[2] = buf_view(&sealed);
-		argv[3] = SLICE_LIT("PX");
-		argv[4] = slice_str(ttl);
-		redis_send(ts->redis, argv, 5);
-	}
-	buf_free(&sealed);
-}
-
-void
 tenant_forget(struct tenants *ts, const char *id)
 {
 	char key[RECORD_KEY_SIZE];

@@ -41,7 +41,7 @@ struct login {
 	struct pg_result *why; /* the parent's */
 };
 
-static flow_step_fn login_resolve, login_start, login_begin, login_poll, login_rest, login_again;
+static flow_step_fn login_resolve, login_start, login_begin, login_poll, login_rest;
 static flow_end_fn login_end;
 static flow_release_fn pg_login_release;
 
@@ -51,7 +51,6 @@ static const struct flow_step pg_login_steps[] = {
 	{ "begin", login_begin },
 	{ "poll", login_poll },
 	{ "rest", login_rest },
-	{ "again", login_again },
 	{ NULL, NULL },
 };
 
@@ -259,13 +258,8 @@ login_rest(struct flow *f)
 
 	if (now >= rest_until_us)
 		return flow_goto(f, login_poll);
+	flow_goto(f, login_rest);
 	return flow_sleep(f, &l->retry_timer, rest_until_us - now);
-}
-
-static enum flow_rc
-login_again(struct flow *f)
-{
-	return flow_goto(f, login_rest);
 }
 
 /* ---- end ---- */

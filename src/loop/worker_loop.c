@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker_loop: a worker's life and its turns. One turn is
+ *
+ *	wait for events, call their callbacks -> give queued flows their turn -> run what was put
+ *	off to the safe point -> again
+ *
+ * The flows and the put-off tasks run between two passes of libevent's loop, never inside a
+ * callback. A turn's work is bounded, so the loop comes round to its sockets; when work is left
+ * the next pass does not wait.
+ */
+#include "tenantgate/loop/worker.h"
+
+#include <sys/prctl.h>
+#include <sys/time.h>
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+#include <event2/thread.h>
+
+#include "loop/worker_internal.h"
+#include "tenantgate/base/alloc.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/base/log.h"
+#include "tenantgate/loop/timer.h"
+
+#define TURNS_MAX	256		/* flow turns between two looks at the sockets */
+#define LAG_EVERY_US	100000
+
+static void
+libevent_on_log(int severity, const char *text)
+{
+	int level = severity >= EVENT_LOG_ERR ? LOG_ERR : LOG_WARNING;
+
+	if (severity >= EVENT_LOG_WARN)
+		log_event(level, "libevent", NULL, "%s", text);
+}
+
+static void
+libevent_init(void)
+{
+	event_set_log_callback(libevent_on_log);
+	if (evthread_use_pthreads() != 0)
+		abort();
+}
+
+static struct event_base *
+base_new(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct event_config *config;
+	struct event_base *base = NULL;
+
+	pthread_once(&once, libevent_init);
+	config = event_config_new();
+	if (config == NULL)
+		return NULL;
+	if (event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+		base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+static void
+worker_on_wakeup(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	mailbox_run(&w->mailbox);
+}
+
+static void
+worker_turn_timeout(void *arg)
+{
+	(void)arg; /* having woken the loop is all it is for */
+}
+
+static void
+lag_start(struct worker *w)
+{
+	w->lag_due_us = clock_mono_us() + LAG_EVERY_US;
+	timer_start(&w->lag_timer, LAG_EVERY_US);
+}
+
+static void
+lag_measure(void *arg)
+{
+	struct worker *w = arg;
+	uint64_t now = clock_mono_us();
+	uint64_t lag = now > w->lag_due_us ? now - w->lag_due_us : 0;
+	uint64_t worst = atomic_load(&w->lag_worst_us);
+
+	atomic_store(&w->lag_us, lag);
+	/* A reset in between is seen: the exchange fails, and worst is read anew. */
+	while (lag > worst && !atomic_compare_exchange_weak(&w->lag_worst_us, &worst, lag))
+		continue;
+	lag_start(w);
+}
+
+static bool
+worker_set_up(struct worker *w)
+{
+	w->base = base_new();
+	if (w->base == NULL)
+		return false;
+	w->wakeup =
+	    event_new(w->base, w->mailbox.wakeup_fd, EV_READ | EV_PERSIST, worker_on_wakeup, w);
+	if (w->wakeup == NULL || event_add(w->wakeup, NULL) != 0)
+		return false;
+	return timer_init(&w->turn, w, worker_turn_timeout, w) &&
+	    timer_init(&w->lag_timer, w, lag_measure, w);
+}
+
+static void
+worker_destroy(struct worker *w)
+{
+	if (w->base != NULL) {
+		timer_free(&w->turn);
+		timer_free(&w->lag_timer);
+		if (w->wakeup != NULL)
+			event_free(w->wakeup);
+		event_base_free(w->base);
+	}
+	mailbox_free(&w->mailbox);
+	w->magic = 0;
+	free(w);
+}
+
+struct worker *
+worker_new(unsigned index)
+{
+	struct worker *w = xcalloc(1, sizeof(*w));
+
+	if (!mailbox_init(&w->mailbox)) {
+		free(w);
+		return NULL;
+	}
+	w->magic = WORKER_MAGIC;
+	w->index = index;
+	w->owner = pthread_self();
+	task_list_init(&w->later);
+	run_queue_init(&w->flows);
+	if (!worker_set_up(w)) {
+		worker_destroy(w);
+		return NULL;
+	}
+	return w;
+}
+
+/* The safe point. True when work is left for the next turn. */
+static bool
+worker_drain(struct worker *w)
+{
+	bool left = run_queue_run(&w->flows, TURNS_MAX);
+
+	task_list_run(&w->later);
+	return left || !TAILQ_EMPTY(&w->flows.queue) || !task_list_empty(&w->later);
+}
+
+/* Tasks and flows wake each other: goes on until both are quiet. */
+static void
+worker_run_until_idle(struct worker *w)
+{
+	do {
+		mailbox_run(&w->mailbox);
+	} while (worker_drain(w) || !mailbox_empty(&w->mailbox));
+}
+
+void
+worker_free(struct worker *w)
+{
+	assert(w->magic == WORKER_MAGIC && !w->threaded);
+	atomic_store(&w->owner, pthread_self());
+	worker_run_until_idle(w);
+	assert(worker_flow_count(w) == 0);
+	worker_destroy(w);
+}
+
+void
+worker_run(struct worker *w)
+{
+	bool busy = true;
+
+	assert(w->magic == WORKER_MAGIC);
+	atomic_store(&w->owner, pthread_self());
+	lag_start(w);
+	while (!w->stopping) {
+		int flags = EVLOOP_ONCE | (busy ? EVLOOP_NONBLOCK : 0);
+
+		if (event_base_loop(w->base, flags) == -1)
+			abort();
+		busy = worker_drain(w);
+	}
+	timer_stop(&w->lag_timer);
+	w->stopping = false;
+	atomic_store(&w->stop_posted, false);
+}
+
+void
+worker_turn(struct worker *w, unsigned ms)
+{
+	bool busy = !TAILQ_EMPTY(&w->flows.queue) || !task_list_empty(&w->later);
+
+	assert(w->magic == WORKER_MAGIC && worker_is_mine(w));
+	if (!busy && ms > 0)
+		timer_start(&w->turn, (uint64_t)ms * 1000);
+	if (event_base_loop(w->base, EVLOOP_ONCE | (busy || ms == 0 ? EVLOOP_NONBLOCK : 0)) == -1)
+		abort();
+	timer_stop(&w->turn);
+	worker_drain(w);
+}
+
+static void *
+worker_thread(void *arg)
+{
+	struct worker *w = arg;
+	char name[16];
+
+	snprintf(name, sizeof(name), "worker-%u", w->index);
+	prctl(PR_SET_NAME, name);
+	worker_run(w);
+	return NULL;
+}
+
+/* Signals are the main thread's: the new thread inherits a mask that blocks them. */
+bool
+worker_start(struct worker *w)
+{
+	sigset_t all, before;
+
+	assert(w->magic == WORKER_MAGIC && !w->threaded);
+	sigfillset(&all);
+	if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+		return false;
+	w->threaded = pthread_create(&w->thread, NULL, worker_thread, w) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return w->threaded;
+}
+
+void
+worker_join(struct worker *w)
+{
+	assert(w->magic == WORKER_MAGIC);
+	if (!w->threaded)
+		return;
+	if (pthread_join(w->thread, NULL) != 0)
+		abort();
+	w->threaded = false;
+	atomic_store(&w->owner, pthread_self());
+}
+
+static void
+worker_stop_now(void *arg)
+{
+	struct worker *w = arg;
+
+	w->stopping = true;
+}
+
+void
+worker_stop(struct worker *w)
+{
+	assert(w->magic == WORKER_MAGIC);
+	if (!atomic_exchange(&w->stop_posted, true))
+		mailbox_post(&w->mailbox, &w->stop_task, worker_stop_now, w);
+}
