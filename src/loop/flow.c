@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flow: the engine. The diagram is in tenantgate/loop/flow.h; flow_move() is the one function that
- * moves a flow along it.
+ * flow.c: the engine that runs flows: their states, their turns, their end. The diagram is in
+ * tenantgate/loop/flow.h; flow_move() is the one function that changes a flow's state.
  *
  * What always holds:
- *  - err set means: no further step runs, the flow ends at its next turn. Failing, waking with an
- *    error and aborting are therefore one thing, and the first reason is the one kept.
- *  - QUEUED is on the worker's run queue; WAITING has a cancel; nothing else is or has.
- *  - A child's turn comes before its aborted parent's: it is queued first.
- *  - The clock is read once a step: what passes between two steps is the earlier one's time.
+ *  - When err is set, no further step runs and the flow ends at its next turn. Failing, waking with
+ *    an error and aborting all do just that, and the first reason given is the one kept.
+ *  - A flow is on the worker's run queue exactly while it is QUEUED. Only a WAITING flow has a
+ *    cancel function.
+ *  - An aborted parent ends after its child: the child is queued first, and the run queue is
+ *    first in, first out. So a child never outlives the struct it is embedded in.
+ *  - The clock is read once a step. Time that passes between two steps, waits included, counts
+ *    for the earlier one.
  */
 #include "tenantgate/loop/flow.h"
 
@@ -23,8 +26,11 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 
-#define STEPS_A_TURN 64 /* then others get theirs */
+/* A flow whose operations are always done at once would keep the loop from its sockets: after so
+ * many steps it goes to the end of the run queue. */
+#define STEPS_A_TURN 64
 
+/* A wild pointer or a call from another thread ends the process here, near its cause. */
 static void
 flow_check(const struct flow *f)
 {
@@ -32,6 +38,8 @@ flow_check(const struct flow *f)
 	assert(worker_is_mine(f->worker));
 }
 
+/* Changes the state, and with it the membership of the run queue. The cancel function goes as soon
+ * as the wait is over: it must not be called for an operation that has completed. */
 static void
 flow_move(struct flow *f, enum flow_state to)
 {
@@ -47,7 +55,7 @@ flow_move(struct flow *f, enum flow_state to)
 	f->state = to;
 }
 
-/* One writer: no need for a locked instruction. */
+/* Any thread reads the count, only the worker's own writes it: no locked instruction is needed. */
 static void
 run_queue_count(struct run_queue *rq, int by)
 {
@@ -73,6 +81,7 @@ flow_start(struct flow *f, const struct flow_kind *kind, struct worker *w, struc
 	unsigned n = steps_count(kind->steps);
 
 	assert(n > 0 && n <= FLOW_STEPS_MAX);
+	/* Starting a live flow again would leave a dangling link on the worker's lists. */
 	assert(f->state == FLOW_IDLE || (f->state == FLOW_ENDED && f->magic == FLOW_MAGIC));
 	memset(f, 0, sizeof(*f));
 	f->magic = FLOW_MAGIC;
@@ -85,7 +94,8 @@ flow_start(struct flow *f, const struct flow_kind *kind, struct worker *w, struc
 	flow_move(f, FLOW_QUEUED);
 }
 
-/* The time since the last call was spent in the current step. */
+/* Adds the time since the last call to the current step. A step that a loop in the table runs many
+ * times adds up; the sum stays at 2^32 - 1 us (71 minutes) rather than wrap. */
 static void
 step_account(struct flow *f)
 {
@@ -96,6 +106,8 @@ step_account(struct flow *f)
 	f->step_began_us = now;
 }
 
+/* Newest first, so that what was acquired last is given back first. A cleanup may defer another: it
+ * becomes the newest and runs next. */
 static void
 defers_run(struct flow *f)
 {
@@ -108,6 +120,8 @@ defers_run(struct flow *f)
 	}
 }
 
+/* Hands the outcome to the flow that waits in flow_call() or flow_try(). An aborted parent has cut
+ * the tie already (call_cancel() in flow_ops.c) and waits for nothing. */
 static void
 parent_wake(struct flow *f)
 {
@@ -116,15 +130,20 @@ parent_wake(struct flow *f)
 	f->parent = NULL;
 	if (parent == NULL)
 		return;
-	if (f->tried == NULL) {
+	if (f->outcome == NULL) {
 		flow_wake_err(parent, &f->err);
 		return;
 	}
-	*f->tried = f->err;
+	*f->outcome = f->err;
 	flow_wake(parent);
 }
 
-/* The only way out. f may be gone afterwards. */
+/*
+ * The one way a flow ends. The order matters: end() still sees everything that the flow holds; the
+ * deferred cleanups then give back leases and memory; only after them the parent is woken, so it
+ * never meets what its child still holds; release() frees the memory last. f may be gone
+ * afterwards.
+ */
 static void
 flow_finish(struct flow *f)
 {
@@ -144,17 +163,21 @@ flow_finish(struct flow *f)
 		kind->release(f);
 }
 
+/* Takes the flow off the operation it waits on: afterwards nothing can wake it. */
 static void
 wait_cancel(struct flow *f)
 {
 	flow_cancel_fn *cancel = f->cancel;
 
+	/* Cleared first: cancelling may lead back to a flow_abort() of this flow, which then finds
+	 * nothing to cancel. */
 	f->cancel = NULL;
-	if (cancel != NULL) /* NULL: we are inside it, and it aborts us again */
+	if (cancel != NULL)
 		cancel(f->cancel_arg);
 }
 
-/* What a step's return means. True: on to the next. */
+/* Acts on what a step returned, and checks that the step did what its return value says. True when
+ * the next step is to be run in this turn; false when the flow waits, is queued, or has ended. */
 static bool
 step_returned(struct flow *f, enum flow_rc rc)
 {
@@ -163,12 +186,13 @@ step_returned(struct flow *f, enum flow_rc rc)
 		assert(f->state == FLOW_RUNNING);
 		return true;
 	case FLOW_WAIT:
-		/* QUEUED: woken already. */
+		/* QUEUED: the operation completed before the step returned. */
 		assert(f->state == FLOW_WAITING || f->state == FLOW_QUEUED);
 		if (f->state == FLOW_QUEUED || !err_is(&f->err))
 			return false;
-		/* It was aborted earlier in this very step: as in flow_abort(), it ends at its next
-		 * turn, for what it has called ends first. */
+		/* The flow was aborted earlier in this step, and the step then began a wait. As in
+		 * flow_abort(), it is queued rather than ended here, so that a child which it has
+		 * just started ends before it. */
 		wait_cancel(f);
 		flow_move(f, FLOW_QUEUED);
 		return false;
@@ -183,9 +207,9 @@ step_returned(struct flow *f, enum flow_rc rc)
 	return false;
 }
 
-/* Steps until the flow waits, ends, or has had its turn. */
+/* Runs steps until the flow waits, ends, or has used up its turn. */
 static void
-flow_take_turn(struct flow *f)
+flow_run_turn(struct flow *f)
 {
 	unsigned n;
 
@@ -220,7 +244,7 @@ run_queue_run(struct run_queue *rq, unsigned turns)
 	struct flow *f;
 
 	while (turns-- > 0 && (f = TAILQ_FIRST(&rq->queue)) != NULL)
-		flow_take_turn(f);
+		flow_run_turn(f);
 	return !TAILQ_EMPTY(&rq->queue);
 }
 
@@ -228,6 +252,7 @@ enum flow_rc
 flow_wait(struct flow *f, flow_cancel_fn *cancel, void *arg)
 {
 	flow_check(f);
+	/* RUNNING: a flow that waits already would lose the cancel of its first operation. */
 	assert(f->state == FLOW_RUNNING && cancel != NULL);
 	flow_move(f, FLOW_WAITING);
 	f->cancel = cancel;
@@ -253,7 +278,7 @@ flow_fail_err(struct flow *f, const struct err *err)
 {
 	flow_check(f);
 	assert(f->state == FLOW_RUNNING && err_is(err));
-	if (!err_is(&f->err))
+	if (!err_is(&f->err)) /* as err_vset() does: the first reason is the one kept */
 		f->err = *err;
 	return FLOW_FAILED;
 }
@@ -268,7 +293,7 @@ flow_goto(struct flow *f, flow_step_fn *step)
 	assert(f->state == FLOW_RUNNING);
 	while (steps[i].name != NULL && steps[i].run != step)
 		i++;
-	assert(steps[i].name != NULL);
+	assert(steps[i].name != NULL); /* a step of another table */
 	f->next = i;
 	return FLOW_NEXT;
 }
@@ -277,6 +302,7 @@ void
 flow_wake(struct flow *f)
 {
 	flow_check(f);
+	/* A second wake, or one after the cancel, is an operation that left something behind. */
 	assert(f->state == FLOW_WAITING);
 	flow_move(f, FLOW_QUEUED);
 }
@@ -311,19 +337,23 @@ flow_abort(struct flow *f, enum err_code code, const char *why)
 	if (f->state == FLOW_ENDED)
 		return;
 	err_set(&f->err, code, "%s", why);
+	/* A running flow sees err when its step returns, a queued one at its turn. */
 	if (f->state != FLOW_WAITING)
 		return;
 	wait_cancel(f);
 	flow_move(f, FLOW_QUEUED);
 }
 
+/* The name of the step, for it says what the time was spent on; the code becomes a 504 unless the
+ * owner of the flow turns it into one of its own. */
 static void
 deadline_passed(void *arg)
 {
 	struct flow *f = arg;
 	char why[96];
 
-	snprintf(why, sizeof(why), "deadline passed in step '%s'", flow_step_name(f));
+	snprintf(why, sizeof(why), "The deadline passed in step '%s'. Try again.",
+	    flow_step_name(f));
 	flow_abort(f, ERR_TIMEOUT, why);
 }
 
@@ -331,20 +361,22 @@ void
 flow_deadline(struct flow *f, uint64_t us)
 {
 	flow_check(f);
-	if (f->state == FLOW_ENDED)
+	if (f->state == FLOW_ENDED) /* its timer is freed: a new one would leak */
 		return;
 	if (us == 0) {
 		timer_stop(&f->deadline);
 		return;
 	}
 	if (f->deadline.event == NULL && !timer_init(&f->deadline, f->worker, deadline_passed, f)) {
-		flow_abort(f, ERR_OVERLOADED, "no memory for a deadline");
+		flow_abort(f, ERR_OVERLOADED,
+		    "There is no memory for a deadline now. Try again in a moment.");
 		return;
 	}
 	timer_start(&f->deadline, us);
 }
 
-/* Not from the arena: at its ceiling, a lease must still find its way back. */
+/* Not from the flow's arena: when that is at its ceiling, which a client can bring about, a lease
+ * taken must still be given back. */
 void
 flow_defer(struct flow *f, flow_defer_fn *fn, void *arg)
 {
@@ -353,18 +385,4 @@ flow_defer(struct flow *f, flow_defer_fn *fn, void *arg)
 	flow_check(f);
 	*d = (struct flow_defer){ .next = f->defers, .fn = fn, .arg = arg };
 	f->defers = d;
-}
-
-const char *
-flow_step_name(const struct flow *f)
-{
-	assert(f->magic == FLOW_MAGIC);
-	return f->kind->steps[f->step].name;
-}
-
-uint64_t
-flow_age_us(const struct flow *f)
-{
-	assert(f->magic == FLOW_MAGIC);
-	return clock_mono_us() - f->began_us;
 }

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flow_ops: the engine's own operations (a child, a nap), and the walks over a worker's flows.
+ * flow_ops.c: the operations that the engine itself offers to steps (run a child flow, sleep), and
+ * what others ask of flows: the name of the step, the age, the walks over all flows of a worker
+ * that the log of live flows and the shutdown make.
+ *
+ * The operations use flow.c as all others do: flow_wait() with a cancel function, flow_wake().
  */
 #include <assert.h>
 
 #include "loop/worker_internal.h"
+#include "tenantgate/base/clock.h"
 #include "tenantgate/loop/flow.h"
 
-/* The parent has its reason already and is queued after this: the child ends before it does. */
+/* The parent was aborted: its err holds the reason already, which becomes the child's too. The tie
+ * is cut first, for the child's end must not wake a parent that waits no more. The parent is queued
+ * after this returns, so the child, which lives in the parent's memory, ends first. */
 static void
 call_cancel(void *arg)
 {
@@ -34,10 +41,11 @@ flow_try(struct flow *parent, struct flow *child, const struct flow_kind *kind, 
 	enum flow_rc rc = flow_call(parent, child, kind);
 
 	err_clear(why);
-	child->tried = why;
+	child->outcome = why; /* before the child's first turn: flow_start() has only queued it */
 	return rc;
 }
 
+/* Called by the engine; freeing the timer is what keeps sleep_done() from coming. */
 static void
 sleep_cancel(void *arg)
 {
@@ -49,7 +57,7 @@ sleep_done(void *arg)
 {
 	struct flow *f = arg;
 
-	timer_free(f->cancel_arg);
+	timer_free(f->cancel_arg); /* the storage that flow_sleep() was given */
 	flow_wake(f);
 }
 
@@ -58,12 +66,27 @@ flow_sleep(struct flow *f, struct timer *storage, uint64_t us)
 {
 	assert(f->magic == FLOW_MAGIC);
 	if (!timer_init(storage, f->worker, sleep_done, f))
-		return flow_fail(f, ERR_OVERLOADED, "no memory for a timer");
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "a timer");
 	timer_start(storage, us);
 	return flow_wait(f, sleep_cancel, storage);
 }
 
-/* fn frees no flow: only the loop does. It may abort them and start new ones. */
+const char *
+flow_step_name(const struct flow *f)
+{
+	assert(f->magic == FLOW_MAGIC);
+	return f->kind->steps[f->step].name;
+}
+
+uint64_t
+flow_age_us(const struct flow *f)
+{
+	assert(f->magic == FLOW_MAGIC);
+	return clock_mono_us() - f->began_us;
+}
+
+/* The walk needs no safe iterator: only the loop frees flows, and neither fn nor a cancel function
+ * runs it. fn may abort flows and start new ones; new ones go to the end and are visited too. */
 void
 flow_each(struct worker *w, flow_each_fn *fn, void *arg)
 {
@@ -79,6 +102,8 @@ flow_count(const struct worker *w)
 	return worker_flow_count(w);
 }
 
+/* Oldest first. What a cleanup starts afterwards is not aborted by this: at the end of the process
+ * it is repeated until no flow is left. */
 void
 flow_abort_all(struct worker *w, enum err_code code, const char *why)
 {

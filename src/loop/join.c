@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * join: a list of seats. A seat leaves it by being woken or by its flow being aborted; waking only
- * queues, so nobody comes back in while the list is walked.
+ * join.c: the list of waiters of a shared flow.
+ *
+ * What always holds: a waiter is on the list exactly while its flow waits here. It leaves in one of
+ * two ways, both through join_leave(): woken by join_finish(), or aborted, when the engine calls
+ * join_leave() as the flow's cancel function. Waking only queues the flow (flow.h), so nobody joins
+ * or leaves while join_finish() empties the list.
  */
 #include "tenantgate/loop/join.h"
 
@@ -14,6 +18,7 @@ join_init(struct join *j)
 	j->count = 0;
 }
 
+/* The cancel function of the wait. */
 static void
 join_leave(void *arg)
 {
@@ -29,7 +34,7 @@ join_leave(void *arg)
 enum flow_rc
 join_wait(struct join *j, struct flow *f, struct join_waiter *waiter)
 {
-	assert(waiter->join == NULL);
+	assert(waiter->join == NULL); /* it waits in another join */
 	waiter->join = j;
 	waiter->flow = f;
 	TAILQ_INSERT_TAIL(&j->waiters, waiter, link);
@@ -45,6 +50,8 @@ join_finish(struct join *j, const struct err *err)
 	while ((waiter = TAILQ_FIRST(&j->waiters)) != NULL) {
 		struct flow *f = waiter->flow;
 
+		/* Off the list first: the waiter is its flow's memory, and no longer ours once the
+		 * flow is woken. */
 		join_leave(waiter);
 		flow_wake_err(f, err);
 	}

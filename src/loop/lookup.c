@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lookup: two maps of records (found, negative) and one of flights.
+ * lookup.c: two maps of records (found, negative) and one of flights. A flight is the one fetch of
+ * a key that is under way, with those who wait for it.
  *
- *	flight:  [fetch: the owner's flow, as a child] --> [settle] --> its seats woken
+ *	flight:  [fetch: the owner's flow, as a child] --> [finish] --> its waiters are woken
  *
- * A flight is a flow around the owner's, so that a failed fetch can still end well (the stale
- * record) and that the owner's kind stays its own. It is in `flights` until it has ended or was
- * superseded; `fetching` counts it until it has ended. Nobody but the loop frees a flight.
+ * A flight is a flow around the owner's, so that it can use a stale record when the fetch has
+ * failed, and the owner's flow need not know of caches and waiters.
+ *
+ * What always holds:
+ *  - A key is in one of `found` and `negative` at most.
+ *  - A flight is in `flights` until it has ended or was superseded; so a key has one there at most,
+ *    and a superseded one may end beside its successor. `fetching` counts both.
+ *  - Only the loop frees a flight, in flight_release(): `flights` owns nothing.
  */
 #include "tenantgate/loop/lookup.h"
 
@@ -22,20 +28,20 @@ struct lookup_cache {
 	struct worker *worker; /* borrowed */
 	struct lookup_conf conf;
 	struct map *found;    /* owned: key -> lookup_record, a reference */
-	struct map *negative; /* owned: the same; a key is in one of the two */
-	struct map *flights;  /* owned: key -> lookup_flight, each its own owner */
+	struct map *negative; /* owned: the same */
+	struct map *flights;  /* owned: key -> lookup_flight, borrowed */
 	size_t fetching;      /* flights in all, superseded ones among them */
 };
 
 struct lookup_flight {
 	struct flow flow;
-	struct join join;	      /* its seats are struct lookup_waiter */
+	struct join join;	      /* its waiters are members of struct lookup_waiter */
 	struct lookup_cache *cache;   /* borrowed */
 	struct lookup_fetch *fetch;   /* owned; its record is a reference */
 	struct lookup_record *result; /* a reference: what everybody gets; NULL: a failure */
-	struct err why;		      /* the fetch's outcome */
+	struct err outcome;	      /* the fetch's; ERR_NONE: it filled its record */
 	size_t key_len;
-	char key[]; /* owned */
+	char key[];
 };
 
 static flow_step_fn flight_fetch, flight_finish;
@@ -44,46 +50,23 @@ static flow_release_fn flight_release;
 
 static const struct flow_step flight_steps[] = {
 	{ "fetch", flight_fetch },
-	{ "settle", flight_finish },
+	{ "finish", flight_finish },
 	{ NULL, NULL },
 };
 
 static const struct flow_kind flight_kind = { "lookup", flight_steps, flight_end, flight_release };
 
-/* ---- records ---- */
+/* ---- what is kept ---- */
 
-void
-lookup_record_init(struct lookup_record *r, lookup_free_fn *free_fn)
-{
-	*r = (struct lookup_record){ .refs = 1, .free = free_fn };
-}
-
-struct lookup_record *
-lookup_ref(struct lookup_record *r)
-{
-	assert(r->refs > 0);
-	r->refs++;
-	return r;
-}
-
-void
-lookup_unref(struct lookup_record *r)
-{
-	if (r == NULL)
-		return;
-	assert(r->refs > 0);
-	if (--r->refs == 0)
-		r->free(r);
-}
-
+/* A map_drop_fn. */
 static void
 record_drop(void *value)
 {
 	lookup_unref(value);
 }
 
-/* ---- what is kept ---- */
-
+/* NULL when absent or expired. An expired record that may still be used stale stays in the map; any
+ * other is dropped here, for nothing else walks the map in search of them. */
 static struct lookup_record *
 map_fresh(struct map *m, struct slice key, uint64_t now)
 {
@@ -113,7 +96,9 @@ lookup_peek(struct lookup_cache *l, struct slice key)
 	return r != NULL ? r : map_get(l->negative, key);
 }
 
-/* The key may be in the record that the other map drops: last. */
+/* Sets the record's times and puts it into the map it belongs to, out of the other. Without memory
+ * it is not kept, which costs another fetch. The other map comes last: the key may lie in the
+ * record that it drops. */
 static void
 cache_keep(struct lookup_cache *l, struct slice key, struct lookup_record *r)
 {
@@ -127,7 +112,8 @@ cache_keep(struct lookup_cache *l, struct slice key, struct lookup_record *r)
 	map_del(r->is_negative ? l->found : l->negative, key);
 }
 
-/* A found record that may still be used, and is from now on until the next try. */
+/* A found record that may be used although its fetch has failed, or NULL. It counts as fresh until
+ * the next try, so that the requests in between neither wait for nor burden what is failing. */
 static struct lookup_record *
 cache_stale(struct lookup_cache *l, struct slice key)
 {
@@ -157,20 +143,23 @@ flight_fetch(struct flow *f)
 {
 	struct lookup_flight *fl = FLOW_OF(f, struct lookup_flight, &flight_kind);
 	const struct lookup_conf *conf = &fl->cache->conf;
-	enum flow_rc rc = flow_try(f, &fl->fetch->flow, conf->fetch_kind, &fl->why);
+	enum flow_rc rc = flow_try(f, &fl->fetch->flow, conf->fetch_kind, &fl->outcome);
 
-	/* The fetch's own deadline: its reason names the step that took too long. */
+	/* On the fetch rather than on the flight: the reason then names the step that took too
+	 * long, and the flight goes on to look for a stale record. */
 	flow_deadline(&fl->fetch->flow, conf->deadline_us);
 	return rc;
 }
 
+/* Decides what the waiters get. Those of a superseded fetch get its record, which was good when
+ * they asked; it is not kept, for it may show the row as it was before the change. */
 static enum flow_rc
 flight_finish(struct flow *f)
 {
 	struct lookup_flight *fl = FLOW_OF(f, struct lookup_flight, &flight_kind);
 	struct lookup_record *r = fl->fetch->record;
 
-	if (!err_is(&fl->why)) {
+	if (!err_is(&fl->outcome)) {
 		if (!fl->fetch->is_superseded)
 			cache_keep(fl->cache, flight_key(fl), r);
 		fl->result = lookup_ref(r);
@@ -178,15 +167,17 @@ flight_finish(struct flow *f)
 	}
 	r = cache_stale(fl->cache, flight_key(fl));
 	if (r == NULL)
-		return flow_fail_err(f, &fl->why);
+		return flow_fail_err(f, &fl->outcome);
 	log_event(LOG_WARNING, "lookup.stale", NULL,
-	    "A %s could not be fetched; what was known of it stays in use: %s",
-	    fl->cache->conf.noun, fl->why.detail);
+	    "A %s could not be fetched, and its expired record stays in use for now: %s",
+	    fl->cache->conf.noun, fl->outcome.detail);
 	fl->result = lookup_ref(r);
 	return FLOW_NEXT;
 }
 
-/* Out of the table before anybody is woken: who comes now starts the next one. */
+/* Also the end of an aborted flight (shutdown), which has no result. The flight leaves the map
+ * before anybody is woken: whoever comes from now on starts the next one. A superseded flight has
+ * left already, and the map may hold its successor under the same key. */
 static void
 flight_end(struct flow *f, const struct err *err)
 {
@@ -221,7 +212,8 @@ flight_release(struct flow *f)
 	flight_free(FLOW_OF(f, struct lookup_flight, &flight_kind));
 }
 
-/* NULL: no memory. */
+/* In the map, not yet started. NULL: no memory. That is checked, not fatal as for other small
+ * structs: clients choose how many keys are looked up. */
 static struct lookup_flight *
 flight_new(struct lookup_cache *l, struct slice key)
 {
@@ -245,7 +237,8 @@ flight_new(struct lookup_cache *l, struct slice key)
 	return fl;
 }
 
-/* NULL: too many, or no memory. */
+/* NULL: too many, or no memory. The ceiling keeps a flood of invented keys from becoming as many
+ * queries of the catalog. */
 static struct lookup_flight *
 flight_start(struct lookup_cache *l, struct slice key)
 {
@@ -261,6 +254,7 @@ flight_start(struct lookup_cache *l, struct slice key)
 	return fl;
 }
 
+/* A map_each_fn: marks one flight, which the caller takes out of the map. */
 static bool
 flight_supersede(struct slice key, void *value, void *arg)
 {
@@ -281,8 +275,9 @@ flight_detach(struct lookup_cache *l, struct slice key)
 		flight_supersede(key, fl, NULL);
 }
 
-/* ---- the door ---- */
+/* ---- the public functions ---- */
 
+/* Overloaded, a stale record is better than a refusal. */
 enum flow_rc
 lookup_wait(struct flow *f, struct lookup_cache *l, struct slice key, struct lookup_waiter *waiter)
 {
@@ -300,7 +295,7 @@ lookup_wait(struct flow *f, struct lookup_cache *l, struct slice key, struct loo
 	}
 	if (r == NULL)
 		return flow_fail(f, ERR_OVERLOADED,
-		    "Too many %ss are being looked up: try again shortly.", l->conf.noun);
+		    "Too many %s lookups are under way. Try again in a moment.", l->conf.noun);
 	waiter->record = lookup_ref(r);
 	return FLOW_NEXT;
 }
@@ -308,11 +303,12 @@ lookup_wait(struct flow *f, struct lookup_cache *l, struct slice key, struct loo
 void
 lookup_waiter_clear(struct lookup_waiter *waiter)
 {
-	assert(waiter->waiter.join == NULL);
+	assert(waiter->waiter.join == NULL); /* its flow waits no more */
 	lookup_unref(waiter->record);
 	waiter->record = NULL;
 }
 
+/* The fetch under way is superseded: what it brings is older than r. */
 void
 lookup_put(struct lookup_cache *l, struct slice key, struct lookup_record *r)
 {
@@ -324,11 +320,12 @@ void
 lookup_forget(struct lookup_cache *l, struct slice key)
 {
 	flight_detach(l, key);
-	/* Last, and in one map only: the key may be the record's own. */
+	/* Last, and in one map only: dropping the record may free the key. */
 	if (!map_del(l->found, key))
 		map_del(l->negative, key);
 }
 
+/* Freed and made anew: a map has no call that empties it. */
 static void
 map_renew(struct map **m, size_t max, map_drop_fn *drop)
 {

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mailbox: see mailbox.h. A task belongs to its poster again from the moment its fn is called,
- * so its fields are read before that.
+ * mailbox.c: posting tasks to another thread, and running them there.
+ *
+ * What always holds: when the list is not empty, the eventfd is readable, or the poster who found
+ * the list empty is about to make it so; so no task is left lying. The lock is held for a few
+ * instructions, never while a task runs or during a system call.
  */
 #include "loop/mailbox.h"
 
@@ -36,6 +39,8 @@ task_list_add(struct task_list *list, struct task *task, worker_fn *fn, void *ar
 	list->last = &task->next;
 }
 
+/* A task belongs to its poster again from the moment its fn is called: fn may free the struct that
+ * it is in, or post it again. So the link is read before the call. */
 static void
 tasks_run(struct task *task)
 {
@@ -76,6 +81,7 @@ mailbox_free(struct mailbox *box)
 	pthread_mutex_destroy(&box->lock);
 }
 
+/* Adds one to the eventfd's counter, which makes it readable. See eventfd(2). */
 static void
 mailbox_signal(struct mailbox *box)
 {
@@ -83,20 +89,21 @@ mailbox_signal(struct mailbox *box)
 
 	while (write(box->wakeup_fd, &one, sizeof(one)) == -1) {
 		if (errno == EAGAIN)
-			return; /* the counter is full: it rings already */
+			return; /* the counter is full, so the reader is signalled already */
 		if (errno != EINTR)
 			abort();
 	}
 }
 
+/* Reading an eventfd sets its counter to zero, however many have signalled. */
 static void
 mailbox_clear_signal(struct mailbox *box)
 {
-	uint64_t rings;
+	uint64_t signals;
 
-	while (read(box->wakeup_fd, &rings, sizeof(rings)) == -1) {
+	while (read(box->wakeup_fd, &signals, sizeof(signals)) == -1) {
 		if (errno == EAGAIN)
-			return;
+			return; /* nobody has: mailbox_run() is also called at the worker's end */
 		if (errno != EINTR)
 			abort();
 	}
@@ -111,6 +118,7 @@ mailbox_post(struct mailbox *box, struct task *task, worker_fn *fn, void *arg)
 	was_empty = task_list_empty(&box->tasks);
 	task_list_add(&box->tasks, task, fn, arg);
 	pthread_mutex_unlock(&box->lock);
+	/* The reader may have taken and run the task by now: the task is not touched any more. */
 	if (was_empty)
 		mailbox_signal(box);
 }
@@ -126,7 +134,9 @@ mailbox_empty(struct mailbox *box)
 	return empty;
 }
 
-/* Hushed before the list is taken: a task that comes in between rings again. */
+/* The signal is cleared before the list is taken. The other way round, a task that was posted
+ * between the two would lose its signal, and no later poster would signal either, for none would
+ * find the list empty. In this order the loop at worst wakes once for nothing. */
 void
 mailbox_run(struct mailbox *box)
 {

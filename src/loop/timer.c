@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * timer: one deadline, as a libevent timer event that is made once and started many times.
+ * timer.c: a libevent timer event that is allocated once and started many times: to move a deadline
+ * costs no allocation.
  */
 #include "tenantgate/loop/timer.h"
 
@@ -20,8 +21,8 @@ timer_on_event(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	t->set = false;
-	t->fn(t->arg); /* may free the timer */
+	t->set = false; /* before the call: it may start the timer again, or free it */
+	t->fn(t->arg);
 }
 
 bool
@@ -34,6 +35,8 @@ timer_init(struct timer *t, struct worker *w, timer_fn *fn, void *arg)
 	return t->event != NULL;
 }
 
+/* Aborts when libevent has no memory for its heap of timers: the operation that this timer bounds
+ * would never time out. */
 void
 timer_start(struct timer *t, uint64_t us)
 {
@@ -41,7 +44,7 @@ timer_start(struct timer *t, uint64_t us)
 
 	assert(t->event != NULL);
 	if (evtimer_add(t->event, &tv) != 0)
-		abort(); /* no memory for the heap of timers: nothing would ever time out */
+		abort();
 	t->set = true;
 }
 
@@ -53,6 +56,7 @@ timer_stop(struct timer *t)
 	t->set = false;
 }
 
+/* event_free() deletes a pending event first. */
 void
 timer_free(struct timer *t)
 {

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker: what a worker has, for those who stand on it: its event base, its run queue, its mailbox.
- * Who runs it is in worker_loop.c, which stands on the flows; so calls go one way.
+ * worker.c: access to what a worker has (its event base, run queue, mailbox, measurements) for the
+ * modules that are built on workers: flows, timers, wires.
+ *
+ * The loop that runs a worker is in worker_loop.c. It calls flow.c, which calls this file; with
+ * both in one file the two modules would call each other.
  */
 #include "tenantgate/loop/worker.h"
 
@@ -18,6 +21,7 @@ worker_post(struct worker *w, struct task *task, worker_fn *fn, void *arg)
 	mailbox_post(&w->mailbox, task, fn, arg);
 }
 
+/* Without a lock: the list is this thread's alone. */
 void
 worker_later(struct worker *w, struct task *task, worker_fn *fn, void *arg)
 {
@@ -39,6 +43,8 @@ worker_run_queue(struct worker *w)
 	return &w->flows;
 }
 
+/* Any thread, hence not through worker_run_queue(), which asserts the worker's. Relaxed: the number
+ * orders no other memory. */
 size_t
 worker_flow_count(const struct worker *w)
 {
@@ -52,6 +58,8 @@ worker_index(const struct worker *w)
 	return w->index;
 }
 
+/* Relaxed is enough: a thread that owns the worker has written `owner` itself, and reads its own
+ * write. */
 bool
 worker_is_mine(const struct worker *w)
 {
@@ -64,6 +72,7 @@ worker_lag_us(const struct worker *w)
 	return atomic_load(&w->lag_us);
 }
 
+/* Reads and clears in one exchange, so that no measurement is lost between the two. */
 uint64_t
 worker_lag_reset(struct worker *w)
 {

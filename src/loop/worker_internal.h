@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker_internal: the struct behind a worker, and the queue of its flows. worker.c gives access to
- * them, flow.c moves flows through the queue, worker_loop.c runs both. Private to loop/.
+ * worker_internal: the struct behind a worker, and the run queue of its flows. worker.c gives
+ * access to them, flow.c moves flows through the queue, worker_loop.c runs both. Private to loop/.
+ *
+ * Fields without a word on threads are the worker's thread's only.
  */
 #ifndef TENANTGATE_LOOP_WORKER_INTERNAL_H
 #define TENANTGATE_LOOP_WORKER_INTERNAL_H
@@ -24,39 +26,40 @@ struct event_base;
 
 TAILQ_HEAD(flow_list, flow);
 
-/* A worker's flows. */
+/* A worker's flows. Both lists are linked through struct flow: nothing is allocated to wake one. */
 struct run_queue {
-	struct flow_list	queue;	/* woken: their turn comes from the loop */
-	struct flow_list	live;	/* all, from flow_start() to their release */
+	struct flow_list	queue;	/* those in FLOW_QUEUED, the longest waiting first */
+	struct flow_list	live;	/* all, from flow_start() to their release; oldest first */
 	_Atomic size_t		count;	/* of live; written by the worker, read by any thread */
 };
 
 struct worker {
-	unsigned		 magic;
-	unsigned		 index;
+	unsigned		 magic;		/* WORKER_MAGIC until it is freed */
+	unsigned		 index;		/* constant */
 	struct event_base	*base;		/* owned */
-	struct event		*wakeup;	/* owned: the mailbox's */
-	struct mailbox		 mailbox;
-	struct task_list	 later;		/* for the safe point */
+	struct event		*wakeup;	/* owned: the mailbox's eventfd is readable */
+	struct mailbox		 mailbox;	/* any thread */
+	struct task_list	 later;		/* worker_later()'s, for the safe point */
 	struct run_queue	 flows;
 	struct timer		 turn;		/* bounds worker_turn()'s wait */
-	struct timer		 lag_timer;
-	uint64_t		 lag_due_us;	/* monotonic */
-	_Atomic uint64_t	 lag_us;
-	_Atomic uint64_t	 lag_worst_us;
-	_Atomic pthread_t	 owner;		/* the thread that runs it, or made it */
-	pthread_t		 thread;
-	bool			 threaded;	/* worker_start() made a thread to join */
-	struct task		 stop_task;
-	atomic_bool		 stop_posted;
-	bool			 stopping;
+	struct timer		 lag_timer;	/* measures how late the loop is */
+	uint64_t		 lag_due_us;	/* when lag_timer should be called; monotonic */
+	_Atomic uint64_t	 lag_us;	/* any thread */
+	_Atomic uint64_t	 lag_worst_us;	/* any thread */
+	_Atomic pthread_t	 owner;		/* any thread: who runs it, made it or joined it */
+	pthread_t		 thread;	/* valid while threaded */
+	bool			 threaded;	/* there is a thread to join; its starter's field */
+	struct task		 stop_task;	/* in the mailbox at most once: stop_posted */
+	atomic_bool		 stop_posted;	/* any thread */
+	bool			 stopping;	/* worker_run() returns after this turn */
 };
 
-struct run_queue	*worker_run_queue(struct worker *);
+struct run_queue	*worker_run_queue(struct worker *);	/* asserts the worker's thread */
 size_t			 worker_flow_count(const struct worker *);	/* any thread */
 
 void	run_queue_init(struct run_queue *);
-/* Gives a turn to each queued flow, `turns` at most; true when some are left. */
+/* Gives queued flows their turn, `turns` turns at most (a flow that is queued again meanwhile gets
+ * another); true when some are left. */
 bool	run_queue_run(struct run_queue *, unsigned turns);
 
 #endif

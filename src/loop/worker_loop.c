@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker_loop: a worker's life and its turns. One turn is
+ * worker_loop.c: how a worker is made, runs, and ends. Its loop goes round in turns:
  *
- *	wait for events, call their callbacks -> give queued flows their turn -> run what was put
- *	off to the safe point -> again
+ *	+-> event_base_loop(): wait for events, call their callbacks
+ *	|        |
+ *	|        v
+ *	|   run queue: steps of the flows that were woken, TURNS_MAX turns at most
+ *	|        |
+ *	|        v
+ *	+-- the safe point: tasks of worker_later()
  *
- * The flows and the put-off tasks run between two passes of libevent's loop, never inside a
- * callback. A turn's work is bounded, so the loop comes round to its sockets; when work is left
- * the next pass does not wait.
+ * What always holds: steps and put-off tasks run between two passes of libevent's loop, never
+ * inside a callback. A turn's work is bounded, so that flows which keep each other busy do not
+ * starve the sockets; when work is left, the next pass does not wait.
  */
 #include "tenantgate/loop/worker.h"
 
@@ -30,9 +35,10 @@
 #include "tenantgate/base/log.h"
 #include "tenantgate/loop/timer.h"
 
-#define TURNS_MAX	256		/* flow turns between two looks at the sockets */
-#define LAG_EVERY_US	100000
+#define TURNS_MAX	256		/* of flows, between two looks at the sockets */
+#define LAG_EVERY_US	100000		/* how often the lag is measured; as worker.h says */
 
+/* libevent would print its warnings to stderr, past the log. */
 static void
 libevent_on_log(int severity, const char *text)
 {
@@ -42,6 +48,9 @@ libevent_on_log(int severity, const char *text)
 		log_event(level, "libevent", NULL, "%s", text);
 }
 
+/* Once for the process, before the first base. Each base is one worker's, but libevent also has
+ * state that all bases share (the random numbers of its DNS queries, for one), which needs its
+ * locks. */
 static void
 libevent_init(void)
 {
@@ -50,6 +59,8 @@ libevent_init(void)
 		abort();
 }
 
+/* With precise timers: libevent's default clock (CLOCK_MONOTONIC_COARSE) moves in steps of some
+ * milliseconds, which would show as lag. NULL: no memory. */
 static struct event_base *
 base_new(void)
 {
@@ -80,7 +91,7 @@ worker_on_wakeup(evutil_socket_t fd, short what, void *arg)
 static void
 worker_turn_timeout(void *arg)
 {
-	(void)arg; /* having woken the loop is all it is for */
+	(void)arg; /* the timer is there to end the loop's wait, no more */
 }
 
 static void
@@ -90,6 +101,7 @@ lag_start(struct worker *w)
 	timer_start(&w->lag_timer, LAG_EVERY_US);
 }
 
+/* The timer was due at lag_due_us: what it comes later than that, any socket's event waited too. */
 static void
 lag_measure(void *arg)
 {
@@ -99,12 +111,13 @@ lag_measure(void *arg)
 	uint64_t worst = atomic_load(&w->lag_worst_us);
 
 	atomic_store(&w->lag_us, lag);
-	/* A reset in between is seen: the exchange fails, and worst is read anew. */
+	/* When another thread resets in between, the exchange fails and reads the new worst. */
 	while (lag > worst && !atomic_compare_exchange_weak(&w->lag_worst_us, &worst, lag))
 		continue;
 	lag_start(w);
 }
 
+/* False without memory; worker_destroy() then frees what was made. */
 static bool
 worker_set_up(struct worker *w)
 {
@@ -155,7 +168,8 @@ worker_new(unsigned index)
 	return w;
 }
 
-/* The safe point. True when work is left for the next turn. */
+/* What follows a pass of libevent's loop: the flows' turns, then the safe point. True when work is
+ * left for the next turn, which a put-off task may have made by waking a flow. */
 static bool
 worker_drain(struct worker *w)
 {
@@ -165,7 +179,8 @@ worker_drain(struct worker *w)
 	return left || !TAILQ_EMPTY(&w->flows.queue) || !task_list_empty(&w->later);
 }
 
-/* Tasks and flows wake each other: goes on until both are quiet. */
+/* Without the loop, for worker_free(): a task may wake a flow and a flow may post a task, so this
+ * goes on until neither has work. */
 static void
 worker_run_until_idle(struct worker *w)
 {
@@ -184,6 +199,7 @@ worker_free(struct worker *w)
 	worker_destroy(w);
 }
 
+/* The first pass does not wait: flows may have been started before the loop was. */
 void
 worker_run(struct worker *w)
 {
@@ -199,6 +215,7 @@ worker_run(struct worker *w)
 			abort();
 		busy = worker_drain(w);
 	}
+	/* As before the run, so that worker_free() or another run may follow. */
 	timer_stop(&w->lag_timer);
 	w->stopping = false;
 	atomic_store(&w->stop_posted, false);
@@ -222,7 +239,7 @@ static void *
 worker_thread(void *arg)
 {
 	struct worker *w = arg;
-	char name[16];
+	char name[16]; /* as much as the kernel keeps, the NUL included: prctl(2) */
 
 	snprintf(name, sizeof(name), "worker-%u", w->index);
 	prctl(PR_SET_NAME, name);
@@ -230,7 +247,8 @@ worker_thread(void *arg)
 	return NULL;
 }
 
-/* Signals are the main thread's: the new thread inherits a mask that blocks them. */
+/* Signals are the main thread's: a thread inherits its maker's mask, so all are blocked while it is
+ * made. */
 bool
 worker_start(struct worker *w)
 {
@@ -254,9 +272,10 @@ worker_join(struct worker *w)
 	if (pthread_join(w->thread, NULL) != 0)
 		abort();
 	w->threaded = false;
-	atomic_store(&w->owner, pthread_self());
+	atomic_store(&w->owner, pthread_self()); /* the caller may now use and free it */
 }
 
+/* On the worker's thread, so that `stopping` needs no atomic. */
 static void
 worker_stop_now(void *arg)
 {
@@ -265,6 +284,8 @@ worker_stop_now(void *arg)
 	w->stopping = true;
 }
 
+/* Through the mailbox: it wakes a loop that waits, and keeps the order among tasks. A second call
+ * must not post the task again, for it is in the list already. */
 void
 worker_stop(struct worker *w)
 {

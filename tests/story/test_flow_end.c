@@ -152,7 +152,7 @@ test_deadline_names_the_step(void **state)
 	flow_deadline(&f, 5000);
 	flow_fixture_finish();
 	assert_string_equal(traced, "wc|E:timeout|21r");
-	assert_string_equal(f.err.detail, "deadline passed in step 'wait'");
+	assert_string_equal(f.err.detail, "The deadline passed in step 'wait'. Try again.");
 	assert_null(f.deadline.event);
 }
 

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * join: identical questions share one flow. The first asker starts it, the others join; leaving
- * only unlinks. The shared flow has its own deadline and goes on when everybody has left.
- * Lives inside the shared flow's struct. The worker's thread only.
+ * join: a list of flows that wait for the same shared flow, so that expensive work which many want
+ * at once (provisioning a tenant, fetching a record) is done once. The first who wants it starts
+ * the shared flow, the others join it.
  *
- *	struct lookup { struct flow flow; struct join join; ... };
+ * A waiter that is aborted only leaves the list: the shared flow has its own deadline and goes on
+ * when everybody has left, for its result is of use to the next who asks. The join is a member of
+ * the shared flow's struct. The worker's thread only.
+ *
+ *	struct fetch { struct flow flow; struct join join; ... };
  *
  *	static enum flow_rc
- *	tenant_ask(struct flow *f, struct lookup *l, struct join_waiter *seat)
+ *	fetch_wait(struct flow *f, struct fetch *shared, struct join_waiter *waiter)
  *	{
- *		return join_wait(&l->join, f, seat);	(woken, or failed, by join_finish)
+ *		return join_wait(&shared->join, f, waiter);	(woken, or failed, by join_finish)
  *	}
  */
 #ifndef TENANTGATE_LOOP_JOIN_H
@@ -22,23 +26,25 @@
 #include "tenantgate/base/err.h"
 #include "tenantgate/loop/flow.h"
 
-/* One waiter's place; lives in the waiting flow's struct, one at a time. */
+/* One waiter's place in the list: zeroed, a member of the waiting flow's struct, in one join at a
+ * time. */
 struct join_waiter {
 	TAILQ_ENTRY(join_waiter)	 link;
-	struct join		*join;		/* NULL when not seated */
-	struct flow		*flow;
+	struct join		*join;		/* borrowed; NULL when it waits in none */
+	struct flow		*flow;		/* borrowed: the one to wake */
 };
 
 struct join {
 	TAILQ_HEAD(, join_waiter)	 waiters;
-	size_t			 count;
+	size_t			 count;		/* of waiters */
 };
 
 void		join_init(struct join *);
+/* The flow waits, and is woken by join_finish(). */
 enum flow_rc	join_wait(struct join *, struct flow *, struct join_waiter *)
 		    __attribute__((warn_unused_result));
-/* Wakes everybody, in order of arrival; with err (not ERR_NONE) they fail with it. Called in the
- * shared flow's end(). The join is empty afterwards. */
+/* Wakes everybody, in order of arrival; when err is set (not ERR_NONE) they fail with it. Called in
+ * the shared flow's end(). The join is empty afterwards. */
 void		join_finish(struct join *, const struct err *);
 
 #endif

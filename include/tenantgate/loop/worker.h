@@ -2,13 +2,16 @@
 /*
  * worker: a thread with an event loop, a mailbox and a run queue of flows.
  *
- *	   accept, wires, timers            mailbox (other threads)
- *	            \                           |
- *	             v                          v
- *	        libevent loop  --flow_wake-->  run queue  --flow_step-->  stories
+ *	sockets, timers --> callbacks --flow_wake()--> run queue --> steps of flows
+ *	                       ^
+ *	other threads --> mailbox: tasks
  *
- * Everything a worker owns is touched on its thread only; worker_post() is the one door from
- * outside. Flows are stepped from the loop, never from inside a library's callback.
+ * Everything that a worker owns is touched on its thread only. Other threads reach it in one way:
+ * worker_post(). Steps run from the loop, never from inside a library's callback, so a step may
+ * close and free what the callback came from.
+ *
+ * Functions that are not marked "any thread" are for the worker's thread: the one that runs its
+ * loop, or, before and after that, the one that made or joined it.
  */
 #ifndef TENANTGATE_LOOP_WORKER_H
 #define TENANTGATE_LOOP_WORKER_H
@@ -21,43 +24,46 @@ struct worker;
 
 typedef void worker_fn(void *arg);
 
-/* index: 0.. ; the first is the one that keeps the janitors. NULL when libevent has no memory. */
+/* index: from 0, by which others keep what they have for each worker (pool.h). NULL when there is
+ * no descriptor for the mailbox, or libevent has no memory. The caller owns it. */
 struct worker		*worker_new(unsigned index);
-/* After the thread has ended (or never started). Tasks still in the mailbox are run first, so
- * whatever they carry is released. */
+/* After the thread was joined, or when it never started. Tasks that are still in the mailbox are
+ * run first, on the caller's thread, so that what they carry is released. */
 void			 worker_free(struct worker *);
 
-/* Runs the loop on a new thread / on this one, until worker_stop(). */
+/* Runs the loop on a new thread, until worker_stop(). False when there is no thread to be had. */
 bool			 worker_start(struct worker *);
-void			 worker_join(struct worker *);
+void			 worker_join(struct worker *);	/* waits for the thread's end */
+/* The same on the thread that calls. */
 void			 worker_run(struct worker *);
-/* Any thread: the loop ends after what is queued now. */
+/* Any thread: ends the loop. Tasks that were posted before run first. */
 void			 worker_stop(struct worker *);
-/* One turn of the loop: at most `ms` of waiting. For tests and small programs. */
+/* One turn of the loop, which waits `ms` milliseconds at most. For tests and small programs that
+ * have their own main loop. */
 void			 worker_turn(struct worker *, unsigned ms);
 
-struct event_base	*worker_base(struct worker *);
-unsigned		 worker_index(const struct worker *);
-bool			 worker_is_mine(const struct worker *);	/* called on its thread? */
+struct event_base	*worker_base(struct worker *);		/* borrowed: the worker's */
+unsigned		 worker_index(const struct worker *);		/* any thread */
+bool			 worker_is_mine(const struct worker *);	/* any thread: is it this one? */
 
-/*
- * Any thread: fn(arg) runs on the worker's thread, in order of posting. Never blocks. `task` is
- * the caller's memory (inside the struct it is about), must live until fn is called, and may be
- * posted again from then on.
- */
+/* A function and its argument, on its way to a worker. Memory of the one who posts it, as a rule a
+ * member of the struct that it is about, so posting cannot fail. It must live until fn is called;
+ * from then on it may be freed or posted again. */
 struct task {
 	struct task	*next;
 	worker_fn	*fn;
 	void		*arg;
 };
+/* Any thread: fn(arg) runs on the worker's thread, in the order of posting. Never waits for it. */
 void			 worker_post(struct worker *, struct task *, worker_fn *, void *arg);
 
-/* This thread: fn(arg) at the next safe point of the loop (after callbacks, before waiting). Used
- * to free what a callback may not. */
+/* fn(arg) runs at the next safe point of the loop: after the callbacks and the flows' turns, before
+ * it waits. For freeing what may still be in use further up the stack. */
 void			 worker_later(struct worker *, struct task *, worker_fn *, void *arg);
 
-/* Microseconds the loop was last late (a timer's due time against its call), and the worst since
- * the last reading by worker_lag_reset(). */
+/* Any thread: by how many microseconds the loop was late for a timer when last measured (ten times
+ * a second), and the worst since the last call of worker_lag_reset(). A loop that is late is one
+ * that a step or a callback has kept from its sockets. */
 uint64_t		 worker_lag_us(const struct worker *);
 uint64_t		 worker_lag_reset(struct worker *);
 
