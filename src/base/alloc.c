@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * alloc.c: malloc() that dies. Its last line is written without memory of its own.
+ * alloc.c: malloc() and its kin, which end the process when there is no memory. The last line of
+ * the log is made on the stack and written by one system call: no buffer is allocated for it.
  */
 #include "tenantgate/base/alloc.h"
 
@@ -14,7 +15,7 @@ void
 alloc_die(size_t wanted)
 {
 	char now[CLOCK_ISO_SIZE], text[512];
-	/* A buf that has its room never asks for more. */
+	/* A buf whose memory is its ceiling never grows. One byte is kept for the NUL. */
 	struct buf line = { .data = text, .cap = sizeof(text) - 1, .max = sizeof(text) - 1 };
 
 	clock_iso(clock_wall_us(), now);
@@ -27,6 +28,7 @@ alloc_die(size_t wanted)
 	abort();
 }
 
+/* calloc() also fails when n * size overflows. */
 void *
 xcalloc(size_t n, size_t size)
 {

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arena.c: a chain of blocks, filled front to back.
+ * arena.c: memory that is freed as a whole: a chain of blocks, each filled from front to back.
  *
  *	arena -> newest block -> older block -> ... -> NULL
  *
- * Only the newest block is allocated from. The capacities of all blocks add up to `taken`, which
- * never passes `ceiling`. Blocks come zeroed and no byte is handed out twice, so memory is zeroed
- * without a second pass.
+ * What always holds:
+ *  - Only the newest block is allocated from; what an older one had left is not used any more.
+ *  - The capacities of all blocks add up to `taken`, which never passes `ceiling`: a client can
+ *    make a request's arena as large as that, and no larger.
+ *  - Blocks come zeroed from calloc() and no byte is handed out twice, so every allocation is
+ *    zeroed without a second pass.
  */
 #include "tenantgate/base/arena.h"
 
@@ -18,21 +21,21 @@
 
 #include "tenantgate/base/alloc.h"
 
-#define ARENA_BLOCK 4096
+#define ARENA_BLOCK 4096 /* bytes; what is larger gets a block of its own size */
 
 struct block {
 	struct block *older; /* owned */
-	size_t cap;
-	size_t used;
+	size_t cap;  /* of bytes[] */
+	size_t used; /* of cap, from the front */
 	alignas(max_align_t) char bytes[];
 };
 
 struct arena {
-	size_t ceiling;
-	size_t taken; /* capacity of all blocks */
-	size_t given; /* bytes handed out, rounding included */
-	bool no_memory;
-	struct block *newest;
+	size_t ceiling; /* bytes; for taken */
+	size_t taken;	/* capacity of all blocks */
+	size_t given;	/* bytes handed out, rounding included */
+	bool no_memory; /* the system refused, below the ceiling */
+	struct block *newest; /* owned */
 };
 
 struct arena *
@@ -58,18 +61,19 @@ arena_free(struct arena *a)
 	free(a);
 }
 
-/* A block of at least `need` bytes on top of the chain; false at the ceiling. */
+/* Puts a block of at least `need` bytes on top of the chain. The last block before the ceiling may
+ * be smaller than the usual one. False at the ceiling, or without memory. */
 static bool
 arena_grow(struct arena *a, size_t need)
 {
-	size_t room = a->ceiling - a->taken;
+	size_t free_bytes = a->ceiling - a->taken;
 	size_t cap = need > ARENA_BLOCK ? need : ARENA_BLOCK;
 	struct block *b;
 
-	if (need > room)
+	if (need > free_bytes)
 		return false;
-	if (cap > room)
-		cap = room;
+	if (cap > free_bytes)
+		cap = free_bytes;
 	b = calloc(1, sizeof(*b) + cap);
 	if (b == NULL) {
 		a->no_memory = true;
@@ -82,6 +86,7 @@ arena_grow(struct arena *a, size_t need)
 	return true;
 }
 
+/* Sizes are rounded up to the strictest alignment, so that the next one is aligned too. */
 void *
 arena_alloc(struct arena *a, size_t size)
 {
@@ -89,9 +94,9 @@ arena_alloc(struct arena *a, size_t size)
 	struct block *b;
 	void *p;
 
-	if (size > SIZE_MAX / 2)
+	if (size > SIZE_MAX / 2) /* rounding up must not wrap */
 		return NULL;
-	/* An empty allocation still gets an address of its own. */
+	/* An empty allocation still gets an address of its own: NULL means failure. */
 	size = size == 0 ? unit : (size + unit - 1) / unit * unit;
 	b = a->newest;
 	if (b == NULL || b->cap - b->used < size) {
@@ -125,12 +130,13 @@ arena_array(struct arena *a, size_t n, size_t size)
 	return arena_alloc(a, total);
 }
 
+/* Memory is zeroed, so the byte after the copy is its NUL already. */
 char *
 arena_slice(struct arena *a, struct slice s)
 {
 	char *p;
 
-	if (s.len == SIZE_MAX)
+	if (s.len == SIZE_MAX) /* s.len + 1 would wrap */
 		return NULL;
 	p = arena_alloc(a, s.len + 1);
 	if (p != NULL && s.len > 0)
@@ -144,6 +150,7 @@ arena_strdup(struct arena *a, const char *text)
 	return arena_slice(a, slice_str(text));
 }
 
+/* Formatted twice: once for the length, once into memory of that size. */
 char *
 arena_printf(struct arena *a, const char *fmt, ...)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * backoff.c: a ceiling that grows, and chance below it.
+ * backoff.c: the wait before another try: a ceiling that grows with the tries, and a random part of
+ * up to half of it.
  */
 #include "tenantgate/base/backoff.h"
 
@@ -10,7 +11,7 @@
 
 #include "tenantgate/base/random.h"
 
-/* NULL outside of tests. */
+/* NULL outside of tests. Atomic, for workers compute waits while a test sets it. */
 static backoff_random_fn *_Atomic test_random;
 
 void
@@ -19,9 +20,10 @@ backoff_test_random(backoff_random_fn *fn)
 	atomic_store(&test_random, fn);
 }
 
-/* 0 to most, evenly (the bias of a remainder of 64 bits is nothing to a wait). */
+/* 0 to most, evenly: a remainder of 64 random bits is biased by less than a millionth for any wait
+ * that a policy has. */
 static uint64_t
-chance_us(uint64_t most)
+random_us(uint64_t most)
 {
 	backoff_random_fn *fn = atomic_load(&test_random);
 	uint64_t bits;
@@ -33,7 +35,8 @@ chance_us(uint64_t most)
 	return most == UINT64_MAX ? bits : bits % (most + 1);
 }
 
-/* By whole percents without overflow; a growth always grows, however small the wait. */
+/* One growth, at most_us at the most. It does not overflow, and always grows by one microsecond or
+ * more, however small the wait; otherwise rounding would stop a small wait from ever growing. */
 static uint64_t
 grown_us(const struct backoff *b, uint64_t us)
 {
@@ -49,6 +52,8 @@ grown_us(const struct backoff *b, uint64_t us)
 	return more < b->most_us ? more : b->most_us;
 }
 
+/* After `tries` failures. The loop ends as soon as the ceiling is at most_us, so a try number that
+ * has grown for days costs no more than a small one. */
 static uint64_t
 ceiling_us(const struct backoff *b, unsigned tries)
 {
@@ -61,6 +66,8 @@ ceiling_us(const struct backoff *b, unsigned tries)
 	return us;
 }
 
+/* See backoff.h. With a floor above the wait, the random part goes on top: clients that were sent
+ * the same Retry-After must not come back in the same moment either. */
 uint64_t
 backoff_us(const struct backoff *b, unsigned tries, uint64_t floor_us)
 {
@@ -68,9 +75,9 @@ backoff_us(const struct backoff *b, unsigned tries, uint64_t floor_us)
 
 	assert(b->growth_percent >= 100 && b->first_us <= b->most_us);
 	ceiling = ceiling_us(b, tries);
-	us = ceiling - chance_us(ceiling / 2);
+	us = ceiling - random_us(ceiling / 2);
 	if (us >= floor_us)
 		return us;
-	us = chance_us(ceiling / 2);
+	us = random_us(ceiling / 2);
 	return floor_us < UINT64_MAX - us ? floor_us + us : UINT64_MAX;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * buf.c: growing bytes. Every append goes through buf_extend(), the only place that grows and the
- * only place that fails; len <= max always, and data holds cap + 1 bytes, the last for the NUL.
+ * buf.c: growing bytes with a ceiling.
+ *
+ * What always holds: len <= cap <= max, data holds cap + 1 bytes, and data[len] is NUL once there
+ * is data. Every append goes through buf_extend(), so the ceiling is checked in one place.
  */
 #include "tenantgate/base/buf.h"
 
@@ -11,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUF_FIRST 64
+#define BUF_FIRST 64 /* the first capacity, bytes */
 
 void
 buf_init(struct buf *b, size_t max)
@@ -37,6 +39,8 @@ buf_reset(struct buf *b)
 		b->data[0] = '\0';
 }
 
+/* Doubles the capacity, so that appending byte by byte copies each byte a bounded number of times;
+ * need <= max is the caller's check. False without memory: the old data stays. */
 static bool
 buf_grow(struct buf *b, size_t need)
 {
@@ -55,6 +59,8 @@ buf_grow(struct buf *b, size_t need)
 	return true;
 }
 
+/* Once failed, always failed until buf_reset(): a message with a piece missing in the middle must
+ * not look whole. */
 char *
 buf_extend(struct buf *b, size_t n)
 {
@@ -76,6 +82,7 @@ buf_extend(struct buf *b, size_t n)
 	return end;
 }
 
+/* For one allocation where many appends are known to come. */
 void
 buf_reserve(struct buf *b, size_t n)
 {
@@ -118,7 +125,7 @@ buf_slice(struct buf *b, struct slice s)
 bool
 buf_uint(struct buf *b, uint64_t n)
 {
-	char text[20];
+	char text[20]; /* digits of UINT64_MAX */
 	size_t at = sizeof(text);
 
 	do {
@@ -128,6 +135,7 @@ buf_uint(struct buf *b, uint64_t n)
 	return buf_add(b, text + at, sizeof(text) - at);
 }
 
+/* Formatted twice: once for the length, once in place. vsnprintf() writes its NUL at data[len]. */
 bool
 buf_printf(struct buf *b, const char *fmt, ...)
 {
@@ -151,7 +159,7 @@ buf_printf(struct buf *b, const char *fmt, ...)
 	return true;
 }
 
-/* The low n bytes of v, most significant first: all of them or none. */
+/* Appends the low n bytes of v, most significant first: all of them or none. */
 static bool
 buf_big_endian(struct buf *b, uint64_t v, size_t n)
 {
@@ -184,6 +192,8 @@ buf_be64(struct buf *b, uint64_t v)
 	return buf_big_endian(b, v, sizeof(v));
 }
 
+/* Moves what is left, the NUL included, to the front: for a reader that consumes whole messages,
+ * not single bytes, or it would cost the square of the length. */
 void
 buf_drop(struct buf *b, size_t n)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock.c: the system's two clocks, plus what a test added to them.
+ * clock.c: the system's monotonic clock and its wall clock, plus what a test has added to them.
  */
 #include "tenantgate/base/clock.h"
 
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <time.h>
 
-/* Zero outside of tests. */
+/* Microseconds; zero outside of tests. Relaxed: it orders no other memory. */
 static _Atomic uint64_t clock_ahead;
 
 static uint64_t
@@ -18,7 +18,7 @@ clock_read(clockid_t id)
 	struct timespec ts;
 	int rc = clock_gettime(id, &ts);
 
-	assert(rc == 0);
+	assert(rc == 0); /* Linux has both clocks, and ts is ours */
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000 +
 	    atomic_load_explicit(&clock_ahead, memory_order_relaxed);
 }
@@ -38,7 +38,7 @@ clock_wall_us(void)
 void
 clock_iso(uint64_t wall_us, char *out)
 {
-	const uint64_t last = UINT64_C(253402300799999999); /* the year 9999: four digits */
+	const uint64_t last = UINT64_C(253402300799999999); /* the end of 9999: four digits */
 	unsigned ms;
 	time_t seconds;
 	struct tm tm;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * digest.c: see digest.h.
+ * digest.c: SHA-256 by OpenSSL. It fails only when OpenSSL has no memory or was built without the
+ * algorithm; a key or a name made from a digest that is not one would be worse than no process.
  */
 #include "tenantgate/base/digest.h"
 
@@ -13,6 +14,7 @@ sha256(struct slice in, uint8_t out[SHA256_SIZE])
 {
 	unsigned size = SHA256_SIZE;
 
+	/* An empty slice may hold NULL; OpenSSL is handed an address all the same. */
 	if (EVP_Digest(in.len == 0 ? "" : in.p, in.len, out, &size, EVP_sha256(), NULL) != 1)
 		abort();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * err.c: the error table, and the one way an error is filled.
+ * err.c: the table of error codes, and the one way an error is filled: err_vset(), which keeps the
+ * first reason and makes every detail fit to be shown.
  */
 #include "tenantgate/base/err.h"
 
@@ -17,6 +18,7 @@ struct err_row {
 	const char *title;
 };
 
+/* Indexed by code, from the table in err.h. */
 #define ERR_ROW(code, status, slug, title) [code] = { status, slug, title },
 static const struct err_row err_rows[ERR_CODES] = { ERR_TABLE(ERR_ROW) };
 #undef ERR_ROW
@@ -46,7 +48,8 @@ err_title(enum err_code code)
 	return err_row(code)->title;
 }
 
-/* Whole characters only; what cannot be shown (controls, broken UTF-8) becomes '?'. */
+/* Copies as much as fits, cut between two characters. A detail may quote what a client or a server
+ * has sent: controls (a terminal would obey them) and broken UTF-8 become '?'. */
 static void
 err_detail_copy(char *out, size_t size, const char *text)
 {
@@ -71,6 +74,7 @@ err_detail_copy(char *out, size_t size, const char *text)
 void
 err_vset(struct err *e, enum err_code code, const char *fmt, va_list ap)
 {
+	/* Longer than a detail, so that it is err_detail_copy() that cuts, between characters. */
 	char text[2 * sizeof(e->detail)];
 
 	assert(code != ERR_NONE && (unsigned)code < ERR_CODES);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * json.c: reading JSON with jansson. Text is bounded in depth before jansson sees it; fields are
- * read by getters that name the field they refuse.
+ * json.c: reading JSON with jansson. The depth of a text is bounded before jansson sees it; fields
+ * are read by functions that name the field they refuse.
  */
 #include "tenantgate/base/json.h"
 
 #include <math.h>
 #include <pthread.h>
 
-/* Brackets inside strings do not nest; whether the text is JSON at all is jansson's to say. */
+/* jansson parses and frees by recursion: a body of nothing but '[' would use up a worker's stack.
+ * Brackets inside strings do not count. Whether the text is JSON at all is for jansson to find. */
 static bool
 json_depth_fits(struct slice text)
 {
@@ -35,8 +36,9 @@ json_depth_fits(struct slice text)
 	return true;
 }
 
-/* jansson takes most failures of its own malloc for faults of the text ("invalid token"): whether
- * one failed is noted here. */
+/* When its malloc() fails, jansson mostly reports a fault of the text ("invalid token"), and the
+ * client would be blamed with a 400. So whether an allocation failed is noted here, for the thread
+ * that parses. */
 static pthread_once_t json_once = PTHREAD_ONCE_INIT;
 static json_malloc_t json_malloc_inner;
 static _Thread_local bool json_no_memory;
@@ -50,6 +52,7 @@ json_malloc_noting(size_t n)
 	return p;
 }
 
+/* Once for the process. What jansson allocated before is freed by the same free(). */
 static void
 json_set_up(void)
 {
@@ -59,9 +62,10 @@ json_set_up(void)
 	json_set_alloc_funcs(json_malloc_noting, inner);
 }
 
-/* jansson's own text quotes the input: it is not shown. */
+/* In words of ours: jansson's own text quotes the input, which may hold prompts and keys and would
+ * end up in logs. */
 static const char *
-json_fault(const json_error_t *fault)
+json_reason(const json_error_t *fault)
 {
 	switch (json_error_code(fault)) {
 	case json_error_premature_end_of_input:
@@ -82,6 +86,8 @@ json_fault(const json_error_t *fault)
 	}
 }
 
+/* Duplicate names are refused: RFC 8259 section 4 lets readers differ in which of the two they
+ * take, so what one program has checked another might read differently. */
 json_t *
 json_read(struct slice text, struct err *err)
 {
@@ -94,6 +100,7 @@ json_read(struct slice text, struct err *err)
 		    JSON_DEPTH_MAX);
 		return NULL;
 	}
+	/* DECODE_ANY: a value of any type at the top; json_read_object() is stricter. */
 	pthread_once(&json_once, json_set_up);
 	json_no_memory = false;
 	value = json_loadb(text.len == 0 ? "" : text.p, text.len, flags, &fault);
@@ -101,7 +108,7 @@ json_read(struct slice text, struct err *err)
 		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the JSON");
 	else if (value == NULL)
 		err_set(err, ERR_INVALID_JSON, "JSON cannot be read: line %d, column %d: %s.",
-		    fault.line, fault.column, json_fault(&fault));
+		    fault.line, fault.column, json_reason(&fault));
 	return value;
 }
 
@@ -126,6 +133,7 @@ json_field(const json_t *object, const char *name)
 	return json_is_null(value) ? NULL : value;
 }
 
+/* Always false, to be returned. `wanted`: "a string". */
 static bool
 json_refuse(struct err *err, const char *name, const char *wanted)
 {
@@ -133,6 +141,7 @@ json_refuse(struct err *err, const char *name, const char *wanted)
 	return false;
 }
 
+/* The slice points into the json_t, and may hold any UTF-8 but NUL, which jansson refuses. */
 bool
 json_opt_string(const json_t *object, const char *name, struct slice *out, struct err *err)
 {
@@ -156,6 +165,7 @@ json_get_string(const json_t *object, const char *name, struct slice *out, struc
 	return json_opt_string(object, name, out, err);
 }
 
+/* 1.0 is refused too: to jansson it is a real number. */
 bool
 json_opt_int(const json_t *object, const char *name, int64_t min, int64_t max, int64_t *out,
     struct err *err)
@@ -189,6 +199,7 @@ json_opt_number(const json_t *object, const char *name, double min, double max, 
 	if (!json_is_number(value))
 		return json_refuse(err, name, "a number");
 	n = json_number_value(value);
+	/* NaN would pass both comparisons. */
 	if (!isfinite(n) || n < min || n > max) {
 		err_set(err, ERR_INVALID_FIELD, "Field \"%s\" must be from %g to %g.", name, min,
 		    max);

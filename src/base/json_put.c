@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * json_put.c: writing JSON. json_put_string() is the only writer of strings from outside: whatever
- * the bytes, what comes out is one valid JSON string on one line.
+ * json_put.c: writing JSON. All strings from outside go through json_put_string(): whatever the
+ * bytes, the result is one valid JSON string (RFC 8259 section 7) on one line, so neither a
+ * response nor a log line can be forged by what it quotes.
  */
 #include "tenantgate/base/json.h"
 
@@ -10,7 +11,7 @@
 #include "tenantgate/base/run.h"
 #include "tenantgate/base/utf8.h"
 
-/* A letter's short escape, or 0. */
+/* The character after the backslash of a two-character escape, or 0 when there is none. */
 static char
 short_escape(uint32_t point)
 {
@@ -20,6 +21,8 @@ short_escape(uint32_t point)
 	return at == NULL ? '\0' : to[at - from];
 }
 
+/* JSON itself requires the first three only. The C1 controls move a terminal's cursor, and U+2028/9
+ * end a line for JavaScript and some log viewers. */
 static bool
 needs_escape(uint32_t point)
 {
@@ -27,6 +30,7 @@ needs_escape(uint32_t point)
 	    point == 0x2028 || point == 0x2029;
 }
 
+/* Needs no surrogate pair: all that needs_escape() names is below U+10000. */
 static void
 put_hex(struct buf *b, uint32_t point)
 {
@@ -51,6 +55,7 @@ put_escape(struct buf *b, uint32_t point)
 		put_hex(b, point);
 }
 
+/* Copies runs of bytes that stand for themselves as wholes: most texts are one run. */
 bool
 json_put_string(struct buf *b, struct slice s)
 {
@@ -74,6 +79,7 @@ json_put_string(struct buf *b, struct slice s)
 	return !b->failed;
 }
 
+/* jansson's callback; -1 ends the dump. */
 static int
 put_piece(const char *bytes, size_t n, void *arg)
 {

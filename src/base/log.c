@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log.c: one line, one write. No lock is held while writing: a line goes out in one call, and the
- * file is opened for appending, so lines of several threads never mix.
+ * log.c: one line, one write. No lock is held while writing: a line goes out in one system call,
+ * and the file is opened for appending, so lines of several threads never mix.
  *
  * log_fd is stderr until the first log_open() of a file; from then on it is a descriptor of our
  * own whose number never changes. Reopening puts another file under that number (dup3), so that
  * a thread in the middle of a write needs no lock and meets no closed descriptor.
  *
- * Nobody waits for whoever reads the log: a pipe is opened a second time without blocking (the
- * first belongs to others too), a socket is sent to without waiting. What does not fit is lost; a
- * line that fitted in part is ended before the next one begins.
+ * A worker never waits for whoever reads the log, or one hung reader would stop every tenant's
+ * requests. A pipe is opened a second time without blocking (the flag is the open file's, which
+ * stderr shares with other programs); a socket is sent to without waiting. What does not fit is
+ * lost; a line that fitted in part is ended before the next one begins.
  */
 #define _GNU_SOURCE /* dup3 */
 #include "tenantgate/base/log.h"
@@ -31,17 +32,17 @@
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/json.h"
 
-#define LOG_MESSAGE_MAX 4096
+#define LOG_MESSAGE_MAX 4096 /* bytes; longer messages are cut */
 #define LOG_ID_MAX	256 /* of the level, the event and the request id each */
-/* Every byte may become six. */
+/* Every byte may become a \u escape of six, and the rest of the line is of a fixed size. */
 #define LOG_LINE_MAX  (6 * (LOG_MESSAGE_MAX + 3 * LOG_ID_MAX) + 512)
 #define LOG_FILE_MODE 0640
 
 static atomic_int log_max = LOG_INFO;
 static atomic_int log_fd = STDERR_FILENO;
-static int log_home = STDERR_FILENO; /* stderr, or the same pipe without blocking */
-static atomic_bool log_to_socket;
-static atomic_bool log_torn; /* the last line has no end */
+static int log_stderr = STDERR_FILENO; /* or the same pipe, not blocking */
+static atomic_bool log_to_socket; /* log_fd is stderr, and that is a socket (journald's) */
+static atomic_bool log_partial;	  /* the last line was cut off: its newline is owed */
 
 void
 log_level(int max_level)
@@ -57,6 +58,8 @@ fd_is(int fd, mode_t type)
 	return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type;
 }
 
+/* By /proc, for a pipe has no name: opening it anew gives an open file of our own. It needs the
+ * rights of the one who made the pipe, hence before they are dropped. */
 void
 log_begin(void)
 {
@@ -65,19 +68,20 @@ log_begin(void)
 	if (fd_is(STDERR_FILENO, S_IFIFO))
 		fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd >= 0) {
-		log_home = fd;
+		log_stderr = fd;
 		atomic_store(&log_fd, fd);
 	}
 	atomic_store(&log_to_socket, fd_is(STDERR_FILENO, S_IFSOCK));
 }
 
+/* Takes over the opened file, for all threads at once. */
 static bool
-log_take(int opened)
+log_switch_file(int opened)
 {
 	int fd = atomic_load(&log_fd);
 	bool ok;
 
-	if (fd == log_home) {
+	if (fd == log_stderr) {
 		atomic_store(&log_fd, opened);
 		return true;
 	}
@@ -92,16 +96,17 @@ log_open(const char *path)
 	int fd = atomic_load(&log_fd), opened;
 
 	if (path == NULL)
-		return fd == log_home || dup3(log_home, fd, O_CLOEXEC) >= 0;
+		return fd == log_stderr || dup3(log_stderr, fd, O_CLOEXEC) >= 0;
 	opened = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, LOG_FILE_MODE);
 	if (opened < 0)
 		return false;
 	atomic_store(&log_to_socket, false);
-	return log_take(opened);
+	return log_switch_file(opened);
 }
 
+/* One system call. MSG_NOSIGNAL: a reader that is gone must not end the process by SIGPIPE. */
 static ssize_t
-log_send(struct iovec *parts, int count)
+log_write_parts(struct iovec *parts, int count)
 {
 	struct msghdr m = { .msg_iov = parts, .msg_iovlen = (size_t)count };
 	ssize_t n;
@@ -115,6 +120,8 @@ log_send(struct iovec *parts, int count)
 	return n;
 }
 
+/* Begins with the newline that a cut-off line before it lacks. When nothing at all was written, it
+ * is still owed. (Two threads in the same moment may at worst leave an empty line.) */
 void
 log_line(const struct buf *json)
 {
@@ -123,11 +130,11 @@ log_line(const struct buf *json)
 		{ json->data, json->len },
 		{ (char *)"\n", 1 },
 	};
-	bool torn = atomic_exchange(&log_torn, false);
-	ssize_t n = torn ? log_send(parts, 3) : log_send(parts + 1, 2);
+	bool partial = atomic_exchange(&log_partial, false);
+	ssize_t n = partial ? log_write_parts(parts, 3) : log_write_parts(parts + 1, 2);
 
-	if (n < 0 ? torn : (size_t)n < json->len + 1 + torn)
-		atomic_store(&log_torn, true);
+	if (n < 0 ? partial : (size_t)n < json->len + 1 + partial)
+		atomic_store(&log_partial, true);
 }
 
 static const char *
@@ -136,7 +143,7 @@ log_level_name(int level)
 	static const char *const names[] = { "emergency", "alert", "critical", "error", "warning",
 		"notice", "info", "debug" };
 
-	return names[level & 7];
+	return names[level & 7]; /* the levels of syslog(3) are 0 to 7 */
 }
 
 static void
@@ -146,6 +153,7 @@ log_field(struct buf *line, const char *name, const char *value, size_t max)
 	json_put_string(line, slice_of(value, strnlen(value, max)));
 }
 
+/* Without memory for the line it is lost: a log must not end the process. */
 static void
 log_write(int level, const char *event, const char *request_id, uint64_t hidden,
     const char *message)
@@ -169,6 +177,7 @@ log_write(int level, const char *event, const char *request_id, uint64_t hidden,
 	buf_free(&line);
 }
 
+/* errno is kept, for callers log first and look at it, or return it, afterwards. */
 void
 log_event(int level, const char *event, const char *request_id, const char *fmt, ...)
 {

@@ -5,8 +5,9 @@
  *	admitted LOG_BURST times in a window -> hidden and counted -> next window: admitted,
  *	with the count
  *
- * Event names are words of this program, so the table has room for them all; if it ever has not,
- * the newcomer is printed: a log too long beats a log with holes. One mutex, held for a lookup.
+ * Event names are constants of this program, so the table has slots for them all and none is ever
+ * freed. If it should be full, a new event is always printed: a log that is too long is better than
+ * one with gaps. One mutex, held for a search of the table.
  */
 #include "base/log_repeat.h"
 
@@ -16,20 +17,21 @@
 #include "tenantgate/base/log.h"
 
 #define REPEAT_SLOTS	 256
-#define REPEAT_NAME	 48
+#define REPEAT_NAME	 48 /* of an event, the NUL included; longer ones are not counted */
 #define REPEAT_WINDOW_US UINT64_C(1000000)
 
 struct repeat {
 	char event[REPEAT_NAME]; /* empty: a free slot */
 	int level;
 	unsigned admitted; /* in this window */
-	uint64_t since_us;
-	uint64_t hidden;
+	uint64_t since_us; /* the window's beginning; monotonic */
+	uint64_t hidden;   /* since the last that was printed */
 };
 
 static pthread_mutex_t repeat_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct repeat repeats[REPEAT_SLOTS];
 
+/* FNV-1a. The names are our own, so no key is needed against chosen collisions. */
 static unsigned
 repeat_hash(int level, const char *event)
 {
@@ -40,7 +42,7 @@ repeat_hash(int level, const char *event)
 	return h;
 }
 
-/* The slot of the pair, taken if new; NULL when the table is full. */
+/* The slot of the pair, by linear probing; a free one is taken. NULL when the table is full. */
 static struct repeat *
 repeat_slot(int level, const char *event)
 {
@@ -60,6 +62,7 @@ repeat_slot(int level, const char *event)
 	return NULL;
 }
 
+/* A window begins with the first line that is admitted in it, not at a full second. */
 static bool
 repeat_count(struct repeat *r, uint64_t now_us, uint64_t *hidden)
 {

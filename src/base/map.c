@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * map.c: chained buckets, and one list from the most to the least recently used.
+ * map.c: a hash table with chained buckets, and one list of all entries from the most to the least
+ * recently used, by which the oldest is found without a search.
  *
- * An entry is in exactly one bucket and once on the list, or freed. The table doubles when it
- * holds one entry a bucket; it never shrinks (a cache fills again).
+ *	buckets[hash & (nbuckets - 1)] -> entry -> entry -> NULL
+ *	used:  most recent <-> ... <-> least recent: evicted first
+ *
+ * What always holds: an entry is in exactly one bucket and once on the list, until map_unlink()
+ * takes it from both and frees it; count <= max, when there is one. The table doubles when it holds
+ * more than one entry a bucket on average; it never shrinks, for a cache fills again.
  */
 #include "tenantgate/base/map.h"
 
@@ -21,11 +26,11 @@
 
 struct entry {
 	TAILQ_ENTRY(entry) used;
-	struct entry *next; /* of the bucket */
-	void *value;	    /* the caller's */
-	uint64_t hash;
-	size_t len;
-	char key[];
+	struct entry *next; /* owned: of the bucket */
+	void *value;	    /* the caller's; never NULL */
+	uint64_t hash;	    /* of the key; kept for map_grow() */
+	size_t len;	    /* of the key, bytes */
+	char key[];	    /* no NUL */
 };
 
 TAILQ_HEAD(entry_list, entry);
@@ -35,11 +40,13 @@ struct map {
 	struct entry **buckets; /* owned; nbuckets of them, a power of two */
 	size_t nbuckets;
 	size_t count;
-	size_t max; /* 0: none */
-	map_drop_fn *drop;
+	size_t max;	   /* 0: none */
+	map_drop_fn *drop; /* or NULL */
 	uint8_t seed[SIPHASH_KEY_SIZE];
 };
 
+/* The seed is secret and each map's own: whoever knew it could choose keys that all fall into one
+ * bucket, and make every look-up walk them. */
 struct map *
 map_new(size_t max, map_drop_fn *drop)
 {
@@ -54,7 +61,8 @@ map_new(size_t max, map_drop_fn *drop)
 	return m;
 }
 
-/* The link that points at the key's entry, or at the NULL where it would go. */
+/* The link that points at the key's entry, or the NULL link where a new entry goes. Valid until the
+ * table changes. */
 static struct entry **
 map_find(struct map *m, struct slice key, uint64_t hash)
 {
@@ -71,7 +79,7 @@ map_find(struct map *m, struct slice key, uint64_t hash)
 	return link;
 }
 
-/* The only way out of the map: unlinks and frees the entry, and answers its value. */
+/* The one way an entry leaves a living map: unlinks and frees it, and returns its value. */
 static void *
 map_unlink(struct map *m, struct entry **link)
 {
@@ -92,6 +100,7 @@ map_drop(struct map *m, void *value)
 		m->drop(value);
 }
 
+/* The buckets are left as they are: drop may not call the map, so nobody looks at them again. */
 void
 map_free(struct map *m)
 {
@@ -108,6 +117,7 @@ map_free(struct map *m)
 	free(m);
 }
 
+/* Makes the entry the most recently used. */
 static void
 map_touch(struct map *m, struct entry *e)
 {
@@ -128,7 +138,8 @@ map_get(struct map *m, struct slice key)
 	return e->value;
 }
 
-/* Longer chains are slower, not wrong: without memory the old table stays. */
+/* Chains the entries anew, by their kept hashes. Without memory the old table stays: longer chains
+ * are slower, not wrong. */
 static void
 map_grow(struct map *m)
 {
@@ -147,6 +158,7 @@ map_grow(struct map *m)
 	m->nbuckets = n;
 }
 
+/* The entry that was just put is the first of the list, so it is never the one evicted. */
 static void
 map_evict_last(struct map *m)
 {
@@ -158,6 +170,7 @@ map_evict_last(struct map *m)
 	map_drop(m, map_unlink(m, link));
 }
 
+/* The entry is whole again before drop is called. */
 static void
 map_replace(struct map *m, struct entry *e, void *value)
 {
@@ -165,11 +178,12 @@ map_replace(struct map *m, struct entry *e, void *value)
 
 	e->value = value;
 	map_touch(m, e);
-	/* The same value put again has not left. */
+	/* The same value put again stays in the map, so it is not dropped. */
 	if (old != value)
 		map_drop(m, old);
 }
 
+/* A full map takes the new entry first and evicts then, so count is max + 1 for a moment. */
 bool
 map_put(struct map *m, struct slice key, void *value)
 {
@@ -220,6 +234,7 @@ map_del(struct map *m, struct slice key)
 	return true;
 }
 
+/* From the most to the least recently used, without touching them. */
 void
 map_each(struct map *m, map_each_fn *fn, void *arg)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * random.c: OpenSSL's generator, and ids drawn from it.
+ * random.c: OpenSSL's random generator, and ids, keys and passwords drawn from it.
  */
 #include "tenantgate/base/random.h"
 
@@ -10,11 +10,12 @@
 
 #include <openssl/rand.h>
 
-/* No 0 1 i I l L o O. */
-static const char id_letters[] = "23456789abcdefghjkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ";
-#define ID_LETTERS (sizeof(id_letters) - 1)
-_Static_assert(ID_LETTERS == 54, "as random.h says");
+/* Without 0 1 i I l L o O, which people confuse when they copy a key by hand. */
+static const char id_alphabet[] = "23456789abcdefghjkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ";
+#define ID_ALPHABET (sizeof(id_alphabet) - 1)
+_Static_assert(ID_ALPHABET == 54, "as random.h says");
 
+/* RAND_bytes() returns 1 only for bytes that are fit for keys. */
 void
 bytes_random(void *p, size_t n)
 {
@@ -22,11 +23,11 @@ bytes_random(void *p, size_t n)
 		abort();
 }
 
-/* A thread's random bytes in advance: the generator's price is that of asking it. A byte is wiped
- * as it is used. */
+/* Random bytes that a thread has drawn in advance: a call of the generator costs far more than the
+ * bytes, and every request has an id. A byte is wiped as it is used, for keys are made here too. */
 struct id_pool {
 	uint8_t bytes[512];
-	size_t left;
+	size_t left; /* unused, from the front */
 };
 static _Thread_local struct id_pool id_pool;
 
@@ -47,15 +48,16 @@ id_byte(struct id_pool *pool)
 void
 id_random(char *out, size_t n)
 {
-	/* Bytes past the last whole multiple are thrown away: every letter stays equally likely. */
-	const unsigned fair = 256 / ID_LETTERS * ID_LETTERS;
+	/* 256 is no multiple of 54: with a plain remainder, the first characters of the alphabet
+	 * would be more likely than the others. Bytes past the last multiple are thrown away. */
+	const unsigned fair = 256 / ID_ALPHABET * ID_ALPHABET;
 	size_t made = 0;
 
 	while (made < n) {
 		uint8_t byte = id_byte(&id_pool);
 
 		if (byte < fair)
-			out[made++] = id_letters[byte % ID_LETTERS];
+			out[made++] = id_alphabet[byte % ID_ALPHABET];
 	}
 	out[n] = '\0';
 }

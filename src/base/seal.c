@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * seal.c: AES-256-GCM boxes in text form. The first key seals; any key whose id is on the box may
- * open it. A raw box is
+ * seal.c: secrets encrypted and authenticated by AES-256-GCM, as text. The first key encrypts; the
+ * key whose id is in the box decrypts. A box, before it is written in base64url, is
  *
- *	key id 4 | nonce 12 | ciphertext | tag 16
+ *	key id 4 | nonce 12 | ciphertext | tag 16		(bytes)
  *
- * Random nonces of 96 bits are safe for some 2^32 boxes a key; a catalog holds far fewer.
+ * Two boxes of one key with the same nonce would show how their texts differ, and how to forge
+ * others. Nonces are random, with which NIST SP 800-38D (section 8.3) allows 2^32 encryptions a
+ * key; a catalog holds far fewer secrets.
+ *
+ * The key id is no secret: it is a hash of a random key of 256 bits, cut to 32. It is not
+ * authenticated either; a wrong one leads to another key, with which the tag does not fit.
  */
 #include "tenantgate/base/seal.h"
 
@@ -22,21 +27,21 @@
 #include "tenantgate/base/random.h"
 #include "tenantgate/base/secret.h"
 
-#define SEAL_MARK      "tgs1."
+#define SEAL_MARK      "tgs1." /* begins every sealed text; the digit is the format's version */
 #define SEAL_KEYS_MAX  8
-#define SEAL_PLAIN_MAX (1024 * 1024)
+#define SEAL_PLAIN_MAX (1024 * 1024) /* bytes; EVP counts in int */
 
 enum { KEY_ID_SIZE = 4, NONCE_SIZE = 12, TAG_SIZE = 16 };
 enum { HEAD_SIZE = KEY_ID_SIZE + NONCE_SIZE, BOX_OVERHEAD = HEAD_SIZE + TAG_SIZE };
 
 struct seal_key {
-	uint8_t id[KEY_ID_SIZE];
+	uint8_t id[KEY_ID_SIZE]; /* the first bytes of SHA-256(bytes) */
 	uint8_t bytes[SEAL_KEY_SIZE];
 };
 
 struct seal {
 	size_t nkeys;
-	struct seal_key keys[SEAL_KEYS_MAX];
+	struct seal_key keys[SEAL_KEYS_MAX]; /* the first one encrypts */
 };
 
 static bool
@@ -59,6 +64,7 @@ seal_key_read(struct seal_key *key, struct slice hex)
 	return true;
 }
 
+/* Spaces around the commas are allowed; an empty list or an empty key is not. */
 static bool
 seal_keys_read(struct seal *s, const char *text)
 {
@@ -99,7 +105,8 @@ seal_free(struct seal *s)
 	free(s);
 }
 
-/* box: head already written, room for the ciphertext and the tag. */
+/* box: key id and nonce are written; ciphertext and tag go behind them. An EVP_EncryptUpdate()
+ * without an output is how EVP takes data that is authenticated only. False when OpenSSL fails. */
 static bool
 box_encrypt(const struct seal_key *key, struct slice plain, struct slice context, uint8_t *box)
 {
@@ -118,13 +125,15 @@ box_encrypt(const struct seal_key *key, struct slice plain, struct slice context
 	return ok;
 }
 
-/* An empty slice may carry a NULL, which EVP would take for the wish to end or to skip. */
+/* An empty slice may hold NULL, which EVP would take for the end of the data. */
 static struct slice
 never_null(struct slice s)
 {
 	return s.len == 0 ? SLICE_LIT("") : s;
 }
 
+/* No secret stays behind in `raw`: OpenSSL reads the plain text where it is and writes only the
+ * ciphertext there. */
 bool
 seal_close(const struct seal *s, struct slice plain, struct slice context, struct buf *out)
 {
@@ -146,6 +155,7 @@ seal_close(const struct seal *s, struct slice plain, struct slice context, struc
 	return ok;
 }
 
+/* The key whose id the box begins with, or NULL. */
 static const struct seal_key *
 seal_key_of(const struct seal *s, const uint8_t *box)
 {
@@ -158,6 +168,8 @@ seal_key_of(const struct seal *s, const uint8_t *box)
 	return NULL;
 }
 
+/* False when the tag does not fit. `out` then holds bytes that were decrypted but not
+ * authenticated: the caller must not let them be seen. */
 static bool
 box_decrypt(const struct seal_key *key, uint8_t *box, int size, struct slice context, uint8_t *out)
 {
@@ -176,7 +188,7 @@ box_decrypt(const struct seal_key *key, uint8_t *box, int size, struct slice con
 	return ok;
 }
 
-/* raw: a whole box. What could not be proved whole leaves nothing behind in out. */
+/* raw: a whole box. When it is not authentic, nothing of it stays in out, past its end included. */
 static bool
 box_open(const struct seal *s, struct buf *raw, struct slice context, struct buf *out)
 {
@@ -201,6 +213,8 @@ box_open(const struct seal *s, struct buf *raw, struct slice context, struct buf
 	return false;
 }
 
+/* Whatever is wrong, the result is the same: the mark, the base64, the key and the tag are not told
+ * apart, for the caller could not do anything else in each case. */
 bool
 seal_open(const struct seal *s, struct slice sealed, struct slice context, struct buf *out)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * secret.c: what OpenSSL has for secrets, safe for nothing at all (NULL, 0).
+ * secret.c: OpenSSL's functions for secrets, made safe for an empty range (NULL, 0).
  */
 #include "tenantgate/base/secret.h"
 
@@ -19,6 +19,7 @@ bytes_wipe(void *p, size_t n)
 		OPENSSL_cleanse(p, n);
 }
 
+/* The whole capacity, for bytes past len may be what the buf held before a reset or a drop. */
 void
 buf_wipe(struct buf *b)
 {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * siphash.c: SipHash-2-4 as Aumasson and Bernstein's paper states it (2 rounds a word, 4 at the
- * end). Own code because OpenSSL's needs a fetched context for each hash, which costs more than
- * the lookups it would serve; the tests compare the two.
+ * siphash.c: SipHash-2-4, after "SipHash: a fast short-input PRF" by Aumasson and Bernstein (2
+ * rounds a word, 4 at the end). It is our own code because OpenSSL's needs an allocated context for
+ * each hash, which costs more than the look-ups it would serve; the tests compare the two.
  */
 #include "base/siphash.h"
 
 #include <string.h>
 
+/* The internal state, by the paper's names. */
 struct sip {
 	uint64_t v0, v1, v2, v3;
 };
@@ -18,6 +19,7 @@ rotate(uint64_t x, unsigned n)
 	return x << n | x >> (64 - n);
 }
 
+/* Words are little-endian, whatever the machine. memcpy: p need not be aligned. */
 static uint64_t
 word_at(const void *p)
 {
@@ -47,6 +49,7 @@ sip_rounds(struct sip *s, int rounds)
 	}
 }
 
+/* The paper's compression: one message word, c = 2 rounds. */
 static void
 sip_word(struct sip *s, uint64_t w)
 {
@@ -69,6 +72,7 @@ siphash(const uint8_t key[SIPHASH_KEY_SIZE], struct slice in)
 		sip_word(&s, word_at(in.p + i));
 	if (in.len > whole)
 		memcpy(tail, in.p + whole, in.len - whole);
+	/* The last word: what is left of the message, and the length modulo 256. */
 	tail[7] = (uint8_t)in.len;
 	sip_word(&s, word_at(tail));
 	s.v2 ^= 0xff;

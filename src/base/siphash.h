@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * siphash: SipHash-2-4, the keyed hash of tables whose keys come from outside.
+ * siphash: SipHash-2-4, a keyed hash for tables whose keys clients choose: without the key nobody
+ * can make many of them collide. Any thread.
  */
 #ifndef TENANTGATE_BASE_SIPHASH_PRIVATE_H
 #define TENANTGATE_BASE_SIPHASH_PRIVATE_H

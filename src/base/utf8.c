@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * utf8.c: a strict decoder of one character.
+ * utf8.c: a strict decoder of one character, after table 3-7 ("Well-Formed UTF-8 Byte Sequences")
+ * of the Unicode standard, which is the grammar of RFC 3629 section 4.
  */
 #include "tenantgate/base/utf8.h"
 
-/* What the first byte promises: how many follow, and the range of the very next one. */
+/* What the first byte says: how many follow, and the range of the one right after it. */
 struct lead {
-	unsigned follow;
+	unsigned follow; /* 0: no character begins with it */
 	unsigned low;
 	unsigned high;
 };
 
-/* The narrowed ranges refuse overlong forms (E0, F0), surrogates (ED) and past U+10FFFF (F4). */
+/* The narrowed ranges refuse overlong forms (E0, F0), surrogates (ED) and what is past U+10FFFF
+ * (F4). C0 and C1 could only begin overlong forms. An overlong form is another spelling of a
+ * character, by which it passes a check for the usual one. */
 static struct lead
 utf8_lead(unsigned char c)
 {
@@ -24,6 +27,7 @@ utf8_lead(unsigned char c)
 	return (struct lead){ 3, c == 0xf0 ? 0x90 : 0x80, c == 0xf4 ? 0x8f : 0xbf };
 }
 
+/* A broken sequence ends before the byte that breaks it, which may begin the next character. */
 size_t
 utf8_next(const char *text, size_t left, uint32_t *point)
 {

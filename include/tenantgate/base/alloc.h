@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * alloc: memory of a small and fixed size: structs, contexts made at the start, what a connection
- * or a request always has. Without it nothing goes on: the process says so in one line of the log
- * (event "memory", with the size wanted) and aborts, for its supervisor to start it anew.
+ * or a request always has. Without it nothing can go on: the process writes one line of the log
+ * (event "memory", with the size wanted) and aborts, and its supervisor starts it anew.
  *
  * What a client chooses the size of (a body, a document, its chunks and vectors) comes from
  * malloc(), a buf or an arena, is checked, and ends in ERR_OVERLOADED with ERR_NO_MEMORY.
@@ -18,7 +18,7 @@ void	*xcalloc(size_t n, size_t size) __attribute__((malloc, warn_unused_result))
 void	*xmalloc(size_t) __attribute__((malloc, warn_unused_result));
 char	*xstrdup(const char *) __attribute__((malloc, nonnull, warn_unused_result));
 
-/* The end of the above, for memory that was not to be had elsewhere. */
+/* How the functions above end the process; for those who allocate in another way. */
 void	 alloc_die(size_t wanted) __attribute__((noreturn, cold));
 
 #endif

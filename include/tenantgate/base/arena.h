@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * arena: memory that lives as long as one flow. Allocations are never freed one by one; the whole
- * arena goes at once. Born with a ceiling: an arena that reaches it returns NULL, and so does one
- * for which the system has no memory; arena_no_memory() tells the two apart.
+ * arena is freed at once. It has a ceiling from the start: an allocation past it returns NULL, and
+ * so does one for which the system has no memory; arena_no_memory() distinguishes the two.
  * One thread at a time.
  */
 #ifndef TENANTGATE_BASE_ARENA_H
@@ -15,14 +15,14 @@
 
 struct arena;
 
-/* ceiling: bytes in all, the first block included. Never NULL (aborts when the system has none). */
+/* ceiling: bytes in all, the first block included. Never NULL: aborts without memory (alloc.h). */
 struct arena	*arena_new(size_t ceiling);
 void		 arena_free(struct arena *);	/* NULL is fine */
 
 /* Zeroed, aligned for any type; NULL at the ceiling, or without memory. */
 void	*arena_alloc(struct arena *, size_t) __attribute__((warn_unused_result));
-/* The same for the struct that owns a new arena: small, and far below its ceiling. Dies without
- * memory (alloc.h). */
+/* The same for the struct that owns a new arena, which is small and far below the ceiling: never
+ * NULL, aborts without memory (alloc.h). */
 void	*arena_first(struct arena *, size_t) __attribute__((returns_nonnull, warn_unused_result));
 /* n * size, overflow checked. */
 void	*arena_array(struct arena *, size_t n, size_t size) __attribute__((warn_unused_result));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * buf: growing bytes with a ceiling. An append past the ceiling (or out of memory) changes nothing
- * but sets `failed`, which sticks: write a whole message, then ask once.
+ * buf: growing bytes with a ceiling. An append past the ceiling, or without memory, appends nothing
+ * and sets `failed`, which stays: write a whole message, then check once.
  * Owned by whoever declares it; buf_free() is idempotent. One thread at a time.
  */
 #ifndef TENANTGATE_BASE_BUF_H
@@ -15,11 +15,11 @@
 
 struct buf {
 	char	*data;		/* owned; NUL-terminated at data[len] once anything was added */
-	size_t	 len;
-	size_t	 cap;
+	size_t	 len;		/* bytes in use */
+	size_t	 cap;		/* bytes that fit before it grows */
 	size_t	 max;		/* ceiling for len, bytes */
-	bool	 failed;
-	bool	 no_memory;	/* why it failed: no memory, not the ceiling */
+	bool	 failed;	/* an append was refused: what is here is not whole */
+	bool	 no_memory;	/* it failed for want of memory, not at the ceiling */
 };
 
 void	buf_init(struct buf *, size_t max);
@@ -35,9 +35,10 @@ bool	buf_printf(struct buf *, const char *fmt, ...) __attribute__((format(printf
 bool	buf_be16(struct buf *, uint16_t);	/* big-endian, for the Postgres wire forms */
 bool	buf_be32(struct buf *, uint32_t);
 bool	buf_be64(struct buf *, uint64_t);
-/* n writable bytes at the end (len grows by n), or NULL. */
+/* n more bytes at the end (len grows by n), for the caller to write; NULL when refused. Valid until
+ * the next append. */
 char	*buf_extend(struct buf *, size_t n);
-/* Room for n more at once, as far as the ceiling and memory allow: a hint that never fails. */
+/* Makes space for n more bytes, as far as the ceiling and memory allow: a hint that never fails. */
 void	buf_reserve(struct buf *, size_t n);
 void	buf_drop(struct buf *, size_t n);	/* n bytes off the front */
 

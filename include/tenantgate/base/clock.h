@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock: the two clocks, and the test's hand on them. Monotonic time is for waits and durations,
- * wall time for what is shown or shared with another machine. Microseconds. Any thread.
+ * clock: monotonic time, for waits and durations, and wall time, for what is shown or shared with
+ * another machine (it may jump). Tests can put both ahead. Microseconds. Any thread.
  */
 #ifndef TENANTGATE_BASE_CLOCK_H
 #define TENANTGATE_BASE_CLOCK_H
@@ -10,13 +10,13 @@
 #include <stdint.h>
 
 uint64_t	clock_mono_us(void);
-uint64_t	clock_wall_us(void);
+uint64_t	clock_wall_us(void);		/* since 1970, UTC */
 
 /* "2026-11-23T05:06:07.123Z"; out holds at least CLOCK_ISO_SIZE bytes. */
 #define CLOCK_ISO_SIZE	32
 void		clock_iso(uint64_t wall_us, char *out);
 
-/* Tests only: both clocks run `us` ahead of the true ones from now on (added up). */
+/* Tests only: both clocks run `us` further ahead of the true ones from now on. */
 void		clock_test_advance(uint64_t us);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * err: what went wrong, in one table. A code has a stable slug (the `code` of an answer and of a
- * log line), the HTTP status it becomes, and a title; an err adds one sentence for the caller.
+ * err: what went wrong, in one table. A code has a stable slug (the `code` of a problem response
+ * and of a log line), the HTTP status that it becomes, and a title; an err adds one sentence for
+ * the caller, the `detail` of RFC 9457.
  *
- * The sentence is shown to tenants: no secret, no connection string, no library dump goes in.
- * Plain values, owned by whoever declares them; any thread.
+ * The sentence is shown to tenants: no secret, no connection string, no library's own text goes in.
+ * It says what to change or when to try again. Plain values, owned by whoever declares them; any
+ * thread.
  */
 #ifndef TENANTGATE_BASE_ERR_H
 #define TENANTGATE_BASE_ERR_H
@@ -59,13 +61,13 @@
 enum err_code { ERR_TABLE(ERR_ENUM) ERR_CODES };
 #undef ERR_ENUM
 
-/* For ERR_OVERLOADED, where there is no memory for what a client has sent or asked for. Takes what
- * it was for: "the document's text". */
+/* A format for ERR_OVERLOADED, where there is no memory for what a client has sent or asked for.
+ * Its argument is what the memory was for: "the document's text". */
 #define ERR_NO_MEMORY	"There is no memory for %s now. Try again in a moment."
 
 struct err {
 	enum err_code	code;
-	int		retry_after;	/* seconds; 0: no advice */
+	int		retry_after;	/* seconds, for Retry-After; 0: none is sent */
 	char		detail[256];	/* one sentence, UTF-8, no control characters */
 };
 
@@ -73,7 +75,8 @@ int		 err_status(enum err_code);
 const char	*err_slug(enum err_code);
 const char	*err_title(enum err_code);
 
-/* The first reason given is the one kept: a no-op when err already holds a code. */
+/* Without effect when err holds a code already: the first reason is the cause, what follows is its
+ * consequences. A detail that is too long is cut. */
 void	err_set(struct err *, enum err_code, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4)));
 void	err_vset(struct err *, enum err_code, const char *fmt, va_list)

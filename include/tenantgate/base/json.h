@@ -2,9 +2,10 @@
 /*
  * json: jansson, with errors that name the field, and one writer for strings.
  *
- * Readers take a borrowed object, and answer true when the field is present and of the wanted
- * type; absent or null is `*out` untouched and true for the _opt_ forms. On a wrong type or an
- * absent required field they set err (ERR_INVALID_FIELD, naming the field) and answer false.
+ * Readers take a borrowed object, and return true when the field is present and of the wanted type.
+ * For the _opt_ forms an absent field, or null, is true as well and leaves *out untouched. On a
+ * wrong type, or when a required field is absent, they set err (ERR_INVALID_FIELD, naming the
+ * field) and return false.
  * Strings stay owned by the json_t. Any thread, each json_t on one thread at a time.
  */
 #ifndef TENANTGATE_BASE_JSON_H
@@ -18,8 +19,8 @@
 #include "tenantgate/base/err.h"
 #include "tenantgate/base/slice.h"
 
-/* Text to an object; refuses depth past JSON_DEPTH_MAX, duplicate keys, NUL in strings, and
- * anything but an object at the top. NULL with err set. The caller owns the answer. */
+/* Parses a text whose top is an object. Refuses depth past JSON_DEPTH_MAX, duplicate names and NUL
+ * in strings: NULL, with err set. The caller owns the json_t. */
 #define JSON_DEPTH_MAX	64
 json_t	*json_read_object(struct slice text, struct err *) __attribute__((warn_unused_result));
 /* The same, any value at the top. */
@@ -35,10 +36,10 @@ bool	json_opt_bool(const json_t *, const char *name, bool *out, struct err *);
 bool	json_opt_array(const json_t *, const char *name, json_t **out, struct err *);
 bool	json_opt_object(const json_t *, const char *name, json_t **out, struct err *);
 
-/* A quoted JSON string, whatever the bytes: controls and quotes escaped, bad UTF-8 as U+FFFD,
- * DEL and U+2028/9 as \u escapes (one log line is one line everywhere). */
+/* Appends a quoted JSON string, whatever the bytes: controls and quotes escaped, bad UTF-8 as
+ * U+FFFD, DEL and U+2028/9 as \u escapes (so that a log line is one line to every reader). */
 bool	json_put_string(struct buf *, struct slice);
-/* A compact json_t. */
+/* Appends a json_t in its shortest form. */
 bool	json_put(struct buf *, const json_t *);
 /* True when the bytes are UTF-8 without NUL (what Postgres text takes). */
 bool	json_utf8_valid(struct slice);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log: one JSON object a line, one write(2) a line, to stderr or a file. No line carries a secret
- * or a prompt; strings pass json_put_string(), so hostile bytes still make one valid line.
- * Repeats of the same (level, event) past LOG_BURST a second are counted, not printed; the count
- * comes with the next line. Any thread.
+ * log: one JSON object a line, one write(2) a line, to stderr or a file. No line carries a secret,
+ * a prompt or a document's text; strings pass json_put_string(), so hostile bytes still make one
+ * valid line. Repeats of the same (level, event) past LOG_BURST a second are counted, not printed;
+ * the count comes with the next line of its kind (`repeats_hidden`). Any thread.
  *
- *	log_event(LOG_WARNING, "pool.login_failed", request_id, "host %s: %s", host, why);
+ * The event is a name for machines, which stays; the message is a sentence for operators, which
+ * says what to look at or what happens next.
+ *
+ *	log_event(LOG_WARNING, "pool.login_failed", request_id, "Host %s: %s", host, why);
  *
  * gives {"time":"…","level":"warning","event":"pool.login_failed","request_id":"…","message":"…"}.
  */
@@ -17,13 +20,15 @@
 
 #include "tenantgate/base/buf.h"
 
-#define LOG_BURST	20
+#define LOG_BURST	20	/* lines of one (level, event) a second */
 
 /* LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG of <syslog.h>. */
 void	log_level(int max_level);
-/* Once, with the rights to open what stderr is: from then on no line waits for its reader. */
+/* Once at the start, with the rights to open again what stderr is: from then on no line waits for
+ * its reader. */
 void	log_begin(void);
-/* path NULL: stderr. False when it cannot be opened (errno). Reopens on a second call (HUP). */
+/* path NULL: stderr. False when it cannot be opened (errno). A second call opens the path anew, for
+ * a log that was rotated (SIGHUP). */
 bool	log_open(const char *path);
 
 /* request_id NULL when there is no request behind it. */

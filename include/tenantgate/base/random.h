@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * random: what nobody can guess, from the system's generator (OpenSSL's, seeded by the kernel).
- * Aborts when there is none: a guessable key would be worse than no process. Any thread.
+ * random: bytes and ids that nobody can guess, from OpenSSL's generator, which the kernel seeds.
+ * Aborts when it fails: a key that can be guessed is worse than no process. Any thread.
  */
 #ifndef TENANTGATE_BASE_RANDOM_H
 #define TENANTGATE_BASE_RANDOM_H
@@ -10,7 +10,8 @@
 
 void	bytes_random(void *, size_t);
 
-/* n characters of a 54-letter alphabet without look-alikes, NUL added: 5.7 bits each. */
+/* n characters and a NUL, of an alphabet of 54 letters and digits without look-alikes: 5.75 bits
+ * each. */
 void	id_random(char *out, size_t n);
 
 #endif

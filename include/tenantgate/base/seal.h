@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * seal: secrets at rest. OpenSSL underneath.
+ * seal: secrets at rest (a database's password in the catalog, a record in Redis), encrypted and
+ * authenticated by OpenSSL.
  *
  * A sealed text is AES-256-GCM: "tgs1." + base64url(key id 4 bytes | nonce 12 | ciphertext |
- * tag 16). `context` is authenticated with it (the tenant id, the table): a sealed text copied to
- * another tenant's row does not open. Key ids are the first 4 bytes of SHA-256(key), so a second,
- * older key may stay for reading while the first one seals. A struct seal is immutable after
- * seal_new(): any thread.
+ * tag 16). `context` (the tenant's id, the table) is authenticated with it but not stored: a sealed
+ * text that someone copies to another tenant's row does not decrypt there. A key's id is the first
+ * 4 bytes of its SHA-256, so older keys may stay for reading while the first one encrypts, and a
+ * key can be replaced. A struct seal does not change after seal_new(): any thread.
  */
 #ifndef TENANTGATE_BASE_SEAL_H
 #define TENANTGATE_BASE_SEAL_H
@@ -22,12 +23,16 @@
 
 struct seal;
 
-/* keys: 64 hex digits each, comma-separated, the first one seals. NULL when malformed. */
+/* keys: 64 hex digits each, 8 keys at most, separated by commas; the first one encrypts. NULL when
+ * malformed, or when hex_keys is NULL. */
 struct seal	*seal_new(const char *hex_keys);
 void		 seal_free(struct seal *);		/* wipes the keys */
+/* Encrypts, and appends the sealed text. False at the buf's ceiling, without memory, or when
+ * `plain` has more than a megabyte; then nothing in the buf may be used. */
 bool		 seal_close(const struct seal *, struct slice plain, struct slice context,
-		    struct buf *out);			/* appends */
-/* False when it is not ours, was tampered with, or its context differs. Appends. */
+		    struct buf *out);
+/* Decrypts, and appends the plain text, which the caller wipes (buf_wipe). False, and nothing
+ * appended, when the text is not ours, was changed, or was sealed with another context or key. */
 bool		 seal_open(const struct seal *, struct slice sealed, struct slice context,
 		    struct buf *out);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * secret: bytes that must be compared or forgotten with care. Any thread.
+ * secret: how bytes that nobody may learn are compared and erased. Any thread.
  */
 #ifndef TENANTGATE_BASE_SECRET_H
 #define TENANTGATE_BASE_SECRET_H
@@ -10,12 +10,12 @@
 
 #include "tenantgate/base/buf.h"
 
-/* In constant time: how long it takes says nothing about where the two differ. */
+/* In constant time: whoever could measure where memcmp() stops would guess a key byte by byte. */
 bool	bytes_equal_ct(const void *, const void *, size_t);
-/* Zeroes, and is not optimised away when the bytes are never read again. */
+/* Zeroes. Unlike memset(), it is not optimised away when the bytes are never read again. */
 void	bytes_wipe(void *, size_t);
-/* Zeroes what it holds and held, and frees it. (What a growing buf left behind it is not reached:
- * a secret's buf has room for it from the start, or grows before it holds one.) */
+/* Zeroes all the memory that the buf has now, and frees it. Memory that it had before it grew was
+ * freed as it was: so a buf for a secret is given its size by buf_reserve() before it holds one. */
 void	buf_wipe(struct buf *);
 
 #endif

@@ -16,7 +16,7 @@ struct slice {
 	size_t		 len;	/* bytes */
 };
 
-/* For printf: ("%.*s", SLICE_ARG(s)). Cut at INT_MAX by the caller's own limits. */
+/* For printf: ("%.*s", SLICE_ARG(s)). The caller's limits keep s.len below INT_MAX. */
 #define SLICE_ARG(s)	(int)(s).len, (s).p
 #define SLICE_LIT(text)	((struct slice){ (text), sizeof(text) - 1 })
 
@@ -32,7 +32,7 @@ slice_str(const char *text)
 	return (struct slice){ text, text == NULL ? 0 : strlen(text) };
 }
 
-/* For a text that is unset when it is empty. */
+/* For a configured text, where empty means that it is not set. */
 static inline const char *
 text_or_null(const char *text)
 {
@@ -47,7 +47,7 @@ slice_is(struct slice s, const char *text)
 	return s.len == n && (n == 0 || memcmp(s.p, text, n) == 0);
 }
 
-/* ASCII case is ignored: header names, schemes, tokens. */
+/* Ignores the case of ASCII: for header names, schemes, tokens (RFC 9110). */
 static inline bool
 slice_is_nocase(struct slice s, const char *text)
 {

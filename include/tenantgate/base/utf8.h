@@ -12,9 +12,9 @@
 #define UTF8_BAD	UINT32_MAX
 
 /*
- * Bytes used by the first character of text (at least 1; left must be > 0), the character in
- * *point. A broken one is UTF8_BAD and uses the longest prefix that could have begun a character,
- * so that every broken run counts as Unicode's own recommendation has it.
+ * Returns how many bytes the first character of text has (at least 1; left must be > 0), and the
+ * character in *point. A broken one is UTF8_BAD and has the longest prefix that could have begun a
+ * character, which is what Unicode recommends to replace by one U+FFFD ("maximal subpart").
  */
 size_t	utf8_next(const char *text, size_t left, uint32_t *point);
 
