@@ -56,8 +56,8 @@ struct tenant {
 	char			sslmode[PG_SSLMODE_MAX + 1];
 };
 
-/* How a pool knows the tenant's database: the key is "tenant:<id>", in the caller's array; the target
- * borrows from both. */
+/* How a pool knows the tenant's database: the key is "tenant:<id>", in the caller's array; the
+ * target borrows from both. */
 #define TENANT_KEY_SIZE	(sizeof("tenant:") + TENANT_ID_MAX)
 void	tenant_target(const struct tenant *, struct pool_target *, char key[TENANT_KEY_SIZE]);
 
@@ -65,13 +65,11 @@ enum tenant_provider { PROVIDER_NEON, PROVIDER_POSTGRES };
 
 struct tenants_conf {
 	enum tenant_provider	 provider;
-	bool			 lazy;			/* provision on first contact (provisioning) */
-	const char		*environment;		/* the project is tg-<env>-<tenant>; <= 100 bytes */
-	uint64_t		 provision_wait_us;	/* a request waits this long, then 503; the
-						 * attempt goes on */
+	bool			 lazy;			/* provision on first contact */
+	const char		*environment;		/* <= 100 bytes: tg-<env>-<tenant> */
+	uint64_t		 provision_wait_us;	/* a request waits this long, then 503 */
 	uint64_t		 provision_deadline_us;	/* one attempt in all (provision_timeout) */
-	uint64_t		 lease_us;	/* a dead attempt is taken over after that; renewed
-					 * three times in it */
+	uint64_t		 lease_us;	/* a dead attempt is taken over after that */
 	uint64_t		 cache_ttl_us;		/* a READY record in a worker */
 	unsigned		 cache_max;		/* records a worker */
 	uint64_t		 redis_ttl_us;		/* a READY record in Redis */
@@ -94,9 +92,9 @@ void	tenants_conf_init(struct tenants_conf *);
 
 struct tenants;
 
-/* All that is passed outlives it, conf's strings too; redis may be NULL (no cache shared, nothing heard
- * of other workers). NULL with err set when the configuration is not good. tenants_close() once the
- * worker's flows have ended, before redis_close(). */
+/* All that is passed outlives it, conf's strings too; redis may be NULL (no cache shared, nothing
+ * heard of other workers). NULL with err set when the configuration is not good. tenants_close()
+ * once the worker's flows have ended, before redis_close(). */
 struct tenants	*tenants_open(struct worker *, struct catalog *, struct redis *, struct web *,
 		    struct dns *, struct pools *, const struct seal *, const struct tenants_conf *,
 		    struct err *);
@@ -114,9 +112,9 @@ enum flow_rc	 tenant_lookup(struct flow *, struct tenants *, const char *id, str
  */
 enum flow_rc	 tenant_provision(struct flow *, struct tenants *, struct tenant *)
 		    __attribute__((warn_unused_result));
-/* The record changed, or its database does not answer where it says: this worker's copy, Redis' and
- * those of all other workers and replicas are dropped, and pooled connections with them. The catalog
- * is read again at the next lookup. */
+/* The record changed, or its database does not answer where it says: this worker's copy, Redis'
+ * and those of all other workers and replicas are dropped, and pooled connections with them. The
+ * catalog is read again at the next lookup. */
 void		 tenant_forget(struct tenants *, const char *id);
 
 #endif

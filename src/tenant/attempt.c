@@ -28,8 +28,8 @@
 #define LOGINS_MAX    14
 #define SCHEMA_MAX_US (60 * 1000000ull) /* one statement of the schema */
 
-/* Between logins. Neon says that a new project takes its first connection after a second or two; its
- * proxy itself waits about 7 s for a compute to wake. */
+/* Between logins. Neon says that a new project takes its first connection after a second or two;
+ * its proxy itself waits about 7 s for a compute to wake. */
 static const struct backoff attempt_backoff = { 300 * 1000, 2 * 1000000, 200 };
 
 static flow_step_fn attempt_login_borrow;
@@ -89,8 +89,8 @@ seal_password(struct attempt *a)
 	    &a->sealed);
 }
 
-/* The write that ends the uncertainty of a creation: address and password in, posted_at out. Refused
- * when another attempt has the row; that one finds the project by its name. */
+/* The write that ends the uncertainty of a creation: address and password in, posted_at out.
+ * Refused when another attempt has the row; that one finds the project by its name. */
 static enum flow_rc
 attempt_save(struct flow *f)
 {
@@ -250,7 +250,6 @@ attempt_done(struct flow *f)
 	return rc;
 }
 
-/* The row is the parent's, and still holds what was learnt; all else, secrets first, goes. */
 static void
 attempt_end(struct flow *f, const struct err *err)
 {

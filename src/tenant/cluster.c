@@ -5,8 +5,8 @@
  *	[borrow] --> [execute] <--> [check] --> [connect] --> [extend] --> [extended] --> [fill_row]
  *	             (on the administrator's database)  (on the new one, still as administrator)
  *
- * What always holds: names are "tg_" and hex digits, passwords letters and digits. So nothing that is
- * put into SQL text needs quoting: CREATE ROLE and CREATE DATABASE take no parameters.
+ * What always holds: names are "tg_" and hex digits, passwords letters and digits. So nothing
+ * that is put into SQL text needs quoting: CREATE ROLE and CREATE DATABASE take no parameters.
  */
 #include "tenant/cluster.h"
 
@@ -79,9 +79,8 @@ cluster_run(struct cluster_creation *c, const char *sql)
 	sql_expand(c, sql);
 	if (c->sql.failed)
 		return flow_fail(&c->flow, ERR_INTERNAL,
-		    "A statement that creates a database does not fit its buffer. This is a fault "
-		    "of "
-		    "tenantgate; please report it.");
+		    "A statement that creates a database does not fit its buffer. Please report "
+		    "this fault.");
 	q.sql = c->sql.data;
 	pg_clear(&c->result);
 	return pg_run(&c->flow, c->lease.conn, &q, &c->result);
@@ -146,7 +145,8 @@ cluster_connect(struct flow *f)
 	return pool_borrow(f, c->tenants->pools, &target, &c->lease);
 }
 
-/* As administrator: pgvector is not a trusted extension, so the tenant's own role may not create it. */
+/* As administrator: pgvector is not a trusted extension, so the tenant's own role may not create
+ * it. */
 static enum flow_rc
 cluster_extend(struct flow *f)
 {

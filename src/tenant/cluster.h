@@ -22,8 +22,8 @@ struct cluster_creation {
 	char extension_key[sizeof("cluster:") + CLUSTER_NAME_SIZE];
 	unsigned statement; /* of the administrator's: the one to run, or under way */
 };
-/* Fills the row's address, role and password. Fails with ERR_DATABASE, or as pool_borrow() does. The
- * password is new each time: until it is saved, no other may be relied on. */
+/* Fills the row's address, role and password. Fails with ERR_DATABASE, or as pool_borrow() does.
+ * The password is new each time: until it is saved, no other may be relied on. */
 enum flow_rc cluster_create(struct flow *, struct cluster_creation *, struct tenants *,
     struct tenant_row *) __attribute__((warn_unused_result));
 

@@ -11,8 +11,8 @@
  * attempt by a turn of the loop. Its memory goes when both renewer_stop() was called and the flow
  * has ended, whichever comes last.
  *
- * A lost lease is no danger to the row, whose writes name the attempt. It is aborted to keep it from
- * the provider, which knows no attempts.
+ * A lost lease is no danger to the row, whose writes name the attempt. It is aborted to keep it
+ * from the provider, which knows no attempts.
  */
 #include "tenant/lease_renewer.h"
 
@@ -32,8 +32,9 @@ struct lease_renewer {
 	struct row_claim claim; /* borrows id and attempt */
 	struct timer timer;
 	struct pg_result result; /* owned */
-	uint64_t valid_until_us; /* monotonic: the lease's length after the last good renewal was
-				* sent, so no later than the row says; at first, after the start */
+	/* Monotonic: a lease's length after the last good renewal was sent, so no later than the row
+	 * says; before the first renewal, after renewer_start(). */
+	uint64_t valid_until_us;
 	uint64_t sent_us;	 /* monotonic: when the renewal under way was sent */
 	bool is_stopped;	 /* by its holder: the flow's end frees it */
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon: finds a tenant's project or has it made. Neon's POST /projects has no idempotency key, and
- * lets two projects have one name; so the name, derived from the tenant, is always looked for first.
+ * neon: finds a tenant's project or has it made. Neon's POST /projects has no idempotency key,
+ * and lets two projects have one name; so the name, derived from the tenant, is always looked for
+ * first.
  *
  *	[start] --> its id is known -------------------> [adopt] --> filled
  *	   |                                               ^   |
@@ -15,8 +16,8 @@
  *	     +------- sleep <------------------+ no clear answer
  *
  * What always holds:
- *  - Before a POST the row says so (posted_at), written by a statement that changes nothing unless
- *    the row is still this attempt's. Whoever takes over from here on sees it.
+ *  - Before a POST the row says so (posted_at), written by a statement that changes nothing
+ *    unless the row is still this attempt's. Whoever takes over from here on sees it.
  *  - After a POST without a clear answer there are two listings, a second apart, before anything
  *    else. A POST that was not answered at all is not repeated by this attempt, and not by the
  *    next until it can no longer be under way (grace_left_s).
@@ -115,8 +116,7 @@ project_none_found(struct neon_creation *c)
 	}
 	if (grace_left_s(c) > 0) {
 		err_set(&err, ERR_PROVISIONING,
-		    "An earlier creation of the database may still be under way. Try again in %d "
-		    "s.",
+		    "An earlier creation of the database may be under way. Try again in %d s.",
 		    grace_left_s(c));
 		err.retry_after = grace_left_s(c);
 		return flow_fail_err(f, &err);
@@ -198,7 +198,6 @@ project_post(struct flow *f)
 	return neon_call_run(f, &c->call, "POST");
 }
 
-/* From here on the outcome is known; attempt_save() writes it down. */
 static enum flow_rc
 project_created(struct neon_creation *c)
 {
@@ -215,8 +214,8 @@ project_created(struct neon_creation *c)
 	return FLOW_DONE;
 }
 
-/* REFUSED and UNSENT are clear answers: nothing was made. Of the others a 500 leaves open whether the
- * project was made, and silence also when. */
+/* REFUSED and UNSENT are clear answers: nothing was made. Of the others a 500 leaves open whether
+ * the project was made, and silence also when. */
 static enum flow_rc
 project_posted(struct flow *f)
 {
@@ -241,8 +240,8 @@ project_posted(struct flow *f)
 
 /* ---- adoption ---- */
 
-/* The connection URI has the password in it, and comes without side effects: a reset of the password
- * would lock out whoever uses the project already. */
+/* The connection URI has the password in it, and comes without side effects: a reset of the
+ * password would lock out whoever uses the project already. */
 static enum flow_rc
 project_adopt(struct flow *f)
 {

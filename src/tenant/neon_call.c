@@ -87,7 +87,7 @@ call_send(struct flow *f)
 		.method = c->method,
 		.headers = { c->bearer.data, "Accept: application/json",
 		    c->body.len > 0 ? "Content-Type: application/json" : NULL },
-		.body = buf_view(&c->body),
+		.body = c->body.len > 0 ? buf_view(&c->body) : slice_of(NULL, 0),
 		.connect_timeout_us = CONNECT_TIMEOUT_US,
 		.first_byte_timeout_us = conf->neon_timeout_us,
 		.idle_timeout_us = conf->neon_timeout_us,
@@ -97,11 +97,8 @@ call_send(struct flow *f)
 
 	if (c->url.failed || c->bearer.failed || c->body.failed || c->path.failed)
 		return flow_fail(f, ERR_INTERNAL,
-		    "A request to Neon's API does not fit its buffer. The operator should look at "
-		    "the lengths of neon_api_url, neon_org_id and neon_api_key.");
+		    "A request to Neon's API is too long. Look at neon_api_key.");
 	rq.url = c->url.data;
-	if (c->body.len == 0)
-		rq.body = slice_of(NULL, 0);
 	c->tries++;
 	call_response_free(c);
 	return web_fetch(f, c->tenants->web, &rq, &c->response);
@@ -122,7 +119,8 @@ outcome_of_response(struct neon_call *c)
 	return c->json != NULL ? NEON_DONE : NEON_BROKE;
 }
 
-/* No name, no connection, no TLS: nothing of the request was sent. After that only libcurl knows. */
+/* No name, no connection, no TLS: nothing of the request was sent. After that only libcurl
+ * knows. */
 static enum neon_outcome
 outcome_of(struct neon_call *c)
 {
@@ -235,8 +233,7 @@ neon_check(struct flow *f, const struct neon_call *c, const char *what)
 	if (call_was_denied(c))
 		err_set(&err, ERR_NEON,
 		    "Neon refused the %s; the operator should look at neon_api_key, neon_org_id "
-		    "and "
-		    "the plan's limits: %s",
+		    "and the plan's limits: %s",
 		    what, c->why);
 	else
 		err_set(&err, ERR_NEON, "Neon's API failed at the %s; try again in a minute: %s",

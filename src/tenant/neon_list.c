@@ -6,8 +6,8 @@
  *	   ^           |
  *	   +-----------+  a full page, and a cursor
  *
- * What always holds: an inventory is whole, or it is a failure. Nothing is created because of what a
- * partial one does not show.
+ * What always holds: an inventory is whole, or it is a failure. Nothing is created because of
+ * what a partial one does not show.
  */
 #include "tenant/neon.h"
 

@@ -81,8 +81,8 @@ neon_read_created(const json_t *o, struct tenant_row *row, struct err *err)
 	return true;
 }
 
-/* From the strings of a URI that was read into an arena. False, and *t untouched, when one of them is
- * missing or does not fit. */
+/* From the strings of a URI that was read into an arena. False, and *t untouched, when one of
+ * them is missing or does not fit. */
 static bool
 copy_target(struct tenant *t, const struct pg_target *p)
 {
@@ -114,7 +114,8 @@ neon_read_uri(const json_t *o, struct tenant_row *row, struct err *err)
 	return fine || neon_read_fail(err, "connection URI");
 }
 
-/* One project of a listing. False when it has no name or id: then the listing cannot be relied on. */
+/* One project of a listing. False when it has no name or id: then the listing cannot be relied
+ * on. */
 static bool
 add_project(const json_t *p, const char *name, struct neon_inventory *inv)
 {

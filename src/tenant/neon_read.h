@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon_read: what Neon's management API responds, checked and copied. Pure. Every reader is given an
- * object (or NULL, which has nothing in it); a wrong shape is a failure with ERR_NEON, never a guess.
- * Everything is copied: the JSON may go afterwards.
+ * neon_read: what Neon's management API responds, checked and copied. Pure. Every reader is given
+ * an object (or NULL, which has nothing in it); a wrong shape is a failure with ERR_NEON, never a
+ * guess. Everything is copied: the JSON may go afterwards.
  */
 #ifndef TENANT_NEON_READ_H
 #define TENANT_NEON_READ_H
@@ -41,8 +41,8 @@ struct neon_operations {
 /* The response of GET operations, of one project. */
 bool neon_read_operations(const json_t *, struct neon_operations *, struct err *);
 
-/* The `message` of an error body, cut to 120 bytes of printable ASCII; "" when the body is something
- * else (Cloudflare's 520 is HTML, a 502 may be empty). */
+/* The `message` of an error body, cut to 120 bytes of printable ASCII; "" when the body is
+ * something else (Cloudflare's 520 is HTML, a 502 may be empty). */
 void neon_read_message(struct slice body, char *out, size_t size);
 
 #endif

@@ -38,6 +38,8 @@ neon_wait_poll(struct flow *f)
 	return neon_call_run(f, &w->call, "GET");
 }
 
+/* The listing goes back six months: an adopted project may have failed at something long ago, so
+ * for it a failed operation decides nothing. Whether its database works is seen at the login. */
 static enum flow_rc
 neon_wait_read(struct flow *f)
 {
@@ -54,13 +56,9 @@ neon_wait_read(struct flow *f)
 		return rc;
 	if (!neon_read_operations(w->call.json, &ops, &err))
 		return flow_fail_err(f, &err);
-	/* The listing goes back six months: an adopted project may have failed at something long
-	 * ago. Whether its database works is seen at the login. */
 	if (ops.failed > 0 && w->row->is_new)
 		return flow_fail(f, ERR_NEON,
-		    "Neon could not set up the new project (operation %s). Try again in a minute, "
-		    "or "
-		    "look at the project in Neon's console.",
+		    "Neon failed to set up the project (operation %s). Try again in a minute.",
 		    ops.failed_action);
 	if (ops.running == 0)
 		return FLOW_DONE;

@@ -19,14 +19,14 @@
  *    attempt has the row.
  *  - It has a deadline of its own and goes on when everybody who waited has left.
  *
- * Whenever it is killed (kill -9, power), the row says enough for the next contact, once the lease
- * has run out, to go on without making a second database:
+ * Whenever it is killed (kill -9, power), the row says enough for the next contact, once the
+ * lease has run out, to go on without making a second database:
  *
  *	killed              the row then holds          the next attempt
  *	------              ------------------          ----------------
  *	before the claim    (no row)                    begins anew
  *	after the claim     state, lease                lists by name: none; creates
- *	after the fence     and posted_at               lists by name: none; the POST may yet arrive:
+ *	after the fence     and posted_at               lists by name: none, but the POST may come:
  *	                                                fails, with Retry-After, for as long as that
  *	                                                is possible; then creates
  *	while Neon creates  and posted_at               the same; or it is listed already: adopts it
@@ -41,8 +41,8 @@
  *
  * With provider postgres the rows between claim and save are one: role and database have names
  * derived from the tenant, the server refuses to create them twice, and the refusal is adoption.
- * A process that was only stopped (SIGSTOP, a paused machine) writes nothing when it wakes after its
- * lease, and its next renewal ends the attempt (lease_renewer.c).
+ * A process that was only stopped (SIGSTOP, a paused machine) changes nothing in the row when it
+ * wakes after its lease, and its next renewal ends the attempt (lease_renewer.c).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,15 +64,15 @@ static const struct backoff provision_poll_backoff = { 150 * 1000, 1000000, 150 
 struct provision {
 	struct flow flow;
 	struct provision_handle handle;
-	struct tenants *tenants;      /* borrowed */
-	struct tenant_record *record; /* borrowed: handle's reference */
+	struct tenants *tenants;	     /* borrowed */
+	struct tenant_record *record;	     /* borrowed: handle's reference */
 	char attempt_id[ATTEMPT_ID_LEN + 1]; /* random: names us in every write */
 	char project_name[PROJECT_NAME_SIZE];
 	struct row_claim claim;	 /* borrows record's id and the two above */
 	struct tenant_row row;	 /* holds the password: wiped at the end */
 	struct pg_result result; /* owned */
 	struct attempt attempt;
-	struct err why;	       /* the attempt's outcome */
+	struct err why;		       /* the attempt's outcome */
 	struct lease_renewer *renewer; /* owned; NULL while no attempt of ours is at work */
 	struct timer poll_timer;
 	unsigned polls;	     /* that found another attempt at work */

@@ -189,9 +189,9 @@ row_select(struct flow *f, struct catalog *c, const char *id, struct pg_result *
 }
 
 /*
- * One statement decides between all workers and replicas: of two inserts Postgres lets one in, and of
- * two updates the second waits for the first and then sees its lease. Our own attempt id passes too:
- * when the answer to the first try was lost, the repeated one must not lock us out.
+ * One statement decides between all workers and replicas: of two inserts Postgres lets one in,
+ * and of two updates the second waits for the first and then sees its lease. Our own attempt id
+ * passes too: when the answer to the first try was lost, the repeated one must not lock us out.
  * project_name, provider and region stay as they were first written: a row is never moved to a
  * project of another name because the configuration has changed.
  */
@@ -248,7 +248,8 @@ row_mark_posted(struct flow *f, struct catalog *c, const char *id, const char *a
 	return catalog_run(f, c, &q, out);
 }
 
-/* public.vector_databases is the reference application's table, kept in step in the same statement. */
+/* public.vector_databases is the reference application's table, kept in step in the same
+ * statement. */
 enum flow_rc
 row_save(struct flow *f, struct catalog *c, const struct tenant_row *r, const char *port,
     const char *sealed, struct pg_result *out)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * row: a tenant's row in public.tenants, and the statements that change it. All writes of an attempt
- * name its attempt id, so an attempt that was taken over changes nothing (fencing).
+ * row: a tenant's row in public.tenants, and the statements that change it. All writes of an
+ * attempt name its attempt id, so an attempt that was taken over changes nothing (fencing).
  *
  * Every operation is one statement, and harmless when it is repeated by the same attempt:
  * catalog_run() does that when an idle connection turns out to be dead.
@@ -37,7 +37,8 @@ struct tenant_row {
 /* Everything that is needed to connect is there, so nothing has to be created. */
 bool row_is_complete(const struct tenant_row *);
 /* Row 0 of a result of row_select() or row_claim(). False when it cannot be read, or the sealed
- * password does not open (err says which). *out then holds the plain password: the caller wipes it. */
+ * password does not open (err says which). *out then holds the plain password: the caller wipes
+ * it. */
 bool row_read(const struct pg_result *, const char *id, const struct seal *, struct tenant_row *out,
     struct err *);
 /* "tenant:<id>": what a password in the catalog is sealed to. */

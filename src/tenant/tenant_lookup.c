@@ -11,9 +11,10 @@
  *	                               v
  *	                            [read] the catalog's row --> cached by loop/lookup, and in Redis
  *
- * What always holds: one fetch of an id is under way on a worker, whoever asks. Redis is a cache that
- * is not trusted: whatever goes wrong with it, garbage included, is a miss. A tenant without a row is
- * a record too (TENANT_UNKNOWN), so that invented ids do not reach the catalog each time.
+ * What always holds: one fetch of an id is under way on a worker, whoever asks. Redis is a cache
+ * that is not trusted: whatever goes wrong with it, garbage included, is a miss. A tenant without
+ * a row is a record too (TENANT_UNKNOWN), so that invented ids do not reach the catalog each
+ * time.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@
 #include "tenantgate/base/secret.h"
 
 #define LOOKUP_DEADLINE_US (15 * 1000000ull)
-#define LOOKUPS_MAX	   512 /* fetches under way on a worker; one more fails with ERR_OVERLOADED */
+#define LOOKUPS_MAX	   512 /* fetches under way on a worker; more fail with ERR_OVERLOADED */
 /* For a record that is not READY: another replica may be provisioning it, and that should be seen
  * soon. A stale one does no harm: the row is read again before anything is created. */
 #define UNREADY_TTL_US 1000000ull
@@ -105,7 +106,6 @@ tenant_fetch_redis(struct flow *f)
 	return redis_command(f, ts->redis, argv, 2, &t->reply);
 }
 
-/* The opened record is copied out and wiped: it holds the password. */
 static enum flow_rc
 tenant_fetch_reply(struct flow *f)
 {

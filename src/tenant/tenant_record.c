@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tenant_record: a tenant in memory, and as sealed JSON in Redis. Redis is not trusted: whoever can
- * write there could point a tenant at a database of theirs. So a value counts only when it was sealed
- * with our key for this very Redis key.
+ * tenant_record: a tenant in memory, and as sealed JSON in Redis. Redis is not trusted: whoever
+ * can write there could point a tenant at a database of theirs. So a value counts only when it
+ * was sealed with our key for this very Redis key.
  */
 #include "tenant/tenant_record.h"
 
@@ -56,8 +56,8 @@ record_put_field(struct buf *b, const char *name, const char *value)
 	json_put_string(b, slice_str(value));
 }
 
-/* "v" is the format's version: replicas of two builds share a Redis while they are rolled out, and an
- * unknown version is a miss. */
+/* "v" is the format's version: replicas of two builds share a Redis while they are rolled out,
+ * and an unknown version is a miss. */
 static void
 put_json(struct buf *b, const struct tenant *t)
 {
@@ -86,7 +86,6 @@ record_close(const struct seal *seal, const struct tenant *t, const char *key, s
 	return fine;
 }
 
-/* One string, which must be there and fit. */
 static bool
 get_field(const json_t *o, const char *name, char *out, size_t size, struct err *err)
 {

@@ -20,7 +20,6 @@ struct tenant_record {
 /* With one reference, the caller's, and only the id in it (cut to TENANT_ID_MAX bytes). The last
  * lookup_unref() wipes the password. */
 struct tenant_record *record_new(struct slice id);
-/* Copies the tenant in, password and all. */
 void record_fill(struct tenant_record *, const struct tenant *);
 
 /* "tg:tenant:<environment>:<id>": the key in Redis. It is authenticated with the value too: a value

@@ -6,8 +6,8 @@
  *	tenant_forget() --> own cache, Redis key, pool  --PUBLISH-->  every other cache (and pool)
  *
  * A message on the channel is "<origin>:<tenant id>"; our own come back and are passed over. When
- * messages may have been missed (the link to Redis was down), the whole cache goes. What a fetch under
- * way will find is not kept either: it may have been read before the change.
+ * messages may have been missed (the link to Redis was down), the whole cache goes. What a fetch
+ * under way will find is not kept either: it may have been read before the change.
  */
 #include "tenantgate/tenant.h"
 
@@ -74,7 +74,8 @@ tenant_target(const struct tenant *t, struct pool_target *out, char key[TENANT_K
 	};
 }
 
-/* Redis not being there loses the message; the others then keep their record for tenant_cache_ttl. */
+/* Redis not being there loses the message; the others then keep their record for
+ * tenant_cache_ttl. */
 static void
 publish_drop(struct tenants *ts, const char *id)
 {
