@@ -32,8 +32,8 @@ struct lease_renewer {
 	struct row_claim claim; /* borrows id and attempt */
 	struct timer timer;
 	struct pg_result result; /* owned */
-	/* Monotonic: a lease's length after the last good renewal was sent, so no later than the row
-	 * says; before the first renewal, after renewer_start(). */
+	/* Monotonic: a lease's length after the last good renewal was sent, so no later than the
+	 * row says; before the first one, a lease's length after renewer_start(). */
 	uint64_t valid_until_us;
 	uint64_t sent_us;	 /* monotonic: when the renewal under way was sent */
 	bool is_stopped;	 /* by its holder: the flow's end frees it */
