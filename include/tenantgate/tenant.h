@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tenant: whose database. A record is found by worker cache -> Redis (sealed) -> catalog, and
- * made (provisioned) on first contact, exactly once whatever fails.
+ * tenant: whose database. A record is found by worker cache -> Redis (sealed) -> catalog, and the
+ * database is made (provisioned) on first contact, exactly once whatever fails.
  *
  *	tenant row:  (none) --> [provisioning] --> [ready] <--> [suspended]
  *	                             |   ^
@@ -11,9 +11,10 @@
  * The row is the intent: written before the provider is asked, taken over by one attempt at a time
  * (attempt id + lease in the row), so workers and replicas cannot provision twice. The provider's
  * name for the database is derived from the tenant id, looked up before it is created, and adopted
- * when it is already there.
+ * when it is already there. src/tenant/provision.c has the table of what a kill leaves behind.
  *
- * A struct tenants belongs to a worker. struct tenant is a value: copied out, no ownership.
+ * A struct tenants belongs to a worker, and is used on its thread only. struct tenant is a value:
+ * copied out, no ownership; it holds a password, so whoever has a copy wipes it.
  */
 #ifndef TENANTGATE_TENANT_H
 #define TENANTGATE_TENANT_H
@@ -32,11 +33,11 @@
 #include "tenantgate/wire/web.h"
 
 enum tenant_state {
-	TENANT_UNKNOWN,		/* never seen */
-	TENANT_PROVISIONING,
+	TENANT_UNKNOWN,		/* no row in the catalog */
+	TENANT_PROVISIONING,	/* an attempt has the row, or was killed */
 	TENANT_FAILED,		/* an attempt failed; the next contact tries again */
-	TENANT_READY,
-	TENANT_SUSPENDED,
+	TENANT_READY,		/* schema applied; the fields below are valid */
+	TENANT_SUSPENDED,	/* by the operator: ERR_SUSPENDED for every request */
 };
 
 #define TENANT_PASSWORD_MAX	128	/* bytes of a database password, ours or Neon's */
@@ -55,7 +56,8 @@ struct tenant {
 	char			sslmode[PG_SSLMODE_MAX + 1];
 };
 
-/* Cached record for the pool: key "tenant:<id>", target into the struct tenant. */
+/* How a pool knows the tenant's database: the key is "tenant:<id>", in the caller's array; the
+ * target borrows from both. */
 #define TENANT_KEY_SIZE	(sizeof("tenant:") + TENANT_ID_MAX)
 void	tenant_target(const struct tenant *, struct pool_target *, char key[TENANT_KEY_SIZE]);
 
@@ -64,16 +66,16 @@ enum tenant_provider { PROVIDER_NEON, PROVIDER_POSTGRES };
 struct tenants_conf {
 	enum tenant_provider	 provider;
 	bool			 lazy;			/* provision on first contact */
-	const char		*environment;		/* the project is tg-<env>-<tenant> */
+	const char		*environment;		/* <= 100 bytes: tg-<env>-<tenant> */
 	uint64_t		 provision_wait_us;	/* a request waits this long, then 503 */
-	uint64_t		 provision_deadline_us;	/* one attempt in all */
+	uint64_t		 provision_deadline_us;	/* one attempt in all (provision_timeout) */
 	uint64_t		 lease_us;	/* a dead attempt is taken over after that */
-	uint64_t		 cache_ttl_us;
+	uint64_t		 cache_ttl_us;		/* a READY record in a worker */
 	unsigned		 cache_max;		/* records a worker */
-	uint64_t		 redis_ttl_us;
+	uint64_t		 redis_ttl_us;		/* a READY record in Redis */
 	/* neon */
 	const char		*neon_api_url;		/* "https://console.neon.tech/api/v2" */
-	const char		*neon_api_key;
+	const char		*neon_api_key;		/* never logged */
 	const char		*neon_org_id;		/* may be NULL */
 	const char		*neon_region;
 	unsigned		 neon_pg_version;
@@ -85,28 +87,34 @@ struct tenants_conf {
 	const char *const	*schema;
 	int			 schema_version;
 };
+/* The defaults; what has none (key, URL, schema) is NULL. */
 void	tenants_conf_init(struct tenants_conf *);
 
 struct tenants;
 
-/* conf and its strings outlive it. redis may be NULL (one replica); it is closed first. */
+/* All that is passed outlives it, conf's strings too; redis may be NULL (no cache shared, nothing
+ * heard of other workers). NULL with err set when the configuration is not good. tenants_close()
+ * once the worker's flows have ended, before redis_close(). */
 struct tenants	*tenants_open(struct worker *, struct catalog *, struct redis *, struct web *,
 		    struct dns *, struct pools *, const struct seal *, const struct tenants_conf *,
 		    struct err *);
 void		 tenants_close(struct tenants *);
 
-/* The record; state TENANT_UNKNOWN when never seen (that is no failure). Fails with ERR_CATALOG,
- * ERR_SUSPENDED. */
+/* The record; state TENANT_UNKNOWN when never seen (that is no failure). id is copied. Fails with
+ * ERR_CATALOG, ERR_SUSPENDED, ERR_INVALID_TENANT (0 or more than 128 bytes), ERR_OVERLOADED. */
 enum flow_rc	 tenant_lookup(struct flow *, struct tenants *, const char *id, struct tenant *)
 		    __attribute__((warn_unused_result));
 /*
  * Straight on when t is READY; else provisions, or joins the attempt that is under way anywhere,
  * for up to provision_wait; fills t. Fails with ERR_PROVISIONING (503, retry_after; the work goes
- * on behind), ERR_NOT_FOUND (provisioning is explicit), ERR_NEON, ERR_CATALOG.
+ * on without this request), ERR_NOT_FOUND (provisioning is explicit), ERR_NEON, ERR_DATABASE,
+ * ERR_CATALOG, ERR_SUSPENDED. After any failure a later contact goes on from what the row holds.
  */
 enum flow_rc	 tenant_provision(struct flow *, struct tenants *, struct tenant *)
 		    __attribute__((warn_unused_result));
-/* The record changed or its database does not answer as it said: away with it, everywhere. */
+/* The record changed, or its database does not answer where it says: this worker's copy, Redis'
+ * and those of all other workers and replicas are dropped, and pooled connections with them. The
+ * catalog is read again at the next lookup. */
 void		 tenant_forget(struct tenants *, const char *id);
 
 #endif

@@ -2,12 +2,12 @@
 /*
  * catalog: one statement at a time on a borrowed connection to the main database.
  *
- *	[borrow] --> [run] --> [returned] --> asker woken
- *	    ^           |
- *	    +-----------+  once: an idle connection had died unnoticed
+ *	[borrow] --> [run] --> [check] --> caller woken
+ *	    ^                     |
+ *	    +---------------------+  once: an idle connection had died unnoticed
  *
- * What always holds: the asker is woken plainly, whatever happened; the lease is given back before
- * that. The run lives in memory of its own, for the asker has room for the result only.
+ * What always holds: the caller is woken plainly, whatever happened, and the lease is given back
+ * before that. The run lives in memory of its own, for the caller has room for the result only.
  */
 #include "tenantgate/catalog.h"
 
@@ -21,20 +21,20 @@
 #include "tenantgate/wire/pg_url.h"
 
 #define CATALOG_KEY	      SLICE_LIT("catalog")
-#define URL_ARENA_MAX	      (64 * 1024)
+#define URL_ARENA_MAX	      (64 * 1024) /* the strings of catalog_url */
 #define POOL_SIZE_DEFAULT     8
-#define LOGIN_RETRY_US	      (300 * 1000ull) /* everybody waits for it: back as soon as it is */
+#define LOGIN_RETRY_US	      (300 * 1000ull) /* every request needs it: soon after its return */
 #define QUERY_TIMEOUT_DEFAULT (10 * 1000000ull)
 
 struct catalog_query {
 	struct flow flow;
 	struct catalog *catalog; /* borrowed */
-	struct pg_query query;	 /* its strings are the asker's */
-	struct pg_result result; /* owned until the asker has it */
-	struct pg_result *out;	 /* borrowed: the asker's */
-	struct err why;		 /* the run's own failure: no connection */
+	struct pg_query query;	 /* its strings are the caller's */
+	struct pg_result result; /* owned until the caller has it */
+	struct pg_result *out;	 /* borrowed: the caller's */
+	struct err why;		 /* for flow_try(); its failure is in *out by then */
 	struct pool_lease lease;
-	bool was_replaced;
+	bool was_replaced; /* the one repetition was used */
 };
 
 static flow_step_fn query_borrow, query_run, query_check;
@@ -51,7 +51,7 @@ static const struct flow_step query_steps[] = {
 static const struct flow_kind query_kind = { "catalog", query_steps, query_end, query_release };
 
 static void
-lease_give_back(void *arg)
+query_lease_return(void *arg)
 {
 	pool_return(arg, POOL_CLEAN);
 }
@@ -74,7 +74,9 @@ query_run(struct flow *f)
 	return pg_run(f, q->lease.conn, &q->query, &q->result);
 }
 
-/* An idle connection died: its siblings most likely died with it, so none of them is asked. */
+/* An idle connection died (a restarted server, a firewall that forgot it). Its siblings most
+ * likely died with it, so all that are idle are closed before the one repetition. On a fresh
+ * connection a loss is the caller's to know. */
 static enum flow_rc
 query_check(struct flow *f)
 {
@@ -89,7 +91,8 @@ query_check(struct flow *f)
 	return flow_goto(f, query_borrow);
 }
 
-/* A failed run (no connection to be had) becomes a lost result. */
+/* Hands the result over. A run that failed (there was no connection) or was aborted has none: it
+ * becomes a lost one, with the reason as its message. */
 static void
 query_end(struct flow *f, const struct err *err)
 {
@@ -124,7 +127,7 @@ catalog_run(struct flow *f, struct catalog *c, const struct pg_query *query, str
 	if (q->query.timeout_us == 0)
 		q->query.timeout_us = c->query_timeout_us;
 	rc = flow_try(f, &q->flow, &query_kind, &q->why);
-	flow_defer(&q->flow, lease_give_back, &q->lease);
+	flow_defer(&q->flow, query_lease_return, &q->lease);
 	return rc;
 }
 
@@ -133,11 +136,15 @@ catalog_check(struct flow *f, const struct pg_result *r, const char *what)
 {
 	if (r->status == PG_OK)
 		return FLOW_NEXT;
-	log_event(LOG_WARNING, "catalog.failed", f->request_id, "%s: %s %s", what,
-	    r->failure.sqlstate, r->failure.message);
-	return flow_fail(f, ERR_CATALOG, "the catalog failed at: %s", what);
+	log_event(LOG_WARNING, "catalog.failed", f->request_id,
+	    "The catalog failed (%s%s%s); look at the server of catalog_url: %s", what,
+	    r->failure.sqlstate[0] != '\0' ? ", SQLSTATE " : "", r->failure.sqlstate,
+	    r->failure.message);
+	return flow_fail(f, ERR_CATALOG,
+	    "The main database could not be used (%s). Try again in a moment.", what);
 }
 
+/* Pools apart from the tenants', with a budget of their own: the budget is this one pool. */
 static struct pools *
 catalog_pools(const struct catalog_conf *conf)
 {
@@ -168,7 +175,8 @@ catalog_open(const struct catalog_conf *conf, struct err *err)
 	}
 	c->pools = catalog_pools(conf);
 	if (c->pools == NULL) {
-		err_set(err, ERR_INTERNAL, "no pool for the catalog");
+		err_set(err, ERR_INTERNAL,
+		    "The catalog's connections could not be set up; look at catalog_pool_size.");
 		catalog_close(c);
 		return NULL;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * catalog_room: what the files of this room share.
+ * catalog_internal: what the files of this folder share.
  */
 #ifndef CATALOG_CATALOG_INTERNAL_H
 #define CATALOG_CATALOG_INTERNAL_H
@@ -15,9 +15,9 @@
 struct catalog {
 	struct pools *pools; /* owned */
 	struct arena *arena; /* owned: the strings of target */
-	struct pool_target target;
-	uint64_t query_timeout_us;
-	atomic_bool reached;
+	struct pool_target target; /* one pool, whatever the worker */
+	uint64_t query_timeout_us; /* of a query that names none */
+	atomic_bool reached;	   /* a connection was lent once; never false again */
 };
 
 /* One step of the schema's history. Its SQL never changes once it was released. */
@@ -27,6 +27,7 @@ struct schema_script {
 	const char *sql;  /* several statements, run in one transaction */
 };
 
+/* In order of version: schema_scripts[n] has version n + 1. */
 extern const struct schema_script schema_scripts[];
 extern const size_t schema_script_count;
 

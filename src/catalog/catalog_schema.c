@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * schema: the main database's history, one numbered script after another. users, vector_databases
- * and documents are the reference application's tables with what it lacked; tenants and api_keys
- * are ours. A released script is never edited: a change is a new one.
+ * catalog_schema: the main database's history, one numbered script after another. users,
+ * vector_databases and documents are the reference application's tables with what it lacked;
+ * tenants and api_keys are ours. A released script is never edited, for there are databases that
+ * have run it: a change is a new script.
  */
 #include "catalog/catalog_internal.h"
 
+/*
+ * documents is a copy: the authority is the tenant's own database. 'ingesting' and attempt are the
+ * intent of a store that may have been killed (retrieval/reconcile.c).
+ * tenants: a row's states and who moves them are in tenant/row.c. Passwords are sealed; lease_until
+ * and posted_at are the database's clock.
+ * api_keys: the secret's digest only; a revoked key keeps its row.
+ */
 static const char first_tables[] =
     "CREATE TABLE public.users ("
     "	user_id text PRIMARY KEY,"
@@ -58,7 +66,7 @@ static const char first_tables[] =
     "	attempt_id text,"
     "	lease_until timestamptz,"
     "	attempts int NOT NULL DEFAULT 0,"
-    "	posted_at timestamptz," /* a creation whose outcome is not known yet */
+    "	posted_at timestamptz," /* when a creation whose outcome is not known was sent */
     "	last_error text,"
     "	created_at timestamptz NOT NULL DEFAULT now(),"
     "	updated_at timestamptz NOT NULL DEFAULT now());"

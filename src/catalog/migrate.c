@@ -2,15 +2,19 @@
 /*
  * migrate: brings the catalog's schema to this build's version.
  *
- *	migrate:  [attempt] --> [judge] --> done, or failed
- *	              ^             |
- *	              +--- [nap] <--+  the catalog cannot be reached
+ *	migrate:  [attempt] --> [check] --> done, or failed
+ *	              ^            |
+ *	              +-- sleep <--+  the catalog cannot be reached
  *
- *	attempt:  borrow -> lock -> table -> version -> apply ... apply -> unlock
+ *	attempt:  [borrow] -> [lock] -> [table] -> [version] -> [compare]
+ *	              +------------------------------------------------+
+ *	              v
+ *	          [apply] <-> [applied] -> [unlock]
  *
  * What always holds: scripts run under one advisory lock on one connection, each in a transaction
- * of its own together with the row that says it was applied. A replica that lost the race finds
- * nothing to do.
+ * of its own together with the row that says it was applied. So a process that is killed leaves
+ * whole scripts only, and the server gives the lock away when its connection breaks. A replica
+ * that lost the race waits for the lock and then finds nothing to do.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -21,17 +25,18 @@
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 
-#define LOCK_WAIT_US   (120 * 1000000ull)
+#define LOCK_WAIT_US   (120 * 1000000ull) /* while another replica migrates */
 #define SCRIPT_WAIT_US (60 * 1000000ull)
-#define SCRIPT_MAX     (64 * 1024)
-/* An arbitrary number that is ours in the main database. */
+#define SCRIPT_MAX     (64 * 1024) /* bytes of one script with its frame */
+/* Advisory locks are known by number, in one space for all programs of a database: this is ours,
+ * and arbitrary. It never changes, or two builds would migrate at once. */
 #define LOCK_NUMBER "7236414310129743"
 
 static const struct backoff migrate_backoff = { 250 * 1000, 2 * 1000000, 200 };
 
 enum migration_verdict {
-	MIGRATION_UNREACHED, /* nothing wrong that waiting may not mend */
-	MIGRATION_REFUSED,   /* the schema or the server says no */
+	MIGRATION_UNREACHED, /* no connection, or it broke: worth another attempt */
+	MIGRATION_REFUSED,   /* the schema is too new, or a statement failed: it would again */
 	MIGRATION_DONE,
 };
 
@@ -39,10 +44,10 @@ struct migration_attempt {
 	struct flow flow;
 	struct catalog *catalog; /* borrowed */
 	enum migration_verdict verdict;
-	struct pool_lease lease;
+	struct pool_lease lease; /* one connection throughout: the lock is its session's */
 	struct pg_result result; /* owned */
 	struct buf sql;		 /* owned */
-	size_t script;		 /* the next to apply */
+	size_t script;		 /* index of the next to apply */
 };
 
 struct migration {
@@ -84,6 +89,8 @@ static const struct flow_kind migrate_kind = { "migrate", migrate_steps, NULL, m
 
 /* ---- one attempt ---- */
 
+/* However the attempt ended. Dirty: the pool resets the session, which takes an advisory lock or a
+ * transaction left open from it. */
 static void
 migration_clean_up(void *arg)
 {
@@ -104,10 +111,13 @@ migration_check(struct migration_attempt *a, const char *what)
 		return FLOW_NEXT;
 	if (a->result.status == PG_SQL_ERROR)
 		a->verdict = MIGRATION_REFUSED;
-	return flow_fail(&a->flow, ERR_CATALOG, "catalog schema, %s: %s %s", what, why->sqlstate,
-	    why->message);
+	return flow_fail(&a->flow, ERR_CATALOG,
+	    "The catalog's schema could not be migrated (%s%s%s); look at the server of "
+	    "catalog_url: %s",
+	    what, why->sqlstate[0] != '\0' ? ", SQLSTATE " : "", why->sqlstate, why->message);
 }
 
+/* simple: the simple query protocol, which alone takes several statements at once. */
 static enum flow_rc
 migration_execute(struct migration_attempt *a, const char *sql, bool simple, uint64_t timeout_us)
 {
@@ -125,6 +135,8 @@ migration_borrow(struct flow *f)
 	return pool_borrow(f, a->catalog->pools, &a->catalog->target, &a->lease);
 }
 
+/* A session's lock, not a transaction's: it covers all scripts. Each of the next steps checks the
+ * statement of the one before. */
 static enum flow_rc
 migration_lock(struct flow *f)
 {
@@ -161,6 +173,8 @@ migration_version(struct flow *f)
 	    SCRIPT_WAIT_US);
 }
 
+/* A schema from the future is refused rather than used: its columns may mean what we do not
+ * know. */
 static enum flow_rc
 migration_compare(struct flow *f)
 {
@@ -174,14 +188,16 @@ migration_compare(struct flow *f)
 	if (version < 0 || (size_t)version > schema_script_count) {
 		a->verdict = MIGRATION_REFUSED;
 		return flow_fail(f, ERR_CATALOG,
-		    "the catalog's schema is at version %ld, this "
-		    "build knows %zu: run a newer tenantgate",
+		    "The catalog's schema is at version %ld and this build knows %zu. Run a newer "
+		    "tenantgate.",
 		    version, schema_script_count);
 	}
 	a->script = (size_t)version;
 	return FLOW_NEXT;
 }
 
+/* The script and its version's row in one transaction: applied and recorded, or neither. When a
+ * statement fails the server skips the rest, COMMIT too, and the reset rolls back. */
 static enum flow_rc
 migration_apply(struct flow *f)
 {
@@ -197,7 +213,9 @@ migration_apply(struct flow *f)
 	    "COMMIT",
 	    s->sql, s->version);
 	if (a->sql.failed)
-		return flow_fail(f, ERR_INTERNAL, "a schema script is too long");
+		return flow_fail(f, ERR_INTERNAL,
+		    "Schema script %d does not fit its buffer. Please report this fault.",
+		    s->version);
 	return migration_execute(a, a->sql.data, true, SCRIPT_WAIT_US);
 }
 
@@ -213,12 +231,13 @@ migration_applied(struct flow *f)
 	rc = migration_check(a, s->what);
 	if (rc != FLOW_NEXT)
 		return rc;
-	log_event(LOG_NOTICE, "catalog.migrated", NULL, "schema version %d: %s", s->version,
-	    s->what);
+	log_event(LOG_NOTICE, "catalog.migrated", NULL,
+	    "The catalog's schema is at version %d now (%s).", s->version, s->what);
 	a->script++;
 	return flow_goto(f, migration_apply);
 }
 
+/* All is committed by now, so the outcome of this statement changes nothing. */
 static enum flow_rc
 migration_unlock(struct flow *f)
 {
@@ -229,7 +248,7 @@ migration_unlock(struct flow *f)
 	    SCRIPT_WAIT_US);
 }
 
-/* ---- attempts until one tells ---- */
+/* ---- attempts, until one is done or refused ---- */
 
 static enum flow_rc
 migrate_try(struct flow *f)
@@ -246,6 +265,7 @@ migrate_try(struct flow *f)
 	return rc;
 }
 
+/* At a start the database may come up after us: only what waiting cannot change is final. */
 static enum flow_rc
 migrate_check(struct flow *f)
 {

@@ -2,13 +2,20 @@
 /*
  * attempt: makes a tenant's database ready.
  *
- *	[make] --> [save] --> [wait] --> [login] <--> nap --> [schema] ... --> [ready]
- *	   ^                     |
- *	   +---------------------+  once: the provider does not know the project any more
+ *	[create] --> [save] --> [wait] --> [waited] --> [login] <--> sleep
+ *	   ^                                   |           |
+ *	   +-----------------------------------+           v
+ *	     once: Neon does not know the project      [schema] <--> [schema_applied]
+ *	                                                                   |
+ *	                                          [done] <-- [ready] <-----+
  *
- * What always holds: what the provider told is in the catalog, in one write, before anything is
- * done with it. A row that is complete already is not made again. The union holds one child at a
- * time: what outlives it is copied out.
+ * What always holds:
+ *  - What the provider gave is in the catalog, in one write, before anything is done with it. So a
+ *    database that tenantgate has used is never forgotten, whatever is killed when.
+ *  - A row that is complete asks for no creation: the attempt goes on from [save].
+ *  - Every step may be repeated by a later attempt: saving the same values, waiting, logging in,
+ *    and the schema's statements change nothing the second time.
+ *  - The union holds one child at a time: what outlives it is copied out of it.
  */
 #include "tenant/attempt.h"
 
@@ -18,9 +25,11 @@
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
 
-#define LOGINS_MAX    14 /* about 16 s of waits in all */
-#define SCHEMA_MAX_US (60 * 1000000ull)
+#define LOGINS_MAX    14
+#define SCHEMA_MAX_US (60 * 1000000ull) /* one statement of the schema */
 
+/* Between logins. Neon says that a new project takes its first connection after a second or two;
+ * its proxy itself waits about 7 s for a compute to wake. */
 static const struct backoff attempt_backoff = { 300 * 1000, 2 * 1000000, 200 };
 
 static flow_step_fn attempt_login_borrow;
@@ -53,6 +62,7 @@ const struct flow_kind attempt_kind = { "tenant_attempt", attempt_steps, attempt
 
 /* ---- the database ---- */
 
+/* Passed over when an earlier attempt has saved all that is needed to connect. */
 static enum flow_rc
 attempt_create(struct flow *f)
 {
@@ -66,6 +76,8 @@ attempt_create(struct flow *f)
 	return neon_create(f, &a->child.neon, a->tenants, a->row);
 }
 
+/* The tenant's id is authenticated with the password: copied to another tenant's row, it does not
+ * open. */
 static bool
 seal_password(struct attempt *a)
 {
@@ -77,6 +89,8 @@ seal_password(struct attempt *a)
 	    &a->sealed);
 }
 
+/* The write that ends the uncertainty of a creation: address and password in, posted_at out.
+ * Refused when another attempt has the row; that one finds the project by its name. */
 static enum flow_rc
 attempt_save(struct flow *f)
 {
@@ -84,15 +98,19 @@ attempt_save(struct flow *f)
 
 	snprintf(a->port, sizeof(a->port), "%u", (unsigned)a->row->tenant.port);
 	if (!seal_password(a))
-		return flow_fail(f, ERR_INTERNAL, "a tenant's password could not be sealed");
+		return flow_fail(f, ERR_INTERNAL,
+		    "The tenant's password could not be encrypted for the catalog. The operator "
+		    "should look at seal_keys.");
 	return row_save(f, a->tenants->catalog, a->row, a->port, a->sealed.data, &a->result);
 }
 
+/* "Wait until the operations are finished before attempting to connect" (Neon's POST /projects).
+ * Postgres has no operations: its statements were done when they were answered. */
 static enum flow_rc
 attempt_wait(struct flow *f)
 {
 	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
-	enum flow_rc rc = row_check(f, &a->result, "what the provider told");
+	enum flow_rc rc = row_check(f, &a->result, "address of the new database");
 
 	if (rc != FLOW_NEXT || a->tenants->conf->provider != PROVIDER_NEON)
 		return rc;
@@ -100,6 +118,9 @@ attempt_wait(struct flow *f)
 	return neon_wait(f, &a->child.wait, a->tenants, a->row);
 }
 
+/* A 404 for the project of a row that was saved long ago: somebody deleted it in Neon's console. It
+ * is looked up by name and, if need be, created, once: a provider that forgets what it has just
+ * made would otherwise have us create for ever. */
 static enum flow_rc
 attempt_waited(struct flow *f)
 {
@@ -109,13 +130,15 @@ attempt_waited(struct flow *f)
 
 	if (a->tenants->conf->provider == PROVIDER_NEON && a->child.wait.is_gone) {
 		if (a->was_gone)
-			return flow_fail(f, ERR_NEON, "Neon does not know the project it made");
+			return flow_fail(f, ERR_NEON,
+			    "Neon answers 404 for the project it has just made. Try again in a "
+			    "minute, or look for the project in Neon's console.");
 		a->was_gone = true;
 		a->row->project_id[0] = '\0';
 		a->row->tenant.password[0] = '\0';
 		return flow_goto(f, attempt_create);
 	}
-	/* Whatever a pool remembers of an earlier attempt's target. */
+	/* The pool may have an earlier attempt's address, password or failed login. */
 	tenant_target(&a->row->tenant, &target, key);
 	pool_forget(a->tenants->pools, target.key);
 	return FLOW_NEXT;
@@ -123,6 +146,7 @@ attempt_waited(struct flow *f)
 
 /* ---- its schema ---- */
 
+/* Through the tenant's own pool: the login that is proven here is the one requests will use. */
 static enum flow_rc
 attempt_login_borrow(struct flow *f)
 {
@@ -148,7 +172,9 @@ attempt_login(struct flow *f)
 	return flow_try(f, &l->flow, &attempt_login_kind, &a->why);
 }
 
-/* A compute that starts, or a server at its limit, is worth some patience. */
+/* A compute that is starting, or a server at its limit, is worth some patience. The pool is made to
+ * forget its failure, which it would hand out again for server_login_retry. When nothing helped and
+ * it was the database that refused, the saved password is dropped with the failure (row_fail). */
 static enum flow_rc
 attempt_logged_in(struct flow *f)
 {
@@ -162,7 +188,8 @@ attempt_logged_in(struct flow *f)
 		a->is_locked_out = a->why.code == ERR_DATABASE;
 		return flow_fail_err(f, &a->why);
 	}
-	log_event(LOG_NOTICE, "tenant.login_failed", f->request_id, "%s: %s", a->row->tenant.id,
+	log_event(LOG_NOTICE, "tenant.login_failed", f->request_id,
+	    "The new database of tenant %s takes no login yet; trying again: %s", a->row->tenant.id,
 	    a->why.detail);
 	tenant_target(&a->row->tenant, &target, key);
 	pool_forget(a->tenants->pools, target.key);
@@ -170,6 +197,8 @@ attempt_logged_in(struct flow *f)
 	return flow_sleep(f, &a->backoff_timer, backoff_us(&attempt_backoff, a->logins, 0));
 }
 
+/* Statement by statement, each in a transaction of its own: a killed attempt leaves the first few
+ * applied, and the next one begins at the first again. */
 static enum flow_rc
 attempt_schema(struct flow *f)
 {
@@ -183,6 +212,7 @@ attempt_schema(struct flow *f)
 	return pg_run(f, a->lease.conn, &q, &a->result);
 }
 
+/* The lease goes back dirty: the schema's statements may have set something in the session. */
 static enum flow_rc
 attempt_schema_applied(struct flow *f)
 {
@@ -193,7 +223,7 @@ attempt_schema_applied(struct flow *f)
 		pool_return(&a->lease, POOL_DIRTY);
 		return FLOW_NEXT;
 	}
-	rc = pg_check(f, &a->result, ERR_DATABASE, "the tenant's schema");
+	rc = pg_check(f, &a->result, ERR_DATABASE, "Creating the tenant's tables failed");
 	if (rc != FLOW_NEXT)
 		return rc;
 	a->statement++;
@@ -213,7 +243,7 @@ static enum flow_rc
 attempt_done(struct flow *f)
 {
 	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
-	enum flow_rc rc = row_check(f, &a->result, "the tenant is ready");
+	enum flow_rc rc = row_check(f, &a->result, "tenant ready");
 
 	if (rc == FLOW_NEXT)
 		a->row->tenant.state = TENANT_READY;

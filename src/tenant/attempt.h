@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * attempt: the work between a claimed row and a ready one. Started under a lease, fills the row it
- * is given.
+ * attempt: the work between a claimed row and a ready one. It runs under the lease of the row's
+ * attempt_id, as a child of the flow that claimed it, and fills the row it is given.
  */
 #ifndef TENANT_ATTEMPT_H
 #define TENANT_ATTEMPT_H
@@ -10,18 +10,18 @@
 #include "tenant/neon.h"
 #include "tenant/row.h"
 
-/* A login to the new database; a failure is its own, not the attempt's. */
+/* One login to the new database: a child flow, so that its failure can be tried again. */
 struct attempt_login {
 	struct flow flow;
 	struct tenants *tenants;     /* borrowed */
 	const struct tenant *tenant; /* borrowed */
-	struct pool_lease *lease;    /* borrowed */
+	struct pool_lease *lease;    /* borrowed: the attempt's */
 };
 
 struct attempt {
 	struct flow flow;
 	struct tenants *tenants; /* borrowed */
-	struct tenant_row *row;	 /* borrowed: filled */
+	struct tenant_row *row;	 /* borrowed: read, and filled with what is learnt */
 	union {
 		struct neon_creation neon;
 		struct cluster_creation cluster;
@@ -29,19 +29,20 @@ struct attempt {
 		struct attempt_login login;
 	} child;		 /* one at a time */
 	struct pg_result result; /* owned */
-	struct buf sealed;	 /* owned */
-	char port[8];
-	char version[12];
+	struct buf sealed;	 /* owned: the password as the catalog holds it */
+	char port[8];		 /* decimal, for row_save() */
+	char version[12];	 /* of the schema, for row_ready() */
 	struct pool_lease lease; /* of the tenant's own database */
 	struct timer backoff_timer;
-	struct err why; /* of the last login */
-	unsigned logins;
-	unsigned statement; /* of the schema */
-	bool was_gone;	    /* the provider did not know our project */
-	bool is_locked_out; /* after it: the password opened no database */
+	struct err why;	    /* outcome of the last login */
+	unsigned logins;    /* tried so far */
+	unsigned statement; /* of conf->schema: the one to run, or under way */
+	bool was_gone;	    /* the provider answered 404 for our project: not taken twice */
+	bool is_locked_out; /* after a failure: the saved login opened no database */
 };
 
-/* What a parent calls: flow_try(f, &a->flow, &attempt_kind, &why) after attempt_init(). */
+/* The parent calls attempt_init(), then flow_try(f, &a->flow, &attempt_kind, &why). The row's state
+ * is TENANT_READY after a good end. */
 extern const struct flow_kind attempt_kind;
 void attempt_init(struct attempt *, struct tenants *, struct tenant_row *);
 

@@ -2,11 +2,11 @@
 /*
  * cluster: the statements of an administrator, each harmless when repeated.
  *
- *	[borrow] --> [say] <--> [look] --> [return] --> [enter] --> [extension] --> [leave]
- *	             (on the admin's database)          (on the new one, still as admin)
+ *	[borrow] --> [execute] <--> [check] --> [connect] --> [extend] --> [extended] --> [fill_row]
+ *	             (on the administrator's database)  (on the new one, still as administrator)
  *
- * What always holds: names are "tg_" and hex digits, passwords letters and digits: nothing
- * that is put into SQL text needs quoting.
+ * What always holds: names are "tg_" and hex digits, passwords letters and digits. So nothing
+ * that is put into SQL text needs quoting: CREATE ROLE and CREATE DATABASE take no parameters.
  */
 #include "tenant/cluster.h"
 
@@ -17,21 +17,24 @@
 
 #define PASSWORD_LEN	 40
 #define ADMIN_KEY	 SLICE_LIT("cluster:admin")
-#define ADMIN_POOL	 2
+#define ADMIN_POOL	 2 /* connections: creations are rare, and the server limits them anyway */
 #define STATEMENT_MAX_US (60 * 1000000ull)
 
-/* @: the name, #: the password. */
+/* In order. @: the name, #: the password. */
 static const struct {
 	const char *sql;
-	const char *adopt; /* this SQLSTATE means: it is there already */
-	bool is_optional;
+	const char
+	    *adopt;	  /* the SQLSTATE of "it is there already", which is as good; "" for none */
+	bool is_optional;  /* the server may refuse it */
 } statements[] = {
 	{ "CREATE ROLE @ LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE", "42710", false },
 	{ "ALTER ROLE @ LOGIN PASSWORD '#'", "", false },
-	/* An administrator who is no superuser must be a member to give the database away. */
+	/* Without being a superuser one must be a member of a role to make it an owner. */
 	{ "GRANT @ TO CURRENT_USER", "", true },
-	/* template0: nobody is connected to it, and nobody has put anything into it. */
+	/* template0: a template with a session on it cannot be copied, and template1 may have been
+	 * added to. */
 	{ "CREATE DATABASE @ OWNER @ TEMPLATE template0 ENCODING 'UTF8'", "42P04", false },
+	/* Postgres lets every role connect to a new database: other tenants' roles must not. */
 	{ "REVOKE CONNECT, TEMPORARY ON DATABASE @ FROM PUBLIC", "", false },
 };
 #define STATEMENTS (sizeof(statements) / sizeof(statements[0]))
@@ -53,119 +56,128 @@ static const struct flow_step cluster_steps[] = {
 
 static const struct flow_kind cluster_kind = { "cluster_create", cluster_steps, cluster_end, NULL };
 
+/* Into c->sql, which held a password perhaps: wiped before it is used again. */
 static void
-sql_expand(struct cluster_creation *m, const char *sql)
+sql_expand(struct cluster_creation *c, const char *sql)
 {
-	buf_wipe(&m->sql);
+	buf_wipe(&c->sql);
 	for (; *sql != '\0'; sql++) {
 		if (*sql == '@')
-			buf_puts(&m->sql, m->name);
+			buf_puts(&c->sql, c->name);
 		else if (*sql == '#')
-			buf_puts(&m->sql, m->row->tenant.password);
+			buf_puts(&c->sql, c->row->tenant.password);
 		else
-			buf_putc(&m->sql, *sql);
+			buf_putc(&c->sql, *sql);
 	}
 }
 
 static enum flow_rc
-cluster_run(struct cluster_creation *m, const char *sql)
+cluster_run(struct cluster_creation *c, const char *sql)
 {
 	struct pg_query q = { .timeout_us = STATEMENT_MAX_US };
 
-	sql_expand(m, sql);
-	if (m->sql.failed)
-		return flow_fail(&m->flow, ERR_INTERNAL,
-		    "an administrator's statement is too long");
-	q.sql = m->sql.data;
-	pg_clear(&m->result);
-	return pg_run(&m->flow, m->lease.conn, &q, &m->result);
+	sql_expand(c, sql);
+	if (c->sql.failed)
+		return flow_fail(&c->flow, ERR_INTERNAL,
+		    "A statement that creates a database does not fit its buffer. Please report "
+		    "this fault.");
+	q.sql = c->sql.data;
+	pg_clear(&c->result);
+	return pg_run(&c->flow, c->lease.conn, &q, &c->result);
 }
 
 /* ---- on the administrator's own database ---- */
 
+/* A pool of its own, small: a crowd of new tenants waits here, not at the server. */
 static enum flow_rc
 cluster_borrow(struct flow *f)
 {
-	struct cluster_creation *m = FLOW_OF(f, struct cluster_creation, &cluster_kind);
-	struct pool_target target = m->tenants->admin;
+	struct cluster_creation *c = FLOW_OF(f, struct cluster_creation, &cluster_kind);
+	struct pool_target target = c->tenants->admin;
 
 	target.key = ADMIN_KEY;
 	target.size = ADMIN_POOL;
-	return pool_borrow(f, m->tenants->pools, &target, &m->lease);
+	return pool_borrow(f, c->tenants->pools, &target, &c->lease);
 }
 
 static enum flow_rc
 cluster_execute(struct flow *f)
 {
-	struct cluster_creation *m = FLOW_OF(f, struct cluster_creation, &cluster_kind);
+	struct cluster_creation *c = FLOW_OF(f, struct cluster_creation, &cluster_kind);
 
-	return cluster_run(m, statements[m->statement].sql);
+	return cluster_run(c, statements[c->statement].sql);
 }
 
+/* "Already there" is adoption: an earlier attempt was killed after that statement. */
 static enum flow_rc
 cluster_check(struct flow *f)
 {
-	struct cluster_creation *m = FLOW_OF(f, struct cluster_creation, &cluster_kind);
-	const char *state = m->result.failure.sqlstate;
-	bool said = m->result.status == PG_SQL_ERROR;
-	bool adopted = said && strcmp(state, statements[m->statement].adopt) == 0;
+	struct cluster_creation *c = FLOW_OF(f, struct cluster_creation, &cluster_kind);
+	const char *sqlstate = c->result.failure.sqlstate;
+	bool refused = c->result.status == PG_SQL_ERROR;
+	bool adopted = refused && strcmp(sqlstate, statements[c->statement].adopt) == 0;
 
-	if (!adopted && !(said && statements[m->statement].is_optional)) {
-		enum flow_rc rc = pg_check(f, &m->result, ERR_DATABASE, "making a database");
+	if (!adopted && !(refused && statements[c->statement].is_optional)) {
+		enum flow_rc rc = pg_check(f, &c->result, ERR_DATABASE,
+		    "Creating the tenant's role and database failed");
 
 		if (rc != FLOW_NEXT)
 			return rc;
 	}
-	m->statement++;
-	return m->statement < STATEMENTS ? flow_goto(f, cluster_execute) : FLOW_NEXT;
+	c->statement++;
+	return c->statement < STATEMENTS ? flow_goto(f, cluster_execute) : FLOW_NEXT;
 }
 
 /* ---- on the new one ---- */
 
+/* A session of Postgres has one database: another pool, of one connection. */
 static enum flow_rc
 cluster_connect(struct flow *f)
 {
-	struct cluster_creation *m = FLOW_OF(f, struct cluster_creation, &cluster_kind);
-	struct pool_target target = m->tenants->admin;
+	struct cluster_creation *c = FLOW_OF(f, struct cluster_creation, &cluster_kind);
+	struct pool_target target = c->tenants->admin;
 
-	pool_return(&m->lease, POOL_CLEAN);
-	snprintf(m->extension_key, sizeof(m->extension_key), "cluster:%s", m->name);
-	target.key = slice_str(m->extension_key);
-	target.pg.dbname = m->name;
+	pool_return(&c->lease, POOL_CLEAN);
+	snprintf(c->extension_key, sizeof(c->extension_key), "cluster:%s", c->name);
+	target.key = slice_str(c->extension_key);
+	target.pg.dbname = c->name;
 	target.size = 1;
-	return pool_borrow(f, m->tenants->pools, &target, &m->lease);
+	return pool_borrow(f, c->tenants->pools, &target, &c->lease);
 }
 
-/* Here, for the tenant's role may not create it: the extension is not a trusted one. */
+/* As administrator: pgvector is not a trusted extension, so the tenant's own role may not create
+ * it. */
 static enum flow_rc
 cluster_extend(struct flow *f)
 {
-	struct cluster_creation *m = FLOW_OF(f, struct cluster_creation, &cluster_kind);
+	struct cluster_creation *c = FLOW_OF(f, struct cluster_creation, &cluster_kind);
 
-	return cluster_run(m, "CREATE EXTENSION IF NOT EXISTS vector");
+	return cluster_run(c, "CREATE EXTENSION IF NOT EXISTS vector");
 }
 
 static enum flow_rc
 cluster_extended(struct flow *f)
 {
-	struct cluster_creation *m = FLOW_OF(f, struct cluster_creation, &cluster_kind);
+	struct cluster_creation *c = FLOW_OF(f, struct cluster_creation, &cluster_kind);
 
-	return pg_check(f, &m->result, ERR_DATABASE, "making the extension vector");
+	return pg_check(f, &c->result, ERR_DATABASE,
+	    "CREATE EXTENSION vector failed (is pgvector installed on the server?)");
 }
 
+/* The database's name stands in for a project id: row_is_complete() wants one. */
 static enum flow_rc
 cluster_fill_row(struct flow *f)
 {
-	struct cluster_creation *m = FLOW_OF(f, struct cluster_creation, &cluster_kind);
-	struct tenant *t = &m->row->tenant;
-	const struct pg_target *admin = &m->tenants->admin.pg;
+	struct cluster_creation *c = FLOW_OF(f, struct cluster_creation, &cluster_kind);
+	struct tenant *t = &c->row->tenant;
+	const struct pg_target *admin = &c->tenants->admin.pg;
 
 	(void)f;
 	snprintf(t->host, sizeof(t->host), "%s", admin->host);
-	snprintf(t->dbname, sizeof(t->dbname), "%s", m->name);
-	snprintf(t->user, sizeof(t->user), "%s", m->name);
+	snprintf(t->dbname, sizeof(t->dbname), "%s", c->name);
+	snprintf(t->user, sizeof(t->user), "%s", c->name);
 	snprintf(t->sslmode, sizeof(t->sslmode), "%s", admin->sslmode);
-	snprintf(m->row->project_id, sizeof(m->row->project_id), "%s", m->name);
+	snprintf(c->row->project_id, sizeof(c->row->project_id), "%s", c->name);
 	t->port = admin->port;
 	return FLOW_DONE;
 }
@@ -173,30 +185,30 @@ cluster_fill_row(struct flow *f)
 static void
 cluster_end(struct flow *f, const struct err *err)
 {
-	struct cluster_creation *m = FLOW_OF(f, struct cluster_creation, &cluster_kind);
+	struct cluster_creation *c = FLOW_OF(f, struct cluster_creation, &cluster_kind);
 
 	(void)err;
-	pool_return(&m->lease, POOL_CLEAN);
-	/* The administrator has no more business in a tenant's database. */
-	if (m->extension_key[0] != '\0')
-		pool_forget(m->tenants->pools, slice_str(m->extension_key));
-	pg_clear(&m->result);
-	buf_wipe(&m->sql);
-	buf_free(&m->sql);
+	pool_return(&c->lease, POOL_CLEAN);
+	/* No connection of the administrator's stays open in a tenant's database. */
+	if (c->extension_key[0] != '\0')
+		pool_forget(c->tenants->pools, slice_str(c->extension_key));
+	pg_clear(&c->result);
+	buf_wipe(&c->sql);
+	buf_free(&c->sql);
 }
 
 enum flow_rc
-cluster_create(struct flow *f, struct cluster_creation *m, struct tenants *ts,
+cluster_create(struct flow *f, struct cluster_creation *c, struct tenants *ts,
     struct tenant_row *row)
 {
-	m->tenants = ts;
-	m->row = row;
-	m->statement = 0;
-	m->extension_key[0] = '\0';
-	memset(&m->lease, 0, sizeof(m->lease));
-	memset(&m->result, 0, sizeof(m->result));
-	buf_init(&m->sql, 2048);
-	name_cluster(m->name, ts->conf->environment, row->tenant.id);
+	c->tenants = ts;
+	c->row = row;
+	c->statement = 0;
+	c->extension_key[0] = '\0';
+	memset(&c->lease, 0, sizeof(c->lease));
+	memset(&c->result, 0, sizeof(c->result));
+	buf_init(&c->sql, 2048);
+	name_cluster(c->name, ts->conf->environment, row->tenant.id);
 	id_random(row->tenant.password, PASSWORD_LEN);
-	return flow_call(f, &m->flow, &cluster_kind);
+	return flow_call(f, &c->flow, &cluster_kind);
 }

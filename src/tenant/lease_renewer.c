@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * keeper: a flow of its own beside the attempt.
+ * lease_renewer: a flow of its own beside the attempt.
  *
- *	[nap] --> [renew] --> [look] --> [nap] ...     until let go
- *	                         |
- *	                         +--> the row is another's, or the lease ran out unrenewed:
- *	                              the attempt is aborted
+ *	[wait] --> [renew] --> [check] --> [wait] ...     until renewer_stop()
+ *	                          |
+ *	                          +--> the row is another attempt's, or the lease ran out before it
+ *	                               could be renewed: the attempt is aborted
  *
- * It has copies of all it says to the catalog, for it may outlive the attempt by a turn.
+ * What always holds: the renewer owns a copy of all it sends to the catalog, for it outlives the
+ * attempt by a turn of the loop. Its memory goes when both renewer_stop() was called and the flow
+ * has ended, whichever comes last.
+ *
+ * A lost lease is no danger to the row, whose writes name the attempt. It is aborted to keep it
+ * from the provider, which knows no attempts.
  */
 #include "tenant/lease_renewer.h"
 
@@ -21,15 +26,17 @@
 struct lease_renewer {
 	struct flow flow;
 	struct tenants *tenants; /* borrowed */
-	struct flow *work;	 /* borrowed; NULL once let go */
+	struct flow *work;	 /* borrowed: the attempt; NULL once stopped or aborted */
 	char id[TENANT_ID_MAX + 1];
 	char attempt[ATTEMPT_ID_LEN + 1];
 	struct row_claim claim; /* borrows id and attempt */
 	struct timer timer;
 	struct pg_result result; /* owned */
-	uint64_t valid_until_us; /* monotonic, no later than the row says */
-	uint64_t asked_us;
-	bool is_stopped; /* by its holder: the flow's end frees it */
+	/* Monotonic: a lease's length after the last good renewal was sent, so no later than the
+	 * row says; before the first one, a lease's length after renewer_start(). */
+	uint64_t valid_until_us;
+	uint64_t sent_us;	 /* monotonic: when the renewal under way was sent */
+	bool is_stopped;	 /* by its holder: the flow's end frees it */
 };
 
 static flow_step_fn renewer_wait, renewer_renew, renewer_check;
@@ -45,6 +52,7 @@ static const struct flow_step renewer_steps[] = {
 static const struct flow_kind renewer_kind = { "tenant_lease", renewer_steps, NULL,
 	renewer_release };
 
+/* Three renewals fall into a lease, so that two may fail before it is lost. */
 static enum flow_rc
 renewer_wait(struct flow *f)
 {
@@ -58,35 +66,40 @@ renewer_renew(struct flow *f)
 {
 	struct lease_renewer *r = FLOW_OF(f, struct lease_renewer, &renewer_kind);
 
-	r->asked_us = clock_mono_us();
+	r->sent_us = clock_mono_us();
 	return row_renew(f, r->tenants->catalog, &r->claim, &r->result);
 }
 
 static void
-work_stop(struct lease_renewer *r, enum err_code code, const char *why)
+renewer_abort_work(struct lease_renewer *r, enum err_code code, const char *why)
 {
-	log_event(LOG_WARNING, "tenant.lease_lost", NULL, "%s: %s", r->id, why);
+	log_event(LOG_WARNING, "tenant.lease_lost", NULL,
+	    "The attempt to provision tenant %s was stopped. %s", r->id, why);
 	if (r->work != NULL)
 		flow_abort(r->work, code, why);
 	r->work = NULL;
 }
 
+/* No row changed: the row is another attempt's, or not provisioning any more. No result at all: the
+ * lease holds until its time, and the next try may be in time. */
 static enum flow_rc
 renewer_check(struct flow *f)
 {
 	struct lease_renewer *r = FLOW_OF(f, struct lease_renewer, &renewer_kind);
-	bool said = r->result.status == PG_OK;
+	bool answered = r->result.status == PG_OK;
 
-	if (said && pg_changed(&r->result) == 1)
-		r->valid_until_us = r->asked_us + r->tenants->conf->lease_us;
-	else if (said)
-		work_stop(r, ERR_PROVISIONING, "another attempt has taken over");
+	if (answered && pg_changed(&r->result) == 1)
+		r->valid_until_us = r->sent_us + r->tenants->conf->lease_us;
+	else if (answered)
+		renewer_abort_work(r, ERR_PROVISIONING, ATTEMPT_LOST_DETAIL);
 	else if (clock_mono_us() >= r->valid_until_us)
-		work_stop(r, ERR_CATALOG, "the catalog could not be reached to renew the lease");
+		renewer_abort_work(r, ERR_CATALOG,
+		    "The catalog could not be reached to renew the attempt's lease. Try again in a "
+		    "moment.");
 	return r->work == NULL ? FLOW_DONE : flow_goto(f, renewer_wait);
 }
 
-/* Whoever started it may still hold it: it lives until both are through. */
+/* The flow may end by itself (the lease was lost) while its holder still points to it. */
 static void
 renewer_release(struct flow *f)
 {
@@ -127,5 +140,5 @@ renewer_stop(struct lease_renewer **held)
 	if (r->flow.state == FLOW_ENDED)
 		free(r);
 	else
-		flow_abort(&r->flow, ERR_SHUTDOWN, "the attempt is over");
+		flow_abort(&r->flow, ERR_SHUTDOWN, "The attempt is over.");
 }

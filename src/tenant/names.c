@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * names: of projects, roles and databases; and what is accepted as a name from outside.
+ * names: of projects, roles and databases; and what is accepted as a name from outside. ASCII by
+ * hand, for <ctype.h> depends on the locale.
  */
 #include "tenant/names.h"
 
@@ -16,7 +17,9 @@ name_project(char out[PROJECT_NAME_SIZE], const char *environment, const char *t
 	return n > 0 && n < PROJECT_NAME_SIZE;
 }
 
-/* The two are kept apart by a byte that neither may hold. */
+/* A digest, for a tenant id may be longer than a name in Postgres and has other characters. 96
+ * bits of SHA-256: nobody can choose an id whose database is another tenant's. Environment and
+ * tenant are kept apart by a byte that neither may hold. */
 void
 name_cluster(char out[CLUSTER_NAME_SIZE], const char *environment, const char *tenant)
 {
@@ -38,6 +41,7 @@ alphanumeric(char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* Letters, digits and the characters of `others`; 1 to max bytes. */
 static bool
 all_of(struct slice s, size_t max, const char *others)
 {

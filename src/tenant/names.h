@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * names: what a tenant's things are called elsewhere. Derived from the tenant id alone, so that
- * they are found again whatever was lost. Pure.
+ * names: what a tenant's things are called elsewhere. Derived from environment and tenant id alone,
+ * so that they are found again whatever was lost. To change a derivation is to lose every database
+ * that has not been saved yet. Pure; any thread.
  */
 #ifndef TENANT_NAMES_H
 #define TENANT_NAMES_H
@@ -14,19 +15,22 @@
 #include "tenantgate/wire/dns.h"
 
 #define PROJECT_NAME_SIZE 257 /* Neon's 256, and the NUL */
-#define CLUSTER_NAME_SIZE 28  /* "tg_", 24 hex digits, and the NUL */
+#define CLUSTER_NAME_SIZE 28  /* "tg_", 24 hex digits, and the NUL; Postgres has room for 63 */
 #define PROVIDER_ID_SIZE  64  /* of what Neon calls a project, branch or endpoint */
-#define ENVIRONMENT_MAX	  100 /* bytes of an environment's name */
+#define ENVIRONMENT_MAX	  100 /* bytes of the key `environment` */
 
 /* "tg-<env>-<tenant>"; false when that is longer than a project's name may be. */
 bool name_project(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant);
 /* Role and database on a cluster of one's own: only [a-z0-9_], so it needs no quoting. */
 void name_cluster(char out[CLUSTER_NAME_SIZE], const char *environment, const char *tenant);
-/* An id the provider gave: [A-Za-z0-9_-], short enough to keep, safe in a URL's path. */
+/* An id that the provider gave: [A-Za-z0-9_-], short enough to keep, safe in a URL's path. Without
+ * the check a "../" in it would make another request of ours. */
 bool name_provider_id(struct slice);
-/* A host name or address; never a socket's folder. */
+/* A host name or address. Never a path: libpq takes a host with a '/' for a Unix socket's
+ * folder. */
 bool name_host(struct slice);
-/* Appends s with all but RFC 3986's unreserved characters escaped. */
+/* Appends s with all but RFC 3986's unreserved characters (section 2.3) escaped. False when out is
+ * full. */
 bool name_url_encode(struct buf *, struct slice);
 
 #endif

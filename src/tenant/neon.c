@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon: finds a tenant's project or has it made. There is no idempotency key, so its name is
- * always looked for first.
+ * neon: finds a tenant's project or has it made. Neon's POST /projects has no idempotency key,
+ * and lets two projects have one name; so the name, derived from the tenant, is always looked for
+ * first.
  *
  *	[start] --> its id is known -------------------> [adopt] --> filled
  *	   |                                               ^   |
  *	   |  +---------------- 404 -----------------------|---+
  *	   v  v                                            |
- *	  [list] --> [judge] -- found ---------------------+
+ *	  [list] --> [check] -- found ---------------------+
  *	     ^          | none
  *	     |          v
- *	     |       [fence] --> [post] --> filled
- *	     |                      |
- *	     +------- [nap] <-------+ no clear answer
+ *	     |       [fence] --> [post] --> [posted] --> filled
+ *	     |                                 |
+ *	     +------- sleep <------------------+ no clear answer
  *
- * What always holds: before a POST the row says so (posted_at) and the attempt's lease was found
- * valid in the same write. After a POST without a clear answer there are two listings, a second
- * apart, before anything else. A POST without any answer is not repeated by this attempt, and not
- * by the next until it can no longer be under way.
+ * What always holds:
+ *  - Before a POST the row says so (posted_at), written by a statement that changes nothing
+ *    unless the row is still this attempt's. Whoever takes over from here on sees it.
+ *  - After a POST without a clear answer there are two listings, a second apart, before anything
+ *    else. A POST that was not answered at all is not repeated by this attempt, and not by the
+ *    next until it can no longer be under way (grace_left_s).
+ *  - Nothing is created on a partial listing (neon_list.c), and nothing is ever deleted: of two
+ *    projects with our name one may hold a tenant's data.
  */
 #include "tenant/neon.h"
 
@@ -26,7 +31,7 @@
 
 #include "tenantgate/base/log.h"
 
-#define LIST_DELAY_US 1000000ull
+#define LIST_DELAY_US 1000000ull /* for a creation to show up in a listing */
 
 static flow_step_fn project_start, project_list, project_list_check, project_fence, project_post,
     project_posted, project_adopt, project_adopted;
@@ -48,89 +53,107 @@ static const struct flow_kind project_kind = { "neon_create", project_steps, pro
 
 /* ---- what to do first ---- */
 
+/* The id is known when an earlier attempt saved it, but not all that is needed to connect. */
 static enum flow_rc
 project_start(struct flow *f)
 {
-	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
+	struct neon_creation *c = FLOW_OF(f, struct neon_creation, &project_kind);
 
-	return flow_goto(f, m->row->project_id[0] != '\0' ? project_adopt : project_list);
+	return flow_goto(f, c->row->project_id[0] != '\0' ? project_adopt : project_list);
 }
 
 static enum flow_rc
 project_list(struct flow *f)
 {
-	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
+	struct neon_creation *c = FLOW_OF(f, struct neon_creation, &project_kind);
 
-	return neon_list_all(f, &m->list, m->tenants, m->row->project_name);
+	return neon_list_all(f, &c->list, c->tenants, c->row->project_name);
 }
 
-/* A creation without an answer may be under way for as long as the server likes: three times as
- * long as we wait for an answer is our patience. */
+/*
+ * How long, in seconds, an earlier attempt's POST may still be under way: 0 or less when it cannot,
+ * or there was none. The API names no bound; we take three times as long as we wait for an answer,
+ * counted by the database's clock from posted_at.
+ */
 static int
-grace_left_s(const struct neon_creation *m)
+grace_left_s(const struct neon_creation *c)
 {
-	uint64_t asked_us = m->tenants->conf->neon_timeout_us;
-	int grace = (int)(asked_us * 3 / 1000000) + 1;
+	uint64_t timeout_us = c->tenants->conf->neon_timeout_us;
+	int grace = (int)(timeout_us * 3 / 1000000) + 1;
 
-	return m->row->is_posted ? grace - m->row->posted_ago_s : 0;
+	return c->row->is_posted ? grace - c->row->posted_ago_s : 0;
 }
 
+/*
+ * No project of our name. Whether that allows a creation depends on what went before:
+ *  - our POST had no clear answer, first listing: look again a second later;
+ *  - second listing, and the server had answered (500): one more POST, and only one;
+ *  - second listing, and it had not answered, or both POSTs came to nothing: fail. is_posted says
+ *    whether one may still arrive; the next attempt heeds it;
+ *  - no POST of ours yet: create, unless an earlier attempt's may still arrive.
+ */
 static enum flow_rc
-project_none_found(struct neon_creation *m)
+project_none_found(struct neon_creation *c)
 {
-	struct flow *f = &m->flow;
+	struct flow *f = &c->flow;
 	struct err err = { 0 };
 
-	if (m->verify == VERIFY_FIRST_LIST) {
-		m->verify = VERIFY_SECOND_LIST;
+	if (c->verify == VERIFY_FIRST_LIST) {
+		c->verify = VERIFY_SECOND_LIST;
 		flow_goto(f, project_list);
-		return flow_sleep(f, &m->timer, LIST_DELAY_US);
+		return flow_sleep(f, &c->timer, LIST_DELAY_US);
 	}
-	if (m->verify == VERIFY_SECOND_LIST && (!m->may_repeat || m->was_repeated)) {
-		m->row->is_posted = !m->may_repeat;
+	if (c->verify == VERIFY_SECOND_LIST && (!c->may_repeat || c->was_repeated)) {
+		c->row->is_posted = !c->may_repeat;
 		return flow_fail(f, ERR_NEON,
-		    "Neon, creation of a project: %s, and no project is "
-		    "to be seen",
-		    m->call.why);
+		    "Neon lists no project after its creation got no clear answer. Try again in a "
+		    "minute: %s",
+		    c->call.why);
 	}
-	if (m->verify == VERIFY_SECOND_LIST) {
-		m->was_repeated = true;
+	if (c->verify == VERIFY_SECOND_LIST) {
+		c->was_repeated = true;
 		return flow_goto(f, project_fence);
 	}
-	if (grace_left_s(m) > 0) {
-		err_set(&err, ERR_PROVISIONING, "an earlier creation may still be under way");
-		err.retry_after = grace_left_s(m);
+	if (grace_left_s(c) > 0) {
+		err_set(&err, ERR_PROVISIONING,
+		    "An earlier creation of the database may be under way. Try again in %d s.",
+		    grace_left_s(c));
+		err.retry_after = grace_left_s(c);
 		return flow_fail_err(f, &err);
 	}
 	return flow_goto(f, project_fence);
 }
 
+/* Several projects of our name can only come from a creation that arrived after its grace, or from
+ * people. The oldest is used, for it is the one that may hold data; the rest is left to people. */
 static enum flow_rc
 project_list_check(struct flow *f)
 {
-	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
-	const struct neon_inventory *found = &m->list.found;
+	struct neon_creation *c = FLOW_OF(f, struct neon_creation, &project_kind);
+	const struct neon_inventory *found = &c->list.found;
 
 	if (found->hits == 0)
-		return project_none_found(m);
+		return project_none_found(c);
 	if (found->hits > 1)
 		log_event(LOG_ERR, "neon.duplicates", f->request_id,
-		    "%u projects are named %s: "
-		    "the oldest, %s, is taken",
-		    found->hits, m->row->project_name, found->oldest_id);
-	snprintf(m->row->project_id, sizeof(m->row->project_id), "%s", found->oldest_id);
-	m->row->is_posted = false;
+		    "Neon has %u projects named %s; the oldest, %s, is used. Look at the others in "
+		    "Neon's console.",
+		    found->hits, c->row->project_name, found->oldest_id);
+	snprintf(c->row->project_id, sizeof(c->row->project_id), "%s", found->oldest_id);
+	c->row->is_posted = false;
 	return flow_goto(f, project_adopt);
 }
 
 /* ---- creation ---- */
 
+/* The intent to create, in the row before the POST. project_post() looks at the outcome. */
 static enum flow_rc
 project_fence(struct flow *f)
 {
-	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
+	struct neon_creation *c = FLOW_OF(f, struct neon_creation, &project_kind);
 
-	return row_post(f, m->tenants->catalog, m->row->tenant.id, m->row->attempt_id, &m->result);
+	return row_mark_posted(f, c->tenants->catalog, c->row->tenant.id, c->row->attempt_id,
+	    &c->result);
 }
 
 static void
@@ -140,6 +163,8 @@ creation_put_field(struct buf *b, const char *before, const char *value)
 	json_put_string(b, slice_str(value));
 }
 
+/* The body of POST /projects. store_passwords: adoption depends on Neon being able to tell the
+ * password again. The annotations are for people who look for a project's tenant in the console. */
 static void
 put_creation(struct buf *b, const struct tenants_conf *conf, const struct tenant_row *row)
 {
@@ -156,73 +181,79 @@ put_creation(struct buf *b, const struct tenants_conf *conf, const struct tenant
 	buf_puts(b, "}}}}");
 }
 
+/* is_posted before the call, not after: an attempt that is aborted in the middle of it must leave
+ * posted_at in the row. */
 static enum flow_rc
 project_post(struct flow *f)
 {
-	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
-	enum flow_rc rc = row_check(f, &m->result, "intent to create");
+	struct neon_creation *c = FLOW_OF(f, struct neon_creation, &project_kind);
+	enum flow_rc rc = row_check(f, &c->result, "creation intent");
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	neon_call_reset(&m->call);
-	buf_puts(&m->call.path, "/projects");
-	put_creation(&m->call.body, m->tenants->conf, m->row);
-	m->row->is_posted = true;
-	return neon_call_run(f, &m->call, "POST");
+	neon_call_reset(&c->call);
+	buf_puts(&c->call.path, "/projects");
+	put_creation(&c->call.body, c->tenants->conf, c->row);
+	c->row->is_posted = true;
+	return neon_call_run(f, &c->call, "POST");
 }
 
 static enum flow_rc
-project_created(struct neon_creation *m)
+project_created(struct neon_creation *c)
 {
 	struct err err = { 0 };
 
-	if (!neon_read_created(m->call.json, m->row, &err)) {
-		/* It is there, but not as we know it: its own URI may tell more. */
-		if (m->row->project_id[0] != '\0')
-			return flow_goto(&m->flow, project_adopt);
-		return flow_fail_err(&m->flow, &err);
+	if (!neon_read_created(c->call.json, c->row, &err)) {
+		/* The project is there, its address was not in the response: ask for the URI. */
+		if (c->row->project_id[0] != '\0')
+			return flow_goto(&c->flow, project_adopt);
+		return flow_fail_err(&c->flow, &err);
 	}
-	m->row->is_posted = false;
-	m->row->is_new = true;
+	c->row->is_posted = false;
+	c->row->is_new = true;
 	return FLOW_DONE;
 }
 
+/* REFUSED and UNSENT are clear answers: nothing was made. Of the others a 500 leaves open whether
+ * the project was made, and silence also when. */
 static enum flow_rc
 project_posted(struct flow *f)
 {
-	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
+	struct neon_creation *c = FLOW_OF(f, struct neon_creation, &project_kind);
 
-	switch (m->call.outcome) {
+	switch (c->call.outcome) {
 	case NEON_DONE:
-		return project_created(m);
+		return project_created(c);
 	case NEON_REFUSED:
 	case NEON_UNSENT:
-		m->row->is_posted = false;
-		return neon_check(f, &m->call, "creation of a project");
+		c->row->is_posted = false;
+		return neon_check(f, &c->call, "creation of a project");
 	case NEON_BROKE:
 	case NEON_UNKNOWN:
 		break;
 	}
-	m->may_repeat = m->call.outcome == NEON_BROKE;
-	m->verify = VERIFY_FIRST_LIST;
+	c->may_repeat = c->call.outcome == NEON_BROKE;
+	c->verify = VERIFY_FIRST_LIST;
 	flow_goto(f, project_list);
-	return flow_sleep(f, &m->timer, LIST_DELAY_US);
+	return flow_sleep(f, &c->timer, LIST_DELAY_US);
 }
 
 /* ---- adoption ---- */
 
+/* The connection URI has the password in it, and comes without side effects: a reset of the
+ * password would lock out whoever uses the project already. */
 static enum flow_rc
 project_adopt(struct flow *f)
 {
-	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
+	struct neon_creation *c = FLOW_OF(f, struct neon_creation, &project_kind);
 
-	neon_call_reset(&m->call);
-	buf_printf(&m->call.path, "/projects/%s/connection_uri?database_name=%s&role_name=%s",
-	    m->row->project_id, NEON_DATABASE, NEON_ROLE);
-	return neon_call_run(f, &m->call, "GET");
+	neon_call_reset(&c->call);
+	buf_printf(&c->call.path, "/projects/%s/connection_uri?database_name=%s&role_name=%s",
+	    c->row->project_id, NEON_DATABASE, NEON_ROLE);
+	return neon_call_run(f, &c->call, "GET");
 }
 
-/* The endpoint's name is its host's first label. */
+/* A connection URI does not name the endpoint, but its id is the host's first label. */
 static void
 endpoint_from_host(struct tenant_row *row)
 {
@@ -233,51 +264,55 @@ endpoint_from_host(struct tenant_row *row)
 		snprintf(row->endpoint_id, sizeof(row->endpoint_id), "%.*s", (int)n, host);
 }
 
+/* 404: a project of the row's was deleted at Neon, so its name is looked up. One that has just been
+ * listed is not looked up again: that 404 is a failure, or the two would go on for ever. */
 static enum flow_rc
 project_adopted(struct flow *f)
 {
-	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
+	struct neon_creation *c = FLOW_OF(f, struct neon_creation, &project_kind);
 	struct err err = { 0 };
 	enum flow_rc rc;
 
-	if (m->call.outcome == NEON_REFUSED && m->call.response.status == 404 &&
-	    m->list.pages == 0) {
-		log_event(LOG_WARNING, "neon.project_gone", f->request_id, "%s",
-		    m->row->project_id);
-		m->row->project_id[0] = '\0';
+	if (c->call.outcome == NEON_REFUSED && c->call.response.status == 404 &&
+	    c->list.pages == 0) {
+		log_event(LOG_WARNING, "neon.project_gone", f->request_id,
+		    "Neon does not know project %s any more; it is looked up by name, or created "
+		    "again.",
+		    c->row->project_id);
+		c->row->project_id[0] = '\0';
 		return flow_goto(f, project_list);
 	}
-	rc = neon_check(f, &m->call, "connection URI");
+	rc = neon_check(f, &c->call, "connection URI");
 	if (rc != FLOW_NEXT)
 		return rc;
-	if (!neon_read_uri(m->call.json, m->row, &err))
+	if (!neon_read_uri(c->call.json, c->row, &err))
 		return flow_fail_err(f, &err);
-	endpoint_from_host(m->row);
-	m->row->is_posted = false;
+	endpoint_from_host(c->row);
+	c->row->is_posted = false;
 	return FLOW_DONE;
 }
 
 static void
 project_end(struct flow *f, const struct err *err)
 {
-	struct neon_creation *m = FLOW_OF(f, struct neon_creation, &project_kind);
+	struct neon_creation *c = FLOW_OF(f, struct neon_creation, &project_kind);
 
 	if (!err_is(err))
-		snprintf(m->row->tenant.sslmode, sizeof(m->row->tenant.sslmode), "%s",
-		    m->tenants->conf->neon_sslmode);
-	pg_clear(&m->result);
-	neon_call_free(&m->call);
+		snprintf(c->row->tenant.sslmode, sizeof(c->row->tenant.sslmode), "%s",
+		    c->tenants->conf->neon_sslmode);
+	pg_clear(&c->result);
+	neon_call_free(&c->call);
 }
 
 enum flow_rc
-neon_create(struct flow *f, struct neon_creation *m, struct tenants *ts, struct tenant_row *row)
+neon_create(struct flow *f, struct neon_creation *c, struct tenants *ts, struct tenant_row *row)
 {
-	neon_call_init(&m->call, ts);
-	m->tenants = ts;
-	m->row = row;
-	m->list.pages = 0;
-	m->verify = VERIFY_NONE;
-	m->may_repeat = m->was_repeated = false;
-	memset(&m->result, 0, sizeof(m->result));
-	return flow_call(f, &m->flow, &project_kind);
+	neon_call_init(&c->call, ts);
+	c->tenants = ts;
+	c->row = row;
+	c->list.pages = 0;
+	c->verify = VERIFY_NONE;
+	c->may_repeat = c->was_repeated = false;
+	memset(&c->result, 0, sizeof(c->result));
+	return flow_call(f, &c->flow, &project_kind);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * neon: a Neon project for a tenant. neon_create() finds it or has it made, once; neon_wait() waits
- * until Neon has done its operations.
+ * until Neon has done its operations. Each is a child flow in memory of its caller's; what it
+ * allocates is freed at its end.
  */
 #ifndef TENANT_NEON_H
 #define TENANT_NEON_H
@@ -10,19 +11,21 @@
 #include "tenant/neon_read.h"
 #include "tenant/row.h"
 
-/* All projects of one name. */
+/* All projects of exactly one name, over every page of the listing; found is good after a good end.
+ * A partial listing is a failure: the project may be among what is missing. */
 struct neon_list {
 	struct flow flow;
 	struct neon_call call;
 	struct tenants *tenants; /* borrowed */
 	const char *name;	 /* borrowed */
-	unsigned pages;
+	unsigned pages; /* read so far */
 	struct neon_inventory found;
 };
 enum flow_rc neon_list_all(struct flow *, struct neon_list *, struct tenants *, const char *name)
     __attribute__((warn_unused_result));
 
-/* How sure we are after a creation that got no clear answer. */
+/* After a creation that got no clear answer: which listing comes next, or is under way. A listing
+ * may lag behind a creation, so one that is empty proves nothing. */
 enum neon_verify { VERIFY_NONE, VERIFY_FIRST_LIST, VERIFY_SECOND_LIST };
 
 struct neon_creation {
@@ -34,10 +37,12 @@ struct neon_creation {
 	struct pg_result result; /* owned */
 	struct timer timer;
 	enum neon_verify verify;
-	bool may_repeat; /* the server is through with the first creation */
-	bool was_repeated;
+	bool may_repeat;   /* the server answered the creation: it is not under way any more */
+	bool was_repeated; /* a second creation was asked for: there is no third */
 };
-/* row->is_posted and is_new are true however it ends. */
+/* Fills the row: ids, address, password, sslmode. However it ends, row->is_posted says whether a
+ * creation of unknown outcome is left, and is_new whether this call made the project. Fails with
+ * ERR_NEON, ERR_CATALOG, or ERR_PROVISIONING (too early to create again; the row is another's). */
 enum flow_rc neon_create(struct flow *, struct neon_creation *, struct tenants *,
     struct tenant_row *) __attribute__((warn_unused_result));
 
@@ -46,9 +51,10 @@ struct neon_waiter {
 	struct neon_call call;
 	const struct tenant_row *row; /* borrowed */
 	struct timer timer;
-	unsigned looks; /* that found operations running */
-	bool is_gone; /* after it: there is no such project (any more) */
+	unsigned polls; /* that found operations running */
+	bool is_gone; /* after a good end: Neon has no such project (any more) */
 };
+/* Fails with ERR_NEON; has no deadline but its parent's. */
 enum flow_rc neon_wait(struct flow *, struct neon_waiter *, struct tenants *,
     const struct tenant_row *) __attribute__((warn_unused_result));
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon_call: the manners of talking to the management API.
+ * neon_call: how the management API is talked to.
  *
- *	[send] --> [look] --> told
+ *	[send] --> [check] --> done: the outcome
  *	   ^          |
- *	   +- [nap] <-+  423, 429, 503, nothing sent; for GET any trouble: back-off with jitter,
- *	                 never less than Retry-After, a few times
+ *	   +- sleep <-+  423, 429, 503, nothing sent; for GET also 5xx and silence: backoff with
+ *	                 jitter, never less than Retry-After, a few times
+ *
+ * What always holds: a POST is sent again only when Neon says, or the socket shows, that it was not
+ * applied. The key is in one buffer, wiped at the end, and in no message.
  */
 #include "tenant/neon_call.h"
 
@@ -18,10 +21,10 @@
 #include "tenantgate/base/secret.h"
 
 #define TRIES_MAX	   6
-#define TRIES_BUSY_MAX	   10 /* 423 and 429: it is sure that nothing was done */
-#define RETRY_AFTER_MAX_S  10 /* a longer wish is the next contact's business */
+#define TRIES_BUSY_MAX	   10 /* of 423 and 429: busy with us, or too many requests */
+#define RETRY_AFTER_MAX_S  10 /* longer: the call fails, and hands it to the client */
 #define CONNECT_TIMEOUT_US (10 * 1000000ull)
-#define ANSWER_MAX	   (8 * 1024 * 1024)
+#define RESPONSE_MAX	   (8 * 1024 * 1024) /* a page of 400 projects is below 1 MB */
 
 static const struct backoff call_backoff = { 200 * 1000, 5 * 1000000, 200 };
 
@@ -84,25 +87,25 @@ call_send(struct flow *f)
 		.method = c->method,
 		.headers = { c->bearer.data, "Accept: application/json",
 		    c->body.len > 0 ? "Content-Type: application/json" : NULL },
-		.body = buf_view(&c->body),
+		.body = c->body.len > 0 ? buf_view(&c->body) : slice_of(NULL, 0),
 		.connect_timeout_us = CONNECT_TIMEOUT_US,
 		.first_byte_timeout_us = conf->neon_timeout_us,
 		.idle_timeout_us = conf->neon_timeout_us,
 		.total_timeout_us = conf->neon_timeout_us,
-		.response_max = ANSWER_MAX,
+		.response_max = RESPONSE_MAX,
 	};
 
 	if (c->url.failed || c->bearer.failed || c->body.failed || c->path.failed)
-		return flow_fail(f, ERR_INTERNAL, "a question to the Neon API is too long");
+		return flow_fail(f, ERR_INTERNAL,
+		    "A request to Neon's API is too long. Look at neon_api_key.");
 	rq.url = c->url.data;
-	if (c->body.len == 0)
-		rq.body = slice_of(NULL, 0);
 	c->tries++;
 	call_response_free(c);
 	return web_fetch(f, c->tenants->web, &rq, &c->response);
 }
 
-/* 2xx is only done when we can read it. */
+/* 2xx counts as done only when it can be read: the body may be a proxy's page. 503 is the one 5xx
+ * that Neon promises not to have applied. */
 static enum neon_outcome
 outcome_of_response(struct neon_call *c)
 {
@@ -116,6 +119,8 @@ outcome_of_response(struct neon_call *c)
 	return c->json != NULL ? NEON_DONE : NEON_BROKE;
 }
 
+/* No name, no connection, no TLS: nothing of the request was sent. After that only libcurl
+ * knows. */
 static enum neon_outcome
 outcome_of(struct neon_call *c)
 {
@@ -136,6 +141,8 @@ outcome_of(struct neon_call *c)
 	return c->response.sent ? NEON_UNKNOWN : NEON_UNSENT;
 }
 
+/* Neon's message is shown to people and made harmless (neon_read_message); a body that is not JSON,
+ * as from a proxy, leaves the status alone. */
 static void
 call_describe_failure(struct neon_call *c)
 {
@@ -150,6 +157,8 @@ call_describe_failure(struct neon_call *c)
 	    message[0] != '\0' ? ": " : "", message);
 }
 
+/* A refusal other than "not now" (423, 429, 503) is final. What may have been applied is asked for
+ * again only by GET, which applies nothing. */
 static bool
 call_may_retry(const struct neon_call *c)
 {
@@ -173,8 +182,8 @@ call_check(struct flow *f)
 	if (c->outcome == NEON_DONE)
 		return FLOW_DONE;
 	call_describe_failure(c);
-	log_event(LOG_NOTICE, "neon.trouble", f->request_id, "%s %.80s: %s (try %u)", c->method,
-	    c->path.data, c->why, c->tries);
+	log_event(LOG_NOTICE, "neon.trouble", f->request_id, "%s %.80s failed at try %u: %s",
+	    c->method, c->path.data, c->tries, c->why);
 	if (!call_may_retry(c))
 		return FLOW_DONE;
 	flow_goto(f, call_send);
@@ -182,7 +191,7 @@ call_check(struct flow *f)
 	    backoff_us(&call_backoff, c->tries, (uint64_t)c->response.retry_after_s * 1000000));
 }
 
-/* As people write it, with or without the last slash. */
+/* neon_api_url as people write it, with or without a last slash. */
 static struct slice
 api_base(const char *url)
 {
@@ -205,6 +214,15 @@ neon_call_run(struct flow *f, struct neon_call *c, const char *method)
 	return flow_call(f, &c->flow, &call_kind);
 }
 
+/* A 4xx that another try will meet again: the key, the plan's limits, the request itself. */
+static bool
+call_was_denied(const struct neon_call *c)
+{
+	int status = c->response.status;
+
+	return c->outcome == NEON_REFUSED && status != 423 && status != 429 && status != 503;
+}
+
 enum flow_rc
 neon_check(struct flow *f, const struct neon_call *c, const char *what)
 {
@@ -212,7 +230,14 @@ neon_check(struct flow *f, const struct neon_call *c, const char *what)
 
 	if (c->outcome == NEON_DONE)
 		return FLOW_NEXT;
-	err_set(&err, ERR_NEON, "Neon, %s: %s", what, c->why);
+	if (call_was_denied(c))
+		err_set(&err, ERR_NEON,
+		    "Neon refused the %s; the operator should look at neon_api_key, neon_org_id "
+		    "and the plan's limits: %s",
+		    what, c->why);
+	else
+		err_set(&err, ERR_NEON, "Neon's API failed at the %s; try again in a minute: %s",
+		    what, c->why);
 	err.retry_after = c->response.retry_after_s;
 	return flow_fail_err(f, &err);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon_call: one question to Neon's management API, asked again where that is harmless, and what
- * the outcome means.
+ * neon_call: one request to Neon's management API, sent again where that is harmless, and what its
+ * outcome means for whoever wanted something done.
  */
 #ifndef TENANT_NEON_CALL_H
 #define TENANT_NEON_CALL_H
@@ -12,38 +12,39 @@
 
 enum neon_outcome {
 	NEON_DONE,    /* 2xx, and `json` is its object */
-	NEON_REFUSED, /* an answer that says: not done (4xx; 423, 429 and 503 after the tries) */
-	NEON_UNSENT,  /* it never left us */
-	NEON_BROKE,   /* 500 and the like: the server is through with it, but done or not? */
-	NEON_UNKNOWN, /* no answer: it may be done later still */
+	NEON_REFUSED, /* certainly not done: 4xx; 423, 429 and 503 when the tries were used up */
+	NEON_UNSENT,  /* certainly not done: no byte of it left us */
+	NEON_BROKE,   /* 5xx, or a 2xx that cannot be read: done or not, but it is over */
+	NEON_UNKNOWN, /* no response: done, not done, or about to be */
 };
 
 struct neon_call {
 	struct flow flow;
 	struct tenants *tenants;  /* borrowed */
-	const char *method;	  /* static */
-	struct buf path;	  /* owned: after the API's base */
+	const char *method;	  /* borrowed: a literal */
+	struct buf path;	  /* owned: what follows neon_api_url */
 	struct buf body;	  /* owned: empty for none */
 	struct buf url;		  /* owned */
-	struct buf bearer;	  /* owned: wiped */
+	struct buf bearer;	  /* owned: the header field with the key; wiped */
 	struct web_response response; /* owned */
 	struct timer backoff_timer;
-	unsigned tries;
+	unsigned tries; /* sent so far */
 	/* after the call */
 	enum neon_outcome outcome;
 	json_t *json;  /* owned */
-	char why[200]; /* when not NEON_DONE */
+	char why[200]; /* when not NEON_DONE: "status 422: ...", without secrets */
 };
 
 void neon_call_init(struct neon_call *, struct tenants *);
 void neon_call_free(struct neon_call *); /* idempotent */
-/* path and body were written; wakes plainly. A GET is asked again after any trouble, other
- * methods after a 423, 429, 503, or when nothing was sent. */
+/* After path and body were written. Wakes plainly: the outcome is looked at by neon_check(). A
+ * GET is sent again after a lost answer or a 5xx too, other methods only after 423, 429, 503, or
+ * when nothing was sent: Neon's rule for what was certainly not applied. */
 enum flow_rc neon_call_run(struct flow *, struct neon_call *, const char *method)
     __attribute__((warn_unused_result));
-/* Forgets the answer, empties path and body. */
+/* Before the next call: frees the response, empties path and body. */
 void neon_call_reset(struct neon_call *);
-/* NEON_DONE: FLOW_NEXT; else fails with ERR_NEON, saying what and why. */
+/* NEON_DONE: FLOW_NEXT; else fails with ERR_NEON, saying what ("list of projects") and why. */
 enum flow_rc neon_check(struct flow *, const struct neon_call *, const char *what)
     __attribute__((warn_unused_result));
 

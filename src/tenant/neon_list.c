@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon_list: every page of the projects whose name is like ours. An inventory is whole, or it is a
- * failure: nothing is made on the word of a partial one.
+ * neon_list: every page of the projects whose name is like ours.
+ *
+ *	[fetch] --> [read] --> done: the last page
+ *	   ^           |
+ *	   +-----------+  a full page, and a cursor
+ *
+ * What always holds: an inventory is whole, or it is a failure. Nothing is created because of
+ * what a partial one does not show.
  */
 #include "tenant/neon.h"
 
-#define PAGES_MAX 64
+#define PAGES_MAX 64 /* 25,600 projects like ours: against a cursor that never ends */
 
 static flow_step_fn neon_list_fetch, neon_list_read;
 static flow_end_fn neon_list_end;
@@ -19,6 +25,8 @@ static const struct flow_step neon_list_steps[] = {
 static const struct flow_kind neon_list_kind = { "neon_list", neon_list_steps, neon_list_end,
 	NULL };
 
+/* GET /projects: `search` matches parts of names and ids, so that neon_read_page() compares. org_id
+ * is needed with a personal key, and implied by an organization's. */
 static enum flow_rc
 neon_list_fetch(struct flow *f)
 {
@@ -27,7 +35,9 @@ neon_list_fetch(struct flow *f)
 	struct buf *path = &l->call.path;
 
 	if (l->pages == PAGES_MAX)
-		return flow_fail(f, ERR_NEON, "the Neon API's list of projects has no end");
+		return flow_fail(f, ERR_NEON,
+		    "Neon's list of projects does not end. Try again later, or look at the number "
+		    "of projects of the account.");
 	neon_call_reset(&l->call);
 	buf_printf(path, "/projects?limit=%d&search=", NEON_PAGE);
 	name_url_encode(path, slice_str(l->name));
@@ -54,7 +64,7 @@ neon_list_read(struct flow *f)
 	if (!neon_read_page(l->call.json, l->name, &l->found, &err))
 		return flow_fail_err(f, &err);
 	l->pages++;
-	/* The last page has a cursor too. */
+	/* The last page has a cursor too: a page that is not full is the last. */
 	if (l->found.page_length < NEON_PAGE || l->found.cursor[0] == '\0')
 		return FLOW_DONE;
 	return flow_goto(f, neon_list_fetch);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon_read: JSON from the management API into a tenant's row.
+ * neon_read: JSON from the management API into a tenant's row. The API is trusted to be Neon's, not
+ * to be well: what goes into a URL, a host name or a message is checked here.
  */
 #include "tenant/neon_read.h"
 
@@ -9,9 +10,10 @@
 #include "tenantgate/wire/pg_url.h"
 
 static bool
-refuse(struct err *err, const char *what)
+neon_read_fail(struct err *err, const char *what)
 {
-	err_set(err, ERR_NEON, "the Neon API answered without a usable %s", what);
+	err_set(err, ERR_NEON, "Neon's API answered without a usable %s. Try again in a minute.",
+	    what);
 	return false;
 }
 
@@ -26,7 +28,8 @@ copy_text(const json_t *o, const char *name, char *out, size_t size)
 	return true;
 }
 
-/* Untouched when absent or strange: it is for people, not for us. */
+/* Untouched when it is absent or could not stand in a URL's path. Only the project's id is needed;
+ * the others are for people. */
 static void
 copy_id(const json_t *o, const char *name, char out[PROVIDER_ID_SIZE])
 {
@@ -36,6 +39,8 @@ copy_id(const json_t *o, const char *name, char out[PROVIDER_ID_SIZE])
 		memcpy(out, text, strlen(text) + 1);
 }
 
+/* connection_parameters rather than the URI beside it, which may have the pooler's host in it: we
+ * pool ourselves, and need the direct one. */
 static bool
 copy_parameters(const json_t *p, struct tenant *t)
 {
@@ -45,7 +50,7 @@ copy_parameters(const json_t *p, struct tenant *t)
 	    copy_text(p, "password", t->password, sizeof(t->password));
 }
 
-/* The parameters have no port; the URI has one where it is not the default. */
+/* The parameters have no port. Neon's is always the default; a stand-in's URI has its own. */
 static uint16_t
 port_of(const char *uri)
 {
@@ -67,15 +72,17 @@ neon_read_created(const json_t *o, struct tenant_row *row, struct err *err)
 
 	copy_id(json_object_get(o, "project"), "id", row->project_id);
 	if (row->project_id[0] == '\0')
-		return refuse(err, "project id");
+		return neon_read_fail(err, "project id");
 	copy_id(json_object_get(o, "branch"), "id", row->branch_id);
 	copy_id(json_array_get(json_object_get(o, "endpoints"), 0), "id", row->endpoint_id);
 	if (!copy_parameters(json_object_get(uri, "connection_parameters"), &row->tenant))
-		return refuse(err, "connection");
+		return neon_read_fail(err, "connection");
 	row->tenant.port = port_of(json_string_value(json_object_get(uri, "connection_uri")));
 	return true;
 }
 
+/* From the strings of a URI that was read into an arena. False, and *t untouched, when one of
+ * them is missing or does not fit. */
 static bool
 copy_target(struct tenant *t, const struct pg_target *p)
 {
@@ -104,9 +111,11 @@ neon_read_uri(const json_t *o, struct tenant_row *row, struct err *err)
 	fine = uri != NULL && pg_url_read(a, uri, PG_URL_LENIENT, &target, &why) &&
 	    copy_target(&row->tenant, &target);
 	arena_free(a);
-	return fine || refuse(err, "connection URI");
+	return fine || neon_read_fail(err, "connection URI");
 }
 
+/* One project of a listing. False when it has no name or id: then the listing cannot be relied
+ * on. */
 static bool
 add_project(const json_t *p, const char *name, struct neon_inventory *inv)
 {
@@ -116,7 +125,7 @@ add_project(const json_t *p, const char *name, struct neon_inventory *inv)
 
 	if (its == NULL || id == NULL || !name_provider_id(slice_str(id)))
 		return false;
-	/* `search` is partial, and looks at ids too. */
+	/* `search` matches any part of a name, and of ids too. */
 	if (strcmp(its, name) != 0)
 		return true;
 	inv->hits++;
@@ -129,6 +138,8 @@ add_project(const json_t *p, const char *name, struct neon_inventory *inv)
 	return true;
 }
 
+/* unavailable_project_ids: projects that the server could not look at in time. Ours may be one of
+ * them, and to take it for absent would be to create it twice. */
 bool
 neon_read_page(const json_t *o, const char *name, struct neon_inventory *inv, struct err *err)
 {
@@ -136,14 +147,16 @@ neon_read_page(const json_t *o, const char *name, struct neon_inventory *inv, st
 	size_t i;
 
 	if (!json_is_array(projects))
-		return refuse(err, "list of projects");
+		return neon_read_fail(err, "list of projects");
 	if (json_array_size(json_object_get(o, "unavailable_project_ids")) > 0) {
-		err_set(err, ERR_NEON, "the Neon API's list of projects is partial");
+		err_set(err, ERR_NEON,
+		    "Neon's list of projects is not complete just now, so nothing is created. Try "
+		    "again in a minute.");
 		return false;
 	}
 	for (i = 0; i < json_array_size(projects); i++) {
 		if (!add_project(json_array_get(projects, i), name, inv))
-			return refuse(err, "list of projects");
+			return neon_read_fail(err, "list of projects");
 	}
 	inv->page_length = (unsigned)json_array_size(projects);
 	inv->cursor[0] = '\0';
@@ -152,7 +165,7 @@ neon_read_page(const json_t *o, const char *name, struct neon_inventory *inv, st
 }
 
 static bool
-is_one_of(const char *text, const char *const *names)
+status_in(const char *text, const char *const *names)
 {
 	for (; *names != NULL; names++) {
 		if (strcmp(text, *names) == 0)
@@ -161,6 +174,8 @@ is_one_of(const char *text, const char *const *names)
 	return false;
 }
 
+/* Neon adds states and actions: an unknown status counts as running, so that the attempt's deadline
+ * ends the wait rather than a guess. */
 bool
 neon_read_operations(const json_t *o, struct neon_operations *out, struct err *err)
 {
@@ -171,16 +186,16 @@ neon_read_operations(const json_t *o, struct neon_operations *out, struct err *e
 
 	memset(out, 0, sizeof(*out));
 	if (!json_is_array(ops))
-		return refuse(err, "list of operations");
+		return neon_read_fail(err, "list of operations");
 	for (i = 0; i < json_array_size(ops); i++) {
 		const json_t *op = json_array_get(ops, i);
 		const char *status = json_string_value(json_object_get(op, "status"));
 
 		if (status == NULL)
-			return refuse(err, "operation status");
-		if (is_one_of(status, good))
+			return neon_read_fail(err, "operation status");
+		if (status_in(status, good))
 			continue;
-		if (!is_one_of(status, bad)) {
+		if (!status_in(status, bad)) {
 			out->running++;
 			continue;
 		}

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon_wait: until the project's operations are over; one question for all of them, less and less
- * often.
+ * neon_wait: waits until the project's operations are over.
+ *
+ *	[poll] --> [read] --> done: none is running, or there is no such project
+ *	   ^          |
+ *	   +-- sleep -+  some are running
+ *
+ * One listing serves for all operations of a project, less and less often: 40 requests a second is
+ * all that Neon grants an account on a route.
  */
 #include "tenant/neon.h"
 
@@ -32,6 +38,8 @@ neon_wait_poll(struct flow *f)
 	return neon_call_run(f, &w->call, "GET");
 }
 
+/* The listing goes back six months: an adopted project may have failed at something long ago, so
+ * for it a failed operation decides nothing. Whether its database works is seen at the login. */
 static enum flow_rc
 neon_wait_read(struct flow *f)
 {
@@ -48,13 +56,14 @@ neon_wait_read(struct flow *f)
 		return rc;
 	if (!neon_read_operations(w->call.json, &ops, &err))
 		return flow_fail_err(f, &err);
-	/* An adopted project may have failed at something long ago: its database will tell. */
 	if (ops.failed > 0 && w->row->is_new)
-		return flow_fail(f, ERR_NEON, "Neon's operation %s failed", ops.failed_action);
+		return flow_fail(f, ERR_NEON,
+		    "Neon failed to set up the project (operation %s). Try again in a minute.",
+		    ops.failed_action);
 	if (ops.running == 0)
 		return FLOW_DONE;
 	flow_goto(f, neon_wait_poll);
-	return flow_sleep(f, &w->timer, backoff_us(&wait_backoff, ++w->looks, 0));
+	return flow_sleep(f, &w->timer, backoff_us(&wait_backoff, ++w->polls, 0));
 }
 
 static void
@@ -72,6 +81,6 @@ neon_wait(struct flow *f, struct neon_waiter *w, struct tenants *ts, const struc
 	neon_call_init(&w->call, ts);
 	w->row = row;
 	w->is_gone = false;
-	w->looks = 0;
+	w->polls = 0;
 	return flow_call(f, &w->flow, &neon_wait_kind);
 }

@@ -1,33 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ask: waiting for a tenant's database, for as long as a request may.
+ * provision_wait: a request's wait for a tenant's database, no longer than provision_wait.
  *
- *	[wait: a seat in the shared flow's join, under provision_wait] --> [judge]
+ *	[wait: a child flow in the shared flow's join, with a deadline] --> [check]
  *
- * The seat is a flow of its own, so that its deadline is told from the shared flow's failures.
+ * The child is a flow of its own so that its deadline (this request has waited long enough) can be
+ * told from the shared flow's failure. Leaving never stops the provisioning.
  */
 #include <stdlib.h>
 
 #include "tenant/provision.h"
 #include "tenantgate/base/alloc.h"
 
-#define PROVISIONS_MAX    64 /* on one worker; more are told to come again */
-#define RETRY_AFTER_S 2
+#define PROVISIONS_MAX 64 /* under way on one worker; a request for one more gets a 503 */
+#define RETRY_AFTER_S  2  /* in that 503, and in the one of a request that has waited enough */
 
 struct provision_waiter {
 	struct flow flow;
 	struct join_waiter waiter;
 	struct tenants *tenants;      /* borrowed */
-	struct tenant_record *record; /* borrowed: the asker's reference */
+	struct tenant_record *record; /* borrowed: the parent's reference */
 };
 
 struct provision_wait {
 	struct flow flow;
 	struct provision_waiter waiter;
-	struct err why;		      /* the seat's */
+	struct err why;		      /* the child's outcome */
 	struct tenants *tenants;      /* borrowed */
-	struct tenant_record *record; /* a reference: the one that gets filled */
-	struct tenant *out;	      /* borrowed */
+	struct tenant_record *record; /* a reference: what the shared flow fills */
+	struct tenant *out;	      /* borrowed: the caller's, filled when ready */
 };
 
 static flow_step_fn provision_waiter_join;
@@ -50,28 +51,30 @@ static const struct flow_step provision_wait_steps[] = {
 static const struct flow_kind provision_wait_kind = { "provision_wait", provision_wait_steps, NULL,
 	provision_wait_release };
 
+/* The provisioning may have ended between the request's step and this one, and another of the same
+ * tenant begun: only the one whose record we hold is ours to wait for. */
 static enum flow_rc
 provision_waiter_join(struct flow *f)
 {
-	struct provision_waiter *s = FLOW_OF(f, struct provision_waiter, &provision_waiter_kind);
-	struct provision_handle *d =
-	    map_get(s->tenants->provisions, slice_str(s->record->tenant.id));
+	struct provision_waiter *w = FLOW_OF(f, struct provision_waiter, &provision_waiter_kind);
+	struct provision_handle *h =
+	    map_get(w->tenants->provisions, slice_str(w->record->tenant.id));
 
-	if (d != NULL && d->record == s->record)
-		return join_wait(&d->join, f, &s->waiter);
+	if (h != NULL && h->record == w->record)
+		return join_wait(&h->join, f, &w->waiter);
 	return FLOW_NEXT;
 }
 
 static enum flow_rc
 provision_wait_join(struct flow *f)
 {
-	struct provision_wait *a = FLOW_OF(f, struct provision_wait, &provision_wait_kind);
+	struct provision_wait *w = FLOW_OF(f, struct provision_wait, &provision_wait_kind);
 	enum flow_rc rc;
 
-	a->waiter.tenants = a->tenants;
-	a->waiter.record = a->record;
-	rc = flow_try(f, &a->waiter.flow, &provision_waiter_kind, &a->why);
-	flow_deadline(&a->waiter.flow, a->tenants->conf->provision_wait_us);
+	w->waiter.tenants = w->tenants;
+	w->waiter.record = w->record;
+	rc = flow_try(f, &w->waiter.flow, &provision_waiter_kind, &w->why);
+	flow_deadline(&w->waiter.flow, w->tenants->conf->provision_wait_us);
 	return rc;
 }
 
@@ -85,47 +88,55 @@ fail_provisioning(struct flow *f, const char *why)
 	return flow_fail_err(f, &err);
 }
 
+/* The record is not filled when the shared flow ended before the child had joined it, and failed:
+ * its reason is gone with it. */
 static enum flow_rc
 provision_wait_check(struct flow *f)
 {
-	struct provision_wait *a = FLOW_OF(f, struct provision_wait, &provision_wait_kind);
+	struct provision_wait *w = FLOW_OF(f, struct provision_wait, &provision_wait_kind);
 
-	if (a->why.code == ERR_TIMEOUT)
-		return fail_provisioning(f, "the tenant's database is being made");
-	if (err_is(&a->why))
-		return flow_fail_err(f, &a->why);
-	if (!a->record->filled)
-		return fail_provisioning(f, "the tenant's database could not be made just now");
-	return tenant_check_state(f, &a->record->tenant, a->out);
+	if (w->why.code == ERR_TIMEOUT)
+		return fail_provisioning(f,
+		    "The tenant's database is still being made. Try again in a few seconds.");
+	if (err_is(&w->why))
+		return flow_fail_err(f, &w->why);
+	if (!w->record->filled)
+		return fail_provisioning(f,
+		    "The tenant's database could not be made just now. Try again in a few "
+		    "seconds.");
+	return tenant_check_state(f, &w->record->tenant, w->out);
 }
 
 static void
 provision_wait_release(struct flow *f)
 {
-	struct provision_wait *a = FLOW_OF(f, struct provision_wait, &provision_wait_kind);
+	struct provision_wait *w = FLOW_OF(f, struct provision_wait, &provision_wait_kind);
 
-	lookup_unref(&a->record->base);
-	free(a);
+	lookup_unref(&w->record->base);
+	free(w);
 }
 
+/* Joins the tenant's provisioning on this worker, or starts it. The ceiling keeps a key that may
+ * name any tenant from filling the worker, and the provider, with invented ones. */
 static enum flow_rc
 provision_wait_start(struct flow *f, struct tenants *ts, struct tenant *t)
 {
-	struct provision_handle *d = map_get(ts->provisions, slice_str(t->id));
-	struct provision_wait *a;
+	struct provision_handle *h = map_get(ts->provisions, slice_str(t->id));
+	struct provision_wait *w;
 
-	if (d == NULL && map_count(ts->provisions) >= PROVISIONS_MAX)
-		return fail_provisioning(f, "many databases are being made");
-	if (d == NULL)
-		d = provision_start(ts, t->id);
-	if (d == NULL)
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "making a database");
-	a = xcalloc(1, sizeof(*a));
-	a->tenants = ts;
-	a->record = d->record;
-	lookup_ref(&a->record->base);
-	a->out = t;
-	return flow_call(f, &a->flow, &provision_wait_kind);
+	if (h == NULL && map_count(ts->provisions) >= PROVISIONS_MAX)
+		return fail_provisioning(f,
+		    "Too many databases are being made at once. Try again in a few seconds.");
+	if (h == NULL)
+		h = provision_start(ts, t->id);
+	if (h == NULL)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the tenant's database");
+	w = xcalloc(1, sizeof(*w));
+	w->tenants = ts;
+	w->record = h->record;
+	lookup_ref(&w->record->base);
+	w->out = t;
+	return flow_call(f, &w->flow, &provision_wait_kind);
 }
 
 enum flow_rc
@@ -135,10 +146,12 @@ tenant_provision(struct flow *f, struct tenants *ts, struct tenant *t)
 	case TENANT_READY:
 		return FLOW_NEXT;
 	case TENANT_SUSPENDED:
-		return flow_fail(f, ERR_SUSPENDED, "the tenant is suspended");
+		return flow_fail(f, ERR_SUSPENDED, TENANT_SUSPENDED_DETAIL);
 	case TENANT_UNKNOWN:
 		if (!ts->conf->lazy)
-			return flow_fail(f, ERR_NOT_FOUND, "there is no such tenant");
+			return flow_fail(f, ERR_NOT_FOUND,
+			    "There is no such tenant, and none is created on first contact. Use "
+			    "another tenant id, or ask the operator to create it.");
 		break;
 	case TENANT_PROVISIONING:
 	case TENANT_FAILED:

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * row: public.tenants in SQL, all of it.
+ * row: all SQL on public.tenants that provisioning runs.
+ *
+ *	(none) --claim--> provisioning --ready--> ready
+ *	                     |    ^ \__ renew, mark_posted, save
+ *	                    fail  claim
+ *	                     v    |
+ *	                     failed
+ *
+ * Times are the database's: leases and the age of a creation are compared with now() there, never
+ * with a replica's clock. Suspending a tenant is the operator's business, not this file's.
  */
 #include "tenant/row.h"
 
@@ -9,6 +18,7 @@
 
 #include "tenantgate/base/secret.h"
 
+/* The order of ROW_COLUMNS. */
 enum row_column {
 	COL_STATE,
 	COL_PLAN,
@@ -74,7 +84,7 @@ state_parse(const char *name, enum tenant_state *out)
 	return false;
 }
 
-/* False when it does not fit: it was not us who wrote it. */
+/* False when it does not fit: tenantgate has not written that. NULL reads as "". */
 static bool
 column_text(char *out, size_t size, const struct pg_result *r, enum row_column col)
 {
@@ -94,6 +104,7 @@ column_int(const struct pg_result *r, enum row_column col, int absent)
 	return v.p == NULL ? absent : (int)strtol(v.p, NULL, 10);
 }
 
+/* True with no password at all: the row is of a tenant that has no database yet. */
 static bool
 column_password(struct tenant *t, const struct pg_result *r, const struct seal *seal)
 {
@@ -139,7 +150,9 @@ row_read(const struct pg_result *r, const char *id, const struct seal *seal, str
 	memset(out, 0, sizeof(*out));
 	snprintf(t->id, sizeof(t->id), "%s", id);
 	if (!state_parse(pg_text(r, 0, COL_STATE), &t->state) || !column_texts(out, r)) {
-		err_set(err, ERR_INTERNAL, "the tenant's row in the catalog makes no sense");
+		err_set(err, ERR_INTERNAL,
+		    "The tenant's row in the catalog cannot be read. The operator should look at "
+		    "public.tenants, and whether a newer tenantgate has written it.");
 		return false;
 	}
 	t->requests_per_minute = (unsigned)column_int(r, COL_RPM, 0);
@@ -149,11 +162,15 @@ row_read(const struct pg_result *r, const char *id, const struct seal *seal, str
 	out->is_posted = pg_value(r, 0, COL_POSTED).p != NULL;
 	out->lease_expired = pg_text(r, 0, COL_EXPIRED)[0] == 't';
 	if (!column_password(t, r, seal)) {
-		err_set(err, ERR_INTERNAL, "the tenant's password was sealed with another key");
+		err_set(err, ERR_INTERNAL,
+		    "The tenant's password was sealed with another key. The operator should add "
+		    "the old key to seal_keys.");
 		return false;
 	}
 	if (t->state == TENANT_READY && !row_is_complete(out)) {
-		err_set(err, ERR_INTERNAL, "the tenant's row in the catalog is not complete");
+		err_set(err, ERR_INTERNAL,
+		    "The tenant's row in the catalog is ready but has no address or password. The "
+		    "operator should set its state to 'failed'; the next request repairs it.");
 		return false;
 	}
 	return true;
@@ -171,8 +188,13 @@ row_select(struct flow *f, struct catalog *c, const char *id, struct pg_result *
 	return catalog_run(f, c, &q, out);
 }
 
-/* One statement decides between all workers and replicas. Repeated by the same attempt, it gives
- * the same answer. */
+/*
+ * One statement decides between all workers and replicas: of two inserts Postgres lets one in,
+ * and of two updates the second waits for the first and then sees its lease. Our own attempt id
+ * passes too: when the answer to the first try was lost, the repeated one must not lock us out.
+ * project_name, provider and region stay as they were first written: a row is never moved to a
+ * project of another name because the configuration has changed.
+ */
 enum flow_rc
 row_claim(struct flow *f, struct catalog *c, const struct row_claim *claim, struct pg_result *out)
 {
@@ -213,7 +235,7 @@ row_renew(struct flow *f, struct catalog *c, const struct row_claim *claim, stru
 }
 
 enum flow_rc
-row_post(struct flow *f, struct catalog *c, const char *id, const char *attempt,
+row_mark_posted(struct flow *f, struct catalog *c, const char *id, const char *attempt,
     struct pg_result *out)
 {
 	struct pg_query q = {
@@ -226,6 +248,8 @@ row_post(struct flow *f, struct catalog *c, const char *id, const char *attempt,
 	return catalog_run(f, c, &q, out);
 }
 
+/* public.vector_databases is the reference application's table, kept in step in the same
+ * statement. */
 enum flow_rc
 row_save(struct flow *f, struct catalog *c, const struct tenant_row *r, const char *port,
     const char *sealed, struct pg_result *out)
@@ -251,6 +275,7 @@ row_save(struct flow *f, struct catalog *c, const struct tenant_row *r, const ch
 	return catalog_run(f, c, &q, out);
 }
 
+/* 'ready' passes too: a repeat of the statement whose answer was lost finds its own work. */
 enum flow_rc
 row_ready(struct flow *f, struct catalog *c, const struct tenant_row *r, const char *schema_version,
     struct pg_result *out)
@@ -293,6 +318,6 @@ row_check(struct flow *f, const struct pg_result *r, const char *what)
 	enum flow_rc rc = catalog_check(f, r, what);
 
 	if (rc == FLOW_NEXT && pg_changed(r) != 1)
-		return flow_fail(f, ERR_PROVISIONING, "another attempt has taken over");
+		return flow_fail(f, ERR_PROVISIONING, ATTEMPT_LOST_DETAIL);
 	return rc;
 }

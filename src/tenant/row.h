@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * row: a tenant's row in the catalog, and the statements that change it. Each write of an attempt
- * names its attempt id: one that was taken over changes nothing.
+ * row: a tenant's row in public.tenants, and the statements that change it. All writes of an
+ * attempt name its attempt id, so an attempt that was taken over changes nothing (fencing).
+ *
+ * Every operation is one statement, and harmless when it is repeated by the same attempt:
+ * catalog_run() does that when an idle connection turns out to be dead.
  */
 #ifndef TENANT_ROW_H
 #define TENANT_ROW_H
@@ -11,7 +14,11 @@
 #include "tenant/names.h"
 #include "tenantgate/tenant.h"
 
-#define ATTEMPT_ID_LEN 16
+#define ATTEMPT_ID_LEN 16 /* random characters: no two attempts share one */
+
+/* The detail of ERR_PROVISIONING when the row turns out to be another attempt's. */
+#define ATTEMPT_LOST_DETAIL \
+	"Another worker or replica has taken over this attempt. Try again in a moment."
 
 struct tenant_row {
 	struct tenant tenant; /* password opened; "" when there is none */
@@ -19,50 +26,62 @@ struct tenant_row {
 	char project_id[PROVIDER_ID_SIZE]; /* "" : not known */
 	char endpoint_id[PROVIDER_ID_SIZE];
 	char branch_id[PROVIDER_ID_SIZE];
-	char attempt_id[ATTEMPT_ID_LEN + 1];
-	int attempts;
-	bool lease_expired;
-	int posted_ago_s; /* since an earlier creation; with is_posted */
-	bool is_posted;	  /* a creation's outcome is not known */
-	bool is_new;	  /* the database was made by this attempt */
+	char attempt_id[ATTEMPT_ID_LEN + 1]; /* whose the row is, or was last */
+	int attempts;			     /* claims so far, this one included */
+	bool lease_expired;		     /* by the database's clock; also when there is none */
+	int posted_ago_s;		     /* with is_posted: its age when the row was read */
+	bool is_posted;			     /* a creation was sent and its outcome is not known */
+	bool is_new; /* the database was made by this attempt; not in the catalog */
 };
 
-/* Everything that is needed to connect is there. */
+/* Everything that is needed to connect is there, so nothing has to be created. */
 bool row_is_complete(const struct tenant_row *);
-/* Row 0 of a result of row_select() or row_claim(). False when it makes no sense, or the sealed
- * password does not open (err says which). */
+/* Row 0 of a result of row_select() or row_claim(). False when it cannot be read, or the sealed
+ * password does not open (err says which). *out then holds the plain password: the caller wipes
+ * it. */
 bool row_read(const struct pg_result *, const char *id, const struct seal *, struct tenant_row *out,
     struct err *);
 /* "tenant:<id>": what a password in the catalog is sealed to. */
 void row_seal_context(char out[TENANT_KEY_SIZE], const char *id);
 
-/* Operations on the catalog; texts are borrowed until the wait is over. */
+/* Operations on the catalog; all strings are borrowed until the wait is over, *out is the caller's
+ * to pg_clear(). They wake plainly: row_check() or catalog_check() look at the result. */
 enum flow_rc row_select(struct flow *, struct catalog *, const char *id, struct pg_result *)
     __attribute__((warn_unused_result));
 
 struct row_claim {
-	const char *id, *attempt, *provider, *region, *project_name;
-	char lease_ms[24];
+	const char *id, *attempt, *provider; /* borrowed */
+	const char *region;		     /* borrowed; NULL: the provider has none */
+	const char *project_name;	     /* borrowed */
+	char lease_ms[24];		     /* decimal: how long the lease is from now */
 };
-/* One row when the attempt is ours, none when there is nothing to claim. */
+/* Takes the row for the attempt if there is none, it has failed, or its lease has run out. One row
+ * (as row_read() takes it) when it is ours now; none when another has it, or it is ready or
+ * suspended. */
 enum flow_rc row_claim(struct flow *, struct catalog *, const struct row_claim *,
     struct pg_result *) __attribute__((warn_unused_result));
+/* Moves lease_until on. No row changed: the attempt has lost the row. */
 enum flow_rc row_renew(struct flow *, struct catalog *, const struct row_claim *,
     struct pg_result *) __attribute__((warn_unused_result));
-/* "A creation is about to be asked for." */
-enum flow_rc row_post(struct flow *, struct catalog *, const char *id, const char *attempt,
+/* The fence before a creation: writes posted_at, and so proves that the row is still ours. Whoever
+ * reads it later knows that a creation may be under way. */
+enum flow_rc row_mark_posted(struct flow *, struct catalog *, const char *id, const char *attempt,
     struct pg_result *) __attribute__((warn_unused_result));
-/* What was learnt from the provider, in one write. port and sealed as texts. */
+/* All that the provider gave, in one write, which clears posted_at: either the row tells how to
+ * connect, or it tells that the outcome is open. port: decimal; sealed: the password, sealed. */
 enum flow_rc row_save(struct flow *, struct catalog *, const struct tenant_row *, const char *port,
     const char *sealed, struct pg_result *) __attribute__((warn_unused_result));
+/* The last write of a good attempt; gives the lease back. schema_version: decimal. */
 enum flow_rc row_ready(struct flow *, struct catalog *, const struct tenant_row *,
     const char *schema_version, struct pg_result *) __attribute__((warn_unused_result));
-/* keep_posted: the outcome of a creation is still unknown. forget_password: it did not open the
+/* The last write of a failed attempt; gives the lease back, and keeps what was saved.
+ * keep_posted: the outcome of a creation is still unknown. forget_password: it did not open the
  * database. */
 enum flow_rc row_fail(struct flow *, struct catalog *, const struct tenant_row *, const char *why,
     bool keep_posted, bool forget_password, struct pg_result *) __attribute__((warn_unused_result));
 
-/* PG_OK and one row changed: FLOW_NEXT. */
+/* FLOW_NEXT when the statement changed the row. ERR_PROVISIONING when another attempt has it,
+ * ERR_CATALOG when the statement failed; what: for the log, "tenant ready". */
 enum flow_rc row_check(struct flow *, const struct pg_result *, const char *what)
     __attribute__((warn_unused_result));
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tenant_room: what the files of this room share. A struct tenants is one worker's.
+ * tenant_internal: what the files of this folder share. A struct tenants is one worker's, and its
+ * thread's only.
  */
 #ifndef TENANT_TENANT_INTERNAL_H
 #define TENANT_TENANT_INTERNAL_H
@@ -9,32 +10,39 @@
 #include "tenantgate/base/map.h"
 #include "tenantgate/tenant.h"
 
+/* The Redis channel on which workers tell each other to forget a tenant: "<origin>:<tenant id>". */
 #define DROP_CHANNEL "tg:tenant:drop"
 #define ORIGIN_LEN   8
 
+/* The detail of ERR_SUSPENDED, wherever a suspended tenant is met. */
+#define TENANT_SUSPENDED_DETAIL "The tenant is suspended. Ask the operator to resume it."
+
 struct tenants {
-	struct worker *worker; /* borrowed, as all below */
+	struct worker *worker; /* borrowed, as all to conf */
 	struct catalog *catalog;
-	struct redis *redis; /* NULL: one replica */
+	struct redis *redis; /* NULL: no Redis is configured; this worker's cache stands alone */
 	struct web *web;
 	struct dns *dns;
 	struct pools *pools;
 	const struct seal *seal;
 	const struct tenants_conf *conf;
-	struct pool_target admin;    /* provider postgres */
+	struct pool_target admin;    /* provider postgres: the cluster's administrator */
 	struct arena *arena;	     /* owned: admin's strings */
 	struct lookup_cache *records; /* owned: tenant id -> tenant_record */
-	struct map *provisions;	     /* owned: tenant id -> provision, each its own owner */
-	char origin[ORIGIN_LEN + 1]; /* ours in the channel */
+	struct map *provisions;	     /* owned: tenant id -> provision, each frees itself */
+	char origin[ORIGIN_LEN + 1]; /* random: marks our own messages in DROP_CHANNEL */
 };
 
-/* A READY record to Redis, and a word to the other workers. */
+/* Writes a READY record, sealed, to Redis, where other workers and replicas look when they have no
+ * record. It tells nobody: a record that *changed* is dropped everywhere by tenant_forget(). Nobody
+ * waits for the write; a lost one costs a look into the catalog. */
 void tenants_publish(struct tenants *, const struct tenant *);
+/* "neon" or "postgres": the column public.tenants.provider. Static. */
 const char *tenants_provider_name(const struct tenants *);
 /* The cache of records, and how one is looked up (tenant_lookup.c). */
 struct lookup_cache *tenants_records_open(struct tenants *);
 
-/* A copy, or the failure that its state is. */
+/* Copies the tenant into *out; ERR_SUSPENDED, and *out untouched, when it is suspended. */
 enum flow_rc tenant_check_state(struct flow *, const struct tenant *, struct tenant *out)
     __attribute__((warn_unused_result));
 

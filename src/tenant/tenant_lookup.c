@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * visit: a tenant's record, from the nearest place that has it.
+ * tenant_lookup: a tenant's record, from the nearest place that has it.
  *
- *	visit:   kept on this worker? --> judge
- *	               | no
- *	               v
- *	         [wait] on the lookup of that id --> judge
- *	lookup:  [redis] --> [heard] --> [catalog], kept by loop/lookup
+ *	tenant_lookup:  cached on this worker? --> its state is checked, no flow is made
+ *	                     | no
+ *	                     v
+ *	                 [wait] on the fetch of that id --> [check] its state
+ *	tenant_fetch:   [redis] --> [reply]: a good record: done
+ *	                               | anything else
+ *	                               v
+ *	                            [read] the catalog's row --> cached by loop/lookup, and in Redis
  *
- * What always holds: one lookup an id is under way on a worker. Redis is a cache and a stranger:
- * whatever goes wrong with it is a miss.
+ * What always holds: one fetch of an id is under way on a worker, whoever asks. Redis is a cache
+ * that is not trusted: whatever goes wrong with it, garbage included, is a miss. A tenant without
+ * a row is a record too (TENANT_UNKNOWN), so that invented ids do not reach the catalog each
+ * time.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,14 +24,15 @@
 #include "tenantgate/base/secret.h"
 
 #define LOOKUP_DEADLINE_US (15 * 1000000ull)
-#define LOOKUPS_MAX	   512 /* under way at once; more are told to come again */
-/* Provisioning must be seen soon, and the row is asked before anything is made. */
+#define LOOKUPS_MAX	   512 /* fetches under way on a worker; more fail with ERR_OVERLOADED */
+/* For a record that is not READY: another replica may be provisioning it, and that should be seen
+ * soon. A stale one does no harm: the row is read again before anything is created. */
 #define UNREADY_TTL_US 1000000ull
 
 struct tenant_fetch {
 	struct lookup_fetch base;
 	char key[RECORD_KEY_SIZE]; /* in Redis */
-	struct redis_reply reply; /* owned */
+	struct redis_reply reply;  /* owned */
 	struct pg_result result;   /* owned */
 };
 
@@ -35,7 +41,7 @@ struct tenant_lookup_wait {
 	struct lookup_waiter waiter;
 	struct tenants *tenants; /* borrowed */
 	char id[sizeof(((struct tenant *)0)->id)];
-	struct tenant *out; /* borrowed */
+	struct tenant *out; /* borrowed: the caller's */
 };
 
 static flow_step_fn tenant_fetch_redis, tenant_fetch_reply, tenant_fetch_read;
@@ -43,12 +49,12 @@ static flow_end_fn tenant_fetch_end;
 
 static const struct flow_step tenant_fetch_steps[] = {
 	{ "redis", tenant_fetch_redis },
-	{ "heard", tenant_fetch_reply },
-	{ "catalog", tenant_fetch_read },
+	{ "reply", tenant_fetch_reply },
+	{ "read", tenant_fetch_read },
 	{ NULL, NULL },
 };
 
-static const struct flow_kind tenant_fetch_kind = { "record_lookup", tenant_fetch_steps,
+static const struct flow_kind tenant_fetch_kind = { "tenant_fetch", tenant_fetch_steps,
 	tenant_fetch_end, NULL };
 
 static flow_step_fn tenant_lookup_join, tenant_lookup_check;
@@ -67,7 +73,7 @@ enum flow_rc
 tenant_check_state(struct flow *f, const struct tenant *t, struct tenant *out)
 {
 	if (t->state == TENANT_SUSPENDED)
-		return flow_fail(f, ERR_SUSPENDED, "the tenant is suspended");
+		return flow_fail(f, ERR_SUSPENDED, TENANT_SUSPENDED_DETAIL);
 	*out = *t;
 	return FLOW_NEXT;
 }
@@ -78,7 +84,7 @@ record_tenant(const struct lookup_record *base)
 	return &((const struct tenant_record *)base)->tenant;
 }
 
-/* ---- the lookup, shared ---- */
+/* ---- the fetch, shared by all who wait for this id ---- */
 
 static struct tenant_fetch *
 tenant_fetch_of(struct flow *f)
@@ -117,6 +123,8 @@ tenant_fetch_reply(struct flow *f)
 	return row_select(f, ts->catalog, id, &t->result);
 }
 
+/* No row: the record stays TENANT_UNKNOWN. A record that was forgotten while it was being fetched
+ * (tenant_forget, here or elsewhere) may be from before the change: it is not published. */
 static enum flow_rc
 tenant_fetch_read(struct flow *f)
 {
@@ -175,51 +183,51 @@ tenants_records_open(struct tenants *ts)
 	    });
 }
 
-/* ---- a visit ---- */
+/* ---- one caller ---- */
 
 static enum flow_rc
 tenant_lookup_join(struct flow *f)
 {
-	struct tenant_lookup_wait *v = FLOW_OF(f, struct tenant_lookup_wait, &tenant_lookup_kind);
+	struct tenant_lookup_wait *w = FLOW_OF(f, struct tenant_lookup_wait, &tenant_lookup_kind);
 
-	return lookup_wait(f, v->tenants->records, slice_str(v->id), &v->waiter);
+	return lookup_wait(f, w->tenants->records, slice_str(w->id), &w->waiter);
 }
 
 static enum flow_rc
 tenant_lookup_check(struct flow *f)
 {
-	struct tenant_lookup_wait *v = FLOW_OF(f, struct tenant_lookup_wait, &tenant_lookup_kind);
+	struct tenant_lookup_wait *w = FLOW_OF(f, struct tenant_lookup_wait, &tenant_lookup_kind);
 
-	return tenant_check_state(f, record_tenant(v->waiter.record), v->out);
+	return tenant_check_state(f, record_tenant(w->waiter.record), w->out);
 }
 
 static void
 tenant_lookup_release(struct flow *f)
 {
-	struct tenant_lookup_wait *v = FLOW_OF(f, struct tenant_lookup_wait, &tenant_lookup_kind);
+	struct tenant_lookup_wait *w = FLOW_OF(f, struct tenant_lookup_wait, &tenant_lookup_kind);
 
-	lookup_waiter_clear(&v->waiter);
-	free(v);
+	lookup_waiter_clear(&w->waiter);
+	free(w);
 }
 
-/* The common case, a kept record, costs no flow. */
+/* The common case, a cached record, costs no flow. */
 enum flow_rc
 tenant_lookup(struct flow *f, struct tenants *ts, const char *id, struct tenant *out)
 {
 	struct slice key = slice_str(id);
 	struct lookup_record *r;
-	struct tenant_lookup_wait *v;
+	struct tenant_lookup_wait *w;
 
 	if (key.len == 0 || key.len > TENANT_ID_MAX)
-		return flow_fail(f, ERR_INVALID_TENANT, "a tenant id is 1 to 128 bytes");
+		return flow_fail(f, ERR_INVALID_TENANT, "A tenant id is 1 to 128 bytes long.");
 	r = lookup_cached(ts->records, key);
 	if (r != NULL)
 		return tenant_check_state(f, record_tenant(r), out);
-	v = calloc(1, sizeof(*v));
-	if (v == NULL)
-		return flow_fail(f, ERR_OVERLOADED, "no memory for a tenant lookup");
-	v->tenants = ts;
-	memcpy(v->id, key.p, key.len);
-	v->out = out;
-	return flow_call(f, &v->flow, &tenant_lookup_kind);
+	w = calloc(1, sizeof(*w));
+	if (w == NULL)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "a tenant lookup");
+	w->tenants = ts;
+	memcpy(w->id, key.p, key.len);
+	w->out = out;
+	return flow_call(f, &w->flow, &tenant_lookup_kind);
 }

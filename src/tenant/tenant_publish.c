@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tenant_publish: a ready record into Redis, sealed, for the other workers and replicas to find.
+ * tenant_publish: a ready record into Redis, sealed, for other workers and replicas to find. PX:
+ * Redis drops it after tenant_redis_ttl, so a record that nobody told us has changed is wrong for
+ * so long at the most.
  */
 #include <stdio.h>
 

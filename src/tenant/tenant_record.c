@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record: a tenant's, and sealed JSON in Redis. What comes back from Redis is a stranger's until
- * the seal has opened.
+ * tenant_record: a tenant in memory, and as sealed JSON in Redis. Redis is not trusted: whoever
+ * can write there could point a tenant at a database of theirs. So a value counts only when it
+ * was sealed with our key for this very Redis key.
  */
 #include "tenant/tenant_record.h"
 
@@ -13,7 +14,7 @@
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/secret.h"
 
-#define RECORD_TEXT_MAX 4096
+#define RECORD_TEXT_MAX 4096 /* bytes of JSON; a longer one is not put into Redis */
 
 static void
 tenant_record_free(struct lookup_record *base)
@@ -55,6 +56,8 @@ record_put_field(struct buf *b, const char *name, const char *value)
 	json_put_string(b, slice_str(value));
 }
 
+/* "v" is the format's version: replicas of two builds share a Redis while they are rolled out,
+ * and an unknown version is a miss. */
 static void
 put_json(struct buf *b, const struct tenant *t)
 {
@@ -95,6 +98,7 @@ get_field(const json_t *o, const char *name, char *out, size_t size, struct err 
 	return true;
 }
 
+/* Only READY tenants are written, so that is what comes back. On false *t is not to be used. */
 static bool
 get_json(const json_t *o, const char *id, struct tenant *t)
 {
@@ -127,6 +131,7 @@ record_open(const struct seal *seal, const char *id, const char *key, struct sli
 	json_t *o = NULL;
 	bool fine = false;
 
+	/* Longer than any of ours: not worth decrypting. */
 	if (sealed.len > 2 * RECORD_TEXT_MAX)
 		return false;
 	buf_init(&plain, RECORD_TEXT_MAX);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record: a tenant as loop/lookup keeps it (one worker's thread), and its form in Redis.
+ * tenant_record: a tenant as loop/lookup caches it (one worker's thread), and its form in Redis.
  */
 #ifndef TENANT_RECORD_H
 #define TENANT_RECORD_H
@@ -13,17 +13,19 @@
 
 struct tenant_record {
 	struct lookup_record base; /* negative: not READY, kept for a short time */
-	bool filled;
+	bool filled; /* tenant is more than its id: set once, by record_fill() */
 	struct tenant tenant;
 };
 
-/* With one reference; NULL without memory. The last lookup_unref() wipes the password. */
+/* With one reference, the caller's, and only the id in it (cut to TENANT_ID_MAX bytes). The last
+ * lookup_unref() wipes the password. */
 struct tenant_record *record_new(struct slice id);
 void record_fill(struct tenant_record *, const struct tenant *);
 
-/* "tg:tenant:<environment>:<id>": the key in Redis, and what its value is sealed to. */
+/* "tg:tenant:<environment>:<id>": the key in Redis. It is authenticated with the value too: a value
+ * copied to another tenant's key does not open. */
 void record_redis_key(char out[RECORD_KEY_SIZE], const char *environment, const char *id);
-/* A READY tenant as a sealed text; false when out is too small. */
+/* A READY tenant as a sealed text, appended to out; false when out is too small. */
 bool record_close(const struct seal *, const struct tenant *, const char *key, struct buf *out);
 /* False for anything that record_close() did not make for this very key and tenant. */
 bool record_open(const struct seal *, const char *id, const char *key, struct slice sealed,

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tenants: one worker's cache of tenants, and its ties to the other workers' and replicas'.
+ * tenants: one worker's cache of tenants, and how it stays in step with the other workers' and
+ * replicas'.
  *
- *	tenant_forget() --> own cache, Redis key, pool  --publish-->  every other cache (and pool)
+ *	tenant_forget() --> own cache, Redis key, pool  --PUBLISH-->  every other cache (and pool)
  *
  * A message on the channel is "<origin>:<tenant id>"; our own come back and are passed over. When
- * messages may have been missed, the whole cache goes. What a lookup under way will find is not
- * kept either: it may have been read before the change.
+ * messages may have been missed (the link to Redis was down), the whole cache goes. What a fetch
+ * under way will find is not kept either: it may have been read before the change.
  */
 #include "tenantgate/tenant.h"
 
@@ -21,7 +22,7 @@
 #include "tenantgate/base/random.h"
 #include "tenantgate/wire/pg_url.h"
 
-#define ADMIN_ARENA_MAX (64 * 1024)
+#define ADMIN_ARENA_MAX (64 * 1024) /* the strings of postgres_admin_url */
 
 void
 tenants_conf_init(struct tenants_conf *conf)
@@ -73,6 +74,8 @@ tenant_target(const struct tenant *t, struct pool_target *out, char key[TENANT_K
 	};
 }
 
+/* Redis not being there loses the message; the others then keep their record for
+ * tenant_cache_ttl. */
 static void
 publish_drop(struct tenants *ts, const char *id)
 {
@@ -84,6 +87,7 @@ publish_drop(struct tenants *ts, const char *id)
 	redis_send(ts->redis, argv, 3);
 }
 
+/* Here at once, elsewhere by message. A request that has the old record in hand goes on with it. */
 void
 tenant_forget(struct tenants *ts, const char *id)
 {
@@ -102,7 +106,8 @@ tenant_forget(struct tenants *ts, const char *id)
 	lookup_forget(ts->records, slice_str(id));
 }
 
-/* From another worker or replica. Its pool may be ours too: then it is forgotten twice. */
+/* A message of another worker or replica. All workers of a process share the pools, so a worker of
+ * ours has dropped its pool already, and the second time costs a reconnect at the most. */
 static void
 drop_one(struct tenants *ts, struct slice id)
 {
@@ -116,6 +121,7 @@ drop_one(struct tenants *ts, struct slice id)
 	lookup_forget(ts->records, id);
 }
 
+/* p NULL: the link is new. Whoever can PUBLISH can only make us fetch again. */
 static void
 on_drop_message(struct slice message, void *arg)
 {
@@ -131,25 +137,30 @@ on_drop_message(struct slice message, void *arg)
 		drop_one(ts, slice_of(message.p + ORIGIN_LEN + 1, message.len - ORIGIN_LEN - 1));
 }
 
+/* What the configuration's own checks leave to be wrong, for tests and stand-ins fill the struct by
+ * hand. Reads postgres_admin_url into ts->admin. */
 static bool
 tenants_conf_check(struct tenants *ts, struct err *err)
 {
 	const struct tenants_conf *conf = ts->conf;
 
 	if (conf->environment == NULL || strlen(conf->environment) > ENVIRONMENT_MAX) {
-		err_set(err, ERR_INTERNAL, "the environment's name is too long");
+		err_set(err, ERR_INTERNAL, "The key environment takes at most %d bytes.",
+		    ENVIRONMENT_MAX);
 		return false;
 	}
 	if (conf->provider == PROVIDER_NEON &&
 	    (conf->neon_api_url == NULL || conf->neon_api_key == NULL ||
 		conf->neon_api_key[0] == '\0')) {
-		err_set(err, ERR_INTERNAL, "provider neon needs a URL and a key");
+		err_set(err, ERR_INTERNAL,
+		    "With provider = neon, neon_api_url and neon_api_key must be set.");
 		return false;
 	}
 	if (conf->provider != PROVIDER_POSTGRES)
 		return true;
 	if (conf->postgres_admin_url == NULL) {
-		err_set(err, ERR_INTERNAL, "provider postgres needs an administrator's URL");
+		err_set(err, ERR_INTERNAL,
+		    "With provider = postgres, postgres_admin_url must be set.");
 		return false;
 	}
 	return pg_url_read(ts->arena, conf->postgres_admin_url, PG_URL_STRICT, &ts->admin.pg, err);
@@ -179,14 +190,17 @@ tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct we
 		return NULL;
 	}
 	if (redis != NULL && !redis_subscribe(redis, DROP_CHANNEL, on_drop_message, ts)) {
-		err_set(err, ERR_INTERNAL, "no subscription to " DROP_CHANNEL);
+		err_set(err, ERR_INTERNAL,
+		    "The Redis channel %s is one too many for this build; please report it.",
+		    DROP_CHANNEL);
 		tenants_close(ts);
 		return NULL;
 	}
 	return ts;
 }
 
-/* The worker's flows have ended. */
+/* The worker's flows have ended, so nothing is being provisioned. redis is closed after it, in the
+ * same turn of the loop: no message comes between. */
 void
 tenants_close(struct tenants *ts)
 {
