@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model: which model. Embeddings and streamed chat from any OpenAI-compatible server.
+ * model: embeddings and streamed chat answers from any OpenAI-compatible server (OpenAI API
+ * reference, POST /v1/embeddings and POST /v1/chat/completions).
  *
- * A model belongs to a worker. Calls are retried at most conf.retries times, only before the
- * first byte of an answer, only when the server says try again (408, 409, 429 with a short
- * Retry-After, 5xx) or nothing was sent; insufficient_quota never. Failures: ERR_MODEL (502),
- * ERR_MODEL_TIMEOUT (504), ERR_OVERLOADED (503, with retry_after, for its 429 and 503). The
- * server's own message is logged, not shown: it may hold account data.
- * Facts: OpenAI API reference, /v1/embeddings and /v1/chat/completions.
+ * A model belongs to a worker and is used on its thread only. A call is tried again at most
+ * conf.retries times, with a back-off, only before the first byte of an answer, and only when the
+ * server says so (408, 409, 429, 5xx, none with a long Retry-After) or nothing was sent: anything
+ * else might be billed twice. A 429 for a quota that is used up is never tried again.
+ *
+ * Failures: ERR_MODEL (502), ERR_MODEL_TIMEOUT (504), ERR_OVERLOADED (503, with retry_after, for
+ * the server's 429 and 503, and for want of memory). The server's own message is logged and not
+ * shown to the caller: it may hold account data or quote the prompt.
  */
 #ifndef TENANTGATE_MODEL_H
 #define TENANTGATE_MODEL_H
@@ -24,41 +27,44 @@ struct model;
 
 struct model_conf {
 	const char	*base_url;		/* "https://api.openai.com/v1", no last slash */
-	const char	*api_key;		/* may be NULL (local servers) */
+	const char	*api_key;		/* secret; NULL or "" for servers without keys */
 	const char	*chat_model;
 	const char	*embedding_model;
-	unsigned	 dimensions;		/* of an embedding; other sizes are refused */
-	bool		 send_dimensions;	/* ask for them (3-* models) */
+	unsigned	 dimensions;		/* floats of an embedding; others are refused */
+	bool		 send_dimensions;	/* name it in the request (text-embedding-3-*) */
 	bool		 strip_new_lines;	/* as LangChain's OpenAIEmbeddings does */
-	unsigned	 batch_items_max;	/* 2048 at OpenAI */
-	size_t		 batch_bytes_max;	/* 300,000: tokens never exceed bytes */
-	unsigned	 retries;
+	unsigned	 batch_items_max;	/* texts of a request; OpenAI takes 2048 */
+	size_t		 batch_bytes_max;	/* OpenAI takes 300,000 tokens, of >= 1 byte */
+	unsigned	 retries;		/* after the first try */
 	uint64_t	 connect_timeout_us;
-	uint64_t	 first_byte_timeout_us;
-	uint64_t	 idle_timeout_us;
-	size_t		 delta_max;		/* one server-sent event, bytes */
+	uint64_t	 first_byte_timeout_us;	/* from the start of a try */
+	uint64_t	 idle_timeout_us;	/* between two pieces of an answer */
+	size_t		 delta_max;		/* bytes of one server-sent event */
 };
 void	model_conf_init(struct model_conf *);
 
 struct model_usage {
 	uint64_t	input_tokens;
 	uint64_t	output_tokens;
-	bool		known;		/* the server told; else our own count of deltas */
+	bool		known;		/* the server's figures; else output_tokens is our own
+					 * count of pieces of text, input_tokens 0 */
 };
 
-/* conf is copied, its strings are borrowed. NULL: no memory. */
+/* conf is copied, its strings are borrowed until model_close(). */
 struct model	*model_open(struct worker *, struct web *, const struct model_conf *);
-/* The flows that asked it have ended; so have the worker's flows named model_linger (a finished
- * stream is read to its last byte, a second at most, so that its connection can be kept). */
+/* To be called when the flows that use it have ended, and the worker's flows named model_linger
+ * too: these read a finished stream to its last byte, for a second at most, so that libcurl can
+ * keep the connection. */
 void		 model_close(struct model *);
 unsigned	 model_dimensions(const struct model *);
-const char	*model_chat_name(const struct model *);
+const char	*model_chat_name(const struct model *);	/* conf.chat_model: borrowed */
 
-/* How many of the first texts fit one embeddings request; at least 1 when n > 0. */
+/* How many of the first texts fit one embeddings request; at least 1 when n > 0: a text past
+ * batch_bytes_max goes alone, for the server to judge. */
 size_t		 model_batch(const struct model *, const struct slice *texts, size_t n);
-/* One request for n texts (at most a batch; none empty). out: n * dimensions floats, in order; it
- * and the usage are borrowed until the wait is over, the texts only during the call. Refuses NaN,
- * infinities and zero vectors. */
+/* One request for n texts (at most a batch; OpenAI refuses empty ones). out: n * dimensions floats
+ * in the texts' order; out and the usage are borrowed until the wait is over, the texts only during
+ * the call. An answer with NaN, an infinity or a zero vector fails as ERR_MODEL. */
 enum flow_rc	 model_embed(struct flow *, struct model *, const struct slice *texts, size_t n,
 		    float *out, struct model_usage *) __attribute__((warn_unused_result));
 
@@ -69,7 +75,7 @@ struct model_message {
 
 struct model_chat {
 	const char			*name;		/* NULL: the configured model */
-	const struct model_message	*messages;
+	const struct model_message	*messages;	/* borrowed for model_chat_start() */
 	size_t				 message_count;
 	double				 temperature;	/* < 0: not sent */
 	unsigned			 max_tokens;	/* 0: not sent */
@@ -78,21 +84,26 @@ struct model_chat {
 struct model_stream;
 
 struct model_delta {
-	struct slice		 text;		/* UTF-8, borrowed until the next pull; or none */
-	bool			 finished;	/* the last one (it may have text too); then: */
+	struct slice		 text;		/* UTF-8, borrowed until the next pull; may be empty
+						 * in the last */
+	bool			 finished;	/* the last one; only then the fields below count */
 	const char		*finish_reason;	/* static: stop, length, content_filter, other */
 	struct model_usage	 usage;
 };
 
-/* Waits for the answer's header; nothing was streamed yet, so failures are the flow's. *out is NULL
- * until it has come: defer model_chat_stop() before asking, for an abort may come right after. */
+/* Sends the request and waits for the response's header fields. *out is NULL until then and the
+ * flow's to stop from then on: defer model_chat_stop() before the call, for the flow may be aborted
+ * between the wait's end and its own next step. */
 enum flow_rc	 model_chat_start(struct flow *, struct model *, const struct model_chat *,
 		    struct model_stream **out) __attribute__((warn_unused_result));
-/* The next words: everything that has arrived, joined. A stream that ends without finish_reason
- * or [DONE], an error event, a stall: the flow fails. */
+/* The next piece of the answer: the text of all events that have arrived, in one slice. A stream
+ * that ends without a finish_reason or [DONE], an error event, or a stall fails the flow: a cut
+ * answer must never look like a finished one. What is not pulled is not read from the socket beyond
+ * a small read-ahead, so a slow client slows the model. */
 enum flow_rc	 model_chat_pull(struct flow *, struct model_stream *, struct model_delta *)
 		    __attribute__((warn_unused_result));
-/* Closes the connection to the model, if the answer is not over. Idempotent; defer it. */
+/* Ends the stream, and sets the pointer to NULL. If the answer is not over the connection is
+ * closed, which makes the server stop generating (and billing). Idempotent; defer it. */
 void		 model_chat_stop(struct model_stream **);
 
 #endif

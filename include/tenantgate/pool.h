@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool: the lending desk. One pool per database target, shared by all workers; one budget of
- * server connections for the whole process. Limits are exact whatever the number of workers.
+ * pool: connections to tenants' databases, pooled. There is one pool per database target, shared by
+ * all workers, and one budget of server connections for the whole process. Both limits are exact
+ * whatever the number of workers.
  *
- *	connection:  [login] --> [idle] <--> [lent] --> [resetting] --> [idle]
- *	                 \          \           \            \
- *	                  +----------+-----------+------------+--> closed
+ *	server:  [login] --> [idle] <--> [active] --> [resetting] --> [idle]
+ *	             \          \           \              \
+ *	              +----------+-----------+--------------+--> [closing] --> freed
  *
- * A target is known by its key alone (the caller's opaque bytes: a tenant's database). Waiters are
- * served in order of arrival; a grant to one on another worker goes through that worker's mailbox.
- * Any worker may call; a lease stays on the flow's worker.
+ * A target is identified by its key alone (opaque bytes of the caller's, one key for each tenant's
+ * database). Borrowers are served in order of arrival; a grant to a waiter on another worker goes
+ * through that worker's mailbox. Any worker may call; a lease stays on its flow's worker.
  *
- * When the whole budget is out, a slot that comes free goes first to the pool that has none and
- * has waited longest: a busy tenant cannot starve a quiet one. Idle connections of other pools
- * are closed to make room, the longest idle first.
+ * When the whole budget is in use, a slot that comes free goes first to the pool that has no server
+ * at all and whose oldest waiter came first: a busy tenant cannot starve a quiet one. Idle servers
+ * of other pools are closed to make room, the longest idle first.
  *
- * One lock guards all pools: what it covers is list work, a few hundred nanoseconds. It is held
- * across no callback, no system call and no other lock, save libc's malloc.
+ * One lock guards all pools. What it covers is list work, a few hundred nanoseconds; it is held
+ * across no callback, no system call and no other lock, except libc's malloc.
  */
 #ifndef TENANTGATE_POOL_H
 #define TENANTGATE_POOL_H
@@ -33,22 +34,28 @@
 struct pools;
 struct pool;
 
-/* Names and meanings are PgBouncer's where it has one. */
+/* Where PgBouncer has the setting, name and meaning are its own. Times are microseconds. */
 struct pool_conf {
-	unsigned	default_pool_size;	/* connections; a target may say less */
-	unsigned	max_server_connections;	/* whole process */
-	unsigned	max_waiting;		/* waiters a pool; more fail at once */
-	uint64_t	query_wait_timeout_us;	/* ERR_POOL_TIMEOUT after that */
-	uint64_t	server_connect_timeout_us;
-	uint64_t	server_login_retry_us;	/* at most; waiters get the reason */
-	uint64_t	server_idle_timeout_us;
-	uint64_t	server_lifetime_us;
-	uint64_t	server_lifetime_jitter_us;
-	uint64_t	pool_idle_timeout_us;	/* an empty pool is forgotten */
+	unsigned	default_pool_size;	/* servers of a pool whose target names no size */
+	unsigned	max_server_connections;	/* of all pools: the process's budget */
+	unsigned	max_waiting;		/* waiters of a pool; more fail at once */
+	uint64_t	query_wait_timeout_us;	/* of a waiter: then ERR_POOL_TIMEOUT */
+	uint64_t	server_connect_timeout_us; /* lookup, connect and login together */
+	/* After a failed login no other is tried for this long (by chance down to half of it). In a
+	 * pool without any server, borrowers are given the reason meanwhile. */
+	uint64_t	server_login_retry_us;
+	uint64_t	server_idle_timeout_us;	/* an idle server is closed then; 0: never */
+	uint64_t	server_lifetime_us;	/* from its login; then closed when idle; 0: off */
+	uint64_t	server_lifetime_jitter_us; /* up to so much longer, by chance */
+	uint64_t	pool_idle_timeout_us;	/* a pool without servers and waiters is freed */
 };
 void	pool_conf_init(struct pool_conf *);
 
-/* What the pool asks of a connection; wire/pg in production (NULL), fakes in tests. */
+/*
+ * What the pool does with a connection: wire/pg in production (pools_open(conf, NULL)), fakes in
+ * tests. connect and reset wake the flow plainly and report failures in their result; state, alive
+ * and close are called on any thread and never block.
+ */
 struct pool_ops {
 	enum flow_rc	(*connect)(struct flow *, struct dns *, const struct pg_target *,
 			    uint64_t timeout_us, struct pg_conn **out, struct pg_result *why);
@@ -58,46 +65,52 @@ struct pool_ops {
 	void		(*close)(struct pg_conn *);
 };
 
-/* One per process, before the workers start; closed when the workers have been freed (their last
- * letters bring connections back) and all is returned. */
+/* One per process, opened before the workers start. Closed when the workers have been freed (the
+ * tasks left in their mailboxes bring granted connections back) and every lease is returned. */
 struct pools	*pools_open(const struct pool_conf *, const struct pool_ops *);
 void		 pools_close(struct pools *);
-/* Each worker that borrows, on its thread, once: the resolver its logins use; the worker with
- * index 0 keeps the janitor (idle, lifetime). Before http opens; and the undoing, when the worker's
- * flows have ended (logins and resets are flows too: abort all until none is left). */
+/* Called once by each worker that borrows, on its thread, before it accepts requests: gives the
+ * resolver that its logins use. The worker with index 0 also runs the janitor. pools_detach() is
+ * for when the worker's flows have ended; logins and resets are flows too, so abort all until none
+ * is left. A connection returned after that is closed rather than reset. */
 #define POOL_WORKERS_MAX 256
 void		 pools_attach(struct pools *, struct worker *, struct dns *);
 void		 pools_detach(struct pools *, struct worker *);
 
 struct pool_target {
-	struct slice		key;	/* borrowed for the call */
-	struct pg_target	pg;	/* borrowed; kept as a copy, password wiped at the end */
+	struct slice		key;	/* borrowed for the call; not empty */
+	struct pg_target	pg;	/* borrowed; the pool's copy is wiped when it is freed */
 	unsigned		size;	/* 0: default_pool_size */
 };
 
-/* In the borrower's struct, zeroed. conn is NULL when nothing is held. */
+/* A member of the borrower's struct, zeroed before the first borrow. */
 struct pool_lease {
-	struct pg_conn	*conn;
-	struct pool	*pool;
-	void		*server;	/* the pool's own record */
-	bool		 reused;	/* an idle connection: it may have died unnoticed */
+	struct pg_conn	*conn;		/* borrowed; NULL when nothing is held */
+	struct pool	*pool;		/* borrowed; valid while conn is held */
+	void		*server;	/* the pool's own record of the connection */
+	bool		 reused;	/* was lent before: it may have died while it was idle */
 };
 
-/* Fails: ERR_POOL_TIMEOUT, ERR_OVERLOADED (too many wait), ERR_DATABASE (login failed, why). */
+/* Fails with ERR_POOL_TIMEOUT (query_wait_timeout), ERR_OVERLOADED (max_waiting) or ERR_DATABASE
+ * (the login failed; the reason and retry_after are given). An aborted borrow holds nothing, or a
+ * lease that it was granted just before: return the lease in a deferred cleanup either way. */
 enum flow_rc	 pool_borrow(struct flow *, struct pools *, const struct pool_target *,
 		    struct pool_lease *) __attribute__((warn_unused_result));
 
 enum pool_hygiene {
 	POOL_CLEAN,	/* only our own statements ran, no session state was touched */
-	POOL_DIRTY,	/* anything may have been set: reset before the next borrower */
+	POOL_DIRTY,	/* settings, temporary tables, locks may be left: reset it first */
 };
-/* Idempotent. A connection that is not PG_IDLE, or broken, is reset or closed as needed. */
+/* On the borrower's worker. Idempotent: an empty lease is nothing to return. A connection left in
+ * a transaction is reset whatever the borrower says; one that is busy or broken is closed. */
 void		 pool_return(struct pool_lease *, enum pool_hygiene);
 
-/* The target changed or is gone (password, host, deleted): idle connections are closed, lent ones
- * when they come back, the next borrow uses the new target. */
+/* For a target that changed (host, password) or is gone: idle connections are closed now, active
+ * ones when they are returned, and the next borrow makes a new pool. Any thread. */
 void		 pool_forget(struct pools *, struct slice key);
 
+/* A moment's counts over all pools, in pgbouncer_exporter's words; resetting counts as active. The
+ * totals only grow: leases granted, logins made, time spent in queues. Any thread. */
 struct pool_stats {
 	unsigned pools, server_idle, server_active, server_login, client_waiting;
 	uint64_t borrowed_total, created_total, wait_us_total;

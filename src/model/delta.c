@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * delta: one event's JSON, read once with scan and only for what we want of it.
+ * delta: reads one event's JSON in a single pass of json_scan, and of it only what is used. There
+ * is an event for every token, so no tree is built and nothing but the text is copied.
  */
 #include "model/delta.h"
 
@@ -20,7 +21,7 @@ delta_free(struct delta *d)
 	buf_free(&d->text);
 }
 
-/* A string, or null: then raw->p is NULL. */
+/* A string as written, or null: then raw->p is NULL. Any other type is not the expected shape. */
 static void
 string_or_null(struct json_scan *s, struct slice *raw)
 {
@@ -33,9 +34,10 @@ string_or_null(struct json_scan *s, struct slice *raw)
 		s->bad = true;
 }
 
-/* Bytes that are no UTF-8 would break the answer's JSON, or a client: they are no text. */
+/* Bad UTF-8 makes the event bad (json_scan leaves it to us): passed on, it would be invalid JSON in
+ * our own answer, on which the client's parser would fail. */
 static void
-text_add(struct delta *d, struct json_scan *s, struct slice raw)
+delta_add_text(struct delta *d, struct json_scan *s, struct slice raw)
 {
 	size_t before = d->text.len;
 
@@ -50,6 +52,7 @@ text_add(struct delta *d, struct json_scan *s, struct slice raw)
 	d->pieces++;
 }
 
+/* The `delta` object of a choice. Members of other choices are skipped, but still checked. */
 static void
 content_read(struct delta *d, struct json_scan *s, bool first)
 {
@@ -66,12 +69,13 @@ content_read(struct delta *d, struct json_scan *s, bool first)
 			continue;
 		}
 		string_or_null(s, &raw);
-		text_add(d, s, raw);
+		delta_add_text(d, s, raw);
 	}
 }
 
+/* To the reasons that model.h names; "eos" is what some compatible servers say for "stop". */
 static const char *
-reason_known(struct slice raw)
+finish_reason_map(struct slice raw)
 {
 	if (slice_is(raw, "stop") || slice_is(raw, "eos"))
 		return "stop";
@@ -94,7 +98,7 @@ choice_read(struct delta *d, struct json_scan *s, bool first)
 		} else if (first && slice_is(key, "finish_reason")) {
 			string_or_null(s, &raw);
 			if (raw.p != NULL)
-				d->finish_reason = reason_known(raw);
+				d->finish_reason = finish_reason_map(raw);
 		} else {
 			json_scan_skip(s);
 		}
@@ -111,6 +115,7 @@ choices_read(struct delta *d, struct json_scan *s)
 		choice_read(d, s, first);
 }
 
+/* What is not a number, is negative or absurdly large leaves the count as it was. */
 static void
 count_read(struct json_scan *s, uint64_t *out)
 {
@@ -142,7 +147,8 @@ delta_usage_read(struct delta *d, struct json_scan *s)
 	d->usage.known = true;
 }
 
-/* True for the field of an error event. */
+/* One member of the top object. True when it is an error: some servers send "error": null in every
+ * event, so only a value counts. */
 static bool
 field_read(struct delta *d, struct json_scan *s, struct slice key)
 {
@@ -157,6 +163,8 @@ field_read(struct delta *d, struct json_scan *s, struct slice key)
 	return slice_is(key, "error") && type != JSON_SCAN_NULL && type != JSON_SCAN_FALSE;
 }
 
+/* The ceiling is reported before the shape: a text cut by it may end in the middle of a
+ * character, and would look malformed. */
 enum delta_rc
 delta_add(struct delta *d, struct slice data)
 {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * embed: one embeddings request, as a small flow of its own under the caller's:
+ * embed: one embeddings request, as a small flow of its own under the caller's.
  *
- *	ask --> answer --> done
- *	 ^         | refused, but worth another try
- *	 +- again -+
+ *	send --> response --> done, or failed
+ *	  ^         | failed, but worth another try: after the back-off
+ *	  +---------+
+ *
+ * The flow's struct is its own allocation, freed by embed_release() however the flow ends.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +16,15 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
 
-#define FLOAT_TEXT_MAX 26  /* bytes of one number in an answer that is not base64 */
-#define ITEM_ROOM      256 /* bytes around a vector */
+/* What bounds the response: nobody gets to send us more than n vectors can take. */
+#define FLOAT_TEXT_MAX 26  /* bytes of one number, in a response that is not base64 */
+#define ITEM_EXTRA_MAX 256 /* bytes of an item besides its vector */
 
 struct embed {
 	struct flow flow;
-	struct call call;
-	size_t n;
-	float *out;		   /* borrowed: the caller's */
+	struct model_call call;
+	size_t n;		   /* texts */
+	float *out;		   /* borrowed: the caller's; n * dimensions */
 	struct model_usage *usage; /* borrowed: the caller's */
 	struct web_response response;  /* owned */
 	struct timer backoff_timer;
@@ -55,6 +58,7 @@ embed_release(struct flow *f)
 	free(e);
 }
 
+/* Also the step of another try: what the last one left is freed first. */
 static enum flow_rc
 embed_send(struct flow *f)
 {
@@ -67,10 +71,12 @@ embed_send(struct flow *f)
 	memset(&e->response, 0, sizeof(e->response));
 	model_call_request(&e->call, m->embeddings_url, &r);
 	r.response_max =
-	    e->n * ((size_t)m->conf.dimensions * FLOAT_TEXT_MAX + ITEM_ROOM) + ERROR_BODY_MAX;
+	    e->n * ((size_t)m->conf.dimensions * FLOAT_TEXT_MAX + ITEM_EXTRA_MAX) + ERROR_BODY_MAX;
 	return web_fetch(f, m->web, &r, &e->response);
 }
 
+/* A 200 whose vectors are wrong is not tried again: the model or its settings are, and a zero or
+ * misplaced vector that was stored would spoil every later search without a word. */
 static enum flow_rc
 embed_read(struct embed *e)
 {
@@ -79,8 +85,12 @@ embed_read(struct embed *e)
 
 	if (wrong == NULL)
 		return FLOW_DONE;
-	log_event(LOG_WARNING, "model.answer", e->flow.request_id, "%s: %s", e->call.stage, wrong);
-	return flow_fail(&e->flow, ERR_MODEL, "The %s's answer cannot be used: %s.", e->call.stage,
+	log_event(LOG_WARNING, "model.answer", e->flow.request_id,
+	    "The %s's answer cannot be used; check model_url, embedding_model and "
+	    "embedding_dimensions. %s",
+	    e->call.stage, wrong);
+	return flow_fail(&e->flow, ERR_MODEL,
+	    "The %s's answer cannot be used; try again or ask the operator. %s", e->call.stage,
 	    wrong);
 }
 
@@ -103,8 +113,9 @@ embed_response(struct flow *f)
 	return flow_sleep(f, &e->backoff_timer, wait_us);
 }
 
+/* OpenAI answers 400 to a whole batch for one empty text; callers must leave such texts out. */
 static bool
-texts_fit(const struct slice *texts, size_t n)
+texts_valid(const struct slice *texts, size_t n)
 {
 	size_t i;
 
@@ -120,8 +131,9 @@ model_embed(struct flow *f, struct model *m, const struct slice *texts, size_t n
 {
 	struct embed *e;
 
-	if (!texts_fit(texts, n))
-		return flow_fail(f, ERR_INTERNAL, "There is an empty text to embed.");
+	if (!texts_valid(texts, n))
+		return flow_fail(f, ERR_INTERNAL,
+		    "There is no text to embed, or an empty one. Report this fault of tenantgate.");
 	e = xcalloc(1, sizeof(*e));
 	e->call.model = m;
 	e->call.stage = "embedding model";

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scan: the reader. Every function looks at bytes only between p and end, and moves p forward.
+ * json_scan: the reader. What always holds: p <= end, no byte at or after end is read, p only moves
+ * forward. Once bad is set, json_scan_more() ends every loop.
  */
 #include "model/json_scan.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "tenantgate/base/hex.h"
 #include "tenantgate/base/run.h"
 
-#include "tenantgate/base/hex.h"
-
-#define NUMBER_MAX 64 /* bytes of one; longer is refused */
+#define NUMBER_MAX 64 /* bytes of one that is read; longer is refused */
 
 void
 json_scan_begin(struct json_scan *s, struct slice text)
@@ -35,9 +35,9 @@ space_skip(struct json_scan *s)
 		s->p++;
 }
 
-/* The next byte that is no space, or 0. */
+/* The next byte that is not white space (not consumed), or 0 at the end. */
 static char
-json_scan_see(struct json_scan *s)
+json_scan_next_char(struct json_scan *s)
 {
 	space_skip(s);
 	return s->p < s->end ? *s->p : '\0';
@@ -46,7 +46,7 @@ json_scan_see(struct json_scan *s)
 enum json_scan_type
 json_scan_peek(struct json_scan *s)
 {
-	char c = json_scan_see(s);
+	char c = json_scan_next_char(s);
 
 	switch (c) {
 	case '{':
@@ -69,7 +69,7 @@ json_scan_peek(struct json_scan *s)
 void
 json_scan_open(struct json_scan *s, char bracket)
 {
-	if (json_scan_see(s) != bracket || s->depth == JSON_SCAN_DEPTH_MAX) {
+	if (json_scan_next_char(s) != bracket || s->depth == JSON_SCAN_DEPTH_MAX) {
 		json_scan_fail(s);
 		return;
 	}
@@ -78,12 +78,13 @@ json_scan_open(struct json_scan *s, char bracket)
 	s->fresh = true;
 }
 
-/* Past the comma, or out of the bracket. */
+/* Past the comma before the next value, or past the closing bracket: then false. No trailing comma,
+ * and none before the first value. */
 static bool
 json_scan_more(struct json_scan *s, char bracket)
 {
 	bool fresh = s->fresh;
-	char c = json_scan_see(s);
+	char c = json_scan_next_char(s);
 
 	s->fresh = false;
 	if (s->bad)
@@ -116,7 +117,7 @@ json_scan_member(struct json_scan *s, struct slice *key)
 	if (!json_scan_more(s, '}'))
 		return false;
 	json_scan_string(s, key);
-	if (json_scan_see(s) != ':') {
+	if (json_scan_next_char(s) != ':') {
 		json_scan_fail(s);
 		return false;
 	}
@@ -124,7 +125,7 @@ json_scan_member(struct json_scan *s, struct slice *key)
 	return true;
 }
 
-/* p at the backslash: the bytes of the escape, or 0 when it is none. */
+/* p at the backslash: the length of the escape, or 0 when RFC 8259 has no such (section 7). */
 static size_t
 escape_length(const char *p, const char *end)
 {
@@ -140,13 +141,15 @@ escape_length(const char *p, const char *end)
 	return 6;
 }
 
-/* Past what stands for itself in a string. */
+/* Past the bytes that stand for themselves in a string, 16 at a time where the CPU can: nearly all
+ * of a model's text and the whole of a vector are one run. */
 static const char *
 plain_skip(const char *p, const char *end)
 {
 	return p + run_length(p, (size_t)(end - p), RUN_STRING);
 }
 
+/* Control characters, unknown escapes and a missing quote are refused; the bytes are not copied. */
 void
 json_scan_string(struct json_scan *s, struct slice *raw)
 {
@@ -154,7 +157,7 @@ json_scan_string(struct json_scan *s, struct slice *raw)
 	size_t escape = 1;
 
 	*raw = slice_of(NULL, 0);
-	if (json_scan_see(s) != '"') {
+	if (json_scan_next_char(s) != '"') {
 		json_scan_fail(s);
 		return;
 	}
@@ -178,7 +181,8 @@ digits_skip(const char *p, const char *end)
 	return p;
 }
 
-/* Past a number of RFC 8259's grammar, or NULL. */
+/* Past a number of RFC 8259's grammar (section 6: no leading zero, no plus, a digit on both sides
+ * of the point), or NULL. */
 static const char *
 number_end(const char *p, const char *end)
 {
@@ -206,6 +210,7 @@ number_end(const char *p, const char *end)
 	return p;
 }
 
+/* strtod() wants a terminated string, hence the copy. The process runs in the C locale. */
 void
 json_scan_number(struct json_scan *s, double *out)
 {
@@ -228,7 +233,7 @@ json_scan_number(struct json_scan *s, double *out)
 }
 
 static void
-word_skip(struct json_scan *s, const char *word)
+literal_skip(struct json_scan *s, const char *word)
 {
 	if (slice_starts(slice_of(s->p, (size_t)(s->end - s->p)), word))
 		s->p += strlen(word);
@@ -236,6 +241,7 @@ word_skip(struct json_scan *s, const char *word)
 		json_scan_fail(s);
 }
 
+/* Skipped values are checked like read ones. Recursion is bounded by json_scan_open(). */
 void
 json_scan_skip(struct json_scan *s)
 {
@@ -263,13 +269,13 @@ json_scan_skip(struct json_scan *s)
 			json_scan_fail(s);
 		break;
 	case JSON_SCAN_TRUE:
-		word_skip(s, "true");
+		literal_skip(s, "true");
 		break;
 	case JSON_SCAN_FALSE:
-		word_skip(s, "false");
+		literal_skip(s, "false");
 		break;
 	case JSON_SCAN_NULL:
-		word_skip(s, "null");
+		literal_skip(s, "null");
 		break;
 	case JSON_SCAN_BAD:
 		json_scan_fail(s);
@@ -290,8 +296,9 @@ hex4(const char *p)
 	    hex_value(p[3]));
 }
 
+/* UTF-8 (RFC 3629). */
 static void
-json_scan_put_point(struct buf *out, uint32_t c)
+code_point_put(struct buf *out, uint32_t c)
 {
 	if (c == 0 || (c >= 0xd800 && c < 0xe000))
 		c = 0xfffd;
@@ -312,9 +319,11 @@ json_scan_put_point(struct buf *out, uint32_t c)
 	}
 }
 
-/* p at a backslash of a string that json_scan_string() has checked. Bytes used. */
+/* Appends what one escape stands for; returns its length. p is at a backslash, and the string was
+ * checked by json_scan_string(), so the escape is whole. A code point beyond U+FFFF is written as
+ * two \u escapes, a surrogate pair (RFC 8259, section 7). */
 static size_t
-json_scan_put_escape(struct buf *out, const char *p, size_t left)
+escape_put(struct buf *out, const char *p, size_t left)
 {
 	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
 	const char *letter = strchr(from, p[1]);
@@ -327,10 +336,10 @@ json_scan_put_escape(struct buf *out, const char *p, size_t left)
 	high = hex4(p + 2);
 	low = left >= 12 && p[6] == '\\' && p[7] == 'u' ? hex4(p + 8) : 0;
 	if (high >= 0xd800 && high < 0xdc00 && low >= 0xdc00 && low < 0xe000) {
-		json_scan_put_point(out, 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00));
+		code_point_put(out, 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00));
 		return 12;
 	}
-	json_scan_put_point(out, high);
+	code_point_put(out, high);
 	return 6;
 }
 
@@ -343,7 +352,7 @@ json_scan_unescape(struct slice raw, struct buf *out)
 
 		buf_add(out, raw.p, n);
 		if (slash != NULL)
-			n += json_scan_put_escape(out, slash, raw.len - n);
+			n += escape_put(out, slash, raw.len - n);
 		raw.p += n;
 		raw.len -= n;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model: opening and closing, and what is known without asking.
+ * model: opening and closing a worker's model, its defaults, and how many texts make a batch.
  */
 #include "tenantgate/model.h"
 
@@ -31,7 +31,7 @@ model_conf_init(struct model_conf *c)
 }
 
 static char *
-joined(const char *front, const char *back)
+string_join(const char *front, const char *back)
 {
 	size_t n = strlen(front) + strlen(back) + 1;
 	char *text = xmalloc(n);
@@ -40,7 +40,7 @@ joined(const char *front, const char *back)
 	return text;
 }
 
-/* Other servers may not know its newer fields. */
+/* Judged by the host alone: compatible servers may answer 400 to OpenAI's newer fields. */
 static bool
 url_is_openai(const char *base_url)
 {
@@ -53,6 +53,7 @@ url_is_openai(const char *base_url)
 	return is;
 }
 
+/* URLs and the Authorization line are built once, not at each request. */
 struct model *
 model_open(struct worker *worker, struct web *web, const struct model_conf *conf)
 {
@@ -62,10 +63,10 @@ model_open(struct worker *worker, struct web *web, const struct model_conf *conf
 	m->web = web;
 	m->conf = *conf;
 	m->is_openai = url_is_openai(conf->base_url);
-	m->embeddings_url = joined(conf->base_url, "/embeddings");
-	m->chat_url = joined(conf->base_url, "/chat/completions");
+	m->embeddings_url = string_join(conf->base_url, "/embeddings");
+	m->chat_url = string_join(conf->base_url, "/chat/completions");
 	if (conf->api_key != NULL && conf->api_key[0] != '\0')
-		m->auth = joined("Authorization: Bearer ", conf->api_key);
+		m->auth = string_join("Authorization: Bearer ", conf->api_key);
 	return m;
 }
 
@@ -92,6 +93,8 @@ model_chat_name(const struct model *m)
 	return m->conf.chat_model;
 }
 
+/* Bytes stand for tokens, which are not known here: a token of a byte-level tokenizer is a byte at
+ * least, so a batch never holds more tokens than bytes. */
 size_t
 model_batch(const struct model *m, const struct slice *texts, size_t n)
 {

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chat: asking for a streamed answer, as a small flow under the caller's:
+ * model_chat: starting a streamed chat answer, as a small flow under the caller's.
  *
- *	ask --> header --> the stream is the caller's
- *	 ^         | refused
- *	 |         v
- *	 |       words --> judge --> failed
- *	 +-- again <---------+ worth another try
+ *	send --> header --200--> done: the stream is the caller's
+ *	  ^         | another status, or no response
+ *	  |         v
+ *	  |      error_body --> classify --> failed
+ *	  |       (all of it)      |
+ *	  +------------------------+ worth another try: after the back-off
+ *
+ * There is no other try once the header of a 200 has come: from then on the model generates, and
+ * bills, and the client may have seen text.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +20,9 @@
 
 struct chat_call {
 	struct flow flow;
-	struct model_stream *stream; /* owned until it is given away */
+	struct model_stream *stream; /* owned until it is the caller's; then NULL */
 	struct model_stream **out;   /* borrowed: the caller's */
-	struct buf error_body;	     /* owned: the body of a refusal */
+	struct buf error_body;	     /* owned: of a response other than 200, cut */
 	struct slice piece;	     /* borrowed until the next web_pull() */
 	struct timer backoff_timer;
 };
@@ -53,6 +57,8 @@ model_chat_release(struct flow *f)
 	free(c);
 }
 
+/* Also the step of another try. The first free place among the header lines depends on whether
+ * there is a key; response_max bounds the read-ahead, hence the memory of a slow reader. */
 static enum flow_rc
 model_chat_send(struct flow *f)
 {
@@ -70,13 +76,16 @@ model_chat_send(struct flow *f)
 	return web_start(f, s->call.model->web, &r, &s->transfer, &s->response);
 }
 
+/* web_start() is over: status and header fields are known, or there is no transfer. Of any other
+ * response the body is read, for the reason in it; model_chat_error_body() comes back here for each
+ * next piece. */
 static enum flow_rc
 model_chat_header(struct flow *f)
 {
 	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
 	struct model_stream *s = c->stream;
 
-	/* A failure may have come along with the first words: pulling will find it after them. */
+	/* A failure that came together with the first text is found by pulling, after the text. */
 	if (s->transfer != NULL && s->response.status == 200) {
 		*c->out = s;
 		c->stream = NULL;
@@ -88,21 +97,22 @@ model_chat_header(struct flow *f)
 	return web_pull(f, s->transfer, &c->piece);
 }
 
-/* What the server says about it, up to a ceiling. */
+/* Gathers the error body up to its ceiling; an empty piece is its end. */
 static enum flow_rc
 model_chat_error_body(struct flow *f)
 {
 	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
-	size_t room = c->error_body.max - c->error_body.len;
+	size_t left = c->error_body.max - c->error_body.len;
 
 	if (c->piece.len == 0)
 		return FLOW_NEXT;
-	buf_add(&c->error_body, c->piece.p, c->piece.len < room ? c->piece.len : room);
+	buf_add(&c->error_body, c->piece.p, c->piece.len < left ? c->piece.len : left);
 	if (c->error_body.len == c->error_body.max)
 		return FLOW_NEXT;
 	return flow_goto(f, model_chat_header);
 }
 
+/* The transfer is stopped first, so that no connection is held during the back-off. */
 static enum flow_rc
 model_chat_classify(struct flow *f)
 {

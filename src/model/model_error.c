@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault: what a refusal means, for the caller and for the next try. The server's own words may
- * hold account data or quote the prompt: the caller never sees them, and the log only sees a
- * bounded part that repeats nothing we sent.
+ * model_error: what a failed try means: the caller's sentence, the log line, whether to try again.
+ *
+ * The server's own message may hold account data or quote the prompt. The caller never sees it, and
+ * the log has only a bounded part of it, and only if it repeats nothing of the request.
  */
 #define _GNU_SOURCE /* memmem */
 #include <stdio.h>
@@ -13,18 +14,20 @@
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/log.h"
 
-#define RETRY_AFTER_SHORT_S   5	 /* longer is the client's to wait */
-#define RETRY_AFTER_DEFAULT_S 5	 /* told to the client when the server says nothing */
-#define QUOTE_WINDOW	      16 /* a run of twice that many bytes of ours is noticed */
+#define RETRY_AFTER_SHORT_S   5	 /* we wait so long; a longer Retry-After is passed to the client */
+#define RETRY_AFTER_DEFAULT_S 5	 /* for the client, when the server names none */
+#define QUOTE_WINDOW	      16 /* bytes; a quote of twice as many is always noticed */
 
 static const struct backoff model_backoff = { 200 * 1000, 4 * 1000000, 200 };
 
+/* The fields of an error object; "" when absent, cut when longer. */
 struct error_text {
 	char code[64];
 	char type[64];
 	char message[240];
 };
 
+/* Some servers send the code as a number. Anything else leaves what is there. */
 static void
 error_text_copy(char *to, size_t size, const json_t *value)
 {
@@ -34,69 +37,77 @@ error_text_copy(char *to, size_t size, const json_t *value)
 		snprintf(to, size, "%lld", (long long)json_integer_value(value));
 }
 
-/* {"error":{…}}, {"error":"…"}, {"detail":"…"}, {"message":"…"}, or no JSON at all. */
+/* Compatible servers differ: {"error":{"code","type","message"}}, {"error":"..."},
+ * {"detail":"..."}, {"message":"..."}, or a proxy's HTML, of which only the size is kept. */
 static void
-error_text_read(struct slice body, struct error_text *w)
+error_text_read(struct slice body, struct error_text *text)
 {
 	struct err unused = { .code = ERR_NONE };
 	json_t *top = json_read(body, &unused);
 	const json_t *error = json_object_get(top, "error");
 	const json_t *from = json_is_object(error) ? error : top;
 
-	memset(w, 0, sizeof(*w));
+	memset(text, 0, sizeof(*text));
 	if (top == NULL)
-		snprintf(w->message, sizeof(w->message), "(%zu bytes, no JSON)", body.len);
-	error_text_copy(w->code, sizeof(w->code), json_object_get(from, "code"));
-	error_text_copy(w->type, sizeof(w->type), json_object_get(from, "type"));
-	error_text_copy(w->message, sizeof(w->message), json_object_get(from, "detail"));
-	error_text_copy(w->message, sizeof(w->message), json_object_get(from, "message"));
-	error_text_copy(w->message, sizeof(w->message), error);
+		snprintf(text->message, sizeof(text->message), "(%zu bytes, no JSON)", body.len);
+	error_text_copy(text->code, sizeof(text->code), json_object_get(from, "code"));
+	error_text_copy(text->type, sizeof(text->type), json_object_get(from, "type"));
+	error_text_copy(text->message, sizeof(text->message), json_object_get(from, "detail"));
+	error_text_copy(text->message, sizeof(text->message), json_object_get(from, "message"));
+	error_text_copy(text->message, sizeof(text->message), error);
 	json_decref(top);
 }
 
-/* Does the text repeat a run of the request, or the key? */
+/* Does the message repeat part of the request, or the key? Each aligned window of it is looked for
+ * in the request; a quote of 2 * QUOTE_WINDOW - 1 bytes holds a whole window, wherever it begins.
+ */
 static bool
-error_text_quotes_prompt(const struct call *a, const char *text)
+error_text_quotes_prompt(const struct model_call *call, const char *text)
 {
 	size_t len = strlen(text), at;
-	const char *key = a->model->conf.api_key;
+	const char *key = call->model->conf.api_key;
 
 	if (key != NULL && key[0] != '\0' && strstr(text, key) != NULL)
 		return true;
-	if (a->body.data == NULL)
+	if (call->body.data == NULL)
 		return false;
 	for (at = 0; at + QUOTE_WINDOW <= len; at += QUOTE_WINDOW)
-		if (memmem(a->body.data, a->body.len, text + at, QUOTE_WINDOW) != NULL)
+		if (memmem(call->body.data, call->body.len, text + at, QUOTE_WINDOW) != NULL)
 			return true;
 	return false;
 }
 
+/* The one log line of a failed try, also of one that is tried again. */
 static void
-error_text_log(const struct call *a, const struct error_text *w,
+error_text_log(const struct model_call *call, const struct error_text *text,
     const struct web_response *response, const char *request_id)
 {
-	const char *message = error_text_quotes_prompt(a, w->message)
+	const char *message = error_text_quotes_prompt(call, text->message)
 	    ? "(left out: it quotes the request)"
-	    : w->message;
+	    : text->message;
 
 	if (response->failure != WEB_FINE)
-		log_event(LOG_WARNING, "model.failed", request_id, "%s, try %u: %s", a->stage,
-		    a->tries, response->detail);
+		log_event(LOG_WARNING, "model.failed", request_id,
+		    "The %s gave no complete answer (try %u); see whether model_url can be "
+		    "reached. %s",
+		    call->stage, call->tries, response->detail);
 	else
 		log_event(LOG_WARNING, "model.refused", request_id,
-		    "%s, try %u: HTTP %d, code '%s', type '%s': %s", a->stage, a->tries,
-		    response->status, w->code, w->type, message);
+		    "The %s refused (try %u): HTTP %d, code '%s', type '%s', message '%s'. If this "
+		    "goes on, check model_api_key, the model's name and its quota.",
+		    call->stage, call->tries, response->status, text->code, text->type, message);
 }
 
-/* 429 that no waiting will cure. The type may stay insufficient_quota where the code says else. */
+/* A 429 that no waiting will cure. The code is the word that counts; the type is read only without
+ * one, for it may stay insufficient_quota beside another code. */
 static bool
-quota_is_used_up(const struct error_text *w)
+quota_is_used_up(const struct error_text *text)
 {
 	static const char *const codes[] = { "insufficient_quota", "credit_balance_exhausted",
 		"organization_spend_limit_exceeded", "project_spend_limit_exceeded",
 		"organization_usage_limit_exceeded", "billing_hard_limit_reached",
 		"billing_not_active" };
-	const char *code = w->code[0] != '\0' ? w->code : w->type;
+	const char *code = text->code[0] != '\0' ? text->code : text->type;
 	size_t i;
 
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
@@ -105,57 +116,73 @@ quota_is_used_up(const struct error_text *w)
 	return false;
 }
 
+/* The caller's sentence when there was no response, or only part of one. */
 static void
-describe_failure(const struct call *a, const struct web_response *response, struct err *err)
+describe_failure(const struct model_call *call, const struct web_response *response,
+    struct err *err)
 {
 	switch (response->failure) {
 	case WEB_TIMEOUT:
-		err_set(err, ERR_MODEL_TIMEOUT, "The %s did not answer in time.", a->stage);
+		err_set(err, ERR_MODEL_TIMEOUT, "The %s did not answer in time. Try again.",
+		    call->stage);
 		break;
 	case WEB_RESOLVE:
 	case WEB_CONNECT:
 	case WEB_TLS:
-		err_set(err, ERR_MODEL, "The %s could not be reached.", a->stage);
+		err_set(err, ERR_MODEL, "The %s could not be reached. Try again in a moment.",
+		    call->stage);
 		break;
 	case WEB_NO_MEMORY:
 		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the model's answer");
 		break;
 	case WEB_CUT:
-		err_set(err, ERR_MODEL, "The %s broke off before its answer was whole.", a->stage);
+		err_set(err, ERR_MODEL,
+		    "The %s broke off before its answer was complete. Try again.", call->stage);
 		break;
 	default:
-		err_set(err, ERR_MODEL, "The %s gave no usable answer.", a->stage);
+		err_set(err, ERR_MODEL, "The %s gave no usable answer. Try again.", call->stage);
 	}
 }
 
+/* The caller's sentence for a status. The quota, the key and the model's name are the operator's,
+ * so 401, 403 and 404 become our 502 and not the caller's own 4xx; 429 becomes 503 with a
+ * Retry-After, for it is the server's limit and not one of this tenant's. */
 static void
-describe_status(const struct call *a, const struct web_response *response, bool quota,
+describe_status(const struct model_call *call, const struct web_response *response, bool quota,
     struct err *err)
 {
 	int status = response->status;
 
 	if (quota)
-		err_set(err, ERR_MODEL, "The %s refuses: its quota is used up (HTTP %d).", a->stage,
-		    status);
+		err_set(err, ERR_MODEL,
+		    "The %s's quota is used up (HTTP %d). Ask the operator to raise it.",
+		    call->stage, status);
 	else if (status == 429 || status == 503)
-		err_set(err, ERR_OVERLOADED, "The %s is overloaded (HTTP %d).", a->stage, status);
+		err_set(err, ERR_OVERLOADED, "The %s is overloaded (HTTP %d). Try again later.",
+		    call->stage, status);
 	else if (status == 408 || status == 504)
-		err_set(err, ERR_MODEL_TIMEOUT, "The %s timed out (HTTP %d).", a->stage, status);
+		err_set(err, ERR_MODEL_TIMEOUT, "The %s timed out (HTTP %d). Try again.",
+		    call->stage, status);
 	else if (status >= 500)
-		err_set(err, ERR_MODEL, "The %s failed (HTTP %d).", a->stage, status);
+		err_set(err, ERR_MODEL, "The %s failed (HTTP %d). Try again.", call->stage, status);
 	else
-		err_set(err, ERR_MODEL, "The %s refused the request (HTTP %d).", a->stage, status);
+		err_set(err, ERR_MODEL,
+		    "The %s refused the request (HTTP %d). Ask the operator for the reason, which "
+		    "is in the log.",
+		    call->stage, status);
 	if (err->code == ERR_OVERLOADED)
 		err->retry_after =
 		    response->retry_after_s > 0 ? response->retry_after_s : RETRY_AFTER_DEFAULT_S;
 }
 
+/* Once a byte of the request was sent the server may be at work on it (and bill it) whatever became
+ * of the connection: then only its own word, a status, allows another try. */
 static bool
-may_try_again(const struct call *a, const struct web_response *response, bool quota)
+may_retry(const struct model_call *call, const struct web_response *response, bool quota)
 {
 	int status = response->status;
 
-	if (a->tries > a->model->conf.retries || quota ||
+	if (call->tries > call->model->conf.retries || quota ||
 	    response->retry_after_s > RETRY_AFTER_SHORT_S)
 		return false;
 	if (response->failure != WEB_FINE)
@@ -164,38 +191,41 @@ may_try_again(const struct call *a, const struct web_response *response, bool qu
 }
 
 uint64_t
-model_error_classify(struct call *a, const struct web_response *response, struct slice body,
-    const char *request_id, struct err *err)
+model_error_classify(struct model_call *call, const struct web_response *response,
+    struct slice body, const char *request_id, struct err *err)
 {
-	struct error_text w;
+	struct error_text text;
 	bool quota;
 
-	error_text_read(body, &w);
-	quota = response->status == 429 && quota_is_used_up(&w);
-	error_text_log(a, &w, response, request_id);
+	error_text_read(body, &text);
+	quota = response->status == 429 && quota_is_used_up(&text);
+	error_text_log(call, &text, response, request_id);
 	if (response->failure != WEB_FINE)
-		describe_failure(a, response, err);
+		describe_failure(call, response, err);
 	else
-		describe_status(a, response, quota, err);
-	if (!may_try_again(a, response, quota))
+		describe_status(call, response, quota, err);
+	if (!may_retry(call, response, quota))
 		return 0;
-	return backoff_us(&model_backoff, a->tries, (uint64_t)response->retry_after_s * 1000000);
+	return backoff_us(&model_backoff, call->tries, (uint64_t)response->retry_after_s * 1000000);
 }
 
+/* Codes of OpenAI's error events that mean "later"; the status was 200 long ago. */
 void
-model_error_event(struct call *a, struct slice data, const char *request_id, struct err *err)
+model_error_event(struct model_call *call, struct slice data, const char *request_id,
+    struct err *err)
 {
 	const struct web_response response = { .status = 200 };
-	struct error_text w;
+	struct error_text text;
 
-	error_text_read(data, &w);
-	error_text_log(a, &w, &response, request_id);
-	if (strcmp(w.code, "rate_limit_exceeded") == 0 || strcmp(w.code, "slow_down") == 0 ||
-	    strcmp(w.code, "server_is_overloaded") == 0) {
-		err_set(err, ERR_OVERLOADED, "The %s is overloaded.", a->stage);
+	error_text_read(data, &text);
+	error_text_log(call, &text, &response, request_id);
+	if (strcmp(text.code, "rate_limit_exceeded") == 0 || strcmp(text.code, "slow_down") == 0 ||
+	    strcmp(text.code, "server_is_overloaded") == 0) {
+		err_set(err, ERR_OVERLOADED, "The %s is overloaded. Try again later.", call->stage);
 		err->retry_after = RETRY_AFTER_DEFAULT_S;
 	} else {
-		err_set(err, ERR_MODEL, "The %s reported an error in the middle of its answer.",
-		    a->stage);
+		err_set(err, ERR_MODEL,
+		    "The %s reported an error in the middle of its answer. Try again.",
+		    call->stage);
 	}
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * room: what the files of the model room share. model.c opens and closes, request_json.c writes
- * requests, model_error.c reads refusals, embed.c and model_chat.c are the two operations.
+ * model_internal: what the files of model/ share. Private to the folder.
+ *
+ *	model.c		open and close		request_json.c	writes requests
+ *	embed.c		an embeddings request	vectors.c	its answer, by json_scan.c
+ *	model_chat.c	starts a chat answer	model_stream.c	pulls it, by sse.c and delta.c
+ *	model_error.c	what a failure means
  */
 #ifndef TENANTGATE_MODEL_INTERNAL_H
 #define TENANTGATE_MODEL_INTERNAL_H
@@ -10,7 +14,7 @@
 #include "tenantgate/base/err.h"
 #include "tenantgate/model.h"
 
-#define ERROR_BODY_MAX	(16u * 1024)	/* bytes of a refusal that are read */
+#define ERROR_BODY_MAX	(16u * 1024)	/* bytes of an error response that are read */
 
 struct model {
 	struct worker		*worker;	/* borrowed */
@@ -18,31 +22,33 @@ struct model {
 	struct model_conf	 conf;		/* its strings borrowed */
 	char			*embeddings_url;/* owned */
 	char			*chat_url;	/* owned */
-	char			*auth;		/* owned: the header line; NULL without a key */
-	bool			 is_openai;	/* knows its newer fields */
+	char			*auth;		/* owned: Authorization line; NULL without a key */
+	bool			 is_openai;	/* OpenAI itself, which knows its newer fields */
 };
 
-/* A request under way: the body is kept until it is answered, for another try. */
-struct call {
+/* A request under way, embeddings or chat. The body is kept for another try, and to see whether an
+ * error message quotes it. */
+struct model_call {
 	struct model		*model;		/* borrowed */
 	const char		*stage;		/* static: "embedding model", "chat model" */
 	struct buf		 body;		/* owned */
-	unsigned		 tries;
+	unsigned		 tries;		/* begun, this one included */
 };
 
-/* request_json.c: appends; false past the ceiling. */
-bool	request_json_embeddings(struct call *, const struct slice *texts, size_t n);
-bool	request_json_chat(struct call *, const struct model_chat *);
-void	model_call_request(const struct call *, const char *url, struct web_request *);
+/* request_json.c. The first two write call->body; false when there is no memory for it. The third
+ * fills the web request, which borrows the body, the URL and the model's header line. */
+bool	request_json_embeddings(struct model_call *, const struct slice *texts, size_t n);
+bool	request_json_chat(struct model_call *, const struct model_chat *);
+void	model_call_request(const struct model_call *, const char *url, struct web_request *);
 
 /*
- * fault.c. What a failed try means: err is set to what the caller hears, and the server's words go
- * to the log. The microseconds to wait before another try, or 0 for none.
+ * model_error.c. What a failed try means: err is set to the caller's sentence, the server's own
+ * words go to the log. Returns the microseconds to wait before another try, or 0 for none.
  */
-uint64_t	model_error_classify(struct call *, const struct web_response *, struct slice body,
-		    const char *request_id, struct err *);
-/* An error event in the middle of a stream. */
-void		model_error_event(struct call *, struct slice data, const char *request_id,
+uint64_t	model_error_classify(struct model_call *, const struct web_response *,
+		    struct slice body, const char *request_id, struct err *);
+/* The same for an error event in the middle of a stream; there is no other try after text. */
+void		model_error_event(struct model_call *, struct slice data, const char *request_id,
 		    struct err *);
 
 #endif

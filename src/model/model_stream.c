@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream: words out of a chat answer. A pull is a small flow under the caller's that waits until
- * there is a word, or the end: one pull brings all that has arrived.
+ * model_stream: pulling text out of a streamed chat answer, and ending it. The machine is drawn in
+ * model_stream.h.
+ *
+ * A pull is a small flow under the caller's: bytes of the body --sse--> events --delta--> text. It
+ * waits until there is text, or the end, and brings all that has arrived, so that a fast model and
+ * a slow client need few wake-ups. Events without text (role, usage) never end a pull.
  */
 #include "model/model_stream.h"
 
@@ -13,7 +17,7 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
 
-#define LINGER_US 1000000u /* for the last chunk, so that the connection can be kept */
+#define LINGER_US 1000000u /* for the last chunk; a server that sends none loses the connection */
 
 static flow_step_fn pull_piece, pull_read;
 
@@ -49,11 +53,13 @@ model_stream_new(struct model *m)
 	s->call.model = m;
 	s->call.stage = "chat model";
 	sse_init(&s->sse, m->conf.delta_max);
-	/* A piece never holds more text than bytes; \u escapes only shrink. */
+	/* The text of one pull is no longer than the piece and the event begun before it, for JSON
+	 * escapes only shrink. A piece may be a read-ahead and a write of libcurl's. */
 	delta_init(&s->delta, m->conf.delta_max + 4 * STREAM_AHEAD);
 	return s;
 }
 
+/* Closes the connection when the transfer is still under way. */
 void
 model_stream_free(struct model_stream *s)
 {
@@ -79,8 +85,9 @@ pull_piece(struct flow *f)
 	return web_pull(f, s->transfer, &s->piece);
 }
 
+/* The text of the same pull is dropped: the client is given the error instead. */
 static enum flow_rc
-event_refused(struct model_stream *s, struct slice data)
+stream_error_event(struct model_stream *s, struct slice data)
 {
 	struct err err = { .code = ERR_NONE };
 
@@ -88,29 +95,35 @@ event_refused(struct model_stream *s, struct slice data)
 	return flow_fail_err(&s->flow, &err);
 }
 
+/* A server that is not compatible, or an event past its ceiling. why: a whole sentence. */
 static enum flow_rc
 stream_malformed(struct model_stream *s, const char *why)
 {
-	log_event(LOG_WARNING, "model.answer", s->flow.request_id, "%s: %s", s->call.stage, why);
-	return flow_fail(&s->flow, ERR_MODEL, "The %s's answer cannot be used: %s.", s->call.stage,
+	log_event(LOG_WARNING, "model.answer", s->flow.request_id,
+	    "The %s's answer cannot be used; check model_url, chat_model and model_event_size. %s",
+	    s->call.stage, why);
+	return flow_fail(&s->flow, ERR_MODEL,
+	    "The %s's answer cannot be used; try again or ask the operator. %s", s->call.stage,
 	    why);
 }
 
-/* FLOW_DONE: the event is taken. */
+/* One event's text and facts into s->delta: FLOW_DONE, or the flow has failed. Some servers mark an
+ * error by the event's name only. */
 static enum flow_rc
-event_take(struct model_stream *s, const struct sse_event *event)
+stream_add_event(struct model_stream *s, const struct sse_event *event)
 {
 	enum delta_rc rc = delta_add(&s->delta, event->data);
 
 	if (rc == DELTA_ERROR || slice_is(event->name, "error"))
-		return event_refused(s, event->data);
+		return stream_error_event(s, event->data);
 	if (rc == DELTA_BROKEN)
-		return stream_malformed(s, "an event is no JSON of the expected shape");
+		return stream_malformed(s, "An event is not JSON of the expected shape.");
 	if (rc == DELTA_FULL)
-		return stream_malformed(s, "a piece of it is too large");
+		return stream_malformed(s, "A piece of its text is too large.");
 	return FLOW_DONE;
 }
 
+/* What the pull brings. A finish without a finish_reason ([DONE] alone) is "other". */
 static enum flow_rc
 pull_done(struct model_stream *s)
 {
@@ -125,7 +138,8 @@ pull_done(struct model_stream *s)
 	return FLOW_DONE;
 }
 
-/* The connection is at its end: was it the answer's too? */
+/* The body is at its end. A finish_reason or [DONE] makes it the answer's end too, even if the
+ * connection broke after that; without either the answer was cut, however tidily the body ended. */
 static enum flow_rc
 stream_end(struct model_stream *s)
 {
@@ -138,13 +152,14 @@ stream_end(struct model_stream *s)
 	if (s->response.failure == WEB_FINE) {
 		s->response.failure = WEB_CUT;
 		snprintf(s->response.detail, sizeof(s->response.detail),
-		    "it ends without a finish");
+		    "The stream ended without a finish_reason or [DONE].");
 	}
 	(void)model_error_classify(&s->call, &s->response, slice_of(NULL, 0), s->flow.request_id,
 	    &err);
 	return flow_fail_err(&s->flow, &err);
 }
 
+/* All events in the piece, up to [DONE]; what follows [DONE] is ignored. */
 static enum flow_rc
 pull_read(struct flow *f)
 {
@@ -157,11 +172,11 @@ pull_read(struct flow *f)
 		return stream_end(s);
 	while (rc == FLOW_DONE && !s->delta.done &&
 	    (got = sse_next(&s->sse, &s->piece, &event)) == SSE_EVENT)
-		rc = event_take(s, &event);
+		rc = stream_add_event(s, &event);
 	if (rc != FLOW_DONE)
 		return rc;
 	if (got == SSE_TOO_LARGE)
-		return stream_malformed(s, "an event is too large");
+		return stream_malformed(s, "An event is too large.");
 	if (s->delta.done)
 		s->state = STREAM_COMPLETE;
 	else if (s->delta.text.len == 0)
@@ -169,6 +184,7 @@ pull_read(struct flow *f)
 	return pull_done(s);
 }
 
+/* After the end, another pull brings the end again. */
 enum flow_rc
 model_chat_pull(struct flow *f, struct model_stream *s, struct model_delta *out)
 {
@@ -182,7 +198,7 @@ model_chat_pull(struct flow *f, struct model_stream *s, struct model_delta *out)
 	return FLOW_NEXT;
 }
 
-/* ---- letting go ---- */
+/* ---- stopping ---- */
 static enum flow_rc linger_check(struct flow *);
 
 static void
@@ -191,6 +207,9 @@ linger_release(struct flow *f)
 	model_stream_free(FLOW_OF(f, struct model_stream, &linger_kind));
 }
 
+/* Reads on to the end of the body, which after [DONE] is nearly always the last chunk alone.
+ * Stopped before it, libcurl would have to close the connection, and the next request would pay for
+ * a TCP and a TLS handshake. */
 static enum flow_rc
 linger_pull(struct flow *f)
 {
@@ -207,6 +226,7 @@ linger_check(struct flow *f)
 	return s->piece.len == 0 ? FLOW_DONE : flow_goto(f, linger_pull);
 }
 
+/* A lingering stream is a flow of the worker's, with no parent: the caller may end at once. */
 void
 model_chat_stop(struct model_stream **stream)
 {

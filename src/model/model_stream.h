@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream: one chat answer on its way. model_chat.c asks for it (and again, when refused);
- * model_stream.c pulls words out of it and lets it go.
+ * model_stream: one streamed chat answer. model_chat.c starts it; model_stream.c pulls text out of
+ * it, moves its state and frees it.
  *
- *	chat_start --> [talking] --[DONE], end--> [over] --stop--> freed, or lingering for the
- *	                   |                                       last chunk, then freed
- *	                   +---- stop: the connection is closed, the model stops ----> freed
+ *	model_chat_start --> [active] --[DONE]--> [complete] --stop--> read to the last byte, freed
+ *	                      |    |
+ *	                      |    +--body's end, after a finish_reason--> [ended] --stop--> freed
+ *	                      +--stop: the connection is closed, the server stops--> freed
  */
 #ifndef TENANTGATE_MODEL_STREAM_H
 #define TENANTGATE_MODEL_STREAM_H
@@ -18,22 +19,22 @@
 #define STREAM_AHEAD	(64u * 1024)	/* bytes that may have arrived and not been pulled */
 
 enum stream_state {
-	STREAM_ACTIVE,
-	STREAM_COMPLETE,	/* the answer is whole, the connection may not be at its end */
-	STREAM_ENDED,	/* both */
+	STREAM_ACTIVE,		/* more may come; also after a failure, until it is stopped */
+	STREAM_COMPLETE,	/* [DONE] has come; the body's end (the last chunk) perhaps not */
+	STREAM_ENDED,		/* the answer is complete, the body at its end */
 };
 
 struct model_stream {
-	struct flow		 flow;		/* of one pull, of lingering at last */
-	unsigned		 magic;
+	struct flow		 flow;		/* of one pull at a time, at last of lingering */
+	unsigned		 magic;		/* STREAM_MAGIC */
 	enum stream_state	 state;
-	struct call		 call;		/* owned */
-	struct web_transfer	*transfer;	/* owned */
-	struct web_response	 response;	/* owned */
+	struct model_call	 call;		/* owned */
+	struct web_transfer	*transfer;	/* owned; NULL before the header has come */
+	struct web_response	 response;	/* owned; its failure is valid at the body's end */
 	struct slice		 piece;		/* borrowed until the next web_pull() */
 	struct sse		 sse;		/* owned */
-	struct delta		 delta;		/* owned */
-	struct model_delta	*out;		/* borrowed: the caller's, of this pull */
+	struct delta		 delta;		/* owned; text is reset by each pull */
+	struct model_delta	*out;		/* borrowed: the caller's, during a pull */
 };
 
 struct model_stream	*model_stream_new(struct model *);

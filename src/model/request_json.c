@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ask: the two requests as JSON.
+ * request_json: writes the bodies of the two requests, embeddings and chat, and the web request
+ * that carries them. Each is one pass into one buf, which is sized before so that it rarely grows.
  */
 #include <string.h>
 
 #include "model/model_internal.h"
 #include "tenantgate/base/json.h"
 
-#define REQUEST_OVERHEAD_MAX    4096 /* for all that is not text */
-#define REQUEST_OVERHEAD   512	 /* what of that is nearly always enough */
-#define ESCAPED_MAX 6	 /* bytes that one byte of text may become */
+#define REQUEST_OVERHEAD_MAX 4096 /* bytes of all that is not text, at most */
+#define REQUEST_OVERHEAD     512  /* bytes of that which nearly always suffice */
+#define ESCAPED_MAX	     6	  /* bytes that one byte of text may become: \u00XX */
 
+/* Opens an object with its first member, a string. */
 static void
 request_put_name(struct buf *b, const char *key, const char *name)
 {
@@ -20,6 +22,7 @@ request_put_name(struct buf *b, const char *key, const char *name)
 	json_put_string(b, slice_str(name));
 }
 
+/* A further member, a number. */
 static void
 request_put_number(struct buf *b, const char *key, unsigned n)
 {
@@ -29,7 +32,8 @@ request_put_number(struct buf *b, const char *key, unsigned n)
 	buf_uint(b, n);
 }
 
-/* As LangChain's OpenAIEmbeddings does: vectors that it stored stay comparable. */
+/* Line ends become spaces, as in LangChain's OpenAIEmbeddings: vectors that an application stored
+ * with it stay comparable with ours. */
 static void
 put_without_new_lines(struct buf *b, struct slice text)
 {
@@ -47,11 +51,14 @@ put_without_new_lines(struct buf *b, struct slice text)
 	buf_free(&line);
 }
 
+/* base64 is asked for because a vector is then 8 KB rather than 20 to 34 KB of digits, and is
+ * decoded without parsing a number. `dimensions` is sent only when configured: older models answer
+ * 400. */
 bool
-request_json_embeddings(struct call *a, const struct slice *texts, size_t n)
+request_json_embeddings(struct model_call *call, const struct slice *texts, size_t n)
 {
-	const struct model_conf *conf = &a->model->conf;
-	struct buf *b = &a->body;
+	const struct model_conf *conf = &call->model->conf;
+	struct buf *b = &call->body;
 	size_t bytes = 0, i;
 
 	for (i = 0; i < n; i++)
@@ -91,7 +98,7 @@ put_messages(struct buf *b, const struct model_chat *chat)
 	buf_putc(b, ']');
 }
 
-/* Thousandths: no locale has a say in it. */
+/* In thousandths, written as integers: the point of %f depends on the locale. */
 static void
 put_temperature(struct buf *b, double t)
 {
@@ -100,12 +107,17 @@ put_temperature(struct buf *b, double t)
 	buf_printf(b, ",\"temperature\":%u.%03u", n / 1000, n % 1000);
 }
 
-/* include_obfuscation and max_completion_tokens are OpenAI's alone; others know max_tokens. */
+/*
+ * include_usage has the token counts sent in an event of their own. OpenAI pads every event with
+ * random characters, which hide a token's length from who sees the sizes of encrypted packets;
+ * include_obfuscation switches that off, to save bandwidth. max_completion_tokens is OpenAI's name
+ * for the deprecated max_tokens. Other servers may know neither.
+ */
 bool
-request_json_chat(struct call *a, const struct model_chat *chat)
+request_json_chat(struct model_call *call, const struct model_chat *chat)
 {
-	const struct model *m = a->model;
-	struct buf *b = &a->body;
+	const struct model *m = call->model;
+	struct buf *b = &call->body;
 	size_t bytes = 0, i;
 
 	for (i = 0; i < chat->message_count; i++)
@@ -125,17 +137,18 @@ request_json_chat(struct call *a, const struct model_chat *chat)
 	return !b->failed;
 }
 
+/* No total time-out: a long answer is not a stalled one. */
 void
-model_call_request(const struct call *a, const char *url, struct web_request *r)
+model_call_request(const struct model_call *call, const char *url, struct web_request *r)
 {
-	const struct model_conf *conf = &a->model->conf;
+	const struct model_conf *conf = &call->model->conf;
 
 	memset(r, 0, sizeof(*r));
 	r->method = "POST";
 	r->url = url;
 	r->headers[0] = "Content-Type: application/json";
-	r->headers[1] = a->model->auth;
-	r->body = buf_view(&a->body);
+	r->headers[1] = call->model->auth;
+	r->body = buf_view(&call->body);
 	r->connect_timeout_us = conf->connect_timeout_us;
 	r->first_byte_timeout_us = conf->first_byte_timeout_us;
 	r->idle_timeout_us = conf->idle_timeout_us;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sse: the parser. A line that is whole in the bytes given is read in place; only one that came in
- * pieces is copied to sse->line first.
+ * sse: the parser. A line that is complete in the bytes given is read in place; only one that came
+ * in pieces is gathered in sse->line first. So most bytes are copied once, into the event's data.
  */
 #include "model/sse.h"
 
-/* A stream of \r lines must not search the whole rest for a \n at each of them. */
+/* Bytes searched at a time for a line's end. Without it a hostile stream of short \r lines would
+ * have the whole rest of the piece searched for a \n at each of them: quadratic. */
 #define WINDOW 512
 
 static const char byte_order_mark[] = "\xef\xbb\xbf";
@@ -45,21 +46,22 @@ line_end(struct slice in)
 }
 
 static void
-bytes_take(struct slice *in, size_t n)
+slice_advance(struct slice *in, size_t n)
 {
 	in->p += n;
 	in->len -= n;
 }
 
-/* One line off the front, its end too. False: it is not whole, and kept. */
+/* Takes one line and its end off the front of *in. False: the line is not complete yet; what there
+ * is of it is kept in s->line. */
 static bool
-sse_line_take(struct sse *s, struct slice *in, struct slice *line)
+sse_read_line(struct sse *s, struct slice *in, struct slice *line)
 {
 	const char *end;
 
 	if (s->place == SSE_AFTER_CR && in->len > 0) {
 		if (in->p[0] == '\n')
-			bytes_take(in, 1);
+			slice_advance(in, 1);
 		s->place = SSE_LINE;
 	}
 	end = line_end(*in);
@@ -68,22 +70,25 @@ sse_line_take(struct sse *s, struct slice *in, struct slice *line)
 		buf_slice(&s->line, *line);
 		*line = buf_view(&s->line);
 	}
-	bytes_take(in, end == NULL ? in->len : (size_t)(end - in->p) + 1);
+	slice_advance(in, end == NULL ? in->len : (size_t)(end - in->p) + 1);
 	return end != NULL;
 }
 
-/* The first line's mark goes; what ended the line is remembered. */
+/* Strips the byte order mark of the stream's first line; remembers whether a \n may still belong to
+ * this line's end. */
 static struct slice
-line_begin(struct sse *s, struct slice line, char end)
+sse_line_ended(struct sse *s, struct slice line, char end)
 {
 	if (s->place == SSE_START && slice_starts(line, byte_order_mark))
-		bytes_take(&line, sizeof(byte_order_mark) - 1);
+		slice_advance(&line, sizeof(byte_order_mark) - 1);
 	s->place = end == '\r' ? SSE_AFTER_CR : SSE_LINE;
 	return line;
 }
 
+/* `name: value`, one space after the colon dropped; a line without a colon is a name alone; one
+ * that begins with a colon is a comment, whose empty name matches nothing. */
 static void
-field_take(struct sse *s, struct slice line)
+sse_read_field(struct sse *s, struct slice line)
 {
 	const char *colon = memchr(line.p, ':', line.len);
 	struct slice value = slice_of(NULL, 0);
@@ -92,7 +97,7 @@ field_take(struct sse *s, struct slice line)
 		value = slice_of(colon + 1, line.len - (size_t)(colon + 1 - line.p));
 		line.len = (size_t)(colon - line.p);
 		if (value.len > 0 && value.p[0] == ' ')
-			bytes_take(&value, 1);
+			slice_advance(&value, 1);
 	}
 	if (slice_is(line, "data")) {
 		if (s->data_lines++ > 0)
@@ -105,9 +110,10 @@ field_take(struct sse *s, struct slice line)
 	}
 }
 
-/* An empty line: the event is over. False when there was none. */
+/* An empty line ends the event. False when it had no data line: the standard drops such an event,
+ * and comments used as keep-alives end here. */
 static bool
-event_end(struct sse *s, struct sse_event *event)
+sse_event_ended(struct sse *s, struct sse_event *event)
 {
 	bool any = s->data_lines > 0;
 
@@ -118,6 +124,8 @@ event_end(struct sse *s, struct sse_event *event)
 	return any;
 }
 
+/* The data handed out last is reset by the next call, before its first byte. A complete line is
+ * held to the ceiling too, or the limit would depend on how the bytes were split. */
 enum sse_rc
 sse_next(struct sse *s, struct slice *in, struct sse_event *event)
 {
@@ -127,16 +135,16 @@ sse_next(struct sse *s, struct slice *in, struct sse_event *event)
 		return SSE_TOO_LARGE;
 	if (s->data_lines == 0)
 		buf_reset(&s->data);
-	while (in->len > 0 && sse_line_take(s, in, &line)) {
+	while (in->len > 0 && sse_read_line(s, in, &line)) {
 		if (line.len > s->line.max)
 			s->line.failed = true;
-		line = line_begin(s, line, in->p[-1]);
+		line = sse_line_ended(s, line, in->p[-1]);
 		if (line.len > 0)
-			field_take(s, line);
+			sse_read_field(s, line);
 		if (s->line.failed || s->data.failed)
 			break;
 		buf_reset(&s->line);
-		if (line.len == 0 && event_end(s, event))
+		if (line.len == 0 && sse_event_ended(s, event))
 			return SSE_EVENT;
 	}
 	if (!s->line.failed && !s->data.failed)

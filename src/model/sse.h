@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sse: server-sent events out of bytes, as the WHATWG HTML standard says (9.2.6). Pure: no socket,
- * no clock; the events are the same however the bytes were split.
+ * sse: a parser of server-sent events (WHATWG HTML standard, 9.2.6). Pure: no socket, no clock; the
+ * events are the same however the bytes were split.
  *
  *	bytes --> line (ended by \n, \r\n or \r) --> field --> at an empty line: event
  *
- * A line and an event's data have a ceiling each; past it the stream is refused for good. What
- * follows the last empty line of a stream is no event.
+ *	place:  [start] --line's end--> [line] <--> [after cr]      [refused] from any, for good
+ *
+ * sse_next() moves the place. A line and an event's data have a ceiling each, so that a server
+ * cannot fill our memory with one event. What follows the last empty line of a stream is not an
+ * event, as the standard says. The fields id and retry are ignored: we never reconnect.
  */
 #ifndef TENANTGATE_MODEL_SSE_H
 #define TENANTGATE_MODEL_SSE_H
@@ -14,28 +17,28 @@
 #include "tenantgate/base/buf.h"
 #include "tenantgate/base/slice.h"
 
-#define SSE_NAME_MAX	32	/* bytes; a longer name counts as none */
+#define SSE_NAME_MAX	32	/* bytes; a longer name is taken as none */
 
 enum sse_place {
-	SSE_START,	/* a byte order mark may come */
+	SSE_START,	/* in the first line: a byte order mark may begin it */
 	SSE_LINE,
-	SSE_AFTER_CR,	/* a \n right now belongs to the line before */
-	SSE_REFUSED,
+	SSE_AFTER_CR,	/* a \n next belongs to the line before */
+	SSE_REFUSED,	/* past a ceiling, or no memory */
 };
 
 struct sse {
 	enum sse_place	 place;
 	struct buf	 line;		/* owned: the beginning of a line that came in pieces */
 	struct buf	 data;		/* owned: of the event under way, or the one handed out */
-	unsigned	 data_lines;	/* so far in this event */
-	char		 name[SSE_NAME_MAX];
-	size_t		 name_len;
+	unsigned	 data_lines;	/* so far in this event; 0: no event yet */
+	char		 name[SSE_NAME_MAX]; /* of this event's `event:` line */
+	size_t		 name_len;	/* bytes */
 };
 
 struct sse_event {
-	struct slice	name;	/* of its `event:` line; may be empty */
-	struct slice	data;	/* lines joined by \n */
-};			/* both borrowed until the next call */
+	struct slice	name;	/* borrowed until the next call; empty: none was given */
+	struct slice	data;	/* borrowed likewise; its lines, joined by \n */
+};
 
 enum sse_rc {
 	SSE_MORE,	/* all bytes taken, no event yet */
@@ -43,9 +46,9 @@ enum sse_rc {
 	SSE_TOO_LARGE,	/* past the ceiling, or no memory: for good */
 };
 
-void		sse_init(struct sse *, size_t max);
+void		sse_init(struct sse *, size_t max);	/* bytes: of a line, of an event's data */
 void		sse_free(struct sse *);		/* idempotent */
-/* Takes bytes off the front of *in. */
+/* Takes bytes off the front of *in, up to the first event's end. */
 enum sse_rc	sse_next(struct sse *, struct slice *in, struct sse_event *)
 		    __attribute__((warn_unused_result));
 

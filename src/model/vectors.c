@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vectors: see the header. A vector seen is marked in `seen`, so that every place is filled once.
+ * vectors: the reader of an embeddings response, in one pass of json_scan. Vectors go straight to
+ * their places in `out`; a place filled is marked in `seen`, so n vectors in range mean all are
+ * there.
  */
 #include "model/vectors.h"
 
@@ -13,21 +15,22 @@
 #include "tenantgate/base/b64.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && sizeof(float) == 4,
-    "floats come as they lie in memory");
+    "base64 holds little-endian float32, which is copied as it is");
 
-#define BASE64_TEXT_MAX (1u << 20) /* an escaped one, unescaped */
+#define BASE64_TEXT_MAX (1u << 20) /* bytes of a vector written with escapes, unescaped */
 
 struct vectors_reader {
 	struct json_scan scan;
-	size_t n;
+	size_t n; /* vectors expected */
 	unsigned dimensions;
-	float *out; /* borrowed */
-	bool *seen; /* owned: n of them */
-	size_t count;
+	float *out;   /* borrowed: n * dimensions */
+	bool *seen;   /* owned: n, by index */
+	size_t count; /* true ones in seen */
 	struct model_usage *usage; /* borrowed */
 	const char *wrong;	   /* static; the first reason is kept */
 };
 
+/* Makes the scan bad, which ends all loops over it. */
 static void
 reader_refuse(struct vectors_reader *r, const char *why)
 {
@@ -36,8 +39,10 @@ reader_refuse(struct vectors_reader *r, const char *why)
 	r->scan.bad = true;
 }
 
+/* NULL when the vector can be stored. The sum of squares is NaN or infinite if any element is; in
+ * double it cannot overflow, the square of the largest float being 1e77. */
 static const char *
-vector_flaw(const float *v, unsigned n)
+vector_problem(const float *v, unsigned n)
 {
 	double sum = 0;
 	unsigned i;
@@ -45,10 +50,11 @@ vector_flaw(const float *v, unsigned n)
 	for (i = 0; i < n; i++)
 		sum += (double)v[i] * v[i];
 	if (!isfinite(sum))
-		return "a vector holds NaN or an infinity";
-	return sum > 0 ? NULL : "a vector is zero";
+		return "A vector holds NaN or an infinity.";
+	return sum > 0 ? NULL : "A vector is all zeros.";
 }
 
+/* A JSON array of exactly r->dimensions numbers; never writes past them. */
 static void
 floats_read(struct vectors_reader *r, float *v)
 {
@@ -59,91 +65,97 @@ floats_read(struct vectors_reader *r, float *v)
 	while (json_scan_item(&r->scan)) {
 		json_scan_number(&r->scan, &x);
 		if (i == r->dimensions) {
-			reader_refuse(r, "a vector has too many dimensions");
+			reader_refuse(r, "A vector has more than embedding_dimensions floats.");
 			return;
 		}
 		v[i++] = (float)x;
 	}
 	if (!r->scan.bad && i < r->dimensions)
-		reader_refuse(r, "a vector has too few dimensions");
+		reader_refuse(r, "A vector has fewer than embedding_dimensions floats.");
 }
 
-/* One item of `data`. Its index may come after its vector: then the vector waits. */
+/* One item of `data`. Its index may come after its vector, so the vector is only located at first
+ * and decoded when the whole item has been seen. */
 struct vector_item {
 	double index;
-	struct slice base64; /* as written; p NULL when it is none */
-	struct json_scan floats;  /* at their beginning, when it is no base64 */
+	struct slice base64; /* as written; p NULL when there is none */
+	struct json_scan floats; /* at the array's beginning; bad when there is none */
 };
 
+/* The bytes are the floats. Too few or too many are refused by b64_get_exact(). */
 static void
 base64_read(struct vectors_reader *r, struct slice raw, float *v)
 {
 	struct buf plain;
 
 	buf_init(&plain, BASE64_TEXT_MAX);
-	if (memchr(raw.p, '\\', raw.len) != NULL) { /* some write "\/" */
+	if (memchr(raw.p, '\\', raw.len) != NULL) { /* some servers write "\/" */
 		json_scan_unescape(raw, &plain);
 		raw = buf_view(&plain);
 	}
 	if (!b64_get_exact(raw, v, r->dimensions * sizeof(*v)))
-		reader_refuse(r, "a vector is no base64 of that many dimensions");
+		reader_refuse(r, "A vector is not base64 of embedding_dimensions floats.");
 	buf_free(&plain);
 }
 
+/* The index is a double and is checked before it is converted, for the conversion of one out of
+ * range is undefined. An array is read by going back to its beginning, and the scan goes on after
+ * the item. */
 static void
-item_place(struct vectors_reader *r, struct vector_item *vector_item)
+vector_item_store(struct vectors_reader *r, struct vector_item *item)
 {
 	struct json_scan after = r->scan;
-	double index = vector_item->index;
+	double index = item->index;
 	float *v;
 
 	if (!(index >= 0 && index < (double)r->n) || index != floor(index) ||
 	    r->seen[(size_t)index]) {
-		reader_refuse(r, "an index is out of range or comes twice");
+		reader_refuse(r, "An index is out of range or comes twice.");
 		return;
 	}
 	r->seen[(size_t)index] = true;
 	r->count++;
 	v = r->out + (size_t)index * r->dimensions;
-	if (vector_item->base64.p != NULL) {
-		base64_read(r, vector_item->base64, v);
+	if (item->base64.p != NULL) {
+		base64_read(r, item->base64, v);
 	} else {
-		r->scan = vector_item->floats;
+		r->scan = item->floats;
 		floats_read(r, v);
 		after.bad |= r->scan.bad;
 		r->scan = after;
 	}
-	if (!r->scan.bad && vector_flaw(v, r->dimensions) != NULL)
-		reader_refuse(r, vector_flaw(v, r->dimensions));
+	if (!r->scan.bad && vector_problem(v, r->dimensions) != NULL)
+		reader_refuse(r, vector_problem(v, r->dimensions));
 }
 
 static void
-item_read(struct vectors_reader *r)
+vector_item_read(struct vectors_reader *r)
 {
-	struct vector_item vector_item = { .index = -1, .floats = { .bad = true } };
+	struct vector_item item = { .index = -1, .floats = { .bad = true } };
 	struct slice key;
 
 	json_scan_open(&r->scan, '{');
 	while (json_scan_member(&r->scan, &key)) {
 		if (slice_is(key, "index")) {
-			json_scan_number(&r->scan, &vector_item.index);
+			json_scan_number(&r->scan, &item.index);
 		} else if (slice_is(key, "embedding") &&
 		    json_scan_peek(&r->scan) == JSON_SCAN_STRING) {
-			json_scan_string(&r->scan, &vector_item.base64);
+			json_scan_string(&r->scan, &item.base64);
 		} else {
 			if (slice_is(key, "embedding"))
-				vector_item.floats = r->scan;
+				item.floats = r->scan;
 			json_scan_skip(&r->scan);
 		}
 	}
 	if (r->scan.bad)
 		return;
-	if (vector_item.base64.p == NULL && vector_item.floats.bad)
-		reader_refuse(r, "an item has no embedding");
+	if (item.base64.p == NULL && item.floats.bad)
+		reader_refuse(r, "An item has no embedding.");
 	else
-		item_place(r, &vector_item);
+		vector_item_store(r, &item);
 }
 
+/* Embeddings have input tokens only. A count that is absurd is taken as none. */
 static void
 vectors_usage_read(struct vectors_reader *r)
 {
@@ -175,7 +187,7 @@ response_read(struct vectors_reader *r)
 		if (slice_is(key, "data") && type == JSON_SCAN_ARRAY) {
 			json_scan_open(&r->scan, '[');
 			while (json_scan_item(&r->scan))
-				item_read(r);
+				vector_item_read(r);
 		} else if (slice_is(key, "usage") && type == JSON_SCAN_OBJECT) {
 			vectors_usage_read(r);
 		} else {
@@ -183,9 +195,9 @@ response_read(struct vectors_reader *r)
 		}
 	}
 	if (!json_scan_whole(&r->scan))
-		reader_refuse(r, "it is no JSON, or not of this shape");
+		reader_refuse(r, "It is not JSON of the expected shape.");
 	else if (r->count < r->n)
-		reader_refuse(r, "a vector is missing");
+		reader_refuse(r, "A vector is missing.");
 }
 
 const char *
@@ -195,7 +207,7 @@ vectors_read(struct slice body, size_t n, unsigned dimensions, float *out,
 	struct vectors_reader r = { .n = n, .dimensions = dimensions, .out = out, .usage = usage };
 
 	memset(usage, 0, sizeof(*usage));
-	r.seen = xcalloc(n, sizeof(*r.seen)); /* a batch: two thousand at most */
+	r.seen = xcalloc(n, sizeof(*r.seen)); /* a batch: 2048 at most */
 	json_scan_begin(&r.scan, body);
 	response_read(&r);
 	free(r.seen);

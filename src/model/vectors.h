@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vectors: the answer of /v1/embeddings to floats, each vector in the place its index names. Takes
- * base64 (little-endian float32, what we ask for) and JSON arrays (what servers send that do not
- * know base64). Pure.
+ * vectors: reads the response of POST /v1/embeddings into floats, each vector at the place that its
+ * index names (the order of the items is not to be relied on). Takes base64 (little-endian float32,
+ * what we ask for) and JSON arrays (from servers that ignore encoding_format). Pure.
  *
- * Refuses: not JSON, an index out of range, twice or missing, another length, NaN, infinities, and
- * zero vectors, which no cosine index would ever find.
+ * Refuses what is not JSON, an index that is out of range, comes twice or is missing, another
+ * length, NaN and infinities (which pgvector refuses for the whole batch), and zero vectors, which
+ * have no cosine distance: an index would never find them.
  */
 #ifndef TENANTGATE_MODEL_VECTORS_H
 #define TENANTGATE_MODEL_VECTORS_H
@@ -15,7 +16,8 @@
 #include "tenantgate/base/slice.h"
 #include "tenantgate/model.h"
 
-/* out: n * dimensions floats. NULL when all is well, else what is wrong (static, for a log). */
+/* out: n * dimensions floats, of use only when NULL is returned; otherwise what is wrong: a static
+ * sentence, for the caller and the log. */
 const char	*vectors_read(struct slice body, size_t n, unsigned dimensions, float *out,
 		    struct model_usage *) __attribute__((warn_unused_result));
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * borrow: over the counter. An idle connection is taken at once (the latest used, for it is the
- * least likely to have died; it is looked at first); else the flow waits its turn.
+ * borrow: taking a connection from a pool and returning it. An idle one is taken at once: the last
+ * used, as in PgBouncer, because it is the least likely to have died and because the others then
+ * reach server_idle_timeout. It is checked before it is lent. Without an idle one the flow waits.
  *
- *	waiter:  [queued] --grant, failure--> [told] --task--> flow woken, freed
- *	             \                           \ flow aborted
- *	              late or aborted: freed      +--> [left] --task--> server goes back, freed
+ *	waiter:  [queued] --grant, failure--> [notified] --task--> flow woken, freed
+ *	             \                             \ flow aborted
+ *	              timeout, flow aborted:        +--> [left] --task--> server returned, freed
+ *	              freed
  *
- * A waiter is freed on its own worker only, never while its task is under way.
+ * States are moved here: out of [queued] under the lock, by any worker; the rest on the waiter's
+ * own. A waiter is freed on its own worker only, and never while its task is under way.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -17,6 +20,7 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 
+/* On the borrower's worker: from here on the server is the flow's until pool_return(). */
 static void
 lease_fill(struct pool_lease *lease, struct server *s)
 {
@@ -31,6 +35,7 @@ lease_fill(struct pool_lease *lease, struct server *s)
 
 /* ---- the queue ---- */
 
+/* Under the lock. The caller calls pool_changed(), for the pool may need one login less. */
 static void
 waiter_unqueue(struct waiter *w)
 {
@@ -44,6 +49,7 @@ waiter_unqueue(struct waiter *w)
 	w->pool = NULL;
 }
 
+/* Its task is posted after the lock; until it has run on the waiter's worker, nobody frees it. */
 static void
 waiter_notify(struct waiter *w, struct deferred *deferred)
 {
@@ -52,6 +58,8 @@ waiter_notify(struct waiter *w, struct deferred *deferred)
 	TAILQ_INSERT_TAIL(&deferred->notify, w, link);
 }
 
+/* The server is ACTIVE from now on, though its borrower does not know yet: nobody else can get it.
+ */
 void
 waiter_grant(struct waiter *w, struct server *s, struct deferred *deferred)
 {
@@ -76,6 +84,12 @@ waiter_free(struct waiter *w)
 	free(w);
 }
 
+/*
+ * What becomes of a returned server. A clean one goes to the next borrower. A dirty one, or one
+ * left in a transaction, is reset before: a borrower must never see another's settings or locks. A
+ * reset needs a flow on this worker, so a worker that has detached closes the connection; so does a
+ * retired pool, which would close it after the reset. A busy or broken one is of no use to anybody.
+ */
 static void
 server_returned(struct server *s, enum pool_hygiene hygiene)
 {
@@ -119,22 +133,36 @@ waiter_notified(void *arg)
 	waiter_free(w);
 }
 
-/* What a waiter that leaves too late was waiting for. */
+/*
+ * What a waiter has waited for in vain, so that the operator knows which limit to raise. A pool
+ * without any server was given no slot of the process's budget; one whose servers are all logging
+ * in waits for the database; else its own size is the limit. Under the lock, while still QUEUED.
+ */
 static void
-wait_explain(const struct waiter *w, struct err *err)
+wait_timeout_error(const struct waiter *w, struct err *err)
 {
 	const struct pool *pool = w->pool;
 	double s = (double)w->pools->conf.query_wait_timeout_us / 1e6;
 
 	if (pool->count == 0)
-		err_set(err, ERR_POOL_TIMEOUT, "all server connections are taken since %.1f s", s);
+		err_set(err, ERR_POOL_TIMEOUT,
+		    "All server connections have been in use for %.1f s; try again later or raise "
+		    "max_server_connections.",
+		    s);
 	else if (pool->count == pool->servers[SERVER_LOGIN])
-		err_set(err, ERR_POOL_TIMEOUT, "no login was completed within %.1f s", s);
+		err_set(err, ERR_POOL_TIMEOUT,
+		    "No login to the database was completed within %.1f s; try again later or see "
+		    "whether the database can be reached.",
+		    s);
 	else
-		err_set(err, ERR_POOL_TIMEOUT, "no connection came free within %.1f s", s);
+		err_set(err, ERR_POOL_TIMEOUT,
+		    "No connection to the database came free within %.1f s; try again later or "
+		    "raise default_pool_size.",
+		    s);
 }
 
-/* True when it stood in the queue and is ours now; else its task is on its way. */
+/* True when it was still queued: it is out of the queue and the caller's to free, and *why says
+ * what it waited for. False: it is notified, and its task, which is on its way, will free it. */
 static bool
 waiter_leave(struct waiter *w, struct err *why)
 {
@@ -146,7 +174,7 @@ waiter_leave(struct waiter *w, struct err *why)
 	pools_lock(p, &deferred);
 	queued = w->state == WAITER_QUEUED;
 	if (queued) {
-		wait_explain(w, why);
+		wait_timeout_error(w, why);
 		pool = w->pool;
 		waiter_unqueue(w);
 		pool_changed(pool, &deferred);
@@ -155,6 +183,8 @@ waiter_leave(struct waiter *w, struct err *why)
 	return queued;
 }
 
+/* The flow's cancel: it was aborted (deadline, departed client, shutdown) and must not be touched
+ * any more. A server that was granted meanwhile is returned by the task. */
 static void
 waiter_cancelled(void *arg)
 {
@@ -167,6 +197,7 @@ waiter_cancelled(void *arg)
 		w->state = WAITER_LEFT;
 }
 
+/* query_wait_timeout. A grant that is on its way wins: the connection is there, so it is used. */
 static void
 waiter_timed_out(void *arg)
 {
@@ -179,6 +210,7 @@ waiter_timed_out(void *arg)
 	waiter_free(w);
 }
 
+/* Under the lock. The timer is added after it, on this same worker: borrow_wait(). */
 static struct waiter *
 waiter_queue(struct flow *f, struct pool *pool, struct pool_lease *lease)
 {
@@ -197,9 +229,10 @@ waiter_queue(struct flow *f, struct pool *pool, struct pool_lease *lease)
 	return w;
 }
 
-/* ---- the counter ---- */
+/* ---- borrowing ---- */
 
-/* Why there is no point in waiting; err stays empty otherwise. */
+/* Why there is no point in waiting; err stays empty otherwise. Under the lock. The ceiling of the
+ * queue bounds the requests that a tenant's burst keeps in memory until they time out. */
 static void
 pool_refusal(const struct pool *pool, struct err *err)
 {
@@ -208,11 +241,16 @@ pool_refusal(const struct pool *pool, struct err *err)
 	if (pool_live(pool) == 0 && pool_in_backoff(pool))
 		*err = pool->failure;
 	else if (pool->waiting >= p->conf.max_waiting)
-		err_set(err, ERR_OVERLOADED, "%u requests wait for this database", pool->waiting);
+		err_set(err, ERR_OVERLOADED,
+		    "%u requests already wait for this database; try again later or raise "
+		    "max_waiting.",
+		    pool->waiting);
 }
 
+/* The last used, or NULL. Under the lock; ACTIVE from now on, so that it can be checked after it.
+ */
 static struct server *
-idle_take(struct pool *pool, struct worker *w)
+borrow_idle(struct pool *pool, struct worker *w)
 {
 	struct server *s = TAILQ_FIRST(&pool->idle);
 
@@ -224,7 +262,8 @@ idle_take(struct pool *pool, struct worker *w)
 	return s;
 }
 
-/* Dead, or past its time while nobody looked. */
+/* An idle server that turned out to be dead, or past its lifetime since the janitor's last round.
+ * It was not lent after all, so the total goes back by one. */
 static void
 server_discard(struct pools *p, struct server *s)
 {
@@ -238,13 +277,14 @@ server_discard(struct pools *p, struct server *s)
 	pools_unlock(p, &deferred);
 }
 
-/* What came of asking: an idle server, or a place in the queue, or an error. */
+/* What a borrow comes to under the lock: exactly one of the three is set. */
 struct decision {
-	struct server	*server;
-	struct waiter	*waiter;
-	struct err	 err;
+	struct server *server; /* idle until now, still to be checked */
+	struct waiter *waiter; /* queued */
+	struct err err;	       /* no use in waiting */
 };
 
+/* The one critical section of a borrow. The pool is made when the target is new. */
 static void
 borrow_decide(struct flow *f, struct pools *p, const struct pool_target *target,
     struct pool_lease *lease, struct decision *decision)
@@ -255,7 +295,7 @@ borrow_decide(struct flow *f, struct pools *p, const struct pool_target *target,
 	memset(decision, 0, sizeof(*decision));
 	pools_lock(p, &deferred);
 	pool = pool_find(p, target, &deferred);
-	decision->server = idle_take(pool, f->worker);
+	decision->server = borrow_idle(pool, f->worker);
 	if (decision->server == NULL) {
 		pool_refusal(pool, &decision->err);
 		if (!err_is(&decision->err))
@@ -265,7 +305,8 @@ borrow_decide(struct flow *f, struct pools *p, const struct pool_target *target,
 	pools_unlock(p, &deferred);
 }
 
-/* The waiter may have been told by now, but its task comes to this thread, later. */
+/* Another worker may have notified the waiter by now; but its task comes through this worker's
+ * mailbox, and cannot run before this function has returned to the loop. */
 static enum flow_rc
 borrow_wait(struct flow *f, struct waiter *w)
 {
@@ -275,6 +316,8 @@ borrow_wait(struct flow *f, struct waiter *w)
 	return flow_wait(f, waiter_cancelled, w);
 }
 
+/* Checking a connection is a system call, hence outside the lock; a dead one is discarded and the
+ * pool is asked anew. Each turn takes an idle server away, so the loop ends. */
 enum flow_rc
 pool_borrow(struct flow *f, struct pools *p, const struct pool_target *target,
     struct pool_lease *lease)
@@ -298,6 +341,8 @@ pool_borrow(struct flow *f, struct pools *p, const struct pool_target *target,
 	}
 }
 
+/* The lease is emptied first: the server may be another worker's before server_returned() is back.
+ */
 void
 pool_return(struct pool_lease *lease, enum pool_hygiene hygiene)
 {

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * janitor: a round every now and then on worker 0: connections idle or alive for too long, logins
- * that may be tried again, pools nobody has used.
+ * janitor: what only the passing of time makes due, done in rounds on worker 0: servers idle or
+ * alive for too long are closed, pools whose back-off is over may log in again, pools that have
+ * long been empty are freed. Rounds are a quarter of the shortest of those times apart, and a
+ * second at most (janitor_period() in pools.c), so that none is kept late by more than a quarter.
  */
 #include <stdlib.h>
 
 #include "pool/pool_internal.h"
 #include "tenantgate/base/clock.h"
 
-/* The oldest come first. */
+/* server_idle_timeout. The list is in order of age, so it is read only as far as it is due. */
 static void
 close_long_idle(struct pools *p, uint64_t now, struct deferred *deferred)
 {
@@ -21,6 +23,7 @@ close_long_idle(struct pools *p, uint64_t now, struct deferred *deferred)
 		server_drop(s, deferred);
 }
 
+/* server_lifetime of idle servers, in no order; active ones are seen to when they are returned. */
 static void
 close_expired(struct pools *p, uint64_t now, struct deferred *deferred)
 {
@@ -33,7 +36,8 @@ close_expired(struct pools *p, uint64_t now, struct deferred *deferred)
 	}
 }
 
-/* Each is refiled once: one that is still in back-off goes to the list's end. */
+/* Every pool in back-off is looked at once: it first goes to the list's end, and stays there when
+ * its back-off is not over, so that counting down visits each and the loop ends. */
 static void
 retry_logins(struct pools *p, struct deferred *deferred)
 {
@@ -48,6 +52,7 @@ retry_logins(struct pools *p, struct deferred *deferred)
 	}
 }
 
+/* pool_idle_timeout. The list is in the order in which pools became empty. */
 static void
 forget_unused(struct pools *p, uint64_t now)
 {

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool: one database target's connections, and who of all pools gets a free slot.
+ * pool: one database target's servers and waiters, and which pool gets a free slot of the budget.
  *
- * A pool wants a slot when more wait than logins and resets are under way for, it is below its
- * size, and no login has just failed. Bare pools (with no server at all) come first.
+ * A pool wants a slot when it has more waiters than logins and resets under way, is below its size,
+ * and no login has just failed. Pools without any server come first: without that rule one tenant
+ * with many waiters would take every slot that comes free.
+ *
+ * pool_changed() computes a pool's place (enum pool_place) from its counts, after every change of
+ * them. Functions here run under the lock, unless pool_internal.h says otherwise.
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +19,7 @@
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/clock.h"
 
-#define RETRY_LEAST_US	100000	/* whatever is configured: no storm of logins */
+#define LOGIN_RETRY_MIN_US 100000 /* whatever is configured: no storm of logins */
 
 static struct slice
 pool_key(const struct pool *pool)
@@ -22,8 +27,9 @@ pool_key(const struct pool *pool)
 	return slice_of(pool->key, pool->key_len);
 }
 
+/* The target is copied: the borrower's record may be gone before the next login. */
 static struct pool *
-pool_make(struct pools *p, const struct pool_target *target)
+pool_new(struct pools *p, const struct pool_target *target)
 {
 	struct pool *pool = xcalloc(1, sizeof(*pool));
 
@@ -43,7 +49,8 @@ pool_make(struct pools *p, const struct pool_target *target)
 	return pool;
 }
 
-/* Found or made. A pool whose target is not what the borrower knows is a stale one. */
+/* Found or made. A pool with another target than the borrower's is out of date (a new password, a
+ * moved host) and is retired: the borrower has the tenant's record, the pool only an old copy. */
 struct pool *
 pool_find(struct pools *p, const struct pool_target *target, struct deferred *deferred)
 {
@@ -54,11 +61,12 @@ pool_find(struct pools *p, const struct pool_target *target, struct deferred *de
 		pool = NULL;
 	}
 	if (pool == NULL)
-		pool = pool_make(p, target);
+		pool = pool_new(p, target);
 	pool->size = target->size != 0 ? target->size : p->conf.default_pool_size;
 	return pool;
 }
 
+/* Only of an empty pool: servers and waiters point to it. Wipes the password. */
 void
 pool_free(struct pool *pool)
 {
@@ -74,7 +82,8 @@ pool_free(struct pool *pool)
 	free(pool);
 }
 
-/* Those who wait are still served, with the target they asked for. */
+/* No borrower finds it any more. Its waiters are still served by new logins to the target that they
+ * named; it is freed with its last server, perhaps in this very call. */
 void
 pool_retire(struct pool *pool, struct deferred *deferred)
 {
@@ -88,6 +97,7 @@ pool_retire(struct pool *pool, struct deferred *deferred)
 	pool_changed(pool, deferred);
 }
 
+/* Servers that are, or may soon be, of use to a waiter. */
 unsigned
 pool_live(const struct pool *pool)
 {
@@ -100,7 +110,8 @@ pool_in_backoff(const struct pool *pool)
 	return pool->retry_us != 0 && clock_mono_us() < pool->retry_us;
 }
 
-/* The pools of several replicas lost the same server: they do not come back together. */
+/* With jitter: the pools of several replicas that lost the same server must not all come back to it
+ * in the same moment. */
 uint64_t
 pool_login_wait(const struct pool_conf *conf)
 {
@@ -108,22 +119,40 @@ pool_login_wait(const struct pool_conf *conf)
 	const struct backoff login_backoff = { most, most, 100 };
 	uint64_t us = backoff_us(&login_backoff, 1, 0);
 
-	return us > RETRY_LEAST_US ? us : RETRY_LEAST_US;
+	return us > LOGIN_RETRY_MIN_US ? us : LOGIN_RETRY_MIN_US;
 }
 
+/* PostgreSQL's primary messages end without a stop, our own reasons with one. The message is cut so
+ * that the sentence around it fits struct err. */
+void
+pool_login_reason(const struct pg_failure *failure, char out[LOGIN_REASON_SIZE])
+{
+	size_t len = strnlen(failure->message, 190);
+	bool coded = failure->sqlstate[0] != '\0';
+
+	if (len > 0 && failure->message[len - 1] == '.')
+		len--;
+	snprintf(out, LOGIN_REASON_SIZE, "%.*s%s%s%s", (int)len, failure->message,
+	    coded ? " (SQLSTATE " : "", failure->sqlstate, coded ? ")" : "");
+}
+
+/* Kept for those who wait and for those who come before retry_us: they fail with this reason, and
+ * the database is not asked. retry_after is rounded up, or a client would come back too early. */
 void
 pool_login_failed(struct pool *pool, const struct pg_result *why, uint64_t wait_us)
 {
-	const struct pg_failure *failure = &why->failure;
-	bool coded = failure->sqlstate[0] != '\0';
+	char reason[LOGIN_REASON_SIZE];
 
+	pool_login_reason(&why->failure, reason);
 	pool->retry_us = clock_mono_us() + wait_us;
 	err_clear(&pool->failure);
-	err_set(&pool->failure, ERR_DATABASE, "login to the database failed: %s%s%s%s",
-	    failure->message, coded ? " (SQLSTATE " : "", failure->sqlstate, coded ? ")" : "");
+	err_set(&pool->failure, ERR_DATABASE, "Login to the database failed: %s. Try again.",
+	    reason);
 	pool->failure.retry_after = (int)((wait_us + 999999) / 1000000);
 }
 
+/* Where the counts put a pool. A login or reset under way will serve one waiter, so that many need
+ * no slot. */
 static enum pool_place
 pool_place(const struct pool *pool)
 {
@@ -138,8 +167,10 @@ pool_place(const struct pool *pool)
 	return pool->count == 0 ? POOL_WANTS_FIRST : POOL_WANTS_MORE;
 }
 
+/* Behind the others of its new list, which keeps each list in order of arrival. A pool that stays
+ * in its place keeps its turn. */
 static void
-pool_refile(struct pool *pool)
+pool_update_place(struct pool *pool)
 {
 	struct pools *p = pool->pools;
 	enum pool_place place = pool_place(pool);
@@ -155,25 +186,30 @@ pool_refile(struct pool *pool)
 		pool->empty_since_us = clock_mono_us();
 }
 
+/* The pool whose turn it is for a slot, or NULL. */
 static struct pool *
-wanting_first(struct pools *p)
+pool_next_wanting(struct pools *p)
 {
 	struct pool *wanting = TAILQ_FIRST(&p->places[POOL_WANTS_FIRST]);
 
 	return wanting != NULL ? wanting : TAILQ_FIRST(&p->places[POOL_WANTS_MORE]);
 }
 
-/* Free slots to those who want them; idle servers are closed to make room, one for each pool
- * that wants one at most. */
+/*
+ * Gives free slots to the pools that want them. When the budget is used up, idle servers (of other
+ * pools, since a pool that wants has none) are closed to make room: no more than there are pools
+ * that want, those already closing counted, so that a burst does not empty every pool. Their slots
+ * are given out when they have been closed: server_gone() comes here again.
+ */
 static void
-pools_give_slots(struct pools *p, struct deferred *deferred)
+pools_assign_slots(struct pools *p, struct deferred *deferred)
 {
 	struct pool *pool;
 	struct server *s;
 
-	while ((pool = wanting_first(p)) != NULL && p->used < p->conf.max_server_connections) {
+	while ((pool = pool_next_wanting(p)) != NULL && p->used < p->conf.max_server_connections) {
 		server_launch(pool, deferred);
-		pool_refile(pool);
+		pool_update_place(pool);
 	}
 	while (p->servers[SERVER_CLOSING] <
 		p->place_counts[POOL_WANTS_FIRST] + p->place_counts[POOL_WANTS_MORE] &&
@@ -181,6 +217,8 @@ pools_give_slots(struct pools *p, struct deferred *deferred)
 		server_drop(s, deferred);
 }
 
+/* When a login has failed and no server is left, the waiters are given its reason at once rather
+ * than a time-out later. While one server lives they wait for it, and the login is tried again. */
 void
 pool_changed(struct pool *pool, struct deferred *deferred)
 {
@@ -190,8 +228,8 @@ pool_changed(struct pool *pool, struct deferred *deferred)
 	if (pool_live(pool) == 0 && pool_in_backoff(pool))
 		while ((w = TAILQ_FIRST(&pool->waiters)) != NULL)
 			waiter_fail(w, &pool->failure, deferred);
-	pool_refile(pool);
+	pool_update_place(pool);
 	if (pool->retired && pool->place == POOL_EMPTY)
 		pool_free(pool);
-	pools_give_slots(p, deferred);
+	pools_assign_slots(p, deferred);
 }

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * server: one connection's life.
+ * pool_server: one server connection from its login to its close.
  *
- *	launch --> [login] --> [idle] <--> [lent] --> [resetting] --> [idle]
- *	               |          |           |            |
- *	               +----------+-----------+------------+--drop--> [closing] --> gone
+ *	launch --> [login] --> [idle] <--> [active] --> [resetting] --> [idle]
+ *	               |          |           |              |
+ *	               +----------+-----------+--------------+--drop--> [closing] --> gone
  *
- * A login and a reset are flows of their own, on the worker of whoever made them needed; what
- * comes of them is decided in the flow's release, its last moment, for from then on another worker
- * may take the server.
+ * server_move() alone changes the state, under the lock. A login goes to the first waiter or to the
+ * idle ones; so does a server that was returned or reset.
+ *
+ * A login and a reset are flows of their own, so that the borrower may leave without ending them.
+ * They run on the worker of the waiter that caused the login, or of the borrower that returned the
+ * server. What comes of them is decided in the flow's release function, the engine's last touch of
+ * the flow: once the lock is free again, another worker may take the server or free it.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -20,7 +24,7 @@
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
 
-#define RESET_TIMEOUT_US (5 * 1000000ull)
+#define RESET_TIMEOUT_US (5 * 1000000ull) /* a server that takes longer is closed instead */
 
 static flow_step_fn pool_login_connect;
 static flow_release_fn pool_login_release;
@@ -38,6 +42,8 @@ static const struct flow_step reset_steps[] = { { "reset", reset_run }, { NULL, 
 
 static const struct flow_kind reset_kind = { "pool_reset", reset_steps, NULL, reset_release };
 
+/* Keeps the counts and both idle lists in step with the state. Nothing leaves [closing] but by
+ * server_gone(). */
 void
 server_move(struct server *s, enum server_state to)
 {
@@ -61,7 +67,8 @@ server_move(struct server *s, enum server_state to)
 	}
 }
 
-/* On the worker of the one who has waited longest. */
+/* Takes a slot. The login runs on the worker of the pool's first waiter, but not for that waiter
+ * alone: whoever is first in the queue when it is done gets the server. */
 void
 server_launch(struct pool *pool, struct deferred *deferred)
 {
@@ -78,7 +85,6 @@ server_launch(struct pool *pool, struct deferred *deferred)
 	TAILQ_INSERT_TAIL(&deferred->logins, s, link);
 }
 
-/* Its slot is free when it has been closed. The caller calls pool_changed(). */
 void
 server_drop(struct server *s, struct deferred *deferred)
 {
@@ -86,6 +92,8 @@ server_drop(struct server *s, struct deferred *deferred)
 	TAILQ_INSERT_TAIL(&deferred->closes, s, link);
 }
 
+/* Called with the lock when its connection has been closed. Only now is the slot free: counted out
+ * earlier, the process could have more connections open than max_server_connections. */
 void
 server_gone(struct server *s, struct deferred *deferred)
 {
@@ -101,7 +109,9 @@ server_gone(struct server *s, struct deferred *deferred)
 	pool_changed(pool, deferred);
 }
 
-/* With the budget out, a pool that has none and has waited longer than anybody here. */
+/* True when another pool has no server at all and its first waiter came before ours: then this slot
+ * is that pool's. Such a pool exists only while the budget is used up. Servers that are closing
+ * already make room for as many pools. */
 static bool
 server_is_needed_elsewhere(const struct server *s)
 {
@@ -114,13 +124,14 @@ server_is_needed_elsewhere(const struct server *s)
 	return ours == NULL || TAILQ_FIRST(&wanting->waiters)->serial < ours->serial;
 }
 
+/* In a retired pool no server is lent twice, for its target is out of date; but one that has just
+ * logged in is lent once, for the waiters of the old target are still served. */
 static bool
 server_is_expired(const struct server *s)
 {
 	return (s->pool->retired && s->used) || clock_mono_us() >= s->expires_us;
 }
 
-/* A good server without a borrower: to the first who waits, or idle. */
 void
 server_offer(struct server *s, struct deferred *deferred)
 {
@@ -138,6 +149,7 @@ server_offer(struct server *s, struct deferred *deferred)
 
 /* ---- login ---- */
 
+/* The resolver of the server's worker; none when that has detached, and may have closed it. */
 static struct dns *
 server_dns(struct server *s, bool *attached)
 {
@@ -161,11 +173,13 @@ pool_login_connect(struct flow *f)
 	struct dns *dns = server_dns(s, &attached);
 
 	if (!attached)
-		return flow_fail(f, ERR_SHUTDOWN, "the worker leaves");
+		return flow_fail(f, ERR_SHUTDOWN, "The worker is shutting down. Try again.");
 	return p->ops.connect(f, dns, &s->pool->target, p->conf.server_connect_timeout_us, &s->conn,
 	    &s->result);
 }
 
+/* server_lifetime from now, and by chance up to the jitter more: connections made together, at a
+ * start or after an outage, must not all be made again in the same moment. */
 static uint64_t
 lifetime_end(const struct pool_conf *conf)
 {
@@ -178,26 +192,32 @@ lifetime_end(const struct pool_conf *conf)
 	    (conf->server_lifetime_jitter_us == 0 ? 0 : random % conf->server_lifetime_jitter_us);
 }
 
+/* For the operator; the waiters get the same reason without host and database. */
 static void
 pool_login_log(const struct server *s)
 {
 	const struct pg_target *t = &s->pool->target;
+	char reason[LOGIN_REASON_SIZE];
 
-	log_event(LOG_WARNING, "pool.login_failed", NULL, "%s at %s:%u: %s %s", t->dbname, t->host,
-	    t->port, s->result.failure.sqlstate, s->result.failure.message);
+	pool_login_reason(&s->result.failure, reason);
+	log_event(LOG_WARNING, "pool.login_failed", NULL,
+	    "Login to the database %s at %s:%u failed: %s. See whether the server runs, and "
+	    "whether this role and its password are still valid.",
+	    t->dbname, t->host, t->port, reason);
 }
 
-/* A login cut short (err) says nothing about the database. */
+/* A login that was aborted (the worker is shutting down) says nothing about the database: it is
+ * neither logged nor followed by a back-off. Log and random numbers come before the lock. */
 static void
 pool_login_release(struct flow *f)
 {
 	struct server *s = FLOW_OF(f, struct server, &pool_login_kind);
 	struct pool *pool = s->pool;
-	bool cut = err_is(&f->err), good = !cut && s->conn != NULL;
-	uint64_t wait_us = cut || good ? 0 : pool_login_wait(&pool->pools->conf);
+	bool aborted = err_is(&f->err), good = !aborted && s->conn != NULL;
+	uint64_t wait_us = aborted || good ? 0 : pool_login_wait(&pool->pools->conf);
 	struct deferred deferred;
 
-	if (!cut && !good)
+	if (!aborted && !good)
 		pool_login_log(s);
 	s->expires_us = lifetime_end(&pool->pools->conf);
 	pools_lock(pool->pools, &deferred);
@@ -206,7 +226,7 @@ pool_login_release(struct flow *f)
 		pool->pools->created_total++;
 		server_offer(s, &deferred);
 	} else {
-		if (!cut)
+		if (!aborted)
 			pool_login_failed(pool, &s->result, wait_us);
 		server_drop(s, &deferred);
 		pool_changed(pool, &deferred);
@@ -224,7 +244,12 @@ server_login(void *arg)
 
 /* ---- reset ---- */
 
-/* One simple query: DISCARD ALL may not be in one with others. Cached plans stay. */
+/*
+ * What DISCARD ALL does, statement by statement: DISCARD ALL itself may not run in a query string
+ * with others (it refuses a transaction block), and the ROLLBACK must come first, all in one round
+ * trip. DISCARD PLANS is left out: cached plans hold nothing of the last borrower's. In PgBouncer
+ * this is server_reset_query.
+ */
 enum flow_rc
 server_reset_session(struct flow *f, struct pg_conn *conn, struct pg_result *out)
 {
@@ -247,6 +272,7 @@ reset_run(struct flow *f)
 	return s->pool->pools->ops.reset(f, s->conn, &s->result);
 }
 
+/* A server that could not be reset is closed: nobody knows what its session holds. */
 static void
 reset_release(struct flow *f)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pools: the whole desk: opening and closing it, its workers, its lock.
+ * pools: all pools of the process: opening and closing, the workers that use them, the lock.
  *
- * Decisions are made under the lock and written down as deferred; telling, closing and starting
- * logins is done after it. A close frees a slot, which may lead to more deferred.
+ * Decisions are made under the lock and noted in a struct deferred; notifying waiters, closing
+ * connections and starting logins are done by pools_unlock(), after it. A close frees a slot, which
+ * leads to new decisions, so the lock is taken again for each.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -39,22 +40,23 @@ static const struct pool_ops wire_ops = {
 	.close = pg_conn_close,
 };
 
+/* Of two times; b is 0 when it is switched off. */
 static uint64_t
-lesser_of(uint64_t a, uint64_t b)
+shorter_time(uint64_t a, uint64_t b)
 {
 	return b != 0 && b < a ? b : a;
 }
 
-/* Often enough for the shortest of the times it keeps. */
+/* A quarter of the shortest of the times that the janitor keeps, and a millisecond at least. */
 static uint64_t
 janitor_period(const struct pool_conf *conf)
 {
 	uint64_t us = 4 * SECONDS;
 
-	us = lesser_of(us, conf->server_idle_timeout_us);
-	us = lesser_of(us, conf->server_lifetime_us);
-	us = lesser_of(us, conf->server_login_retry_us);
-	us = lesser_of(us, conf->pool_idle_timeout_us);
+	us = shorter_time(us, conf->server_idle_timeout_us);
+	us = shorter_time(us, conf->server_lifetime_us);
+	us = shorter_time(us, conf->server_login_retry_us);
+	us = shorter_time(us, conf->pool_idle_timeout_us);
 	return us / 4 > 1000 ? us / 4 : 1000;
 }
 
@@ -76,6 +78,8 @@ pools_open(const struct pool_conf *conf, const struct pool_ops *ops)
 	return p;
 }
 
+/* A retired pool without servers is freed at once, hence the next pointer is read before; one with
+ * idle servers goes in pools_unlock(), when these have been closed. */
 static void
 pools_forget_all(struct pools *p)
 {
@@ -100,7 +104,7 @@ pools_close(struct pools *p)
 	if (p == NULL)
 		return;
 	pools_forget_all(p);
-	assert(p->used == 0 && p->waiting == 0); /* all was brought back */
+	assert(p->used == 0 && p->waiting == 0); /* every lease was returned */
 	map_free(p->by_key);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
@@ -175,7 +179,8 @@ pools_lock(struct pools *p, struct deferred *deferred)
 		abort();
 }
 
-/* A waiter or a server is not ours any more once its task is posted. */
+/* Each is taken off its list before it is posted: from then on it is its worker's, which may have
+ * freed it already. */
 static void
 deferred_post(struct deferred *deferred)
 {
@@ -192,6 +197,9 @@ deferred_post(struct deferred *deferred)
 	}
 }
 
+/* A CLOSING server is this thread's alone, so connection and result are released without the lock.
+ * A slot that becomes free may start a login or drop an idle server of another pool: hence loops.
+ */
 void
 pools_unlock(struct pools *p, struct deferred *deferred)
 {

@@ -178,23 +178,26 @@ static const struct ending endings[] = {
 	{ { "200 OK", NULL, WORD("a") FINISH "data: {\"ch", CUT }, ERR_NONE, "a", NULL },
 	{ { "200 OK", NULL, "data: [DONE]\r\n\r\n" WORD("late"), STREAM }, ERR_NONE, "", NULL },
 	{ { "200 OK", NULL, WORD("a"), STREAM }, ERR_MODEL, "a",
-	    "The chat model broke off before its answer was whole." },
+	    "The chat model broke off before its answer was complete. Try again." },
 	{ { "200 OK", NULL, WORD("a"), CUT }, ERR_MODEL, "a",
-	    "The chat model broke off before its answer was whole." },
+	    "The chat model broke off before its answer was complete. Try again." },
 	{ { "200 OK", NULL, WORD("a"), STALL }, ERR_MODEL_TIMEOUT, "a",
-	    "The chat model did not answer in time." },
+	    "The chat model did not answer in time. Try again." },
 	{ { "200 OK", NULL, "", STREAM }, ERR_MODEL, "", NULL },
 	{ { "200 OK", NULL, WORD("a") FAILS, STREAM }, ERR_MODEL, "",
-	    "The chat model reported an error in the middle of its answer." },
+	    "The chat model reported an error in the middle of its answer. Try again." },
 	{ { "200 OK", NULL, "event: error\ndata: {\"x\":1}\n\n", STREAM }, ERR_MODEL, "", NULL },
-	{ { "200 OK", NULL, BUSY, STREAM }, ERR_OVERLOADED, "", "The chat model is overloaded." },
+	{ { "200 OK", NULL, BUSY, STREAM }, ERR_OVERLOADED, "",
+	    "The chat model is overloaded. Try again later." },
 	{ { "200 OK", NULL, "data: <html>\n\n", STREAM }, ERR_MODEL, "",
-	    "The chat model's answer cannot be used: an event is no JSON of the expected shape." },
+	    "The chat model's answer cannot be used; try again or ask the operator. An event is "
+	    "not JSON of the expected shape." },
 	{ { "200 OK", NULL, "<html><body>welcome</body></html>", WHOLE }, ERR_MODEL, "", NULL },
 	{ { "200 OK", NULL, "", SILENCE }, ERR_MODEL_TIMEOUT, "", NULL },
 	{ { "429 Slow", "Retry-After: 30\r\n", "{}", WHOLE }, ERR_OVERLOADED, "", NULL },
 	{ { "401 No", NULL, "{\"error\":{\"message\":\"Hello? Be kind\"}}", STREAM }, ERR_MODEL, "",
-	    "The chat model refused the request (HTTP 401)." },
+	    "The chat model refused the request (HTTP 401). Ask the operator for the reason, which "
+	    "is in the log." },
 };
 
 static void
@@ -255,7 +258,8 @@ an_event_past_the_ceiling(void **state)
 	chat_reader_run(&t, script);
 	assert_int_equal(t.probe.err.code, ERR_MODEL);
 	assert_string_equal(t.probe.err.detail,
-	    "The chat model's answer cannot be used: an event is too large.");
+	    "The chat model's answer cannot be used; try again or ask the operator. An event is "
+	    "too large.");
 	buf_free(&t.heard);
 	free(body);
 }

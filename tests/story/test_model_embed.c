@@ -132,27 +132,30 @@ struct refusal {
 #define STAGE "The embedding model "
 static const struct refusal refusals[] = {
 	{ { "401 No", JSON, "{\"error\":{\"code\":\"invalid_api_key\"}}", WHOLE }, ERR_MODEL, 0, 1,
-	    STAGE "refused the request (HTTP 401)." },
+	    STAGE "refused the request (HTTP 401). Ask the operator for the reason, which is in "
+		  "the log." },
 	{ { "403 No", NULL, "{\"detail\":\"no\"}", WHOLE }, ERR_MODEL, 0, 1, NULL },
 	{ { "404 No", NULL, "[1]", WHOLE }, ERR_MODEL, 0, 1, NULL },
 	{ { "400 No", NULL, "{\"error\":\"bad\"}", WHOLE }, ERR_MODEL, 0, 1, NULL },
 	{ { "302 Moved", "Location: /elsewhere\r\n", "", WHOLE }, ERR_MODEL, 0, 1, NULL },
 	{ { "429 Slow", JSON, QUOTA, WHOLE }, ERR_MODEL, 0, 1,
-	    STAGE "refuses: its quota is used up (HTTP 429)." },
+	    "The embedding model's quota is used up (HTTP 429). Ask the operator to raise it." },
 	{ { "429 Slow", "Retry-After: 40\r\n", LIMITED, WHOLE }, ERR_OVERLOADED, 40, 1,
-	    STAGE "is overloaded (HTTP 429)." },
+	    STAGE "is overloaded (HTTP 429). Try again later." },
 	{ { "429 Slow", JSON, LIMITED, WHOLE }, ERR_OVERLOADED, 5, 2, NULL },
 	{ { "503 Busy", NULL, "", WHOLE }, ERR_OVERLOADED, 5, 2, NULL },
-	{ { "500 Oh", NULL, "", WHOLE }, ERR_MODEL, 0, 2, STAGE "failed (HTTP 500)." },
+	{ { "500 Oh", NULL, "", WHOLE }, ERR_MODEL, 0, 2, STAGE "failed (HTTP 500). Try again." },
 	{ { "504 Late", NULL, "", WHOLE }, ERR_MODEL_TIMEOUT, 0, 2, NULL },
 	{ { "200 OK", NULL, "", SILENCE }, ERR_MODEL_TIMEOUT, 0, 1,
-	    STAGE "did not answer in time." },
+	    STAGE "did not answer in time. Try again." },
 	{ { "200 OK", NULL, "{\"data\":[", STALL }, ERR_MODEL_TIMEOUT, 0, 1, NULL },
 	{ { "200 OK", NULL, "{\"data\":[", CUT }, ERR_MODEL, 0, 1,
-	    STAGE "broke off before its answer was whole." },
+	    STAGE "broke off before its answer was complete. Try again." },
 	{ { "200 OK", NULL, "<html>", WHOLE }, ERR_MODEL, 0, 1, NULL },
 	{ { "200 OK", NULL, "{\"data\":[{\"index\":0,\"embedding\":[1,2,3]}]}", WHOLE }, ERR_MODEL,
-	    0, 1, "The embedding model's answer cannot be used: a vector is missing." },
+	    0, 1,
+	    "The embedding model's answer cannot be used; try again or ask the operator. A vector "
+	    "is missing." },
 };
 
 static void
@@ -242,7 +245,8 @@ nobody_there(void **state)
 	model_fixture_reopen(&conf);
 	embedding_run(&e, NULL);
 	assert_int_equal(e.probe.err.code, ERR_MODEL);
-	assert_string_equal(e.probe.err.detail, STAGE "could not be reached.");
+	assert_string_equal(e.probe.err.detail,
+	    STAGE "could not be reached. Try again in a moment.");
 	assert_true(flow_age_us(&e.probe.flow) > 200000); /* two more tries */
 }
 

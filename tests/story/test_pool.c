@@ -62,7 +62,9 @@ test_wait_has_an_end(void **state)
 	ask(&b);
 	ask(&c);
 	assert_string_equal(traced, "abc!pool_timeout");
-	assert_string_equal(c.flow.err.detail, "no connection came free within 0.0 s");
+	assert_string_equal(c.flow.err.detail,
+	    "No connection to the database came free within 0.0 s; try again later or raise "
+	    "default_pool_size.");
 	assert_int_equal(stats().client_waiting, 0);
 	give_back(&a);
 	give_back(&b);
@@ -151,7 +153,7 @@ test_failed_login_is_everybodys(void **state)
 	settle();
 	assert_string_equal(traced, "a!database_failedb!database_failed");
 	assert_string_equal(a.flow.err.detail,
-	    "login to the database failed: the fake refuses (SQLSTATE 28P01)");
+	    "Login to the database failed: the fake refuses (SQLSTATE 28P01). Try again.");
 	assert_int_equal(a.flow.err.retry_after, 1);
 	fake.fail_logins = 0;
 	ask(&c); /* too early: told the reason, the database is not asked */
