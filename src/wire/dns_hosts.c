@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dns_hosts: /etc/hosts as a map of names. A file of lines `address name [name...] # comment`;
- * lines that are not that are passed over. localhost is there whatever the file says (RFC 6761).
+ * dns_hosts: /etc/hosts as a map of names. A file of lines `address name [name...] # comment`
+ * (hosts(5)); lines that are not that are passed over. localhost is there whatever the file says
+ * (RFC 6761, 6.3).
+ *
+ * Our own reader, for evdns' (evdns_base_load_hosts) answers only evdns_getaddrinfo(), and does not
+ * notice a change of the file.
  */
 #include "wire/dns_hosts.h"
 
@@ -16,8 +20,8 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/map.h"
 
-#define HOSTS_LINE_MAX	1024
-#define HOSTS_NAMES_MAX 4096
+#define HOSTS_LINE_MAX	1024 /* bytes */
+#define HOSTS_NAMES_MAX 4096 /* of more, the least recently used are forgotten */
 
 struct dns_hosts {
 	const char *path;	 /* borrowed */
@@ -25,6 +29,7 @@ struct dns_hosts {
 	struct timespec changed; /* mtime of what was read */
 };
 
+/* Written again by inet_ntop(): "0:0::1" and "::1" are one address, in one form. */
 bool
 dns_add_numeric(struct dns_answer *a, const char *text)
 {
@@ -39,6 +44,7 @@ dns_add_numeric(struct dns_answer *a, const char *text)
 	return true;
 }
 
+/* A name that stands in several lines has all their addresses (IPv4 and IPv6, mostly). */
 static void
 hosts_add(struct dns_hosts *h, char *name, const char *address)
 {
@@ -85,7 +91,8 @@ hosts_read(struct dns_hosts *h)
 	(void)fclose(file);
 }
 
-/* A container's runtime may write the file after we have started. */
+/* One stat() for each lookup: a container's runtime may write the file after we have started, or
+ * when another container comes. A file that cannot be read counts as empty. */
 static void
 hosts_refresh(struct dns_hosts *h)
 {

@@ -14,7 +14,7 @@ struct dns_hosts;
 
 struct dns_hosts *dns_hosts_new(const char *path); /* path borrowed: static */
 void dns_hosts_free(struct dns_hosts *);
-/* name in lower case. False when the file does not have it. */
+/* name in lower case. False when the file does not have it; the answer is then untouched. */
 bool dns_hosts_find(struct dns_hosts *, const char *name, struct dns_answer *);
 
 /* One numeric address, canonical, onto the answer; false when it is none or there is no room. */

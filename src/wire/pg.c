@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* pg: a connection between its operations: what state it is in, whether it lives, how it goes. */
+/*
+ * pg: a connection between its operations: what state it is in, whether it still lives, how it is
+ * closed. An operation under way is pg_op.c's.
+ */
 #include "tenantgate/wire/pg.h"
 
 #include <sys/socket.h>
@@ -11,9 +14,10 @@
 #include "tenantgate/base/alloc.h"
 #include "wire/pg_conn.h"
 
-#define COPY_PIECE_MAX	(1u << 20)
+#define COPY_PIECE_MAX	(1u << 20)	/* bytes: a fill that gives more fails the COPY */
 
-/* Notices (ROLLBACK outside a transaction) are nobody's business. */
+/* Notices are not errors ("ROLLBACK outside a transaction"). libpq's own receiver prints them on
+ * stderr, past our log. */
 static void
 notice_drop(void *arg, const PGresult *res)
 {
@@ -21,6 +25,8 @@ notice_drop(void *arg, const PGresult *res)
 	(void)res;
 }
 
+/* Verbose errors were for the login alone: statements' fields come one by one, see
+ * pg_failure_result(). */
 struct pg_conn *
 pg_conn_new(PGconn *pq)
 {
@@ -34,6 +40,8 @@ pg_conn_new(PGconn *pq)
 	return c;
 }
 
+/* As libpq knows it, which is as of the last bytes read: a server that has hung up since is found
+ * out by pg_conn_alive(). A failed transaction counts as one too: only ROLLBACK ends it. */
 enum pg_conn_state
 pg_conn_state(const struct pg_conn *c)
 {
@@ -54,7 +62,9 @@ pg_conn_state(const struct pg_conn *c)
 	return PG_BROKEN;
 }
 
-/* Nothing to read is what a living idle connection looks like. */
+/* A living idle connection has nothing to read. An end of file means that it was closed; bytes mean
+ * that the server has said something unasked, which is mostly the reason why it is closing.
+ * MSG_PEEK leaves them to libpq. */
 bool
 pg_conn_alive(struct pg_conn *c)
 {
@@ -73,7 +83,8 @@ pg_conn_pid(const struct pg_conn *c)
 	return PQbackendPID(c->pq);
 }
 
-/* The socket is non-blocking, so PQfinish's Terminate does not wait. */
+/* The socket is non-blocking, so PQfinish()'s Terminate message does not wait for room in it; where
+ * there is none the server learns of the end from the socket. */
 void
 pg_conn_close(struct pg_conn *c)
 {

@@ -1,5 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* pg_conn: a connection, as the files of wire/pg know it. Private to wire/. */
+/*
+ * pg_conn: a connection, as the files of wire/pg know it. Private to wire/. Calls between them go
+ * one way, so that a reader may take them from the top:
+ *
+ *	pg_connect.c	the login; makes the connection
+ *	pg_run.c	pg_run(), pg_copy_in(): send the statement
+ *	    v
+ *	pg_op.c		waits for the socket, reads results, wakes the flow: an operation's life
+ *	    v
+ *	pg_copy.c	sends COPY data; says "lost" and leaves the rest to pg_op.c
+ *	pg_cancel.c	PQcancel on helper threads
+ *	    v
+ *	pg.c		state and closing of a connection between its operations
+ *	pg_result.c	results and failures
+ */
 #ifndef TENANTGATE_WIRE_PG_CONN_H
 #define TENANTGATE_WIRE_PG_CONN_H
 
@@ -14,7 +28,7 @@
 
 #define PG_CONN_MAGIC	0x5047434fu	/* "PGCO" */
 
-/* What is under way; moved by pg_op.c and pg_copy.c. */
+/* What is under way; moved by pg_op.c, and by pg_copy.c from COPY_SEND to RESULTS. */
 enum pg_phase {
 	PG_PHASE_NONE,
 	PG_PHASE_RESULTS,	/* sent (or being flushed); results come */
@@ -30,36 +44,36 @@ struct pg_conn {
 	/* the operation under way */
 	struct flow		*flow;		/* borrowed; NULL when there is none */
 	struct pg_result	*out;		/* borrowed: the flow's */
-	struct event		 io;		/* added only while an operation is under way */
-	struct event		 deadline;
-	short			 want;		/* what io waits for */
+	struct event		 io;		/* added only while an operation is under way, */
+	struct event		 deadline;	/* on the base of that flow's worker */
+	short			 want;		/* EV_ flags that io is added for; 0: not added */
 	PGresult		*rows;		/* owned: the statement's so far */
-	size_t			 bytes;		/* of values, this operation */
-	pg_fill_fn		*fill;
+	size_t			 bytes;		/* of values, this operation; PG_RESULT_MAX */
+	pg_fill_fn		*fill;		/* NULL: the last piece has come */
 	void			*fill_arg;	/* borrowed */
-	struct buf		 piece;		/* COPY data not taken by libpq yet */
+	struct buf		 piece;		/* owned: COPY data not taken by libpq yet */
 };
 
 /* pg.c */
-struct pg_conn	*pg_conn_new(PGconn *);		/* takes over the PGconn; NULL: no memory */
+struct pg_conn	*pg_conn_new(PGconn *);		/* takes over the PGconn, logged in, non-blocking */
 
-/* pg_op.c: one operation from its start to the flow's waking. */
+/* pg_op.c: one operation, the statement having been sent, to the flow's waking. */
 enum flow_rc	 pg_op_begin(struct flow *, struct pg_conn *, enum pg_phase, uint64_t timeout_us,
 		    struct pg_result *out);
-void		 pg_op_lost(struct pg_conn *);
 /* FLOW_NEXT with the failure in out: the operation never began. */
 enum flow_rc	 pg_op_refuse(struct pg_conn *, struct pg_result *out);
 
-/* pg_copy.c: false when the connection was lost on the way. */
+/* pg_copy.c: sends what the socket takes; false when the connection is lost. */
 bool		 pg_copy_send(struct pg_conn *);
 
-/* pg_result.c */
+/* pg_result.c: a text becomes one line without its stop, see struct pg_failure. */
 void		 pg_failure_text(struct pg_failure *, const char *sqlstate, const char *text);
 /* From the text of a failed login ("... FATAL:  28P01: ..."), or any other of libpq's. */
 void		 pg_failure_login(struct pg_failure *, const char *text);
 void		 pg_failure_result(struct pg_failure *, const PGresult *);
 
-/* pg_cancel.c: asks the server to stop what conn does; returns at once. */
+/* pg_cancel.c: asks the server to stop what the connection does; returns at once. The PGconn may be
+ * closed right after. */
 void		 pg_cancel_send(PGconn *);
 
 #endif

@@ -1,12 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * pg_connect: a login as a child flow: name to addresses on the loop, then libpq's own connection
- * steps. The child fails as flows do (its deadline included); the parent is woken plainly, with
- * the failure in *why.
+ * steps (PQconnectStartParams, PQconnectPoll). The child fails as flows do, its deadline included;
+ * the parent is woken plainly, with the failure in *why.
  *
- * A password's proof (SCRAM) costs libpq several milliseconds of computing in one call; so after a
- * heavy call the worker's other logins stand back for as long as it took, and a crowd of them
- * leaves the loop half of its time.
+ *	resolve --> start --> begin --> [socket ready] --> poll --> end: *out, or *why
+ *	                        ^                            |
+ *	                        +--- throttle <-- reading, writing
+ *
+ * What libpq 15 leaves to us:
+ *  - Names: PQconnectStartParams() resolves them by a blocking getaddrinfo(). With `hostaddr` it
+ *    resolves nothing, and `host` is still what TLS sends (SNI) and what verify-full compares.
+ *  - Time: its connect_timeout counts only in the blocking PQconnectdb(). The deadline is the
+ *    flow's, for lookup, connect, TLS and login together.
+ *  - Reasons: a failed login has a text, no SQLSTATE field; see pg_failure_login().
+ *
+ * A password's proof (SCRAM-SHA-256: 4096 rounds of HMAC) costs libpq several milliseconds of
+ * computing in one call. So after a heavy call the worker's other logins wait for as long as it
+ * took, and a crowd of them leaves the loop half of its time.
  *
  * Memory: a struct login of its own, freed by its release; it holds copies of the target's texts.
  */
@@ -23,25 +34,25 @@
 #include "tenantgate/loop/worker.h"
 #include "wire/pg_conn.h"
 
-#define CA_BUNDLE  "/etc/ssl/certs/ca-certificates.crt"
-#define ADDRS_USED 4 /* libpq tries them in turn */
-#define PARAMS_MAX 24
-#define HEAVY_US   1000 /* a call of libpq's that took longer */
+#define CA_BUNDLE     "/etc/ssl/certs/ca-certificates.crt" /* libpq 15 knows no "system" */
+#define ADDRS_USED    4					   /* libpq tries them in turn */
+#define PARAMS_MAX    24
+#define HEAVY_CALL_US 1000 /* a call of libpq's that took longer */
 
 struct login {
 	struct flow flow;
-	struct err err;		 /* flow_try()'s */
+	struct err err;		 /* the child's outcome, for flow_try() */
 	struct pg_target target; /* texts owned */
-	struct dns *dns;	 /* borrowed */
+	struct dns *dns;	 /* borrowed; NULL if there is nothing to look up */
 	struct dns_answer answer;
-	PGconn *pq; /* owned until it becomes *out */
-	struct event io;
-	struct timer retry_timer;
-	struct pg_conn **out;  /* the parent's */
-	struct pg_result *why; /* the parent's */
+	PGconn *pq;		  /* owned until it becomes *out */
+	struct event io;	  /* added only while the flow waits for the socket */
+	struct timer retry_timer; /* login_throttle()'s wait */
+	struct pg_conn **out;	  /* borrowed: the parent's */
+	struct pg_result *why;	  /* borrowed: the parent's */
 };
 
-static flow_step_fn login_resolve, login_start, login_begin, login_poll, login_rest;
+static flow_step_fn login_resolve, login_start, login_begin, login_poll, login_throttle;
 static flow_end_fn login_end;
 static flow_release_fn pg_login_release;
 
@@ -50,7 +61,7 @@ static const struct flow_step pg_login_steps[] = {
 	{ "start", login_start },
 	{ "begin", login_begin },
 	{ "poll", login_poll },
-	{ "rest", login_rest },
+	{ "throttle", login_throttle },
 	{ NULL, NULL },
 };
 
@@ -59,6 +70,7 @@ static const struct flow_kind pg_login_kind = { "pg_login", pg_login_steps, logi
 
 /* ---- resolve ---- */
 
+/* A socket's folder, or an address already. */
 static bool
 host_needs_no_lookup(const char *host)
 {
@@ -80,6 +92,8 @@ login_resolve(struct flow *f)
 
 /* ---- start ---- */
 
+/* libpq's two arrays, each ended by NULL (which is what the zeroed rest is), and the texts that
+ * they point to. libpq copies all of it. */
 struct params {
 	const char *names[PARAMS_MAX];
 	const char *values[PARAMS_MAX];
@@ -90,7 +104,7 @@ struct params {
 };
 
 static void
-param(struct params *p, const char *name, const char *value)
+param_add(struct params *p, const char *name, const char *value)
 {
 	if (value == NULL)
 		return;
@@ -99,6 +113,7 @@ param(struct params *p, const char *name, const char *value)
 	p->values[p->n++] = value;
 }
 
+/* libpq's lists are separated by commas. The sizes of struct params fit the longest. */
 static void
 list_add(char *list, size_t size, const char *item)
 {
@@ -107,7 +122,8 @@ list_add(char *list, size_t size, const char *item)
 	snprintf(list + used, size - used, "%s%s", used > 0 ? "," : "", item);
 }
 
-/* The name stays (SNI and verify-full use it); each address gets its copy of it. */
+/* libpq wants as many names as addresses, and uses the pairs in turn until one answers: so each
+ * address gets its copy of the name. */
 static void
 params_host(struct params *p, const struct login *l)
 {
@@ -117,8 +133,8 @@ params_host(struct params *p, const struct login *l)
 		list_add(p->hosts, sizeof(p->hosts), l->target.host);
 		list_add(p->addrs, sizeof(p->addrs), l->answer.addr[i]);
 	}
-	param(p, "host", l->answer.count > 0 ? p->hosts : l->target.host);
-	param(p, "hostaddr", l->answer.count > 0 ? p->addrs : NULL);
+	param_add(p, "host", l->answer.count > 0 ? p->hosts : l->target.host);
+	param_add(p, "hostaddr", l->answer.count > 0 ? p->addrs : NULL);
 }
 
 static bool
@@ -127,7 +143,13 @@ sslmode_verifies(const char *mode)
 	return mode != NULL && strncmp(mode, "verify-", 7) == 0;
 }
 
-/* Everything libpq would else look for in the environment or the home folder is said here. */
+/*
+ * What is not given here, and what is given as "", libpq takes from the environment (PGOPTIONS,
+ * PGPASSWORD ...) or from files in the home folder. passfile: a file that is nowhere, or ~/.pgpass
+ * might supply a password. gssencmode: no Kerberos, whose library blocks. The timeouts are
+ * there to find servers that vanished without a FIN: after 10 s of unacknowledged data, or a minute
+ * of silence.
+ */
 static void
 params_fill(struct params *p, const struct login *l)
 {
@@ -136,29 +158,30 @@ params_fill(struct params *p, const struct login *l)
 
 	snprintf(p->port, sizeof(p->port), "%u", t->port);
 	params_host(p, l);
-	param(p, "port", p->port);
-	param(p, "dbname", t->dbname);
-	param(p, "user", t->user);
-	param(p, "password", t->password != NULL ? t->password : "");
-	param(p, "passfile", "/nonexistent/pgpass");
-	param(p, "sslmode", t->sslmode != NULL ? t->sslmode : "prefer");
-	param(p, "sslrootcert", t->sslrootcert != NULL ? t->sslrootcert : ca);
-	param(p, "gssencmode", "disable");
-	param(p, "options", "");
-	param(p, "channel_binding", t->channel_binding != NULL ? t->channel_binding : "prefer");
-	param(p, "application_name", "tenantgate");
-	param(p, "client_encoding", "UTF8");
-	param(p, "tcp_user_timeout", "10000");
-	param(p, "keepalives_idle", "30");
-	param(p, "keepalives_interval", "10");
-	param(p, "keepalives_count", "3");
+	param_add(p, "port", p->port);
+	param_add(p, "dbname", t->dbname);
+	param_add(p, "user", t->user);
+	param_add(p, "password", t->password != NULL ? t->password : "");
+	param_add(p, "passfile", "/nonexistent/pgpass");
+	param_add(p, "sslmode", t->sslmode != NULL ? t->sslmode : "prefer");
+	param_add(p, "sslrootcert", t->sslrootcert != NULL ? t->sslrootcert : ca);
+	param_add(p, "gssencmode", "disable");
+	param_add(p, "options", "");
+	param_add(p, "channel_binding", t->channel_binding != NULL ? t->channel_binding : "prefer");
+	param_add(p, "application_name", "tenantgate");
+	param_add(p, "client_encoding", "UTF8");
+	param_add(p, "tcp_user_timeout", "10000");
+	param_add(p, "keepalives_idle", "30");
+	param_add(p, "keepalives_interval", "10");
+	param_add(p, "keepalives_count", "3");
 }
 
+/* libpq's text goes to the parent by *why; the child's own error only ends it. */
 static enum flow_rc
 login_fail(struct login *l)
 {
 	pg_failure_login(&l->why->failure, PQerrorMessage(l->pq));
-	return flow_fail(&l->flow, ERR_DATABASE, "login");
+	return flow_fail(&l->flow, ERR_DATABASE, "The login to the database failed.");
 }
 
 static enum flow_rc
@@ -169,12 +192,13 @@ login_start(struct flow *f)
 
 	if (err_is(&l->answer.err)) {
 		pg_failure_text(&l->why->failure, "", l->answer.err.detail);
-		return flow_fail(f, l->answer.err.code, "lookup");
+		return flow_fail(f, l->answer.err.code, "The database's host was not found.");
 	}
 	params_fill(&p, l);
 	l->pq = PQconnectStartParams(p.names, p.values, 0);
 	if (l->pq == NULL)
-		return flow_fail(f, ERR_OVERLOADED, "no memory for a connection");
+		return flow_fail(f, ERR_OVERLOADED,
+		    "There is no memory for a connection; try again later.");
 	PQsetErrorVerbosity(l->pq, PQERRORS_VERBOSE); /* puts the SQLSTATE into the text */
 	if (PQstatus(l->pq) == CONNECTION_BAD)
 		return login_fail(l);
@@ -199,7 +223,8 @@ login_ready(evutil_socket_t fd, short what, void *arg)
 	flow_wake(&l->flow);
 }
 
-/* Right after PQconnectStart libpq wants to write. The socket may be another one each time. */
+/* The socket may be another one each time: libpq goes on to the next address by itself, and closes
+ * and opens it again where sslmode=prefer falls back. So it is asked for anew before each wait. */
 static enum flow_rc
 login_watch(struct login *l, short what)
 {
@@ -207,19 +232,23 @@ login_watch(struct login *l, short what)
 
 	if (event_assign(&l->io, base, PQsocket(l->pq), what, login_ready, l) != 0 ||
 	    event_add(&l->io, NULL) != 0)
-		return flow_fail(&l->flow, ERR_OVERLOADED, "no event for the socket");
+		return flow_fail(&l->flow, ERR_OVERLOADED,
+		    "A database connection could not be watched; try again later.");
 	return flow_wait(&l->flow, login_unwatch, l);
 }
 
+/* After PQconnectStart() one has to act as if PQconnectPoll() had returned "writing": the connect()
+ * under way shows its end by the socket becoming writable. */
 static enum flow_rc
 login_begin(struct flow *f)
 {
 	return login_watch(FLOW_OF(f, struct login, &pg_login_kind), EV_WRITE);
 }
 
-/* This thread's, which is one worker's. */
-static _Thread_local uint64_t rest_until_us;
+/* Monotonic. One for each worker, for a worker is a thread. */
+static _Thread_local uint64_t throttled_until_us;
 
+/* Any heavy call counts, whether it was SCRAM's or TLS's share. */
 static PostgresPollingStatusType
 poll_timed(PGconn *pq)
 {
@@ -227,8 +256,8 @@ poll_timed(PGconn *pq)
 	PostgresPollingStatusType status = PQconnectPoll(pq);
 
 	ended = clock_mono_us();
-	if (ended - began > HEAVY_US)
-		rest_until_us = ended + (ended - began);
+	if (ended - began > HEAVY_CALL_US)
+		throttled_until_us = ended + (ended - began);
 	return status;
 }
 
@@ -249,21 +278,24 @@ login_poll(struct flow *f)
 	}
 }
 
-/* The socket is ready. */
+/* The socket is ready, but if a heavy call was made not long ago the loop's other work goes first.
+ * A loop of its own: several logins wake at the same moment, and the first to poll throttles the
+ * others again. */
 static enum flow_rc
-login_rest(struct flow *f)
+login_throttle(struct flow *f)
 {
 	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
 	uint64_t now = clock_mono_us();
 
-	if (now >= rest_until_us)
+	if (now >= throttled_until_us)
 		return flow_goto(f, login_poll);
-	flow_goto(f, login_rest);
-	return flow_sleep(f, &l->retry_timer, rest_until_us - now);
+	flow_goto(f, login_throttle);
+	return flow_sleep(f, &l->retry_timer, throttled_until_us - now);
 }
 
 /* ---- end ---- */
 
+/* *why already holds libpq's text if there is one; else the child's reason. */
 static void
 login_report(struct login *l, const struct err *err)
 {
@@ -273,6 +305,8 @@ login_report(struct login *l, const struct err *err)
 		    err->code == ERR_TIMEOUT ? "the server did not answer in time" : err->detail);
 }
 
+/* Sets one of *out and *why. Non-blocking from here on: pg_op.c relies on it, for a PQsend...()
+ * must never wait for the socket. (PQfinish() of NULL is harmless.) */
 static void
 login_end(struct flow *f, const struct err *err)
 {
@@ -283,7 +317,7 @@ login_end(struct flow *f, const struct err *err)
 		*l->out = pg_conn_new(l->pq);
 		return;
 	}
-	err_set(&ours, ERR_OVERLOADED, "no memory for a connection");
+	err_set(&ours, ERR_OVERLOADED, "There is no memory for a connection; try again later.");
 	login_report(l, &ours);
 	PQfinish(l->pq);
 }

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pg_op: one operation on a connection.
+ * pg_op: one operation on a connection, from the statement's sending to the flow's waking.
  *
- *	pg_run --> [results] ------------------------------+--> flow woken --> [none]
- *	pg_copy_in --> [copy asked] --> [copy send] --> [results]
+ *	pg_run ------------------------------------------> [results] --> flow woken --> [none]
+ *	                                                       ^
+ *	pg_copy_in --> [copy started] --> [copy send] ---------+
  *	any --- deadline, flow aborted (the server is asked to stop), socket lost --> [broken]
  *
+ * op_ready() moves it, each time the socket is ready, by libpq's own order for non-blocking work:
+ * PQconsumeInput() what can be read, PQgetResult() while PQisBusy() says it would not block,
+ * PQflush() what is still to be sent, until PQgetResult() gives NULL.
+ *
  * What always holds:
- *  - The events are added exactly while flow is set; op_stop() is the one place that takes both.
+ *  - The events are added exactly while flow is set; op_stop() is the one place that clears all.
  *  - Rows come one by one (libpq's single-row mode), so a result past PG_RESULT_MAX is cut while
  *    it arrives, not when it is in memory.
+ *  - An operation that we leave before the server has finished it breaks the connection: what the
+ *    server still sends would be taken for the next statement's result.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -17,6 +24,7 @@
 #include "tenantgate/loop/worker.h"
 #include "wire/pg_conn.h"
 
+/* Ends the operation on our side. What it has read goes to c->out before, or is dropped here. */
 static void
 op_stop(struct pg_conn *c)
 {
@@ -40,6 +48,7 @@ op_wake(struct pg_conn *c, enum pg_phase phase)
 	flow_wake(f);
 }
 
+/* A failed operation has no rows, not even those that came before the failure. */
 static void
 op_fail(struct pg_result *out, enum pg_status status)
 {
@@ -49,8 +58,10 @@ op_fail(struct pg_result *out, enum pg_status status)
 	out->owned = NULL;
 }
 
-void
-pg_op_lost(struct pg_conn *c)
+/* What the server said of its own accord before it hung up ("terminating connection due to
+ * administrator command", 57P01) was read as a failed statement, and is the better reason. */
+static void
+op_lost(struct pg_conn *c)
 {
 	op_fail(c->out, PG_LOST);
 	if (c->out->failure.message[0] == '\0')
@@ -58,6 +69,7 @@ pg_op_lost(struct pg_conn *c)
 	op_wake(c, PG_PHASE_BROKEN);
 }
 
+/* libpq's own text says why; a connection already known to be broken has none. */
 enum flow_rc
 pg_op_refuse(struct pg_conn *c, struct pg_result *out)
 {
@@ -69,9 +81,10 @@ pg_op_refuse(struct pg_conn *c, struct pg_result *out)
 	return FLOW_NEXT;
 }
 
-/* We give up on the statement; the server is told, and the connection is of no more use. */
+/* We give up on the statement, and the flow gets this reason for it. Closing the connection alone
+ * would not stop the server: it runs a statement to its end before it looks at the socket. */
 static void
-op_give_up(struct pg_conn *c, enum pg_status status, const char *sqlstate, const char *why)
+op_abandon(struct pg_conn *c, enum pg_status status, const char *sqlstate, const char *why)
 {
 	op_fail(c->out, status);
 	pg_failure_text(&c->out->failure, sqlstate, why);
@@ -84,10 +97,10 @@ op_deadline(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	op_give_up(arg, PG_TIMEOUT, "", "the statement took longer than its deadline");
+	op_abandon(arg, PG_TIMEOUT, "", "the statement took longer than its deadline");
 }
 
-/* flow_abort(): nobody is woken. */
+/* flow_abort(): nobody is woken; c->out may go away at any moment. */
 static void
 op_cancelled(void *arg)
 {
@@ -98,9 +111,10 @@ op_cancelled(void *arg)
 	pg_cancel_send(c->pq);
 }
 
-/* The statement is complete: its rows, or its tag, replace those of the one before it. */
+/* The statement is complete: its rows, or its tag, replace those of the one before it. In
+ * single-row mode the result that comes last has no rows; they are in c->rows. */
 static void
-statement_over(struct pg_conn *c, PGresult *res)
+statement_complete(struct pg_conn *c, PGresult *res)
 {
 	c->out->changed = strtoull(PQcmdTuples(res), NULL, 10);
 	PQclear(c->out->owned);
@@ -112,6 +126,7 @@ statement_over(struct pg_conn *c, PGresult *res)
 	c->out->owned = res;
 }
 
+/* Of several statements the first failure counts; the server skips the rest. */
 static void
 statement_failed(struct pg_conn *c, PGresult *res)
 {
@@ -122,6 +137,8 @@ statement_failed(struct pg_conn *c, PGresult *res)
 	PQclear(res);
 }
 
+/* PQsetvalue() copies the value into the result, and a row number that is one past the last adds a
+ * row. It is meant for results an application makes, but works on any. False: no memory. */
 static bool
 row_copy(PGresult *to, const PGresult *from)
 {
@@ -137,7 +154,8 @@ row_copy(PGresult *to, const PGresult *from)
 	return true;
 }
 
-/* False when the result has grown past its ceiling. */
+/* Takes over the one-row result: the first one becomes the collection. False when it has grown past
+ * its ceiling, counted as the values and a pointer for each, or there is no memory for more. */
 static bool
 row_add(struct pg_conn *c, PGresult *res)
 {
@@ -155,20 +173,24 @@ row_add(struct pg_conn *c, PGresult *res)
 	return good && c->bytes <= PG_RESULT_MAX;
 }
 
-/* Takes over the result. False: the operation is over, or goes on by sending. */
+/*
+ * Takes over the result. False: the operation is over, or goes on by sending. PGRES_COPY_IN is the
+ * server's readiness for data, once for each COPY. What is left (COPY TO, a COPY inside pg_run(), a
+ * second COPY of one text) would leave the connection inside a copy that nobody feeds.
+ */
 static bool
-result_take(struct pg_conn *c, PGresult *res)
+result_handle(struct pg_conn *c, PGresult *res)
 {
 	switch (PQresultStatus(res)) {
 	case PGRES_SINGLE_TUPLE:
 		if (row_add(c, res))
 			return true;
-		op_give_up(c, PG_SQL_ERROR, "54000", "the result is too large");
+		op_abandon(c, PG_SQL_ERROR, "54000", "the result is too large");
 		return false;
 	case PGRES_TUPLES_OK:
 	case PGRES_COMMAND_OK:
 	case PGRES_EMPTY_QUERY:
-		statement_over(c, res);
+		statement_complete(c, res);
 		return true;
 	case PGRES_COPY_IN:
 		PQclear(res);
@@ -186,20 +208,21 @@ result_take(struct pg_conn *c, PGresult *res)
 		PQclear(res);
 		break;
 	}
-	op_give_up(c, PG_SQL_ERROR, "0A000", "COPY is not possible here");
+	op_abandon(c, PG_SQL_ERROR, "0A000", "COPY is not possible here");
 	return false;
 }
 
+/* PQgetResult() gave NULL: the server is ready for the next statement, unless it has hung up. */
 static void
-results_over(struct pg_conn *c)
+results_complete(struct pg_conn *c)
 {
 	if (PQstatus(c->pq) == CONNECTION_OK)
 		op_wake(c, PG_PHASE_NONE);
 	else
-		pg_op_lost(c);
+		op_lost(c);
 }
 
-/* What has arrived. False when the operation is over. */
+/* Handles what has arrived, without blocking. False when the operation is over. */
 static bool
 results_read(struct pg_conn *c)
 {
@@ -207,10 +230,10 @@ results_read(struct pg_conn *c)
 		PGresult *res = PQgetResult(c->pq);
 
 		if (res == NULL) {
-			results_over(c);
+			results_complete(c);
 			return false;
 		}
-		if (!result_take(c, res))
+		if (!result_handle(c, res))
 			return c->flow != NULL;
 	}
 	return true;
@@ -218,7 +241,9 @@ results_read(struct pg_conn *c)
 
 static void	op_ready(evutil_socket_t, short, void *);
 
-/* Waits for the socket: to read always, to write while libpq holds bytes or we have more. */
+/* Waits for the socket: to write while libpq holds bytes or we have more; to read always, also
+ * while we write: a server that is blocked sending (notices, an early error) reads nothing of ours
+ * before we have read that, and both would wait for ever. False: the socket is lost. */
 static bool
 op_watch(struct pg_conn *c)
 {
@@ -238,6 +263,7 @@ op_watch(struct pg_conn *c)
 	    event_add(&c->io, NULL) == 0;
 }
 
+/* May end the operation in several places: after a false from below, c is not this operation's. */
 static void
 op_ready(evutil_socket_t fd, short what, void *arg)
 {
@@ -245,16 +271,24 @@ op_ready(evutil_socket_t fd, short what, void *arg)
 	bool open = !(what & EV_READ) || PQconsumeInput(c->pq);
 
 	(void)fd;
-	if (open && c->phase == PG_PHASE_COPY_SEND && !pg_copy_send(c))
+	if (open && c->phase == PG_PHASE_COPY_SEND && !pg_copy_send(c)) {
+		op_lost(c);
 		return;
+	}
 	/* Also when the socket is lost: the server may have said why before it hung up. Also right
 	 * after the last of a COPY: the server's refusal may have been read while we sent. */
 	if (c->phase != PG_PHASE_COPY_SEND && !results_read(c))
 		return;
 	if (!open || !op_watch(c))
-		pg_op_lost(c);
+		op_lost(c);
 }
 
+/*
+ * op_watch() already sends what it can. The statement's deadline is ours, not the server's
+ * statement_timeout, which a pooler in front of it may not pass on.
+ *
+ * event_assign() fails only for a base that is none, so no error path for it is worth having.
+ */
 enum flow_rc
 pg_op_begin(struct flow *f, struct pg_conn *c, enum pg_phase phase, uint64_t timeout_us,
     struct pg_result *out)
@@ -278,33 +312,4 @@ pg_op_begin(struct flow *f, struct pg_conn *c, enum pg_phase phase, uint64_t tim
 		return pg_op_refuse(c, out);
 	}
 	return flow_wait(f, op_cancelled, c);
-}
-
-static bool
-query_send(PGconn *pq, const struct pg_query *q)
-{
-	const char *values[PG_PARAMS_MAX];
-	int lengths[PG_PARAMS_MAX], formats[PG_PARAMS_MAX];
-	unsigned i;
-
-	if (q->simple)
-		return PQsendQuery(pq, q->sql) == 1;
-	for (i = 0; i < q->param_count; i++) {
-		values[i] = q->params[i].data;
-		lengths[i] = q->params[i].len;
-		formats[i] = q->params[i].binary;
-	}
-	return PQsendQueryParams(pq, q->sql, (int)q->param_count, NULL, values, lengths, formats,
-		   q->binary_rows) == 1;
-}
-
-enum flow_rc
-pg_run(struct flow *f, struct pg_conn *c, const struct pg_query *q, struct pg_result *out)
-{
-	assert(c->magic == PG_CONN_MAGIC && c->flow == NULL);
-	assert(q->param_count <= PG_PARAMS_MAX && !(q->simple && q->param_count > 0));
-	if (pg_conn_state(c) == PG_BROKEN || !query_send(c->pq, q) ||
-	    PQsetSingleRowMode(c->pq) != 1)
-		return pg_op_refuse(c, out);
-	return pg_op_begin(f, c, PG_PHASE_RESULTS, q->timeout_us, out);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pg_result: reading results, and turning failures of the server's and libpq's into one form. */
+/* pg_result: reading results, and bringing the server's failures and libpq's into one form. */
 #include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -8,11 +8,13 @@
 
 #include "wire/pg_conn.h"
 
-/* One line, no controls: it goes into answers and log lines. */
+/* The first line only (libpq adds DETAIL and LOCATION lines, and hints of several), no controls: it
+ * goes into responses and log lines. Its stop goes too: it is quoted inside a sentence. */
 void
 pg_failure_text(struct pg_failure *failure, const char *sqlstate, const char *text)
 {
 	char *p;
+	size_t len;
 
 	snprintf(failure->sqlstate, sizeof(failure->sqlstate), "%s", sqlstate);
 	snprintf(failure->message, sizeof(failure->message), "%s", text);
@@ -20,10 +22,14 @@ pg_failure_text(struct pg_failure *failure, const char *sqlstate, const char *te
 	for (p = failure->message; *p != '\0'; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = ' ';
+	len = strlen(failure->message);
+	if (len > 0 && failure->message[len - 1] == '.')
+		failure->message[len - 1] = '\0';
 }
 
+/* "28P01: " (five digits and capitals: SQLSTATE, in every locale). */
 static bool
-looks_like_sqlstate(const char *text)
+starts_with_sqlstate(const char *text)
 {
 	unsigned i;
 
@@ -33,7 +39,17 @@ looks_like_sqlstate(const char *text)
 	return text[5] == ':' && text[6] == ' ';
 }
 
-/* The server's own words begin after "FATAL:  28P01: ", our system's after "failed: ". */
+/*
+ * A failed login leaves no PGresult, only a text, for instance:
+ *
+ *	connection to server at "db.example" (192.0.2.7), port 5432 failed: FATAL:  28P01: password
+ *	authentication failed for user "app"
+ *
+ * The SQLSTATE is in it because login_start() asks for verbose errors. The server's own message
+ * begins after its severity; without one, what failed was the system's (connect, TLS), and it
+ * begins after "failed: ". A server whose lc_messages is not English writes another severity: the
+ * whole text is then the message, and there is no SQLSTATE.
+ */
 void
 pg_failure_login(struct pg_failure *failure, const char *text)
 {
@@ -47,7 +63,7 @@ pg_failure_login(struct pg_failure *failure, const char *text)
 		if (p == NULL)
 			continue;
 		p += strlen(severities[i]);
-		if (looks_like_sqlstate(p)) {
+		if (starts_with_sqlstate(p)) {
 			memcpy(sqlstate, p, 5);
 			p += 7;
 		}
@@ -69,6 +85,7 @@ pg_failure_result(struct pg_failure *failure, const PGresult *res)
 	pg_failure_text(failure, sqlstate != NULL ? sqlstate : "", text);
 }
 
+/* The message is cut before the whole would be: the SQLSTATE behind it is what one searches for. */
 enum flow_rc
 pg_check(struct flow *f, const struct pg_result *r, enum err_code code, const char *what)
 {
@@ -77,10 +94,11 @@ pg_check(struct flow *f, const struct pg_result *r, enum err_code code, const ch
 	if (r->status == PG_OK)
 		return FLOW_NEXT;
 	if (r->failure.sqlstate[0] == '\0')
-		return flow_fail(f, code != ERR_NONE ? code : ours, "%s: %s", what,
-		    r->failure.message);
-	return flow_fail(f, code != ERR_NONE ? code : ours, "%s: %s (SQLSTATE %s)", what,
-	    r->failure.message, r->failure.sqlstate);
+		return flow_fail(f, code != ERR_NONE ? code : ours,
+		    "The database failed (%s): %.150s. Try again.", what, r->failure.message);
+	return flow_fail(f, code != ERR_NONE ? code : ours,
+	    "The database failed (%s): %.150s (SQLSTATE %s). Try again.", what, r->failure.message,
+	    r->failure.sqlstate);
 }
 
 unsigned

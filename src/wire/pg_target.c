@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* pg_target: copies of where and as whom, for whoever keeps one longer than a call. */
+/*
+ * pg_target: deep copies of a database's address and login, for whoever keeps one longer than a
+ * call. The strings of a copy are owned, although the struct says const for those that borrow.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +16,7 @@ text_copy(const char *text)
 	return text == NULL ? NULL : xstrdup(text);
 }
 
+/* NULL is a value of its own: "the default" is not the same as "". */
 static bool
 text_same(const char *a, const char *b)
 {
@@ -38,6 +42,7 @@ pg_target_copy(struct pg_target *to, const struct pg_target *from)
 	to->channel_binding = text_copy(from->channel_binding);
 }
 
+/* The password is compared too: a rotated one must make a new connection. */
 bool
 pg_target_same(const struct pg_target *a, const struct pg_target *b)
 {
@@ -48,6 +53,8 @@ pg_target_same(const struct pg_target *a, const struct pg_target *b)
 	    text_same(a->channel_binding, b->channel_binding);
 }
 
+/* The password is overwritten before its memory is given back, so that it is in no core dump or
+ * later allocation. */
 void
 pg_target_free(struct pg_target *t)
 {

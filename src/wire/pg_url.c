@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pg_url: the parameters of a URI are judged by their names, in one table; what is left is given to
- * libpq's parser, which fails as a whole over a name that it does not know, and whose error text
- * may quote a password: it is never looked at.
+ * pg_url: reads a Postgres connection URI in two passes. First its parameters are checked by name,
+ * against one table, and the URI is written again with those that we support; then libpq's parser
+ * (PQconninfoParse) reads that. The first pass is needed because libpq fails as a whole over a name
+ * that it does not know, and reads others (service, passfile) that point at files. libpq's own
+ * error text may quote a password: it is never looked at.
+ *
+ * Every copy of the URI made here is wiped before it is freed, except what ends in the arena.
  */
 #include "tenantgate/wire/pg_url.h"
 
@@ -22,10 +26,12 @@
 
 struct uri_parameter {
 	const char *name;
-	bool is_read;
-	const char *advice; /* when it is not: "Remove it" otherwise */
+	bool is_supported;
+	const char *advice; /* what to do instead, where it is not supported */
 };
 
+/* The supported ones are the fields of struct pg_target. The others are known to libpq, and are
+ * here for their advice; one that is not here at all is refused or dropped in the same way. */
 static const struct uri_parameter parameters[] = {
 	{ "host", true, NULL },
 	{ "port", true, NULL },
@@ -45,6 +51,7 @@ static const struct uri_parameter parameters[] = {
 	{ "application_name", false, "the name is always tenantgate" },
 };
 
+/* False, for the caller's return. Neither text may hold a part of the URI but a checked name. */
 static bool
 pg_url_refuse(struct err *err, const char *what, const char *advice)
 {
@@ -66,7 +73,8 @@ parameter_find(struct slice name)
 	return NULL;
 }
 
-/* What is no plain word may be a piece of a password with a raw '?' or '&' in it. */
+/* Only a short word in lower case is shown: anything else may be a piece of a password that holds
+ * an unescaped '?' or '&'. */
 static bool
 name_may_be_shown(struct slice name)
 {
@@ -79,6 +87,7 @@ name_may_be_shown(struct slice name)
 	return name.len > 0 && name.len <= NAME_SHOWN_MAX;
 }
 
+/* A supported one gets here when it has no '=' and value. */
 static bool
 parameter_refuse(struct slice name, const struct uri_parameter *p, struct err *err)
 {
@@ -88,14 +97,15 @@ parameter_refuse(struct slice name, const struct uri_parameter *p, struct err *e
 		return pg_url_refuse(err, "has a parameter that is not supported",
 		    "remove it, and write ? and & in a password as %3F and %26");
 	snprintf(what, sizeof(what), "%s parameter %.*s",
-	    p != NULL && p->is_read ? "needs a value of its" : "must not have the",
+	    p != NULL && p->is_supported ? "needs a value of its" : "must not have the",
 	    SLICE_ARG(name));
-	if (p != NULL && p->is_read)
+	if (p != NULL && p->is_supported)
 		return pg_url_refuse(err, what, "write it as NAME=VALUE");
 	return pg_url_refuse(err, what,
 	    p != NULL ? p->advice : "it would have no effect, remove it");
 }
 
+/* Past NAMES_SHOWN the buf fails, and the log line says "and more". */
 static void
 parameter_drop(struct slice name, struct buf *dropped)
 {
@@ -109,6 +119,7 @@ parameter_drop(struct slice name, struct buf *dropped)
 
 /* ---- the URI that libpq is to read ---- */
 
+/* What stands before the first c; *rest is then what stands behind it. All of it without one. */
 static struct slice
 query_cut(struct slice *rest, char c)
 {
@@ -124,7 +135,7 @@ query_cut(struct slice *rest, char c)
 	return head;
 }
 
-/* Appends those that are read to `out`. */
+/* Appends the supported ones to `out`, as they are written: decoding is libpq's. */
 static bool
 parameters_filter(struct slice query, enum pg_url_policy policy, struct buf *out,
     struct buf *dropped, struct err *err)
@@ -136,7 +147,7 @@ parameters_filter(struct slice query, enum pg_url_policy policy, struct buf *out
 		struct slice name = query_cut(&value, '=');
 		const struct uri_parameter *p = parameter_find(name);
 
-		if (p != NULL && p->is_read && value.p != NULL) {
+		if (p != NULL && p->is_supported && value.p != NULL) {
 			buf_putc(out, separator);
 			buf_slice(out, pair);
 			separator = '&';
@@ -149,8 +160,9 @@ parameters_filter(struct slice query, enum pg_url_policy policy, struct buf *out
 	return true;
 }
 
-/* A raw '@' after the first '?': that '?' is probably a password's, and what would be taken for
- * names are pieces of it. */
+/* An unescaped '@' after the first '?': that '?' is probably a password's, and what would be taken
+ * for parameters' names are pieces of it. A lenient reading allows for it where the login has an
+ * '@' of its own before. */
 static bool
 query_is_login(struct slice front, struct slice query, enum pg_url_policy policy)
 {
@@ -159,6 +171,7 @@ query_is_login(struct slice front, struct slice query, enum pg_url_policy policy
 	return policy == PG_URL_STRICT || memchr(front.p, '@', front.len) == NULL;
 }
 
+/* The first pass: the URI that libpq is to read, its login escaped, its parameters filtered. */
 static bool
 pg_uri_write(const char *url, enum pg_url_policy policy, struct buf *out, struct err *err)
 {
@@ -188,6 +201,8 @@ pg_uri_write(const char *url, enum pg_url_policy policy, struct buf *out, struct
 
 /* ---- values ---- */
 
+/* An escaped line break or NUL (%00, where libpq itself fails) has no place in any of the values,
+ * and would forge lines of a log. */
 static bool
 value_has_control(const char *text)
 {
@@ -198,9 +213,10 @@ value_has_control(const char *text)
 	return false;
 }
 
-/* Copies what is set into the arena: *out stays as it is otherwise. */
+/* Copies the option into the arena if it is set; *out stays as it is otherwise. False: a control
+ * character, or no memory. */
 static bool
-conninfo_take(struct arena *a, const PQconninfoOption *options, const char *name, const char **out)
+conninfo_copy(struct arena *a, const PQconninfoOption *options, const char *name, const char **out)
 {
 	const PQconninfoOption *o = options;
 
@@ -212,6 +228,7 @@ conninfo_take(struct arena *a, const PQconninfoOption *options, const char *name
 	return *out != NULL && !value_has_control(*out);
 }
 
+/* libpq looks at a port only when it connects: a bad one would be found out too late. */
 static bool
 pg_port_read(const char *text, uint16_t *out)
 {
@@ -234,8 +251,9 @@ word_is_among(const char *word, const char *const *words)
 	return *words != NULL;
 }
 
-/* libpq looks at these only when it connects. A mode that is not known here asks for no less than
- * the strictest one that is. */
+/* libpq looks at these, too, only when it connects. A lenient reading takes a mode that is not
+ * known here (a later libpq's) for the strictest one that is: never less security than was asked
+ * for. */
 static bool
 pg_modes_check(struct pg_target *t, enum pg_url_policy policy, struct err *err)
 {
@@ -257,7 +275,9 @@ pg_modes_check(struct pg_target *t, enum pg_url_policy policy, struct err *err)
 	return true;
 }
 
-/* A raw '/' in a password ends the authority: the host is then the user, or missing. */
+/* An unescaped '/' in a password ends the authority: the host is then what was meant as the user,
+ * or missing; hence the advice. A comma makes a list of hosts to libpq, a leading '/' or '@' a
+ * socket. */
 static bool
 pg_host_check(const char *host, struct err *err)
 {
@@ -273,6 +293,7 @@ pg_host_check(const char *host, struct err *err)
 	return true;
 }
 
+/* The second pass: libpq's options as a pg_target, checked. */
 static bool
 pg_target_fill(struct arena *a, const PQconninfoOption *o, enum pg_url_policy policy,
     struct pg_target *t, struct err *err)
@@ -280,12 +301,12 @@ pg_target_fill(struct arena *a, const PQconninfoOption *o, enum pg_url_policy po
 	const char *port = NULL;
 
 	*t = (struct pg_target){ .host = "", .user = "", .dbname = "", .sslmode = "prefer" };
-	if (!conninfo_take(a, o, "host", &t->host) || !conninfo_take(a, o, "port", &port) ||
-	    !conninfo_take(a, o, "dbname", &t->dbname) || !conninfo_take(a, o, "user", &t->user) ||
-	    !conninfo_take(a, o, "password", &t->password) ||
-	    !conninfo_take(a, o, "sslmode", &t->sslmode) ||
-	    !conninfo_take(a, o, "sslrootcert", &t->sslrootcert) ||
-	    !conninfo_take(a, o, "channel_binding", &t->channel_binding))
+	if (!conninfo_copy(a, o, "host", &t->host) || !conninfo_copy(a, o, "port", &port) ||
+	    !conninfo_copy(a, o, "dbname", &t->dbname) || !conninfo_copy(a, o, "user", &t->user) ||
+	    !conninfo_copy(a, o, "password", &t->password) ||
+	    !conninfo_copy(a, o, "sslmode", &t->sslmode) ||
+	    !conninfo_copy(a, o, "sslrootcert", &t->sslrootcert) ||
+	    !conninfo_copy(a, o, "channel_binding", &t->channel_binding))
 		return pg_url_refuse(err, "holds a control character", "remove it");
 	if (!pg_host_check(t->host, err) || !pg_modes_check(t, policy, err))
 		return false;
@@ -300,6 +321,7 @@ pg_target_fill(struct arena *a, const PQconninfoOption *o, enum pg_url_policy po
 	return true;
 }
 
+/* PQconninfoFree() does not wipe. NULL is fine. */
 static void
 conninfo_free(PQconninfoOption *options)
 {

@@ -6,16 +6,19 @@
  *	                       |
  *	       pidfd readable: it has ended; what the pipes still hold is read, the flow is woken
  *
- *	[running] --deadline, out.max--> killed, verdict kept --+
+ *	[running] --deadline, out.max--> killed, outcome kept --+
  *	    |                                                   v
  *	    +---------------- it ends by itself -----------> [ended]: reaped, flow woken, then freed
  *	    |                                                   ^
  *	    +-- flow's cancel: killed, flow forgotten ----------+  (nobody to wake)
  *
- * Only the pidfd's event ends a proc; so each is reaped exactly once, and none is freed while its
- * process lives. One still dying when its worker ends stays on the list of the living, and becomes
- * init's with our exit. stdin is a socket and no pipe, for a pipe's reader that has gone means
- * SIGPIPE.
+ * What always holds:
+ *  - Only the pidfd's event ends a proc; so each is reaped exactly once, and none is freed while
+ *    its process lives. A pidfd also cannot come to mean another process, as a pid can.
+ *  - One still dying when its worker ends stays on the list of children (a leak checker finds it
+ *    there), and is adopted by init at our exit.
+ *  - stdin is a socket and no pipe: writing to a pipe whose reader has gone raises SIGPIPE, send()
+ *    with MSG_NOSIGNAL does not.
  */
 #define _GNU_SOURCE /* pipe2, pidfd_open */
 #include "tenantgate/wire/proc.h"
@@ -36,6 +39,7 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/loop/timer.h"
 
+/* In the order of the child's descriptors 0, 1, 2. */
 enum { STDIN, STDOUT, STDERR, ENDS };
 
 struct proc {
@@ -43,18 +47,19 @@ struct proc {
 	struct worker *worker;	    /* borrowed */
 	struct proc_result *result; /* borrowed, valid while flow is */
 	struct slice input;	    /* borrowed: what is still to be sent */
-	int ours[ENDS];		    /* our ends; -1 when closed */
+	int fds[ENDS];		    /* owned: our ends; -1 when closed */
 	struct event *events[ENDS]; /* owned */
-	int pidfd;
+	int pidfd;		    /* owned; readable when the child has ended */
 	struct event *exit_event; /* owned */
-	struct timer deadline;
-	enum proc_end verdict; /* PROC_EXITED until we killed it for a reason */
+	struct timer deadline; /* conf.timeout_us */
+	enum proc_end outcome; /* PROC_EXITED until we kill it: then why */
 	struct task task;  /* to be freed at a safe point */
 	LIST_ENTRY(proc) link;
 };
 
-static pthread_mutex_t living_lock = PTHREAD_MUTEX_INITIALIZER;
-static LIST_HEAD(, proc) living = LIST_HEAD_INITIALIZER(living);
+/* All workers' children; nothing but the list is under the lock. */
+static pthread_mutex_t children_lock = PTHREAD_MUTEX_INITIALIZER;
+static LIST_HEAD(, proc) children = LIST_HEAD_INITIALIZER(children);
 
 /* ---- ends ---- */
 
@@ -67,47 +72,53 @@ close_fd(int *fd)
 }
 
 static void
-close_end(struct proc *p, int end)
+proc_close_end(struct proc *p, int end)
 {
 	if (p->events[end] != NULL)
 		event_free(p->events[end]);
 	p->events[end] = NULL;
-	close_fd(&p->ours[end]);
+	close_fd(&p->fds[end]);
 }
 
+/* Run as a task at a safe point, for the proc's events must not be freed from within one. */
 static void
 proc_free(void *arg)
 {
 	struct proc *p = arg;
 
 	for (int i = 0; i < ENDS; i++)
-		close_end(p, i);
+		proc_close_end(p, i);
 	if (p->exit_event != NULL)
 		event_free(p->exit_event);
 	close_fd(&p->pidfd);
 	timer_free(&p->deadline);
-	pthread_mutex_lock(&living_lock);
+	pthread_mutex_lock(&children_lock);
 	LIST_REMOVE(p, link);
-	pthread_mutex_unlock(&living_lock);
+	pthread_mutex_unlock(&children_lock);
 	free(p);
 }
 
+/* SIGKILL: what reads hostile input is not asked to end. The first reason is kept. Harmless when
+ * the child has ended already (ESRCH). */
 static void
 proc_kill(struct proc *p, enum proc_end why)
 {
-	if (p->verdict == PROC_EXITED)
-		p->verdict = why;
+	if (p->outcome == PROC_EXITED)
+		p->outcome = why;
 	pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
 }
 
 /* ---- bytes ---- */
 
+/* Of a read() or send(): its end, or an error that will not go away. */
 static bool
-is_over(ssize_t n)
+is_end_of_stream(ssize_t n)
 {
 	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
+/* As much as the socket takes; closed after the last byte, for the child reads up to the end of its
+ * input. If it closes its side before, the rest is dropped: its output says what came of it. */
 static void
 proc_send(evutil_socket_t fd, short what, void *arg)
 {
@@ -121,12 +132,13 @@ proc_send(evutil_socket_t fd, short what, void *arg)
 		p->input.p += n;
 		p->input.len -= (size_t)n;
 	}
-	if (p->input.len == 0 || is_over(n))
-		close_end(p, STDIN);
+	if (p->input.len == 0 || is_end_of_stream(n))
+		proc_close_end(p, STDIN);
 }
 
+/* False: stdout is past its ceiling, or there is no memory. stderr is only for the log: cut. */
 static bool
-proc_take_output(struct proc *p, int end, const char *bytes, size_t n)
+proc_output_add(struct proc *p, int end, const char *bytes, size_t n)
 {
 	struct buf *err;
 
@@ -138,18 +150,18 @@ proc_take_output(struct proc *p, int end, const char *bytes, size_t n)
 	return n == 0 || buf_add(err, bytes, n);
 }
 
-/* False when there is nothing (more) to read now. */
+/* One block. False when there is nothing (more) to read now, or nothing more is wanted. */
 static bool
-read_some(struct proc *p, int end)
+proc_read(struct proc *p, int end)
 {
 	char block[1 << 14];
-	ssize_t n = read(p->ours[end], block, sizeof(block));
+	ssize_t n = read(p->fds[end], block, sizeof(block));
 
-	if (n > 0 && p->flow != NULL && !proc_take_output(p, end, block, (size_t)n))
+	if (n > 0 && p->flow != NULL && !proc_output_add(p, end, block, (size_t)n))
 		proc_kill(p, PROC_OUT_LARGE);
-	if (is_over(n))
-		close_end(p, end);
-	return n > 0 && p->verdict == PROC_EXITED;
+	if (is_end_of_stream(n))
+		proc_close_end(p, end);
+	return n > 0 && p->outcome == PROC_EXITED;
 }
 
 static void
@@ -158,7 +170,7 @@ proc_readable(evutil_socket_t fd, short what, void *arg)
 	struct proc *p = arg;
 
 	(void)what;
-	read_some(p, fd == p->ours[STDOUT] ? STDOUT : STDERR);
+	proc_read(p, fd == p->fds[STDOUT] ? STDOUT : STDERR);
 }
 
 /* ---- the end ---- */
@@ -168,13 +180,16 @@ proc_report(struct proc *p, const siginfo_t *info)
 {
 	struct proc_result *r = p->result;
 
-	r->end = p->verdict;
+	r->end = p->outcome;
 	r->code = info->si_status;
-	if (p->verdict == PROC_EXITED && info->si_code != CLD_EXITED)
+	if (p->outcome == PROC_EXITED && info->si_code != CLD_EXITED)
 		r->end = PROC_SIGNALED;
 	flow_wake(p->flow);
 }
 
+/* The pidfd is readable: the child is dead and waits to be reaped. What it wrote before is still in
+ * the pipes and is read first, or the end of the output would be lost. A grandchild that holds a
+ * pipe open does not keep us: nothing here waits for an end of file. */
 static void
 proc_ended(evutil_socket_t fd, short what, void *arg)
 {
@@ -186,13 +201,13 @@ proc_ended(evutil_socket_t fd, short what, void *arg)
 	if (waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0)
 		return;
 	for (int end = STDOUT; end <= STDERR; end++) {
-		while (p->ours[end] >= 0 && p->flow != NULL && read_some(p, end))
+		while (p->fds[end] >= 0 && p->flow != NULL && proc_read(p, end))
 			continue;
 	}
 	event_del(p->exit_event);
 	timer_stop(&p->deadline);
 	for (int i = 0; i < ENDS; i++)
-		close_end(p, i);
+		proc_close_end(p, i);
 	if (p->flow != NULL)
 		proc_report(p, &info);
 	worker_later(p->worker, &p->task, proc_free, p);
@@ -204,6 +219,7 @@ proc_timed_out(void *arg)
 	proc_kill(arg, PROC_TIMEOUT);
 }
 
+/* flow_abort(): result and input may go away now. The proc stays until the child has died. */
 static void
 proc_cancel(void *arg)
 {
@@ -213,38 +229,41 @@ proc_cancel(void *arg)
 	p->result = NULL;
 	p->input.len = 0;
 	for (int i = 0; i < ENDS; i++)
-		close_end(p, i);
+		proc_close_end(p, i);
 	proc_kill(p, PROC_TIMEOUT);
 }
 
 /* ---- the start ---- */
 
-/* ours[] and theirs[]: all close-on-exec, ours nonblocking. */
+/* All are close-on-exec, lest a child that another thread starts at the same moment keeps them
+ * open; ours are non-blocking. The child's are dup2()ed into their places, and copies lack the
+ * flag. */
 static bool
-open_ends(struct proc *p, int theirs[ENDS])
+proc_open_ends(struct proc *p, int child_fds[ENDS])
 {
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return false;
-	p->ours[STDIN] = pair[0];
-	theirs[STDIN] = pair[1];
+	p->fds[STDIN] = pair[0];
+	child_fds[STDIN] = pair[1];
 	for (int end = STDOUT; end <= STDERR; end++) {
 		if (pipe2(pair, O_CLOEXEC) != 0)
 			return false;
-		p->ours[end] = pair[0];
-		theirs[end] = pair[1];
+		p->fds[end] = pair[0];
+		child_fds[end] = pair[1];
 	}
 	for (int end = 0; end < ENDS; end++) {
-		if (evutil_make_socket_nonblocking(p->ours[end]) != 0)
+		if (evutil_make_socket_nonblocking(p->fds[end]) != 0)
 			return false;
 	}
 	return true;
 }
 
-/* Default signals, none blocked, whatever this thread has. 0 or an errno. */
+/* A new process would inherit this thread's blocked and ignored signals: it gets the defaults. Its
+ * own process group keeps a terminal's Ctrl-C from it. 0 or an errno. */
 static int
-set_attributes(posix_spawnattr_t *a)
+spawn_attributes_set(posix_spawnattr_t *a)
 {
 	sigset_t none, all;
 
@@ -259,8 +278,11 @@ set_attributes(posix_spawnattr_t *a)
 	    : 0;
 }
 
+/* posix_spawn(), not fork(): in a process of threads a forked child may call next to nothing before
+ * its exec, and a large heap would be copied. The empty environment keeps our secrets from it. 0 or
+ * an errno. */
 static int
-spawn(const struct proc_conf *c, const int theirs[ENDS], pid_t *pid)
+proc_spawn(const struct proc_conf *c, const int child_fds[ENDS], pid_t *pid)
 {
 	char *const nothing[] = { NULL };
 	posix_spawn_file_actions_t actions;
@@ -273,9 +295,9 @@ spawn(const struct proc_conf *c, const int theirs[ENDS], pid_t *pid)
 		posix_spawn_file_actions_destroy(&actions);
 		return ENOMEM;
 	}
-	error = set_attributes(&attributes);
+	error = spawn_attributes_set(&attributes);
 	for (int end = 0; end < ENDS && error == 0; end++)
-		error = posix_spawn_file_actions_adddup2(&actions, theirs[end], end);
+		error = posix_spawn_file_actions_adddup2(&actions, child_fds[end], end);
 	if (error == 0)
 		error = posix_spawn(pid, c->path, &actions, &attributes,
 		    (char *const *)(uintptr_t)c->argv, nothing);
@@ -284,16 +306,17 @@ spawn(const struct proc_conf *c, const int theirs[ENDS], pid_t *pid)
 	return error;
 }
 
-/* The child must be ours to reap from here on, or there must be none. */
+/* Either the child is ours to reap from here on, by its pidfd, or there is none. Between the two
+ * calls the pid cannot be used again: nobody else reaps it. 0 or an errno. */
 static int
-start_child(struct proc *p, const struct proc_conf *c)
+proc_start_child(struct proc *p, const struct proc_conf *c)
 {
-	int theirs[ENDS] = { -1, -1, -1 };
+	int child_fds[ENDS] = { -1, -1, -1 };
 	pid_t pid = 0;
-	int error = open_ends(p, theirs) ? spawn(c, theirs, &pid) : errno;
+	int error = proc_open_ends(p, child_fds) ? proc_spawn(c, child_fds, &pid) : errno;
 
 	for (int end = 0; end < ENDS; end++)
-		close_fd(&theirs[end]);
+		close_fd(&child_fds[end]);
 	if (error != 0)
 		return error;
 	p->pidfd = pidfd_open(pid, 0);
@@ -305,13 +328,15 @@ start_child(struct proc *p, const struct proc_conf *c)
 	return error;
 }
 
+/* Output is read while input is sent: a child that fills its pipe before it has read all its input
+ * would wait for us as we for it. */
 static bool
-watch(struct proc *p, struct event_base *base)
+proc_watch(struct proc *p, struct event_base *base)
 {
-	p->events[STDIN] = event_new(base, p->ours[STDIN], EV_WRITE | EV_PERSIST, proc_send, p);
+	p->events[STDIN] = event_new(base, p->fds[STDIN], EV_WRITE | EV_PERSIST, proc_send, p);
 	for (int end = STDOUT; end <= STDERR; end++)
 		p->events[end] =
-		    event_new(base, p->ours[end], EV_READ | EV_PERSIST, proc_readable, p);
+		    event_new(base, p->fds[end], EV_READ | EV_PERSIST, proc_readable, p);
 	p->exit_event = event_new(base, p->pidfd, EV_READ | EV_PERSIST, proc_ended, p);
 	for (int end = 0; end < ENDS; end++) {
 		if (p->events[end] == NULL || event_add(p->events[end], NULL) != 0)
@@ -320,8 +345,9 @@ watch(struct proc *p, struct event_base *base)
 	return p->exit_event != NULL && event_add(p->exit_event, NULL) == 0;
 }
 
+/* Nothing of it is left; the flow goes on at once. */
 static enum flow_rc
-not_started(struct proc *p, struct proc_result *r, int error)
+proc_not_started(struct proc *p, struct proc_result *r, int error)
 {
 	r->end = PROC_NOT_STARTED;
 	r->code = error;
@@ -329,7 +355,8 @@ not_started(struct proc *p, struct proc_result *r, int error)
 	return FLOW_NEXT;
 }
 
-/* Everything that can fail but the child's start fails before there is a child. */
+/* What can fail is done before there is a child, but for the watching: then the child is killed and
+ * waited for here, a moment at most. */
 enum flow_rc
 proc_run(struct flow *f, const struct proc_conf *c, struct slice input, struct proc_result *r)
 {
@@ -341,19 +368,19 @@ proc_run(struct flow *f, const struct proc_conf *c, struct slice input, struct p
 		.result = r,
 		.input = input,
 		.pidfd = -1 };
-	p->ours[STDIN] = p->ours[STDOUT] = p->ours[STDERR] = -1;
-	pthread_mutex_lock(&living_lock);
-	LIST_INSERT_HEAD(&living, p, link);
-	pthread_mutex_unlock(&living_lock);
+	p->fds[STDIN] = p->fds[STDOUT] = p->fds[STDERR] = -1;
+	pthread_mutex_lock(&children_lock);
+	LIST_INSERT_HEAD(&children, p, link);
+	pthread_mutex_unlock(&children_lock);
 	if (!timer_init(&p->deadline, f->worker, proc_timed_out, p))
-		return not_started(p, r, ENOMEM);
-	error = start_child(p, c);
+		return proc_not_started(p, r, ENOMEM);
+	error = proc_start_child(p, c);
 	if (error != 0)
-		return not_started(p, r, error);
-	if (!watch(p, worker_base(f->worker))) {
+		return proc_not_started(p, r, error);
+	if (!proc_watch(p, worker_base(f->worker))) {
 		proc_kill(p, PROC_NOT_STARTED);
 		waitid(P_PIDFD, (id_t)p->pidfd, NULL, WEXITED);
-		return not_started(p, r, ENOMEM);
+		return proc_not_started(p, r, ENOMEM);
 	}
 	timer_start(&p->deadline, c->timeout_us);
 	return flow_wait(f, proc_cancel, p);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * redis: commands over one pipelined link. A command waits on `pending` in the order it was
- * written, and the replies come in that order. A cancelled command stays on the list without its
- * flow, so its reply is read and thrown away; the same for a command that nobody waits for.
+ * redis: commands over one pipelined link. A command waits on `pending` in the order in which it
+ * was written, and Redis replies in that order: replies carry no id, their place is all that says
+ * whose they are. So a cancelled command stays on the list without its flow, and its reply is read
+ * and dropped; the same for a command that nobody waits for.
  */
 #include "tenantgate/wire/redis.h"
 
@@ -23,7 +24,7 @@ struct redis_pending {
 	STAILQ_ENTRY(redis_pending) next;
 	struct flow *flow;	  /* borrowed; NULL: nobody waits (any more) */
 	struct redis_reply *out; /* borrowed */
-	uint64_t asked_us;
+	uint64_t sent_us; /* monotonic */
 };
 
 struct redis {
@@ -33,11 +34,12 @@ struct redis {
 	struct redis_sub *sub; /* owned; NULL until somebody subscribes */
 	STAILQ_HEAD(, redis_pending) pending;
 	unsigned pending_count;
-	unsigned pending_max;
+	unsigned pending_max; /* the configuration's; more are REDIS_BUSY */
 };
 
-/* ---- answers ---- */
+/* ---- replies ---- */
 
+/* Takes over hiredis' reply; the texts of *out are inside it. */
 static void
 reply_fill(struct redis_reply *out, redisReply *reply)
 {
@@ -102,8 +104,9 @@ redis_clear(struct redis_reply *a)
 	memset(a, 0, sizeof(*a));
 }
 
-/* ---- what the link tells ---- */
+/* ---- what the link calls ---- */
 
+/* The oldest, off the list; the caller frees it. */
 static struct redis_pending *
 pending_shift(struct redis *r)
 {
@@ -119,9 +122,11 @@ pending_shift(struct redis *r)
 static void
 commands_up(void *owner)
 {
-	(void)owner; /* who found it down has been told; who asks now is served */
+	(void)owner; /* nothing waits for this: while the link was down commands failed at once */
 }
 
+/* Redis may have done a command whose reply is lost, or not: nobody can tell, and it is not sent
+ * again from here. */
 static void
 commands_down(void *owner, enum redis_status why)
 {
@@ -137,6 +142,7 @@ commands_down(void *owner, enum redis_status why)
 	}
 }
 
+/* False: a reply that no command was sent for. */
 static bool
 commands_reply(void *owner, redisReply *reply)
 {
@@ -159,7 +165,7 @@ commands_oldest(const void *owner)
 	const struct redis *r = owner;
 	const struct redis_pending *p = STAILQ_FIRST(&r->pending);
 
-	return p == NULL ? 0 : p->asked_us;
+	return p == NULL ? 0 : p->sent_us;
 }
 
 static const struct redis_link_ops command_ops = {
@@ -170,9 +176,10 @@ static const struct redis_link_ops command_ops = {
 	.oldest = commands_oldest,
 };
 
-/* ---- asking ---- */
+/* ---- sending ---- */
 
-/* REDIS_OK: written, and *out is its place in the line. */
+/* REDIS_OK: written, and *out is its place on the list. Nothing waits for a link that is down:
+ * Redis is a cache and a counter, and its callers know how to go on without. */
 static enum redis_status
 command_write(struct redis *r, const struct slice *argv, unsigned argc, struct redis_pending **out)
 {
@@ -187,7 +194,7 @@ command_write(struct redis *r, const struct slice *argv, unsigned argc, struct r
 		free(p);
 		return REDIS_BUSY;
 	}
-	p->asked_us = clock_mono_us();
+	p->sent_us = clock_mono_us();
 	STAILQ_INSERT_TAIL(&r->pending, p, next);
 	r->pending_count++;
 	redis_link_watch(&r->link);
@@ -195,6 +202,7 @@ command_write(struct redis *r, const struct slice *argv, unsigned argc, struct r
 	return REDIS_OK;
 }
 
+/* Its reply will still come, so it keeps its place. */
 static void
 command_cancel(void *arg)
 {
@@ -227,6 +235,7 @@ redis_send(struct redis *r, const struct slice *argv, unsigned argc)
 	(void)command_write(r, argv, argc, &p);
 }
 
+/* SHA-1 is Redis' choice: a name for a script, no security rests on it. */
 void
 redis_script_sha(const char *script, char out[REDIS_SHA_SIZE])
 {
@@ -242,6 +251,8 @@ redis_script_sha(const char *script, char out[REDIS_SHA_SIZE])
 
 /* ---- open and close ---- */
 
+/* The system's certificate authorities, and no way to do without. The name is checked for each
+ * connection, see redis_dial.c. */
 static SSL_CTX *
 tls_new(void)
 {
@@ -264,7 +275,9 @@ redis_set_up(struct redis *r, struct worker *w, struct dns *dns, const struct re
 	if (!redis_url_read(&r->url, conf->url, err))
 		return false;
 	if (r->url.tls && (r->tls = tls_new()) == NULL) {
-		err_set(err, ERR_INTERNAL, "TLS for Redis could not be set up.");
+		err_set(err, ERR_INTERNAL,
+		    "TLS for Redis could not be set up. Look at the system's OpenSSL "
+		    "configuration.");
 		return false;
 	}
 	r->pending_max = conf->pending_max;
@@ -279,7 +292,7 @@ redis_set_up(struct redis *r, struct worker *w, struct dns *dns, const struct re
 	};
 	if (redis_link_open(&r->link))
 		return true;
-	err_set(err, ERR_INTERNAL, "No memory for the Redis link.");
+	err_set(err, ERR_INTERNAL, "There is no memory for the Redis link. Give the process more.");
 	return false;
 }
 
@@ -295,6 +308,7 @@ redis_open(struct worker *w, struct dns *dns, const struct redis_conf *conf, str
 	return NULL;
 }
 
+/* The subscription's link first: it borrows the URL and the TLS context. */
 void
 redis_close(struct redis *r)
 {
@@ -320,6 +334,8 @@ redis_trouble(const struct redis *r)
 	return redis_is_up(r) ? "" : r->link.trouble;
 }
 
+/* A connection that has subscribed takes no other commands (RESP2): hence the second link, made
+ * when the first channel is asked for. */
 bool
 redis_subscribe(struct redis *r, const char *channel, redis_message_fn *fn, void *arg)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * redis_dial: what a link needs before it can be one: a socket (in TLS, for rediss://), the next
+ * redis_dial: what a link needs before it can connect: a socket (in TLS, for rediss://), the next
  * of the host's addresses, and a reader of replies with a ceiling.
  */
 #include <netinet/in.h>
@@ -17,9 +17,10 @@
 
 #include "wire/redis_internal.h"
 
-#define REPLY_PARTS 65536
+#define REPLY_ELEMENTS_MAX 65536 /* of one array */
 
-/* The certificate must be for the name (or address) of the URL. */
+/* The certificate must be for the name (or the address) of the URL. A name is also sent (SNI); an
+ * address must not be (RFC 6066, 3). The caller owns the SSL. */
 static SSL *
 dial_tls(const struct redis_link *l)
 {
@@ -42,6 +43,9 @@ dial_tls(const struct redis_link *l)
 	return NULL;
 }
 
+/* DEFER_CALLBACKS: they come from the loop, never from within a bufferevent_write() or connect() of
+ * ours, so whoever drops the link in one has nobody of ours above it on the stack. CLOSE_ON_FREE
+ * closes the socket and frees the SSL. */
 struct bufferevent *
 redis_dial_new(const struct redis_link *l)
 {
@@ -57,6 +61,7 @@ redis_dial_new(const struct redis_link *l)
 	return bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_CONNECTING, options);
 }
 
+/* Another address at each attempt: of several, one may be dead. 0: not an address. */
 socklen_t
 redis_dial_address(const struct redis_link *l, struct sockaddr_storage *ss)
 {
@@ -77,19 +82,22 @@ redis_dial_address(const struct redis_link *l, struct sockaddr_storage *ss)
 	return sizeof(*four);
 }
 
-/* An array's length comes before its parts: hiredis would make room for two thousand million. */
+/* hiredis 1.0 changed the type of createArray()'s count. */
 #if HIREDIS_MAJOR >= 1
 #define REPLY_COUNT size_t
 #else
 #define REPLY_COUNT int
 #endif
 
+/* hiredis' createArray() with a ceiling. An array's length comes before its elements, and hiredis
+ * makes room at once for as many as the peer says, up to 2^31 pointers. NULL is "out of memory" to
+ * the reader, which drops the link. The parent's slot is set as hiredis' own function does. */
 static void *
 reply_array(const redisReadTask *task, REPLY_COUNT n)
 {
 	redisReply *r;
 
-	if (n > REPLY_PARTS)
+	if (n > REPLY_ELEMENTS_MAX)
 		return NULL;
 	r = calloc(1, sizeof(*r));
 	if (r == NULL)
@@ -106,6 +114,8 @@ reply_array(const redisReadTask *task, REPLY_COUNT n)
 	return r;
 }
 
+/* redisReaderCreate() has a table of functions, constant and shared: *fn is a copy of it for this
+ * reader, which keeps the pointer. */
 redisReader *
 redis_reader_new(redisReplyObjectFunctions *fn)
 {

@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * redis_room: what the files of the Redis client share. redis_url.c reads the URL, redis_link.c
- * keeps one link up, redis.c asks and answers over it, redis_sub.c listens on another.
+ * redis_internal: what the files of the Redis client share. Calls go one way:
+ *
+ *	redis.c		commands over a link of theirs
+ *	redis_sub.c	messages of channels, over another link
+ *	    v
+ *	redis_link.c	one connection that keeps itself up; tells its owner by redis_link_ops
+ *	    v
+ *	redis_dial.c	the socket, TLS and the reader of a connection about to be made
+ *	redis_request.c	commands in RESP, the handshake's among them
+ *	redis_url.c	the URL
+ *
+ * hiredis 0.14 (Debian 12) has no TLS, and its async API no time-outs. So only its formatter and
+ * its reply reader are used, over a bufferevent; the same code builds with hiredis 1.x.
  */
 #ifndef TENANTGATE_WIRE_REDIS_INTERNAL_H
 #define TENANTGATE_WIRE_REDIS_INTERNAL_H
@@ -34,14 +45,16 @@ struct redis_url {
 /* redis_url.c: false with err set. */
 bool	redis_url_read(struct redis_url *, const char *text, struct err *);
 
-/* What a link tells its owner. None of them may close the link, or ask for it to be dropped. */
+/* What a link calls its owner for, from the loop. The link is in the middle of its own work then:
+ * none of them may close it; to have it dropped, `reply` returns false. */
 struct redis_link_ops {
-	const char	*name;		/* for logs */
+	const char	*name;		/* "commands": for logs */
 	void		(*up)(void *owner);
-	void		(*down)(void *owner, enum redis_status why);	/* only after up */
-	/* The reply is theirs now; false: drop the link. */
+	/* Only after up. What was sent will not be answered: why is REDIS_DOWN or REDIS_TIMEOUT. */
+	void		(*down)(void *owner, enum redis_status why);
+	/* The reply is the owner's now, to be freed by it; false: it was not expected. */
 	bool		(*reply)(void *owner, redisReply *);
-	/* When the oldest question without an answer was asked, monotonic; 0: there is none. */
+	/* When the oldest command without a reply was sent, monotonic; 0: there is none. */
 	uint64_t	(*oldest)(const void *owner);
 };
 
@@ -56,32 +69,36 @@ struct redis_link {
 	uint64_t			 timeout_us;
 	const struct redis_link_ops	*ops;		/* borrowed */
 	void				*owner;		/* borrowed */
-	struct dns_query		*ask;		/* LINK_LOOKUP */
-	struct dns_answer		 addresses;
+	struct dns_query		*query;		/* in LINK_LOOKUP only */
+	struct dns_answer		 addresses;	/* the last lookup's; tried in turn */
 	struct bufferevent		*bev;		/* owned, from LINK_CONNECT on */
 	redisReader			*reader;	/* owned, from LINK_CONNECT on */
-	redisReplyObjectFunctions	 reader_fn;	/* the reader's */
+	redisReplyObjectFunctions	 reader_fn;	/* the reader's: it keeps a pointer */
 	size_t				 unread;	/* bytes of a reply not whole yet */
-	unsigned			 greetings;	/* replies to come before it is up */
-	unsigned			 attempts;	/* failed since it was up */
-	struct timer			 timer;		/* back-off, deadline, oldest question */
-	char				 trouble[160];
+	unsigned			 handshake_replies; /* still to come before it is up */
+	unsigned			 attempts;	/* failed since it was last up */
+	struct timer			 timer;		/* backoff, deadline, oldest command */
+	char				 trouble[160];	/* why it is down, a sentence; "" when up */
 };
 
 /* redis_link.c. url, tls, timeout_us, ops, owner, worker and dns are set by the owner before. */
 bool	redis_link_open(struct redis_link *);
-void	redis_link_close(struct redis_link *);	/* tells nobody */
+void	redis_link_close(struct redis_link *);	/* without calling `down` */
 /* Formats and writes; false when there is no memory or too much is unsent. Only while up. */
 bool	redis_link_send(struct redis_link *, const struct slice *argv, unsigned argc);
-/* A question was asked: from now on its age is watched. */
+/* A command was sent, and `oldest` knows it: from now on its age is watched. */
 void	redis_link_watch(struct redis_link *);
+
+/* redis_request.c: false when there is no memory. argc is REDIS_ARGS_MAX at most. */
+bool	redis_request_write(struct redis_link *, const struct slice *argv, unsigned argc);
+bool	redis_request_handshake(struct redis_link *);	/* counts handshake_replies */
 
 /* redis_dial.c */
 struct bufferevent *redis_dial_new(const struct redis_link *);	/* not yet connected */
 socklen_t	    redis_dial_address(const struct redis_link *, struct sockaddr_storage *);
 redisReader	   *redis_reader_new(redisReplyObjectFunctions *);	/* filled; outlives it */
 
-/* redis_sub.c */
+/* redis_sub.c: a link to the same server as the one given, of its own. */
 struct redis_sub;
 struct redis_sub *redis_sub_open(const struct redis_link *like);
 void		  redis_sub_close(struct redis_sub *);

@@ -2,14 +2,19 @@
 /*
  * redis_link: one connection to Redis that keeps itself up.
  *
- *	[down] --back-off--> [lookup] --> [connect] --> [greet: AUTH, SELECT, PING] --> [up]
- *	   ^                     |            |            |                             |
- *	   +---------------------+------------+------------+---- link_drop(why) ---------+
+ *	[down] --backoff--> [lookup] --> [connect] --> [handshake: AUTH, SELECT, PING] --> [up]
+ *	   ^                    |            |            |                                 |
+ *	   +--------------------+------------+------------+---- link_drop(why) -------------+
  *
- * link_move() is the one that changes the state, link_drop() the one way down. The PING is there
- * because a stopped Redis still accepts connections (its kernel does): only a reply proves it.
- * A reply is at most REPLY_MAX bytes; what is longer, malformed or late drops the link, for the
- * replies behind it could not be told apart.
+ * link_move() is the one that changes the state, link_drop() the one way down; both log. The PING
+ * is there because a stopped Redis still accepts connections (its kernel does): only a reply shows
+ * that it is there.
+ *
+ * A reply is at most REPLY_MAX bytes. One that is longer, malformed or late drops the whole link:
+ * replies carry no id, so those behind it could not be matched with their commands.
+ *
+ * One timer serves all states: the backoff in [down], the deadline of [connect] and of [handshake],
+ * the age of the oldest command in [up].
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -34,27 +39,29 @@
 #include "tenantgate/base/log.h"
 #include "wire/redis_internal.h"
 
-#define REPLY_MAX  (1024 * 1024)
-#define UNSENT_MAX (4 * 1024 * 1024)
+#define REPLY_MAX  (1024 * 1024)     /* bytes of one reply */
+#define UNSENT_MAX (4 * 1024 * 1024) /* bytes that Redis has not taken yet */
 
+/* From 50 ms, doubling to 2 s. */
 static const struct backoff link_backoff = { 50 * 1000, 2 * 1000000, 200 };
 
 static void
 link_move(struct redis_link *l, enum redis_link_state to)
 {
-	static const char *const names[] = { "down", "lookup", "connect", "greet", "up" };
+	static const char *const names[] = { "down", "lookup", "connect", "handshake", "up" };
 
-	log_event(to == LINK_UP ? LOG_NOTICE : LOG_DEBUG, "redis.link", NULL, "%s: %s -> %s",
-	    l->ops->name, names[l->state], names[to]);
+	log_event(to == LINK_UP ? LOG_NOTICE : LOG_DEBUG, "redis.link", NULL,
+	    "The link for %s goes from %s to %s.", l->ops->name, names[l->state], names[to]);
 	l->state = to;
 }
 
+/* Everything of one connection goes; what the owner has set stays. Bytes in the reader are lost. */
 static void
-link_tear(struct redis_link *l)
+link_teardown(struct redis_link *l)
 {
-	if (l->ask != NULL)
-		dns_forget(l->ask);
-	l->ask = NULL;
+	if (l->query != NULL)
+		dns_query_cancel(l->query);
+	l->query = NULL;
 	if (l->bev != NULL)
 		bufferevent_free(l->bev);
 	l->bev = NULL;
@@ -68,6 +75,11 @@ link_tear(struct redis_link *l)
 static void link_drop(struct redis_link *, enum redis_status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/*
+ * `why` is what commands under way get, the text a sentence for /readyz and the log. Only the first
+ * failure in a row is a warning: a Redis that is away for an hour would fill the log. The owner is
+ * called last, when the link is down already, for its flows' next commands must find it so.
+ */
 static void
 link_drop(struct redis_link *l, enum redis_status why, const char *fmt, ...)
 {
@@ -79,8 +91,9 @@ link_drop(struct redis_link *l, enum redis_status why, const char *fmt, ...)
 	(void)vsnprintf(l->trouble, sizeof(l->trouble), fmt, ap);
 	va_end(ap);
 	log_event(was_up || l->attempts == 0 ? LOG_WARNING : LOG_DEBUG, "redis.down", NULL,
-	    "%s link to %s:%u: %s", l->ops->name, l->url->host, l->url->port, l->trouble);
-	link_tear(l);
+	    "The link for %s to Redis at %s:%u is down and will be tried again. %s", l->ops->name,
+	    l->url->host, l->url->port, l->trouble);
+	link_teardown(l);
 	link_move(l, LINK_DOWN);
 	l->attempts++;
 	timer_start(&l->timer, backoff_us(&link_backoff, l->attempts, 0));
@@ -88,88 +101,29 @@ link_drop(struct redis_link *l, enum redis_status why, const char *fmt, ...)
 		l->ops->down(l->owner, why);
 }
 
-/* ---- greeting ---- */
-
-static bool
-link_write(struct redis_link *l, const struct slice *argv, unsigned argc)
-{
-	const char *words[REDIS_ARGS_MAX];
-	size_t lengths[REDIS_ARGS_MAX];
-	char *command = NULL;
-	int len;
-	int rc;
-
-	assert(argc > 0 && argc <= REDIS_ARGS_MAX);
-	for (unsigned i = 0; i < argc; i++) {
-		words[i] = argv[i].len == 0 ? "" : argv[i].p;
-		lengths[i] = argv[i].len;
-	}
-	len = redisFormatCommandArgv(&command, (int)argc, words, lengths);
-	if (len < 0)
-		return false;
-	rc = bufferevent_write(l->bev, command, (size_t)len);
-	redisFreeCommand(command);
-	return rc == 0;
-}
-
-static bool
-handshake_auth(struct redis_link *l)
-{
-	struct slice words[3] = { SLICE_LIT("AUTH") };
-	unsigned n = 1;
-
-	if (l->url->password[0] == '\0')
-		return true;
-	if (l->url->user[0] != '\0')
-		words[n++] = slice_str(l->url->user);
-	words[n++] = slice_str(l->url->password);
-	l->greetings++;
-	return link_write(l, words, n);
-}
-
-static bool
-handshake_select(struct redis_link *l)
-{
-	char db[16];
-	struct slice words[2] = { SLICE_LIT("SELECT"), { db, 0 } };
-
-	if (l->url->db == 0)
-		return true;
-	words[1].len = (size_t)snprintf(db, sizeof(db), "%u", l->url->db);
-	l->greetings++;
-	return link_write(l, words, 2);
-}
-
-static bool
-handshake_ping(struct redis_link *l)
-{
-	struct slice word = SLICE_LIT("PING");
-
-	l->greetings++;
-	return link_write(l, &word, 1);
-}
+/* ---- handshake ---- */
 
 static void
 link_handshake(struct redis_link *l)
 {
 	link_move(l, LINK_HANDSHAKE);
 	timer_start(&l->timer, l->timeout_us);
-	l->greetings = 0;
-	if (!handshake_auth(l) || !handshake_select(l) || !handshake_ping(l))
-		link_drop(l, REDIS_DOWN, "no memory for the greeting");
+	if (!redis_request_handshake(l))
+		link_drop(l, REDIS_DOWN, "There is no memory for the handshake.");
 }
 
-/* False: it is not for us (wrong password, still loading, a cluster's redirect...). */
+/* Each of the three replies is a status ("+OK", "+PONG"). False, and the link dropped, when Redis
+ * refuses: a wrong password, no such database, data set still loading ... */
 static bool
 handshake_reply(struct redis_link *l, redisReply *reply)
 {
 	bool good = reply->type == REDIS_REPLY_STATUS;
 
 	if (!good)
-		link_drop(l, REDIS_DOWN, "greeting refused: %.100s",
-		    reply->type == REDIS_REPLY_ERROR ? reply->str : "not a status");
+		link_drop(l, REDIS_DOWN, "Redis refuses the handshake: %.100s.",
+		    reply->type == REDIS_REPLY_ERROR ? reply->str : "its reply is no status");
 	freeReplyObject(reply);
-	if (!good || --l->greetings > 0)
+	if (!good || --l->handshake_replies > 0)
 		return good;
 	link_move(l, LINK_UP);
 	timer_stop(&l->timer);
@@ -182,17 +136,18 @@ handshake_reply(struct redis_link *l, redisReply *reply)
 /* ---- replies ---- */
 
 static bool
-link_take(struct redis_link *l, redisReply *reply)
+link_dispatch(struct redis_link *l, redisReply *reply)
 {
 	if (l->state == LINK_HANDSHAKE)
 		return handshake_reply(l, reply);
 	if (l->ops->reply(l->owner, reply))
 		return true;
-	link_drop(l, REDIS_DOWN, "a reply to nothing that was asked");
+	link_drop(l, REDIS_DOWN, "Redis sent a reply that no command was sent for.");
 	return false;
 }
 
-/* What the reader holds; false when the link was dropped. */
+/* Every reply that the reader holds whole; false when the link was dropped, and with it the
+ * reader. */
 static bool
 link_replies(struct redis_link *l)
 {
@@ -200,17 +155,20 @@ link_replies(struct redis_link *l)
 		void *reply = NULL;
 
 		if (redisReaderGetReply(l->reader, &reply) != 0) {
-			link_drop(l, REDIS_DOWN, "malformed reply: %.80s", l->reader->errstr);
+			link_drop(l, REDIS_DOWN, "Redis sent a malformed reply: %.80s.",
+			    l->reader->errstr);
 			return false;
 		}
 		if (reply == NULL)
 			return true;
 		l->unread = l->reader->len - l->reader->pos;
-		if (!link_take(l, reply))
+		if (!link_dispatch(l, reply))
 			return false;
 	}
 }
 
+/* By the pieces that the evbuffer has anyhow, so nothing is moved; the ceiling is looked at after
+ * each. After a drop the bufferevent and its evbuffer are gone: hence the returns. */
 static void
 link_readable(struct bufferevent *bev, void *arg)
 {
@@ -222,7 +180,7 @@ link_readable(struct bufferevent *bev, void *arg)
 		const unsigned char *bytes = evbuffer_pullup(in, (ev_ssize_t)n);
 
 		if (redisReaderFeed(l->reader, (const char *)bytes, n) != 0) {
-			link_drop(l, REDIS_DOWN, "no memory for a reply");
+			link_drop(l, REDIS_DOWN, "There is no memory for a reply.");
 			return;
 		}
 		(void)evbuffer_drain(in, n);
@@ -230,7 +188,8 @@ link_readable(struct bufferevent *bev, void *arg)
 		if (!link_replies(l))
 			return;
 		if (l->unread > REPLY_MAX) {
-			link_drop(l, REDIS_DOWN, "a reply of more than %d bytes", REPLY_MAX);
+			link_drop(l, REDIS_DOWN, "Redis sent a reply of more than %d bytes.",
+			    REPLY_MAX);
 			return;
 		}
 	}
@@ -238,6 +197,8 @@ link_readable(struct bufferevent *bev, void *arg)
 
 /* ---- connecting ---- */
 
+/* NODELAY: commands are small, and must not wait for each other's ACKs (Nagle). KEEPALIVE: finds
+ * out about a peer that vanished while nothing is sent. */
 static void
 link_connected(struct redis_link *l)
 {
@@ -249,6 +210,7 @@ link_connected(struct redis_link *l)
 	link_handshake(l);
 }
 
+/* The socket's error and OpenSSL's are read first: any call in between might change them. */
 static void
 link_event(struct bufferevent *bev, short what, void *arg)
 {
@@ -259,13 +221,15 @@ link_event(struct bufferevent *bev, short what, void *arg)
 	if (what & BEV_EVENT_CONNECTED)
 		link_connected(l);
 	else if (what & BEV_EVENT_EOF)
-		link_drop(l, REDIS_DOWN, "closed by Redis");
+		link_drop(l, REDIS_DOWN, "Redis closed the connection.");
 	else if (tls != 0)
-		link_drop(l, REDIS_DOWN, "TLS: %.100s", ERR_reason_error_string(tls));
+		link_drop(l, REDIS_DOWN, "TLS failed: %.100s.", ERR_reason_error_string(tls));
 	else
-		link_drop(l, REDIS_DOWN, "%s", evutil_socket_error_to_string(error));
+		link_drop(l, REDIS_DOWN, "The connection failed: %.100s.",
+		    evutil_socket_error_to_string(error));
 }
 
+/* For TLS, "connected" is the end of TLS' own handshake: the deadline covers both. */
 static void
 link_connect(struct redis_link *l)
 {
@@ -277,37 +241,41 @@ link_connect(struct redis_link *l)
 	l->reader = redis_reader_new(&l->reader_fn);
 	l->bev = redis_dial_new(l);
 	if (len == 0 || l->reader == NULL || l->bev == NULL) {
-		link_drop(l, REDIS_DOWN, "no memory for a connection");
+		link_drop(l, REDIS_DOWN, "There is no memory for a connection.");
 		return;
 	}
 	bufferevent_setcb(l->bev, link_readable, NULL, link_event, l);
 	if (bufferevent_enable(l->bev, EV_READ | EV_WRITE) != 0 ||
 	    bufferevent_socket_connect(l->bev, (struct sockaddr *)&ss, (int)len) != 0)
-		link_drop(l, REDIS_DOWN, "connect: %s", strerror(errno));
+		link_drop(l, REDIS_DOWN, "Connecting failed: %.100s.", strerror(errno));
 }
 
+/* dns_done_fn; also called directly when the answer was known at once. */
 static void
 link_looked_up(void *arg)
 {
 	struct redis_link *l = arg;
 
-	l->ask = NULL;
+	l->query = NULL;
 	if (l->addresses.count == 0)
 		link_drop(l, REDIS_DOWN, "%.150s", l->addresses.err.detail);
 	else
 		link_connect(l);
 }
 
-/* The resolver has a deadline of its own. */
+/* A fresh lookup for each attempt (the resolver caches): Redis may have moved. The resolver has a
+ * deadline of its own, so no timer runs in this state. */
 static void
 link_lookup(struct redis_link *l)
 {
 	link_move(l, LINK_LOOKUP);
-	l->ask = dns_query(l->dns, l->url->host, &l->addresses, link_looked_up, l);
-	if (l->ask == NULL)
+	l->query = dns_query(l->dns, l->url->host, &l->addresses, link_looked_up, l);
+	if (l->query == NULL)
 		link_looked_up(l);
 }
 
+/* The timer was set for a command that may have been answered since: then it is set again, for the
+ * one that is the oldest now. So no command needs a timer of its own. */
 static void
 link_check_oldest(struct redis_link *l)
 {
@@ -319,7 +287,7 @@ link_check_oldest(struct redis_link *l)
 	if (now < asked + l->timeout_us)
 		timer_start(&l->timer, asked + l->timeout_us - now);
 	else
-		link_drop(l, REDIS_TIMEOUT, "no reply in %llu ms",
+		link_drop(l, REDIS_TIMEOUT, "Redis sent no reply within %llu ms.",
 		    (unsigned long long)(l->timeout_us / 1000));
 }
 
@@ -336,8 +304,9 @@ link_timer(void *arg)
 		return;
 	case LINK_CONNECT:
 	case LINK_HANDSHAKE:
-		link_drop(l, REDIS_TIMEOUT, "no %s in %llu ms",
-		    l->state == LINK_HANDSHAKE ? "greeting" : "connection",
+		link_drop(l, REDIS_TIMEOUT, "Redis %s within %llu ms.",
+		    l->state == LINK_HANDSHAKE ? "did not answer the handshake"
+					       : "did not accept the connection",
 		    (unsigned long long)(l->timeout_us / 1000));
 		return;
 	case LINK_UP:
@@ -348,12 +317,14 @@ link_timer(void *arg)
 
 /* ---- for the owners ---- */
 
+/* A Redis that reads nothing would have us collect commands without end: past UNSENT_MAX they
+ * fail. */
 bool
 redis_link_send(struct redis_link *l, const struct slice *argv, unsigned argc)
 {
 	assert(l->state == LINK_UP);
 	return evbuffer_get_length(bufferevent_get_output(l->bev)) <= UNSENT_MAX &&
-	    link_write(l, argv, argc);
+	    redis_request_write(l, argv, argc);
 }
 
 void
@@ -366,7 +337,7 @@ redis_link_watch(struct redis_link *l)
 bool
 redis_link_open(struct redis_link *l)
 {
-	(void)snprintf(l->trouble, sizeof(l->trouble), "not connected yet");
+	(void)snprintf(l->trouble, sizeof(l->trouble), "Redis has not been connected to yet.");
 	if (!timer_init(&l->timer, l->worker, link_timer, l))
 		return false;
 	timer_start(&l->timer, 0);
@@ -376,7 +347,7 @@ redis_link_open(struct redis_link *l)
 void
 redis_link_close(struct redis_link *l)
 {
-	link_tear(l);
+	link_teardown(l);
 	timer_free(&l->timer);
 	l->state = LINK_DOWN;
 }

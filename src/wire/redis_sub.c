@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * redis_sub: channels, on a link of their own. After each (re)connection every channel's listener
- * hears a NULL payload once its subscription is confirmed: what was published meanwhile is lost.
- * A PING every PING_EVERY_US finds out about a Redis that left without a word.
+ * redis_sub: messages of channels, on a link of their own. Redis keeps no message for a subscriber
+ * that is away: after each (re)connection every channel's function is called with a NULL payload,
+ * once its subscription is confirmed, for whatever was published before that is lost. Confirmed
+ * first, or a message published between the call and the subscription would be lost unnoticed.
+ *
+ * A link that only listens would never notice that its peer has vanished: a PING goes out every
+ * PING_EVERY_US, and no reply to it in time drops the link.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -23,18 +27,20 @@ struct redis_channel {
 
 struct redis_sub {
 	struct redis_link link;
-	struct timer ping;
-	uint64_t asked_us; /* a reply is due since; 0: none */
+	struct timer ping; /* set while the link is up */
+	uint64_t sent_us; /* monotonic: when the request without a reply was sent; 0: none */
 	unsigned count;
 	struct redis_channel channels[CHANNELS_MAX];
 };
 
+/* Of several requests the first one's time counts; the first reply ends the watch for all: enough
+ * to find out whether Redis is there. */
 static void
 sub_request(struct redis_sub *s, const struct slice *argv, unsigned argc)
 {
-	if (s->asked_us == 0)
-		s->asked_us = clock_mono_us();
-	(void)redis_link_send(&s->link, argv, argc); /* unsent: then the reply will not come */
+	if (s->sent_us == 0)
+		s->sent_us = clock_mono_us();
+	(void)redis_link_send(&s->link, argv, argc); /* if not: its reply will not come */
 	redis_link_watch(&s->link);
 }
 
@@ -62,7 +68,7 @@ sub_down(void *owner, enum redis_status why)
 	struct redis_sub *s = owner;
 
 	(void)why;
-	s->asked_us = 0;
+	s->sent_us = 0;
 	timer_stop(&s->ping);
 }
 
@@ -94,15 +100,16 @@ reply_text(const redisReply *reply, size_t i)
 	return slice_of(reply->element[i]->str, reply->element[i]->len);
 }
 
-/* ["subscribe", channel, n], ["message", channel, payload], ["pong", ""]. */
+/* What comes to a subscriber (RESP2): ["subscribe", channel, count], ["message", channel, payload],
+ * ["pong", ""]. False for anything else, an error reply among them: the link is dropped. */
 static bool
-sub_take(struct redis_sub *s, const redisReply *reply)
+sub_dispatch(struct redis_sub *s, const redisReply *reply)
 {
 	struct slice kind = reply_text(reply, 0);
 	const struct redis_channel *c = channel_of(s, reply_text(reply, 1));
 
 	if (slice_is(kind, "pong") || slice_is(kind, "subscribe"))
-		s->asked_us = 0;
+		s->sent_us = 0;
 	else if (!slice_is(kind, "message"))
 		return false;
 	if (c != NULL)
@@ -113,7 +120,7 @@ sub_take(struct redis_sub *s, const redisReply *reply)
 static bool
 sub_reply(void *owner, redisReply *reply)
 {
-	bool good = sub_take(owner, reply);
+	bool good = sub_dispatch(owner, reply);
 
 	freeReplyObject(reply);
 	return good;
@@ -122,7 +129,7 @@ sub_reply(void *owner, redisReply *reply)
 static uint64_t
 sub_oldest(const void *owner)
 {
-	return ((const struct redis_sub *)owner)->asked_us;
+	return ((const struct redis_sub *)owner)->sent_us;
 }
 
 static const struct redis_link_ops sub_ops = {
@@ -133,7 +140,6 @@ static const struct redis_link_ops sub_ops = {
 	.oldest = sub_oldest,
 };
 
-/* A link to the same place as the one given. */
 struct redis_sub *
 redis_sub_open(const struct redis_link *like)
 {
@@ -164,6 +170,7 @@ redis_sub_close(struct redis_sub *s)
 	free(s);
 }
 
+/* There is no way to leave a channel: they are subscribed to for the worker's life. */
 bool
 redis_sub_add(struct redis_sub *s, const char *channel, redis_message_fn *fn, void *arg)
 {

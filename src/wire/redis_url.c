@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * redis_url: redis[s]://[user:password@]host[:port][/db]. The error never repeats the URL, which
- * may hold a password.
+ * redis_url: redis[s]://[user:password@]host[:port][/db], as redis-cli and IANA's registration of
+ * the scheme have it. url.c takes it apart. The error never repeats the URL, which may hold a
+ * password.
  */
 #include <ctype.h>
 #include <string.h>
@@ -10,8 +11,9 @@
 #include "wire/redis_internal.h"
 
 #define REDIS_PORT   6379
-#define REDIS_DB_MAX 65535
+#define REDIS_DB_MAX 65535 /* more than any server has; SELECT says which there are */
 
+/* Digits only, no sign, no blanks; five at most, so n cannot overflow. */
 static bool
 number_read(struct slice text, unsigned max, unsigned *out)
 {
@@ -28,9 +30,9 @@ number_read(struct slice text, unsigned max, unsigned *out)
 	return n <= max;
 }
 
-/* NULL counts as "". */
+/* NULL counts as "". False: too long for its place. */
 static bool
-text_keep(const char *in, char *out, size_t size)
+redis_text_copy(const char *in, char *out, size_t size)
 {
 	size_t n = in == NULL ? 0 : strlen(in);
 
@@ -42,17 +44,17 @@ text_keep(const char *in, char *out, size_t size)
 
 /* A user alone is no login: Redis wants a password with it. */
 static bool
-login_keep(struct redis_url *url, const struct url_parts *p)
+redis_login_read(struct redis_url *url, const struct url_parts *p)
 {
-	if (!text_keep(p->user, url->user, sizeof(url->user)) ||
-	    !text_keep(p->password, url->password, sizeof(url->password)))
+	if (!redis_text_copy(p->user, url->user, sizeof(url->user)) ||
+	    !redis_text_copy(p->password, url->password, sizeof(url->password)))
 		return false;
 	return p->user == NULL || url->password[0] != '\0';
 }
 
-/* "/" or "/3" */
+/* "/" or "/3". A query or fragment would have no effect here: refused, rather than dropped. */
 static bool
-db_read(struct redis_url *url, const struct url_parts *p)
+redis_db_read(struct redis_url *url, const struct url_parts *p)
 {
 	if (p->query != NULL || p->fragment != NULL)
 		return false;
@@ -60,27 +62,29 @@ db_read(struct redis_url *url, const struct url_parts *p)
 	    number_read(slice_str(p->path + 1), REDIS_DB_MAX, &url->db);
 }
 
+/* One sentence for each thing that may be wrong. */
 static bool
-parts_keep(struct redis_url *url, const struct url_parts *p, struct err *err)
+redis_parts_read(struct redis_url *url, const struct url_parts *p, struct err *err)
 {
 	url->tls = strcmp(p->scheme, "rediss") == 0;
 	url->port = p->port != 0 ? p->port : REDIS_PORT;
 	if (!url->tls && strcmp(p->scheme, "redis") != 0)
 		err_set(err, ERR_INVALID_FIELD,
 		    "The Redis URL does not begin with redis:// or rediss://: write one of them.");
-	else if (!login_keep(url, p))
+	else if (!redis_login_read(url, p))
 		err_set(err, ERR_INVALID_FIELD,
 		    "The Redis URL's login is incomplete or too long: write user:password@ or "
 		    ":password@.");
-	else if (!db_read(url, p))
+	else if (!redis_db_read(url, p))
 		err_set(err, ERR_INVALID_FIELD,
 		    "The Redis URL's database is no number: write /0 to /%d, and nothing behind.",
 		    REDIS_DB_MAX);
-	else if (!text_keep(p->host, url->host, sizeof(url->host)))
+	else if (!redis_text_copy(p->host, url->host, sizeof(url->host)))
 		err_set(err, ERR_INVALID_FIELD, "The Redis URL's host is too long: shorten it.");
 	return !err_is(err);
 }
 
+/* `why` is our own, for *err may hold an error already, and the first reason is kept. */
 bool
 redis_url_read(struct redis_url *url, const char *text, struct err *err)
 {
@@ -89,7 +93,7 @@ redis_url_read(struct redis_url *url, const char *text, struct err *err)
 
 	memset(url, 0, sizeof(*url));
 	if (url_read(slice_str(text), &parts, &why))
-		parts_keep(url, &parts, &why);
+		redis_parts_read(url, &parts, &why);
 	url_free(&parts);
 	if (err_is(&why))
 		err_set(err, why.code, "%s", why.detail);

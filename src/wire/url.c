@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * url: libcurl's URL reader, and what of its leniency we do not want: one or three slashes after
- * the scheme, a '%' that escapes nothing, an IPv6 zone that would be lost.
+ * url: libcurl's URL reader (curl_url), made stricter. It takes what browsers take: one to three
+ * slashes after the scheme, a '%' that escapes nothing, an IPv6 zone, which we would lose. Two
+ * readers of one URL that disagree about its host are how checks are got around, so what is not
+ * plain RFC 3986 is refused before libcurl sees it.
  */
 #define _GNU_SOURCE /* memmem(), memrchr() */
 
@@ -19,6 +21,8 @@
 
 /* ---- the login ---- */
 
+/* Two passes: find the login's end, the last '@' before one of `ends`; then copy, and escape every
+ * delimiter before it. A '%' stays: what is already escaped must not be escaped twice. */
 void
 url_escape_login(struct buf *out, struct slice url, const char *ends)
 {
@@ -47,7 +51,9 @@ url_buf_wipe(struct buf *b)
 	buf_free(b);
 }
 
-/* A Redis URL's path is a number: whatever stands before its last '@' is the login. */
+/* Where the search for the login's '@' ends: at the path, query or fragment. Not in a Redis URL:
+ * its path is a number without an '@', so whatever stands before the last '@' is the login, with
+ * any '/', '?' or '#' that a password may hold. */
 static const char *
 login_ends(struct slice url)
 {
@@ -59,8 +65,8 @@ login_ends(struct slice url)
 
 /* ---- reading ---- */
 
-/* No blank, no control character, and no "%" that escapes nothing: libcurl would leave that one as
- * it is, and the next reader might not. */
+/* No blank, no control character, and no '%' without two hexadecimal digits: libcurl would leave
+ * that one as it is, and the next reader might not. Bytes past 0x7f are let through. */
 static bool
 url_bytes_valid(struct slice s)
 {
@@ -77,7 +83,7 @@ url_bytes_valid(struct slice s)
 	return true;
 }
 
-/* scheme://x: libcurl takes one to three slashes. */
+/* scheme://x, neither one slash nor three. */
 static bool
 slashes_are_two(struct slice s)
 {
@@ -87,7 +93,7 @@ slashes_are_two(struct slice s)
 	return left > 3 && memcmp(colon, "://", 3) == 0 && colon[3] != '/';
 }
 
-/* NULL when libcurl does not take it for a URL. */
+/* NULL when libcurl does not take it for a URL. NON_SUPPORT_SCHEME: libcurl knows no redis:. */
 static CURLU *
 url_open(struct slice text, unsigned flags)
 {
@@ -108,7 +114,8 @@ url_open(struct slice text, unsigned flags)
 	return u;
 }
 
-/* False when the part holds a control character; a part that is missing is NULL and fine. */
+/* False when the part holds a control character, escaped (CURLU_URLDECODE refuses to decode one); a
+ * part that is missing is NULL and fine. */
 static bool
 part_get(CURLU *u, CURLUPart what, unsigned flags, char **out)
 {
@@ -128,6 +135,7 @@ part_get(CURLU *u, CURLUPart what, unsigned flags, char **out)
 	}
 }
 
+/* libcurl has checked that it is a number below 65536; 0 is left to us. */
 static bool
 port_get(CURLU *u, uint16_t *out)
 {
@@ -140,7 +148,8 @@ port_get(CURLU *u, uint16_t *out)
 	return good;
 }
 
-/* A zone ("%eth0") is a part of its own, which nobody here would use. */
+/* libcurl cuts the zone off an IPv6 address ("%25eth0", RFC 6874) and hands it out apart; nobody
+ * here would use it, so a URL with one is refused. Brackets are the URL's, not the address's. */
 static bool
 host_get(CURLU *u, char **out)
 {
@@ -159,6 +168,7 @@ host_get(CURLU *u, char **out)
 	return n > 0;
 }
 
+/* Path, query and fragment stay as written: what decoding means there is their reader's. */
 static bool
 parts_get(CURLU *u, struct url_parts *out)
 {
@@ -210,7 +220,8 @@ url_free(struct url_parts *p)
 
 /* ---- is it a secret ---- */
 
-/* A text that is no URL yet, for lack of what the environment adds. "u:@" has no password. */
+/* For a text that is no URL, for instance because a part of it is still to be filled in: an '@'
+ * with something before it that is not an empty password ("u:@") may end one. */
 static bool
 may_hold_password(struct slice text)
 {
@@ -219,6 +230,8 @@ may_hold_password(struct slice text)
 	return at != NULL && at > text.p && at[-1] != ':' && at[-1] != '/';
 }
 
+/* In doubt true: the answer decides what is left out of a log. "password=" is the parameter of a
+ * Postgres URI; NO_AUTHORITY lets libcurl take a URL without a host. */
 bool
 url_has_password(struct slice text)
 {

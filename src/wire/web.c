@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * web: libcurl's multi handle on the worker's loop.
+ * web: libcurl's multi handle on the worker's loop (libcurl's "multi_socket" interface).
  *
- *	socket ready, timer, web_go() --> curl_multi_socket_action --> callbacks (they only note)
+ *	socket ready, timer, web_kickstart() --> curl_multi_socket_action() --> callbacks: they note
  *	                              |
  *	                              v
- *	     finished transfers are let go, then everyone libcurl ready is settled
+ *	     finished transfers are ended; then each transfer on the ready list is delivered
  *
- * libcurl must not be called from its own callbacks, and flows are woken only once it has
- * returned: one wake for all that one turn brought.
+ * libcurl asks for sockets to be watched (web_on_socket) and for one timer (web_on_timer); the loop
+ * tells it what happened by curl_multi_socket_action(). libcurl must not be called from its own
+ * callbacks, so flows are woken only when it has returned: once for all that one turn brought.
+ *
+ * Names are looked up by libcurl itself, on its threaded resolver, not by wire/dns.
  */
 #include "tenantgate/wire/web.h"
 
@@ -23,11 +26,14 @@
 #include "tenantgate/base/log.h"
 #include "wire/web_internal.h"
 
+/* What curl_multi_assign() ties to a descriptor: its event, and for what it is set. */
 struct web_socket {
 	struct event *event; /* owned */
-	int what;
+	int what;	     /* CURL_POLL_IN, CURL_POLL_OUT, CURL_POLL_INOUT */
 };
 
+/* The message is libcurl's and does not survive the removal of its handle, which ending the
+ * transfer does: its result is copied before. */
 static void
 web_finished(struct web *w)
 {
@@ -44,7 +50,7 @@ web_finished(struct web *w)
 	}
 }
 
-/* What libcurl last wished, if that is news. */
+/* Sets our timer to what libcurl last asked for. */
 static void
 web_timer_set(struct web *w)
 {
@@ -55,6 +61,10 @@ web_timer_set(struct web *w)
 	w->timer_changed = false;
 }
 
+/*
+ * One turn of libcurl's. Every transfer that this turn has finished is ended before any is
+ * delivered, and a delivered one may be freed: so the ready list is taken from its head each time.
+ */
 static void
 web_drive(struct web *w, curl_socket_t fd, int what)
 {
@@ -63,7 +73,10 @@ web_drive(struct web *w, curl_socket_t fd, int what)
 
 	w->driving = true;
 	if (curl_multi_socket_action(w->multi, fd, what, &running) != CURLM_OK)
-		log_event(LOG_ERR, "web.curl", NULL, "socket %d was not taken", (int)fd);
+		log_event(LOG_ERR, "web.curl", NULL,
+		    "An event of descriptor %d was not accepted by libcurl; the transfers on it "
+		    "end by their deadlines.",
+		    (int)fd);
 	web_finished(w);
 	w->driving = false;
 	web_timer_set(w);
@@ -71,6 +84,7 @@ web_drive(struct web *w, curl_socket_t fd, int what)
 		web_deliver(t);
 }
 
+/* Adding sets a timer of 0 ms: web_on_timer() is called in here. */
 bool
 web_add(struct web *w, CURL *easy)
 {
@@ -82,8 +96,9 @@ web_add(struct web *w, CURL *easy)
 	return code == CURLM_OK;
 }
 
+/* CURL_SOCKET_TIMEOUT: "the time has come", for all handles that are due, which new ones are. */
 void
-web_go(struct web *w)
+web_kickstart(struct web *w)
 {
 	web_drive(w, CURL_SOCKET_TIMEOUT, 0);
 }
@@ -103,9 +118,12 @@ web_socket_ready(evutil_socket_t fd, short events, void *web)
 static void
 web_timer_due(void *web)
 {
-	web_go(web);
+	web_kickstart(web);
 }
 
+/* CURLMOPT_TIMERFUNCTION, called whenever the nearest time-out changes, several times a turn; so
+ * while libcurl is being driven the last one is kept and set once, afterwards. Even 0 ms is left to
+ * the loop: calling libcurl from here would recurse. */
 static int
 web_on_timer(CURLM *multi, long ms, void *web)
 {
@@ -130,6 +148,9 @@ web_socket_free(struct web *w, curl_socket_t fd, struct web_socket *s)
 	(void)curl_multi_assign(w->multi, fd, NULL);
 }
 
+/* CURLMOPT_SOCKETFUNCTION: what to watch a descriptor for from now on; CURL_POLL_REMOVE comes
+ * before it is closed. Persistent, level-triggered events: libcurl may leave bytes unread and
+ * relies on being called again. -1 makes libcurl fail every transfer of the multi handle. */
 static int
 web_on_socket(CURL *easy, curl_socket_t fd, int what, void *web, void *socket)
 {
@@ -159,25 +180,8 @@ web_on_socket(CURL *easy, curl_socket_t fd, int what, void *web, void *socket)
 	return s->event != NULL && event_add(s->event, NULL) == 0 ? 0 : -1;
 }
 
-CURL *
-web_easy_take(struct web *w)
-{
-	return w->spare_count > 0 ? w->spare[--w->spare_count] : curl_easy_init();
-}
-
-/* Kept for the next transfer: what an easy handle has allocated is worth more than a request's
- * share of work. Options and private pointers are wiped. */
-void
-web_easy_put_back(struct web *w, CURL *easy)
-{
-	if (w->spare_count == sizeof(w->spare) / sizeof(w->spare[0])) {
-		curl_easy_cleanup(easy);
-		return;
-	}
-	curl_easy_reset(easy);
-	w->spare[w->spare_count++] = easy;
-}
-
+/* Once in the process, before the first multi handle: curl_global_init() is not thread-safe
+ * in all builds of libcurl, and workers start together. */
 static void
 curl_set_up(void)
 {
@@ -185,6 +189,11 @@ curl_set_up(void)
 		abort();
 }
 
+/*
+ * Sessions of TLS are shared so that a new connection resumes one, whichever easy handle it serves.
+ * A multi handle's connections are shared by all its transfers anyhow. Beyond
+ * MAX_TOTAL_CONNECTIONS libcurl lets transfers wait; their deadlines run.
+ */
 static bool
 web_set_up(struct web *w, const struct web_conf *conf)
 {
@@ -225,6 +234,7 @@ web_open(struct worker *worker, const struct web_conf *conf)
 	return w;
 }
 
+/* libcurl's order: easy handles first, then the multi handle, then what was shared. */
 void
 web_close(struct web *w)
 {

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * web_easy: a request as libcurl options. Only http and https, no redirects, no proxy and no
- * .netrc from the environment, certificates always verified, and our own clock for every wait but
- * the connect.
+ * web_easy: a request as libcurl options, and the easy handles at rest.
+ *
+ * Only http and https, whatever a URL says. No redirects: a redirected request would carry its
+ * body and our API keys to a host that no configuration names. No proxy and no .netrc from the
+ * environment. Certificates and their names are verified, which is libcurl's default and is nowhere
+ * switched off. Every time-out but the connect's is web_transfer.c's own.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -12,7 +15,31 @@
 
 #define WEB_CONNECT_DEFAULT_US (10 * 1000000ull)
 
-/* A field with a line break in it would be two fields. */
+/* ---- handles at rest ---- */
+
+CURL *
+web_easy_acquire(struct web *w)
+{
+	return w->spare_count > 0 ? w->spare[--w->spare_count] : curl_easy_init();
+}
+
+/* Kept for the next transfer: its buffers are worth more than the rest of a request's work.
+ * curl_easy_reset() wipes all options, our pointers and the request's secrets among them. */
+void
+web_easy_release(struct web *w, CURL *easy)
+{
+	if (w->spare_count == WEB_SPARE_MAX) {
+		curl_easy_cleanup(easy);
+		return;
+	}
+	curl_easy_reset(easy);
+	w->spare[w->spare_count++] = easy;
+}
+
+/* ---- header fields ---- */
+
+/* A line break in a field would begin another one, of an attacker's making (header injection):
+ * libcurl sends the line as it is. */
 static bool
 field_is_one_line(const char *field)
 {
@@ -38,7 +65,9 @@ field_add(struct web_transfer *t, const char *field)
 	return true;
 }
 
-/* libcurl adds an Expect and a form's Content-Type of its own, unless they are named empty. */
+/* "Name:" with no value keeps libcurl from adding a field of its own. It would add "Expect:
+ * 100-continue" to a large body, and wait up to a second for servers that do not know it; and a
+ * form's Content-Type to any POST. */
 static bool
 fields_set(struct web_transfer *t, const struct web_request *r)
 {
@@ -47,7 +76,7 @@ fields_set(struct web_transfer *t, const struct web_request *r)
 	for (int i = 0; i < WEB_HEADERS_MAX && r->headers[i] != NULL; i++) {
 		if (!field_is_one_line(r->headers[i])) {
 			(void)snprintf(t->curl_error, sizeof(t->curl_error),
-			    "a header field has a line break");
+			    "a header field has a line break in it");
 			return false;
 		}
 		typed = typed || field_named(r->headers[i], "Content-Type");
@@ -59,6 +88,8 @@ fields_set(struct web_transfer *t, const struct web_request *r)
 	return curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->fields) == CURLE_OK;
 }
 
+/* The size before the body: COPYPOSTFIELDS copies that many bytes, else up to a NUL. A body makes
+ * libcurl's method POST; any other is set by name over that. */
 static bool
 method_set(CURL *easy, const struct web_request *r)
 {
@@ -79,6 +110,8 @@ method_set(CURL *easy, const struct web_request *r)
 	return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method) == CURLE_OK;
 }
 
+/* ---- options ---- */
+
 static bool
 protocols_set(CURL *easy)
 {
@@ -90,9 +123,10 @@ protocols_set(CURL *easy)
 #endif
 }
 
-/* Letting go of a transfer whose name is being looked up would wait for the resolver's thread. */
+/* Freeing a handle whose name is being looked up joins the resolver's thread, which may block the
+ * loop for as long as getaddrinfo() does. QUICK_EXIT (7.87) leaves the thread to itself. */
 static bool
-timeouts_set(CURL *easy)
+quick_exit_set(CURL *easy)
 {
 #if LIBCURL_VERSION_NUM >= 0x075700
 	return curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK;
@@ -102,6 +136,11 @@ timeouts_set(CURL *easy)
 #endif
 }
 
+/*
+ * NOSIGNAL: no SIGALRM and no SIGPIPE handling in a process of threads. PROXY "": not even the
+ * environment's. PATH_AS_IS: no "/../" is resolved in our URLs. 2TLS: HTTP/2 where TLS's ALPN
+ * agrees on it, else 1.1. Milliseconds are rounded up: 0 would mean libcurl's own 300 s.
+ */
 static bool
 transfer_options_set(CURL *easy, const struct web *w, uint64_t connect_us)
 {
@@ -110,7 +149,7 @@ transfer_options_set(CURL *easy, const struct web *w, uint64_t connect_us)
 	if (connect_us == 0)
 		connect_us = WEB_CONNECT_DEFAULT_US;
 	connect_ms = (long)((connect_us + 999) / 1000);
-	return protocols_set(easy) && timeouts_set(easy) &&
+	return protocols_set(easy) && quick_exit_set(easy) &&
 	    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
@@ -125,23 +164,10 @@ transfer_options_set(CURL *easy, const struct web *w, uint64_t connect_us)
 	    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms) == CURLE_OK;
 }
 
-static bool
-callbacks_set(struct web_transfer *t)
-{
-	CURL *easy = t->easy;
-
-	return curl_easy_setopt(easy, CURLOPT_PRIVATE, t) == CURLE_OK &&
-	    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->curl_error) == CURLE_OK &&
-	    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, web_on_header) == CURLE_OK &&
-	    curl_easy_setopt(easy, CURLOPT_HEADERDATA, t) == CURLE_OK &&
-	    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, web_on_write) == CURLE_OK &&
-	    curl_easy_setopt(easy, CURLOPT_WRITEDATA, t) == CURLE_OK;
-}
-
 bool
 web_easy_prepare(struct web_transfer *t, const struct web_request *r)
 {
-	return callbacks_set(t) && transfer_options_set(t->easy, t->web, r->connect_timeout_us) &&
+	return transfer_options_set(t->easy, t->web, r->connect_timeout_us) &&
 	    curl_easy_setopt(t->easy, CURLOPT_URL, r->url) == CURLE_OK && method_set(t->easy, r) &&
 	    fields_set(t, r);
 }

@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * web_room: what the files of the HTTP client share. web.c drives libcurl from the loop,
- * web_transfer.c is the life of one transfer, web_easy.c asks (options), web_response.c listens
- * (header fields, failures).
+ * web_internal: what the files of the HTTP client share. Calls between them go one way:
+ *
+ *	web_fetch.c	web_fetch(), web_start(): begins a transfer and lets the flow wait for it
+ *	    v
+ *	web.c		gives libcurl its sockets, its timer and its turns; says who has finished
+ *	    v
+ *	web_transfer.c	one transfer: libcurl's callbacks, deadlines, who waits for what
+ *	    v
+ *	web_easy.c	a request as libcurl options; the easy handles at rest
+ *	web_response.c	header fields and CURLcodes as a struct web_response
+ *
+ * Two rules keep it so. libcurl's callbacks only note what has come and put the transfer on the
+ * ready list, for none of libcurl's functions may be called from within one
+ * (CURLM_RECURSIVE_API_CALL). And a transfer never drives libcurl's multi handle: web.c does, and
+ * looks at the ready list when libcurl has returned.
  */
 #ifndef TENANTGATE_WIRE_WEB_INTERNAL_H
 #define TENANTGATE_WIRE_WEB_INTERNAL_H
@@ -15,86 +27,101 @@
 #include "tenantgate/wire/web.h"
 
 #define WEB_MAGIC	 0x57454254u /* "WEBT" */
-#define WEB_HEADER_BYTES 65536	     /* of one answer, 1xx and trailers included */
-#define WEB_DAY_S	 86400
+#define WEB_HEADER_BYTES 65536	     /* of one response, 1xx and trailers included */
+#define WEB_DAY_S	 86400	     /* the most of a Retry-After that we believe */
+#define WEB_SPARE_MAX	 32	     /* easy handles at rest */
 
 struct web {
-	struct worker *worker; /* borrowed */
-	CURLM *multi;	       /* owned */
-	CURLSH *share;	       /* owned: TLS sessions */
-	struct timer timer;    /* libcurl's own */
-	long timer_ms;	       /* libcurl's wish, -1: none; .. */
-	bool timer_changed;       /* .. not yet heeded */
-	bool driving;	       /* libcurl is called: its wish is looked at when it returns */
-	char *ca_file;	       /* owned; NULL: the system's */
-	char *user_agent;      /* owned */
-	CURL *spare[32];       /* owned: easy handles at rest */
-	unsigned spare_count;
-	LIST_HEAD(, web_transfer) transfers;
-	TAILQ_HEAD(, web_transfer) ready; /* libcurl has said something about them */
+	struct worker	*worker;	/* borrowed */
+	CURLM		*multi;		/* owned */
+	CURLSH		*share;		/* owned: TLS sessions, which an easy handle would keep */
+					/* for itself; of one thread, so without locks */
+	struct timer	 timer;		/* the one that libcurl asked for */
+	long		 timer_ms;	/* what it last asked for, -1: none; .. */
+	bool		 timer_changed;	/* .. not yet set */
+	bool		 driving;	/* inside libcurl: the timer is set when it has returned */
+	char		*ca_file;	/* owned; NULL: the system's */
+	char		*user_agent;	/* owned */
+	CURL		*spare[WEB_SPARE_MAX]; /* owned: easy handles at rest */
+	unsigned	 spare_count;
+	LIST_HEAD(, web_transfer) transfers;	/* all */
+	TAILQ_HEAD(, web_transfer) ready;	/* those for which something has come */
 };
 
-enum web_kind { WEB_WHOLE, WEB_STREAM };
+enum web_kind {
+	WEB_WHOLE,	/* web_fetch(): the body goes into response->body */
+	WEB_STREAM,	/* web_start(): the body is pulled */
+};
 
 enum web_state {
-	WEB_REQUESTED, /* no final header block yet */
+	WEB_REQUESTED,	/* no final header block yet */
 	WEB_BODY,
-	WEB_ENDED, /* libcurl has let go; what it brought may still wait to be pulled */
+	WEB_ENDED,	/* libcurl is done with it; what came may still wait to be pulled */
 };
 
-enum web_waiting { WEB_NOBODY, WEB_FOR_HEADERS, WEB_FOR_PIECE, WEB_FOR_END };
+/* What the flow waits for; at most one thing. */
+enum web_waiting { WEB_WAIT_NONE, WEB_WAIT_HEADERS, WEB_WAIT_PIECE, WEB_WAIT_END };
 
 struct web_transfer {
-	unsigned magic;
-	enum web_kind kind;
-	enum web_state state;
-	bool paused;		   /* the write callback refused; libcurl keeps the rest */
-	bool ready;		   /* on web->ready */
-	struct web *web;	   /* borrowed */
-	CURL *easy;		   /* owned until WEB_ENDED */
-	struct curl_slist *fields; /* owned until WEB_ENDED: request header lines */
+	unsigned		 magic;
+	enum web_kind		 kind;
+	enum web_state		 state;		/* moved in web_transfer.c */
+	bool			 paused;	/* CURL_WRITEFUNC_PAUSE: libcurl has the rest */
+	bool			 ready;		/* on web->ready */
+	struct web		*web;		/* borrowed */
+	CURL			*easy;		/* owned until WEB_ENDED */
+	struct curl_slist	*fields;	/* owned until WEB_ENDED: libcurl borrows it */
 	LIST_ENTRY(web_transfer) link;
 	TAILQ_ENTRY(web_transfer) ready_link;
 
-	enum web_waiting waiting;
-	struct flow *flow;	   /* borrowed; set while waiting */
-	struct web_transfer **out; /* borrowed; WEB_FOR_HEADERS */
-	struct slice *piece;	   /* borrowed; WEB_FOR_PIECE */
-	struct web_response *response; /* borrowed */
-	struct buf arrived;	   /* owned: not yet pulled; ceiling response_max + one write */
-	struct buf handed;	   /* owned: the piece last pulled */
-	size_t response_max;
-	size_t header_bytes;
+	enum web_waiting	 waiting;
+	struct flow		*flow;		/* borrowed; set while waiting */
+	struct web_transfer	**out;		/* borrowed; WEB_WAIT_HEADERS of a stream */
+	struct slice		*piece;		/* borrowed; WEB_WAIT_PIECE */
+	struct web_response	*response;	/* borrowed: the caller's */
+	struct buf		 arrived;	/* owned: not yet pulled; see web_transfer.c */
+	struct buf		 pulled;	/* owned: the piece that the caller holds */
+	size_t			 response_max;	/* bytes; see struct web_request */
+	size_t			 header_bytes;	/* so far; at most WEB_HEADER_BYTES */
 
-	struct timer timer; /* the nearest of the deadlines below */
-	uint64_t began_us;
-	uint64_t last_data_us; /* the last piece, or our own unpausing */
-	uint64_t first_byte_timeout_us;
-	uint64_t idle_timeout_us;
-	uint64_t total_timeout_us;
-	char curl_error[CURL_ERROR_SIZE]; /* libcurl's words */
+	struct timer		 timer;		/* the nearest of the deadlines below */
+	uint64_t		 began_us;	/* monotonic */
+	uint64_t		 last_data_us;	/* monotonic: last bytes, or our unpausing */
+	uint64_t		 first_byte_timeout_us;	/* these three: 0 is none */
+	uint64_t		 idle_timeout_us;
+	uint64_t		 total_timeout_us;
+	char			 curl_error[CURL_ERROR_SIZE];	/* written by libcurl */
 };
 
-/* web.c */
-CURL *web_easy_take(struct web *); /* NULL: no memory */
-void web_easy_put_back(struct web *, CURL *);
-bool web_add(struct web *, CURL *); /* web_go() is to follow */
-void web_go(struct web *);	    /* what was added is asked now: not at the loop's next turn */
-
-/* web_easy.c. False when an option was refused or there is no memory; t->trouble says why. */
-bool web_easy_prepare(struct web_transfer *, const struct web_request *);
-
-/* web_response.c */
-size_t web_on_header(char *, size_t, size_t, void *transfer);
-void web_response_end(struct web_transfer *, CURLcode); /* the easy handle is still there */
-/* The first reason given is the one kept. */
-void web_response_fail(struct web_response *, enum web_failure, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+/* web.c. Adding only registers; web_kickstart() makes libcurl begin now rather than when the timer
+ * that adding sets has come round the loop. It may end the transfer, and wake its flow, at once. */
+bool	web_add(struct web *, CURL *);
+void	web_kickstart(struct web *);
 
 /* web_transfer.c */
-size_t web_on_write(char *, size_t, size_t, void *transfer);
-void web_mark_ready(struct web_transfer *);	/* look at it after libcurl has returned */
-void web_deliver(struct web_transfer *); /* wakes who waits for what has come */
-void web_transfer_end(struct web_transfer *, CURLcode);
+/* NULL: no memory for it, or for an easy handle. */
+struct web_transfer *web_transfer_new(struct web *, enum web_kind, const struct web_request *,
+	    struct web_response *);
+void	web_transfer_arm(struct web_transfer *);	/* sets the timer to the next deadline */
+void	web_transfer_end(struct web_transfer *, CURLcode);	/* the one way into WEB_ENDED */
+void	web_transfer_free(struct web_transfer *);	/* in any state; never from a callback */
+void	web_deliver(struct web_transfer *);	/* wakes the flow if what it waits for has come */
+size_t	web_on_header(char *, size_t, size_t, void *transfer);	/* CURLOPT_HEADERFUNCTION */
+size_t	web_on_write(char *, size_t, size_t, void *transfer);	/* CURLOPT_WRITEFUNCTION */
+
+/* web_easy.c */
+CURL	*web_easy_acquire(struct web *);		/* NULL: no memory */
+void	 web_easy_release(struct web *, CURL *);
+/* False when an option was refused or there is no memory; t->curl_error may say why. */
+bool	 web_easy_prepare(struct web_transfer *, const struct web_request *);
+
+/* web_response.c */
+/* One header line, without its line break: notes the few fields that we use. */
+void	web_response_field(struct web_response *, struct slice line);
+/* libcurl's outcome. The easy handle must still be there: it knows whether anything was sent. */
+void	web_response_end(struct web_response *, CURL *, CURLcode, const char *curl_error);
+/* A sentence; the first reason given is the one kept. */
+void	web_response_fail(struct web_response *, enum web_failure, const char *fmt, ...)
+	    __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * web_response: what the peer said, as a struct web_response: the few header fields we mind, and
- * libcurl's codes as the reasons our callers tell apart.
+ * web_response: what the server sent, as a struct web_response: the few header fields that our
+ * callers use, and libcurl's codes as the failures that they tell apart. Touches no transfer and
+ * wakes nobody.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,8 @@
 #include "tenantgate/base/clock.h"
 #include "wire/web_internal.h"
 
+/* The first reason is the cause: what libcurl says afterwards (CURLE_WRITE_ERROR) only tells that a
+ * callback of ours has refused. */
 void
 web_response_fail(struct web_response *a, enum web_failure failure, const char *fmt, ...)
 {
@@ -25,7 +28,8 @@ web_response_fail(struct web_response *a, enum web_failure failure, const char *
 	va_end(ap);
 }
 
-/* "Name: value" -> value, when the name is that one. */
+/* "Name: value" -> value, when the name is that one: in any case, blanks around the value are not
+ * part of it (RFC 9110, 5.1 and 5.5). */
 static bool
 field_value(struct slice line, const char *name, struct slice *value)
 {
@@ -37,6 +41,7 @@ field_value(struct slice line, const char *name, struct slice *value)
 	return true;
 }
 
+/* Rounded up, 0 to a day: a server's number must not overflow ours. NaN fails the first test. */
 static int
 seconds_clamp(double seconds)
 {
@@ -47,7 +52,8 @@ seconds_clamp(double seconds)
 	return (int)seconds + ((double)(int)seconds < seconds ? 1 : 0);
 }
 
-/* Seconds (also "1.5"), or a date. */
+/* Retry-After (RFC 9110, 10.2.3): seconds, or a date. Fractions ("1.5") are not in the RFC, but
+ * model servers send them. 0 for anything else. */
 static int
 retry_after_read(struct slice value)
 {
@@ -66,6 +72,7 @@ retry_after_read(struct slice value)
 	return seconds_clamp((double)date - (double)clock_wall_us() / 1e6);
 }
 
+/* OpenAI's own field, finer than Retry-After. */
 static int
 retry_after_ms_read(struct slice value)
 {
@@ -75,8 +82,9 @@ retry_after_ms_read(struct slice value)
 	return seconds_clamp(strtod(text, NULL) / 1000);
 }
 
-static void
-header_field_note(struct web_response *a, struct slice line)
+/* Where both retry fields come, retry-after-ms counts, whichever is first. */
+void
+web_response_field(struct web_response *a, struct slice line)
 {
 	struct slice value;
 
@@ -89,49 +97,8 @@ header_field_note(struct web_response *a, struct slice line)
 		a->retry_after_s = retry_after_ms_read(value);
 }
 
-/* The end of a header block: the answer's, or only an interim 1xx one. */
-static void
-block_end(struct web_transfer *t)
-{
-	long status = 0;
-
-	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (status < 200) {
-		t->response->retry_after_s = 0;
-		t->response->is_event_stream = false;
-		return;
-	}
-	t->response->status = (int)status;
-	t->response->sent = true;
-	t->state = WEB_BODY;
-	web_mark_ready(t);
-}
-
-/* libcurl's callback: one line at a time, status lines, interim answers and trailers too. */
-size_t
-web_on_header(char *data, size_t size, size_t n, void *transfer)
-{
-	struct web_transfer *t = transfer;
-	struct slice line = slice_of(data, size * n);
-
-	t->last_data_us = clock_mono_us();
-	t->header_bytes += line.len;
-	if (t->header_bytes > WEB_HEADER_BYTES) {
-		web_response_fail(t->response, WEB_TOO_LARGE, "header fields past %d bytes",
-		    WEB_HEADER_BYTES);
-		return 0;
-	}
-	if (t->state != WEB_REQUESTED)
-		return size * n; /* trailers */
-	while (line.len > 0 && (line.p[line.len - 1] == '\r' || line.p[line.len - 1] == '\n'))
-		line.len--;
-	if (line.len == 0)
-		block_end(t);
-	else
-		header_field_note(t->response, line);
-	return size * n;
-}
-
+/* Callers retry by these: after WEB_RESOLVE and WEB_CONNECT the server has certainly seen nothing;
+ * after WEB_CUT it may have done everything. */
 static enum web_failure
 failure_of(CURLcode code)
 {
@@ -143,7 +110,7 @@ failure_of(CURLcode code)
 	case CURLE_COULDNT_CONNECT:
 		return WEB_CONNECT;
 	case CURLE_OPERATION_TIMEDOUT:
-		return WEB_TIMEOUT; /* the connect: no other is libcurl's */
+		return WEB_TIMEOUT; /* of the connect: libcurl is given no other time-out */
 	case CURLE_PARTIAL_FILE:
 	case CURLE_GOT_NOTHING:
 	case CURLE_SEND_ERROR:
@@ -165,19 +132,21 @@ failure_of(CURLcode code)
 	}
 }
 
+/* CURLINFO_REQUEST_SIZE counts the bytes of requests that have left: with none, even what must not
+ * be done twice (a POST) may safely be sent again. */
 void
-web_response_end(struct web_transfer *t, CURLcode code)
+web_response_end(struct web_response *a, CURL *easy, CURLcode code, const char *curl_error)
 {
-	struct web_response *a = t->response;
 	enum web_failure failure = failure_of(code);
 	long sent = 0;
 
-	(void)curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
+	(void)curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
 	a->sent = sent > 0;
 	if (failure == WEB_FINE)
 		return;
-	web_response_fail(a, failure, "%s%s", code == CURLE_OPERATION_TIMEDOUT ? "connect: " : "",
-	    t->curl_error[0] != '\0' ? t->curl_error : curl_easy_strerror(code));
+	web_response_fail(a, failure, "The request failed%s: %s.",
+	    code == CURLE_OPERATION_TIMEDOUT ? " to connect in time" : "",
+	    curl_error[0] != '\0' ? curl_error : curl_easy_strerror(code));
 }
 
 void

@@ -1,30 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * web_transfer: the life of one request and its answer.
+ * web_transfer: the life of one request and its response.
  *
- *	web_start, web_fetch --> [asked] --header block--> [body] --last byte, failure--> [ended]
- *	                            |                         |  ^                           |
- *	                            |                  ceiling|  |web_pull                web_stop
- *	                            |                         v  |                           v
- *	                            |                       paused                         freed
- *	                            +---- refused, cut, a deadline ----> [ended]
+ *	web_start, web_fetch --> [requested] --header block--> [body] --end or failure--> [ended]
+ *	                              |                         |  ^                         |
+ *	                              |                  ceiling|  |web_pull          web_stop
+ *	                              |                         v  |                         v
+ *	                              |                       paused                      freed
+ *	                              +---- refused, cut, a deadline ----> [ended]
  *
- * libcurl's callbacks append and stir; web_deliver() wakes, once libcurl has returned. A stream
- * holds at most its ceiling (or one write of libcurl's) twice: what has arrived, and the piece
- * handed out. web_transfer_end() is the one way into [ended]; nothing of libcurl's is left then.
+ * What always holds:
+ *  - libcurl's callbacks append and mark the transfer ready; web_deliver() wakes the flow, once
+ *    libcurl has returned. So nothing is freed, and no step runs, inside a callback.
+ *  - A stream holds at most its ceiling (or one write of libcurl's) twice: what has arrived, and
+ *    the piece that the caller has. A caller that does not pull stops the server by TCP's or
+ *    HTTP/2's flow control.
+ *  - web_transfer_end() is the one way into [ended]; libcurl then knows nothing of it any more.
  */
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "wire/web_internal.h"
 
+/* libcurl writes at most CURL_MAX_WRITE_SIZE (16 KB) at once; room to spare for its unpausing. */
 #define WEB_WRITE_SLACK (64 * 1024)
 
-void
-web_mark_ready(struct web_transfer *t)
+static void
+transfer_mark_ready(struct web_transfer *t)
 {
 	if (t->ready)
 		return;
@@ -40,12 +44,15 @@ transfer_clear_ready(struct web_transfer *t)
 	t->ready = false;
 }
 
+/* Out of libcurl's hands. Removing a handle whose response is not whole closes its connection (or
+ * resets its HTTP/2 stream); a whole one's goes back to libcurl's cache of connections. The header
+ * list is freed after the handle has let go of it, for libcurl does not copy it. */
 static void
-transfer_release_easy(struct web_transfer *t)
+transfer_detach(struct web_transfer *t)
 {
 	if (t->easy != NULL) {
 		(void)curl_multi_remove_handle(t->web->multi, t->easy);
-		web_easy_put_back(t->web, t->easy);
+		web_easy_release(t->web, t->easy);
 	}
 	t->easy = NULL;
 	curl_slist_free_all(t->fields);
@@ -53,34 +60,36 @@ transfer_release_easy(struct web_transfer *t)
 	timer_stop(&t->timer);
 }
 
-static void
-transfer_free(struct web_transfer *t)
+void
+web_transfer_free(struct web_transfer *t)
 {
 	assert(t->magic == WEB_MAGIC);
-	transfer_release_easy(t);
+	transfer_detach(t);
 	transfer_clear_ready(t);
 	LIST_REMOVE(t, link);
 	timer_free(&t->timer);
 	buf_free(&t->arrived);
-	buf_free(&t->handed);
+	buf_free(&t->pulled);
 	t->magic = 0;
 	free(t);
 }
 
+/* The outcome is read before the handle is reset: web_response_end() asks it what was sent. */
 void
 web_transfer_end(struct web_transfer *t, CURLcode code)
 {
 	assert(t->magic == WEB_MAGIC && t->state != WEB_ENDED);
-	web_response_end(t, code);
-	transfer_release_easy(t);
+	web_response_end(t->response, t->easy, code, t->curl_error);
+	transfer_detach(t);
 	t->state = WEB_ENDED;
 	t->paused = false;
-	web_mark_ready(t);
+	transfer_mark_ready(t);
 }
 
-/* ---- deadlines ---- */
+/* ---- deadlines: ours, for libcurl has none for the first byte, nor one that a pause stops ---- */
 
-/* When the next one is due, UINT64_MAX for none; and which. */
+/* When the next one is due, UINT64_MAX for none; and the sentence for it. While we have paused the
+ * server its silence is our doing: the idle deadline does not run. */
 static uint64_t
 transfer_due(const struct web_transfer *t, const char **what)
 {
@@ -88,22 +97,23 @@ transfer_due(const struct web_transfer *t, const char **what)
 
 	if (t->state == WEB_REQUESTED && t->first_byte_timeout_us > 0) {
 		due = t->began_us + t->first_byte_timeout_us;
-		*what = "no answer began";
+		*what = "No response began in time.";
 	}
 	if (t->state == WEB_BODY && t->idle_timeout_us > 0 && !t->paused) {
 		due = t->last_data_us + t->idle_timeout_us;
-		*what = "the answer stalled";
+		*what = "The response stalled.";
 	}
 	if (t->total_timeout_us > 0 && t->began_us + t->total_timeout_us < due) {
 		due = t->began_us + t->total_timeout_us;
-		*what = "the answer took too long";
+		*what = "The response took too long.";
 	}
 	return due;
 }
 
-/* Pieces only move last_data_us; the timer finds out when it fires early, and is set again. */
-static void
-transfer_arm(struct web_transfer *t)
+/* Not called for each piece: pieces only move last_data_us, and the timer, when it fires early,
+ * finds that out and sets itself again. A timer's start costs more than a store. */
+void
+web_transfer_arm(struct web_transfer *t)
 {
 	const char *what = NULL;
 	uint64_t due = transfer_due(t, &what);
@@ -115,6 +125,7 @@ transfer_arm(struct web_transfer *t)
 		timer_start(&t->timer, due > now ? due - now : 0);
 }
 
+/* Fires from the loop, never inside libcurl, so the transfer may end and be delivered here. */
 static void
 transfer_timer(void *arg)
 {
@@ -124,15 +135,88 @@ transfer_timer(void *arg)
 
 	assert(t->magic == WEB_MAGIC && t->state != WEB_ENDED);
 	if (due > clock_mono_us()) {
-		transfer_arm(t);
+		web_transfer_arm(t);
 		return;
 	}
-	web_response_fail(t->response, WEB_TIMEOUT, "%s in time", what);
+	web_response_fail(t->response, WEB_TIMEOUT, "%s", what);
 	web_transfer_end(t, CURLE_OK);
 	web_deliver(t);
 }
 
-/* ---- what arrives ---- */
+struct web_transfer *
+web_transfer_new(struct web *w, enum web_kind kind, const struct web_request *r,
+    struct web_response *a)
+{
+	struct web_transfer *t = xcalloc(1, sizeof(*t));
+
+	t->magic = WEB_MAGIC;
+	t->kind = kind;
+	t->state = WEB_REQUESTED;
+	t->web = w;
+	t->response = a;
+	t->response_max = r->response_max;
+	t->began_us = clock_mono_us();
+	t->first_byte_timeout_us = r->first_byte_timeout_us;
+	t->idle_timeout_us = r->idle_timeout_us;
+	t->total_timeout_us = r->total_timeout_us;
+	buf_init(&t->arrived, r->response_max + WEB_WRITE_SLACK);
+	buf_init(&t->pulled, r->response_max + WEB_WRITE_SLACK);
+	LIST_INSERT_HEAD(&w->transfers, t, link);
+	t->easy = web_easy_acquire(w);
+	if (t->easy == NULL || !timer_init(&t->timer, w->worker, transfer_timer, t)) {
+		web_transfer_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+/* ---- what arrives: libcurl's callbacks ---- */
+
+/* The empty line after a header block. An interim response (1xx: RFC 9110, 15.2) has a block of its
+ * own before the final one; what its fields said does not count. */
+static void
+header_block_end(struct web_transfer *t)
+{
+	long status = 0;
+
+	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status < 200) {
+		t->response->retry_after_s = 0;
+		t->response->is_event_stream = false;
+		return;
+	}
+	t->response->status = (int)status;
+	t->response->sent = true;
+	t->state = WEB_BODY;
+	transfer_mark_ready(t);
+}
+
+/* One whole line at a time, its line break included, no NUL at its end: status lines, fields of
+ * interim and final responses, empty lines, and trailers after the body. Taking fewer bytes than
+ * given ends the transfer (CURLE_WRITE_ERROR). */
+size_t
+web_on_header(char *data, size_t size, size_t n, void *transfer)
+{
+	struct web_transfer *t = transfer;
+	struct slice line = slice_of(data, size * n);
+
+	t->last_data_us = clock_mono_us();
+	t->header_bytes += line.len;
+	if (t->header_bytes > WEB_HEADER_BYTES) {
+		web_response_fail(t->response, WEB_TOO_LARGE,
+		    "The response's header fields exceed %d bytes.", WEB_HEADER_BYTES);
+		return 0;
+	}
+	if (t->state != WEB_REQUESTED)
+		return size * n; /* a trailer */
+	while (line.len > 0 && (line.p[line.len - 1] == '\r' || line.p[line.len - 1] == '\n'))
+		line.len--;
+	if (line.len == 0)
+		header_block_end(t);
+	else
+		web_response_field(t->response, line);
+	return size * n;
+}
 
 static size_t
 whole_write(struct web_transfer *t, const char *data, size_t len)
@@ -140,17 +224,20 @@ whole_write(struct web_transfer *t, const char *data, size_t len)
 	struct buf *body = &t->response->body;
 
 	if (len > t->response_max - body->len) {
-		web_response_fail(t->response, WEB_TOO_LARGE, "body past %zu bytes",
-		    t->response_max);
+		web_response_fail(t->response, WEB_TOO_LARGE,
+		    "The response's body exceeds %zu bytes.", t->response_max);
 		return 0;
 	}
 	if (!buf_add(body, data, len)) {
-		web_response_fail(t->response, WEB_NO_MEMORY, "no memory for the body");
+		web_response_fail(t->response, WEB_NO_MEMORY,
+		    "There is no memory for the response's body.");
 		return 0;
 	}
 	return len;
 }
 
+/* Past the ceiling libcurl keeps the bytes, and gives the same ones again after unpausing. A first
+ * write is always taken, however low the ceiling, or the stream would never go on. */
 static size_t
 stream_write(struct web_transfer *t, const char *data, size_t len)
 {
@@ -159,10 +246,11 @@ stream_write(struct web_transfer *t, const char *data, size_t len)
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	if (!buf_add(&t->arrived, data, len)) {
-		web_response_fail(t->response, WEB_NO_MEMORY, "no memory for the piece");
+		web_response_fail(t->response, WEB_NO_MEMORY,
+		    "There is no memory for a piece of the response.");
 		return 0;
 	}
-	web_mark_ready(t);
+	transfer_mark_ready(t);
 	return len;
 }
 
@@ -178,15 +266,16 @@ web_on_write(char *data, size_t size, size_t n, void *transfer)
 
 /* ---- who waits ---- */
 
+/* The two buffers change places: the caller reads one while libcurl fills the other, no copy. */
 static void
-piece_hand(struct web_transfer *t, struct slice *piece)
+piece_swap(struct web_transfer *t, struct slice *piece)
 {
-	struct buf spent = t->handed;
+	struct buf spent = t->pulled;
 
 	buf_reset(&spent);
-	t->handed = t->arrived;
+	t->pulled = t->arrived;
 	t->arrived = spent;
-	*piece = buf_view(&t->handed);
+	*piece = buf_view(&t->pulled);
 }
 
 static void
@@ -195,10 +284,11 @@ transfer_wake(struct web_transfer *t)
 	struct flow *f = t->flow;
 
 	t->flow = NULL;
-	t->waiting = WEB_NOBODY;
+	t->waiting = WEB_WAIT_NONE;
 	flow_wake(f);
 }
 
+/* From here on the transfer is the caller's, unless it failed before a status came. */
 static void
 deliver_headers(struct web_transfer *t)
 {
@@ -206,11 +296,11 @@ deliver_headers(struct web_transfer *t)
 		return;
 	if (t->response->status == 0) {
 		transfer_wake(t);
-		transfer_free(t); /* *out stays NULL: there is nothing to pull */
+		web_transfer_free(t); /* *out stays NULL: there is nothing to pull */
 		return;
 	}
 	if (t->state == WEB_BODY)
-		transfer_arm(t); /* from the first byte's deadline to the idle one */
+		web_transfer_arm(t); /* from the first byte's deadline to the idle one */
 	*t->out = t;
 	transfer_wake(t);
 }
@@ -220,7 +310,7 @@ deliver_piece(struct web_transfer *t)
 {
 	if (t->arrived.len == 0 && t->state != WEB_ENDED)
 		return;
-	piece_hand(t, t->piece);
+	piece_swap(t, t->piece);
 	transfer_wake(t);
 }
 
@@ -228,160 +318,71 @@ static void
 deliver_end(struct web_transfer *t)
 {
 	if (t->state == WEB_BODY)
-		transfer_arm(t);
+		web_transfer_arm(t);
 	if (t->state != WEB_ENDED)
 		return;
 	transfer_wake(t);
-	transfer_free(t);
+	web_transfer_free(t);
 }
 
+/* May free the transfer. */
 void
 web_deliver(struct web_transfer *t)
 {
 	transfer_clear_ready(t);
 	switch (t->waiting) {
-	case WEB_NOBODY:
+	case WEB_WAIT_NONE:
 		return;
-	case WEB_FOR_HEADERS:
+	case WEB_WAIT_HEADERS:
 		deliver_headers(t);
 		return;
-	case WEB_FOR_PIECE:
+	case WEB_WAIT_PIECE:
 		deliver_piece(t);
 		return;
-	case WEB_FOR_END:
+	case WEB_WAIT_END:
 		deliver_end(t);
 		return;
 	}
 }
 
-/* Nobody has the transfer yet, or ever will. */
-static void
-cancel_and_free(void *arg)
-{
-	transfer_free(arg);
-}
+/* ---- pulling ---- */
 
-/* The story still owns the transfer, and stops it. */
+/* The caller's flow is aborted, but its end() still has the transfer, and stops it. */
 static void
-cancel_pull(void *arg)
+pull_cancel(void *arg)
 {
 	struct web_transfer *t = arg;
 
 	t->flow = NULL;
-	t->waiting = WEB_NOBODY;
+	t->waiting = WEB_WAIT_NONE;
 }
 
-/* ---- the door ---- */
-
-static struct web_transfer *
-transfer_new(struct web *w, enum web_kind kind, const struct web_request *r, struct web_response *a)
-{
-	struct web_transfer *t = xcalloc(1, sizeof(*t));
-
-	t->magic = WEB_MAGIC;
-	t->kind = kind;
-	t->state = WEB_REQUESTED;
-	t->web = w;
-	t->response = a;
-	t->response_max = r->response_max;
-	t->began_us = clock_mono_us();
-	t->first_byte_timeout_us = r->first_byte_timeout_us;
-	t->idle_timeout_us = r->idle_timeout_us;
-	t->total_timeout_us = r->total_timeout_us;
-	buf_init(&t->arrived, r->response_max + WEB_WRITE_SLACK);
-	buf_init(&t->handed, r->response_max + WEB_WRITE_SLACK);
-	LIST_INSERT_HEAD(&w->transfers, t, link);
-	t->easy = web_easy_take(w);
-	if (t->easy == NULL || !timer_init(&t->timer, w->worker, transfer_timer, t)) {
-		transfer_free(t);
-		return NULL;
-	}
-	return t;
-}
-
-/* NULL, and the failure in the answer, when it cannot even be asked. */
-static struct web_transfer *
-transfer_begin(struct web *w, enum web_kind kind, const struct web_request *r,
-    struct web_response *a)
-{
-	struct web_transfer *t;
-
-	web_response_free(a);
-	memset(a, 0, sizeof(*a));
-	buf_init(&a->body, kind == WEB_WHOLE ? r->response_max : 0);
-	t = transfer_new(w, kind, r, a);
-	if (t == NULL) {
-		web_response_fail(a, WEB_OTHER, "no memory for the request");
-		return NULL;
-	}
-	if (!web_easy_prepare(t, r) || !web_add(w, t->easy)) {
-		web_response_fail(a, WEB_OTHER, "%s",
-		    t->curl_error[0] != '\0' ? t->curl_error : "the request cannot be asked");
-		transfer_free(t);
-		return NULL;
-	}
-	transfer_arm(t);
-	return t;
-}
-
-/* It may have failed, and woken the flow, when this returns. */
-static enum flow_rc
-transfer_go(struct web_transfer *t, struct flow *f, enum web_waiting waiting)
-{
-	enum flow_rc rc = flow_wait(f, cancel_and_free, t);
-
-	t->waiting = waiting;
-	t->flow = f;
-	web_go(t->web);
-	return rc;
-}
-
-enum flow_rc
-web_fetch(struct flow *f, struct web *w, const struct web_request *r, struct web_response *out)
-{
-	struct web_transfer *t = transfer_begin(w, WEB_WHOLE, r, out);
-
-	if (t == NULL)
-		return FLOW_NEXT;
-	return transfer_go(t, f, WEB_FOR_END);
-}
-
-enum flow_rc
-web_start(struct flow *f, struct web *w, const struct web_request *r, struct web_transfer **out,
-    struct web_response *response)
-{
-	struct web_transfer *t = transfer_begin(w, WEB_STREAM, r, response);
-
-	*out = NULL;
-	if (t == NULL)
-		return FLOW_NEXT;
-	t->out = out;
-	return transfer_go(t, f, WEB_FOR_HEADERS);
-}
-
-/* libcurl may call back at once with what it had kept: nobody waits then, so nothing is woken. */
+/* curl_easy_pause() may call the write callback, with what it had kept, before it returns: nobody
+ * waits at that moment, so nothing is woken. */
 static void
 transfer_unpause(struct web_transfer *t)
 {
 	t->paused = false;
 	t->last_data_us = clock_mono_us();
 	(void)curl_easy_pause(t->easy, CURLPAUSE_CONT);
-	transfer_arm(t);
+	web_transfer_arm(t);
 }
 
+/* Unpausing comes after the swap where there is something to give, so that the kept bytes go into
+ * the emptied buffer; and before the look where there is not, for they may be what is pulled. */
 enum flow_rc
 web_pull(struct flow *f, struct web_transfer *t, struct slice *piece)
 {
-	assert(t->magic == WEB_MAGIC && t->waiting == WEB_NOBODY);
+	assert(t->magic == WEB_MAGIC && t->waiting == WEB_WAIT_NONE);
 	if (t->paused && t->arrived.len == 0)
 		transfer_unpause(t);
 	if (t->arrived.len == 0 && t->state != WEB_ENDED) {
-		t->waiting = WEB_FOR_PIECE;
+		t->waiting = WEB_WAIT_PIECE;
 		t->piece = piece;
 		t->flow = f;
-		return flow_wait(f, cancel_pull, t);
+		return flow_wait(f, pull_cancel, t);
 	}
-	piece_hand(t, piece);
+	piece_swap(t, piece);
 	if (t->paused)
 		transfer_unpause(t);
 	return FLOW_NEXT;
@@ -391,6 +392,6 @@ void
 web_stop(struct web_transfer **transfer)
 {
 	if (*transfer != NULL)
-		transfer_free(*transfer);
+		web_transfer_free(*transfer);
 	*transfer = NULL;
 }

@@ -221,7 +221,7 @@ test_hang(void **state)
 	/* It accepts, but greets nobody: that is not up. */
 	turn_for(worker, 200);
 	assert_false(redis_is_up(redis));
-	assert_non_null(strstr(redis_trouble(redis), "no greeting"));
+	assert_non_null(strstr(redis_trouble(redis), "did not answer the handshake"));
 	fake_redis.hung = false;
 	wait_up(true);
 	assert_int_equal(ask("GET"), REDIS_OK);

@@ -2,11 +2,11 @@
 /*
  * pg: libpq on the loop. A pg_conn is bound to no thread: it is used by one flow at a time, and
  * watched on that flow's worker only while an operation is under way. Operations wake plainly and
- * put failures in their result, for some stories go on after an SQL error; pg_check() turns one
- * into the flow's failure.
+ * put failures in their result, for some flows go on after an SQL error; pg_check() turns one into
+ * the flow's failure.
  *
- * After a cancel (flow_abort during an operation) the server is asked to stop (PQcancel on a
- * helper thread, with a deadline, for libpq 15's blocks) and the connection is PG_BROKEN: close it.
+ * After a cancel (flow_abort during an operation) or a time-out the server is asked to stop (by
+ * PQcancel on a helper thread, for libpq 15's blocks) and the connection is PG_BROKEN: close it.
  */
 #ifndef TENANTGATE_WIRE_PG_H
 #define TENANTGATE_WIRE_PG_H
@@ -25,7 +25,8 @@ struct pg_conn;
 #define PG_NAME_MAX	63	/* bytes of a role's or database's name: NAMEDATALEN - 1 */
 #define PG_SSLMODE_MAX	15	/* bytes of an sslmode: "verify-full" is the longest */
 
-/* Where and as whom. Strings borrowed for the call of pg_connect() and copied. */
+/* Where to connect to, and as whom. Strings are borrowed for the call of pg_connect(), which copies
+ * them; pg_target_copy() makes a target that owns its own. */
 struct pg_target {
 	const char	*host;		/* name (for SNI, verify-full), address or socket folder */
 	uint16_t	 port;
@@ -37,8 +38,8 @@ struct pg_target {
 	const char	*channel_binding; /* "require" ...; NULL: where the server offers it */
 };
 
-/* Deep copies, for whoever keeps a target longer than a call: false without memory (free what is
- * there); the password is wiped by the free, which is idempotent. */
+/* Deep copies, for whoever keeps a target longer than a call. The free overwrites the password and
+ * is idempotent; only for copies. Any thread. */
 void	pg_target_copy(struct pg_target *to, const struct pg_target *from);
 bool	pg_target_same(const struct pg_target *, const struct pg_target *);
 void	pg_target_free(struct pg_target *);
@@ -50,9 +51,10 @@ enum pg_status {
 	PG_TIMEOUT,	/* the operation's deadline; the connection is broken */
 };
 
+/* For use inside a sentence: as PostgreSQL writes its primary messages, without a stop. */
 struct pg_failure {
 	char	sqlstate[6];		/* "" when the server gave none */
-	char	message[200];		/* the server's primary message, or what happened to us */
+	char	message[200];		/* one line: the server's primary message, or our reason */
 };
 
 /* A result, or the failure. Zeroed before first use; pg_clear() is idempotent. */
@@ -60,11 +62,11 @@ struct pg_result {
 	enum pg_status		 status;
 	struct pg_failure	 failure;
 	uint64_t		 changed;	/* rows, for pg_changed() */
-	void			*owned;		/* PGresult of the last statement */
+	void			*owned;		/* owned: PGresult of the last statement */
 };
 
 struct pg_param {
-	const char	*data;		/* NULL: SQL null; text must be NUL-terminated */
+	const char	*data;		/* borrowed; NULL: SQL null; text must be NUL-terminated */
 	int		 len;		/* binary only */
 	bool		 binary;
 };
@@ -75,7 +77,7 @@ struct pg_param {
 #define PG_RESULT_MAX	(64u << 20)
 
 struct pg_query {
-	const char		*sql;		/* one statement; several only when `simple` */
+	const char		*sql;		/* borrowed; one statement, several when `simple` */
 	struct pg_param		 params[PG_PARAMS_MAX];
 	unsigned		 param_count;
 	bool			 binary_rows;
@@ -91,23 +93,28 @@ struct pg_query {
 enum flow_rc	pg_connect(struct flow *, struct dns *, const struct pg_target *,
 		    uint64_t timeout_us, struct pg_conn **out, struct pg_result *why)
 		    __attribute__((warn_unused_result));
+/* The query and its parameters are borrowed for the call, *out until the wait is over. On a broken
+ * connection: PG_LOST at once. */
 enum flow_rc	pg_run(struct flow *, struct pg_conn *, const struct pg_query *,
 		    struct pg_result *out) __attribute__((warn_unused_result));
 
 /* COPY ... FROM STDIN: `fill` appends up to some tens of KB to the (empty) buf; false when that
- * was the last. An encoding failure sets buf->failed: the COPY is then ended as failed. */
+ * was the last. It is called from the loop, while the socket takes data, and must neither wait nor
+ * use the connection. If it cannot encode, buf->failed is set: the COPY then fails as a whole. */
 typedef bool	pg_fill_fn(struct buf *, void *arg);
 enum flow_rc	pg_copy_in(struct flow *, struct pg_conn *, const char *sql, pg_fill_fn *,
 		    void *arg, uint64_t timeout_us, struct pg_result *out)
 		    __attribute__((warn_unused_result));
 
-/* PG_OK: FLOW_NEXT. Else flow_fail with ERR_DATABASE (or ERR_TIMEOUT), naming `what` and the
- * server's message; or `code` instead of ERR_DATABASE when it is not ERR_NONE. */
+/* PG_OK: FLOW_NEXT. Else flow_fail with ERR_DATABASE, after PG_TIMEOUT with ERR_TIMEOUT, or with
+ * `code` instead of either when it is not ERR_NONE. `what`, a few words like "store the document",
+ * goes into the sentence with the server's message. */
 enum flow_rc	pg_check(struct flow *, const struct pg_result *, enum err_code code,
 		    const char *what) __attribute__((warn_unused_result));
 
 unsigned	pg_rows(const struct pg_result *);
-/* Borrowed until pg_clear(); p NULL for SQL null. Text values are NUL-terminated. */
+/* Borrowed until pg_clear(); p NULL for SQL null. Text values are NUL-terminated. A row or column
+ * that is not there aborts the process. */
 struct slice	pg_value(const struct pg_result *, unsigned row, unsigned col);
 const char	*pg_text(const struct pg_result *, unsigned row, unsigned col);	/* "" for null */
 /* Rows changed by INSERT, UPDATE, DELETE, COPY. */
@@ -117,15 +124,18 @@ void		pg_clear(struct pg_result *);
 /* ---- for the pool ---- */
 enum pg_conn_state {
 	PG_IDLE,		/* no statement, no transaction */
-	PG_IN_TRANSACTION,
-	PG_BUSY,
-	PG_BROKEN,
+	PG_IN_TRANSACTION,	/* also a failed one */
+	PG_BUSY,		/* a statement is under way */
+	PG_BROKEN,		/* of no use: close it */
 };
 enum pg_conn_state pg_conn_state(const struct pg_conn *);
 /* One peek, no other system call: false when the server hung up or sent something while idle. */
 bool		pg_conn_alive(struct pg_conn *);
+/* The server's process for this connection, as in pg_stat_activity; a pooler's invention behind
+ * one. */
 int		pg_conn_pid(const struct pg_conn *);
-/* Never blocks: Terminate is sent if the socket takes it. NULL is fine. Any thread. */
+/* Not during an operation. Never blocks: Terminate is sent if the socket takes it. NULL is fine.
+ * Any thread. */
 void		pg_conn_close(struct pg_conn *);
 
 /* libpq's version as a number (150020), for --version. */

@@ -2,8 +2,8 @@
 /*
  * pg_url: a Postgres connection URI, postgresql://user:password@host[:port]/dbname[?name=value...],
  * read by libpq's own parser into a pg_target. Nothing comes from the environment, a service file
- * or a password file. No part of the URI but a parameter's name goes into an error or a log: it
- * holds a password.
+ * or a password file. No part of the URI but a parameter's name goes into an error or a log, for
+ * the URI holds a password.
  *
  * Where the URI says nothing: port 5432, sslmode "prefer", dbname as the user. Any thread.
  */
@@ -20,7 +20,7 @@
 
 enum pg_url_policy {
 	PG_URL_STRICT,	/* our own configuration: what would have no effect is refused by name */
-	PG_URL_LENIENT,	/* another program's: such parameters are dropped, their names logged */
+	PG_URL_LENIENT,	/* another's (Neon's API): such are dropped, their names logged */
 };
 
 /* Strings of *out live in the arena. False with ERR_BAD_REQUEST when it is malformed, names no host

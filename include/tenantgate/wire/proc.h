@@ -6,8 +6,8 @@
  * be close-on-exec, as everything here is).
  *
  * An operation of a flow on its worker. A cancelled one is killed at once and reaped by the loop
- * when it has died. Children are waited for by pidfd: no SIGCHLD, and no other wait in the process
- * is disturbed or disturbs.
+ * when it has died. Children are waited for by pidfd (Linux 5.4): there is no SIGCHLD handler, and
+ * no other part of the process that waits for children of its own is disturbed.
  */
 #ifndef TENANTGATE_WIRE_PROC_H
 #define TENANTGATE_WIRE_PROC_H
@@ -33,7 +33,7 @@ enum proc_end {
 	PROC_NOT_STARTED,	/* code: errno */
 };
 
-/* The caller inits both bufs with their ceilings and frees them, whatever happens. */
+/* The caller inits both bufs with their ceilings and frees them, whatever the outcome. */
 struct proc_result {
 	struct buf	out;		/* past its ceiling: PROC_OUT_LARGE */
 	struct buf	err;		/* past its ceiling: dropped */
@@ -41,8 +41,8 @@ struct proc_result {
 	int		code;
 };
 
-/* Wakes plainly, always. `conf` is borrowed for the call, `input` and `result` until the wait is
- * over. */
+/* Wakes plainly; the outcome is in result->end. `conf` is borrowed for the call, `input` and
+ * `result` until the wait is over. */
 enum flow_rc	proc_run(struct flow *, const struct proc_conf *, struct slice input,
 		    struct proc_result *) __attribute__((warn_unused_result));
 

@@ -3,12 +3,12 @@
  * redis: one pipelined link to Redis per worker, hiredis' formatter and reply reader over a
  * bufferevent. That thread only.
  *
- *	[down] --connect--> [greeting: AUTH, SELECT] --> [up] --error, EOF, timeout--> [down]
- *	   ^________________ back-off 50 ms .. 2 s _______________________________________|
+ *	[down] --connect--> [handshake: AUTH, SELECT, PING] --> [up] --error, EOF, timeout--> [down]
+ *	   ^________________ backoff 50 ms .. 2 s ___________________________________________|
  *
- * Commands wake plainly: a failure is in the answer, and is quick. While the link is down, or
- * after a command timed out (a Redis that hangs: the whole link is dropped, for its replies are
- * late for everybody), commands fail at once with REDIS_DOWN until it is up again.
+ * Commands wake plainly: a failure is in the reply's status, and is quick. A command that times out
+ * drops the whole link, for its reply would come before those of all behind it. While the link is
+ * down commands fail at once with REDIS_DOWN.
  */
 #ifndef TENANTGATE_WIRE_REDIS_H
 #define TENANTGATE_WIRE_REDIS_H
@@ -23,38 +23,48 @@
 
 struct redis;
 
+/* Borrowed for the call of redis_open(). */
 struct redis_conf {
 	const char	*url;		/* redis[s]://[user:password@]host[:port][/db], s for TLS */
 	uint64_t	 timeout_us;	/* connect, and each command */
 	unsigned	 pending_max;	/* commands under way before new ones fail (REDIS_BUSY) */
 };
 
-enum redis_status { REDIS_OK, REDIS_NIL, REDIS_ERROR, REDIS_DOWN, REDIS_TIMEOUT, REDIS_BUSY };
+enum redis_status {
+	REDIS_OK,
+	REDIS_NIL,	/* no such key */
+	REDIS_ERROR,	/* Redis refused the command: see text */
+	REDIS_DOWN,	/* the link is, or went, down */
+	REDIS_TIMEOUT,	/* no reply in time: the link was dropped */
+	REDIS_BUSY,	/* too many commands or bytes under way; not sent */
+};
 
 /* The reply of one command. Zeroed before first use; redis_clear() is idempotent. */
 struct redis_reply {
 	enum redis_status	 status;
 	struct slice		 text;		/* string or error reply; borrowed until clear */
 	int64_t			 number;	/* integer reply */
-	void			*owned;		/* redisReply */
+	void			*owned;		/* owned: redisReply */
 };
 
-#define REDIS_ARGS_MAX	24
+#define REDIS_ARGS_MAX	24	/* words of a command, its name included */
 
-/* NULL with err set when the URL is malformed. Connects by itself, keeps trying. */
+/* NULL with err set when the URL is malformed. Connects by itself, keeps trying; the dns is
+ * borrowed for as long. redis_close(): after the worker's flows have ended. */
 struct redis	*redis_open(struct worker *, struct dns *, const struct redis_conf *, struct err *);
 void		 redis_close(struct redis *);
 bool		 redis_is_up(const struct redis *);
-/* Why it is down, for /readyz; "" when up. Borrowed. */
+/* Why it is down, a sentence, for /readyz; "" when up. Borrowed until the loop's next turn. */
 const char	*redis_trouble(const struct redis *);
 
-/* argv: copied before return. */
+/* argv: copied before return. *out is borrowed until the wait is over. */
 enum flow_rc	 redis_command(struct flow *, struct redis *, const struct slice *argv,
 		    unsigned argc, struct redis_reply *out) __attribute__((warn_unused_result));
 /* The same, nobody waits and the reply is dropped (a cache write, a publish). */
 void		 redis_send(struct redis *, const struct slice *argv, unsigned argc);
 /* Element i of an array reply, when it is an integer; false otherwise. */
 bool		 redis_int_at(const struct redis_reply *, unsigned i, int64_t *out);
+/* The same of a string; borrowed until redis_clear(). */
 bool		 redis_text_at(const struct redis_reply *, unsigned i, struct slice *out);
 void		 redis_clear(struct redis_reply *);
 /* The name by which EVALSHA knows a script: 40 hex digits and a NUL. Any thread. */
@@ -62,7 +72,9 @@ void		 redis_clear(struct redis_reply *);
 void		 redis_script_sha(const char *script, char out[REDIS_SHA_SIZE]);
 
 /* Messages of a channel, on a second link that reconnects by itself. After each (re)connection
- * fn is called once with payload.p NULL: messages may have been missed. */
+ * fn is called once with payload.p NULL: messages may have been missed. fn is called from the loop,
+ * for the link's life; the payload is borrowed for the call. False: too many channels, too long a
+ * name, no memory. */
 typedef void	 redis_message_fn(struct slice payload, void *arg);
 bool		 redis_subscribe(struct redis *, const char *channel, redis_message_fn *,
 		    void *arg);

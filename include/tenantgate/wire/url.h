@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * url: a URL with an authority (RFC 3986), scheme://[user[:password]@]host[:port][/path][?query],
- * of any scheme, taken apart by libcurl. Not for Postgres: see pg_url.h. No part of the URL goes
- * into an error: it may hold a password. Any thread.
+ * of any scheme, taken apart by libcurl. Not for Postgres, whose parameters libpq reads: see
+ * pg_url.h. No part of the URL goes into an error: it may hold a password. Any thread.
  */
 #ifndef TENANTGATE_WIRE_URL_H
 #define TENANTGATE_WIRE_URL_H
@@ -27,11 +27,12 @@ struct url_parts {
 
 /* False with ERR_INVALID_FIELD, and *out empty, when it is malformed: no host, blanks, a bad port,
  * a '%' without two hexadecimal digits, an escaped control character, an IPv6 zone. An unescaped
- * '@' in the login is borne with. url_free() is for whatever came out. */
+ * '@' in the login is allowed. url_free() is for whatever came out. */
 bool	url_read(struct slice text, struct url_parts *out, struct err *);
 /* Wipes the password. Idempotent. */
 void	url_free(struct url_parts *);
-/* Of any URL, a Postgres one included, also one that is not whole; in doubt true. */
+/* Whether it must be kept out of logs. Of any URL, a Postgres one included, also one of which parts
+ * are missing; in doubt true. */
 bool	url_has_password(struct slice text);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * web: HTTP client on the loop (libcurl multi). One per worker, that thread only; connections are
- * kept and shared by its transfers. Two forms: web_fetch() for a whole answer, and a transfer
- * that is pulled piece by piece (a model's stream) and pauses the peer when nobody pulls.
+ * kept and shared by its transfers. Two forms: web_fetch() for a whole response, and a transfer
+ * that is pulled piece by piece (a model's stream) and pauses the server when nobody pulls.
  *
- * Failures are in the answer (web_failure), not the flow's: the caller knows what to make of them.
+ * Failures are in the response (web_failure), not the flow's: the caller knows whether to retry. A
+ * status of 400 or 500 is no failure here. Redirects are not followed.
  */
 #ifndef TENANTGATE_WIRE_WEB_H
 #define TENANTGATE_WIRE_WEB_H
@@ -21,65 +22,69 @@ struct web;
 struct web_transfer;
 
 struct web_conf {
-	const char	*ca_file;		/* NULL: the system's */
-	unsigned	 connections_max;	/* per worker, all hosts */
-	const char	*user_agent;
+	const char	*ca_file;		/* copied; NULL: the system's */
+	unsigned	 connections_max;	/* per worker, all hosts; more transfers wait */
+	const char	*user_agent;		/* copied; NULL: "tenantgate" */
 };
 
 enum web_failure {
 	WEB_FINE,
-	WEB_RESOLVE,
+	WEB_RESOLVE,		/* no such host, or no resolver: nothing was sent */
 	WEB_CONNECT,		/* refused, unreachable: nothing was sent */
-	WEB_TLS,
+	WEB_TLS,		/* no agreement, or a certificate that does not verify */
 	WEB_TIMEOUT,		/* connect, first byte, idle or total: see detail */
-	WEB_CUT,		/* closed before the answer was whole */
-	WEB_TOO_LARGE,
+	WEB_CUT,		/* closed before the response was whole */
+	WEB_TOO_LARGE,		/* its header fields, or a body past response_max */
 	WEB_NO_MEMORY,		/* ours, for what arrived */
 	WEB_OTHER,
 };
 
 #define WEB_HEADERS_MAX	12
 
+/* Borrowed for the call as a whole; times in microseconds, 0: none (for the connect: 10 s). */
 struct web_request {
 	const char	*method;		/* "GET", "POST", "DELETE" ... */
 	const char	*url;
 	const char	*headers[WEB_HEADERS_MAX]; /* "Name: value" lines, NULL-ended; copied */
 	struct slice	 body;			/* copied; none when p is NULL */
 	uint64_t	 connect_timeout_us;
-	uint64_t	 first_byte_timeout_us;	/* from the start to the answer's first byte */
+	uint64_t	 first_byte_timeout_us;	/* from the start to the end of the header block */
 	uint64_t	 idle_timeout_us;	/* between two pieces; our pauses not counted */
-	uint64_t	 total_timeout_us;	/* 0: none (streams) */
-	size_t		 response_max;		/* ceiling of a body, of a stream's read-ahead */
+	uint64_t	 total_timeout_us;	/* streams have none */
+	size_t		 response_max;		/* bytes: a body's ceiling, a stream's read-ahead */
 };
 
 /* Zeroed before first use; a new request empties it. */
 struct web_response {
 	enum web_failure failure;
-	char		 detail[160];		/* for logs; no secrets (the URL's host at most) */
+	char		 detail[160];		/* a sentence, no secrets; the host at most */
 	int		 status;		/* 0 when no status line came */
-	int		 retry_after_s;		/* or retry-after-ms, rounded up; 0: none */
+	int		 retry_after_s;		/* rounded up, a day at most; 0: none */
 	bool		 sent;			/* false: certainly no byte left us */
 	bool		 is_event_stream;	/* Content-Type: text/event-stream */
 	struct buf	 body;			/* web_fetch only; owned: web_response_free() */
 };
 
+/* NULL: libcurl could not be set up. */
 struct web	*web_open(struct worker *, const struct web_conf *);
-void		 web_close(struct web *);
+void		 web_close(struct web *);	/* after its last transfer; NULL is fine */
 
+/* Wakes plainly when the response is whole or has failed. *out is borrowed until then. */
 enum flow_rc	 web_fetch(struct flow *, struct web *, const struct web_request *,
 		    struct web_response *out) __attribute__((warn_unused_result));
 void		 web_response_free(struct web_response *);	/* idempotent */
 
-/* Starts; waits until status and header fields are known (or it failed: answer->failure, and
- * *out may be NULL). */
+/* Starts; waits until status and header fields are known (or it failed: response->failure, and
+ * *out may be NULL). The response is borrowed until web_stop(), which the caller owes *out. */
 enum flow_rc	 web_start(struct flow *, struct web *, const struct web_request *,
 		    struct web_transfer **out, struct web_response *response)
 		    __attribute__((warn_unused_result));
-/* The next piece: what has arrived, at least one byte. Empty: the end; then answer->failure says
- * whether it was a good one. Borrowed until the next call. */
+/* The next piece: what has arrived, at least one byte. Empty: the end; then response->failure says
+ * whether it was a good one. Borrowed until the next call, or web_stop(). */
 enum flow_rc	 web_pull(struct flow *, struct web_transfer *, struct slice *piece)
 		    __attribute__((warn_unused_result));
-/* Abandons what is left; the peer sees the connection close. Idempotent through *transfer. */
+/* Abandons what is left: the server sees its connection closed, or its HTTP/2 stream reset. Sets
+ * *transfer to NULL; idempotent by that. */
 void		 web_stop(struct web_transfer **);
 
 /* libcurl's version ("7.88.1"), for --version. Static. */
