@@ -13,7 +13,7 @@ function quoted(text) {
 	command = $0
 	sub(/^.*;[ \t]*/, "", command)
 	sub(/[ \t]*(&&)?[ \t]*\\?$/, "", command)
-	# `test -f 'src/x.c' || echo '../'`src/x.c: the folder is said in the echo.
+	# `test -f 'src/x.c' || echo '../'`src/x.c: the echo has the folder.
 	if (match(command, /`test -f '[^']*' \|\| echo '[^']*'`/)) {
 		folder = substr(command, RSTART, RLENGTH)
 		sub(/^.*echo '/, "", folder)

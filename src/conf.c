@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf: loading. The rooms' own defaults first (for members that are no keys), then the table's,
- * then the file, then what must hold between keys.
+ * conf: loads the configuration: the modules' own defaults first (for members that are no keys),
+ * then the table's, then the file, then what must hold between keys.
  */
 #include "conf.h"
 
@@ -14,6 +14,8 @@
 #include "tenantgate/base/seal.h"
 #include "tenantgate/wire/pg_url.h"
 
+/* Not by way of set_key(): a default is not "set twice" by the file. A default that its own key
+ * refuses is a defect of the table, and every start would show it. */
 static void
 set_defaults(struct conf_reading *r)
 {
@@ -30,14 +32,15 @@ set_defaults(struct conf_reading *r)
 	for (unsigned i = 0; i < conf_key_count; i++) {
 		const struct conf_key *k = &conf_keys[i];
 
-		if (k->type == CONF_GROUP || k->standard[0] == '$')
+		if (k->type == CONF_GROUP || k->default_text[0] == '$')
 			continue;
-		if (!conf_store(r, &table, k, slice_str(k->standard)))
+		if (!conf_store(r, &table, k, slice_str(k->default_text)))
 			abort();
 	}
 }
 
-/* "" and 0 where the room knows better. */
+/* A file says "" and 0 for what the module finds out: where the extractor is installed, and how
+ * many suit the processors. */
 static void
 fill_in_extract(struct extract_conf *c)
 {
@@ -50,8 +53,9 @@ fill_in_extract(struct extract_conf *c)
 		c->parallel_max = own.parallel_max;
 }
 
+/* Where the key was set, or the file as a whole. */
 static struct conf_place
-place_of(const struct conf_reading *r, const char *path, const char *name)
+place_of_key(const struct conf_reading *r, const char *path, const char *name)
 {
 	for (unsigned i = 0; i < conf_key_count; i++)
 		if (conf_keys[i].type != CONF_GROUP && strcmp(conf_keys[i].name, name) == 0 &&
@@ -60,27 +64,29 @@ place_of(const struct conf_reading *r, const char *path, const char *name)
 	return (struct conf_place){ path, 0 };
 }
 
+/* Unless ok: an error at the key's place. The predicate goes on after the key's name. */
 static void
-conf_check(struct conf_reading *r, const char *path, bool fine, const char *name,
-    const char *sentence)
+conf_check(struct conf_reading *r, const char *path, bool ok, const char *name,
+    const char *predicate)
 {
-	struct conf_place at = place_of(r, path, name);
+	struct conf_place at = place_of_key(r, path, name);
 
-	if (!fine)
-		conf_error(r, &at, "%s %s", name, sentence);
+	if (!ok)
+		conf_error(r, &at, "%s %s", name, predicate);
 }
 
 static void
 conf_check_required(struct conf_reading *r, const char *path)
 {
 	for (unsigned i = 0; i < conf_key_count; i++)
-		if (conf_keys[i].type != CONF_GROUP && conf_keys[i].standard[0] == '$' &&
+		if (conf_keys[i].type != CONF_GROUP && conf_keys[i].default_text[0] == '$' &&
 		    r->seen[i].file == NULL)
-			conf_check(r, path, false, conf_keys[i].name, "must be set");
+			conf_check(r, path, false, conf_keys[i].name, "must be set.");
 }
 
+/* The module that uses the keys is asked: there is one definition of what they are. */
 static bool
-keys_are_hex(const char *keys)
+seal_keys_valid(const char *keys)
 {
 	struct seal *seal = seal_new(keys);
 
@@ -89,6 +95,7 @@ keys_are_hex(const char *keys)
 	return seal != NULL;
 }
 
+/* libpq's words, without "allow", which encrypts only when the server insists. */
 static bool
 is_sslmode(const char *text)
 {
@@ -97,6 +104,8 @@ is_sslmode(const char *text)
 	    strcmp(text, "verify-full") == 0;
 }
 
+/* Checked here and not when the value was stored: reading is libpq's and wants a whole URL. Unknown
+ * parameters are refused: in our own configuration they are a slip of the pen. */
 static void
 conf_check_url(struct conf_reading *r, const char *path, const char *name, const char *url)
 {
@@ -105,14 +114,15 @@ conf_check_url(struct conf_reading *r, const char *path, const char *name, const
 	struct err err = { 0 };
 
 	if (url != NULL && *url != '\0' && !pg_url_read(arena, url, PG_URL_STRICT, &target, &err)) {
-		struct conf_place at = place_of(r, path, name);
+		struct conf_place at = place_of_key(r, path, name);
 
 		conf_error(r, &at, "%s: %s", name, err.detail);
 	}
 	arena_free(arena);
 }
 
-/* What one key asks of another. */
+/* What the file as a whole must fulfil: keys that must be set, and what one key wants of another.
+ * Each error names the key that is to be changed. */
 static void
 conf_check_all(struct conf_reading *r, const char *path)
 {
@@ -122,16 +132,17 @@ conf_check_all(struct conf_reading *r, const char *path)
 	conf_check_required(r, path);
 	conf_check_url(r, path, "catalog_url", c->catalog.url);
 	conf_check_url(r, path, "postgres_admin_url", c->tenants.postgres_admin_url);
-	conf_check(r, path, c->seal_keys == NULL || keys_are_hex(c->seal_keys), "seal_keys",
-	    "takes 64 hexadecimal digits a key, a comma between keys");
+	conf_check(r, path, c->seal_keys == NULL || seal_keys_valid(c->seal_keys), "seal_keys",
+	    "takes 64 hexadecimal digits a key, a comma between keys; "
+	    "`openssl rand -hex 32` makes one.");
 	conf_check(r, path, !neon || *c->tenants.neon_api_key != '\0', "neon_api_key",
-	    "must be set when provider = neon");
+	    "must be set when provider = neon.");
 	conf_check(r, path, neon || *c->tenants.postgres_admin_url != '\0', "postgres_admin_url",
-	    "must be set when provider = postgres");
+	    "must be set when provider = postgres.");
 	conf_check(r, path, is_sslmode(c->tenants.neon_sslmode), "neon_sslmode",
-	    "is disable, prefer, require, verify-ca or verify-full");
+	    "must be disable, prefer, require, verify-ca or verify-full.");
 	conf_check(r, path, c->api.chunk_overlap < c->api.chunk_size, "chunk_overlap",
-	    "must be less than chunk_size");
+	    "must be less than chunk_size.");
 }
 
 bool

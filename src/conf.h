@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf: tenantgate.conf. One table of keys (conf_keys.c) from which the parser, the checks, the
- * sample file and --help are made. A loaded conf is immutable; rooms get their own structs out of
- * it and know no parser. Main thread only.
+ * conf: the configuration, tenantgate.conf. One table of keys (conf_keys.c), from which the parser,
+ * the checks, the sample file and --help are made. Main thread only, before there is another; a
+ * loaded conf does not change any more and may be read by all.
+ *
+ * A module (http, pool, ...) gets its own struct out of the conf (struct http_conf) and knows no
+ * parser. All strings in it, the modules' too, are owned by the conf: conf_free() comes last.
+ * Times are microseconds, sizes bytes.
  */
 #ifndef CONF_H
 #define CONF_H
@@ -25,18 +29,18 @@
 
 struct conf {
 	/* process */
-	unsigned		workers;		/* 0: one a processor */
+	unsigned		workers;		/* threads; 0: one a processor */
 	const char		*user;			/* to become when root; "": refuse root */
 	const char		*pid_file;		/* "" : none */
 	const char		*log_file;		/* "" : stderr */
 	int			log_level;		/* LOG_ERR .. LOG_DEBUG */
-	uint64_t		drain_delay_us;
-	uint64_t		shutdown_timeout_us;
-	const char		*seal_keys;		/* hex, comma-separated */
+	uint64_t		drain_delay_us;		/* after TERM: still accepting, not ready */
+	uint64_t		shutdown_timeout_us;	/* after that: what is under way may end */
+	const char		*seal_keys;		/* secret: hex, first one seals */
 	const char		*dns_nameserver;	/* "" : /etc/resolv.conf */
-	uint64_t		dns_timeout_us;
-	enum limit_failure_mode	redis_failure_mode;
-	/* rooms; their strings are owned by the conf */
+	uint64_t		dns_timeout_us;		/* of one query */
+	enum limit_failure_mode	redis_failure_mode;	/* limits while Redis is away */
+	/* the modules' */
 	struct http_conf	http;
 	struct api_conf		api;			/* with extract */
 	struct catalog_conf	catalog;
@@ -47,13 +51,14 @@ struct conf {
 	struct model_conf	model;
 	struct web_conf		web;
 	/* private */
-	struct conf_string	*owned;
+	struct conf_string	*owned;			/* all strings, for conf_free() */
 };
 
-/* Defaults, then the file. Every error is one line in `errors` ("FILE:LINE: sentence\n"); false
- * when there was any. */
+/* Sets *conf from the defaults, then the file. Goes on after an error, so that one run shows all of
+ * them: each is one line in `errors` ("FILE:LINE: Sentence.\n"). False when there was any; then the
+ * conf is good for conf_free() only. No error repeats a secret. */
 bool	conf_load(struct conf *, const char *path, struct buf *errors);
-/* Wipes secrets. Idempotent. */
+/* Wipes and frees all strings. Idempotent; also for a zeroed conf. */
 void	conf_free(struct conf *);
 void	conf_print_sample(FILE *);	/* conf/tenantgate.conf.sample */
 void	conf_print_keys(FILE *);	/* the table of --help */

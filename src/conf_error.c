@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf_error: one error of a configuration as one line, whatever the file's text put in it.
+ * conf_error: one error of a configuration as one line. What of the file's text is in it may hold
+ * escape sequences or line ends: control characters (C0 and DEL) become '?', so that a file cannot
+ * drive the administrator's terminal, or look like two errors.
  */
 #include "conf_internal.h"
 

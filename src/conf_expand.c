@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * conf_expand: what a value takes from outside the file: ${NAME} and ${NAME:-default} from the
- * environment, @file for secrets. While expanding, the text that stands in the file itself is set
- * aside, so that a secret written down in a file others may read can be told from one that is not.
+ * environment, @FILE for secrets. While expanding, the text that stands in the file itself is also
+ * kept apart (`literal`): only that part of a secret is exposed by a file that others may read.
  */
 #include "conf_internal.h"
 
@@ -16,7 +16,7 @@
 
 #include "tenantgate/base/secret.h"
 
-#define NAME_MAX_BYTES 128
+#define NAME_MAX_BYTES 128 /* of an environment variable's name */
 
 static size_t
 name_length(struct slice s)
@@ -28,18 +28,20 @@ name_length(struct slice s)
 	return n;
 }
 
-/* What stands between the braces, for an error to show; never a default, it may be a secret. */
+/* Shows nothing of what was written: a default may be a secret. */
 static bool
 refuse_reference(struct conf_reading *r, const struct conf_place *at)
 {
-	conf_error(r, at, "a reference is ${NAME} or ${NAME:-default}; write $$ for a dollar sign");
+	conf_error(r, at,
+	    "A reference is ${NAME} or ${NAME:-default}; write $$ for a dollar sign.");
 	return false;
 }
 
-/* inside: what stands between the braces. */
+/* inside: what stands between the braces. As in a shell's ${NAME:-default}, an empty variable
+ * counts as none. What the environment gives is not expanded again. */
 static bool
 expand_reference(struct conf_reading *r, const struct conf_place *at, struct slice inside,
-    struct buf *out, struct buf *written)
+    struct buf *out, struct buf *literal)
 {
 	size_t n = name_length(inside);
 	struct slice rest = slice_of(inside.p + n, inside.len - n);
@@ -55,22 +57,23 @@ expand_reference(struct conf_reading *r, const struct conf_place *at, struct sli
 		return buf_puts(out, value);
 	if (rest.len > 0) {
 		rest = slice_of(rest.p + 2, rest.len - 2);
-		return buf_slice(out, rest) && buf_slice(written, rest);
+		return buf_slice(out, rest) && buf_slice(literal, rest);
 	}
-	conf_error(r, at, "${%s} is not set in the environment", name);
+	conf_error(r, at, "The environment has no %s; set it, or write ${%s:-DEFAULT}.", name,
+	    name);
 	return false;
 }
 
 static bool
-too_long(struct conf_reading *r, const struct conf_place *at)
+refuse_length(struct conf_reading *r, const struct conf_place *at)
 {
-	conf_error(r, at, "the value is longer than %d bytes", CONF_VALUE_MAX);
+	conf_error(r, at, "The value is longer than %d bytes; shorten it.", CONF_VALUE_MAX);
 	return false;
 }
 
 bool
 conf_expand(struct conf_reading *r, const struct conf_place *at, struct slice text, struct buf *out,
-    struct buf *written)
+    struct buf *literal)
 {
 	const char *p = text.p, *end = text.p + text.len, *close;
 
@@ -80,17 +83,17 @@ conf_expand(struct conf_reading *r, const struct conf_place *at, struct slice te
 			if (close == NULL)
 				return refuse_reference(r, at);
 			if (!expand_reference(r, at, slice_of(p + 2, (size_t)(close - p - 2)), out,
-				written))
-				return out->failed ? too_long(r, at) : false;
+				literal))
+				return out->failed ? refuse_length(r, at) : false;
 			p = close + 1;
 			continue;
 		}
 		if (end - p > 1 && p[0] == '$' && p[1] == '$')
 			p++;
 		buf_putc(out, *p);
-		buf_putc(written, *p++);
+		buf_putc(literal, *p++);
 	}
-	return out->failed ? too_long(r, at) : true;
+	return out->failed ? refuse_length(r, at) : true;
 }
 
 bool
@@ -106,6 +109,7 @@ conf_path_beside(const char *file, struct slice path, char *out, size_t size)
 	return n >= 0 && (size_t)n < size;
 }
 
+/* Up to `size` bytes; fewer at the end of the file, -1 with errno. */
 static ssize_t
 read_whole(int fd, char *text, size_t size)
 {
@@ -125,6 +129,8 @@ read_whole(int fd, char *text, size_t size)
 	return (ssize_t)n;
 }
 
+/* The mode is taken from the open descriptor, so that the file checked is the file read. Others'
+ * bits alone count: a group may share the secret. Our own copy is wiped. */
 bool
 conf_read_secret(struct conf_reading *r, const struct conf_place *at, const char *path,
     struct buf *out)
@@ -135,7 +141,7 @@ conf_read_secret(struct conf_reading *r, const struct conf_place *at, const char
 	ssize_t n;
 
 	if (fd == -1 || fstat(fd, &st) == -1 || (n = read_whole(fd, text, sizeof(text))) < 0) {
-		conf_error(r, at, "%s: %s", path, strerror(errno));
+		conf_error(r, at, "%s cannot be read: %s.", path, strerror(errno));
 		if (fd != -1)
 			close(fd);
 		return false;
@@ -146,8 +152,8 @@ conf_read_secret(struct conf_reading *r, const struct conf_place *at, const char
 	buf_add(out, text, (size_t)n);
 	bytes_wipe(text, sizeof(text));
 	if ((st.st_mode & 007) != 0)
-		conf_error(r, at, "%s can be read by others: chmod o= %s", path, path);
+		conf_error(r, at, "%s can be read by others; run `chmod o= %s`.", path, path);
 	else if (out->failed || n == (ssize_t)sizeof(text))
-		too_long(r, at);
+		refuse_length(r, at);
 	return (st.st_mode & 007) == 0 && !out->failed && n < (ssize_t)sizeof(text);
 }

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf_file: the lines of a configuration file.
+ * conf_file: reads the lines of a configuration file and sets the keys they name.
  *
  *	# or ; comment			at the start of a line only
  *	[tenantgate]			the one section; keys before it are errors
  *	key = value			to the end of the line, blanks around it cut
  *	%include other.conf		beside this file; starts without a section of its own
  *
- * Every error is said and the reading goes on, so that one run shows them all.
+ * A '#' later in a line belongs to the value: passwords have them. Every error is reported and the
+ * reading goes on, so that one run shows them all.
  */
 #include "conf_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,13 +25,13 @@
 #include "tenantgate/wire/url.h"
 
 #define SECTION	      "tenantgate"
-#define FILE_SIZE_MAX (1u << 20)
-#define INCLUDE_MAX   8
+#define FILE_SIZE_MAX (1u << 20) /* bytes */
+#define INCLUDE_MAX   8	 /* deep: a file that includes itself ends there */
 
-/* In a file: where, and whether a section was opened. */
+/* One file while its lines are read. */
 struct lines {
-	struct conf_place at;
-	bool in_section;
+	struct conf_place at; /* the present line */
+	bool in_section;      /* a [section] was opened, good or not */
 };
 
 static const struct conf_key *
@@ -51,49 +53,54 @@ conf_error_unknown_key(struct conf_reading *r, const struct conf_place *at, stru
 		if (conf_keys[i].type != CONF_GROUP)
 			conf_guess_try(&guess, conf_keys[i].name);
 	if (guess.best == NULL)
-		conf_error(r, at, "unknown key \"%.*s\"", SLICE_ARG(name));
+		conf_error(r, at, "Unknown key \"%.*s\"; `tenantgate --help` lists all of them.",
+		    SLICE_ARG(name));
 	else
-		conf_error(r, at, "unknown key \"%.*s\"; did you mean \"%s\"?", SLICE_ARG(name),
+		conf_error(r, at, "Unknown key \"%.*s\"; did you mean \"%s\"?", SLICE_ARG(name),
 		    guess.best);
 }
 
+/* Whether what stands in the file itself gives a secret away. */
 static bool
-is_secret_written(const struct conf_key *k, struct slice written)
+literal_has_secret(const struct conf_key *k, struct slice literal)
 {
 	if (k->type == CONF_SECRET)
-		return written.len > 0;
-	return k->type == CONF_URL && url_has_password(written);
+		return literal.len > 0;
+	return k->type == CONF_URL && url_has_password(literal);
 }
 
-/* The value as it stands in the file into out: expanded, or read from the file it names. */
+/* What a key is set to, into out: the text expanded, or the content of the file it names. The '@'
+ * is looked for in the text as it stands, not in what the environment gave: a password may begin
+ * with one. False with an error reported. */
 static bool
 get_value(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
-    struct slice text, struct buf *out, struct buf *written)
+    struct slice text, struct buf *out, struct buf *literal)
 {
-	char path[4096];
+	char path[PATH_MAX];
 
-	if (!conf_expand(r, at, text, out, written))
+	if (!conf_expand(r, at, text, out, literal))
 		return false;
 	if ((k->type == CONF_SECRET || k->type == CONF_URL) && text.len > 1 && text.p[0] == '@') {
 		if (!conf_path_beside(at->file, slice_of(out->data + 1, out->len - 1), path,
 			sizeof(path))) {
-			conf_error(r, at, "%s: the file's path is too long", k->name);
+			conf_error(r, at, "%s names a file by a path that is too long.", k->name);
 			return false;
 		}
 		buf_reset(out);
 		return conf_read_secret(r, at, path, out);
 	}
-	if (r->public && is_secret_written(k, buf_view(written))) {
+	if (r->public && literal_has_secret(k, buf_view(literal))) {
 		conf_error(r, at,
-		    "%s is a secret and others may read this file: chmod o= %s, or use"
-		    " ${ENV} or @file",
+		    "%s is a secret and others may read this file; run `chmod o= %s`, or write "
+		    "${NAME} or @FILE instead.",
 		    k->name, at->file);
 		return false;
 	}
 	return true;
 }
 
-/* Born at full size: a secret that grows in steps leaves copies behind. */
+/* At full size from the start: realloc() of a growing secret would leave copies behind in freed
+ * memory, where buf_wipe() does not reach. */
 static void
 value_init(struct buf *b)
 {
@@ -107,48 +114,52 @@ set_key(struct conf_reading *r, const struct conf_place *at, const struct conf_k
     struct slice text)
 {
 	struct conf_place *seen = &r->seen[k - conf_keys];
-	struct buf value, written;
+	struct buf value, literal;
 
 	if (seen->file != NULL) {
-		conf_error(r, at, "%s is set twice: first at %s:%u", k->name, seen->file,
-		    seen->line);
+		conf_error(r, at, "%s is set twice; it was first set at %s:%u.", k->name,
+		    seen->file, seen->line);
 		return;
 	}
 	*seen = *at;
 	value_init(&value);
-	value_init(&written);
-	if (get_value(r, at, k, text, &value, &written))
+	value_init(&literal);
+	if (get_value(r, at, k, text, &value, &literal))
 		conf_store(r, at, k, slice_trim(buf_view(&value)));
 	buf_wipe(&value);
-	buf_wipe(&written);
+	buf_wipe(&literal);
 }
 
+/* A section we do not know opens all the same, so that one slip is one error. */
 static void
 read_section(struct conf_reading *r, struct lines *in, struct slice line)
 {
 	if (line.p[line.len - 1] != ']') {
-		conf_error(r, &in->at, "a section ends in ]");
+		conf_error(r, &in->at, "The line of a section ends in ].");
 		return;
 	}
 	line = slice_trim(slice_of(line.p + 1, line.len - 2));
 	in->in_section = true;
 	if (!slice_is(line, SECTION))
-		conf_error(r, &in->at, "unknown section [%.*s]; keys belong to [" SECTION "]",
+		conf_error(r, &in->at, "Unknown section [%.*s]; keys belong to [" SECTION "].",
 		    SLICE_ARG(line));
 }
 
+/* A blank must follow the word: "%includefoo" is no include of "foo". */
 static void
 read_include(struct conf_reading *r, const struct lines *in, struct slice line)
 {
 	struct slice name = slice_trim(slice_of(line.p + 8, line.len - 8));
-	char path[4096];
+	char path[PATH_MAX];
 
 	if (name.len == 0 || name.len == line.len - 8)
-		conf_error(r, &in->at, "write %%include FILE");
+		conf_error(r, &in->at, "Write `%%include FILE`.");
 	else if (!conf_path_beside(in->at.file, name, path, sizeof(path)))
-		conf_error(r, &in->at, "the file's path is too long");
+		conf_error(r, &in->at, "The path of the included file is too long.");
 	else if (r->depth >= INCLUDE_MAX)
-		conf_error(r, &in->at, "%%include goes deeper than %d files", INCLUDE_MAX);
+		conf_error(r, &in->at,
+		    "Files include others more than %d deep; does one include itself?",
+		    INCLUDE_MAX);
 	else
 		conf_read_file(r, path, &in->at);
 }
@@ -174,9 +185,10 @@ read_line(struct conf_reading *r, struct lines *in, struct slice line)
 	name = slice_trim(slice_of(line.p, equals == NULL ? line.len : (size_t)(equals - line.p)));
 	k = find_key(name);
 	if (equals == NULL)
-		conf_error(r, &in->at, "neither a comment nor `key = value`");
+		conf_error(r, &in->at, "This line is neither a comment nor `key = value`.");
 	else if (!in->in_section)
-		conf_error(r, &in->at, "%.*s stands before any section; start with [" SECTION "]",
+		conf_error(r, &in->at,
+		    "%.*s stands before any section; begin the file with [" SECTION "].",
 		    SLICE_ARG(name));
 	else if (k == NULL)
 		conf_error_unknown_key(r, &in->at, name);
@@ -185,6 +197,8 @@ read_line(struct conf_reading *r, struct lines *in, struct slice line)
 		    slice_trim(slice_of(equals + 1, (size_t)(line.p + line.len - equals - 1))));
 }
 
+/* The file's name is kept as long as the conf: errors about keys name it later. Line ends are those
+ * of Unix or of DOS. */
 static void
 read_lines(struct conf_reading *r, const char *path, struct slice text)
 {
@@ -204,7 +218,8 @@ read_lines(struct conf_reading *r, const char *path, struct slice text)
 	}
 }
 
-/* The bytes of an open file, owned by the caller; NULL with errno. */
+/* The bytes of an open file, up to FILE_SIZE_MAX, owned by the caller; NULL with errno. At full
+ * size from the start, as in value_init(). */
 static char *
 load_file(int fd, struct stat *st, size_t *len)
 {
@@ -224,6 +239,8 @@ load_file(int fd, struct stat *st, size_t *len)
 	return text;
 }
 
+/* Whether others may read a file (`public`) is a property of each file, the including one's again
+ * afterwards. A file that cannot be opened is an error of the line that includes it. */
 void
 conf_read_file(struct conf_reading *r, const char *path, const struct conf_place *from)
 {
@@ -235,10 +252,10 @@ conf_read_file(struct conf_reading *r, const char *path, const struct conf_place
 	char *text = fd == -1 ? NULL : load_file(fd, &st, &len);
 
 	if (text == NULL) {
-		conf_error(r, from == NULL ? &here : from, "%s%s%s", from == NULL ? "" : path,
-		    from == NULL ? "" : ": ", strerror(errno));
+		conf_error(r, from == NULL ? &here : from, "%s cannot be read: %s.",
+		    from == NULL ? "The file" : path, strerror(errno));
 	} else if (len == FILE_SIZE_MAX) {
-		conf_error(r, &here, "longer than a megabyte");
+		conf_error(r, &here, "The file is larger than 1 MiB; is it a configuration?");
 	} else {
 		r->depth++;
 		r->public = (st.st_mode & 007) != 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf_guess: which name was meant. The distance of two words is the least number of letters put
- * in, left out, exchanged or swapped with their neighbour (optimal string alignment).
+ * conf_guess: finds which key was meant by a misspelt one. The distance of two words is the least
+ * number of letters put in, left out, exchanged or swapped with their neighbour (optimal string
+ * alignment, the restricted Damerau-Levenshtein distance).
  */
 #include "conf_internal.h"
 
@@ -15,9 +16,11 @@ least_of_three(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/* Three rows of the table are enough: this one, the last, and the one before for swaps. */
+/* row[j] is the distance of the first i letters of a from the first j of b. Three rows of the table
+ * are enough: this one, the last, and the one before for swaps. Both words are of WORD_MAX at
+ * most. */
 static unsigned
-distance(const char *a, const char *b)
+word_distance(const char *a, const char *b)
 {
 	unsigned rows[3][WORD_MAX + 1];
 	unsigned *before = rows[0], *last = rows[1], *row = rows[2];
@@ -42,6 +45,7 @@ distance(const char *a, const char *b)
 	return last[m];
 }
 
+/* Up to a quarter of the letters and one more may be wrong; what is farther is another word. */
 void
 conf_guess_start(struct conf_guess *g, struct slice text)
 {
@@ -59,7 +63,7 @@ conf_guess_try(struct conf_guess *g, const char *name)
 
 	if (strlen(name) > WORD_MAX)
 		return;
-	d = distance(g->text, name);
+	d = word_distance(g->text, name);
 	if (d < g->distance) {
 		g->distance = d;
 		g->best = name;

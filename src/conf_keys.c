@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * conf_keys: the one table of configuration keys. The parser, the checks, the sample file and
- * --help are made from it. Names are PgBouncer's where the meaning is, else nginx's.
+ * --help are made from it, in its order. Names are PgBouncer's where the meaning is, else nginx's.
+ *
+ * A new key is a row here and the member it fills; then `tenantgate --sample` anew. The default
+ * must be the one that the module has itself: test_conf_rooms compares them. A key once released
+ * keeps its name and its meaning.
  */
 #include "conf_internal.h"
 
@@ -17,35 +21,41 @@
 #define MIB	(1024 * KIB)
 #define GIB	(1024 * MIB)
 
+/* Offset and size of a member of struct conf. */
 #define AT(member) offsetof(struct conf, member), sizeof(((struct conf *)0)->member)
 
+/* The columns: the key, the member, the default as one would write it (of those that must be set:
+ * an example that begins with '$'), then what the type wants, then the help sentence. */
 #define GROUP(title) \
 	{ \
 		.type = CONF_GROUP, .name = (title) \
 	}
-#define STRING(name, member, standard, need, help) \
+#define STRING(name, member, default_text, empty, help) \
 	{ \
-		CONF_STRING, name, AT(member), standard, need, 0, 0, NULL, NULL, help \
+		CONF_STRING, name, AT(member), default_text, empty, 0, 0, NULL, NULL, help \
 	}
-#define SECRET(name, member, example, need, help) \
+#define SECRET(name, member, example, empty, help) \
 	{ \
-		CONF_SECRET, name, AT(member), example, need, 0, 0, NULL, NULL, help \
+		CONF_SECRET, name, AT(member), example, empty, 0, 0, NULL, NULL, help \
 	}
-#define URL(name, member, standard, need, schemes, help) \
+#define URL(name, member, default_text, empty, schemes, help) \
 	{ \
-		CONF_URL, name, AT(member), standard, need, 0, 0, NULL, schemes, help \
+		CONF_URL, name, AT(member), default_text, empty, 0, 0, NULL, schemes, help \
 	}
-#define RANGE(type, name, member, standard, min, max, help) \
+#define RANGE(type, name, member, default_text, min, max, help) \
 	{ \
-		type, name, AT(member), standard, CONF_MAY, min, max, NULL, NULL, help \
+		type, name, AT(member), default_text, CONF_EMPTY_ALLOWED, min, max, NULL, NULL, \
+		help \
 	}
 #define NUMBER(...)			     RANGE(CONF_NUMBER, __VA_ARGS__)
 #define SIZE(...)			     RANGE(CONF_SIZE, __VA_ARGS__)
 #define DURATION(...)			     RANGE(CONF_DURATION, __VA_ARGS__)
-#define SWITCH(name, member, standard, help) RANGE(CONF_SWITCH, name, member, standard, 0, 1, help)
-#define WORD(name, member, standard, words, help) \
+#define SWITCH(name, member, default_text, help) \
+	RANGE(CONF_SWITCH, name, member, default_text, 0, 1, help)
+#define WORD(name, member, default_text, words, help) \
 	{ \
-		CONF_WORD, name, AT(member), standard, CONF_MAY, 0, 0, words, NULL, help \
+		CONF_WORD, name, AT(member), default_text, CONF_EMPTY_ALLOWED, 0, 0, words, NULL, \
+		help \
 	}
 
 static const struct conf_word log_levels[] = {
@@ -78,10 +88,10 @@ static const struct conf_word provisioning[] = {
 
 const struct conf_key conf_keys[] = {
 	GROUP("Listening"),
-	STRING("listen_addr", http.listen_addr, "127.0.0.1", CONF_MUST,
+	STRING("listen_addr", http.listen_addr, "127.0.0.1", CONF_EMPTY_REFUSED,
 	    "Numeric address to listen on; * for all."),
 	NUMBER("listen_port", http.listen_port, "8080", 0, 65535,
-	    "TCP port; 0 takes a free one, told in the log."),
+	    "TCP port; 0 takes a free one, which the log names."),
 	NUMBER("max_client_conn", http.max_client_conn, "10000", 1, 1000000,
 	    "Client connections in all."),
 	NUMBER("max_client_conn_per_ip", http.max_client_conn_per_ip, "0", 0, 1000000,
@@ -97,21 +107,21 @@ const struct conf_key conf_keys[] = {
 	DURATION("client_body_timeout", http.body_timeout_us, "60s", 10 * MS, 1 * HOURS,
 	    "Between two pieces of a request's body."),
 	DURATION("send_timeout", http.send_timeout_us, "60s", 10 * MS, 1 * HOURS,
-	    "How long a client may take nothing of its answer."),
+	    "How long a client may take nothing of its response."),
 	DURATION("keepalive_timeout", http.keepalive_timeout_us, "75s", 10 * MS, 24 * HOURS,
 	    "How long a connection stays open between requests."),
 	SIZE("send_buffer_size", http.write_high_water, "64KiB", 1 * KIB, 16 * MIB,
-	    "Bytes waiting for a slow client before the source of its answer is paused."),
-	STRING("server_header", http.server_name, "tenantgate", CONF_MAY_NULL,
-	    "The Server field of answers; empty for none."),
+	    "Bytes queued for a slow client before the source of its response is paused."),
+	STRING("server_header", http.server_name, "tenantgate", CONF_EMPTY_IS_NULL,
+	    "The Server field of responses; empty for none."),
 
 	GROUP("Process"),
 	NUMBER("workers", workers, "0", 0, 1024, "Threads that serve; 0 for one a processor."),
-	STRING("user", user, "", CONF_MAY,
+	STRING("user", user, "", CONF_EMPTY_ALLOWED,
 	    "User to become when started as root, which is refused otherwise."),
-	STRING("pid_file", pid_file, "", CONF_MAY,
+	STRING("pid_file", pid_file, "", CONF_EMPTY_ALLOWED,
 	    "File to write the process id to; empty for none."),
-	STRING("log_file", log_file, "", CONF_MAY,
+	STRING("log_file", log_file, "", CONF_EMPTY_ALLOWED,
 	    "File to append the log to; empty for standard error."),
 	WORD("log_level", log_level, "notice", log_levels, "The least important lines to log."),
 	SWITCH("access_log", api.access_log, "on", "One JSON line in the log for each request."),
@@ -119,13 +129,13 @@ const struct conf_key conf_keys[] = {
 	    "After SIGTERM: how long to go on accepting, with /readyz at 503, before closing."),
 	DURATION("shutdown_timeout", shutdown_timeout_us, "30s", 0, 24 * HOURS,
 	    "After that: how long streams may take to finish."),
-	STRING("dns_nameserver", dns_nameserver, "", CONF_MAY,
+	STRING("dns_nameserver", dns_nameserver, "", CONF_EMPTY_ALLOWED,
 	    "Address and port of the name server to ask; empty for those of /etc/resolv.conf."),
 	DURATION("dns_timeout", dns_timeout_us, "2s", 10 * MS, 60 * SECONDS,
-	    "How long one question to a name server may take."),
+	    "How long one query to a name server may take."),
 
 	GROUP("Catalog: the main database"),
-	URL("catalog_url", catalog.url, "${TENANTGATE_CATALOG_URL}", CONF_MUST,
+	URL("catalog_url", catalog.url, "${TENANTGATE_CATALOG_URL}", CONF_EMPTY_REFUSED,
 	    "postgresql postgres",
 	    "Postgres database of tenants, keys and documents; its schema is made and migrated at "
 	    "start."),
@@ -134,12 +144,12 @@ const struct conf_key conf_keys[] = {
 	    "How long one statement in the catalog may take."),
 	DURATION("catalog_connect_timeout", catalog.connect_timeout_us, "5s", 10 * MS, 60 * SECONDS,
 	    "How long connecting to the catalog may take."),
-	SECRET("seal_keys", seal_keys, "${TENANTGATE_SEAL_KEYS}", CONF_MUST,
+	SECRET("seal_keys", seal_keys, "${TENANTGATE_SEAL_KEYS}", CONF_EMPTY_REFUSED,
 	    "64 hex digits (openssl rand -hex 32) that seal stored secrets; older keys after a "
 	    "comma."),
 
 	GROUP("Redis: shared counters and a shared cache; without it, one replica only"),
-	URL("redis_url", redis.url, "", CONF_MAY, "redis rediss",
+	URL("redis_url", redis.url, "", CONF_EMPTY_ALLOWED, "redis rediss",
 	    "redis://[user:password@]host[:port][/db], rediss:// for TLS; empty: kept in process."),
 	DURATION("redis_timeout", redis.timeout_us, "100ms", 1 * MS, 60 * SECONDS,
 	    "How long connecting, and each command, may take."),
@@ -153,35 +163,37 @@ const struct conf_key conf_keys[] = {
 	    "Who makes tenants' databases: Neon's API, or a Postgres cluster of your own."),
 	WORD("provisioning", tenants.lazy, "lazy", provisioning,
 	    "Whether a tenant's first request makes its database."),
-	STRING("environment", tenants.environment, "prod", CONF_MUST,
+	STRING("environment", tenants.environment, "prod", CONF_EMPTY_REFUSED,
 	    "Part of the name of every database made: tg-ENVIRONMENT-TENANT."),
 	DURATION("provision_wait", tenants.provision_wait_us, "30s", 0, 10 * 60 * SECONDS,
 	    "How long a request waits for its database being made, before 503 with Retry-After."),
 	DURATION("provision_timeout", tenants.provision_deadline_us, "150s", 1 * SECONDS, 1 * HOURS,
 	    "How long one attempt to make a database may take in all."),
 	DURATION("provision_lease", tenants.lease_us, "15s", 1 * SECONDS, 1 * HOURS,
-    "An attempt that was not heard of for so long is taken over by another replica."),
-DURATION("tenant_cache_ttl", tenants.cache_ttl_us, "60s", 0, 1 * DAYS,
+	    "An attempt whose lease was not renewed for so long is taken over by another replica."),
+	DURATION("tenant_cache_ttl", tenants.cache_ttl_us, "60s", 0, 1 * DAYS,
 	    "How long a worker keeps a tenant's record."),
 	NUMBER("tenant_cache_size", tenants.cache_max, "10000", 1, 10000000,
 	    "Tenants' records a worker keeps."),
 	DURATION("tenant_redis_ttl", tenants.redis_ttl_us, "10m", 1 * SECONDS, 30 * DAYS,
 	    "How long Redis keeps a tenant's (sealed) record."),
-	URL("neon_api_url", tenants.neon_api_url, "https://console.neon.tech/api/v2", CONF_MUST,
+	URL("neon_api_url", tenants.neon_api_url, "https://console.neon.tech/api/v2",
+	    CONF_EMPTY_REFUSED,
 	    "http https", "Neon's management API."),
-	SECRET("neon_api_key", tenants.neon_api_key, "", CONF_MAY,
+	SECRET("neon_api_key", tenants.neon_api_key, "", CONF_EMPTY_ALLOWED,
 	    "Key of Neon's API; needed with provider = neon."),
-	STRING("neon_org_id", tenants.neon_org_id, "", CONF_MAY_NULL,
+	STRING("neon_org_id", tenants.neon_org_id, "", CONF_EMPTY_IS_NULL,
 	    "Organization to make projects in; needed with a personal key."),
-	STRING("neon_region", tenants.neon_region, "aws-us-east-2", CONF_MUST,
+	STRING("neon_region", tenants.neon_region, "aws-us-east-2", CONF_EMPTY_REFUSED,
 	    "Region of new projects."),
 	NUMBER("neon_pg_version", tenants.neon_pg_version, "17", 14, 99,
 	    "Postgres version of new projects."),
-	STRING("neon_sslmode", tenants.neon_sslmode, "verify-full", CONF_MUST,
+	STRING("neon_sslmode", tenants.neon_sslmode, "verify-full", CONF_EMPTY_REFUSED,
 	    "TLS to tenants' databases: disable, prefer, require, verify-ca or verify-full."),
 	DURATION("neon_timeout", tenants.neon_timeout_us, "30s", 100 * MS, 1 * HOURS,
-    "How long one call of its API may take."),
-URL("postgres_admin_url", tenants.postgres_admin_url, "", CONF_MAY, "postgresql postgres",
+	    "How long one call of its API may take."),
+	URL("postgres_admin_url", tenants.postgres_admin_url, "", CONF_EMPTY_ALLOWED,
+	    "postgresql postgres",
 	    "A role that may create databases and roles; needed with provider = postgres."),
 
 	GROUP("Pools: one for each tenant's database"),
@@ -195,11 +207,11 @@ URL("postgres_admin_url", tenants.postgres_admin_url, "", CONF_MAY, "postgresql 
 	    "How long a request waits for a connection, before 503."),
 	DURATION("server_connect_timeout", pool.server_connect_timeout_us, "15s", 10 * MS,
 	    1 * HOURS,
-	    "How long connecting and logging in may take; a sleeping database wakes meanwhile."),
+	    "How long connecting and logging in may take; a suspended database wakes meanwhile."),
 	DURATION("server_login_retry", pool.server_login_retry_us, "5s", 0, 1 * HOURS,
 	    "After a failed login: how long at most requests fail with its reason."),
 	DURATION("server_idle_timeout", pool.server_idle_timeout_us, "120s", 1 * SECONDS, 1 * DAYS,
-	    "Idle connections are closed after this, so that a database can fall asleep."),
+	    "Idle connections are closed after this, so that Neon can suspend the database."),
 	DURATION("server_lifetime", pool.server_lifetime_us, "1h", 1 * SECONDS, 30 * DAYS,
 	    "Connections older than this are closed when they come back."),
 	DURATION("server_lifetime_jitter", pool.server_lifetime_jitter_us, "5m", 0, 1 * DAYS,
@@ -229,13 +241,13 @@ URL("postgres_admin_url", tenants.postgres_admin_url, "", CONF_MAY, "postgresql 
 	NUMBER("chunk_overlap", api.chunk_overlap, "200", 0, 50000,
 	    "Characters a chunk shares with the one before."),
 	NUMBER("max_ingests", api.ingests_max, "64", 1, 100000,
-	    "Documents being ingested at a time; more are told to come again. Bounds memory."),
+	    "Documents being ingested at a time, in all; more get 503. Bounds memory."),
 	NUMBER("max_chunks_per_document", api.chunks_max, "4096", 1, 1000000,
 	    "Chunks of one document; a longer one is refused."),
 	DURATION("ingest_timeout", api.ingest_timeout_us, "5m", 1 * SECONDS, 24 * HOURS,
 	    "How long one POST /ingest may take in all."),
-	STRING("extract_program", api.extract.program, "", CONF_MAY,
-	    "The caged program that reads documents' formats; empty for the one installed."),
+	STRING("extract_program", api.extract.program, "", CONF_EMPTY_ALLOWED,
+	    "The sandboxed program that reads documents' formats; empty for the one installed."),
 	SIZE("extract_max_text", api.extract.text_max, "32MiB", 1 * KIB, 1 * GIB,
 	    "Text of one document."),
 	NUMBER("extract_max_pages", api.extract.pages_max, "5000", 1, 1000000,
@@ -243,8 +255,8 @@ URL("postgres_admin_url", tenants.postgres_admin_url, "", CONF_MAY, "postgresql 
 	DURATION("extract_timeout", api.extract.timeout_us, "60s", 100 * MS, 1 * HOURS,
 	    "How long reading one document may take."),
 	NUMBER("extract_max_parallel", api.extract.parallel_max, "0", 0, 1000,
-    "Documents read at the same time; 0 for a number that suits the processors."),
-SIZE("extract_max_memory", api.extract.memory_max, "512MiB", 32 * MIB, 64 * GIB,
+	    "Documents read at the same time; 0 for a number that suits the processors."),
+	SIZE("extract_max_memory", api.extract.memory_max, "512MiB", 32 * MIB, 64 * GIB,
 	    "Memory for reading one document."),
 
 	GROUP("Chat"),
@@ -256,12 +268,14 @@ SIZE("extract_max_memory", api.extract.memory_max, "512MiB", 32 * MIB, 64 * GIB,
 	    "How long one POST /chat may take in all."),
 
 	GROUP("Model: any OpenAI-compatible server"),
-	URL("model_url", model.base_url, "https://api.openai.com/v1", CONF_MUST, "http https",
-	    "Base of its routes."),
-	SECRET("model_api_key", model.api_key, "", CONF_MAY_NULL,
+	URL("model_url", model.base_url, "https://api.openai.com/v1", CONF_EMPTY_REFUSED,
+	    "http https", "Base of its routes."),
+	SECRET("model_api_key", model.api_key, "", CONF_EMPTY_IS_NULL,
 	    "Its API key; empty for servers that ask for none."),
-	STRING("chat_model", model.chat_model, "gpt-4o-mini", CONF_MUST, "Model that answers."),
-	STRING("embedding_model", model.embedding_model, "text-embedding-3-small", CONF_MUST,
+	STRING("chat_model", model.chat_model, "gpt-4o-mini", CONF_EMPTY_REFUSED,
+	    "Model that answers."),
+	STRING("embedding_model", model.embedding_model, "text-embedding-3-small",
+	    CONF_EMPTY_REFUSED,
 	    "Model that makes vectors; changing it makes stored documents unfindable."),
 	NUMBER("embedding_dimensions", model.dimensions, "1536", 1, 2000,
 	    "Numbers of a vector; part of the tenants' schema."),
@@ -283,7 +297,7 @@ SIZE("extract_max_memory", api.extract.memory_max, "512MiB", 32 * MIB, 64 * GIB,
 	    "How long it may stay silent between two pieces."),
 	SIZE("model_event_size", model.delta_max, "256KiB", 1 * KIB, 64 * MIB,
 	    "One event of its stream."),
-	STRING("ca_file", web.ca_file, "", CONF_MAY_NULL,
+	STRING("ca_file", web.ca_file, "", CONF_EMPTY_IS_NULL,
 	    "Certificates to trust (model, Neon's API); empty for the system's."),
 	NUMBER("max_upstream_conn", web.connections_max, "256", 1, 100000,
 	    "Connections to the model and Neon's API, per worker."),

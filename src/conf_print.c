@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf_print: the table of keys for people: the sample file, and the list of --help.
+ * conf_print: prints the table of keys for people: the sample file, and the list of --help. A test
+ * compares conf/tenantgate.conf.sample with what is printed here.
  */
 #include "conf_internal.h"
 
@@ -17,6 +18,7 @@ static const char preface[] =
     "\n"
     "[tenantgate]\n";
 
+/* The words a CONF_WORD takes; nothing for other types. */
 static void
 print_words(FILE *f, const struct conf_key *k)
 {
@@ -24,6 +26,8 @@ print_words(FILE *f, const struct conf_key *k)
 		fprintf(f, "%s%s", w == k->words ? "" : " | ", w->word);
 }
 
+/* A key with a default is commented out, so that a later build may change it for those who never
+ * touched it; one that must be set is not. */
 static void
 print_sample_key(FILE *f, const struct conf_key *k)
 {
@@ -33,8 +37,8 @@ print_sample_key(FILE *f, const struct conf_key *k)
 		print_words(f, k);
 		fprintf(f, ")");
 	}
-	fprintf(f, "\n%s%s =%s%s\n", k->standard[0] == '$' ? "" : "#", k->name,
-	    k->standard[0] == '\0' ? "" : " ", k->standard);
+	fprintf(f, "\n%s%s =%s%s\n", k->default_text[0] == '$' ? "" : "#", k->name,
+	    k->default_text[0] == '\0' ? "" : " ", k->default_text);
 }
 
 void
@@ -59,7 +63,7 @@ conf_print_keys(FILE *f)
 			fprintf(f, "%s%s:\n", i == 0 ? "" : "\n", k->name);
 			continue;
 		}
-		fprintf(f, "  %s = %s\n      %s", k->name, k->standard, k->help);
+		fprintf(f, "  %s = %s\n      %s", k->name, k->default_text, k->help);
 		if (k->words != NULL) {
 			fputs(" (", f);
 			print_words(f, k);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf_string: the strings a conf owns. They live as long as the conf, for rooms borrow them, and
- * are wiped at its end, for some are secrets.
+ * conf_string: the strings a conf owns, as a list. They live as long as the conf, for the modules
+ * borrow them, and are wiped at its end, for some are secrets.
  */
 #include "conf_internal.h"
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf_value: the text of a value into its member of struct conf, by the type of its key. A
- * refusal names the key, what it takes and, unless it is a secret, what it was given.
+ * conf_value: puts the text of a value into its member of struct conf, by the type of its key. An
+ * error names the key, what it takes and, unless it may be a secret, what it was given.
+ *
+ * Members are written by offset and size, with memcpy: the table is checked by the compiler only as
+ * far as the member exists, so each type asserts the sizes it can write.
  */
 #include "conf_internal.h"
 
@@ -17,7 +20,8 @@ struct unit {
 	uint64_t factor;
 };
 
-/* Largest first: a range is told in the first one that divides it. */
+/* Largest first: a bound is shown in the first one that divides it ("1h", not "3600s"). A size
+ * or a time without its unit is refused: 30 may be meant in seconds or in milliseconds. */
 static const struct unit sizes[] = {
 	{ "GiB", 1ull << 30 },
 	{ "MiB", 1ull << 20 },
@@ -49,8 +53,9 @@ conf_units(enum conf_type type)
 	return type == CONF_DURATION ? durations : plain;
 }
 
+/* A bound as one would write it. */
 static void
-show(enum conf_type type, uint64_t value, char *out, size_t size)
+show_number(enum conf_type type, uint64_t value, char *out, size_t size)
 {
 	const struct unit *u = conf_units(type);
 
@@ -59,7 +64,8 @@ show(enum conf_type type, uint64_t value, char *out, size_t size)
 	snprintf(out, size, "%" PRIu64 "%s", value / u->factor, value == 0 ? "" : u->name);
 }
 
-/* Digits, then one unit. A zero needs none. */
+/* Digits, then one unit, with or without blanks between them. A zero needs no unit. False for
+ * anything else, and for what does not fit in 64 bits. */
 static bool
 parse_units(struct slice text, const struct unit *units, uint64_t *out)
 {
@@ -83,6 +89,8 @@ parse_units(struct slice text, const struct unit *units, uint64_t *out)
 	return false;
 }
 
+/* uint16_t (a port), unsigned and enums, or uint64_t and size_t. The table's bounds fit its
+ * member. */
 static void
 put_unsigned(struct conf *conf, const struct conf_key *k, uint64_t value)
 {
@@ -119,9 +127,9 @@ store_number(struct conf_reading *r, const struct conf_place *at, const struct c
 		put_unsigned(r->conf, k, value);
 		return true;
 	}
-	show(k->type, k->min, least, sizeof(least));
-	show(k->type, k->max, most, sizeof(most));
-	conf_error(r, at, "%s takes %s from %s to %s, not \"%.*s\"", k->name,
+	show_number(k->type, k->min, least, sizeof(least));
+	show_number(k->type, k->max, most, sizeof(most));
+	conf_error(r, at, "%s takes %s from %s to %s, not \"%.*s\".", k->name,
 	    kind_of_number(k->type), least, most, SLICE_ARG(text));
 	return false;
 }
@@ -137,13 +145,14 @@ store_switch(struct conf_reading *r, const struct conf_place *at, const struct c
 
 	assert(k->size == sizeof(bool));
 	if (!on && !off) {
-		conf_error(r, at, "%s is on or off, not \"%.*s\"", k->name, SLICE_ARG(text));
+		conf_error(r, at, "%s must be on or off, not \"%.*s\".", k->name, SLICE_ARG(text));
 		return false;
 	}
 	memcpy((char *)r->conf + k->offset, &on, sizeof(on));
 	return true;
 }
 
+/* The member is an enum, an int, or a bool that has two words of its own (lazy, explicit). */
 static bool
 store_word(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
     struct slice text)
@@ -163,10 +172,11 @@ store_word(struct conf_reading *r, const struct conf_place *at, const struct con
 		    n == 0 ? "" : (w[1].word == NULL ? " or " : ", "), w->word);
 		assert(n < sizeof(all));
 	}
-	conf_error(r, at, "%s is %s, not \"%.*s\"", k->name, all, SLICE_ARG(text));
+	conf_error(r, at, "%s must be %s, not \"%.*s\".", k->name, all, SLICE_ARG(text));
 	return false;
 }
 
+/* schemes: "http https". Schemes are compared without case (RFC 3986, section 3.1). */
 static bool
 scheme_is_among(struct slice text, const char *schemes)
 {
@@ -181,10 +191,11 @@ scheme_is_among(struct slice text, const char *schemes)
 	return false;
 }
 
-/* The text of a URL is not repeated: it may hold a password. A Postgres URL is read when all is
- * known (conf.c). */
+/* No error repeats the text of a URL, for it may hold a password. Control characters would be a
+ * way into the request line of what the URL is used for. A Postgres URL is read when the whole file
+ * is known (conf.c). */
 static bool
-store_url_checked(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
+check_url(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
     struct slice text)
 {
 	struct url_parts parts = { 0 };
@@ -193,12 +204,15 @@ store_url_checked(struct conf_reading *r, const struct conf_place *at, const str
 
 	for (size_t i = 0; i < text.len; i++) {
 		if ((unsigned char)text.p[i] <= ' ' || text.p[i] == 0x7f) {
-			conf_error(r, at, "%s holds a blank", k->name);
+			conf_error(r, at,
+			    "%s holds a blank or a control character; percent-encode it (a blank "
+			    "is %%20).",
+			    k->name);
 			return false;
 		}
 	}
 	if (text.len > 0 && !scheme_is_among(text, k->schemes)) {
-		conf_error(r, at, "%s is a URL that starts with %.*s://", k->name,
+		conf_error(r, at, "%s must be a URL that starts with %.*s://.", k->name,
 		    (int)strcspn(k->schemes, " "), k->schemes);
 		return false;
 	}
@@ -210,26 +224,27 @@ store_url_checked(struct conf_reading *r, const struct conf_place *at, const str
 	return good;
 }
 
+/* Strings, secrets and URLs. The conf owns the copy; the member borrows it. */
 static bool
 store_string(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
     struct slice text)
 {
 	const char *kept = NULL;
 
-	if (text.len == 0 && k->need == CONF_MUST) {
-		conf_error(r, at, "%s must not be empty", k->name);
+	if (text.len == 0 && k->empty == CONF_EMPTY_REFUSED) {
+		conf_error(r, at, "%s must not be empty.", k->name);
 		return false;
 	}
 	if (memchr(text.p, '\0', text.len) != NULL) {
-		conf_error(r, at, "%s holds a NUL byte", k->name);
+		conf_error(r, at, "%s holds a NUL byte; remove it.", k->name);
 		return false;
 	}
-	if (k->type == CONF_URL && !store_url_checked(r, at, k, text))
+	if (k->type == CONF_URL && !check_url(r, at, k, text))
 		return false;
-	/* Rooms put paths behind a base URL. */
+	/* The modules put paths behind a base URL: "http://h/v1/" + "/embeddings". */
 	while (k->type == CONF_URL && text.len > 0 && text.p[text.len - 1] == '/')
 		text.len--;
-	if (text.len > 0 || k->need != CONF_MAY_NULL)
+	if (text.len > 0 || k->empty != CONF_EMPTY_IS_NULL)
 		kept = conf_keep(r->conf, text);
 	memcpy((char *)r->conf + k->offset, &kept, sizeof(kept));
 	return true;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flow_log: lines are put together here and not by log_event(), which holds back what repeats and
- * knows no fields.
+ * flow_log: SIGUSR1 writes the live flows to the log. The lines are put together here and not by
+ * log_event(), which holds back what repeats (LOG_BURST), drops what log_level drops, and knows no
+ * fields of its own.
  */
 #include "flow_log.h"
 
@@ -12,10 +13,11 @@
 
 #define LINE_MAX_BYTES 4096 /* ids are 64 bytes at most, names are ours */
 
+/* On flow_log_write()'s stack while the flows are walked. */
 struct flow_report {
 	unsigned worker; /* its index */
-	size_t written;
-	size_t total;
+	size_t written;	 /* at most FLOW_LOG_MAX */
+	size_t total;	 /* all that are alive */
 };
 
 static const char *
@@ -36,6 +38,7 @@ flow_line_begin(struct buf *line, const char *event)
 	buf_printf(line, "{\"time\":\"%s\",\"level\":\"notice\",\"event\":\"%s\"", now, event);
 }
 
+/* A line that did not fit is left out rather than written broken. */
 static void
 flow_line_end(struct buf *line)
 {
@@ -45,6 +48,8 @@ flow_line_end(struct buf *line)
 	buf_free(line);
 }
 
+/* flow_each_fn: oldest first. Ids are the client's bytes and are escaped; the other strings are
+ * our own literals. No body, prompt or key is in a line. */
 static void
 flow_log_one(struct flow *f, void *arg)
 {
@@ -68,7 +73,8 @@ flow_log_one(struct flow *f, void *arg)
 	flow_line_end(&line);
 }
 
-/* On the worker's thread. */
+/* On the worker's thread, where its flows may be walked. `posted` is cleared last: from then on the
+ * task may be posted again. */
 static void
 flow_log_write(void *arg)
 {
@@ -95,5 +101,5 @@ flow_log_post(struct flow_log *l, struct worker *w)
 		return;
 	}
 	l->worker = w;
-	worker_post(w, &l->letter, flow_log_write, l);
+	worker_post(w, &l->task, flow_log_write, l);
 }

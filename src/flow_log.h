@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flow_log: SIGUSR1's answer: every flow that is alive on a worker, a line of JSON each, to the log
- * whatever its level is.
+ * flow_log: what SIGUSR1 asks for: every flow that is alive on a worker, as one line of JSON each,
+ * to the log whatever its level is.
  *
  *	{"time":"…","level":"notice","event":"flow.live","request_id":"…","worker":0,
  *	 "handler":"chat","step":"stream","state":"waiting","age_ms":5210,"step_ms":5012}
  *
- * The oldest FLOW_LOG_MAX of a worker are written, then one line "flow.total" that says how many
- * there are. A child's flow (flow_call) is a line of its own, with its parent's request id.
+ * age_ms is since the flow's start, step_ms since the present step's. The oldest FLOW_LOG_MAX of a
+ * worker are written, then one line "flow.total" with how many there are and how many were left
+ * out. A child's flow (flow_call) is a line of its own, with its parent's request id.
  */
 #ifndef FLOW_LOG_H
 #define FLOW_LOG_H
@@ -20,13 +21,16 @@
 
 /* One for each worker, zeroed at first; lives as long as the worker. */
 struct flow_log {
-	struct task	letter;
-	struct worker	*worker;	/* borrowed */
-	atomic_bool	posted;		/* not yet written */
+	struct task	task;		/* the mailbox's, while posted */
+	struct worker	*worker;	/* borrowed; set by flow_log_post() */
+	atomic_bool	posted;		/* set by the main thread, cleared by the worker */
 };
 
-/* Main thread, never a signal handler. Does not wait: the worker writes when its loop comes round.
- * A worker that has not yet written the last time is named in an error: its loop is stuck. */
+/*
+ * Main thread, never a signal handler (a mailbox takes a lock). Does not wait: the worker writes
+ * when its loop comes round. When it has not yet written what was asked for the last time, nothing
+ * is posted and an error "flow.stuck" names the worker: its loop hangs in something that blocks.
+ */
 void	flow_log_post(struct flow_log *, struct worker *);
 
 #endif

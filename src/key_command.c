@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * key: a small program on the same rooms as the daemon: a worker, the catalog, one flow. The
- * catalog is brought up to date first, so that keys can be made before the first start.
+ * key_command: `tenantgate key create`, a small program on the same modules as the daemon: one
+ * worker, whose loop is turned by the main thread, the catalog, and one flow. The catalog's schema
+ * is brought up to date first, so that the first key can be made before the daemon's first start.
  */
 #include "key_command.h"
 
@@ -12,7 +13,7 @@
 
 #include "tenantgate/base/secret.h"
 
-#define KEY_DEADLINE_US	(30 * 1000000ull)
+#define KEY_DEADLINE_US	(30 * 1000000ull)	/* catalog_migrate() would try for ever */
 #define NO_LOOP		"No event loop could be set up. Raise the limit of open files."
 
 const char key_usage[] =
@@ -23,17 +24,17 @@ const char key_usage[] =
 
 struct key_options {
 	enum caller_kind	kind;
-	const char		*tenant;
-	const char		*note;
+	const char		*tenant;	/* borrowed from argv; NULL unless CALLER_TENANT */
+	const char		*note;		/* borrowed; NULL for none */
 };
 
 struct key_job {
 	struct flow		flow;		/* first */
-	struct catalog		*catalog;
-	const struct key_options	*wanted;
-	char			text[AUTH_KEY_TEXT_SIZE];
-	struct err		err;
-	bool			over;
+	struct catalog		*catalog;	/* borrowed */
+	const struct key_options	*options;	/* borrowed */
+	char			text[AUTH_KEY_TEXT_SIZE];	/* the key: wiped after use */
+	struct err		err;		/* why there is none */
+	bool			done;		/* the flow has ended, well or not */
 };
 
 static flow_step_fn key_migrate, key_job_create;
@@ -41,7 +42,7 @@ static flow_end_fn key_end;
 
 static const struct flow_step key_steps[] = {
 	{ "migrate", key_migrate },
-	{ "make", key_job_create },
+	{ "create", key_job_create },
 	{ NULL, NULL },
 };
 
@@ -58,8 +59,8 @@ key_job_create(struct flow *f)
 {
 	struct key_job *k = FLOW_OF(f, struct key_job, &key_kind);
 
-	return auth_key_create(f, k->catalog, k->wanted->kind, k->wanted->tenant, k->wanted->note,
-	    k->text);
+	return auth_key_create(f, k->catalog, k->options->kind, k->options->tenant,
+	    k->options->note, k->text);
 }
 
 static void
@@ -68,9 +69,11 @@ key_end(struct flow *f, const struct err *err)
 	struct key_job *k = FLOW_OF(f, struct key_job, &key_kind);
 
 	k->err = *err;
-	k->over = true;
+	k->done = true;
 }
 
+/* Turns the loop until the flow has ended. The names of the catalog's host are asked of the servers
+ * in /etc/resolv.conf: dns_nameserver is the daemon's. */
 static void
 key_run(struct worker *w, struct catalog *catalog, struct key_job *k)
 {
@@ -84,14 +87,15 @@ key_run(struct worker *w, struct catalog *catalog, struct key_job *k)
 	k->catalog = catalog;
 	flow_start(&k->flow, &key_kind, w, k->flow.arena);
 	flow_deadline(&k->flow, KEY_DEADLINE_US);
-	while (!k->over)
+	while (!k->done)
 		worker_turn(w, 50);
 	catalog_detach(catalog, w);
 	dns_close(dns);
 }
 
+/* False with k->err set. */
 static bool
-key_create(const struct conf *conf, const struct key_options *wanted, struct key_job *k)
+key_create(const struct conf *conf, const struct key_options *options, struct key_job *k)
 {
 	struct worker *w = worker_new(0);
 	struct catalog *catalog;
@@ -103,7 +107,7 @@ key_create(const struct conf *conf, const struct key_options *wanted, struct key
 	}
 	catalog = catalog_open(&conf->catalog, &k->err);
 	arena = arena_new(1u << 20);
-	k->wanted = wanted;
+	k->options = options;
 	k->flow.arena = arena;
 	if (catalog != NULL) {
 		key_run(w, catalog, k);
@@ -114,8 +118,9 @@ key_create(const struct conf *conf, const struct key_options *wanted, struct key
 	return !err_is(&k->err);
 }
 
+/* Exactly one of --tenant, --service and --admin, so that nobody gets the strongest by default. */
 static bool
-key_options_parse(int argc, char **argv, struct key_options *wanted)
+key_options_parse(int argc, char **argv, struct key_options *out)
 {
 	static const struct option options[] = {
 		{ "tenant", required_argument, NULL, 't' },
@@ -131,13 +136,13 @@ key_options_parse(int argc, char **argv, struct key_options *wanted)
 	optind = 1;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 't')
-			wanted->kind = CALLER_TENANT, wanted->tenant = optarg;
+			out->kind = CALLER_TENANT, out->tenant = optarg;
 		else if (c == 's')
-			wanted->kind = CALLER_SERVICE;
+			out->kind = CALLER_SERVICE;
 		else if (c == 'a')
-			wanted->kind = CALLER_ADMIN;
+			out->kind = CALLER_ADMIN;
 		else if (c == 'n')
-			wanted->note = optarg;
+			out->note = optarg;
 		else
 			return false;
 		kinds += c != 'n';
@@ -148,24 +153,25 @@ key_options_parse(int argc, char **argv, struct key_options *wanted)
 int
 key_command(const struct conf *conf, int argc, char **argv)
 {
-	struct key_options wanted = { 0 };
+	struct key_options options = { 0 };
 	struct key_job k = { 0 };
-	bool made;
+	bool created;
 
-	if (!key_options_parse(argc, argv, &wanted)) {
+	if (!key_options_parse(argc, argv, &options)) {
 		fprintf(stderr, "usage:\n%s", key_usage);
 		return 2;
 	}
-	if (wanted.tenant != NULL && !auth_tenant_valid(slice_str(wanted.tenant))) {
-		fprintf(stderr, "tenantgate: a tenant id is 1 to %d bytes of [A-Za-z0-9._:@-]\n",
+	if (options.tenant != NULL && !auth_tenant_valid(slice_str(options.tenant))) {
+		fprintf(stderr, "tenantgate: A tenant id is 1 to %d bytes of [A-Za-z0-9._:@-].\n",
 		    TENANT_ID_MAX);
 		return 2;
 	}
-	made = key_create(conf, &wanted, &k);
-	if (made)
+	created = key_create(conf, &options, &k);
+	if (created)
 		printf("%s\n", k.text);
 	else
-		fprintf(stderr, "tenantgate: no key was made: %s\n", k.err.detail);
+		fprintf(stderr, "tenantgate: No key was made: %s\n", k.err.detail);
 	bytes_wipe(k.text, sizeof(k.text));
-	return made && fflush(stdout) == 0 ? 0 : 1;
+	/* A full disk behind a redirection is an error: the key is shown this once. */
+	return created && fflush(stdout) == 0 ? 0 : 1;
 }

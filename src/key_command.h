@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * key: `tenantgate key create`: the first keys, made from the command line. Main thread only.
+ * key_command: `tenantgate key create` makes API keys, from the command line. Main thread only.
  */
-#ifndef KEY_H
-#define KEY_H
+#ifndef KEY_COMMAND_H
+#define KEY_COMMAND_H
 
 #include "conf.h"
 
-/* argv after "key". Prints the key on stdout, once; the exit status. */
+/* argv: what follows "key". Prints the key on stdout, this once (the catalog keeps a hash of it),
+ * or the reason on stderr. Returns the exit status: 0, 1, or 2 for a wrong command line. */
 int	key_command(const struct conf *, int argc, char **argv);
 /* The usage lines, for --help. */
 extern const char key_usage[];

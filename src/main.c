@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tenantgate: a reverse proxy that gives every tenant of a web app its own Neon Postgres database.
+ * This file reads the command line and does what must be done before the first thread: options,
+ * configuration, log, pid file, and giving up root.
  *
- * The cover page. To read the program in the order of a request:
+ * To read the program in the order of a request:
  *	http/ -> api/route.c -> api/request.c -> auth/ -> tenant/ -> limit/ -> api/chat.c
  *	-> model/ -> pool/ -> retrieval/ -> model/ -> http/
- * How the house is built: serve.c (the process), worker_context.c (one worker's rooms), conf.c (the
- * keys).
+ * What surrounds a request: serve.c (the process, its phases and signals), worker_context.c (what
+ * one worker owns), conf.c (the configuration).
+ *
+ * Exit status: 0 when all was well, 1 when something failed, 2 for a wrong command line. Before
+ * serving, errors go to stderr in plain text; from then on everything goes to the log.
  */
 #define _GNU_SOURCE /* O_PATH */
 #include <fcntl.h>
@@ -25,11 +30,11 @@
 #include "tenantgate/base/log.h"
 
 #define DEFAULT_CONF SYSCONFDIR "/tenantgate/tenantgate.conf"
-#define ERRORS_MAX   (64u << 10)
+#define ERRORS_MAX   (64u << 10) /* bytes of all errors of a configuration together */
 
 struct command {
-	const char *conf_path;
-	bool test_only;
+	const char *conf_path; /* borrowed from argv */
+	bool test_only;	       /* -t: read the configuration and exit */
 };
 
 static void
@@ -46,6 +51,7 @@ print_help(void)
 	conf_print_keys(stdout);
 }
 
+/* The libraries' versions are those that run, not those that the program was built with. */
 static void
 print_version(void)
 {
@@ -53,7 +59,8 @@ print_version(void)
 	    pg_library_version() % 10000, web_library_version());
 }
 
-/* Options before the subcommand; exits for those that only print. */
+/* Options before the subcommand ("+": getopt stops at the first word that is none, for `key create`
+ * has options of its own). Exits for those that only print; false when one is unknown. */
 static bool
 parse_options(int argc, char **argv, struct command *cmd)
 {
@@ -91,6 +98,7 @@ parse_options(int argc, char **argv, struct command *cmd)
 	return true;
 }
 
+/* False when the configuration has errors: all of them are on stderr, a line each. */
 static bool
 load_conf(struct conf *conf, const char *path)
 {
@@ -106,11 +114,12 @@ load_conf(struct conf *conf, const char *path)
 }
 
 /*
- * The extractor may lie where the user we become cannot look (a clone under /root): it is opened
- * now and executed through its descriptor.
+ * Started as root: the extractor may lie where the user we become cannot look (a clone under
+ * /root), so it is opened now and executed through its descriptor, /proc/self/fd/N. The descriptor
+ * stays open until the process ends; close-on-exec keeps it from the children.
  */
 static bool
-hold_extractor(struct conf *conf, char path[64])
+open_extractor(struct conf *conf, char path[64])
 {
 	int fd;
 
@@ -118,7 +127,8 @@ hold_extractor(struct conf *conf, char path[64])
 		return true;
 	fd = open(conf->api.extract.program, O_PATH | O_CLOEXEC);
 	if (fd == -1) {
-		fprintf(stderr, "tenantgate: %s: %m\n", conf->api.extract.program);
+		fprintf(stderr, "tenantgate: extract_program %s cannot be opened: %m.\n",
+		    conf->api.extract.program);
 		return false;
 	}
 	snprintf(path, 64, "/proc/self/fd/%d", fd);
@@ -126,7 +136,7 @@ hold_extractor(struct conf *conf, char path[64])
 	return true;
 }
 
-/* The file is written before root is given up: /run belongs to it. */
+/* Called before root is given up, for /run belongs to root. */
 static bool
 write_pid(const char *path)
 {
@@ -136,14 +146,17 @@ write_pid(const char *path)
 		return true;
 	f = fopen(path, "we");
 	if (f == NULL || fprintf(f, "%d\n", getpid()) < 0 || fclose(f) != 0) {
-		fprintf(stderr, "tenantgate: pid_file %s: %m\n", path);
+		fprintf(stderr, "tenantgate: pid_file %s cannot be written: %m.\n", path);
 		return false;
 	}
 	return true;
 }
 
-/* A shell's soft limit (1024, say) is for programs that use select(2). What is short even then is
- * told, not refused: connections past it wait in the backlog. */
+/* Raises the soft limit of descriptors to the hard one: the soft one (1024, say) is there for
+ * programs that use select(2), and libevent uses epoll. When even the hard limit is short of what
+ * the configuration may need, a warning is logged and the start goes on: connections past the limit
+ * wait in the listeners' backlog. The 256 are for listeners, logs, the catalog, Redis, the
+ * model. */
 static void
 raise_descriptors(const struct conf *conf)
 {
@@ -155,11 +168,15 @@ raise_descriptors(const struct conf *conf)
 	files.rlim_cur = files.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_max < want)
 		log_event(LOG_WARNING, "serve.descriptors", NULL,
-		    "%llu descriptors may be open; max_client_conn and max_server_connections "
-		    "may need %llu",
+		    "%llu descriptors may be open, and max_client_conn and max_server_connections "
+		    "may need %llu; raise the limit (LimitNOFILE, ulimit -n) or lower the keys.",
 		    (unsigned long long)files.rlim_max, (unsigned long long)want);
 }
 
+/*
+ * The order: the log first, so that what follows can be logged; then all that needs root; then root
+ * is given up, while this is the only thread, so that no other ever was root; then the threads.
+ */
 static int
 run_daemon(struct conf *conf)
 {
@@ -168,14 +185,21 @@ run_daemon(struct conf *conf)
 	log_level(conf->log_level);
 	log_begin();
 	if (*conf->log_file != '\0' && !log_open(conf->log_file)) {
-		fprintf(stderr, "tenantgate: log_file %s: %m\n", conf->log_file);
+		fprintf(stderr, "tenantgate: log_file %s cannot be opened: %m.\n", conf->log_file);
 		return 1;
 	}
 	raise_descriptors(conf);
-	if (!write_pid(conf->pid_file) || !hold_extractor(conf, extractor) ||
+	if (!write_pid(conf->pid_file) || !open_extractor(conf, extractor) ||
 	    !privilege_drop(conf->user))
 		return 1;
 	return serve(conf);
+}
+
+static int
+unknown_command(const char *name)
+{
+	fprintf(stderr, "tenantgate: Unknown command \"%s\"; try `tenantgate --help`.\n", name);
+	return 2;
 }
 
 int
@@ -186,7 +210,7 @@ main(int argc, char **argv)
 	int status = 0;
 
 	if (!parse_options(argc, argv, &cmd)) {
-		fprintf(stderr, "try: tenantgate --help\n");
+		fprintf(stderr, "Try `tenantgate --help`.\n");
 		return 2;
 	}
 	if (!load_conf(&conf, cmd.conf_path)) {
@@ -194,11 +218,11 @@ main(int argc, char **argv)
 		return 1;
 	}
 	if (cmd.test_only)
-		printf("%s: the configuration is fine\n", cmd.conf_path);
+		printf("%s: The configuration is fine.\n", cmd.conf_path);
 	else if (optind < argc && strcmp(argv[optind], "key") == 0)
 		status = key_command(&conf, argc - optind - 1, argv + optind + 1);
 	else if (optind < argc)
-		status = (fprintf(stderr, "tenantgate: unknown command; try --help\n"), 2);
+		status = unknown_command(argv[optind]);
 	else
 		status = run_daemon(&conf);
 	conf_free(&conf);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * notify: see the header. Failures are ignored, as sd_notify(3) advises.
+ * notify: one datagram to the service manager. Failures are ignored, as sd_notify(3) advises: a
+ * program must run without one too.
  */
 #include "notify.h"
 
@@ -11,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* A path begins with '/', an abstract socket (unix(7)) with '@', which stands for a NUL byte. The
+ * address ends with its last byte: an abstract name has no NUL at its end. */
 static void
 notify_send(const char *state)
 {

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * serve: the daemon from the first thread to the last.
+ * serve: the daemon from the first thread to the last: phases, workers, signals.
  *
  *	[starting] --catalog migrated--> [serving] --TERM, INT--> [draining] --> gone
  *	     \_______________________________________QUIT____________________/
  *
- * The phase is moved here alone. Workers serve while starting: requests that need the catalog get
- * 503 until it was reached, and /readyz says so. The main thread only waits for signals.
+ * What always holds:
+ *  - The phase is moved in this file alone. Forward only: the catalog coming late does not turn a
+ *    drain back into serving.
+ *  - Workers listen while starting, so that a load balancer can ask /readyz (503 until serving);
+ *    requests that need the catalog get 503 until it was reached.
+ *  - The main thread touches nothing that a worker owns: it waits for signals, and runs functions
+ *    on the workers' threads by worker_call().
+ *  - Closing is in the reverse order of opening: flows, services, threads, then what they share.
  */
 #include "serve.h"
 
@@ -24,19 +30,19 @@
 
 #define TICK_US		20000ull	/* how often a drain looks whether it is done */
 #define ABORT_GRACE_US	2000000ull	/* for the last events of aborted streams to leave */
-#define LIMIT_KEYS_MAX	200000
 
 struct service {
 	struct process	process;
-	struct worker_context	*contexts;	/* owned */
+	struct worker_context	*contexts;	/* owned: `count` of them */
 	unsigned	count;
-	_Atomic int	exit_status;
+	_Atomic int	exit_status;	/* written by the first worker too */
 };
 
-/* ---- the catalog, brought up to date behind the open door ---- */
+/* ---- the catalog's schema, brought up to date while the listeners are open ---- */
+/* In an arena of its own, which it frees. On the first worker. */
 struct startup {
 	struct flow	flow;		/* first */
-	struct service	*service;
+	struct service	*service;	/* borrowed: serve()'s */
 };
 
 static flow_step_fn startup_migrate;
@@ -58,6 +64,9 @@ startup_migrate(struct flow *f)
 	    (FLOW_OF(f, struct startup, &startup_kind))->service->process.catalog);
 }
 
+/* On a worker's thread, so the process is ended by a signal to the main thread. Without a catalog
+ * catalog_migrate() tries again for ever: what fails here stays broken (a schema of a newer
+ * build). */
 static void
 startup_end(struct flow *f, const struct err *err)
 {
@@ -65,8 +74,9 @@ startup_end(struct flow *f, const struct err *err)
 	enum api_phase starting = API_STARTING;
 
 	if (!err_is(err)) {
+		/* Not when a drain has begun meanwhile. */
 		atomic_compare_exchange_strong(&s->process.shared.phase, &starting, API_SERVING);
-		log_event(LOG_NOTICE, "serve.ready", NULL, "the catalog is up to date");
+		log_event(LOG_NOTICE, "serve.ready", NULL, "The catalog is up to date.");
 		return;
 	}
 	if (err->code == ERR_SHUTDOWN)
@@ -92,51 +102,18 @@ startup_begin(struct worker_context *ctx, void *arg)
 	flow_start(&m->flow, &startup_kind, ctx->worker, arena);
 }
 
-/* ---- building ---- */
-static bool
-process_open(struct process *process, const struct conf *conf, struct err *err)
-{
-	process->conf = conf;
-	process->http = conf->http;
-	process->tenants = conf->tenants;
-	process->arena = arena_new(1u << 20);
-	process->tenants.schema = retrieval_schema(process->arena, conf->model.dimensions);
-	process->tenants.schema_version = RETRIEVAL_SCHEMA_VERSION;
-	process->seal = seal_new(conf->seal_keys);
-	if (process->seal == NULL) {
-		err_set(err, ERR_INTERNAL, "seal_keys must be 64 hexadecimal digits a key.");
-		return false;
-	}
-	process->pools = pools_open(&conf->pool, NULL);
-	process->limits = limit_store_new(LIMIT_KEYS_MAX);
-	process->connections = http_shared_new();
-	process->catalog = catalog_open(&conf->catalog, err);
-	return process->catalog != NULL;
-}
-
-static void
-process_close(struct process *process)
-{
-	if (process->catalog != NULL)
-		catalog_close(process->catalog);
-	if (process->pools != NULL)
-		pools_close(process->pools);
-	if (process->limits != NULL)
-		limit_store_free(process->limits);
-	if (process->connections != NULL)
-		http_shared_free(process->connections);
-	if (process->seal != NULL)
-		seal_free(process->seal);
-	arena_free(process->arena);
-}
-
+/* ---- opening ---- */
 static void
 context_open(struct worker_context *ctx, void *arg)
 {
 	worker_context_open(ctx, arg);
 }
 
-/* The first desk may be given a free port by the system; the others share it. */
+/*
+ * One worker after the other, each on its own thread. With listen_port = 0 the system gives the
+ * first a free port; the others share it (SO_REUSEPORT). False with err set: `count` then counts
+ * the workers that contexts_close() has to end, the half-open one too.
+ */
 static bool
 contexts_open(struct service *s, struct err *err)
 {
@@ -152,7 +129,10 @@ contexts_open(struct service *s, struct err *err)
 		ctx->process = &s->process;
 		ctx->worker = worker_new(s->count);
 		if (ctx->worker == NULL || !worker_start(ctx->worker)) {
-			err_set(err, ERR_INTERNAL, "A worker's thread could not be started.");
+			err_set(err, ERR_INTERNAL,
+			    "Worker %u could not be started; lower workers or raise the limits "
+			    "of threads and open files.",
+			    s->count);
 			if (ctx->worker != NULL)
 				worker_free(ctx->worker);
 			return false;
@@ -167,7 +147,8 @@ contexts_open(struct service *s, struct err *err)
 	return true;
 }
 
-/* ---- leaving ---- */
+/* ---- closing: worker_call_fn, run on each worker's thread ---- */
+/* A worker whose opening failed may have no HTTP server. */
 static void
 context_drain(struct worker_context *ctx, void *arg)
 {
@@ -203,8 +184,11 @@ count_flows(struct worker_context *ctx, void *arg)
 	*(size_t *)arg += flow_count(ctx->worker);
 }
 
-/* An aborted flow ends at its loop's next turn; what it borrowed must be back before its rooms
- * close. */
+/*
+ * Aborts until no flow is left: an aborted flow ends at its loop's next turn, and may then start
+ * others (a connection that comes back dirty is reset by a flow). Services close after that, for
+ * flows borrow from them. A flow that outlives the grace is a defect.
+ */
 static void
 end_flows(struct service *s)
 {
@@ -220,9 +204,14 @@ end_flows(struct service *s)
 			(void)poll(NULL, 0, TICK_US / 1000);
 	} while (alive > 0 && clock_mono_us() < until);
 	if (alive > 0)
-		log_event(LOG_ERR, "serve.flows", NULL, "%zu flows did not end", alive);
+		log_event(LOG_ERR, "serve.flows", NULL,
+		    "%zu flows did not end within %llu s of being aborted; the process ends all "
+		    "the "
+		    "same. Please report this with the log.",
+		    alive, ABORT_GRACE_US / 1000000);
 }
 
+/* Workers are stopped all before the first is joined: they end side by side. */
 static void
 contexts_close(struct service *s)
 {
@@ -238,6 +227,9 @@ contexts_close(struct service *s)
 }
 
 /* ---- signals ---- */
+/* Blocked before the first thread is made, which inherits the mask: so they are delivered to
+ * sigwait() in the main thread alone, and there is no signal handler. A write to a closed
+ * connection is an EPIPE where it happens, not a SIGPIPE; a stray USR2 must not end the process. */
 static void
 signals_block(sigset_t *set)
 {
@@ -252,18 +244,22 @@ signals_block(sigset_t *set)
 	signal(SIGUSR2, SIG_IGN);
 }
 
+/* As the user we became: the folder of log_file must let it create the new file. */
 static void
 reopen_log(const struct conf *conf)
 {
 	if (!log_open(*conf->log_file == '\0' ? NULL : conf->log_file))
-		log_event(LOG_ERR, "log.reopen", NULL, "%s: %m", conf->log_file);
+		log_event(LOG_ERR, "log.reopen", NULL,
+		    "The log_file %s cannot be reopened: %m. The old file is still written; let "
+		    "the process's user write there.",
+		    conf->log_file);
 	log_event(LOG_NOTICE, "serve.hup", NULL,
-	    "log reopened; the configuration is read at start");
+	    "SIGHUP reopens the log only; a changed configuration is read at the next start.");
 }
 
-/* True for a signal that asks for something and ends nothing: it is done. */
+/* HUP and USR1 end nothing, and do not hurry a drain. True when it was one of them, and is done. */
 static bool
-signal_served(struct service *s, int sig)
+signal_handled(struct service *s, int sig)
 {
 	if (sig == SIGHUP)
 		reopen_log(s->process.conf);
@@ -275,9 +271,9 @@ signal_served(struct service *s, int sig)
 	return true;
 }
 
-/* TERM, INT or QUIT, or 0 when `us` have passed. */
+/* Waits for TERM, INT or QUIT and returns it, or 0 when `us` have passed. */
 static int
-signal_within(struct service *s, const sigset_t *set, uint64_t us)
+signal_wait(struct service *s, const sigset_t *set, uint64_t us)
 {
 	uint64_t now = clock_mono_us(), until = now + us;
 
@@ -286,35 +282,41 @@ signal_within(struct service *s, const sigset_t *set, uint64_t us)
 		struct timespec ts = { (time_t)(left / 1000000), (long)(left % 1000000) * 1000 };
 		int sig = sigtimedwait(set, NULL, &ts);
 
-		if (sig > 0 && !signal_served(s, sig))
+		if (sig > 0 && !signal_handled(s, sig))
 			return sig;
 	}
 	return 0;
 }
 
-/* True when there is nobody left; false when told to hurry, or after `us`. */
+/* True when no client is connected any more; false when a second signal came, or after `us`. */
 static bool
 wait_until_empty(struct service *s, const sigset_t *set, uint64_t us)
 {
 	uint64_t until = clock_mono_us() + us;
 
 	while (http_shared_connections(s->process.connections) > 0) {
-		if (signal_within(s, set, TICK_US) != 0 || clock_mono_us() >= until)
+		if (signal_wait(s, set, TICK_US) != 0 || clock_mono_us() >= until)
 			return false;
 	}
 	return true;
 }
 
+/*
+ * First the phase, which turns /readyz to 503; the delay lets load balancers see it while all is
+ * served. Then listeners and idle connections close, what is under way may finish, what has not is
+ * aborted, and the error events of its streams get a grace to leave. A signal ends each wait.
+ */
 static void
-drain(struct service *s, const sigset_t *set, bool delay)
+serve_drain(struct service *s, const sigset_t *set, bool delay)
 {
 	const struct conf *conf = s->process.conf;
 
 	atomic_store(&s->process.shared.phase, API_DRAINING);
 	notify_stopping();
-	log_event(LOG_NOTICE, "serve.drain", NULL, "%u connections open",
+	log_event(LOG_NOTICE, "serve.drain", NULL,
+	    "Draining: %u client connections are open; a second SIGTERM ends them at once.",
 	    http_shared_connections(s->process.connections));
-	if (delay && conf->drain_delay_us > 0 && signal_within(s, set, conf->drain_delay_us) != 0)
+	if (delay && conf->drain_delay_us > 0 && signal_wait(s, set, conf->drain_delay_us) != 0)
 		return;
 	each_context(s, context_drain);
 	if (wait_until_empty(s, set, conf->shutdown_timeout_us))
@@ -324,30 +326,32 @@ drain(struct service *s, const sigset_t *set, bool delay)
 }
 
 static void
-wait_for_the_end(struct service *s, const sigset_t *set)
+serve_until_signal(struct service *s, const sigset_t *set)
 {
 	for (;;) {
 		int sig = 0;
 
 		sigwait(set, &sig);
-		if (signal_served(s, sig))
+		if (signal_handled(s, sig))
 			continue;
 		if (sig == SIGTERM || sig == SIGINT)
-			drain(s, set, sig == SIGTERM);
+			serve_drain(s, set, sig == SIGTERM);
 		return;
 	}
 }
 
+/* The address is logged with its port, which listen_port = 0 leaves to the system. systemd hears
+ * READY before the catalog was reached: what depends on us can wait for /readyz. */
 static void
-announce(const struct service *s)
+report_listening(const struct service *s)
 {
 	const struct conf *conf = s->process.conf;
 
-	log_event(LOG_NOTICE, "serve.listening", NULL, "listening on %s:%u with %u workers",
+	log_event(LOG_NOTICE, "serve.listening", NULL, "Listening on %s:%u with %u workers.",
 	    conf->http.listen_addr, s->process.http.listen_port, s->count);
 	if (*conf->redis.url == '\0')
 		log_event(LOG_NOTICE, "serve.no_redis", NULL,
-		    "no redis_url: limits and caches are kept in this process, for one replica");
+		    "Without redis_url limits and caches are this process's own: run one replica.");
 	notify_ready();
 }
 
@@ -360,15 +364,15 @@ serve(const struct conf *conf)
 
 	signals_block(&set);
 	if (process_open(&s.process, conf, &err) && contexts_open(&s, &err)) {
-		announce(&s);
+		report_listening(&s);
 		worker_call(&s.contexts[0], startup_begin, &s);
-		wait_for_the_end(&s, &set);
+		serve_until_signal(&s, &set);
 	} else {
 		log_event(LOG_ERR, "serve.start", NULL, "%s", err.detail);
 		atomic_store(&s.exit_status, 1);
 	}
 	contexts_close(&s);
 	process_close(&s.process);
-	log_event(LOG_NOTICE, "serve.gone", NULL, "stopped");
+	log_event(LOG_NOTICE, "serve.gone", NULL, "Stopped.");
 	return atomic_load(&s.exit_status);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * serve: the house, built, lived in and left. Main thread only.
+ * serve: the daemon, from opening what the process shares to closing it. Main thread only.
  */
 #ifndef SERVE_H
 #define SERVE_H
@@ -8,8 +8,18 @@
 #include "conf.h"
 
 /*
- * Runs the daemon until a signal ends it; the exit status. Signals are PgBouncer's: HUP reopens
- * the log, TERM drains, INT drains without drain_delay, QUIT leaves now, a second TERM forces.
+ * Runs the daemon until a signal ends it; returns the exit status (1: it could not start, or the
+ * catalog's schema could not be brought up to date; the reason is in the log). The conf is borrowed
+ * until then, and no other thread may be running.
+ *
+ * Signals, named after PgBouncer's:
+ *	HUP	reopens the log (for logrotate); the configuration is read at start only
+ *	USR1	writes all live flows to the log (flow_log.h)
+ *	TERM	drains: /readyz says 503 and all goes on for drain_delay, so that a load balancer
+ *		can look elsewhere; then listeners close and requests under way may finish, for
+ *		shutdown_timeout at most
+ *	INT	drains without drain_delay
+ *	QUIT	aborts the requests under way and ends; so does a second TERM or INT in a drain
  */
 int	serve(const struct conf *);
 

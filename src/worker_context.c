@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * desk: a worker's rooms in the order of the architecture: wires, then row 6, then the door.
+ * worker_context: opens a worker's parts from the lowest row to the highest (wires; then auth,
+ * limits, model, tenants; then HTTP, so that no request comes before all is there), and closes them
+ * in the reverse order, so that nothing borrows what is gone.
  */
 #include "worker_context.h"
 
@@ -10,41 +12,44 @@
 
 #include "tenantgate/base/map.h"
 
+/* On the caller's stack: the caller waits until `done`. */
 struct worker_call {
-	struct task task;
-	struct worker_context *worker_context;
+	struct task task;		       /* posted, then put off: one after the other */
+	struct worker_context *worker_context; /* borrowed */
 	worker_call_fn *fn;
 	void *arg;
-	bool done;
+	bool done; /* under the mutex */
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
 };
 
+/* The unlock is the last that is done with the call: the caller may return from then on. */
 static void
 worker_call_run(void *arg)
 {
-	struct worker_call *e = arg;
+	struct worker_call *call = arg;
 
-	e->fn(e->worker_context, e->arg);
-	pthread_mutex_lock(&e->mutex);
-	e->done = true;
-	pthread_cond_signal(&e->cond);
-	pthread_mutex_unlock(&e->mutex);
+	call->fn(call->worker_context, call->arg);
+	pthread_mutex_lock(&call->mutex);
+	call->done = true;
+	pthread_cond_signal(&call->cond);
+	pthread_mutex_unlock(&call->mutex);
 }
 
-/* At the loop's safe point: a room that is closed may have to turn the loop itself. */
+/* The mailbox is emptied inside a callback of the loop, where the loop cannot be turned; closing
+ * the resolver turns it (dns.c). So the function runs at the safe point. */
 static void
 worker_call_received(void *arg)
 {
-	struct worker_call *e = arg;
+	struct worker_call *call = arg;
 
-	worker_later(e->worker_context->worker, &e->task, worker_call_run, e);
+	worker_later(call->worker_context->worker, &call->task, worker_call_run, call);
 }
 
 void
 worker_call(struct worker_context *ctx, worker_call_fn *fn, void *arg)
 {
-	struct worker_call e = {
+	struct worker_call call = {
 		.worker_context = ctx,
 		.fn = fn,
 		.arg = arg,
@@ -52,13 +57,14 @@ worker_call(struct worker_context *ctx, worker_call_fn *fn, void *arg)
 		.cond = PTHREAD_COND_INITIALIZER,
 	};
 
-	worker_post(ctx->worker, &e.task, worker_call_received, &e);
-	pthread_mutex_lock(&e.mutex);
-	while (!e.done)
-		pthread_cond_wait(&e.cond, &e.mutex);
-	pthread_mutex_unlock(&e.mutex);
+	worker_post(ctx->worker, &call.task, worker_call_received, &call);
+	pthread_mutex_lock(&call.mutex);
+	while (!call.done)
+		pthread_cond_wait(&call.cond, &call.mutex);
+	pthread_mutex_unlock(&call.mutex);
 }
 
+/* Row 3: the resolver, the HTTP client of the model and of Neon, and Redis where there is one. */
 static bool
 open_wires(struct worker_context *ctx, struct err *err)
 {
@@ -67,7 +73,9 @@ open_wires(struct worker_context *ctx, struct err *err)
 	ctx->dns = dns_open(ctx->worker, text_or_null(conf->dns_nameserver), conf->dns_timeout_us);
 	ctx->web = web_open(ctx->worker, &conf->web);
 	if (ctx->dns == NULL || ctx->web == NULL) {
-		err_set(err, ERR_INTERNAL, "The resolver or the HTTP client could not be set up.");
+		err_set(err, ERR_INTERNAL,
+		    "The resolver or the HTTP client could not be set up; look at dns_nameserver, "
+		    "ca_file and the limit of open files.");
 		return false;
 	}
 	if (text_or_null(conf->redis.url) == NULL)
@@ -76,6 +84,8 @@ open_wires(struct worker_context *ctx, struct err *err)
 	return ctx->redis != NULL;
 }
 
+/* Rows 4 to 6. Pools and catalog are the process's; this worker attaches itself to them. Only
+ * tenants_open() can fail; all others abort the process without memory (base/alloc.h). */
 static bool
 open_services(struct worker_context *ctx, struct err *err)
 {
@@ -131,6 +141,7 @@ worker_context_close(struct worker_context *ctx)
 		model_close(ctx->model);
 	if (ctx->limiter != NULL)
 		limit_close(ctx->limiter);
+	/* Set by open_services() right after the worker was attached. */
 	if (ctx->auth != NULL) {
 		auth_close(ctx->auth);
 		catalog_detach(ctx->process->catalog, ctx->worker);

@@ -1,32 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * desk: one worker's rooms, opened and closed on its thread. What all desks share is in the
- * struct house, which is immutable while they are open.
+ * worker_context: what one worker owns: its links, caches, services and HTTP server, opened and
+ * closed on its thread. What all workers share is in struct process, which does not change while
+ * they are open; what it points to guards itself.
  */
 #ifndef WORKER_CONTEXT_H
 #define WORKER_CONTEXT_H
 
-#include "conf.h"
 #include "flow_log.h"
-#include "tenantgate/base/seal.h"
+#include "process.h"
 
-struct process {
-	const struct conf	*conf;		/* borrowed */
-	struct http_conf	http;		/* listen_port: the one the first desk got */
-	struct tenants_conf	tenants;	/* with the schema */
-	struct arena		*arena;		/* owned: the schema's text */
-	struct seal		*seal;		/* owned, as all below */
-	struct pools		*pools;
-	struct catalog		*catalog;
-	struct limit_store	*limits;
-	struct http_shared	*connections;
-	struct api_shared	shared;
-};
-
+/* Zeroed, then process and worker set, then worker_context_open(). All but flow_log is the worker's
+ * thread's alone. */
 struct worker_context {
 	struct process		*process;	/* borrowed */
-	struct worker		*worker;	/* owned */
-	struct flow_log		flow_log;	/* the main thread's and the worker's */
+	struct worker		*worker;	/* owned; serve.c frees it after the join */
+	struct flow_log		flow_log;	/* posted by main, written by the worker */
 	struct dns		*dns;		/* owned, as all below */
 	struct web		*web;
 	struct redis		*redis;		/* NULL without redis_url */
@@ -35,16 +24,21 @@ struct worker_context {
 	struct limiter		*limiter;
 	struct model		*model;
 	struct map		*reconciled;	/* api_context.reconciled */
-	struct http_server	*http;
-	struct api_context	api;		/* what the stories borrow */
+	struct http_server	*http;		/* opened last: from then on requests come */
+	struct api_context	api;		/* what the handlers borrow */
 };
 
-/* On the worker's thread. False with err set; worker_context_close() then tidies up. */
+/* On the worker's thread. False with err set: what was opened until then is left to
+ * worker_context_close(). */
 bool	worker_context_open(struct worker_context *, struct err *);
-/* On the worker's thread; flows have ended or are aborted here. */
+/* On the worker's thread, when its flows have ended: they borrow from what is closed here. */
 void	worker_context_close(struct worker_context *);
 
-/* Runs fn(desk) on the desk's thread and waits for it. */
+/*
+ * Runs fn(context, arg) on the worker's thread, at the safe point of its loop, and waits for it: so
+ * arg may be on the caller's stack. Any thread but the worker's own, which would wait for itself;
+ * the worker runs.
+ */
 typedef void worker_call_fn(struct worker_context *, void *arg);
 void	worker_call(struct worker_context *, worker_call_fn *, void *arg);
 

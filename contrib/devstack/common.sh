@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: MIT
 #
-# Read by the scripts of contrib/ (. contrib/devstack/common.sh): words they share. Expects $top,
-# the source tree; sets $state, the one folder where everything that runs is kept.
+# Read by the scripts of contrib/ and tests/ (. contrib/devstack/common.sh): functions they share.
+# Expects $top, the source tree; sets $state, the one folder where everything that runs is kept.
 
 state=${TENANTGATE_STATE:-$top/.state}
 
+# One line of progress.
 say() {
 	printf '%s: %s\n' "${0##*/}" "$*"
 }
 
+# The reason, a sentence, and the end.
 fail() {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
 	exit 1
 }
 
-# The reason, and the end of $log, where the tool said more.
+# The same after the last lines of $log, where the tool that failed wrote why.
 fail_log() {
 	tail -n 25 "$log" >&2
 	fail "$@"
@@ -53,7 +55,7 @@ postgres_bin() {
 # Everything is built in folders of $state, which does not work beside a build in the source tree.
 source_is_clean() {
 	[ ! -e "$top/config.status" ] ||
-	    fail "the source folder itself holds a build; run \`make distclean\` in $top first"
+	    fail "The source folder itself holds a build; run \`make distclean\` in $top first."
 }
 
 # Goes to the build folder $1, and sets $source to the tree as configure is to name it. Autotools

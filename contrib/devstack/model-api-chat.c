@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model-api-chat: POST /v1/chat/completions up to the first word, and the whole answer when no
- * stream was asked for.
+ * model-api-chat: POST /v1/chat/completions: reads the request, composes the answer, and sends it
+ * in one piece unless a stream was asked for; model-api-completion.c has the steps of a stream.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/random.h"
 
-#define OUT_MAX (64u << 20)
+#define OUT_MAX (64u << 20) /* bytes: with huge_event, one event */
 
 static flow_step_fn chat_completion_open, chat_completion_whole;
 static flow_end_fn chat_completion_end;
@@ -22,7 +22,7 @@ static const struct flow_step chat_steps[] = {
 	{ "begin", completion_begin },
 	{ "next", completion_next },
 	{ "flush", completion_flush },
-	{ "nap", completion_delay },
+	{ "delay", completion_delay },
 	{ NULL, NULL },
 };
 
@@ -51,6 +51,7 @@ chat_message_role(const json_t *message)
 	return json_string_value(json_object_get(message, "role")) ?: "";
 }
 
+/* The knob `echo`: tests see the prompt that the proxy made. */
 static void
 echo_put(const json_t *messages, struct buf *out)
 {
@@ -63,6 +64,7 @@ echo_put(const json_t *messages, struct buf *out)
 	}
 }
 
+/* The system prompt holds the passages, the last user's message is the question. */
 static void
 completion_put(const json_t *messages, struct buf *out)
 {
@@ -85,6 +87,7 @@ completion_put(const json_t *messages, struct buf *out)
 	buf_free(&question);
 }
 
+/* The knob `tokens`: a stream of known length for benchmarks. */
 static void
 words_put(unsigned n, struct buf *out)
 {
@@ -110,31 +113,31 @@ messages_bytes(const json_t *messages)
 }
 
 static void
-completion_prepare(struct completion *t, const json_t *messages)
+completion_prepare(struct completion *c, const json_t *messages)
 {
-	const json_t *root = t->req.root;
+	const json_t *root = c->req.root;
 	const json_t *options = json_object_get(root, "stream_options");
 
-	t->streamed = json_is_true(json_object_get(root, "stream"));
-	t->include_usage = json_is_true(json_object_get(options, "include_usage"));
-	t->model = json_string_value(json_object_get(root, "model"));
-	t->prompt_tokens = (unsigned)(messages_bytes(messages) / 4) + 1;
-	memcpy(t->id, "chatcmpl-", 9);
-	id_random(t->id + 9, 20);
-	if (t->req.knobs.tokens > 0)
-		words_put(t->req.knobs.tokens, &t->text);
-	else if (t->req.knobs.echo)
-		echo_put(messages, &t->text);
+	c->streamed = json_is_true(json_object_get(root, "stream"));
+	c->include_usage = json_is_true(json_object_get(options, "include_usage"));
+	c->model = json_string_value(json_object_get(root, "model"));
+	c->prompt_tokens = (unsigned)(messages_bytes(messages) / 4) + 1;
+	memcpy(c->id, "chatcmpl-", 9);
+	id_random(c->id + 9, 20);
+	if (c->req.knobs.tokens > 0)
+		words_put(c->req.knobs.tokens, &c->text);
+	else if (c->req.knobs.echo)
+		echo_put(messages, &c->text);
 	else
-		completion_put(messages, &t->text);
-	t->rest = buf_view(&t->text);
+		completion_put(messages, &c->text);
+	c->rest = buf_view(&c->text);
 }
 
 static enum flow_rc
 chat_completion_open(struct flow *f)
 {
-	struct completion *t = completion_of(f);
-	struct model_request *req = &t->req;
+	struct completion *c = completion_of(f);
+	struct model_request *req = &c->req;
 	const json_t *messages;
 
 	if (!model_request_open(req) || model_request_fails(req, req->knobs.fail_chat))
@@ -142,48 +145,50 @@ chat_completion_open(struct flow *f)
 	messages = json_object_get(req->root, "messages");
 	if (json_array_size(messages) == 0) {
 		model_request_refuse(req, 400, "invalid_request_error", NULL,
-		    "'messages' is required.");
+		    "'messages' must be an array of at least one message.");
 		return FLOW_DONE;
 	}
-	completion_prepare(t, messages);
+	completion_prepare(c, messages);
 	return model_request_wait(req, req->knobs.first_delay_ms, req->knobs.stall_header);
 }
 
 static enum flow_rc
 chat_completion_whole(struct flow *f)
 {
-	struct completion *t = completion_of(f);
+	struct completion *c = completion_of(f);
 	struct slice word;
-	struct buf *b = &t->out;
+	struct buf *b = &c->out;
 
-	if (t->streamed)
+	if (c->streamed)
 		return FLOW_NEXT;
-	while (completion_word(t, &word))
+	while (completion_word(c, &word))
 		;
 	buf_printf(b,
-	    "{\"id\":\"%s\",\"object\":\"chat.completion\",\"created\":1,\"model\":", t->id);
-	json_put_string(b, slice_str(t->model));
+	    "{\"id\":\"%s\",\"object\":\"chat.completion\",\"created\":1,\"model\":", c->id);
+	json_put_string(b, slice_str(c->model));
 	buf_puts(b, ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":");
-	json_put_string(b, buf_view(&t->text));
+	json_put_string(b, buf_view(&c->text));
 	buf_printf(b,
 	    ",\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"stop\"}],\"usage\":"
 	    "{\"prompt_tokens\":%u,\"completion_tokens\":%u,\"total_tokens\":%u}}",
-	    t->prompt_tokens, t->said, t->prompt_tokens + t->said);
-	model_request_reply(&t->req, b);
+	    c->prompt_tokens, c->words_sent, c->prompt_tokens + c->words_sent);
+	model_request_reply(&c->req, b);
 	return FLOW_DONE;
 }
 
+/* A stream counts as aborted when the client left before its end; tests look whether a stopped chat
+ * stops the model. */
 static void
 chat_completion_end(struct flow *f, const struct err *err)
 {
-	struct completion *t = completion_of(f);
+	struct completion *c = completion_of(f);
 
-	buf_free(&t->text);
-	buf_free(&t->out);
-	if (t->streamed && http_status(t->req.x) == 200) {
-		t->req.api->stats.streams--;
+	buf_free(&c->text);
+	buf_free(&c->out);
+	if (c->streamed && http_status(c->req.x) == 200) {
+		c->req.api->stats.streams--;
 		if (err->code == ERR_CLIENT_GONE)
-			t->req.api->stats.aborted++;
+			c->req.api->stats.aborted++;
 	}
 	model_request_end(f, err);
 }
@@ -191,13 +196,13 @@ chat_completion_end(struct flow *f, const struct err *err)
 void
 chat_completion_start(struct model_api *api, struct http_exchange *x)
 {
-	struct completion *t;
+	struct completion *c;
 
 	api->stats.chats++;
-	t = (struct completion *)model_request_start(api, x, sizeof(*t), &chat_kind);
-	if (t == NULL)
+	c = (struct completion *)model_request_start(api, x, sizeof(*c), &chat_kind);
+	if (c == NULL)
 		return;
-	t->magic = COMPLETION_MAGIC;
-	buf_init(&t->text, TEXT_MAX);
-	buf_init(&t->out, OUT_MAX);
+	c->magic = COMPLETION_MAGIC;
+	buf_init(&c->text, TEXT_MAX);
+	buf_init(&c->out, OUT_MAX);
 }

@@ -1,153 +1,158 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model-api-talk: a streamed answer, word by word: all that is due in one piece, then a nap.
+ * model-api-completion: a streamed answer, one event a word: all words that are due in one piece,
+ * then a delay.
+ *
+ *	[begin] --> [next: words] --> [flush: the client takes them] --> [delay] --+
+ *	               ^____________________________________________________________|
  */
 #include "model-api.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/json.h"
 
-#define PIECE 32768 /* bytes before it looks whether the client takes them */
+#define PIECE 32768 /* bytes of events between two looks at whether the client takes them */
 
 bool
-completion_word(struct completion *t, struct slice *word)
+completion_word(struct completion *c, struct slice *word)
 {
 	size_t i = 0;
 
-	while (i < t->rest.len && t->rest.p[i] == ' ')
+	while (i < c->rest.len && c->rest.p[i] == ' ')
 		i++;
-	while (i < t->rest.len && t->rest.p[i] != ' ')
+	while (i < c->rest.len && c->rest.p[i] != ' ')
 		i++;
-	*word = slice_of(t->rest.p, i);
-	t->rest.p += i;
-	t->rest.len -= i;
+	*word = slice_of(c->rest.p, i);
+	c->rest.p += i;
+	c->rest.len -= i;
 	if (i > 0)
-		t->said++;
+		c->words_sent++;
 	return i > 0;
 }
 
-/* All of an event before its choices. */
+/* An event up to its choices. */
 static void
-chunk_begin(struct completion *t)
+chunk_begin(struct completion *c)
 {
-	buf_printf(&t->out,
+	buf_printf(&c->out,
 	    "data: {\"id\":\"%s\",\"object\":\"chat.completion.chunk\",\"created\":%llu,\"model\":",
-	    t->id, (unsigned long long)(clock_wall_us() / 1000000));
-	json_put_string(&t->out, slice_str(t->model));
-	buf_puts(&t->out, ",\"system_fingerprint\":\"stand-in\",\"choices\":[");
+	    c->id, (unsigned long long)(clock_wall_us() / 1000000));
+	json_put_string(&c->out, slice_str(c->model));
+	buf_puts(&c->out, ",\"system_fingerprint\":\"stand-in\",\"choices\":[");
 }
 
 static void
-chunk_end(struct completion *t, const char *reason)
+chunk_end(struct completion *c, const char *reason)
 {
-	buf_printf(&t->out, "},\"logprobs\":null,\"finish_reason\":%s}]%s}\n\n", reason,
-	    t->include_usage ? ",\"usage\":null" : "");
+	buf_printf(&c->out, "},\"logprobs\":null,\"finish_reason\":%s}]%s}\n\n", reason,
+	    c->include_usage ? ",\"usage\":null" : "");
 }
 
+/* The knob `huge_event` makes the first word one that the proxy must refuse to buffer. */
 static void
-word_put(struct completion *t, struct slice word)
+word_put(struct completion *c, struct slice word)
 {
-	unsigned huge = t->said == 1 ? t->req.knobs.huge_event : 0;
+	unsigned huge = c->words_sent == 1 ? c->req.knobs.huge_event : 0;
 
-	chunk_begin(t);
-	buf_puts(&t->out, "{\"index\":0,\"delta\":{\"content\":");
+	chunk_begin(c);
+	buf_puts(&c->out, "{\"index\":0,\"delta\":{\"content\":");
 	if (huge > 0) {
 		char *x;
 
-		buf_putc(&t->out, '"');
-		x = buf_extend(&t->out, huge);
+		buf_putc(&c->out, '"');
+		x = buf_extend(&c->out, huge);
 		if (x != NULL)
 			memset(x, 'x', huge);
-		buf_putc(&t->out, '"');
+		buf_putc(&c->out, '"');
 	} else {
-		json_put_string(&t->out, word);
+		json_put_string(&c->out, word);
 	}
-	chunk_end(t, "null");
-	t->req.api->stats.tokens++;
+	chunk_end(c, "null");
+	c->req.api->stats.tokens++;
 }
 
 static void
-finish_put(struct completion *t)
+finish_put(struct completion *c)
 {
-	chunk_begin(t);
-	buf_puts(&t->out, "{\"index\":0,\"delta\":{");
-	chunk_end(t, "\"stop\"");
-	if (t->include_usage) {
-		chunk_begin(t);
-		buf_printf(&t->out,
+	chunk_begin(c);
+	buf_puts(&c->out, "{\"index\":0,\"delta\":{");
+	chunk_end(c, "\"stop\"");
+	if (c->include_usage) {
+		chunk_begin(c);
+		buf_printf(&c->out,
 		    "],\"usage\":{\"prompt_tokens\":%u,\"completion_tokens\":%u,"
 		    "\"total_tokens\":%u}}\n\n",
-		    t->prompt_tokens, t->said, t->prompt_tokens + t->said);
+		    c->prompt_tokens, c->words_sent, c->prompt_tokens + c->words_sent);
 	}
-	buf_puts(&t->out, "data: [DONE]\n\n");
+	buf_puts(&c->out, "data: [DONE]\n\n");
 }
 
 enum flow_rc
 completion_begin(struct flow *f)
 {
-	struct completion *t = completion_of(f);
+	struct completion *c = completion_of(f);
 
-	t->req.api->stats.streams++;
-	http_stream_begin(t->req.x, 200, "text/event-stream; charset=utf-8");
-	chunk_begin(t);
-	buf_puts(&t->out, "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"");
-	chunk_end(t, "null");
+	c->req.api->stats.streams++;
+	http_stream_begin(c->req.x, 200, "text/event-stream; charset=utf-8");
+	chunk_begin(c);
+	buf_puts(&c->out, "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"");
+	chunk_end(c, "null");
 	return FLOW_NEXT;
 }
 
 static void
-completion_write(struct completion *t)
+completion_write(struct completion *c)
 {
-	http_stream_add(t->req.x, buf_view(&t->out));
-	buf_reset(&t->out);
+	http_stream_add(c->req.x, buf_view(&c->out));
+	buf_reset(&c->out);
 }
 
-/* FLOW_NEXT: nothing of the kind is due. */
+/* What the knobs want after so many words; FLOW_NEXT when nothing is due. */
 static enum flow_rc
-completion_misbehave(struct completion *t)
+completion_misbehave(struct completion *c)
 {
-	const struct knobs *k = &t->req.knobs;
+	const struct knobs *k = &c->req.knobs;
 
-	if (k->stall_after > 0 && t->said >= k->stall_after) {
-		completion_write(t);
-		return model_request_wait(&t->req, 0, true);
+	if (k->stall_after > 0 && c->words_sent >= k->stall_after) {
+		completion_write(c);
+		return model_request_wait(&c->req, 0, true);
 	}
-	if (k->error_after > 0 && t->said >= k->error_after) {
-		buf_puts(&t->out,
+	if (k->error_after > 0 && c->words_sent >= k->error_after) {
+		buf_puts(&c->out,
 		    "data: {\"error\":{\"message\":\"The server had an error while "
 		    "processing your request.\",\"type\":\"server_error\","
 		    "\"param\":null,\"code\":null}}\n\n");
-		completion_write(t);
-		http_stream_end(t->req.x);
+		completion_write(c);
+		http_stream_end(c->req.x);
 		return FLOW_DONE;
 	}
-	if (k->cut_after > 0 && t->said >= k->cut_after) {
-		completion_write(t);
-		http_stream_break(t->req.x);
+	if (k->cut_after > 0 && c->words_sent >= k->cut_after) {
+		completion_write(c);
+		http_stream_break(c->req.x);
 		return FLOW_DONE;
 	}
 	return FLOW_NEXT;
 }
 
-/* All words that need no nap between them, up to a piece. */
+/* All words that need no delay between them, up to a piece; then the stream's end. */
 enum flow_rc
 completion_next(struct flow *f)
 {
-	struct completion *t = completion_of(f);
+	struct completion *c = completion_of(f);
 	enum flow_rc rc;
 	struct slice word;
 
 	do {
-		if ((rc = completion_misbehave(t)) != FLOW_NEXT)
+		if ((rc = completion_misbehave(c)) != FLOW_NEXT)
 			return rc;
-		if (!completion_word(t, &word)) {
-			finish_put(t);
-			completion_write(t);
-			http_stream_end(t->req.x);
+		if (!completion_word(c, &word)) {
+			finish_put(c);
+			completion_write(c);
+			http_stream_end(c->req.x);
 			return FLOW_DONE;
 		}
-		word_put(t, word);
-	} while (t->req.knobs.token_delay_ms == 0 && t->out.len < PIECE);
-	completion_write(t);
+		word_put(c, word);
+	} while (c->req.knobs.token_delay_ms == 0 && c->out.len < PIECE);
+	completion_write(c);
 	return FLOW_NEXT;
 }
 
@@ -160,8 +165,8 @@ completion_flush(struct flow *f)
 enum flow_rc
 completion_delay(struct flow *f)
 {
-	struct completion *t = completion_of(f);
+	struct completion *c = completion_of(f);
 
 	flow_goto(f, completion_next);
-	return model_request_wait(&t->req, t->req.knobs.token_delay_ms, false);
+	return model_request_wait(&c->req, c->req.knobs.token_delay_ms, false);
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model-api-knobs: one table of names, read from JSON or from `name=value,...`.
+ * model-api-knobs: one table of the knobs, by which they are read from JSON or from
+ * `name=value,...` and printed. A new knob is a member of struct knobs and a row here.
  */
 #include <stdlib.h>
 
 #include "model-api.h"
 #include "tenantgate/base/json.h"
 
-#define KNOB_MAX 100000000
+#define KNOB_MAX 100000000 /* of a value */
 
 struct knob {
 	const char *name;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model-api-quote: what a model without a mind can say honestly: the sentences of the passages that
- * share the most words with the question, with the [n] of their passage.
+ * model-api-quote: the answer of a stand-in that understands nothing: the one or two sentences of
+ * the passages that share the most words with the question, with the [n] of their passage. It reads
+ * the prompt as src/retrieval/prompt.c writes it.
  */
 #define _GNU_SOURCE /* memmem */
 #include "model-api.h"
 
-#define QUESTION_WORDS 64
+#define QUESTION_WORDS 64  /* of it that count */
 #define SENTENCE_MAX   420 /* bytes quoted of one */
 #define SENTENCE_MIN   20  /* a heading or a page number says nothing */
 
@@ -15,9 +16,9 @@ struct question {
 	size_t count;
 };
 
-struct find {
+struct match {
 	struct slice text;
-	unsigned mark; /* 0: the passages have none */
+	unsigned mark; /* the [n] of its passage */
 	double score;
 };
 
@@ -136,9 +137,9 @@ passage_next(struct slice *rest, struct slice *passage, unsigned *mark)
 	return *mark != 0;
 }
 
-/* Keeps the best two, of different words. */
+/* Keeps the best two; the same sentence twice (chunks overlap) counts once. */
 static void
-finds_keep(struct find best[2], const struct find *f)
+matches_keep(struct match best[2], const struct match *f)
 {
 	if (f->score <= best[1].score ||
 	    (f->text.len == best[0].text.len && best[0].text.len > 0 &&
@@ -152,22 +153,22 @@ finds_keep(struct find best[2], const struct find *f)
 }
 
 static void
-passage_search(const struct question *q, struct slice passage, unsigned mark, struct find best[2])
+passage_search(const struct question *q, struct slice passage, unsigned mark, struct match best[2])
 {
 	while (passage.len > 0) {
-		struct find f = { .text = sentence_next(&passage), .mark = mark };
+		struct match f = { .text = sentence_next(&passage), .mark = mark };
 
 		/* "end" and a fence's word: prompt.c's line after a passage. */
 		if (f.text.len < SENTENCE_MIN || slice_starts(f.text, "end "))
 			continue;
 		f.score = sentence_score(q, f.text);
-		finds_keep(best, &f);
+		matches_keep(best, &f);
 	}
 }
 
 /* On one line, cut at a character's start. */
 static void
-find_put(const struct find *f, struct buf *out)
+match_put(const struct match *f, struct buf *out)
 {
 	size_t n = f->text.len < SENTENCE_MAX ? f->text.len : SENTENCE_MAX, i;
 	bool space = false;
@@ -188,13 +189,13 @@ find_put(const struct find *f, struct buf *out)
 	buf_printf(out, " [%u]", f->mark);
 }
 
-/* A common word in common is no answer. */
+/* Below this only words that are in every text were shared. */
 #define SCORE_MIN 0.5
 
 void
 quote_answer(struct slice passages, struct slice question, struct buf *out)
 {
-	struct find best[2] = { { .score = 0 }, { .score = 0 } };
+	struct match best[2] = { { .score = 0 }, { .score = 0 } };
 	struct question q = { .count = 0 };
 	struct slice passage;
 	unsigned mark;
@@ -207,7 +208,7 @@ quote_answer(struct slice passages, struct slice question, struct buf *out)
 		return;
 	}
 	buf_puts(out, "[stand-in model] The passages say:");
-	find_put(&best[0], out);
+	match_put(&best[0], out);
 	if (best[1].score >= 0.6 * best[0].score && best[1].score >= SCORE_MIN)
-		find_put(&best[1], out);
+		match_put(&best[1], out);
 }

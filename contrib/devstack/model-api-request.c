@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model-api-visit: what every request begins and ends with: its body, its key, its knobs, and the
- * refusals that it was told to give.
+ * model-api-request: what every handler begins and ends with: the body, the API key, the knobs, and
+ * the failures that the knobs ask for. Errors have the form of OpenAI's.
  */
 #include "model-api.h"
 
@@ -58,7 +58,8 @@ void
 model_request_reply(struct model_request *req, const struct buf *json)
 {
 	if (json->failed)
-		model_request_refuse(req, 500, "server_error", NULL, "The answer is too large.");
+		model_request_refuse(req, 500, "server_error", NULL,
+		    "The response is larger than the stand-in allows.");
 	else
 		http_reply(req->x, 200, "application/json", buf_view(json));
 }
@@ -80,6 +81,7 @@ model_request_knobs(struct model_request *req)
 	return true;
 }
 
+/* Not in constant time: the key guards nothing. */
 static bool
 key_is_right(const struct model_request *req)
 {
@@ -104,18 +106,18 @@ model_request_open(struct model_request *req)
 	req->root = json_read_object(buf_view(&req->body), &err);
 	if (req->root == NULL || !json_is_string(json_object_get(req->root, "model"))) {
 		model_request_refuse(req, 400, "invalid_request_error", NULL,
-		    req->root == NULL ? err.detail : "you must provide a model parameter");
+		    req->root == NULL ? err.detail : "You must provide a model parameter.");
 		return false;
 	}
 	if (!model_request_knobs(req)) {
 		model_request_refuse(req, 400, "invalid_request_error", "unknown_knob",
-		    "There is no such knob.");
+		    "X-Knobs or the name of the model holds an unknown knob.");
 		return false;
 	}
 	return true;
 }
 
-/* The last of so many failures: from now on all is well. */
+/* Counts down fail_times; the last failure turns the knobs off. */
 static void
 fail_count(struct model_api *api)
 {
@@ -144,14 +146,14 @@ model_request_fails(struct model_request *req, unsigned status)
 		    "You exceeded your current quota, please check your plan and billing details.");
 	else if (status == 429)
 		model_request_refuse(req, 429, "requests", "rate_limit_exceeded",
-		    "Rate limit reached.");
+		    "Rate limit reached; try again later.");
 	else if (status == 401)
 		model_request_refuse(req, 401, "invalid_request_error", "invalid_api_key",
 		    "Incorrect API key provided.");
 	else
 		model_request_refuse(req, (int)status,
 		    status >= 500 ? "server_error" : "invalid_request_error", NULL,
-		    "You told me to fail.");
+		    "This failure was asked for by a knob.");
 	return true;
 }
 

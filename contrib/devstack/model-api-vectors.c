@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * model-api-vectors: POST /v1/embeddings. A text's vector is the sum of its words, each hashed into
- * three places with a sign, the k-th time at a k-th of its weight squared; then of length 1. The
- * same text always has the same vector, and texts that share seldom words are near each other.
+ * three places with a sign, its k-th occurrence at a k-th of the squared weight; then scaled to
+ * length 1 (signed feature hashing). The same text always has the same vector, and texts that share
+ * rare words are near each other.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -12,13 +13,13 @@
 #include "tenantgate/base/json.h"
 
 #define DIMENSIONS_MAX	4096
-#define ITEMS_MAX	2048
+#define ITEMS_MAX	2048 /* OpenAI's, as TEXT_TOKENS_MAX */
 #define TEXT_TOKENS_MAX 8192 /* four bytes a token */
-#define COUNTERS	4096
+#define COUNTERS	4096 /* a power of two; words that share one are counted together */
 
 struct embeddings {
 	struct model_request req;
-	float *vector; /* owned */
+	float *vector; /* owned: of one text after the other */
 	unsigned dimensions;
 	bool base64;
 	size_t bytes; /* of all texts */
@@ -38,7 +39,7 @@ static const struct flow_kind embeddings_kind = { "embeddings", embeddings_steps
 	model_request_release };
 
 static void
-vector_add(float *req, unsigned n, uint64_t hash, float weight)
+vector_add(float *vector, unsigned n, uint64_t hash, float weight)
 {
 	unsigned i;
 
@@ -46,12 +47,12 @@ vector_add(float *req, unsigned n, uint64_t hash, float weight)
 		uint64_t h = hash * (2 * i + 0x9e3779b97f4a7c15ull);
 
 		h ^= h >> 31;
-		req[(h >> 8) % n] += h & 1 ? weight : -weight;
+		vector[(h >> 8) % n] += h & 1 ? weight : -weight;
 	}
 }
 
 static void
-vector_of(float *req, unsigned n, struct slice text)
+vector_of(float *vector, unsigned n, struct slice text)
 {
 	uint16_t seen[COUNTERS] = { 0 };
 	struct slice rest = text;
@@ -59,39 +60,41 @@ vector_of(float *req, unsigned n, struct slice text)
 	double sum = 0;
 	unsigned i;
 
-	memset(req, 0, n * sizeof(*req));
+	memset(vector, 0, n * sizeof(*vector));
 	while (word_next(&rest, &word)) {
 		uint16_t *times = &seen[word.hash >> 20 & (COUNTERS - 1)];
 
 		if (*times < UINT16_MAX)
 			++*times;
-		vector_add(req, n, word.hash, word.weight * word.weight / (float)*times);
+		vector_add(vector, n, word.hash, word.weight * word.weight / (float)*times);
 	}
 	for (i = 0; i < n; i++)
-		sum += (double)req[i] * req[i];
+		sum += (double)vector[i] * vector[i];
 	if (sum < 1e-12) { /* no word in it, or they cancelled out */
-		req[text.len % n] = 1;
+		vector[text.len % n] = 1;
 		sum = 1;
 	}
 	for (i = 0; i < n; i++)
-		req[i] = (float)(req[i] / sqrt(sum));
+		vector[i] = (float)(vector[i] / sqrt(sum));
 }
 
 static void
-floats_put(struct buf *b, const float *req, unsigned n)
+floats_put(struct buf *b, const float *vector, unsigned n)
 {
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
 		buf_putc(b, i == 0 ? '[' : ',');
-		if (req[i] == 0)
+		if (vector[i] == 0)
 			buf_putc(b, '0');
 		else
-			buf_printf(b, "%.8g", (double)req[i]);
+			buf_printf(b, "%.8g", (double)vector[i]);
 	}
 	buf_putc(b, ']');
 }
 
+/* base64 is of floats as they lie in memory: little-endian, as OpenAI's are, on the machines that
+ * the stand-in is for. */
 static void
 item_put(struct embeddings *e, struct buf *b, size_t index, struct slice text)
 {
@@ -143,15 +146,14 @@ input_good(struct embeddings *e, const json_t *input)
 	for (i = 0; i < n && i <= ITEMS_MAX; i++) {
 		if (!input_text(input, i, &text)) {
 			model_request_refuse(&e->req, 400, "invalid_request_error", NULL,
-			    "'$.input' is invalid: each item is a string, not empty, of at most "
-			    "8192 "
+			    "'$.input' is invalid: each item must be a string of 1 to 8192 "
 			    "tokens.");
 			return false;
 		}
 	}
 	if (n == 0 || n > ITEMS_MAX)
 		model_request_refuse(&e->req, 400, "invalid_request_error", NULL,
-		    "'$.input' is invalid: 1 to 2048 items.");
+		    "'$.input' is invalid: it must have 1 to 2048 items.");
 	return n > 0 && n <= ITEMS_MAX;
 }
 
@@ -171,7 +173,8 @@ embedding_options_read(struct embeddings *e)
 	e->dimensions = (unsigned)dimensions;
 	e->vector = calloc(e->dimensions, sizeof(*e->vector));
 	if (e->vector == NULL)
-		model_request_refuse(&e->req, 500, "server_error", NULL, "no memory");
+		model_request_refuse(&e->req, 500, "server_error", NULL,
+		    "There is no memory for a vector; ask for fewer dimensions.");
 	return e->vector != NULL;
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model-api-words: text to weighed words. A word's weight stands for how seldom it is: a list of
- * English words that are everywhere weigh little, long ones a little more than short ones.
+ * model-api-words: splits a text into words with weights. A weight stands for how rare a word is,
+ * in place of statistics: two lists of common English words weigh little, and of the others long
+ * ones a little more than short ones.
  */
 #include "model-api.h"
 
 #define WORD_MAX     48	  /* bytes kept of one */
-#define COMMON_SLOTS 1024 /* a power of two, three times the words */
+#define COMMON_SLOTS 1024 /* of an open-addressed table: a power of two, never full */
 
 static const char everywhere[] =
     "the of and to a in is it you that he was for on are with as his they be at one have this "
@@ -36,6 +37,7 @@ static const char frequent[] =
     "ensure "
     "instead because otherwise whether via within without when sure true false";
 
+/* A slot; hash 0: empty. */
 struct common {
 	uint64_t hash;
 	float weight;

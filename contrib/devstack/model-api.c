@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model-api: options, the small routes, the process.
+ * model-api: the program: options, the table of routes, and the handlers that fit in a function.
  */
 #include "model-api.h"
 
@@ -20,18 +20,18 @@ static const char usage[] =
     "A stand-in for a model's server: /v1/embeddings, /v1/chat/completions, /v1/models, /_stats,\n"
     "/_knobs. Prints \"listening on ADDR:PORT\" first. Port 0 (the default): a free one.\n";
 
-static flow_step_fn knobs_turn;
+static flow_step_fn knobs_apply;
 
 static const struct flow_step knobs_steps[] = {
 	{ "body", model_request_read },
-	{ "turn", knobs_turn },
+	{ "apply", knobs_apply },
 	{ NULL, NULL },
 };
 
 static const struct flow_kind knobs_kind = { "knobs", knobs_steps, model_request_end,
 	model_request_release };
 
-/* ---- the small routes ---- */
+/* ---- small handlers ---- */
 static void
 reply_at_once(struct http_exchange *x, int status, const struct buf *out)
 {
@@ -73,9 +73,10 @@ stats_reply(struct model_api *api, struct http_exchange *x)
 	buf_free(&out);
 }
 
-/* {"reset":true} first puts all back; what is not named stays. */
+/* {"reset":true} sets all knobs to 0 first; those that are not named stay. All or nothing: a
+ * request with an unknown knob changes none. */
 static enum flow_rc
-knobs_turn(struct flow *f)
+knobs_apply(struct flow *f)
 {
 	struct model_request *req = model_request_of(f);
 	struct err err = { .code = ERR_NONE };
@@ -89,7 +90,7 @@ knobs_turn(struct flow *f)
 	}
 	if (req->root == NULL || !knobs_json(&k, req->root)) {
 		model_request_refuse(req, 400, "invalid_request_error", "unknown_knob",
-		    "A JSON object of known knobs with whole numbers is wanted.");
+		    "Send a JSON object of known knobs with whole numbers.");
 		return FLOW_DONE;
 	}
 	req->api->knobs = k;
@@ -122,7 +123,7 @@ static const struct route {
 };
 
 static void
-request_came(struct http_exchange *x, void *arg)
+model_api_dispatch(struct http_exchange *x, void *arg)
 {
 	size_t i;
 
@@ -134,13 +135,13 @@ request_came(struct http_exchange *x, void *arg)
 		}
 	}
 	http_reply(x, 404, "application/json",
-	    SLICE_LIT("{\"error\":{\"message\":\"Unknown route.\",\"type\":"
+	    SLICE_LIT("{\"error\":{\"message\":\"The stand-in does not have this route.\",\"type\":"
 		      "\"invalid_request_error\",\"param\":null,\"code\":null}}\n"));
 	http_end(x);
 }
 
 static void
-request_refused(const struct err *err, const char *id, const char *remote, void *arg)
+model_api_log_refused(const struct err *err, const char *id, const char *remote, void *arg)
 {
 	(void)id;
 	(void)arg;
@@ -207,6 +208,7 @@ on_stop_signal(evutil_socket_t sig, short what, void *arg)
 	worker_stop(api->worker);
 }
 
+/* Runs until SIGTERM or SIGINT. The line on stdout is what scripts wait for, so it has the port. */
 static int
 model_api_serve(struct model_api *api, const struct http_conf *conf)
 {
@@ -218,7 +220,8 @@ model_api_serve(struct model_api *api, const struct http_conf *conf)
 	if (term == NULL || intr == NULL || evsignal_add(term, NULL) != 0 ||
 	    evsignal_add(intr, NULL) != 0)
 		return 1;
-	api->http = http_open(api->worker, conf, shared, request_came, request_refused, api, &err);
+	api->http = http_open(api->worker, conf, shared, model_api_dispatch, model_api_log_refused,
+	    api, &err);
 	if (api->http == NULL) {
 		fprintf(stderr, "model-api: %s\n", err.detail);
 		return 1;
@@ -226,7 +229,7 @@ model_api_serve(struct model_api *api, const struct http_conf *conf)
 	printf("listening on %s:%u\n", conf->listen_addr, http_port(api->http));
 	fflush(stdout);
 	worker_run(api->worker);
-	flow_abort_all(api->worker, ERR_SHUTDOWN, "stopped");
+	flow_abort_all(api->worker, ERR_SHUTDOWN, "The stand-in is stopping.");
 	while (flow_count(api->worker) > 0)
 		worker_turn(api->worker, 10);
 	http_close(api->http);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon-api-build: what Neon does behind the answer.
+ * neon-api-build: makes and drops a project's role and database, after the response was sent, as
+ * Neon's operations do.
  *
- *	build:  role that may not log in -> database -> extension -> nap -> login allowed -> 'ready'
+ *	build:  role without login -> database -> extension -> delay -> login allowed -> 'ready'
  *	drop:   database -> role
  *
- * A build that fails (its Postgres was restarted, say) is begun again a few times.
+ * A build that fails (its Postgres was restarted, say) is begun again, TRIES_MAX times at most.
  *
- * Until a project is ready nobody can log in: a client that does not wait for the operations
- * fails, as it does at Neon. Neon lets a database's owner create the extension; plain Postgres
- * does not, so it is made here where the server has it.
+ * Until a project is ready nobody can log in: a client that does not wait for the operations fails,
+ * as it does at Neon. Neon lets a database's owner create the extension; plain Postgres does not,
+ * so it is made here where the server has it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,19 +27,18 @@ struct build {
 	struct flow flow;
 	struct neon_api *api;
 	char id[PROJECT_ID_SIZE];
-	char tail[PROJECT_ID_SIZE]; /* of the names */
-	char password[64];
-	char sql[400];
+	char tail[PROJECT_ID_SIZE]; /* the id after its dash: of the role's and database's names */
+	char password[64];	    /* the role's */
+	char sql[400];		    /* the present statement; names and password need no quoting */
 	char db[sizeof("neondb_") + PROJECT_ID_SIZE];
-	struct pg_conn *conn;
-	struct pg_target target;
+	struct pg_conn *conn;	 /* owned: to the new database, for its extension */
+	struct pg_target target; /* borrows db and the administrator's strings */
 	struct pg_result result;
 	struct timer timer;
 	unsigned tries; /* before this one */
 };
 
-static flow_end_fn build_over;
-static flow_release_fn build_release;
+static flow_end_fn build_end;
 static flow_step_fn build_wait, build_role, build_database, build_revoke, build_connect,
     build_extension, build_delay, build_open, build_ready;
 static flow_release_fn build_release;
@@ -56,14 +56,14 @@ static const struct flow_step build_steps[] = {
 	{ NULL, NULL },
 };
 
-static const struct flow_kind build_kind = { "build", build_steps, build_over, build_release };
+static const struct flow_kind build_kind = { "build", build_steps, build_end, build_release };
 
-static flow_step_fn build_drop_database, drop_role;
+static flow_step_fn build_drop_database, build_drop_role;
 static flow_end_fn drop_end;
 
 static const struct flow_step drop_steps[] = {
 	{ "database", build_drop_database },
-	{ "role", drop_role },
+	{ "role", build_drop_role },
 	{ NULL, NULL },
 };
 
@@ -77,7 +77,8 @@ build_execute(struct build *b)
 	return catalog_run(&b->flow, b->api->catalog, &q, &b->result);
 }
 
-/* A build may go on from where a stopped stand-in left it: what is there already is fine. */
+/* A build may go on from where a stopped stand-in left it: that the thing exists (`there_already`
+ * is that SQLSTATE) is no failure. */
 static enum flow_rc
 build_check(struct build *b, const char *there_already, const char *what)
 {
@@ -109,7 +110,7 @@ static enum flow_rc
 build_database(struct flow *f)
 {
 	struct build *b = FLOW_OF(f, struct build, &build_kind);
-	enum flow_rc rc = build_check(b, "42710", "role");
+	enum flow_rc rc = build_check(b, "42710", "Making the role"); /* duplicate_object */
 
 	snprintf(b->sql, sizeof(b->sql),
 	    "CREATE DATABASE neondb_%s OWNER neondb_owner_%s TEMPLATE template0", b->tail, b->tail);
@@ -120,7 +121,7 @@ static enum flow_rc
 build_revoke(struct flow *f)
 {
 	struct build *b = FLOW_OF(f, struct build, &build_kind);
-	enum flow_rc rc = build_check(b, "42P04", "database");
+	enum flow_rc rc = build_check(b, "42P04", "Making the database"); /* duplicate_database */
 
 	snprintf(b->sql, sizeof(b->sql), "REVOKE CONNECT ON DATABASE neondb_%s FROM PUBLIC",
 	    b->tail);
@@ -145,10 +146,12 @@ build_extension(struct flow *f)
 	struct pg_query q = { .sql = "CREATE EXTENSION IF NOT EXISTS vector" };
 
 	if (b->conn == NULL)
-		return pg_check(f, &b->result, ERR_DATABASE, "new database");
+		return pg_check(f, &b->result, ERR_DATABASE, "Connecting to the new database");
 	return pg_run(f, b->conn, &q, &b->result);
 }
 
+/* The operations take operation_us in all. A server without pgvector is no failure: tests of other
+ * things run without it. */
 static enum flow_rc
 build_delay(struct flow *f)
 {
@@ -171,11 +174,12 @@ build_open(struct flow *f)
 	return build_execute(b);
 }
 
+/* Not when the project was deleted meanwhile. */
 static enum flow_rc
 build_ready(struct flow *f)
 {
 	struct build *b = FLOW_OF(f, struct build, &build_kind);
-	enum flow_rc rc = pg_check(f, &b->result, ERR_DATABASE, "login");
+	enum flow_rc rc = pg_check(f, &b->result, ERR_DATABASE, "Allowing the role to log in");
 
 	snprintf(b->sql, sizeof(b->sql),
 	    "UPDATE neon_standin.projects SET state = 'ready' "
@@ -202,7 +206,7 @@ build_release(struct flow *f)
 static void build_try(struct neon_api *, const char *id, const char *password, unsigned tries);
 
 static void
-build_over(struct flow *f, const struct err *err)
+build_end(struct flow *f, const struct err *err)
 {
 	struct build *b = FLOW_OF(f, struct build, &build_kind);
 
@@ -217,6 +221,7 @@ drop_end(struct flow *f, const struct err *err)
 	build_clean_up(FLOW_OF(f, struct build, &drop_kind), err);
 }
 
+/* Ids are our own, "local-" and a tail, or rows of them: no dash is a defect. */
 static struct build *
 build_new(struct neon_api *api, const char *id)
 {
@@ -247,8 +252,9 @@ build_start(struct neon_api *api, const char *id, const char *password)
 	build_try(api, id, password, 0);
 }
 
-/* ---- and away again ---- */
+/* ---- dropping ---- */
 
+/* FORCE ends the sessions that clients still have. */
 static enum flow_rc
 build_drop_database(struct flow *f)
 {
@@ -259,7 +265,7 @@ build_drop_database(struct flow *f)
 }
 
 static enum flow_rc
-drop_role(struct flow *f)
+build_drop_role(struct flow *f)
 {
 	struct build *b = FLOW_OF(f, struct build, &drop_kind);
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon-api-knobs: how a test makes the stand-in misbehave, and what it can count afterwards.
+ * neon-api-knobs: what POST /_knobs sets, so that the stand-in misbehaves, and what GET /_stats
+ * counts.
  *
  *	POST /_knobs {"delay_ms": 100, "delay_route": "POST /projects", "lose_next_reply": 1,
  *	    "unavailable": ["id"],
  *	    "fail_next": [{"status": 429, "times": 2, "route": "POST /projects", "retry_after": 1,
  *	    "after": false}]}
  *
- * Fields that are absent stay as they are.
+ * Fields that are absent stay as they are. "fail_next" replaces all faults; "lose_next_reply"
+ * counts responses of POST /projects that are cut off after the project was made.
  */
 #include <stdio.h>
 
@@ -63,7 +65,7 @@ unavailable_read(struct neon_api *api, const json_t *list)
 bool
 knobs_set(struct neon_api *api, const json_t *o, struct err *err)
 {
-	int64_t delay_ms = (int64_t)(api->delay_us / 1000), lose = api->lose_next;
+	int64_t delay_ms = (int64_t)(api->delay_us / 1000), lose = api->lose_responses;
 	struct slice delay_route = slice_str(api->delay_route);
 	json_t *faults = NULL, *unavailable = NULL;
 
@@ -77,7 +79,7 @@ knobs_set(struct neon_api *api, const json_t *o, struct err *err)
 	if (delay_route.p != api->delay_route)
 		snprintf(api->delay_route, sizeof(api->delay_route), "%.*s",
 		    SLICE_ARG(delay_route));
-	api->lose_next = (unsigned)lose;
+	api->lose_responses = (unsigned)lose;
 	if (unavailable != NULL)
 		unavailable_read(api, unavailable);
 	return faults == NULL || faults_read(api, faults, err);

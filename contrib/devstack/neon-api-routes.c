@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon-api-routes: each route of the API as one SQL statement that answers with its JSON.
+ * neon-api-routes: the table of routes: each is one SQL statement that returns the JSON of its
+ * response. Shapes are those of Neon's API, version 2, as far as tenantgate uses it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,13 +9,13 @@
 #include "neon-api.h"
 #include "tenantgate/base/random.h"
 
-#define ID_LEN 10
+#define ID_LEN 10 /* of a project's id after "local-" */
 
-/* Project by id; `what` is an SQL expression over neon_standin.forms. */
-#define ONE(what) "SELECT " what "::text FROM neon_standin.forms WHERE id = $1"
+/* One project by its id; `what` is an SQL expression over neon_standin.forms. */
+#define PROJECT_SQL(what) "SELECT " what "::text FROM neon_standin.forms WHERE id = $1"
 
 static bool
-prepare_one(struct neon_request *r, const char *sql)
+prepare_project_query(struct neon_request *r, const char *sql)
 {
 	r->query = (struct pg_query){
 		.sql = sql,
@@ -28,54 +29,56 @@ static bool
 prepare_project(struct neon_request *r, struct err *err)
 {
 	(void)err;
-	return prepare_one(r, ONE("jsonb_build_object('project', project)"));
+	return prepare_project_query(r, PROJECT_SQL("jsonb_build_object('project', project)"));
 }
 
 static bool
 prepare_operations(struct neon_request *r, struct err *err)
 {
 	(void)err;
-	return prepare_one(r,
-	    ONE("jsonb_build_object('operations', operations, 'pagination', "
-		"jsonb_build_object('cursor', created_at))"));
+	return prepare_project_query(r,
+	    PROJECT_SQL("jsonb_build_object('operations', operations, 'pagination', "
+			"jsonb_build_object('cursor', created_at))"));
 }
 
 static bool
 prepare_endpoints(struct neon_request *r, struct err *err)
 {
 	(void)err;
-	return prepare_one(r, ONE("jsonb_build_object('endpoints', jsonb_build_array(endpoint))"));
+	return prepare_project_query(r,
+	    PROJECT_SQL("jsonb_build_object('endpoints', jsonb_build_array(endpoint))"));
 }
 
 static bool
 prepare_branches(struct neon_request *r, struct err *err)
 {
 	(void)err;
-	return prepare_one(r,
-	    ONE("jsonb_build_object('branches', jsonb_build_array(branch), 'annotations', "
-		"jsonb_build_object(branch_id, jsonb_build_object('value', annotation)))"));
+	return prepare_project_query(r,
+	    PROJECT_SQL("jsonb_build_object('branches', jsonb_build_array(branch), 'annotations', "
+			"jsonb_build_object(branch_id, jsonb_build_object('value', annotation)))"));
 }
 
 static bool
 prepare_delete(struct neon_request *r, struct err *err)
 {
 	(void)err;
-	return prepare_one(r,
+	return prepare_project_query(r,
 	    "WITH gone AS (UPDATE neon_standin.projects SET state = 'gone' "
 	    "WHERE id = $1 AND state <> 'gone' RETURNING id) SELECT "
 	    "jsonb_build_object('project', project)::text "
 	    "FROM neon_standin.forms JOIN gone USING (id)");
 }
 
+/* The row is gone at once, the database soon. */
 static void
 delete_then(struct neon_request *r)
 {
 	drop_start(r->api, r->id);
 }
 
-/* A parameter of the query string, into the request's own texts. False when it does not fit. */
+/* A parameter of the query string into texts[i], "" when absent. False when it does not fit. */
 static bool
-take_query(struct neon_request *r, const char *name, unsigned i)
+parameter_from_query(struct neon_request *r, const char *name, unsigned i)
 {
 	struct slice v = http_query_get(r->x, name, r->flow.arena);
 
@@ -89,22 +92,26 @@ take_query(struct neon_request *r, const char *name, unsigned i)
 static bool
 prepare_uri(struct neon_request *r, struct err *err)
 {
-	if (!take_query(r, "database_name", 0) || !take_query(r, "role_name", 1) ||
-	    r->texts[0][0] == '\0' || r->texts[1][0] == '\0') {
-		err_set(err, ERR_BAD_REQUEST, "database_name and role_name are required");
+	if (!parameter_from_query(r, "database_name", 0) ||
+	    !parameter_from_query(r, "role_name", 1) || r->texts[0][0] == '\0' ||
+	    r->texts[1][0] == '\0') {
+		err_set(err, ERR_BAD_REQUEST,
+		    "The parameters database_name and role_name are required.");
 		return false;
 	}
 	r->query = (struct pg_query){
-		.sql = ONE("jsonb_build_object('uri', uri)") " AND $2 IN (db, 'neondb') "
-							     "AND $3 IN (role, 'neondb_owner')",
+		.sql = PROJECT_SQL(
+		    "jsonb_build_object('uri', uri)") " AND $2 IN (db, 'neondb') "
+						      "AND $3 IN (role, 'neondb_owner')",
 		.params = { PG_TEXT(r->id), PG_TEXT(r->texts[0]), PG_TEXT(r->texts[1]) },
 		.param_count = 3,
 	};
 	return true;
 }
 
+/* In place, with Neon's default. */
 static bool
-limit_fits(char *text)
+page_size_read(char *text)
 {
 	long n = strtol(text[0] != '\0' ? text : "10", NULL, 10);
 
@@ -112,6 +119,7 @@ limit_fits(char *text)
 	return n >= 1 && n <= 400;
 }
 
+/* The knob's ids as a literal of text[]. */
 static void
 unavailable_list(struct neon_request *r, char *out, size_t size)
 {
@@ -131,9 +139,9 @@ unavailable_list(struct neon_request *r, char *out, size_t size)
 static bool
 prepare_list(struct neon_request *r, struct err *err)
 {
-	if (!take_query(r, "search", 0) || !take_query(r, "cursor", 1) ||
-	    !take_query(r, "limit", 2) || !limit_fits(r->texts[2])) {
-		err_set(err, ERR_BAD_REQUEST, "limit must be from 1 to 400");
+	if (!parameter_from_query(r, "search", 0) || !parameter_from_query(r, "cursor", 1) ||
+	    !parameter_from_query(r, "limit", 2) || !page_size_read(r->texts[2])) {
+		err_set(err, ERR_BAD_REQUEST, "The parameter limit must be from 1 to 400.");
 		return false;
 	}
 	unavailable_list(r, r->texts[3], sizeof(r->texts[3]));
@@ -154,8 +162,9 @@ prepare_list(struct neon_request *r, struct err *err)
 	return true;
 }
 
+/* A field of a JSON object, or what stands for it when it is absent. */
 static bool
-take_field(const json_t *o, const char *name, const char *absent, char out[PARAMETER_SIZE],
+parameter_from_json(const json_t *o, const char *name, const char *absent, char out[PARAMETER_SIZE],
     struct err *err)
 {
 	struct slice v = slice_str(absent);
@@ -163,13 +172,15 @@ take_field(const json_t *o, const char *name, const char *absent, char out[PARAM
 	if (o != NULL && !json_opt_string(o, name, &v, err))
 		return false;
 	if (v.len >= 257) {
-		err_set(err, ERR_BAD_REQUEST, "%s is too long", name);
+		err_set(err, ERR_BAD_REQUEST, "%s is longer than 256 bytes.", name);
 		return false;
 	}
 	snprintf(out, PARAMETER_SIZE, "%.*s", SLICE_ARG(v));
 	return true;
 }
 
+/* Id, password and port of a new project. Lower case, for they become names in SQL without
+ * quotes. */
 static void
 create_names(struct neon_request *r)
 {
@@ -193,12 +204,12 @@ prepare_create(struct neon_request *r, struct err *err)
 	int64_t version = 17;
 
 	if (!json_opt_object(r->json, "project", &project, err) || project == NULL) {
-		err_set(err, ERR_BAD_REQUEST, "project is required");
+		err_set(err, ERR_BAD_REQUEST, "The field project is required.");
 		return false;
 	}
 	create_names(r);
-	if (!take_field(project, "name", r->id, r->texts[0], err) ||
-	    !take_field(project, "region_id", "aws-us-east-2", r->texts[1], err) ||
+	if (!parameter_from_json(project, "name", r->id, r->texts[0], err) ||
+	    !parameter_from_json(project, "region_id", "aws-us-east-2", r->texts[1], err) ||
 	    !json_opt_int(project, "pg_version", 14, 18, &version, err) ||
 	    !json_opt_object(project, "branch", &branch, err) ||
 	    (branch != NULL && !json_opt_object(branch, "annotations", &notes, err)))
@@ -223,7 +234,7 @@ prepare_create(struct neon_request *r, struct err *err)
 	return true;
 }
 
-static const char created_form[] = ONE(
+static const char created_sql[] = PROJECT_SQL(
     "jsonb_build_object('project', project, "
     "'connection_uris', jsonb_build_array(jsonb_build_object('connection_uri', uri, "
     "'connection_parameters', parameters)), 'roles', jsonb_build_array(jsonb_build_object("
@@ -239,7 +250,7 @@ create_then(struct neon_request *r)
 }
 
 static const struct route routes[] = {
-	{ "POST", "/projects", "POST /projects", 201, prepare_create, created_form, create_then },
+	{ "POST", "/projects", "POST /projects", 201, prepare_create, created_sql, create_then },
 	{ "GET", "/projects", "GET /projects", 200, prepare_list, NULL, NULL },
 	{ "GET", "/projects/{p}", "GET /projects/{p}", 200, prepare_project, NULL, NULL },
 	{ "DELETE", "/projects/{p}", "DELETE /projects/{p}", 200, prepare_delete, NULL,
@@ -254,7 +265,8 @@ static const struct route routes[] = {
 	    NULL, NULL },
 };
 
-/* The id goes into statements as it was sent: it is of letters that need no escape. */
+/* The id is used as it was sent, not percent-decoded: our ids hold nothing that is ever escaped. It
+ * is a parameter of the route's statement; only an id that a project has goes any further. */
 static bool
 path_matches(const char *pattern, struct slice path, char id[PROJECT_ID_SIZE])
 {

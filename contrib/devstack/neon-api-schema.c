@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon-api-schema: where the stand-in keeps what it knows, and the JSON forms of it: Postgres
- * builds the answers.
+ * neon-api-schema: the table of projects, and the view of it as Neon's JSON: Postgres builds the
+ * bodies of the responses.
  */
 #include "neon-api.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon-api-serve: one request.
+ * neon-api-serve: one request, from its first step to its response.
  *
- *	[delay] --> [gate: key, faults] --> [body] --> [ask] --> [form] --> [answer]
+ *	[delay] --> [check: key, faults] --> [body] --> [prepare: query] --> [result] --> [respond]
  *
- * A client that leaves changes nothing: Neon does what it was asked to, whether or not anybody
- * waits for the answer.
+ * The flow is not attached to its exchange: a client that leaves changes nothing, as Neon does what
+ * it was asked to whether or not anybody waits for the response.
  */
 #include <assert.h>
 #include <stddef.h>
@@ -18,17 +18,18 @@
 
 #define BODY_MAX (64 * 1024)
 
-static flow_step_fn serve_delay, serve_gate, serve_body, serve_prepare, serve_form, serve_respond;
+static flow_step_fn serve_delay, serve_check, serve_body, serve_prepare, serve_result,
+    serve_respond;
 static flow_end_fn serve_end;
 static flow_release_fn serve_release;
 
 static const struct flow_step serve_steps[] = {
 	{ "delay", serve_delay },
-	{ "gate", serve_gate },
+	{ "check", serve_check },
 	{ "body", serve_body },
 	{ "prepare", serve_prepare },
-	{ "form", serve_form },
-	{ "answer", serve_respond },
+	{ "result", serve_result },
+	{ "respond", serve_respond },
 	{ NULL, NULL },
 };
 
@@ -38,7 +39,7 @@ static flow_step_fn knobs_body, knobs_respond;
 
 static const struct flow_step knobs_steps[] = {
 	{ "body", knobs_body },
-	{ "answer", knobs_respond },
+	{ "respond", knobs_respond },
 	{ NULL, NULL },
 };
 
@@ -84,7 +85,7 @@ serve_fault(struct neon_request *r)
 	snprintf(seconds, sizeof(seconds), "%d", r->fault.retry_after);
 	if (r->fault.retry_after > 0)
 		http_set(r->x, "Retry-After", seconds);
-	serve_error(r->x, r->fault.status, "made to fail");
+	serve_error(r->x, r->fault.status, "This failure was asked for by a knob.");
 	return FLOW_DONE;
 }
 
@@ -92,15 +93,15 @@ static enum flow_rc
 serve_delay(struct flow *f)
 {
 	struct neon_request *r = neon_request_of(f);
-
 	const struct neon_api *api = r->api;
 	bool ours = api->delay_route[0] == '\0' || strcmp(api->delay_route, r->route->name) == 0;
 
 	return api->delay_us > 0 && ours ? flow_sleep(f, &r->timer, api->delay_us) : FLOW_NEXT;
 }
 
+/* A fault with `after` is only remembered here: the work is done, then serve_respond() fails. */
 static enum flow_rc
-serve_gate(struct flow *f)
+serve_check(struct flow *f)
 {
 	struct neon_request *r = neon_request_of(f);
 	struct slice given = http_header(r->x, "Authorization");
@@ -108,13 +109,13 @@ serve_gate(struct flow *f)
 
 	snprintf(want, sizeof(want), "Bearer %s", r->api->api_key);
 	if (!slice_is(given, want))
-		return flow_fail(f, ERR_UNAUTHENTICATED, "the API key is not valid");
+		return flow_fail(f, ERR_UNAUTHENTICATED, "The API key is not valid.");
 	r->fault = knobs_take_fault(r->api, r->route->name);
 	if (r->fault.status != 0 && !r->fault.after)
 		return serve_fault(r);
-	if (r->api->lose_next > 0 && strcmp(r->route->name, "POST /projects") == 0) {
-		r->api->lose_next--;
-		r->is_lost = true;
+	if (r->api->lose_responses > 0 && strcmp(r->route->name, "POST /projects") == 0) {
+		r->api->lose_responses--;
+		r->lose_response = true;
 	}
 	return FLOW_NEXT;
 }
@@ -145,20 +146,21 @@ serve_prepare(struct flow *f)
 	return catalog_run(f, r->api->catalog, &r->query, &r->result);
 }
 
+/* A statement that found no project starts nothing. */
 static enum flow_rc
-serve_form(struct flow *f)
+serve_result(struct flow *f)
 {
 	struct neon_request *r = neon_request_of(f);
 	enum flow_rc rc = catalog_check(f, &r->result, "the stand-in's own tables");
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	if (r->route->then != NULL && (r->route->form != NULL || pg_rows(&r->result) > 0))
+	if (r->route->then != NULL && (r->route->result_sql != NULL || pg_rows(&r->result) > 0))
 		r->route->then(r);
-	if (r->route->form == NULL)
+	if (r->route->result_sql == NULL)
 		return FLOW_NEXT;
 	r->query = (struct pg_query){
-		.sql = r->route->form,
+		.sql = r->route->result_sql,
 		.params = { PG_TEXT(r->id) },
 		.param_count = 1,
 	};
@@ -174,10 +176,10 @@ serve_respond(struct flow *f)
 	if (rc != FLOW_NEXT)
 		return rc;
 	if (pg_rows(&r->result) == 0)
-		return flow_fail(f, ERR_NOT_FOUND, "project not found");
+		return flow_fail(f, ERR_NOT_FOUND, "Project not found.");
 	if (r->fault.status != 0)
 		return serve_fault(r);
-	if (r->is_lost) {
+	if (r->lose_response) {
 		http_stream_begin(r->x, r->route->status, "application/json");
 		http_stream_break(r->x);
 		return FLOW_DONE;
@@ -209,7 +211,7 @@ serve_release(struct flow *f)
 	free(r);
 }
 
-/* ---- knobs and counts: no key, no delay ---- */
+/* ---- /_knobs and /_stats: no key, no delay, not counted ---- */
 
 static enum flow_rc
 knobs_body(struct flow *f)
@@ -276,7 +278,7 @@ serve_request(struct http_exchange *x, void *arg)
 	}
 	like.route = route_find(http_method(x), http_path(x), like.id);
 	if (like.route == NULL) {
-		serve_error(x, 404, "this route is not in the stand-in");
+		serve_error(x, 404, "The stand-in does not have this route.");
 		http_end(x);
 		return;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon-api: the program. Opens the rooms, makes its tables, serves until a signal.
+ * neon-api: the program: opens what it needs, makes its tables, listens, and serves until a signal.
  */
 #include "neon-api.h"
 
@@ -51,6 +51,7 @@ static const struct flow_step start_steps[] = {
 
 static const struct flow_kind start_kind = { "start", start_steps, start_end, NULL };
 
+/* Only while starting: later a failure is the request's. */
 static void
 die(const char *why)
 {
@@ -106,10 +107,10 @@ neon_api_options_read(int argc, char **argv)
 /* ---- start ---- */
 
 struct start {
-	struct flow flow;
+	struct flow flow; /* first */
 	struct neon_api *api;
 	struct pg_result result;
-	bool over;
+	bool done;
 };
 
 static enum flow_rc
@@ -127,17 +128,17 @@ start_check(struct flow *f)
 	struct pg_query q = {
 		.sql = "SELECT id, password FROM neon_standin.projects WHERE state = 'building'"
 	};
-	enum flow_rc rc = pg_check(f, &s->result, ERR_DATABASE, "schema");
+	enum flow_rc rc = pg_check(f, &s->result, ERR_DATABASE, "The stand-in's schema");
 
 	return rc == FLOW_NEXT ? catalog_run(f, s->api->catalog, &q, &s->result) : rc;
 }
 
-/* What an earlier run had begun goes on. */
+/* Projects that an earlier run had begun to build are built on. */
 static enum flow_rc
 start_resume(struct flow *f)
 {
 	struct start *s = FLOW_OF(f, struct start, &start_kind);
-	enum flow_rc rc = pg_check(f, &s->result, ERR_DATABASE, "projects");
+	enum flow_rc rc = pg_check(f, &s->result, ERR_DATABASE, "The list of projects");
 	unsigned i;
 
 	if (rc != FLOW_NEXT)
@@ -155,21 +156,22 @@ start_end(struct flow *f, const struct err *err)
 	pg_clear(&s->result);
 	if (err_is(err))
 		die(err->detail);
-	s->over = true;
+	s->done = true;
 }
 
+/* Turns the loop until the flow has ended; nothing is listening yet. */
 static void
 tables_create(struct neon_api *api)
 {
 	struct start s = { .api = api };
 
 	flow_start(&s.flow, &start_kind, api->worker, NULL);
-	while (!s.over)
+	while (!s.done)
 		worker_turn(api->worker, 100);
 }
 
 static void
-wires_open(struct neon_api *api, const struct neon_api_options *o)
+neon_api_open(struct neon_api *api, const struct neon_api_options *o)
 {
 	struct catalog_conf cc = { .url = o->admin_url,
 		.pool_size = 8,
@@ -197,7 +199,7 @@ listener_open(struct neon_api *api, const struct neon_api_options *o, struct htt
 	char address[64];
 
 	if (colon == NULL)
-		die("--listen wants ADDRESS:PORT");
+		die("--listen takes ADDRESS:PORT.");
 	snprintf(address, sizeof(address), "%.*s", (int)(colon - o->listen), o->listen);
 	http_conf_init(&conf);
 	conf.listen_addr = address;
@@ -217,11 +219,11 @@ port_report(const struct neon_api *api, const char *path)
 	if (path == NULL)
 		return;
 	if (f == NULL || fprintf(f, "%u\n", (unsigned)http_port(api->http)) < 0 || fclose(f) != 0)
-		die("the port file cannot be written");
+		die("The file of --port-file cannot be written.");
 }
 
 static void
-stop(evutil_socket_t number, short what, void *arg)
+neon_api_stop(evutil_socket_t number, short what, void *arg)
 {
 	(void)number;
 	(void)what;
@@ -229,9 +231,9 @@ stop(evutil_socket_t number, short what, void *arg)
 }
 
 static void
-wires_close(struct neon_api *api, struct http_shared *shared)
+neon_api_close(struct neon_api *api, struct http_shared *shared)
 {
-	flow_abort_all(api->worker, ERR_SHUTDOWN, "the stand-in is stopping");
+	flow_abort_all(api->worker, ERR_SHUTDOWN, "The stand-in is stopping.");
 	while (flow_count(api->worker) > 0)
 		worker_turn(api->worker, 10);
 	http_close(api->http);
@@ -252,17 +254,17 @@ main(int argc, char **argv)
 	struct event *term, *intr;
 
 	signal(SIGPIPE, SIG_IGN);
-	wires_open(&api, &o);
+	neon_api_open(&api, &o);
 	tables_create(&api);
 	listener_open(&api, &o, shared);
 	port_report(&api, o.port_file);
-	term = evsignal_new(worker_base(api.worker), SIGTERM, stop, api.worker);
-	intr = evsignal_new(worker_base(api.worker), SIGINT, stop, api.worker);
+	term = evsignal_new(worker_base(api.worker), SIGTERM, neon_api_stop, api.worker);
+	intr = evsignal_new(worker_base(api.worker), SIGINT, neon_api_stop, api.worker);
 	evsignal_add(term, NULL);
 	evsignal_add(intr, NULL);
 	worker_run(api.worker);
 	event_free(term);
 	event_free(intr);
-	wires_close(&api, shared);
+	neon_api_close(&api, shared);
 	return 0;
 }

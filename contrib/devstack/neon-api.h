@@ -2,11 +2,18 @@
 /*
  * neon-api: a stand-in for Neon's management API, for development and tests. A project is a role
  * and a database of its own on one local Postgres; what is known of it is a row there, so the
- * stand-in may be restarted. One thread, on the project's own rooms.
+ * stand-in may be restarted. One thread, on the project's own modules.
+ *
+ *	neon-api.c		options, start, end
+ *	neon-api-serve.c	a request from its first step to its response; /_knobs, /_stats
+ *	neon-api-routes.c	the table of routes: one SQL statement each
+ *	neon-api-schema.c	the table of projects, and their JSON as a view
+ *	neon-api-build.c	making and dropping role and database, after the response
+ *	neon-api-knobs.c	how to misbehave, and counts
  *
  * Unlike Neon: all projects share one server, so role and database have names of their own
  * ("neondb_owner_x", "neondb_x"), and connection_uri has the port, and a parameter that no client
- * knows (stand_in=1).
+ * knows (stand_in=1): clients must bear unknown ones, for Neon adds some.
  */
 #ifndef DEVSTACK_NEON_API_H
 #define DEVSTACK_NEON_API_H
@@ -27,10 +34,11 @@ struct neon_fault {
 	int status;
 	unsigned times;
 	int retry_after; /* seconds; 0: no header */
-	bool after;	 /* the work is done first, then the failure told */
+	bool after;	 /* the work is done first, then the failure is sent */
 	char route[48];	 /* "POST /projects"; "" for any */
 };
 
+/* Requests of one route since the start. */
 struct neon_stat {
 	char route[48];
 	unsigned count;
@@ -39,75 +47,79 @@ struct neon_stat {
 struct neon_api {
 	struct worker *worker;
 	struct dns *dns;
-	struct catalog *catalog; /* the administrator's connections */
+	struct catalog *catalog; /* owned: the administrator's connections */
 	struct http_server *http;
 	struct arena *arena;
-	struct pg_target admin;
-	const char *advertised; /* the host clients are told */
-	const char *api_key;
-	uint64_t operation_us;
+	struct pg_target admin;	/* strings in the arena */
+	const char *advertised; /* borrowed: the host in connection strings */
+	const char *api_key;	/* borrowed from argv */
+	uint64_t operation_us;	/* from a project's creation until it is ready */
 	/* knobs */
 	uint64_t delay_us;
 	char delay_route[48]; /* "" : every one */
 	struct neon_fault faults[FAULTS_MAX];
-	unsigned lose_next; /* answers of POST /projects that get lost */
+	unsigned lose_responses; /* of POST /projects: the project is made, the connection cut */
+	/* ids that lists name as unavailable, without the project */
 	char unavailable[UNAVAILABLE_MAX][PROJECT_ID_SIZE];
 	unsigned unavailable_count;
 	/* counts */
 	struct neon_stat stats[STATS_MAX];
-	unsigned parallel, parallel_peak;
+	unsigned parallel, parallel_peak; /* requests at once */
 	unsigned made; /* projects, since the start */
 };
 
-/* One request: a table of steps in neon-api-serve.c, SQL in neon-api-routes.c. */
+/* One request: steps in neon-api-serve.c, SQL in neon-api-routes.c. */
 struct route;
 #define NEON_REQUEST_MAGIC 0x4e524551u /* "NREQ" */
 
 struct neon_request {
 	struct flow flow;
 	unsigned magic;
-	struct neon_api *api;
-	struct http_exchange *x;
-	const struct route *route;
-	struct neon_fault fault; /* status 0: none */
-	bool is_lost;
+	struct neon_api *api;	   /* borrowed */
+	struct http_exchange *x;   /* borrowed until the end */
+	const struct route *route; /* NULL for /_knobs */
+	struct neon_fault fault;   /* status 0: none */
+	bool lose_response;	   /* cut the connection in place of responding */
 	char id[PROJECT_ID_SIZE]; /* the {project} of the path */
 	struct timer timer;
 	struct buf body; /* owned */
 	json_t *json;	 /* owned */
 	struct pg_query query;
 	struct pg_result result; /* owned */
-	char texts[8][PARAMETER_SIZE];	 /* parameters of the query */
+	char texts[8][PARAMETER_SIZE]; /* what the query's parameters borrow */
 };
 
 struct route {
 	const char *method;
 	const char *path; /* after /api/v2; "{p}" is one segment */
 	const char *name; /* "GET /projects/{p}" */
-	int status;	  /* of a good answer */
-	/* Fills query; false with err set when the request is no good. */
+	int status;	  /* of the response when all is well */
+	/* Fills r->query; false with err set when the request is malformed. */
 	bool (*prepare)(struct neon_request *, struct err *);
-	/* A second statement over the project's id, whose answer it is; or NULL. */
-	const char *form;
-	/* After a good query; may be NULL. */
+	/* A second statement, with the project's id as $1, whose row is the response; NULL: the
+	 * first one's is. */
+	const char *result_sql;
+	/* Called when the first statement has done something; may be NULL. */
 	void (*then)(struct neon_request *);
 };
 
-/* NULL when there is none; fills id. */
+/* NULL when there is none. id: the {p} of the path, left as it is when there is none. */
 const struct route *route_find(struct slice method, struct slice path, char id[PROJECT_ID_SIZE]);
 
-/* Before the first request. */
+/* Before the first request: creates what is not there yet. */
 enum flow_rc schema_create(struct flow *, struct neon_api *, struct pg_result *);
-/* A project's role and database are made (or unmade), behind the answer. */
+/* Start making (or dropping) a project's role and database; the response does not wait for it. */
 void build_start(struct neon_api *, const char *id, const char *password);
 void drop_start(struct neon_api *, const char *id);
 
+/* http_handler_fn; arg: struct neon_api. */
 void serve_request(struct http_exchange *, void *arg);
+/* An error in Neon's form. */
 void serve_error(struct http_exchange *, int status, const char *message);
 
-/* POST /_knobs with that body; false with err set. */
+/* Sets what the body of POST /_knobs names; false with err set. */
 bool knobs_set(struct neon_api *, const json_t *, struct err *);
-/* Takes one from the faults for this route; status 0 when there is none. */
+/* Takes one of the faults that are left for this route; status 0 when there is none. */
 struct neon_fault knobs_take_fault(struct neon_api *, const char *route);
 void stats_count(struct neon_api *, const char *route);
 void stats_put(const struct neon_api *, struct buf *);

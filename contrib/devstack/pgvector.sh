@@ -19,7 +19,7 @@ good=0.8.4	# older ones have known defects in building indexes in parallel
 suites="sid trixie"	# the first that offers enough is taken
 
 bin=$(postgres_bin)
-[ -n "$bin" ] || fail "no PostgreSQL >= 14 under /usr/lib/postgresql"
+[ -n "$bin" ] || fail "There is no PostgreSQL >= 14 under /usr/lib/postgresql; run contrib/deps --run."
 major=${bin%/bin}
 major=${major##*/}
 control=$("$bin/pg_config" --sharedir)/extension/vector.control
@@ -36,10 +36,10 @@ try_binary_package() {
 	package=postgresql-$major-pgvector
 	version=$(apt-cache policy "$package" 2>/dev/null | sed -n 's/^ *Candidate: *//p')
 	at_least "${version%%-*}" "$least" || return 1
-	may_be_root || fail "an administrator should run:  apt-get install -y $package"
+	may_be_root || fail "An administrator should run:  apt-get install -y $package"
 	say "installing $package $version"
 	as_root apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 \
-	    "$package" >"$log" 2>&1 || fail_log "apt-get install $package failed"
+	    "$package" >"$log" 2>&1 || fail_log "apt-get install $package failed; see above."
 }
 
 # The archive this machine's own packages come from: "URI keyring" of the first entry that offers
@@ -105,7 +105,7 @@ fetch_source() {
 
 fetch_any_source() {
 	mirrors=$(own_mirror | sort -u)
-	[ -n "$mirrors" ] || fail "no Debian mirror found in /etc/apt; install pgvector >= $least"
+	[ -n "$mirrors" ] || fail "/etc/apt names no Debian mirror; install pgvector >= $least by hand."
 	for suite in $suites; do
 		while read -r uri keyring; do
 			case $keyring in /*) ;; *) keyring= ;; esac
@@ -123,7 +123,7 @@ find_headers() {
 	headers=$("$bin/pg_config" --includedir-server)
 	[ ! -r "$headers/postgres.h" ] || return 0
 	(cd "$work" && apt-get -q download "postgresql-server-dev-$major") >"$log" 2>&1 ||
-	    fail_log "cannot download postgresql-server-dev-$major"
+	    fail_log "postgresql-server-dev-$major could not be downloaded; see above."
 	dpkg-deb -x "$work/postgresql-server-dev-$major"_*.deb "$work/dev"
 	headers=$work/dev$headers
 }
@@ -132,7 +132,7 @@ find_headers() {
 compile() {
 	make -s -C "$1" OPTFLAGS= with_llvm=no PG_CONFIG="$bin/pg_config" \
 	    CPPFLAGS="-I$headers" >"$log" 2>&1 ||
-	    fail_log "pgvector does not compile"
+	    fail_log "pgvector does not compile; see above."
 }
 
 install_files() {
@@ -149,22 +149,23 @@ work=$(mktemp -d)
 trap 'rm -rf "$log" "$work"' EXIT
 if ! try_binary_package; then
 	may_be_root || fail "pgvector >= $least is missing for PostgreSQL $major and this user" \
-	    "may not install it; an administrator should run:  $top/contrib/deps --build --run"
+	    "may not install it. An administrator should run:  $top/contrib/deps --build --run"
 	have gcc && have make && have dpkg-source || {
 		say "installing gcc make dpkg-dev (to compile pgvector)"
 		as_root apt-get install -q -y --no-install-recommends \
 		    -o DPkg::Lock::Timeout=300 gcc libc6-dev make dpkg-dev >"$log" 2>&1 ||
-		    fail_log "apt-get install failed"
+		    fail_log "apt-get install failed; see above."
 	}
 	say "fetching Debian's source of pgvector (this Debian has no package of it)"
-	fetch_any_source || fail_log "no source of pgvector >= $least on this machine's mirror"
+	fetch_any_source || fail_log "This machine's mirror has no source of pgvector >= $least; install it by hand."
 	find_headers
 	say "compiling pgvector $offered for PostgreSQL $major"
 	compile "$work"/src/pgvector-*
 	install_files "$work"/src/pgvector-*
 fi
 version=$(installed_version)
-at_least "$version" "$least" || fail "pgvector is ${version:-absent} after the installation"
+at_least "$version" "$least" ||
+    fail "pgvector is ${version:-absent} after the installation; >= $least is needed."
 note=
 at_least "$version" "$good" || note=" ($good or later is better; this mirror offers none)"
 say "pgvector $version is installed for PostgreSQL $major$note"

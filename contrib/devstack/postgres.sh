@@ -18,7 +18,7 @@ port=$2
 shift 2
 data=/proc/self/fd/9
 bin=$(postgres_bin)
-[ -n "$bin" ] || fail "no PostgreSQL >= 14 found; run contrib/deps --run"
+[ -n "$bin" ] || fail "There is no PostgreSQL >= 14; run contrib/deps --run."
 
 # The command as the user that owns the cluster.
 as_owner() {
@@ -32,10 +32,10 @@ as_owner() {
 make_cluster() {
 	find -H $data -mindepth 1 -delete
 	as_owner "$bin/initdb" -D $data -A trust -U postgres -E UTF8 --locale=C.UTF-8 \
-	    --no-sync >"$log" 2>&1 || fail_log "initdb failed"
+	    --no-sync >"$log" 2>&1 || fail_log "initdb failed; see above."
 	printf "alter role postgres password '%s'\n" "$TG_PG_PASSWORD" |
 	    as_owner "$bin/postgres" --single -D $data postgres >"$log" 2>&1 ||
-	    fail_log "the superuser's password could not be set"
+	    fail_log "The superuser's password could not be set; see above."
 	echo "host all all 127.0.0.1/32 scram-sha-256" >$data/pg_hba.conf
 	touch $data/tenantgate-cluster
 }
@@ -52,7 +52,7 @@ mkdir -p "$dir"
 chmod 700 "$dir"
 exec 9<"$dir"
 cd /
-# The last file made: without it the making was cut short.
+# The last file written: without it an earlier run was cut short, and the cluster is made anew.
 if [ ! -e $data/tenantgate-cluster ]; then
 	log=$(mktemp)
 	trap 'rm -f "$log"' EXIT

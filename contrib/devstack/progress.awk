@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The events of POST /ingest as one line that grows; then what became of the document. Exits 1,
-# with the reason, when it was not stored. The last line of the input is `#status CODE`.
+# Shows the events of POST /ingest as one line that grows, then what became of the document. Exits
+# 1, with the reason, when it was not stored. The last line of the input is `#status CODE`.
 
 function field(text, name,	value) {
 	if (!match(text, "\"" name "\":(\"([^\"\\\\]|\\\\.)*\"|[0-9]+)"))
@@ -39,15 +39,15 @@ function bar(done, total,	i, text) {
 
 /^data: / && event == "error" {
 	status = field($0, "status")
-	said = field($0, "detail")
+	reason = field($0, "detail")
 	next
 }
 
-{ said = said $0 }
+{ reason = reason $0 }
 
 END {
 	if (!stored) {
-		print "\n  not stored: HTTP " status ": " said
+		print "\n  not stored: HTTP " status ": " reason
 		exit 1
 	}
 }

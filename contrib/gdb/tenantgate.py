@@ -8,8 +8,9 @@
     (gdb) print *(struct chat *)0x62d00003c400      one of them; its address is in the table
 
 Workers are found as the arguments of worker_run() and worker_thread() on their threads' stacks (the
-optimiser keeps one of them); the rest is read by the names of the fields in src/loop/ and include/tenantgate/loop/. When one of them is renamed the
-command fails and says which; tests/live/gdb.test.mjs runs it.
+optimiser keeps one of them); the rest is read by the names of the fields in src/loop/ and
+include/tenantgate/loop/. When one of them is renamed the command fails and names it;
+tests/live/gdb.test.mjs runs it.
 """
 import time
 
@@ -17,7 +18,7 @@ import gdb
 
 WORKER_MAGIC = 0x574F524B
 FLOW_MAGIC = 0x464C4F57
-LAG_EVERY_US = 100000  # worker.c: how often a loop notes the time in lag_due_us
+LAG_EVERY_US = 100000  # worker_loop.c: how often a loop notes the time in lag_due_us
 
 
 def field(value, *names):
@@ -60,7 +61,8 @@ def worker_of(thread):
 def workers():
     here = gdb.selected_thread()
     if here is None:
-        raise gdb.GdbError("tenantgate.py: there is no process and no core.")
+        raise gdb.GdbError("tenantgate.py: there is no process and no core: attach to one, or "
+                           "name PROGRAM and CORE.")
     frame = gdb.selected_frame()
     try:
         found = [worker_of(t) for t in gdb.selected_inferior().threads()]
@@ -73,7 +75,7 @@ def workers():
                            "are its symbols there?")
     for w in found:
         if int(field(w, "magic")) != WORKER_MAGIC:
-            raise gdb.GdbError(f"tenantgate.py: worker {w} has not its magic number.")
+            raise gdb.GdbError(f"tenantgate.py: worker {w} is damaged: its magic number is wrong.")
     return sorted(found, key=lambda w: int(field(w, "index")))
 
 

@@ -52,7 +52,7 @@ test('-t says whether the configuration is fine', async () => {
 	const bad = stack.conf({ listn_port: 1, top_k: 'many' });
 	await assert.rejects(run(programs.tenantgate(), ['-t', '-c', bad]), (error) => {
 		assert.equal(error.code, 1);
-		assert.match(error.stderr, new RegExp(`^${bad}:\\d+: unknown key "listn_port"; did you ` +
+		assert.match(error.stderr, new RegExp(`^${bad}:\\d+: Unknown key "listn_port"; did you ` +
 			'mean "listen_port"\\?$', 'm'));
 		assert.match(error.stderr, /^.*:\d+: top_k takes a number/m);
 		return true;

@@ -67,25 +67,25 @@ test_numbers_are_refused(void **state)
 {
 	(void)state;
 	refused(GOOD "listen_port = 70000\n",
-	    "5: listen_port takes a number from 0 to 65535, not \"70000\"");
+	    "5: listen_port takes a number from 0 to 65535, not \"70000\".");
 	refused(GOOD "listen_port = 80x\n",
-	    "5: listen_port takes a number from 0 to 65535, not \"80x\"");
+	    "5: listen_port takes a number from 0 to 65535, not \"80x\".");
 	refused(GOOD "listen_port = -1\n",
-	    "5: listen_port takes a number from 0 to 65535, not \"-1\"");
-	refused(GOOD "top_k =\n", "5: top_k takes a number from 1 to 50, not \"\"");
+	    "5: listen_port takes a number from 0 to 65535, not \"-1\".");
+	refused(GOOD "top_k =\n", "5: top_k takes a number from 1 to 50, not \"\".");
 	refused(GOOD "listen_port = 99999999999999999999999\n",
-	    "5: listen_port takes a number from 0 to 65535, not \"99999999999999999999999\"");
+	    "5: listen_port takes a number from 0 to 65535, not \"99999999999999999999999\".");
 	refused(GOOD "max_chat_body = 1000\n",
-	    "5: max_chat_body takes a size (B, KiB, MiB, GiB) from 1KiB to 1GiB, not \"1000\"");
+	    "5: max_chat_body takes a size (B, KiB, MiB, GiB) from 1KiB to 1GiB, not \"1000\".");
 	refused(GOOD "max_chat_body = 99999999999999GiB\n",
 	    "5: max_chat_body takes a size (B, KiB, MiB, GiB) from 1KiB to 1GiB, not "
-	    "\"99999999999999GiB\"");
+	    "\"99999999999999GiB\".");
 	refused(GOOD "redis_timeout = 5 sec\n",
-	    "5: redis_timeout takes a time (us, ms, s, m, h, d) from 1ms to 1m, not \"5 sec\"");
+	    "5: redis_timeout takes a time (us, ms, s, m, h, d) from 1ms to 1m, not \"5 sec\".");
 	refused(GOOD "redis_timeout = 0\n",
-	    "5: redis_timeout takes a time (us, ms, s, m, h, d) from 1ms to 1m, not \"0\"");
+	    "5: redis_timeout takes a time (us, ms, s, m, h, d) from 1ms to 1m, not \"0\".");
 	refused(GOOD "drain_delay = 2h\n",
-	    "5: drain_delay takes a time (us, ms, s, m, h, d) from 0 to 1h, not \"2h\"");
+	    "5: drain_delay takes a time (us, ms, s, m, h, d) from 0 to 1h, not \"2h\".");
 }
 
 static void
@@ -114,16 +114,19 @@ static void
 test_words_and_urls_are_refused(void **state)
 {
 	(void)state;
-	refused(GOOD "access_log = maybe\n", "5: access_log is on or off, not \"maybe\"");
+	refused(GOOD "access_log = maybe\n", "5: access_log must be on or off, not \"maybe\".");
 	refused(GOOD "redis_failure_mode = openn\n",
-	    "5: redis_failure_mode is local, open or closed, not \"openn\"");
-	refused(GOOD "redis_url = http://x\n", "5: redis_url is a URL that starts with redis://");
-	refused(GOOD "redis_url = redis://a b\n", "5: redis_url holds a blank");
+	    "5: redis_failure_mode must be local, open or closed, not \"openn\".");
+	refused(GOOD "redis_url = http://x\n",
+	    "5: redis_url must be a URL that starts with redis://.");
+	refused(GOOD "redis_url = redis://a b\n",
+	    "5: redis_url holds a blank or a control character; percent-encode it (a blank is "
+	    "%20).");
 	refused(GOOD "neon_api_url = api.neon.tech\n",
-	    "5: neon_api_url is a URL that starts with http://");
-	refused(GOOD "chat_model =\n", "5: chat_model must not be empty");
+	    "5: neon_api_url must be a URL that starts with http://.");
+	refused(GOOD "chat_model =\n", "5: chat_model must not be empty.");
 	refused(GOOD "neon_sslmode = yes\n",
-	    "5: neon_sslmode is disable, prefer, require, verify-ca or verify-full");
+	    "5: neon_sslmode must be disable, prefer, require, verify-ca or verify-full.");
 }
 
 static void
@@ -131,16 +134,18 @@ test_lines_are_refused(void **state)
 {
 	(void)state;
 	refused(GOOD "listn_port = 1\n",
-	    "5: unknown key \"listn_port\"; did you mean \"listen_port\"?");
-	refused(GOOD "flavour_of_the_day = 1\n", "5: unknown key \"flavour_of_the_day\"");
-	refused(GOOD "hello\n", "5: neither a comment nor `key = value`");
+	    "5: Unknown key \"listn_port\"; did you mean \"listen_port\"?");
+	refused(GOOD "flavour_of_the_day = 1\n",
+	    "5: Unknown key \"flavour_of_the_day\"; `tenantgate --help` lists all of them.");
+	refused(GOOD "hello\n", "5: This line is neither a comment nor `key = value`.");
 	refused(GOOD "[pgbouncer]\n",
-	    "5: unknown section [pgbouncer]; keys belong to [tenantgate]");
-	refused(GOOD "[tenantgate\n", "5: a section ends in ]");
+	    "5: Unknown section [pgbouncer]; keys belong to [tenantgate].");
+	refused(GOOD "[tenantgate\n", "5: The line of a section ends in ].");
 	refused("listen_port = 1\n" GOOD,
-	    "1: listen_port stands before any section; start with [tenantgate]");
-	refused(GOOD "%include\n", "5: write %include FILE");
-	refused(GOOD "\x1b[31m = 1\n", "5: unknown key \"?[31m\"");
+	    "1: listen_port stands before any section; begin the file with [tenantgate].");
+	refused(GOOD "%include\n", "5: Write `%include FILE`.");
+	refused(GOOD "\x1b[31m = 1\n",
+	    "5: Unknown key \"?[31m\"; `tenantgate --help` lists all of them.");
 }
 
 static void
@@ -150,7 +155,8 @@ test_duplicate_is_refused(void **state)
 
 	(void)state;
 	assert_false(load(GOOD "top_k = 2\n\ntop_k = 3\n"));
-	snprintf(want, sizeof(want), "%s:7: top_k is set twice: first at %s:5\n", path, path);
+	snprintf(want, sizeof(want), "%s:7: top_k is set twice; it was first set at %s:5.\n", path,
+	    path);
 	assert_string_equal(errors.data, want);
 }
 
@@ -160,12 +166,12 @@ test_every_error_is_reported(void **state)
 	(void)state;
 	assert_false(load("[tenantgate]\ntop_k = x\nnonsense\nlisten_prt = 1\n"));
 	assert_non_null(strstr(errors.data, ":2: top_k takes"));
-	assert_non_null(strstr(errors.data, ":3: neither"));
-	assert_non_null(strstr(errors.data, ":4: unknown key \"listen_prt\""));
-	assert_non_null(strstr(errors.data, "t.conf: catalog_url must be set\n"));
-	assert_non_null(strstr(errors.data, "t.conf: seal_keys must be set\n"));
+	assert_non_null(strstr(errors.data, ":3: This line is neither"));
+	assert_non_null(strstr(errors.data, ":4: Unknown key \"listen_prt\""));
+	assert_non_null(strstr(errors.data, "t.conf: catalog_url must be set.\n"));
+	assert_non_null(strstr(errors.data, "t.conf: seal_keys must be set.\n"));
 	assert_non_null(
-	    strstr(errors.data, "t.conf: neon_api_key must be set when provider = neon\n"));
+	    strstr(errors.data, "t.conf: neon_api_key must be set when provider = neon.\n"));
 }
 
 static void
@@ -173,12 +179,13 @@ test_between_keys(void **state)
 {
 	(void)state;
 	refused(GOOD "chunk_size = 100\nchunk_overlap = 100\n",
-	    "6: chunk_overlap must be less than chunk_size");
+	    "6: chunk_overlap must be less than chunk_size.");
 	refused(GOOD "provider = postgres\n",
-	    " postgres_admin_url must be set when provider = postgres");
+	    " postgres_admin_url must be set when provider = postgres.");
 	refused("[tenantgate]\ncatalog_url = postgresql://u@h/tg\nseal_keys = 123\nneon_api_key = "
 		"k\n",
-	    "3: seal_keys takes 64 hexadecimal digits a key, a comma between keys");
+	    "3: seal_keys takes 64 hexadecimal digits a key, a comma between keys; `openssl rand "
+	    "-hex 32` makes one.");
 	refused("[tenantgate]\nseal_keys = " HEX64 "\nneon_api_key = k\n"
 		"catalog_url = postgresql://malformed\n",
 	    "4: catalog_url: The URL is malformed.");

@@ -49,7 +49,7 @@ same_default(const struct conf *table, const struct conf *rooms, const struct co
 			fail_msg("%s: \"%s\", the room says \"%s\"", k->name, text_at(table, k),
 			    text_at(rooms, k));
 	} else if (memcmp(a, b, k->size) != 0) {
-		fail_msg("%s = %s is not the room's default", k->name, k->standard);
+		fail_msg("%s = %s is not the room's default", k->name, k->default_text);
 	}
 }
 

@@ -17,11 +17,11 @@ test_environment(void **state)
 	assert_string_equal(conf.model.embedding_model, "other");
 	assert_string_equal(conf.tenants.neon_region, "$a$b");
 	refused(GOOD "chat_model = ${TG_TEST_NONE}\n",
-	    "5: ${TG_TEST_NONE} is not set in the environment");
+	    "5: The environment has no TG_TEST_NONE; set it, or write ${TG_TEST_NONE:-DEFAULT}.");
 	refused(GOOD "chat_model = ${TG_TEST\n",
-	    "5: a reference is ${NAME} or ${NAME:-default}; write $$ for a dollar sign");
+	    "5: A reference is ${NAME} or ${NAME:-default}; write $$ for a dollar sign.");
 	refused(GOOD "chat_model = ${A B}\n",
-	    "5: a reference is ${NAME} or ${NAME:-default}; write $$ for a dollar sign");
+	    "5: A reference is ${NAME} or ${NAME:-default}; write $$ for a dollar sign.");
 }
 
 static void
@@ -37,10 +37,12 @@ test_secret_files(void **state)
 	put_file("key.txt", "nk\n", 0644);
 	assert_false(load(GOOD "model_api_key = @key.txt\n"));
 	snprintf(want, sizeof(want),
-	    "%s:5: %s/key.txt can be read by others: chmod o= %s/key.txt\n", path, folder, folder);
+	    "%s:5: %s/key.txt can be read by others; run `chmod o= %s/key.txt`.\n", path, folder,
+	    folder);
 	assert_string_equal(errors.data, want);
 	assert_false(load(GOOD "model_api_key = @absent.txt\n"));
-	assert_non_null(strstr(errors.data, "/absent.txt: No such file or directory\n"));
+	assert_non_null(
+	    strstr(errors.data, "/absent.txt cannot be read: No such file or directory.\n"));
 }
 
 static void
@@ -82,15 +84,18 @@ test_include(void **state)
 	assert_false(load(GOOD "%include more.conf\n"));
 	snprintf(want, sizeof(want),
 	    "%s/more.conf:3: top_k takes a number from 1 to 50, not "
-	    "\"no\"\n",
+	    "\"no\".\n",
 	    folder);
 	assert_string_equal(errors.data, want);
 	put_file("more.conf", "%include more.conf\n", 0600);
 	assert_false(load(GOOD "%include more.conf\n"));
-	assert_non_null(strstr(errors.data, "more.conf:1: %include goes deeper than 8 files\n"));
+	assert_non_null(strstr(errors.data,
+	    "more.conf:1: Files include others more than 8 deep; does one "
+	    "include itself?\n"));
 	assert_false(load(GOOD "%include gone.conf\n"));
 	assert_non_null(strstr(errors.data, ":5: "));
-	assert_non_null(strstr(errors.data, "gone.conf: No such file or directory\n"));
+	assert_non_null(
+	    strstr(errors.data, "gone.conf cannot be read: No such file or directory.\n"));
 }
 
 static void
@@ -100,7 +105,8 @@ test_absent_file(void **state)
 	conf_free(&conf);
 	buf_reset(&errors);
 	assert_false(conf_load(&conf, "/nonexistent/t.conf", &errors));
-	assert_non_null(strstr(errors.data, "/nonexistent/t.conf: No such file or directory\n"));
+	assert_non_null(strstr(errors.data,
+	    "/nonexistent/t.conf: The file cannot be read: No such file or directory.\n"));
 }
 
 static void
@@ -111,7 +117,7 @@ test_long_values(void **state)
 
 	(void)state;
 	memset(text + n, 'a', CONF_VALUE_MAX + 1);
-	refused(text, "5: the value is longer than 8192 bytes");
+	refused(text, "5: The value is longer than 8192 bytes; shorten it.");
 }
 
 static char *
@@ -143,7 +149,7 @@ test_sample(void **state)
 	setenv("TENANTGATE_CATALOG_URL", "postgresql://u@h/tg", 1);
 	setenv("TENANTGATE_SEAL_KEYS", HEX64, 1);
 	assert_false(load_mode(text, 0644));
-	assert_non_null(strstr(errors.data, "neon_api_key must be set when provider = neon"));
+	assert_non_null(strstr(errors.data, "neon_api_key must be set when provider = neon."));
 	free(text);
 }
 

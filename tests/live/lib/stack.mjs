@@ -184,7 +184,7 @@ export class Stack {
 	async tenantgate(changes = {}, { wait = true } = {}) {
 		const path = this.conf(changes);
 		const program = this.program('tenantgate', programs.tenantgate(), ['-c', path]);
-		const [, port] = await program.says(/listening on [^ ]+:(\d+) with/);
+		const [, port] = await program.says(/Listening on [^ ]+:(\d+) with/);
 		const gate = new Gate(program, Number(port), path);
 		if (wait)
 			await until('tenantgate is ready', async () => {

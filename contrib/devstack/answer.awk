@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# An AI SDK data stream for people: words as they arrive, then the pages they came from. Exits 1,
+# Shows an answer (an AI SDK data stream): words as they arrive, then the pages they came from. Exits 1,
 # with the reason, when there was no whole answer. The last line of the input is `#status CODE`.
 # With `expect_none`, exits 1 when there are sources.
 
@@ -65,16 +65,16 @@ function print_sources(	i, cites) {
 }
 
 /^d:/ { finished = 1; next }
-/^3:/ { said = plain(substr($0, 4, length($0) - 4)); next }
+/^3:/ { reason = plain(substr($0, 4, length($0) - 4)); next }
 /^#status / { status = $2; next }
 /^[a-z]:/ { next }
-{ said = said $0 }
+{ reason = reason $0 }
 
 END {
 	print "\n"
 	print_sources()
 	if (!finished) {
-		print "  no answer: HTTP " status ": " said
+		print "  no answer: HTTP " status ": " reason
 		exit 1
 	}
 	if (expect_none && sources > 0) {

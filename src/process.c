@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process: opens and closes what all workers share: the sealing keys, the pools, the in-process
+ * limits, the count of client connections, the catalog. Nothing here connects to anything yet:
+ * pools and catalog do when a worker first asks.
+ */
+#include "process.h"
+
+#define LIMIT_KEYS_MAX 200000 /* of the in-process store: bounds its memory */
+
+bool
+process_open(struct process *process, const struct conf *conf, struct err *err)
+{
+	process->conf = conf;
+	process->http = conf->http;
+	process->tenants = conf->tenants;
+	process->arena = arena_new(1u << 20);
+	/* tenant/ provisions databases but does not know what is in them. */
+	process->tenants.schema = retrieval_schema(process->arena, conf->model.dimensions);
+	process->tenants.schema_version = RETRIEVAL_SCHEMA_VERSION;
+	process->seal = seal_new(conf->seal_keys);
+	if (process->seal == NULL) {
+		err_set(err, ERR_INTERNAL,
+		    "The value of seal_keys is not 64 hexadecimal digits a key.");
+		return false;
+	}
+	process->pools = pools_open(&conf->pool, NULL);
+	process->limits = limit_store_new(LIMIT_KEYS_MAX);
+	process->connections = http_shared_new();
+	process->catalog = catalog_open(&conf->catalog, err);
+	return process->catalog != NULL;
+}
+
+/* The catalog's connections are a pool of its own, and go first. What was never opened is passed
+ * over. */
+void
+process_close(struct process *process)
+{
+	if (process->catalog != NULL)
+		catalog_close(process->catalog);
+	if (process->pools != NULL)
+		pools_close(process->pools);
+	if (process->limits != NULL)
+		limit_store_free(process->limits);
+	if (process->connections != NULL)
+		http_shared_free(process->connections);
+	if (process->seal != NULL)
+		seal_free(process->seal);
+	arena_free(process->arena);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process: what all worker contexts share. It does not change while they are open; what it points
+ * to guards itself.
+ */
+#ifndef PROCESS_H
+#define PROCESS_H
+
+#include "conf.h"
+#include "tenantgate/base/seal.h"
+
+struct process {
+	const struct conf	*conf;		/* borrowed */
+	struct http_conf	http;		/* conf's; listen_port as bound */
+	struct tenants_conf	tenants;	/* conf's, with the statements of the schema */
+	struct arena		*arena;		/* owned: the schema's text */
+	struct seal		*seal;		/* owned, as all below; read-only */
+	struct pools		*pools;		/* of the tenants' databases */
+	struct catalog		*catalog;
+	struct limit_store	*limits;	/* used without Redis, and while it is away */
+	struct http_shared	*connections;	/* how many clients there are */
+	struct api_shared	shared;		/* the phase; the count of ingests */
+};
+
+/* Main thread, on zeroed memory, before the first worker. The conf is borrowed until the close.
+ * False with err set: what was opened until then is left to process_close(). */
+bool	process_open(struct process *, const struct conf *, struct err *);
+/* Main thread, when the workers have been freed: their last tasks bring connections back to the
+ * pools. */
+void	process_close(struct process *);
+
+#endif
