@@ -38,7 +38,7 @@ struct document_format {
 	const char		*media_type;	/* as it is stored and sent in responses */
 	const char *const	*aliases;	/* other media types that mean it, NULL-ended */
 	const char *const	*suffixes;	/* of file names, with the dot, NULL-ended */
-	struct slice		 magic;		/* first bytes that tell it; len 0: it has none */
+	struct slice		 magic;		/* bytes that identify it; len 0: it has none */
 	size_t			 magic_within;	/* the magic lies within that many first bytes */
 	enum chunk_separators	 separators;
 	enum document_reader	 reader;

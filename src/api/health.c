@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * health: for load balancers and orchestrators. /healthz: this process and the loop of the worker
- * that took the request are alive; no dependency is asked, for a restart would not mend one.
+ * that took the request are alive; no dependency is checked, for a restart would not repair one.
  * /readyz: whether to send traffic here: 503 while starting and draining, and until the catalog was
  * reached once.
  *

@@ -23,8 +23,8 @@
 struct api_route;
 struct api_route_match;
 
-/* What request_of() checks: shared steps see only a struct flow, and every handler's kind differs.
- * */
+/* What request_of() checks: shared steps see a struct flow alone, and every handler's kind
+ * differs. */
 #define REQUEST_MAGIC	0x52455155u	/* "REQU" */
 
 struct request {
@@ -71,8 +71,7 @@ enum flow_rc	request_borrow(struct flow *);
 struct request	*request_start(struct http_exchange *, const struct api_context *,
 		    const struct api_route_match *, size_t size, const struct flow_kind *);
 /* Reconciles the catalog's list of this tenant's documents in the background: one document at once,
- * or ("") what earlier requests left unfinished, if that was not looked for within ingest_timeout.
- * */
+ * or ("") what earlier requests left unfinished, if that was not looked for in ingest_timeout. */
 void		request_reconcile(struct request *, const char *document_id);
 /* The end of every handler: a failure whose response has not begun becomes problem+json, the access
  * log gets its line, the lease and the exchange go back. */

@@ -231,7 +231,7 @@ stderr_has(const struct extraction *x, const char *words)
 	return b->len > 0 && memmem(b->data, b->len, words, strlen(words)) != NULL;
 }
 
-/* It may be an attack or only a large drawing: the sender cannot be told which. */
+/* It may be an attack or only a large drawing: nothing shows which. */
 static enum flow_rc
 extraction_over_limit(struct flow *f)
 {

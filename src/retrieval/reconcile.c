@@ -150,15 +150,12 @@ reconcile_end(struct flow *f, const struct err *err)
 	pool_return(&m->lease, POOL_DIRTY);
 	if (err_is(err) && err->code != ERR_SHUTDOWN)
 		log_event(LOG_WARNING, "documents.reconcile_failed", NULL,
-		    "The documents of tenant %s could not be reconciled, a later request tries "
-		    "again: "
-		    "%s",
+		    "The list of tenant %s is not reconciled, a later request tries again: %s",
 		    m->tenant, err->detail);
 	else if (m->at > 0)
 		log_event(LOG_NOTICE, "documents.reconciled", NULL,
-		    "The catalog's list of tenant %s was reconciled with its database: %u "
-		    "documents.",
-		    m->tenant, m->at);
+		    "The catalog's list of tenant %s was reconciled: %u documents.", m->tenant,
+		    m->at);
 }
 
 /* The flow itself lies in the arena; the target's copy of the password is wiped. */

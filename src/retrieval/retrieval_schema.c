@@ -47,8 +47,8 @@ static const char index_vectors[] = "CREATE INDEX IF NOT EXISTS chunk_embedding"
 
 /*
  * Settings of every later session, so that a search needs no SET of its own. ef_search is how many
- * candidates an index scan keeps, and so the most rows it returns: 100 is twice SEARCH_K_MAX (40 is
- * pgvector's default). iterative_scan goes on where deleted rows have left too few.
+ * candidates an index scan keeps, and so the most rows one returns: 100 is twice SEARCH_K_MAX (40
+ * is pgvector's default). iterative_scan goes on where deleted rows have left too few.
  *
  * The cast loads pgvector's library: before that its settings are unknown to the session, and only
  * a superuser may store them. A role that does not own the database may not either: it keeps

@@ -7,7 +7,9 @@
  * so the filter is a materialized CTE of its own, which the planner cannot merge with the order.
  *
  * Of all: exactly too while the tenant has EXACT_MAX chunks at most, where the index saves nothing
- * and may miss a row; else by the index, whose settings the database keeps (retrieval_schema.c).
+ * and may miss a row; else by the index, whose settings the database keeps (retrieval_schema.c), or
+ * by a sequential scan where the planner thinks that cheaper: it counts neither the vectors out of
+ * line (TOAST) nor, by as much as it should, how few pages an index scan reads.
  *
  * Never with a bound on the distance inside the index scan: where nothing is so near, an iterative
  * scan walks the whole graph, which took seconds: anybody could keep a database busy with it.
