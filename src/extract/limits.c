@@ -138,7 +138,8 @@ landlock_allow_path(int rules, const struct path_rights *v)
 	return ok;
 }
 
-/* From landlock_restrict_self() on: everything that no rule allows is out of sight. */
+/* From landlock_restrict_self() on: what no rule allows cannot be opened, listed, changed or run;
+ * Landlock does not cover stat(2). */
 static bool
 landlock_restrict(int rules, int program)
 {
