@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * api: the stories. Each route is a flow: a table of named steps in the file of its name. This
- * door is what main.c opens: one handler for http/, and what a worker's stories borrow.
+ * api: the handlers of our routes. A handler is a flow, a table of named steps in the file of its
+ * name (src/api/chat.c); src/api/route.c lists which request starts which.
+ *
+ * worker_context.c opens this: it fills one struct api_context for each worker and gives
+ * api_handle() to that worker's HTTP server. Everything here runs on that worker's thread, but for
+ * struct api_shared, whose members are atomic.
  */
 #ifndef TENANTGATE_API_H
 #define TENANTGATE_API_H
@@ -20,34 +24,43 @@
 #include "tenantgate/retrieval.h"
 #include "tenantgate/tenant.h"
 
+/* How much a request may bring and how long it may take. Set before the workers start and not
+ * changed afterwards, so every thread reads it without a lock. */
 struct api_conf {
 	unsigned	tenant_requests_per_minute;	/* unless the tenant's row says; 0: none */
 	unsigned	key_requests_per_minute;	/* a key's, over all its tenants; 0: none */
-	unsigned	burst;				/* at once; 0: as many as a minute's */
-	size_t		document_max;			/* bytes of one POST /ingest */
-	size_t		chat_body_max;
-	unsigned	chunk_size;			/* UTF-16 units */
-	unsigned	chunk_overlap;
-	unsigned	chunks_max;			/* a document's */
+	unsigned	burst;				/* requests at once; 0: a minute's count */
+	size_t		document_max;			/* bytes of one document */
+	size_t		chat_body_max;			/* bytes of a /chat or /search body */
+	unsigned	chunk_size;			/* UTF-16 units, as JavaScript counts */
+	unsigned	chunk_overlap;			/* UTF-16 units; less than chunk_size */
+	unsigned	chunks_max;			/* of one document */
 	unsigned	ingests_max;			/* at a time, whole process */
-	unsigned	top_k;
+	unsigned	top_k;				/* chunks found, unless the body says */
 	uint64_t	ingest_timeout_us;		/* whole request */
-	uint64_t	chat_timeout_us;
-	bool		access_log;
+	uint64_t	chat_timeout_us;		/* whole request; of /search too */
+	bool		access_log;			/* one line for each request */
 	struct extract_conf extract;
 };
 void	api_conf_init(struct api_conf *);
 
-/* What the whole process is doing; moved by main.c alone, read by any thread. */
+/* What the whole process is doing:
+ *
+ *	[STARTING] --catalog's schema is current--> [SERVING] --signal--> [DRAINING]
+ *	     \___________________________signal______________________________^
+ *
+ * Moved by serve.c alone (the migration's end on worker 0, a signal on the main thread); any thread
+ * reads it. Never moved back: the end of a migration does not undo a drain. */
 enum api_phase { API_STARTING, API_SERVING, API_DRAINING };
 
-/* What all workers' stories share. */
+/* What the handlers of all workers share. One for each process; it outlives the workers. */
 struct api_shared {
 	_Atomic enum api_phase	phase;
-	_Atomic unsigned	ingests;	/* under way: each holds a document */
+	_Atomic unsigned	ingests;	/* under way: each holds a document in memory */
 };
 
-/* One worker's rooms, all borrowed; they outlive http on that worker. */
+/* What one worker's handlers use. All borrowed: closed only when that worker's HTTP server is
+ * closed and its flows have ended. */
 struct api_context {
 	struct worker		*worker;
 	struct catalog		*catalog;
@@ -57,13 +70,16 @@ struct api_context {
 	struct tenants		*tenants;
 	struct limiter		*limiter;
 	struct model		*model;
-	struct map		*reconciled;	/* tenant id -> uint64_t: when last looked after */
-	const char		*environment;	/* part of every shared key */
+	struct map		*reconciled;	/* tenant id -> owned uint64_t: monotonic us of the
+						 * last reconciliation; NULL: never reconcile */
+	const char		*environment;	/* part of every key in Redis */
 	const struct api_conf	*conf;
 	struct api_shared	*shared;
 };
 
-/* http_handler_fn and http_refused_fn; arg: struct api_context. */
+/* The http_handler_fn and http_refused_fn of a worker's HTTP server; both take its struct
+ * api_context. api_handle() starts a handler, which ends the exchange; api_refused() logs a request
+ * that was refused before it reached a handler. */
 void	api_handle(struct http_exchange *, void *ctx);
 void	api_refused(const struct err *, const char *request_id, const char *remote, void *ctx);
 

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * retrieval: from a document to chunks with vectors, and from a question to the chunks that
- * matter. extract -> chunk -> (model) -> store; (model) -> search -> prompt.
+ * retrieval: from a document to chunks with vectors, and from a question to the chunks that answer
+ * it.
  *
- * Chunk, prompt and format functions are pure. The rest are operations of a flow on its worker.
+ *	POST /ingest: extract --> chunk --> (model: embed) --> store
+ *	POST /chat: (model: embed) --> search --> prompt --> (model: chat)
+ *
+ * Chunk and format functions are pure, and so is the prompt but for its random word. The rest are
+ * operations of a flow on its worker: they fail the flow with the codes named here, and borrow what
+ * they are given until the wait is over. The model is called by the handlers, in api/.
  */
 #ifndef TENANTGATE_RETRIEVAL_H
 #define TENANTGATE_RETRIEVAL_H
@@ -21,6 +26,7 @@
 #include "tenantgate/wire/pg.h"
 
 /* ---- formats: what a document may be; a row each in formats.c ---- */
+/* Where the splitter prefers to cut: the lists of LangChain's splitters of these names. */
 enum chunk_separators { CHUNK_TEXT, CHUNK_MARKDOWN };
 
 enum document_reader {
@@ -29,49 +35,51 @@ enum document_reader {
 };
 
 struct document_format {
-	const char		*media_type;	/* as it is stored and answered */
+	const char		*media_type;	/* as it is stored and sent in responses */
 	const char *const	*aliases;	/* other media types that mean it, NULL-ended */
 	const char *const	*suffixes;	/* of file names, with the dot, NULL-ended */
-	struct slice		 magic;		/* len 0: it has none */
-	size_t			 magic_within;	/* it lies within that many first bytes */
+	struct slice		 magic;		/* bytes that identify it; len 0: it has none */
+	size_t			 magic_within;	/* the magic lies within that many first bytes */
 	enum chunk_separators	 separators;
 	enum document_reader	 reader;
 	bool			 has_pages;	/* false: one text without a page number */
 };
 
-/* What the bytes are: the declared type (parameters cut), or told by magic, then by file name, when
- * it is absent or application/octet-stream. Static rows; NULL when it is none of ours. */
+/* What the bytes are: the declared type (parameters cut); where it is absent or
+ * application/octet-stream, by magic, then by the file's suffix. Static rows; NULL when none
+ * fits. */
 const struct document_format	*format_detect(struct slice declared, struct slice file_name,
 				    struct slice body);
 /* The row of a media_type as it is stored; NULL for any other text, and for NULL. */
 const struct document_format	*format_find(const char *media_type);
-/* The rows in turn; NULL past the last. */
+/* The rows in turn; NULL past the last. For tests. */
 const struct document_format	*format_at(size_t);
-/* ERR_MEDIA_TYPE, with the list of what is taken. */
+/* Sets ERR_MEDIA_TYPE, with the list of the media types that are accepted. */
 void				 format_refuse(struct err *);
 
-/* ---- extract: a stranger's bytes are parsed in a caged process of their own ---- */
+/* ---- extract: the text of a document; a PDF is parsed in a sandboxed process of its own ---- */
 struct extract_conf {
 	const char	*program;	/* path of tenantgate-extract */
 	size_t		 text_max;	/* bytes of text in all */
 	unsigned	 pages_max;
-	uint64_t	 timeout_us;	/* wall clock; CPU and memory limits are the cage's */
-	size_t		 memory_max;	/* bytes of address space */
-	unsigned	 parallel_max;	/* parsers at a time in the whole process; others wait */
+	uint64_t	 timeout_us;	/* wall clock, and (rounded up) CPU */
+	size_t		 memory_max;	/* bytes of the parser's address space */
+	unsigned	 parallel_max;	/* parsers at a time, whole process; others wait */
 };
 void	extract_conf_init(struct extract_conf *);
 
-/* What tenantgate-extract itself exits with; below them are pdftotext's. */
+/* What tenantgate-extract itself exits with; pdftotext's own are below 64. None of these says
+ * anything about the document, but for _LARGE: the operator has to look. */
 enum extract_exit {
 	EXTRACT_EXIT_USAGE = 64,
-	EXTRACT_EXIT_NO_PROGRAM,	/* pdftotext is not there, or does not start */
-	EXTRACT_EXIT_SANDBOX,		/* the cage could not be closed: nothing was parsed */
+	EXTRACT_EXIT_NO_PROGRAM,	/* pdftotext is not installed, or does not start */
+	EXTRACT_EXIT_SANDBOX,		/* the sandbox is incomplete: nothing was parsed */
 	EXTRACT_EXIT_INPUT,		/* the document could not be read */
 	EXTRACT_EXIT_LARGE,		/* it is past --input-max */
 };
 
 struct page_text {
-	unsigned	number;		/* 1.. */
+	unsigned	number;		/* 1..; 0 where the format has no pages */
 	struct slice	text;		/* into extract_out.text; UTF-8 without NUL */
 };
 
@@ -82,9 +90,11 @@ struct extract_out {
 	unsigned		 pages_in_all;	/* of the document; 0 where the format has none */
 };
 
-/* By the reader of the format that `mime` names. Fails with ERR_PDF_ENCRYPTED, ERR_PDF_BROKEN,
- * ERR_DOC_EMPTY, ERR_PDF_NO_TEXT, ERR_DOC_LIMIT, ERR_MEDIA_TYPE, ERR_EXTRACT. body is borrowed
- * until the wait is over. */
+/* By the reader of the format that `mime` names. Fails with ERR_PDF_ENCRYPTED, ERR_PDF_BROKEN (text
+ * that is not UTF-8, too), ERR_DOC_EMPTY, ERR_PDF_NO_TEXT, ERR_DOC_LIMIT, ERR_MEDIA_TYPE; with
+ * ERR_EXTRACT when the extractor is at fault, which is logged; with ERR_OVERLOADED without memory
+ * or a free parser. body is borrowed until the wait is over. *out is set at once; extract_free() it
+ * in any case. */
 enum flow_rc	extract_run(struct flow *, const struct extract_conf *, const char *mime,
 		    struct slice body, struct extract_out *) __attribute__((warn_unused_result));
 void		extract_free(struct extract_out *);	/* idempotent */
@@ -93,28 +103,31 @@ void		extract_free(struct extract_out *);	/* idempotent */
 struct chunk {
 	unsigned	index;		/* in the document, 0.. */
 	unsigned	page;		/* 1..; 0 where there are none */
-	struct slice	content;	/* a range of the page's text */
+	struct slice	content;	/* a range of the page's text: borrowed */
 };
 
 struct chunk_list {
 	struct chunk	*items;		/* owned: chunk_free() */
 	size_t		 count;
-	size_t		 cap;
+	size_t		 cap;		/* of items */
 	size_t		 max;		/* ceiling for count */
 };
 
-/* Sizes in UTF-16 units, as JavaScript counts. Appends; false past list->max (then the count is
- * max), or without memory. */
+/* Sizes in UTF-16 units, as JavaScript counts; overlap < size. Appends to the list; false past
+ * list->max (then the count is max), or without memory (then it is less). */
 bool	chunk_split(struct slice text, unsigned page, enum chunk_separators, unsigned size,
 	    unsigned overlap, struct chunk_list *);
 void	chunk_free(struct chunk_list *);
 
 /* ---- store and search: the tenant's database ---- */
-/* What provisioning runs in a new tenant database, one statement an entry, NULL-ended, each
- * harmless when repeated; `dimensions` is put in by the caller of retrieval_schema(). */
+/* What provisioning runs in a new tenant's database, one statement an entry, NULL-ended, each
+ * harmless when repeated; `dimensions`: of the model's vectors, fixed by the column's type from
+ * then on. In the arena; NULL when it is full. */
 const char *const	*retrieval_schema(struct arena *, unsigned dimensions);
 #define RETRIEVAL_SCHEMA_VERSION 1
 
+/* A row of the tenant's `document`. Strings are borrowed: whoever fills one in says where they
+ * live. */
 struct document {
 	const char	*id;		/* 1..DOCUMENT_ID_MAX bytes */
 	const char	*title;		/* may be "" */
@@ -122,19 +135,20 @@ struct document {
 	const char	*mime_type;
 	const char	*metadata;	/* JSON object text */
 	const char	*sha256;	/* hex, of the original bytes */
-	uint64_t	 bytes;
-	unsigned	 pages;
+	uint64_t	 bytes;		/* of the original */
+	unsigned	 pages;		/* 0 where the format has none */
 	unsigned	 chunks;
 	const char	*created_at;	/* RFC 3339, filled by store and find */
 };
 
-/* The document of that id in the tenant's database; *found false when there is none. Strings in
- * the flow's arena. */
+/* The document of that id in the tenant's database; *found false when there is none. Strings in the
+ * flow's arena. Fails with ERR_DATABASE, ERR_TIMEOUT. */
 enum flow_rc	store_find(struct flow *, struct pg_conn *, const char *id, struct document *,
 		    bool *found) __attribute__((warn_unused_result));
 /* Document and chunks in one transaction, the old chunks of that id replaced; vectors:
- * chunks->count * dimensions floats, sent by binary COPY. Fails with ERR_DATABASE, and then
- * nothing changed. */
+ * chunks->count * dimensions floats, sent by binary COPY. Fills d->created_at. Fails with
+ * ERR_DATABASE or ERR_TIMEOUT, and then nothing changed, unless the connection was lost during the
+ * commit: only the database knows then. */
 enum flow_rc	store_document(struct flow *, struct pg_conn *, struct document *,
 		    const struct chunk_list *, const float *vectors, unsigned dimensions)
 		    __attribute__((warn_unused_result));
@@ -145,7 +159,7 @@ struct hit {
 	const char	*file_name;
 	const char	*mime_type;
 	unsigned	 page;		/* 0: none */
-	unsigned	 index;
+	unsigned	 index;		/* of the chunk in its document */
 	struct slice	 content;
 	double		 score;		/* cosine similarity, 1 best */
 };
@@ -158,30 +172,35 @@ struct hits {
 #define SEARCH_K_MAX		50
 #define SEARCH_DOCUMENTS_MAX	64
 
-/* The k nearest chunks, of the given documents (exact) or of all (HNSW). */
+/* The k nearest chunks, nearest first, their strings in the flow's arena. Of the given documents:
+ * exact. Of all (no ids): exact up to a few thousand chunks, beyond that by the HNSW index, which
+ * may miss some (vector_search.c). Fails with ERR_DATABASE, ERR_TIMEOUT. */
 enum flow_rc	search_chunks(struct flow *, struct pg_conn *, const float *query,
 		    unsigned dimensions, const char *const *document_ids, unsigned document_count,
 		    unsigned k, struct hits *) __attribute__((warn_unused_result));
 
 /* ---- the catalog's list of documents ---- */
-/* Intent before anything is stored, then the outcome. Tenant is part of every key. */
+/* Intent before anything is stored, then the outcome. The tenant is part of every key: an id is one
+ * tenant's own. Fail with ERR_CATALOG. */
 enum flow_rc	documents_begin(struct flow *, struct catalog *, const char *tenant,
 		    const struct document *) __attribute__((warn_unused_result));
 enum flow_rc	documents_ready(struct flow *, struct catalog *, const char *tenant,
 		    const struct document *) __attribute__((warn_unused_result));
-/* Takes the intent back, when nothing was stored; restores 'ready' for a replaced document. Runs
- * behind an answer: logs its own failure. */
+/* Takes the intent back, when nothing was stored; a document that was there before is 'ready'
+ * again. Runs in the background, with copies of all it is given; logs its own failure. */
 void		documents_undo(struct worker *, struct catalog *, const char *tenant,
 		    const char *document_id);
 
 /* Rows that have been 'ingesting' for `stale_us` or longer (of one document, unless `only` is "")
- * become what the tenant's database says. Runs behind an answer, with copies of all it is given. */
+ * become what the tenant's database says. Runs in the background, with copies of all it is given;
+ * logs its own failure. */
 void		documents_reconcile(struct worker *, struct catalog *, struct pools *,
 		    const struct pool_target *, const char *tenant, const char *only,
 		    uint64_t stale_us);
 
 /* ---- prompt ---- */
-/* The system message with the passages, numbered, fenced as data. Ceiling by out->max. */
+/* The system message with the passages, numbered, fenced as data. False when it is past out->max or
+ * there is no memory (out->no_memory). */
 bool	prompt_build(const struct hits *, struct buf *out);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * access_log: one JSON line a request, written where the story ends. Ids, sizes, times and codes:
- * no secret, no prompt, no document text.
+ * access_log: one JSON line for each request, written where its handler ends. Ids, sizes, times and
+ * codes: no secret, no prompt, no document text. A path is as the client sent it, without its
+ * query, which may hold a title.
  */
 #include "api/respond.h"
 #include "tenantgate/base/clock.h"
@@ -9,8 +10,9 @@
 #include "tenantgate/base/log.h"
 
 #define LINE_MAX_BYTES	(16u << 10)
-#define PATH_SHOWN_MAX	1024	/* a byte may become six, and a line must never be lost */
+#define PATH_SHOWN_MAX	1024	/* a byte may become six (\u001f), and the line must still fit */
 
+/* Absent rather than empty: a line says only what is known. */
 static void
 log_put_field(struct buf *b, const char *name, struct slice value)
 {
@@ -21,12 +23,13 @@ log_put_field(struct buf *b, const char *name, struct slice value)
 }
 
 static struct slice
-log_cut(struct slice s, size_t max)
+log_truncate(struct slice s, size_t max)
 {
 	return slice_of(s.p, s.len < max ? s.len : max);
 }
 
-/* Where a route has an id in its path, the path tells what the id was. */
+/* "route" is the handler's name, the same for all its paths; "path" has the id, where a route has
+ * one in its path. */
 static void
 log_put_request(struct buf *b, const struct request *req)
 {
@@ -36,10 +39,11 @@ log_put_request(struct buf *b, const struct request *req)
 	log_put_field(b, "remote", slice_str(http_remote(req->x)));
 	log_put_field(b, "route", slice_str(req->flow.kind->name));
 	log_put_field(b, "method", http_method(req->x));
-	log_put_field(b, "path", log_cut(http_path(req->x), PATH_SHOWN_MAX));
+	log_put_field(b, "path", log_truncate(http_path(req->x), PATH_SHOWN_MAX));
 }
 
-/* "t_embed":1.234 for each step that took time, in milliseconds. */
+/* "t_embed":1.234 for each step that took a microsecond or more, waits included, in milliseconds. A
+ * step that ran several times has its sum. */
 static void
 log_put_step_times(struct buf *b, const struct flow *f)
 {
@@ -51,6 +55,7 @@ log_put_step_times(struct buf *b, const struct flow *f)
 			    f->step_us[i] % 1000);
 }
 
+/* Who or what ended the request: for counting, where "code" is too fine. */
 static const char *
 log_ended_by(const struct err *err)
 {
@@ -70,6 +75,8 @@ log_ended_by(const struct err *err)
 	}
 }
 
+/* 499 is nginx's status for a client that left before its response; no such response is sent. The
+ * step is the one that was running or waiting when the request failed. */
 static void
 log_put_outcome(struct buf *b, const struct request *req, const struct err *err)
 {
@@ -108,6 +115,7 @@ access_log_write(const struct request *req, const struct err *err)
 		buf_printf(&b, ",\"limit\":\"%s\",\"limit_by\":\"%s\"",
 		    req->verdict.allowed ? "allowed" : "refused", req->verdict.mode);
 	buf_putc(&b, '}');
+	/* Without memory for a line the request is served all the same. */
 	if (!b.failed)
 		log_line(&b);
 	buf_free(&b);

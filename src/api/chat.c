@@ -3,8 +3,15 @@
  * chat: POST /chat. The question is embedded, the tenant's chunks are searched, the model answers
  * from them, and its words go out as they arrive.
  *
- * The lease is given back before the model is asked. From chat_open_stream() on the status is
- * spent: a failure after it is told inside the stream.
+ *	... --> [search] --> [answer] --> [open] --> [stream] --> [write] --finished--> done
+ *	                                                ^_____________|
+ *
+ * What always holds:
+ *  - The lease is returned before the model is called: an answer takes seconds, and a connection
+ *    must not be held so long.
+ *  - [stream] pulls from the model only when the client has taken what [write] queued, down to the
+ *    high-water mark: a slow client pauses the model instead of filling our memory.
+ *  - From [open] on the status 200 has left: a failure after it goes inside the stream.
  */
 #include "api/respond.h"
 #include "api/chat_body.h"
@@ -12,17 +19,17 @@
 #include "api/chat_stream.h"
 #include "tenantgate/base/json.h"
 
-#define PROMPT_MAX	(256u << 10)
-#define PIECE_MAX	(256u << 10)
+#define PROMPT_MAX	(256u << 10)	/* bytes of the system message, passages included */
+#define PIECE_MAX	(256u << 10)	/* bytes written for one pull, in the stream's form */
 
 struct chat {
 	struct request		 req;		/* first */
-	struct chat_input	 input;
+	struct chat_input	 input;		/* strings in the flow's arena */
 	float			*vector;	/* arena */
-	struct hits		 hits;
+	struct hits		 hits;		/* arena */
 	struct buf		 prompt;	/* owned */
 	struct model_stream	*answer;	/* owned until model_chat_stop() */
-	struct model_delta	 delta;
+	struct model_delta	 delta;		/* its text is good until the next pull */
 	struct stream_writer	 writer;
 	struct buf		 piece;		/* owned: what is written next */
 };
@@ -63,6 +70,8 @@ chat_read(struct flow *f)
 	return http_read_body(f, c->req.x, &c->req.body);
 }
 
+/* Reads the body while its parsed JSON lives, also for the stream's form; keeps copies in the
+ * arena. */
 static bool
 chat_parse(struct chat *c, struct err *err)
 {
@@ -104,14 +113,18 @@ chat_search(struct flow *f)
 	    c->input.document_ids, c->input.document_count, c->input.top_k, &c->hits);
 }
 
+/* No memory passes, so the client may try again; the ceiling does not. */
 static enum flow_rc
 prompt_refused(struct flow *f)
 {
 	if (chat_of(f)->prompt.no_memory)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the passages found");
-	return flow_fail(f, ERR_INTERNAL, "The passages found are too large for a prompt.");
+	return flow_fail(f, ERR_INTERNAL,
+	    "The passages found are too large for a prompt; ask for fewer with topK.");
 }
 
+/* The system message goes first, in the place that chat_body_read() left free. Its bytes are
+ * borrowed by the call only: the request is JSON when model_chat_start() returns. */
 static enum flow_rc
 chat_ask_model(struct flow *f)
 {
@@ -131,7 +144,9 @@ chat_ask_model(struct flow *f)
 	return model_chat_start(f, c->req.ctx->model, &chat, &c->answer);
 }
 
-/* The model is answering: the header goes out, and the sources before the first word. */
+/* The model has accepted the request: only now does the header go out, with the sources before the
+ * first word. X-Accel-Buffering is nginx's: without it a proxy collects the stream before passing
+ * it on; no-transform keeps others from compressing it, which has the same effect. */
 static enum flow_rc
 chat_open_stream(struct flow *f)
 {
@@ -159,6 +174,8 @@ chat_pull(struct flow *f)
 	return model_chat_pull(f, c->answer, &c->delta);
 }
 
+/* Writes what the pull has brought; then another pull, or the end. The usage arrives with the last
+ * delta, and adds to that of the embedding. */
 static enum flow_rc
 chat_write(struct flow *f)
 {
@@ -173,7 +190,7 @@ chat_write(struct flow *f)
 	if (c->piece.no_memory)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the model's next words");
 	if (c->piece.failed)
-		return flow_fail(f, ERR_MODEL, "The model sent a piece that is too large.");
+		return flow_fail(f, ERR_MODEL, "The model sent too much at once. Try again.");
 	http_stream_add(c->req.x, buf_view(&c->piece));
 	if (!d->finished) {
 		flow_goto(f, chat_pull);
@@ -186,8 +203,9 @@ chat_write(struct flow *f)
 	return FLOW_DONE;
 }
 
-/* A failure after the header has left: said inside the stream where its form has a way to, then
- * an orderly last chunk; plain text has none, and is cut. */
+/* A failure after the header has left: an error part inside the stream where its form has one, then
+ * an orderly last chunk. Plain text has none: the connection is cut without the last chunk, so that
+ * the client does not take the part for the whole (RFC 9112, 8). */
 static void
 chat_break(struct chat *c, const struct err *err)
 {
@@ -205,7 +223,7 @@ chat_end(struct flow *f, const struct err *err)
 {
 	struct chat *c = chat_of(f);
 
-	model_chat_stop(&c->answer);
+	model_chat_stop(&c->answer);	/* a client that left costs no more tokens */
 	if (err_is(err) && c->req.streaming)
 		chat_break(c, err);
 	buf_free(&c->prompt);

@@ -1,25 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * chat_body: the JSON of POST /chat into a struct chat_input.
+ *
+ * Everything here comes from a client: each type is checked before it is used, each number has a
+ * range, each text a ceiling, and what is not understood in a message is left out or refused, never
+ * passed on to the model.
  */
 #include "api/chat_body.h"
 
 #include "tenantgate/base/id.h"
 #include "tenantgate/base/json.h"
 
-#define MODEL_NAME_MAX 128
+#define MODEL_NAME_MAX 128	/* bytes */
 
+/* Why an arena gave nothing: no memory is ours (503), its ceiling is the body's (413). The first
+ * reason set is kept. Always false, to be returned. */
 static bool
 chat_body_too_large(const struct arena *arena, struct err *err)
 {
 	if (arena_no_memory(arena))
 		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the body's messages");
-	err_set(err, ERR_TOO_LARGE, "The body's messages are too large together.");
+	err_set(err, ERR_TOO_LARGE,
+	    "The messages are too large together; send fewer or shorter ones.");
 	return false;
 }
 
 /* The text parts of a `parts` (or array `content`), joined. Other kinds of part are passed over:
- * clients send back sources, steps and data of earlier answers. */
+ * clients send back the sources, steps and data of earlier answers. Two passes: the length, then
+ * the copy; json_string_length() of what is no string is 0. */
 static bool
 parts_text(const json_t *parts, struct arena *arena, struct slice *out)
 {
@@ -47,6 +55,8 @@ parts_text(const json_t *parts, struct arena *arena, struct slice *out)
 	return true;
 }
 
+/* The text of a message: `content` as a string (AI SDK 3 and 4) or an array of parts, else `parts`
+ * (5 and later). */
 static bool
 message_text(const json_t *message, size_t index, struct arena *arena, struct slice *out,
     struct err *err)
@@ -66,12 +76,13 @@ message_text(const json_t *message, size_t index, struct arena *arena, struct sl
 	if (json_is_array(parts))
 		return parts_text(parts, arena, out) || chat_body_too_large(arena, err);
 	err_set(err, ERR_INVALID_FIELD,
-	    "messages[%zu] needs `content` (a string) or `parts` (an array).", index);
+	    "Field \"messages[%zu]\" must have content (a string) or parts (an array).", index);
 	return false;
 }
 
+/* The static copy of a role: the client's text goes with its JSON. */
 static const char *
-one_of(const char *role, const char *const *roles)
+role_among(const char *role, const char *const *roles)
 {
 	for (; role != NULL && *roles != NULL; roles++)
 		if (strcmp(role, *roles) == 0)
@@ -80,40 +91,42 @@ one_of(const char *role, const char *const *roles)
 }
 
 /* A known role, or NULL with err set. AI SDK 3 and 4 also keep messages of a page's own (data) and
- * of tools in the list: *spoken is false for them. */
+ * of tools in the list: *kept is false for them, and they are left out. */
 static const char *
-message_role(const json_t *message, size_t index, bool *spoken, struct err *err)
+message_role(const json_t *message, size_t index, bool *kept, struct err *err)
 {
-	static const char *const spoken_roles[] = { "user", "assistant", "system", NULL };
-	static const char *const silent_roles[] = { "data", "tool", "function", NULL };
+	static const char *const kept_roles[] = { "user", "assistant", "system", NULL };
+	static const char *const ignored_roles[] = { "data", "tool", "function", NULL };
 	const char *role = json_string_value(json_object_get(message, "role"));
-	const char *known = one_of(role, spoken_roles);
+	const char *known = role_among(role, kept_roles);
 
-	*spoken = known != NULL;
+	*kept = known != NULL;
 	if (known == NULL)
-		known = one_of(role, silent_roles);
+		known = role_among(role, ignored_roles);
 	if (known == NULL)
 		err_set(err, ERR_INVALID_FIELD,
-		    "messages[%zu].role must be user, assistant or system.", index);
+		    "Field \"messages[%zu].role\" must be user, assistant or system.", index);
 	return known;
 }
 
-/* Messages without text (an assistant turn that was only tool calls, say) are left out. */
+/* Adds one message; the last one of the user becomes the question. Messages without text (an
+ * assistant turn that was only tool calls, say) are left out: they have nothing for the model. */
 static bool
 read_message(const json_t *message, size_t index, struct arena *arena, struct chat_input *input,
     struct err *err)
 {
 	struct model_message *m = &input->messages[input->message_count];
-	bool spoken;
+	bool kept;
 
 	if (!json_is_object(message)) {
-		err_set(err, ERR_INVALID_FIELD, "messages[%zu] must be an object.", index);
+		err_set(err, ERR_INVALID_FIELD, "Field \"messages[%zu]\" must be an object.",
+		    index);
 		return false;
 	}
-	m->role = message_role(message, index, &spoken, err);
+	m->role = message_role(message, index, &kept, err);
 	if (m->role == NULL)
 		return false;
-	if (!spoken)
+	if (!kept)
 		return true;
 	if (!message_text(message, index, arena, &m->content, err))
 		return false;
@@ -137,6 +150,7 @@ question_cut(struct slice s)
 	return s;
 }
 
+/* messages[0] stays free for the system prompt, so that no list is copied later. */
 static bool
 read_messages(const json_t *root, struct arena *arena, struct chat_input *input, struct err *err)
 {
@@ -145,8 +159,8 @@ read_messages(const json_t *root, struct arena *arena, struct chat_input *input,
 	json_t *message;
 
 	if (!json_is_array(messages) || count == 0 || count > CHAT_MESSAGES_MAX) {
-		err_set(err, ERR_INVALID_FIELD, "messages must be an array of 1 to %d messages.",
-		    CHAT_MESSAGES_MAX);
+		err_set(err, ERR_INVALID_FIELD,
+		    "Field \"messages\" must be an array of 1 to %d messages.", CHAT_MESSAGES_MAX);
 		return false;
 	}
 	input->messages = arena_array(arena, count + 1, sizeof(*input->messages));
@@ -158,7 +172,8 @@ read_messages(const json_t *root, struct arena *arena, struct chat_input *input,
 			return false;
 	}
 	if (input->question.len == 0) {
-		err_set(err, ERR_INVALID_FIELD, "messages must hold a user message with text.");
+		err_set(err, ERR_INVALID_FIELD,
+		    "Field \"messages\" must hold a user message with text.");
 		return false;
 	}
 	input->question = question_cut(input->question);
@@ -172,12 +187,13 @@ add_document(const json_t *id, const char *field, struct arena *arena, struct ch
 	size_t len = json_string_length(id);
 
 	if (!json_is_string(id) || len == 0 || len > DOCUMENT_ID_MAX) {
-		err_set(err, ERR_INVALID_FIELD, "%s must be a string of 1 to %d bytes.", field,
-		    DOCUMENT_ID_MAX);
+		err_set(err, ERR_INVALID_FIELD, "Field \"%s\" must be a string of 1 to %d bytes.",
+		    field, DOCUMENT_ID_MAX);
 		return false;
 	}
 	if (input->document_count == SEARCH_DOCUMENTS_MAX) {
-		err_set(err, ERR_INVALID_FIELD, "%s names more than %d documents.", field,
+		err_set(err, ERR_INVALID_FIELD,
+		    "Field \"%s\" names more than %d documents; send fewer.", field,
 		    SEARCH_DOCUMENTS_MAX);
 		return false;
 	}
@@ -187,6 +203,7 @@ add_document(const json_t *id, const char *field, struct arena *arena, struct ch
 	    chat_body_too_large(arena, err);
 }
 
+/* documentId and documentIds together, within one ceiling. */
 static bool
 read_documents(const json_t *root, struct arena *arena, struct chat_input *input, struct err *err)
 {
@@ -218,6 +235,7 @@ chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *arena,
 	return read_documents(root, arena, input, err);
 }
 
+/* model and temperature, both for the model server; what it makes of the name is its affair. */
 static bool
 read_model(const json_t *root, struct arena *arena, struct chat_input *input, struct err *err)
 {
@@ -230,7 +248,8 @@ read_model(const json_t *root, struct arena *arena, struct chat_input *input, st
 	if (name.len == 0)
 		return true;
 	if (name.len > MODEL_NAME_MAX) {
-		err_set(err, ERR_INVALID_FIELD, "model must be at most %d bytes.", MODEL_NAME_MAX);
+		err_set(err, ERR_INVALID_FIELD, "Field \"model\" must be at most %d bytes.",
+		    MODEL_NAME_MAX);
 		return false;
 	}
 	input->model = arena_slice(arena, name);

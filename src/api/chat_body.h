@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chat_body: what POST /chat asks, read from JSON as every AI SDK's useChat sends it (`content`
- * or `parts`). Pure; strings are copied into the arena.
+ * chat_body: what POST /chat asks for, read from JSON as useChat of every AI SDK version sends it:
+ * AI SDK 3 and 4 send messages with `content`, 5 and later with `parts`. Pure; strings are copied
+ * into the arena, so the JSON may go at once. Unknown fields are ignored, for SDKs send their own.
  */
 #ifndef API_CHAT_BODY_H
 #define API_CHAT_BODY_H
@@ -13,24 +14,25 @@
 #include "tenantgate/model.h"
 #include "tenantgate/retrieval.h"
 
-#define CHAT_MESSAGES_MAX	256
+#define CHAT_MESSAGES_MAX	256	/* in one body, those that are left out included */
 #define CHAT_QUESTION_MAX	8000	/* bytes embedded; longer questions are cut */
 
 struct chat_input {
 	struct model_message	*messages;	/* arena; [0] is left free for the system prompt */
 	size_t			 message_count;	/* [0] included */
-	struct slice		 question;	/* the last user message */
-	const char		*document_ids[SEARCH_DOCUMENTS_MAX];
+	struct slice		 question;	/* the last user message, cut; a range of it */
+	const char		*document_ids[SEARCH_DOCUMENTS_MAX];	/* arena */
 	unsigned		 document_count;	/* 0: all documents */
-	unsigned		 top_k;
-	const char		*model;		/* NULL: the configured one */
+	unsigned		 top_k;		/* 1 to SEARCH_K_MAX */
+	const char		*model;		/* arena; NULL: the configured one */
 	double			 temperature;	/* < 0: not given */
 };
 
-/* False with err naming the field. */
+/* False with err naming the field: ERR_INVALID_FIELD, or ERR_TOO_LARGE when the arena is full,
+ * ERR_OVERLOADED when there is no memory. The input is zeroed memory before. */
 bool	chat_body_read(const json_t *root, unsigned default_top_k, struct arena *,
 	    struct chat_input *, struct err *);
-/* documentId, documentIds and topK alone: what /search shares. */
+/* documentId, documentIds and topK alone, which /search takes too. */
 bool	chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *,
 	    struct chat_input *, struct err *);
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream: each part of an answer in each of its forms. A writer moves
+ * chat_stream: each part of an answer in each of its forms. A writer moves
  *
- *	closed --begin--> begun --first word--> speaking --finish, error--> closed
+ *	[CLOSED] --stream_begin--> [BEGUN] --stream_text--> [TEXT_OPEN] --+
+ *	    ^                         |                                   |
+ *	    +-----------------------stream_finish, stream_error-----------+
  *
- * and only UI streams mind where they are: a text must be opened before its words.
+ * The state matters to UI streams alone: there a text part is opened by text-start before its first
+ * delta, and closed by text-end before the finish.
  */
 #define _GNU_SOURCE /* memmem */
 #include "api/chat_stream.h"
@@ -14,7 +17,7 @@
 
 #include "tenantgate/base/json.h"
 
-/* ---- which ---- */
+/* ---- which form ---- */
 static bool
 kind_named(struct slice name, enum stream_kind *kind)
 {
@@ -31,7 +34,8 @@ kind_named(struct slice name, enum stream_kind *kind)
 	return false;
 }
 
-/* AI SDK 5 and later names what triggered the request and sends messages without `content`. */
+/* AI SDK 5 and later send what triggered the request and messages without `content`. Without a
+ * message there is nothing to go by: data, as the reference app has it. */
 static enum stream_kind
 kind_of_body(const json_t *root)
 {
@@ -83,6 +87,7 @@ stream_put_field(struct buf *b, const char *before, const char *text)
 	json_put_string(b, slice_str(text));
 }
 
+/* Never empty: clients show it as the source's name. */
 static const char *
 hit_title(const struct hit *h)
 {
@@ -91,7 +96,7 @@ hit_title(const struct hit *h)
 	return h->file_name != NULL && h->file_name[0] != '\0' ? h->file_name : h->document_id;
 }
 
-/* Four places, rounded: a cosine, or nearly one. */
+/* Four decimal places, rounded: a cosine similarity, -1 to 1 or a rounding error beyond. */
 static void
 stream_put_score(struct buf *b, double score)
 {
@@ -112,7 +117,7 @@ stream_put_number(struct buf *b, const char *before, uint64_t n)
 	buf_uint(b, n);
 }
 
-/* ids count as the prompt's [n] marks do. */
+/* One source. Its id counts as the prompt's [n] marks do, so a client can link them. */
 static void
 stream_put_source(struct buf *b, const struct hit *h, unsigned n)
 {
@@ -141,7 +146,9 @@ stream_put_sources(struct buf *b, const struct hits *hits)
 	buf_putc(b, ']');
 }
 
-/* Its keys are all that the strict versions allow: the page goes into the title. */
+/* A source-document part. The keys here are all that the strict versions allow, and none is for a
+ * page: it goes into the title. The title's own buf is sized for it, and without memory stays
+ * short. */
 static void
 stream_put_source_document(struct buf *b, const struct hit *h, unsigned n)
 {
@@ -165,6 +172,9 @@ stream_put_source_document(struct buf *b, const struct hit *h, unsigned n)
 	buf_free(&title);
 }
 
+/* Data streams take the list as one data part (2:). UI streams take a source-document part for
+ * each, which every client can show, and the list with scores and pages as a data part of our own
+ * name. */
 void
 stream_sources(struct stream_writer *w, struct buf *b, const struct hits *hits)
 {
@@ -180,13 +190,14 @@ stream_sources(struct stream_writer *w, struct buf *b, const struct hits *hits)
 	}
 	for (i = 0; i < hits->count; i++)
 		stream_put_source_document(b, &hits->items[i], i + 1);
-	/* Transient: what is not would come back with every later request. */
+	/* Transient: the client would otherwise keep it and send it back with each later
+	 * request. */
 	buf_puts(b, "data: {\"type\":\"data-sources\",\"data\":");
 	stream_put_sources(b, hits);
 	buf_puts(b, ",\"transient\":true}\n\n");
 }
 
-/* ---- words ---- */
+/* ---- text ---- */
 void
 stream_begin(struct stream_writer *w, struct buf *b)
 {
@@ -215,9 +226,10 @@ stream_text(struct stream_writer *w, struct buf *b, struct slice text)
 }
 
 /* ---- the end ---- */
-/* The clients' word for it: one unknown to them kills the stream. */
+/* The AI SDK's name for an OpenAI finish_reason: clients refuse the stream for one they do not
+ * know. */
 static const char *
-reason_word(const char *reason)
+finish_reason_name(const char *reason)
 {
 	if (reason == NULL)
 		return "other";
@@ -226,6 +238,8 @@ reason_word(const char *reason)
 	return strcmp(reason, "stop") == 0 || strcmp(reason, "length") == 0 ? reason : "other";
 }
 
+/* The end of the step (e) and of the message (d), with the same content but for isContinued.
+ * promptTokens is null where the model server did not report them: 0 would be taken for a count. */
 static void
 finish_data(struct buf *b, const char *reason, const struct model_usage *u)
 {
@@ -245,7 +259,8 @@ finish_data(struct buf *b, const char *reason, const struct model_usage *u)
 	}
 }
 
-/* No version has a place for usage but the metadata; finishReason of `finish` is too new. */
+/* messageMetadata is the one place for usage that every version takes; finishReason as a key of
+ * `finish` itself came later, and older clients refuse it. */
 static void
 finish_ui(struct stream_writer *w, struct buf *b, const char *reason, const struct model_usage *u)
 {
@@ -266,12 +281,13 @@ stream_finish(struct stream_writer *w, struct buf *b, const char *reason,
     const struct model_usage *usage)
 {
 	if (w->kind == STREAM_DATA)
-		finish_data(b, reason_word(reason), usage);
+		finish_data(b, finish_reason_name(reason), usage);
 	else if (w->kind == STREAM_UI)
-		finish_ui(w, b, reason_word(reason), usage);
+		finish_ui(w, b, finish_reason_name(reason), usage);
 	w->part = STREAM_CLOSED;
 }
 
+/* The err's sentence is meant for the client, whose page shows it. */
 bool
 stream_error(struct stream_writer *w, struct buf *b, const struct err *err)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream: the forms a streamed answer of POST /chat may have, written into a buf. Pure.
+ * chat_stream: the forms a streamed answer of POST /chat may have, written into a buf. Pure.
  *
  *	stream_begin, stream_sources, stream_text ..., then stream_finish or stream_error
  *
  *	kind	bytes					who reads it
  *	data	data stream v1: lines `code:JSON`	useChat of AI SDK 3 and 4
  *	ui	UI message stream v1: SSE		useChat of AI SDK 5 and later
- *	text	the bare words				curl, streamProtocol 'text'
+ *	text	the bare text				curl, streamProtocol 'text'
  *
- * Clients refuse the whole stream for one part, or one key, that they do not know: only what every
- * version takes is written (reference: npm ai 3.4.33 to 7.0.173).
+ * Clients check each part against a schema, and refuse the whole stream for one part, or one key,
+ * that they do not know: only what every version takes is written (npm ai 3.4.33 to 7.0.173).
  */
 #ifndef API_STREAM_H
 #define API_STREAM_H
@@ -25,31 +25,34 @@
 
 enum stream_kind { STREAM_DATA, STREAM_UI, STREAM_TEXT };
 
+/* How far a stream is: not begun or ended; begun, without text; its text part is open. */
 enum stream_part { STREAM_CLOSED, STREAM_BEGUN, STREAM_TEXT_OPEN };
 
 struct stream_writer {
 	enum stream_kind	kind;	/* the caller's: stream_choose() */
-	enum stream_part	part;
+	enum stream_part	part;	/* moved by the functions below alone */
 };
 
-/* What the request wants: an explicit header wins, then Accept, then the shape of the body. p of
- * either slice may be NULL, root too. */
+/* What the request wants: X-Tenantgate-Stream (`header`: data, ui or text) wins, then Accept, then
+ * the form of the body. p of either slice may be NULL, root too. */
 enum stream_kind	 stream_choose(struct slice header, struct slice accept,
 			    const json_t *root);
 const char		*stream_content_type(enum stream_kind);
-/* The field by which the form is known; false when it has none. */
+/* The header field by which clients know the form, static; false when it has none. */
 bool			 stream_protocol_header(enum stream_kind, const char **name,
 			    const char **value);
 
-/* All append; the buf's `failed` tells. */
+/* All append, and none checks for room: look at the buf's `failed` once at the end. The reason is
+ * model_delta's finish_reason. */
 void	stream_begin(struct stream_writer *, struct buf *);
 void	stream_sources(struct stream_writer *, struct buf *, const struct hits *);
 void	stream_text(struct stream_writer *, struct buf *, struct slice);
 void	stream_finish(struct stream_writer *, struct buf *, const char *reason,
 	    const struct model_usage *);
-/* False when the form has no way to say it: then the connection must be cut. */
+/* False when the form has no error part: then the connection must be cut. */
 bool	stream_error(struct stream_writer *, struct buf *, const struct err *);
-/* Something the client passes over; nothing where there is no such thing. */
+/* Bytes that every client ignores, against proxies that close a silent connection; nothing for
+ * text, which has no such bytes. */
 void	stream_keepalive(struct stream_writer *, struct buf *);
 
 #endif

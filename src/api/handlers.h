@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stories: how the route table starts each story. A starter makes the story's flow and returns;
- * everything after that is in the story's own file.
+ * handlers: how the table of routes starts each handler. A starter either makes the handler's flow,
+ * which owns the exchange from then on, or (health) responds and ends the exchange at once. It does
+ * not wait, and it does not fail: what goes wrong becomes the exchange's response.
  */
 #ifndef API_HANDLERS_H
 #define API_HANDLERS_H
@@ -10,7 +11,8 @@
 
 struct api_route_match;
 
-/* The match is borrowed for the call only. */
+/* On the exchange's worker. The context outlives the exchange; the match is borrowed for the call
+ * only. */
 typedef void handler_start_fn(struct http_exchange *, const struct api_context *,
     const struct api_route_match *);
 

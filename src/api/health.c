@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * health: for load balancers. /healthz: this process and its loop live; no dependency is asked.
- * /readyz: whether to send traffic here. Neither is in the access log.
+ * health: for load balancers and orchestrators. /healthz: this process and the loop of the worker
+ * that took the request are alive; no dependency is checked, for a restart would not repair one.
+ * /readyz: whether to send traffic here: 503 while starting and draining, and until the catalog was
+ * reached once.
+ *
+ * Neither needs a key, has a flow or is in the access log: probes come every few seconds.
  */
 #include "api/respond.h"
 #include "api/handlers.h"
 #include "tenantgate/base/json.h"
 
+/* A probe must see this moment, not a cache's memory of an earlier one. */
 static void
 set_fields(struct http_exchange *x)
 {
@@ -42,6 +47,9 @@ phase_name(enum api_phase phase)
 	return "unknown";
 }
 
+/* A Redis that is down is "degraded", not unready: records come from the catalog then, and the
+ * limiter does what redis_failure_mode says. All replicas share that Redis: 503 would take every
+ * one out at once. */
 void
 readyz_start(struct http_exchange *x, const struct api_context *ctx,
     const struct api_route_match *match)

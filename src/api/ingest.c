@@ -2,14 +2,23 @@
 /*
  * ingest: POST /ingest. Each document of the body is extracted, chunked, embedded and stored.
  *
- *	document:  [fresh] --> [intended] --> [sent] --> [stored] --> [listed]
+ *	document:  [FRESH] --> [INTENDED] --> [SENT] --> [STORED] --> [LISTED]
  *	              \__________ same bytes ______________________^
  *
- * Moved by the steps below, one document at a time. The tenant's database is the authority: a
- * document is whole from the commit of [stored] on, absent before. The catalog's row is its
- * listing: written as an intent first, taken back if nothing was stored, and reconciled from the
- * authority where that is not known. Vectors are gathered before a connection is borrowed, for a
- * lease is not held across a model call.
+ * Moved by the steps below, one document at a time, and read by ingest_end(): what a failure leaves
+ * to be done depends on it.
+ *
+ *	FRESH, LISTED	nothing
+ *	INTENDED	the catalog's row is taken back: nothing was sent to the tenant's database
+ *	SENT, STORED	the catalog's row is reconciled: the database knows whether it committed
+ *
+ * What always holds:
+ *  - The tenant's database is the authority: a document is whole from its commit on, absent before.
+ *    The catalog's row only lists it, and is written as an intent first, so that no failure leaves
+ *    a stored document that no row speaks of.
+ *  - All vectors are gathered before a connection is borrowed: no lease is held across a model
+ *    call.
+ *  - The documents of a request are stored one by one: those before a failed one stay stored.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -18,30 +27,29 @@
 #include "api/ingest_body.h"
 #include "api/ingest_report.h"
 #include "api/handlers.h"
-#include "tenantgate/base/hex.h"
 
 enum document_state {
-	DOCUMENT_FRESH,
-	DOCUMENT_INTENDED,
-	DOCUMENT_SENT,		/* its database may have it, whatever we know */
-	DOCUMENT_STORED,
-	DOCUMENT_LISTED,
+	DOCUMENT_FRESH,		/* nothing was written anywhere */
+	DOCUMENT_INTENDED,	/* the catalog may have a row that says 'ingesting' */
+	DOCUMENT_SENT,		/* the tenant's database may have committed it */
+	DOCUMENT_STORED,	/* it has */
+	DOCUMENT_LISTED,	/* the catalog says 'ready' too */
 };
 
 struct ingest {
 	struct request		 req;		/* first */
-	struct ingest_items	 items;
+	struct ingest_items	 items;		/* ranges of the body, or arena */
 	struct ingest_report	 report;
-	unsigned		 at;		/* the document under way */
+	unsigned		 at;		/* index of the document under way */
 	enum document_state	 state;		/* of that document */
-	struct document		 found;		/* the one stored under its id */
+	struct document		 found;		/* arena: the one stored under its id, if any */
 	bool			 is_found;
 	struct extract_out	 extracted;	/* owned: extract_free() */
 	struct chunk_list	 chunks;	/* owned: chunk_free() */
-	struct slice		*texts;		/* owned: the chunks' contents */
-	float			*vectors;	/* owned */
+	struct slice		*texts;		/* owned array of borrowed ranges of the text */
+	float			*vectors;	/* owned: chunks.count * the model's dimensions */
 	size_t			 embedded;	/* chunks that have a vector */
-	size_t			 batch;		/* being embedded */
+	size_t			 batch;		/* chunks of the model call under way */
 };
 
 static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_find, ingest_extract,
@@ -79,12 +87,14 @@ ingest_of(struct flow *f)
 	return FLOW_MEMBER_OF(f, struct ingest, req.flow, &ingest_kind);
 }
 
+/* The document under way. */
 static struct ingest_item *
 item_of(struct ingest *in)
 {
 	return &in->items.items[in->at];
 }
 
+/* A flow_defer_fn: gives the place of ingest_admit() back, however the flow ends. */
 static void
 ingest_leave(void *arg)
 {
@@ -94,7 +104,8 @@ ingest_leave(void *arg)
 }
 
 /* A document, its text and its vectors are held in memory until they are stored: only so many
- * bodies are accepted at a time. */
+ * bodies are accepted at a time, over all workers. It comes before the body is read, so a refused
+ * client has sent little; and it does not queue, for a queue would hold connections, not work. */
 static enum flow_rc
 ingest_admit(struct flow *f)
 {
@@ -106,7 +117,8 @@ ingest_admit(struct flow *f)
 		return FLOW_NEXT;
 	}
 	ingest_leave(ctx->shared);
-	err_set(&err, ERR_OVERLOADED, "%u documents are being ingested already.",
+	err_set(&err, ERR_OVERLOADED,
+	    "%u documents are being ingested already; try again in 2 s, or raise max_ingests.",
 	    ctx->conf->ingests_max);
 	err.retry_after = 2;
 	return flow_fail_err(f, &err);
@@ -128,24 +140,14 @@ sizes_allowed(struct ingest *in, struct err *err)
 
 	for (unsigned i = 0; i < in->items.count; i++)
 		if (in->items.items[i].bytes.len > max)
-			err_set(err, ERR_TOO_LARGE, "A document may have at most %zu bytes.", max);
+			err_set(err, ERR_TOO_LARGE,
+			    "A document may have at most %zu bytes; send a smaller one, or raise "
+			    "max_document_size.",
+			    max);
 	return !err_is(err);
 }
 
-/* A query that cannot be decoded must not pass for one that says nothing. */
-static bool
-query_decodes(struct slice query)
-{
-	for (size_t i = 0; i < query.len; i++) {
-		if (query.p[i] != '%')
-			continue;
-		if (i + 2 >= query.len || hex_value(query.p[i + 1]) < 0 ||
-		    hex_value(query.p[i + 2]) < 0)
-			return false;
-	}
-	return true;
-}
-
+/* From here on a stream of events may be open: later failures go into it. */
 static enum flow_rc
 ingest_parse(struct flow *f)
 {
@@ -159,8 +161,9 @@ ingest_parse(struct flow *f)
 		.file_name = http_query_get(x, "fileName", f->arena),
 	};
 
-	if (!query_decodes(http_query(x)))
-		return flow_fail(f, ERR_BAD_REQUEST, "The query is not percent-encoded.");
+	if (!ingest_query_decodes(http_query(x)))
+		return flow_fail(f, ERR_BAD_REQUEST,
+		    "The URL's query has a %% without two hexadecimal digits; write %%25 for it.");
 	if (!ingest_body_read(&head, buf_view(&in->req.body), f->arena, &in->items, &err) ||
 	    !sizes_allowed(in, &err))
 		return flow_fail_err(f, &err);
@@ -170,6 +173,7 @@ ingest_parse(struct flow *f)
 	return FLOW_NEXT;
 }
 
+/* One document begins: is one stored under its id, and of which bytes? */
 static enum flow_rc
 ingest_find(struct flow *f)
 {
@@ -180,7 +184,8 @@ ingest_find(struct flow *f)
 	    &in->is_found);
 }
 
-/* The same bytes under the same id: nothing is embedded again. */
+/* The same bytes under the same id: nothing is embedded again, and the stored row is listed as it
+ * is. Listing it again is not in vain: an earlier request may have died before its own listing. */
 static enum flow_rc
 ingest_extract(struct flow *f)
 {
@@ -197,8 +202,10 @@ ingest_extract(struct flow *f)
 	    &in->extracted);
 }
 
+/* Chunks never reach over a page's end, so each has one page number. The formats' table was asked
+ * before, when the item was made: mime_type is one of its rows. */
 static bool
-cut_pages(struct ingest *in)
+chunk_pages(struct ingest *in)
 {
 	const struct api_conf *conf = in->req.ctx->conf;
 	const struct document_format *format = format_find(item_of(in)->document.mime_type);
@@ -215,6 +222,7 @@ cut_pages(struct ingest *in)
 	return true;
 }
 
+/* chunk_split() stopped: at the ceiling, or for want of memory below it. */
 static enum flow_rc
 chunks_refused(struct flow *f)
 {
@@ -222,10 +230,13 @@ chunks_refused(struct flow *f)
 
 	if (chunks->count < chunks->max)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's chunks");
-	return flow_fail(f, ERR_DOC_LIMIT, "The document has more than %zu chunks.", chunks->max);
+	return flow_fail(f, ERR_DOC_LIMIT,
+	    "The document has more than %zu chunks; split it, or raise max_chunks_per_document.",
+	    chunks->max);
 }
 
-/* The client chooses how many: a document of 2.7 MB may need 25 MB of vectors. */
+/* The client chooses how many, so want of memory is its request's failure (503), not the process's:
+ * a document of 2.7 MB may need 25 MB of vectors. */
 static bool
 gather_texts(struct ingest *in)
 {
@@ -242,6 +253,8 @@ gather_texts(struct ingest *in)
 	return true;
 }
 
+/* The last step that can refuse the document for what it is; then the intent is written. The state
+ * moves before the wait: from the moment the statement is sent, its row may be there. */
 static enum flow_rc
 ingest_chunk(struct flow *f)
 {
@@ -249,10 +262,11 @@ ingest_chunk(struct flow *f)
 	struct document *d = &item_of(in)->document;
 
 	ingest_report_progress(&in->report, "extract", 1, 1);
-	if (!cut_pages(in))
+	if (!chunk_pages(in))
 		return chunks_refused(f);
 	if (in->chunks.count == 0)
-		return flow_fail(f, ERR_DOC_EMPTY, "The document has no text to store.");
+		return flow_fail(f, ERR_DOC_EMPTY,
+		    "The document has no text to store; send one that has.");
 	d->pages = in->extracted.pages_in_all;
 	d->chunks = (unsigned)in->chunks.count;
 	ingest_report_progress(&in->report, "chunk", d->chunks, d->chunks);
@@ -262,6 +276,7 @@ ingest_chunk(struct flow *f)
 	return documents_begin(f, in->req.ctx->catalog, in->req.tenant_id, d);
 }
 
+/* One call of the model: as many chunks as its limits of items and bytes let through. */
 static enum flow_rc
 ingest_embed(struct flow *f)
 {
@@ -286,6 +301,7 @@ ingest_embedded(struct flow *f)
 	return FLOW_NEXT;
 }
 
+/* The state moves before the wait, as in ingest_chunk(): a lost connection may have committed. */
 static enum flow_rc
 ingest_store(struct flow *f)
 {
@@ -316,6 +332,7 @@ ingest_list(struct flow *f)
 	return documents_ready(f, in->req.ctx->catalog, in->req.tenant_id, &item_of(in)->document);
 }
 
+/* Frees what one document held; the arena keeps small things until the request ends. Idempotent. */
 static void
 ingest_clear(struct ingest *in)
 {
@@ -327,6 +344,7 @@ ingest_clear(struct ingest *in)
 	in->vectors = NULL;
 }
 
+/* One document is done: the next, or the response. */
 static enum flow_rc
 ingest_next(struct flow *f)
 {
@@ -339,10 +357,13 @@ ingest_next(struct flow *f)
 		return flow_goto(f, request_borrow);
 	in->req.streaming = false;
 	if (!ingest_report_finish(&in->report))
-		return flow_fail(f, ERR_INTERNAL, "The answer is too large to send.");
+		return flow_fail(f, ERR_INTERNAL,
+		    "The documents are stored, but are too many to list; send fewer at a time.");
 	return FLOW_DONE;
 }
 
+/* Reconciling and undoing run in the background with copies of what they need: the response does
+ * not wait for them. */
 static void
 ingest_end(struct flow *f, const struct err *err)
 {

@@ -1,35 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ingest_body: three forms of body, one list of items.
+ *
+ * Names and ids are shown in pages and logs and stored in two databases: they are checked once,
+ * here. The declared type decides what a document is; its bytes are not looked at where one is
+ * declared.
  */
 #include "api/ingest_body.h"
 
 #include "tenantgate/base/digest.h"
+#include "tenantgate/base/hex.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/random.h"
 
-#define TITLE_MAX	512
-#define FILE_NAME_MAX	255
-#define METADATA_MAX	(16u << 10)
-#define ID_RANDOM	14	/* as the reference app's doc_ ids */
+#define TITLE_MAX	512		/* bytes */
+#define FILE_NAME_MAX	255		/* bytes, as file systems have it */
+#define METADATA_MAX	(16u << 10)	/* bytes of JSON */
+#define ID_RANDOM	14		/* characters, as the reference app's doc_ ids */
 
-/* What a form gives for each of its files. */
+/* What a request says of each of its documents; p NULL where it does not. */
 struct form {
 	struct slice	document_id;
 	struct slice	title;
 	struct slice	metadata;	/* JSON text */
 };
 
+/* Why an arena gave nothing: no memory is ours (503), its ceiling is the body's (413). The first
+ * reason set is kept. Always false, to be returned. */
 static bool
 ingest_body_too_large(const struct arena *arena, struct err *err)
 {
 	if (arena_no_memory(arena))
 		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the body's fields");
-	err_set(err, ERR_TOO_LARGE, "The body's fields are too large together.");
+	err_set(err, ERR_TOO_LARGE, "The body's fields are too large together; send shorter ones.");
 	return false;
 }
 
-/* Text that is shown and stored: UTF-8 without control characters. */
+/* Text that is shown, logged and stored: UTF-8 without control characters (NUL, which Postgres
+ * refuses, is one of them). */
 static bool
 text_field(struct slice s, const char *field, size_t min, size_t max, struct err *err)
 {
@@ -39,11 +47,12 @@ text_field(struct slice s, const char *field, size_t min, size_t max, struct err
 		ok = (unsigned char)s.p[i] >= 0x20 && s.p[i] != 0x7f;
 	if (!ok)
 		err_set(err, ERR_INVALID_FIELD,
-		    "%s must be %zu to %zu bytes of UTF-8 without control characters.", field, min,
-		    max);
+		    "The %s must be %zu to %zu bytes of UTF-8 without control characters.", field,
+		    min, max);
 	return ok;
 }
 
+/* NULL with err set when the arena gives nothing. */
 static const char *
 field_copy(struct arena *arena, struct slice s, struct err *err)
 {
@@ -54,6 +63,8 @@ field_copy(struct arena *arena, struct slice s, struct err *err)
 	return copy;
 }
 
+/* The client's id, or a random one: of the 54^14 there are, two do not
+ * coincide in practice. NULL with err set. */
 static const char *
 document_id(struct arena *arena, struct slice given, struct err *err)
 {
@@ -83,6 +94,8 @@ base_name(struct slice s)
 	return s;
 }
 
+/* The JSON text of an object, checked; it goes to Postgres (jsonb) as it was sent. NULL with err
+ * set. */
 static const char *
 metadata_text(struct arena *arena, struct slice text, struct err *err)
 {
@@ -92,18 +105,21 @@ metadata_text(struct arena *arena, struct slice text, struct err *err)
 	if (text.p == NULL)
 		return "{}";
 	if (text.len > METADATA_MAX) {
-		err_set(err, ERR_INVALID_FIELD, "metadata must be at most %u bytes.", METADATA_MAX);
+		err_set(err, ERR_INVALID_FIELD, "The metadata must be at most %u bytes of JSON.",
+		    METADATA_MAX);
 		return NULL;
 	}
 	parsed = json_read_object(text, &bad);
 	if (parsed == NULL) {
-		err_set(err, ERR_INVALID_FIELD, "metadata must be a JSON object. %s", bad.detail);
+		err_set(err, ERR_INVALID_FIELD, "The metadata must be a JSON object. %s",
+		    bad.detail);
 		return NULL;
 	}
 	json_decref(parsed);
 	return field_copy(arena, text, err);
 }
 
+/* A document without a title is listed by its file's name. */
 static bool
 set_names(struct document *d, struct slice title, struct slice file_name, struct arena *arena,
     struct err *err)
@@ -116,6 +132,7 @@ set_names(struct document *d, struct slice title, struct slice file_name, struct
 	return d->title != NULL && d->file_name != NULL;
 }
 
+/* The digest by which the same bytes are known again; over the bytes as they were sent. */
 static bool
 set_digest(struct ingest_item *item, struct arena *arena, struct err *err)
 {
@@ -129,6 +146,7 @@ set_digest(struct ingest_item *item, struct arena *arena, struct err *err)
 	return true;
 }
 
+/* One document more: its type, its id, its names, its digest. */
 static bool
 add_item(struct ingest_items *out, const struct form *form, struct slice bytes,
     struct slice declared, struct slice file_name, struct arena *arena, struct err *err)
@@ -138,11 +156,13 @@ add_item(struct ingest_items *out, const struct form *form, struct slice bytes,
 	const struct document_format *format;
 
 	if (out->count == INGEST_FILES_MAX) {
-		err_set(err, ERR_INVALID_FIELD, "At most %d files a request.", INGEST_FILES_MAX);
+		err_set(err, ERR_INVALID_FIELD,
+		    "A request may have at most %d files; send the others in another.",
+		    INGEST_FILES_MAX);
 		return false;
 	}
 	if (bytes.len == 0) {
-		err_set(err, ERR_DOC_EMPTY, "The document has no bytes.");
+		err_set(err, ERR_DOC_EMPTY, "The document has no bytes; send one that has some.");
 		return false;
 	}
 	*item = (struct ingest_item){ .bytes = bytes };
@@ -162,6 +182,8 @@ add_item(struct ingest_items *out, const struct form *form, struct slice bytes,
 	return true;
 }
 
+/* Other fields are passed over. An empty documentId or metadata is a form's input that was left
+ * blank, and means none. Of a field that comes twice the last counts. */
 static void
 form_fields(const struct parts *parts, struct form *form)
 {
@@ -187,6 +209,8 @@ count_files(const struct parts *parts)
 	return n;
 }
 
+/* A form's fields hold for each of its files. One id for several files would store each in the
+ * place of the one before. */
 static bool
 read_multipart(const struct ingest_head *head, struct slice body, struct arena *arena,
     struct ingest_items *out, struct err *err)
@@ -198,7 +222,8 @@ read_multipart(const struct ingest_head *head, struct slice body, struct arena *
 	if (parts == NULL)
 		return ingest_body_too_large(arena, err);
 	if (boundary.p == NULL) {
-		err_set(err, ERR_BAD_REQUEST, "multipart/form-data needs a boundary.");
+		err_set(err, ERR_BAD_REQUEST,
+		    "Content-Type multipart/form-data must have a boundary of 1 to 70 characters.");
 		return false;
 	}
 	if (!multipart_read(body, boundary, parts, err))
@@ -206,11 +231,12 @@ read_multipart(const struct ingest_head *head, struct slice body, struct arena *
 	form_fields(parts, &form);
 	if (count_files(parts) == 0) {
 		err_set(err, ERR_INVALID_FIELD,
-		    "file is missing: send one or more parts named file.");
+		    "The form has no file; name the part of each document \"file\".");
 		return false;
 	}
 	if (count_files(parts) > 1 && form.document_id.p != NULL) {
-		err_set(err, ERR_INVALID_FIELD, "documentId goes with one file, not several.");
+		err_set(err, ERR_INVALID_FIELD,
+		    "A documentId goes with one file; send one file, or no documentId.");
 		return false;
 	}
 	for (unsigned i = 0; i < parts->count; i++) {
@@ -223,6 +249,7 @@ read_multipart(const struct ingest_head *head, struct slice body, struct arena *
 	return true;
 }
 
+/* The metadata of a JSON body as text again, for the column and its ceiling are the text's. */
 static bool
 json_metadata(const json_t *root, struct arena *arena, struct form *form, struct err *err)
 {
@@ -236,7 +263,8 @@ json_metadata(const json_t *root, struct arena *arena, struct form *form, struct
 	buf_init(&b, METADATA_MAX);
 	json_put(&b, metadata);
 	if (b.failed && !b.no_memory)
-		err_set(err, ERR_INVALID_FIELD, "metadata must be at most %u bytes.", METADATA_MAX);
+		err_set(err, ERR_INVALID_FIELD, "The metadata must be at most %u bytes of JSON.",
+		    METADATA_MAX);
 	else if (b.failed)
 		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the metadata");
 	else
@@ -263,6 +291,7 @@ read_json_fields(const json_t *root, struct arena *arena, struct ingest_items *o
 	return add_item(out, &form, text, SLICE_LIT("text/plain"), (struct slice){ 0 }, arena, err);
 }
 
+/* Parameters may follow the type (RFC 9110, 8.3.1), and its case does not matter. */
 static bool
 media_type_is(struct slice content_type, const char *want)
 {
@@ -270,6 +299,19 @@ media_type_is(struct slice content_type, const char *want)
 
 	return content_type.len >= n && strncasecmp(content_type.p, want, n) == 0 &&
 	    (content_type.len == n || content_type.p[n] == ';' || content_type.p[n] == ' ');
+}
+
+bool
+ingest_query_decodes(struct slice query)
+{
+	for (size_t i = 0; i < query.len; i++) {
+		if (query.p[i] != '%')
+			continue;
+		if (i + 2 >= query.len || hex_value(query.p[i + 1]) < 0 ||
+		    hex_value(query.p[i + 2]) < 0)
+			return false;
+	}
+	return true;
 }
 
 bool

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ingest_body: which documents POST /ingest brings: multipart/form-data, a raw body with its
- * Content-Type, or JSON with the text. Pure but for the arena; document bytes are ranges of the
- * body (of the arena for JSON).
+ * Content-Type, or JSON with the text. Pure but for the ids it makes; strings are in the arena,
+ * document bytes are ranges of the body (of the arena for JSON), which must outlive the items.
  */
 #ifndef API_INGEST_BODY_H
 #define API_INGEST_BODY_H
@@ -14,11 +14,12 @@
 #include "tenantgate/base/slice.h"
 #include "tenantgate/retrieval.h"
 
-#define INGEST_FILES_MAX	16
+#define INGEST_FILES_MAX	16	/* of one form */
 
 struct ingest_item {
 	struct slice	bytes;
-	/* id, title, file_name, mime_type, metadata, sha256 and bytes are filled in */
+	/* id, title, file_name, mime_type, metadata, sha256 and bytes are filled in; pages, chunks
+	 * and created_at are known later */
 	struct document	document;
 };
 
@@ -27,16 +28,22 @@ struct ingest_items {
 	unsigned		count;
 };
 
-/* What the request said outside its body; p NULL where it did not. */
+/* What the request has outside its body; p NULL where it has not. */
 struct ingest_head {
 	struct slice	content_type;
-	struct slice	document_id;	/* of the query string */
+	struct slice	document_id;	/* of the query string, as the two below */
 	struct slice	title;
-	struct slice	file_name;
+	struct slice	file_name;	/* of a raw body; a form's files have their own */
 };
 
-/* False with err naming the field. Ids that were not given are made. */
+/* False with err naming the field: ERR_INVALID_FIELD, ERR_INVALID_JSON, ERR_BAD_REQUEST (the form),
+ * ERR_MEDIA_TYPE, ERR_DOC_EMPTY, ERR_TOO_LARGE (the arena is full), ERR_OVERLOADED (no memory). A
+ * document without an id gets a random one. */
 bool	ingest_body_read(const struct ingest_head *, struct slice body, struct arena *,
 	    struct ingest_items *, struct err *);
+/* Whether every '%' is followed by two hexadecimal digits (RFC 3986, 2.1). http_query_get() has
+ * nothing for a value that is not so, and a misspelt documentId would be taken for none: the
+ * document would get a new id instead of replacing the old one. */
+bool	ingest_query_decodes(struct slice query);
 
 #endif

@@ -8,10 +8,11 @@
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
 
-#define DOCUMENTS_MAX	(256u << 10)
-#define EVENT_MAX	(32u << 10)
+#define DOCUMENTS_MAX	(256u << 10)	/* bytes of a JSON response */
+#define EVENT_MAX	(32u << 10)	/* bytes of one event */
 
-/* Accept lists the type, parameters or not, anywhere. */
+/* Accept lists the type somewhere, with or without parameters: an exact reading of weights (RFC
+ * 9110, 12.4.2) would only matter to a client that names events and wants none. */
 static bool
 accepts_events(struct slice accept)
 {
@@ -45,6 +46,8 @@ ingest_report_begin(struct ingest_report *r)
 	http_stream_begin(r->x, 200, "text/event-stream");
 }
 
+/* Queued without waiting for the client: a document has a few small events, and one for each call
+ * of the model. */
 void
 ingest_report_progress(struct ingest_report *r, const char *stage, size_t done, size_t total)
 {
@@ -66,6 +69,7 @@ report_put_string(struct buf *b, const char *name, const char *value)
 	json_put_string(b, slice_str(value));
 }
 
+/* The metadata is left out: the caller has just sent it. */
 static void
 report_put_document(struct buf *b, const struct document *d)
 {

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ingest_report: what POST /ingest tells its caller: the documents as JSON at the end, or, when
+ * ingest_report: the response of POST /ingest: the documents as JSON at the end, or, when
  * text/event-stream is accepted, progress as it goes and each document as it is ready.
+ *
+ *	ingest_report_init, _begin, (_progress ..., _document) ..., then _finish or _error; _free
+ *
+ * As JSON nothing leaves before _finish, so a failure before it still has its own status. As events
+ * the status 200 leaves in _begin, and a failure after it is an event.
  */
 #ifndef API_INGEST_REPORT_H
 #define API_INGEST_REPORT_H
@@ -10,24 +15,27 @@
 
 struct ingest_report {
 	struct http_exchange	*x;		/* borrowed */
-	const char		*request_id;	/* borrowed */
+	const char		*request_id;	/* borrowed: the request's */
 	bool			 events;	/* the caller accepts text/event-stream */
 	bool			 several;	/* {"documents":[...]}, else {"document":...} */
-	bool			 created;	/* 201 rather than 200 */
+	bool			 created;	/* a document was stored: 201 rather than 200 */
 	struct buf		 documents;	/* owned: the objects so far, comma-separated */
 };
 
 void	ingest_report_init(struct ingest_report *, struct http_exchange *, const char *request_id);
 void	ingest_report_free(struct ingest_report *);
-/* The stream's header, when events were asked for. */
+/* The stream's header, when events were asked for; else nothing. */
 void	ingest_report_begin(struct ingest_report *);
-/* stage: "extract", "chunk", "embed", "store". */
+/* One event. stage: "extract", "chunk", "embed", "store"; done and total in its own units. */
 void	ingest_report_progress(struct ingest_report *, const char *stage, size_t done,
 	    size_t total);
+/* One document is ready; `created` when it was stored now, and was not there already. */
 void	ingest_report_document(struct ingest_report *, const struct document *, bool created);
-/* The whole answer, or the end of the events. False when it grew past its ceiling. */
+/* The whole response, or the end of the events. False when it grew past its ceiling, or there is no
+ * memory for it: then nothing was sent. */
 bool	ingest_report_finish(struct ingest_report *);
-/* A failure after the stream's header has left. */
+/* A failure after the stream's header has left: a problem object (RFC 9457) as an event, and the
+ * end. */
 void	ingest_report_error(struct ingest_report *, const struct err *);
 
 #endif

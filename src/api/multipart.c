@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * multipart: see the header. A delimiter is CRLF "--" boundary; the first one needs no CRLF.
+ * multipart: see the header.
+ *
+ *	body = "--" boundary CRLF part (CRLF "--" boundary CRLF part)* CRLF "--" boundary "--"
+ *	part = (header CRLF)* CRLF bytes
+ *
+ * The CRLF before a delimiter belongs to it, not to the part's bytes (RFC 2046, 5.1.1); the first
+ * one has none, for it begins the body. What follows the closing delimiter is ignored, as that page
+ * says.
  */
 #define _GNU_SOURCE /* memmem */
 #include "api/multipart.h"
@@ -9,8 +16,8 @@
 #include <ctype.h>
 #include <stdio.h>
 
-#define BOUNDARY_MAX	70
-#define DELIMITER_MAX	(BOUNDARY_MAX + 5)
+#define BOUNDARY_MAX	70			/* bytes (RFC 2046, 5.1.1) */
+#define DELIMITER_MAX	(BOUNDARY_MAX + 5)	/* CRLF, "--", boundary, NUL */
 
 static struct slice
 rest_of(struct slice s, size_t from)
@@ -18,8 +25,10 @@ rest_of(struct slice s, size_t from)
 	return slice_of(s.p + from, s.len - from);
 }
 
-/* name=value or name="value" among parameters that follow a ';'. Quoted values may hold \" and
- * \\, which browsers send as %22: the bytes between the quotes are given as they are. */
+/* The value of name=value or name="value" among parameters that follow a ';' (RFC 9110, 5.6.6), p
+ * NULL when absent. Quoted values may hold \" and \\ (browsers send %22 instead): they are skipped
+ * rightly, and the bytes between the quotes are given as they are. A ';' inside quotes begins
+ * nothing. */
 static struct slice
 parameter(struct slice s, const char *name)
 {
@@ -55,6 +64,7 @@ parameter(struct slice s, const char *name)
 	return (struct slice){ 0 };
 }
 
+/* RFC 2046's bchars, a space not at the end. */
 static bool
 boundary_legal(struct slice s)
 {
@@ -80,11 +90,12 @@ multipart_boundary(struct slice content_type)
 static bool
 multipart_refuse(struct err *err, const char *why)
 {
-	err_set(err, ERR_BAD_REQUEST, "The multipart body is malformed: %s.", why);
+	err_set(err, ERR_BAD_REQUEST, "%s", why);
 	return false;
 }
 
-/* One a part: of two that differ, a proxy before us may have believed the other. */
+/* One for each part: of two that differ, a proxy in front of us may have read the other, and have
+ * checked another field or file name than the one that we take. */
 static bool
 read_disposition(struct slice value, struct part *part)
 {
@@ -99,6 +110,7 @@ read_disposition(struct slice value, struct part *part)
 	return part->name.p != NULL;
 }
 
+/* Other fields are passed over, as RFC 7578, 4.8 says. */
 static bool
 read_header_line(struct slice line, struct part *part)
 {
@@ -152,6 +164,7 @@ after_delimiter(struct slice *s, bool *closed)
 	return true;
 }
 
+/* Linear in the body: each search goes on where the last one ended. */
 bool
 multipart_read(struct slice body, struct slice boundary, struct parts *out, struct err *err)
 {
@@ -164,7 +177,8 @@ multipart_read(struct slice body, struct slice boundary, struct parts *out, stru
 	assert(boundary.len > 0 && boundary.len <= BOUNDARY_MAX);
 	out->count = 0;
 	if (s.len < dlen - 2 || memcmp(s.p, delimiter + 2, dlen - 2) != 0)
-		return multipart_refuse(err, "it does not begin with its boundary");
+		return multipart_refuse(err,
+		    "The multipart form does not begin with the boundary that Content-Type names.");
 	s = rest_of(s, dlen - 2);
 	for (;;) {
 		struct part *part = &out->items[out->count];
@@ -172,20 +186,28 @@ multipart_read(struct slice body, struct slice boundary, struct parts *out, stru
 		size_t used;
 
 		if (!after_delimiter(&s, &closed))
-			return multipart_refuse(err, "a boundary is not followed by a line end");
+			return multipart_refuse(err,
+			    "A boundary of the multipart form lacks its CRLF; send one behind "
+			    "each.");
 		if (closed)
-			return out->count > 0 || multipart_refuse(err, "it has no parts");
+			return out->count > 0 ||
+			    multipart_refuse(err,
+				"The multipart form has no parts; send one named file.");
 		if (out->count == MULTIPART_PARTS_MAX)
-			return multipart_refuse(err, "it has too many parts");
+			return multipart_refuse(err,
+			    "The multipart form has too many parts; send fewer in one request.");
 		memset(part, 0, sizeof(*part));
 		used = read_headers(s, part);
 		if (used == 0)
 			return multipart_refuse(err,
-			    "a part's header is not legal or names no field");
+			    "Give each part of the multipart form one legal Content-Disposition, "
+			    "with a name.");
 		s = rest_of(s, used);
 		end = memmem(s.p, s.len, delimiter, dlen);
 		if (end == NULL)
-			return multipart_refuse(err, "it ends inside a part");
+			return multipart_refuse(err,
+			    "The multipart form ends inside a part; end it with its closing "
+			    "boundary.");
 		part->bytes = slice_of(s.p, (size_t)(end - s.p));
 		s = rest_of(s, part->bytes.len + dlen);
 		out->count++;

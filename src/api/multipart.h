@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * multipart: a whole multipart/form-data body (RFC 7578, RFC 2046 §5.1) into its parts. Pure; the
- * parts are ranges of the body. Strict: CRLF lines, a Content-Disposition with a name on every
- * part, the closing boundary.
+ * multipart: a whole multipart/form-data body (RFC 7578; RFC 2046, 5.1) into its parts. Pure; the
+ * parts are ranges of the body. Strict: CRLF lines, one Content-Disposition with a name on every
+ * part, the closing boundary, no preamble. What a lenient reader repairs, a scanner in front of us
+ * may have repaired otherwise, and let a file through that it did not see.
  */
 #ifndef API_MULTIPART_H
 #define API_MULTIPART_H
@@ -12,11 +13,11 @@
 #include "tenantgate/base/err.h"
 #include "tenantgate/base/slice.h"
 
-#define MULTIPART_PARTS_MAX	32
+#define MULTIPART_PARTS_MAX	32	/* files and fields */
 #define MULTIPART_HEADERS_MAX	4096	/* bytes of one part's header section */
 
 struct part {
-	struct slice	name;
+	struct slice	name;		/* of the form's field; never absent */
 	struct slice	file_name;	/* p NULL when the part is no file */
 	struct slice	content_type;	/* p NULL when absent */
 	struct slice	bytes;
@@ -27,9 +28,10 @@ struct parts {
 	unsigned	count;
 };
 
-/* The boundary parameter of a Content-Type value; p NULL when absent or not 1..70 legal bytes. */
+/* The boundary parameter of a Content-Type value, a range of it; p NULL when absent or not 1 to 70
+ * bytes of RFC 2046's bchars. */
 struct slice	multipart_boundary(struct slice content_type);
-/* False with err set (ERR_BAD_REQUEST). */
+/* False with err set (ERR_BAD_REQUEST). The boundary is one that multipart_boundary() gave. */
 bool		multipart_read(struct slice body, struct slice boundary, struct parts *,
 		    struct err *);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * visit: the beginning and the end that the stories share.
+ * request: the beginning and the end that all handlers share (see the header).
  *
- * What always holds: the tenant is known before a limit is counted, the limit is minded before
- * anything is made, and no body is accepted before both.
+ * What always holds: the tenant is known before a limit is counted, the limit is checked before
+ * anything is provisioned, and no body is read before both. Whatever step fails, request_end() runs
+ * once, so every request has one response and one line in the access log.
  */
 #include "api/request.h"
 
@@ -42,12 +43,17 @@ request_start(struct http_exchange *x, const struct api_context *ctx,
 	return req;
 }
 
-/* Of two, whoever stands before us may have believed the other one. */
+/*
+ * False, with err set, when a header that decides who or whose is given more than once. A proxy in
+ * front of us may have read the other one: it checked the caller or tenant of one line, and we
+ * would serve that of the next. It is the ambiguity that request smuggling lives on (RFC 9112,
+ * 11.2), and RFC 9110, 5.3 forbids senders to repeat a field that is no list.
+ */
 static bool
-named_once(const struct request *req, const char *header, enum err_code code, struct err *err)
+header_is_single(const struct request *req, const char *header, enum err_code code, struct err *err)
 {
 	if (http_header_count(req->x, header) > 1)
-		err_set(err, code, "%s may be given once only.", header);
+		err_set(err, code, "Send the %s header once only.", header);
 	return !err_is(err);
 }
 
@@ -57,7 +63,7 @@ request_caller(struct flow *f)
 	struct request *req = request_of(f);
 	struct err err = { 0 };
 
-	if (!named_once(req, "Authorization", ERR_BAD_REQUEST, &err))
+	if (!header_is_single(req, "Authorization", ERR_BAD_REQUEST, &err))
 		return flow_fail_err(f, &err);
 	return auth_check(f, req->ctx->auth, http_header(req->x, "Authorization"), &req->caller);
 }
@@ -69,12 +75,14 @@ request_tenant(struct flow *f)
 	struct err err = { 0 };
 
 	if (!api_route_allows(req->route, req->caller.kind, &err) ||
-	    !named_once(req, "X-Tenant-Id", ERR_INVALID_TENANT, &err) ||
+	    !header_is_single(req, "X-Tenant-Id", ERR_INVALID_TENANT, &err) ||
 	    !auth_tenant(&req->caller, http_header(req->x, "X-Tenant-Id"), req->tenant_id, &err))
 		return flow_fail_err(f, &err);
 	return tenant_lookup(f, req->ctx->tenants, req->tenant_id, &req->tenant);
 }
 
+/* The environment is part of the key, for a Redis may be shared by several; it is cut so that the
+ * key always fits. */
 static struct slice
 rule_key(const struct request *req, char out[LIMIT_KEY_MAX + 1], const char *what, const char *id)
 {
@@ -85,6 +93,8 @@ rule_key(const struct request *req, char out[LIMIT_KEY_MAX + 1], const char *wha
 	return slice_of(out, (size_t)n);
 }
 
+/* Two limits in one check, charged together or not at all: a tenant's, which all of its keys share,
+ * and the key's own, which a service key shares among all the tenants it names. */
 enum flow_rc
 request_limit(struct flow *f)
 {
@@ -109,7 +119,8 @@ request_limit(struct flow *f)
 	return limit_check(f, req->ctx->limiter, req->rules, 2, &req->verdict);
 }
 
-/* Takes the limiter's verdict, then the database: at once when the tenant is ready. */
+/* Takes the limiter's verdict, then the database: at once when the tenant is ready. The RateLimit
+ * fields are set either way: a response that is not 429 carries them too. */
 enum flow_rc
 request_database(struct flow *f)
 {
@@ -118,8 +129,10 @@ request_database(struct flow *f)
 
 	respond_limits(req->x, &req->verdict);
 	if (!req->verdict.allowed) {
-		err_set(&err, ERR_RATE_LIMITED, "More than %u requests a minute for this %s.",
-		    req->verdict.limit, req->verdict.which == 0 ? "tenant" : "key");
+		err_set(&err, ERR_RATE_LIMITED,
+		    "This %s has used its %u requests a minute; try again in %u s.",
+		    req->verdict.which == 0 ? "tenant" : "key", req->verdict.limit,
+		    req->verdict.retry_after_s);
 		err.retry_after = (int)req->verdict.retry_after_s;
 		return flow_fail_err(f, &err);
 	}
@@ -137,7 +150,9 @@ request_borrow(struct flow *f)
 	return pool_borrow(f, req->ctx->pools, &target, &req->lease);
 }
 
-/* No ingest lives longer than its deadline: what is older was left behind. */
+/* Whether this worker has looked for the tenant's unfinished documents longer than ingest_timeout
+ * ago; notes that it does so now. More often is of no use: an ingest lives no longer than its
+ * deadline, so only a row older than that was left behind. Without memory it is simply not due. */
 static bool
 reconcile_is_due(const struct request *req, uint64_t now_us)
 {
@@ -175,13 +190,15 @@ request_reconcile(struct request *req, const char *document_id)
 void
 request_end(struct request *req, const struct err *err)
 {
+	/* A handler that ended well has returned its lease; one still held was cut off mid-way. */
 	pool_return(&req->lease, POOL_DIRTY);
 	if (!err_is(err))
 		request_reconcile(req, "");
-	/* Perhaps it is not where its record says any more: the catalog knows. */
+	/* Its host or password may have changed since the record was cached: the next request reads
+	 * the catalog. */
 	if (err->code == ERR_DATABASE)
 		tenant_forget(req->ctx->tenants, req->tenant_id);
-	http_attach(req->x, NULL);
+	http_attach(req->x, NULL);	/* a client that leaves now finds no flow to abort */
 	if (err_is(err) && http_status(req->x) == 0)
 		http_problem(req->x, err, req->request_id);
 	if (req->route->in_access_log && req->ctx->conf->access_log)

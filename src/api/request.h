@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * visit: what every story of a tenant begins with (who asks, whose database, how much) and ends
- * with (an answer, a log line). A story's struct has a struct visit as its first member.
+ * request: what every handler for tenants begins with (who sent it, which database, how much is
+ * allowed) and ends with (a response, a line in the access log). A handler's struct has a struct
+ * request as its first member, so that handlers share the steps below.
+ *
+ *	request_start() --> [request_caller] --> [request_tenant] --> [request_limit]
+ *	    --> [request_database] --> the handler's own steps --> request_end()
+ *
+ * The order holds: a caller who is not authenticated costs no lookup of a tenant, one who is over a
+ * limit provisions nothing, and no body is read before both are known. All on the exchange's
+ * worker.
  */
 #ifndef API_REQUEST_H
 #define API_REQUEST_H
@@ -15,54 +23,63 @@
 struct api_route;
 struct api_route_match;
 
+/* What request_of() checks: shared steps see a struct flow alone, and every handler's kind
+ * differs. */
 #define REQUEST_MAGIC	0x52455155u	/* "REQU" */
 
 struct request {
 	struct flow			 flow;		/* first */
 	unsigned			 magic;
 	const struct api_context	*ctx;		/* borrowed */
-	struct http_exchange		*x;		/* borrowed until visit_end() */
+	struct http_exchange		*x;		/* borrowed until request_end() */
 	const struct api_route		*route;		/* static */
 	struct http_path_params		 params;	/* of its path; slices live as long as x */
 	char				 request_id[REQUEST_ID_MAX + 1];
-	struct caller			 caller;
-	char				 tenant_id[TENANT_ID_MAX + 1];	/* "" until known */
-	struct tenant			 tenant;
-	struct limit_rule		 rules[2];
+	struct caller			 caller;	/* from request_caller() on */
+	char				 tenant_id[TENANT_ID_MAX + 1];	/* "" until the step */
+	struct tenant			 tenant;	/* has a password: wiped at the end */
+	struct limit_rule		 rules[2];	/* the tenant's, the key's; the limiter
+							 * borrows them while it waits */
 	char				 rule_keys[2][LIMIT_KEY_MAX + 1];
-	struct limit_verdict		 verdict;
-	struct buf			 body;		/* owned */
-	struct pool_lease		 lease;		/* returned by visit_end() at the latest */
-	struct model_usage		 usage;
-	bool				 streaming;	/* its header has left, its end not */
+	struct limit_verdict		 verdict;	/* mode NULL until request_limit is over */
+	struct buf			 body;		/* owned; its ceiling is the route's */
+	struct pool_lease		 lease;		/* request_end() returns it at the latest */
+	struct model_usage		 usage;		/* all model calls together; for the log */
+	bool				 streaming;	/* the header has left, the end not */
 };
 
-/* Steps 1 to 4 of a story: auth, tenant, limit, provision. */
+/* The first four steps of a handler. Each takes what the one before has left in the struct request:
+ * request_tenant() the caller, request_limit() the tenant's own limit, request_database() the
+ * limiter's verdict (429 is given there). They fail with what auth_check(), tenant_lookup(),
+ * limit_check() and tenant_provision() fail with. */
 enum flow_rc	request_caller(struct flow *);
 enum flow_rc	request_tenant(struct flow *);
 enum flow_rc	request_limit(struct flow *);
 enum flow_rc	request_database(struct flow *);
 
-/* Borrows a connection to the visit's tenant database into v->lease. */
+/* Borrows a connection to the tenant's database into req->lease. The caller returns it, POOL_CLEAN,
+ * as soon as it has its rows: no lease is held across a call of the model. */
 enum flow_rc	request_borrow(struct flow *);
 
 /*
- * Makes a story: `size` bytes (its struct, visit first) in an arena of its own, started on the
- * rooms' worker, with the body ceiling and the time-out of its route. The caller gets it zeroed
- * but for the visit, to add what it knows.
+ * Makes a handler's flow: `size` bytes (its struct, request first) in an arena of its own, started
+ * on the context's worker, with the body ceiling and the time-out of its route. The starter gets it
+ * zeroed but for the request, and fills in the rest: the first step runs at the loop's next turn.
+ * The arena's ceiling allows for the body's fields to be copied into it.
  */
-#define REQUEST_ARENA_MAX	(4u << 20)
+#define REQUEST_ARENA_MAX	(4u << 20)	/* bytes, beyond the body's ceiling */
 struct request	*request_start(struct http_exchange *, const struct api_context *,
 		    const struct api_route_match *, size_t size, const struct flow_kind *);
-/* Looks after the catalog's list of this tenant, behind the answer: of one document at once, or
- * ("") of what was left behind, if it has not been looked after for a while. */
+/* Reconciles the catalog's list of this tenant's documents in the background: one document at once,
+ * or ("") what earlier requests left unfinished, if that was not looked for in ingest_timeout. */
 void		request_reconcile(struct request *, const char *document_id);
-/* The end of every story: a failure that has not been answered becomes problem+json, the access
- * log gets its line, the exchange goes back. */
+/* The end of every handler: a failure whose response has not begun becomes problem+json, the access
+ * log gets its line, the lease and the exchange go back. */
 void		request_end(struct request *, const struct err *);
-/* flow_kind.release of every story. */
+/* flow_kind.release of every handler: frees the body, wipes the password, frees the arena. */
 void		request_release(struct flow *);
 
+/* Of a handler's flow, whatever its kind; any other flow aborts the process. */
 static inline struct request *
 request_of(struct flow *f)
 {

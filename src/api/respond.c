@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * answer: the parts of an answer that do not depend on the story.
+ * respond: the parts of a response that do not depend on the handler.
  */
 #include "api/respond.h"
 
@@ -8,16 +8,18 @@
 
 #include "tenantgate/base/random.h"
 
+/* The id goes into a header, into log lines and into shells: other bytes would let a client forge
+ * them. */
 static bool
 request_id_is_valid(struct slice s)
 {
-	static const char sane[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				   "0123456789._:-";
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789._:-";
 
 	if (s.len == 0 || s.len > REQUEST_ID_MAX)
 		return false;
 	for (size_t i = 0; i < s.len; i++)
-		if (s.p[i] == '\0' || strchr(sane, s.p[i]) == NULL)
+		if (s.p[i] == '\0' || strchr(allowed, s.p[i]) == NULL)
 			return false;
 	return true;
 }
@@ -25,11 +27,11 @@ request_id_is_valid(struct slice s)
 void
 request_id_choose(const struct http_exchange *x, char out[REQUEST_ID_MAX + 1])
 {
-	struct slice asked = http_header(x, "X-Request-Id");
+	struct slice sent = http_header(x, "X-Request-Id");
 
-	if (request_id_is_valid(asked)) {
-		memcpy(out, asked.p, asked.len);
-		out[asked.len] = '\0';
+	if (request_id_is_valid(sent)) {
+		memcpy(out, sent.p, sent.len);
+		out[sent.len] = '\0';
 		return;
 	}
 	id_random(out, REQUEST_ID_LEN);
@@ -44,6 +46,8 @@ set_number(struct http_exchange *x, const char *name, unsigned value)
 	http_set(x, name, text);
 }
 
+/* The three fields that clients read most: the count, what is left of it, and the seconds until it
+ * is whole again (early versions of draft-ietf-httpapi-ratelimit-headers; later ones have one). */
 void
 respond_limits(struct http_exchange *x, const struct limit_verdict *v)
 {

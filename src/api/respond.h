@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * answer: headers every answer carries, and the access log's line.
+ * respond: the fields that every response carries, whole JSON responses, and the access log's line.
+ * All of it before the response begins; the log's line when the handler ends.
  */
 #ifndef API_RESPOND_H
 #define API_RESPOND_H
 
 #include "api/request.h"
 
-/* X-Request-Id: the caller's if it is sane ([A-Za-z0-9._:-], 1..64), else a new one. */
+/* The request's id, for X-Request-Id, logs and problems: the client's own if it has REQUEST_ID_MAX
+ * bytes at most, all of [A-Za-z0-9._:-], else a new random one. */
 void	request_id_choose(const struct http_exchange *, char out[REQUEST_ID_MAX + 1]);
-/* RateLimit-*, after the limiter has spoken. */
+/* The RateLimit-* fields of a verdict; none where nothing was limited. */
 void	respond_limits(struct http_exchange *, const struct limit_verdict *);
-/* 200..: a whole JSON body. */
+/* A whole response with a JSON body. */
 void	respond_json(struct http_exchange *, int status, const struct buf *);
-/* One JSON line; err as the flow ended. */
+/* One JSON line for one request; err: what its flow ended with. */
 void	access_log_write(const struct request *, const struct err *);
 
 #endif

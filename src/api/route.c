@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * route: the table of what we answer, and the handler that http/ calls.
+ * route: the table of what is served, and the two functions that http/ calls: api_handle() for each
+ * request, api_refused() for what was refused before it was one.
+ *
+ * http/ has checked the request line and the header section by then, and has read none of the body:
+ * a request without a row costs no more than its header.
  */
 #include "api/route.h"
 
@@ -17,8 +21,9 @@
 #define ANYBODY 0
 
 /* method, path, starter, body ceiling, bytes beyond it, time-out, callers, in the access log. A new
- * route is a row here and its starter in stories.h. No two rows of a method may match the same
- * path; HEAD has a row of its own. */
+ * route is a row here and its starter in handlers.h. No two rows of a method may match the same
+ * path, for the first would hide the other. HEAD has a row of its own: http/ sends no body for it
+ * (RFC 9110, 9.3.2), whatever the handler writes. */
 static const struct api_route routes[] = {
 	{ "POST", "/ingest", ingest_start, SIZE_OF(document_max), FORM_OVERHEAD,
 	    TIME_OF(ingest_timeout_us), TENANTS, true },
@@ -52,6 +57,8 @@ api_route_at(size_t i)
 	return i < ROUTE_COUNT ? &routes[i] : NULL;
 }
 
+/* A method that does not fit into `size` is left out; the caller's array has room for all there
+ * are. */
 bool
 api_route_methods(struct slice path, char *out, size_t size)
 {
@@ -74,6 +81,8 @@ api_route_methods(struct slice path, char *out, size_t size)
 	return used > 0;
 }
 
+/* 405 where the path has other methods, with the Allow field that RFC 9110, 15.5.6 demands; else
+ * 404. No key is asked for: both say only what the API's documentation says. */
 static void
 respond_no_route(struct http_exchange *x)
 {
@@ -84,9 +93,10 @@ respond_no_route(struct http_exchange *x)
 	http_set(x, "X-Request-Id", id);
 	if (api_route_methods(http_path(x), allow, sizeof(allow))) {
 		http_set(x, "Allow", allow);
-		err_set(&err, ERR_METHOD, "This path answers %s.", allow);
+		err_set(&err, ERR_METHOD, "Use %s on this path.", allow);
 	} else {
-		err_set(&err, ERR_NOT_FOUND, "No such path.");
+		err_set(&err, ERR_NOT_FOUND,
+		    "There is no such path; check the URL for a misspelling.");
 	}
 	http_problem(x, &err, id);
 	http_end(x);
@@ -103,12 +113,13 @@ api_handle(struct http_exchange *x, void *arg)
 		respond_no_route(x);
 }
 
+/* An operator sees here what never gets a line in the access log: it has no route and no flow. */
 void
 api_refused(const struct err *err, const char *request_id, const char *remote, void *arg)
 {
 	(void)arg;
-	log_event(LOG_INFO, "http.refused", request_id, "%s: %d %s", remote, err_status(err->code),
-	    err->detail);
+	log_event(LOG_INFO, "http.refused", request_id, "The request of %s was refused with %d: %s",
+	    remote, err_status(err->code), err->detail);
 }
 
 void

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * route: a row of the table of what we answer (route.c), and how a request finds its row.
+ * route: a row of the table of what is served (route.c), and how a request finds its row. The table
+ * is static and constant; everything here is pure and safe on any thread.
+ *
+ * A row names members of struct api_conf by their offset, so that it can be constant while the
+ * configuration is not.
  */
 #ifndef API_ROUTE_H
 #define API_ROUTE_H
@@ -10,20 +14,20 @@
 struct api_route {
 	const char	*method;
 	const char	*path;		/* a pattern of http_path_match() */
-	handler_start_fn	*start;
+	handler_start_fn	*start;	/* makes the flow, or responds at once */
 	size_t		 body_max;	/* offset of a size_t in struct api_conf; 0: no body */
-	size_t		 body_extra;	/* bytes beyond that */
-	size_t		 timeout_us;	/* offset of a uint64_t in it; 0: answered at once */
-	unsigned	 callers;	/* CALLS(kind) of each; 0: anybody, no key is asked for */
+	size_t		 body_extra;	/* bytes allowed beyond that */
+	size_t		 timeout_us;	/* offset of a uint64_t in it; 0: no flow, no time-out */
+	unsigned	 callers;	/* CALLS(kind) of each; 0: anybody, without a key */
 	bool		 in_access_log;
 };
 
 #define CALLS(kind)	(1u << (kind))
 
-/* What the configuration makes of a row. */
+/* A row's limits under a configuration: bytes of its body, microseconds of its whole request. */
 size_t		api_route_body_max(const struct api_route *, const struct api_conf *);
 uint64_t	api_route_timeout_us(const struct api_route *, const struct api_conf *);
-/* False with ERR_FORBIDDEN for a key of another kind than the row's. */
+/* False with ERR_FORBIDDEN for a key of a kind that is not among the row's. */
 bool		api_route_allows(const struct api_route *, enum caller_kind, struct err *);
 
 /* The row and what its pattern captured; slices of the path. */
@@ -32,10 +36,11 @@ struct api_route_match {
 	struct http_path_params	 params;
 };
 
+/* False when no row has this method and path; a path alone: api_route_methods(). */
 bool		api_route_find(struct slice method, struct slice path, struct api_route_match *);
-/* The rows in turn; NULL past the last. */
+/* The rows in turn; NULL past the last. For tests. */
 const struct api_route	*api_route_at(size_t);
-/* Allow (RFC 9110, 10.2.1): the methods of a path we know; false when we do not. */
+/* The methods of a path, for an Allow field (RFC 9110, 10.2.1); false when it is no row's path. */
 bool		api_route_methods(struct slice path, char *out, size_t size);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * route_row: what a row of the table of routes means for one request.
+ * route_row: what a row of the table of routes means for one request: its limits under the
+ * configuration, and which kinds of keys may use it.
  */
 #include <stdio.h>
 
@@ -11,6 +12,7 @@ api_route_body_max(const struct api_route *r, const struct api_conf *conf)
 {
 	size_t max = 0;
 
+	/* The row's macros have checked that a size_t lies at this offset. */
 	if (r->body_max != 0)
 		memcpy(&max, (const char *)conf + r->body_max, sizeof(max));
 	return max + r->body_extra;
@@ -34,6 +36,8 @@ static const char *const kind_names[] = {
 
 #define KIND_COUNT (sizeof(kind_names) / sizeof(kind_names[0]))
 
+/* The sentence names the kinds that may, so that the caller knows which key to take. An admin key
+ * fails everywhere here, for no tenant goes with it. */
 bool
 api_route_allows(const struct api_route *r, enum caller_kind kind, struct err *err)
 {

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * search: POST /search. The chunks nearest to a query, as JSON.
+ * search: POST /search. The chunks nearest to a query, as JSON, nearest first.
+ *
+ * What POST /chat does up to its search, without the model's answer: the query is embedded, the
+ * tenant's chunks are searched. The lease is returned before the response is written.
  */
 #include "api/respond.h"
 #include "api/chat_body.h"
 #include "api/handlers.h"
 #include "tenantgate/base/json.h"
 
-#define RESULTS_MAX	(4u << 20)
+#define RESULTS_MAX	(4u << 20)	/* bytes of one response */
 
 struct search {
 	struct request	 req;		/* first */
-	struct chat_input	 ask;	/* its scope and question */
+	struct chat_input	 input;	/* question, documents and top_k alone are used */
 	float		*vector;	/* arena */
-	struct hits	 hits;
+	struct hits	 hits;	/* strings in the flow's arena */
 };
 
 static flow_step_fn search_read, search_embed, search_run, search_respond;
@@ -48,6 +51,7 @@ search_read(struct flow *f)
 	return http_read_body(f, s->req.x, &s->req.body);
 }
 
+/* Copied into the arena: the parsed JSON is freed before the query is embedded. */
 static bool
 search_query(const json_t *root, struct arena *arena, struct slice *out, struct err *err)
 {
@@ -56,7 +60,8 @@ search_query(const json_t *root, struct arena *arena, struct slice *out, struct 
 	if (!json_get_string(root, "query", &query, err))
 		return false;
 	if (query.len == 0 || query.len > CHAT_QUESTION_MAX) {
-		err_set(err, ERR_INVALID_FIELD, "query must be 1 to %d bytes.", CHAT_QUESTION_MAX);
+		err_set(err, ERR_INVALID_FIELD, "Field \"query\" must be 1 to %d bytes.",
+		    CHAT_QUESTION_MAX);
 		return false;
 	}
 	*out = slice_of(arena_slice(arena, query), query.len);
@@ -65,6 +70,7 @@ search_query(const json_t *root, struct arena *arena, struct slice *out, struct 
 	return out->p != NULL;
 }
 
+/* What the body asks for, into s->input. */
 static bool
 search_parse(struct search *s, struct err *err)
 {
@@ -74,8 +80,8 @@ search_parse(struct search *s, struct err *err)
 
 	if (root == NULL)
 		return false;
-	ok = search_query(root, req->flow.arena, &s->ask.question, err) &&
-	    chat_body_scope(root, req->ctx->conf->top_k, req->flow.arena, &s->ask, err);
+	ok = search_query(root, req->flow.arena, &s->input.question, err) &&
+	    chat_body_scope(root, req->ctx->conf->top_k, req->flow.arena, &s->input, err);
 	json_decref(root);
 	return ok;
 }
@@ -92,7 +98,7 @@ search_embed(struct flow *f)
 	s->vector = arena_array(f->arena, model_dimensions(model), sizeof(*s->vector));
 	if (s->vector == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the query's vector");
-	return model_embed(f, model, &s->ask.question, 1, s->vector, &s->req.usage);
+	return model_embed(f, model, &s->input.question, 1, s->vector, &s->req.usage);
 }
 
 static enum flow_rc
@@ -101,9 +107,10 @@ search_run(struct flow *f)
 	struct search *s = search_of(f);
 
 	return search_chunks(f, s->req.lease.conn, s->vector, model_dimensions(s->req.ctx->model),
-	    s->ask.document_ids, s->ask.document_count, s->ask.top_k, &s->hits);
+	    s->input.document_ids, s->input.document_count, s->input.top_k, &s->hits);
 }
 
+/* Score: cosine similarity. A format without pages has "page":null. */
 static void
 put_hit(struct buf *b, const struct hit *h)
 {
@@ -121,6 +128,7 @@ put_hit(struct buf *b, const struct hit *h)
 	buf_printf(b, ",\"score\":%.6f}", h->score);
 }
 
+/* Frees the results. Too large and no memory differ: the first is the caller's to change. */
 static enum flow_rc
 results_send(struct flow *f, struct buf *results)
 {
@@ -132,7 +140,8 @@ results_send(struct flow *f, struct buf *results)
 	if (no_memory)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the results");
 	if (!sent)
-		return flow_fail(f, ERR_INTERNAL, "The results are too large to send.");
+		return flow_fail(f, ERR_INTERNAL,
+		    "The results are too large to send; ask for fewer with topK.");
 	return FLOW_DONE;
 }
 

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tenantgate-extract: a PDF on stdin, its text on stdout, a form feed behind each page. It closes
- * a cage around itself and becomes poppler's pdftotext in it; it parses nothing of its own.
+ * tenantgate-extract: a PDF on stdin, its text on stdout, a form feed behind each page. It builds a
+ * sandbox around itself and becomes poppler's pdftotext in it; it parses nothing of its own.
  *
  *	stdin --> file in memory, sealed --> no other descriptor --> nobody --> limits
  *	      --> no files but the system's --> no calls but a reader's --> pdftotext
  *
- * Each bar of the cage is there before the parser starts, or the parser does not start: see enum
- * extract_exit. stdout and stderr must be pipes or sockets, for the cage can make no file grow.
+ * Every part of the sandbox is in place before the parser starts, or the parser does not start: see
+ * enum extract_exit for what is at fault then. stdout and stderr must be pipes or sockets, for
+ * inside no file can grow (RLIMIT_FSIZE).
+ *
+ * Its own program and not a fork of the server: it inherits none of the server's memory, so no key
+ * and no password is there to be read.
  */
 #define _GNU_SOURCE /* O_PATH, dup3, close_range */
 #include <errno.h>
@@ -23,17 +27,18 @@
 #include "extract/sandbox.h"
 #include "tenantgate/retrieval.h"
 
-#define PROGRAM_FD 3
+#define PROGRAM_FD 3 /* pdftotext, opened before files are hidden; close-on-exec */
 
 struct extract_options {
 	const char *pdftotext;
 	size_t input_max;
-	unsigned long pages_max;
+	unsigned long pages_max; /* 0: all */
 	struct sandbox_limits limits;
 };
 
-/* What execveat() is given. On a page of its own: the filter lets the exec through by these
- * addresses, which the program that follows can neither see nor guess. */
+/* What execveat() is given. On pages of its own: the filter allows the exec by these addresses. The
+ * exec itself unmaps them, and address randomization keeps the program that follows from finding
+ * them: it cannot exec again. */
 struct launch {
 	char empty[8];
 	char last_page[24];
@@ -59,6 +64,7 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+/* Positive and in decimal, else the program ends: strtoul() alone takes "-1" and "". */
 static unsigned long
 number_of(const char *text)
 {
@@ -68,7 +74,7 @@ number_of(const char *text)
 	errno = 0;
 	n = strtoul(text, &end, 10);
 	if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || n == 0) {
-		fprintf(stderr, "tenantgate-extract: not a number: %s\n%s", text, usage);
+		fprintf(stderr, "tenantgate-extract: %s is not a positive number\n%s", text, usage);
 		exit(EXTRACT_EXIT_USAGE);
 	}
 	return n;
@@ -97,6 +103,7 @@ read_options(int argc, char **argv, struct extract_options *o)
 	}
 }
 
+/* pdftotext's arguments: UTF-8, LF, from stdin to stdout. NULL with errno set. */
 static struct launch *
 launch_fill(const struct extract_options *o)
 {
@@ -122,53 +129,56 @@ launch_fill(const struct extract_options *o)
 }
 
 static void
-must(bool done, enum extract_exit code)
+exit_unless(bool done, enum extract_exit code)
 {
 	if (!done)
 		exit(code);
 }
 
-/* The program on PROGRAM_FD, and nothing else but stdin, stdout, stderr. */
+/* The program on PROGRAM_FD. By descriptor, since the path cannot be opened once files are
+ * hidden. */
 static bool
-hold_program(const char *path)
+open_program(const char *path)
 {
 	int fd = open(path, O_PATH | O_CLOEXEC);
 
 	if (fd < 0 || (fd != PROGRAM_FD && dup3(fd, PROGRAM_FD, O_CLOEXEC) < 0)) {
-		complain(path);
+		warn_errno(path);
 		return false;
 	}
 	return true;
 }
 
+/* Nothing but stdin, stdout, stderr and the program stays open, whatever was inherited. */
 static bool
 close_others(void)
 {
 	if (close_range(PROGRAM_FD + 1, ~0u, 0) == 0)
 		return true;
-	complain("close_range");
+	warn_errno("close_range");
 	return false;
 }
 
 static void
-take_document(size_t max)
+read_document(size_t max)
 {
 	enum intake got = intake_read(max);
 
-	must(got != INTAKE_LARGE, EXTRACT_EXIT_LARGE);
-	must(got == INTAKE_OK, EXTRACT_EXIT_INPUT);
+	exit_unless(got != INTAKE_LARGE, EXTRACT_EXIT_LARGE);
+	exit_unless(got == INTAKE_OK, EXTRACT_EXIT_INPUT);
 }
 
+/* The filter comes last: it forbids the system calls that the others need. */
 static void
-sandbox_close(const struct extract_options *o, const struct launch *l)
+sandbox_enter(const struct extract_options *o, const struct launch *l)
 {
 	const struct sandbox_exec exec = { PROGRAM_FD, l->empty, l->argv, l->envp };
 
-	must(close_others(), EXTRACT_EXIT_SANDBOX);
-	must(sandbox_drop_user(), EXTRACT_EXIT_SANDBOX);
-	must(sandbox_set_limits(&o->limits), EXTRACT_EXIT_SANDBOX);
-	must(sandbox_hide_files(PROGRAM_FD), EXTRACT_EXIT_SANDBOX);
-	must(sandbox_filter_calls(&exec), EXTRACT_EXIT_SANDBOX);
+	exit_unless(close_others(), EXTRACT_EXIT_SANDBOX);
+	exit_unless(sandbox_drop_user(), EXTRACT_EXIT_SANDBOX);
+	exit_unless(sandbox_set_limits(&o->limits), EXTRACT_EXIT_SANDBOX);
+	exit_unless(sandbox_hide_files(PROGRAM_FD), EXTRACT_EXIT_SANDBOX);
+	exit_unless(sandbox_filter_calls(&exec), EXTRACT_EXIT_SANDBOX);
 }
 
 int
@@ -183,14 +193,15 @@ main(int argc, char **argv)
 
 	read_options(argc, argv, &o);
 	sandbox_prefer_oom_kill();
+	/* Not dumpable, until the exec: no process of this user may trace this one. */
 	if (prctl(PR_SET_DUMPABLE, 0) != 0 || (l = launch_fill(&o)) == NULL) {
-		complain("start");
+		warn_errno("start");
 		return EXTRACT_EXIT_SANDBOX;
 	}
-	must(hold_program(o.pdftotext), EXTRACT_EXIT_NO_PROGRAM);
-	take_document(o.input_max);
-	sandbox_close(&o, l);
+	exit_unless(open_program(o.pdftotext), EXTRACT_EXIT_NO_PROGRAM);
+	read_document(o.input_max);
+	sandbox_enter(&o, l);
 	syscall(SYS_execveat, PROGRAM_FD, l->empty, l->argv, l->envp, AT_EMPTY_PATH);
-	complain(o.pdftotext);
+	warn_errno(o.pdftotext);
 	return EXTRACT_EXIT_NO_PROGRAM;
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * filter: the system calls a program needs that reads what it has open and writes what it found.
- * Everything else is refused (EPERM), so that a harmless question of some C library's does not end
- * the document; what only an attacker asks for ends the process (SIGSYS), so that it is noticed.
+ * filter: the system calls that a program needs to read what it has open and write what it found,
+ * by libseccomp. Everything else is refused (EPERM), so that a harmless call of some C library's
+ * does not fail the document; what only an attacker calls ends the process (SIGSYS), so that it is
+ * noticed and logged (extract.sandboxed).
+ *
+ * A filter sees the number and the arguments of a call, never the memory they point to.
  */
 #define _GNU_SOURCE /* O_PATH and friends */
 #include "extract/sandbox.h"
@@ -15,15 +18,17 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static const char *const allowed[] = {
+/* Whatever their arguments. Names of other architectures and kernels are here too: see
+ * add_calls(). */
+static const char *const allowed_calls[] = {
 	/* memory (mmap, mprotect: below) */
 	"brk", "munmap", "mremap", "madvise", "arch_prctl",
-	/* files already open, and looking */
+	/* files already open, and questions about any: names and sizes are no secret here */
 	"read", "readv", "pread64", "preadv", "lseek", "_llseek", "close", "write", "writev",
 	"fstat", "fstat64", "stat", "stat64", "lstat", "lstat64", "newfstatat", "fstatat64",
 	"statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents64",
 	"getcwd", "fadvise64",
-	/* itself */
+	/* about this process */
 	"exit", "exit_group", "getpid", "gettid", "getuid", "geteuid", "getgid", "getegid", "uname",
 	"sysinfo", "getrlimit", "ugetrlimit", "getrusage", "sched_getaffinity", "sched_yield",
 	"set_tid_address", "set_robust_list", "rseq", "futex", "futex_time64", "getrandom",
@@ -33,8 +38,10 @@ static const char *const allowed[] = {
 	"time", "nanosleep", "clock_nanosleep"
 };
 
-static const char *const deadly[] = { "socket", "socketpair", "connect", "bind", "listen", "accept",
-	"accept4", "sendto", "sendmsg", "sendmmsg", "ptrace", "process_vm_readv",
+/* Network, other processes, namespaces, kernel interfaces, other users: no reader has use for
+ * them. */
+static const char *const fatal_calls[] = { "socket", "socketpair", "connect", "bind", "listen",
+	"accept", "accept4", "sendto", "sendmsg", "sendmmsg", "ptrace", "process_vm_readv",
 	"process_vm_writev", "process_madvise", "pidfd_open", "pidfd_getfd", "fork", "vfork",
 	"execve", "unshare", "setns", "mount", "umount2", "move_mount", "open_tree", "fsopen",
 	"pivot_root", "chroot", "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "keyctl",
@@ -42,9 +49,10 @@ static const char *const deadly[] = { "socket", "socketpair", "connect", "bind",
 	"memfd_create", "kill", "setuid", "setgid", "setresuid", "setresgid", "capset", "shmget",
 	"msgget" };
 
-/* A name that this libseccomp or this machine does not know cannot be asked for either. */
+/* A name that this libseccomp does not know is skipped: an allowed one stays refused (EPERM), and
+ * so does a fatal one. */
 static bool
-add_names(scmp_filter_ctx ctx, uint32_t action, const char *const *names, size_t n)
+add_calls(scmp_filter_ctx ctx, uint32_t action, const char *const *names, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		int nr = seccomp_syscall_resolve_name(names[i]);
@@ -57,26 +65,30 @@ add_names(scmp_filter_ctx ctx, uint32_t action, const char *const *names, size_t
 	return true;
 }
 
+/* Allows a call where one argument compares. */
 static bool
-allow_1(scmp_filter_ctx ctx, int nr, struct scmp_arg_cmp a)
+allow_if(scmp_filter_ctx ctx, int nr, struct scmp_arg_cmp a)
 {
 	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1, a) == 0;
 }
 
-#define WRITES (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND)
+/* open()'s flags that make it more than reading. */
+#define WRITE_FLAGS (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND)
 
+/* Files are opened to be read; of fcntl() what C libraries use on such files. */
 static bool
 add_open(scmp_filter_ctx ctx)
 {
-	return allow_1(ctx, SCMP_SYS(open), SCMP_A1(SCMP_CMP_MASKED_EQ, WRITES, O_RDONLY)) &&
-	    allow_1(ctx, SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, WRITES, O_RDONLY)) &&
-	    allow_1(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFD)) &&
-	    allow_1(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFD)) &&
-	    allow_1(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFL)) &&
-	    allow_1(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_DUPFD_CLOEXEC));
+	return allow_if(ctx, SCMP_SYS(open), SCMP_A1(SCMP_CMP_MASKED_EQ, WRITE_FLAGS, O_RDONLY)) &&
+	    allow_if(ctx, SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, WRITE_FLAGS, O_RDONLY)) &&
+	    allow_if(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFD)) &&
+	    allow_if(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFD)) &&
+	    allow_if(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFL)) &&
+	    allow_if(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_DUPFD_CLOEXEC));
 }
 
-/* Memory is for writing or for running, never both, and none becomes code later. */
+/* Memory is for writing or for running, never both, and none becomes code later (mprotect() without
+ * PROT_EXEC only): what a document brings cannot be run as code. */
 static bool
 add_memory(scmp_filter_ctx ctx)
 {
@@ -84,26 +96,27 @@ add_memory(scmp_filter_ctx ctx)
 	const uint64_t both = PROT_WRITE | PROT_EXEC;
 
 	for (size_t i = 0; i < 2; i++) {
-		if (!allow_1(ctx, calls[i], SCMP_A2(SCMP_CMP_MASKED_EQ, both, 0)) ||
-		    !allow_1(ctx, calls[i], SCMP_A2(SCMP_CMP_MASKED_EQ, both, PROT_WRITE)) ||
-		    !allow_1(ctx, calls[i], SCMP_A2(SCMP_CMP_MASKED_EQ, both, PROT_EXEC)))
+		if (!allow_if(ctx, calls[i], SCMP_A2(SCMP_CMP_MASKED_EQ, both, 0)) ||
+		    !allow_if(ctx, calls[i], SCMP_A2(SCMP_CMP_MASKED_EQ, both, PROT_WRITE)) ||
+		    !allow_if(ctx, calls[i], SCMP_A2(SCMP_CMP_MASKED_EQ, both, PROT_EXEC)))
 			return false;
 	}
-	return allow_1(ctx, SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	return allow_if(ctx, SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
 
-/* Limits may be read; abort() may signal this process; threads and clones are refused softly, for
- * C libraries fall back from clone3. */
+/* Limits may be read (new limit NULL); abort() may signal this process; clone3() does not seem to
+ * exist (ENOSYS), for C libraries then fall back to clone(), which is refused. */
 static bool
 add_process(scmp_filter_ctx ctx)
 {
 	const scmp_datum_t self = (scmp_datum_t)getpid();
 
-	return allow_1(ctx, SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0)) &&
-	    allow_1(ctx, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, self)) &&
+	return allow_if(ctx, SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0)) &&
+	    allow_if(ctx, SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, self)) &&
 	    seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0;
 }
 
+/* The one exec, into pdftotext: by the addresses of its arguments, which no later caller knows. */
 static bool
 add_exec(scmp_filter_ctx ctx, const struct sandbox_exec *e)
 {
@@ -118,6 +131,8 @@ add_exec(scmp_filter_ctx ctx, const struct sandbox_exec *e)
 	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(execveat), 5, args) == 0;
 }
 
+/* From seccomp_load() on. It needs no_new_privs, which sandbox_drop_user() has set (libseccomp
+ * would set it too). */
 bool
 sandbox_filter_calls(const struct sandbox_exec *e)
 {
@@ -125,12 +140,16 @@ sandbox_filter_calls(const struct sandbox_exec *e)
 	bool ok;
 
 	ok = ctx != NULL &&
-	    add_names(ctx, SCMP_ACT_ALLOW, allowed, sizeof(allowed) / sizeof(allowed[0])) &&
-	    add_names(ctx, SCMP_ACT_KILL_PROCESS, deadly, sizeof(deadly) / sizeof(deadly[0])) &&
+	    add_calls(ctx, SCMP_ACT_ALLOW, allowed_calls,
+		sizeof(allowed_calls) / sizeof(allowed_calls[0])) &&
+	    add_calls(ctx, SCMP_ACT_KILL_PROCESS, fatal_calls,
+		sizeof(fatal_calls) / sizeof(fatal_calls[0])) &&
 	    add_open(ctx) && add_memory(ctx) && add_process(ctx) && add_exec(ctx, e) &&
 	    seccomp_load(ctx) == 0;
 	if (!ok)
-		fputs("tenantgate-extract: the system call filter could not be loaded\n", stderr);
+		fputs("tenantgate-extract: the system call filter could not be loaded; the kernel "
+		      "needs CONFIG_SECCOMP_FILTER\n",
+		    stderr);
 	seccomp_release(ctx);
 	return ok;
 }

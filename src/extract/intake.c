@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * intake: takes the whole document from stdin into a file in memory, seals it, and puts it in
- * stdin's place: poppler wants to seek, and no disk ever holds what a stranger sent.
+ * intake: reads the whole document from stdin into a file in memory, seals it, and puts it in
+ * stdin's place. poppler has to seek, which a pipe cannot; a file in memory leaves no document on a
+ * disk and goes with the process; sealed, it cannot be changed by the parser.
  */
 #define _GNU_SOURCE /* memfd_create, seals */
 #include "extract/sandbox.h"
@@ -30,6 +31,7 @@ write_all(int fd, const char *p, size_t n)
 	return true;
 }
 
+/* To the end, or to the first byte past max. */
 static enum intake
 intake_copy(int from, int to, size_t max)
 {
@@ -41,12 +43,15 @@ intake_copy(int from, int to, size_t max)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 || !write_all(to, block, (size_t)n)) {
-			complain("document");
+			warn_errno("document");
 			return INTAKE_FAILED;
 		}
 		total += (size_t)n;
 		if (total > max) {
-			fprintf(stderr, "tenantgate-extract: more than %zu bytes\n", max);
+			fprintf(stderr,
+			    "tenantgate-extract: the document has more than %zu bytes "
+			    "(--input-max)\n",
+			    max);
 			return INTAKE_LARGE;
 		}
 	}
@@ -60,15 +65,15 @@ intake_read(size_t max)
 	enum intake got;
 
 	if (fd < 0) {
-		complain("memfd_create");
+		warn_errno("memfd_create");
 		return INTAKE_FAILED;
 	}
 	got = intake_copy(STDIN_FILENO, fd, max);
 	if (got != INTAKE_OK)
-		return got;
+		return got;	/* the process ends now, and the file with it */
 	if (fcntl(fd, F_ADD_SEALS, SEALS) != 0 || lseek(fd, 0, SEEK_SET) != 0 ||
 	    dup2(fd, STDIN_FILENO) < 0) {
-		complain("seal");
+		warn_errno("seal");
 		return INTAKE_FAILED;
 	}
 	close(fd);

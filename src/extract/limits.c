@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * limits: who the cage's inmate is, how much it may use, and which files it may see.
+ * limits: as which user the parser runs, how much it may use, and which files it may see.
  */
 #define _GNU_SOURCE /* setresuid */
 #include "extract/sandbox.h"
@@ -15,42 +15,45 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NOBODY 65534
+#define NOBODY 65534 /* the kernel's overflow user: owns nothing */
 
-/* A user without a right to anything, and no way back; and an end when the daemon ends. */
+/* A user without rights, and no way back (no saved id, no set-user-id program); killed when the
+ * server dies. A change of user clears the death signal (prctl(2)), so that is set after it. */
 bool
 sandbox_drop_user(void)
 {
 	if (geteuid() == 0 &&
 	    (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
 		setresuid(NOBODY, NOBODY, NOBODY) != 0)) {
-		complain("drop root");
+		warn_errno("drop root");
 		return false;
 	}
 	if (prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-		complain("prctl");
+		warn_errno("prctl");
 		return false;
 	}
 	if (chdir("/") != 0) {
-		complain("/");
+		warn_errno("/");
 		return false;
 	}
 	return true;
 }
 
+/* Soft and hard: it cannot be raised again. */
 static bool
-limit(int what, rlim_t value)
+set_limit(int what, rlim_t value)
 {
 	const struct rlimit r = { value, value };
 
 	if (setrlimit(what, &r) == 0)
 		return true;
-	complain("setrlimit");
+	warn_errno("setrlimit");
 	return false;
 }
 
-/* When the machine is short of something, it is short for the parser first. Best effort. */
+/* When the machine is short of memory the kernel ends the parser first, and when it is short of CPU
+ * the server's workers come first. Best effort: containers may refuse either. */
 void
 sandbox_prefer_oom_kill(void)
 {
@@ -58,11 +61,11 @@ sandbox_prefer_oom_kill(void)
 
 	if (fd >= 0) {
 		if (write(fd, "1000", 4) != 4)
-			complain("oom_score_adj");
+			warn_errno("oom_score_adj");
 		close(fd);
 	}
 	if (setpriority(PRIO_PROCESS, 0, 10) != 0)
-		complain("setpriority");
+		warn_errno("setpriority");
 }
 
 /* A soft CPU limit a second below the hard one: SIGXCPU says why it died, SIGKILL would not. */
@@ -73,31 +76,35 @@ limit_cpu(unsigned seconds)
 
 	if (setrlimit(RLIMIT_CPU, &r) == 0)
 		return true;
-	complain("setrlimit");
+	warn_errno("setrlimit");
 	return false;
 }
 
+/* No core file, no file that grows, no new process, few descriptors. NPROC is counted for the user:
+ * it holds for nobody, not for root. */
 bool
 sandbox_set_limits(const struct sandbox_limits *l)
 {
-	return limit_cpu(l->cpu_s) && limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) &&
-	    limit(RLIMIT_NPROC, 0) && limit(RLIMIT_NOFILE, 32) && limit(RLIMIT_MEMLOCK, 0) &&
-	    limit(RLIMIT_MSGQUEUE, 0) && limit(RLIMIT_AS, l->memory_max);
+	return limit_cpu(l->cpu_s) && set_limit(RLIMIT_CORE, 0) && set_limit(RLIMIT_FSIZE, 0) &&
+	    set_limit(RLIMIT_NPROC, 0) && set_limit(RLIMIT_NOFILE, 32) &&
+	    set_limit(RLIMIT_MEMLOCK, 0) && set_limit(RLIMIT_MSGQUEUE, 0) &&
+	    set_limit(RLIMIT_AS, l->memory_max);
 }
 
-/* ---- Landlock: a parser that was taken over shall not read the daemon's secrets either ---- */
+/* ---- Landlock: a parser that was taken over cannot read the server's files either ---- */
 
 #define READ	   (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define EXECUTE	   LANDLOCK_ACCESS_FS_EXECUTE
 #define EVERYTHING ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1) /* of the first version's rights */
 
-struct view {
-	const char *path;
-	unsigned long rights;
+struct path_rights {
+	const char *path;     /* a file, or a folder with all below it */
+	unsigned long rights; /* LANDLOCK_ACCESS_FS_* */
 };
 
-/* What a program of the system needs to start and to know its fonts. Absent ones are skipped. */
-static const struct view views[] = {
+/* What a program of the system needs to start and to find its fonts and encodings. Absent ones are
+ * skipped. */
+static const struct path_rights visible_paths[] = {
 	{ "/usr/lib", READ | EXECUTE },
 	{ "/usr/lib32", READ | EXECUTE },
 	{ "/usr/lib64", READ | EXECUTE },
@@ -109,8 +116,9 @@ static const struct view views[] = {
 	{ "/etc/fonts", READ },
 };
 
+/* Landlock takes a rule's path as a descriptor. */
 static bool
-view_add(int rules, int fd, unsigned long rights)
+landlock_allow_fd(int rules, int fd, unsigned long rights)
 {
 	const struct landlock_path_beneath_attr a = { .allowed_access = rights, .parent_fd = fd };
 
@@ -118,31 +126,34 @@ view_add(int rules, int fd, unsigned long rights)
 }
 
 static bool
-view_open(int rules, const struct view *v)
+landlock_allow_path(int rules, const struct path_rights *v)
 {
 	int fd = open(v->path, O_PATH | O_CLOEXEC);
 	bool ok;
 
 	if (fd < 0)
 		return errno == ENOENT || errno == EACCES;
-	ok = view_add(rules, fd, v->rights);
+	ok = landlock_allow_fd(rules, fd, v->rights);
 	close(fd);
 	return ok;
 }
 
+/* From landlock_restrict_self() on: what no rule allows cannot be opened, listed, changed or run;
+ * Landlock does not cover stat(2). */
 static bool
-hide(int rules, int program)
+landlock_restrict(int rules, int program)
 {
-	for (size_t i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
-		if (!view_open(rules, &views[i]))
+	for (size_t i = 0; i < sizeof(visible_paths) / sizeof(visible_paths[0]); i++) {
+		if (!landlock_allow_path(rules, &visible_paths[i]))
 			return false;
 	}
-	return view_add(rules, program, EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE) &&
+	return landlock_allow_fd(rules, program, EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE) &&
 	    syscall(SYS_landlock_restrict_self, rules, 0) == 0;
 }
 
-/* Kernels before 5.13 and those built without it have no Landlock: there the filter of calls (no
- * file opened for writing, no socket) and the user's rights must do. */
+/* Kernels before 5.13 and those built without it have no Landlock: there the filter of system calls
+ * (no file opened for writing, no socket) and the user's rights must do. EPERM is a container's own
+ * filter, which knows no Landlock. */
 bool
 sandbox_hide_files(int program)
 {
@@ -152,9 +163,9 @@ sandbox_hide_files(int program)
 
 	if (rules < 0 && (errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM))
 		return true;
-	ok = rules >= 0 && hide(rules, program);
+	ok = rules >= 0 && landlock_restrict(rules, program);
 	if (!ok)
-		complain("landlock");
+		warn_errno("landlock");
 	close(rules);
 	return ok;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * chunk: cuts a text into overlapping pieces of at most so many UTF-16 units, exactly as
- * LangChain's RecursiveCharacterTextSplitter does, so that vectors stored by the one and asked by
- * the other mean the same passages.
+ * LangChain's RecursiveCharacterTextSplitter does (keepSeparator true; textsplitters 0.0.3 to
+ * 1.0.2), so that documents stored by an app that used it and by us are cut into the same passages.
  *
  *	range --first separator that occurs--> parts --short--> window --full--> a chunk
  *	  ^                                      |
@@ -35,14 +35,15 @@ static const char *const *const separator_lists[] = {
 	[CHUNK_MARKDOWN] = markdown_separators,
 };
 
+/* A piece between two separators. */
 struct text_part {
 	const char *end; /* borrowed, the text's; it begins where the one before ends */
 	unsigned units;
 };
 
 struct splitter {
-	unsigned size;
-	unsigned overlap;
+	unsigned size;	  /* of a chunk, UTF-16 units */
+	unsigned overlap; /* at most that many units of the chunk before */
 	unsigned page;
 	struct chunk_list *list; /* borrowed */
 
@@ -70,6 +71,8 @@ chunk_units(const char *p, const char *end)
 	return units == 0 ? 1 : units;
 }
 
+/* Past one UTF-8 character; of broken UTF-8, past one byte at least and the continuation bytes
+ * behind it. Never past the end. */
 static const char *
 next_character(const char *p, const char *end)
 {
@@ -81,6 +84,7 @@ next_character(const char *p, const char *end)
 
 /* ---- what String.prototype.trim() takes away ---- */
 
+/* The three-byte ones. ECMA-262: WhiteSpace (with U+FEFF and Unicode's Zs) and LineTerminator. */
 static bool
 is_wide_space(const unsigned char *p)
 {
@@ -112,6 +116,7 @@ space_at(const char *text, size_t left)
 	return 0;
 }
 
+/* The same, of the space that ends at `end`. */
 static size_t
 space_before(const char *begin, const char *end)
 {
@@ -135,8 +140,9 @@ text_trim(struct slice text)
 	return slice_of(begin, (size_t)(end - begin));
 }
 
-/* ---- out ---- */
+/* ---- the list of chunks ---- */
 
+/* Room for one more; doubled, so that a document's chunks are copied a few times at most. */
 static bool
 list_grow(struct chunk_list *l)
 {
@@ -153,6 +159,7 @@ list_grow(struct chunk_list *l)
 	return true;
 }
 
+/* Blank ones are left out, as the splitter does. False at the ceiling or without memory. */
 static bool
 chunk_emit(struct splitter *s, struct slice content)
 {
@@ -175,6 +182,7 @@ window_last(struct splitter *s)
 	return &s->ring[(s->head + s->count - 1) % s->cap];
 }
 
+/* The oldest part leaves the window. */
 static void
 window_pop(struct splitter *s)
 {
@@ -187,6 +195,7 @@ window_pop(struct splitter *s)
 	s->count--;
 }
 
+/* The window's range becomes a chunk; the window stays as it is. */
 static bool
 window_emit(struct splitter *s)
 {
@@ -196,7 +205,9 @@ window_emit(struct splitter *s)
 	    text_trim(slice_of(s->begin, (size_t)(window_last(s)->end - s->begin))));
 }
 
-/* A part too many: the window goes out, and what may overlap stays. */
+/* Adds a part. Where it would not fit any more, the window first becomes a chunk, and only its last
+ * parts stay, as the overlap with the next: `overlap` units at most, and less where the new part
+ * needs the room. */
 static bool
 window_add(struct splitter *s, const char *begin, const char *end, size_t units)
 {
@@ -215,6 +226,7 @@ window_add(struct splitter *s, const char *begin, const char *end, size_t units)
 	return true;
 }
 
+/* The window becomes a chunk and is empty: nothing overlaps over this point. */
 static bool
 window_flush(struct splitter *s)
 {
@@ -224,10 +236,10 @@ window_flush(struct splitter *s)
 	return ok;
 }
 
-/* ---- in ---- */
+/* ---- cutting ---- */
 
-/* NULL when it does not occur. Not memmem(): that one readies itself anew for each of the many
- * short parts, and separators are too few letters for it to pay. */
+/* NULL when it does not occur. Not memmem(): it prepares itself anew for each of the many short
+ * parts, and for separators of a few bytes that does not pay. */
 static const char *
 find_separator(const char *p, const char *end, const char *sep)
 {
@@ -242,7 +254,7 @@ find_separator(const char *p, const char *end, const char *sep)
 	return NULL;
 }
 
-/* The first separator that occurs; past the last one: the last is taken all the same. */
+/* The first separator of the list that occurs. Both lists end in "", which always does. */
 static const char *const *
 choose_separators(struct slice text, const char *const *separators)
 {
@@ -270,17 +282,20 @@ part_end(const char *p, const char *end, const char *sep)
 
 static bool split_range(struct splitter *, struct slice, const char *const *);
 
-/* A part as long as a chunk, or longer. */
+/* A part as long as a chunk, or longer: cut with the next separators, or, where none is left (rest
+ * NULL), a chunk as it is. */
 static bool
-split_long(struct splitter *s, struct slice text_part, const char *const *rest)
+split_long(struct splitter *s, struct slice part, const char *const *rest)
 {
 	if (!window_flush(s))
 		return false;
 	if (rest == NULL)
-		return chunk_emit(s, text_part);
-	return split_range(s, text_part, rest);
+		return chunk_emit(s, part);
+	return split_range(s, part, rest);
 }
 
+/* One level: cuts before every occurrence of one separator. A part of exactly `size` units counts
+ * as long, as it does in the splitter. */
 static bool
 split_range(struct splitter *s, struct slice text, const char *const *separators)
 {
@@ -313,6 +328,7 @@ chunk_split(struct slice text, unsigned page, enum chunk_separators separators, 
 	assert(size > 0 && overlap < size);
 	if (text.len == 0)
 		return true;
+	/* A part has one unit or more, so a window has `size` parts at most. */
 	s.cap = text.len < size ? text.len : size;
 	s.ring = calloc(s.cap, sizeof(*s.ring));
 	if (s.ring == NULL)

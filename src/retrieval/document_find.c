@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * find: one document's row in the tenant's database.
+ * document_find: one document's row in the tenant's database, copied into the flow's arena: to know
+ * the same bytes again before they are embedded, and to reconcile the catalog's list.
  */
 #include <stdlib.h>
 
@@ -13,7 +14,7 @@ struct document_find {
 	const char *id;		   /* borrowed */
 	struct document *document; /* borrowed: filled */
 	bool *found;		   /* borrowed: filled */
-	struct pg_result result;
+	struct pg_result result;   /* owned */
 };
 
 static flow_step_fn document_find_query, document_find_read;
@@ -47,6 +48,7 @@ document_find_query(struct flow *f)
 	return pg_run(f, s->conn, &q, &s->result);
 }
 
+/* In the order of the columns. The result is freed with the flow, the copies live on. */
 static bool
 copy_document(struct arena *a, const struct pg_result *r, struct document *d)
 {

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store: a document and its chunks into the tenant's database, whole or not at all.
+ * document_store: a document and its chunks into the tenant's database, whole or not at all.
  *
  *	[begin] --> [put] --> [clear] --> [copy] --> [commit] --> done
  *	               \         |          /           /
  *	                +--------+---------+-----------+--> [rollback] --> failed, first reason
  *
- * The document's row is put first: whoever stores the same id at the same time waits there for
- * the other's end. Vectors go out by binary COPY, encoded piece by piece as the socket takes them.
- * A connection that is lost takes its transaction with it.
+ * Moved by the steps below, one statement each. What always holds:
+ *  - The document's row is written first: of two requests that store the same id at the same time,
+ *    the second waits there until the first has ended, so their chunks never mix.
+ *  - Vectors go out by binary COPY, encoded piece by piece as the socket takes them: no second copy
+ *    of all vectors is ever in memory.
+ *  - A connection that is lost takes its transaction with it, and no rollback is sent.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -18,23 +21,25 @@
 #include "retrieval/pg_binary.h"
 #include "tenantgate/retrieval.h"
 
-#define PIECE		((size_t)32 << 10)
-#define COPY_TIMEOUT_US (300 * 1000000ull)
-#define NUMBER_SIZE	24
+#define PIECE		((size_t)32 << 10)	/* bytes encoded at a time; one row more at most */
+#define COPY_TIMEOUT_US (300 * 1000000ull)	/* of the COPY; the flow's deadline holds too */
+#define NUMBER_SIZE	24			/* a uint64_t in decimal */
 
 struct document_store {
 	struct flow flow;
 	struct pg_conn *conn;		 /* borrowed */
 	struct document *document;	 /* borrowed; created_at is filled */
 	const struct chunk_list *chunks; /* borrowed */
-	const float *vectors;		 /* borrowed */
+	const float *vectors;		 /* borrowed: chunks->count * dimensions */
 	unsigned dimensions;
-	size_t row;		 /* of the COPY: the one to be sent next */
-	struct pg_result result; /* of the last statement that counts */
-	struct pg_result rollback;
-	char numbers[3][NUMBER_SIZE];
+	size_t row;		      /* of the COPY: the one to be sent next */
+	struct pg_result result;      /* owned: of the last statement but ROLLBACK */
+	struct pg_result rollback;    /* owned: not looked at */
+	char numbers[3][NUMBER_SIZE]; /* parameters as text */
 };
 
+/* created_at is that of these bytes: a replaced document is as new as one stored for the first
+ * time. */
 static const char put_document[] =
     "INSERT INTO public.document (id, title, file_name, mime_type, metadata,"
     " sha256, bytes, pages, chunks) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
@@ -78,13 +83,15 @@ document_store_clear(void *arg)
 	pg_clear(&s->rollback);
 }
 
-/* The next statement, unless the one before failed. */
+/* Every step looks first whether the statement of the one before succeeded. */
 static bool
-store_is_good(struct document_store *s)
+store_succeeded(struct document_store *s)
 {
 	return s->result.status == PG_OK;
 }
 
+/* After an SQL error the transaction is still open: it is rolled back, so the connection can be
+ * lent again. After a lost one or a timeout there is none to roll back on. */
 static enum flow_rc
 store_failure(struct flow *f)
 {
@@ -125,7 +132,7 @@ store_put(struct flow *f)
 		.param_count = 9,
 	};
 
-	if (!store_is_good(s))
+	if (!store_succeeded(s))
 		return store_failure(f);
 	snprintf(s->numbers[0], NUMBER_SIZE, "%" PRIu64, d->bytes);
 	snprintf(s->numbers[1], NUMBER_SIZE, "%u", d->pages);
@@ -133,6 +140,7 @@ store_put(struct flow *f)
 	return store_run(f, &q, &s->result);
 }
 
+/* The old chunks go. A created_at that there is no memory for is only missing from the response. */
 static enum flow_rc
 store_clear(struct flow *f)
 {
@@ -143,7 +151,7 @@ store_clear(struct flow *f)
 		.param_count = 1,
 	};
 
-	if (!store_is_good(s))
+	if (!store_succeeded(s))
 		return store_failure(f);
 	s->document->created_at = arena_strdup(f->arena, pg_text(&s->result, 0, 0));
 	if (s->document->created_at == NULL)
@@ -151,8 +159,9 @@ store_clear(struct flow *f)
 	return store_run(f, &q, &s->result);
 }
 
-/* ---- COPY ---- */
+/* ---- COPY: PostgreSQL's manual, COPY, "Binary Format" ---- */
 
+/* A field is its length in bytes (int32), then its bytes in the type's binary form. */
 static void
 copy_put_field(struct buf *b, const void *bytes, size_t n)
 {
@@ -167,6 +176,7 @@ copy_put_int(struct buf *b, unsigned value)
 	buf_be32(b, value);
 }
 
+/* A row is its count of fields (int16), then the fields in the order of store_copy()'s columns. */
 static void
 copy_put_row(struct document_store *s, struct buf *b)
 {
@@ -176,7 +186,7 @@ copy_put_row(struct document_store *s, struct buf *b)
 	copy_put_field(b, s->document->id, strlen(s->document->id));
 	copy_put_int(b, c->index);
 	if (c->page == 0)
-		buf_be32(b, UINT32_MAX); /* null */
+		buf_be32(b, UINT32_MAX); /* length -1: null */
 	else
 		copy_put_int(b, c->page);
 	copy_put_field(b, c->content.p, c->content.len);
@@ -185,6 +195,8 @@ copy_put_row(struct document_store *s, struct buf *b)
 	s->row++;
 }
 
+/* A pg_fill_fn: the next rows. A buf that failed ends the COPY as failed, and so the
+ * transaction. */
 static bool
 store_fill(struct buf *b, void *arg)
 {
@@ -207,7 +219,7 @@ store_copy(struct flow *f)
 {
 	struct document_store *s = document_store_of(f);
 
-	if (!store_is_good(s))
+	if (!store_succeeded(s))
 		return store_failure(f);
 	pg_clear(&s->result);
 	s->row = 0;
@@ -223,7 +235,7 @@ store_commit(struct flow *f)
 	struct document_store *s = document_store_of(f);
 	const struct pg_query q = { .sql = "COMMIT" };
 
-	if (!store_is_good(s))
+	if (!store_succeeded(s))
 		return store_failure(f);
 	return store_run(f, &q, &s->result);
 }
@@ -231,7 +243,7 @@ store_commit(struct flow *f)
 static enum flow_rc
 store_done(struct flow *f)
 {
-	if (!store_is_good(document_store_of(f)))
+	if (!store_succeeded(document_store_of(f)))
 		return store_failure(f);
 	return FLOW_DONE;
 }

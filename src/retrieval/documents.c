@@ -7,9 +7,11 @@
  *	  ^                 |     ^                |
  *	  +------undo-------+     +-----begin------+
  *
- * The row keeps what the last 'ready' said until the next one: a row without a digest was never
- * ready, so undo takes it away; another goes back to 'ready' as it was. 'ready' writes the whole
- * row, whatever an undo at the same time took away.
+ * What always holds:
+ *  - The row keeps what the last 'ready' wrote until the next one: a row without a digest was never
+ *    ready, so undo deletes it; another goes back to 'ready' as it was.
+ *  - 'ready' writes the whole row and needs none: an undo at the same time takes nothing away.
+ *  - Every statement may be repeated: catalog_run() sends one again when its connection had died.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -21,18 +23,18 @@
 #include "tenantgate/retrieval.h"
 
 #define UNDO_TIMEOUT_US (10 * 1000000ull)
-#define UNDO_ARENA	4096
-#define NUMBER_SIZE	24
+#define UNDO_ARENA	4096 /* bytes: the struct, a tenant's id and a document's */
+#define NUMBER_SIZE	24   /* a uint64_t in decimal */
 #define LISTING_MAGIC	0x4c495354u /* "LIST" */
 
-/* One statement about one row. */
+/* One statement about one row: a child of the caller's flow, or (undo) a flow of its own. */
 struct listing {
 	struct flow flow;
 	unsigned magic;
 	struct catalog *catalog; /* borrowed */
-	const char *what;	 /* static: for the reason of a failure */
-	struct pg_query query;
-	struct pg_result result;
+	const char *what;	 /* static: what it does, for the log and the failure */
+	struct pg_query query;	 /* its texts are borrowed, as catalog_run() says */
+	struct pg_result result; /* owned */
 	char numbers[3][NUMBER_SIZE];
 };
 
@@ -55,7 +57,7 @@ static const struct flow_kind listing_kind = { .name = "documents",
 	.steps = listing_steps,
 	.release = listing_release };
 
-/* Of either kind. */
+/* Of either kind; any other flow aborts the process. */
 static struct listing *
 listing_of(struct flow *f)
 {
@@ -155,18 +157,20 @@ documents_ready(struct flow *f, struct catalog *c, const char *tenant, const str
 	return flow_call(f, &l->flow, &listing_kind);
 }
 
-/* ---- undo: a story of its own, behind the answer ---- */
+/* ---- undo: a flow of its own, which nobody waits for ---- */
 
+/* Not retried: a later request of the tenant reconciles the row. */
 static void
 undo_end(struct flow *f, const struct err *err)
 {
 	if (err_is(err))
 		log_event(LOG_WARNING, "documents.undo_failed", NULL,
-		    "a document stays 'ingesting' in the catalog: %s", err->detail);
+		    "A document stays 'ingesting' in the catalog until it is reconciled: %s",
+		    err->detail);
 	(void)f;
 }
 
-/* Its memory is its own arena's, and that one's last user this. */
+/* The flow itself lies in the arena: nothing of it is touched afterwards. */
 static void
 undo_release(struct flow *f)
 {
@@ -185,7 +189,7 @@ documents_undo(struct worker *w, struct catalog *c, const char *tenant, const ch
 
 	if (user == NULL || id == NULL) {
 		log_event(LOG_WARNING, "documents.undo_failed", NULL,
-		    "There is no memory to take a document's note back; it is reconciled later.");
+		    "There is no memory to take back a document's row; it is reconciled later.");
 		arena_free(arena);
 		return;
 	}

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * extract: a document's text, page by page, by the reader that formats.c names. Text is checked and
- * taken as it is; a PDF goes to tenantgate-extract, a process of its own in a cage (src/extract/):
- * nothing a stranger sent is parsed here.
+ * taken as it is. A PDF goes to tenantgate-extract, a sandboxed process of its own (src/extract/):
+ * PDF readers are large and have had many holes, so none runs in this process, which holds every
+ * tenant's secrets.
  *
- * The extraction is a child flow in the story's arena; its table is below. What ended the program
- * is turned into the caller's reason by judge().
+ *	[extract_enter] --> [extract_run] --> [extract_classify] --> [extract_cut] --> done
+ *	  |     ^                                  \___ failed, with the document's or our fault
+ *	  +-----+ while parallel_max run
+ *
+ * The extraction is a child flow in the request's arena.
  */
 #define _GNU_SOURCE /* memmem */
 #include <assert.h>
@@ -21,23 +25,28 @@
 #include "tenantgate/retrieval.h"
 #include "tenantgate/wire/proc.h"
 
-#define COMPLAINTS_MAX 4096
-#define ARGS_MAX       12
+#define STDERR_MAX 4096 /* bytes kept of the extractor's stderr */
+#define ARGS_MAX   12
 
-static const struct backoff place_backoff = { 20 * 1000, 20 * 1000, 100 };
+/* Between two tries for a free parser. */
+static const struct backoff enter_backoff = { 20 * 1000, 20 * 1000, 100 };
+
+#define TOO_MUCH_TEXT \
+	"The document has more than %zu bytes of text; split it, or raise extract_max_text."
+#define NO_PAGES "The PDF has no pages; send one that has some."
 
 struct extraction {
 	struct flow flow;
 	const struct extract_conf *conf; /* borrowed */
 	const struct document_format *format;
 	struct slice body;	   /* borrowed */
-	struct extract_out *out;   /* borrowed */
-	struct proc_result result; /* owned bufs */
+	struct extract_out *out;   /* borrowed: the caller frees it */
+	struct proc_result result; /* owned bufs; out moves to the caller when it is good */
 	struct timer backoff_timer;
 };
 
-/* Parsers at work in the whole process, any worker's. */
-static _Atomic unsigned parsers;
+/* Parsers that run now, of all workers: CPU and memory are the whole machine's. */
+static _Atomic unsigned parsers_running;
 
 static flow_step_fn extraction_enter, extraction_run, extraction_classify, extraction_cut;
 
@@ -51,7 +60,8 @@ static const struct flow_step extraction_steps[] = {
 
 static const struct flow_kind extraction_kind = { .name = "extract", .steps = extraction_steps };
 
-/* As many as can get on with it; two at least, so that one slow document holds up no other. */
+/* One for each core, for parsing is all CPU; two at least, so that one slow document holds up no
+ * other. */
 static unsigned
 default_parallel(void)
 {
@@ -81,6 +91,7 @@ extract_free(struct extract_out *out)
 	out->page_count = out->pages_in_all = 0;
 }
 
+/* False when the arena is full or without memory. */
 static bool
 cut_text(struct arena *arena, const struct document_format *format, struct extract_out *out)
 {
@@ -89,9 +100,10 @@ cut_text(struct arena *arena, const struct document_format *format, struct extra
 
 /* ---- text ---- */
 
-/* Editors on one system begin a file with a byte order mark; it is no text. */
+/* Some editors on Windows begin a file with a byte order mark (U+FEFF): it is no part of the
+ * text. */
 static struct slice
-without_mark(struct slice body)
+skip_byte_order_mark(struct slice body)
 {
 	if (slice_starts(body, "\xef\xbb\xbf")) {
 		body.p += 3;
@@ -100,18 +112,22 @@ without_mark(struct slice body)
 	return body;
 }
 
+/* READER_TEXT, at once. The text is copied: it then lives as long as a PDF's would, whatever
+ * becomes of the body. Bytes that are not UTF-8 are refused, not guessed at: a wrong guess is
+ * stored for good. */
 static enum flow_rc
-take_text(struct flow *f, const struct extract_conf *c, const struct document_format *format,
+read_text(struct flow *f, const struct extract_conf *c, const struct document_format *format,
     struct slice body, struct extract_out *out)
 {
-	body = without_mark(body);
+	body = skip_byte_order_mark(body);
 	if (body.len > c->text_max)
-		return flow_fail(f, ERR_DOC_LIMIT, "The document has more than %zu bytes of text.",
-		    c->text_max);
+		return flow_fail(f, ERR_DOC_LIMIT, TOO_MUCH_TEXT, c->text_max);
 	if (!json_utf8_valid(body))
-		return flow_fail(f, ERR_PDF_BROKEN, "The text is not UTF-8, or holds a NUL.");
+		return flow_fail(f, ERR_PDF_BROKEN,
+		    "The text is not UTF-8, or has a NUL byte; save it as UTF-8 and try again.");
 	if (text_trim(body).len == 0)
-		return flow_fail(f, ERR_DOC_EMPTY, "The document holds no text.");
+		return flow_fail(f, ERR_DOC_EMPTY,
+		    "The document has no text; send one that has some.");
 	if (!buf_slice(&out->text, body) || !cut_text(f->arena, format, out))
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's text");
 	return FLOW_NEXT;
@@ -134,32 +150,39 @@ extraction_clear(void *arg)
 	buf_free(&x->result.err);
 }
 
+/* A flow_defer_fn: the parser's place is free again, however the flow ends. */
 static void
 extraction_leave(void *arg)
 {
 	(void)arg;
-	atomic_fetch_sub(&parsers, 1);
+	atomic_fetch_sub(&parsers_running, 1);
 }
 
-/* No queue: a place is asked for again and again, as long as reading a document may take. */
+/* No queue: a flow tries again every 20 ms, for as long as reading a document may take. A queue
+ * over all workers would need their mailboxes and a cancel, for waits that are rare. */
 static enum flow_rc
 extraction_enter(struct flow *f)
 {
 	struct extraction *x = extraction_of(f);
 
-	if (atomic_fetch_add(&parsers, 1) < x->conf->parallel_max) {
+	if (atomic_fetch_add(&parsers_running, 1) < x->conf->parallel_max) {
 		flow_defer(f, extraction_leave, NULL);
 		return FLOW_NEXT;
 	}
-	atomic_fetch_sub(&parsers, 1);
+	atomic_fetch_sub(&parsers_running, 1);
 	if (flow_age_us(f) > x->conf->timeout_us)
-		return flow_fail(f, ERR_OVERLOADED, "Too many documents are being read now.");
+		return flow_fail(f, ERR_OVERLOADED,
+		    "Too many PDFs are being read now; try again later, or raise "
+		    "extract_max_parallel.");
 	flow_goto(f, extraction_enter);
-	return flow_sleep(f, &x->backoff_timer, backoff_us(&place_backoff, 1, 0));
+	return flow_sleep(f, &x->backoff_timer, backoff_us(&enter_backoff, 1, 0));
 }
 
+/* Limits of its own for what it can measure better: CPU a second past the wall clock's, so that the
+ * deadline of proc_run() decides; a page past the ceiling, so that extraction_cut() sees that there
+ * are too many. */
 static bool
-fill_args(struct extraction *x, const char *args[ARGS_MAX])
+extract_args(struct extraction *x, const char *args[ARGS_MAX])
 {
 	struct arena *a = x->flow.arena;
 	const struct extract_conf *c = x->conf;
@@ -193,9 +216,9 @@ extraction_run(struct flow *f)
 		.timeout_us = x->conf->timeout_us };
 
 	buf_init(&x->result.out, x->conf->text_max);
-	buf_init(&x->result.err, COMPLAINTS_MAX);
+	buf_init(&x->result.err, STDERR_MAX);
 	flow_defer(f, extraction_clear, x);
-	if (!fill_args(x, args))
+	if (!extract_args(x, args))
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the extractor");
 	return proc_run(f, &conf, x->body, &x->result);
 }
@@ -208,15 +231,19 @@ stderr_has(const struct extraction *x, const char *words)
 	return b->len > 0 && memmem(b->data, b->len, words, strlen(words)) != NULL;
 }
 
+/* It may be an attack or only a large drawing: nothing shows which. */
 static enum flow_rc
-too_much(struct flow *f)
+extraction_over_limit(struct flow *f)
 {
-	return flow_fail(f, ERR_DOC_LIMIT, "Reading the document took too much memory or time.");
+	return flow_fail(f, ERR_DOC_LIMIT,
+	    "Reading the PDF took too much memory or time; split it, or raise extract_timeout and "
+	    "extract_max_memory.");
 }
 
-/* Ours, not the document's: the operator is told what, the caller that. */
+/* The extractor's fault, not the document's: the log gets the first line of its stderr, the client
+ * only the fact, for that line names files of this machine. */
 static enum flow_rc
-no_extractor(struct flow *f)
+extractor_failed(struct flow *f)
 {
 	struct extraction *x = extraction_of(f);
 	struct slice why = buf_view(&x->result.err);
@@ -226,25 +253,34 @@ no_extractor(struct flow *f)
 		why.len = (size_t)(newline - why.p);
 	if (why.len == 0)
 		why = slice_str(x->result.end == PROC_NOT_STARTED ? strerror(x->result.code) : "");
-	log_event(LOG_ERR, "extract.failed", f->request_id, "%s: %.*s", x->conf->program,
-	    SLICE_ARG(why));
+	log_event(LOG_ERR, "extract.failed", f->request_id,
+	    "The extractor %s failed, see extract_program: %.*s", x->conf->program, SLICE_ARG(why));
 	return flow_fail(f, ERR_EXTRACT,
-	    "The document could not be read here; see the server's log.");
+	    "The document could not be read here; the server's log says why (extract.failed).");
 }
 
+/* SIGXCPU is the CPU limit, SIGKILL the kernel's want of memory (proc_run() has an end of its own
+ * for the kill at its deadline), bad_alloc how poppler dies at the address space's limit. SIGSYS is
+ * the system call filter's: the parser asked for what only an attacker needs, and the operator
+ * should look at that document. */
 static enum flow_rc
 classify_signal(struct flow *f, int signal)
 {
 	struct extraction *x = extraction_of(f);
 
 	if (signal == SIGXCPU || signal == SIGKILL || stderr_has(x, "bad_alloc"))
-		return too_much(f);
+		return extraction_over_limit(f);
 	log_event(LOG_WARNING, signal == SIGSYS ? "extract.sandboxed" : "extract.crashed",
-	    f->request_id, "the parser died of signal %d", signal);
-	return flow_fail(f, ERR_PDF_BROKEN, "The document broke its reader.");
+	    f->request_id,
+	    "The PDF parser was ended by signal %d; the client is told that the PDF is broken.",
+	    signal);
+	return flow_fail(f, ERR_PDF_BROKEN,
+	    "The PDF makes its reader crash; export it again with another program.");
 }
 
-/* pdftotext has no exit status of its own for these; its words have been the same for decades. */
+/* pdftotext has no exit status of its own for these, so its stderr tells which: these words are in
+ * poppler's sources, and its environment is empty, so they are English. 127 is the status of
+ * a child that could not run its program. */
 static enum flow_rc
 classify_exit(struct flow *f, int status)
 {
@@ -253,16 +289,19 @@ classify_exit(struct flow *f, int status)
 	if (status == 0)
 		return FLOW_NEXT;
 	if ((status >= EXTRACT_EXIT_USAGE && status <= EXTRACT_EXIT_LARGE) || status == 127)
-		return no_extractor(f);
+		return extractor_failed(f);
 	if (stderr_has(x, "Incorrect password") || stderr_has(x, "security handler"))
-		return flow_fail(f, ERR_PDF_ENCRYPTED, "The PDF is encrypted.");
+		return flow_fail(f, ERR_PDF_ENCRYPTED,
+		    "The PDF is encrypted; send it without a password.");
 	if (stderr_has(x, "Wrong page range") || stderr_has(x, "Document stream is empty"))
-		return flow_fail(f, ERR_DOC_EMPTY, "The PDF has no pages.");
+		return flow_fail(f, ERR_DOC_EMPTY, NO_PAGES);
 	if (stderr_has(x, "Out of memory"))
-		return too_much(f);
-	return flow_fail(f, ERR_PDF_BROKEN, "The bytes are not a PDF that can be read.");
+		return extraction_over_limit(f);
+	return flow_fail(f, ERR_PDF_BROKEN,
+	    "The bytes are not a PDF that can be read; export the document again and retry.");
 }
 
+/* What ended the program becomes the client's reason; only a good end goes on. */
 static enum flow_rc
 extraction_classify(struct flow *f)
 {
@@ -274,27 +313,28 @@ extraction_classify(struct flow *f)
 	case PROC_SIGNALED:
 		return classify_signal(f, x->result.code);
 	case PROC_TIMEOUT:
-		return too_much(f);
+		return extraction_over_limit(f);
 	case PROC_OUT_LARGE:
 		if (x->result.out.no_memory)
 			return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's text");
-		return flow_fail(f, ERR_DOC_LIMIT, "The document has more than %zu bytes of text.",
-		    x->conf->text_max);
+		return flow_fail(f, ERR_DOC_LIMIT, TOO_MUCH_TEXT, x->conf->text_max);
 	case PROC_NOT_STARTED:
 		break;
 	}
-	return no_extractor(f);
+	return extractor_failed(f);
 }
 
 /* More than the request's arena holds, or than there is memory for. */
 static enum flow_rc
-too_many_pages(struct flow *f)
+pages_refused(struct flow *f)
 {
 	if (arena_no_memory(f->arena))
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's pages");
-	return flow_fail(f, ERR_DOC_LIMIT, "The document has too many pages.");
+	return flow_fail(f, ERR_DOC_LIMIT, "The document has too many pages; split it.");
 }
 
+/* The text moves to the caller's out, so a failure after it leaves nothing behind. A PDF of
+ * pictures has pages without text: that has a code of its own, for text recognition would help. */
 static enum flow_rc
 extraction_cut(struct flow *f)
 {
@@ -305,14 +345,16 @@ extraction_cut(struct flow *f)
 	out->text = x->result.out;
 	buf_init(&x->result.out, 0);
 	if (!cut_text(f->arena, x->format, out))
-		return too_many_pages(f);
+		return pages_refused(f);
 	if (out->pages_in_all > x->conf->pages_max)
-		return flow_fail(f, ERR_DOC_LIMIT, "The document has more than %u pages.",
+		return flow_fail(f, ERR_DOC_LIMIT,
+		    "The document has more than %u pages; split it, or raise extract_max_pages.",
 		    x->conf->pages_max);
 	if (out->pages_in_all == 0 && out->page_count == 0)
-		return flow_fail(f, ERR_DOC_EMPTY, "The PDF has no pages.");
+		return flow_fail(f, ERR_DOC_EMPTY, NO_PAGES);
 	if (out->page_count == 0)
-		return flow_fail(f, ERR_PDF_NO_TEXT, "The PDF holds pictures and no text.");
+		return flow_fail(f, ERR_PDF_NO_TEXT,
+		    "The PDF has pictures and no text; run text recognition (OCR) on it first.");
 	return FLOW_NEXT;
 }
 
@@ -331,9 +373,10 @@ extract_run(struct flow *f, const struct extract_conf *c, const char *mime, stru
 		return flow_fail_err(f, &err);
 	}
 	if (body.len == 0)
-		return flow_fail(f, ERR_DOC_EMPTY, "The document has no bytes.");
+		return flow_fail(f, ERR_DOC_EMPTY,
+		    "The document has no bytes; send one that has some.");
 	if (format->reader == READER_TEXT)
-		return take_text(f, c, format, body, out);
+		return read_text(f, c, format, body, out);
 	x = arena_alloc(f->arena, sizeof(*x));
 	if (x == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the extractor");

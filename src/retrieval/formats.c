@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * formats: what a document may be: the table, and how a row is found: by what the sender says,
+ * formats: what a document may be: the table, and how a row is found: by what the sender declares,
  * else by the first bytes, else by the file's name. A new format is a new row here; where none of
  * the readers can read it, a new reader in extract.c too.
+ *
+ * The declared type is believed, for only the sender knows that bytes are Markdown; a wrong one
+ * does no harm, since each reader checks what it gets. octet-stream declares nothing: it is what
+ * clients send for a file they do not know.
  */
 #define _GNU_SOURCE /* memmem */
 #include <stdio.h>
@@ -48,7 +52,7 @@ has_magic(const struct document_format *d, struct slice body)
 	    memmem(body.p, most, d->magic.p, d->magic.len) != NULL;
 }
 
-/* A suffix alone is no name: ".md" is a hidden file. */
+/* Case does not matter. A suffix alone is no name: ".md" is a hidden file. */
 static bool
 has_suffix(const struct document_format *d, struct slice name)
 {
@@ -63,6 +67,7 @@ has_suffix(const struct document_format *d, struct slice name)
 
 typedef bool format_test_fn(const struct document_format *, struct slice);
 
+/* The first row of which the test is true. */
 static const struct document_format *
 first_with(format_test_fn *has, struct slice what)
 {
@@ -110,6 +115,7 @@ format_at(size_t i)
 	return i < FORMAT_COUNT ? &formats[i] : NULL;
 }
 
+/* The list is made from the table, so a new row is named at once. */
 void
 format_refuse(struct err *err)
 {
@@ -122,5 +128,5 @@ format_refuse(struct err *err)
 		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", before,
 		    formats[i].media_type);
 	}
-	err_set(err, ERR_MEDIA_TYPE, "Documents may be %s.", list);
+	err_set(err, ERR_MEDIA_TYPE, "Documents may be %s; declare one of these.", list);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pgform: values in Postgres' own forms. Pure. Private to retrieval/.
+ * pg_binary: values in the forms that Postgres and pgvector read without parsing text. Pure; all
+ * append to a buf, and are false when it is full or without memory. Private to retrieval/.
  */
 #ifndef TENANTGATE_RETRIEVAL_PG_BINARY_H
 #define TENANTGATE_RETRIEVAL_PG_BINARY_H
@@ -9,17 +10,18 @@
 
 #include "tenantgate/base/buf.h"
 
-/* SQL: a timestamp as it is shown. */
+/* SQL: a timestamptz as RFC 3339 text in UTC, with milliseconds. */
 #define PG_RFC3339(column)	"to_char(" column " AT TIME ZONE 'UTC'," \
 				" 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
 
-/* A vector's binary form, without the length before it: 4 + 4 * n bytes. */
+/* A vector's binary form (pgvector's vector_recv()), without the field's length before it: int16
+ * count, int16 zero, then the float4s, big-endian: 4 + 4 * n bytes. */
 #define PG_BINARY_VECTOR_SIZE(n)	(4 + 4 * (size_t)(n))
 bool	pg_binary_vector(struct buf *, const float *, unsigned n);
-/* A text[] as text: {"a","b"}, whatever the letters. */
+/* A text[] as text: {"a","b"}, each element quoted, so that none can end the array or be NULL. */
 bool	pg_text_array(struct buf *, const char *const *, unsigned n);
 
-/* What begins and ends a COPY in binary form. */
+/* The header (signature, flags, length of an extension) and the trailer (-1) of a binary COPY. */
 bool	pg_binary_copy_begin(struct buf *);
 bool	pg_binary_copy_end(struct buf *);
 

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prompt: what the model is told: answer from these passages, say which, and take no orders from
+ * prompt: the system message: answer from these passages, name them, and follow no instructions in
  * them.
  *
- * A passage is a stranger's text. It stands between two lines that hold a word drawn anew for each
- * prompt: no document can know it, so none can close its fence and speak on as us. Names of files
- * are strangers' too, and stand inside the fence with their passage.
+ * A passage is text that anybody may have written (prompt injection). It stands between two lines
+ * that hold a word drawn anew for each prompt: no document can know it, so none can end its
+ * quotation and go on as if it were the system message. Names of files are not ours either, and
+ * stand inside with their passage. This keeps quoted text apart; whether a model obeys it is the
+ * model's.
  */
 #include "tenantgate/retrieval.h"
 
 #include "tenantgate/base/random.h"
 
-#define FENCE_LETTERS  16
-#define NAME_MAX_SHOWN 120
+#define FENCE_LETTERS  16  /* of the random word */
+#define NAME_MAX_SHOWN 120 /* bytes of a file's name */
 #define PASSAGE_ROOM   (NAME_MAX_SHOWN + 128) /* bytes around a passage */
 
 static const char rules[] =
@@ -32,7 +34,8 @@ static const char no_passages[] =
     "question. Say so plainly, in the language of the question, and do not answer from anywhere "
     "else.\n";
 
-/* On one line, without quotes of its own, and never longer than a name is. */
+/* On one line, without quotes of its own, and cut at a character's start: a name cannot look like
+ * anything but a name. */
 static void
 prompt_put_name(struct buf *out, const char *name)
 {
@@ -51,6 +54,7 @@ prompt_put_name(struct buf *out, const char *name)
 	buf_putc(out, '"');
 }
 
+/* What a reader knows the document by; never empty. */
 static const char *
 name_of(const struct hit *h)
 {
@@ -59,6 +63,7 @@ name_of(const struct hit *h)
 	return h->title != NULL && h->title[0] != '\0' ? h->title : h->document_id;
 }
 
+/* The number is what the answer cites as [n], and the source's id in the stream. */
 static void
 prompt_put_passage(struct buf *out, const struct hit *h, unsigned number, const char *fence)
 {
@@ -87,6 +92,7 @@ prompt_put_rules(struct buf *out, const char *fence)
 	buf_puts(out, rules_end);
 }
 
+/* An upper bound, so that the buf grows once. */
 static size_t
 prompt_length(const struct hits *hits)
 {

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mend: rows of the catalog's list that stayed 'ingesting', because whoever wrote them died or lost
- * sight of the commit. The tenant's database is asked which of them are stored.
+ * reconcile: rows of the catalog's list that stayed 'ingesting', because the process that wrote
+ * them died, or lost its connection during the commit. The tenant's database knows which of them
+ * are stored.
  *
- *	([nap]) --> [ask] --> [look] --> none: done
- *	                        v
- *	                     [borrow] --> [find] --> stored: 'ready', as it is stored --+
- *	                        ^            \-----> not: taken back                     |
- *	                        +------------------- the next one ----------------------+
+ *	([delay]) --> [query] --> [check] --> none: done
+ *	                             v
+ *	                         [borrow] --> [find] --> [apply] --> [next] --> none left: done
+ *	                             ^                                  |
+ *	                             +----------------------------------+
  *
- * Behind an answer, with copies of all it needs; what fails is logged, and reconciled another time.
+ * [apply]: what is stored becomes 'ready', as it is stored; what is not is taken back.
+ *
+ * A flow of its own in the background, with copies of all it needs, for the request that started it
+ * ends at once. What fails is logged, and reconciled at a later request.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,9 +21,9 @@
 #include "tenantgate/base/log.h"
 #include "tenantgate/retrieval.h"
 
-#define ROWS		"20" /* at a time */
-#define ARENA_MAX	(2u << 20)
-#define COMMIT_DELAY_US	1000000ull /* a commit under way when its sender left is done by then */
+#define ROWS		"20" /* at a time: a failure leaves the rest to a later request */
+#define ARENA_MAX	(2u << 20) /* bytes: each document found has metadata of up to 16 KiB */
+#define COMMIT_DELAY_US	1000000ull /* a commit that was sent has ended by then */
 #define RECONCILE_TIMEOUT_US (30 * 1000000ull)
 
 struct reconciliation {
@@ -31,10 +35,10 @@ struct reconciliation {
 	struct timer delay;
 	char stale_us[24];
 	struct pool_target target; /* key: arena; pg owned */
-	struct pg_result rows;	   /* owned */
-	unsigned at;
-	struct pool_lease lease;
-	struct document document;
+	struct pg_result rows;	   /* owned: ids of the unfinished documents */
+	unsigned at;		   /* index of the row under way */
+	struct pool_lease lease;   /* held by [find] alone */
+	struct document document;  /* arena */
 	bool found;
 };
 
@@ -65,6 +69,7 @@ row_id(const struct reconciliation *m)
 	return pg_text(&m->rows, m->at, 0);
 }
 
+/* For one document only: its request has just lost sight of the commit. Older rows need no wait. */
 static enum flow_rc
 reconcile_delay(struct flow *f)
 {
@@ -114,6 +119,8 @@ reconcile_find(struct flow *f)
 	return store_find(f, m->lease.conn, row_id(m), &m->document, &m->found);
 }
 
+/* The lease goes back before the catalog is written: no flow holds one while it waits for another
+ * database. An undo is a flow of its own, not waited for. */
 static enum flow_rc
 reconcile_apply(struct flow *f)
 {
@@ -134,6 +141,7 @@ reconcile_next(struct flow *f)
 	return ++m->at < pg_rows(&m->rows) ? flow_goto(f, reconcile_borrow) : FLOW_DONE;
 }
 
+/* A shutdown is no failure: another process, or this one's next start, goes on. */
 static void
 reconcile_end(struct flow *f, const struct err *err)
 {
@@ -141,12 +149,16 @@ reconcile_end(struct flow *f, const struct err *err)
 
 	pool_return(&m->lease, POOL_DIRTY);
 	if (err_is(err) && err->code != ERR_SHUTDOWN)
-		log_event(LOG_WARNING, "documents.reconcile_failed", NULL, "%s: %s", m->tenant,
-		    err->detail);
+		log_event(LOG_WARNING, "documents.reconcile_failed", NULL,
+		    "The list of tenant %s is not reconciled, a later request tries again: %s",
+		    m->tenant, err->detail);
 	else if (m->at > 0)
-		log_event(LOG_NOTICE, "documents.reconciled", NULL, "%s: %u", m->tenant, m->at);
+		log_event(LOG_NOTICE, "documents.reconciled", NULL,
+		    "The catalog's list of tenant %s was reconciled: %u documents.", m->tenant,
+		    m->at);
 }
 
+/* The flow itself lies in the arena; the target's copy of the password is wiped. */
 static void
 reconcile_release(struct flow *f)
 {
@@ -173,7 +185,7 @@ documents_reconcile(struct worker *w, struct catalog *c, struct pools *pools,
 	m->target.key = slice_of(arena_slice(arena, target->key), target->key.len);
 	if (m->tenant == NULL || m->only == NULL || m->target.key.p == NULL) {
 		log_event(LOG_WARNING, "documents.reconcile_failed", NULL,
-		    "There is no memory to mend the list of documents; a later contact does.");
+		    "There is no memory to reconcile the list of documents; a later request does.");
 		arena_free(arena);
 		return;
 	}

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * schema: what a tenant's database holds: documents, and their chunks with a vector each. The
- * statements are harmless when repeated, for provisioning may be taken up again anywhere.
+ * retrieval_schema: what a tenant's database holds: documents, and their chunks with a vector each.
+ * The statements are harmless when repeated, for an attempt at provisioning may go on anywhere.
+ * Another form of the tables is another RETRIEVAL_SCHEMA_VERSION.
  */
 #include "tenantgate/retrieval.h"
 
-#define STATEMENTS	    8
-#define HNSW_DIMENSIONS_MAX 2000 /* pgvector's; longer vectors are searched exactly */
+#define STATEMENTS 8 /* with the NULL */
+
+/* pgvector indexes a vector column up to 2,000 dimensions. embedding_dimensions ends there too, so
+ * a tenant without the index is not made today; it would be searched exactly, in time linear in its
+ * chunks. */
+#define HNSW_DIMENSIONS_MAX 2000
 
 static const char make_extension[] = "CREATE EXTENSION IF NOT EXISTS vector";
 
@@ -32,17 +37,22 @@ static const char make_chunk[] =
     " metadata jsonb NOT NULL DEFAULT '{}',"
     " embedding vector(%u) NOT NULL)";
 
+/* Search among documents, and the deletion of one document's chunks. */
 static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
 				     " ON public.chunk (document_id, chunk_index)";
 
+/* Cosine distance, as the queries order by: another operator class would not be used. */
 static const char index_vectors[] = "CREATE INDEX IF NOT EXISTS chunk_embedding"
 				    " ON public.chunk USING hnsw (embedding vector_cosine_ops)";
 
 /*
- * Every later session looks far enough for SEARCH_K_MAX rows, and goes on looking where too few
- * were found, without a statement more per search. The cast loads the library: before that, its
- * settings are unknown and only a superuser may keep them. Who does not own the database may not
- * either, and lives with pgvector's defaults.
+ * Settings of every later session, so that a search needs no SET of its own. ef_search is how many
+ * candidates an index scan keeps, and so the most rows one returns: 100 is twice SEARCH_K_MAX (40
+ * is pgvector's default). iterative_scan goes on where deleted rows have left too few.
+ *
+ * The cast loads pgvector's library: before that its settings are unknown to the session, and only
+ * a superuser may store them. A role that does not own the database may not either: it keeps
+ * pgvector's defaults, and a search for more than 40 chunks may return fewer.
  */
 static const char keep_settings[] =
     "DO $$ BEGIN"

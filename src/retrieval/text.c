@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * text: an extractor's bytes made valid, and cut into pages.
+ * text: an extractor's bytes made valid, and cut into pages. A PDF may map its glyphs to any code
+ * points, so what pdftotext writes is not always UTF-8, and may hold NUL.
  */
 #include "retrieval/text.h"
 
@@ -30,6 +31,7 @@ text_clean(struct buf *b)
 	b->data[out] = '\0';
 }
 
+/* Up to the next form feed, or the text's end. */
 static struct slice
 page_at(struct slice text)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * text: what becomes of an extractor's bytes. Pure. Private to retrieval/.
+ * text: an extractor's bytes made valid, cut into pages, trimmed. Pure. Private to retrieval/.
  */
 #ifndef TENANTGATE_RETRIEVAL_TEXT_H
 #define TENANTGATE_RETRIEVAL_TEXT_H
@@ -9,14 +9,17 @@
 
 #include "tenantgate/retrieval.h"
 
-/* In place: broken UTF-8 becomes '?', a NUL goes. What Postgres takes, and never longer. */
+/* In place: broken UTF-8 becomes '?', a NUL is removed. The result is what Postgres accepts as
+ * text, and never longer. */
 void	text_clean(struct buf *);
-/* Without the blanks at both ends that JavaScript's trim() takes away. */
+/* Without the white space at both ends that JavaScript's trim() removes; a range of what was
+ * given. */
 struct slice text_trim(struct slice);
-/* Form feeds end pages: fills out->pages, page_count and pages_in_all from out->text. False when
- * the arena is full. */
+/* Form feeds end pages, as pdftotext writes them: fills out->pages, page_count and pages_in_all
+ * from out->text. Pages without text are counted and left out. False when the arena is full or
+ * without memory. */
 bool	text_cut_pages(struct arena *, struct extract_out *);
-/* The whole of out->text as one page without a number. False when the arena is full. */
+/* The whole of out->text as one page without a number. False as above. */
 bool	text_one_page(struct arena *, struct extract_out *);
 
 #endif

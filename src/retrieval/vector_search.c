@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * search: the chunks nearest to a question.
+ * vector_search: the chunks nearest to a query, by cosine distance (pgvector's <=>).
  *
- * Of some documents: exactly, over those documents' chunks alone. An HNSW index filtered behind
- * its scan silently answers too few rows, or none; so the filter is a materialized question of its
- * own, and no planner may think otherwise. Of all: exactly too while the tenant has few chunks, for
- * an approximation misses most where documents are few and unlike each other, and there it saves
- * nothing; else by the index, whose reach the database's settings keep (see retrieval_schema.c).
- * Never with a bound on the distance in the index's own question: it would walk the whole graph for
- * a question without an answer.
+ * Of some documents: exactly, over those documents' chunks alone. An HNSW index finds the nearest
+ * of all chunks first and filters them afterwards, and so silently returns too few rows, or none;
+ * so the filter is a materialized CTE of its own, which the planner cannot merge with the order.
+ *
+ * Of all: exactly too while the tenant has EXACT_MAX chunks at most, where the index saves nothing
+ * and may miss a row; else by the index, whose settings the database keeps (retrieval_schema.c), or
+ * by a sequential scan where the planner thinks that cheaper: it counts neither the vectors out of
+ * line (TOAST) nor, by as much as it should, how few pages an index scan reads.
+ *
+ * Never with a bound on the distance inside the index scan: where nothing is so near, an iterative
+ * scan walks the whole graph, which took seconds: anybody could keep a database busy with it.
  */
 #include <assert.h>
 #include <math.h>
@@ -22,11 +26,12 @@
 	"b.document_id, d.title, d.file_name, d.mime_type, b.page, b.chunk_index, b.content," \
 	" b.distance"
 
-/* Up to so many chunks are all looked at: about 7 microseconds each at 1536 dimensions. */
+/* Up to so many chunks all distances are computed: about 7 microseconds each at 1536 dimensions. */
 #define EXACT_MAX "2500"
 
-/* One of the two branches runs: the other's condition is known to be false before it starts. The
- * "+ 0" keeps the index out of the exact one. */
+/* Counting stops one past the bound. One of the two branches runs: the other's condition is known
+ * to be false before its scan starts. The "+ 0" keeps the index out of the exact one, for an index
+ * serves only the bare operator; the id makes the order of equal distances the same every time. */
 static const char among_all[] =
     "WITH size AS MATERIALIZED (SELECT count(*) AS chunks FROM"
     "  (SELECT FROM public.chunk LIMIT " EXACT_MAX " + 1) counted),"
@@ -41,6 +46,8 @@ static const char among_all[] =
     ")) SELECT " COLUMNS " FROM b JOIN public.document d ON d.id = b.document_id"
     " ORDER BY b.distance, b.document_id, b.chunk_index";
 
+/* $3: the documents' ids, by the index chunk_document. Distances first, and the contents of the
+ * best alone. */
 static const char among_some[] =
     "WITH f AS MATERIALIZED (SELECT id, embedding <=> $1 AS distance FROM public.chunk"
     " WHERE document_id = ANY ($3)),"
@@ -54,18 +61,18 @@ struct vector_search {
 	struct flow flow;
 	struct pg_conn *conn; /* borrowed */
 	struct hits *hits;    /* borrowed: filled */
-	bool filtered;
-	char limit[12];
-	struct buf vector; /* owned */
-	struct buf ids;	   /* owned */
-	struct pg_result result;
+	bool filtered;		 /* among the given documents alone */
+	char limit[12];		 /* $2, as text */
+	struct buf vector;	 /* owned: $1, binary */
+	struct buf ids;		 /* owned: $3, an array as text */
+	struct pg_result result; /* owned */
 };
 
 static flow_step_fn vector_search_query, vector_search_read;
 static flow_release_fn vector_search_release;
 
 static const struct flow_step vector_search_steps[] = {
-	{ "search_ask", vector_search_query },
+	{ "vector_search_query", vector_search_query },
 	{ "vector_search_read", vector_search_read },
 	{ NULL, NULL },
 };
@@ -99,7 +106,7 @@ vector_search_query(struct flow *f)
 	return pg_run(f, s->conn, &q, &s->result);
 }
 
-/* The cosine; of a vector without a length there is none. */
+/* The cosine similarity, 1 best. A stored vector of length zero has none (NaN), and 0 is shown. */
 static double
 score_of(const char *distance)
 {
@@ -108,6 +115,7 @@ score_of(const char *distance)
 	return isfinite(score) ? score : 0;
 }
 
+/* In the order of COLUMNS, into the flow's arena. */
 static bool
 copy_hit(struct arena *a, const struct pg_result *r, unsigned row, struct hit *h)
 {

@@ -147,7 +147,7 @@ test_refusal(void **state)
 	assert_int_equal(err.code, ERR_MEDIA_TYPE);
 	EACH_FORMAT(d, i) assert_non_null(strstr(err.detail, d->media_type));
 	assert_string_equal(err.detail,
-	    "Documents may be application/pdf, text/plain or text/markdown.");
+	    "Documents may be application/pdf, text/plain or text/markdown; declare one of these.");
 }
 
 /* What the readers and the splitter did before there was a table. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * complain: what failed, and errno's text, on stderr: the daemon reads it and logs its first line.
+ * warn_errno: what failed, and errno's text, on stderr, which the server reads: it logs the first
+ * line as extract.failed.
  */
 #include "extract/sandbox.h"
 
@@ -9,7 +10,7 @@
 #include <string.h>
 
 void
-complain(const char *what)
+warn_errno(const char *what)
 {
 	fprintf(stderr, "tenantgate-extract: %s: %s\n", what, strerror(errno));
 }
