@@ -155,7 +155,7 @@ bool		 conn_open(struct http_server *, int fd, const struct sockaddr *);
 /* conn_state.c */
 /* Sets the state and its deadline. Any state but CONN_CLOSED, from any but CONN_CLOSED. */
 void		 conn_move(struct conn *, enum conn_state);
-/* Sends what is queued, then ends as told. */
+/* Sends what is queued, then ends the connection in the given way. */
 void		 conn_finish(struct conn *, enum conn_ending);
 /* Closes the socket now, what is queued is lost; idempotent. An open exchange's flows are aborted.
  * The conn itself stays readable until the turn's end. */
