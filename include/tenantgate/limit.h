@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * limit: how much. Counts keys, not tenants: the caller builds the key ("tg:limit:key:ab12").
+ * limit: rate limits. Counts keys, not tenants: the caller builds the key ("tg:limit:key:ab12").
  * GCRA (the generic cell rate algorithm, ITU-T I.371): a key holds one number, its theoretical
- * arrival time, so nothing leaks and nothing is swept. All asks of one visit are decided together,
- * by one atomic script in Redis (its clock), or under one lock in process: either every key is
- * charged or none.
+ * arrival time, which is meaningless once it is past: there are no windows to sweep. All rules of
+ * one check are decided together, by one atomic script in Redis (by its clock), or under one lock
+ * in process: either every key is charged or none.
  *
- * A limiter belongs to a worker; the local store is shared by all (its own mutex, never held
- * across a wait).
+ * A limiter belongs to a worker and its thread; the local store is shared by all (its own mutex,
+ * never held across a wait). Times are microseconds unless the name has another unit.
  */
 #ifndef TENANTGATE_LIMIT_H
 #define TENANTGATE_LIMIT_H
@@ -31,41 +31,51 @@ enum limit_failure_mode {
 };
 
 #define LIMIT_RULES_MAX	4
-#define LIMIT_KEY_MAX	200	/* bytes of an ask's key */
+#define LIMIT_KEY_MAX	200	/* bytes of a rule's key */
 
 struct limit_rule {
-	struct slice	key;		/* borrowed until the visit is over */
-	unsigned	count;		/* allowed per period; 0: no limit, the ask is skipped */
+	struct slice	key;		/* borrowed until the check is over */
+	unsigned	count;		/* allowed per period; 0: no limit, the rule is skipped */
 	uint64_t	period_us;
-	unsigned	burst;		/* at once; 0: count */
+	unsigned	burst;		/* as many at once after a pause; 0: count */
 };
 
-/* The tightest of the asks (the refusing one, else the least remaining). */
+/*
+ * Of the tightest rule: the refusing one with the longest wait, else the one with the least
+ * remaining. The numbers are those of draft-ietf-httpapi-ratelimit-headers up to -06, which has a
+ * field for each; from -07 on RateLimit and RateLimit-Policy carry them. Reset is in seconds from
+ * now, not a date, so that a client's clock does not matter.
+ */
 struct limit_verdict {
 	bool		allowed;
-	unsigned	limit;		/* RateLimit-Limit; 0: nothing was limited */
-	unsigned	remaining;	/* RateLimit-Remaining */
-	unsigned	reset_s;	/* RateLimit-Reset: seconds until the key is whole again */
+	unsigned	limit;		/* RateLimit-Limit: the rule's count; 0: nothing limited */
+	unsigned	remaining;	/* RateLimit-Remaining: still free at once */
+	unsigned	reset_s;	/* RateLimit-Reset: until the whole burst is free again */
 	unsigned	retry_after_s;	/* refused: until one would be let through, at least 1 */
-	unsigned	which;		/* index of that ask */
+	unsigned	which;		/* index of that rule in the caller's array */
 	const char	*mode;		/* "redis", "local", "open": who decided; static */
 };
 
+/* keys_max: keys kept; the least recently used goes when one more comes. Any thread. The store
+ * outlives the limiters. */
 struct limit_store	*limit_store_new(size_t keys_max);
 void			 limit_store_free(struct limit_store *);
 size_t			 limit_store_count(struct limit_store *);
 
-/* redis NULL: the store decides, always. */
+/* redis NULL: the store decides, always. redis and the store are borrowed; the link is that
+ * worker's. Checks under way have ended before limit_close(). */
 struct limiter	*limit_open(struct worker *, struct redis *, struct limit_store *,
 		    enum limit_failure_mode);
 void		 limit_close(struct limiter *);
 
-/* A refusal is a verdict, not a failure: the story answers 429 with the headers. Fails only with
- * ERR_LIMITER (closed mode). */
+/* A refusal is a verdict, not a failure: the handler answers 429 with the fields. Fails only with
+ * ERR_LIMITER (Redis does not answer, LIMIT_CLOSED). The rules' array may go when this returns;
+ * their keys and the verdict must live until the wait is over. */
 enum flow_rc	 limit_check(struct flow *, struct limiter *, const struct limit_rule *, unsigned n,
 		    struct limit_verdict *) __attribute__((warn_unused_result));
 
-/* In-process verdict at a given time (microseconds): the same arithmetic, pure; for tests. */
+/* Decides and charges by the store, at a given time; for limit_check() and tests. v->mode becomes
+ * "local". */
 void		 limit_store_decide(struct limit_store *, const struct limit_rule *, unsigned n,
 		    uint64_t now_us, struct limit_verdict *);
 

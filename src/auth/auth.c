@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * auth: a visit asks for the record of its key id and compares.
+ * auth: checks a credential: takes the record of its key id and compares the secret.
  *
- *	visit:   form -> kept? -> compare
- *	                   | no
- *	                   v
- *	         [wait] on the lookup of that key id --> compare
- *	lookup:  [ask the catalog] --> [read], kept by loop/lookup
+ *	auth_check:  well formed? --no--> 401
+ *	                  | yes
+ *	             cached? --yes--> compare --> the caller, or 401
+ *	                  | no
+ *	             [wait] on the lookup of that key id --> [compare]
+ *	lookup:      [query] the catalog --> [read] the row, cached by loop/lookup
  *
- * What always holds: at most one lookup a key id is under way; found and not-found records are
- * kept apart, so that invented key ids cannot push real ones out. A failed lookup is kept by
- * nobody, and a record is never used beyond its time: a revoked key must not outlive the catalog.
+ * What always holds: at most one lookup a key id is under way (single flight); found and not-found
+ * records are cached apart, so that invented key ids cannot push real ones out. Not-found ones are
+ * cached at all (negative caching) so that a client that keeps trying one bad key costs the catalog
+ * one query in cache_negative_ttl_us. A failed lookup is not cached, and a record is never used
+ * beyond its time, also when the catalog is away: a revoked key must stop working.
+ *
+ * Nothing here logs a credential; a key id is no secret and may be logged.
  */
 #include "tenantgate/auth.h"
 
@@ -21,24 +26,26 @@
 #include "tenantgate/base/log.h"
 
 #define LOOKUP_DEADLINE_US (15 * 1000000ull)
-#define LOOKUPS_MAX	   512 /* under way at once; more are told to come again */
+#define LOOKUPS_MAX	   512 /* under way at once, a worker; more get 503 */
 
 struct auth {
 	struct catalog *catalog;   /* borrowed */
 	struct lookup_cache *keys; /* owned: key id -> key_record */
 };
 
+/* One lookup, of loop/lookup's making; shared by all checks that wait for its key id. */
 struct key_fetch {
 	struct lookup_fetch base;
 	struct pg_result result; /* owned */
 };
 
+/* One check that has to wait; a child of the request's flow, freed at its release. */
 struct key_check {
 	struct flow flow;
 	struct lookup_waiter waiter;
 	struct auth *auth;   /* borrowed */
-	struct key_text key; /* borrowed: the request's */
-	struct caller *out;  /* borrowed */
+	struct key_text key; /* borrowed: slices of the request's field */
+	struct caller *out;  /* borrowed: the waiting flow's */
 };
 
 static flow_step_fn key_fetch_query, key_fetch_read;
@@ -67,6 +74,8 @@ static const struct flow_kind key_check_kind = { "key_check", key_check_steps, N
 
 /* ---- the lookup, shared ---- */
 
+/* By the id alone: neither the secret nor its hash is sent. A revoked key is not found, so it looks
+ * like one that never was. */
 static enum flow_rc
 key_fetch_query(struct flow *f)
 {
@@ -83,6 +92,7 @@ key_fetch_query(struct flow *f)
 	return catalog_run(f, a->catalog, &q, &k->result);
 }
 
+/* A row that is not valid counts as absent: its key must not get in, and the others must go on. */
 static enum flow_rc
 key_fetch_read(struct flow *f)
 {
@@ -93,7 +103,9 @@ key_fetch_read(struct flow *f)
 	if (rc != FLOW_NEXT)
 		return rc;
 	if (!key_record_fill(r, &k->result))
-		log_event(LOG_ERR, "auth.bad_row", NULL, "key %s: its row makes no sense",
+		log_event(LOG_ERR, "auth.bad_row", NULL,
+		    "The catalog's row of key %s is not valid, so the key is refused; revoke it "
+		    "and create another.",
 		    r->caller.key_id);
 	r->base.is_negative = !r->found;
 	return FLOW_DONE;
@@ -106,8 +118,19 @@ key_fetch_end(struct flow *f, const struct err *err)
 	pg_clear(&(FLOW_MEMBER_OF(f, struct key_fetch, base.flow, &key_fetch_kind))->result);
 }
 
-/* ---- a visit ---- */
+/* ---- a check ---- */
 
+/* One sentence for a missing, malformed, unknown, revoked or wrong key: another one for each would
+ * let an attacker find out which key ids exist. */
+static enum flow_rc
+key_refuse(struct flow *f)
+{
+	return flow_fail(f, ERR_UNAUTHENTICATED,
+	    "The API key is missing or not valid; send a valid one in the Authorization field, "
+	    "after the word Bearer.");
+}
+
+/* Compares also when the record is negative, in the same time (key_record.c). */
 static enum flow_rc
 key_check_verify(struct flow *f, const struct lookup_record *base, struct slice secret,
     struct caller *out)
@@ -115,7 +138,7 @@ key_check_verify(struct flow *f, const struct lookup_record *base, struct slice 
 	const struct key_record *r = (const struct key_record *)base;
 
 	if (!key_record_matches(r, secret))
-		return flow_fail(f, ERR_UNAUTHENTICATED, "the credential is missing or not valid");
+		return key_refuse(f);
 	*out = r->caller;
 	return FLOW_NEXT;
 }
@@ -123,48 +146,49 @@ key_check_verify(struct flow *f, const struct lookup_record *base, struct slice 
 static enum flow_rc
 key_check_wait(struct flow *f)
 {
-	struct key_check *v = FLOW_OF(f, struct key_check, &key_check_kind);
+	struct key_check *check = FLOW_OF(f, struct key_check, &key_check_kind);
 
-	return lookup_wait(f, v->auth->keys, v->key.id, &v->waiter);
+	return lookup_wait(f, check->auth->keys, check->key.id, &check->waiter);
 }
 
 static enum flow_rc
 key_check_compare(struct flow *f)
 {
-	struct key_check *v = FLOW_OF(f, struct key_check, &key_check_kind);
+	struct key_check *check = FLOW_OF(f, struct key_check, &key_check_kind);
 
-	return key_check_verify(f, v->waiter.record, v->key.secret, v->out);
+	return key_check_verify(f, check->waiter.record, check->key.secret, check->out);
 }
 
 static void
 key_check_release(struct flow *f)
 {
-	struct key_check *v = FLOW_OF(f, struct key_check, &key_check_kind);
+	struct key_check *check = FLOW_OF(f, struct key_check, &key_check_kind);
 
-	lookup_waiter_clear(&v->waiter);
-	free(v);
+	lookup_waiter_clear(&check->waiter);
+	free(check);
 }
 
-/* The common case, a kept record, costs no flow. */
+/* The common case, a cached record, costs no flow and no wait. A key that is not well formed is
+ * refused without a lookup: that it is malformed is known to its sender already. */
 enum flow_rc
 auth_check(struct flow *f, struct auth *a, struct slice authorization, struct caller *out)
 {
 	struct key_text key;
 	struct lookup_record *r;
-	struct key_check *v;
+	struct key_check *check;
 
 	if (authorization.p == NULL || !key_from_header(authorization, &key))
-		return flow_fail(f, ERR_UNAUTHENTICATED, "the credential is missing or not valid");
+		return key_refuse(f);
 	r = lookup_cached(a->keys, key.id);
 	if (r != NULL)
 		return key_check_verify(f, r, key.secret, out);
-	v = calloc(1, sizeof(*v));
-	if (v == NULL)
-		return flow_fail(f, ERR_OVERLOADED, "no memory for a key lookup");
-	v->auth = a;
-	v->key = key;
-	v->out = out;
-	return flow_call(f, &v->flow, &key_check_kind);
+	check = calloc(1, sizeof(*check));
+	if (check == NULL)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "checking the key");
+	check->auth = a;
+	check->key = key;
+	check->out = out;
+	return flow_call(f, &check->flow, &key_check_kind);
 }
 
 /* ---- open, close ---- */
@@ -179,6 +203,7 @@ auth_conf_init(struct auth_conf *conf)
 	};
 }
 
+/* No stale_us: what is past its time is not used, whatever the catalog does. */
 struct auth *
 auth_open(struct worker *w, struct catalog *c, const struct auth_conf *conf)
 {

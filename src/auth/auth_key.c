@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * key: what has the form of a key, and what has not. A credential that fails here never reaches
- * the catalog.
+ * auth_key: recognises the text of a key. A credential that fails here never reaches the catalog,
+ * so what an id may hold is bounded before it becomes a map's key and a query's parameter.
  */
 #include "auth/auth_key.h"
 
+/* Wider than the alphabet of id_random(), so that keys made by other means are accepted. */
 static bool
-letters_only(struct slice s)
+is_alphanumeric(struct slice s)
 {
 	size_t i;
 
@@ -19,10 +20,11 @@ letters_only(struct slice s)
 	return true;
 }
 
+/* Lengths are fixed, so the parts are found by place, not by their separators. */
 bool
 key_parse(struct slice text, struct key_text *out)
 {
-	const size_t prefix = 3;
+	const size_t prefix = 3; /* "tg_" */
 
 	if (text.len != prefix + KEY_ID_LEN + 1 + KEY_SECRET_LEN || !slice_starts(text, "tg_"))
 		return false;
@@ -30,9 +32,10 @@ key_parse(struct slice text, struct key_text *out)
 		return false;
 	out->id = slice_of(text.p + prefix, KEY_ID_LEN);
 	out->secret = slice_of(text.p + prefix + KEY_ID_LEN + 1, KEY_SECRET_LEN);
-	return letters_only(out->id) && letters_only(out->secret);
+	return is_alphanumeric(out->id) && is_alphanumeric(out->secret);
 }
 
+/* RFC 6750 2.1: the scheme (in any case, RFC 9110 11.1), blanks, the token. */
 bool
 key_from_header(struct slice value, struct key_text *out)
 {
@@ -46,6 +49,7 @@ key_from_header(struct slice value, struct key_text *out)
 	return key_parse(slice_trim(slice_of(value.p + scheme, value.len - scheme)), out);
 }
 
+/* As the catalog's CHECK on api_keys.kind spells them. */
 static const char *const kind_names[] = {
 	[CALLER_TENANT] = "tenant",
 	[CALLER_SERVICE] = "service",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * key: the text of an API key, "tg_" + key id + "_" + secret. Pure.
+ * auth_key: the text of an API key, "tg_" + key id + "_" + secret. Pure; any thread. The prefix is
+ * for people and secret scanners: a key that was pasted somewhere is recognised as one.
  */
 #ifndef AUTH_KEY_H
 #define AUTH_KEY_H
@@ -9,10 +10,10 @@
 
 #include "tenantgate/auth.h"
 
-/* Slices of the text. */
+/* Slices of the text: borrowed, valid as long as it is. */
 struct key_text {
-	struct slice id;
-	struct slice secret;
+	struct slice id;     /* KEY_ID_LEN bytes; may be logged */
+	struct slice secret; /* KEY_SECRET_LEN bytes; never logged */
 };
 
 /* An Authorization value: the scheme Bearer in any case, then one key and nothing else. False for
@@ -20,6 +21,7 @@ struct key_text {
 bool key_from_header(struct slice authorization, struct key_text *);
 bool key_parse(struct slice, struct key_text *);
 
+/* "tenant", "service", "admin": as the catalog has them. False for any other name. */
 const char *caller_kind_name(enum caller_kind);
 bool caller_kind_parse(const char *, enum caller_kind *);
 

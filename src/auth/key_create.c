@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * create: makes a key. The secret exists here and in the caller's buffer only; the catalog gets
- * its hash.
+ * key_create: makes a key. The secret exists here and in the caller's buffer only; the catalog gets
+ * its hash, so a copy of the catalog lets nobody in.
+ *
+ * A plain SHA-256 is enough for a random secret: 247 bits cannot be found by trying, with or
+ * without a slow hash or a salt, which are for passwords; and a slow hash would let callers burn
+ * our CPU.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +41,8 @@ static const struct flow_step create_steps[] = {
 
 static const struct flow_kind create_kind = { "key_create", create_steps, NULL, create_release };
 
-/* Bears being repeated: the same key twice is one row. */
+/* May be run twice, as catalog_run() does after a lost connection: the same key is one row. An id
+ * that exists with another secret is left alone, and no row is changed. */
 static enum flow_rc
 create_insert(struct flow *f)
 {
@@ -55,6 +60,7 @@ create_insert(struct flow *f)
 	return catalog_run(f, k->catalog, &q, &k->result);
 }
 
+/* The text is handed out only once the row is there: a key that is shown works. */
 static enum flow_rc
 create_finish(struct flow *f)
 {
@@ -64,7 +70,8 @@ create_finish(struct flow *f)
 	if (rc != FLOW_NEXT)
 		return rc;
 	if (pg_changed(&k->result) != 1)
-		return flow_fail(f, ERR_CONFLICT, "the key id is taken: try again");
+		return flow_fail(f, ERR_CONFLICT,
+		    "The key id that was drawn is in use already; try again.");
 	snprintf(k->text, AUTH_KEY_TEXT_SIZE, "tg_%s_%s", k->id, k->secret);
 	return FLOW_DONE;
 }
@@ -80,6 +87,7 @@ create_release(struct flow *f)
 	free(k);
 }
 
+/* Id and secret are drawn independently: the id, which is logged, says nothing about the secret. */
 static void
 create_fill(struct key_creation *k, const char *tenant, const char *note)
 {
@@ -99,10 +107,11 @@ auth_key_create(struct flow *f, struct catalog *c, enum caller_kind kind, const 
 	struct key_creation *k;
 
 	if ((kind == CALLER_TENANT) != (tenant != NULL))
-		return flow_fail(f, ERR_INVALID_TENANT, "a tenant key, and no other, has a tenant");
+		return flow_fail(f, ERR_INVALID_TENANT,
+		    "A tenant key needs a tenant, and no other key takes one; correct the tenant.");
 	if (tenant != NULL && !auth_tenant_valid(slice_str(tenant)))
 		return flow_fail(f, ERR_INVALID_TENANT,
-		    "a tenant id is 1 to 128 bytes of [A-Za-z0-9._:@-]");
+		    "A tenant id must be 1 to 128 bytes of [A-Za-z0-9._:@-]; correct it.");
 	k = xcalloc(1, sizeof(*k));
 	k->catalog = c;
 	k->kind = kind;

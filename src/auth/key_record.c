@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record: one key's record, and the comparison that lets its holder in.
+ * key_record: one key's record, and the comparison by which its holder is authenticated.
  */
 #include "auth/key_record.h"
 
@@ -10,6 +10,7 @@
 
 #include "auth/auth_key.h"
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/base/hex.h"
 #include "tenantgate/base/random.h"
 #include "tenantgate/base/secret.h"
 
@@ -19,6 +20,7 @@ key_record_free(struct lookup_record *base)
 	free((struct key_record *)base);
 }
 
+/* Negative until a row says otherwise (found is false). */
 struct lookup_record *
 key_record_new(struct slice key_id)
 {
@@ -27,31 +29,26 @@ key_record_new(struct slice key_id)
 	assert(key_id.len <= KEY_ID_LEN);
 	lookup_record_init(&r->base, key_record_free);
 	memcpy(r->caller.key_id, key_id.p, key_id.len);
-	/* Nobody's secret hashes to this: the dummy that unknown keys are compared with. */
+	/* Until a row fills it: random, no secret's hash, to compare unknown keys with. */
 	bytes_random(r->secret_sha256, sizeof(r->secret_sha256));
 	return &r->base;
 }
 
-static int
-nibble(char c)
-{
-	return c >= 'a' ? c - 'a' + 10 : c - '0';
-}
-
-/* The catalog's CHECK says 64 lower-case hex digits. */
+/* The catalog's CHECK says 64 lower-case hex digits; a row could have been written around it. */
 static bool
-hash_read(uint8_t out[SHA256_SIZE], const char *hex)
+hash_parse(uint8_t out[SHA256_SIZE], const char *hex)
 {
 	size_t i;
 
 	if (strlen(hex) != 2 * SHA256_SIZE || strspn(hex, "0123456789abcdef") != 2 * SHA256_SIZE)
 		return false;
 	for (i = 0; i < SHA256_SIZE; i++)
-		out[i] = (uint8_t)(nibble(hex[2 * i]) * 16 + nibble(hex[2 * i + 1]));
+		out[i] = (uint8_t)(hex_value(hex[2 * i]) * 16 + hex_value(hex[2 * i + 1]));
 	return true;
 }
 
-/* Columns: secret_sha256, kind, tenant_id. */
+/* Columns: secret_sha256, kind, tenant_id. `found` is set last: a row that fails a check leaves the
+ * record negative. */
 bool
 key_record_fill(struct key_record *r, const struct pg_result *row)
 {
@@ -64,7 +61,7 @@ key_record_fill(struct key_record *r, const struct pg_result *row)
 		return false;
 	if (r->caller.kind == CALLER_TENANT && !auth_tenant_valid(slice_str(tenant)))
 		return false;
-	if (!hash_read(r->secret_sha256, pg_text(row, 0, 0)))
+	if (!hash_parse(r->secret_sha256, pg_text(row, 0, 0)))
 		return false;
 	if (r->caller.kind == CALLER_TENANT)
 		snprintf(r->caller.tenant, sizeof(r->caller.tenant), "%s", tenant);
@@ -72,6 +69,11 @@ key_record_fill(struct key_record *r, const struct pg_result *row)
 	return true;
 }
 
+/*
+ * Hashes and compares whatever the record is, in constant time (CRYPTO_memcmp), and looks at
+ * `found` last: the time of a refusal does not say how many bytes of the hash were right, nor
+ * whether the key id exists.
+ */
 bool
 key_record_matches(const struct key_record *r, struct slice secret)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tenant_of: for which tenant a caller may ask. Pure.
+ * tenant_of: which tenant a request is for. The one place where a caller is confined to its tenant:
+ * everything behind it (database, limits, logs) goes by the id that is decided here. Pure.
  */
 #include "tenantgate/auth.h"
 
@@ -11,6 +12,7 @@ is_id_character(char c)
 	    c == '.' || c == '_' || c == ':' || c == '@' || c == '-';
 }
 
+/* No byte of it needs escaping in a Redis key, a log line or a URL's path. */
 bool
 auth_tenant_valid(struct slice id)
 {
@@ -25,23 +27,30 @@ auth_tenant_valid(struct slice id)
 	return true;
 }
 
+/* A service key acts for whatever tenant it names: the web application behind it has authenticated
+ * its own users. There is no default, or a forgotten field would read another tenant's data. */
 static bool
-tenant_named(struct slice asked, char out[TENANT_ID_MAX + 1], struct err *err)
+tenant_named(struct slice requested, char out[TENANT_ID_MAX + 1], struct err *err)
 {
-	if (asked.p == NULL) {
-		err_set(err, ERR_INVALID_TENANT, "a service key names its tenant in X-Tenant-Id");
+	if (requested.p == NULL) {
+		err_set(err, ERR_INVALID_TENANT,
+		    "A service key must name a tenant; send its id in the field X-Tenant-Id.");
 		return false;
 	}
-	memcpy(out, asked.p, asked.len);
-	out[asked.len] = '\0';
+	memcpy(out, requested.p, requested.len);
+	out[requested.len] = '\0';
 	return true;
 }
 
+/* A tenant key may name its own tenant; naming another is refused, not ignored: the client would
+ * work on other data than it believes. */
 static bool
-tenant_own(const struct caller *c, struct slice asked, char out[TENANT_ID_MAX + 1], struct err *err)
+tenant_own(const struct caller *c, struct slice requested, char out[TENANT_ID_MAX + 1],
+    struct err *err)
 {
-	if (asked.p != NULL && !slice_is(asked, c->tenant)) {
-		err_set(err, ERR_FORBIDDEN, "the key belongs to another tenant");
+	if (requested.p != NULL && !slice_is(requested, c->tenant)) {
+		err_set(err, ERR_FORBIDDEN,
+		    "This key belongs to another tenant; correct X-Tenant-Id or leave it out.");
 		return false;
 	}
 	memcpy(out, c->tenant, sizeof(c->tenant));
@@ -49,22 +58,23 @@ tenant_own(const struct caller *c, struct slice asked, char out[TENANT_ID_MAX + 
 }
 
 bool
-auth_tenant(const struct caller *c, struct slice asked, char out[TENANT_ID_MAX + 1],
+auth_tenant(const struct caller *c, struct slice requested, char out[TENANT_ID_MAX + 1],
     struct err *err)
 {
-	if (asked.p != NULL && !auth_tenant_valid(asked)) {
+	if (requested.p != NULL && !auth_tenant_valid(requested)) {
 		err_set(err, ERR_INVALID_TENANT,
-		    "a tenant id is 1 to 128 bytes of [A-Za-z0-9._:@-]");
+		    "A tenant id must be 1 to 128 bytes of [A-Za-z0-9._:@-]; correct X-Tenant-Id.");
 		return false;
 	}
 	switch (c->kind) {
 	case CALLER_TENANT:
-		return tenant_own(c, asked, out, err);
+		return tenant_own(c, requested, out, err);
 	case CALLER_SERVICE:
-		return tenant_named(asked, out, err);
+		return tenant_named(requested, out, err);
 	case CALLER_ADMIN:
 		break;
 	}
-	err_set(err, ERR_FORBIDDEN, "an admin key opens the admin listener only");
+	err_set(err, ERR_FORBIDDEN,
+	    "An admin key cannot act for a tenant; use a tenant or service key.");
 	return false;
 }

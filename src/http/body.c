@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * body: http_read_body(). The request's body goes from the parser to the reader's buffer, up to
- * its ceiling; nobody reads, nothing is taken, and no 100 is sent.
+ * its ceiling. Until a handler reads, nothing is parsed of it and no 100 is sent: a caller who is
+ * not let in costs no body.
+ *
+ *	[no reader] --http_read_body--> [reader waits] --complete--> woken, reader detached
+ *	                                    \-- error, time-out, client left --> woken with it
+ *
+ * After an error in the middle of a body its rest would be taken for the next request, so the
+ * connection must end with the response (RFC 9112 9.3): x.close is set.
  */
 #include "http/conn.h"
 
@@ -9,18 +16,23 @@
 
 #include <event2/buffer.h>
 
+#define BODY_TOO_LARGE	"The body is larger than %zu bytes; send a smaller one."
+
+/* Why the reader's buffer did not take a piece: the client's doing, or ours. */
 static void
-body_refuse(const struct buf *body, struct err *why)
+body_error(const struct buf *body, struct err *why)
 {
 	if (body->no_memory)
 		err_set(why, ERR_OVERLOADED, ERR_NO_MEMORY, "the body");
 	else
-		err_set(why, ERR_TOO_LARGE, "The body is larger than %zu bytes.", body->max);
+		err_set(why, ERR_TOO_LARGE, BODY_TOO_LARGE, body->max);
 }
 
-/* True when the wait is over, with `why` empty for a whole body. */
+/* Parses what has come into x.body. True when the reading is over: the body is complete, or `why`
+ * says what failed. A piece of the body puts the deadline off; other input (chunk sizes without
+ * data) does not, or a client could hold the connection with it. */
 static bool
-body_take(struct conn *c, struct err *why)
+body_advance(struct conn *c, struct err *why)
 {
 	size_t had = c->x.body->len;
 	enum parse_event event = conn_feed(c, c->x.body);
@@ -28,7 +40,7 @@ body_take(struct conn *c, struct err *why)
 	if (event == PARSE_DONE)
 		return true;
 	if (event == PARSE_DATA)
-		body_refuse(c->x.body, why);
+		body_error(c->x.body, why);
 	else if (event == PARSE_ERROR)
 		*why = c->parse.err;
 	else if (c->x.body->len > had || c->deadline == 0)
@@ -36,8 +48,9 @@ body_take(struct conn *c, struct err *why)
 	return err_is(why);
 }
 
+/* Forgets the reader, its buffer and its deadline; returns it, to be woken. */
 static struct flow *
-reader_leaves(struct conn *c)
+body_reader_detach(struct conn *c)
 {
 	struct flow *reader = c->x.reader;
 
@@ -47,10 +60,11 @@ reader_leaves(struct conn *c)
 	return reader;
 }
 
+/* The reader's flow was aborted: its buffer is about to be freed. */
 static void
-reader_cancelled(void *arg)
+body_reader_cancel(void *arg)
 {
-	reader_leaves(arg);
+	body_reader_detach(arg);
 }
 
 void
@@ -58,13 +72,13 @@ body_received(struct conn *c)
 {
 	struct err why = { .code = ERR_NONE };
 
-	if (c->x.reader == NULL || !body_take(c, &why))
+	if (c->x.reader == NULL || !body_advance(c, &why))
 		return;
 	c->x.close |= err_is(&why);
 	if (err_is(&why))
-		flow_wake_err(reader_leaves(c), &why);
+		flow_wake_err(body_reader_detach(c), &why);
 	else
-		flow_wake(reader_leaves(c));
+		flow_wake(body_reader_detach(c));
 }
 
 void
@@ -73,13 +87,15 @@ body_timed_out(struct conn *c)
 	if (c->x.reader == NULL)
 		return;
 	c->x.close = true;
-	flow_wake_fail(reader_leaves(c), ERR_REQUEST_TIMEOUT, "The body did not come in time.");
+	flow_wake_fail(body_reader_detach(c), ERR_REQUEST_TIMEOUT,
+	    "The body did not arrive in time; send it again without long pauses.");
 }
 
-/* A client that has begun to send needs no invitation, and 100 may be left out then (RFC 9110
- * 10.1.1). Never behind the final answer, of which it would be taken for a part. */
+/* Sends 100 Continue to a client that waits for it. One that has begun to send its body does not
+ * need it, and it may be left out then (RFC 9110 10.1.1). Never after the head of the final
+ * response: the client would take it for a part of the body. */
 static void
-body_invite(struct conn *c)
+body_send_continue(struct conn *c)
 {
 	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -90,24 +106,26 @@ body_invite(struct conn *c)
 	conn_write(c, text, sizeof(text) - 1);
 }
 
+/* What was read ahead is taken first, so a small body that came with its header is done at once.
+ * The write of the 100 may fail and close the connection, hence the second look at the state. */
 static enum flow_rc
 body_read_begin(struct flow *f, struct conn *c, struct buf *out)
 {
 	struct err why = { .code = ERR_NONE };
 
 	c->x.body = out;
-	if (body_take(c, &why)) {
+	if (body_advance(c, &why)) {
 		c->x.body = NULL;
 		c->x.close |= err_is(&why);
 		conn_deadline(c, 0);
 		return err_is(&why) ? flow_fail_err(f, &why) : FLOW_NEXT;
 	}
-	body_invite(c);
-	if (c->state == CONN_GONE)
-		return flow_fail(f, ERR_CLIENT_GONE, "The client left.");
+	body_send_continue(c);
+	if (c->state == CONN_CLOSED)
+		return flow_fail(f, ERR_CLIENT_GONE, CONN_CLIENT_LEFT);
 	c->x.reader = f;
 	conn_resume(c);
-	return flow_wait(f, reader_cancelled, c);
+	return flow_wait(f, body_reader_cancel, c);
 }
 
 enum flow_rc
@@ -116,11 +134,12 @@ http_read_body(struct flow *f, struct http_exchange *x, struct buf *out)
 	struct conn *c = conn_of(x);
 
 	assert(x->response != RESPONSE_NO_EXCHANGE && x->reader == NULL);
-	if (c->state == CONN_GONE)
-		return flow_fail(f, ERR_CLIENT_GONE, "The client left.");
+	if (c->state == CONN_CLOSED)
+		return flow_fail(f, ERR_CLIENT_GONE, CONN_CLIENT_LEFT);
 	if (c->parse.state == PARSE_COMPLETE)
 		return FLOW_NEXT;
+	/* Before 100 is sent, so that the client need not send it at all. */
 	if (c->parse.framing == PARSE_COUNTED && c->parse.length > out->max)
-		return flow_fail(f, ERR_TOO_LARGE, "The body is larger than %zu bytes.", out->max);
+		return flow_fail(f, ERR_TOO_LARGE, BODY_TOO_LARGE, out->max);
 	return body_read_begin(f, c, out);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chars: the character classes of HTTP, spelled out once.
+ * chars: the character classes of HTTP, spelled out once. By the grammar's bytes, never by
+ * <ctype.h>: that depends on the locale.
  */
 #include "http/chars.h"
 
@@ -8,6 +9,7 @@
 
 #include "tenantgate/base/hex.h"
 
+/* RFC 9110 5.6.2, tchar. strchr() finds the NUL too, so that is excluded by name. */
 bool
 char_is_token(unsigned char c)
 {
@@ -25,6 +27,8 @@ slice_is_token(struct slice s)
 	return s.len > 0;
 }
 
+/* RFC 9110 5.5: bytes from 0x80 on (obs-text) are opaque and allowed; CR, LF and NUL are not, by
+ * which a value could end its line or a C string. */
 bool
 slice_is_field_value(struct slice s)
 {
@@ -37,6 +41,8 @@ slice_is_field_value(struct slice s)
 	return true;
 }
 
+/* Looser than RFC 3986 allows (quotes, braces, '\\' pass), but no byte that could end a line, split
+ * the request line or begin a fragment. */
 bool
 slice_is_target(struct slice s)
 {
@@ -62,6 +68,8 @@ is_reg_name(struct slice s)
 	return s.len > 0;
 }
 
+/* Empty is allowed, "host:" (RFC 3986 3.2.3). The number is never used, so its range is not
+ * checked. */
 static bool
 is_port(struct slice s)
 {
@@ -72,7 +80,8 @@ is_port(struct slice s)
 	return s.len <= 5;
 }
 
-/* What stands between the brackets of an IPv6 address. */
+/* What stands between the brackets of an IPv6 address (RFC 3986 3.2.2). Its bytes only: the address
+ * is never used, so its groups are not counted. */
 static bool
 is_ip_literal(struct slice s)
 {
@@ -83,6 +92,7 @@ is_ip_literal(struct slice s)
 	return s.len >= 2;
 }
 
+/* host[:port] without userinfo. The host ends at ']' or, without brackets, at the first ':'. */
 bool
 slice_is_authority(struct slice s)
 {
@@ -107,6 +117,8 @@ slice_is_authority(struct slice s)
 	return (bracket ? is_ip_literal(host) : is_reg_name(host)) && is_port(port);
 }
 
+/* Empty elements are returned as such: a recipient must accept them (RFC 9110 5.6.1.2). Commas in
+ * quoted strings are not seen: no list that is read here has any. */
 bool
 slice_list_next(struct slice *rest, struct slice *item)
 {

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conn: a connection is opened here and freed here, and what happens to it comes in here: libevent
- * has read or written, the timer has fired, the turn of the loop is over. Calls go one way:
+ * conn: opens and frees a connection, and receives its events: libevent has read or written, the
+ * timer has fired, the turn of the loop is over. Calls go one way, down this list:
  *
  *	server.c
  *	conn.c				opening, callbacks
- *	conn_read.c			what the state makes of the bytes that came
- *	conn_refuse.c	body.c		answers without a handler; the body's reader
- *	response.c	conn_watch.c	the handler's answers; a client that left
+ *	conn_read.c			what each state does with input
+ *	conn_refuse.c	body.c		responses without a handler; the body's reader
+ *	response.c	conn_watch.c	the handler's responses; a client that left
  *	conn_write.c	conn_input.c	bytes out; bytes through the parser
  *	conn_state.c			the moves and the end
  *	conn_time.c	shared.c	deadlines; the process's counts
+ *
+ * Any call down may close the connection. It is never freed under its caller: turn_ended() alone
+ * frees it, from a task at the loop's safe point.
  */
 #include "http/conn.h"
 
@@ -34,7 +37,9 @@ bev_read(struct bufferevent *bev, void *arg)
 	conn_readable(arg);
 }
 
-/* Called whenever the queue has sunk to half the high water, and when it is empty. */
+/* Called when the kernel has taken so much that libevent's queue is at or below its low watermark,
+ * half of write_high_water. Three may wait for that: the handler's writer, the next request
+ * (conn_output_is_full), and the end of the connection. */
 static void
 bev_written(struct bufferevent *bev, void *arg)
 {
@@ -46,25 +51,26 @@ bev_written(struct bufferevent *bev, void *arg)
 		flow_wake(writer);
 	}
 	if (c->state == CONN_IDLE && (bufferevent_get_enabled(bev) & EV_READ) == 0) {
-		conn_move(c, CONN_IDLE); /* it reads again, with what was read ahead first */
-		conn_call(c);
+		conn_move(c, CONN_IDLE); /* reads again, what was read ahead first */
+		conn_schedule(c);
 	}
 	if (c->state == CONN_FLUSH && evbuffer_get_length(bufferevent_get_output(bev)) == 0)
-		conn_call(c);
+		conn_schedule(c);
 }
 
+/* EOF is only the client's side (a half-close); an error, such as a reset, ends both. */
 static void
 bev_event(struct bufferevent *bev, short what, void *arg)
 {
 	(void)bev;
 	if (what & BEV_EVENT_ERROR)
-		conn_gone(arg);
+		conn_close(arg);
 	else if (what & BEV_EVENT_EOF)
-		conn_client_shut(arg);
+		conn_eof(arg);
 }
 
-/* A header that is late is answered 408 (RFC 9110 15.5.9), so is a body somebody waits for; a
- * connection that is only idle may be closed without a word (RFC 9112 9.5). */
+/* A header section that is late is answered 408 (RFC 9110 15.5.9), and so is a body that a handler
+ * waits for; an idle connection may be closed without a response (RFC 9112 9.5). */
 static void
 conn_timed_out(struct conn *c)
 {
@@ -72,18 +78,20 @@ conn_timed_out(struct conn *c)
 
 	c->deadline = 0;
 	if (c->state == CONN_HEAD) {
-		err_set(&late, ERR_REQUEST_TIMEOUT, "The header section did not come in time.");
+		err_set(&late, ERR_REQUEST_TIMEOUT,
+		    "The header section did not arrive in time; send the request again.");
 		conn_refuse(c, &late);
 	} else if (c->state == CONN_EXCHANGE) {
 		body_timed_out(c);
 	} else if (c->state == CONN_IDLE && conn_queued(c) > 0) {
-		/* Still taking its last answer; the sending has a deadline of its own. */
+		/* Still taking its last response; sending has a deadline of its own. */
 		conn_deadline(c, c->server->conf.keepalive_timeout_us);
 	} else {
-		conn_gone(c);
+		conn_close(c);
 	}
 }
 
+/* The timer may be early: a deadline that moved away has not moved it (conn_time.c). */
 static void
 conn_timer_on_event(void *arg)
 {
@@ -91,20 +99,20 @@ conn_timer_on_event(void *arg)
 	uint64_t now = clock_mono_us();
 
 	if (conn_send_stalled(c, now)) {
-		conn_gone(c);
+		conn_close(c);
 		return;
 	}
 	if (c->deadline != 0 && now >= c->deadline)
 		conn_timed_out(c);
-	if (c->state != CONN_GONE)
+	if (c->state != CONN_CLOSED)
 		conn_timer_arm(c, now);
 }
 
 /*
- * All is sent: [flush] --> [linger] or [gone]. A close with bytes of the client unread makes the
- * kernel send a reset, which may destroy the answer before it is read; so our side is shut first
- * and what still comes is dropped for a while (RFC 9112 9.6). A body that runs to the close is
- * ended by a reset when it is cut, or a part would pass for the whole (RFC 9112 8).
+ * All is sent: [flush] --> [linger] or [closed]. A close with bytes of the client unread makes the
+ * kernel send a reset, which may destroy the response before it is read; so our side is shut first
+ * and what still comes is dropped for a while (RFC 9112 9.6). A body that ends with the connection
+ * is ended by a reset when it is cut, or a part would pass for the whole (RFC 9112 8).
  */
 static void
 conn_flushed(struct conn *c)
@@ -118,13 +126,14 @@ conn_flushed(struct conn *c)
 	}
 	if (c->ending == END_RESET)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
-	conn_gone(c);
+	conn_close(c);
 }
 
+/* The socket, the timer and the place in the counts went with conn_close(). */
 static void
 conn_free(struct conn *c)
 {
-	assert(c->state == CONN_GONE && c->x.response == RESPONSE_NO_EXCHANGE && !c->task_posted);
+	assert(c->state == CONN_CLOSED && c->x.response == RESPONSE_NO_EXCHANGE && !c->task_posted);
 	buf_free(&c->x.fields);
 	buf_free(&c->out);
 	buf_free(&c->head);
@@ -132,33 +141,40 @@ conn_free(struct conn *c)
 	free(c);
 }
 
-/* Pipelined requests (RFC 9112 9.3.2) that are answered at once: their answers leave together. */
+/* Pipelined requests (RFC 9112 9.3.2) that are answered at once: their responses are sent together,
+ * by one send(2) after the last. */
 static bool
-more_waits(struct conn *c)
+pipeline_continues(struct conn *c)
 {
 	return c->state == CONN_IDLE && c->task_posted && evbuffer_get_length(conn_input(c)) > 0;
 }
 
+/*
+ * conn_schedule()'s task, outside of every callback. In this order: a closed connection is freed
+ * and not touched again; input is parsed, which may write; what was written is sent; what may end
+ * once all is sent, ends. An open exchange keeps a closed connection: its http_end() comes here.
+ */
 static void
 turn_ended(void *arg)
 {
 	struct conn *c = arg;
 
 	c->task_posted = false;
-	if (c->state == CONN_GONE) {
+	if (c->state == CONN_CLOSED) {
 		if (c->x.response == RESPONSE_NO_EXCHANGE)
 			conn_free(c);
 		return;
 	}
 	if (c->state == CONN_IDLE || c->state == CONN_DRAIN)
 		conn_readable(c);
-	if (c->state != CONN_GONE && !more_waits(c))
+	if (c->state != CONN_CLOSED && !pipeline_continues(c))
 		conn_flush(c);
 	if (c->state == CONN_FLUSH && conn_queued(c) == 0)
 		conn_flushed(c);
 }
 
-/* IPv4 is kept as its IPv6-mapped form, and written as IPv4. */
+/* IPv4 is kept in its IPv6-mapped form (RFC 4291 2.5.5.2), so that a client counts the same through
+ * a dual-stack listener, and is written as IPv4. */
 static void
 conn_address(struct conn *c, const struct sockaddr *sa)
 {
@@ -176,6 +192,8 @@ conn_address(struct conn *c, const struct sockaddr *sa)
 		inet_ntop(AF_INET6, &c->address, c->remote, sizeof(c->remote));
 }
 
+/* One allocation a connection, the parser's table of fields at its end. A client can cause this, so
+ * without memory it is NULL, not the end of the process. */
 static struct conn *
 conn_new(struct http_server *s)
 {
@@ -202,6 +220,11 @@ conn_new(struct http_server *s)
 	return c;
 }
 
+/*
+ * TCP_NODELAY: a turn's output leaves in one send(2), Nagle would only delay the last segment.
+ * TCP_NOTSENT_LOWAT: without it the kernel takes megabytes for a slow client, and the high-water
+ * mark, by which producers are paused, would be reached too late.
+ */
 static bool
 conn_set_up(struct conn *c, int fd)
 {
@@ -219,6 +242,8 @@ conn_set_up(struct conn *c, int fd)
 	return bufferevent_enable(c->bev, EV_READ | EV_WRITE) == 0;
 }
 
+/* One connection too many is sent a 503, which a client understands; a flood of them is closed
+ * without, for even that costs a descriptor and a buffer each. */
 bool
 conn_open(struct http_server *s, int fd, const struct sockaddr *sa)
 {
@@ -244,9 +269,11 @@ conn_open(struct http_server *s, int fd, const struct sockaddr *sa)
 		return true;
 	}
 	s->refused_conns++;
-	err_set(&full, ERR_OVERLOADED, "Too many connections.");
+	err_set(&full, ERR_OVERLOADED,
+	    "Too many connections are open, in all or from this address; close some, try again "
+	    "later, or raise max_client_conn or max_client_conn_per_ip.");
 	if (s->refused_conns > CONN_REFUSED_MAX)
-		conn_gone(c);
+		conn_close(c);
 	else
 		conn_refuse(c, &full);
 	return true;

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conn: one client's connection, with room for the one exchange it is at.
+ * conn: one client's connection and the one exchange that is open on it.
  *
- *	         a byte         head whole         http_end
+ *	         a byte         head complete      http_end
  *	 [idle] -------> [head] ---------> [exchange] -------> [idle], or
  *	                   |                   |  \-- small rest of a body --> [drain] --> [idle]
- *	                   | refused           | last answer
- *	                   +-------------------+--> [flush] --> [linger] --> [gone]
- *	 the client leaves, is late or is cut off: from anywhere to [gone]
+ *	                   | refused           | last response
+ *	                   +-------------------+--> [flush] --> [linger] --> [closed]
+ *	 the client leaves, is late or is cut off: from anywhere to [closed]
+ *
+ * Everything here runs on the thread of the server's worker.
  *
  * What always holds:
- *  - conn_move() alone moves it, conn_gone() alone ends it (conn_state.c); the memory is freed at
+ *  - conn_move() alone moves it, conn_close() alone ends it (conn_state.c); the memory is freed at
  *    the loop's safe point (conn.c), once no exchange is open.
- *  - Requests are answered one at a time, in order. While one is answered at most READ_AHEAD and
- *    one read of libevent's are held of what follows; then reading pauses, and conn_watch.c looks
- *    out for the client's departure.
- *  - No request is begun while more than write_high_water is owed to the client.
+ *  - Requests are answered one at a time, in order (RFC 9112 9.3.2). While one is answered, at most
+ *    CONN_READ_AHEAD bytes and one read of libevent's are held of what follows; then reading
+ *    pauses, and conn_watch.c notices when the client leaves.
+ *  - No request is begun while more than write_high_water is queued for the client: one that sends
+ *    requests and reads no responses must not fill our memory.
  *  - What is written in one turn of the loop leaves in one send(2), at the turn's end.
  */
 #ifndef HTTP_CONN_H
@@ -35,80 +38,92 @@ struct bufferevent;
 struct evconnlistener;
 struct evbuffer;
 
-#define CONN_READ_AHEAD		16384
+/* Bytes, unless the name has another unit. */
+#define CONN_READ_AHEAD		16384	/* of later requests, held while one is answered */
 #define CONN_DRAIN_MAX		65536	/* the most of an unread body that is read to be dropped */
-#define CONN_UNSENT_MAX		131072	/* the kernel's share of what a slow client is owed */
-#define CONN_SPARE_MAX		4096	/* bytes an idle connection's buffer may keep */
-#define CONN_LINGER_US		5000000
-#define CONN_REFUSED_MAX	64	/* connections a server holds only to say 503 */
-#define HTTP_FIELDS_MAX		8192	/* bytes set by http_set() */
-#define HTTP_DATE_SIZE		30
+#define CONN_UNSENT_MAX		131072	/* TCP_NOTSENT_LOWAT: the kernel's share of our queue */
+#define CONN_SPARE_MAX		4096	/* what an idle connection's buffer may keep */
+#define CONN_LINGER_US		5000000	/* for a client to read the response and close */
+#define CONN_REFUSED_MAX	64	/* connections past the limit, open only to be sent 503 */
+#define HTTP_FIELDS_MAX		8192	/* set by http_set(), in all */
+#define HTTP_DATE_SIZE		30	/* an IMF-fixdate (RFC 9110 5.6.7) and its NUL */
+
+/* The detail and log text of ERR_CLIENT_GONE. The client never sees it: it has left. */
+#define CONN_CLIENT_LEFT	"The client closed the connection, so its request was given up."
 
 enum conn_state {
-	CONN_IDLE,
-	CONN_HEAD,
-	CONN_EXCHANGE,
-	CONN_DRAIN,
-	CONN_FLUSH,
-	CONN_LINGER,
-	CONN_GONE,
+	CONN_IDLE,	/* between requests; a fresh connection too */
+	CONN_HEAD,	/* some bytes of a header section have come */
+	CONN_EXCHANGE,	/* the handler has the request, until http_end() */
+	CONN_DRAIN,	/* the rest of a body that no handler read is dropped */
+	CONN_FLUSH,	/* nothing more is read or answered: the output is sent */
+	CONN_LINGER,	/* our side is shut: input is dropped until the client closes */
+	CONN_CLOSED,	/* no socket; the memory waits for http_end() and the loop's safe point */
 };
 
-/* How a connection ends after the last byte of its output. */
+/* What follows the last byte of a connection's output. */
 enum conn_ending {
-	END_TIDY,	/* closed: the client has nothing more to say */
-	END_LINGER,	/* the client may be sending: a close would reset what it was told */
-	END_RESET,	/* to be seen as a break by one who takes the end for the body's */
+	END_CLOSE,	/* close(2): no input of the client's is outstanding */
+	END_LINGER,	/* the client may still be sending: shutdown(2), then wait (RFC 9112 9.6) */
+	END_RESET,	/* RST: a body that ends by the close was cut, and must not look whole */
 };
 
 enum response_state {
 	RESPONSE_NO_EXCHANGE,	/* no exchange is open */
-	RESPONSE_NONE,	/* open, nothing said */
-	RESPONSE_STREAM,
-	RESPONSE_WHOLE,
-	RESPONSE_CUT,
+	RESPONSE_NONE,		/* open, no status line written */
+	RESPONSE_STREAM,	/* the head is written, the body is being streamed */
+	RESPONSE_WHOLE,		/* its last byte is written */
+	RESPONSE_CUT,		/* given up in the middle of its body */
 };
 
-enum response_framing { FRAMING_EMPTY, FRAMING_COUNTED, FRAMING_CHUNKED, FRAMING_TO_CLOSE };
+/* How the client learns where the body ends (RFC 9112 6.3). */
+enum response_framing {
+	FRAMING_EMPTY,		/* no body by its status or the method: HEAD, 204, 304 */
+	FRAMING_COUNTED,	/* Content-Length */
+	FRAMING_CHUNKED,	/* Transfer-Encoding: chunked */
+	FRAMING_TO_CLOSE,	/* it ends with the connection: streams to HTTP/1.0 */
+};
 
+/* Valid from response_open() to http_end(). The status stays after it: 0 marks a connection on
+ * which nothing was answered yet. */
 struct http_exchange {
 	enum response_state	 response;
 	enum response_framing	 framing;
-	int			 status;
-	bool			 close;		/* the connection ends with this answer */
+	int			 status;	/* 0 until the head is written */
+	bool			 close;		/* the connection ends with this response */
 	bool			 continued;	/* 100 was sent */
-	struct buf		 fields;	/* owned: what http_set() gathered */
+	struct buf		 fields;	/* owned: "name: value" lines from http_set() */
 	struct flow		*flow;		/* borrowed: aborted when the client leaves */
 	struct flow		*reader;	/* borrowed: waits for the body */
 	struct flow		*writer;	/* borrowed: waits for the queue to shrink */
-	struct buf		*body;		/* borrowed: the reader's */
-	uint64_t		 bytes_in;
-	uint64_t		 bytes_out;
+	struct buf		*body;		/* borrowed: the reader's; NULL when nobody reads */
+	uint64_t		 bytes_in;	/* off the wire: head, body, chunk framing */
+	uint64_t		 bytes_out;	/* handed to conn_write(), interim responses too */
 };
 
 struct conn {
-	struct http_exchange	 x;		/* first: an exchange is its connection */
+	struct http_exchange	 x;		/* first: conn_of() casts */
 	enum conn_state		 state;
-	enum conn_ending	 ending;
-	struct http_server	*server;	/* borrowed; not touched once gone */
-	TAILQ_ENTRY(conn)	 link;
-	struct bufferevent	*bev;		/* owned; NULL once gone */
-	bool			 eof;		/* the client shut its side */
-	bool			 counted;	/* in the shared counts */
-	struct task		 task;
-	bool			 task_posted;
+	enum conn_ending	 ending;	/* meaningful from CONN_FLUSH on */
+	struct http_server	*server;	/* borrowed; outlives the open exchanges */
+	TAILQ_ENTRY(conn)	 link;		/* of server->conns, until closed */
+	struct bufferevent	*bev;		/* owned; NULL once closed */
+	bool			 eof;		/* the client shut its side: nothing more comes */
+	bool			 counted;	/* in the shared counts; false: past the limit */
+	struct task		 task;		/* conn_schedule()'s */
+	bool			 task_posted;	/* posted and not yet run */
 	worker_fn		*turn_ended;	/* what the task calls, set by conn_open() */
 	struct timer		 timer;
-	uint64_t		 timer_due;	/* monotonic; meaningful while the timer is set */
-	uint64_t		 deadline;	/* of the state; 0: none */
-	uint64_t		 send_deadline;	/* 0: nothing is queued */
+	uint64_t		 timer_due;	/* monotonic us; valid while the timer is set */
+	uint64_t		 deadline;	/* of the state, monotonic us; 0: none */
+	uint64_t		 send_deadline;	/* the same, of sending; 0: nothing is queued */
 	uint64_t		 sent_total;	/* bytes handed to libevent or to the kernel */
-	uint64_t		 sent_mark;	/* of them left at the last look */
+	uint64_t		 sent_mark;	/* of them in the kernel at the last check */
 	struct event		*watch;		/* owned; reading is paused while there is one */
-	int			 watch_fd;
+	int			 watch_fd;	/* owned: a duplicate of the socket's; -1: none */
 	struct buf		 out;		/* owned: written since the turn began */
-	struct in6_addr		 address;	/* for the counts */
-	char			 remote[INET6_ADDRSTRLEN];
+	struct in6_addr		 address;	/* the client's, IPv4 mapped: key of the counts */
+	char			 remote[INET6_ADDRSTRLEN];	/* the same as text */
 	struct buf		 head, line;	/* owned: the parser's */
 	struct parse		 parse;
 	struct parse_field	 parse_fields[]; /* conf.header_count_max */
@@ -122,27 +137,32 @@ struct http_server {
 	struct http_shared	*shared;	/* borrowed */
 	http_handler_fn		*handler;
 	http_refused_fn		*refused;	/* may be NULL */
-	void			*arg;
+	void			*arg;		/* borrowed: for both */
 	struct evconnlistener	*listener;	/* owned; NULL once draining */
-	struct timer		 accept_pause;
-	struct conn_list	 conns;
-	unsigned		 exchanges;	/* open */
-	unsigned		 refused_conns;	/* not counted, only to be told 503 */
+	struct timer		 accept_pause;	/* set while accepting is paused */
+	struct conn_list	 conns;		/* all that are not closed */
+	unsigned		 exchanges;	/* open, also of clients that left */
+	unsigned		 refused_conns;	/* open past the limit, only to be sent 503 */
 	bool			 draining;
-	time_t			 date_second;
+	time_t			 date_second;	/* that `date` was made for; -1: none yet */
 	char			 date[HTTP_DATE_SIZE];
 };
 
-/* conn.c: false when there is no memory; the descriptor is then still the caller's. */
+/* conn.c: takes over an accepted socket. False when there is no memory; the descriptor is then
+ * still the caller's. */
 bool		 conn_open(struct http_server *, int fd, const struct sockaddr *);
 
 /* conn_state.c */
+/* Sets the state and its deadline. Any state but CONN_CLOSED, from any but CONN_CLOSED. */
 void		 conn_move(struct conn *, enum conn_state);
-/* Sends what is queued, then ends. */
+/* Sends what is queued, then ends the connection in the given way. */
 void		 conn_finish(struct conn *, enum conn_ending);
-void		 conn_gone(struct conn *);
-/* The task comes at the turn's end: what is written leaves, what was read ahead is looked at. */
-void		 conn_call(struct conn *);
+/* Closes the socket now, what is queued is lost; idempotent. An open exchange's flows are aborted.
+ * The conn itself stays readable until the turn's end. */
+void		 conn_close(struct conn *);
+/* At the turn's end, once: what is written is sent, what was read ahead is parsed, a closed
+ * connection is freed. */
+void		 conn_schedule(struct conn *);
 /* To the next request, with what of it was read ahead. */
 void		 conn_next(struct conn *);
 /* Reads again, and watches the socket no longer. */
@@ -156,45 +176,49 @@ void		 conn_sending(struct conn *);	/* something is queued beyond the kernel */
 bool		 conn_send_stalled(struct conn *, uint64_t now);
 void		 conn_timer_arm(struct conn *, uint64_t now);	/* for the earlier deadline */
 
-/* conn_write.c */
-void		 conn_write(struct conn *, const void *, size_t);
+/* conn_write.c: either may close the connection, when the socket fails or there is no memory. */
+void		 conn_write(struct conn *, const void *, size_t);	/* copied */
 void		 conn_flush(struct conn *);
-size_t		 conn_queued(const struct conn *);
+size_t		 conn_queued(const struct conn *);	/* bytes not yet taken by the kernel */
 
 /* conn_input.c */
-struct evbuffer	*conn_input(struct conn *);
-/* Feeds the parser; body bytes go to `sink` (NULL: dropped). PARSE_DATA: the sink is full. */
+struct evbuffer	*conn_input(struct conn *);	/* borrowed: read by libevent, not yet parsed */
+/* Feeds the parser; body bytes go to `sink` (NULL: dropped). PARSE_DATA: the sink failed, by its
+ * ceiling or for lack of memory. */
 enum parse_event conn_feed(struct conn *, struct buf *sink);
 
-/* conn_watch.c: reads no more, and ends the connection when the client leaves. */
+/* conn_watch.c: reads no more, and closes the connection when the client leaves. */
 void		 conn_pause(struct conn *);
 
 /* conn_refuse.c: answers in the place of the handler, and ends the connection. */
 void		 conn_refuse(struct conn *, const struct err *);
 
 /* conn_read.c */
-void		 conn_readable(struct conn *);
-void		 conn_client_shut(struct conn *);	/* the client has shut its side */
+void		 conn_readable(struct conn *);	/* there is input, or the state wants some again */
+void		 conn_eof(struct conn *);	/* the client has shut its side */
 
-/* response.c */
+/* response.c: begins an exchange, with nothing written. */
 void		 response_open(struct conn *);
+
+/* response_fields.c: static, or until the server's next call; "" for a status not in the table. */
 const char	*status_reason(int status);
 const char	*server_date(struct http_server *);
 
-/* problem.c: http_problem(), with what ends the body. */
+/* problem.c: http_problem(), with `end` after the object ("\n" for people with a terminal). */
 void		 problem_reply(struct http_exchange *, const struct err *, const char *request_id,
 		    const char *end);
 
-/* body.c: what has come goes to the waiting reader. */
+/* body.c: what has come goes to the waiting reader, if there is one. */
 void		 body_received(struct conn *);
-void		 body_timed_out(struct conn *);
+void		 body_timed_out(struct conn *);	/* body_timeout_us passed without a piece */
 
-/* shared.c: false when a limit is reached. */
+/* shared.c: false when a limit is reached. What was entered is left once, by the same address. */
 bool		 shared_enter(struct http_shared *, const struct http_conf *,
 		    const struct in6_addr *);
 void		 shared_leave(struct http_shared *, const struct http_conf *,
 		    const struct in6_addr *);
 
+/* The exchange is the first member of its connection and lives as long. */
 static inline struct conn *
 conn_of(const struct http_exchange *x)
 {

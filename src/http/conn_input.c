@@ -13,6 +13,12 @@ conn_input(struct conn *c)
 	return bufferevent_get_input(c->bev);
 }
 
+/*
+ * Block by block of libevent's buffer, without a copy: a parser that takes any split does not need
+ * the input in one piece (evbuffer_pullup() of the first block only moves nothing). Bytes are
+ * drained as they are parsed, so what a full sink did not take of the body stays counted as read:
+ * the reading has failed then. An empty input is fed too: the state may be PARSE_DONE already.
+ */
 enum parse_event
 conn_feed(struct conn *c, struct buf *sink)
 {

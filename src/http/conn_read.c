@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conn: what comes in. Bytes go to the parser as far as the state wants them; what it does not
- * want stays with libevent up to a bound, then reading pauses.
+ * conn_read: what each state does with the bytes that came. They go to the parser as far as the
+ * state wants them; the rest stays in libevent's buffer up to a bound, then reading pauses and
+ * TCP's window makes the client wait.
  */
 #include "http/conn.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
-/* The handler is called by the header alone: who may send a body is decided before it is asked
- * for. What follows a malformed header is not read (RFC 9112 11.2). */
+/* The handler is called with the header section alone: who may send a body is decided before it is
+ * asked for. What follows a malformed header is not read: it could be a request that only we see
+ * (request smuggling, RFC 9112 11.2). */
 static void
 head_received(struct conn *c)
 {
@@ -26,9 +28,10 @@ head_received(struct conn *c)
 	}
 }
 
-/* What of an unread body the client still sends, after its answer; in the time for one piece. */
+/* The rest of a body that no handler read, after its response. All of it has body_timeout_us, set
+ * when the state was entered: pieces do not put it off. */
 static void
-rest_received(struct conn *c)
+drain_received(struct conn *c)
 {
 	enum parse_event event = conn_feed(c, NULL);
 
@@ -38,8 +41,10 @@ rest_received(struct conn *c)
 		conn_finish(c, END_LINGER);
 }
 
+/* While a response is flushed or a client lingered for, input is dropped so that the close sends no
+ * reset. */
 static void
-conn_take(struct conn *c)
+conn_input_received(struct conn *c)
 {
 	switch (c->state) {
 	case CONN_IDLE:
@@ -50,33 +55,36 @@ conn_take(struct conn *c)
 		body_received(c);
 		break;
 	case CONN_DRAIN:
-		rest_received(c);
+		drain_received(c);
 		break;
 	case CONN_FLUSH:
 	case CONN_LINGER:
 		evbuffer_drain(conn_input(c), evbuffer_get_length(conn_input(c)));
 		break;
-	case CONN_GONE:
+	case CONN_CLOSED:
 		break;
 	}
 }
 
-/* A client that has shut its side is answered what is ready at once, and waited for no longer: a
- * message cut off by it is incomplete, and is not answered (RFC 9112 8). */
+/* A client that has shut its side gets what was answered at once, and is waited for no longer: in
+ * the middle of an exchange it is taken to have left, for a crashed client looks the same, and a
+ * message that is cut off is incomplete and not answered (RFC 9112 8). A posted task will parse
+ * what is left first; it comes back here by conn_readable(). */
 static void
-conn_half_shut(struct conn *c)
+conn_half_closed(struct conn *c)
 {
 	if (c->state == CONN_EXCHANGE)
-		conn_gone(c);
+		conn_close(c);
 	else if (c->state == CONN_LINGER)
-		conn_gone(c);
-	else if (c->state != CONN_FLUSH && c->state != CONN_GONE && !c->task_posted)
-		conn_finish(c, END_TIDY);
+		conn_close(c);
+	else if (c->state != CONN_FLUSH && c->state != CONN_CLOSED && !c->task_posted)
+		conn_finish(c, END_CLOSE);
 }
 
-/* A client that asks and does not listen: its next request waits until it has taken answers. */
+/* A client that sends requests and reads no responses: its next request waits until it has taken
+ * some (bev_written() goes on), or we would buffer without end. */
 static bool
-conn_backlog_is_full(struct conn *c)
+conn_output_is_full(struct conn *c)
 {
 	if (c->state != CONN_IDLE || conn_queued(c) <= c->server->conf.write_high_water)
 		return false;
@@ -85,24 +93,26 @@ conn_backlog_is_full(struct conn *c)
 	return true;
 }
 
+/* Input that no state took is what pauses reading: only during an exchange whose handler does not
+ * read the body. Whatever was written to c->out on the way is sent at the turn's end. */
 void
 conn_readable(struct conn *c)
 {
-	if (conn_backlog_is_full(c))
+	if (conn_output_is_full(c))
 		return;
-	conn_take(c);
+	conn_input_received(c);
 	if (c->eof)
-		conn_half_shut(c);
+		conn_half_closed(c);
 	if (c->state == CONN_EXCHANGE && c->x.reader == NULL &&
 	    evbuffer_get_length(conn_input(c)) >= CONN_READ_AHEAD)
 		conn_pause(c);
-	if (c->state != CONN_GONE && c->out.len > 0)
-		conn_call(c);
+	if (c->state != CONN_CLOSED && c->out.len > 0)
+		conn_schedule(c);
 }
 
 void
-conn_client_shut(struct conn *c)
+conn_eof(struct conn *c)
 {
 	c->eof = true;
-	conn_half_shut(c);
+	conn_half_closed(c);
 }

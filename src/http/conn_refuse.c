@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conn_refuse: the answer to what never becomes a request: malformed, too large, too late, or on
+ * conn_refuse: the response to what never becomes a request: malformed, too large, too late, or on
  * one connection too many. The handler does not see it, and the connection ends. After a malformed
  * message nobody can tell where the next one begins: to go on would let its sender hide a request
- * in it (RFC 9112 11.2).
+ * in it (request smuggling, RFC 9112 11.2).
  */
 #include "http/conn.h"
 
 #include "tenantgate/base/id.h"
 #include "tenantgate/base/random.h"
 
+/* An exchange that is opened and ended here, so that the writing is the same as a handler's. It is
+ * reported to the server's refused() after it was written, for the log. */
 void
 conn_refuse(struct conn *c, const struct err *why)
 {
 	char id[REQUEST_ID_LEN + 1];
 
-	/* No request came that could have brought an id of its own: this one gets ours. */
+	/* A client's X-Request-Id is not taken from a message that could not be read. */
 	id_random(id, REQUEST_ID_LEN);
 	response_open(c);
 	c->x.close = true;
@@ -25,8 +27,8 @@ conn_refuse(struct conn *c, const struct err *why)
 	c->server->exchanges--;
 	if (c->server->refused != NULL)
 		c->server->refused(why, id, c->remote, c->server->arg);
-	if (c->state == CONN_GONE)
-		conn_call(c);
+	if (c->state == CONN_CLOSED)
+		conn_schedule(c);
 	else
 		conn_finish(c, END_LINGER);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * conn_state: the moves of a connection, as drawn in conn.h, and its end: conn_move() alone moves
- * it, conn_gone() alone ends it. Everything else in this folder that has to do with a connection
- * stands on this file; it calls only conn_time.c (the state's deadline), shared.c and the parser.
+ * it, conn_close() alone ends it. The other files of a connection call this one; it calls only
+ * conn_time.c (the state's deadline), shared.c and the parser.
  *
- * Nothing is freed here but the socket: a caller further up may still hold the connection. It is
- * freed at the turn's end (conn.c), which conn_call() asks for.
+ * Nothing is freed here but the socket and the timer: a caller further up may still hold the
+ * connection. It is freed at the turn's end (conn.c), which conn_schedule() asks for.
  */
 #include "http/conn.h"
 
@@ -33,13 +33,14 @@ conn_resume(struct conn *c)
 		bufferevent_enable(c->bev, EV_READ);
 }
 
+/* How long the state may last, us; 0: no limit of its own. */
 static uint64_t
 state_limit(const struct conn *c, enum conn_state to)
 {
 	const struct http_conf *conf = &c->server->conf;
 
 	switch (to) {
-	case CONN_IDLE: /* a fresh connection is expected to speak */
+	case CONN_IDLE: /* a fresh connection (no status yet) is expected to send its request */
 		return c->x.status == 0 ? conf->header_timeout_us : conf->keepalive_timeout_us;
 	case CONN_HEAD:
 		return conf->header_timeout_us;
@@ -52,16 +53,20 @@ state_limit(const struct conn *c, enum conn_state to)
 	}
 }
 
+/* Every move but that into an exchange turns reading on. In an exchange it pauses once enough is
+ * read ahead (conn_readable), until the handler reads the body. */
 void
 conn_move(struct conn *c, enum conn_state to)
 {
-	assert(c->state != CONN_GONE);
+	assert(c->state != CONN_CLOSED);
 	c->state = to;
 	conn_deadline(c, state_limit(c, to));
 	if (to != CONN_EXCHANGE)
 		conn_resume(c);
 }
 
+/* Large buffers are not kept: thousands of idle connections would each hold the memory of their
+ * largest request. The task parses what was read ahead of the next one. */
 void
 conn_next(struct conn *c)
 {
@@ -72,7 +77,7 @@ conn_next(struct conn *c)
 	buf_free(&c->x.fields);
 	c->x.bytes_in = 0;
 	conn_move(c, CONN_IDLE);
-	conn_call(c);
+	conn_schedule(c);
 }
 
 void
@@ -80,11 +85,11 @@ conn_finish(struct conn *c, enum conn_ending ending)
 {
 	c->ending = ending;
 	conn_move(c, CONN_FLUSH);
-	conn_call(c);
+	conn_schedule(c);
 }
 
 void
-conn_call(struct conn *c)
+conn_schedule(struct conn *c)
 {
 	if (c->task_posted)
 		return;
@@ -92,32 +97,34 @@ conn_call(struct conn *c)
 	worker_later(c->server->worker, &c->task, c->turn_ended, c);
 }
 
-/* Who works at the answer, or waits to read or write, learns that the client left. The flow ends
- * from the loop, not from here; its http_end() then lets the connection be freed. */
+/* The attached flow, and whichever waits to read or write, are ended with ERR_CLIENT_GONE. A flow
+ * ends from the loop, not from here; its http_end() then lets the connection be freed. */
 static void
-exchange_orphaned(struct http_exchange *x)
+exchange_abort(struct http_exchange *x)
 {
 	struct flow *flow = x->flow, *waiting;
 
 	x->flow = NULL;
 	if (flow != NULL)
-		flow_abort(flow, ERR_CLIENT_GONE, "The client left.");
-	/* Still set when the waiting flow is not the attached one's. */
+		flow_abort(flow, ERR_CLIENT_GONE, CONN_CLIENT_LEFT);
+	/* The abort cancelled the attached flow's own wait; another flow's is still set. */
 	waiting = x->reader != NULL ? x->reader : x->writer;
 	x->reader = x->writer = NULL;
 	if (waiting != NULL)
-		flow_wake_fail(waiting, ERR_CLIENT_GONE, "The client left.");
+		flow_wake_fail(waiting, ERR_CLIENT_GONE, CONN_CLIENT_LEFT);
 }
 
+/* The watch goes first, for that needs the bufferevent. The place in the counts is free at once,
+ * not when the exchange's flows have ended: what is counted is sockets. */
 void
-conn_gone(struct conn *c)
+conn_close(struct conn *c)
 {
 	struct http_server *s = c->server;
 
-	if (c->state == CONN_GONE)
+	if (c->state == CONN_CLOSED)
 		return;
 	conn_resume(c);
-	c->state = CONN_GONE;
+	c->state = CONN_CLOSED;
 	timer_free(&c->timer);
 	bufferevent_free(c->bev);
 	c->bev = NULL;
@@ -127,7 +134,7 @@ conn_gone(struct conn *c)
 	else
 		s->refused_conns--;
 	if (c->x.response == RESPONSE_NO_EXCHANGE)
-		conn_call(c);
+		conn_schedule(c);
 	else
-		exchange_orphaned(&c->x);
+		exchange_abort(&c->x);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conn: the clock of a connection. Two deadlines (the state's, and that of a client that takes
- * nothing) share one timer, which is not moved when a deadline moves away: it fires early, looks,
- * and is started again. So a byte, a piece of a body or a token costs no timer. What a passed
- * deadline means is decided where the timer fires, in conn.c.
+ * conn_time: the deadlines of a connection. Two of them (the state's, and that of a client that
+ * takes nothing) share one timer, which is not moved when a deadline moves away: it fires early,
+ * checks, and is started again. So a byte, a piece of a body or a token costs no timer call. What a
+ * passed deadline means is decided where the timer fires, in conn.c. Monotonic microseconds.
  */
 #include "http/conn.h"
 
@@ -17,7 +17,7 @@ conn_timer_arm(struct conn *c, uint64_t now)
 {
 	uint64_t due = c->deadline;
 
-	if (c->state == CONN_GONE)
+	if (c->state == CONN_CLOSED)
 		return;
 	if (due == 0 || (c->send_deadline != 0 && c->send_deadline < due))
 		due = c->send_deadline;
@@ -36,12 +36,15 @@ conn_deadline(struct conn *c, uint64_t us)
 	conn_timer_arm(c, now);
 }
 
+/* Bytes of sent_total that the kernel has taken. With TCP_NOTSENT_LOWAT it takes more only as the
+ * client does, so this grows while the client reads. */
 static uint64_t
 taken_total(struct conn *c)
 {
 	return c->sent_total - evbuffer_get_length(bufferevent_get_output(c->bev));
 }
 
+/* Starts the clock of sending, when it is not running. */
 void
 conn_sending(struct conn *c)
 {
@@ -55,6 +58,8 @@ conn_sending(struct conn *c)
 	conn_timer_arm(c, now);
 }
 
+/* Any byte taken since the last check gives another send_timeout_us: a slow client is served, one
+ * that stopped reading is not. */
 bool
 conn_send_stalled(struct conn *c, uint64_t now)
 {

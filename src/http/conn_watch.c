@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conn: noticing that a client left while its bytes are not being read. A level-triggered event
- * would fire for ever on the bytes that wait, and one that only asks for the peer's shutdown is
- * never told of a reset (libevent 2.1 turns it into readiness to read). So the socket is watched
- * a second time, through a descriptor of its own, edge-triggered: each wake-up is a packet, and
- * poll(2) tells whether it was the last.
+ * conn_watch: notices that a client left while its bytes are not being read: a model's stream is
+ * paid for by the token and must stop. A level-triggered event would fire for ever on the bytes
+ * that wait, and one for the peer's shutdown alone (EV_CLOSED) misses a reset, which libevent 2.1
+ * reports as readiness to read. So the socket is watched a second time, through a duplicate
+ * descriptor (epoll has one registration a descriptor), edge-triggered: each wake-up is a packet,
+ * and poll(2) says whether it was the last.
  */
 #define _GNU_SOURCE /* POLLRDHUP */
 #include "http/conn.h"
@@ -18,14 +19,15 @@
 static void
 watch_fired(evutil_socket_t fd, short what, void *arg)
 {
-	struct pollfd look = { .fd = fd, .events = POLLRDHUP };
+	struct pollfd pfd = { .fd = fd, .events = POLLRDHUP };
 
 	(void)what;
-	if (poll(&look, 1, 0) > 0 && (look.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
-		conn_gone(arg);
+	if (poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
+		conn_close(arg);
 }
 
-/* Without a descriptor to spare the departure is noticed later, by the write that fails. */
+/* Out of descriptors or memory there is no watch: the departure is noticed later, by the write that
+ * fails. */
 static void
 watch_open(struct conn *c)
 {
@@ -38,6 +40,7 @@ watch_open(struct conn *c)
 		event_add(c->watch, NULL);
 }
 
+/* Ended by conn_resume(), which every move out of CONN_EXCHANGE and conn_close() call. */
 void
 conn_pause(struct conn *c)
 {

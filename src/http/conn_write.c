@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conn: what goes out. Bytes are gathered in c->out during a turn and sent straight to the socket
- * at its end; only what the kernel does not take is left to libevent's output buffer, which then
- * goes first.
+ * conn_write: bytes out. They are gathered in c->out during a turn and sent straight to the socket
+ * at its end; only what the kernel does not take goes through libevent's output buffer.
+ *
+ * What always holds: while libevent's buffer holds anything, everything new goes behind it, so
+ * bytes never overtake each other.
  */
 #include "http/conn.h"
 
@@ -13,7 +15,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
-#define STAGE_MAX	16384	/* more than this in a turn does not wait for its end */
+#define STAGE_MAX	16384	/* bytes of c->out; more in one turn is sent before its end */
 
 size_t
 conn_queued(const struct conn *c)
@@ -21,7 +23,8 @@ conn_queued(const struct conn *c)
 	return c->out.len + evbuffer_get_length(bufferevent_get_output(c->bev));
 }
 
-/* To the kernel as far as it takes it, the rest to libevent. */
+/* To the kernel as far as it takes it, the rest to libevent. MSG_NOSIGNAL: a client that left is an
+ * error of this connection, not a SIGPIPE. */
 static void
 conn_send(struct conn *c, const char *p, size_t n)
 {
@@ -30,7 +33,7 @@ conn_send(struct conn *c, const char *p, size_t n)
 	if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0)
 		sent = send(bufferevent_getfd(c->bev), p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-		conn_gone(c);
+		conn_close(c);
 		return;
 	}
 	if (sent < 0)
@@ -39,11 +42,12 @@ conn_send(struct conn *c, const char *p, size_t n)
 	if ((size_t)sent == n)
 		return;
 	if (bufferevent_write(c->bev, p + sent, n - (size_t)sent) != 0)
-		conn_gone(c);
+		conn_close(c);
 	else
 		conn_sending(c);
 }
 
+/* The gathered bytes leave; a buffer that grew is not kept, least of all by an idle connection. */
 void
 conn_flush(struct conn *c)
 {
@@ -58,20 +62,21 @@ conn_flush(struct conn *c)
 		buf_reset(&c->out);
 }
 
+/* A large piece is not copied into c->out; what was gathered before it is sent first. */
 void
 conn_write(struct conn *c, const void *p, size_t n)
 {
-	if (c->state == CONN_GONE || n == 0)
+	if (c->state == CONN_CLOSED || n == 0)
 		return;
 	c->x.bytes_out += n;
 	if (c->out.len + n > STAGE_MAX)
 		conn_flush(c);
-	if (c->state == CONN_GONE)
+	if (c->state == CONN_CLOSED)
 		return;
 	if (n > STAGE_MAX)
 		conn_send(c, p, n);
 	else if (!buf_add(&c->out, p, n))
-		conn_gone(c);
+		conn_close(c);
 	else
-		conn_call(c);
+		conn_schedule(c);
 }

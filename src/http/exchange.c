@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * request: what a handler may ask of the request it was given. The slices are the parser's, and
- * live until http_end().
+ * exchange: what a handler may read of the request it was given. The slices are the parser's, and
+ * live until http_end(), also when the client has left.
  */
 #include "http/conn.h"
 
@@ -29,6 +29,8 @@ http_query(const struct http_exchange *x)
 	return parse_slice(p, p->query);
 }
 
+/* The first of that name. The parser refuses a second one of those on which access or framing
+ * depends (parse_head.c); for others a handler asks http_header_count(). */
 struct slice
 http_header(const struct http_exchange *x, const char *name)
 {
@@ -52,6 +54,8 @@ http_header_count(const struct http_exchange *x, const char *name)
 	return n;
 }
 
+/* As a form encodes it: pairs between '&', '+' for a blank (the URL Standard,
+ * application/x-www-form-urlencoded). Names are compared as sent, not decoded; the first wins. */
 struct slice
 http_query_get(const struct http_exchange *x, const char *name, struct arena *a)
 {
@@ -105,13 +109,14 @@ http_status(const struct http_exchange *x)
 bool
 http_client_gone(const struct http_exchange *x)
 {
-	return conn_of(x)->state == CONN_GONE;
+	return conn_of(x)->state == CONN_CLOSED;
 }
 
+/* A flow that is attached after the client has left is aborted at once. */
 void
 http_attach(struct http_exchange *x, struct flow *f)
 {
 	x->flow = f;
 	if (f != NULL && http_client_gone(x))
-		flow_abort(f, ERR_CLIENT_GONE, "The client left.");
+		flow_abort(f, ERR_CLIENT_GONE, CONN_CLIENT_LEFT);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * parse: the lines of a chunked body (RFC 9112 7.1). Sizes are bare hexadecimal digits; extensions
- * are checked by the grammar and dropped; trailers are checked and dropped, and may not name what
- * frames a message. Readers who disagree on where a chunk ends disagree on where the next request
- * begins (request smuggling, 11.2), so no deviation is overlooked.
+ * parse_chunk: the lines of a chunked body (RFC 9112 7.1). Sizes are bare hexadecimal digits;
+ * extensions are checked by the grammar and dropped; trailers are checked and dropped, and may not
+ * name what frames a message. Parsers that disagree on where a chunk ends disagree on where the
+ * next request begins (request smuggling, 11.2), so no deviation is accepted.
  */
 #include "http/parse_internal.h"
 
@@ -12,6 +12,8 @@
 #include "tenantgate/base/hex.h"
 
 #define CHUNK_DIGITS_MAX	15	/* so that a size never overflows (RFC 9112 7.1) */
+
+/* The skip_ functions take what the grammar allows off the front of s; false: it is not there. */
 
 static void
 skip_blanks(struct slice *s)
@@ -79,7 +81,8 @@ skip_extension(struct slice *s)
 	return true;
 }
 
-/* No sign, no "0x", no blank, no empty size: strtol(3) takes all of them, the grammar none. */
+/* No sign, no "0x", no blank, no empty size: strtol(3) takes all of them, the grammar none. A size
+ * of 0 is the last chunk, behind which trailers may come. */
 static bool
 chunk_size(struct parse *p, struct slice line)
 {
@@ -88,38 +91,42 @@ chunk_size(struct parse *p, struct slice line)
 	p->left = 0;
 	while (n < line.len && hex_value(line.p[n]) >= 0) {
 		if (n == CHUNK_DIGITS_MAX)
-			return parse_fail(p, ERR_BAD_REQUEST, "A chunk size is too large.");
+			return parse_fail(p, ERR_BAD_REQUEST,
+			    "A chunk size is too large; send smaller chunks.");
 		p->left = p->left * 16 + (uint64_t)hex_value(line.p[n]);
 		n++;
 	}
 	if (n == 0)
-		return parse_fail(p, ERR_BAD_REQUEST, "A chunk has no hexadecimal size.");
+		return parse_fail(p, ERR_BAD_REQUEST,
+		    "A chunk does not begin with its size; send it in hexadecimal digits.");
 	line = slice_of(line.p + n, line.len - n);
 	while (line.len > 0) {
 		if (!skip_extension(&line))
-			return parse_fail(p, ERR_BAD_REQUEST, "A chunk extension is malformed.");
+			return parse_fail(p, ERR_BAD_REQUEST,
+			    "A chunk extension is malformed; leave it out.");
 	}
 	p->state = p->left > 0 ? PARSE_CHUNK_DATA : PARSE_TRAILERS;
 	return true;
 }
 
-/* A size line; or the CRLF behind a chunk's data, where any other byte means that the sender's
- * chunk was longer than it said (RFC 9112 7.1). */
+/* A size line; or the CRLF behind a chunk's data, where any other byte means that the chunk was
+ * longer than its size said (RFC 9112 7.1). */
 bool
 parse_chunk_line(struct parse *p, struct slice line)
 {
 	if (p->state == PARSE_CHUNK_SIZE)
 		return chunk_size(p, line);
 	if (line.len > 0)
-		return parse_fail(p, ERR_BAD_REQUEST, "A chunk is longer than its size.");
+		return parse_fail(p, ERR_BAD_REQUEST,
+		    "A chunk is longer than its size line says; send the size of what follows.");
 	p->state = PARSE_CHUNK_SIZE;
 	return true;
 }
 
 /*
- * RFC 9112 7.1.2: trailers may be dropped, and are: they never become fields of the header, where
- * they would be believed after the fact. What frames or routes a message is not even allowed there
- * (RFC 9110 6.5.1).
+ * RFC 9112 7.1.2: trailers may be dropped, and are. Merged into the header they could add a field,
+ * such as a credential, after the decisions that rest on it were made. What frames or routes a
+ * message must not be sent there at all (RFC 9110 6.5.1).
  */
 bool
 parse_trailer_line(struct parse *p, struct slice line)
@@ -132,10 +139,13 @@ parse_trailer_line(struct parse *p, struct slice line)
 	}
 	p->trailer_bytes += line.len + 2;
 	if (++p->trailer_count > p->limits.fields)
-		return parse_fail(p, ERR_HEADERS_LARGE, "Too many trailer fields.");
+		return parse_fail(p, ERR_HEADERS_LARGE,
+		    "There are too many trailer fields; send fewer.");
 	if (!parse_field_split(p, line, &name, &value))
 		return false;
 	if (parse_is_framing(name))
-		return parse_fail(p, ERR_BAD_REQUEST, "A trailer names a framing field.");
+		return parse_fail(p, ERR_BAD_REQUEST,
+		    "A trailer names a field that frames or routes the message; send it in the "
+		    "header section.");
 	return true;
 }

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * path_match: a request's path against the pattern of a route. Segments are told apart before any
- * escape is undone (RFC 3986, 2.2): "%2F" is a byte of a parameter, never a border between two, and
- * a literal is matched only as it is written in the pattern.
+ * path_match: a request's path against the pattern of a route. Segments are separated before any
+ * escape is decoded (RFC 3986 2.2): "%2F" is a byte of a parameter, never a border between two, and
+ * a literal is matched only as it is written in the pattern. "." and ".." are not resolved: a path
+ * cannot reach another route than the one that a gateway saw in its bytes.
  */
 #include <assert.h>
 
 #include "http/percent.h"
 #include "tenantgate/http.h"
 
-/* The name in braces at *pattern takes the path's segment. False when that is empty. */
+/* The name in braces at *pattern captures the path's segment; both move on. False when the segment
+ * is empty. The pattern is the program's own, so a malformed one is a bug and aborts. */
 static bool
-take_param(const char **pattern, struct slice *path, struct http_path_params *out)
+param_capture(const char **pattern, struct slice *path, struct http_path_params *out)
 {
 	const char *name = *pattern + 1;
 	const char *close = strchr(name, '}');
@@ -28,6 +30,8 @@ take_param(const char **pattern, struct slice *path, struct http_path_params *ou
 	return true;
 }
 
+/* One pass without backtracking: a parameter ends at the next '/', whatever follows it in the
+ * pattern. */
 bool
 http_path_match(const char *pattern, struct slice path, struct http_path_params *out)
 {
@@ -39,7 +43,7 @@ http_path_match(const char *pattern, struct slice path, struct http_path_params 
 			return false;
 		pattern += n;
 		path = slice_of(path.p + n, path.len - n);
-		if (*pattern == '{' && !take_param(&pattern, &path, out))
+		if (*pattern == '{' && !param_capture(&pattern, &path, out))
 			return false;
 	}
 	return path.len == 0;

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * percent: percent-decoding (RFC 3986 2.1). The result is at most as long as the input. An escaped
+ * NUL is refused, for the value may end up in a C string and would be cut there, and so is a '%'
+ * without two digits: passed on as it is, it might be decoded a second time elsewhere.
+ */
 #include "http/percent.h"
 
 #include "tenantgate/base/hex.h"

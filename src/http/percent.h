@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * percent: RFC 3986 percent-encoding undone. Pure but for the arena.
+ * percent: percent-decoding (RFC 3986 2.1). Pure but for the arena, which owns the result.
  */
 #ifndef HTTP_PERCENT_H
 #define HTTP_PERCENT_H
@@ -10,8 +10,8 @@
 #include "tenantgate/base/arena.h"
 #include "tenantgate/base/slice.h"
 
-/* "%XX" undone, and '+' where a form wrote it for a blank (queries; never paths). p NULL when there
- * is what is no escape, or an escaped NUL. */
+/* plus_is_blank: '+' is a blank, as forms write it in queries (never in paths). p is NULL when a
+ * '%' is not followed by two hex digits, for an escaped NUL, and without memory. */
 struct slice	percent_decode(struct slice raw, bool plus_is_blank, struct arena *);
 
 #endif

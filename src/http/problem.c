@@ -8,8 +8,10 @@
 #include "http/conn.h"
 #include "tenantgate/base/json.h"
 
-#define PROBLEM_MAX 4096 /* a detail is 255 bytes at most, each six letters when escaped */
+#define PROBLEM_MAX 4096 /* bytes: a detail has at most 255, each up to six when escaped */
 
+/* RFC 9457 3.1, with two members of our own (3.2): `code`, stable and made for programs, where the
+ * sentence in `detail` is for people and may change; and `request_id`, to find the log lines by. */
 void
 http_problem_put(struct buf *b, const struct err *err, const char *request_id)
 {
@@ -22,7 +24,9 @@ http_problem_put(struct buf *b, const struct err *err, const char *request_id)
 	buf_putc(b, '}');
 }
 
-/* RFC 9110 wants WWW-Authenticate with a 401 (15.5.2), and allows Retry-After (10.2.3). */
+/* RFC 9110 requires WWW-Authenticate with a 401 (15.5.2), the scheme by RFC 6750 3. Retry-After
+ * (10.2.3) goes with every 429 and 503, in seconds and never 0, so that clients do not come back at
+ * once. */
 static void
 problem_fields(struct http_exchange *x, int status, int retry_after)
 {
@@ -36,6 +40,8 @@ problem_fields(struct http_exchange *x, int status, int retry_after)
 	}
 }
 
+/* The appends are not checked one by one: titles and slugs are constants, details and request ids
+ * have ceilings, so PROBLEM_MAX is not reached. */
 void
 problem_reply(struct http_exchange *x, const struct err *err, const char *request_id,
     const char *end)

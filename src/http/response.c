@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * answer: an exchange's way out.
+ * response: writes the response of an exchange and ends the exchange.
  *
- *	[nobody] --response_open--> [none] --http_reply--------------------------> [whole]
- *	                             \--http_stream_begin--> [stream] --_end---> [whole]
- *	                                                        \--_break------> [cut]
- *	http_end(): from any of them to [nobody]; the connection goes on, drains or finishes
+ *	[no exchange] --response_open--> [none] --http_reply--------------------> [whole]
+ *	                                  \--http_stream_begin--> [stream] --_end--> [whole]
+ *	                                                             \--_break----> [cut]
+ *	http_end(): from any of them to [no exchange]; the connection goes on, drains or finishes
  *
- * Once the client is gone the states still move, the bytes are swallowed.
+ * The handler's calls move x->response. Once the client has left the states still move and the
+ * bytes are dropped, so a handler need not look whether it is there. What is out of order is a bug
+ * of the handler's and aborts.
  */
 #include "http/conn.h"
 
@@ -17,10 +19,12 @@
 
 #include "http/chars.h"
 
-/* What response.c alone decides; a handler that sets it would break the framing (RFC 9112 6.3). */
+/* Fields that response.c alone writes. A second one from a handler would give the client two
+ * lengths or two framings to choose from (RFC 9112 6.3). */
 static const char *const own_fields[] = { "Content-Length", "Transfer-Encoding", "Connection",
 	"Keep-Alive", "Trailer", "Upgrade", "Date", "Content-Type" };
 
+/* Counted as open until http_end(): a drain waits for it. */
 void
 response_open(struct conn *c)
 {
@@ -39,7 +43,8 @@ response_open(struct conn *c)
 }
 
 /* Refuses CR and LF with all control characters: a value that holds a client's bytes could end the
- * header and begin an answer of the client's own (response splitting, RFC 9112 11.1). */
+ * header and begin a response of the client's own (response splitting, RFC 9112 11.1). All of the
+ * field is kept or none of it. */
 bool
 http_set(struct http_exchange *x, const char *name, const char *value)
 {
@@ -60,27 +65,30 @@ http_set(struct http_exchange *x, const char *name, const char *value)
 	return false;
 }
 
-/* Whether the rest of the request's body is little enough to be waited for. */
+/* Whether the rest of the request's body is so small that reading it costs less than a new
+ * connection. Of a chunked body the size is not known, so its connection ends. */
 static bool
-rest_is_small(const struct conn *c)
+unread_body_is_small(const struct conn *c)
 {
 	const struct parse *p = &c->parse;
 
 	if (p->state == PARSE_COMPLETE)
 		return true;
-	if (p->expects_continue && !c->x.continued) /* nobody knows whether it comes */
+	if (p->expects_continue && !c->x.continued) /* the client may send the body or not */
 		return false;
 	return p->state == PARSE_BODY && p->left <= CONN_DRAIN_MAX;
 }
 
-/* RFC 9112 9.3, 9.6: neither side may ask for more, or the rest of the request is in the way. */
+/* Whether the connection ends with this response (RFC 9112 9.3, 9.6): either side wants that, the
+ * body ends by it, or the rest of the request stands before the next one. */
 static bool
 response_is_last(const struct conn *c)
 {
 	return c->x.close || c->server->draining || c->x.framing == FRAMING_TO_CLOSE ||
-	    !parse_persists(&c->parse) || !rest_is_small(c);
+	    !parse_persists(&c->parse) || !unread_body_is_small(c);
 }
 
+/* Into c->out; nothing happens when the connection closed on the way. */
 static void
 response_put(struct conn *c, const char *text)
 {
@@ -98,8 +106,8 @@ response_put_field(struct conn *c, const char *name, const char *value)
 	response_put(c, "\r\n");
 }
 
-/* RFC 9112 6.1, 6.2: one of the two, never both; neither with 204 and 304. To
- * HTTP/1.0 a connection that stays is promised by name (9.3). */
+/* RFC 9112 6.1, 6.2: a length or a coding, never both; neither with 204 and 304. An HTTP/1.0 client
+ * must be told that the connection stays (9.3). */
 static void
 response_put_framing(struct conn *c, size_t length)
 {
@@ -116,7 +124,9 @@ response_put_framing(struct conn *c, size_t length)
 		response_put_field(c, "Connection", "keep-alive");
 }
 
-/* The status line and all fields, gathered with what else this turn writes. */
+/* The status line and all fields, gathered with what else this turn writes. Date is required of an
+ * origin server with a clock (RFC 9110 6.6.1). The version is always 1.1, also to an HTTP/1.0
+ * client: it is the server's own (RFC 9110 6.2). */
 static void
 response_head(struct conn *c, const char *content_type, size_t length)
 {
@@ -133,13 +143,15 @@ response_head(struct conn *c, const char *content_type, size_t length)
 	response_put(c, "\r\n");
 }
 
-/* RFC 9112 6.3: these end with their header, whatever their fields say. */
+/* RFC 9112 6.3: these end with their header section, whatever their fields say. A response to HEAD
+ * has the Content-Length that GET would have (RFC 9110 8.6). */
 static bool
 has_no_body(const struct http_exchange *x, int status)
 {
 	return status == 204 || status == 304 || http_is_head(x);
 }
 
+/* Once an exchange: interim responses (1xx) are body.c's. */
 static void
 response_begin(struct http_exchange *x, int status, enum response_state to,
     enum response_framing framing)
@@ -150,6 +162,8 @@ response_begin(struct http_exchange *x, int status, enum response_state to,
 	x->framing = framing;
 }
 
+/* Without a body there is no Content-Type, but a Content-Length of 0 where one is allowed: without
+ * it the client would wait for the connection to end. */
 void
 http_reply(struct http_exchange *x, int status, const char *content_type, struct slice body)
 {
@@ -163,6 +177,7 @@ http_reply(struct http_exchange *x, int status, const char *content_type, struct
 		conn_write(conn_of(x), body.p, body.len);
 }
 
+/* HTTP/1.0 has no chunked coding (RFC 9112 6.1): its stream ends with the connection. */
 void
 http_stream_begin(struct http_exchange *x, int status, const char *content_type)
 {
@@ -175,7 +190,8 @@ http_stream_begin(struct http_exchange *x, int status, const char *content_type)
 		response_head(conn_of(x), content_type, 0);
 }
 
-/* The way of every streamed token: no printf. */
+/* RFC 9112 7.1: size in hexadecimal, CRLF, data, CRLF. Called for every streamed token, so the
+ * digits are made without printf(3). Not for empty data: a size of 0 would end the body. */
 static void
 write_chunk(struct conn *c, struct slice s)
 {
@@ -191,6 +207,7 @@ write_chunk(struct conn *c, struct slice s)
 	conn_write(c, "\r\n", 2);
 }
 
+/* HEAD and statuses without a body: the stream is dropped. */
 void
 http_stream_add(struct http_exchange *x, struct slice s)
 {
@@ -211,24 +228,28 @@ writer_cancelled(void *arg)
 	x->writer = NULL;
 }
 
+/* Above the mark everything is sent at once; only for what the kernel does not take the flow waits,
+ * until bev_written() finds the queue down to the mark. So the producer is no faster than the
+ * client. */
 enum flow_rc
 http_stream_flush(struct flow *f, struct http_exchange *x)
 {
 	struct conn *c = conn_of(x);
 
 	assert(x->writer == NULL);
-	if (c->state != CONN_GONE && conn_queued(c) <= c->server->conf.write_high_water)
+	if (c->state != CONN_CLOSED && conn_queued(c) <= c->server->conf.write_high_water)
 		return FLOW_NEXT;
-	if (c->state != CONN_GONE)
+	if (c->state != CONN_CLOSED)
 		conn_flush(c);
-	if (c->state == CONN_GONE)
-		return flow_fail(f, ERR_CLIENT_GONE, "The client left.");
+	if (c->state == CONN_CLOSED)
+		return flow_fail(f, ERR_CLIENT_GONE, CONN_CLIENT_LEFT);
 	if (conn_queued(c) <= c->server->conf.write_high_water)
 		return FLOW_NEXT;
 	x->writer = f;
 	return flow_wait(f, writer_cancelled, x);
 }
 
+/* The last chunk, and an empty trailer section (RFC 9112 7.1). */
 void
 http_stream_end(struct http_exchange *x)
 {
@@ -238,6 +259,8 @@ http_stream_end(struct http_exchange *x)
 		conn_write(conn_of(x), "0\r\n\r\n", 5);
 }
 
+/* Without the last chunk the client sees that the body is incomplete (RFC 9112 8). The status line
+ * has left, so there is no other way to report the failure. */
 void
 http_stream_break(struct http_exchange *x)
 {
@@ -245,22 +268,25 @@ http_stream_break(struct http_exchange *x)
 	x->response = RESPONSE_CUT;
 }
 
-/* Where the connection goes once its exchange is over. */
+/* Where the connection goes once its exchange is over. It lingers where the client may still be
+ * sending a body, which a plain close would answer with a reset. */
 static void
 response_done(struct conn *c, bool cut)
 {
 	bool read = c->parse.state == PARSE_COMPLETE;
 
 	if (cut)
-		conn_finish(c, c->x.framing == FRAMING_TO_CLOSE ? END_RESET : END_TIDY);
+		conn_finish(c, c->x.framing == FRAMING_TO_CLOSE ? END_RESET : END_CLOSE);
 	else if (c->x.close)
-		conn_finish(c, read ? END_TIDY : END_LINGER);
+		conn_finish(c, read ? END_CLOSE : END_LINGER);
 	else if (read)
 		conn_next(c);
 	else
 		conn_move(c, CONN_DRAIN);
 }
 
+/* The flow that ends may be the last that kept a closed connection: conn_schedule() then has it
+ * freed, after this call has returned. */
 void
 http_end(struct http_exchange *x)
 {
@@ -274,7 +300,7 @@ http_end(struct http_exchange *x)
 	x->response = RESPONSE_NO_EXCHANGE;
 	x->flow = NULL;
 	c->server->exchanges--;
-	if (c->state != CONN_GONE)
+	if (c->state != CONN_CLOSED)
 		response_done(c, cut);
-	conn_call(c);
+	conn_schedule(c);
 }

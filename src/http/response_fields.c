@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * answer: the fixed words of an answer's head: reason phrases, and the date, made once a second.
+ * response_fields: the texts of a response's head that do not depend on the exchange: reason
+ * phrases, and the date, made once a second.
  */
 #include "http/conn.h"
 
@@ -8,6 +9,8 @@
 
 #include "tenantgate/base/clock.h"
 
+/* Every status of base/err.h and of the handlers, in the names of RFC 9110 15 (431: RFC 6585, 499:
+ * nginx's, only logged). */
 static const struct {
 	int		 status;
 	const char	*reason;
@@ -40,6 +43,7 @@ static const struct {
 	{ 505, "HTTP Version Not Supported" },
 };
 
+/* May be empty: a client ignores the phrase (RFC 9112 4). */
 const char *
 status_reason(int status)
 {
@@ -50,6 +54,8 @@ status_reason(int status)
 	return "";
 }
 
+/* IMF-fixdate (RFC 9110 5.6.7). "C" is the process's locale, so names of days and months are
+ * English. */
 const char *
 server_date(struct http_server *s)
 {

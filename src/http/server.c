@@ -2,10 +2,11 @@
 /*
  * server: the listener of one worker and the list of its connections.
  *
- *	http_open --> [accepting] --http_drain--> [draining] --http_close--> gone
+ *	http_open --> [accepting] --http_drain--> [draining] --http_close--> freed
  *
- * Every worker listens on the same port with SO_REUSEPORT. Out of descriptors it stops accepting
- * for a moment rather than spin on the backlog.
+ * Every worker listens on the same port with SO_REUSEPORT, and the kernel spreads connections over
+ * them. Out of descriptors a worker stops accepting for a moment: the pending connection would keep
+ * the listener readable, and the loop would spin on it.
  */
 #define _GNU_SOURCE /* accept4 */
 #include "http/conn.h"
@@ -26,9 +27,10 @@
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 
-#define BACKLOG		1024
+#define BACKLOG		1024 /* connections the kernel holds for accept(2), a worker */
 
-/* Every worker of the process ran out of descriptors at the same time. */
+/* 50 to 100 ms, by chance: all workers of the process run out of descriptors at the same time, and
+ * should not come back at the same time. */
 static const struct backoff accept_backoff = { 100 * 1000, 100 * 1000, 100 };
 
 union address {
@@ -54,8 +56,9 @@ http_conf_init(struct http_conf *conf)
 	};
 }
 
+/* The server may have begun to drain meanwhile. */
 static void
-accept_again(void *arg)
+accept_resume(void *arg)
 {
 	struct http_server *s = arg;
 
@@ -68,13 +71,17 @@ accept_failed(struct evconnlistener *listener, void *arg)
 {
 	struct http_server *s = arg;
 
-	log_event(LOG_WARNING, "http.accept_failed", NULL, "%s", strerror(errno));
+	log_event(LOG_WARNING, "http.accept_failed", NULL,
+	    "A connection could not be accepted (%s); accepting goes on in a moment, but if this "
+	    "repeats, raise the limit of open files.",
+	    strerror(errno));
 	evconnlistener_disable(listener);
 	timer_start(&s->accept_pause, backoff_us(&accept_backoff, 1, 0));
 }
 
 static void
-accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa, int n, void *arg)
+conn_accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa, int n,
+    void *arg)
 {
 	(void)listener;
 	(void)n;
@@ -82,6 +89,7 @@ accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *s
 		close(fd);
 }
 
+/* Numeric only: a name would have to be resolved, which blocks. */
 static bool
 address_parse(const struct http_conf *conf, union address *a, int *size)
 {
@@ -100,14 +108,15 @@ address_parse(const struct http_conf *conf, union address *a, int *size)
 	return inet_pton(AF_INET6, conf->listen_addr, &a->in6.sin6_addr) == 1;
 }
 
-/* All addresses of both families on one socket; NULL where there is no IPv6. */
+/* All addresses of both families on one socket (IPV6_V6ONLY is off on Linux). NULL where there is
+ * no IPv6: then 0.0.0.0 is bound. */
 static struct evconnlistener *
 listen_dual(struct http_server *s, unsigned flags)
 {
 	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
 		.sin6_port = htons(s->conf.listen_port) };
 
-	return evconnlistener_new_bind(worker_base(s->worker), accepted, s, flags, BACKLOG,
+	return evconnlistener_new_bind(worker_base(s->worker), conn_accepted, s, flags, BACKLOG,
 	    (struct sockaddr *)&in6, sizeof(in6));
 }
 
@@ -120,18 +129,22 @@ server_listen(struct http_server *s, struct err *err)
 	int size;
 
 	if (!address_parse(&s->conf, &a, &size)) {
-		err_set(err, ERR_INTERNAL, "listen_addr %s is no numeric address.",
+		err_set(err, ERR_INTERNAL,
+		    "The listen_addr %s is not a numeric address; set an IPv4 or IPv6 address, "
+		    "or * for all.",
 		    s->conf.listen_addr);
 		return false;
 	}
 	if (strcmp(s->conf.listen_addr, "*") == 0)
 		s->listener = listen_dual(s, flags);
 	if (s->listener == NULL)
-		s->listener = evconnlistener_new_bind(worker_base(s->worker), accepted, s, flags,
-		    BACKLOG, &a.sa, size);
+		s->listener = evconnlistener_new_bind(worker_base(s->worker), conn_accepted, s,
+		    flags, BACKLOG, &a.sa, size);
 	if (s->listener == NULL) {
-		err_set(err, ERR_INTERNAL, "Cannot listen on %s port %u: %s.", s->conf.listen_addr,
-		    (unsigned)s->conf.listen_port, strerror(errno));
+		err_set(err, ERR_INTERNAL,
+		    "Cannot listen on %s port %u (%s); check listen_addr and listen_port, and "
+		    "whether another program listens there.",
+		    s->conf.listen_addr, (unsigned)s->conf.listen_port, strerror(errno));
 		return false;
 	}
 	evconnlistener_set_error_cb(s->listener, accept_failed);
@@ -145,7 +158,8 @@ http_open(struct worker *w, const struct http_conf *conf, struct http_shared *sh
 	struct http_server *s = calloc(1, sizeof(*s));
 
 	if (s == NULL) {
-		err_set(err, ERR_INTERNAL, "No memory for a server.");
+		err_set(err, ERR_INTERNAL,
+		    "There is no memory for the HTTP server; the process cannot start.");
 		return NULL;
 	}
 	s->worker = w;
@@ -156,8 +170,9 @@ http_open(struct worker *w, const struct http_conf *conf, struct http_shared *sh
 	s->arg = arg;
 	s->date_second = -1;
 	TAILQ_INIT(&s->conns);
-	if (!timer_init(&s->accept_pause, w, accept_again, s))
-		err_set(err, ERR_INTERNAL, "No memory for a timer.");
+	if (!timer_init(&s->accept_pause, w, accept_resume, s))
+		err_set(err, ERR_INTERNAL,
+		    "There is no memory for the HTTP server's timer; the process cannot start.");
 	else if (server_listen(s, err))
 		return s;
 	timer_free(&s->accept_pause);
@@ -165,6 +180,7 @@ http_open(struct worker *w, const struct http_conf *conf, struct http_shared *sh
 	return NULL;
 }
 
+/* What the kernel chose, where the configured port is 0; 0 once draining. */
 uint16_t
 http_port(const struct http_server *s)
 {
@@ -183,9 +199,10 @@ http_open_exchanges(const struct http_server *s)
 	return s->exchanges;
 }
 
-/* Whoever has connected already is in the backlog, and would be reset with it. */
+/* Connections that the kernel has completed and nobody has accepted are reset when the listener is
+ * closed: they are accepted first, and get one response each. */
 static void
-accept_rest(struct http_server *s)
+accept_backlog(struct http_server *s)
 {
 	for (int i = 0; i < BACKLOG; i++) {
 		union address a;
@@ -195,10 +212,12 @@ accept_rest(struct http_server *s)
 
 		if (fd < 0)
 			return;
-		accepted(s->listener, fd, &a.sa, (int)size, s);
+		conn_accepted(s->listener, fd, &a.sa, (int)size, s);
 	}
 }
 
+/* Connections that have answered and hold no further request are closed at once. Those without any
+ * request yet, and those with a request under way, are answered, with Connection: close. */
 void
 http_drain(struct http_server *s)
 {
@@ -206,7 +225,7 @@ http_drain(struct http_server *s)
 
 	if (s->draining)
 		return;
-	accept_rest(s);
+	accept_backlog(s);
 	s->draining = true;
 	evconnlistener_free(s->listener);
 	s->listener = NULL;
@@ -215,10 +234,12 @@ http_drain(struct http_server *s)
 		next = TAILQ_NEXT(c, link);
 		if (c->state == CONN_IDLE && c->x.status != 0 &&
 		    evbuffer_get_length(conn_input(c)) == 0)
-			conn_finish(c, END_TIDY);
+			conn_finish(c, END_CLOSE);
 	}
 }
 
+/* conn_close() takes a connection off the list; its memory goes at the loop's safe point, which
+ * does not need the server. */
 void
 http_close(struct http_server *s)
 {
@@ -228,7 +249,7 @@ http_close(struct http_server *s)
 		return;
 	while ((c = TAILQ_FIRST(&s->conns)) != NULL) {
 		assert(c->x.response == RESPONSE_NO_EXCHANGE);
-		conn_gone(c);
+		conn_close(c);
 	}
 	assert(s->exchanges == 0);
 	if (s->listener != NULL)

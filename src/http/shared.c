@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shared: how many connections the whole process has, in all and by address. The total is an
- * atomic; the addresses are counted under a mutex, and only when there is a limit on them. IPv6
- * clients are counted by their /64, the least a network hands to one customer.
+ * shared: how many connections the whole process has, in all and by address, for all workers. The
+ * total is an atomic; the addresses are counted under a mutex, and only when there is a limit on
+ * them. IPv6 clients are counted by their /64, the least that a network hands to one customer (RFC
+ * 6177): by single addresses one customer could have 2^64 times the limit.
  */
 #include "http/conn.h"
 
@@ -14,8 +15,8 @@
 
 struct http_shared {
 	atomic_uint	 total;
-	pthread_mutex_t	 lock;
-	struct map	*addresses;	/* address -> count, as a pointer's value; under the lock */
+	pthread_mutex_t	 lock;		/* of `addresses`; held for one look-up and change */
+	struct map	*addresses;	/* owned: address -> count, as a pointer's value */
 };
 
 struct http_shared *
@@ -45,12 +46,14 @@ http_shared_connections(const struct http_shared *sh)
 	return atomic_load(&sh->total);
 }
 
+/* The whole of an IPv4 address (in its mapped form), the upper half of an IPv6 one. */
 static struct slice
 address_key(const struct in6_addr *a)
 {
 	return slice_of((const char *)a, IN6_IS_ADDR_V4MAPPED(a) ? sizeof(*a) : sizeof(*a) / 2);
 }
 
+/* False also without memory for one more address: an uncounted connection would not be limited. */
 static bool
 address_add(struct http_shared *sh, struct slice key, unsigned max)
 {
@@ -64,6 +67,7 @@ address_add(struct http_shared *sh, struct slice key, unsigned max)
 	return ok;
 }
 
+/* An address without connections takes no memory. */
 static void
 address_remove(struct http_shared *sh, struct slice key)
 {
@@ -78,6 +82,7 @@ address_remove(struct http_shared *sh, struct slice key)
 	pthread_mutex_unlock(&sh->lock);
 }
 
+/* Added first, taken back when that was too much: two workers at the limit cannot both get in. */
 bool
 shared_enter(struct http_shared *sh, const struct http_conf *conf, const struct in6_addr *a)
 {

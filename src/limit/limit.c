@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * limit: a visit to the limiter: Redis's script when Redis is there, and what the failure mode
- * says when it is not. A Redis that hangs costs one visit its timeout; the link is down then, and
- * those after it are decided at once.
+ * limit: one limit check: by the script in Redis when the link is up, by the failure mode when not.
+ *
+ *	limit_check: no rule limits anything --> allowed
+ *	             no redis_url            --> this process's store
+ *	             link down               --> failure mode: store, allowed, or ERR_LIMITER
+ *	             link up                 --> [evalsha] --NOSCRIPT--> [eval] --> [decide]
+ *	[decide]: the verdict, or the failure mode when the reply is no result
+ *
+ * A Redis that hangs costs one check its time-out (redis_timeout); the link is down then, and
+ * checks after it are decided at once.
  */
 #include "tenantgate/limit.h"
 
@@ -21,20 +28,22 @@ struct limiter {
 	enum limit_failure_mode mode;
 };
 
-/* The asks that limit anything, and where they stood. */
+/* The rules that limit anything. `index` is each one's place in the caller's array, which the
+ * verdict names. Keys are borrowed from the caller. */
 struct limit_rules {
 	struct limit_rule list[LIMIT_RULES_MAX];
-	unsigned from[LIMIT_RULES_MAX];
+	unsigned index[LIMIT_RULES_MAX];
 	unsigned count;
 };
 
+/* One check by Redis: a child of the caller's flow, allocated here and freed at its release. */
 struct limit_check {
-	struct flow flow;
+	struct flow flow;	       /* first: FLOW_OF() */
 	struct limiter *limiter;       /* borrowed */
 	struct limit_verdict *verdict; /* borrowed: the parent's */
 	struct limit_rules rules;
-	struct limit_call call;
-	struct redis_reply reply;
+	struct limit_call call;	  /* the words of the last command */
+	struct redis_reply reply; /* owned: of the last command */
 };
 
 static flow_step_fn limit_check_evalsha, limit_check_eval, limit_check_decide;
@@ -53,117 +62,136 @@ static const struct flow_kind limit_check_kind = {
 	.release = limit_check_release,
 };
 
+/* More rules, or longer keys, than the header allows are a bug of the caller's and abort. */
 static void
-rules_select(struct limit_rules *a, const struct limit_rule *rules, unsigned n)
+rules_select(struct limit_rules *active, const struct limit_rule *rules, unsigned n)
 {
 	assert(n <= LIMIT_RULES_MAX);
-	a->count = 0;
+	active->count = 0;
 	for (unsigned i = 0; i < n; i++) {
 		assert(rules[i].key.len <= LIMIT_KEY_MAX);
 		if (rules[i].count == 0)
 			continue;
-		a->list[a->count] = rules[i];
-		a->from[a->count++] = i;
+		active->list[active->count] = rules[i];
+		active->index[active->count++] = i;
 	}
 }
 
+/* By the monotonic clock: setting the system's clock neither locks out nor lets in. */
 static enum flow_rc
-decide_locally(struct limiter *l, const struct limit_rules *a, struct limit_verdict *v)
+decide_locally(struct limiter *l, const struct limit_rules *active, struct limit_verdict *v)
 {
-	limit_store_decide(l->store, a->list, a->count, clock_mono_us(), v);
-	v->which = a->from[v->which];
+	limit_store_decide(l->store, active->list, active->count, clock_mono_us(), v);
+	v->which = active->index[v->which];
 	return FLOW_NEXT;
 }
 
+/*
+ * The failure mode trades. Local: each process counts for itself and from zero, so n replicas let
+ * up to n times the rate through. Open: no limit at all. Closed: no request that has a limit is
+ * served (503) while Redis is away.
+ */
 static enum flow_rc
-decide_without_redis(struct flow *f, struct limiter *l, const struct limit_rules *a,
+decide_without_redis(struct flow *f, struct limiter *l, const struct limit_rules *active,
     struct limit_verdict *v)
 {
 	struct err err = { .retry_after = 1 };
 
 	switch (l->mode) {
 	case LIMIT_LOCAL:
-		return decide_locally(l, a, v);
+		return decide_locally(l, active, v);
 	case LIMIT_OPEN:
 		*v = (struct limit_verdict){ .allowed = true, .mode = "open" };
 		return FLOW_NEXT;
 	case LIMIT_CLOSED:
 		break;
 	}
-	err_set(&err, ERR_LIMITER, "The rate limiter does not answer.");
+	err_set(&err, ERR_LIMITER, "The rate limiter cannot be reached; try again in a moment.");
 	return flow_fail_err(f, &err);
 }
 
-/* ---- the visit to Redis ---- */
+/* ---- the check by Redis ---- */
 
+/* By its digest: 40 bytes on the wire in place of the script. */
 static enum flow_rc
 limit_check_evalsha(struct flow *f)
 {
-	struct limit_check *v = FLOW_OF(f, struct limit_check, &limit_check_kind);
+	struct limit_check *check = FLOW_OF(f, struct limit_check, &limit_check_kind);
 
-	limit_call_make(&v->call, LIMIT_EVALSHA, v->rules.list, v->rules.count);
-	return redis_command(f, v->limiter->redis, v->call.words, v->call.count, &v->reply);
+	limit_call_make(&check->call, LIMIT_EVALSHA, check->rules.list, check->rules.count);
+	return redis_command(f, check->limiter->redis, check->call.words, check->call.count,
+	    &check->reply);
 }
 
-/* The first time, and after a restart or a SCRIPT FLUSH: Redis has to be told the script. */
+/* NOSCRIPT: Redis does not know the digest, at the first time and after a restart or a SCRIPT
+ * FLUSH. EVAL sends the script, runs it and keeps it for the next EVALSHA. Nothing was charged
+ * before. */
 static enum flow_rc
 limit_check_eval(struct flow *f)
 {
-	struct limit_check *v = FLOW_OF(f, struct limit_check, &limit_check_kind);
+	struct limit_check *check = FLOW_OF(f, struct limit_check, &limit_check_kind);
 
-	if (v->reply.status != REDIS_ERROR || !slice_starts(v->reply.text, "NOSCRIPT"))
+	if (check->reply.status != REDIS_ERROR || !slice_starts(check->reply.text, "NOSCRIPT"))
 		return FLOW_NEXT;
-	limit_call_make(&v->call, LIMIT_EVAL, v->rules.list, v->rules.count);
-	return redis_command(f, v->limiter->redis, v->call.words, v->call.count, &v->reply);
+	limit_call_make(&check->call, LIMIT_EVAL, check->rules.list, check->rules.count);
+	return redis_command(f, check->limiter->redis, check->call.words, check->call.count,
+	    &check->reply);
 }
 
+/* A script that Redis answered, but not with a result, is worth a log line (a server too old for
+ * it, a key of another type); a link that is down logs for itself. */
 static enum flow_rc
 limit_check_decide(struct flow *f)
 {
-	struct limit_check *v = FLOW_OF(f, struct limit_check, &limit_check_kind);
+	struct limit_check *check = FLOW_OF(f, struct limit_check, &limit_check_kind);
 	uint64_t now_us;
 
-	if (limit_call_read(&v->reply, v->rules.list, v->rules.count, v->verdict, &now_us)) {
-		v->verdict->which = v->rules.from[v->verdict->which];
+	if (limit_call_read(&check->reply, check->rules.list, check->rules.count, check->verdict,
+		&now_us)) {
+		check->verdict->which = check->rules.index[check->verdict->which];
 		return FLOW_NEXT;
 	}
-	if (v->reply.status == REDIS_OK || v->reply.status == REDIS_ERROR)
-		log_event(LOG_ERR, "limit.script", f->request_id, "%.*s",
-		    SLICE_ARG(v->reply.status == REDIS_ERROR ? v->reply.text
-							     : SLICE_LIT("a strange reply")));
-	return decide_without_redis(f, v->limiter, &v->rules, v->verdict);
+	if (check->reply.status == REDIS_OK || check->reply.status == REDIS_ERROR)
+		log_event(LOG_ERR, "limit.script", f->request_id,
+		    "Redis did not run the rate limit script (%.*s); redis_failure_mode decides "
+		    "until it does.",
+		    SLICE_ARG(check->reply.status == REDIS_ERROR
+			    ? check->reply.text
+			    : SLICE_LIT("an unexpected reply")));
+	return decide_without_redis(f, check->limiter, &check->rules, check->verdict);
 }
 
 static void
 limit_check_release(struct flow *f)
 {
-	struct limit_check *v = FLOW_OF(f, struct limit_check, &limit_check_kind);
+	struct limit_check *check = FLOW_OF(f, struct limit_check, &limit_check_kind);
 
-	redis_clear(&v->reply);
-	free(v);
+	redis_clear(&check->reply);
+	free(check);
 }
 
+/* Without Redis a check costs no flow and no wait. */
 enum flow_rc
 limit_check(struct flow *f, struct limiter *l, const struct limit_rule *rules, unsigned n,
     struct limit_verdict *verdict)
 {
-	struct limit_rules a;
-	struct limit_check *v;
+	struct limit_rules active;
+	struct limit_check *check;
 
-	rules_select(&a, rules, n);
-	if (a.count == 0) {
+	rules_select(&active, rules, n);
+	if (active.count == 0) {
 		*verdict = (struct limit_verdict){ .allowed = true, .mode = "local" };
 		return FLOW_NEXT;
 	}
 	if (l->redis == NULL)
-		return decide_locally(l, &a, verdict);
+		return decide_locally(l, &active, verdict);
 	if (!redis_is_up(l->redis))
-		return decide_without_redis(f, l, &a, verdict);
-	v = xcalloc(1, sizeof(*v));
-	v->limiter = l;
-	v->verdict = verdict;
-	v->rules = a;
-	return flow_call(f, &v->flow, &limit_check_kind);
+		return decide_without_redis(f, l, &active, verdict);
+	check = xcalloc(1, sizeof(*check));
+	check->limiter = l;
+	check->verdict = verdict;
+	check->rules = active;
+	return flow_call(f, &check->flow, &limit_check_kind);
 }
 
 struct limiter *
@@ -172,7 +200,7 @@ limit_open(struct worker *w, struct redis *redis, struct limit_store *store,
 {
 	struct limiter *l = xcalloc(1, sizeof(*l));
 
-	(void)w; /* a visit runs on its flow's worker; the redis link is that worker's */
+	(void)w; /* a check runs on its flow's worker, whose link `redis` is */
 	l->redis = redis;
 	l->store = store;
 	l->mode = mode;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * limit_script: limit_gcra.c's arithmetic in Redis, one script over all keys of a visit: nothing
- * comes between its reads and its writes, and a refused visit writes nothing. Redis's clock is
- * the one that counts, so replicas with different clocks agree. A key goes by itself when it is
- * whole again.
+ * limit_script: limit_gcra.c's arithmetic in Redis, one script over all keys of a check. Redis runs
+ * a script atomically: nothing comes between its reads and its writes, and a refused check writes
+ * nothing, so a client that keeps trying does not push its own limit further away. Redis's clock is
+ * the one that counts, so replicas with different clocks agree. A key expires when its time is
+ * over: what is absent and what is in the past mean the same.
  *
- * It answers {allowed, now, what was stored under each key}; the verdict's numbers are made from
- * that by the same gcra_decide() as in process.
+ * The reply is {allowed, now, what was stored under each key}; the verdict's numbers are made from
+ * that by the same gcra_decide() as in process, and must agree with `allowed`.
+ *
+ * TIME before SET needs a Redis that replicates a script's effects, not its text: 5 or later.
  */
 #include <assert.h>
 #include <pthread.h>
@@ -15,6 +18,8 @@
 
 #include "limit/limit_internal.h"
 
+/* ARGV: interval and tolerance of each key in turn, microseconds. '%.0f': Lua would write a large
+ * number as 1.7e+15. PX is in milliseconds, rounded up, for a key must not expire too early. */
 static const char script[] =
     "local time = redis.call('TIME')\n"
     "local now = time[1] * 1000000 + time[2]\n"
@@ -36,12 +41,14 @@ static const char script[] =
 
 static char script_sha[REDIS_SHA_SIZE];
 
+/* Once for the process, then only read: limit_call_make() may come from any worker. */
 static void
 sha_make(void)
 {
 	redis_script_sha(script, script_sha);
 }
 
+/* A word is borrowed, not copied. */
 static void
 word_add(struct limit_call *c, struct slice word)
 {
@@ -56,6 +63,7 @@ number_add(struct limit_call *c, char *text, uint64_t number)
 	word_add(c, slice_str(text));
 }
 
+/* EVALSHA digest (or EVAL script), number of keys, keys, numbers. */
 void
 limit_call_make(struct limit_call *c, enum limit_call_kind kind, const struct limit_rule *rules,
     unsigned n)
@@ -79,18 +87,20 @@ limit_call_make(struct limit_call *c, enum limit_call_kind kind, const struct li
 	}
 }
 
+/* Redis is another program, and its reply is checked like any input: missing elements, negative
+ * numbers and a decision that its own numbers do not give are no result. */
 bool
-limit_call_read(const struct redis_reply *a, const struct limit_rule *rules, unsigned n,
+limit_call_read(const struct redis_reply *reply, const struct limit_rule *rules, unsigned n,
     struct limit_verdict *v, uint64_t *now_us)
 {
 	uint64_t stored[LIMIT_RULES_MAX];
 	int64_t allowed, now, tat;
 
-	if (a->status != REDIS_OK || !redis_int_at(a, 0, &allowed) || !redis_int_at(a, 1, &now) ||
-	    now <= 0)
+	if (reply->status != REDIS_OK || !redis_int_at(reply, 0, &allowed) ||
+	    !redis_int_at(reply, 1, &now) || now <= 0)
 		return false;
 	for (unsigned i = 0; i < n; i++) {
-		if (!redis_int_at(a, i + 2, &tat) || tat < 0)
+		if (!redis_int_at(reply, i + 2, &tat) || tat < 0)
 			return false;
 		stored[i] = (uint64_t)tat;
 	}

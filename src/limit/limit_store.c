@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * limit_store: the counters of this process, shared by its workers: key -> theoretical arrival
- * time, at most keys_max of them (the one not used for longest goes, and with it at most one
- * period's memory). The mutex is held for the arithmetic alone.
+ * time, at most keys_max of them. When one more comes the least recently used goes: its key starts
+ * anew, with a whole burst. The mutex is held for the arithmetic alone, never across a wait.
+ *
+ * What always holds: all keys of a check are read, decided and charged under one lock, so that a
+ * refused check charges none and two checks cannot both take the last of a burst.
  */
 #include <assert.h>
 #include <pthread.h>
@@ -49,6 +52,7 @@ limit_store_count(struct limit_store *s)
 	return n;
 }
 
+/* 0: never seen, or evicted; before any `now`, so the whole burst is free. */
 static uint64_t
 key_read(struct limit_store *s, struct slice key)
 {
@@ -57,6 +61,7 @@ key_read(struct limit_store *s, struct slice key)
 	return tat == NULL ? 0 : *tat;
 }
 
+/* A key that the map has no memory for is not counted: the request is let through. */
 static void
 key_write(struct limit_store *s, struct slice key, uint64_t us)
 {
@@ -83,6 +88,8 @@ keys_charge(struct limit_store *s, const struct limit_rule *rules, unsigned n,
 	}
 }
 
+/* `now` is the caller's and may be a little older than another worker's: gcra_tat() keeps within
+ * the tolerance. */
 void
 limit_store_decide(struct limit_store *s, const struct limit_rule *rules, unsigned n, uint64_t now,
     struct limit_verdict *v)
