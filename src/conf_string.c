@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/secret.h"
 
 struct conf_string {
@@ -19,10 +20,8 @@ struct conf_string {
 const char *
 conf_keep(struct conf *conf, struct slice text)
 {
-	struct conf_string *s = malloc(sizeof(*s) + text.len + 1);
+	struct conf_string *s = xmalloc(sizeof(*s) + text.len + 1);
 
-	if (s == NULL)
-		abort();
 	s->len = text.len;
 	if (text.len > 0)
 		memcpy(s->text, text.p, text.len);

@@ -14,6 +14,7 @@
 
 #include "api/respond.h"
 #include "api/route.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/map.h"
 #include "tenantgate/base/secret.h"
@@ -162,9 +163,7 @@ reconcile_is_due(const struct request *req, uint64_t now_us)
 
 	if (last_us != NULL && now_us < *last_us + req->ctx->conf->ingest_timeout_us)
 		return false;
-	now = malloc(sizeof(*now));
-	if (now == NULL)
-		return false;
+	now = xmalloc(sizeof(*now));
 	*now = now_us;
 	if (map_put(req->ctx->reconciled, tenant, now))
 		return true;

@@ -23,6 +23,7 @@
 
 #include "auth/auth_key.h"
 #include "auth/key_record.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
 
 #define LOOKUP_DEADLINE_US (15 * 1000000ull)
@@ -182,9 +183,7 @@ auth_check(struct flow *f, struct auth *a, struct slice authorization, struct ca
 	r = lookup_cached(a->keys, key.id);
 	if (r != NULL)
 		return key_check_verify(f, r, key.secret, out);
-	check = calloc(1, sizeof(*check));
-	if (check == NULL)
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "checking the key");
+	check = xcalloc(1, sizeof(*check));
 	check->auth = a;
 	check->key = key;
 	check->out = out;
@@ -207,10 +206,8 @@ auth_conf_init(struct auth_conf *conf)
 struct auth *
 auth_open(struct worker *w, struct catalog *c, const struct auth_conf *conf)
 {
-	struct auth *a = calloc(1, sizeof(*a));
+	struct auth *a = xcalloc(1, sizeof(*a));
 
-	if (a == NULL)
-		abort();
 	a->catalog = c;
 	a->keys = lookup_open(w,
 	    &(struct lookup_conf){

@@ -111,7 +111,8 @@ auth_key_create(struct flow *f, struct catalog *c, enum caller_kind kind, const 
 		    "A tenant key needs a tenant, and no other key takes one; correct the tenant.");
 	if (tenant != NULL && !auth_tenant_valid(slice_str(tenant)))
 		return flow_fail(f, ERR_INVALID_TENANT,
-		    "A tenant id must be 1 to 128 bytes of [A-Za-z0-9._:@-]; correct it.");
+		    "A tenant id must be 1 to %d bytes of [A-Za-z0-9._:@-]; correct it.",
+		    TENANT_ID_MAX);
 	k = xcalloc(1, sizeof(*k));
 	k->catalog = c;
 	k->kind = kind;

@@ -63,7 +63,8 @@ auth_tenant(const struct caller *c, struct slice requested, char out[TENANT_ID_M
 {
 	if (requested.p != NULL && !auth_tenant_valid(requested)) {
 		err_set(err, ERR_INVALID_TENANT,
-		    "A tenant id must be 1 to 128 bytes of [A-Za-z0-9._:@-]; correct X-Tenant-Id.");
+		    "A tenant id must be 1 to %d bytes of [A-Za-z0-9._:@-]; correct X-Tenant-Id.",
+		    TENANT_ID_MAX);
 		return false;
 	}
 	switch (c->kind) {

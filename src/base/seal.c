@@ -135,7 +135,7 @@ never_null(struct slice s)
 /* No secret stays behind in `raw`: OpenSSL reads the plain text where it is and writes only the
  * ciphertext there. */
 bool
-seal_close(const struct seal *s, struct slice plain, struct slice context, struct buf *out)
+seal_encrypt(const struct seal *s, struct slice plain, struct slice context, struct buf *out)
 {
 	struct buf raw;
 	uint8_t *box;
@@ -216,7 +216,7 @@ box_open(const struct seal *s, struct buf *raw, struct slice context, struct buf
 /* Whatever is wrong, the result is the same: the mark, the base64, the key and the tag are not told
  * apart, for the caller could not do anything else in each case. */
 bool
-seal_open(const struct seal *s, struct slice sealed, struct slice context, struct buf *out)
+seal_decrypt(const struct seal *s, struct slice sealed, struct slice context, struct buf *out)
 {
 	const size_t mark = sizeof(SEAL_MARK) - 1;
 	struct buf raw;

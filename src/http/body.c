@@ -10,7 +10,7 @@
  * After an error in the middle of a body its rest would be taken for the next request, so the
  * connection must end with the response (RFC 9112 9.3): x.close is set.
  */
-#include "http/conn.h"
+#include "http/conn_state.h"
 
 #include <assert.h>
 

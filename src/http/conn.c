@@ -15,7 +15,7 @@
  * Any call down may close the connection. It is never freed under its caller: turn_ended() alone
  * frees it, from a task at the loop's safe point.
  */
-#include "http/conn.h"
+#include "http/conn_state.h"
 
 #include <sys/socket.h>
 

@@ -2,7 +2,7 @@
 /*
  * conn_input: the bytes libevent has read, and their way through the parser.
  */
-#include "http/conn.h"
+#include "http/conn_state.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>

@@ -4,7 +4,7 @@
  * state wants them; the rest stays in libevent's buffer up to a bound, then reading pauses and
  * TCP's window makes the client wait.
  */
-#include "http/conn.h"
+#include "http/conn_state.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>

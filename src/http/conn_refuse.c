@@ -5,7 +5,7 @@
  * message nobody can tell where the next one begins: to go on would let its sender hide a request
  * in it (request smuggling, RFC 9112 11.2).
  */
-#include "http/conn.h"
+#include "http/conn_state.h"
 
 #include "tenantgate/base/id.h"
 #include "tenantgate/base/random.h"

@@ -5,7 +5,7 @@
  * checks, and is started again. So a byte, a piece of a body or a token costs no timer call. What a
  * passed deadline means is decided where the timer fires, in conn.c. Monotonic microseconds.
  */
-#include "http/conn.h"
+#include "http/conn_state.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>

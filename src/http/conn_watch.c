@@ -8,7 +8,7 @@
  * and poll(2) says whether it was the last.
  */
 #define _GNU_SOURCE /* POLLRDHUP */
-#include "http/conn.h"
+#include "http/conn_state.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -6,7 +6,7 @@
  * What always holds: while libevent's buffer holds anything, everything new goes behind it, so
  * bytes never overtake each other.
  */
-#include "http/conn.h"
+#include "http/conn_state.h"
 
 #include <sys/socket.h>
 

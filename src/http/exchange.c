@@ -3,7 +3,7 @@
  * exchange: what a handler may read of the request it was given. The slices are the parser's, and
  * live until http_end(), also when the client has left.
  */
-#include "http/conn.h"
+#include "http/conn_state.h"
 
 #include "http/percent.h"
 

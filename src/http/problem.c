@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "http/conn.h"
+#include "http/conn_state.h"
 #include "tenantgate/base/json.h"
 
 #define PROBLEM_MAX 4096 /* bytes: a detail has at most 255, each up to six when escaped */

@@ -11,7 +11,7 @@
  * bytes are dropped, so a handler need not look whether it is there. What is out of order is a bug
  * of the handler's and aborts.
  */
-#include "http/conn.h"
+#include "http/conn_state.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * response_fields: the texts of a response's head that do not depend on the exchange: reason
  * phrases, and the date, made once a second.
  */
-#include "http/conn.h"
+#include "http/conn_state.h"
 
 #include <time.h>
 

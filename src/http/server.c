@@ -9,7 +9,7 @@
  * the listener readable, and the loop would spin on it.
  */
 #define _GNU_SOURCE /* accept4 */
-#include "http/conn.h"
+#include "http/conn_state.h"
 
 #include <sys/socket.h>
 
@@ -24,6 +24,7 @@
 #include <event2/buffer.h>
 #include <event2/listener.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 
@@ -155,13 +156,8 @@ struct http_server *
 http_open(struct worker *w, const struct http_conf *conf, struct http_shared *shared,
     http_handler_fn *handler, http_refused_fn *refused, void *arg, struct err *err)
 {
-	struct http_server *s = calloc(1, sizeof(*s));
+	struct http_server *s = xcalloc(1, sizeof(*s));
 
-	if (s == NULL) {
-		err_set(err, ERR_INTERNAL,
-		    "There is no memory for the HTTP server; the process cannot start.");
-		return NULL;
-	}
 	s->worker = w;
 	s->conf = *conf;
 	s->shared = shared;

@@ -5,7 +5,7 @@
  * them. IPv6 clients are counted by their /64, the least that a network hands to one customer (RFC
  * 6177): by single addresses one customer could have 2^64 times the limit.
  */
-#include "http/conn.h"
+#include "http/conn_state.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/map.h"
@@ -353,12 +354,10 @@ lookup_fetching(const struct lookup_cache *l)
 struct lookup_cache *
 lookup_open(struct worker *w, const struct lookup_conf *conf)
 {
-	struct lookup_cache *l = calloc(1, sizeof(*l));
+	struct lookup_cache *l = xcalloc(1, sizeof(*l));
 
 	assert(conf->fetch_size >= sizeof(struct lookup_fetch));
 	assert(conf->fetch_kind->release == NULL && conf->timeout_code != ERR_NONE);
-	if (l == NULL)
-		abort();
 	l->worker = w;
 	l->conf = *conf;
 	if (l->conf.records_max == 0) /* to a map that would mean: no ceiling */

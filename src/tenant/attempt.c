@@ -85,8 +85,8 @@ seal_password(struct attempt *a)
 
 	row_seal_context(context, a->row->tenant.id);
 	buf_reset(&a->sealed);
-	return seal_close(a->tenants->seal, slice_str(a->row->tenant.password), slice_str(context),
-	    &a->sealed);
+	return seal_encrypt(a->tenants->seal, slice_str(a->row->tenant.password),
+	    slice_str(context), &a->sealed);
 }
 
 /* The write that ends the uncertainty of a creation: address and password in, posted_at out.

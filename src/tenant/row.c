@@ -117,7 +117,7 @@ column_password(struct tenant *t, const struct pg_result *r, const struct seal *
 		return true;
 	row_seal_context(context, t->id);
 	buf_init(&plain, sizeof(t->password) - 1);
-	fine = seal_open(seal, sealed, slice_str(context), &plain);
+	fine = seal_decrypt(seal, sealed, slice_str(context), &plain);
 	if (fine && plain.len > 0)
 		memcpy(t->password, plain.data, plain.len + 1);
 	buf_wipe(&plain);

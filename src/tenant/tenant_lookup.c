@@ -21,6 +21,7 @@
 
 #include "tenant/row.h"
 #include "tenant/tenant_internal.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/secret.h"
 
 #define LOOKUP_DEADLINE_US (15 * 1000000ull)
@@ -219,13 +220,12 @@ tenant_lookup(struct flow *f, struct tenants *ts, const char *id, struct tenant 
 	struct tenant_lookup_wait *w;
 
 	if (key.len == 0 || key.len > TENANT_ID_MAX)
-		return flow_fail(f, ERR_INVALID_TENANT, "A tenant id is 1 to 128 bytes long.");
+		return flow_fail(f, ERR_INVALID_TENANT, "A tenant id is 1 to %d bytes long.",
+		    TENANT_ID_MAX);
 	r = lookup_cached(ts->records, key);
 	if (r != NULL)
 		return tenant_check_state(f, record_tenant(r), out);
-	w = calloc(1, sizeof(*w));
-	if (w == NULL)
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "a tenant lookup");
+	w = xcalloc(1, sizeof(*w));
 	w->tenants = ts;
 	memcpy(w->id, key.p, key.len);
 	w->out = out;

@@ -81,7 +81,7 @@ record_close(const struct seal *seal, const struct tenant *t, const char *key, s
 	assert(t->state == TENANT_READY);
 	buf_init(&plain, RECORD_TEXT_MAX);
 	put_json(&plain, t);
-	fine = !plain.failed && seal_close(seal, buf_view(&plain), slice_str(key), out);
+	fine = !plain.failed && seal_encrypt(seal, buf_view(&plain), slice_str(key), out);
 	buf_wipe(&plain);
 	return fine;
 }
@@ -135,7 +135,7 @@ record_open(const struct seal *seal, const char *id, const char *key, struct sli
 	if (sealed.len > 2 * RECORD_TEXT_MAX)
 		return false;
 	buf_init(&plain, RECORD_TEXT_MAX);
-	if (seal_open(seal, sealed, slice_str(key), &plain))
+	if (seal_decrypt(seal, sealed, slice_str(key), &plain))
 		o = json_read_object(buf_view(&plain), &err);
 	if (o != NULL)
 		fine = get_json(o, id, out);

@@ -38,7 +38,7 @@ a_ready_row(const struct pg_query *q, struct fake_answer *a)
 	(void)q;
 	row_seal_context(context, "acme");
 	buf_init(&b, sizeof(sealed) - 1);
-	assert_true(seal_close(seal, SLICE_LIT("pw"), slice_str(context), &b));
+	assert_true(seal_encrypt(seal, SLICE_LIT("pw"), slice_str(context), &b));
 	snprintf(sealed, sizeof(sealed), "%s", b.data);
 	buf_free(&b);
 	row = (struct fake_row){ { "ready", "pro", "600", "h", "5432", "d", "u", sealed, "require",

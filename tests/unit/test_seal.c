@@ -24,7 +24,7 @@ seal_into(const char *keys, const char *plain, const char *context, struct buf *
 
 	assert_non_null(s);
 	buf_init(out, 100000);
-	assert_true(seal_close(s, slice_str(plain), slice_str(context), out));
+	assert_true(seal_encrypt(s, slice_str(plain), slice_str(context), out));
 	seal_free(s);
 }
 
@@ -38,7 +38,7 @@ opens(const char *keys, struct slice sealed, const char *context, const char *pl
 	assert_non_null(s);
 	buf_init(&out, 100000);
 	assert_true(buf_puts(&out, "before:"));
-	ok = seal_open(s, sealed, slice_str(context), &out);
+	ok = seal_decrypt(s, sealed, slice_str(context), &out);
 	assert_memory_equal(out.data, "before:", 7);
 	assert_string_equal(out.data + 7, ok ? plain : "");
 	buf_free(&out);
@@ -159,11 +159,11 @@ a_full_buf_gets_nothing_secret(void **state)
 
 	(void)state;
 	buf_init(&sealed, 1000);
-	assert_true(seal_close(s, slice_str("a secret"), slice_str("c"), &sealed));
+	assert_true(seal_encrypt(s, slice_str("a secret"), slice_str("c"), &sealed));
 	buf_init(&out, 7);
-	assert_false(seal_open(s, buf_view(&sealed), slice_str("c"), &out));
+	assert_false(seal_decrypt(s, buf_view(&sealed), slice_str("c"), &out));
 	assert_true(out.failed);
-	assert_false(seal_close(s, slice_str("x"), slice_str("c"), &out));
+	assert_false(seal_encrypt(s, slice_str("x"), slice_str("c"), &out));
 	buf_free(&out);
 	buf_free(&sealed);
 	seal_free(s);

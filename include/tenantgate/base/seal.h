@@ -29,11 +29,11 @@ struct seal	*seal_new(const char *hex_keys);
 void		 seal_free(struct seal *);		/* wipes the keys */
 /* Encrypts, and appends the sealed text. False at the buf's ceiling, without memory, or when
  * `plain` has more than a megabyte; then nothing in the buf may be used. */
-bool		 seal_close(const struct seal *, struct slice plain, struct slice context,
+bool		 seal_encrypt(const struct seal *, struct slice plain, struct slice context,
 		    struct buf *out);
 /* Decrypts, and appends the plain text, which the caller wipes (buf_wipe). False, and nothing
  * appended, when the text is not ours, was changed, or was sealed with another context or key. */
-bool		 seal_open(const struct seal *, struct slice sealed, struct slice context,
+bool		 seal_decrypt(const struct seal *, struct slice sealed, struct slice context,
 		    struct buf *out);
 
 #endif

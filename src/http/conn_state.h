@@ -21,8 +21,8 @@
  *    requests and reads no responses must not fill our memory.
  *  - What is written in one turn of the loop leaves in one send(2), at the turn's end.
  */
-#ifndef HTTP_CONN_H
-#define HTTP_CONN_H
+#ifndef HTTP_CONN_STATE_H
+#define HTTP_CONN_STATE_H
 
 #include <sys/queue.h>
 
