@@ -11,13 +11,11 @@
  */
 #define _GNU_SOURCE /* memmem */
 #include <math.h>
-#include <stdlib.h>
 
 #include "model/json_scan.h"
 #include "model/vectors.h"
 #include "tenantgate/base/json.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "tests/fuzz/fuzz_check.h"
 
 static void
 scan_against_jansson(struct slice text)
