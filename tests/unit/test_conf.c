@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The configuration file: every type of value, and every refusal with its file and line. The
- * rooms' functions that loading calls are in conf_rooms.c.
+ * functions of other modules that loading calls are in fake_conf_init.c.
  */
 #include "conf_fixture.h"
 

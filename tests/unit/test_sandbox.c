@@ -164,7 +164,7 @@ find_programs(const char *self)
 	else
 		snprintf(extractor, sizeof(extractor), "%.*s/../../tenantgate-extract", n,
 		    slash == NULL ? "." : self);
-	snprintf(breaker, sizeof(breaker), "%.*s/cage_breaker", n, slash == NULL ? "." : self);
+	snprintf(breaker, sizeof(breaker), "%.*s/sandbox_probe", n, slash == NULL ? "." : self);
 }
 
 int
