@@ -166,7 +166,7 @@ set_up(void **state)
 	struct redis_conf conf = { .url = url, .timeout_us = 50000, .pending_max = 16 };
 	struct err err = { 0 };
 
-	web_fixture_up(state);
+	web_fixture_set_up(state);
 	peer_open(&redis_peer, bench.worker, 0, fake_redis_said);
 	(void)snprintf(url, sizeof(url), "redis://127.0.0.1:%u", redis_peer.port);
 	dns = dns_open(bench.worker, "127.0.0.1:9", 1000000);
@@ -181,7 +181,7 @@ tear_down(void **state)
 	redis_close(redis);
 	dns_close(dns);
 	peer_close(&redis_peer);
-	return web_fixture_down(state);
+	return web_fixture_tear_down(state);
 }
 
 int

@@ -207,12 +207,6 @@ test_closing(void **state)
 }
 
 static void
-fetch_start(struct fetch *t)
-{
-	probe_start(&t->probe, bench.worker, fetch_ask, NULL);
-}
-
-static void
 test_abort(void **state)
 {
 	(void)state;
@@ -259,7 +253,7 @@ test_many_at_once(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, web_fixture_up, web_fixture_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, web_fixture_set_up, web_fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_whole),
 		TEST(test_post),

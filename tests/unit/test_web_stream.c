@@ -13,81 +13,6 @@
 #include "web_fixture.h"
 
 static void
-stream_stop(void *arg)
-{
-	web_stop(arg);
-}
-
-static enum flow_rc
-stream_ask(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	flow_defer(f, stream_stop, &t->transfer);
-	return web_start(f, bench.web, &t->request, &t->transfer, &t->response);
-}
-
-static enum flow_rc
-stream_pull(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	return web_pull(f, t->transfer, &t->piece);
-}
-
-static enum flow_rc
-stream_delay(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	return t->slow ? flow_sleep(f, &t->nap, 2000) : FLOW_NEXT;
-}
-
-static enum flow_rc
-stream_took(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	if (t->piece.len == 0)
-		return FLOW_DONE;
-	t->pulled += t->piece.len;
-	if (t->piece.len > t->largest)
-		t->largest = t->piece.len;
-	return flow_goto(f, stream_pull);
-}
-
-static const struct flow_step stream_steps[] = {
-	{ "ask", stream_ask },
-	{ "pull", stream_pull },
-	{ "nap", stream_delay },
-	{ "took", stream_took },
-	{ NULL, NULL },
-};
-
-static enum flow_rc
-stream_dawdle(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	return flow_sleep(f, &t->nap, 150000);
-}
-
-static const struct flow_step late_steps[] = {
-	{ "ask", stream_ask },
-	{ "dawdle", stream_dawdle },
-	{ "pull", stream_pull },
-	{ "took", stream_took },
-	{ NULL, NULL },
-};
-
-static void
-stream_start(struct fetch *t)
-{
-	probe_start(&t->probe, bench.worker, stream_ask, NULL);
-	t->probe.kind.steps = stream_steps;
-}
-
-static void
 stream_path(struct fetch *t, const char *path)
 {
 	fetch_init(t, path);
@@ -116,7 +41,7 @@ test_stream_pauses(void **state)
 
 	(void)state;
 	fetch_init(&t, "/big");
-	t.slow = true;
+	t.each_delay_us = 2000;
 	t.request.idle_timeout_us = 1000000;
 	stream_start(&t);
 	turn_for(bench.worker, 50);
@@ -150,8 +75,8 @@ test_pause_is_not_idle(void **state)
 	(void)state;
 	fetch_init(&t, "/big");
 	t.request.idle_timeout_us = 50000;
-	probe_start(&t.probe, bench.worker, stream_ask, NULL);
-	t.probe.kind.steps = late_steps;
+	t.first_delay_us = 150000;
+	stream_start(&t);
 	turn_until(bench.worker, &t.probe.ended);
 	assert_int_equal(t.response.failure, WEB_FINE);
 }
@@ -193,7 +118,7 @@ test_abort(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, web_fixture_up, web_fixture_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, web_fixture_set_up, web_fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_stream),
 		TEST(test_stream_pauses),

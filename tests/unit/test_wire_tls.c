@@ -15,21 +15,14 @@
 #include "fake_tls.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/wire/redis.h"
-#include "tenantgate/wire/web.h"
-
-struct fetch {
-	struct probe probe;
-	struct web_request request;
-	struct web_response answer;
-};
+#include "web_fetch.h"
 
 static struct fake_tls tls;
 static struct worker *worker;
-static struct web *web;
 static struct dns *dns;
 
 static void
-server_said(struct peer_conn *c)
+https_said(struct peer_conn *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
 
@@ -37,31 +30,25 @@ server_said(struct peer_conn *c)
 	peer_say(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
 }
 
-static enum flow_rc
-fetch_step(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	return web_fetch(f, web, &t->request, &t->answer);
-}
-
 /* The failure, or WEB_FINE. */
 static enum web_failure
-fetch(const char *ca_file, const char *host, uint16_t port)
+https_fetch(const char *ca_file, const char *host, uint16_t port)
 {
 	struct web_conf conf = { .ca_file = ca_file, .connections_max = 4 };
-	char url[64];
-	struct fetch t = { .request = { .method = "GET", .url = url, .response_max = 100 } };
+	char origin[64];
+	struct web *web = web_open(worker, &conf);
+	struct fetch t;
 
-	(void)snprintf(url, sizeof(url), "https://%s:%u/", host, port);
-	web = web_open(worker, &conf);
-	probe_start(&t.probe, worker, fetch_step, NULL);
+	(void)snprintf(origin, sizeof(origin), "https://%s:%u", host, port);
+	fetch_open(&t, worker, web, origin, "/");
+	t.request.response_max = 100;
+	fetch_start(&t);
 	turn_until(worker, &t.probe.ended);
-	web_response_free(&t.answer);
-	if (t.answer.failure != WEB_FINE)
-		assert_false(t.answer.sent);
+	web_response_free(&t.response);
+	if (t.response.failure != WEB_FINE)
+		assert_false(t.response.sent);
 	web_close(web);
-	return t.answer.failure;
+	return t.response.failure;
 }
 
 static void
@@ -70,12 +57,12 @@ test_https(void **state)
 	struct peer peer;
 
 	(void)state;
-	peer_open_tls(&peer, worker, tls.server, server_said);
-	assert_int_equal(fetch(tls.cert, "localhost", peer.port), WEB_FINE);
-	assert_int_equal(fetch(tls.cert, "127.0.0.1", peer.port), WEB_FINE);
-	assert_int_equal(fetch(tls.cert, "127.0.0.2", peer.port), WEB_CONNECT);
-	assert_int_equal(fetch(NULL, "localhost", peer.port), WEB_TLS);
-	assert_int_equal(fetch("/nowhere.pem", "localhost", peer.port), WEB_TLS);
+	peer_open_tls(&peer, worker, tls.server, https_said);
+	assert_int_equal(https_fetch(tls.cert, "localhost", peer.port), WEB_FINE);
+	assert_int_equal(https_fetch(tls.cert, "127.0.0.1", peer.port), WEB_FINE);
+	assert_int_equal(https_fetch(tls.cert, "127.0.0.2", peer.port), WEB_CONNECT);
+	assert_int_equal(https_fetch(NULL, "localhost", peer.port), WEB_TLS);
+	assert_int_equal(https_fetch("/nowhere.pem", "localhost", peer.port), WEB_TLS);
 	peer_close(&peer);
 }
 

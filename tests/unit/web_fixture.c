@@ -101,7 +101,7 @@ script_play(struct peer_conn *c, const char *path)
 }
 
 static void
-server_said(struct peer_conn *c)
+web_fixture_said(struct peer_conn *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
 	struct evbuffer_ptr end = evbuffer_search(in, "\r\n\r\n", 4, NULL);
@@ -117,37 +117,19 @@ server_said(struct peer_conn *c)
 	script_play(c, path);
 }
 
-/* ---- the stories ---- */
+/* ---- the client ---- */
 
 void
 fetch_init(struct fetch *t, const char *path)
 {
-	memset(t, 0, sizeof(*t));
-	(void)snprintf(t->url, sizeof(t->url), "http://127.0.0.1:%u%s", bench.peer.port, path);
-	t->request = (struct web_request){
-		.method = "GET",
-		.url = t->url,
-		.connect_timeout_us = 1000000,
-		.first_byte_timeout_us = 2000000,
-		.idle_timeout_us = 2000000,
-		.response_max = CEILING,
-	};
-}
+	char origin[64];
 
-enum flow_rc
-fetch_ask(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	return web_fetch(f, bench.web, &t->request, &t->response);
-}
-
-void
-fetch_run(struct fetch *t)
-{
-	probe_start(&t->probe, bench.worker, fetch_ask, NULL);
-	turn_until(bench.worker, &t->probe.ended);
-	assert_false(err_is(&t->probe.err));
+	(void)snprintf(origin, sizeof(origin), "http://127.0.0.1:%u", bench.peer.port);
+	fetch_open(t, bench.worker, bench.web, origin, path);
+	t->request.connect_timeout_us = 1000000;
+	t->request.first_byte_timeout_us = 2000000;
+	t->request.idle_timeout_us = 2000000;
+	t->request.response_max = CEILING;
 }
 
 void
@@ -158,7 +140,7 @@ fetch_path(struct fetch *t, const char *path)
 }
 
 int
-web_fixture_up(void **state)
+web_fixture_set_up(void **state)
 {
 	struct web_conf conf = { .connections_max = 16, .user_agent = "tenantgate-test" };
 
@@ -166,12 +148,12 @@ web_fixture_up(void **state)
 	bench.worker = worker_new(0);
 	bench.web = web_open(bench.worker, &conf);
 	assert_non_null(bench.web);
-	peer_open(&bench.peer, bench.worker, 0, server_said);
+	peer_open(&bench.peer, bench.worker, 0, web_fixture_said);
 	return 0;
 }
 
 int
-web_fixture_down(void **state)
+web_fixture_tear_down(void **state)
 {
 	(void)state;
 	web_close(bench.web);

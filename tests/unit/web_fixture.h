@@ -6,24 +6,10 @@
 #ifndef TENANTGATE_TESTS_WEB_FIXTURE_H
 #define TENANTGATE_TESTS_WEB_FIXTURE_H
 
-#include "fake_peer.h"
-#include "tenantgate/wire/web.h"
+#include "web_fetch.h"
 
 #define BIG_BYTES (8 * 1024 * 1024)
 #define CEILING	  (64 * 1024)
-
-struct fetch {
-	struct probe probe;
-	struct web_request request;
-	struct web_response response;
-	struct web_transfer *transfer;
-	struct slice piece;
-	size_t pulled;
-	size_t largest;
-	bool slow;
-	struct timer nap;
-	char url[128];
-};
 
 struct web_fixture {
 	struct worker	*worker;
@@ -34,13 +20,12 @@ struct web_fixture {
 };
 extern struct web_fixture bench;
 
-int		web_fixture_up(void **state);
-int		web_fixture_down(void **state);
+int		web_fixture_set_up(void **state);
+int		web_fixture_tear_down(void **state);
 
+/* A fetch from the server of the fixture, with deadlines of a second or two. */
 void		fetch_init(struct fetch *, const char *path);
-enum flow_rc	fetch_ask(struct flow *);
-void		fetch_run(struct fetch *);
-void		fetch_path(struct fetch *, const char *path);
+void		fetch_path(struct fetch *, const char *path);	/* and run */
 /* Aborts it after ms; the server must see the connection close. */
 void		fetch_abort(const char *path, void (*start)(struct fetch *), unsigned ms);
 
