@@ -73,11 +73,17 @@ PG_FIXTURE(run);
 PG_FIXTURE(copy);
 
 static inline void
+finish_flows(void)
+{
+	while (flow_count(worker) > 0)
+		worker_turn(worker, 50);
+}
+
+static inline void
 play(struct pg_fixture *s, const struct flow_kind *kind)
 {
 	flow_start(&s->flow, kind, worker, NULL);
-	while (flow_count(worker) > 0)
-		worker_turn(worker, 100);
+	finish_flows();
 }
 
 static inline struct pg_conn *

@@ -250,7 +250,8 @@ test_statement_deadline(void **state)
 }
 
 static void
-refused(const struct pg_target *t, enum pg_status status, const char *sqlstate, const char *message)
+login_is_refused(const struct pg_target *t, enum pg_status status, const char *sqlstate,
+    const char *message)
 {
 	struct pg_result why = { 0 };
 
@@ -268,16 +269,16 @@ test_refused_logins(void **state)
 	(void)state;
 	t.port = 1;
 	t.host = "127.0.0.1";
-	refused(&t, PG_LOST, "", "Connection refused");
+	login_is_refused(&t, PG_LOST, "", "Connection refused");
 	t = target;
 	t.password = "wrong";
-	refused(&t, PG_LOST, "28P01", "password authentication failed");
+	login_is_refused(&t, PG_LOST, "28P01", "password authentication failed");
 	t = target;
 	t.dbname = "nowhere";
-	refused(&t, PG_LOST, "3D000", "database \"nowhere\" does not exist");
+	login_is_refused(&t, PG_LOST, "3D000", "database \"nowhere\" does not exist");
 	t = target;
 	t.sslmode = "nonsense";
-	refused(&t, PG_LOST, "", "sslmode");
+	login_is_refused(&t, PG_LOST, "", "sslmode");
 }
 
 static void

@@ -21,7 +21,7 @@ static const char *first_database;
 static char database[64];
 
 /* One operation of ours in a flow of its own. */
-struct act {
+struct store_op {
 	struct flow flow;
 	struct document *document;
 	const struct chunk_list *chunks;
@@ -35,56 +35,56 @@ struct act {
 	struct err err;
 };
 
-static struct act *
-act_of(struct flow *f)
+static struct store_op *
+store_op_of(struct flow *f)
 {
-	return (struct act *)f;
+	return (struct store_op *)f;
 }
 
 static enum flow_rc
-act_store(struct flow *f)
+store_op_store(struct flow *f)
 {
-	struct act *a = act_of(f);
+	struct store_op *a = store_op_of(f);
 
 	return store_document(f, conn, a->document, a->chunks, a->vectors, a->dimensions);
 }
 
 static enum flow_rc
-act_find(struct flow *f)
+store_op_find(struct flow *f)
 {
-	struct act *a = act_of(f);
+	struct store_op *a = store_op_of(f);
 
 	return store_find(f, conn, a->id, a->document, &a->found);
 }
 
 static enum flow_rc
-act_search(struct flow *f)
+store_op_search(struct flow *f)
 {
-	struct act *a = act_of(f);
+	struct store_op *a = store_op_of(f);
 
 	return search_chunks(f, conn, a->vectors, a->dimensions, a->ids, a->id_count, a->k,
 	    &a->hits);
 }
 
 static void
-act_end(struct flow *f, const struct err *err)
+store_op_end(struct flow *f, const struct err *err)
 {
-	act_of(f)->err = *err;
+	store_op_of(f)->err = *err;
 }
 
-#define ACT(name) \
-	static const struct flow_step name##_steps[] = { { #name, act_##name }, { NULL, NULL } }; \
-	static const struct flow_kind name##_kind = { #name, name##_steps, act_end, NULL }
-ACT(store);
-ACT(find);
-ACT(search);
+#define STORE_OP(name) \
+	static const struct flow_step name##_steps[] = { { #name, store_op_##name }, \
+		{ NULL, NULL } }; \
+	static const struct flow_kind name##_kind = { #name, name##_steps, store_op_end, NULL }
+STORE_OP(store);
+STORE_OP(find);
+STORE_OP(search);
 
 static void
-perform(struct act *a, const struct flow_kind *kind)
+store_op_run(struct store_op *a, const struct flow_kind *kind)
 {
 	flow_start(&a->flow, kind, worker, arena);
-	while (flow_count(worker) > 0)
-		worker_turn(worker, 100);
+	finish_flows();
 }
 
 static void
@@ -129,7 +129,7 @@ store(unsigned document, const char *mark, unsigned count, unsigned dimensions)
 		.pages = 7,
 		.chunks = count };
 	struct chunk_list list = { .items = chunks, .count = count };
-	struct act s = { .document = &d, .chunks = &list, .vectors = vectors };
+	struct store_op s = { .document = &d, .chunks = &list, .vectors = vectors };
 
 	s.dimensions = dimensions;
 	snprintf(id, sizeof(id), "doc-%u", document);
@@ -139,7 +139,7 @@ store(unsigned document, const char *mark, unsigned count, unsigned dimensions)
 		if (dimensions == DIMENSIONS)
 			unit(vectors + i * DIMENSIONS, document, i);
 	}
-	perform(&s, &store_kind);
+	store_op_run(&s, &store_kind);
 	if (s.err.code == ERR_NONE)
 		assert_int_equal(strlen(d.created_at), 24);
 	return s.err.code;
@@ -149,11 +149,11 @@ static struct hits
 search(unsigned document, unsigned chunk, const char *const *ids, unsigned id_count, unsigned k)
 {
 	float query[DIMENSIONS];
-	struct act s = { .vectors = query, .ids = ids, .id_count = id_count, .k = k };
+	struct store_op s = { .vectors = query, .ids = ids, .id_count = id_count, .k = k };
 
 	s.dimensions = DIMENSIONS;
 	unit(query, document, chunk);
-	perform(&s, &search_kind);
+	store_op_run(&s, &search_kind);
 	assert_string_equal(s.err.detail, "");
 	return s.hits;
 }
@@ -178,14 +178,14 @@ static void
 test_store_and_find(void **state)
 {
 	struct document d = { 0 };
-	struct act s = { .id = "doc-3", .document = &d };
+	struct store_op s = { .id = "doc-3", .document = &d };
 
 	(void)state;
 	for (unsigned i = 0; i < DOCUMENTS; i++)
 		assert_int_equal(store(i, "first", EACH, DIMENSIONS), ERR_NONE);
 	assert_string_equal(sql("SELECT count(*) FROM chunk"), "2000");
 	assert_string_equal(sql("SELECT count(*) FROM chunk WHERE page IS NULL"), "260");
-	perform(&s, &find_kind);
+	store_op_run(&s, &find_kind);
 	assert_true(s.found);
 	assert_string_equal(d.id, "doc-3");
 	assert_string_equal(d.title, "A title, 'quoted' \"twice\"");
@@ -193,7 +193,7 @@ test_store_and_find(void **state)
 	assert_int_equal(d.pages, 7);
 	assert_int_equal(d.chunks, EACH);
 	s.id = "doc-'; DROP TABLE chunk; --";
-	perform(&s, &find_kind);
+	store_op_run(&s, &find_kind);
 	assert_false(s.found);
 	assert_int_equal(s.err.code, ERR_NONE);
 }
@@ -240,7 +240,7 @@ test_aborted_midway(void **state)
 			.mime_type = "",
 			.metadata = "{}",
 			.sha256 = "aborted" };
-		struct act s = { .document = &d, .chunks = &list, .vectors = vectors };
+		struct store_op s = { .document = &d, .chunks = &list, .vectors = vectors };
 
 		s.dimensions = DIMENSIONS;
 		flow_start(&s.flow, &store_kind, worker, arena);
@@ -249,8 +249,7 @@ test_aborted_midway(void **state)
 		if (flow_count(worker) == 0)
 			break; /* it was faster; and so are all the next ones */
 		flow_abort(&s.flow, ERR_CLIENT_GONE, "left");
-		while (flow_count(worker) > 0)
-			worker_turn(worker, 20);
+		finish_flows();
 		redial(database);
 		if (strcmp(sql("SELECT sha256 FROM document WHERE id = 'doc-5'"), "first") == 0)
 			assert_string_equal(sql("SELECT count(*) FROM chunk WHERE content LIKE "
@@ -331,16 +330,16 @@ test_search_without_length(void **state)
 {
 	float zero[DIMENSIONS] = { 0 };
 	const char *const ids[] = { "doc-2" };
-	struct act s = { .vectors = zero, .ids = ids, .id_count = 1, .k = 2 };
+	struct store_op s = { .vectors = zero, .ids = ids, .id_count = 1, .k = 2 };
 
 	(void)state;
 	s.dimensions = DIMENSIONS;
-	perform(&s, &search_kind);
+	store_op_run(&s, &search_kind);
 	assert_int_equal(s.err.code, ERR_NONE);
 	for (unsigned i = 0; i < s.hits.count; i++)
 		assert_true(s.hits.items[i].score == 0);
 	s.dimensions = DIMENSIONS - 1;
-	perform(&s, &search_kind);
+	store_op_run(&s, &search_kind);
 	assert_int_equal(s.err.code, ERR_DATABASE);
 }
 

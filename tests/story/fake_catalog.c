@@ -33,6 +33,20 @@ fake_catalog_asked(void)
 	return asked;
 }
 
+void
+fake_catalog_empty(const struct pg_query *q, struct fake_answer *a)
+{
+	(void)q;
+	(void)a;
+}
+
+void
+fake_catalog_lost(const struct pg_query *q, struct fake_answer *a)
+{
+	(void)q;
+	a->status = PG_LOST;
+}
+
 static enum flow_rc
 fake_delay(struct flow *f)
 {

@@ -23,6 +23,9 @@ struct fake_answer {
 };
 typedef void fake_answer_fn(const struct pg_query *, struct fake_answer *);
 
+/* No rows; no connection. */
+fake_answer_fn fake_catalog_empty, fake_catalog_lost;
+
 /* All queries from now on; delay_us 0: the next turn. */
 void fake_catalog_answers(fake_answer_fn *, uint64_t delay_us);
 unsigned fake_catalog_asked(void); /* queries so far */

@@ -65,7 +65,7 @@ client_say(int fd, const char *text)
 
 /* 1: some came; 0: closed or reset; -1: nothing in time. */
 static int
-hear(int fd, struct buf *out)
+client_hear(int fd, struct buf *out)
 {
 	char piece[16384];
 	ssize_t n = recv(fd, piece, sizeof(piece), 0);
@@ -83,7 +83,7 @@ client_hear_all(int fd, struct buf *out)
 	int rc;
 
 	do
-		rc = hear(fd, out);
+		rc = client_hear(fd, out);
 	while (rc == 1);
 	return rc == 0;
 }
@@ -92,7 +92,7 @@ bool
 client_hears(int fd, struct buf *out, const char *text, unsigned n)
 {
 	while (count_of(out, text) < n) {
-		if (hear(fd, out) != 1)
+		if (client_hear(fd, out) != 1)
 			return false;
 	}
 	return true;

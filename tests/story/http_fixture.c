@@ -68,7 +68,7 @@ long_delay(struct flow *f)
 }
 
 static enum flow_rc
-stream_begin(struct flow *f)
+begin_stream(struct flow *f)
 {
 	http_stream_begin(((struct handler *)f)->x, 200, "text/plain");
 	return FLOW_NEXT;
@@ -130,10 +130,10 @@ static const struct {
 	{ "/nap", { { "nap", delay }, { "reply", reply_hello } } },
 	{ "/deaf", { { "reply", reply_deaf } } },
 	{ "/words",
-	    { { "begin", stream_begin }, { "word", stream_word }, { "again", stream_again } } },
-	{ "/flood", { { "begin", stream_begin }, { "add", flood_add }, { "again", flood_again } } },
+	    { { "begin", begin_stream }, { "word", stream_word }, { "again", stream_again } } },
+	{ "/flood", { { "begin", begin_stream }, { "add", flood_add }, { "again", flood_again } } },
 	{ "/wait", { { "wait", long_delay }, { "reply", reply_hello } } },
-	{ "/break", { { "begin", stream_begin }, { "break", break_off } } },
+	{ "/break", { { "begin", begin_stream }, { "break", break_off } } },
 	{ "/crash", { { "nothing", say_nothing } } },
 };
 
@@ -221,7 +221,7 @@ handle(struct http_exchange *x, void *arg)
 }
 
 static void
-refused(const struct err *why, const char *request_id, const char *remote, void *arg)
+count_refusal(const struct err *why, const char *request_id, const char *remote, void *arg)
 {
 	struct http_fixture *h = arg;
 
@@ -252,7 +252,7 @@ http_fixture_open(struct http_fixture *h, const struct http_conf *conf)
 	h->shared = http_shared_new();
 	if (h->worker == NULL || h->shared == NULL)
 		abort();
-	h->server = http_open(h->worker, conf, h->shared, handle, refused, h, &err);
+	h->server = http_open(h->worker, conf, h->shared, handle, count_refusal, h, &err);
 	if (h->server == NULL)
 		abort();
 	h->port = http_port(h->server);
@@ -261,7 +261,7 @@ http_fixture_open(struct http_fixture *h, const struct http_conf *conf)
 }
 
 static void
-settle(void *arg)
+abort_handlers(void *arg)
 {
 	struct http_fixture *h = arg;
 
@@ -269,7 +269,7 @@ settle(void *arg)
 }
 
 static void
-drain(void *arg)
+begin_drain(void *arg)
 {
 	struct http_fixture *h = arg;
 
@@ -279,13 +279,13 @@ drain(void *arg)
 void
 http_fixture_drain(struct http_fixture *h)
 {
-	worker_post(h->worker, &h->task, drain, h);
+	worker_post(h->worker, &h->task, begin_drain, h);
 }
 
 void
 http_fixture_close(struct http_fixture *h)
 {
-	worker_post(h->worker, &h->task, settle, h);
+	worker_post(h->worker, &h->task, abort_handlers, h);
 	worker_stop(h->worker);
 	worker_join(h->worker);
 	while (flow_count(h->worker) > 0)

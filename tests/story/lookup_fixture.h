@@ -245,7 +245,7 @@ set_up(void **state)
 	memset(&source, 0, sizeof(source));
 	source.version = 1;
 	join_init(&source.held);
-	if (flow_fixture_setup(state) != 0)
+	if (flow_fixture_set_up(state) != 0)
 		return -1;
 	open_with(0, 0, 0);
 	return 0;
@@ -259,7 +259,7 @@ tear_down(void **state)
 	cache = NULL;
 	assert_int_equal(source.things, 0);
 	assert_int_equal(source.ended, source.asked);
-	return flow_fixture_teardown(state);
+	return flow_fixture_tear_down(state);
 }
 
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)

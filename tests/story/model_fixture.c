@@ -14,11 +14,12 @@
 #include <cmocka.h>
 
 #include "tenantgate/base/log.h"
+#include "turn_until_idle.h"
 
 struct model_fixture bench;
 
 static void
-response_say(struct peer_conn *c, const struct scripted_response *a)
+play_response(struct peer_conn *c, const struct scripted_response *a)
 {
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 	size_t len = a->body == NULL ? 0 : strlen(a->body);
@@ -83,7 +84,7 @@ model_fixture_said(struct peer_conn *c)
 	assert_non_null(bench.script);
 	if (bench.script[bench.at].status == NULL)
 		bench.at = 0;
-	response_say(c, &bench.script[bench.at++]);
+	play_response(c, &bench.script[bench.at++]);
 }
 
 void
@@ -102,7 +103,7 @@ model_fixture_conf(struct model_conf *conf)
 }
 
 void
-model_bench_hurry(struct model_conf *conf)
+model_fixture_hurry(struct model_conf *conf)
 {
 	conf->first_byte_timeout_us = 300000;
 	conf->idle_timeout_us = 150000;
@@ -125,7 +126,7 @@ model_fixture_script(const struct scripted_response *script)
 }
 
 int
-model_fixture_up(void **state)
+model_fixture_set_up(void **state)
 {
 	struct web_conf web = { .connections_max = 8 };
 	struct model_conf conf;
@@ -145,15 +146,11 @@ model_fixture_up(void **state)
 void
 model_fixture_settle(void)
 {
-	unsigned turns;
-
-	for (turns = 0; flow_count(bench.worker) > 0 && turns < 300; turns++)
-		worker_turn(bench.worker, 10);
-	assert_int_equal(flow_count(bench.worker), 0);
+	turn_until_idle(bench.worker);
 }
 
 int
-model_fixture_down(void **state)
+model_fixture_tear_down(void **state)
 {
 	(void)state;
 	model_fixture_settle();

@@ -10,7 +10,7 @@
 #include "tenantgate/base/buf.h"
 #include "tenantgate/model.h"
 
-enum form {
+enum response_form {
 	WHOLE,		/* with Content-Length */
 	STREAM,		/* chunked, and its last chunk */
 	STALL,		/* chunked, and then nothing */
@@ -22,7 +22,7 @@ struct scripted_response {
 	const char	*status;	/* "200 OK"; NULL ends the script: it begins anew */
 	const char	*fields;	/* lines, each with \r\n; may be NULL */
 	const char	*body;		/* borrowed */
-	enum form	 form;
+	enum response_form	 form;
 };
 
 struct model_fixture {
@@ -41,10 +41,10 @@ extern struct model_fixture bench;
 /* Three dimensions. Deadlines no busy machine misses, .. */
 void	model_fixture_conf(struct model_conf *);
 /* .. and short ones, for answers that are to be late. */
-void	model_bench_hurry(struct model_conf *);
-int	model_fixture_up(void **state);
-int	model_fixture_down(void **state);
-/* In place of the model of model_fixture_up(). */
+void	model_fixture_hurry(struct model_conf *);
+int	model_fixture_set_up(void **state);
+int	model_fixture_tear_down(void **state);
+/* In place of the model of model_fixture_set_up(). */
 void	model_fixture_reopen(const struct model_conf *);
 void	model_fixture_script(const struct scripted_response *);
 /* Turns the loop until no flow is left. */

@@ -81,7 +81,7 @@ static const struct flow_step turn_steps[] = { { "extract", turn_extract }, { NU
 static const struct flow_kind turn_kind = { "turn", turn_steps, turn_end, NULL };
 
 static int
-setup(void **state)
+set_up(void **state)
 {
 	(void)state;
 	worker = worker_new(0);
@@ -96,7 +96,7 @@ setup(void **state)
 }
 
 static int
-teardown(void **state)
+tear_down(void **state)
 {
 	(void)state;
 	extract_free(&extract_run_flow.out);
@@ -266,7 +266,7 @@ test_turns(void **state)
 }
 
 static void
-run(const char *script, size_t input)
+run_script(const char *script, size_t input)
 {
 	static char zeros[300000];
 	const char *const args[] = { "sh", "-c", script, NULL };
@@ -285,22 +285,22 @@ static void
 test_proc(void **state)
 {
 	(void)state;
-	run("wc -c; echo \"$HOME\" >&2; exit 3", 300000);
+	run_script("wc -c; echo \"$HOME\" >&2; exit 3", 300000);
 	assert_int_equal(extract_run_flow.result.end, PROC_EXITED);
 	assert_int_equal(extract_run_flow.result.code, 3);
 	assert_string_equal(extract_run_flow.result.out.data, "300000\n");
 	assert_string_equal(extract_run_flow.result.err.data, "\n");
-	run("exit 0", 300000); /* never reads: no SIGPIPE, no wait */
+	run_script("exit 0", 300000); /* never reads: no SIGPIPE, no wait */
 	assert_int_equal(extract_run_flow.result.code, 0);
-	run("kill -SEGV $$", 0);
+	run_script("kill -SEGV $$", 0);
 	assert_int_equal(extract_run_flow.result.end, PROC_SIGNALED);
 	assert_int_equal(extract_run_flow.result.code, SIGSEGV);
-	run("exec yes", 0);
+	run_script("exec yes", 0);
 	assert_int_equal(extract_run_flow.result.end, PROC_OUT_LARGE);
-	run("yes | head -c 5000 >&2; echo over", 0);
+	run_script("yes | head -c 5000 >&2; echo over", 0);
 	assert_int_equal(extract_run_flow.result.err.len, 100);
 	assert_string_equal(extract_run_flow.result.out.data, "over\n");
-	run("exec sleep 60", 0);
+	run_script("exec sleep 60", 0);
 	assert_int_equal(extract_run_flow.result.end, PROC_TIMEOUT);
 }
 
@@ -341,7 +341,7 @@ test_cancel_anywhere(void **state)
 		worker_turn(worker, 20);
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int
 main(void)

@@ -16,7 +16,7 @@ forget(void *arg)
 }
 
 static void
-trace_release(struct flow *f)
+wipe_and_trace(struct flow *f)
 {
 	memset(f, 0xdd, sizeof(*f)); /* nobody may look at it any more */
 	trace("r");
@@ -54,9 +54,9 @@ done_here(struct flow *f)
 	return FLOW_DONE;
 }
 
-KIND(plain, { "a", step_a }, { "b", step_b });
-KIND(waits, { "a", step_a }, { "wait", wait_here }, { "b", step_b });
-KIND(early, { "d", done_here }, { "b", step_b });
+KIND(plain, wipe_and_trace, { "a", step_a }, { "b", step_b });
+KIND(waits, wipe_and_trace, { "a", step_a }, { "wait", wait_here }, { "b", step_b });
+KIND(early, wipe_and_trace, { "d", done_here }, { "b", step_b });
 
 static void
 test_steps_run_from_the_loop(void **state)
@@ -122,7 +122,7 @@ wait_and_wake(struct flow *f)
 	return rc;
 }
 
-KIND(hasty, { "hasty", wait_and_wake }, { "b", step_b });
+KIND(hasty, wipe_and_trace, { "hasty", wait_and_wake }, { "b", step_b });
 
 static void
 test_woken_inside_the_step(void **state)
@@ -182,7 +182,7 @@ spin(struct flow *f)
 	return FLOW_NEXT;
 }
 
-KIND(spins, { "spin", spin }, { "b", step_b });
+KIND(spins, wipe_and_trace, { "spin", spin }, { "b", step_b });
 
 static void
 test_no_flow_keeps_the_loop(void **state)

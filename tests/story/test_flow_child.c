@@ -89,8 +89,8 @@ end_betrays(struct flow *f, const struct err *err)
 	trace_end(f, err);
 }
 
-KIND(betrays, { "betrays", step_betrays }, { "waits", step_waits });
-KIND(plots, { "plots", step_plots });
+KIND(betrays, trace_release, { "betrays", step_betrays }, { "waits", step_waits });
+KIND(plots, trace_release, { "plots", step_plots });
 static const struct flow_step nothing_steps[] = { { "defers", step_defers }, { NULL, NULL } };
 static const struct flow_kind ends_badly = { "ends", nothing_steps, end_betrays, trace_release };
 

@@ -12,7 +12,8 @@ step_fails(struct flow *f)
 	return flow_fail(f, ERR_CONFLICT, "twice %s", "the same");
 }
 
-KIND(fails, { "defers", step_defers }, { "fails", step_fails }, { "wait", step_waits });
+KIND(fails, trace_release, { "defers", step_defers }, { "fails", step_fails },
+    { "wait", step_waits });
 
 static void
 test_failure_ends_it(void **state)
@@ -109,11 +110,11 @@ wait_and_abort(struct flow *f)
 	return rc;
 }
 
-KIND(aborts_next, { "x", abort_and_next }, { "wait", step_waits });
-KIND(aborts_done, { "x", abort_and_done });
-KIND(aborts_fail, { "x", abort_and_fail });
-KIND(aborts_wait, { "x", abort_and_wait });
-KIND(waits_abort, { "x", wait_and_abort });
+KIND(aborts_next, trace_release, { "x", abort_and_next }, { "wait", step_waits });
+KIND(aborts_done, trace_release, { "x", abort_and_done });
+KIND(aborts_fail, trace_release, { "x", abort_and_fail });
+KIND(aborts_wait, trace_release, { "x", abort_and_wait });
+KIND(waits_abort, trace_release, { "x", wait_and_abort });
 
 static void
 test_abort_inside_its_own_step(void **state)

@@ -23,7 +23,7 @@ struct tally {
 	unsigned good, failed, departed, late;
 };
 
-struct lookup {
+struct shared_lookup {
 	struct flow flow;
 	struct join join;
 	struct timer timer;
@@ -42,7 +42,7 @@ struct stress_flow {
 };
 
 static struct worker *worker;
-static struct lookup lookups[LOOKUPS];
+static struct shared_lookup lookups[LOOKUPS];
 static struct tally tally;
 static struct timer driver;
 static unsigned wanted;
@@ -105,13 +105,13 @@ posted_wait_begin(struct flow *f)
 /* ---- shared lookups ---- */
 
 static enum flow_rc
-lookup_work(struct flow *f)
+shared_lookup_work(struct flow *f)
 {
-	return flow_sleep(f, &((struct lookup *)f)->timer, dice(3000));
+	return flow_sleep(f, &((struct shared_lookup *)f)->timer, dice(3000));
 }
 
 static enum flow_rc
-lookup_verdict(struct flow *f)
+shared_lookup_verdict(struct flow *f)
 {
 	if (dice(8) == 0)
 		return flow_fail(f, ERR_CATALOG, "no such thing");
@@ -119,25 +119,26 @@ lookup_verdict(struct flow *f)
 }
 
 static void
-lookup_end(struct flow *f, const struct err *err)
+shared_lookup_end(struct flow *f, const struct err *err)
 {
-	join_finish(&((struct lookup *)f)->join, err);
+	join_finish(&((struct shared_lookup *)f)->join, err);
 }
 
-static const struct flow_step lookup_steps[] = {
-	{ "work", lookup_work },
-	{ "verdict", lookup_verdict },
+static const struct flow_step shared_lookup_steps[] = {
+	{ "work", shared_lookup_work },
+	{ "verdict", shared_lookup_verdict },
 	{ NULL, NULL },
 };
-static const struct flow_kind lookup_kind = { "lookup", lookup_steps, lookup_end, NULL };
+static const struct flow_kind shared_lookup_kind = { "lookup", shared_lookup_steps,
+	shared_lookup_end, NULL };
 
 static enum flow_rc
-lookup_ask(struct flow *f, struct join_waiter *waiter)
+shared_lookup_join(struct flow *f, struct join_waiter *waiter)
 {
-	struct lookup *l = &lookups[dice(LOOKUPS)];
+	struct shared_lookup *l = &lookups[dice(LOOKUPS)];
 
 	if (l->flow.state == FLOW_IDLE || l->flow.state == FLOW_ENDED)
-		flow_start(&l->flow, &lookup_kind, worker, NULL);
+		flow_start(&l->flow, &shared_lookup_kind, worker, NULL);
 	if (dice(4) == 0)
 		flow_deadline(&l->flow, 1 + dice(2000));
 	return join_wait(&l->join, f, waiter);
@@ -246,7 +247,7 @@ stress_flow_work(struct flow *f)
 		tally.started++;
 		return flow_call(f, &t->child, &child_kind);
 	case 2:
-		return lookup_ask(f, &t->waiter);
+		return shared_lookup_join(f, &t->waiter);
 	case 3:
 		return FLOW_NEXT;
 	default:
@@ -324,10 +325,10 @@ stress_flow_start(void)
 }
 
 static void
-depart_some(struct flow *f, void *arg)
+abort_some_flows(struct flow *f, void *arg)
 {
 	(void)arg;
-	if (f->kind != &lookup_kind && dice(200) == 0)
+	if (f->kind != &shared_lookup_kind && dice(200) == 0)
 		flow_abort(f, ERR_CLIENT_GONE, "left");
 }
 
@@ -341,7 +342,7 @@ drive(void *arg)
 		stress_flow_start();
 		wanted--;
 	}
-	flow_each(worker, depart_some, NULL);
+	flow_each(worker, abort_some_flows, NULL);
 	if (wanted > 0)
 		timer_start(&driver, dice(1000));
 	else if (flow_count(worker) > 0)

@@ -114,7 +114,7 @@ chat_reader_run(struct chat_reader *t, const struct scripted_response *script)
 }
 
 static void
-a_good_one(void **state)
+a_whole_answer_is_read(void **state)
 {
 	const struct scripted_response script[] = {
 		{ "200 OK", NULL, WORD("") WORD("Hel") WORD("lo \\\"you\\\"\\n") FINISH USAGE DONE,
@@ -198,7 +198,7 @@ static const struct ending endings[] = {
 };
 
 static void
-every_ending(void **state)
+every_ending_is_told_apart(void **state)
 {
 	size_t i;
 
@@ -211,7 +211,7 @@ every_ending(void **state)
 
 		model_fixture_conf(&conf);
 		if (e->code == ERR_MODEL_TIMEOUT)
-			model_bench_hurry(&conf);
+			model_fixture_hurry(&conf);
 		model_fixture_reopen(&conf);
 		chat_reader_run(&t, script);
 		model_fixture_settle();
@@ -226,7 +226,7 @@ every_ending(void **state)
 }
 
 static void
-tried_again_before_the_first_byte(void **state)
+a_failure_before_the_first_byte_is_tried_again(void **state)
 {
 	const struct scripted_response script[] = { { "500 Oh", NULL, "{\"error\":{}}", WHOLE },
 		{ "503 Busy", NULL, "later", STREAM }, { "200 OK", NULL, WORD("a") DONE, STREAM },
@@ -242,7 +242,7 @@ tried_again_before_the_first_byte(void **state)
 }
 
 static void
-an_event_past_the_ceiling(void **state)
+an_event_past_the_ceiling_is_refused(void **state)
 {
 	char *body = malloc(8192);
 	const struct scripted_response script[] = { { "200 OK", NULL, body, STREAM }, { 0 } };
@@ -262,7 +262,7 @@ an_event_past_the_ceiling(void **state)
 
 /* Whenever the asker leaves, the model is told by a closed connection. */
 static void
-abandoned(void **state)
+an_abandoned_answer_closes_its_connection(void **state)
 {
 	const struct scripted_response scripts[][2] = { { { "200 OK", NULL, "", SILENCE }, { 0 } },
 		{ { "200 OK", NULL, WORD("a"), STALL }, { 0 } },
@@ -291,7 +291,7 @@ abandoned(void **state)
 
 /* At every turn of the loop, from before the request to after the answer. */
 static void
-abandoned_at_every_turn(void **state)
+an_answer_may_be_abandoned_at_every_turn(void **state)
 {
 	const struct scripted_response scripts[][3] = {
 		{ { "200 OK", NULL, WORD("a") FINISH DONE, STREAM }, { 0 } },
@@ -363,15 +363,15 @@ a_slow_puller_holds_the_model_back(void **state)
 int
 main(void)
 {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, model_fixture_up, model_fixture_down)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, model_fixture_set_up, model_fixture_tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(a_good_one),
+		TEST(a_whole_answer_is_read),
 		TEST(connections_are_kept),
-		TEST(every_ending),
-		TEST(tried_again_before_the_first_byte),
-		TEST(an_event_past_the_ceiling),
-		TEST(abandoned),
-		TEST(abandoned_at_every_turn),
+		TEST(every_ending_is_told_apart),
+		TEST(a_failure_before_the_first_byte_is_tried_again),
+		TEST(an_event_past_the_ceiling_is_refused),
+		TEST(an_abandoned_answer_closes_its_connection),
+		TEST(an_answer_may_be_abandoned_at_every_turn),
 		TEST(a_slow_puller_holds_the_model_back),
 	};
 

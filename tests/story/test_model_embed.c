@@ -63,7 +63,7 @@ embedding_run(struct embedding *e, const struct scripted_response *script)
 }
 
 static void
-a_good_one(void **state)
+two_texts_become_two_vectors(void **state)
 {
 	const struct scripted_response script[] = { fine, { 0 } };
 	struct embedding e;
@@ -81,7 +81,7 @@ a_good_one(void **state)
 }
 
 static void
-the_configuration_is_minded(void **state)
+the_configuration_is_followed(void **state)
 {
 	const struct scripted_response script[] = { fine, { 0 } };
 	struct model_conf conf;
@@ -101,7 +101,7 @@ the_configuration_is_minded(void **state)
 }
 
 static void
-tried_again(void **state)
+what_may_pass_is_tried_again(void **state)
 {
 	const struct scripted_response scripts[][4] = {
 		{ { "503 Busy", NULL, "<html>no</html>", WHOLE }, fine, { 0 } },
@@ -156,7 +156,7 @@ static const struct refusal refusals[] = {
 };
 
 static void
-refused(void **state)
+every_refusal_has_its_code(void **state)
 {
 	struct model_conf conf;
 	struct embedding e;
@@ -170,7 +170,7 @@ refused(void **state)
 		model_fixture_conf(&conf);
 		conf.retries = 1;
 		if (r->response.form == SILENCE || r->response.form == STALL)
-			model_bench_hurry(&conf);
+			model_fixture_hurry(&conf);
 		model_fixture_reopen(&conf);
 		embedding_run(&e, script);
 		if (e.probe.err.code != r->code || e.probe.err.retry_after != r->retry_after ||
@@ -231,7 +231,7 @@ the_log_repeats_no_prompt_and_no_key(void **state)
 }
 
 static void
-nobody_there(void **state)
+a_server_that_is_away_cannot_be_reached(void **state)
 {
 	struct model_conf conf;
 	struct embedding e;
@@ -248,7 +248,7 @@ nobody_there(void **state)
 
 /* In the middle of the request, and in the middle of the wait for another try. */
 static void
-abandoned(void **state)
+an_abandoned_embedding_asks_no_more(void **state)
 {
 	const struct scripted_response silent[] = { { "200 OK", NULL, "", SILENCE }, { 0 } };
 	const struct scripted_response busy[] = { { "503 Busy", NULL, "", WHOLE }, { 0 } };
@@ -276,7 +276,7 @@ abandoned(void **state)
 }
 
 static void
-batches(void **state)
+a_batch_has_ceilings(void **state)
 {
 	const struct slice texts[] = { { "", 40 }, { "", 50 }, { "", 20 }, { "", 500 }, { "", 1 } };
 	struct model_conf conf;
@@ -326,16 +326,16 @@ openai_is_known_by_its_host(void **state)
 int
 main(void)
 {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, model_fixture_up, model_fixture_down)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, model_fixture_set_up, model_fixture_tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(a_good_one),
-		TEST(the_configuration_is_minded),
-		TEST(tried_again),
-		TEST(refused),
-		TEST(nobody_there),
+		TEST(two_texts_become_two_vectors),
+		TEST(the_configuration_is_followed),
+		TEST(what_may_pass_is_tried_again),
+		TEST(every_refusal_has_its_code),
+		TEST(a_server_that_is_away_cannot_be_reached),
 		TEST(the_log_repeats_no_prompt_and_no_key),
-		TEST(abandoned),
-		TEST(batches),
+		TEST(an_abandoned_embedding_asks_no_more),
+		TEST(a_batch_has_ceilings),
 		TEST(openai_is_known_by_its_host),
 	};
 

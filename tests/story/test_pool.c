@@ -9,12 +9,12 @@ test_used_again(void **state)
 	CLIENT(b, 1);
 
 	(void)state;
-	ask(&a);
+	borrow(&a);
 	assert_string_equal(traced, "a");
 	assert_false(a.reused);
 	give_back(&a);
 	assert_int_equal(stats().server_idle, 1);
-	ask(&b);
+	borrow(&b);
 	assert_int_equal(b.serial, a.serial);
 	assert_true(b.reused);
 	assert_int_equal(fake.connects, 1);
@@ -31,10 +31,10 @@ test_first_come_first_served(void **state)
 	CLIENT(d, 1);
 
 	(void)state;
-	ask(&a);
-	ask(&b);
-	ask(&c);
-	ask(&d);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	borrow(&d);
 	assert_string_equal(traced, "ab");
 	assert_int_equal(fake.open, 2); /* the pool's size */
 	assert_int_equal(stats().client_waiting, 2);
@@ -58,9 +58,9 @@ test_wait_has_an_end(void **state)
 	(void)state;
 	conf.query_wait_timeout_us = 5000;
 	reopen();
-	ask(&a);
-	ask(&b);
-	ask(&c);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
 	assert_string_equal(traced, "abc!pool_timeout");
 	assert_string_equal(c.flow.err.detail, "no connection came free within 0.0 s");
 	assert_int_equal(stats().client_waiting, 0);
@@ -79,10 +79,10 @@ test_queue_has_an_end(void **state)
 	(void)state;
 	conf.max_waiting = 1;
 	reopen();
-	ask(&a);
-	ask(&b);
-	ask(&c);
-	ask(&d);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	borrow(&d);
 	assert_string_equal(traced, "abd!overloaded");
 	leave(&c);
 	assert_string_equal(traced, "abd!overloadedc!client_gone");
@@ -100,14 +100,14 @@ test_leaves_when_granted(void **state)
 	CLIENT(d, 1);
 
 	(void)state;
-	ask(&a);
-	ask(&b);
-	ask(&c);
-	ask(&d);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	borrow(&d);
 	a.lease.conn->held = false;
 	pool_return(&a.lease, POOL_CLEAN);
 	flow_abort(&c.flow, ERR_CLIENT_GONE, "left");
-	settle();
+	pool_fixture_turns();
 	assert_string_equal(traced, "abc!client_goned");
 	assert_int_equal(d.serial, a.serial);
 	give_back(&a);
@@ -128,9 +128,9 @@ test_leaves_during_login(void **state)
 	flow_start(&a.flow, &client_kind, worker, NULL);
 	worker_turn(worker, 0);
 	flow_abort(&a.flow, ERR_CLIENT_GONE, "left");
-	settle();
+	pool_fixture_turns();
 	assert_int_equal(stats().server_idle, 1);
-	ask(&b);
+	borrow(&b);
 	assert_int_equal(fake.connects, 1);
 	give_back(&b);
 }
@@ -148,18 +148,18 @@ test_failed_login_is_everybodys(void **state)
 	fake.fail_logins = 1000;
 	flow_start(&a.flow, &client_kind, worker, NULL);
 	flow_start(&b.flow, &client_kind, worker, NULL);
-	settle();
+	pool_fixture_turns();
 	assert_string_equal(traced, "a!database_failedb!database_failed");
 	assert_string_equal(a.flow.err.detail,
 	    "login to the database failed: the fake refuses (SQLSTATE 28P01)");
 	assert_int_equal(a.flow.err.retry_after, 1);
 	fake.fail_logins = 0;
-	ask(&c); /* too early: told the reason, the database is not asked */
+	borrow(&c); /* too early: told the reason, the database is not asked */
 	assert_string_equal(c.flow.err.detail, a.flow.err.detail);
 	assert_int_equal(fake.connects, 2);
 	clock_test_advance(900000);
 	traced[0] = '\0';
-	ask(&c);
+	borrow(&c);
 	assert_string_equal(traced, "c");
 	give_back(&c);
 }
@@ -174,14 +174,14 @@ test_login_is_tried_again(void **state)
 	(void)state;
 	conf.server_login_retry_us = 100000;
 	reopen();
-	ask(&a);
+	borrow(&a);
 	fake.fail_logins = 1000;
-	ask(&b);
+	borrow(&b);
 	assert_string_equal(traced, "a");
 	fake.fail_logins = 0;
 	clock_test_advance(200000);
 	worker_turn(worker, 200);
-	settle();
+	pool_fixture_turns();
 	assert_string_equal(traced, "ab");
 	give_back(&a);
 	give_back(&b);
@@ -198,14 +198,14 @@ test_idle_makes_room(void **state)
 	CLIENT(e, 3);
 
 	(void)state;
-	ask(&a);
-	ask(&b);
-	ask(&c);
-	ask(&d);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	borrow(&d);
 	give_back(&b);
 	give_back(&c);
 	assert_int_equal(fake.open, 4);
-	ask(&e);
+	borrow(&e);
 	assert_string_equal(traced, "abcde");
 	assert_int_equal(fake.open, 4);
 	assert_int_equal(fake.key_open[1], 1); /* the longest idle went */
@@ -227,12 +227,12 @@ test_noisy_does_not_starve_quiet(void **state)
 	CLIENT(e, 1);
 
 	(void)state;
-	ask(&a);
-	ask(&b);
-	ask(&c);
-	ask(&d);
-	ask(&quiet);
-	ask(&e);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	borrow(&d);
+	borrow(&quiet);
+	borrow(&e);
 	assert_string_equal(traced, "abcd");
 	give_back(&a);
 	assert_string_equal(traced, "abcdquiet");

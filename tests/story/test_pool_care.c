@@ -7,7 +7,7 @@ bring_back(enum pg_conn_state left_as, enum pool_hygiene hygiene)
 {
 	CLIENT(a, 1);
 
-	ask(&a);
+	borrow(&a);
 	a.lease.conn->state = left_as;
 	a.hygiene = hygiene;
 	give_back(&a);
@@ -72,9 +72,9 @@ test_waiter_gets_the_reset_one(void **state)
 
 	(void)state;
 	a.hygiene = POOL_DIRTY;
-	ask(&a);
-	ask(&b);
-	ask(&c);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
 	give_back(&a);
 	assert_string_equal(traced, "abc");
 	assert_int_equal(c.serial, a.serial);
@@ -91,13 +91,13 @@ test_dead_while_idle(void **state)
 	CLIENT(c, 1);
 
 	(void)state;
-	ask(&a);
-	ask(&b);
+	borrow(&a);
+	borrow(&b);
 	a.lease.conn->dead = true;
 	b.lease.conn->dead = true;
 	give_back(&a);
 	give_back(&b);
-	ask(&c);
+	borrow(&c);
 	assert_string_equal(traced, "abc");
 	assert_false(c.reused);
 	assert_int_equal(fake.connects, 3);
@@ -116,7 +116,7 @@ test_idle_too_long(void **state)
 	assert_int_equal(fake.open, 1);
 	clock_test_advance(200000);
 	worker_turn(worker, 200);
-	settle();
+	pool_fixture_turns();
 	assert_int_equal(fake.open, 0);
 	assert_int_equal(stats().pools, 1);
 }
@@ -131,13 +131,13 @@ test_lifetime(void **state)
 	conf.server_lifetime_us = 3600 * 1000000ull;
 	conf.server_lifetime_jitter_us = 0;
 	reopen();
-	ask(&a);
+	borrow(&a);
 	clock_test_advance(3601 * 1000000ull);
 	give_back(&a);
 	assert_int_equal(fake.open, 0);
 	bring_back(PG_IDLE, POOL_CLEAN);
 	clock_test_advance(3601 * 1000000ull);
-	ask(&b); /* before the janitor came by */
+	borrow(&b); /* before the janitor came by */
 	assert_false(b.reused);
 	give_back(&b);
 }
@@ -152,10 +152,10 @@ test_empty_pool_is_forgotten(void **state)
 	bring_back(PG_IDLE, POOL_CLEAN);
 	clock_test_advance(100000);
 	worker_turn(worker, 200);
-	settle();
+	pool_fixture_turns();
 	clock_test_advance(100000);
 	worker_turn(worker, 200);
-	settle();
+	pool_fixture_turns();
 	assert_int_equal(stats().pools, 0);
 }
 
@@ -168,11 +168,11 @@ test_forgotten_target(void **state)
 	CLIENT(d, 1);
 
 	(void)state;
-	ask(&a);
-	ask(&b);
+	borrow(&a);
+	borrow(&b);
 	give_back(&b);
-	ask(&c);
-	ask(&d); /* waits, with the old target */
+	borrow(&c);
+	borrow(&d); /* waits, with the old target */
 	pool_forget(pools, SLICE_LIT("1"));
 	pool_forget(pools, SLICE_LIT("1"));
 	pool_forget(pools, SLICE_LIT("never heard of"));
@@ -196,9 +196,9 @@ test_other_password_is_another_target(void **state)
 	(void)state;
 	a.password = "old";
 	b.password = "new";
-	ask(&a);
+	borrow(&a);
 	give_back(&a);
-	ask(&b);
+	borrow(&b);
 	assert_false(b.reused);
 	assert_int_equal(fake.open, 1);
 	give_back(&b);
@@ -212,7 +212,7 @@ test_shutdown_cuts_logins_and_resets(void **state)
 
 	(void)state;
 	a.hygiene = POOL_DIRTY;
-	ask(&a);
+	borrow(&a);
 	fake.login_us = 3600u * 1000000;
 	flow_start(&b.flow, &client_kind, worker, NULL);
 	worker_turn(worker, 0);

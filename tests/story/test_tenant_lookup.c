@@ -18,6 +18,7 @@
 #include "tenant/row.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
+#include "turn_until_idle.h"
 
 #define KEY    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define LOOKUPS 20
@@ -68,20 +69,6 @@ half_a_row(const struct pg_query *q, struct fake_answer *a)
 	row.col[3] = NULL;
 }
 
-static void
-no_row(const struct pg_query *q, struct fake_answer *a)
-{
-	(void)q;
-	(void)a;
-}
-
-static void
-no_catalog(const struct pg_query *q, struct fake_answer *a)
-{
-	(void)q;
-	a->status = PG_LOST;
-}
-
 /* ---- visits ---- */
 
 struct lookup {
@@ -92,7 +79,7 @@ struct lookup {
 	unsigned ended;
 };
 
-struct world {
+struct tenants_fixture {
 	struct worker *worker;
 	struct redis redis;
 	struct tenants_conf conf;
@@ -101,7 +88,7 @@ struct world {
 };
 
 static enum flow_rc
-lookup_go(struct flow *f)
+lookup_step(struct flow *f)
 {
 	struct lookup *v = (struct lookup *)f;
 
@@ -117,11 +104,11 @@ lookup_end(struct flow *f, const struct err *err)
 	v->ended++;
 }
 
-static const struct flow_step lookup_steps[] = { { "visit", lookup_go }, { NULL, NULL } };
+static const struct flow_step lookup_steps[] = { { "visit", lookup_step }, { NULL, NULL } };
 static const struct flow_kind lookup_kind = { "visit", lookup_steps, lookup_end, NULL };
 
 static void
-lookup_begin(struct world *w, unsigned i)
+lookup_begin(struct tenants_fixture *w, unsigned i)
 {
 	struct lookup *v = &w->lookups[i];
 
@@ -130,21 +117,11 @@ lookup_begin(struct world *w, unsigned i)
 	flow_start(&v->flow, &lookup_kind, w->worker, NULL);
 }
 
-static void
-run_out(struct world *w)
-{
-	unsigned turns;
-
-	for (turns = 0; turns < 1000 && flow_count(w->worker) > 0; turns++)
-		worker_turn(w->worker, 20);
-	assert_int_equal(flow_count(w->worker), 0);
-}
-
 static enum err_code
-lookup(struct world *w)
+lookup(struct tenants_fixture *w)
 {
 	lookup_begin(w, 0);
-	run_out(w);
+	turn_until_idle(w->worker);
 	assert_int_equal(w->lookups[0].ended, 1);
 	return w->lookups[0].err.code;
 }
@@ -152,7 +129,7 @@ lookup(struct world *w)
 static int
 set_up(void **state)
 {
-	struct world *w = calloc(1, sizeof(*w));
+	struct tenants_fixture *w = calloc(1, sizeof(*w));
 	struct err err = { 0 };
 
 	log_level(LOG_EMERG);
@@ -173,7 +150,7 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 
 	tenants_close(w->tenants);
 	worker_free(w->worker);
@@ -183,9 +160,9 @@ tear_down(void **state)
 }
 
 static void
-many_requests_share_one_lookup(void **state)
+many_requests_share_one_tenant_lookup(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 	unsigned i;
 
 	fake_catalog_answers(a_ready_row, 3000);
@@ -193,7 +170,7 @@ many_requests_share_one_lookup(void **state)
 		lookup_begin(w, i);
 	worker_turn(w->worker, 0);
 	flow_abort(&w->lookups[3].flow, ERR_CLIENT_GONE, "left");
-	run_out(w);
+	turn_until_idle(w->worker);
 	for (i = 0; i < LOOKUPS; i++) {
 		assert_int_equal(w->lookups[i].ended, 1);
 		assert_int_equal(w->lookups[i].err.code, i == 3 ? ERR_CLIENT_GONE : ERR_NONE);
@@ -208,7 +185,7 @@ many_requests_share_one_lookup(void **state)
 static void
 the_nearest_place_answers(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 
 	fake_catalog_answers(a_ready_row, 0);
 	assert_int_equal(lookup(w), ERR_NONE);
@@ -230,7 +207,7 @@ whatever_redis_says_is_a_miss(void **state)
 {
 	static const enum redis_status troubles[] = { REDIS_NIL, REDIS_ERROR, REDIS_DOWN,
 		REDIS_TIMEOUT, REDIS_BUSY, REDIS_OK };
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 	size_t i;
 
 	for (i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
@@ -246,9 +223,9 @@ whatever_redis_says_is_a_miss(void **state)
 static void
 the_unknown_are_asked_for_again_soon(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 
-	fake_catalog_answers(no_row, 0);
+	fake_catalog_answers(fake_catalog_empty, 0);
 	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(w->lookups[0].tenant.state, TENANT_UNKNOWN);
 	assert_int_equal(lookup(w), ERR_NONE);
@@ -262,9 +239,9 @@ the_unknown_are_asked_for_again_soon(void **state)
 static void
 troubles_are_kept_by_nobody(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 
-	fake_catalog_answers(no_catalog, 0);
+	fake_catalog_answers(fake_catalog_lost, 0);
 	assert_int_equal(lookup(w), ERR_CATALOG);
 	fake_catalog_answers(a_row_of_another, 0);
 	assert_int_equal(lookup(w), ERR_INTERNAL);
@@ -277,7 +254,7 @@ troubles_are_kept_by_nobody(void **state)
 static void
 the_suspended_are_told(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 
 	fake_catalog_answers(a_suspended_row, 0);
 	assert_int_equal(lookup(w), ERR_SUSPENDED);
@@ -287,7 +264,7 @@ the_suspended_are_told(void **state)
 }
 
 static void
-hears(struct world *w, const char *message)
+others_publish(struct tenants_fixture *w, const char *message)
 {
 	w->redis.message(slice_str(message), w->redis.message_arg);
 }
@@ -295,21 +272,21 @@ hears(struct world *w, const char *message)
 static void
 others_say_what_to_forget(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 
 	fake_catalog_answers(a_ready_row, 0);
 	assert_int_equal(lookup(w), ERR_NONE);
-	hears(w, "");
-	hears(w, "rubbish");
-	hears(w, "xxxxxxxx:");
-	hears(w, "xxxxxxxx:other");
+	others_publish(w, "");
+	others_publish(w, "rubbish");
+	others_publish(w, "xxxxxxxx:");
+	others_publish(w, "xxxxxxxx:other");
 	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(fake_catalog_asked(), 1);
-	hears(w, "xxxxxxxx:acme");
+	others_publish(w, "xxxxxxxx:acme");
 	assert_int_equal(pools_forgotten, 1);
 	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(fake_catalog_asked(), 2);
-	hears(w, NULL);
+	others_publish(w, NULL);
 	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(fake_catalog_asked(), 3);
 }
@@ -318,7 +295,7 @@ others_say_what_to_forget(void **state)
 static void
 what_changes_during_a_lookup_is_not_kept_from_it(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 	unsigned i;
 
 	fake_catalog_answers(a_ready_row, 20000);
@@ -326,8 +303,8 @@ what_changes_during_a_lookup_is_not_kept_from_it(void **state)
 	for (i = 0; i < 3; i++)
 		worker_turn(w->worker, 0);
 	assert_int_equal(w->redis.gets, 1);
-	hears(w, "xxxxxxxx:acme");
-	run_out(w);
+	others_publish(w, "xxxxxxxx:acme");
+	turn_until_idle(w->worker);
 	assert_int_equal(w->lookups[0].err.code, ERR_NONE);
 	assert_int_equal(w->redis.sets, 0);
 	assert_int_equal(lookup(w), ERR_NONE);
@@ -338,7 +315,7 @@ what_changes_during_a_lookup_is_not_kept_from_it(void **state)
 static void
 what_we_forget_others_hear(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 
 	fake_catalog_answers(a_ready_row, 0);
 	assert_int_equal(lookup(w), ERR_NONE);
@@ -352,9 +329,9 @@ what_we_forget_others_hear(void **state)
 
 /* Cut off at every turn of the loop, nothing is left behind (the sanitizer looks). */
 static void
-abandoned_at_every_turn(void **state)
+a_lookup_may_be_cut_off_at_every_turn(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 	unsigned turns, i;
 
 	fake_catalog_answers(a_ready_row, 1000);
@@ -363,7 +340,7 @@ abandoned_at_every_turn(void **state)
 		for (i = 0; i < turns; i++)
 			worker_turn(w->worker, 1);
 		flow_abort_all(w->worker, ERR_SHUTDOWN, "cut off");
-		run_out(w);
+		turn_until_idle(w->worker);
 		assert_int_equal(w->lookups[0].ended, 1);
 		clock_test_advance(61 * SECOND);
 	}
@@ -375,7 +352,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		HANDLER(many_requests_share_one_lookup),
+		HANDLER(many_requests_share_one_tenant_lookup),
 		HANDLER(the_nearest_place_answers),
 		HANDLER(whatever_redis_says_is_a_miss),
 		HANDLER(the_unknown_are_asked_for_again_soon),
@@ -384,7 +361,7 @@ main(void)
 		HANDLER(others_say_what_to_forget),
 		HANDLER(what_changes_during_a_lookup_is_not_kept_from_it),
 		HANDLER(what_we_forget_others_hear),
-		HANDLER(abandoned_at_every_turn),
+		HANDLER(a_lookup_may_be_cut_off_at_every_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,6 @@ step_waits(struct flow *f)
 	return flow_wait(f, trace_cancel, NULL);
 }
 
-KIND(waits, { "defers", step_defers }, { "wait", step_waits });
+KIND(waits, trace_release, { "defers", step_defers }, { "wait", step_waits });
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake_http: an exchange that answers what the test put into it, and keeps what it was given; linked
- * in place of http/ for the tests of api/.
+ * fake_http: an exchange that answers what the test put into it and keeps what it was given, in
+ * place of http/ for the tests of api/.
  */
 #ifndef TESTS_UNIT_FAKE_HTTP_H
 #define TESTS_UNIT_FAKE_HTTP_H

@@ -24,7 +24,7 @@
 #define PATIENCE_US 30000000ull /* only a broken test waits so long */
 
 static void
-conn_said(struct bufferevent *bev, void *arg)
+peer_conn_said(struct bufferevent *bev, void *arg)
 {
 	struct peer_conn *c = arg;
 
@@ -33,7 +33,7 @@ conn_said(struct bufferevent *bev, void *arg)
 }
 
 static void
-conn_free(struct peer_conn *c)
+peer_conn_free(struct peer_conn *c)
 {
 	bufferevent_free(c->bev);
 	c->bev = NULL;
@@ -41,7 +41,7 @@ conn_free(struct peer_conn *c)
 }
 
 static void
-conn_event(struct bufferevent *bev, short what, void *arg)
+peer_conn_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct peer_conn *c = arg;
 
@@ -49,18 +49,18 @@ conn_event(struct bufferevent *bev, short what, void *arg)
 	if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) == 0)
 		return;
 	c->peer->closed++;
-	conn_free(c);
+	peer_conn_free(c);
 }
 
 static void
-conn_drained(struct bufferevent *bev, void *arg)
+peer_conn_drained(struct bufferevent *bev, void *arg)
 {
 	(void)bev;
-	conn_free(arg);
+	peer_conn_free(arg);
 }
 
 static struct bufferevent *
-conn_new(const struct peer *p, struct event_base *base, evutil_socket_t fd)
+peer_conn_new(const struct peer *p, struct event_base *base, evutil_socket_t fd)
 {
 	int options = BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS;
 
@@ -81,9 +81,9 @@ peer_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, i
 	while (c->bev != NULL)
 		assert_true(++c < p->conns + PEER_CONNS_MAX);
 	c->peer = p;
-	c->bev = conn_new(p, evconnlistener_get_base(l), fd);
+	c->bev = peer_conn_new(p, evconnlistener_get_base(l), fd);
 	assert_non_null(c->bev);
-	bufferevent_setcb(c->bev, conn_said, NULL, conn_event, c);
+	bufferevent_setcb(c->bev, peer_conn_said, NULL, peer_conn_event, c);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 	p->accepted++;
 }
@@ -119,7 +119,7 @@ peer_close(struct peer *p)
 {
 	for (unsigned i = 0; i < PEER_CONNS_MAX; i++)
 		if (p->conns[i].bev != NULL)
-			conn_free(&p->conns[i]);
+			peer_conn_free(&p->conns[i]);
 	if (p->listener != NULL)
 		evconnlistener_free(p->listener);
 	p->listener = NULL;
@@ -135,11 +135,11 @@ void
 peer_hang_up(struct peer_conn *c)
 {
 	if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
-		conn_free(c);
+		peer_conn_free(c);
 		return;
 	}
 	bufferevent_disable(c->bev, EV_READ);
-	bufferevent_setcb(c->bev, NULL, conn_drained, conn_event, c);
+	bufferevent_setcb(c->bev, NULL, peer_conn_drained, peer_conn_event, c);
 }
 
 static void

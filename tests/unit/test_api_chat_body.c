@@ -22,7 +22,7 @@ static struct arena *arena;
 static struct chat_input input;
 
 static int
-setup(void **state)
+set_up(void **state)
 {
 	(void)state;
 	arena = arena_new(ARENA_MAX);
@@ -31,7 +31,7 @@ setup(void **state)
 }
 
 static int
-teardown(void **state)
+tear_down(void **state)
 {
 	(void)state;
 	arena_free(arena);
@@ -326,7 +326,7 @@ test_every_ceiling(void **state)
 	arena = large;
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int
 main(void)

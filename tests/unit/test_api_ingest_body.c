@@ -24,7 +24,7 @@ static struct ingest_items items;
 static const struct document *first = &items.items[0].document;
 
 static int
-setup(void **state)
+set_up(void **state)
 {
 	(void)state;
 	arena = arena_new(1u << 20);
@@ -33,7 +33,7 @@ setup(void **state)
 }
 
 static int
-teardown(void **state)
+tear_down(void **state)
 {
 	(void)state;
 	arena_free(arena);
@@ -318,7 +318,7 @@ test_every_ceiling(void **state)
 	arena = large;
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int
 main(void)

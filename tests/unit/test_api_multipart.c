@@ -21,7 +21,7 @@
 static struct parts parts;
 
 static bool
-reads(struct slice body, const char *boundary)
+reads_parts(struct slice body, const char *boundary)
 {
 	struct err err = { 0 };
 	bool ok = multipart_read(body, slice_str(boundary), &parts, &err);
@@ -32,7 +32,7 @@ reads(struct slice body, const char *boundary)
 	return ok;
 }
 
-#define READS(text)	reads(SLICE_LIT(text), "B")
+#define READS(text)	reads_parts(SLICE_LIT(text), "B")
 
 static void
 is(struct slice got, const char *want)
@@ -99,7 +99,7 @@ test_browser(void **state)
 
 	(void)state;
 	assert_true(
-	    reads(slice_of(body, sizeof(body) - 1), "----WebKitFormBoundary7MA4YWxkTrZu0gW"));
+	    reads_parts(slice_of(body, sizeof(body) - 1), "----WebKitFormBoundary7MA4YWxkTrZu0gW"));
 	assert_int_equal(parts.count, 3);
 	is(parts.items[0].name, "documentId");
 	is(parts.items[0].file_name, NULL);
@@ -185,12 +185,12 @@ test_parts_at_most(void **state)
 	(void)state;
 	for (unsigned i = 0; i <= MULTIPART_PARTS_MAX; i++) {
 		memcpy(body + n, "--B--", 5);
-		assert_int_equal(reads(slice_of(body, n + 5), "B"), i > 0);
+		assert_int_equal(reads_parts(slice_of(body, n + 5), "B"), i > 0);
 		memcpy(body + n, one, sizeof(one) - 1);
 		n += sizeof(one) - 1;
 	}
 	memcpy(body + n, "--B--", 5);
-	assert_false(reads(slice_of(body, n + 5), "B"));
+	assert_false(reads_parts(slice_of(body, n + 5), "B"));
 }
 
 /* Every cut of a good body is refused, and read no further than its end. */
@@ -205,10 +205,10 @@ test_every_cut(void **state)
 
 		assert_non_null(copy);
 		memcpy(copy, body, n);
-		assert_false(reads(slice_of(copy, n), "B"));
+		assert_false(reads_parts(slice_of(copy, n), "B"));
 		free(copy);
 	}
-	assert_true(reads(slice_of(body, sizeof(body) - 1), "B"));
+	assert_true(reads_parts(slice_of(body, sizeof(body) - 1), "B"));
 }
 
 /* Fills `body` with `pattern` after its first `used` bytes, and reads it. */
@@ -221,7 +221,7 @@ in_time(char *body, size_t used, const char *pattern, const char *boundary)
 	for (size_t i = used; i < BIG; i++)
 		body[i] = pattern[(i - used) % n];
 	began = clock();
-	assert_false(reads(slice_of(body, BIG), boundary));
+	assert_false(reads_parts(slice_of(body, BIG), boundary));
 	assert_in_range(clock() - began, 0, CPU_MAX);
 }
 

@@ -21,7 +21,7 @@
 static struct http_exchange exchange;
 
 static void
-handle(const char *method, struct slice path)
+respond_to(const char *method, struct slice path)
 {
 	exchange = (struct http_exchange){ .method = slice_str(method), .path = path };
 	handler_started = NULL;
@@ -71,7 +71,7 @@ test_routes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		handle(table[i][0], slice_str(table[i][1]));
+		respond_to(table[i][0], slice_str(table[i][1]));
 		assert_non_null(handler_started);
 		assert_string_equal(handler_started, table[i][2]);
 	}
@@ -86,7 +86,7 @@ test_no_such_path(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		handle("POST", paths[i]);
+		respond_to("POST", paths[i]);
 		assert_null(handler_started);
 		has_problem(404, "not_found");
 		assert_null(strstr(exchange.headers, "Allow"));
@@ -97,15 +97,15 @@ static void
 test_method_not_allowed(void **state)
 {
 	(void)state;
-	handle("GET", SLICE_LIT("/chat"));
+	respond_to("GET", SLICE_LIT("/chat"));
 	has_problem(405, "method_not_allowed");
 	has_header("Allow: POST\n");
-	handle("post", SLICE_LIT("/ingest"));
+	respond_to("post", SLICE_LIT("/ingest"));
 	has_problem(405, "method_not_allowed");
-	handle("DELETE", SLICE_LIT("/healthz"));
+	respond_to("DELETE", SLICE_LIT("/healthz"));
 	has_problem(405, "method_not_allowed");
 	has_header("Allow: GET, HEAD\n");
-	handle("OPTIONS", SLICE_LIT("/readyz"));
+	respond_to("OPTIONS", SLICE_LIT("/readyz"));
 	has_header("Allow: GET, HEAD\n");
 	assert_null(handler_started);
 }

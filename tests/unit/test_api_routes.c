@@ -183,7 +183,7 @@ test_ceilings(void **state)
 }
 
 static void
-refuses(unsigned callers, enum caller_kind kind, const char *detail)
+callers_are_judged(unsigned callers, enum caller_kind kind, const char *detail)
 {
 	const struct api_route row = { .callers = callers };
 	struct err err = { 0 };
@@ -201,13 +201,13 @@ test_callers(void **state)
 
 	(void)state;
 	for (unsigned kind = CALLER_TENANT; kind <= CALLER_ADMIN; kind++)
-		refuses(0, (enum caller_kind)kind, NULL);
-	refuses(tenants, CALLER_TENANT, NULL);
-	refuses(tenants, CALLER_SERVICE, NULL);
-	refuses(tenants, CALLER_ADMIN,
+		callers_are_judged(0, (enum caller_kind)kind, NULL);
+	callers_are_judged(tenants, CALLER_TENANT, NULL);
+	callers_are_judged(tenants, CALLER_SERVICE, NULL);
+	callers_are_judged(tenants, CALLER_ADMIN,
 	    "An admin key has no tenant; use a tenant or service key here.");
-	refuses(CALLS(CALLER_ADMIN), CALLER_ADMIN, NULL);
-	refuses(CALLS(CALLER_ADMIN), CALLER_TENANT,
+	callers_are_judged(CALLS(CALLER_ADMIN), CALLER_ADMIN, NULL);
+	callers_are_judged(CALLS(CALLER_ADMIN), CALLER_TENANT,
 	    "A tenant key may not do this; use a key of kind admin.");
 	for (size_t i = 0; i < 3; i++) {
 		static const char *const paths[] = { "/ingest", "/chat", "/search" };

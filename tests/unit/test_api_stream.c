@@ -35,7 +35,7 @@ static const struct model_usage guess = { .output_tokens = 2 };
 static struct buf out;
 
 static int
-begin(void **state)
+set_up(void **state)
 {
 	(void)state;
 	buf_init(&out, 4096);
@@ -43,7 +43,7 @@ begin(void **state)
 }
 
 static int
-end(void **state)
+tear_down(void **state)
 {
 	(void)state;
 	buf_free(&out);
@@ -215,7 +215,7 @@ headers(void **state)
 int
 main(void)
 {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(data_stream),
 		TEST(ui_stream),

@@ -15,7 +15,7 @@
 #include "tenantgate/retrieval.h"
 
 static void
-check(const char *text, enum chunk_separators how, unsigned size, unsigned overlap,
+check_chunks(const char *text, enum chunk_separators how, unsigned size, unsigned overlap,
     const char *const *want)
 {
 	struct chunk_list list = { .max = 1000 };
@@ -35,7 +35,7 @@ check(const char *text, enum chunk_separators how, unsigned size, unsigned overl
 }
 
 #define CHECK(text, how, size, overlap, ...) \
-	check(text, how, size, overlap, (const char *const[]){ __VA_ARGS__ })
+	check_chunks(text, how, size, overlap, (const char *const[]){ __VA_ARGS__ })
 
 static void
 test_known(void **state)

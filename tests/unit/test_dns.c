@@ -27,7 +27,7 @@
 
 #define PATIENCE_US 300000
 
-struct lookup {
+struct name_lookup {
 	struct probe probe;
 	const char *host;
 	struct dns_answer answer;
@@ -40,7 +40,7 @@ static unsigned asked;
 
 /* The resolver asks in dIffERent case, as a guard against forged answers. */
 static bool
-is_one_of(const char *name, const char *names)
+name_is_one_of(const char *name, const char *names)
 {
 	char lower[64] = "";
 
@@ -66,13 +66,13 @@ server_asked(struct evdns_server_request *r, void *arg)
 		evdns_server_request_drop(r);
 		return;
 	}
-	if (is_one_of(name, "db.test only-a.test half.test brief.test")) {
+	if (name_is_one_of(name, "db.test only-a.test half.test brief.test")) {
 		refused = 0;
 		if (is_a)
 			evdns_server_request_add_a_reply(r, name, 2, v4,
 			    strcasecmp(name, "brief.test") == 0 ? 0 : 300);
 	}
-	if (is_one_of(name, "db.test only-aaaa.test")) {
+	if (name_is_one_of(name, "db.test only-aaaa.test")) {
 		refused = 0;
 		if (!is_a)
 			evdns_server_request_add_aaaa_reply(r, name, 1, v6, 300);
@@ -121,19 +121,19 @@ tear_down(void **state)
 }
 
 static enum flow_rc
-lookup_ask(struct flow *f)
+name_lookup_step(struct flow *f)
 {
-	struct lookup *l = (struct lookup *)f;
+	struct name_lookup *l = (struct name_lookup *)f;
 
 	return dns_lookup(f, dns, l->host, &l->answer);
 }
 
 static void
-lookup(struct lookup *l, const char *host)
+resolve(struct name_lookup *l, const char *host)
 {
 	memset(l, 0, sizeof(*l));
 	l->host = host;
-	probe_start(&l->probe, worker, lookup_ask, NULL);
+	probe_start(&l->probe, worker, name_lookup_step, NULL);
 	turn_until(worker, &l->probe.ended);
 	assert_false(err_is(&l->probe.err));
 }
@@ -141,22 +141,22 @@ lookup(struct lookup *l, const char *host)
 static void
 test_at_once(void **state)
 {
-	struct lookup l;
+	struct name_lookup l;
 	char long_name[DNS_NAME_MAX + 2];
 
 	(void)state;
-	lookup(&l, "192.0.2.7");
+	resolve(&l, "192.0.2.7");
 	assert_int_equal(l.answer.count, 1);
 	assert_string_equal(l.answer.addr[0], "192.0.2.7");
-	lookup(&l, "2001:DB8::0:7");
+	resolve(&l, "2001:DB8::0:7");
 	assert_string_equal(l.answer.addr[0], "2001:db8::7");
-	lookup(&l, "LocalHost");
+	resolve(&l, "LocalHost");
 	assert_true(l.answer.count >= 1);
-	lookup(&l, "");
+	resolve(&l, "");
 	assert_int_equal(l.answer.err.code, ERR_UPSTREAM);
 	memset(long_name, 'a', sizeof(long_name) - 1);
 	long_name[sizeof(long_name) - 1] = '\0';
-	lookup(&l, long_name);
+	resolve(&l, long_name);
 	assert_int_equal(l.answer.err.code, ERR_UPSTREAM);
 	assert_int_equal(asked, 0);
 }
@@ -164,59 +164,59 @@ test_at_once(void **state)
 static void
 test_asked_and_kept(void **state)
 {
-	struct lookup l;
+	struct name_lookup l;
 
 	(void)state;
-	lookup(&l, "db.test");
+	resolve(&l, "db.test");
 	assert_int_equal(l.answer.count, 3);
 	assert_string_equal(l.answer.addr[0], "10.0.0.1");
 	assert_string_equal(l.answer.addr[1], "10.0.0.2");
 	assert_string_equal(l.answer.addr[2], "fd00::7");
 	assert_int_equal(asked, 2);
-	lookup(&l, "DB.test.");
+	resolve(&l, "DB.test.");
 	assert_int_equal(l.answer.count, 3);
 	assert_int_equal(asked, 2);
 	clock_test_advance(DNS_KEEP_US);
-	lookup(&l, "db.test");
+	resolve(&l, "db.test");
 	assert_int_equal(asked, 4);
 }
 
 static void
 test_one_family(void **state)
 {
-	struct lookup l;
+	struct name_lookup l;
 
 	(void)state;
-	lookup(&l, "only-a.test");
+	resolve(&l, "only-a.test");
 	assert_int_equal(l.answer.count, 2);
-	lookup(&l, "only-aaaa.test");
+	resolve(&l, "only-aaaa.test");
 	assert_int_equal(l.answer.count, 1);
 	assert_string_equal(l.answer.addr[0], "fd00::7");
-	lookup(&l, "brief.test");
-	lookup(&l, "brief.test");
+	resolve(&l, "brief.test");
+	resolve(&l, "brief.test");
 	assert_int_equal(asked, 8); /* a TTL of nothing is not kept */
 }
 
 static void
 test_unknown(void **state)
 {
-	struct lookup l;
+	struct name_lookup l;
 
 	(void)state;
-	lookup(&l, "nobody.test");
+	resolve(&l, "nobody.test");
 	assert_int_equal(l.answer.count, 0);
 	assert_int_equal(l.answer.err.code, ERR_UPSTREAM);
 	assert_non_null(strstr(l.answer.err.detail, "nobody.test"));
 	assert_int_equal(asked, 2);
-	lookup(&l, "nobody.test");
+	resolve(&l, "nobody.test");
 	assert_int_equal(asked, 2);
 	clock_test_advance(1000000);
-	lookup(&l, "nobody.test");
+	resolve(&l, "nobody.test");
 	assert_int_equal(asked, 4);
 }
 
 static void
-tick(void *arg)
+count_tick(void *arg)
 {
 	(*(unsigned *)arg)++;
 }
@@ -224,17 +224,17 @@ tick(void *arg)
 static void
 test_silence_blocks_nobody(void **state)
 {
-	struct lookup l;
+	struct name_lookup l;
 	struct timer timer = { 0 };
 	unsigned ticks = 0;
 	uint64_t began = clock_mono_us();
 	uint64_t took;
 
 	(void)state;
-	assert_true(timer_init(&timer, worker, tick, &ticks));
+	assert_true(timer_init(&timer, worker, count_tick, &ticks));
 	memset(&l, 0, sizeof(l));
 	l.host = "silent.test";
-	probe_start(&l.probe, worker, lookup_ask, NULL);
+	probe_start(&l.probe, worker, name_lookup_step, NULL);
 	while (!l.probe.ended && clock_mono_us() - began < 3000000) {
 		if (!timer.set)
 			timer_start(&timer, 5000);
@@ -251,11 +251,11 @@ test_silence_blocks_nobody(void **state)
 static void
 test_half_silence(void **state)
 {
-	struct lookup l;
+	struct name_lookup l;
 	uint64_t began = clock_mono_us();
 
 	(void)state;
-	lookup(&l, "half.test");
+	resolve(&l, "half.test");
 	assert_int_equal(l.answer.count, 2);
 	assert_true(clock_mono_us() - began < PATIENCE_US);
 }
@@ -263,10 +263,10 @@ test_half_silence(void **state)
 static void
 test_abort(void **state)
 {
-	struct lookup l = { .host = "silent.test" };
+	struct name_lookup l = { .host = "silent.test" };
 
 	(void)state;
-	probe_start(&l.probe, worker, lookup_ask, NULL);
+	probe_start(&l.probe, worker, name_lookup_step, NULL);
 	turn_for(worker, 30);
 	flow_abort(&l.probe.flow, ERR_CLIENT_GONE, "left");
 	turn_until(worker, &l.probe.ended);

@@ -99,7 +99,7 @@ test_by_magic(void **state)
 }
 
 static void
-is(struct slice declared, const char *name, const char *body, const char *want)
+detects_as(struct slice declared, const char *name, const char *body, const char *want)
 {
 	const struct document_format *d = format_detect(declared, slice_str(name), slice_str(body));
 
@@ -113,13 +113,13 @@ test_precedence(void **state)
 	const struct slice stream = SLICE_LIT("application/octet-stream");
 
 	(void)state;
-	is(SLICE_LIT("Text/Plain; charset=utf-8"), "a.pdf", "%PDF-1.4", "text/plain");
-	is(SLICE_LIT("application/x-pdf"), "", "", "application/pdf");
-	is(none, "a.txt", "\n%PDF-1.4", "application/pdf");
-	is(stream, "NOTES.MD", "# x", "text/markdown");
-	is(SLICE_LIT("application/octet-stream; x=y"), "a.text", "", "text/plain");
-	is(SLICE_LIT(" ; x=y"), "a.markdown", "", "text/markdown");
-	is(none, "a.txt", "", "text/plain");
+	detects_as(SLICE_LIT("Text/Plain; charset=utf-8"), "a.pdf", "%PDF-1.4", "text/plain");
+	detects_as(SLICE_LIT("application/x-pdf"), "", "", "application/pdf");
+	detects_as(none, "a.txt", "\n%PDF-1.4", "application/pdf");
+	detects_as(stream, "NOTES.MD", "# x", "text/markdown");
+	detects_as(SLICE_LIT("application/octet-stream; x=y"), "a.text", "", "text/plain");
+	detects_as(SLICE_LIT(" ; x=y"), "a.markdown", "", "text/markdown");
+	detects_as(none, "a.txt", "", "text/plain");
 }
 
 static void

@@ -34,7 +34,7 @@ struct rule {
 #define CHUNKED			POST "Transfer-Encoding: chunked\r\n\r\n"
 
 static void
-check(const struct rule *r)
+check_rule(const struct rule *r)
 {
 	struct verdict v = verdict_of(r->bytes, 0), w;
 
@@ -54,7 +54,7 @@ check(const struct rule *r)
 #define CHECK_ALL(rules)                                                     \
 	do {                                                                 \
 		for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)  \
-			check(&(rules)[i]);                                  \
+			check_rule(&(rules)[i]);                                  \
 	} while (0)
 
 static void
@@ -224,7 +224,7 @@ chunks(void **state)
 
 	(void)state;
 	CHECK_ALL(rules);
-	check(&too_long);
+	check_rule(&too_long);
 }
 
 static void
@@ -242,9 +242,9 @@ messages_follow_each_other(void **state)
 		ERR_NONE, 2, 0 };
 
 	(void)state;
-	check(&two);
-	check(&closed);
-	check(&old);
+	check_rule(&two);
+	check_rule(&closed);
+	check_rule(&old);
 }
 
 static void

@@ -2,17 +2,11 @@
 /*
  * test_json: what is refused when reading, and what hostile bytes become when written.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "tenantgate/base/json.h"
+#include "json_fixture.h"
 
 static void
 expect_unreadable(struct slice text, const char *why)
@@ -251,17 +245,6 @@ ranges_are_closed_and_named(void **state)
 }
 
 static void
-expect_written(struct slice in, const char *out)
-{
-	struct buf b;
-
-	buf_init(&b, 1000);
-	assert_true(json_put_string(&b, in));
-	assert_string_equal(b.data, out);
-	buf_free(&b);
-}
-
-static void
 strings_are_escaped(void **state)
 {
 	(void)state;
@@ -275,8 +258,6 @@ strings_are_escaped(void **state)
 	expect_written(SLICE_LIT("\xc2\x85\xc2\x9b"), "\"\\u0085\\u009b\"");
 	expect_written(SLICE_LIT("\xe2\x80\xa8\xe2\x80\xa9"), "\"\\u2028\\u2029\"");
 }
-
-#define FFFD "\xef\xbf\xbd"
 
 static void
 broken_utf8_is_replaced(void **state)

@@ -17,7 +17,7 @@
 static struct delta d;
 
 static int
-begin(void **state)
+set_up(void **state)
 {
 	(void)state;
 	delta_init(&d, 64);
@@ -25,7 +25,7 @@ begin(void **state)
 }
 
 static int
-end(void **state)
+tear_down(void **state)
 {
 	(void)state;
 	delta_free(&d);
@@ -142,9 +142,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_canonical_stream, begin, end),
-		cmocka_unit_test_setup_teardown(odd_but_fine, begin, end),
-		cmocka_unit_test_setup_teardown(errors_and_rubbish, begin, end),
+		cmocka_unit_test_setup_teardown(a_canonical_stream, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(odd_but_fine, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(errors_and_rubbish, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("model_delta", tests, NULL, NULL);

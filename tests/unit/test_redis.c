@@ -13,13 +13,12 @@
 #include <cmocka.h>
 
 #include "fake_redis.h"
-#include "tenantgate/base/clock.h"
-#include "tenantgate/wire/redis.h"
+#include "redis_fixture.h"
 #include "wire/redis_internal.h"
 
 #define TIMEOUT_US 100000
 
-struct ask {
+struct redis_ask {
 	struct probe probe;
 	struct slice words[3];
 	unsigned count;
@@ -36,44 +35,34 @@ static char told_last[64];
 /* ---- the client ---- */
 
 static enum flow_rc
-ask_step(struct flow *f)
+redis_ask_step(struct flow *f)
 {
-	struct ask *a = (struct ask *)f;
+	struct redis_ask *a = (struct redis_ask *)f;
 
 	return redis_command(f, redis, a->words, a->count, &a->reply);
 }
 
 static void
-ask_start(struct ask *a, const char *word)
+redis_ask_start(struct redis_ask *a, const char *word)
 {
 	memset(a, 0, sizeof(*a));
 	a->words[0] = slice_str(word);
 	a->count = 1;
-	probe_start(&a->probe, worker, ask_step, NULL);
+	probe_start(&a->probe, worker, redis_ask_step, NULL);
 }
 
 static enum redis_status
-ask(const char *word)
+redis_ask_run(const char *word)
 {
-	struct ask a;
+	struct redis_ask a;
 	enum redis_status status;
 
-	ask_start(&a, word);
+	redis_ask_start(&a, word);
 	turn_until(worker, &a.probe.ended);
 	assert_false(err_is(&a.probe.err));
 	status = a.reply.status;
 	redis_clear(&a.reply);
 	return status;
-}
-
-static void
-wait_up(bool up)
-{
-	uint64_t until = clock_mono_us() + 3000000;
-
-	while (redis_is_up(redis) != up && clock_mono_us() < until)
-		worker_turn(worker, 5);
-	assert_true(redis_is_up(redis) == up);
 }
 
 static void
@@ -98,7 +87,7 @@ set_up(void **state)
 	dns = dns_open(worker, "127.0.0.1:9", 1000000);
 	peer_open(&peer, worker, 0, fake_redis_said);
 	redis_at("redis://127.0.0.1:%u");
-	wait_up(true);
+	redis_wait(worker, redis, true);
 	return 0;
 }
 
@@ -118,37 +107,37 @@ tear_down(void **state)
 static void
 test_replies(void **state)
 {
-	struct ask a;
+	struct redis_ask a;
 
 	(void)state;
-	ask_start(&a, "GET");
+	redis_ask_start(&a, "GET");
 	turn_until(worker, &a.probe.ended);
 	assert_int_equal(a.reply.status, REDIS_OK);
 	assert_true(slice_is(a.reply.text, "value"));
 	redis_clear(&a.reply);
 	redis_clear(&a.reply);
-	ask_start(&a, "INCR");
+	redis_ask_start(&a, "INCR");
 	turn_until(worker, &a.probe.ended);
 	assert_int_equal(a.reply.number, 42);
 	redis_clear(&a.reply);
-	ask_start(&a, "BAD");
+	redis_ask_start(&a, "BAD");
 	turn_until(worker, &a.probe.ended);
 	assert_int_equal(a.reply.status, REDIS_ERROR);
 	assert_true(slice_is(a.reply.text, "ERR no such thing"));
 	redis_clear(&a.reply);
-	assert_int_equal(ask("NONE"), REDIS_NIL);
+	assert_int_equal(redis_ask_run("NONE"), REDIS_NIL);
 	assert_string_equal(redis_trouble(redis), "");
 }
 
 static void
 test_array(void **state)
 {
-	struct ask a;
+	struct redis_ask a;
 	struct slice text;
 	int64_t number = 0;
 
 	(void)state;
-	ask_start(&a, "LIST");
+	redis_ask_start(&a, "LIST");
 	turn_until(worker, &a.probe.ended);
 	assert_int_equal(a.reply.status, REDIS_OK);
 	assert_true(redis_int_at(&a.reply, 0, &number));
@@ -168,12 +157,12 @@ test_pipeline(void **state)
 	static const char *const words[] = { "GET", "INCR", "NONE", "BAD", "GET" };
 	static const enum redis_status wants[] = { REDIS_OK, REDIS_OK, REDIS_NIL, REDIS_ERROR,
 		REDIS_OK };
-	struct ask a[5];
+	struct redis_ask a[5];
 	struct slice publish[3] = { SLICE_LIT("PUBLISH"), SLICE_LIT("c"), SLICE_LIT("m\0x") };
 
 	(void)state;
 	for (int i = 0; i < 5; i++)
-		ask_start(&a[i], words[i]);
+		redis_ask_start(&a[i], words[i]);
 	redis_send(redis, publish, 3); /* written before them; nobody waits for its reply */
 	for (int i = 0; i < 5; i++)
 		turn_until(worker, &a[i].probe.ended);
@@ -186,11 +175,11 @@ test_pipeline(void **state)
 static void
 test_cancel_keeps_order(void **state)
 {
-	struct ask a, b;
+	struct redis_ask a, b;
 
 	(void)state;
-	ask_start(&a, "GET");
-	ask_start(&b, "INCR");
+	redis_ask_start(&a, "GET");
+	redis_ask_start(&b, "INCR");
 	worker_turn(worker, 0);
 	flow_abort(&a.probe.flow, ERR_CLIENT_GONE, "left");
 	turn_until(worker, &a.probe.ended);
@@ -203,12 +192,12 @@ test_cancel_keeps_order(void **state)
 static void
 test_hang(void **state)
 {
-	struct ask a, b;
+	struct redis_ask a, b;
 	uint64_t began = clock_mono_us();
 
 	(void)state;
-	ask_start(&a, "HANG");
-	ask_start(&b, "GET");
+	redis_ask_start(&a, "HANG");
+	redis_ask_start(&b, "GET");
 	turn_until(worker, &a.probe.ended);
 	turn_until(worker, &b.probe.ended);
 	assert_in_range(clock_mono_us() - began, TIMEOUT_US - 5000, TIMEOUT_US + 100000);
@@ -216,15 +205,15 @@ test_hang(void **state)
 	assert_int_equal(b.reply.status, REDIS_TIMEOUT);
 	assert_false(redis_is_up(redis));
 	began = clock_mono_us();
-	assert_int_equal(ask("GET"), REDIS_DOWN);
+	assert_int_equal(redis_ask_run("GET"), REDIS_DOWN);
 	assert_true(clock_mono_us() - began < 50000);
 	/* It accepts, but greets nobody: that is not up. */
 	turn_for(worker, 200);
 	assert_false(redis_is_up(redis));
 	assert_non_null(strstr(redis_trouble(redis), "no greeting"));
 	fake_redis.hung = false;
-	wait_up(true);
-	assert_int_equal(ask("GET"), REDIS_OK);
+	redis_wait(worker, redis, true);
+	assert_int_equal(redis_ask_run("GET"), REDIS_OK);
 }
 
 static void
@@ -233,42 +222,42 @@ test_leave_and_return(void **state)
 	uint16_t port = peer.port;
 
 	(void)state;
-	assert_int_equal(ask("LEAVE"), REDIS_DOWN);
-	wait_up(true);
+	assert_int_equal(redis_ask_run("LEAVE"), REDIS_DOWN);
+	redis_wait(worker, redis, true);
 	assert_int_equal(peer.accepted, 2);
 	peer_close(&peer);
-	wait_up(false);
-	assert_int_equal(ask("GET"), REDIS_DOWN);
+	redis_wait(worker, redis, false);
+	assert_int_equal(redis_ask_run("GET"), REDIS_DOWN);
 	turn_for(worker, 200);
 	peer_open(&peer, worker, port, fake_redis_said);
-	wait_up(true);
-	assert_int_equal(ask("GET"), REDIS_OK);
+	redis_wait(worker, redis, true);
+	assert_int_equal(redis_ask_run("GET"), REDIS_OK);
 }
 
 static void
 test_rubbish(void **state)
 {
 	(void)state;
-	assert_int_equal(ask("RUBBISH"), REDIS_DOWN);
-	wait_up(true);
-	assert_int_equal(ask("HUGE"), REDIS_DOWN);
-	wait_up(true);
-	assert_int_equal(ask("TWICE"), REDIS_OK); /* the second reply answers nothing */
-	wait_up(false);
-	wait_up(true);
-	assert_int_equal(ask("GET"), REDIS_OK);
+	assert_int_equal(redis_ask_run("RUBBISH"), REDIS_DOWN);
+	redis_wait(worker, redis, true);
+	assert_int_equal(redis_ask_run("HUGE"), REDIS_DOWN);
+	redis_wait(worker, redis, true);
+	assert_int_equal(redis_ask_run("TWICE"), REDIS_OK); /* the second reply answers nothing */
+	redis_wait(worker, redis, false);
+	redis_wait(worker, redis, true);
+	assert_int_equal(redis_ask_run("GET"), REDIS_OK);
 }
 
 static void
 test_busy(void **state)
 {
-	struct ask a[70];
+	struct redis_ask a[70];
 	unsigned busy = 0;
 
 	(void)state;
 	fake_redis.hung = true;
 	for (int i = 0; i < 70; i++)
-		ask_start(&a[i], "GET");
+		redis_ask_start(&a[i], "GET");
 	for (int i = 0; i < 70; i++) {
 		turn_until(worker, &a[i].probe.ended);
 		busy += a[i].reply.status == REDIS_BUSY;
@@ -283,12 +272,12 @@ test_greeting(void **state)
 	redis_close(redis);
 	fake_redis.heard[0] = '\0';
 	redis_at("redis://us%%65r:p%%40ss@localhost:%u/3");
-	wait_up(true);
+	redis_wait(worker, redis, true);
 	assert_string_equal(fake_redis.heard, "AUTH user p@ss SELECT 3 PING ");
 	redis_close(redis);
 	fake_redis.heard[0] = '\0';
 	redis_at("redis://:only@127.0.0.1:%u/");
-	wait_up(true);
+	redis_wait(worker, redis, true);
 	assert_string_equal(fake_redis.heard, "AUTH only PING ");
 }
 
@@ -324,7 +313,7 @@ test_urls(void **state)
 }
 
 static void
-on_message(struct slice payload, void *arg)
+keep_message(struct slice payload, void *arg)
 {
 	(void)arg;
 	if (payload.p == NULL) {
@@ -349,7 +338,7 @@ static void
 test_subscribe(void **state)
 {
 	(void)state;
-	assert_true(redis_subscribe(redis, "ch", on_message, NULL));
+	assert_true(redis_subscribe(redis, "ch", keep_message, NULL));
 	wait_told(&told_missed, 1);
 	peer_say(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\ndrop\r\n");
 	peer_say(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$5\r\nother\r\n$1\r\nx\r\n");
@@ -361,7 +350,7 @@ test_subscribe(void **state)
 	peer_say(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\nback\r\n");
 	wait_told(&told, 3);
 	assert_string_equal(told_last, "back");
-	assert_int_equal(ask("GET"), REDIS_OK);
+	assert_int_equal(redis_ask_run("GET"), REDIS_OK);
 }
 
 int

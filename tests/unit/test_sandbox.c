@@ -65,7 +65,7 @@ run_extractor(const char *pdftotext, const char *document)
 }
 
 static void
-refuses(const char *trick)
+trick_is_refused(const char *trick)
 {
 	struct outcome o = run_extractor(breaker, trick);
 
@@ -74,7 +74,7 @@ refuses(const char *trick)
 }
 
 static void
-ends(const char *trick, int signal)
+trick_ends_it(const char *trick, int signal)
 {
 	struct outcome o = run_extractor(breaker, trick);
 
@@ -90,7 +90,7 @@ test_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++)
-		refuses(tricks[i]);
+		trick_is_refused(tricks[i]);
 	assert_string_equal(run_extractor(breaker, "juggle").text, "no such trick\n");
 }
 
@@ -101,9 +101,9 @@ test_ended(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++)
-		ends(tricks[i], SIGSYS);
-	ends("cpu", SIGXCPU);
-	ends("change", SIGXFSZ);
+		trick_ends_it(tricks[i], SIGSYS);
+	trick_ends_it("cpu", SIGXCPU);
+	trick_ends_it("change", SIGXFSZ);
 }
 
 /* clone is refused softly on some C libraries' way, deadly on others'. */
@@ -130,7 +130,7 @@ test_secret(void **state)
 }
 
 static void
-exits(const char *pdftotext, const char *document, enum extract_exit code)
+extractor_exits(const char *pdftotext, const char *document, enum extract_exit code)
 {
 	struct outcome o = run_extractor(pdftotext, document);
 
@@ -147,9 +147,9 @@ test_own_failures(void **state)
 	(void)state;
 	memset(large, 'x', sizeof(large) - 1);
 	large[sizeof(large) - 1] = '\0';
-	exits("/nonexistent/pdftotext", "x", EXTRACT_EXIT_NO_PROGRAM);
-	exits("/etc/passwd", "x", EXTRACT_EXIT_NO_PROGRAM);
-	exits(breaker, large, EXTRACT_EXIT_LARGE);
+	extractor_exits("/nonexistent/pdftotext", "x", EXTRACT_EXIT_NO_PROGRAM);
+	extractor_exits("/etc/passwd", "x", EXTRACT_EXIT_NO_PROGRAM);
+	extractor_exits(breaker, large, EXTRACT_EXIT_LARGE);
 }
 
 static void

@@ -29,7 +29,7 @@ seal_into(const char *keys, const char *plain, const char *context, struct buf *
 }
 
 static bool
-opens(const char *keys, struct slice sealed, const char *context, const char *plain)
+seal_opens(const char *keys, struct slice sealed, const char *context, const char *plain)
 {
 	struct seal *s = seal_new(keys);
 	struct buf out;
@@ -57,11 +57,11 @@ what_was_sealed_opens(void **state)
 	for (i = 0; i < sizeof(plains) / sizeof(plains[0]); i++) {
 		seal_into(KEY_OLD, plains[i], "tenant:acme", &sealed);
 		assert_true(slice_starts(buf_view(&sealed), "tgs1."));
-		assert_true(opens(KEY_OLD, buf_view(&sealed), "tenant:acme", plains[i]));
+		assert_true(seal_opens(KEY_OLD, buf_view(&sealed), "tenant:acme", plains[i]));
 		buf_free(&sealed);
 	}
 	seal_into(KEY_OLD, "text", "", &sealed);
-	assert_true(opens(KEY_OLD, buf_view(&sealed), "", "text"));
+	assert_true(seal_opens(KEY_OLD, buf_view(&sealed), "", "text"));
 	buf_free(&sealed);
 }
 
@@ -87,9 +87,9 @@ another_context_does_not_open(void **state)
 
 	(void)state;
 	seal_into(KEY_OLD, "secret", "tenant:acme", &sealed);
-	assert_false(opens(KEY_OLD, buf_view(&sealed), "tenant:acmf", ""));
-	assert_false(opens(KEY_OLD, buf_view(&sealed), "tenant:acme ", ""));
-	assert_false(opens(KEY_OLD, buf_view(&sealed), "", ""));
+	assert_false(seal_opens(KEY_OLD, buf_view(&sealed), "tenant:acmf", ""));
+	assert_false(seal_opens(KEY_OLD, buf_view(&sealed), "tenant:acme ", ""));
+	assert_false(seal_opens(KEY_OLD, buf_view(&sealed), "", ""));
 	buf_free(&sealed);
 }
 
@@ -105,16 +105,16 @@ every_changed_letter_is_noticed(void **state)
 		char kept = sealed.data[i];
 
 		sealed.data[i] = kept == 'A' ? 'B' : 'A';
-		assert_false(opens(KEY_OLD, buf_view(&sealed), "c", ""));
+		assert_false(seal_opens(KEY_OLD, buf_view(&sealed), "c", ""));
 		sealed.data[i] = kept;
-		assert_false(opens(KEY_OLD, slice_of(sealed.data, i), "c", ""));
+		assert_false(seal_opens(KEY_OLD, slice_of(sealed.data, i), "c", ""));
 	}
-	assert_true(opens(KEY_OLD, buf_view(&sealed), "c", "secret"));
+	assert_true(seal_opens(KEY_OLD, buf_view(&sealed), "c", "secret"));
 	assert_true(buf_putc(&sealed, 'A'));
-	assert_false(opens(KEY_OLD, buf_view(&sealed), "c", ""));
+	assert_false(seal_opens(KEY_OLD, buf_view(&sealed), "c", ""));
 	buf_free(&sealed);
-	assert_false(opens(KEY_OLD, slice_str("secret"), "c", ""));
-	assert_false(opens(KEY_OLD, slice_of(NULL, 0), "c", ""));
+	assert_false(seal_opens(KEY_OLD, slice_str("secret"), "c", ""));
+	assert_false(seal_opens(KEY_OLD, slice_of(NULL, 0), "c", ""));
 }
 
 static void
@@ -125,11 +125,11 @@ an_older_key_still_reads(void **state)
 	(void)state;
 	seal_into(KEY_OLD, "secret", "c", &old);
 	seal_into(KEY_NEW ", " KEY_OLD, "secret", "c", &new);
-	assert_true(opens(KEY_NEW "," KEY_OLD, buf_view(&old), "c", "secret"));
-	assert_true(opens(KEY_OLD "," KEY_NEW, buf_view(&new), "c", "secret"));
-	assert_true(opens(KEY_NEW, buf_view(&new), "c", "secret"));
-	assert_false(opens(KEY_NEW, buf_view(&old), "c", ""));
-	assert_false(opens(KEY_OLD, buf_view(&new), "c", ""));
+	assert_true(seal_opens(KEY_NEW "," KEY_OLD, buf_view(&old), "c", "secret"));
+	assert_true(seal_opens(KEY_OLD "," KEY_NEW, buf_view(&new), "c", "secret"));
+	assert_true(seal_opens(KEY_NEW, buf_view(&new), "c", "secret"));
+	assert_false(seal_opens(KEY_NEW, buf_view(&old), "c", ""));
+	assert_false(seal_opens(KEY_OLD, buf_view(&new), "c", ""));
 	buf_free(&old);
 	buf_free(&new);
 }

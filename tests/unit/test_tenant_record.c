@@ -28,7 +28,7 @@ static const struct tenant acme = {
 };
 
 static struct buf
-closed(const struct seal *seal, const struct tenant *t, const char *environment)
+record_closed(const struct seal *seal, const struct tenant *t, const char *environment)
 {
 	char key[RECORD_KEY_SIZE];
 	struct buf b;
@@ -40,7 +40,7 @@ closed(const struct seal *seal, const struct tenant *t, const char *environment)
 }
 
 static bool
-opens(const struct seal *seal, struct slice sealed, const char *environment, const char *id,
+record_opens(const struct seal *seal, struct slice sealed, const char *environment, const char *id,
     struct tenant *out)
 {
 	char key[RECORD_KEY_SIZE];
@@ -53,11 +53,11 @@ static void
 what_was_closed_opens(void **state)
 {
 	struct seal *seal = seal_new(KEY);
-	struct buf b = closed(seal, &acme, "prod");
+	struct buf b = record_closed(seal, &acme, "prod");
 	struct tenant t;
 
 	(void)state;
-	assert_true(opens(seal, buf_view(&b), "prod", "acme", &t));
+	assert_true(record_opens(seal, buf_view(&b), "prod", "acme", &t));
 	assert_string_equal(t.id, acme.id);
 	assert_int_equal(t.state, TENANT_READY);
 	assert_string_equal(t.plan, acme.plan);
@@ -74,12 +74,12 @@ static void
 for_another_it_does_not(void **state)
 {
 	struct seal *seal = seal_new(KEY);
-	struct buf b = closed(seal, &acme, "prod");
+	struct buf b = record_closed(seal, &acme, "prod");
 	struct tenant t;
 
 	(void)state;
-	assert_false(opens(seal, buf_view(&b), "prod", "other", &t));
-	assert_false(opens(seal, buf_view(&b), "staging", "acme", &t));
+	assert_false(record_opens(seal, buf_view(&b), "prod", "other", &t));
+	assert_false(record_opens(seal, buf_view(&b), "staging", "acme", &t));
 	buf_free(&b);
 	seal_free(seal);
 }
@@ -88,18 +88,18 @@ static void
 a_changed_byte_spoils_it(void **state)
 {
 	struct seal *seal = seal_new(KEY);
-	struct buf b = closed(seal, &acme, "prod");
+	struct buf b = record_closed(seal, &acme, "prod");
 	struct tenant t;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < b.len; i++) {
 		b.data[i] ^= 4;
-		assert_false(opens(seal, buf_view(&b), "prod", "acme", &t));
+		assert_false(record_opens(seal, buf_view(&b), "prod", "acme", &t));
 		b.data[i] ^= 4;
-		assert_false(opens(seal, slice_of(b.data, i), "prod", "acme", &t));
+		assert_false(record_opens(seal, slice_of(b.data, i), "prod", "acme", &t));
 	}
-	assert_true(opens(seal, buf_view(&b), "prod", "acme", &t));
+	assert_true(record_opens(seal, buf_view(&b), "prod", "acme", &t));
 	buf_free(&b);
 	seal_free(seal);
 }

@@ -17,7 +17,7 @@ static struct worker *worker;
 static unsigned fired;
 
 static int
-setup(void **state)
+set_up(void **state)
 {
 	(void)state;
 	fired = 0;
@@ -26,7 +26,7 @@ setup(void **state)
 }
 
 static int
-teardown(void **state)
+tear_down(void **state)
 {
 	(void)state;
 	worker_free(worker);
@@ -141,11 +141,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_fires_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stop_is_idempotent, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stop_when_due, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_restart_replaces, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_freed_in_its_callback, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fires_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_stop_is_idempotent, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_stop_when_due, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_restart_replaces, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_freed_in_its_callback, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

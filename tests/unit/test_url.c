@@ -2,24 +2,19 @@
 /*
  * test_url: URLs that are not Postgres', taken apart; and which of them are secrets.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 #include "tenantgate/wire/url.h"
 #include "wire/redis_internal.h"
+#include "url_fixture.h"
 
-struct expectation {
+struct url_expectation {
 	const char *text, *scheme, *user, *password, *host;
 	unsigned port;
 	const char *path, *query;
 };
 
-static const struct expectation good[] = {
+static const struct url_expectation good[] = {
 	{ "http://h", "http", NULL, NULL, "h", 0, "/", NULL },
 	{ "HTTPS://h:8443/v1?a=b", "https", NULL, NULL, "h", 8443, "/v1", "a=b" },
 	{ "http://h:/", "http", NULL, NULL, "h", 0, "/", NULL },
@@ -66,15 +61,6 @@ static const char *const bad[] = {
 };
 
 static void
-same(const char *a, const char *b)
-{
-	if (a == NULL)
-		assert_null(b);
-	else
-		assert_string_equal(a, b);
-}
-
-static void
 parts_are_told_apart_and_decoded(void **state)
 {
 	size_t i;
@@ -86,13 +72,13 @@ parts_are_told_apart_and_decoded(void **state)
 
 		if (!url_read(slice_str(good[i].text), &p, &err))
 			fail_msg("%s: %s", good[i].text, err.detail);
-		same(good[i].scheme, p.scheme);
-		same(good[i].user, p.user);
-		same(good[i].password, p.password);
-		same(good[i].host, p.host);
+		assert_part(good[i].scheme, p.scheme);
+		assert_part(good[i].user, p.user);
+		assert_part(good[i].password, p.password);
+		assert_part(good[i].host, p.host);
 		assert_int_equal(good[i].port, p.port);
-		same(good[i].path, p.path);
-		same(good[i].query, p.query);
+		assert_part(good[i].path, p.path);
+		assert_part(good[i].query, p.query);
 		url_free(&p);
 		url_free(&p);
 	}
