@@ -92,7 +92,7 @@ undo(void)
 }
 
 static void
-test_new_document(void **state)
+a_new_document_is_listed(void **state)
 {
 	(void)state;
 	assert_int_equal(list_op_run(&begin_kind, "ann", "d", 5), ERR_NONE);
@@ -108,7 +108,7 @@ test_new_document(void **state)
 }
 
 static void
-test_replaced_document(void **state)
+a_replaced_document_is_listed_once(void **state)
 {
 	(void)state;
 	assert_int_equal(list_op_run(&begin_kind, "ann", "d", 9), ERR_NONE);
@@ -122,7 +122,7 @@ test_replaced_document(void **state)
 
 /* Another's document of the same id is another document; an undo at the same time does no harm. */
 static void
-test_apart(void **state)
+lists_of_tenants_are_apart(void **state)
 {
 	(void)state;
 	assert_int_equal(list_op_run(&ready_kind, "bob", "d", 3), ERR_NONE);
@@ -186,9 +186,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_new_document),
-		cmocka_unit_test(test_replaced_document),
-		cmocka_unit_test(test_apart),
+		cmocka_unit_test(a_new_document_is_listed),
+		cmocka_unit_test(a_replaced_document_is_listed_once),
+		cmocka_unit_test(lists_of_tenants_are_apart),
 	};
 	PQconninfoOption *options;
 	int failed;

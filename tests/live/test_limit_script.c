@@ -140,7 +140,7 @@ same_verdict(const struct limit_verdict *a, const struct limit_verdict *b)
 }
 
 static void
-test_same_verdicts(void **state)
+script_and_process_give_the_same_verdicts(void **state)
 {
 	unsigned refused = 0;
 
@@ -182,7 +182,7 @@ script_check_step(struct flow *f)
 
 /* Two hundred at once, a hundred allowed: exactly a hundred pass; and the key has a life. */
 static void
-test_exact_at_once(void **state)
+the_limit_is_exact_when_all_come_at_once(void **state)
 {
 	static struct script_check checks[200];
 	struct redis_call ttl = { .words = { SLICE_LIT("PTTL") }, .count = 2 };
@@ -214,7 +214,7 @@ test_exact_at_once(void **state)
 }
 
 static void
-test_script_flush(void **state)
+a_flushed_script_is_loaded_again(void **state)
 {
 	struct script_check v;
 	struct redis_call flush = { .words = { SLICE_LIT("SCRIPT"), SLICE_LIT("FLUSH") },
@@ -242,9 +242,9 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_same_verdicts),
-		TEST(test_exact_at_once),
-		TEST(test_script_flush),
+		TEST(script_and_process_give_the_same_verdicts),
+		TEST(the_limit_is_exact_when_all_come_at_once),
+		TEST(a_flushed_script_is_loaded_again),
 	};
 
 	if (getenv("TEST_REDIS") == NULL) {

@@ -11,7 +11,7 @@
 #include "tenantgate/base/clock.h"
 
 static void
-test_parameters(void **state)
+parameters_come_back(void **state)
 {
 	struct pg_conn *c = dial();
 	struct pg_result r = { 0 };
@@ -46,7 +46,7 @@ test_parameters(void **state)
 }
 
 static void
-test_no_rows_and_changes(void **state)
+changed_rows_are_counted(void **state)
 {
 	struct pg_conn *c = dial();
 	struct pg_result r = { 0 };
@@ -69,7 +69,7 @@ test_no_rows_and_changes(void **state)
 }
 
 static void
-test_error_fields(void **state)
+an_error_has_its_fields(void **state)
 {
 	struct pg_conn *c = dial();
 	struct pg_result r = { 0 };
@@ -94,7 +94,7 @@ test_error_fields(void **state)
 }
 
 static void
-test_result_ceiling(void **state)
+a_result_past_its_ceiling_is_refused(void **state)
 {
 	struct pg_conn *c = dial();
 	struct pg_result r = { 0 };
@@ -148,7 +148,7 @@ copy(struct pg_conn *c, const char *sql, struct numbers *n, struct pg_result *ou
 }
 
 static void
-test_copy_in(void **state)
+rows_are_copied_in(void **state)
 {
 	struct pg_conn *c = dial();
 	struct pg_result r = { 0 };
@@ -210,7 +210,7 @@ wait_until_stopped(struct pg_conn *other, const char *text)
 }
 
 static void
-test_abort_cancels_on_the_server(void **state)
+an_abort_cancels_on_the_server(void **state)
 {
 	struct pg_conn *c = dial(), *other = dial();
 	struct pg_result r = { 0 };
@@ -232,7 +232,7 @@ test_abort_cancels_on_the_server(void **state)
 }
 
 static void
-test_statement_deadline(void **state)
+a_statement_has_a_deadline(void **state)
 {
 	struct pg_conn *c = dial(), *other = dial();
 	struct pg_result r = { 0 };
@@ -262,7 +262,7 @@ login_is_refused(const struct pg_target *t, enum pg_status status, const char *s
 }
 
 static void
-test_refused_logins(void **state)
+a_refused_login_has_its_reason(void **state)
 {
 	struct pg_target t = target;
 
@@ -282,7 +282,7 @@ test_refused_logins(void **state)
 }
 
 static void
-test_login_deadline_and_abort(void **state)
+a_login_has_a_deadline_and_can_be_aborted(void **state)
 {
 	struct pg_target t = target;
 	struct pg_result why = { 0 };
@@ -303,7 +303,7 @@ test_login_deadline_and_abort(void **state)
 }
 
 static void
-test_killed_while_idle(void **state)
+a_connection_killed_while_idle_is_noticed(void **state)
 {
 	struct pg_conn *c = dial(), *other = dial();
 	struct pg_result r = { 0 };
@@ -329,16 +329,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parameters),
-		cmocka_unit_test(test_no_rows_and_changes),
-		cmocka_unit_test(test_error_fields),
-		cmocka_unit_test(test_result_ceiling),
-		cmocka_unit_test(test_copy_in),
-		cmocka_unit_test(test_abort_cancels_on_the_server),
-		cmocka_unit_test(test_statement_deadline),
-		cmocka_unit_test(test_refused_logins),
-		cmocka_unit_test(test_login_deadline_and_abort),
-		cmocka_unit_test(test_killed_while_idle),
+		cmocka_unit_test(parameters_come_back),
+		cmocka_unit_test(changed_rows_are_counted),
+		cmocka_unit_test(an_error_has_its_fields),
+		cmocka_unit_test(a_result_past_its_ceiling_is_refused),
+		cmocka_unit_test(rows_are_copied_in),
+		cmocka_unit_test(an_abort_cancels_on_the_server),
+		cmocka_unit_test(a_statement_has_a_deadline),
+		cmocka_unit_test(a_refused_login_has_its_reason),
+		cmocka_unit_test(a_login_has_a_deadline_and_can_be_aborted),
+		cmocka_unit_test(a_connection_killed_while_idle_is_noticed),
 	};
 	PQconninfoOption *options;
 	int failed;

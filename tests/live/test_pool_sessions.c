@@ -77,7 +77,7 @@ session_run(struct session *v, const char *sql)
 }
 
 static void
-test_nothing_leaks(void **state)
+no_session_state_leaks(void **state)
 {
 	struct session v;
 	int pid;
@@ -110,7 +110,7 @@ test_nothing_leaks(void **state)
 }
 
 static void
-test_killed_while_idle(void **state)
+a_session_killed_while_idle_is_replaced(void **state)
 {
 	struct session v, other;
 	char sql[80];
@@ -133,7 +133,7 @@ test_killed_while_idle(void **state)
 }
 
 static void
-test_aborted_borrower(void **state)
+an_aborted_borrower_leaves_nothing(void **state)
 {
 	struct session v;
 	int pid;
@@ -153,7 +153,7 @@ test_aborted_borrower(void **state)
 }
 
 static void
-test_wrong_password(void **state)
+a_wrong_password_is_reported(void **state)
 {
 	struct session v;
 
@@ -171,10 +171,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing_leaks),
-		cmocka_unit_test(test_killed_while_idle),
-		cmocka_unit_test(test_aborted_borrower),
-		cmocka_unit_test(test_wrong_password),
+		cmocka_unit_test(no_session_state_leaks),
+		cmocka_unit_test(a_session_killed_while_idle_is_replaced),
+		cmocka_unit_test(an_aborted_borrower_leaves_nothing),
+		cmocka_unit_test(a_wrong_password_is_reported),
 	};
 	PQconninfoOption *options;
 	struct pool_conf conf;

@@ -159,7 +159,7 @@ search(unsigned document, unsigned chunk, const char *const *ids, unsigned id_co
 }
 
 static void
-test_schema_twice(void **state)
+the_schema_may_be_applied_twice(void **state)
 {
 	const char *const *schema = retrieval_schema(arena, DIMENSIONS);
 
@@ -175,7 +175,7 @@ test_schema_twice(void **state)
 }
 
 static void
-test_store_and_find(void **state)
+what_is_stored_is_found(void **state)
 {
 	struct document d = { 0 };
 	struct store_op s = { .id = "doc-3", .document = &d };
@@ -199,7 +199,7 @@ test_store_and_find(void **state)
 }
 
 static void
-test_replace(void **state)
+a_document_is_replaced_whole(void **state)
 {
 	(void)state;
 	assert_int_equal(store(3, "second", 10, DIMENSIONS), ERR_NONE);
@@ -211,7 +211,7 @@ test_replace(void **state)
 
 /* Wrong dimensions, not a number: the COPY fails at its first row or a late one. */
 static void
-test_failure_changes_nothing(void **state)
+a_failed_store_changes_nothing(void **state)
 {
 	(void)state;
 	assert_int_equal(store(5, "bad", 20, DIMENSIONS - 1), ERR_DATABASE);
@@ -229,7 +229,7 @@ test_failure_changes_nothing(void **state)
 }
 
 static void
-test_aborted_midway(void **state)
+a_store_aborted_midway_changes_nothing(void **state)
 {
 	(void)state;
 	for (int turns = 0; turns < 12; turns++) {
@@ -260,7 +260,7 @@ test_aborted_midway(void **state)
 }
 
 static void
-test_search_all(void **state)
+search_is_exact_over_all(void **state)
 {
 	struct hits h = search(7, 40, NULL, 0, 4);
 
@@ -284,7 +284,7 @@ test_search_all(void **state)
 /* Past EXACT_MAX chunks the index answers: approximately (documents at right angles to each other
  * are its worst case), and never with too few rows. */
 static void
-test_search_by_index(void **state)
+search_goes_by_the_index(void **state)
 {
 	unsigned found = 0;
 	struct hits h;
@@ -308,7 +308,7 @@ test_search_by_index(void **state)
 
 /* The question is near another document's chunks: an index filtered behind its scan finds none. */
 static void
-test_search_some(void **state)
+search_may_be_in_some_documents(void **state)
 {
 	const char *const ids[] = { "doc-2", "doc-\"}'", "doc-11" };
 	struct hits h = search(7, 40, ids, 3, 30);
@@ -326,7 +326,7 @@ test_search_some(void **state)
 }
 
 static void
-test_search_without_length(void **state)
+a_vector_without_length_scores_zero(void **state)
 {
 	float zero[DIMENSIONS] = { 0 };
 	const char *const ids[] = { "doc-2" };
@@ -378,15 +378,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_schema_twice),
-		cmocka_unit_test(test_store_and_find),
-		cmocka_unit_test(test_replace),
-		cmocka_unit_test(test_failure_changes_nothing),
-		cmocka_unit_test(test_aborted_midway),
-		cmocka_unit_test(test_search_all),
-		cmocka_unit_test(test_search_by_index),
-		cmocka_unit_test(test_search_some),
-		cmocka_unit_test(test_search_without_length),
+		cmocka_unit_test(the_schema_may_be_applied_twice),
+		cmocka_unit_test(what_is_stored_is_found),
+		cmocka_unit_test(a_document_is_replaced_whole),
+		cmocka_unit_test(a_failed_store_changes_nothing),
+		cmocka_unit_test(a_store_aborted_midway_changes_nothing),
+		cmocka_unit_test(search_is_exact_over_all),
+		cmocka_unit_test(search_goes_by_the_index),
+		cmocka_unit_test(search_may_be_in_some_documents),
+		cmocka_unit_test(a_vector_without_length_scores_zero),
 	};
 	PQconninfoOption *options;
 	int failed;

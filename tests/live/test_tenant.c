@@ -60,7 +60,7 @@ a_crowd_gets_one_project(void **state)
 }
 
 static void
-many_tenants_at_once(void **state)
+many_tenants_are_provisioned_at_once(void **state)
 {
 	static struct contact crowd[CROWD];
 	static char ids[CROWD][16];
@@ -99,7 +99,7 @@ static const struct {
 };
 
 static void
-whatever_neon_answers(void **state)
+whatever_neon_answers_one_project_is_made(void **state)
 {
 	unsigned i, n;
 
@@ -131,7 +131,7 @@ a_slow_neon_makes_one_project(void **state)
 /* Contacts that begin one after the other and are all cut off at the same moment: each elsewhere
  * in its story. */
 static void
-killed_anywhere_it_goes_on(void **state)
+cut_off_anywhere_it_goes_on(void **state)
 {
 	static const int gaps_ms[KILLED] = { 100, 100, 100, 60, 60, 60, 60, 40, 40, 40, 40, 40, 40,
 		30, 30, 20, 20, 15, 15, 10, 10, 5, 5, 2 };
@@ -261,7 +261,7 @@ garbage_in_redis_is_a_miss(void **state)
 }
 
 static void
-a_cluster_of_ones_own(void **state)
+a_tenant_may_be_on_our_own_cluster(void **state)
 {
 	static struct contact crowd[CROWD], again;
 	unsigned i;
@@ -316,15 +316,15 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_catalog_migrates_once),
 		cmocka_unit_test(a_crowd_gets_one_project),
-		cmocka_unit_test(many_tenants_at_once),
-		cmocka_unit_test(whatever_neon_answers),
+		cmocka_unit_test(many_tenants_are_provisioned_at_once),
+		cmocka_unit_test(whatever_neon_answers_one_project_is_made),
 		cmocka_unit_test(a_slow_neon_makes_one_project),
-		cmocka_unit_test(killed_anywhere_it_goes_on),
+		cmocka_unit_test(cut_off_anywhere_it_goes_on),
 		cmocka_unit_test(a_request_waits_only_so_long),
 		cmocka_unit_test(a_partial_inventory_makes_nothing),
 		cmocka_unit_test(a_project_that_is_gone_is_made_again),
 		cmocka_unit_test(garbage_in_redis_is_a_miss),
-		cmocka_unit_test(a_cluster_of_ones_own),
+		cmocka_unit_test(a_tenant_may_be_on_our_own_cluster),
 	};
 
 	if (!tenant_fixture_wanted()) {

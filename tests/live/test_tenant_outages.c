@@ -66,7 +66,7 @@ dead_catalog_connections_are_replaced(void **state)
 }
 
 static void
-without_the_catalog_it_says_so(void **state)
+without_the_catalog_a_contact_fails(void **state)
 {
 	static struct contact c;
 
@@ -140,7 +140,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_suspension_is_seen_everywhere),
 		cmocka_unit_test(dead_catalog_connections_are_replaced),
-		cmocka_unit_test(without_the_catalog_it_says_so),
+		cmocka_unit_test(without_the_catalog_a_contact_fails),
 		cmocka_unit_test(a_catalog_that_falters_costs_a_contact),
 		cmocka_unit_test(a_redis_that_hangs_is_done_without),
 	};

@@ -118,7 +118,7 @@ h2_stream(struct fetch *t, const char *path)
 /* ---- the tests ---- */
 
 static void
-test_one_connection(void **state)
+requests_share_one_connection(void **state)
 {
 	static struct fetch t[50];
 
@@ -143,7 +143,7 @@ test_one_connection(void **state)
 /* 64 MB poured at somebody who sleeps: others go on over the same connection, and the peer has not
  * been let to write it all. */
 static void
-test_pause(void **state)
+a_paused_stream_stops_no_other(void **state)
 {
 	struct fetch t, other;
 
@@ -161,7 +161,7 @@ test_pause(void **state)
 }
 
 static void
-test_leave(void **state)
+an_aborted_stream_stops_no_other(void **state)
 {
 	struct fetch t;
 	json_int_t open;
@@ -183,7 +183,7 @@ test_leave(void **state)
 }
 
 static void
-test_cut(void **state)
+a_cut_connection_fails_its_streams(void **state)
 {
 	struct fetch t;
 
@@ -200,10 +200,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_connection),
-		cmocka_unit_test(test_pause),
-		cmocka_unit_test(test_leave),
-		cmocka_unit_test(test_cut),
+		cmocka_unit_test(requests_share_one_connection),
+		cmocka_unit_test(a_paused_stream_stops_no_other),
+		cmocka_unit_test(an_aborted_stream_stops_no_other),
+		cmocka_unit_test(a_cut_connection_fails_its_streams),
 	};
 	struct web_conf conf = { .ca_file = tls.cert, .connections_max = 8 };
 	int failed = 77;

@@ -156,7 +156,7 @@ extract_file(const char *name)
 #define SAMPLE "contrib/sample/field-guide.pdf"
 
 static void
-test_sample(void **state)
+the_sample_is_extracted(void **state)
 {
 	(void)state;
 	assert_int_equal(extract_file(SAMPLE), ERR_NONE);
@@ -168,7 +168,7 @@ test_sample(void **state)
 }
 
 static void
-test_bad_documents(void **state)
+bad_documents_are_refused(void **state)
 {
 	static const struct {
 		const char *name;
@@ -191,7 +191,7 @@ test_bad_documents(void **state)
 }
 
 static void
-test_limits(void **state)
+documents_past_limits_are_refused(void **state)
 {
 	(void)state;
 	extract_run_flow.conf.pages_max = 5;
@@ -217,7 +217,7 @@ check_text(const char *mime, struct slice body, enum err_code code)
 }
 
 static void
-test_text(void **state)
+plain_text_is_taken_as_it_is(void **state)
 {
 	(void)state;
 	check_text("text/plain", SLICE_LIT(""), ERR_DOC_EMPTY);
@@ -236,7 +236,7 @@ test_text(void **state)
 /* One parser at a time: four flows take turns, one that is left while it waits leaves no place
  * taken, and who waits too long is told. */
 static void
-test_turns(void **state)
+extractions_take_turns(void **state)
 {
 	static struct extract_run_flow others[3];
 
@@ -282,7 +282,7 @@ run_script(const char *script, size_t input)
 }
 
 static void
-test_proc(void **state)
+a_child_is_fed_and_read(void **state)
 {
 	(void)state;
 	run_script("wc -c; echo \"$HOME\" >&2; exit 3", 300000);
@@ -305,7 +305,7 @@ test_proc(void **state)
 }
 
 static void
-test_cancel(void **state)
+a_cancelled_extraction_ends_its_child(void **state)
 {
 	const char *const args[] = { "sleep", "60", NULL };
 
@@ -323,7 +323,7 @@ test_cancel(void **state)
 
 /* The sample again, left at every turn of the loop. */
 static void
-test_cancel_anywhere(void **state)
+an_extraction_may_be_cancelled_anywhere(void **state)
 {
 	(void)state;
 	for (int turns = 0; turns < 30; turns++) {
@@ -347,14 +347,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_sample),
-		TEST(test_bad_documents),
-		TEST(test_limits),
-		TEST(test_turns),
-		TEST(test_text),
-		TEST(test_proc),
-		TEST(test_cancel),
-		TEST(test_cancel_anywhere),
+		TEST(the_sample_is_extracted),
+		TEST(bad_documents_are_refused),
+		TEST(documents_past_limits_are_refused),
+		TEST(extractions_take_turns),
+		TEST(plain_text_is_taken_as_it_is),
+		TEST(a_child_is_fed_and_read),
+		TEST(a_cancelled_extraction_ends_its_child),
+		TEST(an_extraction_may_be_cancelled_anywhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ static const struct flow_step calls_steps[] = {
 static const struct flow_kind calls = { "calls", calls_steps, parent_end, NULL };
 
 static void
-test_child_ends_before_its_aborted_parent(void **state)
+a_child_ends_before_its_aborted_parent(void **state)
 {
 	struct family t = { 0 };
 
@@ -44,7 +44,7 @@ test_child_ends_before_its_aborted_parent(void **state)
 }
 
 static void
-test_child_woken_and_then_parent_aborted(void **state)
+a_child_is_woken_and_its_parent_aborted(void **state)
 {
 	struct family t = { 0 };
 
@@ -109,7 +109,7 @@ static const struct flow_step trusts_steps[] = {
 static const struct flow_kind trusts = { "trusts", trusts_steps, parent_end, NULL };
 
 static void
-test_child_aborts_its_parent(void **state)
+a_child_may_abort_its_parent(void **state)
 {
 	const struct {
 		const struct flow_kind *kind;
@@ -157,7 +157,7 @@ static const struct flow_step tries_steps[] = {
 static const struct flow_kind tries = { "tries", tries_steps, parent_end, NULL };
 
 static void
-test_tried_child_fails(void **state)
+a_tried_child_may_fail(void **state)
 {
 	struct family t = { 0 };
 
@@ -170,7 +170,7 @@ test_tried_child_fails(void **state)
 }
 
 static void
-test_tried_child_is_well(void **state)
+a_tried_child_may_succeed(void **state)
 {
 	struct family t = { 0 };
 
@@ -183,7 +183,7 @@ test_tried_child_is_well(void **state)
 }
 
 static void
-test_abort_all_in_a_family(void **state)
+all_of_a_family_are_aborted(void **state)
 {
 	struct family t = { 0 };
 
@@ -211,7 +211,7 @@ static const struct flow_step aborted_steps[] = {
 static const struct flow_kind calls_aborted = { "calls", aborted_steps, parent_end, NULL };
 
 static void
-test_parent_aborted_in_the_step_that_calls(void **state)
+a_parent_is_aborted_in_the_step_that_calls(void **state)
 {
 	struct family t = { 0 };
 
@@ -225,13 +225,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_child_ends_before_its_aborted_parent),
-		TEST(test_child_woken_and_then_parent_aborted),
-		TEST(test_child_aborts_its_parent),
-		TEST(test_tried_child_fails),
-		TEST(test_tried_child_is_well),
-		TEST(test_abort_all_in_a_family),
-		TEST(test_parent_aborted_in_the_step_that_calls),
+		TEST(a_child_ends_before_its_aborted_parent),
+		TEST(a_child_is_woken_and_its_parent_aborted),
+		TEST(a_child_may_abort_its_parent),
+		TEST(a_tried_child_may_fail),
+		TEST(a_tried_child_may_succeed),
+		TEST(all_of_a_family_are_aborted),
+		TEST(a_parent_is_aborted_in_the_step_that_calls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,7 +89,7 @@ send_ahead(struct http_session *v)
 }
 
 static void
-a_fin_behind_unread_bytes(void **state)
+a_fin_behind_unread_bytes_ends_the_handler(void **state)
 {
 	struct http_session *v = *state;
 	uint64_t since;
@@ -101,7 +101,7 @@ a_fin_behind_unread_bytes(void **state)
 }
 
 static void
-a_reset_behind_unread_bytes(void **state)
+a_reset_behind_unread_bytes_ends_the_handler(void **state)
 {
 	struct http_session *v = *state;
 	uint64_t since;
@@ -114,7 +114,7 @@ a_reset_behind_unread_bytes(void **state)
 }
 
 static void
-a_departure_while_the_body_comes(void **state)
+a_departure_while_the_body_comes_ends_the_handler(void **state)
 {
 	struct http_session *v = *state;
 	uint64_t since;
@@ -128,7 +128,7 @@ a_departure_while_the_body_comes(void **state)
 }
 
 static void
-a_departure_in_a_stream(void **state)
+a_departure_in_a_stream_ends_the_handler(void **state)
 {
 	struct http_session *v = *state;
 
@@ -208,7 +208,7 @@ a_slow_body_comes_through(void **state)
 }
 
 static void
-a_client_that_reads_nothing(void **state)
+a_client_that_reads_nothing_times_out(void **state)
 {
 	struct http_session *v = *state;
 	unsigned long long flooded, before = 0;
@@ -228,7 +228,7 @@ a_client_that_reads_nothing(void **state)
 
 /* Its answers do not pile up: its next requests are not begun, and are all answered in the end. */
 static void
-a_client_that_asks_and_does_not_listen(void **state)
+a_client_that_does_not_read_gets_no_more(void **state)
 {
 	const unsigned n = 20000;
 	struct http_session *v = *state;
@@ -281,17 +281,17 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		SESSION(a_fin_ends_the_handler),
 		SESSION(a_reset_ends_the_handler),
-		SESSION(a_fin_behind_unread_bytes),
-		SESSION(a_reset_behind_unread_bytes),
-		SESSION(a_departure_while_the_body_comes),
-		SESSION(a_departure_in_a_stream),
+		SESSION(a_fin_behind_unread_bytes_ends_the_handler),
+		SESSION(a_reset_behind_unread_bytes_ends_the_handler),
+		SESSION(a_departure_while_the_body_comes_ends_the_handler),
+		SESSION(a_departure_in_a_stream_ends_the_handler),
 		SESSION(a_dripping_head_times_out),
 		SESSION(a_silent_client_is_hung_up_on),
 		SESSION(a_stalled_body_times_out),
 		cmocka_unit_test_setup_teardown(a_slow_body_comes_through, patient_open,
 		    session_close),
-		SESSION(a_client_that_reads_nothing),
-		cmocka_unit_test_setup_teardown(a_client_that_asks_and_does_not_listen,
+		SESSION(a_client_that_reads_nothing_times_out),
+		cmocka_unit_test_setup_teardown(a_client_that_does_not_read_gets_no_more,
 		    patient_open, session_close),
 		cmocka_unit_test_setup_teardown(a_slow_reader_is_waited_for, patient_open,
 		    session_close),

@@ -81,7 +81,7 @@ all_gone(struct http_session *v)
 }
 
 static void
-mayhem(void **state)
+mayhem_leaves_nothing_behind(void **state)
 {
 	struct http_session *v = *state;
 	unsigned seed = (unsigned)clock_wall_us();
@@ -107,7 +107,7 @@ mayhem(void **state)
 
 /* The server closes while its clients are in the middle of everything. */
 static void
-closing_time(void **state)
+a_server_may_close_amid_everything(void **state)
 {
 	struct http_session *v = *state;
 	struct http_conf conf;
@@ -127,8 +127,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SESSION(mayhem),
-		SESSION(closing_time),
+		SESSION(mayhem_leaves_nothing_behind),
+		SESSION(a_server_may_close_amid_everything),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,7 +52,7 @@ say_unit(struct http_session *v, const char *unit, int n)
 }
 
 static void
-too_long_a_target(void **state)
+a_target_too_long_is_refused(void **state)
 {
 	struct http_session *v = *state;
 
@@ -64,7 +64,7 @@ too_long_a_target(void **state)
 }
 
 static void
-too_many_headers(void **state)
+too_many_fields_are_refused(void **state)
 {
 	struct http_session *v = *state;
 
@@ -88,7 +88,7 @@ an_earlier_response_is_not_lost(void **state)
 
 /* The client goes on sending a body nobody wants, and only then listens. */
 static void
-a_declared_body_too_large(void **state)
+a_declared_body_too_large_is_refused(void **state)
 {
 	static char body[1 << 20];
 	struct http_session *v = *state;
@@ -115,7 +115,7 @@ a_declared_body_too_large_is_not_invited(void **state)
 }
 
 static void
-a_chunked_body_too_large(void **state)
+a_chunked_body_too_large_is_refused(void **state)
 {
 	static char chunk[65536];
 	struct http_session *v = *state;
@@ -132,7 +132,7 @@ a_chunked_body_too_large(void **state)
 }
 
 static void
-a_malformed_chunk(void **state)
+a_malformed_chunk_is_refused(void **state)
 {
 	struct http_session *v = *state;
 
@@ -313,13 +313,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SESSION(malformed_requests_never_reach_the_handler),
-		SESSION(too_long_a_target),
-		SESSION(too_many_headers),
+		SESSION(a_target_too_long_is_refused),
+		SESSION(too_many_fields_are_refused),
 		SESSION(an_earlier_response_is_not_lost),
-		SESSION(a_declared_body_too_large),
+		SESSION(a_declared_body_too_large_is_refused),
 		SESSION(a_declared_body_too_large_is_not_invited),
-		SESSION(a_chunked_body_too_large),
-		SESSION(a_malformed_chunk),
+		SESSION(a_chunked_body_too_large_is_refused),
+		SESSION(a_malformed_chunk_is_refused),
 		cmocka_unit_test_setup_teardown(what_breaks_a_rule_is_refused_and_closed,
 		    rules_enter, session_close),
 		cmocka_unit_test_setup_teardown(what_keeps_the_rules_is_answered, rules_enter,

@@ -30,7 +30,7 @@ a_connection_is_kept(void **state)
 }
 
 static void
-a_handler_may_ask(void **state)
+a_handler_reads_the_query_and_fields(void **state)
 {
 	struct http_session *v = *state;
 
@@ -96,7 +96,7 @@ old_clients_are_served(void **state)
 }
 
 static void
-fifty_in_one_write(void **state)
+fifty_requests_in_one_write_are_answered(void **state)
 {
 	static const char *const paths[] = { "/hello", "/nap", "/words", "/none" };
 	struct http_session *v = *state;
@@ -115,7 +115,7 @@ fifty_in_one_write(void **state)
 }
 
 static void
-fifty_with_bodies(void **state)
+fifty_requests_with_bodies_are_answered(void **state)
 {
 	struct http_session *v = *state;
 	struct buf all;
@@ -190,7 +190,7 @@ continue_waits_for_a_reader(void **state)
 }
 
 static void
-no_continue_for_the_unknown(void **state)
+an_unknown_caller_is_not_asked_for_its_body(void **state)
 {
 	struct http_session *v = *state;
 
@@ -237,7 +237,7 @@ a_broken_stream_is_seen_as_one(void **state)
 }
 
 static void
-a_half_shut_client_hears_what_is_ready(void **state)
+a_half_closed_client_gets_what_is_ready(void **state)
 {
 	struct http_session *v = *state;
 
@@ -273,21 +273,21 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SESSION(a_connection_is_kept),
-		SESSION(a_handler_may_ask),
+		SESSION(a_handler_reads_the_query_and_fields),
 		SESSION(workers_share_a_port),
 		SESSION(a_close_is_honoured),
 		SESSION(old_clients_are_served),
-		SESSION(fifty_in_one_write),
-		SESSION(fifty_with_bodies),
+		SESSION(fifty_requests_in_one_write_are_answered),
+		SESSION(fifty_requests_with_bodies_are_answered),
 		SESSION(a_request_may_come_byte_by_byte),
 		SESSION(a_stream_is_chunked),
 		SESSION(head_has_no_body),
 		SESSION(continue_waits_for_a_reader),
-		SESSION(no_continue_for_the_unknown),
+		SESSION(an_unknown_caller_is_not_asked_for_its_body),
 		SESSION(a_small_unread_body_is_dropped),
 		SESSION(a_handler_without_a_response_is_a_500),
 		SESSION(a_broken_stream_is_seen_as_one),
-		SESSION(a_half_shut_client_hears_what_is_ready),
+		SESSION(a_half_closed_client_gets_what_is_ready),
 		SESSION(draining_ends_kept_connections),
 	};
 

@@ -87,7 +87,7 @@ set_up(void **state)
 }
 
 static void
-test_all_are_woken_in_order(void **state)
+all_are_woken_in_order(void **state)
 {
 	(void)state;
 	flow_fixture_finish();
@@ -95,7 +95,7 @@ test_all_are_woken_in_order(void **state)
 }
 
 static void
-test_failure_is_everybodys(void **state)
+a_failure_reaches_all_waiters(void **state)
 {
 	(void)state;
 	err_set(&shared.verdict, ERR_CATALOG, "down");
@@ -105,7 +105,7 @@ test_failure_is_everybodys(void **state)
 }
 
 static void
-test_aborted_lookup_fails_everybody(void **state)
+an_aborted_flow_fails_all_waiters(void **state)
 {
 	(void)state;
 	flow_abort(&shared.flow, ERR_SHUTDOWN, "stopping");
@@ -115,7 +115,7 @@ test_aborted_lookup_fails_everybody(void **state)
 }
 
 static void
-test_leaving_only_unlinks(void **state)
+leaving_only_unlinks(void **state)
 {
 	(void)state;
 	flow_abort(&b.flow, ERR_CLIENT_GONE, "left");
@@ -127,7 +127,7 @@ test_leaving_only_unlinks(void **state)
 
 /* The lookup goes on. */
 static void
-test_everybody_left(void **state)
+all_waiters_may_leave(void **state)
 {
 	(void)state;
 	flow_abort(&a.flow, ERR_CLIENT_GONE, "left");
@@ -141,15 +141,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_all_are_woken_in_order, set_up,
+		cmocka_unit_test_setup_teardown(all_are_woken_in_order, set_up,
 		    flow_fixture_tear_down),
-		cmocka_unit_test_setup_teardown(test_failure_is_everybodys, set_up,
+		cmocka_unit_test_setup_teardown(a_failure_reaches_all_waiters, set_up,
 		    flow_fixture_tear_down),
-		cmocka_unit_test_setup_teardown(test_aborted_lookup_fails_everybody, set_up,
+		cmocka_unit_test_setup_teardown(an_aborted_flow_fails_all_waiters, set_up,
 		    flow_fixture_tear_down),
-		cmocka_unit_test_setup_teardown(test_leaving_only_unlinks, set_up,
+		cmocka_unit_test_setup_teardown(leaving_only_unlinks, set_up,
 		    flow_fixture_tear_down),
-		cmocka_unit_test_setup_teardown(test_everybody_left, set_up,
+		cmocka_unit_test_setup_teardown(all_waiters_may_leave, set_up,
 		    flow_fixture_tear_down),
 	};
 

@@ -152,7 +152,7 @@ tear_down(void **state)
 /* ---- the tests ---- */
 
 static void
-test_script_is_loaded_once(void **state)
+the_script_is_loaded_once(void **state)
 {
 	struct rate_check v;
 
@@ -173,7 +173,7 @@ test_script_is_loaded_once(void **state)
 }
 
 static void
-test_nothing_to_limit(void **state)
+nothing_to_limit_asks_nothing(void **state)
 {
 	struct rate_check v;
 
@@ -203,7 +203,7 @@ check_local_mode(void)
 }
 
 static void
-test_local(void **state)
+a_redis_that_hangs_is_replaced_by_this_process(void **state)
 {
 	uint64_t began;
 
@@ -217,7 +217,7 @@ test_local(void **state)
 }
 
 static void
-test_no_redis_at_all(void **state)
+without_a_redis_this_process_counts(void **state)
 {
 	struct redis *kept = redis;
 
@@ -229,7 +229,7 @@ test_no_redis_at_all(void **state)
 }
 
 static void
-test_open(void **state)
+open_lets_everybody_through(void **state)
 {
 	struct rate_check v;
 
@@ -246,7 +246,7 @@ test_open(void **state)
 }
 
 static void
-test_closed(void **state)
+closed_refuses_everybody(void **state)
 {
 	struct rate_check v;
 
@@ -261,7 +261,7 @@ test_closed(void **state)
 }
 
 static void
-test_nonsense(void **state)
+a_nonsense_reply_counts_as_no_redis(void **state)
 {
 	(void)state;
 	mood = NONSENSE;
@@ -274,7 +274,7 @@ test_nonsense(void **state)
 }
 
 static void
-test_abort(void **state)
+an_aborted_check_leaves_nothing(void **state)
 {
 	struct rate_check v;
 
@@ -293,14 +293,14 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_script_is_loaded_once),
-		TEST(test_nothing_to_limit),
-		TEST(test_local),
-		TEST(test_no_redis_at_all),
-		TEST(test_open),
-		TEST(test_closed),
-		TEST(test_nonsense),
-		TEST(test_abort),
+		TEST(the_script_is_loaded_once),
+		TEST(nothing_to_limit_asks_nothing),
+		TEST(a_redis_that_hangs_is_replaced_by_this_process),
+		TEST(without_a_redis_this_process_counts),
+		TEST(open_lets_everybody_through),
+		TEST(closed_refuses_everybody),
+		TEST(a_nonsense_reply_counts_as_no_redis),
+		TEST(an_aborted_check_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,7 @@
 #include "pool_fixture.h"
 
 static void
-test_used_again(void **state)
+a_connection_is_used_again(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -23,7 +23,7 @@ test_used_again(void **state)
 }
 
 static void
-test_first_come_first_served(void **state)
+waiters_are_served_in_order(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -49,7 +49,7 @@ test_first_come_first_served(void **state)
 }
 
 static void
-test_wait_has_an_end(void **state)
+the_wait_has_an_end(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -69,7 +69,7 @@ test_wait_has_an_end(void **state)
 }
 
 static void
-test_queue_has_an_end(void **state)
+the_queue_has_an_end(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -92,7 +92,7 @@ test_queue_has_an_end(void **state)
 
 /* Gone between the grant and its task: the connection goes to the next. */
 static void
-test_leaves_when_granted(void **state)
+a_waiter_may_leave_when_granted(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -118,7 +118,7 @@ test_leaves_when_granted(void **state)
 
 /* The login that was begun for one who left serves the next. */
 static void
-test_leaves_during_login(void **state)
+a_waiter_may_leave_during_login(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -136,7 +136,7 @@ test_leaves_during_login(void **state)
 }
 
 static void
-test_failed_login_is_everybodys(void **state)
+a_failed_login_reaches_all_waiters(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -166,7 +166,7 @@ test_failed_login_is_everybodys(void **state)
 
 /* One lives on while another's login fails: the waiter waits, and a login is tried again. */
 static void
-test_login_is_tried_again(void **state)
+a_login_is_tried_again(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -189,7 +189,7 @@ test_login_is_tried_again(void **state)
 
 /* The process's budget: 4. An idle one of another pool makes room. */
 static void
-test_idle_makes_room(void **state)
+an_idle_connection_makes_room(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -217,7 +217,7 @@ test_idle_makes_room(void **state)
 
 /* With everything lent, what comes back goes to the pool that has none, not to the noisy one. */
 static void
-test_noisy_does_not_starve_quiet(void **state)
+the_noisy_do_not_starve_the_quiet(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -249,16 +249,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		LEND(test_used_again),
-		LEND(test_first_come_first_served),
-		LEND(test_wait_has_an_end),
-		LEND(test_queue_has_an_end),
-		LEND(test_leaves_when_granted),
-		LEND(test_leaves_during_login),
-		LEND(test_failed_login_is_everybodys),
-		LEND(test_login_is_tried_again),
-		LEND(test_idle_makes_room),
-		LEND(test_noisy_does_not_starve_quiet),
+		LEND(a_connection_is_used_again),
+		LEND(waiters_are_served_in_order),
+		LEND(the_wait_has_an_end),
+		LEND(the_queue_has_an_end),
+		LEND(a_waiter_may_leave_when_granted),
+		LEND(a_waiter_may_leave_during_login),
+		LEND(a_failed_login_reaches_all_waiters),
+		LEND(a_login_is_tried_again),
+		LEND(an_idle_connection_makes_room),
+		LEND(the_noisy_do_not_starve_the_quiet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

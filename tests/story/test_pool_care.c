@@ -14,7 +14,7 @@ bring_back(enum pg_conn_state left_as, enum pool_hygiene hygiene)
 }
 
 static void
-test_clean_needs_no_reset(void **state)
+a_clean_session_needs_no_reset(void **state)
 {
 	(void)state;
 	bring_back(PG_IDLE, POOL_CLEAN);
@@ -23,7 +23,7 @@ test_clean_needs_no_reset(void **state)
 }
 
 static void
-test_dirty_is_reset(void **state)
+a_dirty_session_is_reset(void **state)
 {
 	(void)state;
 	bring_back(PG_IDLE, POOL_DIRTY);
@@ -33,7 +33,7 @@ test_dirty_is_reset(void **state)
 
 /* Whatever the borrower believes. */
 static void
-test_open_transaction_is_reset(void **state)
+an_open_transaction_is_reset(void **state)
 {
 	(void)state;
 	bring_back(PG_IN_TRANSACTION, POOL_CLEAN);
@@ -42,7 +42,7 @@ test_open_transaction_is_reset(void **state)
 }
 
 static void
-test_busy_or_broken_is_closed(void **state)
+busy_and_broken_sessions_are_closed(void **state)
 {
 	(void)state;
 	bring_back(PG_BROKEN, POOL_CLEAN);
@@ -53,7 +53,7 @@ test_busy_or_broken_is_closed(void **state)
 }
 
 static void
-test_failed_reset_is_closed(void **state)
+a_failed_reset_is_closed(void **state)
 {
 	(void)state;
 	fake.fail_resets = 1000;
@@ -64,7 +64,7 @@ test_failed_reset_is_closed(void **state)
 
 /* No new login for one who waits while a reset is about to free a connection. */
 static void
-test_waiter_gets_the_reset_one(void **state)
+a_waiter_gets_the_reset_one(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -84,7 +84,7 @@ test_waiter_gets_the_reset_one(void **state)
 }
 
 static void
-test_dead_while_idle(void **state)
+a_session_that_died_while_idle_is_closed(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -107,7 +107,7 @@ test_dead_while_idle(void **state)
 }
 
 static void
-test_idle_too_long(void **state)
+a_session_idle_for_too_long_is_closed(void **state)
 {
 	(void)state;
 	conf.server_idle_timeout_us = 100000;
@@ -122,7 +122,7 @@ test_idle_too_long(void **state)
 }
 
 static void
-test_lifetime(void **state)
+a_session_ends_at_its_lifetime(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -143,7 +143,7 @@ test_lifetime(void **state)
 }
 
 static void
-test_empty_pool_is_forgotten(void **state)
+an_empty_pool_is_forgotten(void **state)
 {
 	(void)state;
 	conf.server_idle_timeout_us = 50000;
@@ -160,7 +160,7 @@ test_empty_pool_is_forgotten(void **state)
 }
 
 static void
-test_forgotten_target(void **state)
+a_forgotten_target_is_emptied(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -188,7 +188,7 @@ test_forgotten_target(void **state)
 }
 
 static void
-test_other_password_is_another_target(void **state)
+another_password_is_another_target(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -205,7 +205,7 @@ test_other_password_is_another_target(void **state)
 }
 
 static void
-test_shutdown_cuts_logins_and_resets(void **state)
+a_shutdown_cuts_logins_and_resets(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 2);
@@ -231,19 +231,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		LEND(test_clean_needs_no_reset),
-		LEND(test_dirty_is_reset),
-		LEND(test_open_transaction_is_reset),
-		LEND(test_busy_or_broken_is_closed),
-		LEND(test_failed_reset_is_closed),
-		LEND(test_waiter_gets_the_reset_one),
-		LEND(test_dead_while_idle),
-		LEND(test_idle_too_long),
-		LEND(test_lifetime),
-		LEND(test_empty_pool_is_forgotten),
-		LEND(test_forgotten_target),
-		LEND(test_other_password_is_another_target),
-		LEND(test_shutdown_cuts_logins_and_resets),
+		LEND(a_clean_session_needs_no_reset),
+		LEND(a_dirty_session_is_reset),
+		LEND(an_open_transaction_is_reset),
+		LEND(busy_and_broken_sessions_are_closed),
+		LEND(a_failed_reset_is_closed),
+		LEND(a_waiter_gets_the_reset_one),
+		LEND(a_session_that_died_while_idle_is_closed),
+		LEND(a_session_idle_for_too_long_is_closed),
+		LEND(a_session_ends_at_its_lifetime),
+		LEND(an_empty_pool_is_forgotten),
+		LEND(a_forgotten_target_is_emptied),
+		LEND(another_password_is_another_target),
+		LEND(a_shutdown_cuts_logins_and_resets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,7 +203,7 @@ the_nearest_place_answers(void **state)
 }
 
 static void
-whatever_redis_says_is_a_miss(void **state)
+whatever_is_wrong_in_redis_is_a_miss(void **state)
 {
 	static const enum redis_status troubles[] = { REDIS_NIL, REDIS_ERROR, REDIS_DOWN,
 		REDIS_TIMEOUT, REDIS_BUSY, REDIS_OK };
@@ -221,7 +221,7 @@ whatever_redis_says_is_a_miss(void **state)
 }
 
 static void
-the_unknown_are_asked_for_again_soon(void **state)
+an_unknown_tenant_is_looked_up_again_soon(void **state)
 {
 	struct tenants_fixture *w = *state;
 
@@ -237,7 +237,7 @@ the_unknown_are_asked_for_again_soon(void **state)
 }
 
 static void
-troubles_are_kept_by_nobody(void **state)
+failures_are_not_cached(void **state)
 {
 	struct tenants_fixture *w = *state;
 
@@ -252,7 +252,7 @@ troubles_are_kept_by_nobody(void **state)
 }
 
 static void
-the_suspended_are_told(void **state)
+a_suspended_tenant_is_refused(void **state)
 {
 	struct tenants_fixture *w = *state;
 
@@ -270,7 +270,7 @@ others_publish(struct tenants_fixture *w, const char *message)
 }
 
 static void
-others_say_what_to_forget(void **state)
+others_publish_what_to_forget(void **state)
 {
 	struct tenants_fixture *w = *state;
 
@@ -313,7 +313,7 @@ what_changes_during_a_lookup_is_not_kept_from_it(void **state)
 }
 
 static void
-what_we_forget_others_hear(void **state)
+what_we_forget_is_published(void **state)
 {
 	struct tenants_fixture *w = *state;
 
@@ -354,13 +354,13 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		HANDLER(many_requests_share_one_tenant_lookup),
 		HANDLER(the_nearest_place_answers),
-		HANDLER(whatever_redis_says_is_a_miss),
-		HANDLER(the_unknown_are_asked_for_again_soon),
-		HANDLER(troubles_are_kept_by_nobody),
-		HANDLER(the_suspended_are_told),
-		HANDLER(others_say_what_to_forget),
+		HANDLER(whatever_is_wrong_in_redis_is_a_miss),
+		HANDLER(an_unknown_tenant_is_looked_up_again_soon),
+		HANDLER(failures_are_not_cached),
+		HANDLER(a_suspended_tenant_is_refused),
+		HANDLER(others_publish_what_to_forget),
 		HANDLER(what_changes_during_a_lookup_is_not_kept_from_it),
-		HANDLER(what_we_forget_others_hear),
+		HANDLER(what_we_forget_is_published),
 		HANDLER(a_lookup_may_be_cut_off_at_every_turn),
 	};
 

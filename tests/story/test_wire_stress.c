@@ -140,7 +140,7 @@ actor_act(struct actor *a)
 }
 
 static void
-test_stress(void **state)
+wires_under_stress_lose_nothing(void **state)
 {
 	static struct actor actors[FLOWS];
 
@@ -188,7 +188,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stress),
+		cmocka_unit_test(wires_under_stress_lose_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

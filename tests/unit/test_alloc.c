@@ -109,7 +109,7 @@ expect_line(char *said, const char *size)
 }
 
 static void
-without_memory_it_dies_with_a_line(void **state)
+without_memory_it_aborts_with_a_line(void **state)
 {
 	static const struct {
 		void (*want)(void);
@@ -135,7 +135,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(small_memory_is_given),
-		cmocka_unit_test(without_memory_it_dies_with_a_line),
+		cmocka_unit_test(without_memory_it_aborts_with_a_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,7 +69,7 @@ text_of(const json_t *line, const char *name)
 }
 
 static void
-test_log_line(void **state)
+a_request_is_one_line(void **state)
 {
 	struct request v = { .x = &exchange, .request_id = "r1", .tenant_id = "t1" };
 	json_t *line;
@@ -100,7 +100,7 @@ test_log_line(void **state)
 }
 
 static void
-test_log_endings(void **state)
+every_ending_is_logged(void **state)
 {
 	static const struct {
 		enum err_code code;
@@ -130,7 +130,7 @@ test_log_endings(void **state)
 
 /* As long and as bad as a request can be: still a line, and one. */
 static void
-test_log_hostile(void **state)
+hostile_fields_stay_one_line(void **state)
 {
 	struct request v = { .x = &exchange };
 	char path[16384], detail[256];
@@ -156,9 +156,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_log_line),
-		cmocka_unit_test(test_log_endings),
-		cmocka_unit_test(test_log_hostile),
+		cmocka_unit_test(a_request_is_one_line),
+		cmocka_unit_test(every_ending_is_logged),
+		cmocka_unit_test(hostile_fields_stay_one_line),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

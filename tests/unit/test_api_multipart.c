@@ -44,7 +44,7 @@ is(struct slice got, const char *want)
 }
 
 static void
-test_boundary(void **state)
+a_boundary_is_read(void **state)
 {
 	(void)state;
 	is(multipart_boundary(SLICE_LIT("multipart/form-data; boundary=abc")), "abc");
@@ -65,7 +65,7 @@ test_boundary(void **state)
 }
 
 static void
-test_boundary_length(void **state)
+a_boundary_has_a_length(void **state)
 {
 	static const char seventy[] = "boundary=1234567890123456789012345678901234567890"
 				      "123456789012345678901234567890";
@@ -82,7 +82,7 @@ test_boundary_length(void **state)
 
 /* As Chromium sends a form; curl and node's FormData differ only in the boundary. */
 static void
-test_browser(void **state)
+a_browsers_form_is_read(void **state)
 {
 	static const char body[] =
 	    "------WebKitFormBoundary7MA4YWxkTrZu0gW\r\n"
@@ -115,7 +115,7 @@ test_browser(void **state)
 }
 
 static void
-test_dispositions(void **state)
+dispositions_are_read(void **state)
 {
 	(void)state;
 	assert_true(READS("--B\r\nContent-Disposition: form-data; name=f; filename*=UTF-8''x.pdf"
@@ -132,7 +132,7 @@ test_dispositions(void **state)
 }
 
 static void
-test_refused_headers(void **state)
+bad_part_headers_are_refused(void **state)
 {
 	(void)state;
 	assert_false(READS("--B\r\n\r\nx\r\n--B--"));
@@ -148,7 +148,7 @@ test_refused_headers(void **state)
 }
 
 static void
-test_refused_frames(void **state)
+bad_part_frames_are_refused(void **state)
 {
 	(void)state;
 	assert_false(READS(""));
@@ -167,7 +167,7 @@ test_refused_frames(void **state)
 }
 
 static void
-test_boundary_in_data(void **state)
+a_boundary_in_data_is_data(void **state)
 {
 	(void)state;
 	assert_true(READS("--B \t\r\n" FIELD "a--B--\n--B\r\r\n-B\r\n--b--\r\n--B--epilogue"));
@@ -176,7 +176,7 @@ test_boundary_in_data(void **state)
 }
 
 static void
-test_parts_at_most(void **state)
+parts_have_a_ceiling(void **state)
 {
 	static const char one[] = "--B\r\n" FIELD "\r\n";
 	char body[(MULTIPART_PARTS_MAX + 1) * sizeof(one) + 8];
@@ -195,7 +195,7 @@ test_parts_at_most(void **state)
 
 /* Every cut of a good body is refused, and read no further than its end. */
 static void
-test_every_cut(void **state)
+every_cut_form_is_refused(void **state)
 {
 	static const char body[] = "--B\r\n" FIELD "one\r\n--B\r\n" FIELD "two\r\n--B--";
 
@@ -226,7 +226,7 @@ in_time(char *body, size_t used, const char *pattern, const char *boundary)
 }
 
 static void
-test_slow_bodies(void **state)
+a_hostile_form_costs_linear_time(void **state)
 {
 	static const char head[] = "--B\r\n" FIELD;
 	char dashes[71], letters[71], line[80], long_head[160];
@@ -265,16 +265,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_boundary),
-		cmocka_unit_test(test_boundary_length),
-		cmocka_unit_test(test_browser),
-		cmocka_unit_test(test_dispositions),
-		cmocka_unit_test(test_refused_headers),
-		cmocka_unit_test(test_refused_frames),
-		cmocka_unit_test(test_boundary_in_data),
-		cmocka_unit_test(test_parts_at_most),
-		cmocka_unit_test(test_every_cut),
-		cmocka_unit_test(test_slow_bodies),
+		cmocka_unit_test(a_boundary_is_read),
+		cmocka_unit_test(a_boundary_has_a_length),
+		cmocka_unit_test(a_browsers_form_is_read),
+		cmocka_unit_test(dispositions_are_read),
+		cmocka_unit_test(bad_part_headers_are_refused),
+		cmocka_unit_test(bad_part_frames_are_refused),
+		cmocka_unit_test(a_boundary_in_data_is_data),
+		cmocka_unit_test(parts_have_a_ceiling),
+		cmocka_unit_test(every_cut_form_is_refused),
+		cmocka_unit_test(a_hostile_form_costs_linear_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

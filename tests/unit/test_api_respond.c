@@ -58,7 +58,7 @@ has_problem(int status, const char *code)
 }
 
 static void
-test_routes(void **state)
+known_paths_reach_their_handlers(void **state)
 {
 	static const char *const table[][3] = {
 		{ "POST", "/ingest", "ingest_start" },
@@ -78,7 +78,7 @@ test_routes(void **state)
 }
 
 static void
-test_no_such_path(void **state)
+an_unknown_path_is_a_404(void **state)
 {
 	static const struct slice paths[] = { SLICE_LIT("/"), SLICE_LIT("/chat/"),
 		SLICE_LIT("/CHAT"), SLICE_LIT("/chat\0"), SLICE_LIT("//chat"), SLICE_LIT("*"),
@@ -94,7 +94,7 @@ test_no_such_path(void **state)
 }
 
 static void
-test_method_not_allowed(void **state)
+a_wrong_method_is_a_405(void **state)
 {
 	(void)state;
 	respond_to("GET", SLICE_LIT("/chat"));
@@ -126,7 +126,7 @@ id_kept(struct slice asked)
 }
 
 static void
-test_request_id(void **state)
+a_request_has_an_id(void **state)
 {
 	char id[REQUEST_ID_MAX + 1];
 
@@ -158,7 +158,7 @@ check_problem(enum err_code code, int retry_after)
 }
 
 static void
-test_problems(void **state)
+an_error_is_a_problem_document(void **state)
 {
 	(void)state;
 	for (int code = ERR_NONE + 1; code < ERR_CODES; code++)
@@ -178,7 +178,7 @@ test_problems(void **state)
 }
 
 static void
-test_limits(void **state)
+limits_are_in_the_header(void **state)
 {
 	struct limit_verdict v = { .allowed = true, .limit = 600, .remaining = 0, .reset_s = 60 };
 
@@ -197,12 +197,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_routes),
-		cmocka_unit_test(test_no_such_path),
-		cmocka_unit_test(test_method_not_allowed),
-		cmocka_unit_test(test_request_id),
-		cmocka_unit_test(test_problems),
-		cmocka_unit_test(test_limits),
+		cmocka_unit_test(known_paths_reach_their_handlers),
+		cmocka_unit_test(an_unknown_path_is_a_404),
+		cmocka_unit_test(a_wrong_method_is_a_405),
+		cmocka_unit_test(a_request_has_an_id),
+		cmocka_unit_test(an_error_is_a_problem_document),
+		cmocka_unit_test(limits_are_in_the_header),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

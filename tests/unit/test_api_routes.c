@@ -62,7 +62,7 @@ check_pattern(const char *pattern)
 }
 
 static void
-test_rows(void **state)
+every_route_is_whole(void **state)
 {
 	struct api_conf conf;
 	char path[256];
@@ -104,7 +104,7 @@ overlap(const char *a, const char *b)
 }
 
 static void
-test_no_overlap(void **state)
+no_two_routes_overlap(void **state)
 {
 	(void)state;
 	assert_true(overlap("/a/{b}", "/a/c") && overlap("/{a}/b", "/c/{d}"));
@@ -120,7 +120,7 @@ test_no_overlap(void **state)
 }
 
 static void
-test_not_found(void **state)
+an_unknown_path_has_no_route(void **state)
 {
 	static const struct slice paths[] = { SLICE_LIT("/"), SLICE_LIT("/chat/"),
 		SLICE_LIT("/CHAT"), SLICE_LIT("/chat\0"), SLICE_LIT("//chat"), SLICE_LIT("*"),
@@ -136,7 +136,7 @@ test_not_found(void **state)
 }
 
 static void
-test_methods(void **state)
+a_path_has_its_methods(void **state)
 {
 	static const char *const table[][2] = { { "/ingest", "POST" }, { "/chat", "POST" },
 		{ "/search", "POST" }, { "/healthz", "GET, HEAD" }, { "/readyz", "GET, HEAD" } };
@@ -157,7 +157,7 @@ test_methods(void **state)
 }
 
 static void
-test_ceilings(void **state)
+a_route_has_its_ceilings(void **state)
 {
 	struct api_conf conf = { .document_max = 5u << 20,
 		.chat_body_max = 7000,
@@ -195,7 +195,7 @@ callers_are_judged(unsigned callers, enum caller_kind kind, const char *detail)
 }
 
 static void
-test_callers(void **state)
+a_route_has_its_callers(void **state)
 {
 	const unsigned tenants = CALLS(CALLER_TENANT) | CALLS(CALLER_SERVICE);
 
@@ -220,12 +220,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_no_overlap),
-		cmocka_unit_test(test_not_found),
-		cmocka_unit_test(test_methods),
-		cmocka_unit_test(test_ceilings),
-		cmocka_unit_test(test_callers),
+		cmocka_unit_test(every_route_is_whole),
+		cmocka_unit_test(no_two_routes_overlap),
+		cmocka_unit_test(an_unknown_path_has_no_route),
+		cmocka_unit_test(a_path_has_its_methods),
+		cmocka_unit_test(a_route_has_its_ceilings),
+		cmocka_unit_test(a_route_has_its_callers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

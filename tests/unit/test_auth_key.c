@@ -34,7 +34,7 @@ a_bearer_key_is_read(void **state)
 }
 
 static void
-anything_else_is_not(void **state)
+anything_else_is_no_key(void **state)
 {
 	static const char *const bad[] = { "", "Bearer", "Bearer ", KEY, "Basic " KEY, "Bearer" KEY,
 		"Bearer\t" KEY, "Bearer " KEY "x", "Bearer " KEY " " KEY, "Bearer tg_" ID "_",
@@ -120,7 +120,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bearer_key_is_read),
-		cmocka_unit_test(anything_else_is_not),
+		cmocka_unit_test(anything_else_is_no_key),
 		cmocka_unit_test(no_prefix_of_a_key_is_one),
 		cmocka_unit_test(tenant_ids_have_a_form),
 		cmocka_unit_test(a_caller_acts_for_whom_it_may),

@@ -38,7 +38,7 @@ check_chunks(const char *text, enum chunk_separators how, unsigned size, unsigne
 	check_chunks(text, how, size, overlap, (const char *const[]){ __VA_ARGS__ })
 
 static void
-test_known(void **state)
+known_texts_give_known_chunks(void **state)
 {
 	(void)state;
 	CHECK("", CHUNK_TEXT, 10, 3, NULL);
@@ -52,7 +52,7 @@ test_known(void **state)
 }
 
 static void
-test_wide_characters(void **state)
+wide_characters_stay_whole(void **state)
 {
 	(void)state;
 	CHECK("\xf0\x9f\x98\x80\xf0\x9f\x98\x80", CHUNK_TEXT, 3, 0, "\xf0\x9f\x98\x80",
@@ -64,7 +64,7 @@ test_wide_characters(void **state)
 
 /* Several pages go into one list: the numbering goes on. */
 static void
-test_pages(void **state)
+chunks_know_their_pages(void **state)
 {
 	struct chunk_list list = { .max = 3 };
 
@@ -103,7 +103,7 @@ hostile(const char *pattern, size_t least)
 }
 
 static void
-test_hostile(void **state)
+hostile_texts_cost_linear_time(void **state)
 {
 	(void)state;
 	hostile("x", HOSTILE_SIZE / 1000);
@@ -118,10 +118,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known),
-		cmocka_unit_test(test_wide_characters),
-		cmocka_unit_test(test_pages),
-		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(known_texts_give_known_chunks),
+		cmocka_unit_test(wide_characters_stay_whole),
+		cmocka_unit_test(chunks_know_their_pages),
+		cmocka_unit_test(hostile_texts_cost_linear_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

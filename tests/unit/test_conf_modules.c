@@ -54,7 +54,7 @@ same_default(const struct conf *table, const struct conf *rooms, const struct co
 }
 
 static void
-test_defaults_are_the_modules(void **state)
+the_defaults_are_the_modules_own(void **state)
 {
 	static struct conf rooms;
 
@@ -74,7 +74,7 @@ test_defaults_are_the_modules(void **state)
 }
 
 static void
-test_postgres_urls(void **state)
+a_bad_postgres_url_is_refused_without_its_secret(void **state)
 {
 	(void)state;
 	assert_false(load("[tenantgate]\nseal_keys = " HEX64 "\nneon_api_key = k\n"
@@ -87,8 +87,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults_are_the_modules),
-		cmocka_unit_test(test_postgres_urls),
+		cmocka_unit_test(the_defaults_are_the_modules_own),
+		cmocka_unit_test(a_bad_postgres_url_is_refused_without_its_secret),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -139,7 +139,7 @@ resolve(struct name_lookup *l, const char *host)
 }
 
 static void
-test_at_once(void **state)
+addresses_need_no_server(void **state)
 {
 	struct name_lookup l;
 	char long_name[DNS_NAME_MAX + 2];
@@ -162,7 +162,7 @@ test_at_once(void **state)
 }
 
 static void
-test_asked_and_kept(void **state)
+a_name_is_asked_once_and_kept(void **state)
 {
 	struct name_lookup l;
 
@@ -182,7 +182,7 @@ test_asked_and_kept(void **state)
 }
 
 static void
-test_one_family(void **state)
+one_family_is_enough(void **state)
 {
 	struct name_lookup l;
 
@@ -198,7 +198,7 @@ test_one_family(void **state)
 }
 
 static void
-test_unknown(void **state)
+an_unknown_name_is_an_error(void **state)
 {
 	struct name_lookup l;
 
@@ -222,7 +222,7 @@ count_tick(void *arg)
 }
 
 static void
-test_silence_blocks_nobody(void **state)
+a_silent_server_blocks_nobody(void **state)
 {
 	struct name_lookup l;
 	struct timer timer = { 0 };
@@ -249,7 +249,7 @@ test_silence_blocks_nobody(void **state)
 }
 
 static void
-test_half_silence(void **state)
+one_family_does_not_wait_for_the_other(void **state)
 {
 	struct name_lookup l;
 	uint64_t began = clock_mono_us();
@@ -261,7 +261,7 @@ test_half_silence(void **state)
 }
 
 static void
-test_abort(void **state)
+an_aborted_lookup_leaves_nothing(void **state)
 {
 	struct name_lookup l = { .host = "silent.test" };
 
@@ -275,7 +275,7 @@ test_abort(void **state)
 }
 
 static void
-test_hosts_file(void **state)
+the_hosts_file_comes_first(void **state)
 {
 	char path[] = "/tmp/tg-hosts-XXXXXX";
 	struct dns_answer a = { 0 };
@@ -306,14 +306,14 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_at_once),
-		TEST(test_asked_and_kept),
-		TEST(test_one_family),
-		TEST(test_unknown),
-		TEST(test_silence_blocks_nobody),
-		TEST(test_half_silence),
-		TEST(test_abort),
-		cmocka_unit_test(test_hosts_file),
+		TEST(addresses_need_no_server),
+		TEST(a_name_is_asked_once_and_kept),
+		TEST(one_family_is_enough),
+		TEST(an_unknown_name_is_an_error),
+		TEST(a_silent_server_blocks_nobody),
+		TEST(one_family_does_not_wait_for_the_other),
+		TEST(an_aborted_lookup_leaves_nothing),
+		cmocka_unit_test(the_hosts_file_comes_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

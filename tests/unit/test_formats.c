@@ -20,7 +20,7 @@ static const struct slice none = { NULL, 0 };
 	for (size_t i = 0; (d = format_at(i)) != NULL; i++)
 
 static void
-test_rows(void **state)
+every_format_is_whole(void **state)
 {
 	(void)state;
 	assert_non_null(format_at(0));
@@ -38,7 +38,7 @@ test_rows(void **state)
 
 /* Whatever its letters' case and its parameters, and whatever the name and the bytes say. */
 static void
-test_by_type(void **state)
+a_format_is_found_by_its_types(void **state)
 {
 	char text[128];
 
@@ -56,7 +56,7 @@ test_by_type(void **state)
 }
 
 static void
-test_by_suffix(void **state)
+a_format_is_found_by_its_suffixes(void **state)
 {
 	char name[64];
 
@@ -75,7 +75,7 @@ test_by_suffix(void **state)
 
 /* Anywhere in the first bytes, but whole. */
 static void
-test_by_magic(void **state)
+a_format_is_found_by_its_first_bytes(void **state)
 {
 	static char body[8192];
 
@@ -108,7 +108,7 @@ detects_as(struct slice declared, const char *name, const char *body, const char
 }
 
 static void
-test_precedence(void **state)
+the_type_goes_before_the_bytes_before_the_suffix(void **state)
 {
 	const struct slice stream = SLICE_LIT("application/octet-stream");
 
@@ -123,7 +123,7 @@ test_precedence(void **state)
 }
 
 static void
-test_unknown(void **state)
+what_no_format_names_is_none(void **state)
 {
 	(void)state;
 	assert_null(format_detect(none, none, none));
@@ -138,7 +138,7 @@ test_unknown(void **state)
 }
 
 static void
-test_refusal(void **state)
+the_refusal_lists_the_formats(void **state)
 {
 	struct err err = { 0 };
 
@@ -152,7 +152,7 @@ test_refusal(void **state)
 
 /* What the readers and the splitter did before there was a table. */
 static void
-test_how_it_is_read(void **state)
+each_format_has_its_reader(void **state)
 {
 	const struct document_format *pdf = format_find("application/pdf");
 	const struct document_format *plain = format_find("text/plain");
@@ -172,14 +172,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_by_type),
-		cmocka_unit_test(test_by_suffix),
-		cmocka_unit_test(test_by_magic),
-		cmocka_unit_test(test_precedence),
-		cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_refusal),
-		cmocka_unit_test(test_how_it_is_read),
+		cmocka_unit_test(every_format_is_whole),
+		cmocka_unit_test(a_format_is_found_by_its_types),
+		cmocka_unit_test(a_format_is_found_by_its_suffixes),
+		cmocka_unit_test(a_format_is_found_by_its_first_bytes),
+		cmocka_unit_test(the_type_goes_before_the_bytes_before_the_suffix),
+		cmocka_unit_test(what_no_format_names_is_none),
+		cmocka_unit_test(the_refusal_lists_the_formats),
+		cmocka_unit_test(each_format_has_its_reader),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

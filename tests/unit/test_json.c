@@ -304,7 +304,7 @@ every_pair_of_bytes_reads_back(void **state)
 }
 
 static void
-a_full_buf_says_so(void **state)
+json_in_a_full_buf_fails(void **state)
 {
 	struct buf b;
 	json_t *o = sample();
@@ -325,7 +325,7 @@ a_full_buf_says_so(void **state)
 }
 
 static void
-utf8_is_judged(void **state)
+utf8_is_validated(void **state)
 {
 	(void)state;
 	assert_true(json_utf8_valid(slice_of(NULL, 0)));
@@ -351,8 +351,8 @@ main(void)
 		cmocka_unit_test(strings_are_escaped),
 		cmocka_unit_test(broken_utf8_is_replaced),
 		cmocka_unit_test(every_pair_of_bytes_reads_back),
-		cmocka_unit_test(a_full_buf_says_so),
-		cmocka_unit_test(utf8_is_judged),
+		cmocka_unit_test(json_in_a_full_buf_fails),
+		cmocka_unit_test(utf8_is_validated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,7 +102,7 @@ check_stream(const struct sse_case *c, size_t cut, size_t step)
 }
 
 static void
-the_table_says_so_at_every_split(void **state)
+every_stream_is_read_at_every_split(void **state)
 {
 	size_t i, cut;
 
@@ -118,7 +118,7 @@ the_table_says_so_at_every_split(void **state)
 }
 
 static void
-returns_in_a_long_piece_cost_no_square(void **state)
+returns_in_a_long_piece_cost_linear_time(void **state)
 {
 	size_t n = 1 << 20;
 	char *text = malloc(n);
@@ -138,8 +138,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_table_says_so_at_every_split),
-		cmocka_unit_test(returns_in_a_long_piece_cost_no_square),
+		cmocka_unit_test(every_stream_is_read_at_every_split),
+		cmocka_unit_test(returns_in_a_long_piece_cost_linear_time),
 	};
 
 	return cmocka_run_group_tests_name("model_sse", tests, NULL, NULL);

@@ -111,7 +111,7 @@ parameters_are_kept(void **state)
 
 /* What libpq would take, or overlook, and we do not use. */
 static void
-our_own_urls_say_nothing_in_vain(void **state)
+our_own_urls_have_no_unused_parameters(void **state)
 {
 	static const struct {
 		const char *url, *word;
@@ -222,7 +222,7 @@ leniency_is_for_parameters_only(void **state)
 
 /* libpq fills these in for other programs. */
 static void
-the_environment_says_nothing(void **state)
+the_environment_is_ignored(void **state)
 {
 	struct arena *a = arena_new(1 << 20);
 	struct pg_target t;
@@ -265,7 +265,7 @@ a_url_past_the_ceilings_is_refused(void **state)
 }
 
 static void
-bad_urls_are_refused_without_a_word_of_them(void **state)
+bad_urls_are_refused_without_quoting_them(void **state)
 {
 	struct arena *a = arena_new(1 << 20);
 	size_t i;
@@ -289,11 +289,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_urls_are_taken_apart),
 		cmocka_unit_test(parameters_are_kept),
-		cmocka_unit_test(bad_urls_are_refused_without_a_word_of_them),
-		cmocka_unit_test(our_own_urls_say_nothing_in_vain),
+		cmocka_unit_test(bad_urls_are_refused_without_quoting_them),
+		cmocka_unit_test(our_own_urls_have_no_unused_parameters),
 		cmocka_unit_test(a_providers_unknown_parameters_are_dropped_and_logged_by_name),
 		cmocka_unit_test(leniency_is_for_parameters_only),
-		cmocka_unit_test(the_environment_says_nothing),
+		cmocka_unit_test(the_environment_is_ignored),
 		cmocka_unit_test(a_url_past_the_ceilings_is_refused),
 	};
 

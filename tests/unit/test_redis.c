@@ -105,7 +105,7 @@ tear_down(void **state)
 /* ---- the tests ---- */
 
 static void
-test_replies(void **state)
+every_kind_of_reply_is_read(void **state)
 {
 	struct redis_ask a;
 
@@ -130,7 +130,7 @@ test_replies(void **state)
 }
 
 static void
-test_array(void **state)
+an_array_is_read(void **state)
 {
 	struct redis_ask a;
 	struct slice text;
@@ -152,7 +152,7 @@ test_array(void **state)
 }
 
 static void
-test_pipeline(void **state)
+replies_come_in_order(void **state)
 {
 	static const char *const words[] = { "GET", "INCR", "NONE", "BAD", "GET" };
 	static const enum redis_status wants[] = { REDIS_OK, REDIS_OK, REDIS_NIL, REDIS_ERROR,
@@ -173,7 +173,7 @@ test_pipeline(void **state)
 }
 
 static void
-test_cancel_keeps_order(void **state)
+a_cancel_keeps_the_order(void **state)
 {
 	struct redis_ask a, b;
 
@@ -190,7 +190,7 @@ test_cancel_keeps_order(void **state)
 }
 
 static void
-test_hang(void **state)
+a_redis_that_hangs_is_dropped(void **state)
 {
 	struct redis_ask a, b;
 	uint64_t began = clock_mono_us();
@@ -217,7 +217,7 @@ test_hang(void **state)
 }
 
 static void
-test_leave_and_return(void **state)
+a_redis_may_leave_and_return(void **state)
 {
 	uint16_t port = peer.port;
 
@@ -235,7 +235,7 @@ test_leave_and_return(void **state)
 }
 
 static void
-test_rubbish(void **state)
+rubbish_ends_the_connection_and_no_more(void **state)
 {
 	(void)state;
 	assert_int_equal(redis_ask_run("RUBBISH"), REDIS_DOWN);
@@ -249,7 +249,7 @@ test_rubbish(void **state)
 }
 
 static void
-test_busy(void **state)
+a_full_queue_refuses(void **state)
 {
 	struct redis_ask a[70];
 	unsigned busy = 0;
@@ -266,7 +266,7 @@ test_busy(void **state)
 }
 
 static void
-test_greeting(void **state)
+the_greeting_logs_in_and_selects(void **state)
 {
 	(void)state;
 	redis_close(redis);
@@ -282,7 +282,7 @@ test_greeting(void **state)
 }
 
 static void
-test_urls(void **state)
+redis_urls_are_taken_apart(void **state)
 {
 	static const char *const bad[] = { "", "http://x", "redis://", "redis://h:0", "redis://h:x",
 		"redis://h:70000", "redis://h/x", "redis://u@h", "redis://u:%zz@h",
@@ -335,7 +335,7 @@ wait_told(const unsigned *count, unsigned wants)
 }
 
 static void
-test_subscribe(void **state)
+messages_are_received(void **state)
 {
 	(void)state;
 	assert_true(redis_subscribe(redis, "ch", keep_message, NULL));
@@ -358,17 +358,17 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_replies),
-		TEST(test_array),
-		TEST(test_pipeline),
-		TEST(test_cancel_keeps_order),
-		TEST(test_hang),
-		TEST(test_leave_and_return),
-		TEST(test_rubbish),
-		TEST(test_busy),
-		TEST(test_greeting),
-		cmocka_unit_test(test_urls),
-		TEST(test_subscribe),
+		TEST(every_kind_of_reply_is_read),
+		TEST(an_array_is_read),
+		TEST(replies_come_in_order),
+		TEST(a_cancel_keeps_the_order),
+		TEST(a_redis_that_hangs_is_dropped),
+		TEST(a_redis_may_leave_and_return),
+		TEST(rubbish_ends_the_connection_and_no_more),
+		TEST(a_full_queue_refuses),
+		TEST(the_greeting_logs_in_and_selects),
+		cmocka_unit_test(redis_urls_are_taken_apart),
+		TEST(messages_are_received),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

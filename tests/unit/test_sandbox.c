@@ -83,7 +83,7 @@ trick_ends_it(const char *trick, int signal)
 }
 
 static void
-test_refused(void **state)
+what_is_forbidden_is_refused(void **state)
 {
 	static const char *const tricks[] = { "open-write", "memory", "code", "limits",
 		"environment", "descriptors", "root" };
@@ -95,7 +95,7 @@ test_refused(void **state)
 }
 
 static void
-test_ended(void **state)
+what_is_worse_ends_the_process(void **state)
 {
 	static const char *const tricks[] = { "socket", "exec", "ptrace", "kill" };
 
@@ -108,7 +108,7 @@ test_ended(void **state)
 
 /* clone is refused softly on some C libraries' way, deadly on others'. */
 static void
-test_fork(void **state)
+no_child_is_made(void **state)
 {
 	struct outcome o = run_extractor(breaker, "fork");
 
@@ -118,7 +118,7 @@ test_fork(void **state)
 
 /* Where the kernel has Landlock. */
 static void
-test_secret(void **state)
+no_file_of_the_system_is_read(void **state)
 {
 	struct outcome o = run_extractor(breaker, "open-secret");
 
@@ -140,7 +140,7 @@ extractor_exits(const char *pdftotext, const char *document, enum extract_exit c
 }
 
 static void
-test_own_failures(void **state)
+its_own_failures_have_their_exits(void **state)
 {
 	char large[100];
 
@@ -171,11 +171,11 @@ int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_ended),
-		cmocka_unit_test(test_fork),
-		cmocka_unit_test(test_secret),
-		cmocka_unit_test(test_own_failures),
+		cmocka_unit_test(what_is_forbidden_is_refused),
+		cmocka_unit_test(what_is_worse_ends_the_process),
+		cmocka_unit_test(no_child_is_made),
+		cmocka_unit_test(no_file_of_the_system_is_read),
+		cmocka_unit_test(its_own_failures_have_their_exits),
 	};
 
 	(void)argc;

@@ -47,7 +47,7 @@ seal_opens(const char *keys, struct slice sealed, const char *context, const cha
 }
 
 static void
-what_was_sealed_opens(void **state)
+a_sealed_text_opens(void **state)
 {
 	static const char *const plains[] = { "", "x", "postgres://u:p@h/db", "\xff\xfe bytes" };
 	struct buf sealed;
@@ -173,7 +173,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_was_sealed_opens),
+		cmocka_unit_test(a_sealed_text_opens),
 		cmocka_unit_test(equal_texts_seal_differently),
 		cmocka_unit_test(another_context_does_not_open),
 		cmocka_unit_test(every_changed_letter_is_noticed),

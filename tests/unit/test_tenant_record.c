@@ -50,7 +50,7 @@ record_opens(const struct seal *seal, struct slice sealed, const char *environme
 }
 
 static void
-what_was_closed_opens(void **state)
+a_sealed_record_opens(void **state)
 {
 	struct seal *seal = seal_new(KEY);
 	struct buf b = record_closed(seal, &acme, "prod");
@@ -71,7 +71,7 @@ what_was_closed_opens(void **state)
 }
 
 static void
-for_another_it_does_not(void **state)
+a_record_opens_for_no_other_tenant(void **state)
 {
 	struct seal *seal = seal_new(KEY);
 	struct buf b = record_closed(seal, &acme, "prod");
@@ -85,7 +85,7 @@ for_another_it_does_not(void **state)
 }
 
 static void
-a_changed_byte_spoils_it(void **state)
+a_changed_record_does_not_open(void **state)
 {
 	struct seal *seal = seal_new(KEY);
 	struct buf b = record_closed(seal, &acme, "prod");
@@ -133,9 +133,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_was_closed_opens),
-		cmocka_unit_test(for_another_it_does_not),
-		cmocka_unit_test(a_changed_byte_spoils_it),
+		cmocka_unit_test(a_sealed_record_opens),
+		cmocka_unit_test(a_record_opens_for_no_other_tenant),
+		cmocka_unit_test(a_changed_record_does_not_open),
 		cmocka_unit_test(sealed_nonsense_is_refused),
 	};
 

@@ -85,7 +85,7 @@ parts_are_told_apart_and_decoded(void **state)
 }
 
 static void
-malformed_ones_are_refused_without_a_word_of_them(void **state)
+malformed_urls_are_refused_without_quoting_them(void **state)
 {
 	struct url_parts p;
 	size_t i;
@@ -104,7 +104,7 @@ malformed_ones_are_refused_without_a_word_of_them(void **state)
 }
 
 static void
-a_long_one_is_refused(void **state)
+a_long_url_is_refused(void **state)
 {
 	static char text[20000] = "http://h/";
 	struct url_parts p;
@@ -166,8 +166,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parts_are_told_apart_and_decoded),
-		cmocka_unit_test(malformed_ones_are_refused_without_a_word_of_them),
-		cmocka_unit_test(a_long_one_is_refused),
+		cmocka_unit_test(malformed_urls_are_refused_without_quoting_them),
+		cmocka_unit_test(a_long_url_is_refused),
 		cmocka_unit_test(passwords_are_seen),
 		cmocka_unit_test(a_redis_urls_texts_have_sizes),
 	};

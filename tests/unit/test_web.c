@@ -13,7 +13,7 @@
 #include "web_fixture.h"
 
 static void
-test_whole(void **state)
+a_whole_response_is_fetched(void **state)
 {
 	struct fetch t;
 
@@ -28,7 +28,7 @@ test_whole(void **state)
 }
 
 static void
-test_post(void **state)
+a_body_is_posted(void **state)
 {
 	struct fetch t;
 
@@ -51,7 +51,7 @@ test_post(void **state)
 }
 
 static void
-test_methods(void **state)
+every_method_is_sent(void **state)
 {
 	struct fetch t;
 
@@ -75,7 +75,7 @@ test_methods(void **state)
 }
 
 static void
-test_retry_after(void **state)
+retry_after_is_read(void **state)
 {
 	struct fetch t;
 
@@ -92,7 +92,7 @@ test_retry_after(void **state)
 }
 
 static void
-test_no_redirect(void **state)
+no_redirect_is_followed(void **state)
 {
 	struct fetch t;
 
@@ -102,7 +102,7 @@ test_no_redirect(void **state)
 }
 
 static void
-test_refused(void **state)
+a_refused_connection_is_reported(void **state)
 {
 	struct fetch t;
 
@@ -124,7 +124,7 @@ test_refused(void **state)
 }
 
 static void
-test_cut(void **state)
+a_cut_response_is_reported(void **state)
 {
 	struct fetch t;
 
@@ -140,7 +140,7 @@ test_cut(void **state)
 }
 
 static void
-test_too_large(void **state)
+a_response_past_its_ceiling_is_refused(void **state)
 {
 	struct fetch t;
 
@@ -152,7 +152,7 @@ test_too_large(void **state)
 }
 
 static void
-test_timeouts(void **state)
+every_deadline_is_kept(void **state)
 {
 	struct fetch t;
 
@@ -178,7 +178,7 @@ test_timeouts(void **state)
 }
 
 static void
-test_reuse(void **state)
+the_connection_is_reused(void **state)
 {
 	struct fetch t;
 
@@ -193,7 +193,7 @@ test_reuse(void **state)
 
 /* The server closes each connection after its answer: libcurl notices, or asks again. */
 static void
-test_closing(void **state)
+a_server_may_close_after_each_response(void **state)
 {
 	struct fetch t;
 
@@ -207,7 +207,7 @@ test_closing(void **state)
 }
 
 static void
-test_abort(void **state)
+an_aborted_fetch_leaves_nothing(void **state)
 {
 	(void)state;
 	fetch_abort("/silent", fetch_start, 30);
@@ -216,7 +216,7 @@ test_abort(void **state)
 
 /* A kept connection that dies just as it is used again: asked once more on a new one. */
 static void
-test_flaky(void **state)
+a_connection_that_dies_in_reuse_is_replaced(void **state)
 {
 	struct fetch t;
 
@@ -233,7 +233,7 @@ test_flaky(void **state)
 }
 
 static void
-test_many_at_once(void **state)
+many_fetches_at_once(void **state)
 {
 	static struct fetch t[60];
 
@@ -255,20 +255,20 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, web_fixture_set_up, web_fixture_tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_whole),
-		TEST(test_post),
-		TEST(test_methods),
-		TEST(test_retry_after),
-		TEST(test_no_redirect),
-		TEST(test_refused),
-		TEST(test_cut),
-		TEST(test_too_large),
-		TEST(test_timeouts),
-		TEST(test_reuse),
-		TEST(test_closing),
-		TEST(test_abort),
-		TEST(test_flaky),
-		TEST(test_many_at_once),
+		TEST(a_whole_response_is_fetched),
+		TEST(a_body_is_posted),
+		TEST(every_method_is_sent),
+		TEST(retry_after_is_read),
+		TEST(no_redirect_is_followed),
+		TEST(a_refused_connection_is_reported),
+		TEST(a_cut_response_is_reported),
+		TEST(a_response_past_its_ceiling_is_refused),
+		TEST(every_deadline_is_kept),
+		TEST(the_connection_is_reused),
+		TEST(a_server_may_close_after_each_response),
+		TEST(an_aborted_fetch_leaves_nothing),
+		TEST(a_connection_that_dies_in_reuse_is_replaced),
+		TEST(many_fetches_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,7 +53,7 @@ tick_again(void *arg)
 }
 
 static void
-test_hanging_resolver(void **state)
+a_hanging_resolver_blocks_nobody(void **state)
 {
 	struct web_conf conf = { .connections_max = 4 };
 	struct fetch late, left, failed;
@@ -89,7 +89,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hanging_resolver),
+		cmocka_unit_test(a_hanging_resolver_blocks_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

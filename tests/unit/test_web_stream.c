@@ -22,7 +22,7 @@ stream_path(struct fetch *t, const char *path)
 }
 
 static void
-test_stream(void **state)
+pieces_come_as_they_arrive(void **state)
 {
 	struct fetch t;
 
@@ -35,7 +35,7 @@ test_stream(void **state)
 }
 
 static void
-test_stream_pauses(void **state)
+an_unpulled_stream_pauses(void **state)
 {
 	struct fetch t;
 
@@ -53,7 +53,7 @@ test_stream_pauses(void **state)
 }
 
 static void
-test_stream_stalls(void **state)
+a_stalled_stream_ends(void **state)
 {
 	struct fetch t;
 
@@ -68,7 +68,7 @@ test_stream_stalls(void **state)
 
 /* Nobody pulls: the peer is paused, and that is not its idleness. */
 static void
-test_pause_is_not_idle(void **state)
+a_pause_is_no_stall(void **state)
 {
 	struct fetch t;
 
@@ -82,7 +82,7 @@ test_pause_is_not_idle(void **state)
 }
 
 static void
-test_stream_fails_early(void **state)
+a_stream_may_fail_early(void **state)
 {
 	struct fetch t;
 
@@ -96,7 +96,7 @@ test_stream_fails_early(void **state)
 }
 
 static void
-test_stream_cut(void **state)
+a_cut_stream_is_reported(void **state)
 {
 	struct fetch t;
 
@@ -107,7 +107,7 @@ test_stream_cut(void **state)
 }
 
 static void
-test_abort(void **state)
+an_aborted_stream_leaves_nothing(void **state)
 {
 	(void)state;
 	fetch_abort("/silent", stream_start, 30);
@@ -120,13 +120,13 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, web_fixture_set_up, web_fixture_tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_stream),
-		TEST(test_stream_pauses),
-		TEST(test_stream_stalls),
-		TEST(test_pause_is_not_idle),
-		TEST(test_stream_fails_early),
-		TEST(test_stream_cut),
-		TEST(test_abort),
+		TEST(pieces_come_as_they_arrive),
+		TEST(an_unpulled_stream_pauses),
+		TEST(a_stalled_stream_ends),
+		TEST(a_pause_is_no_stall),
+		TEST(a_stream_may_fail_early),
+		TEST(a_cut_stream_is_reported),
+		TEST(an_aborted_stream_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

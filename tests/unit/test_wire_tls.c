@@ -52,7 +52,7 @@ https_fetch(const char *ca_file, const char *host, uint16_t port)
 }
 
 static void
-test_https(void **state)
+https_is_verified(void **state)
 {
 	struct peer peer;
 
@@ -90,7 +90,7 @@ redis_comes_up(const char *host, uint16_t port, const char *trouble)
 }
 
 static void
-test_rediss(void **state)
+rediss_is_verified(void **state)
 {
 	struct peer peer;
 
@@ -128,8 +128,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_https),
-		cmocka_unit_test(test_rediss),
+		cmocka_unit_test(https_is_verified),
+		cmocka_unit_test(rediss_is_verified),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
