@@ -35,6 +35,8 @@ function may_stand_in(thing, original) {
 
 # (One file may define a name once for each side of an #ifdef.)
 function names_function(name, line, is_static) {
+	if (name ~ /^test_/ && FILENAME ~ /^(\.\/)?tests\//)
+		print FILENAME ":" line ": " name "(): a case says what is so, without test_"
 	if (index(everywhere, " " name " "))
 		return
 	if (!(name in function_file)) {
