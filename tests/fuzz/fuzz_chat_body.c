@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz: JSON bodies of POST /chat. What is read holds to what chat_body.h promises; what is
- * refused is refused for a reason that is the caller's fault.
+ * fuzz_chat_body: JSON bodies of POST /chat. What is read holds to what chat_body.h promises; what
+ * is refused is refused for a reason that is the caller's fault.
  *
  * sources: src/api/chat_body.c src/base/alloc.c src/base/arena.c src/base/buf.c src/base/clock.c
  * sources: src/base/err.c src/base/json.c src/base/json_put.c src/base/log.c

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz: the splitter. The first two bytes are the size and the overlap, their lowest bits the
+ * fuzz_chunk: the splitter. The first two bytes are the size and the overlap, their lowest bits the
  * separators; the rest is the text. Chunks are ranges of the text, in its order, none empty and
- * none longer than asked, and no letter of the text is in none of them.
+ * none longer than asked, and every character of the text but blanks is in one.
  *
  * sources: src/retrieval/chunk.c src/retrieval/text.c src/base/alloc.c src/base/arena.c
  * sources: src/base/buf.c src/base/clock.c src/base/err.c src/base/json.c src/base/json_put.c

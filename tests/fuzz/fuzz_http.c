@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz: the HTTP parser. Any bytes, fed at once, byte by byte, in steps, and in two pieces cut
+ * fuzz_http: the HTTP parser. Any bytes, fed at once, byte by byte, in steps, and in two pieces cut
  * where the first byte says; the verdict is the same, and each piece is read within its bounds.
  *
  * sources: src/http/parse.c src/http/parse_head.c src/http/parse_chunk.c

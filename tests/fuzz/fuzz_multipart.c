@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz: bodies of POST /ingest. The first line is the Content-Type, the rest the body. Documents
- * and parts are ranges of the body, read within its bounds; what is refused is refused for a
- * reason that is the caller's fault.
+ * fuzz_multipart: bodies of POST /ingest. The first line is the Content-Type, the rest the body.
+ * Documents and parts are ranges of the body, read within its bounds; what is refused is refused
+ * for a reason that is the caller's fault.
  *
  * sources: src/api/multipart.c src/api/ingest_body.c src/base/alloc.c src/base/arena.c
  * sources: src/base/buf.c src/base/clock.c src/base/digest.c src/base/err.c src/base/json.c

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz: a model's event stream, through sse and delta. Any bytes, fed at once, byte by byte, in
- * steps, and cut in two: the same events, the same words, and the ceiling kept.
+ * fuzz_sse: a model's event stream, through sse and delta. Any bytes, fed at once, byte by byte, in
+ * steps, and cut in two: the same events, the same text, and the ceiling kept.
  *
  * sources: src/model/sse.c src/model/delta.c src/model/json_scan.c
  * sources: src/base/buf.c src/base/json_put.c src/base/utf8.c
@@ -34,7 +34,7 @@ see_event(struct stream_reading *t, const struct sse_event *event)
 	buf_slice(&t->seen, event->data);
 	rc = delta_add(&t->delta, event->data);
 	buf_printf(&t->seen, "|%d\n", (int)rc);
-	/* What is taken for text is text. */
+	/* What is added to the text is UTF-8. */
 	fuzz_check(rc != DELTA_FINE || t->delta.text.len <= before ||
 	    json_utf8_valid(slice_of(t->delta.text.data + before, t->delta.text.len - before)));
 }
@@ -42,7 +42,7 @@ see_event(struct stream_reading *t, const struct sse_event *event)
 static void
 see_piece(struct stream_reading *t, const uint8_t *bytes, size_t n)
 {
-	char *copy = malloc(n + 1); /* of its own: what is read past it is seen */
+	char *copy = malloc(n + 1); /* its own block: ASan sees a read past it */
 	struct slice in = slice_of(copy, n);
 	struct sse_event event;
 

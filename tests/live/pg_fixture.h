@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pg_scene: operations of wire/pg as if they were calls: each is a flow of its own, and the loop is
- * turned until it has ended. The server is the one TEST_PG names.
+ * pg_fixture: operations of wire/pg as if they were calls: each is a flow of its own, and the loop
+ * is turned until it has ended. The server is the one TEST_PG names.
  */
 #ifndef TENANTGATE_TESTS_PG_FIXTURE_H
 #define TENANTGATE_TESTS_PG_FIXTURE_H
@@ -121,7 +121,7 @@ run_text(struct pg_conn *c, const char *sql, struct pg_result *out)
 	run(c, &(struct pg_query){ .sql = sql, .simple = true }, out);
 }
 
-/* The first value of the answer, or `absent`; until the next call. */
+/* The first value of the result, or `absent`; valid until the next call. */
 static inline const char *
 first_value(struct pg_conn *c, const char *sql, const char *absent)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The catalog's list of documents, against a real Postgres: TEST_PG is a conninfo of somebody who
- * may create databases; the test makes a catalog for itself and drops it.
+ * The catalog's list of documents, against a real Postgres: TEST_PG is a conninfo of a role
+ * that may create databases; the test makes a catalog for itself and drops it.
  */
 #include <unistd.h>
 
@@ -120,7 +120,8 @@ a_replaced_document_is_listed_once(void **state)
 	assert_string_equal(catalog_sql(STATUS), "ready 9");
 }
 
-/* Another's document of the same id is another document; an undo at the same time does no harm. */
+/* Another tenant's document of the same id is another document; an undo at the same time does no
+ * harm. */
 static void
 lists_of_tenants_are_apart(void **state)
 {

@@ -64,7 +64,7 @@ keys_make(const char *test)
 		    i);
 }
 
-/* Keys die by themselves, but not always before the next run. */
+/* Keys expire by themselves, but not always before the next run. */
 static void
 keys_delete(void)
 {
@@ -108,7 +108,7 @@ tear_down(void **state)
 	return 0;
 }
 
-/* Limits that a few milliseconds matter to. */
+/* So tight that a few milliseconds change the verdict. */
 static unsigned
 rules_draw(struct limit_rule *rules)
 {
@@ -165,7 +165,7 @@ script_and_process_give_the_same_verdicts(void **state)
 		same_verdict(&in_redis, &in_c);
 		refused += !in_c.allowed;
 		if (random() % 4 == 0)
-			usleep((useconds_t)(random() % 3000)); /* the arrivals' own randomness */
+			usleep((useconds_t)(random() % 3000)); /* arrivals at random times */
 	}
 	print_message("%u of %d refused\n", refused, ROUNDS);
 	assert_in_range(refused, ROUNDS / 20, ROUNDS * 19 / 20);
@@ -180,7 +180,7 @@ script_check_step(struct flow *f)
 	return limit_check(f, limiter, &v->rule, 1, &v->verdict);
 }
 
-/* Two hundred at once, a hundred allowed: exactly a hundred pass; and the key has a life. */
+/* Two hundred at once, a hundred allowed: exactly a hundred pass; and the key has a TTL. */
 static void
 the_limit_is_exact_when_all_come_at_once(void **state)
 {

@@ -4,7 +4,7 @@
  *
  *	TEST_PG="host=127.0.0.1 port=5432 dbname=postgres user=tester password=secret" test_pg
  *
- * Without TEST_PG it fails: nothing is skipped silently.
+ * Without TEST_PG it fails, rather than be skipped silently.
  */
 #include "pg_fixture.h"
 
@@ -169,7 +169,8 @@ rows_are_copied_in(void **state)
 	copy(c, "COPY nowhere FROM STDIN (FORMAT binary)", &n, &r);
 	assert_string_equal(r.failure.sqlstate, "42P01");
 	n.next = 0;
-	copy(c, "COPY t FROM STDIN", &n, &r); /* text: our bytes are nonsense to it */
+	copy(c, "COPY t FROM STDIN", &n,
+	    &r); /* the text format: binary bytes are malformed there */
 	assert_int_equal(r.status, PG_SQL_ERROR);
 	assert_int_equal(pg_conn_state(c), PG_IDLE);
 	run_text(c, "COPY t TO STDOUT", &r);
@@ -289,7 +290,7 @@ a_login_has_a_deadline_and_can_be_aborted(void **state)
 	struct pg_fixture s = { .target = &t, .timeout_us = 100000, .out = &why };
 
 	(void)state;
-	t.host = "192.0.2.1"; /* TEST-NET: nobody answers */
+	t.host = "192.0.2.1"; /* TEST-NET-1 (RFC 5737): nothing answers */
 	play(&s, &dial_kind);
 	assert_null(s.conn);
 	assert_true(why.status == PG_TIMEOUT || why.status == PG_LOST);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool against a real Postgres: no session state leaks from one borrower to the next, the dead are
- * replaced, a wrong password is told with its reason. TEST_PG as for test_pg.
+ * The pool against a real Postgres: no session state leaks from one borrower to the next, dead
+ * connections are replaced, a wrong password is reported with its reason. TEST_PG as for test_pg.
  */
 #include "pg_fixture.h"
 
@@ -9,7 +9,7 @@
 
 static struct pools *pools;
 
-/* A visit: borrow, run one text of statements, bring back. */
+/* Borrows, runs one text of statements, returns. */
 struct session {
 	struct flow flow;
 	struct pool_target target;
@@ -41,7 +41,7 @@ session_query(struct flow *f)
 static enum flow_rc
 session_check(struct flow *f)
 {
-	return pg_check(f, &((struct session *)f)->result, ERR_NONE, "visit");
+	return pg_check(f, &((struct session *)f)->result, ERR_NONE, "session");
 }
 
 static void
@@ -57,7 +57,7 @@ static const struct flow_step session_steps[] = {
 	{ "check", session_check },
 	{ NULL, NULL },
 };
-static const struct flow_kind session_kind = { "visit", session_steps, session_end, NULL };
+static const struct flow_kind session_kind = { "session", session_steps, session_end, NULL };
 
 static void
 session_begin(struct session *v, const char *sql)

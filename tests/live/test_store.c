@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * retrieval's SQL against a real Postgres with pgvector. TEST_PG is a conninfo of somebody who may
+ * retrieval's SQL against a real Postgres with pgvector. TEST_PG is a conninfo of a role that may
  * create databases; the test makes one for itself and drops it.
  *
  *	TEST_PG="host=127.0.0.1 port=5432 dbname=postgres user=tester password=secret" test_store
@@ -20,7 +20,7 @@ static struct pg_conn *conn;
 static const char *first_database;
 static char database[64];
 
-/* One operation of ours in a flow of its own. */
+/* One operation of retrieval/ in a flow of its own. */
 struct store_op {
 	struct flow flow;
 	struct document *document;
@@ -101,7 +101,7 @@ sql(const char *text)
 	return first_value(conn, text, "");
 }
 
-/* ---- a small world of documents: each in a direction of its own, chunks around it ---- */
+/* ---- a few documents: each in a direction of its own, its chunks around that ---- */
 
 static float vectors[EACH * DIMENSIONS];
 static struct chunk chunks[EACH];
@@ -224,7 +224,8 @@ a_failed_store_changes_nothing(void **state)
 	assert_string_equal(sql("SELECT count(*) FROM chunk WHERE content LIKE 'first 5 %'"),
 	    "100");
 	assert_string_equal(sql("SELECT count(*) FROM chunk WHERE content LIKE 'late%'"), "0");
-	assert_int_equal(store(99, "late", 0, DIMENSIONS), ERR_NONE); /* no chunks is no harm */
+	assert_int_equal(store(99, "late", 0, DIMENSIONS),
+	    ERR_NONE); /* a document may have no chunks */
 	sql("DELETE FROM document WHERE id = 'doc-99'");
 }
 
@@ -247,7 +248,7 @@ a_store_aborted_midway_changes_nothing(void **state)
 		for (int i = 0; i < turns && flow_count(worker) > 0; i++)
 			worker_turn(worker, 1);
 		if (flow_count(worker) == 0)
-			break; /* it was faster; and so are all the next ones */
+			break; /* the store had ended before; so it will at more turns */
 		flow_abort(&s.flow, ERR_CLIENT_GONE, "left");
 		finish_flows();
 		redial(database);

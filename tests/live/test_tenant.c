@@ -113,7 +113,7 @@ whatever_neon_answers_one_project_is_made(void **state)
 	}
 }
 
-/* Slower than our patience: the creation happens after we gave up waiting for it. */
+/* Slower than neon_timeout: the project is created after the request for it has timed out. */
 static void
 a_slow_neon_makes_one_project(void **state)
 {
@@ -128,8 +128,8 @@ a_slow_neon_makes_one_project(void **state)
 	assert_int_equal(projects_of(&tenant_fixture, "slow"), 1);
 }
 
-/* Contacts that begin one after the other and are all cut off at the same moment: each elsewhere
- * in its story. */
+/* Contacts that begin one after the other and are all cut off at the same moment: each at another
+ * step. */
 static void
 cut_off_anywhere_it_goes_on(void **state)
 {
@@ -138,7 +138,7 @@ cut_off_anywhere_it_goes_on(void **state)
 	static struct contact killed[KILLED], again[KILLED];
 	static char ids[KILLED][16];
 	unsigned i, round, missing;
-	int nap;
+	int wait_s;
 
 	(void)state;
 	for (i = 0; i < KILLED; i++) {
@@ -152,13 +152,14 @@ cut_off_anywhere_it_goes_on(void **state)
 		for (i = 0; i < KILLED; i++)
 			contact_start(&again[i], &tenant_fixture.workers[(i + round) % WORKERS],
 			    ids[i]);
-		for (nap = 0, missing = 0, i = 0; i < KILLED; i++) {
+		for (wait_s = 0, missing = 0, i = 0; i < KILLED; i++) {
 			contact_wait(&again[i]);
 			missing += err_is(&again[i].err);
-			nap = again[i].err.retry_after > nap ? again[i].err.retry_after : nap;
+			wait_s =
+			    again[i].err.retry_after > wait_s ? again[i].err.retry_after : wait_s;
 		}
-		/* Whose creation was cut off is told to come again when it is surely over. */
-		poll(NULL, 0, nap * 1000);
+		/* Retry-After of one that was cut off while creating: when that is surely over. */
+		poll(NULL, 0, wait_s * 1000);
 	}
 	for (i = 0; i < KILLED; i++) {
 		contact_wait(&killed[i]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tenant_outages: what becomes of tenants while the catalog or Redis is away, and who hears
- * of a change. Needs what test_tenant needs.
+ * test_tenant_outages: tenants while the catalog or Redis is away, and how a change reaches the
+ * other workers. Needs what test_tenant needs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,7 +32,7 @@ a_suspension_is_seen_everywhere(void **state)
 	tenant_fixture_sql(&tenant_fixture, tenant_fixture.catalog,
 	    "UPDATE public.tenants SET state = 'suspended' WHERE tenant_id = 'bad-payer'");
 	fixture_worker_forget(&tenant_fixture, &tenant_fixture.workers[0], "bad-payer");
-	/* The others are told through Redis, a moment later. */
+	/* The other workers are notified through Redis, a moment later. */
 	for (i = 0; i < WORKERS; i++) {
 		for (tries = 0; tries < 100; tries++) {
 			if (contact_make(&c, &tenant_fixture.workers[i], "bad-payer") != ERR_NONE)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The HTTP client over HTTP/2 against a true server (node's): one connection for all, a stream
- * that is not pulled stops the peer, one that is left is reset. Skipped (77) where there is no
+ * The HTTP client over HTTP/2 against a real server (node's): one connection for all, a stream
+ * that is not pulled stops the peer, one that is aborted is reset. Skipped (77) where there is no
  * node.
  */
 #include <sys/wait.h>
@@ -140,8 +140,8 @@ requests_share_one_connection(void **state)
 	assert_int_equal(server_seen("sessions"), 1);
 }
 
-/* 64 MB poured at somebody who sleeps: others go on over the same connection, and the peer has not
- * been let to write it all. */
+/* 64 MB sent to a client that does not read: others go on over the same connection, and the peer
+ * could not write it all. */
 static void
 a_paused_stream_stops_no_other(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * teller: for the stories about flows: a log of what happened, in letters, and one worker.
+ * flow_fixture: one worker, and a trace of what happened to its flows, a letter each.
  * "ab|E:timeout|21r" reads: steps a and b, end, defers 2 and 1, release.
  */
 #ifndef TENANTGATE_TESTS_FLOW_FIXTURE_H

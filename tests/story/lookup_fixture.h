@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lookup_fixture: a cache over a source that answers what it is told to, at once or when the test
- * lets it; the clock is the test's.
+ * lookup_fixture: a cache over a source that gives what the test has set, at once or when the test
+ * releases it; the clock is the test's.
  */
 #ifndef TENANTGATE_TESTS_LOOKUP_FIXTURE_H
 #define TENANTGATE_TESTS_LOOKUP_FIXTURE_H
@@ -36,13 +36,13 @@ struct thing_fetch {
 };
 
 static struct {
-	unsigned version;     /* what the next answers say; 0: there is no such thing */
-	enum err_code broken; /* or the failure they are */
-	bool is_held;	      /* no answer until source_release() */
+	unsigned version;     /* of the next records; 0: there is no such thing */
+	enum err_code broken; /* or the failure instead of them */
+	bool is_held;	      /* no record until source_release() */
 	struct join held;
 	unsigned asked, ended;
 	unsigned things;     /* alive */
-	bool saw_superseded; /* the one that told last */
+	bool saw_superseded; /* the fetch that ended last */
 } source;
 
 static inline void
@@ -107,7 +107,7 @@ source_end(struct flow *f, const struct err *err)
 
 static const struct flow_step source_steps[] = {
 	{ "ask", source_ask },
-	{ "tell", source_finish },
+	{ "finish", source_finish },
 	{ NULL, NULL },
 };
 static const struct flow_kind source_kind = { "thing", source_steps, source_end, NULL };
@@ -118,7 +118,7 @@ struct asker {
 	struct flow flow;
 	struct lookup_waiter waiter;
 	const char *key;
-	unsigned version; /* what it was told */
+	unsigned version; /* of the record it got */
 	bool is_negative;
 	struct err err;
 	unsigned ended;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model_fixture: what the stories of the model share: a worker with a model, and a server that
- * gives the n-th answer of a script to the n-th request.
+ * model_fixture: what the tests of the model share: a worker with a model, and a server that gives
+ * the n-th response of a script to the n-th request.
  */
 #ifndef TENANTGATE_TESTS_MODEL_FIXTURE_H
 #define TENANTGATE_TESTS_MODEL_FIXTURE_H
@@ -15,7 +15,7 @@ enum response_form {
 	STREAM,		/* chunked, and its last chunk */
 	STALL,		/* chunked, and then nothing */
 	CUT,		/* chunked, and then the connection ends */
-	SILENCE,	/* no answer */
+	SILENCE,	/* no response */
 };
 
 struct scripted_response {
@@ -36,11 +36,11 @@ struct model_fixture {
 	unsigned		 requests;
 	struct buf		 request;	/* the last one, whole */
 };
-extern struct model_fixture bench;
+extern struct model_fixture model_fixture;
 
 /* Three dimensions. Deadlines no busy machine misses, .. */
 void	model_fixture_conf(struct model_conf *);
-/* .. and short ones, for answers that are to be late. */
+/* .. and short ones, for responses that are to be late. */
 void	model_fixture_hurry(struct model_conf *);
 int	model_fixture_set_up(void **state);
 int	model_fixture_tear_down(void **state);

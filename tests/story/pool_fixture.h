@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lender: for the stories about the pool: one worker, fake connections, and clients that borrow,
- * hold until told, and bring back. Whoever gets a connection, or an error, writes it into the log:
- * "a b!pool_timeout" is: a got one, b failed.
+ * pool_fixture: one worker, fake connections, and clients that borrow one, hold it until the test
+ * lets them go on, and return it. Each traces that it got a connection, or an error:
+ * "ab!pool_timeout" is: a got one, b failed.
  */
 #ifndef TENANTGATE_TESTS_POOL_FIXTURE_H
 #define TENANTGATE_TESTS_POOL_FIXTURE_H
@@ -164,6 +164,7 @@ pool_fixture_tear_down(void **state)
 }
 
 #define CLIENT(n, k)	struct client n = { .name = #n, .key = k }
-#define LEND(fn) cmocka_unit_test_setup_teardown(fn, pool_fixture_set_up, pool_fixture_tear_down)
+#define POOL_CASE(fn) \
+	cmocka_unit_test_setup_teardown(fn, pool_fixture_set_up, pool_fixture_tear_down)
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_auth: visits over a catalog of prepared answers: who is let in, what is asked only once.
+ * test_auth: checks of keys over a catalog of prepared results: which pass, what is looked up only
+ * once.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -103,9 +104,9 @@ key_check_end(struct flow *f, const struct err *err)
 	v->ended++;
 }
 
-static const struct flow_step key_check_steps[] = { { "visit", key_check_step }, { NULL, NULL } };
+static const struct flow_step key_check_steps[] = { { "check", key_check_step }, { NULL, NULL } };
 static const struct flow_step create_steps[] = { { "create", key_create_step }, { NULL, NULL } };
-static const struct flow_kind key_check_kind = { "visit", key_check_steps, key_check_end, NULL };
+static const struct flow_kind key_check_kind = { "check", key_check_steps, key_check_end, NULL };
 static const struct flow_kind create_kind = { "create", create_steps, key_check_end, NULL };
 
 static void

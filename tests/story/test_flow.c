@@ -4,7 +4,7 @@
 
 #include "tenantgate/base/clock.h"
 
-static struct flow *waiting; /* the flow that wait_here() has put to sleep */
+static struct flow *waiting; /* the flow that waits in wait_here() */
 static unsigned rounds;
 
 static void
@@ -256,21 +256,21 @@ a_call_fails_with_the_child(void **state)
 }
 
 static enum flow_rc
-nap(struct flow *f)
+sleep_a_moment(struct flow *f)
 {
 	trace("z");
 	return flow_sleep(f, &((struct two *)f)->timer, 5000);
 }
 
 static const struct flow_step delays_steps[] = {
-	{ "nap", nap },
-	{ "again", nap },
+	{ "sleep", sleep_a_moment },
+	{ "again", sleep_a_moment },
 	{ "b", step_b },
 	{ NULL, NULL },
 };
 static const struct flow_kind delays = { "delays", delays_steps, trace_end, NULL };
 
-/* An ended flow may start anew; a nap cut short leaves no timer. */
+/* An ended flow may start anew; a sleep cut short leaves no timer. */
 static void
 a_sleep_is_a_wait(void **state)
 {

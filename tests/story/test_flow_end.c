@@ -206,7 +206,7 @@ release_arena(struct flow *f)
 	arena_free(f->arena);
 }
 
-static const struct flow_kind housed = { "housed", waits_steps, trace_end, release_arena };
+static const struct flow_kind in_arena = { "in_arena", waits_steps, trace_end, release_arena };
 
 static void
 release_frees_the_flow(void **state)
@@ -216,7 +216,7 @@ release_frees_the_flow(void **state)
 
 	(void)state;
 	assert_non_null(f);
-	flow_start(f, &housed, worker, arena);
+	flow_start(f, &in_arena, worker, arena);
 	flow_fixture_turns(1);
 	flow_abort(f, ERR_CLIENT_GONE, "left");
 	flow_fixture_finish();

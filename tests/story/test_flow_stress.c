@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tens of thousands of flows on one worker: random delays, failures, departures, deadlines,
- * children, shared lookups, and tasks from other threads that wake them or take them away. At
+ * children, shared lookups, and tasks from other threads that wake or abort them. At
  * the end each has ended exactly once, each defer has run exactly once, nothing is alive.
  *
  *	test_flow_stress [flows [seed]]		(default 20000, 1)
@@ -68,8 +68,8 @@ posted_wait_arrives(void *arg)
 	if (f != NULL) {
 		((struct stress_flow *)f)->posted_wait = NULL;
 		p->flow = NULL;
-		if (p->kidnap)
-			flow_abort(f, ERR_CLIENT_GONE, "kidnapped");
+		if (p->aborts)
+			flow_abort(f, ERR_CLIENT_GONE, "aborted by a task");
 		else
 			flow_wake(f);
 	}
@@ -83,7 +83,7 @@ posted_wait_forget(void *arg)
 	struct flow *f = p->flow;
 
 	if (f == NULL)
-		return; /* the posted_wait itself takes us away */
+		return; /* its task is what aborts us */
 	((struct stress_flow *)f)->posted_wait = NULL;
 	p->flow = NULL;
 }
@@ -96,9 +96,9 @@ posted_wait_begin(struct flow *f)
 
 	assert(p != NULL && t->posted_wait == NULL);
 	p->flow = f;
-	p->kidnap = dice(10) == 0;
+	p->aborts = dice(10) == 0;
 	t->posted_wait = p;
-	task_poster_hand(&posters[dice(POSTERS)], p);
+	task_poster_add(&posters[dice(POSTERS)], p);
 	return flow_wait(f, posted_wait_forget, p);
 }
 
@@ -190,10 +190,10 @@ child_verdict(struct flow *f)
 	case 0:
 		return flow_fail(f, ERR_MODEL, "the child failed");
 	case 1:
-		flow_abort(&t->flow, ERR_CLIENT_GONE, "the child turns on its parent");
+		flow_abort(&t->flow, ERR_CLIENT_GONE, "the child aborts its parent");
 		return FLOW_NEXT;
 	case 2:
-		flow_abort(f, ERR_CLIENT_GONE, "the child turns on itself");
+		flow_abort(f, ERR_CLIENT_GONE, "the child aborts itself");
 		return flow_sleep(f, &t->child_timer, 10);
 	default:
 		return FLOW_DONE;
@@ -216,13 +216,13 @@ child_release(struct flow *f)
 }
 
 static const struct flow_step child_steps[] = {
-	{ "nap", child_delay },
+	{ "sleep", child_delay },
 	{ "verdict", child_verdict },
 	{ NULL, NULL },
 };
 static const struct flow_kind child_kind = { "child", child_steps, child_end, child_release };
 
-/* ---- the tale ---- */
+/* ---- the flow ---- */
 
 static enum flow_rc
 stress_flow_begin(struct flow *f)
@@ -307,10 +307,10 @@ static const struct flow_step stress_flow_steps[] = {
 	{ "again", stress_flow_again },
 	{ NULL, NULL },
 };
-static const struct flow_kind stress_flow_kind = { "tale", stress_flow_steps, stress_flow_end,
+static const struct flow_kind stress_flow_kind = { "stress", stress_flow_steps, stress_flow_end,
 	stress_flow_release };
 
-/* ---- the driver: starts tales in bursts, takes some away from outside ---- */
+/* ---- the driver: starts flows in bursts, aborts some from outside ---- */
 
 static void
 stress_flow_start(void)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Identical questions share one flow: all are woken in order, leaving only unlinks. */
+/* Flows that wait for one shared flow: all are woken in order, leaving only unlinks. */
 #include "flow_fixture.h"
 
 #include "tenantgate/loop/join.h"
 
-/* The shared one, and those who ask. */
+/* The shared one, and those that wait for it. */
 struct shared_flow {
 	struct flow flow;
 	struct join join;
@@ -125,7 +125,7 @@ leaving_only_unlinks(void **state)
 	assert_string_equal(traced, "!bLac");
 }
 
-/* The lookup goes on. */
+/* The shared flow goes on. */
 static void
 all_waiters_may_leave(void **state)
 {

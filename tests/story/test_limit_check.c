@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A visit to the limiter over a scripted Redis: the script is loaded once, and each failure mode
- * does what it says when Redis refuses, hangs, or talks nonsense.
+ * Limit checks over a scripted Redis: the script is loaded once, and each failure mode does what it
+ * promises when Redis refuses, hangs, or replies nonsense.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@
 
 #define TIMEOUT_US 300000
 
-enum mood { GOOD, HANGING, NONSENSE, ERRORS };
+enum behaviour { GOOD, HANGING, NONSENSE, ERRORS };
 
 struct rate_check {
 	struct probe probe;
@@ -33,13 +33,13 @@ static struct redis *redis;
 static struct limit_store *store;
 static struct limiter *limiter;
 static struct peer peer;
-static enum mood mood;
+static enum behaviour behaviour;
 static unsigned evalshas, evals;
 
-/* ---- a Redis of few words: one key's tat, kept by the test ---- */
+/* ---- a Redis of one key, whose time of arrival (tat) is always the same ---- */
 
 static bool
-said(struct evbuffer *in, const char *word)
+contains(struct evbuffer *in, const char *word)
 {
 	return evbuffer_search(in, word, strlen(word), NULL).pos != -1;
 }
@@ -47,35 +47,35 @@ said(struct evbuffer *in, const char *word)
 static void
 limit_redis_eval(struct peer_conn *c)
 {
-	if (mood == GOOD)
-		peer_say(c, "*4\r\n:1\r\n:1000000000\r\n:0\r\n:1001000000\r\n");
-	else if (mood == NONSENSE)
-		peer_say(c, "*2\r\n:1\r\n$3\r\nnow\r\n");
-	else if (mood == ERRORS)
-		peer_say(c, "-READONLY it is a replica\r\n");
+	if (behaviour == GOOD)
+		peer_send(c, "*4\r\n:1\r\n:1000000000\r\n:0\r\n:1001000000\r\n");
+	else if (behaviour == NONSENSE)
+		peer_send(c, "*2\r\n:1\r\n$3\r\nnow\r\n");
+	else if (behaviour == ERRORS)
+		peer_send(c, "-READONLY it is a replica\r\n");
 }
 
 static void
-limit_redis_said(struct peer_conn *c)
+limit_redis_serve(struct peer_conn *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
 
-	if (said(in, "EVALSHA")) {
+	if (contains(in, "EVALSHA")) {
 		evalshas++;
-		if (evals == 0 && mood == GOOD)
-			peer_say(c, "-NOSCRIPT No matching script.\r\n");
+		if (evals == 0 && behaviour == GOOD)
+			peer_send(c, "-NOSCRIPT No matching script.\r\n");
 		else
 			limit_redis_eval(c);
-	} else if (said(in, "EVAL")) {
+	} else if (contains(in, "EVAL")) {
 		evals++;
 		limit_redis_eval(c);
-	} else if (said(in, "PING") && mood != HANGING) {
-		peer_say(c, "+PONG\r\n");
+	} else if (contains(in, "PING") && behaviour != HANGING) {
+		peer_send(c, "+PONG\r\n");
 	}
 	(void)evbuffer_drain(in, evbuffer_get_length(in));
 }
 
-/* ---- the visitor ---- */
+/* ---- checks ---- */
 
 static enum flow_rc
 rate_check_step(struct flow *f)
@@ -121,11 +121,11 @@ set_up(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	mood = GOOD;
+	behaviour = GOOD;
 	evals = evalshas = 0;
 	worker = worker_new(0);
 	dns = dns_open(worker, "127.0.0.1:9", 1000000);
-	peer_open(&peer, worker, 0, limit_redis_said);
+	peer_open(&peer, worker, 0, limit_redis_serve);
 	(void)snprintf(url, sizeof(url), "redis://127.0.0.1:%u", peer.port);
 	redis = redis_open(worker, dns, &conf, &err);
 	assert_non_null(redis);
@@ -208,11 +208,11 @@ a_redis_that_hangs_is_replaced_by_this_process(void **state)
 	uint64_t began;
 
 	(void)state;
-	mood = HANGING;
+	behaviour = HANGING;
 	began = clock_mono_us();
-	check_local_mode(); /* the first visit waits for the timeout, the rest do not */
+	check_local_mode(); /* the first check waits for the timeout, the rest do not */
 	assert_in_range(clock_mono_us() - began, TIMEOUT_US - 5000, TIMEOUT_US * 2);
-	mood = GOOD;
+	behaviour = GOOD;
 	redis_wait(worker, redis, true);
 }
 
@@ -252,7 +252,7 @@ closed_refuses_everybody(void **state)
 
 	(void)state;
 	limiter_be(LIMIT_CLOSED);
-	mood = HANGING;
+	behaviour = HANGING;
 	for (int i = 0; i < 3; i++) {
 		rate_check_run(&v);
 		assert_int_equal(v.probe.err.code, ERR_LIMITER);
@@ -264,12 +264,12 @@ static void
 a_nonsense_reply_counts_as_no_redis(void **state)
 {
 	(void)state;
-	mood = NONSENSE;
+	behaviour = NONSENSE;
 	check_local_mode();
 	limit_store_free(store);
 	store = limit_store_new(100);
 	limiter_be(LIMIT_LOCAL);
-	mood = ERRORS;
+	behaviour = ERRORS;
 	check_local_mode();
 }
 
@@ -279,7 +279,7 @@ an_aborted_check_leaves_nothing(void **state)
 	struct rate_check v;
 
 	(void)state;
-	mood = HANGING;
+	behaviour = HANGING;
 	rate_check_start(&v);
 	turn_for(worker, 20);
 	flow_abort(&v.probe.flow, ERR_CLIENT_GONE, "left");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_lookup: one fetch for all, how long and how many are kept, what serves when it fails. */
+/* test_lookup: one fetch for all; how long and how many records are kept; stale ones. */
 #include "lookup_fixture.h"
 
 /* ---- one fetch for all ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The queue at the lending desk: limits, order, deadlines, departures, and who gets a free slot. */
+/* The pool's queue: limits, order, deadlines, departures, and who gets a free connection. */
 #include "pool_fixture.h"
 
 static void
@@ -90,7 +90,7 @@ the_queue_has_an_end(void **state)
 	give_back(&b);
 }
 
-/* Gone between the grant and its task: the connection goes to the next. */
+/* Aborted between the grant and the task that brings it: the connection goes to the next. */
 static void
 a_waiter_may_leave_when_granted(void **state)
 {
@@ -116,7 +116,7 @@ a_waiter_may_leave_when_granted(void **state)
 	assert_int_equal(stats().server_idle, 2);
 }
 
-/* The login that was begun for one who left serves the next. */
+/* A login that was begun for a flow that left serves the next. */
 static void
 a_waiter_may_leave_during_login(void **state)
 {
@@ -154,7 +154,7 @@ a_failed_login_reaches_all_waiters(void **state)
 	    "login to the database failed: the fake refuses (SQLSTATE 28P01)");
 	assert_int_equal(a.flow.err.retry_after, 1);
 	fake.fail_logins = 0;
-	borrow(&c); /* too early: told the reason, the database is not asked */
+	borrow(&c); /* too early: the same error, and no new login */
 	assert_string_equal(c.flow.err.detail, a.flow.err.detail);
 	assert_int_equal(fake.connects, 2);
 	clock_test_advance(900000);
@@ -187,7 +187,7 @@ a_login_is_tried_again(void **state)
 	give_back(&b);
 }
 
-/* The process's budget: 4. An idle one of another pool makes room. */
+/* The process's budget is 4: an idle connection of another pool is closed for a new one. */
 static void
 an_idle_connection_makes_room(void **state)
 {
@@ -236,7 +236,7 @@ the_noisy_do_not_starve_the_quiet(void **state)
 	assert_string_equal(traced, "abcd");
 	give_back(&a);
 	assert_string_equal(traced, "abcdquiet");
-	give_back(&b); /* the quiet one has its own now: this one is for e */
+	give_back(&b); /* the quiet pool has its own now: this one is for e */
 	assert_string_equal(traced, "abcdquiete");
 	assert_int_equal(fake.open, 4);
 	give_back(&c);
@@ -249,16 +249,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		LEND(a_connection_is_used_again),
-		LEND(waiters_are_served_in_order),
-		LEND(the_wait_has_an_end),
-		LEND(the_queue_has_an_end),
-		LEND(a_waiter_may_leave_when_granted),
-		LEND(a_waiter_may_leave_during_login),
-		LEND(a_failed_login_reaches_all_waiters),
-		LEND(a_login_is_tried_again),
-		LEND(an_idle_connection_makes_room),
-		LEND(the_noisy_do_not_starve_the_quiet),
+		POOL_CASE(a_connection_is_used_again),
+		POOL_CASE(waiters_are_served_in_order),
+		POOL_CASE(the_wait_has_an_end),
+		POOL_CASE(the_queue_has_an_end),
+		POOL_CASE(a_waiter_may_leave_when_granted),
+		POOL_CASE(a_waiter_may_leave_during_login),
+		POOL_CASE(a_failed_login_reaches_all_waiters),
+		POOL_CASE(a_login_is_tried_again),
+		POOL_CASE(an_idle_connection_makes_room),
+		POOL_CASE(the_noisy_do_not_starve_the_quiet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the desk does with what comes back, with the dead, the old and the forgotten. */
+/* What the pool does with connections that come back, that are dead, old or forgotten. */
 #include "pool_fixture.h"
 
 static void
@@ -31,7 +31,7 @@ a_dirty_session_is_reset(void **state)
 	assert_int_equal(stats().server_idle, 1);
 }
 
-/* Whatever the borrower believes. */
+/* Whatever the borrower says of its hygiene. */
 static void
 an_open_transaction_is_reset(void **state)
 {
@@ -62,7 +62,7 @@ a_failed_reset_is_closed(void **state)
 	assert_int_equal(fake.open, 0);
 }
 
-/* No new login for one who waits while a reset is about to free a connection. */
+/* No new login for a waiter while a reset is about to free a connection. */
 static void
 a_waiter_gets_the_reset_one(void **state)
 {
@@ -137,7 +137,7 @@ a_session_ends_at_its_lifetime(void **state)
 	assert_int_equal(fake.open, 0);
 	bring_back(PG_IDLE, POOL_CLEAN);
 	clock_test_advance(3601 * 1000000ull);
-	borrow(&b); /* before the janitor came by */
+	borrow(&b); /* before the janitor has run */
 	assert_false(b.reused);
 	give_back(&b);
 }
@@ -231,19 +231,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		LEND(a_clean_session_needs_no_reset),
-		LEND(a_dirty_session_is_reset),
-		LEND(an_open_transaction_is_reset),
-		LEND(busy_and_broken_sessions_are_closed),
-		LEND(a_failed_reset_is_closed),
-		LEND(a_waiter_gets_the_reset_one),
-		LEND(a_session_that_died_while_idle_is_closed),
-		LEND(a_session_idle_for_too_long_is_closed),
-		LEND(a_session_ends_at_its_lifetime),
-		LEND(an_empty_pool_is_forgotten),
-		LEND(a_forgotten_target_is_emptied),
-		LEND(another_password_is_another_target),
-		LEND(a_shutdown_cuts_logins_and_resets),
+		POOL_CASE(a_clean_session_needs_no_reset),
+		POOL_CASE(a_dirty_session_is_reset),
+		POOL_CASE(an_open_transaction_is_reset),
+		POOL_CASE(busy_and_broken_sessions_are_closed),
+		POOL_CASE(a_failed_reset_is_closed),
+		POOL_CASE(a_waiter_gets_the_reset_one),
+		POOL_CASE(a_session_that_died_while_idle_is_closed),
+		POOL_CASE(a_session_idle_for_too_long_is_closed),
+		POOL_CASE(a_session_ends_at_its_lifetime),
+		POOL_CASE(an_empty_pool_is_forgotten),
+		POOL_CASE(a_forgotten_target_is_emptied),
+		POOL_CASE(another_password_is_another_target),
+		POOL_CASE(a_shutdown_cuts_logins_and_resets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tenant_visit: where a tenant's record is looked for, over a catalog of prepared answers and
- * a Redis that says what it is told to.
+ * test_tenant_lookup: where a tenant's record is looked for, over a catalog of prepared results and
+ * a Redis that replies what the test has set.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -69,7 +69,7 @@ half_a_row(const struct pg_query *q, struct fake_answer *a)
 	row.col[3] = NULL;
 }
 
-/* ---- visits ---- */
+/* ---- lookups ---- */
 
 struct lookup {
 	struct flow flow;
@@ -104,8 +104,8 @@ lookup_end(struct flow *f, const struct err *err)
 	v->ended++;
 }
 
-static const struct flow_step lookup_steps[] = { { "visit", lookup_step }, { NULL, NULL } };
-static const struct flow_kind lookup_kind = { "visit", lookup_steps, lookup_end, NULL };
+static const struct flow_step lookup_steps[] = { { "lookup", lookup_step }, { NULL, NULL } };
+static const struct flow_kind lookup_kind = { "lookup", lookup_steps, lookup_end, NULL };
 
 static void
 lookup_begin(struct tenants_fixture *w, unsigned i)
@@ -291,7 +291,7 @@ others_publish_what_to_forget(void **state)
 	assert_int_equal(fake_catalog_asked(), 3);
 }
 
-/* It may have been read before the change: who asked before gets it, nobody keeps or spreads it. */
+/* The row may have been read before the change: flows that waited get it, and it is not cached. */
 static void
 what_changes_during_a_lookup_is_not_kept_from_it(void **state)
 {
@@ -327,7 +327,7 @@ what_we_forget_is_published(void **state)
 	assert_int_equal(fake_catalog_asked(), 2);
 }
 
-/* Cut off at every turn of the loop, nothing is left behind (the sanitizer looks). */
+/* Cut off at every turn of the loop, nothing is left behind (the sanitizers look). */
 static void
 a_lookup_may_be_cut_off_at_every_turn(void **state)
 {
@@ -346,22 +346,22 @@ a_lookup_may_be_cut_off_at_every_turn(void **state)
 	}
 }
 
-#define HANDLER(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		HANDLER(many_requests_share_one_tenant_lookup),
-		HANDLER(the_nearest_place_answers),
-		HANDLER(whatever_is_wrong_in_redis_is_a_miss),
-		HANDLER(an_unknown_tenant_is_looked_up_again_soon),
-		HANDLER(failures_are_not_cached),
-		HANDLER(a_suspended_tenant_is_refused),
-		HANDLER(others_publish_what_to_forget),
-		HANDLER(what_changes_during_a_lookup_is_not_kept_from_it),
-		HANDLER(what_we_forget_is_published),
-		HANDLER(a_lookup_may_be_cut_off_at_every_turn),
+		CASE(many_requests_share_one_tenant_lookup),
+		CASE(the_nearest_place_answers),
+		CASE(whatever_is_wrong_in_redis_is_a_miss),
+		CASE(an_unknown_tenant_is_looked_up_again_soon),
+		CASE(failures_are_not_cached),
+		CASE(a_suspended_tenant_is_refused),
+		CASE(others_publish_what_to_forget),
+		CASE(what_changes_during_a_lookup_is_not_kept_from_it),
+		CASE(what_we_forget_is_published),
+		CASE(a_lookup_may_be_cut_off_at_every_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

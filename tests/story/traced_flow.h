@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tale: flows with two defers and a wait that tells when it is cancelled. */
+/* traced_flow: a flow with two defers and a wait, which traces that it is cancelled. */
 #ifndef TENANTGATE_TESTS_TRACED_FLOW_H
 #define TENANTGATE_TESTS_TRACED_FLOW_H
 

@@ -24,12 +24,12 @@
 #define PATIENCE_US 30000000ull /* only a broken test waits so long */
 
 static void
-peer_conn_said(struct bufferevent *bev, void *arg)
+peer_conn_received(struct bufferevent *bev, void *arg)
 {
 	struct peer_conn *c = arg;
 
 	(void)bev;
-	c->peer->said(c);
+	c->peer->serve(c);
 }
 
 static void
@@ -83,20 +83,20 @@ peer_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, i
 	c->peer = p;
 	c->bev = peer_conn_new(p, evconnlistener_get_base(l), fd);
 	assert_non_null(c->bev);
-	bufferevent_setcb(c->bev, peer_conn_said, NULL, peer_conn_event, c);
+	bufferevent_setcb(c->bev, peer_conn_received, NULL, peer_conn_event, c);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 	p->accepted++;
 }
 
 void
-peer_open(struct peer *p, struct worker *w, uint16_t port, peer_fn *said)
+peer_open(struct peer *p, struct worker *w, uint16_t port, peer_fn *serve)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };
 	socklen_t len = sizeof(sin);
 
 	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
 	memset(p, 0, sizeof(*p));
-	p->said = said;
+	p->serve = serve;
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	p->listener = evconnlistener_new_bind(worker_base(w), peer_accept, p,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, 16, (struct sockaddr *)&sin, sizeof(sin));
@@ -108,9 +108,9 @@ peer_open(struct peer *p, struct worker *w, uint16_t port, peer_fn *said)
 }
 
 void
-peer_open_tls(struct peer *p, struct worker *w, struct ssl_ctx_st *tls, peer_fn *said)
+peer_open_tls(struct peer *p, struct worker *w, struct ssl_ctx_st *tls, peer_fn *serve)
 {
-	peer_open(p, w, 0, said);
+	peer_open(p, w, 0, serve);
 	p->tls = tls;
 }
 
@@ -126,7 +126,7 @@ peer_close(struct peer *p)
 }
 
 void
-peer_say(struct peer_conn *c, const char *text)
+peer_send(struct peer_conn *c, const char *text)
 {
 	assert_int_equal(bufferevent_write(c->bev, text, strlen(text)), 0);
 }

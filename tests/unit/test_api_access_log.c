@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * access_log: a line that stays one line of JSON, whatever the request held. The front door is a
- * fake: an exchange that says what it is told to.
+ * test_api_access_log: a line that stays one line of JSON, whatever the request held. http/ is a
+ * fake (fake_http.h).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +39,7 @@ tear_down(void **state)
 	return unlink(log_path);
 }
 
-/* The only line of the log, parsed; the log is emptied. The caller owns the answer. */
+/* The only line of the log, parsed; the log is emptied. The caller owns the result. */
 static json_t *
 logged_line(const struct request *v, enum err_code code, const char *detail)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chat_body: the bodies that each AI SDK's useChat sends, byte for byte, and bodies that nobody
- * should send, whose refusal names the field.
+ * test_api_chat_body: the bodies that each AI SDK's useChat sends, byte for byte, and bodies that
+ * nobody should send, whose refusal names the field.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ingest_body: three forms of body into one list of documents; what is wrong is named.
+ * test_api_ingest_body: three forms of body into one list of documents; a refusal names the field.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * multipart: what browsers, curl and node send; what nobody should; and bodies made to be slow.
+ * test_api_multipart: what browsers, curl and node send; malformed forms; and bodies made to be
+ * slow.
  */
 #include <setjmp.h>
 #include <stdarg.h>

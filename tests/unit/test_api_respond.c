@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * answer, route: who answers which path, and what every answer carries. The front door is a fake:
- * an exchange that keeps what it was given.
+ * test_api_respond: which handler a path reaches, and what every response carries. http/ and the
+ * handlers are fakes.
  */
 #include <setjmp.h>
 #include <stdarg.h>

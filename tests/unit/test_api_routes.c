@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * route, route_row: every row of the table has what it needs and is found by its own path alone;
+ * test_api_routes: every row of the table has what it needs and is found by its own path alone;
  * what a row makes of the configuration, and whom it lets in.
  */
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Back-off: bounds, growth, jitter, the floor that a server asked for, and no overflow. */
+/* test_backoff: bounds, growth, jitter, the floor that a server asked for, and no overflow. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chunk: known cuts, characters kept whole, ceilings, and hostile texts in linear time.
+ * test_chunk: known cuts, characters kept whole, ceilings, and hostile texts in linear time.
  * (tests/live/chunk.test.mjs compares with LangChain's own splitter.)
  */
 #include <setjmp.h>
@@ -58,7 +58,7 @@ wide_characters_stay_whole(void **state)
 	CHECK("\xf0\x9f\x98\x80\xf0\x9f\x98\x80", CHUNK_TEXT, 3, 0, "\xf0\x9f\x98\x80",
 	    "\xf0\x9f\x98\x80", NULL);
 	CHECK("\xc3\xa9\xc3\xa9\xc3\xa9", CHUNK_TEXT, 2, 0, "\xc3\xa9\xc3\xa9", "\xc3\xa9", NULL);
-	/* Not UTF-8 is not for us to mend, but may do no harm. */
+	/* What is not UTF-8 is left as it is, but does no harm. */
 	CHECK("\x80\x80\x80 a\xff", CHUNK_TEXT, 5, 0, "\x80\x80\x80 a\xff", NULL);
 }
 
@@ -96,7 +96,8 @@ hostile(const char *pattern, size_t least)
 	assert_true(list.count >= least);
 	for (size_t i = 0; i < list.count; i++)
 		assert_true(list.items[i].content.len <= 4000);
-	/* A square law would take hours; this takes a second or two under the sanitizers. */
+	/* In quadratic time it would take hours; this takes a second or two under the
+	 * sanitizers. */
 	assert_true(clock_mono_us() - began < 30 * 1000000ull);
 	chunk_free(&list);
 	free(text);

@@ -49,8 +49,8 @@ name_is_one_of(const char *name, const char *names)
 	return strstr(names, lower) != NULL;
 }
 
-/* A for db.test and only-a.test, AAAA for db.test and only-aaaa.test; half.test never says AAAA;
- * silent.test says nothing at all; a short life for brief.test. */
+/* A for db.test and only-a.test, AAAA for db.test and only-aaaa.test; no answer to AAAA of
+ * half.test, and none at all to silent.test; brief.test has a TTL of 0. */
 static void
 server_asked(struct evdns_server_request *r, void *arg)
 {

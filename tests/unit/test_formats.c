@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * formats: each row of the table is found by all that it names; what none names is refused, by a
- * sentence that lists them; the sender's word goes before the bytes, and these before the name.
+ * test_formats: each row of the table is found by all that it names; what none names is refused, by
+ * a sentence that lists them; the declared type goes before the bytes, these before the name.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -150,7 +150,7 @@ the_refusal_lists_the_formats(void **state)
 	    "Documents may be application/pdf, text/plain or text/markdown.");
 }
 
-/* What the readers and the splitter did before there was a table. */
+/* How each format is read and split. */
 static void
 each_format_has_its_reader(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * path_match: which paths a pattern takes, what it captures of them, and how that is decoded.
+ * test_http_path: which paths a pattern takes, what it captures of them, and how that is decoded.
  */
 #include <setjmp.h>
 #include <stdarg.h>

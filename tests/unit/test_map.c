@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_map: who is evicted, who is dropped, and the hash against OpenSSL's.
+ * test_map: what is evicted and dropped, and the hash against OpenSSL's.
  */
 #include <setjmp.h>
 #include <stdarg.h>

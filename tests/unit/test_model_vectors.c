@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An embeddings answer to floats: both spellings, every refusal.
+ * An embeddings response to floats: both encodings, every refusal.
  */
 #include <setjmp.h>
 #include <stdarg.h>

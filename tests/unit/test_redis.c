@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The Redis client against a scripted server: order, every kind of reply, and a Redis that hangs,
- * talks rubbish, or goes away.
+ * sends rubbish, or goes away.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,8 +29,8 @@ static struct worker *worker;
 static struct dns *dns;
 static struct redis *redis;
 static struct peer peer;
-static unsigned told, told_missed;
-static char told_last[64];
+static unsigned messages, messages_missed;
+static char last_message[64];
 
 /* ---- the client ---- */
 
@@ -82,10 +82,10 @@ set_up(void **state)
 {
 	(void)state;
 	memset(&fake_redis, 0, sizeof(fake_redis));
-	told = told_missed = 0;
+	messages = messages_missed = 0;
 	worker = worker_new(0);
 	dns = dns_open(worker, "127.0.0.1:9", 1000000);
-	peer_open(&peer, worker, 0, fake_redis_said);
+	peer_open(&peer, worker, 0, fake_redis_serve);
 	redis_at("redis://127.0.0.1:%u");
 	redis_wait(worker, redis, true);
 	return 0;
@@ -207,7 +207,7 @@ a_redis_that_hangs_is_dropped(void **state)
 	began = clock_mono_us();
 	assert_int_equal(redis_ask_run("GET"), REDIS_DOWN);
 	assert_true(clock_mono_us() - began < 50000);
-	/* It accepts, but greets nobody: that is not up. */
+	/* It accepts connections, but does not reply to PING: that is not up. */
 	turn_for(worker, 200);
 	assert_false(redis_is_up(redis));
 	assert_non_null(strstr(redis_trouble(redis), "no greeting"));
@@ -229,7 +229,7 @@ a_redis_may_leave_and_return(void **state)
 	redis_wait(worker, redis, false);
 	assert_int_equal(redis_ask_run("GET"), REDIS_DOWN);
 	turn_for(worker, 200);
-	peer_open(&peer, worker, port, fake_redis_said);
+	peer_open(&peer, worker, port, fake_redis_serve);
 	redis_wait(worker, redis, true);
 	assert_int_equal(redis_ask_run("GET"), REDIS_OK);
 }
@@ -270,15 +270,15 @@ the_greeting_logs_in_and_selects(void **state)
 {
 	(void)state;
 	redis_close(redis);
-	fake_redis.heard[0] = '\0';
+	fake_redis.received[0] = '\0';
 	redis_at("redis://us%%65r:p%%40ss@localhost:%u/3");
 	redis_wait(worker, redis, true);
-	assert_string_equal(fake_redis.heard, "AUTH user p@ss SELECT 3 PING ");
+	assert_string_equal(fake_redis.received, "AUTH user p@ss SELECT 3 PING ");
 	redis_close(redis);
-	fake_redis.heard[0] = '\0';
+	fake_redis.received[0] = '\0';
 	redis_at("redis://:only@127.0.0.1:%u/");
 	redis_wait(worker, redis, true);
-	assert_string_equal(fake_redis.heard, "AUTH only PING ");
+	assert_string_equal(fake_redis.received, "AUTH only PING ");
 }
 
 static void
@@ -317,15 +317,15 @@ keep_message(struct slice payload, void *arg)
 {
 	(void)arg;
 	if (payload.p == NULL) {
-		told_missed++;
+		messages_missed++;
 		return;
 	}
-	told++;
-	(void)snprintf(told_last, sizeof(told_last), "%.*s", SLICE_ARG(payload));
+	messages++;
+	(void)snprintf(last_message, sizeof(last_message), "%.*s", SLICE_ARG(payload));
 }
 
 static void
-wait_told(const unsigned *count, unsigned wants)
+wait_messages(const unsigned *count, unsigned wants)
 {
 	uint64_t until = clock_mono_us() + 3000000;
 
@@ -339,17 +339,17 @@ messages_are_received(void **state)
 {
 	(void)state;
 	assert_true(redis_subscribe(redis, "ch", keep_message, NULL));
-	wait_told(&told_missed, 1);
-	peer_say(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\ndrop\r\n");
-	peer_say(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$5\r\nother\r\n$1\r\nx\r\n");
-	peer_say(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$0\r\n\r\n");
-	wait_told(&told, 2);
-	assert_string_equal(told_last, "");
+	wait_messages(&messages_missed, 1);
+	peer_send(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\ndrop\r\n");
+	peer_send(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$5\r\nother\r\n$1\r\nx\r\n");
+	peer_send(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$0\r\n\r\n");
+	wait_messages(&messages, 2);
+	assert_string_equal(last_message, "");
 	peer_hang_up(fake_redis.subscriber);
-	wait_told(&told_missed, 2);
-	peer_say(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\nback\r\n");
-	wait_told(&told, 3);
-	assert_string_equal(told_last, "back");
+	wait_messages(&messages_missed, 2);
+	peer_send(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\nback\r\n");
+	wait_messages(&messages, 3);
+	assert_string_equal(last_message, "back");
 	assert_int_equal(redis_ask_run("GET"), REDIS_OK);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * retrieval's pure parts but the splitter: Postgres forms, text made valid, pages, the schema's
- * statements, and prompts that no passage can leave.
+ * test_retrieval: the pure parts but the splitter: Postgres' formats, text made valid, pages, the
+ * schema's statements, and prompts whose fence no passage can close.
  */
 #include <setjmp.h>
 #include <stdarg.h>

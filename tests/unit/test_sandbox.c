@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cage: the real tenantgate-extract around a program that tries to break out (sandbox_probe.c).
+ * test_sandbox: the real tenantgate-extract around a program that tries to break out
+ * (sandbox_probe.c).
  * TG_BUILD: the build folder; without it, this program's own.
  */
 #include <setjmp.h>
@@ -106,7 +107,7 @@ what_is_worse_ends_the_process(void **state)
 	trick_ends_it("change", SIGXFSZ);
 }
 
-/* clone is refused softly on some C libraries' way, deadly on others'. */
+/* Which system call fork() makes depends on the C library: one is refused, another kills. */
 static void
 no_child_is_made(void **state)
 {

@@ -74,7 +74,8 @@ equal_texts_seal_differently(void **state)
 	seal_into(KEY_OLD, "same", "c", &one);
 	seal_into(KEY_OLD, "same", "c", &two);
 	assert_string_not_equal(one.data, two.data);
-	/* Only the mark and the key's id are equal: 4 bytes are 5 letters and a part of one. */
+	/* Only the prefix and the key's id are equal: its 4 bytes are 5 characters and a part of
+	 * one. */
 	assert_memory_equal(one.data, two.data, 5 + 5);
 	buf_free(&one);
 	buf_free(&two);

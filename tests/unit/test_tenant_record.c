@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tenant_record: a record in Redis opens for its own tenant and environment, unchanged, or
+ * test_tenant_record: a record in Redis opens unchanged, for its own tenant and environment, or
  * not at all.
  */
 #include <setjmp.h>

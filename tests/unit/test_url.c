@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_url: URLs that are not Postgres', taken apart; and which of them are secrets.
+ * test_url: URLs of every scheme but Postgres', taken apart; and which hold a password.
  */
 #include <stdio.h>
 

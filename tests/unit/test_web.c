@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whole answers: what is asked and read, connections kept, and every way an answer can fail.
+ * Whole responses: what is sent and read, connections kept, and every way a fetch can fail.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,13 +40,13 @@ a_body_is_posted(void **state)
 	t.request.headers[1] = "Content-Type: application/json";
 	fetch_run(&t);
 	assert_int_equal(t.response.status, 201);
-	assert_non_null(strstr(bench.last_request, "POST /posted HTTP/1.1\r\n"));
-	assert_non_null(strstr(bench.last_request, "Authorization: Bearer x\r\n"));
-	assert_non_null(strstr(bench.last_request, "Content-Type: application/json\r\n"));
-	assert_non_null(strstr(bench.last_request, "Content-Length: 7\r\n"));
-	assert_non_null(strstr(bench.last_request, "User-Agent: tenantgate-test\r\n"));
-	assert_non_null(strstr(bench.last_request, "{\"a\":1}"));
-	assert_null(strstr(bench.last_request, "Expect"));
+	assert_non_null(strstr(web_fixture.last_request, "POST /posted HTTP/1.1\r\n"));
+	assert_non_null(strstr(web_fixture.last_request, "Authorization: Bearer x\r\n"));
+	assert_non_null(strstr(web_fixture.last_request, "Content-Type: application/json\r\n"));
+	assert_non_null(strstr(web_fixture.last_request, "Content-Length: 7\r\n"));
+	assert_non_null(strstr(web_fixture.last_request, "User-Agent: tenantgate-test\r\n"));
+	assert_non_null(strstr(web_fixture.last_request, "{\"a\":1}"));
+	assert_null(strstr(web_fixture.last_request, "Expect"));
 	web_response_free(&t.response);
 }
 
@@ -59,18 +59,18 @@ every_method_is_sent(void **state)
 	fetch_init(&t, "/posted");
 	t.request.method = "DELETE";
 	fetch_run(&t);
-	assert_non_null(strstr(bench.last_request, "DELETE /posted HTTP/1.1\r\n"));
+	assert_non_null(strstr(web_fixture.last_request, "DELETE /posted HTTP/1.1\r\n"));
 	web_response_free(&t.response);
 	t.request.method = "PATCH";
 	t.request.body = SLICE_LIT("x");
 	fetch_run(&t);
-	assert_non_null(strstr(bench.last_request, "PATCH /posted HTTP/1.1\r\n"));
-	assert_null(strstr(bench.last_request, "Content-Type"));
+	assert_non_null(strstr(web_fixture.last_request, "PATCH /posted HTTP/1.1\r\n"));
+	assert_null(strstr(web_fixture.last_request, "Content-Type"));
 	web_response_free(&t.response);
 	t.request.method = "POST";
 	t.request.body = slice_of(NULL, 0);
 	fetch_run(&t);
-	assert_non_null(strstr(bench.last_request, "Content-Length: 0\r\n"));
+	assert_non_null(strstr(web_fixture.last_request, "Content-Length: 0\r\n"));
 	web_response_free(&t.response);
 }
 
@@ -116,7 +116,7 @@ a_refused_connection_is_reported(void **state)
 	(void)snprintf(t.url, sizeof(t.url), "file:///etc/passwd");
 	fetch_run(&t);
 	assert_int_equal(t.response.failure, WEB_OTHER);
-	(void)snprintf(t.url, sizeof(t.url), "http://127.0.0.1:%u/hello", bench.peer.port);
+	(void)snprintf(t.url, sizeof(t.url), "http://127.0.0.1:%u/hello", web_fixture.peer.port);
 	t.request.headers[0] = "X: a\r\nY: b";
 	fetch_run(&t);
 	assert_int_equal(t.response.failure, WEB_OTHER);
@@ -188,10 +188,10 @@ the_connection_is_reused(void **state)
 		assert_int_equal(t.response.failure, WEB_FINE);
 		web_response_free(&t.response);
 	}
-	assert_int_equal(bench.peer.accepted, 1);
+	assert_int_equal(web_fixture.peer.accepted, 1);
 }
 
-/* The server closes each connection after its answer: libcurl notices, or asks again. */
+/* The server closes each connection after its response: libcurl notices, or tries again. */
 static void
 a_server_may_close_after_each_response(void **state)
 {
@@ -203,7 +203,7 @@ a_server_may_close_after_each_response(void **state)
 		assert_int_equal(t.response.failure, WEB_FINE);
 		web_response_free(&t.response);
 	}
-	assert_int_equal(bench.peer.accepted, 20);
+	assert_int_equal(web_fixture.peer.accepted, 20);
 }
 
 static void
@@ -214,7 +214,7 @@ an_aborted_fetch_leaves_nothing(void **state)
 	fetch_abort("/stall", fetch_start, 30);
 }
 
-/* A kept connection that dies just as it is used again: asked once more on a new one. */
+/* A kept connection that dies just as it is used again: tried once more on a new one. */
 static void
 a_connection_that_dies_in_reuse_is_replaced(void **state)
 {
@@ -229,7 +229,7 @@ a_connection_that_dies_in_reuse_is_replaced(void **state)
 		assert_int_equal(t.response.failure, WEB_FINE);
 		web_response_free(&t.response);
 	}
-	assert_int_equal(bench.peer.accepted, 4);
+	assert_int_equal(web_fixture.peer.accepted, 4);
 }
 
 static void
@@ -243,11 +243,11 @@ many_fetches_at_once(void **state)
 		fetch_start(&t[i]);
 	}
 	for (int i = 0; i < 60; i++) {
-		turn_until(bench.worker, &t[i].probe.ended);
+		turn_until(web_fixture.worker, &t[i].probe.ended);
 		assert_int_equal(t[i].response.failure, WEB_FINE);
 		web_response_free(&t[i].response);
 	}
-	assert_true(bench.peer.accepted <= 16); /* connections_max */
+	assert_true(web_fixture.peer.accepted <= 16); /* connections_max */
 }
 
 int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A resolver that hangs, under the HTTP client: other timers flow, a deadline and a departed
- * client are served at once, and nothing waits for the resolver's thread.
+ * A resolver that hangs, under the HTTP client: other timers fire, a deadline and a departed client
+ * end their fetch at once, and nothing waits for the resolver's thread.
  */
 #include <netdb.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Streams: pulled piece by piece, paused when nobody pulls, stopped when nobody wants them.
+ * Streams: pulled piece by piece, paused when not pulled, stopped when aborted.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@ stream_path(struct fetch *t, const char *path)
 {
 	fetch_init(t, path);
 	stream_start(t);
-	turn_until(bench.worker, &t->probe.ended);
+	turn_until(web_fixture.worker, &t->probe.ended);
 	assert_null(t->transfer);
 }
 
@@ -44,9 +44,9 @@ an_unpulled_stream_pauses(void **state)
 	t.each_delay_us = 2000;
 	t.request.idle_timeout_us = 1000000;
 	stream_start(&t);
-	turn_for(bench.worker, 50);
-	assert_true(BIG_BYTES - bench.big_left < BIG_BYTES);
-	turn_until(bench.worker, &t.probe.ended);
+	turn_for(web_fixture.worker, 50);
+	assert_true(BIG_BYTES - web_fixture.big_left < BIG_BYTES);
+	turn_until(web_fixture.worker, &t.probe.ended);
 	assert_int_equal(t.response.failure, WEB_FINE);
 	assert_int_equal(t.pulled, BIG_BYTES);
 	assert_true(t.largest <= CEILING);
@@ -61,12 +61,12 @@ a_stalled_stream_ends(void **state)
 	fetch_init(&t, "/stall");
 	t.request.idle_timeout_us = 60000;
 	stream_start(&t);
-	turn_until(bench.worker, &t.probe.ended);
+	turn_until(web_fixture.worker, &t.probe.ended);
 	assert_int_equal(t.response.failure, WEB_TIMEOUT);
 	assert_int_equal(t.pulled, 5);
 }
 
-/* Nobody pulls: the peer is paused, and that is not its idleness. */
+/* Not pulled, the peer is paused: that does not count as idle. */
 static void
 a_pause_is_no_stall(void **state)
 {
@@ -77,7 +77,7 @@ a_pause_is_no_stall(void **state)
 	t.request.idle_timeout_us = 50000;
 	t.first_delay_us = 150000;
 	stream_start(&t);
-	turn_until(bench.worker, &t.probe.ended);
+	turn_until(web_fixture.worker, &t.probe.ended);
 	assert_int_equal(t.response.failure, WEB_FINE);
 }
 
@@ -89,8 +89,8 @@ a_stream_may_fail_early(void **state)
 	(void)state;
 	fetch_init(&t, "/hello");
 	(void)snprintf(t.url, sizeof(t.url), "http://127.0.0.1:1/");
-	probe_start(&t.probe, bench.worker, stream_ask, NULL);
-	turn_until(bench.worker, &t.probe.ended);
+	probe_start(&t.probe, web_fixture.worker, stream_ask, NULL);
+	turn_until(web_fixture.worker, &t.probe.ended);
 	assert_null(t.transfer);
 	assert_int_equal(t.response.failure, WEB_CONNECT);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TLS on the wires: who is not known is not spoken to, over HTTPS or rediss.
+ * TLS of the HTTP and Redis clients: nothing is sent to a server whose certificate is not verified.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,12 +22,12 @@ static struct worker *worker;
 static struct dns *dns;
 
 static void
-https_said(struct peer_conn *c)
+https_serve(struct peer_conn *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
 
 	(void)evbuffer_drain(in, evbuffer_get_length(in));
-	peer_say(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+	peer_send(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
 }
 
 /* The failure, or WEB_FINE. */
@@ -57,7 +57,7 @@ https_is_verified(void **state)
 	struct peer peer;
 
 	(void)state;
-	peer_open_tls(&peer, worker, tls.server, https_said);
+	peer_open_tls(&peer, worker, tls.server, https_serve);
 	assert_int_equal(https_fetch(tls.cert, "localhost", peer.port), WEB_FINE);
 	assert_int_equal(https_fetch(tls.cert, "127.0.0.1", peer.port), WEB_FINE);
 	assert_int_equal(https_fetch(tls.cert, "127.0.0.2", peer.port), WEB_CONNECT);
@@ -95,7 +95,7 @@ rediss_is_verified(void **state)
 	struct peer peer;
 
 	(void)state;
-	peer_open_tls(&peer, worker, tls.server, fake_redis_said);
+	peer_open_tls(&peer, worker, tls.server, fake_redis_serve);
 	assert_false(redis_comes_up("localhost", peer.port, "certificate verify failed"));
 	assert_int_equal(setenv("SSL_CERT_FILE", tls.cert, 1), 0); /* OpenSSL's own */
 	assert_true(redis_comes_up("localhost", peer.port, "certificate"));

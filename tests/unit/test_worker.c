@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A worker's mailbox keeps the order of each poster, its safe point comes, it stops when told. */
+/* A worker's mailbox keeps the order of each poster; its safe point; how it stops. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -242,7 +242,7 @@ many_threads_may_post(void **state)
 }
 
 static void
-doze(void *arg)
+block_loop(void *arg)
 {
 	struct timespec ms150 = { .tv_nsec = 150000000 };
 
@@ -259,7 +259,7 @@ lag_is_seen(void **state)
 
 	(void)state;
 	assert_true(worker_start(w));
-	worker_post(w, &task, doze, NULL);
+	worker_post(w, &task, block_loop, NULL);
 	for (i = 0; i < 200 && worker_lag_us(w) < 20000; i++)
 		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
 	assert_true(worker_lag_reset(w) >= 20000);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * web_fixture: what the tests of the HTTP client share: a scripted server, and a story that
- * fetches.
+ * web_fixture: what the tests of the HTTP client share: a worker with a client, and a scripted
+ * server.
  */
 #ifndef TENANTGATE_TESTS_WEB_FIXTURE_H
 #define TENANTGATE_TESTS_WEB_FIXTURE_H
@@ -18,7 +18,7 @@ struct web_fixture {
 	size_t		 big_left;		/* of /big, not yet sent */
 	char		 last_request[8192];
 };
-extern struct web_fixture bench;
+extern struct web_fixture web_fixture;
 
 int		web_fixture_set_up(void **state);
 int		web_fixture_tear_down(void **state);
