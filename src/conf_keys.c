@@ -4,7 +4,7 @@
  * --help are made from it, in its order. Names are PgBouncer's where the meaning is, else nginx's.
  *
  * A new key is a row here and the member it fills; then `tenantgate --sample` anew. The default
- * must be the one that the module has itself: test_conf_rooms compares them. A key once released
+ * must be the one that the module has itself: test_conf_modules compares them. A key once released
  * keeps its name and its meaning.
  */
 #include "conf_internal.h"

@@ -110,7 +110,7 @@ knobs_start(struct model_api *api, struct http_exchange *x)
 /* ---- routes ---- */
 typedef void route_fn(struct model_api *, struct http_exchange *);
 
-static const struct route {
+static const struct model_api_route {
 	const char *method;
 	const char *path;
 	route_fn *start;

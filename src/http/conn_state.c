@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conn_state: the moves of a connection, as drawn in conn_state.h, and its end: conn_move() alone moves
- * it, conn_close() alone ends it. The other files of a connection call this one; it calls only
- * conn_time.c (the state's deadline), shared.c and the parser.
+ * conn_state: the moves of a connection, as drawn in conn_state.h, and its end: conn_move() alone
+ * moves it, conn_close() alone ends it. The other files of a connection call this one; it calls
+ * only conn_time.c (the state's deadline), shared.c and the parser.
  *
  * Nothing is freed here but the socket and the timer: a caller further up may still hold the
  * connection. It is freed at the turn's end (conn.c), which conn_schedule() asks for.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// tenantgate beside nginx, on one machine in one run. Both stand before the same upstream, a model
-// that answers 20 tokens: nginx passes its stream through; tenantgate knows the caller, finds the
-// tenant's database, minds no limit, embeds the question, searches, asks the model and translates.
+// tenantgate beside nginx, on one machine in one run. Both are before the same upstream, a model that
+// answers 20 tokens: nginx passes its stream through; tenantgate authenticates the caller, finds
+// the tenant's database, checks no limit, embeds the question, searches, asks the model and
+// translates its stream.
 //
 //	node bench.mjs [--json FILE] [--only WORD]
 import { execFileSync } from 'node:child_process';

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The yardstick: an nginx that passes the model's stream through, and answers /healthz itself.
+// What tenantgate is compared with: an nginx that passes the model's stream through, and answers
+// /healthz itself.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../live/lib/process.mjs';

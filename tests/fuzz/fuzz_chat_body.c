@@ -1,45 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz: JSON bodies of POST /chat. What is read holds to what chat_body.h promises; what is
- * refused is refused for a reason that is the caller's fault.
+ * fuzz_chat_body: JSON bodies of POST /chat. What is read holds to what chat_body.h promises; what
+ * is refused is refused for a reason that is the caller's fault.
  *
  * sources: src/api/chat_body.c src/base/alloc.c src/base/arena.c src/base/buf.c src/base/clock.c
  * sources: src/base/err.c src/base/json.c src/base/json_put.c src/base/log.c
  * sources: src/base/log_repeat.c src/base/utf8.c
  * libs: -ljansson
  */
-#include <stdint.h>
-#include <stdlib.h>
-
 #include "api/chat_body.h"
 #include "tenantgate/base/json.h"
+#include "tests/fuzz/fuzz_check.h"
 
 #define ARENA_MAX (1u << 20)
 
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
 static void
-check(bool holds)
+check_input(const struct chat_input *input)
 {
-	if (!holds)
-		abort();
-}
-
-static void
-check_ask(const struct chat_input *input)
-{
-	check(input->question.len > 0 && input->question.len <= CHAT_QUESTION_MAX);
-	check(json_utf8_valid(input->question));
-	check(input->message_count >= 2 && input->message_count <= CHAT_MESSAGES_MAX + 1);
+	fuzz_check(input->question.len > 0 && input->question.len <= CHAT_QUESTION_MAX);
+	fuzz_check(json_utf8_valid(input->question));
+	fuzz_check(input->message_count >= 2 && input->message_count <= CHAT_MESSAGES_MAX + 1);
 	for (size_t i = 1; i < input->message_count; i++) {
-		check(input->messages[i].role != NULL && input->messages[i].content.len > 0);
-		check(json_utf8_valid(input->messages[i].content));
+		fuzz_check(input->messages[i].role != NULL && input->messages[i].content.len > 0);
+		fuzz_check(json_utf8_valid(input->messages[i].content));
 	}
-	check(input->document_count <= SEARCH_DOCUMENTS_MAX);
+	fuzz_check(input->document_count <= SEARCH_DOCUMENTS_MAX);
 	for (unsigned i = 0; i < input->document_count; i++)
-		check(input->document_ids[i][0] != '\0');
-	check(input->top_k >= 1 && input->top_k <= SEARCH_K_MAX);
-	check(input->temperature <= 2);
+		fuzz_check(input->document_ids[i][0] != '\0');
+	fuzz_check(input->top_k >= 1 && input->top_k <= SEARCH_K_MAX);
+	fuzz_check(input->temperature <= 2);
 }
 
 int
@@ -52,11 +41,11 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	bool ok = root != NULL && chat_body_read(root, 4, arena, &input, &err);
 
 	json_decref(root); /* the strings are copies */
-	check(ok == !err_is(&err));
+	fuzz_check(ok == !err_is(&err));
 	if (ok)
-		check_ask(&input);
+		check_input(&input);
 	else
-		check(err_status(err.code) >= 400 && err_status(err.code) < 500 &&
+		fuzz_check(err_status(err.code) >= 400 && err_status(err.code) < 500 &&
 		    err.detail[0] != '\0' && json_utf8_valid(slice_str(err.detail)));
 	arena_free(arena);
 	return 0;

@@ -1,28 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz: the splitter. The first two bytes are the size and the overlap, their lowest bits the
+ * fuzz_chunk: the splitter. The first two bytes are the size and the overlap, their lowest bits the
  * separators; the rest is the text. Chunks are ranges of the text, in its order, none empty and
- * none longer than asked, and no letter of the text is in none of them.
+ * none longer than asked, and every character of the text but blanks is in one.
  *
  * sources: src/retrieval/chunk.c src/retrieval/text.c src/base/alloc.c src/base/arena.c
  * sources: src/base/buf.c src/base/clock.c src/base/err.c src/base/json.c src/base/json_put.c
  * sources: src/base/log.c src/base/log_repeat.c src/base/utf8.c
  * libs: -ljansson
  */
-#include <stdint.h>
-#include <stdlib.h>
-
 #include "retrieval/text.h"
 #include "tenantgate/base/json.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void
-check(bool holds)
-{
-	if (!holds)
-		abort();
-}
+#include "tests/fuzz/fuzz_check.h"
 
 static size_t
 units_of(struct slice s)
@@ -46,15 +35,15 @@ check_list(const struct chunk_list *list, struct slice text, unsigned size)
 	for (size_t i = 0; i < list->count; i++) {
 		struct slice c = list->items[i].content;
 
-		check(c.len > 0 && c.p >= begun && c.p + c.len <= text.p + text.len);
-		check(c.p <= end || text_trim(slice_of(end, (size_t)(c.p - end))).len == 0);
-		check(units_of(c) <= (size > 1 ? size : 2));
-		check(json_utf8_valid(c));
+		fuzz_check(c.len > 0 && c.p >= begun && c.p + c.len <= text.p + text.len);
+		fuzz_check(c.p <= end || text_trim(slice_of(end, (size_t)(c.p - end))).len == 0);
+		fuzz_check(units_of(c) <= (size > 1 ? size : 2));
+		fuzz_check(json_utf8_valid(c));
 		begun = c.p;
 		if (c.p + c.len > end)
 			end = c.p + c.len;
 	}
-	check(text_trim(slice_of(end, (size_t)(text.p + text.len - end))).len == 0);
+	fuzz_check(text_trim(slice_of(end, (size_t)(text.p + text.len - end))).len == 0);
 }
 
 int
@@ -71,7 +60,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	buf_init(&text, n);
 	buf_add(&text, bytes + 2, n - 2);
 	text_clean(&text);
-	check(chunk_split(buf_view(&text), 1, bytes[0] & 1 ? CHUNK_MARKDOWN : CHUNK_TEXT, size,
+	fuzz_check(chunk_split(buf_view(&text), 1, bytes[0] & 1 ? CHUNK_MARKDOWN : CHUNK_TEXT, size,
 	    overlap, &list));
 	check_list(&list, buf_view(&text), size);
 	chunk_free(&list);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz: the JSON reader against jansson, and the reading of embeddings. What scan calls JSON,
- * jansson does (but for UTF-8, which scan leaves to its caller), and the other way round (but for
- * NULs after numbers, long numbers and deep nesting).
+ * fuzz_json_scan: the JSON reader against jansson, and the reading of embeddings. What json_scan
+ * accepts, jansson does (but for UTF-8, which json_scan leaves to its caller), and the other way
+ * round (but for NULs after numbers, long numbers and deep nesting).
  *
  * sources: src/model/json_scan.c src/model/vectors.c src/base/alloc.c src/base/b64.c src/base/buf.c
  * sources: src/base/clock.c src/base/err.c src/base/json.c src/base/json_put.c src/base/log.c
@@ -11,13 +11,11 @@
  */
 #define _GNU_SOURCE /* memmem */
 #include <math.h>
-#include <stdlib.h>
 
 #include "model/json_scan.h"
 #include "model/vectors.h"
 #include "tenantgate/base/json.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "tests/fuzz/fuzz_check.h"
 
 static void
 scan_against_jansson(struct slice text)

@@ -2,13 +2,11 @@
 /*
  * replay: the main() of a fuzz target without libFuzzer: each file named is one input.
  */
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "tests/fuzz/fuzz_check.h"
 
 #define INPUT_MAX	(1u << 20)
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static int
 replay(const char *path)

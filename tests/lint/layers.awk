@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Who may include whom: a file includes its own room and lower rows, never up, never sideways;
+# Who may include whom: a file includes its own module and lower rows, never up, never sideways;
 # and which foreign library is seen from where. Tests may include everything.
 
 BEGIN {
@@ -8,7 +8,7 @@ BEGIN {
 	for (i = 1; i in ranks; i += 2)
 		rank[ranks[i]] = ranks[i + 1]
 
-	# Header (a pattern) -> the rooms that may see it, each between blanks. First match counts.
+	# Header (a pattern) -> the modules that may see it, each between blanks. First match counts.
 	library(1, "^(libpq-fe|postgres_ext|libpq/|hiredis|async\\.h|curl/)", " wire ")
 	library(2, "^(event2/dns|evdns)", " wire ")
 	library(3, "^(event2/http|evhttp)", " ")
@@ -17,26 +17,27 @@ BEGIN {
 	libraries = 5
 }
 
-function library(n, pattern, rooms) {
+function library(n, pattern, modules) {
 	library_pattern[n] = pattern
-	library_rooms[n] = rooms
+	library_modules[n] = modules
 }
 
-# The room a path belongs to: src/ROOM/..., include/tenantgate/ROOM.h or ROOM/..., or a program.
-function room_of_path(path,	part, n) {
+# The module a path belongs to: src/MODULE/..., include/tenantgate/MODULE.h or MODULE/..., or a
+# program.
+function module_of_path(path,	part, n) {
 	sub(/^\.\//, "", path)
 	n = split(path, part, "/")
 	if (part[1] == "src")
 		return n > 2 ? part[2] : "program"
 	if (part[1] == "include")
-		return room_of_door(n > 3 ? part[3] "/" : part[3])
+		return module_of_header(n > 3 ? part[3] "/" : part[3])
 	return part[1]
 }
 
-# ROOM.h or ROOM/x.h, as they follow "tenantgate/".
-function room_of_door(door) {
-	sub(/(\/|\.h).*$/, "", door)
-	return door in rank ? door : "program"
+# MODULE.h or MODULE/x.h, as they follow "tenantgate/".
+function module_of_header(header) {
+	sub(/(\/|\.h).*$/, "", header)
+	return header in rank ? header : "program"
 }
 
 function file_exists(path,	line, there) {
@@ -49,34 +50,34 @@ function layer_check_library(header,	i) {
 	for (i = 1; i <= libraries; i++) {
 		if (header !~ library_pattern[i])
 			continue
-		if (index(library_rooms[i], " " room " ") == 0)
-			say("<" header "> is not for " room "/" (library_rooms[i] == " " ? "" : \
-			    ", only for" library_rooms[i]))
+		if (index(library_modules[i], " " module " ") == 0)
+			say("<" header "> is not for " module "/" (library_modules[i] == " " ? "" : \
+			    ", only for" library_modules[i]))
 		return
 	}
 }
 
-function layer_check_door(name, target) {
-	if (target == room)
+function layer_check_public(name, target) {
+	if (target == module)
 		return
-	if (rank[target] > rank[room])
-		say(room "/ includes up: " name)
-	else if (rank[target] == rank[room])
-		say(room "/ includes sideways: " name)
+	if (rank[target] > rank[module])
+		say(module "/ includes up: " name)
+	else if (rank[target] == rank[module])
+		say(module "/ includes sideways: " name)
 }
 
-# "x.h" beside the file, "ROOM/x.h" under src/: a room's own, whoever asks.
+# "x.h" beside the file, "MODULE/x.h" under src/: private to its module.
 function layer_check_private(name,	target, beside) {
 	beside = FILENAME
 	sub(/[^\/]*$/, "", beside)
 	if (index(name, "/") == 0) {
-		if (!file_exists(beside name) && name != "config.h" && room != "program")
-			say("a private header of another room: " name)
+		if (!file_exists(beside name) && name != "config.h" && module != "program")
+			say("a private header of another module: " name)
 		return
 	}
 	target = substr(name, 1, index(name, "/") - 1)
-	if (target != room && !file_exists(beside name))
-		say("a private header of another room: " name)
+	if (target != module && !file_exists(beside name))
+		say("a private header of another module: " name)
 }
 
 # line: an #include directive, comments taken off.
@@ -87,7 +88,7 @@ function layer_check(line,	name) {
 	if (index(name, "../"))
 		say("an include with ../: " name)
 	else if (name ~ /^tenantgate\//)
-		layer_check_door(name, room_of_door(substr(name, length("tenantgate/") + 1)))
+		layer_check_public(name, module_of_header(substr(name, length("tenantgate/") + 1)))
 	else if (substr(line, RSTART, 1) == "<")
 		layer_check_library(name)
 	else
@@ -96,9 +97,9 @@ function layer_check(line,	name) {
 
 # Once for each file.
 function layer_enter() {
-	room = room_of_path(FILENAME)
-	if (room != "tests" && !(room in rank)) {
-		say("no such room: " room)
-		room = "program"
+	module = module_of_path(FILENAME)
+	if (module != "tests" && !(module in rank)) {
+		say("no such module: " module)
+		module = "program"
 	}
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # What users and operators read is a sentence: a capital (or a value) first, a stop (or a sentence
-# that was handed on) last. The text is the argument of a call that makes errors or log lines.
+# that was handed on) last. The text is the argument of a call that makes errors or log lines; what
+# is not a literal cannot be judged.
 # Used after strip.awk; source.awk calls sentence_check() for each line.
 
 BEGIN {
@@ -8,74 +9,136 @@ BEGIN {
 	n = split("flow_fail 3 flow_wake_fail 3 flow_abort 3 err_set 3 log_event 4 conf_say 2 " \
 	    "parse_fail 3 parse_refuse 2 multipart_refuse 2 web_response_fail 3 " \
 	    "reader_refuse 2", calls, " ")
-	for (i = 1; i < n; i += 2)
+	for (i = 1; i < n; i += 2) {
 		text_argument[calls[i]] = calls[i + 1]
-	for (name in text_argument)
-		sentence_calls = sentence_calls (sentence_calls == "" ? "" : "|") name
-	sentence_pattern = "(^|[^A-Za-z0-9_])(" sentence_calls ")\\("
+		sentence_calls = sentence_calls (i == 1 ? "" : "|") calls[i]
+	}
+	sentence_pattern = "(^|[^A-Za-z0-9_])(" sentence_calls ")[ \t\n]*\\("
 	sentence_open = ""
 }
 
-# The string literals of argument `want` of a call, joined; "" when it is not all literal.
-function sentence_text(call, want,	i, c, depth, argument, text, quoted, other) {
-	depth = 0
-	argument = 1
-	quoted = 0
-	text = ""
-	other = 0
-	for (i = 1; i <= length(call); i++) {
-		c = substr(call, i, 1)
-		if (quoted) {
-			if (c == "\\") {
-				if (argument == want)
-					text = text substr(call, i, 2)
-				i++
-			} else if (c == "\"")
-				quoted = 0
-			else if (argument == want)
-				text = text c
-			continue
-		}
-		if (c == "\"")
-			quoted = 1
-		else if (c == "(" || c == "{")
-			depth++
-		else if (c == ")" || c == "}") {
-			if (--depth == 0)
-				break
-		} else if (c == "," && depth == 1)
-			argument++
-		else if (argument == want && c !~ /[ \t\n]/)
-			other = 1
-	}
-	return other && text !~ /^"/ && text == "" ? "" : text
+function blanks(n) {
+	return n > 0 ? sprintf("%" n "s", "") : ""
 }
 
-function sentence_judge(call, line,	name, text) {
-	name = call
-	sub(/\(.*$/, "", name)
-	text = sentence_text(call, text_argument[name])
+# How long the comment, string or character is that the text begins with.
+function token_length(text,	at) {
+	if (substr(text, 1, 2) == "//")
+		at = index(text, "\n") - 1
+	else if (substr(text, 1, 2) == "/*")
+		at = index(text, "*/") + 1
+	else if (match(text, /^"([^"\\]|\\.)*"/) || match(text, /^'([^'\\]|\\.)*'/))
+		return RLENGTH
+	else
+		return 1
+	return at > 1 ? at : length(text)
+}
+
+# The code of a statement, letter for letter as long as the text: comments and characters become
+# blanks, a string "___".
+function sentence_mask(text,	out, n, bar) {
+	out = ""
+	while (match(text, /\/\*|\/\/|"|'/)) {
+		out = out substr(text, 1, RSTART - 1)
+		text = substr(text, RSTART)
+		n = token_length(text)
+		bar = blanks(n)
+		if (substr(text, 1, 1) == "\"" && n > 1) {
+			gsub(/ /, "_", bar)
+			bar = "\"" substr(bar, 3) "\""
+		}
+		out = out bar
+		text = substr(text, n + 1)
+	}
+	return out text
+}
+
+# Sets found_at and found_length: where argument `want` is, of the call whose "(" mask begins with.
+function sentence_argument(mask, want,	i, c, depth, argument) {
+	argument = found_at = 1
+	found_length = 0
+	for (i = 1; i <= length(mask); i++) {
+		c = substr(mask, i, 1)
+		if (c ~ /[({\[]/)
+			depth++
+		else if (c ~ /[)}\]]/)
+			depth--
+		if (depth == 0 || (c == "," && depth == 1)) {
+			if (argument++ == want) {
+				found_length = i - found_at
+				return
+			}
+			found_at = i + 1
+		} else if (i == 1)
+			found_at = 2
+		if (depth == 0)
+			return
+	}
+}
+
+# begins, ends: whether the text is all there at that end.
+function sentence_judge(text, begins, ends, line) {
 	if (text == "")
 		return
-	if (text !~ /^[A-Z%`<]/)
+	if (begins && text !~ /^([A-Z0-9%`<]|\\")/)
 		print FILENAME ":" line ": a sentence begins with a capital: \"" text "\""
-	if (text !~ /[.?]$/ && text !~ /%(\.\*)?s$/)
+	if (ends && text !~ /[.?!](\)|\\")?$/ && text !~ /%(\.\*)?s$/)
 		print FILENAME ":" line ": a sentence ends with a stop: \"" text "\""
 }
 
-# raw: the line as it stands; code: the same without comments and strings.
+# Several literals are one text, also with a macro between them; but the two of a ?: are two.
+function sentence_read(raw, mask, line,	text, begins, between, conditional) {
+	while (match(mask, /[A-Za-z0-9_]\([^()]*\)/)) # calls: their strings are no part of the text
+		mask = substr(mask, 1, RSTART) blanks(RLENGTH - 1) substr(mask, RSTART + RLENGTH)
+	conditional = index(mask, "?")
+	text = ""
+	begins = 1
+	while (match(mask, /"_*"/)) {
+		between = substr(mask, 1, RSTART - 1)
+		if (between ~ /[^ \t\n]/) {
+			if (conditional) {
+				sentence_judge(text, begins, 1, line)
+				text = ""
+			} else if (text == "")
+				begins = 0
+		}
+		text = text substr(raw, RSTART + 1, RLENGTH - 2)
+		raw = substr(raw, RSTART + RLENGTH)
+		mask = substr(mask, RSTART + RLENGTH)
+	}
+	sentence_judge(text, begins, conditional || mask !~ /[^ \t\n]/, line)
+}
+
+function sentence_statement(raw, line,	mask, name) {
+	mask = sentence_mask(raw)
+	while (match(mask, sentence_pattern)) {
+		name = substr(mask, RSTART, RLENGTH)
+		line += gsub(/\n/, "\n", name) + newlines(substr(mask, 1, RSTART - 1))
+		gsub(/[^A-Za-z0-9_]/, "", name)
+		raw = substr(raw, RSTART + RLENGTH - 1)
+		mask = substr(mask, RSTART + RLENGTH - 1)
+		sentence_argument(mask, text_argument[name])
+		sentence_read(substr(raw, found_at, found_length), \
+		    substr(mask, found_at, found_length), line)
+	}
+}
+
+function newlines(text) {
+	return gsub(/\n/, "", text)
+}
+
+# raw: the line as it stands; code: the same without comments and strings. A statement is read up
+# to its semicolon.
 function sentence_check(raw, code) {
 	if (sentence_open == "") {
-		if (raw ~ /^[A-Za-z_#]/ || !match(code, sentence_pattern))
+		if (raw ~ /^[A-Za-z_#]/ || code !~ sentence_pattern)
 			return
-		match(raw, sentence_pattern)
-		sentence_open = substr(raw, RSTART)
-		sub(/^[^A-Za-z0-9_]/, "", sentence_open)
 		sentence_line = FNR
+		sentence_open = raw
 	} else
 		sentence_open = sentence_open "\n" raw
 	if (code ~ /;/) {
-		sentence_judge(sentence_open, sentence_line)
+		sentence_statement(sentence_open, sentence_line)
 		sentence_open = ""
 	}
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What strangers send: each refusal's status, code and words, and that nothing is left behind.
+// Malformed and hostile requests: each refusal's status, code and detail, and that nothing is left
+// behind.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import net from 'node:net';
@@ -57,7 +58,7 @@ test('a tenant id that is not one: 400', async () => {
 	assert.equal((await search({ authorization, 'x-tenant-id': 'x'.repeat(128) })).status, 200);
 });
 
-test('two credentials, two tenants: neither is believed', async () => {
+test('two credentials, two tenants: neither is taken', async () => {
 	const authorization = `Bearer ${await gate.service()}`;
 	problem(await search({ authorization, 'x-tenant-id': ['lantern', 'kettle'] }), 400,
 		'invalid_tenant');
@@ -159,7 +160,7 @@ test('a media type we do not read: 415', async () => {
 		body: Buffer.from('89504e470d0a1a0a', 'hex') }), 415, 'unsupported_media_type');
 });
 
-test('a PDF that is encrypted, broken, empty or only pictures: 422 saying which', async () => {
+test('a PDF that is encrypted, broken, empty or only pictures: 422, a code for each', async () => {
 	for (const [file, code] of [['encrypted', 'document_encrypted'], ['broken', 'document_broken'],
 		['empty', 'document_empty'], ['image-only', 'document_no_text'],
 		['no-pages', 'document_(empty|broken|no_text)']]) {

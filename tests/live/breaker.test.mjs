@@ -31,9 +31,9 @@ const request = (tenant, fields = '', body = '{"query":"the code","topK":50}') =
 	`X-Tenant-Id: ${tenant}\r\nContent-Type: application/json\r\n` +
 	`Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 
-// What a connection says to these bytes until it ends: the last request asks for that.
+// What a connection returns for these bytes until it closes: the last request asks for that.
 const CLOSE = 'Connection: close\r\n';
-const say = (bytes) => new Promise((resolve) => {
+const exchange = (bytes) => new Promise((resolve) => {
 	let all = '';
 	const socket = net.connect(gate.port, '127.0.0.1', () => socket.write(bytes));
 	const timer = setTimeout(() => socket.destroy(), 20000);
@@ -48,23 +48,23 @@ const say = (bytes) => new Promise((resolve) => {
 });
 
 test('tenants taking turns on one connection each see their own', async () => {
-	const said = await say(Array.from({ length: 20 }, (_, i) =>
+	const received = await exchange(Array.from({ length: 20 }, (_, i) =>
 		request(i % 2 ? 'a' : 'a:b', i === 19 ? CLOSE : '')).join(''));
-	const bodies = said.split('HTTP/1.1 200 OK').slice(1);
-	assert.equal(bodies.length, 20, said.slice(0, 2000));
+	const bodies = received.split('HTTP/1.1 200 OK').slice(1);
+	assert.equal(bodies.length, 20, received.slice(0, 2000));
 	bodies.forEach((body, i) => {
 		assert.equal(/4711/.test(body), i % 2 === 0, body);
 		assert.equal(/whistles/.test(body), i % 2 === 1, body);
 	});
 });
 
-test('after an error, the next request on the connection is another story', async () => {
-	const said = await say(request('a:b') + request('b c') + request('a', '', '{"query":1}') +
+test('after an error, the next request on the connection is answered by itself', async () => {
+	const received = await exchange(request('a:b') + request('b c') + request('a', '', '{"query":1}') +
 		request('a', 'X-Tenant-Id: a:b\r\n') + request('a', CLOSE));
-	assert.deepEqual([...said.matchAll(/HTTP\/1\.1 (\d+)/g)].map((m) => m[1]),
+	assert.deepEqual([...received.matchAll(/HTTP\/1\.1 (\d+)/g)].map((m) => m[1]),
 		['200', '400', '400', '400', '200']);
-	assert.equal(said.match(/4711/g).length, 1);
-	assert.match(said.slice(said.lastIndexOf('HTTP/1.1')), /whistles/);
+	assert.equal(received.match(/4711/g).length, 1);
+	assert.match(received.slice(received.lastIndexOf('HTTP/1.1')), /whistles/);
 });
 
 test("another tenant's ids find nothing", async () => {
@@ -88,7 +88,7 @@ test("a record copied to another tenant's key in Redis opens nothing", async () 
 	await replica.program.stop();
 });
 
-test('clients that leave at every moment: no connection is lost, nobody sees another', async () => {
+test('clients that leave at every moment: no connection is lost, no tenant sees another', async () => {
 	await stack.knobs({ tokens: 20, token_delay_ms: 5, embed_delay_ms: 10 });
 	let left = 200;
 	const leave = (turn) => new Promise((resolve) => {
@@ -121,13 +121,13 @@ test('clients that leave at every moment: no connection is lost, nobody sees ano
 	});
 });
 
-test('a list left half-way is mended at the next contact', async () => {
+test('a list left half-way is reconciled at the next contact', async () => {
 	await stack.sql("update documents set status = 'ingesting', sha256 = null, " +
 		"updated_at = now() - interval '1 minute' where user_id = 'a' and document_id = 'b:d'; " +
 		"insert into documents (user_id, document_id, title, file_name, status, updated_at) " +
 		"values ('a', 'never', '', '', 'ingesting', now() - interval '1 minute')", 'catalog');
-	// Looked after once in ingest_timeout: the first contact after that mends it.
-	await until('mended', async () => {
+	// Reconciled at most once in ingest_timeout: the first contact after that does it.
+	await until('reconciled', async () => {
 		assert.equal((await kettle.search('kettle')).status, 200);
 		const rows = await stack.sql("select document_id, status, sha256 is not null from " +
 			"documents where user_id = 'a' and document_id in ('b:d', 'never')", 'catalog');
@@ -143,7 +143,7 @@ test('the log of all this is JSON, and has no secret, prompt or text', () => {
 		assert.ok(!text.includes(secret), secret);
 });
 
-// A gate started by a shell, so that the shell can take something away first.
+// A tenantgate started by a shell, which can take something away from it first.
 async function shellGate(script) {
 	const path = stack.conf({ rate_limit_requests_per_minute: 0, log_level: 'info',
 		log_file: script.includes('2>') ? '' : join(stack.dir, 'shell.log'),
@@ -159,7 +159,7 @@ async function shellGate(script) {
 	return { shelled, child, gone: new Promise((resolve) => child.once('exit', resolve)) };
 }
 
-test('a log that nobody reads holds up nobody', async () => {
+test('a log that nobody reads delays no request', async () => {
 	const fifo = join(stack.dir, 'fifo');
 	execFileSync('mkfifo', ['-m', '666', fifo]);
 	const reader = spawn('sh', ['-c', `exec 3<>${fifo}; exec sleep 60`], { stdio: 'ignore' });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Our chunks against LangChain's own splitter, byte for byte: the vectors written down in the
-// notes, and random texts of a fixed seed. Texts hold no character outside the basic plane where
-// sizes could fall inside it, for there JavaScript cuts it in two and we do not.
+// Our chunks against LangChain's own splitter, byte for byte: known texts, and random ones of a
+// fixed seed. Texts hold no character outside the basic plane where a cut could fall inside it, for
+// JavaScript cuts its two units apart there and we do not.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

@@ -3,7 +3,7 @@
  * chunk_print: cuts texts for chunk.test.mjs, which compares with LangChain's own splitter.
  *
  * stdin: for each text a line "SIZE OVERLAP text|markdown BYTES" and that many bytes. stdout: for
- * each a line with a JSON array of its chunks. Without input it is a passed test of nothing.
+ * each a line with a JSON array of its chunks. Without input it prints nothing and exits 0.
  */
 #include <stdio.h>
 #include <stdlib.h>

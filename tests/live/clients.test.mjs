@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// POST /chat driven by what a web app's useChat drives: callChatApi of AI SDK 3 and 4 (data
+// POST /chat called by what a web app's useChat calls: callChatApi of AI SDK 3 and 4 (data
 // stream), the transports of 5, 6 and 7 (UI message stream; the first releases refuse a part with
 // one key too many), and plain fetch (text).
 //
-// With TG_URL, TG_KEY and TG_DOC (and TG_TENANT for a service key) it speaks to a tenantgate that
-// is running already and has that document; without, it starts its own.
+// With TG_URL, TG_KEY and TG_DOC (and TG_TENANT for a service key) it uses a tenantgate that is
+// running already and has that document; without, it starts its own.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { callChatApi } from '@ai-sdk/ui-utils';

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flow_hang: two workers with flows that hang, for gdb.test.mjs to look at. Says "hanging" once
- * they wait, and then waits to be killed. No sanitizers: their shadow makes a core of terabytes.
+ * flow_hang: two workers with flows that hang, for gdb.test.mjs to look at. Prints "hanging" once
+ * they wait, and then waits to be killed. No sanitizers: their shadow memory makes a core of
+ * terabytes.
  */
 #include <assert.h>
 #include <semaphore.h>
@@ -16,7 +17,7 @@ struct hang {
 	struct flow flow;
 	struct flow inner;
 	struct timer timer;
-	struct task letter;
+	struct task task;
 	struct worker *worker;
 };
 
@@ -83,10 +84,10 @@ main(void)
 
 		h->worker = worker_new(i);
 		assert(h->worker != NULL && worker_start(h->worker));
-		worker_post(h->worker, &h->letter, hang_start, h);
+		worker_post(h->worker, &h->task, hang_start, h);
 		assert(sem_wait(&reached) == 0);
-		/* The step is under way: a letter's turn comes after it. */
-		worker_post(h->worker, &h->letter, turn_is_over, NULL);
+		/* The step is under way: a task's turn comes after it. */
+		worker_post(h->worker, &h->task, turn_is_over, NULL);
 		assert(sem_wait(&reached) == 0);
 	}
 	puts("hanging");

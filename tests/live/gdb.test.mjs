@@ -46,9 +46,9 @@ function declare() {
 	test('tg-flows of a live process', () => assertTable(attached('-ex', 'tg-flows')));
 
 	test('tg-flows of one kind', () => {
-		const said = attached('-ex', 'tg-flows inner', '-ex', 'tg-flows none');
-		assert.match(said, /^2 flows on 2 workers$/m);
-		assert.match(said, /^0 flows on 2 workers$/m);
+		const output = attached('-ex', 'tg-flows inner', '-ex', 'tg-flows none');
+		assert.match(output, /^2 flows on 2 workers$/m);
+		assert.match(output, /^0 flows on 2 workers$/m);
 	});
 
 	test('tg-flows of a core', () => {
@@ -62,7 +62,7 @@ function declare() {
 		'python field(workers()[0], "flows", "no_such_field")'),
 	/has no field no_such_field/));
 
-	test('without a process it says so', () =>
+	test('without a process there is an error', () =>
 		assert.match(gdb('-x', script, '-ex', 'tg-flows'), /there is no process and no core/));
 }
 

@@ -61,7 +61,7 @@ test('RateLimit-Remaining counts down, and another tenant is not touched', async
 	}
 });
 
-test('a tenant past its limit makes nothing: no database before the limit is minded', async () => {
+test('a tenant past its limit makes nothing: no database before the limit is checked', async () => {
 	const key = await gate.service();
 	const closed = await stack.tenantgate({ rate_limit_key_requests_per_minute: 1 });
 	closed.serviceKey = key;
@@ -72,7 +72,7 @@ test('a tenant past its limit makes nothing: no database before the limit is min
 	await closed.program.stop();
 });
 
-test('documents under way are counted: one too many is told to come again', async () => {
+test('documents under way are counted: one too many is a 503 with Retry-After', async () => {
 	const key = await gate.service();
 	const small = await stack.tenantgate({ max_ingests: 1 });
 	small.serviceKey = key;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A gate that gets no large piece of memory: what a client's document would need is refused to that
-// client with 503, and nobody else notices. AddressSanitizer's allocator has the limit (an ulimit
+// A tenantgate that gets no large piece of memory: a document that needs one is refused with 503, and
+// no other client notices. AddressSanitizer's allocator has the limit (an ulimit
 // on address space does not work with it), so a build without it is passed over.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The stand-in for a model's server is what most other tests stand on: its forms, its knobs, and
-// that its vectors mean something.
+// The stand-in for a model's server, which most other tests use: its forms, its knobs, and that its
+// vectors follow the meaning of texts.
 import { test, before, after, beforeEach } from 'node:test';
 import assert from 'node:assert/strict';
 import { Stack } from './lib/stack.mjs';
@@ -44,7 +44,7 @@ test('base64 and floats are the same vector, of length 1', async () => {
 	assert.equal((await embed('x', { dimensions: 64 }))[0].length, 64);
 });
 
-test('texts that share seldom words are near', async () => {
+test('texts that share rare words are near', async () => {
 	const [question, near, far] = await embed(['When was the lighthouse lamp lit?',
 		'The lamps of the lighthouse were lighting the bay', 'What was it when they were there?']);
 	assert.ok(dot(question, near) > 0.3);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A model that fails, stalls, cuts or lies: the status, the stage named, and nothing half stored.
+// A model that fails, stalls, breaks off or sends nonsense: the status, the stage named, and nothing
+// half stored.
 import { test, before, after, beforeEach } from 'node:test';
 import assert from 'node:assert/strict';
 import { sample, Stack } from './lib/stack.mjs';
@@ -54,7 +55,7 @@ test('a replacement that fails leaves the old document as it was', async () => {
 	assert.deepEqual((await rows('old')).catalog, [['ready']]);
 });
 
-test('vectors that are none are refused', async () => {
+test('malformed vectors are refused', async () => {
 	for (const bad of [1, 2, 3, 4]) {
 		await stack.knobs({ bad_vectors: bad });
 		const answer = await tenant.ingestText('Puffins dig.', { documentId: `bad-${bad}` });
@@ -73,14 +74,14 @@ test('chat fails: 502 as a problem, before any stream', async () => {
 	assert.match(JSON.parse(answer.body).detail, /chat/, 'the stage is named');
 });
 
-test('a model with too much to do: 503 with Retry-After', async () => {
+test('an overloaded model: 503 with Retry-After', async () => {
 	await stack.knobs({ fail_chat: 429, retry_after: 7 });
 	const answer = await tenant.chat('litres?');
 	assert.equal(answer.status, 503, answer.body);
 	assert.equal(answer.headers['retry-after'], '7');
 });
 
-test('a model that says nothing: 504 within its time', async () => {
+test('a model that answers nothing: 504 within its time', async () => {
 	await stack.knobs({ stall_header: 1 });
 	const start = Date.now();
 	const answer = await tenant.chat('litres?');
@@ -113,7 +114,7 @@ test('an error event in the stream ends it', async () => {
 	assert.doesNotMatch(data.error, /stand-in|account|org-/i);
 });
 
-test('the client is gone: the model is told at once', async () => {
+test('the client is gone: the request to the model is closed at once', async () => {
 	const before = await stack.modelStats();
 	await stack.knobs({ tokens: 1000, token_delay_ms: 20 });
 	const answer = await tenant.openChat('litres?');
@@ -129,7 +130,7 @@ test('the client is gone: the model is told at once', async () => {
 	assert.ok(line.status === 200 || line.status === 499);
 });
 
-test('a slow reader holds the model back; all the words arrive', async () => {
+test('a slow reader holds the model back; the whole answer arrives', async () => {
 	await stack.knobs({ tokens: 200000 });
 	const answer = await tenant.openChat('litres?');
 	await new Promise((resolve) => setTimeout(resolve, 1000));

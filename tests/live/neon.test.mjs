@@ -55,12 +55,12 @@ test('20 simultaneous first contacts make one project', async () => {
 test('20 first contacts over two replicas make one project', async () => {
 	const replica = await stack.tenantgate();
 	replica.serviceKey = await gate.service();
-	const clients = [await gate.tenant('two-doors'), await replica.tenant('two-doors')];
+	const clients = [await gate.tenant('two-replicas'), await replica.tenant('two-replicas')];
 	const answers = await Promise.all(Array.from({ length: 20 }, (_, i) =>
 		clients[i % 2].search('x')));
 	for (const answer of answers)
 		assert.equal(answer.status, 200, answer.body);
-	await onlyProject('two-doors');
+	await onlyProject('two-replicas');
 	await replica.program.stop();
 });
 
@@ -85,7 +85,7 @@ test('the reply of the creation is lost', async () => {
 	await onlyProject('lost-reply');
 });
 
-test('a project is adopted by a URI with a parameter nobody knows, which is logged by name', async () => {
+test('a project is adopted by a URI with an unknown parameter, which is logged by name', async () => {
 	const before = dropped().length;
 	await stack.neonKnobs({ lose_next_reply: 1 });
 	await arrive('unknown-word');

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pg_scene: operations of wire/pg as if they were calls: each is a flow of its own, and the loop is
- * turned until it has ended. The server is the one TEST_PG names.
+ * pg_fixture: operations of wire/pg as if they were calls: each is a flow of its own, and the loop
+ * is turned until it has ended. The server is the one TEST_PG names.
  */
 #ifndef TENANTGATE_TESTS_PG_FIXTURE_H
 #define TENANTGATE_TESTS_PG_FIXTURE_H
@@ -73,11 +73,17 @@ PG_FIXTURE(run);
 PG_FIXTURE(copy);
 
 static inline void
+finish_flows(void)
+{
+	while (flow_count(worker) > 0)
+		worker_turn(worker, 50);
+}
+
+static inline void
 play(struct pg_fixture *s, const struct flow_kind *kind)
 {
 	flow_start(&s->flow, kind, worker, NULL);
-	while (flow_count(worker) > 0)
-		worker_turn(worker, 100);
+	finish_flows();
 }
 
 static inline struct pg_conn *
@@ -115,7 +121,7 @@ run_text(struct pg_conn *c, const char *sql, struct pg_result *out)
 	run(c, &(struct pg_query){ .sql = sql, .simple = true }, out);
 }
 
-/* The first value of the answer, or `absent`; until the next call. */
+/* The first value of the result, or `absent`; valid until the next call. */
 static inline const char *
 first_value(struct pg_conn *c, const char *sql, const char *absent)
 {

@@ -46,7 +46,7 @@ async function timesOf(n, call) {
 	return times.sort((a, b) => a - b);
 }
 
-test('-t says whether the configuration is fine', async () => {
+test('-t checks the configuration', async () => {
 	const good = await run(programs.tenantgate(), ['-t', '-c', stack.conf()]);
 	assert.match(good.stdout, /fine/);
 	const bad = stack.conf({ listn_port: 1, top_k: 'many' });
@@ -85,7 +85,7 @@ test('never root', async () => {
 	assert.match(program.text(), /root/);
 });
 
-test('a port that is taken: says so and exits', async () => {
+test('a port that is taken: an error, and it exits', async () => {
 	const program = stack.program('tenantgate', programs.tenantgate(), ['-c',
 		stack.conf({ listen_port: stack.pg.port })]);
 	assert.equal((await program.exit).code, 1);

@@ -55,9 +55,9 @@ test('a Redis that hangs: requests go on, and only the first ones wait for it', 
 	assert.ok(performance.now() - health < 300);
 });
 
-test('it goes on: back to whole by itself', async () => {
+test('when it goes on, nothing is degraded any more', async () => {
 	stack.cache.program.kill('SIGCONT');
-	await until('whole again', async () => (await readiness()).degraded.length === 0, 10000);
+	await until('nothing is degraded', async () => (await readiness()).degraded.length === 0, 10000);
 	await latencies(5);
 });
 
@@ -73,7 +73,7 @@ test('a Redis that was killed: requests go on', async () => {
 
 test('an empty Redis comes back: nothing was lost', async () => {
 	await stack.redis();
-	await until('whole again', async () => (await readiness()).degraded.length === 0, 10000);
+	await until('nothing is degraded', async () => (await readiness()).degraded.length === 0, 10000);
 	await latencies(5);
 });
 
@@ -93,7 +93,7 @@ test('failure mode closed: 503; open: let through without limits', async () => {
 	await stack.redis();
 });
 
-test('no redis_url: one replica works, and the log says so', async () => {
+test('no redis_url: one replica works, which is logged', async () => {
 	const alone = await stack.tenantgate({ redis_url: '' });
 	alone.serviceKey = await gate.service();
 	const answer = await (await alone.tenant('lantern')).search('litres');

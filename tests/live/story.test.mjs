@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The main job from a first contact to the answer, and what holds around it.
+// From a tenant's first contact to the answer of the model, and what must hold on the way.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -161,7 +161,7 @@ test('progress of an ingest as events', async () => {
 		assert.ok(stages.includes(stage), `${stage} in ${stages}`);
 });
 
-test('every answer carries its request id, and limits that are true', async () => {
+test('every response has its request id, and limits that are true', async () => {
 	const first = await lantern.search('x', {});
 	const second = await lantern.search('x', {});
 	assert.match(first.headers['x-request-id'], /^[A-Za-z0-9._:-]{1,64}$/);

@@ -39,7 +39,7 @@ row_is_ready(struct tenant_fixture *h, const char *id)
 	    "ready true true");
 }
 
-/* As a client would: again after a 503 or a 502, after as long as it was told. */
+/* As a client would: again after a 503 or a 502, when Retry-After is over. */
 unsigned
 contacts_until_ready(struct tenant_fixture *h, const char *id)
 {

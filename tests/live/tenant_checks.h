@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tenant_checks: what the live tests of provisioning look at afterwards. They fail the test that
- * asks.
+ * calls them.
  */
 #ifndef TESTS_LIVE_TENANT_CHECKS_H
 #define TESTS_LIVE_TENANT_CHECKS_H
@@ -11,7 +11,7 @@
 /* How many projects the stand-in has for this tenant. */
 long projects_of(struct tenant_fixture *, const char *id);
 void row_is_ready(struct tenant_fixture *, const char *id);
-/* As a client would: again after a 502 or 503, after as long as it was told. How many contacts it
+/* As a client would: again after a 502 or 503, when Retry-After is over. How many contacts it
  * took. */
 unsigned contacts_until_ready(struct tenant_fixture *, const char *id);
 

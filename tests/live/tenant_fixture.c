@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tenant_house: opens and closes what the live tests of provisioning need, and asks on their
- * behalf.
+ * tenant_fixture: opens and closes what the live tests of provisioning need; statements, commands
+ * and requests as if they were calls.
  */
 #include "tenant_fixture.h"
 
@@ -27,58 +27,59 @@ tenant_fixture_wanted(void)
 
 /* ---- an operation in a flow of its own, as if it were a call ---- */
 
-struct act {
+struct fixture_op {
 	struct flow flow;
 	struct catalog *catalog;
 	struct pg_query query;
 	struct pg_result result;
 	struct web *web;
 	struct web_request request;
-	struct web_response answer;
+	struct web_response response;
 	struct redis *redis;
 	struct slice argv[4];
 	unsigned argc;
-	struct redis_reply heard;
+	struct redis_reply reply;
 	struct err err;
 	bool over;
 };
 
 static enum flow_rc
-act_go(struct flow *f)
+fixture_op_step(struct flow *f)
 {
-	struct act *a = (struct act *)f;
+	struct fixture_op *a = (struct fixture_op *)f;
 
 	if (a->argc > 0)
-		return redis_command(f, a->redis, a->argv, a->argc, &a->heard);
+		return redis_command(f, a->redis, a->argv, a->argc, &a->reply);
 	if (a->web != NULL)
-		return web_fetch(f, a->web, &a->request, &a->answer);
+		return web_fetch(f, a->web, &a->request, &a->response);
 	if (a->query.sql == NULL)
 		return catalog_migrate(f, a->catalog);
 	return catalog_run(f, a->catalog, &a->query, &a->result);
 }
 
 static void
-act_end(struct flow *f, const struct err *err)
+fixture_op_end(struct flow *f, const struct err *err)
 {
-	struct act *a = (struct act *)f;
+	struct fixture_op *a = (struct fixture_op *)f;
 
 	a->err = *err;
 	a->over = true;
 }
 
-static const struct flow_step act_steps[] = { { "go", act_go }, { NULL, NULL } };
-static const struct flow_kind act_kind = { "act", act_steps, act_end, NULL };
+static const struct flow_step fixture_op_steps[] = { { "run", fixture_op_step }, { NULL, NULL } };
+static const struct flow_kind fixture_op_kind = { "fixture_op", fixture_op_steps, fixture_op_end,
+	NULL };
 
 static void
-act_run(struct tenant_fixture *h, struct act *a)
+fixture_op_run(struct tenant_fixture *h, struct fixture_op *a)
 {
-	flow_start(&a->flow, &act_kind, h->control, NULL);
+	flow_start(&a->flow, &fixture_op_kind, h->control, NULL);
 	flow_deadline(&a->flow, 60 * 1000000ull);
-	/* A connection that is being reset is nobody's until this loop has seen it through. */
+	/* The pool resets a connection on this loop: it is not free before that flow has ended. */
 	while (!a->over || flow_count(h->control) > 0)
 		worker_turn(h->control, 50);
 	if (err_is(&a->err))
-		fprintf(stderr, "house: %s\n", a->err.detail);
+		fprintf(stderr, "tenant_fixture: %s\n", a->err.detail);
 	assert(!err_is(&a->err));
 }
 
@@ -86,15 +87,15 @@ const char *
 tenant_fixture_sql(struct tenant_fixture *h, struct catalog *c, const char *fmt, ...)
 {
 	static char out[512], sql[2048];
-	struct act a = { .catalog = c, .query = { .sql = sql } };
+	struct fixture_op a = { .catalog = c, .query = { .sql = sql } };
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(sql, sizeof(sql), fmt, ap);
 	va_end(ap);
-	act_run(h, &a);
+	fixture_op_run(h, &a);
 	if (a.result.status != PG_OK)
-		fprintf(stderr, "house: %s: %s\n", sql, a.result.failure.message);
+		fprintf(stderr, "tenant_fixture: %s: %s\n", sql, a.result.failure.message);
 	assert(a.result.status == PG_OK);
 	snprintf(out, sizeof(out), "%s", pg_rows(&a.result) > 0 ? pg_text(&a.result, 0, 0) : "");
 	pg_clear(&a.result);
@@ -105,7 +106,7 @@ void
 tenant_fixture_knobs(struct tenant_fixture *h, const char *json)
 {
 	char url[96];
-	struct act a = { .web = h->web };
+	struct fixture_op a = { .web = h->web };
 
 	snprintf(url, sizeof(url), "%.*s/_knobs", (int)(strlen(h->neon_url) - strlen("/api/v2")),
 	    h->neon_url);
@@ -116,9 +117,9 @@ tenant_fixture_knobs(struct tenant_fixture *h, const char *json)
 		.first_byte_timeout_us = 5000000,
 		.idle_timeout_us = 5000000,
 		.response_max = 4096 };
-	act_run(h, &a);
-	assert(a.answer.status == 200);
-	web_response_free(&a.answer);
+	fixture_op_run(h, &a);
+	assert(a.response.status == 200);
+	web_response_free(&a.response);
 }
 
 static const char *
@@ -134,27 +135,27 @@ void
 tenant_fixture_redis_set(struct tenant_fixture *h, const char *id, const char *value)
 {
 	const char *key = redis_key(h, id);
-	struct act a = { .redis = h->redis,
+	struct fixture_op a = { .redis = h->redis,
 		.argc = 3,
 		.argv = { SLICE_LIT("SET"), slice_str(key), slice_str(value) } };
 
-	act_run(h, &a);
-	assert(a.heard.status == REDIS_OK);
-	redis_clear(&a.heard);
+	fixture_op_run(h, &a);
+	assert(a.reply.status == REDIS_OK);
+	redis_clear(&a.reply);
 }
 
 void
 tenant_fixture_redis_pause(struct tenant_fixture *h, unsigned ms)
 {
 	char text[16];
-	struct act a = { .redis = h->redis,
+	struct fixture_op a = { .redis = h->redis,
 		.argc = 3,
 		.argv = { SLICE_LIT("CLIENT"), SLICE_LIT("PAUSE"), { NULL, 0 } } };
 
 	snprintf(text, sizeof(text), "%u", ms);
 	a.argv[2] = slice_str(text);
-	act_run(h, &a);
-	redis_clear(&a.heard);
+	fixture_op_run(h, &a);
+	redis_clear(&a.reply);
 }
 
 const char *
@@ -162,14 +163,14 @@ tenant_fixture_redis_get(struct tenant_fixture *h, const char *id)
 {
 	const char *key = redis_key(h, id);
 	static char out[8192];
-	struct act a = { .redis = h->redis,
+	struct fixture_op a = { .redis = h->redis,
 		.argc = 2,
 		.argv = { SLICE_LIT("GET"), slice_str(key) } };
 
-	act_run(h, &a);
-	snprintf(out, sizeof(out), "%.*s", a.heard.status == REDIS_OK ? (int)a.heard.text.len : 0,
-	    a.heard.status == REDIS_OK ? a.heard.text.p : "");
-	redis_clear(&a.heard);
+	fixture_op_run(h, &a);
+	snprintf(out, sizeof(out), "%.*s", a.reply.status == REDIS_OK ? (int)a.reply.text.len : 0,
+	    a.reply.status == REDIS_OK ? a.reply.text.p : "");
+	redis_clear(&a.reply);
 	return out;
 }
 
@@ -248,22 +249,22 @@ catalog_make(struct tenant_fixture *h)
 enum err_code
 tenant_fixture_migrate(struct tenant_fixture *h, unsigned replicas)
 {
-	struct act acts[REPLICAS_MAX] = { 0 };
+	struct fixture_op ops[REPLICAS_MAX] = { 0 };
 	enum err_code worst = ERR_NONE;
 	unsigned i;
 
 	assert(replicas <= REPLICAS_MAX);
 	for (i = 0; i < replicas; i++) {
-		acts[i].catalog = catalog_of(h, h->catalog_url);
-		flow_start(&acts[i].flow, &act_kind, h->control, NULL);
+		ops[i].catalog = catalog_of(h, h->catalog_url);
+		flow_start(&ops[i].flow, &fixture_op_kind, h->control, NULL);
 	}
 	while (flow_count(h->control) > 0)
 		worker_turn(h->control, 50);
 	for (i = 0; i < replicas; i++) {
-		if (err_is(&acts[i].err))
-			worst = acts[i].err.code;
-		catalog_detach(acts[i].catalog, h->control);
-		catalog_close(acts[i].catalog);
+		if (err_is(&ops[i].err))
+			worst = ops[i].err.code;
+		catalog_detach(ops[i].catalog, h->control);
+		catalog_close(ops[i].catalog);
 	}
 	return worst;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tenant_house: a catalog, workers and a stand-in for Neon, for live tests of provisioning.
+ * tenant_fixture: a catalog, workers and a stand-in for Neon, for live tests of provisioning.
  * Needs TEST_PG_URL (an administrator's URL on a throw-away Postgres with pgvector), TEST_REDIS
  * (host:port) and, unless run from the build folder, TEST_NEON_API (the stand-in's program).
  */
@@ -15,7 +15,7 @@
 
 #define WORKERS 4
 
-/* A worker on a thread of its own, with its rooms. */
+/* A worker on a thread of its own, with its links. */
 struct fixture_worker {
 	struct worker *worker;
 	struct dns *dns;
@@ -41,7 +41,7 @@ struct tenant_fixture {
 	int neon_pid;
 };
 
-/* One contact: a visit, then provisioning. */
+/* One contact: a lookup, then provisioning. */
 struct contact {
 	struct flow flow;
 	struct task task;
@@ -52,11 +52,11 @@ struct contact {
 	sem_t over;
 };
 
-/* False when the environment does not say where things are. */
+/* False when TEST_PG_URL or TEST_REDIS is not set. */
 bool tenant_fixture_wanted(void);
 void tenant_fixture_open(struct tenant_fixture *);
 void tenant_fixture_close(struct tenant_fixture *);
-/* Opens all workers anew with house->conf / closes them: whatever they were at is cut off. */
+/* Opens all workers anew with the fixture's conf / closes them: what they had begun is cut off. */
 void tenant_fixture_start_workers(struct tenant_fixture *);
 void tenant_fixture_stop_workers(struct tenant_fixture *);
 
@@ -67,7 +67,7 @@ void tenant_fixture_knobs(struct tenant_fixture *, const char *json);
 /* The record of a tenant. */
 void tenant_fixture_redis_set(struct tenant_fixture *, const char *id, const char *value);
 const char *tenant_fixture_redis_get(struct tenant_fixture *, const char *id);
-void tenant_fixture_redis_pause(struct tenant_fixture *, unsigned ms); /* it hangs, for everybody */
+void tenant_fixture_redis_pause(struct tenant_fixture *, unsigned ms); /* it hangs, for all */
 struct redis *tenant_fixture_redis_open(struct worker *, struct dns *);
 /* So many replicas at the same time; what one of them failed with. */
 enum err_code tenant_fixture_migrate(struct tenant_fixture *, unsigned replicas);

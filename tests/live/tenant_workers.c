@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tenant_rooms: workers on threads of their own, and contacts on them, for the live tests of
- * provisioning. Closing a room cuts off whatever is going on there, as a killed process would.
+ * tenant_workers: workers on threads of their own, and contacts on them, for the live tests of
+ * provisioning. Closing a worker cuts off all that goes on there, as a killed process would.
  */
 #include "tenant_fixture.h"
 
 #include <assert.h>
 #include <poll.h>
 
-struct order {
+struct fixture_call {
 	struct task task;
 	struct tenant_fixture *tenant_fixture;
 	struct fixture_worker *fixture_worker;
@@ -17,9 +17,9 @@ struct order {
 };
 
 static void
-order_give(struct tenant_fixture *h, struct fixture_worker *r, const char *id, worker_fn *fn)
+fixture_call_run(struct tenant_fixture *h, struct fixture_worker *r, const char *id, worker_fn *fn)
 {
-	struct order o = { .tenant_fixture = h, .fixture_worker = r, .id = id };
+	struct fixture_call o = { .tenant_fixture = h, .fixture_worker = r, .id = id };
 
 	sem_init(&o.done, 0, 0);
 	worker_post(r->worker, &o.task, fn, &o);
@@ -30,7 +30,7 @@ order_give(struct tenant_fixture *h, struct fixture_worker *r, const char *id, w
 static void
 fixture_worker_open(void *arg)
 {
-	struct order *o = arg;
+	struct fixture_call *o = arg;
 	struct fixture_worker *r = o->fixture_worker;
 	struct tenant_fixture *h = o->tenant_fixture;
 	struct web_conf wc = { .connections_max = 8, .user_agent = "test" };
@@ -50,7 +50,7 @@ fixture_worker_open(void *arg)
 static void
 fixture_worker_abort(void *arg)
 {
-	struct order *o = arg;
+	struct fixture_call *o = arg;
 
 	flow_abort_all(o->fixture_worker->worker, ERR_SHUTDOWN, "cut off");
 	sem_post(&o->done);
@@ -59,7 +59,7 @@ fixture_worker_abort(void *arg)
 static void
 fixture_worker_close(void *arg)
 {
-	struct order *o = arg;
+	struct fixture_call *o = arg;
 	struct fixture_worker *r = o->fixture_worker;
 
 	redis_close(r->redis);
@@ -79,7 +79,7 @@ tenant_fixture_start_workers(struct tenant_fixture *h)
 	for (i = 0; i < WORKERS; i++) {
 		h->workers[i].worker = worker_new(i + 1);
 		assert(worker_start(h->workers[i].worker));
-		order_give(h, &h->workers[i], NULL, fixture_worker_open);
+		fixture_call_run(h, &h->workers[i], NULL, fixture_worker_open);
 	}
 }
 
@@ -92,10 +92,10 @@ tenant_fixture_stop_workers(struct tenant_fixture *h)
 		struct fixture_worker *r = &h->workers[i];
 
 		do {
-			order_give(h, r, NULL, fixture_worker_abort);
+			fixture_call_run(h, r, NULL, fixture_worker_abort);
 			poll(NULL, 0, 5);
 		} while (flow_count(r->worker) > 0);
-		order_give(h, r, NULL, fixture_worker_close);
+		fixture_call_run(h, r, NULL, fixture_worker_close);
 		worker_stop(r->worker);
 		worker_join(r->worker);
 		worker_free(r->worker);
@@ -105,7 +105,7 @@ tenant_fixture_stop_workers(struct tenant_fixture *h)
 static void
 tenant_drop(void *arg)
 {
-	struct order *o = arg;
+	struct fixture_call *o = arg;
 
 	tenant_forget(o->fixture_worker->tenants, o->id);
 	sem_post(&o->done);
@@ -114,7 +114,7 @@ tenant_drop(void *arg)
 void
 fixture_worker_forget(struct tenant_fixture *h, struct fixture_worker *r, const char *id)
 {
-	order_give(h, r, id, tenant_drop);
+	fixture_call_run(h, r, id, tenant_drop);
 }
 
 /* ---- contacts ---- */
@@ -136,7 +136,7 @@ contact_provision(struct flow *f)
 }
 
 static const struct flow_step contact_steps[] = {
-	{ "visit", contact_lookup },
+	{ "lookup", contact_lookup },
 	{ "provision", contact_provision },
 	{ NULL, NULL },
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The catalog's list of documents, against a real Postgres: TEST_PG is a conninfo of somebody who
- * may create databases; the test makes a catalog for itself and drops it.
+ * The catalog's list of documents, against a real Postgres: TEST_PG is a conninfo of a role
+ * that may create databases; the test makes a catalog for itself and drops it.
  */
 #include <unistd.h>
 
@@ -13,7 +13,7 @@ static struct catalog *catalog;
 static struct pg_conn *conn;
 static char database[64];
 
-struct act {
+struct list_op {
 	struct flow flow;
 	const char *tenant;
 	struct document document;
@@ -21,51 +21,45 @@ struct act {
 };
 
 static enum flow_rc
-act_migrate(struct flow *f)
+list_op_migrate(struct flow *f)
 {
 	return catalog_migrate(f, catalog);
 }
 
 static enum flow_rc
-act_begin(struct flow *f)
+list_op_begin(struct flow *f)
 {
-	struct act *a = (struct act *)f;
+	struct list_op *a = (struct list_op *)f;
 
 	return documents_begin(f, catalog, a->tenant, &a->document);
 }
 
 static enum flow_rc
-act_ready(struct flow *f)
+list_op_ready(struct flow *f)
 {
-	struct act *a = (struct act *)f;
+	struct list_op *a = (struct list_op *)f;
 
 	return documents_ready(f, catalog, a->tenant, &a->document);
 }
 
 static void
-act_end(struct flow *f, const struct err *err)
+list_op_end(struct flow *f, const struct err *err)
 {
-	((struct act *)f)->err = *err;
+	((struct list_op *)f)->err = *err;
 }
 
-#define ACT(name) \
-	static const struct flow_step name##_steps[] = { { #name, act_##name }, { NULL, NULL } }; \
-	static const struct flow_kind name##_kind = { #name, name##_steps, act_end, NULL }
-ACT(migrate);
-ACT(begin);
-ACT(ready);
-
-static void
-settle(void)
-{
-	while (flow_count(worker) > 0)
-		worker_turn(worker, 50);
-}
+#define LIST_OP(name) \
+	static const struct flow_step name##_steps[] = { { #name, list_op_##name }, \
+		{ NULL, NULL } }; \
+	static const struct flow_kind name##_kind = { #name, name##_steps, list_op_end, NULL }
+LIST_OP(migrate);
+LIST_OP(begin);
+LIST_OP(ready);
 
 static enum err_code
-perform(const struct flow_kind *kind, const char *tenant, const char *id, unsigned chunks)
+list_op_run(const struct flow_kind *kind, const char *tenant, const char *id, unsigned chunks)
 {
-	struct act a = { .tenant = tenant,
+	struct list_op a = { .tenant = tenant,
 		.document = { .id = id,
 		    .title = "T",
 		    .file_name = "f.pdf",
@@ -78,12 +72,12 @@ perform(const struct flow_kind *kind, const char *tenant, const char *id, unsign
 		    .created_at = "2026-11-23T05:06:07.123Z" } };
 
 	flow_start(&a.flow, kind, worker, arena);
-	settle();
+	finish_flows();
 	return a.err.code;
 }
 
 static const char *
-sql(const char *text)
+catalog_sql(const char *text)
 {
 	return first_value(conn, text, "none");
 }
@@ -94,51 +88,53 @@ static void
 undo(void)
 {
 	documents_undo(worker, catalog, "ann", "d");
-	settle();
+	finish_flows();
 }
 
 static void
-test_new_document(void **state)
+a_new_document_is_listed(void **state)
 {
 	(void)state;
-	assert_int_equal(perform(&begin_kind, "ann", "d", 5), ERR_NONE);
-	assert_string_equal(sql(STATUS), "ingesting 0");
+	assert_int_equal(list_op_run(&begin_kind, "ann", "d", 5), ERR_NONE);
+	assert_string_equal(catalog_sql(STATUS), "ingesting 0");
 	undo();
-	assert_string_equal(sql(STATUS), "none");
+	assert_string_equal(catalog_sql(STATUS), "none");
 	undo();
-	assert_int_equal(perform(&begin_kind, "ann", "d", 5), ERR_NONE);
-	assert_int_equal(perform(&ready_kind, "ann", "d", 5), ERR_NONE);
-	assert_string_equal(sql(STATUS), "ready 5");
+	assert_int_equal(list_op_run(&begin_kind, "ann", "d", 5), ERR_NONE);
+	assert_int_equal(list_op_run(&ready_kind, "ann", "d", 5), ERR_NONE);
+	assert_string_equal(catalog_sql(STATUS), "ready 5");
 	undo();
-	assert_string_equal(sql(STATUS), "ready 5");
+	assert_string_equal(catalog_sql(STATUS), "ready 5");
 }
 
 static void
-test_replaced_document(void **state)
+a_replaced_document_is_listed_once(void **state)
 {
 	(void)state;
-	assert_int_equal(perform(&begin_kind, "ann", "d", 9), ERR_NONE);
-	assert_string_equal(sql(STATUS), "ingesting 5");
+	assert_int_equal(list_op_run(&begin_kind, "ann", "d", 9), ERR_NONE);
+	assert_string_equal(catalog_sql(STATUS), "ingesting 5");
 	undo();
-	assert_string_equal(sql(STATUS), "ready 5");
-	assert_int_equal(perform(&begin_kind, "ann", "d", 9), ERR_NONE);
-	assert_int_equal(perform(&ready_kind, "ann", "d", 9), ERR_NONE);
-	assert_string_equal(sql(STATUS), "ready 9");
+	assert_string_equal(catalog_sql(STATUS), "ready 5");
+	assert_int_equal(list_op_run(&begin_kind, "ann", "d", 9), ERR_NONE);
+	assert_int_equal(list_op_run(&ready_kind, "ann", "d", 9), ERR_NONE);
+	assert_string_equal(catalog_sql(STATUS), "ready 9");
 }
 
-/* Another's document of the same id is another document; an undo at the same time does no harm. */
+/* Another tenant's document of the same id is another document; an undo at the same time does no
+ * harm. */
 static void
-test_apart(void **state)
+lists_of_tenants_are_apart(void **state)
 {
 	(void)state;
-	assert_int_equal(perform(&ready_kind, "bob", "d", 3), ERR_NONE);
-	assert_string_equal(sql(STATUS), "ready 9");
-	assert_int_equal(perform(&begin_kind, "bob", "late", 3), ERR_NONE);
+	assert_int_equal(list_op_run(&ready_kind, "bob", "d", 3), ERR_NONE);
+	assert_string_equal(catalog_sql(STATUS), "ready 9");
+	assert_int_equal(list_op_run(&begin_kind, "bob", "late", 3), ERR_NONE);
 	documents_undo(worker, catalog, "bob", "late");
-	settle();
-	assert_int_equal(perform(&ready_kind, "bob", "late", 3), ERR_NONE);
-	assert_string_equal(sql("SELECT count(*) FROM documents WHERE user_id = 'bob'"), "2");
-	assert_int_equal(perform(&begin_kind, "nobody", "d", 3), ERR_CATALOG);
+	finish_flows();
+	assert_int_equal(list_op_run(&ready_kind, "bob", "late", 3), ERR_NONE);
+	assert_string_equal(catalog_sql("SELECT count(*) FROM documents WHERE user_id = 'bob'"),
+	    "2");
+	assert_int_equal(list_op_run(&begin_kind, "nobody", "d", 3), ERR_CATALOG);
 }
 
 static int
@@ -153,7 +149,7 @@ make_catalog(void **state)
 	snprintf(database, sizeof(database), "test_documents_%d", (int)getpid());
 	snprintf(text, sizeof(text), "CREATE DATABASE %s", database);
 	conn = dial();
-	sql(text);
+	catalog_sql(text);
 	pg_conn_close(conn);
 	snprintf(text, sizeof(text), "postgresql://%s:%s@%s:%u/%s?sslmode=disable", target.user,
 	    target.password == NULL ? "x" : target.password, target.host, target.port, database);
@@ -161,10 +157,10 @@ make_catalog(void **state)
 	if (catalog == NULL)
 		return -1;
 	catalog_attach(catalog, worker, NULL);
-	perform(&migrate_kind, NULL, NULL, 0);
+	list_op_run(&migrate_kind, NULL, NULL, 0);
 	target.dbname = database;
 	conn = dial();
-	sql("INSERT INTO users (user_id) VALUES ('ann'), ('bob')");
+	catalog_sql("INSERT INTO users (user_id) VALUES ('ann'), ('bob')");
 	return 0;
 }
 
@@ -180,7 +176,7 @@ drop_catalog(void **state)
 	target.dbname = "postgres";
 	conn = dial();
 	snprintf(text, sizeof(text), "DROP DATABASE %s WITH (FORCE)", database);
-	sql(text);
+	catalog_sql(text);
 	pg_conn_close(conn);
 	worker_free(worker);
 	arena_free(arena);
@@ -191,9 +187,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_new_document),
-		cmocka_unit_test(test_replaced_document),
-		cmocka_unit_test(test_apart),
+		cmocka_unit_test(a_new_document_is_listed),
+		cmocka_unit_test(a_replaced_document_is_listed_once),
+		cmocka_unit_test(lists_of_tenants_are_apart),
 	};
 	PQconninfoOption *options;
 	int failed;

@@ -16,19 +16,19 @@
 
 #include "fake_peer.h"
 #include "limit/limit_internal.h"
-#include "tenantgate/base/clock.h"
+#include "redis_fixture.h"
 
 #define ROUNDS 2000
 #define KEYS   6
 
-struct call {
+struct redis_call {
 	struct probe probe;
 	struct slice words[LIMIT_WORDS_MAX];
 	unsigned count;
 	struct redis_reply reply;
 };
 
-struct check {
+struct script_check {
 	struct probe probe;
 	struct limit_rule rule;
 	struct limit_verdict verdict;
@@ -42,17 +42,17 @@ static struct limiter *limiter;
 static char keys[KEYS][64];
 
 static enum flow_rc
-call_step(struct flow *f)
+redis_call_step(struct flow *f)
 {
-	struct call *c = (struct call *)f;
+	struct redis_call *c = (struct redis_call *)f;
 
 	return redis_command(f, redis, c->words, c->count, &c->reply);
 }
 
 static void
-call_run(struct call *c)
+redis_call_run(struct redis_call *c)
 {
-	probe_start(&c->probe, worker, call_step, NULL);
+	probe_start(&c->probe, worker, redis_call_step, NULL);
 	turn_until(worker, &c->probe.ended);
 }
 
@@ -64,16 +64,16 @@ keys_make(const char *test)
 		    i);
 }
 
-/* Keys die by themselves, but not always before the next run. */
+/* Keys expire by themselves, but not always before the next run. */
 static void
 keys_delete(void)
 {
-	struct call c = { .count = 1 + KEYS };
+	struct redis_call c = { .count = 1 + KEYS };
 
 	c.words[0] = SLICE_LIT("DEL");
 	for (int i = 0; i < KEYS; i++)
 		c.words[1 + i] = slice_str(keys[i]);
-	call_run(&c);
+	redis_call_run(&c);
 	redis_clear(&c.reply);
 }
 
@@ -83,7 +83,6 @@ set_up(void **state)
 	char url[128];
 	struct redis_conf conf = { .url = url, .timeout_us = 2000000, .pending_max = 64 };
 	struct err err = { 0 };
-	uint64_t until = clock_mono_us() + 5000000;
 
 	(void)state;
 	(void)snprintf(url, sizeof(url), "redis://%s/9", getenv("TEST_REDIS"));
@@ -93,9 +92,7 @@ set_up(void **state)
 	assert_non_null(redis);
 	store = limit_store_new(100);
 	limiter = limit_open(worker, redis, store, LIMIT_CLOSED);
-	while (!redis_is_up(redis) && clock_mono_us() < until)
-		worker_turn(worker, 10);
-	assert_true(redis_is_up(redis));
+	redis_wait(worker, redis, true);
 	return 0;
 }
 
@@ -111,7 +108,7 @@ tear_down(void **state)
 	return 0;
 }
 
-/* Limits that a few milliseconds matter to. */
+/* So tight that a few milliseconds change the verdict. */
 static unsigned
 rules_draw(struct limit_rule *rules)
 {
@@ -132,7 +129,7 @@ rules_draw(struct limit_rule *rules)
 }
 
 static void
-check_same(const struct limit_verdict *a, const struct limit_verdict *b)
+same_verdict(const struct limit_verdict *a, const struct limit_verdict *b)
 {
 	assert_int_equal(a->allowed, b->allowed);
 	assert_int_equal(a->limit, b->limit);
@@ -143,7 +140,7 @@ check_same(const struct limit_verdict *a, const struct limit_verdict *b)
 }
 
 static void
-test_same_verdicts(void **state)
+script_and_process_give_the_same_verdicts(void **state)
 {
 	unsigned refused = 0;
 
@@ -154,21 +151,21 @@ test_same_verdicts(void **state)
 		struct limit_rule rules[LIMIT_RULES_MAX];
 		unsigned n = rules_draw(rules);
 		struct limit_call script;
-		struct call c = { 0 };
+		struct redis_call c = { 0 };
 		struct limit_verdict in_redis, in_c;
 		uint64_t now_us;
 
 		limit_call_make(&script, LIMIT_EVAL, rules, n);
 		memcpy(c.words, script.words, sizeof(c.words));
 		c.count = script.count;
-		call_run(&c);
+		redis_call_run(&c);
 		assert_true(limit_call_read(&c.reply, rules, n, &in_redis, &now_us));
 		redis_clear(&c.reply);
 		limit_store_decide(store, rules, n, now_us, &in_c);
-		check_same(&in_redis, &in_c);
+		same_verdict(&in_redis, &in_c);
 		refused += !in_c.allowed;
 		if (random() % 4 == 0)
-			usleep((useconds_t)(random() % 3000)); /* the arrivals' own randomness */
+			usleep((useconds_t)(random() % 3000)); /* arrivals at random times */
 	}
 	print_message("%u of %d refused\n", refused, ROUNDS);
 	assert_in_range(refused, ROUNDS / 20, ROUNDS * 19 / 20);
@@ -176,19 +173,19 @@ test_same_verdicts(void **state)
 }
 
 static enum flow_rc
-check_step(struct flow *f)
+script_check_step(struct flow *f)
 {
-	struct check *v = (struct check *)f;
+	struct script_check *v = (struct script_check *)f;
 
 	return limit_check(f, limiter, &v->rule, 1, &v->verdict);
 }
 
-/* Two hundred at once, a hundred allowed: exactly a hundred pass; and the key has a life. */
+/* Two hundred at once, a hundred allowed: exactly a hundred pass; and the key has a TTL. */
 static void
-test_exact_at_once(void **state)
+the_limit_is_exact_when_all_come_at_once(void **state)
 {
-	static struct check checks[200];
-	struct call ttl = { .words = { SLICE_LIT("PTTL") }, .count = 2 };
+	static struct script_check checks[200];
+	struct redis_call ttl = { .words = { SLICE_LIT("PTTL") }, .count = 2 };
 	unsigned passed = 0;
 
 	(void)state;
@@ -198,7 +195,7 @@ test_exact_at_once(void **state)
 		checks[i].rule = (struct limit_rule){ .key = slice_str(keys[0]),
 			.count = 100,
 			.period_us = 100000000 };
-		probe_start(&checks[i].probe, worker, check_step, NULL);
+		probe_start(&checks[i].probe, worker, script_check_step, NULL);
 		if (i % 50 == 49) /* pending_max is 64 */
 			for (int k = i - 49; k <= i; k++)
 				turn_until(worker, &checks[k].probe.ended);
@@ -210,28 +207,29 @@ test_exact_at_once(void **state)
 	}
 	assert_int_equal(passed, 100);
 	ttl.words[1] = slice_str(keys[0]);
-	call_run(&ttl);
+	redis_call_run(&ttl);
 	assert_in_range(ttl.reply.number, 95000, 100000);
 	redis_clear(&ttl.reply);
 	keys_delete();
 }
 
 static void
-test_script_flush(void **state)
+a_flushed_script_is_loaded_again(void **state)
 {
-	struct check v;
-	struct call flush = { .words = { SLICE_LIT("SCRIPT"), SLICE_LIT("FLUSH") }, .count = 2 };
+	struct script_check v;
+	struct redis_call flush = { .words = { SLICE_LIT("SCRIPT"), SLICE_LIT("FLUSH") },
+		.count = 2 };
 
 	(void)state;
 	keys_make("flush");
 	for (int i = 0; i < 3; i++) {
-		call_run(&flush);
+		redis_call_run(&flush);
 		redis_clear(&flush.reply);
 		memset(&v, 0, sizeof(v));
 		v.rule = (struct limit_rule){ .key = slice_str(keys[0]),
 			.count = 10,
 			.period_us = 1000000000 };
-		probe_start(&v.probe, worker, check_step, NULL);
+		probe_start(&v.probe, worker, script_check_step, NULL);
 		turn_until(worker, &v.probe.ended);
 		assert_true(v.verdict.allowed);
 		assert_int_equal(v.verdict.remaining, 9 - i);
@@ -244,9 +242,9 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_same_verdicts),
-		TEST(test_exact_at_once),
-		TEST(test_script_flush),
+		TEST(script_and_process_give_the_same_verdicts),
+		TEST(the_limit_is_exact_when_all_come_at_once),
+		TEST(a_flushed_script_is_loaded_again),
 	};
 
 	if (getenv("TEST_REDIS") == NULL) {

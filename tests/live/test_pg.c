@@ -4,14 +4,14 @@
  *
  *	TEST_PG="host=127.0.0.1 port=5432 dbname=postgres user=tester password=secret" test_pg
  *
- * Without TEST_PG it fails: nothing is skipped silently.
+ * Without TEST_PG it fails, rather than be skipped silently.
  */
 #include "pg_fixture.h"
 
 #include "tenantgate/base/clock.h"
 
 static void
-test_parameters(void **state)
+parameters_come_back(void **state)
 {
 	struct pg_conn *c = dial();
 	struct pg_result r = { 0 };
@@ -46,7 +46,7 @@ test_parameters(void **state)
 }
 
 static void
-test_no_rows_and_changes(void **state)
+changed_rows_are_counted(void **state)
 {
 	struct pg_conn *c = dial();
 	struct pg_result r = { 0 };
@@ -69,7 +69,7 @@ test_no_rows_and_changes(void **state)
 }
 
 static void
-test_error_fields(void **state)
+an_error_has_its_fields(void **state)
 {
 	struct pg_conn *c = dial();
 	struct pg_result r = { 0 };
@@ -94,7 +94,7 @@ test_error_fields(void **state)
 }
 
 static void
-test_result_ceiling(void **state)
+a_result_past_its_ceiling_is_refused(void **state)
 {
 	struct pg_conn *c = dial();
 	struct pg_result r = { 0 };
@@ -148,7 +148,7 @@ copy(struct pg_conn *c, const char *sql, struct numbers *n, struct pg_result *ou
 }
 
 static void
-test_copy_in(void **state)
+rows_are_copied_in(void **state)
 {
 	struct pg_conn *c = dial();
 	struct pg_result r = { 0 };
@@ -169,7 +169,8 @@ test_copy_in(void **state)
 	copy(c, "COPY nowhere FROM STDIN (FORMAT binary)", &n, &r);
 	assert_string_equal(r.failure.sqlstate, "42P01");
 	n.next = 0;
-	copy(c, "COPY t FROM STDIN", &n, &r); /* text: our bytes are nonsense to it */
+	copy(c, "COPY t FROM STDIN", &n,
+	    &r); /* the text format: binary bytes are malformed there */
 	assert_int_equal(r.status, PG_SQL_ERROR);
 	assert_int_equal(pg_conn_state(c), PG_IDLE);
 	run_text(c, "COPY t TO STDOUT", &r);
@@ -210,7 +211,7 @@ wait_until_stopped(struct pg_conn *other, const char *text)
 }
 
 static void
-test_abort_cancels_on_the_server(void **state)
+an_abort_cancels_on_the_server(void **state)
 {
 	struct pg_conn *c = dial(), *other = dial();
 	struct pg_result r = { 0 };
@@ -232,7 +233,7 @@ test_abort_cancels_on_the_server(void **state)
 }
 
 static void
-test_statement_deadline(void **state)
+a_statement_has_a_deadline(void **state)
 {
 	struct pg_conn *c = dial(), *other = dial();
 	struct pg_result r = { 0 };
@@ -250,7 +251,8 @@ test_statement_deadline(void **state)
 }
 
 static void
-refused(const struct pg_target *t, enum pg_status status, const char *sqlstate, const char *message)
+login_is_refused(const struct pg_target *t, enum pg_status status, const char *sqlstate,
+    const char *message)
 {
 	struct pg_result why = { 0 };
 
@@ -261,34 +263,34 @@ refused(const struct pg_target *t, enum pg_status status, const char *sqlstate, 
 }
 
 static void
-test_refused_logins(void **state)
+a_refused_login_has_its_reason(void **state)
 {
 	struct pg_target t = target;
 
 	(void)state;
 	t.port = 1;
 	t.host = "127.0.0.1";
-	refused(&t, PG_LOST, "", "Connection refused");
+	login_is_refused(&t, PG_LOST, "", "Connection refused");
 	t = target;
 	t.password = "wrong";
-	refused(&t, PG_LOST, "28P01", "password authentication failed");
+	login_is_refused(&t, PG_LOST, "28P01", "password authentication failed");
 	t = target;
 	t.dbname = "nowhere";
-	refused(&t, PG_LOST, "3D000", "database \"nowhere\" does not exist");
+	login_is_refused(&t, PG_LOST, "3D000", "database \"nowhere\" does not exist");
 	t = target;
 	t.sslmode = "nonsense";
-	refused(&t, PG_LOST, "", "sslmode");
+	login_is_refused(&t, PG_LOST, "", "sslmode");
 }
 
 static void
-test_login_deadline_and_abort(void **state)
+a_login_has_a_deadline_and_can_be_aborted(void **state)
 {
 	struct pg_target t = target;
 	struct pg_result why = { 0 };
 	struct pg_fixture s = { .target = &t, .timeout_us = 100000, .out = &why };
 
 	(void)state;
-	t.host = "192.0.2.1"; /* TEST-NET: nobody answers */
+	t.host = "192.0.2.1"; /* TEST-NET-1 (RFC 5737): nothing answers */
 	play(&s, &dial_kind);
 	assert_null(s.conn);
 	assert_true(why.status == PG_TIMEOUT || why.status == PG_LOST);
@@ -302,7 +304,7 @@ test_login_deadline_and_abort(void **state)
 }
 
 static void
-test_killed_while_idle(void **state)
+a_connection_killed_while_idle_is_noticed(void **state)
 {
 	struct pg_conn *c = dial(), *other = dial();
 	struct pg_result r = { 0 };
@@ -328,16 +330,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parameters),
-		cmocka_unit_test(test_no_rows_and_changes),
-		cmocka_unit_test(test_error_fields),
-		cmocka_unit_test(test_result_ceiling),
-		cmocka_unit_test(test_copy_in),
-		cmocka_unit_test(test_abort_cancels_on_the_server),
-		cmocka_unit_test(test_statement_deadline),
-		cmocka_unit_test(test_refused_logins),
-		cmocka_unit_test(test_login_deadline_and_abort),
-		cmocka_unit_test(test_killed_while_idle),
+		cmocka_unit_test(parameters_come_back),
+		cmocka_unit_test(changed_rows_are_counted),
+		cmocka_unit_test(an_error_has_its_fields),
+		cmocka_unit_test(a_result_past_its_ceiling_is_refused),
+		cmocka_unit_test(rows_are_copied_in),
+		cmocka_unit_test(an_abort_cancels_on_the_server),
+		cmocka_unit_test(a_statement_has_a_deadline),
+		cmocka_unit_test(a_refused_login_has_its_reason),
+		cmocka_unit_test(a_login_has_a_deadline_and_can_be_aborted),
+		cmocka_unit_test(a_connection_killed_while_idle_is_noticed),
 	};
 	PQconninfoOption *options;
 	int failed;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool against a real Postgres: no session state leaks from one borrower to the next, the dead are
- * replaced, a wrong password is told with its reason. TEST_PG as for test_pg.
+ * The pool against a real Postgres: no session state leaks from one borrower to the next, dead
+ * connections are replaced, a wrong password is reported with its reason. TEST_PG as for test_pg.
  */
 #include "pg_fixture.h"
 
@@ -9,8 +9,8 @@
 
 static struct pools *pools;
 
-/* A visit: borrow, run one text of statements, bring back. */
-struct borrower {
+/* Borrows, runs one text of statements, returns. */
+struct session {
 	struct flow flow;
 	struct pool_target target;
 	struct pool_lease lease;
@@ -21,17 +21,17 @@ struct borrower {
 };
 
 static enum flow_rc
-borrower_borrow(struct flow *f)
+session_borrow(struct flow *f)
 {
-	struct borrower *v = (struct borrower *)f;
+	struct session *v = (struct session *)f;
 
 	return pool_borrow(f, pools, &v->target, &v->lease);
 }
 
 static enum flow_rc
-borrower_run(struct flow *f)
+session_query(struct flow *f)
 {
-	struct borrower *v = (struct borrower *)f;
+	struct session *v = (struct session *)f;
 
 	v->pid = pg_conn_pid(v->lease.conn);
 	v->reused = v->lease.reused;
@@ -39,65 +39,58 @@ borrower_run(struct flow *f)
 }
 
 static enum flow_rc
-borrower_check(struct flow *f)
+session_check(struct flow *f)
 {
-	return pg_check(f, &((struct borrower *)f)->result, ERR_NONE, "visit");
+	return pg_check(f, &((struct session *)f)->result, ERR_NONE, "session");
 }
 
 static void
-borrower_end(struct flow *f, const struct err *err)
+session_end(struct flow *f, const struct err *err)
 {
 	(void)err;
-	pool_return(&((struct borrower *)f)->lease, POOL_DIRTY);
+	pool_return(&((struct session *)f)->lease, POOL_DIRTY);
 }
 
-static const struct flow_step borrower_steps[] = {
-	{ "borrow", borrower_borrow },
-	{ "run", borrower_run },
-	{ "check", borrower_check },
+static const struct flow_step session_steps[] = {
+	{ "borrow", session_borrow },
+	{ "run", session_query },
+	{ "check", session_check },
 	{ NULL, NULL },
 };
-static const struct flow_kind borrower_kind = { "visit", borrower_steps, borrower_end, NULL };
+static const struct flow_kind session_kind = { "session", session_steps, session_end, NULL };
 
 static void
-borrower_begin(struct borrower *v, const char *sql)
+session_begin(struct session *v, const char *sql)
 {
 	memset(v, 0, sizeof(*v));
 	v->target = (struct pool_target){ .key = SLICE_LIT("one"), .pg = target, .size = 1 };
 	v->query = (struct pg_query){ .sql = sql, .simple = true };
-	flow_start(&v->flow, &borrower_kind, worker, NULL);
+	flow_start(&v->flow, &session_kind, worker, NULL);
 }
 
 static void
-settle(void)
+session_run(struct session *v, const char *sql)
 {
-	while (flow_count(worker) > 0)
-		worker_turn(worker, 50);
-}
-
-static void
-borrower(struct borrower *v, const char *sql)
-{
-	borrower_begin(v, sql);
-	settle();
+	session_begin(v, sql);
+	finish_flows();
 	assert_string_equal(v->flow.err.detail, "");
 }
 
 static void
-test_nothing_leaks(void **state)
+no_session_state_leaks(void **state)
 {
-	struct borrower v;
+	struct session v;
 	int pid;
 
 	(void)state;
-	borrower(&v,
+	session_run(&v,
 	    "SET IntervalStyle = 'iso_8601'; SET search_path = pg_temp; "
 	    "CREATE TEMP TABLE secret (i int); LISTEN gossip; "
 	    "SELECT pg_advisory_lock(42); PREPARE p AS SELECT 1; "
 	    "DECLARE c CURSOR WITH HOLD FOR SELECT 1; BEGIN; SELECT 1");
 	pid = v.pid;
 	pg_clear(&v.result);
-	borrower(&v,
+	session_run(&v,
 	    "SELECT current_setting('IntervalStyle'), current_setting('search_path'), "
 	    "to_regclass('pg_temp.secret') IS NULL, "
 	    "(SELECT count(*) FROM pg_listening_channels()), "
@@ -117,58 +110,58 @@ test_nothing_leaks(void **state)
 }
 
 static void
-test_killed_while_idle(void **state)
+a_session_killed_while_idle_is_replaced(void **state)
 {
-	struct borrower v, other;
+	struct session v, other;
 	char sql[80];
 	int pid;
 
 	(void)state;
-	borrower(&v, "SELECT 1");
+	session_run(&v, "SELECT 1");
 	pid = v.pid;
 	pg_clear(&v.result);
 	snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(%d, 2000)", pid);
-	borrower_begin(&other, sql);
+	session_begin(&other, sql);
 	other.target.key = SLICE_LIT("other");
-	settle();
+	finish_flows();
 	assert_string_equal(other.flow.err.detail, "");
 	pg_clear(&other.result);
 	worker_turn(worker, 20);
-	borrower(&v, "SELECT 2");
+	session_run(&v, "SELECT 2");
 	assert_int_not_equal(v.pid, pid);
 	pg_clear(&v.result);
 }
 
 static void
-test_aborted_borrower(void **state)
+an_aborted_borrower_leaves_nothing(void **state)
 {
-	struct borrower v;
+	struct session v;
 	int pid;
 
 	(void)state;
-	borrower_begin(&v, "SELECT pg_sleep(60)");
+	session_begin(&v, "SELECT pg_sleep(60)");
 	while (v.pid == 0)
 		worker_turn(worker, 20);
 	pid = v.pid;
 	worker_turn(worker, 20);
 	flow_abort(&v.flow, ERR_CLIENT_GONE, "left");
-	settle();
+	finish_flows();
 	assert_null(v.lease.conn);
-	borrower(&v, "SELECT 3");
+	session_run(&v, "SELECT 3");
 	assert_int_not_equal(v.pid, pid);
 	pg_clear(&v.result);
 }
 
 static void
-test_wrong_password(void **state)
+a_wrong_password_is_reported(void **state)
 {
-	struct borrower v;
+	struct session v;
 
 	(void)state;
-	borrower_begin(&v, "SELECT 1");
+	session_begin(&v, "SELECT 1");
 	v.target.key = SLICE_LIT("wrong");
 	v.target.pg.password = "wrong";
-	settle();
+	finish_flows();
 	assert_int_equal(v.flow.err.code, ERR_DATABASE);
 	assert_non_null(strstr(v.flow.err.detail, "password authentication failed"));
 	assert_non_null(strstr(v.flow.err.detail, "28P01"));
@@ -178,10 +171,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing_leaks),
-		cmocka_unit_test(test_killed_while_idle),
-		cmocka_unit_test(test_aborted_borrower),
-		cmocka_unit_test(test_wrong_password),
+		cmocka_unit_test(no_session_state_leaks),
+		cmocka_unit_test(a_session_killed_while_idle_is_replaced),
+		cmocka_unit_test(an_aborted_borrower_leaves_nothing),
+		cmocka_unit_test(a_wrong_password_is_reported),
 	};
 	PQconninfoOption *options;
 	struct pool_conf conf;

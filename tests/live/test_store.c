@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * retrieval's SQL against a real Postgres with pgvector. TEST_PG is a conninfo of somebody who may
+ * retrieval's SQL against a real Postgres with pgvector. TEST_PG is a conninfo of a role that may
  * create databases; the test makes one for itself and drops it.
  *
  *	TEST_PG="host=127.0.0.1 port=5432 dbname=postgres user=tester password=secret" test_store
@@ -20,8 +20,8 @@ static struct pg_conn *conn;
 static const char *first_database;
 static char database[64];
 
-/* One operation of ours in a flow of its own. */
-struct act {
+/* One operation of retrieval/ in a flow of its own. */
+struct store_op {
 	struct flow flow;
 	struct document *document;
 	const struct chunk_list *chunks;
@@ -35,56 +35,56 @@ struct act {
 	struct err err;
 };
 
-static struct act *
-act_of(struct flow *f)
+static struct store_op *
+store_op_of(struct flow *f)
 {
-	return (struct act *)f;
+	return (struct store_op *)f;
 }
 
 static enum flow_rc
-act_store(struct flow *f)
+store_op_store(struct flow *f)
 {
-	struct act *a = act_of(f);
+	struct store_op *a = store_op_of(f);
 
 	return store_document(f, conn, a->document, a->chunks, a->vectors, a->dimensions);
 }
 
 static enum flow_rc
-act_find(struct flow *f)
+store_op_find(struct flow *f)
 {
-	struct act *a = act_of(f);
+	struct store_op *a = store_op_of(f);
 
 	return store_find(f, conn, a->id, a->document, &a->found);
 }
 
 static enum flow_rc
-act_search(struct flow *f)
+store_op_search(struct flow *f)
 {
-	struct act *a = act_of(f);
+	struct store_op *a = store_op_of(f);
 
 	return search_chunks(f, conn, a->vectors, a->dimensions, a->ids, a->id_count, a->k,
 	    &a->hits);
 }
 
 static void
-act_end(struct flow *f, const struct err *err)
+store_op_end(struct flow *f, const struct err *err)
 {
-	act_of(f)->err = *err;
+	store_op_of(f)->err = *err;
 }
 
-#define ACT(name) \
-	static const struct flow_step name##_steps[] = { { #name, act_##name }, { NULL, NULL } }; \
-	static const struct flow_kind name##_kind = { #name, name##_steps, act_end, NULL }
-ACT(store);
-ACT(find);
-ACT(search);
+#define STORE_OP(name) \
+	static const struct flow_step name##_steps[] = { { #name, store_op_##name }, \
+		{ NULL, NULL } }; \
+	static const struct flow_kind name##_kind = { #name, name##_steps, store_op_end, NULL }
+STORE_OP(store);
+STORE_OP(find);
+STORE_OP(search);
 
 static void
-perform(struct act *a, const struct flow_kind *kind)
+store_op_run(struct store_op *a, const struct flow_kind *kind)
 {
 	flow_start(&a->flow, kind, worker, arena);
-	while (flow_count(worker) > 0)
-		worker_turn(worker, 100);
+	finish_flows();
 }
 
 static void
@@ -101,7 +101,7 @@ sql(const char *text)
 	return first_value(conn, text, "");
 }
 
-/* ---- a small world of documents: each in a direction of its own, chunks around it ---- */
+/* ---- a few documents: each in a direction of its own, its chunks around that ---- */
 
 static float vectors[EACH * DIMENSIONS];
 static struct chunk chunks[EACH];
@@ -129,7 +129,7 @@ store(unsigned document, const char *mark, unsigned count, unsigned dimensions)
 		.pages = 7,
 		.chunks = count };
 	struct chunk_list list = { .items = chunks, .count = count };
-	struct act s = { .document = &d, .chunks = &list, .vectors = vectors };
+	struct store_op s = { .document = &d, .chunks = &list, .vectors = vectors };
 
 	s.dimensions = dimensions;
 	snprintf(id, sizeof(id), "doc-%u", document);
@@ -139,7 +139,7 @@ store(unsigned document, const char *mark, unsigned count, unsigned dimensions)
 		if (dimensions == DIMENSIONS)
 			unit(vectors + i * DIMENSIONS, document, i);
 	}
-	perform(&s, &store_kind);
+	store_op_run(&s, &store_kind);
 	if (s.err.code == ERR_NONE)
 		assert_int_equal(strlen(d.created_at), 24);
 	return s.err.code;
@@ -149,17 +149,17 @@ static struct hits
 search(unsigned document, unsigned chunk, const char *const *ids, unsigned id_count, unsigned k)
 {
 	float query[DIMENSIONS];
-	struct act s = { .vectors = query, .ids = ids, .id_count = id_count, .k = k };
+	struct store_op s = { .vectors = query, .ids = ids, .id_count = id_count, .k = k };
 
 	s.dimensions = DIMENSIONS;
 	unit(query, document, chunk);
-	perform(&s, &search_kind);
+	store_op_run(&s, &search_kind);
 	assert_string_equal(s.err.detail, "");
 	return s.hits;
 }
 
 static void
-test_schema_twice(void **state)
+the_schema_may_be_applied_twice(void **state)
 {
 	const char *const *schema = retrieval_schema(arena, DIMENSIONS);
 
@@ -175,17 +175,17 @@ test_schema_twice(void **state)
 }
 
 static void
-test_store_and_find(void **state)
+what_is_stored_is_found(void **state)
 {
 	struct document d = { 0 };
-	struct act s = { .id = "doc-3", .document = &d };
+	struct store_op s = { .id = "doc-3", .document = &d };
 
 	(void)state;
 	for (unsigned i = 0; i < DOCUMENTS; i++)
 		assert_int_equal(store(i, "first", EACH, DIMENSIONS), ERR_NONE);
 	assert_string_equal(sql("SELECT count(*) FROM chunk"), "2000");
 	assert_string_equal(sql("SELECT count(*) FROM chunk WHERE page IS NULL"), "260");
-	perform(&s, &find_kind);
+	store_op_run(&s, &find_kind);
 	assert_true(s.found);
 	assert_string_equal(d.id, "doc-3");
 	assert_string_equal(d.title, "A title, 'quoted' \"twice\"");
@@ -193,13 +193,13 @@ test_store_and_find(void **state)
 	assert_int_equal(d.pages, 7);
 	assert_int_equal(d.chunks, EACH);
 	s.id = "doc-'; DROP TABLE chunk; --";
-	perform(&s, &find_kind);
+	store_op_run(&s, &find_kind);
 	assert_false(s.found);
 	assert_int_equal(s.err.code, ERR_NONE);
 }
 
 static void
-test_replace(void **state)
+a_document_is_replaced_whole(void **state)
 {
 	(void)state;
 	assert_int_equal(store(3, "second", 10, DIMENSIONS), ERR_NONE);
@@ -211,7 +211,7 @@ test_replace(void **state)
 
 /* Wrong dimensions, not a number: the COPY fails at its first row or a late one. */
 static void
-test_failure_changes_nothing(void **state)
+a_failed_store_changes_nothing(void **state)
 {
 	(void)state;
 	assert_int_equal(store(5, "bad", 20, DIMENSIONS - 1), ERR_DATABASE);
@@ -224,12 +224,13 @@ test_failure_changes_nothing(void **state)
 	assert_string_equal(sql("SELECT count(*) FROM chunk WHERE content LIKE 'first 5 %'"),
 	    "100");
 	assert_string_equal(sql("SELECT count(*) FROM chunk WHERE content LIKE 'late%'"), "0");
-	assert_int_equal(store(99, "late", 0, DIMENSIONS), ERR_NONE); /* no chunks is no harm */
+	assert_int_equal(store(99, "late", 0, DIMENSIONS),
+	    ERR_NONE); /* a document may have no chunks */
 	sql("DELETE FROM document WHERE id = 'doc-99'");
 }
 
 static void
-test_aborted_midway(void **state)
+a_store_aborted_midway_changes_nothing(void **state)
 {
 	(void)state;
 	for (int turns = 0; turns < 12; turns++) {
@@ -240,17 +241,16 @@ test_aborted_midway(void **state)
 			.mime_type = "",
 			.metadata = "{}",
 			.sha256 = "aborted" };
-		struct act s = { .document = &d, .chunks = &list, .vectors = vectors };
+		struct store_op s = { .document = &d, .chunks = &list, .vectors = vectors };
 
 		s.dimensions = DIMENSIONS;
 		flow_start(&s.flow, &store_kind, worker, arena);
 		for (int i = 0; i < turns && flow_count(worker) > 0; i++)
 			worker_turn(worker, 1);
 		if (flow_count(worker) == 0)
-			break; /* it was faster; and so are all the next ones */
+			break; /* the store had ended before; so it will at more turns */
 		flow_abort(&s.flow, ERR_CLIENT_GONE, "left");
-		while (flow_count(worker) > 0)
-			worker_turn(worker, 20);
+		finish_flows();
 		redial(database);
 		if (strcmp(sql("SELECT sha256 FROM document WHERE id = 'doc-5'"), "first") == 0)
 			assert_string_equal(sql("SELECT count(*) FROM chunk WHERE content LIKE "
@@ -261,7 +261,7 @@ test_aborted_midway(void **state)
 }
 
 static void
-test_search_all(void **state)
+search_is_exact_over_all(void **state)
 {
 	struct hits h = search(7, 40, NULL, 0, 4);
 
@@ -285,7 +285,7 @@ test_search_all(void **state)
 /* Past EXACT_MAX chunks the index answers: approximately (documents at right angles to each other
  * are its worst case), and never with too few rows. */
 static void
-test_search_by_index(void **state)
+search_goes_by_the_index(void **state)
 {
 	unsigned found = 0;
 	struct hits h;
@@ -309,7 +309,7 @@ test_search_by_index(void **state)
 
 /* The question is near another document's chunks: an index filtered behind its scan finds none. */
 static void
-test_search_some(void **state)
+search_may_be_in_some_documents(void **state)
 {
 	const char *const ids[] = { "doc-2", "doc-\"}'", "doc-11" };
 	struct hits h = search(7, 40, ids, 3, 30);
@@ -327,20 +327,20 @@ test_search_some(void **state)
 }
 
 static void
-test_search_without_length(void **state)
+a_vector_without_length_scores_zero(void **state)
 {
 	float zero[DIMENSIONS] = { 0 };
 	const char *const ids[] = { "doc-2" };
-	struct act s = { .vectors = zero, .ids = ids, .id_count = 1, .k = 2 };
+	struct store_op s = { .vectors = zero, .ids = ids, .id_count = 1, .k = 2 };
 
 	(void)state;
 	s.dimensions = DIMENSIONS;
-	perform(&s, &search_kind);
+	store_op_run(&s, &search_kind);
 	assert_int_equal(s.err.code, ERR_NONE);
 	for (unsigned i = 0; i < s.hits.count; i++)
 		assert_true(s.hits.items[i].score == 0);
 	s.dimensions = DIMENSIONS - 1;
-	perform(&s, &search_kind);
+	store_op_run(&s, &search_kind);
 	assert_int_equal(s.err.code, ERR_DATABASE);
 }
 
@@ -379,15 +379,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_schema_twice),
-		cmocka_unit_test(test_store_and_find),
-		cmocka_unit_test(test_replace),
-		cmocka_unit_test(test_failure_changes_nothing),
-		cmocka_unit_test(test_aborted_midway),
-		cmocka_unit_test(test_search_all),
-		cmocka_unit_test(test_search_by_index),
-		cmocka_unit_test(test_search_some),
-		cmocka_unit_test(test_search_without_length),
+		cmocka_unit_test(the_schema_may_be_applied_twice),
+		cmocka_unit_test(what_is_stored_is_found),
+		cmocka_unit_test(a_document_is_replaced_whole),
+		cmocka_unit_test(a_failed_store_changes_nothing),
+		cmocka_unit_test(a_store_aborted_midway_changes_nothing),
+		cmocka_unit_test(search_is_exact_over_all),
+		cmocka_unit_test(search_goes_by_the_index),
+		cmocka_unit_test(search_may_be_in_some_documents),
+		cmocka_unit_test(a_vector_without_length_scores_zero),
 	};
 	PQconninfoOption *options;
 	int failed;

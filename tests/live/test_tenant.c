@@ -60,7 +60,7 @@ a_crowd_gets_one_project(void **state)
 }
 
 static void
-many_tenants_at_once(void **state)
+many_tenants_are_provisioned_at_once(void **state)
 {
 	static struct contact crowd[CROWD];
 	static char ids[CROWD][16];
@@ -99,7 +99,7 @@ static const struct {
 };
 
 static void
-whatever_neon_answers(void **state)
+whatever_neon_answers_one_project_is_made(void **state)
 {
 	unsigned i, n;
 
@@ -113,7 +113,7 @@ whatever_neon_answers(void **state)
 	}
 }
 
-/* Slower than our patience: the creation happens after we gave up waiting for it. */
+/* Slower than neon_timeout: the project is created after the request for it has timed out. */
 static void
 a_slow_neon_makes_one_project(void **state)
 {
@@ -128,17 +128,17 @@ a_slow_neon_makes_one_project(void **state)
 	assert_int_equal(projects_of(&tenant_fixture, "slow"), 1);
 }
 
-/* Contacts that begin one after the other and are all cut off at the same moment: each elsewhere
- * in its story. */
+/* Contacts that begin one after the other and are all cut off at the same moment: each at another
+ * step. */
 static void
-killed_anywhere_it_goes_on(void **state)
+cut_off_anywhere_it_goes_on(void **state)
 {
 	static const int gaps_ms[KILLED] = { 100, 100, 100, 60, 60, 60, 60, 40, 40, 40, 40, 40, 40,
 		30, 30, 20, 20, 15, 15, 10, 10, 5, 5, 2 };
 	static struct contact killed[KILLED], again[KILLED];
 	static char ids[KILLED][16];
 	unsigned i, round, missing;
-	int nap;
+	int wait_s;
 
 	(void)state;
 	for (i = 0; i < KILLED; i++) {
@@ -152,13 +152,14 @@ killed_anywhere_it_goes_on(void **state)
 		for (i = 0; i < KILLED; i++)
 			contact_start(&again[i], &tenant_fixture.workers[(i + round) % WORKERS],
 			    ids[i]);
-		for (nap = 0, missing = 0, i = 0; i < KILLED; i++) {
+		for (wait_s = 0, missing = 0, i = 0; i < KILLED; i++) {
 			contact_wait(&again[i]);
 			missing += err_is(&again[i].err);
-			nap = again[i].err.retry_after > nap ? again[i].err.retry_after : nap;
+			wait_s =
+			    again[i].err.retry_after > wait_s ? again[i].err.retry_after : wait_s;
 		}
-		/* Whose creation was cut off is told to come again when it is surely over. */
-		poll(NULL, 0, nap * 1000);
+		/* Retry-After of one that was cut off while creating: when that is surely over. */
+		poll(NULL, 0, wait_s * 1000);
 	}
 	for (i = 0; i < KILLED; i++) {
 		contact_wait(&killed[i]);
@@ -261,7 +262,7 @@ garbage_in_redis_is_a_miss(void **state)
 }
 
 static void
-a_cluster_of_ones_own(void **state)
+a_tenant_may_be_on_our_own_cluster(void **state)
 {
 	static struct contact crowd[CROWD], again;
 	unsigned i;
@@ -316,15 +317,15 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_catalog_migrates_once),
 		cmocka_unit_test(a_crowd_gets_one_project),
-		cmocka_unit_test(many_tenants_at_once),
-		cmocka_unit_test(whatever_neon_answers),
+		cmocka_unit_test(many_tenants_are_provisioned_at_once),
+		cmocka_unit_test(whatever_neon_answers_one_project_is_made),
 		cmocka_unit_test(a_slow_neon_makes_one_project),
-		cmocka_unit_test(killed_anywhere_it_goes_on),
+		cmocka_unit_test(cut_off_anywhere_it_goes_on),
 		cmocka_unit_test(a_request_waits_only_so_long),
 		cmocka_unit_test(a_partial_inventory_makes_nothing),
 		cmocka_unit_test(a_project_that_is_gone_is_made_again),
 		cmocka_unit_test(garbage_in_redis_is_a_miss),
-		cmocka_unit_test(a_cluster_of_ones_own),
+		cmocka_unit_test(a_tenant_may_be_on_our_own_cluster),
 	};
 
 	if (!tenant_fixture_wanted()) {

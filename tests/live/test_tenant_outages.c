@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tenant_outages: what becomes of tenants while the catalog or Redis is away, and who hears
- * of a change. Needs what test_tenant needs.
+ * test_tenant_outages: tenants while the catalog or Redis is away, and how a change reaches the
+ * other workers. Needs what test_tenant needs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,7 +32,7 @@ a_suspension_is_seen_everywhere(void **state)
 	tenant_fixture_sql(&tenant_fixture, tenant_fixture.catalog,
 	    "UPDATE public.tenants SET state = 'suspended' WHERE tenant_id = 'bad-payer'");
 	fixture_worker_forget(&tenant_fixture, &tenant_fixture.workers[0], "bad-payer");
-	/* The others are told through Redis, a moment later. */
+	/* The other workers are notified through Redis, a moment later. */
 	for (i = 0; i < WORKERS; i++) {
 		for (tries = 0; tries < 100; tries++) {
 			if (contact_make(&c, &tenant_fixture.workers[i], "bad-payer") != ERR_NONE)
@@ -66,7 +66,7 @@ dead_catalog_connections_are_replaced(void **state)
 }
 
 static void
-without_the_catalog_it_says_so(void **state)
+without_the_catalog_a_contact_fails(void **state)
 {
 	static struct contact c;
 
@@ -140,7 +140,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_suspension_is_seen_everywhere),
 		cmocka_unit_test(dead_catalog_connections_are_replaced),
-		cmocka_unit_test(without_the_catalog_it_says_so),
+		cmocka_unit_test(without_the_catalog_a_contact_fails),
 		cmocka_unit_test(a_catalog_that_falters_costs_a_contact),
 		cmocka_unit_test(a_redis_that_hangs_is_done_without),
 	};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The HTTP client over HTTP/2 against a true server (node's): one connection for all, a stream
- * that is not pulled stops the peer, one that is left is reset. Skipped (77) where there is no
+ * The HTTP client over HTTP/2 against a real server (node's): one connection for all, a stream
+ * that is not pulled stops the peer, one that is aborted is reset. Skipped (77) where there is no
  * node.
  */
 #include <sys/wait.h>
@@ -19,25 +19,13 @@
 
 #include <jansson.h>
 
-#include "fake_peer.h"
 #include "fake_tls.h"
-#include "tenantgate/wire/web.h"
+#include "web_client_fixture.h"
 
 #define BIG	(1024 * 65536)
 #define CEILING (256 * 1024)
 
 extern char **environ;
-
-struct fetch {
-	struct probe probe;
-	struct web_request request;
-	struct web_response response;
-	struct web_transfer *transfer;
-	struct slice piece;
-	struct timer nap;
-	size_t pulled;
-	char url[64];
-};
 
 static struct fake_tls tls;
 static struct worker *worker;
@@ -80,35 +68,25 @@ server_stop(void)
 	(void)waitpid(server_pid, NULL, 0);
 }
 
-/* ---- the stories ---- */
+/* ---- the client ---- */
 
 static void
-fetch_init(struct fetch *t, const char *path)
+h2_init(struct fetch *t, const char *path)
 {
-	memset(t, 0, sizeof(*t));
-	(void)snprintf(t->url, sizeof(t->url), "https://localhost:%u%s", port, path);
-	t->request = (struct web_request){
-		.method = "GET",
-		.url = t->url,
-		.first_byte_timeout_us = 3000000,
-		.idle_timeout_us = 3000000,
-		.response_max = CEILING,
-	};
-}
+	char origin[64];
 
-static enum flow_rc
-fetch_step(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	return web_fetch(f, web, &t->request, &t->response);
+	(void)snprintf(origin, sizeof(origin), "https://localhost:%u", port);
+	fetch_open(t, worker, web, origin, path);
+	t->request.first_byte_timeout_us = 3000000;
+	t->request.idle_timeout_us = 3000000;
+	t->request.response_max = CEILING;
 }
 
 static void
-fetch_path(struct fetch *t, const char *path)
+h2_path(struct fetch *t, const char *path)
 {
-	fetch_init(t, path);
-	probe_start(&t->probe, worker, fetch_step, NULL);
+	h2_init(t, path);
+	fetch_start(t);
 	turn_until(worker, &t->probe.ended);
 }
 
@@ -119,7 +97,7 @@ server_seen(const char *what)
 	json_t *seen;
 	json_int_t n;
 
-	fetch_path(&t, "/seen");
+	h2_path(&t, "/seen");
 	seen = json_loadb(t.response.body.data, t.response.body.len, 0, NULL);
 	assert_non_null(seen);
 	n = json_integer_value(json_object_get(seen, what));
@@ -128,77 +106,30 @@ server_seen(const char *what)
 	return n;
 }
 
+/* Pulled from half a second later on. */
 static void
-stream_stop(void *arg)
+h2_stream(struct fetch *t, const char *path)
 {
-	web_stop(arg);
-}
-
-static enum flow_rc
-stream_ask(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	flow_defer(f, stream_stop, &t->transfer);
-	return web_start(f, web, &t->request, &t->transfer, &t->response);
-}
-
-static enum flow_rc
-stream_delay(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	return t->pulled == 0 ? flow_sleep(f, &t->nap, 500000) : FLOW_NEXT;
-}
-
-static enum flow_rc
-stream_pull(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	return web_pull(f, t->transfer, &t->piece);
-}
-
-static enum flow_rc
-stream_took(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	t->pulled += t->piece.len;
-	return t->piece.len == 0 ? FLOW_DONE : flow_goto(f, stream_pull);
-}
-
-static void
-stream_start(struct fetch *t, const char *path)
-{
-	static const struct flow_step steps[] = {
-		{ "ask", stream_ask },
-		{ "nap", stream_delay },
-		{ "pull", stream_pull },
-		{ "took", stream_took },
-		{ NULL, NULL },
-	};
-
-	fetch_init(t, path);
-	probe_start(&t->probe, worker, stream_ask, NULL);
-	t->probe.kind.steps = steps;
+	h2_init(t, path);
+	t->first_delay_us = 500000;
+	stream_start(t);
 }
 
 /* ---- the tests ---- */
 
 static void
-test_one_connection(void **state)
+requests_share_one_connection(void **state)
 {
 	static struct fetch t[50];
 
 	(void)state;
-	fetch_path(&t[0], "/hello");
+	h2_path(&t[0], "/hello");
 	assert_int_equal(t[0].response.failure, WEB_FINE);
 	assert_true(t[0].response.is_event_stream);
 	web_response_free(&t[0].response);
 	for (int i = 0; i < 50; i++) {
-		fetch_init(&t[i], "/hello");
-		probe_start(&t[i].probe, worker, fetch_step, NULL);
+		h2_init(&t[i], "/hello");
+		fetch_start(&t[i]);
 	}
 	for (int i = 0; i < 50; i++) {
 		turn_until(worker, &t[i].probe.ended);
@@ -209,17 +140,17 @@ test_one_connection(void **state)
 	assert_int_equal(server_seen("sessions"), 1);
 }
 
-/* 64 MB poured at somebody who sleeps: others go on over the same connection, and the peer has not
- * been let to write it all. */
+/* 64 MB sent to a client that does not read: others go on over the same connection, and the peer
+ * could not write it all. */
 static void
-test_pause(void **state)
+a_paused_stream_stops_no_other(void **state)
 {
 	struct fetch t, other;
 
 	(void)state;
-	stream_start(&t, "/big");
+	h2_stream(&t, "/big");
 	turn_for(worker, 300);
-	fetch_path(&other, "/hello");
+	h2_path(&other, "/hello");
 	assert_int_equal(other.response.failure, WEB_FINE);
 	web_response_free(&other.response);
 	assert_true(server_seen("written") < BIG);
@@ -230,18 +161,18 @@ test_pause(void **state)
 }
 
 static void
-test_leave(void **state)
+an_aborted_stream_stops_no_other(void **state)
 {
 	struct fetch t;
 	json_int_t open;
 
 	(void)state;
-	fetch_init(&t, "/silent");
-	probe_start(&t.probe, worker, fetch_step, NULL);
+	h2_init(&t, "/silent");
+	fetch_start(&t);
 	turn_for(worker, 50);
 	flow_abort(&t.probe.flow, ERR_CLIENT_GONE, "left");
 	turn_until(worker, &t.probe.ended);
-	stream_start(&t, "/big");
+	h2_stream(&t, "/big");
 	turn_for(worker, 50);
 	flow_abort(&t.probe.flow, ERR_CLIENT_GONE, "left");
 	turn_until(worker, &t.probe.ended);
@@ -252,15 +183,15 @@ test_leave(void **state)
 }
 
 static void
-test_cut(void **state)
+a_cut_connection_fails_its_streams(void **state)
 {
 	struct fetch t;
 
 	(void)state;
-	fetch_path(&t, "/reset");
+	h2_path(&t, "/reset");
 	assert_int_equal(t.response.failure, WEB_CUT);
 	web_response_free(&t.response);
-	fetch_path(&t, "/cut");
+	h2_path(&t, "/cut");
 	assert_int_equal(t.response.failure, WEB_CUT);
 	web_response_free(&t.response);
 }
@@ -269,10 +200,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_connection),
-		cmocka_unit_test(test_pause),
-		cmocka_unit_test(test_leave),
-		cmocka_unit_test(test_cut),
+		cmocka_unit_test(requests_share_one_connection),
+		cmocka_unit_test(a_paused_stream_stops_no_other),
+		cmocka_unit_test(an_aborted_stream_stops_no_other),
+		cmocka_unit_test(a_cut_connection_fails_its_streams),
 	};
 	struct web_conf conf = { .ca_file = tls.cert, .connections_max = 8 };
 	int failed = 77;

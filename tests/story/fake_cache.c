@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake_cache: GET is answered two milliseconds later; SET is kept as the next answer's text.
+ * fake_cache: GET is answered two milliseconds later; SET is kept as the text of the next reply.
  */
 #include <setjmp.h>
 #include <stdarg.h>

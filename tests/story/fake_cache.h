@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake_cache: a Redis that says what it is told to, and pools that are only forgotten; linked in
- * place of wire/redis and pool/ for the stories of tenants.
+ * fake_cache: a Redis that replies what the test has set, and pools that are only forgotten; linked
+ * in place of wire/redis and pool/ for the tests of tenant lookups.
  */
 #ifndef TESTS_STORY_FAKE_CACHE_H
 #define TESTS_STORY_FAKE_CACHE_H
@@ -10,7 +10,7 @@
 #include "tenantgate/wire/redis.h"
 
 struct redis {
-	enum redis_status status; /* of the next answers */
+	enum redis_status status; /* of the next replies */
 	char text[8192];
 	unsigned gets, sets, dels, publishes, px;
 	redis_message_fn *message;

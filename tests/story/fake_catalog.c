@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake_catalog: catalog_run() as a nap and a table.
+ * fake_catalog: catalog_run() as a wait and a table.
  */
 #include "fake_catalog.h"
 
@@ -12,7 +12,7 @@ struct fake_query {
 	struct flow flow;
 	struct pg_query query;
 	struct pg_result *out;
-	struct timer nap;
+	struct timer timer;
 };
 
 static fake_answer_fn *answers;
@@ -33,12 +33,26 @@ fake_catalog_asked(void)
 	return asked;
 }
 
+void
+fake_catalog_empty(const struct pg_query *q, struct fake_answer *a)
+{
+	(void)q;
+	(void)a;
+}
+
+void
+fake_catalog_lost(const struct pg_query *q, struct fake_answer *a)
+{
+	(void)q;
+	a->status = PG_LOST;
+}
+
 static enum flow_rc
 fake_delay(struct flow *f)
 {
 	struct fake_query *q = (struct fake_query *)f;
 
-	return flow_sleep(f, &q->nap, answer_delay_us);
+	return flow_sleep(f, &q->timer, answer_delay_us);
 }
 
 static enum flow_rc
@@ -57,8 +71,8 @@ fake_finish(struct flow *f)
 }
 
 static const struct flow_step fake_steps[] = {
-	{ "nap", fake_delay },
-	{ "tell", fake_finish },
+	{ "sleep", fake_delay },
+	{ "finish", fake_finish },
 	{ NULL, NULL },
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake_catalog: a catalog of prepared answers, for stories that bring SQL to it. Linked in place
- * of catalog/ and wire/: an answer is a table of texts, given a turn of the loop later.
+ * fake_catalog: a catalog of prepared results, linked in place of catalog/ and wire/. A result is a
+ * table of texts, given a turn of the loop later.
  */
 #ifndef TESTS_STORY_FAKE_CATALOG_H
 #define TESTS_STORY_FAKE_CATALOG_H
@@ -14,7 +14,7 @@ struct fake_row {
 	const char *col[FAKE_COLS]; /* NULL: SQL null */
 };
 
-/* Decides the answer to a query: rows (static), their count; or a failure. */
+/* The result of a query, which the test fills in: rows (static) and their count, or a failure. */
 struct fake_answer {
 	enum pg_status status;
 	const struct fake_row *rows;
@@ -22,6 +22,9 @@ struct fake_answer {
 	unsigned changed;
 };
 typedef void fake_answer_fn(const struct pg_query *, struct fake_answer *);
+
+/* No rows; no connection. */
+fake_answer_fn fake_catalog_empty, fake_catalog_lost;
 
 /* All queries from now on; delay_us 0: the next turn. */
 void fake_catalog_answers(fake_answer_fn *, uint64_t delay_us);

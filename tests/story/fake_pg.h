@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake_pg: connections for the pool's stories, without a server. The target's dbname is a number;
- * opens are counted for each and in all, at every moment, by whatever thread: a limit that is
- * passed for a microsecond stops the test.
+ * fake_pg: connections for the tests of the pool, without a server. The target's dbname is a
+ * number, its key; open connections are counted for each key and in all, whatever thread opens
+ * them: a limit that is passed for a microsecond stops the test.
  */
 #ifndef TENANTGATE_TESTS_FAKE_PG_H
 #define TENANTGATE_TESTS_FAKE_PG_H
@@ -17,12 +17,12 @@
 
 enum { FAKE_KEYS = 64 };
 
-/* Ours: wire/pg's is not seen here. */
+/* The fake's own: wire/pg's is opaque to the pool. */
 struct pg_conn {
 	unsigned		 key;
 	unsigned		 serial;
 	enum pg_conn_state	 state;
-	atomic_bool		 dead;		/* the server hung up; nobody was told */
+	atomic_bool		 dead;		/* the server hung up, unnoticed so far */
 	atomic_bool		 held;		/* by a borrower: never by two */
 	/* the login or reset under way */
 	struct flow		*flow;

@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * teller: for the stories about flows: a log of what happened, in letters, and one worker.
+ * flow_fixture: one worker, and a trace of what happened to its flows, a letter each.
  * "ab|E:timeout|21r" reads: steps a and b, end, defers 2 and 1, release.
  */
 #ifndef TENANTGATE_TESTS_FLOW_FIXTURE_H
 #define TENANTGATE_TESTS_FLOW_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "tenantgate/loop/flow.h"
+#include "turn_until_idle.h"
 
 static char traced[1024];
 static struct worker *worker;
@@ -30,7 +24,7 @@ trace(const char *what)
 }
 
 static inline int
-flow_fixture_setup(void **state)
+flow_fixture_set_up(void **state)
 {
 	(void)state;
 	traced[0] = '\0';
@@ -39,22 +33,17 @@ flow_fixture_setup(void **state)
 }
 
 static inline int
-flow_fixture_teardown(void **state)
+flow_fixture_tear_down(void **state)
 {
 	(void)state;
 	worker_free(worker);
 	return 0;
 }
 
-/* Turns the loop until the worker's flows have ended. */
 static inline void
 flow_fixture_finish(void)
 {
-	unsigned turns;
-
-	for (turns = 0; flow_count(worker) > 0 && turns < 1000; turns++)
-		worker_turn(worker, 20);
-	assert_int_equal(flow_count(worker), 0);
+	turn_until_idle(worker);
 }
 
 static inline void
@@ -73,9 +62,10 @@ trace_end(struct flow *f, const struct err *err)
 	trace("|");
 }
 
-#define KIND(name_, ...)                                                                          \
-	static const struct flow_step name_##_steps[] = { __VA_ARGS__, { NULL, NULL } };           \
-	static const struct flow_kind name_ = { #name_, name_##_steps, trace_end, trace_release }
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, flow_fixture_setup, flow_fixture_teardown)
+/* A kind of flow of the given steps, which traces its end; `release` is the test's. */
+#define KIND(name_, release, ...) \
+	static const struct flow_step name_##_steps[] = { __VA_ARGS__, { NULL, NULL } }; \
+	static const struct flow_kind name_ = { #name_, name_##_steps, trace_end, release }
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, flow_fixture_set_up, flow_fixture_tear_down)
 
 #endif

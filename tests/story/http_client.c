@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http_house: the client's side: blocking sockets with a patience of twenty seconds.
+ * http_client: the client's side of http_fixture.h: blocking sockets with a time-out of twenty
+ * seconds.
  */
 #define _GNU_SOURCE /* memmem */
 #include "http_fixture.h"
@@ -43,7 +44,7 @@ client_open(const struct http_fixture *h)
 }
 
 void
-client_say_bytes(int fd, const void *bytes, size_t n)
+client_send_bytes(int fd, const void *bytes, size_t n)
 {
 	const char *p = bytes;
 
@@ -51,21 +52,21 @@ client_say_bytes(int fd, const void *bytes, size_t n)
 		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
 
 		if (sent <= 0)
-			return; /* the server has hung up: what it said is what is asserted */
+			return; /* the server has closed: its response is what is asserted */
 		p += sent;
 		n -= (size_t)sent;
 	}
 }
 
 void
-client_say(int fd, const char *text)
+client_send(int fd, const char *text)
 {
-	client_say_bytes(fd, text, strlen(text));
+	client_send_bytes(fd, text, strlen(text));
 }
 
 /* 1: some came; 0: closed or reset; -1: nothing in time. */
 static int
-hear(int fd, struct buf *out)
+client_receive(int fd, struct buf *out)
 {
 	char piece[16384];
 	ssize_t n = recv(fd, piece, sizeof(piece), 0);
@@ -78,21 +79,21 @@ hear(int fd, struct buf *out)
 }
 
 bool
-client_hear_all(int fd, struct buf *out)
+client_receive_all(int fd, struct buf *out)
 {
 	int rc;
 
 	do
-		rc = hear(fd, out);
+		rc = client_receive(fd, out);
 	while (rc == 1);
 	return rc == 0;
 }
 
 bool
-client_hears(int fd, struct buf *out, const char *text, unsigned n)
+client_receives(int fd, struct buf *out, const char *text, unsigned n)
 {
 	while (count_of(out, text) < n) {
-		if (hear(fd, out) != 1)
+		if (client_receive(fd, out) != 1)
 			return false;
 	}
 	return true;

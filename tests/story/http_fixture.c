@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http_house: the server's side. Each path is a flow of a step or two over the one struct story.
+ * http_fixture: the server's side. Each path is a flow of a step or two over the one struct
+ * handler.
  */
 #include "http_fixture.h"
 
@@ -47,7 +48,7 @@ reply_hello(struct flow *f)
 }
 
 static enum flow_rc
-reply_deaf(struct flow *f)
+reply_unread(struct flow *f)
 {
 	struct handler *s = (struct handler *)f;
 
@@ -68,7 +69,7 @@ long_delay(struct flow *f)
 }
 
 static enum flow_rc
-stream_begin(struct flow *f)
+begin_stream(struct flow *f)
 {
 	http_stream_begin(((struct handler *)f)->x, 200, "text/plain");
 	return FLOW_NEXT;
@@ -94,11 +95,11 @@ stream_again(struct flow *f)
 static enum flow_rc
 flood_add(struct flow *f)
 {
-	static const char water[8192];
+	static const char zeros[8192];
 	struct handler *s = (struct handler *)f;
 
-	http_stream_add(s->x, slice_of(water, sizeof(water)));
-	atomic_fetch_add(&s->fixture->flooded, sizeof(water));
+	http_stream_add(s->x, slice_of(zeros, sizeof(zeros)));
+	atomic_fetch_add(&s->fixture->flooded, sizeof(zeros));
 	return http_stream_flush(f, s->x);
 }
 
@@ -116,7 +117,7 @@ break_off(struct flow *f)
 }
 
 static enum flow_rc
-say_nothing(struct flow *f)
+reply_nothing(struct flow *f)
 {
 	(void)f;
 	return FLOW_DONE;
@@ -127,14 +128,14 @@ static const struct {
 	struct flow_step	 steps[5];
 } handlers[] = {
 	{ "/echo", { { "body", read_body }, { "reply", reply_body } } },
-	{ "/nap", { { "nap", delay }, { "reply", reply_hello } } },
-	{ "/deaf", { { "reply", reply_deaf } } },
+	{ "/sleep", { { "sleep", delay }, { "reply", reply_hello } } },
+	{ "/unread", { { "reply", reply_unread } } },
 	{ "/words",
-	    { { "begin", stream_begin }, { "word", stream_word }, { "again", stream_again } } },
-	{ "/flood", { { "begin", stream_begin }, { "add", flood_add }, { "again", flood_again } } },
+	    { { "begin", begin_stream }, { "word", stream_word }, { "again", stream_again } } },
+	{ "/flood", { { "begin", begin_stream }, { "add", flood_add }, { "again", flood_again } } },
 	{ "/wait", { { "wait", long_delay }, { "reply", reply_hello } } },
-	{ "/break", { { "begin", stream_begin }, { "break", break_off } } },
-	{ "/crash", { { "nothing", say_nothing } } },
+	{ "/break", { { "begin", begin_stream }, { "break", break_off } } },
+	{ "/crash", { { "nothing", reply_nothing } } },
 };
 
 #define HANDLERS (sizeof(handlers) / sizeof(handlers[0]))
@@ -221,7 +222,7 @@ handle(struct http_exchange *x, void *arg)
 }
 
 static void
-refused(const struct err *why, const char *request_id, const char *remote, void *arg)
+count_refusal(const struct err *why, const char *request_id, const char *remote, void *arg)
 {
 	struct http_fixture *h = arg;
 
@@ -239,7 +240,7 @@ http_fixture_conf(struct http_conf *conf)
 	conf->body_timeout_us = 300000;
 	conf->send_timeout_us = 300000;
 	conf->keepalive_timeout_us = 400000;
-	conf->server_name = "house";
+	conf->server_name = "fixture";
 }
 
 void
@@ -252,7 +253,7 @@ http_fixture_open(struct http_fixture *h, const struct http_conf *conf)
 	h->shared = http_shared_new();
 	if (h->worker == NULL || h->shared == NULL)
 		abort();
-	h->server = http_open(h->worker, conf, h->shared, handle, refused, h, &err);
+	h->server = http_open(h->worker, conf, h->shared, handle, count_refusal, h, &err);
 	if (h->server == NULL)
 		abort();
 	h->port = http_port(h->server);
@@ -261,15 +262,15 @@ http_fixture_open(struct http_fixture *h, const struct http_conf *conf)
 }
 
 static void
-settle(void *arg)
+abort_handlers(void *arg)
 {
 	struct http_fixture *h = arg;
 
-	flow_abort_all(h->worker, ERR_SHUTDOWN, "The house closes.");
+	flow_abort_all(h->worker, ERR_SHUTDOWN, "The fixture closes.");
 }
 
 static void
-drain(void *arg)
+begin_drain(void *arg)
 {
 	struct http_fixture *h = arg;
 
@@ -279,13 +280,13 @@ drain(void *arg)
 void
 http_fixture_drain(struct http_fixture *h)
 {
-	worker_post(h->worker, &h->task, drain, h);
+	worker_post(h->worker, &h->task, begin_drain, h);
 }
 
 void
 http_fixture_close(struct http_fixture *h)
 {
-	worker_post(h->worker, &h->task, settle, h);
+	worker_post(h->worker, &h->task, abort_handlers, h);
 	worker_stop(h->worker);
 	worker_join(h->worker);
 	while (flow_count(h->worker) > 0)

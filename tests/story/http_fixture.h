@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http_house: a server with a few stories behind it, on a worker thread of its own, and a client
- * that speaks plain bytes. The test's thread is the client: it may block.
+ * http_fixture: a server with a few handlers, on a worker thread of its own, and a client that
+ * sends plain bytes. The test's thread is the client: it may block.
  */
 #ifndef TESTS_HTTP_FIXTURE_H
 #define TESTS_HTTP_FIXTURE_H
@@ -17,11 +17,11 @@
 
 /*
  * What is behind the paths:
- *	/hello	answers at once		/nap	after 5 ms
- *	/echo	the body		/deaf	401, body unread
+ *	/hello	responds at once		/sleep	after 50 ms
+ *	/echo	the body		/unread	401, body unread
  *	/words	streams 20		/flood	as much as is taken
  *	/wait	for 30 s		/break	streams, then fails
- *	/crash	ends without an answer	/ask?q=	tells q, and the field X-Word
+ *	/crash	ends without a response	/ask?q=	repeats q, and X-Word
  *	any other path: as /hello
  */
 struct http_fixture {
@@ -32,7 +32,7 @@ struct http_fixture {
 	atomic_uint		 handled;	/* requests that reached the handler */
 	atomic_uint		 refused;	/* requests that did not */
 	atomic_int		 refused_code;	/* enum err_code of the last one */
-	atomic_uint		 ended;		/* stories that ended */
+	atomic_uint		 ended;		/* handlers that ended */
 	atomic_int		 ended_code;	/* enum err_code of the last one */
 	atomic_ullong		 ended_at_us;
 	atomic_ullong		 flooded;	/* bytes written by /flood */
@@ -49,13 +49,13 @@ bool	http_fixture_waits_for(atomic_uint *, unsigned atleast);
 
 /* ---- the client ---- */
 int	client_open(const struct http_fixture *);
-void	client_say(int fd, const char *text);
-void	client_say_bytes(int fd, const void *, size_t);
+void	client_send(int fd, const char *text);
+void	client_send_bytes(int fd, const void *, size_t);
 /* All until the server closes: true; until nothing came for twenty seconds: false. A reset counts
  * as closed. */
-bool	client_hear_all(int fd, struct buf *out);
+bool	client_receive_all(int fd, struct buf *out);
 /* Until `out` holds `text` n times; false when it does not come. */
-bool	client_hears(int fd, struct buf *out, const char *text, unsigned n);
+bool	client_receives(int fd, struct buf *out, const char *text, unsigned n);
 /* Closes with a reset. */
 void	client_reset(int fd);
 unsigned count_of(const struct buf *, const char *text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http_visit: one client at one house, as a cmocka fixture, and the sentences tests are made of.
+ * http_session: one client of one server, as a cmocka fixture, and the assertions tests are made
+ * of.
  */
 #ifndef TESTS_HTTP_SESSION_H
 #define TESTS_HTTP_SESSION_H
@@ -24,7 +25,7 @@
 struct http_session {
 	struct http_fixture	fixture;
 	int		fd;
-	struct buf	heard;
+	struct buf	received;
 };
 
 static inline int
@@ -35,7 +36,7 @@ session_open_with(void **state, const struct http_conf *conf)
 	signal(SIGPIPE, SIG_IGN);
 	http_fixture_open(&v.fixture, conf);
 	v.fd = client_open(&v.fixture);
-	buf_init(&v.heard, 1u << 24);
+	buf_init(&v.received, 1u << 24);
 	*state = &v;
 	return 0;
 }
@@ -55,37 +56,37 @@ session_close(void **state)
 	struct http_session *v = *state;
 
 	close(v->fd);
-	buf_free(&v->heard);
+	buf_free(&v->received);
 	http_fixture_close(&v->fixture);
 	return 0;
 }
 
 static inline const char *
-heard(const struct http_session *v)
+received_text(const struct http_session *v)
 {
-	return v->heard.data == NULL ? "nothing" : v->heard.data;
+	return v->received.data == NULL ? "nothing" : v->received.data;
 }
 
 static inline void
-hears(struct http_session *v, const char *text, unsigned n)
+receives(struct http_session *v, const char *text, unsigned n)
 {
-	if (!client_hears(v->fd, &v->heard, text, n))
-		fail_msg("'%s' did not come %u times; heard: %s", text, n, heard(v));
+	if (!client_receives(v->fd, &v->received, text, n))
+		fail_msg("'%s' did not come %u times; received: %s", text, n, received_text(v));
 }
 
 static inline void
-hears_end(struct http_session *v)
+receives_end(struct http_session *v)
 {
-	if (!client_hear_all(v->fd, &v->heard))
-		fail_msg("it is not closed; heard: %s", heard(v));
+	if (!client_receive_all(v->fd, &v->received))
+		fail_msg("it is not closed; received: %s", received_text(v));
 }
 
 static inline void
 has(const struct http_session *v, const char *text, unsigned n)
 {
-	if (count_of(&v->heard, text) != n)
+	if (count_of(&v->received, text) != n)
 		fail_msg("'%s' is not there %u times, but %u: %s", text, n,
-		    count_of(&v->heard, text), heard(v));
+		    count_of(&v->received, text), received_text(v));
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lookup_fixture: a cache over a source that answers what it is told to, at once or when the test
- * lets it; the clock is the test's.
+ * lookup_fixture: a cache over a source that gives what the test has set, at once or when the test
+ * releases it; the clock is the test's.
  */
 #ifndef TENANTGATE_TESTS_LOOKUP_FIXTURE_H
 #define TENANTGATE_TESTS_LOOKUP_FIXTURE_H
@@ -36,13 +36,13 @@ struct thing_fetch {
 };
 
 static struct {
-	unsigned version;     /* what the next answers say; 0: there is no such thing */
-	enum err_code broken; /* or the failure they are */
-	bool is_held;	      /* no answer until source_release() */
+	unsigned version;     /* of the next records; 0: there is no such thing */
+	enum err_code broken; /* or the failure instead of them */
+	bool is_held;	      /* no record until source_release() */
 	struct join held;
 	unsigned asked, ended;
 	unsigned things;     /* alive */
-	bool saw_superseded; /* the one that told last */
+	bool saw_superseded; /* the fetch that ended last */
 } source;
 
 static inline void
@@ -107,7 +107,7 @@ source_end(struct flow *f, const struct err *err)
 
 static const struct flow_step source_steps[] = {
 	{ "ask", source_ask },
-	{ "tell", source_finish },
+	{ "finish", source_finish },
 	{ NULL, NULL },
 };
 static const struct flow_kind source_kind = { "thing", source_steps, source_end, NULL };
@@ -118,7 +118,7 @@ struct asker {
 	struct flow flow;
 	struct lookup_waiter waiter;
 	const char *key;
-	unsigned version; /* what it was told */
+	unsigned version; /* of the record it got */
 	bool is_negative;
 	struct err err;
 	unsigned ended;
@@ -245,7 +245,7 @@ set_up(void **state)
 	memset(&source, 0, sizeof(source));
 	source.version = 1;
 	join_init(&source.held);
-	if (flow_fixture_setup(state) != 0)
+	if (flow_fixture_set_up(state) != 0)
 		return -1;
 	open_with(0, 0, 0);
 	return 0;
@@ -259,7 +259,7 @@ tear_down(void **state)
 	cache = NULL;
 	assert_int_equal(source.things, 0);
 	assert_int_equal(source.ended, source.asked);
-	return flow_fixture_teardown(state);
+	return flow_fixture_tear_down(state);
 }
 
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)

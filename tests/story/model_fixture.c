@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model_fixture: the scripted server, and what stands before each story.
+ * model_fixture: the scripted server, and what each test starts with.
  */
 #include "model_fixture.h"
 
@@ -14,11 +14,12 @@
 #include <cmocka.h>
 
 #include "tenantgate/base/log.h"
+#include "turn_until_idle.h"
 
-struct model_fixture bench;
+struct model_fixture model_fixture;
 
 static void
-response_say(struct peer_conn *c, const struct scripted_response *a)
+play_response(struct peer_conn *c, const struct scripted_response *a)
 {
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 	size_t len = a->body == NULL ? 0 : strlen(a->body);
@@ -66,7 +67,7 @@ request_length(struct evbuffer *in)
 }
 
 static void
-model_fixture_said(struct peer_conn *c)
+model_fixture_serve(struct peer_conn *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev), *copy = evbuffer_new();
 	size_t n;
@@ -76,22 +77,23 @@ model_fixture_said(struct peer_conn *c)
 	evbuffer_free(copy);
 	if (n == 0)
 		return;
-	buf_reset(&bench.request);
-	assert_non_null(buf_extend(&bench.request, n));
-	evbuffer_remove(in, bench.request.data, n);
-	bench.requests++;
-	assert_non_null(bench.script);
-	if (bench.script[bench.at].status == NULL)
-		bench.at = 0;
-	response_say(c, &bench.script[bench.at++]);
+	buf_reset(&model_fixture.request);
+	assert_non_null(buf_extend(&model_fixture.request, n));
+	evbuffer_remove(in, model_fixture.request.data, n);
+	model_fixture.requests++;
+	assert_non_null(model_fixture.script);
+	if (model_fixture.script[model_fixture.at].status == NULL)
+		model_fixture.at = 0;
+	play_response(c, &model_fixture.script[model_fixture.at++]);
 }
 
 void
 model_fixture_conf(struct model_conf *conf)
 {
 	model_conf_init(conf);
-	snprintf(bench.url, sizeof(bench.url), "http://127.0.0.1:%u/v1", bench.peer.port);
-	conf->base_url = bench.url;
+	snprintf(model_fixture.url, sizeof(model_fixture.url), "http://127.0.0.1:%u/v1",
+	    model_fixture.peer.port);
+	conf->base_url = model_fixture.url;
 	conf->api_key = "sk-secret";
 	conf->chat_model = "talker";
 	conf->embedding_model = "embedder";
@@ -102,7 +104,7 @@ model_fixture_conf(struct model_conf *conf)
 }
 
 void
-model_bench_hurry(struct model_conf *conf)
+model_fixture_hurry(struct model_conf *conf)
 {
 	conf->first_byte_timeout_us = 300000;
 	conf->idle_timeout_us = 150000;
@@ -111,32 +113,32 @@ model_bench_hurry(struct model_conf *conf)
 void
 model_fixture_reopen(const struct model_conf *conf)
 {
-	model_close(bench.model);
-	bench.model = model_open(bench.worker, bench.web, conf);
-	assert_non_null(bench.model);
+	model_close(model_fixture.model);
+	model_fixture.model = model_open(model_fixture.worker, model_fixture.web, conf);
+	assert_non_null(model_fixture.model);
 }
 
 void
 model_fixture_script(const struct scripted_response *script)
 {
-	bench.script = script;
-	bench.at = 0;
-	bench.requests = 0;
+	model_fixture.script = script;
+	model_fixture.at = 0;
+	model_fixture.requests = 0;
 }
 
 int
-model_fixture_up(void **state)
+model_fixture_set_up(void **state)
 {
 	struct web_conf web = { .connections_max = 8 };
 	struct model_conf conf;
 
 	(void)state;
-	memset(&bench, 0, sizeof(bench));
+	memset(&model_fixture, 0, sizeof(model_fixture));
 	log_level(LOG_ERR);
-	buf_init(&bench.request, 1 << 20);
-	bench.worker = worker_new(0);
-	bench.web = web_open(bench.worker, &web);
-	peer_open(&bench.peer, bench.worker, 0, model_fixture_said);
+	buf_init(&model_fixture.request, 1 << 20);
+	model_fixture.worker = worker_new(0);
+	model_fixture.web = web_open(model_fixture.worker, &web);
+	peer_open(&model_fixture.peer, model_fixture.worker, 0, model_fixture_serve);
 	model_fixture_conf(&conf);
 	model_fixture_reopen(&conf);
 	return 0;
@@ -145,22 +147,18 @@ model_fixture_up(void **state)
 void
 model_fixture_settle(void)
 {
-	unsigned turns;
-
-	for (turns = 0; flow_count(bench.worker) > 0 && turns < 300; turns++)
-		worker_turn(bench.worker, 10);
-	assert_int_equal(flow_count(bench.worker), 0);
+	turn_until_idle(model_fixture.worker);
 }
 
 int
-model_fixture_down(void **state)
+model_fixture_tear_down(void **state)
 {
 	(void)state;
 	model_fixture_settle();
-	model_close(bench.model);
-	web_close(bench.web);
-	peer_close(&bench.peer);
-	worker_free(bench.worker);
-	buf_free(&bench.request);
+	model_close(model_fixture.model);
+	web_close(model_fixture.web);
+	peer_close(&model_fixture.peer);
+	worker_free(model_fixture.worker);
+	buf_free(&model_fixture.request);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model_fixture: what the stories of the model share: a worker with a model, and a server that
- * gives the n-th answer of a script to the n-th request.
+ * model_fixture: what the tests of the model share: a worker with a model, and a server that gives
+ * the n-th response of a script to the n-th request.
  */
 #ifndef TENANTGATE_TESTS_MODEL_FIXTURE_H
 #define TENANTGATE_TESTS_MODEL_FIXTURE_H
@@ -10,19 +10,19 @@
 #include "tenantgate/base/buf.h"
 #include "tenantgate/model.h"
 
-enum form {
+enum response_form {
 	WHOLE,		/* with Content-Length */
 	STREAM,		/* chunked, and its last chunk */
 	STALL,		/* chunked, and then nothing */
 	CUT,		/* chunked, and then the connection ends */
-	SILENCE,	/* no answer */
+	SILENCE,	/* no response */
 };
 
 struct scripted_response {
 	const char	*status;	/* "200 OK"; NULL ends the script: it begins anew */
 	const char	*fields;	/* lines, each with \r\n; may be NULL */
 	const char	*body;		/* borrowed */
-	enum form	 form;
+	enum response_form	 form;
 };
 
 struct model_fixture {
@@ -36,15 +36,15 @@ struct model_fixture {
 	unsigned		 requests;
 	struct buf		 request;	/* the last one, whole */
 };
-extern struct model_fixture bench;
+extern struct model_fixture model_fixture;
 
 /* Three dimensions. Deadlines no busy machine misses, .. */
 void	model_fixture_conf(struct model_conf *);
-/* .. and short ones, for answers that are to be late. */
-void	model_bench_hurry(struct model_conf *);
-int	model_fixture_up(void **state);
-int	model_fixture_down(void **state);
-/* In place of the model of model_fixture_up(). */
+/* .. and short ones, for responses that are to be late. */
+void	model_fixture_hurry(struct model_conf *);
+int	model_fixture_set_up(void **state);
+int	model_fixture_tear_down(void **state);
+/* In place of the model of model_fixture_set_up(). */
 void	model_fixture_reopen(const struct model_conf *);
 void	model_fixture_script(const struct scripted_response *);
 /* Turns the loop until no flow is left. */

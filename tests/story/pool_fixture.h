@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lender: for the stories about the pool: one worker, fake connections, and clients that borrow,
- * hold until told, and bring back. Whoever gets a connection, or an error, writes it into the log:
- * "a b!pool_timeout" is: a got one, b failed.
+ * pool_fixture: one worker, fake connections, and clients that borrow one, hold it until the test
+ * lets them go on, and return it. Each traces that it got a connection, or an error:
+ * "ab!pool_timeout" is: a got one, b failed.
  */
 #ifndef TENANTGATE_TESTS_POOL_FIXTURE_H
 #define TENANTGATE_TESTS_POOL_FIXTURE_H
@@ -85,7 +85,7 @@ static const struct flow_step client_steps[] = {
 static const struct flow_kind client_kind = { "client", client_steps, client_end, NULL };
 
 static inline void
-settle(void)
+pool_fixture_turns(void)
 {
 	unsigned i;
 
@@ -94,10 +94,10 @@ settle(void)
 }
 
 static inline void
-ask(struct client *c)
+borrow(struct client *c)
 {
 	flow_start(&c->flow, &client_kind, worker, NULL);
-	settle();
+	pool_fixture_turns();
 }
 
 static inline void
@@ -106,14 +106,14 @@ give_back(struct client *c)
 	assert_true(c->holds);
 	c->holds = false;
 	flow_wake(&c->flow);
-	settle();
+	pool_fixture_turns();
 }
 
 static inline void
 leave(struct client *c)
 {
 	flow_abort(&c->flow, ERR_CLIENT_GONE, "left");
-	settle();
+	pool_fixture_turns();
 }
 
 static inline struct pool_stats
@@ -137,7 +137,7 @@ reopen(void)
 }
 
 static inline int
-pool_fixture_setup(void **state)
+pool_fixture_set_up(void **state)
 {
 	memset(&fake, 0, sizeof(fake));
 	log_level(LOG_ERR);
@@ -145,7 +145,7 @@ pool_fixture_setup(void **state)
 	conf.default_pool_size = 2;
 	conf.max_server_connections = 4;
 	fake.limit = 4;
-	if (flow_fixture_setup(state) != 0)
+	if (flow_fixture_set_up(state) != 0)
 		return -1;
 	pools = pools_open(&conf, &fake_ops);
 	pools_attach(pools, worker, NULL);
@@ -153,17 +153,18 @@ pool_fixture_setup(void **state)
 }
 
 static inline int
-pool_fixture_teardown(void **state)
+pool_fixture_tear_down(void **state)
 {
 	flow_abort_all(worker, ERR_SHUTDOWN, "over");
-	settle();
+	pool_fixture_turns();
 	pools_detach(pools, worker);
-	flow_fixture_teardown(state);
+	flow_fixture_tear_down(state);
 	pools_close(pools);
 	return fake.open == 0 && fake.connects == fake.closes ? 0 : -1;
 }
 
 #define CLIENT(n, k)	struct client n = { .name = #n, .key = k }
-#define LEND(fn) cmocka_unit_test_setup_teardown(fn, pool_fixture_setup, pool_fixture_teardown)
+#define POOL_CASE(fn) \
+	cmocka_unit_test_setup_teardown(fn, pool_fixture_set_up, pool_fixture_tear_down)
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* task_poster: threads that bring tasks to a worker: what they are handed, as soon as they can. */
+/*
+ * task_poster: threads that post tasks to a worker: whatever they are given, as soon as they can.
+ */
 #ifndef TENANTGATE_TESTS_TASK_POSTER_H
 #define TENANTGATE_TESTS_TASK_POSTER_H
 
@@ -14,16 +16,16 @@ enum { POSTERS = 3 };
 /* A wait that is over when its task comes. Memory of its own: the flow may have left by then. */
 struct posted_wait {
 	struct task task;
-	struct posted_wait *next; /* on the task_poster's pile */
+	struct posted_wait *next; /* in the task_poster's list */
 	struct flow *flow;   /* borrowed; NULL when it has left */
-	bool kidnap;	     /* aborts instead of waking */
+	bool aborts;	     /* aborts instead of waking */
 };
 
 struct task_poster {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
-	struct posted_wait *pile;
+	struct posted_wait *pending;
 	bool closing;
 	struct worker *to;
 	worker_fn *arrives;
@@ -34,33 +36,33 @@ static struct task_poster posters[POSTERS];
 static inline void *
 task_poster_run(void *arg)
 {
-	struct task_poster *man = arg;
+	struct task_poster *poster = arg;
 
-	pthread_mutex_lock(&man->lock);
-	while (man->pile != NULL || !man->closing) {
-		struct posted_wait *p = man->pile;
+	pthread_mutex_lock(&poster->lock);
+	while (poster->pending != NULL || !poster->closing) {
+		struct posted_wait *p = poster->pending;
 
 		if (p == NULL) {
-			pthread_cond_wait(&man->more, &man->lock);
+			pthread_cond_wait(&poster->more, &poster->lock);
 			continue;
 		}
-		man->pile = p->next;
-		pthread_mutex_unlock(&man->lock);
-		worker_post(man->to, &p->task, man->arrives, p);
-		pthread_mutex_lock(&man->lock);
+		poster->pending = p->next;
+		pthread_mutex_unlock(&poster->lock);
+		worker_post(poster->to, &p->task, poster->arrives, p);
+		pthread_mutex_lock(&poster->lock);
 	}
-	pthread_mutex_unlock(&man->lock);
+	pthread_mutex_unlock(&poster->lock);
 	return NULL;
 }
 
 static inline void
-task_poster_hand(struct task_poster *man, struct posted_wait *p)
+task_poster_add(struct task_poster *poster, struct posted_wait *p)
 {
-	pthread_mutex_lock(&man->lock);
-	p->next = man->pile;
-	man->pile = p;
-	pthread_cond_signal(&man->more);
-	pthread_mutex_unlock(&man->lock);
+	pthread_mutex_lock(&poster->lock);
+	p->next = poster->pending;
+	poster->pending = p;
+	pthread_cond_signal(&poster->more);
+	pthread_mutex_unlock(&poster->lock);
 }
 
 static inline void

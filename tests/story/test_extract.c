@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * extract: real documents, good and bad, through the real extractor on a worker's loop; and the
- * programs that proc.c runs beside it.
+ * test_extract: real documents, good and bad, through the real extractor on a worker's loop; and
+ * what proc.c makes of other programs.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -17,7 +17,7 @@
 #include "tenantgate/retrieval.h"
 #include "tenantgate/wire/proc.h"
 
-struct extract_run_flow {
+struct extract_case {
 	struct flow flow;
 	struct extract_conf conf;
 	const char *mime;
@@ -31,30 +31,30 @@ struct extract_run_flow {
 
 static struct worker *worker;
 static struct arena *arena;
-static struct extract_run_flow extract_run_flow;
+static struct extract_case extract_case;
 
 static enum flow_rc
 extract_flow_extract(struct flow *f)
 {
 	(void)f;
-	return extract_run(&extract_run_flow.flow, &extract_run_flow.conf, extract_run_flow.mime,
-	    extract_run_flow.body, &extract_run_flow.out);
+	return extract_run(&extract_case.flow, &extract_case.conf, extract_case.mime,
+	    extract_case.body, &extract_case.out);
 }
 
 static enum flow_rc
 extract_flow_run(struct flow *f)
 {
 	(void)f;
-	return proc_run(&extract_run_flow.flow, &extract_run_flow.proc, extract_run_flow.body,
-	    &extract_run_flow.result);
+	return proc_run(&extract_case.flow, &extract_case.proc, extract_case.body,
+	    &extract_case.result);
 }
 
 static void
 extract_flow_end(struct flow *f, const struct err *err)
 {
 	(void)f;
-	extract_run_flow.err = *err;
-	extract_run_flow.ended = true;
+	extract_case.err = *err;
+	extract_case.ended = true;
 }
 
 static const struct flow_step extract_steps[] = { { "extract", extract_flow_extract },
@@ -66,7 +66,7 @@ static const struct flow_kind run_kind = { "run", run_steps, extract_flow_end, N
 static enum flow_rc
 turn_extract(struct flow *f)
 {
-	struct extract_run_flow *s = (struct extract_run_flow *)f;
+	struct extract_case *s = (struct extract_case *)f;
 
 	return extract_run(f, &s->conf, s->mime, s->body, &s->out);
 }
@@ -74,35 +74,35 @@ turn_extract(struct flow *f)
 static void
 turn_end(struct flow *f, const struct err *err)
 {
-	((struct extract_run_flow *)f)->err = *err;
+	((struct extract_case *)f)->err = *err;
 }
 
 static const struct flow_step turn_steps[] = { { "extract", turn_extract }, { NULL, NULL } };
 static const struct flow_kind turn_kind = { "turn", turn_steps, turn_end, NULL };
 
 static int
-setup(void **state)
+set_up(void **state)
 {
 	(void)state;
 	worker = worker_new(0);
 	arena = arena_new((size_t)1 << 20);
-	memset(&extract_run_flow, 0, sizeof(extract_run_flow));
-	extract_conf_init(&extract_run_flow.conf);
-	extract_run_flow.conf.program = BUILDDIR "/tenantgate-extract";
-	extract_run_flow.conf.timeout_us = 10 * 1000000ull;
-	buf_init(&extract_run_flow.result.out, 100000);
-	buf_init(&extract_run_flow.result.err, 100);
+	memset(&extract_case, 0, sizeof(extract_case));
+	extract_conf_init(&extract_case.conf);
+	extract_case.conf.program = BUILDDIR "/tenantgate-extract";
+	extract_case.conf.timeout_us = 10 * 1000000ull;
+	buf_init(&extract_case.result.out, 100000);
+	buf_init(&extract_case.result.err, 100);
 	return worker == NULL ? -1 : 0;
 }
 
 static int
-teardown(void **state)
+tear_down(void **state)
 {
 	(void)state;
-	extract_free(&extract_run_flow.out);
-	extract_free(&extract_run_flow.out);
-	buf_free(&extract_run_flow.result.out);
-	buf_free(&extract_run_flow.result.err);
+	extract_free(&extract_case.out);
+	extract_free(&extract_case.out);
+	buf_free(&extract_case.result.out);
+	buf_free(&extract_case.result.err);
 	worker_free(worker);
 	arena_free(arena);
 	return 0;
@@ -113,9 +113,9 @@ finish(void)
 {
 	uint64_t began = clock_mono_us();
 
-	while (!extract_run_flow.ended && clock_mono_us() - began < 20 * 1000000ull)
+	while (!extract_case.ended && clock_mono_us() - began < 20 * 1000000ull)
 		worker_turn(worker, 50);
-	assert_true(extract_run_flow.ended);
+	assert_true(extract_case.ended);
 	for (int i = 0; i < 3; i++)
 		worker_turn(worker, 1);
 }
@@ -123,11 +123,11 @@ finish(void)
 static enum err_code
 extract(const char *mime, struct slice body)
 {
-	extract_run_flow.mime = mime;
-	extract_run_flow.body = body;
-	flow_start(&extract_run_flow.flow, &extract_kind, worker, arena);
+	extract_case.mime = mime;
+	extract_case.body = body;
+	flow_start(&extract_case.flow, &extract_kind, worker, arena);
 	finish();
-	return extract_run_flow.err.code;
+	return extract_case.err.code;
 }
 
 /* Borrowed until the next call. */
@@ -156,19 +156,19 @@ extract_file(const char *name)
 #define SAMPLE "contrib/sample/field-guide.pdf"
 
 static void
-test_sample(void **state)
+the_sample_is_extracted(void **state)
 {
 	(void)state;
 	assert_int_equal(extract_file(SAMPLE), ERR_NONE);
-	assert_int_equal(extract_run_flow.out.pages_in_all, 6);
-	assert_int_equal(extract_run_flow.out.page_count, 6);
-	assert_int_equal(extract_run_flow.out.pages[1].number, 2);
-	assert_true(slice_starts(extract_run_flow.out.pages[1].text, "The Marigold\n"));
-	assert_non_null(strstr(extract_run_flow.out.text.data, "a goat called Admiral"));
+	assert_int_equal(extract_case.out.pages_in_all, 6);
+	assert_int_equal(extract_case.out.page_count, 6);
+	assert_int_equal(extract_case.out.pages[1].number, 2);
+	assert_true(slice_starts(extract_case.out.pages[1].text, "The Marigold\n"));
+	assert_non_null(strstr(extract_case.out.text.data, "a goat called Admiral"));
 }
 
 static void
-test_bad_documents(void **state)
+bad_documents_are_refused(void **state)
 {
 	static const struct {
 		const char *name;
@@ -183,27 +183,27 @@ test_bad_documents(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		if (extract_file(files[i].name) != files[i].code)
-			fail_msg("%s: %s: %s", files[i].name, err_slug(extract_run_flow.err.code),
-			    extract_run_flow.err.detail);
-		extract_free(&extract_run_flow.out);
-		extract_run_flow.ended = false;
+			fail_msg("%s: %s: %s", files[i].name, err_slug(extract_case.err.code),
+			    extract_case.err.detail);
+		extract_free(&extract_case.out);
+		extract_case.ended = false;
 	}
 }
 
 static void
-test_limits(void **state)
+documents_past_limits_are_refused(void **state)
 {
 	(void)state;
-	extract_run_flow.conf.pages_max = 5;
+	extract_case.conf.pages_max = 5;
 	assert_int_equal(extract_file(SAMPLE), ERR_DOC_LIMIT);
-	extract_free(&extract_run_flow.out);
-	extract_run_flow.ended = false;
-	extract_run_flow.conf.pages_max = 6;
-	extract_run_flow.conf.text_max = 3000;
+	extract_free(&extract_case.out);
+	extract_case.ended = false;
+	extract_case.conf.pages_max = 6;
+	extract_case.conf.text_max = 3000;
 	assert_int_equal(extract_file(SAMPLE), ERR_DOC_LIMIT);
-	extract_free(&extract_run_flow.out);
-	extract_run_flow.ended = false;
-	extract_run_flow.conf.program = "/nonexistent";
+	extract_free(&extract_case.out);
+	extract_case.ended = false;
+	extract_case.conf.program = "/nonexistent";
 	assert_int_equal(extract_file(SAMPLE), ERR_EXTRACT);
 }
 
@@ -212,12 +212,12 @@ check_text(const char *mime, struct slice body, enum err_code code)
 {
 	assert_int_equal(extract(mime, body), code);
 	if (code != ERR_NONE)
-		extract_free(&extract_run_flow.out);
-	extract_run_flow.ended = false;
+		extract_free(&extract_case.out);
+	extract_case.ended = false;
 }
 
 static void
-test_text(void **state)
+plain_text_is_taken_as_it_is(void **state)
 {
 	(void)state;
 	check_text("text/plain", SLICE_LIT(""), ERR_DOC_EMPTY);
@@ -227,30 +227,30 @@ test_text(void **state)
 	check_text("image/png", SLICE_LIT("x"), ERR_MEDIA_TYPE);
 	check_text(NULL, SLICE_LIT("x"), ERR_MEDIA_TYPE);
 	check_text("text/markdown", SLICE_LIT("\xef\xbb\xbf# Tide"), ERR_NONE);
-	assert_int_equal(extract_run_flow.out.page_count, 1);
-	assert_int_equal(extract_run_flow.out.pages[0].number, 0);
-	assert_int_equal(extract_run_flow.out.pages_in_all, 0);
-	assert_true(slice_is(extract_run_flow.out.pages[0].text, "# Tide"));
+	assert_int_equal(extract_case.out.page_count, 1);
+	assert_int_equal(extract_case.out.pages[0].number, 0);
+	assert_int_equal(extract_case.out.pages_in_all, 0);
+	assert_true(slice_is(extract_case.out.pages[0].text, "# Tide"));
 }
 
-/* One parser at a time: four flows take turns, one that is left while it waits leaves no place
- * taken, and who waits too long is told. */
+/* One parser at a time: four flows take turns, one that is aborted while it waits frees its place,
+ * and a wait that is too long is an error. */
 static void
-test_turns(void **state)
+extractions_take_turns(void **state)
 {
-	static struct extract_run_flow others[3];
+	static struct extract_case others[3];
 
 	(void)state;
-	extract_run_flow.conf.parallel_max = 1;
-	extract_run_flow.mime = "application/pdf";
-	extract_run_flow.body = file(SAMPLE);
+	extract_case.conf.parallel_max = 1;
+	extract_case.mime = "application/pdf";
+	extract_case.body = file(SAMPLE);
 	for (int i = 0; i < 3; i++) {
-		others[i] = extract_run_flow;
+		others[i] = extract_case;
 		flow_start(&others[i].flow, &turn_kind, worker, arena);
 	}
 	worker_turn(worker, 1);
 	flow_abort(&others[2].flow, ERR_CLIENT_GONE, "left");
-	assert_int_equal(extract(extract_run_flow.mime, extract_run_flow.body), ERR_NONE);
+	assert_int_equal(extract(extract_case.mime, extract_case.body), ERR_NONE);
 	while (flow_count(worker) > 0)
 		worker_turn(worker, 20);
 	assert_int_equal(others[0].err.code, ERR_NONE);
@@ -258,103 +258,103 @@ test_turns(void **state)
 	assert_int_equal(others[2].err.code, ERR_CLIENT_GONE);
 	for (int i = 0; i < 3; i++)
 		extract_free(&others[i].out);
-	extract_free(&extract_run_flow.out);
-	extract_run_flow.ended = false;
-	extract_run_flow.conf.parallel_max = 0;
-	extract_run_flow.conf.timeout_us = 50000;
-	assert_int_equal(extract(extract_run_flow.mime, extract_run_flow.body), ERR_OVERLOADED);
+	extract_free(&extract_case.out);
+	extract_case.ended = false;
+	extract_case.conf.parallel_max = 0;
+	extract_case.conf.timeout_us = 50000;
+	assert_int_equal(extract(extract_case.mime, extract_case.body), ERR_OVERLOADED);
 }
 
 static void
-run(const char *script, size_t input)
+run_script(const char *script, size_t input)
 {
 	static char zeros[300000];
 	const char *const args[] = { "sh", "-c", script, NULL };
 
-	extract_run_flow.proc = (struct proc_conf){ "/bin/sh", args, 2 * 1000000ull };
-	extract_run_flow.body = slice_of(zeros, input);
-	extract_run_flow.ended = false;
-	buf_reset(&extract_run_flow.result.out);
-	buf_reset(&extract_run_flow.result.err);
-	flow_start(&extract_run_flow.flow, &run_kind, worker, arena);
+	extract_case.proc = (struct proc_conf){ "/bin/sh", args, 2 * 1000000ull };
+	extract_case.body = slice_of(zeros, input);
+	extract_case.ended = false;
+	buf_reset(&extract_case.result.out);
+	buf_reset(&extract_case.result.err);
+	flow_start(&extract_case.flow, &run_kind, worker, arena);
 	finish();
-	assert_int_equal(extract_run_flow.err.code, ERR_NONE);
+	assert_int_equal(extract_case.err.code, ERR_NONE);
 }
 
 static void
-test_proc(void **state)
+a_child_is_fed_and_read(void **state)
 {
 	(void)state;
-	run("wc -c; echo \"$HOME\" >&2; exit 3", 300000);
-	assert_int_equal(extract_run_flow.result.end, PROC_EXITED);
-	assert_int_equal(extract_run_flow.result.code, 3);
-	assert_string_equal(extract_run_flow.result.out.data, "300000\n");
-	assert_string_equal(extract_run_flow.result.err.data, "\n");
-	run("exit 0", 300000); /* never reads: no SIGPIPE, no wait */
-	assert_int_equal(extract_run_flow.result.code, 0);
-	run("kill -SEGV $$", 0);
-	assert_int_equal(extract_run_flow.result.end, PROC_SIGNALED);
-	assert_int_equal(extract_run_flow.result.code, SIGSEGV);
-	run("exec yes", 0);
-	assert_int_equal(extract_run_flow.result.end, PROC_OUT_LARGE);
-	run("yes | head -c 5000 >&2; echo over", 0);
-	assert_int_equal(extract_run_flow.result.err.len, 100);
-	assert_string_equal(extract_run_flow.result.out.data, "over\n");
-	run("exec sleep 60", 0);
-	assert_int_equal(extract_run_flow.result.end, PROC_TIMEOUT);
+	run_script("wc -c; echo \"$HOME\" >&2; exit 3", 300000);
+	assert_int_equal(extract_case.result.end, PROC_EXITED);
+	assert_int_equal(extract_case.result.code, 3);
+	assert_string_equal(extract_case.result.out.data, "300000\n");
+	assert_string_equal(extract_case.result.err.data, "\n");
+	run_script("exit 0", 300000); /* never reads: no SIGPIPE, no wait */
+	assert_int_equal(extract_case.result.code, 0);
+	run_script("kill -SEGV $$", 0);
+	assert_int_equal(extract_case.result.end, PROC_SIGNALED);
+	assert_int_equal(extract_case.result.code, SIGSEGV);
+	run_script("exec yes", 0);
+	assert_int_equal(extract_case.result.end, PROC_OUT_LARGE);
+	run_script("yes | head -c 5000 >&2; echo over", 0);
+	assert_int_equal(extract_case.result.err.len, 100);
+	assert_string_equal(extract_case.result.out.data, "over\n");
+	run_script("exec sleep 60", 0);
+	assert_int_equal(extract_case.result.end, PROC_TIMEOUT);
 }
 
 static void
-test_cancel(void **state)
+a_cancelled_extraction_ends_its_child(void **state)
 {
 	const char *const args[] = { "sleep", "60", NULL };
 
 	(void)state;
-	extract_run_flow.proc = (struct proc_conf){ "/bin/sleep", args, 60 * 1000000ull };
-	flow_start(&extract_run_flow.flow, &run_kind, worker, arena);
+	extract_case.proc = (struct proc_conf){ "/bin/sleep", args, 60 * 1000000ull };
+	flow_start(&extract_case.flow, &run_kind, worker, arena);
 	worker_turn(worker, 20);
-	assert_false(extract_run_flow.ended);
-	flow_abort(&extract_run_flow.flow, ERR_CLIENT_GONE, "left");
+	assert_false(extract_case.ended);
+	flow_abort(&extract_case.flow, ERR_CLIENT_GONE, "left");
 	finish();
-	assert_int_equal(extract_run_flow.err.code, ERR_CLIENT_GONE);
+	assert_int_equal(extract_case.err.code, ERR_CLIENT_GONE);
 	for (int i = 0; i < 20; i++) /* the killed one is reaped: the sanitizer sees no leak */
 		worker_turn(worker, 20);
 }
 
-/* The sample again, left at every turn of the loop. */
+/* The sample again, aborted at every turn of the loop. */
 static void
-test_cancel_anywhere(void **state)
+an_extraction_may_be_cancelled_anywhere(void **state)
 {
 	(void)state;
 	for (int turns = 0; turns < 30; turns++) {
-		extract_run_flow.ended = false;
-		extract_run_flow.mime = "application/pdf";
-		extract_run_flow.body = file(SAMPLE);
-		flow_start(&extract_run_flow.flow, &extract_kind, worker, arena);
-		for (int i = 0; i < turns && !extract_run_flow.ended; i++)
+		extract_case.ended = false;
+		extract_case.mime = "application/pdf";
+		extract_case.body = file(SAMPLE);
+		flow_start(&extract_case.flow, &extract_kind, worker, arena);
+		for (int i = 0; i < turns && !extract_case.ended; i++)
 			worker_turn(worker, 5);
-		flow_abort(&extract_run_flow.flow, ERR_CLIENT_GONE, "left");
+		flow_abort(&extract_case.flow, ERR_CLIENT_GONE, "left");
 		finish();
-		extract_free(&extract_run_flow.out);
+		extract_free(&extract_case.out);
 	}
 	for (int i = 0; i < 20; i++)
 		worker_turn(worker, 20);
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_sample),
-		TEST(test_bad_documents),
-		TEST(test_limits),
-		TEST(test_turns),
-		TEST(test_text),
-		TEST(test_proc),
-		TEST(test_cancel),
-		TEST(test_cancel_anywhere),
+		TEST(the_sample_is_extracted),
+		TEST(bad_documents_are_refused),
+		TEST(documents_past_limits_are_refused),
+		TEST(extractions_take_turns),
+		TEST(plain_text_is_taken_as_it_is),
+		TEST(a_child_is_fed_and_read),
+		TEST(a_cancelled_extraction_ends_its_child),
+		TEST(an_extraction_may_be_cancelled_anywhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
 
 #include "tenantgate/base/clock.h"
 
-static struct flow *waiting; /* the flow that wait_here() has put to sleep */
+static struct flow *waiting; /* the flow that waits in wait_here() */
 static unsigned rounds;
 
 static void
@@ -16,7 +16,7 @@ forget(void *arg)
 }
 
 static void
-trace_release(struct flow *f)
+wipe_and_trace(struct flow *f)
 {
 	memset(f, 0xdd, sizeof(*f)); /* nobody may look at it any more */
 	trace("r");
@@ -54,12 +54,12 @@ done_here(struct flow *f)
 	return FLOW_DONE;
 }
 
-KIND(plain, { "a", step_a }, { "b", step_b });
-KIND(waits, { "a", step_a }, { "wait", wait_here }, { "b", step_b });
-KIND(early, { "d", done_here }, { "b", step_b });
+KIND(plain, wipe_and_trace, { "a", step_a }, { "b", step_b });
+KIND(waits, wipe_and_trace, { "a", step_a }, { "wait", wait_here }, { "b", step_b });
+KIND(early, wipe_and_trace, { "d", done_here }, { "b", step_b });
 
 static void
-test_steps_run_from_the_loop(void **state)
+steps_run_from_the_loop(void **state)
 {
 	struct flow f = { 0 };
 
@@ -73,7 +73,7 @@ test_steps_run_from_the_loop(void **state)
 }
 
 static void
-test_done_skips_the_rest(void **state)
+done_skips_the_rest(void **state)
 {
 	struct flow f = { 0 };
 
@@ -84,7 +84,7 @@ test_done_skips_the_rest(void **state)
 }
 
 static void
-test_wake_queues(void **state)
+a_wake_queues(void **state)
 {
 	struct flow f = { 0 };
 
@@ -100,7 +100,7 @@ test_wake_queues(void **state)
 }
 
 static void
-test_wake_with_an_error(void **state)
+a_wake_may_bring_an_error(void **state)
 {
 	struct flow f = { 0 };
 
@@ -122,10 +122,10 @@ wait_and_wake(struct flow *f)
 	return rc;
 }
 
-KIND(hasty, { "hasty", wait_and_wake }, { "b", step_b });
+KIND(hasty, wipe_and_trace, { "hasty", wait_and_wake }, { "b", step_b });
 
 static void
-test_woken_inside_the_step(void **state)
+a_flow_may_be_woken_inside_its_step(void **state)
 {
 	struct flow f = { 0 };
 
@@ -153,7 +153,7 @@ static const struct flow_step loops_steps[] = {
 static const struct flow_kind loops = { "loops", loops_steps, trace_end, NULL };
 
 static void
-test_loop_adds_up_its_time(void **state)
+a_loop_adds_up_its_time(void **state)
 {
 	struct flow f = { 0 };
 	unsigned i;
@@ -182,10 +182,10 @@ spin(struct flow *f)
 	return FLOW_NEXT;
 }
 
-KIND(spins, { "spin", spin }, { "b", step_b });
+KIND(spins, wipe_and_trace, { "spin", spin }, { "b", step_b });
 
 static void
-test_no_flow_keeps_the_loop(void **state)
+no_flow_keeps_the_loop(void **state)
 {
 	struct flow f = { 0 }, other = { 0 };
 
@@ -226,7 +226,7 @@ static const struct flow_step calls_steps[] = {
 static const struct flow_kind calls = { "calls", calls_steps, trace_end, NULL };
 
 static void
-test_call_waits_for_the_child(void **state)
+a_call_waits_for_the_child(void **state)
 {
 	struct two two = { 0 };
 
@@ -242,7 +242,7 @@ test_call_waits_for_the_child(void **state)
 }
 
 static void
-test_call_fails_with_the_child(void **state)
+a_call_fails_with_the_child(void **state)
 {
 	struct two two = { 0 };
 
@@ -256,23 +256,23 @@ test_call_fails_with_the_child(void **state)
 }
 
 static enum flow_rc
-nap(struct flow *f)
+sleep_a_moment(struct flow *f)
 {
 	trace("z");
 	return flow_sleep(f, &((struct two *)f)->timer, 5000);
 }
 
 static const struct flow_step delays_steps[] = {
-	{ "nap", nap },
-	{ "again", nap },
+	{ "sleep", sleep_a_moment },
+	{ "again", sleep_a_moment },
 	{ "b", step_b },
 	{ NULL, NULL },
 };
 static const struct flow_kind delays = { "delays", delays_steps, trace_end, NULL };
 
-/* An ended flow may start anew; a nap cut short leaves no timer. */
+/* An ended flow may start anew; a sleep cut short leaves no timer. */
 static void
-test_sleep(void **state)
+a_sleep_is_a_wait(void **state)
 {
 	struct two two = { 0 };
 
@@ -293,16 +293,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_steps_run_from_the_loop),
-		TEST(test_done_skips_the_rest),
-		TEST(test_wake_queues),
-		TEST(test_wake_with_an_error),
-		TEST(test_woken_inside_the_step),
-		TEST(test_loop_adds_up_its_time),
-		TEST(test_no_flow_keeps_the_loop),
-		TEST(test_call_waits_for_the_child),
-		TEST(test_call_fails_with_the_child),
-		TEST(test_sleep),
+		TEST(steps_run_from_the_loop),
+		TEST(done_skips_the_rest),
+		TEST(a_wake_queues),
+		TEST(a_wake_may_bring_an_error),
+		TEST(a_flow_may_be_woken_inside_its_step),
+		TEST(a_loop_adds_up_its_time),
+		TEST(no_flow_keeps_the_loop),
+		TEST(a_call_waits_for_the_child),
+		TEST(a_call_fails_with_the_child),
+		TEST(a_sleep_is_a_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

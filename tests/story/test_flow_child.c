@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A flow and its child: who ends first, who is told what, whoever aborts whom. */
+/* A flow and its child: which ends first and with what error, whichever aborts which. */
 #include "traced_flow.h"
 
 struct family {
@@ -16,7 +16,7 @@ step_calls(struct flow *f)
 }
 
 static void
-parent_end(struct flow *f, const struct err *err)
+trace_parent_end(struct flow *f, const struct err *err)
 {
 	trace("P");
 	trace_end(f, err);
@@ -28,10 +28,10 @@ static const struct flow_step calls_steps[] = {
 	{ "waits", step_waits },
 	{ NULL, NULL },
 };
-static const struct flow_kind calls = { "calls", calls_steps, parent_end, NULL };
+static const struct flow_kind calls = { "calls", calls_steps, trace_parent_end, NULL };
 
 static void
-test_child_ends_before_its_aborted_parent(void **state)
+a_child_ends_before_its_aborted_parent(void **state)
 {
 	struct family t = { 0 };
 
@@ -44,7 +44,7 @@ test_child_ends_before_its_aborted_parent(void **state)
 }
 
 static void
-test_child_woken_and_then_parent_aborted(void **state)
+a_child_is_woken_and_its_parent_aborted(void **state)
 {
 	struct family t = { 0 };
 
@@ -57,67 +57,69 @@ test_child_woken_and_then_parent_aborted(void **state)
 	assert_string_equal(traced, "(w|E:client_gone|21rP|E:client_gone|21");
 }
 
-/* The child's last act is to abort its parent: from a step, from end(), from a defer. */
-static struct flow *victim;
-static const struct flow_kind *betrayal;
+/* The last thing a child does is to abort its parent: from a step, from end(), from a defer. */
+static struct flow *parent;
+static const struct flow_kind *aborting_child;
 
 static void
-betray(void *arg)
+abort_parent(void *arg)
 {
 	(void)arg;
-	flow_abort(victim, ERR_INTERNAL, "betrayed");
+	flow_abort(parent, ERR_INTERNAL, "aborted by the child");
 }
 
 static enum flow_rc
-step_betrays(struct flow *f)
+step_aborts_parent(struct flow *f)
 {
-	betray(f);
+	abort_parent(f);
 	return FLOW_NEXT;
 }
 
 static enum flow_rc
-step_plots(struct flow *f)
+step_defers_abort(struct flow *f)
 {
-	flow_defer(f, betray, NULL);
+	flow_defer(f, abort_parent, NULL);
 	return FLOW_NEXT;
 }
 
 static void
-end_betrays(struct flow *f, const struct err *err)
+end_aborts_parent(struct flow *f, const struct err *err)
 {
-	betray(f);
+	abort_parent(f);
 	trace_end(f, err);
 }
 
-KIND(betrays, { "betrays", step_betrays }, { "waits", step_waits });
-KIND(plots, { "plots", step_plots });
+KIND(aborts_in_step, trace_release, { "aborts", step_aborts_parent }, { "waits", step_waits });
+KIND(aborts_in_defer, trace_release, { "defers", step_defers_abort });
 static const struct flow_step nothing_steps[] = { { "defers", step_defers }, { NULL, NULL } };
-static const struct flow_kind ends_badly = { "ends", nothing_steps, end_betrays, trace_release };
+static const struct flow_kind aborts_in_end = { "ends", nothing_steps, end_aborts_parent,
+	trace_release };
 
 static enum flow_rc
-step_trusts(struct flow *f)
+step_calls_aborter(struct flow *f)
 {
-	victim = f;
-	return flow_call(f, &((struct family *)f)->child, betrayal);
+	parent = f;
+	return flow_call(f, &((struct family *)f)->child, aborting_child);
 }
 
-static const struct flow_step trusts_steps[] = {
-	{ "trusts", step_trusts },
+static const struct flow_step calls_aborter_steps[] = {
+	{ "calls", step_calls_aborter },
 	{ "waits", step_waits },
 	{ NULL, NULL },
 };
-static const struct flow_kind trusts = { "trusts", trusts_steps, parent_end, NULL };
+static const struct flow_kind calls_aborter = { "calls", calls_aborter_steps, trace_parent_end,
+	NULL };
 
 static void
-test_child_aborts_its_parent(void **state)
+a_child_may_abort_its_parent(void **state)
 {
 	const struct {
 		const struct flow_kind *kind;
 		const char *traced_flow;
 	} cases[] = {
-		{ &betrays, "|E:internal|rP|E:internal|" },
-		{ &ends_badly, "|E:ok|21rP|E:internal|" },
-		{ &plots, "|E:ok|rP|E:internal|" },
+		{ &aborts_in_step, "|E:internal|rP|E:internal|" },
+		{ &aborts_in_end, "|E:ok|21rP|E:internal|" },
+		{ &aborts_in_defer, "|E:ok|rP|E:internal|" },
 	};
 	unsigned i;
 
@@ -126,14 +128,14 @@ test_child_aborts_its_parent(void **state)
 		struct family t = { 0 };
 
 		traced[0] = '\0';
-		betrayal = cases[i].kind;
-		flow_start(&t.flow, &trusts, worker, NULL);
+		aborting_child = cases[i].kind;
+		flow_start(&t.flow, &calls_aborter, worker, NULL);
 		flow_fixture_finish();
 		assert_string_equal(traced, cases[i].traced_flow);
 	}
 }
 
-/* flow_try(): the child's failure is told, not suffered. */
+/* flow_try(): the child's failure is reported, and not the parent's. */
 static enum flow_rc
 step_tries(struct flow *f)
 {
@@ -143,7 +145,7 @@ step_tries(struct flow *f)
 }
 
 static enum flow_rc
-step_says_why(struct flow *f)
+step_traces_why(struct flow *f)
 {
 	trace(err_slug(((struct family *)f)->why.code));
 	return FLOW_NEXT;
@@ -151,13 +153,13 @@ step_says_why(struct flow *f)
 
 static const struct flow_step tries_steps[] = {
 	{ "tries", step_tries },
-	{ "says", step_says_why },
+	{ "traces", step_traces_why },
 	{ NULL, NULL },
 };
-static const struct flow_kind tries = { "tries", tries_steps, parent_end, NULL };
+static const struct flow_kind tries = { "tries", tries_steps, trace_parent_end, NULL };
 
 static void
-test_tried_child_fails(void **state)
+a_tried_child_may_fail(void **state)
 {
 	struct family t = { 0 };
 
@@ -170,7 +172,7 @@ test_tried_child_fails(void **state)
 }
 
 static void
-test_tried_child_is_well(void **state)
+a_tried_child_may_succeed(void **state)
 {
 	struct family t = { 0 };
 
@@ -183,7 +185,7 @@ test_tried_child_is_well(void **state)
 }
 
 static void
-test_abort_all_in_a_family(void **state)
+all_of_a_family_are_aborted(void **state)
 {
 	struct family t = { 0 };
 
@@ -208,10 +210,10 @@ static const struct flow_step aborted_steps[] = {
 	{ "calls", step_calls_aborted },
 	{ NULL, NULL },
 };
-static const struct flow_kind calls_aborted = { "calls", aborted_steps, parent_end, NULL };
+static const struct flow_kind calls_aborted = { "calls", aborted_steps, trace_parent_end, NULL };
 
 static void
-test_parent_aborted_in_the_step_that_calls(void **state)
+a_parent_is_aborted_in_the_step_that_calls(void **state)
 {
 	struct family t = { 0 };
 
@@ -225,13 +227,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_child_ends_before_its_aborted_parent),
-		TEST(test_child_woken_and_then_parent_aborted),
-		TEST(test_child_aborts_its_parent),
-		TEST(test_tried_child_fails),
-		TEST(test_tried_child_is_well),
-		TEST(test_abort_all_in_a_family),
-		TEST(test_parent_aborted_in_the_step_that_calls),
+		TEST(a_child_ends_before_its_aborted_parent),
+		TEST(a_child_is_woken_and_its_parent_aborted),
+		TEST(a_child_may_abort_its_parent),
+		TEST(a_tried_child_may_fail),
+		TEST(a_tried_child_may_succeed),
+		TEST(all_of_a_family_are_aborted),
+		TEST(a_parent_is_aborted_in_the_step_that_calls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

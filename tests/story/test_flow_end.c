@@ -12,10 +12,11 @@ step_fails(struct flow *f)
 	return flow_fail(f, ERR_CONFLICT, "twice %s", "the same");
 }
 
-KIND(fails, { "defers", step_defers }, { "fails", step_fails }, { "wait", step_waits });
+KIND(fails, trace_release, { "defers", step_defers }, { "fails", step_fails },
+    { "wait", step_waits });
 
 static void
-test_failure_ends_it(void **state)
+a_failure_ends_the_flow(void **state)
 {
 	struct flow f = { 0 };
 
@@ -30,7 +31,7 @@ test_failure_ends_it(void **state)
 
 /* The wait is over at once, the end comes from the loop; a second reason is too late. */
 static void
-test_abort_while_waiting(void **state)
+a_waiting_flow_may_be_aborted(void **state)
 {
 	struct flow f = { 0 };
 
@@ -45,7 +46,7 @@ test_abort_while_waiting(void **state)
 }
 
 static void
-test_abort_before_the_first_step(void **state)
+a_flow_may_be_aborted_before_its_first_step(void **state)
 {
 	struct flow f = { 0 };
 
@@ -58,7 +59,7 @@ test_abort_before_the_first_step(void **state)
 
 /* No cancel: the wait was over. */
 static void
-test_abort_when_woken(void **state)
+a_woken_flow_may_be_aborted(void **state)
 {
 	struct flow f = { 0 };
 
@@ -109,14 +110,14 @@ wait_and_abort(struct flow *f)
 	return rc;
 }
 
-KIND(aborts_next, { "x", abort_and_next }, { "wait", step_waits });
-KIND(aborts_done, { "x", abort_and_done });
-KIND(aborts_fail, { "x", abort_and_fail });
-KIND(aborts_wait, { "x", abort_and_wait });
-KIND(waits_abort, { "x", wait_and_abort });
+KIND(aborts_next, trace_release, { "x", abort_and_next }, { "wait", step_waits });
+KIND(aborts_done, trace_release, { "x", abort_and_done });
+KIND(aborts_fail, trace_release, { "x", abort_and_fail });
+KIND(aborts_wait, trace_release, { "x", abort_and_wait });
+KIND(waits_abort, trace_release, { "x", wait_and_abort });
 
 static void
-test_abort_inside_its_own_step(void **state)
+a_flow_may_be_aborted_inside_its_own_step(void **state)
 {
 	const struct {
 		const struct flow_kind *kind;
@@ -142,7 +143,7 @@ test_abort_inside_its_own_step(void **state)
 }
 
 static void
-test_deadline_names_the_step(void **state)
+a_deadline_names_the_step(void **state)
 {
 	struct flow f = { 0 };
 
@@ -157,7 +158,7 @@ test_deadline_names_the_step(void **state)
 }
 
 static void
-test_deadline_taken_back(void **state)
+a_deadline_may_be_taken_back(void **state)
 {
 	struct flow f = { 0 };
 
@@ -181,7 +182,7 @@ count_one(struct flow *f, void *arg)
 }
 
 static void
-test_abort_all(void **state)
+all_flows_are_aborted(void **state)
 {
 	struct flow one = { 0 }, other = { 0 };
 	unsigned n = 0;
@@ -205,17 +206,17 @@ release_arena(struct flow *f)
 	arena_free(f->arena);
 }
 
-static const struct flow_kind housed = { "housed", waits_steps, trace_end, release_arena };
+static const struct flow_kind in_arena = { "in_arena", waits_steps, trace_end, release_arena };
 
 static void
-test_release_frees_the_flow(void **state)
+release_frees_the_flow(void **state)
 {
 	struct arena *arena = arena_new(4096);
 	struct flow *f = arena_alloc(arena, sizeof(*f));
 
 	(void)state;
 	assert_non_null(f);
-	flow_start(f, &housed, worker, arena);
+	flow_start(f, &in_arena, worker, arena);
 	flow_fixture_turns(1);
 	flow_abort(f, ERR_CLIENT_GONE, "left");
 	flow_fixture_finish();
@@ -226,15 +227,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_failure_ends_it),
-		TEST(test_abort_while_waiting),
-		TEST(test_abort_before_the_first_step),
-		TEST(test_abort_when_woken),
-		TEST(test_abort_inside_its_own_step),
-		TEST(test_deadline_names_the_step),
-		TEST(test_deadline_taken_back),
-		TEST(test_abort_all),
-		TEST(test_release_frees_the_flow),
+		TEST(a_failure_ends_the_flow),
+		TEST(a_waiting_flow_may_be_aborted),
+		TEST(a_flow_may_be_aborted_before_its_first_step),
+		TEST(a_woken_flow_may_be_aborted),
+		TEST(a_flow_may_be_aborted_inside_its_own_step),
+		TEST(a_deadline_names_the_step),
+		TEST(a_deadline_may_be_taken_back),
+		TEST(all_flows_are_aborted),
+		TEST(release_frees_the_flow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tens of thousands of flows on one worker: random delays, failures, departures, deadlines,
- * children, shared lookups, and tasks from other threads that wake them or take them away. At
+ * children, shared lookups, and tasks from other threads that wake or abort them. At
  * the end each has ended exactly once, each defer has run exactly once, nothing is alive.
  *
  *	test_flow_stress [flows [seed]]		(default 20000, 1)
@@ -23,7 +23,7 @@ struct tally {
 	unsigned good, failed, departed, late;
 };
 
-struct lookup {
+struct shared_lookup {
 	struct flow flow;
 	struct join join;
 	struct timer timer;
@@ -42,7 +42,7 @@ struct stress_flow {
 };
 
 static struct worker *worker;
-static struct lookup lookups[LOOKUPS];
+static struct shared_lookup lookups[LOOKUPS];
 static struct tally tally;
 static struct timer driver;
 static unsigned wanted;
@@ -68,8 +68,8 @@ posted_wait_arrives(void *arg)
 	if (f != NULL) {
 		((struct stress_flow *)f)->posted_wait = NULL;
 		p->flow = NULL;
-		if (p->kidnap)
-			flow_abort(f, ERR_CLIENT_GONE, "kidnapped");
+		if (p->aborts)
+			flow_abort(f, ERR_CLIENT_GONE, "aborted by a task");
 		else
 			flow_wake(f);
 	}
@@ -83,7 +83,7 @@ posted_wait_forget(void *arg)
 	struct flow *f = p->flow;
 
 	if (f == NULL)
-		return; /* the posted_wait itself takes us away */
+		return; /* its task is what aborts us */
 	((struct stress_flow *)f)->posted_wait = NULL;
 	p->flow = NULL;
 }
@@ -96,22 +96,22 @@ posted_wait_begin(struct flow *f)
 
 	assert(p != NULL && t->posted_wait == NULL);
 	p->flow = f;
-	p->kidnap = dice(10) == 0;
+	p->aborts = dice(10) == 0;
 	t->posted_wait = p;
-	task_poster_hand(&posters[dice(POSTERS)], p);
+	task_poster_add(&posters[dice(POSTERS)], p);
 	return flow_wait(f, posted_wait_forget, p);
 }
 
 /* ---- shared lookups ---- */
 
 static enum flow_rc
-lookup_work(struct flow *f)
+shared_lookup_work(struct flow *f)
 {
-	return flow_sleep(f, &((struct lookup *)f)->timer, dice(3000));
+	return flow_sleep(f, &((struct shared_lookup *)f)->timer, dice(3000));
 }
 
 static enum flow_rc
-lookup_verdict(struct flow *f)
+shared_lookup_verdict(struct flow *f)
 {
 	if (dice(8) == 0)
 		return flow_fail(f, ERR_CATALOG, "no such thing");
@@ -119,25 +119,26 @@ lookup_verdict(struct flow *f)
 }
 
 static void
-lookup_end(struct flow *f, const struct err *err)
+shared_lookup_end(struct flow *f, const struct err *err)
 {
-	join_finish(&((struct lookup *)f)->join, err);
+	join_finish(&((struct shared_lookup *)f)->join, err);
 }
 
-static const struct flow_step lookup_steps[] = {
-	{ "work", lookup_work },
-	{ "verdict", lookup_verdict },
+static const struct flow_step shared_lookup_steps[] = {
+	{ "work", shared_lookup_work },
+	{ "verdict", shared_lookup_verdict },
 	{ NULL, NULL },
 };
-static const struct flow_kind lookup_kind = { "lookup", lookup_steps, lookup_end, NULL };
+static const struct flow_kind shared_lookup_kind = { "lookup", shared_lookup_steps,
+	shared_lookup_end, NULL };
 
 static enum flow_rc
-lookup_ask(struct flow *f, struct join_waiter *waiter)
+shared_lookup_join(struct flow *f, struct join_waiter *waiter)
 {
-	struct lookup *l = &lookups[dice(LOOKUPS)];
+	struct shared_lookup *l = &lookups[dice(LOOKUPS)];
 
 	if (l->flow.state == FLOW_IDLE || l->flow.state == FLOW_ENDED)
-		flow_start(&l->flow, &lookup_kind, worker, NULL);
+		flow_start(&l->flow, &shared_lookup_kind, worker, NULL);
 	if (dice(4) == 0)
 		flow_deadline(&l->flow, 1 + dice(2000));
 	return join_wait(&l->join, f, waiter);
@@ -189,10 +190,10 @@ child_verdict(struct flow *f)
 	case 0:
 		return flow_fail(f, ERR_MODEL, "the child failed");
 	case 1:
-		flow_abort(&t->flow, ERR_CLIENT_GONE, "the child turns on its parent");
+		flow_abort(&t->flow, ERR_CLIENT_GONE, "the child aborts its parent");
 		return FLOW_NEXT;
 	case 2:
-		flow_abort(f, ERR_CLIENT_GONE, "the child turns on itself");
+		flow_abort(f, ERR_CLIENT_GONE, "the child aborts itself");
 		return flow_sleep(f, &t->child_timer, 10);
 	default:
 		return FLOW_DONE;
@@ -215,13 +216,13 @@ child_release(struct flow *f)
 }
 
 static const struct flow_step child_steps[] = {
-	{ "nap", child_delay },
+	{ "sleep", child_delay },
 	{ "verdict", child_verdict },
 	{ NULL, NULL },
 };
 static const struct flow_kind child_kind = { "child", child_steps, child_end, child_release };
 
-/* ---- the tale ---- */
+/* ---- the flow ---- */
 
 static enum flow_rc
 stress_flow_begin(struct flow *f)
@@ -246,7 +247,7 @@ stress_flow_work(struct flow *f)
 		tally.started++;
 		return flow_call(f, &t->child, &child_kind);
 	case 2:
-		return lookup_ask(f, &t->waiter);
+		return shared_lookup_join(f, &t->waiter);
 	case 3:
 		return FLOW_NEXT;
 	default:
@@ -306,10 +307,10 @@ static const struct flow_step stress_flow_steps[] = {
 	{ "again", stress_flow_again },
 	{ NULL, NULL },
 };
-static const struct flow_kind stress_flow_kind = { "tale", stress_flow_steps, stress_flow_end,
+static const struct flow_kind stress_flow_kind = { "stress", stress_flow_steps, stress_flow_end,
 	stress_flow_release };
 
-/* ---- the driver: starts tales in bursts, takes some away from outside ---- */
+/* ---- the driver: starts flows in bursts, aborts some from outside ---- */
 
 static void
 stress_flow_start(void)
@@ -324,10 +325,10 @@ stress_flow_start(void)
 }
 
 static void
-depart_some(struct flow *f, void *arg)
+abort_some_flows(struct flow *f, void *arg)
 {
 	(void)arg;
-	if (f->kind != &lookup_kind && dice(200) == 0)
+	if (f->kind != &shared_lookup_kind && dice(200) == 0)
 		flow_abort(f, ERR_CLIENT_GONE, "left");
 }
 
@@ -341,7 +342,7 @@ drive(void *arg)
 		stress_flow_start();
 		wanted--;
 	}
-	flow_each(worker, depart_some, NULL);
+	flow_each(worker, abort_some_flows, NULL);
 	if (wanted > 0)
 		timer_start(&driver, dice(1000));
 	else if (flow_count(worker) > 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The front door and its worse clients: those that leave, those that dawdle, those that send more
- * than was asked for. What they hold is given back, and they cost no processor time meanwhile.
+ * The HTTP server and hostile clients: those that leave, those that are slow, those that send more
+ * than they may. What they hold is freed, and they cost no processor time meanwhile.
  */
 #include "http_session.h"
 
@@ -45,7 +45,7 @@ assert_departed(struct http_session *v, uint64_t since)
 static void
 wait_begins(struct http_session *v)
 {
-	client_say(v->fd, "GET /wait" TAIL "\r\n");
+	client_send(v->fd, "GET /wait" TAIL "\r\n");
 	assert_true(http_fixture_waits_for(&v->fixture.handled, 1));
 }
 
@@ -60,7 +60,7 @@ a_fin_ends_the_handler(void **state)
 	since = clock_mono_us();
 	shutdown(v->fd, SHUT_WR);
 	assert_departed(v, since);
-	hears_end(v);
+	receives_end(v);
 }
 
 static void
@@ -83,13 +83,13 @@ send_ahead(struct http_session *v)
 	static char junk[120000];
 
 	wait_begins(v);
-	client_say_bytes(v->fd, junk, sizeof(junk));
+	client_send_bytes(v->fd, junk, sizeof(junk));
 	usleep(20000);
 	assert_idle();
 }
 
 static void
-a_fin_behind_unread_bytes(void **state)
+a_fin_behind_unread_bytes_ends_the_handler(void **state)
 {
 	struct http_session *v = *state;
 	uint64_t since;
@@ -101,7 +101,7 @@ a_fin_behind_unread_bytes(void **state)
 }
 
 static void
-a_reset_behind_unread_bytes(void **state)
+a_reset_behind_unread_bytes_ends_the_handler(void **state)
 {
 	struct http_session *v = *state;
 	uint64_t since;
@@ -114,12 +114,12 @@ a_reset_behind_unread_bytes(void **state)
 }
 
 static void
-a_departure_while_the_body_comes(void **state)
+a_departure_while_the_body_comes_ends_the_handler(void **state)
 {
 	struct http_session *v = *state;
 	uint64_t since;
 
-	client_say(v->fd, "POST /echo" TAIL "Content-Length: 50\r\n\r\nhalf");
+	client_send(v->fd, "POST /echo" TAIL "Content-Length: 50\r\n\r\nhalf");
 	assert_true(http_fixture_waits_for(&v->fixture.handled, 1));
 	usleep(20000);
 	since = clock_mono_us();
@@ -128,19 +128,19 @@ a_departure_while_the_body_comes(void **state)
 }
 
 static void
-a_departure_in_a_stream(void **state)
+a_departure_in_a_stream_ends_the_handler(void **state)
 {
 	struct http_session *v = *state;
 
-	client_say(v->fd, "GET /flood" TAIL "\r\n");
-	hears(v, "\r\n2000\r\n", 1);
+	client_send(v->fd, "GET /flood" TAIL "\r\n");
+	receives(v, "\r\n2000\r\n", 1);
 	client_reset(v->fd);
 	v->fd = client_open(&v->fixture);
 	assert_true(http_fixture_waits_for(&v->fixture.ended, 1));
 	assert_int_equal(atomic_load(&v->fixture.ended_code), ERR_CLIENT_GONE);
 }
 
-/* The server has said something, or closed. */
+/* The server has sent something, or closed. */
 static bool
 is_answered(int fd)
 {
@@ -149,7 +149,7 @@ is_answered(int fd)
 	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != -1;
 }
 
-/* The limit is on the whole head: a byte now and then buys no time. */
+/* The limit is on the whole header section: a byte now and then does not extend it (slowloris). */
 static void
 a_dripping_head_times_out(void **state)
 {
@@ -157,13 +157,13 @@ a_dripping_head_times_out(void **state)
 	uint64_t began = clock_mono_us();
 	int drops = 0;
 
-	client_say(v->fd, "GET /hello" TAIL "X: ");
+	client_send(v->fd, "GET /hello" TAIL "X: ");
 	while (!is_answered(v->fd) && drops++ < 200) {
-		client_say(v->fd, "x");
+		client_send(v->fd, "x");
 		usleep(50000);
 	}
 	assert_in_range(drops, 1, 199);
-	hears_end(v);
+	receives_end(v);
 	has(v, "HTTP/1.1 408 Request Timeout\r\n", 1);
 	has(v, "\"code\":\"request_timeout\"", 1);
 	assert_true(clock_mono_us() - began >= 300000);
@@ -176,8 +176,8 @@ a_silent_client_is_hung_up_on(void **state)
 {
 	struct http_session *v = *state;
 
-	hears_end(v);
-	assert_int_equal(v->heard.len, 0);
+	receives_end(v);
+	assert_int_equal(v->received.len, 0);
 	assert_int_equal(atomic_load(&v->fixture.refused), 0);
 }
 
@@ -186,49 +186,51 @@ a_stalled_body_times_out(void **state)
 {
 	struct http_session *v = *state;
 
-	client_say(v->fd, "POST /echo" TAIL "Content-Length: 50\r\n\r\nhalf");
-	hears_end(v);
+	client_send(v->fd, "POST /echo" TAIL "Content-Length: 50\r\n\r\nhalf");
+	receives_end(v);
 	has(v, "HTTP/1.1 408 Request Timeout\r\n", 1);
 	has(v, "Connection: close\r\n", 1);
 	assert_int_equal(atomic_load(&v->fixture.ended_code), ERR_REQUEST_TIMEOUT);
 }
 
-/* Each piece of a body buys time: together they take longer than one may. */
+/* Each piece of a body restarts its time-out: together they take longer than one piece may. */
 static void
 a_slow_body_comes_through(void **state)
 {
 	struct http_session *v = *state;
 
-	client_say(v->fd, "POST /echo" TAIL "Content-Length: 5\r\n\r\n");
+	client_send(v->fd, "POST /echo" TAIL "Content-Length: 5\r\n\r\n");
 	for (int i = 0; i < 5; i++) {
 		usleep(300000);
-		client_say_bytes(v->fd, "slow!" + i, 1);
+		client_send_bytes(v->fd, "slow!" + i, 1);
 	}
-	hears(v, "slow!", 1);
+	receives(v, "slow!", 1);
 }
 
 static void
-a_client_that_reads_nothing(void **state)
+a_client_that_reads_nothing_times_out(void **state)
 {
 	struct http_session *v = *state;
 	unsigned long long flooded, before = 0;
 
-	client_say(v->fd, "GET /flood" TAIL "\r\n");
+	client_send(v->fd, "GET /flood" TAIL "\r\n");
 	while ((flooded = atomic_load(&v->fixture.flooded)) == 0 || flooded != before) {
 		before = flooded;
 		usleep(50000);
 	}
 	assert_idle();
-	/* The producer is paused: what it wrote is in the kernel's two buffers and in ours. */
+	/* The producer is paused: what it wrote is in the kernel's two buffers and in the
+	 * server's. */
 	assert_int_equal(atomic_load(&v->fixture.flooded), flooded);
 	assert_in_range(flooded, 65536, 16u << 20);
 	assert_true(http_fixture_waits_for(&v->fixture.ended, 1));
 	assert_int_equal(atomic_load(&v->fixture.ended_code), ERR_CLIENT_GONE);
 }
 
-/* Its answers do not pile up: its next requests are not begun, and are all answered in the end. */
+/* Its responses do not pile up: its next requests are not begun, and are all answered in the
+ * end. */
 static void
-a_client_that_asks_and_does_not_listen(void **state)
+a_client_that_does_not_read_gets_no_more(void **state)
 {
 	const unsigned n = 20000;
 	struct http_session *v = *state;
@@ -240,16 +242,16 @@ a_client_that_asks_and_does_not_listen(void **state)
 	for (unsigned i = 1; i < n; i++)
 		assert_true(buf_puts(&asked, "GET /hello" TAIL "\r\n"));
 	assert_true(buf_puts(&asked, "GET /hello" TAIL "Connection: close\r\n\r\n"));
-	client_say_bytes(v->fd, asked.data, asked.len);
+	client_send_bytes(v->fd, asked.data, asked.len);
 	buf_free(&asked);
 	assert_true(http_fixture_waits_for(&v->fixture.handled, 1));
 	usleep(100000);
 	assert_in_range(atomic_load(&v->fixture.handled), 1, n - 1000);
-	hears_end(v);
-	assert_int_equal(count_of(&v->heard, "hello\n"), n);
+	receives_end(v);
+	assert_int_equal(count_of(&v->received, "hello\n"), n);
 }
 
-/* A second: a loaded machine keeps the reader itself waiting, too. */
+/* A second: on a loaded machine the reader itself is late, too. */
 static int
 patient_open(void **state)
 {
@@ -266,11 +268,11 @@ a_slow_reader_is_waited_for(void **state)
 {
 	struct http_session *v = *state;
 
-	client_say(v->fd, "GET /flood" TAIL "\r\n");
+	client_send(v->fd, "GET /flood" TAIL "\r\n");
 	for (int i = 0; i < 15; i++) {
 		usleep(100000);
-		buf_reset(&v->heard);
-		hears(v, "\r\n2000\r\n", 200);
+		buf_reset(&v->received);
+		receives(v, "\r\n2000\r\n", 200);
 	}
 	assert_int_equal(atomic_load(&v->fixture.ended), 0);
 }
@@ -281,17 +283,17 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		SESSION(a_fin_ends_the_handler),
 		SESSION(a_reset_ends_the_handler),
-		SESSION(a_fin_behind_unread_bytes),
-		SESSION(a_reset_behind_unread_bytes),
-		SESSION(a_departure_while_the_body_comes),
-		SESSION(a_departure_in_a_stream),
+		SESSION(a_fin_behind_unread_bytes_ends_the_handler),
+		SESSION(a_reset_behind_unread_bytes_ends_the_handler),
+		SESSION(a_departure_while_the_body_comes_ends_the_handler),
+		SESSION(a_departure_in_a_stream_ends_the_handler),
 		SESSION(a_dripping_head_times_out),
 		SESSION(a_silent_client_is_hung_up_on),
 		SESSION(a_stalled_body_times_out),
 		cmocka_unit_test_setup_teardown(a_slow_body_comes_through, patient_open,
 		    session_close),
-		SESSION(a_client_that_reads_nothing),
-		cmocka_unit_test_setup_teardown(a_client_that_asks_and_does_not_listen,
+		SESSION(a_client_that_reads_nothing_times_out),
+		cmocka_unit_test_setup_teardown(a_client_that_does_not_read_gets_no_more,
 		    patient_open, session_close),
 		cmocka_unit_test_setup_teardown(a_slow_reader_is_waited_for, patient_open,
 		    session_close),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Forty clients that do whatever comes to their mind for a second: half requests, bodies, rubbish,
- * silence, departures of every kind. Afterwards nothing is left of them, and the next is served.
+ * Forty clients that do anything at random for a second: half requests, bodies, rubbish, silence,
+ * closes of every kind. Afterwards nothing is left of them, and the next one is served.
  */
 #include "http_session.h"
 
@@ -15,9 +15,9 @@
 #define CLIENTS		40
 #define MAYHEM_US	1200000
 
-static const char *const sayings[] = {
+static const char *const messages[] = {
 	"GET /hello" TAIL "\r\n",
-	"GET /nap" TAIL "\r\n",
+	"GET /sleep" TAIL "\r\n",
 	"GET /words" TAIL "\r\n",
 	"GET /flood" TAIL "\r\n",
 	"GET /wait" TAIL "\r\n",
@@ -26,7 +26,7 @@ static const char *const sayings[] = {
 	"POST /echo" TAIL "Content-Length: 10\r\n\r\n01234",
 	"POST /echo" TAIL "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n",
 	"POST /echo" TAIL "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
-	"POST /deaf" TAIL "Content-Length: 100\r\n\r\n",
+	"POST /unread" TAIL "Content-Length: 100\r\n\r\n",
 	"GET /words HTTP/1.0\r\n\r\n",
 	"HEAD /words" TAIL "\r\n",
 	"GET /he",
@@ -36,21 +36,21 @@ static const char *const sayings[] = {
 	"rubbish\r\n",
 };
 
-#define SAYINGS (sizeof(sayings) / sizeof(*sayings))
+#define MESSAGES (sizeof(messages) / sizeof(*messages))
 
 static void
-one_thing(struct http_session *v, int *fd, unsigned *seed)
+act_at_random(struct http_session *v, int *fd, unsigned *seed)
 {
 	static char junk[40000];
 	unsigned what = (unsigned)rand_r(seed) % 64;
-	char heard_bytes[4096];
+	char ignored[4096];
 
 	if (what < 40) {
-		client_say(*fd, sayings[(unsigned)rand_r(seed) % SAYINGS]);
+		client_send(*fd, messages[(unsigned)rand_r(seed) % MESSAGES]);
 		return;
 	}
 	if (what < 54) {
-		while (recv(*fd, heard_bytes, sizeof(heard_bytes), MSG_DONTWAIT) > 0 && what++ < 54)
+		while (recv(*fd, ignored, sizeof(ignored), MSG_DONTWAIT) > 0 && what++ < 54)
 			continue;
 		return;
 	}
@@ -81,7 +81,7 @@ all_gone(struct http_session *v)
 }
 
 static void
-mayhem(void **state)
+mayhem_leaves_nothing_behind(void **state)
 {
 	struct http_session *v = *state;
 	unsigned seed = (unsigned)clock_wall_us();
@@ -92,7 +92,7 @@ mayhem(void **state)
 	for (int i = 0; i < CLIENTS; i++)
 		fd[i] = client_open(&v->fixture);
 	while (clock_mono_us() < end) {
-		one_thing(v, &fd[(unsigned)rand_r(&seed) % CLIENTS], &seed);
+		act_at_random(v, &fd[(unsigned)rand_r(&seed) % CLIENTS], &seed);
 		if (rand_r(&seed) % 8 == 0)
 			usleep(100);
 	}
@@ -101,19 +101,19 @@ mayhem(void **state)
 	assert_true(all_gone(v));
 	close(v->fd);
 	v->fd = client_open(&v->fixture);
-	client_say(v->fd, "GET /nap" TAIL "\r\n");
-	hears(v, "hello\n", 1);
+	client_send(v->fd, "GET /sleep" TAIL "\r\n");
+	receives(v, "hello\n", 1);
 }
 
-/* The server closes while its clients are in the middle of everything. */
+/* The server closes in the middle of any of its clients' requests. */
 static void
-closing_time(void **state)
+a_server_may_close_amid_everything(void **state)
 {
 	struct http_session *v = *state;
 	struct http_conf conf;
 
 	for (unsigned i = 0; i < 20; i++) {
-		client_say(v->fd, sayings[i % SAYINGS]);
+		client_send(v->fd, messages[i % MESSAGES]);
 		usleep(500);
 		http_fixture_close(&v->fixture);
 		http_fixture_conf(&conf);
@@ -127,8 +127,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SESSION(mayhem),
-		SESSION(closing_time),
+		SESSION(mayhem_leaves_nothing_behind),
+		SESSION(a_server_may_close_amid_everything),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

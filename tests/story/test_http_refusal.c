@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the front door refuses, seen from outside: the answer can be read, also by a client that is
- * still sending; then the connection is closed.
+ * What the HTTP server refuses, seen from outside: the response can be read, also by a client that
+ * is still sending; then the connection is closed.
  */
 #include "http_session.h"
 #include "../unit/corpora.h"
@@ -29,9 +29,9 @@ malformed_requests_never_reach_the_handler(void **state)
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		close(v->fd);
 		v->fd = client_open(&v->fixture);
-		buf_reset(&v->heard);
-		client_say(v->fd, cases[i].text);
-		hears_end(v);
+		buf_reset(&v->received);
+		client_send(v->fd, cases[i].text);
+		receives_end(v);
 		has(v, cases[i].status, 1);
 		has(v, "Content-Type: application/problem+json\r\n", 1);
 		has(v, "Connection: close\r\n", 1);
@@ -45,33 +45,33 @@ malformed_requests_never_reach_the_handler(void **state)
 }
 
 static void
-say_unit(struct http_session *v, const char *unit, int n)
+send_unit(struct http_session *v, const char *unit, int n)
 {
 	while (n-- > 0)
-		client_say(v->fd, unit);
+		client_send(v->fd, unit);
 }
 
 static void
-too_long_a_target(void **state)
+a_target_too_long_is_refused(void **state)
 {
 	struct http_session *v = *state;
 
-	client_say(v->fd, "GET /");
-	say_unit(v, "0123456789abcdef", 600);
-	client_say(v->fd, TAIL "\r\n");
-	hears_end(v);
+	client_send(v->fd, "GET /");
+	send_unit(v, "0123456789abcdef", 600);
+	client_send(v->fd, TAIL "\r\n");
+	receives_end(v);
 	has(v, "HTTP/1.1 414 URI Too Long\r\n", 1);
 }
 
 static void
-too_many_headers(void **state)
+too_many_fields_are_refused(void **state)
 {
 	struct http_session *v = *state;
 
-	client_say(v->fd, "GET /" TAIL);
-	say_unit(v, "A: b\r\n", 200);
-	client_say(v->fd, "\r\n");
-	hears_end(v);
+	client_send(v->fd, "GET /" TAIL);
+	send_unit(v, "A: b\r\n", 200);
+	client_send(v->fd, "\r\n");
+	receives_end(v);
 	has(v, "HTTP/1.1 431 Request Header Fields Too Large\r\n", 1);
 }
 
@@ -80,23 +80,23 @@ an_earlier_response_is_not_lost(void **state)
 {
 	struct http_session *v = *state;
 
-	client_say(v->fd, "GET /nap" TAIL "\r\nGET /hello" TAIL "\r\nrubbish\r\n\r\n");
-	hears_end(v);
+	client_send(v->fd, "GET /sleep" TAIL "\r\nGET /hello" TAIL "\r\nrubbish\r\n\r\n");
+	receives_end(v);
 	has(v, "hello\n", 2);
 	has(v, "HTTP/1.1 400 Bad Request\r\n", 1);
 }
 
-/* The client goes on sending a body nobody wants, and only then listens. */
+/* The client sends the whole body that was refused, and only then reads. */
 static void
-a_declared_body_too_large(void **state)
+a_declared_body_too_large_is_refused(void **state)
 {
 	static char body[1 << 20];
 	struct http_session *v = *state;
 
-	client_say(v->fd, "POST /echo" TAIL "Content-Length: 8388608\r\n\r\n");
+	client_send(v->fd, "POST /echo" TAIL "Content-Length: 8388608\r\n\r\n");
 	for (int i = 0; i < 8; i++)
-		client_say_bytes(v->fd, body, sizeof(body));
-	hears_end(v);
+		client_send_bytes(v->fd, body, sizeof(body));
+	receives_end(v);
 	has(v, "HTTP/1.1 413 Content Too Large\r\n", 1);
 	has(v, "Connection: close\r\n", 1);
 	assert_int_equal(atomic_load(&v->fixture.ended_code), ERR_TOO_LARGE);
@@ -107,59 +107,59 @@ a_declared_body_too_large_is_not_invited(void **state)
 {
 	struct http_session *v = *state;
 
-	client_say(v->fd,
+	client_send(v->fd,
 	    "POST /echo" TAIL "Content-Length: 100001\r\nExpect: 100-continue\r\n\r\n");
-	hears_end(v);
+	receives_end(v);
 	has(v, "HTTP/1.1 413 Content Too Large\r\n", 1);
 	has(v, "100 Continue", 0);
 }
 
 static void
-a_chunked_body_too_large(void **state)
+a_chunked_body_too_large_is_refused(void **state)
 {
 	static char chunk[65536];
 	struct http_session *v = *state;
 
-	client_say(v->fd, "POST /echo" TAIL "Transfer-Encoding: chunked\r\n\r\n");
+	client_send(v->fd, "POST /echo" TAIL "Transfer-Encoding: chunked\r\n\r\n");
 	for (int i = 0; i < 40; i++) {
-		client_say(v->fd, "10000\r\n");
-		client_say_bytes(v->fd, chunk, sizeof(chunk));
-		client_say(v->fd, "\r\n");
+		client_send(v->fd, "10000\r\n");
+		client_send_bytes(v->fd, chunk, sizeof(chunk));
+		client_send(v->fd, "\r\n");
 	}
-	hears_end(v);
+	receives_end(v);
 	has(v, "HTTP/1.1 413 Content Too Large\r\n", 1);
 	assert_int_equal(atomic_load(&v->fixture.ended_code), ERR_TOO_LARGE);
 }
 
 static void
-a_malformed_chunk(void **state)
+a_malformed_chunk_is_refused(void **state)
 {
 	struct http_session *v = *state;
 
-	client_say(v->fd, "POST /echo" TAIL "Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n");
-	hears_end(v);
+	client_send(v->fd, "POST /echo" TAIL "Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n");
+	receives_end(v);
 	has(v, "HTTP/1.1 400 Bad Request\r\n", 1);
 	has(v, "Connection: close\r\n", 1);
 	assert_int_equal(atomic_load(&v->fixture.ended_code), ERR_BAD_REQUEST);
 }
 
-/* Another house than the fixture's: two connections, no more. */
+/* Another server than the session's: two connections, no more. */
 static void
 connections_are_limited(const struct http_conf *conf)
 {
 	struct http_fixture h;
-	struct buf heard_by[3];
+	struct buf received_by[3];
 	int fd[3];
 
 	http_fixture_open(&h, conf);
 	for (int i = 0; i < 3; i++) {
-		buf_init(&heard_by[i], 65536);
+		buf_init(&received_by[i], 65536);
 		fd[i] = client_open(&h);
-		client_say(fd[i], "GET /hello" TAIL "\r\n");
-		assert_true(client_hears(fd[i], &heard_by[i], i < 2 ? "hello\n" : "}", 1));
+		client_send(fd[i], "GET /hello" TAIL "\r\n");
+		assert_true(client_receives(fd[i], &received_by[i], i < 2 ? "hello\n" : "}", 1));
 	}
-	assert_true(client_hear_all(fd[2], &heard_by[2]));
-	assert_int_equal(count_of(&heard_by[2], "HTTP/1.1 503 Service Unavailable\r\n"), 1);
+	assert_true(client_receive_all(fd[2], &received_by[2]));
+	assert_int_equal(count_of(&received_by[2], "HTTP/1.1 503 Service Unavailable\r\n"), 1);
 	assert_int_equal(atomic_load(&h.refused_code), ERR_OVERLOADED);
 	assert_int_equal(http_shared_connections(h.shared), 2);
 	close(fd[0]);
@@ -167,13 +167,13 @@ connections_are_limited(const struct http_conf *conf)
 	for (int i = 0; i < 4000 && http_shared_connections(h.shared) > 1; i++)
 		usleep(5000);
 	fd[0] = client_open(&h);
-	client_say(fd[0], "GET /hello" TAIL "\r\n");
-	buf_reset(&heard_by[0]);
-	assert_true(client_hears(fd[0], &heard_by[0], "hello\n", 1));
+	client_send(fd[0], "GET /hello" TAIL "\r\n");
+	buf_reset(&received_by[0]);
+	assert_true(client_receives(fd[0], &received_by[0], "hello\n", 1));
 	close(fd[0]);
 	close(fd[1]);
 	for (int i = 0; i < 3; i++)
-		buf_free(&heard_by[i]);
+		buf_free(&received_by[i]);
 	http_fixture_close(&h);
 }
 
@@ -202,7 +202,7 @@ connections_are_limited_by_address(void **state)
 }
 
 static void
-say_hex(int fd, const char *hex)
+send_hex(int fd, const char *hex)
 {
 	struct buf b;
 
@@ -212,7 +212,7 @@ say_hex(int fd, const char *hex)
 
 		buf_putc(&b, (char)strtol(pair, NULL, 16));
 	}
-	client_say_bytes(fd, b.data, b.len);
+	client_send_bytes(fd, b.data, b.len);
 	buf_free(&b);
 }
 
@@ -228,9 +228,9 @@ dangerous_requests_are_refused_and_closed(void **state)
 	json_array_foreach(set, i, one) {
 		close(v->fd);
 		v->fd = client_open(&v->fixture);
-		buf_reset(&v->heard);
-		say_hex(v->fd, json_string_value(json_object_get(one, "hex")));
-		hears_end(v);
+		buf_reset(&v->received);
+		send_hex(v->fd, json_string_value(json_object_get(one, "hex")));
+		receives_end(v);
 		has(v, "HTTP/1.1 400 Bad Request\r\n", 1);
 		has(v, "HTTP/1.1", 1);
 	}
@@ -257,12 +257,12 @@ static const struct http1_case *const rules[] = { http1_line_cases, http1_field_
 #define RULES (sizeof(rules) / sizeof(rules[0]))
 
 static void
-say_case(struct http_session *v, const struct http1_case *c)
+send_case(struct http_session *v, const struct http1_case *c)
 {
 	close(v->fd);
 	v->fd = client_open(&v->fixture);
-	buf_reset(&v->heard);
-	client_say_bytes(v->fd, c->bytes.p, c->bytes.len);
+	buf_reset(&v->received);
+	client_send_bytes(v->fd, c->bytes.p, c->bytes.len);
 }
 
 static void
@@ -275,18 +275,18 @@ what_breaks_a_rule_is_refused_and_closed(void **state)
 		for (const struct http1_case *c = rules[i]; c->name != NULL; c++) {
 			if (c->status == 0)
 				continue;
-			say_case(v, c);
-			if (!client_hear_all(v->fd, &v->heard))
+			send_case(v, c);
+			if (!client_receive_all(v->fd, &v->received))
 				fail_msg("%s (%s): not closed", c->name, c->section);
 			snprintf(line, sizeof(line), "HTTP/1.1 %d ", c->status);
-			if (count_of(&v->heard, line) != 1 ||
-			    count_of(&v->heard, "Connection: close\r\n") != 1)
-				fail_msg("%s (%s): %s", c->name, c->section, heard(v));
+			if (count_of(&v->received, line) != 1 ||
+			    count_of(&v->received, "Connection: close\r\n") != 1)
+				fail_msg("%s (%s): %s", c->name, c->section, received_text(v));
 		}
 	}
 }
 
-/* A line of c->request is one request, and one answer. (CRLF is part of a body.) */
+/* A line of c->request is one request, and one response. (CRLF is part of a body.) */
 static void
 what_keeps_the_rules_is_answered(void **state)
 {
@@ -300,9 +300,9 @@ what_keeps_the_rules_is_answered(void **state)
 				continue;
 			for (const char *p = c->request; *p != '\0'; p++)
 				answers += *p == '\n' && p[-1] != '\r';
-			say_case(v, c);
-			if (!client_hears(v->fd, &v->heard, "HTTP/1.1 200 OK\r\n", answers))
-				fail_msg("%s (%s): %s", c->name, c->section, heard(v));
+			send_case(v, c);
+			if (!client_receives(v->fd, &v->received, "HTTP/1.1 200 OK\r\n", answers))
+				fail_msg("%s (%s): %s", c->name, c->section, received_text(v));
 		}
 	}
 	assert_int_equal(atomic_load(&v->fixture.refused), 0);
@@ -313,13 +313,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SESSION(malformed_requests_never_reach_the_handler),
-		SESSION(too_long_a_target),
-		SESSION(too_many_headers),
+		SESSION(a_target_too_long_is_refused),
+		SESSION(too_many_fields_are_refused),
 		SESSION(an_earlier_response_is_not_lost),
-		SESSION(a_declared_body_too_large),
+		SESSION(a_declared_body_too_large_is_refused),
 		SESSION(a_declared_body_too_large_is_not_invited),
-		SESSION(a_chunked_body_too_large),
-		SESSION(a_malformed_chunk),
+		SESSION(a_chunked_body_too_large_is_refused),
+		SESSION(a_malformed_chunk_is_refused),
 		cmocka_unit_test_setup_teardown(what_breaks_a_rule_is_refused_and_closed,
 		    rules_enter, session_close),
 		cmocka_unit_test_setup_teardown(what_keeps_the_rules_is_answered, rules_enter,

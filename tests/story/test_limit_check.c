@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A visit to the limiter over a scripted Redis: the script is loaded once, and each failure mode
- * does what it says when Redis refuses, hangs, or talks nonsense.
+ * Limit checks over a scripted Redis: the script is loaded once, and each failure mode does what it
+ * promises when Redis refuses, hangs, or replies nonsense.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,14 +13,14 @@
 #include <cmocka.h>
 
 #include "fake_peer.h"
-#include "tenantgate/base/clock.h"
+#include "redis_fixture.h"
 #include "tenantgate/limit.h"
 
 #define TIMEOUT_US 300000
 
-enum mood { GOOD, HANGING, NONSENSE, ERRORS };
+enum behaviour { GOOD, HANGING, NONSENSE, ERRORS };
 
-struct check {
+struct rate_check {
 	struct probe probe;
 	struct limit_rule rules[3];
 	unsigned count;
@@ -33,60 +33,60 @@ static struct redis *redis;
 static struct limit_store *store;
 static struct limiter *limiter;
 static struct peer peer;
-static enum mood mood;
+static enum behaviour behaviour;
 static unsigned evalshas, evals;
 
-/* ---- a Redis of few words: one key's tat, kept by the test ---- */
+/* ---- a Redis of one key, whose time of arrival (tat) is always the same ---- */
 
 static bool
-said(struct evbuffer *in, const char *word)
+contains(struct evbuffer *in, const char *word)
 {
 	return evbuffer_search(in, word, strlen(word), NULL).pos != -1;
 }
 
 static void
-server_eval(struct peer_conn *c)
+limit_redis_eval(struct peer_conn *c)
 {
-	if (mood == GOOD)
-		peer_say(c, "*4\r\n:1\r\n:1000000000\r\n:0\r\n:1001000000\r\n");
-	else if (mood == NONSENSE)
-		peer_say(c, "*2\r\n:1\r\n$3\r\nnow\r\n");
-	else if (mood == ERRORS)
-		peer_say(c, "-READONLY it is a replica\r\n");
+	if (behaviour == GOOD)
+		peer_send(c, "*4\r\n:1\r\n:1000000000\r\n:0\r\n:1001000000\r\n");
+	else if (behaviour == NONSENSE)
+		peer_send(c, "*2\r\n:1\r\n$3\r\nnow\r\n");
+	else if (behaviour == ERRORS)
+		peer_send(c, "-READONLY it is a replica\r\n");
 }
 
 static void
-server_said(struct peer_conn *c)
+limit_redis_serve(struct peer_conn *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
 
-	if (said(in, "EVALSHA")) {
+	if (contains(in, "EVALSHA")) {
 		evalshas++;
-		if (evals == 0 && mood == GOOD)
-			peer_say(c, "-NOSCRIPT No matching script.\r\n");
+		if (evals == 0 && behaviour == GOOD)
+			peer_send(c, "-NOSCRIPT No matching script.\r\n");
 		else
-			server_eval(c);
-	} else if (said(in, "EVAL")) {
+			limit_redis_eval(c);
+	} else if (contains(in, "EVAL")) {
 		evals++;
-		server_eval(c);
-	} else if (said(in, "PING") && mood != HANGING) {
-		peer_say(c, "+PONG\r\n");
+		limit_redis_eval(c);
+	} else if (contains(in, "PING") && behaviour != HANGING) {
+		peer_send(c, "+PONG\r\n");
 	}
 	(void)evbuffer_drain(in, evbuffer_get_length(in));
 }
 
-/* ---- the visitor ---- */
+/* ---- checks ---- */
 
 static enum flow_rc
-check_step(struct flow *f)
+rate_check_step(struct flow *f)
 {
-	struct check *v = (struct check *)f;
+	struct rate_check *v = (struct rate_check *)f;
 
 	return limit_check(f, limiter, v->rules, v->count, &v->verdict);
 }
 
 static void
-check_start(struct check *v)
+rate_check_start(struct rate_check *v)
 {
 	memset(v, 0, sizeof(*v));
 	v->rules[0] = (struct limit_rule){ .key = SLICE_LIT("off"), .count = 0 };
@@ -95,24 +95,14 @@ check_start(struct check *v)
 	v->rules[2] =
 	    (struct limit_rule){ .key = SLICE_LIT("b"), .count = 2, .period_us = 2000000 };
 	v->count = 3;
-	probe_start(&v->probe, worker, check_step, NULL);
+	probe_start(&v->probe, worker, rate_check_step, NULL);
 }
 
 static void
-check(struct check *v)
+rate_check_run(struct rate_check *v)
 {
-	check_start(v);
+	rate_check_start(v);
 	turn_until(worker, &v->probe.ended);
-}
-
-static void
-wait_up(bool up)
-{
-	uint64_t until = clock_mono_us() + 3000000;
-
-	while (redis_is_up(redis) != up && clock_mono_us() < until)
-		worker_turn(worker, 5);
-	assert_true(redis_is_up(redis) == up);
 }
 
 static void
@@ -131,18 +121,18 @@ set_up(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	mood = GOOD;
+	behaviour = GOOD;
 	evals = evalshas = 0;
 	worker = worker_new(0);
 	dns = dns_open(worker, "127.0.0.1:9", 1000000);
-	peer_open(&peer, worker, 0, server_said);
+	peer_open(&peer, worker, 0, limit_redis_serve);
 	(void)snprintf(url, sizeof(url), "redis://127.0.0.1:%u", peer.port);
 	redis = redis_open(worker, dns, &conf, &err);
 	assert_non_null(redis);
 	store = limit_store_new(100);
 	limiter = NULL;
 	limiter_be(LIMIT_LOCAL);
-	wait_up(true);
+	redis_wait(worker, redis, true);
 	return 0;
 }
 
@@ -162,13 +152,13 @@ tear_down(void **state)
 /* ---- the tests ---- */
 
 static void
-test_script_is_loaded_once(void **state)
+the_script_is_loaded_once(void **state)
 {
-	struct check v;
+	struct rate_check v;
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		check(&v);
+		rate_check_run(&v);
 		assert_false(err_is(&v.probe.err));
 		assert_true(v.verdict.allowed);
 		assert_string_equal(v.verdict.mode, "redis");
@@ -183,12 +173,12 @@ test_script_is_loaded_once(void **state)
 }
 
 static void
-test_nothing_to_limit(void **state)
+nothing_to_limit_asks_nothing(void **state)
 {
-	struct check v;
+	struct rate_check v;
 
 	(void)state;
-	check_start(&v);
+	rate_check_start(&v);
 	v.count = 1;
 	turn_until(worker, &v.probe.ended);
 	assert_true(v.verdict.allowed);
@@ -197,37 +187,37 @@ test_nothing_to_limit(void **state)
 }
 
 static void
-check_local(void)
+check_local_mode(void)
 {
-	struct check v;
+	struct rate_check v;
 
 	for (int i = 0; i < 2; i++) {
-		check(&v);
+		rate_check_run(&v);
 		assert_true(v.verdict.allowed);
 		assert_string_equal(v.verdict.mode, "local");
 	}
-	check(&v);
+	rate_check_run(&v);
 	assert_false(v.verdict.allowed);
 	assert_int_equal(v.verdict.which, 2);
 	assert_int_equal(v.verdict.retry_after_s, 1);
 }
 
 static void
-test_local(void **state)
+a_redis_that_hangs_is_replaced_by_this_process(void **state)
 {
 	uint64_t began;
 
 	(void)state;
-	mood = HANGING;
+	behaviour = HANGING;
 	began = clock_mono_us();
-	check_local(); /* the first visit waits for the timeout, the rest do not */
+	check_local_mode(); /* the first check waits for the timeout, the rest do not */
 	assert_in_range(clock_mono_us() - began, TIMEOUT_US - 5000, TIMEOUT_US * 2);
-	mood = GOOD;
-	wait_up(true);
+	behaviour = GOOD;
+	redis_wait(worker, redis, true);
 }
 
 static void
-test_no_redis_at_all(void **state)
+without_a_redis_this_process_counts(void **state)
 {
 	struct redis *kept = redis;
 
@@ -235,20 +225,20 @@ test_no_redis_at_all(void **state)
 	redis = NULL;
 	limiter_be(LIMIT_CLOSED);
 	redis = kept;
-	check_local();
+	check_local_mode();
 }
 
 static void
-test_open(void **state)
+open_lets_everybody_through(void **state)
 {
-	struct check v;
+	struct rate_check v;
 
 	(void)state;
 	limiter_be(LIMIT_OPEN);
 	peer_close(&peer);
-	wait_up(false);
+	redis_wait(worker, redis, false);
 	for (int i = 0; i < 10; i++) {
-		check(&v);
+		rate_check_run(&v);
 		assert_true(v.verdict.allowed);
 		assert_int_equal(v.verdict.limit, 0);
 		assert_string_equal(v.verdict.mode, "open");
@@ -256,41 +246,41 @@ test_open(void **state)
 }
 
 static void
-test_closed(void **state)
+closed_refuses_everybody(void **state)
 {
-	struct check v;
+	struct rate_check v;
 
 	(void)state;
 	limiter_be(LIMIT_CLOSED);
-	mood = HANGING;
+	behaviour = HANGING;
 	for (int i = 0; i < 3; i++) {
-		check(&v);
+		rate_check_run(&v);
 		assert_int_equal(v.probe.err.code, ERR_LIMITER);
 		assert_int_equal(v.probe.err.retry_after, 1);
 	}
 }
 
 static void
-test_nonsense(void **state)
+a_nonsense_reply_counts_as_no_redis(void **state)
 {
 	(void)state;
-	mood = NONSENSE;
-	check_local();
+	behaviour = NONSENSE;
+	check_local_mode();
 	limit_store_free(store);
 	store = limit_store_new(100);
 	limiter_be(LIMIT_LOCAL);
-	mood = ERRORS;
-	check_local();
+	behaviour = ERRORS;
+	check_local_mode();
 }
 
 static void
-test_abort(void **state)
+an_aborted_check_leaves_nothing(void **state)
 {
-	struct check v;
+	struct rate_check v;
 
 	(void)state;
-	mood = HANGING;
-	check_start(&v);
+	behaviour = HANGING;
+	rate_check_start(&v);
 	turn_for(worker, 20);
 	flow_abort(&v.probe.flow, ERR_CLIENT_GONE, "left");
 	turn_until(worker, &v.probe.ended);
@@ -303,14 +293,14 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_script_is_loaded_once),
-		TEST(test_nothing_to_limit),
-		TEST(test_local),
-		TEST(test_no_redis_at_all),
-		TEST(test_open),
-		TEST(test_closed),
-		TEST(test_nonsense),
-		TEST(test_abort),
+		TEST(the_script_is_loaded_once),
+		TEST(nothing_to_limit_asks_nothing),
+		TEST(a_redis_that_hangs_is_replaced_by_this_process),
+		TEST(without_a_redis_this_process_counts),
+		TEST(open_lets_everybody_through),
+		TEST(closed_refuses_everybody),
+		TEST(a_nonsense_reply_counts_as_no_redis),
+		TEST(an_aborted_check_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

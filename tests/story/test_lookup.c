@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_lookup: one fetch for all, how long and how many are kept, what serves when it fails. */
+/* test_lookup: one fetch for all; how long and how many records are kept; stale ones. */
 #include "lookup_fixture.h"
 
 /* ---- one fetch for all ---- */
@@ -34,7 +34,7 @@ a_kept_record_is_at_hand_without_a_wait(void **state)
 }
 
 static void
-the_failure_is_everybodys_and_nobody_keeps_it(void **state)
+a_failure_reaches_all_and_is_not_kept(void **state)
 {
 	(void)state;
 	source.broken = ERR_UPSTREAM;
@@ -119,7 +119,7 @@ invented_keys_push_nobody_out(void **state)
 }
 
 static void
-more_fetches_than_allowed_are_told_to_come_again(void **state)
+fetches_past_the_ceiling_are_refused(void **state)
 {
 	(void)state;
 	begin_held(1, "a");
@@ -226,12 +226,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(all_share_one_fetch),
 		CASE(a_kept_record_is_at_hand_without_a_wait),
-		CASE(the_failure_is_everybodys_and_nobody_keeps_it),
+		CASE(a_failure_reaches_all_and_is_not_kept),
 		CASE(a_record_lives_to_the_microsecond),
 		CASE(the_absent_are_kept_for_their_own_time),
 		CASE(the_least_recently_used_goes),
 		CASE(invented_keys_push_nobody_out),
-		CASE(more_fetches_than_allowed_are_told_to_come_again),
+		CASE(fetches_past_the_ceiling_are_refused),
 		CASE(forgetting_does_not_raise_the_ceiling),
 		CASE(a_stale_record_serves_while_the_source_is_down),
 		CASE(stale_use_spares_a_source_that_is_down),

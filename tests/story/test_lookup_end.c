@@ -122,7 +122,7 @@ the_fetch_goes_on_when_everybody_has_left(void **state)
 }
 
 static void
-leaving_disturbs_nobody(void **state)
+leaving_disturbs_no_other_waiter(void **state)
 {
 	(void)state;
 	begin_held(1, "a");
@@ -190,7 +190,7 @@ main(void)
 		CASE(nothing_in_flight_survives_forgetting_all),
 		CASE(what_was_learnt_meanwhile_is_not_overwritten),
 		CASE(the_fetch_goes_on_when_everybody_has_left),
-		CASE(leaving_disturbs_nobody),
+		CASE(leaving_disturbs_no_other_waiter),
 		CASE(shutdown_at_every_turn),
 		CASE(a_fetch_has_a_deadline),
 		CASE(a_stale_record_serves_at_the_deadline),

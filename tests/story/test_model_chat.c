@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model_chat_*() against a scripted server: the words as they arrive, every way an answer may end,
- * and a client that leaves.
+ * model_chat_*() against a scripted server: text as it arrives, every way an answer may end, and a
+ * client that leaves.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,9 +27,9 @@ struct chat_reader {
 	struct probe probe;
 	struct model_stream *stream;
 	struct model_delta delta;
-	struct buf heard;
+	struct buf received;
 	unsigned pulls;
-	bool held; /* what was pulled is kept until the test says go on */
+	bool held; /* the next pull waits for the test */
 	struct model_message messages[2];
 };
 
@@ -49,7 +49,7 @@ chat_reader_send(struct flow *f)
 		.max_tokens = 99 };
 
 	flow_defer(f, chat_reader_stop, &t->stream);
-	return model_chat_start(f, bench.model, &chat, &t->stream);
+	return model_chat_start(f, model_fixture.model, &chat, &t->stream);
 }
 
 static enum flow_rc
@@ -72,7 +72,7 @@ chat_reader_took(struct flow *f)
 {
 	struct chat_reader *t = (struct chat_reader *)f;
 
-	buf_slice(&t->heard, t->delta.text);
+	buf_slice(&t->received, t->delta.text);
 	if (t->delta.finished)
 		return FLOW_DONE;
 	return t->held ? flow_wait(f, chat_reader_unheld, t) : FLOW_NEXT;
@@ -96,11 +96,11 @@ static void
 chat_reader_start(struct chat_reader *t)
 {
 	memset(t, 0, sizeof(*t));
-	buf_init(&t->heard, 64 << 20);
-	buf_puts(&t->heard, "");
+	buf_init(&t->received, 64 << 20);
+	buf_puts(&t->received, "");
 	t->messages[0] = (struct model_message){ "system", SLICE_LIT("Be \"kind\".") };
 	t->messages[1] = (struct model_message){ "user", SLICE_LIT("Hello?\n") };
-	probe_start(&t->probe, bench.worker, chat_reader_send, NULL);
+	probe_start(&t->probe, model_fixture.worker, chat_reader_send, NULL);
 	t->probe.kind.steps = chat_reader_steps;
 }
 
@@ -109,12 +109,12 @@ chat_reader_run(struct chat_reader *t, const struct scripted_response *script)
 {
 	model_fixture_script(script);
 	chat_reader_start(t);
-	turn_until(bench.worker, &t->probe.ended);
+	turn_until(model_fixture.worker, &t->probe.ended);
 	assert_null(t->stream);
 }
 
 static void
-a_good_one(void **state)
+a_whole_answer_is_read(void **state)
 {
 	const struct scripted_response script[] = {
 		{ "200 OK", NULL, WORD("") WORD("Hel") WORD("lo \\\"you\\\"\\n") FINISH USAGE DONE,
@@ -126,19 +126,20 @@ a_good_one(void **state)
 	(void)state;
 	chat_reader_run(&t, script);
 	assert_int_equal(t.probe.err.code, ERR_NONE);
-	assert_string_equal(t.heard.data, "Hello \"you\"\n");
+	assert_string_equal(t.received.data, "Hello \"you\"\n");
 	assert_int_equal(t.pulls, 1); /* all that has arrived, joined */
 	assert_string_equal(t.delta.finish_reason, "length");
 	assert_int_equal(t.delta.usage.input_tokens, 7);
 	assert_int_equal(t.delta.usage.output_tokens, 5);
-	assert_non_null(strstr(bench.request.data, "POST /v1/chat/completions HTTP/1.1\r\n"));
-	assert_non_null(strstr(bench.request.data,
+	assert_non_null(
+	    strstr(model_fixture.request.data, "POST /v1/chat/completions HTTP/1.1\r\n"));
+	assert_non_null(strstr(model_fixture.request.data,
 	    "{\"model\":\"talker\",\"messages\":[{\"role\":\"system\",\"content\":\"Be "
 	    "\\\"kind\\\".\"},"
 	    "{\"role\":\"user\",\"content\":\"Hello?\\n\"}],\"stream\":true,"
 	    "\"stream_options\":{\"include_usage\":true},\"temperature\":0.250,\"max_tokens\":"
 	    "99}"));
-	buf_free(&t.heard);
+	buf_free(&t.received);
 }
 
 /* The same connection: a finished answer is read to its last chunk. */
@@ -158,15 +159,15 @@ connections_are_kept(void **state)
 		assert_int_equal(t.delta.usage.output_tokens, 1);
 		assert_false(t.delta.usage.known);
 		model_fixture_settle();
-		buf_free(&t.heard);
+		buf_free(&t.received);
 	}
-	assert_int_equal(bench.peer.accepted, 1);
+	assert_int_equal(model_fixture.peer.accepted, 1);
 }
 
 struct ending {
 	struct scripted_response response;
 	enum err_code code;
-	const char *heard;
+	const char *received;
 	const char *says;
 };
 
@@ -201,7 +202,7 @@ static const struct ending endings[] = {
 };
 
 static void
-every_ending(void **state)
+every_ending_is_told_apart(void **state)
 {
 	size_t i;
 
@@ -214,22 +215,22 @@ every_ending(void **state)
 
 		model_fixture_conf(&conf);
 		if (e->code == ERR_MODEL_TIMEOUT)
-			model_bench_hurry(&conf);
+			model_fixture_hurry(&conf);
 		model_fixture_reopen(&conf);
 		chat_reader_run(&t, script);
 		model_fixture_settle();
-		if (t.probe.err.code != e->code || strcmp(t.heard.data, e->heard) != 0 ||
-		    bench.requests != 1 ||
+		if (t.probe.err.code != e->code || strcmp(t.received.data, e->received) != 0 ||
+		    model_fixture.requests != 1 ||
 		    (e->says != NULL && strcmp(t.probe.err.detail, e->says) != 0))
 			fail_msg("%zu %s: %s '%s' heard '%s', %u requests", i, e->response.body,
-			    err_slug(t.probe.err.code), t.probe.err.detail, t.heard.data,
-			    bench.requests);
-		buf_free(&t.heard);
+			    err_slug(t.probe.err.code), t.probe.err.detail, t.received.data,
+			    model_fixture.requests);
+		buf_free(&t.received);
 	}
 }
 
 static void
-tried_again_before_the_first_byte(void **state)
+a_failure_before_the_first_byte_is_tried_again(void **state)
 {
 	const struct scripted_response script[] = { { "500 Oh", NULL, "{\"error\":{}}", WHOLE },
 		{ "503 Busy", NULL, "later", STREAM }, { "200 OK", NULL, WORD("a") DONE, STREAM },
@@ -239,13 +240,13 @@ tried_again_before_the_first_byte(void **state)
 	(void)state;
 	chat_reader_run(&t, script);
 	assert_int_equal(t.probe.err.code, ERR_NONE);
-	assert_int_equal(bench.requests, 3);
-	assert_string_equal(t.heard.data, "a");
-	buf_free(&t.heard);
+	assert_int_equal(model_fixture.requests, 3);
+	assert_string_equal(t.received.data, "a");
+	buf_free(&t.received);
 }
 
 static void
-an_event_past_the_ceiling(void **state)
+an_event_past_the_ceiling_is_refused(void **state)
 {
 	char *body = malloc(8192);
 	const struct scripted_response script[] = { { "200 OK", NULL, body, STREAM }, { 0 } };
@@ -260,13 +261,13 @@ an_event_past_the_ceiling(void **state)
 	assert_string_equal(t.probe.err.detail,
 	    "The chat model's answer cannot be used; try again or ask the operator. An event is "
 	    "too large.");
-	buf_free(&t.heard);
+	buf_free(&t.received);
 	free(body);
 }
 
-/* Whenever the asker leaves, the model is told by a closed connection. */
+/* Whenever the client leaves, the connection to the model is closed. */
 static void
-abandoned(void **state)
+an_abandoned_answer_closes_its_connection(void **state)
 {
 	const struct scripted_response scripts[][2] = { { { "200 OK", NULL, "", SILENCE }, { 0 } },
 		{ { "200 OK", NULL, WORD("a"), STALL }, { 0 } },
@@ -279,23 +280,23 @@ abandoned(void **state)
 
 		model_fixture_script(scripts[i]);
 		chat_reader_start(&t);
-		turn_until_count(bench.worker, &bench.requests, 1);
-		turn_for(bench.worker, 30); /* what is answered comes, or not */
-		assert_int_equal(bench.requests, 1);
+		turn_until_count(model_fixture.worker, &model_fixture.requests, 1);
+		turn_for(model_fixture.worker, 30); /* what is answered comes, or not */
+		assert_int_equal(model_fixture.requests, 1);
 		assert_false(t.probe.ended);
 		flow_abort(&t.probe.flow, ERR_CLIENT_GONE, "left");
 		model_fixture_settle();
 		assert_int_equal(t.probe.err.code, ERR_CLIENT_GONE);
 		assert_null(t.stream);
-		turn_until_count(bench.worker, &bench.peer.closed, i + 1);
-		assert_int_equal(bench.peer.closed, i + 1);
-		buf_free(&t.heard);
+		turn_until_count(model_fixture.worker, &model_fixture.peer.closed, i + 1);
+		assert_int_equal(model_fixture.peer.closed, i + 1);
+		buf_free(&t.received);
 	}
 }
 
 /* At every turn of the loop, from before the request to after the answer. */
 static void
-abandoned_at_every_turn(void **state)
+an_answer_may_be_abandoned_at_every_turn(void **state)
 {
 	const struct scripted_response scripts[][3] = {
 		{ { "200 OK", NULL, WORD("a") FINISH DONE, STREAM }, { 0 } },
@@ -313,16 +314,16 @@ abandoned_at_every_turn(void **state)
 			model_fixture_script(scripts[i]);
 			chat_reader_start(&t);
 			for (n = 0; n < turns; n++)
-				worker_turn(bench.worker, n % 8 == 7 ? 1 : 0);
+				worker_turn(model_fixture.worker, n % 8 == 7 ? 1 : 0);
 			if (turns == 39)
-				turn_until(bench.worker, &t.probe.ended);
+				turn_until(model_fixture.worker, &t.probe.ended);
 			flow_abort(&t.probe.flow, ERR_SHUTDOWN, "enough");
 			model_fixture_settle();
 			assert_true(t.probe.ended);
 			assert_null(t.stream);
 			finished += t.probe.err.code == ERR_NONE;
-			buf_free(&t.heard);
-			turn_for(bench.worker, 2); /* a closed connection is noticed */
+			buf_free(&t.received);
+			turn_for(model_fixture.worker, 2); /* a closed connection is noticed */
 		}
 	}
 	assert_true(finished >= 2 && finished < 80);
@@ -346,36 +347,37 @@ a_slow_puller_holds_the_model_back(void **state)
 	model_fixture_script(script);
 	chat_reader_start(&t);
 	t.held = true;
-	turn_until_count(bench.worker, &t.pulls, 1);
-	while (t.heard.len == 0 && !t.probe.ended)
-		worker_turn(bench.worker, 5);
-	turn_for(bench.worker, 100);
+	turn_until_count(model_fixture.worker, &t.pulls, 1);
+	while (t.received.len == 0 && !t.probe.ended)
+		worker_turn(model_fixture.worker, 5);
+	turn_for(model_fixture.worker, 100);
 	assert_int_equal(t.pulls, 1);
 	assert_true(t.delta.text.len < 128 * 1024);
 	/* The rest is in the server and the kernel, not with us. */
-	assert_true(evbuffer_get_length(bufferevent_get_output(bench.peer.conns[0].bev)) > 1 << 20);
+	assert_true(
+	    evbuffer_get_length(bufferevent_get_output(model_fixture.peer.conns[0].bev)) > 1 << 20);
 	assert_false(t.probe.ended);
 	t.held = false;
 	flow_wake(&t.probe.flow);
-	turn_until(bench.worker, &t.probe.ended);
+	turn_until(model_fixture.worker, &t.probe.ended);
 	assert_int_equal(t.probe.err.code, ERR_NONE);
-	assert_int_equal(t.heard.len, MANY * 36);
-	buf_free(&t.heard);
+	assert_int_equal(t.received.len, MANY * 36);
+	buf_free(&t.received);
 	free(body);
 }
 
 int
 main(void)
 {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, model_fixture_up, model_fixture_down)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, model_fixture_set_up, model_fixture_tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(a_good_one),
+		TEST(a_whole_answer_is_read),
 		TEST(connections_are_kept),
-		TEST(every_ending),
-		TEST(tried_again_before_the_first_byte),
-		TEST(an_event_past_the_ceiling),
-		TEST(abandoned),
-		TEST(abandoned_at_every_turn),
+		TEST(every_ending_is_told_apart),
+		TEST(a_failure_before_the_first_byte_is_tried_again),
+		TEST(an_event_past_the_ceiling_is_refused),
+		TEST(an_abandoned_answer_closes_its_connection),
+		TEST(an_answer_may_be_abandoned_at_every_turn),
 		TEST(a_slow_puller_holds_the_model_back),
 	};
 

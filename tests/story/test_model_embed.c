@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model_embed() against a scripted server: what it asks, what it makes of every kind of answer, and
- * when it asks again.
+ * model_embed() against a scripted server: what it sends, what it makes of every kind of response,
+ * and when it tries again.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,7 +41,7 @@ embed_both(struct flow *f)
 {
 	struct embedding *e = (struct embedding *)f;
 
-	return model_embed(f, bench.model, e->texts, 2, e->out, &e->usage);
+	return model_embed(f, model_fixture.model, e->texts, 2, e->out, &e->usage);
 }
 
 static void
@@ -50,7 +50,7 @@ embedding_start(struct embedding *e)
 	memset(e, 0, sizeof(*e));
 	e->texts[0] = SLICE_LIT("one\ntwo");
 	e->texts[1] = SLICE_LIT("\"thr\xc3\xa9\xc3\xa9\"");
-	probe_start(&e->probe, bench.worker, embed_both, NULL);
+	probe_start(&e->probe, model_fixture.worker, embed_both, NULL);
 }
 
 /* One try after another, as scripted. */
@@ -59,11 +59,11 @@ embedding_run(struct embedding *e, const struct scripted_response *script)
 {
 	model_fixture_script(script);
 	embedding_start(e);
-	turn_until(bench.worker, &e->probe.ended);
+	turn_until(model_fixture.worker, &e->probe.ended);
 }
 
 static void
-a_good_one(void **state)
+two_texts_become_two_vectors(void **state)
 {
 	const struct scripted_response script[] = { fine, { 0 } };
 	struct embedding e;
@@ -73,15 +73,15 @@ a_good_one(void **state)
 	assert_int_equal(e.probe.err.code, ERR_NONE);
 	assert_true(e.out[0] == 1 && e.out[2] == 3 && e.out[3] == 0 && e.out[5] == 0.5f);
 	assert_true(e.usage.known && e.usage.input_tokens == 9);
-	assert_non_null(strstr(bench.request.data, "POST /v1/embeddings HTTP/1.1\r\n"));
-	assert_non_null(strstr(bench.request.data, "Authorization: Bearer sk-secret\r\n"));
-	assert_non_null(strstr(bench.request.data,
+	assert_non_null(strstr(model_fixture.request.data, "POST /v1/embeddings HTTP/1.1\r\n"));
+	assert_non_null(strstr(model_fixture.request.data, "Authorization: Bearer sk-secret\r\n"));
+	assert_non_null(strstr(model_fixture.request.data,
 	    "{\"model\":\"embedder\",\"input\":[\"one two\",\"\\\"thr\xc3\xa9\xc3\xa9\\\"\"],"
 	    "\"encoding_format\":\"base64\"}"));
 }
 
 static void
-the_configuration_is_minded(void **state)
+the_configuration_is_followed(void **state)
 {
 	const struct scripted_response script[] = { fine, { 0 } };
 	struct model_conf conf;
@@ -95,13 +95,13 @@ the_configuration_is_minded(void **state)
 	model_fixture_reopen(&conf);
 	embedding_run(&e, script);
 	assert_int_equal(e.probe.err.code, ERR_NONE);
-	assert_null(strstr(bench.request.data, "Authorization"));
-	assert_non_null(strstr(bench.request.data, "\"one\\ntwo\""));
-	assert_non_null(strstr(bench.request.data, ",\"dimensions\":3}"));
+	assert_null(strstr(model_fixture.request.data, "Authorization"));
+	assert_non_null(strstr(model_fixture.request.data, "\"one\\ntwo\""));
+	assert_non_null(strstr(model_fixture.request.data, ",\"dimensions\":3}"));
 }
 
 static void
-tried_again(void **state)
+what_may_pass_is_tried_again(void **state)
 {
 	const struct scripted_response scripts[][4] = {
 		{ { "503 Busy", NULL, "<html>no</html>", WHOLE }, fine, { 0 } },
@@ -116,7 +116,7 @@ tried_again(void **state)
 	for (i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
 		embedding_run(&e, scripts[i]);
 		assert_int_equal(e.probe.err.code, ERR_NONE);
-		assert_int_equal(bench.requests, i == 0 ? 2 : 3);
+		assert_int_equal(model_fixture.requests, i == 0 ? 2 : 3);
 		assert_true(e.out[0] == 1);
 	}
 }
@@ -159,7 +159,7 @@ static const struct refusal refusals[] = {
 };
 
 static void
-refused(void **state)
+every_refusal_has_its_code(void **state)
 {
 	struct model_conf conf;
 	struct embedding e;
@@ -173,19 +173,19 @@ refused(void **state)
 		model_fixture_conf(&conf);
 		conf.retries = 1;
 		if (r->response.form == SILENCE || r->response.form == STALL)
-			model_bench_hurry(&conf);
+			model_fixture_hurry(&conf);
 		model_fixture_reopen(&conf);
 		embedding_run(&e, script);
 		if (e.probe.err.code != r->code || e.probe.err.retry_after != r->retry_after ||
-		    bench.requests != r->requests ||
+		    model_fixture.requests != r->requests ||
 		    (r->says != NULL && strcmp(e.probe.err.detail, r->says) != 0))
 			fail_msg("%s %s: %s, retry after %d, %u requests: %s", r->response.status,
 			    r->response.body, err_slug(e.probe.err.code), e.probe.err.retry_after,
-			    bench.requests, e.probe.err.detail);
+			    model_fixture.requests, e.probe.err.detail);
 	}
 }
 
-/* What the log says of a refusal with that message. */
+/* The line that is logged of a refusal with that body. */
 static void
 refusal_logged(const char *body, char *line, size_t size)
 {
@@ -200,7 +200,7 @@ refusal_logged(const char *body, char *line, size_t size)
 	model_fixture_script(script);
 	embedding_start(&e);
 	e.texts[0] = SLICE_LIT("the salary of the harbour master is forty crowns");
-	turn_until(bench.worker, &e.probe.ended);
+	turn_until(model_fixture.worker, &e.probe.ended);
 	n = read(fd, line, size - 1);
 	line[n > 0 ? n : 0] = '\0';
 	assert_true(log_open(NULL));
@@ -234,7 +234,7 @@ the_log_repeats_no_prompt_and_no_key(void **state)
 }
 
 static void
-nobody_there(void **state)
+a_server_that_is_away_cannot_be_reached(void **state)
 {
 	struct model_conf conf;
 	struct embedding e;
@@ -252,7 +252,7 @@ nobody_there(void **state)
 
 /* In the middle of the request, and in the middle of the wait for another try. */
 static void
-abandoned(void **state)
+an_abandoned_embedding_asks_no_more(void **state)
 {
 	const struct scripted_response silent[] = { { "200 OK", NULL, "", SILENCE }, { 0 } };
 	const struct scripted_response busy[] = { { "503 Busy", NULL, "", WHOLE }, { 0 } };
@@ -261,26 +261,26 @@ abandoned(void **state)
 	(void)state;
 	model_fixture_script(silent);
 	embedding_start(&e);
-	turn_until_count(bench.worker, &bench.requests, 1);
-	turn_for(bench.worker, 30);
-	assert_int_equal(bench.requests, 1);
+	turn_until_count(model_fixture.worker, &model_fixture.requests, 1);
+	turn_for(model_fixture.worker, 30);
+	assert_int_equal(model_fixture.requests, 1);
 	flow_abort(&e.probe.flow, ERR_CLIENT_GONE, "left");
 	model_fixture_settle();
 	assert_int_equal(e.probe.err.code, ERR_CLIENT_GONE);
-	turn_until_count(bench.worker, &bench.peer.closed, 1);
-	assert_int_equal(bench.peer.closed, 1);
+	turn_until_count(model_fixture.worker, &model_fixture.peer.closed, 1);
+	assert_int_equal(model_fixture.peer.closed, 1);
 
 	model_fixture_script(busy);
 	embedding_start(&e);
-	turn_until_count(bench.worker, &bench.requests, 1);
+	turn_until_count(model_fixture.worker, &model_fixture.requests, 1);
 	flow_abort(&e.probe.flow, ERR_CLIENT_GONE, "left");
 	model_fixture_settle();
-	turn_for(bench.worker, 400);
-	assert_int_equal(bench.requests, 1);
+	turn_for(model_fixture.worker, 400);
+	assert_int_equal(model_fixture.requests, 1);
 }
 
 static void
-batches(void **state)
+a_batch_has_ceilings(void **state)
 {
 	const struct slice texts[] = { { "", 40 }, { "", 50 }, { "", 20 }, { "", 500 }, { "", 1 } };
 	struct model_conf conf;
@@ -290,19 +290,19 @@ batches(void **state)
 	conf.batch_bytes_max = 100;
 	conf.batch_items_max = 3;
 	model_fixture_reopen(&conf);
-	assert_int_equal(model_batch(bench.model, texts, 0), 0);
-	assert_int_equal(model_batch(bench.model, texts, 1), 1);
-	assert_int_equal(model_batch(bench.model, texts, 5), 2);
-	assert_int_equal(model_batch(bench.model, texts + 2, 3), 1);
-	assert_int_equal(model_batch(bench.model, texts + 3, 2), 1);
+	assert_int_equal(model_batch(model_fixture.model, texts, 0), 0);
+	assert_int_equal(model_batch(model_fixture.model, texts, 1), 1);
+	assert_int_equal(model_batch(model_fixture.model, texts, 5), 2);
+	assert_int_equal(model_batch(model_fixture.model, texts + 2, 3), 1);
+	assert_int_equal(model_batch(model_fixture.model, texts + 3, 2), 1);
 	conf.batch_bytes_max = 1000;
 	model_fixture_reopen(&conf);
-	assert_int_equal(model_batch(bench.model, texts, 5), 3);
-	assert_int_equal(model_dimensions(bench.model), 3);
-	assert_string_equal(model_chat_name(bench.model), "talker");
+	assert_int_equal(model_batch(model_fixture.model, texts, 5), 3);
+	assert_int_equal(model_dimensions(model_fixture.model), 3);
+	assert_string_equal(model_chat_name(model_fixture.model), "talker");
 }
 
-/* By its host alone: other servers may not know the fields that it is asked with. */
+/* By its host alone: other servers may refuse the fields that only OpenAI is sent. */
 static void
 openai_is_known_by_its_host(void **state)
 {
@@ -323,23 +323,23 @@ openai_is_known_by_its_host(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		conf.base_url = cases[i].url;
 		model_fixture_reopen(&conf);
-		assert_int_equal(bench.model->is_openai, cases[i].is_openai);
+		assert_int_equal(model_fixture.model->is_openai, cases[i].is_openai);
 	}
 }
 
 int
 main(void)
 {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, model_fixture_up, model_fixture_down)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, model_fixture_set_up, model_fixture_tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(a_good_one),
-		TEST(the_configuration_is_minded),
-		TEST(tried_again),
-		TEST(refused),
-		TEST(nobody_there),
+		TEST(two_texts_become_two_vectors),
+		TEST(the_configuration_is_followed),
+		TEST(what_may_pass_is_tried_again),
+		TEST(every_refusal_has_its_code),
+		TEST(a_server_that_is_away_cannot_be_reached),
 		TEST(the_log_repeats_no_prompt_and_no_key),
-		TEST(abandoned),
-		TEST(batches),
+		TEST(an_abandoned_embedding_asks_no_more),
+		TEST(a_batch_has_ceilings),
 		TEST(openai_is_known_by_its_host),
 	};
 

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* The queue at the lending desk: limits, order, deadlines, departures, and who gets a free slot. */
+/* The pool's queue: limits, order, deadlines, departures, and who gets a free connection. */
 #include "pool_fixture.h"
 
 static void
-test_used_again(void **state)
+a_connection_is_used_again(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
 
 	(void)state;
-	ask(&a);
+	borrow(&a);
 	assert_string_equal(traced, "a");
 	assert_false(a.reused);
 	give_back(&a);
 	assert_int_equal(stats().server_idle, 1);
-	ask(&b);
+	borrow(&b);
 	assert_int_equal(b.serial, a.serial);
 	assert_true(b.reused);
 	assert_int_equal(fake.connects, 1);
@@ -23,7 +23,7 @@ test_used_again(void **state)
 }
 
 static void
-test_first_come_first_served(void **state)
+waiters_are_served_in_order(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -31,10 +31,10 @@ test_first_come_first_served(void **state)
 	CLIENT(d, 1);
 
 	(void)state;
-	ask(&a);
-	ask(&b);
-	ask(&c);
-	ask(&d);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	borrow(&d);
 	assert_string_equal(traced, "ab");
 	assert_int_equal(fake.open, 2); /* the pool's size */
 	assert_int_equal(stats().client_waiting, 2);
@@ -49,7 +49,7 @@ test_first_come_first_served(void **state)
 }
 
 static void
-test_wait_has_an_end(void **state)
+the_wait_has_an_end(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -58,9 +58,9 @@ test_wait_has_an_end(void **state)
 	(void)state;
 	conf.query_wait_timeout_us = 5000;
 	reopen();
-	ask(&a);
-	ask(&b);
-	ask(&c);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
 	assert_string_equal(traced, "abc!pool_timeout");
 	assert_string_equal(c.flow.err.detail,
 	    "No connection to the database came free within 0.0 s; try again later or raise "
@@ -71,7 +71,7 @@ test_wait_has_an_end(void **state)
 }
 
 static void
-test_queue_has_an_end(void **state)
+the_queue_has_an_end(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -81,10 +81,10 @@ test_queue_has_an_end(void **state)
 	(void)state;
 	conf.max_waiting = 1;
 	reopen();
-	ask(&a);
-	ask(&b);
-	ask(&c);
-	ask(&d);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	borrow(&d);
 	assert_string_equal(traced, "abd!overloaded");
 	leave(&c);
 	assert_string_equal(traced, "abd!overloadedc!client_gone");
@@ -92,9 +92,9 @@ test_queue_has_an_end(void **state)
 	give_back(&b);
 }
 
-/* Gone between the grant and its task: the connection goes to the next. */
+/* Aborted between the grant and the task that brings it: the connection goes to the next. */
 static void
-test_leaves_when_granted(void **state)
+a_waiter_may_leave_when_granted(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -102,14 +102,14 @@ test_leaves_when_granted(void **state)
 	CLIENT(d, 1);
 
 	(void)state;
-	ask(&a);
-	ask(&b);
-	ask(&c);
-	ask(&d);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	borrow(&d);
 	a.lease.conn->held = false;
 	pool_return(&a.lease, POOL_CLEAN);
 	flow_abort(&c.flow, ERR_CLIENT_GONE, "left");
-	settle();
+	pool_fixture_turns();
 	assert_string_equal(traced, "abc!client_goned");
 	assert_int_equal(d.serial, a.serial);
 	give_back(&a);
@@ -118,9 +118,9 @@ test_leaves_when_granted(void **state)
 	assert_int_equal(stats().server_idle, 2);
 }
 
-/* The login that was begun for one who left serves the next. */
+/* A login that was begun for a flow that left serves the next. */
 static void
-test_leaves_during_login(void **state)
+a_waiter_may_leave_during_login(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -130,15 +130,15 @@ test_leaves_during_login(void **state)
 	flow_start(&a.flow, &client_kind, worker, NULL);
 	worker_turn(worker, 0);
 	flow_abort(&a.flow, ERR_CLIENT_GONE, "left");
-	settle();
+	pool_fixture_turns();
 	assert_int_equal(stats().server_idle, 1);
-	ask(&b);
+	borrow(&b);
 	assert_int_equal(fake.connects, 1);
 	give_back(&b);
 }
 
 static void
-test_failed_login_is_everybodys(void **state)
+a_failed_login_reaches_all_waiters(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -150,25 +150,25 @@ test_failed_login_is_everybodys(void **state)
 	fake.fail_logins = 1000;
 	flow_start(&a.flow, &client_kind, worker, NULL);
 	flow_start(&b.flow, &client_kind, worker, NULL);
-	settle();
+	pool_fixture_turns();
 	assert_string_equal(traced, "a!database_failedb!database_failed");
 	assert_string_equal(a.flow.err.detail,
 	    "Login to the database failed: the fake refuses (SQLSTATE 28P01). Try again.");
 	assert_int_equal(a.flow.err.retry_after, 1);
 	fake.fail_logins = 0;
-	ask(&c); /* too early: told the reason, the database is not asked */
+	borrow(&c); /* too early: the same error, and no new login */
 	assert_string_equal(c.flow.err.detail, a.flow.err.detail);
 	assert_int_equal(fake.connects, 2);
 	clock_test_advance(900000);
 	traced[0] = '\0';
-	ask(&c);
+	borrow(&c);
 	assert_string_equal(traced, "c");
 	give_back(&c);
 }
 
 /* One lives on while another's login fails: the waiter waits, and a login is tried again. */
 static void
-test_login_is_tried_again(void **state)
+a_login_is_tried_again(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -176,22 +176,22 @@ test_login_is_tried_again(void **state)
 	(void)state;
 	conf.server_login_retry_us = 100000;
 	reopen();
-	ask(&a);
+	borrow(&a);
 	fake.fail_logins = 1000;
-	ask(&b);
+	borrow(&b);
 	assert_string_equal(traced, "a");
 	fake.fail_logins = 0;
 	clock_test_advance(200000);
 	worker_turn(worker, 200);
-	settle();
+	pool_fixture_turns();
 	assert_string_equal(traced, "ab");
 	give_back(&a);
 	give_back(&b);
 }
 
-/* The process's budget: 4. An idle one of another pool makes room. */
+/* The process's budget is 4: an idle connection of another pool is closed for a new one. */
 static void
-test_idle_makes_room(void **state)
+an_idle_connection_makes_room(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -200,14 +200,14 @@ test_idle_makes_room(void **state)
 	CLIENT(e, 3);
 
 	(void)state;
-	ask(&a);
-	ask(&b);
-	ask(&c);
-	ask(&d);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	borrow(&d);
 	give_back(&b);
 	give_back(&c);
 	assert_int_equal(fake.open, 4);
-	ask(&e);
+	borrow(&e);
 	assert_string_equal(traced, "abcde");
 	assert_int_equal(fake.open, 4);
 	assert_int_equal(fake.key_open[1], 1); /* the longest idle went */
@@ -219,7 +219,7 @@ test_idle_makes_room(void **state)
 
 /* With everything lent, what comes back goes to the pool that has none, not to the noisy one. */
 static void
-test_noisy_does_not_starve_quiet(void **state)
+the_noisy_do_not_starve_the_quiet(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -229,16 +229,16 @@ test_noisy_does_not_starve_quiet(void **state)
 	CLIENT(e, 1);
 
 	(void)state;
-	ask(&a);
-	ask(&b);
-	ask(&c);
-	ask(&d);
-	ask(&quiet);
-	ask(&e);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	borrow(&d);
+	borrow(&quiet);
+	borrow(&e);
 	assert_string_equal(traced, "abcd");
 	give_back(&a);
 	assert_string_equal(traced, "abcdquiet");
-	give_back(&b); /* the quiet one has its own now: this one is for e */
+	give_back(&b); /* the quiet pool has its own now: this one is for e */
 	assert_string_equal(traced, "abcdquiete");
 	assert_int_equal(fake.open, 4);
 	give_back(&c);
@@ -251,16 +251,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		LEND(test_used_again),
-		LEND(test_first_come_first_served),
-		LEND(test_wait_has_an_end),
-		LEND(test_queue_has_an_end),
-		LEND(test_leaves_when_granted),
-		LEND(test_leaves_during_login),
-		LEND(test_failed_login_is_everybodys),
-		LEND(test_login_is_tried_again),
-		LEND(test_idle_makes_room),
-		LEND(test_noisy_does_not_starve_quiet),
+		POOL_CASE(a_connection_is_used_again),
+		POOL_CASE(waiters_are_served_in_order),
+		POOL_CASE(the_wait_has_an_end),
+		POOL_CASE(the_queue_has_an_end),
+		POOL_CASE(a_waiter_may_leave_when_granted),
+		POOL_CASE(a_waiter_may_leave_during_login),
+		POOL_CASE(a_failed_login_reaches_all_waiters),
+		POOL_CASE(a_login_is_tried_again),
+		POOL_CASE(an_idle_connection_makes_room),
+		POOL_CASE(the_noisy_do_not_starve_the_quiet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

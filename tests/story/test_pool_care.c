@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the desk does with what comes back, with the dead, the old and the forgotten. */
+/* What the pool does with connections that come back, that are dead, old or forgotten. */
 #include "pool_fixture.h"
 
 static void
@@ -7,14 +7,14 @@ bring_back(enum pg_conn_state left_as, enum pool_hygiene hygiene)
 {
 	CLIENT(a, 1);
 
-	ask(&a);
+	borrow(&a);
 	a.lease.conn->state = left_as;
 	a.hygiene = hygiene;
 	give_back(&a);
 }
 
 static void
-test_clean_needs_no_reset(void **state)
+a_clean_session_needs_no_reset(void **state)
 {
 	(void)state;
 	bring_back(PG_IDLE, POOL_CLEAN);
@@ -23,7 +23,7 @@ test_clean_needs_no_reset(void **state)
 }
 
 static void
-test_dirty_is_reset(void **state)
+a_dirty_session_is_reset(void **state)
 {
 	(void)state;
 	bring_back(PG_IDLE, POOL_DIRTY);
@@ -31,9 +31,9 @@ test_dirty_is_reset(void **state)
 	assert_int_equal(stats().server_idle, 1);
 }
 
-/* Whatever the borrower believes. */
+/* Whatever the borrower says of its hygiene. */
 static void
-test_open_transaction_is_reset(void **state)
+an_open_transaction_is_reset(void **state)
 {
 	(void)state;
 	bring_back(PG_IN_TRANSACTION, POOL_CLEAN);
@@ -42,7 +42,7 @@ test_open_transaction_is_reset(void **state)
 }
 
 static void
-test_busy_or_broken_is_closed(void **state)
+busy_and_broken_sessions_are_closed(void **state)
 {
 	(void)state;
 	bring_back(PG_BROKEN, POOL_CLEAN);
@@ -53,7 +53,7 @@ test_busy_or_broken_is_closed(void **state)
 }
 
 static void
-test_failed_reset_is_closed(void **state)
+a_failed_reset_is_closed(void **state)
 {
 	(void)state;
 	fake.fail_resets = 1000;
@@ -62,9 +62,9 @@ test_failed_reset_is_closed(void **state)
 	assert_int_equal(fake.open, 0);
 }
 
-/* No new login for one who waits while a reset is about to free a connection. */
+/* No new login for a waiter while a reset is about to free a connection. */
 static void
-test_waiter_gets_the_reset_one(void **state)
+a_waiter_gets_the_reset_one(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -72,9 +72,9 @@ test_waiter_gets_the_reset_one(void **state)
 
 	(void)state;
 	a.hygiene = POOL_DIRTY;
-	ask(&a);
-	ask(&b);
-	ask(&c);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
 	give_back(&a);
 	assert_string_equal(traced, "abc");
 	assert_int_equal(c.serial, a.serial);
@@ -84,20 +84,20 @@ test_waiter_gets_the_reset_one(void **state)
 }
 
 static void
-test_dead_while_idle(void **state)
+a_session_that_died_while_idle_is_closed(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
 	CLIENT(c, 1);
 
 	(void)state;
-	ask(&a);
-	ask(&b);
+	borrow(&a);
+	borrow(&b);
 	a.lease.conn->dead = true;
 	b.lease.conn->dead = true;
 	give_back(&a);
 	give_back(&b);
-	ask(&c);
+	borrow(&c);
 	assert_string_equal(traced, "abc");
 	assert_false(c.reused);
 	assert_int_equal(fake.connects, 3);
@@ -107,7 +107,7 @@ test_dead_while_idle(void **state)
 }
 
 static void
-test_idle_too_long(void **state)
+a_session_idle_for_too_long_is_closed(void **state)
 {
 	(void)state;
 	conf.server_idle_timeout_us = 100000;
@@ -116,13 +116,13 @@ test_idle_too_long(void **state)
 	assert_int_equal(fake.open, 1);
 	clock_test_advance(200000);
 	worker_turn(worker, 200);
-	settle();
+	pool_fixture_turns();
 	assert_int_equal(fake.open, 0);
 	assert_int_equal(stats().pools, 1);
 }
 
 static void
-test_lifetime(void **state)
+a_session_ends_at_its_lifetime(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -131,19 +131,19 @@ test_lifetime(void **state)
 	conf.server_lifetime_us = 3600 * 1000000ull;
 	conf.server_lifetime_jitter_us = 0;
 	reopen();
-	ask(&a);
+	borrow(&a);
 	clock_test_advance(3601 * 1000000ull);
 	give_back(&a);
 	assert_int_equal(fake.open, 0);
 	bring_back(PG_IDLE, POOL_CLEAN);
 	clock_test_advance(3601 * 1000000ull);
-	ask(&b); /* before the janitor came by */
+	borrow(&b); /* before the janitor has run */
 	assert_false(b.reused);
 	give_back(&b);
 }
 
 static void
-test_empty_pool_is_forgotten(void **state)
+an_empty_pool_is_forgotten(void **state)
 {
 	(void)state;
 	conf.server_idle_timeout_us = 50000;
@@ -152,15 +152,15 @@ test_empty_pool_is_forgotten(void **state)
 	bring_back(PG_IDLE, POOL_CLEAN);
 	clock_test_advance(100000);
 	worker_turn(worker, 200);
-	settle();
+	pool_fixture_turns();
 	clock_test_advance(100000);
 	worker_turn(worker, 200);
-	settle();
+	pool_fixture_turns();
 	assert_int_equal(stats().pools, 0);
 }
 
 static void
-test_forgotten_target(void **state)
+a_forgotten_target_is_emptied(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -168,11 +168,11 @@ test_forgotten_target(void **state)
 	CLIENT(d, 1);
 
 	(void)state;
-	ask(&a);
-	ask(&b);
+	borrow(&a);
+	borrow(&b);
 	give_back(&b);
-	ask(&c);
-	ask(&d); /* waits, with the old target */
+	borrow(&c);
+	borrow(&d); /* waits, with the old target */
 	pool_forget(pools, SLICE_LIT("1"));
 	pool_forget(pools, SLICE_LIT("1"));
 	pool_forget(pools, SLICE_LIT("never heard of"));
@@ -188,7 +188,7 @@ test_forgotten_target(void **state)
 }
 
 static void
-test_other_password_is_another_target(void **state)
+another_password_is_another_target(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 1);
@@ -196,23 +196,23 @@ test_other_password_is_another_target(void **state)
 	(void)state;
 	a.password = "old";
 	b.password = "new";
-	ask(&a);
+	borrow(&a);
 	give_back(&a);
-	ask(&b);
+	borrow(&b);
 	assert_false(b.reused);
 	assert_int_equal(fake.open, 1);
 	give_back(&b);
 }
 
 static void
-test_shutdown_cuts_logins_and_resets(void **state)
+a_shutdown_cuts_logins_and_resets(void **state)
 {
 	CLIENT(a, 1);
 	CLIENT(b, 2);
 
 	(void)state;
 	a.hygiene = POOL_DIRTY;
-	ask(&a);
+	borrow(&a);
 	fake.login_us = 3600u * 1000000;
 	flow_start(&b.flow, &client_kind, worker, NULL);
 	worker_turn(worker, 0);
@@ -231,19 +231,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		LEND(test_clean_needs_no_reset),
-		LEND(test_dirty_is_reset),
-		LEND(test_open_transaction_is_reset),
-		LEND(test_busy_or_broken_is_closed),
-		LEND(test_failed_reset_is_closed),
-		LEND(test_waiter_gets_the_reset_one),
-		LEND(test_dead_while_idle),
-		LEND(test_idle_too_long),
-		LEND(test_lifetime),
-		LEND(test_empty_pool_is_forgotten),
-		LEND(test_forgotten_target),
-		LEND(test_other_password_is_another_target),
-		LEND(test_shutdown_cuts_logins_and_resets),
+		POOL_CASE(a_clean_session_needs_no_reset),
+		POOL_CASE(a_dirty_session_is_reset),
+		POOL_CASE(an_open_transaction_is_reset),
+		POOL_CASE(busy_and_broken_sessions_are_closed),
+		POOL_CASE(a_failed_reset_is_closed),
+		POOL_CASE(a_waiter_gets_the_reset_one),
+		POOL_CASE(a_session_that_died_while_idle_is_closed),
+		POOL_CASE(a_session_idle_for_too_long_is_closed),
+		POOL_CASE(a_session_ends_at_its_lifetime),
+		POOL_CASE(an_empty_pool_is_forgotten),
+		POOL_CASE(a_forgotten_target_is_emptied),
+		POOL_CASE(another_password_is_another_target),
+		POOL_CASE(a_shutdown_cuts_logins_and_resets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

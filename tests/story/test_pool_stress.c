@@ -16,7 +16,7 @@
 
 enum { WORKERS = 8, KEYS = 12, BUDGET = 20, SIZE = 4, LIVE_MAX = 60 };
 
-struct station {
+struct stress_worker {
 	struct worker *worker;
 	struct timer driver;
 	struct task open_task, leave_task;
@@ -26,14 +26,14 @@ struct station {
 
 struct borrower {
 	struct flow flow;
-	struct station *station;
+	struct stress_worker *stress_worker;
 	struct pool_lease lease;
 	struct timer timer;
 	unsigned key, rounds;
 };
 
 static struct pools *pools;
-static struct station stations[WORKERS];
+static struct stress_worker stress_workers[WORKERS];
 static atomic_uint finished;
 static unsigned seed = 1;
 
@@ -56,7 +56,7 @@ borrower_use(struct flow *f)
 
 	assert(b->lease.conn->key == b->key);
 	assert(!atomic_exchange(&b->lease.conn->held, true));
-	b->station->lent++;
+	b->stress_worker->lent++;
 	if (fake_dice(10) == 0)
 		return FLOW_NEXT;
 	return flow_sleep(f, &b->timer, fake_dice(300));
@@ -99,10 +99,10 @@ borrower_end(struct flow *f, const struct err *err)
 
 	/* Held: set by borrower_use() only; aborted before that, it is not. */
 	borrower_give_back(b);
-	b->station->refused += err->code == ERR_DATABASE;
-	b->station->late += err->code == ERR_POOL_TIMEOUT || err->code == ERR_TIMEOUT;
-	b->station->departed += err->code == ERR_CLIENT_GONE;
-	b->station->busy += err->code == ERR_OVERLOADED;
+	b->stress_worker->refused += err->code == ERR_DATABASE;
+	b->stress_worker->late += err->code == ERR_POOL_TIMEOUT || err->code == ERR_TIMEOUT;
+	b->stress_worker->departed += err->code == ERR_CLIENT_GONE;
+	b->stress_worker->busy += err->code == ERR_OVERLOADED;
 }
 
 static void
@@ -121,12 +121,12 @@ static const struct flow_kind borrower_kind = { "borrower", borrower_steps, borr
 	borrower_release };
 
 static void
-borrower_start(struct station *st)
+borrower_start(struct stress_worker *st)
 {
 	struct borrower *b = calloc(1, sizeof(*b));
 
 	assert(b != NULL);
-	b->station = st;
+	b->stress_worker = st;
 	b->rounds = 1 + fake_dice(4);
 	b->key = fake_dice(3) == 0 ? 0 : fake_dice(KEYS); /* key 0 is the noisy one */
 	flow_start(&b->flow, &borrower_kind, st->worker, NULL);
@@ -135,7 +135,7 @@ borrower_start(struct station *st)
 }
 
 static void
-depart_some(struct flow *f, void *arg)
+abort_some_borrowers(struct flow *f, void *arg)
 {
 	(void)arg;
 	if (fake_dice(400) == 0)
@@ -143,16 +143,16 @@ depart_some(struct flow *f, void *arg)
 }
 
 static void
-station_drive(void *arg)
+stress_worker_drive(void *arg)
 {
-	struct station *st = arg;
+	struct stress_worker *st = arg;
 	unsigned burst = fake_dice(40);
 
 	while (st->left > 0 && burst-- > 0 && flow_count(st->worker) < LIVE_MAX) {
 		borrower_start(st);
 		st->left--;
 	}
-	flow_each(st->worker, depart_some, NULL);
+	flow_each(st->worker, abort_some_borrowers, NULL);
 	if (fake_dice(20) == 0)
 		pool_forget(pools, fake_dice(2) == 0 ? SLICE_LIT("1") : SLICE_LIT("3"));
 	if (st->left > 0 || flow_count(st->worker) > 0)
@@ -162,21 +162,21 @@ station_drive(void *arg)
 }
 
 static void
-station_open(void *arg)
+stress_worker_open(void *arg)
 {
-	struct station *st = arg;
+	struct stress_worker *st = arg;
 
 	fake_rng = (seed * 1000 + worker_index(st->worker) + 1) * 0x9e3779b97f4a7c15ull;
 	pools_attach(pools, st->worker, NULL);
-	if (!timer_init(&st->driver, st->worker, station_drive, st))
+	if (!timer_init(&st->driver, st->worker, stress_worker_drive, st))
 		abort();
 	timer_start(&st->driver, 0);
 }
 
 static void
-station_leave(void *arg)
+stress_worker_leave(void *arg)
 {
-	struct station *st = arg;
+	struct stress_worker *st = arg;
 
 	timer_free(&st->driver);
 	flow_abort_all(st->worker, ERR_SHUTDOWN, "stopping");
@@ -185,26 +185,27 @@ station_leave(void *arg)
 }
 
 static void
-stations_run(unsigned borrowers)
+stress_workers_run(unsigned borrowers)
 {
 	unsigned i;
 
 	for (i = 0; i < WORKERS; i++) {
-		stations[i].worker = worker_new(i);
-		stations[i].left = borrowers;
-		if (stations[i].worker == NULL || !worker_start(stations[i].worker))
+		stress_workers[i].worker = worker_new(i);
+		stress_workers[i].left = borrowers;
+		if (stress_workers[i].worker == NULL || !worker_start(stress_workers[i].worker))
 			abort();
-		worker_post(stations[i].worker, &stations[i].open_task, station_open, &stations[i]);
+		worker_post(stress_workers[i].worker, &stress_workers[i].open_task,
+		    stress_worker_open, &stress_workers[i]);
 	}
 	while (finished < WORKERS)
 		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
 	for (i = 0; i < WORKERS; i++)
-		worker_post(stations[i].worker, &stations[i].leave_task, station_leave,
-		    &stations[i]);
+		worker_post(stress_workers[i].worker, &stress_workers[i].leave_task,
+		    stress_worker_leave, &stress_workers[i]);
 	for (i = 0; i < WORKERS; i++)
-		worker_join(stations[i].worker);
+		worker_join(stress_workers[i].worker);
 	for (i = 0; i < WORKERS; i++)
-		worker_free(stations[i].worker);
+		worker_free(stress_workers[i].worker);
 }
 
 static void
@@ -234,15 +235,15 @@ conf_fill(struct pool_conf *conf)
 static void
 report(double s)
 {
-	struct station sum = { 0 };
+	struct stress_worker sum = { 0 };
 	unsigned i;
 
 	for (i = 0; i < WORKERS; i++) {
-		sum.lent += stations[i].lent;
-		sum.refused += stations[i].refused;
-		sum.late += stations[i].late;
-		sum.departed += stations[i].departed;
-		sum.busy += stations[i].busy;
+		sum.lent += stress_workers[i].lent;
+		sum.refused += stress_workers[i].refused;
+		sum.late += stress_workers[i].late;
+		sum.departed += stress_workers[i].departed;
+		sum.busy += stress_workers[i].busy;
 	}
 	printf("lent %u; refused %u late %u departed %u busy %u; connects %u (most at once %u of "
 	       "%u) closes %u resets %u; %.2f s\n",
@@ -263,7 +264,7 @@ main(int argc, char **argv)
 	log_level(LOG_ERR);
 	conf_fill(&conf);
 	pools = pools_open(&conf, &fake_ops);
-	stations_run(borrowers);
+	stress_workers_run(borrowers);
 	pools_close(pools);
 	report((double)(clock_mono_us() - began) / 1e6);
 	return fake.open == 0 && fake.connects == fake.closes ? 0 : 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tenant_visit: where a tenant's record is looked for, over a catalog of prepared answers and
- * a Redis that says what it is told to.
+ * test_tenant_lookup: where a tenant's record is looked for, over a catalog of prepared results and
+ * a Redis that replies what the test has set.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,6 +18,7 @@
 #include "tenant/row.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
+#include "turn_until_idle.h"
 
 #define KEY    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define LOOKUPS 20
@@ -68,21 +69,7 @@ half_a_row(const struct pg_query *q, struct fake_answer *a)
 	row.col[3] = NULL;
 }
 
-static void
-no_row(const struct pg_query *q, struct fake_answer *a)
-{
-	(void)q;
-	(void)a;
-}
-
-static void
-no_catalog(const struct pg_query *q, struct fake_answer *a)
-{
-	(void)q;
-	a->status = PG_LOST;
-}
-
-/* ---- visits ---- */
+/* ---- lookups ---- */
 
 struct lookup {
 	struct flow flow;
@@ -92,7 +79,7 @@ struct lookup {
 	unsigned ended;
 };
 
-struct world {
+struct tenants_fixture {
 	struct worker *worker;
 	struct redis redis;
 	struct tenants_conf conf;
@@ -101,7 +88,7 @@ struct world {
 };
 
 static enum flow_rc
-lookup_go(struct flow *f)
+lookup_step(struct flow *f)
 {
 	struct lookup *v = (struct lookup *)f;
 
@@ -117,11 +104,11 @@ lookup_end(struct flow *f, const struct err *err)
 	v->ended++;
 }
 
-static const struct flow_step lookup_steps[] = { { "visit", lookup_go }, { NULL, NULL } };
-static const struct flow_kind lookup_kind = { "visit", lookup_steps, lookup_end, NULL };
+static const struct flow_step lookup_steps[] = { { "lookup", lookup_step }, { NULL, NULL } };
+static const struct flow_kind lookup_kind = { "lookup", lookup_steps, lookup_end, NULL };
 
 static void
-lookup_begin(struct world *w, unsigned i)
+lookup_begin(struct tenants_fixture *w, unsigned i)
 {
 	struct lookup *v = &w->lookups[i];
 
@@ -130,21 +117,11 @@ lookup_begin(struct world *w, unsigned i)
 	flow_start(&v->flow, &lookup_kind, w->worker, NULL);
 }
 
-static void
-run_out(struct world *w)
-{
-	unsigned turns;
-
-	for (turns = 0; turns < 1000 && flow_count(w->worker) > 0; turns++)
-		worker_turn(w->worker, 20);
-	assert_int_equal(flow_count(w->worker), 0);
-}
-
 static enum err_code
-lookup(struct world *w)
+lookup(struct tenants_fixture *w)
 {
 	lookup_begin(w, 0);
-	run_out(w);
+	turn_until_idle(w->worker);
 	assert_int_equal(w->lookups[0].ended, 1);
 	return w->lookups[0].err.code;
 }
@@ -152,7 +129,7 @@ lookup(struct world *w)
 static int
 set_up(void **state)
 {
-	struct world *w = calloc(1, sizeof(*w));
+	struct tenants_fixture *w = calloc(1, sizeof(*w));
 	struct err err = { 0 };
 
 	log_level(LOG_EMERG);
@@ -173,7 +150,7 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 
 	tenants_close(w->tenants);
 	worker_free(w->worker);
@@ -183,9 +160,9 @@ tear_down(void **state)
 }
 
 static void
-many_requests_share_one_lookup(void **state)
+many_requests_share_one_tenant_lookup(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 	unsigned i;
 
 	fake_catalog_answers(a_ready_row, 3000);
@@ -193,7 +170,7 @@ many_requests_share_one_lookup(void **state)
 		lookup_begin(w, i);
 	worker_turn(w->worker, 0);
 	flow_abort(&w->lookups[3].flow, ERR_CLIENT_GONE, "left");
-	run_out(w);
+	turn_until_idle(w->worker);
 	for (i = 0; i < LOOKUPS; i++) {
 		assert_int_equal(w->lookups[i].ended, 1);
 		assert_int_equal(w->lookups[i].err.code, i == 3 ? ERR_CLIENT_GONE : ERR_NONE);
@@ -208,7 +185,7 @@ many_requests_share_one_lookup(void **state)
 static void
 the_nearest_place_answers(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 
 	fake_catalog_answers(a_ready_row, 0);
 	assert_int_equal(lookup(w), ERR_NONE);
@@ -226,11 +203,11 @@ the_nearest_place_answers(void **state)
 }
 
 static void
-whatever_redis_says_is_a_miss(void **state)
+whatever_is_wrong_in_redis_is_a_miss(void **state)
 {
 	static const enum redis_status troubles[] = { REDIS_NIL, REDIS_ERROR, REDIS_DOWN,
 		REDIS_TIMEOUT, REDIS_BUSY, REDIS_OK };
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 	size_t i;
 
 	for (i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
@@ -244,11 +221,11 @@ whatever_redis_says_is_a_miss(void **state)
 }
 
 static void
-the_unknown_are_asked_for_again_soon(void **state)
+an_unknown_tenant_is_looked_up_again_soon(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 
-	fake_catalog_answers(no_row, 0);
+	fake_catalog_answers(fake_catalog_empty, 0);
 	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(w->lookups[0].tenant.state, TENANT_UNKNOWN);
 	assert_int_equal(lookup(w), ERR_NONE);
@@ -260,11 +237,11 @@ the_unknown_are_asked_for_again_soon(void **state)
 }
 
 static void
-troubles_are_kept_by_nobody(void **state)
+failures_are_not_cached(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 
-	fake_catalog_answers(no_catalog, 0);
+	fake_catalog_answers(fake_catalog_lost, 0);
 	assert_int_equal(lookup(w), ERR_CATALOG);
 	fake_catalog_answers(a_row_of_another, 0);
 	assert_int_equal(lookup(w), ERR_INTERNAL);
@@ -275,9 +252,9 @@ troubles_are_kept_by_nobody(void **state)
 }
 
 static void
-the_suspended_are_told(void **state)
+a_suspended_tenant_is_refused(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 
 	fake_catalog_answers(a_suspended_row, 0);
 	assert_int_equal(lookup(w), ERR_SUSPENDED);
@@ -287,38 +264,38 @@ the_suspended_are_told(void **state)
 }
 
 static void
-hears(struct world *w, const char *message)
+others_publish(struct tenants_fixture *w, const char *message)
 {
 	w->redis.message(slice_str(message), w->redis.message_arg);
 }
 
 static void
-others_say_what_to_forget(void **state)
+others_publish_what_to_forget(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 
 	fake_catalog_answers(a_ready_row, 0);
 	assert_int_equal(lookup(w), ERR_NONE);
-	hears(w, "");
-	hears(w, "rubbish");
-	hears(w, "xxxxxxxx:");
-	hears(w, "xxxxxxxx:other");
+	others_publish(w, "");
+	others_publish(w, "rubbish");
+	others_publish(w, "xxxxxxxx:");
+	others_publish(w, "xxxxxxxx:other");
 	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(fake_catalog_asked(), 1);
-	hears(w, "xxxxxxxx:acme");
+	others_publish(w, "xxxxxxxx:acme");
 	assert_int_equal(pools_forgotten, 1);
 	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(fake_catalog_asked(), 2);
-	hears(w, NULL);
+	others_publish(w, NULL);
 	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(fake_catalog_asked(), 3);
 }
 
-/* It may have been read before the change: who asked before gets it, nobody keeps or spreads it. */
+/* The row may have been read before the change: flows that waited get it, and it is not cached. */
 static void
 what_changes_during_a_lookup_is_not_kept_from_it(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 	unsigned i;
 
 	fake_catalog_answers(a_ready_row, 20000);
@@ -326,8 +303,8 @@ what_changes_during_a_lookup_is_not_kept_from_it(void **state)
 	for (i = 0; i < 3; i++)
 		worker_turn(w->worker, 0);
 	assert_int_equal(w->redis.gets, 1);
-	hears(w, "xxxxxxxx:acme");
-	run_out(w);
+	others_publish(w, "xxxxxxxx:acme");
+	turn_until_idle(w->worker);
 	assert_int_equal(w->lookups[0].err.code, ERR_NONE);
 	assert_int_equal(w->redis.sets, 0);
 	assert_int_equal(lookup(w), ERR_NONE);
@@ -336,9 +313,9 @@ what_changes_during_a_lookup_is_not_kept_from_it(void **state)
 }
 
 static void
-what_we_forget_others_hear(void **state)
+what_we_forget_is_published(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 
 	fake_catalog_answers(a_ready_row, 0);
 	assert_int_equal(lookup(w), ERR_NONE);
@@ -350,11 +327,11 @@ what_we_forget_others_hear(void **state)
 	assert_int_equal(fake_catalog_asked(), 2);
 }
 
-/* Cut off at every turn of the loop, nothing is left behind (the sanitizer looks). */
+/* Cut off at every turn of the loop, nothing is left behind (the sanitizers look). */
 static void
-abandoned_at_every_turn(void **state)
+a_lookup_may_be_cut_off_at_every_turn(void **state)
 {
-	struct world *w = *state;
+	struct tenants_fixture *w = *state;
 	unsigned turns, i;
 
 	fake_catalog_answers(a_ready_row, 1000);
@@ -363,28 +340,28 @@ abandoned_at_every_turn(void **state)
 		for (i = 0; i < turns; i++)
 			worker_turn(w->worker, 1);
 		flow_abort_all(w->worker, ERR_SHUTDOWN, "cut off");
-		run_out(w);
+		turn_until_idle(w->worker);
 		assert_int_equal(w->lookups[0].ended, 1);
 		clock_test_advance(61 * SECOND);
 	}
 }
 
-#define HANDLER(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		HANDLER(many_requests_share_one_lookup),
-		HANDLER(the_nearest_place_answers),
-		HANDLER(whatever_redis_says_is_a_miss),
-		HANDLER(the_unknown_are_asked_for_again_soon),
-		HANDLER(troubles_are_kept_by_nobody),
-		HANDLER(the_suspended_are_told),
-		HANDLER(others_say_what_to_forget),
-		HANDLER(what_changes_during_a_lookup_is_not_kept_from_it),
-		HANDLER(what_we_forget_others_hear),
-		HANDLER(abandoned_at_every_turn),
+		CASE(many_requests_share_one_tenant_lookup),
+		CASE(the_nearest_place_answers),
+		CASE(whatever_is_wrong_in_redis_is_a_miss),
+		CASE(an_unknown_tenant_is_looked_up_again_soon),
+		CASE(failures_are_not_cached),
+		CASE(a_suspended_tenant_is_refused),
+		CASE(others_publish_what_to_forget),
+		CASE(what_changes_during_a_lookup_is_not_kept_from_it),
+		CASE(what_we_forget_is_published),
+		CASE(a_lookup_may_be_cut_off_at_every_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

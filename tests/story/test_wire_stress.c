@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Flows that are aborted at any moment, over HTTP and Redis peers of every kind: nobody is woken
- * twice, nothing is left behind (the sanitizers watch), and those who stay get their answers.
+ * Flows that are aborted at any moment, over HTTP and Redis peers of every kind: none is woken
+ * twice, nothing is left behind (the sanitizers look), and those that stay get their responses.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,7 +62,7 @@ web_whole(struct flow *f)
 	struct actor *a = (struct actor *)f;
 
 	flow_defer(f, actor_stop, a);
-	return web_fetch(f, bench.web, &a->web.request, &a->web.response);
+	return web_fetch(f, web_fixture.web, &a->web.request, &a->web.response);
 }
 
 static enum flow_rc
@@ -71,7 +71,7 @@ web_stream(struct flow *f)
 	struct actor *a = (struct actor *)f;
 
 	flow_defer(f, actor_stop, a);
-	return web_start(f, bench.web, &a->web.request, &a->web.transfer, &a->web.response);
+	return web_start(f, web_fixture.web, &a->web.request, &a->web.transfer, &a->web.response);
 }
 
 static enum flow_rc
@@ -117,7 +117,7 @@ actor_start(struct actor *a)
 	a->web.request.first_byte_timeout_us = 20000;
 	a->web.request.idle_timeout_us = 20000;
 	a->word = words[draw(40) == 0 ? 6 + draw(2) : draw(6)];
-	probe_start(&a->web.probe, bench.worker, web_whole, NULL);
+	probe_start(&a->web.probe, web_fixture.worker, web_whole, NULL);
 	a->web.probe.kind.steps = actors_count[draw(3)];
 }
 
@@ -132,7 +132,7 @@ actor_act(struct actor *a)
 		return;
 	}
 	if (a->web.probe.flow.kind != NULL && a->web.probe.flow.state != FLOW_ENDED)
-		return; /* told, not yet released */
+		return; /* ended, not yet released */
 	left += a->left;
 	failed += err_is(&a->web.probe.err) && !a->left;
 	answered += a->web.probe.ended && !a->left;
@@ -140,7 +140,7 @@ actor_act(struct actor *a)
 }
 
 static void
-test_stress(void **state)
+wires_under_stress_lose_nothing(void **state)
 {
 	static struct actor actors[FLOWS];
 
@@ -149,14 +149,14 @@ test_stress(void **state)
 	for (int i = 0; i < STEPS; i++) {
 		actor_act(&actors[draw(FLOWS)]);
 		if (draw(3) == 0)
-			worker_turn(bench.worker, draw(3));
+			worker_turn(web_fixture.worker, draw(3));
 	}
 	for (int i = 0; i < FLOWS; i++)
-		turn_until(bench.worker, &actors[i].web.probe.ended);
+		turn_until(web_fixture.worker, &actors[i].web.probe.ended);
 	print_message("%u answered, %u left, %u failed\n", answered, left, failed);
 	assert_int_equal(failed, 0);
 	assert_true(answered > STEPS / 20 && left > STEPS / 40);
-	assert_int_equal(flow_count(bench.worker), 0);
+	assert_int_equal(flow_count(web_fixture.worker), 0);
 }
 
 static int
@@ -166,11 +166,11 @@ set_up(void **state)
 	struct redis_conf conf = { .url = url, .timeout_us = 50000, .pending_max = 16 };
 	struct err err = { 0 };
 
-	web_fixture_up(state);
-	peer_open(&redis_peer, bench.worker, 0, fake_redis_said);
+	web_fixture_set_up(state);
+	peer_open(&redis_peer, web_fixture.worker, 0, fake_redis_serve);
 	(void)snprintf(url, sizeof(url), "redis://127.0.0.1:%u", redis_peer.port);
-	dns = dns_open(bench.worker, "127.0.0.1:9", 1000000);
-	redis = redis_open(bench.worker, dns, &conf, &err);
+	dns = dns_open(web_fixture.worker, "127.0.0.1:9", 1000000);
+	redis = redis_open(web_fixture.worker, dns, &conf, &err);
 	assert_non_null(redis);
 	return 0;
 }
@@ -181,14 +181,14 @@ tear_down(void **state)
 	redis_close(redis);
 	dns_close(dns);
 	peer_close(&redis_peer);
-	return web_fixture_down(state);
+	return web_fixture_tear_down(state);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stress),
+		cmocka_unit_test(wires_under_stress_lose_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tale: flows with two defers and a wait that tells when it is cancelled. */
+/* traced_flow: a flow with two defers and a wait, which traces that it is cancelled. */
 #ifndef TENANTGATE_TESTS_TRACED_FLOW_H
 #define TENANTGATE_TESTS_TRACED_FLOW_H
 
@@ -40,6 +40,6 @@ step_waits(struct flow *f)
 	return flow_wait(f, trace_cancel, NULL);
 }
 
-KIND(waits, { "defers", step_defers }, { "wait", step_waits });
+KIND(waits, trace_release, { "defers", step_defers }, { "wait", step_waits });
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * corpora: cases that other projects collected. They are their projects', not part of this tree:
- * they lie in $TENANTGATE_CORPORA (an absolute path) or, where that is not set, in shared/corpora
- * beside the source tree (CORPORA_DIR, by CORPORA_CPPFLAGS of tests/sources.am). A test whose file
- * is not there says `# not run: ...` and is skipped; tests/tap.awk then counts it neither as passed
- * nor as failed.
+ * corpora: cases that other projects collected. They belong to those projects and are no part of
+ * this tree: they are in $TENANTGATE_CORPORA (an absolute path) or, where that is not set, in
+ * shared/corpora beside the source tree (CORPORA_DIR, by CORPORA_CPPFLAGS of tests/sources.am). A
+ * test whose file is not there says `# not run: ...` and is skipped; tests/tap.awk then counts it
+ * neither as passed nor as failed.
  */
 #ifndef TESTS_CORPORA_H
 #define TESTS_CORPORA_H

@@ -24,16 +24,16 @@
 #define PATIENCE_US 30000000ull /* only a broken test waits so long */
 
 static void
-conn_said(struct bufferevent *bev, void *arg)
+peer_conn_received(struct bufferevent *bev, void *arg)
 {
 	struct peer_conn *c = arg;
 
 	(void)bev;
-	c->peer->said(c);
+	c->peer->serve(c);
 }
 
 static void
-conn_free(struct peer_conn *c)
+peer_conn_free(struct peer_conn *c)
 {
 	bufferevent_free(c->bev);
 	c->bev = NULL;
@@ -41,7 +41,7 @@ conn_free(struct peer_conn *c)
 }
 
 static void
-conn_event(struct bufferevent *bev, short what, void *arg)
+peer_conn_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct peer_conn *c = arg;
 
@@ -49,18 +49,18 @@ conn_event(struct bufferevent *bev, short what, void *arg)
 	if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) == 0)
 		return;
 	c->peer->closed++;
-	conn_free(c);
+	peer_conn_free(c);
 }
 
 static void
-conn_drained(struct bufferevent *bev, void *arg)
+peer_conn_drained(struct bufferevent *bev, void *arg)
 {
 	(void)bev;
-	conn_free(arg);
+	peer_conn_free(arg);
 }
 
 static struct bufferevent *
-conn_new(const struct peer *p, struct event_base *base, evutil_socket_t fd)
+peer_conn_new(const struct peer *p, struct event_base *base, evutil_socket_t fd)
 {
 	int options = BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS;
 
@@ -81,22 +81,22 @@ peer_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, i
 	while (c->bev != NULL)
 		assert_true(++c < p->conns + PEER_CONNS_MAX);
 	c->peer = p;
-	c->bev = conn_new(p, evconnlistener_get_base(l), fd);
+	c->bev = peer_conn_new(p, evconnlistener_get_base(l), fd);
 	assert_non_null(c->bev);
-	bufferevent_setcb(c->bev, conn_said, NULL, conn_event, c);
+	bufferevent_setcb(c->bev, peer_conn_received, NULL, peer_conn_event, c);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 	p->accepted++;
 }
 
 void
-peer_open(struct peer *p, struct worker *w, uint16_t port, peer_fn *said)
+peer_open(struct peer *p, struct worker *w, uint16_t port, peer_fn *serve)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };
 	socklen_t len = sizeof(sin);
 
 	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
 	memset(p, 0, sizeof(*p));
-	p->said = said;
+	p->serve = serve;
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	p->listener = evconnlistener_new_bind(worker_base(w), peer_accept, p,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, 16, (struct sockaddr *)&sin, sizeof(sin));
@@ -108,9 +108,9 @@ peer_open(struct peer *p, struct worker *w, uint16_t port, peer_fn *said)
 }
 
 void
-peer_open_tls(struct peer *p, struct worker *w, struct ssl_ctx_st *tls, peer_fn *said)
+peer_open_tls(struct peer *p, struct worker *w, struct ssl_ctx_st *tls, peer_fn *serve)
 {
-	peer_open(p, w, 0, said);
+	peer_open(p, w, 0, serve);
 	p->tls = tls;
 }
 
@@ -119,14 +119,14 @@ peer_close(struct peer *p)
 {
 	for (unsigned i = 0; i < PEER_CONNS_MAX; i++)
 		if (p->conns[i].bev != NULL)
-			conn_free(&p->conns[i]);
+			peer_conn_free(&p->conns[i]);
 	if (p->listener != NULL)
 		evconnlistener_free(p->listener);
 	p->listener = NULL;
 }
 
 void
-peer_say(struct peer_conn *c, const char *text)
+peer_send(struct peer_conn *c, const char *text)
 {
 	assert_int_equal(bufferevent_write(c->bev, text, strlen(text)), 0);
 }
@@ -135,11 +135,11 @@ void
 peer_hang_up(struct peer_conn *c)
 {
 	if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
-		conn_free(c);
+		peer_conn_free(c);
 		return;
 	}
 	bufferevent_disable(c->bev, EV_READ);
-	bufferevent_setcb(c->bev, NULL, conn_drained, conn_event, c);
+	bufferevent_setcb(c->bev, NULL, peer_conn_drained, peer_conn_event, c);
 }
 
 static void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake_peer: a scripted TCP server on the test's own loop, and a story of one operation to run
+ * fake_peer: a scripted TCP server on the test's own loop, and a flow of one operation to run
  * against it.
  */
 #ifndef TENANTGATE_TESTS_FAKE_PEER_H
@@ -24,14 +24,14 @@ struct ssl_ctx_st;
 struct peer_conn {
 	struct peer *peer;
 	struct bufferevent *bev; /* NULL: the place is free */
-	unsigned stage;		 /* the script's own */
+	unsigned stage;		 /* of the script: the test's */
 };
 
 typedef void peer_fn(struct peer_conn *); /* something has come in */
 
 struct peer {
 	struct evconnlistener *listener;
-	peer_fn *said;
+	peer_fn *serve;
 	struct ssl_ctx_st *tls; /* the test's; NULL: plain */
 	uint16_t port;
 	unsigned accepted;
@@ -42,10 +42,10 @@ struct peer {
 void peer_open(struct peer *, struct worker *, uint16_t port, peer_fn *); /* port 0: any */
 void peer_open_tls(struct peer *, struct worker *, struct ssl_ctx_st *, peer_fn *);
 void peer_close(struct peer *);
-void peer_say(struct peer_conn *, const char *text);
-void peer_hang_up(struct peer_conn *); /* after what was said has left */
+void peer_send(struct peer_conn *, const char *text);
+void peer_hang_up(struct peer_conn *); /* after what was sent has left */
 
-/* A story of one or two steps: embed it first, give the table, wait for the end. */
+/* A flow of one or two steps: a struct begins with it; probe_start() takes the steps. */
 struct probe {
 	struct flow flow;
 	struct flow_kind kind;

@@ -35,7 +35,7 @@ static const struct {
 };
 
 static void
-server_answer(struct peer_conn *c, const char *word)
+reply_to(struct peer_conn *c, const char *word)
 {
 	if (strcmp(word, "LEAVE") == 0) {
 		peer_hang_up(c);
@@ -45,23 +45,23 @@ server_answer(struct peer_conn *c, const char *word)
 		fake_redis.hung = true;
 	if (strcmp(word, "SUBSCRIBE") == 0) {
 		fake_redis.subscriber = c;
-		peer_say(c, "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n");
+		peer_send(c, "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n");
 	}
 	for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++)
 		if (!fake_redis.hung && strcmp(word, replies[i].word) == 0)
-			peer_say(c, replies[i].reply);
+			peer_send(c, replies[i].reply);
 }
 
 static void
-heard_add(const char *word)
+received_add(const char *word)
 {
-	size_t n = strlen(fake_redis.heard);
+	size_t n = strlen(fake_redis.received);
 
-	(void)snprintf(fake_redis.heard + n, sizeof(fake_redis.heard) - n, "%s ", word);
+	(void)snprintf(fake_redis.received + n, sizeof(fake_redis.received) - n, "%s ", word);
 }
 
 void
-fake_redis_said(struct peer_conn *c)
+fake_redis_serve(struct peer_conn *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
 	redisReader *reader = redisReaderCreate();
@@ -74,9 +74,9 @@ fake_redis_said(struct peer_conn *c)
 		redisReply *r = reply;
 
 		for (size_t i = 0; i < r->elements; i++) {
-			heard_add(r->element[i]->str);
+			received_add(r->element[i]->str);
 		}
-		server_answer(c, r->element[0]->str);
+		reply_to(c, r->element[0]->str);
 		freeReplyObject(reply);
 	}
 	redisReaderFree(reader);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake_redis: a peer that answers commands by a table: GET has a value, HANG ends all talk, LEAVE
- * hangs up, RUBBISH is answered in kind.
+ * fake_redis: a peer that replies to commands by a table: GET has a value, HANG is the last one
+ * that is read, LEAVE closes the connection, RUBBISH gets bytes that are no reply.
  */
 #ifndef TENANTGATE_TESTS_FAKE_REDIS_H
 #define TENANTGATE_TESTS_FAKE_REDIS_H
@@ -9,12 +9,12 @@
 #include "fake_peer.h"
 
 struct fake_redis {
-	char			 heard[1024];	/* the words of all commands, spaced */
+	char			 received[1024];	/* the words of all commands, spaced */
 	bool			 hung;
 	struct peer_conn	*subscriber;	/* the last one */
 };
 extern struct fake_redis fake_redis;
 
-void	fake_redis_said(struct peer_conn *);	/* for peer_open() */
+void	fake_redis_serve(struct peer_conn *);	/* for peer_open() */
 
 #endif

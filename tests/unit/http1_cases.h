@@ -26,7 +26,8 @@ struct http1_case {
 	/*
 	 * What was understood, a line a request:
 	 *	METHOD PATH[?QUERY] keep|close[ continue] | NAME: VALUE ... [|| BODY]
-	 * "..." at the end: the bytes end inside of it. NULL when refused: nothing is told of it.
+	 * "..." at the end: the bytes end inside of it. NULL when refused: nothing of it is passed
+	 * on.
 	 */
 	const char	*request;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * http_verdict: what the parser says of some bytes, however they are cut. Shared by the parser's
+ * http_verdict: what the parser makes of some bytes, however they are cut. Shared by the parser's
  * tests and its fuzz target. Everything is compared: two verdicts are the same message or none.
  */
 #ifndef TESTS_HTTP_VERDICT_H

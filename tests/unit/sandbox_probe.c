@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cage_breaker: stands in pdftotext's place and does what the document says, as a parser that a
- * document has taken over would. It says "got away with it" when it could.
+ * sandbox_probe: run in the place of pdftotext, it does what the document says, as a parser that a
+ * malicious document has taken over would. It prints "got away with it" when it could.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ try_socket(void)
 static bool
 try_open_write(void)
 {
-	return open("/tmp/tenantgate-cage-broken", O_WRONLY | O_CREAT, 0600) >= 0;
+	return open("/tmp/tenantgate-sandbox-escaped", O_WRONLY | O_CREAT, 0600) >= 0;
 }
 
 static bool

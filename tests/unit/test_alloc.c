@@ -62,9 +62,9 @@ want_first_of_arena(void)
 	arena_free(arena_first(arena_new(SIZE_MAX), too_much));
 }
 
-/* What a child says in its log that does this, and dies of it. */
+/* The log of a child process that does this, which must abort it. */
 static void
-dies(void (*want)(void), char *said, size_t size)
+dies(void (*want)(void), char *output, size_t size)
 {
 	const struct rlimit no_core = { 0, 0 };
 	int ends[2], status;
@@ -82,9 +82,9 @@ dies(void (*want)(void), char *said, size_t size)
 		_exit(0);
 	}
 	close(ends[1]);
-	while ((n = read(ends[0], said + used, size - 1 - used)) > 0)
+	while ((n = read(ends[0], output + used, size - 1 - used)) > 0)
 		used += (size_t)n;
-	said[used] = '\0';
+	output[used] = '\0';
 	close(ends[0]);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status));
@@ -92,9 +92,9 @@ dies(void (*want)(void), char *said, size_t size)
 }
 
 static void
-expect_line(char *said, const char *size)
+expect_line(char *output, const char *size)
 {
-	char *line = strstr(said, "{\"time\"");
+	char *line = strstr(output, "{\"time\"");
 	struct err err = { 0 };
 	json_t *o;
 
@@ -109,7 +109,7 @@ expect_line(char *said, const char *size)
 }
 
 static void
-without_memory_it_dies_with_a_line(void **state)
+without_memory_it_aborts_with_a_line(void **state)
 {
 	static const struct {
 		void (*want)(void);
@@ -120,13 +120,13 @@ without_memory_it_dies_with_a_line(void **state)
 		{ want_bytes, " 3145728 bytes" },
 		{ want_first_of_arena, " 3145728 bytes" },
 	};
-	static char said[65536];
+	static char output[65536];
 
 	(void)state;
 	NEEDS_ALLOC_LIMIT();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		dies(rows[i].want, said, sizeof(said));
-		expect_line(said, rows[i].size);
+		dies(rows[i].want, output, sizeof(output));
+		expect_line(output, rows[i].size);
 	}
 }
 
@@ -135,7 +135,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(small_memory_is_given),
-		cmocka_unit_test(without_memory_it_dies_with_a_line),
+		cmocka_unit_test(without_memory_it_aborts_with_a_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

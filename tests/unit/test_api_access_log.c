@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * access_log: a line that stays one line of JSON, whatever the request held. The front door is a
- * fake: an exchange that says what it is told to.
+ * test_api_access_log: a line that stays one line of JSON, whatever the request held. http/ is a
+ * fake (fake_http.h).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,61 +14,17 @@
 #include <cmocka.h>
 
 #include "api/respond.h"
+#include "fake_http.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/log.h"
 
-struct http_exchange {
-	struct slice method, path;
-	int status;
-};
-
 static struct http_exchange exchange;
-
-struct slice
-http_method(const struct http_exchange *x)
-{
-	return x->method;
-}
-
-struct slice
-http_path(const struct http_exchange *x)
-{
-	return x->path;
-}
-
-int
-http_status(const struct http_exchange *x)
-{
-	return x->status;
-}
-
-const char *
-http_remote(const struct http_exchange *x)
-{
-	(void)x;
-	return "192.0.2.1";
-}
-
-uint64_t
-http_bytes_in(const struct http_exchange *x)
-{
-	(void)x;
-	return 11;
-}
-
-uint64_t
-http_bytes_out(const struct http_exchange *x)
-{
-	(void)x;
-	return 22;
-}
-
 static const struct flow_step steps[] = { { "auth", NULL }, { "body", NULL }, { NULL, NULL } };
 static const struct flow_kind kind = { "chat", steps, NULL, NULL };
 static char log_path[] = "/tmp/test_api_access_log.XXXXXX";
 
 static int
-log_setup(void **state)
+set_up(void **state)
 {
 	int fd = mkstemp(log_path);
 
@@ -77,15 +33,15 @@ log_setup(void **state)
 }
 
 static int
-log_teardown(void **state)
+tear_down(void **state)
 {
 	(void)state;
 	return unlink(log_path);
 }
 
-/* The only line of the log, parsed; the log is emptied. The caller owns the answer. */
+/* The only line of the log, parsed; the log is emptied. The caller owns the result. */
 static json_t *
-logged(const struct request *v, enum err_code code, const char *detail)
+logged_line(const struct request *v, enum err_code code, const char *detail)
 {
 	struct err err = { 0 }, bad = { 0 };
 	char line[32768];
@@ -113,7 +69,7 @@ text_of(const json_t *line, const char *name)
 }
 
 static void
-test_log_line(void **state)
+a_request_is_one_line(void **state)
 {
 	struct request v = { .x = &exchange, .request_id = "r1", .tenant_id = "t1" };
 	json_t *line;
@@ -126,7 +82,7 @@ test_log_line(void **state)
 	exchange = (struct http_exchange){ .method = SLICE_LIT("POST"),
 		.path = SLICE_LIT("/chat"),
 		.status = 200 };
-	line = logged(&v, ERR_NONE, "");
+	line = logged_line(&v, ERR_NONE, "");
 	assert_string_equal(text_of(line, "event"), "access");
 	assert_string_equal(text_of(line, "request_id"), "r1");
 	assert_string_equal(text_of(line, "tenant"), "t1");
@@ -144,7 +100,7 @@ test_log_line(void **state)
 }
 
 static void
-test_log_endings(void **state)
+every_ending_is_logged(void **state)
 {
 	static const struct {
 		enum err_code code;
@@ -160,7 +116,7 @@ test_log_endings(void **state)
 	v.flow.kind = &kind;
 	exchange = (struct http_exchange){ .status = 200 };
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		json_t *line = logged(&v, ends[i].code, "Why.");
+		json_t *line = logged_line(&v, ends[i].code, "Why.");
 
 		assert_string_equal(text_of(line, "ended_by"), ends[i].by);
 		assert_string_equal(text_of(line, "code"), err_slug(ends[i].code));
@@ -174,7 +130,7 @@ test_log_endings(void **state)
 
 /* As long and as bad as a request can be: still a line, and one. */
 static void
-test_log_hostile(void **state)
+hostile_fields_stay_one_line(void **state)
 {
 	struct request v = { .x = &exchange };
 	char path[16384], detail[256];
@@ -190,7 +146,7 @@ test_log_hostile(void **state)
 	memset(v.request_id, '\\', sizeof(v.request_id) - 1);
 	exchange = (struct http_exchange){ .method = SLICE_LIT("P\r\n\x1b[2J\xff\""),
 		.path = slice_of(path, sizeof(path)) };
-	line = logged(&v, ERR_BAD_REQUEST, detail);
+	line = logged_line(&v, ERR_BAD_REQUEST, detail);
 	assert_string_equal(text_of(line, "method"), "P\r\n\x1b[2J\xef\xbf\xbd\"");
 	assert_int_equal(strlen(text_of(line, "path")), 1024);
 	json_decref(line);
@@ -200,10 +156,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_log_line),
-		cmocka_unit_test(test_log_endings),
-		cmocka_unit_test(test_log_hostile),
+		cmocka_unit_test(a_request_is_one_line),
+		cmocka_unit_test(every_ending_is_logged),
+		cmocka_unit_test(hostile_fields_stay_one_line),
 	};
 
-	return cmocka_run_group_tests(tests, log_setup, log_teardown);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

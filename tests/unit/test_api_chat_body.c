@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chat_body: the bodies that each AI SDK's useChat sends, byte for byte, and bodies that nobody
- * should send, whose refusal names the field.
+ * test_api_chat_body: the bodies that each AI SDK's useChat sends, byte for byte, and bodies that
+ * nobody should send, whose refusal names the field.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@ static struct arena *arena;
 static struct chat_input input;
 
 static int
-setup(void **state)
+set_up(void **state)
 {
 	(void)state;
 	arena = arena_new(ARENA_MAX);
@@ -31,7 +31,7 @@ setup(void **state)
 }
 
 static int
-teardown(void **state)
+tear_down(void **state)
 {
 	(void)state;
 	arena_free(arena);
@@ -78,7 +78,7 @@ refuses(const char *body, const char *field)
 }
 
 static void
-test_ai_3(void **state)
+ai_sdk_3_is_read(void **state)
 {
 	(void)state;
 	asks("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"data\":{\"extra\":1},"
@@ -96,7 +96,7 @@ test_ai_3(void **state)
 }
 
 static void
-test_ai_4(void **state)
+ai_sdk_4_is_read(void **state)
 {
 	(void)state;
 	asks("{\"id\":\"chat1\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\",\"parts\":"
@@ -115,7 +115,7 @@ test_ai_4(void **state)
 }
 
 static void
-test_ai_5(void **state)
+ai_sdk_5_is_read(void **state)
 {
 	(void)state;
 	asks("{\"documentId\":\"doc-1\",\"k\":4,\"id\":\"chat1\",\"messages\":[{\"parts\":"
@@ -136,7 +136,7 @@ test_ai_5(void **state)
 }
 
 static void
-test_scope(void **state)
+the_scope_of_a_question_is_read(void **state)
 {
 	(void)state;
 	asks("{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"q\"}]}],"
@@ -153,7 +153,7 @@ test_scope(void **state)
 #define MESSAGES "\"messages\":[{\"role\":\"user\",\"content\":\"q\"}]"
 
 static void
-test_wrong_messages(void **state)
+wrong_messages_are_refused(void **state)
 {
 	(void)state;
 	refuses("{}", "messages");
@@ -179,7 +179,7 @@ test_wrong_messages(void **state)
 }
 
 static void
-test_wrong_fields(void **state)
+wrong_fields_are_refused(void **state)
 {
 	(void)state;
 	refuses("{" MESSAGES ",\"documentId\":7}", "documentId");
@@ -199,7 +199,7 @@ test_wrong_fields(void **state)
 }
 
 static void
-test_hostile_strings(void **state)
+hostile_strings_stay_strings(void **state)
 {
 	(void)state;
 	refuses("{\"messages\":[{\"role\":\"user\",\"content\":\"a\\u0000b\"}]}", "NUL");
@@ -231,7 +231,7 @@ many(const char *head, const char *piece, size_t count, const char *tail)
 }
 
 static void
-test_ceilings(void **state)
+chat_fields_have_ceilings(void **state)
 {
 	static const char message[] = "{\"role\":\"user\",\"content\":\"q\"}";
 	char id[128 + 2];
@@ -252,7 +252,7 @@ test_ceilings(void **state)
 }
 
 static void
-test_arena_full(void **state)
+a_full_arena_refuses_a_chat(void **state)
 {
 	struct err err = { 0 };
 	const char *body =
@@ -269,7 +269,7 @@ test_arena_full(void **state)
 
 /* "x" then characters of three bytes: the cut at 8000 would fall inside one. */
 static void
-test_question_cut(void **state)
+a_long_question_is_cut(void **state)
 {
 	struct err err = { 0 };
 	const char *body = many("{\"messages\":[{\"role\":\"user\",\"content\":\"x", "\xe6\xbd\xae",
@@ -284,7 +284,7 @@ test_question_cut(void **state)
 }
 
 static void
-test_slow_bodies(void **state)
+a_hostile_chat_body_costs_linear_time(void **state)
 {
 	clock_t began;
 	char *deep = arena_alloc(arena, (1u << 20) + 1);
@@ -303,7 +303,7 @@ test_slow_bodies(void **state)
 
 /* At every ceiling of the arena: refused for its size, or read whole; nothing between. */
 static void
-test_every_ceiling(void **state)
+a_chat_at_every_ceiling_is_read_whole_or_refused(void **state)
 {
 	static const struct slice body = SLICE_LIT(
 	    "{\"messages\":[{\"role\":\"user\",\"content\":\"first\"},"
@@ -326,24 +326,24 @@ test_every_ceiling(void **state)
 	arena = large;
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_ai_3),
-		TEST(test_ai_4),
-		TEST(test_ai_5),
-		TEST(test_scope),
-		TEST(test_wrong_messages),
-		TEST(test_wrong_fields),
-		TEST(test_hostile_strings),
-		TEST(test_ceilings),
-		TEST(test_arena_full),
-		TEST(test_every_ceiling),
-		TEST(test_question_cut),
-		TEST(test_slow_bodies),
+		TEST(ai_sdk_3_is_read),
+		TEST(ai_sdk_4_is_read),
+		TEST(ai_sdk_5_is_read),
+		TEST(the_scope_of_a_question_is_read),
+		TEST(wrong_messages_are_refused),
+		TEST(wrong_fields_are_refused),
+		TEST(hostile_strings_stay_strings),
+		TEST(chat_fields_have_ceilings),
+		TEST(a_full_arena_refuses_a_chat),
+		TEST(a_chat_at_every_ceiling_is_read_whole_or_refused),
+		TEST(a_long_question_is_cut),
+		TEST(a_hostile_chat_body_costs_linear_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

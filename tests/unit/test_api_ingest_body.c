@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ingest_body: three forms of body into one list of documents; what is wrong is named.
+ * test_api_ingest_body: three forms of body into one list of documents; a refusal names the field.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,7 @@ static struct ingest_items items;
 static const struct document *first = &items.items[0].document;
 
 static int
-setup(void **state)
+set_up(void **state)
 {
 	(void)state;
 	arena = arena_new(1u << 20);
@@ -33,7 +33,7 @@ setup(void **state)
 }
 
 static int
-teardown(void **state)
+tear_down(void **state)
 {
 	(void)state;
 	arena_free(arena);
@@ -88,7 +88,7 @@ refuses_head(struct ingest_head head, const char *type, struct slice body, enum 
 	refuses_head(NO_HEAD, "application/json; charset=utf-8", SLICE_LIT(text), code, named)
 
 static void
-test_raw(void **state)
+a_raw_document_is_read(void **state)
 {
 	struct ingest_head head = { .document_id = SLICE_LIT("d1"), .title = SLICE_LIT("T") };
 
@@ -121,7 +121,7 @@ test_raw(void **state)
 }
 
 static void
-test_form(void **state)
+a_form_is_read(void **state)
 {
 	(void)state;
 	TAKES_FORM(FIELD("documentId") "d1\r\n" A_FILE("C:\\x\\t\xc3\xa9.txt") "one\r\n" FIELD(
@@ -144,7 +144,7 @@ test_form(void **state)
 }
 
 static void
-test_form_of_several(void **state)
+a_form_of_several_files_is_read(void **state)
 {
 	struct ingest_head head = { .document_id = SLICE_LIT("d1") };
 
@@ -162,7 +162,7 @@ test_form_of_several(void **state)
 }
 
 static void
-test_form_refused(void **state)
+bad_forms_are_refused(void **state)
 {
 	(void)state;
 	REFUSES_FORM("", ERR_BAD_REQUEST, "multipart");
@@ -185,7 +185,7 @@ test_form_refused(void **state)
 }
 
 static void
-test_json(void **state)
+a_json_document_is_read(void **state)
 {
 	(void)state;
 	TAKES_JSON("{\"text\":\"h\\u00e9llo\",\"documentId\":\"d1\",\"title\":\"T\","
@@ -201,7 +201,7 @@ test_json(void **state)
 }
 
 static void
-test_json_refused(void **state)
+bad_json_documents_are_refused(void **state)
 {
 	(void)state;
 	REFUSES_JSON("", ERR_INVALID_JSON, "too early");
@@ -231,7 +231,7 @@ long_field(const char *before, size_t count, const char *after)
 }
 
 static void
-test_ceilings(void **state)
+ingest_fields_have_ceilings(void **state)
 {
 	static const char id[] = "{\"text\":\"x\",\"documentId\":\"";
 	static const char title[] = "{\"text\":\"x\",\"title\":\"";
@@ -257,7 +257,7 @@ test_ceilings(void **state)
 }
 
 static void
-test_files_at_most(void **state)
+files_have_a_ceiling(void **state)
 {
 	static const char one[] = A_FILE("a") "x\r\n";
 	char body[(INGEST_FILES_MAX + 1) * sizeof(one) + 8];
@@ -275,7 +275,7 @@ test_files_at_most(void **state)
 }
 
 static void
-test_arena_full(void **state)
+a_full_arena_refuses_an_ingest(void **state)
 {
 	struct arena *large = arena;
 	struct slice body = long_field("{\"text\":\"", 9000, "\"}");
@@ -289,7 +289,7 @@ test_arena_full(void **state)
 
 /* At every ceiling of the arena: refused for its size, or read whole; nothing between. */
 static void
-test_every_ceiling(void **state)
+an_ingest_at_every_ceiling_is_read_whole_or_refused(void **state)
 {
 	static const struct {
 		const char *type;
@@ -318,22 +318,22 @@ test_every_ceiling(void **state)
 	arena = large;
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_raw),
-		TEST(test_form),
-		TEST(test_form_of_several),
-		TEST(test_form_refused),
-		TEST(test_json),
-		TEST(test_json_refused),
-		TEST(test_ceilings),
-		TEST(test_files_at_most),
-		TEST(test_arena_full),
-		TEST(test_every_ceiling),
+		TEST(a_raw_document_is_read),
+		TEST(a_form_is_read),
+		TEST(a_form_of_several_files_is_read),
+		TEST(bad_forms_are_refused),
+		TEST(a_json_document_is_read),
+		TEST(bad_json_documents_are_refused),
+		TEST(ingest_fields_have_ceilings),
+		TEST(files_have_a_ceiling),
+		TEST(a_full_arena_refuses_an_ingest),
+		TEST(an_ingest_at_every_ceiling_is_read_whole_or_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * multipart: what browsers, curl and node send; what nobody should; and bodies made to be slow.
+ * test_api_multipart: what browsers, curl and node send; malformed forms; and bodies made to be
+ * slow.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +22,7 @@
 static struct parts parts;
 
 static bool
-reads(struct slice body, const char *boundary)
+reads_parts(struct slice body, const char *boundary)
 {
 	struct err err = { 0 };
 	bool ok = multipart_read(body, slice_str(boundary), &parts, &err);
@@ -32,7 +33,7 @@ reads(struct slice body, const char *boundary)
 	return ok;
 }
 
-#define READS(text)	reads(SLICE_LIT(text), "B")
+#define READS(text)	reads_parts(SLICE_LIT(text), "B")
 
 static void
 is(struct slice got, const char *want)
@@ -44,7 +45,7 @@ is(struct slice got, const char *want)
 }
 
 static void
-test_boundary(void **state)
+a_boundary_is_read(void **state)
 {
 	(void)state;
 	is(multipart_boundary(SLICE_LIT("multipart/form-data; boundary=abc")), "abc");
@@ -65,7 +66,7 @@ test_boundary(void **state)
 }
 
 static void
-test_boundary_length(void **state)
+a_boundary_has_a_length(void **state)
 {
 	static const char seventy[] = "boundary=1234567890123456789012345678901234567890"
 				      "123456789012345678901234567890";
@@ -82,7 +83,7 @@ test_boundary_length(void **state)
 
 /* As Chromium sends a form; curl and node's FormData differ only in the boundary. */
 static void
-test_browser(void **state)
+a_browsers_form_is_read(void **state)
 {
 	static const char body[] =
 	    "------WebKitFormBoundary7MA4YWxkTrZu0gW\r\n"
@@ -99,7 +100,7 @@ test_browser(void **state)
 
 	(void)state;
 	assert_true(
-	    reads(slice_of(body, sizeof(body) - 1), "----WebKitFormBoundary7MA4YWxkTrZu0gW"));
+	    reads_parts(slice_of(body, sizeof(body) - 1), "----WebKitFormBoundary7MA4YWxkTrZu0gW"));
 	assert_int_equal(parts.count, 3);
 	is(parts.items[0].name, "documentId");
 	is(parts.items[0].file_name, NULL);
@@ -115,7 +116,7 @@ test_browser(void **state)
 }
 
 static void
-test_dispositions(void **state)
+dispositions_are_read(void **state)
 {
 	(void)state;
 	assert_true(READS("--B\r\nContent-Disposition: form-data; name=f; filename*=UTF-8''x.pdf"
@@ -132,7 +133,7 @@ test_dispositions(void **state)
 }
 
 static void
-test_refused_headers(void **state)
+bad_part_headers_are_refused(void **state)
 {
 	(void)state;
 	assert_false(READS("--B\r\n\r\nx\r\n--B--"));
@@ -148,7 +149,7 @@ test_refused_headers(void **state)
 }
 
 static void
-test_refused_frames(void **state)
+bad_part_frames_are_refused(void **state)
 {
 	(void)state;
 	assert_false(READS(""));
@@ -167,7 +168,7 @@ test_refused_frames(void **state)
 }
 
 static void
-test_boundary_in_data(void **state)
+a_boundary_in_data_is_data(void **state)
 {
 	(void)state;
 	assert_true(READS("--B \t\r\n" FIELD "a--B--\n--B\r\r\n-B\r\n--b--\r\n--B--epilogue"));
@@ -176,7 +177,7 @@ test_boundary_in_data(void **state)
 }
 
 static void
-test_parts_at_most(void **state)
+parts_have_a_ceiling(void **state)
 {
 	static const char one[] = "--B\r\n" FIELD "\r\n";
 	char body[(MULTIPART_PARTS_MAX + 1) * sizeof(one) + 8];
@@ -185,17 +186,17 @@ test_parts_at_most(void **state)
 	(void)state;
 	for (unsigned i = 0; i <= MULTIPART_PARTS_MAX; i++) {
 		memcpy(body + n, "--B--", 5);
-		assert_int_equal(reads(slice_of(body, n + 5), "B"), i > 0);
+		assert_int_equal(reads_parts(slice_of(body, n + 5), "B"), i > 0);
 		memcpy(body + n, one, sizeof(one) - 1);
 		n += sizeof(one) - 1;
 	}
 	memcpy(body + n, "--B--", 5);
-	assert_false(reads(slice_of(body, n + 5), "B"));
+	assert_false(reads_parts(slice_of(body, n + 5), "B"));
 }
 
 /* Every cut of a good body is refused, and read no further than its end. */
 static void
-test_every_cut(void **state)
+every_cut_form_is_refused(void **state)
 {
 	static const char body[] = "--B\r\n" FIELD "one\r\n--B\r\n" FIELD "two\r\n--B--";
 
@@ -205,10 +206,10 @@ test_every_cut(void **state)
 
 		assert_non_null(copy);
 		memcpy(copy, body, n);
-		assert_false(reads(slice_of(copy, n), "B"));
+		assert_false(reads_parts(slice_of(copy, n), "B"));
 		free(copy);
 	}
-	assert_true(reads(slice_of(body, sizeof(body) - 1), "B"));
+	assert_true(reads_parts(slice_of(body, sizeof(body) - 1), "B"));
 }
 
 /* Fills `body` with `pattern` after its first `used` bytes, and reads it. */
@@ -221,12 +222,12 @@ in_time(char *body, size_t used, const char *pattern, const char *boundary)
 	for (size_t i = used; i < BIG; i++)
 		body[i] = pattern[(i - used) % n];
 	began = clock();
-	assert_false(reads(slice_of(body, BIG), boundary));
+	assert_false(reads_parts(slice_of(body, BIG), boundary));
 	assert_in_range(clock() - began, 0, CPU_MAX);
 }
 
 static void
-test_slow_bodies(void **state)
+a_hostile_form_costs_linear_time(void **state)
 {
 	static const char head[] = "--B\r\n" FIELD;
 	char dashes[71], letters[71], line[80], long_head[160];
@@ -265,16 +266,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_boundary),
-		cmocka_unit_test(test_boundary_length),
-		cmocka_unit_test(test_browser),
-		cmocka_unit_test(test_dispositions),
-		cmocka_unit_test(test_refused_headers),
-		cmocka_unit_test(test_refused_frames),
-		cmocka_unit_test(test_boundary_in_data),
-		cmocka_unit_test(test_parts_at_most),
-		cmocka_unit_test(test_every_cut),
-		cmocka_unit_test(test_slow_bodies),
+		cmocka_unit_test(a_boundary_is_read),
+		cmocka_unit_test(a_boundary_has_a_length),
+		cmocka_unit_test(a_browsers_form_is_read),
+		cmocka_unit_test(dispositions_are_read),
+		cmocka_unit_test(bad_part_headers_are_refused),
+		cmocka_unit_test(bad_part_frames_are_refused),
+		cmocka_unit_test(a_boundary_in_data_is_data),
+		cmocka_unit_test(parts_have_a_ceiling),
+		cmocka_unit_test(every_cut_form_is_refused),
+		cmocka_unit_test(a_hostile_form_costs_linear_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * answer, route: who answers which path, and what every answer carries. The front door is a fake:
- * an exchange that keeps what it was given.
+ * test_api_respond: which handler a path reaches, and what every response carries. http/ and the
+ * handlers are fakes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,97 +12,25 @@
 
 #include <cmocka.h>
 
-#include "api/respond.h"
 #include "api/handlers.h"
+#include "api/respond.h"
+#include "fake_handlers.h"
+#include "fake_http.h"
 #include "tenantgate/base/json.h"
 
-struct http_exchange {
-	struct slice method, path, request_id;
-	int status;
-	char type[64];
-	char headers[1024]; /* "Name: value\n" each */
-	char body[8192];
-	unsigned ended;
-};
-
 static struct http_exchange exchange;
-static const char *started; /* by which story */
-
-struct slice
-http_method(const struct http_exchange *x)
-{
-	return x->method;
-}
-
-struct slice
-http_path(const struct http_exchange *x)
-{
-	return x->path;
-}
-
-struct slice
-http_header(const struct http_exchange *x, const char *name)
-{
-	return strcmp(name, "X-Request-Id") == 0 ? x->request_id : (struct slice){ 0 };
-}
-
-bool
-http_set(struct http_exchange *x, const char *name, const char *value)
-{
-	size_t used = strlen(x->headers);
-
-	snprintf(x->headers + used, sizeof(x->headers) - used, "%s: %s\n", name, value);
-	return true;
-}
-
-void
-http_reply(struct http_exchange *x, int status, const char *content_type, struct slice body)
-{
-	assert_int_equal(x->status, 0);
-	x->status = status;
-	snprintf(x->type, sizeof(x->type), "%s", content_type);
-	snprintf(x->body, sizeof(x->body), "%.*s", SLICE_ARG(body));
-}
-
-void
-http_end(struct http_exchange *x)
-{
-	x->ended++;
-}
-
-#define HANDLER(name) \
-	void name(struct http_exchange *x, const struct api_context *ctx, \
-	    const struct api_route_match *match) \
-	{ \
-		assert_null(ctx); \
-		assert_non_null(match); \
-		started = #name; \
-		http_end(x); \
-	}
-
-HANDLER(ingest_start)
-HANDLER(chat_start)
-HANDLER(search_start)
-HANDLER(healthz_start)
-HANDLER(readyz_start)
-
-void
-extract_conf_init(struct extract_conf *c)
-{
-	memset(c, 0, sizeof(*c));
-}
 
 static void
-asks(const char *method, struct slice path)
+respond_to(const char *method, struct slice path)
 {
 	exchange = (struct http_exchange){ .method = slice_str(method), .path = path };
-	started = NULL;
+	handler_started = NULL;
 	api_handle(&exchange, NULL);
 	assert_int_equal(exchange.ended, 1);
 }
 
 static void
-told_header(const char *line)
+has_header(const char *line)
 {
 	if (strstr(exchange.headers, line) == NULL)
 		fail_msg("no \"%s\" in\n%s", line, exchange.headers);
@@ -110,7 +38,7 @@ told_header(const char *line)
 
 /* The body is a problem with this status and code, and the request id of the header. */
 static void
-told_problem(int status, const char *code)
+has_problem(int status, const char *code)
 {
 	struct err err = { 0 };
 	json_t *problem = json_read_object(slice_str(exchange.body), &err);
@@ -125,12 +53,12 @@ told_problem(int status, const char *code)
 	assert_non_null(json_string_value(json_object_get(problem, "detail")));
 	snprintf(id, sizeof(id), "X-Request-Id: %s\n",
 	    json_string_value(json_object_get(problem, "request_id")));
-	told_header(id);
+	has_header(id);
 	json_decref(problem);
 }
 
 static void
-test_routes(void **state)
+known_paths_reach_their_handlers(void **state)
 {
 	static const char *const table[][3] = {
 		{ "POST", "/ingest", "ingest_start" },
@@ -143,14 +71,14 @@ test_routes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		asks(table[i][0], slice_str(table[i][1]));
-		assert_non_null(started);
-		assert_string_equal(started, table[i][2]);
+		respond_to(table[i][0], slice_str(table[i][1]));
+		assert_non_null(handler_started);
+		assert_string_equal(handler_started, table[i][2]);
 	}
 }
 
 static void
-test_no_such_path(void **state)
+an_unknown_path_is_a_404(void **state)
 {
 	static const struct slice paths[] = { SLICE_LIT("/"), SLICE_LIT("/chat/"),
 		SLICE_LIT("/CHAT"), SLICE_LIT("/chat\0"), SLICE_LIT("//chat"), SLICE_LIT("*"),
@@ -158,28 +86,28 @@ test_no_such_path(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		asks("POST", paths[i]);
-		assert_null(started);
-		told_problem(404, "not_found");
+		respond_to("POST", paths[i]);
+		assert_null(handler_started);
+		has_problem(404, "not_found");
 		assert_null(strstr(exchange.headers, "Allow"));
 	}
 }
 
 static void
-test_method_not_allowed(void **state)
+a_wrong_method_is_a_405(void **state)
 {
 	(void)state;
-	asks("GET", SLICE_LIT("/chat"));
-	told_problem(405, "method_not_allowed");
-	told_header("Allow: POST\n");
-	asks("post", SLICE_LIT("/ingest"));
-	told_problem(405, "method_not_allowed");
-	asks("DELETE", SLICE_LIT("/healthz"));
-	told_problem(405, "method_not_allowed");
-	told_header("Allow: GET, HEAD\n");
-	asks("OPTIONS", SLICE_LIT("/readyz"));
-	told_header("Allow: GET, HEAD\n");
-	assert_null(started);
+	respond_to("GET", SLICE_LIT("/chat"));
+	has_problem(405, "method_not_allowed");
+	has_header("Allow: POST\n");
+	respond_to("post", SLICE_LIT("/ingest"));
+	has_problem(405, "method_not_allowed");
+	respond_to("DELETE", SLICE_LIT("/healthz"));
+	has_problem(405, "method_not_allowed");
+	has_header("Allow: GET, HEAD\n");
+	respond_to("OPTIONS", SLICE_LIT("/readyz"));
+	has_header("Allow: GET, HEAD\n");
+	assert_null(handler_started);
 }
 
 static bool
@@ -198,7 +126,7 @@ id_kept(struct slice asked)
 }
 
 static void
-test_request_id(void **state)
+a_request_has_an_id(void **state)
 {
 	char id[REQUEST_ID_MAX + 1];
 
@@ -217,7 +145,7 @@ test_request_id(void **state)
 }
 
 static void
-answers(enum err_code code, int retry_after)
+check_problem(enum err_code code, int retry_after)
 {
 	struct err err = { 0 };
 
@@ -226,22 +154,22 @@ answers(enum err_code code, int retry_after)
 	exchange = (struct http_exchange){ 0 };
 	http_set(&exchange, "X-Request-Id", "r1");
 	http_problem(&exchange, &err, "r1");
-	told_problem(err_status(code), err_slug(code));
+	has_problem(err_status(code), err_slug(code));
 }
 
 static void
-test_problems(void **state)
+an_error_is_a_problem_document(void **state)
 {
 	(void)state;
 	for (int code = ERR_NONE + 1; code < ERR_CODES; code++)
-		answers((enum err_code)code, 0);
-	answers(ERR_RATE_LIMITED, 7);
-	told_header("Retry-After: 7\n");
-	answers(ERR_POOL_TIMEOUT, 0);
-	told_header("Retry-After: 1\n");
-	answers(ERR_UNAUTHENTICATED, 0);
-	told_header("WWW-Authenticate: Bearer");
-	answers(ERR_DATABASE, 0);
+		check_problem((enum err_code)code, 0);
+	check_problem(ERR_RATE_LIMITED, 7);
+	has_header("Retry-After: 7\n");
+	check_problem(ERR_POOL_TIMEOUT, 0);
+	has_header("Retry-After: 1\n");
+	check_problem(ERR_UNAUTHENTICATED, 0);
+	has_header("WWW-Authenticate: Bearer");
+	check_problem(ERR_DATABASE, 0);
 	assert_null(strstr(exchange.headers, "Retry-After"));
 	assert_string_equal(exchange.body,
 	    "{\"type\":\"about:blank\",\"title\":\"Tenant database failed\",\"status\":502,"
@@ -250,7 +178,7 @@ test_problems(void **state)
 }
 
 static void
-test_limits(void **state)
+limits_are_in_the_header(void **state)
 {
 	struct limit_verdict v = { .allowed = true, .limit = 600, .remaining = 0, .reset_s = 60 };
 
@@ -269,12 +197,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_routes),
-		cmocka_unit_test(test_no_such_path),
-		cmocka_unit_test(test_method_not_allowed),
-		cmocka_unit_test(test_request_id),
-		cmocka_unit_test(test_problems),
-		cmocka_unit_test(test_limits),
+		cmocka_unit_test(known_paths_reach_their_handlers),
+		cmocka_unit_test(an_unknown_path_is_a_404),
+		cmocka_unit_test(a_wrong_method_is_a_405),
+		cmocka_unit_test(a_request_has_an_id),
+		cmocka_unit_test(an_error_is_a_problem_document),
+		cmocka_unit_test(limits_are_in_the_header),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

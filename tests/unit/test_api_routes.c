@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * route, route_row: every row of the table has what it needs and is found by its own path alone;
+ * test_api_routes: every row of the table has what it needs and is found by its own path alone;
  * what a row makes of the configuration, and whom it lets in.
  */
 #include <setjmp.h>
@@ -62,7 +62,7 @@ check_pattern(const char *pattern)
 }
 
 static void
-test_rows(void **state)
+every_route_is_whole(void **state)
 {
 	struct api_conf conf;
 	char path[256];
@@ -104,7 +104,7 @@ overlap(const char *a, const char *b)
 }
 
 static void
-test_no_overlap(void **state)
+no_two_routes_overlap(void **state)
 {
 	(void)state;
 	assert_true(overlap("/a/{b}", "/a/c") && overlap("/{a}/b", "/c/{d}"));
@@ -120,7 +120,7 @@ test_no_overlap(void **state)
 }
 
 static void
-test_not_found(void **state)
+an_unknown_path_has_no_route(void **state)
 {
 	static const struct slice paths[] = { SLICE_LIT("/"), SLICE_LIT("/chat/"),
 		SLICE_LIT("/CHAT"), SLICE_LIT("/chat\0"), SLICE_LIT("//chat"), SLICE_LIT("*"),
@@ -136,7 +136,7 @@ test_not_found(void **state)
 }
 
 static void
-test_methods(void **state)
+a_path_has_its_methods(void **state)
 {
 	static const char *const table[][2] = { { "/ingest", "POST" }, { "/chat", "POST" },
 		{ "/search", "POST" }, { "/healthz", "GET, HEAD" }, { "/readyz", "GET, HEAD" } };
@@ -157,7 +157,7 @@ test_methods(void **state)
 }
 
 static void
-test_ceilings(void **state)
+a_route_has_its_ceilings(void **state)
 {
 	struct api_conf conf = { .document_max = 5u << 20,
 		.chat_body_max = 7000,
@@ -183,7 +183,7 @@ test_ceilings(void **state)
 }
 
 static void
-refuses(unsigned callers, enum caller_kind kind, const char *detail)
+callers_are_judged(unsigned callers, enum caller_kind kind, const char *detail)
 {
 	const struct api_route row = { .callers = callers };
 	struct err err = { 0 };
@@ -195,19 +195,19 @@ refuses(unsigned callers, enum caller_kind kind, const char *detail)
 }
 
 static void
-test_callers(void **state)
+a_route_has_its_callers(void **state)
 {
 	const unsigned tenants = CALLS(CALLER_TENANT) | CALLS(CALLER_SERVICE);
 
 	(void)state;
 	for (unsigned kind = CALLER_TENANT; kind <= CALLER_ADMIN; kind++)
-		refuses(0, (enum caller_kind)kind, NULL);
-	refuses(tenants, CALLER_TENANT, NULL);
-	refuses(tenants, CALLER_SERVICE, NULL);
-	refuses(tenants, CALLER_ADMIN,
+		callers_are_judged(0, (enum caller_kind)kind, NULL);
+	callers_are_judged(tenants, CALLER_TENANT, NULL);
+	callers_are_judged(tenants, CALLER_SERVICE, NULL);
+	callers_are_judged(tenants, CALLER_ADMIN,
 	    "An admin key has no tenant; use a tenant or service key here.");
-	refuses(CALLS(CALLER_ADMIN), CALLER_ADMIN, NULL);
-	refuses(CALLS(CALLER_ADMIN), CALLER_TENANT,
+	callers_are_judged(CALLS(CALLER_ADMIN), CALLER_ADMIN, NULL);
+	callers_are_judged(CALLS(CALLER_ADMIN), CALLER_TENANT,
 	    "A tenant key may not do this; use a key of kind admin.");
 	for (size_t i = 0; i < 3; i++) {
 		static const char *const paths[] = { "/ingest", "/chat", "/search" };
@@ -220,12 +220,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_no_overlap),
-		cmocka_unit_test(test_not_found),
-		cmocka_unit_test(test_methods),
-		cmocka_unit_test(test_ceilings),
-		cmocka_unit_test(test_callers),
+		cmocka_unit_test(every_route_is_whole),
+		cmocka_unit_test(no_two_routes_overlap),
+		cmocka_unit_test(an_unknown_path_has_no_route),
+		cmocka_unit_test(a_path_has_its_methods),
+		cmocka_unit_test(a_route_has_its_ceilings),
+		cmocka_unit_test(a_route_has_its_callers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ static const struct model_usage guess = { .output_tokens = 2 };
 static struct buf out;
 
 static int
-begin(void **state)
+set_up(void **state)
 {
 	(void)state;
 	buf_init(&out, 4096);
@@ -43,7 +43,7 @@ begin(void **state)
 }
 
 static int
-end(void **state)
+tear_down(void **state)
 {
 	(void)state;
 	buf_free(&out);
@@ -73,7 +73,7 @@ whole(enum stream_kind kind, const struct hits *found, const struct model_usage 
 	"\"title\":\"d \\\"2\\\"\",\"chunk\":0,\"score\":0.5000}]"
 
 static void
-data_stream(void **state)
+a_data_stream_is_written(void **state)
 {
 	(void)state;
 	whole(STREAM_DATA, &hits, &usage,
@@ -94,7 +94,7 @@ data_stream(void **state)
 }
 
 static void
-ui_stream(void **state)
+a_ui_stream_is_written(void **state)
 {
 	(void)state;
 	whole(STREAM_UI, &hits, &usage,
@@ -117,7 +117,7 @@ ui_stream(void **state)
 }
 
 static void
-text_stream(void **state)
+a_text_stream_is_written(void **state)
 {
 	(void)state;
 	whole(STREAM_TEXT, &hits, &usage, "H\"\n\xc3\xa9!");
@@ -125,7 +125,7 @@ text_stream(void **state)
 
 /* A finish without a word before it opens and closes no text. */
 static void
-silence(void **state)
+an_empty_answer_opens_no_text(void **state)
 {
 	struct stream_writer w = { .kind = STREAM_UI };
 
@@ -140,7 +140,7 @@ silence(void **state)
 }
 
 static void
-errors(void **state)
+an_error_is_written_in_each_form(void **state)
 {
 	struct stream_writer w = { .kind = STREAM_DATA };
 	struct err err = { .code = ERR_NONE };
@@ -181,7 +181,7 @@ chosen(const char *header, const char *accept, const char *body)
 #define V5 "{\"id\":\"c\"," PARTS ",\"trigger\":\"submit-message\"}"
 
 static void
-the_form_a_request_gets(void **state)
+a_request_gets_its_form(void **state)
 {
 	(void)state;
 	assert_int_equal(chosen(NULL, "*/*", V3), STREAM_DATA);
@@ -197,7 +197,7 @@ the_form_a_request_gets(void **state)
 }
 
 static void
-headers(void **state)
+each_stream_has_its_headers(void **state)
 {
 	const char *name, *value;
 
@@ -215,15 +215,15 @@ headers(void **state)
 int
 main(void)
 {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(data_stream),
-		TEST(ui_stream),
-		TEST(text_stream),
-		TEST(silence),
-		TEST(errors),
-		TEST(the_form_a_request_gets),
-		TEST(headers),
+		TEST(a_data_stream_is_written),
+		TEST(a_ui_stream_is_written),
+		TEST(a_text_stream_is_written),
+		TEST(an_empty_answer_opens_no_text),
+		TEST(an_error_is_written_in_each_form),
+		TEST(a_request_gets_its_form),
+		TEST(each_stream_has_its_headers),
 	};
 
 	return cmocka_run_group_tests_name("api_stream", tests, NULL, NULL);

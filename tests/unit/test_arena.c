@@ -52,7 +52,7 @@ the_ceiling_counts_every_block(void **state)
 }
 
 static void
-no_memory_is_told_from_the_ceiling(void **state)
+an_arena_tells_no_memory_from_its_ceiling(void **state)
 {
 	struct arena *a = arena_new(3 * ALLOC_LIMIT);
 
@@ -80,7 +80,7 @@ a_whole_ceiling_can_be_one_piece(void **state)
 }
 
 static void
-sizes_that_overflow_are_refused(void **state)
+an_arena_refuses_sizes_that_overflow(void **state)
 {
 	struct arena *a = arena_new(SIZE_MAX);
 
@@ -116,9 +116,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_zeroed_aligned_and_apart),
 		cmocka_unit_test(the_ceiling_counts_every_block),
-		cmocka_unit_test(no_memory_is_told_from_the_ceiling),
+		cmocka_unit_test(an_arena_tells_no_memory_from_its_ceiling),
 		cmocka_unit_test(a_whole_ceiling_can_be_one_piece),
-		cmocka_unit_test(sizes_that_overflow_are_refused),
+		cmocka_unit_test(an_arena_refuses_sizes_that_overflow),
 		cmocka_unit_test(texts_are_copied_with_their_nul),
 	};
 

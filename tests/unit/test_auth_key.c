@@ -34,7 +34,7 @@ a_bearer_key_is_read(void **state)
 }
 
 static void
-anything_else_is_not(void **state)
+anything_else_is_no_key(void **state)
 {
 	static const char *const bad[] = { "", "Bearer", "Bearer ", KEY, "Basic " KEY, "Bearer" KEY,
 		"Bearer\t" KEY, "Bearer " KEY "x", "Bearer " KEY " " KEY, "Bearer tg_" ID "_",
@@ -86,7 +86,7 @@ tenant_ids_have_a_form(void **state)
 }
 
 static enum err_code
-asks(enum caller_kind kind, const char *own, const char *asked, const char *want)
+acts_for(enum caller_kind kind, const char *own, const char *asked, const char *want)
 {
 	struct caller c = { .kind = kind };
 	char out[TENANT_ID_MAX + 1] = "";
@@ -105,14 +105,14 @@ static void
 a_caller_acts_for_whom_it_may(void **state)
 {
 	(void)state;
-	assert_int_equal(asks(CALLER_TENANT, "acme", NULL, "acme"), ERR_NONE);
-	assert_int_equal(asks(CALLER_TENANT, "acme", "acme", "acme"), ERR_NONE);
-	assert_int_equal(asks(CALLER_TENANT, "acme", "other", NULL), ERR_FORBIDDEN);
-	assert_int_equal(asks(CALLER_TENANT, "acme", "a b", NULL), ERR_INVALID_TENANT);
-	assert_int_equal(asks(CALLER_SERVICE, "", "acme", "acme"), ERR_NONE);
-	assert_int_equal(asks(CALLER_SERVICE, "", NULL, NULL), ERR_INVALID_TENANT);
-	assert_int_equal(asks(CALLER_SERVICE, "", "", NULL), ERR_INVALID_TENANT);
-	assert_int_equal(asks(CALLER_ADMIN, "", "acme", NULL), ERR_FORBIDDEN);
+	assert_int_equal(acts_for(CALLER_TENANT, "acme", NULL, "acme"), ERR_NONE);
+	assert_int_equal(acts_for(CALLER_TENANT, "acme", "acme", "acme"), ERR_NONE);
+	assert_int_equal(acts_for(CALLER_TENANT, "acme", "other", NULL), ERR_FORBIDDEN);
+	assert_int_equal(acts_for(CALLER_TENANT, "acme", "a b", NULL), ERR_INVALID_TENANT);
+	assert_int_equal(acts_for(CALLER_SERVICE, "", "acme", "acme"), ERR_NONE);
+	assert_int_equal(acts_for(CALLER_SERVICE, "", NULL, NULL), ERR_INVALID_TENANT);
+	assert_int_equal(acts_for(CALLER_SERVICE, "", "", NULL), ERR_INVALID_TENANT);
+	assert_int_equal(acts_for(CALLER_ADMIN, "", "acme", NULL), ERR_FORBIDDEN);
 }
 
 int
@@ -120,7 +120,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bearer_key_is_read),
-		cmocka_unit_test(anything_else_is_not),
+		cmocka_unit_test(anything_else_is_no_key),
 		cmocka_unit_test(no_prefix_of_a_key_is_one),
 		cmocka_unit_test(tenant_ids_have_a_form),
 		cmocka_unit_test(a_caller_acts_for_whom_it_may),

@@ -40,7 +40,7 @@ expect_refused(read_fn *read, const char *text)
 }
 
 static void
-the_rfc_examples(void **state)
+the_rfc_examples_hold(void **state)
 {
 	static const char *const rows[][3] = { { "", "", "" }, { "f", "Zg", "Zg==" },
 		{ "fo", "Zm8", "Zm8=" }, { "foo", "Zm9v", "Zm9v" },
@@ -74,7 +74,7 @@ the_two_alphabets_stay_apart(void **state)
 }
 
 static void
-one_spelling_for_each_value(void **state)
+each_value_has_one_spelling(void **state)
 {
 	static const char *const bad_url[] = { "A", "Zg==", "Zh", "Zm9", "Zm 9v", "Zm9v\n", "Zm9vY",
 		"Z\xc3\xa9" };
@@ -111,7 +111,7 @@ a_full_buf_fails_whole(void **state)
 }
 
 static void
-an_exact_count_of_bytes(void **state)
+an_exact_count_of_bytes_is_read(void **state)
 {
 	char bytes[4] = "";
 
@@ -178,11 +178,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_rfc_examples),
+		cmocka_unit_test(the_rfc_examples_hold),
 		cmocka_unit_test(the_two_alphabets_stay_apart),
-		cmocka_unit_test(one_spelling_for_each_value),
+		cmocka_unit_test(each_value_has_one_spelling),
 		cmocka_unit_test(a_full_buf_fails_whole),
-		cmocka_unit_test(an_exact_count_of_bytes),
+		cmocka_unit_test(an_exact_count_of_bytes_is_read),
 		cmocka_unit_test(what_was_written_is_read),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Back-off: bounds, growth, jitter, the floor that a server asked for, and no overflow. */
+/* test_backoff: bounds, growth, jitter, the floor that a server asked for, and no overflow. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,7 +50,7 @@ random_again(void **state)
 }
 
 static void
-test_doubles_up_to_the_most(void **state)
+a_wait_doubles_up_to_the_most(void **state)
 {
 	static const uint64_t ceilings[] = { 200000, 400000, 800000, 1600000, 3200000, 4000000,
 		4000000 };
@@ -66,7 +66,7 @@ test_doubles_up_to_the_most(void **state)
 
 /* To the microsecond: nothing is rounded to a coarser unit. */
 static void
-test_grows_by_half(void **state)
+a_wait_may_grow_by_half(void **state)
 {
 	(void)state;
 	assert_int_equal(longest(&by_half, 1, 0), 500001);
@@ -77,7 +77,7 @@ test_grows_by_half(void **state)
 }
 
 static void
-test_stays_where_it_does_not_grow(void **state)
+a_steady_wait_does_not_grow(void **state)
 {
 	(void)state;
 	assert_int_equal(longest(&steady, 1, 0), 100000);
@@ -86,7 +86,7 @@ test_stays_where_it_does_not_grow(void **state)
 }
 
 static void
-test_floor_is_kept_to(void **state)
+a_floor_is_kept_to(void **state)
 {
 	(void)state;
 	/* It bounds what would be shorter, and adds nothing to what is longer. */
@@ -118,7 +118,7 @@ spread(const struct backoff *b, unsigned tries, uint64_t floor_us, uint64_t leas
 }
 
 static void
-test_jitter_spreads(void **state)
+jitter_spreads_the_waits(void **state)
 {
 	(void)state;
 	spread(&doubling, 1, 0, 100000, 200000);
@@ -128,7 +128,7 @@ test_jitter_spreads(void **state)
 }
 
 static void
-test_nothing_overflows(void **state)
+no_wait_overflows(void **state)
 {
 	static const struct backoff endless = { 1, UINT64_MAX, 200 };
 	static const struct backoff slow = { 1, 50, 101 };
@@ -153,12 +153,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_doubles_up_to_the_most, random_again),
-		cmocka_unit_test_teardown(test_grows_by_half, random_again),
-		cmocka_unit_test_teardown(test_stays_where_it_does_not_grow, random_again),
-		cmocka_unit_test_teardown(test_floor_is_kept_to, random_again),
-		cmocka_unit_test_teardown(test_jitter_spreads, random_again),
-		cmocka_unit_test_teardown(test_nothing_overflows, random_again),
+		cmocka_unit_test_teardown(a_wait_doubles_up_to_the_most, random_again),
+		cmocka_unit_test_teardown(a_wait_may_grow_by_half, random_again),
+		cmocka_unit_test_teardown(a_steady_wait_does_not_grow, random_again),
+		cmocka_unit_test_teardown(a_floor_is_kept_to, random_again),
+		cmocka_unit_test_teardown(jitter_spreads_the_waits, random_again),
+		cmocka_unit_test_teardown(no_wait_overflows, random_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

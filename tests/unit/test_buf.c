@@ -38,7 +38,7 @@ appends_add_up(void **state)
 }
 
 static void
-no_memory_is_told_from_the_ceiling(void **state)
+a_buf_tells_no_memory_from_its_ceiling(void **state)
 {
 	struct buf b;
 
@@ -123,7 +123,7 @@ growth_stops_at_the_ceiling(void **state)
 }
 
 static void
-sizes_that_overflow_are_refused(void **state)
+a_buf_refuses_sizes_that_overflow(void **state)
 {
 	struct buf b;
 
@@ -191,13 +191,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(appends_add_up),
-		cmocka_unit_test(no_memory_is_told_from_the_ceiling),
+		cmocka_unit_test(a_buf_tells_no_memory_from_its_ceiling),
 		cmocka_unit_test(numbers_are_big_endian),
 		cmocka_unit_test(numbers_are_decimal),
 		cmocka_unit_test(reserving_is_a_hint),
 		cmocka_unit_test(the_ceiling_is_exact_and_sticks),
 		cmocka_unit_test(growth_stops_at_the_ceiling),
-		cmocka_unit_test(sizes_that_overflow_are_refused),
+		cmocka_unit_test(a_buf_refuses_sizes_that_overflow),
 		cmocka_unit_test(the_front_can_be_dropped),
 	};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chunk: known cuts, characters kept whole, ceilings, and hostile texts in linear time.
+ * test_chunk: known cuts, characters kept whole, ceilings, and hostile texts in linear time.
  * (tests/live/chunk.test.mjs compares with LangChain's own splitter.)
  */
 #include <setjmp.h>
@@ -15,7 +15,7 @@
 #include "tenantgate/retrieval.h"
 
 static void
-check(const char *text, enum chunk_separators how, unsigned size, unsigned overlap,
+check_chunks(const char *text, enum chunk_separators how, unsigned size, unsigned overlap,
     const char *const *want)
 {
 	struct chunk_list list = { .max = 1000 };
@@ -35,10 +35,10 @@ check(const char *text, enum chunk_separators how, unsigned size, unsigned overl
 }
 
 #define CHECK(text, how, size, overlap, ...) \
-	check(text, how, size, overlap, (const char *const[]){ __VA_ARGS__ })
+	check_chunks(text, how, size, overlap, (const char *const[]){ __VA_ARGS__ })
 
 static void
-test_known(void **state)
+known_texts_give_known_chunks(void **state)
 {
 	(void)state;
 	CHECK("", CHUNK_TEXT, 10, 3, NULL);
@@ -52,19 +52,19 @@ test_known(void **state)
 }
 
 static void
-test_wide_characters(void **state)
+wide_characters_stay_whole(void **state)
 {
 	(void)state;
 	CHECK("\xf0\x9f\x98\x80\xf0\x9f\x98\x80", CHUNK_TEXT, 3, 0, "\xf0\x9f\x98\x80",
 	    "\xf0\x9f\x98\x80", NULL);
 	CHECK("\xc3\xa9\xc3\xa9\xc3\xa9", CHUNK_TEXT, 2, 0, "\xc3\xa9\xc3\xa9", "\xc3\xa9", NULL);
-	/* Not UTF-8 is not for us to mend, but may do no harm. */
+	/* What is not UTF-8 is left as it is, but does no harm. */
 	CHECK("\x80\x80\x80 a\xff", CHUNK_TEXT, 5, 0, "\x80\x80\x80 a\xff", NULL);
 }
 
 /* Several pages go into one list: the numbering goes on. */
 static void
-test_pages(void **state)
+chunks_know_their_pages(void **state)
 {
 	struct chunk_list list = { .max = 3 };
 
@@ -96,14 +96,15 @@ hostile(const char *pattern, size_t least)
 	assert_true(list.count >= least);
 	for (size_t i = 0; i < list.count; i++)
 		assert_true(list.items[i].content.len <= 4000);
-	/* A square law would take hours; this takes a second or two under the sanitizers. */
+	/* In quadratic time it would take hours; this takes a second or two under the
+	 * sanitizers. */
 	assert_true(clock_mono_us() - began < 30 * 1000000ull);
 	chunk_free(&list);
 	free(text);
 }
 
 static void
-test_hostile(void **state)
+hostile_texts_cost_linear_time(void **state)
 {
 	(void)state;
 	hostile("x", HOSTILE_SIZE / 1000);
@@ -118,10 +119,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known),
-		cmocka_unit_test(test_wide_characters),
-		cmocka_unit_test(test_pages),
-		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(known_texts_give_known_chunks),
+		cmocka_unit_test(wide_characters_stay_whole),
+		cmocka_unit_test(chunks_know_their_pages),
+		cmocka_unit_test(hostile_texts_cost_linear_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

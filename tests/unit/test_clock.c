@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_clock: two clocks, a test's hand on them, and how time is written.
+ * test_clock: two clocks, a test that advances them, and how time is written.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The configuration file: every type of value, and every refusal with its file and line. The
- * rooms' functions that loading calls are in conf_rooms.c.
+ * functions of other modules that loading calls are in fake_conf_init.c.
  */
 #include "conf_fixture.h"
 
 static void
-test_defaults(void **state)
+absent_keys_have_their_defaults(void **state)
 {
 	(void)state;
 	fine(GOOD);
@@ -26,7 +26,7 @@ test_defaults(void **state)
 }
 
 static void
-test_every_type(void **state)
+every_type_is_read(void **state)
 {
 	(void)state;
 	fine(GOOD "listen_addr = *\n"
@@ -63,7 +63,7 @@ test_every_type(void **state)
 }
 
 static void
-test_numbers_are_refused(void **state)
+wrong_numbers_are_refused(void **state)
 {
 	(void)state;
 	refused(GOOD "listen_port = 70000\n",
@@ -89,7 +89,7 @@ test_numbers_are_refused(void **state)
 }
 
 static void
-test_urls_are_read(void **state)
+urls_are_read_and_malformed_ones_refused(void **state)
 {
 	static const char *const malformed[] = { "neon_api_url = http://:80",
 		"model_url = http:///v1", "model_url = https://u:hunter2@/v1",
@@ -111,7 +111,7 @@ test_urls_are_read(void **state)
 }
 
 static void
-test_words_and_urls_are_refused(void **state)
+wrong_words_and_urls_are_refused(void **state)
 {
 	(void)state;
 	refused(GOOD "access_log = maybe\n", "5: access_log must be on or off, not \"maybe\".");
@@ -130,7 +130,7 @@ test_words_and_urls_are_refused(void **state)
 }
 
 static void
-test_lines_are_refused(void **state)
+wrong_lines_are_refused(void **state)
 {
 	(void)state;
 	refused(GOOD "listn_port = 1\n",
@@ -149,7 +149,7 @@ test_lines_are_refused(void **state)
 }
 
 static void
-test_duplicate_is_refused(void **state)
+a_duplicate_is_refused(void **state)
 {
 	char want[512];
 
@@ -161,7 +161,7 @@ test_duplicate_is_refused(void **state)
 }
 
 static void
-test_every_error_is_reported(void **state)
+every_error_is_reported(void **state)
 {
 	(void)state;
 	assert_false(load("[tenantgate]\ntop_k = x\nnonsense\nlisten_prt = 1\n"));
@@ -175,7 +175,7 @@ test_every_error_is_reported(void **state)
 }
 
 static void
-test_between_keys(void **state)
+keys_that_contradict_are_refused(void **state)
 {
 	(void)state;
 	refused(GOOD "chunk_size = 100\nchunk_overlap = 100\n",
@@ -195,15 +195,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_every_type),
-		cmocka_unit_test(test_numbers_are_refused),
-		cmocka_unit_test(test_words_and_urls_are_refused),
-		cmocka_unit_test(test_urls_are_read),
-		cmocka_unit_test(test_lines_are_refused),
-		cmocka_unit_test(test_duplicate_is_refused),
-		cmocka_unit_test(test_every_error_is_reported),
-		cmocka_unit_test(test_between_keys),
+		cmocka_unit_test(absent_keys_have_their_defaults),
+		cmocka_unit_test(every_type_is_read),
+		cmocka_unit_test(wrong_numbers_are_refused),
+		cmocka_unit_test(wrong_words_and_urls_are_refused),
+		cmocka_unit_test(urls_are_read_and_malformed_ones_refused),
+		cmocka_unit_test(wrong_lines_are_refused),
+		cmocka_unit_test(a_duplicate_is_refused),
+		cmocka_unit_test(every_error_is_reported),
+		cmocka_unit_test(keys_that_contradict_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

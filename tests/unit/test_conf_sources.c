@@ -6,7 +6,7 @@
 #include "conf_fixture.h"
 
 static void
-test_environment(void **state)
+values_come_from_the_environment(void **state)
 {
 	(void)state;
 	setenv("TG_TEST_MODEL", "from-env", 1);
@@ -25,7 +25,7 @@ test_environment(void **state)
 }
 
 static void
-test_secret_files(void **state)
+secrets_come_from_files(void **state)
 {
 	char want[512];
 
@@ -46,7 +46,7 @@ test_secret_files(void **state)
 }
 
 static void
-test_secrets_others_may_read(void **state)
+secrets_others_may_read_are_refused(void **state)
 {
 	(void)state;
 	setenv("TG_TEST_SECRET", HEX64, 1);
@@ -71,7 +71,7 @@ test_secrets_others_may_read(void **state)
 }
 
 static void
-test_include(void **state)
+files_are_included(void **state)
 {
 	char want[512];
 
@@ -99,7 +99,7 @@ test_include(void **state)
 }
 
 static void
-test_absent_file(void **state)
+an_absent_file_is_reported(void **state)
 {
 	(void)state;
 	conf_free(&conf);
@@ -110,7 +110,7 @@ test_absent_file(void **state)
 }
 
 static void
-test_long_values(void **state)
+long_values_are_read(void **state)
 {
 	static char text[16384];
 	size_t n = (size_t)snprintf(text, sizeof(text), "%schat_model = ", GOOD);
@@ -133,7 +133,7 @@ printed(void (*print)(FILE *), size_t *len)
 }
 
 static void
-test_sample(void **state)
+the_sample_is_up_to_date(void **state)
 {
 	static char committed[65536];
 	FILE *f = fopen(SAMPLE_FILE, "r");
@@ -154,7 +154,7 @@ test_sample(void **state)
 }
 
 static void
-test_help_names_every_key(void **state)
+help_names_every_key(void **state)
 {
 	size_t len;
 	char *text = printed(conf_print_keys, &len);
@@ -169,14 +169,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_environment),
-		cmocka_unit_test(test_secret_files),
-		cmocka_unit_test(test_secrets_others_may_read),
-		cmocka_unit_test(test_include),
-		cmocka_unit_test(test_absent_file),
-		cmocka_unit_test(test_long_values),
-		cmocka_unit_test(test_sample),
-		cmocka_unit_test(test_help_names_every_key),
+		cmocka_unit_test(values_come_from_the_environment),
+		cmocka_unit_test(secrets_come_from_files),
+		cmocka_unit_test(secrets_others_may_read_are_refused),
+		cmocka_unit_test(files_are_included),
+		cmocka_unit_test(an_absent_file_is_reported),
+		cmocka_unit_test(long_values_are_read),
+		cmocka_unit_test(the_sample_is_up_to_date),
+		cmocka_unit_test(help_names_every_key),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

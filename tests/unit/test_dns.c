@@ -27,7 +27,7 @@
 
 #define PATIENCE_US 300000
 
-struct lookup {
+struct name_lookup {
 	struct probe probe;
 	const char *host;
 	struct dns_answer answer;
@@ -40,7 +40,7 @@ static unsigned asked;
 
 /* The resolver asks in dIffERent case, as a guard against forged answers. */
 static bool
-is_one_of(const char *name, const char *names)
+name_is_one_of(const char *name, const char *names)
 {
 	char lower[64] = "";
 
@@ -49,8 +49,8 @@ is_one_of(const char *name, const char *names)
 	return strstr(names, lower) != NULL;
 }
 
-/* A for db.test and only-a.test, AAAA for db.test and only-aaaa.test; half.test never says AAAA;
- * silent.test says nothing at all; a short life for brief.test. */
+/* A for db.test and only-a.test, AAAA for db.test and only-aaaa.test; no answer to AAAA of
+ * half.test, and none at all to silent.test; brief.test has a TTL of 0. */
 static void
 server_asked(struct evdns_server_request *r, void *arg)
 {
@@ -66,13 +66,13 @@ server_asked(struct evdns_server_request *r, void *arg)
 		evdns_server_request_drop(r);
 		return;
 	}
-	if (is_one_of(name, "db.test only-a.test half.test brief.test")) {
+	if (name_is_one_of(name, "db.test only-a.test half.test brief.test")) {
 		refused = 0;
 		if (is_a)
 			evdns_server_request_add_a_reply(r, name, 2, v4,
 			    strcasecmp(name, "brief.test") == 0 ? 0 : 300);
 	}
-	if (is_one_of(name, "db.test only-aaaa.test")) {
+	if (name_is_one_of(name, "db.test only-aaaa.test")) {
 		refused = 0;
 		if (!is_a)
 			evdns_server_request_add_aaaa_reply(r, name, 1, v6, 300);
@@ -121,120 +121,120 @@ tear_down(void **state)
 }
 
 static enum flow_rc
-lookup_ask(struct flow *f)
+name_lookup_step(struct flow *f)
 {
-	struct lookup *l = (struct lookup *)f;
+	struct name_lookup *l = (struct name_lookup *)f;
 
 	return dns_lookup(f, dns, l->host, &l->answer);
 }
 
 static void
-lookup(struct lookup *l, const char *host)
+resolve(struct name_lookup *l, const char *host)
 {
 	memset(l, 0, sizeof(*l));
 	l->host = host;
-	probe_start(&l->probe, worker, lookup_ask, NULL);
+	probe_start(&l->probe, worker, name_lookup_step, NULL);
 	turn_until(worker, &l->probe.ended);
 	assert_false(err_is(&l->probe.err));
 }
 
 static void
-test_at_once(void **state)
+addresses_need_no_server(void **state)
 {
-	struct lookup l;
+	struct name_lookup l;
 	char long_name[DNS_NAME_MAX + 2];
 
 	(void)state;
-	lookup(&l, "192.0.2.7");
+	resolve(&l, "192.0.2.7");
 	assert_int_equal(l.answer.count, 1);
 	assert_string_equal(l.answer.addr[0], "192.0.2.7");
-	lookup(&l, "2001:DB8::0:7");
+	resolve(&l, "2001:DB8::0:7");
 	assert_string_equal(l.answer.addr[0], "2001:db8::7");
-	lookup(&l, "LocalHost");
+	resolve(&l, "LocalHost");
 	assert_true(l.answer.count >= 1);
-	lookup(&l, "");
+	resolve(&l, "");
 	assert_int_equal(l.answer.err.code, ERR_UPSTREAM);
 	memset(long_name, 'a', sizeof(long_name) - 1);
 	long_name[sizeof(long_name) - 1] = '\0';
-	lookup(&l, long_name);
+	resolve(&l, long_name);
 	assert_int_equal(l.answer.err.code, ERR_UPSTREAM);
 	assert_int_equal(asked, 0);
 }
 
 static void
-test_asked_and_kept(void **state)
+a_name_is_asked_once_and_kept(void **state)
 {
-	struct lookup l;
+	struct name_lookup l;
 
 	(void)state;
-	lookup(&l, "db.test");
+	resolve(&l, "db.test");
 	assert_int_equal(l.answer.count, 3);
 	assert_string_equal(l.answer.addr[0], "10.0.0.1");
 	assert_string_equal(l.answer.addr[1], "10.0.0.2");
 	assert_string_equal(l.answer.addr[2], "fd00::7");
 	assert_int_equal(asked, 2);
-	lookup(&l, "DB.test.");
+	resolve(&l, "DB.test.");
 	assert_int_equal(l.answer.count, 3);
 	assert_int_equal(asked, 2);
 	clock_test_advance(DNS_KEEP_US);
-	lookup(&l, "db.test");
+	resolve(&l, "db.test");
 	assert_int_equal(asked, 4);
 }
 
 static void
-test_one_family(void **state)
+one_family_is_enough(void **state)
 {
-	struct lookup l;
+	struct name_lookup l;
 
 	(void)state;
-	lookup(&l, "only-a.test");
+	resolve(&l, "only-a.test");
 	assert_int_equal(l.answer.count, 2);
-	lookup(&l, "only-aaaa.test");
+	resolve(&l, "only-aaaa.test");
 	assert_int_equal(l.answer.count, 1);
 	assert_string_equal(l.answer.addr[0], "fd00::7");
-	lookup(&l, "brief.test");
-	lookup(&l, "brief.test");
+	resolve(&l, "brief.test");
+	resolve(&l, "brief.test");
 	assert_int_equal(asked, 8); /* a TTL of nothing is not kept */
 }
 
 static void
-test_unknown(void **state)
+an_unknown_name_is_an_error(void **state)
 {
-	struct lookup l;
+	struct name_lookup l;
 
 	(void)state;
-	lookup(&l, "nobody.test");
+	resolve(&l, "nobody.test");
 	assert_int_equal(l.answer.count, 0);
 	assert_int_equal(l.answer.err.code, ERR_UPSTREAM);
 	assert_non_null(strstr(l.answer.err.detail, "nobody.test"));
 	assert_int_equal(asked, 2);
-	lookup(&l, "nobody.test");
+	resolve(&l, "nobody.test");
 	assert_int_equal(asked, 2);
 	clock_test_advance(1000000);
-	lookup(&l, "nobody.test");
+	resolve(&l, "nobody.test");
 	assert_int_equal(asked, 4);
 }
 
 static void
-tick(void *arg)
+count_tick(void *arg)
 {
 	(*(unsigned *)arg)++;
 }
 
 static void
-test_silence_blocks_nobody(void **state)
+a_silent_server_blocks_nobody(void **state)
 {
-	struct lookup l;
+	struct name_lookup l;
 	struct timer timer = { 0 };
 	unsigned ticks = 0;
 	uint64_t began = clock_mono_us();
 	uint64_t took;
 
 	(void)state;
-	assert_true(timer_init(&timer, worker, tick, &ticks));
+	assert_true(timer_init(&timer, worker, count_tick, &ticks));
 	memset(&l, 0, sizeof(l));
 	l.host = "silent.test";
-	probe_start(&l.probe, worker, lookup_ask, NULL);
+	probe_start(&l.probe, worker, name_lookup_step, NULL);
 	while (!l.probe.ended && clock_mono_us() - began < 3000000) {
 		if (!timer.set)
 			timer_start(&timer, 5000);
@@ -249,24 +249,24 @@ test_silence_blocks_nobody(void **state)
 }
 
 static void
-test_half_silence(void **state)
+one_family_does_not_wait_for_the_other(void **state)
 {
-	struct lookup l;
+	struct name_lookup l;
 	uint64_t began = clock_mono_us();
 
 	(void)state;
-	lookup(&l, "half.test");
+	resolve(&l, "half.test");
 	assert_int_equal(l.answer.count, 2);
 	assert_true(clock_mono_us() - began < PATIENCE_US);
 }
 
 static void
-test_abort(void **state)
+an_aborted_lookup_leaves_nothing(void **state)
 {
-	struct lookup l = { .host = "silent.test" };
+	struct name_lookup l = { .host = "silent.test" };
 
 	(void)state;
-	probe_start(&l.probe, worker, lookup_ask, NULL);
+	probe_start(&l.probe, worker, name_lookup_step, NULL);
 	turn_for(worker, 30);
 	flow_abort(&l.probe.flow, ERR_CLIENT_GONE, "left");
 	turn_until(worker, &l.probe.ended);
@@ -275,7 +275,7 @@ test_abort(void **state)
 }
 
 static void
-test_hosts_file(void **state)
+the_hosts_file_comes_first(void **state)
 {
 	char path[] = "/tmp/tg-hosts-XXXXXX";
 	struct dns_answer a = { 0 };
@@ -306,14 +306,14 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_at_once),
-		TEST(test_asked_and_kept),
-		TEST(test_one_family),
-		TEST(test_unknown),
-		TEST(test_silence_blocks_nobody),
-		TEST(test_half_silence),
-		TEST(test_abort),
-		cmocka_unit_test(test_hosts_file),
+		TEST(addresses_need_no_server),
+		TEST(a_name_is_asked_once_and_kept),
+		TEST(one_family_is_enough),
+		TEST(an_unknown_name_is_an_error),
+		TEST(a_silent_server_blocks_nobody),
+		TEST(one_family_does_not_wait_for_the_other),
+		TEST(an_aborted_lookup_leaves_nothing),
+		cmocka_unit_test(the_hosts_file_comes_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * formats: each row of the table is found by all that it names; what none names is refused, by a
- * sentence that lists them; the sender's word goes before the bytes, and these before the name.
+ * test_formats: each row of the table is found by all that it names; what none names is refused, by
+ * a sentence that lists them; the declared type goes before the bytes, these before the name.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@ static const struct slice none = { NULL, 0 };
 	for (size_t i = 0; (d = format_at(i)) != NULL; i++)
 
 static void
-test_rows(void **state)
+every_format_is_whole(void **state)
 {
 	(void)state;
 	assert_non_null(format_at(0));
@@ -38,7 +38,7 @@ test_rows(void **state)
 
 /* Whatever its letters' case and its parameters, and whatever the name and the bytes say. */
 static void
-test_by_type(void **state)
+a_format_is_found_by_its_types(void **state)
 {
 	char text[128];
 
@@ -56,7 +56,7 @@ test_by_type(void **state)
 }
 
 static void
-test_by_suffix(void **state)
+a_format_is_found_by_its_suffixes(void **state)
 {
 	char name[64];
 
@@ -75,7 +75,7 @@ test_by_suffix(void **state)
 
 /* Anywhere in the first bytes, but whole. */
 static void
-test_by_magic(void **state)
+a_format_is_found_by_its_first_bytes(void **state)
 {
 	static char body[8192];
 
@@ -99,7 +99,7 @@ test_by_magic(void **state)
 }
 
 static void
-is(struct slice declared, const char *name, const char *body, const char *want)
+detects_as(struct slice declared, const char *name, const char *body, const char *want)
 {
 	const struct document_format *d = format_detect(declared, slice_str(name), slice_str(body));
 
@@ -108,22 +108,22 @@ is(struct slice declared, const char *name, const char *body, const char *want)
 }
 
 static void
-test_precedence(void **state)
+the_type_goes_before_the_bytes_before_the_suffix(void **state)
 {
 	const struct slice stream = SLICE_LIT("application/octet-stream");
 
 	(void)state;
-	is(SLICE_LIT("Text/Plain; charset=utf-8"), "a.pdf", "%PDF-1.4", "text/plain");
-	is(SLICE_LIT("application/x-pdf"), "", "", "application/pdf");
-	is(none, "a.txt", "\n%PDF-1.4", "application/pdf");
-	is(stream, "NOTES.MD", "# x", "text/markdown");
-	is(SLICE_LIT("application/octet-stream; x=y"), "a.text", "", "text/plain");
-	is(SLICE_LIT(" ; x=y"), "a.markdown", "", "text/markdown");
-	is(none, "a.txt", "", "text/plain");
+	detects_as(SLICE_LIT("Text/Plain; charset=utf-8"), "a.pdf", "%PDF-1.4", "text/plain");
+	detects_as(SLICE_LIT("application/x-pdf"), "", "", "application/pdf");
+	detects_as(none, "a.txt", "\n%PDF-1.4", "application/pdf");
+	detects_as(stream, "NOTES.MD", "# x", "text/markdown");
+	detects_as(SLICE_LIT("application/octet-stream; x=y"), "a.text", "", "text/plain");
+	detects_as(SLICE_LIT(" ; x=y"), "a.markdown", "", "text/markdown");
+	detects_as(none, "a.txt", "", "text/plain");
 }
 
 static void
-test_unknown(void **state)
+what_no_format_names_is_none(void **state)
 {
 	(void)state;
 	assert_null(format_detect(none, none, none));
@@ -138,7 +138,7 @@ test_unknown(void **state)
 }
 
 static void
-test_refusal(void **state)
+the_refusal_lists_the_formats(void **state)
 {
 	struct err err = { 0 };
 
@@ -150,9 +150,9 @@ test_refusal(void **state)
 	    "Documents may be application/pdf, text/plain or text/markdown; declare one of these.");
 }
 
-/* What the readers and the splitter did before there was a table. */
+/* How each format is read and split. */
 static void
-test_how_it_is_read(void **state)
+each_format_has_its_reader(void **state)
 {
 	const struct document_format *pdf = format_find("application/pdf");
 	const struct document_format *plain = format_find("text/plain");
@@ -172,14 +172,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_by_type),
-		cmocka_unit_test(test_by_suffix),
-		cmocka_unit_test(test_by_magic),
-		cmocka_unit_test(test_precedence),
-		cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_refusal),
-		cmocka_unit_test(test_how_it_is_read),
+		cmocka_unit_test(every_format_is_whole),
+		cmocka_unit_test(a_format_is_found_by_its_types),
+		cmocka_unit_test(a_format_is_found_by_its_suffixes),
+		cmocka_unit_test(a_format_is_found_by_its_first_bytes),
+		cmocka_unit_test(the_type_goes_before_the_bytes_before_the_suffix),
+		cmocka_unit_test(what_no_format_names_is_none),
+		cmocka_unit_test(the_refusal_lists_the_formats),
+		cmocka_unit_test(each_format_has_its_reader),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

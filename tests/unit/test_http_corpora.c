@@ -110,7 +110,7 @@ put_host(const struct buf *in, struct buf *out)
 }
 
 static struct verdict
-judge(const char *name, struct slice bytes)
+verdict_at_every_cut(const char *name, struct slice bytes)
 {
 	struct verdict whole = verdict_of(bytes, 0), w = verdict_of(bytes, 1);
 
@@ -126,7 +126,7 @@ judge(const char *name, struct slice bytes)
 
 /* As it is; then, when only a Host may be missing, with one. True when it was put in. */
 static bool
-judge_case(json_t *one, struct verdict *plain, struct verdict *hosted)
+case_verdicts(json_t *one, struct verdict *plain, struct verdict *hosted)
 {
 	const char *name = json_string_value(json_object_get(one, "name"));
 	struct buf b, with;
@@ -135,11 +135,11 @@ judge_case(json_t *one, struct verdict *plain, struct verdict *hosted)
 	buf_init(&b, 1u << 20);
 	buf_init(&with, 1u << 20);
 	assert_true(unhex(json_string_value(json_object_get(one, "hex")), &b));
-	*plain = *hosted = judge(name, buf_view(&b));
+	*plain = *hosted = verdict_at_every_cut(name, buf_view(&b));
 	put = lacks_host(&b);
 	if (put) {
 		put_host(&b, &with);
-		*hosted = judge(name, buf_view(&with));
+		*hosted = verdict_at_every_cut(name, buf_view(&with));
 	}
 	buf_free(&b);
 	buf_free(&with);
@@ -157,7 +157,7 @@ dangerous_requests_are_refused(void **state)
 	(void)state;
 	assert_int_equal(json_array_size(set), 27);
 	json_array_foreach(set, i, one) {
-		judge_case(one, &plain, &hosted);
+		case_verdicts(one, &plain, &hosted);
 		assert_int_equal(err_status(plain.code), 400);
 		assert_int_equal(plain.messages, 0);
 		assert_int_equal(err_status(hosted.code), 400);
@@ -178,7 +178,7 @@ valid_requests_are_accepted(void **state)
 	assert_int_equal(json_array_size(set), 63);
 	json_array_foreach(set, i, one) {
 		const char *name = json_string_value(json_object_get(one, "name"));
-		bool put = judge_case(one, &plain, &hosted);
+		bool put = case_verdicts(one, &plain, &hosted);
 
 		if (put)
 			assert_false(verdict_accepts(&plain));
@@ -202,7 +202,7 @@ invalid_requests_are_refused(void **state)
 	json_array_foreach(set, i, one) {
 		const char *name = json_string_value(json_object_get(one, "name"));
 
-		judge_case(one, &plain, &hosted);
+		case_verdicts(one, &plain, &hosted);
 		plainly += verdict_accepts(&plain);
 		with_host += verdict_accepts(&hosted);
 		if (verdict_accepts(&hosted) && EXCEPTION(accepted, name) == NULL)

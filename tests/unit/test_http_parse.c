@@ -34,7 +34,7 @@ struct rule {
 #define CHUNKED			POST "Transfer-Encoding: chunked\r\n\r\n"
 
 static void
-check(const struct rule *r)
+check_rule(const struct rule *r)
 {
 	struct verdict v = verdict_of(r->bytes, 0), w;
 
@@ -54,11 +54,11 @@ check(const struct rule *r)
 #define CHECK_ALL(rules)                                                     \
 	do {                                                                 \
 		for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)  \
-			check(&(rules)[i]);                                  \
+			check_rule(&(rules)[i]);                                  \
 	} while (0)
 
 static void
-request_lines(void **state)
+request_lines_are_checked(void **state)
 {
 	static const struct rule rules[] = {
 		YES("GET / HTTP/1.0\r\n\r\n", 0),
@@ -105,7 +105,7 @@ request_lines(void **state)
 }
 
 static void
-fields(void **state)
+fields_are_checked(void **state)
 {
 	static const struct rule rules[] = {
 		YES(GET "A:\r\nB: \t v w \t\r\nC.d|e: caf\xc3\xa9\r\n\r\n", 0),
@@ -149,7 +149,7 @@ fields(void **state)
 }
 
 static void
-framing(void **state)
+framing_is_checked(void **state)
 {
 	static const struct rule rules[] = {
 		YES(POST "Content-Length: 0\r\n\r\n", 0),
@@ -187,7 +187,7 @@ framing(void **state)
 }
 
 static void
-chunks(void **state)
+chunk_lines_are_checked(void **state)
 {
 	static const struct rule rules[] = {
 		YES(CHUNKED "0\r\n\r\n", 0),
@@ -224,7 +224,7 @@ chunks(void **state)
 
 	(void)state;
 	CHECK_ALL(rules);
-	check(&too_long);
+	check_rule(&too_long);
 }
 
 static void
@@ -242,9 +242,9 @@ messages_follow_each_other(void **state)
 		ERR_NONE, 2, 0 };
 
 	(void)state;
-	check(&two);
-	check(&closed);
-	check(&old);
+	check_rule(&two);
+	check_rule(&closed);
+	check_rule(&old);
 }
 
 static void
@@ -284,7 +284,7 @@ verdict_repeat(const char *prefix, const char *unit, size_t n, const char *suffi
 }
 
 static void
-limits(void **state)
+ceilings_are_exact(void **state)
 {
 	(void)state;
 	/* 8192 bytes of target: "/" and 8191 more. */
@@ -353,13 +353,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(request_lines),
-		cmocka_unit_test(fields),
-		cmocka_unit_test(framing),
-		cmocka_unit_test(chunks),
+		cmocka_unit_test(request_lines_are_checked),
+		cmocka_unit_test(fields_are_checked),
+		cmocka_unit_test(framing_is_checked),
+		cmocka_unit_test(chunk_lines_are_checked),
 		cmocka_unit_test(messages_follow_each_other),
 		cmocka_unit_test(an_unfinished_message_is_none),
-		cmocka_unit_test(limits),
+		cmocka_unit_test(ceilings_are_exact),
 		cmocka_unit_test(targets_are_taken_apart),
 	};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * path_match: which paths a pattern takes, what it captures of them, and how that is decoded.
+ * test_http_path: which paths a pattern takes, what it captures of them, and how that is decoded.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ captured(unsigned i, const char *name, const char *raw)
 }
 
 static void
-test_literal(void **state)
+a_literal_pattern_takes_its_path_alone(void **state)
 {
 	static const struct slice others[] = { SLICE_LIT("/"), SLICE_LIT("/chat/"),
 		SLICE_LIT("/CHAT"), SLICE_LIT("/chat\0"), SLICE_LIT("//chat"), SLICE_LIT("*"),
@@ -44,7 +44,7 @@ test_literal(void **state)
 }
 
 static void
-test_captures(void **state)
+names_capture_segments(void **state)
 {
 	(void)state;
 	assert_true(matches("/documents/{id}", SLICE_LIT("/documents/doc_1")));
@@ -60,7 +60,7 @@ test_captures(void **state)
 }
 
 static void
-test_no_capture(void **state)
+a_name_captures_one_whole_segment(void **state)
 {
 	static const char *const others[] = { "/documents/", "/documents", "/documents//",
 		"/documents/a/", "/documents/a/b", "/Documents/a", "/documents//a" };
@@ -85,7 +85,7 @@ decoded(struct arena *arena, struct slice path)
 }
 
 static void
-test_decoding(void **state)
+what_is_captured_is_decoded(void **state)
 {
 	struct arena *arena = arena_new(1u << 16);
 
@@ -107,10 +107,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_literal),
-		cmocka_unit_test(test_captures),
-		cmocka_unit_test(test_no_capture),
-		cmocka_unit_test(test_decoding),
+		cmocka_unit_test(a_literal_pattern_takes_its_path_alone),
+		cmocka_unit_test(names_capture_segments),
+		cmocka_unit_test(a_name_captures_one_whole_segment),
+		cmocka_unit_test(what_is_captured_is_decoded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,17 +2,11 @@
 /*
  * test_json: what is refused when reading, and what hostile bytes become when written.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "tenantgate/base/json.h"
+#include "json_fixture.h"
 
 static void
 expect_unreadable(struct slice text, const char *why)
@@ -251,17 +245,6 @@ ranges_are_closed_and_named(void **state)
 }
 
 static void
-expect_written(struct slice in, const char *out)
-{
-	struct buf b;
-
-	buf_init(&b, 1000);
-	assert_true(json_put_string(&b, in));
-	assert_string_equal(b.data, out);
-	buf_free(&b);
-}
-
-static void
 strings_are_escaped(void **state)
 {
 	(void)state;
@@ -275,8 +258,6 @@ strings_are_escaped(void **state)
 	expect_written(SLICE_LIT("\xc2\x85\xc2\x9b"), "\"\\u0085\\u009b\"");
 	expect_written(SLICE_LIT("\xe2\x80\xa8\xe2\x80\xa9"), "\"\\u2028\\u2029\"");
 }
-
-#define FFFD "\xef\xbf\xbd"
 
 static void
 broken_utf8_is_replaced(void **state)
@@ -323,7 +304,7 @@ every_pair_of_bytes_reads_back(void **state)
 }
 
 static void
-a_full_buf_says_so(void **state)
+json_in_a_full_buf_fails(void **state)
 {
 	struct buf b;
 	json_t *o = sample();
@@ -344,7 +325,7 @@ a_full_buf_says_so(void **state)
 }
 
 static void
-utf8_is_judged(void **state)
+utf8_is_validated(void **state)
 {
 	(void)state;
 	assert_true(json_utf8_valid(slice_of(NULL, 0)));
@@ -370,8 +351,8 @@ main(void)
 		cmocka_unit_test(strings_are_escaped),
 		cmocka_unit_test(broken_utf8_is_replaced),
 		cmocka_unit_test(every_pair_of_bytes_reads_back),
-		cmocka_unit_test(a_full_buf_says_so),
-		cmocka_unit_test(utf8_is_judged),
+		cmocka_unit_test(json_in_a_full_buf_fails),
+		cmocka_unit_test(utf8_is_validated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

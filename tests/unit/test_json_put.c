@@ -2,28 +2,9 @@
 /*
  * test_json_put: long strings written as JSON.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 
-#include <cmocka.h>
-
-#include "tenantgate/base/json.h"
-
-#define FFFD "\xef\xbf\xbd"
-
-static void
-expect_written(struct slice in, const char *out)
-{
-	struct buf b;
-
-	buf_init(&b, 1000);
-	assert_true(json_put_string(&b, in));
-	assert_string_equal(b.data, out);
-	buf_free(&b);
-}
+#include "json_fixture.h"
 
 /* Long plain runs are taken eight bytes at a time: each kind of stop at each place of one. */
 static void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scan against jansson: whatever one takes, the other takes, also with any byte changed or cut.
+ * json_scan against jansson: each accepts what the other does, also with any byte changed or cut.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -53,7 +53,7 @@ rule_of(const char *key, unsigned count, uint64_t period_us, unsigned burst)
 }
 
 static void
-test_counts_down(void **state)
+the_limit_counts_down(void **state)
 {
 	struct limit_rule a = rule_of("k", 10, 10 * SECOND, 0);
 	struct limit_verdict v;
@@ -77,7 +77,7 @@ test_counts_down(void **state)
 
 /* What Retry-After says is enough, and no second less is; what Reset says makes the key whole. */
 static void
-test_numbers_are_true(void **state)
+the_numbers_are_true(void **state)
 {
 	struct limit_rule a = rule_of("k", 6, 60 * SECOND, 3);
 	struct limit_verdict v;
@@ -98,7 +98,7 @@ test_numbers_are_true(void **state)
 
 /* A thousand refusals do not put off the next pass by a microsecond. */
 static void
-test_refusal_is_free(void **state)
+a_refusal_is_free(void **state)
 {
 	struct limit_rule a = rule_of("k", 1, SECOND, 0);
 
@@ -111,7 +111,7 @@ test_refusal_is_free(void **state)
 
 /* All or none: a key with room is not charged when another one refuses. */
 static void
-test_all_or_none(void **state)
+all_keys_are_charged_or_none(void **state)
 {
 	struct limit_rule both[2] = { rule_of("wide", 100, 60 * SECOND, 0),
 		rule_of("narrow", 1, 60 * SECOND, 0) };
@@ -132,7 +132,7 @@ test_all_or_none(void **state)
 }
 
 static void
-test_tightest(void **state)
+the_tightest_limit_is_reported(void **state)
 {
 	struct limit_rule three[3] = { rule_of("a", 5, 5 * SECOND, 0),
 		rule_of("b", 3, 300 * SECOND, 0), rule_of("c", 4, 4 * SECOND, 0) };
@@ -157,7 +157,7 @@ test_tightest(void **state)
 /* Random arrivals, random limits: in no window more than burst + what the window earns, and never
  * less than was promised by `remaining`. */
 static void
-test_never_more(void **state)
+never_more_than_the_limit(void **state)
 {
 	(void)state;
 	srandom(20261123);
@@ -195,7 +195,7 @@ test_never_more(void **state)
 }
 
 static void
-test_clock_set_back(void **state)
+a_clock_set_back_hurts_nobody(void **state)
 {
 	struct limit_rule a = rule_of("k", 1, 10 * SECOND, 0);
 
@@ -206,7 +206,7 @@ test_clock_set_back(void **state)
 }
 
 static void
-test_extremes(void **state)
+extreme_limits_are_kept(void **state)
 {
 	struct limit_rule a = rule_of("big", 1, 1ull << 62, 0);
 	struct limit_rule b = rule_of("fast", 4000000000u, SECOND, 4000000000u);
@@ -224,7 +224,7 @@ test_extremes(void **state)
 
 /* More keys than there is room for: the oldest are forgotten, the store does not grow. */
 static void
-test_ceiling(void **state)
+the_oldest_keys_are_forgotten(void **state)
 {
 	char key[16];
 
@@ -244,15 +244,15 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_counts_down),
-		TEST(test_numbers_are_true),
-		TEST(test_refusal_is_free),
-		TEST(test_all_or_none),
-		TEST(test_tightest),
-		TEST(test_never_more),
-		TEST(test_clock_set_back),
-		TEST(test_extremes),
-		TEST(test_ceiling),
+		TEST(the_limit_counts_down),
+		TEST(the_numbers_are_true),
+		TEST(a_refusal_is_free),
+		TEST(all_keys_are_charged_or_none),
+		TEST(the_tightest_limit_is_reported),
+		TEST(never_more_than_the_limit),
+		TEST(a_clock_set_back_hurts_nobody),
+		TEST(extreme_limits_are_kept),
+		TEST(the_oldest_keys_are_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

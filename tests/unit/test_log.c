@@ -25,7 +25,7 @@
 
 struct log_fixture {
 	char path[64];
-	char *text; /* what the file held at scene_read() */
+	char *text; /* of the file, at log_fixture_read() */
 	json_t *lines[LINES_MAX];
 	int count;
 };
@@ -225,8 +225,8 @@ a_ready_line_gets_its_newline(void **state)
 	assert_string_equal(s->text, "{\"status\":200}\n{\"status\":200}\n");
 }
 
-/* A child, for its stderr is another's: its log goes to a pipe that nobody reads, then to one that
- * is read again. */
+/* A child process, for it has its stderr to itself: its log goes to a pipe that nobody reads, then
+ * to one that is read again. */
 static void
 a_full_pipe_is_not_waited_for(void **state)
 {

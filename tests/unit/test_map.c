@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_map: who is evicted, who is dropped, and the hash against OpenSSL's.
+ * test_map: what is evicted and dropped, and the hash against OpenSSL's.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -48,7 +48,7 @@ put(struct map *m, const char *key, const char *value)
 }
 
 static void
-the_least_recently_used_goes(void **state)
+a_full_map_drops_the_least_recently_used(void **state)
 {
 	struct map *m = map_of(3);
 
@@ -221,7 +221,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_least_recently_used_goes),
+		cmocka_unit_test(a_full_map_drops_the_least_recently_used),
 		cmocka_unit_test(drop_follows_the_value),
 		cmocka_unit_test(keys_are_bytes_and_copied),
 		cmocka_unit_test(many_keys_are_all_found),

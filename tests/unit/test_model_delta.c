@@ -17,7 +17,7 @@
 static struct delta d;
 
 static int
-begin(void **state)
+set_up(void **state)
 {
 	(void)state;
 	delta_init(&d, 64);
@@ -25,7 +25,7 @@ begin(void **state)
 }
 
 static int
-end(void **state)
+tear_down(void **state)
 {
 	(void)state;
 	delta_free(&d);
@@ -46,7 +46,7 @@ say(const char *data)
 }
 
 static void
-a_canonical_stream(void **state)
+a_canonical_stream_is_read(void **state)
 {
 	(void)state;
 	assert_int_equal(say(CHUNK("\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\","
@@ -81,7 +81,7 @@ a_canonical_stream(void **state)
 }
 
 static void
-odd_but_fine(void **state)
+odd_events_are_read(void **state)
 {
 	static const char *const events[] = {
 		"{}",
@@ -111,7 +111,7 @@ odd_but_fine(void **state)
 }
 
 static void
-errors_and_rubbish(void **state)
+errors_and_rubbish_are_told_apart(void **state)
 {
 	static const char *const broken[] = {
 		"",
@@ -142,9 +142,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_canonical_stream, begin, end),
-		cmocka_unit_test_setup_teardown(odd_but_fine, begin, end),
-		cmocka_unit_test_setup_teardown(errors_and_rubbish, begin, end),
+		cmocka_unit_test_setup_teardown(a_canonical_stream_is_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(odd_events_are_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(errors_and_rubbish_are_told_apart, set_up,
+		    tear_down),
 	};
 
 	return cmocka_run_group_tests_name("model_delta", tests, NULL, NULL);

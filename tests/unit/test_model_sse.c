@@ -71,7 +71,7 @@ feed(struct sse *s, struct slice piece, struct buf *said)
 
 /* Cut into [0, cut), then pieces of `step` bytes. Each is a copy of its own: ASan sees the ends. */
 static void
-check(const struct sse_case *c, size_t cut, size_t step)
+check_stream(const struct sse_case *c, size_t cut, size_t step)
 {
 	enum sse_rc rc = SSE_MORE;
 	size_t len = strlen(c->stream), at, n;
@@ -102,23 +102,23 @@ check(const struct sse_case *c, size_t cut, size_t step)
 }
 
 static void
-the_table_says_so_at_every_split(void **state)
+every_stream_is_read_at_every_split(void **state)
 {
 	size_t i, cut;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		check(&cases[i], 0, 1 << 20);
-		check(&cases[i], 0, 1);
+		check_stream(&cases[i], 0, 1 << 20);
+		check_stream(&cases[i], 0, 1);
 		for (cut = 1; cut < strlen(cases[i].stream); cut++) {
-			check(&cases[i], cut, 1 << 20);
-			check(&cases[i], cut, 3);
+			check_stream(&cases[i], cut, 1 << 20);
+			check_stream(&cases[i], cut, 3);
 		}
 	}
 }
 
 static void
-returns_in_a_long_piece_cost_no_square(void **state)
+returns_in_a_long_piece_cost_linear_time(void **state)
 {
 	size_t n = 1 << 20;
 	char *text = malloc(n);
@@ -138,8 +138,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_table_says_so_at_every_split),
-		cmocka_unit_test(returns_in_a_long_piece_cost_no_square),
+		cmocka_unit_test(every_stream_is_read_at_every_split),
+		cmocka_unit_test(returns_in_a_long_piece_cost_linear_time),
 	};
 
 	return cmocka_run_group_tests_name("model_sse", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An embeddings answer to floats: both spellings, every refusal.
+ * An embeddings response to floats: both encodings, every refusal.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,7 +35,7 @@ read_two(const char *body)
 }
 
 static void
-placed_by_index(void **state)
+vectors_are_placed_by_index(void **state)
 {
 	static const char *const bodies[] = {
 		LIST(ITEM("0", "[1,2.0,3e0]") "," ITEM("1", "[0,-0,0.5]")),
@@ -56,7 +56,7 @@ placed_by_index(void **state)
 }
 
 static void
-refused(void **state)
+bad_vectors_are_refused(void **state)
 {
 	static const char *const bodies[] = {
 		"",
@@ -101,8 +101,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(placed_by_index),
-		cmocka_unit_test(refused),
+		cmocka_unit_test(vectors_are_placed_by_index),
+		cmocka_unit_test(bad_vectors_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("model_vectors", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_neon_read: answers of Neon's management API, as its specification shows them and as they
- * must not be trusted.
+ * test_neon_read: responses of Neon's management API, as its specification shows them, and
+ * malformed or hostile ones.
  */
 #include <setjmp.h>
 #include <stdarg.h>

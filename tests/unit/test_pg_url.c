@@ -3,27 +3,22 @@
  * test_pg_url: Postgres URLs as people paste them and as Neon gives them, and what is refused
  * without a leak.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "tenantgate/base/arena.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/wire/pg_url.h"
+#include "url_fixture.h"
 
-struct expectation {
+struct pg_url_expectation {
 	const char *url;
 	const char *host;
 	unsigned port;
 	const char *dbname, *user, *password, *sslmode;
 };
 
-static const struct expectation good[] = {
+static const struct pg_url_expectation good[] = {
 	{ "postgresql://u:p@h/d", "h", 5432, "d", "u", "p", "prefer" },
 	{ "postgres://u@h:6543", "h", 6543, "u", "u", NULL, "prefer" },
 	{ "postgresql://u:@h/", "h", 5432, "u", "u", NULL, "prefer" },
@@ -75,15 +70,6 @@ static const char *const bad[] = {
 };
 
 static void
-same(const char *a, const char *b)
-{
-	if (a == NULL)
-		assert_null(b);
-	else
-		assert_string_equal(a, b);
-}
-
-static void
 good_urls_are_taken_apart(void **state)
 {
 	struct arena *a = arena_new(1 << 20);
@@ -96,12 +82,12 @@ good_urls_are_taken_apart(void **state)
 
 		assert_true(pg_url_read(a, good[i].url, PG_URL_STRICT, &t, &err));
 		assert_int_equal(err.code, ERR_NONE);
-		same(good[i].host, t.host);
+		assert_part(good[i].host, t.host);
 		assert_int_equal(good[i].port, t.port);
-		same(good[i].dbname, t.dbname);
-		same(good[i].user, t.user);
-		same(good[i].password, t.password);
-		same(good[i].sslmode, t.sslmode);
+		assert_part(good[i].dbname, t.dbname);
+		assert_part(good[i].user, t.user);
+		assert_part(good[i].password, t.password);
+		assert_part(good[i].sslmode, t.sslmode);
 	}
 	arena_free(a);
 }
@@ -125,7 +111,7 @@ parameters_are_kept(void **state)
 
 /* What libpq would take, or overlook, and we do not use. */
 static void
-our_own_urls_say_nothing_in_vain(void **state)
+our_own_urls_have_no_unused_parameters(void **state)
 {
 	static const struct {
 		const char *url, *word;
@@ -236,7 +222,7 @@ leniency_is_for_parameters_only(void **state)
 
 /* libpq fills these in for other programs. */
 static void
-the_environment_says_nothing(void **state)
+the_environment_is_ignored(void **state)
 {
 	struct arena *a = arena_new(1 << 20);
 	struct pg_target t;
@@ -279,7 +265,7 @@ a_url_past_the_ceilings_is_refused(void **state)
 }
 
 static void
-bad_urls_are_refused_without_a_word_of_them(void **state)
+bad_urls_are_refused_without_quoting_them(void **state)
 {
 	struct arena *a = arena_new(1 << 20);
 	size_t i;
@@ -303,11 +289,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_urls_are_taken_apart),
 		cmocka_unit_test(parameters_are_kept),
-		cmocka_unit_test(bad_urls_are_refused_without_a_word_of_them),
-		cmocka_unit_test(our_own_urls_say_nothing_in_vain),
+		cmocka_unit_test(bad_urls_are_refused_without_quoting_them),
+		cmocka_unit_test(our_own_urls_have_no_unused_parameters),
 		cmocka_unit_test(a_providers_unknown_parameters_are_dropped_and_logged_by_name),
 		cmocka_unit_test(leniency_is_for_parameters_only),
-		cmocka_unit_test(the_environment_says_nothing),
+		cmocka_unit_test(the_environment_is_ignored),
 		cmocka_unit_test(a_url_past_the_ceilings_is_refused),
 	};
 

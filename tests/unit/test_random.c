@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_random: ids that are read aloud, every letter of them equally likely.
+ * test_random: ids of letters that are not mistaken for each other, each equally likely.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The Redis client against a scripted server: order, every kind of reply, and a Redis that hangs,
- * talks rubbish, or goes away.
+ * sends rubbish, or goes away.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,13 +13,12 @@
 #include <cmocka.h>
 
 #include "fake_redis.h"
-#include "tenantgate/base/clock.h"
-#include "tenantgate/wire/redis.h"
+#include "redis_fixture.h"
 #include "wire/redis_internal.h"
 
 #define TIMEOUT_US 100000
 
-struct ask {
+struct redis_ask {
 	struct probe probe;
 	struct slice words[3];
 	unsigned count;
@@ -30,50 +29,40 @@ static struct worker *worker;
 static struct dns *dns;
 static struct redis *redis;
 static struct peer peer;
-static unsigned told, told_missed;
-static char told_last[64];
+static unsigned messages, messages_missed;
+static char last_message[64];
 
 /* ---- the client ---- */
 
 static enum flow_rc
-ask_step(struct flow *f)
+redis_ask_step(struct flow *f)
 {
-	struct ask *a = (struct ask *)f;
+	struct redis_ask *a = (struct redis_ask *)f;
 
 	return redis_command(f, redis, a->words, a->count, &a->reply);
 }
 
 static void
-ask_start(struct ask *a, const char *word)
+redis_ask_start(struct redis_ask *a, const char *word)
 {
 	memset(a, 0, sizeof(*a));
 	a->words[0] = slice_str(word);
 	a->count = 1;
-	probe_start(&a->probe, worker, ask_step, NULL);
+	probe_start(&a->probe, worker, redis_ask_step, NULL);
 }
 
 static enum redis_status
-ask(const char *word)
+redis_ask_run(const char *word)
 {
-	struct ask a;
+	struct redis_ask a;
 	enum redis_status status;
 
-	ask_start(&a, word);
+	redis_ask_start(&a, word);
 	turn_until(worker, &a.probe.ended);
 	assert_false(err_is(&a.probe.err));
 	status = a.reply.status;
 	redis_clear(&a.reply);
 	return status;
-}
-
-static void
-wait_up(bool up)
-{
-	uint64_t until = clock_mono_us() + 3000000;
-
-	while (redis_is_up(redis) != up && clock_mono_us() < until)
-		worker_turn(worker, 5);
-	assert_true(redis_is_up(redis) == up);
 }
 
 static void
@@ -93,12 +82,12 @@ set_up(void **state)
 {
 	(void)state;
 	memset(&fake_redis, 0, sizeof(fake_redis));
-	told = told_missed = 0;
+	messages = messages_missed = 0;
 	worker = worker_new(0);
 	dns = dns_open(worker, "127.0.0.1:9", 1000000);
-	peer_open(&peer, worker, 0, fake_redis_said);
+	peer_open(&peer, worker, 0, fake_redis_serve);
 	redis_at("redis://127.0.0.1:%u");
-	wait_up(true);
+	redis_wait(worker, redis, true);
 	return 0;
 }
 
@@ -116,39 +105,39 @@ tear_down(void **state)
 /* ---- the tests ---- */
 
 static void
-test_replies(void **state)
+every_kind_of_reply_is_read(void **state)
 {
-	struct ask a;
+	struct redis_ask a;
 
 	(void)state;
-	ask_start(&a, "GET");
+	redis_ask_start(&a, "GET");
 	turn_until(worker, &a.probe.ended);
 	assert_int_equal(a.reply.status, REDIS_OK);
 	assert_true(slice_is(a.reply.text, "value"));
 	redis_clear(&a.reply);
 	redis_clear(&a.reply);
-	ask_start(&a, "INCR");
+	redis_ask_start(&a, "INCR");
 	turn_until(worker, &a.probe.ended);
 	assert_int_equal(a.reply.number, 42);
 	redis_clear(&a.reply);
-	ask_start(&a, "BAD");
+	redis_ask_start(&a, "BAD");
 	turn_until(worker, &a.probe.ended);
 	assert_int_equal(a.reply.status, REDIS_ERROR);
 	assert_true(slice_is(a.reply.text, "ERR no such thing"));
 	redis_clear(&a.reply);
-	assert_int_equal(ask("NONE"), REDIS_NIL);
+	assert_int_equal(redis_ask_run("NONE"), REDIS_NIL);
 	assert_string_equal(redis_trouble(redis), "");
 }
 
 static void
-test_array(void **state)
+an_array_is_read(void **state)
 {
-	struct ask a;
+	struct redis_ask a;
 	struct slice text;
 	int64_t number = 0;
 
 	(void)state;
-	ask_start(&a, "LIST");
+	redis_ask_start(&a, "LIST");
 	turn_until(worker, &a.probe.ended);
 	assert_int_equal(a.reply.status, REDIS_OK);
 	assert_true(redis_int_at(&a.reply, 0, &number));
@@ -163,17 +152,17 @@ test_array(void **state)
 }
 
 static void
-test_pipeline(void **state)
+replies_come_in_order(void **state)
 {
 	static const char *const words[] = { "GET", "INCR", "NONE", "BAD", "GET" };
 	static const enum redis_status wants[] = { REDIS_OK, REDIS_OK, REDIS_NIL, REDIS_ERROR,
 		REDIS_OK };
-	struct ask a[5];
+	struct redis_ask a[5];
 	struct slice publish[3] = { SLICE_LIT("PUBLISH"), SLICE_LIT("c"), SLICE_LIT("m\0x") };
 
 	(void)state;
 	for (int i = 0; i < 5; i++)
-		ask_start(&a[i], words[i]);
+		redis_ask_start(&a[i], words[i]);
 	redis_send(redis, publish, 3); /* written before them; nobody waits for its reply */
 	for (int i = 0; i < 5; i++)
 		turn_until(worker, &a[i].probe.ended);
@@ -184,13 +173,13 @@ test_pipeline(void **state)
 }
 
 static void
-test_cancel_keeps_order(void **state)
+a_cancel_keeps_the_order(void **state)
 {
-	struct ask a, b;
+	struct redis_ask a, b;
 
 	(void)state;
-	ask_start(&a, "GET");
-	ask_start(&b, "INCR");
+	redis_ask_start(&a, "GET");
+	redis_ask_start(&b, "INCR");
 	worker_turn(worker, 0);
 	flow_abort(&a.probe.flow, ERR_CLIENT_GONE, "left");
 	turn_until(worker, &a.probe.ended);
@@ -201,14 +190,14 @@ test_cancel_keeps_order(void **state)
 }
 
 static void
-test_hang(void **state)
+a_redis_that_hangs_is_dropped(void **state)
 {
-	struct ask a, b;
+	struct redis_ask a, b;
 	uint64_t began = clock_mono_us();
 
 	(void)state;
-	ask_start(&a, "HANG");
-	ask_start(&b, "GET");
+	redis_ask_start(&a, "HANG");
+	redis_ask_start(&b, "GET");
 	turn_until(worker, &a.probe.ended);
 	turn_until(worker, &b.probe.ended);
 	assert_in_range(clock_mono_us() - began, TIMEOUT_US - 5000, TIMEOUT_US + 100000);
@@ -216,59 +205,59 @@ test_hang(void **state)
 	assert_int_equal(b.reply.status, REDIS_TIMEOUT);
 	assert_false(redis_is_up(redis));
 	began = clock_mono_us();
-	assert_int_equal(ask("GET"), REDIS_DOWN);
+	assert_int_equal(redis_ask_run("GET"), REDIS_DOWN);
 	assert_true(clock_mono_us() - began < 50000);
-	/* It accepts, but greets nobody: that is not up. */
+	/* It accepts connections, but does not reply to PING: that is not up. */
 	turn_for(worker, 200);
 	assert_false(redis_is_up(redis));
 	assert_non_null(strstr(redis_trouble(redis), "did not answer the handshake"));
 	fake_redis.hung = false;
-	wait_up(true);
-	assert_int_equal(ask("GET"), REDIS_OK);
+	redis_wait(worker, redis, true);
+	assert_int_equal(redis_ask_run("GET"), REDIS_OK);
 }
 
 static void
-test_leave_and_return(void **state)
+a_redis_may_leave_and_return(void **state)
 {
 	uint16_t port = peer.port;
 
 	(void)state;
-	assert_int_equal(ask("LEAVE"), REDIS_DOWN);
-	wait_up(true);
+	assert_int_equal(redis_ask_run("LEAVE"), REDIS_DOWN);
+	redis_wait(worker, redis, true);
 	assert_int_equal(peer.accepted, 2);
 	peer_close(&peer);
-	wait_up(false);
-	assert_int_equal(ask("GET"), REDIS_DOWN);
+	redis_wait(worker, redis, false);
+	assert_int_equal(redis_ask_run("GET"), REDIS_DOWN);
 	turn_for(worker, 200);
-	peer_open(&peer, worker, port, fake_redis_said);
-	wait_up(true);
-	assert_int_equal(ask("GET"), REDIS_OK);
+	peer_open(&peer, worker, port, fake_redis_serve);
+	redis_wait(worker, redis, true);
+	assert_int_equal(redis_ask_run("GET"), REDIS_OK);
 }
 
 static void
-test_rubbish(void **state)
+rubbish_ends_the_connection_and_no_more(void **state)
 {
 	(void)state;
-	assert_int_equal(ask("RUBBISH"), REDIS_DOWN);
-	wait_up(true);
-	assert_int_equal(ask("HUGE"), REDIS_DOWN);
-	wait_up(true);
-	assert_int_equal(ask("TWICE"), REDIS_OK); /* the second reply answers nothing */
-	wait_up(false);
-	wait_up(true);
-	assert_int_equal(ask("GET"), REDIS_OK);
+	assert_int_equal(redis_ask_run("RUBBISH"), REDIS_DOWN);
+	redis_wait(worker, redis, true);
+	assert_int_equal(redis_ask_run("HUGE"), REDIS_DOWN);
+	redis_wait(worker, redis, true);
+	assert_int_equal(redis_ask_run("TWICE"), REDIS_OK); /* the second reply answers nothing */
+	redis_wait(worker, redis, false);
+	redis_wait(worker, redis, true);
+	assert_int_equal(redis_ask_run("GET"), REDIS_OK);
 }
 
 static void
-test_busy(void **state)
+a_full_queue_refuses(void **state)
 {
-	struct ask a[70];
+	struct redis_ask a[70];
 	unsigned busy = 0;
 
 	(void)state;
 	fake_redis.hung = true;
 	for (int i = 0; i < 70; i++)
-		ask_start(&a[i], "GET");
+		redis_ask_start(&a[i], "GET");
 	for (int i = 0; i < 70; i++) {
 		turn_until(worker, &a[i].probe.ended);
 		busy += a[i].reply.status == REDIS_BUSY;
@@ -277,23 +266,23 @@ test_busy(void **state)
 }
 
 static void
-test_greeting(void **state)
+the_greeting_logs_in_and_selects(void **state)
 {
 	(void)state;
 	redis_close(redis);
-	fake_redis.heard[0] = '\0';
+	fake_redis.received[0] = '\0';
 	redis_at("redis://us%%65r:p%%40ss@localhost:%u/3");
-	wait_up(true);
-	assert_string_equal(fake_redis.heard, "AUTH user p@ss SELECT 3 PING ");
+	redis_wait(worker, redis, true);
+	assert_string_equal(fake_redis.received, "AUTH user p@ss SELECT 3 PING ");
 	redis_close(redis);
-	fake_redis.heard[0] = '\0';
+	fake_redis.received[0] = '\0';
 	redis_at("redis://:only@127.0.0.1:%u/");
-	wait_up(true);
-	assert_string_equal(fake_redis.heard, "AUTH only PING ");
+	redis_wait(worker, redis, true);
+	assert_string_equal(fake_redis.received, "AUTH only PING ");
 }
 
 static void
-test_urls(void **state)
+redis_urls_are_taken_apart(void **state)
 {
 	static const char *const bad[] = { "", "http://x", "redis://", "redis://h:0", "redis://h:x",
 		"redis://h:70000", "redis://h/x", "redis://u@h", "redis://u:%zz@h",
@@ -324,19 +313,19 @@ test_urls(void **state)
 }
 
 static void
-on_message(struct slice payload, void *arg)
+keep_message(struct slice payload, void *arg)
 {
 	(void)arg;
 	if (payload.p == NULL) {
-		told_missed++;
+		messages_missed++;
 		return;
 	}
-	told++;
-	(void)snprintf(told_last, sizeof(told_last), "%.*s", SLICE_ARG(payload));
+	messages++;
+	(void)snprintf(last_message, sizeof(last_message), "%.*s", SLICE_ARG(payload));
 }
 
 static void
-wait_told(const unsigned *count, unsigned wants)
+wait_messages(const unsigned *count, unsigned wants)
 {
 	uint64_t until = clock_mono_us() + 3000000;
 
@@ -346,22 +335,22 @@ wait_told(const unsigned *count, unsigned wants)
 }
 
 static void
-test_subscribe(void **state)
+messages_are_received(void **state)
 {
 	(void)state;
-	assert_true(redis_subscribe(redis, "ch", on_message, NULL));
-	wait_told(&told_missed, 1);
-	peer_say(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\ndrop\r\n");
-	peer_say(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$5\r\nother\r\n$1\r\nx\r\n");
-	peer_say(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$0\r\n\r\n");
-	wait_told(&told, 2);
-	assert_string_equal(told_last, "");
+	assert_true(redis_subscribe(redis, "ch", keep_message, NULL));
+	wait_messages(&messages_missed, 1);
+	peer_send(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\ndrop\r\n");
+	peer_send(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$5\r\nother\r\n$1\r\nx\r\n");
+	peer_send(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$0\r\n\r\n");
+	wait_messages(&messages, 2);
+	assert_string_equal(last_message, "");
 	peer_hang_up(fake_redis.subscriber);
-	wait_told(&told_missed, 2);
-	peer_say(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\nback\r\n");
-	wait_told(&told, 3);
-	assert_string_equal(told_last, "back");
-	assert_int_equal(ask("GET"), REDIS_OK);
+	wait_messages(&messages_missed, 2);
+	peer_send(fake_redis.subscriber, "*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$4\r\nback\r\n");
+	wait_messages(&messages, 3);
+	assert_string_equal(last_message, "back");
+	assert_int_equal(redis_ask_run("GET"), REDIS_OK);
 }
 
 int
@@ -369,17 +358,17 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_replies),
-		TEST(test_array),
-		TEST(test_pipeline),
-		TEST(test_cancel_keeps_order),
-		TEST(test_hang),
-		TEST(test_leave_and_return),
-		TEST(test_rubbish),
-		TEST(test_busy),
-		TEST(test_greeting),
-		cmocka_unit_test(test_urls),
-		TEST(test_subscribe),
+		TEST(every_kind_of_reply_is_read),
+		TEST(an_array_is_read),
+		TEST(replies_come_in_order),
+		TEST(a_cancel_keeps_the_order),
+		TEST(a_redis_that_hangs_is_dropped),
+		TEST(a_redis_may_leave_and_return),
+		TEST(rubbish_ends_the_connection_and_no_more),
+		TEST(a_full_queue_refuses),
+		TEST(the_greeting_logs_in_and_selects),
+		cmocka_unit_test(redis_urls_are_taken_apart),
+		TEST(messages_are_received),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

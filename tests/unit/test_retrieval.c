@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * retrieval's pure parts but the splitter: Postgres forms, text made valid, pages, the schema's
- * statements, and prompts that no passage can leave.
+ * test_retrieval: the pure parts but the splitter: Postgres' formats, text made valid, pages, the
+ * schema's statements, and prompts whose fence no passage can close.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@ static struct arena *arena;
 static struct buf out;
 
 static int
-setup(void **state)
+set_up(void **state)
 {
 	(void)state;
 	arena = arena_new(65536);
@@ -27,7 +27,7 @@ setup(void **state)
 }
 
 static int
-teardown(void **state)
+tear_down(void **state)
 {
 	(void)state;
 	arena_free(arena);
@@ -36,7 +36,7 @@ teardown(void **state)
 }
 
 static void
-test_vector(void **state)
+a_vector_becomes_binary(void **state)
 {
 	const float v[] = { 1, -2.5f, 0 };
 
@@ -49,7 +49,7 @@ test_vector(void **state)
 }
 
 static void
-test_array(void **state)
+ids_become_an_array(void **state)
 {
 	const char *const ids[] = { "a", "b\"c", "d\\", "", "{,}" };
 
@@ -62,7 +62,7 @@ test_array(void **state)
 }
 
 static void
-test_copy_frame(void **state)
+rows_are_framed_for_copy(void **state)
 {
 	(void)state;
 	assert_true(pg_binary_copy_begin(&out) && pg_binary_copy_end(&out));
@@ -81,7 +81,7 @@ cleans(struct slice from, const char *to)
 }
 
 static void
-test_clean(void **state)
+text_is_cleaned(void **state)
 {
 	(void)state;
 	text_clean(&out);
@@ -91,7 +91,7 @@ test_clean(void **state)
 }
 
 static void
-test_pages(void **state)
+pages_are_cut_apart(void **state)
 {
 	struct extract_out o = { 0 };
 
@@ -109,7 +109,7 @@ test_pages(void **state)
 }
 
 static void
-test_schema(void **state)
+the_schema_has_its_dimensions(void **state)
 {
 	const char *const *s = retrieval_schema(arena, 1536);
 	unsigned n = 0, indexes = 0;
@@ -144,7 +144,7 @@ count(const char *text, const char *word)
 }
 
 static void
-test_prompt(void **state)
+the_prompt_has_its_passages(void **state)
 {
 	struct hit items[] = { hostile, hostile };
 	struct hits hits = { items, 2 };
@@ -169,7 +169,7 @@ test_prompt(void **state)
 }
 
 static void
-test_prompt_edges(void **state)
+a_prompt_of_nothing_and_of_long_names(void **state)
 {
 	struct hit item = hostile;
 	struct hits none = { NULL, 0 }, one = { &item, 1 };
@@ -191,20 +191,20 @@ test_prompt_edges(void **state)
 	assert_false(prompt_build(&one, &out));
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_vector),
-		TEST(test_array),
-		TEST(test_copy_frame),
-		TEST(test_clean),
-		TEST(test_pages),
-		TEST(test_schema),
-		TEST(test_prompt),
-		TEST(test_prompt_edges),
+		TEST(a_vector_becomes_binary),
+		TEST(ids_become_an_array),
+		TEST(rows_are_framed_for_copy),
+		TEST(text_is_cleaned),
+		TEST(pages_are_cut_apart),
+		TEST(the_schema_has_its_dimensions),
+		TEST(the_prompt_has_its_passages),
+		TEST(a_prompt_of_nothing_and_of_long_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cage: the real tenantgate-extract around a program that tries to break out (sandbox_probe.c).
+ * test_sandbox: the real tenantgate-extract around a program that tries to break out
+ * (sandbox_probe.c).
  * TG_BUILD: the build folder; without it, this program's own.
  */
 #include <setjmp.h>
@@ -65,7 +66,7 @@ run_extractor(const char *pdftotext, const char *document)
 }
 
 static void
-refuses(const char *trick)
+trick_is_refused(const char *trick)
 {
 	struct outcome o = run_extractor(breaker, trick);
 
@@ -74,7 +75,7 @@ refuses(const char *trick)
 }
 
 static void
-ends(const char *trick, int signal)
+trick_ends_it(const char *trick, int signal)
 {
 	struct outcome o = run_extractor(breaker, trick);
 
@@ -83,32 +84,32 @@ ends(const char *trick, int signal)
 }
 
 static void
-test_refused(void **state)
+what_is_forbidden_is_refused(void **state)
 {
 	static const char *const tricks[] = { "open-write", "memory", "code", "limits",
 		"environment", "descriptors", "root" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++)
-		refuses(tricks[i]);
+		trick_is_refused(tricks[i]);
 	assert_string_equal(run_extractor(breaker, "juggle").text, "no such trick\n");
 }
 
 static void
-test_ended(void **state)
+what_is_worse_ends_the_process(void **state)
 {
 	static const char *const tricks[] = { "socket", "exec", "ptrace", "kill" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++)
-		ends(tricks[i], SIGSYS);
-	ends("cpu", SIGXCPU);
-	ends("change", SIGXFSZ);
+		trick_ends_it(tricks[i], SIGSYS);
+	trick_ends_it("cpu", SIGXCPU);
+	trick_ends_it("change", SIGXFSZ);
 }
 
-/* clone is refused softly on some C libraries' way, deadly on others'. */
+/* Which system call fork() makes depends on the C library: one is refused, another kills. */
 static void
-test_fork(void **state)
+no_child_is_made(void **state)
 {
 	struct outcome o = run_extractor(breaker, "fork");
 
@@ -118,7 +119,7 @@ test_fork(void **state)
 
 /* Where the kernel has Landlock. */
 static void
-test_secret(void **state)
+no_file_of_the_system_is_read(void **state)
 {
 	struct outcome o = run_extractor(breaker, "open-secret");
 
@@ -130,7 +131,7 @@ test_secret(void **state)
 }
 
 static void
-exits(const char *pdftotext, const char *document, enum extract_exit code)
+extractor_exits(const char *pdftotext, const char *document, enum extract_exit code)
 {
 	struct outcome o = run_extractor(pdftotext, document);
 
@@ -140,16 +141,16 @@ exits(const char *pdftotext, const char *document, enum extract_exit code)
 }
 
 static void
-test_own_failures(void **state)
+its_own_failures_have_their_exits(void **state)
 {
 	char large[100];
 
 	(void)state;
 	memset(large, 'x', sizeof(large) - 1);
 	large[sizeof(large) - 1] = '\0';
-	exits("/nonexistent/pdftotext", "x", EXTRACT_EXIT_NO_PROGRAM);
-	exits("/etc/passwd", "x", EXTRACT_EXIT_NO_PROGRAM);
-	exits(breaker, large, EXTRACT_EXIT_LARGE);
+	extractor_exits("/nonexistent/pdftotext", "x", EXTRACT_EXIT_NO_PROGRAM);
+	extractor_exits("/etc/passwd", "x", EXTRACT_EXIT_NO_PROGRAM);
+	extractor_exits(breaker, large, EXTRACT_EXIT_LARGE);
 }
 
 static void
@@ -164,18 +165,18 @@ find_programs(const char *self)
 	else
 		snprintf(extractor, sizeof(extractor), "%.*s/../../tenantgate-extract", n,
 		    slash == NULL ? "." : self);
-	snprintf(breaker, sizeof(breaker), "%.*s/cage_breaker", n, slash == NULL ? "." : self);
+	snprintf(breaker, sizeof(breaker), "%.*s/sandbox_probe", n, slash == NULL ? "." : self);
 }
 
 int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_ended),
-		cmocka_unit_test(test_fork),
-		cmocka_unit_test(test_secret),
-		cmocka_unit_test(test_own_failures),
+		cmocka_unit_test(what_is_forbidden_is_refused),
+		cmocka_unit_test(what_is_worse_ends_the_process),
+		cmocka_unit_test(no_child_is_made),
+		cmocka_unit_test(no_file_of_the_system_is_read),
+		cmocka_unit_test(its_own_failures_have_their_exits),
 	};
 
 	(void)argc;

@@ -29,7 +29,7 @@ seal_into(const char *keys, const char *plain, const char *context, struct buf *
 }
 
 static bool
-opens(const char *keys, struct slice sealed, const char *context, const char *plain)
+seal_opens(const char *keys, struct slice sealed, const char *context, const char *plain)
 {
 	struct seal *s = seal_new(keys);
 	struct buf out;
@@ -47,7 +47,7 @@ opens(const char *keys, struct slice sealed, const char *context, const char *pl
 }
 
 static void
-what_was_sealed_opens(void **state)
+a_sealed_text_opens(void **state)
 {
 	static const char *const plains[] = { "", "x", "postgres://u:p@h/db", "\xff\xfe bytes" };
 	struct buf sealed;
@@ -57,11 +57,11 @@ what_was_sealed_opens(void **state)
 	for (i = 0; i < sizeof(plains) / sizeof(plains[0]); i++) {
 		seal_into(KEY_OLD, plains[i], "tenant:acme", &sealed);
 		assert_true(slice_starts(buf_view(&sealed), "tgs1."));
-		assert_true(opens(KEY_OLD, buf_view(&sealed), "tenant:acme", plains[i]));
+		assert_true(seal_opens(KEY_OLD, buf_view(&sealed), "tenant:acme", plains[i]));
 		buf_free(&sealed);
 	}
 	seal_into(KEY_OLD, "text", "", &sealed);
-	assert_true(opens(KEY_OLD, buf_view(&sealed), "", "text"));
+	assert_true(seal_opens(KEY_OLD, buf_view(&sealed), "", "text"));
 	buf_free(&sealed);
 }
 
@@ -74,7 +74,8 @@ equal_texts_seal_differently(void **state)
 	seal_into(KEY_OLD, "same", "c", &one);
 	seal_into(KEY_OLD, "same", "c", &two);
 	assert_string_not_equal(one.data, two.data);
-	/* Only the mark and the key's id are equal: 4 bytes are 5 letters and a part of one. */
+	/* Only the prefix and the key's id are equal: its 4 bytes are 5 characters and a part of
+	 * one. */
 	assert_memory_equal(one.data, two.data, 5 + 5);
 	buf_free(&one);
 	buf_free(&two);
@@ -87,9 +88,9 @@ another_context_does_not_open(void **state)
 
 	(void)state;
 	seal_into(KEY_OLD, "secret", "tenant:acme", &sealed);
-	assert_false(opens(KEY_OLD, buf_view(&sealed), "tenant:acmf", ""));
-	assert_false(opens(KEY_OLD, buf_view(&sealed), "tenant:acme ", ""));
-	assert_false(opens(KEY_OLD, buf_view(&sealed), "", ""));
+	assert_false(seal_opens(KEY_OLD, buf_view(&sealed), "tenant:acmf", ""));
+	assert_false(seal_opens(KEY_OLD, buf_view(&sealed), "tenant:acme ", ""));
+	assert_false(seal_opens(KEY_OLD, buf_view(&sealed), "", ""));
 	buf_free(&sealed);
 }
 
@@ -105,16 +106,16 @@ every_changed_letter_is_noticed(void **state)
 		char kept = sealed.data[i];
 
 		sealed.data[i] = kept == 'A' ? 'B' : 'A';
-		assert_false(opens(KEY_OLD, buf_view(&sealed), "c", ""));
+		assert_false(seal_opens(KEY_OLD, buf_view(&sealed), "c", ""));
 		sealed.data[i] = kept;
-		assert_false(opens(KEY_OLD, slice_of(sealed.data, i), "c", ""));
+		assert_false(seal_opens(KEY_OLD, slice_of(sealed.data, i), "c", ""));
 	}
-	assert_true(opens(KEY_OLD, buf_view(&sealed), "c", "secret"));
+	assert_true(seal_opens(KEY_OLD, buf_view(&sealed), "c", "secret"));
 	assert_true(buf_putc(&sealed, 'A'));
-	assert_false(opens(KEY_OLD, buf_view(&sealed), "c", ""));
+	assert_false(seal_opens(KEY_OLD, buf_view(&sealed), "c", ""));
 	buf_free(&sealed);
-	assert_false(opens(KEY_OLD, slice_str("secret"), "c", ""));
-	assert_false(opens(KEY_OLD, slice_of(NULL, 0), "c", ""));
+	assert_false(seal_opens(KEY_OLD, slice_str("secret"), "c", ""));
+	assert_false(seal_opens(KEY_OLD, slice_of(NULL, 0), "c", ""));
 }
 
 static void
@@ -125,11 +126,11 @@ an_older_key_still_reads(void **state)
 	(void)state;
 	seal_into(KEY_OLD, "secret", "c", &old);
 	seal_into(KEY_NEW ", " KEY_OLD, "secret", "c", &new);
-	assert_true(opens(KEY_NEW "," KEY_OLD, buf_view(&old), "c", "secret"));
-	assert_true(opens(KEY_OLD "," KEY_NEW, buf_view(&new), "c", "secret"));
-	assert_true(opens(KEY_NEW, buf_view(&new), "c", "secret"));
-	assert_false(opens(KEY_NEW, buf_view(&old), "c", ""));
-	assert_false(opens(KEY_OLD, buf_view(&new), "c", ""));
+	assert_true(seal_opens(KEY_NEW "," KEY_OLD, buf_view(&old), "c", "secret"));
+	assert_true(seal_opens(KEY_OLD "," KEY_NEW, buf_view(&new), "c", "secret"));
+	assert_true(seal_opens(KEY_NEW, buf_view(&new), "c", "secret"));
+	assert_false(seal_opens(KEY_NEW, buf_view(&old), "c", ""));
+	assert_false(seal_opens(KEY_OLD, buf_view(&new), "c", ""));
 	buf_free(&old);
 	buf_free(&new);
 }
@@ -173,7 +174,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_was_sealed_opens),
+		cmocka_unit_test(a_sealed_text_opens),
 		cmocka_unit_test(equal_texts_seal_differently),
 		cmocka_unit_test(another_context_does_not_open),
 		cmocka_unit_test(every_changed_letter_is_noticed),

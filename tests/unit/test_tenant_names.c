@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tenant_names: names derived from tenant ids, and names from outside.
+ * test_tenant_names: names derived from tenant ids, and names that others send.
  */
 #include <setjmp.h>
 #include <stdarg.h>

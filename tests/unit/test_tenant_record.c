@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_tenant_record: a record in Redis opens for its own tenant and environment, unchanged, or
+ * test_tenant_record: a record in Redis opens unchanged, for its own tenant and environment, or
  * not at all.
  */
 #include <setjmp.h>
@@ -28,7 +28,7 @@ static const struct tenant acme = {
 };
 
 static struct buf
-closed(const struct seal *seal, const struct tenant *t, const char *environment)
+record_closed(const struct seal *seal, const struct tenant *t, const char *environment)
 {
 	char key[RECORD_KEY_SIZE];
 	struct buf b;
@@ -40,7 +40,7 @@ closed(const struct seal *seal, const struct tenant *t, const char *environment)
 }
 
 static bool
-opens(const struct seal *seal, struct slice sealed, const char *environment, const char *id,
+record_opens(const struct seal *seal, struct slice sealed, const char *environment, const char *id,
     struct tenant *out)
 {
 	char key[RECORD_KEY_SIZE];
@@ -50,14 +50,14 @@ opens(const struct seal *seal, struct slice sealed, const char *environment, con
 }
 
 static void
-what_was_closed_opens(void **state)
+a_sealed_record_opens(void **state)
 {
 	struct seal *seal = seal_new(KEY);
-	struct buf b = closed(seal, &acme, "prod");
+	struct buf b = record_closed(seal, &acme, "prod");
 	struct tenant t;
 
 	(void)state;
-	assert_true(opens(seal, buf_view(&b), "prod", "acme", &t));
+	assert_true(record_opens(seal, buf_view(&b), "prod", "acme", &t));
 	assert_string_equal(t.id, acme.id);
 	assert_int_equal(t.state, TENANT_READY);
 	assert_string_equal(t.plan, acme.plan);
@@ -71,35 +71,35 @@ what_was_closed_opens(void **state)
 }
 
 static void
-for_another_it_does_not(void **state)
+a_record_opens_for_no_other_tenant(void **state)
 {
 	struct seal *seal = seal_new(KEY);
-	struct buf b = closed(seal, &acme, "prod");
+	struct buf b = record_closed(seal, &acme, "prod");
 	struct tenant t;
 
 	(void)state;
-	assert_false(opens(seal, buf_view(&b), "prod", "other", &t));
-	assert_false(opens(seal, buf_view(&b), "staging", "acme", &t));
+	assert_false(record_opens(seal, buf_view(&b), "prod", "other", &t));
+	assert_false(record_opens(seal, buf_view(&b), "staging", "acme", &t));
 	buf_free(&b);
 	seal_free(seal);
 }
 
 static void
-a_changed_byte_spoils_it(void **state)
+a_changed_record_does_not_open(void **state)
 {
 	struct seal *seal = seal_new(KEY);
-	struct buf b = closed(seal, &acme, "prod");
+	struct buf b = record_closed(seal, &acme, "prod");
 	struct tenant t;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < b.len; i++) {
 		b.data[i] ^= 4;
-		assert_false(opens(seal, buf_view(&b), "prod", "acme", &t));
+		assert_false(record_opens(seal, buf_view(&b), "prod", "acme", &t));
 		b.data[i] ^= 4;
-		assert_false(opens(seal, slice_of(b.data, i), "prod", "acme", &t));
+		assert_false(record_opens(seal, slice_of(b.data, i), "prod", "acme", &t));
 	}
-	assert_true(opens(seal, buf_view(&b), "prod", "acme", &t));
+	assert_true(record_opens(seal, buf_view(&b), "prod", "acme", &t));
 	buf_free(&b);
 	seal_free(seal);
 }
@@ -133,9 +133,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_was_closed_opens),
-		cmocka_unit_test(for_another_it_does_not),
-		cmocka_unit_test(a_changed_byte_spoils_it),
+		cmocka_unit_test(a_sealed_record_opens),
+		cmocka_unit_test(a_record_opens_for_no_other_tenant),
+		cmocka_unit_test(a_changed_record_does_not_open),
 		cmocka_unit_test(sealed_nonsense_is_refused),
 	};
 

@@ -17,7 +17,7 @@ static struct worker *worker;
 static unsigned fired;
 
 static int
-setup(void **state)
+set_up(void **state)
 {
 	(void)state;
 	fired = 0;
@@ -26,7 +26,7 @@ setup(void **state)
 }
 
 static int
-teardown(void **state)
+tear_down(void **state)
 {
 	(void)state;
 	worker_free(worker);
@@ -48,7 +48,7 @@ fire_and_free(void *arg)
 }
 
 static void
-test_fires_once(void **state)
+a_timer_fires_once(void **state)
 {
 	struct timer t = { 0 };
 	uint64_t began = clock_mono_us();
@@ -67,7 +67,7 @@ test_fires_once(void **state)
 }
 
 static void
-test_stop_is_idempotent(void **state)
+a_timer_may_be_stopped_twice(void **state)
 {
 	struct timer t = { 0 };
 
@@ -93,7 +93,7 @@ stop_other(void *arg)
 }
 
 static void
-test_stop_when_due(void **state)
+a_due_timer_may_be_stopped(void **state)
 {
 	struct timer first = { 0 }, second = { 0 };
 
@@ -111,7 +111,7 @@ test_stop_when_due(void **state)
 }
 
 static void
-test_restart_replaces(void **state)
+a_restart_replaces(void **state)
 {
 	struct timer t = { 0 };
 
@@ -125,7 +125,7 @@ test_restart_replaces(void **state)
 }
 
 static void
-test_freed_in_its_callback(void **state)
+a_timer_may_be_freed_in_its_callback(void **state)
 {
 	struct timer t = { 0 };
 
@@ -141,11 +141,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_fires_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stop_is_idempotent, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stop_when_due, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_restart_replaces, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_freed_in_its_callback, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_timer_fires_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_timer_may_be_stopped_twice, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_due_timer_may_be_stopped, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_restart_replaces, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_timer_may_be_freed_in_its_callback, set_up,
+		    tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

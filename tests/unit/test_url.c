@@ -1,25 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_url: URLs that are not Postgres', taken apart; and which of them are secrets.
+ * test_url: URLs of every scheme but Postgres', taken apart; and which hold a password.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 #include "tenantgate/wire/url.h"
 #include "wire/redis_internal.h"
+#include "url_fixture.h"
 
-struct expectation {
+struct url_expectation {
 	const char *text, *scheme, *user, *password, *host;
 	unsigned port;
 	const char *path, *query;
 };
 
-static const struct expectation good[] = {
+static const struct url_expectation good[] = {
 	{ "http://h", "http", NULL, NULL, "h", 0, "/", NULL },
 	{ "HTTPS://h:8443/v1?a=b", "https", NULL, NULL, "h", 8443, "/v1", "a=b" },
 	{ "http://h:/", "http", NULL, NULL, "h", 0, "/", NULL },
@@ -66,15 +61,6 @@ static const char *const bad[] = {
 };
 
 static void
-same(const char *a, const char *b)
-{
-	if (a == NULL)
-		assert_null(b);
-	else
-		assert_string_equal(a, b);
-}
-
-static void
 parts_are_told_apart_and_decoded(void **state)
 {
 	size_t i;
@@ -86,20 +72,20 @@ parts_are_told_apart_and_decoded(void **state)
 
 		if (!url_read(slice_str(good[i].text), &p, &err))
 			fail_msg("%s: %s", good[i].text, err.detail);
-		same(good[i].scheme, p.scheme);
-		same(good[i].user, p.user);
-		same(good[i].password, p.password);
-		same(good[i].host, p.host);
+		assert_part(good[i].scheme, p.scheme);
+		assert_part(good[i].user, p.user);
+		assert_part(good[i].password, p.password);
+		assert_part(good[i].host, p.host);
 		assert_int_equal(good[i].port, p.port);
-		same(good[i].path, p.path);
-		same(good[i].query, p.query);
+		assert_part(good[i].path, p.path);
+		assert_part(good[i].query, p.query);
 		url_free(&p);
 		url_free(&p);
 	}
 }
 
 static void
-malformed_ones_are_refused_without_a_word_of_them(void **state)
+malformed_urls_are_refused_without_quoting_them(void **state)
 {
 	struct url_parts p;
 	size_t i;
@@ -118,7 +104,7 @@ malformed_ones_are_refused_without_a_word_of_them(void **state)
 }
 
 static void
-a_long_one_is_refused(void **state)
+a_long_url_is_refused(void **state)
 {
 	static char text[20000] = "http://h/";
 	struct url_parts p;
@@ -180,8 +166,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parts_are_told_apart_and_decoded),
-		cmocka_unit_test(malformed_ones_are_refused_without_a_word_of_them),
-		cmocka_unit_test(a_long_one_is_refused),
+		cmocka_unit_test(malformed_urls_are_refused_without_quoting_them),
+		cmocka_unit_test(a_long_url_is_refused),
 		cmocka_unit_test(passwords_are_seen),
 		cmocka_unit_test(a_redis_urls_texts_have_sizes),
 	};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whole answers: what is asked and read, connections kept, and every way an answer can fail.
+ * Whole responses: what is sent and read, connections kept, and every way a fetch can fail.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include "web_fixture.h"
 
 static void
-test_whole(void **state)
+a_whole_response_is_fetched(void **state)
 {
 	struct fetch t;
 
@@ -28,7 +28,7 @@ test_whole(void **state)
 }
 
 static void
-test_post(void **state)
+a_body_is_posted(void **state)
 {
 	struct fetch t;
 
@@ -40,18 +40,18 @@ test_post(void **state)
 	t.request.headers[1] = "Content-Type: application/json";
 	fetch_run(&t);
 	assert_int_equal(t.response.status, 201);
-	assert_non_null(strstr(bench.last_request, "POST /posted HTTP/1.1\r\n"));
-	assert_non_null(strstr(bench.last_request, "Authorization: Bearer x\r\n"));
-	assert_non_null(strstr(bench.last_request, "Content-Type: application/json\r\n"));
-	assert_non_null(strstr(bench.last_request, "Content-Length: 7\r\n"));
-	assert_non_null(strstr(bench.last_request, "User-Agent: tenantgate-test\r\n"));
-	assert_non_null(strstr(bench.last_request, "{\"a\":1}"));
-	assert_null(strstr(bench.last_request, "Expect"));
+	assert_non_null(strstr(web_fixture.last_request, "POST /posted HTTP/1.1\r\n"));
+	assert_non_null(strstr(web_fixture.last_request, "Authorization: Bearer x\r\n"));
+	assert_non_null(strstr(web_fixture.last_request, "Content-Type: application/json\r\n"));
+	assert_non_null(strstr(web_fixture.last_request, "Content-Length: 7\r\n"));
+	assert_non_null(strstr(web_fixture.last_request, "User-Agent: tenantgate-test\r\n"));
+	assert_non_null(strstr(web_fixture.last_request, "{\"a\":1}"));
+	assert_null(strstr(web_fixture.last_request, "Expect"));
 	web_response_free(&t.response);
 }
 
 static void
-test_methods(void **state)
+every_method_is_sent(void **state)
 {
 	struct fetch t;
 
@@ -59,23 +59,23 @@ test_methods(void **state)
 	fetch_init(&t, "/posted");
 	t.request.method = "DELETE";
 	fetch_run(&t);
-	assert_non_null(strstr(bench.last_request, "DELETE /posted HTTP/1.1\r\n"));
+	assert_non_null(strstr(web_fixture.last_request, "DELETE /posted HTTP/1.1\r\n"));
 	web_response_free(&t.response);
 	t.request.method = "PATCH";
 	t.request.body = SLICE_LIT("x");
 	fetch_run(&t);
-	assert_non_null(strstr(bench.last_request, "PATCH /posted HTTP/1.1\r\n"));
-	assert_null(strstr(bench.last_request, "Content-Type"));
+	assert_non_null(strstr(web_fixture.last_request, "PATCH /posted HTTP/1.1\r\n"));
+	assert_null(strstr(web_fixture.last_request, "Content-Type"));
 	web_response_free(&t.response);
 	t.request.method = "POST";
 	t.request.body = slice_of(NULL, 0);
 	fetch_run(&t);
-	assert_non_null(strstr(bench.last_request, "Content-Length: 0\r\n"));
+	assert_non_null(strstr(web_fixture.last_request, "Content-Length: 0\r\n"));
 	web_response_free(&t.response);
 }
 
 static void
-test_retry_after(void **state)
+retry_after_is_read(void **state)
 {
 	struct fetch t;
 
@@ -92,7 +92,7 @@ test_retry_after(void **state)
 }
 
 static void
-test_no_redirect(void **state)
+no_redirect_is_followed(void **state)
 {
 	struct fetch t;
 
@@ -102,7 +102,7 @@ test_no_redirect(void **state)
 }
 
 static void
-test_refused(void **state)
+a_refused_connection_is_reported(void **state)
 {
 	struct fetch t;
 
@@ -116,7 +116,7 @@ test_refused(void **state)
 	(void)snprintf(t.url, sizeof(t.url), "file:///etc/passwd");
 	fetch_run(&t);
 	assert_int_equal(t.response.failure, WEB_OTHER);
-	(void)snprintf(t.url, sizeof(t.url), "http://127.0.0.1:%u/hello", bench.peer.port);
+	(void)snprintf(t.url, sizeof(t.url), "http://127.0.0.1:%u/hello", web_fixture.peer.port);
 	t.request.headers[0] = "X: a\r\nY: b";
 	fetch_run(&t);
 	assert_int_equal(t.response.failure, WEB_OTHER);
@@ -124,7 +124,7 @@ test_refused(void **state)
 }
 
 static void
-test_cut(void **state)
+a_cut_response_is_reported(void **state)
 {
 	struct fetch t;
 
@@ -140,7 +140,7 @@ test_cut(void **state)
 }
 
 static void
-test_too_large(void **state)
+a_response_past_its_ceiling_is_refused(void **state)
 {
 	struct fetch t;
 
@@ -152,7 +152,7 @@ test_too_large(void **state)
 }
 
 static void
-test_timeouts(void **state)
+every_deadline_is_kept(void **state)
 {
 	struct fetch t;
 
@@ -178,7 +178,7 @@ test_timeouts(void **state)
 }
 
 static void
-test_reuse(void **state)
+the_connection_is_reused(void **state)
 {
 	struct fetch t;
 
@@ -188,12 +188,12 @@ test_reuse(void **state)
 		assert_int_equal(t.response.failure, WEB_FINE);
 		web_response_free(&t.response);
 	}
-	assert_int_equal(bench.peer.accepted, 1);
+	assert_int_equal(web_fixture.peer.accepted, 1);
 }
 
-/* The server closes each connection after its answer: libcurl notices, or asks again. */
+/* The server closes each connection after its response: libcurl notices, or tries again. */
 static void
-test_closing(void **state)
+a_server_may_close_after_each_response(void **state)
 {
 	struct fetch t;
 
@@ -203,26 +203,20 @@ test_closing(void **state)
 		assert_int_equal(t.response.failure, WEB_FINE);
 		web_response_free(&t.response);
 	}
-	assert_int_equal(bench.peer.accepted, 20);
+	assert_int_equal(web_fixture.peer.accepted, 20);
 }
 
 static void
-fetch_start(struct fetch *t)
-{
-	probe_start(&t->probe, bench.worker, fetch_ask, NULL);
-}
-
-static void
-test_abort(void **state)
+an_aborted_fetch_leaves_nothing(void **state)
 {
 	(void)state;
 	fetch_abort("/silent", fetch_start, 30);
 	fetch_abort("/stall", fetch_start, 30);
 }
 
-/* A kept connection that dies just as it is used again: asked once more on a new one. */
+/* A kept connection that dies just as it is used again: tried once more on a new one. */
 static void
-test_flaky(void **state)
+a_connection_that_dies_in_reuse_is_replaced(void **state)
 {
 	struct fetch t;
 
@@ -235,11 +229,11 @@ test_flaky(void **state)
 		assert_int_equal(t.response.failure, WEB_FINE);
 		web_response_free(&t.response);
 	}
-	assert_int_equal(bench.peer.accepted, 4);
+	assert_int_equal(web_fixture.peer.accepted, 4);
 }
 
 static void
-test_many_at_once(void **state)
+many_fetches_at_once(void **state)
 {
 	static struct fetch t[60];
 
@@ -249,32 +243,32 @@ test_many_at_once(void **state)
 		fetch_start(&t[i]);
 	}
 	for (int i = 0; i < 60; i++) {
-		turn_until(bench.worker, &t[i].probe.ended);
+		turn_until(web_fixture.worker, &t[i].probe.ended);
 		assert_int_equal(t[i].response.failure, WEB_FINE);
 		web_response_free(&t[i].response);
 	}
-	assert_true(bench.peer.accepted <= 16); /* connections_max */
+	assert_true(web_fixture.peer.accepted <= 16); /* connections_max */
 }
 
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, web_fixture_up, web_fixture_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, web_fixture_set_up, web_fixture_tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_whole),
-		TEST(test_post),
-		TEST(test_methods),
-		TEST(test_retry_after),
-		TEST(test_no_redirect),
-		TEST(test_refused),
-		TEST(test_cut),
-		TEST(test_too_large),
-		TEST(test_timeouts),
-		TEST(test_reuse),
-		TEST(test_closing),
-		TEST(test_abort),
-		TEST(test_flaky),
-		TEST(test_many_at_once),
+		TEST(a_whole_response_is_fetched),
+		TEST(a_body_is_posted),
+		TEST(every_method_is_sent),
+		TEST(retry_after_is_read),
+		TEST(no_redirect_is_followed),
+		TEST(a_refused_connection_is_reported),
+		TEST(a_cut_response_is_reported),
+		TEST(a_response_past_its_ceiling_is_refused),
+		TEST(every_deadline_is_kept),
+		TEST(the_connection_is_reused),
+		TEST(a_server_may_close_after_each_response),
+		TEST(an_aborted_fetch_leaves_nothing),
+		TEST(a_connection_that_dies_in_reuse_is_replaced),
+		TEST(many_fetches_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

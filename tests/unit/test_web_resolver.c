@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A resolver that hangs, under the HTTP client: other timers flow, a deadline and a departed
- * client are served at once, and nothing waits for the resolver's thread.
+ * A resolver that hangs, under the HTTP client: other timers fire, a deadline and a departed client
+ * end their fetch at once, and nothing waits for the resolver's thread.
  */
 #include <netdb.h>
 
@@ -14,17 +14,10 @@
 
 #include <cmocka.h>
 
-#include "fake_peer.h"
 #include "tenantgate/base/clock.h"
-#include "tenantgate/wire/web.h"
+#include "web_client_fixture.h"
 
 #define HANG_US 800000
-
-struct fetch {
-	struct probe probe;
-	struct web_request request;
-	struct web_response response;
-};
 
 static struct worker *worker;
 static struct web *web;
@@ -43,36 +36,24 @@ getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
 	return EAI_AGAIN;
 }
 
-static enum flow_rc
-fetch_step(struct flow *f)
+static void
+stalled_fetch(struct fetch *t, uint64_t first_byte_us)
 {
-	struct fetch *t = (struct fetch *)f;
-
-	return web_fetch(f, web, &t->request, &t->response);
+	fetch_open(t, worker, web, "http://stalled.test", "/");
+	t->request.first_byte_timeout_us = first_byte_us;
+	t->request.response_max = 100;
+	fetch_start(t);
 }
 
 static void
-fetch_start(struct fetch *t, uint64_t first_byte_us)
-{
-	memset(t, 0, sizeof(*t));
-	t->request = (struct web_request){
-		.method = "GET",
-		.url = "http://stalled.test/",
-		.first_byte_timeout_us = first_byte_us,
-		.response_max = 100,
-	};
-	probe_start(&t->probe, worker, fetch_step, NULL);
-}
-
-static void
-tick(void *arg)
+tick_again(void *arg)
 {
 	ticks++;
 	timer_start(arg, 5000);
 }
 
 static void
-test_hanging_resolver(void **state)
+a_hanging_resolver_blocks_nobody(void **state)
 {
 	struct web_conf conf = { .connections_max = 4 };
 	struct fetch late, left, failed;
@@ -82,12 +63,12 @@ test_hanging_resolver(void **state)
 	(void)state;
 	worker = worker_new(0);
 	web = web_open(worker, &conf);
-	assert_true(timer_init(&timer, worker, tick, &timer));
-	tick(&timer);
+	assert_true(timer_init(&timer, worker, tick_again, &timer));
+	tick_again(&timer);
 	began = clock_mono_us();
-	fetch_start(&late, 60000);
-	fetch_start(&left, 5000000);
-	fetch_start(&failed, 5000000);
+	stalled_fetch(&late, 60000);
+	stalled_fetch(&left, 5000000);
+	stalled_fetch(&failed, 5000000);
 	turn_for(worker, 30);
 	flow_abort(&left.probe.flow, ERR_CLIENT_GONE, "left");
 	turn_until(worker, &left.probe.ended);
@@ -108,7 +89,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hanging_resolver),
+		cmocka_unit_test(a_hanging_resolver_blocks_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

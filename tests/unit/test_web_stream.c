@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Streams: pulled piece by piece, paused when nobody pulls, stopped when nobody wants them.
+ * Streams: pulled piece by piece, paused when not pulled, stopped when aborted.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,91 +13,16 @@
 #include "web_fixture.h"
 
 static void
-stream_stop(void *arg)
-{
-	web_stop(arg);
-}
-
-static enum flow_rc
-stream_ask(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	flow_defer(f, stream_stop, &t->transfer);
-	return web_start(f, bench.web, &t->request, &t->transfer, &t->response);
-}
-
-static enum flow_rc
-stream_pull(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	return web_pull(f, t->transfer, &t->piece);
-}
-
-static enum flow_rc
-stream_delay(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	return t->slow ? flow_sleep(f, &t->nap, 2000) : FLOW_NEXT;
-}
-
-static enum flow_rc
-stream_took(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	if (t->piece.len == 0)
-		return FLOW_DONE;
-	t->pulled += t->piece.len;
-	if (t->piece.len > t->largest)
-		t->largest = t->piece.len;
-	return flow_goto(f, stream_pull);
-}
-
-static const struct flow_step stream_steps[] = {
-	{ "ask", stream_ask },
-	{ "pull", stream_pull },
-	{ "nap", stream_delay },
-	{ "took", stream_took },
-	{ NULL, NULL },
-};
-
-static enum flow_rc
-stream_dawdle(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	return flow_sleep(f, &t->nap, 150000);
-}
-
-static const struct flow_step late_steps[] = {
-	{ "ask", stream_ask },
-	{ "dawdle", stream_dawdle },
-	{ "pull", stream_pull },
-	{ "took", stream_took },
-	{ NULL, NULL },
-};
-
-static void
-stream_start(struct fetch *t)
-{
-	probe_start(&t->probe, bench.worker, stream_ask, NULL);
-	t->probe.kind.steps = stream_steps;
-}
-
-static void
 stream_path(struct fetch *t, const char *path)
 {
 	fetch_init(t, path);
 	stream_start(t);
-	turn_until(bench.worker, &t->probe.ended);
+	turn_until(web_fixture.worker, &t->probe.ended);
 	assert_null(t->transfer);
 }
 
 static void
-test_stream(void **state)
+pieces_come_as_they_arrive(void **state)
 {
 	struct fetch t;
 
@@ -110,25 +35,25 @@ test_stream(void **state)
 }
 
 static void
-test_stream_pauses(void **state)
+an_unpulled_stream_pauses(void **state)
 {
 	struct fetch t;
 
 	(void)state;
 	fetch_init(&t, "/big");
-	t.slow = true;
+	t.each_delay_us = 2000;
 	t.request.idle_timeout_us = 1000000;
 	stream_start(&t);
-	turn_for(bench.worker, 50);
-	assert_true(BIG_BYTES - bench.big_left < BIG_BYTES);
-	turn_until(bench.worker, &t.probe.ended);
+	turn_for(web_fixture.worker, 50);
+	assert_true(BIG_BYTES - web_fixture.big_left < BIG_BYTES);
+	turn_until(web_fixture.worker, &t.probe.ended);
 	assert_int_equal(t.response.failure, WEB_FINE);
 	assert_int_equal(t.pulled, BIG_BYTES);
 	assert_true(t.largest <= CEILING);
 }
 
 static void
-test_stream_stalls(void **state)
+a_stalled_stream_ends(void **state)
 {
 	struct fetch t;
 
@@ -136,42 +61,42 @@ test_stream_stalls(void **state)
 	fetch_init(&t, "/stall");
 	t.request.idle_timeout_us = 60000;
 	stream_start(&t);
-	turn_until(bench.worker, &t.probe.ended);
+	turn_until(web_fixture.worker, &t.probe.ended);
 	assert_int_equal(t.response.failure, WEB_TIMEOUT);
 	assert_int_equal(t.pulled, 5);
 }
 
-/* Nobody pulls: the peer is paused, and that is not its idleness. */
+/* Not pulled, the peer is paused: that does not count as idle. */
 static void
-test_pause_is_not_idle(void **state)
+a_pause_is_no_stall(void **state)
 {
 	struct fetch t;
 
 	(void)state;
 	fetch_init(&t, "/big");
 	t.request.idle_timeout_us = 50000;
-	probe_start(&t.probe, bench.worker, stream_ask, NULL);
-	t.probe.kind.steps = late_steps;
-	turn_until(bench.worker, &t.probe.ended);
+	t.first_delay_us = 150000;
+	stream_start(&t);
+	turn_until(web_fixture.worker, &t.probe.ended);
 	assert_int_equal(t.response.failure, WEB_FINE);
 }
 
 static void
-test_stream_fails_early(void **state)
+a_stream_may_fail_early(void **state)
 {
 	struct fetch t;
 
 	(void)state;
 	fetch_init(&t, "/hello");
 	(void)snprintf(t.url, sizeof(t.url), "http://127.0.0.1:1/");
-	probe_start(&t.probe, bench.worker, stream_ask, NULL);
-	turn_until(bench.worker, &t.probe.ended);
+	probe_start(&t.probe, web_fixture.worker, stream_ask, NULL);
+	turn_until(web_fixture.worker, &t.probe.ended);
 	assert_null(t.transfer);
 	assert_int_equal(t.response.failure, WEB_CONNECT);
 }
 
 static void
-test_stream_cut(void **state)
+a_cut_stream_is_reported(void **state)
 {
 	struct fetch t;
 
@@ -182,7 +107,7 @@ test_stream_cut(void **state)
 }
 
 static void
-test_abort(void **state)
+an_aborted_stream_leaves_nothing(void **state)
 {
 	(void)state;
 	fetch_abort("/silent", stream_start, 30);
@@ -193,15 +118,15 @@ test_abort(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, web_fixture_up, web_fixture_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, web_fixture_set_up, web_fixture_tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(test_stream),
-		TEST(test_stream_pauses),
-		TEST(test_stream_stalls),
-		TEST(test_pause_is_not_idle),
-		TEST(test_stream_fails_early),
-		TEST(test_stream_cut),
-		TEST(test_abort),
+		TEST(pieces_come_as_they_arrive),
+		TEST(an_unpulled_stream_pauses),
+		TEST(a_stalled_stream_ends),
+		TEST(a_pause_is_no_stall),
+		TEST(a_stream_may_fail_early),
+		TEST(a_cut_stream_is_reported),
+		TEST(an_aborted_stream_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TLS on the wires: who is not known is not spoken to, over HTTPS or rediss.
+ * TLS of the HTTP and Redis clients: nothing is sent to a server whose certificate is not verified.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,67 +15,54 @@
 #include "fake_tls.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/wire/redis.h"
-#include "tenantgate/wire/web.h"
-
-struct fetch {
-	struct probe probe;
-	struct web_request request;
-	struct web_response answer;
-};
+#include "web_client_fixture.h"
 
 static struct fake_tls tls;
 static struct worker *worker;
-static struct web *web;
 static struct dns *dns;
 
 static void
-server_said(struct peer_conn *c)
+https_serve(struct peer_conn *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
 
 	(void)evbuffer_drain(in, evbuffer_get_length(in));
-	peer_say(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
-}
-
-static enum flow_rc
-fetch_step(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	return web_fetch(f, web, &t->request, &t->answer);
+	peer_send(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
 }
 
 /* The failure, or WEB_FINE. */
 static enum web_failure
-fetch(const char *ca_file, const char *host, uint16_t port)
+https_fetch(const char *ca_file, const char *host, uint16_t port)
 {
 	struct web_conf conf = { .ca_file = ca_file, .connections_max = 4 };
-	char url[64];
-	struct fetch t = { .request = { .method = "GET", .url = url, .response_max = 100 } };
+	char origin[64];
+	struct web *web = web_open(worker, &conf);
+	struct fetch t;
 
-	(void)snprintf(url, sizeof(url), "https://%s:%u/", host, port);
-	web = web_open(worker, &conf);
-	probe_start(&t.probe, worker, fetch_step, NULL);
+	(void)snprintf(origin, sizeof(origin), "https://%s:%u", host, port);
+	fetch_open(&t, worker, web, origin, "/");
+	t.request.response_max = 100;
+	fetch_start(&t);
 	turn_until(worker, &t.probe.ended);
-	web_response_free(&t.answer);
-	if (t.answer.failure != WEB_FINE)
-		assert_false(t.answer.sent);
+	web_response_free(&t.response);
+	if (t.response.failure != WEB_FINE)
+		assert_false(t.response.sent);
 	web_close(web);
-	return t.answer.failure;
+	return t.response.failure;
 }
 
 static void
-test_https(void **state)
+https_is_verified(void **state)
 {
 	struct peer peer;
 
 	(void)state;
-	peer_open_tls(&peer, worker, tls.server, server_said);
-	assert_int_equal(fetch(tls.cert, "localhost", peer.port), WEB_FINE);
-	assert_int_equal(fetch(tls.cert, "127.0.0.1", peer.port), WEB_FINE);
-	assert_int_equal(fetch(tls.cert, "127.0.0.2", peer.port), WEB_CONNECT);
-	assert_int_equal(fetch(NULL, "localhost", peer.port), WEB_TLS);
-	assert_int_equal(fetch("/nowhere.pem", "localhost", peer.port), WEB_TLS);
+	peer_open_tls(&peer, worker, tls.server, https_serve);
+	assert_int_equal(https_fetch(tls.cert, "localhost", peer.port), WEB_FINE);
+	assert_int_equal(https_fetch(tls.cert, "127.0.0.1", peer.port), WEB_FINE);
+	assert_int_equal(https_fetch(tls.cert, "127.0.0.2", peer.port), WEB_CONNECT);
+	assert_int_equal(https_fetch(NULL, "localhost", peer.port), WEB_TLS);
+	assert_int_equal(https_fetch("/nowhere.pem", "localhost", peer.port), WEB_TLS);
 	peer_close(&peer);
 }
 
@@ -103,12 +90,12 @@ redis_comes_up(const char *host, uint16_t port, const char *trouble)
 }
 
 static void
-test_rediss(void **state)
+rediss_is_verified(void **state)
 {
 	struct peer peer;
 
 	(void)state;
-	peer_open_tls(&peer, worker, tls.server, fake_redis_said);
+	peer_open_tls(&peer, worker, tls.server, fake_redis_serve);
 	assert_false(redis_comes_up("localhost", peer.port, "certificate verify failed"));
 	assert_int_equal(setenv("SSL_CERT_FILE", tls.cert, 1), 0); /* OpenSSL's own */
 	assert_true(redis_comes_up("localhost", peer.port, "certificate"));
@@ -141,8 +128,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_https),
-		cmocka_unit_test(test_rediss),
+		cmocka_unit_test(https_is_verified),
+		cmocka_unit_test(rediss_is_verified),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A worker's mailbox keeps the order of each poster, its safe point comes, it stops when told. */
+/* A worker's mailbox keeps the order of each poster; its safe point; how it stops. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,25 +15,25 @@
 #include "tenantgate/base/clock.h"
 #include "tenantgate/loop/worker.h"
 
-static unsigned heard[8];
-static unsigned heard_count;
+static unsigned noted[8];
+static unsigned noted_count;
 
 static void
-hear(void *arg)
+note_task(void *arg)
 {
-	heard[heard_count++] = *(unsigned *)arg;
+	noted[noted_count++] = *(unsigned *)arg;
 }
 
 static int
-deaf(void **state)
+set_up(void **state)
 {
 	(void)state;
-	heard_count = 0;
+	noted_count = 0;
 	return 0;
 }
 
 static void
-test_tasks_in_order(void **state)
+tasks_run_in_order(void **state)
 {
 	struct worker *w = worker_new(3);
 	struct task tasks[3] = { 0 };
@@ -44,12 +44,12 @@ test_tasks_in_order(void **state)
 	assert_int_equal(worker_index(w), 3);
 	assert_true(worker_is_mine(w));
 	for (i = 0; i < 3; i++)
-		worker_post(w, &tasks[i], hear, &ids[i]);
-	assert_int_equal(heard_count, 0);
+		worker_post(w, &tasks[i], note_task, &ids[i]);
+	assert_int_equal(noted_count, 0);
 	worker_turn(w, 1000);
-	assert_int_equal(heard_count, 3);
-	assert_int_equal(heard[0], 1);
-	assert_int_equal(heard[2], 3);
+	assert_int_equal(noted_count, 3);
+	assert_int_equal(noted[0], 1);
+	assert_int_equal(noted[2], 3);
 	worker_free(w);
 }
 
@@ -69,7 +69,7 @@ post_again(void *arg)
 }
 
 static void
-test_task_may_be_posted_from_its_fn(void **state)
+a_task_may_be_posted_from_its_function(void **state)
 {
 	struct again a = { .worker = worker_new(0), .left = 3 };
 
@@ -84,16 +84,16 @@ test_task_may_be_posted_from_its_fn(void **state)
 }
 
 static void
-test_free_runs_tasks(void **state)
+a_freed_worker_runs_what_was_posted(void **state)
 {
 	struct worker *w = worker_new(0);
 	struct task task;
 	unsigned id = 7;
 
 	(void)state;
-	worker_post(w, &task, hear, &id);
+	worker_post(w, &task, note_task, &id);
 	worker_free(w);
-	assert_int_equal(heard_count, 1);
+	assert_int_equal(noted_count, 1);
 }
 
 struct put_off {
@@ -107,26 +107,26 @@ put_off(void *arg)
 {
 	struct put_off *p = arg;
 
-	worker_later(p->worker, &p->later, hear, &p->ids[1]);
-	hear(&p->ids[0]);
+	worker_later(p->worker, &p->later, note_task, &p->ids[1]);
+	note_task(&p->ids[0]);
 }
 
 static void
-test_later_is_after_the_callback(void **state)
+later_is_after_the_callback(void **state)
 {
 	struct put_off p = { .worker = worker_new(0), .ids = { 1, 2 } };
 
 	(void)state;
 	worker_post(p.worker, &p.post, put_off, &p);
 	worker_turn(p.worker, 1000);
-	assert_int_equal(heard_count, 2);
-	assert_int_equal(heard[0], 1);
-	assert_int_equal(heard[1], 2);
+	assert_int_equal(noted_count, 2);
+	assert_int_equal(noted[0], 1);
+	assert_int_equal(noted[1], 2);
 	worker_free(p.worker);
 }
 
 static void
-test_turn_waits_no_longer(void **state)
+a_turn_waits_no_longer_than_asked(void **state)
 {
 	struct worker *w = worker_new(0);
 	uint64_t began = clock_mono_us();
@@ -142,11 +142,11 @@ note_thread(void *arg)
 {
 	struct worker *w = arg;
 
-	heard[heard_count++] = worker_is_mine(w);
+	noted[noted_count++] = worker_is_mine(w);
 }
 
 static void
-test_stop_after_what_is_queued(void **state)
+a_stop_comes_after_what_is_queued(void **state)
 {
 	struct worker *w = worker_new(0);
 	struct task task;
@@ -157,14 +157,14 @@ test_stop_after_what_is_queued(void **state)
 	worker_stop(w);
 	worker_stop(w); /* twice is once */
 	worker_join(w);
-	assert_int_equal(heard_count, 1);
-	assert_int_equal(heard[0], 1);
+	assert_int_equal(noted_count, 1);
+	assert_int_equal(noted[0], 1);
 	assert_true(worker_is_mine(w));
 	worker_free(w);
 }
 
 static void
-test_runs_again_after_a_stop(void **state)
+a_worker_runs_again_after_a_stop(void **state)
 {
 	struct worker *w = worker_new(0);
 	unsigned i;
@@ -189,17 +189,17 @@ struct post {
 struct poster {
 	struct worker *to;
 	struct post posts[POSTS];
-	unsigned heard; /* worker's thread */
+	unsigned noted; /* worker's thread */
 	pthread_t thread;
 };
 
 static void
-post_heard(void *arg)
+post_arrives(void *arg)
 {
 	struct post *p = arg;
 
-	assert_int_equal(p->serial, p->from->heard);
-	p->from->heard++;
+	assert_int_equal(p->serial, p->from->noted);
+	p->from->noted++;
 }
 
 static void *
@@ -211,13 +211,13 @@ poster_run(void *arg)
 	for (i = 0; i < POSTS; i++) {
 		p->posts[i].from = p;
 		p->posts[i].serial = i;
-		worker_post(p->to, &p->posts[i].task, post_heard, &p->posts[i]);
+		worker_post(p->to, &p->posts[i].task, post_arrives, &p->posts[i]);
 	}
 	return NULL;
 }
 
 static void
-test_many_posters(void **state)
+many_threads_may_post(void **state)
 {
 	struct worker *w = worker_new(0);
 	struct poster *posters = calloc(POSTERS, sizeof(*posters));
@@ -236,13 +236,13 @@ test_many_posters(void **state)
 	worker_stop(w);
 	worker_join(w);
 	for (i = 0; i < POSTERS; i++)
-		assert_int_equal(posters[i].heard, POSTS);
+		assert_int_equal(posters[i].noted, POSTS);
 	free(posters);
 	worker_free(w);
 }
 
 static void
-doze(void *arg)
+block_loop(void *arg)
 {
 	struct timespec ms150 = { .tv_nsec = 150000000 };
 
@@ -251,7 +251,7 @@ doze(void *arg)
 }
 
 static void
-test_lag_is_seen(void **state)
+lag_is_seen(void **state)
 {
 	struct worker *w = worker_new(0);
 	struct task task;
@@ -259,7 +259,7 @@ test_lag_is_seen(void **state)
 
 	(void)state;
 	assert_true(worker_start(w));
-	worker_post(w, &task, doze, NULL);
+	worker_post(w, &task, block_loop, NULL);
 	for (i = 0; i < 200 && worker_lag_us(w) < 20000; i++)
 		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
 	assert_true(worker_lag_reset(w) >= 20000);
@@ -272,15 +272,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_tasks_in_order, deaf),
-		cmocka_unit_test_setup(test_task_may_be_posted_from_its_fn, deaf),
-		cmocka_unit_test_setup(test_free_runs_tasks, deaf),
-		cmocka_unit_test_setup(test_later_is_after_the_callback, deaf),
-		cmocka_unit_test_setup(test_turn_waits_no_longer, deaf),
-		cmocka_unit_test_setup(test_stop_after_what_is_queued, deaf),
-		cmocka_unit_test_setup(test_runs_again_after_a_stop, deaf),
-		cmocka_unit_test_setup(test_many_posters, deaf),
-		cmocka_unit_test_setup(test_lag_is_seen, deaf),
+		cmocka_unit_test_setup(tasks_run_in_order, set_up),
+		cmocka_unit_test_setup(a_task_may_be_posted_from_its_function, set_up),
+		cmocka_unit_test_setup(a_freed_worker_runs_what_was_posted, set_up),
+		cmocka_unit_test_setup(later_is_after_the_callback, set_up),
+		cmocka_unit_test_setup(a_turn_waits_no_longer_than_asked, set_up),
+		cmocka_unit_test_setup(a_stop_comes_after_what_is_queued, set_up),
+		cmocka_unit_test_setup(a_worker_runs_again_after_a_stop, set_up),
+		cmocka_unit_test_setup(many_threads_may_post, set_up),
+		cmocka_unit_test_setup(lag_is_seen, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * web_fixture: the server's scripts, by path, and the fetching story.
+ * web_fixture: the server's scripts, by path, and fetches from it.
  */
 #include "web_fixture.h"
 
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-struct web_fixture bench;
+struct web_fixture web_fixture;
 
 /* ---- the server's scripts ---- */
 
@@ -22,10 +22,10 @@ static void
 big_more(struct bufferevent *bev, void *arg)
 {
 	static char block[32768];
-	size_t n = bench.big_left < sizeof(block) ? bench.big_left : sizeof(block);
+	size_t n = web_fixture.big_left < sizeof(block) ? web_fixture.big_left : sizeof(block);
 
 	(void)arg;
-	bench.big_left -= n;
+	web_fixture.big_left -= n;
 	bufferevent_write(bev, block, n);
 }
 
@@ -34,10 +34,10 @@ big_begin(struct peer_conn *c)
 {
 	char head[128];
 
-	bench.big_left = BIG_BYTES;
+	web_fixture.big_left = BIG_BYTES;
 	(void)snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n",
 	    BIG_BYTES);
-	peer_say(c, head);
+	peer_send(c, head);
 	bufferevent_data_cb read_cb;
 	bufferevent_event_cb event_cb;
 	void *arg;
@@ -85,7 +85,7 @@ script_play(struct peer_conn *c, const char *path)
 	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
 		if (strcmp(scripts[i].path, path) != 0)
 			continue;
-		peer_say(c, scripts[i].says);
+		peer_send(c, scripts[i].says);
 		if (scripts[i].hangs_up)
 			peer_hang_up(c);
 		return;
@@ -95,13 +95,13 @@ script_play(struct peer_conn *c, const char *path)
 	else if (strcmp(path, "/flaky") == 0 && c->stage++ > 0)
 		peer_hang_up(c);
 	else if (strcmp(path, "/flaky") == 0)
-		peer_say(c, scripts[0].says);
+		peer_send(c, scripts[0].says);
 	else
 		fail_msg("no script for %s", path);
 }
 
 static void
-server_said(struct peer_conn *c)
+web_fixture_serve(struct peer_conn *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
 	struct evbuffer_ptr end = evbuffer_search(in, "\r\n\r\n", 4, NULL);
@@ -110,44 +110,26 @@ server_said(struct peer_conn *c)
 
 	if (end.pos == -1)
 		return;
-	n = evbuffer_remove(in, bench.last_request, sizeof(bench.last_request) - 1);
+	n = evbuffer_remove(in, web_fixture.last_request, sizeof(web_fixture.last_request) - 1);
 	assert_true(n > 0);
-	bench.last_request[n] = '\0';
-	assert_int_equal(sscanf(bench.last_request, "%*s %63s", path), 1);
+	web_fixture.last_request[n] = '\0';
+	assert_int_equal(sscanf(web_fixture.last_request, "%*s %63s", path), 1);
 	script_play(c, path);
 }
 
-/* ---- the stories ---- */
+/* ---- the client ---- */
 
 void
 fetch_init(struct fetch *t, const char *path)
 {
-	memset(t, 0, sizeof(*t));
-	(void)snprintf(t->url, sizeof(t->url), "http://127.0.0.1:%u%s", bench.peer.port, path);
-	t->request = (struct web_request){
-		.method = "GET",
-		.url = t->url,
-		.connect_timeout_us = 1000000,
-		.first_byte_timeout_us = 2000000,
-		.idle_timeout_us = 2000000,
-		.response_max = CEILING,
-	};
-}
+	char origin[64];
 
-enum flow_rc
-fetch_ask(struct flow *f)
-{
-	struct fetch *t = (struct fetch *)f;
-
-	return web_fetch(f, bench.web, &t->request, &t->response);
-}
-
-void
-fetch_run(struct fetch *t)
-{
-	probe_start(&t->probe, bench.worker, fetch_ask, NULL);
-	turn_until(bench.worker, &t->probe.ended);
-	assert_false(err_is(&t->probe.err));
+	(void)snprintf(origin, sizeof(origin), "http://127.0.0.1:%u", web_fixture.peer.port);
+	fetch_open(t, web_fixture.worker, web_fixture.web, origin, path);
+	t->request.connect_timeout_us = 1000000;
+	t->request.first_byte_timeout_us = 2000000;
+	t->request.idle_timeout_us = 2000000;
+	t->request.response_max = CEILING;
 }
 
 void
@@ -158,25 +140,25 @@ fetch_path(struct fetch *t, const char *path)
 }
 
 int
-web_fixture_up(void **state)
+web_fixture_set_up(void **state)
 {
 	struct web_conf conf = { .connections_max = 16, .user_agent = "tenantgate-test" };
 
 	(void)state;
-	bench.worker = worker_new(0);
-	bench.web = web_open(bench.worker, &conf);
-	assert_non_null(bench.web);
-	peer_open(&bench.peer, bench.worker, 0, server_said);
+	web_fixture.worker = worker_new(0);
+	web_fixture.web = web_open(web_fixture.worker, &conf);
+	assert_non_null(web_fixture.web);
+	peer_open(&web_fixture.peer, web_fixture.worker, 0, web_fixture_serve);
 	return 0;
 }
 
 int
-web_fixture_down(void **state)
+web_fixture_tear_down(void **state)
 {
 	(void)state;
-	web_close(bench.web);
-	peer_close(&bench.peer);
-	worker_free(bench.worker);
+	web_close(web_fixture.web);
+	peer_close(&web_fixture.peer);
+	worker_free(web_fixture.worker);
 	return 0;
 }
 
@@ -184,16 +166,16 @@ void
 fetch_abort(const char *path, void (*start)(struct fetch *), unsigned ms)
 {
 	struct fetch t;
-	unsigned closed = bench.peer.closed;
+	unsigned closed = web_fixture.peer.closed;
 
 	fetch_init(&t, path);
 	start(&t);
-	turn_for(bench.worker, ms);
+	turn_for(web_fixture.worker, ms);
 	assert_false(t.probe.ended);
 	flow_abort(&t.probe.flow, ERR_CLIENT_GONE, "left");
-	turn_until(bench.worker, &t.probe.ended);
-	turn_for(bench.worker, 20);
+	turn_until(web_fixture.worker, &t.probe.ended);
+	turn_for(web_fixture.worker, 20);
 	assert_int_equal(t.probe.err.code, ERR_CLIENT_GONE);
-	assert_int_equal(bench.peer.closed, closed + 1);
+	assert_int_equal(web_fixture.peer.closed, closed + 1);
 	web_response_free(&t.response);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A client of tenantgate (and of the stand-ins), on node:http so that every header and every moment
-// of an answer is seen.
+// A client of tenantgate (and of the stand-ins), on node:http so that every header of a response and
+// the time of every piece is seen.
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { basename } from 'node:path';
@@ -11,7 +11,7 @@ export class Client {
 		this.headers = headers;
 	}
 
-	// Resolves at the answer's head: { status, headers, stream, text(), json() }.
+	// Resolves when the header is there: { status, headers, stream, text(), json() }.
 	open(method, path, { headers = {}, body, signal } = {}) {
 		return new Promise((resolve, reject) => {
 			const request = http.request({ host: this.url.hostname, port: this.url.port, method,
@@ -27,7 +27,7 @@ export class Client {
 		});
 	}
 
-	// The whole answer: { status, headers, body, json } (json null when the body is none).
+	// The whole response: { status, headers, body, json } (json null when the body is none).
 	async ask(method, path, options) {
 		const answer = await this.open(method, path, options);
 		const body = await answer.text();
@@ -35,7 +35,7 @@ export class Client {
 		try {
 			json = JSON.parse(body);
 		} catch {
-			// not every answer is JSON
+			// not every response is JSON
 		}
 		return { status: answer.status, headers: answer.headers, body, json };
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The real thing on loopback: a private Postgres, a Redis, the two stand-ins and tenantgate, each
+// The whole system on loopback: a private Postgres, a Redis, the two stand-ins and tenantgate, each
 // on a free port, all files in one folder. A stack starts only what a test asks of it.
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -215,7 +215,7 @@ export class Gate {
 		return stdout.trim();
 	}
 
-	// A client that speaks for any tenant.
+	// A service key: it may act for any tenant.
 	async service() {
 		this.serviceKey ??= await this.key('--service');
 		return this.serviceKey;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The defaults of the table are the rooms' own: nothing changes because there is a configuration
- * file. And the true rooms accept what the table gives.
+ * The defaults of the table are the modules' own: an empty configuration file changes nothing. And
+ * the real modules accept what the table gives.
  */
 #include "conf_fixture.h"
 
-/* Where the table knows better: the rooms have no opinion, or one that a file cannot spell. */
+/* Where the table differs: the module has no default, or one that a file cannot spell. */
 static bool
 is_ours(const char *name)
 {
@@ -18,7 +18,7 @@ is_ours(const char *name)
 	return false;
 }
 
-/* Rooms without defaults of their own, and what is no room's. */
+/* False for keys of modules without defaults, and for those of no module. */
 static bool
 module_has(const struct conf_key *k)
 {
@@ -40,41 +40,41 @@ text_at(const struct conf *c, const struct conf_key *k)
 }
 
 static void
-same_default(const struct conf *table, const struct conf *rooms, const struct conf_key *k)
+same_default(const struct conf *table, const struct conf *modules, const struct conf_key *k)
 {
-	const char *a = (const char *)table + k->offset, *b = (const char *)rooms + k->offset;
+	const char *a = (const char *)table + k->offset, *b = (const char *)modules + k->offset;
 
 	if (k->type == CONF_STRING || k->type == CONF_SECRET || k->type == CONF_URL) {
-		if (strcmp(text_at(table, k), text_at(rooms, k)) != 0)
-			fail_msg("%s: \"%s\", the room says \"%s\"", k->name, text_at(table, k),
-			    text_at(rooms, k));
+		if (strcmp(text_at(table, k), text_at(modules, k)) != 0)
+			fail_msg("%s: \"%s\", the module has \"%s\"", k->name, text_at(table, k),
+			    text_at(modules, k));
 	} else if (memcmp(a, b, k->size) != 0) {
-		fail_msg("%s = %s is not the room's default", k->name, k->default_text);
+		fail_msg("%s = %s is not the module's default", k->name, k->default_text);
 	}
 }
 
 static void
-test_defaults_are_the_modules(void **state)
+the_defaults_are_the_modules_own(void **state)
 {
-	static struct conf rooms;
+	static struct conf modules;
 
 	(void)state;
-	http_conf_init(&rooms.http);
-	api_conf_init(&rooms.api);
-	pool_conf_init(&rooms.pool);
-	auth_conf_init(&rooms.auth);
-	tenants_conf_init(&rooms.tenants);
-	model_conf_init(&rooms.model);
+	http_conf_init(&modules.http);
+	api_conf_init(&modules.api);
+	pool_conf_init(&modules.pool);
+	auth_conf_init(&modules.auth);
+	tenants_conf_init(&modules.tenants);
+	model_conf_init(&modules.model);
 	fine(GOOD);
-	rooms.tenants.neon_api_key = conf.tenants.neon_api_key;
+	modules.tenants.neon_api_key = conf.tenants.neon_api_key;
 	for (unsigned i = 0; i < conf_key_count; i++)
 		if (conf_keys[i].type != CONF_GROUP && module_has(&conf_keys[i]) &&
 		    !is_ours(conf_keys[i].name))
-			same_default(&conf, &rooms, &conf_keys[i]);
+			same_default(&conf, &modules, &conf_keys[i]);
 }
 
 static void
-test_postgres_urls(void **state)
+a_bad_postgres_url_is_refused_without_its_secret(void **state)
 {
 	(void)state;
 	assert_false(load("[tenantgate]\nseal_keys = " HEX64 "\nneon_api_key = k\n"
@@ -87,8 +87,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults_are_the_modules),
-		cmocka_unit_test(test_postgres_urls),
+		cmocka_unit_test(the_defaults_are_the_modules_own),
+		cmocka_unit_test(a_bad_postgres_url_is_refused_without_its_secret),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rooms as far as loading a configuration asks them: for test_conf.
+ * fake_conf_init: what loading a configuration calls of the modules, for tests that link none of
+ * them: defaults of zeros, and a reader of Postgres URLs that refuses those with "malformed" in
+ * them.
  */
 #include <assert.h>
 #include <string.h>
@@ -18,13 +20,6 @@ void
 api_conf_init(struct api_conf *c)
 {
 	memset(c, 0, sizeof(*c));
-}
-
-void
-extract_conf_init(struct extract_conf *c)
-{
-	memset(c, 0, sizeof(*c));
-	c->program = "/installed/tenantgate-extract";
 }
 
 void

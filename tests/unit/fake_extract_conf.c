@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake_extract_conf: extract_conf_init() for tests that link no retrieval/.
+ */
+#include <string.h>
+
+#include "tenantgate/retrieval.h"
+
+void
+extract_conf_init(struct extract_conf *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->program = "/installed/tenantgate-extract";
+}

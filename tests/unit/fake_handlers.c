@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake_handlers: the handlers of api/handlers.h.
+ */
+#include "fake_handlers.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "api/handlers.h"
+
+const char *handler_started;
+
+static void
+started(struct http_exchange *x, const struct api_context *ctx, const struct api_route_match *match,
+    const char *name)
+{
+	assert_null(ctx);
+	assert_non_null(match);
+	handler_started = name;
+	http_end(x);
+}
+
+void
+ingest_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "ingest_start");
+}
+
+void
+chat_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "chat_start");
+}
+
+void
+search_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "search_start");
+}
+
+void
+healthz_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "healthz_start");
+}
+
+void
+readyz_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "readyz_start");
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake_http: the functions of http.h that api/'s responses and access log call.
+ */
+#include "fake_http.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+struct slice
+http_method(const struct http_exchange *x)
+{
+	return x->method;
+}
+
+struct slice
+http_path(const struct http_exchange *x)
+{
+	return x->path;
+}
+
+struct slice
+http_header(const struct http_exchange *x, const char *name)
+{
+	return strcmp(name, "X-Request-Id") == 0 ? x->request_id : (struct slice){ 0 };
+}
+
+const char *
+http_remote(const struct http_exchange *x)
+{
+	(void)x;
+	return "192.0.2.1";
+}
+
+uint64_t
+http_bytes_in(const struct http_exchange *x)
+{
+	(void)x;
+	return 11;
+}
+
+uint64_t
+http_bytes_out(const struct http_exchange *x)
+{
+	(void)x;
+	return 22;
+}
+
+int
+http_status(const struct http_exchange *x)
+{
+	return x->status;
+}
+
+bool
+http_set(struct http_exchange *x, const char *name, const char *value)
+{
+	size_t used = strlen(x->headers);
+
+	snprintf(x->headers + used, sizeof(x->headers) - used, "%s: %s\n", name, value);
+	return true;
+}
+
+/* Once for each exchange: a second one fails the test. */
+void
+http_reply(struct http_exchange *x, int status, const char *content_type, struct slice body)
+{
+	assert_int_equal(x->status, 0);
+	x->status = status;
+	snprintf(x->type, sizeof(x->type), "%s", content_type);
+	snprintf(x->body, sizeof(x->body), "%.*s", SLICE_ARG(body));
+}
+
+void
+http_end(struct http_exchange *x)
+{
+	x->ended++;
+}

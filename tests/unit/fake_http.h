@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fake_http: an exchange that answers what the test put into it and keeps what it was given, in
+ * place of http/ for the tests of api/.
+ */
+#ifndef TESTS_UNIT_FAKE_HTTP_H
+#define TESTS_UNIT_FAKE_HTTP_H
+
+#include "tenantgate/http.h"
+
+struct http_exchange {
+	/* The request. X-Request-Id is the only field it can have. */
+	struct slice	method, path, request_id;
+	/* The response. */
+	int		status;
+	char		type[64];
+	char		headers[1024];	/* "Name: value\n" each */
+	char		body[8192];
+	unsigned	ended;		/* how often */
+};
+
+#endif
