@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * web_client_fixture: one request of the HTTP client as a flow: its response whole, or pulled as a stream.
+ * web_client_fixture: one request of the HTTP client as a flow: its response whole, or pulled as a
+ * stream.
  */
 #ifndef TESTS_UNIT_WEB_CLIENT_FIXTURE_H
 #define TESTS_UNIT_WEB_CLIENT_FIXTURE_H
