@@ -25,13 +25,13 @@ struct embeddings {
 	size_t bytes; /* of all texts */
 };
 
-static flow_step_fn embeddings_open, embeddings_answer;
+static flow_step_fn embeddings_open, embeddings_respond;
 static flow_end_fn embeddings_end;
 
 static const struct flow_step embeddings_steps[] = {
 	{ "body", model_request_read },
 	{ "open", embeddings_open },
-	{ "answer", embeddings_answer },
+	{ "respond", embeddings_respond },
 	{ NULL, NULL },
 };
 
@@ -211,7 +211,7 @@ embeddings_open(struct flow *f)
 }
 
 static enum flow_rc
-embeddings_answer(struct flow *f)
+embeddings_respond(struct flow *f)
 {
 	struct embeddings *e = FLOW_MEMBER_OF(f, struct embeddings, req.flow, &embeddings_kind);
 	struct model_request *req = &e->req;

@@ -56,7 +56,7 @@ enum flow_rc	 auth_check(struct flow *, struct auth *, struct slice authorizatio
  */
 bool		 auth_tenant(const struct caller *, struct slice requested,
 		    char out[TENANT_ID_MAX + 1], struct err *);
-/* 1 to 128 bytes of [A-Za-z0-9._:@-]. */
+/* 1 to TENANT_ID_MAX bytes of [A-Za-z0-9._:@-]. */
 bool		 auth_tenant_valid(struct slice);
 
 /* Makes a key. `text` ("tg_…") gets AUTH_KEY_TEXT_SIZE bytes, once the key is in the catalog;

@@ -31,7 +31,7 @@ static const struct flow_step search_steps[] = {
 	{ "embed", search_embed },
 	{ "pool_wait", request_borrow },
 	{ "search", search_run },
-	{ "answer", search_respond },
+	{ "respond", search_respond },
 	{ NULL, NULL },
 };
 

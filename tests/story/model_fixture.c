@@ -145,7 +145,7 @@ model_fixture_set_up(void **state)
 }
 
 void
-model_fixture_settle(void)
+model_fixture_turn_until_idle(void)
 {
 	turn_until_idle(model_fixture.worker);
 }
@@ -154,7 +154,7 @@ int
 model_fixture_tear_down(void **state)
 {
 	(void)state;
-	model_fixture_settle();
+	model_fixture_turn_until_idle();
 	model_close(model_fixture.model);
 	web_close(model_fixture.web);
 	peer_close(&model_fixture.peer);

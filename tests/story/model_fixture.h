@@ -48,6 +48,6 @@ int	model_fixture_tear_down(void **state);
 void	model_fixture_reopen(const struct model_conf *);
 void	model_fixture_script(const struct scripted_response *);
 /* Turns the loop until no flow is left. */
-void	model_fixture_settle(void);
+void	model_fixture_turn_until_idle(void);
 
 #endif

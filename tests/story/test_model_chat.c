@@ -158,7 +158,7 @@ connections_are_kept(void **state)
 		assert_int_equal(t.probe.err.code, ERR_NONE);
 		assert_int_equal(t.delta.usage.output_tokens, 1);
 		assert_false(t.delta.usage.known);
-		model_fixture_settle();
+		model_fixture_turn_until_idle();
 		buf_free(&t.received);
 	}
 	assert_int_equal(model_fixture.peer.accepted, 1);
@@ -218,7 +218,7 @@ every_ending_is_told_apart(void **state)
 			model_fixture_hurry(&conf);
 		model_fixture_reopen(&conf);
 		chat_reader_run(&t, script);
-		model_fixture_settle();
+		model_fixture_turn_until_idle();
 		if (t.probe.err.code != e->code || strcmp(t.received.data, e->received) != 0 ||
 		    model_fixture.requests != 1 ||
 		    (e->says != NULL && strcmp(t.probe.err.detail, e->says) != 0))
@@ -285,7 +285,7 @@ an_abandoned_answer_closes_its_connection(void **state)
 		assert_int_equal(model_fixture.requests, 1);
 		assert_false(t.probe.ended);
 		flow_abort(&t.probe.flow, ERR_CLIENT_GONE, "left");
-		model_fixture_settle();
+		model_fixture_turn_until_idle();
 		assert_int_equal(t.probe.err.code, ERR_CLIENT_GONE);
 		assert_null(t.stream);
 		turn_until_count(model_fixture.worker, &model_fixture.peer.closed, i + 1);
@@ -318,7 +318,7 @@ an_answer_may_be_abandoned_at_every_turn(void **state)
 			if (turns == 39)
 				turn_until(model_fixture.worker, &t.probe.ended);
 			flow_abort(&t.probe.flow, ERR_SHUTDOWN, "enough");
-			model_fixture_settle();
+			model_fixture_turn_until_idle();
 			assert_true(t.probe.ended);
 			assert_null(t.stream);
 			finished += t.probe.err.code == ERR_NONE;

@@ -265,7 +265,7 @@ an_abandoned_embedding_asks_no_more(void **state)
 	turn_for(model_fixture.worker, 30);
 	assert_int_equal(model_fixture.requests, 1);
 	flow_abort(&e.probe.flow, ERR_CLIENT_GONE, "left");
-	model_fixture_settle();
+	model_fixture_turn_until_idle();
 	assert_int_equal(e.probe.err.code, ERR_CLIENT_GONE);
 	turn_until_count(model_fixture.worker, &model_fixture.peer.closed, 1);
 	assert_int_equal(model_fixture.peer.closed, 1);
@@ -274,7 +274,7 @@ an_abandoned_embedding_asks_no_more(void **state)
 	embedding_start(&e);
 	turn_until_count(model_fixture.worker, &model_fixture.requests, 1);
 	flow_abort(&e.probe.flow, ERR_CLIENT_GONE, "left");
-	model_fixture_settle();
+	model_fixture_turn_until_idle();
 	turn_for(model_fixture.worker, 400);
 	assert_int_equal(model_fixture.requests, 1);
 }

@@ -160,5 +160,5 @@ main(void)
 		cmocka_unit_test(escapes_become_text),
 	};
 
-	return cmocka_run_group_tests_name("model_scan", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("json_scan", tests, NULL, NULL);
 }
