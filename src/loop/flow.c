@@ -344,6 +344,13 @@ flow_abort(struct flow *f, enum err_code code, const char *why)
 	flow_move(f, FLOW_QUEUED);
 }
 
+const char *
+flow_step_name(const struct flow *f)
+{
+	assert(f->magic == FLOW_MAGIC);
+	return f->kind->steps[f->step].name;
+}
+
 /* The name of the step, for it says what the time was spent on; the code becomes a 504 unless the
  * owner of the flow turns it into one of its own. */
 static void

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * flow_ops.c: the operations that the engine itself offers to steps (run a child flow, sleep), and
- * what others ask of flows: the name of the step, the age, the walks over all flows of a worker
- * that the log of live flows and the shutdown make.
+ * what others ask of flows: the age, and the walks over all flows of a worker that the log of live
+ * flows and the shutdown make.
  *
  * The operations use flow.c as all others do: flow_wait() with a cancel function, flow_wake().
  */
@@ -69,13 +69,6 @@ flow_sleep(struct flow *f, struct timer *storage, uint64_t us)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "a timer");
 	timer_start(storage, us);
 	return flow_wait(f, sleep_cancel, storage);
-}
-
-const char *
-flow_step_name(const struct flow *f)
-{
-	assert(f->magic == FLOW_MAGIC);
-	return f->kind->steps[f->step].name;
 }
 
 uint64_t
