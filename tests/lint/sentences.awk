@@ -6,9 +6,9 @@
 
 BEGIN {
 	# The call, and which of its arguments is the text.
-	n = split("flow_fail 3 flow_wake_fail 3 flow_abort 3 err_set 3 log_event 4 conf_say 2 " \
+	n = split("flow_fail 3 flow_wake_fail 3 flow_abort 3 err_set 3 log_event 4 conf_error 3 " \
 	    "parse_fail 3 parse_refuse 2 multipart_refuse 2 web_response_fail 3 " \
-	    "reader_refuse 2", calls, " ")
+	    "reader_refuse 2 flow_abort_all 3 serve_error 3", calls, " ")
 	for (i = 1; i < n; i += 2) {
 		text_argument[calls[i]] = calls[i + 1]
 		sentence_calls = sentence_calls (i == 1 ? "" : "|") calls[i]
