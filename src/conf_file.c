@@ -26,7 +26,7 @@
 
 #define SECTION	      "tenantgate"
 #define FILE_SIZE_MAX (1u << 20) /* bytes */
-#define INCLUDE_MAX   8	 /* deep: a file that includes itself ends there */
+#define INCLUDE_MAX   8		 /* deep: a file that includes itself ends there */
 
 /* One file while its lines are read. */
 struct lines {
@@ -83,7 +83,8 @@ get_value(struct conf_reading *r, const struct conf_place *at, const struct conf
 	if ((k->type == CONF_SECRET || k->type == CONF_URL) && text.len > 1 && text.p[0] == '@') {
 		if (!conf_path_beside(at->file, slice_of(out->data + 1, out->len - 1), path,
 			sizeof(path))) {
-			conf_error(r, at, "%s names a file by a path that is too long.", k->name);
+			conf_error(r, at, "%s names a file by a path that is too long; shorten it.",
+			    k->name);
 			return false;
 		}
 		buf_reset(out);
@@ -155,7 +156,7 @@ read_include(struct conf_reading *r, const struct lines *in, struct slice line)
 	if (name.len == 0 || name.len == line.len - 8)
 		conf_error(r, &in->at, "Write `%%include FILE`.");
 	else if (!conf_path_beside(in->at.file, name, path, sizeof(path)))
-		conf_error(r, &in->at, "The path of the included file is too long.");
+		conf_error(r, &in->at, "The path of the included file is too long; shorten it.");
 	else if (r->depth >= INCLUDE_MAX)
 		conf_error(r, &in->at,
 		    "Files include others more than %d deep; does one include itself?",

@@ -21,7 +21,7 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->seal = seal_new(conf->seal_keys);
 	if (process->seal == NULL) {
 		err_set(err, ERR_INTERNAL,
-		    "The value of seal_keys is not 64 hexadecimal digits a key.");
+		    "The value of seal_keys is not 64 hexadecimal digits a key; correct it.");
 		return false;
 	}
 	process->pools = pools_open(&conf->pool, NULL);

@@ -161,7 +161,7 @@ static void
 abort_flows(struct worker_context *ctx, void *arg)
 {
 	(void)arg;
-	flow_abort_all(ctx->worker, ERR_SHUTDOWN, "The server is shutting down.");
+	flow_abort_all(ctx->worker, ERR_SHUTDOWN, "The server is shutting down. Try again.");
 }
 
 static void

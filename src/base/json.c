@@ -96,8 +96,8 @@ json_read(struct slice text, struct err *err)
 	json_t *value;
 
 	if (!json_depth_fits(text)) {
-		err_set(err, ERR_INVALID_JSON, "JSON is nested deeper than %d levels.",
-		    JSON_DEPTH_MAX);
+		err_set(err, ERR_INVALID_JSON,
+		    "JSON is nested deeper than %d levels; send it with fewer.", JSON_DEPTH_MAX);
 		return NULL;
 	}
 	/* DECODE_ANY: a value of any type at the top; json_read_object() is stricter. */

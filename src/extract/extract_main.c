@@ -74,7 +74,8 @@ number_of(const char *text)
 	errno = 0;
 	n = strtoul(text, &end, 10);
 	if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || n == 0) {
-		fprintf(stderr, "tenantgate-extract: %s is not a positive number\n%s", text, usage);
+		fprintf(stderr, "tenantgate-extract: %s must be a positive number.\n%s", text,
+		    usage);
 		exit(EXTRACT_EXIT_USAGE);
 	}
 	return n;

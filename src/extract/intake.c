@@ -49,8 +49,8 @@ intake_copy(int from, int to, size_t max)
 		total += (size_t)n;
 		if (total > max) {
 			fprintf(stderr,
-			    "tenantgate-extract: the document has more than %zu bytes "
-			    "(--input-max)\n",
+			    "tenantgate-extract: The document has more than %zu bytes; "
+			    "raise --input-max.\n",
 			    max);
 			return INTAKE_LARGE;
 		}
@@ -70,7 +70,7 @@ intake_read(size_t max)
 	}
 	got = intake_copy(STDIN_FILENO, fd, max);
 	if (got != INTAKE_OK)
-		return got;	/* the process ends now, and the file with it */
+		return got; /* the process ends now, and the file with it */
 	if (fcntl(fd, F_ADD_SEALS, SEALS) != 0 || lseek(fd, 0, SEEK_SET) != 0 ||
 	    dup2(fd, STDIN_FILENO) < 0) {
 		warn_errno("seal");

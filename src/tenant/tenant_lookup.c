@@ -220,8 +220,8 @@ tenant_lookup(struct flow *f, struct tenants *ts, const char *id, struct tenant 
 	struct tenant_lookup_wait *w;
 
 	if (key.len == 0 || key.len > TENANT_ID_MAX)
-		return flow_fail(f, ERR_INVALID_TENANT, "A tenant id is 1 to %d bytes long.",
-		    TENANT_ID_MAX);
+		return flow_fail(f, ERR_INVALID_TENANT,
+		    "A tenant id must be 1 to %d bytes long; correct it.", TENANT_ID_MAX);
 	r = lookup_cached(ts->records, key);
 	if (r != NULL)
 		return tenant_check_state(f, record_tenant(r), out);
