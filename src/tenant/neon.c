@@ -13,12 +13,12 @@
  *	     |          v
  *	     |       [fence] --> [post] --> [posted] --> filled
  *	     |                                 |
- *	     +------- sleep <------------------+ no clear answer
+ *	     +------- sleep <------------------+ no clear response
  *
  * What always holds:
  *  - Before a POST the row says so (posted_at), written by a statement that changes nothing
  *    unless the row is still this attempt's. Whoever takes over from here on sees it.
- *  - After a POST without a clear answer there are two listings, a second apart, before anything
+ *  - After a POST without a clear response there are two listings, a second apart, before anything
  *    else. A POST that was not answered at all is not repeated by this attempt, and not by the
  *    next until it can no longer be under way (grace_left_s).
  *  - Nothing is created on a partial listing (neon_list.c), and nothing is ever deleted: of two
@@ -72,7 +72,7 @@ project_list(struct flow *f)
 
 /*
  * How long, in seconds, an earlier attempt's POST may still be under way: 0 or less when it cannot,
- * or there was none. The API names no bound; we take three times as long as we wait for an answer,
+ * or there was none. The API names no bound; we take three times as long as we wait for a response,
  * counted by the database's clock from posted_at.
  */
 static int
@@ -86,7 +86,7 @@ grace_left_s(const struct neon_creation *c)
 
 /*
  * No project of our name. Whether that allows a creation depends on what went before:
- *  - our POST had no clear answer, first listing: look again a second later;
+ *  - our POST had no clear response, first listing: look again a second later;
  *  - second listing, and the server had answered (500): one more POST, and only one;
  *  - second listing, and it had not answered, or both POSTs came to nothing: fail. is_posted says
  *    whether one may still arrive; the next attempt heeds it;
@@ -106,8 +106,8 @@ project_none_found(struct neon_creation *c)
 	if (c->verify == VERIFY_SECOND_LIST && (!c->may_repeat || c->was_repeated)) {
 		c->row->is_posted = !c->may_repeat;
 		return flow_fail(f, ERR_NEON,
-		    "Neon lists no project after its creation got no clear answer. Try again in a "
-		    "minute: %s",
+		    "Neon lists no project after its creation got no clear response. Try again in "
+		    "a minute: %s",
 		    c->call.why);
 	}
 	if (c->verify == VERIFY_SECOND_LIST) {
@@ -214,7 +214,7 @@ project_created(struct neon_creation *c)
 	return FLOW_DONE;
 }
 
-/* REFUSED and UNSENT are clear answers: nothing was made. Of the others a 500 leaves open whether
+/* REFUSED and UNSENT are clear responses: nothing was made. Of the others a 500 leaves open whether
  * the project was made, and silence also when. */
 static enum flow_rc
 project_posted(struct flow *f)

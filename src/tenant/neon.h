@@ -24,7 +24,7 @@ struct neon_list {
 enum flow_rc neon_list_all(struct flow *, struct neon_list *, struct tenants *, const char *name)
     __attribute__((warn_unused_result));
 
-/* After a creation that got no clear answer: which listing comes next, or is under way. A listing
+/* After a creation that got no clear response: which listing comes next, or is under way. A listing
  * may lag behind a creation, so one that is empty proves nothing. */
 enum neon_verify { VERIFY_NONE, VERIFY_FIRST_LIST, VERIFY_SECOND_LIST };
 

@@ -38,7 +38,7 @@ struct neon_call {
 void neon_call_init(struct neon_call *, struct tenants *);
 void neon_call_free(struct neon_call *); /* idempotent */
 /* After path and body were written. Wakes plainly: the outcome is looked at by neon_check(). A
- * GET is sent again after a lost answer or a 5xx too, other methods only after 423, 429, 503, or
+ * GET is sent again after a lost response or a 5xx too, other methods only after 423, 429, 503, or
  * when nothing was sent: Neon's rule for what was certainly not applied. */
 enum flow_rc neon_call_run(struct flow *, struct neon_call *, const char *method)
     __attribute__((warn_unused_result));

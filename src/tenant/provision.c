@@ -217,7 +217,7 @@ provision_work(struct flow *f)
 
 /*
  * Writes a failure down and gives the lease back, so that the next contact need not wait for it to
- * run out. posted_at stays when a creation got no clear answer: the next attempt then must not
+ * run out. posted_at stays when a creation got no clear response: the next attempt then must not
  * create at once. A password that opened nothing goes, so that it is fetched or set anew.
  */
 static enum flow_rc

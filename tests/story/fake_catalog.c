@@ -15,14 +15,14 @@ struct fake_query {
 	struct timer timer;
 };
 
-static fake_answer_fn *answers;
+static fake_result_fn *result_of;
 static uint64_t answer_delay_us;
 static unsigned asked;
 
 void
-fake_catalog_answers(fake_answer_fn *fn, uint64_t delay_us)
+fake_catalog_returns(fake_result_fn *fn, uint64_t delay_us)
 {
-	answers = fn;
+	result_of = fn;
 	answer_delay_us = delay_us;
 	asked = 0;
 }
@@ -34,14 +34,14 @@ fake_catalog_asked(void)
 }
 
 void
-fake_catalog_empty(const struct pg_query *q, struct fake_answer *a)
+fake_catalog_empty(const struct pg_query *q, struct fake_result *a)
 {
 	(void)q;
 	(void)a;
 }
 
 void
-fake_catalog_lost(const struct pg_query *q, struct fake_answer *a)
+fake_catalog_lost(const struct pg_query *q, struct fake_result *a)
 {
 	(void)q;
 	a->status = PG_LOST;
@@ -59,10 +59,10 @@ static enum flow_rc
 fake_finish(struct flow *f)
 {
 	struct fake_query *q = (struct fake_query *)f;
-	struct fake_answer *a = calloc(1, sizeof(*a));
+	struct fake_result *a = calloc(1, sizeof(*a));
 
 	asked++;
-	answers(&q->query, a);
+	result_of(&q->query, a);
 	q->out->status = a->status;
 	q->out->owned = a;
 	if (a->status != PG_OK)
@@ -105,7 +105,7 @@ catalog_check(struct flow *f, const struct pg_result *r, const char *what)
 unsigned
 pg_rows(const struct pg_result *r)
 {
-	const struct fake_answer *a = r->owned;
+	const struct fake_result *a = r->owned;
 
 	return a->count;
 }
@@ -113,7 +113,7 @@ pg_rows(const struct pg_result *r)
 uint64_t
 pg_changed(const struct pg_result *r)
 {
-	const struct fake_answer *a = r->owned;
+	const struct fake_result *a = r->owned;
 
 	return a->changed;
 }
@@ -121,7 +121,7 @@ pg_changed(const struct pg_result *r)
 struct slice
 pg_value(const struct pg_result *r, unsigned row, unsigned col)
 {
-	const struct fake_answer *a = r->owned;
+	const struct fake_result *a = r->owned;
 
 	return slice_str(a->rows[row].col[col]);
 }

@@ -15,19 +15,19 @@ struct fake_row {
 };
 
 /* The result of a query, which the test fills in: rows (static) and their count, or a failure. */
-struct fake_answer {
+struct fake_result {
 	enum pg_status status;
 	const struct fake_row *rows;
 	unsigned count;
 	unsigned changed;
 };
-typedef void fake_answer_fn(const struct pg_query *, struct fake_answer *);
+typedef void fake_result_fn(const struct pg_query *, struct fake_result *);
 
 /* No rows; no connection. */
-fake_answer_fn fake_catalog_empty, fake_catalog_lost;
+fake_result_fn fake_catalog_empty, fake_catalog_lost;
 
 /* All queries from now on; delay_us 0: the next turn. */
-void fake_catalog_answers(fake_answer_fn *, uint64_t delay_us);
+void fake_catalog_returns(fake_result_fn *, uint64_t delay_us);
 unsigned fake_catalog_asked(void); /* queries so far */
 
 #endif

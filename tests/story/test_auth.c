@@ -47,7 +47,7 @@ static struct fake_row key_row;
 static char inserted_hash[SHA256_HEX_SIZE], inserted_id[KEY_ID_LEN + 1];
 
 static void
-one_key(const struct pg_query *q, struct fake_answer *a)
+one_key(const struct pg_query *q, struct fake_result *a)
 {
 	(void)q;
 	sha256_hex(SLICE_LIT(SECRET), secret_hash);
@@ -57,7 +57,7 @@ one_key(const struct pg_query *q, struct fake_answer *a)
 }
 
 static void
-a_service_key(const struct pg_query *q, struct fake_answer *a)
+a_service_key(const struct pg_query *q, struct fake_result *a)
 {
 	one_key(q, a);
 	key_row.col[1] = "service";
@@ -65,14 +65,14 @@ a_service_key(const struct pg_query *q, struct fake_answer *a)
 }
 
 static void
-a_key_of_an_unknown_kind(const struct pg_query *q, struct fake_answer *a)
+a_key_of_an_unknown_kind(const struct pg_query *q, struct fake_result *a)
 {
 	one_key(q, a);
 	key_row.col[1] = "emperor";
 }
 
 static void
-an_insert(const struct pg_query *q, struct fake_answer *a)
+an_insert(const struct pg_query *q, struct fake_result *a)
 {
 	snprintf(inserted_id, sizeof(inserted_id), "%s", q->params[0].data);
 	snprintf(inserted_hash, sizeof(inserted_hash), "%s", q->params[1].data);
@@ -160,7 +160,7 @@ the_right_secret_is_let_in(void **state)
 {
 	struct auth_fixture *w = *state;
 
-	fake_catalog_answers(one_key, 0);
+	fake_catalog_returns(one_key, 0);
 	assert_int_equal(key_check(w, GOOD), ERR_NONE);
 	assert_string_equal(w->checks[0].caller.tenant, "acme");
 	assert_string_equal(w->checks[0].caller.key_id, ID);
@@ -174,7 +174,7 @@ a_service_has_no_tenant_of_its_own(void **state)
 {
 	struct auth_fixture *w = *state;
 
-	fake_catalog_answers(a_service_key, 0);
+	fake_catalog_returns(a_service_key, 0);
 	assert_int_equal(key_check(w, GOOD), ERR_NONE);
 	assert_int_equal(w->checks[0].caller.kind, CALLER_SERVICE);
 	assert_string_equal(w->checks[0].caller.tenant, "");
@@ -186,12 +186,12 @@ every_refusal_reads_the_same(void **state)
 	struct auth_fixture *w = *state;
 	char absent[256], wrong[256], none[256];
 
-	fake_catalog_answers(one_key, 0);
+	fake_catalog_returns(one_key, 0);
 	assert_int_equal(key_check(w, BAD), ERR_UNAUTHENTICATED);
 	snprintf(wrong, sizeof(wrong), "%s", w->checks[0].err.detail);
 	assert_int_equal(key_check(w, NULL), ERR_UNAUTHENTICATED);
 	snprintf(none, sizeof(none), "%s", w->checks[0].err.detail);
-	fake_catalog_answers(fake_catalog_empty, 0);
+	fake_catalog_returns(fake_catalog_empty, 0);
 	assert_int_equal(key_check(w, "Bearer tg_zzzzzzzzzzzz_" SECRET), ERR_UNAUTHENTICATED);
 	snprintf(absent, sizeof(absent), "%s", w->checks[0].err.detail);
 	assert_string_equal(wrong, absent);
@@ -203,7 +203,7 @@ malformed_credentials_never_reach_the_catalog(void **state)
 {
 	struct auth_fixture *w = *state;
 
-	fake_catalog_answers(one_key, 0);
+	fake_catalog_returns(one_key, 0);
 	assert_int_equal(key_check(w, "Bearer tg_' OR 1=1 --"), ERR_UNAUTHENTICATED);
 	assert_int_equal(key_check(w, "Basic " ID), ERR_UNAUTHENTICATED);
 	assert_int_equal(fake_catalog_asked(), 0);
@@ -215,7 +215,7 @@ many_requests_share_one_key_lookup(void **state)
 	struct auth_fixture *w = *state;
 	unsigned i;
 
-	fake_catalog_answers(one_key, 5000);
+	fake_catalog_returns(one_key, 5000);
 	for (i = 0; i < CHECKS; i++)
 		key_check_begin(w, i, i % 2 == 0 ? GOOD : BAD);
 	turn_until_idle(w->worker);
@@ -232,7 +232,7 @@ leaving_disturbs_no_other_check(void **state)
 {
 	struct auth_fixture *w = *state;
 
-	fake_catalog_answers(one_key, 5000);
+	fake_catalog_returns(one_key, 5000);
 	key_check_begin(w, 0, GOOD);
 	key_check_begin(w, 1, GOOD);
 	worker_turn(w->worker, 0);
@@ -247,15 +247,15 @@ a_revoked_key_works_no_longer_than_the_cache(void **state)
 {
 	struct auth_fixture *w = *state;
 
-	fake_catalog_answers(one_key, 0);
+	fake_catalog_returns(one_key, 0);
 	assert_int_equal(key_check(w, GOOD), ERR_NONE);
-	fake_catalog_answers(fake_catalog_empty, 0);
+	fake_catalog_returns(fake_catalog_empty, 0);
 	assert_int_equal(key_check(w, GOOD), ERR_NONE);
 	clock_test_advance(31 * 1000000ull);
 	assert_int_equal(key_check(w, GOOD), ERR_UNAUTHENTICATED);
 	assert_int_equal(key_check(w, GOOD), ERR_UNAUTHENTICATED);
 	assert_int_equal(fake_catalog_asked(), 1);
-	fake_catalog_answers(one_key, 0);
+	fake_catalog_returns(one_key, 0);
 	clock_test_advance(6 * 1000000ull);
 	assert_int_equal(key_check(w, GOOD), ERR_NONE);
 }
@@ -265,12 +265,12 @@ a_failed_lookup_is_no_verdict(void **state)
 {
 	struct auth_fixture *w = *state;
 
-	fake_catalog_answers(fake_catalog_lost, 0);
+	fake_catalog_returns(fake_catalog_lost, 0);
 	assert_int_equal(key_check(w, GOOD), ERR_CATALOG);
-	fake_catalog_answers(a_key_of_an_unknown_kind, 0);
+	fake_catalog_returns(a_key_of_an_unknown_kind, 0);
 	assert_int_equal(key_check(w, GOOD), ERR_UNAUTHENTICATED);
 	clock_test_advance(6 * 1000000ull);
-	fake_catalog_answers(one_key, 0);
+	fake_catalog_returns(one_key, 0);
 	assert_int_equal(key_check(w, GOOD), ERR_NONE);
 }
 
@@ -280,7 +280,7 @@ a_made_key_opens_and_only_its_hash_was_stored(void **state)
 	struct auth_fixture *w = *state;
 	char text[AUTH_KEY_TEXT_SIZE] = "", hash[SHA256_HEX_SIZE];
 
-	fake_catalog_answers(an_insert, 0);
+	fake_catalog_returns(an_insert, 0);
 	w->checks[0].text = text;
 	flow_start(&w->checks[0].flow, &create_kind, w->worker, NULL);
 	turn_until_idle(w->worker);

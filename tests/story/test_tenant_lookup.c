@@ -20,9 +20,9 @@
 #include "tenantgate/base/log.h"
 #include "turn_until_idle.h"
 
-#define KEY    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+#define KEY	"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define LOOKUPS 20
-#define SECOND 1000000ull
+#define SECOND	1000000ull
 
 /* ---- rows ---- */
 
@@ -31,7 +31,7 @@ static struct fake_row row;
 static char sealed[512];
 
 static void
-a_ready_row(const struct pg_query *q, struct fake_answer *a)
+a_ready_row(const struct pg_query *q, struct fake_result *a)
 {
 	char context[160];
 	struct buf b;
@@ -49,21 +49,21 @@ a_ready_row(const struct pg_query *q, struct fake_answer *a)
 }
 
 static void
-a_suspended_row(const struct pg_query *q, struct fake_answer *a)
+a_suspended_row(const struct pg_query *q, struct fake_result *a)
 {
 	a_ready_row(q, a);
 	row.col[0] = "suspended";
 }
 
 static void
-a_row_of_another(const struct pg_query *q, struct fake_answer *a)
+a_row_of_another(const struct pg_query *q, struct fake_result *a)
 {
 	a_ready_row(q, a);
 	sealed[20] ^= 1;
 }
 
 static void
-half_a_row(const struct pg_query *q, struct fake_answer *a)
+half_a_row(const struct pg_query *q, struct fake_result *a)
 {
 	a_ready_row(q, a);
 	row.col[3] = NULL;
@@ -165,7 +165,7 @@ many_requests_share_one_tenant_lookup(void **state)
 	struct tenants_fixture *w = *state;
 	unsigned i;
 
-	fake_catalog_answers(a_ready_row, 3000);
+	fake_catalog_returns(a_ready_row, 3000);
 	for (i = 0; i < LOOKUPS; i++)
 		lookup_begin(w, i);
 	worker_turn(w->worker, 0);
@@ -187,7 +187,7 @@ the_nearest_place_answers(void **state)
 {
 	struct tenants_fixture *w = *state;
 
-	fake_catalog_answers(a_ready_row, 0);
+	fake_catalog_returns(a_ready_row, 0);
 	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(w->redis.gets, 1);
@@ -211,7 +211,7 @@ whatever_is_wrong_in_redis_is_a_miss(void **state)
 	size_t i;
 
 	for (i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
-		fake_catalog_answers(a_ready_row, 0);
+		fake_catalog_returns(a_ready_row, 0);
 		w->redis.status = troubles[i];
 		snprintf(w->redis.text, sizeof(w->redis.text), "tgs1.rubbish");
 		assert_int_equal(lookup(w), ERR_NONE);
@@ -225,7 +225,7 @@ an_unknown_tenant_is_looked_up_again_soon(void **state)
 {
 	struct tenants_fixture *w = *state;
 
-	fake_catalog_answers(fake_catalog_empty, 0);
+	fake_catalog_returns(fake_catalog_empty, 0);
 	assert_int_equal(lookup(w), ERR_NONE);
 	assert_int_equal(w->lookups[0].tenant.state, TENANT_UNKNOWN);
 	assert_int_equal(lookup(w), ERR_NONE);
@@ -241,13 +241,13 @@ failures_are_not_cached(void **state)
 {
 	struct tenants_fixture *w = *state;
 
-	fake_catalog_answers(fake_catalog_lost, 0);
+	fake_catalog_returns(fake_catalog_lost, 0);
 	assert_int_equal(lookup(w), ERR_CATALOG);
-	fake_catalog_answers(a_row_of_another, 0);
+	fake_catalog_returns(a_row_of_another, 0);
 	assert_int_equal(lookup(w), ERR_INTERNAL);
-	fake_catalog_answers(half_a_row, 0);
+	fake_catalog_returns(half_a_row, 0);
 	assert_int_equal(lookup(w), ERR_INTERNAL);
-	fake_catalog_answers(a_ready_row, 0);
+	fake_catalog_returns(a_ready_row, 0);
 	assert_int_equal(lookup(w), ERR_NONE);
 }
 
@@ -256,7 +256,7 @@ a_suspended_tenant_is_refused(void **state)
 {
 	struct tenants_fixture *w = *state;
 
-	fake_catalog_answers(a_suspended_row, 0);
+	fake_catalog_returns(a_suspended_row, 0);
 	assert_int_equal(lookup(w), ERR_SUSPENDED);
 	assert_int_equal(lookup(w), ERR_SUSPENDED);
 	assert_int_equal(fake_catalog_asked(), 1);
@@ -274,7 +274,7 @@ others_publish_what_to_forget(void **state)
 {
 	struct tenants_fixture *w = *state;
 
-	fake_catalog_answers(a_ready_row, 0);
+	fake_catalog_returns(a_ready_row, 0);
 	assert_int_equal(lookup(w), ERR_NONE);
 	others_publish(w, "");
 	others_publish(w, "rubbish");
@@ -298,7 +298,7 @@ what_changes_during_a_lookup_is_not_kept_from_it(void **state)
 	struct tenants_fixture *w = *state;
 	unsigned i;
 
-	fake_catalog_answers(a_ready_row, 20000);
+	fake_catalog_returns(a_ready_row, 20000);
 	lookup_begin(w, 0);
 	for (i = 0; i < 3; i++)
 		worker_turn(w->worker, 0);
@@ -317,7 +317,7 @@ what_we_forget_is_published(void **state)
 {
 	struct tenants_fixture *w = *state;
 
-	fake_catalog_answers(a_ready_row, 0);
+	fake_catalog_returns(a_ready_row, 0);
 	assert_int_equal(lookup(w), ERR_NONE);
 	tenant_forget(w->tenants, "acme");
 	assert_int_equal(w->redis.dels, 1);
@@ -334,7 +334,7 @@ a_lookup_may_be_cut_off_at_every_turn(void **state)
 	struct tenants_fixture *w = *state;
 	unsigned turns, i;
 
-	fake_catalog_answers(a_ready_row, 1000);
+	fake_catalog_returns(a_ready_row, 1000);
 	for (turns = 0; turns < 12; turns++) {
 		lookup_begin(w, 0);
 		for (i = 0; i < turns; i++)
