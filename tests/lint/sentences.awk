@@ -142,3 +142,11 @@ function sentence_check(raw, code) {
 		sentence_open = ""
 	}
 }
+
+# A call that was renamed would be judged no more, and nobody would notice. (A tree that has no
+# flow_fail() is not the program's: the lint's own test.)
+END {
+	for (name in text_argument)
+		if (("flow_fail" in function_at) && !(name in function_at))
+			print "tests/lint/sentences.awk:1: " name "() is in the list of calls, not in the tree"
+}
