@@ -93,13 +93,17 @@ flow_log_write(void *arg)
 void
 flow_log_post(struct flow_log *l, struct worker *w)
 {
+	uint64_t now_us = clock_mono_us();
+
 	if (atomic_exchange(&l->posted, true)) {
-		log_event(LOG_ERR, "flow.stuck", NULL,
-		    "Worker %u has not yet written its flows: its loop is stuck. "
-		    "Attach gdb and look at its thread.",
-		    worker_index(w));
+		if (now_us >= l->posted_us + FLOW_LOG_STUCK_US)
+			log_event(LOG_ERR, "flow.stuck", NULL,
+			    "Worker %u has not written its flows for %.1f s: its loop is stuck. "
+			    "Attach gdb and look at its thread.",
+			    worker_index(w), (double)(now_us - l->posted_us) / 1e6);
 		return;
 	}
+	l->posted_us = now_us;
 	l->worker = w;
 	worker_post(w, &l->task, flow_log_write, l);
 }

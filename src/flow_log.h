@@ -14,22 +14,26 @@
 #define FLOW_LOG_H
 
 #include <stdatomic.h>
+#include <stdint.h>
 
 #include "tenantgate/loop/worker.h"
 
-#define FLOW_LOG_MAX	200
+#define FLOW_LOG_MAX		200
+#define FLOW_LOG_STUCK_US	1000000ull
 
 /* One for each worker, zeroed at first; lives as long as the worker. */
 struct flow_log {
 	struct task	task;		/* the mailbox's, while posted */
 	struct worker	*worker;	/* borrowed; set by flow_log_post() */
 	atomic_bool	posted;		/* set by the main thread, cleared by the worker */
+	uint64_t	posted_us;	/* monotonic; the main thread's */
 };
 
 /*
  * Main thread, never a signal handler (a mailbox takes a lock). Does not wait: the worker writes
- * when its loop comes round. When it has not yet written what was asked for the last time, nothing
- * is posted and an error "flow.stuck" names the worker: its loop hangs in something that blocks.
+ * when its loop comes round. While it has not yet written what was asked for the last time, nothing
+ * is posted; after FLOW_LOG_STUCK_US of that, an error "flow.stuck" names the worker: its loop
+ * hangs in something that blocks.
  */
 void	flow_log_post(struct flow_log *, struct worker *);
 

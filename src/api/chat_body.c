@@ -8,6 +8,8 @@
  */
 #include "api/chat_body.h"
 
+#include <stdio.h>
+
 #include "tenantgate/base/id.h"
 #include "tenantgate/base/json.h"
 
@@ -193,7 +195,7 @@ add_document(const json_t *id, const char *field, struct arena *arena, struct ch
 	}
 	if (input->document_count == SEARCH_DOCUMENTS_MAX) {
 		err_set(err, ERR_INVALID_FIELD,
-		    "Field \"%s\" names more than %d documents; send fewer.", field,
+		    "Field \"documentIds\" names more than %d documents; send fewer.",
 		    SEARCH_DOCUMENTS_MAX);
 		return false;
 	}
@@ -209,6 +211,7 @@ read_documents(const json_t *root, struct arena *arena, struct chat_input *input
 {
 	const json_t *one = json_object_get(root, "documentId");
 	json_t *many = NULL, *id;
+	char field[sizeof("documentIds[]") + 20];
 	size_t i;
 
 	if (one != NULL && !json_is_null(one) &&
@@ -217,7 +220,8 @@ read_documents(const json_t *root, struct arena *arena, struct chat_input *input
 	if (!json_opt_array(root, "documentIds", &many, err))
 		return false;
 	json_array_foreach(many, i, id) {
-		if (!add_document(id, "documentIds", arena, input, err))
+		snprintf(field, sizeof(field), "documentIds[%zu]", i);
+		if (!add_document(id, field, arena, input, err))
 			return false;
 	}
 	return true;

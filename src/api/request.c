@@ -131,7 +131,7 @@ request_database(struct flow *f)
 	respond_limits(req->x, &req->verdict);
 	if (!req->verdict.allowed) {
 		err_set(&err, ERR_RATE_LIMITED,
-		    "This %s has used its %u requests a minute; try again in %u s.",
+		    "This %s is over its rate of %u requests a minute; try again in %u s.",
 		    req->verdict.which == 0 ? "tenant" : "key", req->verdict.limit,
 		    req->verdict.retry_after_s);
 		err.retry_after = (int)req->verdict.retry_after_s;

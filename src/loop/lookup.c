@@ -98,19 +98,24 @@ lookup_peek(struct lookup_cache *l, struct slice key)
 }
 
 /* Sets the record's times and puts it into the map it belongs to, out of the other. Without memory
- * it is not kept, which costs another fetch. The other map comes last: the key may lie in the
- * record that it drops. */
+ * it is not kept, which costs another fetch. The key may lie in the record that is replaced: that
+ * one is held until both maps are done with the key. A record that the map has already keeps its
+ * one reference. */
 static void
 cache_keep(struct lookup_cache *l, struct slice key, struct lookup_record *r)
 {
 	uint64_t ttl = r->is_negative ? l->conf.negative_ttl_us : l->conf.ttl_us;
+	struct map *to = r->is_negative ? l->negative : l->found;
+	struct lookup_record *replaced = lookup_peek(l, key);
 
 	r->expires_us = clock_mono_us() + ttl;
 	r->usable_until_us = r->expires_us + (r->is_negative ? 0 : l->conf.stale_us);
-	lookup_ref(r);
-	if (!map_put(r->is_negative ? l->negative : l->found, key, r))
+	if (replaced != NULL)
+		lookup_ref(replaced);
+	if (map_get(to, key) != r && !map_put(to, key, lookup_ref(r)))
 		lookup_unref(r);
 	map_del(r->is_negative ? l->found : l->negative, key);
+	lookup_unref(replaced);
 }
 
 /* A found record that may be used although its fetch has failed, or NULL. It counts as fresh until

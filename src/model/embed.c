@@ -30,8 +30,6 @@ struct embed {
 	struct timer backoff_timer;
 };
 
-static enum flow_rc embed_response(struct flow *);
-
 static flow_step_fn embed_send, embed_response;
 static flow_release_fn embed_release;
 

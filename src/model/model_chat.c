@@ -27,8 +27,6 @@ struct chat_call {
 	struct timer backoff_timer;
 };
 
-static enum flow_rc model_chat_error_body(struct flow *);
-
 static flow_step_fn model_chat_send, model_chat_header, model_chat_error_body, model_chat_classify;
 static flow_release_fn model_chat_release;
 

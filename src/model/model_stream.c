@@ -199,8 +199,6 @@ model_chat_pull(struct flow *f, struct model_stream *s, struct model_delta *out)
 }
 
 /* ---- stopping ---- */
-static enum flow_rc linger_check(struct flow *);
-
 static void
 linger_release(struct flow *f)
 {

@@ -95,9 +95,9 @@ pg_check(struct flow *f, const struct pg_result *r, enum err_code code, const ch
 		return FLOW_NEXT;
 	if (r->failure.sqlstate[0] == '\0')
 		return flow_fail(f, code != ERR_NONE ? code : ours,
-		    "The database failed (%s): %.150s. Try again.", what, r->failure.message);
+		    "The database failed (%s): %.120s. Try again.", what, r->failure.message);
 	return flow_fail(f, code != ERR_NONE ? code : ours,
-	    "The database failed (%s): %.150s (SQLSTATE %s). Try again.", what, r->failure.message,
+	    "The database failed (%s): %.120s (SQLSTATE %s). Try again.", what, r->failure.message,
 	    r->failure.sqlstate);
 }
 

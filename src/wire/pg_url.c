@@ -24,31 +24,39 @@
 #define NAMES_SHOWN    160   /* bytes of names in a log line */
 #define NAME_SHOWN_MAX 40    /* a longer one is no parameter's name */
 
-struct uri_parameter {
-	const char *name;
-	bool is_supported;
-	const char *advice; /* what to do instead, where it is not supported */
+enum parameter_use {
+	PARAMETER_USED,	   /* a field of struct pg_target */
+	PARAMETER_DROPPED, /* harmless, and in many strings that consoles hand out */
+	PARAMETER_REFUSED, /* would change what is connected to, or how, and does not */
 };
 
-/* The supported ones are the fields of struct pg_target. The others are known to libpq, and are
- * here for their advice; one that is not here at all is refused or dropped in the same way. */
+struct uri_parameter {
+	const char *name;
+	enum parameter_use use;
+	const char *advice; /* what to do instead, where it is refused */
+};
+
+/* Those that are not used are known to libpq. One that is not here at all is refused in a strict
+ * reading; a lenient one drops whatever is not used. */
 static const struct uri_parameter parameters[] = {
-	{ "host", true, NULL },
-	{ "port", true, NULL },
-	{ "dbname", true, NULL },
-	{ "user", true, NULL },
-	{ "password", true, NULL },
-	{ "sslmode", true, NULL },
-	{ "sslrootcert", true, NULL },
-	{ "channel_binding", true, NULL },
-	{ "service", false, "write host, user and database into the URL" },
-	{ "passfile", false, "write the password into the URL, or the URL into a file: @FILE" },
-	{ "sslkey", false, "log in with a password" },
-	{ "sslcert", false, "log in with a password" },
-	{ "hostaddr", false, "write the host's name or address after the @" },
-	{ "options", false, "set it for the role, by ALTER ROLE ... SET" },
-	{ "connect_timeout", false, "set the time-out by its own key" },
-	{ "application_name", false, "the name is always tenantgate" },
+	{ "host", PARAMETER_USED, NULL },
+	{ "port", PARAMETER_USED, NULL },
+	{ "dbname", PARAMETER_USED, NULL },
+	{ "user", PARAMETER_USED, NULL },
+	{ "password", PARAMETER_USED, NULL },
+	{ "sslmode", PARAMETER_USED, NULL },
+	{ "sslrootcert", PARAMETER_USED, NULL },
+	{ "channel_binding", PARAMETER_USED, NULL },
+	{ "service", PARAMETER_REFUSED, "write host, user and database into the URL" },
+	{ "passfile", PARAMETER_REFUSED,
+	    "write the password into the URL, or the URL into a file: @FILE" },
+	{ "sslkey", PARAMETER_REFUSED, "log in with a password" },
+	{ "sslcert", PARAMETER_REFUSED, "log in with a password" },
+	{ "hostaddr", PARAMETER_REFUSED, "write the host's name or address after the @" },
+	{ "options", PARAMETER_REFUSED,
+	    "remove it; a setting can be given to the role by ALTER ROLE ... SET" },
+	{ "connect_timeout", PARAMETER_DROPPED, NULL },
+	{ "application_name", PARAMETER_DROPPED, NULL },
 };
 
 /* False, for the caller's return. Neither text may hold a part of the URI but a checked name. */
@@ -87,7 +95,7 @@ name_may_be_shown(struct slice name)
 	return name.len > 0 && name.len <= NAME_SHOWN_MAX;
 }
 
-/* A supported one gets here when it has no '=' and value. */
+/* A used one gets here when it has no '=' and value. */
 static bool
 parameter_refuse(struct slice name, const struct uri_parameter *p, struct err *err)
 {
@@ -97,9 +105,9 @@ parameter_refuse(struct slice name, const struct uri_parameter *p, struct err *e
 		return pg_url_refuse(err, "has a parameter that is not supported",
 		    "remove it, and write ? and & in a password as %3F and %26");
 	snprintf(what, sizeof(what), "%s parameter %.*s",
-	    p != NULL && p->is_supported ? "needs a value of its" : "must not have the",
+	    p != NULL && p->use == PARAMETER_USED ? "needs a value of its" : "must not have the",
 	    SLICE_ARG(name));
-	if (p != NULL && p->is_supported)
+	if (p != NULL && p->use == PARAMETER_USED)
 		return pg_url_refuse(err, what, "write it as NAME=VALUE");
 	return pg_url_refuse(err, what,
 	    p != NULL ? p->advice : "it would have no effect, remove it");
@@ -135,7 +143,7 @@ query_cut(struct slice *rest, char c)
 	return head;
 }
 
-/* Appends the supported ones to `out`, as they are written: decoding is libpq's. */
+/* Appends the used ones to `out`, as they are written: decoding is libpq's. */
 static bool
 parameters_filter(struct slice query, enum pg_url_policy policy, struct buf *out,
     struct buf *dropped, struct err *err)
@@ -147,14 +155,14 @@ parameters_filter(struct slice query, enum pg_url_policy policy, struct buf *out
 		struct slice name = query_cut(&value, '=');
 		const struct uri_parameter *p = parameter_find(name);
 
-		if (p != NULL && p->is_supported && value.p != NULL) {
+		if (p != NULL && p->use == PARAMETER_USED && value.p != NULL) {
 			buf_putc(out, separator);
 			buf_slice(out, pair);
 			separator = '&';
-		} else if (policy == PG_URL_STRICT) {
-			return parameter_refuse(name, p, err);
-		} else {
+		} else if (policy == PG_URL_LENIENT || (p != NULL && p->use == PARAMETER_DROPPED)) {
 			parameter_drop(name, dropped);
+		} else {
+			return parameter_refuse(name, p, err);
 		}
 	}
 	return true;

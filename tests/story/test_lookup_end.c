@@ -105,6 +105,35 @@ what_was_learnt_meanwhile_is_not_overwritten(void **state)
 	expect("a", 7, 1);
 }
 
+/* The cache keeps one reference to it, however often it is put. */
+static void
+a_record_put_twice_is_freed_once(void **state)
+{
+	struct lookup_record *r = thing_new(SLICE_LIT("a"));
+
+	(void)state;
+	lookup_put(cache, SLICE_LIT("a"), r);
+	lookup_put(cache, SLICE_LIT("a"), r);
+	lookup_unref(r);
+	assert_int_equal(source.things, 1);
+	lookup_forget(cache, SLICE_LIT("a"));
+	assert_int_equal(source.things, 0);
+}
+
+static void
+the_key_may_lie_in_the_record_that_is_replaced(void **state)
+{
+	struct lookup_record *old = thing_new(SLICE_LIT("a")), *r = thing_new(SLICE_LIT("a"));
+
+	(void)state;
+	lookup_put(cache, SLICE_LIT("a"), old);
+	lookup_unref(old);
+	lookup_put(cache, slice_str(((struct thing *)old)->key), r);
+	lookup_unref(r);
+	assert_int_equal(source.things, 1);
+	assert_ptr_equal(lookup_peek(cache, SLICE_LIT("a")), r);
+}
+
 /* ---- leaving, ending ---- */
 
 static void
@@ -189,6 +218,8 @@ main(void)
 		CASE(what_is_forgotten_in_flight_is_not_kept),
 		CASE(nothing_in_flight_survives_forgetting_all),
 		CASE(what_was_learnt_meanwhile_is_not_overwritten),
+		CASE(a_record_put_twice_is_freed_once),
+		CASE(the_key_may_lie_in_the_record_that_is_replaced),
 		CASE(the_fetch_goes_on_when_everybody_has_left),
 		CASE(leaving_disturbs_no_other_waiter),
 		CASE(shutdown_at_every_turn),

@@ -186,7 +186,8 @@ wrong_fields_are_refused(void **state)
 	refuses("{" MESSAGES ",\"documentId\":\"\"}", "documentId");
 	refuses("{" MESSAGES ",\"documentId\":[\"a\"]}", "documentId");
 	refuses("{" MESSAGES ",\"documentIds\":\"a\"}", "documentIds");
-	refuses("{" MESSAGES ",\"documentIds\":[null]}", "documentIds");
+	refuses("{" MESSAGES ",\"documentIds\":[\"a\",null]}", "documentIds[1]");
+	refuses("{" MESSAGES ",\"documentIds\":[null]}", "documentIds[0]");
 	refuses("{" MESSAGES ",\"topK\":0}", "topK");
 	refuses("{" MESSAGES ",\"topK\":51}", "topK");
 	refuses("{" MESSAGES ",\"topK\":4.0}", "topK");
