@@ -165,26 +165,46 @@ after_delimiter(struct slice *s, bool *closed)
 }
 
 /* Linear in the body: each search goes on where the last one ended. */
+/* One part: its headers, then its bytes up to the next delimiter (RFC 2046 5.1.1), behind which *s
+ * stands afterwards. */
+static bool
+part_read(struct slice *s, struct slice delimiter, struct part *part, struct err *err)
+{
+	const char *end;
+	size_t used;
+
+	memset(part, 0, sizeof(*part));
+	used = read_headers(*s, part);
+	if (used == 0)
+		return multipart_refuse(err,
+		    "Give each part of the multipart form one legal Content-Disposition, with a "
+		    "name.");
+	*s = rest_of(*s, used);
+	end = memmem(s->p, s->len, delimiter.p, delimiter.len);
+	if (end == NULL)
+		return multipart_refuse(err,
+		    "The multipart form ends inside a part; end it with its closing boundary.");
+	part->bytes = slice_of(s->p, (size_t)(end - s->p));
+	*s = rest_of(*s, part->bytes.len + delimiter.len);
+	return true;
+}
+
 bool
 multipart_read(struct slice body, struct slice boundary, struct parts *out, struct err *err)
 {
-	char delimiter[DELIMITER_MAX];
-	size_t dlen =
-	    (size_t)snprintf(delimiter, sizeof(delimiter), "\r\n--%.*s", SLICE_ARG(boundary));
-	struct slice s = body;
+	char text[DELIMITER_MAX];
+	size_t len = (size_t)snprintf(text, sizeof(text), "\r\n--%.*s", SLICE_ARG(boundary));
+	struct slice delimiter = slice_of(text, len), s = body;
 	bool closed;
 
 	assert(boundary.len > 0 && boundary.len <= BOUNDARY_MAX);
 	out->count = 0;
-	if (s.len < dlen - 2 || memcmp(s.p, delimiter + 2, dlen - 2) != 0)
+	/* The first one has no CRLF before it. */
+	if (s.len < len - 2 || memcmp(s.p, text + 2, len - 2) != 0)
 		return multipart_refuse(err,
 		    "The multipart form does not begin with the boundary that Content-Type names.");
-	s = rest_of(s, dlen - 2);
+	s = rest_of(s, len - 2);
 	for (;;) {
-		struct part *part = &out->items[out->count];
-		const char *end;
-		size_t used;
-
 		if (!after_delimiter(&s, &closed))
 			return multipart_refuse(err,
 			    "A boundary of the multipart form lacks its CRLF; send one behind "
@@ -196,20 +216,8 @@ multipart_read(struct slice body, struct slice boundary, struct parts *out, stru
 		if (out->count == MULTIPART_PARTS_MAX)
 			return multipart_refuse(err,
 			    "The multipart form has too many parts; send fewer in one request.");
-		memset(part, 0, sizeof(*part));
-		used = read_headers(s, part);
-		if (used == 0)
-			return multipart_refuse(err,
-			    "Give each part of the multipart form one legal Content-Disposition, "
-			    "with a name.");
-		s = rest_of(s, used);
-		end = memmem(s.p, s.len, delimiter, dlen);
-		if (end == NULL)
-			return multipart_refuse(err,
-			    "The multipart form ends inside a part; end it with its closing "
-			    "boundary.");
-		part->bytes = slice_of(s.p, (size_t)(end - s.p));
-		s = rest_of(s, part->bytes.len + dlen);
+		if (!part_read(&s, delimiter, &out->items[out->count], err))
+			return false;
 		out->count++;
 	}
 }
