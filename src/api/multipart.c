@@ -164,7 +164,6 @@ after_delimiter(struct slice *s, bool *closed)
 	return true;
 }
 
-/* Linear in the body: each search goes on where the last one ended. */
 /* One part: its headers, then its bytes up to the next delimiter (RFC 2046 5.1.1), behind which *s
  * stands afterwards. */
 static bool
@@ -189,6 +188,7 @@ part_read(struct slice *s, struct slice delimiter, struct part *part, struct err
 	return true;
 }
 
+/* Linear in the body: each search goes on where the last one ended. */
 bool
 multipart_read(struct slice body, struct slice boundary, struct parts *out, struct err *err)
 {
