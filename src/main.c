@@ -22,8 +22,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "config.h"
 #include "conf.h"
+#include "config.h"
 #include "key_command.h"
 #include "privilege.h"
 #include "serve.h"

@@ -22,11 +22,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "worker_context.h"
 #include "notify.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
+#include "worker_context.h"
 
 #define TICK_US		20000ull	/* how often a drain looks whether it is done */
 #define ABORT_GRACE_US	2000000ull	/* for the last events of aborted streams to leave */

@@ -13,10 +13,10 @@
  *    high-water mark: a slow client pauses the model instead of filling our memory.
  *  - From [open] on the status 200 has left: a failure after it goes inside the stream.
  */
-#include "api/respond.h"
 #include "api/chat_body.h"
-#include "api/handlers.h"
 #include "api/chat_stream.h"
+#include "api/handlers.h"
+#include "api/respond.h"
 #include "tenantgate/base/json.h"
 
 #define PROMPT_MAX	(256u << 10)	/* bytes of the system message, passages included */

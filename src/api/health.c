@@ -7,8 +7,8 @@
  *
  * Neither needs a key, has a flow or is in the access log: probes come every few seconds.
  */
-#include "api/respond.h"
 #include "api/handlers.h"
+#include "api/respond.h"
 #include "tenantgate/base/json.h"
 
 /* A probe must see this moment, not a cache's memory of an earlier one. */

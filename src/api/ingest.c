@@ -23,10 +23,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "api/respond.h"
+#include "api/handlers.h"
 #include "api/ingest_body.h"
 #include "api/ingest_report.h"
-#include "api/handlers.h"
+#include "api/respond.h"
 
 enum document_state {
 	DOCUMENT_FRESH,		/* nothing was written anywhere */

@@ -5,9 +5,9 @@
  * What POST /chat does up to its search, without the model's answer: the query is embedded, the
  * tenant's chunks are searched. The lease is returned before the response is written.
  */
-#include "api/respond.h"
 #include "api/chat_body.h"
 #include "api/handlers.h"
+#include "api/respond.h"
 #include "tenantgate/base/json.h"
 
 #define RESULTS_MAX	(4u << 20)	/* bytes of one response */

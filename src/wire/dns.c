@@ -31,11 +31,11 @@
 #include <string.h>
 
 #include "tenantgate/base/alloc.h"
-#include "wire/dns_query.h"
-#include "wire/dns_hosts.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/map.h"
+#include "wire/dns_hosts.h"
+#include "wire/dns_query.h"
 
 #define DNS_NAMES_MAX	    1024	     /* cached, for each worker */
 #define DNS_KEEP_FAILURE_US (1 * 1000000ull) /* spares the resolver a crowd of the same question */
