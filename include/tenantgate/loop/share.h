@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * share: a budget of something scarce (model streams, embedding calls, memory of documents), exact
+ * over all workers, lent to holders by the rule of base/budget.h: no holder can keep the others
+ * from their share, however many flows of its own wait.
+ *
+ *	share_take:  admitted and nobody before us --> FLOW_NEXT, the grant is filled
+ *	                   | no
+ *	                   v
+ *	             [waiting] --given back by others--> woken with the grant
+ *	                   \____ deadline (503), flow aborted: unlinked at once
+ *
+ * A holder is named by bytes of the caller's: as a rule the tenant's id, so that a tenant's flows
+ * compete with one another and not with other tenants'. A holder is forgotten when it holds and
+ * wants nothing.
+ *
+ * One lock a budget, held for a few dozen instructions: across no callback, no system call and no
+ * other lock. A grant to a waiter on another worker goes through that worker's mailbox.
+ */
+#ifndef TENANTGATE_LOOP_SHARE_H
+#define TENANTGATE_LOOP_SHARE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tenantgate/base/slice.h"
+#include "tenantgate/loop/flow.h"
+
+struct share_budget;
+struct share_holder;
+
+#define SHARE_HOLDER_MAX 160	/* bytes of a holder's name */
+
+struct share_conf {
+	const char	*noun;		/* static: "model streams", for the sentences of a 503 */
+	const char	*setting;	/* static: what an operator raises: "max_model_streams" */
+	uint64_t	 capacity;	/* units */
+	uint64_t	 ceiling;	/* of one holder, units; 0: the rule's alone */
+	bool		 has_headroom;	/* for what is held long; else only the order counts */
+	unsigned	 waiting_max;	/* waiters of one holder; more get ERR_OVERLOADED at once */
+	uint64_t	 wait_timeout_us;	/* of a waiter: then ERR_OVERLOADED */
+};
+
+/* One per process and scarce thing, opened before the workers start, closed when they have been
+ * freed and every grant is given back. conf is copied. */
+struct share_budget	*share_open(const struct share_conf *);
+void			 share_close(struct share_budget *);	/* NULL is fine */
+
+/* A member of the taker's struct, zeroed before the first use. */
+struct share_grant {
+	struct share_budget	*budget;	/* borrowed; NULL: nothing is held */
+	struct share_holder	*holder;
+	uint64_t		 units;
+};
+
+/*
+ * Takes `units` for the holder, waiting for its turn if need be. weight: 1 unless the holder is to
+ * have more than others; the last word counts. Fails with ERR_OVERLOADED, the noun and retry_after
+ * (the place in the queue over the grants of late, 1 to 60 s) when the holder has too many waiters
+ * or the wait was too long; with ERR_TOO_LARGE when more is wanted than one may ever have (capacity
+ * less a tenth, with headroom). The grant lives in the flow's struct until it is given back: defer
+ * share_give() before the call, for the flow may be aborted between the grant and its next step.
+ */
+enum flow_rc	 share_take(struct flow *, struct share_budget *, struct slice holder,
+		    unsigned weight, uint64_t units, struct share_grant *)
+		    __attribute__((warn_unused_result));
+/* Idempotent: an empty grant is nothing to give back. Any thread. */
+void		 share_give(struct share_grant *);
+void		 share_give_later(void *grant);		/* the same as a flow_defer_fn */
+
+/* Any thread. A lower capacity is reached as grants come back; a higher one wakes waiters. */
+void		 share_resize(struct share_budget *, uint64_t capacity);
+
+/* A moment's figures. The totals only grow. Any thread. */
+struct share_stats {
+	uint64_t capacity, held, granted_total, refused_total;
+	uint64_t longest_wait_us;	/* of those who wait now */
+	unsigned holders, waiting;
+};
+void		 share_stats(struct share_budget *, struct share_stats *);
+
+#endif
