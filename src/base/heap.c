@@ -34,7 +34,7 @@ item_at(const struct heap *h, size_t place)
 }
 
 static void
-item_put(struct heap *h, struct heap_item *item, size_t place)
+item_set_place(struct heap *h, struct heap_item *item, size_t place)
 {
 	h->items[place - 1] = item;
 	item->place = place;
@@ -45,10 +45,10 @@ static void
 item_rise(struct heap *h, struct heap_item *item, size_t place)
 {
 	while (place > 1 && h->before(item, item_at(h, place / 2))) {
-		item_put(h, item_at(h, place / 2), place);
+		item_set_place(h, item_at(h, place / 2), place);
 		place /= 2;
 	}
-	item_put(h, item, place);
+	item_set_place(h, item, place);
 }
 
 /* The place of the child that comes first, or 0 when there is none. */
@@ -70,10 +70,10 @@ item_sink(struct heap *h, struct heap_item *item, size_t place)
 	size_t child;
 
 	while ((child = first_child(h, place)) != 0 && h->before(item_at(h, child), item)) {
-		item_put(h, item_at(h, child), place);
+		item_set_place(h, item_at(h, child), place);
 		place = child;
 	}
-	item_put(h, item, place);
+	item_set_place(h, item, place);
 }
 
 static void
@@ -110,7 +110,7 @@ heap_remove(struct heap *h, struct heap_item *item)
 	item->place = 0;
 	if (last == item)
 		return;
-	item_put(h, last, place);
+	item_set_place(h, last, place);
 	heap_update(h, last);
 }
 

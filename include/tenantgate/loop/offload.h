@@ -5,7 +5,7 @@
  * hashing a document, cutting it into chunks, a login's key derivation).
  *
  *	offload_run:  [queued] --a helper is free--> [running] --> [done] --mailbox--> flow woken
- *	                  \ flow aborted: freed at once  \ flow aborted: freed when the function ends
+ *	                  \ aborted: freed at once     \ aborted: freed when the function ends
  *
  * The function sees its job and nothing else: no flow, no worker, nothing that belongs to the loop.
  * The job is memory of its own, made by the caller and owned by the operation from offload_run()
@@ -31,7 +31,7 @@ struct offload;
 struct offload_conf {
 	unsigned	helpers;	/* threads; 0: one less than the processors, at least 1 */
 	unsigned	waiting_max;	/* jobs of one holder in the queue; more: ERR_OVERLOADED */
-	uint64_t	wait_timeout_us; /* in the queue; then ERR_OVERLOADED with retry_after */
+	uint64_t	wait_timeout_us;	/* in the queue; then ERR_OVERLOADED */
 };
 void		 offload_conf_init(struct offload_conf *);
 
