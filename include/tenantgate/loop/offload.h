@@ -42,7 +42,7 @@ void		 offload_close(struct offload *);	/* NULL is fine */
 /* From now on the worker's flows use these helpers. On its thread, or before it runs. */
 void		 offload_attach(struct offload *, struct worker *);
 
-typedef void offload_fn(void *job);		/* on a helper; must end by itself, in bounded time */
+typedef void offload_fn(void *job);	/* on a helper; ends by itself, in bounded time */
 typedef void offload_drop_fn(void *job);	/* frees an abandoned job; any thread */
 
 /* Runs fn(job) on a helper of the flow's worker and waits for its end; the outcome is what fn has
