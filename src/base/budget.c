@@ -56,6 +56,14 @@ at_least_one(uint64_t n)
 	return n > 0 ? n : 1;
 }
 
+uint64_t
+budget_largest(const struct budget *b)
+{
+	uint64_t low = b->has_headroom ? at_least_one(b->capacity / LOW_DIVISOR) : 0;
+
+	return at_least_one(b->capacity > low ? b->capacity - low : 0);
+}
+
 /* What must stay free for others after a holder with so much has taken more. */
 static uint64_t
 holder_headroom(const struct budget_holder *h)
@@ -131,6 +139,14 @@ void
 budget_set_ceiling(struct budget_holder *h, uint64_t ceiling)
 {
 	h->ceiling = ceiling;
+	holder_place(h);
+}
+
+void
+budget_set_weight(struct budget_holder *h, unsigned weight)
+{
+	assert(weight > 0);
+	h->weight = weight;
 	holder_place(h);
 }
 

@@ -59,6 +59,10 @@ bool	budget_admits(const struct budget_holder *, uint64_t units);
 void	budget_take(struct budget_holder *, uint64_t units);
 void	budget_give(struct budget_holder *, uint64_t units);
 void	budget_set_ceiling(struct budget_holder *, uint64_t ceiling);
+void	budget_set_weight(struct budget_holder *, unsigned weight);
+/* The most units that one taker may ever have at once, whatever its ceiling: with headroom the
+ * capacity less low. More would wait until nobody else held anything. At least 1. */
+uint64_t budget_largest(const struct budget *);
 
 /* Enters the order, or changes the place in it: the holder's first waiter is another now. */
 void	budget_wait(struct budget_holder *, uint64_t serial, uint64_t units);

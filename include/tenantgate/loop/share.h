@@ -68,8 +68,10 @@ enum flow_rc	 share_take(struct flow *, struct share_budget *, struct slice hold
 void		 share_give(struct share_grant *);
 void		 share_give_later(void *grant);		/* the same as a flow_defer_fn */
 
-/* Any thread. A lower capacity is reached as grants come back; a higher one wakes waiters. */
+/* Any thread. A lower capacity or ceiling is reached as grants come back, and who waits for more
+ * than one may now ever have is refused; a higher one wakes waiters. 0: the rule's alone. */
 void		 share_resize(struct share_budget *, uint64_t capacity);
+void		 share_set_ceiling(struct share_budget *, uint64_t ceiling);
 
 /* A moment's figures. The totals only grow. Any thread. */
 struct share_stats {

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* A budget of a share: who is refused, what they are told, and its figures. */
+#include "share_fixture.h"
+
+#include "tenantgate/base/clock.h"
+
+static void
+more_than_one_may_ever_have_is_too_large(void **state)
+{
+	struct taker *t;
+
+	(void)state;
+	open_budget(100, 0, true);
+	t = take_weighted("t", 'a', 1, 91);
+	assert_int_equal(t->outcome.code, ERR_TOO_LARGE);
+	assert_non_null(strstr(t->outcome.detail, "91 model streams"));
+	assert_non_null(strstr(t->outcome.detail, "may have 90"));
+	assert_int_equal(stats_now().refused_total, 1);
+	take_weighted("t", 'b', 1, 90);
+	assert_string_equal(traced, "b");
+}
+
+/* It could wait for ever, and hold up all who are behind it. */
+static void
+who_waits_for_more_than_a_lowered_capacity_is_refused(void **state)
+{
+	struct taker *large;
+
+	(void)state;
+	open_budget(10, 0, false);
+	take_weighted("t1", 'a', 1, 4);
+	large = take_weighted("t2", 'b', 1, 8);
+	take_weighted("t3", 'c', 1, 1);
+	share_resize(budget, 6);
+	flow_fixture_turns(3);
+	assert_int_equal(large->outcome.code, ERR_TOO_LARGE);
+	assert_string_equal(traced, "ac");
+}
+
+static void
+too_many_waiters_of_one_holder_are_refused_at_once(void **state)
+{
+	struct taker *t;
+	unsigned i;
+
+	(void)state;
+	open_budget(1, 0, false);
+	for (i = 0; i < 4; i++)
+		take("noisy", 'n');
+	t = take("noisy", 'x');
+	assert_int_equal(t->outcome.code, ERR_OVERLOADED);
+	assert_non_null(strstr(t->outcome.detail, "wait for model streams"));
+	assert_in_range(t->outcome.retry_after, 1, 60);
+	take("quiet", 'q');
+	assert_int_equal(stats_now().waiting, 4);
+}
+
+static void
+a_wait_that_is_too_long_says_what_was_scarce(void **state)
+{
+	struct share_conf conf = { "embedding calls", "max_embedding_calls", 1, 0, true, 9, 1000 };
+	struct taker *t;
+
+	(void)state;
+	budget = share_open(&conf);
+	take("t1", 'a');
+	t = take("t2", 'b');
+	while (t->outcome.code == ERR_NONE)
+		worker_turn(worker, 5);
+	assert_int_equal(t->outcome.code, ERR_OVERLOADED);
+	assert_non_null(strstr(t->outcome.detail, "embedding calls"));
+	assert_non_null(strstr(t->outcome.detail, "max_embedding_calls"));
+	assert_in_range(t->outcome.retry_after, 1, 60);
+	assert_int_equal(stats_now().waiting, 0);
+	assert_int_equal(stats_now().refused_total, 1);
+}
+
+static void
+retry_after_is_the_place_over_the_grants_of_late(void **state)
+{
+	struct taker *t;
+	unsigned i;
+
+	(void)state;
+	open_budget(2, 1, false);
+	clock_test_advance(20 * 1000000u);
+	for (i = 0; i < 5; i++) {
+		taken = 0;
+		taker_leaves(take("t1", '.'));
+	}
+	take("t1", 'a');
+	for (i = 0; i < 3; i++)
+		take("t1", 'w');
+	/* Six grants in ten seconds, four places: seven seconds. */
+	t = take("t1", 'x');
+	assert_int_equal(t->outcome.retry_after, 7);
+	clock_test_advance(20 * 1000000u);
+	t = take("t1", 'y');
+	assert_int_equal(t->outcome.retry_after, 60);
+}
+
+static void
+figures_tell_the_longest_wait(void **state)
+{
+	(void)state;
+	open_budget(1, 0, false);
+	take("t1", 'a');
+	take("t2", 'b');
+	clock_test_advance(3 * 1000000u);
+	assert_true(stats_now().longest_wait_us >= 3 * 1000000u);
+	assert_int_equal(stats_now().granted_total, 1);
+	assert_int_equal(stats_now().capacity, 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SHARE_TEST(more_than_one_may_ever_have_is_too_large),
+		SHARE_TEST(who_waits_for_more_than_a_lowered_capacity_is_refused),
+		SHARE_TEST(too_many_waiters_of_one_holder_are_refused_at_once),
+		SHARE_TEST(a_wait_that_is_too_long_says_what_was_scarce),
+		SHARE_TEST(retry_after_is_the_place_over_the_grants_of_late),
+		SHARE_TEST(figures_tell_the_longest_wait),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
