@@ -52,6 +52,13 @@ worker_flow_count(const struct worker *w)
 	return atomic_load_explicit(&w->flows.count, memory_order_relaxed);
 }
 
+struct offload **
+worker_offload(struct worker *w)
+{
+	assert(w->magic == WORKER_MAGIC && worker_is_mine(w));
+	return &w->offload;
+}
+
 unsigned
 worker_index(const struct worker *w)
 {
