@@ -79,6 +79,24 @@ worker_lag_us(const struct worker *w)
 	return atomic_load(&w->lag_us);
 }
 
+uint64_t
+worker_long_turns(const struct worker *w)
+{
+	return atomic_load(&w->flows.clock.long_total);
+}
+
+uint64_t
+worker_turn_worst_us(const struct worker *w)
+{
+	return atomic_load(&w->flows.clock.worst_us);
+}
+
+uint64_t
+worker_turn_reset(struct worker *w)
+{
+	return atomic_exchange(&w->flows.clock.worst_us, 0);
+}
+
 /* Reads and clears in one exchange, so that no measurement is lost between the two. */
 uint64_t
 worker_lag_reset(struct worker *w)

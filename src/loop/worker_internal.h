@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include "loop/mailbox.h"
+#include "loop/turn_clock.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/loop/timer.h"
 
@@ -32,6 +33,7 @@ struct run_queue {
 	struct flow_list	queue;	/* those in FLOW_QUEUED, the longest waiting first */
 	struct flow_list	live;	/* all, from flow_start() to their release; oldest first */
 	_Atomic size_t		count;	/* of live; written by the worker, read by any thread */
+	struct turn_clock	clock;	/* of the turns in which the steps run */
 };
 
 struct worker {
