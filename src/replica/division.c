@@ -144,8 +144,8 @@ numbers_write(struct division_call *c, const struct replica_demand *demands, uns
 	for (unsigned i = 0; i < n; i++) {
 		const struct replica_demand *d = &demands[i];
 
-		len += snprintf(c->numbers + len, sizeof(c->numbers) - (size_t)len, " %u %u %u %u %d",
-		    d->capacity, d->used, d->want, d->limit, d->is_told);
+		len += snprintf(c->numbers + len, sizeof(c->numbers) - (size_t)len,
+		    " %u %u %u %u %d", d->capacity, d->used, d->want, d->limit, d->is_told);
 		assert((size_t)len < sizeof(c->numbers));
 	}
 }

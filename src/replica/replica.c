@@ -42,14 +42,14 @@ struct replicas {
 	struct task task; /* of replicas_hurry() */
 	atomic_bool is_posted;
 	struct timer timer;
-	bool is_waiting; /* between two beats */
-	bool is_hurried; /* the wait that comes is short */
+	bool is_waiting;   /* between two beats */
+	bool is_hurried;   /* the wait that comes is short */
 	uint64_t began_us; /* the last beat, monotonic; 0: none */
 	uint64_t serial;   /* of the last call */
 	struct division_call call;
-	struct redis_reply reply;		    /* owned */
-	unsigned count;				    /* demands of this beat */
-	unsigned told;				    /* of these, as far as the calls have come */
+	struct redis_reply reply; /* owned */
+	unsigned count;		  /* demands of this beat */
+	unsigned told;		  /* of these, as far as the calls have come */
 	struct replica_demand demands[REPLICA_KEYS_MAX]; /* their keys are those below */
 	char keys[REPLICA_KEYS_MAX][REPLICA_KEY_MAX];
 };

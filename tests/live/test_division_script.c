@@ -12,119 +12,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "fake_peer.h"
-#include "redis_fixture.h"
-#include "replica/division.h"
+#include "division_fixture.h"
 
-#define CAPACITY   83
-#define MODELS	   12
-#define BEATS	   6000
-#define BEAT_MS	   2000
-#define CALM_MS	   6000 /* after a flush: no newcomer */
+#define CAPACITY 83
+#define MODELS	 12
+#define BEATS	 6000
+#define BEAT_MS	 2000
+#define CALM_MS	 6000 /* after a flush: no newcomer */
 
-struct raw_call {
-	struct probe probe;
-	struct slice words[REDIS_ARGS_MAX];
-	unsigned count;
-	struct redis_reply reply;
-};
-
-/* A replica as the script sees it. What it may hold is the larger of held and used. */
-struct model_replica {
-	bool is_alive;
-	char id[24];
-	unsigned serial;
-	struct replica_demand demand; /* limit: in force */
-	uint64_t next_ms;	      /* its next beat; with an answer under way: its arrival */
-	bool is_answered;
-	unsigned answer;
-	unsigned late_serial; /* a call that Redis has not read yet; 0: none */
-	struct replica_demand late_demand;
-};
-
-static struct worker *worker;
-static struct dns *dns;
-static struct redis *redis;
-static char environment[64];
-static char *script; /* with the test's clock */
 static struct model_replica models[MODELS];
-static uint64_t now_ms;	  /* true time */
-static int64_t offset_ms; /* of Redis's clock */
 static uint64_t calm_until_ms;
-static unsigned live_heard;
 static unsigned overtaken, flushes, pauses, jumps, joins;
-
-static unsigned
-draw(unsigned n)
-{
-	return (unsigned)random() % n;
-}
-
-/* ---- calls ---- */
-
-static enum flow_rc
-raw_call_step(struct flow *f)
-{
-	struct raw_call *c = (struct raw_call *)f;
-
-	return redis_command(f, redis, c->words, c->count, &c->reply);
-}
-
-static void
-raw_call_run(struct raw_call *c)
-{
-	probe_start(&c->probe, worker, raw_call_step, NULL);
-	turn_until(worker, &c->probe.ended);
-}
-
-static void
-raw_del(void)
-{
-	struct raw_call c = { .words = { SLICE_LIT("DEL") }, .count = 3 };
-	char roll[128], key[128];
-
-	(void)snprintf(roll, sizeof(roll), "tg:replicas:%s", environment);
-	(void)snprintf(key, sizeof(key), "tg:division:%s:db:5432", environment);
-	c.words[1] = slice_str(roll);
-	c.words[2] = slice_str(key);
-	raw_call_run(&c);
-	assert_int_equal(c.reply.status, REDIS_OK);
-	redis_clear(&c.reply);
-}
-
-/* False: overtaken. */
-static bool
-divided(struct model_replica *m, unsigned serial, const struct replica_demand *demand,
-    unsigned *limit)
-{
-	struct division_caller caller = { environment, m->id, serial };
-	struct raw_call c = { 0 };
-	struct division_call call;
-	struct division_result result;
-	char clock[24];
-	bool is_good;
-
-	division_call_make(&call, DIVISION_EVAL, &caller, demand, 1);
-	memcpy(c.words, call.words, sizeof(call.words));
-	c.words[1] = slice_str(script);
-	(void)snprintf(clock, sizeof(clock), "%lld", (long long)now_ms + offset_ms);
-	c.words[call.count] = slice_str(clock);
-	c.count = call.count + 1;
-	raw_call_run(&c);
-	is_good = division_call_read(&c.reply, demand, 1, &result);
-	if (!is_good && !slice_starts(c.reply.text, "OVERTAKEN"))
-		fail_msg("%.*s", SLICE_ARG(c.reply.text));
-	redis_clear(&c.reply);
-	if (is_good) {
-		*limit = result.limits[0];
-		live_heard = result.live;
-	}
-	return is_good;
-}
 
 /* ---- the replicas ---- */
 
@@ -144,7 +45,7 @@ the_sum_is_within_the_capacity(const char *after)
 			sum += held(&models[i]);
 	if (sum > CAPACITY)
 		fail_msg("%u of %u are held after %s at %llu ms", sum, CAPACITY, after,
-		    (unsigned long long)now_ms);
+		    (unsigned long long)division_fixture.now_ms);
 }
 
 static void
@@ -155,8 +56,8 @@ model_join(struct model_replica *m)
 	(void)snprintf(m->id, sizeof(m->id), "r%u", ++joins);
 	m->demand = (struct replica_demand){ .key = SLICE_LIT("db:5432"),
 		.capacity = CAPACITY,
-		.want = draw(CAPACITY) };
-	m->next_ms = now_ms + draw(BEAT_MS);
+		.want = chance(CAPACITY) };
+	m->next_ms = division_fixture.now_ms + chance(BEAT_MS);
 }
 
 /* What is above the limit only becomes less. */
@@ -165,21 +66,21 @@ model_work(struct model_replica *m)
 {
 	unsigned most = held(m);
 
-	m->demand.used = draw(3) == 0 ? m->demand.used : draw(most + 1);
-	if (draw(4) == 0)
-		m->demand.want = draw(5) == 0 ? 0 : draw(CAPACITY * 2);
+	m->demand.used = chance(3) == 0 ? m->demand.used : chance(most + 1);
+	if (chance(4) == 0)
+		m->demand.want = chance(5) == 0 ? 0 : chance(CAPACITY * 2);
 }
 
 static void
 model_leave(struct model_replica *m)
 {
-	struct division_caller caller = { environment, m->id, 0 };
+	struct division_caller caller = { division_fixture.environment, m->id, 0 };
 
 	m->is_alive = false;
-	if (draw(2) == 0)
+	if (chance(2) == 0)
 		return; /* it was killed */
-	division_leave(redis, &caller, &m->demand);
-	division_leave(redis, &caller, NULL);
+	division_leave(division_fixture.redis, &caller, &m->demand);
+	division_leave(division_fixture.redis, &caller, NULL);
 }
 
 static void
@@ -203,9 +104,9 @@ model_late(struct model_replica *m)
 static void
 model_beat(struct model_replica *m)
 {
-	unsigned kind = draw(100), limit = 0;
+	unsigned kind = chance(100), limit = 0;
 
-	m->next_ms = now_ms + BEAT_MS - draw(300);
+	m->next_ms = division_fixture.now_ms + BEAT_MS - chance(300);
 	m->serial++;
 	if (kind < 8 && m->late_serial == 0) { /* lies in a socket */
 		m->late_serial = m->serial;
@@ -216,7 +117,7 @@ model_beat(struct model_replica *m)
 	if (kind < 20) { /* the answer comes later */
 		m->is_answered = true;
 		m->answer = limit;
-		m->next_ms = now_ms + draw(1500);
+		m->next_ms = division_fixture.now_ms + chance(1500);
 	} else if (kind >= 28) { /* else the answer is lost */
 		model_apply(m, limit);
 	}
@@ -229,7 +130,7 @@ model_turn(struct model_replica *m)
 	if (m->is_answered) {
 		m->is_answered = false;
 		model_apply(m, m->answer);
-		m->next_ms = now_ms + draw(BEAT_MS);
+		m->next_ms = division_fixture.now_ms + chance(BEAT_MS);
 		return;
 	}
 	model_beat(m);
@@ -248,23 +149,35 @@ model_next(void)
 
 /* ---- what becomes of Redis ---- */
 
+/* Then it gets a tenth from a new table, whatever those have who were not heard yet. */
+static bool
+somebody_is_untold(void)
+{
+	for (int i = 0; i < MODELS; i++)
+		if (models[i].is_alive && !models[i].demand.is_told)
+			return true;
+	return false;
+}
+
 static void
 redis_mishap(void)
 {
-	switch (draw(400)) {
+	switch (chance(400)) {
 	case 0: /* emptied */
-		raw_del();
-		calm_until_ms = now_ms + CALM_MS;
+		if (somebody_is_untold())
+			break;
+		division_forget();
+		calm_until_ms = division_fixture.now_ms + CALM_MS;
 		flushes++;
 		break;
 	case 1: /* hung: no beat is read meanwhile */
 		for (int i = 0; i < MODELS; i++)
 			models[i].next_ms += 15000;
-		now_ms += 15000;
+		division_fixture.now_ms += 15000;
 		pauses++;
 		break;
 	case 2:
-		offset_ms += draw(2) == 0 ? 3600000 : -3600000;
+		division_fixture.offset_ms += chance(2) == 0 ? 3600000 : -3600000;
 		jumps++;
 		break;
 	default:
@@ -275,11 +188,11 @@ redis_mishap(void)
 static void
 someone_comes_or_goes(void)
 {
-	struct model_replica *m = &models[draw(MODELS)];
+	struct model_replica *m = &models[chance(MODELS)];
 
-	if (m->is_alive && draw(3) == 0)
+	if (m->is_alive && chance(3) == 0)
 		model_leave(m);
-	else if (!m->is_alive && now_ms >= calm_until_ms)
+	else if (!m->is_alive && division_fixture.now_ms >= calm_until_ms)
 		model_join(m);
 }
 
@@ -293,12 +206,14 @@ limits_never_add_up_to_more_than_the_capacity(void **state)
 		struct model_replica *m = model_next();
 
 		if (m != NULL) {
-			now_ms = m->next_ms > now_ms ? m->next_ms : now_ms;
+			division_fixture.now_ms = m->next_ms > division_fixture.now_ms
+			    ? m->next_ms
+			    : division_fixture.now_ms;
 			model_turn(m);
 			the_sum_is_within_the_capacity("a beat");
 			model_work(m);
 		}
-		if (draw(20) == 0)
+		if (chance(20) == 0)
 			someone_comes_or_goes();
 		redis_mishap();
 		the_sum_is_within_the_capacity("a mishap");
@@ -326,7 +241,7 @@ peace(unsigned replicas, const unsigned *wants, unsigned rounds)
 			if (wants[i] >= limit)
 				m->demand.used = limit;
 			the_sum_is_within_the_capacity("a beat in peace");
-			now_ms += 500;
+			division_fixture.now_ms += 500;
 		}
 	}
 }
@@ -342,7 +257,7 @@ a_new_table_gives_a_tenth_and_then_all(void **state)
 	assert_int_equal(models[0].demand.limit, CAPACITY / 10);
 	peace(1, &want, 12);
 	assert_int_equal(models[0].demand.limit, CAPACITY);
-	assert_int_equal(live_heard, 1);
+	assert_int_equal(division_fixture.live, 1);
 }
 
 static void
@@ -354,7 +269,7 @@ hot_replicas_share_what_idle_ones_leave(void **state)
 	for (int i = 0; i < 5; i++)
 		model_join(&models[i]);
 	peace(5, wants, 20);
-	assert_int_equal(live_heard, 5);
+	assert_int_equal(division_fixture.live, 5);
 	/* An idle one keeps a quarter of an equal part: 83 / 20. */
 	for (int i = 2; i < 5; i++)
 		assert_int_equal(models[i].demand.limit, 4);
@@ -391,7 +306,7 @@ the_dead_give_way_after_ten_seconds_the_departed_at_once(void **state)
 	assert_int_equal(models[0].demand.limit, CAPACITY / 2);
 	peace(1, wants, 4);
 	assert_int_equal(models[0].demand.limit, CAPACITY);
-	assert_int_equal(live_heard, 1);
+	assert_int_equal(division_fixture.live, 1);
 
 	model_join(&models[1]);
 	peace(2, wants, 12);
@@ -399,7 +314,7 @@ the_dead_give_way_after_ten_seconds_the_departed_at_once(void **state)
 	do {
 		model_leave(&models[1]);
 		peace(1, wants, 1);
-	} while (live_heard == 2);
+	} while (division_fixture.live == 2);
 	assert_int_equal(models[0].demand.limit, CAPACITY);
 }
 
@@ -448,60 +363,19 @@ who_returns_from_the_dead_is_counted(void **state)
 
 /* ---- */
 
-static char *
-script_with_clock(void)
-{
-	const char *body = strchr(division_script(), '\n');
-	const char *clock = "local now = tonumber(ARGV[4])";
-	char *text = malloc(strlen(clock) + strlen(body) + 1);
-
-	assert_non_null(text);
-	(void)sprintf(text, "%s%s", clock, body);
-	return text;
-}
-
 static int
 set_up(void **state)
 {
-	char url[128];
-	struct redis_conf conf = { .url = url, .timeout_us = 10000000, .pending_max = 64 };
-	struct err err = { 0 };
-
-	(void)state;
-	srandom(getenv("TEST_SEED") == NULL ? 7 : (unsigned)atoi(getenv("TEST_SEED")));
-	(void)snprintf(url, sizeof(url), "redis://%s/9", getenv("TEST_REDIS"));
-	(void)snprintf(environment, sizeof(environment), "test:%d", (int)getpid());
-	worker = worker_new(0);
-	dns = dns_open(worker, NULL, 1000000);
-	redis = redis_open(worker, dns, &conf, &err);
-	assert_non_null(redis);
-	redis_wait(worker, redis, true);
-	script = script_with_clock();
 	memset(models, 0, sizeof(models));
-	now_ms = 1000000000;
-	offset_ms = 0;
 	calm_until_ms = 0;
 	joins = 0;
-	raw_del();
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	raw_del();
-	free(script);
-	redis_close(redis);
-	dns_close(dns);
-	worker_free(worker);
-	return 0;
+	return division_fixture_set_up(state);
 }
 
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, division_fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(limits_never_add_up_to_more_than_the_capacity),
 		TEST(a_new_table_gives_a_tenth_and_then_all),
