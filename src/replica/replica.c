@@ -224,8 +224,8 @@ live_set(struct replicas *r, const struct division_result *result)
 		return;
 	atomic_store(&r->live, result->live);
 	log_event(LOG_NOTICE, "replica.live", NULL,
-	    "%u replicas share this Redis and environment; each takes its part of the databases' "
-	    "connections.",
+	    "Replicas alive with this Redis and environment: %u. Each takes its part of the "
+	    "databases' connections.",
 	    result->live);
 }
 
