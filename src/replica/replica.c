@@ -44,6 +44,7 @@ struct replicas {
 	struct timer timer;
 	bool is_waiting;   /* between two beats */
 	bool is_hurried;   /* the wait that comes is short */
+	bool was_heard;	   /* Redis has answered once */
 	uint64_t began_us; /* the last beat, monotonic; 0: none */
 	uint64_t serial;   /* of the last call */
 	struct division_call call;
@@ -252,11 +253,14 @@ beat_load(struct flow *f)
 	return beat_send(r, DIVISION_EVAL);
 }
 
-/* A link that is down, or a call too late, logs for itself. */
+/* At the start the link comes up a moment later: until the first word it is asked for often. A link
+ * that is down logs for itself. */
 static void
 reply_refuse(struct replicas *r)
 {
 	limits_keep(r);
+	if (!r->was_heard)
+		r->is_hurried = true;
 	if (r->reply.status == REDIS_OK || r->reply.status == REDIS_ERROR)
 		log_event(LOG_ERR, "replica.script", NULL,
 		    "Redis did not run the script that divides connections among replicas "
@@ -277,6 +281,7 @@ beat_hear(struct flow *f)
 		reply_refuse(r);
 		return flow_goto(f, beat_wait);
 	}
+	r->was_heard = true;
 	live_set(r, &result);
 	for (unsigned i = 0; i < n; i++)
 		limit_set(r, &batch[i], result.limits[i]);

@@ -60,7 +60,6 @@ count_words(struct evbuffer *in, const char *word)
 	return n;
 }
 
-/* A call has 16 keys at most: so many limits are never too few. */
 static void
 division_redis_eval(struct peer_conn *c)
 {
@@ -90,7 +89,7 @@ division_redis_serve(struct peer_conn *c)
 	(void)evbuffer_drain(in, evbuffer_get_length(in));
 }
 
-/* live, settled, then the same limit for every key. */
+/* live, settled, then the same limit for every key that a call can have. */
 static const char *
 reply_of(unsigned live, unsigned settled, unsigned limit)
 {
@@ -332,26 +331,51 @@ beat_wait_us(void)
 	return clock_mono_us() - began;
 }
 
+static uint64_t
+shortest_wait_us(void)
+{
+	uint64_t shortest = UINT64_MAX;
+
+	for (unsigned limit = 26; limit > 23; limit--) {
+		uint64_t us;
+
+		if (reply[0] != '-')
+			reply = reply_of(3, 1, limit);
+		us = beat_wait_us();
+		shortest = us < shortest ? us : shortest;
+	}
+	return shortest;
+}
+
 /* Compared with a beat that nobody hurries. A machine may pause, but not three times in a row. */
 static void
 a_lowered_limit_is_acknowledged_early(void **state)
 {
-	uint64_t usual, early = UINT64_MAX;
-	unsigned limit;
+	uint64_t usual;
 
 	(void)state;
 	replica_start(redis, 1);
 	beat_again();
 	usual = beat_wait_us();
-	for (limit = 26; limit > 23; limit--) {
-		uint64_t us;
-
-		reply = reply_of(3, 1, limit);
-		us = beat_wait_us();
-		early = us < early ? us : early;
-	}
+	assert_true(shortest_wait_us() < usual / 2);
 	assert_int_equal(hosts[0].limit, 24);
-	assert_true(usual >= 1900000);
+}
+
+static void
+the_first_word_is_asked_for_often(void **state)
+{
+	const char *loading = "-LOADING Redis is loading the dataset in memory\r\n";
+	uint64_t early, usual;
+
+	(void)state;
+	reply = loading;
+	replica_start(redis, 1);
+	turn_until_count(worker, &beats, 1);
+	early = shortest_wait_us();
+	reply = reply_of(3, 1, 27);
+	beat_again();
+	reply = loading;
+	usual = beat_wait_us();
 	assert_true(early < usual / 2);
 }
 
@@ -382,6 +406,7 @@ main(void)
 		TEST(a_reply_that_cannot_be_changes_nothing),
 		TEST(a_roll_that_is_not_settled_does_not_lower_the_number),
 		TEST(a_lowered_limit_is_acknowledged_early),
+		TEST(the_first_word_is_asked_for_often),
 		TEST(a_replica_that_ends_gives_its_parts_back),
 	};
 
