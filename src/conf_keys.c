@@ -297,10 +297,17 @@ const struct conf_key conf_keys[] = {
 	    "How long it may stay silent between two pieces."),
 	SIZE("model_event_size", model.delta_max, "256KiB", 1 * KIB, 64 * MIB,
 	    "One event of its stream."),
+	NUMBER("max_model_streams", model.streams_max, "256", 1, 100000,
+	    "Answers being streamed at a time, in all; the tenants' shares of it are fair."),
+	NUMBER("max_embedding_calls", model.embeddings_max, "64", 1, 100000,
+	    "Calls for vectors at a time, in all; the tenants' shares of it are fair."),
+	DURATION("model_wait_timeout", model.wait_timeout_us, "10s", 1 * MS, 1 * HOURS,
+	    "How long a request waits for a place among either, before 503."),
 	STRING("ca_file", web.ca_file, "", CONF_EMPTY_IS_NULL,
 	    "Certificates to trust (model, Neon's API); empty for the system's."),
-	NUMBER("max_upstream_conn", web.connections_max, "256", 1, 100000,
-	    "Connections to the model and Neon's API, per worker."),
+	NUMBER("max_upstream_conn", web.connections_max, "0", 0, 1000000,
+	    "Connections to the model and Neon's API, per worker; 0 for what the budgets above may "
+	    "need."),
 };
 /* clang-format on */
 

@@ -101,7 +101,8 @@ chat_embed(struct flow *f)
 	c->vector = arena_array(f->arena, model_dimensions(model), sizeof(*c->vector));
 	if (c->vector == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the question's vector");
-	return model_embed(f, model, &c->input.question, 1, c->vector, &c->req.usage);
+	return model_embed(f, model, slice_str(c->req.tenant_id), &c->input.question, 1, c->vector,
+	    &c->req.usage);
 }
 
 static enum flow_rc
@@ -141,7 +142,8 @@ chat_ask_model(struct flow *f)
 		.message_count = c->input.message_count,
 		.temperature = c->input.temperature,
 	};
-	return model_chat_start(f, c->req.ctx->model, &chat, &c->answer);
+	return model_chat_start(f, c->req.ctx->model, slice_str(c->req.tenant_id), &chat,
+	    &c->answer);
 }
 
 /* The model has accepted the request: only now does the header go out, with the sources before the

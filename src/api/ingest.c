@@ -285,8 +285,8 @@ ingest_embed(struct flow *f)
 	size_t left = in->chunks.count - in->embedded;
 
 	in->batch = model_batch(model, in->texts + in->embedded, left);
-	return model_embed(f, model, in->texts + in->embedded, in->batch,
-	    in->vectors + in->embedded * model_dimensions(model), &in->req.usage);
+	return model_embed(f, model, slice_str(in->req.tenant_id), in->texts + in->embedded,
+	    in->batch, in->vectors + in->embedded * model_dimensions(model), &in->req.usage);
 }
 
 static enum flow_rc

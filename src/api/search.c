@@ -98,7 +98,8 @@ search_embed(struct flow *f)
 	s->vector = arena_array(f->arena, model_dimensions(model), sizeof(*s->vector));
 	if (s->vector == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the query's vector");
-	return model_embed(f, model, &s->input.question, 1, s->vector, &s->req.usage);
+	return model_embed(f, model, slice_str(s->req.tenant_id), &s->input.question, 1, s->vector,
+	    &s->req.usage);
 }
 
 static enum flow_rc
