@@ -84,8 +84,12 @@ flow_log_write(void *arg)
 
 	flow_each(l->worker, flow_log_one, &r);
 	flow_line_begin(&line, "flow.total");
-	buf_printf(&line, ",\"worker\":%u,\"flows\":%zu,\"not_written\":%zu", r.worker, r.total,
-	    r.total - r.written);
+	buf_printf(&line,
+	    ",\"worker\":%u,\"flows\":%zu,\"not_written\":%zu,\"lag_us\":%llu,"
+	    "\"long_turns\":%llu,\"worst_turn_us\":%llu",
+	    r.worker, r.total, r.total - r.written, (unsigned long long)worker_lag_us(l->worker),
+	    (unsigned long long)worker_long_turns(l->worker),
+	    (unsigned long long)worker_turn_worst_us(l->worker));
 	flow_line_end(&line);
 	atomic_store(&l->posted, false);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process: opens and closes what all workers share: the sealing keys, the pools, the in-process
- * limits, the count of client connections, the catalog. Nothing here connects to anything yet:
- * pools and catalog do when a worker first asks.
+ * process: opens and closes what all workers share: the sealing keys, the helper threads, the
+ * pools, the in-process limits, the count of client connections, the catalog. Nothing here connects
+ * to anything yet: pools and catalog do when a worker first asks.
  */
 #include "process.h"
 
@@ -11,6 +11,8 @@
 bool
 process_open(struct process *process, const struct conf *conf, struct err *err)
 {
+	struct offload_conf offload;
+
 	process->conf = conf;
 	process->http = conf->http;
 	process->tenants = conf->tenants;
@@ -24,6 +26,8 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 		    "The value of seal_keys is not 64 hexadecimal digits a key; correct it.");
 		return false;
 	}
+	offload_conf_init(&offload);
+	process->offload = offload_open(&offload);
 	process->pools = pools_open(&conf->pool, NULL);
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);
 	process->connections = http_shared_new();
@@ -40,6 +44,7 @@ process_close(struct process *process)
 		catalog_close(process->catalog);
 	if (process->pools != NULL)
 		pools_close(process->pools);
+	offload_close(process->offload);
 	if (process->limits != NULL)
 		limit_store_free(process->limits);
 	if (process->connections != NULL)

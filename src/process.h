@@ -8,6 +8,7 @@
 
 #include "conf.h"
 #include "tenantgate/base/seal.h"
+#include "tenantgate/loop/offload.h"
 
 struct process {
 	const struct conf	*conf;		/* borrowed */
@@ -15,6 +16,7 @@ struct process {
 	struct tenants_conf	tenants;	/* conf's, with the statements of the schema */
 	struct arena		*arena;		/* owned: the schema's text */
 	struct seal		*seal;		/* owned, as all below; read-only */
+	struct offload		*offload;	/* the helper threads */
 	struct pools		*pools;		/* of the tenants' databases */
 	struct catalog		*catalog;
 	struct limit_store	*limits;	/* used without Redis, and while it is away */

@@ -107,6 +107,7 @@ worker_context_open(struct worker_context *ctx, struct err *err)
 {
 	struct process *process = ctx->process;
 
+	offload_attach(process->offload, ctx->worker);
 	if (!open_wires(ctx, err) || !open_services(ctx, err))
 		return false;
 	ctx->reconciled = map_new(process->conf->tenants.cache_max, free);

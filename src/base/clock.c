@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock.c: the system's monotonic clock and its wall clock, plus what a test has added to them.
+ * clock.c: the system's clocks; to the monotonic and the wall clock is added what a test wants.
  */
 #include "tenantgate/base/clock.h"
 
@@ -18,21 +18,32 @@ clock_read(clockid_t id)
 	struct timespec ts;
 	int rc = clock_gettime(id, &ts);
 
-	assert(rc == 0); /* Linux has both clocks, and ts is ours */
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000 +
-	    atomic_load_explicit(&clock_ahead, memory_order_relaxed);
+	assert(rc == 0); /* Linux has these clocks, and ts is ours */
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static uint64_t
+clock_read_ahead(clockid_t id)
+{
+	return clock_read(id) + atomic_load_explicit(&clock_ahead, memory_order_relaxed);
 }
 
 uint64_t
 clock_mono_us(void)
 {
-	return clock_read(CLOCK_MONOTONIC);
+	return clock_read_ahead(CLOCK_MONOTONIC);
 }
 
 uint64_t
 clock_wall_us(void)
 {
-	return clock_read(CLOCK_REALTIME);
+	return clock_read_ahead(CLOCK_REALTIME);
+}
+
+uint64_t
+clock_thread_cpu_us(void)
+{
+	return clock_read(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void

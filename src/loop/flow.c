@@ -94,9 +94,10 @@ flow_start(struct flow *f, const struct flow_kind *kind, struct worker *w, struc
 	flow_move(f, FLOW_QUEUED);
 }
 
-/* Adds the time since the last call to the current step. A step that a loop in the table runs many
- * times adds up; the sum stays at 2^32 - 1 us (71 minutes) rather than wrap. */
-static void
+/* Adds the time since the last call to the current step, and returns the time. A step that a loop
+ * in the table runs many times adds up; the sum stays at 2^32 - 1 us (71 minutes) rather than wrap.
+ */
+static uint64_t
 step_account(struct flow *f)
 {
 	uint64_t now = clock_mono_us();
@@ -104,6 +105,7 @@ step_account(struct flow *f)
 
 	f->step_us[f->step] = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
 	f->step_began_us = now;
+	return now;
 }
 
 /* Newest first, so that what was acquired last is given back first. A cleanup may defer another: it
@@ -209,17 +211,18 @@ step_returned(struct flow *f, enum flow_rc rc)
 
 /* Runs steps until the flow waits, ends, or has used up its turn. */
 static void
-flow_run_turn(struct flow *f)
+flow_run_turn(struct flow *f, struct turn_clock *clock)
 {
 	unsigned n;
 
 	flow_move(f, FLOW_RUNNING);
 	for (n = 0; !err_is(&f->err) && n < STEPS_A_TURN; n++) {
 		const struct flow_step *step = &f->kind->steps[f->next];
+		uint64_t now = step_account(f);
 
-		step_account(f);
 		if (step->name == NULL)
 			break;
+		turn_clock_part(clock, f->kind->name, step->name, now);
 		f->step = f->next++;
 		if (!step_returned(f, step->run(f)))
 			return;
@@ -244,7 +247,7 @@ run_queue_run(struct run_queue *rq, unsigned turns)
 	struct flow *f;
 
 	while (turns-- > 0 && (f = TAILQ_FIRST(&rq->queue)) != NULL)
-		flow_run_turn(f);
+		flow_run_turn(f, &rq->clock);
 	return !TAILQ_EMPTY(&rq->queue);
 }
 

@@ -52,6 +52,13 @@ worker_flow_count(const struct worker *w)
 	return atomic_load_explicit(&w->flows.count, memory_order_relaxed);
 }
 
+struct offload **
+worker_offload(struct worker *w)
+{
+	assert(w->magic == WORKER_MAGIC && worker_is_mine(w));
+	return &w->offload;
+}
+
 unsigned
 worker_index(const struct worker *w)
 {
@@ -70,6 +77,24 @@ uint64_t
 worker_lag_us(const struct worker *w)
 {
 	return atomic_load(&w->lag_us);
+}
+
+uint64_t
+worker_long_turns(const struct worker *w)
+{
+	return atomic_load(&w->flows.clock.long_total);
+}
+
+uint64_t
+worker_turn_worst_us(const struct worker *w)
+{
+	return atomic_load(&w->flows.clock.worst_us);
+}
+
+uint64_t
+worker_turn_reset(struct worker *w)
+{
+	return atomic_exchange(&w->flows.clock.worst_us, 0);
 }
 
 /* Reads and clears in one exchange, so that no measurement is lost between the two. */

@@ -16,11 +16,13 @@
 #include <stddef.h>
 
 #include "loop/mailbox.h"
+#include "loop/turn_clock.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/loop/timer.h"
 
 struct event;
 struct event_base;
+struct offload;
 
 #define WORKER_MAGIC	0x574f524bu	/* "WORK" */
 
@@ -31,6 +33,7 @@ struct run_queue {
 	struct flow_list	queue;	/* those in FLOW_QUEUED, the longest waiting first */
 	struct flow_list	live;	/* all, from flow_start() to their release; oldest first */
 	_Atomic size_t		count;	/* of live; written by the worker, read by any thread */
+	struct turn_clock	clock;	/* of the turns in which the steps run */
 };
 
 struct worker {
@@ -41,6 +44,7 @@ struct worker {
 	struct mailbox		 mailbox;	/* any thread */
 	struct task_list	 later;		/* worker_later()'s, for the safe point */
 	struct run_queue	 flows;
+	struct offload		*offload;	/* borrowed: offload_attach(); or NULL */
 	struct timer		 turn;		/* bounds worker_turn()'s wait */
 	struct timer		 lag_timer;	/* measures how late the loop is */
 	uint64_t		 lag_due_us;	/* when lag_timer should be called; monotonic */
@@ -56,6 +60,7 @@ struct worker {
 
 struct run_queue	*worker_run_queue(struct worker *);	/* asserts the worker's thread */
 size_t			 worker_flow_count(const struct worker *);	/* any thread */
+struct offload		**worker_offload(struct worker *);	/* where it is kept */
 
 void	run_queue_init(struct run_queue *);
 /* Gives queued flows their turn, `turns` turns at most (a flow that is queued again meanwhile gets

@@ -12,7 +12,8 @@
  *
  * What always holds: steps and put-off tasks run between two passes of libevent's loop, never
  * inside a callback. A turn's work is bounded, so that flows which keep each other busy do not
- * starve the sockets; when work is left, the next pass does not wait.
+ * starve the sockets; when work is left, the next pass does not wait. What a turn computes is
+ * measured (turn_clock.h).
  */
 #include "tenantgate/loop/worker.h"
 
@@ -175,7 +176,10 @@ worker_drain(struct worker *w)
 {
 	bool left = run_queue_run(&w->flows, TURNS_MAX);
 
-	task_list_run(&w->later);
+	if (!task_list_empty(&w->later)) {
+		turn_clock_part(&w->flows.clock, NULL, NULL, clock_mono_us());
+		task_list_run(&w->later);
+	}
 	return left || !TAILQ_EMPTY(&w->flows.queue) || !task_list_empty(&w->later);
 }
 
@@ -208,12 +212,14 @@ worker_run(struct worker *w)
 	assert(w->magic == WORKER_MAGIC);
 	atomic_store(&w->owner, pthread_self());
 	lag_start(w);
+	turn_clock_start(&w->flows.clock);
 	while (!w->stopping) {
 		int flags = EVLOOP_ONCE | (busy ? EVLOOP_NONBLOCK : 0);
 
 		if (event_base_loop(w->base, flags) == -1)
 			abort();
 		busy = worker_drain(w);
+		turn_clock_end(&w->flows.clock, w->index);
 	}
 	/* As before the run, so that worker_free() or another run may follow. */
 	timer_stop(&w->lag_timer);
@@ -227,12 +233,14 @@ worker_turn(struct worker *w, unsigned ms)
 	bool busy = !TAILQ_EMPTY(&w->flows.queue) || !task_list_empty(&w->later);
 
 	assert(w->magic == WORKER_MAGIC && worker_is_mine(w));
+	turn_clock_start(&w->flows.clock); /* the thread is the caller's between two turns */
 	if (!busy && ms > 0)
 		timer_start(&w->turn, (uint64_t)ms * 1000);
 	if (event_base_loop(w->base, EVLOOP_ONCE | (busy || ms == 0 ? EVLOOP_NONBLOCK : 0)) == -1)
 		abort();
 	timer_stop(&w->turn);
 	worker_drain(w);
+	turn_clock_end(&w->flows.clock, w->index);
 }
 
 static void *

@@ -11,6 +11,8 @@
 
 uint64_t	clock_mono_us(void);
 uint64_t	clock_wall_us(void);		/* since 1970, UTC */
+/* What the calling thread has computed, ever. A system call; tests do not put it ahead. */
+uint64_t	clock_thread_cpu_us(void);
 
 /* "2026-11-23T05:06:07.123Z"; out holds at least CLOCK_ISO_SIZE bytes. */
 #define CLOCK_ISO_SIZE	32

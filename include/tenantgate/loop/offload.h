@@ -9,13 +9,14 @@
  *
  * The function sees its job and nothing else: no flow, no worker, nothing that belongs to the loop.
  * The job is memory of its own, made by the caller and owned by the operation from offload_run()
- * on until the flow has been woken, when it is the caller's again; when the flow is aborted before
- * that, `drop` frees it, on whichever thread then has it. So cancelling is safe at every moment:
- * nothing that the function uses can go away under it.
+ * on until the flow is woken, when it is the caller's again; when the flow is aborted before that,
+ * `drop` frees it, on whichever thread then has it. So cancelling is safe at every moment: nothing
+ * that the function uses can go away under it.
  *
  * Helpers are few and shared by all workers. What waits for them has an order: of the holders (as a
  * rule tenants' ids) the one that has least running, then the oldest (base/budget.h, without
- * headroom), so that one tenant's large bodies do not hold up the others' logins.
+ * headroom), so that one tenant's large bodies do not hold up the others' logins. As a function
+ * that runs cannot be stopped, one helper is always left to other holders.
  */
 #ifndef TENANTGATE_LOOP_OFFLOAD_H
 #define TENANTGATE_LOOP_OFFLOAD_H
@@ -29,7 +30,9 @@
 struct offload;
 
 struct offload_conf {
-	unsigned	helpers;	/* threads; 0: one less than the processors, at least 1 */
+	const char	*name;		/* static: of the threads, 10 bytes at most: "helper" */
+	unsigned	helpers;	/* threads; 0: one less than the processors, at least 2 */
+	unsigned	running_max;	/* of one holder at once; 0: all helpers but one */
 	unsigned	waiting_max;	/* jobs of one holder in the queue; more: ERR_OVERLOADED */
 	uint64_t	wait_timeout_us;	/* in the queue; then ERR_OVERLOADED */
 };
@@ -46,20 +49,24 @@ typedef void offload_fn(void *job);	/* on a helper; ends by itself, in bounded t
 typedef void offload_drop_fn(void *job);	/* frees an abandoned job; any thread */
 
 /* Runs fn(job) on a helper of the flow's worker and waits for its end; the outcome is what fn has
- * left in the job. On a worker without helpers (a small program, a test) it runs at once, in place.
- * Fails with ERR_OVERLOADED; then, as after an abort, the job has been dropped. holder: whose work
- * it is; copied. */
+ * left in the job. *out, a member of the flow's struct, is NULL while the operation has the job,
+ * and the job when it is the caller's again: so the flow's end frees *out and need not know when it
+ * was aborted. On a worker without helpers (a small program, a test) fn runs at once, in place.
+ * Fails with ERR_OVERLOADED and retry_after; then, as after an abort, the job has been dropped and
+ * *out stays NULL. holder: whose work it is; copied. */
 enum flow_rc	 offload_run(struct flow *, struct slice holder, offload_fn *, offload_drop_fn *,
-		    void *job) __attribute__((warn_unused_result));
-/* Without a flow that waits: fn(job) runs, then drop(job). False when the holder has too many jobs
- * waiting: then nothing was taken over. Any thread. */
+		    void *job, void **out) __attribute__((warn_unused_result));
+/* Without a flow that waits: fn(job) runs, then drop(job). Only the latter after the wait's
+ * time-out, and of what is still queued at the close. False when the holder has too many jobs
+ * waiting, or no thread is to be had: then nothing was taken over. Any thread. */
 bool		 offload_post(struct offload *, struct slice holder, offload_fn *,
-		    offload_drop_fn *, void *job);
+		    offload_drop_fn *, void *job) __attribute__((warn_unused_result));
 
 /* A moment's figures. Any thread. */
 struct offload_stats {
-	unsigned running, waiting;
-	uint64_t done_total, refused_total, longest_wait_us;
+	unsigned helpers, running, waiting;	/* helpers: threads started so far */
+	uint64_t done_total, refused_total;	/* refused: waited too long, too */
+	uint64_t longest_wait_us;		/* of those who wait now */
 };
 void		 offload_stats(struct offload *, struct offload_stats *);
 

@@ -67,4 +67,20 @@ void			 worker_later(struct worker *, struct task *, worker_fn *, void *arg);
 uint64_t		 worker_lag_us(const struct worker *);
 uint64_t		 worker_lag_reset(struct worker *);
 
+/*
+ * What a turn of the loop may compute (CPU time of its thread): all other clients of the worker
+ * wait meanwhile. Longer work is a helper's (offload.h). A longer turn is counted and logged
+ * (worker.long_turn). The sanitizers make code slower by so much.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WORKER_TURN_LIMIT_US	(8 * UINT64_C(5000))
+#else
+#define WORKER_TURN_LIMIT_US	UINT64_C(5000)
+#endif
+/* Any thread: how many turns were longer; what the longest computed, in microseconds, since the
+ * last call of worker_turn_reset(), which returns it, too. */
+uint64_t		 worker_long_turns(const struct worker *);
+uint64_t		 worker_turn_worst_us(const struct worker *);
+uint64_t		 worker_turn_reset(struct worker *);
+
 #endif
