@@ -33,12 +33,24 @@ static struct worker *worker;
 static struct arena *arena;
 static struct extract_case extract_case;
 
+/* Of extract_case and of its copies. */
 static enum flow_rc
 extract_flow_extract(struct flow *f)
 {
-	(void)f;
-	return extract_run(&extract_case.flow, &extract_case.conf, extract_case.mime,
-	    extract_case.body, &extract_case.out);
+	struct extract_case *s = (struct extract_case *)f;
+
+	return extract_run(f, &s->conf, s->mime, s->body, &s->out);
+}
+
+static enum flow_rc
+extract_flow_read(struct flow *f)
+{
+	struct extract_case *s = (struct extract_case *)f;
+	struct err err = { .code = ERR_NONE };
+
+	if (!extract_read(&s->conf, s->mime, s->body, f->arena, &s->out, &err))
+		return flow_fail_err(f, &err);
+	return FLOW_NEXT;
 }
 
 static enum flow_rc
@@ -58,18 +70,10 @@ extract_flow_end(struct flow *f, const struct err *err)
 }
 
 static const struct flow_step extract_steps[] = { { "extract", extract_flow_extract },
-	{ NULL, NULL } };
+	{ "read", extract_flow_read }, { NULL, NULL } };
 static const struct flow_step run_steps[] = { { "run", extract_flow_run }, { NULL, NULL } };
 static const struct flow_kind extract_kind = { "extract", extract_steps, extract_flow_end, NULL };
 static const struct flow_kind run_kind = { "run", run_steps, extract_flow_end, NULL };
-
-static enum flow_rc
-turn_extract(struct flow *f)
-{
-	struct extract_case *s = (struct extract_case *)f;
-
-	return extract_run(f, &s->conf, s->mime, s->body, &s->out);
-}
 
 static void
 turn_end(struct flow *f, const struct err *err)
@@ -77,8 +81,7 @@ turn_end(struct flow *f, const struct err *err)
 	((struct extract_case *)f)->err = *err;
 }
 
-static const struct flow_step turn_steps[] = { { "extract", turn_extract }, { NULL, NULL } };
-static const struct flow_kind turn_kind = { "turn", turn_steps, turn_end, NULL };
+static const struct flow_kind turn_kind = { "turn", extract_steps, turn_end, NULL };
 
 static int
 set_up(void **state)
