@@ -133,6 +133,8 @@ api_conf_init(struct api_conf *c)
 		.chunk_overlap = 200,
 		.chunks_max = 4096,
 		.ingests_max = 64,
+		.ingest_memory_max = (size_t)512 << 20,
+		.ingest_wait_timeout_us = 30 * 1000000ull,
 		.top_k = 4,
 		.ingest_timeout_us = 300 * 1000000ull,
 		.chat_timeout_us = 300 * 1000000ull,
