@@ -242,7 +242,7 @@ const struct conf_key conf_keys[] = {
 	NUMBER("chunk_size", api.chunk_size, "1000", 50, 100000, "Characters of a chunk."),
 	NUMBER("chunk_overlap", api.chunk_overlap, "200", 0, 50000,
 	    "Characters a chunk shares with the one before."),
-	NUMBER("max_ingests", api.ingests_max, "64", 1, 100000,
+	NUMBER("max_ingests", api.ingests_max, "1000", 1, 100000,
 	    "Requests of one tenant at a time that ingest documents; more get 503."),
 	SIZE("max_ingest_memory", api.ingest_memory_max, "512MiB", 8 * MIB, 1024 * GIB,
 	    "Documents and vectors held while they are ingested, in all, half for each; the "

@@ -132,7 +132,7 @@ api_conf_init(struct api_conf *c)
 		.chunk_size = 1000,
 		.chunk_overlap = 200,
 		.chunks_max = 4096,
-		.ingests_max = 64,
+		.ingests_max = 1000,
 		.ingest_memory_max = (size_t)512 << 20,
 		.ingest_wait_timeout_us = 30 * 1000000ull,
 		.top_k = 4,
