@@ -6,7 +6,30 @@
  */
 #include "process.h"
 
+#include "tenantgate/base/log.h"
+
+#define NEON_CALLS_MAX 128u   /* of one worker at a time */
 #define LIMIT_KEYS_MAX 200000 /* of the in-process store: bounds its memory */
+
+/*
+ * Connections of one worker's HTTP client: at least what the budgets of the model's calls can bring
+ * to it, all on one worker at the worst, and Neon's calls beside them. So it is never libcurl that
+ * a call waits in: its queue knows no tenants, and the deadlines of what waits there run.
+ */
+static void
+web_conf_fill(struct web_conf *web, const struct model_conf *model)
+{
+	unsigned need = model->streams_max + model->embeddings_max + NEON_CALLS_MAX;
+
+	if (web->connections_max > 0 && web->connections_max < need)
+		log_event(LOG_WARNING, "serve.upstream", NULL,
+		    "The budgets max_model_streams and max_embedding_calls, and "
+		    "Neon's API, may need %u connections on one worker; that many are allowed, and "
+		    "not the %u of max_upstream_conn.",
+		    need, web->connections_max);
+	if (web->connections_max < need)
+		web->connections_max = need;
+}
 
 bool
 process_open(struct process *process, const struct conf *conf, struct err *err)
@@ -15,6 +38,8 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 
 	process->conf = conf;
 	process->http = conf->http;
+	process->web = conf->web;
+	web_conf_fill(&process->web, &conf->model);
 	process->tenants = conf->tenants;
 	process->arena = arena_new(1u << 20);
 	/* tenant/ provisions databases but does not know what is in them. */
@@ -29,6 +54,8 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	offload_conf_init(&offload);
 	process->offload = offload_open(&offload);
 	process->pools = pools_open(&conf->pool, NULL);
+	api_budgets_open(&process->shared.budgets, &conf->api);
+	process->models = model_shares_open(&conf->model);
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);
 	process->connections = http_shared_new();
 	process->replicas = replicas_open(conf->tenants.environment, NULL);
@@ -50,6 +77,8 @@ process_close(struct process *process)
 		replicas_close(process->replicas);
 	if (process->limits != NULL)
 		limit_store_free(process->limits);
+	model_shares_close(process->models);
+	api_budgets_close(&process->shared.budgets);
 	if (process->connections != NULL)
 		http_shared_free(process->connections);
 	if (process->seal != NULL)

@@ -14,6 +14,7 @@
 struct process {
 	const struct conf	*conf;		/* borrowed */
 	struct http_conf	http;		/* conf's; listen_port as bound */
+	struct web_conf		web;		/* conf's; connections_max as it must be */
 	struct tenants_conf	tenants;	/* conf's, with the statements of the schema */
 	struct arena		*arena;		/* owned: the schema's text */
 	struct seal		*seal;		/* owned, as all below; read-only */
@@ -22,8 +23,9 @@ struct process {
 	struct catalog		*catalog;
 	struct replicas		*replicas;	/* how many there are */
 	struct limit_store	*limits;	/* used without Redis, and while it is away */
+	struct model_shares	*models;	/* streams and embedding calls, by tenant */
 	struct http_shared	*connections;	/* how many clients there are */
-	struct api_shared	shared;		/* the phase; the count of ingests */
+	struct api_shared	shared;		/* the phase; the handlers' budgets */
 };
 
 /* Main thread, on zeroed memory, before the first worker. The conf is borrowed until the close.

@@ -71,7 +71,7 @@ open_wires(struct worker_context *ctx, struct err *err)
 	const struct conf *conf = ctx->process->conf;
 
 	ctx->dns = dns_open(ctx->worker, text_or_null(conf->dns_nameserver), conf->dns_timeout_us);
-	ctx->web = web_open(ctx->worker, &conf->web);
+	ctx->web = web_open(ctx->worker, &ctx->process->web);
 	if (ctx->dns == NULL || ctx->web == NULL) {
 		err_set(err, ERR_INTERNAL,
 		    "The resolver or the HTTP client could not be set up; look at dns_nameserver, "
@@ -97,7 +97,7 @@ open_services(struct worker_context *ctx, struct err *err)
 	ctx->auth = auth_open(ctx->worker, process->catalog, &process->conf->auth);
 	ctx->limiter =
 	    limit_open(ctx->worker, ctx->redis, process->limits, process->conf->redis_failure_mode);
-	ctx->model = model_open(ctx->worker, ctx->web, &process->conf->model);
+	ctx->model = model_open(ctx->worker, ctx->web, process->models, &process->conf->model);
 	ctx->tenants = tenants_open(ctx->worker, process->catalog, ctx->redis, ctx->web, ctx->dns,
 	    process->pools, process->seal, &process->tenants, err);
 	return !err_is(err);

@@ -8,9 +8,13 @@
  * server says so (408, 409, 429, 5xx, none with a long Retry-After) or nothing was sent: anything
  * else might be billed twice. A 429 for a quota that is used up is never tried again.
  *
- * Failures: ERR_MODEL (502), ERR_MODEL_TIMEOUT (504), ERR_OVERLOADED (503, with retry_after, for
- * the server's 429 and 503, and for want of memory). The server's own message is logged and not
- * shown to the caller: it may hold account data or quote the prompt.
+ * How many streams and embedding calls are under way in the process is bounded, and lent by tenant
+ * (loop/share): there is no call without the tenant that it is for. A stream holds its place until
+ * its connection is free again, an embedding call until it has ended, other tries included.
+ *
+ * Failures: ERR_MODEL (502), ERR_MODEL_TIMEOUT (504), ERR_OVERLOADED (503, with retry_after, when
+ * no place came free in time, for the server's 429 and 503, and for want of memory). The server's
+ * own message is logged and not shown to the caller: it may hold account data or quote the prompt.
  */
 #ifndef TENANTGATE_MODEL_H
 #define TENANTGATE_MODEL_H
@@ -40,8 +44,17 @@ struct model_conf {
 	uint64_t	 first_byte_timeout_us;	/* from the start of a try */
 	uint64_t	 idle_timeout_us;	/* between two pieces of an answer */
 	size_t		 delta_max;		/* bytes of one server-sent event */
+	unsigned	 streams_max;		/* answers being streamed, whole process */
+	unsigned	 embeddings_max;	/* embedding calls under way, whole process */
+	uint64_t	 wait_timeout_us;	/* for a place among either */
 };
 void	model_conf_init(struct model_conf *);
+
+/* The two budgets, which the models of all workers share: opened before these, closed when they and
+ * the workers are closed. */
+struct model_shares;
+struct model_shares	*model_shares_open(const struct model_conf *);
+void			 model_shares_close(struct model_shares *);	/* NULL is fine */
 
 struct model_usage {
 	uint64_t	input_tokens;
@@ -51,7 +64,8 @@ struct model_usage {
 };
 
 /* conf is copied, its strings are borrowed until model_close(). */
-struct model	*model_open(struct worker *, struct web *, const struct model_conf *);
+struct model	*model_open(struct worker *, struct web *, struct model_shares *,
+		    const struct model_conf *);
 /* To be called when the flows that use it have ended, and the worker's flows named model_linger
  * too: these read a finished stream to its last byte, for a second at most, so that libcurl can
  * keep the connection. */
@@ -62,11 +76,16 @@ const char	*model_chat_name(const struct model *);	/* conf.chat_model: borrowed 
 /* How many of the first texts fit one embeddings request; at least 1 when n > 0: a text past
  * batch_bytes_max goes alone, for the server to judge. */
 size_t		 model_batch(const struct model *, const struct slice *texts, size_t n);
+/* Bytes that embedding n texts takes: the vectors, and one batch's request and response (the
+ * request twice, for libcurl has a copy; a dozen bytes for a number, as text has, where base64 has
+ * five). An estimate: the first batch stands for all. */
+size_t		 model_embed_memory(const struct model *, const struct slice *texts, size_t n);
 /* One request for n texts (at most a batch; OpenAI refuses empty ones). out: n * dimensions floats
- * in the texts' order; out and the usage are borrowed until the wait is over, the texts only during
- * the call. An answer with NaN, an infinity or a zero vector fails as ERR_MODEL. */
-enum flow_rc	 model_embed(struct flow *, struct model *, const struct slice *texts, size_t n,
-		    float *out, struct model_usage *) __attribute__((warn_unused_result));
+ * in the texts' order; out, the usage and the tenant's id are borrowed until the wait is over, the
+ * texts only during the call. An answer with NaN, an infinity or a zero vector is ERR_MODEL. */
+enum flow_rc	 model_embed(struct flow *, struct model *, struct slice tenant,
+		    const struct slice *texts, size_t n, float *out, struct model_usage *)
+		    __attribute__((warn_unused_result));
 
 struct model_message {
 	const char	*role;		/* "system", "user", "assistant" */
@@ -93,9 +112,10 @@ struct model_delta {
 
 /* Sends the request and waits for the response's header fields. *out is NULL until then and the
  * flow's to stop from then on: defer model_chat_stop() before the call, for the flow may be aborted
- * between the wait's end and its own next step. */
-enum flow_rc	 model_chat_start(struct flow *, struct model *, const struct model_chat *,
-		    struct model_stream **out) __attribute__((warn_unused_result));
+ * between the wait's end and its own next step. The tenant's id is borrowed until then. */
+enum flow_rc	 model_chat_start(struct flow *, struct model *, struct slice tenant,
+		    const struct model_chat *, struct model_stream **out)
+		    __attribute__((warn_unused_result));
 /* The next piece of the answer: the text of all events that have arrived, in one slice. A stream
  * that ends without a finish_reason or [DONE], an error event, or a stall fails the flow: a cut
  * answer must never look like a finished one. What is not pulled is not read from the socket beyond

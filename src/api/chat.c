@@ -13,6 +13,7 @@
  *    high-water mark: a slow client pauses the model instead of filling our memory.
  *  - From [open] on the status 200 has left: a failure after it goes inside the stream.
  */
+#include "api/body_job.h"
 #include "api/chat_body.h"
 #include "api/chat_stream.h"
 #include "api/handlers.h"
@@ -22,9 +23,20 @@
 #define PROMPT_MAX	(256u << 10)	/* bytes of the system message, passages included */
 #define PIECE_MAX	(256u << 10)	/* bytes written for one pull, in the stream's form */
 
+/* The body as it is read, on a helper when it is large. */
+struct chat_job {
+	struct body_job		 job;		/* first */
+	unsigned		 top_k;		/* unless the body says */
+	struct slice		 named;		/* X-Tenantgate-Stream; in the arena */
+	struct slice		 accept;	/* the same */
+	struct chat_input	 input;		/* strings in the arena */
+	enum stream_kind	 stream;
+};
+
 struct chat {
 	struct request		 req;		/* first */
-	struct chat_input	 input;		/* strings in the flow's arena */
+	void			*job;		/* owned: struct chat_job; NULL while it is read */
+	struct chat_input	 input;		/* strings in the job's arena */
 	float			*vector;	/* arena */
 	struct hits		 hits;		/* arena */
 	struct buf		 prompt;	/* owned */
@@ -34,8 +46,8 @@ struct chat {
 	struct buf		 piece;		/* owned: what is written next */
 };
 
-static flow_step_fn chat_read, chat_embed, chat_search, chat_ask_model, chat_open_stream, chat_pull,
-    chat_write;
+static flow_step_fn chat_read, chat_parse, chat_embed, chat_search, chat_ask_model,
+    chat_open_stream, chat_pull, chat_write;
 static flow_end_fn chat_end;
 
 static const struct flow_step chat_steps[] = {
@@ -44,6 +56,7 @@ static const struct flow_step chat_steps[] = {
 	{ "limit", request_limit },
 	{ "provision", request_database },
 	{ "body", chat_read },
+	{ "parse", chat_parse },
 	{ "embed", chat_embed },
 	{ "pool_wait", request_borrow },
 	{ "search", chat_search },
@@ -70,38 +83,50 @@ chat_read(struct flow *f)
 	return http_read_body(f, c->req.x, &c->req.body);
 }
 
-/* Reads the body while its parsed JSON lives, also for the stream's form; keeps copies in the
- * arena. */
-static bool
-chat_parse(struct chat *c, struct err *err)
+/* An offload_fn. The stream's form depends on the body too, so it is chosen while the parsed JSON
+ * lives. */
+static void
+chat_job_read(void *arg)
 {
-	struct request *req = &c->req;
-	json_t *root = json_read_object(buf_view(&req->body), err);
-	bool ok;
+	struct chat_job *j = arg;
+	json_t *root = body_job_json(&j->job, CHAT_NODES_MAX);
 
 	if (root == NULL)
-		return false;
-	ok = chat_body_read(root, req->ctx->conf->top_k, req->flow.arena, &c->input, err);
-	if (ok)
-		c->writer.kind = stream_choose(http_header(req->x, "X-Tenantgate-Stream"),
-		    http_header(req->x, "Accept"), root);
+		return;
+	if (chat_body_read(root, j->top_k, j->job.arena, &j->input, &j->job.err))
+		j->stream = stream_choose(j->named, j->accept, root);
 	json_decref(root);
-	return ok;
+}
+
+static enum flow_rc
+chat_parse(struct flow *f)
+{
+	struct chat *c = chat_of(f);
+	struct chat_job *j = body_job_new(&c->req, sizeof(*j));
+
+	j->top_k = c->req.ctx->conf->top_k;
+	j->named = body_job_copy(&j->job, http_header(c->req.x, "X-Tenantgate-Stream"));
+	j->accept = body_job_copy(&j->job, http_header(c->req.x, "Accept"));
+	c->job = j;
+	return body_job_run(f, j->job.body.len, chat_job_read, body_job_free, &c->job);
 }
 
 static enum flow_rc
 chat_embed(struct flow *f)
 {
 	struct chat *c = chat_of(f);
+	const struct chat_job *j = c->job;
 	struct model *model = c->req.ctx->model;
-	struct err err = { 0 };
 
-	if (!chat_parse(c, &err))
-		return flow_fail_err(f, &err);
+	if (err_is(&j->job.err))
+		return flow_fail_err(f, &j->job.err);
+	c->input = j->input;
+	c->writer.kind = j->stream;
 	c->vector = arena_array(f->arena, model_dimensions(model), sizeof(*c->vector));
 	if (c->vector == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the question's vector");
-	return model_embed(f, model, &c->input.question, 1, c->vector, &c->req.usage);
+	return model_embed(f, model, slice_str(c->req.tenant_id), &c->input.question, 1, c->vector,
+	    &c->req.usage);
 }
 
 static enum flow_rc
@@ -141,7 +166,8 @@ chat_ask_model(struct flow *f)
 		.message_count = c->input.message_count,
 		.temperature = c->input.temperature,
 	};
-	return model_chat_start(f, c->req.ctx->model, &chat, &c->answer);
+	return model_chat_start(f, c->req.ctx->model, slice_str(c->req.tenant_id), &chat,
+	    &c->answer);
 }
 
 /* The model has accepted the request: only now does the header go out, with the sources before the
@@ -223,11 +249,12 @@ chat_end(struct flow *f, const struct err *err)
 {
 	struct chat *c = chat_of(f);
 
-	model_chat_stop(&c->answer);	/* a client that left costs no more tokens */
+	model_chat_stop(&c->answer); /* a client that left costs no more tokens */
 	if (err_is(err) && c->req.streaming)
 		chat_break(c, err);
 	buf_free(&c->prompt);
 	buf_free(&c->piece);
+	body_job_free(c->job);
 	request_end(&c->req, err);
 }
 

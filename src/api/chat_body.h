@@ -14,6 +14,7 @@
 #include "tenantgate/model.h"
 #include "tenantgate/retrieval.h"
 
+#define CHAT_NODES_MAX		20000	/* values, members and elements, in /search too */
 #define CHAT_MESSAGES_MAX	256	/* in one body, those that are left out included */
 #define CHAT_QUESTION_MAX	8000	/* bytes embedded; longer questions are cut */
 

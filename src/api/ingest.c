@@ -20,12 +20,12 @@
  *    call.
  *  - The documents of a request are stored one by one: those before a failed one stay stored.
  */
-#include <assert.h>
 #include <stdlib.h>
 
 #include "api/handlers.h"
-#include "api/ingest_body.h"
+#include "api/ingest_memory.h"
 #include "api/ingest_report.h"
+#include "api/ingest_work.h"
 #include "api/respond.h"
 
 enum document_state {
@@ -38,23 +38,20 @@ enum document_state {
 
 struct ingest {
 	struct request		 req;		/* first */
-	struct ingest_items	 items;		/* ranges of the body, or arena */
+	void			*work;		/* owned: see work_of() */
+	struct ingest_memory	 memory;
 	struct ingest_report	 report;
-	unsigned		 at;		/* index of the document under way */
-	enum document_state	 state;		/* of that document */
+	enum document_state	 state;		/* of the document under way */
 	struct document		 found;		/* arena: the one stored under its id, if any */
 	bool			 is_found;
-	struct extract_out	 extracted;	/* owned: extract_free() */
-	struct chunk_list	 chunks;	/* owned: chunk_free() */
-	struct slice		*texts;		/* owned array of borrowed ranges of the text */
 	float			*vectors;	/* owned: chunks.count * the model's dimensions */
 	size_t			 embedded;	/* chunks that have a vector */
 	size_t			 batch;		/* chunks of the model call under way */
 };
 
-static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_find, ingest_extract,
-    ingest_chunk, ingest_embed, ingest_embedded, ingest_store, ingest_stored, ingest_list,
-    ingest_next;
+static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_begin, ingest_find,
+    ingest_extract, ingest_chunk, ingest_reserve, ingest_intend, ingest_embed, ingest_embedded,
+    ingest_store, ingest_stored, ingest_list, ingest_next;
 static flow_end_fn ingest_end;
 
 static const struct flow_step ingest_steps[] = {
@@ -65,10 +62,13 @@ static const struct flow_step ingest_steps[] = {
 	{ "admit", ingest_admit },
 	{ "body", ingest_read },
 	{ "parse", ingest_parse },
+	{ "begin", ingest_begin },
 	{ "find_wait", request_borrow },
 	{ "find", ingest_find },
 	{ "extract", ingest_extract },
 	{ "chunk", ingest_chunk },
+	{ "share", ingest_reserve },
+	{ "intend", ingest_intend },
 	{ "embed", ingest_embed },
 	{ "embedded", ingest_embedded },
 	{ "pool_wait", request_borrow },
@@ -87,41 +87,28 @@ ingest_of(struct flow *f)
 	return FLOW_MEMBER_OF(f, struct ingest, req.flow, &ingest_kind);
 }
 
+/* NULL before the body is there, and while a helper has it: from ingest_parse() to ingest_begin(),
+ * and from ingest_chunk() to ingest_reserve(). */
+static struct ingest_work *
+work_of(struct ingest *in)
+{
+	return in->work;
+}
+
 /* The document under way. */
 static struct ingest_item *
 item_of(struct ingest *in)
 {
-	return &in->items.items[in->at];
+	return ingest_work_item(work_of(in));
 }
 
-/* A flow_defer_fn: gives the place of ingest_admit() back, however the flow ends. */
-static void
-ingest_leave(void *arg)
-{
-	struct api_shared *shared = arg;
-
-	atomic_fetch_sub(&shared->ingests, 1);
-}
-
-/* A document, its text and its vectors are held in memory until they are stored: only so many
- * bodies are accepted at a time, over all workers. It comes before the body is read, so a refused
- * client has sent little; and it does not queue, for a queue would hold connections, not work. */
+/* Before the body is read, so a refused client has sent little. */
 static enum flow_rc
 ingest_admit(struct flow *f)
 {
-	const struct api_context *ctx = request_of(f)->ctx;
-	struct err err = { .code = ERR_NONE };
+	struct ingest *in = ingest_of(f);
 
-	if (atomic_fetch_add(&ctx->shared->ingests, 1) < ctx->conf->ingests_max) {
-		flow_defer(f, ingest_leave, ctx->shared);
-		return FLOW_NEXT;
-	}
-	ingest_leave(ctx->shared);
-	err_set(&err, ERR_OVERLOADED,
-	    "%u documents are being ingested already; try again in 2 s, or raise max_ingests.",
-	    ctx->conf->ingests_max);
-	err.retry_after = 2;
-	return flow_fail_err(f, &err);
+	return ingest_memory_enter(f, &in->memory, &in->req);
 }
 
 static enum flow_rc
@@ -132,42 +119,29 @@ ingest_read(struct flow *f)
 	return http_read_body(f, in->req.x, &in->req.body);
 }
 
-/* The body's ceiling has room for a form around the document; the document's own is exact. */
-static bool
-sizes_allowed(struct ingest *in, struct err *err)
-{
-	size_t max = in->req.ctx->conf->document_max;
-
-	for (unsigned i = 0; i < in->items.count; i++)
-		if (in->items.items[i].bytes.len > max)
-			err_set(err, ERR_TOO_LARGE,
-			    "A document may have at most %zu bytes; send a smaller one, or raise "
-			    "max_document_size.",
-			    max);
-	return !err_is(err);
-}
-
-/* From here on a stream of events may be open: later failures go into it. */
 static enum flow_rc
 ingest_parse(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
-	struct http_exchange *x = in->req.x;
-	struct err err = { 0 };
-	struct ingest_head head = {
-		.content_type = http_header(x, "Content-Type"),
-		.document_id = http_query_get(x, "documentId", f->arena),
-		.title = http_query_get(x, "title", f->arena),
-		.file_name = http_query_get(x, "fileName", f->arena),
-	};
+	size_t bytes = in->req.body.len;
 
-	if (!ingest_query_decodes(http_query(x)))
+	if (!ingest_query_decodes(http_query(in->req.x)))
 		return flow_fail(f, ERR_BAD_REQUEST,
 		    "The URL's query has a %% without two hexadecimal digits; write %%25 for it.");
-	if (!ingest_body_read(&head, buf_view(&in->req.body), f->arena, &in->items, &err) ||
-	    !sizes_allowed(in, &err))
-		return flow_fail_err(f, &err);
-	in->report.several = in->items.count > 1;
+	in->work = ingest_work_new(&in->req);
+	return body_job_run(f, bytes, ingest_work_parse, ingest_work_free, &in->work);
+}
+
+/* From here on a stream of events may be open: later failures go into it. */
+static enum flow_rc
+ingest_begin(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+	const struct ingest_work *w = in->work;
+
+	if (err_is(&w->job.err))
+		return flow_fail_err(f, &w->job.err);
+	in->report.several = w->items.count > 1;
 	ingest_report_begin(&in->report);
 	in->req.streaming = in->report.events;
 	return FLOW_NEXT;
@@ -198,79 +172,63 @@ ingest_extract(struct flow *f)
 		return flow_goto(f, ingest_list);
 	}
 	ingest_report_progress(&in->report, "extract", 0, 1);
-	return extract_run(f, &in->req.ctx->conf->extract, item->document.mime_type, item->bytes,
-	    &in->extracted);
+	return extract_run(f, &in->req.ctx->conf->extract, in->req.ctx->shared->budgets.parsers,
+	    slice_str(in->req.tenant_id), item->document.mime_type, item->bytes,
+	    &work_of(in)->extracted);
 }
 
-/* Chunks never reach over a page's end, so each has one page number. The formats' table was asked
- * before, when the item was made: mime_type is one of its rows. */
-static bool
-chunk_pages(struct ingest *in)
-{
-	const struct api_conf *conf = in->req.ctx->conf;
-	const struct document_format *format = format_find(item_of(in)->document.mime_type);
-
-	assert(format != NULL);
-	in->chunks.max = conf->chunks_max;
-	for (unsigned i = 0; i < in->extracted.page_count; i++) {
-		const struct page_text *p = &in->extracted.pages[i];
-
-		if (!chunk_split(p->text, p->number, format->separators, conf->chunk_size,
-			conf->chunk_overlap, &in->chunks))
-			return false;
-	}
-	return true;
-}
-
-/* chunk_split() stopped: at the ceiling, or for want of memory below it. */
 static enum flow_rc
-chunks_refused(struct flow *f)
+ingest_chunk(struct flow *f)
 {
-	const struct chunk_list *chunks = &ingest_of(f)->chunks;
+	struct ingest *in = ingest_of(f);
+	struct err err = { .code = ERR_NONE };
 
-	if (chunks->count < chunks->max)
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's chunks");
-	return flow_fail(f, ERR_DOC_LIMIT,
-	    "The document has more than %zu chunks; split it, or raise max_chunks_per_document.",
-	    chunks->max);
+	if (!ingest_memory_text(&in->memory, work_of(in)->extracted.text.cap, &err))
+		return flow_fail_err(f, &err);
+	return body_job_run(f, ingest_work_cut_bytes(in->work), ingest_work_cut, ingest_work_free,
+	    &in->work);
+}
+
+/* Its share of memory before the vectors are made; no database, catalog or extractor is held
+ * meanwhile. */
+static enum flow_rc
+ingest_reserve(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+	const struct ingest_work *w = in->work;
+
+	if (err_is(&w->job.err))
+		return flow_fail_err(f, &w->job.err);
+	return ingest_memory_vectors(f, &in->memory, w->texts, w->chunks.count);
 }
 
 /* The client chooses how many, so want of memory is its request's failure (503), not the process's:
  * a document of 2.7 MB may need 25 MB of vectors. */
 static bool
-gather_texts(struct ingest *in)
+make_vectors(struct ingest *in)
 {
-	unsigned dimensions = model_dimensions(in->req.ctx->model);
+	size_t floats = work_of(in)->chunks.count * (size_t)model_dimensions(in->req.ctx->model);
 
-	in->texts = calloc(in->chunks.count, sizeof(*in->texts));
-	in->vectors = calloc(in->chunks.count * (size_t)dimensions, sizeof(*in->vectors));
-	if (in->texts == NULL || in->vectors == NULL)
-		return false;
-	for (size_t i = 0; i < in->chunks.count; i++)
-		in->texts[i] = in->chunks.items[i].content;
+	in->vectors = calloc(floats, sizeof(*in->vectors));
 	in->embedded = 0;
 	in->batch = 0;
-	return true;
+	return in->vectors != NULL;
 }
 
 /* The last step that can refuse the document for what it is; then the intent is written. The state
  * moves before the wait: from the moment the statement is sent, its row may be there. */
 static enum flow_rc
-ingest_chunk(struct flow *f)
+ingest_intend(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
+	struct ingest_work *w = in->work;
 	struct document *d = &item_of(in)->document;
 
 	ingest_report_progress(&in->report, "extract", 1, 1);
-	if (!chunk_pages(in))
-		return chunks_refused(f);
-	if (in->chunks.count == 0)
-		return flow_fail(f, ERR_DOC_EMPTY,
-		    "The document has no text to store; send one that has.");
-	d->pages = in->extracted.pages_in_all;
-	d->chunks = (unsigned)in->chunks.count;
+	d->pages = w->extracted.pages_in_all;
+	d->chunks = (unsigned)w->chunks.count;
 	ingest_report_progress(&in->report, "chunk", d->chunks, d->chunks);
-	if (!gather_texts(in))
+	if (!make_vectors(in))
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's vectors");
 	in->state = DOCUMENT_INTENDED;
 	return documents_begin(f, in->req.ctx->catalog, in->req.tenant_id, d);
@@ -282,10 +240,11 @@ ingest_embed(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 	struct model *model = in->req.ctx->model;
-	size_t left = in->chunks.count - in->embedded;
+	const struct ingest_work *w = in->work;
+	const struct slice *texts = w->texts + in->embedded;
 
-	in->batch = model_batch(model, in->texts + in->embedded, left);
-	return model_embed(f, model, in->texts + in->embedded, in->batch,
+	in->batch = model_batch(model, texts, w->chunks.count - in->embedded);
+	return model_embed(f, model, slice_str(in->req.tenant_id), texts, in->batch,
 	    in->vectors + in->embedded * model_dimensions(model), &in->req.usage);
 }
 
@@ -293,10 +252,11 @@ static enum flow_rc
 ingest_embedded(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
+	size_t chunks = work_of(in)->chunks.count;
 
 	in->embedded += in->batch;
-	ingest_report_progress(&in->report, "embed", in->embedded, in->chunks.count);
-	if (in->embedded < in->chunks.count)
+	ingest_report_progress(&in->report, "embed", in->embedded, chunks);
+	if (in->embedded < chunks)
 		return flow_goto(f, ingest_embed);
 	return FLOW_NEXT;
 }
@@ -306,21 +266,23 @@ static enum flow_rc
 ingest_store(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
+	const struct chunk_list *chunks = &work_of(in)->chunks;
 
-	ingest_report_progress(&in->report, "store", 0, in->chunks.count);
+	ingest_report_progress(&in->report, "store", 0, chunks->count);
 	in->state = DOCUMENT_SENT;
-	return store_document(f, in->req.lease.conn, &item_of(in)->document, &in->chunks,
-	    in->vectors, model_dimensions(in->req.ctx->model));
+	return store_document(f, in->req.lease.conn, &item_of(in)->document, chunks, in->vectors,
+	    model_dimensions(in->req.ctx->model));
 }
 
 static enum flow_rc
 ingest_stored(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
+	size_t chunks = work_of(in)->chunks.count;
 
 	pool_return(&in->req.lease, POOL_CLEAN);
 	in->state = DOCUMENT_STORED;
-	ingest_report_progress(&in->report, "store", in->chunks.count, in->chunks.count);
+	ingest_report_progress(&in->report, "store", chunks, chunks);
 	return FLOW_NEXT;
 }
 
@@ -336,11 +298,9 @@ ingest_list(struct flow *f)
 static void
 ingest_clear(struct ingest *in)
 {
-	extract_free(&in->extracted);
-	chunk_free(&in->chunks);
-	free(in->texts);
+	ingest_work_clear(in->work);
+	ingest_memory_clear(&in->memory);
 	free(in->vectors);
-	in->texts = NULL;
 	in->vectors = NULL;
 }
 
@@ -349,11 +309,12 @@ static enum flow_rc
 ingest_next(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
+	struct ingest_work *w = in->work;
 
 	ingest_report_document(&in->report, &item_of(in)->document, in->state == DOCUMENT_STORED);
 	in->state = DOCUMENT_LISTED;
 	ingest_clear(in);
-	if (++in->at < in->items.count)
+	if (++w->at < w->items.count)
 		return flow_goto(f, request_borrow);
 	in->req.streaming = false;
 	if (!ingest_report_finish(&in->report))
@@ -377,6 +338,7 @@ ingest_end(struct flow *f, const struct err *err)
 	if (err_is(err) && in->req.streaming)
 		ingest_report_error(&in->report, err);
 	ingest_clear(in);
+	ingest_work_free(in->work);
 	ingest_report_free(&in->report);
 	request_end(&in->req, err);
 }

@@ -323,14 +323,16 @@ ingest_body_read(const struct ingest_head *head, struct slice body, struct arena
 	bool ok;
 
 	out->count = 0;
+	out->copied = false;
 	if (media_type_is(head->content_type, "multipart/form-data"))
 		return read_multipart(head, body, arena, out, err);
 	if (!media_type_is(head->content_type, "application/json"))
 		return add_item(out, &form, body, head->content_type, head->file_name, arena, err);
-	root = json_read_object(body, err);
+	root = json_nodes_fit(body, INGEST_NODES_MAX, err) ? json_read_object(body, err) : NULL;
 	if (root == NULL)
 		return false;
 	ok = read_json_fields(root, arena, out, err);
 	json_decref(root);
+	out->copied = true;
 	return ok;
 }

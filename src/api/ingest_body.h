@@ -15,6 +15,7 @@
 #include "tenantgate/retrieval.h"
 
 #define INGEST_FILES_MAX	16	/* of one form */
+#define INGEST_NODES_MAX	100000	/* values, members and elements of a JSON body */
 
 struct ingest_item {
 	struct slice	bytes;
@@ -26,6 +27,7 @@ struct ingest_item {
 struct ingest_items {
 	struct ingest_item	items[INGEST_FILES_MAX];
 	unsigned		count;
+	bool			copied;		/* the bytes are in the arena: the body may go */
 };
 
 /* What the request has outside its body; p NULL where it has not. */

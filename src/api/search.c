@@ -5,6 +5,7 @@
  * What POST /chat does up to its search, without the model's answer: the query is embedded, the
  * tenant's chunks are searched. The lease is returned before the response is written.
  */
+#include "api/body_job.h"
 #include "api/chat_body.h"
 #include "api/handlers.h"
 #include "api/respond.h"
@@ -12,14 +13,22 @@
 
 #define RESULTS_MAX	(4u << 20)	/* bytes of one response */
 
+/* The body as it is read, on a helper when it is large. */
+struct search_job {
+	struct body_job		 job;	/* first */
+	unsigned		 top_k;	/* unless the body says */
+	struct chat_input	 input;	/* question, documents and top_k alone are used; arena */
+};
+
 struct search {
 	struct request	 req;		/* first */
-	struct chat_input	 input;	/* question, documents and top_k alone are used */
+	void		*job;	/* owned: struct search_job; NULL while it is read */
+	struct chat_input	 input;	/* strings in the job's arena */
 	float		*vector;	/* arena */
 	struct hits	 hits;	/* strings in the flow's arena */
 };
 
-static flow_step_fn search_read, search_embed, search_run, search_respond;
+static flow_step_fn search_read, search_parse, search_embed, search_run, search_respond;
 static flow_end_fn search_end;
 
 static const struct flow_step search_steps[] = {
@@ -28,6 +37,7 @@ static const struct flow_step search_steps[] = {
 	{ "limit", request_limit },
 	{ "provision", request_database },
 	{ "body", search_read },
+	{ "parse", search_parse },
 	{ "embed", search_embed },
 	{ "pool_wait", request_borrow },
 	{ "search", search_run },
@@ -70,35 +80,44 @@ search_query(const json_t *root, struct arena *arena, struct slice *out, struct 
 	return out->p != NULL;
 }
 
-/* What the body asks for, into s->input. */
-static bool
-search_parse(struct search *s, struct err *err)
+/* An offload_fn. */
+static void
+search_job_read(void *arg)
 {
-	struct request *req = &s->req;
-	json_t *root = json_read_object(buf_view(&req->body), err);
-	bool ok;
+	struct search_job *j = arg;
+	json_t *root = body_job_json(&j->job, CHAT_NODES_MAX);
 
-	if (root == NULL)
-		return false;
-	ok = search_query(root, req->flow.arena, &s->input.question, err) &&
-	    chat_body_scope(root, req->ctx->conf->top_k, req->flow.arena, &s->input, err);
+	if (root != NULL && search_query(root, j->job.arena, &j->input.question, &j->job.err))
+		(void)chat_body_scope(root, j->top_k, j->job.arena, &j->input, &j->job.err);
 	json_decref(root);
-	return ok;
+}
+
+static enum flow_rc
+search_parse(struct flow *f)
+{
+	struct search *s = search_of(f);
+	struct search_job *j = body_job_new(&s->req, sizeof(*j));
+
+	j->top_k = s->req.ctx->conf->top_k;
+	s->job = j;
+	return body_job_run(f, j->job.body.len, search_job_read, body_job_free, &s->job);
 }
 
 static enum flow_rc
 search_embed(struct flow *f)
 {
 	struct search *s = search_of(f);
+	const struct search_job *j = s->job;
 	struct model *model = s->req.ctx->model;
-	struct err err = { 0 };
 
-	if (!search_parse(s, &err))
-		return flow_fail_err(f, &err);
+	if (err_is(&j->job.err))
+		return flow_fail_err(f, &j->job.err);
+	s->input = j->input;
 	s->vector = arena_array(f->arena, model_dimensions(model), sizeof(*s->vector));
 	if (s->vector == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the query's vector");
-	return model_embed(f, model, &s->input.question, 1, s->vector, &s->req.usage);
+	return model_embed(f, model, slice_str(s->req.tenant_id), &s->input.question, 1, s->vector,
+	    &s->req.usage);
 }
 
 static enum flow_rc
@@ -166,6 +185,7 @@ search_respond(struct flow *f)
 static void
 search_end(struct flow *f, const struct err *err)
 {
+	body_job_free(search_of(f)->job);
 	request_end(request_of(f), err);
 }
 

@@ -211,6 +211,27 @@ share_take(struct flow *f, struct share_budget *s, struct slice holder, unsigned
 	return err_is(&err) ? flow_fail_err(f, &err) : FLOW_NEXT;
 }
 
+bool
+share_try(struct share_budget *s, struct slice holder, unsigned weight, uint64_t units,
+    struct share_grant *grant, struct err *err)
+{
+	struct share_waiter_list woken;
+	struct share_holder *h;
+	bool taken;
+
+	assert(grant->budget == NULL || grant->budget == s);
+	share_lock(s, &woken);
+	h = share_holder_find(s, holder);
+	assert(grant->holder == NULL || grant->holder == h);
+	budget_set_weight(&h->place, weight);
+	taken = share_add(s, h, units, err);
+	if (taken)
+		*grant = (struct share_grant){ s, h, grant->units + units };
+	share_holder_settle(s, h);
+	share_unlock(s, &woken);
+	return taken;
+}
+
 void
 share_give(struct share_grant *grant)
 {
@@ -267,6 +288,17 @@ share_resize(struct share_budget *s, uint64_t capacity)
 	budget_resize(&s->budget, capacity);
 	share_refuse_impossible(s, &woken);
 	share_unlock(s, &woken);
+}
+
+uint64_t
+share_largest(struct share_budget *s)
+{
+	uint64_t largest;
+
+	pthread_mutex_lock(&s->lock);
+	largest = share_units_max(s);
+	pthread_mutex_unlock(&s->lock);
+	return largest;
 }
 
 static bool

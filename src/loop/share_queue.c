@@ -80,8 +80,8 @@ share_retry_after(struct share_budget *s, const struct share_holder *h)
 	return (int)((double)place / per_s) + 1;
 }
 
-static uint64_t
-units_max(const struct share_budget *s)
+uint64_t
+share_units_max(const struct share_budget *s)
 {
 	uint64_t most = budget_largest(&s->budget);
 
@@ -93,7 +93,7 @@ too_large_error(const struct share_budget *s, uint64_t units, struct err *err)
 {
 	err_set(err, ERR_TOO_LARGE,
 	    "This needs %llu %s, and one tenant may have %llu. Send less at once, or raise %s.",
-	    (unsigned long long)units, s->conf.noun, (unsigned long long)units_max(s),
+	    (unsigned long long)units, s->conf.noun, (unsigned long long)share_units_max(s),
 	    s->conf.setting);
 }
 
@@ -103,7 +103,7 @@ waiter_refuse(struct share_waiter *w, const struct share_holder *h)
 {
 	struct share_budget *s = w->budget;
 
-	if (w->units > units_max(s)) {
+	if (w->units > share_units_max(s)) {
 		too_large_error(s, w->units, &w->err);
 	} else if (h->waiting >= s->conf.waiting_max) {
 		err_set(&w->err, ERR_OVERLOADED,
@@ -112,6 +112,35 @@ waiter_refuse(struct share_waiter *w, const struct share_holder *h)
 		w->err.retry_after = share_retry_after(s, h);
 	}
 	s->refused_total += err_is(&w->err);
+}
+
+/* ---- grants ---- */
+
+static void
+share_count_grant(struct share_budget *s, struct budget_holder *place, uint64_t units)
+{
+	budget_take(place, units);
+	s->granted_total++;
+	grant_rate_count(&s->rate, clock_mono_us());
+}
+
+bool
+share_add(struct share_budget *s, struct share_holder *h, uint64_t units, struct err *err)
+{
+	if (budget_admits(&h->place, units)) {
+		share_count_grant(s, &h->place, units);
+		return true;
+	}
+	if (units > share_units_max(s)) {
+		too_large_error(s, units, err);
+	} else {
+		err_set(err, ERR_OVERLOADED,
+		    "This tenant may have no more %s now; try again later or raise %s.",
+		    s->conf.noun, s->conf.setting);
+		err->retry_after = share_retry_after(s, h);
+	}
+	s->refused_total++;
+	return false;
 }
 
 /* ---- the queue ---- */
@@ -163,9 +192,7 @@ share_pass(struct share_budget *s, struct share_waiter_list *woken)
 	while ((place = budget_next(&s->budget)) != NULL) {
 		struct share_waiter *w = TAILQ_FIRST(&share_holder_of(place)->waiters);
 
-		budget_take(place, w->units);
-		s->granted_total++;
-		grant_rate_count(&s->rate, clock_mono_us());
+		share_count_grant(s, place, w->units);
 		waiter_notify_of(w, woken);
 	}
 }
@@ -179,7 +206,7 @@ share_refuse_impossible(struct share_budget *s, struct share_waiter_list *woken)
 		struct share_holder *h = w->holder;
 
 		next = TAILQ_NEXT(w, queued);
-		if (w->units <= units_max(s))
+		if (w->units <= share_units_max(s))
 			continue;
 		too_large_error(s, w->units, &w->err);
 		s->refused_total++;

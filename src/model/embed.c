@@ -30,10 +30,11 @@ struct embed {
 	struct timer backoff_timer;
 };
 
-static flow_step_fn embed_send, embed_response;
+static flow_step_fn embed_wait, embed_send, embed_response;
 static flow_release_fn embed_release;
 
 static const struct flow_step embed_steps[] = {
+	{ "share", embed_wait },
 	{ "send", embed_send },
 	{ "response", embed_response },
 	{ NULL, NULL },
@@ -54,6 +55,17 @@ embed_release(struct flow *f)
 	buf_free(&e->call.body);
 	timer_free(&e->backoff_timer);
 	free(e);
+}
+
+/* The place is kept over all tries: a call that the server put off is still one under way. */
+static enum flow_rc
+embed_wait(struct flow *f)
+{
+	struct embed *e = FLOW_OF(f, struct embed, &embed_kind);
+
+	flow_defer(f, share_give_later, &e->call.grant);
+	return share_take(f, e->call.model->shares->embeddings, e->call.tenant, 1, 1,
+	    &e->call.grant);
 }
 
 /* Also the step of another try: what the last one left is freed first. */
@@ -124,8 +136,8 @@ texts_valid(const struct slice *texts, size_t n)
 }
 
 enum flow_rc
-model_embed(struct flow *f, struct model *m, const struct slice *texts, size_t n, float *out,
-    struct model_usage *usage)
+model_embed(struct flow *f, struct model *m, struct slice tenant, const struct slice *texts,
+    size_t n, float *out, struct model_usage *usage)
 {
 	struct embed *e;
 
@@ -135,6 +147,7 @@ model_embed(struct flow *f, struct model *m, const struct slice *texts, size_t n
 	e = xcalloc(1, sizeof(*e));
 	e->call.model = m;
 	e->call.stage = "embedding model";
+	e->call.tenant = tenant;
 	e->n = n;
 	e->out = out;
 	e->usage = usage;

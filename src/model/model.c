@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model: opening and closing a worker's model, its defaults, and how many texts make a batch.
+ * model: opening and closing a worker's model and what all models share, the defaults, and how many
+ * texts make a batch.
  */
 #include "tenantgate/model.h"
 
@@ -11,6 +12,9 @@
 #include "model/model_internal.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/wire/url.h"
+
+#define NUMBER_BYTES 12 /* of a vector in a response, as text */
+#define WAITING_MAX 1000 /* calls of one tenant that wait for a place; more are refused */
 
 void
 model_conf_init(struct model_conf *c)
@@ -28,6 +32,40 @@ model_conf_init(struct model_conf *c)
 	c->first_byte_timeout_us = 60 * 1000000ull;
 	c->idle_timeout_us = 60 * 1000000ull;
 	c->delta_max = 256 * 1024;
+	c->streams_max = 256;
+	c->embeddings_max = 64;
+	c->wait_timeout_us = 10 * 1000000ull;
+}
+
+struct model_shares *
+model_shares_open(const struct model_conf *conf)
+{
+	struct model_shares *shares = xcalloc(1, sizeof(*shares));
+	struct share_conf budget = {
+		.noun = "model streams",
+		.setting = "max_model_streams",
+		.capacity = conf->streams_max,
+		.has_headroom = true,
+		.waiting_max = WAITING_MAX,
+		.wait_timeout_us = conf->wait_timeout_us,
+	};
+
+	shares->streams = share_open(&budget);
+	budget.noun = "embedding calls";
+	budget.setting = "max_embedding_calls";
+	budget.capacity = conf->embeddings_max;
+	shares->embeddings = share_open(&budget);
+	return shares;
+}
+
+void
+model_shares_close(struct model_shares *shares)
+{
+	if (shares == NULL)
+		return;
+	share_close(shares->streams);
+	share_close(shares->embeddings);
+	free(shares);
 }
 
 static char *
@@ -55,12 +93,14 @@ url_is_openai(const char *base_url)
 
 /* URLs and the Authorization line are built once, not at each request. */
 struct model *
-model_open(struct worker *worker, struct web *web, const struct model_conf *conf)
+model_open(struct worker *worker, struct web *web, struct model_shares *shares,
+    const struct model_conf *conf)
 {
 	struct model *m = xcalloc(1, sizeof(*m));
 
 	m->worker = worker;
 	m->web = web;
+	m->shares = shares;
 	m->conf = *conf;
 	m->is_openai = url_is_openai(conf->base_url);
 	m->embeddings_url = string_join(conf->base_url, "/embeddings");
@@ -106,4 +146,15 @@ model_batch(const struct model *m, const struct slice *texts, size_t n)
 		bytes += texts[i].len;
 	}
 	return i == 0 && n > 0 ? 1 : i;
+}
+
+size_t
+model_embed_memory(const struct model *m, const struct slice *texts, size_t n)
+{
+	size_t batch = model_batch(m, texts, n), bytes = 0, i;
+
+	for (i = 0; i < batch; i++)
+		bytes += texts[i].len;
+	return n * m->conf.dimensions * sizeof(float) + 2 * bytes +
+	    batch * m->conf.dimensions * NUMBER_BYTES;
 }

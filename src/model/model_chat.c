@@ -2,6 +2,8 @@
 /*
  * model_chat: starting a streamed chat answer, as a small flow under the caller's.
  *
+ *	share: a place among the streams
+ *	  v
  *	send --> header --200--> done: the stream is the caller's
  *	  ^         | another status, or no response
  *	  |         v
@@ -27,10 +29,12 @@ struct chat_call {
 	struct timer backoff_timer;
 };
 
-static flow_step_fn model_chat_send, model_chat_header, model_chat_error_body, model_chat_classify;
+static flow_step_fn model_chat_wait, model_chat_send, model_chat_header, model_chat_error_body,
+    model_chat_classify;
 static flow_release_fn model_chat_release;
 
 static const struct flow_step model_chat_steps[] = {
+	{ "share", model_chat_wait },
 	{ "send", model_chat_send },
 	{ "header", model_chat_header },
 	{ "error_body", model_chat_error_body },
@@ -53,6 +57,15 @@ model_chat_release(struct flow *f)
 	buf_free(&c->error_body);
 	timer_free(&c->backoff_timer);
 	free(c);
+}
+
+/* The place is the stream's, and given back with it: model_stream_free(). */
+static enum flow_rc
+model_chat_wait(struct flow *f)
+{
+	struct model_call *call = &FLOW_OF(f, struct chat_call, &model_chat_kind)->stream->call;
+
+	return share_take(f, call->model->shares->streams, call->tenant, 1, 1, &call->grant);
 }
 
 /* Also the step of another try. The first free place among the header lines depends on whether
@@ -129,13 +142,14 @@ model_chat_classify(struct flow *f)
 }
 
 enum flow_rc
-model_chat_start(struct flow *f, struct model *m, const struct model_chat *chat,
-    struct model_stream **out)
+model_chat_start(struct flow *f, struct model *m, struct slice tenant,
+    const struct model_chat *chat, struct model_stream **out)
 {
 	struct chat_call *c = xcalloc(1, sizeof(*c));
 	struct model_stream *s = model_stream_new(m);
 
 	*out = NULL;
+	s->call.tenant = tenant;
 	if (!request_json_chat(&s->call, chat)) {
 		model_stream_free(s);
 		free(c);

@@ -12,13 +12,20 @@
 
 #include "tenantgate/base/buf.h"
 #include "tenantgate/base/err.h"
+#include "tenantgate/loop/share.h"
 #include "tenantgate/model.h"
 
 #define ERROR_BODY_MAX	(16u * 1024)	/* bytes of an error response that are read */
 
+struct model_shares {
+	struct share_budget	*streams;	/* owned, both */
+	struct share_budget	*embeddings;
+};
+
 struct model {
 	struct worker		*worker;	/* borrowed */
 	struct web		*web;		/* borrowed */
+	struct model_shares	*shares;	/* borrowed */
 	struct model_conf	 conf;		/* its strings borrowed */
 	char			*embeddings_url;/* owned */
 	char			*chat_url;	/* owned */
@@ -31,6 +38,8 @@ struct model {
 struct model_call {
 	struct model		*model;		/* borrowed */
 	const char		*stage;		/* static: "embedding model", "chat model" */
+	struct slice		 tenant;	/* borrowed until the call's wait is over */
+	struct share_grant	 grant;		/* the call's place in its budget */
 	struct buf		 body;		/* owned */
 	unsigned		 tries;		/* begun, this one included */
 };

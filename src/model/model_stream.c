@@ -59,7 +59,8 @@ model_stream_new(struct model *m)
 	return s;
 }
 
-/* Closes the connection when the transfer is still under way. */
+/* Closes the connection when the transfer is still under way. The place among the streams is given
+ * back after that: as many are taken as there are connections with a stream, lingering ones too. */
 void
 model_stream_free(struct model_stream *s)
 {
@@ -71,6 +72,7 @@ model_stream_free(struct model_stream *s)
 	sse_free(&s->sse);
 	delta_free(&s->delta);
 	buf_free(&s->call.body);
+	share_give(&s->call.grant);
 	s->magic = 0;
 	free(s);
 }

@@ -5,56 +5,44 @@
  * PDF readers are large and have had many holes, so none runs in this process, which holds every
  * tenant's secrets.
  *
- *	[extract_enter] --> [extract_run] --> [extract_classify] --> [extract_cut] --> done
- *	  |     ^                                  \___ failed, with the document's or our fault
- *	  +-----+ while parallel_max run
+ *	[extract_enter] --> [extract_run] --> [extract_classify] --> done; then extract_read()
+ *	     waits, in the order of tenants     \___ failed, with the document's or our fault
  *
- * The extraction is a child flow in the request's arena.
+ * The extraction is a child flow in the request's arena; extract_read.c makes pages of what it has
+ * brought.
  */
 #define _GNU_SOURCE /* memmem */
 #include <assert.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "retrieval/text.h"
-#include "tenantgate/base/backoff.h"
-#include "tenantgate/base/json.h"
+#include "retrieval/extract_internal.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/retrieval.h"
 #include "tenantgate/wire/proc.h"
 
 #define STDERR_MAX 4096 /* bytes kept of the extractor's stderr */
 #define ARGS_MAX   12
-
-/* Between two tries for a free parser. */
-static const struct backoff enter_backoff = { 20 * 1000, 20 * 1000, 100 };
-
-#define TOO_MUCH_TEXT \
-	"The document has more than %zu bytes of text; split it, or raise extract_max_text."
-#define NO_PAGES "The PDF has no pages; send one that has some."
+#define WAITING_MAX 1000 /* documents of one tenant that wait for a parser; more are refused */
 
 struct extraction {
 	struct flow flow;
 	const struct extract_conf *conf; /* borrowed */
-	const struct document_format *format;
 	struct slice body;	   /* borrowed */
 	struct extract_out *out;   /* borrowed: the caller frees it */
 	struct proc_result result; /* owned bufs; out moves to the caller when it is good */
-	struct timer backoff_timer;
+	struct share_budget *parsers;	 /* borrowed */
+	struct slice tenant;		 /* borrowed */
+	struct share_grant parser;
 };
 
-/* Parsers that run now, of all workers: CPU and memory are the whole machine's. */
-static _Atomic unsigned parsers_running;
-
-static flow_step_fn extraction_enter, extraction_run, extraction_classify, extraction_cut;
+static flow_step_fn extraction_enter, extraction_run, extraction_classify;
 
 static const struct flow_step extraction_steps[] = {
 	{ "extract_enter", extraction_enter },
 	{ "extract_run", extraction_run },
 	{ "extract_classify", extraction_classify },
-	{ "extract_cut", extraction_cut },
 	{ NULL, NULL },
 };
 
@@ -83,6 +71,20 @@ extract_conf_init(struct extract_conf *c)
 	};
 }
 
+struct share_budget *
+extract_parsers_open(const struct extract_conf *c)
+{
+	const struct share_conf conf = {
+		.noun = "extractors",
+		.setting = "extract_max_parallel",
+		.capacity = c->parallel_max,
+		.waiting_max = WAITING_MAX,
+		.wait_timeout_us = c->timeout_us,
+	};
+
+	return share_open(&conf);
+}
+
 void
 extract_free(struct extract_out *out)
 {
@@ -90,50 +92,6 @@ extract_free(struct extract_out *out)
 	out->pages = NULL;
 	out->page_count = out->pages_in_all = 0;
 }
-
-/* False when the arena is full or without memory. */
-static bool
-cut_text(struct arena *arena, const struct document_format *format, struct extract_out *out)
-{
-	return format->has_pages ? text_cut_pages(arena, out) : text_one_page(arena, out);
-}
-
-/* ---- text ---- */
-
-/* Some editors on Windows begin a file with a byte order mark (U+FEFF): it is no part of the
- * text. */
-static struct slice
-skip_byte_order_mark(struct slice body)
-{
-	if (slice_starts(body, "\xef\xbb\xbf")) {
-		body.p += 3;
-		body.len -= 3;
-	}
-	return body;
-}
-
-/* READER_TEXT, at once. The text is copied: it then lives as long as a PDF's would, whatever
- * becomes of the body. Bytes that are not UTF-8 are refused, not guessed at: a wrong guess is
- * stored for good. */
-static enum flow_rc
-read_text(struct flow *f, const struct extract_conf *c, const struct document_format *format,
-    struct slice body, struct extract_out *out)
-{
-	body = skip_byte_order_mark(body);
-	if (body.len > c->text_max)
-		return flow_fail(f, ERR_DOC_LIMIT, TOO_MUCH_TEXT, c->text_max);
-	if (!json_utf8_valid(body))
-		return flow_fail(f, ERR_PDF_BROKEN,
-		    "The text is not UTF-8, or has a NUL byte; save it as UTF-8 and try again.");
-	if (text_trim(body).len == 0)
-		return flow_fail(f, ERR_DOC_EMPTY,
-		    "The document has no text; send one that has some.");
-	if (!buf_slice(&out->text, body) || !cut_text(f->arena, format, out))
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's text");
-	return FLOW_NEXT;
-}
-
-/* ---- PDF ---- */
 
 static struct extraction *
 extraction_of(struct flow *f)
@@ -150,36 +108,18 @@ extraction_clear(void *arg)
 	buf_free(&x->result.err);
 }
 
-/* A flow_defer_fn: the parser's place is free again, however the flow ends. */
-static void
-extraction_leave(void *arg)
-{
-	(void)arg;
-	atomic_fetch_sub(&parsers_running, 1);
-}
-
-/* No queue: a flow tries again every 20 ms, for as long as reading a document may take. A queue
- * over all workers would need their mailboxes and a cancel, for waits that are rare. */
+/* A parser is all CPU and as much memory as it may have, so there are few, for all workers. */
 static enum flow_rc
 extraction_enter(struct flow *f)
 {
 	struct extraction *x = extraction_of(f);
 
-	if (atomic_fetch_add(&parsers_running, 1) < x->conf->parallel_max) {
-		flow_defer(f, extraction_leave, NULL);
-		return FLOW_NEXT;
-	}
-	atomic_fetch_sub(&parsers_running, 1);
-	if (flow_age_us(f) > x->conf->timeout_us)
-		return flow_fail(f, ERR_OVERLOADED,
-		    "Too many PDFs are being read now; try again later, or raise "
-		    "extract_max_parallel.");
-	flow_goto(f, extraction_enter);
-	return flow_sleep(f, &x->backoff_timer, backoff_us(&enter_backoff, 1, 0));
+	flow_defer(f, share_give_later, &x->parser);
+	return share_take(f, x->parsers, x->tenant, 1, 1, &x->parser);
 }
 
 /* Limits of its own for what it can measure better: CPU a second past the wall clock's, so that the
- * deadline of proc_run() decides; a page past the ceiling, so that extraction_cut() sees that there
+ * deadline of proc_run() decides; a page past the ceiling, so that extract_read() sees that there
  * are too many. */
 static bool
 extract_args(struct extraction *x, const char *args[ARGS_MAX])
@@ -286,15 +226,18 @@ classify_exit(struct flow *f, int status)
 {
 	struct extraction *x = extraction_of(f);
 
-	if (status == 0)
+	if (status == 0) {
+		x->out->text = x->result.out; /* the caller's: a later failure leaves nothing */
+		buf_init(&x->result.out, 0);
 		return FLOW_NEXT;
+	}
 	if ((status >= EXTRACT_EXIT_USAGE && status <= EXTRACT_EXIT_LARGE) || status == 127)
 		return extractor_failed(f);
 	if (stderr_has(x, "Incorrect password") || stderr_has(x, "security handler"))
 		return flow_fail(f, ERR_PDF_ENCRYPTED,
 		    "The PDF is encrypted; send it without a password.");
 	if (stderr_has(x, "Wrong page range") || stderr_has(x, "Document stream is empty"))
-		return flow_fail(f, ERR_DOC_EMPTY, NO_PAGES);
+		return flow_fail(f, ERR_DOC_EMPTY, EXTRACT_NO_PAGES);
 	if (stderr_has(x, "Out of memory"))
 		return extraction_over_limit(f);
 	return flow_fail(f, ERR_PDF_BROKEN,
@@ -317,50 +260,16 @@ extraction_classify(struct flow *f)
 	case PROC_OUT_LARGE:
 		if (x->result.out.no_memory)
 			return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's text");
-		return flow_fail(f, ERR_DOC_LIMIT, TOO_MUCH_TEXT, x->conf->text_max);
+		return flow_fail(f, ERR_DOC_LIMIT, EXTRACT_TOO_MUCH_TEXT, x->conf->text_max);
 	case PROC_NOT_STARTED:
 		break;
 	}
 	return extractor_failed(f);
 }
 
-/* More than the request's arena holds, or than there is memory for. */
-static enum flow_rc
-pages_refused(struct flow *f)
-{
-	if (arena_no_memory(f->arena))
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's pages");
-	return flow_fail(f, ERR_DOC_LIMIT, "The document has too many pages; split it.");
-}
-
-/* The text moves to the caller's out, so a failure after it leaves nothing behind. A PDF of
- * pictures has pages without text: that has a code of its own, for text recognition would help. */
-static enum flow_rc
-extraction_cut(struct flow *f)
-{
-	struct extraction *x = extraction_of(f);
-	struct extract_out *out = x->out;
-
-	text_clean(&x->result.out);
-	out->text = x->result.out;
-	buf_init(&x->result.out, 0);
-	if (!cut_text(f->arena, x->format, out))
-		return pages_refused(f);
-	if (out->pages_in_all > x->conf->pages_max)
-		return flow_fail(f, ERR_DOC_LIMIT,
-		    "The document has more than %u pages; split it, or raise extract_max_pages.",
-		    x->conf->pages_max);
-	if (out->pages_in_all == 0 && out->page_count == 0)
-		return flow_fail(f, ERR_DOC_EMPTY, NO_PAGES);
-	if (out->page_count == 0)
-		return flow_fail(f, ERR_PDF_NO_TEXT,
-		    "The PDF has pictures and no text; run text recognition (OCR) on it first.");
-	return FLOW_NEXT;
-}
-
 enum flow_rc
-extract_run(struct flow *f, const struct extract_conf *c, const char *mime, struct slice body,
-    struct extract_out *out)
+extract_run(struct flow *f, const struct extract_conf *c, struct share_budget *parsers,
+    struct slice tenant, const char *mime, struct slice body, struct extract_out *out)
 {
 	const struct document_format *format = format_find(mime);
 	struct err err = { 0 };
@@ -376,12 +285,13 @@ extract_run(struct flow *f, const struct extract_conf *c, const char *mime, stru
 		return flow_fail(f, ERR_DOC_EMPTY,
 		    "The document has no bytes; send one that has some.");
 	if (format->reader == READER_TEXT)
-		return read_text(f, c, format, body, out);
+		return FLOW_NEXT;
 	x = arena_alloc(f->arena, sizeof(*x));
 	if (x == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the extractor");
 	x->conf = c;
-	x->format = format;
+	x->parsers = parsers;
+	x->tenant = tenant;
 	x->body = body;
 	x->out = out;
 	return flow_call(f, &x->flow, &extraction_kind);

@@ -75,12 +75,12 @@ text_cut_pages(struct arena *arena, struct extract_out *out)
 }
 
 bool
-text_one_page(struct arena *arena, struct extract_out *out)
+text_one_page(struct arena *arena, struct slice text, struct extract_out *out)
 {
 	out->pages = arena_array(arena, 1, sizeof(*out->pages));
 	if (out->pages == NULL)
 		return false;
-	out->pages[0] = (struct page_text){ 0, buf_view(&out->text) };
+	out->pages[0] = (struct page_text){ 0, text };
 	out->page_count = 1;
 	return true;
 }

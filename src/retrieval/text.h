@@ -19,7 +19,7 @@ struct slice text_trim(struct slice);
  * from out->text. Pages without text are counted and left out. False when the arena is full or
  * without memory. */
 bool	text_cut_pages(struct arena *, struct extract_out *);
-/* The whole of out->text as one page without a number. False as above. */
-bool	text_one_page(struct arena *, struct extract_out *);
+/* A text as one page without a number, which borrows it. False as above. */
+bool	text_one_page(struct arena *, struct slice, struct extract_out *);
 
 #endif

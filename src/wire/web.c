@@ -192,7 +192,8 @@ curl_set_up(void)
 /*
  * Sessions of TLS are shared so that a new connection resumes one, whichever easy handle it serves.
  * A multi handle's connections are shared by all its transfers anyhow. Beyond
- * MAX_TOTAL_CONNECTIONS libcurl lets transfers wait; their deadlines run.
+ * MAX_TOTAL_CONNECTIONS libcurl lets transfers wait, in the order of nobody's choice and with their
+ * deadlines running: so process.c makes it more than the budgets of calls.
  */
 static bool
 web_set_up(struct web *w, const struct web_conf *conf)

@@ -6,8 +6,8 @@
  *
  * sources: src/api/multipart.c src/api/ingest_body.c src/base/alloc.c src/base/arena.c
  * sources: src/base/buf.c src/base/clock.c src/base/digest.c src/base/err.c src/base/json.c
- * sources: src/base/json_put.c src/base/log.c src/base/log_repeat.c src/base/random.c
- * sources: src/base/utf8.c src/retrieval/formats.c
+ * sources: src/base/json_count.c src/base/json_put.c src/base/log.c src/base/log_repeat.c
+ * sources: src/base/random.c src/base/utf8.c src/retrieval/formats.c
  * libs: -ljansson -lcrypto
  */
 #include "api/ingest_body.h"

@@ -114,7 +114,10 @@ void
 model_fixture_reopen(const struct model_conf *conf)
 {
 	model_close(model_fixture.model);
-	model_fixture.model = model_open(model_fixture.worker, model_fixture.web, conf);
+	model_shares_close(model_fixture.shares);
+	model_fixture.shares = model_shares_open(conf);
+	model_fixture.model =
+	    model_open(model_fixture.worker, model_fixture.web, model_fixture.shares, conf);
 	assert_non_null(model_fixture.model);
 }
 
@@ -129,7 +132,7 @@ model_fixture_script(const struct scripted_response *script)
 int
 model_fixture_set_up(void **state)
 {
-	struct web_conf web = { .connections_max = 8 };
+	struct web_conf web = { .connections_max = 400 };
 	struct model_conf conf;
 
 	(void)state;
@@ -156,6 +159,7 @@ model_fixture_tear_down(void **state)
 	(void)state;
 	model_fixture_turn_until_idle();
 	model_close(model_fixture.model);
+	model_shares_close(model_fixture.shares);
 	web_close(model_fixture.web);
 	peer_close(&model_fixture.peer);
 	worker_free(model_fixture.worker);

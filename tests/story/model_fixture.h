@@ -29,6 +29,7 @@ struct model_fixture {
 	struct worker		*worker;
 	struct web		*web;
 	struct model		*model;
+	struct model_shares	*shares;
 	struct peer		 peer;
 	char			 url[64];
 	const struct scripted_response	*script;	/* borrowed */

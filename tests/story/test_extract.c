@@ -31,14 +31,27 @@ struct extract_case {
 
 static struct worker *worker;
 static struct arena *arena;
+static struct share_budget *parsers;
 static struct extract_case extract_case;
 
+/* Of extract_case and of its copies. */
 static enum flow_rc
 extract_flow_extract(struct flow *f)
 {
-	(void)f;
-	return extract_run(&extract_case.flow, &extract_case.conf, extract_case.mime,
-	    extract_case.body, &extract_case.out);
+	struct extract_case *s = (struct extract_case *)f;
+
+	return extract_run(f, &s->conf, parsers, SLICE_LIT("acme"), s->mime, s->body, &s->out);
+}
+
+static enum flow_rc
+extract_flow_read(struct flow *f)
+{
+	struct extract_case *s = (struct extract_case *)f;
+	struct err err = { .code = ERR_NONE };
+
+	if (!extract_read(&s->conf, s->mime, s->body, f->arena, &s->out, &err))
+		return flow_fail_err(f, &err);
+	return FLOW_NEXT;
 }
 
 static enum flow_rc
@@ -58,18 +71,10 @@ extract_flow_end(struct flow *f, const struct err *err)
 }
 
 static const struct flow_step extract_steps[] = { { "extract", extract_flow_extract },
-	{ NULL, NULL } };
+	{ "read", extract_flow_read }, { NULL, NULL } };
 static const struct flow_step run_steps[] = { { "run", extract_flow_run }, { NULL, NULL } };
 static const struct flow_kind extract_kind = { "extract", extract_steps, extract_flow_end, NULL };
 static const struct flow_kind run_kind = { "run", run_steps, extract_flow_end, NULL };
-
-static enum flow_rc
-turn_extract(struct flow *f)
-{
-	struct extract_case *s = (struct extract_case *)f;
-
-	return extract_run(f, &s->conf, s->mime, s->body, &s->out);
-}
 
 static void
 turn_end(struct flow *f, const struct err *err)
@@ -77,8 +82,7 @@ turn_end(struct flow *f, const struct err *err)
 	((struct extract_case *)f)->err = *err;
 }
 
-static const struct flow_step turn_steps[] = { { "extract", turn_extract }, { NULL, NULL } };
-static const struct flow_kind turn_kind = { "turn", turn_steps, turn_end, NULL };
+static const struct flow_kind turn_kind = { "turn", extract_steps, turn_end, NULL };
 
 static int
 set_up(void **state)
@@ -90,6 +94,7 @@ set_up(void **state)
 	extract_conf_init(&extract_case.conf);
 	extract_case.conf.program = BUILDDIR "/tenantgate-extract";
 	extract_case.conf.timeout_us = 10 * 1000000ull;
+	parsers = extract_parsers_open(&extract_case.conf);
 	buf_init(&extract_case.result.out, 100000);
 	buf_init(&extract_case.result.err, 100);
 	return worker == NULL ? -1 : 0;
@@ -104,6 +109,7 @@ tear_down(void **state)
 	buf_free(&extract_case.result.out);
 	buf_free(&extract_case.result.err);
 	worker_free(worker);
+	share_close(parsers);
 	arena_free(arena);
 	return 0;
 }
@@ -241,7 +247,7 @@ extractions_take_turns(void **state)
 	static struct extract_case others[3];
 
 	(void)state;
-	extract_case.conf.parallel_max = 1;
+	share_resize(parsers, 1);
 	extract_case.mime = "application/pdf";
 	extract_case.body = file(SAMPLE);
 	for (int i = 0; i < 3; i++) {
@@ -260,8 +266,10 @@ extractions_take_turns(void **state)
 		extract_free(&others[i].out);
 	extract_free(&extract_case.out);
 	extract_case.ended = false;
+	share_close(parsers);
 	extract_case.conf.parallel_max = 0;
 	extract_case.conf.timeout_us = 50000;
+	parsers = extract_parsers_open(&extract_case.conf);
 	assert_int_equal(extract(extract_case.mime, extract_case.body), ERR_OVERLOADED);
 }
 

@@ -49,7 +49,7 @@ chat_reader_send(struct flow *f)
 		.max_tokens = 99 };
 
 	flow_defer(f, chat_reader_stop, &t->stream);
-	return model_chat_start(f, model_fixture.model, &chat, &t->stream);
+	return model_chat_start(f, model_fixture.model, SLICE_LIT("acme"), &chat, &t->stream);
 }
 
 static enum flow_rc

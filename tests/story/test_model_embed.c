@@ -41,7 +41,8 @@ embed_both(struct flow *f)
 {
 	struct embedding *e = (struct embedding *)f;
 
-	return model_embed(f, model_fixture.model, e->texts, 2, e->out, &e->usage);
+	return model_embed(f, model_fixture.model, SLICE_LIT("acme"), e->texts, 2, e->out,
+	    &e->usage);
 }
 
 static void

@@ -99,6 +99,36 @@ retry_after_is_the_place_over_the_grants_of_late(void **state)
 	assert_int_equal(t->outcome.retry_after, 60);
 }
 
+static bool
+grant_grows(struct share_grant *grant, const char *holder, uint64_t units, struct err *err)
+{
+	err_clear(err);
+	return share_try(budget, slice_str(holder), 1, units, grant, err);
+}
+
+static void
+what_grows_is_taken_at_once_or_refused(void **state)
+{
+	struct share_grant noisy = { 0 }, quiet = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	open_budget(100, 0, true);
+	assert_true(grant_grows(&noisy, "noisy", 70, &err));
+	assert_true(grant_grows(&noisy, "noisy", 5, &err));
+	assert_false(grant_grows(&noisy, "noisy", 1, &err));
+	assert_int_equal(err.code, ERR_OVERLOADED);
+	assert_in_range(err.retry_after, 1, 60);
+	assert_int_equal(noisy.units, 75);
+	assert_true(grant_grows(&quiet, "quiet", 25, &err));
+	assert_false(grant_grows(&quiet, "quiet", 91, &err));
+	assert_int_equal(err.code, ERR_TOO_LARGE);
+	share_give(&noisy);
+	assert_int_equal(stats_now().held, 25);
+	assert_int_equal(share_largest(budget), 90);
+	share_give(&quiet);
+}
+
 static void
 figures_tell_the_longest_wait(void **state)
 {
@@ -121,6 +151,7 @@ main(void)
 		SHARE_TEST(too_many_waiters_of_one_holder_are_refused_at_once),
 		SHARE_TEST(a_wait_that_is_too_long_says_what_was_scarce),
 		SHARE_TEST(retry_after_is_the_place_over_the_grants_of_late),
+		SHARE_TEST(what_grows_is_taken_at_once_or_refused),
 		SHARE_TEST(figures_tell_the_longest_wait),
 	};
 

@@ -99,7 +99,8 @@ peer_open(struct peer *p, struct worker *w, uint16_t port, peer_fn *serve)
 	p->serve = serve;
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	p->listener = evconnlistener_new_bind(worker_base(w), peer_accept, p,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, 16, (struct sockaddr *)&sin, sizeof(sin));
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, PEER_CONNS_MAX, (struct sockaddr *)&sin,
+	    sizeof(sin));
 	assert_non_null(p->listener);
 	assert_int_equal(getsockname(evconnlistener_get_fd(p->listener), (struct sockaddr *)&sin,
 			     &len),

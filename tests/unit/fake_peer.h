@@ -19,7 +19,7 @@
 struct peer;
 struct ssl_ctx_st;
 
-#define PEER_CONNS_MAX 32
+#define PEER_CONNS_MAX 256
 
 struct peer_conn {
 	struct peer *peer;

@@ -26,6 +26,15 @@ json_t	*json_read_object(struct slice text, struct err *) __attribute__((warn_un
 /* The same, any value at the top. */
 json_t	*json_read(struct slice text, struct err *) __attribute__((warn_unused_result));
 
+/* How many nodes the tree of a JSON text would have: the value at the top, each member's and each
+ * element. Reads on no further than past `max`: then the count is max + 1. Linear, builds nothing;
+ * exact for what json_read() accepts. */
+size_t	 json_count_nodes(struct slice text, size_t max);
+/* False, with ERR_INVALID_JSON and the limit in words, when there are more than max. To be asked
+ * before json_read() of a text whose sender is not trusted with more. */
+bool	 json_nodes_fit(struct slice text, size_t max, struct err *)
+	    __attribute__((warn_unused_result));
+
 bool	json_get_string(const json_t *, const char *name, struct slice *out, struct err *);
 bool	json_opt_string(const json_t *, const char *name, struct slice *out, struct err *);
 bool	json_opt_int(const json_t *, const char *name, int64_t min, int64_t max, int64_t *out,

@@ -64,6 +64,12 @@ struct share_grant {
 enum flow_rc	 share_take(struct flow *, struct share_budget *, struct slice holder,
 		    unsigned weight, uint64_t units, struct share_grant *)
 		    __attribute__((warn_unused_result));
+/* The same without waiting: true when the units are taken, added to what the grant has already of
+ * the same budget and holder. Else false with err set as above; what the grant has stays. For what
+ * grows while it is held, of which nobody may wait for more (two who do would wait for each other);
+ * in a budget where others wait it overtakes them. Any thread. */
+bool		 share_try(struct share_budget *, struct slice holder, unsigned weight,
+		    uint64_t units, struct share_grant *, struct err *);
 /* Idempotent: an empty grant is nothing to give back. Any thread. */
 void		 share_give(struct share_grant *);
 void		 share_give_later(void *grant);		/* the same as a flow_defer_fn */
@@ -72,6 +78,8 @@ void		 share_give_later(void *grant);		/* the same as a flow_defer_fn */
  * than one may now ever have is refused; a higher one wakes waiters. 0: the rule's alone. */
 void		 share_resize(struct share_budget *, uint64_t capacity);
 void		 share_set_ceiling(struct share_budget *, uint64_t ceiling);
+/* The most units that one may ever have at once: more is ERR_TOO_LARGE. Any thread. */
+uint64_t	 share_largest(struct share_budget *);
 
 /* A moment's figures. The totals only grow. Any thread. */
 struct share_stats {

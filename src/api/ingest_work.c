@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ingest_work: see the header. What always holds: nothing here touches the request, its flow or its
+ * worker; the chunks are ranges of the extracted text, or of the body, and go before them.
+ */
+#include "api/ingest_work.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct ingest_work *
+ingest_work_new(struct request *req)
+{
+	struct ingest_work *w = body_job_new(req, sizeof(*w));
+	struct arena *arena = w->job.arena;
+
+	w->conf = req->ctx->conf;
+	w->head = (struct ingest_head){
+		.content_type = body_job_copy(&w->job, http_header(req->x, "Content-Type")),
+		.document_id = http_query_get(req->x, "documentId", arena),
+		.title = http_query_get(req->x, "title", arena),
+		.file_name = http_query_get(req->x, "fileName", arena),
+	};
+	return w;
+}
+
+void
+ingest_work_clear(void *arg)
+{
+	struct ingest_work *w = arg;
+
+	if (w == NULL)
+		return;
+	free(w->texts);
+	w->texts = NULL;
+	chunk_free(&w->chunks);
+	extract_free(&w->extracted);
+}
+
+void
+ingest_work_free(void *arg)
+{
+	ingest_work_clear(arg);
+	body_job_free(arg);
+}
+
+/* The body's ceiling has room for a form around the document; the document's own is exact. */
+static bool
+sizes_allowed(struct ingest_work *w)
+{
+	size_t max = w->conf->document_max;
+
+	for (unsigned i = 0; i < w->items.count; i++)
+		if (w->items.items[i].bytes.len > max)
+			err_set(&w->job.err, ERR_TOO_LARGE,
+			    "A document may have at most %zu bytes; send a smaller one, or raise "
+			    "max_document_size.",
+			    max);
+	return !err_is(&w->job.err);
+}
+
+void
+ingest_work_parse(void *arg)
+{
+	struct ingest_work *w = arg;
+
+	if (ingest_body_read(&w->head, buf_view(&w->job.body), w->job.arena, &w->items,
+		&w->job.err) &&
+	    sizes_allowed(w) && w->items.copied)
+		buf_free(&w->job.body);
+}
+
+/* Chunks never reach over a page's end, so each has one page number. The formats' table was asked
+ * before, when the item was made: mime_type is one of its rows. */
+static bool
+chunk_pages(struct ingest_work *w)
+{
+	const struct document_format *format = format_find(ingest_work_item(w)->document.mime_type);
+
+	assert(format != NULL);
+	w->chunks.max = w->conf->chunks_max;
+	for (unsigned i = 0; i < w->extracted.page_count; i++) {
+		const struct page_text *p = &w->extracted.pages[i];
+
+		if (!chunk_split(p->text, p->number, format->separators, w->conf->chunk_size,
+			w->conf->chunk_overlap, &w->chunks))
+			return false;
+	}
+	return true;
+}
+
+/* chunk_split() stopped: at the ceiling, or for want of memory below it. */
+static void
+chunks_refused(struct ingest_work *w)
+{
+	const struct chunk_list *chunks = &w->chunks;
+
+	if (chunks->count < chunks->max)
+		err_set(&w->job.err, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's chunks");
+	else
+		err_set(&w->job.err, ERR_DOC_LIMIT,
+		    "The document has more than %zu chunks; split it, or raise "
+		    "max_chunks_per_document.",
+		    chunks->max);
+}
+
+/* The client chooses how many, so want of memory is its request's failure (503), not the
+ * process's. */
+static void
+list_texts(struct ingest_work *w)
+{
+	w->texts = calloc(w->chunks.count, sizeof(*w->texts));
+	if (w->texts == NULL) {
+		err_set(&w->job.err, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's chunks");
+		return;
+	}
+	for (size_t i = 0; i < w->chunks.count; i++)
+		w->texts[i] = w->chunks.items[i].content;
+}
+
+void
+ingest_work_cut(void *arg)
+{
+	struct ingest_work *w = arg;
+	const struct ingest_item *item = ingest_work_item(w);
+
+	if (!extract_read(&w->conf->extract, item->document.mime_type, item->bytes, w->job.arena,
+		&w->extracted, &w->job.err))
+		return;
+	if (!chunk_pages(w))
+		chunks_refused(w);
+	else if (w->chunks.count == 0)
+		err_set(&w->job.err, ERR_DOC_EMPTY,
+		    "The document has no text to store; send one that has.");
+	else
+		list_texts(w);
+}
+
+size_t
+ingest_work_cut_bytes(struct ingest_work *w)
+{
+	return w->extracted.text.len + ingest_work_item(w)->bytes.len;
+}

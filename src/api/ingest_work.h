@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ingest_work: what POST /ingest holds of its body, and the work on it that grows with the body:
+ * reading the form or the JSON, hashing, checking the text, cutting it into chunks. Pure but for
+ * random ids; run by body_job_run(), here or on a helper thread.
+ *
+ *	ingest_work_new, _parse, then for each document: (extract_run), _cut, _clear; _free
+ */
+#ifndef API_INGEST_WORK_H
+#define API_INGEST_WORK_H
+
+#include "api/body_job.h"
+#include "api/ingest_body.h"
+
+struct ingest_work {
+	struct body_job		 job;		/* first */
+	const struct api_conf	*conf;		/* borrowed: the process's, which does not change */
+	struct ingest_head	 head;		/* in the arena */
+	struct ingest_items	 items;		/* ranges of the body, or in the arena */
+	/* Of the document under way. */
+	unsigned		 at;		/* its index in items */
+	struct extract_out	 extracted;	/* owned: extract_free() */
+	struct chunk_list	 chunks;	/* owned: chunk_free() */
+	struct slice		*texts;		/* owned: the chunks' contents, for the model */
+};
+
+/* Takes the request's body over. */
+struct ingest_work	*ingest_work_new(struct request *);
+/* Both are offload_drop_fns. The first frees what one document has; idempotent. NULL is fine. */
+void	ingest_work_clear(void *);
+void	ingest_work_free(void *);
+
+/* Both are offload_fns; why they refuse the body or the document is in job.err. The first fills the
+ * items; the second, of what extract_run() has left, the chunks, of which there is one at least,
+ * and their texts. */
+void	ingest_work_parse(void *);
+void	ingest_work_cut(void *);
+
+/* The document under way. */
+static inline struct ingest_item *
+ingest_work_item(struct ingest_work *w)
+{
+	return &w->items.items[w->at];
+}
+
+/* Bytes that ingest_work_cut() goes through. */
+size_t	ingest_work_cut_bytes(struct ingest_work *);
+
+#endif
