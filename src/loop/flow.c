@@ -18,7 +18,6 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +28,10 @@
 /* A flow whose operations are always done at once would keep the loop from its sockets: after so
  * many steps it goes to the end of the run queue. */
 #define STEPS_A_TURN 64
+
+/* The flows of a long queue do not have their turns all at once, either: after so long the loop
+ * looks at its sockets (WORKER_TURN_LIMIT_US is for all of it). */
+#define RUN_MAX_US 2000
 
 /* A wild pointer or a call from another thread ends the process here, near its cause. */
 static void
@@ -244,10 +247,16 @@ run_queue_init(struct run_queue *rq)
 bool
 run_queue_run(struct run_queue *rq, unsigned turns)
 {
+	uint64_t began_us = 0;
 	struct flow *f;
 
-	while (turns-- > 0 && (f = TAILQ_FIRST(&rq->queue)) != NULL)
+	while (turns-- > 0 && (f = TAILQ_FIRST(&rq->queue)) != NULL) {
 		flow_run_turn(f, &rq->clock);
+		if (began_us == 0)
+			began_us = rq->clock.running_since_us;
+		else if (rq->clock.running_since_us - began_us > RUN_MAX_US)
+			break;
+	}
 	return !TAILQ_EMPTY(&rq->queue);
 }
 
@@ -352,37 +361,6 @@ flow_step_name(const struct flow *f)
 {
 	assert(f->magic == FLOW_MAGIC);
 	return f->kind->steps[f->step].name;
-}
-
-/* The name of the step, for it says what the time was spent on; the code becomes a 504 unless the
- * owner of the flow turns it into one of its own. */
-static void
-deadline_passed(void *arg)
-{
-	struct flow *f = arg;
-	char why[96];
-
-	snprintf(why, sizeof(why), "The deadline passed in step '%s'. Try again.",
-	    flow_step_name(f));
-	flow_abort(f, ERR_TIMEOUT, why);
-}
-
-void
-flow_deadline(struct flow *f, uint64_t us)
-{
-	flow_check(f);
-	if (f->state == FLOW_ENDED) /* its timer is freed: a new one would leak */
-		return;
-	if (us == 0) {
-		timer_stop(&f->deadline);
-		return;
-	}
-	if (f->deadline.event == NULL && !timer_init(&f->deadline, f->worker, deadline_passed, f)) {
-		flow_abort(f, ERR_OVERLOADED,
-		    "There is no memory for a deadline now. Try again in a moment.");
-		return;
-	}
-	timer_start(&f->deadline, us);
 }
 
 /* Not from the flow's arena: when that is at its ceiling, which a client can bring about, a lease

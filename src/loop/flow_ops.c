@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flow_ops.c: the operations that the engine itself offers to steps (run a child flow, sleep), and
- * what others ask of flows: the age, and the walks over all flows of a worker that the log of live
- * flows and the shutdown make.
+ * flow_ops.c: the operations that the engine itself offers to steps (run a child flow, sleep), the
+ * deadline, and what others ask of flows: the age, and the walks over all flows of a worker that
+ * the log of live flows and the shutdown make.
  *
  * The operations use flow.c as all others do: flow_wait() with a cancel function, flow_wake().
  */
 #include <assert.h>
+#include <stdio.h>
 
 #include "loop/worker_internal.h"
 #include "tenantgate/base/clock.h"
@@ -69,6 +70,37 @@ flow_sleep(struct flow *f, struct timer *storage, uint64_t us)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "a timer");
 	timer_start(storage, us);
 	return flow_wait(f, sleep_cancel, storage);
+}
+
+/* The name of the step, for it says what the time was spent on; the code becomes a 504 unless the
+ * owner of the flow turns it into one of its own. */
+static void
+deadline_passed(void *arg)
+{
+	struct flow *f = arg;
+	char why[96];
+
+	snprintf(why, sizeof(why), "The deadline passed in step '%s'. Try again.",
+	    flow_step_name(f));
+	flow_abort(f, ERR_TIMEOUT, why);
+}
+
+void
+flow_deadline(struct flow *f, uint64_t us)
+{
+	assert(f->magic == FLOW_MAGIC && worker_is_mine(f->worker));
+	if (f->state == FLOW_ENDED) /* its timer is freed: a new one would leak */
+		return;
+	if (us == 0) {
+		timer_stop(&f->deadline);
+		return;
+	}
+	if (f->deadline.event == NULL && !timer_init(&f->deadline, f->worker, deadline_passed, f)) {
+		flow_abort(f, ERR_OVERLOADED,
+		    "There is no memory for a deadline now. Try again in a moment.");
+		return;
+	}
+	timer_start(&f->deadline, us);
 }
 
 uint64_t

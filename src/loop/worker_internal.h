@@ -64,7 +64,7 @@ struct offload		**worker_offload(struct worker *);	/* where it is kept */
 
 void	run_queue_init(struct run_queue *);
 /* Gives queued flows their turn, `turns` turns at most (a flow that is queued again meanwhile gets
- * another); true when some are left. */
+ * another), and none any more after some milliseconds; true when some are left. */
 bool	run_queue_run(struct run_queue *, unsigned turns);
 
 #endif

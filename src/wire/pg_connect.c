@@ -4,9 +4,9 @@
  * steps (PQconnectStartParams, PQconnectPoll). The child fails as flows do, its deadline included;
  * the parent is woken plainly, with the failure in *why.
  *
- *	resolve --> start --> begin --> [socket ready] --> poll --> end: *out, or *why
- *	                        ^                            |
- *	                        +--- throttle <-- reading, writing
+ *	resolve --> start --> begin --> [socket ready] --> poll --> polled --> end: *out, or *why
+ *	                                       ^                      |
+ *	                                       +---- reading, writing +
  *
  * What libpq 15 leaves to us:
  *  - Names: PQconnectStartParams() resolves them by a blocking getaddrinfo(). With `hostaddr` it
@@ -16,8 +16,10 @@
  *  - Reasons: a failed login has a text, no SQLSTATE field; see pg_failure_login().
  *
  * A password's proof (SCRAM-SHA-256: 4096 rounds of HMAC) costs libpq several milliseconds of
- * computing in one call. So after a heavy call the worker's other logins wait for as long as it
- * took, and a crowd of them leaves the loop half of its time.
+ * computing in one call, and so does what it does for TLS (it reads all of sslrootcert anew for
+ * each connection). So the calls that may do either run on a helper thread. Meanwhile the PGconn is
+ * the helper's, and l->attempt is NULL: nobody watches its socket, and an aborted login leaves it
+ * to the helper to finish it.
  *
  * Memory: a struct login of its own, freed by its release; it holds copies of the target's texts.
  */
@@ -29,15 +31,19 @@
 #include <string.h>
 
 #include "tenantgate/base/alloc.h"
-#include "tenantgate/base/clock.h"
-#include "tenantgate/loop/timer.h"
+#include "tenantgate/loop/offload.h"
 #include "tenantgate/loop/worker.h"
 #include "wire/pg_conn.h"
 
-#define CA_BUNDLE     "/etc/ssl/certs/ca-certificates.crt" /* libpq 15 knows no "system" */
-#define ADDRS_USED    4					   /* libpq tries them in turn */
-#define PARAMS_MAX    24
-#define HEAVY_CALL_US 1000 /* a call of libpq's that took longer */
+#define CA_BUNDLE  "/etc/ssl/certs/ca-certificates.crt" /* libpq 15 knows no "system" */
+#define ADDRS_USED 4					/* libpq tries them in turn */
+#define PARAMS_MAX 24
+
+/* libpq's side of a login; on one thread at a time. */
+struct login_attempt {
+	PGconn *pq; /* owned, until it becomes *out */
+	PostgresPollingStatusType status;
+};
 
 struct login {
 	struct flow flow;
@@ -45,14 +51,13 @@ struct login {
 	struct pg_target target; /* texts owned */
 	struct dns *dns;	 /* borrowed; NULL if there is nothing to look up */
 	struct dns_answer answer;
-	PGconn *pq;		  /* owned until it becomes *out */
-	struct event io;	  /* added only while the flow waits for the socket */
-	struct timer retry_timer; /* login_throttle()'s wait */
-	struct pg_conn **out;	  /* borrowed: the parent's */
-	struct pg_result *why;	  /* borrowed: the parent's */
+	void *attempt;	       /* owned: struct login_attempt; NULL: a helper has it */
+	struct event io;       /* added only while the flow waits for the socket */
+	struct pg_conn **out;  /* borrowed: the parent's */
+	struct pg_result *why; /* borrowed: the parent's */
 };
 
-static flow_step_fn login_resolve, login_start, login_begin, login_poll, login_throttle;
+static flow_step_fn login_resolve, login_start, login_begin, login_poll, login_polled;
 static flow_end_fn login_end;
 static flow_release_fn pg_login_release;
 
@@ -61,12 +66,28 @@ static const struct flow_step pg_login_steps[] = {
 	{ "start", login_start },
 	{ "begin", login_begin },
 	{ "poll", login_poll },
-	{ "throttle", login_throttle },
+	{ "polled", login_polled },
 	{ NULL, NULL },
 };
 
 static const struct flow_kind pg_login_kind = { "pg_login", pg_login_steps, login_end,
 	pg_login_release };
+
+static PGconn *
+login_pq(const struct login *l)
+{
+	return ((const struct login_attempt *)l->attempt)->pq;
+}
+
+/* (PQfinish() of NULL is harmless.) */
+static void
+attempt_drop(void *arg)
+{
+	struct login_attempt *a = arg;
+
+	PQfinish(a->pq);
+	free(a);
+}
 
 /* ---- resolve ---- */
 
@@ -180,7 +201,7 @@ params_fill(struct params *p, const struct login *l)
 static enum flow_rc
 login_fail(struct login *l)
 {
-	pg_failure_login(&l->why->failure, PQerrorMessage(l->pq));
+	pg_failure_login(&l->why->failure, PQerrorMessage(login_pq(l)));
 	return flow_fail(&l->flow, ERR_DATABASE, "The login to the database failed.");
 }
 
@@ -189,18 +210,20 @@ login_start(struct flow *f)
 {
 	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
 	struct params p = { .n = 0 };
+	struct login_attempt *a;
 
 	if (err_is(&l->answer.err)) {
 		pg_failure_text(&l->why->failure, "", l->answer.err.detail);
 		return flow_fail(f, l->answer.err.code, "The database's host was not found.");
 	}
 	params_fill(&p, l);
-	l->pq = PQconnectStartParams(p.names, p.values, 0);
-	if (l->pq == NULL)
+	l->attempt = a = xcalloc(1, sizeof(*a));
+	a->pq = PQconnectStartParams(p.names, p.values, 0);
+	if (a->pq == NULL)
 		return flow_fail(f, ERR_OVERLOADED,
 		    "There is no memory for a connection; try again later.");
-	PQsetErrorVerbosity(l->pq, PQERRORS_VERBOSE); /* puts the SQLSTATE into the text */
-	if (PQstatus(l->pq) == CONNECTION_BAD)
+	PQsetErrorVerbosity(a->pq, PQERRORS_VERBOSE); /* puts the SQLSTATE into the text */
+	if (PQstatus(a->pq) == CONNECTION_BAD)
 		return login_fail(l);
 	return FLOW_NEXT;
 }
@@ -230,7 +253,7 @@ login_watch(struct login *l, short what)
 {
 	struct event_base *base = worker_base(l->flow.worker);
 
-	if (event_assign(&l->io, base, PQsocket(l->pq), what, login_ready, l) != 0 ||
+	if (event_assign(&l->io, base, PQsocket(login_pq(l)), what, login_ready, l) != 0 ||
 	    event_add(&l->io, NULL) != 0)
 		return flow_fail(&l->flow, ERR_OVERLOADED,
 		    "A database connection could not be watched; try again later.");
@@ -245,28 +268,47 @@ login_begin(struct flow *f)
 	return login_watch(FLOW_OF(f, struct login, &pg_login_kind), EV_WRITE);
 }
 
-/* Monotonic. One for each worker, for a worker is a thread. */
-static _Thread_local uint64_t throttled_until_us;
-
-/* Any heavy call counts, whether it was SCRAM's or TLS's share. */
-static PostgresPollingStatusType
-poll_timed(PGconn *pq)
+static void
+attempt_poll(void *arg)
 {
-	uint64_t began = clock_mono_us(), ended;
-	PostgresPollingStatusType status = PQconnectPoll(pq);
+	struct login_attempt *a = arg;
 
-	ended = clock_mono_us();
-	if (ended - began > HEAVY_CALL_US)
-		throttled_until_us = ended + (ended - began);
-	return status;
+	a->status = PQconnectPoll(a->pq);
 }
 
+/* Before the answer to the connect() libpq only sends what is short; after the authentication it
+ * only reads. */
+static bool
+attempt_may_compute(const struct login_attempt *a)
+{
+	ConnStatusType status = PQstatus(a->pq);
+
+	return status == CONNECTION_SSL_STARTUP || status == CONNECTION_AWAITING_RESPONSE;
+}
+
+/* Logins to one database compete with one another for the helpers, and not with other tenants'. */
 static enum flow_rc
 login_poll(struct flow *f)
 {
 	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
+	char holder[400];
 
-	switch (poll_timed(l->pq)) {
+	if (!attempt_may_compute(l->attempt)) {
+		attempt_poll(l->attempt);
+		return FLOW_NEXT;
+	}
+	snprintf(holder, sizeof(holder), "%s/%s", l->target.host, l->target.dbname);
+	return offload_run(f, slice_str(holder), attempt_poll, attempt_drop, l->attempt,
+	    &l->attempt);
+}
+
+static enum flow_rc
+login_polled(struct flow *f)
+{
+	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
+
+	flow_goto(f, login_poll);
+	switch (((const struct login_attempt *)l->attempt)->status) {
 	case PGRES_POLLING_READING:
 		return login_watch(l, EV_READ);
 	case PGRES_POLLING_WRITING:
@@ -276,21 +318,6 @@ login_poll(struct flow *f)
 	default:
 		return login_fail(l);
 	}
-}
-
-/* The socket is ready, but if a heavy call was made not long ago the loop's other work goes first.
- * A loop of its own: several logins wake at the same moment, and the first to poll throttles the
- * others again. */
-static enum flow_rc
-login_throttle(struct flow *f)
-{
-	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
-	uint64_t now = clock_mono_us();
-
-	if (now >= throttled_until_us)
-		return flow_goto(f, login_poll);
-	flow_goto(f, login_throttle);
-	return flow_sleep(f, &l->retry_timer, throttled_until_us - now);
 }
 
 /* ---- end ---- */
@@ -306,20 +333,24 @@ login_report(struct login *l, const struct err *err)
 }
 
 /* Sets one of *out and *why. Non-blocking from here on: pg_op.c relies on it, for a PQsend...()
- * must never wait for the socket. (PQfinish() of NULL is harmless.) */
+ * must never wait for the socket. */
 static void
 login_end(struct flow *f, const struct err *err)
 {
 	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
+	struct login_attempt *a = l->attempt;
 	struct err ours = *err;
 
-	if (!err_is(err) && PQsetnonblocking(l->pq, 1) == 0) {
-		*l->out = pg_conn_new(l->pq);
-		return;
+	if (!err_is(err) && PQsetnonblocking(a->pq, 1) == 0) {
+		*l->out = pg_conn_new(a->pq);
+		a->pq = NULL;
+	} else {
+		err_set(&ours, ERR_OVERLOADED,
+		    "There is no memory for a connection; try again later.");
+		login_report(l, &ours);
 	}
-	err_set(&ours, ERR_OVERLOADED, "There is no memory for a connection; try again later.");
-	login_report(l, &ours);
-	PQfinish(l->pq);
+	if (a != NULL)
+		attempt_drop(a);
 }
 
 static void

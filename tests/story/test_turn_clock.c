@@ -131,6 +131,33 @@ waiting_is_no_computing(void **state)
 	assert_int_equal(worker_long_turns(worker), 0);
 }
 
+static enum flow_rc
+step_burn_little(struct flow *f)
+{
+	(void)f;
+	burn(1000);
+	return FLOW_NEXT;
+}
+
+KIND(little_kind, NULL, { "burn_little", step_burn_little });
+
+static void
+many_flows_have_several_turns(void **state)
+{
+	enum { FLOWS = 2 * WORKER_TURN_LIMIT_US / 1000 };
+	static struct flow flows[FLOWS];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < FLOWS; i++)
+		flow_start(&flows[i], &little_kind, worker, NULL);
+	while (flow_count(worker) > 0) {
+		worker_turn(worker, 20);
+		traced[0] = '\0'; /* more ends than it has room for */
+	}
+	assert_int_equal(worker_long_turns(worker), 0);
+}
+
 struct short_turns {
 	struct task task;
 	struct worker *worker;
@@ -171,6 +198,7 @@ main(void)
 		TEST(a_step_that_computes_long_is_counted_and_named),
 		TEST(no_step_is_blamed_for_a_callback),
 		TEST(waiting_is_no_computing),
+		TEST(many_flows_have_several_turns),
 		TEST(short_turns_do_not_add_up),
 	};
 
