@@ -156,12 +156,13 @@ write_pid(const char *path)
 /* Raises the soft limit of descriptors to the hard one: the soft one (1024, say) is there for
  * programs that use select(2), and libevent uses epoll. When even the hard limit is short of what
  * the configuration may need, a warning is logged and the start goes on: connections past the limit
- * wait in the listeners' backlog. The 256 are for listeners, logs, the catalog, Redis, the
- * model. */
+ * wait in the listeners' backlog. The 256 are for listeners, logs, the catalog, Redis, Neon's
+ * API. */
 static void
 raise_descriptors(const struct conf *conf)
 {
-	rlim_t want = conf->http.max_client_conn + conf->pool.max_server_connections + 256;
+	rlim_t want = conf->http.max_client_conn + conf->pool.max_server_connections +
+	    conf->model.streams_max + conf->model.embeddings_max + 256;
 	struct rlimit files;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0)

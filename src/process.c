@@ -54,6 +54,7 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	offload_conf_init(&offload);
 	process->offload = offload_open(&offload);
 	process->pools = pools_open(&conf->pool, NULL);
+	api_budgets_open(&process->shared.budgets, &conf->api);
 	process->models = model_shares_open(&conf->model);
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);
 	process->connections = http_shared_new();
@@ -74,6 +75,7 @@ process_close(struct process *process)
 	if (process->limits != NULL)
 		limit_store_free(process->limits);
 	model_shares_close(process->models);
+	api_budgets_close(&process->shared.budgets);
 	if (process->connections != NULL)
 		http_shared_free(process->connections);
 	if (process->seal != NULL)

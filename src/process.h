@@ -23,7 +23,7 @@ struct process {
 	struct limit_store	*limits;	/* used without Redis, and while it is away */
 	struct model_shares	*models;	/* streams and embedding calls, by tenant */
 	struct http_shared	*connections;	/* how many clients there are */
-	struct api_shared	shared;		/* the phase; the count of ingests */
+	struct api_shared	shared;		/* the phase; the handlers' budgets */
 };
 
 /* Main thread, on zeroed memory, before the first worker. The conf is borrowed until the close.

@@ -5,7 +5,7 @@
  *
  * worker_context.c opens this: it fills one struct api_context for each worker and gives
  * api_handle() to that worker's HTTP server. Everything here runs on that worker's thread, but for
- * struct api_shared, whose members are atomic.
+ * struct api_shared, whose members guard themselves.
  */
 #ifndef TENANTGATE_API_H
 #define TENANTGATE_API_H
@@ -19,6 +19,7 @@
 #include "tenantgate/catalog.h"
 #include "tenantgate/http.h"
 #include "tenantgate/limit.h"
+#include "tenantgate/loop/share.h"
 #include "tenantgate/model.h"
 #include "tenantgate/pool.h"
 #include "tenantgate/retrieval.h"
@@ -35,7 +36,9 @@ struct api_conf {
 	unsigned	chunk_size;			/* UTF-16 units, as JavaScript counts */
 	unsigned	chunk_overlap;			/* UTF-16 units; less than chunk_size */
 	unsigned	chunks_max;			/* of one document */
-	unsigned	ingests_max;			/* at a time, whole process */
+	unsigned	ingests_max;			/* of one tenant at a time */
+	size_t		ingest_memory_max;		/* bytes, of all documents being ingested */
+	uint64_t	ingest_wait_timeout_us;		/* for a share of it */
 	unsigned	top_k;				/* chunks found, unless the body says */
 	uint64_t	ingest_timeout_us;		/* whole request */
 	uint64_t	chat_timeout_us;		/* whole request; of /search too */
@@ -53,10 +56,20 @@ void	api_conf_init(struct api_conf *);
  * reads it. Never moved back: the end of a migration does not undo a drain. */
 enum api_phase { API_STARTING, API_SERVING, API_DRAINING };
 
+/* What is scarce, lent by tenant (loop/share.h). Opened before the workers, closed after them. */
+struct api_budgets {
+	struct share_budget	*ingests;	/* owned, as all: places; a ceiling by tenant */
+	struct share_budget	*documents;	/* bytes: bodies, and the texts made of them */
+	struct share_budget	*vectors;	/* bytes */
+	struct share_budget	*parsers;	/* processes that read PDFs */
+};
+void	api_budgets_open(struct api_budgets *, const struct api_conf *);
+void	api_budgets_close(struct api_budgets *);
+
 /* What the handlers of all workers share. One for each process; it outlives the workers. */
 struct api_shared {
 	_Atomic enum api_phase	phase;
-	_Atomic unsigned	ingests;	/* under way: each holds a document in memory */
+	struct api_budgets	budgets;
 };
 
 /* What one worker's handlers use. All borrowed: closed only when that worker's HTTP server is

@@ -49,6 +49,8 @@ struct http_conf {
 	size_t		 target_max;		/* bytes of the request target */
 	uint64_t	 header_timeout_us;	/* first byte of a request to its last header */
 	uint64_t	 body_timeout_us;	/* between two pieces of a body */
+	unsigned	 body_rate_min;		/* bytes a second of a body, over all of it but its
+						 * first body_timeout_us; 0: no such limit */
 	uint64_t	 send_timeout_us;	/* a client that takes nothing is cut off then */
 	uint64_t	 keepalive_timeout_us;	/* idle between requests */
 	size_t		 write_high_water;	/* bytes queued before http_stream_flush() waits */
@@ -118,12 +120,18 @@ void		http_attach(struct http_exchange *, struct flow *);
  * Reads the whole body into `out`, which stays the caller's. Its ceiling is out->max: a longer body
  * is ERR_TOO_LARGE, and one whose Content-Length says so fails before a byte is read or 100 is
  * sent. Sends 100-continue when the client waits for it. Fails with ERR_REQUEST_TIMEOUT when the
- * client stalls, ERR_BAD_REQUEST (or the parser's other codes) for malformed chunks, ERR_OVERLOADED
- * without memory, ERR_CLIENT_GONE. After a failure in the middle of the body the connection ends
- * with the response.
+ * client stalls or is slower than body_rate_min, ERR_BAD_REQUEST (or the parser's other codes) for
+ * malformed chunks, ERR_OVERLOADED without memory, ERR_CLIENT_GONE. After a failure in the middle
+ * of the body the connection ends with the response.
  */
 enum flow_rc	http_read_body(struct flow *, struct http_exchange *, struct buf *out)
 		    __attribute__((warn_unused_result));
+
+/* Asked whenever the body's buffer has grown, with its size in bytes; false, with err set, ends the
+ * reading with that error. For what a handler bounds over many requests. */
+typedef bool	http_body_fn(void *arg, size_t bytes, struct err *);
+/* Before http_read_body(). */
+void		http_watch_body(struct http_exchange *, http_body_fn *, void *arg);
 
 /* ---- the response ---- */
 /* Before the response begins. Copied, 8 KiB in all. False, with nothing set: a name or value that

@@ -23,6 +23,7 @@
 #include "tenantgate/base/slice.h"
 #include "tenantgate/catalog.h"
 #include "tenantgate/loop/flow.h"
+#include "tenantgate/loop/share.h"
 #include "tenantgate/wire/pg.h"
 
 /* ---- formats: what a document may be; a row each in formats.c ---- */
@@ -68,6 +69,10 @@ struct extract_conf {
 };
 void	extract_conf_init(struct extract_conf *);
 
+/* parallel_max places, for all workers: the tenant that has least parsers running is next. One wait
+ * takes timeout_us at most. share_close() it. */
+struct share_budget	*extract_parsers_open(const struct extract_conf *);
+
 /* What tenantgate-extract itself exits with; pdftotext's own are below 64. None of these says
  * anything about the document, but for _LARGE: the operator has to look. */
 enum extract_exit {
@@ -93,9 +98,10 @@ struct extract_out {
 /* The reader of the format that `mime` names is run, where it is a process; what it has written
  * goes to extract_read(), which does the rest. Fails with ERR_PDF_ENCRYPTED, ERR_PDF_BROKEN,
  * ERR_DOC_EMPTY, ERR_DOC_LIMIT, ERR_MEDIA_TYPE; with ERR_EXTRACT when the extractor is at fault,
- * which is logged; with ERR_OVERLOADED without memory or a free parser. body is borrowed until the
- * wait is over. *out is set at once; extract_free() it in any case. */
-enum flow_rc	extract_run(struct flow *, const struct extract_conf *, const char *mime,
+ * which is logged; with ERR_OVERLOADED without memory or a free parser. body and the tenant's id
+ * are borrowed until the wait is over. *out is set at once; extract_free() it in any case. */
+enum flow_rc	extract_run(struct flow *, const struct extract_conf *,
+		    struct share_budget *parsers, struct slice tenant, const char *mime,
 		    struct slice body, struct extract_out *) __attribute__((warn_unused_result));
 /* Checks the text that extract_run() has left, or the body where that is the text, and cuts it into
  * pages; those of a body are ranges of it. Pure, any thread; a pass or two over up to text_max

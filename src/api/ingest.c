@@ -21,6 +21,7 @@
  *  - The documents of a request are stored one by one: those before a failed one stay stored.
  */
 #include "api/handlers.h"
+#include "api/ingest_memory.h"
 #include "api/ingest_report.h"
 #include "api/ingest_work.h"
 #include "api/respond.h"
@@ -36,6 +37,7 @@ enum document_state {
 struct ingest {
 	struct request		 req;		/* first */
 	void			*work;		/* owned: see work_of() */
+	struct ingest_memory	 memory;
 	struct ingest_report	 report;
 	enum document_state	 state;		/* of the document under way */
 	struct document		 found;		/* arena: the one stored under its id, if any */
@@ -44,8 +46,8 @@ struct ingest {
 };
 
 static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_begin, ingest_find,
-    ingest_extract, ingest_chunk, ingest_intend, ingest_embed, ingest_embedded, ingest_store,
-    ingest_stored, ingest_list, ingest_next;
+    ingest_extract, ingest_chunk, ingest_reserve, ingest_intend, ingest_embed, ingest_embedded,
+    ingest_store, ingest_stored, ingest_list, ingest_next;
 static flow_end_fn ingest_end;
 
 static const struct flow_step ingest_steps[] = {
@@ -61,6 +63,7 @@ static const struct flow_step ingest_steps[] = {
 	{ "find", ingest_find },
 	{ "extract", ingest_extract },
 	{ "chunk", ingest_chunk },
+	{ "share", ingest_reserve },
 	{ "intend", ingest_intend },
 	{ "embed", ingest_embed },
 	{ "embedded", ingest_embedded },
@@ -81,7 +84,7 @@ ingest_of(struct flow *f)
 }
 
 /* NULL before the body is there, and while a helper has it: from ingest_parse() to ingest_begin(),
- * and from ingest_chunk() to ingest_intend(). */
+ * and from ingest_chunk() to ingest_reserve(). */
 static struct ingest_work *
 work_of(struct ingest *in)
 {
@@ -95,34 +98,13 @@ item_of(struct ingest *in)
 	return ingest_work_item(work_of(in));
 }
 
-/* A flow_defer_fn: gives the place of ingest_admit() back, however the flow ends. */
-static void
-ingest_leave(void *arg)
-{
-	struct api_shared *shared = arg;
-
-	atomic_fetch_sub(&shared->ingests, 1);
-}
-
-/* A document, its text and its vectors are held in memory until they are stored: only so many
- * bodies are accepted at a time, over all workers. It comes before the body is read, so a refused
- * client has sent little; and it does not queue, for a queue would hold connections, not work. */
+/* Before the body is read, so a refused client has sent little. */
 static enum flow_rc
 ingest_admit(struct flow *f)
 {
-	const struct api_context *ctx = request_of(f)->ctx;
-	struct err err = { .code = ERR_NONE };
+	struct ingest *in = ingest_of(f);
 
-	if (atomic_fetch_add(&ctx->shared->ingests, 1) < ctx->conf->ingests_max) {
-		flow_defer(f, ingest_leave, ctx->shared);
-		return FLOW_NEXT;
-	}
-	ingest_leave(ctx->shared);
-	err_set(&err, ERR_OVERLOADED,
-	    "%u documents are being ingested already; try again in 2 s, or raise max_ingests.",
-	    ctx->conf->ingests_max);
-	err.retry_after = 2;
-	return flow_fail_err(f, &err);
+	return ingest_memory_enter(f, &in->memory, &in->req);
 }
 
 static enum flow_rc
@@ -186,7 +168,8 @@ ingest_extract(struct flow *f)
 		return flow_goto(f, ingest_list);
 	}
 	ingest_report_progress(&in->report, "extract", 0, 1);
-	return extract_run(f, &in->req.ctx->conf->extract, item->document.mime_type, item->bytes,
+	return extract_run(f, &in->req.ctx->conf->extract, in->req.ctx->shared->budgets.parsers,
+	    slice_str(in->req.tenant_id), item->document.mime_type, item->bytes,
 	    &work_of(in)->extracted);
 }
 
@@ -194,9 +177,25 @@ static enum flow_rc
 ingest_chunk(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
+	struct err err = { .code = ERR_NONE };
 
+	if (!ingest_memory_text(&in->memory, work_of(in)->extracted.text.cap, &err))
+		return flow_fail_err(f, &err);
 	return body_job_run(f, ingest_work_cut_bytes(in->work), ingest_work_cut, ingest_work_free,
 	    &in->work);
+}
+
+/* Its share of memory before the vectors are made; no database, catalog or extractor is held
+ * meanwhile. */
+static enum flow_rc
+ingest_reserve(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+	const struct ingest_work *w = in->work;
+
+	if (err_is(&w->job.err))
+		return flow_fail_err(f, &w->job.err);
+	return ingest_memory_vectors(f, &in->memory, w->texts, w->chunks.count);
 }
 
 /* The last step that can refuse the document for what it is; then the intent is written. The state
@@ -208,8 +207,6 @@ ingest_intend(struct flow *f)
 	struct ingest_work *w = in->work;
 	struct document *d = &item_of(in)->document;
 
-	if (err_is(&w->job.err))
-		return flow_fail_err(f, &w->job.err);
 	ingest_report_progress(&in->report, "extract", 1, 1);
 	d->pages = w->extracted.pages_in_all;
 	d->chunks = (unsigned)w->chunks.count;
@@ -299,6 +296,7 @@ ingest_next(struct flow *f)
 	in->state = DOCUMENT_LISTED;
 	if (w->at + 1 < w->items.count) {
 		w->at++;
+		ingest_memory_clear(&in->memory);
 		flow_goto(f, request_borrow);
 		return body_job_run(f, clear_bytes(in), ingest_work_clear, ingest_work_free,
 		    &in->work);

@@ -22,7 +22,7 @@ alloc_die(size_t wanted)
 	buf_printf(&line,
 	    "{\"time\":\"%s\",\"level\":\"critical\",\"event\":\"memory\",\"message\":"
 	    "\"There is no memory for %zu bytes, and the process ends. Give it more, or lower"
-	    " max_ingests and max_client_conn.\"}",
+	    " max_ingest_memory and max_client_conn.\"}",
 	    now, wanted);
 	log_line(&line);
 	abort();

@@ -16,6 +16,8 @@
 
 #include <event2/buffer.h>
 
+#include "tenantgate/base/clock.h"
+
 #define BODY_TOO_LARGE	"The body is larger than %zu bytes; send a smaller one."
 
 /* Why the reader's buffer did not take a piece: the client's doing, or ours. */
@@ -28,15 +30,36 @@ body_error(const struct buf *body, struct err *why)
 		err_set(why, ERR_TOO_LARGE, BODY_TOO_LARGE, body->max);
 }
 
+/* How long the next piece may take: body_timeout_us, but not past the time that the body as a whole
+ * may have taken by now at the least pace. So a client that drips does not
+ * take as long as it likes. */
+static uint64_t
+body_patience_us(const struct conn *c)
+{
+	const struct http_conf *conf = &c->server->conf;
+	uint64_t now = clock_mono_us(), due;
+
+	if (conf->body_rate_min == 0)
+		return conf->body_timeout_us;
+	due = c->x.body_began_us + conf->body_timeout_us +
+	    c->x.body->len * 1000000ull / conf->body_rate_min;
+	if (due <= now)
+		return 1;
+	return due - now < conf->body_timeout_us ? due - now : conf->body_timeout_us;
+}
+
 /* Parses what has come into x.body. True when the reading is over: the body is complete, or `why`
  * says what failed. A piece of the body puts the deadline off; other input (chunk sizes without
  * data) does not, or a client could hold the connection with it. */
 static bool
 body_advance(struct conn *c, struct err *why)
 {
-	size_t had = c->x.body->len;
+	size_t had = c->x.body->len, cap = c->x.body->cap;
 	enum parse_event event = conn_feed(c, c->x.body);
 
+	if (c->x.body->cap > cap && c->x.watch != NULL &&
+	    !c->x.watch(c->x.watch_arg, c->x.body->cap, why))
+		return true;
 	if (event == PARSE_DONE)
 		return true;
 	if (event == PARSE_DATA)
@@ -44,7 +67,7 @@ body_advance(struct conn *c, struct err *why)
 	else if (event == PARSE_ERROR)
 		*why = c->parse.err;
 	else if (c->x.body->len > had || c->deadline == 0)
-		conn_deadline(c, c->server->conf.body_timeout_us);
+		conn_deadline(c, body_patience_us(c));
 	return err_is(why);
 }
 
@@ -114,6 +137,7 @@ body_read_begin(struct flow *f, struct conn *c, struct buf *out)
 	struct err why = { .code = ERR_NONE };
 
 	c->x.body = out;
+	c->x.body_began_us = clock_mono_us();
 	if (body_advance(c, &why)) {
 		c->x.body = NULL;
 		c->x.close |= err_is(&why);
@@ -126,6 +150,13 @@ body_read_begin(struct flow *f, struct conn *c, struct buf *out)
 	c->x.reader = f;
 	conn_resume(c);
 	return flow_wait(f, body_reader_cancel, c);
+}
+
+void
+http_watch_body(struct http_exchange *x, http_body_fn *watch, void *arg)
+{
+	x->watch = watch;
+	x->watch_arg = arg;
 }
 
 enum flow_rc

@@ -97,6 +97,9 @@ struct http_exchange {
 	struct flow		*reader;	/* borrowed: waits for the body */
 	struct flow		*writer;	/* borrowed: waits for the queue to shrink */
 	struct buf		*body;		/* borrowed: the reader's; NULL when nobody reads */
+	uint64_t		 body_began_us;	/* monotonic; meaningful while there is a body */
+	http_body_fn		*watch;		/* asked as the body grows; or NULL */
+	void			*watch_arg;	/* borrowed */
 	uint64_t		 bytes_in;	/* off the wire: head, body, chunk framing */
 	uint64_t		 bytes_out;	/* handed to conn_write(), interim responses too */
 };

@@ -37,6 +37,7 @@ response_open(struct conn *c)
 	x->close = false;
 	x->continued = false;
 	x->flow = NULL;
+	x->watch = NULL;
 	x->bytes_out = 0;
 	buf_reset(&x->fields);
 	c->server->exchanges++;

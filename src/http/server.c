@@ -51,6 +51,7 @@ http_conf_init(struct http_conf *conf)
 		.target_max = 8192,
 		.header_timeout_us = 60000000,
 		.body_timeout_us = 60000000,
+		.body_rate_min = 500,
 		.send_timeout_us = 60000000,
 		.keepalive_timeout_us = 75000000,
 		.write_high_water = 65536,

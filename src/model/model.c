@@ -13,6 +13,7 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/wire/url.h"
 
+#define NUMBER_BYTES 12 /* of a vector in a response, as text */
 #define WAITING_MAX 1000 /* calls of one tenant that wait for a place; more are refused */
 
 void
@@ -145,4 +146,15 @@ model_batch(const struct model *m, const struct slice *texts, size_t n)
 		bytes += texts[i].len;
 	}
 	return i == 0 && n > 0 ? 1 : i;
+}
+
+size_t
+model_embed_memory(const struct model *m, const struct slice *texts, size_t n)
+{
+	size_t batch = model_batch(m, texts, n), bytes = 0, i;
+
+	for (i = 0; i < batch; i++)
+		bytes += texts[i].len;
+	return n * m->conf.dimensions * sizeof(float) + bytes +
+	    batch * m->conf.dimensions * NUMBER_BYTES;
 }

@@ -6,8 +6,7 @@
  * tenant's secrets.
  *
  *	[extract_enter] --> [extract_run] --> [extract_classify] --> done; then extract_read()
- *	  |     ^                                  \___ failed, with the document's or our fault
- *	  +-----+ while parallel_max run
+ *	     waits, in the order of tenants     \___ failed, with the document's or our fault
  *
  * The extraction is a child flow in the request's arena; extract_read.c makes pages of what it has
  * brought.
@@ -15,21 +14,17 @@
 #define _GNU_SOURCE /* memmem */
 #include <assert.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "retrieval/extract_internal.h"
-#include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/retrieval.h"
 #include "tenantgate/wire/proc.h"
 
 #define STDERR_MAX 4096 /* bytes kept of the extractor's stderr */
 #define ARGS_MAX   12
-
-/* Between two tries for a free parser. */
-static const struct backoff enter_backoff = { 20 * 1000, 20 * 1000, 100 };
+#define WAITING_MAX 1000 /* documents of one tenant that wait for a parser; more are refused */
 
 struct extraction {
 	struct flow flow;
@@ -37,11 +32,10 @@ struct extraction {
 	struct slice body;	   /* borrowed */
 	struct extract_out *out;   /* borrowed: the caller frees it */
 	struct proc_result result; /* owned bufs; out moves to the caller when it is good */
-	struct timer backoff_timer;
+	struct share_budget *parsers;	 /* borrowed */
+	struct slice tenant;		 /* borrowed */
+	struct share_grant parser;
 };
-
-/* Parsers that run now, of all workers: CPU and memory are the whole machine's. */
-static _Atomic unsigned parsers_running;
 
 static flow_step_fn extraction_enter, extraction_run, extraction_classify;
 
@@ -77,6 +71,20 @@ extract_conf_init(struct extract_conf *c)
 	};
 }
 
+struct share_budget *
+extract_parsers_open(const struct extract_conf *c)
+{
+	const struct share_conf conf = {
+		.noun = "extractors",
+		.setting = "extract_max_parallel",
+		.capacity = c->parallel_max,
+		.waiting_max = WAITING_MAX,
+		.wait_timeout_us = c->timeout_us,
+	};
+
+	return share_open(&conf);
+}
+
 void
 extract_free(struct extract_out *out)
 {
@@ -100,32 +108,14 @@ extraction_clear(void *arg)
 	buf_free(&x->result.err);
 }
 
-/* A flow_defer_fn: the parser's place is free again, however the flow ends. */
-static void
-extraction_leave(void *arg)
-{
-	(void)arg;
-	atomic_fetch_sub(&parsers_running, 1);
-}
-
-/* No queue: a flow tries again every 20 ms, for as long as reading a document may take. A queue
- * over all workers would need their mailboxes and a cancel, for waits that are rare. */
+/* A parser is all CPU and as much memory as it may have, so there are few, for all workers. */
 static enum flow_rc
 extraction_enter(struct flow *f)
 {
 	struct extraction *x = extraction_of(f);
 
-	if (atomic_fetch_add(&parsers_running, 1) < x->conf->parallel_max) {
-		flow_defer(f, extraction_leave, NULL);
-		return FLOW_NEXT;
-	}
-	atomic_fetch_sub(&parsers_running, 1);
-	if (flow_age_us(f) > x->conf->timeout_us)
-		return flow_fail(f, ERR_OVERLOADED,
-		    "Too many PDFs are being read now; try again later, or raise "
-		    "extract_max_parallel.");
-	flow_goto(f, extraction_enter);
-	return flow_sleep(f, &x->backoff_timer, backoff_us(&enter_backoff, 1, 0));
+	flow_defer(f, share_give_later, &x->parser);
+	return share_take(f, x->parsers, x->tenant, 1, 1, &x->parser);
 }
 
 /* Limits of its own for what it can measure better: CPU a second past the wall clock's, so that the
@@ -278,8 +268,8 @@ extraction_classify(struct flow *f)
 }
 
 enum flow_rc
-extract_run(struct flow *f, const struct extract_conf *c, const char *mime, struct slice body,
-    struct extract_out *out)
+extract_run(struct flow *f, const struct extract_conf *c, struct share_budget *parsers,
+    struct slice tenant, const char *mime, struct slice body, struct extract_out *out)
 {
 	const struct document_format *format = format_find(mime);
 	struct err err = { 0 };
@@ -300,6 +290,8 @@ extract_run(struct flow *f, const struct extract_conf *c, const char *mime, stru
 	if (x == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the extractor");
 	x->conf = c;
+	x->parsers = parsers;
+	x->tenant = tenant;
 	x->body = body;
 	x->out = out;
 	return flow_call(f, &x->flow, &extraction_kind);

@@ -226,8 +226,7 @@ a_failed_store_changes_nothing(void **state)
 	assert_string_equal(sql("SELECT count(*) FROM chunk WHERE content LIKE 'first 5 %'"),
 	    "100");
 	assert_string_equal(sql("SELECT count(*) FROM chunk WHERE content LIKE 'late%'"), "0");
-	assert_int_equal(store(99, "late", 0, DIMENSIONS),
-	    ERR_NONE); /* a document may have no chunks */
+	assert_int_equal(store(99, "late", 0, DIMENSIONS), ERR_NONE); /* it may have no chunks */
 	sql("DELETE FROM document WHERE id = 'doc-99'");
 }
 

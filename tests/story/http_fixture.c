@@ -47,6 +47,22 @@ reply_hello(struct flow *f)
 	return FLOW_NEXT;
 }
 
+static bool
+refuse_large(void *arg, size_t bytes, struct err *err)
+{
+	(void)arg;
+	if (bytes > WATCHED_MAX)
+		err_set(err, ERR_OVERLOADED, "The watch has seen enough.");
+	return !err_is(err);
+}
+
+static enum flow_rc
+read_watched(struct flow *f)
+{
+	http_watch_body(((struct handler *)f)->x, refuse_large, NULL);
+	return read_body(f);
+}
+
 static enum flow_rc
 reply_unread(struct flow *f)
 {
@@ -128,6 +144,7 @@ static const struct {
 	struct flow_step	 steps[5];
 } handlers[] = {
 	{ "/echo", { { "body", read_body }, { "reply", reply_body } } },
+	{ "/watched", { { "body", read_watched }, { "reply", reply_body } } },
 	{ "/sleep", { { "sleep", delay }, { "reply", reply_hello } } },
 	{ "/unread", { { "reply", reply_unread } } },
 	{ "/words",
@@ -238,6 +255,7 @@ http_fixture_conf(struct http_conf *conf)
 	http_conf_init(conf);
 	conf->header_timeout_us = 300000;
 	conf->body_timeout_us = 300000;
+	conf->body_rate_min = 0;
 	conf->send_timeout_us = 300000;
 	conf->keepalive_timeout_us = 400000;
 	conf->server_name = "fixture";

@@ -24,6 +24,8 @@
  *	/crash	ends without a response	/ask?q=	repeats q, and X-Word
  *	any other path: as /hello
  */
+#define WATCHED_MAX (32u << 10) /* of the buffer of a body to /watched, bytes */
+
 struct http_fixture {
 	struct worker		*worker;
 	struct http_shared	*shared;

@@ -31,6 +31,7 @@ struct extract_case {
 
 static struct worker *worker;
 static struct arena *arena;
+static struct share_budget *parsers;
 static struct extract_case extract_case;
 
 /* Of extract_case and of its copies. */
@@ -39,7 +40,7 @@ extract_flow_extract(struct flow *f)
 {
 	struct extract_case *s = (struct extract_case *)f;
 
-	return extract_run(f, &s->conf, s->mime, s->body, &s->out);
+	return extract_run(f, &s->conf, parsers, SLICE_LIT("acme"), s->mime, s->body, &s->out);
 }
 
 static enum flow_rc
@@ -93,6 +94,7 @@ set_up(void **state)
 	extract_conf_init(&extract_case.conf);
 	extract_case.conf.program = BUILDDIR "/tenantgate-extract";
 	extract_case.conf.timeout_us = 10 * 1000000ull;
+	parsers = extract_parsers_open(&extract_case.conf);
 	buf_init(&extract_case.result.out, 100000);
 	buf_init(&extract_case.result.err, 100);
 	return worker == NULL ? -1 : 0;
@@ -107,6 +109,7 @@ tear_down(void **state)
 	buf_free(&extract_case.result.out);
 	buf_free(&extract_case.result.err);
 	worker_free(worker);
+	share_close(parsers);
 	arena_free(arena);
 	return 0;
 }
@@ -244,7 +247,7 @@ extractions_take_turns(void **state)
 	static struct extract_case others[3];
 
 	(void)state;
-	extract_case.conf.parallel_max = 1;
+	share_resize(parsers, 1);
 	extract_case.mime = "application/pdf";
 	extract_case.body = file(SAMPLE);
 	for (int i = 0; i < 3; i++) {
@@ -263,8 +266,10 @@ extractions_take_turns(void **state)
 		extract_free(&others[i].out);
 	extract_free(&extract_case.out);
 	extract_case.ended = false;
+	share_close(parsers);
 	extract_case.conf.parallel_max = 0;
 	extract_case.conf.timeout_us = 50000;
+	parsers = extract_parsers_open(&extract_case.conf);
 	assert_int_equal(extract(extract_case.mime, extract_case.body), ERR_OVERLOADED);
 }
 

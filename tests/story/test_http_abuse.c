@@ -207,6 +207,68 @@ a_slow_body_comes_through(void **state)
 	receives(v, "slow!", 1);
 }
 
+/* A thousand bytes a second at least, after the first 300 ms. */
+static int
+brisk_open(void **state)
+{
+	struct http_conf conf;
+
+	http_fixture_conf(&conf);
+	conf.body_rate_min = 1000;
+	return session_open_with(state, &conf);
+}
+
+/* No pause is as long as body_timeout_us, and yet it is not waited for until it is done. */
+static void
+a_dripping_body_times_out(void **state)
+{
+	struct http_session *v = *state;
+	uint64_t began = clock_mono_us();
+	int drops = 0;
+
+	client_send(v->fd, "POST /echo" TAIL "Content-Length: 500\r\n\r\n");
+	while (!is_answered(v->fd) && drops++ < 400) {
+		client_send(v->fd, "x");
+		usleep(20000);
+	}
+	assert_in_range(drops, 1, 399);
+	receives_end(v);
+	has(v, "HTTP/1.1 408 Request Timeout\r\n", 1);
+	assert_true(clock_mono_us() - began >= 300000);
+}
+
+static void
+a_body_at_the_pace_comes_through(void **state)
+{
+	static char half[32000];
+	struct http_session *v = *state;
+
+	memset(half, 'y', sizeof(half));
+	client_send(v->fd, "POST /echo" TAIL "Content-Length: 64000\r\n\r\n");
+	client_send_bytes(v->fd, half, sizeof(half));
+	usleep(100000);
+	client_send_bytes(v->fd, half, sizeof(half));
+	receives(v, "HTTP/1.1 200 OK\r\n", 1);
+}
+
+/* What the watch says ends the reading; a smaller body of the next request is read. */
+static void
+a_body_is_watched_as_it_grows(void **state)
+{
+	static char piece[WATCHED_MAX];
+	struct http_session *v = *state;
+
+	memset(piece, 'y', sizeof(piece));
+	client_send(v->fd, "POST /watched" TAIL "Content-Length: 5\r\n\r\nsmall");
+	receives(v, "small", 1);
+	client_send(v->fd, "POST /watched" TAIL "Content-Length: 90000\r\n\r\n");
+	client_send_bytes(v->fd, piece, sizeof(piece));
+	client_send_bytes(v->fd, piece, sizeof(piece));
+	receives_end(v);
+	has(v, "HTTP/1.1 503 Service Unavailable\r\n", 1);
+	has(v, "The watch has seen enough.", 1);
+}
+
 static void
 a_client_that_reads_nothing_times_out(void **state)
 {
@@ -292,6 +354,11 @@ main(void)
 		SESSION(a_stalled_body_times_out),
 		cmocka_unit_test_setup_teardown(a_slow_body_comes_through, patient_open,
 		    session_close),
+		cmocka_unit_test_setup_teardown(a_dripping_body_times_out, brisk_open,
+		    session_close),
+		cmocka_unit_test_setup_teardown(a_body_at_the_pace_comes_through, brisk_open,
+		    session_close),
+		SESSION(a_body_is_watched_as_it_grows),
 		SESSION(a_client_that_reads_nothing_times_out),
 		cmocka_unit_test_setup_teardown(a_client_that_does_not_read_gets_no_more,
 		    patient_open, session_close),

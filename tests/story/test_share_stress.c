@@ -62,10 +62,22 @@ stress_take(struct flow *f)
 	    &t->grant);
 }
 
-static enum flow_rc
-stress_hold(struct flow *f)
+/* Sometimes it grows before it is counted. */
+static void
+stress_grow(struct stress_taker *t)
 {
-	struct stress_taker *t = (struct stress_taker *)f;
+	char name = (char)('a' + t->name);
+	struct err err = { .code = ERR_NONE };
+
+	if (stress_dice(3) == 0)
+		(void)share_try(budget, slice_of(&name, 1), 1 + t->name % 3, 1 + stress_dice(UNITS),
+		    &t->grant, &err);
+}
+
+/* Counts what the flow holds from now on, and that no limit is passed. */
+static void
+stress_count(struct stress_taker *t)
+{
 	unsigned units = (unsigned)t->grant.units;
 	unsigned all = atomic_fetch_add(&held, units) + units;
 	unsigned own = atomic_fetch_add(&held_by[t->name], units) + units;
@@ -75,6 +87,15 @@ stress_hold(struct flow *f)
 		held_most = all;
 	t->holds = true;
 	t->thread->granted++;
+}
+
+static enum flow_rc
+stress_hold(struct flow *f)
+{
+	struct stress_taker *t = (struct stress_taker *)f;
+
+	stress_grow(t);
+	stress_count(t);
 	if (stress_dice(10) == 0)
 		return FLOW_NEXT;
 	return flow_sleep(f, &t->timer, stress_dice(300));

@@ -81,3 +81,10 @@ http_end(struct http_exchange *x)
 {
 	x->ended++;
 }
+
+void
+http_watch_body(struct http_exchange *x, http_body_fn *watch, void *arg)
+{
+	x->watch = watch;
+	x->watch_arg = arg;
+}

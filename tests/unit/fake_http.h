@@ -17,6 +17,8 @@ struct http_exchange {
 	char		headers[1024];	/* "Name: value\n" each */
 	char		body[8192];
 	unsigned	ended;		/* how often */
+	http_body_fn	*watch;		/* http_watch_body()'s */
+	void		*watch_arg;
 };
 
 #endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ingest_memory: see the header; and the budgets of the handlers, which all workers share.
+ */
+#include "api/ingest_memory.h"
+
+#define PLACES	    ((uint64_t)1 << 40) /* of all tenants: none is refused for the others' */
+#define WAITING_MAX 1000		/* documents of one tenant that wait; more are refused */
+
+void
+api_budgets_open(struct api_budgets *b, const struct api_conf *conf)
+{
+	struct share_conf budget = {
+		.noun = "ingests under way",
+		.setting = "max_ingests",
+		.capacity = PLACES,
+		.ceiling = conf->ingests_max,
+		.waiting_max = WAITING_MAX,
+		.wait_timeout_us = conf->ingest_wait_timeout_us,
+	};
+
+	b->ingests = share_open(&budget);
+	budget.noun = "bytes of documents in memory";
+	budget.setting = "max_ingest_memory";
+	budget.capacity = conf->ingest_memory_max / 2;
+	budget.ceiling = 0;
+	budget.has_headroom = true;
+	b->documents = share_open(&budget);
+	budget.noun = "bytes of memory for vectors";
+	b->vectors = share_open(&budget);
+	b->parsers = extract_parsers_open(&conf->extract);
+}
+
+void
+api_budgets_close(struct api_budgets *b)
+{
+	share_close(b->ingests);
+	share_close(b->documents);
+	share_close(b->vectors);
+	share_close(b->parsers);
+}
+
+/* A flow_defer_fn. */
+static void
+ingest_memory_free(void *arg)
+{
+	struct ingest_memory *m = arg;
+
+	ingest_memory_clear(m);
+	share_give(&m->body);
+	share_give(&m->place);
+}
+
+static const struct api_budgets *
+budgets_of(const struct ingest_memory *m)
+{
+	return &m->req->ctx->shared->budgets;
+}
+
+static struct slice
+memory_tenant(const struct ingest_memory *m)
+{
+	return slice_str(m->req->tenant_id);
+}
+
+/* An http_body_fn: bytes is what the buffer takes, which grows by doubling. */
+static bool
+ingest_body_grown(void *arg, size_t bytes, struct err *err)
+{
+	struct ingest_memory *m = arg;
+
+	return bytes <= m->body.units ||
+	    share_try(budgets_of(m)->documents, memory_tenant(m), 1, bytes - m->body.units,
+		&m->body, err);
+}
+
+enum flow_rc
+ingest_memory_enter(struct flow *f, struct ingest_memory *m, struct request *req)
+{
+	struct err err = { .code = ERR_NONE };
+	uint64_t largest;
+
+	m->req = req;
+	flow_defer(f, ingest_memory_free, m);
+	if (!share_try(budgets_of(m)->ingests, memory_tenant(m), 1, 1, &m->place, &err))
+		return flow_fail_err(f, &err);
+	largest = share_largest(budgets_of(m)->documents);
+	if (req->body.max > largest)
+		req->body.max = largest;
+	http_watch_body(req->x, ingest_body_grown, m);
+	return FLOW_NEXT;
+}
+
+bool
+ingest_memory_text(struct ingest_memory *m, size_t bytes, struct err *err)
+{
+	return bytes == 0 ||
+	    share_try(budgets_of(m)->documents, memory_tenant(m), 1, bytes, &m->text, err);
+}
+
+enum flow_rc
+ingest_memory_vectors(struct flow *f, struct ingest_memory *m, const struct slice *texts, size_t n)
+{
+	return share_take(f, budgets_of(m)->vectors, memory_tenant(m), 1,
+	    model_embed_memory(m->req->ctx->model, texts, n), &m->vectors);
+}
+
+void
+ingest_memory_clear(struct ingest_memory *m)
+{
+	share_give(&m->text);
+	share_give(&m->vectors);
+}

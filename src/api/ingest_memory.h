@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ingest_memory: what a POST /ingest takes of the tenants' shares: a place, and the bytes that it
+ * holds in memory, from two halves of max_ingest_memory:
+ *
+ *	documents	the body as it arrives, then the text that an extractor has made of it. It
+ *			is taken as it grows and never waited for: more than the tenant's share is
+ *			503 at once. (Two half-read bodies that waited would wait for each other.)
+ *	vectors		the vectors of one document and the largest call for them, known when it is
+ *			cut into chunks; waited for in the order of tenants.
+ *
+ * Who waits for vectors holds documents, and nobody who holds vectors waits for documents: so the
+ * waits have an end. Not counted: what is on its way from the extractors (extract_max_parallel
+ * times extract_max_text at the most), and the chunks' places, some fifty bytes each.
+ */
+#ifndef API_INGEST_MEMORY_H
+#define API_INGEST_MEMORY_H
+
+#include "api/request.h"
+#include "tenantgate/loop/share.h"
+
+/* A member of the handler's struct, zeroed. */
+struct ingest_memory {
+	struct request		*req;		/* borrowed: whose tenant and budgets */
+	struct share_grant	 place;
+	struct share_grant	 body;
+	struct share_grant	 text;		/* of the document under way, as the next */
+	struct share_grant	 vectors;
+};
+
+/* Before the body is read: a place, and from then on the body's bytes as they come. Fails with
+ * ERR_OVERLOADED. All is given back when the flow ends. A body that is larger than any share may be
+ * is refused by http_read_body(), before it is sent where its length is declared. */
+enum flow_rc	ingest_memory_enter(struct flow *, struct ingest_memory *, struct request *)
+		    __attribute__((warn_unused_result));
+/* For a text of so many bytes, 0 for none. False with err set: ERR_OVERLOADED, ERR_TOO_LARGE. */
+bool		ingest_memory_text(struct ingest_memory *, size_t bytes, struct err *);
+/* Waits. Fails with ERR_OVERLOADED, ERR_TOO_LARGE. */
+enum flow_rc	ingest_memory_vectors(struct flow *, struct ingest_memory *,
+		    const struct slice *texts, size_t n) __attribute__((warn_unused_result));
+/* Gives back what one document had; idempotent. */
+void		ingest_memory_clear(struct ingest_memory *);
+
+#endif
