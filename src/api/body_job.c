@@ -58,7 +58,9 @@ body_job_end(struct request *req, offload_drop_fn *drop, void *arg, size_t more)
 {
 	const struct body_job *job = arg;
 
-	if (job != NULL && job->body.cap + arena_used(job->arena) + more > BODY_FREED_HERE_MAX)
+	if (job == NULL)
+		return;
+	if (job->body.cap + arena_used(job->arena) + more > BODY_FREED_HERE_MAX)
 		offload_discard(req->ctx->worker, slice_str(req->tenant_id), drop, arg);
 	else
 		drop(arg);

@@ -130,9 +130,8 @@ store(unsigned document, const char *mark, unsigned count, unsigned dimensions)
 		.pages = 7,
 		.chunks = count };
 	struct chunk_list list = { .items = chunks, .count = count };
-	struct store_op s = { .document = &d, .chunks = &list };
+	struct store_op s = { .document = &d, .chunks = &list, .dimensions = dimensions };
 
-	s.dimensions = dimensions;
 	snprintf(id, sizeof(id), "doc-%u", document);
 	for (unsigned i = 0; i < count; i++) {
 		snprintf(contents[i], sizeof(contents[i]), "%s %u %u", mark, document, i);
