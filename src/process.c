@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * process: opens and closes what all workers share: the sealing keys, the helper threads, the
- * pools, the in-process limits, the count of client connections, the catalog. Nothing here connects
- * to anything yet: pools and catalog do when a worker first asks.
+ * pools, the in-process limits, the count of client connections, the replicas, the catalog. Nothing
+ * here connects to anything yet: pools and catalog do when a worker first asks.
  */
 #include "process.h"
 
@@ -58,6 +58,7 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->models = model_shares_open(&conf->model);
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);
 	process->connections = http_shared_new();
+	process->replicas = replicas_open(conf->tenants.environment, NULL);
 	process->catalog = catalog_open(&conf->catalog, err);
 	return process->catalog != NULL;
 }
@@ -72,6 +73,8 @@ process_close(struct process *process)
 	if (process->pools != NULL)
 		pools_close(process->pools);
 	offload_close(process->offload);
+	if (process->replicas != NULL)
+		replicas_close(process->replicas);
 	if (process->limits != NULL)
 		limit_store_free(process->limits);
 	model_shares_close(process->models);

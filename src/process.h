@@ -9,6 +9,7 @@
 #include "conf.h"
 #include "tenantgate/base/seal.h"
 #include "tenantgate/loop/offload.h"
+#include "tenantgate/replica.h"
 
 struct process {
 	const struct conf	*conf;		/* borrowed */
@@ -20,6 +21,7 @@ struct process {
 	struct offload		*offload;	/* the helper threads */
 	struct pools		*pools;		/* of the tenants' databases */
 	struct catalog		*catalog;
+	struct replicas		*replicas;	/* how many there are */
 	struct limit_store	*limits;	/* used without Redis, and while it is away */
 	struct model_shares	*models;	/* streams and embedding calls, by tenant */
 	struct http_shared	*connections;	/* how many clients there are */

@@ -93,6 +93,7 @@ open_services(struct worker_context *ctx, struct err *err)
 
 	pools_attach(process->pools, ctx->worker, ctx->dns);
 	catalog_attach(process->catalog, ctx->worker, ctx->dns);
+	replicas_attach(process->replicas, ctx->worker, ctx->redis);
 	ctx->auth = auth_open(ctx->worker, process->catalog, &process->conf->auth);
 	ctx->limiter =
 	    limit_open(ctx->worker, ctx->redis, process->limits, process->conf->redis_failure_mode);
@@ -145,6 +146,7 @@ worker_context_close(struct worker_context *ctx)
 	/* Set by open_services() right after the worker was attached. */
 	if (ctx->auth != NULL) {
 		auth_close(ctx->auth);
+		replicas_detach(ctx->process->replicas, ctx->worker);
 		catalog_detach(ctx->process->catalog, ctx->worker);
 		pools_detach(ctx->process->pools, ctx->worker);
 	}

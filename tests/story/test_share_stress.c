@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "tenantgate/base/clock.h"
+#include "tenantgate/base/log.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/loop/share.h"
 
@@ -295,6 +296,7 @@ main(int argc, char **argv)
 	seed = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 1;
 	printf("test_share_stress: %u takers on each of %u workers, seed %u\n", takers, THREADS,
 	    seed);
+	log_level(LOG_ERR);
 	budget = share_open(&conf);
 	stress_run(takers);
 	whole = stress_report((double)(clock_mono_us() - began) / 1e6);
