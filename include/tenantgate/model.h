@@ -76,15 +76,16 @@ const char	*model_chat_name(const struct model *);	/* conf.chat_model: borrowed 
 /* How many of the first texts fit one embeddings request; at least 1 when n > 0: a text past
  * batch_bytes_max goes alone, for the server to judge. */
 size_t		 model_batch(const struct model *, const struct slice *texts, size_t n);
-/* Bytes that embedding n texts takes: the vectors, and one batch's request and response (the
- * request twice, for libcurl has a copy; a dozen bytes for a number, as text has, where base64 has
- * five). An estimate: the first batch stands for all. */
+/* Bytes that embedding n texts takes: the vectors, and one batch's request and response (a dozen
+ * bytes for a number, as text has, where base64 has five). An estimate: the first batch stands for
+ * all. */
 size_t		 model_embed_memory(const struct model *, const struct slice *texts, size_t n);
-/* One request for n texts (at most a batch; OpenAI refuses empty ones). out: n * dimensions floats
- * in the texts' order; out, the usage and the tenant's id are borrowed until the wait is over, the
- * texts only during the call. An answer with NaN, an infinity or a zero vector is ERR_MODEL. */
+/* One request for n texts (at most a batch; OpenAI refuses empty ones). *out is set to n *
+ * dimensions floats in the texts' order, for the caller to free(), or stays NULL; out, the usage
+ * and the tenant's id are borrowed until the wait is over, the texts only during the call. An
+ * answer with NaN, an infinity or a zero vector is ERR_MODEL. */
 enum flow_rc	 model_embed(struct flow *, struct model *, struct slice tenant,
-		    const struct slice *texts, size_t n, float *out, struct model_usage *)
+		    const struct slice *texts, size_t n, float **out, struct model_usage *)
 		    __attribute__((warn_unused_result));
 
 struct model_message {

@@ -159,12 +159,12 @@ struct document {
  * flow's arena. Fails with ERR_DATABASE, ERR_TIMEOUT. */
 enum flow_rc	store_find(struct flow *, struct pg_conn *, const char *id, struct document *,
 		    bool *found) __attribute__((warn_unused_result));
-/* Document and chunks in one transaction, the old chunks of that id replaced; vectors:
- * chunks->count * dimensions floats, sent by binary COPY. Fills d->created_at. Fails with
+/* Document and chunks in one transaction, the old chunks of that id replaced; vectors: one of
+ * `dimensions` floats for each chunk, sent by binary COPY. Fills d->created_at. Fails with
  * ERR_DATABASE or ERR_TIMEOUT, and then nothing changed, unless the connection was lost during the
  * commit: only the database knows then. */
 enum flow_rc	store_document(struct flow *, struct pg_conn *, struct document *,
-		    const struct chunk_list *, const float *vectors, unsigned dimensions)
+		    const struct chunk_list *, const float *const *vectors, unsigned dimensions)
 		    __attribute__((warn_unused_result));
 
 struct hit {

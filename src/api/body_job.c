@@ -53,6 +53,19 @@ body_job_run(struct flow *f, size_t bytes, offload_fn *fn, offload_drop_fn *drop
 	return FLOW_NEXT;
 }
 
+void
+body_job_end(struct request *req, offload_drop_fn *drop, void *arg, size_t more)
+{
+	const struct body_job *job = arg;
+
+	if (job == NULL)
+		return;
+	if (job->body.cap + arena_used(job->arena) + more > BODY_FREED_HERE_MAX)
+		offload_discard(req->ctx->worker, slice_str(req->tenant_id), drop, arg);
+	else
+		drop(arg);
+}
+
 json_t *
 body_job_json(struct body_job *job, size_t nodes_max)
 {

@@ -22,6 +22,7 @@
 
 #define BODY_HERE_MAX	(32u << 10)	/* bytes worked on in a turn of the loop: 2.5 ms of JSON
 					 * at the worst, 0.3 of text */
+#define BODY_FREED_HERE_MAX (1u << 20)	/* bytes freed in one: 0.15 ms */
 
 struct body_job {
 	struct buf	 body;	/* owned: the request's */
@@ -43,6 +44,10 @@ struct slice	 body_job_copy(struct body_job *, struct slice);
  * then, as after an abort, drop has freed the job, or will, and *job is NULL. */
 enum flow_rc	 body_job_run(struct flow *, size_t bytes, offload_fn *, offload_drop_fn *,
 		    void **job) __attribute__((warn_unused_result));
+
+/* At the flow's end: drop(job), by a helper when it is large: it and `more` bytes besides its body
+ * and its arena. NULL is fine. */
+void		 body_job_end(struct request *, offload_drop_fn *, void *job, size_t more);
 
 /* For fn: the body as a JSON object of so many values at most, for the caller to json_decref(); the
  * body's bytes are freed. NULL with job->err set. */

@@ -13,6 +13,8 @@
  *    high-water mark: a slow client pauses the model instead of filling our memory.
  *  - From [open] on the status 200 has left: a failure after it goes inside the stream.
  */
+#include <stdlib.h>
+
 #include "api/body_job.h"
 #include "api/chat_body.h"
 #include "api/chat_stream.h"
@@ -37,7 +39,7 @@ struct chat {
 	struct request		 req;		/* first */
 	void			*job;		/* owned: struct chat_job; NULL while it is read */
 	struct chat_input	 input;		/* strings in the job's arena */
-	float			*vector;	/* arena */
+	float			*vector;	/* owned: the question's */
 	struct hits		 hits;		/* arena */
 	struct buf		 prompt;	/* owned */
 	struct model_stream	*answer;	/* owned until model_chat_stop() */
@@ -122,10 +124,7 @@ chat_embed(struct flow *f)
 		return flow_fail_err(f, &j->job.err);
 	c->input = j->input;
 	c->writer.kind = j->stream;
-	c->vector = arena_array(f->arena, model_dimensions(model), sizeof(*c->vector));
-	if (c->vector == NULL)
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the question's vector");
-	return model_embed(f, model, slice_str(c->req.tenant_id), &c->input.question, 1, c->vector,
+	return model_embed(f, model, slice_str(c->req.tenant_id), &c->input.question, 1, &c->vector,
 	    &c->req.usage);
 }
 
@@ -254,7 +253,8 @@ chat_end(struct flow *f, const struct err *err)
 		chat_break(c, err);
 	buf_free(&c->prompt);
 	buf_free(&c->piece);
-	body_job_free(c->job);
+	free(c->vector);
+	body_job_end(&c->req, body_job_free, c->job, 0);
 	request_end(&c->req, err);
 }
 

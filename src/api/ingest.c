@@ -20,8 +20,6 @@
  *    call.
  *  - The documents of a request are stored one by one: those before a failed one stay stored.
  */
-#include <stdlib.h>
-
 #include "api/handlers.h"
 #include "api/ingest_memory.h"
 #include "api/ingest_report.h"
@@ -44,8 +42,6 @@ struct ingest {
 	enum document_state	 state;		/* of the document under way */
 	struct document		 found;		/* arena: the one stored under its id, if any */
 	bool			 is_found;
-	float			*vectors;	/* owned: chunks.count * the model's dimensions */
-	size_t			 embedded;	/* chunks that have a vector */
 	size_t			 batch;		/* chunks of the model call under way */
 };
 
@@ -202,19 +198,6 @@ ingest_reserve(struct flow *f)
 	return ingest_memory_vectors(f, &in->memory, w->texts, w->chunks.count);
 }
 
-/* The client chooses how many, so want of memory is its request's failure (503), not the process's:
- * a document of 2.7 MB may need 25 MB of vectors. */
-static bool
-make_vectors(struct ingest *in)
-{
-	size_t floats = work_of(in)->chunks.count * (size_t)model_dimensions(in->req.ctx->model);
-
-	in->vectors = calloc(floats, sizeof(*in->vectors));
-	in->embedded = 0;
-	in->batch = 0;
-	return in->vectors != NULL;
-}
-
 /* The last step that can refuse the document for what it is; then the intent is written. The state
  * moves before the wait: from the moment the statement is sent, its row may be there. */
 static enum flow_rc
@@ -228,8 +211,6 @@ ingest_intend(struct flow *f)
 	d->pages = w->extracted.pages_in_all;
 	d->chunks = (unsigned)w->chunks.count;
 	ingest_report_progress(&in->report, "chunk", d->chunks, d->chunks);
-	if (!make_vectors(in))
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's vectors");
 	in->state = DOCUMENT_INTENDED;
 	return documents_begin(f, in->req.ctx->catalog, in->req.tenant_id, d);
 }
@@ -240,37 +221,37 @@ ingest_embed(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 	struct model *model = in->req.ctx->model;
-	const struct ingest_work *w = in->work;
-	const struct slice *texts = w->texts + in->embedded;
+	struct ingest_work *w = in->work;
+	const struct slice *texts = w->texts + w->embedded;
 
-	in->batch = model_batch(model, texts, w->chunks.count - in->embedded);
+	in->batch = model_batch(model, texts, w->chunks.count - w->embedded);
 	return model_embed(f, model, slice_str(in->req.tenant_id), texts, in->batch,
-	    in->vectors + in->embedded * model_dimensions(model), &in->req.usage);
+	    &w->batches[w->batch_count], &in->req.usage);
 }
 
 static enum flow_rc
 ingest_embedded(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
-	size_t chunks = work_of(in)->chunks.count;
+	struct ingest_work *w = in->work;
 
-	in->embedded += in->batch;
-	ingest_report_progress(&in->report, "embed", in->embedded, chunks);
-	if (in->embedded < chunks)
+	ingest_work_embedded(w, in->batch, model_dimensions(in->req.ctx->model));
+	ingest_report_progress(&in->report, "embed", w->embedded, w->chunks.count);
+	if (w->embedded < w->chunks.count)
 		return flow_goto(f, ingest_embed);
 	return FLOW_NEXT;
 }
 
-/* The state moves before the wait, as in ingest_chunk(): a lost connection may have committed. */
+/* The state moves before the wait, as in ingest_intend(): a lost connection may have committed. */
 static enum flow_rc
 ingest_store(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
-	const struct chunk_list *chunks = &work_of(in)->chunks;
+	struct ingest_work *w = in->work;
 
-	ingest_report_progress(&in->report, "store", 0, chunks->count);
+	ingest_report_progress(&in->report, "store", 0, w->chunks.count);
 	in->state = DOCUMENT_SENT;
-	return store_document(f, in->req.lease.conn, &item_of(in)->document, chunks, in->vectors,
+	return store_document(f, in->req.lease.conn, &item_of(in)->document, &w->chunks, w->vectors,
 	    model_dimensions(in->req.ctx->model));
 }
 
@@ -294,14 +275,14 @@ ingest_list(struct flow *f)
 	return documents_ready(f, in->req.ctx->catalog, in->req.tenant_id, &item_of(in)->document);
 }
 
-/* Frees what one document held; the arena keeps small things until the request ends. Idempotent. */
-static void
-ingest_clear(struct ingest *in)
+/* Bytes that one document holds besides the body; the arena keeps small things until the request
+ * ends. */
+static size_t
+clear_bytes(struct ingest *in)
 {
-	ingest_work_clear(in->work);
-	ingest_memory_clear(&in->memory);
-	free(in->vectors);
-	in->vectors = NULL;
+	unsigned dimensions = model_dimensions(in->req.ctx->model);
+
+	return in->work == NULL ? 0 : ingest_work_clear_bytes(in->work, dimensions);
 }
 
 /* One document is done: the next, or the response. */
@@ -313,9 +294,13 @@ ingest_next(struct flow *f)
 
 	ingest_report_document(&in->report, &item_of(in)->document, in->state == DOCUMENT_STORED);
 	in->state = DOCUMENT_LISTED;
-	ingest_clear(in);
-	if (++w->at < w->items.count)
-		return flow_goto(f, request_borrow);
+	if (w->at + 1 < w->items.count) {
+		w->at++;
+		ingest_memory_clear(&in->memory);
+		flow_goto(f, request_borrow);
+		return body_job_run(f, clear_bytes(in), ingest_work_clear, ingest_work_free,
+		    &in->work);
+	}
 	in->req.streaming = false;
 	if (!ingest_report_finish(&in->report))
 		return flow_fail(f, ERR_INTERNAL,
@@ -337,8 +322,7 @@ ingest_end(struct flow *f, const struct err *err)
 		    item_of(in)->document.id);
 	if (err_is(err) && in->req.streaming)
 		ingest_report_error(&in->report, err);
-	ingest_clear(in);
-	ingest_work_free(in->work);
+	body_job_end(&in->req, ingest_work_free, in->work, clear_bytes(in));
 	ingest_report_free(&in->report);
 	request_end(&in->req, err);
 }

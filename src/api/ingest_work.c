@@ -31,8 +31,15 @@ ingest_work_clear(void *arg)
 
 	if (w == NULL)
 		return;
+	for (size_t i = 0; i < w->batch_count; i++)
+		free(w->batches[i]);
+	free(w->batches);
+	free(w->vectors);
 	free(w->texts);
+	w->batches = NULL;
+	w->vectors = NULL;
 	w->texts = NULL;
+	w->batch_count = w->embedded = 0;
 	chunk_free(&w->chunks);
 	extract_free(&w->extracted);
 }
@@ -109,12 +116,16 @@ chunks_refused(struct ingest_work *w)
 static void
 list_texts(struct ingest_work *w)
 {
-	w->texts = calloc(w->chunks.count, sizeof(*w->texts));
-	if (w->texts == NULL) {
+	size_t count = w->chunks.count;
+
+	w->texts = calloc(count, sizeof(*w->texts));
+	w->batches = calloc(count, sizeof(*w->batches));
+	w->vectors = calloc(count, sizeof(*w->vectors));
+	if (w->texts == NULL || w->batches == NULL || w->vectors == NULL) {
 		err_set(&w->job.err, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's chunks");
 		return;
 	}
-	for (size_t i = 0; i < w->chunks.count; i++)
+	for (size_t i = 0; i < count; i++)
 		w->texts[i] = w->chunks.items[i].content;
 }
 
@@ -140,4 +151,23 @@ size_t
 ingest_work_cut_bytes(struct ingest_work *w)
 {
 	return w->extracted.text.len + ingest_work_item(w)->bytes.len;
+}
+
+void
+ingest_work_embedded(struct ingest_work *w, size_t count, unsigned dimensions)
+{
+	const float *vectors = w->batches[w->batch_count++];
+
+	assert(vectors != NULL && count <= w->chunks.count - w->embedded);
+	for (size_t i = 0; i < count; i++)
+		w->vectors[w->embedded++] = vectors + i * dimensions;
+}
+
+size_t
+ingest_work_clear_bytes(const struct ingest_work *w, unsigned dimensions)
+{
+	size_t of_chunk = sizeof(*w->chunks.items) + sizeof(*w->texts);
+
+	return w->extracted.text.cap + w->chunks.cap * of_chunk +
+	    w->embedded * dimensions * sizeof(float);
 }

@@ -4,7 +4,8 @@
  * reading the form or the JSON, hashing, checking the text, cutting it into chunks. Pure but for
  * random ids; run by body_job_run(), here or on a helper thread.
  *
- *	ingest_work_new, _parse, then for each document: (extract_run), _cut, _clear; _free
+ *	ingest_work_new, _parse, then for each document: (extract_run), _cut, _embedded..., _clear;
+ *	_free
  */
 #ifndef API_INGEST_WORK_H
 #define API_INGEST_WORK_H
@@ -22,6 +23,10 @@ struct ingest_work {
 	struct extract_out	 extracted;	/* owned: extract_free() */
 	struct chunk_list	 chunks;	/* owned: chunk_free() */
 	struct slice		*texts;		/* owned: the chunks' contents, for the model */
+	float			**batches;	/* owned, as is each: the vectors of a model call */
+	size_t			 batch_count;	/* of chunks.count at most */
+	const float		**vectors;	/* owned: each chunk's, in its batch */
+	size_t			 embedded;	/* chunks that have a vector */
 };
 
 /* Takes the request's body over. */
@@ -45,5 +50,10 @@ ingest_work_item(struct ingest_work *w)
 
 /* Bytes that ingest_work_cut() goes through. */
 size_t	ingest_work_cut_bytes(struct ingest_work *);
+/* Notes that the next `count` chunks have their vectors now: batches[batch_count], which
+ * model_embed() has filled. */
+void	ingest_work_embedded(struct ingest_work *, size_t count, unsigned dimensions);
+/* Bytes that ingest_work_clear() frees, about. */
+size_t	ingest_work_clear_bytes(const struct ingest_work *, unsigned dimensions);
 
 #endif

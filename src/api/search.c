@@ -5,6 +5,8 @@
  * What POST /chat does up to its search, without the model's answer: the query is embedded, the
  * tenant's chunks are searched. The lease is returned before the response is written.
  */
+#include <stdlib.h>
+
 #include "api/body_job.h"
 #include "api/chat_body.h"
 #include "api/handlers.h"
@@ -24,7 +26,7 @@ struct search {
 	struct request	 req;		/* first */
 	void		*job;	/* owned: struct search_job; NULL while it is read */
 	struct chat_input	 input;	/* strings in the job's arena */
-	float		*vector;	/* arena */
+	float		*vector;	/* owned: the query's */
 	struct hits	 hits;	/* strings in the flow's arena */
 };
 
@@ -113,10 +115,7 @@ search_embed(struct flow *f)
 	if (err_is(&j->job.err))
 		return flow_fail_err(f, &j->job.err);
 	s->input = j->input;
-	s->vector = arena_array(f->arena, model_dimensions(model), sizeof(*s->vector));
-	if (s->vector == NULL)
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the query's vector");
-	return model_embed(f, model, slice_str(s->req.tenant_id), &s->input.question, 1, s->vector,
+	return model_embed(f, model, slice_str(s->req.tenant_id), &s->input.question, 1, &s->vector,
 	    &s->req.usage);
 }
 
@@ -185,8 +184,11 @@ search_respond(struct flow *f)
 static void
 search_end(struct flow *f, const struct err *err)
 {
-	body_job_free(search_of(f)->job);
-	request_end(request_of(f), err);
+	struct search *s = search_of(f);
+
+	free(s->vector);
+	body_job_end(&s->req, body_job_free, s->job, 0);
+	request_end(&s->req, err);
 }
 
 void

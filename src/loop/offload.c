@@ -214,6 +214,21 @@ offload_run(struct flow *f, struct slice holder, offload_fn *fn, offload_drop_fn
 	return job_wait(f, holder, job);
 }
 
+static void
+job_nothing(void *arg)
+{
+	(void)arg;
+}
+
+void
+offload_discard(struct worker *w, struct slice holder, offload_drop_fn *drop, void *arg)
+{
+	struct offload *o = *worker_offload(w);
+
+	if (o == NULL || !offload_post(o, holder, job_nothing, drop, arg))
+		drop(arg);
+}
+
 /* ---- open and close ---- */
 
 void

@@ -2,12 +2,16 @@
 /*
  * embed: one embeddings request, as a small flow of its own under the caller's.
  *
- *	send --> response --> done, or failed
+ *	send --> response --200--> vectors --> done, or failed
  *	  ^         | failed, but worth another try: after the back-off
  *	  +---------+
  *
+ * A large response (8 KB a vector at best) is decoded by a helper, into memory that becomes the
+ * caller's: no float is copied.
+ *
  * The flow's struct is its own allocation, freed by embed_release() however the flow ends.
  */
+#define _GNU_SOURCE /* reallocarray */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,28 +19,43 @@
 #include "model/vectors.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/loop/offload.h"
 
 /* What bounds the response: nobody gets to send us more than n vectors can take. */
 #define FLOAT_TEXT_MAX 26  /* bytes of one number, in a response that is not base64 */
 #define ITEM_EXTRA_MAX 256 /* bytes of an item besides its vector */
 
+#define DECODE_HERE_MAX (64u << 10) /* bytes of a response decoded in a turn of the loop */
+
+/* A response as it is decoded: memory of its own, for a helper. */
+struct vectors_job {
+	struct buf body; /* owned: the response's */
+	size_t n;
+	unsigned dimensions;
+	float *out; /* owned; NULL: no memory */
+	struct model_usage usage;
+	const char *wrong; /* static; NULL: nothing */
+};
+
 struct embed {
 	struct flow flow;
 	struct model_call call;
-	size_t n;		   /* texts */
-	float *out;		   /* borrowed: the caller's; n * dimensions */
-	struct model_usage *usage; /* borrowed: the caller's */
-	struct web_response response;  /* owned */
+	size_t n;		      /* texts */
+	float **out;		      /* borrowed: the caller's */
+	struct model_usage *usage;    /* borrowed: the caller's */
+	struct web_response response; /* owned */
+	void *job;		      /* owned: struct vectors_job; NULL while it is decoded */
 	struct timer backoff_timer;
 };
 
-static flow_step_fn embed_wait, embed_send, embed_response;
+static flow_step_fn embed_wait, embed_send, embed_response, embed_vectors;
 static flow_release_fn embed_release;
 
 static const struct flow_step embed_steps[] = {
 	{ "share", embed_wait },
 	{ "send", embed_send },
 	{ "response", embed_response },
+	{ "vectors", embed_vectors },
 	{ NULL, NULL },
 };
 
@@ -47,11 +66,36 @@ static const struct flow_kind embed_kind = {
 };
 
 static void
+vectors_job_free(void *arg)
+{
+	struct vectors_job *j = arg;
+
+	if (j == NULL)
+		return;
+	buf_free(&j->body);
+	free(j->out);
+	free(j);
+}
+
+/* An offload_fn. */
+static void
+vectors_job_run(void *arg)
+{
+	struct vectors_job *j = arg;
+
+	j->out = reallocarray(NULL, j->n * sizeof(*j->out), j->dimensions);
+	if (j->out != NULL)
+		j->wrong = vectors_read(buf_view(&j->body), j->n, j->dimensions, j->out, &j->usage);
+	buf_free(&j->body);
+}
+
+static void
 embed_release(struct flow *f)
 {
 	struct embed *e = FLOW_OF(f, struct embed, &embed_kind);
 
 	web_response_free(&e->response);
+	vectors_job_free(e->job);
 	buf_free(&e->call.body);
 	timer_free(&e->backoff_timer);
 	free(e);
@@ -85,23 +129,22 @@ embed_send(struct flow *f)
 	return web_fetch(f, m->web, &r, &e->response);
 }
 
-/* A 200 whose vectors are wrong is not tried again: the model or its settings are, and a zero or
- * misplaced vector that was stored would spoil every later search without a word. */
+/* The body moves to the job. */
 static enum flow_rc
-embed_read(struct embed *e)
+embed_decode(struct embed *e)
 {
-	const char *wrong = vectors_read(buf_view(&e->response.body), e->n,
-	    e->call.model->conf.dimensions, e->out, e->usage);
+	struct vectors_job *j = xcalloc(1, sizeof(*j));
 
-	if (wrong == NULL)
-		return FLOW_DONE;
-	log_event(LOG_WARNING, "model.answer", e->flow.request_id,
-	    "The %s's answer cannot be used; check model_url, embedding_model and "
-	    "embedding_dimensions. %s",
-	    e->call.stage, wrong);
-	return flow_fail(&e->flow, ERR_MODEL,
-	    "The %s's answer cannot be used; try again or ask the operator. %s", e->call.stage,
-	    wrong);
+	j->n = e->n;
+	j->dimensions = e->call.model->conf.dimensions;
+	j->body = e->response.body;
+	buf_init(&e->response.body, 0);
+	e->job = j;
+	if (j->body.len > DECODE_HERE_MAX)
+		return offload_run(&e->flow, e->call.tenant, vectors_job_run, vectors_job_free, j,
+		    &e->job);
+	vectors_job_run(j);
+	return FLOW_NEXT;
 }
 
 static enum flow_rc
@@ -113,7 +156,7 @@ embed_response(struct flow *f)
 	uint64_t wait_us;
 
 	if (e->response.failure == WEB_FINE && e->response.status == 200)
-		return embed_read(e);
+		return embed_decode(e);
 	if (body.len > ERROR_BODY_MAX)
 		body.len = ERROR_BODY_MAX;
 	wait_us = model_error_classify(&e->call, &e->response, body, f->request_id, &err);
@@ -121,6 +164,31 @@ embed_response(struct flow *f)
 		return flow_fail_err(f, &err);
 	flow_goto(f, embed_send);
 	return flow_sleep(f, &e->backoff_timer, wait_us);
+}
+
+/* A 200 whose vectors are wrong is not tried again: the model or its settings are, and a zero or
+ * misplaced vector that was stored would spoil every later search without a word. */
+static enum flow_rc
+embed_vectors(struct flow *f)
+{
+	struct embed *e = FLOW_OF(f, struct embed, &embed_kind);
+	struct vectors_job *j = e->job;
+
+	if (j->out == NULL)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the vectors");
+	*e->usage = j->usage;
+	if (j->wrong == NULL) {
+		*e->out = j->out;
+		j->out = NULL;
+		return FLOW_DONE;
+	}
+	log_event(LOG_WARNING, "model.answer", f->request_id,
+	    "The %s's answer cannot be used; check model_url, embedding_model and "
+	    "embedding_dimensions. %s",
+	    e->call.stage, j->wrong);
+	return flow_fail(f, ERR_MODEL,
+	    "The %s's answer cannot be used; try again or ask the operator. %s", e->call.stage,
+	    j->wrong);
 }
 
 /* OpenAI answers 400 to a whole batch for one empty text; callers must leave such texts out. */
@@ -137,10 +205,11 @@ texts_valid(const struct slice *texts, size_t n)
 
 enum flow_rc
 model_embed(struct flow *f, struct model *m, struct slice tenant, const struct slice *texts,
-    size_t n, float *out, struct model_usage *usage)
+    size_t n, float **out, struct model_usage *usage)
 {
 	struct embed *e;
 
+	*out = NULL;
 	if (!texts_valid(texts, n))
 		return flow_fail(f, ERR_INTERNAL,
 		    "There is no text to embed, or an empty one. Report this fault of tenantgate.");

@@ -155,6 +155,6 @@ model_embed_memory(const struct model *m, const struct slice *texts, size_t n)
 
 	for (i = 0; i < batch; i++)
 		bytes += texts[i].len;
-	return n * m->conf.dimensions * sizeof(float) + 2 * bytes +
+	return n * m->conf.dimensions * sizeof(float) + bytes +
 	    batch * m->conf.dimensions * NUMBER_BYTES;
 }

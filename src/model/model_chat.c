@@ -2,6 +2,8 @@
 /*
  * model_chat: starting a streamed chat answer, as a small flow under the caller's.
  *
+ *	write: the request, by a helper when it is long
+ *	  v
  *	share: a place among the streams
  *	  v
  *	send --> header --200--> done: the stream is the caller's
@@ -18,22 +20,26 @@
 #include <string.h>
 
 #include "model/model_stream.h"
+#include "model/request_job.h"
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/loop/offload.h"
 
 struct chat_call {
 	struct flow flow;
 	struct model_stream *stream; /* owned until it is the caller's; then NULL */
 	struct model_stream **out;   /* borrowed: the caller's */
+	void *job;		     /* owned: of request_job.h; NULL while it is written */
 	struct buf error_body;	     /* owned: of a response other than 200, cut */
 	struct slice piece;	     /* borrowed until the next web_pull() */
 	struct timer backoff_timer;
 };
 
-static flow_step_fn model_chat_wait, model_chat_send, model_chat_header, model_chat_error_body,
-    model_chat_classify;
+static flow_step_fn model_chat_write, model_chat_wait, model_chat_send, model_chat_header,
+    model_chat_error_body, model_chat_classify;
 static flow_release_fn model_chat_release;
 
 static const struct flow_step model_chat_steps[] = {
+	{ "write", model_chat_write },
 	{ "share", model_chat_wait },
 	{ "send", model_chat_send },
 	{ "header", model_chat_header },
@@ -54,17 +60,39 @@ model_chat_release(struct flow *f)
 	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
 
 	model_stream_free(c->stream);
+	request_job_free(c->job);
 	buf_free(&c->error_body);
 	timer_free(&c->backoff_timer);
 	free(c);
+}
+
+static enum flow_rc
+request_refused(struct flow *f)
+{
+	return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the question to the model");
+}
+
+/* A short one is written already. */
+static enum flow_rc
+model_chat_write(struct flow *f)
+{
+	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
+
+	if (c->job == NULL)
+		return FLOW_NEXT;
+	return offload_run(f, c->stream->call.tenant, request_job_run, request_job_free, c->job,
+	    &c->job);
 }
 
 /* The place is the stream's, and given back with it: model_stream_free(). */
 static enum flow_rc
 model_chat_wait(struct flow *f)
 {
-	struct model_call *call = &FLOW_OF(f, struct chat_call, &model_chat_kind)->stream->call;
+	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
+	struct model_call *call = &c->stream->call;
 
+	if (c->job != NULL && !request_job_take(c->job, &call->body))
+		return request_refused(f);
 	return share_take(f, call->model->shares->streams, call->tenant, 1, 1, &call->grant);
 }
 
@@ -147,13 +175,18 @@ model_chat_start(struct flow *f, struct model *m, struct slice tenant,
 {
 	struct chat_call *c = xcalloc(1, sizeof(*c));
 	struct model_stream *s = model_stream_new(m);
+	bool written;
 
 	*out = NULL;
 	s->call.tenant = tenant;
-	if (!request_json_chat(&s->call, chat)) {
+	if (chat_text_bytes(chat) > REQUEST_HERE_MAX)
+		written = (c->job = request_job_new(m, chat)) != NULL;
+	else
+		written = request_json_chat(&s->call, chat);
+	if (!written) {
 		model_stream_free(s);
 		free(c);
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the question to the model");
+		return request_refused(f);
 	}
 	c->stream = s;
 	c->out = out;

@@ -3,6 +3,7 @@
  * model_internal: what the files of model/ share. Private to the folder.
  *
  *	model.c		open and close		request_json.c	writes requests
+ *	request_job.c	the same of long ones, by a helper
  *	embed.c		an embeddings request	vectors.c	its answer, by json_scan.c
  *	model_chat.c	starts a chat answer	model_stream.c	pulls it, by sse.c and delta.c
  *	model_error.c	what a failure means

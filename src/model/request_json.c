@@ -149,6 +149,7 @@ model_call_request(const struct model_call *call, const char *url, struct web_re
 	r->headers[0] = "Content-Type: application/json";
 	r->headers[1] = call->model->auth;
 	r->body = buf_view(&call->body);
+	r->body_stays = true; /* the call outlives its transfer */
 	r->connect_timeout_us = conf->connect_timeout_us;
 	r->first_byte_timeout_us = conf->first_byte_timeout_us;
 	r->idle_timeout_us = conf->idle_timeout_us;

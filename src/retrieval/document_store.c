@@ -30,7 +30,7 @@ struct document_store {
 	struct pg_conn *conn;		 /* borrowed */
 	struct document *document;	 /* borrowed; created_at is filled */
 	const struct chunk_list *chunks; /* borrowed */
-	const float *vectors;		 /* borrowed: chunks->count * dimensions */
+	const float *const *vectors;	 /* borrowed: one of each chunk */
 	unsigned dimensions;
 	size_t row;		      /* of the COPY: the one to be sent next */
 	struct pg_result result;      /* owned: of the last statement but ROLLBACK */
@@ -191,7 +191,7 @@ copy_put_row(struct document_store *s, struct buf *b)
 		copy_put_int(b, c->page);
 	copy_put_field(b, c->content.p, c->content.len);
 	buf_be32(b, (uint32_t)PG_BINARY_VECTOR_SIZE(s->dimensions));
-	pg_binary_vector(b, s->vectors + s->row * s->dimensions, s->dimensions);
+	pg_binary_vector(b, s->vectors[s->row], s->dimensions);
 	s->row++;
 }
 
@@ -265,7 +265,7 @@ store_failed(struct flow *f)
 
 enum flow_rc
 store_document(struct flow *f, struct pg_conn *conn, struct document *d,
-    const struct chunk_list *chunks, const float *vectors, unsigned dimensions)
+    const struct chunk_list *chunks, const float *const *vectors, unsigned dimensions)
 {
 	struct document_store *s = arena_alloc(f->arena, sizeof(*s));
 

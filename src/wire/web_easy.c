@@ -88,8 +88,8 @@ fields_set(struct web_transfer *t, const struct web_request *r)
 	return curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->fields) == CURLE_OK;
 }
 
-/* The size before the body: COPYPOSTFIELDS copies that many bytes, else up to a NUL. A body makes
- * libcurl's method POST; any other is set by name over that. */
+/* The size before the body: COPYPOSTFIELDS copies that many bytes, else up to a NUL; POSTFIELDS
+ * borrows them. A body makes libcurl's method POST; any other is set by name over that. */
 static bool
 method_set(CURL *easy, const struct web_request *r)
 {
@@ -99,10 +99,11 @@ method_set(CURL *easy, const struct web_request *r)
 		return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L) == CURLE_OK;
 	if (r->body.p != NULL || is_post) {
 		const char *body = r->body.p != NULL ? r->body.p : "";
+		CURLoption option = r->body_stays ? CURLOPT_POSTFIELDS : CURLOPT_COPYPOSTFIELDS;
 
 		if (curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.len) !=
 			CURLE_OK ||
-		    curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, body) != CURLE_OK)
+		    curl_easy_setopt(easy, option, body) != CURLE_OK)
 			return false;
 	}
 	if (is_post || (r->body.p == NULL && strcmp(r->method, "GET") == 0))

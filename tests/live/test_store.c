@@ -19,6 +19,7 @@ static struct arena *arena;
 static struct pg_conn *conn;
 static const char *first_database;
 static char database[64];
+static const float *each[EACH]; /* chunk's vector */
 
 /* One operation of retrieval/ in a flow of its own. */
 struct store_op {
@@ -46,7 +47,7 @@ store_op_store(struct flow *f)
 {
 	struct store_op *a = store_op_of(f);
 
-	return store_document(f, conn, a->document, a->chunks, a->vectors, a->dimensions);
+	return store_document(f, conn, a->document, a->chunks, each, a->dimensions);
 }
 
 static enum flow_rc
@@ -129,13 +130,13 @@ store(unsigned document, const char *mark, unsigned count, unsigned dimensions)
 		.pages = 7,
 		.chunks = count };
 	struct chunk_list list = { .items = chunks, .count = count };
-	struct store_op s = { .document = &d, .chunks = &list, .vectors = vectors };
+	struct store_op s = { .document = &d, .chunks = &list, .dimensions = dimensions };
 
-	s.dimensions = dimensions;
 	snprintf(id, sizeof(id), "doc-%u", document);
 	for (unsigned i = 0; i < count; i++) {
 		snprintf(contents[i], sizeof(contents[i]), "%s %u %u", mark, document, i);
 		chunks[i] = (struct chunk){ i, i % 8, slice_str(contents[i]) };
+		each[i] = vectors + i * dimensions;
 		if (dimensions == DIMENSIONS)
 			unit(vectors + i * DIMENSIONS, document, i);
 	}
@@ -224,8 +225,7 @@ a_failed_store_changes_nothing(void **state)
 	assert_string_equal(sql("SELECT count(*) FROM chunk WHERE content LIKE 'first 5 %'"),
 	    "100");
 	assert_string_equal(sql("SELECT count(*) FROM chunk WHERE content LIKE 'late%'"), "0");
-	assert_int_equal(store(99, "late", 0, DIMENSIONS),
-	    ERR_NONE); /* a document may have no chunks */
+	assert_int_equal(store(99, "late", 0, DIMENSIONS), ERR_NONE); /* it may have no chunks */
 	sql("DELETE FROM document WHERE id = 'doc-99'");
 }
 
@@ -241,7 +241,7 @@ a_store_aborted_midway_changes_nothing(void **state)
 			.mime_type = "",
 			.metadata = "{}",
 			.sha256 = "aborted" };
-		struct store_op s = { .document = &d, .chunks = &list, .vectors = vectors };
+		struct store_op s = { .document = &d, .chunks = &list };
 
 		s.dimensions = DIMENSIONS;
 		flow_start(&s.flow, &store_kind, worker, arena);

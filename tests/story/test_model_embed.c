@@ -32,6 +32,7 @@ static const struct scripted_response fine = { "200 OK", JSON, TWO, WHOLE };
 struct embedding {
 	struct probe probe;
 	struct slice texts[2];
+	float *vectors; /* owned until they are copied */
 	float out[6];
 	struct model_usage usage;
 };
@@ -41,8 +42,18 @@ embed_both(struct flow *f)
 {
 	struct embedding *e = (struct embedding *)f;
 
-	return model_embed(f, model_fixture.model, SLICE_LIT("acme"), e->texts, 2, e->out,
+	return model_embed(f, model_fixture.model, SLICE_LIT("acme"), e->texts, 2, &e->vectors,
 	    &e->usage);
+}
+
+static enum flow_rc
+embed_copy(struct flow *f)
+{
+	struct embedding *e = (struct embedding *)f;
+
+	memcpy(e->out, e->vectors, sizeof(e->out));
+	free(e->vectors);
+	return FLOW_DONE;
 }
 
 static void
@@ -51,7 +62,7 @@ embedding_start(struct embedding *e)
 	memset(e, 0, sizeof(*e));
 	e->texts[0] = SLICE_LIT("one\ntwo");
 	e->texts[1] = SLICE_LIT("\"thr\xc3\xa9\xc3\xa9\"");
-	probe_start(&e->probe, model_fixture.worker, embed_both, NULL);
+	probe_start(&e->probe, model_fixture.worker, embed_both, embed_copy);
 }
 
 /* One try after another, as scripted. */

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -28,7 +29,7 @@ struct model_asker {
 	struct model_stream *stream;
 	struct model_delta delta;
 	struct model_usage usage;
-	float vector[3];
+	float *vector;
 	bool answered; /* its first words, or its vector, have come */
 };
 
@@ -77,13 +78,14 @@ model_asker_embed(struct flow *f)
 	struct model_asker *a = (struct model_asker *)f;
 	struct slice text = SLICE_LIT("text");
 
-	return model_embed(f, model_fixture.model, slice_str(a->tenant), &text, 1, a->vector,
+	return model_embed(f, model_fixture.model, slice_str(a->tenant), &text, 1, &a->vector,
 	    &a->usage);
 }
 
 static enum flow_rc
 model_asker_embedded(struct flow *f)
 {
+	free(((struct model_asker *)f)->vector);
 	((struct model_asker *)f)->answered = true;
 	return FLOW_DONE;
 }

@@ -62,6 +62,12 @@ enum flow_rc	 offload_run(struct flow *, struct slice holder, offload_fn *, offl
 bool		 offload_post(struct offload *, struct slice holder, offload_fn *,
 		    offload_drop_fn *, void *job) __attribute__((warn_unused_result));
 
+/* Frees what is large, on a helper of the worker, for giving megabytes back to the system takes
+ * milliseconds; at once where there is no helper, or the holder has too many jobs waiting. On the
+ * worker's thread; for a flow's end. */
+void		 offload_discard(struct worker *, struct slice holder, offload_drop_fn *,
+		    void *job);
+
 /* A moment's figures. Any thread. */
 struct offload_stats {
 	unsigned helpers, running, waiting;	/* helpers: threads started so far */

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * request_job: see the header. What always holds: the job reads nothing of the worker's: its model
+ * is a copy whose strings are the configuration's, which outlives the helpers.
+ */
+#include "model/request_job.h"
+
+#include "tenantgate/base/arena.h"
+
+#define JOB_OVERHEAD (64u << 10) /* bytes of the arena besides texts and messages */
+
+struct request_job {
+	struct arena *arena; /* owned: the job itself, too */
+	struct model model;  /* a copy, for its configuration */
+	struct model_call call;
+	struct model_chat chat; /* strings in the arena */
+	bool written;
+};
+
+size_t
+chat_text_bytes(const struct model_chat *chat)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < chat->message_count; i++)
+		bytes += chat->messages[i].content.len;
+	return bytes;
+}
+
+/* False when the arena has no memory. */
+static bool
+messages_copy(struct request_job *j, const struct model_chat *chat)
+{
+	struct model_message *copies;
+
+	copies = arena_array(j->arena, chat->message_count, sizeof(*copies));
+	if (copies == NULL)
+		return false;
+	for (size_t i = 0; i < chat->message_count; i++) {
+		struct slice content = chat->messages[i].content;
+		const char *text = arena_slice(j->arena, content);
+
+		copies[i].role = arena_strdup(j->arena, chat->messages[i].role);
+		copies[i].content = slice_of(text, content.len);
+		if (text == NULL || copies[i].role == NULL)
+			return false;
+	}
+	j->chat.messages = copies;
+	return true;
+}
+
+void *
+request_job_new(const struct model *m, const struct model_chat *chat)
+{
+	size_t room = chat->message_count * (sizeof(*chat->messages) + 64);
+	struct arena *arena = arena_new(2 * chat_text_bytes(chat) + room + JOB_OVERHEAD);
+	struct request_job *j = arena_first(arena, sizeof(*j));
+
+	j->arena = arena;
+	j->model = *m;
+	j->call.model = &j->model;
+	j->chat = *chat;
+	if (chat->name != NULL)
+		j->chat.name = arena_strdup(arena, chat->name);
+	if (messages_copy(j, chat) && (chat->name == NULL || j->chat.name != NULL))
+		return j;
+	request_job_free(j);
+	return NULL;
+}
+
+void
+request_job_free(void *arg)
+{
+	struct request_job *j = arg;
+
+	if (j == NULL)
+		return;
+	buf_free(&j->call.body);
+	arena_free(j->arena);
+}
+
+void
+request_job_run(void *arg)
+{
+	struct request_job *j = arg;
+
+	j->written = request_json_chat(&j->call, &j->chat);
+}
+
+bool
+request_job_take(void *arg, struct buf *body)
+{
+	struct request_job *j = arg;
+
+	*body = j->call.body;
+	buf_init(&j->call.body, 0);
+	return j->written;
+}
