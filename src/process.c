@@ -7,6 +7,8 @@
 #include "process.h"
 
 #define LIMIT_KEYS_MAX 200000 /* of the in-process store: bounds its memory */
+/* Apart, so that a flood from many networks forgets failures only, never a tenant's limit. */
+#define FAILURES_MAX 100000
 
 bool
 process_open(struct process *process, const struct conf *conf, struct err *err)
@@ -29,7 +31,9 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	offload_conf_init(&offload);
 	process->offload = offload_open(&offload);
 	process->pools = pools_open(&conf->pool, NULL);
+	process->key_tags = key_tags_new();
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);
+	process->failures = limit_store_new(FAILURES_MAX);
 	process->connections = http_shared_new();
 	process->catalog = catalog_open(&conf->catalog, err);
 	return process->catalog != NULL;
@@ -45,8 +49,9 @@ process_close(struct process *process)
 	if (process->pools != NULL)
 		pools_close(process->pools);
 	offload_close(process->offload);
-	if (process->limits != NULL)
-		limit_store_free(process->limits);
+	key_tags_free(process->key_tags);
+	limit_store_free(process->limits);
+	limit_store_free(process->failures);
 	if (process->connections != NULL)
 		http_shared_free(process->connections);
 	if (process->seal != NULL)

@@ -19,9 +19,11 @@ struct process {
 	struct offload		*offload;	/* the helper threads */
 	struct pools		*pools;		/* of the tenants' databases */
 	struct catalog		*catalog;
+	struct key_tags		*key_tags;	/* filled at the start, by serve.c */
 	struct limit_store	*limits;	/* used without Redis, and while it is away */
+	struct limit_store	*failures;	/* by network: requests without a valid key */
 	struct http_shared	*connections;	/* how many clients there are */
-	struct api_shared	shared;		/* the phase; the count of ingests */
+	struct api_shared	shared;		/* the phase; counts of what is under way */
 };
 
 /* Main thread, on zeroed memory, before the first worker. The conf is borrowed until the close.
