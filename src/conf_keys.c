@@ -228,6 +228,9 @@ const struct conf_key conf_keys[] = {
 	    "How long a worker remembers that there is no such key."),
 	NUMBER("key_cache_size", auth.cache_max, "10000", 1, 10000000,
 	    "API keys' records a worker keeps."),
+	NUMBER("auth_failures_per_minute", api.auth_failures_per_minute, "60", 0, 1000000,
+	    "Requests a minute without a valid key from one address before such are slowed; 0 for "
+	    "no limit."),
 	NUMBER("rate_limit_requests_per_minute", api.tenant_requests_per_minute, "600", 0,
 	    1000000000,
 	    "Requests a minute of a tenant, unless its record says otherwise; 0 for no limit."),

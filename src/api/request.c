@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/refuse.h"
 #include "api/respond.h"
 #include "api/route.h"
 #include "tenantgate/base/alloc.h"
@@ -66,7 +67,8 @@ request_caller(struct flow *f)
 
 	if (!header_is_single(req, "Authorization", ERR_BAD_REQUEST, &err))
 		return flow_fail_err(f, &err);
-	return auth_check(f, req->ctx->auth, http_header(req->x, "Authorization"), &req->caller);
+	return auth_check(f, req->ctx->auth, http_header(req->x, "Authorization"),
+	    http_network(req->x), &req->caller);
 }
 
 enum flow_rc
@@ -75,6 +77,8 @@ request_tenant(struct flow *f)
 	struct request *req = request_of(f);
 	struct err err = { 0 };
 
+	if (req->caller.kind == CALLER_NONE)
+		return request_refuse(f);
 	if (!api_route_allows(req->route, req->caller.kind, &err) ||
 	    !header_is_single(req, "X-Tenant-Id", ERR_INVALID_TENANT, &err) ||
 	    !auth_tenant(&req->caller, http_header(req->x, "X-Tenant-Id"), req->tenant_id, &err))
