@@ -132,8 +132,8 @@ query_end(struct flow *f, const struct err *err)
 		    "catalog_pool_size.",
 		    catalog_lane_noun(q->lane), why->retry_after);
 	else if (err_is(err))
-		snprintf(why->message, sizeof(why->message), "%.*s",
-		    (int)sizeof(why->message) - 1, err->detail);
+		snprintf(why->message, sizeof(why->message), "%.*s", (int)sizeof(why->message) - 1,
+		    err->detail);
 	*q->out = q->result;
 	memset(&q->result, 0, sizeof(q->result));
 }
