@@ -113,6 +113,24 @@ headroom_is_left_for_others(void **state)
 }
 
 static void
+holders_of_what_is_held_briefly_take_turns(void **state)
+{
+	struct share_taker *a, *b, *l;
+
+	(void)state;
+	open_budget(1, 0, false);
+	a = take("crowd", 'a');
+	b = take("crowd", 'b');
+	take("crowd", 'c');
+	take("crowd", 'd');
+	l = take("late", 'l');
+	share_taker_leaves(a);
+	share_taker_leaves(b);
+	share_taker_leaves(l);
+	assert_string_equal(traced, "ablc");
+}
+
+static void
 a_weight_divides_what_is_held(void **state)
 {
 	struct share_taker *a;
@@ -185,6 +203,7 @@ main(void)
 		SHARE_TEST(a_grant_to_one_that_has_left_is_given_back),
 		SHARE_TEST(giving_back_twice_is_giving_back_once),
 		SHARE_TEST(headroom_is_left_for_others),
+		SHARE_TEST(holders_of_what_is_held_briefly_take_turns),
 		SHARE_TEST(a_weight_divides_what_is_held),
 		SHARE_TEST(a_ceiling_stops_one_and_not_the_others),
 		SHARE_TEST(a_higher_capacity_wakes_waiters),
