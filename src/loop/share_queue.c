@@ -198,6 +198,7 @@ share_pass(struct share_budget *s, struct share_waiter_list *woken)
 		struct share_waiter *w = TAILQ_FIRST(&share_holder_of(place)->waiters);
 
 		share_count_grant(s, place, w->units);
+		w->holder->turn = s->serial++;
 		waiter_notify_of(w, woken);
 	}
 }
