@@ -153,6 +153,7 @@ catalog_pools(const struct catalog_conf *conf)
 	pool_conf_init(&pc);
 	pc.default_pool_size = conf->pool_size > 0 ? conf->pool_size : POOL_SIZE_DEFAULT;
 	pc.max_server_connections = pc.default_pool_size;
+	pc.single_owner = true;
 	pc.server_login_retry_us = LOGIN_RETRY_US;
 	if (conf->connect_timeout_us > 0)
 		pc.server_connect_timeout_us = conf->connect_timeout_us;
