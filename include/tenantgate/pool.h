@@ -36,6 +36,7 @@
 #ifndef TENANTGATE_POOL_H
 #define TENANTGATE_POOL_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
