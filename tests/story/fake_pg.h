@@ -2,9 +2,9 @@
 /*
  * fake_pg: connections for the tests of the pool, without a server. The target's dbname is a
  * number, its key; open connections are counted for each key and in all, whatever thread opens
- * them: a limit that is passed for a microsecond stops the test. A host named "full" refuses what is
- * above fake.full_at with 53300. Logins and resets take time by timers, or by the test's own clock
- * when it sets fake_later.
+ * them: a limit that is passed for a microsecond stops the test. A host named "full" refuses what
+ * is above fake.full_at with 53300. Logins and resets take time by timers, or by the test's own
+ * clock when it sets fake_later.
  */
 #ifndef TENANTGATE_TESTS_FAKE_PG_H
 #define TENANTGATE_TESTS_FAKE_PG_H

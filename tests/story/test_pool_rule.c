@@ -35,7 +35,7 @@ give_back_all(void)
 }
 
 static void
-open_with(unsigned budget, unsigned size)
+budget_open(unsigned budget, unsigned size)
 {
 	memset(crowd, 0, sizeof(crowd));
 	conf.max_server_connections = budget;
@@ -47,7 +47,7 @@ static void
 one_pool_alone_leaves_a_quarter(void **state)
 {
 	(void)state;
-	open_with(20, 20);
+	budget_open(20, 20);
 	borrow_many(0, 25, 1);
 	assert_int_equal(stats().server_active, 15);
 	assert_int_equal(stats().client_waiting, 10);
@@ -64,7 +64,7 @@ the_last_tenth_is_for_those_who_hold_nothing(void **state)
 	unsigned i;
 
 	(void)state;
-	open_with(20, 20);
+	budget_open(20, 20);
 	for (i = 0; i < 9; i++)
 		borrow_many(2 * i, 2, 1 + i);
 	assert_int_equal(stats().server_active, 18);
@@ -82,7 +82,7 @@ a_single_owner_uses_all(void **state)
 {
 	(void)state;
 	conf.single_owner = true;
-	open_with(8, 8);
+	budget_open(8, 8);
 	borrow_many(0, 8, 1);
 	assert_int_equal(stats().server_active, 8);
 	give_back_all();
@@ -93,7 +93,7 @@ static void
 ones_own_idle_connection_is_asked_for_too(void **state)
 {
 	(void)state;
-	open_with(8, 8);
+	budget_open(8, 8);
 	borrow_many(0, 6, 1);
 	give_back(&crowd[5]);
 	borrow_many(10, 1, 2);
@@ -117,7 +117,7 @@ who_holds_least_is_next(void **state)
 	CLIENT(least, 5);
 
 	(void)state;
-	open_with(4, 4);
+	budget_open(4, 4);
 	borrow_many(0, 1, 1);
 	borrow_many(1, 1, 3);
 	borrow_many(2, 1, 4);
@@ -172,7 +172,7 @@ young_connection_is_returned(uint64_t age_us, const char *expected)
 		CLIENT(other, 2);
 		CLIENT(x, 3);
 
-		open_with(2, 2);
+		budget_open(2, 2);
 		borrow(&x);
 		traced[0] = '\0';
 		borrow_slowly(&a);
@@ -223,7 +223,7 @@ only_connections_are_kept_up_to_half_of_the_budget(void **state)
 	unsigned i;
 
 	(void)state;
-	open_with(8, 8);
+	budget_open(8, 8);
 	for (i = 0; i < 5; i++)
 		borrow_many(i, 1, 10 + i);
 	for (i = 0; i < 5; i++)
@@ -247,7 +247,7 @@ static void
 a_connection_left_over_is_not_kept(void **state)
 {
 	(void)state;
-	open_with(4, 4);
+	budget_open(4, 4);
 	borrow_many(0, 1, 10);
 	give_back(&crowd[0]);
 	clock_test_advance(conf.server_idle_timeout_us + 1);
@@ -269,7 +269,7 @@ the_least_used_is_closed(void **state)
 	unsigned i;
 
 	(void)state;
-	open_with(4, 2);
+	budget_open(4, 2);
 	for (i = 0; i < 20; i++) {
 		borrow_many(0, 1, 1);
 		give_back(&crowd[0]);
@@ -296,7 +296,7 @@ static void
 a_dead_idle_connection_is_replaced_for_its_waiter(void **state)
 {
 	(void)state;
-	open_with(8, 8);
+	budget_open(8, 8);
 	borrow_many(0, 6, 1);
 	crowd[5].lease.conn->dead = true;
 	give_back(&crowd[5]);
