@@ -201,6 +201,7 @@ catalog_pools(const struct catalog_conf *conf)
 	pool_conf_init(&pc);
 	pc.default_pool_size = catalog_pool_size(conf);
 	pc.max_server_connections = pc.default_pool_size;
+	pc.single_owner = true;
 	pc.server_login_retry_us = LOGIN_RETRY_US;
 	if (conf->connect_timeout_us > 0)
 		pc.server_connect_timeout_us = conf->connect_timeout_us;
