@@ -6,6 +6,8 @@
  */
 #include "process.h"
 
+#include "host_division.h"
+
 #include "tenantgate/base/log.h"
 
 #define NEON_CALLS_MAX 128u   /* of one worker at a time */
@@ -62,7 +64,7 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);
 	process->failures = limit_store_new(FAILURES_MAX);
 	process->connections = http_shared_new();
-	process->replicas = replicas_open(conf->tenants.environment, NULL);
+	host_division_open(process);
 	process->catalog = catalog_open(&conf->catalog, err);
 	return process->catalog != NULL;
 }

@@ -77,6 +77,9 @@ enum flow_rc	 catalog_check(struct flow *, const struct pg_result *, const char 
  * an error: it would be written to by rules that this build does not know. */
 enum flow_rc	 catalog_migrate(struct flow *, struct catalog *)
 		    __attribute__((warn_unused_result));
+/* How many connections it may have at the server "host:port": its pool's size, or 0 when it is
+ * another server's. Any thread. */
+unsigned	 catalog_connections_at(const struct catalog *, struct slice host_key);
 /* True once the catalog was reached (readiness). Any thread. */
 bool		 catalog_was_reached(const struct catalog *);
 

@@ -149,18 +149,29 @@ struct pool_host_stats {
 	unsigned	max_connections; /* as the server says; 0: not known */
 	unsigned	used;		/* connections, idle ones too */
 	unsigned	want;		/* held, waited for, or used within the last 10 s */
-	unsigned	limit;		/* that holds here now; UINT_MAX: none */
+	unsigned	limit;		/* by pools_host_limit(); UINT_MAX: none */
+	bool		is_shared;	/* by several pools, at one time at least */
+	bool		is_told;	/* limit was set by pools_host_limit() */
 };
 typedef void pool_host_fn(const struct pool_host_stats *, void *arg);
 
 /* Calls fn once for each host that a pool connects to, without the lock. Any thread. */
 void		 pools_hosts(struct pools *, pool_host_fn *, void *arg);
+/* Before the workers start: hosts that several pools share are divided among processes. Such a host
+ * has a tenth of what it takes for clients until pools_host_limit() says how much; two connections
+ * until it has said its max_connections. `wanted`, on any thread and without the lock, tells that a
+ * host needs its first limit, or more than it has. */
+typedef void pools_wanted_fn(void *arg);
+void		 pools_divide(struct pools *, pools_wanted_fn *wanted, void *arg);
+/* Of max_connections, for superusers, reserved, and others' tools: the rest is for clients. */
+#define POOL_HOST_RESERVED 17
 /* At most so many connections to that host from now on, for all pools; UINT_MAX: no limit. What is
  * open above it is closed as it comes back, idle ones at once. A host that no pool connects to is
  * passed over. Any thread. */
 void		 pools_host_limit(struct pools *, struct slice host_key, unsigned limit);
 /* So many processes like this one live: a pool's size is then at most
- * (max_connections - 17) / live, and 1 at least, where max_connections is known. Any thread. */
+ * (max_connections - POOL_HOST_RESERVED) / live, and 1 at least, where max_connections is known.
+ * Any thread. */
 void		 pools_replicas(struct pools *, unsigned live);
 
 /* A moment's counts over all pools, in pgbouncer_exporter's words; resetting counts as active. The

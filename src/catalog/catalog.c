@@ -192,6 +192,16 @@ catalog_pool_size(const struct catalog_conf *conf)
 	return conf->pool_size > 0 ? conf->pool_size : POOL_SIZE_DEFAULT;
 }
 
+unsigned
+catalog_connections_at(const struct catalog *c, struct slice host_key)
+{
+	const struct pg_target *t = &c->target.pg;
+	char key[DNS_NAME_MAX + sizeof(":65535")];
+
+	snprintf(key, sizeof(key), "%.*s:%u", DNS_NAME_MAX, t->host, (unsigned)t->port);
+	return slice_is(host_key, key) ? c->pool_size : 0;
+}
+
 /* Pools apart from the tenants', with a budget of their own: the budget is this one pool. */
 static struct pools *
 catalog_pools(const struct catalog_conf *conf)
@@ -223,7 +233,8 @@ catalog_open(const struct catalog_conf *conf, struct err *err)
 		return NULL;
 	}
 	c->pools = catalog_pools(conf);
-	catalog_lanes_open(c->lanes, catalog_pool_size(conf));
+	c->pool_size = catalog_pool_size(conf);
+	catalog_lanes_open(c->lanes, c->pool_size);
 	if (c->pools == NULL) {
 		err_set(err, ERR_INTERNAL,
 		    "The catalog's connections could not be set up; look at catalog_pool_size.");

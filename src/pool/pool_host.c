@@ -22,6 +22,8 @@
 
 #define HOST_KEY_SIZE 320		/* a host name of 255 bytes at most; the port */
 #define UNLIMITED     UINT32_MAX	/* as a capacity: its headroom is always there */
+#define FIRST_DIVISOR 10		/* of what it takes for clients: before the first limit */
+#define UNKNOWN_FIRST 2			/* the same while it has not said what it takes */
 #define RECENT_US     (10 * 1000000ull) /* an idle connection used within that is wanted */
 #define HOSTS_BATCH   32		/* shown in one hold of the lock */
 
@@ -45,6 +47,44 @@ pool_host_new(struct pools *p, const char *key)
 	return host;
 }
 
+unsigned
+pool_host_limit(const struct pool_host *host)
+{
+	unsigned learned = pool_limit_value(&host->learned);
+
+	return learned < host->leased ? learned : host->leased;
+}
+
+static void
+pool_host_resize(struct pool_host *host)
+{
+	unsigned limit = pool_host_limit(host);
+
+	budget_resize(&host->budget, limit == UINT_MAX ? UNLIMITED : limit);
+}
+
+unsigned
+pool_host_clients(const struct pool_host *host)
+{
+	unsigned max = host->max_connections;
+
+	return max > POOL_HOST_RESERVED ? max - POOL_HOST_RESERVED : 0;
+}
+
+/* Divided among processes, until the first word of how much is this one's. */
+static void
+pool_host_set_first(const struct pools *p, struct pool_host *host)
+{
+	unsigned first = pool_host_clients(host) / FIRST_DIVISOR;
+
+	if (p->wanted == NULL || !host->is_shared || host->is_told)
+		return;
+	if (first == 0)
+		first = 1;
+	host->leased = host->max_connections == 0 ? UNKNOWN_FIRST : first;
+	pool_host_resize(host);
+}
+
 /* Headroom is for others: a host that only one pool has ever used (Neon's: each tenant has its own)
  * is that pool's, whole. */
 struct pool_host *
@@ -59,8 +99,10 @@ pool_host_find(struct pools *p, const struct pg_target *target)
 	if (host == NULL)
 		host = pool_host_new(p, key);
 	host->refs++;
-	if (host->refs > 1)
+	if (host->refs > 1 && !host->is_shared) {
 		host->is_shared = true;
+		pool_host_set_first(p, host);
+	}
 	host->budget.has_headroom = host->is_shared && !p->conf.single_owner;
 	return host;
 }
@@ -79,22 +121,6 @@ pool_host_release(struct pools *p, struct pool_host *host)
 	budget_free(&host->budget);
 	free(host->key);
 	free(host);
-}
-
-unsigned
-pool_host_limit(const struct pool_host *host)
-{
-	unsigned learned = pool_limit_value(&host->learned);
-
-	return learned < host->leased ? learned : host->leased;
-}
-
-static void
-pool_host_resize(struct pool_host *host)
-{
-	unsigned limit = pool_host_limit(host);
-
-	budget_resize(&host->budget, limit == UINT_MAX ? UNLIMITED : limit);
 }
 
 bool
@@ -122,6 +148,18 @@ pool_host_promote(struct pool_host *host)
 	pool = (struct pool *)(void *)((char *)h - offsetof(struct pool, host_holder));
 	pool->waits_for_host = false;
 	pool_place_update(pool);
+}
+
+void
+pool_host_told(struct pools *p, struct pool_host *host, unsigned max, struct deferred *deferred)
+{
+	if (host->max_connections == max)
+		return;
+	host->max_connections = max;
+	pool_host_set_first(p, host);
+	deferred->host_wanted |= host->is_shared;
+	pool_host_promote(host);
+	pools_pass(p, deferred);
 }
 
 void
@@ -184,7 +222,9 @@ pool_host_tell(const struct pools *p, const struct pool_host *host, struct pool_
 		.max_connections = host->max_connections,
 		.used = host->open,
 		.want = host->want + pool_host_recent(p, host),
-		.limit = pool_host_limit(host),
+		.limit = host->leased,
+		.is_shared = host->is_shared,
+		.is_told = host->is_told,
 	};
 }
 
@@ -248,7 +288,8 @@ pools_host_limit(struct pools *p, struct slice host_key, unsigned limit)
 
 	pools_lock(p, &deferred);
 	host = map_get(p->by_host, host_key);
-	if (host != NULL && host->leased != limit) {
+	if (host != NULL && (host->leased != limit || !host->is_told)) {
+		host->is_told = true;
 		host->leased = limit;
 		pool_host_resize(host);
 		host_close_surplus(p, host, &deferred);
@@ -258,21 +299,38 @@ pools_host_limit(struct pools *p, struct slice host_key, unsigned limit)
 	pools_unlock(p, &deferred);
 }
 
-/* Sizes follow at once: pool_place_update() computes them. */
 void
-pools_replicas(struct pools *p, unsigned live)
+pools_divide(struct pools *p, pools_wanted_fn *wanted, void *arg)
 {
-	struct deferred deferred;
+	p->wanted = wanted;
+	p->wanted_arg = arg;
+}
+
+/* Sizes follow at once: pool_place_update() computes them. */
+static void
+pools_resize(struct pools *p, struct deferred *deferred)
+{
 	struct pool *pool, *next;
 	unsigned i;
 
-	pools_lock(p, &deferred);
-	p->replicas = live > 0 ? live : 1;
 	for (i = 0; i < POOL_PLACES; i++)
 		for (pool = TAILQ_FIRST(&p->places[i]); pool != NULL; pool = next) {
 			next = TAILQ_NEXT(pool, link);
 			pool_place_update(pool);
 		}
-	pools_pass(p, &deferred);
+	pools_pass(p, deferred);
+}
+
+void
+pools_replicas(struct pools *p, unsigned live)
+{
+	unsigned before;
+	struct deferred deferred;
+
+	pools_lock(p, &deferred);
+	before = p->replicas;
+	p->replicas = live > 0 ? live : 1;
+	if (p->replicas != before)
+		pools_resize(p, &deferred);
 	pools_unlock(p, &deferred);
 }

@@ -126,6 +126,7 @@ struct pool_host {
 	uint64_t		 round;		/* of pools_hosts(), that it was last shown in */
 	struct pool_limit	 learned;	/* from refusals: 53300 */
 	unsigned		 leased;	/* pools_host_limit(); UINT_MAX: none */
+	bool			 is_told;	/* leased came from there */
 	unsigned		 max_connections; /* as it says; 0: not known */
 	uint64_t		 asked_us;	/* monotonic; 0: never */
 	TAILQ_ENTRY(pool_host)	 link;		/* on pools.hosts */
@@ -193,6 +194,8 @@ struct pools {
 	unsigned		 pools_waiting;	/* pools that have waiters */
 	uint64_t		 serial;	/* the next waiter's */
 	struct pool_worker	 workers[POOL_WORKERS_MAX]; /* by worker_index() */
+	pools_wanted_fn		*wanted;	/* never changes; NULL: hosts are not divided */
+	void			*wanted_arg;	/* borrowed */
 	struct timer		 janitor;	/* worker 0's thread only */
 	uint64_t		 janitor_us;	/* from one round to the next */
 	struct pool_rate	 grants;
@@ -205,6 +208,7 @@ struct deferred {
 	struct waiter_list	notify;		/* whose task is posted */
 	struct server_list	logins;		/* whose login is posted */
 	struct server_list	closes;		/* CLOSING */
+	bool			host_wanted;	/* a shared host needs a higher limit */
 };
 
 /* All functions are to be called under the lock, unless said. */
@@ -240,6 +244,10 @@ struct server	*pool_victim(const struct pool *asker, bool same_host);
 struct pool_host *pool_host_find(struct pools *, const struct pg_target *);	/* counts */
 void		 pool_host_release(struct pools *, struct pool_host *);
 unsigned	 pool_host_limit(const struct pool_host *);	/* UINT_MAX: none */
+unsigned	 pool_host_clients(const struct pool_host *);	/* of all processes */
+/* The server has said its max_connections. */
+void		 pool_host_told(struct pools *, struct pool_host *, unsigned max,
+		    struct deferred *);
 bool		 pool_host_has_room(const struct pool_host *);	/* for one connection more */
 unsigned	 pool_host_in_use(const struct pool_host *);	/* logged in, not closing */
 /* The first pool that waits for this host goes into the process's order, if the host admits it. */

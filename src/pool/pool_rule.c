@@ -24,17 +24,16 @@
 #define TURN_LOGINS  4 /* times as long as the login took */
 #define TURN_MAX_US  250000
 #define WAIT_DIVISOR 4	/* of query_wait_timeout, for one round of all who wait */
-#define SERVER_OWN   17 /* of max_connections: superusers, reserved, and others' tools */
 
 /* What the configuration and the server's size allow. */
 static unsigned
 pool_size(const struct pool *pool)
 {
-	unsigned max = pool->host->max_connections, part;
+	unsigned part;
 
-	if (max == 0)
+	if (pool->host->max_connections == 0)
 		return pool->size;
-	part = max > SERVER_OWN ? (max - SERVER_OWN) / pool->pools->replicas : 0;
+	part = pool_host_clients(pool->host) / pool->pools->replicas;
 	if (part == 0)
 		part = 1;
 	return part < pool->size ? part : pool->size;
@@ -54,8 +53,9 @@ pool_own_limit(struct pool *pool)
 /* ---- who is next ---- */
 
 static void
-pool_wait_for_host(struct pool *pool)
+pool_wait_for_host(struct pool *pool, struct deferred *deferred)
 {
+	deferred->host_wanted |= pool->host->is_shared;
 	pool->waits_for_host = true;
 	pool_place_update(pool);
 }
@@ -85,7 +85,7 @@ pool_serve(struct pool *pool, struct deferred *deferred)
 	bool host_has_room = pool_host_has_room(pool->host);
 
 	if (!budget_admits(&pool->host_holder, 1)) {
-		pool_wait_for_host(pool);
+		pool_wait_for_host(pool, deferred);
 		return true;
 	}
 	if (s != NULL) {
@@ -93,7 +93,7 @@ pool_serve(struct pool *pool, struct deferred *deferred)
 	} else if (!pool_login(pool, host_has_room, deferred)) {
 		if (host_has_room)
 			return false;
-		pool_wait_for_host(pool);
+		pool_wait_for_host(pool, deferred);
 		return true;
 	}
 	pool_host_promote(pool->host);

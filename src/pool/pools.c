@@ -171,6 +171,7 @@ pools_lock(struct pools *p, struct deferred *deferred)
 	TAILQ_INIT(&deferred->notify);
 	TAILQ_INIT(&deferred->logins);
 	TAILQ_INIT(&deferred->closes);
+	deferred->host_wanted = false;
 	if (pthread_mutex_lock(&p->lock) != 0)
 		abort();
 }
@@ -214,4 +215,6 @@ pools_unlock(struct pools *p, struct deferred *deferred)
 		pthread_mutex_unlock(&p->lock);
 		deferred_post(deferred);
 	}
+	if (deferred->host_wanted && p->wanted != NULL)
+		p->wanted(p->wanted_arg);
 }

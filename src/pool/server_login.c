@@ -129,7 +129,7 @@ pool_login_good(struct server *s, unsigned max_connections, struct deferred *def
 	s->logged_in_us = clock_mono_us();
 	s->login_us = s->logged_in_us - s->login_began_us;
 	if (max_connections > 0)
-		pool->host->max_connections = max_connections;
+		pool_host_told(pool->pools, pool->host, max_connections, deferred);
 	pool->pools->created_total++;
 	pool_login_worked(s);
 	server_offer(s, deferred);

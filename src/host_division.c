@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * host_division.c: from a pool's host to a replica's demand, and back.
+ *
+ * What is divided is what the server takes for clients, less the catalog's connections when the
+ * catalog is on that server: those are in no pool of tenants, and every replica has them.
+ */
+#include "host_division.h"
+
+/* On worker 0, at each beat. */
+struct demand_round {
+	struct process	*process;	/* borrowed, as replicas */
+	struct replicas	*replicas;
+};
+
+static unsigned
+host_capacity(const struct process *process, const struct pool_host_stats *host)
+{
+	unsigned others = catalog_connections_at(process->catalog, host->key) *
+	    replicas_live(process->replicas);
+	unsigned clients = host->max_connections > POOL_HOST_RESERVED ?
+	    host->max_connections - POOL_HOST_RESERVED :
+	    0;
+
+	return clients > others ? clients - others : 1;
+}
+
+static void
+host_demand(const struct pool_host_stats *host, void *arg)
+{
+	const struct demand_round *round = arg;
+	struct replica_demand demand = {
+		.key = host->key,
+		.used = host->used,
+		.want = host->want,
+		.limit = host->limit,
+		.is_told = host->is_told,
+	};
+
+	if (!host->is_shared || host->max_connections == 0)
+		return;
+	demand.capacity = host_capacity(round->process, host);
+	(void)replicas_demand(round->replicas, &demand);
+}
+
+static void
+host_division_each(struct replicas *replicas, void *arg)
+{
+	struct demand_round round = { .process = arg, .replicas = replicas };
+
+	pools_replicas(round.process->pools, replicas_live(replicas));
+	pools_hosts(round.process->pools, host_demand, &round);
+}
+
+static void
+host_division_limit(struct slice key, unsigned limit, void *arg)
+{
+	const struct process *process = arg;
+
+	pools_host_limit(process->pools, key, limit);
+}
+
+static void
+host_division_wanted(void *arg)
+{
+	const struct process *process = arg;
+
+	replicas_hurry(process->replicas);
+}
+
+void
+host_division_open(struct process *process)
+{
+	const struct replica_source source = { host_division_each, host_division_limit, process };
+	bool alone = process->conf->redis.url[0] == '\0';
+
+	process->replicas =
+	    replicas_open(process->conf->tenants.environment, alone ? NULL : &source);
+	if (!alone)
+		pools_divide(process->pools, host_division_wanted, process);
+}
