@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// No turn of a worker's loop is long: bodies of megabytes and logins are computed elsewhere. The
+// worker itself logs a turn that took too much of its thread's CPU (worker.long_turn); beside that,
+// the CPU of the workers' threads is compared with what the same work costs in here, and /healthz
+// with itself when nothing else is asked.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { pbkdf2Sync, randomBytes } from 'node:crypto';
+import { Stack } from './lib/stack.mjs';
+import { crowd, longTurns, mean, timesOf, workersCpu } from './lib/crowd.mjs';
+
+const NEWCOMERS = 60;
+const stack = new Stack('fair-turns');
+let gate, noisy;
+
+before(async () => {
+	await stack.surroundings({ neon: false });
+	gate = await stack.tenantgate({ workers: 1, rate_limit_requests_per_minute: 0,
+		max_chat_body: '16MiB', max_server_connections: 100 });
+	noisy = await gate.tenant('noisy');
+	const stored = await noisy.ingestText('The kettle whistles.', { documentId: 'k' });
+	assert.equal(stored.status, 201, stored.body);
+	assert.equal((await noisy.search('kettle')).status, 200);
+});
+after(() => stack.stop());
+
+const health = () => gate.anonymous.get('/healthz');
+
+const list = (n, item) => {
+	const items = Array.from({ length: n }, (_, i) => item(i));
+	return items.join(',');
+};
+// 9 MB each.
+const keys = `{${list(800000, (i) => `"${String(i).padStart(6, '0')}":1`)}}`;
+const numbers = `[${list(4500000, () => '7')}]`;
+const text = 'The lantern over the door is lit. '.repeat(270000);
+
+const bodies = (big) => ({
+	'/ingest': `{"text":"The kettle whistles.","documentId":"m","metadata":{"a":${big}}}`,
+	'/chat': `{"messages":[{"role":"user","content":"kettle?"}],"data":${big}}`,
+	'/search': `{"query":"kettle","documentIds":${big.startsWith('[') ? big : `[${big}]`}}`,
+});
+
+// What it costs to ask for each of the bodies, and what /healthz takes meanwhile.
+async function post(t, path, body, status) {
+	const quiet = await timesOf(30, health);
+	const before = longTurns(gate).length;
+	const cpu = workersCpu(gate);
+	const asking = crowd(2, async () => {
+		const answer = await noisy.post(path, body);
+		assert.equal(answer.status, status, answer.body.slice(0, 300));
+		return answer;
+	});
+	const beside = await timesOf(60, health, 5);
+	const answered = await asking.stop();
+	const each = (workersCpu(gate) - cpu) / asking.count();
+	t.diagnostic(`a body costs its worker ${each.toFixed(1)} ms of CPU; /healthz: ` +
+		`${mean(quiet).toFixed(1)} ms when quiet, ${mean(beside).toFixed(1)} ms beside`);
+	const turns = longTurns(gate).slice(before);
+	assert.deepEqual(Object.keys(answered), [String(status)], JSON.stringify(answered));
+	assert.deepEqual(turns.slice(0, 3), [], `${turns.length} long turns`);
+	assert.ok(mean(beside) <= 20 * mean(quiet) + 30,
+		`/healthz: ${mean(quiet)} ms when quiet, ${mean(beside)} ms beside`);
+}
+
+for (const [what, big] of [['800,000 keys', keys], ['4,500,000 numbers', numbers]])
+	for (const path of ['/ingest', '/chat', '/search'])
+		test(`${path}: ${what} are 400, and no turn is long`, (t) =>
+			post(t, path, bodies(big)[path], 400));
+
+test('/search: a query of 9 MB is 400, and no turn is long', (t) =>
+	post(t, '/search', JSON.stringify({ query: text }), 400));
+
+test('/chat: a question of 9 MB is refused, and no turn is long', (t) =>
+	post(t, '/chat', JSON.stringify({ messages: [{ role: 'user', content: text }] }), 400));
+
+test('/ingest: a document of 9 MB as JSON has too many chunks, and no turn is long', (t) =>
+	post(t, '/ingest', JSON.stringify({ text, documentId: 'long' }), 413));
+
+test('nodes are counted, not guessed: some below each bound pass, some above do not', async () => {
+	const many = (n) => JSON.stringify(Array.from({ length: n }, () => 1));
+	const ask = async (path, n) => (await noisy.post(path, bodies(many(n))[path])).status;
+	for (const [path, below, above] of [['/ingest', 90000, 110000], ['/chat', 19000, 21000]]) {
+		assert.ok([200, 201].includes(await ask(path, below)), `${path} ${below}`);
+		assert.equal(await ask(path, above), 400, `${path} ${above}`);
+	}
+	// What looks like nodes inside a string is none.
+	const answer = await noisy.ingestText('[1,2,3],{"a":1},'.repeat(20000), { documentId: 'json' });
+	assert.equal(answer.status, 201, answer.body);
+});
+
+test('a CPU-bound login is no turn of the loop: 60 first requests, 8 at once', async () => {
+	const tenants = await Promise.all(Array.from({ length: NEWCOMERS }, (_, i) =>
+		gate.tenant(`new${i}`)));
+	const each = async (call) => {
+		const queue = [...tenants];
+		await Promise.all(Array.from({ length: 8 }, async () => {
+			for (let one = queue.pop(); one; one = queue.pop()) {
+				const answer = await call(one);
+				assert.equal(answer.status, 200, answer.body);
+			}
+		}));
+	};
+	const cost = async (call) => {
+		const before = workersCpu(gate);
+		await each(call);
+		return (workersCpu(gate) - before) / NEWCOMERS;
+	};
+	await each((one) => one.search('kettle'));	// their databases are made
+	await gate.program.stop();
+	gate = await stack.tenantgate({ workers: 1, rate_limit_requests_per_minute: 0,
+		max_server_connections: 100 });
+	tenants.forEach((one) => {
+		one.url = new URL(gate.url);
+	});
+	noisy.url = new URL(gate.url);
+	assert.equal((await noisy.search('kettle')).status, 200);
+	const quiet = await timesOf(30, health);
+	const turns = longTurns(gate).length;
+	const asking = cost((one) => one.search('kettle'));
+	const beside = await timesOf(60, health);
+	const first = await asking;
+	const again = await cost((one) => one.search('kettle'));
+	const start = performance.now();
+	for (let i = 0; i < 20; i++)
+		pbkdf2Sync('a password of forty characters, as ours', randomBytes(16), 4096, 32, 'sha256');
+	const scram = (performance.now() - start) / 20;
+	assert.deepEqual(longTurns(gate).slice(turns, turns + 3), []);
+	assert.ok(first - again < scram / 2, `a first request costs its worker ${first.toFixed(2)} ` +
+		`ms of CPU, a second ${again.toFixed(2)}; a password's digest ${scram.toFixed(2)}`);
+	assert.ok(mean(beside) <= 20 * mean(quiet) + 30,
+		`/healthz: ${mean(quiet)} ms when quiet, ${mean(beside)} ms beside`);
+});
