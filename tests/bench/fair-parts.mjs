@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The parts of tests/bench/fair: { title, run(bench, part), clean(bench) }. The bounds are those that
+// The parts of tests/bench/fair: { title, run(bench, part), clean(bench), tenants: how many it needs,
+// if not all }. The bounds are those that
 // the budget's rule promises. Tenants t0 to t39 are the noisy, hung and warm ones of a part, t40 to
 // t49 its quiet ones, t100 and on its newcomers.
 import { execFileSync } from 'node:child_process';
@@ -75,7 +76,7 @@ async function quietRows(bench, part, what) {
 
 async function slowPart(bench, part) {
 	await slowDown(bench, bench.names(0, 10), 0.1);
-	await quietRows(bench, part, 'slow tenant');
+	await quietRows(bench, part, 'slow');
 }
 
 // Newcomers, each with its first request; clients ask anew when they are refused.
@@ -175,13 +176,20 @@ function clientsThatFit(part, wanted) {
 async function spreadPart(bench, part) {
 	const clients = clientsThatFit(part, bench.quick ? 2000 : 10000);
 	const half = { waiting: { kind: 'search', tenants: ['t0'], clients: Math.floor(clients / 2),
-		stagger: 2000, skip: 2, times: 3 } };
+		stagger: 2000 } };
 	await bench.start({ default_pool_size: 40, max_server_connections: 54,
 		query_wait_timeout: '10m' });
-	const both = await Promise.all([bench.load(half).figures, bench.load(half).figures]);
+	const loads = [bench.load(half), bench.load(half)];
+	// Each client's first requests come at once, and wait for less than all: not counted.
+	await bench.sleep(bench.quick ? 10000 : 40000);
+	loads.forEach((load) => load.mark());
+	await bench.sleep(bench.quick ? 10000 : 40000);
+	const both = await Promise.all(loads.map((load) => load.end()));
 	for (const { waiting } of both)
 		part.row(`${half.waiting.clients} of ${clients} clients on 40 connections`, waiting);
 	part.target('p99, times p50', Math.max(...both.map((f) => f.waiting.p99 / f.waiting.p50)), 1.2);
+	part.target('answers of a client, so that all is in step', sum(both.map((f) =>
+		f.waiting.requests)) / clients, 2, { least: true });
 	part.target('failed', sum(both.map((f) => f.waiting.failed)), 0, { digits: 0 });
 }
 
@@ -211,15 +219,18 @@ async function bodiesPart(bench, part) {
 
 export const parts = {
 	zipf: { title: `zipf: more tenants than connections, budget ${BUDGET}`, run: zipfPart },
-	quiet: { title: `quiet: a quiet tenant beside noisy ones, budget ${BUDGET}`,
-		run: (bench, part) => quietRows(bench, part, 'noisy tenant') },
-	slow: { title: `slow: a quiet tenant beside slow queries, budget ${BUDGET}`, run: slowPart,
-		clean: speedUp },
-	hung: { title: 'hung: newcomers beside hung tenants, budget 200', run: hungPart, clean: release },
+	quiet: { title: `quiet: a quiet tenant beside noisy ones, budget ${BUDGET}`, tenants: 50,
+		run: (bench, part) => quietRows(bench, part, 'noisy') },
+	slow: { title: `slow: a quiet tenant beside slow queries, budget ${BUDGET}`, tenants: 50,
+		run: slowPart, clean: speedUp },
+	hung: { title: 'hung: newcomers beside hung tenants, budget 200', tenants: 200, run: hungPart,
+		clean: release },
 	burst: { title: `burst: 100 tenants at once beside 30 warm ones, budget ${BUDGET}`,
 		run: burstPart },
 	many: { title: 'many: tenants fifteen times the budget', run: manyPart },
-	alone: { title: 'alone: what one tenant may use, budget 20', run: alonePart, clean: speedUp },
-	spread: { title: 'spread: thousands of waiting clients', run: spreadPart },
-	bodies: { title: 'bodies: a tenant sends 9 MB of JSON at its rate, one worker', run: bodiesPart },
+	alone: { title: 'alone: what one tenant may use, budget 20', tenants: 50, run: alonePart,
+		clean: speedUp },
+	spread: { title: 'spread: thousands of waiting clients', tenants: 50, run: spreadPart },
+	bodies: { title: 'bodies: a tenant sends 9 MB of JSON at its rate, one worker', tenants: 50,
+		run: bodiesPart },
 };

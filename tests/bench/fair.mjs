@@ -112,15 +112,15 @@ function options() {
 	return { ...values, names: positionals.length > 0 ? positionals : Object.keys(parts) };
 }
 
-async function prepare(bench) {
+async function prepare(bench, tenants) {
 	const { stack } = bench;
 	await stack.surroundings({ neon: false, postgres: [...LOG_LOGINS, 'autovacuum=off',
 		`max_connections=${MAX_CONNECTIONS}`] });
 	bench.logins = new LoginCounter(stack);
 	const gate = await bench.start({ default_pool_size: 1 });
-	say(`making ${TENANTS} tenants`);
-	await furnishTenants(gate, TENANTS, (n) => say(`${n} of ${TENANTS} tenants`, { over: true }));
-	say(`${TENANTS} tenants are there`);
+	say(`making ${tenants} tenants`);
+	await furnishTenants(gate, tenants, (n) => say(`${n} of ${tenants} tenants`, { over: true }));
+	say(`${tenants} tenants are there`);
 }
 
 async function runPart(bench, name) {
@@ -148,7 +148,7 @@ async function main({ names, quick, check, json }) {
 		`Linux ${m.kernel}, load ${m.load.toFixed(2)} at the start${quick ? ', quick' : ''}`);
 	try {
 		const bench = new Bench(stack, quick);
-		await prepare(bench);
+		await prepare(bench, Math.max(...names.map((name) => parts[name].tenants ?? TENANTS)));
 		for (const name of names)
 			report.parts.push(await runPart(bench, name));
 	} finally {
