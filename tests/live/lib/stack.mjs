@@ -63,11 +63,13 @@ export class Stack {
 			throw errors[0];
 	}
 
-	async postgres() {
+	// settings: 'name=value', without blanks.
+	async postgres(settings = []) {
 		const port = await freePort();
 		const password = randomBytes(12).toString('hex');
 		const program = this.program('postgres', join(source, 'contrib/devstack/postgres.sh'),
-			[join(this.dir, 'pg'), String(port), 'fsync=off', 'full_page_writes=off'],
+			[join(this.dir, 'pg'), String(port), 'fsync=off', 'full_page_writes=off',
+				...settings],
 			{ env: { TG_PG_PASSWORD: password } });
 		await program.says(/LOG: .* ready to accept connections/, 60000);
 		this.pg = { program, port, password,
@@ -140,8 +142,8 @@ export class Stack {
 	}
 
 	// Everything but tenantgate.
-	async surroundings({ redis = true, neon = true } = {}) {
-		await this.postgres();
+	async surroundings({ redis = true, neon = true, postgres = [] } = {}) {
+		await this.postgres(postgres);
 		await Promise.all([
 			redis ? this.redis() : null,
 			neon ? this.neonApi() : null,
