@@ -16,13 +16,11 @@ struct demand_round {
 static unsigned
 host_capacity(const struct process *process, const struct pool_host_stats *host)
 {
-	unsigned others = catalog_connections_at(process->catalog, host->key) *
-	    replicas_live(process->replicas);
-	unsigned clients = host->max_connections > POOL_HOST_RESERVED ?
-	    host->max_connections - POOL_HOST_RESERVED :
-	    0;
+	unsigned max = host->max_connections, others;
 
-	return clients > others ? clients - others : 1;
+	others = catalog_connections_at(process->catalog, host->key);
+	others = others * replicas_live(process->replicas) + POOL_HOST_RESERVED;
+	return max > others ? max - others : 1;
 }
 
 static void
