@@ -57,16 +57,15 @@ server_returned(struct server *s, enum pool_hygiene hygiene)
 
 /* ---- borrowing ---- */
 
-/* The last used, or NULL. Under the lock; ACTIVE from now on, so that it can be checked after it. A
- * pool that holds nothing has nobody before it when the rule admits it; any other asks the
- * order. */
+/* The last used, or NULL. Under the lock; ACTIVE from now on, so that it can be checked after it.
+ * Whom the rule admits has nobody before it: those who wait in the order are not admitted, and the
+ * rule asks more of those behind them. */
 static struct server *
 borrow_idle(struct pool *pool, struct worker *w)
 {
 	struct server *s = TAILQ_FIRST(&pool->idle);
-	bool is_next = pool->holder.held == 0 || heap_first(&pool->pools->budget.waiting) == NULL;
 
-	if (s == NULL || pool->waiting > 0 || !is_next || !budget_admits(&pool->holder, 1) ||
+	if (s == NULL || pool->waiting > 0 || !budget_admits(&pool->holder, 1) ||
 	    !budget_admits(&pool->host_holder, 1))
 		return NULL;
 	pool_count_use(pool);

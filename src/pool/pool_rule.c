@@ -132,11 +132,10 @@ turn_us(const struct server *s)
 	return us < round_us ? us : round_us;
 }
 
-/* One that has just logged in serves at least the waiter that it was made for. */
 static bool
 server_has_turn(const struct server *s)
 {
-	return !s->used || clock_mono_us() - s->logged_in_us < turn_us(s);
+	return clock_mono_us() - s->logged_in_us < turn_us(s);
 }
 
 /* More connections than the pool or the host may have by now. What was learned from refusals does

@@ -142,6 +142,8 @@ static inline int
 pool_fixture_set_up(void **state)
 {
 	memset(&fake, 0, sizeof(fake));
+	fake_later = NULL;
+	fake_never = NULL;
 	log_level(LOG_ERR);
 	pool_conf_init(&conf);
 	conf.default_pool_size = 2;

@@ -110,6 +110,70 @@ the_learned_limit_grows(void **state)
 		worker_turn(worker, 200);
 }
 
+/* Four at once, and the first of them is the one that is refused. */
+static void
+logins_that_work_after_a_refusal_raise_the_limit(void **state)
+{
+	struct client c[4] = { 0 };
+	unsigned i;
+
+	(void)state;
+	open_wide();
+	fake.full_at = 3;
+	for (i = 0; i < 4; i++) {
+		c[i] = (struct client){ .name = "c", .key = 1, .host = "full" };
+		flow_start(&c[i].flow, &client_kind, worker, NULL);
+	}
+	pool_fixture_turns();
+	assert_string_equal(traced, "ccc");
+	assert_int_equal(host_view("full:0").stats.limit, 3);
+	for (i = 0; i < 4; i++)
+		give_back(&c[i]);
+	assert_string_equal(traced, "cccc");
+	assert_int_equal(fake.connects, 4);
+}
+
+/* A server with a limit of 8: how many of them one pool of it gets. */
+static unsigned
+held_beside(bool is_shared)
+{
+	static struct client c[10];
+	FULL(other, 2);
+	unsigned i, held;
+
+	open_wide();
+	fake.full_at = 40;
+	c[0] = (struct client){ .name = "", .key = 1, .host = "full" };
+	borrow(&c[0]);
+	if (is_shared) {
+		borrow(&other);
+		give_back(&other);
+	}
+	pools_host_limit(pools, SLICE_LIT("full:0"), 8);
+	for (i = 1; i < 10; i++) {
+		c[i] = (struct client){ .name = "", .key = 1, .host = "full" };
+		borrow(&c[i]);
+	}
+	held = stats().server_active;
+	for (i = 0; i < 10; i++)
+		give_back(&c[i]);
+	return held;
+}
+
+static void
+a_shared_server_has_headroom_of_its_own(void **state)
+{
+	(void)state;
+	assert_int_equal(held_beside(true), 6);
+}
+
+static void
+a_server_of_one_pool_is_that_pools_whole(void **state)
+{
+	(void)state;
+	assert_int_equal(held_beside(false), 8);
+}
+
 /* Nothing of ours is in use there: there is nothing to wait for. */
 static void
 who_finds_a_full_server_is_told(void **state)
@@ -268,7 +332,6 @@ the_question_is_rare(void **state)
 	fake.full_at = 10;
 	borrow(&a);
 	borrow(&b);
-	assert_int_equal(fake.asks, 1);
 	borrow(&d);
 	assert_int_equal(fake.asks, 2);
 	clock_test_advance(POOL_ASK_AGAIN_US);
@@ -355,6 +418,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		POOL_CASE(a_full_server_is_given_no_more_logins),
 		POOL_CASE(the_learned_limit_grows),
+		POOL_CASE(logins_that_work_after_a_refusal_raise_the_limit),
+		POOL_CASE(a_shared_server_has_headroom_of_its_own),
+		POOL_CASE(a_server_of_one_pool_is_that_pools_whole),
 		POOL_CASE(who_finds_a_full_server_is_told),
 		POOL_CASE(the_wait_for_a_full_server_names_it),
 		POOL_CASE(room_at_a_full_server_is_made_there),

@@ -262,6 +262,45 @@ a_connection_left_over_is_not_kept(void **state)
 	give_back_all();
 }
 
+/* A pool's second idle connection is not kept, however lately it was used. */
+static void
+what_is_not_the_only_one_is_not_kept(void **state)
+{
+	(void)state;
+	budget_open(8, 8);
+	borrow_many(0, 1, 11);
+	give_back_all();
+	borrow_many(0, 2, 10);
+	give_back_all();
+	borrow_many(0, 6, 1);
+	assert_int_equal(stats().server_active, 6);
+	assert_int_equal(fake.key_open[10], 1);
+	assert_int_equal(fake.key_open[11], 1);
+	give_back_all();
+}
+
+/* A login is coming for this waiter, but a connection of its own that comes back is there
+ * before. */
+static void
+an_idle_connection_serves_while_a_login_is_coming(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+
+	(void)state;
+	budget_open(8, 8);
+	borrow_slowly(&a);
+	clock_test_advance(1000000); /* its turn is over */
+	fake_later = keep_for_later;
+	borrow(&b);
+	fake_later = NULL;
+	assert_int_equal(stats().server_login, 1);
+	give_back(&a);
+	assert_string_equal(traced, "ab");
+	late_login_over(late_login);
+	give_back(&b);
+}
+
 /* Not the longest idle, and not of the pool with the most: fewest uses for each connection. */
 static void
 the_least_used_is_closed(void **state)
@@ -282,11 +321,11 @@ the_least_used_is_closed(void **state)
 	borrow_many(4, 1, 3);
 	assert_int_equal(fake.key_open[1], 2);
 	assert_int_equal(fake.key_open[2], 1);
-	give_back_all();
-	clock_test_advance(conf.server_idle_timeout_us - 1000000);
+	clock_test_advance(conf.server_idle_timeout_us - 20000000);
 	borrow_many(5, 1, 2); /* the twenty uses have faded: one is more than they are now */
-	give_back_all();
+	give_back(&crowd[5]);
 	borrow_many(6, 1, 4);
+	assert_int_equal(fake.key_open[1], 1);
 	assert_int_equal(fake.key_open[2], 1);
 	give_back_all();
 }
@@ -325,6 +364,8 @@ main(void)
 		POOL_CASE(a_turn_is_short_when_the_wait_is),
 		POOL_CASE(only_connections_are_kept_up_to_half_of_the_budget),
 		POOL_CASE(a_connection_left_over_is_not_kept),
+		POOL_CASE(what_is_not_the_only_one_is_not_kept),
+		POOL_CASE(an_idle_connection_serves_while_a_login_is_coming),
 		POOL_CASE(the_least_used_is_closed),
 		POOL_CASE(a_dead_idle_connection_is_replaced_for_its_waiter),
 	};
