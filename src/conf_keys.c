@@ -211,7 +211,8 @@ const struct conf_key conf_keys[] = {
 	    1 * HOURS,
 	    "How long connecting and logging in may take; a suspended database wakes meanwhile."),
 	DURATION("server_login_retry", pool.server_login_retry_us, "5s", 0, 1 * HOURS,
-	    "After a failed login: how long at most requests fail with its reason."),
+	    "After a failed login: how long requests fail with its reason; when logins go on "
+	    "failing, up to four times as long."),
 	DURATION("server_idle_timeout", pool.server_idle_timeout_us, "120s", 1 * SECONDS, 1 * DAYS,
 	    "Idle connections are closed after this, so that Neon can suspend the database."),
 	DURATION("server_lifetime", pool.server_lifetime_us, "1h", 1 * SECONDS, 30 * DAYS,
@@ -228,6 +229,9 @@ const struct conf_key conf_keys[] = {
 	    "How long a worker remembers that there is no such key."),
 	NUMBER("key_cache_size", auth.cache_max, "10000", 1, 10000000,
 	    "API keys' records a worker keeps."),
+	NUMBER("auth_failures_per_minute", api.auth_failures_per_minute, "60", 0, 1000000,
+	    "Requests a minute without a valid key from one address before such are slowed; 0 for "
+	    "no limit."),
 	NUMBER("rate_limit_requests_per_minute", api.tenant_requests_per_minute, "600", 0,
 	    1000000000,
 	    "Requests a minute of a tenant, unless its record says otherwise; 0 for no limit."),

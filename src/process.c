@@ -10,6 +10,8 @@
 
 #define NEON_CALLS_MAX 128u   /* of one worker at a time */
 #define LIMIT_KEYS_MAX 200000 /* of the in-process store: bounds its memory */
+/* Apart, so that a flood from many networks forgets failures only, never a tenant's limit. */
+#define FAILURES_MAX 100000
 
 /*
  * Connections of one worker's HTTP client: at least what the budgets of the model's calls can bring
@@ -56,7 +58,9 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->pools = pools_open(&conf->pool, NULL);
 	api_budgets_open(&process->shared.budgets, &conf->api);
 	process->models = model_shares_open(&conf->model);
+	process->key_tags = key_tags_new();
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);
+	process->failures = limit_store_new(FAILURES_MAX);
 	process->connections = http_shared_new();
 	process->replicas = replicas_open(conf->tenants.environment, NULL);
 	process->catalog = catalog_open(&conf->catalog, err);
@@ -75,10 +79,11 @@ process_close(struct process *process)
 	offload_close(process->offload);
 	if (process->replicas != NULL)
 		replicas_close(process->replicas);
-	if (process->limits != NULL)
-		limit_store_free(process->limits);
 	model_shares_close(process->models);
 	api_budgets_close(&process->shared.budgets);
+	key_tags_free(process->key_tags);
+	limit_store_free(process->limits);
+	limit_store_free(process->failures);
 	if (process->connections != NULL)
 		http_shared_free(process->connections);
 	if (process->seal != NULL)

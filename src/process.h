@@ -22,8 +22,10 @@ struct process {
 	struct pools		*pools;		/* of the tenants' databases */
 	struct catalog		*catalog;
 	struct replicas		*replicas;	/* how many there are */
-	struct limit_store	*limits;	/* used without Redis, and while it is away */
 	struct model_shares	*models;	/* streams and embedding calls, by tenant */
+	struct key_tags		*key_tags;	/* filled at the start, by serve.c */
+	struct limit_store	*limits;	/* used without Redis, and while it is away */
+	struct limit_store	*failures;	/* by network: requests without a valid key */
 	struct http_shared	*connections;	/* how many clients there are */
 	struct api_shared	shared;		/* the phase; the handlers' budgets */
 };

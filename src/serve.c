@@ -38,19 +38,21 @@ struct service {
 	_Atomic int	exit_status;	/* written by the first worker too */
 };
 
-/* ---- the catalog's schema, brought up to date while the listeners are open ---- */
+/* ---- the catalog's schema, brought up to date, and the secret of the keys' tags, read, while the
+ * listeners are open ---- */
 /* In an arena of its own, which it frees. On the first worker. */
 struct startup {
 	struct flow	flow;		/* first */
 	struct service	*service;	/* borrowed: serve()'s */
 };
 
-static flow_step_fn startup_migrate;
+static flow_step_fn startup_migrate, startup_key_tags;
 static flow_end_fn startup_end;
 static flow_release_fn startup_release;
 
 static const struct flow_step startup_steps[] = {
 	{ "migrate", startup_migrate },
+	{ "key_tags", startup_key_tags },
 	{ NULL, NULL },
 };
 
@@ -62,6 +64,14 @@ startup_migrate(struct flow *f)
 {
 	return catalog_migrate(f,
 	    (FLOW_OF(f, struct startup, &startup_kind))->service->process.catalog);
+}
+
+static enum flow_rc
+startup_key_tags(struct flow *f)
+{
+	struct process *process = &(FLOW_OF(f, struct startup, &startup_kind))->service->process;
+
+	return key_tags_load(f, process->key_tags, process->catalog);
 }
 
 /* On a worker's thread, so the process is ended by a signal to the main thread. Without a catalog

@@ -74,7 +74,8 @@ build_execute(struct build *b)
 {
 	struct pg_query q = { .sql = b->sql };
 
-	return catalog_run(&b->flow, b->api->catalog, &q, &b->result);
+	return catalog_run(&b->flow, b->api->catalog, CATALOG_TENANTS, NEON_API_HOLDER, &q,
+	    &b->result);
 }
 
 /* A build may go on from where a stopped stand-in left it: that the thing exists (`there_already`

@@ -44,5 +44,5 @@ schema_create(struct flow *f, struct neon_api *api, struct pg_result *out)
 {
 	struct pg_query q = { .sql = schema, .simple = true };
 
-	return catalog_run(f, api->catalog, &q, out);
+	return catalog_run(f, api->catalog, CATALOG_TENANTS, NEON_API_HOLDER, &q, out);
 }

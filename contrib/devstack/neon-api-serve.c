@@ -143,7 +143,8 @@ serve_prepare(struct flow *f)
 	}
 	if (!r->route->prepare(r, &err))
 		return flow_fail_err(f, &err);
-	return catalog_run(f, r->api->catalog, &r->query, &r->result);
+	return catalog_run(f, r->api->catalog, CATALOG_TENANTS, NEON_API_HOLDER, &r->query,
+	    &r->result);
 }
 
 /* A statement that found no project starts nothing. */
@@ -164,7 +165,8 @@ serve_result(struct flow *f)
 		.params = { PG_TEXT(r->id) },
 		.param_count = 1,
 	};
-	return catalog_run(f, r->api->catalog, &r->query, &r->result);
+	return catalog_run(f, r->api->catalog, CATALOG_TENANTS, NEON_API_HOLDER, &r->query,
+	    &r->result);
 }
 
 static enum flow_rc

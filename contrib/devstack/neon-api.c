@@ -130,7 +130,9 @@ start_check(struct flow *f)
 	};
 	enum flow_rc rc = pg_check(f, &s->result, ERR_DATABASE, "The stand-in's schema");
 
-	return rc == FLOW_NEXT ? catalog_run(f, s->api->catalog, &q, &s->result) : rc;
+	if (rc != FLOW_NEXT)
+		return rc;
+	return catalog_run(f, s->api->catalog, CATALOG_TENANTS, NEON_API_HOLDER, &q, &s->result);
 }
 
 /* Projects that an earlier run had begun to build are built on. */
@@ -174,7 +176,7 @@ static void
 neon_api_open(struct neon_api *api, const struct neon_api_options *o)
 {
 	struct catalog_conf cc = { .url = o->admin_url,
-		.pool_size = 8,
+		.pool_size = 16, /* of which one lane has a half */
 		.query_timeout_us = 60 * 1000000ull,
 		.connect_timeout_us = 10 * 1000000ull };
 	struct err err = { 0 };

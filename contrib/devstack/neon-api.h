@@ -44,6 +44,9 @@ struct neon_stat {
 	unsigned count;
 };
 
+/* All its statements are one holder's. */
+#define NEON_API_HOLDER SLICE_LIT("neon-api")
+
 struct neon_api {
 	struct worker *worker;
 	struct dns *dns;

@@ -30,6 +30,7 @@
 struct api_conf {
 	unsigned	tenant_requests_per_minute;	/* unless the tenant's row says; 0: none */
 	unsigned	key_requests_per_minute;	/* a key's, over all its tenants; 0: none */
+	unsigned	auth_failures_per_minute;	/* a network's; then slowed; 0: never */
 	unsigned	burst;				/* requests at once; 0: a minute's count */
 	size_t		document_max;			/* bytes of one document */
 	size_t		chat_body_max;			/* bytes of a /chat or /search body */
@@ -70,6 +71,7 @@ void	api_budgets_close(struct api_budgets *);
 struct api_shared {
 	_Atomic enum api_phase	phase;
 	struct api_budgets	budgets;
+	_Atomic unsigned	refusals;	/* of keys, held back at the moment */
 };
 
 /* What one worker's handlers use. All borrowed: closed only when that worker's HTTP server is
@@ -82,6 +84,7 @@ struct api_context {
 	struct auth		*auth;
 	struct tenants		*tenants;
 	struct limiter		*limiter;
+	struct limit_store	*failures;	/* by network: requests without a valid key */
 	struct model		*model;
 	struct map		*reconciled;	/* tenant id -> owned uint64_t: monotonic us of the
 						 * last reconciliation; NULL: never reconcile */

@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * auth: who sent a request. API keys `tg_<key id>_<secret>`; the catalog stores a SHA-256 of the
- * secret. Unknown key, wrong secret, revoked key, no credential: the same 401, so that key ids
- * cannot be found out. What is well formed is also refused in the same time, but for the lookup.
+ * auth: who sent a request. API keys `tg_<key id>_<secret><tag>`; the catalog stores a SHA-256 of
+ * the secret. Unknown key, wrong secret, revoked key, no credential: the same 401, so that key ids
+ * cannot be found out.
+ *
+ * The tag is a truncated HMAC-SHA-256 of what is before it, under a secret that is the
+ * installation's own, so only the installation can make one: a key that somebody has invented is
+ * refused without a lookup, however well he knows this source. It is no part of the proof of who
+ * asks: the hash in the catalog is. The tag secret is made by the catalog's migration, lies there
+ * in the clear (it opens nothing; who has it can cost us lookups again) and has nothing to do with
+ * seal_keys, so changing those kills no key. It goes where the table api_keys goes.
+ *
+ * Keys of the first releases have no tag and go on working. What has none, and everything as long
+ * as the tag secret has not been read, is unverified: it is looked up in a lane of its own
+ * (catalog.h), in which networks take turns, so that a flood of inventions delays neither tagged
+ * keys nor honest old ones from elsewhere.
  *
  * A struct auth belongs to a worker and its thread. It keeps a bounded cache of key records, found
  * and not found, for a short while; identical lookups share one flow.
@@ -19,6 +31,7 @@
 #include "tenantgate/loop/flow.h"
 
 enum caller_kind {
+	CALLER_NONE,	/* no valid key came with the request */
 	CALLER_TENANT,	/* one tenant's key: for that tenant only */
 	CALLER_SERVICE,	/* a web application's: names the tenant of each request */
 	CALLER_ADMIN,	/* an operator's: for no tenant */
@@ -30,6 +43,16 @@ struct caller {
 	char			tenant[TENANT_ID_MAX + 1];	/* "" unless CALLER_TENANT */
 };
 
+/* What the tags of this installation's keys are made with: one per process, for all its workers;
+ * it outlives them. Empty until key_tags_load() is done. */
+struct key_tags;
+struct key_tags	*key_tags_new(void);
+void		 key_tags_free(struct key_tags *);
+/* Once a process, when the catalog's schema is current. Tries again until it succeeds, or until
+ * the flow's deadline. */
+enum flow_rc	 key_tags_load(struct flow *, struct key_tags *, struct catalog *)
+		    __attribute__((warn_unused_result));
+
 struct auth;
 
 struct auth_conf {
@@ -39,15 +62,20 @@ struct auth_conf {
 };
 void		 auth_conf_init(struct auth_conf *);
 
-/* conf is copied, the catalog borrowed. Flows that wait on it have ended before auth_close(). */
-struct auth	*auth_open(struct worker *, struct catalog *, const struct auth_conf *);
+/* conf is copied, catalog and tags are borrowed. Flows that wait on it have ended before
+ * auth_close(). */
+struct auth	*auth_open(struct worker *, struct catalog *, const struct key_tags *,
+		    const struct auth_conf *);
 void		 auth_close(struct auth *);
 
-/* `authorization`: the field's value, p NULL when absent; it and *out must live until the wait is
- * over. Fails with ERR_UNAUTHENTICATED, ERR_CATALOG when the key cannot be looked up,
+/* `authorization`: the field's value, p NULL when absent. network: where the request came from, 1
+ * to AUTH_NETWORK_MAX bytes; unverified keys are looked up in turns of networks. Both and *out must
+ * live until the wait is over. That no valid key was sent is a verdict (CALLER_NONE), not a
+ * failure: it is the handler's to refuse. Fails with ERR_CATALOG when the key cannot be looked up,
  * ERR_OVERLOADED when too many are or there is no memory. */
+#define AUTH_NETWORK_MAX 16
 enum flow_rc	 auth_check(struct flow *, struct auth *, struct slice authorization,
-		    struct caller *) __attribute__((warn_unused_result));
+		    struct slice network, struct caller *) __attribute__((warn_unused_result));
 
 /*
  * The tenant this request is for: the caller's own, or the one a service key names (`requested`:
@@ -63,7 +91,7 @@ bool		 auth_tenant_valid(struct slice);
  * nobody can read it again, and the caller wipes it. tenant: NULL unless the kind is CALLER_TENANT;
  * it need not exist yet. note: may be NULL. Both are copied. Fails with ERR_INVALID_TENANT,
  * ERR_CONFLICT (the id drawn is in use: try again) or ERR_CATALOG. */
-#define AUTH_KEY_TEXT_SIZE	(sizeof("tg__") + KEY_ID_LEN + KEY_SECRET_LEN)
+#define AUTH_KEY_TEXT_SIZE	(sizeof("tg__") + KEY_ID_LEN + KEY_SECRET_LEN + KEY_TAG_LEN)
 enum flow_rc	 auth_key_create(struct flow *, struct catalog *, enum caller_kind,
 		    const char *tenant, const char *note, char *text)
 		    __attribute__((warn_unused_result));

@@ -5,6 +5,20 @@
  *
  * One per process, for any worker. It borrows from pools of its own, so that tenants' databases
  * cannot starve it; max_server_connections does not count them.
+ *
+ * Statements go by lanes, each of which may use only a part of the connections, so that what is
+ * slow or flooded in one leaves connections to the others. Inside a lane holders (a tenant, a
+ * network) take turns (loop/share.h): the one with the fewest statements under way is next, then
+ * who came first.
+ *
+ *	lane			connections	because
+ *	keys			a half		every request that is not cached waits for it
+ *	unverified keys		a quarter	anybody may ask, without being anybody
+ *	tenants			a half		as keys
+ *	documents		a quarter	only an ingest waits for it
+ *
+ * (Whole ones, at least 1.) Keys are one table, tenants and documents are another two that refer to
+ * one another: when a lock holds up either, a quarter is left to the rest.
  */
 #ifndef TENANTGATE_CATALOG_H
 #define TENANTGATE_CATALOG_H
@@ -34,15 +48,26 @@ void		 catalog_close(struct catalog *);
 void		 catalog_attach(struct catalog *, struct worker *, struct dns *);
 void		 catalog_detach(struct catalog *, struct worker *);
 
-/* One statement on a borrowed connection, given back before the wait is over. The query is
- * copied, its strings are borrowed until then; *out is cleared first, and the caller's to
- * pg_clear(). Wakes plainly when the statement failed (out->status; PG_LOST also when there was
- * no connection). A connection that died idle is replaced once, and nobody knows whether the
- * statement had been run on it: a statement must bear being repeated. */
-enum flow_rc	 catalog_run(struct flow *, struct catalog *, const struct pg_query *,
-		    struct pg_result *out) __attribute__((warn_unused_result));
-/* FLOW_NEXT for PG_OK; else ERR_CATALOG, and what the server said goes to the log, not to the
- * caller. what: a few words for both ("key lookup"). */
+enum catalog_lane {
+	CATALOG_KEYS,
+	CATALOG_UNVERIFIED_KEYS, /* auth.h */
+	CATALOG_TENANTS,
+	CATALOG_DOCUMENTS,
+	CATALOG_LANES,
+};
+
+/* One statement on a borrowed connection, given back before the wait is over. holder: for whom, in
+ * its lane; 1 to SHARE_HOLDER_MAX bytes. The query is copied, its strings and the holder are
+ * borrowed until then; *out is cleared first, and the caller's to pg_clear(). Wakes plainly when
+ * the statement failed (out->status; PG_LOST also when there was no connection, PG_REFUSED when
+ * the holder has too many statements waiting in this lane, or waited too long). A connection that
+ * died idle is replaced once, and nobody knows whether the statement had been run on it: a
+ * statement must bear being repeated. */
+enum flow_rc	 catalog_run(struct flow *, struct catalog *, enum catalog_lane,
+		    struct slice holder, const struct pg_query *, struct pg_result *out)
+		    __attribute__((warn_unused_result));
+/* FLOW_NEXT for PG_OK; ERR_OVERLOADED with retry_after for PG_REFUSED; else ERR_CATALOG, and what
+ * the server said goes to the log, not to the caller. what: a few words for both ("key lookup"). */
 enum flow_rc	 catalog_check(struct flow *, const struct pg_result *, const char *what)
 		    __attribute__((warn_unused_result));
 

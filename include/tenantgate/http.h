@@ -88,6 +88,9 @@ unsigned	http_header_count(const struct http_exchange *, const char *name);
 /* Percent-decoded value of a query parameter into the arena; p NULL when absent or malformed. */
 struct slice	http_query_get(const struct http_exchange *, const char *name, struct arena *);
 const char	*http_remote(const struct http_exchange *);	/* numeric address */
+/* The client's network, for counting and taking turns: its IPv4 address (mapped, 16 bytes), or the
+ * upper half of its IPv6 one (8), the least that one customer has. Borrowed until http_end(). */
+struct slice	http_network(const struct http_exchange *);
 bool		http_is_head(const struct http_exchange *);
 uint64_t	http_bytes_in(const struct http_exchange *);	/* head and body, as on the wire */
 uint64_t	http_bytes_out(const struct http_exchange *);	/* the same; may still be queued */

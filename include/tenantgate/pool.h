@@ -8,20 +8,35 @@
  *	             \          \           \              \
  *	              +----------+-----------+--------------+--> [closing] --> freed
  *
- * A target is identified by its key alone (opaque bytes of the caller's, one key for each tenant's
- * database). Borrowers are served in order of arrival; a grant to a waiter on another worker goes
- * through that worker's mailbox. Any worker may call; a lease stays on its flow's worker.
+ * A target is identified by its key (opaque bytes of the caller's, one key for each tenant's
+ * database). A pool's borrowers are served in order of arrival; a grant to a waiter on another
+ * worker goes through that worker's mailbox. Any worker may call; a lease stays on its flow's
+ * worker.
  *
- * When the whole budget is in use, a slot that comes free goes first to the pool that has no server
- * at all and whose oldest waiter came first: a busy tenant cannot starve a quiet one. Idle servers
- * of other pools are closed to make room, the longest idle first.
+ * Who is served, when many tenants want (base/budget.h has the rule): a pool *holds* what is lent,
+ * logging in, resetting or closing. An idle connection is free, whoever's it is: a cache. Of the
+ * pools that wait, the one that holds least for its weight is next, then whose first waiter came
+ * first; it must leave the headroom, so that one tenant alone uses about three quarters and a tenth
+ * is for those that hold nothing. The rule is asked for an idle connection of the pool's own too.
+ *  - A connection younger than a *turn* serves its own pool's waiters first: a login is dear.
+ *  - To make room for a login an idle connection is closed, of the pool with the fewest uses for
+ *    each of its connections. A pool's only one is kept from pools that have one (at most half of
+ *    the budget is so kept): a busy tenant does not take a quiet one's connection.
+ *  - A server (host and port) that refuses logins because it is full has a limit of its own from
+ *    then on, over all pools that connect there: what is in use, then a twentieth more every 10 s.
  *
- * One lock guards all pools. What it covers is list work, a few hundred nanoseconds; it is held
- * across no callback, no system call and no other lock, except libc's malloc.
+ * After a failed login the target is left alone for a while, longer each time. Meanwhile borrowers
+ * are given the reason, if the pool has no connection. That belongs to the target: pool_forget()
+ * does not end it; another host, password or role does.
+ *
+ * One lock guards all pools. What it covers is list work, a few hundred nanoseconds (before a login
+ * into a full budget also a scan of the idle connections); it is held across no callback, no system
+ * call and no other lock, except libc's malloc.
  */
 #ifndef TENANTGATE_POOL_H
 #define TENANTGATE_POOL_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -41,13 +56,15 @@ struct pool_conf {
 	unsigned	max_waiting;		/* waiters of a pool; more fail at once */
 	uint64_t	query_wait_timeout_us;	/* of a waiter: then ERR_POOL_TIMEOUT */
 	uint64_t	server_connect_timeout_us; /* lookup, connect and login together */
-	/* After a failed login no other is tried for this long (by chance down to half of it). In a
-	 * pool without any server, borrowers are given the reason meanwhile. */
+	/* After a failed login no other is tried for this long (by chance down to half of it),
+	 * twice as long after each further one, four times at most. In a pool without any server,
+	 * borrowers are given the reason meanwhile. */
 	uint64_t	server_login_retry_us;
 	uint64_t	server_idle_timeout_us;	/* an idle server is closed then; 0: never */
 	uint64_t	server_lifetime_us;	/* from its login; then closed when idle; 0: off */
 	uint64_t	server_lifetime_jitter_us; /* up to so much longer, by chance */
 	uint64_t	pool_idle_timeout_us;	/* a pool without servers and waiters is freed */
+	bool		single_owner;	/* all pools serve one owner: no headroom is kept free */
 };
 void	pool_conf_init(struct pool_conf *);
 
@@ -63,7 +80,13 @@ struct pool_ops {
 	bool		(*alive)(struct pg_conn *);
 	enum pg_conn_state (*state)(const struct pg_conn *);
 	void		(*close)(struct pg_conn *);
+	/* What the server's max_connections is: asked at the first login to a host, and again at a
+	 * login after POOL_ASK_AGAIN_US. Wakes plainly; told reads the result, 0 when it has none.
+	 * ask may be NULL: nothing is ever known. */
+	enum flow_rc	(*ask)(struct flow *, struct pg_conn *, struct pg_result *out);
+	unsigned	(*told)(const struct pg_result *);
 };
+#define POOL_ASK_AGAIN_US (600 * 1000000ull)
 
 /* One per process, opened before the workers start. Closed when the workers have been freed (the
  * tasks left in their mailboxes bring granted connections back) and every lease is returned. */
@@ -81,6 +104,7 @@ struct pool_target {
 	struct slice		key;	/* borrowed for the call; not empty */
 	struct pg_target	pg;	/* borrowed; the pool's copy is wiped when it is freed */
 	unsigned		size;	/* 0: default_pool_size */
+	unsigned		weight;	/* divides what it holds, in the order; 0: 1 */
 };
 
 /* A member of the borrower's struct, zeroed before the first borrow. */
@@ -89,10 +113,14 @@ struct pool_lease {
 	struct pool	*pool;		/* borrowed; valid while conn is held */
 	void		*server;	/* the pool's own record of the connection */
 	bool		 reused;	/* was lent before: it may have died while it was idle */
+	bool		 login_failed;	/* a login that was made while we waited: the target may be
+					 * out of date. Not set when the answer came from
+					 * back-off */
 };
 
-/* Fails with ERR_POOL_TIMEOUT (query_wait_timeout), ERR_OVERLOADED (max_waiting) or ERR_DATABASE
- * (the login failed; the reason and retry_after are given). An aborted borrow holds nothing, or a
+/* Fails with ERR_POOL_TIMEOUT (query_wait_timeout), ERR_OVERLOADED (max_waiting, or a server that
+ * is full) or ERR_DATABASE (the login failed); always with the reason, that is, which limit was
+ * reached, and retry_after. An aborted borrow holds nothing, or a
  * lease that it was granted just before: return the lease in a deferred cleanup either way. */
 enum flow_rc	 pool_borrow(struct flow *, struct pools *, const struct pool_target *,
 		    struct pool_lease *) __attribute__((warn_unused_result));
@@ -105,9 +133,35 @@ enum pool_hygiene {
  * a transaction is reset whatever the borrower says; one that is busy or broken is closed. */
 void		 pool_return(struct pool_lease *, enum pool_hygiene);
 
-/* For a target that changed (host, password) or is gone: idle connections are closed now, active
- * ones when they are returned, and the next borrow makes a new pool. Any thread. */
+/* For a target that may have changed or is gone, or whose connections may have died: idle ones are
+ * closed now, active ones when they are returned. A back-off goes on for this same target; a
+ * borrower with another target (host, role, password) gets a new pool. Any thread. */
 void		 pool_forget(struct pools *, struct slice key);
+/* Ends the back-off of a target, for a caller that paces its own tries: one who waits for a
+ * database that is just starting. Any thread. */
+void		 pool_retry_now(struct pools *, struct slice key);
+
+/* ---- servers that several pools or processes share ---- */
+
+/* A database server as it is seen from here; its key is "host:port". */
+struct pool_host_stats {
+	struct slice	key;		/* borrowed for the call */
+	unsigned	max_connections; /* as the server says; 0: not known */
+	unsigned	used;		/* connections, idle ones too */
+	unsigned	want;		/* held, waited for, or used within the last 10 s */
+	unsigned	limit;		/* that holds here now; UINT_MAX: none */
+};
+typedef void pool_host_fn(const struct pool_host_stats *, void *arg);
+
+/* Calls fn once for each host that a pool connects to, without the lock. Any thread. */
+void		 pools_hosts(struct pools *, pool_host_fn *, void *arg);
+/* At most so many connections to that host from now on, for all pools; UINT_MAX: no limit. What is
+ * open above it is closed as it comes back, idle ones at once. A host that no pool connects to is
+ * passed over. Any thread. */
+void		 pools_host_limit(struct pools *, struct slice host_key, unsigned limit);
+/* So many processes like this one live: a pool's size is then at most
+ * (max_connections - 17) / live, and 1 at least, where max_connections is known. Any thread. */
+void		 pools_replicas(struct pools *, unsigned live);
 
 /* A moment's counts over all pools, in pgbouncer_exporter's words; resetting counts as active. The
  * totals only grow: leases granted, logins made, time spent in queues. Any thread. */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/refuse.h"
 #include "api/respond.h"
 #include "api/route.h"
 #include "tenantgate/base/alloc.h"
@@ -66,7 +67,8 @@ request_caller(struct flow *f)
 
 	if (!header_is_single(req, "Authorization", ERR_BAD_REQUEST, &err))
 		return flow_fail_err(f, &err);
-	return auth_check(f, req->ctx->auth, http_header(req->x, "Authorization"), &req->caller);
+	return auth_check(f, req->ctx->auth, http_header(req->x, "Authorization"),
+	    http_network(req->x), &req->caller);
 }
 
 enum flow_rc
@@ -75,6 +77,8 @@ request_tenant(struct flow *f)
 	struct request *req = request_of(f);
 	struct err err = { 0 };
 
+	if (req->caller.kind == CALLER_NONE)
+		return request_refuse(f);
 	if (!api_route_allows(req->route, req->caller.kind, &err) ||
 	    !header_is_single(req, "X-Tenant-Id", ERR_INVALID_TENANT, &err) ||
 	    !auth_tenant(&req->caller, http_header(req->x, "X-Tenant-Id"), req->tenant_id, &err))
@@ -186,16 +190,29 @@ request_reconcile(struct request *req, const char *document_id)
 	    document_id, document_id[0] == '\0' ? ctx->conf->ingest_timeout_us : 0);
 }
 
+/* After a database's failure. Its host or password may have changed since the record was cached, if
+ * a login failed or the connection was lost: the next request is then to read the catalog. A
+ * statement that failed on a good connection, and an answer from the pool's back-off, say nothing
+ * of that, and must cost neither look-ups nor logins. */
+static bool
+record_is_suspect(const struct request *req)
+{
+	const struct pool_lease *lease = &req->lease;
+
+	return lease->login_failed ||
+	    (lease->conn != NULL && pg_conn_state(lease->conn) == PG_BROKEN);
+}
+
 void
 request_end(struct request *req, const struct err *err)
 {
+	bool is_suspect = err->code == ERR_DATABASE && record_is_suspect(req);
+
 	/* A handler that ended well has returned its lease; one still held was cut off mid-way. */
 	pool_return(&req->lease, POOL_DIRTY);
 	if (!err_is(err))
 		request_reconcile(req, "");
-	/* Its host or password may have changed since the record was cached: the next request reads
-	 * the catalog. */
-	if (err->code == ERR_DATABASE)
+	if (is_suspect)
 		tenant_forget(req->ctx->tenants, req->tenant_id);
 	http_attach(req->x, NULL);	/* a client that leaves now finds no flow to abort */
 	if (err_is(err) && http_status(req->x) == 0)

@@ -46,7 +46,7 @@ api_route_allows(const struct api_route *r, enum caller_kind kind, struct err *e
 
 	if (r->callers == 0 || (r->callers & CALLS(kind)) != 0)
 		return true;
-	for (size_t i = 0; i < KIND_COUNT && used < sizeof(others); i++)
+	for (size_t i = CALLER_TENANT; i < KIND_COUNT && used < sizeof(others); i++)
 		if ((r->callers & CALLS(i)) != 0)
 			used += (size_t)snprintf(others + used, sizeof(others) - used, "%s%s",
 			    used > 0 ? " or " : "", kind_names[i]);

@@ -2,18 +2,22 @@
 /*
  * auth: checks a credential: takes the record of its key id and compares the secret.
  *
- *	auth_check:  well formed? --no--> 401
+ *	auth_check:  well formed, and not forged? --no--> nobody
  *	                  | yes
- *	             cached? --yes--> compare --> the caller, or 401
+ *	             cached? --yes--> compare --> the caller, or nobody
  *	                  | no
- *	             [wait] on the lookup of that key id --> [compare]
+ *	             [wait] on its lookup, tagged or unverified --> [compare]
  *	lookup:      [query] the catalog --> [read] the row, cached by loop/lookup
  *
- * What always holds: at most one lookup a key id is under way (single flight); found and not-found
- * records are cached apart, so that invented key ids cannot push real ones out. Not-found ones are
- * cached at all (negative caching) so that a client that keeps trying one bad key costs the catalog
- * one query in cache_negative_ttl_us. A failed lookup is not cached, and a record is never used
- * beyond its time, also when the catalog is away: a revoked key must stop working.
+ * What always holds: at most one lookup of a tagged key is under way, and of an unverified one a
+ * network (single flight); found and not-found records are cached apart, so that invented key ids
+ * cannot push real ones out. Not-found ones are cached at all
+ * (negative caching) so that a client that keeps trying one bad key costs the catalog one query in
+ * cache_negative_ttl_us. A failed lookup is not cached, and a record is never used beyond its time,
+ * also when the catalog is away: a revoked key must stop working.
+ *
+ * The two kinds of lookups share nothing that could run full: neither the count of those under way
+ * nor the catalog's connections (catalog.h).
  *
  * Nothing here logs a credential; a key id is no secret and may be logged.
  */
@@ -23,15 +27,21 @@
 
 #include "auth/auth_key.h"
 #include "auth/key_record.h"
+#include "auth/key_tag.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
 
 #define LOOKUP_DEADLINE_US (15 * 1000000ull)
-#define LOOKUPS_MAX	   512 /* under way at once, a worker; more get 503 */
+/* Under way at once, a worker; more get 503. Far more of the unverified ones, for the catalog's
+ * lane lets few of each network wait: a flood from one cannot fill this. */
+#define TAGGED_MAX     512
+#define UNVERIFIED_MAX 4096
 
 struct auth {
-	struct catalog *catalog;   /* borrowed */
-	struct lookup_cache *keys; /* owned: key id -> key_record */
+	struct catalog *catalog;	 /* borrowed */
+	const struct key_tags *tags;	 /* borrowed */
+	struct lookup_cache *keys;	 /* owned: key id -> key_record */
+	struct lookup_cache *unverified; /* owned: key_asked() -> key_record */
 };
 
 /* One lookup, of loop/lookup's making; shared by all checks that wait for its key id. */
@@ -44,9 +54,10 @@ struct key_fetch {
 struct key_check {
 	struct flow flow;
 	struct lookup_waiter waiter;
-	struct auth *auth;   /* borrowed */
-	struct key_text key; /* borrowed: slices of the request's field */
-	struct caller *out;  /* borrowed: the waiting flow's */
+	struct auth *auth;    /* borrowed */
+	struct key_text key;  /* borrowed: slices of the request's field */
+	struct slice network; /* borrowed, as auth_check() says; p NULL for a tagged key */
+	struct caller *out;   /* borrowed: the waiting flow's */
 };
 
 static flow_step_fn key_fetch_query, key_fetch_read;
@@ -83,6 +94,7 @@ key_fetch_query(struct flow *f)
 	struct key_fetch *k = FLOW_MEMBER_OF(f, struct key_fetch, base.flow, &key_fetch_kind);
 	const struct auth *a = k->base.owner;
 	const struct key_record *r = (const struct key_record *)k->base.record;
+	bool tagged = r->network_len == 0;
 	struct pg_query q = {
 		.sql = "SELECT secret_sha256, kind, tenant_id FROM public.api_keys "
 		       "WHERE key_id = $1 AND revoked_at IS NULL",
@@ -90,14 +102,18 @@ key_fetch_query(struct flow *f)
 		.param_count = 1,
 	};
 
-	return catalog_run(f, a->catalog, &q, &k->result);
+	return catalog_run(f, a->catalog, tagged ? CATALOG_KEYS : CATALOG_UNVERIFIED_KEYS,
+	    tagged ? slice_str(r->caller.key_id) : slice_of(r->network, r->network_len), &q,
+	    &k->result);
 }
 
-/* A row that is not valid counts as absent: its key must not get in, and the others must go on. */
+/* A row that is not valid counts as absent: its key must not get in, and the others must go on. An
+ * unverified key that was found is kept under its id too: it is true, whoever asks next. */
 static enum flow_rc
 key_fetch_read(struct flow *f)
 {
 	struct key_fetch *k = FLOW_MEMBER_OF(f, struct key_fetch, base.flow, &key_fetch_kind);
+	const struct auth *a = k->base.owner;
 	struct key_record *r = (struct key_record *)k->base.record;
 	enum flow_rc rc = catalog_check(f, &k->result, "key lookup");
 
@@ -109,6 +125,8 @@ key_fetch_read(struct flow *f)
 		    "and create another.",
 		    r->caller.key_id);
 	r->base.is_negative = !r->found;
+	if (r->found && r->network_len > 0)
+		lookup_put(a->keys, slice_str(r->caller.key_id), &r->base);
 	return FLOW_DONE;
 }
 
@@ -121,26 +139,14 @@ key_fetch_end(struct flow *f, const struct err *err)
 
 /* ---- a check ---- */
 
-/* One sentence for a missing, malformed, unknown, revoked or wrong key: another one for each would
- * let an attacker find out which key ids exist. */
-static enum flow_rc
-key_refuse(struct flow *f)
-{
-	return flow_fail(f, ERR_UNAUTHENTICATED,
-	    "The API key is missing or not valid; send a valid one in the Authorization field, "
-	    "after the word Bearer.");
-}
-
 /* Compares also when the record is negative, in the same time (key_record.c). */
 static enum flow_rc
-key_check_verify(struct flow *f, const struct lookup_record *base, struct slice secret,
-    struct caller *out)
+key_check_verify(const struct lookup_record *base, struct slice secret, struct caller *out)
 {
 	const struct key_record *r = (const struct key_record *)base;
 
-	if (!key_record_matches(r, secret))
-		return key_refuse(f);
-	*out = r->caller;
+	if (key_record_matches(r, secret))
+		*out = r->caller;
 	return FLOW_NEXT;
 }
 
@@ -148,8 +154,13 @@ static enum flow_rc
 key_check_wait(struct flow *f)
 {
 	struct key_check *check = FLOW_OF(f, struct key_check, &key_check_kind);
+	struct auth *a = check->auth;
+	char asked[KEY_ASKED_MAX];
 
-	return lookup_wait(f, check->auth->keys, check->key.id, &check->waiter);
+	if (check->network.p == NULL)
+		return lookup_wait(f, a->keys, check->key.id, &check->waiter);
+	return lookup_wait(f, a->unverified, key_asked(check->key.id, check->network, asked),
+	    &check->waiter);
 }
 
 static enum flow_rc
@@ -157,7 +168,7 @@ key_check_compare(struct flow *f)
 {
 	struct key_check *check = FLOW_OF(f, struct key_check, &key_check_kind);
 
-	return key_check_verify(f, check->waiter.record, check->key.secret, check->out);
+	return key_check_verify(check->waiter.record, check->key.secret, check->out);
 }
 
 static void
@@ -169,23 +180,43 @@ key_check_release(struct flow *f)
 	free(check);
 }
 
-/* The common case, a cached record, costs no flow and no wait. A key that is not well formed is
- * refused without a lookup: that it is malformed is known to its sender already. */
-enum flow_rc
-auth_check(struct flow *f, struct auth *a, struct slice authorization, struct caller *out)
+/* What is kept of this key, as it may be used for this request; or NULL. */
+static struct lookup_record *
+key_check_cached(struct auth *a, const struct key_text *key, struct slice network, bool tagged)
 {
+	struct lookup_record *r = lookup_cached(a->keys, key->id);
+	char asked[KEY_ASKED_MAX];
+
+	if (r != NULL || tagged)
+		return r;
+	return lookup_cached(a->unverified, key_asked(key->id, network, asked));
+}
+
+/* The common case, a cached record, costs no flow and no wait. A key that is not well formed, or
+ * whose tag is not ours, is refused without a lookup: that is known to its sender already. */
+enum flow_rc
+auth_check(struct flow *f, struct auth *a, struct slice authorization, struct slice network,
+    struct caller *out)
+{
+	enum key_verdict verdict;
 	struct key_text key;
 	struct lookup_record *r;
 	struct key_check *check;
 
+	out->kind = CALLER_NONE;
 	if (authorization.p == NULL || !key_from_header(authorization, &key))
-		return key_refuse(f);
-	r = lookup_cached(a->keys, key.id);
+		return FLOW_NEXT;
+	verdict = key_tag_verify(a->tags, &key);
+	if (verdict == KEY_FORGED)
+		return FLOW_NEXT;
+	r = key_check_cached(a, &key, network, verdict == KEY_TAGGED);
 	if (r != NULL)
-		return key_check_verify(f, r, key.secret, out);
+		return key_check_verify(r, key.secret, out);
 	check = xcalloc(1, sizeof(*check));
 	check->auth = a;
 	check->key = key;
+	if (verdict == KEY_UNVERIFIED)
+		check->network = network;
 	check->out = out;
 	return flow_call(f, &check->flow, &key_check_kind);
 }
@@ -204,25 +235,29 @@ auth_conf_init(struct auth_conf *conf)
 
 /* No stale_us: what is past its time is not used, whatever the catalog does. */
 struct auth *
-auth_open(struct worker *w, struct catalog *c, const struct auth_conf *conf)
+auth_open(struct worker *w, struct catalog *c, const struct key_tags *tags,
+    const struct auth_conf *conf)
 {
 	struct auth *a = xcalloc(1, sizeof(*a));
-
-	a->catalog = c;
-	a->keys = lookup_open(w,
-	    &(struct lookup_conf){
+	struct lookup_conf lookup = {
 		.noun = "key",
 		.ttl_us = conf->cache_ttl_us,
 		.negative_ttl_us = conf->cache_negative_ttl_us,
 		.records_max = conf->cache_max,
-		.fetches_max = LOOKUPS_MAX,
+		.fetches_max = TAGGED_MAX,
 		.deadline_us = LOOKUP_DEADLINE_US,
 		.timeout_code = ERR_CATALOG,
 		.fetch_kind = &key_fetch_kind,
 		.fetch_size = sizeof(struct key_fetch),
 		.record_new = key_record_new,
 		.owner = a,
-	    });
+	};
+
+	a->catalog = c;
+	a->tags = tags;
+	a->keys = lookup_open(w, &lookup);
+	lookup.fetches_max = UNVERIFIED_MAX;
+	a->unverified = lookup_open(w, &lookup);
 	return a;
 }
 
@@ -233,5 +268,6 @@ auth_close(struct auth *a)
 	if (a == NULL)
 		return;
 	lookup_close(a->keys);
+	lookup_close(a->unverified);
 	free(a);
 }

@@ -25,14 +25,20 @@ bool
 key_parse(struct slice text, struct key_text *out)
 {
 	const size_t prefix = 3; /* "tg_" */
+	const size_t untagged = prefix + KEY_ID_LEN + 1 + KEY_SECRET_LEN;
 
-	if (text.len != prefix + KEY_ID_LEN + 1 + KEY_SECRET_LEN || !slice_starts(text, "tg_"))
+	if (text.len != untagged && text.len != untagged + KEY_TAG_LEN)
+		return false;
+	if (!slice_starts(text, "tg_"))
 		return false;
 	if (text.p[prefix + KEY_ID_LEN] != '_')
 		return false;
 	out->id = slice_of(text.p + prefix, KEY_ID_LEN);
 	out->secret = slice_of(text.p + prefix + KEY_ID_LEN + 1, KEY_SECRET_LEN);
-	return is_alphanumeric(out->id) && is_alphanumeric(out->secret);
+	out->untagged = slice_of(text.p, untagged);
+	out->tag = slice_of(text.p + untagged, text.len - untagged);
+	return is_alphanumeric(out->id) && is_alphanumeric(out->secret) &&
+	    is_alphanumeric(out->tag);
 }
 
 /* RFC 6750 2.1: the scheme (in any case, RFC 9110 11.1), blanks, the token. */
@@ -67,7 +73,7 @@ caller_kind_parse(const char *name, enum caller_kind *out)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(kind_names) / sizeof(kind_names[0]); i++) {
+	for (i = CALLER_TENANT; i < sizeof(kind_names) / sizeof(kind_names[0]); i++) {
 		if (strcmp(name, kind_names[i]) == 0) {
 			*out = (enum caller_kind)i;
 			return true;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * auth_key: the text of an API key, "tg_" + key id + "_" + secret. Pure; any thread. The prefix is
- * for people and secret scanners: a key that was pasted somewhere is recognised as one.
+ * auth_key: the text of an API key, "tg_" + key id + "_" + secret + tag (old keys have none). Pure;
+ * any thread. The prefix is for people and secret scanners: a key that was pasted somewhere is
+ * recognised as one.
  */
 #ifndef AUTH_KEY_H
 #define AUTH_KEY_H
@@ -14,6 +15,8 @@
 struct key_text {
 	struct slice id;     /* KEY_ID_LEN bytes; may be logged */
 	struct slice secret; /* KEY_SECRET_LEN bytes; never logged */
+	struct slice untagged; /* all before the tag: what the tag was made of; never logged */
+	struct slice tag;      /* KEY_TAG_LEN bytes, or none */
 };
 
 /* An Authorization value: the scheme Bearer in any case, then one key and nothing else. False for

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "auth/auth_key.h"
+#include "auth/key_tag.h"
 #include "tenantgate/auth.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/digest.h"
@@ -42,7 +43,8 @@ static const struct flow_step create_steps[] = {
 static const struct flow_kind create_kind = { "key_create", create_steps, NULL, create_release };
 
 /* May be run twice, as catalog_run() does after a lost connection: the same key is one row. An id
- * that exists with another secret is left alone, and no row is changed. */
+ * that exists with another secret is left alone, and no row is changed. What the tag is made with
+ * comes back from the same statement. */
 static enum flow_rc
 create_insert(struct flow *f)
 {
@@ -51,13 +53,14 @@ create_insert(struct flow *f)
 		.sql = "INSERT INTO public.api_keys (key_id, secret_sha256, kind, tenant_id, note) "
 		       "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key_id) DO UPDATE "
 		       "SET note = excluded.note "
-		       "WHERE api_keys.secret_sha256 = excluded.secret_sha256",
+		       "WHERE api_keys.secret_sha256 = excluded.secret_sha256 "
+		       "RETURNING (SELECT secret FROM public.key_tag_secret)",
 		.params = { PG_TEXT(k->id), PG_TEXT(k->hash), PG_TEXT(caller_kind_name(k->kind)),
 		    PG_TEXT(k->kind == CALLER_TENANT ? k->tenant : NULL), PG_TEXT(k->note) },
 		.param_count = 5,
 	};
 
-	return catalog_run(f, k->catalog, &q, &k->result);
+	return catalog_run(f, k->catalog, CATALOG_KEYS, slice_str(k->id), &q, &k->result);
 }
 
 /* The text is handed out only once the row is there: a key that is shown works. */
@@ -66,13 +69,22 @@ create_finish(struct flow *f)
 {
 	struct key_creation *k = FLOW_OF(f, struct key_creation, &create_kind);
 	enum flow_rc rc = catalog_check(f, &k->result, "key creation");
+	struct slice tag_secret;
+	char tag[KEY_TAG_LEN + 1];
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	if (pg_changed(&k->result) != 1)
+	if (pg_rows(&k->result) != 1)
 		return flow_fail(f, ERR_CONFLICT,
 		    "The key id that was drawn is in use already; try again.");
+	tag_secret = pg_value(&k->result, 0, 0);
+	if (!key_tag_secret_valid(tag_secret))
+		return flow_fail(f, ERR_CATALOG,
+		    "The catalog's table key_tag_secret has no valid row; restore it from a "
+		    "backup.");
 	snprintf(k->text, AUTH_KEY_TEXT_SIZE, "tg_%s_%s", k->id, k->secret);
+	key_tag_make(tag_secret, slice_str(k->text), tag);
+	memcpy(k->text + strlen(k->text), tag, sizeof(tag));
 	return FLOW_DONE;
 }
 

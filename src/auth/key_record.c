@@ -20,15 +20,26 @@ key_record_free(struct lookup_record *base)
 	free((struct key_record *)base);
 }
 
+struct slice
+key_asked(struct slice key_id, struct slice network, char out[KEY_ASKED_MAX])
+{
+	assert(key_id.len == KEY_ID_LEN && network.len > 0 && network.len <= AUTH_NETWORK_MAX);
+	memcpy(out, key_id.p, key_id.len);
+	memcpy(out + key_id.len, network.p, network.len);
+	return slice_of(out, key_id.len + network.len);
+}
+
 /* Negative until a row says otherwise (found is false). */
 struct lookup_record *
-key_record_new(struct slice key_id)
+key_record_new(struct slice asked)
 {
 	struct key_record *r = xcalloc(1, sizeof(*r));
 
-	assert(key_id.len <= KEY_ID_LEN);
+	assert(asked.len >= KEY_ID_LEN && asked.len <= KEY_ASKED_MAX);
 	lookup_record_init(&r->base, key_record_free);
-	memcpy(r->caller.key_id, key_id.p, key_id.len);
+	memcpy(r->caller.key_id, asked.p, KEY_ID_LEN);
+	r->network_len = asked.len - KEY_ID_LEN;
+	memcpy(r->network, asked.p + KEY_ID_LEN, r->network_len);
 	/* Until a row fills it: random, no secret's hash, to compare unknown keys with. */
 	bytes_random(r->secret_sha256, sizeof(r->secret_sha256));
 	return &r->base;

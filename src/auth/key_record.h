@@ -17,10 +17,17 @@ struct key_record {
 	bool found;			    /* there, and not revoked */
 	uint8_t secret_sha256[SHA256_SIZE]; /* random bytes while not found */
 	struct caller caller;		    /* key_id always; kind and tenant when found */
+	size_t network_len;		    /* 0 for a tagged key's */
+	char network[AUTH_NETWORK_MAX];	    /* who asked for an unverified key */
 };
 
-/* A struct key_record with one reference. */
-struct lookup_record *key_record_new(struct slice key_id);
+/* What an unverified key's record is looked up by: its id and the network that asks. With the id
+ * alone a network that floods could make another one's lookup wait in its own line. */
+#define KEY_ASKED_MAX (KEY_ID_LEN + AUTH_NETWORK_MAX)
+struct slice key_asked(struct slice key_id, struct slice network, char out[KEY_ASKED_MAX]);
+
+/* A struct key_record with one reference, of a key id or of key_asked(). */
+struct lookup_record *key_record_new(struct slice);
 
 /* Takes over the catalog's row, or that there is none. False when the row is not valid, and then
  * the key counts as absent. */

@@ -73,6 +73,7 @@ auth_tenant(const struct caller *c, struct slice requested, char out[TENANT_ID_M
 	case CALLER_SERVICE:
 		return tenant_named(requested, out, err);
 	case CALLER_ADMIN:
+	case CALLER_NONE:
 		break;
 	}
 	err_set(err, ERR_FORBIDDEN,

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * digest.c: SHA-256 by OpenSSL. It fails only when OpenSSL has no memory or was built without the
- * algorithm; a key or a name made from a digest that is not one would be worse than no process.
+ * digest.c: SHA-256 and HMAC by OpenSSL. They fail only when OpenSSL has no memory or was built
+ * without the algorithm; a key or a name made from a digest that is not one would be worse than no
+ * process.
  */
 #include "tenantgate/base/digest.h"
 
+#include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 void
 sha256(struct slice in, uint8_t out[SHA256_SIZE])
@@ -32,4 +36,16 @@ sha256_hex(struct slice in, char out[SHA256_HEX_SIZE])
 		out[2 * i + 1] = digits[raw[i] & 0xf];
 	}
 	out[2 * SHA256_SIZE] = '\0';
+}
+
+void
+hmac_sha256(struct slice key, struct slice in, uint8_t out[SHA256_SIZE])
+{
+	const unsigned char *bytes = (const unsigned char *)(in.len == 0 ? "" : in.p);
+	unsigned size = SHA256_SIZE;
+
+	assert(key.len <= INT_MAX);
+	if (HMAC(EVP_sha256(), key.len == 0 ? "" : key.p, (int)key.len, bytes, in.len, out,
+		&size) == NULL)
+		abort();
 }

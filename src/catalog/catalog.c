@@ -2,12 +2,13 @@
 /*
  * catalog: one statement at a time on a borrowed connection to the main database.
  *
- *	[borrow] --> [run] --> [check] --> caller woken
- *	    ^                     |
- *	    +---------------------+  once: an idle connection had died unnoticed
+ *	[turn] --> [borrow] --> [run] --> [check] --> caller woken
+ *	               ^                     |
+ *	               +---------------------+  once: an idle connection had died unnoticed
  *
- * What always holds: the caller is woken plainly, whatever happened, and the lease is given back
- * before that. The run lives in memory of its own, for the caller has room for the result only.
+ * What always holds: the caller is woken plainly, whatever happened, and lease and turn are given
+ * back before that. The run lives in memory of its own, for the caller has room for the result
+ * only.
  */
 #include "tenantgate/catalog.h"
 
@@ -29,6 +30,9 @@
 struct catalog_query {
 	struct flow flow;
 	struct catalog *catalog; /* borrowed */
+	enum catalog_lane lane;
+	struct slice holder;	 /* borrowed, as the query's strings */
+	struct share_grant turn; /* in the lane */
 	struct pg_query query;	 /* its strings are the caller's */
 	struct pg_result result; /* owned until the caller has it */
 	struct pg_result *out;	 /* borrowed: the caller's */
@@ -37,11 +41,12 @@ struct catalog_query {
 	bool was_replaced; /* the one repetition was used */
 };
 
-static flow_step_fn query_borrow, query_run, query_check;
+static flow_step_fn query_turn, query_borrow, query_run, query_check;
 static flow_end_fn query_end;
 static flow_release_fn query_release;
 
 static const struct flow_step query_steps[] = {
+	{ "turn", query_turn },
 	{ "borrow", query_borrow },
 	{ "run", query_run },
 	{ "check", query_check },
@@ -54,6 +59,14 @@ static void
 query_lease_return(void *arg)
 {
 	pool_return(arg, POOL_CLEAN);
+}
+
+static enum flow_rc
+query_turn(struct flow *f)
+{
+	struct catalog_query *q = FLOW_OF(f, struct catalog_query, &query_kind);
+
+	return share_take(f, q->catalog->lanes[q->lane], q->holder, 1, 1, &q->turn);
 }
 
 static enum flow_rc
@@ -91,19 +104,36 @@ query_check(struct flow *f)
 	return flow_goto(f, query_borrow);
 }
 
+static enum pg_status
+query_status(const struct err *err)
+{
+	if (err->code == ERR_OVERLOADED)
+		return PG_REFUSED;
+	return err->code == ERR_TIMEOUT ? PG_TIMEOUT : PG_LOST;
+}
+
 /* Hands the result over. A run that failed (there was no connection) or was aborted has none: it
- * becomes a lost one, with the reason as its message. */
+ * becomes a lost or refused one, with the reason as its message. */
 static void
 query_end(struct flow *f, const struct err *err)
 {
 	struct catalog_query *q = FLOW_OF(f, struct catalog_query, &query_kind);
 
+	struct pg_failure *why = &q->result.failure;
+
 	if (err_is(err)) {
 		pg_clear(&q->result);
-		q->result.status = err->code == ERR_TIMEOUT ? PG_TIMEOUT : PG_LOST;
-		snprintf(q->result.failure.message, sizeof(q->result.failure.message), "%.*s",
-		    (int)sizeof(q->result.failure.message) - 1, err->detail);
+		q->result.status = query_status(err);
+		why->retry_after = err->retry_after > 0 ? err->retry_after : 1;
 	}
+	if (q->result.status == PG_REFUSED)
+		snprintf(why->message, sizeof(why->message),
+		    "Too many %s wait for the main database; try again in %d s, or raise "
+		    "catalog_pool_size.",
+		    catalog_lane_noun(q->lane), why->retry_after);
+	else if (err_is(err))
+		snprintf(why->message, sizeof(why->message), "%.*s", (int)sizeof(why->message) - 1,
+		    err->detail);
 	*q->out = q->result;
 	memset(&q->result, 0, sizeof(q->result));
 }
@@ -114,34 +144,52 @@ query_release(struct flow *f)
 	free(f);
 }
 
+/* The lease goes back before the turn: the next in the lane finds it in the pool. */
 enum flow_rc
-catalog_run(struct flow *f, struct catalog *c, const struct pg_query *query, struct pg_result *out)
+catalog_run(struct flow *f, struct catalog *c, enum catalog_lane lane, struct slice holder,
+    const struct pg_query *query, struct pg_result *out)
 {
 	struct catalog_query *q = xcalloc(1, sizeof(*q));
 	enum flow_rc rc;
 
 	pg_clear(out);
 	q->catalog = c;
+	q->lane = lane;
+	q->holder = holder;
 	q->query = *query;
 	q->out = out;
 	if (q->query.timeout_us == 0)
 		q->query.timeout_us = c->query_timeout_us;
 	rc = flow_try(f, &q->flow, &query_kind, &q->why);
+	flow_defer(&q->flow, share_give_later, &q->turn);
 	flow_defer(&q->flow, query_lease_return, &q->lease);
 	return rc;
 }
 
+/* A refusal is not logged: there are many in a flood, and each is in the access log. */
 enum flow_rc
 catalog_check(struct flow *f, const struct pg_result *r, const char *what)
 {
+	struct err refused = { .retry_after = r->failure.retry_after };
+
 	if (r->status == PG_OK)
 		return FLOW_NEXT;
+	if (r->status == PG_REFUSED) {
+		err_set(&refused, ERR_OVERLOADED, "%s", r->failure.message);
+		return flow_fail_err(f, &refused);
+	}
 	log_event(LOG_WARNING, "catalog.failed", f->request_id,
 	    "The catalog failed (%s%s%s); look at the server of catalog_url: %s", what,
 	    r->failure.sqlstate[0] != '\0' ? ", SQLSTATE " : "", r->failure.sqlstate,
 	    r->failure.message);
 	return flow_fail(f, ERR_CATALOG,
 	    "The main database could not be used (%s). Try again in a moment.", what);
+}
+
+static unsigned
+catalog_pool_size(const struct catalog_conf *conf)
+{
+	return conf->pool_size > 0 ? conf->pool_size : POOL_SIZE_DEFAULT;
 }
 
 /* Pools apart from the tenants', with a budget of their own: the budget is this one pool. */
@@ -151,8 +199,9 @@ catalog_pools(const struct catalog_conf *conf)
 	struct pool_conf pc;
 
 	pool_conf_init(&pc);
-	pc.default_pool_size = conf->pool_size > 0 ? conf->pool_size : POOL_SIZE_DEFAULT;
+	pc.default_pool_size = catalog_pool_size(conf);
 	pc.max_server_connections = pc.default_pool_size;
+	pc.single_owner = true;
 	pc.server_login_retry_us = LOGIN_RETRY_US;
 	if (conf->connect_timeout_us > 0)
 		pc.server_connect_timeout_us = conf->connect_timeout_us;
@@ -174,6 +223,7 @@ catalog_open(const struct catalog_conf *conf, struct err *err)
 		return NULL;
 	}
 	c->pools = catalog_pools(conf);
+	catalog_lanes_open(c->lanes, catalog_pool_size(conf));
 	if (c->pools == NULL) {
 		err_set(err, ERR_INTERNAL,
 		    "The catalog's connections could not be set up; look at catalog_pool_size.");
@@ -190,6 +240,7 @@ catalog_close(struct catalog *c)
 		return;
 	if (c->pools != NULL)
 		pools_close(c->pools);
+	catalog_lanes_close(c->lanes);
 	arena_free(c->arena);
 	free(c);
 }

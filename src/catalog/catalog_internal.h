@@ -10,15 +10,23 @@
 
 #include "tenantgate/base/arena.h"
 #include "tenantgate/catalog.h"
+#include "tenantgate/loop/share.h"
 
 /* Immutable after catalog_open(), but for `reached`: any worker reads it without a lock. */
 struct catalog {
 	struct pools *pools; /* owned */
 	struct arena *arena; /* owned: the strings of target */
 	struct pool_target target; /* one pool, whatever the worker */
+	struct share_budget *lanes[CATALOG_LANES]; /* owned */
 	uint64_t query_timeout_us; /* of a query that names none */
 	atomic_bool reached;	   /* a connection was lent once; never false again */
 };
+
+/* catalog_lanes.c: the budgets of catalog.h's table, for a pool of that many connections. */
+void catalog_lanes_open(struct share_budget *lanes[CATALOG_LANES], unsigned pool_size);
+/* "lookups of tenants", for sentences. */
+const char *catalog_lane_noun(enum catalog_lane);
+void catalog_lanes_close(struct share_budget *lanes[CATALOG_LANES]);
 
 /* One step of the schema's history. Its SQL never changes once it was released. */
 struct schema_script {

@@ -82,7 +82,17 @@ static const char first_tables[] =
     "	revoked_at timestamptz);"
     "CREATE INDEX api_keys_tenant ON public.api_keys (tenant_id);";
 
+/* One row: what the tags of API keys are made with (auth.h). 244 random bits, drawn by the server
+ * in the migration itself, so that replicas that start together have the same. */
+static const char key_tag_secret[] =
+    "CREATE TABLE public.key_tag_secret ("
+    "	only_row bool PRIMARY KEY DEFAULT true CHECK (only_row),"
+    "	secret text NOT NULL CHECK (secret ~ '^[0-9a-f]{64}$'));"
+    "INSERT INTO public.key_tag_secret (secret) VALUES (encode(sha256("
+    "(gen_random_uuid()::text || gen_random_uuid()::text)::bytea), 'hex'));";
+
 const struct schema_script schema_scripts[] = {
 	{ 1, "users, vector_databases, documents, tenants, api_keys", first_tables },
+	{ 2, "key_tag_secret", key_tag_secret },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

@@ -216,6 +216,8 @@ void		 body_received(struct conn *);
 void		 body_timed_out(struct conn *);	/* body_timeout_us passed without a piece */
 
 /* shared.c: false when a limit is reached. What was entered is left once, by the same address. */
+/* What a client is counted by. Borrowed from the address. */
+struct slice	 address_network(const struct in6_addr *);
 bool		 shared_enter(struct http_shared *, const struct http_conf *,
 		    const struct in6_addr *);
 void		 shared_leave(struct http_shared *, const struct http_conf *,

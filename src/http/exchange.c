@@ -82,6 +82,12 @@ http_remote(const struct http_exchange *x)
 	return conn_of(x)->remote;
 }
 
+struct slice
+http_network(const struct http_exchange *x)
+{
+	return address_network(&conn_of(x)->address);
+}
+
 bool
 http_is_head(const struct http_exchange *x)
 {

@@ -47,8 +47,8 @@ http_shared_connections(const struct http_shared *sh)
 }
 
 /* The whole of an IPv4 address (in its mapped form), the upper half of an IPv6 one. */
-static struct slice
-address_key(const struct in6_addr *a)
+struct slice
+address_network(const struct in6_addr *a)
 {
 	return slice_of((const char *)a, IN6_IS_ADDR_V4MAPPED(a) ? sizeof(*a) : sizeof(*a) / 2);
 }
@@ -91,7 +91,7 @@ shared_enter(struct http_shared *sh, const struct http_conf *conf, const struct 
 		return false;
 	}
 	if (conf->max_client_conn_per_ip > 0 &&
-	    !address_add(sh, address_key(a), conf->max_client_conn_per_ip)) {
+	    !address_add(sh, address_network(a), conf->max_client_conn_per_ip)) {
 		atomic_fetch_sub(&sh->total, 1);
 		return false;
 	}
@@ -102,6 +102,6 @@ void
 shared_leave(struct http_shared *sh, const struct http_conf *conf, const struct in6_addr *a)
 {
 	if (conf->max_client_conn_per_ip > 0)
-		address_remove(sh, address_key(a));
+		address_remove(sh, address_network(a));
 	atomic_fetch_sub(&sh->total, 1);
 }

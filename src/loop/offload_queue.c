@@ -22,6 +22,7 @@ struct job_holder {
 	struct budget_holder running; /* held: its running jobs */
 	struct job_list jobs;	      /* queued, the oldest first */
 	unsigned waiting;	      /* how many these are */
+	uint64_t turn;		      /* the serial after its last job was taken */
 	size_t len;		      /* of the name, bytes */
 	char name[];		      /* no NUL */
 };
@@ -63,14 +64,16 @@ job_holder_find(struct offload_queue *q, struct slice name)
 	return h;
 }
 
-/* After a change of its queue or of what it has running: its place in the order, or its end. */
+/* After a change of its queue or of what it has running: its place in the order, or its end. A
+ * holder that was just served stands as if its next job came now: holders take turns, and one with
+ * a long queue does not go before all who came later. */
 static void
 job_holder_changed(struct offload_queue *q, struct job_holder *h)
 {
 	struct offload_job *first = TAILQ_FIRST(&h->jobs);
 
 	if (first != NULL) {
-		budget_wait(&h->running, first->serial, 1);
+		budget_wait(&h->running, first->serial > h->turn ? first->serial : h->turn, 1);
 		return;
 	}
 	budget_leave(&h->running);
@@ -129,6 +132,7 @@ offload_queue_take(struct offload_queue *q)
 	job = TAILQ_FIRST(&job_holder_of(next)->jobs);
 	job_unlink(q, job);
 	budget_take(next, 1);
+	job->holder->turn = q->serial++;
 	job_holder_changed(q, job->holder);
 	return job;
 }

@@ -52,14 +52,19 @@ share_holder_settle(struct share_budget *s, struct share_holder *h)
 	free(h);
 }
 
-/* After any change of its queue: its first waiter may be another now. */
+/* After any change of its queue: its first waiter may be another now. Of what is held briefly most
+ * holders have nothing at most moments, so that the order of arrival would decide, and a crowd of
+ * one holder's waiters would go before all who came later: there, who was just served stands as if
+ * its next waiter came now. */
 static void
-holder_queue_changed(struct share_holder *h)
+holder_queue_changed(struct share_holder *h, bool takes_turns)
 {
 	const struct share_waiter *first = TAILQ_FIRST(&h->waiters);
 
 	if (first == NULL)
 		budget_leave(&h->place);
+	else if (takes_turns && h->turn > first->serial)
+		budget_wait(&h->place, h->turn, first->units);
 	else
 		budget_wait(&h->place, first->serial, first->units);
 }
@@ -159,7 +164,7 @@ share_waiter_queue(struct share_waiter *w, struct share_holder *h)
 	s->waiting++;
 	TAILQ_INSERT_TAIL(&h->waiters, w, link);
 	h->waiting++;
-	holder_queue_changed(h);
+	holder_queue_changed(h, !s->conf.has_headroom);
 }
 
 void
@@ -173,7 +178,7 @@ share_waiter_unqueue(struct share_waiter *w)
 	s->waiting--;
 	TAILQ_REMOVE(&h->waiters, w, link);
 	h->waiting--;
-	holder_queue_changed(h);
+	holder_queue_changed(h, !s->conf.has_headroom);
 }
 
 static void
@@ -193,6 +198,7 @@ share_pass(struct share_budget *s, struct share_waiter_list *woken)
 		struct share_waiter *w = TAILQ_FIRST(&share_holder_of(place)->waiters);
 
 		share_count_grant(s, place, w->units);
+		w->holder->turn = s->serial++;
 		waiter_notify_of(w, woken);
 	}
 }

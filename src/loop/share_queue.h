@@ -49,6 +49,7 @@ struct share_holder {
 	struct budget_holder	 place;
 	struct share_waiter_list waiters;	/* in order of arrival */
 	unsigned		 waiting;	/* their number */
+	uint64_t		 turn;		/* the serial after its last grant */
 	size_t			 len;		/* of the name, bytes */
 	char			 name[];
 };

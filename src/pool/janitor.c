@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * janitor: what only the passing of time makes due, done in rounds on worker 0: servers idle or
- * alive for too long are closed, pools whose back-off is over may log in again, pools that have
- * long been empty are freed. Rounds are a quarter of the shortest of those times apart, and a
- * second at most (janitor_period() in pools.c), so that none is kept late by more than a quarter.
+ * alive for too long are closed, pools whose back-off is over may log in again, hosts' learned
+ * limits grow, pools that have long been empty are freed. Rounds are a quarter of the shortest of
+ * those times apart, and a second at most (janitor_period() in pools.c), so that none is kept late
+ * by more than a quarter.
  */
 #include <stdlib.h>
 
@@ -52,14 +53,15 @@ retry_logins(struct pools *p, struct deferred *deferred)
 	}
 }
 
-/* pool_idle_timeout. The list is in the order in which pools became empty. */
+/* pool_idle_timeout. The list is in the order in which pools became empty. One in back-off keeps
+ * its place until that is over, and those behind it. */
 static void
 forget_unused(struct pools *p, uint64_t now)
 {
 	struct pool *pool;
 
 	while ((pool = TAILQ_FIRST(&p->places[POOL_EMPTY])) != NULL &&
-	    now - pool->empty_since_us >= p->conf.pool_idle_timeout_us)
+	    now - pool->empty_since_us >= p->conf.pool_idle_timeout_us && !pool_in_backoff(pool))
 		pool_free(pool);
 }
 
@@ -74,6 +76,7 @@ janitor_round(void *arg)
 	close_long_idle(p, now, &deferred);
 	close_expired(p, now, &deferred);
 	retry_logins(p, &deferred);
+	pools_hosts_rise(p, &deferred);
 	forget_unused(p, now);
 	pools_unlock(p, &deferred);
 	timer_start(&p->janitor, p->janitor_us);

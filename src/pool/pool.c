@@ -1,25 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool: one database target's servers and waiters, and which pool gets a free slot of the budget.
+ * pool: one database target's servers and waiters, found by its key, and where it stands.
  *
- * A pool wants a slot when it has more waiters than logins and resets under way, is below its size,
- * and no login has just failed. Pools without any server come first: without that rule one tenant
- * with many waiters would take every slot that comes free.
+ * A key has two pools while two targets are in use for it, as when a password has changed and one
+ * worker still has the old record: each borrower gets the one it names, so that two workers do not
+ * close each other's connections in turn. A third target retires the older of the two.
  *
- * pool_changed() computes a pool's place (enum pool_place) from its counts, after every change of
- * them. Functions here run under the lock, unless pool_internal.h says otherwise.
+ * pool_place_update() computes a pool's place (enum pool_place) from its counts, after every change
+ * of them. Functions here run under the lock.
  */
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "pool/pool_internal.h"
 #include "tenantgate/base/alloc.h"
-#include "tenantgate/base/backoff.h"
 #include "tenantgate/base/clock.h"
-
-#define LOGIN_RETRY_MIN_US 100000 /* whatever is configured: no storm of logins */
 
 static struct slice
 pool_key(const struct pool *pool)
@@ -27,44 +23,88 @@ pool_key(const struct pool *pool)
 	return slice_of(pool->key, pool->key_len);
 }
 
+/* ---- found by key ---- */
+
+/* The newest of its key. */
+static void
+pool_publish(struct pool *pool)
+{
+	if (!map_put(pool->pools->by_key, pool_key(pool), pool))
+		abort();
+}
+
+static void
+pool_unpublish(struct pool *pool)
+{
+	struct pool *newest = map_get(pool->pools->by_key, pool_key(pool));
+
+	if (newest != pool) {
+		assert(newest->older == pool);
+		newest->older = NULL;
+	} else if (pool->older != NULL) {
+		pool_publish(pool->older);
+	} else {
+		map_take(pool->pools->by_key, pool_key(pool));
+	}
+	pool->older = NULL;
+}
+
 /* The target is copied: the borrower's record may be gone before the next login. */
 static struct pool *
 pool_new(struct pools *p, const struct pool_target *target)
 {
 	struct pool *pool = xcalloc(1, sizeof(*pool));
+	unsigned weight = target->weight != 0 ? target->weight : 1;
 
 	pool->key = xmalloc(target->key.len + 1);
 	pg_target_copy(&pool->target, &target->pg);
 	memcpy(pool->key, target->key.p, target->key.len);
 	pool->key_len = target->key.len;
 	pool->pools = p;
+	pool->host = pool_host_find(p, &target->pg);
+	budget_join(&pool->holder, &p->budget, weight, BUDGET_NO_CEILING);
+	budget_join(&pool->host_holder, &pool->host->budget, weight, BUDGET_NO_CEILING);
 	pool->place = POOL_EMPTY;
 	pool->empty_since_us = clock_mono_us();
 	TAILQ_INIT(&pool->idle);
 	TAILQ_INIT(&pool->waiters);
 	TAILQ_INSERT_TAIL(&p->places[POOL_EMPTY], pool, link);
 	p->place_counts[POOL_EMPTY]++;
-	if (!map_put(p->by_key, pool_key(pool), pool))
-		abort();
 	return pool;
 }
 
-/* Found or made. A pool with another target than the borrower's is out of date (a new password, a
- * moved host) and is retired: the borrower has the tenant's record, the pool only an old copy. */
+/* A target that the key has not had: the borrower has the tenant's record, the pools only copies of
+ * older ones. It starts clean, without their back-off. */
+static struct pool *
+pool_add(struct pools *p, const struct pool_target *target, struct pool *newest,
+    struct deferred *deferred)
+{
+	struct pool *pool;
+
+	if (newest != NULL && newest->older != NULL)
+		pool_retire(newest->older, deferred);
+	pool = pool_new(p, target);
+	pool->older = newest;
+	pool_publish(pool);
+	return pool;
+}
+
+/* Found or made. */
 struct pool *
 pool_find(struct pools *p, const struct pool_target *target, struct deferred *deferred)
 {
-	struct pool *pool = map_get(p->by_key, target->key);
+	struct pool *newest = map_get(p->by_key, target->key), *pool = newest;
 
-	if (pool != NULL && !pg_target_same(&pool->target, &target->pg)) {
-		pool_retire(pool, deferred);
-		pool = NULL;
-	}
+	while (pool != NULL && !pg_target_same(&pool->target, &target->pg))
+		pool = pool->older;
 	if (pool == NULL)
-		pool = pool_new(p, target);
+		pool = pool_add(p, target, newest, deferred);
 	pool->size = target->size != 0 ? target->size : p->conf.default_pool_size;
+	pool->forgotten = false;
 	return pool;
 }
+
+/* ---- its end ---- */
 
 /* Only of an empty pool: servers and waiters point to it. Wipes the password. */
 void
@@ -76,10 +116,20 @@ pool_free(struct pool *pool)
 	TAILQ_REMOVE(&p->places[pool->place], pool, link);
 	p->place_counts[pool->place]--;
 	if (!pool->retired)
-		map_take(p->by_key, pool_key(pool));
+		pool_unpublish(pool);
+	pool_host_release(p, pool->host);
 	pg_target_free(&pool->target);
 	free(pool->key);
 	free(pool);
+}
+
+static void
+pool_drop_idle(struct pool *pool, struct deferred *deferred)
+{
+	struct server *s;
+
+	while ((s = TAILQ_FIRST(&pool->idle)) != NULL)
+		server_drop(s, deferred);
 }
 
 /* No borrower finds it any more. Its waiters are still served by new logins to the target that they
@@ -87,15 +137,55 @@ pool_free(struct pool *pool)
 void
 pool_retire(struct pool *pool, struct deferred *deferred)
 {
-	struct server *s;
-
 	assert(!pool->retired);
-	map_take(pool->pools->by_key, pool_key(pool));
+	pool_unpublish(pool);
 	pool->retired = true;
-	while ((s = TAILQ_FIRST(&pool->idle)) != NULL)
-		server_drop(s, deferred);
+	pool_drop_idle(pool, deferred);
 	pool_changed(pool, deferred);
 }
+
+/* The servers of this generation are not lent again; the pool stays, for what is known of the
+ * target (its back-off) outlives them. It may be freed in this call. */
+static void
+pool_renew(struct pool *pool, struct deferred *deferred)
+{
+	pool->generation++;
+	pool->forgotten = true;
+	pool_drop_idle(pool, deferred);
+	pool_changed(pool, deferred);
+}
+
+void
+pool_forget(struct pools *p, struct slice key)
+{
+	struct deferred deferred;
+	struct pool *pool, *older;
+
+	pools_lock(p, &deferred);
+	for (pool = map_get(p->by_key, key); pool != NULL; pool = older) {
+		older = pool->older;
+		pool_renew(pool, &deferred);
+	}
+	pools_unlock(p, &deferred);
+}
+
+void
+pool_retry_now(struct pools *p, struct slice key)
+{
+	struct deferred deferred;
+	struct pool *pool, *older;
+
+	pools_lock(p, &deferred);
+	for (pool = map_get(p->by_key, key); pool != NULL; pool = older) {
+		older = pool->older;
+		pool->retry_us = 0;
+		pool->failures = 0;
+		pool_changed(pool, &deferred);
+	}
+	pools_unlock(p, &deferred);
+}
+
+/* ---- its place ---- */
 
 /* Servers that are, or may soon be, of use to a waiter. */
 unsigned
@@ -104,79 +194,33 @@ pool_live(const struct pool *pool)
 	return pool->count - pool->servers[SERVER_CLOSING];
 }
 
-bool
-pool_in_backoff(const struct pool *pool)
-{
-	return pool->retry_us != 0 && clock_mono_us() < pool->retry_us;
-}
-
-/* With jitter: the pools of several replicas that lost the same server must not all come back to it
- * in the same moment. */
-uint64_t
-pool_login_wait(const struct pool_conf *conf)
-{
-	uint64_t most = conf->server_login_retry_us;
-	const struct backoff login_backoff = { most, most, 100 };
-	uint64_t us = backoff_us(&login_backoff, 1, 0);
-
-	return us > LOGIN_RETRY_MIN_US ? us : LOGIN_RETRY_MIN_US;
-}
-
-/* PostgreSQL's primary messages end without a stop, our own reasons with one. The message is cut so
- * that the sentence around it fits struct err. */
-void
-pool_login_reason(const struct pg_failure *failure, char out[LOGIN_REASON_SIZE])
-{
-	size_t len = strnlen(failure->message, 190);
-	bool coded = failure->sqlstate[0] != '\0';
-
-	if (len > 0 && failure->message[len - 1] == '.')
-		len--;
-	snprintf(out, LOGIN_REASON_SIZE, "%.*s%s%s%s", (int)len, failure->message,
-	    coded ? " (SQLSTATE " : "", failure->sqlstate, coded ? ")" : "");
-}
-
-/* Kept for those who wait and for those who come before retry_us: they fail with this reason, and
- * the database is not asked. retry_after is rounded up, or a client would come back too early. */
-void
-pool_login_failed(struct pool *pool, const struct pg_result *why, uint64_t wait_us)
-{
-	char reason[LOGIN_REASON_SIZE];
-
-	pool_login_reason(&why->failure, reason);
-	pool->retry_us = clock_mono_us() + wait_us;
-	err_clear(&pool->failure);
-	err_set(&pool->failure, ERR_DATABASE, "Login to the database failed: %s. Try again.",
-	    reason);
-	pool->failure.retry_after = (int)((wait_us + 999999) / 1000000);
-}
-
-/* Where the counts put a pool. A login or reset under way will serve one waiter, so that many need
- * no slot. */
+/* Where the counts put a pool. An idle connection is for any waiter; without one, a login or reset
+ * under way will serve one waiter, so that many need no other. */
 static enum pool_place
 pool_place(const struct pool *pool)
 {
-	unsigned coming = pool->servers[SERVER_LOGIN] + pool->servers[SERVER_RESETTING];
+	unsigned logins = pool->servers[SERVER_LOGIN];
+	unsigned coming = logins + pool->servers[SERVER_RESETTING];
 
 	if (pool->count == 0 && pool->waiting == 0)
 		return POOL_EMPTY;
-	if (pool->waiting <= coming || pool->count >= pool->size)
+	if (pool->waiting == 0)
 		return POOL_SATISFIED;
-	if (pool_in_backoff(pool))
-		return POOL_BACKOFF;
-	return pool->count == 0 ? POOL_WANTS_FIRST : POOL_WANTS_MORE;
+	if (pool->servers[SERVER_IDLE] == 0) {
+		if (pool->waiting <= coming || logins >= pool_logins_max(pool))
+			return POOL_SATISFIED;
+		if (pool_in_backoff(pool))
+			return POOL_BACKOFF;
+	}
+	return pool->waits_for_host ? POOL_WAITS_HOST : POOL_WAITS;
 }
 
-/* Behind the others of its new list, which keeps each list in order of arrival. A pool that stays
- * in its place keeps its turn. */
+/* Behind the others of its new list, which keeps each list in order of arrival. */
 static void
-pool_update_place(struct pool *pool)
+pool_place_set(struct pool *pool, enum pool_place place)
 {
 	struct pools *p = pool->pools;
-	enum pool_place place = pool_place(pool);
 
-	if (place == pool->place)
-		return;
 	TAILQ_REMOVE(&p->places[pool->place], pool, link);
 	p->place_counts[pool->place]--;
 	pool->place = place;
@@ -184,37 +228,64 @@ pool_update_place(struct pool *pool)
 	p->place_counts[place]++;
 	if (place == POOL_EMPTY)
 		pool->empty_since_us = clock_mono_us();
+	if (place != POOL_WAITS_HOST)
+		pool->waits_for_host = false;
 }
 
-/* The pool whose turn it is for a slot, or NULL. */
-static struct pool *
-pool_next_wanting(struct pools *p)
-{
-	struct pool *wanting = TAILQ_FIRST(&p->places[POOL_WANTS_FIRST]);
-
-	return wanting != NULL ? wanting : TAILQ_FIRST(&p->places[POOL_WANTS_MORE]);
-}
-
-/*
- * Gives free slots to the pools that want them. When the budget is used up, idle servers (of other
- * pools, since a pool that wants has none) are closed to make room: no more than there are pools
- * that want, those already closing counted, so that a burst does not empty every pool. Their slots
- * are given out when they have been closed: server_gone() comes here again.
- */
+/* What is closing for an heir is open still, and held by nobody: the ceiling is that much lower. */
 static void
-pools_assign_slots(struct pools *p, struct deferred *deferred)
+pool_ceiling_set(struct pool *pool, unsigned limit)
 {
-	struct pool *pool;
-	struct server *s;
+	unsigned ceiling = limit > pool->leaving ? limit - pool->leaving : 0;
 
-	while ((pool = pool_next_wanting(p)) != NULL && p->used < p->conf.max_server_connections) {
-		server_launch(pool, deferred);
-		pool_update_place(pool);
-	}
-	while (p->servers[SERVER_CLOSING] <
-		p->place_counts[POOL_WANTS_FIRST] + p->place_counts[POOL_WANTS_MORE] &&
-	    (s = TAILQ_FIRST(&p->idle)) != NULL)
-		server_drop(s, deferred);
+	if (pool->holder.ceiling == ceiling)
+		return;
+	budget_set_ceiling(&pool->holder, ceiling);
+	budget_set_ceiling(&pool->host_holder, ceiling);
+}
+
+/* Into the order, or to another place in it. */
+static void
+pool_order(struct budget_holder *h, bool waits, const struct pool *pool)
+{
+	if (waits)
+		budget_wait(h, TAILQ_FIRST(&pool->waiters)->serial, 1);
+	else if (h->waits)
+		budget_leave(h);
+}
+
+/* What the pool would use if it could. */
+static void
+pool_want_set(struct pool *pool, unsigned limit)
+{
+	unsigned want = (unsigned)pool->holder.held + pool->waiting;
+
+	if (want > limit)
+		want = limit;
+	pool->host->want = pool->host->want - pool->want + want;
+	pool->want = want;
+}
+
+void
+pool_place_update(struct pool *pool)
+{
+	unsigned limit = pool_own_limit(pool);
+	enum pool_place place = pool_place(pool);
+
+	if (place != pool->place)
+		pool_place_set(pool, place);
+	pool_ceiling_set(pool, limit);
+	pool_want_set(pool, limit);
+	pool_order(&pool->holder, place == POOL_WAITS, pool);
+	pool_order(&pool->host_holder, place == POOL_WAITS_HOST, pool);
+}
+
+/* Nothing is to be kept of a pool that is empty, out of date, and not in back-off. */
+static bool
+pool_is_over(const struct pool *pool)
+{
+	return pool->place == POOL_EMPTY &&
+	    (pool->retired || (pool->forgotten && !pool_in_backoff(pool)));
 }
 
 /* When a login has failed and no server is left, the waiters are given its reason at once rather
@@ -224,12 +295,16 @@ pool_changed(struct pool *pool, struct deferred *deferred)
 {
 	struct pools *p = pool->pools;
 	struct waiter *w;
+	struct err why;
 
-	if (pool_live(pool) == 0 && pool_in_backoff(pool))
+	if (pool_live(pool) == 0 && pool_in_backoff(pool)) {
+		pool_backoff_error(pool, &why);
 		while ((w = TAILQ_FIRST(&pool->waiters)) != NULL)
-			waiter_fail(w, &pool->failure, deferred);
-	pool_update_place(pool);
-	if (pool->retired && pool->place == POOL_EMPTY)
+			waiter_fail(w, &why, deferred);
+	}
+	pool_place_update(pool);
+	pool_host_promote(pool->host);
+	if (pool_is_over(pool))
 		pool_free(pool);
-	pools_assign_slots(p, deferred);
+	pools_pass(p, deferred);
 }

@@ -3,22 +3,28 @@
  * pool_internal: the structs that the files of pool/ share. Private to the folder.
  *
  * What always holds while nobody has the lock:
- *  - pools.used is the number of servers, closing ones included, and at most
- *    conf.max_server_connections. A pool's count is the same for that pool, and at most its size
- *    (unless a borrower has named a smaller size since).
- *  - A pool with waiters has no idle server.
- *  - A pool is on exactly one of the place lists; pool_changed() moves it.
+ *  - pools.open is the number of servers, closing ones included, and at most
+ *    conf.max_server_connections. A server that waits for another's slot (its *heir*) is not
+ *    counted until it has it. A pool's count is the number of its servers, heirs included.
+ *  - What a pool holds in both budgets, the process's and its host's, is its servers in LOGIN,
+ *    ACTIVE, RESETTING and CLOSING, without those whose slot an heir gets: open = held + idle.
+ *  - A host's open connections are at most its limit, unless that was lowered since.
+ *  - A pool is on exactly one of the place lists, and in a budget's order only in POOL_WAITS or
+ *    POOL_WAITS_HOST; pool_place_update() moves it.
+ *  - When budget_next() names a pool, it can be given nothing now: pools_pass() has run.
  *  - Only server_move() changes a server's state. A server in LOGIN, ACTIVE or RESETTING belongs to
  *    its worker; an IDLE one to the lists, that is, to whoever has the lock; a CLOSING one to the
- *    thread whose struct deferred it is on.
+ *    thread whose struct deferred it is on; an heir that waits to the one whose slot it gets.
  */
 #ifndef TENANTGATE_POOL_POOL_INTERNAL_H
 #define TENANTGATE_POOL_POOL_INTERNAL_H
 
 #include <sys/queue.h>
 
+#include <limits.h>
 #include <pthread.h>
 
+#include "tenantgate/base/budget.h"
 #include "tenantgate/base/map.h"
 #include "tenantgate/loop/timer.h"
 #include "tenantgate/loop/worker.h"
@@ -41,8 +47,15 @@ struct server {
 	struct worker		*worker;	/* borrowed: of its login, borrower, reset */
 	struct pg_conn		*conn;		/* owned; NULL until the login is done */
 	struct pg_result	 result;	/* owned: of the login, then of the reset */
+	struct pg_result	 asked;		/* owned: max_connections, as the server says */
 	enum server_state	 state;
+	struct server		*heir;		/* CLOSING: gets the slot; or NULL */
 	bool			 used;		/* has been lent at least once */
+	unsigned		 generation;	/* its pool's at the launch; older is out of date */
+	unsigned		 failures;	/* its pool's at the launch */
+	uint64_t		 login_began_us; /* monotonic */
+	uint64_t		 logged_in_us;	/* monotonic; then login_us is what it took */
+	uint64_t		 login_us;
 	uint64_t		 expires_us;	/* monotonic: lifetime's end; UINT64_MAX: never */
 	uint64_t		 idle_since_us;	/* monotonic; valid while IDLE */
 	TAILQ_ENTRY(server)	 pool_link;	/* on pool.idle, the last used first */
@@ -71,36 +84,84 @@ struct waiter {
 	struct timer		 timer;		/* query_wait_timeout; its own worker's */
 	struct server		*server;	/* the outcome: granted, ACTIVE; or NULL and */
 	struct err		 err;		/* why not */
+	bool			 was_idle;	/* the server: to be checked before it is used */
 	uint64_t		 serial;	/* order of arrival over all pools */
-	uint64_t		 since_us;	/* monotonic */
+	uint64_t		 since_us;	/* monotonic: of its arrival */
+	uint64_t		 queued_us;	/* monotonic: of its place in the queue */
 };
 TAILQ_HEAD(waiter_list, waiter);
 
 /* The list a pool is on; each list in the order in which its pools came onto it. */
 enum pool_place {
 	POOL_EMPTY,		/* no server, no waiter: to be freed when it stays so */
-	POOL_WANTS_FIRST,	/* wants a slot and has no server at all: served first */
-	POOL_WANTS_MORE,	/* wants another slot */
-	POOL_BACKOFF,		/* would want one, but a login has just failed */
-	POOL_SATISFIED,		/* needs no slot, or may have no more */
+	POOL_WAITS,		/* has waiters to serve: in the process's order */
+	POOL_WAITS_HOST,	/* the same, but its host is full: in that host's order */
+	POOL_BACKOFF,		/* would log in, but a login has failed */
+	POOL_SATISFIED,		/* nobody to serve, or logins enough are coming */
 	POOL_PLACES,
 };
+
+/* A limit that was learned by being refused: from `at_us` on it grows. Zeroed: none. */
+struct pool_limit {
+	unsigned	 limit;		/* 0: none is known */
+	uint64_t	 at_us;		/* monotonic: of its last rise */
+};
+
+/* How often something happened, in each of the last ten seconds. */
+#define POOL_RATE_S	10
+struct pool_rate {
+	uint64_t	 second;	/* monotonic, of the newest count */
+	unsigned	 counts[POOL_RATE_S];
+};
+
+/* A database server: where pools connect to. There while a pool is. */
+struct pool_host {
+	char			*key;		/* owned: "host:port" */
+	unsigned		 refs;		/* pools that connect there */
+	bool			 is_shared;	/* by two pools or more, at one time at least */
+	struct budget		 budget;	/* of its limit; pools that wait for the host */
+	unsigned		 open;		/* connections; and heirs whose slot is elsewhere */
+	unsigned		 servers[SERVER_STATES]; /* of its pools, by state */
+	unsigned		 want;		/* sum of its pools' */
+	uint64_t		 round;		/* of pools_hosts(), that it was last shown in */
+	struct pool_limit	 learned;	/* from refusals: 53300 */
+	unsigned		 leased;	/* pools_host_limit(); UINT_MAX: none */
+	unsigned		 max_connections; /* as it says; 0: not known */
+	uint64_t		 asked_us;	/* monotonic; 0: never */
+	TAILQ_ENTRY(pool_host)	 link;		/* on pools.hosts */
+	TAILQ_ENTRY(pool_host)	 limited_link;	/* on pools.limited, while learned.limit != 0 */
+};
+TAILQ_HEAD(pool_host_list, pool_host);
 
 struct pool {
 	TAILQ_ENTRY(pool)	 link;		/* on pools.places[place] */
 	enum pool_place		 place;
 	struct pools		*pools;		/* borrowed */
+	struct pool_host	*host;		/* borrowed: counted */
+	struct budget_holder	 holder;	/* of the process's budget */
+	struct budget_holder	 host_holder;	/* of its host's */
 	struct pg_target	 target;	/* owned */
 	char			*key;		/* owned */
 	size_t			 key_len;	/* bytes */
+	struct pool		*older;		/* borrowed: same key, another target; or NULL */
 	unsigned		 size;		/* servers at most; the last borrower's word */
+	unsigned		 generation;	/* pool_forget() raises it */
+	bool			 forgotten;	/* and nobody has borrowed since */
 	bool			 retired;	/* out of by_key; freed with its last server */
+	bool			 waits_for_host; /* until its host has room */
 	unsigned		 servers[SERVER_STATES]; /* how many are in each state */
 	unsigned		 count;		/* of all states */
+	unsigned		 leaving;	/* CLOSING ones whose slot an heir gets */
 	struct server_list	 idle;		/* the last used first */
 	struct waiter_list	 waiters;	/* in order of arrival */
 	unsigned		 waiting;	/* their number */
+	unsigned		 want;		/* its part of host.want */
+	double			 uses;		/* leases, decayed until */
+	uint64_t		 uses_us;	/* monotonic */
+	struct pool_rate	 grants;	/* to its waiters and others */
+	struct pool_limit	 learned;	/* the role's or the database's own: 53300 */
 	uint64_t		 retry_us;	/* monotonic: no login before; 0: none failed */
+	unsigned		 failures;	/* one after another; a success clears them */
 	struct err		 failure;	/* of the last failed login; valid with retry_us */
 	uint64_t		 empty_since_us; /* monotonic; valid while POOL_EMPTY */
 };
@@ -116,17 +177,25 @@ struct pools {
 	pthread_mutex_t		 lock;		/* guards all but conf, ops and the janitor's */
 	struct pool_conf	 conf;		/* never changes */
 	struct pool_ops		 ops;		/* never changes */
-	struct map		*by_key;	/* owned; without the retired ones */
+	struct map		*by_key;	/* owned; the newest of each key */
+	struct map		*by_host;	/* owned */
+	struct pool_host_list	 hosts;		/* the same; those shown last at the end */
+	struct pool_host_list	 limited;	/* of these, with a limit that grows */
+	uint64_t		 hosts_round;	/* calls of pools_hosts() */
+	struct budget		 budget;	/* of server connections */
 	struct pool_list	 places[POOL_PLACES]; /* owned: every pool, retired ones too */
 	unsigned		 place_counts[POOL_PLACES];
 	struct server_list	 idle;		/* of all pools, the longest idle first */
 	unsigned		 servers[SERVER_STATES]; /* of all pools, by state */
-	unsigned		 used;		/* of all states: slots of the budget */
+	unsigned		 open;		/* connections: slots of the budget */
+	unsigned		 replicas;	/* processes that share the servers; 1 or more */
 	unsigned		 waiting;	/* waiters of all pools */
+	unsigned		 pools_waiting;	/* pools that have waiters */
 	uint64_t		 serial;	/* the next waiter's */
 	struct pool_worker	 workers[POOL_WORKERS_MAX]; /* by worker_index() */
 	struct timer		 janitor;	/* worker 0's thread only */
 	uint64_t		 janitor_us;	/* from one round to the next */
+	struct pool_rate	 grants;
 	uint64_t		 borrowed_total, created_total, wait_us_total;
 };
 
@@ -138,45 +207,104 @@ struct deferred {
 	struct server_list	closes;		/* CLOSING */
 };
 
+/* All functions are to be called under the lock, unless said. */
+
 /* pools.c */
 void	 pools_lock(struct pools *, struct deferred *);
 void	 pools_unlock(struct pools *, struct deferred *);	/* and does what was deferred */
 
-/* pool.c; under the lock */
+/* pool.c */
 struct pool	*pool_find(struct pools *, const struct pool_target *, struct deferred *);
 void		 pool_retire(struct pool *, struct deferred *);
 void		 pool_free(struct pool *);
-/* To be called after any change of a pool: fails the waiters of one whose login failed, puts it on
- * its place's list, gives free slots out. A retired pool may have been freed afterwards. */
+void		 pool_place_update(struct pool *);	/* after any change of counts */
+/* To be called after any change of a pool: fails the waiters of one whose login failed, updates its
+ * place, serves who is next. A retired pool may have been freed afterwards. */
 void		 pool_changed(struct pool *, struct deferred *);
-bool		 pool_in_backoff(const struct pool *);	/* a login failed a moment ago */
 unsigned	 pool_live(const struct pool *);	/* servers that are not closing */
-/* How long after a failed login no other is tried, with jitter. To be called before the lock is
- * taken, for the random numbers are a system call. */
-uint64_t	 pool_login_wait(const struct pool_conf *);
+
+/* pool_rule.c */
+unsigned	 pool_own_limit(struct pool *);	/* servers that it may have at once */
+void		 pools_pass(struct pools *, struct deferred *);
+/* A usable server without a borrower: to its own waiter in its turn, else to the idle ones, or
+ * closed. */
+void		 server_offer(struct server *, struct deferred *);
+
+/* pool_victim.c */
+void		 pool_count_use(struct pool *);	/* a server of it was lent */
+/* The idle server to close so that this pool may log in; of its own host only, when that is full.
+ * NULL: none may be closed for it. */
+struct server	*pool_victim(const struct pool *asker, bool same_host);
+
+/* pool_host.c */
+struct pool_host *pool_host_find(struct pools *, const struct pg_target *);	/* counts */
+void		 pool_host_release(struct pools *, struct pool_host *);
+unsigned	 pool_host_limit(const struct pool_host *);	/* UINT_MAX: none */
+bool		 pool_host_has_room(const struct pool_host *);	/* for one connection more */
+unsigned	 pool_host_in_use(const struct pool_host *);	/* logged in, not closing */
+/* The first pool that waits for this host goes into the process's order, if the host admits it. */
+void		 pool_host_promote(struct pool_host *);
+void		 pool_host_refused(struct pools *, struct pool_host *);	/* 53300: it is full */
+void		 pool_host_confirm(struct pool_host *);	/* a login there has worked */
+void		 pools_hosts_rise(struct pools *, struct deferred *);
+
+/* pool_limit.c: a limit that was learned by a refusal */
+void		 pool_limit_learn(struct pool_limit *, unsigned in_use);
+void		 pool_limit_confirm(struct pool_limit *, unsigned in_use); /* so many are there */
+void		 pool_limit_rise(struct pool_limit *, unsigned most); /* past `most` it is gone */
+unsigned	 pool_limit_value(const struct pool_limit *);	/* UINT_MAX: none */
+
+/* pool_backoff.c */
+bool		 pool_in_backoff(const struct pool *);	/* a login failed a moment ago */
+/* How long after a failed login no other is tried, with jitter. Without the lock, for the random
+ * numbers are a system call. */
+uint64_t	 pool_login_wait(const struct pool_conf *, unsigned failures);
 /* The reason of a failed login as "message (SQLSTATE 28P01)", without a stop. Takes no lock. */
 #define LOGIN_REASON_SIZE 216
 void		 pool_login_reason(const struct pg_failure *, char out[LOGIN_REASON_SIZE]);
-void		 pool_login_failed(struct pool *, const struct pg_result *, uint64_t wait_us);
+void		 pool_login_failed(const struct server *, const struct pg_failure *,
+		    uint64_t wait_us);
+void		 pool_login_worked(const struct server *);	/* still in LOGIN */
+/* Logins that may be under way at once: few while none has been seen to work. */
+unsigned	 pool_logins_max(const struct pool *);
 
-/* pool_server.c; under the lock, unless said */
+/* pool_refusal.c */
+void		 pool_rate_count(struct pool_rate *);
+void		 pool_backoff_error(const struct pool *, struct err *);	/* why, and until when */
+/* Why there is no point in waiting; err stays empty otherwise. */
+void		 pool_refusal(struct pool *, struct err *);
+void		 pool_timeout_error(struct waiter *, struct err *);	/* while still QUEUED */
+
+/* pool_server.c */
 void		 server_move(struct server *, enum server_state);
-void		 server_launch(struct pool *, struct deferred *);
+/* Takes a slot: a free one, or that of an idle server, which is closed for it. */
+void		 server_launch(struct pool *, struct server *victim, struct deferred *);
 /* To be closed after the lock; its slot is free when server_gone() has been called. The caller
  * calls pool_changed(), unless the server was idle, for then the pool has no waiters to fail. */
 void		 server_drop(struct server *, struct deferred *);
-/* A usable server without a borrower: to the next waiter, to the idle ones, or closed. */
-void		 server_offer(struct server *, struct deferred *);
+void		 server_discard(struct server *, struct deferred *);	/* and pool_changed() */
 void		 server_gone(struct server *, struct deferred *);	/* closed: frees it */
-void		 server_login(void *server);	/* a task's fn; not under the lock */
+bool		 server_is_expired(const struct server *);
 void		 server_reset(struct server *);	/* on its worker; with the lock or without */
-/* struct pool_ops' reset over a real connection; not under the lock. */
+/* struct pool_ops over a real connection; not under the lock. */
 enum flow_rc	 server_reset_session(struct flow *, struct pg_conn *, struct pg_result *);
 
-/* borrow.c; under the lock, unless said */
+/* server_login.c; not under the lock */
+void		 server_login(void *server);	/* a task's fn */
+enum flow_rc	 server_ask(struct flow *, struct pg_conn *, struct pg_result *);
+unsigned	 server_told(const struct pg_result *);
+
+/* waiter.c */
+struct waiter	*waiter_queue(struct flow *, struct pool *, struct pool_lease *);
 void		 waiter_grant(struct waiter *, struct server *, struct deferred *);
 void		 waiter_fail(struct waiter *, const struct err *, struct deferred *);
 void		 waiter_notified(void *waiter);	/* a task's fn; not under the lock */
+enum flow_rc	 waiter_wait(struct waiter *);	/* its flow does; not under the lock */
+
+/* borrow.c; not under the lock */
+void		 lease_fill(struct pool_lease *, struct server *);
+bool		 server_is_fit(struct server *);	/* ACTIVE, idle until now: good? */
+void		 server_returned(struct server *, enum pool_hygiene);
 
 /* janitor.c; not under the lock */
 void		 janitor_open(struct pools *, struct worker *);

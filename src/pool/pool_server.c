@@ -1,39 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pool_server: one server connection from its login to its close.
+ * pool_server: one server connection from its launch to its close.
  *
  *	launch --> [login] --> [idle] <--> [active] --> [resetting] --> [idle]
- *	               |          |           |              |
- *	               +----------+-----------+--------------+--drop--> [closing] --> gone
+ *	  ^            |          |           |              |
+ *	  |            +----------+-----------+--------------+--drop--> [closing] --> gone
+ *	  |                       |                                                     |
+ *	  +---- with its slot ----+--- the victim of a launch ------> [closing] --> gone +
  *
- * server_move() alone changes the state, under the lock. A login goes to the first waiter or to the
- * idle ones; so does a server that was returned or reset.
+ * server_move() alone changes the state, under the lock. What becomes of a server that has logged
+ * in, was returned or was reset is server_offer()'s to say. An idle server that is closed for
+ * another's login hands its slot on: nobody else can take it in between, and the login starts when
+ * the connection has been closed, so that there is never one too many.
  *
- * A login and a reset are flows of their own, so that the borrower may leave without ending them.
- * They run on the worker of the waiter that caused the login, or of the borrower that returned the
- * server. What comes of them is decided in the flow's release function, the engine's last touch of
- * the flow: once the lock is free again, another worker may take the server or free it.
+ * A login (server_login.c) and a reset are flows of their own, so that the borrower may leave
+ * without ending them. They run on the worker of the waiter that caused the login, or of the
+ * borrower that returned the server. What comes of them is decided in the flow's release function,
+ * the engine's last touch of the flow: once the lock is free again, another worker may take the
+ * server or free it.
  */
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "pool/pool_internal.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
-#include "tenantgate/base/log.h"
-#include "tenantgate/base/random.h"
 
 #define RESET_TIMEOUT_US (5 * 1000000ull) /* a server that takes longer is closed instead */
-
-static flow_step_fn pool_login_connect;
-static flow_release_fn pool_login_release;
-
-static const struct flow_step pool_login_steps[] = { { "connect", pool_login_connect },
-	{ NULL, NULL } };
-
-static const struct flow_kind pool_login_kind = { "pool_login", pool_login_steps, NULL,
-	pool_login_release };
 
 static flow_step_fn reset_run;
 static flow_release_fn reset_release;
@@ -42,8 +35,45 @@ static const struct flow_step reset_steps[] = { { "reset", reset_run }, { NULL, 
 
 static const struct flow_kind reset_kind = { "pool_reset", reset_steps, NULL, reset_release };
 
-/* Keeps the counts and both idle lists in step with the state. Nothing leaves [closing] but by
- * server_gone(). */
+/* Whether it counts as held in the budgets. An idle one does not, and one whose slot an heir gets
+ * does not: the heir does. */
+static bool
+server_is_held(const struct server *s)
+{
+	return s->state != SERVER_IDLE && s->heir == NULL;
+}
+
+static void
+server_enter(struct server *s, enum server_state state)
+{
+	struct pool *pool = s->pool;
+
+	s->state = state;
+	pool->servers[state]++;
+	pool->host->servers[state]++;
+	pool->pools->servers[state]++;
+	if (!server_is_held(s))
+		return;
+	budget_take(&pool->holder, 1);
+	budget_take(&pool->host_holder, 1);
+}
+
+static void
+server_exit(struct server *s)
+{
+	struct pool *pool = s->pool;
+
+	pool->servers[s->state]--;
+	pool->host->servers[s->state]--;
+	pool->pools->servers[s->state]--;
+	if (!server_is_held(s))
+		return;
+	budget_give(&pool->holder, 1);
+	budget_give(&pool->host_holder, 1);
+}
+
+/* Keeps the counts, both budgets, both idle lists and the pool's place in step with the state.
+ * Nothing leaves [closing] but by server_gone(). */
 void
 server_move(struct server *s, enum server_state to)
 {
@@ -55,34 +85,55 @@ server_move(struct server *s, enum server_state to)
 		TAILQ_REMOVE(&pool->idle, s, pool_link);
 		TAILQ_REMOVE(&p->idle, s, link);
 	}
-	pool->servers[s->state]--;
-	p->servers[s->state]--;
-	s->state = to;
-	pool->servers[to]++;
-	p->servers[to]++;
+	server_exit(s);
+	server_enter(s, to);
 	if (to == SERVER_IDLE) {
 		s->idle_since_us = clock_mono_us();
 		TAILQ_INSERT_HEAD(&pool->idle, s, pool_link);
 		TAILQ_INSERT_TAIL(&p->idle, s, link);
 	}
+	pool_place_update(pool);
 }
 
-/* Takes a slot. The login runs on the worker of the pool's first waiter, but not for that waiter
- * alone: whoever is first in the queue when it is done gets the server. */
-void
-server_launch(struct pool *pool, struct deferred *deferred)
+/* The victim is out of its budgets before its state changes, for it is held no more; its host's
+ * slot goes with it, unless the heir is at another host, which counts the heir from now on. */
+static void
+victim_close(struct server *victim, struct server *heir, struct deferred *deferred)
 {
-	struct pools *p = pool->pools;
+	assert(victim->state == SERVER_IDLE);
+	victim->pool->leaving++;
+	if (victim->pool->host != heir->pool->host)
+		heir->pool->host->open++;
+	server_exit(victim);
+	TAILQ_REMOVE(&victim->pool->idle, victim, pool_link);
+	TAILQ_REMOVE(&victim->pool->pools->idle, victim, link);
+	victim->heir = heir;
+	server_enter(victim, SERVER_CLOSING);
+	TAILQ_INSERT_TAIL(&deferred->closes, victim, link);
+	pool_place_update(victim->pool);
+}
+
+/* The login runs on the worker of the pool's first waiter, but not for that waiter alone: whoever
+ * is first in the queue when it is done gets the server. */
+void
+server_launch(struct pool *pool, struct server *victim, struct deferred *deferred)
+{
 	struct server *s = xcalloc(1, sizeof(*s));
 
 	s->pool = pool;
 	s->worker = TAILQ_FIRST(&pool->waiters)->worker;
-	s->state = SERVER_LOGIN;
-	pool->servers[SERVER_LOGIN]++;
+	s->generation = pool->generation;
+	s->failures = pool->failures;
+	server_enter(s, SERVER_LOGIN);
 	pool->count++;
-	p->servers[SERVER_LOGIN]++;
-	p->used++;
-	TAILQ_INSERT_TAIL(&deferred->logins, s, link);
+	if (victim != NULL) {
+		victim_close(victim, s, deferred);
+	} else {
+		pool->pools->open++;
+		pool->host->open++;
+		TAILQ_INSERT_TAIL(&deferred->logins, s, link);
+	}
+	pool_place_update(pool);
 }
 
 void
@@ -92,154 +143,44 @@ server_drop(struct server *s, struct deferred *deferred)
 	TAILQ_INSERT_TAIL(&deferred->closes, s, link);
 }
 
+void
+server_discard(struct server *s, struct deferred *deferred)
+{
+	server_drop(s, deferred);
+	pool_changed(s->pool, deferred);
+}
+
+/* The slot of a closed server: free, or its heir's, whose login may start. */
+static void
+server_slot_pass(struct server *s, struct deferred *deferred)
+{
+	struct pool_host *host = s->pool->host;
+
+	if (s->heir == NULL) {
+		assert(s->pool->pools->open > 0 && host->open > 0);
+		s->pool->pools->open--;
+		host->open--;
+		return;
+	}
+	s->pool->leaving--;
+	if (s->heir->pool->host != host)
+		host->open--;
+	TAILQ_INSERT_TAIL(&deferred->logins, s->heir, link);
+}
+
 /* Called with the lock when its connection has been closed. Only now is the slot free: counted out
  * earlier, the process could have more connections open than max_server_connections. */
 void
 server_gone(struct server *s, struct deferred *deferred)
 {
 	struct pool *pool = s->pool;
-	struct pools *p = pool->pools;
 
-	assert(s->state == SERVER_CLOSING && pool->count > 0 && p->used > 0);
-	pool->servers[SERVER_CLOSING]--;
+	assert(s->state == SERVER_CLOSING && pool->count > 0);
+	server_exit(s);
+	server_slot_pass(s, deferred);
 	pool->count--;
-	p->servers[SERVER_CLOSING]--;
-	p->used--;
 	free(s);
 	pool_changed(pool, deferred);
-}
-
-/* True when another pool has no server at all and its first waiter came before ours: then this slot
- * is that pool's. Such a pool exists only while the budget is used up. Servers that are closing
- * already make room for as many pools. */
-static bool
-server_is_needed_elsewhere(const struct server *s)
-{
-	const struct pools *p = s->pool->pools;
-	const struct pool *wanting = TAILQ_FIRST(&p->places[POOL_WANTS_FIRST]);
-	const struct waiter *ours = TAILQ_FIRST(&s->pool->waiters);
-
-	if (wanting == NULL || p->servers[SERVER_CLOSING] >= p->place_counts[POOL_WANTS_FIRST])
-		return false;
-	return ours == NULL || TAILQ_FIRST(&wanting->waiters)->serial < ours->serial;
-}
-
-/* In a retired pool no server is lent twice, for its target is out of date; but one that has just
- * logged in is lent once, for the waiters of the old target are still served. */
-static bool
-server_is_expired(const struct server *s)
-{
-	return (s->pool->retired && s->used) || clock_mono_us() >= s->expires_us;
-}
-
-void
-server_offer(struct server *s, struct deferred *deferred)
-{
-	struct pool *pool = s->pool;
-	struct waiter *w = TAILQ_FIRST(&pool->waiters);
-
-	if (server_is_expired(s) || server_is_needed_elsewhere(s) || (pool->retired && w == NULL))
-		server_drop(s, deferred);
-	else if (w != NULL)
-		waiter_grant(w, s, deferred);
-	else
-		server_move(s, SERVER_IDLE);
-	pool_changed(pool, deferred);
-}
-
-/* ---- login ---- */
-
-/* The resolver of the server's worker; none when that has detached, and may have closed it. */
-static struct dns *
-server_dns(struct server *s, bool *attached)
-{
-	struct pools *p = s->pool->pools;
-	struct deferred deferred;
-	struct pool_worker pool_worker;
-
-	pools_lock(p, &deferred);
-	pool_worker = p->workers[worker_index(s->worker)];
-	pools_unlock(p, &deferred);
-	*attached = pool_worker.worker == s->worker;
-	return pool_worker.dns;
-}
-
-static enum flow_rc
-pool_login_connect(struct flow *f)
-{
-	struct server *s = FLOW_OF(f, struct server, &pool_login_kind);
-	struct pools *p = s->pool->pools;
-	bool attached;
-	struct dns *dns = server_dns(s, &attached);
-
-	if (!attached)
-		return flow_fail(f, ERR_SHUTDOWN, "The worker is shutting down. Try again.");
-	return p->ops.connect(f, dns, &s->pool->target, p->conf.server_connect_timeout_us, &s->conn,
-	    &s->result);
-}
-
-/* server_lifetime from now, and by chance up to the jitter more: connections made together, at a
- * start or after an outage, must not all be made again in the same moment. */
-static uint64_t
-lifetime_end(const struct pool_conf *conf)
-{
-	uint64_t random;
-
-	if (conf->server_lifetime_us == 0)
-		return UINT64_MAX;
-	bytes_random(&random, sizeof(random));
-	return clock_mono_us() + conf->server_lifetime_us +
-	    (conf->server_lifetime_jitter_us == 0 ? 0 : random % conf->server_lifetime_jitter_us);
-}
-
-/* For the operator; the waiters get the same reason without host and database. */
-static void
-pool_login_log(const struct server *s)
-{
-	const struct pg_target *t = &s->pool->target;
-	char reason[LOGIN_REASON_SIZE];
-
-	pool_login_reason(&s->result.failure, reason);
-	log_event(LOG_WARNING, "pool.login_failed", NULL,
-	    "Login to the database %s at %s:%u failed: %s. See whether the server runs, and "
-	    "whether this role and its password are still valid.",
-	    t->dbname, t->host, t->port, reason);
-}
-
-/* A login that was aborted (the worker is shutting down) says nothing about the database: it is
- * neither logged nor followed by a back-off. Log and random numbers come before the lock. */
-static void
-pool_login_release(struct flow *f)
-{
-	struct server *s = FLOW_OF(f, struct server, &pool_login_kind);
-	struct pool *pool = s->pool;
-	bool aborted = err_is(&f->err), good = !aborted && s->conn != NULL;
-	uint64_t wait_us = aborted || good ? 0 : pool_login_wait(&pool->pools->conf);
-	struct deferred deferred;
-
-	if (!aborted && !good)
-		pool_login_log(s);
-	s->expires_us = lifetime_end(&pool->pools->conf);
-	pools_lock(pool->pools, &deferred);
-	if (good) {
-		pool->retry_us = 0;
-		pool->pools->created_total++;
-		server_offer(s, &deferred);
-	} else {
-		if (!aborted)
-			pool_login_failed(pool, &s->result, wait_us);
-		server_drop(s, &deferred);
-		pool_changed(pool, &deferred);
-	}
-	pools_unlock(pool->pools, &deferred);
-}
-
-void
-server_login(void *arg)
-{
-	struct server *s = arg;
-
-	flow_start(&s->flow, &pool_login_kind, s->worker, NULL);
 }
 
 /* ---- reset ---- */
@@ -277,20 +218,17 @@ static void
 reset_release(struct flow *f)
 {
 	struct server *s = FLOW_OF(f, struct server, &reset_kind);
-	struct pool *pool = s->pool;
-	struct pools *p = pool->pools;
+	struct pools *p = s->pool->pools;
 	bool good =
 	    !err_is(&f->err) && s->result.status == PG_OK && p->ops.state(s->conn) == PG_IDLE;
 	struct deferred deferred;
 
 	pg_clear(&s->result);
 	pools_lock(p, &deferred);
-	if (good) {
+	if (good)
 		server_offer(s, &deferred);
-	} else {
-		server_drop(s, &deferred);
-		pool_changed(pool, &deferred);
-	}
+	else
+		server_discard(s, &deferred);
 	pools_unlock(p, &deferred);
 }
 

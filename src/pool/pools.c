@@ -38,6 +38,8 @@ static const struct pool_ops wire_ops = {
 	.alive = pg_conn_alive,
 	.state = pg_conn_state,
 	.close = pg_conn_close,
+	.ask = server_ask,
+	.told = server_told,
 };
 
 /* Of two times; b is 0 when it is switched off. */
@@ -69,10 +71,15 @@ pools_open(const struct pool_conf *conf, const struct pool_ops *ops)
 	p->conf = *conf;
 	p->ops = ops != NULL ? *ops : wire_ops;
 	p->janitor_us = janitor_period(conf);
+	p->replicas = 1;
 	p->by_key = map_new(0, NULL);
+	p->by_host = map_new(0, NULL);
+	budget_init(&p->budget, conf->max_server_connections, !conf->single_owner);
 	if (pthread_mutex_init(&p->lock, NULL) != 0)
 		abort();
 	TAILQ_INIT(&p->idle);
+	TAILQ_INIT(&p->hosts);
+	TAILQ_INIT(&p->limited);
 	for (i = 0; i < POOL_PLACES; i++)
 		TAILQ_INIT(&p->places[i]);
 	return p;
@@ -104,8 +111,10 @@ pools_close(struct pools *p)
 	if (p == NULL)
 		return;
 	pools_forget_all(p);
-	assert(p->used == 0 && p->waiting == 0); /* every lease was returned */
+	assert(p->open == 0 && p->waiting == 0); /* every lease was returned */
 	map_free(p->by_key);
+	map_free(p->by_host);
+	budget_free(&p->budget);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }
@@ -157,19 +166,6 @@ pools_stats(struct pools *p, struct pool_stats *stats)
 }
 
 void
-pool_forget(struct pools *p, struct slice key)
-{
-	struct deferred deferred;
-	struct pool *pool;
-
-	pools_lock(p, &deferred);
-	pool = map_get(p->by_key, key);
-	if (pool != NULL)
-		pool_retire(pool, &deferred);
-	pools_unlock(p, &deferred);
-}
-
-void
 pools_lock(struct pools *p, struct deferred *deferred)
 {
 	TAILQ_INIT(&deferred->notify);
@@ -212,6 +208,7 @@ pools_unlock(struct pools *p, struct deferred *deferred)
 		if (s->conn != NULL)
 			p->ops.close(s->conn);
 		pg_clear(&s->result);
+		pg_clear(&s->asked);
 		pthread_mutex_lock(&p->lock);
 		server_gone(s, deferred);
 		pthread_mutex_unlock(&p->lock);

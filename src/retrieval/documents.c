@@ -32,6 +32,7 @@ struct listing {
 	struct flow flow;
 	unsigned magic;
 	struct catalog *catalog; /* borrowed */
+	const char *tenant;	 /* borrowed, as the query's texts */
 	const char *what;	 /* static: what it does, for the log and the failure */
 	struct pg_query query;	 /* its texts are borrowed, as catalog_run() says */
 	struct pg_result result; /* owned */
@@ -73,7 +74,8 @@ listing_query(struct flow *f)
 {
 	struct listing *l = listing_of(f);
 
-	return catalog_run(f, l->catalog, &l->query, &l->result);
+	return catalog_run(f, l->catalog, CATALOG_DOCUMENTS, slice_str(l->tenant), &l->query,
+	    &l->result);
 }
 
 static enum flow_rc
@@ -91,13 +93,14 @@ listing_release(struct flow *f)
 }
 
 static struct listing *
-listing_new(struct flow *f, struct catalog *c, const char *what)
+listing_new(struct flow *f, struct catalog *c, const char *tenant, const char *what)
 {
 	struct listing *l = arena_alloc(f->arena, sizeof(*l));
 
 	if (l != NULL) {
 		l->magic = LISTING_MAGIC;
 		l->catalog = c;
+		l->tenant = tenant;
 		l->what = what;
 	}
 	return l;
@@ -112,7 +115,7 @@ no_memory(struct flow *f)
 enum flow_rc
 documents_begin(struct flow *f, struct catalog *c, const char *tenant, const struct document *d)
 {
-	struct listing *l = listing_new(f, c, "note the document");
+	struct listing *l = listing_new(f, c, tenant, "note the document");
 
 	if (l == NULL)
 		return no_memory(f);
@@ -131,7 +134,7 @@ documents_begin(struct flow *f, struct catalog *c, const char *tenant, const str
 enum flow_rc
 documents_ready(struct flow *f, struct catalog *c, const char *tenant, const struct document *d)
 {
-	struct listing *l = listing_new(f, c, "list the document");
+	struct listing *l = listing_new(f, c, tenant, "list the document");
 
 	if (l == NULL)
 		return no_memory(f);
@@ -195,6 +198,7 @@ documents_undo(struct worker *w, struct catalog *c, const char *tenant, const ch
 	}
 	l->magic = LISTING_MAGIC;
 	l->catalog = c;
+	l->tenant = user;
 	l->what = "take the document's note back";
 	l->query = (struct pg_query){
 		.sql = "WITH gone AS (DELETE FROM public.documents WHERE user_id = $1"

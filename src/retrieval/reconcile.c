@@ -91,7 +91,7 @@ reconcile_query(struct flow *f)
 		.param_count = 3,
 	};
 
-	return catalog_run(f, m->catalog, &q, &m->rows);
+	return catalog_run(f, m->catalog, CATALOG_DOCUMENTS, slice_str(m->tenant), &q, &m->rows);
 }
 
 static enum flow_rc

@@ -125,8 +125,6 @@ static enum flow_rc
 attempt_waited(struct flow *f)
 {
 	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
-	char key[TENANT_KEY_SIZE];
-	struct pool_target target;
 
 	if (a->tenants->conf->provider == PROVIDER_NEON && a->child.wait.is_gone) {
 		if (a->was_gone)
@@ -138,9 +136,6 @@ attempt_waited(struct flow *f)
 		a->row->tenant.password[0] = '\0';
 		return flow_goto(f, attempt_create);
 	}
-	/* The pool may have an earlier attempt's address, password or failed login. */
-	tenant_target(&a->row->tenant, &target, key);
-	pool_forget(a->tenants->pools, target.key);
 	return FLOW_NEXT;
 }
 
@@ -158,6 +153,18 @@ attempt_login_borrow(struct flow *f)
 	return pool_borrow(f, l->tenants->pools, &target, l->lease);
 }
 
+/* The pool's back-off is longer than ours, and it would hand out its failure meanwhile: an earlier
+ * attempt's, or that of our last login. Our own tries are paced and counted. */
+static void
+attempt_end_backoff(struct attempt *a)
+{
+	struct pool_target target;
+	char key[TENANT_KEY_SIZE];
+
+	tenant_target(&a->row->tenant, &target, key);
+	pool_retry_now(a->tenants->pools, target.key);
+}
+
 static enum flow_rc
 attempt_login(struct flow *f)
 {
@@ -165,6 +172,7 @@ attempt_login(struct flow *f)
 	struct attempt_login *l = &a->child.login;
 
 	memset(&a->child, 0, sizeof(a->child));
+	attempt_end_backoff(a);
 	l->tenants = a->tenants;
 	l->tenant = &a->row->tenant;
 	l->lease = &a->lease;
@@ -172,15 +180,13 @@ attempt_login(struct flow *f)
 	return flow_try(f, &l->flow, &attempt_login_kind, &a->why);
 }
 
-/* A compute that is starting, or a server at its limit, is worth some patience. The pool is made to
- * forget its failure, which it would hand out again for server_login_retry. When nothing helped and
- * it was the database that refused, the saved password is dropped with the failure (row_fail). */
+/* A compute that is starting, or a server at its limit, is worth some patience. When nothing helped
+ * and it was the database that refused, the saved password is dropped with the failure
+ * (row_fail). */
 static enum flow_rc
 attempt_logged_in(struct flow *f)
 {
 	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
-	struct pool_target target;
-	char key[TENANT_KEY_SIZE];
 
 	if (!err_is(&a->why))
 		return flow_goto(f, attempt_schema);
@@ -191,8 +197,6 @@ attempt_logged_in(struct flow *f)
 	log_event(LOG_NOTICE, "tenant.login_failed", f->request_id,
 	    "The new database of tenant %s takes no login yet; trying again: %s", a->row->tenant.id,
 	    a->why.detail);
-	tenant_target(&a->row->tenant, &target, key);
-	pool_forget(a->tenants->pools, target.key);
 	flow_goto(f, attempt_login);
 	return flow_sleep(f, &a->backoff_timer, backoff_us(&attempt_backoff, a->logins, 0));
 }

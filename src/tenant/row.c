@@ -185,7 +185,7 @@ row_select(struct flow *f, struct catalog *c, const char *id, struct pg_result *
 		.param_count = 1,
 	};
 
-	return catalog_run(f, c, &q, out);
+	return catalog_run(f, c, CATALOG_TENANTS, slice_str(id), &q, out);
 }
 
 /*
@@ -217,7 +217,7 @@ row_claim(struct flow *f, struct catalog *c, const struct row_claim *claim, stru
 		.param_count = 6,
 	};
 
-	return catalog_run(f, c, &q, out);
+	return catalog_run(f, c, CATALOG_TENANTS, slice_str(claim->id), &q, out);
 }
 
 enum flow_rc
@@ -231,7 +231,7 @@ row_renew(struct flow *f, struct catalog *c, const struct row_claim *claim, stru
 		.param_count = 3,
 	};
 
-	return catalog_run(f, c, &q, out);
+	return catalog_run(f, c, CATALOG_TENANTS, slice_str(claim->id), &q, out);
 }
 
 enum flow_rc
@@ -245,7 +245,7 @@ row_mark_posted(struct flow *f, struct catalog *c, const char *id, const char *a
 		.param_count = 2,
 	};
 
-	return catalog_run(f, c, &q, out);
+	return catalog_run(f, c, CATALOG_TENANTS, slice_str(id), &q, out);
 }
 
 /* public.vector_databases is the reference application's table, kept in step in the same
@@ -272,7 +272,7 @@ row_save(struct flow *f, struct catalog *c, const struct tenant_row *r, const ch
 		.param_count = 11,
 	};
 
-	return catalog_run(f, c, &q, out);
+	return catalog_run(f, c, CATALOG_TENANTS, slice_str(t->id), &q, out);
 }
 
 /* 'ready' passes too: a repeat of the statement whose answer was lost finds its own work. */
@@ -290,7 +290,7 @@ row_ready(struct flow *f, struct catalog *c, const struct tenant_row *r, const c
 		.param_count = 3,
 	};
 
-	return catalog_run(f, c, &q, out);
+	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);
 }
 
 enum flow_rc
@@ -309,7 +309,7 @@ row_fail(struct flow *f, struct catalog *c, const struct tenant_row *r, const ch
 		.param_count = 5,
 	};
 
-	return catalog_run(f, c, &q, out);
+	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);
 }
 
 enum flow_rc

@@ -148,6 +148,9 @@ test('SIGUSR1 writes the live flows to the log, SIGUSR2 is ignored; a stream goe
 		JSON.stringify(flows));
 	assert.equal(flows.filter((line) => line.event === 'flow.total')
 		.reduce((sum, line) => sum + line.flows, 0), live.length);
+	for (const line of flows.filter((l) => l.event === 'flow.total'))
+		for (const name of ['lag_us', 'long_turns', 'worst_turn_us'])
+			assert.ok(Number.isInteger(line[name]) && line[name] >= 0, JSON.stringify(line));
 	leave.abort();
 	await hangs;
 	const { finish, error } = readDataStream(`0:""\n${await rest}`.replace(/^.*?\n/, ''));

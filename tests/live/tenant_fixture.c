@@ -54,7 +54,8 @@ fixture_op_step(struct flow *f)
 		return web_fetch(f, a->web, &a->request, &a->response);
 	if (a->query.sql == NULL)
 		return catalog_migrate(f, a->catalog);
-	return catalog_run(f, a->catalog, &a->query, &a->result);
+	return catalog_run(f, a->catalog, CATALOG_TENANTS, SLICE_LIT("test"), &a->query,
+	    &a->result);
 }
 
 static void

@@ -17,7 +17,9 @@ struct fake_query {
 
 static fake_result_fn *result_of;
 static uint64_t answer_delay_us;
-static unsigned asked;
+static unsigned asked, asked_in[CATALOG_LANES];
+static char last_holder[64];
+static size_t last_holder_len;
 
 void
 fake_catalog_returns(fake_result_fn *fn, uint64_t delay_us)
@@ -25,12 +27,25 @@ fake_catalog_returns(fake_result_fn *fn, uint64_t delay_us)
 	result_of = fn;
 	answer_delay_us = delay_us;
 	asked = 0;
+	memset(asked_in, 0, sizeof(asked_in));
 }
 
 unsigned
 fake_catalog_asked(void)
 {
 	return asked;
+}
+
+unsigned
+fake_catalog_asked_in(enum catalog_lane lane)
+{
+	return asked_in[lane];
+}
+
+struct slice
+fake_catalog_holder(void)
+{
+	return slice_of(last_holder, last_holder_len);
 }
 
 void
@@ -85,11 +100,15 @@ fake_release(struct flow *f)
 static const struct flow_kind fake_kind = { "fake_query", fake_steps, NULL, fake_release };
 
 enum flow_rc
-catalog_run(struct flow *f, struct catalog *c, const struct pg_query *query, struct pg_result *out)
+catalog_run(struct flow *f, struct catalog *c, enum catalog_lane lane, struct slice holder,
+    const struct pg_query *query, struct pg_result *out)
 {
 	struct fake_query *q = calloc(1, sizeof(*q));
 
 	(void)c;
+	asked_in[lane]++;
+	last_holder_len = holder.len < sizeof(last_holder) ? holder.len : sizeof(last_holder);
+	memcpy(last_holder, holder.p, last_holder_len);
 	pg_clear(out);
 	q->query = *query;
 	q->out = out;

@@ -2,7 +2,9 @@
 /*
  * fake_pg: connections for the tests of the pool, without a server. The target's dbname is a
  * number, its key; open connections are counted for each key and in all, whatever thread opens
- * them: a limit that is passed for a microsecond stops the test.
+ * them: a limit that is passed for a microsecond stops the test. A host named "full" refuses what
+ * is above fake.full_at with 53300. Logins and resets take time by timers, or by the test's own
+ * clock when it sets fake_later.
  */
 #ifndef TENANTGATE_TESTS_FAKE_PG_H
 #define TENANTGATE_TESTS_FAKE_PG_H
@@ -15,13 +17,14 @@
 
 #include "tenantgate/pool.h"
 
-enum { FAKE_KEYS = 64 };
+enum { FAKE_KEYS = 512 };
 
 /* The fake's own: wire/pg's is opaque to the pool. */
 struct pg_conn {
 	unsigned		 key;
 	unsigned		 serial;
 	enum pg_conn_state	 state;
+	bool			 is_full_host;	/* the host named "full" */
 	atomic_bool		 dead;		/* the server hung up, unnoticed so far */
 	atomic_bool		 held;		/* by a borrower: never by two */
 	/* the login or reset under way */
@@ -37,7 +40,14 @@ static struct {
 	atomic_uint	connects, resets, closes;
 	atomic_uint	fail_logins, fail_resets, kill;			/* per mille */
 	atomic_uint	login_us;
+	atomic_uint	full_open, full_at;
+	atomic_uint	max_connections, asks;
+	const char	*sqlstate, *message;				/* of refused logins */
 } fake;
+
+/* NULL: timers. later calls fn(c) after so long, never calls a c that was given to it. */
+static void (*fake_later)(struct pg_conn *c, uint64_t us, void (*fn)(void *));
+static void (*fake_never)(struct pg_conn *c);
 
 static _Thread_local uint64_t fake_rng = 88172645463325252ull;
 
@@ -51,21 +61,43 @@ fake_dice(unsigned sides)
 }
 
 static inline void
-fake_count_in(unsigned key)
+fake_start(struct pg_conn *c, uint64_t us, void (*fn)(void *))
+{
+	if (fake_later != NULL) {
+		fake_later(c, us, fn);
+		return;
+	}
+	if (!timer_init(&c->timer, c->flow->worker, fn, c))
+		abort();
+	timer_start(&c->timer, us);
+}
+
+static inline void
+fake_stop(struct pg_conn *c)
+{
+	if (fake_never != NULL)
+		fake_never(c);
+	timer_free(&c->timer); /* made on this worker */
+}
+
+static inline void
+fake_count_in(const struct pg_conn *c)
 {
 	unsigned open = atomic_fetch_add(&fake.open, 1) + 1;
-	unsigned key_open = atomic_fetch_add(&fake.key_open[key], 1) + 1;
+	unsigned key_open = atomic_fetch_add(&fake.key_open[c->key], 1) + 1;
 
 	assert(open <= fake.limit);
-	assert(fake.key_limit[key] == 0 || key_open <= fake.key_limit[key]);
+	assert(fake.key_limit[c->key] == 0 || key_open <= fake.key_limit[c->key]);
+	fake.full_open += c->is_full_host;
 	if (open > fake.open_max)
 		fake.open_max = open;
 }
 
 static inline void
-fake_count_out(unsigned key)
+fake_count_out(const struct pg_conn *c)
 {
-	atomic_fetch_sub(&fake.key_open[key], 1);
+	fake.full_open -= c->is_full_host;
+	atomic_fetch_sub(&fake.key_open[c->key], 1);
 	atomic_fetch_sub(&fake.open, 1);
 }
 
@@ -73,9 +105,9 @@ static inline void
 fake_close(struct pg_conn *c)
 {
 	assert(!c->held && c->flow == NULL);
-	fake_count_out(c->key);
+	fake_count_out(c);
 	fake.closes++;
-	timer_free(&c->timer);
+	fake_stop(c);
 	free(c);
 }
 
@@ -88,18 +120,31 @@ fake_login_cancel(void *arg)
 	fake_close(c);
 }
 
+static inline bool
+fake_refuses(struct pg_conn *c)
+{
+	bool full = c->is_full_host && fake.full_open > fake.full_at;
+	const char *sqlstate = fake.sqlstate != NULL ? fake.sqlstate : "28P01";
+	const char *message = fake.message != NULL ? fake.message : "the fake refuses";
+
+	if (!full && fake_dice(1000) >= fake.fail_logins)
+		return false;
+	c->result->status = PG_LOST;
+	snprintf(c->result->failure.sqlstate, 6, "%s", full ? "53300" : sqlstate);
+	snprintf(c->result->failure.message, 60, "%s",
+	    full ? "sorry, too many clients already" : message);
+	return true;
+}
+
 static inline void
 fake_login_over(void *arg)
 {
 	struct pg_conn *c = arg;
 	struct flow *f = c->flow;
 
-	timer_free(&c->timer); /* made on this worker */
+	fake_stop(c);
 	c->flow = NULL;
-	if (fake_dice(1000) < fake.fail_logins) {
-		c->result->status = PG_LOST;
-		snprintf(c->result->failure.sqlstate, 6, "28P01");
-		snprintf(c->result->failure.message, 30, "the fake refuses");
+	if (fake_refuses(c)) {
 		fake_close(c);
 	} else {
 		*c->out = c;
@@ -121,10 +166,9 @@ fake_connect(struct flow *f, struct dns *dns, const struct pg_target *t, uint64_
 	c->flow = f;
 	c->out = out;
 	c->result = why;
-	fake_count_in(c->key);
-	if (!timer_init(&c->timer, f->worker, fake_login_over, c))
-		abort();
-	timer_start(&c->timer, fake.login_us == 0 ? 0 : fake_dice(fake.login_us));
+	c->is_full_host = strcmp(t->host, "full") == 0;
+	fake_count_in(c);
+	fake_start(c, fake.login_us == 0 ? 0 : fake_dice(fake.login_us), fake_login_over);
 	return flow_wait(f, fake_login_cancel, c);
 }
 
@@ -133,7 +177,7 @@ fake_reset_cancel(void *arg)
 {
 	struct pg_conn *c = arg;
 
-	timer_free(&c->timer);
+	fake_stop(c);
 	c->flow = NULL;
 	c->state = PG_BROKEN;
 }
@@ -145,7 +189,7 @@ fake_reset_over(void *arg)
 	struct flow *f = c->flow;
 	bool good = fake_dice(1000) >= fake.fail_resets;
 
-	timer_free(&c->timer);
+	fake_stop(c);
 	c->flow = NULL;
 	c->state = good ? PG_IDLE : PG_BROKEN;
 	c->result->status = good ? PG_OK : PG_LOST;
@@ -159,9 +203,7 @@ fake_reset(struct flow *f, struct pg_conn *c, struct pg_result *out)
 	fake.resets++;
 	c->flow = f;
 	c->result = out;
-	if (!timer_init(&c->timer, f->worker, fake_reset_over, c))
-		abort();
-	timer_start(&c->timer, 10);
+	fake_start(c, 10, fake_reset_over);
 	return flow_wait(f, fake_reset_cancel, c);
 }
 
@@ -177,12 +219,30 @@ fake_state(const struct pg_conn *c)
 	return c->state;
 }
 
+static inline enum flow_rc
+fake_ask(struct flow *f, struct pg_conn *c, struct pg_result *out)
+{
+	(void)f;
+	(void)c;
+	fake.asks++;
+	out->changed = fake.max_connections;
+	return FLOW_NEXT;
+}
+
+static inline unsigned
+fake_told(const struct pg_result *r)
+{
+	return (unsigned)r->changed;
+}
+
 static const struct pool_ops fake_ops = {
 	.connect = fake_connect,
 	.reset = fake_reset,
 	.alive = fake_alive,
 	.state = fake_state,
 	.close = fake_close,
+	.ask = fake_ask,
+	.told = fake_told,
 };
 
 #endif

@@ -18,6 +18,7 @@ struct client {
 	const char		*name;
 	unsigned		 key;
 	const char		*password;
+	const char		*host;		/* NULL: "fake" */
 	struct pool_lease	 lease;
 	enum pool_hygiene	 hygiene;
 	bool			 holds;		/* waits in its second step */
@@ -40,7 +41,8 @@ client_borrow(struct flow *f)
 	struct client *c = (struct client *)f;
 	char key[16];
 	struct pool_target t = {
-		.pg = { .host = "fake", .dbname = key, .password = c->password },
+		.pg = { .host = c->host != NULL ? c->host : "fake", .dbname = key,
+		    .password = c->password },
 	};
 
 	snprintf(key, sizeof(key), "%u", c->key);

@@ -13,7 +13,7 @@
 #define FAR_US	(60u * 1000000u)
 #define TAKERS	64
 
-struct taker {
+struct share_taker {
 	struct flow flow;
 	const char *holder;
 	char letter[2];
@@ -25,61 +25,62 @@ struct taker {
 };
 
 static struct share_budget *budget;
-static struct taker takers[TAKERS];
+static struct share_taker takers[TAKERS];
 static unsigned taken;
 
 static inline enum flow_rc
-taker_take(struct flow *f)
+share_taker_take(struct flow *f)
 {
-	struct taker *t = (struct taker *)f;
+	struct share_taker *t = (struct share_taker *)f;
 
 	flow_defer(f, share_give_later, &t->grant);
 	return share_take(f, budget, slice_str(t->holder), t->weight, t->units, &t->grant);
 }
 
 static inline enum flow_rc
-taker_hold(struct flow *f)
+share_taker_hold(struct flow *f)
 {
-	struct taker *t = (struct taker *)f;
+	struct share_taker *t = (struct share_taker *)f;
 
 	trace(t->letter);
 	return flow_sleep(f, &t->timer, FAR_US);
 }
 
 static inline void
-taker_end(struct flow *f, const struct err *err)
+share_taker_end(struct flow *f, const struct err *err)
 {
-	((struct taker *)f)->outcome = *err;
+	((struct share_taker *)f)->outcome = *err;
 }
 
-static const struct flow_step taker_steps[] = {
-	{ "take", taker_take },
-	{ "hold", taker_hold },
+static const struct flow_step share_taker_steps[] = {
+	{ "take", share_taker_take },
+	{ "hold", share_taker_hold },
 	{ NULL, NULL },
 };
-static const struct flow_kind taker_kind = { "taker", taker_steps, taker_end, NULL };
+static const struct flow_kind share_taker_kind = { "taker", share_taker_steps, share_taker_end,
+	NULL };
 
-static inline struct taker *
+static inline struct share_taker *
 take_weighted(const char *holder, char letter, unsigned weight, uint64_t units)
 {
-	struct taker *t = &takers[taken++];
+	struct share_taker *t = &takers[taken++];
 
 	assert_true(taken <= TAKERS);
-	*t = (struct taker){ .holder = holder, .weight = weight, .units = units };
+	*t = (struct share_taker){ .holder = holder, .weight = weight, .units = units };
 	t->letter[0] = letter;
-	flow_start(&t->flow, &taker_kind, worker, NULL);
+	flow_start(&t->flow, &share_taker_kind, worker, NULL);
 	flow_fixture_turns(2);
 	return t;
 }
 
-static inline struct taker *
+static inline struct share_taker *
 take(const char *holder, char letter)
 {
 	return take_weighted(holder, letter, 1, 1);
 }
 
 static inline void
-taker_leaves(struct taker *t)
+share_taker_leaves(struct share_taker *t)
 {
 	flow_abort(&t->flow, ERR_CLIENT_GONE, "left");
 	flow_fixture_turns(3);

@@ -83,7 +83,7 @@ the_holder_with_least_running_is_next(void **state)
 static void
 among_equals_the_oldest_is_next(void **state)
 {
-	static const char *const holders[] = { "a", "b", "a", "c" };
+	static const char *const holders[] = { "a", "b", "c", "a" };
 	struct gated_flow g[4];
 	unsigned i;
 
@@ -97,6 +97,26 @@ among_equals_the_oldest_is_next(void **state)
 		free(g[i].out);
 	}
 	assert_string_equal(gate.began, "1234");
+}
+
+/* Whether the first job was taken before the others had come is the helper's to choose. */
+static void
+a_holder_that_was_just_served_lets_another_go_first(void **state)
+{
+	static const char *const holders[] = { "a", "a", "a", "b" };
+	struct gated_flow g[4];
+	unsigned i;
+
+	(void)state;
+	offload_fixture_open(1, 0);
+	for (i = 0; i < 4; i++)
+		gated_flow_start(&g[i], holders[i], (char)('1' + i));
+	gate_let_end('\0');
+	for (i = 0; i < 4; i++) {
+		gated_flow_finish(&g[i]);
+		free(g[i].out);
+	}
+	assert_true(strchr(gate.began, '4') < strchr(gate.began, '3'));
 }
 
 static void
@@ -190,6 +210,7 @@ main(void)
 		TEST(the_loop_goes_on_while_a_job_runs),
 		TEST(the_holder_with_least_running_is_next),
 		TEST(among_equals_the_oldest_is_next),
+		TEST(a_holder_that_was_just_served_lets_another_go_first),
 		TEST(one_helper_is_left_to_other_holders),
 		TEST(too_many_waiting_are_refused),
 		TEST(waiting_has_an_end),

@@ -172,19 +172,20 @@ a_forgotten_target_is_emptied(void **state)
 	borrow(&b);
 	give_back(&b);
 	borrow(&c);
-	borrow(&d); /* waits, with the old target */
+	borrow(&d); /* waits */
 	pool_forget(pools, SLICE_LIT("1"));
 	pool_forget(pools, SLICE_LIT("1"));
 	pool_forget(pools, SLICE_LIT("never heard of"));
-	assert_int_equal(stats().pools, 0);
 	give_back(&a); /* not lent again: d gets a fresh one */
 	assert_string_equal(traced, "abcd");
 	assert_false(d.reused);
-	bring_back(PG_IDLE, POOL_CLEAN); /* a new pool */
-	assert_int_equal(stats().pools, 1);
 	give_back(&c);
-	give_back(&d);
 	assert_int_equal(fake.open, 1);
+	give_back(&d);
+	assert_int_equal(stats().server_idle, 1);
+	pool_forget(pools, SLICE_LIT("1"));
+	assert_int_equal(fake.open, 0);
+	assert_int_equal(stats().pools, 0);
 }
 
 static void
@@ -200,8 +201,37 @@ another_password_is_another_target(void **state)
 	give_back(&a);
 	borrow(&b);
 	assert_false(b.reused);
-	assert_int_equal(fake.open, 1);
 	give_back(&b);
+	assert_int_equal(stats().pools, 1);
+}
+
+/* One worker still has the old record: neither closes the other's connections, and the third
+ * target's coming retires the oldest. */
+static void
+two_targets_of_a_key_live_side_by_side(void **state)
+{
+	static const char *const passwords[] = { "old", "new" };
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 20; i++) {
+		CLIENT(a, 1);
+		a.password = passwords[i % 2];
+		borrow(&a);
+		give_back(&a);
+	}
+	assert_int_equal(fake.connects, 2);
+	for (i = 0; i < 2; i++) {
+		CLIENT(a, 1);
+		a.password = i == 0 ? "newest" : "new";
+		borrow(&a);
+		give_back(&a);
+	}
+	assert_int_equal(fake.connects, 3);
+	assert_int_equal(fake.open, 2);
+	pool_forget(pools, SLICE_LIT("1"));
+	assert_int_equal(fake.open, 0);
+	assert_int_equal(stats().pools, 0);
 }
 
 static void
@@ -243,6 +273,7 @@ main(void)
 		POOL_CASE(an_empty_pool_is_forgotten),
 		POOL_CASE(a_forgotten_target_is_emptied),
 		POOL_CASE(another_password_is_another_target),
+		POOL_CASE(two_targets_of_a_key_live_side_by_side),
 		POOL_CASE(a_shutdown_cuts_logins_and_resets),
 	};
 

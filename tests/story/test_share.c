@@ -17,7 +17,7 @@ a_taker_who_is_admitted_does_not_wait(void **state)
 static void
 what_is_given_back_goes_to_who_holds_least(void **state)
 {
-	struct taker *first;
+	struct share_taker *first;
 
 	(void)state;
 	open_budget(3, 0, false);
@@ -28,23 +28,23 @@ what_is_given_back_goes_to_who_holds_least(void **state)
 	take("quiet", 'e');
 	assert_string_equal(traced, "abc");
 	assert_int_equal(stats_now().waiting, 2);
-	taker_leaves(first);
+	share_taker_leaves(first);
 	assert_string_equal(traced, "abce");
 }
 
 static void
 who_leaves_gives_its_place_to_the_next(void **state)
 {
-	struct taker *a, *b;
+	struct share_taker *a, *b;
 
 	(void)state;
 	open_budget(1, 0, false);
 	a = take("t", 'a');
 	b = take("t", 'b');
 	take("t", 'c');
-	taker_leaves(b);
+	share_taker_leaves(b);
 	assert_int_equal(stats_now().waiting, 1);
-	taker_leaves(a);
+	share_taker_leaves(a);
 	assert_string_equal(traced, "ac");
 }
 
@@ -52,7 +52,7 @@ who_leaves_gives_its_place_to_the_next(void **state)
 static void
 a_large_one_that_leaves_lets_the_small_ones_in(void **state)
 {
-	struct taker *large;
+	struct share_taker *large;
 
 	(void)state;
 	open_budget(10, 0, false);
@@ -60,7 +60,7 @@ a_large_one_that_leaves_lets_the_small_ones_in(void **state)
 	large = take_weighted("t2", 'b', 1, 8);
 	take_weighted("t3", 'c', 1, 2);
 	assert_string_equal(traced, "a");
-	taker_leaves(large);
+	share_taker_leaves(large);
 	assert_string_equal(traced, "ac");
 }
 
@@ -68,7 +68,7 @@ a_large_one_that_leaves_lets_the_small_ones_in(void **state)
 static void
 a_grant_to_one_that_has_left_is_given_back(void **state)
 {
-	struct taker *a, *b;
+	struct share_taker *a, *b;
 
 	(void)state;
 	open_budget(1, 0, false);
@@ -84,7 +84,7 @@ a_grant_to_one_that_has_left_is_given_back(void **state)
 static void
 giving_back_twice_is_giving_back_once(void **state)
 {
-	struct taker *a;
+	struct share_taker *a;
 
 	(void)state;
 	open_budget(2, 0, false);
@@ -113,9 +113,27 @@ headroom_is_left_for_others(void **state)
 }
 
 static void
+holders_of_what_is_held_briefly_take_turns(void **state)
+{
+	struct share_taker *a, *b, *l;
+
+	(void)state;
+	open_budget(1, 0, false);
+	a = take("crowd", 'a');
+	b = take("crowd", 'b');
+	take("crowd", 'c');
+	take("crowd", 'd');
+	l = take("late", 'l');
+	share_taker_leaves(a);
+	share_taker_leaves(b);
+	share_taker_leaves(l);
+	assert_string_equal(traced, "ablc");
+}
+
+static void
 a_weight_divides_what_is_held(void **state)
 {
-	struct taker *a;
+	struct share_taker *a;
 
 	(void)state;
 	open_budget(4, 0, false);
@@ -125,7 +143,7 @@ a_weight_divides_what_is_held(void **state)
 	take_weighted("light", 'l', 1, 1);
 	take_weighted("light", 'm', 1, 1);
 	take_weighted("heavy", 'i', 4, 1);
-	taker_leaves(a);
+	share_taker_leaves(a);
 	assert_string_equal(traced, "hhhli");
 }
 
@@ -160,7 +178,7 @@ a_higher_capacity_wakes_waiters(void **state)
 static void
 a_lower_capacity_is_reached_as_grants_come_back(void **state)
 {
-	struct taker *a, *b;
+	struct share_taker *a, *b;
 
 	(void)state;
 	open_budget(3, 0, false);
@@ -168,9 +186,9 @@ a_lower_capacity_is_reached_as_grants_come_back(void **state)
 	b = take("t2", 'b');
 	share_resize(budget, 1);
 	take("t3", 'c');
-	taker_leaves(a);
+	share_taker_leaves(a);
 	assert_string_equal(traced, "ab");
-	taker_leaves(b);
+	share_taker_leaves(b);
 	assert_string_equal(traced, "abc");
 }
 
@@ -185,6 +203,7 @@ main(void)
 		SHARE_TEST(a_grant_to_one_that_has_left_is_given_back),
 		SHARE_TEST(giving_back_twice_is_giving_back_once),
 		SHARE_TEST(headroom_is_left_for_others),
+		SHARE_TEST(holders_of_what_is_held_briefly_take_turns),
 		SHARE_TEST(a_weight_divides_what_is_held),
 		SHARE_TEST(a_ceiling_stops_one_and_not_the_others),
 		SHARE_TEST(a_higher_capacity_wakes_waiters),

@@ -7,7 +7,7 @@
 static void
 more_than_one_may_ever_have_is_too_large(void **state)
 {
-	struct taker *t;
+	struct share_taker *t;
 
 	(void)state;
 	open_budget(100, 0, true);
@@ -24,7 +24,7 @@ more_than_one_may_ever_have_is_too_large(void **state)
 static void
 who_waits_for_more_than_a_lowered_capacity_is_refused(void **state)
 {
-	struct taker *large;
+	struct share_taker *large;
 
 	(void)state;
 	open_budget(10, 0, false);
@@ -40,7 +40,7 @@ who_waits_for_more_than_a_lowered_capacity_is_refused(void **state)
 static void
 too_many_waiters_of_one_holder_are_refused_at_once(void **state)
 {
-	struct taker *t;
+	struct share_taker *t;
 	unsigned i;
 
 	(void)state;
@@ -59,7 +59,7 @@ static void
 a_wait_that_is_too_long_says_what_was_scarce(void **state)
 {
 	struct share_conf conf = { "embedding calls", "max_embedding_calls", 1, 0, true, 9, 1000 };
-	struct taker *t;
+	struct share_taker *t;
 
 	(void)state;
 	budget = share_open(&conf);
@@ -78,7 +78,7 @@ a_wait_that_is_too_long_says_what_was_scarce(void **state)
 static void
 retry_after_is_the_place_over_the_grants_of_late(void **state)
 {
-	struct taker *t;
+	struct share_taker *t;
 	unsigned i;
 
 	(void)state;
@@ -86,7 +86,7 @@ retry_after_is_the_place_over_the_grants_of_late(void **state)
 	clock_test_advance(20 * 1000000u);
 	for (i = 0; i < 5; i++) {
 		taken = 0;
-		taker_leaves(take("t1", '.'));
+		share_taker_leaves(take("t1", '.'));
 	}
 	take("t1", 'a');
 	for (i = 0; i < 3; i++)

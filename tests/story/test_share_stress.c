@@ -45,7 +45,7 @@ static unsigned seed = 1;
 static _Thread_local uint64_t stress_rng;
 
 static unsigned
-stress_dice(unsigned sides)
+share_dice(unsigned sides)
 {
 	stress_rng ^= stress_rng << 13;
 	stress_rng ^= stress_rng >> 7;
@@ -59,7 +59,7 @@ stress_take(struct flow *f)
 	struct stress_taker *t = (struct stress_taker *)f;
 	char name = (char)('a' + t->name);
 
-	return share_take(f, budget, slice_of(&name, 1), 1 + t->name % 3, 1 + stress_dice(UNITS),
+	return share_take(f, budget, slice_of(&name, 1), 1 + t->name % 3, 1 + share_dice(UNITS),
 	    &t->grant);
 }
 
@@ -70,8 +70,8 @@ stress_grow(struct stress_taker *t)
 	char name = (char)('a' + t->name);
 	struct err err = { .code = ERR_NONE };
 
-	if (stress_dice(3) == 0)
-		(void)share_try(budget, slice_of(&name, 1), 1 + t->name % 3, 1 + stress_dice(UNITS),
+	if (share_dice(3) == 0)
+		(void)share_try(budget, slice_of(&name, 1), 1 + t->name % 3, 1 + share_dice(UNITS),
 		    &t->grant, &err);
 }
 
@@ -97,9 +97,9 @@ stress_hold(struct flow *f)
 
 	stress_grow(t);
 	stress_count(t);
-	if (stress_dice(10) == 0)
+	if (share_dice(10) == 0)
 		return FLOW_NEXT;
-	return flow_sleep(f, &t->timer, stress_dice(300));
+	return flow_sleep(f, &t->timer, share_dice(300));
 }
 
 /* Granted, but ended before its step (aborted): it gives back what it has not counted. */
@@ -122,7 +122,7 @@ stress_again(struct flow *f)
 	stress_give(t);
 	if (--t->rounds == 0)
 		return FLOW_DONE;
-	t->name = stress_dice(NAMES);
+	t->name = share_dice(NAMES);
 	return flow_goto(f, stress_take);
 }
 
@@ -161,19 +161,19 @@ stress_start(struct stress_thread *thread)
 
 	assert(t != NULL);
 	t->thread = thread;
-	t->rounds = 1 + stress_dice(4);
-	t->name = stress_dice(3) == 0 ? 0 : stress_dice(NAMES); /* 0 is the noisy one */
+	t->rounds = 1 + share_dice(4);
+	t->name = share_dice(3) == 0 ? 0 : share_dice(NAMES); /* 0 is the noisy one */
 	flow_start(&t->flow, &stress_kind, thread->worker, NULL);
 	thread->started++;
-	if (stress_dice(10) == 0)
-		flow_deadline(&t->flow, 1 + stress_dice(5000));
+	if (share_dice(10) == 0)
+		flow_deadline(&t->flow, 1 + share_dice(5000));
 }
 
 static void
 stress_abort_some(struct flow *f, void *arg)
 {
 	(void)arg;
-	if (stress_dice(400) == 0)
+	if (share_dice(400) == 0)
 		flow_abort(f, ERR_CLIENT_GONE, "left");
 }
 
@@ -183,10 +183,10 @@ stress_change(void)
 {
 	struct share_stats stats;
 
-	if (stress_dice(10) == 0)
-		share_resize(budget, 4 + stress_dice(CAPACITY - 3));
-	if (stress_dice(10) == 0)
-		share_set_ceiling(budget, 4 + stress_dice(CEILING - 3));
+	if (share_dice(10) == 0)
+		share_resize(budget, 4 + share_dice(CAPACITY - 3));
+	if (share_dice(10) == 0)
+		share_set_ceiling(budget, 4 + share_dice(CEILING - 3));
 	share_stats(budget, &stats);
 	assert(stats.held <= CAPACITY);
 }
@@ -195,7 +195,7 @@ static void
 stress_drive(void *arg)
 {
 	struct stress_thread *thread = arg;
-	unsigned burst = stress_dice(40);
+	unsigned burst = share_dice(40);
 
 	while (thread->left > 0 && burst-- > 0 && flow_count(thread->worker) < ALIVE_MAX) {
 		stress_start(thread);
@@ -204,7 +204,7 @@ stress_drive(void *arg)
 	flow_each(thread->worker, stress_abort_some, NULL);
 	stress_change();
 	if (thread->left > 0 || flow_count(thread->worker) > 0)
-		timer_start(&thread->driver, stress_dice(500));
+		timer_start(&thread->driver, share_dice(500));
 	else
 		threads_done++;
 }

@@ -37,6 +37,13 @@ http_remote(const struct http_exchange *x)
 	return "192.0.2.1";
 }
 
+struct slice
+http_network(const struct http_exchange *x)
+{
+	(void)x;
+	return SLICE_LIT("192.0.2.1");
+}
+
 uint64_t
 http_bytes_in(const struct http_exchange *x)
 {

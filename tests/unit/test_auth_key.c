@@ -10,11 +10,12 @@
 
 #include <cmocka.h>
 
-#include "auth/auth_key.h"
+#include "auth/key_tag.h"
 
 #define ID     "abcdefghjkmn"
 #define SECRET "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"
 #define KEY    "tg_" ID "_" SECRET
+#define TAG    "01234zZ9"
 
 static void
 a_bearer_key_is_read(void **state)
@@ -30,7 +31,38 @@ a_bearer_key_is_read(void **state)
 		assert_true(key_from_header(slice_str(good[i]), &k));
 		assert_true(slice_is(k.id, ID));
 		assert_true(slice_is(k.secret, SECRET));
+		assert_int_equal(k.tag.len, 0);
 	}
+}
+
+static void
+a_tag_is_read(void **state)
+{
+	struct key_text k;
+
+	(void)state;
+	assert_true(key_from_header(SLICE_LIT("Bearer " KEY TAG), &k));
+	assert_true(slice_is(k.secret, SECRET));
+	assert_true(slice_is(k.untagged, KEY));
+	assert_true(slice_is(k.tag, TAG));
+}
+
+/* The keys that are out there have tags of this form: another form would refuse them all. The
+ * answer is Python's: hmac.digest(), its first 8 bytes as a number, least digit first. */
+static void
+a_tag_is_the_known_one(void **state)
+{
+	char tag[KEY_TAG_LEN + 1];
+
+	(void)state;
+	key_tag_make(SLICE_LIT("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"),
+	    SLICE_LIT(KEY), tag);
+	assert_string_equal(tag, "QQXjtzeB");
+	assert_true(key_tag_secret_valid(
+	    SLICE_LIT("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")));
+	assert_false(key_tag_secret_valid(SLICE_LIT("0011")));
+	assert_false(key_tag_secret_valid(
+	    SLICE_LIT("00112233445566778899aabbccddeeff00112233445566778899aabbccddeefg")));
 }
 
 static void
@@ -43,6 +75,7 @@ anything_else_is_no_key(void **state)
 		"Bearer tg_" ID "_"
 		"0123456789ABCDEFGHIJKLMNOPQR"
 		"STUVWXYZabcdef_",
+		"Bearer " KEY TAG "x", "Bearer " KEY "0123456_", "Bearer " KEY "_" TAG,
 		"Bearer sk-0123456789" };
 	size_t i;
 
@@ -120,6 +153,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bearer_key_is_read),
+		cmocka_unit_test(a_tag_is_read),
+		cmocka_unit_test(a_tag_is_the_known_one),
 		cmocka_unit_test(anything_else_is_no_key),
 		cmocka_unit_test(no_prefix_of_a_key_is_one),
 		cmocka_unit_test(tenant_ids_have_a_form),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_digest: known answers of SHA-256; bytes compared and wiped.
+ * test_digest: known answers of SHA-256 and HMAC; bytes compared and wiped.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,6 +37,35 @@ sha256_gives_the_known_answers(void **state)
 	assert_memory_equal(raw, "\xba\x78\x16\xbf", 4);
 }
 
+/* RFC 4231, cases 1, 2 and 6; RFC 2104 knows no key too short. */
+static void
+hmac_gives_the_known_answers(void **state)
+{
+	char key[131];
+	const struct {
+		struct slice key;
+		const char *in, *begins;
+	} rows[] = {
+		{ slice_of(key, 20), "Hi There", "\xb0\x34\x4c\x61\xd8\xdb\x38\x53" },
+		{ slice_str("Jefe"), "what do ya want for nothing?",
+		    "\x5b\xdc\xc1\x46\xbf\x60\x75\x4e" },
+		{ slice_of(NULL, 0), "", "\xb6\x13\x67\x9a\x08\x14\xd9\xec" },
+	};
+	uint8_t raw[SHA256_SIZE];
+	size_t i;
+
+	(void)state;
+	memset(key, 0x0b, sizeof(key));
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		hmac_sha256(rows[i].key, slice_str(rows[i].in), raw);
+		assert_memory_equal(raw, rows[i].begins, 8);
+	}
+	memset(key, 0xaa, sizeof(key));
+	hmac_sha256(slice_of(key, sizeof(key)),
+	    slice_str("Test Using Larger Than Block-Size Key - Hash Key First"), raw);
+	assert_memory_equal(raw, "\x60\xe4\x31\x59\x1e\xe0\xb6\x7f", 8);
+}
+
 static void
 bytes_are_compared_and_wiped(void **state)
 {
@@ -63,6 +92,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sha256_gives_the_known_answers),
+		cmocka_unit_test(hmac_gives_the_known_answers),
 		cmocka_unit_test(bytes_are_compared_and_wiped),
 	};
 

@@ -13,8 +13,9 @@
 #define REQUEST_ID_LEN	20	/* one of our own: 115 bits by id_random() */
 #define PLAN_NAME_MAX	32	/* a tenant's plan */
 
-/* An API key: tg_<id>_<secret>. */
+/* An API key: tg_<id>_<secret><tag>; keys of the first releases have no tag. */
 #define KEY_ID_LEN	12
 #define KEY_SECRET_LEN	43	/* 247 bits by id_random() */
+#define KEY_TAG_LEN	8	/* 47 bits (auth.h) */
 
 #endif

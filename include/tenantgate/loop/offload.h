@@ -14,9 +14,10 @@
  * that the function uses can go away under it.
  *
  * Helpers are few and shared by all workers. What waits for them has an order: of the holders (as a
- * rule tenants' ids) the one that has least running, then the oldest (base/budget.h, without
- * headroom), so that one tenant's large bodies do not hold up the others' logins. As a function
- * that runs cannot be stopped, one helper is always left to other holders.
+ * rule tenants' ids) the one that has least running is next, and those that have equally many take
+ * turns (base/budget.h, without headroom), so that one tenant's large bodies do not hold up the
+ * others' logins. As a function that runs cannot be stopped, one helper is always left to other
+ * holders.
  */
 #ifndef TENANTGATE_LOOP_OFFLOAD_H
 #define TENANTGATE_LOOP_OFFLOAD_H

@@ -36,7 +36,7 @@ struct share_conf {
 	const char	*setting;	/* static: what an operator raises: "max_model_streams" */
 	uint64_t	 capacity;	/* units */
 	uint64_t	 ceiling;	/* of one holder, units; 0: the rule's alone */
-	bool		 has_headroom;	/* for what is held long; else only the order counts */
+	bool		 has_headroom;	/* for what is held long; else holders take turns */
 	unsigned	 waiting_max;	/* waiters of one holder; more get ERR_OVERLOADED at once */
 	uint64_t	 wait_timeout_us;	/* of a waiter: then ERR_OVERLOADED */
 };

@@ -11,11 +11,13 @@ export class Client {
 		this.headers = headers;
 	}
 
-	// Resolves when the header is there: { status, headers, stream, text(), json() }.
-	open(method, path, { headers = {}, body, signal } = {}) {
+	// Resolves when the header is there: { status, headers, stream, text(), json() }. `from`: the
+	// address to come from.
+	open(method, path, { headers = {}, body, signal, from } = {}) {
 		return new Promise((resolve, reject) => {
 			const request = http.request({ host: this.url.hostname, port: this.url.port, method,
-				path, headers: { ...this.headers, ...headers }, signal, agent: false });
+				path, headers: { ...this.headers, ...headers }, signal, localAddress: from,
+				agent: false });
 			request.on('error', reject);
 			request.on('response', (answer) => {
 				answer.setEncoding('utf8');

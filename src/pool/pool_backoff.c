@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pool_backoff: what a failed login means for those that would follow. A login costs the server a
+ * process and us a handshake's worth of CPU, so a target that refuses is asked rarely:
+ *
+ *	failed		no other login for server_login_retry, twice as long after each further
+ *			failure, four times at most; then one alone, until one works
+ *	server full	(SQLSTATE class 53) no back-off while connections of ours are in use there:
+ *			they come back. What is in use is the limit of that server, or of the role
+ *			or database when the message says so
+ *	new		none has worked yet: a few at once, not one for each waiter
+ *
+ * Under the lock, unless pool_internal.h says otherwise.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "pool/pool_internal.h"
+#include "tenantgate/base/backoff.h"
+#include "tenantgate/base/clock.h"
+
+#define RETRY_MIN_US   100000 /* whatever is configured: no storm of logins */
+#define RETRY_LONGEST  4      /* times server_login_retry */
+#define LOGINS_UNKNOWN 4      /* at once, to a target that has accepted none yet */
+
+bool
+pool_in_backoff(const struct pool *pool)
+{
+	return pool->retry_us != 0 && clock_mono_us() < pool->retry_us;
+}
+
+static unsigned
+pool_in_use(const struct pool *pool)
+{
+	return pool->servers[SERVER_IDLE] + pool->servers[SERVER_ACTIVE] +
+	    pool->servers[SERVER_RESETTING];
+}
+
+unsigned
+pool_logins_max(const struct pool *pool)
+{
+	if (pool->failures > 0)
+		return 1;
+	return pool_in_use(pool) > 0 ? UINT_MAX : LOGINS_UNKNOWN;
+}
+
+/* With jitter: the pools of several replicas that lost the same server must not all come back to it
+ * in the same moment. */
+uint64_t
+pool_login_wait(const struct pool_conf *conf, unsigned failures)
+{
+	uint64_t first = conf->server_login_retry_us;
+	const struct backoff login_backoff = { first, first * RETRY_LONGEST, 200 };
+	uint64_t us = backoff_us(&login_backoff, failures, 0);
+
+	return us > RETRY_MIN_US ? us : RETRY_MIN_US;
+}
+
+/* PostgreSQL's primary messages end without a stop, our own reasons with one. The message is cut so
+ * that the sentence around it fits struct err. */
+void
+pool_login_reason(const struct pg_failure *failure, char out[LOGIN_REASON_SIZE])
+{
+	size_t len = strnlen(failure->message, 190);
+	bool coded = failure->sqlstate[0] != '\0';
+
+	if (len > 0 && failure->message[len - 1] == '.')
+		len--;
+	snprintf(out, LOGIN_REASON_SIZE, "%.*s%s%s%s", (int)len, failure->message,
+	    coded ? " (SQLSTATE " : "", failure->sqlstate, coded ? ")" : "");
+}
+
+/* Kept for those who wait and for those who come before retry_us: they fail with this reason, and
+ * the database is not asked. */
+static void
+pool_failure_set(struct pool *pool, const struct pg_failure *why, bool is_full)
+{
+	char reason[LOGIN_REASON_SIZE];
+
+	pool_login_reason(why, reason);
+	err_clear(&pool->failure);
+	if (is_full)
+		err_set(&pool->failure, ERR_OVERLOADED,
+		    "The database's server is full: %s. Try again.", reason);
+	else
+		err_set(&pool->failure, ERR_DATABASE,
+		    "Login to the database failed: %s. Try again.", reason);
+}
+
+/* "too many connections for role "x"" or "for database "x"" is not the server's own limit, and must
+ * not become that of others there. (From a server that speaks another language it does.) */
+static unsigned
+learn_limit(struct pool *pool, const struct pg_failure *why)
+{
+	if (strstr(why->message, "connections for ") != NULL) {
+		pool_limit_learn(&pool->learned, pool_in_use(pool));
+		return pool_in_use(pool);
+	}
+	pool_host_refused(pool->pools, pool->host);
+	return pool_host_in_use(pool->host);
+}
+
+/* Logins that were under way together and fail together are one failure. */
+void
+pool_login_failed(const struct server *s, const struct pg_failure *why, uint64_t wait_us)
+{
+	struct pool *pool = s->pool;
+	bool is_full = strncmp(why->sqlstate, "53", 2) == 0;
+
+	pool_failure_set(pool, why, is_full);
+	if (is_full && learn_limit(pool, why) > 0)
+		return;
+	if (pool->failures < s->failures + 1)
+		pool->failures = s->failures + 1;
+	pool->retry_us = clock_mono_us() + wait_us;
+}
+
+void
+pool_login_worked(const struct server *s)
+{
+	struct pool *pool = s->pool;
+
+	pool->retry_us = 0;
+	pool->failures = 0;
+	pool_limit_confirm(&pool->learned, pool_in_use(pool) + 1);
+	pool_host_confirm(pool->host);
+}

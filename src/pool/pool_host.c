@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pool_host: the servers that pools connect to, by "host:port". A server that is full is a budget
+ * of its own, with its own order of pools, beside the process's:
+ *
+ *	pool:  [waits, in the process's order] --its host is full--> [waits for the host]
+ *	               ^                                                   |
+ *	               +---- something came free there: the first one -----+
+ *
+ * So who waits for a full server holds up nobody who wants another. Without a limit a host admits
+ * everybody. Functions here run under the lock, but for the three doors at the end, which take it.
+ */
+#include <assert.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pool/pool_internal.h"
+#include "tenantgate/base/alloc.h"
+#include "tenantgate/base/clock.h"
+
+#define HOST_KEY_SIZE 320		/* a host name of 255 bytes at most; the port */
+#define UNLIMITED     UINT32_MAX	/* as a capacity: its headroom is always there */
+#define RECENT_US     (10 * 1000000ull) /* an idle connection used within that is wanted */
+#define HOSTS_BATCH   32		/* shown in one hold of the lock */
+
+static struct slice
+pool_host_key(const struct pool_host *host)
+{
+	return slice_str(host->key);
+}
+
+static struct pool_host *
+pool_host_new(struct pools *p, const char *key)
+{
+	struct pool_host *host = xcalloc(1, sizeof(*host));
+
+	host->key = xstrdup(key);
+	host->leased = UINT_MAX;
+	budget_init(&host->budget, UNLIMITED, false);
+	TAILQ_INSERT_TAIL(&p->hosts, host, link);
+	if (!map_put(p->by_host, pool_host_key(host), host))
+		abort();
+	return host;
+}
+
+/* Headroom is for others: a host that only one pool has ever used (Neon's: each tenant has its own)
+ * is that pool's, whole. */
+struct pool_host *
+pool_host_find(struct pools *p, const struct pg_target *target)
+{
+	char key[HOST_KEY_SIZE];
+	struct pool_host *host;
+
+	snprintf(key, sizeof(key), "%s:%u", target->host != NULL ? target->host : "",
+	    (unsigned)target->port);
+	host = map_get(p->by_host, slice_str(key));
+	if (host == NULL)
+		host = pool_host_new(p, key);
+	host->refs++;
+	if (host->refs > 1)
+		host->is_shared = true;
+	host->budget.has_headroom = host->is_shared && !p->conf.single_owner;
+	return host;
+}
+
+void
+pool_host_release(struct pools *p, struct pool_host *host)
+{
+	assert(host->refs > 0);
+	if (--host->refs > 0)
+		return;
+	assert(host->open == 0 && host->want == 0);
+	map_take(p->by_host, pool_host_key(host));
+	TAILQ_REMOVE(&p->hosts, host, link);
+	if (host->learned.limit != 0)
+		TAILQ_REMOVE(&p->limited, host, limited_link);
+	budget_free(&host->budget);
+	free(host->key);
+	free(host);
+}
+
+unsigned
+pool_host_limit(const struct pool_host *host)
+{
+	unsigned learned = pool_limit_value(&host->learned);
+
+	return learned < host->leased ? learned : host->leased;
+}
+
+static void
+pool_host_resize(struct pool_host *host)
+{
+	unsigned limit = pool_host_limit(host);
+
+	budget_resize(&host->budget, limit == UINT_MAX ? UNLIMITED : limit);
+}
+
+bool
+pool_host_has_room(const struct pool_host *host)
+{
+	return host->open < pool_host_limit(host);
+}
+
+unsigned
+pool_host_in_use(const struct pool_host *host)
+{
+	return host->servers[SERVER_IDLE] + host->servers[SERVER_ACTIVE] +
+	    host->servers[SERVER_RESETTING];
+}
+
+/* One at a time: what came free is for one, and pools_pass() asks again when it has been given. */
+void
+pool_host_promote(struct pool_host *host)
+{
+	struct budget_holder *h = budget_next(&host->budget);
+	struct pool *pool;
+
+	if (h == NULL || (!pool_host_has_room(host) && host->servers[SERVER_IDLE] == 0))
+		return;
+	pool = (struct pool *)(void *)((char *)h - offsetof(struct pool, host_holder));
+	pool->waits_for_host = false;
+	pool_place_update(pool);
+}
+
+void
+pool_host_refused(struct pools *p, struct pool_host *host)
+{
+	if (host->learned.limit == 0)
+		TAILQ_INSERT_TAIL(&p->limited, host, limited_link);
+	pool_limit_learn(&host->learned, pool_host_in_use(host));
+	pool_host_resize(host);
+}
+
+void
+pool_host_confirm(struct pool_host *host)
+{
+	pool_limit_confirm(&host->learned, pool_host_in_use(host) + 1);
+	pool_host_resize(host);
+}
+
+/* The janitor's: limits that grow. Past the process's own budget they mean nothing. */
+void
+pools_hosts_rise(struct pools *p, struct deferred *deferred)
+{
+	struct pool_host *host, *next;
+
+	for (host = TAILQ_FIRST(&p->limited); host != NULL; host = next) {
+		next = TAILQ_NEXT(host, limited_link);
+		pool_limit_rise(&host->learned, p->conf.max_server_connections);
+		if (host->learned.limit == 0)
+			TAILQ_REMOVE(&p->limited, host, limited_link);
+		pool_host_resize(host);
+		pool_host_promote(host);
+	}
+	pools_pass(p, deferred);
+}
+
+/* ---- the doors ---- */
+
+/* The idle connections that were used a moment ago: they are likely to be used again. The list has
+ * the longest idle first, so it is read from its end. */
+static unsigned
+pool_host_recent(const struct pools *p, const struct pool_host *host)
+{
+	uint64_t now = clock_mono_us();
+	const struct server *s;
+	unsigned n = 0;
+
+	TAILQ_FOREACH_REVERSE(s, &p->idle, server_list, link) {
+		if (now - s->idle_since_us > RECENT_US)
+			break;
+		n += s->pool->host == host;
+	}
+	return n;
+}
+
+static void
+pool_host_tell(const struct pools *p, const struct pool_host *host, struct pool_host_stats *out)
+{
+	*out = (struct pool_host_stats){
+		.key = slice_str(xstrdup(host->key)),
+		.max_connections = host->max_connections,
+		.used = host->open,
+		.want = host->want + pool_host_recent(p, host),
+		.limit = pool_host_limit(host),
+	};
+}
+
+/* Takes hosts from the list's head that were not shown in this round, and puts them at its end. */
+static unsigned
+hosts_batch(struct pools *p, uint64_t *round, struct pool_host_stats out[HOSTS_BATCH])
+{
+	struct pool_host *host;
+	struct deferred deferred;
+	unsigned n = 0;
+
+	pools_lock(p, &deferred);
+	if (*round == 0)
+		*round = ++p->hosts_round;
+	while (n < HOSTS_BATCH && (host = TAILQ_FIRST(&p->hosts)) != NULL && host->round < *round) {
+		host->round = *round;
+		TAILQ_REMOVE(&p->hosts, host, link);
+		TAILQ_INSERT_TAIL(&p->hosts, host, link);
+		pool_host_tell(p, host, &out[n++]);
+	}
+	pools_unlock(p, &deferred);
+	return n;
+}
+
+/* In batches, so that thousands of hosts do not keep the lock for long. */
+void
+pools_hosts(struct pools *p, pool_host_fn *fn, void *arg)
+{
+	struct pool_host_stats stats[HOSTS_BATCH];
+	uint64_t round = 0;
+	unsigned n, i;
+
+	while ((n = hosts_batch(p, &round, stats)) > 0)
+		for (i = 0; i < n; i++) {
+			fn(&stats[i], arg);
+			free((char *)(uintptr_t)stats[i].key.p);
+		}
+}
+
+/* Idle ones above the limit, the longest idle first. Their slots come free one by one; what is lent
+ * is closed when it comes back (server_offer). */
+static void
+host_close_surplus(struct pools *p, struct pool_host *host, struct deferred *deferred)
+{
+	struct server *s, *next;
+
+	for (s = TAILQ_FIRST(&p->idle); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, link);
+		if (pool_host_in_use(host) <= host->leased)
+			return;
+		if (s->pool->host == host)
+			server_drop(s, deferred);
+	}
+}
+
+void
+pools_host_limit(struct pools *p, struct slice host_key, unsigned limit)
+{
+	struct deferred deferred;
+	struct pool_host *host;
+
+	pools_lock(p, &deferred);
+	host = map_get(p->by_host, host_key);
+	if (host != NULL && host->leased != limit) {
+		host->leased = limit;
+		pool_host_resize(host);
+		host_close_surplus(p, host, &deferred);
+		pool_host_promote(host);
+		pools_pass(p, &deferred);
+	}
+	pools_unlock(p, &deferred);
+}
+
+/* Sizes follow at once: pool_place_update() computes them. */
+void
+pools_replicas(struct pools *p, unsigned live)
+{
+	struct deferred deferred;
+	struct pool *pool, *next;
+	unsigned i;
+
+	pools_lock(p, &deferred);
+	p->replicas = live > 0 ? live : 1;
+	for (i = 0; i < POOL_PLACES; i++)
+		for (pool = TAILQ_FIRST(&p->places[i]); pool != NULL; pool = next) {
+			next = TAILQ_NEXT(pool, link);
+			pool_place_update(pool);
+		}
+	pools_pass(p, &deferred);
+	pools_unlock(p, &deferred);
+}

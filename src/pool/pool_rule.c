@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pool_rule: who gets what comes free. base/budget.h has the rule and the order; this file has what
+ * is particular to connections: an idle one is lent, or a free slot is logged in with, or an idle
+ * one of another pool is closed for it.
+ *
+ *	pools_pass():	while the first in the order is admitted, by the process and by its host:
+ *			lend it an idle one of its own, else log in, else close a victim and log
+ *			in; when none of these can be, nobody behind it can do better.
+ *	server_offer():	a young connection goes to its own pool's waiters; an older one becomes
+ *			idle, and the order decides.
+ *
+ * The turn of a young connection is what makes more tenants than connections bearable: a login for
+ * each request would be all that the databases do. It is bounded, or the others would wait too
+ * long.
+ *
+ * Under the lock.
+ */
+#include <stddef.h>
+
+#include "pool/pool_internal.h"
+#include "tenantgate/base/clock.h"
+
+#define TURN_LOGINS  4 /* times as long as the login took */
+#define TURN_MAX_US  250000
+#define WAIT_DIVISOR 4	/* of query_wait_timeout, for one round of all who wait */
+#define SERVER_OWN   17 /* of max_connections: superusers, reserved, and others' tools */
+
+/* What the configuration and the server's size allow. */
+static unsigned
+pool_size(const struct pool *pool)
+{
+	unsigned max = pool->host->max_connections, part;
+
+	if (max == 0)
+		return pool->size;
+	part = max > SERVER_OWN ? (max - SERVER_OWN) / pool->pools->replicas : 0;
+	if (part == 0)
+		part = 1;
+	return part < pool->size ? part : pool->size;
+}
+
+/* The role's or the database's own limit comes from a refusal. */
+unsigned
+pool_own_limit(struct pool *pool)
+{
+	unsigned size = pool_size(pool), learned;
+
+	pool_limit_rise(&pool->learned, size);
+	learned = pool_limit_value(&pool->learned);
+	return learned < size ? learned : size;
+}
+
+/* ---- who is next ---- */
+
+static void
+pool_wait_for_host(struct pool *pool)
+{
+	pool->waits_for_host = true;
+	pool_place_update(pool);
+}
+
+/* A login with a free slot or a victim's. False: there is neither. */
+static bool
+pool_login(struct pool *pool, bool host_has_room, struct deferred *deferred)
+{
+	struct pools *p = pool->pools;
+	struct server *victim = NULL;
+
+	if (!host_has_room || p->open >= p->conf.max_server_connections) {
+		victim = pool_victim(pool, !host_has_room);
+		if (victim == NULL)
+			return false;
+	}
+	server_launch(pool, victim, deferred);
+	return true;
+}
+
+/* Serves one waiter of the first in the order, or puts it aside when its host is full. False: it
+ * can be given nothing, nor can anybody behind it. */
+static bool
+pool_serve(struct pool *pool, struct deferred *deferred)
+{
+	struct server *s = TAILQ_FIRST(&pool->idle);
+	bool host_has_room = pool_host_has_room(pool->host);
+
+	if (!budget_admits(&pool->host_holder, 1)) {
+		pool_wait_for_host(pool);
+		return true;
+	}
+	if (s != NULL) {
+		waiter_grant(TAILQ_FIRST(&pool->waiters), s, deferred);
+	} else if (!pool_login(pool, host_has_room, deferred)) {
+		if (host_has_room)
+			return false;
+		pool_wait_for_host(pool);
+		return true;
+	}
+	pool_host_promote(pool->host);
+	return true;
+}
+
+static struct pool *
+pool_of_holder(struct budget_holder *h)
+{
+	return (struct pool *)(void *)((char *)h - offsetof(struct pool, holder));
+}
+
+/* Ends: each turn lends, logs in, or puts a pool aside, which only a loan or login brings back. */
+void
+pools_pass(struct pools *p, struct deferred *deferred)
+{
+	struct budget_holder *h;
+	bool can = true;
+
+	while (can && (h = budget_next(&p->budget)) != NULL)
+		can = pool_serve(pool_of_holder(h), deferred);
+}
+
+/* ---- what came back ---- */
+
+static uint64_t
+turn_us(const struct server *s)
+{
+	const struct pools *p = s->pool->pools;
+	uint64_t us = TURN_LOGINS * s->login_us;
+	uint64_t round_us = p->conf.query_wait_timeout_us / WAIT_DIVISOR *
+	    p->conf.max_server_connections / (p->pools_waiting > 0 ? p->pools_waiting : 1);
+
+	if (us > TURN_MAX_US)
+		us = TURN_MAX_US;
+	return us < round_us ? us : round_us;
+}
+
+/* One that has just logged in serves at least the waiter that it was made for. */
+static bool
+server_has_turn(const struct server *s)
+{
+	return !s->used || clock_mono_us() - s->logged_in_us < turn_us(s);
+}
+
+/* More connections than the pool or the host may have by now. What was learned from refusals does
+ * not count: a connection that is there was not refused. */
+static bool
+server_is_surplus(const struct server *s)
+{
+	const struct pool *pool = s->pool;
+	unsigned logins = pool->servers[SERVER_LOGIN] - (s->state == SERVER_LOGIN);
+	unsigned in_host = pool_host_in_use(pool->host) + (s->state == SERVER_LOGIN);
+
+	return pool_live(pool) - logins > pool_size(pool) || in_host > pool->host->leased;
+}
+
+/* In a pool that is out of date no server is lent twice; but one that has just logged in is lent
+ * once, for the waiters that named this target are still served. */
+bool
+server_is_expired(const struct server *s)
+{
+	bool old = s->pool->retired || s->generation != s->pool->generation;
+
+	return (old && (s->used || s->pool->waiting == 0)) || clock_mono_us() >= s->expires_us;
+}
+
+void
+server_offer(struct server *s, struct deferred *deferred)
+{
+	struct pool *pool = s->pool;
+	struct waiter *w = TAILQ_FIRST(&pool->waiters);
+
+	if (server_is_expired(s) || server_is_surplus(s))
+		server_drop(s, deferred);
+	else if (w != NULL && server_has_turn(s))
+		waiter_grant(w, s, deferred);
+	else
+		server_move(s, SERVER_IDLE);
+	pool_changed(pool, deferred);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * server_login: the login of one server, a flow of its own; at the first one to a host its
+ * max_connections is asked as well. A failure of that question means nothing, unless it has cost
+ * the connection.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pool/pool_internal.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/base/log.h"
+#include "tenantgate/base/random.h"
+
+#define ASK_TIMEOUT_US (5 * 1000000ull)
+
+static flow_step_fn pool_login_connect, pool_login_ask;
+static flow_release_fn pool_login_release;
+
+static const struct flow_step pool_login_steps[] = {
+	{ "connect", pool_login_connect },
+	{ "ask", pool_login_ask },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind pool_login_kind = { "pool_login", pool_login_steps, NULL,
+	pool_login_release };
+
+/* The resolver of the server's worker; none when that has detached, and may have closed it. */
+static struct dns *
+server_dns(struct server *s, bool *attached)
+{
+	struct pools *p = s->pool->pools;
+	struct deferred deferred;
+	struct pool_worker pool_worker;
+
+	pools_lock(p, &deferred);
+	pool_worker = p->workers[worker_index(s->worker)];
+	pools_unlock(p, &deferred);
+	*attached = pool_worker.worker == s->worker;
+	return pool_worker.dns;
+}
+
+static enum flow_rc
+pool_login_connect(struct flow *f)
+{
+	struct server *s = FLOW_OF(f, struct server, &pool_login_kind);
+	struct pools *p = s->pool->pools;
+	bool attached;
+	struct dns *dns = server_dns(s, &attached);
+
+	if (!attached)
+		return flow_fail(f, ERR_SHUTDOWN, "The worker is shutting down. Try again.");
+	return p->ops.connect(f, dns, &s->pool->target, p->conf.server_connect_timeout_us, &s->conn,
+	    &s->result);
+}
+
+/* server_lifetime from now, and by chance up to the jitter more: connections made together, at a
+ * start or after an outage, must not all be made again in the same moment. */
+static uint64_t
+lifetime_end(const struct pool_conf *conf)
+{
+	uint64_t random;
+
+	if (conf->server_lifetime_us == 0)
+		return UINT64_MAX;
+	bytes_random(&random, sizeof(random));
+	return clock_mono_us() + conf->server_lifetime_us +
+	    (conf->server_lifetime_jitter_us == 0 ? 0 : random % conf->server_lifetime_jitter_us);
+}
+
+/* One login asks for all: the time is noted before the answer is there. */
+static bool
+ask_is_due(struct server *s)
+{
+	struct pools *p = s->pool->pools;
+	struct pool_host *host = s->pool->host;
+	uint64_t now = clock_mono_us();
+	struct deferred deferred;
+	bool due;
+
+	if (p->ops.ask == NULL)
+		return false;
+	pools_lock(p, &deferred);
+	due = host->asked_us == 0 || now - host->asked_us >= POOL_ASK_AGAIN_US;
+	if (due)
+		host->asked_us = now;
+	pools_unlock(p, &deferred);
+	return due;
+}
+
+static enum flow_rc
+pool_login_ask(struct flow *f)
+{
+	struct server *s = FLOW_OF(f, struct server, &pool_login_kind);
+
+	if (s->conn == NULL || !ask_is_due(s))
+		return FLOW_DONE;
+	return s->pool->pools->ops.ask(f, s->conn, &s->asked);
+}
+
+/* What the question lost is reported as a failed login. */
+static const struct pg_failure *
+pool_login_failure(const struct server *s)
+{
+	return s->conn == NULL ? &s->result.failure : &s->asked.failure;
+}
+
+/* For the operator; the waiters get the same reason without host and database. */
+static void
+pool_login_log(const struct server *s)
+{
+	const struct pg_target *t = &s->pool->target;
+	char reason[LOGIN_REASON_SIZE];
+
+	pool_login_reason(pool_login_failure(s), reason);
+	log_event(LOG_WARNING, "pool.login_failed", NULL,
+	    "Login to the database %s at %s:%u failed: %s. See whether the server runs, and "
+	    "whether this role and its password are still valid.",
+	    t->dbname, t->host, t->port, reason);
+}
+
+/* Under the lock. */
+static void
+pool_login_good(struct server *s, unsigned max_connections, struct deferred *deferred)
+{
+	struct pool *pool = s->pool;
+
+	s->logged_in_us = clock_mono_us();
+	s->login_us = s->logged_in_us - s->login_began_us;
+	if (max_connections > 0)
+		pool->host->max_connections = max_connections;
+	pool->pools->created_total++;
+	pool_login_worked(s);
+	server_offer(s, deferred);
+}
+
+/* A login that was aborted (the worker is shutting down) says nothing about the database: it is
+ * neither logged nor followed by a back-off. Log and random numbers come before the lock. */
+static void
+pool_login_release(struct flow *f)
+{
+	struct server *s = FLOW_OF(f, struct server, &pool_login_kind);
+	struct pools *p = s->pool->pools;
+	bool aborted = err_is(&f->err);
+	bool good = !aborted && s->conn != NULL && p->ops.state(s->conn) == PG_IDLE;
+	uint64_t wait_us = aborted || good ? 0 : pool_login_wait(&p->conf, s->failures + 1);
+	unsigned told = good && p->ops.ask != NULL ? p->ops.told(&s->asked) : 0;
+	struct deferred deferred;
+
+	if (!aborted && !good)
+		pool_login_log(s);
+	s->expires_us = lifetime_end(&p->conf);
+	pools_lock(p, &deferred);
+	if (good)
+		pool_login_good(s, told, &deferred);
+	if (!aborted && !good)
+		pool_login_failed(s, pool_login_failure(s), wait_us);
+	if (!good)
+		server_discard(s, &deferred);
+	pools_unlock(p, &deferred);
+}
+
+void
+server_login(void *arg)
+{
+	struct server *s = arg;
+
+	s->login_began_us = clock_mono_us();
+	flow_start(&s->flow, &pool_login_kind, s->worker, NULL);
+}
+
+/* ---- struct pool_ops' question, over a real connection ---- */
+
+enum flow_rc
+server_ask(struct flow *f, struct pg_conn *conn, struct pg_result *out)
+{
+	static const struct pg_query ask = {
+		.sql = "SELECT pg_catalog.current_setting('max_connections')",
+		.timeout_us = ASK_TIMEOUT_US,
+	};
+
+	return pg_run(f, conn, &ask, out);
+}
+
+unsigned
+server_told(const struct pg_result *r)
+{
+	return pg_rows(r) == 1 ? (unsigned)strtoul(pg_text(r, 0, 0), NULL, 10) : 0;
+}

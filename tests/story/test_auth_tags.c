@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_auth_tags: what a key's tag decides: whether it is looked up at all, and in which lane.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "auth/key_tag.h"
+#include "auth_fixture.h"
+#include "turn_until_idle.h"
+
+static char inserted_hash[SHA256_HEX_SIZE], inserted_id[KEY_ID_LEN + 1];
+
+static void
+an_insert(const struct pg_query *q, struct fake_result *a)
+{
+	snprintf(inserted_id, sizeof(inserted_id), "%s", q->params[0].data);
+	snprintf(inserted_hash, sizeof(inserted_hash), "%s", q->params[1].data);
+	auth_fixture_tag_secret(q, a);
+}
+
+static enum flow_rc
+key_create_step(struct flow *f)
+{
+	struct check_flow *v = (struct check_flow *)f;
+
+	return auth_key_create(f, NULL, CALLER_TENANT, "acme", "a note", v->text);
+}
+
+static const struct flow_step create_steps[] = { { "create", key_create_step }, { NULL, NULL } };
+static const struct flow_kind create_kind = { "create", create_steps, auth_fixture_end, NULL };
+
+/* "Bearer " and GOOD's key with its tag, static. */
+static const char *
+tagged(void)
+{
+	static char text[sizeof(GOOD) + KEY_TAG_LEN];
+
+	snprintf(text, sizeof(text), "%s", GOOD);
+	key_tag_make(SLICE_LIT(TAG_SECRET), slice_str(text + strlen("Bearer ")),
+	    text + sizeof(GOOD) - 1);
+	return text;
+}
+
+/* The same with another letter or digit at that place: as well formed. */
+static const char *
+tagged_but(size_t at)
+{
+	static char text[sizeof(GOOD) + KEY_TAG_LEN];
+
+	snprintf(text, sizeof(text), "%s", tagged());
+	text[at] = text[at] == 'x' ? 'y' : 'x';
+	return text;
+}
+
+static void
+an_invented_tag_costs_no_lookup(void **state)
+{
+	struct auth_fixture *w = *state;
+	size_t i;
+
+	auth_fixture_tags_load(w);
+	fake_catalog_returns(auth_fixture_key, 0);
+	for (i = 0; i < KEY_TAG_LEN; i++) {
+		const char *text = tagged_but(sizeof(GOOD) - 1 + i);
+
+		assert_int_equal(auth_fixture_check(w, text), ERR_UNAUTHENTICATED);
+	}
+	/* A true tag on another secret, and on another id. */
+	for (i = 0; i < 2; i++) {
+		const char *text = tagged_but(strlen("Bearer tg_") + i * (KEY_ID_LEN + 1));
+
+		assert_int_equal(auth_fixture_check(w, text), ERR_UNAUTHENTICATED);
+	}
+	assert_int_equal(fake_catalog_asked(), 0);
+	assert_int_equal(auth_fixture_check(w, tagged()), ERR_NONE);
+	assert_int_equal(fake_catalog_asked_in(CATALOG_KEYS), 1);
+}
+
+/* An invented tag is refused also when its key's record is at hand. */
+static void
+a_tag_must_be_true_whatever_is_cached(void **state)
+{
+	struct auth_fixture *w = *state;
+
+	auth_fixture_tags_load(w);
+	fake_catalog_returns(auth_fixture_key, 0);
+	assert_int_equal(auth_fixture_check(w, tagged()), ERR_NONE);
+	assert_int_equal(auth_fixture_check(w, tagged_but(sizeof(GOOD))), ERR_UNAUTHENTICATED);
+}
+
+static void
+an_old_key_goes_by_the_unverified_lane(void **state)
+{
+	struct auth_fixture *w = *state;
+
+	auth_fixture_tags_load(w);
+	fake_catalog_returns(auth_fixture_key, 0);
+	assert_int_equal(auth_fixture_check(w, GOOD), ERR_NONE);
+	assert_int_equal(fake_catalog_asked_in(CATALOG_UNVERIFIED_KEYS), 1);
+	assert_int_equal(fake_catalog_asked(), 1);
+	assert_true(slice_is(fake_catalog_holder(), "network1"));
+	/* Once it is known, it is known everywhere. */
+	assert_int_equal(auth_fixture_check_from(w, GOOD, ELSEWHERE), ERR_NONE);
+	assert_int_equal(auth_fixture_check(w, tagged()), ERR_NONE);
+	assert_int_equal(fake_catalog_asked(), 1);
+}
+
+static void
+without_the_tag_secret_every_key_is_unverified(void **state)
+{
+	struct auth_fixture *w = *state;
+
+	fake_catalog_returns(auth_fixture_key, 0);
+	assert_int_equal(auth_fixture_check(w, tagged()), ERR_NONE);
+	assert_int_equal(fake_catalog_asked_in(CATALOG_UNVERIFIED_KEYS), 1);
+	fake_catalog_returns(fake_catalog_empty, 0);
+	assert_int_equal(auth_fixture_check(w, tagged_but(strlen("Bearer tg_"))),
+	    ERR_UNAUTHENTICATED);
+	assert_int_equal(fake_catalog_asked_in(CATALOG_UNVERIFIED_KEYS), 1);
+}
+
+/* One that knows a key's id cannot make its holder wait in the flood's line. */
+static void
+networks_share_no_unverified_lookup(void **state)
+{
+	struct auth_fixture *w = *state;
+
+	auth_fixture_tags_load(w);
+	fake_catalog_returns(auth_fixture_key, 5000);
+	auth_fixture_begin(w, 0, BAD);
+	auth_fixture_begin(w, 1, GOOD);
+	w->checks[1].network = ELSEWHERE;
+	auth_fixture_begin(w, 2, tagged());
+	turn_until_idle(w->worker);
+	assert_int_equal(auth_fixture_outcome(w, 0), ERR_UNAUTHENTICATED);
+	assert_int_equal(auth_fixture_outcome(w, 1), ERR_NONE);
+	assert_int_equal(auth_fixture_outcome(w, 2), ERR_NONE);
+	assert_int_equal(fake_catalog_asked_in(CATALOG_UNVERIFIED_KEYS), 2);
+	assert_int_equal(fake_catalog_asked_in(CATALOG_KEYS), 1);
+}
+
+static void
+a_made_key_opens_and_only_its_hash_was_stored(void **state)
+{
+	struct auth_fixture *w = *state;
+	char text[AUTH_KEY_TEXT_SIZE] = "", hash[SHA256_HEX_SIZE];
+	struct key_text key;
+
+	fake_catalog_returns(an_insert, 0);
+	w->checks[0].text = text;
+	flow_start(&w->checks[0].flow, &create_kind, w->worker, NULL);
+	turn_until_idle(w->worker);
+	assert_int_equal(w->checks[0].err.code, ERR_NONE);
+	assert_true(key_parse(slice_str(text), &key));
+	assert_true(slice_is(key.id, inserted_id));
+	sha256_hex(key.secret, hash);
+	assert_string_equal(hash, inserted_hash);
+	auth_fixture_tags_load(w);
+	assert_int_equal(key_tag_verify(w->tags, &key), KEY_TAGGED);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(an_invented_tag_costs_no_lookup,
+		    auth_fixture_set_up, auth_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(a_tag_must_be_true_whatever_is_cached,
+		    auth_fixture_set_up, auth_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(an_old_key_goes_by_the_unverified_lane,
+		    auth_fixture_set_up, auth_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(without_the_tag_secret_every_key_is_unverified,
+		    auth_fixture_set_up, auth_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(networks_share_no_unverified_lookup,
+		    auth_fixture_set_up, auth_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(a_made_key_opens_and_only_its_hash_was_stored,
+		    auth_fixture_set_up, auth_fixture_tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

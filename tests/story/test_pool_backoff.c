@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* What a failed login means for those that would follow, and what costs no login. */
+#include "pool_fixture.h"
+
+enum { CROWD = 20, SECOND_US = 1000000 };
+
+static struct client crowd[CROWD];
+
+static void
+refuse_all(void)
+{
+	fake.fail_logins = 1000;
+}
+
+/* Borrows and gives back, if it can. */
+static void
+ask_once(struct client *c)
+{
+	const char *host = c->host, *password = c->password;
+
+	*c = (struct client){ .name = "", .key = 1, .host = host, .password = password };
+	borrow(c);
+	if (c->holds)
+		give_back(c);
+}
+
+static void
+back_off_outlives_a_forget(void **state)
+{
+	struct client a = { 0 }, b = { 0 }, c = { 0 };
+
+	(void)state;
+	refuse_all();
+	ask_once(&a);
+	assert_true(a.lease.login_failed);
+	pool_forget(pools, SLICE_LIT("1"));
+	ask_once(&b);
+	assert_string_equal(b.flow.err.detail, a.flow.err.detail);
+	assert_in_range(b.flow.err.retry_after, 1, 5);
+	assert_false(b.lease.login_failed); /* nothing new is known of the target */
+	assert_int_equal(fake.connects, 1);
+	clock_test_advance(conf.server_login_retry_us);
+	fake.fail_logins = 0;
+	ask_once(&c);
+	assert_int_equal(c.flow.err.code, ERR_NONE);
+}
+
+static void
+a_changed_target_starts_clean(void **state)
+{
+	struct client a = { .password = "old" }, b = { .password = "new" };
+
+	(void)state;
+	refuse_all();
+	ask_once(&a);
+	fake.fail_logins = 0;
+	ask_once(&b);
+	assert_int_equal(b.flow.err.code, ERR_NONE);
+}
+
+static void
+who_paces_their_own_tries_may_end_it(void **state)
+{
+	struct client a = { 0 }, b = { 0 };
+
+	(void)state;
+	refuse_all();
+	ask_once(&a);
+	fake.fail_logins = 0;
+	pool_retry_now(pools, SLICE_LIT("1"));
+	pool_retry_now(pools, SLICE_LIT("never heard of"));
+	ask_once(&b);
+	assert_int_equal(b.flow.err.code, ERR_NONE);
+}
+
+/* No login for so long; then one. */
+static void
+login_is_tried_between(uint64_t after_us, uint64_t before_us)
+{
+	unsigned connects = fake.connects;
+	struct client early = { 0 }, late = { 0 };
+
+	clock_test_advance(after_us);
+	ask_once(&early);
+	assert_int_equal(fake.connects, connects);
+	clock_test_advance(before_us - after_us);
+	ask_once(&late);
+	assert_int_equal(fake.connects, connects + 1);
+}
+
+/* The waits are by chance down to half of 600, 1200, 2400 seconds: so long that the machine's own
+ * pauses do not count. */
+static void
+the_wait_grows_up_to_four_times_and_ends_with_a_success(void **state)
+{
+	struct client a = { 0 };
+	unsigned i;
+
+	(void)state;
+	conf.server_login_retry_us = 600ull * SECOND_US;
+	conf.pool_idle_timeout_us = 86400ull * SECOND_US;
+	reopen();
+	refuse_all();
+	ask_once(&a);
+	login_is_tried_between(299ull * SECOND_US, 600ull * SECOND_US);
+	login_is_tried_between(599ull * SECOND_US, 1200ull * SECOND_US);
+	for (i = 0; i < 4; i++)
+		login_is_tried_between(1199ull * SECOND_US, 2400ull * SECOND_US);
+	clock_test_advance(2400ull * SECOND_US);
+	fake.fail_logins = 0;
+	ask_once(&a);
+	assert_int_equal(a.flow.err.code, ERR_NONE);
+	pool_forget(pools, SLICE_LIT("1"));
+	refuse_all();
+	ask_once(&a);
+	login_is_tried_between(299ull * SECOND_US, 600ull * SECOND_US);
+}
+
+/* Fault f: each of 20 clients asks again at once, and each failure makes its request forget. */
+static void
+refused_logins_are_few(void **state)
+{
+	unsigned i, ms;
+
+	(void)state;
+	conf.default_pool_size = 20;
+	conf.max_server_connections = 40;
+	reopen();
+	refuse_all();
+	for (i = 0; i < CROWD; i++) {
+		crowd[i] = (struct client){ .name = "", .key = 1 };
+		flow_start(&crowd[i].flow, &client_kind, worker, NULL);
+	}
+	pool_fixture_turns();
+	traced[0] = '\0';
+	for (ms = 0; ms < 5000; ms += 50) {
+		for (i = 0; i < 4; i++) {
+			ask_once(&crowd[i]);
+			assert_int_equal(crowd[i].flow.err.code, ERR_DATABASE);
+			pool_forget(pools, SLICE_LIT("1"));
+			traced[0] = '\0';
+		}
+		clock_test_advance(50000);
+	}
+	assert_in_range(fake.connects, 5, 6);
+}
+
+static void
+never_over(struct pg_conn *c, uint64_t us, void (*fn)(void *))
+{
+	(void)c;
+	(void)us;
+	(void)fn;
+}
+
+/* A target that has accepted none is not sent a login for each waiter. */
+static void
+a_crowd_before_an_unknown_target_logs_in_four_at_once(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	conf.default_pool_size = 20;
+	conf.max_server_connections = 40;
+	reopen();
+	fake_later = never_over;
+	for (i = 0; i < CROWD; i++) {
+		crowd[i] = (struct client){ .name = "", .key = 1 };
+		borrow(&crowd[i]);
+	}
+	assert_int_equal(fake.connects, 4);
+	for (i = 0; i < CROWD; i++)
+		leave(&crowd[i]);
+	fake_later = NULL;
+}
+
+/* 20 failing searches: the session is in a failed transaction, or good; the request returns it as
+ * dirty and forgets nothing. */
+static void
+failed_statements_cost_no_login(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 20; i++) {
+		CLIENT(a, 1);
+		a.hygiene = POOL_DIRTY;
+		borrow(&a);
+		a.lease.conn->state = i % 2 == 0 ? PG_IN_TRANSACTION : PG_IDLE;
+		give_back(&a);
+	}
+	assert_int_equal(fake.connects, 1);
+	assert_int_equal(fake.closes, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		POOL_CASE(back_off_outlives_a_forget),
+		POOL_CASE(a_changed_target_starts_clean),
+		POOL_CASE(who_paces_their_own_tries_may_end_it),
+		POOL_CASE(the_wait_grows_up_to_four_times_and_ends_with_a_success),
+		POOL_CASE(refused_logins_are_few),
+		POOL_CASE(a_crowd_before_an_unknown_target_logs_in_four_at_once),
+		POOL_CASE(failed_statements_cost_no_login),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
