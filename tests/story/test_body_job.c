@@ -26,6 +26,7 @@
 static struct {
 	_Atomic bool held; /* the function waits until it is false */
 	atomic_uint begun, ended, dropped;
+	pthread_t dropper; /* of the last dropped */
 } hold;
 
 struct reading {
@@ -38,6 +39,7 @@ struct body_flow {
 	struct request req; /* first */
 	void *job;	    /* owned: struct reading; NULL while it is read */
 	size_t text;
+	size_t more; /* bytes that the job is said to have besides */
 	bool ended, by_helper;
 	struct err err;
 };
@@ -67,8 +69,9 @@ reading_of_body(void *arg)
 static void
 reading_gone(void *arg)
 {
-	atomic_fetch_add(&hold.dropped, 1);
 	body_job_free(arg);
+	hold.dropper = pthread_self();
+	atomic_fetch_add(&hold.dropped, 1);
 }
 
 static struct body_flow *
@@ -108,7 +111,7 @@ body_flow_end(struct flow *f, const struct err *err)
 
 	b->err = *err;
 	b->ended = true;
-	body_job_end(&b->req, reading_gone, b->job, 0);
+	body_job_end(&b->req, reading_gone, b->job, b->more);
 	buf_free(&b->req.body);
 }
 
@@ -265,6 +268,22 @@ an_abort_leaves_the_job_to_who_has_it(void **state)
 }
 
 static void
+what_is_large_is_freed_by_a_helper(void **state)
+{
+	struct body_flow b;
+
+	(void)state;
+	body_flow_start(&b, LARGE, 1);
+	body_flow_turn(&b);
+	assert_true(pthread_equal(hold.dropper, pthread_self()));
+	body_flow_start(&b, LARGE, 1);
+	b.more = BODY_FREED_HERE_MAX;
+	body_flow_turn(&b);
+	wait_for(&hold.dropped, 2);
+	assert_false(pthread_equal(hold.dropper, pthread_self()));
+}
+
+static void
 too_many_of_one_tenant_are_refused(void **state)
 {
 	struct body_flow flows[3];
@@ -298,6 +317,7 @@ main(void)
 		TEST(a_large_body_is_read_while_the_loop_turns),
 		TEST(what_is_wrong_with_a_large_body_is_said),
 		TEST(an_abort_leaves_the_job_to_who_has_it),
+		TEST(what_is_large_is_freed_by_a_helper),
 		TEST(too_many_of_one_tenant_are_refused),
 	};
 
