@@ -61,6 +61,7 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->key_tags = key_tags_new();
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);
 	process->failures = limit_store_new(FAILURES_MAX);
+	process->tenants_shared = tenants_shared_new();
 	process->connections = http_shared_new();
 	process->replicas = replicas_open(conf->tenants.environment, NULL);
 	process->catalog = catalog_open(&conf->catalog, err);
@@ -84,6 +85,7 @@ process_close(struct process *process)
 	key_tags_free(process->key_tags);
 	limit_store_free(process->limits);
 	limit_store_free(process->failures);
+	tenants_shared_free(process->tenants_shared);
 	if (process->connections != NULL)
 		http_shared_free(process->connections);
 	if (process->seal != NULL)
