@@ -95,6 +95,7 @@ neon_turn_ask(struct flow *f, struct tenants *ts, struct neon_turn *t)
 	neon_script_number(s, TURN_SLOTS);
 	neon_script_number(s, LEASE_US);
 	neon_script_number(s, PRESENCE_US);
+	t->is_asked = true;
 	return neon_script_run(f, s);
 }
 
@@ -132,6 +133,7 @@ turn_read_local(struct tenants *ts, struct neon_turn *t)
 void
 neon_turn_read(struct tenants *ts, struct neon_turn *t)
 {
+	t->is_asked = false;
 	t->is_local = !turn_read_shared(t);
 	if (t->is_local)
 		turn_read_local(ts, t);
@@ -170,17 +172,19 @@ turn_send_remove(struct tenants *ts, const char *key, const char *name)
 	redis_send(ts->redis, argv, 3);
 }
 
-/* What is lost on the way comes back when its time is over. */
+/* What is lost on the way comes back when its time is over. A look that was cut off may have got the
+ * slot: these commands come after it on the same link. */
 void
 neon_turn_leave(struct tenants *ts, struct neon_turn *t)
 {
 	shared_place_leave(ts->shared, &t->place);
 	neon_script_free(&t->script);
-	if (ts->redis != NULL && !t->is_local && t->state == TURN_HELD)
+	if (t->is_asked || (t->state == TURN_HELD && !t->is_local))
 		turn_send_remove(ts, ts->neon_keys.slots, t->name);
-	if (ts->redis != NULL && t->ticket != 0 && t->state == TURN_WAITS) {
+	if (t->is_asked || (t->state == TURN_WAITS && t->ticket != 0)) {
 		turn_send_remove(ts, ts->neon_keys.waiting, t->name);
 		turn_send_remove(ts, ts->neon_keys.seen, t->name);
 	}
+	t->is_asked = false;
 	t->state = TURN_NONE;
 }

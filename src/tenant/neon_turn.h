@@ -29,6 +29,7 @@ struct neon_turn {
 	struct neon_script script;
 	uint64_t ticket; /* Redis's; 0: none. Kept, for it is the tenant's place after an outage. */
 	bool is_local;	 /* the state is of this process's queue */
+	bool is_asked;	 /* Redis was asked, and what it replied not yet read */
 	/* by the last look */
 	unsigned before;   /* creations that come before it or are at work */
 	uint64_t ahead_us; /* of the bucket */

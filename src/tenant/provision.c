@@ -68,7 +68,7 @@ struct provision {
 	struct row_acquisition acquisition;
 	struct attempt attempt;
 	struct err why;		       /* the attempt's outcome */
-	char wait[12];		       /* decimal, for row_fail() */
+	struct row_failure failure;    /* the same for the catalog */
 	struct lease_renewer *renewer; /* owned; NULL while no attempt of ours is at work */
 	uint64_t began_us; /* when the row became ours; monotonic */
 };
@@ -154,12 +154,17 @@ provision_finish(struct flow *f)
 	neon_turn_leave(p->tenants, &p->turn);
 	if (!err_is(&p->why))
 		return FLOW_DONE;
-	snprintf(p->wait, sizeof(p->wait), "%d", p->row.wait_s);
 	log_event(LOG_WARNING, "tenant.provision_failed", f->request_id,
-	    "Tenant %s was not provisioned (step %s); its next request tries again: %s",
-	    provision_id(p), flow_step_name(&p->attempt.flow), p->why.detail);
-	return row_fail(f, p->tenants->catalog, &p->row, p->why.detail, p->wait,
-	    p->row.is_posted, p->attempt.is_locked_out, &p->result);
+	    "Tenant %s was not provisioned (step %s); a request tries again in %d s or later: %s",
+	    provision_id(p), flow_step_name(&p->attempt.flow), p->row.wait_s, p->why.detail);
+	p->failure = (struct row_failure){
+		.why = p->why.detail,
+		.keep_posted = p->row.is_posted,
+		.forget_password = p->attempt.is_locked_out,
+	};
+	snprintf(p->failure.wait_s, sizeof(p->failure.wait_s), "%d", p->row.wait_s);
+	snprintf(p->failure.refusals, sizeof(p->failure.refusals), "%d", p->row.refusals);
+	return row_fail(f, p->tenants->catalog, &p->row, &p->failure, &p->result);
 }
 
 /* Whether the failure was written is not looked at: when it was not (the catalog is away, the lease

@@ -304,10 +304,9 @@ row_ready(struct flow *f, struct catalog *c, const struct tenant_row *r, const c
 }
 
 enum flow_rc
-row_fail(struct flow *f, struct catalog *c, const struct tenant_row *r, const char *why,
-    const char *wait, bool keep_posted, bool forget_password, struct pg_result *out)
+row_fail(struct flow *f, struct catalog *c, const struct tenant_row *r,
+    const struct row_failure *failure, struct pg_result *out)
 {
-	char refusals[12];
 	struct pg_query q = {
 		.sql = "UPDATE public.tenants SET state = 'failed', lease_until = NULL, "
 		       "last_error = $3, updated_at = now(), "
@@ -317,13 +316,13 @@ row_fail(struct flow *f, struct catalog *c, const struct tenant_row *r, const ch
 		       "not_before = now() + nullif($6::int, 0) * interval '1 second', "
 		       "refusals = $7::int "
 		       "WHERE tenant_id = $1 AND attempt_id = $2 AND state = 'provisioning'",
-		.params = { PG_TEXT(r->tenant.id), PG_TEXT(r->attempt_id), PG_TEXT(why),
-		    PG_TEXT(keep_posted ? "t" : "f"), PG_TEXT(forget_password ? "t" : "f"),
-		    PG_TEXT(wait), PG_TEXT(refusals) },
+		.params = { PG_TEXT(r->tenant.id), PG_TEXT(r->attempt_id), PG_TEXT(failure->why),
+		    PG_TEXT(failure->keep_posted ? "t" : "f"),
+		    PG_TEXT(failure->forget_password ? "t" : "f"), PG_TEXT(failure->wait_s),
+		    PG_TEXT(failure->refusals) },
 		.param_count = 7,
 	};
 
-	snprintf(refusals, sizeof(refusals), "%d", r->refusals);
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);
 }
 

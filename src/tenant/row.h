@@ -83,12 +83,16 @@ enum flow_rc row_save(struct flow *, struct catalog *, const struct tenant_row *
 /* The last write of a good attempt; gives the lease back. schema_version: decimal. */
 enum flow_rc row_ready(struct flow *, struct catalog *, const struct tenant_row *,
     const char *schema_version, struct pg_result *) __attribute__((warn_unused_result));
-/* The last write of a failed attempt; gives the lease back, and keeps what was saved. wait: the row's
- * wait_s in decimal; no attempt is made before that. keep_posted: the outcome of a creation is still
- * unknown. forget_password: it did not open the database. */
-enum flow_rc row_fail(struct flow *, struct catalog *, const struct tenant_row *, const char *why,
-    const char *wait, bool keep_posted, bool forget_password, struct pg_result *)
-    __attribute__((warn_unused_result));
+/* The last write of a failed attempt; gives the lease back, and keeps what was saved. */
+struct row_failure {
+	const char *why;      /* borrowed */
+	char wait_s[12];      /* decimal: no attempt is made before that; "0" for at once */
+	char refusals[12];    /* decimal: the row's */
+	bool keep_posted;     /* the outcome of a creation is still unknown */
+	bool forget_password; /* it did not open the database */
+};
+enum flow_rc row_fail(struct flow *, struct catalog *, const struct tenant_row *,
+    const struct row_failure *, struct pg_result *) __attribute__((warn_unused_result));
 
 /* FLOW_NEXT when the statement changed the row. ERR_PROVISIONING when another attempt has it,
  * ERR_CATALOG when the statement failed; what: for the log, "tenant ready". */
