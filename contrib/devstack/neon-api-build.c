@@ -215,6 +215,7 @@ build_end(struct flow *f, const struct err *err)
 	struct build *b = FLOW_OF(f, struct build, &build_kind);
 
 	build_clean_up(b, err);
+	b->api->building--;
 	if (err_is(err) && err->code != ERR_SHUTDOWN && b->tries < TRIES_MAX)
 		build_try(b->api, b->id, b->password, b->tries + 1);
 }
@@ -246,6 +247,8 @@ build_try(struct neon_api *api, const char *id, const char *password, unsigned t
 	struct build *b = build_new(api, id);
 
 	b->tries = tries;
+	if (++api->building > api->building_peak)
+		api->building_peak = api->building;
 	snprintf(b->password, sizeof(b->password), "%s", password);
 	flow_start(&b->flow, &build_kind, api->worker, NULL);
 }

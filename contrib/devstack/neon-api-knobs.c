@@ -153,8 +153,9 @@ stats_put(const struct neon_api *api, struct buf *out)
 	size_t i;
 
 	buf_printf(out,
-	    "{\"parallel_peak\":%u,\"projects_made\":%u,\"limited\":%u,\"requests\":{",
-	    api->parallel_peak, api->made, api->limited);
+	    "{\"parallel_peak\":%u,\"building_peak\":%u,\"projects_made\":%u,\"limited\":%u,"
+	    "\"requests\":{",
+	    api->parallel_peak, api->building_peak, api->made, api->limited);
 	for (i = 0; i < STATS_MAX && api->stats[i].count > 0; i++)
 		buf_printf(out, "%s\"%s\":%u", i > 0 ? "," : "", api->stats[i].route,
 		    api->stats[i].count);

@@ -83,6 +83,7 @@ struct neon_api {
 	struct neon_stat stats[STATS_MAX];
 	unsigned parallel, parallel_peak; /* requests at once */
 	unsigned made; /* projects, since the start */
+	unsigned building, building_peak; /* projects whose operations run */
 	unsigned limited; /* calls that were answered 429 */
 	struct neon_calls calls;
 };

@@ -103,7 +103,8 @@ void	tenants_shared_free(struct tenants_shared *);
 /* How many replicas are alive, as far as last known: without Redis each takes its part of the rate.
  * Any thread may call fn. Before the first worker; without it: one. */
 typedef unsigned tenants_replicas_fn(const void *arg);
-void	tenants_shared_set_replicas(struct tenants_shared *, tenants_replicas_fn *, const void *arg);
+void	tenants_shared_set_replicas(struct tenants_shared *, tenants_replicas_fn *,
+	    const void *arg);
 
 struct tenants;
 

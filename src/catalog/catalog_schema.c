@@ -93,10 +93,9 @@ static const char key_tag_secret[] =
 
 /* What a provider refused: not to be asked for again before that time, by the database's clock, and
  * how often it was in a row. */
-static const char tenants_not_before[] =
-    "ALTER TABLE public.tenants"
-    "	ADD COLUMN not_before timestamptz,"
-    "	ADD COLUMN refusals int NOT NULL DEFAULT 0;";
+static const char tenants_not_before[] = "ALTER TABLE public.tenants"
+					 "	ADD COLUMN not_before timestamptz,"
+					 "	ADD COLUMN refusals int NOT NULL DEFAULT 0;";
 
 const struct schema_script schema_scripts[] = {
 	{ 1, "users, vector_databases, documents, tenants, api_keys", first_tables },

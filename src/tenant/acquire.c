@@ -102,14 +102,21 @@ acquire_look_later(struct row_acquisition *a)
 	return flow_sleep(&a->flow, &a->timer, backoff_us(&acquire_backoff, ++a->polls, 0));
 }
 
-static enum flow_rc
-acquire_elsewhere(struct row_acquisition *a)
+/* An attempt that needs no turn, or has had it. */
+static void
+acquire_expect(struct row_acquisition *a)
 {
 	struct neon_pace pace = shared_pace(a->tenants->shared);
 
+	*a->ready_at_us = clock_mono_us() + pace_longest_us(&pace);
+}
+
+static enum flow_rc
+acquire_elsewhere(struct row_acquisition *a)
+{
 	neon_turn_leave(a->tenants, a->turn);
 	if (!a->seen_elsewhere) {
-		*a->ready_at_us = clock_mono_us() + pace_longest_us(&pace);
+		acquire_expect(a);
 		flow_deadline(&a->flow, a->tenants->conf->provision_deadline_us + CLAIM_US);
 	}
 	a->seen_elsewhere = true;
@@ -150,8 +157,10 @@ acquire_queue(struct flow *f)
 {
 	struct row_acquisition *a = FLOW_OF(f, struct row_acquisition, &acquire_kind);
 
-	if (row_is_complete(a->row))
+	if (row_is_complete(a->row)) {
+		acquire_expect(a);
 		return flow_goto(f, acquire_claim);
+	}
 	return neon_turn_ask(f, a->tenants, a->turn);
 }
 
@@ -164,11 +173,11 @@ acquire_queued(struct flow *f)
 	uint64_t now = clock_mono_us();
 
 	neon_turn_read(a->tenants, a->turn);
-	if (a->turn->state == TURN_HELD)
-		return FLOW_NEXT;
 	if (a->turn->state == TURN_ELSEWHERE)
 		return acquire_look_later(a);
 	*a->ready_at_us = now + neon_turn_ready_us(a->tenants, a->turn);
+	if (a->turn->state == TURN_HELD)
+		return FLOW_NEXT;
 	flow_goto(f, now - a->looked_us > QUEUE_LOOK_US ? acquire_look : acquire_queue);
 	return flow_sleep(f, &a->timer, neon_turn_pause_us(a->tenants, a->turn));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * acquire: makes a tenant's row ours when its turn has come, or finds that its database is ready, or
- * being made elsewhere, or refused. A child flow in memory of its caller's.
+ * acquire: makes a tenant's row ours when its turn has come, or finds that its database was made by
+ * another, or is refused. A child flow in memory of its caller's.
  */
 #ifndef TENANT_ACQUIRE_H
 #define TENANT_ACQUIRE_H
@@ -24,8 +24,8 @@ struct row_acquisition {
 	bool is_ours;	     /* after a good end; else the row is ready or suspended */
 };
 
-/* All but flow and what is not marked borrowed is set, the rest zeroed. Fails with ERR_CATALOG,
- * ERR_NEON or ERR_PROVISIONING (what the last attempt failed with, with retry_after), ERR_TIMEOUT. */
+/* What is borrowed is set, the rest zeroed. Fails with ERR_CATALOG, with ERR_NEON or
+ * ERR_PROVISIONING (what the last attempt failed with, with retry_after), ERR_TIMEOUT. */
 enum flow_rc row_acquire(struct flow *, struct row_acquisition *)
     __attribute__((warn_unused_result));
 

@@ -71,8 +71,8 @@ project_list(struct flow *f)
 	return neon_list_all(f, &c->list, c->tenants, c->row);
 }
 
-/* How long, in seconds, a POST may be under way. The API names no bound; we take three times as long
- * as we wait for a response. */
+/* How long, in seconds, a POST may be under way. The API names no bound; we take three times as
+ * long as we wait for a response. */
 static int
 grace_s(const struct neon_creation *c)
 {

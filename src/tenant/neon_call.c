@@ -2,11 +2,13 @@
 /*
  * neon_call: how the management API is talked to.
  *
- *	[gate] --> [send] --> [check] --> done: the outcome
- *	   ^  \______________    |
- *	   |   closed: done      |
- *	   +------- sleep <------+  423, 429, 503, nothing sent; for GET also 5xx and silence: backoff
- *	                            with jitter, never less than Retry-After, a few times
+ *	[gate] --> [gated] --> [send] --> [check] --> done: the outcome
+ *	   ^          |                      |
+ *	   |          +--> closed: done      |
+ *	   +--------------- sleep <----------+
+ *
+ * Again: after 423, 429, 503, or when nothing was sent; for GET also after 5xx and silence: backoff
+ * with jitter, no less than Retry-After, a few times.
  *
  * What always holds: a POST is sent again only when Neon says, or the socket shows, that it was not
  * applied. Each try passes the gate; after a 429 nobody passes it for as long as Neon said. The key
@@ -31,10 +33,11 @@
 
 static const struct backoff call_backoff = { 200 * 1000, 5 * 1000000, 200 };
 
-static flow_step_fn call_gate, call_send, call_check;
+static flow_step_fn call_gate, call_gated, call_send, call_check;
 
 static const struct flow_step call_steps[] = {
 	{ "gate", call_gate },
+	{ "gated", call_gated },
 	{ "send", call_send },
 	{ "check", call_check },
 	{ NULL, NULL },
@@ -104,6 +107,22 @@ call_held_back(struct neon_call *c)
 	return FLOW_DONE;
 }
 
+static bool
+call_is_too_long(const struct neon_call *c)
+{
+	return c->url.failed || c->bearer.failed || c->body.failed || c->path.failed;
+}
+
+/* The response of the try before goes. */
+static enum flow_rc
+call_gated(struct flow *f)
+{
+	struct neon_call *c = FLOW_OF(f, struct neon_call, &call_kind);
+
+	call_response_free(c);
+	return c->gate.closed_s > 0 ? call_held_back(c) : FLOW_NEXT;
+}
+
 static enum flow_rc
 call_send(struct flow *f)
 {
@@ -121,10 +140,7 @@ call_send(struct flow *f)
 		.response_max = RESPONSE_MAX,
 	};
 
-	call_response_free(c);
-	if (c->gate.closed_s > 0)
-		return call_held_back(c);
-	if (c->url.failed || c->bearer.failed || c->body.failed || c->path.failed)
+	if (call_is_too_long(c))
 		return flow_fail(f, ERR_INTERNAL,
 		    "A request to Neon's API is too long. Look at neon_api_key.");
 	rq.url = c->url.data;

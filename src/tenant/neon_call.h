@@ -17,7 +17,7 @@ enum neon_outcome {
 	NEON_REFUSED, /* certainly not done: 4xx; 423, 429 and 503 when the tries were used up */
 	NEON_UNSENT,  /* certainly not done: no byte of it left us */
 	NEON_BROKE,   /* 500, or a 2xx that cannot be read: done or not, but it is over */
-	NEON_UNKNOWN, /* no response, or only a proxy's (502, 504): done, not done, or about to be */
+	NEON_UNKNOWN, /* no response, or a gateway's (502, 504): done, not, or about to be */
 };
 
 struct neon_call {

@@ -16,7 +16,7 @@
 #include "tenant/tenants_shared.h"
 
 #define AHEAD_MAX_US  5000000ull
-#define ASK_LEAST_US  50000ull	   /* between two tries to reserve */
+#define ASK_LEAST_US  50000ull /* between two tries to reserve */
 #define SLOT_LEASE_US 30000000ull
 
 /*
@@ -107,8 +107,8 @@ gate_reserved(struct neon_gate *g, uint64_t *wait_us)
 	struct tenants *ts = g->tenants;
 	uint64_t reserved, ahead;
 
-	if (neon_script_int(&g->script, 0, &reserved) &&
-	    neon_script_int(&g->script, 1, wait_us) && neon_script_int(&g->script, 2, &ahead)) {
+	if (neon_script_int(&g->script, 0, &reserved) && neon_script_int(&g->script, 1, wait_us) &&
+	    neon_script_int(&g->script, 2, &ahead)) {
 		shared_bucket_follow(ts->shared, ahead);
 		return reserved == 1;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon_pace: the record of the last creations, and its arithmetic. The figures are from a simulation
- * of 300 first contacts at once: with a first look at the median, and then one each half of it, a
- * creation costs 3.6 calls; with the same looks for all from 50 ms on, 8.8.
+ * neon_pace: the record of the last creations, and its arithmetic. In a simulation of 300 first
+ * contacts at once a creation costs 3.6 calls with a first look at the median and then one each
+ * half of it; 8.8 with looks that begin after 50 ms and get slowly rarer.
  */
 #include "tenant/neon_pace.h"
 

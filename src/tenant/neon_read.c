@@ -252,7 +252,7 @@ neon_read_operations(const json_t *o, struct neon_operations *out, struct err *e
 }
 
 static void
-read_text(struct slice body, const char *name, char *out, size_t size)
+error_text(struct slice body, const char *name, char *out, size_t size)
 {
 	struct err err = { 0 };
 	json_t *o = json_read_object(body, &err);
@@ -270,11 +270,11 @@ read_text(struct slice body, const char *name, char *out, size_t size)
 void
 neon_read_message(struct slice body, char *out, size_t size)
 {
-	read_text(body, "message", out, size);
+	error_text(body, "message", out, size);
 }
 
 void
 neon_read_code(struct slice body, char *out, size_t size)
 {
-	read_text(body, "code", out, size);
+	error_text(body, "code", out, size);
 }

@@ -20,8 +20,8 @@
 #define PAUSE_MOST_US  5000000ull
 #define CLUSTER_SLOTS  2 /* provider postgres: the administrator's connections (cluster.c) */
 
-/* ARGV: name, ticket, slots, lease, presence. The reply is {state, before, ticket, ahead}; state 0:
- * waits, 1: the slot is taken, 2: it was taken already. */
+/* ARGV: name, ticket, slots, lease, presence. The reply is {state, before, ticket, ahead,
+ * all}; state 0: waits, 1: the slot is taken, 2: it was taken already. */
 static const char turn_script[] =
     "local time = redis.call('TIME')\n"
     "local now = time[1] * 1000000 + time[2]\n"
@@ -33,7 +33,7 @@ static const char turn_script[] =
     "  redis.call('ZREM', KEYS[3], gone)\n"
     "end\n"
     "redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now)\n"
-    "if redis.call('ZSCORE', KEYS[4], name) then return { 2, 0, 0, ahead } end\n"
+    "if redis.call('ZSCORE', KEYS[4], name) then return { 2, 0, 0, ahead, 1 } end\n"
     "local ticket = tonumber(redis.call('ZSCORE', KEYS[2], name) or '')\n"
     "if not ticket then\n"
     "  ticket = tonumber(ARGV[2])\n"
@@ -43,14 +43,15 @@ static const char turn_script[] =
     "  redis.call('ZADD', KEYS[2], ticket, name)\n"
     "end\n"
     "local before = redis.call('ZRANK', KEYS[2], name) + redis.call('ZCARD', KEYS[4])\n"
+    "local all = redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[4])\n"
     "if before >= slots then\n"
     "  redis.call('ZADD', KEYS[3], string.format('%.0f', now + ARGV[5]), name)\n"
-    "  return { 0, before, ticket, ahead }\n"
+    "  return { 0, before, ticket, ahead, all }\n"
     "end\n"
     "redis.call('ZREM', KEYS[2], name)\n"
     "redis.call('ZREM', KEYS[3], name)\n"
     "redis.call('ZADD', KEYS[4], string.format('%.0f', now + ARGV[4]), name)\n"
-    "return { 1, before, ticket, ahead }\n";
+    "return { 1, before, ticket, ahead, all }\n";
 
 void
 neon_turn_init(struct neon_turn *t, const char *name)
@@ -103,14 +104,15 @@ static bool
 turn_read_shared(struct neon_turn *t)
 {
 	static const enum turn_state states[] = { TURN_WAITS, TURN_HELD, TURN_ELSEWHERE };
-	uint64_t state, before, ticket, ahead;
+	uint64_t state, before, ticket, ahead, all;
 
 	if (!neon_script_int(&t->script, 0, &state) || state > 2 ||
 	    !neon_script_int(&t->script, 1, &before) || !neon_script_int(&t->script, 2, &ticket) ||
-	    !neon_script_int(&t->script, 3, &ahead))
+	    !neon_script_int(&t->script, 3, &ahead) || !neon_script_int(&t->script, 4, &all))
 		return false;
 	t->state = states[state];
 	t->before = (unsigned)before;
+	t->all = (unsigned)all;
 	t->ticket = ticket;
 	t->ahead_us = ahead;
 	return true;
@@ -125,8 +127,12 @@ turn_read_local(struct tenants *ts, struct neon_turn *t)
 		[PLACE_ELSEWHERE] = TURN_ELSEWHERE,
 	};
 
-	t->state = states[shared_place_look(ts->shared, &t->place, local_slots(ts), &t->before,
-	    &t->ahead_us)];
+	struct shared_look look = shared_place_look(ts->shared, &t->place, local_slots(ts));
+
+	t->state = states[look.verdict];
+	t->before = look.before;
+	t->all = look.all;
+	t->ahead_us = look.ahead_us;
 }
 
 /* A place in this process's queue is left when Redis's is to be had again. */
@@ -155,13 +161,18 @@ neon_turn_pause_us(struct tenants *ts, const struct neon_turn *t)
 	return us < PAUSE_MOST_US ? us : PAUSE_MOST_US;
 }
 
+/* Those at work take turns at the rate, so that the first of them is not ready long before the
+ * last. */
 uint64_t
 neon_turn_ready_us(struct tenants *ts, const struct neon_turn *t)
 {
 	struct neon_pace pace = shared_pace(ts->shared);
 	unsigned parts = t->is_local ? shared_replicas(ts->shared) : 1;
+	unsigned slots = t->is_local ? local_slots(ts) : TURN_SLOTS;
+	unsigned beside = t->all < slots ? t->all : slots;
+	unsigned place = t->before + 1 > beside ? t->before + 1 : beside;
 
-	return pace_ready_us(&pace, neon_gate_rate(ts, parts), t->ahead_us, t->before + 1);
+	return pace_ready_us(&pace, neon_gate_rate(ts, parts), t->ahead_us, place);
 }
 
 static void
@@ -172,8 +183,8 @@ turn_send_remove(struct tenants *ts, const char *key, const char *name)
 	redis_send(ts->redis, argv, 3);
 }
 
-/* What is lost on the way comes back when its time is over. A look that was cut off may have got the
- * slot: these commands come after it on the same link. */
+/* What is lost on the way comes back when its time is over. A look that was cut off may have got
+ * the slot: these commands come after it on the same link. */
 void
 neon_turn_leave(struct tenants *ts, struct neon_turn *t)
 {

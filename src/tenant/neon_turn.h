@@ -24,7 +24,7 @@ enum turn_state { TURN_NONE, TURN_WAITS, TURN_HELD, TURN_ELSEWHERE };
 /* Zeroed, then neon_turn_init(). */
 struct neon_turn {
 	enum turn_state state;
-	const char *name;	   /* borrowed: the project's, for two environments may share Redis */
+	const char *name; /* borrowed: the project's, for two environments may share an account */
 	struct shared_place place; /* in this process's queue, while Redis's is not to be had */
 	struct neon_script script;
 	uint64_t ticket; /* Redis's; 0: none. Kept, for it is the tenant's place after an outage. */
@@ -32,6 +32,7 @@ struct neon_turn {
 	bool is_asked;	 /* Redis was asked, and what it replied not yet read */
 	/* by the last look */
 	unsigned before;   /* creations that come before it or are at work */
+	unsigned all;	   /* that wait or are at work, itself included */
 	uint64_t ahead_us; /* of the bucket */
 };
 

@@ -2,8 +2,8 @@
 /*
  * provision: one tenant's database, made exactly once whoever asks, and whenever a process dies.
  *
- *	[acquire] --> ours ------> [work] --> [finish] --> [finished]: ready, or the attempt's reason
- *	   |                       (the lease renewer keeps the row ours meanwhile)
+ *	[acquire] --> ours --> [work] --> [finish] --> [finished]: ready, or the attempt's reason
+ *	   |                   (the lease renewer keeps the row ours meanwhile)
  *	   +--> ready elsewhere: done
  *
  * Moved by the worker's loop; the flow belongs to the tenant, not to a request.
@@ -112,10 +112,7 @@ provision_acquire(struct flow *f)
 static void
 provision_begin(struct provision *p)
 {
-	struct neon_pace pace = shared_pace(p->tenants->shared);
-
 	p->began_us = clock_mono_us();
-	p->handle.ready_at_us = p->began_us + pace_longest_us(&pace);
 	flow_deadline(&p->flow, p->tenants->conf->provision_deadline_us + FINISH_US);
 }
 
@@ -267,7 +264,10 @@ provision_start(struct tenants *ts, const char *id)
 		free(p);
 		return NULL;
 	}
-	atomic_fetch_add(&ts->shared->provisions, 1);
+	/* Until the queue tells its place: as if it were the last of this process. */
+	p->turn.before = atomic_fetch_add(&ts->shared->provisions, 1);
+	p->turn.all = p->turn.before + 1;
+	p->handle.ready_at_us = clock_mono_us() + neon_turn_ready_us(ts, &p->turn);
 	join_init(&p->handle.join);
 	flow_start(&p->flow, &provision_kind, ts->worker, NULL);
 	return &p->handle;

@@ -89,18 +89,27 @@ seconds_rounded_up(uint64_t us)
 	return s > 0 ? (int)s : 1;
 }
 
-/* A request has waited long enough, or has missed the end. When its database should have been ready by now, it takes longer
- * than any of the last, and is looked at soon. */
+/* When the database should have been ready by now, more have come that take turns with it, or it
+ * takes longer than any of the last: half of what it would be from the beginning. */
+static uint64_t
+ready_left_us(struct tenants *ts, uint64_t ready_at_us)
+{
+	struct neon_turn one = { .all = atomic_load(&ts->shared->provisions) };
+	uint64_t now = clock_mono_us();
+
+	return ready_at_us > now ? ready_at_us - now : neon_turn_ready_us(ts, &one) / 2;
+}
+
+/* A request has waited long enough, or has missed the end. */
 static enum flow_rc
 fail_not_ready(struct provision_wait *w)
 {
 	struct provision_handle *h =
 	    map_get(w->tenants->provisions, slice_str(w->record->tenant.id));
-	uint64_t now = clock_mono_us();
 	struct err err = { 0 };
 
-	err.retry_after = seconds_rounded_up(
-	    h != NULL && h->ready_at_us > now ? h->ready_at_us - now : 0);
+	err.retry_after =
+	    seconds_rounded_up(h != NULL ? ready_left_us(w->tenants, h->ready_at_us) : 0);
 	err_set(&err, ERR_PROVISIONING,
 	    "The tenant's database is not ready yet. Try again in %d s.", err.retry_after);
 	return flow_fail_err(&w->flow, &err);
@@ -110,7 +119,7 @@ fail_not_ready(struct provision_wait *w)
 static enum flow_rc
 fail_too_many(struct flow *f, struct tenants *ts)
 {
-	struct neon_turn last = { .before = PROVISIONS_MAX };
+	struct neon_turn last = { .before = PROVISIONS_MAX, .all = PROVISIONS_MAX };
 	struct err err = { 0 };
 
 	err.retry_after = seconds_rounded_up(neon_turn_ready_us(ts, &last));

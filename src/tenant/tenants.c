@@ -183,13 +183,15 @@ static void
 neon_keys_make(struct tenants *ts)
 {
 	const struct tenants_conf *conf = ts->conf;
-	const char *org = text_or_null(conf->neon_org_id);
+	const char *org = text_or_null(conf->neon_org_id), *whose = conf->neon_api_key;
 	char account[SHA256_HEX_SIZE];
 	struct buf b;
 
 	buf_init(&b, 8192);
+	if (org != NULL)
+		whose = org;
 	buf_printf(&b, "%s\n%s", conf->neon_api_url != NULL ? conf->neon_api_url : "",
-	    org != NULL ? org : conf->neon_api_key != NULL ? conf->neon_api_key : "");
+	    whose != NULL ? whose : "");
 	sha256_hex(buf_view(&b), account);
 	buf_wipe(&b);
 	buf_free(&b);

@@ -56,8 +56,7 @@ shared_bucket_reserve(struct tenants_shared *s, struct neon_rate rate, uint64_t 
 	bool reserved;
 
 	pthread_mutex_lock(&s->mutex);
-	reserved =
-	    neon_bucket_reserve(rate, &s->bucket_us, clock_mono_us(), ahead_max_us, wait_us);
+	reserved = neon_bucket_reserve(rate, &s->bucket_us, clock_mono_us(), ahead_max_us, wait_us);
 	pthread_mutex_unlock(&s->mutex);
 	return reserved;
 }
@@ -120,6 +119,8 @@ place_unlink(struct tenants_shared *s, struct shared_place *p)
 		return;
 	if (p->list == &s->working)
 		s->working_count--;
+	else
+		s->waiting_count--;
 	TAILQ_REMOVE(p->list, p, link);
 	p->list = NULL;
 }
@@ -136,6 +137,16 @@ place_enter(struct tenants_shared *s, struct shared_place *p)
 	else
 		TAILQ_INSERT_TAIL(&s->waiting, p, link);
 	p->list = &s->waiting;
+	s->waiting_count++;
+}
+
+static void
+place_take(struct tenants_shared *s, struct shared_place *p)
+{
+	place_unlink(s, p);
+	TAILQ_INSERT_TAIL(&s->working, p, link);
+	p->list = &s->working;
+	s->working_count++;
 }
 
 /* Names before it: neighbours of one name count once. */
@@ -155,39 +166,32 @@ place_rank(struct tenants_shared *s, const struct shared_place *p)
 }
 
 static enum shared_verdict
-place_look(struct tenants_shared *s, struct shared_place *p, unsigned slots, unsigned *place)
+place_look(struct tenants_shared *s, struct shared_place *p, unsigned slots, unsigned *before)
 {
-	unsigned rank;
-
 	if (place_of_name(&s->working, p->name) != NULL) {
 		place_unlink(s, p);
 		return PLACE_ELSEWHERE;
 	}
 	if (p->list == NULL)
 		place_enter(s, p);
-	rank = place_rank(s, p);
-	*place = rank + s->working_count;
-	if (*place >= slots)
+	*before = place_rank(s, p) + s->working_count;
+	if (*before >= slots)
 		return PLACE_WAITS;
-	place_unlink(s, p);
-	TAILQ_INSERT_TAIL(&s->working, p, link);
-	p->list = &s->working;
-	s->working_count++;
+	place_take(s, p);
 	return PLACE_TAKEN;
 }
 
-enum shared_verdict
-shared_place_look(struct tenants_shared *s, struct shared_place *p, unsigned slots, unsigned *place,
-    uint64_t *ahead_us)
+struct shared_look
+shared_place_look(struct tenants_shared *s, struct shared_place *p, unsigned slots)
 {
-	enum shared_verdict verdict;
+	struct shared_look look = { .before = 0 };
 
-	*place = 0;
 	pthread_mutex_lock(&s->mutex);
-	verdict = place_look(s, p, slots, place);
-	*ahead_us = neon_bucket_ahead(s->bucket_us, clock_mono_us());
+	look.verdict = place_look(s, p, slots, &look.before);
+	look.all = s->waiting_count + s->working_count;
+	look.ahead_us = neon_bucket_ahead(s->bucket_us, clock_mono_us());
 	pthread_mutex_unlock(&s->mutex);
-	return verdict;
+	return look;
 }
 
 void

@@ -30,7 +30,7 @@ struct tenants_shared {
 	struct neon_pace pace;
 	struct shared_places waiting; /* in order of arrival */
 	struct shared_places working;
-	unsigned working_count;
+	unsigned waiting_count, working_count;
 	/* not under the lock */
 	atomic_uint provisions; /* flows that provision, of all workers */
 	tenants_replicas_fn *replicas; /* set before the first worker; NULL: this is the only one */
@@ -51,11 +51,16 @@ void shared_pace_add(struct tenants_shared *, struct neon_creation_times);
 struct neon_pace shared_pace(struct tenants_shared *); /* a copy */
 
 enum shared_verdict { PLACE_WAITS, PLACE_TAKEN, PLACE_ELSEWHERE };
+struct shared_look {
+	enum shared_verdict verdict;
+	unsigned before;   /* how many come before it, those that are at work included */
+	unsigned all;	   /* that wait or are at work */
+	uint64_t ahead_us; /* of the bucket */
+};
 /* Enters the queue if it is not in it, and takes a slot if it is its turn and one of `slots` is
- * free. *place: how many come before it, those that are at work included. PLACE_ELSEWHERE: another
- * place of its name is at work; then it is in no list. */
-enum shared_verdict shared_place_look(struct tenants_shared *, struct shared_place *,
-    unsigned slots, unsigned *place, uint64_t *ahead_us);
+ * free. PLACE_ELSEWHERE: another place of its name is at work; then it is in no list. */
+struct shared_look shared_place_look(struct tenants_shared *, struct shared_place *,
+    unsigned slots);
 void shared_place_leave(struct tenants_shared *, struct shared_place *); /* idempotent */
 
 #endif

@@ -43,8 +43,7 @@ a_ready_row(const struct pg_query *q, struct fake_result *a)
 	snprintf(sealed, sizeof(sealed), "%s", b.data);
 	buf_free(&b);
 	row = (struct fake_row){ { "ready", "pro", "600", "h", "5432", "d", "u", sealed, "require",
-	    "tg-test-acme", "p-1", NULL, NULL, "attempt", "1", "t", NULL, "0", NULL,
-	    NULL } };
+	    "tg-test-acme", "p-1", NULL, NULL, "attempt", "1", "t", NULL, "0", NULL, NULL } };
 	a->rows = &row;
 	a->count = 1;
 }
