@@ -61,9 +61,9 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->key_tags = key_tags_new();
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);
 	process->failures = limit_store_new(FAILURES_MAX);
-	process->tenants_shared = tenants_shared_new();
 	process->connections = http_shared_new();
 	process->replicas = replicas_open(conf->tenants.environment, NULL);
+	process->tenants_shared = tenants_shared_new(process->replicas);
 	process->catalog = catalog_open(&conf->catalog, err);
 	return process->catalog != NULL;
 }

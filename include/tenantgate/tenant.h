@@ -28,6 +28,7 @@
 #include "tenantgate/catalog.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/pool.h"
+#include "tenantgate/replica.h"
 #include "tenantgate/wire/dns.h"
 #include "tenantgate/wire/redis.h"
 #include "tenantgate/wire/web.h"
@@ -98,13 +99,9 @@ void	tenants_conf_init(struct tenants_conf *);
  * One per process, made before the first worker and freed after the last.
  */
 struct tenants_shared;
-struct tenants_shared *tenants_shared_new(void);
+/* replicas (borrowed; NULL: this is the only one): how many share the rate while Redis is away. */
+struct tenants_shared *tenants_shared_new(const struct replicas *);
 void	tenants_shared_free(struct tenants_shared *);
-/* How many replicas are alive, as far as last known: without Redis each takes its part of the rate.
- * Any thread may call fn. Before the first worker; without it: one. */
-typedef unsigned tenants_replicas_fn(const void *arg);
-void	tenants_shared_set_replicas(struct tenants_shared *, tenants_replicas_fn *,
-	    const void *arg);
 
 struct tenants;
 

@@ -13,9 +13,11 @@
 #include "tenant/neon_turn.h"
 
 #include "tenant/neon_gate.h"
+#include "tenantgate/base/clock.h"
 
 #define LEASE_US    30000000ull
 #define PRESENCE_US 20000000ull
+#define OUTAGE_US   5000000ull /* a shorter one of Redis is waited out */
 #define PAUSE_LEAST_US 50000ull
 #define PAUSE_MOST_US  5000000ull
 #define CLUSTER_SLOTS  2 /* provider postgres: the administrator's connections (cluster.c) */
@@ -135,16 +137,29 @@ turn_read_local(struct tenants *ts, struct neon_turn *t)
 	t->ahead_us = look.ahead_us;
 }
 
+/* A reply that is late drops the link for a moment: who would then stand in a queue that nobody else
+ * is in would go before all who came earlier. */
+static bool
+queue_was_seen(const struct tenants *ts)
+{
+	return ts->queue_seen_us != 0 && clock_mono_us() - ts->queue_seen_us < OUTAGE_US;
+}
+
 /* A place in this process's queue is left when Redis's is to be had again. */
 void
 neon_turn_read(struct tenants *ts, struct neon_turn *t)
 {
 	t->is_asked = false;
-	t->is_local = !turn_read_shared(t);
-	if (t->is_local)
-		turn_read_local(ts, t);
-	else
+	if (turn_read_shared(t)) {
+		t->is_local = false;
+		ts->queue_seen_us = clock_mono_us();
 		shared_place_leave(ts->shared, &t->place);
+	} else if (queue_was_seen(ts)) {
+		t->state = TURN_WAITS;
+	} else {
+		t->is_local = true;
+		turn_read_local(ts, t);
+	}
 	neon_script_free(&t->script);
 }
 

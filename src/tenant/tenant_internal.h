@@ -41,6 +41,7 @@ struct tenants {
 	struct map *provisions;	     /* owned: tenant id -> provision, each frees itself */
 	char origin[ORIGIN_LEN + 1]; /* random: marks our own messages in DROP_CHANNEL */
 	struct neon_keys neon_keys;
+	uint64_t queue_seen_us; /* monotonic: when Redis last told the queue's state; 0: never */
 };
 
 /* Writes a READY record, sealed, to Redis, where other workers and replicas look when they have no

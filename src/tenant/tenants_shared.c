@@ -12,10 +12,11 @@
 #include "tenantgate/base/clock.h"
 
 struct tenants_shared *
-tenants_shared_new(void)
+tenants_shared_new(const struct replicas *replicas)
 {
 	struct tenants_shared *s = xcalloc(1, sizeof(*s));
 
+	s->replicas = replicas;
 	TAILQ_INIT(&s->waiting);
 	TAILQ_INIT(&s->working);
 	if (pthread_mutex_init(&s->mutex, NULL) != 0)
@@ -32,19 +33,10 @@ tenants_shared_free(struct tenants_shared *s)
 	free(s);
 }
 
-void
-tenants_shared_set_replicas(struct tenants_shared *s, tenants_replicas_fn *fn, const void *arg)
-{
-	s->replicas = fn;
-	s->replicas_arg = arg;
-}
-
 unsigned
 shared_replicas(const struct tenants_shared *s)
 {
-	unsigned n = s->replicas != NULL ? s->replicas(s->replicas_arg) : 1;
-
-	return n > 0 ? n : 1;
+	return s->replicas != NULL ? replicas_live(s->replicas) : 1;
 }
 
 /* ---- the bucket ---- */

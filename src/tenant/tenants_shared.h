@@ -33,8 +33,7 @@ struct tenants_shared {
 	unsigned waiting_count, working_count;
 	/* not under the lock */
 	atomic_uint provisions; /* flows that provision, of all workers */
-	tenants_replicas_fn *replicas; /* set before the first worker; NULL: this is the only one */
-	const void *replicas_arg;      /* borrowed */
+	const struct replicas *replicas; /* borrowed; NULL: this is the only one */
 };
 
 /* Live replicas when last heard of, at least 1. */

@@ -17,7 +17,7 @@ before(async () => {
 	await stack.surroundings();
 	for (let i = 0; i < 2; i++)
 		gates.push(await stack.tenantgate({ neon_requests_per_second: 10, neon_burst: 30,
-			provision_wait: '30s', max_server_connections: 20,
+			redis_timeout: '5s', provision_wait: '30s', max_server_connections: 20,
 			rate_limit_requests_per_minute: 0 }));
 	gates[1].serviceKey = await gates[0].service();
 	await stack.neonKnobs(limits);
@@ -29,16 +29,15 @@ const stats = async () => {
 	return { ...rest, calls: Object.values(requests).reduce((a, b) => a + b, 0) };
 };
 
-// As a client does: again when Retry-After is over, on any replica. [tries, seconds too early].
+// As a client does: again when Retry-After is over, on any replica.
 async function arrive(name, first) {
-	let told = 0;
 	for (let tries = 1; ; tries++) {
 		const gate = gates[(first + tries) % gates.length];
 		const answer = await (await gate.tenant(name)).search('x');
 		if (answer.status === 200)
 			return tries;
 		assert.equal(answer.status, 503, `${name}: ${answer.body}`);
-		told = Number(answer.headers['retry-after']);
+		const told = Number(answer.headers['retry-after']);
 		assert.ok(told >= 1 && told <= 150, `${name}: Retry-After ${told}`);
 		assert.ok(tries <= 20, `${name}: ${tries} tries`);
 		await sleep(1000 * told);

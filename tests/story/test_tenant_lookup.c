@@ -140,7 +140,7 @@ set_up(void **state)
 	tenants_conf_init(&w->conf);
 	w->conf.environment = "test";
 	w->conf.neon_api_key = "k";
-	w->shared = tenants_shared_new();
+	w->shared = tenants_shared_new(NULL);
 	w->tenants = tenants_open(w->worker, NULL, &w->redis, NULL, NULL, NULL, seal, w->shared,
 	    &w->conf, &err);
 	assert_non_null(w->tenants);
