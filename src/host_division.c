@@ -31,7 +31,7 @@ host_demand(const struct pool_host_stats *host, void *arg)
 		.key = host->key,
 		.used = host->used,
 		.want = host->want,
-		.limit = host->limit,
+		.limit = host->part,
 		.is_told = host->is_told,
 	};
 

@@ -65,6 +65,7 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->failures = limit_store_new(FAILURES_MAX);
 	process->connections = http_shared_new();
 	host_division_open(process);
+	process->tenants_shared = tenants_shared_new(process->replicas);
 	process->catalog = catalog_open(&conf->catalog, err);
 	return process->catalog != NULL;
 }
@@ -86,6 +87,7 @@ process_close(struct process *process)
 	key_tags_free(process->key_tags);
 	limit_store_free(process->limits);
 	limit_store_free(process->failures);
+	tenants_shared_free(process->tenants_shared);
 	if (process->connections != NULL)
 		http_shared_free(process->connections);
 	if (process->seal != NULL)

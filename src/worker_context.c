@@ -100,7 +100,7 @@ open_services(struct worker_context *ctx, struct err *err)
 	    limit_open(ctx->worker, ctx->redis, process->limits, process->conf->redis_failure_mode);
 	ctx->model = model_open(ctx->worker, ctx->web, process->models, &process->conf->model);
 	ctx->tenants = tenants_open(ctx->worker, process->catalog, ctx->redis, ctx->web, ctx->dns,
-	    process->pools, process->seal, &process->tenants, err);
+	    process->pools, process->seal, process->tenants_shared, &process->tenants, err);
 	return !err_is(err);
 }
 

@@ -18,6 +18,7 @@
 #include "neon-api.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/random.h"
 
 #define CONNECT_US (10 * 1000000ull)
 #define RETRY_US   (500 * 1000ull)
@@ -157,8 +158,10 @@ static enum flow_rc
 build_delay(struct flow *f)
 {
 	struct build *b = FLOW_OF(f, struct build, &build_kind);
-	uint64_t spent = flow_age_us(f), all = b->api->operation_us;
+	uint64_t spent = flow_age_us(f), all = b->api->operation_us, some;
 
+	bytes_random(&some, sizeof(some));
+	all += some % (b->api->operation_spread_us + 1);
 	if (b->result.status != PG_OK)
 		log_event(LOG_WARNING, "standin.no_vector", NULL, "%s", b->result.failure.message);
 	pg_conn_close(b->conn);
@@ -183,7 +186,7 @@ build_ready(struct flow *f)
 	enum flow_rc rc = pg_check(f, &b->result, ERR_DATABASE, "Allowing the role to log in");
 
 	snprintf(b->sql, sizeof(b->sql),
-	    "UPDATE neon_standin.projects SET state = 'ready' "
+	    "UPDATE neon_standin.projects SET state = 'ready', ready_at = clock_timestamp() "
 	    "WHERE id = '%s' AND state = 'building'",
 	    b->id);
 	return rc == FLOW_NEXT ? build_execute(b) : rc;
@@ -212,6 +215,7 @@ build_end(struct flow *f, const struct err *err)
 	struct build *b = FLOW_OF(f, struct build, &build_kind);
 
 	build_clean_up(b, err);
+	b->api->building--;
 	if (err_is(err) && err->code != ERR_SHUTDOWN && b->tries < TRIES_MAX)
 		build_try(b->api, b->id, b->password, b->tries + 1);
 }
@@ -243,6 +247,8 @@ build_try(struct neon_api *api, const char *id, const char *password, unsigned t
 	struct build *b = build_new(api, id);
 
 	b->tries = tries;
+	if (++api->building > api->building_peak)
+		api->building_peak = api->building;
 	snprintf(b->password, sizeof(b->password), "%s", password);
 	flow_start(&b->flow, &build_kind, api->worker, NULL);
 }

@@ -6,10 +6,15 @@
  *	POST /_knobs {"delay_ms": 100, "delay_route": "POST /projects", "lose_next_reply": 1,
  *	    "unavailable": ["id"],
  *	    "fail_next": [{"status": 429, "times": 2, "route": "POST /projects", "retry_after": 1,
- *	    "after": false}]}
+ *	    "after": false}],
+ *	    "operation_ms": 400, "operation_spread_ms": 0,
+ *	    "calls_per_minute": 700, "route_per_second": 40, "limit_retry_after": -1,
+ *	    "projects_max": 0}
  *
  * Fields that are absent stay as they are. "fail_next" replaces all faults; "lose_next_reply"
- * counts responses of POST /projects that are cut off after the project was made.
+ * counts responses of POST /projects that are cut off after the project was made. The limits (0:
+ * none) are the account's, as Neon's: 700 calls a minute, 40 a second of a route, projects of the
+ * plan; a 429 tells limit_retry_after (-1: until a call is free; 0: nothing).
  */
 #include <stdio.h>
 
@@ -62,6 +67,30 @@ unavailable_read(struct neon_api *api, const json_t *list)
 	}
 }
 
+static bool
+limits_read(struct neon_api *api, const json_t *o, struct err *err)
+{
+	int64_t minute = api->calls_per_minute, second = api->route_per_second,
+		projects = api->projects_max, retry_after = api->limit_retry_after,
+		operation_ms = (int64_t)(api->operation_us / 1000),
+		spread_ms = (int64_t)(api->operation_spread_us / 1000);
+
+	if (!json_opt_int(o, "calls_per_minute", 0, CALLS_MAX, &minute, err) ||
+	    !json_opt_int(o, "route_per_second", 0, CALLS_MAX, &second, err) ||
+	    !json_opt_int(o, "projects_max", 0, 1000000, &projects, err) ||
+	    !json_opt_int(o, "limit_retry_after", -1, 3600, &retry_after, err) ||
+	    !json_opt_int(o, "operation_ms", 0, 600000, &operation_ms, err) ||
+	    !json_opt_int(o, "operation_spread_ms", 0, 600000, &spread_ms, err))
+		return false;
+	api->calls_per_minute = (unsigned)minute;
+	api->route_per_second = (unsigned)second;
+	api->projects_max = (unsigned)projects;
+	api->limit_retry_after = (int)retry_after;
+	api->operation_us = (uint64_t)operation_ms * 1000;
+	api->operation_spread_us = (uint64_t)spread_ms * 1000;
+	return true;
+}
+
 bool
 knobs_set(struct neon_api *api, const json_t *o, struct err *err)
 {
@@ -69,7 +98,7 @@ knobs_set(struct neon_api *api, const json_t *o, struct err *err)
 	struct slice delay_route = slice_str(api->delay_route);
 	json_t *faults = NULL, *unavailable = NULL;
 
-	if (!json_opt_int(o, "delay_ms", 0, 600000, &delay_ms, err) ||
+	if (!limits_read(api, o, err) || !json_opt_int(o, "delay_ms", 0, 600000, &delay_ms, err) ||
 	    !json_opt_string(o, "delay_route", &delay_route, err) ||
 	    !json_opt_int(o, "lose_next_reply", 0, 1000000, &lose, err) ||
 	    !json_opt_array(o, "fail_next", &faults, err) ||
@@ -123,8 +152,10 @@ stats_put(const struct neon_api *api, struct buf *out)
 {
 	size_t i;
 
-	buf_printf(out, "{\"parallel_peak\":%u,\"projects_made\":%u,\"requests\":{",
-	    api->parallel_peak, api->made);
+	buf_printf(out,
+	    "{\"parallel_peak\":%u,\"building_peak\":%u,\"projects_made\":%u,\"limited\":%u,"
+	    "\"requests\":{",
+	    api->parallel_peak, api->building_peak, api->made, api->limited);
 	for (i = 0; i < STATS_MAX && api->stats[i].count > 0; i++)
 		buf_printf(out, "%s\"%s\":%u", i > 0 ? "," : "", api->stats[i].route,
 		    api->stats[i].count);

@@ -215,21 +215,23 @@ prepare_create(struct neon_request *r, struct err *err)
 	    (branch != NULL && !json_opt_object(branch, "annotations", &notes, err)))
 		return false;
 	snprintf(r->texts[2], sizeof(r->texts[2]), "%d", (int)version);
+	snprintf(r->texts[6], sizeof(r->texts[6]), "%u", r->api->projects_max);
 	buf_reset(&r->body);
 	if (notes == NULL || !json_put(&r->body, notes))
 		buf_puts(&r->body, "{}");
 	r->query = (struct pg_query){
 		.sql = "INSERT INTO neon_standin.projects (id, name, region_id, pg_version, role, "
-		       "db, password, endpoint_id, branch_id, annotations, host, port) VALUES ($1, "
+		       "db, password, endpoint_id, branch_id, annotations, host, port) SELECT $1, "
 		       "$2, "
 		       "$3, $4::int, translate('neondb_owner_' || substr($1, 7), '-', '_'), "
 		       "translate('neondb_' || substr($1, 7), '-', '_'), $5, 'ep-' || $1, 'br-' || "
 		       "$1, "
-		       "$6::jsonb, $7, $8::int)",
+		       "$6::jsonb, $7, $8::int WHERE $9::int = 0 OR $9::int > (SELECT count(*) "
+		       "FROM neon_standin.projects WHERE state <> 'gone')",
 		.params = { PG_TEXT(r->id), PG_TEXT(r->texts[0]), PG_TEXT(r->texts[1]),
 		    PG_TEXT(r->texts[2]), PG_TEXT(r->texts[4]), PG_TEXT(r->body.data),
-		    PG_TEXT(r->api->advertised), PG_TEXT(r->texts[5]) },
-		.param_count = 8,
+		    PG_TEXT(r->api->advertised), PG_TEXT(r->texts[5]), PG_TEXT(r->texts[6]) },
+		.param_count = 9,
 	};
 	return true;
 }

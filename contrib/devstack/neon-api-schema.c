@@ -18,11 +18,15 @@ static const char schema[] =
     "	annotations jsonb NOT NULL, host text NOT NULL, port int NOT NULL,"
     "	state text NOT NULL DEFAULT 'building',"
     "	created_at timestamptz NOT NULL DEFAULT clock_timestamp());"
+    "ALTER TABLE neon_standin.projects ADD COLUMN IF NOT EXISTS ready_at timestamptz;"
+
+    "CREATE OR REPLACE FUNCTION neon_standin.utc(timestamptz) RETURNS text LANGUAGE sql STABLE AS"
+    " $$SELECT to_char($1 AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')$$;"
 
     "CREATE OR REPLACE VIEW neon_standin.forms AS SELECT id, name, role, db, state, created_at,"
     " jsonb_build_object('id', id, 'name', name, 'region_id', region_id, 'pg_version', pg_version,"
-    "  'store_passwords', true, 'proxy_host', host, 'created_at', to_char("
-    "  created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')) AS project,"
+    "  'store_passwords', true, 'proxy_host', host, 'created_at',"
+    "  neon_standin.utc(created_at)) AS project,"
     " jsonb_build_object('id', branch_id, 'project_id', id, 'name', 'main', 'default', true,"
     "  'current_state', CASE state WHEN 'ready' THEN 'ready' ELSE 'init' END) AS branch,"
     " annotations AS annotation, branch_id,"
@@ -35,7 +39,9 @@ static const char schema[] =
     "  'pooler_host', host) AS parameters,"
     " (SELECT jsonb_agg(jsonb_build_object('id', md5(id || action)::uuid, 'project_id', id,"
     "  'branch_id', branch_id, 'action', action, 'failures_count', 0, 'status', CASE state"
-    "  WHEN 'ready' THEN 'finished' WHEN 'failed' THEN 'failed' ELSE 'running' END))"
+    "  WHEN 'ready' THEN 'finished' WHEN 'failed' THEN 'failed' ELSE 'running' END,"
+    "  'created_at', neon_standin.utc(created_at),"
+    "  'updated_at', neon_standin.utc(coalesce(ready_at, clock_timestamp()))))"
     "  FROM unnest(ARRAY['start_compute', 'create_timeline']) AS action) AS operations"
     " FROM neon_standin.projects WHERE state <> 'gone';";
 

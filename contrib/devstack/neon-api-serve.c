@@ -62,30 +62,62 @@ reply_json(struct http_exchange *x, int status, struct slice body)
 	http_reply(x, status, "application/json", body);
 }
 
-void
-serve_error(struct http_exchange *x, int status, const char *message)
+static void
+serve_error_code(struct http_exchange *x, int status, const char *code, const char *message)
 {
 	char id[25];
 	struct buf b;
 
 	id_random(id, 24);
 	buf_init(&b, 4096);
-	buf_printf(&b, "{\"request_id\":\"%s\",\"code\":\"\",\"message\":", id);
+	buf_printf(&b, "{\"request_id\":\"%s\",\"code\":\"%s\",\"message\":", id, code);
 	json_put_string(&b, slice_str(message));
 	buf_putc(&b, '}');
 	reply_json(x, status, buf_view(&b));
 	buf_free(&b);
 }
 
-static enum flow_rc
-serve_fault(struct neon_request *r)
+void
+serve_error(struct http_exchange *x, int status, const char *message)
+{
+	serve_error_code(x, status, "", message);
+}
+
+static void
+serve_retry_after(struct neon_request *r, int retry_after)
 {
 	char seconds[12];
 
-	snprintf(seconds, sizeof(seconds), "%d", r->fault.retry_after);
-	if (r->fault.retry_after > 0)
+	snprintf(seconds, sizeof(seconds), "%d", retry_after);
+	if (retry_after > 0)
 		http_set(r->x, "Retry-After", seconds);
+}
+
+static enum flow_rc
+serve_fault(struct neon_request *r)
+{
+	serve_retry_after(r, r->fault.retry_after);
 	serve_error(r->x, r->fault.status, "This failure was asked for by a knob.");
+	return FLOW_DONE;
+}
+
+static enum flow_rc
+serve_limited(struct neon_request *r, int retry_after)
+{
+	serve_retry_after(r, retry_after);
+	serve_error(r->x, 429, "Too many requests.");
+	return FLOW_DONE;
+}
+
+/* A creation that made nothing, in Neon's words (neonctl's issue 255). */
+static enum flow_rc
+serve_projects_limit(struct neon_request *r)
+{
+	char message[96];
+
+	snprintf(message, sizeof(message), "user projects limit of %u exceeded, got %u",
+	    r->api->projects_max, r->api->projects_max);
+	serve_error_code(r->x, 422, "PROJECTS_LIMIT_EXCEEDED", message);
 	return FLOW_DONE;
 }
 
@@ -106,10 +138,13 @@ serve_check(struct flow *f)
 	struct neon_request *r = neon_request_of(f);
 	struct slice given = http_header(r->x, "Authorization");
 	char want[300];
+	int retry_after;
 
 	snprintf(want, sizeof(want), "Bearer %s", r->api->api_key);
 	if (!slice_is(given, want))
 		return flow_fail(f, ERR_UNAUTHENTICATED, "The API key is not valid.");
+	if (!limits_take(r->api, r->route->name, &retry_after))
+		return serve_limited(r, retry_after);
 	r->fault = knobs_take_fault(r->api, r->route->name);
 	if (r->fault.status != 0 && !r->fault.after)
 		return serve_fault(r);
@@ -156,7 +191,7 @@ serve_result(struct flow *f)
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	if (r->route->then != NULL && (r->route->result_sql != NULL || pg_rows(&r->result) > 0))
+	if (r->route->then != NULL && pg_changed(&r->result) > 0)
 		r->route->then(r);
 	if (r->route->result_sql == NULL)
 		return FLOW_NEXT;
@@ -177,6 +212,8 @@ serve_respond(struct flow *f)
 
 	if (rc != FLOW_NEXT)
 		return rc;
+	if (pg_rows(&r->result) == 0 && r->route->then != NULL && r->route->result_sql != NULL)
+		return serve_projects_limit(r);
 	if (pg_rows(&r->result) == 0)
 		return flow_fail(f, ERR_NOT_FOUND, "Project not found.");
 	if (r->fault.status != 0)

@@ -252,7 +252,11 @@ main(int argc, char **argv)
 {
 	struct neon_api_options o = neon_api_options_read(argc, argv);
 	struct http_shared *shared = http_shared_new();
-	struct neon_api api = { .api_key = o.api_key, .operation_us = o.operation_ms * 1000ull };
+	struct neon_api api = {
+		.api_key = o.api_key,
+		.operation_us = o.operation_ms * 1000ull,
+		.limit_retry_after = -1,
+	};
 	struct event *term, *intr;
 
 	signal(SIGPIPE, SIG_IGN);

@@ -10,6 +10,7 @@
  *	neon-api-schema.c	the table of projects, and their JSON as a view
  *	neon-api-build.c	making and dropping role and database, after the response
  *	neon-api-knobs.c	how to misbehave, and counts
+ *	neon-api-limits.c	an account's rate and number of projects
  *
  * Unlike Neon: all projects share one server, so role and database have names of their own
  * ("neondb_owner_x", "neondb_x"), and connection_uri has the port, and a parameter that no client
@@ -38,10 +39,19 @@ struct neon_fault {
 	char route[48];	 /* "POST /projects"; "" for any */
 };
 
+#define CALLS_MAX 1024 /* of an account that are remembered: as many as a minute may allow */
+
+/* Calls that were let through, of one route or of all. */
+struct neon_calls {
+	uint64_t at_us[CALLS_MAX]; /* monotonic; a ring */
+	unsigned count;		   /* all of them */
+};
+
 /* Requests of one route since the start. */
 struct neon_stat {
 	char route[48];
 	unsigned count;
+	struct neon_calls calls;
 };
 
 /* All its statements are one holder's. */
@@ -56,7 +66,8 @@ struct neon_api {
 	struct pg_target admin;	/* strings in the arena */
 	const char *advertised; /* borrowed: the host in connection strings */
 	const char *api_key;	/* borrowed from argv */
-	uint64_t operation_us;	/* from a project's creation until it is ready */
+	/* from a project's creation until it is ready: so long, and a random part of the spread */
+	uint64_t operation_us, operation_spread_us;
 	/* knobs */
 	uint64_t delay_us;
 	char delay_route[48]; /* "" : every one */
@@ -65,10 +76,16 @@ struct neon_api {
 	/* ids that lists name as unavailable, without the project */
 	char unavailable[UNAVAILABLE_MAX][PROJECT_ID_SIZE];
 	unsigned unavailable_count;
+	unsigned calls_per_minute, route_per_second; /* of the account; 0: any number */
+	unsigned projects_max;			     /* of the account; 0: any number */
+	int limit_retry_after; /* seconds, with a 429; -1: until a call is free, 0: not told */
 	/* counts */
 	struct neon_stat stats[STATS_MAX];
 	unsigned parallel, parallel_peak; /* requests at once */
 	unsigned made; /* projects, since the start */
+	unsigned building, building_peak; /* projects whose operations run */
+	unsigned limited; /* calls that were answered 429 */
+	struct neon_calls calls;
 };
 
 /* One request: steps in neon-api-serve.c, SQL in neon-api-routes.c. */
@@ -125,6 +142,9 @@ bool knobs_set(struct neon_api *, const json_t *, struct err *);
 /* Takes one of the faults that are left for this route; status 0 when there is none. */
 struct neon_fault knobs_take_fault(struct neon_api *, const char *route);
 void stats_count(struct neon_api *, const char *route);
+/* Counts a call, unless the account has made too many: then false, with the seconds until another
+ * is free. */
+bool limits_take(struct neon_api *, const char *route, int *retry_after);
 void stats_put(const struct neon_api *, struct buf *);
 
 #endif

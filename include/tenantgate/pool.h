@@ -149,9 +149,10 @@ struct pool_host_stats {
 	unsigned	max_connections; /* as the server says; 0: not known */
 	unsigned	used;		/* connections, idle ones too */
 	unsigned	want;		/* held, waited for, or used within the last 10 s */
-	unsigned	limit;		/* by pools_host_limit(); UINT_MAX: none */
+	unsigned	limit;		/* that holds here now; UINT_MAX: none */
+	unsigned	part;		/* the same without what refusals taught */
 	bool		is_shared;	/* by several pools, at one time at least */
-	bool		is_told;	/* limit was set by pools_host_limit() */
+	bool		is_told;	/* part came from pools_host_limit() */
 };
 typedef void pool_host_fn(const struct pool_host_stats *, void *arg);
 

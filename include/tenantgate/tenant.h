@@ -28,6 +28,7 @@
 #include "tenantgate/catalog.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/pool.h"
+#include "tenantgate/replica.h"
 #include "tenantgate/wire/dns.h"
 #include "tenantgate/wire/redis.h"
 #include "tenantgate/wire/web.h"
@@ -81,6 +82,8 @@ struct tenants_conf {
 	unsigned		 neon_pg_version;
 	const char		*neon_sslmode;		/* tenants' connections: "verify-full" */
 	uint64_t		 neon_timeout_us;	/* one call of the API */
+	unsigned		 neon_requests_per_second; /* of an account, over all replicas */
+	unsigned		 neon_burst;		/* as many calls at once after a pause */
 	/* postgres: an administrator's URL on a cluster of your own */
 	const char		*postgres_admin_url;
 	/* the tenant schema: statements, NULL-ended, each harmless when repeated */
@@ -90,14 +93,24 @@ struct tenants_conf {
 /* The defaults; what has none (key, URL, schema) is NULL. */
 void	tenants_conf_init(struct tenants_conf *);
 
+/*
+ * What the workers of a process share of the provider's limits: Neon's rate, the queue of creations
+ * and what the last ones took; each where there is no Redis, or it is away, and the process's own.
+ * One per process, made before the first worker and freed after the last.
+ */
+struct tenants_shared;
+/* replicas (borrowed; NULL: this is the only one): how many share the rate while Redis is away. */
+struct tenants_shared *tenants_shared_new(const struct replicas *);
+void	tenants_shared_free(struct tenants_shared *);
+
 struct tenants;
 
 /* All that is passed outlives it, conf's strings too; redis may be NULL (no cache shared, nothing
  * heard of other workers). NULL with err set when the configuration is not good. tenants_close()
  * once the worker's flows have ended, before redis_close(). */
 struct tenants	*tenants_open(struct worker *, struct catalog *, struct redis *, struct web *,
-		    struct dns *, struct pools *, const struct seal *, const struct tenants_conf *,
-		    struct err *);
+		    struct dns *, struct pools *, const struct seal *, struct tenants_shared *,
+		    const struct tenants_conf *, struct err *);
 void		 tenants_close(struct tenants *);
 
 /* The record; state TENANT_UNKNOWN when never seen (that is no failure). id is copied. Fails with

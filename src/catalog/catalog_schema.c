@@ -91,8 +91,15 @@ static const char key_tag_secret[] =
     "INSERT INTO public.key_tag_secret (secret) VALUES (encode(sha256("
     "(gen_random_uuid()::text || gen_random_uuid()::text)::bytea), 'hex'));";
 
+/* What a provider refused: not to be asked for again before that time, by the database's clock, and
+ * how often it was in a row. */
+static const char tenants_not_before[] = "ALTER TABLE public.tenants"
+					 "	ADD COLUMN not_before timestamptz,"
+					 "	ADD COLUMN refusals int NOT NULL DEFAULT 0;";
+
 const struct schema_script schema_scripts[] = {
 	{ 1, "users, vector_databases, documents, tenants, api_keys", first_tables },
 	{ 2, "key_tag_secret", key_tag_secret },
+	{ 3, "tenants.not_before, tenants.refusals", tenants_not_before },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

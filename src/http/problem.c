@@ -26,7 +26,7 @@ http_problem_put(struct buf *b, const struct err *err, const char *request_id)
 
 /* RFC 9110 requires WWW-Authenticate with a 401 (15.5.2), the scheme by RFC 6750 3. Retry-After
  * (10.2.3) goes with every 429 and 503, in seconds and never 0, so that clients do not come back at
- * once. */
+ * once; and with any other failure that knows its time, as a provider's refusal does. */
 static void
 problem_fields(struct http_exchange *x, int status, int retry_after)
 {
@@ -34,7 +34,7 @@ problem_fields(struct http_exchange *x, int status, int retry_after)
 
 	if (status == 401)
 		http_set(x, "WWW-Authenticate", "Bearer realm=\"tenantgate\"");
-	if (status == 429 || status == 503) {
+	if (status == 429 || status == 503 || retry_after > 0) {
 		snprintf(seconds, sizeof(seconds), "%d", retry_after > 0 ? retry_after : 1);
 		http_set(x, "Retry-After", seconds);
 	}

@@ -222,7 +222,8 @@ pool_host_tell(const struct pools *p, const struct pool_host *host, struct pool_
 		.max_connections = host->max_connections,
 		.used = host->open,
 		.want = host->want + pool_host_recent(p, host),
-		.limit = host->leased,
+		.limit = pool_host_limit(host),
+		.part = host->leased,
 		.is_shared = host->is_shared,
 		.is_told = host->is_told,
 	};

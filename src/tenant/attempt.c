@@ -136,6 +136,8 @@ attempt_waited(struct flow *f)
 		a->row->tenant.password[0] = '\0';
 		return flow_goto(f, attempt_create);
 	}
+	neon_turn_leave(a->tenants, a->turn);
+	a->row->has_turn = false;
 	return FLOW_NEXT;
 }
 
@@ -267,10 +269,11 @@ attempt_end(struct flow *f, const struct err *err)
 }
 
 void
-attempt_init(struct attempt *a, struct tenants *ts, struct tenant_row *row)
+attempt_init(struct attempt *a, struct tenants *ts, struct tenant_row *row, struct neon_turn *turn)
 {
 	memset(a, 0, sizeof(*a));
 	a->tenants = ts;
 	a->row = row;
+	a->turn = turn;
 	buf_init(&a->sealed, 4096);
 }

@@ -29,6 +29,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 
 #define LIST_DELAY_US 1000000ull /* for a creation to show up in a listing */
@@ -67,21 +68,39 @@ project_list(struct flow *f)
 {
 	struct neon_creation *c = FLOW_OF(f, struct neon_creation, &project_kind);
 
-	return neon_list_all(f, &c->list, c->tenants, c->row->project_name);
+	return neon_list_all(f, &c->list, c->tenants, c->row);
 }
 
-/*
- * How long, in seconds, an earlier attempt's POST may still be under way: 0 or less when it cannot,
- * or there was none. The API names no bound; we take three times as long as we wait for a response,
- * counted by the database's clock from posted_at.
- */
+/* How long, in seconds, a POST may be under way. The API names no bound; we take three times as
+ * long as we wait for a response. */
+static int
+grace_s(const struct neon_creation *c)
+{
+	return (int)(c->tenants->conf->neon_timeout_us * 3 / 1000000) + 1;
+}
+
+/* The same of an earlier attempt's POST, counted by the database's clock from posted_at: 0 or less
+ * when it cannot be under way, or there was none. */
 static int
 grace_left_s(const struct neon_creation *c)
 {
-	uint64_t timeout_us = c->tenants->conf->neon_timeout_us;
-	int grace = (int)(timeout_us * 3 / 1000000) + 1;
+	return c->row->is_posted ? grace_s(c) - c->row->posted_ago_s : 0;
+}
 
-	return c->row->is_posted ? grace - c->row->posted_ago_s : 0;
+/* Both listings were empty. One that was not answered may arrive yet, so the next attempt waits for
+ * that: to come back earlier is of no use. */
+static enum flow_rc
+project_unclear(struct neon_creation *c)
+{
+	struct err err = { 0 };
+
+	c->row->is_posted = !c->may_repeat;
+	err_set(&err, ERR_NEON,
+	    "Neon lists no project after its creation got no clear response. Try again in a "
+	    "minute: %s",
+	    c->call.why);
+	err.retry_after = c->may_repeat ? 0 : grace_s(c);
+	return flow_fail_err(&c->flow, &err);
 }
 
 /*
@@ -103,13 +122,8 @@ project_none_found(struct neon_creation *c)
 		flow_goto(f, project_list);
 		return flow_sleep(f, &c->timer, LIST_DELAY_US);
 	}
-	if (c->verify == VERIFY_SECOND_LIST && (!c->may_repeat || c->was_repeated)) {
-		c->row->is_posted = !c->may_repeat;
-		return flow_fail(f, ERR_NEON,
-		    "Neon lists no project after its creation got no clear response. Try again in "
-		    "a minute: %s",
-		    c->call.why);
-	}
+	if (c->verify == VERIFY_SECOND_LIST && (!c->may_repeat || c->was_repeated))
+		return project_unclear(c);
 	if (c->verify == VERIFY_SECOND_LIST) {
 		c->was_repeated = true;
 		return flow_goto(f, project_fence);
@@ -211,6 +225,7 @@ project_created(struct neon_creation *c)
 	}
 	c->row->is_posted = false;
 	c->row->is_new = true;
+	c->row->made_at_us = clock_mono_us();
 	return FLOW_DONE;
 }
 
@@ -307,7 +322,7 @@ project_end(struct flow *f, const struct err *err)
 enum flow_rc
 neon_create(struct flow *f, struct neon_creation *c, struct tenants *ts, struct tenant_row *row)
 {
-	neon_call_init(&c->call, ts);
+	neon_call_init(&c->call, ts, row);
 	c->tenants = ts;
 	c->row = row;
 	c->list.pages = 0;

@@ -17,12 +17,12 @@ struct neon_list {
 	struct flow flow;
 	struct neon_call call;
 	struct tenants *tenants; /* borrowed */
-	const char *name;	 /* borrowed */
+	const char *name;	 /* borrowed: the row's */
 	unsigned pages; /* read so far */
 	struct neon_inventory found;
 };
-enum flow_rc neon_list_all(struct flow *, struct neon_list *, struct tenants *, const char *name)
-    __attribute__((warn_unused_result));
+enum flow_rc neon_list_all(struct flow *, struct neon_list *, struct tenants *,
+    struct tenant_row *) __attribute__((warn_unused_result));
 
 /* After a creation that got no clear response: which listing comes next, or is under way. A listing
  * may lag behind a creation, so one that is empty proves nothing. */
@@ -49,13 +49,16 @@ enum flow_rc neon_create(struct flow *, struct neon_creation *, struct tenants *
 struct neon_waiter {
 	struct flow flow;
 	struct neon_call call;
-	const struct tenant_row *row; /* borrowed */
+	struct tenants *tenants; /* borrowed */
+	struct tenant_row *row;	 /* borrowed */
 	struct timer timer;
-	unsigned polls; /* that found operations running */
+	unsigned looks;	     /* so far */
+	uint64_t running_us; /* after the creation: when the operations were last seen running */
 	bool is_gone; /* after a good end: Neon has no such project (any more) */
 };
-/* Fails with ERR_NEON; has no deadline but its parent's. */
-enum flow_rc neon_wait(struct flow *, struct neon_waiter *, struct tenants *,
-    const struct tenant_row *) __attribute__((warn_unused_result));
+/* Fails with ERR_NEON; has no deadline but its parent's. row->operations_us: how long Neon took for
+ * a project that was made by this attempt. */
+enum flow_rc neon_wait(struct flow *, struct neon_waiter *, struct tenants *, struct tenant_row *)
+    __attribute__((warn_unused_result));
 
 #endif

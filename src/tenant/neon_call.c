@@ -2,19 +2,24 @@
 /*
  * neon_call: how the management API is talked to.
  *
- *	[send] --> [check] --> done: the outcome
- *	   ^          |
- *	   +- sleep <-+  423, 429, 503, nothing sent; for GET also 5xx and silence: backoff with
- *	                 jitter, never less than Retry-After, a few times
+ *	[gate] --> [gated] --> [send] --> [check] --> done: the outcome
+ *	   ^          |                      |
+ *	   |          +--> closed: done      |
+ *	   +--------------- sleep <----------+
+ *
+ * Again: after 423, 429, 503, or when nothing was sent; for GET also after 5xx and silence: backoff
+ * with jitter, no less than Retry-After, a few times.
  *
  * What always holds: a POST is sent again only when Neon says, or the socket shows, that it was not
- * applied. The key is in one buffer, wiped at the end, and in no message.
+ * applied. Each try passes the gate; after a 429 nobody passes it for as long as Neon said. The key
+ * is in one buffer, wiped at the end, and in no message.
  */
 #include "tenant/neon_call.h"
 
 #include <stdio.h>
 
 #include "tenant/neon_read.h"
+#include "tenant/neon_refusal.h"
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
@@ -28,9 +33,11 @@
 
 static const struct backoff call_backoff = { 200 * 1000, 5 * 1000000, 200 };
 
-static flow_step_fn call_send, call_check;
+static flow_step_fn call_gate, call_gated, call_send, call_check;
 
 static const struct flow_step call_steps[] = {
+	{ "gate", call_gate },
+	{ "gated", call_gated },
 	{ "send", call_send },
 	{ "check", call_check },
 	{ NULL, NULL },
@@ -39,10 +46,11 @@ static const struct flow_step call_steps[] = {
 static const struct flow_kind call_kind = { "neon_call", call_steps, NULL, NULL };
 
 void
-neon_call_init(struct neon_call *c, struct tenants *ts)
+neon_call_init(struct neon_call *c, struct tenants *ts, struct tenant_row *row)
 {
 	memset(c, 0, sizeof(*c));
 	c->tenants = ts;
+	c->row = row;
 	buf_init(&c->path, 4096);
 	buf_init(&c->body, 8192);
 	buf_init(&c->url, 8192);
@@ -72,10 +80,47 @@ void
 neon_call_free(struct neon_call *c)
 {
 	neon_call_reset(c);
+	neon_gate_free(&c->gate);
 	buf_wipe(&c->bearer);
 	buf_free(&c->path);
 	buf_free(&c->body);
 	buf_free(&c->url);
+}
+
+static enum flow_rc
+call_gate(struct flow *f)
+{
+	struct neon_call *c = FLOW_OF(f, struct neon_call, &call_kind);
+
+	return neon_gate_pass(f, &c->gate, c->tenants,
+	    c->row->has_turn ? c->row->project_name : NULL);
+}
+
+/* The gate is closed: as good as a 429, without asking for it. */
+static enum flow_rc
+call_held_back(struct neon_call *c)
+{
+	c->outcome = NEON_UNSENT;
+	c->response.retry_after_s = (int)c->gate.closed_s;
+	snprintf(c->why, sizeof(c->why), "the account's rate of calls is used up for %u s",
+	    c->gate.closed_s);
+	return FLOW_DONE;
+}
+
+static bool
+call_is_too_long(const struct neon_call *c)
+{
+	return c->url.failed || c->bearer.failed || c->body.failed || c->path.failed;
+}
+
+/* The response of the try before goes. */
+static enum flow_rc
+call_gated(struct flow *f)
+{
+	struct neon_call *c = FLOW_OF(f, struct neon_call, &call_kind);
+
+	call_response_free(c);
+	return c->gate.closed_s > 0 ? call_held_back(c) : FLOW_NEXT;
 }
 
 static enum flow_rc
@@ -95,23 +140,27 @@ call_send(struct flow *f)
 		.response_max = RESPONSE_MAX,
 	};
 
-	if (c->url.failed || c->bearer.failed || c->body.failed || c->path.failed)
+	if (call_is_too_long(c))
 		return flow_fail(f, ERR_INTERNAL,
 		    "A request to Neon's API is too long. Look at neon_api_key.");
 	rq.url = c->url.data;
 	c->tries++;
-	call_response_free(c);
+	c->row->calls++;
 	return web_fetch(f, c->tenants->web, &rq, &c->response);
 }
 
 /* 2xx counts as done only when it can be read: the body may be a proxy's page. 503 is the one 5xx
- * that Neon promises not to have applied. */
+ * that Neon promises not to have applied. A gateway's own (502, 504, Cloudflare's 520 to 527) says
+ * nothing of the server behind it, which may be at work still. */
 static enum neon_outcome
 outcome_of_response(struct neon_call *c)
 {
+	int status = c->response.status;
 	struct err err = { 0 };
 
-	if (c->response.status >= 500 && c->response.status != 503)
+	if (status == 502 || status == 504 || (status >= 520 && status <= 527))
+		return NEON_UNKNOWN;
+	if (status >= 500 && status != 503)
 		return NEON_BROKE;
 	if (c->response.status < 200 || c->response.status > 299)
 		return NEON_REFUSED;
@@ -173,6 +222,12 @@ call_may_retry(const struct neon_call *c)
 	return c->outcome != NEON_REFUSED && strcmp(c->method, "GET") == 0;
 }
 
+static bool
+call_was_limited(const struct neon_call *c)
+{
+	return c->response.failure == WEB_FINE && c->response.status == 429;
+}
+
 static enum flow_rc
 call_check(struct flow *f)
 {
@@ -184,9 +239,11 @@ call_check(struct flow *f)
 	call_describe_failure(c);
 	log_event(LOG_NOTICE, "neon.trouble", f->request_id, "%s %.80s failed at try %u: %s",
 	    c->method, c->path.data, c->tries, c->why);
+	if (call_was_limited(c))
+		neon_gate_hold(c->tenants, (unsigned)c->response.retry_after_s);
 	if (!call_may_retry(c))
 		return FLOW_DONE;
-	flow_goto(f, call_send);
+	flow_goto(f, call_gate);
 	return flow_sleep(f, &c->backoff_timer,
 	    backoff_us(&call_backoff, c->tries, (uint64_t)c->response.retry_after_s * 1000000));
 }
@@ -214,23 +271,44 @@ neon_call_run(struct flow *f, struct neon_call *c, const char *method)
 	return flow_call(f, &c->flow, &call_kind);
 }
 
-/* A 4xx that another try will meet again: the key, the plan's limits, the request itself. */
-static bool
-call_was_denied(const struct neon_call *c)
+static enum neon_refusal
+call_refusal(const struct neon_call *c)
 {
-	int status = c->response.status;
+	char code[64], message[128];
 
-	return c->outcome == NEON_REFUSED && status != 423 && status != 429 && status != 503;
+	if (c->gate.closed_s > 0)
+		return REFUSAL_PATIENCE;
+	if (c->outcome != NEON_REFUSED)
+		return REFUSAL_NONE;
+	neon_read_code(buf_view(&c->response.body), code, sizeof(code));
+	neon_read_message(buf_view(&c->response.body), message, sizeof(message));
+	return neon_refusal_of(c->response.status, code, message);
+}
+
+/* The row carries it on, so that no replica asks again before its time. Only a limit makes the next
+ * wait longer: 429 has a time of its own, and the bucket is held for it. */
+static void
+row_refuse(struct tenant_row *row, enum neon_refusal refusal, int retry_after_s)
+{
+	if (refusal == REFUSAL_LIMIT)
+		row->refusals++;
+	row->wait_s = neon_refusal_wait_s(refusal, (unsigned)row->refusals, retry_after_s);
 }
 
 enum flow_rc
 neon_check(struct flow *f, const struct neon_call *c, const char *what)
 {
+	enum neon_refusal refusal = call_refusal(c);
 	struct err err = { 0 };
 
 	if (c->outcome == NEON_DONE)
 		return FLOW_NEXT;
-	if (call_was_denied(c))
+	row_refuse(c->row, refusal, c->response.retry_after_s);
+	if (refusal == REFUSAL_PATIENCE)
+		err_set(&err, ERR_PROVISIONING,
+		    "Neon takes no more calls of this account just now (%s). Try again in %d s.",
+		    c->why, c->row->wait_s);
+	else if (refusal != REFUSAL_NONE)
 		err_set(&err, ERR_NEON,
 		    "Neon refused the %s; the operator should look at neon_api_key, neon_org_id "
 		    "and the plan's limits: %s",
@@ -238,6 +316,6 @@ neon_check(struct flow *f, const struct neon_call *c, const char *what)
 	else
 		err_set(&err, ERR_NEON, "Neon's API failed at the %s; try again in a minute: %s",
 		    what, c->why);
-	err.retry_after = c->response.retry_after_s;
+	err.retry_after = c->row->wait_s;
 	return flow_fail_err(f, &err);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon_call: one request to Neon's management API, sent again where that is harmless, and what its
- * outcome means for whoever wanted something done.
+ * neon_call: one request to Neon's management API, sent when the account's rate allows (neon_gate),
+ * sent again where that is harmless, and what its outcome means for whoever wanted something done.
  */
 #ifndef TENANT_NEON_CALL_H
 #define TENANT_NEON_CALL_H
 
+#include "tenant/neon_gate.h"
+#include "tenant/row.h"
 #include "tenant/tenant_internal.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/slice.h"
@@ -14,13 +16,15 @@ enum neon_outcome {
 	NEON_DONE,    /* 2xx, and `json` is its object */
 	NEON_REFUSED, /* certainly not done: 4xx; 423, 429 and 503 when the tries were used up */
 	NEON_UNSENT,  /* certainly not done: no byte of it left us */
-	NEON_BROKE,   /* 5xx, or a 2xx that cannot be read: done or not, but it is over */
-	NEON_UNKNOWN, /* no response: done, not done, or about to be */
+	NEON_BROKE,   /* 500, or a 2xx that cannot be read: done or not, but it is over */
+	NEON_UNKNOWN, /* no response, or a gateway's (502, 504): done, not, or about to be */
 };
 
 struct neon_call {
 	struct flow flow;
 	struct tenants *tenants;  /* borrowed */
+	struct tenant_row *row;	  /* borrowed: counts the calls, and is told of a refusal */
+	struct neon_gate gate;
 	const char *method;	  /* borrowed: a literal */
 	struct buf path;	  /* owned: what follows neon_api_url */
 	struct buf body;	  /* owned: empty for none */
@@ -35,7 +39,7 @@ struct neon_call {
 	char why[200]; /* when not NEON_DONE: "status 422: ...", without secrets */
 };
 
-void neon_call_init(struct neon_call *, struct tenants *);
+void neon_call_init(struct neon_call *, struct tenants *, struct tenant_row *);
 void neon_call_free(struct neon_call *); /* idempotent */
 /* After path and body were written. Wakes plainly: the outcome is looked at by neon_check(). A
  * GET is sent again after a lost response or a 5xx too, other methods only after 423, 429, 503, or
@@ -44,7 +48,9 @@ enum flow_rc neon_call_run(struct flow *, struct neon_call *, const char *method
     __attribute__((warn_unused_result));
 /* Before the next call: frees the response, empties path and body. */
 void neon_call_reset(struct neon_call *);
-/* NEON_DONE: FLOW_NEXT; else fails with ERR_NEON, saying what ("list of projects") and why. */
+/* NEON_DONE: FLOW_NEXT; else fails with ERR_NEON, saying what ("list of projects") and why, or with
+ * ERR_PROVISIONING when the account's rate is used up. A refusal is in the row then: when it may be
+ * tried again, which is also the failure's retry_after. */
 enum flow_rc neon_check(struct flow *, const struct neon_call *, const char *what)
     __attribute__((warn_unused_result));
 

@@ -80,11 +80,11 @@ neon_list_end(struct flow *f, const struct err *err)
 }
 
 enum flow_rc
-neon_list_all(struct flow *f, struct neon_list *l, struct tenants *ts, const char *name)
+neon_list_all(struct flow *f, struct neon_list *l, struct tenants *ts, struct tenant_row *row)
 {
-	neon_call_init(&l->call, ts);
+	neon_call_init(&l->call, ts, row);
 	l->tenants = ts;
-	l->name = name;
+	l->name = row->project_name;
 	l->pages = 0;
 	memset(&l->found, 0, sizeof(l->found));
 	return flow_call(f, &l->flow, &neon_list_kind);

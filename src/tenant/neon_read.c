@@ -6,6 +6,7 @@
 #include "tenant/neon_read.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "tenantgate/wire/pg_url.h"
 
@@ -174,6 +175,50 @@ status_in(const char *text, const char *const *names)
 	return false;
 }
 
+/* RFC 3339 in UTC, as Neon writes it, in microseconds; 0 when it is something else. */
+static uint64_t
+read_time(const json_t *o, const char *name)
+{
+	const char *text = json_string_value(json_object_get(o, name));
+	struct tm tm = { 0 };
+	uint64_t us = 0, digit = 100000;
+	int end = 0;
+	time_t s;
+
+	if (text == NULL ||
+	    sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+		&tm.tm_hour, &tm.tm_min, &tm.tm_sec, &end) != 6)
+		return 0;
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	text += end;
+	if (*text == '.')
+		text++;
+	for (; *text >= '0' && *text <= '9'; text++, digit /= 10)
+		us += (uint64_t)(*text - '0') * digit;
+	s = *text == 'Z' ? timegm(&tm) : 0;
+	return s > 0 ? (uint64_t)s * 1000000 + us : 0;
+}
+
+/* 0 also when one of them does not tell. */
+static uint64_t
+operations_took(const json_t *ops)
+{
+	uint64_t first = UINT64_MAX, last = 0;
+	size_t i;
+
+	for (i = 0; i < json_array_size(ops); i++) {
+		const json_t *op = json_array_get(ops, i);
+		uint64_t began = read_time(op, "created_at"), ended = read_time(op, "updated_at");
+
+		if (began == 0 || ended == 0)
+			return 0;
+		first = began < first ? began : first;
+		last = ended > last ? ended : last;
+	}
+	return last > first ? last - first : 0;
+}
+
 /* Neon adds states and actions: an unknown status counts as running, so that the attempt's deadline
  * ends the wait rather than a guess. */
 bool
@@ -202,15 +247,16 @@ neon_read_operations(const json_t *o, struct neon_operations *out, struct err *e
 		out->failed++;
 		copy_text(op, "action", out->failed_action, sizeof(out->failed_action));
 	}
+	out->took_us = operations_took(ops);
 	return true;
 }
 
-void
-neon_read_message(struct slice body, char *out, size_t size)
+static void
+error_text(struct slice body, const char *name, char *out, size_t size)
 {
 	struct err err = { 0 };
 	json_t *o = json_read_object(body, &err);
-	const char *text = json_string_value(json_object_get(o, "message"));
+	const char *text = json_string_value(json_object_get(o, name));
 	size_t i;
 
 	snprintf(out, size, "%.120s", text != NULL ? text : "");
@@ -219,4 +265,16 @@ neon_read_message(struct slice body, char *out, size_t size)
 			out[i] = '?';
 	}
 	json_decref(o);
+}
+
+void
+neon_read_message(struct slice body, char *out, size_t size)
+{
+	error_text(body, "message", out, size);
+}
+
+void
+neon_read_code(struct slice body, char *out, size_t size)
+{
+	error_text(body, "code", out, size);
 }

@@ -37,6 +37,7 @@ struct neon_operations {
 	unsigned running; /* every status that is not known to be an end */
 	unsigned failed;
 	char failed_action[64]; /* the last of the failed; for people */
+	uint64_t took_us; /* from the first's beginning to the last's end; 0: it is not told */
 };
 /* The response of GET operations, of one project. */
 bool neon_read_operations(const json_t *, struct neon_operations *, struct err *);
@@ -44,5 +45,7 @@ bool neon_read_operations(const json_t *, struct neon_operations *, struct err *
 /* The `message` of an error body, cut to 120 bytes of printable ASCII; "" when the body is
  * something else (Cloudflare's 520 is HTML, a 502 may be empty). */
 void neon_read_message(struct slice body, char *out, size_t size);
+/* The same of its `code`, which is often empty. */
+void neon_read_code(struct slice body, char *out, size_t size);
 
 #endif

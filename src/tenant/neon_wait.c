@@ -2,25 +2,24 @@
 /*
  * neon_wait: waits until the project's operations are over.
  *
- *	[poll] --> [read] --> done: none is running, or there is no such project
- *	   ^          |
- *	   +-- sleep -+  some are running
+ *	[pause] --> [look] --> [read] --> done: none is running, or there is no such project
+ *	   ^                      |
+ *	   +----------------------+  some are running
  *
- * One listing serves for all operations of a project, less and less often: 40 requests a second is
- * all that Neon grants an account on a route.
+ * One listing serves for all operations of a project. Each look is a call of the account's rate, so
+ * it comes when it is likely to be the last one: by what the last creations took (neon_pace.h). A
+ * project that was not made just now is looked at once.
  */
 #include "tenant/neon.h"
+#include "tenant/tenants_shared.h"
+#include "tenantgate/base/clock.h"
 
-#include "tenantgate/base/backoff.h"
-#include "tenantgate/base/log.h"
-
-static const struct backoff wait_backoff = { 500 * 1000, 5 * 1000000, 150 };
-
-static flow_step_fn neon_wait_poll, neon_wait_read;
+static flow_step_fn neon_wait_pause, neon_wait_look, neon_wait_read;
 static flow_end_fn neon_wait_end;
 
 static const struct flow_step neon_wait_steps[] = {
-	{ "poll", neon_wait_poll },
+	{ "pause", neon_wait_pause },
+	{ "look", neon_wait_look },
 	{ "read", neon_wait_read },
 	{ NULL, NULL },
 };
@@ -28,14 +27,38 @@ static const struct flow_step neon_wait_steps[] = {
 static const struct flow_kind neon_wait_kind = { "neon_wait", neon_wait_steps, neon_wait_end,
 	NULL };
 
+/* What was done since the creation was answered counts: the address was saved meanwhile. */
 static enum flow_rc
-neon_wait_poll(struct flow *f)
+neon_wait_pause(struct flow *f)
+{
+	struct neon_waiter *w = FLOW_OF(f, struct neon_waiter, &neon_wait_kind);
+	struct neon_pace pace = shared_pace(w->tenants->shared);
+	uint64_t us = pace_look_us(&pace, w->looks), spent = 0;
+
+	if (w->looks == 0 && !w->row->is_new)
+		return FLOW_NEXT;
+	if (w->looks == 0)
+		spent = clock_mono_us() - w->row->made_at_us;
+	return us > spent ? flow_sleep(f, &w->timer, us - spent) : FLOW_NEXT;
+}
+
+static enum flow_rc
+neon_wait_look(struct flow *f)
 {
 	struct neon_waiter *w = FLOW_OF(f, struct neon_waiter, &neon_wait_kind);
 
+	w->looks++;
 	neon_call_reset(&w->call);
 	buf_printf(&w->call.path, "/projects/%s/operations?limit=100", w->row->project_id);
 	return neon_call_run(f, &w->call, "GET");
+}
+
+static enum flow_rc
+neon_wait_done(struct neon_waiter *w, uint64_t since_us, const struct neon_operations *ops)
+{
+	if (w->row->is_new)
+		w->row->operations_us = pace_estimate_us(w->running_us, since_us, ops->took_us);
+	return FLOW_DONE;
 }
 
 /* The listing goes back six months: an adopted project may have failed at something long ago, so
@@ -44,6 +67,7 @@ static enum flow_rc
 neon_wait_read(struct flow *f)
 {
 	struct neon_waiter *w = FLOW_OF(f, struct neon_waiter, &neon_wait_kind);
+	uint64_t since_us = clock_mono_us() - w->row->made_at_us;
 	struct neon_operations ops;
 	struct err err = { 0 };
 	enum flow_rc rc;
@@ -61,9 +85,9 @@ neon_wait_read(struct flow *f)
 		    "Neon failed to set up the project (operation %s). Try again in a minute.",
 		    ops.failed_action);
 	if (ops.running == 0)
-		return FLOW_DONE;
-	flow_goto(f, neon_wait_poll);
-	return flow_sleep(f, &w->timer, backoff_us(&wait_backoff, ++w->polls, 0));
+		return neon_wait_done(w, since_us, &ops);
+	w->running_us = since_us;
+	return flow_goto(f, neon_wait_pause);
 }
 
 static void
@@ -76,11 +100,13 @@ neon_wait_end(struct flow *f, const struct err *err)
 }
 
 enum flow_rc
-neon_wait(struct flow *f, struct neon_waiter *w, struct tenants *ts, const struct tenant_row *row)
+neon_wait(struct flow *f, struct neon_waiter *w, struct tenants *ts, struct tenant_row *row)
 {
-	neon_call_init(&w->call, ts);
+	neon_call_init(&w->call, ts, row);
+	w->tenants = ts;
 	w->row = row;
 	w->is_gone = false;
-	w->polls = 0;
+	w->looks = 0;
+	w->running_us = 0;
 	return flow_call(f, &w->flow, &neon_wait_kind);
 }

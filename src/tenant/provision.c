@@ -2,13 +2,9 @@
 /*
  * provision: one tenant's database, made exactly once whoever asks, and whenever a process dies.
  *
- *	[claim] --> ours ------> [work] --> [finish] --> [finished]: ready, or the attempt's reason
- *	 ^  |                    (the lease renewer keeps the row ours meanwhile)
- *	 |  +--> not ours --> [poll] --> [check] --> ready or suspended: done
- *	 |                      ^           | |
- *	 |     the lease is     +-- sleep --+ +--> the other attempt failed under our eyes: failed
- *	 |     another's                    |
- *	 +----------------------------------+  its lease has run out; the row is gone, or had failed
+ *	[acquire] --> ours --> [work] --> [finish] --> [finished]: ready, or the attempt's reason
+ *	   |                   (the lease renewer keeps the row ours meanwhile)
+ *	   +--> ready elsewhere: done
  *
  * Moved by the worker's loop; the flow belongs to the tenant, not to a request.
  *
@@ -47,20 +43,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tenant/acquire.h"
 #include "tenant/attempt.h"
 #include "tenant/lease_renewer.h"
 #include "tenant/provision.h"
 #include "tenantgate/base/alloc.h"
-#include "tenantgate/base/backoff.h"
+#include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
 #include "tenantgate/base/secret.h"
 
-#define FINISH_US (15 * 1000000ull) /* for claim and outcome, beyond the attempt's deadline */
-
-/* How often the row is read while another worker or replica has it: soon, then once a second. */
-static const struct backoff provision_poll_backoff = { 150 * 1000, 1000000, 150 };
-
+#define FINISH_US (15 * 1000000ull) /* for the outcome, beyond the attempt's deadline */
 struct provision {
 	struct flow flow;
 	struct provision_handle handle;
@@ -69,26 +62,23 @@ struct provision {
 	char attempt_id[ATTEMPT_ID_LEN + 1]; /* random: names us in every write */
 	char project_name[PROJECT_NAME_SIZE];
 	struct row_claim claim;	 /* borrows record's id and the two above */
+	struct neon_turn turn;	 /* left at the end */
 	struct tenant_row row;	 /* holds the password: wiped at the end */
 	struct pg_result result; /* owned */
+	struct row_acquisition acquisition;
 	struct attempt attempt;
 	struct err why;		       /* the attempt's outcome */
+	struct row_failure failure;    /* the same for the catalog */
 	struct lease_renewer *renewer; /* owned; NULL while no attempt of ours is at work */
-	struct timer poll_timer;
-	unsigned polls;	     /* that found another attempt at work */
-	bool seen_elsewhere; /* set by the first of them */
+	uint64_t began_us; /* when the row became ours; monotonic */
 };
 
-static flow_step_fn provision_claim, provision_claimed, provision_poll, provision_check,
-    provision_work, provision_finish, provision_finished;
+static flow_step_fn provision_acquire, provision_work, provision_finish, provision_finished;
 static flow_end_fn provision_end;
 static flow_release_fn provision_release;
 
 static const struct flow_step provision_steps[] = {
-	{ "claim", provision_claim },
-	{ "claimed", provision_claimed },
-	{ "poll", provision_poll },
-	{ "check", provision_check },
+	{ "acquire", provision_acquire },
 	{ "work", provision_work },
 	{ "finish", provision_finish },
 	{ "finished", provision_finished },
@@ -104,98 +94,27 @@ provision_id(const struct provision *p)
 	return p->record->tenant.id;
 }
 
-/* ---- whose the row is ---- */
-
 static enum flow_rc
-provision_claim(struct flow *f)
+provision_acquire(struct flow *f)
 {
 	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
 
-	return row_claim(f, p->tenants->catalog, &p->claim, &p->result);
+	p->acquisition = (struct row_acquisition){
+		.tenants = p->tenants,
+		.claim = &p->claim,
+		.row = &p->row,
+		.turn = &p->turn,
+		.ready_at_us = &p->handle.ready_at_us,
+	};
+	return row_acquire(f, &p->acquisition);
 }
 
-static enum flow_rc
-provision_read(struct provision *p)
+static void
+provision_begin(struct provision *p)
 {
-	struct err err = { 0 };
-
-	if (!row_read(&p->result, provision_id(p), p->tenants->seal, &p->row, &err))
-		return flow_fail_err(&p->flow, &err);
-	return FLOW_NEXT;
+	p->began_us = clock_mono_us();
+	flow_deadline(&p->flow, p->tenants->conf->provision_deadline_us + FINISH_US);
 }
-
-/* One row back: the attempt is ours. None: the row exists and may not be claimed, so look at it. */
-static enum flow_rc
-provision_claimed(struct flow *f)
-{
-	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
-	enum flow_rc rc = catalog_check(f, &p->result, "tenant claim");
-
-	if (rc != FLOW_NEXT || pg_rows(&p->result) == 0)
-		return rc;
-	rc = provision_read(p);
-	return rc == FLOW_NEXT ? flow_goto(f, provision_work) : rc;
-}
-
-static enum flow_rc
-provision_poll(struct flow *f)
-{
-	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
-
-	return row_select(f, p->tenants->catalog, provision_id(p), &p->result);
-}
-
-/* An attempt that failed while we waited for it is our waiters' failure too: to claim at once would
- * try again for each replica in turn, against a provider that is in trouble. One that had failed
- * before we came is tried again: that is what a new contact is for. */
-static enum flow_rc
-provision_failed_elsewhere(struct provision *p)
-{
-	if (p->seen_elsewhere)
-		return flow_fail(&p->flow, ERR_NEON,
-		    "The attempt to make the tenant's database failed on another worker or "
-		    "replica. Try again.");
-	return flow_goto(&p->flow, provision_claim);
-}
-
-static enum flow_rc
-provision_poll_wait(struct provision *p)
-{
-	p->seen_elsewhere = true;
-	flow_goto(&p->flow, provision_poll);
-	return flow_sleep(&p->flow, &p->poll_timer,
-	    backoff_us(&provision_poll_backoff, ++p->polls, 0));
-}
-
-/* What the row says while it is not ours. lease_expired is the database's clock against its own
- * lease_until: the clocks of replicas are never compared. */
-static enum flow_rc
-provision_check(struct flow *f)
-{
-	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
-	enum flow_rc rc = catalog_check(f, &p->result, "tenant poll");
-
-	if (rc != FLOW_NEXT)
-		return rc;
-	if (pg_rows(&p->result) == 0)
-		return flow_goto(f, provision_claim);
-	rc = provision_read(p);
-	if (rc != FLOW_NEXT)
-		return rc;
-	switch (p->row.tenant.state) {
-	case TENANT_READY:
-	case TENANT_SUSPENDED:
-		return FLOW_DONE;
-	case TENANT_FAILED:
-	case TENANT_UNKNOWN:
-		return provision_failed_elsewhere(p);
-	case TENANT_PROVISIONING:
-		break;
-	}
-	return p->row.lease_expired ? flow_goto(f, provision_claim) : provision_poll_wait(p);
-}
-
-/* ---- the row is ours ---- */
 
 /* The attempt's failure comes back in `why` rather than fail us, for it has to be written down. It
  * cannot run before this step has returned, so the renewer's pointer to it is good. */
@@ -205,10 +124,13 @@ provision_work(struct flow *f)
 	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
 	enum flow_rc rc;
 
+	if (!p->acquisition.is_ours)
+		return FLOW_DONE;
+	provision_begin(p);
 	log_event(LOG_NOTICE, "tenant.provisioning", f->request_id,
 	    "Attempt %d to provision tenant %s begins%s.", p->row.attempts, provision_id(p),
 	    p->row.project_id[0] != '\0' ? " with what an earlier one saved" : "");
-	attempt_init(&p->attempt, p->tenants, &p->row);
+	attempt_init(&p->attempt, p->tenants, &p->row, &p->turn);
 	rc = flow_try(f, &p->attempt.flow, &attempt_kind, &p->why);
 	flow_deadline(&p->attempt.flow, p->tenants->conf->provision_deadline_us);
 	p->renewer = renewer_start(p->tenants, &p->claim, &p->attempt.flow);
@@ -226,13 +148,20 @@ provision_finish(struct flow *f)
 	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
 
 	renewer_stop(&p->renewer);
+	neon_turn_leave(p->tenants, &p->turn);
 	if (!err_is(&p->why))
 		return FLOW_DONE;
 	log_event(LOG_WARNING, "tenant.provision_failed", f->request_id,
-	    "Tenant %s was not provisioned (step %s); its next request tries again: %s",
-	    provision_id(p), flow_step_name(&p->attempt.flow), p->why.detail);
-	return row_fail(f, p->tenants->catalog, &p->row, p->why.detail, p->row.is_posted,
-	    p->attempt.is_locked_out, &p->result);
+	    "Tenant %s was not provisioned (step %s); a request tries again in %d s or later: %s",
+	    provision_id(p), flow_step_name(&p->attempt.flow), p->row.wait_s, p->why.detail);
+	p->failure = (struct row_failure){
+		.why = p->why.detail,
+		.keep_posted = p->row.is_posted,
+		.forget_password = p->attempt.is_locked_out,
+	};
+	snprintf(p->failure.wait_s, sizeof(p->failure.wait_s), "%d", p->row.wait_s);
+	snprintf(p->failure.refusals, sizeof(p->failure.refusals), "%d", p->row.refusals);
+	return row_fail(f, p->tenants->catalog, &p->row, &p->failure, &p->result);
 }
 
 /* Whether the failure was written is not looked at: when it was not (the catalog is away, the lease
@@ -243,6 +172,19 @@ provision_finished(struct flow *f)
 	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
 
 	return flow_fail_err(f, &p->why);
+}
+
+/* Later creations are timed by this one. */
+static void
+provision_record(const struct provision *p)
+{
+	if (p->row.is_new && p->tenants->conf->provider == PROVIDER_NEON)
+		shared_pace_add(p->tenants->shared,
+		    (struct neon_creation_times){
+			.made_us = p->row.operations_us,
+			.whole_us = clock_mono_us() - p->began_us,
+			.calls = p->row.calls,
+		    });
 }
 
 /*
@@ -258,6 +200,8 @@ provision_end(struct flow *f, const struct err *err)
 	struct err outcome = *err;
 
 	renewer_stop(&p->renewer);
+	neon_turn_leave(ts, &p->turn);
+	atomic_fetch_sub(&ts->shared->provisions, 1);
 	if (!err_is(err)) {
 		record_fill(p->record, &p->row.tenant);
 		lookup_put(ts->records, slice_str(provision_id(p)), &p->record->base);
@@ -266,6 +210,7 @@ provision_end(struct flow *f, const struct err *err)
 		log_event(LOG_NOTICE, "tenant.ready", f->request_id,
 		    "Tenant %s is ready after %.1f s.", provision_id(p),
 		    (double)flow_age_us(f) / 1e6);
+		provision_record(p);
 		tenants_publish(ts, &p->row.tenant);
 	}
 	if (outcome.code == ERR_TIMEOUT)
@@ -296,6 +241,7 @@ provision_fill(struct provision *p, struct tenants *ts, const char *id)
 	if (!name_project(p->project_name, conf->environment, id))
 		return false;
 	id_random(p->attempt_id, ATTEMPT_ID_LEN);
+	neon_turn_init(&p->turn, p->project_name);
 	p->claim = (struct row_claim){
 		.id = provision_id(p),
 		.attempt = p->attempt_id,
@@ -318,8 +264,11 @@ provision_start(struct tenants *ts, const char *id)
 		free(p);
 		return NULL;
 	}
+	/* Until the queue tells its place: as if it were the last of this process. */
+	p->turn.before = atomic_fetch_add(&ts->shared->provisions, 1);
+	p->turn.all = p->turn.before + 1;
+	p->handle.ready_at_us = clock_mono_us() + neon_turn_ready_us(ts, &p->turn);
 	join_init(&p->handle.join);
 	flow_start(&p->flow, &provision_kind, ts->worker, NULL);
-	flow_deadline(&p->flow, ts->conf->provision_deadline_us + FINISH_US);
 	return &p->handle;
 }

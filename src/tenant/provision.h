@@ -14,6 +14,7 @@
 struct provision_handle {
 	struct join join; /* woken when the attempt is over, with its reason if it failed */
 	struct tenant_record *record; /* the flow's reference; filled on success */
+	uint64_t ready_at_us; /* monotonic: when it should be ready, as far as we know */
 };
 
 /* Starts the flow at the loop's next turn, under its own deadline. The id is copied. There must be

@@ -10,10 +10,13 @@
 #include <stdlib.h>
 
 #include "tenant/provision.h"
+#include "tenant/neon_turn.h"
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/base/clock.h"
 
-#define PROVISIONS_MAX 64 /* under way on one worker; a request for one more gets a 503 */
-#define RETRY_AFTER_S  2  /* in that 503, and in the one of a request that has waited enough */
+/* Under way or in the queue, in one process; a request for one more gets a 503. A bound on memory
+ * (some 15 kB each), not on the provider, who has the queue for that. */
+#define PROVISIONS_MAX 4096
 
 struct provision_waiter {
 	struct flow flow;
@@ -78,13 +81,52 @@ provision_wait_join(struct flow *f)
 	return rc;
 }
 
-static enum flow_rc
-fail_provisioning(struct flow *f, const char *why)
+static int
+seconds_rounded_up(uint64_t us)
 {
+	uint64_t s = (us + 999999) / 1000000;
+
+	return s > 0 ? (int)s : 1;
+}
+
+/* When the database should have been ready by now, more have come that take turns with it, or it
+ * takes longer than any of the last: half of what it would be from the beginning. */
+static uint64_t
+ready_left_us(struct tenants *ts, uint64_t ready_at_us)
+{
+	struct neon_turn one = { .all = atomic_load(&ts->shared->provisions) };
+	uint64_t now = clock_mono_us();
+
+	return ready_at_us > now ? ready_at_us - now : neon_turn_ready_us(ts, &one) / 2;
+}
+
+/* A request has waited long enough, or has missed the end. */
+static enum flow_rc
+fail_not_ready(struct provision_wait *w)
+{
+	struct provision_handle *h =
+	    map_get(w->tenants->provisions, slice_str(w->record->tenant.id));
 	struct err err = { 0 };
 
-	err_set(&err, ERR_PROVISIONING, "%s", why);
-	err.retry_after = RETRY_AFTER_S;
+	err.retry_after =
+	    seconds_rounded_up(h != NULL ? ready_left_us(w->tenants, h->ready_at_us) : 0);
+	err_set(&err, ERR_PROVISIONING,
+	    "The tenant's database is not ready yet. Try again in %d s.", err.retry_after);
+	return flow_fail_err(&w->flow, &err);
+}
+
+/* The queue's end, as it is for the last of them. */
+static enum flow_rc
+fail_too_many(struct flow *f, struct tenants *ts)
+{
+	struct neon_turn last = { .before = PROVISIONS_MAX, .all = PROVISIONS_MAX };
+	struct err err = { 0 };
+
+	err.retry_after = seconds_rounded_up(neon_turn_ready_us(ts, &last));
+	err_set(&err, ERR_PROVISIONING,
+	    "%d databases are being made or wait for that, and there is memory for no more. Try "
+	    "again in %d s.",
+	    PROVISIONS_MAX, err.retry_after);
 	return flow_fail_err(f, &err);
 }
 
@@ -96,14 +138,11 @@ provision_wait_check(struct flow *f)
 	struct provision_wait *w = FLOW_OF(f, struct provision_wait, &provision_wait_kind);
 
 	if (w->why.code == ERR_TIMEOUT)
-		return fail_provisioning(f,
-		    "The tenant's database is still being made. Try again in a few seconds.");
+		return fail_not_ready(w);
 	if (err_is(&w->why))
 		return flow_fail_err(f, &w->why);
 	if (!w->record->filled)
-		return fail_provisioning(f,
-		    "The tenant's database could not be made just now. Try again in a few "
-		    "seconds.");
+		return fail_not_ready(w);
 	return tenant_check_state(f, &w->record->tenant, w->out);
 }
 
@@ -124,9 +163,8 @@ provision_wait_start(struct flow *f, struct tenants *ts, struct tenant *t)
 	struct provision_handle *h = map_get(ts->provisions, slice_str(t->id));
 	struct provision_wait *w;
 
-	if (h == NULL && map_count(ts->provisions) >= PROVISIONS_MAX)
-		return fail_provisioning(f,
-		    "Too many databases are being made at once. Try again in a few seconds.");
+	if (h == NULL && atomic_load(&ts->shared->provisions) >= PROVISIONS_MAX)
+		return fail_too_many(f, ts);
 	if (h == NULL)
 		h = provision_start(ts, t->id);
 	if (h == NULL)

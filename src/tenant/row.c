@@ -37,13 +37,17 @@ enum row_column {
 	COL_ATTEMPTS,
 	COL_EXPIRED,
 	COL_POSTED,
+	COL_REFUSALS,
+	COL_WAIT,
+	COL_LAST_ERROR,
 };
 
 #define ROW_COLUMNS \
 	"state, plan, requests_per_minute, db_host, db_port, db_name, db_user, " \
 	"db_password_sealed, db_sslmode, project_name, project_id, endpoint_id, " \
 	"branch_id, attempt_id, attempts, coalesce(lease_until < now(), true), " \
-	"extract(epoch FROM now() - posted_at)::int"
+	"extract(epoch FROM now() - posted_at)::int, refusals, " \
+	"greatest(0, ceil(extract(epoch FROM not_before - now())))::int, last_error"
 
 void
 row_seal_context(char out[TENANT_KEY_SIZE], const char *id)
@@ -160,6 +164,10 @@ row_read(const struct pg_result *r, const char *id, const struct seal *seal, str
 	out->attempts = column_int(r, COL_ATTEMPTS, 0);
 	out->posted_ago_s = column_int(r, COL_POSTED, 0);
 	out->is_posted = pg_value(r, 0, COL_POSTED).p != NULL;
+	out->refusals = column_int(r, COL_REFUSALS, 0);
+	out->wait_s = column_int(r, COL_WAIT, 0);
+	snprintf(out->last_error, sizeof(out->last_error), "%.*s",
+	    SLICE_ARG(pg_value(r, 0, COL_LAST_ERROR)));
 	out->lease_expired = pg_text(r, 0, COL_EXPIRED)[0] == 't';
 	if (!column_password(t, r, seal)) {
 		err_set(err, ERR_INTERNAL,
@@ -207,7 +215,8 @@ row_claim(struct flow *f, struct catalog *c, const struct row_claim *claim, stru
 		       "ON CONFLICT (tenant_id) DO UPDATE SET state = 'provisioning', "
 		       "attempt_id = excluded.attempt_id, lease_until = excluded.lease_until, "
 		       "attempts = t.attempts + 1, updated_at = now() "
-		       "WHERE t.state = 'failed' OR (t.state = 'provisioning' AND "
+		       "WHERE (t.state = 'failed' AND coalesce(t.not_before <= now(), true)) "
+		       "OR (t.state = 'provisioning' AND "
 		       "(coalesce(t.lease_until < now(), true) OR t.attempt_id = "
 		       "excluded.attempt_id)) "
 		       "RETURNING " ROW_COLUMNS,
@@ -282,7 +291,8 @@ row_ready(struct flow *f, struct catalog *c, const struct tenant_row *r, const c
 {
 	struct pg_query q = {
 		.sql = "UPDATE public.tenants SET state = 'ready', schema_version = $3::int, "
-		       "lease_until = NULL, last_error = NULL, updated_at = now() "
+		       "lease_until = NULL, last_error = NULL, not_before = NULL, refusals = 0, "
+		       "updated_at = now() "
 		       "WHERE tenant_id = $1 AND attempt_id = $2 AND state IN ('provisioning', "
 		       "'ready')",
 		.params = { PG_TEXT(r->tenant.id), PG_TEXT(r->attempt_id),
@@ -294,19 +304,23 @@ row_ready(struct flow *f, struct catalog *c, const struct tenant_row *r, const c
 }
 
 enum flow_rc
-row_fail(struct flow *f, struct catalog *c, const struct tenant_row *r, const char *why,
-    bool keep_posted, bool forget_password, struct pg_result *out)
+row_fail(struct flow *f, struct catalog *c, const struct tenant_row *r,
+    const struct row_failure *failure, struct pg_result *out)
 {
 	struct pg_query q = {
 		.sql = "UPDATE public.tenants SET state = 'failed', lease_until = NULL, "
 		       "last_error = $3, updated_at = now(), "
 		       "posted_at = CASE WHEN $4::bool THEN posted_at END, "
 		       "db_password_sealed = CASE WHEN $5::bool THEN NULL "
-		       "ELSE db_password_sealed END "
+		       "ELSE db_password_sealed END, "
+		       "not_before = now() + nullif($6::int, 0) * interval '1 second', "
+		       "refusals = $7::int "
 		       "WHERE tenant_id = $1 AND attempt_id = $2 AND state = 'provisioning'",
-		.params = { PG_TEXT(r->tenant.id), PG_TEXT(r->attempt_id), PG_TEXT(why),
-		    PG_TEXT(keep_posted ? "t" : "f"), PG_TEXT(forget_password ? "t" : "f") },
-		.param_count = 5,
+		.params = { PG_TEXT(r->tenant.id), PG_TEXT(r->attempt_id), PG_TEXT(failure->why),
+		    PG_TEXT(failure->keep_posted ? "t" : "f"),
+		    PG_TEXT(failure->forget_password ? "t" : "f"), PG_TEXT(failure->wait_s),
+		    PG_TEXT(failure->refusals) },
+		.param_count = 7,
 	};
 
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);

@@ -31,7 +31,15 @@ struct tenant_row {
 	bool lease_expired;		     /* by the database's clock; also when there is none */
 	int posted_ago_s;		     /* with is_posted: its age when the row was read */
 	bool is_posted;			     /* a creation was sent and its outcome is not known */
-	bool is_new; /* the database was made by this attempt; not in the catalog */
+	int refusals;			     /* of limits of the provider's, in a row */
+	int wait_s; /* when read: until an attempt may be made; then: what row_fail() writes */
+	char last_error[256];
+	/* not in the catalog: of this attempt */
+	bool is_new;	   /* it made the database */
+	bool has_turn;	   /* it has a slot among the creations (neon_turn.h) */
+	unsigned calls;	   /* of Neon's API */
+	uint64_t made_at_us;	/* with is_new: when the creation was answered; monotonic */
+	uint64_t operations_us; /* with is_new: how long Neon's operations took */
 };
 
 /* Everything that is needed to connect is there, so nothing has to be created. */
@@ -55,7 +63,8 @@ struct row_claim {
 	const char *project_name;	     /* borrowed */
 	char lease_ms[24];		     /* decimal: how long the lease is from now */
 };
-/* Takes the row for the attempt if there is none, it has failed, or its lease has run out. One row
+/* Takes the row for the attempt if there is none, it has failed (and what the provider refused may
+ * be asked for again), or its lease has run out. One row
  * (as row_read() takes it) when it is ours now; none when another has it, or it is ready or
  * suspended. */
 enum flow_rc row_claim(struct flow *, struct catalog *, const struct row_claim *,
@@ -74,11 +83,16 @@ enum flow_rc row_save(struct flow *, struct catalog *, const struct tenant_row *
 /* The last write of a good attempt; gives the lease back. schema_version: decimal. */
 enum flow_rc row_ready(struct flow *, struct catalog *, const struct tenant_row *,
     const char *schema_version, struct pg_result *) __attribute__((warn_unused_result));
-/* The last write of a failed attempt; gives the lease back, and keeps what was saved.
- * keep_posted: the outcome of a creation is still unknown. forget_password: it did not open the
- * database. */
-enum flow_rc row_fail(struct flow *, struct catalog *, const struct tenant_row *, const char *why,
-    bool keep_posted, bool forget_password, struct pg_result *) __attribute__((warn_unused_result));
+/* The last write of a failed attempt; gives the lease back, and keeps what was saved. */
+struct row_failure {
+	const char *why;      /* borrowed */
+	char wait_s[12];      /* decimal: no attempt is made before that; "0" for at once */
+	char refusals[12];    /* decimal: the row's */
+	bool keep_posted;     /* the outcome of a creation is still unknown */
+	bool forget_password; /* it did not open the database */
+};
+enum flow_rc row_fail(struct flow *, struct catalog *, const struct tenant_row *,
+    const struct row_failure *, struct pg_result *) __attribute__((warn_unused_result));
 
 /* FLOW_NEXT when the statement changed the row. ERR_PROVISIONING when another attempt has it,
  * ERR_CATALOG when the statement failed; what: for the log, "tenant ready". */

@@ -17,6 +17,14 @@
 /* The detail of ERR_SUSPENDED, wherever a suspended tenant is met. */
 #define TENANT_SUSPENDED_DETAIL "The tenant is suspended. Ask the operator to resume it."
 
+/* Where Redis keeps what all replicas share of one account of Neon's; NEON_KEY_SIZE each. */
+#define NEON_KEY_SIZE 48
+struct neon_keys {
+	char bucket[NEON_KEY_SIZE];
+	char tickets[NEON_KEY_SIZE], waiting[NEON_KEY_SIZE], seen[NEON_KEY_SIZE];
+	char slots[NEON_KEY_SIZE];
+};
+
 struct tenants {
 	struct worker *worker; /* borrowed, as all to conf */
 	struct catalog *catalog;
@@ -25,12 +33,15 @@ struct tenants {
 	struct dns *dns;
 	struct pools *pools;
 	const struct seal *seal;
+	struct tenants_shared *shared;
 	const struct tenants_conf *conf;
 	struct pool_target admin;    /* provider postgres: the cluster's administrator */
 	struct arena *arena;	     /* owned: admin's strings */
 	struct lookup_cache *records; /* owned: tenant id -> tenant_record */
 	struct map *provisions;	     /* owned: tenant id -> provision, each frees itself */
 	char origin[ORIGIN_LEN + 1]; /* random: marks our own messages in DROP_CHANNEL */
+	struct neon_keys neon_keys;
+	uint64_t queue_seen_us; /* monotonic: when Redis last told the queue's state; 0: never */
 };
 
 /* Writes a READY record, sealed, to Redis, where other workers and replicas look when they have no

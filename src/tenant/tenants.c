@@ -18,8 +18,11 @@
 #include "tenant/names.h"
 #include "tenant/tenant_internal.h"
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/base/buf.h"
+#include "tenantgate/base/digest.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
+#include "tenantgate/base/secret.h"
 #include "tenantgate/wire/pg_url.h"
 
 #define ADMIN_ARENA_MAX (64 * 1024) /* the strings of postgres_admin_url */
@@ -42,6 +45,8 @@ tenants_conf_init(struct tenants_conf *conf)
 		.neon_pg_version = 17,
 		.neon_sslmode = "verify-full",
 		.neon_timeout_us = 30 * 1000000ull,
+		.neon_requests_per_second = 10,
+		.neon_burst = 30,
 	};
 }
 
@@ -166,10 +171,41 @@ tenants_conf_check(struct tenants *ts, struct err *err)
 	return pg_url_read(ts->arena, conf->postgres_admin_url, PG_URL_STRICT, &ts->admin.pg, err);
 }
 
+static void
+neon_key_make(char out[NEON_KEY_SIZE], const char *account, const char *what)
+{
+	snprintf(out, NEON_KEY_SIZE, "tg:neon:{%.16s}:%s", account, what);
+}
+
+/* Neon counts by account: the organization, or whom the key belongs to. The key itself is in no
+ * name, only a part of its digest; the braces keep the keys together in a Redis Cluster. */
+static void
+neon_keys_make(struct tenants *ts)
+{
+	const struct tenants_conf *conf = ts->conf;
+	const char *org = text_or_null(conf->neon_org_id), *whose = conf->neon_api_key;
+	char account[SHA256_HEX_SIZE];
+	struct buf b;
+
+	buf_init(&b, 8192);
+	if (org != NULL)
+		whose = org;
+	buf_printf(&b, "%s\n%s", conf->neon_api_url != NULL ? conf->neon_api_url : "",
+	    whose != NULL ? whose : "");
+	sha256_hex(buf_view(&b), account);
+	buf_wipe(&b);
+	buf_free(&b);
+	neon_key_make(ts->neon_keys.bucket, account, "bucket");
+	neon_key_make(ts->neon_keys.tickets, account, "tickets");
+	neon_key_make(ts->neon_keys.waiting, account, "waiting");
+	neon_key_make(ts->neon_keys.seen, account, "seen");
+	neon_key_make(ts->neon_keys.slots, account, "slots");
+}
+
 struct tenants *
 tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct web *web,
-    struct dns *dns, struct pools *pools, const struct seal *seal, const struct tenants_conf *conf,
-    struct err *err)
+    struct dns *dns, struct pools *pools, const struct seal *seal, struct tenants_shared *shared,
+    const struct tenants_conf *conf, struct err *err)
 {
 	struct tenants *ts = xcalloc(1, sizeof(*ts));
 
@@ -180,11 +216,13 @@ tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct we
 		.dns = dns,
 		.pools = pools,
 		.seal = seal,
+		.shared = shared,
 		.conf = conf };
 	ts->arena = arena_new(ADMIN_ARENA_MAX);
 	ts->records = tenants_records_open(ts);
 	ts->provisions = map_new(0, NULL);
 	id_random(ts->origin, ORIGIN_LEN);
+	neon_keys_make(ts);
 	if (!tenants_conf_check(ts, err)) {
 		tenants_close(ts);
 		return NULL;

@@ -283,6 +283,7 @@ conf_make(struct tenant_fixture *h)
 	h->conf.neon_pg_version = 15;
 	h->conf.neon_sslmode = "disable";
 	h->conf.neon_timeout_us = 1000000;
+	h->conf.neon_requests_per_second = h->conf.neon_burst = 1000;
 	h->conf.postgres_admin_url = getenv("TEST_PG_URL");
 	h->conf.schema = schema;
 	h->conf.schema_version = 1;

@@ -33,6 +33,7 @@ struct tenant_fixture {
 	struct catalog *catalog;
 	struct pools *pools;
 	struct seal *seal;
+	struct tenants_shared *shared; /* anew with each start of the workers */
 	struct tenants_conf conf;
 	struct fixture_worker workers[WORKERS];
 	char catalog_url[300];

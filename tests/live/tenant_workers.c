@@ -42,7 +42,7 @@ fixture_worker_open(void *arg)
 	catalog_attach(h->catalog, r->worker, r->dns);
 	pools_attach(h->pools, r->worker, r->dns);
 	r->tenants = tenants_open(r->worker, h->catalog, r->redis, r->web, r->dns, h->pools,
-	    h->seal, &h->conf, &err);
+	    h->seal, h->shared, &h->conf, &err);
 	assert(r->tenants != NULL);
 	sem_post(&o->done);
 }
@@ -76,6 +76,7 @@ tenant_fixture_start_workers(struct tenant_fixture *h)
 {
 	unsigned i;
 
+	h->shared = tenants_shared_new(NULL);
 	for (i = 0; i < WORKERS; i++) {
 		h->workers[i].worker = worker_new(i + 1);
 		assert(worker_start(h->workers[i].worker));
@@ -100,6 +101,7 @@ tenant_fixture_stop_workers(struct tenant_fixture *h)
 		worker_join(r->worker);
 		worker_free(r->worker);
 	}
+	tenants_shared_free(h->shared);
 }
 
 static void

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake_cache: a Redis that replies what the test has set, and pools that are only forgotten; linked
- * in place of wire/redis and pool/ for the tests of tenant lookups.
+ * fake_cache: a Redis that replies what the test has set, pools that are only forgotten, and one
+ * replica; linked in place of wire/redis, pool/ and replica/ for the tests of tenant lookups.
  */
 #ifndef TESTS_STORY_FAKE_CACHE_H
 #define TESTS_STORY_FAKE_CACHE_H
 
 #include "tenantgate/pool.h"
+#include "tenantgate/replica.h"
 #include "tenantgate/wire/redis.h"
 
 struct redis {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Servers that take fewer connections than we would open: 53300, max_connections, replicas. */
 #include "pool_fixture.h"
+#include "pool_host_view.h"
 
-enum { SECOND_US = 1000000, HOSTS = 70 };
+enum { SECOND_US = 1000000 };
 
 #define FULL(n, k) struct client n = { .name = #n, .key = k, .host = "full" }
 
@@ -12,34 +13,6 @@ open_wide(void)
 	conf.default_pool_size = 20;
 	conf.max_server_connections = 40;
 	reopen();
-}
-
-/* What pools_hosts() tells of one host; zeroed when it does not. */
-struct host_view {
-	const char *key;
-	struct pool_host_stats stats;
-	unsigned told, all;
-};
-
-static void
-note_host(const struct pool_host_stats *h, void *arg)
-{
-	struct host_view *view = arg;
-
-	view->all++;
-	if (!slice_is(h->key, view->key))
-		return;
-	view->told++;
-	view->stats = *h;
-}
-
-static struct host_view
-host_view(const char *key)
-{
-	struct host_view view = { .key = key };
-
-	pools_hosts(pools, note_host, &view);
-	return view;
 }
 
 /* Three fit; the fourth is refused, and waits for one of them instead. */
@@ -343,75 +316,6 @@ the_question_is_rare(void **state)
 	give_back(&d);
 }
 
-/* The other replicas' need decides: idle ones go at once, what is lent when it comes back. */
-static void
-a_limit_from_outside_is_kept(void **state)
-{
-	CLIENT(a, 1);
-	CLIENT(b, 2);
-	CLIENT(c, 3);
-	CLIENT(d, 4);
-	CLIENT(e, 5);
-
-	(void)state;
-	open_wide();
-	borrow(&a);
-	borrow(&b);
-	borrow(&c);
-	borrow(&d);
-	give_back(&d);
-	pools_host_limit(pools, SLICE_LIT("elsewhere:1"), 1);
-	pools_host_limit(pools, SLICE_LIT("fake:0"), 2);
-	assert_int_equal(fake.open, 3);
-	borrow(&e);
-	assert_string_equal(traced, "abcd");
-	give_back(&a);
-	assert_int_equal(fake.open, 2);
-	assert_string_equal(traced, "abcd");
-	give_back(&b); /* within the limit: its slot is e's */
-	assert_string_equal(traced, "abcde");
-	assert_int_equal(fake.open, 2);
-	pools_host_limit(pools, SLICE_LIT("fake:0"), UINT_MAX);
-	give_back(&c);
-	give_back(&e);
-	borrow(&a);
-	assert_int_equal(fake.open, 3);
-	give_back(&a);
-}
-
-/* More than are shown in one hold of the lock, each once, every time. */
-static void
-all_hosts_are_told(void **state)
-{
-	static char names[HOSTS][8];
-	static struct client c[HOSTS];
-	unsigned i;
-
-	(void)state;
-	conf.default_pool_size = 1;
-	conf.max_server_connections = 200;
-	reopen();
-	for (i = 0; i < HOSTS; i++) {
-		snprintf(names[i], sizeof(names[i]), "h%u", i);
-		c[i] = (struct client){ .name = "", .key = i, .host = names[i] };
-		borrow(&c[i]);
-	}
-	for (i = 0; i < 3; i++) {
-		struct host_view view = host_view("h69:0");
-
-		assert_int_equal(view.all, HOSTS);
-		assert_int_equal(view.told, 1);
-		assert_int_equal(view.stats.used, 1);
-		assert_int_equal(view.stats.want, 1);
-	}
-	for (i = 0; i < HOSTS; i++)
-		give_back(&c[i]);
-	assert_int_equal(host_view("h69:0").stats.want, 1); /* idle, but just used */
-	clock_test_advance(11 * SECOND_US);
-	assert_int_equal(host_view("h69:0").stats.want, 0);
-	assert_int_equal(host_view("h69:0").stats.used, 1);
-}
-
 int
 main(void)
 {
@@ -428,8 +332,6 @@ main(void)
 		POOL_CASE(a_pool_takes_its_part_of_max_connections),
 		POOL_CASE(a_pool_of_a_tiny_server_has_one),
 		POOL_CASE(the_question_is_rare),
-		POOL_CASE(a_limit_from_outside_is_kept),
-		POOL_CASE(all_hosts_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,7 @@ a_ready_row(const struct pg_query *q, struct fake_result *a)
 	snprintf(sealed, sizeof(sealed), "%s", b.data);
 	buf_free(&b);
 	row = (struct fake_row){ { "ready", "pro", "600", "h", "5432", "d", "u", sealed, "require",
-	    "tg-test-acme", "p-1", NULL, NULL, "attempt", "1", "t", NULL } };
+	    "tg-test-acme", "p-1", NULL, NULL, "attempt", "1", "t", NULL, "0", NULL, NULL } };
 	a->rows = &row;
 	a->count = 1;
 }
@@ -83,6 +83,7 @@ struct tenants_fixture {
 	struct worker *worker;
 	struct redis redis;
 	struct tenants_conf conf;
+	struct tenants_shared *shared;
 	struct tenants *tenants;
 	struct lookup lookups[LOOKUPS];
 };
@@ -139,8 +140,9 @@ set_up(void **state)
 	tenants_conf_init(&w->conf);
 	w->conf.environment = "test";
 	w->conf.neon_api_key = "k";
-	w->tenants =
-	    tenants_open(w->worker, NULL, &w->redis, NULL, NULL, NULL, seal, &w->conf, &err);
+	w->shared = tenants_shared_new(NULL);
+	w->tenants = tenants_open(w->worker, NULL, &w->redis, NULL, NULL, NULL, seal, w->shared,
+	    &w->conf, &err);
 	assert_non_null(w->tenants);
 	pools_forgotten = 0;
 	*state = w;
@@ -153,6 +155,7 @@ tear_down(void **state)
 	struct tenants_fixture *w = *state;
 
 	tenants_close(w->tenants);
+	tenants_shared_free(w->shared);
 	worker_free(w->worker);
 	seal_free(seal);
 	free(w);

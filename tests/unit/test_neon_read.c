@@ -197,6 +197,41 @@ operations_are_counted(void **state)
 	json_decref(o);
 }
 
+static uint64_t
+took(const char *operations)
+{
+	json_t *o = parsed(operations);
+	struct neon_operations ops;
+	struct err err = { 0 };
+
+	assert_true(neon_read_operations(o, &ops, &err));
+	json_decref(o);
+	return ops.took_us;
+}
+
+#define OPERATION(created, updated) \
+	"{\"status\":\"finished\",\"created_at\":\"2026-11-" created \
+	"Z\",\"updated_at\":\"2026-11-" updated "Z\"}"
+
+static void
+operations_tell_how_long_they_took(void **state)
+{
+	(void)state;
+	assert_int_equal(took("{\"operations\":[" OPERATION("30T23:59:59.5",
+			     "30T23:59:59.75") "," OPERATION("30T23:59:59.6",
+			     "30T23:59:59.900001") "]}"),
+	    400001);
+	assert_int_equal(took("{\"operations\":[" OPERATION("01T00:00:00", "01T00:01:02") "]}"),
+	    62000000);
+	assert_int_equal(took("{\"operations\":[" OPERATION("01T00:00:00",
+			     "01T00:00:02") ","
+					    "{\"status\":\"finished\"}]}"),
+	    0);
+	assert_int_equal(took("{\"operations\":[" OPERATION("01 00:00", "2") "]}"), 0);
+	assert_int_equal(took("{\"operations\":[" OPERATION("02T00:00:00", "01T00:00:00") "]}"), 0);
+	assert_int_equal(took("{\"operations\":[]}"), 0);
+}
+
 static void
 messages_are_made_safe(void **state)
 {
@@ -207,6 +242,8 @@ messages_are_made_safe(void **state)
 	assert_string_equal(out, "a?b");
 	neon_read_message(SLICE_LIT("<html>524</html>"), out, sizeof(out));
 	assert_string_equal(out, "");
+	neon_read_code(SLICE_LIT("{\"code\":\"PROJECTS_LIMIT_EXCEEDED\"}"), out, sizeof(out));
+	assert_string_equal(out, "PROJECTS_LIMIT_EXCEEDED");
 	neon_read_message(slice_of(NULL, 0), out, sizeof(out));
 	assert_string_equal(out, "");
 }
@@ -223,6 +260,7 @@ main(void)
 		cmocka_unit_test(only_the_very_name_counts_and_the_oldest_is_taken),
 		cmocka_unit_test(a_partial_inventory_is_none),
 		cmocka_unit_test(operations_are_counted),
+		cmocka_unit_test(operations_tell_how_long_they_took),
 		cmocka_unit_test(messages_are_made_safe),
 	};
 

@@ -125,7 +125,9 @@ export class Stack {
 	// The same for the stand-in of Neon's API (neon-api-knobs.c).
 	async neonKnobs(values = {}) {
 		const answer = await this.neon.client.post('/_knobs', { delay_ms: 0, delay_route: '',
-			lose_next_reply: 0, fail_next: [], unavailable: [], ...values });
+			lose_next_reply: 0, fail_next: [], unavailable: [], calls_per_minute: 0,
+			route_per_second: 0, projects_max: 0, limit_retry_after: -1, operation_ms: 400,
+			operation_spread_ms: 0, ...values });
 		if (answer.status !== 200)
 			throw new Error(`knobs: ${answer.status} ${answer.body}`);
 	}
@@ -168,7 +170,8 @@ export class Stack {
 		};
 		if (this.neon)
 			Object.assign(settings, { provider: 'neon', neon_api_url: `${this.neon.url}/api/v2`,
-				neon_api_key: this.neonKey, neon_sslmode: 'disable' });
+				neon_api_key: this.neonKey, neon_sslmode: 'disable',
+				neon_requests_per_second: 1000, neon_burst: 1000 });
 		else
 			Object.assign(settings, { provider: 'postgres',
 				postgres_admin_url: this.pg.url('postgres') });

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tenants_shared: the lock, and what is done under it. The queue's lists are walked: a place is
+ * looked at a few times a second at the most, and there are some thousand.
+ */
+#include "tenant/tenants_shared.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tenantgate/base/alloc.h"
+#include "tenantgate/base/clock.h"
+
+struct tenants_shared *
+tenants_shared_new(const struct replicas *replicas)
+{
+	struct tenants_shared *s = xcalloc(1, sizeof(*s));
+
+	s->replicas = replicas;
+	TAILQ_INIT(&s->waiting);
+	TAILQ_INIT(&s->working);
+	if (pthread_mutex_init(&s->mutex, NULL) != 0)
+		abort();
+	return s;
+}
+
+void
+tenants_shared_free(struct tenants_shared *s)
+{
+	if (s == NULL)
+		return;
+	pthread_mutex_destroy(&s->mutex);
+	free(s);
+}
+
+unsigned
+shared_replicas(const struct tenants_shared *s)
+{
+	return s->replicas != NULL ? replicas_live(s->replicas) : 1;
+}
+
+/* ---- the bucket ---- */
+
+bool
+shared_bucket_reserve(struct tenants_shared *s, struct neon_rate rate, uint64_t ahead_max_us,
+    uint64_t *wait_us)
+{
+	bool reserved;
+
+	pthread_mutex_lock(&s->mutex);
+	reserved = neon_bucket_reserve(rate, &s->bucket_us, clock_mono_us(), ahead_max_us, wait_us);
+	pthread_mutex_unlock(&s->mutex);
+	return reserved;
+}
+
+void
+shared_bucket_hold(struct tenants_shared *s, struct neon_rate rate, uint64_t us)
+{
+	pthread_mutex_lock(&s->mutex);
+	neon_bucket_hold(rate, &s->bucket_us, clock_mono_us(), us);
+	pthread_mutex_unlock(&s->mutex);
+}
+
+void
+shared_bucket_follow(struct tenants_shared *s, uint64_t ahead_us)
+{
+	pthread_mutex_lock(&s->mutex);
+	s->bucket_us = clock_mono_us() + ahead_us;
+	pthread_mutex_unlock(&s->mutex);
+}
+
+/* ---- the record ---- */
+
+void
+shared_pace_add(struct tenants_shared *s, struct neon_creation_times t)
+{
+	pthread_mutex_lock(&s->mutex);
+	pace_add(&s->pace, t);
+	pthread_mutex_unlock(&s->mutex);
+}
+
+struct neon_pace
+shared_pace(struct tenants_shared *s)
+{
+	struct neon_pace pace;
+
+	pthread_mutex_lock(&s->mutex);
+	pace = s->pace;
+	pthread_mutex_unlock(&s->mutex);
+	return pace;
+}
+
+/* ---- the queue ---- */
+
+static struct shared_place *
+place_of_name(struct shared_places *list, const char *name)
+{
+	struct shared_place *p;
+
+	TAILQ_FOREACH(p, list, link) {
+		if (strcmp(p->name, name) == 0)
+			return p;
+	}
+	return NULL;
+}
+
+static void
+place_unlink(struct tenants_shared *s, struct shared_place *p)
+{
+	if (p->list == NULL)
+		return;
+	if (p->list == &s->working)
+		s->working_count--;
+	else
+		s->waiting_count--;
+	TAILQ_REMOVE(p->list, p, link);
+	p->list = NULL;
+}
+
+/* A second flow of the same tenant (its client came back to another worker) stands beside the
+ * first. */
+static void
+place_enter(struct tenants_shared *s, struct shared_place *p)
+{
+	struct shared_place *same = place_of_name(&s->waiting, p->name);
+
+	if (same != NULL)
+		TAILQ_INSERT_AFTER(&s->waiting, same, p, link);
+	else
+		TAILQ_INSERT_TAIL(&s->waiting, p, link);
+	p->list = &s->waiting;
+	s->waiting_count++;
+}
+
+static void
+place_take(struct tenants_shared *s, struct shared_place *p)
+{
+	place_unlink(s, p);
+	TAILQ_INSERT_TAIL(&s->working, p, link);
+	p->list = &s->working;
+	s->working_count++;
+}
+
+/* Names before it: neighbours of one name count once. */
+static unsigned
+place_rank(struct tenants_shared *s, const struct shared_place *p)
+{
+	const struct shared_place *each, *last = NULL;
+	unsigned rank = 0;
+
+	TAILQ_FOREACH(each, &s->waiting, link) {
+		if (strcmp(each->name, p->name) == 0)
+			break;
+		rank += last == NULL || strcmp(each->name, last->name) != 0;
+		last = each;
+	}
+	return rank;
+}
+
+static enum shared_verdict
+place_look(struct tenants_shared *s, struct shared_place *p, unsigned slots, unsigned *before)
+{
+	if (place_of_name(&s->working, p->name) != NULL) {
+		place_unlink(s, p);
+		return PLACE_ELSEWHERE;
+	}
+	if (p->list == NULL)
+		place_enter(s, p);
+	*before = place_rank(s, p) + s->working_count;
+	if (*before >= slots)
+		return PLACE_WAITS;
+	place_take(s, p);
+	return PLACE_TAKEN;
+}
+
+struct shared_look
+shared_place_look(struct tenants_shared *s, struct shared_place *p, unsigned slots)
+{
+	struct shared_look look = { .before = 0 };
+
+	pthread_mutex_lock(&s->mutex);
+	look.verdict = place_look(s, p, slots, &look.before);
+	look.all = s->waiting_count + s->working_count;
+	look.ahead_us = neon_bucket_ahead(s->bucket_us, clock_mono_us());
+	pthread_mutex_unlock(&s->mutex);
+	return look;
+}
+
+void
+shared_place_leave(struct tenants_shared *s, struct shared_place *p)
+{
+	pthread_mutex_lock(&s->mutex);
+	place_unlink(s, p);
+	pthread_mutex_unlock(&s->mutex);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tenants_shared: what the workers of a process share of Neon's API, under one lock that is held
+ * for arithmetic alone, never across a wait or another lock. Any thread.
+ *
+ * With Redis, bucket and queue are there, over all replicas; the bucket here then follows it, so
+ * that a Redis that goes away does not set a new burst free.
+ */
+#ifndef TENANT_TENANTS_SHARED_H
+#define TENANT_TENANTS_SHARED_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "tenant/neon_pace.h"
+#include "tenantgate/tenant.h"
+
+/* A creation's place in this process's queue: a member of its turn, in one list at most. */
+TAILQ_HEAD(shared_places, shared_place);
+struct shared_place {
+	TAILQ_ENTRY(shared_place) link;
+	struct shared_places *list; /* borrowed; NULL: in none */
+	const char *name; /* borrowed: the turn's; two of one name are one creation */
+};
+
+struct tenants_shared {
+	pthread_mutex_t mutex;
+	uint64_t bucket_us;	      /* monotonic */
+	struct neon_pace pace;
+	struct shared_places waiting; /* in order of arrival */
+	struct shared_places working;
+	unsigned waiting_count, working_count;
+	/* not under the lock */
+	atomic_uint provisions; /* flows that provision, of all workers */
+	const struct replicas *replicas; /* borrowed; NULL: this is the only one */
+};
+
+/* Live replicas when last heard of, at least 1. */
+unsigned shared_replicas(const struct tenants_shared *);
+
+/* Charges one call of this process's part of the rate; see neon_bucket.h. */
+bool shared_bucket_reserve(struct tenants_shared *, struct neon_rate, uint64_t ahead_max_us,
+    uint64_t *wait_us);
+void shared_bucket_hold(struct tenants_shared *, struct neon_rate, uint64_t us);
+/* What Redis's bucket was ahead just now. */
+void shared_bucket_follow(struct tenants_shared *, uint64_t ahead_us);
+
+void shared_pace_add(struct tenants_shared *, struct neon_creation_times);
+struct neon_pace shared_pace(struct tenants_shared *); /* a copy */
+
+enum shared_verdict { PLACE_WAITS, PLACE_TAKEN, PLACE_ELSEWHERE };
+struct shared_look {
+	enum shared_verdict verdict;
+	unsigned before;   /* how many come before it, those that are at work included */
+	unsigned all;	   /* that wait or are at work */
+	uint64_t ahead_us; /* of the bucket */
+};
+/* Enters the queue if it is not in it, and takes a slot if it is its turn and one of `slots` is
+ * free. PLACE_ELSEWHERE: another place of its name is at work; then it is in no list. */
+struct shared_look shared_place_look(struct tenants_shared *, struct shared_place *,
+    unsigned slots);
+void shared_place_leave(struct tenants_shared *, struct shared_place *); /* idempotent */
+
+#endif
