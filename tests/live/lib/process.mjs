@@ -21,16 +21,23 @@ export async function until(what, fn, ms = 10000) {
 	}
 }
 
-// A TCP port of 127.0.0.1 that nobody listens on at this moment.
-export function freePort() {
-	return new Promise((resolve, reject) => {
+function isFree(port) {
+	return new Promise((resolve) => {
 		const server = createServer();
-		server.once('error', reject);
-		server.listen(0, '127.0.0.1', () => {
-			const { port } = server.address();
-			server.close(() => resolve(port));
-		});
+		server.once('error', () => resolve(false));
+		server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
 	});
+}
+
+// A TCP port of 127.0.0.1 that nobody listens on at this moment; one of those that the system gives
+// to no client's socket, which might take it before it is listened on.
+export async function freePort() {
+	for (let tries = 0; tries < 100; tries++) {
+		const port = 12000 + Math.floor(Math.random() * 20000);
+		if (await isFree(port))
+			return port;
+	}
+	throw new Error('There is no free port between 12000 and 32000.');
 }
 
 export class Program {
