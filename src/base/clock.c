@@ -22,22 +22,28 @@ clock_read(clockid_t id)
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
+/* What the clocks said when a test stopped them; zero while they run. */
+static _Atomic uint64_t frozen_mono_us, frozen_wall_us;
+
 static uint64_t
-clock_read_ahead(clockid_t id)
+clock_read_ahead(clockid_t id, _Atomic uint64_t *frozen_us)
 {
-	return clock_read(id) + atomic_load_explicit(&clock_ahead, memory_order_relaxed);
+	uint64_t us = atomic_load_explicit(frozen_us, memory_order_relaxed);
+
+	return (us != 0 ? us : clock_read(id)) +
+	    atomic_load_explicit(&clock_ahead, memory_order_relaxed);
 }
 
 uint64_t
 clock_mono_us(void)
 {
-	return clock_read_ahead(CLOCK_MONOTONIC);
+	return clock_read_ahead(CLOCK_MONOTONIC, &frozen_mono_us);
 }
 
 uint64_t
 clock_wall_us(void)
 {
-	return clock_read_ahead(CLOCK_REALTIME);
+	return clock_read_ahead(CLOCK_REALTIME, &frozen_wall_us);
 }
 
 uint64_t
@@ -68,4 +74,11 @@ void
 clock_test_advance(uint64_t us)
 {
 	atomic_fetch_add(&clock_ahead, us);
+}
+
+void
+clock_test_freeze(bool frozen)
+{
+	atomic_store(&frozen_mono_us, frozen ? clock_read(CLOCK_MONOTONIC) : 0);
+	atomic_store(&frozen_wall_us, frozen ? clock_read(CLOCK_REALTIME) : 0);
 }

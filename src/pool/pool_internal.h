@@ -287,8 +287,8 @@ void		 pool_timeout_error(struct waiter *, struct err *);	/* while still QUEUED 
 void		 server_move(struct server *, enum server_state);
 /* Takes a slot: a free one, or that of an idle server, which is closed for it. */
 void		 server_launch(struct pool *, struct server *victim, struct deferred *);
-/* To be closed after the lock; its slot is free when server_gone() has been called. The caller
- * calls pool_changed(), unless the server was idle, for then the pool has no waiters to fail. */
+/* To be closed after the lock; its slot is free when server_gone() has been called, which calls
+ * pool_changed(). Who cannot wait for that calls server_discard(). */
 void		 server_drop(struct server *, struct deferred *);
 void		 server_discard(struct server *, struct deferred *);	/* and pool_changed() */
 void		 server_gone(struct server *, struct deferred *);	/* closed: frees it */

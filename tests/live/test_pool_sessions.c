@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The pool against a real Postgres: no session state leaks from one borrower to the next, dead
- * connections are replaced, a wrong password is reported with its reason. TEST_PG as for test_pg.
+ * connections are replaced, a failed statement costs none, a wrong password is reported with its
+ * reason. TEST_PG as for test_pg.
  */
 #include "pg_fixture.h"
 
@@ -167,11 +168,53 @@ a_wrong_password_is_reported(void **state)
 	assert_non_null(strstr(v.flow.err.detail, "28P01"));
 }
 
+/* 42P01 on a good connection: it is reset and used again. */
+static void
+a_failed_statement_costs_no_login(void **state)
+{
+	struct session v;
+	unsigned i;
+	int pid;
+
+	(void)state;
+	session_run(&v, "SELECT 1");
+	pid = v.pid;
+	pg_clear(&v.result);
+	for (i = 0; i < 20; i++) {
+		session_begin(&v, i % 2 == 0 ? "SELECT nothing FROM nowhere" : "BEGIN; SELECT 1/0");
+		finish_flows();
+		assert_int_equal(v.flow.err.code, ERR_DATABASE);
+		assert_int_equal(v.pid, pid);
+		pg_clear(&v.result);
+	}
+}
+
+static void
+note_max_connections(const struct pool_host_stats *h, void *arg)
+{
+	*(unsigned *)arg = h->max_connections;
+}
+
+static void
+max_connections_is_known(void **state)
+{
+	unsigned max = 0;
+	struct session v;
+
+	(void)state;
+	session_run(&v, "SHOW max_connections");
+	pools_hosts(pools, note_max_connections, &max);
+	assert_int_equal(max, strtoul(pg_text(&v.result, 0, 0), NULL, 10));
+	pg_clear(&v.result);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_session_state_leaks),
+		cmocka_unit_test(a_failed_statement_costs_no_login),
+		cmocka_unit_test(max_connections_is_known),
 		cmocka_unit_test(a_session_killed_while_idle_is_replaced),
 		cmocka_unit_test(an_aborted_borrower_leaves_nothing),
 		cmocka_unit_test(a_wrong_password_is_reported),

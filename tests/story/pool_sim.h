@@ -3,8 +3,8 @@
  * pool_sim: closed loops of clients that think, borrow, query, give back, in simulated time.
  * Queries take 5 ms (exponential), logins 20 ms +- 30 %, thinking its time +- 50 %.
  *
- * Time is the pool's own clock, put ahead from one event to the next; what the machine itself takes
- * is on top, as it would be in the gateway. The dice have a seed of their own.
+ * Time is the pool's own clock: it stands still, and is put ahead from one event to the next. The
+ * dice have a seed of their own. So the figures are the same each time.
  */
 #ifndef TENANTGATE_TESTS_POOL_SIM_H
 #define TENANTGATE_TESTS_POOL_SIM_H
@@ -240,6 +240,7 @@ sim_open(unsigned budget, unsigned size)
 	memset(&sim, 0, sizeof(sim));
 	memset(sim_clients, 0, sizeof(sim_clients));
 	fake_rng = 88172645463325252ull;
+	clock_test_freeze(true);
 	fake_later = sim_conn_later;
 	fake_never = sim_conn_never;
 	conf.max_server_connections = budget;
@@ -297,6 +298,7 @@ sim_tear_down(void **state)
 
 	flow_abort_all(worker, ERR_SHUTDOWN, "over");
 	sim_settle();
+	clock_test_freeze(false);
 	rc = pool_fixture_tear_down(state);
 	fake_later = NULL;
 	fake_never = NULL;

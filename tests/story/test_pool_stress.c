@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Eight workers borrow from the same few pools: random holding times, departures, deadlines, dying
- * connections, failing logins and resets, forgotten targets. The fakes assert at every moment that
- * no limit is passed and no connection is held by two; at the end all is closed.
+ * connections, failing logins and resets, forgotten targets, a server that is full, limits that
+ * others set. The fakes assert at every moment that no limit is passed and no connection is held by
+ * two; at the end all is closed.
  *
  *	test_pool_stress [borrowers a worker [seed]]	(default 3000, 1)
  */
@@ -42,7 +43,8 @@ borrower_ask(struct flow *f)
 {
 	struct borrower *b = (struct borrower *)f;
 	char key[16];
-	struct pool_target t = { .pg = { .host = "fake", .dbname = key } };
+	struct pool_target t = { .pg = { .host = b->key % 3 == 0 ? "full" : "fake",
+				     .dbname = key } };
 
 	snprintf(key, sizeof(key), "%u", b->key);
 	t.key = slice_str(key);
@@ -143,6 +145,31 @@ abort_some_borrowers(struct flow *f, void *arg)
 }
 
 static void
+note_stress_host(const struct pool_host_stats *h, void *arg)
+{
+	(void)arg;
+	assert(h->key.len > 0 && h->used <= BUDGET);
+}
+
+/* What other replicas and the operator do. */
+static void
+disturb_pools(void)
+{
+	if (fake_dice(20) == 0)
+		pool_forget(pools, fake_dice(2) == 0 ? SLICE_LIT("1") : SLICE_LIT("3"));
+	if (fake_dice(20) == 0)
+		pool_retry_now(pools, SLICE_LIT("1"));
+	if (fake_dice(20) == 0)
+		pools_host_limit(pools, SLICE_LIT("fake:0"), 10 + fake_dice(20));
+	if (fake_dice(20) == 0)
+		pools_host_limit(pools, SLICE_LIT("full:0"), fake_dice(20));
+	if (fake_dice(20) == 0)
+		pools_replicas(pools, fake_dice(4));
+	if (fake_dice(20) == 0)
+		pools_hosts(pools, note_stress_host, NULL);
+}
+
+static void
 stress_worker_drive(void *arg)
 {
 	struct stress_worker *st = arg;
@@ -153,8 +180,7 @@ stress_worker_drive(void *arg)
 		st->left--;
 	}
 	flow_each(st->worker, abort_some_borrowers, NULL);
-	if (fake_dice(20) == 0)
-		pool_forget(pools, fake_dice(2) == 0 ? SLICE_LIT("1") : SLICE_LIT("3"));
+	disturb_pools();
 	if (st->left > 0 || flow_count(st->worker) > 0)
 		timer_start(&st->driver, fake_dice(500));
 	else
@@ -225,7 +251,9 @@ conf_fill(struct pool_conf *conf)
 	conf->pool_idle_timeout_us = 30000;
 	fake.limit = BUDGET;
 	for (i = 0; i < KEYS; i++)
-		fake.key_limit[i] = i == 1 || i == 3 ? 0 : SIZE; /* those are forgotten at times */
+		fake.key_limit[i] = SIZE;
+	fake.full_at = 6;
+	fake.max_connections = 17 + 2 * SIZE;
 	fake.fail_logins = 20;
 	fake.fail_resets = 20;
 	fake.kill = 10;

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -59,11 +60,29 @@ iso_is_utc_with_milliseconds(void **state)
 	expect_iso(UINT64_MAX, "9999-12-31T23:59:59.999Z");
 }
 
+static void
+a_frozen_clock_moves_only_when_it_is_told_to(void **state)
+{
+	uint64_t mono, wall;
+
+	(void)state;
+	clock_test_freeze(true);
+	mono = clock_mono_us();
+	wall = clock_wall_us();
+	nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+	assert_true(clock_mono_us() == mono && clock_wall_us() == wall);
+	clock_test_advance(5);
+	assert_true(clock_mono_us() == mono + 5 && clock_wall_us() == wall + 5);
+	clock_test_freeze(false);
+	assert_true(clock_mono_us() >= mono + 2000);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_clocks_follow_the_test),
+		cmocka_unit_test(a_frozen_clock_moves_only_when_it_is_told_to),
 		cmocka_unit_test(mono_never_goes_back),
 		cmocka_unit_test(iso_is_utc_with_milliseconds),
 	};

@@ -6,6 +6,7 @@
 #ifndef TENANTGATE_BASE_CLOCK_H
 #define TENANTGATE_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,5 +21,8 @@ void		clock_iso(uint64_t wall_us, char *out);
 
 /* Tests only: both clocks run `us` further ahead of the true ones from now on. */
 void		clock_test_advance(uint64_t us);
+/* Tests only: from now on both stand still but for clock_test_advance(); or run again, from what
+ * the true ones say. */
+void		clock_test_freeze(bool);
 
 #endif
