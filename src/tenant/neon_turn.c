@@ -137,7 +137,7 @@ turn_read_local(struct tenants *ts, struct neon_turn *t)
 	t->ahead_us = look.ahead_us;
 }
 
-/* A reply that is late drops the link for a moment: who would then stand in a queue that nobody else
+/* A reply that is late drops the link for a moment: whoever then went to a queue that nobody else
  * is in would go before all who came earlier. */
 static bool
 queue_was_seen(const struct tenants *ts)

@@ -11,8 +11,8 @@ import { sleep, until } from './lib/process.mjs';
 const run = promisify(execFile);
 const stack = new Stack('neon-rate');
 // Every tenant is a database of one Postgres here, which takes 100 connections.
-const patient = { provision_wait: '150s', provision_timeout: '200s', redis_timeout: '5s', max_server_connections: 20,
-	rate_limit_requests_per_minute: 0 };
+const patient = { provision_wait: '150s', provision_timeout: '200s', redis_timeout: '5s',
+	max_server_connections: 20, rate_limit_requests_per_minute: 0 };
 let gate, replica;
 
 before(async () => {
