@@ -37,8 +37,10 @@ prepare_operations(struct neon_request *r, struct err *err)
 {
 	(void)err;
 	return prepare_project_query(r,
-	    PROJECT_SQL("jsonb_build_object('operations', operations, 'pagination', "
-			"jsonb_build_object('cursor', created_at))"));
+	    "WITH seen AS (UPDATE neon_standin.projects SET seen_at = clock_timestamp() "
+	    "WHERE id = $1 AND state = 'ready' AND seen_at IS NULL) " PROJECT_SQL(
+		"jsonb_build_object('operations', operations, 'pagination', "
+		"jsonb_build_object('cursor', created_at))"));
 }
 
 static bool

@@ -18,7 +18,8 @@ static const char schema[] =
     "	annotations jsonb NOT NULL, host text NOT NULL, port int NOT NULL,"
     "	state text NOT NULL DEFAULT 'building',"
     "	created_at timestamptz NOT NULL DEFAULT clock_timestamp());"
-    "ALTER TABLE neon_standin.projects ADD COLUMN IF NOT EXISTS ready_at timestamptz;"
+    "ALTER TABLE neon_standin.projects ADD COLUMN IF NOT EXISTS ready_at timestamptz,"
+    "	ADD COLUMN IF NOT EXISTS seen_at timestamptz;" /* when a client first saw it ready */
 
     "CREATE OR REPLACE FUNCTION neon_standin.utc(timestamptz) RETURNS text LANGUAGE sql STABLE AS"
     " $$SELECT to_char($1 AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')$$;"

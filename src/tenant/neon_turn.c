@@ -20,7 +20,9 @@
 #define OUTAGE_US   5000000ull /* a shorter one of Redis is waited out */
 #define PAUSE_LEAST_US 50000ull
 #define PAUSE_MOST_US  5000000ull
-#define CLUSTER_SLOTS  2 /* provider postgres: the administrator's connections (cluster.c) */
+/* Provider postgres: two use the administrator's connections, two are in the new database already
+ * (cluster.c). */
+#define CLUSTER_SLOTS 4
 
 /* ARGV: name, ticket, slots, lease, presence. The reply is {state, before, ticket, ahead,
  * all}; state 0: waits, 1: the slot is taken, 2: it was taken already. */
@@ -137,8 +139,8 @@ turn_read_local(struct tenants *ts, struct neon_turn *t)
 	t->ahead_us = look.ahead_us;
 }
 
-/* A reply that is late drops the link for a moment: who would then stand in a queue that nobody
- * else is in would go before all who came earlier. */
+/* A reply that is late drops the link for a moment: whoever then went to a queue that nobody else
+ * is in would go before all who came earlier. */
 static bool
 queue_was_seen(const struct tenants *ts)
 {
@@ -163,15 +165,21 @@ neon_turn_read(struct tenants *ts, struct neon_turn *t)
 	neon_script_free(&t->script);
 }
 
-/* Half of the time in which those before it should be through, by what the slowest of the last
+static unsigned
+turn_slots(const struct tenants *ts, const struct neon_turn *t)
+{
+	return t->is_local || ts->conf->provider != PROVIDER_NEON ? local_slots(ts) : TURN_SLOTS;
+}
+
+/* A quarter of the time in which those before it should be through, by what the slowest of the last
  * took. */
 uint64_t
 neon_turn_pause_us(struct tenants *ts, const struct neon_turn *t)
 {
 	struct neon_pace pace = shared_pace(ts->shared);
-	unsigned slots = t->is_local ? local_slots(ts) : TURN_SLOTS;
+	unsigned slots = turn_slots(ts, t);
 	unsigned rank = t->before > slots ? t->before - slots : 0;
-	uint64_t us = PAUSE_LEAST_US + rank * pace_longest_us(&pace) / slots / 2;
+	uint64_t us = PAUSE_LEAST_US + rank * pace_longest_us(&pace) / slots / 4;
 
 	return us < PAUSE_MOST_US ? us : PAUSE_MOST_US;
 }
@@ -183,10 +191,12 @@ neon_turn_ready_us(struct tenants *ts, const struct neon_turn *t)
 {
 	struct neon_pace pace = shared_pace(ts->shared);
 	unsigned parts = t->is_local ? shared_replicas(ts->shared) : 1;
-	unsigned slots = t->is_local ? local_slots(ts) : TURN_SLOTS;
+	unsigned slots = turn_slots(ts, t);
 	unsigned beside = t->all < slots ? t->all : slots;
 	unsigned place = t->before + 1 > beside ? t->before + 1 : beside;
 
+	if (ts->conf->provider != PROVIDER_NEON)
+		return (t->before / slots + 1) * pace_longest_us(&pace);
 	return pace_ready_us(&pace, neon_gate_rate(ts, parts), t->ahead_us, place);
 }
 

@@ -178,7 +178,7 @@ provision_finished(struct flow *f)
 static void
 provision_record(const struct provision *p)
 {
-	if (p->row.is_new && p->tenants->conf->provider == PROVIDER_NEON)
+	if (p->row.is_new || p->tenants->conf->provider != PROVIDER_NEON)
 		shared_pace_add(p->tenants->shared,
 		    (struct neon_creation_times){
 			.made_us = p->row.operations_us,
