@@ -172,7 +172,7 @@ test('a statement that Postgres ends by its time-out costs no login', async () =
 });
 
 // A budget that is a quarter of the tenants'; a client's next request is of whom the dice say.
-test('tenants four times the budget, one more asked than another: logins as of an LRU cache',
+test('tenants four times the budget, one more asked than another: few logins more than an LRU cache',
 	async (t) => {
 		const many = Array.from({ length: 40 }, (_, i) => `many${i}`);
 		for (const name of many)
@@ -199,6 +199,7 @@ test('tenants four times the budget, one more asked than another: logins as of a
 			`asked one after the other: ${(lru / sequence.length).toFixed(2)}; ${most} sessions`);
 		assert.deepEqual(Object.keys(seen), ['200']);
 		assert.ok(most <= 10, `${most} sessions`);
-		assert.ok(counted / requests <= lru / sequence.length,
+		// The cache is asked one after the other and keeps nobody waiting; sixteen ask here at once.
+		assert.ok(counted / requests <= 1.2 * lru / sequence.length,
 			`${counted} logins for ${requests} requests; LRU needs ${lru} for ${sequence.length}`);
 	});
