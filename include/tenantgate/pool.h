@@ -18,7 +18,7 @@
  * pools that wait, the one that holds least for its weight is next, then whose first waiter came
  * first; it must leave the headroom, so that one tenant alone uses about three quarters and a tenth
  * is for those that hold nothing. The rule is asked for an idle connection of the pool's own too.
- *  - A connection younger than a *turn* serves its own pool's waiters first: a login is dear.
+ *  - A connection younger than a *quantum* serves its own pool's waiters first: a login is dear.
  *  - To make room for a login an idle connection is closed, of the pool with the fewest uses for
  *    each of its connections. A pool's only one is kept from pools that have one (at most half of
  *    the budget is so kept): a busy tenant does not take a quiet one's connection.

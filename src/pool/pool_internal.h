@@ -230,7 +230,7 @@ unsigned	 pool_live(const struct pool *);	/* servers that are not closing */
 /* pool_rule.c */
 unsigned	 pool_own_limit(struct pool *);	/* servers that it may have at once */
 void		 pools_pass(struct pools *, struct deferred *);
-/* A usable server without a borrower: to its own waiter in its turn, else to the idle ones, or
+/* A usable server without a borrower: to its own waiter in its quantum, else to the idle ones, or
  * closed. */
 void		 server_offer(struct server *, struct deferred *);
 

@@ -16,7 +16,7 @@
 
 /* Forgets the seconds that have passed without a count. */
 static void
-pool_rate_turn(struct pool_rate *r)
+pool_rate_advance(struct pool_rate *r)
 {
 	uint64_t now = clock_mono_us() / SECOND_US;
 
@@ -29,7 +29,7 @@ pool_rate_turn(struct pool_rate *r)
 void
 pool_rate_count(struct pool_rate *r)
 {
-	pool_rate_turn(r);
+	pool_rate_advance(r);
 	r->counts[r->second % POOL_RATE_S]++;
 }
 
@@ -39,7 +39,7 @@ retry_after_place(unsigned place, struct pool_rate *r)
 	uint64_t granted = 0, s;
 	unsigned i;
 
-	pool_rate_turn(r);
+	pool_rate_advance(r);
 	for (i = 0; i < POOL_RATE_S; i++)
 		granted += r->counts[i];
 	if (granted == 0)

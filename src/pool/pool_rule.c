@@ -10,8 +10,8 @@
  *	server_offer():	a young connection goes to its own pool's waiters; an older one becomes
  *			idle, and the order decides.
  *
- * The turn of a young connection is what makes more tenants than connections bearable: a login for
- * each request would be all that the databases do. It is bounded, or the others would wait too
+ * The quantum of a young connection is what makes more tenants than connections bearable: a login
+ * for each request would be all that the databases do. It is bounded, or the others would wait too
  * long.
  *
  * Under the lock.
@@ -21,8 +21,8 @@
 #include "pool/pool_internal.h"
 #include "tenantgate/base/clock.h"
 
-#define TURN_LOGINS  4 /* times as long as the login took */
-#define TURN_MAX_US  250000
+#define QUANTUM_LOGINS  4 /* times as long as the login took */
+#define QUANTUM_MAX_US  250000
 #define WAIT_DIVISOR 4	/* of query_wait_timeout, for one round of all who wait */
 
 /* What the configuration and the server's size allow. */
@@ -106,7 +106,7 @@ pool_of_holder(struct budget_holder *h)
 	return (struct pool *)(void *)((char *)h - offsetof(struct pool, holder));
 }
 
-/* Ends: each turn lends, logs in, or puts a pool aside, which only a loan or login brings back. */
+/* Ends: each round lends, logs in, or puts a pool aside, which only a loan or login brings back. */
 void
 pools_pass(struct pools *p, struct deferred *deferred)
 {
@@ -120,22 +120,22 @@ pools_pass(struct pools *p, struct deferred *deferred)
 /* ---- what came back ---- */
 
 static uint64_t
-turn_us(const struct server *s)
+quantum_us(const struct server *s)
 {
 	const struct pools *p = s->pool->pools;
-	uint64_t us = TURN_LOGINS * s->login_us;
+	uint64_t us = QUANTUM_LOGINS * s->login_us;
 	uint64_t round_us = p->conf.query_wait_timeout_us / WAIT_DIVISOR *
 	    p->conf.max_server_connections / (p->pools_waiting > 0 ? p->pools_waiting : 1);
 
-	if (us > TURN_MAX_US)
-		us = TURN_MAX_US;
+	if (us > QUANTUM_MAX_US)
+		us = QUANTUM_MAX_US;
 	return us < round_us ? us : round_us;
 }
 
 static bool
-server_has_turn(const struct server *s)
+server_has_quantum(const struct server *s)
 {
-	return clock_mono_us() - s->logged_in_us < turn_us(s);
+	return clock_mono_us() - s->logged_in_us < quantum_us(s);
 }
 
 /* More connections than the pool or the host may have by now. What was learned from refusals does
@@ -168,7 +168,7 @@ server_offer(struct server *s, struct deferred *deferred)
 
 	if (server_is_expired(s) || server_is_surplus(s))
 		server_drop(s, deferred);
-	else if (w != NULL && server_has_turn(s))
+	else if (w != NULL && server_has_quantum(s))
 		waiter_grant(w, s, deferred);
 	else
 		server_move(s, SERVER_IDLE);

@@ -114,7 +114,7 @@ acquire_expect(struct row_acquisition *a)
 static enum flow_rc
 acquire_elsewhere(struct row_acquisition *a)
 {
-	neon_turn_leave(a->tenants, a->turn);
+	neon_ticket_leave(a->tenants, a->ticket);
 	if (!a->seen_elsewhere) {
 		acquire_expect(a);
 		flow_deadline(&a->flow, a->tenants->conf->provision_deadline_us + CLAIM_US);
@@ -161,7 +161,7 @@ acquire_queue(struct flow *f)
 		acquire_expect(a);
 		return flow_goto(f, acquire_claim);
 	}
-	return neon_turn_ask(f, a->tenants, a->turn);
+	return neon_ticket_ask(f, a->tenants, a->ticket);
 }
 
 /* While it waits the row is looked at now and then: the tenant's client may have come back to
@@ -172,14 +172,14 @@ acquire_queued(struct flow *f)
 	struct row_acquisition *a = FLOW_OF(f, struct row_acquisition, &acquire_kind);
 	uint64_t now = clock_mono_us();
 
-	neon_turn_read(a->tenants, a->turn);
-	if (a->turn->state == TURN_ELSEWHERE)
+	neon_ticket_read(a->tenants, a->ticket);
+	if (a->ticket->state == TICKET_ELSEWHERE)
 		return acquire_look_later(a);
-	*a->ready_at_us = now + neon_turn_ready_us(a->tenants, a->turn);
-	if (a->turn->state == TURN_HELD)
+	*a->ready_at_us = now + neon_ticket_ready_us(a->tenants, a->ticket);
+	if (a->ticket->state == TICKET_HELD)
 		return FLOW_NEXT;
 	flow_goto(f, now - a->looked_us > QUEUE_LOOK_US ? acquire_look : acquire_queue);
-	return flow_sleep(f, &a->timer, neon_turn_pause_us(a->tenants, a->turn));
+	return flow_sleep(f, &a->timer, neon_ticket_pause_us(a->tenants, a->ticket));
 }
 
 static enum flow_rc
@@ -200,12 +200,12 @@ acquire_claimed(struct flow *f)
 	if (rc != FLOW_NEXT)
 		return rc;
 	if (pg_rows(&a->result) == 0) {
-		neon_turn_leave(a->tenants, a->turn);
+		neon_ticket_leave(a->tenants, a->ticket);
 		return flow_goto(f, acquire_look);
 	}
 	rc = acquire_read(a);
 	a->row->wait_s = 0;
-	a->row->has_turn = a->turn->state == TURN_HELD;
+	a->row->has_slot = a->ticket->state == TICKET_HELD;
 	a->is_ours = true;
 	return rc;
 }

@@ -6,7 +6,7 @@
 #ifndef TENANT_ACQUIRE_H
 #define TENANT_ACQUIRE_H
 
-#include "tenant/neon_turn.h"
+#include "tenant/neon_ticket.h"
 #include "tenant/row.h"
 
 struct row_acquisition {
@@ -14,7 +14,7 @@ struct row_acquisition {
 	struct tenants *tenants;       /* borrowed, as all to ready_at_us */
 	const struct row_claim *claim; /* how it is claimed */
 	struct tenant_row *row;	       /* filled: as it was read last */
-	struct neon_turn *turn;	       /* held after a good end that needs it; the caller leaves */
+	struct neon_ticket *ticket; /* held after a good end that needs it; the caller leaves */
 	uint64_t *ready_at_us; /* monotonic: when the database should be ready, as is known then */
 	struct pg_result result;       /* owned */
 	struct timer timer;

@@ -136,8 +136,8 @@ attempt_waited(struct flow *f)
 		a->row->tenant.password[0] = '\0';
 		return flow_goto(f, attempt_create);
 	}
-	neon_turn_leave(a->tenants, a->turn);
-	a->row->has_turn = false;
+	neon_ticket_leave(a->tenants, a->ticket);
+	a->row->has_slot = false;
 	return FLOW_NEXT;
 }
 
@@ -269,11 +269,12 @@ attempt_end(struct flow *f, const struct err *err)
 }
 
 void
-attempt_init(struct attempt *a, struct tenants *ts, struct tenant_row *row, struct neon_turn *turn)
+attempt_init(struct attempt *a, struct tenants *ts, struct tenant_row *row,
+    struct neon_ticket *ticket)
 {
 	memset(a, 0, sizeof(*a));
 	a->tenants = ts;
 	a->row = row;
-	a->turn = turn;
+	a->ticket = ticket;
 	buf_init(&a->sealed, 4096);
 }

@@ -8,7 +8,7 @@
 
 #include "tenant/cluster.h"
 #include "tenant/neon.h"
-#include "tenant/neon_turn.h"
+#include "tenant/neon_ticket.h"
 #include "tenant/row.h"
 
 /* One login to the new database: a child flow, so that its failure can be tried again. */
@@ -23,7 +23,7 @@ struct attempt {
 	struct flow flow;
 	struct tenants *tenants; /* borrowed */
 	struct tenant_row *row;	 /* borrowed: read, and filled with what is learnt */
-	struct neon_turn *turn;	 /* borrowed: given back as soon as the provider is done with */
+	struct neon_ticket *ticket; /* borrowed: given back when the provider is done with */
 	union {
 		struct neon_creation neon;
 		struct cluster_creation cluster;
@@ -46,6 +46,6 @@ struct attempt {
 /* The parent calls attempt_init(), then flow_try(f, &a->flow, &attempt_kind, &why). The row's state
  * is TENANT_READY after a good end. */
 extern const struct flow_kind attempt_kind;
-void attempt_init(struct attempt *, struct tenants *, struct tenant_row *, struct neon_turn *);
+void attempt_init(struct attempt *, struct tenants *, struct tenant_row *, struct neon_ticket *);
 
 #endif

@@ -93,7 +93,7 @@ call_gate(struct flow *f)
 	struct neon_call *c = FLOW_OF(f, struct neon_call, &call_kind);
 
 	return neon_gate_pass(f, &c->gate, c->tenants,
-	    c->row->has_turn ? c->row->project_name : NULL);
+	    c->row->has_slot ? c->row->project_name : NULL);
 }
 
 /* The gate is closed: as good as a 429, without asking for it. */

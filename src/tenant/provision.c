@@ -62,7 +62,7 @@ struct provision {
 	char attempt_id[ATTEMPT_ID_LEN + 1]; /* random: names us in every write */
 	char project_name[PROJECT_NAME_SIZE];
 	struct row_claim claim;	 /* borrows record's id and the two above */
-	struct neon_turn turn;	 /* left at the end */
+	struct neon_ticket ticket;	 /* left at the end */
 	struct tenant_row row;	 /* holds the password: wiped at the end */
 	struct pg_result result; /* owned */
 	struct row_acquisition acquisition;
@@ -103,7 +103,7 @@ provision_acquire(struct flow *f)
 		.tenants = p->tenants,
 		.claim = &p->claim,
 		.row = &p->row,
-		.turn = &p->turn,
+		.ticket = &p->ticket,
 		.ready_at_us = &p->handle.ready_at_us,
 	};
 	return row_acquire(f, &p->acquisition);
@@ -130,7 +130,7 @@ provision_work(struct flow *f)
 	log_event(LOG_NOTICE, "tenant.provisioning", f->request_id,
 	    "Attempt %d to provision tenant %s begins%s.", p->row.attempts, provision_id(p),
 	    p->row.project_id[0] != '\0' ? " with what an earlier one saved" : "");
-	attempt_init(&p->attempt, p->tenants, &p->row, &p->turn);
+	attempt_init(&p->attempt, p->tenants, &p->row, &p->ticket);
 	rc = flow_try(f, &p->attempt.flow, &attempt_kind, &p->why);
 	flow_deadline(&p->attempt.flow, p->tenants->conf->provision_deadline_us);
 	p->renewer = renewer_start(p->tenants, &p->claim, &p->attempt.flow);
@@ -148,7 +148,7 @@ provision_finish(struct flow *f)
 	struct provision *p = FLOW_OF(f, struct provision, &provision_kind);
 
 	renewer_stop(&p->renewer);
-	neon_turn_leave(p->tenants, &p->turn);
+	neon_ticket_leave(p->tenants, &p->ticket);
 	if (!err_is(&p->why))
 		return FLOW_DONE;
 	log_event(LOG_WARNING, "tenant.provision_failed", f->request_id,
@@ -200,7 +200,7 @@ provision_end(struct flow *f, const struct err *err)
 	struct err outcome = *err;
 
 	renewer_stop(&p->renewer);
-	neon_turn_leave(ts, &p->turn);
+	neon_ticket_leave(ts, &p->ticket);
 	atomic_fetch_sub(&ts->shared->provisions, 1);
 	if (!err_is(err)) {
 		record_fill(p->record, &p->row.tenant);
@@ -241,7 +241,7 @@ provision_fill(struct provision *p, struct tenants *ts, const char *id)
 	if (!name_project(p->project_name, conf->environment, id))
 		return false;
 	id_random(p->attempt_id, ATTEMPT_ID_LEN);
-	neon_turn_init(&p->turn, p->project_name);
+	neon_ticket_init(&p->ticket, p->project_name);
 	p->claim = (struct row_claim){
 		.id = provision_id(p),
 		.attempt = p->attempt_id,
@@ -265,9 +265,9 @@ provision_start(struct tenants *ts, const char *id)
 		return NULL;
 	}
 	/* Until the queue tells its place: as if it were the last of this process. */
-	p->turn.before = atomic_fetch_add(&ts->shared->provisions, 1);
-	p->turn.all = p->turn.before + 1;
-	p->handle.ready_at_us = clock_mono_us() + neon_turn_ready_us(ts, &p->turn);
+	p->ticket.before = atomic_fetch_add(&ts->shared->provisions, 1);
+	p->ticket.all = p->ticket.before + 1;
+	p->handle.ready_at_us = clock_mono_us() + neon_ticket_ready_us(ts, &p->ticket);
 	join_init(&p->handle.join);
 	flow_start(&p->flow, &provision_kind, ts->worker, NULL);
 	return &p->handle;

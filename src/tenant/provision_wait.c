@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "tenant/provision.h"
-#include "tenant/neon_turn.h"
+#include "tenant/neon_ticket.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 
@@ -94,10 +94,10 @@ seconds_rounded_up(uint64_t us)
 static uint64_t
 ready_left_us(struct tenants *ts, uint64_t ready_at_us)
 {
-	struct neon_turn one = { .all = atomic_load(&ts->shared->provisions) };
+	struct neon_ticket one = { .all = atomic_load(&ts->shared->provisions) };
 	uint64_t now = clock_mono_us();
 
-	return ready_at_us > now ? ready_at_us - now : neon_turn_ready_us(ts, &one) / 2;
+	return ready_at_us > now ? ready_at_us - now : neon_ticket_ready_us(ts, &one) / 2;
 }
 
 /* A request has waited long enough, or has missed the end. */
@@ -119,10 +119,10 @@ fail_not_ready(struct provision_wait *w)
 static enum flow_rc
 fail_too_many(struct flow *f, struct tenants *ts)
 {
-	struct neon_turn last = { .before = PROVISIONS_MAX, .all = PROVISIONS_MAX };
+	struct neon_ticket last = { .before = PROVISIONS_MAX, .all = PROVISIONS_MAX };
 	struct err err = { 0 };
 
-	err.retry_after = seconds_rounded_up(neon_turn_ready_us(ts, &last));
+	err.retry_after = seconds_rounded_up(neon_ticket_ready_us(ts, &last));
 	err_set(&err, ERR_PROVISIONING,
 	    "%d databases are being made or wait for that, and there is memory for no more. Try "
 	    "again in %d s.",

@@ -36,7 +36,7 @@ struct tenant_row {
 	char last_error[256];
 	/* not in the catalog: of this attempt */
 	bool is_new;	   /* it made the database */
-	bool has_turn;	   /* it has a slot among the creations (neon_turn.h) */
+	bool has_slot;	   /* it has a slot among the creations (neon_ticket.h) */
 	unsigned calls;	   /* of Neon's API */
 	uint64_t made_at_us;	/* with is_new: when the creation was answered; monotonic */
 	uint64_t operations_us; /* with is_new: how long Neon's operations took */

@@ -16,12 +16,12 @@
 #include "tenant/neon_pace.h"
 #include "tenantgate/tenant.h"
 
-/* A creation's place in this process's queue: a member of its turn, in one list at most. */
+/* A creation's place in this process's queue: a member of its ticket, in one list at most. */
 TAILQ_HEAD(shared_places, shared_place);
 struct shared_place {
 	TAILQ_ENTRY(shared_place) link;
 	struct shared_places *list; /* borrowed; NULL: in none */
-	const char *name; /* borrowed: the turn's; two of one name are one creation */
+	const char *name; /* borrowed: the ticket's; two of one name are one creation */
 };
 
 struct tenants_shared {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon_turn: the queue, in Redis by one script, or in this process (tenants_shared.c).
+ * neon_ticket: the queue, in Redis by one script, or in this process (tenants_shared.c).
  *
  * In Redis: a counter of tickets; `waiting`, names by their tickets; `seen`, the same names by the
  * time at which they are given up when nobody looks any more; `slots`, the names at work by the end
@@ -10,7 +10,7 @@
  * one more works than there are slots. That costs nothing: the rate is kept by the gate, and that a
  * database is made once by its row.
  */
-#include "tenant/neon_turn.h"
+#include "tenant/neon_ticket.h"
 
 #include "tenant/neon_gate.h"
 #include "tenantgate/base/clock.h"
@@ -26,7 +26,7 @@
 
 /* ARGV: name, ticket, slots, lease, presence. The reply is {state, before, ticket, ahead,
  * all}; state 0: waits, 1: the slot is taken, 2: it was taken already. */
-static const char turn_script[] =
+static const char ticket_script[] =
     "local time = redis.call('TIME')\n"
     "local now = time[1] * 1000000 + time[2]\n"
     "local name, slots = ARGV[1], tonumber(ARGV[3])\n"
@@ -58,7 +58,7 @@ static const char turn_script[] =
     "return { 1, before, ticket, ahead, all }\n";
 
 void
-neon_turn_init(struct neon_turn *t, const char *name)
+neon_ticket_init(struct neon_ticket *t, const char *name)
 {
 	t->name = t->place.name = name;
 }
@@ -74,7 +74,7 @@ turn_is_shared(const struct tenants *ts)
 static unsigned
 local_slots(const struct tenants *ts)
 {
-	unsigned slots = TURN_SLOTS / shared_replicas(ts->shared);
+	unsigned slots = TICKET_SLOTS / shared_replicas(ts->shared);
 
 	if (ts->conf->provider != PROVIDER_NEON)
 		return CLUSTER_SLOTS;
@@ -82,22 +82,22 @@ local_slots(const struct tenants *ts)
 }
 
 enum flow_rc
-neon_turn_ask(struct flow *f, struct tenants *ts, struct neon_turn *t)
+neon_ticket_ask(struct flow *f, struct tenants *ts, struct neon_ticket *t)
 {
 	struct neon_script *s = &t->script;
 
 	neon_script_free(s);
 	if (!turn_is_shared(ts))
 		return FLOW_NEXT;
-	neon_script_begin(s, ts->redis, turn_script, "5");
+	neon_script_begin(s, ts->redis, ticket_script, "5");
 	neon_script_text(s, ts->neon_keys.tickets);
 	neon_script_text(s, ts->neon_keys.waiting);
 	neon_script_text(s, ts->neon_keys.seen);
 	neon_script_text(s, ts->neon_keys.slots);
 	neon_script_text(s, ts->neon_keys.bucket);
 	neon_script_text(s, t->name);
-	neon_script_number(s, t->ticket);
-	neon_script_number(s, TURN_SLOTS);
+	neon_script_number(s, t->number);
+	neon_script_number(s, TICKET_SLOTS);
 	neon_script_number(s, LEASE_US);
 	neon_script_number(s, PRESENCE_US);
 	t->is_asked = true;
@@ -105,9 +105,9 @@ neon_turn_ask(struct flow *f, struct tenants *ts, struct neon_turn *t)
 }
 
 static bool
-turn_read_shared(struct neon_turn *t)
+ticket_read_shared(struct neon_ticket *t)
 {
-	static const enum turn_state states[] = { TURN_WAITS, TURN_HELD, TURN_ELSEWHERE };
+	static const enum ticket_state states[] = { TICKET_WAITS, TICKET_HELD, TICKET_ELSEWHERE };
 	uint64_t state, before, ticket, ahead, all;
 
 	if (!neon_script_int(&t->script, 0, &state) || state > 2 ||
@@ -117,18 +117,18 @@ turn_read_shared(struct neon_turn *t)
 	t->state = states[state];
 	t->before = (unsigned)before;
 	t->all = (unsigned)all;
-	t->ticket = ticket;
+	t->number = ticket;
 	t->ahead_us = ahead;
 	return true;
 }
 
 static void
-turn_read_local(struct tenants *ts, struct neon_turn *t)
+ticket_read_local(struct tenants *ts, struct neon_ticket *t)
 {
-	static const enum turn_state states[] = {
-		[PLACE_WAITS] = TURN_WAITS,
-		[PLACE_TAKEN] = TURN_HELD,
-		[PLACE_ELSEWHERE] = TURN_ELSEWHERE,
+	static const enum ticket_state states[] = {
+		[PLACE_WAITS] = TICKET_WAITS,
+		[PLACE_TAKEN] = TICKET_HELD,
+		[PLACE_ELSEWHERE] = TICKET_ELSEWHERE,
 	};
 
 	struct shared_look look = shared_place_look(ts->shared, &t->place, local_slots(ts));
@@ -149,35 +149,35 @@ queue_was_seen(const struct tenants *ts)
 
 /* A place in this process's queue is left when Redis's is to be had again. */
 void
-neon_turn_read(struct tenants *ts, struct neon_turn *t)
+neon_ticket_read(struct tenants *ts, struct neon_ticket *t)
 {
 	t->is_asked = false;
-	if (turn_read_shared(t)) {
+	if (ticket_read_shared(t)) {
 		t->is_local = false;
 		ts->queue_seen_us = clock_mono_us();
 		shared_place_leave(ts->shared, &t->place);
 	} else if (queue_was_seen(ts)) {
-		t->state = TURN_WAITS;
+		t->state = TICKET_WAITS;
 	} else {
 		t->is_local = true;
-		turn_read_local(ts, t);
+		ticket_read_local(ts, t);
 	}
 	neon_script_free(&t->script);
 }
 
 static unsigned
-turn_slots(const struct tenants *ts, const struct neon_turn *t)
+ticket_slots(const struct tenants *ts, const struct neon_ticket *t)
 {
-	return t->is_local || ts->conf->provider != PROVIDER_NEON ? local_slots(ts) : TURN_SLOTS;
+	return t->is_local || ts->conf->provider != PROVIDER_NEON ? local_slots(ts) : TICKET_SLOTS;
 }
 
 /* A quarter of the time in which those before it should be through, by what the slowest of the last
  * took. */
 uint64_t
-neon_turn_pause_us(struct tenants *ts, const struct neon_turn *t)
+neon_ticket_pause_us(struct tenants *ts, const struct neon_ticket *t)
 {
 	struct neon_pace pace = shared_pace(ts->shared);
-	unsigned slots = turn_slots(ts, t);
+	unsigned slots = ticket_slots(ts, t);
 	unsigned rank = t->before > slots ? t->before - slots : 0;
 	uint64_t us = PAUSE_LEAST_US + rank * pace_longest_us(&pace) / slots / 4;
 
@@ -187,11 +187,11 @@ neon_turn_pause_us(struct tenants *ts, const struct neon_turn *t)
 /* Those at work take turns at the rate, so that the first of them is not ready long before the
  * last. */
 uint64_t
-neon_turn_ready_us(struct tenants *ts, const struct neon_turn *t)
+neon_ticket_ready_us(struct tenants *ts, const struct neon_ticket *t)
 {
 	struct neon_pace pace = shared_pace(ts->shared);
 	unsigned parts = t->is_local ? shared_replicas(ts->shared) : 1;
-	unsigned slots = turn_slots(ts, t);
+	unsigned slots = ticket_slots(ts, t);
 	unsigned beside = t->all < slots ? t->all : slots;
 	unsigned place = t->before + 1 > beside ? t->before + 1 : beside;
 
@@ -211,16 +211,16 @@ turn_send_remove(struct tenants *ts, const char *key, const char *name)
 /* What is lost on the way comes back when its time is over. A look that was cut off may have got
  * the slot: these commands come after it on the same link. */
 void
-neon_turn_leave(struct tenants *ts, struct neon_turn *t)
+neon_ticket_leave(struct tenants *ts, struct neon_ticket *t)
 {
 	shared_place_leave(ts->shared, &t->place);
 	neon_script_free(&t->script);
-	if (t->is_asked || (t->state == TURN_HELD && !t->is_local))
+	if (t->is_asked || (t->state == TICKET_HELD && !t->is_local))
 		turn_send_remove(ts, ts->neon_keys.slots, t->name);
-	if (t->is_asked || (t->state == TURN_WAITS && t->ticket != 0)) {
+	if (t->is_asked || (t->state == TICKET_WAITS && t->number != 0)) {
 		turn_send_remove(ts, ts->neon_keys.waiting, t->name);
 		turn_send_remove(ts, ts->neon_keys.seen, t->name);
 	}
 	t->is_asked = false;
-	t->state = TURN_NONE;
+	t->state = TICKET_NONE;
 }
