@@ -35,6 +35,17 @@ web_conf_fill(struct web_conf *web, const struct model_conf *model)
 		web->connections_max = need;
 }
 
+/* max_waiting is one word for all that a tenant's requests wait for. */
+static void
+budgets_open(struct process *process, const struct conf *conf)
+{
+	struct model_conf model = conf->model;
+
+	model.waiting_max = conf->pool.max_waiting;
+	process->models = model_shares_open(&model);
+	api_budgets_open(&process->shared.budgets, &conf->api);
+}
+
 bool
 process_open(struct process *process, const struct conf *conf, struct err *err)
 {
@@ -58,8 +69,7 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	offload_conf_init(&offload);
 	process->offload = offload_open(&offload);
 	process->pools = pools_open(&conf->pool, NULL);
-	api_budgets_open(&process->shared.budgets, &conf->api);
-	process->models = model_shares_open(&conf->model);
+	budgets_open(process, conf);
 	process->key_tags = key_tags_new();
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);
 	process->failures = limit_store_new(FAILURES_MAX);

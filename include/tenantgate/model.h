@@ -46,6 +46,7 @@ struct model_conf {
 	size_t		 delta_max;		/* bytes of one server-sent event */
 	unsigned	 streams_max;		/* answers being streamed, whole process */
 	unsigned	 embeddings_max;	/* embedding calls under way, whole process */
+	unsigned	 waiting_max;		/* of a tenant, for either; more fail at once */
 	uint64_t	 wait_timeout_us;	/* for a place among either */
 };
 void	model_conf_init(struct model_conf *);

@@ -14,7 +14,6 @@
 #include "tenantgate/wire/url.h"
 
 #define NUMBER_BYTES 12 /* of a vector in a response, as text */
-#define WAITING_MAX 1000 /* calls of one tenant that wait for a place; more are refused */
 
 void
 model_conf_init(struct model_conf *c)
@@ -34,6 +33,7 @@ model_conf_init(struct model_conf *c)
 	c->delta_max = 256 * 1024;
 	c->streams_max = 256;
 	c->embeddings_max = 64;
+	c->waiting_max = 1000;
 	c->wait_timeout_us = 10 * 1000000ull;
 }
 
@@ -46,7 +46,7 @@ model_shares_open(const struct model_conf *conf)
 		.setting = "max_model_streams",
 		.capacity = conf->streams_max,
 		.has_headroom = true,
-		.waiting_max = WAITING_MAX,
+		.waiting_max = conf->waiting_max,
 		.wait_timeout_us = conf->wait_timeout_us,
 	};
 

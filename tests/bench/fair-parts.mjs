@@ -178,7 +178,7 @@ async function spreadPart(bench, part) {
 	const half = { waiting: { kind: 'search', tenants: ['t0'], clients: Math.floor(clients / 2),
 		stagger: 2000 } };
 	await bench.start({ default_pool_size: 40, max_server_connections: 54,
-		query_wait_timeout: '10m' });
+		query_wait_timeout: '10m', model_wait_timeout: '10m', max_embedding_calls: 128 });
 	const loads = [bench.load(half), bench.load(half)];
 	// Each client's first requests come at once, and wait for less than all: not counted.
 	await bench.sleep(bench.quick ? 10000 : 40000);
