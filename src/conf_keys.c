@@ -208,7 +208,7 @@ const struct conf_key conf_keys[] = {
 	NUMBER("max_server_connections", pool.max_server_connections, "200", 1, 1000000,
 	    "Server connections in all, the catalog's apart."),
 	NUMBER("max_waiting", pool.max_waiting, "1000", 0, 1000000,
-	    "Requests of one tenant waiting for a connection, or for the model; more fail at once."),
+	    "Requests of one tenant waiting for a connection or the model; more fail at once."),
 	DURATION("query_wait_timeout", pool.query_wait_timeout_us, "10s", 1 * MS, 1 * HOURS,
 	    "How long a request waits for a connection, before 503."),
 	DURATION("server_connect_timeout", pool.server_connect_timeout_us, "15s", 10 * MS,
