@@ -20,7 +20,8 @@
  *
  *	killed              the row then holds          the next attempt
  *	------              ------------------          ----------------
- *	before the claim    (no row)                    begins anew
+ *	before the claim,   (no row)                    begins anew
+ *	  in the queue
  *	after the claim     state, lease                lists by name: none; creates
  *	after the fence     and posted_at               lists by name: none, but the POST may come:
  *	                                                fails, with Retry-After, for as long as that
@@ -33,7 +34,8 @@
  *	within the schema   the same                    applies it from its first statement: each is
  *	                                                harmless when repeated
  *	after [ready]       ready                       is not needed
- *	after [finish]      failed, what was saved      claims at once, for there is no lease
+ *	after [finish]      failed, what was saved      claims at once, for there is no lease; after
+ *	                                                not_before, when the provider refused
  *
  * With provider postgres the rows between claim and save are one: role and database have names
  * derived from the tenant, the server refuses to create them twice, and the refusal is adoption.
