@@ -51,6 +51,7 @@ struct server {
 	enum server_state	 state;
 	struct server		*heir;		/* CLOSING: gets the slot; or NULL */
 	bool			 used;		/* has been lent at least once */
+	bool			 asks;		/* its login asks for max_connections */
 	unsigned		 generation;	/* its pool's at the launch; older is out of date */
 	unsigned		 failures;	/* its pool's at the launch */
 	uint64_t		 login_began_us; /* monotonic */

@@ -162,6 +162,31 @@ a_limit_from_outside_is_kept(void **state)
 	give_back(&a);
 }
 
+/* Or it would have its two connections for as long as the question is rare. */
+static void
+a_question_that_was_lost_is_asked_at_the_next_login(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 2);
+	CLIENT(c, 3);
+
+	(void)state;
+	open_divided(57);
+	fake.lost_asks = 1;
+	borrow(&a);
+	assert_string_equal(traced, "a!database_failed");
+	clock_test_advance(60 * SECOND_US);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	assert_string_equal(traced, "a!database_failedabc");
+	assert_int_equal(fake.asks, 2);
+	assert_int_equal(host_view("fake:0").stats.max_connections, 57);
+	give_back(&a);
+	give_back(&b);
+	give_back(&c);
+}
+
 /* More than are shown in one hold of the lock, each once, every time. */
 static void
 all_hosts_are_told(void **state)
@@ -204,6 +229,7 @@ main(void)
 		POOL_CASE(a_server_that_has_said_nothing_has_two),
 		POOL_CASE(what_was_told_is_not_lowered_to_a_tenth),
 		POOL_CASE(a_limit_from_outside_is_kept),
+		POOL_CASE(a_question_that_was_lost_is_asked_at_the_next_login),
 		POOL_CASE(all_hosts_are_told),
 	};
 

@@ -303,6 +303,7 @@ the_question_is_rare(void **state)
 	(void)state;
 	open_wide();
 	fake.full_at = 10;
+	fake.max_connections = 100;
 	borrow(&a);
 	borrow(&b);
 	borrow(&d);
