@@ -35,7 +35,7 @@ host_demand(const struct pool_host_stats *host, void *arg)
 		.is_told = host->is_told,
 	};
 
-	if (!host->is_shared || host->max_connections == 0)
+	if (host->max_connections == 0)
 		return;
 	demand.capacity = host_capacity(round->process, host);
 	(void)replicas_demand(round->replicas, &demand);
@@ -47,7 +47,7 @@ host_division_each(struct replicas *replicas, void *arg)
 	struct demand_round round = { .process = arg, .replicas = replicas };
 
 	pools_replicas(round.process->pools, replicas_live(replicas));
-	pools_hosts(round.process->pools, host_demand, &round);
+	pools_hosts(round.process->pools, true, host_demand, &round);
 }
 
 static void
