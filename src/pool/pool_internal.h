@@ -282,7 +282,7 @@ void		 pool_login_worked(const struct server *);	/* still in LOGIN */
 unsigned	 pool_logins_max(const struct pool *);
 
 /* pool_refusal.c */
-void		 pool_rate_count(struct pool_rate *);
+void		 pool_rate_count(struct pool_rate *, uint64_t now_us);
 void		 pool_backoff_error(const struct pool *, struct err *);	/* why, and until when */
 /* Why there is no point in waiting; err stays empty otherwise. */
 void		 pool_refusal(struct pool *, struct err *);
