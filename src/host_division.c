@@ -23,6 +23,13 @@ host_capacity(const struct process *process, const struct pool_host_stats *host)
 	return max > others ? max - others : 1;
 }
 
+static unsigned
+equal_part(unsigned capacity, unsigned live)
+{
+	return capacity / live > 0 ? capacity / live : 1;
+}
+
+/* What is not taken (replica.h) has an equal part: on each replica the same. */
 static void
 host_demand(const struct pool_host_stats *host, void *arg)
 {
@@ -35,10 +42,12 @@ host_demand(const struct pool_host_stats *host, void *arg)
 		.is_told = host->is_told,
 	};
 
-	if (!host->is_shared || host->max_connections == 0)
+	if (host->max_connections == 0)
 		return;
 	demand.capacity = host_capacity(round->process, host);
-	(void)replicas_demand(round->replicas, &demand);
+	if (!replicas_demand(round->replicas, &demand))
+		pools_host_limit(round->process->pools, host->key,
+		    equal_part(demand.capacity, replicas_live(round->replicas)));
 }
 
 static void
@@ -47,7 +56,7 @@ host_division_each(struct replicas *replicas, void *arg)
 	struct demand_round round = { .process = arg, .replicas = replicas };
 
 	pools_replicas(round.process->pools, replicas_live(replicas));
-	pools_hosts(round.process->pools, host_demand, &round);
+	pools_hosts(round.process->pools, true, host_demand, &round);
 }
 
 static void

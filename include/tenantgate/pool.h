@@ -151,14 +151,15 @@ struct pool_host_stats {
 	unsigned	want;		/* held, waited for, or used within the last 10 s */
 	unsigned	limit;		/* that holds here now; UINT_MAX: none */
 	unsigned	part;		/* the same without what refusals taught */
-	bool		is_shared;	/* by several pools, at one time at least */
+	bool		is_shared;	/* by several keys, at one time at least */
 	bool		is_told;	/* part came from pools_host_limit() */
 };
 typedef void pool_host_fn(const struct pool_host_stats *, void *arg);
 
-/* Calls fn once for each host that a pool connects to, without the lock. Any thread. */
-void		 pools_hosts(struct pools *, pool_host_fn *, void *arg);
-/* Before the workers start: hosts that several pools share are divided among processes. Such a host
+/* Calls fn without the lock once for each host that pools connect to: those that are shared, or the
+ * others, of which there may be as many as tenants. Any thread. */
+void		 pools_hosts(struct pools *, bool is_shared, pool_host_fn *, void *arg);
+/* Before the workers start: hosts that several keys share are divided among processes. Such a host
  * has a tenth of what it takes for clients until pools_host_limit() says how much; two connections
  * until it has said its max_connections. `wanted`, on any thread and without the lock, tells that a
  * host needs its first limit, or more than it has. */

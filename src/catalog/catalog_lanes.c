@@ -3,7 +3,7 @@
  * catalog_lanes: how much of the catalog's connections each kind of statement may use (catalog.h).
  * A lane is a budget of loop/share without headroom: a statement takes a millisecond, so the order
  * alone is fair. The lanes' parts add up to more than the pool: what one does not use serves the
- * others, and what waits in the pool itself is never more than half of its size.
+ * others, and what waits in the pool itself is never more than half of its size, or three.
  */
 #include "catalog/catalog_internal.h"
 

@@ -61,7 +61,7 @@ pool_new(struct pools *p, const struct pool_target *target)
 	memcpy(pool->key, target->key.p, target->key.len);
 	pool->key_len = target->key.len;
 	pool->pools = p;
-	pool->host = pool_host_find(p, &target->pg);
+	pool->host = pool_host_find(p, target);
 	budget_join(&pool->holder, &p->budget, weight, BUDGET_NO_CEILING);
 	budget_join(&pool->host_holder, &pool->host->budget, weight, BUDGET_NO_CEILING);
 	pool->place = POOL_EMPTY;

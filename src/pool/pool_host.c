@@ -34,14 +34,17 @@ pool_host_key(const struct pool_host *host)
 }
 
 static struct pool_host *
-pool_host_new(struct pools *p, const char *key)
+pool_host_new(struct pools *p, const char *key, struct slice first)
 {
 	struct pool_host *host = xcalloc(1, sizeof(*host));
 
 	host->key = xstrdup(key);
+	host->first_key = xmalloc(first.len);
+	host->first_key_len = first.len;
+	memcpy(host->first_key, first.p, first.len);
 	host->leased = UINT_MAX;
 	budget_init(&host->budget, UNLIMITED, false);
-	TAILQ_INSERT_TAIL(&p->hosts, host, link);
+	TAILQ_INSERT_TAIL(&p->hosts[false], host, link);
 	if (!map_put(p->by_host, pool_host_key(host), host))
 		abort();
 	return host;
@@ -85,11 +88,26 @@ pool_host_set_first(const struct pools *p, struct pool_host *host)
 	pool_host_resize(host);
 }
 
-/* Headroom is for others: a host that only one pool has ever used (Neon's: each tenant has its own)
- * is that pool's, whole. */
-struct pool_host *
-pool_host_find(struct pools *p, const struct pg_target *target)
+/* Two pools of one key are two targets of one tenant: they share nothing with anybody. */
+static void
+pool_host_share(struct pools *p, struct pool_host *host, struct slice key)
 {
+	if (host->is_shared ||
+	    (key.len == host->first_key_len && memcmp(key.p, host->first_key, key.len) == 0))
+		return;
+	TAILQ_REMOVE(&p->hosts[false], host, link);
+	host->is_shared = true;
+	TAILQ_INSERT_TAIL(&p->hosts[true], host, link);
+	host->budget.has_headroom = !p->conf.single_owner;
+	pool_host_set_first(p, host);
+}
+
+/* Headroom is for others: a host that only one tenant has ever used (Neon's: each has its own) is
+ * that one's, whole. */
+struct pool_host *
+pool_host_find(struct pools *p, const struct pool_target *pool_target)
+{
+	const struct pg_target *target = &pool_target->pg;
 	char key[HOST_KEY_SIZE];
 	struct pool_host *host;
 
@@ -97,13 +115,9 @@ pool_host_find(struct pools *p, const struct pg_target *target)
 	    (unsigned)target->port);
 	host = map_get(p->by_host, slice_str(key));
 	if (host == NULL)
-		host = pool_host_new(p, key);
+		host = pool_host_new(p, key, pool_target->key);
 	host->refs++;
-	if (host->refs > 1 && !host->is_shared) {
-		host->is_shared = true;
-		pool_host_set_first(p, host);
-	}
-	host->budget.has_headroom = host->is_shared && !p->conf.single_owner;
+	pool_host_share(p, host, pool_target->key);
 	return host;
 }
 
@@ -115,10 +129,11 @@ pool_host_release(struct pools *p, struct pool_host *host)
 		return;
 	assert(host->open == 0 && host->want == 0);
 	map_take(p->by_host, pool_host_key(host));
-	TAILQ_REMOVE(&p->hosts, host, link);
+	TAILQ_REMOVE(&p->hosts[host->is_shared], host, link);
 	if (host->learned.limit != 0)
 		TAILQ_REMOVE(&p->limited, host, limited_link);
 	budget_free(&host->budget);
+	free(host->first_key);
 	free(host->key);
 	free(host);
 }
@@ -197,31 +212,34 @@ pools_hosts_rise(struct pools *p, struct deferred *deferred)
 
 /* ---- the doors ---- */
 
-/* The idle connections that were used a moment ago: they are likely to be used again. The list has
- * the longest idle first, so it is read from its end. */
-static unsigned
-pool_host_recent(const struct pools *p, const struct pool_host *host)
+/* The idle connections that were used a moment ago, which are likely to be used again: of all hosts
+ * in one pass. The list has the longest idle first, so it is read from its end. */
+static void
+hosts_count_recent(struct pools *p, uint64_t round)
 {
 	uint64_t now = clock_mono_us();
 	const struct server *s;
-	unsigned n = 0;
 
 	TAILQ_FOREACH_REVERSE(s, &p->idle, server_list, link) {
+		struct pool_host *host = s->pool->host;
+
 		if (now - s->idle_since_us > RECENT_US)
 			break;
-		n += s->pool->host == host;
+		host->recent = host->recent_round == round ? host->recent + 1 : 1;
+		host->recent_round = round;
 	}
-	return n;
 }
 
 static void
-pool_host_tell(const struct pools *p, const struct pool_host *host, struct pool_host_stats *out)
+pool_host_tell(const struct pool_host *host, struct pool_host_stats *out)
 {
+	unsigned recent = host->recent_round == host->round ? host->recent : 0;
+
 	*out = (struct pool_host_stats){
 		.key = slice_str(xstrdup(host->key)),
 		.max_connections = host->max_connections,
 		.used = host->open,
-		.want = host->want + pool_host_recent(p, host),
+		.want = host->want + recent,
 		.limit = pool_host_limit(host),
 		.part = host->leased,
 		.is_shared = host->is_shared,
@@ -231,34 +249,47 @@ pool_host_tell(const struct pools *p, const struct pool_host *host, struct pool_
 
 /* Takes hosts from the list's head that were not shown in this round, and puts them at its end. */
 static unsigned
-hosts_batch(struct pools *p, uint64_t *round, struct pool_host_stats out[HOSTS_BATCH])
+hosts_batch(struct pools *p, bool is_shared, uint64_t round,
+    struct pool_host_stats out[HOSTS_BATCH])
 {
+	struct pool_host_list *hosts = &p->hosts[is_shared];
 	struct pool_host *host;
 	struct deferred deferred;
 	unsigned n = 0;
 
 	pools_lock(p, &deferred);
-	if (*round == 0)
-		*round = ++p->hosts_round;
-	while (n < HOSTS_BATCH && (host = TAILQ_FIRST(&p->hosts)) != NULL && host->round < *round) {
-		host->round = *round;
-		TAILQ_REMOVE(&p->hosts, host, link);
-		TAILQ_INSERT_TAIL(&p->hosts, host, link);
-		pool_host_tell(p, host, &out[n++]);
+	while (n < HOSTS_BATCH && (host = TAILQ_FIRST(hosts)) != NULL && host->round < round) {
+		host->round = round;
+		TAILQ_REMOVE(hosts, host, link);
+		TAILQ_INSERT_TAIL(hosts, host, link);
+		pool_host_tell(host, &out[n++]);
 	}
 	pools_unlock(p, &deferred);
 	return n;
 }
 
+static uint64_t
+hosts_round_begin(struct pools *p)
+{
+	struct deferred deferred;
+	uint64_t round;
+
+	pools_lock(p, &deferred);
+	round = ++p->hosts_round;
+	hosts_count_recent(p, round);
+	pools_unlock(p, &deferred);
+	return round;
+}
+
 /* In batches, so that thousands of hosts do not keep the lock for long. */
 void
-pools_hosts(struct pools *p, pool_host_fn *fn, void *arg)
+pools_hosts(struct pools *p, bool is_shared, pool_host_fn *fn, void *arg)
 {
 	struct pool_host_stats stats[HOSTS_BATCH];
-	uint64_t round = 0;
+	uint64_t round = hosts_round_begin(p);
 	unsigned n, i;
 
-	while ((n = hosts_batch(p, &round, stats)) > 0)
+	while ((n = hosts_batch(p, is_shared, round, stats)) > 0)
 		for (i = 0; i < n; i++) {
 			fn(&stats[i], arg);
 			free((char *)(uintptr_t)stats[i].key.p);
@@ -307,11 +338,13 @@ pools_divide(struct pools *p, pools_wanted_fn *wanted, void *arg)
 	p->wanted_arg = arg;
 }
 
-/* Sizes follow at once: pool_place_update() computes them. */
+/* Sizes follow at once: pool_place_update() computes them. Who waits for a host may have been kept
+ * from it by its own size. */
 static void
 pools_resize(struct pools *p, struct deferred *deferred)
 {
 	struct pool *pool, *next;
+	struct pool_host *host;
 	unsigned i;
 
 	for (i = 0; i < POOL_PLACES; i++)
@@ -319,6 +352,9 @@ pools_resize(struct pools *p, struct deferred *deferred)
 			next = TAILQ_NEXT(pool, link);
 			pool_place_update(pool);
 		}
+	for (i = 0; i < 2; i++)
+		TAILQ_FOREACH(host, &p->hosts[i], link)
+			pool_host_promote(host);
 	pools_pass(p, deferred);
 }
 

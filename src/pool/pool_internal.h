@@ -51,6 +51,7 @@ struct server {
 	enum server_state	 state;
 	struct server		*heir;		/* CLOSING: gets the slot; or NULL */
 	bool			 used;		/* has been lent at least once */
+	bool			 asks;		/* its login asks for max_connections */
 	unsigned		 generation;	/* its pool's at the launch; older is out of date */
 	unsigned		 failures;	/* its pool's at the launch */
 	uint64_t		 login_began_us; /* monotonic */
@@ -118,18 +119,22 @@ struct pool_rate {
 struct pool_host {
 	char			*key;		/* owned: "host:port" */
 	unsigned		 refs;		/* pools that connect there */
-	bool			 is_shared;	/* by two pools or more, at one time at least */
+	char			*first_key;	/* owned: of its first pool */
+	size_t			 first_key_len;	/* bytes */
+	bool			 is_shared;	/* by two keys or more, at one time at least */
 	struct budget		 budget;	/* of its limit; pools that wait for the host */
 	unsigned		 open;		/* connections; and heirs whose slot is elsewhere */
 	unsigned		 servers[SERVER_STATES]; /* of its pools, by state */
 	unsigned		 want;		/* sum of its pools' */
 	uint64_t		 round;		/* of pools_hosts(), that it was last shown in */
+	uint64_t		 recent_round;	/* of pools_hosts(), that recent is of */
+	unsigned		 recent;	/* idle connections used a moment ago */
 	struct pool_limit	 learned;	/* from refusals: 53300 */
 	unsigned		 leased;	/* pools_host_limit(); UINT_MAX: none */
 	bool			 is_told;	/* leased came from there */
 	unsigned		 max_connections; /* as it says; 0: not known */
 	uint64_t		 asked_us;	/* monotonic; 0: never */
-	TAILQ_ENTRY(pool_host)	 link;		/* on pools.hosts */
+	TAILQ_ENTRY(pool_host)	 link;		/* on pools.hosts[is_shared] */
 	TAILQ_ENTRY(pool_host)	 limited_link;	/* on pools.limited, while learned.limit != 0 */
 };
 TAILQ_HEAD(pool_host_list, pool_host);
@@ -180,7 +185,7 @@ struct pools {
 	struct pool_ops		 ops;		/* never changes */
 	struct map		*by_key;	/* owned; the newest of each key */
 	struct map		*by_host;	/* owned */
-	struct pool_host_list	 hosts;		/* the same; those shown last at the end */
+	struct pool_host_list	 hosts[2];	/* the same, by is_shared; shown last: at the end */
 	struct pool_host_list	 limited;	/* of these, with a limit that grows */
 	uint64_t		 hosts_round;	/* calls of pools_hosts() */
 	struct budget		 budget;	/* of server connections */
@@ -241,7 +246,7 @@ void		 pool_count_use(struct pool *);	/* a server of it was lent */
 struct server	*pool_victim(const struct pool *asker, bool same_host);
 
 /* pool_host.c */
-struct pool_host *pool_host_find(struct pools *, const struct pg_target *);	/* counts */
+struct pool_host *pool_host_find(struct pools *, const struct pool_target *);	/* counts */
 void		 pool_host_release(struct pools *, struct pool_host *);
 unsigned	 pool_host_limit(const struct pool_host *);	/* UINT_MAX: none */
 unsigned	 pool_host_clients(const struct pool_host *);	/* of all processes */
@@ -277,7 +282,7 @@ void		 pool_login_worked(const struct server *);	/* still in LOGIN */
 unsigned	 pool_logins_max(const struct pool *);
 
 /* pool_refusal.c */
-void		 pool_rate_count(struct pool_rate *);
+void		 pool_rate_count(struct pool_rate *, uint64_t now_us);
 void		 pool_backoff_error(const struct pool *, struct err *);	/* why, and until when */
 /* Why there is no point in waiting; err stays empty otherwise. */
 void		 pool_refusal(struct pool *, struct err *);

@@ -31,8 +31,11 @@ pool_limit_confirm(struct pool_limit *l, unsigned in_use)
 void
 pool_limit_rise(struct pool_limit *l, unsigned most)
 {
-	uint64_t now = clock_mono_us();
+	uint64_t now;
 
+	if (l->limit == 0)
+		return;
+	now = clock_mono_us();
 	while (l->limit != 0 && now - l->at_us >= RISE_EVERY_US) {
 		l->limit += l->limit >= RISE_DIVISOR ? l->limit / RISE_DIVISOR : 1;
 		l->at_us += RISE_EVERY_US;

@@ -16,9 +16,9 @@
 
 /* Forgets the seconds that have passed without a count. */
 static void
-pool_rate_advance(struct pool_rate *r)
+pool_rate_advance(struct pool_rate *r, uint64_t now_us)
 {
-	uint64_t now = clock_mono_us() / SECOND_US;
+	uint64_t now = now_us / SECOND_US;
 
 	if (now - r->second >= POOL_RATE_S)
 		*r = (struct pool_rate){ .second = now };
@@ -27,9 +27,9 @@ pool_rate_advance(struct pool_rate *r)
 }
 
 void
-pool_rate_count(struct pool_rate *r)
+pool_rate_count(struct pool_rate *r, uint64_t now_us)
 {
-	pool_rate_advance(r);
+	pool_rate_advance(r, now_us);
 	r->counts[r->second % POOL_RATE_S]++;
 }
 
@@ -39,7 +39,7 @@ retry_after_place(unsigned place, struct pool_rate *r)
 	uint64_t granted = 0, s;
 	unsigned i;
 
-	pool_rate_advance(r);
+	pool_rate_advance(r, clock_mono_us());
 	for (i = 0; i < POOL_RATE_S; i++)
 		granted += r->counts[i];
 	if (granted == 0)
@@ -92,6 +92,11 @@ pool_shortage(struct pool *pool, double s, struct err *err)
 		    "No login to the database was completed within %.1f s; try again later or see "
 		    "whether the database can be reached.",
 		    s);
+	else if (pool->holder.held >= limit && limit == pool_limit_value(&pool->learned))
+		err_set(err, ERR_POOL_TIMEOUT,
+		    "All %u connections that the role or database takes from here were in use for "
+		    "%.1f s; try again later or raise its CONNECTION LIMIT.",
+		    limit, s);
 	else if (pool->holder.held >= limit && limit < pool->size)
 		err_set(err, ERR_POOL_TIMEOUT,
 		    "All %u connections that this database takes from here were in use for %.1f s; "

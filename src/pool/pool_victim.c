@@ -32,8 +32,8 @@ pool_count_use(struct pool *pool)
 
 	pool->uses = pool_uses(pool, now) + 1;
 	pool->uses_us = now;
-	pool_rate_count(&pool->grants);
-	pool_rate_count(&pool->pools->grants);
+	pool_rate_count(&pool->grants, now);
+	pool_rate_count(&pool->pools->grants, now);
 	pool->pools->borrowed_total++;
 }
 

@@ -78,7 +78,8 @@ pools_open(const struct pool_conf *conf, const struct pool_ops *ops)
 	if (pthread_mutex_init(&p->lock, NULL) != 0)
 		abort();
 	TAILQ_INIT(&p->idle);
-	TAILQ_INIT(&p->hosts);
+	TAILQ_INIT(&p->hosts[false]);
+	TAILQ_INIT(&p->hosts[true]);
 	TAILQ_INIT(&p->limited);
 	for (i = 0; i < POOL_PLACES; i++)
 		TAILQ_INIT(&p->places[i]);

@@ -69,7 +69,8 @@ lifetime_end(const struct pool_conf *conf)
 	    (conf->server_lifetime_jitter_us == 0 ? 0 : random % conf->server_lifetime_jitter_us);
 }
 
-/* One login asks for all: the time is noted before the answer is there. */
+/* One login asks for all: the time is noted before the answer is there (and taken back when none
+ * comes: pool_login_told). */
 static bool
 ask_is_due(struct server *s)
 {
@@ -85,6 +86,7 @@ ask_is_due(struct server *s)
 	due = host->asked_us == 0 || now - host->asked_us >= POOL_ASK_AGAIN_US;
 	if (due)
 		host->asked_us = now;
+	s->asks = due;
 	pools_unlock(p, &deferred);
 	return due;
 }
@@ -120,16 +122,27 @@ pool_login_log(const struct server *s)
 	    t->dbname, t->host, t->port, reason);
 }
 
+/* Under the lock; max_connections is 0 when the server did not say it. Without an answer the next
+ * login asks again: a shared server has two connections until then (pool_host.c). */
+static void
+pool_login_told(struct server *s, unsigned max_connections, struct deferred *deferred)
+{
+	struct pool *pool = s->pool;
+
+	if (max_connections > 0)
+		pool_host_told(pool->pools, pool->host, max_connections, deferred);
+	else if (s->asks)
+		pool->host->asked_us = 0;
+}
+
 /* Under the lock. */
 static void
-pool_login_good(struct server *s, unsigned max_connections, struct deferred *deferred)
+pool_login_good(struct server *s, struct deferred *deferred)
 {
 	struct pool *pool = s->pool;
 
 	s->logged_in_us = clock_mono_us();
 	s->login_us = s->logged_in_us - s->login_began_us;
-	if (max_connections > 0)
-		pool_host_told(pool->pools, pool->host, max_connections, deferred);
 	pool->pools->created_total++;
 	pool_login_worked(s);
 	server_offer(s, deferred);
@@ -152,8 +165,9 @@ pool_login_release(struct flow *f)
 		pool_login_log(s);
 	s->expires_us = lifetime_end(&p->conf);
 	pools_lock(p, &deferred);
+	pool_login_told(s, told, &deferred);
 	if (good)
-		pool_login_good(s, told, &deferred);
+		pool_login_good(s, &deferred);
 	if (!aborted && !good)
 		pool_login_failed(s, pool_login_failure(s), wait_us);
 	if (!good)

@@ -203,7 +203,7 @@ max_connections_is_known(void **state)
 
 	(void)state;
 	session_run(&v, "SHOW max_connections");
-	pools_hosts(pools, note_max_connections, &max);
+	pools_hosts(pools, false, note_max_connections, &max);
 	assert_int_equal(max, strtoul(pg_text(&v.result, 0, 0), NULL, 10));
 	pg_clear(&v.result);
 }

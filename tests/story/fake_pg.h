@@ -41,7 +41,7 @@ static struct {
 	atomic_uint	fail_logins, fail_resets, kill;			/* per mille */
 	atomic_uint	login_us;
 	atomic_uint	full_open, full_at;
-	atomic_uint	max_connections, asks;
+	atomic_uint	max_connections, asks, lost_asks;	/* the next so many break */
 	const char	*sqlstate, *message;				/* of refused logins */
 } fake;
 
@@ -223,8 +223,13 @@ static inline enum flow_rc
 fake_ask(struct flow *f, struct pg_conn *c, struct pg_result *out)
 {
 	(void)f;
-	(void)c;
 	fake.asks++;
+	if (fake.lost_asks > 0) {
+		fake.lost_asks--;
+		c->state = PG_BROKEN;
+		out->status = PG_LOST;
+		return FLOW_NEXT;
+	}
 	out->changed = fake.max_connections;
 	return FLOW_NEXT;
 }

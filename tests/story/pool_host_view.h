@@ -29,7 +29,8 @@ host_view(const char *key)
 {
 	struct host_view view = { .key = key };
 
-	pools_hosts(pools, note_host, &view);
+	pools_hosts(pools, false, note_host, &view);
+	pools_hosts(pools, true, note_host, &view);
 	return view;
 }
 

@@ -162,6 +162,82 @@ a_limit_from_outside_is_kept(void **state)
 	give_back(&a);
 }
 
+/* As when its password has changed: there are two pools for a while. */
+static void
+two_targets_of_one_tenant_do_not_share_a_server(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 2);
+
+	(void)state;
+	open_divided(47);
+	a.password = "old";
+	b.password = "new";
+	borrow(&a);
+	borrow(&b);
+	assert_int_equal(stats().server_active, 2);
+	assert_false(host_view("fake:0").stats.is_shared);
+	assert_int_equal(host_view("fake:0").stats.part, UINT_MAX);
+	borrow(&c);
+	assert_true(host_view("fake:0").stats.is_shared);
+	give_back(&a);
+	give_back(&b);
+	give_back(&c);
+}
+
+/* It waits for its host when its size is lowered to what it has; then both come up. */
+static void
+who_waits_for_a_host_notices_that_replicas_went(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 1);
+
+	(void)state;
+	open_whole();
+	fake.max_connections = 23;
+	borrow(&a);
+	borrow(&b);
+	pools_host_limit(pools, SLICE_LIT("fake:0"), 2);
+	borrow(&c);
+	pools_replicas(pools, 3);
+	pools_host_limit(pools, SLICE_LIT("fake:0"), 6);
+	pool_fixture_turns();
+	assert_string_equal(traced, "ab");
+	pools_replicas(pools, 1);
+	pool_fixture_turns();
+	assert_string_equal(traced, "abc");
+	give_back(&a);
+	give_back(&b);
+	give_back(&c);
+}
+
+/* Or it would have its two connections for as long as the question is rare. */
+static void
+a_question_that_was_lost_is_asked_at_the_next_login(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 2);
+	CLIENT(c, 3);
+
+	(void)state;
+	open_divided(57);
+	fake.lost_asks = 1;
+	borrow(&a);
+	assert_string_equal(traced, "a!database_failed");
+	clock_test_advance(60 * SECOND_US);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	assert_string_equal(traced, "a!database_failedabc");
+	assert_int_equal(fake.asks, 2);
+	assert_int_equal(host_view("fake:0").stats.max_connections, 57);
+	give_back(&a);
+	give_back(&b);
+	give_back(&c);
+}
+
 /* More than are shown in one hold of the lock, each once, every time. */
 static void
 all_hosts_are_told(void **state)
@@ -204,6 +280,9 @@ main(void)
 		POOL_CASE(a_server_that_has_said_nothing_has_two),
 		POOL_CASE(what_was_told_is_not_lowered_to_a_tenth),
 		POOL_CASE(a_limit_from_outside_is_kept),
+		POOL_CASE(two_targets_of_one_tenant_do_not_share_a_server),
+		POOL_CASE(who_waits_for_a_host_notices_that_replicas_went),
+		POOL_CASE(a_question_that_was_lost_is_asked_at_the_next_login),
 		POOL_CASE(all_hosts_are_told),
 	};
 

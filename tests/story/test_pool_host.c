@@ -245,6 +245,29 @@ the_limit_of_a_role_is_that_pools_own(void **state)
 	give_back(&c);
 }
 
+/* The server has room: its max_connections is not what is to be raised. */
+static void
+the_wait_for_a_role_at_its_limit_names_that(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+
+	(void)state;
+	conf.query_wait_timeout_us = 5000;
+	open_wide();
+	borrow(&a);
+	fake.sqlstate = "53300";
+	fake.message = "too many connections for role \"app\"";
+	fake.fail_logins = 1000;
+	flow_start(&b.flow, &client_kind, worker, NULL);
+	while (b.flow.err.code == ERR_NONE)
+		worker_turn(worker, 20);
+	assert_string_equal(b.flow.err.detail,
+	    "All 1 connections that the role or database takes from here were in use for 0.0 s; "
+	    "try again later or raise its CONNECTION LIMIT.");
+	give_back(&a);
+}
+
 /* 23 - 17 are for all processes like this one. */
 static void
 a_pool_takes_its_part_of_max_connections(void **state)
@@ -303,6 +326,7 @@ the_question_is_rare(void **state)
 	(void)state;
 	open_wide();
 	fake.full_at = 10;
+	fake.max_connections = 100;
 	borrow(&a);
 	borrow(&b);
 	borrow(&d);
@@ -329,6 +353,7 @@ main(void)
 		POOL_CASE(the_wait_for_a_full_server_names_it),
 		POOL_CASE(room_at_a_full_server_is_made_there),
 		POOL_CASE(the_limit_of_a_role_is_that_pools_own),
+		POOL_CASE(the_wait_for_a_role_at_its_limit_names_that),
 		POOL_CASE(a_pool_takes_its_part_of_max_connections),
 		POOL_CASE(a_pool_of_a_tiny_server_has_one),
 		POOL_CASE(the_question_is_rare),

@@ -166,7 +166,7 @@ disturb_pools(void)
 	if (fake_dice(20) == 0)
 		pools_replicas(pools, fake_dice(4));
 	if (fake_dice(20) == 0)
-		pools_hosts(pools, note_stress_host, NULL);
+		pools_hosts(pools, true, note_stress_host, NULL);
 }
 
 static void
