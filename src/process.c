@@ -35,6 +35,17 @@ web_conf_fill(struct web_conf *web, const struct model_conf *model)
 		web->connections_max = need;
 }
 
+/* A Postgres cluster of one's own is shared from the first tenant on: by the administrator, and by
+ * other replicas' tenants. A Neon project is one tenant's. */
+static struct pools *
+tenant_pools_open(const struct conf *conf)
+{
+	struct pool_conf pool = conf->pool;
+
+	pool.hosts_are_shared = conf->tenants.provider == PROVIDER_POSTGRES;
+	return pools_open(&pool, NULL);
+}
+
 /* max_waiting is one word for all that a tenant's requests wait for. */
 static void
 budgets_open(struct process *process, const struct conf *conf)
@@ -68,7 +79,7 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	}
 	offload_conf_init(&offload);
 	process->offload = offload_open(&offload);
-	process->pools = pools_open(&conf->pool, NULL);
+	process->pools = tenant_pools_open(conf);
 	budgets_open(process, conf);
 	process->key_tags = key_tags_new();
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);

@@ -65,6 +65,7 @@ struct pool_conf {
 	uint64_t	server_lifetime_jitter_us; /* up to so much longer, by chance */
 	uint64_t	pool_idle_timeout_us;	/* a pool without servers and waiters is freed */
 	bool		single_owner;	/* all pools serve one owner: no headroom is kept free */
+	bool		hosts_are_shared; /* from the first pool on: a cluster has many databases */
 };
 void	pool_conf_init(struct pool_conf *);
 

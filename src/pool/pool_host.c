@@ -74,17 +74,26 @@ pool_host_clients(const struct pool_host *host)
 	return max > POOL_HOST_RESERVED ? max - POOL_HOST_RESERVED : 0;
 }
 
-/* Divided among processes, until the first word of how much is this one's. */
+/* What a shared host gives us before anybody has said how much of it is ours: of one that is
+ * divided among processes a tenth, else all that it takes for clients, once it has told that. */
+static unsigned
+pool_host_first(const struct pools *p, const struct pool_host *host)
+{
+	bool is_divided = p->wanted != NULL;
+	unsigned clients = pool_host_clients(host), part;
+
+	if (host->max_connections == 0)
+		return is_divided ? UNKNOWN_FIRST : UINT_MAX;
+	part = is_divided ? clients / FIRST_DIVISOR : clients;
+	return part > 0 ? part : 1;
+}
+
 static void
 pool_host_set_first(const struct pools *p, struct pool_host *host)
 {
-	unsigned first = pool_host_clients(host) / FIRST_DIVISOR;
-
-	if (p->wanted == NULL || !host->is_shared || host->is_told)
+	if (!host->is_shared || host->is_told)
 		return;
-	if (first == 0)
-		first = 1;
-	host->leased = host->max_connections == 0 ? UNKNOWN_FIRST : first;
+	host->leased = pool_host_first(p, host);
 	pool_host_resize(host);
 }
 
@@ -92,8 +101,10 @@ pool_host_set_first(const struct pools *p, struct pool_host *host)
 static void
 pool_host_share(struct pools *p, struct pool_host *host, struct slice key)
 {
-	if (host->is_shared ||
-	    (key.len == host->first_key_len && memcmp(key.p, host->first_key, key.len) == 0))
+	bool is_first =
+	    key.len == host->first_key_len && memcmp(key.p, host->first_key, key.len) == 0;
+
+	if (host->is_shared || (is_first && !p->conf.hosts_are_shared))
 		return;
 	TAILQ_REMOVE(&p->hosts[false], host, link);
 	host->is_shared = true;

@@ -53,6 +53,52 @@ a_server_of_one_database_is_not_divided(void **state)
 	give_back(&c);
 }
 
+static void
+a_cluster_is_divided_from_its_first_database_on(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 1);
+
+	(void)state;
+	conf.hosts_are_shared = true;
+	open_divided(27);
+	borrow(&a);
+	assert_true(host_view("fake:0").stats.is_shared);
+	assert_int_equal(host_view("fake:0").stats.part, 1);
+	borrow(&b);
+	assert_string_equal(traced, "a");
+	give_back(&a);
+	borrow(&c);
+	give_back(&b);
+	give_back(&c);
+	assert_int_equal(fake.connects, 1);
+}
+
+/* 20 - 17, over all of its databases. */
+static void
+a_shared_server_takes_what_it_has_for_clients(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 2);
+	CLIENT(c, 3);
+	CLIENT(d, 4);
+
+	(void)state;
+	open_whole();
+	fake.max_connections = 20;
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	borrow(&d);
+	assert_string_equal(traced, "abc");
+	give_back(&a);
+	assert_string_equal(traced, "abcd");
+	give_back(&b);
+	give_back(&c);
+	give_back(&d);
+}
+
 /* (47 - 17) / 10 */
 static void
 a_shared_server_has_a_tenth_before_the_first_word(void **state)
@@ -276,6 +322,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		POOL_CASE(a_server_of_one_database_is_not_divided),
+		POOL_CASE(a_cluster_is_divided_from_its_first_database_on),
+		POOL_CASE(a_shared_server_takes_what_it_has_for_clients),
 		POOL_CASE(a_shared_server_has_a_tenth_before_the_first_word),
 		POOL_CASE(a_server_that_has_said_nothing_has_two),
 		POOL_CASE(what_was_told_is_not_lowered_to_a_tenth),
