@@ -125,6 +125,7 @@ ingest_parse(struct flow *f)
 		return flow_fail(f, ERR_BAD_REQUEST,
 		    "The URL's query has a %% without two hexadecimal digits; write %%25 for it.");
 	in->work = ingest_work_new(&in->req);
+	ingest_memory_move(&in->memory, &work_of(in)->grants);
 	return body_job_run(f, bytes, ingest_work_parse, ingest_work_free, &in->work);
 }
 
@@ -177,11 +178,12 @@ static enum flow_rc
 ingest_chunk(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
+	struct ingest_work *w = in->work;
 	struct err err = { .code = ERR_NONE };
 
-	if (!ingest_memory_text(&in->memory, work_of(in)->extracted.text.cap, &err))
+	if (!ingest_memory_text(&in->memory, w->extracted.text.cap, &w->grants, &err))
 		return flow_fail_err(f, &err);
-	return body_job_run(f, ingest_work_cut_bytes(in->work), ingest_work_cut, ingest_work_free,
+	return body_job_run(f, ingest_work_cut_bytes(w), ingest_work_cut, ingest_work_free,
 	    &in->work);
 }
 
@@ -191,11 +193,11 @@ static enum flow_rc
 ingest_reserve(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
-	const struct ingest_work *w = in->work;
+	struct ingest_work *w = in->work;
 
 	if (err_is(&w->job.err))
 		return flow_fail_err(f, &w->job.err);
-	return ingest_memory_vectors(f, &in->memory, w->texts, w->chunks.count);
+	return ingest_memory_vectors(f, &in->memory, w->texts, w->chunks.count, &w->grants);
 }
 
 /* The last step that can refuse the document for what it is; then the intent is written. The state
@@ -296,7 +298,6 @@ ingest_next(struct flow *f)
 	in->state = DOCUMENT_LISTED;
 	if (w->at + 1 < w->items.count) {
 		w->at++;
-		ingest_memory_clear(&in->memory);
 		flow_goto(f, request_borrow);
 		return body_job_run(f, clear_bytes(in), ingest_work_clear, ingest_work_free,
 		    &in->work);

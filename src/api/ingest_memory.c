@@ -4,8 +4,24 @@
  */
 #include "api/ingest_memory.h"
 
+#include "tenantgate/base/log.h"
+
 #define PLACES	    ((uint64_t)1 << 40) /* of all tenants: none is refused for the others' */
 #define WAITING_MAX 1000		/* documents of one tenant that wait; more are refused */
+
+/* The client hears only that its body is too large; the operator, which key says so. */
+static void
+documents_check(const struct api_budgets *b, const struct api_conf *conf)
+{
+	uint64_t largest = share_largest_grown(b->documents);
+
+	if (largest < conf->document_max)
+		log_event(LOG_WARNING, "serve.ingest_memory", NULL,
+		    "With this max_ingest_memory a document may have %llu bytes, and not the %zu "
+		    "of max_document_size; three eighths of it are the most that one tenant may "
+		    "have.",
+		    (unsigned long long)largest, conf->document_max);
+}
 
 void
 api_budgets_open(struct api_budgets *b, const struct api_conf *conf)
@@ -26,6 +42,7 @@ api_budgets_open(struct api_budgets *b, const struct api_conf *conf)
 	budget.ceiling = 0;
 	budget.has_headroom = true;
 	b->documents = share_open(&budget);
+	documents_check(b, conf);
 	budget.noun = "bytes of memory for vectors";
 	b->vectors = share_open(&budget);
 	b->parsers = extract_parsers_open(&conf->extract);
@@ -40,13 +57,26 @@ api_budgets_close(struct api_budgets *b)
 	share_close(b->parsers);
 }
 
+void
+ingest_grants_clear(struct ingest_grants *g)
+{
+	share_give(&g->text);
+	share_give(&g->vectors);
+}
+
+void
+ingest_grants_give(struct ingest_grants *g)
+{
+	ingest_grants_clear(g);
+	share_give(&g->body);
+}
+
 /* A flow_defer_fn. */
 static void
 ingest_memory_free(void *arg)
 {
 	struct ingest_memory *m = arg;
 
-	ingest_memory_clear(m);
 	share_give(&m->body);
 	share_give(&m->place);
 }
@@ -84,30 +114,44 @@ ingest_memory_enter(struct flow *f, struct ingest_memory *m, struct request *req
 	flow_defer(f, ingest_memory_free, m);
 	if (!share_try(budgets_of(m)->ingests, memory_tenant(m), 1, 1, &m->place, &err))
 		return flow_fail_err(f, &err);
-	largest = share_largest(budgets_of(m)->documents);
+	largest = share_largest_grown(budgets_of(m)->documents);
 	if (req->body.max > largest)
 		req->body.max = largest;
 	http_watch_body(req->x, ingest_body_grown, m);
 	return FLOW_NEXT;
 }
 
-bool
-ingest_memory_text(struct ingest_memory *m, size_t bytes, struct err *err)
+void
+ingest_memory_move(struct ingest_memory *m, struct ingest_grants *g)
 {
-	return bytes == 0 ||
-	    share_try(budgets_of(m)->documents, memory_tenant(m), 1, bytes, &m->text, err);
+	g->body = m->body;
+	m->body = (struct share_grant){ .budget = NULL };
+}
+
+/* Of what can never fit beside its own body it is not said that it may be tried again. */
+bool
+ingest_memory_text(struct ingest_memory *m, size_t bytes, struct ingest_grants *g, struct err *err)
+{
+	uint64_t both = g->body.units + bytes, most;
+
+	if (bytes == 0 ||
+	    share_try(budgets_of(m)->documents, memory_tenant(m), 1, bytes, &g->text, err))
+		return true;
+	most = share_largest_grown(budgets_of(m)->documents);
+	if (err->code != ERR_OVERLOADED || both <= most)
+		return false;
+	err_clear(err);
+	err_set(err, ERR_TOO_LARGE,
+	    "The document and its text have %llu bytes, and one tenant may have %llu in memory. "
+	    "Send a smaller one, or raise max_ingest_memory.",
+	    (unsigned long long)both, (unsigned long long)most);
+	return false;
 }
 
 enum flow_rc
-ingest_memory_vectors(struct flow *f, struct ingest_memory *m, const struct slice *texts, size_t n)
+ingest_memory_vectors(struct flow *f, struct ingest_memory *m, const struct slice *texts, size_t n,
+    struct ingest_grants *g)
 {
 	return share_take(f, budgets_of(m)->vectors, memory_tenant(m), 1,
-	    model_embed_memory(m->req->ctx->model, texts, n), &m->vectors);
-}
-
-void
-ingest_memory_clear(struct ingest_memory *m)
-{
-	share_give(&m->text);
-	share_give(&m->vectors);
+	    model_embed_memory(m->req->ctx->model, texts, n), &g->vectors);
 }

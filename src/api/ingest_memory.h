@@ -11,7 +11,8 @@
  *
  * Who waits for vectors holds documents, and nobody who holds vectors waits for documents: so the
  * waits have an end. Not counted: what is on its way from the extractors (extract_max_parallel
- * times extract_max_text at the most), and the chunks' places, some fifty bytes each.
+ * times extract_max_text at the most), a JSON body's values while a helper reads them, and the
+ * chunks' places, some fifty bytes each.
  */
 #ifndef API_INGEST_MEMORY_H
 #define API_INGEST_MEMORY_H
@@ -19,26 +20,38 @@
 #include "api/request.h"
 #include "tenantgate/loop/share.h"
 
+/* Of what lies in the work on the body (api/ingest_work.h). Given back when that is freed, and not
+ * when the flow ends: a helper may have it for a while after that. Zeroed. */
+struct ingest_grants {
+	struct share_grant	body;
+	struct share_grant	text;		/* of the document under way, as the next */
+	struct share_grant	vectors;
+};
+/* Gives back what one document had; all. Idempotent. Any thread. */
+void	ingest_grants_clear(struct ingest_grants *);
+void	ingest_grants_give(struct ingest_grants *);
+
 /* A member of the handler's struct, zeroed. */
 struct ingest_memory {
 	struct request		*req;		/* borrowed: whose tenant and budgets */
 	struct share_grant	 place;
-	struct share_grant	 body;
-	struct share_grant	 text;		/* of the document under way, as the next */
-	struct share_grant	 vectors;
+	struct share_grant	 body;		/* until there is work that has it */
 };
 
 /* Before the body is read: a place, and from then on the body's bytes as they come. Fails with
- * ERR_OVERLOADED. All is given back when the flow ends. A body that is larger than any share may be
- * is refused by http_read_body(), before it is sent where its length is declared. */
+ * ERR_OVERLOADED. What is still here is given back when the flow ends. A body that is larger than
+ * any share may become is refused by http_read_body(), before it is sent where its length is
+ * declared. */
 enum flow_rc	ingest_memory_enter(struct flow *, struct ingest_memory *, struct request *)
 		    __attribute__((warn_unused_result));
+/* The body is the work's now. */
+void		ingest_memory_move(struct ingest_memory *, struct ingest_grants *);
 /* For a text of so many bytes, 0 for none. False with err set: ERR_OVERLOADED, ERR_TOO_LARGE. */
-bool		ingest_memory_text(struct ingest_memory *, size_t bytes, struct err *);
-/* Waits. Fails with ERR_OVERLOADED, ERR_TOO_LARGE. */
+bool		ingest_memory_text(struct ingest_memory *, size_t bytes, struct ingest_grants *,
+		    struct err *);
+/* Waits; the grants live as long as the flow. Fails with ERR_OVERLOADED, ERR_TOO_LARGE. */
 enum flow_rc	ingest_memory_vectors(struct flow *, struct ingest_memory *,
-		    const struct slice *texts, size_t n) __attribute__((warn_unused_result));
-/* Gives back what one document had; idempotent. */
-void		ingest_memory_clear(struct ingest_memory *);
+		    const struct slice *texts, size_t n, struct ingest_grants *)
+		    __attribute__((warn_unused_result));
 
 #endif

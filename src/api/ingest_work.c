@@ -42,13 +42,21 @@ ingest_work_clear(void *arg)
 	w->batch_count = w->embedded = 0;
 	chunk_free(&w->chunks);
 	extract_free(&w->extracted);
+	ingest_grants_clear(&w->grants);
 }
 
 void
 ingest_work_free(void *arg)
 {
-	ingest_work_clear(arg);
-	body_job_free(arg);
+	struct ingest_work *w = arg;
+	struct ingest_grants grants;
+
+	if (w == NULL)
+		return;
+	ingest_work_clear(w);
+	grants = w->grants; /* which lie in the memory that they are for */
+	body_job_free(w);
+	ingest_grants_give(&grants);
 }
 
 /* The body's ceiling has room for a form around the document; the document's own is exact. */

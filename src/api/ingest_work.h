@@ -2,7 +2,8 @@
 /*
  * ingest_work: what POST /ingest holds of its body, and the work on it that grows with the body:
  * reading the form or the JSON, hashing, checking the text, cutting it into chunks. Pure but for
- * random ids; run by body_job_run(), here or on a helper thread.
+ * random ids and the grants, which are given back with the memory; run by body_job_run(), here or
+ * on a helper thread.
  *
  *	ingest_work_new, _parse, then for each document: (extract_run), _cut, _embedded..., _clear;
  *	_free
@@ -12,12 +13,14 @@
 
 #include "api/body_job.h"
 #include "api/ingest_body.h"
+#include "api/ingest_memory.h"
 
 struct ingest_work {
 	struct body_job		 job;		/* first */
 	const struct api_conf	*conf;		/* borrowed: the process's, which does not change */
 	struct ingest_head	 head;		/* in the arena */
 	struct ingest_items	 items;		/* ranges of the body, or in the arena */
+	struct ingest_grants	 grants;	/* for the body, and for what is below */
 	/* Of the document under way. */
 	unsigned		 at;		/* its index in items */
 	struct extract_out	 extracted;	/* owned: extract_free() */

@@ -64,6 +64,14 @@ budget_largest(const struct budget *b)
 	return at_least_one(b->capacity > low ? b->capacity - low : 0);
 }
 
+uint64_t
+budget_largest_grown(const struct budget *b)
+{
+	uint64_t high = b->has_headroom ? at_least_one(b->capacity / HIGH_DIVISOR) : 0;
+
+	return at_least_one(b->capacity > high ? b->capacity - high : 0);
+}
+
 /* What must stay free for others after a holder with so much has taken more. */
 static uint64_t
 holder_headroom(const struct budget_holder *h)

@@ -31,8 +31,8 @@ body_error(const struct buf *body, struct err *why)
 }
 
 /* How long the next piece may take: body_timeout_us, but not past the time that the body as a whole
- * may have taken by now at the least pace. So a client that drips does not
- * take as long as it likes. */
+ * may have taken by now at the least pace. So a client that drips does not take as long as it
+ * likes. */
 static uint64_t
 body_patience_us(const struct conn *c)
 {
@@ -104,14 +104,23 @@ body_received(struct conn *c)
 		flow_wake(body_reader_detach(c));
 }
 
+/* It stalled, or has fallen behind the least pace: a client that drips steadily must hear of it. */
 void
 body_timed_out(struct conn *c)
 {
+	unsigned rate = c->server->conf.body_rate_min;
+
 	if (c->x.reader == NULL)
 		return;
 	c->x.close = true;
-	flow_wake_fail(body_reader_detach(c), ERR_REQUEST_TIMEOUT,
-	    "The body did not arrive in time; send it again without long pauses.");
+	if (rate == 0)
+		flow_wake_fail(body_reader_detach(c), ERR_REQUEST_TIMEOUT,
+		    "The body did not arrive in time; send it again without long pauses.");
+	else
+		flow_wake_fail(body_reader_detach(c), ERR_REQUEST_TIMEOUT,
+		    "The body did not arrive in time; send it again without long pauses, and not "
+		    "below %u bytes a second.",
+		    rate);
 }
 
 /* Sends 100 Continue to a client that waits for it. One that has begun to send its body does not

@@ -10,8 +10,8 @@
  *    cancel function.
  *  - An aborted parent ends after its child: the child is queued first, and the run queue is
  *    first in, first out. So a child never outlives the struct it is embedded in.
- *  - The clock is read once a step. Time that passes between two steps, waits included, counts
- *    for the earlier one.
+ *  - The clock is read once a step, and at the end. Time that passes between two steps, waits
+ *    included, counts for the earlier one.
  */
 #include "tenantgate/loop/flow.h"
 
@@ -155,7 +155,7 @@ flow_finish(struct flow *f)
 	struct run_queue *rq = worker_run_queue(f->worker);
 	const struct flow_kind *kind = f->kind;
 
-	step_account(f);
+	turn_clock_part(&rq->clock, kind->name, "end", step_account(f));
 	flow_move(f, FLOW_ENDED);
 	timer_free(&f->deadline);
 	if (kind->end != NULL)

@@ -62,19 +62,20 @@ job_delivered(void *arg)
 	free(job);
 }
 
-/* Under the lock. True when nobody waits for it any more: it is the helper's to drop. */
-static bool
+/* Under the lock. Where the flow is gone there is nobody to give it to. */
+static void
 job_ended(struct offload *o, struct offload_job *job, uint64_t took_us)
 {
 	offload_queue_done(&o->queue, job);
 	o->done_total++;
 	o->mean_us += took_us / MEAN_WEIGHT;
 	o->mean_us -= o->mean_us / MEAN_WEIGHT;
-	if (job->state == JOB_ABANDONED)
-		return true;
+	if (job->state == JOB_ABANDONED) {
+		free(job);
+		return;
+	}
 	job->state = JOB_DELIVERED;
 	worker_post(job->worker, &job->task, job_delivered, job);
-	return false;
 }
 
 /* A flow's wait is bounded by its timer; nothing else bounds a posted job's. */
@@ -84,15 +85,26 @@ job_too_old(const struct offload *o, const struct offload_job *job)
 	return job->out == NULL && clock_mono_us() - job->since_us > o->conf.wait_timeout_us;
 }
 
-/* Without the lock. The microseconds that it took. */
-static uint64_t
-job_run(const struct offload *o, struct offload_job *job)
+/* Under the lock, which it leaves meanwhile. Dropping is a part of the run, for of a job that only
+ * frees memory it is all there is: done after it, it would be work of a holder that nobody counts.
+ * Nobody else moves a job that is abandoned. */
+static void
+job_run(struct offload *o, struct offload_job *job)
 {
 	uint64_t began = clock_mono_us();
+	bool too_old = job_too_old(o, job);
 
-	if (!job_too_old(o, job))
+	job->state = job->out == NULL ? JOB_ABANDONED : JOB_RUNNING;
+	pthread_mutex_unlock(&o->lock);
+	if (!too_old)
 		job->fn(job->arg);
-	return clock_mono_us() - began;
+	pthread_mutex_lock(&o->lock);
+	if (job->state == JOB_ABANDONED) {
+		pthread_mutex_unlock(&o->lock);
+		job->drop(job->arg);
+		pthread_mutex_lock(&o->lock);
+	}
+	job_ended(o, job, clock_mono_us() - began);
 }
 
 void
@@ -107,23 +119,11 @@ offload_helper_run(void *arg)
 {
 	struct offload *o = arg;
 	struct offload_job *job;
-	uint64_t took_us;
-	bool dropped;
 
 	prctl(PR_SET_NAME, o->conf.name);
 	pthread_mutex_lock(&o->lock);
-	while ((job = helper_next(o)) != NULL) {
-		job->state = job->out == NULL ? JOB_ABANDONED : JOB_RUNNING;
-		pthread_mutex_unlock(&o->lock);
-		took_us = job_run(o, job);
-		pthread_mutex_lock(&o->lock);
-		dropped = job_ended(o, job, took_us);
-		if (!dropped)
-			continue;
-		pthread_mutex_unlock(&o->lock);
-		job_drop(job);
-		pthread_mutex_lock(&o->lock);
-	}
+	while ((job = helper_next(o)) != NULL)
+		job_run(o, job);
 	pthread_mutex_unlock(&o->lock);
 	return NULL;
 }

@@ -30,18 +30,20 @@ share_lock(struct share_budget *s, struct share_waiter_list *woken)
 	pthread_mutex_lock(&s->lock);
 }
 
-/* A woken waiter may be freed by its worker as soon as it is posted. */
+/* A woken waiter may be freed by its worker as soon as it is posted. Posted under the lock: who
+ * gives back may be a helper that drops a job, and a worker whose flow was aborted and that then
+ * ends has no task still on its way to it, for the abort took the lock, too. */
 static void
 share_unlock(struct share_budget *s, struct share_waiter_list *woken)
 {
 	struct share_waiter *w;
 
 	share_pass(s, woken);
-	pthread_mutex_unlock(&s->lock);
 	while ((w = TAILQ_FIRST(woken)) != NULL) {
 		TAILQ_REMOVE(woken, w, link);
 		worker_post(w->worker, &w->task, share_waiter_notified, w);
 	}
+	pthread_mutex_unlock(&s->lock);
 }
 
 static void
@@ -224,7 +226,7 @@ share_try(struct share_budget *s, struct slice holder, unsigned weight, uint64_t
 	h = share_holder_find(s, holder);
 	assert(grant->holder == NULL || grant->holder == h);
 	budget_set_weight(&h->place, weight);
-	taken = share_add(s, h, units, err);
+	taken = share_add(s, h, grant->units, units, err);
 	if (taken)
 		*grant = (struct share_grant){ s, h, grant->units + units };
 	share_holder_settle(s, h);
@@ -291,12 +293,12 @@ share_resize(struct share_budget *s, uint64_t capacity)
 }
 
 uint64_t
-share_largest(struct share_budget *s)
+share_largest_grown(struct share_budget *s)
 {
 	uint64_t largest;
 
 	pthread_mutex_lock(&s->lock);
-	largest = share_units_max(s);
+	largest = share_grown_max(s);
 	pthread_mutex_unlock(&s->lock);
 	return largest;
 }

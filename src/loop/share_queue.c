@@ -93,13 +93,20 @@ share_units_max(const struct share_budget *s)
 	return most < s->conf.ceiling ? most : s->conf.ceiling;
 }
 
+uint64_t
+share_grown_max(const struct share_budget *s)
+{
+	uint64_t most = budget_largest_grown(&s->budget);
+
+	return most < s->conf.ceiling ? most : s->conf.ceiling;
+}
+
 static void
-too_large_error(const struct share_budget *s, uint64_t units, struct err *err)
+too_large_error(const struct share_budget *s, uint64_t units, uint64_t most, struct err *err)
 {
 	err_set(err, ERR_TOO_LARGE,
 	    "This needs %llu %s, and one tenant may have %llu. Send less at once, or raise %s.",
-	    (unsigned long long)units, s->conf.noun, (unsigned long long)share_units_max(s),
-	    s->conf.setting);
+	    (unsigned long long)units, s->conf.noun, (unsigned long long)most, s->conf.setting);
 }
 
 /* Sets the waiter's err when there is no point in waiting. */
@@ -109,7 +116,7 @@ waiter_refuse(struct share_waiter *w, const struct share_holder *h)
 	struct share_budget *s = w->budget;
 
 	if (w->units > share_units_max(s)) {
-		too_large_error(s, w->units, &w->err);
+		too_large_error(s, w->units, share_units_max(s), &w->err);
 	} else if (h->waiting >= s->conf.waiting_max) {
 		err_set(&w->err, ERR_OVERLOADED,
 		    "%u requests of this tenant already wait for %s; try again later or raise %s.",
@@ -130,14 +137,17 @@ share_count_grant(struct share_budget *s, struct budget_holder *place, uint64_t 
 }
 
 bool
-share_add(struct share_budget *s, struct share_holder *h, uint64_t units, struct err *err)
+share_add(struct share_budget *s, struct share_holder *h, uint64_t already, uint64_t units,
+    struct err *err)
 {
+	uint64_t most = already > 0 ? share_grown_max(s) : share_units_max(s);
+
 	if (budget_admits(&h->place, units)) {
 		share_count_grant(s, &h->place, units);
 		return true;
 	}
-	if (units > share_units_max(s)) {
-		too_large_error(s, units, err);
+	if (already + units > most) {
+		too_large_error(s, already + units, most, err);
 	} else {
 		err_set(err, ERR_OVERLOADED,
 		    "This tenant may have no more %s now; try again later or raise %s.",
@@ -214,7 +224,7 @@ share_refuse_impossible(struct share_budget *s, struct share_waiter_list *woken)
 		next = TAILQ_NEXT(w, queued);
 		if (w->units <= share_units_max(s))
 			continue;
-		too_large_error(s, w->units, &w->err);
+		too_large_error(s, w->units, share_units_max(s), &w->err);
 		s->refused_total++;
 		waiter_notify_of(w, woken);
 		share_holder_settle(s, h);

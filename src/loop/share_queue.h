@@ -72,10 +72,13 @@ struct share_holder	*share_holder_find(struct share_budget *, struct slice name)
 /* Forgets a holder that holds and wants nothing; it may be gone afterwards. */
 void			 share_holder_settle(struct share_budget *, struct share_holder *);
 
-/* The most units that one taker may have. */
+/* The most units that one taker may have; that one may have who takes them in steps. */
 uint64_t share_units_max(const struct share_budget *);
-/* Takes at once, without a waiter: false with err set when the holder may not have more. */
-bool	share_add(struct share_budget *, struct share_holder *, uint64_t units, struct err *);
+uint64_t share_grown_max(const struct share_budget *);
+/* Takes at once, without a waiter, for a grant of so many units already: false with err set when
+ * the holder may not have more. */
+bool	share_add(struct share_budget *, struct share_holder *, uint64_t already, uint64_t units,
+	    struct err *);
 /* Queues the waiter, or says in its err why there is no point in waiting. */
 void	share_waiter_queue(struct share_waiter *, struct share_holder *);
 void	share_waiter_unqueue(struct share_waiter *);

@@ -15,7 +15,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* What runs in a turn, by the names of flow and step: static texts; NULL: no step. */
+/* What runs in a turn, by the names of flow and step ("end": all that the flow's end calls): static
+ * texts; NULL: no step. */
 struct turn_part {
 	const char	*kind;
 	const char	*step;

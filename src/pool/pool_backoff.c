@@ -9,6 +9,8 @@
  *			they come back. What is in use is the limit of that server, or of the role
  *			or database when the message says so
  *	new		none has worked yet: a few at once, not one for each waiter
+ *	good		more, but no more than the helpers that compute logins take of one
+ *			target: what they refuse would look like a failure of the database
  *
  * Under the lock, unless pool_internal.h says otherwise.
  */
@@ -22,6 +24,7 @@
 #define RETRY_MIN_US   100000 /* whatever is configured: no storm of logins */
 #define RETRY_LONGEST  4      /* times server_login_retry */
 #define LOGINS_UNKNOWN 4      /* at once, to a target that has accepted none yet */
+#define LOGINS_AT_ONCE 32     /* to any: fewer than one may have waiting for a helper (offload.h) */
 
 bool
 pool_in_backoff(const struct pool *pool)
@@ -41,7 +44,7 @@ pool_logins_max(const struct pool *pool)
 {
 	if (pool->failures > 0)
 		return 1;
-	return pool_in_use(pool) > 0 ? UINT_MAX : LOGINS_UNKNOWN;
+	return pool_in_use(pool) > 0 ? LOGINS_AT_ONCE : LOGINS_UNKNOWN;
 }
 
 /* With jitter: the pools of several replicas that lost the same server must not all come back to it

@@ -234,6 +234,7 @@ a_dripping_body_times_out(void **state)
 	assert_in_range(drops, 1, 399);
 	receives_end(v);
 	has(v, "HTTP/1.1 408 Request Timeout\r\n", 1);
+	has(v, "below 1000 bytes a second", 1);
 	assert_true(clock_mono_us() - began >= 300000);
 }
 

@@ -153,6 +153,35 @@ too_many_posted_are_the_callers_again(void **state)
 	gate_wait_dropped(5);
 }
 
+static void
+free_when_let(void *arg)
+{
+	gated_job_run(arg);
+	gated_job_drop(arg);
+}
+
+/* Of a job that only frees memory the drop is the work, and counts as its holder's. */
+static void
+what_frees_memory_leaves_a_helper_to_others(void **state)
+{
+	struct gated_flow quiet;
+	char name;
+
+	(void)state;
+	offload_fixture_open(2, 0);
+	for (name = '1'; name <= '3'; name++)
+		offload_discard(worker, SLICE_LIT("noisy"), free_when_let, gated_job_new(name));
+	gate_wait_begun(1);
+	gate_let_end('q');
+	gated_flow_start(&quiet, "quiet", 'q');
+	gated_flow_finish(&quiet);
+	free(quiet.out);
+	assert_int_equal(gate_begun(), 2);
+	assert_int_equal(offload_now().waiting, 2);
+	gate_let_end('\0');
+	gate_wait_dropped(3);
+}
+
 static void *
 let_end_soon(void *arg)
 {
@@ -193,6 +222,7 @@ main(void)
 		TEST(a_posted_job_runs_and_is_dropped),
 		TEST(a_posted_job_that_waited_too_long_is_only_dropped),
 		TEST(too_many_posted_are_the_callers_again),
+		TEST(what_frees_memory_leaves_a_helper_to_others),
 		TEST(the_close_waits_for_what_runs),
 	};
 

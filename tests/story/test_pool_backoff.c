@@ -174,6 +174,35 @@ a_crowd_before_an_unknown_target_logs_in_four_at_once(void **state)
 	fake_later = NULL;
 }
 
+/* More would be refused by the helpers' queue, which lets 64 of one target wait; and each refusal
+ * would put a good database into back-off. */
+static void
+a_crowd_before_a_good_target_logs_in_a_few_dozen_at_once(void **state)
+{
+	static struct client many[80];
+	struct client first = { .name = "", .key = 1 };
+	unsigned i;
+
+	(void)state;
+	conf.default_pool_size = 100;
+	conf.max_server_connections = 200;
+	reopen();
+	borrow(&first);
+	fake_later = never_over;
+	for (i = 0; i < 80; i++) {
+		many[i] = (struct client){ .name = "", .key = 1 };
+		flow_start(&many[i].flow, &client_kind, worker, NULL);
+	}
+	pool_fixture_turns();
+	assert_int_equal(fake.connects, 1 + 32);
+	for (i = 0; i < 80; i++) {
+		leave(&many[i]);
+		traced[0] = '\0';
+	}
+	fake_later = NULL;
+	give_back(&first);
+}
+
 static void
 after_a_failure_one_login_goes_ahead(void **state)
 {
@@ -227,6 +256,7 @@ main(void)
 		POOL_CASE(the_wait_grows_up_to_four_times_and_ends_with_a_success),
 		POOL_CASE(refused_logins_are_few),
 		POOL_CASE(a_crowd_before_an_unknown_target_logs_in_four_at_once),
+		POOL_CASE(a_crowd_before_a_good_target_logs_in_a_few_dozen_at_once),
 		POOL_CASE(after_a_failure_one_login_goes_ahead),
 		POOL_CASE(failed_statements_cost_no_login),
 	};

@@ -109,24 +109,44 @@ grant_grows(struct share_grant *grant, const char *holder, uint64_t units, struc
 static void
 what_grows_is_taken_at_once_or_refused(void **state)
 {
-	struct share_grant noisy = { 0 }, quiet = { 0 };
+	struct share_grant noisy = { 0 }, quiet = { 0 }, other = { 0 };
 	struct err err = { 0 };
 
 	(void)state;
 	open_budget(100, 0, true);
 	assert_true(grant_grows(&noisy, "noisy", 70, &err));
 	assert_true(grant_grows(&noisy, "noisy", 5, &err));
-	assert_false(grant_grows(&noisy, "noisy", 1, &err));
+	assert_false(grant_grows(&other, "noisy", 1, &err));
 	assert_int_equal(err.code, ERR_OVERLOADED);
 	assert_in_range(err.retry_after, 1, 60);
 	assert_int_equal(noisy.units, 75);
 	assert_true(grant_grows(&quiet, "quiet", 25, &err));
-	assert_false(grant_grows(&quiet, "quiet", 91, &err));
+	assert_false(grant_grows(&other, "other", 91, &err));
 	assert_int_equal(err.code, ERR_TOO_LARGE);
 	share_give(&noisy);
 	assert_int_equal(stats_now().held, 25);
-	assert_int_equal(share_largest(budget), 90);
 	share_give(&quiet);
+}
+
+/* Alone, and no time would help: that is to be said, and not "try again later". */
+static void
+what_grows_past_every_share_is_too_large(void **state)
+{
+	struct share_grant grant = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	open_budget(100, 0, true);
+	assert_int_equal(share_largest_grown(budget), 75);
+	assert_true(grant_grows(&grant, "t", 40, &err));
+	assert_true(grant_grows(&grant, "t", 35, &err));
+	assert_false(grant_grows(&grant, "t", 1, &err));
+	assert_int_equal(err.code, ERR_TOO_LARGE);
+	assert_non_null(strstr(err.detail, "76"));
+	assert_non_null(strstr(err.detail, "75"));
+	share_give(&grant);
+	share_set_ceiling(budget, 50);
+	assert_int_equal(share_largest_grown(budget), 50);
 }
 
 static void
@@ -152,6 +172,7 @@ main(void)
 		SHARE_TEST(a_wait_that_is_too_long_says_what_was_scarce),
 		SHARE_TEST(retry_after_is_the_place_over_the_grants_of_late),
 		SHARE_TEST(what_grows_is_taken_at_once_or_refused),
+		SHARE_TEST(what_grows_past_every_share_is_too_large),
 		SHARE_TEST(figures_tell_the_longest_wait),
 	};
 

@@ -158,6 +158,65 @@ many_flows_have_several_turns(void **state)
 	assert_int_equal(worker_long_turns(worker), 0);
 }
 
+static void
+end_burn_little(struct flow *f, const struct err *err)
+{
+	(void)f;
+	(void)err;
+	burn(1000);
+}
+
+static const struct flow_step waiting_steps[] = { { "pass", step_pass }, { NULL, NULL } };
+static const struct flow_kind ending_kind = { "ending_kind", waiting_steps, end_burn_little, NULL };
+
+/* Of flows that are aborted no step runs: a crowd of clients that leave at once. */
+static void
+many_ends_have_several_turns(void **state)
+{
+	enum { FLOWS = 2 * WORKER_TURN_LIMIT_US / 1000 };
+	static struct flow flows[FLOWS];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < FLOWS; i++) {
+		flow_start(&flows[i], &ending_kind, worker, NULL);
+		flow_abort(&flows[i], ERR_CLIENT_GONE, "left");
+	}
+	while (flow_count(worker) > 0)
+		worker_turn(worker, 20);
+	assert_int_equal(worker_long_turns(worker), 0);
+}
+
+static void
+end_burn(struct flow *f, const struct err *err)
+{
+	(void)f;
+	(void)err;
+	burn(LONG_US);
+}
+
+static const struct flow_kind long_end_kind = { "long_end_kind", waiting_steps, end_burn, NULL };
+
+static void
+play_long_end(void)
+{
+	struct flow f = { 0 };
+
+	flow_start(&f, &long_end_kind, worker, NULL);
+	while (flow_count(worker) > 0)
+		worker_turn(worker, 20);
+}
+
+static void
+a_long_end_is_named_as_such(void **state)
+{
+	const char *text;
+
+	(void)state;
+	text = logged_by(play_long_end);
+	assert_non_null(strstr(text, "flow long_end_kind, step end took"));
+}
+
 struct short_turns {
 	struct task task;
 	struct worker *worker;
@@ -197,6 +256,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_step_that_computes_long_is_counted_and_named),
 		TEST(no_step_is_blamed_for_a_callback),
+		TEST(many_ends_have_several_turns),
+		TEST(a_long_end_is_named_as_such),
 		TEST(waiting_is_no_computing),
 		TEST(many_flows_have_several_turns),
 		TEST(short_turns_do_not_add_up),

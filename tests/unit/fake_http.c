@@ -30,6 +30,16 @@ http_header(const struct http_exchange *x, const char *name)
 	return strcmp(name, "X-Request-Id") == 0 ? x->request_id : (struct slice){ 0 };
 }
 
+/* None has a query. */
+struct slice
+http_query_get(const struct http_exchange *x, const char *name, struct arena *arena)
+{
+	(void)x;
+	(void)name;
+	(void)arena;
+	return slice_of(NULL, 0);
+}
+
 const char *
 http_remote(const struct http_exchange *x)
 {

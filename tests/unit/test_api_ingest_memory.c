@@ -11,7 +11,9 @@
 
 #include <cmocka.h>
 
-#include "api/ingest_memory.h"
+#include <pthread.h>
+
+#include "api/ingest_work.h"
 #include "fake_http.h"
 
 #define KIB	   1024u
@@ -23,6 +25,7 @@
 struct upload {
 	struct request req; /* first */
 	struct ingest_memory memory;
+	struct ingest_grants grants; /* a handler's lie in its work */
 	struct http_exchange x;
 	struct timer timer;
 	size_t bytes;	/* of the body that has come */
@@ -59,6 +62,7 @@ upload_body(struct flow *f)
 
 	if (!u->x.watch(u->x.watch_arg, u->bytes, &err))
 		return flow_fail_err(f, &err);
+	ingest_memory_move(&u->memory, &u->grants);
 	return u->chunks > 0 ? FLOW_NEXT : flow_sleep(f, &u->timer, 3600 * 1000000ull);
 }
 
@@ -67,7 +71,9 @@ upload_vectors(struct flow *f)
 {
 	static const struct slice texts[1000];
 
-	return ingest_memory_vectors(f, &upload_of(f)->memory, texts, upload_of(f)->chunks);
+	struct upload *u = upload_of(f);
+
+	return ingest_memory_vectors(f, &u->memory, texts, u->chunks, &u->grants);
 }
 
 static enum flow_rc
@@ -83,6 +89,7 @@ static void
 upload_end(struct flow *f, const struct err *err)
 {
 	upload_of(f)->err = *err;
+	ingest_grants_give(&upload_of(f)->grants);
 }
 
 static const struct flow_step upload_steps[] = {
@@ -217,7 +224,7 @@ one_tenant_has_so_many_ingests_at_most(void **state)
 	assert_true(upload_begin("noisy", 1, 1)->is_held);
 }
 
-/* What is larger than a share may ever be: http_read_body() sees the lower ceiling. */
+/* What is larger than a share may ever become: http_read_body() sees the lower ceiling. */
 static void
 a_body_past_every_share_has_no_place(void **state)
 {
@@ -226,7 +233,79 @@ a_body_past_every_share_has_no_place(void **state)
 	(void)state;
 	memory_open(2);
 	u = upload_begin("t", 1, 0);
-	assert_int_equal(u->req.body.max, MEMORY / 2 - MEMORY / 20);
+	assert_int_equal(u->req.body.max, MEMORY / 2 / 4 * 3);
+}
+
+/* As buf_grow() has it: what is at its ceiling has doubled before. */
+static void
+a_body_as_large_as_a_share_may_be_has_a_place(void **state)
+{
+	struct err err = { .code = ERR_NONE };
+	struct upload *u;
+	size_t bytes;
+
+	(void)state;
+	memory_open(2);
+	u = upload_begin("t", 1, 0);
+	ingest_grants_give(&u->grants);
+	for (bytes = 64; bytes < u->req.body.max; bytes *= 2)
+		assert_true(u->x.watch(u->x.watch_arg, bytes, &err));
+	assert_true(u->x.watch(u->x.watch_arg, u->req.body.max, &err));
+}
+
+/* Nobody else holds anything: to try again later would not help. */
+static void
+a_text_that_never_fits_beside_its_body_is_too_large(void **state)
+{
+	struct err err = { .code = ERR_NONE };
+	struct upload *u;
+
+	(void)state;
+	memory_open(2);
+	u = upload_begin("t", 2048 * KIB, 10);
+	assert_true(u->is_held);
+	assert_false(ingest_memory_text(&u->memory, 1536 * KIB, &u->grants, &err));
+	assert_int_equal(err.code, ERR_TOO_LARGE);
+	assert_non_null(strstr(err.detail, "max_ingest_memory"));
+	assert_true(ingest_memory_text(&u->memory, 1024 * KIB, &u->grants, &err));
+}
+
+static void *
+free_work(void *work)
+{
+	ingest_work_free(work);
+	return NULL;
+}
+
+/* As a helper does that had the work when its flow was aborted: the share is given back with the
+ * memory, not before. */
+static void
+what_is_still_in_memory_is_still_held(void **state)
+{
+	struct upload *u;
+	struct ingest_work *work;
+	struct share_stats stats;
+	pthread_t helper;
+
+	(void)state;
+	memory_open(2);
+	u = upload_begin("t", 1 * KIB, 10);
+	work = ingest_work_new(&u->req);
+	work->grants = u->grants;
+	memset(&u->grants, 0, sizeof(u->grants));
+	upload_leaves(u);
+	share_stats(shared.budgets.ingests, &stats);
+	assert_int_equal(stats.held, 0);
+	share_stats(shared.budgets.documents, &stats);
+	assert_int_equal(stats.held, 1 * KIB);
+	share_stats(shared.budgets.vectors, &stats);
+	assert_int_not_equal(stats.held, 0);
+	assert_int_equal(pthread_create(&helper, NULL, free_work, work), 0);
+	pthread_join(helper, NULL);
+	share_stats(shared.budgets.documents, &stats);
+	assert_int_equal(stats.held, 0);
+	share_stats(shared.budgets.vectors, &stats);
+	assert_int_equal(stats.held, 0);
 }
 
 /* Who holds least is next: the quiet tenant's document passes those that wait. */
@@ -267,25 +346,26 @@ vectors_past_every_share_are_too_large(void **state)
 static void
 a_documents_share_ends_with_it(void **state)
 {
-	struct upload *u;
+	struct upload *u, *other;
 	struct err err = { .code = ERR_NONE };
 	struct share_stats stats;
 
 	(void)state;
 	memory_open(64);
 	u = upload_begin("t", 1 * KIB, 10);
-	assert_true(ingest_memory_text(&u->memory, 0, &err));
-	assert_true(ingest_memory_text(&u->memory, 5 * KIB, &err));
+	assert_true(ingest_memory_text(&u->memory, 0, &u->grants, &err));
+	assert_true(ingest_memory_text(&u->memory, 5 * KIB, &u->grants, &err));
 	share_stats(shared.budgets.documents, &stats);
 	assert_int_equal(stats.held, 6 * KIB);
-	ingest_memory_clear(&u->memory);
-	ingest_memory_clear(&u->memory);
+	ingest_grants_clear(&u->grants);
+	ingest_grants_clear(&u->grants);
 	share_stats(shared.budgets.documents, &stats);
 	assert_int_equal(stats.held, 1 * KIB);
 	share_stats(shared.budgets.vectors, &stats);
 	assert_int_equal(stats.held, 0);
-	assert_true(ingest_memory_text(&u->memory, 2048 * KIB, &err));
-	assert_false(ingest_memory_text(&u->memory, 1536 * KIB, &err));
+	assert_true(ingest_memory_text(&u->memory, 2048 * KIB, &u->grants, &err));
+	other = upload_begin("t", 1 * KIB, 10);
+	assert_false(ingest_memory_text(&other->memory, 1536 * KIB, &other->grants, &err));
 	assert_int_equal(err.code, ERR_OVERLOADED);
 }
 
@@ -299,6 +379,9 @@ main(void)
 		MEMORY_TEST(large_uploads_of_one_tenant_leave_room),
 		MEMORY_TEST(one_tenant_has_so_many_ingests_at_most),
 		MEMORY_TEST(a_body_past_every_share_has_no_place),
+		MEMORY_TEST(a_body_as_large_as_a_share_may_be_has_a_place),
+		MEMORY_TEST(a_text_that_never_fits_beside_its_body_is_too_large),
+		MEMORY_TEST(what_is_still_in_memory_is_still_held),
 		MEMORY_TEST(vectors_are_waited_for_in_the_order_of_tenants),
 		MEMORY_TEST(vectors_past_every_share_are_too_large),
 		MEMORY_TEST(a_documents_share_ends_with_it),

@@ -293,6 +293,22 @@ the_largest_is_all_but_the_last_tenth(void **state)
 	budget_tear_down();
 }
 
+static void
+the_largest_that_grows_is_what_one_alone_gets(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(thresholds) / sizeof(thresholds[0]); i++) {
+		budget_set_up(thresholds[i].capacity, true);
+		assert_int_equal(budget_largest_grown(&budget), thresholds[i].first);
+		budget_tear_down();
+	}
+	budget_set_up(100, false);
+	assert_int_equal(budget_largest_grown(&budget), 100);
+	budget_tear_down();
+}
+
 /* ---- a capacity that changes ---- */
 
 static void
@@ -330,6 +346,7 @@ main(void)
 		cmocka_unit_test(nobody_is_next_when_the_first_is_not_admitted),
 		cmocka_unit_test(bytes_are_units_like_any_other),
 		cmocka_unit_test(the_largest_is_all_but_the_last_tenth),
+		cmocka_unit_test(the_largest_that_grows_is_what_one_alone_gets),
 		cmocka_unit_test(a_lower_capacity_is_reached_by_giving_back),
 	};
 

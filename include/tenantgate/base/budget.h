@@ -63,6 +63,8 @@ void	budget_set_weight(struct budget_holder *, unsigned weight);
 /* The most units that one taker may ever have at once, whatever its ceiling: with headroom the
  * capacity less low. More would wait until nobody else held anything. At least 1. */
 uint64_t budget_largest(const struct budget *);
+/* The same for who takes it in steps, and so has to leave more and more: the capacity less high. */
+uint64_t budget_largest_grown(const struct budget *);
 
 /* Enters the order, or changes the place in it: the holder's first waiter is another now. */
 void	budget_wait(struct budget_holder *, uint64_t serial, uint64_t units);

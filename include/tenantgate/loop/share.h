@@ -14,8 +14,8 @@
  * compete with one another and not with other tenants'. A holder is forgotten when it holds and
  * wants nothing.
  *
- * One lock a budget, held for a few dozen instructions: across no callback, no system call and no
- * other lock. A grant to a waiter on another worker goes through that worker's mailbox.
+ * One lock a budget, held for a few dozen instructions and across no callback. A grant to a waiter
+ * goes through its worker's mailbox, whose lock is the only one that is taken under it.
  */
 #ifndef TENANTGATE_LOOP_SHARE_H
 #define TENANTGATE_LOOP_SHARE_H
@@ -65,9 +65,10 @@ enum flow_rc	 share_take(struct flow *, struct share_budget *, struct slice hold
 		    unsigned weight, uint64_t units, struct share_grant *)
 		    __attribute__((warn_unused_result));
 /* The same without waiting: true when the units are taken, added to what the grant has already of
- * the same budget and holder. Else false with err set as above; what the grant has stays. For what
- * grows while it is held, of which nobody may wait for more (two who do would wait for each other);
- * in a budget where others wait it overtakes them. Any thread. */
+ * the same budget and holder. Else false with err set as above (ERR_TOO_LARGE: the grant would be
+ * larger than share_largest_grown()); what the grant has stays. For what grows while it is held, of
+ * which nobody may wait for more (two who do would wait for each other); in a budget where others
+ * wait it overtakes them. Any thread. */
 bool		 share_try(struct share_budget *, struct slice holder, unsigned weight,
 		    uint64_t units, struct share_grant *, struct err *);
 /* Idempotent: an empty grant is nothing to give back. Any thread. */
@@ -78,8 +79,9 @@ void		 share_give_later(void *grant);		/* the same as a flow_defer_fn */
  * than one may now ever have is refused; a higher one wakes waiters. 0: the rule's alone. */
 void		 share_resize(struct share_budget *, uint64_t capacity);
 void		 share_set_ceiling(struct share_budget *, uint64_t ceiling);
-/* The most units that one may ever have at once: more is ERR_TOO_LARGE. Any thread. */
-uint64_t	 share_largest(struct share_budget *);
+/* The most units that a grant can be made to have by share_try(), step by step, when nobody else
+ * holds any. Any thread. */
+uint64_t	 share_largest_grown(struct share_budget *);
 
 /* A moment's figures. The totals only grow. Any thread. */
 struct share_stats {
