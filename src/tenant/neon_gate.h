@@ -9,6 +9,16 @@
 #include "tenant/neon_script.h"
 #include "tenant/tenant_internal.h"
 
+/*
+ * Lua for a script that has `now`: `ahead`, how far the bucket in `key` is ahead of it. The bucket
+ * is kept beside the time at which it was written: when that has not come yet, Redis's clock was
+ * set back, and the bucket is as far ahead as it was then.
+ */
+#define GATE_LUA_AHEAD(key) \
+	"local bucket, written = string.match(redis.call('GET', " key ") or '', '^(%d+) (%d+)$')\n" \
+	"local was_set_back = bucket and tonumber(written) > now\n" \
+	"local ahead = bucket and math.max(0, bucket - math.max(written, now)) or 0\n"
+
 /* A longer wait is not waited out: the call fails, and its client is told when to come back. */
 #define GATE_WAIT_MAX_S 10
 
@@ -20,11 +30,13 @@ struct neon_gate {
 	struct timer timer;
 	/* after a good end: not 0: nothing may be sent for so long */
 	unsigned closed_s;
+	uint64_t since_us; /* monotonic: when it began to wait */
 };
 
 /* Waits for one call's turn. A call of a creation that has its slot (slot not NULL) reserves its
- * time up to five seconds ahead and renews the slot; any other takes only what is free at once, so
- * that creations go first. */
+ * time up to five seconds ahead and renews the slot. Any other takes only what is free at once, so
+ * that creations go first; but after five seconds it reserves as they do, for a queue of them
+ * leaves nothing free as long as it lasts. */
 enum flow_rc neon_gate_pass(struct flow *, struct neon_gate *, struct tenants *, const char *slot)
     __attribute__((warn_unused_result));
 void neon_gate_free(struct neon_gate *); /* idempotent */
