@@ -214,8 +214,8 @@ migration_apply(struct flow *f)
 	assert(s->version == (int)a->script + 1);
 	buf_reset(&a->sql);
 	buf_printf(&a->sql,
-	    "BEGIN; SET LOCAL lock_timeout = '" TABLE_WAIT "'; %s INSERT INTO public.tenantgate_schema (version) VALUES (%d); "
-	    "COMMIT",
+	    "BEGIN; SET LOCAL lock_timeout = '" TABLE_WAIT "'; "
+	    "%s INSERT INTO public.tenantgate_schema (version) VALUES (%d); COMMIT",
 	    s->sql, s->version);
 	if (a->sql.failed)
 		return flow_fail(f, ERR_INTERNAL,

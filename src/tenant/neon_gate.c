@@ -25,12 +25,9 @@
  * ARGV: interval, tolerance, the longest wait, hold, the slot's lease, the slot. The reply is
  * {reserved, wait, how far the bucket is ahead}. '%.0f': Lua would write a large number as 1.7e+15.
  */
-static const char gate_script[] =
-    "local time = redis.call('TIME')\n"
-    "local now = time[1] * 1000000 + time[2]\n"
+static const char gate_script[] = GATE_LUA_BEGIN
     "local interval, tolerance = tonumber(ARGV[1]), tonumber(ARGV[2])\n"
     "local most, hold = tonumber(ARGV[3]), tonumber(ARGV[4])\n"
-    GATE_LUA_AHEAD("KEYS[1]")
     "local function keep()\n"
     "  redis.call('SET', KEYS[1], string.format('%.0f %.0f', now + ahead, now),\n"
     "    'PX', math.ceil(ahead / 1000))\n"

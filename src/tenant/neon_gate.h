@@ -10,12 +10,15 @@
 #include "tenant/tenant_internal.h"
 
 /*
- * Lua for a script that has `now`: `ahead`, how far the bucket in `key` is ahead of it. The bucket
- * is kept beside the time at which it was written: when that has not come yet, Redis's clock was
- * set back, and the bucket is as far ahead as it was then.
+ * How a script that has the bucket for its first key begins: `now`, and `ahead`, how far the bucket
+ * is ahead of it. The bucket is kept beside the time at which it was written: when that has not
+ * come yet, Redis's clock was set back, and the bucket is as far ahead as it was then.
  */
-#define GATE_LUA_AHEAD(key) \
-	"local bucket, written = string.match(redis.call('GET', " key ") or '', '^(%d+) (%d+)$')\n" \
+#define GATE_LUA_BEGIN \
+	"local time = redis.call('TIME')\n" \
+	"local now = time[1] * 1000000 + time[2]\n" \
+	"local kept = redis.call('GET', KEYS[1]) or ''\n" \
+	"local bucket, written = string.match(kept, '^(%d+) (%d+)$')\n" \
 	"local was_set_back = bucket and tonumber(written) > now\n" \
 	"local ahead = bucket and math.max(0, bucket - math.max(written, now)) or 0\n"
 

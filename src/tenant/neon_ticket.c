@@ -28,11 +28,8 @@
  * all}; state 0: waits, 1: the slot is taken, 2: it was taken already, and by another. A time that
  * is further off than any that is given was written before Redis's clock was set back: it is over,
  * and whoever is alive comes again with its ticket. */
-static const char ticket_script[] =
-    "local time = redis.call('TIME')\n"
-    "local now = time[1] * 1000000 + time[2]\n"
+static const char ticket_script[] = GATE_LUA_BEGIN
     "local name, slots = ARGV[1], tonumber(ARGV[3])\n"
-    GATE_LUA_AHEAD("KEYS[5]")
     "local function time_of(us) return string.format('%.0f', us) end\n"
     "local leased, seen = time_of(now + ARGV[4]), time_of(now + ARGV[5])\n"
     "local function forget(from, to)\n"
@@ -52,8 +49,8 @@ static const char ticket_script[] =
     "local ticket = tonumber(redis.call('ZSCORE', KEYS[2], name) or '')\n"
     "if not ticket then\n"
     "  ticket = tonumber(ARGV[2])\n"
-    "  if ticket == 0 or ticket > (tonumber(redis.call('GET', KEYS[1]) or '') or 0) then\n"
-    "    ticket = redis.call('INCR', KEYS[1])\n"
+    "  if ticket == 0 or ticket > (tonumber(redis.call('GET', KEYS[5]) or '') or 0) then\n"
+    "    ticket = redis.call('INCR', KEYS[5])\n"
     "  end\n"
     "  redis.call('ZADD', KEYS[2], ticket, name)\n"
     "end\n"
@@ -101,11 +98,11 @@ neon_ticket_ask(struct flow *f, struct tenants *ts, struct neon_ticket *t)
 	if (!turn_is_shared(ts))
 		return FLOW_NEXT;
 	neon_script_begin(s, ts->redis, ticket_script, "5");
-	neon_script_text(s, ts->neon_keys.tickets);
+	neon_script_text(s, ts->neon_keys.bucket);
 	neon_script_text(s, ts->neon_keys.waiting);
 	neon_script_text(s, ts->neon_keys.seen);
 	neon_script_text(s, ts->neon_keys.slots);
-	neon_script_text(s, ts->neon_keys.bucket);
+	neon_script_text(s, ts->neon_keys.tickets);
 	neon_script_text(s, t->name);
 	neon_script_number(s, t->number);
 	neon_script_number(s, TICKET_SLOTS);
