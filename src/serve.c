@@ -46,12 +46,13 @@ struct startup {
 	struct service	*service;	/* borrowed: serve()'s */
 };
 
-static flow_step_fn startup_migrate, startup_key_tags;
+static flow_step_fn startup_migrate, startup_ready, startup_key_tags;
 static flow_end_fn startup_end;
 static flow_release_fn startup_release;
 
 static const struct flow_step startup_steps[] = {
 	{ "migrate", startup_migrate },
+	{ "ready", startup_ready },
 	{ "key_tags", startup_key_tags },
 	{ NULL, NULL },
 };
@@ -64,6 +65,19 @@ startup_migrate(struct flow *f)
 {
 	return catalog_migrate(f,
 	    (FLOW_OF(f, struct startup, &startup_kind))->service->process.catalog);
+}
+
+/* The tags' secret is not waited for: without it all is served, only invented keys cost more. */
+static enum flow_rc
+startup_ready(struct flow *f)
+{
+	struct service *s = (FLOW_OF(f, struct startup, &startup_kind))->service;
+	enum api_phase starting = API_STARTING;
+
+	/* Not when a drain has begun meanwhile. */
+	atomic_compare_exchange_strong(&s->process.shared.phase, &starting, API_SERVING);
+	log_event(LOG_NOTICE, "serve.ready", NULL, "The catalog is up to date.");
+	return FLOW_NEXT;
 }
 
 static enum flow_rc
@@ -81,15 +95,8 @@ static void
 startup_end(struct flow *f, const struct err *err)
 {
 	struct service *s = (FLOW_OF(f, struct startup, &startup_kind))->service;
-	enum api_phase starting = API_STARTING;
 
-	if (!err_is(err)) {
-		/* Not when a drain has begun meanwhile. */
-		atomic_compare_exchange_strong(&s->process.shared.phase, &starting, API_SERVING);
-		log_event(LOG_NOTICE, "serve.ready", NULL, "The catalog is up to date.");
-		return;
-	}
-	if (err->code == ERR_SHUTDOWN)
+	if (!err_is(err) || err->code == ERR_SHUTDOWN)
 		return;
 	log_event(LOG_ERR, "serve.catalog", NULL, "%s", err->detail);
 	atomic_store(&s->exit_status, 1);

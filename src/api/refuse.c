@@ -132,6 +132,8 @@ request_refuse(struct flow *f)
 		atomic_fetch_sub(&shared->refusals, 1);
 		return refusal_too_many(f, over, per_minute);
 	}
+	/* The route's may be shorter, and would make a 504 of it. */
+	flow_deadline(f, 2 * HOLD_MAX_US);
 	r = xcalloc(1, sizeof(*r));
 	r->shared = shared;
 	r->hold_us = HOLD_MAX_US * over / per_minute;

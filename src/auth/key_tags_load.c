@@ -13,7 +13,7 @@
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 
-static const struct backoff tag_backoff = { 250 * 1000, 5 * 1000000, 200 };
+static const struct backoff tag_backoff = { 250 * 1000, 30 * 1000000, 200 };
 
 struct tag_load {
 	struct flow flow;

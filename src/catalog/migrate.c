@@ -4,7 +4,7 @@
  *
  *	migrate:  [attempt] --> [check] --> done, or failed
  *	              ^            |
- *	              +-- sleep <--+  the catalog cannot be reached
+ *	              +-- sleep <--+  the catalog cannot be reached, or others use a table
  *
  *	attempt:  [borrow] -> [lock] -> [table] -> [version] -> [compare]
  *	              +------------------------------------------------+
@@ -27,6 +27,10 @@
 
 #define LOCK_WAIT_US   (120 * 1000000ull) /* while another replica migrates */
 #define SCRIPT_WAIT_US (60 * 1000000ull)
+/* Whoever waits for a table's lock keeps all who come after it from reading the table, and with a
+ * backup under way that might be for long: better to let them through and try again. */
+#define TABLE_WAIT     "1s"
+#define LOCK_TIMED_OUT "55P03"
 #define SCRIPT_MAX     (64 * 1024) /* bytes of one script with its frame */
 /* Advisory locks are known by number, in one space for all programs of a database: this is ours,
  * and arbitrary. It never changes, or two builds would migrate at once. */
@@ -35,7 +39,7 @@
 static const struct backoff migrate_backoff = { 250 * 1000, 2 * 1000000, 200 };
 
 enum migration_verdict {
-	MIGRATION_UNREACHED, /* no connection, or it broke: worth another attempt */
+	MIGRATION_UNREACHED, /* no connection, it broke, no lock: worth another attempt */
 	MIGRATION_REFUSED,   /* the schema is too new, or a statement failed: it would again */
 	MIGRATION_DONE,
 };
@@ -101,7 +105,8 @@ migration_clean_up(void *arg)
 	pool_return(&a->lease, POOL_DIRTY);
 }
 
-/* A lost connection is worth another attempt, an SQL error is not. */
+/* A lost connection or a table that others use is worth another attempt, any other SQL error is
+ * not. */
 static enum flow_rc
 migration_check(struct migration_attempt *a, const char *what)
 {
@@ -109,7 +114,7 @@ migration_check(struct migration_attempt *a, const char *what)
 
 	if (a->result.status == PG_OK)
 		return FLOW_NEXT;
-	if (a->result.status == PG_SQL_ERROR)
+	if (a->result.status == PG_SQL_ERROR && strcmp(why->sqlstate, LOCK_TIMED_OUT) != 0)
 		a->verdict = MIGRATION_REFUSED;
 	return flow_fail(&a->flow, ERR_CATALOG,
 	    "The catalog's schema could not be migrated (%s%s%s); look at the server of "
@@ -209,8 +214,8 @@ migration_apply(struct flow *f)
 	assert(s->version == (int)a->script + 1);
 	buf_reset(&a->sql);
 	buf_printf(&a->sql,
-	    "BEGIN; %s INSERT INTO public.tenantgate_schema (version) VALUES (%d); "
-	    "COMMIT",
+	    "BEGIN; SET LOCAL lock_timeout = '" TABLE_WAIT "'; "
+	    "%s INSERT INTO public.tenantgate_schema (version) VALUES (%d); COMMIT",
 	    s->sql, s->version);
 	if (a->sql.failed)
 		return flow_fail(f, ERR_INTERNAL,

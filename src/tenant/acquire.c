@@ -123,6 +123,16 @@ acquire_elsewhere(struct row_acquisition *a)
 	return acquire_look_later(a);
 }
 
+/* The other was killed: now a turn is waited for, no longer an attempt's end. */
+static enum flow_rc
+acquire_abandoned(struct row_acquisition *a)
+{
+	if (a->seen_elsewhere && !a->was_abandoned)
+		flow_deadline(&a->flow, QUEUE_MAX_US);
+	a->was_abandoned = true;
+	return FLOW_NEXT;
+}
+
 /* What the row says while it is not ours. lease_expired is the database's clock against its own
  * lease_until: the clocks of replicas are never compared. */
 static enum flow_rc
@@ -146,7 +156,7 @@ acquire_looked(struct flow *f)
 	case TENANT_PROVISIONING:
 		break;
 	}
-	return a->row->lease_expired ? FLOW_NEXT : acquire_elsewhere(a);
+	return a->row->lease_expired ? acquire_abandoned(a) : acquire_elsewhere(a);
 }
 
 /* ---- whose turn it is ---- */

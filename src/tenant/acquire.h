@@ -21,6 +21,7 @@ struct row_acquisition {
 	uint64_t looked_us;  /* when the row was last read; monotonic */
 	unsigned polls;	     /* that found another attempt at work */
 	bool seen_elsewhere; /* set by the first of them */
+	bool was_abandoned;  /* its lease has run out */
 	bool is_ours;	     /* after a good end; else the row is ready or suspended */
 };
 

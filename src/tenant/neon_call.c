@@ -102,8 +102,7 @@ call_held_back(struct neon_call *c)
 {
 	c->outcome = NEON_UNSENT;
 	c->response.retry_after_s = (int)c->gate.closed_s;
-	snprintf(c->why, sizeof(c->why), "the account's rate of calls is used up for %u s",
-	    c->gate.closed_s);
+	snprintf(c->why, sizeof(c->why), "the account's rate of calls is used up");
 	return FLOW_DONE;
 }
 
@@ -306,8 +305,8 @@ neon_check(struct flow *f, const struct neon_call *c, const char *what)
 	row_refuse(c->row, refusal, c->response.retry_after_s);
 	if (refusal == REFUSAL_PATIENCE)
 		err_set(&err, ERR_PROVISIONING,
-		    "Neon takes no more calls of this account just now (%s). Try again in %d s.",
-		    c->why, c->row->wait_s);
+		    "Neon takes no more calls of this account just now (%s). Try again later.",
+		    c->why);
 	else if (refusal != REFUSAL_NONE)
 		err_set(&err, ERR_NEON,
 		    "Neon refused the %s; the operator should look at neon_api_key, neon_org_id "

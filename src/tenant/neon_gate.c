@@ -14,40 +14,40 @@
 #include "tenant/neon_gate.h"
 
 #include "tenant/tenants_shared.h"
+#include "tenantgate/base/clock.h"
 
 #define AHEAD_MAX_US  5000000ull
+#define PATIENCE_US   5000000ull /* of who lets creations go first */
 #define ASK_LEAST_US  50000ull /* between two tries to reserve */
 #define SLOT_LEASE_US 30000000ull
 
 /*
  * ARGV: interval, tolerance, the longest wait, hold, the slot's lease, the slot. The reply is
  * {reserved, wait, how far the bucket is ahead}. '%.0f': Lua would write a large number as 1.7e+15.
- * A bucket days ahead is no bucket of ours: Redis's clock was set back.
  */
-static const char gate_script[] =
-    "local time = redis.call('TIME')\n"
-    "local now = time[1] * 1000000 + time[2]\n"
+static const char gate_script[] = GATE_LUA_BEGIN
     "local interval, tolerance = tonumber(ARGV[1]), tonumber(ARGV[2])\n"
     "local most, hold = tonumber(ARGV[3]), tonumber(ARGV[4])\n"
-    "local bucket = tonumber(redis.call('GET', KEYS[1]) or '') or now\n"
-    "bucket = math.min(math.max(bucket, now), now + tolerance + 86400000000)\n"
     "local function keep()\n"
-    "  redis.call('SET', KEYS[1], string.format('%.0f', bucket),\n"
-    "    'PX', math.ceil((bucket - now) / 1000))\n"
+    "  redis.call('SET', KEYS[1], string.format('%.0f %.0f', now + ahead, now),\n"
+    "    'PX', math.ceil(ahead / 1000))\n"
     "end\n"
     "if hold > 0 then\n"
-    "  bucket = math.max(bucket, now + hold + tolerance)\n"
+    "  ahead = math.max(ahead, hold + tolerance)\n"
     "  keep()\n"
-    "  return { 0, hold, bucket - now }\n"
+    "  return { 0, hold, ahead }\n"
     "end\n"
     "if ARGV[6] ~= '' then\n"
     "  redis.call('ZADD', KEYS[2], 'XX', string.format('%.0f', now + ARGV[5]), ARGV[6])\n"
     "end\n"
-    "local wait = math.max(0, bucket - now + interval - tolerance)\n"
-    "if wait > most then return { 0, wait, bucket - now } end\n"
-    "bucket = bucket + interval\n"
+    "local wait = math.max(0, ahead + interval - tolerance)\n"
+    "if wait > most then\n"
+    "  if was_set_back then keep() end\n"
+    "  return { 0, wait, ahead }\n"
+    "end\n"
+    "ahead = ahead + interval\n"
     "keep()\n"
-    "return { 1, wait, bucket - now }\n";
+    "return { 1, wait, ahead }\n";
 
 static flow_step_fn gate_ask, gate_asked;
 
@@ -68,7 +68,9 @@ neon_gate_rate(const struct tenants *ts, unsigned parts)
 static uint64_t
 gate_ahead_max(const struct neon_gate *g)
 {
-	return g->slot != NULL ? AHEAD_MAX_US : 0;
+	bool is_late = clock_mono_us() - g->since_us > PATIENCE_US;
+
+	return g->slot != NULL || is_late ? AHEAD_MAX_US : 0;
 }
 
 static void
@@ -129,7 +131,7 @@ gate_asked(struct flow *f)
 		g->closed_s = (unsigned)((wait + 999999) / 1000000);
 		return FLOW_DONE;
 	}
-	wait -= most;
+	wait = wait > most ? wait - most : 0;
 	flow_goto(f, gate_ask);
 	return flow_sleep(f, &g->timer, wait > ASK_LEAST_US ? wait : ASK_LEAST_US);
 }
@@ -140,6 +142,7 @@ neon_gate_pass(struct flow *f, struct neon_gate *g, struct tenants *ts, const ch
 	g->tenants = ts;
 	g->slot = slot;
 	g->closed_s = 0;
+	g->since_us = clock_mono_us();
 	return flow_call(f, &g->flow, &gate_kind);
 }
 

@@ -9,6 +9,19 @@
 #include "tenant/neon_script.h"
 #include "tenant/tenant_internal.h"
 
+/*
+ * How a script that has the bucket for its first key begins: `now`, and `ahead`, how far the bucket
+ * is ahead of it. The bucket is kept beside the time at which it was written: when that has not
+ * come yet, Redis's clock was set back, and the bucket is as far ahead as it was then.
+ */
+#define GATE_LUA_BEGIN \
+	"local time = redis.call('TIME')\n" \
+	"local now = time[1] * 1000000 + time[2]\n" \
+	"local kept = redis.call('GET', KEYS[1]) or ''\n" \
+	"local bucket, written = string.match(kept, '^(%d+) (%d+)$')\n" \
+	"local was_set_back = bucket and tonumber(written) > now\n" \
+	"local ahead = bucket and math.max(0, bucket - math.max(written, now)) or 0\n"
+
 /* A longer wait is not waited out: the call fails, and its client is told when to come back. */
 #define GATE_WAIT_MAX_S 10
 
@@ -20,11 +33,13 @@ struct neon_gate {
 	struct timer timer;
 	/* after a good end: not 0: nothing may be sent for so long */
 	unsigned closed_s;
+	uint64_t since_us; /* monotonic: when it began to wait */
 };
 
 /* Waits for one call's turn. A call of a creation that has its slot (slot not NULL) reserves its
- * time up to five seconds ahead and renews the slot; any other takes only what is free at once, so
- * that creations go first. */
+ * time up to five seconds ahead and renews the slot. Any other takes only what is free at once, so
+ * that creations go first; but after five seconds it reserves as they do, for a queue of them
+ * leaves nothing free as long as it lasts. */
 enum flow_rc neon_gate_pass(struct flow *, struct neon_gate *, struct tenants *, const char *slot)
     __attribute__((warn_unused_result));
 void neon_gate_free(struct neon_gate *); /* idempotent */

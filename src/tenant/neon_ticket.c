@@ -24,37 +24,45 @@
  * (cluster.c). */
 #define CLUSTER_SLOTS 4
 
-/* ARGV: name, ticket, slots, lease, presence. The reply is {state, before, ticket, ahead,
- * all}; state 0: waits, 1: the slot is taken, 2: it was taken already. */
-static const char ticket_script[] =
-    "local time = redis.call('TIME')\n"
-    "local now = time[1] * 1000000 + time[2]\n"
+/* ARGV: name, ticket, slots, lease, presence, is_asked. The reply is {state, before, ticket, ahead,
+ * all}; state 0: waits, 1: the slot is taken, 2: it was taken already, and by another. A time that
+ * is further off than any that is given was written before Redis's clock was set back: it is over,
+ * and whoever is alive comes again with its ticket. */
+static const char ticket_script[] = GATE_LUA_BEGIN
     "local name, slots = ARGV[1], tonumber(ARGV[3])\n"
-    "local bucket = tonumber(redis.call('GET', KEYS[5]) or '') or now\n"
-    "local ahead = math.max(0, bucket - now)\n"
-    "for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now)) do\n"
-    "  redis.call('ZREM', KEYS[2], gone)\n"
-    "  redis.call('ZREM', KEYS[3], gone)\n"
+    "local function time_of(us) return string.format('%.0f', us) end\n"
+    "local leased, seen = time_of(now + ARGV[4]), time_of(now + ARGV[5])\n"
+    "local function forget(from, to)\n"
+    "  for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], from, to)) do\n"
+    "    redis.call('ZREM', KEYS[2], gone)\n"
+    "    redis.call('ZREM', KEYS[3], gone)\n"
+    "  end\n"
     "end\n"
-    "redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now)\n"
-    "if redis.call('ZSCORE', KEYS[4], name) then return { 2, 0, 0, ahead, 1 } end\n"
+    "forget('-inf', time_of(now))\n"
+    "forget('(' .. seen, '+inf')\n"
+    "redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', time_of(now))\n"
+    "redis.call('ZREMRANGEBYSCORE', KEYS[4], '(' .. leased, '+inf')\n"
+    "if redis.call('ZSCORE', KEYS[4], name) then\n"
+    "  if ARGV[6] == '0' then return { 2, 0, 0, ahead, 1 } end\n"
+    "  redis.call('ZREM', KEYS[4], name)\n"
+    "end\n"
     "local ticket = tonumber(redis.call('ZSCORE', KEYS[2], name) or '')\n"
     "if not ticket then\n"
     "  ticket = tonumber(ARGV[2])\n"
-    "  if ticket == 0 or ticket > (tonumber(redis.call('GET', KEYS[1]) or '') or 0) then\n"
-    "    ticket = redis.call('INCR', KEYS[1])\n"
+    "  if ticket == 0 or ticket > (tonumber(redis.call('GET', KEYS[5]) or '') or 0) then\n"
+    "    ticket = redis.call('INCR', KEYS[5])\n"
     "  end\n"
     "  redis.call('ZADD', KEYS[2], ticket, name)\n"
     "end\n"
     "local before = redis.call('ZRANK', KEYS[2], name) + redis.call('ZCARD', KEYS[4])\n"
     "local all = redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[4])\n"
     "if before >= slots then\n"
-    "  redis.call('ZADD', KEYS[3], string.format('%.0f', now + ARGV[5]), name)\n"
+    "  redis.call('ZADD', KEYS[3], seen, name)\n"
     "  return { 0, before, ticket, ahead, all }\n"
     "end\n"
     "redis.call('ZREM', KEYS[2], name)\n"
     "redis.call('ZREM', KEYS[3], name)\n"
-    "redis.call('ZADD', KEYS[4], string.format('%.0f', now + ARGV[4]), name)\n"
+    "redis.call('ZADD', KEYS[4], leased, name)\n"
     "return { 1, before, ticket, ahead, all }\n";
 
 void
@@ -90,16 +98,17 @@ neon_ticket_ask(struct flow *f, struct tenants *ts, struct neon_ticket *t)
 	if (!turn_is_shared(ts))
 		return FLOW_NEXT;
 	neon_script_begin(s, ts->redis, ticket_script, "5");
-	neon_script_text(s, ts->neon_keys.tickets);
+	neon_script_text(s, ts->neon_keys.bucket);
 	neon_script_text(s, ts->neon_keys.waiting);
 	neon_script_text(s, ts->neon_keys.seen);
 	neon_script_text(s, ts->neon_keys.slots);
-	neon_script_text(s, ts->neon_keys.bucket);
+	neon_script_text(s, ts->neon_keys.tickets);
 	neon_script_text(s, t->name);
 	neon_script_number(s, t->number);
 	neon_script_number(s, TICKET_SLOTS);
 	neon_script_number(s, LEASE_US);
 	neon_script_number(s, PRESENCE_US);
+	neon_script_number(s, t->is_asked);
 	t->is_asked = true;
 	return neon_script_run(f, s);
 }
@@ -151,9 +160,8 @@ queue_was_seen(const struct tenants *ts)
 void
 neon_ticket_read(struct tenants *ts, struct neon_ticket *t)
 {
-	t->is_asked = false;
 	if (ticket_read_shared(t)) {
-		t->is_local = false;
+		t->is_asked = t->is_local = false;
 		ts->queue_seen_us = clock_mono_us();
 		shared_place_leave(ts->shared, &t->place);
 	} else if (queue_was_seen(ts)) {
@@ -208,8 +216,8 @@ turn_send_remove(struct tenants *ts, const char *key, const char *name)
 	redis_send(ts->redis, argv, 3);
 }
 
-/* What is lost on the way comes back when its time is over. A look that was cut off may have got
- * the slot: these commands come after it on the same link. */
+/* What is lost on the way comes back when its time is over. A look whose reply never came may have
+ * got the slot: these commands come after it on the same link. */
 void
 neon_ticket_leave(struct tenants *ts, struct neon_ticket *t)
 {

@@ -29,7 +29,7 @@ struct neon_ticket {
 	struct neon_script script;
 	uint64_t number; /* Redis's; 0: none. Kept, for it is the tenant's place after an outage. */
 	bool is_local;	 /* the state is of this process's queue */
-	bool is_asked;	 /* Redis was asked, and what it replied not yet read */
+	bool is_asked;	 /* Redis was asked and its reply has not been read: a slot may be ours */
 	/* by the last look */
 	unsigned before;   /* creations that come before it or are at work */
 	unsigned all;	   /* that wait or are at work, itself included */

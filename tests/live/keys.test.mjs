@@ -175,3 +175,14 @@ test('failures are slowed beyond their rate; a good key from the same address is
 	assert.ok(late.length >= 20, `${late.length} were held`);
 	await slow.program.stop();
 });
+
+test('without the secret of the tags the gateway serves, and every key is looked up', async () => {
+	const key = await gate.key('--tenant', 'acme');
+	const [[secret]] = await stack.sql('delete from key_tag_secret returning secret', 'catalog');
+	const bare = await stack.tenantgate({ workers: 1 });
+	const client = new Client(bare.url, { authorization: `Bearer ${key}` });
+	assert.equal((await client.search('x')).status, 200);
+	await bare.program.says(/auth\.no_tag_secret/);
+	await stack.sql(`insert into key_tag_secret (secret) values ('${secret}')`, 'catalog');
+	await bare.program.stop();
+});

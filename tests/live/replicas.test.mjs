@@ -58,3 +58,21 @@ test('while Redis is away the number stays, and an empty one does not lower it',
 		60000);
 	assert.deepEqual([alive(gates[0]), alive(second)], [2, 2]);
 });
+
+// A newer build's columns come with its first replica, while older ones serve.
+test('a migration that has to wait for a table lets the others go on reading it', async () => {
+	await stack.sql(`alter table tenants drop column not_before, drop column refusals;
+		delete from tenantgate_schema where version >= 3`, 'catalog');
+	const backup = stack.sql("begin; lock table tenants in access share mode; select 'locked', " +
+		'pg_sleep(8); commit', 'catalog').then(() => 'the backup');
+	await until('the lock is held', async () => Number((await stack.sql(
+		"select count(*) from pg_locks where relation = 'tenants'::regclass", 'catalog'))[0][0]) > 0);
+	const newer = await stack.tenantgate({}, { wait: false });
+	await until('the migration waits for the lock', async () => Number((await stack.sql(
+		"select count(*) from pg_locks where not granted", 'catalog'))[0][0]) > 0);
+	const reader = stack.sql('select count(*) from tenants', 'catalog').then(() => 'the reader');
+	assert.equal(await Promise.race([backup, reader]), 'the reader');
+	await backup;
+	await until('it is ready', async () =>
+		(await newer.anonymous.get('/readyz')).status === 200, 30000);
+});

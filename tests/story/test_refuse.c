@@ -132,6 +132,21 @@ within_the_rate_nobody_is_held(void **state)
 }
 
 static void
+one_that_is_held_beyond_its_deadline_is_the_same_401(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < RATE; i++)
+		refuse();
+	refuse_begin();
+	flow_deadline(&fixture->req.flow, 1000);
+	turn_until_idle(fixture->worker);
+	assert_int_equal(fixture->ended, 1);
+	assert_int_equal(fixture->err.code, ERR_UNAUTHENTICATED);
+}
+
+static void
 a_rate_of_zero_holds_nobody(void **state)
 {
 	unsigned i;
@@ -188,6 +203,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(the_excess_grows_to_the_rate_and_is_forgotten,
 		    set_up, tear_down),
 		cmocka_unit_test_setup_teardown(within_the_rate_nobody_is_held, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    one_that_is_held_beyond_its_deadline_is_the_same_401, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_rate_of_zero_holds_nobody, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(one_that_leaves_is_held_no_longer, set_up,
 		    tear_down),
