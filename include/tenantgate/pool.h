@@ -81,6 +81,8 @@ struct pool_ops {
 	bool		(*alive)(struct pg_conn *);
 	enum pg_conn_state (*state)(const struct pg_conn *);
 	void		(*close)(struct pg_conn *);
+	/* The same, waiting until the server has ended its side. NULL: close is all there is. */
+	enum flow_rc	(*end)(struct flow *, struct pg_conn *, uint64_t timeout_us);
 	/* What the server's max_connections is: asked at the first login to a host, and again at a
 	 * login after POOL_ASK_AGAIN_US. Wakes plainly; told reads the result, 0 when it has none.
 	 * ask may be NULL: nothing is ever known. */

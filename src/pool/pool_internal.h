@@ -302,6 +302,9 @@ void		 server_reset(struct server *);	/* on its worker; with the lock or without
 /* struct pool_ops over a real connection; not under the lock. */
 enum flow_rc	 server_reset_session(struct flow *, struct pg_conn *, struct pg_result *);
 
+/* server_close.c; not under the lock: a CLOSING one, whose slot is free when it is gone */
+void		 server_close(struct server *);
+
 /* server_login.c; not under the lock */
 void		 server_login(void *server);	/* a task's fn */
 enum flow_rc	 server_ask(struct flow *, struct pg_conn *, struct pg_result *);

@@ -38,6 +38,7 @@ static const struct pool_ops wire_ops = {
 	.alive = pg_conn_alive,
 	.state = pg_conn_state,
 	.close = pg_conn_close,
+	.end = pg_conn_end,
 	.ask = server_ask,
 	.told = server_told,
 };
@@ -195,8 +196,9 @@ deferred_post(struct deferred *deferred)
 	}
 }
 
-/* A CLOSING server is this thread's alone, so connection and result are released without the lock.
- * A slot that becomes free may start a login or drop an idle server of another pool: hence loops.
+/* A close may free a slot, which may start a login or drop an idle server of another pool: then
+ * this is called again from within (server_close.c), a few times deep at most, for each drop makes
+ * room for one login.
  */
 void
 pools_unlock(struct pools *p, struct deferred *deferred)
@@ -207,14 +209,7 @@ pools_unlock(struct pools *p, struct deferred *deferred)
 	deferred_post(deferred);
 	while ((s = TAILQ_FIRST(&deferred->closes)) != NULL) {
 		TAILQ_REMOVE(&deferred->closes, s, link);
-		if (s->conn != NULL)
-			p->ops.close(s->conn);
-		pg_clear(&s->result);
-		pg_clear(&s->asked);
-		pthread_mutex_lock(&p->lock);
-		server_gone(s, deferred);
-		pthread_mutex_unlock(&p->lock);
-		deferred_post(deferred);
+		server_close(s);
 	}
 	if (deferred->host_wanted && p->wanted != NULL)
 		p->wanted(p->wanted_arg);

@@ -240,12 +240,59 @@ fake_told(const struct pg_result *r)
 	return (unsigned)r->changed;
 }
 
+/* The server's side ends at once, or, when a test holds it, with fake_end_now(). */
+static struct pg_conn *fake_ending;
+static bool fake_holds_ends;
+
+static inline void
+fake_end_cancel(void *arg)
+{
+	struct pg_conn *c = arg;
+
+	c->flow = NULL;
+	fake_close(c);
+}
+
+static inline enum flow_rc
+fake_end(struct flow *f, struct pg_conn *c, uint64_t timeout_us)
+{
+	(void)timeout_us;
+	if (!fake_holds_ends) {
+		fake_close(c);
+		return FLOW_NEXT;
+	}
+	c->flow = f;
+	fake_ending = c;
+	return flow_wait(f, fake_end_cancel, c);
+}
+
+static inline void
+fake_end_now(void)
+{
+	struct flow *f = fake_ending->flow;
+
+	fake_end_cancel(fake_ending);
+	flow_wake(f);
+}
+
+/* Without `end`: a close is all there is, and done at once. */
 static const struct pool_ops fake_ops = {
 	.connect = fake_connect,
 	.reset = fake_reset,
 	.alive = fake_alive,
 	.state = fake_state,
 	.close = fake_close,
+	.ask = fake_ask,
+	.told = fake_told,
+};
+
+static const struct pool_ops fake_ending_ops = {
+	.connect = fake_connect,
+	.reset = fake_reset,
+	.alive = fake_alive,
+	.state = fake_state,
+	.close = fake_close,
+	.end = fake_end,
 	.ask = fake_ask,
 	.told = fake_told,
 };

@@ -127,15 +127,21 @@ stats(void)
 	return s;
 }
 
+static inline void
+reopen_ops(const struct pool_ops *ops)
+{
+	pools_detach(pools, worker);
+	pools_close(pools);
+	pools = pools_open(&conf, ops);
+	pools_attach(pools, worker, NULL);
+	fake.limit = conf.max_server_connections;
+}
+
 /* Opens again with what the test has put into conf. */
 static inline void
 reopen(void)
 {
-	pools_detach(pools, worker);
-	pools_close(pools);
-	pools = pools_open(&conf, &fake_ops);
-	pools_attach(pools, worker, NULL);
-	fake.limit = conf.max_server_connections;
+	reopen_ops(&fake_ops);
 }
 
 static inline int
@@ -143,6 +149,7 @@ pool_fixture_set_up(void **state)
 {
 	memset(&fake, 0, sizeof(fake));
 	fake_later = NULL;
+	fake_holds_ends = false;
 	fake_never = NULL;
 	log_level(LOG_ERR);
 	pool_conf_init(&conf);

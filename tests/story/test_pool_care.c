@@ -257,6 +257,54 @@ a_shutdown_cuts_logins_and_resets(void **state)
 	assert_int_equal(fake.open, 0);
 }
 
+/* What the server has not ended still counts there, and so it does here. */
+static void
+a_slot_is_free_when_the_server_has_ended_its_side(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 2);
+
+	(void)state;
+	conf.max_server_connections = 1;
+	reopen_ops(&fake_ending_ops);
+	fake_holds_ends = true;
+	borrow(&a);
+	give_back(&a);
+	borrow(&b);
+	assert_string_equal(traced, "a");
+	assert_int_equal(fake.connects, 1);
+	fake_end_now();
+	pool_fixture_turns();
+	assert_string_equal(traced, "ab");
+	fake_holds_ends = false;
+	give_back(&b);
+}
+
+/* The flow that waits for its end is aborted, or has not begun. */
+static void
+a_server_that_is_ending_does_not_hold_up_the_end_of_its_worker(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 2);
+
+	(void)state;
+	reopen_ops(&fake_ending_ops);
+	fake_holds_ends = true;
+	borrow(&a);
+	borrow(&b);
+	give_back(&a);
+	pool_forget(pools, SLICE_LIT("1"));
+	pool_fixture_turns();
+	assert_int_equal(fake.closes, 0);
+	give_back(&b);
+	pool_forget(pools, SLICE_LIT("2"));
+	flow_abort_all(worker, ERR_SHUTDOWN, "over");
+	pool_fixture_turns();
+	flow_abort_all(worker, ERR_SHUTDOWN, "over");
+	pool_fixture_turns();
+	assert_int_equal(fake.closes, 2);
+}
+
 int
 main(void)
 {
@@ -275,6 +323,8 @@ main(void)
 		POOL_CASE(another_password_is_another_target),
 		POOL_CASE(two_targets_of_a_key_live_side_by_side),
 		POOL_CASE(a_shutdown_cuts_logins_and_resets),
+		POOL_CASE(a_slot_is_free_when_the_server_has_ended_its_side),
+		POOL_CASE(a_server_that_is_ending_does_not_hold_up_the_end_of_its_worker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -291,7 +291,7 @@ main(int argc, char **argv)
 	    WORKERS, seed);
 	log_level(LOG_ERR);
 	conf_fill(&conf);
-	pools = pools_open(&conf, &fake_ops);
+	pools = pools_open(&conf, &fake_ending_ops);
 	stress_workers_run(borrowers);
 	pools_close(pools);
 	report((double)(clock_mono_us() - began) / 1e6);

@@ -139,6 +139,10 @@ int		pg_conn_pid(const struct pg_conn *);
 /* Not during an operation. Never blocks: Terminate is sent if the socket takes it. NULL is fine.
  * Any thread. */
 void		pg_conn_close(struct pg_conn *);
+/* The same, and waits until the server has closed its side or the time is over: then its process
+ * has ended, and its place among max_connections is free. Wakes plainly. The worker's thread. */
+enum flow_rc	pg_conn_end(struct flow *, struct pg_conn *, uint64_t timeout_us)
+		    __attribute__((warn_unused_result));
 
 /* libpq's version as a number (150020), for --version. */
 int		pg_library_version(void);
