@@ -62,6 +62,14 @@ pg_fixture_copy(struct flow *f)
 	return pg_copy_in(f, s->conn, s->copy, s->fill, s->fill_arg, 0, s->out);
 }
 
+static inline enum flow_rc
+pg_fixture_end(struct flow *f)
+{
+	struct pg_fixture *s = (struct pg_fixture *)f;
+
+	return pg_conn_end(f, s->conn, s->timeout_us);
+}
+
 #define PG_FIXTURE(name) \
 	static const struct flow_step name##_steps[] = { \
 		{ #name, pg_fixture_##name }, \
@@ -71,6 +79,7 @@ pg_fixture_copy(struct flow *f)
 PG_FIXTURE(dial);
 PG_FIXTURE(run);
 PG_FIXTURE(copy);
+PG_FIXTURE(end);
 
 static inline void
 finish_flows(void)

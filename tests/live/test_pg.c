@@ -326,6 +326,49 @@ a_connection_killed_while_idle_is_noticed(void **state)
 	pg_conn_close(other);
 }
 
+/* Each drops a temporary table before it ends, which takes it a moment. */
+static void
+a_connection_that_was_ended_is_gone_at_the_server(void **state)
+{
+	struct pg_conn *other = dial();
+	struct pg_result r = { 0 };
+	char sql[100];
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		struct pg_fixture s = { .conn = dial(), .timeout_us = 60000000 };
+
+		run_text(s.conn, "CREATE TEMPORARY TABLE t AS SELECT generate_series(1, 1000)", &r);
+		assert_int_equal(r.status, PG_OK);
+		snprintf(sql, sizeof(sql), "SELECT count(*) FROM pg_stat_activity WHERE pid = %d",
+		    pg_conn_pid(s.conn));
+		assert_string_equal(first_value(other, sql, ""), "1");
+		play(&s, &end_kind);
+		assert_string_equal(first_value(other, sql, ""), "0");
+	}
+	pg_clear(&r);
+	pg_conn_close(other);
+}
+
+/* It is busy with a statement for longer than we wait. */
+static void
+the_end_of_a_busy_server_is_not_waited_for(void **state)
+{
+	struct pg_fixture s = { .conn = dial(), .timeout_us = 100000 };
+	struct pg_fixture busy = { .conn = s.conn,
+		.query = &(struct pg_query){ .sql = "SELECT pg_sleep(600)" } };
+	struct pg_result r = { 0 };
+
+	(void)state;
+	busy.out = &r;
+	flow_start(&busy.flow, &run_kind, worker, NULL);
+	worker_turn(worker, 10);
+	flow_abort(&busy.flow, ERR_CLIENT_GONE, "left");
+	finish_flows();
+	play(&s, &end_kind);
+	pg_clear(&r);
+}
+
 int
 main(void)
 {
@@ -340,6 +383,8 @@ main(void)
 		cmocka_unit_test(a_refused_login_has_its_reason),
 		cmocka_unit_test(a_login_has_a_deadline_and_can_be_aborted),
 		cmocka_unit_test(a_connection_killed_while_idle_is_noticed),
+		cmocka_unit_test(a_connection_that_was_ended_is_gone_at_the_server),
+		cmocka_unit_test(the_end_of_a_busy_server_is_not_waited_for),
 	};
 	PQconninfoOption *options;
 	int failed;
