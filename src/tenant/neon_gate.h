@@ -31,9 +31,9 @@ struct neon_gate {
 	const char *slot;	 /* borrowed: the name of the creation it is for; NULL: none */
 	struct neon_script script;
 	struct timer timer;
+	uint64_t since_us; /* monotonic: when it began to wait */
 	/* after a good end: not 0: nothing may be sent for so long */
 	unsigned closed_s;
-	uint64_t since_us; /* monotonic: when it began to wait */
 };
 
 /* Waits for one call's turn. A call of a creation that has its slot (slot not NULL) reserves its

@@ -188,45 +188,6 @@ test('a long Retry-After of Neon is kept by everybody, and told', async () => {
 	assert.equal((await stats()).calls, before);
 });
 
-// Redis's own clock cannot be moved here; what it wrote before is as if it had been an hour ahead.
-test('Redis\'s clock is set back by an hour: who creates does not wait for that hour', async () => {
-	const redis = async (...words) => (await run('redis-cli', ['-p', String(stack.cache.port),
-		...words.map(String)])).stdout.trim().split('\n');
-	allServed(await arrivals([gate], ['before-that']));
-	const [tickets] = await redis('keys', 'tg:neon:*:tickets');
-	const key = (what) => tickets.replace(/tickets$/, what);
-	const later = (Math.floor(Date.now() / 1000) + 3600) * 1e6;
-	await redis('set', key('bucket'), `${later + 8e6} ${later}`);
-	for (let i = 0; i < 16; i++)
-		await redis('zadd', key('slots'), later, `dead-${i}`);
-	for (let i = 16; i < 40; i++) {
-		await redis('zadd', key('waiting'), -i, `dead-${i}`);
-		await redis('zadd', key('seen'), later, `dead-${i}`);
-	}
-	const hasty = await stack.tenantgate({ ...patient, provision_wait: '30s' });
-	hasty.serviceKey = await gate.service();
-	allServed(await arrivals([hasty], ['after-that']));
-	await hasty.program.stop();
-});
-
-test('who has its database already is not kept waiting by a queue of creations', async () => {
-	const slow = await stack.tenantgate({ ...patient, neon_requests_per_second: 4,
-		neon_burst: 4 });
-	slow.serviceKey = await gate.service();
-	allServed(await arrivals([gate], ['saved']));
-	// As a kill within the schema leaves it.
-	await stack.sql("update tenants set state = 'provisioning', lease_until = now() " +
-		"where tenant_id = 'saved'", 'catalog');
-	await run('redis-cli', ['-p', String(stack.cache.port), 'flushall']);
-	const crowd = arrivals([slow], names('before', 40));
-	await sleep(3000);
-	const [saved] = await arrivals([slow], ['saved']);
-	allServed([saved, ...await crowd]);
-	const ended = (await crowd).map((a) => a.ended).sort((a, b) => a - b);
-	assert.ok(saved.ended < ended[29], `${saved.ms} ms`);
-	await slow.program.stop();
-});
-
 test('without Redis one process keeps the rate over its workers', async () => {
 	const alone = await stack.tenantgate({ ...patient, redis_url: '', workers: 3,
 		neon_requests_per_second: 20, neon_burst: 10 });
