@@ -80,14 +80,13 @@ the_holder_with_least_running_is_next(void **state)
 	}
 }
 
+/* Four jobs at one helper, '1' to '4', of these holders; gate.began has their order. */
 static void
-among_equals_the_oldest_is_next(void **state)
+four_jobs_run(const char *const holders[4])
 {
-	static const char *const holders[] = { "a", "b", "c", "a" };
 	struct gated_flow g[4];
 	unsigned i;
 
-	(void)state;
 	offload_fixture_open(1, 0);
 	for (i = 0; i < 4; i++)
 		gated_flow_start(&g[i], holders[i], (char)('1' + i));
@@ -96,6 +95,15 @@ among_equals_the_oldest_is_next(void **state)
 		gated_flow_finish(&g[i]);
 		free(g[i].out);
 	}
+}
+
+static void
+among_equals_the_oldest_is_next(void **state)
+{
+	static const char *const holders[] = { "a", "b", "c", "a" };
+
+	(void)state;
+	four_jobs_run(holders);
 	assert_string_equal(gate.began, "1234");
 }
 
@@ -104,18 +112,9 @@ static void
 a_holder_that_was_just_served_lets_another_go_first(void **state)
 {
 	static const char *const holders[] = { "a", "a", "a", "b" };
-	struct gated_flow g[4];
-	unsigned i;
 
 	(void)state;
-	offload_fixture_open(1, 0);
-	for (i = 0; i < 4; i++)
-		gated_flow_start(&g[i], holders[i], (char)('1' + i));
-	gate_let_end('\0');
-	for (i = 0; i < 4; i++) {
-		gated_flow_finish(&g[i]);
-		free(g[i].out);
-	}
+	four_jobs_run(holders);
 	assert_true(strchr(gate.began, '4') < strchr(gate.began, '3'));
 }
 
