@@ -84,21 +84,22 @@ test('ten tenants over quota for five seconds: at most 20 calls', async () => {
 });
 
 // By the clock of the stand-in, which has when a project was ready and when that was first seen. A
-// process without a record looks after a second.
+// process without a record looks after a second, so that none is seen before.
 test('a project that is made in 60 ms is used soon after, once there is a record', async () => {
 	const fresh = await stack.tenantgate(patient);
 	fresh.serviceKey = await gate.service();
 	await stack.neonKnobs({ operation_ms: 60 });
 	for (const name of ['unknown-0', ...names('warm', 8), ...names('soon', 15)])
 		allServed(await arrivals([fresh], [name]));
-	const seen = async (what) => (await stack.sql(`select extract(epoch from seen_at - created_at),
-		extract(epoch from seen_at - ready_at) from neon_standin.projects
-		where name like 'tg-test-${what}-%'`)).map((row) => row.map(Number));
-	const [[whole, first]] = await seen('unknown');
-	const late = (await seen('soon')).map((row) => row[1]).sort((a, b) => a - b);
-	assert.ok(whole >= 1, `the first one was seen after ${whole} s`);
-	assert.equal(late.length, 15);
-	assert.ok(late[7] <= first / 2, `seen ${late[7]} s late, the first one ${first} s`);
+	const seconds = async (what, column) => (await stack.sql(
+		`select extract(epoch from ${column} - created_at) from neon_standin.projects
+		where name like 'tg-test-${what}-%' order by 1`)).map(([s]) => Number(s));
+	const [first] = await seconds('unknown', 'seen_at');
+	assert.ok(first >= 1, `the first one was seen after ${first} s`);
+	const ready = await seconds('soon', 'ready_at'), seen = await seconds('soon', 'seen_at');
+	assert.equal(seen.length, 15);
+	// On a machine that is so busy that 60 ms take half a second, within twice that.
+	assert.ok(seen[7] < Math.max(1, 2 * ready[7]), `ready after ${ready[7]} s, seen after ${seen[7]}`);
 	await fresh.program.stop();
 });
 
