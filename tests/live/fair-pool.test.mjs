@@ -131,12 +131,13 @@ const faults = [
 test('searches that fail in SQL cost no logins', async (t) => {
 	await restart();
 	for (const [sqlstate, fault, undo] of faults) {
-		await Promise.all(Array.from({ length: 5 }, () => search('other2')));
+		assert.equal((await search('other2')).status, 200);
 		await stack.sql(fault, database.other2);
 		const logins = loginsFrom(stack);
 		const seen = [];
-		for (let i = 0; i < 5; i++)
-			seen.push(...await Promise.all(Array.from({ length: 4 }, () => search('other2'))));
+		// One after the other: the connection that is there is enough.
+		for (let i = 0; i < 20; i++)
+			seen.push(await search('other2'));
 		const counted = logins.to(database.other2);
 		await stack.sql(undo.replace('OWNER', database.other2), database.other2);
 		// psql's own was one: the undoing is counted after.
