@@ -91,6 +91,8 @@ log_put_outcome(struct buf *b, const struct request *req, const struct err *err)
 	if (err_is(err)) {
 		log_put_field(b, "code", slice_str(err_slug(err->code)));
 		log_put_field(b, "detail", slice_str(err->detail));
+		if (err->cause[0] != '\0')
+			log_put_field(b, "cause", slice_str(err->cause));
 		log_put_field(b, "step", slice_str(flow_step_name(&req->flow)));
 	}
 }

@@ -48,10 +48,9 @@ err_title(enum err_code code)
 	return err_row(code)->title;
 }
 
-/* Copies as much as fits, cut between two characters. A detail may quote what a client or a server
- * has sent: controls (a terminal would obey them) and broken UTF-8 become '?'. */
-static void
-err_detail_copy(char *out, size_t size, const char *text)
+/* A text may quote what a client or a server has sent: a terminal would obey its controls. */
+void
+err_text_copy(char *out, size_t size, const char *text)
 {
 	size_t left = strlen(text), used = 0;
 
@@ -74,7 +73,7 @@ err_detail_copy(char *out, size_t size, const char *text)
 void
 err_vset(struct err *e, enum err_code code, const char *fmt, va_list ap)
 {
-	/* Longer than a detail, so that it is err_detail_copy() that cuts, between characters. */
+	/* Longer than a detail, so that it is err_text_copy() that cuts, between characters. */
 	char text[2 * sizeof(e->detail)];
 
 	assert(code != ERR_NONE && (unsigned)code < ERR_CODES);
@@ -83,7 +82,7 @@ err_vset(struct err *e, enum err_code code, const char *fmt, va_list ap)
 	e->code = code;
 	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
 		text[0] = '\0';
-	err_detail_copy(e->detail, sizeof(e->detail), text);
+	err_text_copy(e->detail, sizeof(e->detail), text);
 }
 
 void
@@ -94,6 +93,21 @@ err_set(struct err *e, enum err_code code, const char *fmt, ...)
 	va_start(ap, fmt);
 	err_vset(e, code, fmt, ap);
 	va_end(ap);
+}
+
+void
+err_cause(struct err *e, const char *fmt, ...)
+{
+	char text[2 * sizeof(e->cause)];
+	va_list ap;
+
+	if (!err_is(e) || e->cause[0] != '\0')
+		return;
+	va_start(ap, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
+		text[0] = '\0';
+	va_end(ap);
+	err_text_copy(e->cause, sizeof(e->cause), text);
 }
 
 void

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "tenantgate/base/condition.h"
 #include "tenantgate/base/err.h"
 #include "tenantgate/base/json.h"
 
@@ -55,6 +56,40 @@ the_first_reason_is_kept(void **state)
 }
 
 static void
+a_cause_belongs_to_a_code_and_is_kept(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	err_cause(&e, "nothing has failed");
+	assert_string_equal(e.cause, "");
+	err_set(&e, ERR_DATABASE, "The database refused the login.");
+	err_cause(&e, "FATAL: role \"%s\" \x1b[31m", "app");
+	err_cause(&e, "a consequence");
+	assert_string_equal(e.cause, "FATAL: role \"app\" ?[31m");
+	err_clear(&e);
+	assert_string_equal(e.cause, "");
+}
+
+static void
+a_condition_keeps_its_first_reason(void **state)
+{
+	struct condition c = { 0 };
+	char longest[2 * CONDITION_REASON_SIZE];
+
+	(void)state;
+	condition_ill(&c, "Redis is %s.", "a replica");
+	condition_ill(&c, "Redis is gone.");
+	assert_true(c.is_ill);
+	assert_string_equal(c.reason, "Redis is a replica.");
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	memset(&c, 0, sizeof(c));
+	condition_ill(&c, "%s", longest);
+	assert_int_equal(strlen(c.reason), CONDITION_REASON_SIZE - 1);
+}
+
+static void
 details_are_printable_utf8(void **state)
 {
 	struct err e = { 0 };
@@ -93,6 +128,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_code_has_a_row),
 		cmocka_unit_test(the_first_reason_is_kept),
+		cmocka_unit_test(a_cause_belongs_to_a_code_and_is_kept),
+		cmocka_unit_test(a_condition_keeps_its_first_reason),
 		cmocka_unit_test(details_are_printable_utf8),
 		cmocka_unit_test(long_details_end_at_a_whole_character),
 	};

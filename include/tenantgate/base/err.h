@@ -5,14 +5,16 @@
  * the caller, the `detail` of RFC 9457.
  *
  * The sentence is shown to tenants: no secret, no connection string, no library's own text goes in.
- * It says what to change or when to try again. Plain values, owned by whoever declares them; any
- * thread.
+ * It says what to change or when to try again. What only operators may read (a server's own words,
+ * a role's name, an SQLSTATE) is the cause: it is logged and never sent. Plain values, owned by
+ * whoever declares them; any thread.
  */
 #ifndef TENANTGATE_BASE_ERR_H
 #define TENANTGATE_BASE_ERR_H
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /*	code			status	slug			title */
 #define ERR_TABLE(X)									\
@@ -69,6 +71,8 @@ struct err {
 	enum err_code	code;
 	int		retry_after;	/* seconds, for Retry-After; 0: none is sent */
 	char		detail[256];	/* one sentence, UTF-8, no control characters */
+	char		cause[256];	/* for operators: logged, never sent; empty: none is known.
+					 * UTF-8, no control characters, no secret */
 };
 
 int		 err_status(enum err_code);
@@ -81,7 +85,12 @@ void	err_set(struct err *, enum err_code, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4)));
 void	err_vset(struct err *, enum err_code, const char *fmt, va_list)
 	    __attribute__((format(printf, 3, 0)));
+/* Says what an operator needs to know of it. Without effect when there is no code, or a cause. */
+void	err_cause(struct err *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void	err_clear(struct err *);
+/* Copies as much of a text as fits into size bytes, cut between two characters; controls and broken
+ * UTF-8 become '?'. */
+void	err_text_copy(char *out, size_t size, const char *text);
 
 static inline bool
 err_is(const struct err *e)
