@@ -205,6 +205,9 @@ const struct conf_key conf_keys[] = {
 	GROUP("Pools: one for each tenant's database"),
 	NUMBER("default_pool_size", pool.default_pool_size, "20", 1, 10000,
 	    "Server connections of one database."),
+	NUMBER("max_host_statements", pool.max_host_statements, "0", 0, 1000000,
+	    "Short statements that a Postgres server of several tenants is given at once; 0: the "
+	    "processors, where it is on this machine, else no limit."),
 	NUMBER("max_server_connections", pool.max_server_connections, "200", 1, 1000000,
 	    "Server connections in all, the catalog's apart."),
 	NUMBER("max_waiting", pool.max_waiting, "1000", 0, 1000000,

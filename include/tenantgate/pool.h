@@ -22,6 +22,10 @@
  *  - To make room for a login an idle connection is closed, of the pool with the fewest uses for
  *    each of its connections. A pool's only one is kept from pools that have one (at most half of
  *    the budget is so kept): a busy tenant does not take a quiet one's connection.
+ *  - A new pool waits a moment for the logins that are under way before it takes the only
+ *    connection of one that comes again and again.
+ *  - A host of several tenants computes for so many short statements at once; which tenant's is
+ *    next is decided here, not by its processors. As many logins to it may be under way.
  *  - A server (host and port) that refuses logins because it is full has a limit of its own from
  *    then on, over all pools that connect there: what is in use, then a twentieth more every 10 s.
  *
@@ -64,6 +68,9 @@ struct pool_conf {
 	uint64_t	server_lifetime_us;	/* from its login; then closed when idle; 0: off */
 	uint64_t	server_lifetime_jitter_us; /* up to so much longer, by chance */
 	uint64_t	pool_idle_timeout_us;	/* a pool without servers and waiters is freed */
+	/* Short statements (of less than 5 ms) that a host of several tenants is given at once; 0:
+	 * as many as there are processors, where it is on this machine, else any number. */
+	unsigned	max_host_statements;
 	bool		single_owner;	/* all pools serve one owner: no headroom is kept free */
 	bool		hosts_are_shared; /* from the first pool on: a cluster has many databases */
 };

@@ -65,7 +65,7 @@ pool_new(struct pools *p, const struct pool_target *target)
 	budget_join(&pool->holder, &p->budget, weight, BUDGET_NO_CEILING);
 	budget_join(&pool->host_holder, &pool->host->budget, weight, BUDGET_NO_CEILING);
 	pool->place = POOL_EMPTY;
-	pool->empty_since_us = clock_mono_us();
+	pool->empty_since_us = pool->served_us = clock_mono_us();
 	TAILQ_INIT(&pool->idle);
 	TAILQ_INIT(&pool->waiters);
 	TAILQ_INSERT_TAIL(&p->places[POOL_EMPTY], pool, link);
@@ -211,6 +211,8 @@ pool_place(const struct pool *pool)
 			return POOL_SATISFIED;
 		if (pool_in_backoff(pool))
 			return POOL_BACKOFF;
+		if (pool->held_back)
+			return pool_live(pool) == 0 ? POOL_HELD_BACK : POOL_HELD_BACK_MORE;
 	}
 	return pool->waits_for_host ? POOL_WAITS_HOST : POOL_WAITS;
 }
@@ -230,6 +232,8 @@ pool_place_set(struct pool *pool, enum pool_place place)
 		pool->empty_since_us = clock_mono_us();
 	if (place != POOL_WAITS_HOST)
 		pool->waits_for_host = false;
+	if (place != POOL_HELD_BACK && place != POOL_HELD_BACK_MORE)
+		pool->held_back = false;
 }
 
 /* What is closing for an heir is open still, and held by nobody: the ceiling is that much lower. */
@@ -246,10 +250,10 @@ pool_ceiling_set(struct pool *pool, unsigned limit)
 
 /* Into the order, or to another place in it. */
 static void
-pool_order(struct budget_holder *h, bool waits, const struct pool *pool)
+pool_order(struct budget_holder *h, bool waits, uint64_t serial)
 {
 	if (waits)
-		budget_wait(h, TAILQ_FIRST(&pool->waiters)->serial, 1);
+		budget_wait(h, serial, 1);
 	else if (h->waits)
 		budget_leave(h);
 }
@@ -276,8 +280,9 @@ pool_place_update(struct pool *pool)
 		pool_place_set(pool, place);
 	pool_ceiling_set(pool, limit);
 	pool_want_set(pool, limit);
-	pool_order(&pool->holder, place == POOL_WAITS, pool);
-	pool_order(&pool->host_holder, place == POOL_WAITS_HOST, pool);
+	pool_order(&pool->holder, place == POOL_WAITS,
+	    place == POOL_WAITS ? TAILQ_FIRST(&pool->waiters)->serial : 0);
+	pool_order(&pool->host_holder, place == POOL_WAITS_HOST, pool->served_us);
 }
 
 /* Nothing is to be kept of a pool that is empty, out of date, and not in back-off. */

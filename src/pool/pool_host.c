@@ -34,7 +34,7 @@ pool_host_key(const struct pool_host *host)
 }
 
 static struct pool_host *
-pool_host_new(struct pools *p, const char *key, struct slice first)
+pool_host_new(struct pools *p, const char *key, struct slice first, const struct pg_target *target)
 {
 	struct pool_host *host = xcalloc(1, sizeof(*host));
 
@@ -43,6 +43,8 @@ pool_host_new(struct pools *p, const char *key, struct slice first)
 	host->first_key_len = first.len;
 	memcpy(host->first_key, first.p, first.len);
 	host->leased = UINT_MAX;
+	host->young_max = pool_host_young_max(p, target);
+	TAILQ_INIT(&host->young);
 	budget_init(&host->budget, UNLIMITED, false);
 	TAILQ_INSERT_TAIL(&p->hosts[false], host, link);
 	if (!map_put(p->by_host, pool_host_key(host), host))
@@ -126,7 +128,7 @@ pool_host_find(struct pools *p, const struct pool_target *pool_target)
 	    (unsigned)target->port);
 	host = map_get(p->by_host, slice_str(key));
 	if (host == NULL)
-		host = pool_host_new(p, key, pool_target->key);
+		host = pool_host_new(p, key, pool_target->key, target);
 	host->refs++;
 	pool_host_share(p, host, pool_target->key);
 	return host;
@@ -169,7 +171,8 @@ pool_host_promote(struct pool_host *host)
 	struct budget_holder *h = budget_next(&host->budget);
 	struct pool *pool;
 
-	if (h == NULL || (!pool_host_has_room(host) && host->servers[SERVER_IDLE] == 0))
+	if (h == NULL || (!pool_host_has_room(host) && host->servers[SERVER_IDLE] == 0) ||
+	    pool_host_is_busy(host))
 		return;
 	pool = (struct pool *)(void *)((char *)h - offsetof(struct pool, host_holder));
 	pool->waits_for_host = false;

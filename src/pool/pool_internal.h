@@ -59,6 +59,8 @@ struct server {
 	uint64_t		 login_us;
 	uint64_t		 expires_us;	/* monotonic: lifetime's end; UINT64_MAX: never */
 	uint64_t		 idle_since_us;	/* monotonic; valid while IDLE */
+	uint64_t		 young_since_us; /* monotonic; 0: not on host.young */
+	TAILQ_ENTRY(server)	 young_link;	/* on host.young */
 	TAILQ_ENTRY(server)	 pool_link;	/* on pool.idle, the last used first */
 	TAILQ_ENTRY(server)	 link;		/* on pools.idle, the longest idle first; else on
 						 * a list of struct deferred */
@@ -97,6 +99,8 @@ enum pool_place {
 	POOL_EMPTY,		/* no server, no waiter: to be freed when it stays so */
 	POOL_WAITS,		/* has waiters to serve: in the process's order */
 	POOL_WAITS_HOST,	/* the same, but its host is full: in that host's order */
+	POOL_HELD_BACK,		/* has no server, and waits a moment before a login */
+	POOL_HELD_BACK_MORE,	/* the same, but has one: these come after the others */
 	POOL_BACKOFF,		/* would log in, but a login has failed */
 	POOL_SATISFIED,		/* nobody to serve, or logins enough are coming */
 	POOL_PLACES,
@@ -130,6 +134,11 @@ struct pool_host {
 	uint64_t		 recent_round;	/* of pools_hosts(), that recent is of */
 	unsigned		 recent;	/* idle connections used a moment ago */
 	struct pool_limit	 learned;	/* from refusals: 53300 */
+	unsigned		 young_max;	/* short statements at once, and logins; UINT_MAX:
+						 * any number */
+	uint64_t		 launched_us;	/* monotonic: of the last login's beginning */
+	unsigned		 young_count;	/* on the list */
+	struct server_list	 young;		/* lent a moment ago, in that order */
 	unsigned		 leased;	/* pools_host_limit(); UINT_MAX: none */
 	bool			 is_told;	/* leased came from there */
 	unsigned		 max_connections; /* as it says; 0: not known */
@@ -155,6 +164,7 @@ struct pool {
 	bool			 forgotten;	/* and nobody has borrowed since */
 	bool			 retired;	/* out of by_key; freed with its last server */
 	bool			 waits_for_host; /* until its host has room */
+	bool			 held_back;	/* until pools_pass() asks for it again */
 	unsigned		 servers[SERVER_STATES]; /* how many are in each state */
 	unsigned		 count;		/* of all states */
 	unsigned		 leaving;	/* CLOSING ones whose slot an heir gets */
@@ -163,7 +173,8 @@ struct pool {
 	unsigned		 waiting;	/* their number */
 	unsigned		 want;		/* its part of host.want */
 	double			 uses;		/* leases, decayed until */
-	uint64_t		 uses_us;	/* monotonic */
+	uint64_t		 uses_us;	/* monotonic: of the last one */
+	uint64_t		 served_us;	/* monotonic: the same, at first of its beginning */
 	struct pool_rate	 grants;	/* to its waiters and others */
 	struct pool_limit	 learned;	/* the role's or the database's own: 53300 */
 	uint64_t		 retry_us;	/* monotonic: no login before; 0: none failed */
@@ -203,6 +214,10 @@ struct pools {
 	void			*wanted_arg;	/* borrowed */
 	struct timer		 janitor;	/* worker 0's thread only */
 	uint64_t		 janitor_us;	/* from one round to the next */
+	struct timer		 busy_timer;	/* worker 0's thread only */
+	struct task		 busy_task;	/* starts it */
+	bool			 busy_timer_runs; /* or will, when the task has run */
+	uint64_t		 launched_us;	/* monotonic: of the last login's beginning */
 	struct pool_rate	 grants;
 	uint64_t		 borrowed_total, created_total, wait_us_total;
 };
@@ -214,6 +229,7 @@ struct deferred {
 	struct server_list	logins;		/* whose login is posted */
 	struct server_list	closes;		/* CLOSING */
 	bool			host_wanted;	/* a shared host needs a higher limit */
+	bool			host_busy;	/* somebody waits for a busy host */
 };
 
 /* All functions are to be called under the lock, unless said. */
@@ -235,6 +251,7 @@ unsigned	 pool_live(const struct pool *);	/* servers that are not closing */
 /* pool_rule.c */
 unsigned	 pool_own_limit(struct pool *);	/* servers that it may have at once */
 void		 pools_pass(struct pools *, struct deferred *);
+bool		 pools_hold_back(const struct pools *);	/* somebody */
 /* A usable server without a borrower: to its own waiter in its quantum, else to the idle ones, or
  * closed. */
 void		 server_offer(struct server *, struct deferred *);
@@ -244,6 +261,9 @@ void		 pool_count_use(struct pool *);	/* a server of it was lent */
 /* The idle server to close so that this pool may log in; of its own host only, when that is full.
  * NULL: none may be closed for it. */
 struct server	*pool_victim(const struct pool *asker, bool same_host);
+/* It is better to wait a moment than to close this one. */
+bool		 pool_victim_is_guarded(const struct pool *asker, const struct server *victim,
+		    bool same_host);
 
 /* pool_host.c */
 struct pool_host *pool_host_find(struct pools *, const struct pool_target *);	/* counts */
@@ -260,6 +280,17 @@ void		 pool_host_promote(struct pool_host *);
 void		 pool_host_refused(struct pools *, struct pool_host *);	/* 53300: it is full */
 void		 pool_host_confirm(struct pool_host *);	/* a login there has worked */
 void		 pools_hosts_rise(struct pools *, struct deferred *);
+
+/* pool_busy.c */
+unsigned	 pool_host_young_max(const struct pools *, const struct pg_target *);
+void		 server_is_young(struct server *);
+void		 server_is_young_no_more(struct server *);	/* idempotent */
+bool		 pool_host_is_busy(struct pool_host *);	/* no other short statement now */
+bool		 pool_host_logs_in(const struct pool_host *);	/* no other login now */
+/* The worker to which the timer's start is to be posted, after the lock; NULL: it runs already. */
+struct worker	*busy_timer_claim(struct pools *);
+void		 busy_timer_post(struct pools *, struct worker *);	/* not under the lock */
+void		 busy_timer_open(struct pools *, struct worker *);	/* not under the lock */
 
 /* pool_limit.c: a limit that was learned by a refusal */
 void		 pool_limit_learn(struct pool_limit *, unsigned in_use);

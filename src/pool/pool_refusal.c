@@ -120,6 +120,11 @@ shared_shortage(const struct pool *pool, double s, struct err *err)
 		    "The database's server takes %u connections from here, and none was free for "
 		    "this database within %.1f s; try again later or raise its max_connections.",
 		    limit, s);
+	else if (pool->place == POOL_WAITS_HOST)
+		err_set(err, ERR_POOL_TIMEOUT,
+		    "The database's server was busy for %.1f s; try again later or raise "
+		    "max_host_statements.",
+		    s);
 	else
 		err_set(err, ERR_POOL_TIMEOUT,
 		    "None of the %u connections to all databases was free for this one within "

@@ -16,6 +16,7 @@
  *
  * Under the lock.
  */
+#include <assert.h>
 #include <stddef.h>
 
 #include "pool/pool_internal.h"
@@ -60,19 +61,77 @@ pool_wait_for_host(struct pool *pool, struct deferred *deferred)
 	pool_place_update(pool);
 }
 
-/* A login with a free slot or a victim's. False: there is neither. */
+/* Until a young server there comes back, or is young no more. */
+static void
+pool_wait_for_turn(struct pool *pool, struct deferred *deferred)
+{
+	deferred->host_busy = true;
+	pool->waits_for_host = true;
+	pool_place_update(pool);
+}
+
+bool
+pools_hold_back(const struct pools *p)
+{
+	return p->place_counts[POOL_HELD_BACK] + p->place_counts[POOL_HELD_BACK_MORE] > 0;
+}
+
+/* Out of the order until the next event, so that those behind it who have a connection of their own
+ * are not kept from it. The list is in order of arrival: who comes onto it again was its first. */
+static void
+pool_hold_back(struct pool *pool)
+{
+	struct pool_list *list;
+	const struct pool *first;
+
+	pool->held_back = true;
+	pool_place_update(pool);
+	assert(pools_hold_back(pool->pools));
+	list = &pool->pools->places[pool->place];
+	first = TAILQ_FIRST(list);
+	if (TAILQ_FIRST(&first->waiters)->serial < TAILQ_FIRST(&pool->waiters)->serial)
+		return;
+	TAILQ_REMOVE(list, pool, link);
+	TAILQ_INSERT_HEAD(list, pool, link);
+}
+
+/* One at a time, as for a host. */
+static void
+pools_bring_back(struct pools *p)
+{
+	struct pool *pool = TAILQ_FIRST(&p->places[POOL_HELD_BACK]);
+
+	if (pool == NULL)
+		pool = TAILQ_FIRST(&p->places[POOL_HELD_BACK_MORE]);
+	if (pool == NULL)
+		return;
+	pool->held_back = false;
+	pool_place_update(pool);
+}
+
+/* A login with a free slot or a victim's; or the pool is held back. False: there is no slot. */
 static bool
 pool_login(struct pool *pool, bool host_has_room, struct deferred *deferred)
 {
 	struct pools *p = pool->pools;
 	struct server *victim = NULL;
 
+	if (pool_host_logs_in(pool->host)) {
+		deferred->host_busy = true;
+		pool_hold_back(pool);
+		return true;
+	}
 	if (!host_has_room || p->open >= p->conf.max_server_connections) {
 		victim = pool_victim(pool, !host_has_room);
 		if (victim == NULL)
 			return false;
+		if (pool_victim_is_guarded(pool, victim, !host_has_room)) {
+			pool_hold_back(pool);
+			return true;
+		}
 	}
 	server_launch(pool, victim, deferred);
+	pools_bring_back(p);
 	return true;
 }
 
@@ -84,6 +143,10 @@ pool_serve(struct pool *pool, struct deferred *deferred)
 	struct server *s = TAILQ_FIRST(&pool->idle);
 	bool host_has_room = pool_host_has_room(pool->host);
 
+	if (pool_host_is_busy(pool->host)) {
+		pool_wait_for_turn(pool, deferred);
+		return true;
+	}
 	if (!budget_admits(&pool->host_holder, 1)) {
 		pool_wait_for_host(pool, deferred);
 		return true;
@@ -113,6 +176,7 @@ pools_pass(struct pools *p, struct deferred *deferred)
 	struct budget_holder *h;
 	bool can = true;
 
+	pools_bring_back(p);
 	while (can && (h = budget_next(&p->budget)) != NULL)
 		can = pool_serve(pool_of_holder(h), deferred);
 }

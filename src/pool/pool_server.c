@@ -52,6 +52,8 @@ server_enter(struct server *s, enum server_state state)
 	pool->servers[state]++;
 	pool->host->servers[state]++;
 	pool->pools->servers[state]++;
+	if (state == SERVER_ACTIVE)
+		server_is_young(s);
 	if (!server_is_held(s))
 		return;
 	budget_take(&pool->holder, 1);
@@ -66,6 +68,7 @@ server_exit(struct server *s)
 	pool->servers[s->state]--;
 	pool->host->servers[s->state]--;
 	pool->pools->servers[s->state]--;
+	server_is_young_no_more(s);
 	if (!server_is_held(s))
 		return;
 	budget_give(&pool->holder, 1);
@@ -124,6 +127,7 @@ server_launch(struct pool *pool, struct server *victim, struct deferred *deferre
 	s->worker = TAILQ_FIRST(&pool->waiters)->worker;
 	s->generation = pool->generation;
 	s->failures = pool->failures;
+	pool->host->launched_us = pool->pools->launched_us = clock_mono_us();
 	server_enter(s, SERVER_LOGIN);
 	pool->count++;
 	if (victim != NULL) {

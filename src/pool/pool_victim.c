@@ -9,6 +9,12 @@
  * as half of the budget. So a busy tenant does not make a quiet one log in for each of its
  * requests, and a crowd of sleepers cannot keep the whole budget from a burst.
  *
+ * A pool that has none may take any. But a *new* one, that was not here lately, waits for the
+ * logins that are under way, whose connections will come free in a moment, rather than take the
+ * only one of a *warm* pool, that comes again and again: a burst of newcomers, each with one
+ * request, would else make all those log in anew, behind itself. No more than three quarters of the
+ * budget are so guarded, and nobody is kept waiting for that by more than GUARD_US.
+ *
  * Under the lock.
  */
 #include <math.h>
@@ -18,6 +24,11 @@
 
 #define FADE_US	     30e6 /* after that, 1/e of a use is left */
 #define KEPT_DIVISOR 2	  /* of the budget */
+#define GUARD_DIVISOR 4	  /* of the budget: is never guarded */
+#define GUARD_US      250000
+#define NEW_USES      0.5 /* fewer: was not here within the last 20 s */
+#define WARM_USES    2.0  /* a tenant that comes every 40 s has them */
+#define COMING_US    250000 /* a login that takes longer may never end */
 
 static double
 pool_uses(const struct pool *pool, uint64_t now)
@@ -31,7 +42,7 @@ pool_count_use(struct pool *pool)
 	uint64_t now = clock_mono_us();
 
 	pool->uses = pool_uses(pool, now) + 1;
-	pool->uses_us = now;
+	pool->uses_us = pool->served_us = now;
 	pool_rate_count(&pool->grants, now);
 	pool_rate_count(&pool->pools->grants, now);
 	pool->pools->borrowed_total++;
@@ -84,4 +95,41 @@ pool_victim(const struct pool *asker, bool same_host)
 		}
 	}
 	return victim;
+}
+
+/* Somebody's login will soon be over, and its connection is not a warm pool's. */
+static bool
+login_is_coming(const struct pools *p, uint64_t now)
+{
+	return p->servers[SERVER_LOGIN] > 0 && now - p->launched_us < COMING_US;
+}
+
+static bool
+pool_is_new(const struct pool *asker, uint64_t now)
+{
+	return pool_live(asker) == 0 && pool_uses(asker, now) < NEW_USES &&
+	    now - TAILQ_FIRST(&asker->waiters)->queued_us < GUARD_US;
+}
+
+static bool
+server_is_warm(const struct server *s, uint64_t now)
+{
+	return pool_live(s->pool) == 1 && pool_uses(s->pool, now) >= WARM_USES;
+}
+
+/* The victim has the fewest uses of all that are idle: if its pool is warm, all are. */
+bool
+pool_victim_is_guarded(const struct pool *asker, const struct server *victim, bool same_host)
+{
+	const struct pools *p = asker->pools;
+	unsigned capacity = p->conf.max_server_connections, idle = p->servers[SERVER_IDLE];
+	uint64_t now = clock_mono_us();
+
+	if (!pool_is_new(asker, now) || !server_is_warm(victim, now) || !login_is_coming(p, now))
+		return false;
+	if (same_host) {
+		capacity = pool_host_limit(asker->host);
+		idle = asker->host->servers[SERVER_IDLE];
+	}
+	return idle <= capacity - capacity / GUARD_DIVISOR;
 }

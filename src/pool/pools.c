@@ -131,8 +131,10 @@ pools_attach(struct pools *p, struct worker *w, struct dns *dns)
 	pools_lock(p, &deferred);
 	p->workers[index] = (struct pool_worker){ .worker = w, .dns = dns };
 	pools_unlock(p, &deferred);
-	if (index == 0)
-		janitor_open(p, w);
+	if (index != 0)
+		return;
+	janitor_open(p, w);
+	busy_timer_open(p, w);
 }
 
 void
@@ -144,8 +146,10 @@ pools_detach(struct pools *p, struct worker *w)
 	pools_lock(p, &deferred);
 	p->workers[index] = (struct pool_worker){ .worker = NULL };
 	pools_unlock(p, &deferred);
-	if (index == 0)
-		timer_free(&p->janitor);
+	if (index != 0)
+		return;
+	timer_free(&p->janitor);
+	timer_free(&p->busy_timer);
 }
 
 void
@@ -174,6 +178,7 @@ pools_lock(struct pools *p, struct deferred *deferred)
 	TAILQ_INIT(&deferred->logins);
 	TAILQ_INIT(&deferred->closes);
 	deferred->host_wanted = false;
+	deferred->host_busy = false;
 	if (pthread_mutex_lock(&p->lock) != 0)
 		abort();
 }
@@ -203,10 +208,13 @@ deferred_post(struct deferred *deferred)
 void
 pools_unlock(struct pools *p, struct deferred *deferred)
 {
+	struct worker *busy = deferred->host_busy ? busy_timer_claim(p) : NULL;
 	struct server *s;
 
 	pthread_mutex_unlock(&p->lock);
 	deferred_post(deferred);
+	if (busy != NULL)
+		busy_timer_post(p, busy);
 	while ((s = TAILQ_FIRST(&deferred->closes)) != NULL) {
 		TAILQ_REMOVE(&deferred->closes, s, link);
 		server_close(s);

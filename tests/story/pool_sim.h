@@ -26,6 +26,7 @@ struct sim_client {
 	struct flow flow;
 	struct pool_lease lease;
 	unsigned key; /* 0: another each time, by Zipf */
+	bool once;    /* one request, and it ends */
 	unsigned asks;
 	uint64_t think_us, query_us;
 	uint64_t asked_us;
@@ -197,7 +198,7 @@ sim_client_return(struct flow *f)
 	struct sim_client *c = (struct sim_client *)f;
 
 	pool_return(&c->lease, POOL_CLEAN);
-	return flow_goto(f, sim_client_think);
+	return c->once ? FLOW_NEXT : flow_goto(f, sim_client_think);
 }
 
 static inline void
@@ -229,6 +230,21 @@ sim_clients_add(unsigned n, unsigned key, uint64_t think_us, uint64_t query_us)
 		assert_true(c < sim_clients + CLIENTS_MAX);
 		*c = (struct sim_client){ .key = key, .think_us = think_us, .query_us = query_us };
 		flow_start(&c->flow, &sim_client_kind, worker, NULL);
+	}
+}
+
+/* So many tenants, with one request each. */
+static inline void
+sim_burst(unsigned first_key, unsigned n)
+{
+	struct sim_client *c;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		sim_clients_add(1, first_key + i, 0, 5 * MS);
+		for (c = sim_clients; c->key != first_key + i; c++)
+			;
+		c->once = true;
 	}
 }
 

@@ -119,6 +119,33 @@ a_burst_finds_room_beside_sleepers(void **state)
 	assert_true(sim.key_served[1] > 800);
 }
 
+/* Tenants that come again and again keep their connections: the burst shares what is left. */
+static void
+a_burst_of_tenants_leaves_the_warm_their_connections(void **state)
+{
+	unsigned i, logins = 0;
+
+	(void)state;
+	sim_open(50, 20);
+	for (i = 1; i <= 30; i++)
+		sim_clients_add(1, i, 200 * MS, 5 * MS);
+	sim_run(4 * S);
+	sim_restart();
+	sim_burst(101, 100);
+	sim_run(1 * S);
+	sim_report("a burst of 100 tenants beside 30", 1);
+	for (i = 1; i <= 30; i++)
+		logins += sim.key_logins[i];
+	if (verbose)
+		fprintf(stderr, "  warm: %u logins, waits up to %.0f ms; burst: up to %.0f ms\n",
+		    logins, sim_longest_wait_ms(1, 30), sim_longest_wait_ms(101, 200));
+	assert_int_equal(logins, 0);
+	assert_true(sim_longest_wait_ms(1, 30) < 10);
+	for (i = 101; i <= 200; i++)
+		assert_int_equal(sim.key_served[i], 1);
+	assert_true(sim_longest_wait_ms(101, 200) < 250);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -129,6 +156,7 @@ main(int argc, char **argv)
 		SIM_CASE(skewed_demand_needs_few_logins),
 		SIM_CASE(more_tenants_than_connections_take_turns),
 		SIM_CASE(a_burst_finds_room_beside_sleepers),
+		SIM_CASE(a_burst_of_tenants_leaves_the_warm_their_connections),
 	};
 
 	verbose = argc > 1 && strcmp(argv[1], "-v") == 0;

@@ -243,6 +243,7 @@ conf_fill(struct pool_conf *conf)
 	conf->default_pool_size = SIZE;
 	conf->max_server_connections = BUDGET;
 	conf->max_waiting = 200;
+	conf->max_host_statements = 4;
 	conf->query_wait_timeout_us = 200000;
 	conf->server_login_retry_us = 1000;
 	conf->server_idle_timeout_us = 20000;

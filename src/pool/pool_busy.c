@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pool_busy: how many short statements a shared server is given at once.
+ *
+ * Where many tenants' databases are on one Postgres, thirty statements at once are not answered
+ * sooner than as many as it has processors, but each waits for all others there, in an order that
+ * knows no tenants. So a shared host is *busy* while as many connections as its ceiling are young:
+ * lent less than YOUNG_US ago. Who waits then waits here, in the host's order: of those that hold
+ * least the one that was served longest ago, so that tenants take turns and a quiet one is next. As
+ * many logins may be under way, and these are counted apart: a crowd of newcomers delays each other
+ * more than those that are there.
+ *
+ * A statement that takes longer counts no more: it waits for a lock, or its tenant's data, more
+ * than for a processor, and must not keep others out. Usually a young one comes back and lets the
+ * next one in; when none does, a timer on worker 0 looks again.
+ *
+ * Under the lock, but for the task and the timer at the end.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pool/pool_internal.h"
+#include "tenantgate/base/clock.h"
+
+#define YOUNG_US 5000
+#define LOGIN_US 50000 /* a login that takes longer waits for something else */
+
+/* On this machine, whose processors are the server's too. */
+static bool
+target_is_local(const struct pg_target *target)
+{
+	const char *host = target->host;
+
+	return host == NULL || *host == '\0' || *host == '/' || strcmp(host, "localhost") == 0 ||
+	    strcmp(host, "::1") == 0 || strncmp(host, "127.", 4) == 0;
+}
+
+static unsigned
+processors(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n > 0 ? (unsigned)n : 1;
+}
+
+unsigned
+pool_host_young_max(const struct pools *p, const struct pg_target *target)
+{
+	if (p->conf.single_owner)
+		return UINT_MAX;
+	if (p->conf.max_host_statements != 0)
+		return p->conf.max_host_statements;
+	return target_is_local(target) ? processors() : UINT_MAX;
+}
+
+static void
+server_age(struct server *s)
+{
+	struct pool_host *host = s->pool->host;
+
+	TAILQ_REMOVE(&host->young, s, young_link);
+	host->young_count--;
+	s->young_since_us = 0;
+}
+
+void
+server_is_young(struct server *s)
+{
+	struct pool_host *host = s->pool->host;
+
+	if (host->young_max == UINT_MAX)
+		return;
+	s->young_since_us = clock_mono_us();
+	TAILQ_INSERT_TAIL(&host->young, s, young_link);
+	host->young_count++;
+}
+
+void
+server_is_young_no_more(struct server *s)
+{
+	if (s->young_since_us != 0)
+		server_age(s);
+}
+
+bool
+pool_host_is_busy(struct pool_host *host)
+{
+	uint64_t now;
+	struct server *s;
+
+	if (!host->is_shared || host->young_count < host->young_max)
+		return false;
+	now = clock_mono_us();
+	while ((s = TAILQ_FIRST(&host->young)) != NULL && now - s->young_since_us >= YOUNG_US)
+		server_age(s);
+	return host->young_count >= host->young_max;
+}
+
+bool
+pool_host_logs_in(const struct pool_host *host)
+{
+	return host->is_shared && host->servers[SERVER_LOGIN] >= host->young_max &&
+	    clock_mono_us() - host->launched_us < LOGIN_US;
+}
+
+/* ---- the timer; not under the lock ---- */
+
+/* True when somebody waits for a busy host still. */
+static bool
+hosts_look_again(struct pools *p, struct deferred *deferred)
+{
+	struct pool_host *host;
+	bool again = false;
+
+	TAILQ_FOREACH(host, &p->hosts[true], link) {
+		if (host->young_max == UINT_MAX)
+			continue;
+		pool_host_promote(host);
+		pools_pass(p, deferred);
+		again |= pool_host_is_busy(host) && budget_next(&host->budget) != NULL;
+		again |= pool_host_logs_in(host) && pools_hold_back(p);
+	}
+	return again;
+}
+
+static void
+busy_timer_rang(void *arg)
+{
+	struct pools *p = arg;
+	struct deferred deferred;
+
+	pools_lock(p, &deferred);
+	p->busy_timer_runs = hosts_look_again(p, &deferred);
+	if (p->busy_timer_runs)
+		timer_start(&p->busy_timer, YOUNG_US);
+	pools_unlock(p, &deferred);
+}
+
+/* Posted while worker 0 was attached; it may have been detached since. */
+static void
+busy_timer_start(void *arg)
+{
+	struct pools *p = arg;
+	struct deferred deferred;
+
+	pools_lock(p, &deferred);
+	if (p->workers[0].worker != NULL)
+		timer_start(&p->busy_timer, YOUNG_US);
+	else
+		p->busy_timer_runs = false;
+	pools_unlock(p, &deferred);
+}
+
+struct worker *
+busy_timer_claim(struct pools *p)
+{
+	struct worker *w = p->workers[0].worker;
+
+	if (p->busy_timer_runs || w == NULL)
+		return NULL;
+	p->busy_timer_runs = true;
+	return w;
+}
+
+void
+busy_timer_post(struct pools *p, struct worker *w)
+{
+	worker_post(w, &p->busy_task, busy_timer_start, p);
+}
+
+void
+busy_timer_open(struct pools *p, struct worker *w)
+{
+	if (!timer_init(&p->busy_timer, w, busy_timer_rang, p))
+		abort();
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A server of several tenants that computes for as many short statements at once as it has
+ * processors. The clock stands still, so that a statement is short until the test says otherwise.
+ */
+#include "pool_fixture.h"
+#include "pool_host_view.h"
+
+enum { YOUNG_US = 5000, LOGIN_US = 50000, STATEMENTS = 2 };
+
+static void
+open_shared(void)
+{
+	conf.default_pool_size = 10;
+	conf.max_server_connections = 40;
+	conf.hosts_are_shared = true;
+	conf.max_host_statements = STATEMENTS;
+	reopen();
+}
+
+/* So many connections of a tenant, idle. */
+static void
+warm_up(unsigned key, unsigned n)
+{
+	struct client c[10] = { 0 };
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		c[i] = (struct client){ .name = "", .key = key };
+		borrow(&c[i]);
+		clock_test_advance(YOUNG_US);
+		while (!c[i].holds)
+			worker_turn(worker, 200);
+	}
+	for (i = 0; i < n; i++)
+		give_back(&c[i]);
+	clock_test_advance(LOGIN_US);
+}
+
+static void
+a_shared_host_is_given_so_many_short_statements(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 1);
+	CLIENT(d, 2);
+
+	(void)state;
+	open_shared();
+	warm_up(1, 3);
+	warm_up(2, 1);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	borrow(&d);
+	assert_string_equal(traced, "ab");
+	assert_int_equal(stats().client_waiting, 2);
+	assert_int_equal(stats().server_idle, 2); /* not for want of a connection */
+	give_back(&a);
+	assert_string_equal(traced, "abd"); /* who holds nothing before who holds one */
+	give_back(&b);
+	assert_string_equal(traced, "abdc");
+	give_back(&c);
+	give_back(&d);
+}
+
+/* Ten tenants with many waiters each: one that was not served lately is next. */
+static void
+tenants_take_turns(void **state)
+{
+	struct client noisy[6] = { 0 };
+	CLIENT(quiet, 9);
+	unsigned i;
+
+	(void)state;
+	open_shared();
+	for (i = 1; i <= 3; i++)
+		warm_up(i, 2);
+	warm_up(9, 1);
+	clock_test_advance(YOUNG_US);
+	for (i = 0; i < 6; i++) {
+		noisy[i] = (struct client){ .name = "n", .key = 1 + i % 3 };
+		borrow(&noisy[i]);
+		clock_test_advance(1);
+	}
+	assert_string_equal(traced, "nn");
+	borrow(&quiet); /* came last, and is served before the four that wait */
+	for (i = 0; i < 2; i++)
+		give_back(&noisy[i]);
+	assert_string_equal(traced, "nnnquiet");
+	give_back(&quiet);
+	for (i = 2; i < 6; i++)
+		give_back(&noisy[i]);
+	assert_string_equal(traced, "nnnquietnnn");
+}
+
+static void
+a_statement_that_takes_long_counts_no_more(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 2);
+
+	(void)state;
+	open_shared();
+	warm_up(1, 2);
+	warm_up(2, 1);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	worker_turn(worker, 50);
+	pool_fixture_turns();
+	assert_string_equal(traced, "ab");
+	clock_test_advance(YOUNG_US);
+	while (!c.holds) /* the timer looks */
+		worker_turn(worker, 200);
+	give_back(&a);
+	give_back(&b);
+	give_back(&c);
+}
+
+static void
+a_waiter_that_leaves_is_not_served(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 2);
+	CLIENT(d, 3);
+
+	(void)state;
+	open_shared();
+	warm_up(1, 2);
+	warm_up(2, 1);
+	warm_up(3, 1);
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	borrow(&d);
+	leave(&c);
+	give_back(&a);
+	assert_string_equal(traced, "abc!client_goned");
+	give_back(&b);
+	give_back(&d);
+}
+
+/* On Neon each tenant has a server of its own. */
+static void
+a_host_of_one_tenant_has_no_such_ceiling(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 1);
+
+	(void)state;
+	open_shared();
+	conf.hosts_are_shared = false;
+	reopen();
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	assert_string_equal(traced, "abc");
+	give_back(&a);
+	give_back(&b);
+	give_back(&c);
+}
+
+static unsigned
+lent_at_once(const char *host)
+{
+	static struct client c[200];
+	unsigned i, lent = 0;
+
+	open_shared();
+	conf.default_pool_size = conf.max_server_connections = 400;
+	conf.max_host_statements = 0;
+	reopen();
+	for (i = 0; i < 200; i++) {
+		c[i] = (struct client){ .name = "", .key = 1 + i % 100, .host = host };
+		borrow(&c[i]);
+	}
+	for (i = 0; i < 200; i++)
+		lent += c[i].holds;
+	for (i = 0; i < 200; i++) {
+		traced[0] = '\0'; /* it has no room for all */
+		leave(&c[i]);
+	}
+	return lent;
+}
+
+/* Its processors are ours; of another machine's nothing is known. */
+static void
+without_a_setting_only_a_local_host_has_it(void **state)
+{
+	(void)state;
+	assert_int_equal(lent_at_once("db.example"), 200);
+	assert_in_range(lent_at_once("127.0.0.1"), 1, 199);
+	assert_in_range(lent_at_once("localhost"), 1, 199);
+	assert_in_range(lent_at_once("/run/postgresql"), 1, 199);
+}
+
+/* Logins of newcomers are counted apart. */
+static void
+newcomers_delay_each_other(void **state)
+{
+	struct client n[6] = { 0 };
+	CLIENT(warm, 9);
+	unsigned i;
+
+	(void)state;
+	open_shared();
+	warm_up(9, 1);
+	fake.login_us = 3600u * 1000000u;
+	for (i = 0; i < 6; i++) {
+		n[i] = (struct client){ .name = "n", .key = 1 + i };
+		borrow(&n[i]);
+	}
+	assert_int_equal(stats().server_login, STATEMENTS);
+	borrow(&warm);
+	assert_string_equal(traced, "warm");
+	give_back(&warm);
+	assert_int_equal(stats().server_login, STATEMENTS);
+	clock_test_advance(LOGIN_US); /* these hang: the next are tried */
+	while (stats().server_login == STATEMENTS)
+		worker_turn(worker, 200);
+	flow_abort_all(worker, ERR_SHUTDOWN, "over");
+	pool_fixture_turns();
+}
+
+static int
+set_up(void **state)
+{
+	clock_test_freeze(true);
+	return pool_fixture_set_up(state);
+}
+
+static int
+tear_down(void **state)
+{
+	int rc = pool_fixture_tear_down(state);
+
+	clock_test_freeze(false);
+	return rc;
+}
+
+#define BUSY_CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BUSY_CASE(a_shared_host_is_given_so_many_short_statements),
+		BUSY_CASE(tenants_take_turns),
+		BUSY_CASE(a_statement_that_takes_long_counts_no_more),
+		BUSY_CASE(a_waiter_that_leaves_is_not_served),
+		BUSY_CASE(a_host_of_one_tenant_has_no_such_ceiling),
+		BUSY_CASE(without_a_setting_only_a_local_host_has_it),
+		BUSY_CASE(newcomers_delay_each_other),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
