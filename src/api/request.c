@@ -206,7 +206,8 @@ record_is_suspect(const struct request *req)
 void
 request_end(struct request *req, const struct err *err)
 {
-	bool is_suspect = err->code == ERR_DATABASE && record_is_suspect(req);
+	bool is_suspect = (err->code == ERR_DATABASE || err->code == ERR_DATABASE_AWAY) &&
+	    record_is_suspect(req);
 
 	/* A handler that ended well has returned its lease; one still held was cut off mid-way. */
 	pool_return(&req->lease, POOL_DIRTY);

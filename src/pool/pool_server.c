@@ -82,9 +82,12 @@ server_move(struct server *s, enum server_state to)
 
 	assert(s->state != SERVER_CLOSING);
 	if (s->state == SERVER_IDLE) {
+		s->is_suspect = p->ops.probe != NULL && s->idle_since_us <= pool->suspect_us;
 		TAILQ_REMOVE(&pool->idle, s, pool_link);
 		TAILQ_REMOVE(&p->idle, s, link);
 	}
+	if (to == SERVER_RESETTING) /* a round trip, which proves it */
+		s->is_suspect = false;
 	server_exit(s);
 	server_enter(s, to);
 	if (to == SERVER_IDLE) {
@@ -124,6 +127,8 @@ server_launch(struct pool *pool, struct server *victim, struct deferred *deferre
 	s->worker = TAILQ_FIRST(&pool->waiters)->worker;
 	s->generation = pool->generation;
 	s->failures = pool->failures;
+	s->is_known = pool->has_worked;
+	s->is_paced = pool->is_paced;
 	server_enter(s, SERVER_LOGIN);
 	pool->count++;
 	if (victim != NULL) {

@@ -17,6 +17,7 @@
 
 static struct arena *arena;
 static struct pg_conn *conn;
+static struct pool_lease bare; /* of conn, and no pool: it is never exchanged */
 static const char *first_database;
 static char database[64];
 static const float *each[EACH]; /* chunk's vector */
@@ -47,7 +48,7 @@ store_op_store(struct flow *f)
 {
 	struct store_op *a = store_op_of(f);
 
-	return store_document(f, conn, a->document, a->chunks, each, a->dimensions);
+	return store_document(f, &bare, a->document, a->chunks, each, a->dimensions);
 }
 
 static enum flow_rc
@@ -55,7 +56,7 @@ store_op_find(struct flow *f)
 {
 	struct store_op *a = store_op_of(f);
 
-	return store_find(f, conn, a->id, a->document, &a->found);
+	return store_find(f, &bare, a->id, a->document, &a->found);
 }
 
 static enum flow_rc
@@ -63,7 +64,7 @@ store_op_search(struct flow *f)
 {
 	struct store_op *a = store_op_of(f);
 
-	return search_chunks(f, conn, a->vectors, a->dimensions, a->ids, a->id_count, a->k,
+	return search_chunks(f, &bare, a->vectors, a->dimensions, a->ids, a->id_count, a->k,
 	    &a->hits);
 }
 
@@ -94,6 +95,7 @@ redial(const char *dbname)
 	target.dbname = dbname;
 	pg_conn_close(conn);
 	conn = dial();
+	bare.conn = conn;
 }
 
 static const char *
