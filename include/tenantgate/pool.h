@@ -133,8 +133,9 @@ struct pool_lease {
  * is full), or when the login failed with what pg_reason() makes of it: ERR_DATABASE,
  * ERR_DATABASE_AWAY, ERR_DATABASE_QUOTA; always with the reason, that is, which limit was reached,
  * and retry_after. While the pool has nothing but logins under way, it waits for them beyond
- * query_wait_timeout, up to server_connect_timeout: a database that wakes is waited for. An aborted borrow holds nothing, or a
- * lease that it was granted just before: return the lease in a deferred cleanup either way. */
+ * query_wait_timeout, up to server_connect_timeout: a database that wakes is waited for. An aborted
+ * borrow holds nothing, or a lease that it was granted just before: return the lease in a deferred
+ * cleanup either way. */
 enum flow_rc	 pool_borrow(struct flow *, struct pools *, const struct pool_target *,
 		    struct pool_lease *) __attribute__((warn_unused_result));
 

@@ -28,9 +28,9 @@ lease_fill(struct pool_lease *lease, struct server *s)
  * What becomes of a returned server. A clean one goes to the next borrower. A dirty one, or one
  * left in a transaction, is reset before: a borrower must never see another's settings or locks. A
  * reset needs a flow on this worker, so a worker that has detached closes the connection; so does a
- * retired pool, which would close it after the reset. A suspect one comes back unused, from a waiter
- * that has left: the reset proves it. A busy or broken one is of no use to anybody, and makes those
- * suspect that are idle.
+ * retired pool, which would close it after the reset. A suspect one comes back unused, from a
+ * waiter that has left: the reset proves it. A busy or broken one is of no use to anybody, and
+ * makes those suspect that are idle.
  */
 void
 server_returned(struct server *s, enum pool_hygiene hygiene)

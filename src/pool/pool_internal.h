@@ -174,9 +174,9 @@ struct pool {
 	uint64_t		 retry_us;	/* monotonic: no login before; 0: none failed */
 	unsigned		 failures;	/* one after another; a success clears them */
 	bool			 has_worked;	/* a login has, once */
-	bool			 is_paced;	/* failures are told at once; the last borrower's word */
-	uint64_t		 suspect_us;	/* monotonic: of the last lost or silent server: those
-						 * that were idle then are probed first; 0: none */
+	bool			 is_paced;	/* failures are told at once; as size */
+	uint64_t		 suspect_us;	/* monotonic: when a server broke in use: those idle
+						 * then are probed first; 0: none has */
 	struct err		 failure;	/* of the last failed login; valid with retry_us */
 	uint64_t		 empty_since_us; /* monotonic; valid while POOL_EMPTY */
 };

@@ -166,6 +166,13 @@ pool_login_log(const struct server *s)
 	char reason[LOGIN_REASON_SIZE];
 
 	pool_login_reason(&pool_login_failure(s)->failure, reason);
+	if (pool_login_failure(s)->status == PG_REFUSED) {
+		log_event(LOG_WARNING, "pool.login_refused", NULL,
+		    "A login to a database could not be computed here: %s. See whether the "
+		    "processors keep up with the logins.",
+		    reason);
+		return;
+	}
 	log_event(LOG_WARNING, "pool.login_failed", NULL,
 	    "Login to the database %s at %s:%u failed: %s. See whether the server runs, and "
 	    "whether this role and its password are still valid.",

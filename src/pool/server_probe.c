@@ -6,8 +6,9 @@
  *
  * When one connection went silent (a network that forgot it, a host that is gone without a word),
  * each of its siblings would cost its borrower a whole deadline to find out. A probe costs a round
- * trip, or its own short deadline; and the first that stays unanswered closes all that are suspect.
- * Whoever wanted the server waits in the pool's queue, for this one or for a login.
+ * trip, or its own short deadline; and the first that stays unanswered closes all suspects that are
+ * idle. Whoever wanted the server waits in the pool's queue meanwhile, which gives it the next idle
+ * one: so several are probed at once, and together they take no longer than one.
  */
 #include "pool/pool_internal.h"
 

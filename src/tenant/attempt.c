@@ -41,7 +41,8 @@ static const struct flow_kind attempt_login_kind = { "tenant_login", attempt_log
 	NULL };
 
 static flow_step_fn attempt_create, attempt_save, attempt_wait, attempt_waited, attempt_login,
-    attempt_logged_in, attempt_login_told, attempt_schema, attempt_schema_applied, attempt_ready, attempt_done;
+    attempt_logged_in, attempt_login_told, attempt_schema, attempt_schema_applied, attempt_ready,
+    attempt_done;
 static flow_end_fn attempt_end;
 
 static const struct flow_step attempt_steps[] = {

@@ -57,7 +57,7 @@ struct pg_conn {
 	struct pg_stall {
 		struct event	 look;		/* added only during a COPY */
 		uint64_t	 limit_us;
-		uint64_t	 moved_us;	/* monotonic: when the server was last seen to take data */
+		uint64_t	 moved_us;	/* monotonic: when data was last seen to go */
 		unsigned	 pieces;	/* put so far */
 		unsigned	 seen_pieces;	/* when it was last looked */
 		int		 unsent;	/* bytes in the socket then */

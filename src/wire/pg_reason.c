@@ -12,87 +12,142 @@
 
 #define OPERATOR "The operator finds the reason in the log."
 
-struct reason_row {
-	const char *sqlstate; /* a prefix; "" with `is_bare`: the server gave none */
-	const char *words;    /* in the message, whatever their case; NULL: any message */
-	struct pg_reason reason;
+/* ---- reasons ---- */
+
+static const struct pg_reason starting = {
+	.code = ERR_DATABASE_AWAY,
+	.retry_after = 1,
+	.passes = true,
+	.detail = "The tenant's database is starting. Try again in a moment.",
 };
 
-#define AWAY(s, text, ...) { ERR_DATABASE_AWAY, s, .detail = text, __VA_ARGS__ }
+static const struct pg_reason stopped = {
+	.code = ERR_DATABASE_AWAY,
+	.retry_after = 1,
+	.passes = true,
+	.detail = "The tenant's database was stopped or restarted. Try again in a moment.",
+};
 
-#define STARTING \
-	AWAY(1, "The tenant's database is starting. Try again in a moment.", .passes = true)
-#define STOPPED \
-	AWAY(1, "The tenant's database was stopped or restarted. Try again in a moment.", \
-	    .passes = true)
-#define UNREACHED \
-	AWAY(2, "The tenant's database cannot be reached. Try again in a moment.", .passes = true, \
-	    .is_contact = true)
-#define SWITCHED_OFF \
-	AWAY(60, "The tenant's database is switched off at its provider. Ask the operator to " \
-		 "switch it on.")
-#define FULL(s) \
-	{ ERR_OVERLOADED, s, .is_full = true, \
-		.detail = "The tenant's database has no connection free. Try again in a moment." }
-#define QUOTA \
-	{ ERR_DATABASE_QUOTA, 60, \
-		.detail = "The tenant's database has used up a quota. Ask the operator to raise it, " \
-			  "or try again later." }
-#define SHORT \
-	AWAY(5, "The tenant's database is short of memory or disk. Try again later.", \
-	    .is_full = true)
-#define LOGIN \
-	{ ERR_DATABASE, 0, \
-		.detail = "The tenant's database refused the login on record. " OPERATOR }
-#define GONE \
-	{ ERR_DATABASE, 0, .detail = "The tenant's database is not there. " OPERATOR }
-#define UNSAFE \
-	{ ERR_DATABASE, 0, \
-		.detail = "No safe connection to the tenant's database could be made. " OPERATOR }
+static const struct pg_reason unreached = {
+	.code = ERR_DATABASE_AWAY,
+	.retry_after = 2,
+	.passes = true,
+	.is_contact = true,
+	.detail = "The tenant's database cannot be reached. Try again in a moment.",
+};
+
+static const struct pg_reason silent = {
+	.code = ERR_DATABASE_AWAY,
+	.retry_after = 2,
+	.is_contact = true,
+	.detail = "The tenant's database did not answer in time. Try again in a moment.",
+};
+
+static const struct pg_reason switched_off = {
+	.code = ERR_DATABASE_AWAY,
+	.retry_after = 60,
+	.detail = "The tenant's database is switched off at its provider. Ask the operator to "
+		  "switch it on.",
+};
+
+static const struct pg_reason read_only = {
+	.code = ERR_DATABASE_AWAY,
+	.retry_after = 5,
+	.detail = "The tenant's database takes no writes now. Try again later.",
+};
+
+static const struct pg_reason scant = {
+	.code = ERR_DATABASE_AWAY,
+	.retry_after = 5,
+	.is_full = true,
+	.detail = "The tenant's database is short of memory or disk. Try again later.",
+};
+
+static const struct pg_reason full = {
+	.code = ERR_OVERLOADED,
+	.retry_after = 1,
+	.is_full = true,
+	.detail = "The tenant's database has no connection free. Try again in a moment.",
+};
+
+static const struct pg_reason quota = {
+	.code = ERR_DATABASE_QUOTA,
+	.retry_after = 60,
+	.detail = "The tenant's database has used up a quota. Ask the operator to raise it, or try "
+		  "again later.",
+};
+
+static const struct pg_reason locked_out = {
+	.code = ERR_DATABASE,
+	.detail = "The tenant's database refused the login on record. " OPERATOR,
+};
+
+static const struct pg_reason gone = {
+	.code = ERR_DATABASE,
+	.detail = "The tenant's database is not there. " OPERATOR,
+};
+
+static const struct pg_reason unsafe = {
+	.code = ERR_DATABASE,
+	.detail = "No safe connection to the tenant's database could be made. " OPERATOR,
+};
+
+static const struct pg_reason unknown = {
+	.code = ERR_DATABASE,
+	.detail = "The tenant's database failed. Try again. " OPERATOR,
+};
+
+static const struct pg_reason ours = {
+	.code = ERR_OVERLOADED,
+	.retry_after = 1,
+	.passes = true,
+	.detail = "Too many logins to databases are being computed. Try again in a moment.",
+};
+
+/* ---- the table ---- */
+
+struct reason_row {
+	const char *sqlstate;		/* a prefix of it; "": the server gave none */
+	const char *words;		/* in the message, in any case; NULL: any message */
+	const struct pg_reason *reason; /* static */
+};
 
 static const struct reason_row rows[] = {
-	/* Neon's, by words; before those by class. */
-	{ "XX000", "temporarily unavailable", STARTING },
-	{ "XX000", "quota", QUOTA },
-	{ "53100", "size limit", QUOTA },
-	{ "XX000", "disabled", SWITCHED_OFF },
-	{ "XX000", "too many", FULL(5) },
-	{ "XX000", "permit to connect", FULL(5) },
-	{ "XX000", "connect to compute", STARTING },
-	{ "XX000", "endpoint", GONE },
-	/* A pooler's: PgBouncer answers "no more connections allowed (max_client_conn)". */
-	{ "08P01", "connections allowed", FULL(1) },
-	{ "53300", NULL, FULL(1) },
-	{ "53", NULL, SHORT },
-	{ "57P03", NULL, STARTING },
-	{ "57P", NULL, STOPPED },
-	{ "08", NULL, UNREACHED },
-	{ "25006", NULL, AWAY(5, "The tenant's database takes no writes now. Try again later.") },
-	{ "28", NULL, LOGIN },
-	{ "3D000", NULL, GONE },
-	{ "", "certificate", UNSAFE },
-	{ "", "does not support SSL", UNSAFE },
-	{ "", "refused", UNREACHED },
-	{ "", "reset", UNREACHED },
-	{ "", "closed the connection", UNREACHED },
-	{ "", "EOF", UNREACHED },
-	{ "", "broken pipe", UNREACHED },
-	{ "", "unreachable", UNREACHED },
-	{ "", "no route", UNREACHED },
-	{ "", "timed out", UNREACHED },
-	{ "", "no connection to the server", UNREACHED },
-	{ "", "connection is closed", UNREACHED },
-	{ "", "SSL", UNSAFE },
-	{ "", "channel binding", UNSAFE },
+	/* Neon's, before the rows of the same class. */
+	{ "XX000", "temporarily unavailable", &starting },
+	{ "XX000", "connect to compute", &starting },
+	{ "XX000", "quota", &quota },
+	{ "53100", "size limit", &quota },
+	{ "XX000", "disabled", &switched_off },
+	{ "XX000", "too many", &full },
+	{ "XX000", "permit to connect", &full },
+	{ "XX000", "endpoint", &gone },
+	/* PgBouncer's "no more connections allowed (max_client_conn)". */
+	{ "08P01", "connections allowed", &full },
+	{ "53300", NULL, &full },
+	{ "53", NULL, &scant },
+	{ "57P03", NULL, &starting },
+	{ "57P", NULL, &stopped },
+	{ "08", NULL, &unreached },
+	{ "25006", NULL, &read_only },
+	{ "28", NULL, &locked_out },
+	{ "3D000", NULL, &gone },
+	/* libpq's, the system's, and those of wire/. */
+	{ "", "certificate", &unsafe },
+	{ "", "does not support SSL", &unsafe },
+	{ "", "refused", &unreached },
+	{ "", "reset", &unreached },
+	{ "", "closed the connection", &unreached },
+	{ "", "EOF", &unreached },
+	{ "", "broken pipe", &unreached },
+	{ "", "unreachable", &unreached },
+	{ "", "no route", &unreached },
+	{ "", "timed out", &unreached },
+	{ "", "no connection to the server", &unreached },
+	{ "", "connection is closed", &unreached },
+	{ "", "SSL", &unsafe },
+	{ "", "channel binding", &unsafe },
 };
-
-static const struct pg_reason ours = { ERR_OVERLOADED, 1, .passes = true,
-	.detail = "Too many logins to databases are being computed. Try again in a moment." };
-static const struct pg_reason silent =
-    AWAY(2, "The tenant's database did not answer in time. Try again in a moment.",
-	.is_contact = true);
-static const struct pg_reason other = { ERR_DATABASE, 0,
-	.detail = "The tenant's database failed. Try again. " OPERATOR };
 
 static bool
 has_words(const char *text, const char *words)
@@ -120,8 +175,8 @@ pg_reason(const struct pg_result *r)
 		return &silent;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (row_matches(&rows[i], &r->failure))
-			return &rows[i].reason;
-	return &other;
+			return rows[i].reason;
+	return &unknown;
 }
 
 enum flow_rc

@@ -50,8 +50,8 @@ pg_stall_begin(struct pg_conn *c, uint64_t limit_us, struct event_base *base,
 		.limit_us = limit_us != 0 ? limit_us : PG_STALL_DEFAULT_US,
 		.moved_us = clock_mono_us(),
 	};
-	if (getsockopt(PQsocket(c->pq), IPPROTO_TCP, TCP_USER_TIMEOUT, &s->user_timeout_ms,
-		&len) != 0)
+	if (getsockopt(PQsocket(c->pq), IPPROTO_TCP, TCP_USER_TIMEOUT, &s->user_timeout_ms, &len) !=
+	    0)
 		s->user_timeout_ms = 0;
 	user_timeout_set(c, 0);
 	if (event_assign(&s->look, base, -1, 0, look, c) != 0)

@@ -90,9 +90,10 @@ struct pg_query {
 #define PG_TIMEOUT_DEFAULT_US	(30 * 1000000ull)
 
 /* *out is NULL after a failure, which is in *why (status PG_LOST, PG_TIMEOUT or PG_REFUSED, with
- * SQLSTATE where the server gave one: "28P01", "3D000"). timeout_us covers lookup, connect and login. dns
- * may be NULL when the host is numeric or a socket folder. *out is the flow's to close, also when
- * the flow is aborted between the login's end and its own next step: look at it in end(). */
+ * SQLSTATE where the server gave one: "28P01", "3D000"). timeout_us covers lookup, connect and
+ * login. dns may be NULL when the host is numeric or a socket folder. *out is the flow's to close,
+ * also when the flow is aborted between the login's end and its own next step: look at it in
+ * end(). */
 enum flow_rc	pg_connect(struct flow *, struct dns *, const struct pg_target *,
 		    uint64_t timeout_us, struct pg_conn **out, struct pg_result *why)
 		    __attribute__((warn_unused_result));
@@ -123,9 +124,9 @@ struct pg_reason {
 	const char	*detail;	/* static: a sentence for the tenant's client */
 };
 const struct pg_reason	*pg_reason(const struct pg_result *);
-/* PG_OK: FLOW_NEXT. Else flow_fail with the reason's code, after PG_TIMEOUT with ERR_TIMEOUT, or with
- * `code` instead when it is not ERR_NONE. The cause, for operators, is `what` (a few words like
- * "store the document"), the server's message and its SQLSTATE. */
+/* PG_OK: FLOW_NEXT. Else flow_fail with the reason's code, after PG_TIMEOUT with ERR_TIMEOUT, or
+ * with `code` instead when it is not ERR_NONE. The cause, for operators, is `what` (a few words
+ * like "store the document"), the server's message and its SQLSTATE. */
 enum flow_rc	pg_check(struct flow *, const struct pg_result *, enum err_code code,
 		    const char *what) __attribute__((warn_unused_result));
 
