@@ -27,22 +27,22 @@
 #include "api/respond.h"
 
 enum document_state {
-	DOCUMENT_FRESH,	   /* nothing was written anywhere */
-	DOCUMENT_INTENDED, /* the catalog may have a row that says 'ingesting' */
-	DOCUMENT_SENT,	   /* the tenant's database may have committed it */
-	DOCUMENT_STORED,   /* it has */
-	DOCUMENT_LISTED,   /* the catalog says 'ready' too */
+	DOCUMENT_FRESH,		/* nothing was written anywhere */
+	DOCUMENT_INTENDED,	/* the catalog may have a row that says 'ingesting' */
+	DOCUMENT_SENT,		/* the tenant's database may have committed it */
+	DOCUMENT_STORED,	/* it has */
+	DOCUMENT_LISTED,	/* the catalog says 'ready' too */
 };
 
 struct ingest {
-	struct request req; /* first */
-	void *work;	    /* owned: see work_of() */
-	struct ingest_memory memory;
-	struct ingest_report report;
-	enum document_state state; /* of the document under way */
-	struct document found;	   /* arena: the one stored under its id, if any */
-	bool is_found;
-	size_t batch; /* chunks of the model call under way */
+	struct request		 req;		/* first */
+	void			*work;		/* owned: see work_of() */
+	struct ingest_memory	 memory;
+	struct ingest_report	 report;
+	enum document_state	 state;		/* of the document under way */
+	struct document		 found;		/* arena: the one stored under its id, if any */
+	bool			 is_found;
+	size_t			 batch;		/* chunks of the model call under way */
 };
 
 static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_begin, ingest_find,
