@@ -195,8 +195,11 @@ build_ready(struct flow *f)
 static void
 build_clean_up(struct build *b, const struct err *err)
 {
+	char told[ERR_TOLD_SIZE];
+
+	err_tell(err, told);
 	if (err_is(err))
-		log_event(LOG_ERR, "standin.failed", NULL, "%s: %s", b->id, err->detail);
+		log_event(LOG_ERR, "standin.failed", NULL, "%s: %s", b->id, told);
 	pg_conn_close(b->conn);
 	pg_clear(&b->result);
 }

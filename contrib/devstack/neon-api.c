@@ -154,10 +154,12 @@ static void
 start_end(struct flow *f, const struct err *err)
 {
 	struct start *s = FLOW_OF(f, struct start, &start_kind);
+	char told[ERR_TOLD_SIZE];
 
 	pg_clear(&s->result);
+	err_tell(err, told);
 	if (err_is(err))
-		die(err->detail);
+		die(told);
 	s->done = true;
 }
 

@@ -29,6 +29,10 @@
  *  - A server (host and port) that refuses logins because it is full has a limit of its own from
  *    then on, over all pools that connect there: what is in use, then a twentieth more every 10 s.
  *
+ * A login that fails for what passes (a wake, a restart, a helper thread that is not free) is tried
+ * again until server_connect_timeout is over. A connection that is lost in use takes its siblings
+ * with it; one that went silent makes them suspect: each is probed before it is lent again.
+ *
  * After a failed login the target is left alone for a while, longer each time. Meanwhile borrowers
  * are given the reason, if the pool has no connection. That belongs to the target: pool_forget()
  * does not end it; another host, password or role does.
@@ -85,6 +89,8 @@ struct pool_ops {
 	enum flow_rc	(*connect)(struct flow *, struct dns *, const struct pg_target *,
 			    uint64_t timeout_us, struct pg_conn **out, struct pg_result *why);
 	enum flow_rc	(*reset)(struct flow *, struct pg_conn *, struct pg_result *out);
+	/* A round trip with a short deadline. NULL: what is alive is good. */
+	enum flow_rc	(*probe)(struct flow *, struct pg_conn *, struct pg_result *out);
 	bool		(*alive)(struct pg_conn *);
 	enum pg_conn_state (*state)(const struct pg_conn *);
 	void		(*close)(struct pg_conn *);
@@ -115,6 +121,8 @@ struct pool_target {
 	struct pg_target	pg;	/* borrowed; the pool's copy is wiped when it is freed */
 	unsigned		size;	/* 0: default_pool_size */
 	unsigned		weight;	/* divides what it holds, in the order; 0: 1 */
+	bool			is_paced; /* the borrower tries again by itself: a failed login is
+					 * told at once, whatever its reason */
 };
 
 /* A member of the borrower's struct, zeroed before the first borrow. */
@@ -129,9 +137,12 @@ struct pool_lease {
 };
 
 /* Fails with ERR_POOL_TIMEOUT (query_wait_timeout), ERR_OVERLOADED (max_waiting, or a server that
- * is full) or ERR_DATABASE (the login failed); always with the reason, that is, which limit was
- * reached, and retry_after. An aborted borrow holds nothing, or a
- * lease that it was granted just before: return the lease in a deferred cleanup either way. */
+ * is full), or when the login failed with what pg_reason() makes of it: ERR_DATABASE,
+ * ERR_DATABASE_AWAY, ERR_DATABASE_QUOTA; always with the reason, that is, which limit was reached,
+ * and retry_after. While the pool has nothing but logins under way, it waits for them beyond
+ * query_wait_timeout, up to server_connect_timeout: a database that wakes is waited for. An aborted
+ * borrow holds nothing, or a lease that it was granted just before: return the lease in a deferred
+ * cleanup either way. */
 enum flow_rc	 pool_borrow(struct flow *, struct pools *, const struct pool_target *,
 		    struct pool_lease *) __attribute__((warn_unused_result));
 
@@ -142,6 +153,15 @@ enum pool_hygiene {
 /* On the borrower's worker. Idempotent: an empty lease is nothing to return. A connection left in
  * a transaction is reset whatever the borrower says; one that is busy or broken is closed. */
 void		 pool_return(struct pool_lease *, enum pool_hygiene);
+
+/* One statement that may be sent twice: a read, or one whose first run left nothing behind when it
+ * was cut off (BEGIN). When the connection is lost before its result was whole, the lease is
+ * exchanged for one of a fresh connection, and the statement sent once more, and no third time. The
+ * query's texts and the lease are borrowed until the wait is over. A lease without a pool (a
+ * connection of the caller's own) is not exchanged. Wakes as pg_run() does; fails as pool_borrow()
+ * does when there is no other connection. */
+enum flow_rc	 pool_read(struct flow *, struct pool_lease *, const struct pg_query *,
+		    struct pg_result *out) __attribute__((warn_unused_result));
 
 /* For a target that may have changed or is gone, or whose connections may have died: idle ones are
  * closed now, active ones when they are returned. A back-off goes on for this same target; a

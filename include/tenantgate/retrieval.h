@@ -156,14 +156,15 @@ struct document {
 };
 
 /* The document of that id in the tenant's database; *found false when there is none. Strings in the
- * flow's arena. Fails with ERR_DATABASE, ERR_TIMEOUT. */
-enum flow_rc	store_find(struct flow *, struct pg_conn *, const char *id, struct document *,
+ * flow's arena. The lease may be exchanged (pool_read). Fails as pg_check() and pool_read() do. */
+enum flow_rc	store_find(struct flow *, struct pool_lease *, const char *id, struct document *,
 		    bool *found) __attribute__((warn_unused_result));
 /* Document and chunks in one transaction, the old chunks of that id replaced; vectors: one of
- * `dimensions` floats for each chunk, sent by binary COPY. Fills d->created_at. Fails with
- * ERR_DATABASE or ERR_TIMEOUT, and then nothing changed, unless the connection was lost during the
+ * `dimensions` floats for each chunk, sent by binary COPY. Fills d->created_at. A connection that
+ * is found dead at its first statement is exchanged. Fails as pg_check() and pool_read() do, and
+ * then nothing changed, unless the connection was lost during the
  * commit: only the database knows then. */
-enum flow_rc	store_document(struct flow *, struct pg_conn *, struct document *,
+enum flow_rc	store_document(struct flow *, struct pool_lease *, struct document *,
 		    const struct chunk_list *, const float *const *vectors, unsigned dimensions)
 		    __attribute__((warn_unused_result));
 
@@ -188,8 +189,9 @@ struct hits {
 
 /* The k nearest chunks, nearest first, their strings in the flow's arena. Of the given documents:
  * exact. Of all (no ids): exact up to a few thousand chunks, beyond that by the HNSW index, which
- * may miss some (vector_search.c). Fails with ERR_DATABASE, ERR_TIMEOUT. */
-enum flow_rc	search_chunks(struct flow *, struct pg_conn *, const float *query,
+ * may miss some (vector_search.c). The lease may be exchanged (pool_read). Fails as pg_check() and
+ * pool_read() do. */
+enum flow_rc	search_chunks(struct flow *, struct pool_lease *, const float *query,
 		    unsigned dimensions, const char *const *document_ids, unsigned document_count,
 		    unsigned k, struct hits *) __attribute__((warn_unused_result));
 

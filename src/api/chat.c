@@ -133,7 +133,7 @@ chat_search(struct flow *f)
 {
 	struct chat *c = chat_of(f);
 
-	return search_chunks(f, c->req.lease.conn, c->vector, model_dimensions(c->req.ctx->model),
+	return search_chunks(f, &c->req.lease, c->vector, model_dimensions(c->req.ctx->model),
 	    c->input.document_ids, c->input.document_count, c->input.top_k, &c->hits);
 }
 

@@ -151,8 +151,7 @@ ingest_find(struct flow *f)
 	struct ingest *in = ingest_of(f);
 
 	in->state = DOCUMENT_FRESH;
-	return store_find(f, in->req.lease.conn, item_of(in)->document.id, &in->found,
-	    &in->is_found);
+	return store_find(f, &in->req.lease, item_of(in)->document.id, &in->found, &in->is_found);
 }
 
 /* The same bytes under the same id: nothing is embedded again, and the stored row is listed as it
@@ -253,7 +252,7 @@ ingest_store(struct flow *f)
 
 	ingest_report_progress(&in->report, "store", 0, w->chunks.count);
 	in->state = DOCUMENT_SENT;
-	return store_document(f, in->req.lease.conn, &item_of(in)->document, &w->chunks, w->vectors,
+	return store_document(f, &in->req.lease, &item_of(in)->document, &w->chunks, w->vectors,
 	    model_dimensions(in->req.ctx->model));
 }
 

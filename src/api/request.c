@@ -206,7 +206,8 @@ record_is_suspect(const struct request *req)
 void
 request_end(struct request *req, const struct err *err)
 {
-	bool is_suspect = err->code == ERR_DATABASE && record_is_suspect(req);
+	bool is_suspect =
+	    (err->code == ERR_DATABASE || err->code == ERR_DATABASE_AWAY) && record_is_suspect(req);
 
 	/* A handler that ended well has returned its lease; one still held was cut off mid-way. */
 	pool_return(&req->lease, POOL_DIRTY);
@@ -214,7 +215,7 @@ request_end(struct request *req, const struct err *err)
 		request_reconcile(req, "");
 	if (is_suspect)
 		tenant_forget(req->ctx->tenants, req->tenant_id);
-	http_attach(req->x, NULL);	/* a client that leaves now finds no flow to abort */
+	http_attach(req->x, NULL); /* a client that leaves now finds no flow to abort */
 	if (err_is(err) && http_status(req->x) == 0)
 		http_problem(req->x, err, req->request_id);
 	if (req->route->in_access_log && req->ctx->conf->access_log)

@@ -124,7 +124,7 @@ search_run(struct flow *f)
 {
 	struct search *s = search_of(f);
 
-	return search_chunks(f, s->req.lease.conn, s->vector, model_dimensions(s->req.ctx->model),
+	return search_chunks(f, &s->req.lease, s->vector, model_dimensions(s->req.ctx->model),
 	    s->input.document_ids, s->input.document_count, s->input.top_k, &s->hits);
 }
 

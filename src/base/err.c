@@ -111,6 +111,15 @@ err_cause(struct err *e, const char *fmt, ...)
 }
 
 void
+err_tell(const struct err *e, char out[ERR_TOLD_SIZE])
+{
+	bool caused = e->cause[0] != '\0';
+
+	snprintf(out, ERR_TOLD_SIZE, "%s%s%s%s", e->detail, caused ? " (" : "", e->cause,
+	    caused ? ")" : "");
+}
+
+void
 err_clear(struct err *e)
 {
 	memset(e, 0, sizeof(*e));

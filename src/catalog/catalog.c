@@ -133,7 +133,7 @@ query_end(struct flow *f, const struct err *err)
 		    catalog_lane_noun(q->lane), why->retry_after);
 	else if (err_is(err))
 		snprintf(why->message, sizeof(why->message), "%.*s", (int)sizeof(why->message) - 1,
-		    err->detail);
+		    err->cause[0] != '\0' ? err->cause : err->detail);
 	*q->out = q->result;
 	memset(&q->result, 0, sizeof(q->result));
 }

@@ -270,6 +270,13 @@ migrate_try(struct flow *f)
 	return rc;
 }
 
+/* The cause, where one is known: an operator reads it, and it is no tenant's database. */
+static const char *
+migrate_why(const struct migration *m)
+{
+	return m->why.cause[0] != '\0' ? m->why.cause : m->why.detail;
+}
+
 /* At a start the database may come up after us: only what waiting cannot change is final. */
 static enum flow_rc
 migrate_check(struct flow *f)
@@ -281,11 +288,11 @@ migrate_check(struct flow *f)
 		atomic_store_explicit(&m->catalog->reached, true, memory_order_relaxed);
 		return FLOW_DONE;
 	case MIGRATION_REFUSED:
-		return flow_fail(f, ERR_CATALOG, "%s", m->why.detail);
+		return flow_fail(f, ERR_CATALOG, "%s", migrate_why(m));
 	case MIGRATION_UNREACHED:
 		break;
 	}
-	log_event(LOG_WARNING, "catalog.unreachable", NULL, "%s", m->why.detail);
+	log_event(LOG_WARNING, "catalog.unreachable", NULL, "%s", migrate_why(m));
 	flow_goto(f, migrate_try);
 	return flow_sleep(f, &m->backoff, backoff_us(&migrate_backoff, ++m->tries, 0));
 }

@@ -28,7 +28,9 @@ lease_fill(struct pool_lease *lease, struct server *s)
  * What becomes of a returned server. A clean one goes to the next borrower. A dirty one, or one
  * left in a transaction, is reset before: a borrower must never see another's settings or locks. A
  * reset needs a flow on this worker, so a worker that has detached closes the connection; so does a
- * retired pool, which would close it after the reset. A busy or broken one is of no use to anybody.
+ * retired pool, which would close it after the reset. A suspect one comes back unused, from a
+ * waiter that has left: the reset proves it. A busy or broken one is of no use to anybody, and
+ * makes those suspect that are idle.
  */
 void
 server_returned(struct server *s, enum pool_hygiene hygiene)
@@ -37,11 +39,13 @@ server_returned(struct server *s, enum pool_hygiene hygiene)
 	struct pools *p = pool->pools;
 	enum pg_conn_state state = p->ops.state(s->conn);
 	bool usable = state == PG_IDLE || state == PG_IN_TRANSACTION;
-	bool clean = state == PG_IDLE && hygiene == POOL_CLEAN;
+	bool clean = state == PG_IDLE && hygiene == POOL_CLEAN && !s->is_suspect;
 	struct deferred deferred;
 
 	assert(s->state == SERVER_ACTIVE && worker_is_mine(s->worker));
 	pools_lock(p, &deferred);
+	if (!usable)
+		pool->suspect_us = clock_mono_us();
 	if (usable && clean) {
 		server_offer(s, &deferred);
 	} else if (usable && !pool->retired &&
@@ -93,6 +97,22 @@ borrow_undo(struct pools *p, struct server *s)
 	pools_unlock(p, &deferred);
 }
 
+/* It is probed while the flow waits, as its pool's first: for this server, or for another. */
+static enum flow_rc
+borrow_probed(struct flow *f, struct pool_lease *lease, struct server *s)
+{
+	struct pools *p = s->pool->pools;
+	struct deferred deferred;
+	struct waiter *w;
+
+	pools_lock(p, &deferred);
+	p->borrowed_total--;
+	w = waiter_queue(f, s->pool, lease);
+	server_probe(s, &deferred);
+	pools_unlock(p, &deferred);
+	return waiter_wait(w);
+}
+
 /* What a borrow comes to under the lock: exactly one of the three is set. */
 struct decision {
 	struct server *server; /* idle until now, still to be checked */
@@ -138,11 +158,14 @@ pool_borrow(struct flow *f, struct pools *p, const struct pool_target *target,
 			return waiter_wait(decision.waiter);
 		if (decision.server == NULL)
 			return flow_fail_err(f, &decision.err);
-		if (server_is_fit(decision.server)) {
-			lease_fill(lease, decision.server);
-			return FLOW_NEXT;
+		if (!server_is_fit(decision.server)) {
+			borrow_undo(p, decision.server);
+			continue;
 		}
-		borrow_undo(p, decision.server);
+		if (decision.server->is_suspect)
+			return borrow_probed(f, lease, decision.server);
+		lease_fill(lease, decision.server);
+		return FLOW_NEXT;
 	}
 }
 

@@ -100,6 +100,7 @@ pool_find(struct pools *p, const struct pool_target *target, struct deferred *de
 	if (pool == NULL)
 		pool = pool_add(p, target, newest, deferred);
 	pool->size = target->size != 0 ? target->size : p->conf.default_pool_size;
+	pool->is_paced = target->is_paced;
 	pool->forgotten = false;
 	return pool;
 }
@@ -153,6 +154,20 @@ pool_renew(struct pool *pool, struct deferred *deferred)
 	pool->forgotten = true;
 	pool_drop_idle(pool, deferred);
 	pool_changed(pool, deferred);
+}
+
+/* Its siblings most likely died with it (a restart, a compute that was stopped). What has logged in
+ * since is spared: of many that are lost together the first alone does this. */
+void
+pool_server_lost(struct server *s, struct deferred *deferred)
+{
+	struct pool *pool = s->pool;
+
+	if (s->generation == pool->generation) {
+		pool->generation++;
+		pool_drop_idle(pool, deferred);
+	}
+	server_discard(s, deferred);
 }
 
 void

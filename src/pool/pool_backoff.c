@@ -74,20 +74,17 @@ pool_login_reason(const struct pg_failure *failure, char out[LOGIN_REASON_SIZE])
 }
 
 /* Kept for those who wait and for those who come before retry_us: they fail with this reason, and
- * the database is not asked. */
+ * the database is not asked. The server's words are the cause, for operators. */
 static void
-pool_failure_set(struct pool *pool, const struct pg_failure *why, bool is_full)
+pool_failure_set(struct pool *pool, const struct pg_result *why, const struct pg_reason *reason)
 {
-	char reason[LOGIN_REASON_SIZE];
+	char words[LOGIN_REASON_SIZE];
 
-	pool_login_reason(why, reason);
+	pool_login_reason(&why->failure, words);
 	err_clear(&pool->failure);
-	if (is_full)
-		err_set(&pool->failure, ERR_OVERLOADED,
-		    "The database's server is full: %s. Try again.", reason);
-	else
-		err_set(&pool->failure, ERR_DATABASE,
-		    "Login to the database failed: %s. Try again.", reason);
+	err_set(&pool->failure, reason->code, "%s", reason->detail);
+	err_cause(&pool->failure, "Login to the database failed: %s.", words);
+	pool->failure.retry_after = reason->retry_after;
 }
 
 /* "too many connections for role "x"" or "for database "x"" is not the server's own limit, and must
@@ -103,15 +100,19 @@ learn_limit(struct pool *pool, const struct pg_failure *why)
 	return pool_host_in_use(pool->host);
 }
 
-/* Logins that were under way together and fail together are one failure. */
+/* Logins that were under way together and fail together are one failure. What was refused by our
+ * own helpers says nothing of the target: there is no back-off, and who waits gets another login,
+ * which was paused for often enough (server_login.c). */
 void
-pool_login_failed(const struct server *s, const struct pg_failure *why, uint64_t wait_us)
+pool_login_failed(const struct server *s, const struct pg_result *why, uint64_t wait_us)
 {
 	struct pool *pool = s->pool;
-	bool is_full = strncmp(why->sqlstate, "53", 2) == 0;
+	const struct pg_reason *reason = pg_reason(why);
 
-	pool_failure_set(pool, why, is_full);
-	if (is_full && learn_limit(pool, why) > 0)
+	if (why->status == PG_REFUSED)
+		return;
+	pool_failure_set(pool, why, reason);
+	if (reason->is_full && learn_limit(pool, &why->failure) > 0)
 		return;
 	if (pool->failures < s->failures + 1)
 		pool->failures = s->failures + 1;
@@ -125,6 +126,7 @@ pool_login_worked(const struct server *s)
 
 	pool->retry_us = 0;
 	pool->failures = 0;
+	pool->has_worked = true;
 	pool_limit_confirm(&pool->learned, pool_in_use(pool) + 1);
 	pool_host_confirm(pool->host);
 }

@@ -51,6 +51,11 @@ struct server {
 	enum server_state	 state;
 	struct server		*heir;		/* CLOSING: gets the slot; or NULL */
 	bool			 used;		/* has been lent at least once */
+	bool			 is_suspect;	/* lent; was idle while a sibling went silent */
+	bool			 is_known;	/* a login to its pool's target had worked before */
+	bool			 is_paced;	/* its pool's at the launch */
+	unsigned		 tries;		/* logins begun */
+	struct timer		 pause;		/* between them */
 	bool			 asks;		/* its login asks for max_connections */
 	unsigned		 generation;	/* its pool's at the launch; older is out of date */
 	unsigned		 failures;	/* its pool's at the launch */
@@ -179,6 +184,10 @@ struct pool {
 	struct pool_limit	 learned;	/* the role's or the database's own: 53300 */
 	uint64_t		 retry_us;	/* monotonic: no login before; 0: none failed */
 	unsigned		 failures;	/* one after another; a success clears them */
+	bool			 has_worked;	/* a login has, once */
+	bool			 is_paced;	/* failures are told at once; as size */
+	uint64_t		 suspect_us;	/* monotonic: when a server broke in use: those idle
+						 * then are probed first; 0: none has */
 	struct err		 failure;	/* of the last failed login; valid with retry_us */
 	uint64_t		 empty_since_us; /* monotonic; valid while POOL_EMPTY */
 };
@@ -306,7 +315,7 @@ uint64_t	 pool_login_wait(const struct pool_conf *, unsigned failures);
 /* The reason of a failed login as "message (SQLSTATE 28P01)", without a stop. Takes no lock. */
 #define LOGIN_REASON_SIZE 216
 void		 pool_login_reason(const struct pg_failure *, char out[LOGIN_REASON_SIZE]);
-void		 pool_login_failed(const struct server *, const struct pg_failure *,
+void		 pool_login_failed(const struct server *, const struct pg_result *,
 		    uint64_t wait_us);
 void		 pool_login_worked(const struct server *);	/* still in LOGIN */
 /* Logins that may be under way at once: few while none has been seen to work. */
@@ -330,8 +339,15 @@ void		 server_discard(struct server *, struct deferred *);	/* and pool_changed()
 void		 server_gone(struct server *, struct deferred *);	/* closed: frees it */
 bool		 server_is_expired(const struct server *);
 void		 server_reset(struct server *);	/* on its worker; with the lock or without */
+/* A server of it was lost in use: those of its generation are not lent again. */
+void		 pool_server_lost(struct server *, struct deferred *);
 /* struct pool_ops over a real connection; not under the lock. */
 enum flow_rc	 server_reset_session(struct flow *, struct pg_conn *, struct pg_result *);
+
+/* server_probe.c: ACTIVE or idle until now, and suspect; under the lock, on its worker. It is
+ * offered, or discarded. */
+void		 server_probe(struct server *, struct deferred *);
+enum flow_rc	 server_probe_session(struct flow *, struct pg_conn *, struct pg_result *);
 
 /* server_close.c; not under the lock: a CLOSING one, whose slot is free when it is gone */
 void		 server_close(struct server *);

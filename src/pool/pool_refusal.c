@@ -52,15 +52,16 @@ retry_after_place(unsigned place, struct pool_rate *r)
 
 /* ---- reasons ---- */
 
-/* Rounded up, or a client would come back too early. */
+/* Rounded up, or a client would come back too early; the reason may ask for more. */
 void
 pool_backoff_error(const struct pool *pool, struct err *err)
 {
-	uint64_t now = clock_mono_us();
+	uint64_t now = clock_mono_us(), us = pool->retry_us > now ? pool->retry_us - now : 1;
+	int s = (int)((us + SECOND_US - 1) / SECOND_US);
 
 	*err = pool->failure;
-	if (pool->retry_us > now)
-		err->retry_after = (int)((pool->retry_us - now + SECOND_US - 1) / SECOND_US);
+	if (err->retry_after < s)
+		err->retry_after = s;
 }
 
 /* The ceiling of the queue bounds the requests that a tenant's burst keeps in memory until they
@@ -137,7 +138,7 @@ pool_timeout_error(struct waiter *w, struct err *err)
 {
 	struct pool *pool = w->pool;
 	struct pools *p = pool->pools;
-	double s = (double)p->conf.query_wait_timeout_us / 1e6;
+	double s = (double)(clock_mono_us() - w->since_us) / 1e6;
 
 	if (pool->place == POOL_BACKOFF) {
 		pool_backoff_error(pool, err);

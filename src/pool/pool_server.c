@@ -85,9 +85,12 @@ server_move(struct server *s, enum server_state to)
 
 	assert(s->state != SERVER_CLOSING);
 	if (s->state == SERVER_IDLE) {
+		s->is_suspect = p->ops.probe != NULL && s->idle_since_us <= pool->suspect_us;
 		TAILQ_REMOVE(&pool->idle, s, pool_link);
 		TAILQ_REMOVE(&p->idle, s, link);
 	}
+	if (to == SERVER_RESETTING) /* a round trip, which proves it */
+		s->is_suspect = false;
 	server_exit(s);
 	server_enter(s, to);
 	if (to == SERVER_IDLE) {
@@ -128,6 +131,8 @@ server_launch(struct pool *pool, struct server *victim, struct deferred *deferre
 	s->generation = pool->generation;
 	s->failures = pool->failures;
 	pool->host->launched_us = pool->pools->launched_us = clock_mono_us();
+	s->is_known = pool->has_worked;
+	s->is_paced = pool->is_paced;
 	server_enter(s, SERVER_LOGIN);
 	pool->count++;
 	if (victim != NULL) {

@@ -35,6 +35,7 @@ pool_conf_init(struct pool_conf *conf)
 static const struct pool_ops wire_ops = {
 	.connect = pg_connect,
 	.reset = server_reset_session,
+	.probe = server_probe_session,
 	.alive = pg_conn_alive,
 	.state = pg_conn_state,
 	.close = pg_conn_close,

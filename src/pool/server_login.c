@@ -3,22 +3,34 @@
  * server_login: the login of one server, a flow of its own; at the first one to a host its
  * max_connections is asked as well. A failure of that question means nothing, unless it has cost
  * the connection.
+ *
+ *	[connect] --> [connected] --> [ask] --> idle, or lent
+ *	    ^              |
+ *	    +--- pause ----+  the reason passes by itself, and server_connect_timeout is not over
+ *
+ * So a database that wakes or restarts costs those who wait for it their time, and no error. The
+ * first login after a failure is not so patient: whoever comes while a database is away for longer
+ * hears at once that it is.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "pool/pool_internal.h"
+#include "tenantgate/base/backoff.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
 
 #define ASK_TIMEOUT_US (5 * 1000000ull)
 
-static flow_step_fn pool_login_connect, pool_login_ask;
+static const struct backoff login_pause = { 200 * 1000, 1000000, 150 };
+
+static flow_step_fn pool_login_connect, pool_login_connected, pool_login_ask;
 static flow_release_fn pool_login_release;
 
 static const struct flow_step pool_login_steps[] = {
 	{ "connect", pool_login_connect },
+	{ "connected", pool_login_connected },
 	{ "ask", pool_login_ask },
 	{ NULL, NULL },
 };
@@ -41,6 +53,17 @@ server_dns(struct server *s, bool *attached)
 	return pool_worker.dns;
 }
 
+/* Of server_connect_timeout, which is for all tries together. */
+static uint64_t
+login_left_us(const struct server *s)
+{
+	uint64_t now = clock_mono_us();
+	uint64_t end_us = s->login_began_us + s->pool->pools->conf.server_connect_timeout_us;
+
+	return end_us > now ? end_us - now : 0;
+}
+
+/* (0 would be no deadline at all.) */
 static enum flow_rc
 pool_login_connect(struct flow *f)
 {
@@ -51,8 +74,35 @@ pool_login_connect(struct flow *f)
 
 	if (!attached)
 		return flow_fail(f, ERR_SHUTDOWN, "The worker is shutting down. Try again.");
-	return p->ops.connect(f, dns, &s->pool->target, p->conf.server_connect_timeout_us, &s->conn,
-	    &s->result);
+	s->tries++;
+	return p->ops.connect(f, dns, &s->pool->target, login_left_us(s) + 1, &s->conn, &s->result);
+}
+
+/* Our own helpers' refusals are waited out always. A server that was never reached may be none: it
+ * is not waited for. */
+static bool
+login_is_worth_waiting(const struct server *s)
+{
+	const struct pg_reason *reason = pg_reason(&s->result);
+
+	return s->result.status == PG_REFUSED ||
+	    (reason->passes && s->failures == 0 && !s->is_paced &&
+		(s->is_known || !reason->is_contact));
+}
+
+static enum flow_rc
+pool_login_connected(struct flow *f)
+{
+	struct server *s = FLOW_OF(f, struct server, &pool_login_kind);
+	uint64_t pause_us;
+
+	if (s->conn != NULL || !login_is_worth_waiting(s))
+		return FLOW_NEXT;
+	pause_us = backoff_us(&login_pause, s->tries, 0);
+	if (pause_us >= login_left_us(s))
+		return FLOW_NEXT;
+	flow_goto(f, pool_login_connect);
+	return flow_sleep(f, &s->pause, pause_us);
 }
 
 /* server_lifetime from now, and by chance up to the jitter more: connections made together, at a
@@ -102,10 +152,10 @@ pool_login_ask(struct flow *f)
 }
 
 /* What the question lost is reported as a failed login. */
-static const struct pg_failure *
+static const struct pg_result *
 pool_login_failure(const struct server *s)
 {
-	return s->conn == NULL ? &s->result.failure : &s->asked.failure;
+	return s->conn == NULL ? &s->result : &s->asked;
 }
 
 /* For the operator; the waiters get the same reason without host and database. */
@@ -115,7 +165,14 @@ pool_login_log(const struct server *s)
 	const struct pg_target *t = &s->pool->target;
 	char reason[LOGIN_REASON_SIZE];
 
-	pool_login_reason(pool_login_failure(s), reason);
+	pool_login_reason(&pool_login_failure(s)->failure, reason);
+	if (pool_login_failure(s)->status == PG_REFUSED) {
+		log_event(LOG_WARNING, "pool.login_refused", NULL,
+		    "A login to a database could not be computed here: %s. See whether the "
+		    "processors keep up with the logins.",
+		    reason);
+		return;
+	}
 	log_event(LOG_WARNING, "pool.login_failed", NULL,
 	    "Login to the database %s at %s:%u failed: %s. See whether the server runs, and "
 	    "whether this role and its password are still valid.",

@@ -92,8 +92,8 @@ waiter_enqueue(struct waiter *w, struct pool *pool)
 	pool->pools->waiting++;
 }
 
-/* The server that it was granted is closed, and it waits on, in its old place, for what is left of
- * its time. Its timer may have rung while it was notified. */
+/* The server that it was granted is closed, or probed first, and it waits on, in its old place, for
+ * what is left of its time. Its timer may have rung while it was notified. */
 static void
 waiter_requeue(struct waiter *w)
 {
@@ -107,7 +107,10 @@ waiter_requeue(struct waiter *w)
 	w->server = NULL;
 	p->borrowed_total--;
 	waiter_enqueue(w, s->pool);
-	server_discard(s, &deferred);
+	if (s->is_suspect)
+		server_probe(s, &deferred);
+	else
+		server_discard(s, &deferred);
 	pools_unlock(p, &deferred);
 }
 
@@ -118,7 +121,8 @@ waiter_wake(struct waiter *w)
 		lease_fill(w->lease, w->server);
 		flow_wake(w->flow);
 	} else {
-		w->lease->login_failed = w->err.code == ERR_DATABASE;
+		w->lease->login_failed =
+		    w->err.code == ERR_DATABASE || w->err.code == ERR_DATABASE_AWAY;
 		flow_wake_err(w->flow, &w->err);
 	}
 }
@@ -131,7 +135,8 @@ waiter_notified(void *arg)
 	if (w->state == WAITER_LEFT) {
 		if (w->server != NULL)
 			server_returned(w->server, POOL_CLEAN);
-	} else if (w->server != NULL && w->was_idle && !server_is_fit(w->server)) {
+	} else if (w->server != NULL && w->was_idle &&
+	    (!server_is_fit(w->server) || w->server->is_suspect)) {
 		waiter_requeue(w);
 		return;
 	} else {
@@ -176,13 +181,35 @@ waiter_cancelled(void *arg)
 		w->state = WAITER_LEFT;
 }
 
+/* What is left of server_connect_timeout, while the pool has nothing but logins under way: then it
+ * is not others who keep the connections, but the database that is slow, or wakes. 0: nothing. */
+static uint64_t
+waiter_login_left_us(struct waiter *w)
+{
+	struct pools *p = w->pools;
+	struct deferred deferred;
+	uint64_t now = clock_mono_us(), end_us = w->since_us + p->conf.server_connect_timeout_us;
+	bool waits;
+
+	pools_lock(p, &deferred);
+	waits = w->state == WAITER_QUEUED && w->pool->servers[SERVER_LOGIN] > 0 &&
+	    pool_live(w->pool) == w->pool->servers[SERVER_LOGIN];
+	pools_unlock(p, &deferred);
+	return waits && end_us > now ? end_us - now : 0;
+}
+
 /* query_wait_timeout. A grant that is on its way wins: the connection is there, so it is used. */
 static void
 waiter_timed_out(void *arg)
 {
 	struct waiter *w = arg;
 	struct err err = { .code = ERR_NONE };
+	uint64_t more_us = waiter_login_left_us(w);
 
+	if (more_us > 0) {
+		timer_start(&w->timer, more_us);
+		return;
+	}
 	if (!waiter_leave(w, &err))
 		return;
 	flow_wake_err(w->flow, &err);

@@ -10,7 +10,7 @@
 
 struct document_find {
 	struct flow flow;
-	struct pg_conn *conn;	   /* borrowed */
+	struct pool_lease *lease;  /* borrowed */
 	const char *id;		   /* borrowed */
 	struct document *document; /* borrowed: filled */
 	bool *found;		   /* borrowed: filled */
@@ -45,7 +45,7 @@ document_find_query(struct flow *f)
 	};
 
 	flow_defer(f, document_find_clear, s);
-	return pg_run(f, s->conn, &q, &s->result);
+	return pool_read(f, s->lease, &q, &s->result);
 }
 
 /* In the order of the columns. The result is freed with the flow, the copies live on. */
@@ -82,14 +82,15 @@ document_find_read(struct flow *f)
 }
 
 enum flow_rc
-store_find(struct flow *f, struct pg_conn *conn, const char *id, struct document *out, bool *found)
+store_find(struct flow *f, struct pool_lease *lease, const char *id, struct document *out,
+    bool *found)
 {
 	struct document_find *s = arena_alloc(f->arena, sizeof(*s));
 
 	*found = false;
 	if (s == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's row");
-	s->conn = conn;
+	s->lease = lease;
 	s->id = id;
 	s->document = out;
 	s->found = found;

@@ -27,7 +27,7 @@
 
 struct document_store {
 	struct flow flow;
-	struct pg_conn *conn;		 /* borrowed */
+	struct pool_lease *lease;	 /* borrowed */
 	struct document *document;	 /* borrowed; created_at is filled */
 	const struct chunk_list *chunks; /* borrowed */
 	const float *const *vectors;	 /* borrowed: one of each chunk */
@@ -106,9 +106,10 @@ static enum flow_rc
 store_run(struct flow *f, const struct pg_query *q, struct pg_result *out)
 {
 	pg_clear(out);
-	return pg_run(f, document_store_of(f)->conn, q, out);
+	return pg_run(f, document_store_of(f)->lease->conn, q, out);
 }
 
+/* The one statement that may be sent to a second connection: nothing was sent before it. */
 static enum flow_rc
 store_begin(struct flow *f)
 {
@@ -116,7 +117,7 @@ store_begin(struct flow *f)
 	const struct pg_query q = { .sql = "BEGIN" };
 
 	flow_defer(f, document_store_clear, s);
-	return store_run(f, &q, &s->result);
+	return pool_read(f, s->lease, &q, &s->result);
 }
 
 static enum flow_rc
@@ -223,10 +224,10 @@ store_copy(struct flow *f)
 		return store_failure(f);
 	pg_clear(&s->result);
 	s->row = 0;
-	return pg_copy_in(f, s->conn,
+	return pg_copy_in(f, s->lease->conn,
 	    "COPY public.chunk (document_id, chunk_index, page, content, embedding)"
 	    " FROM STDIN (FORMAT binary)",
-	    store_fill, s, COPY_TIMEOUT_US, &s->result);
+	    store_fill, s, 0, COPY_TIMEOUT_US, &s->result);
 }
 
 static enum flow_rc
@@ -264,7 +265,7 @@ store_failed(struct flow *f)
 }
 
 enum flow_rc
-store_document(struct flow *f, struct pg_conn *conn, struct document *d,
+store_document(struct flow *f, struct pool_lease *lease, struct document *d,
     const struct chunk_list *chunks, const float *const *vectors, unsigned dimensions)
 {
 	struct document_store *s = arena_alloc(f->arena, sizeof(*s));
@@ -272,7 +273,7 @@ store_document(struct flow *f, struct pg_conn *conn, struct document *d,
 	assert(dimensions > 0 && dimensions <= INT16_MAX);
 	if (s == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "storing the document");
-	s->conn = conn;
+	s->lease = lease;
 	s->document = d;
 	s->chunks = chunks;
 	s->vectors = vectors;

@@ -116,7 +116,7 @@ reconcile_find(struct flow *f)
 {
 	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 
-	return store_find(f, m->lease.conn, row_id(m), &m->document, &m->found);
+	return store_find(f, &m->lease, row_id(m), &m->document, &m->found);
 }
 
 /* The lease goes back before the catalog is written: no flow holds one while it waits for another
@@ -146,12 +146,14 @@ static void
 reconcile_end(struct flow *f, const struct err *err)
 {
 	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
+	char told[ERR_TOLD_SIZE];
 
+	err_tell(err, told);
 	pool_return(&m->lease, POOL_DIRTY);
 	if (err_is(err) && err->code != ERR_SHUTDOWN)
 		log_event(LOG_WARNING, "documents.reconcile_failed", NULL,
 		    "The list of tenant %s is not reconciled, a later request tries again: %s",
-		    m->tenant, err->detail);
+		    m->tenant, told);
 	else if (m->at > 0)
 		log_event(LOG_NOTICE, "documents.reconciled", NULL,
 		    "The catalog's list of tenant %s was reconciled: %u documents.", m->tenant,

@@ -59,8 +59,8 @@ static const char among_some[] =
 
 struct vector_search {
 	struct flow flow;
-	struct pg_conn *conn; /* borrowed */
-	struct hits *hits;    /* borrowed: filled */
+	struct pool_lease *lease; /* borrowed */
+	struct hits *hits;	  /* borrowed: filled */
 	bool filtered;		 /* among the given documents alone */
 	char limit[12];		 /* $2, as text */
 	struct buf vector;	 /* owned: $1, binary */
@@ -103,7 +103,7 @@ vector_search_query(struct flow *f)
 
 	if (s->filtered)
 		q.params[q.param_count++] = PG_TEXT(s->ids.data);
-	return pg_run(f, s->conn, &q, &s->result);
+	return pool_read(f, s->lease, &q, &s->result);
 }
 
 /* The cosine similarity, 1 best. A stored vector of length zero has none (NaN), and 0 is shown. */
@@ -161,7 +161,7 @@ vector_search_release(struct flow *f)
 }
 
 enum flow_rc
-search_chunks(struct flow *f, struct pg_conn *conn, const float *query, unsigned dimensions,
+search_chunks(struct flow *f, struct pool_lease *lease, const float *query, unsigned dimensions,
     const char *const *document_ids, unsigned document_count, unsigned k, struct hits *hits)
 {
 	struct vector_search *s = arena_alloc(f->arena, sizeof(*s));
@@ -170,7 +170,7 @@ search_chunks(struct flow *f, struct pg_conn *conn, const float *query, unsigned
 	*hits = (struct hits){ 0 };
 	if (s == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the search");
-	s->conn = conn;
+	s->lease = lease;
 	s->hits = hits;
 	s->filtered = document_count > 0;
 	snprintf(s->limit, sizeof(s->limit), "%u", k);

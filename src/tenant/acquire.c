@@ -68,18 +68,21 @@ acquire_read(struct row_acquisition *a)
 	return FLOW_NEXT;
 }
 
-/* What the last attempt was refused is told again, with the time that is left: to ask the provider
- * would take a call from tenants that it does not refuse. */
+/* That the last attempt was refused is told again, with the time that is left: to ask the provider
+ * would take a call from tenants that it does not refuse. Why is for operators. */
 static enum flow_rc
 acquire_refused(struct row_acquisition *a)
 {
 	struct err err = { 0 };
 
-	err_set(&err, a->row->refusals > 0 ? ERR_NEON : ERR_PROVISIONING, "%s",
-	    a->row->last_error[0] != '\0'
-		? a->row->last_error
-		: "The attempt to make the tenant's database failed on another worker or replica. "
-		  "Try again.");
+	if (a->row->refusals > 0)
+		err_set(&err, ERR_NEON,
+		    "The provider refused to make the tenant's database. Ask the operator to look "
+		    "at the log, or try again later.");
+	else
+		err_set(&err, ERR_PROVISIONING,
+		    "The last attempt to make the tenant's database failed. Try again.");
+	err_cause(&err, "%s", a->row->last_error);
 	err.retry_after = a->row->wait_s;
 	return flow_fail_err(&a->flow, &err);
 }

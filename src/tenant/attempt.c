@@ -41,7 +41,8 @@ static const struct flow_kind attempt_login_kind = { "tenant_login", attempt_log
 	NULL };
 
 static flow_step_fn attempt_create, attempt_save, attempt_wait, attempt_waited, attempt_login,
-    attempt_logged_in, attempt_schema, attempt_schema_applied, attempt_ready, attempt_done;
+    attempt_logged_in, attempt_login_told, attempt_schema, attempt_schema_applied, attempt_ready,
+    attempt_done;
 static flow_end_fn attempt_end;
 
 static const struct flow_step attempt_steps[] = {
@@ -51,6 +52,7 @@ static const struct flow_step attempt_steps[] = {
 	{ "waited", attempt_waited },
 	{ "login", attempt_login },
 	{ "logged_in", attempt_logged_in },
+	{ "login_told", attempt_login_told },
 	{ "schema", attempt_schema },
 	{ "schema_applied", attempt_schema_applied },
 	{ "ready", attempt_ready },
@@ -152,6 +154,7 @@ attempt_login_borrow(struct flow *f)
 	char key[TENANT_KEY_SIZE];
 
 	tenant_target(l->tenant, &target, key);
+	target.is_paced = true;
 	return pool_borrow(f, l->tenants->pools, &target, l->lease);
 }
 
@@ -196,9 +199,20 @@ attempt_logged_in(struct flow *f)
 		a->is_locked_out = a->why.code == ERR_DATABASE;
 		return flow_fail_err(f, &a->why);
 	}
+	err_tell(&a->why, a->told);
 	log_event(LOG_NOTICE, "tenant.login_failed", f->request_id,
 	    "The new database of tenant %s takes no login yet; trying again: %s", a->row->tenant.id,
-	    a->why.detail);
+	    a->told);
+	return row_tell(f, a->tenants->catalog, a->row, a->told, &a->result);
+}
+
+/* Whether the catalog took it is not looked at: the next write to the row tells. */
+static enum flow_rc
+attempt_login_told(struct flow *f)
+{
+	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
+
+	pg_clear(&a->result);
 	flow_goto(f, attempt_login);
 	return flow_sleep(f, &a->backoff_timer, backoff_us(&attempt_backoff, a->logins, 0));
 }

@@ -37,6 +37,7 @@ struct attempt {
 	struct pool_lease lease; /* of the tenant's own database */
 	struct timer backoff_timer;
 	struct err why;	    /* outcome of the last login */
+	char told[ERR_TOLD_SIZE]; /* the same for operators */
 	unsigned logins;    /* tried so far */
 	unsigned statement; /* of conf->schema: the one to run, or under way */
 	bool was_gone;	    /* the provider answered 404 for our project: not taken twice */

@@ -96,8 +96,9 @@ project_unclear(struct neon_creation *c)
 
 	c->row->is_posted = !c->may_repeat;
 	err_set(&err, ERR_NEON,
-	    "Neon lists no project after its creation got no clear response. Try again in a "
-	    "minute: %s",
+	    "The provider gave no clear response to the creation of the tenant's database. Try "
+	    "again in a minute.");
+	err_cause(&err, "Neon lists no project after its creation got no clear response: %s",
 	    c->call.why);
 	err.retry_after = c->may_repeat ? 0 : grace_s(c);
 	return flow_fail_err(&c->flow, &err);

@@ -4,8 +4,8 @@
  *
  *	[gate] --> [gated] --> [send] --> [check] --> done: the outcome
  *	   ^          |                      |
- *	   |          +--> closed: done      |
- *	   +--------------- sleep <----------+
+ *	   |          +--> closed: done      v
+ *	   +---------- sleep <------------ [told]  the row says what is waited for
  *
  * Again: after 423, 429, 503, or when nothing was sent; for GET also after 5xx and silence: backoff
  * with jitter, no less than Retry-After, a few times.
@@ -33,13 +33,14 @@
 
 static const struct backoff call_backoff = { 200 * 1000, 5 * 1000000, 200 };
 
-static flow_step_fn call_gate, call_gated, call_send, call_check;
+static flow_step_fn call_gate, call_gated, call_send, call_check, call_told;
 
 static const struct flow_step call_steps[] = {
 	{ "gate", call_gate },
 	{ "gated", call_gated },
 	{ "send", call_send },
 	{ "check", call_check },
+	{ "told", call_told },
 	{ NULL, NULL },
 };
 
@@ -80,6 +81,7 @@ void
 neon_call_free(struct neon_call *c)
 {
 	neon_call_reset(c);
+	pg_clear(&c->result);
 	neon_gate_free(&c->gate);
 	buf_wipe(&c->bearer);
 	buf_free(&c->path);
@@ -242,6 +244,19 @@ call_check(struct flow *f)
 		neon_gate_hold(c->tenants, (unsigned)c->response.retry_after_s);
 	if (!call_may_retry(c))
 		return FLOW_DONE;
+	snprintf(c->told, sizeof(c->told),
+	    "Neon's API is asked again after try %u of %s %.80s failed: %s.", c->tries, c->method,
+	    c->path.data, c->why);
+	return row_tell(f, c->tenants->catalog, c->row, c->told, &c->result);
+}
+
+/* Whether the catalog took it is not looked at: the row's next write tells. */
+static enum flow_rc
+call_told(struct flow *f)
+{
+	struct neon_call *c = FLOW_OF(f, struct neon_call, &call_kind);
+
+	pg_clear(&c->result);
 	flow_goto(f, call_gate);
 	return flow_sleep(f, &c->backoff_timer,
 	    backoff_us(&call_backoff, c->tries, (uint64_t)c->response.retry_after_s * 1000000));
@@ -305,16 +320,17 @@ neon_check(struct flow *f, const struct neon_call *c, const char *what)
 	row_refuse(c->row, refusal, c->response.retry_after_s);
 	if (refusal == REFUSAL_PATIENCE)
 		err_set(&err, ERR_PROVISIONING,
-		    "Neon takes no more calls of this account just now (%s). Try again later.",
-		    c->why);
+		    "The provider takes no more calls just now. Try again later.");
 	else if (refusal != REFUSAL_NONE)
 		err_set(&err, ERR_NEON,
-		    "Neon refused the %s; the operator should look at neon_api_key, neon_org_id "
-		    "and the plan's limits: %s",
-		    what, c->why);
+		    "The provider refused to make the tenant's database. Ask the operator to look "
+		    "at the log, or try again later.");
 	else
-		err_set(&err, ERR_NEON, "Neon's API failed at the %s; try again in a minute: %s",
-		    what, c->why);
+		err_set(&err, ERR_NEON, "The provider failed. Try again in a minute.");
+	err_cause(&err, "Neon's API, %s: %s%s", what, c->why,
+	    refusal == REFUSAL_NONE || refusal == REFUSAL_PATIENCE
+		? ""
+		: "; look at neon_api_key, neon_org_id and the plan's limits");
 	err.retry_after = c->row->wait_s;
 	return flow_fail_err(f, &err);
 }

@@ -36,7 +36,9 @@ struct neon_call {
 	/* after the call */
 	enum neon_outcome outcome;
 	json_t *json;  /* owned */
-	char why[200]; /* when not NEON_DONE: "status 422: ...", without secrets */
+	char why[200]; /* when not NEON_DONE: "status 422: ...", without secrets; for operators */
+	char told[ERR_TOLD_SIZE]; /* the same for the row, while the call is tried again */
+	struct pg_result result;  /* owned: of that write */
 };
 
 void neon_call_init(struct neon_call *, struct tenants *, struct tenant_row *);

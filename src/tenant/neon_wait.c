@@ -61,6 +61,17 @@ neon_wait_done(struct neon_waiter *w, uint64_t since_us, const struct neon_opera
 	return FLOW_DONE;
 }
 
+static enum flow_rc
+setup_failed(struct flow *f, const char *action)
+{
+	struct err err = { 0 };
+
+	err_set(&err, ERR_NEON,
+	    "The provider failed to set up the tenant's database. Try again in a minute.");
+	err_cause(&err, "Neon's operation %s failed", action);
+	return flow_fail_err(f, &err);
+}
+
 /* The listing goes back six months: an adopted project may have failed at something long ago, so
  * for it a failed operation decides nothing. Whether its database works is seen at the login. */
 static enum flow_rc
@@ -81,9 +92,7 @@ neon_wait_read(struct flow *f)
 	if (!neon_read_operations(w->call.json, &ops, &err))
 		return flow_fail_err(f, &err);
 	if (ops.failed > 0 && w->row->is_new)
-		return flow_fail(f, ERR_NEON,
-		    "Neon failed to set up the project (operation %s). Try again in a minute.",
-		    ops.failed_action);
+		return setup_failed(f, ops.failed_action);
 	if (ops.running == 0)
 		return neon_wait_done(w, since_us, &ops);
 	w->running_us = since_us;

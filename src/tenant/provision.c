@@ -70,7 +70,8 @@ struct provision {
 	struct row_acquisition acquisition;
 	struct attempt attempt;
 	struct err why;		       /* the attempt's outcome */
-	struct row_failure failure;    /* the same for the catalog */
+	char told[ERR_TOLD_SIZE];      /* the same for operators */
+	struct row_failure failure;    /* and for the catalog */
 	struct lease_renewer *renewer; /* owned; NULL while no attempt of ours is at work */
 	uint64_t began_us; /* when the row became ours; monotonic */
 };
@@ -153,11 +154,12 @@ provision_finish(struct flow *f)
 	neon_ticket_leave(p->tenants, &p->ticket);
 	if (!err_is(&p->why))
 		return FLOW_DONE;
+	err_tell(&p->why, p->told);
 	log_event(LOG_WARNING, "tenant.provision_failed", f->request_id,
 	    "Tenant %s was not provisioned (step %s); a request tries again in %d s or later: %s",
-	    provision_id(p), flow_step_name(&p->attempt.flow), p->row.wait_s, p->why.detail);
+	    provision_id(p), flow_step_name(&p->attempt.flow), p->row.wait_s, p->told);
 	p->failure = (struct row_failure){
-		.why = p->why.detail,
+		.why = p->told,
 		.keep_posted = p->row.is_posted,
 		.forget_password = p->attempt.is_locked_out,
 	};

@@ -284,6 +284,20 @@ row_save(struct flow *f, struct catalog *c, const struct tenant_row *r, const ch
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(t->id), &q, out);
 }
 
+enum flow_rc
+row_tell(struct flow *f, struct catalog *c, const struct tenant_row *r, const char *what,
+    struct pg_result *out)
+{
+	struct pg_query q = {
+		.sql = "UPDATE public.tenants SET last_error = $3, updated_at = now() "
+		       "WHERE tenant_id = $1 AND attempt_id = $2 AND state = 'provisioning'",
+		.params = { PG_TEXT(r->tenant.id), PG_TEXT(r->attempt_id), PG_TEXT(what) },
+		.param_count = 3,
+	};
+
+	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);
+}
+
 /* 'ready' passes too: a repeat of the statement whose answer was lost finds its own work. */
 enum flow_rc
 row_ready(struct flow *f, struct catalog *c, const struct tenant_row *r, const char *schema_version,

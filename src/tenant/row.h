@@ -33,7 +33,7 @@ struct tenant_row {
 	bool is_posted;			     /* a creation was sent and its outcome is not known */
 	int refusals;			     /* of limits of the provider's, in a row */
 	int wait_s; /* when read: until an attempt may be made; then: what row_fail() writes */
-	char last_error[256];
+	char last_error[ERR_TOLD_SIZE]; /* for operators: a provider's or server's own words */
 	/* not in the catalog: of this attempt */
 	bool is_new;	   /* it made the database */
 	bool has_slot;	   /* it has a slot among the creations (neon_ticket.h) */
@@ -80,6 +80,10 @@ enum flow_rc row_mark_posted(struct flow *, struct catalog *, const char *id, co
  * connect, or it tells that the outcome is open. port: decimal; sealed: the password, sealed. */
 enum flow_rc row_save(struct flow *, struct catalog *, const struct tenant_row *, const char *port,
     const char *sealed, struct pg_result *) __attribute__((warn_unused_result));
+/* What an attempt that goes on waits for, in last_error, for operators. The result need not be
+ * looked at. */
+enum flow_rc row_tell(struct flow *, struct catalog *, const struct tenant_row *, const char *what,
+    struct pg_result *) __attribute__((warn_unused_result));
 /* The last write of a good attempt; gives the lease back. schema_version: decimal. */
 enum flow_rc row_ready(struct flow *, struct catalog *, const struct tenant_row *,
     const char *schema_version, struct pg_result *) __attribute__((warn_unused_result));

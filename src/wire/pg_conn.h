@@ -9,10 +9,12 @@
  *	pg_op.c		waits for the socket, reads results, wakes the flow: an operation's life
  *	    v
  *	pg_copy.c	sends COPY data; says "lost" and leaves the rest to pg_op.c
+ *	pg_stall.c	whether the server takes any
  *	pg_cancel.c	PQcancel on helper threads
  *	    v
  *	pg.c		state and closing of a connection between its operations
  *	pg_result.c	results and failures
+ *	pg_reason.c	what a failure means
  */
 #ifndef TENANTGATE_WIRE_PG_CONN_H
 #define TENANTGATE_WIRE_PG_CONN_H
@@ -52,19 +54,35 @@ struct pg_conn {
 	pg_fill_fn		*fill;		/* NULL: the last piece has come */
 	void			*fill_arg;	/* borrowed */
 	struct buf		 piece;		/* owned: COPY data not taken by libpq yet */
+	struct pg_stall {
+		struct event	 look;		/* added only during a COPY */
+		uint64_t	 limit_us;
+		uint64_t	 moved_us;	/* monotonic: when data was last seen to go */
+		unsigned	 pieces;	/* put so far */
+		unsigned	 seen_pieces;	/* when it was last looked */
+		int		 unsent;	/* bytes in the socket then */
+		unsigned	 user_timeout_ms; /* the socket's before the COPY */
+	}			 stall;
 };
 
 /* pg.c */
 struct pg_conn	*pg_conn_new(PGconn *);		/* takes over the PGconn, logged in, non-blocking */
 
 /* pg_op.c: one operation, the statement having been sent, to the flow's waking. */
-enum flow_rc	 pg_op_begin(struct flow *, struct pg_conn *, enum pg_phase, uint64_t timeout_us,
-		    struct pg_result *out);
+enum flow_rc	 pg_op_begin(struct flow *, struct pg_conn *, enum pg_phase, uint64_t stall_us,
+		    uint64_t timeout_us, struct pg_result *out);
 /* FLOW_NEXT with the failure in out: the operation never began. */
 enum flow_rc	 pg_op_refuse(struct pg_conn *, struct pg_result *out);
 
 /* pg_copy.c: sends what the socket takes; false when the connection is lost. */
 bool		 pg_copy_send(struct pg_conn *);
+
+/* pg_stall.c: the socket's own limit is lifted for a COPY, and set again after it. `look` is called
+ * a few times in limit_us, on the base: it asks pg_stall_is_over(). */
+void		 pg_stall_begin(struct pg_conn *, uint64_t limit_us, struct event_base *,
+		    event_callback_fn look);
+bool		 pg_stall_is_over(struct pg_conn *);
+void		 pg_stall_end(struct pg_conn *);
 
 /* pg_result.c: a text becomes one line without its stop, see struct pg_failure. */
 void		 pg_failure_text(struct pg_failure *, const char *sqlstate, const char *text);

@@ -322,11 +322,20 @@ login_polled(struct flow *f)
 
 /* ---- end ---- */
 
+/* What is short is ours (a helper, memory), and no fault of the server's. */
+static enum pg_status
+login_status(const struct err *err)
+{
+	if (err->code == ERR_OVERLOADED)
+		return PG_REFUSED;
+	return err->code == ERR_TIMEOUT ? PG_TIMEOUT : PG_LOST;
+}
+
 /* *why already holds libpq's text if there is one; else the child's reason. */
 static void
 login_report(struct login *l, const struct err *err)
 {
-	l->why->status = err->code == ERR_TIMEOUT ? PG_TIMEOUT : PG_LOST;
+	l->why->status = login_status(err);
 	if (l->why->failure.message[0] == '\0')
 		pg_failure_text(&l->why->failure, "",
 		    err->code == ERR_TIMEOUT ? "the server did not answer in time" : err->detail);

@@ -29,8 +29,10 @@ piece_put(struct pg_conn *c)
 {
 	int rc = c->piece.len == 0 ? 1 : PQputCopyData(c->pq, c->piece.data, (int)c->piece.len);
 
-	if (rc == 1)
-		buf_reset(&c->piece);
+	if (rc != 1)
+		return rc;
+	buf_reset(&c->piece);
+	c->stall.pieces++;
 	return rc;
 }
 

@@ -30,6 +30,7 @@ op_stop(struct pg_conn *c)
 {
 	event_del(&c->io);
 	event_del(&c->deadline);
+	pg_stall_end(c);
 	c->flow = NULL;
 	c->out = NULL;
 	c->want = 0;
@@ -98,6 +99,17 @@ op_deadline(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	op_abandon(arg, PG_TIMEOUT, "", "the statement took longer than its deadline");
+}
+
+static void
+op_stall_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct pg_conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (pg_stall_is_over(c))
+		op_abandon(c, PG_TIMEOUT, "", "the server takes none of the data");
 }
 
 /* flow_abort(): nobody is woken; c->out may go away at any moment. */
@@ -290,8 +302,8 @@ op_ready(evutil_socket_t fd, short what, void *arg)
  * event_assign() fails only for a base that is none, so no error path for it is worth having.
  */
 enum flow_rc
-pg_op_begin(struct flow *f, struct pg_conn *c, enum pg_phase phase, uint64_t timeout_us,
-    struct pg_result *out)
+pg_op_begin(struct flow *f, struct pg_conn *c, enum pg_phase phase, uint64_t stall_us,
+    uint64_t timeout_us, struct pg_result *out)
 {
 	uint64_t us = timeout_us != 0 ? timeout_us : PG_TIMEOUT_DEFAULT_US;
 	struct timeval tv = { .tv_sec = (time_t)(us / 1000000), .tv_usec = us % 1000000 };
@@ -306,6 +318,8 @@ pg_op_begin(struct flow *f, struct pg_conn *c, enum pg_phase phase, uint64_t tim
 	if (event_assign(&c->io, base, PQsocket(c->pq), EV_READ, op_ready, c) != 0 ||
 	    event_assign(&c->deadline, base, -1, 0, op_deadline, c) != 0)
 		abort();
+	if (phase == PG_PHASE_COPY_STARTED)
+		pg_stall_begin(c, stall_us, base, op_stall_look);
 	if (evtimer_add(&c->deadline, &tv) != 0 || !op_watch(c)) {
 		op_stop(c);
 		c->phase = PG_PHASE_BROKEN;

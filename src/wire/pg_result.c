@@ -85,22 +85,6 @@ pg_failure_result(struct pg_failure *failure, const PGresult *res)
 	pg_failure_text(failure, sqlstate != NULL ? sqlstate : "", text);
 }
 
-/* The message is cut before the whole would be: the SQLSTATE behind it is what one searches for. */
-enum flow_rc
-pg_check(struct flow *f, const struct pg_result *r, enum err_code code, const char *what)
-{
-	enum err_code ours = r->status == PG_TIMEOUT ? ERR_TIMEOUT : ERR_DATABASE;
-
-	if (r->status == PG_OK)
-		return FLOW_NEXT;
-	if (r->failure.sqlstate[0] == '\0')
-		return flow_fail(f, code != ERR_NONE ? code : ours,
-		    "The database failed (%s): %.120s. Try again.", what, r->failure.message);
-	return flow_fail(f, code != ERR_NONE ? code : ours,
-	    "The database failed (%s): %.120s (SQLSTATE %s). Try again.", what, r->failure.message,
-	    r->failure.sqlstate);
-}
-
 unsigned
 pg_rows(const struct pg_result *r)
 {

@@ -41,17 +41,17 @@ pg_run(struct flow *f, struct pg_conn *c, const struct pg_query *q, struct pg_re
 	if (pg_conn_state(c) == PG_BROKEN || !query_send(c->pq, q) ||
 	    PQsetSingleRowMode(c->pq) != 1)
 		return pg_op_refuse(c, out);
-	return pg_op_begin(f, c, PG_PHASE_RESULTS, q->timeout_us, out);
+	return pg_op_begin(f, c, PG_PHASE_RESULTS, 0, q->timeout_us, out);
 }
 
 enum flow_rc
 pg_copy_in(struct flow *f, struct pg_conn *c, const char *sql, pg_fill_fn *fill, void *arg,
-    uint64_t timeout_us, struct pg_result *out)
+    uint64_t stall_us, uint64_t timeout_us, struct pg_result *out)
 {
 	assert(c->magic == PG_CONN_MAGIC && c->flow == NULL);
 	if (pg_conn_state(c) == PG_BROKEN || PQsendQuery(c->pq, sql) != 1)
 		return pg_op_refuse(c, out);
 	c->fill = fill;
 	c->fill_arg = arg;
-	return pg_op_begin(f, c, PG_PHASE_COPY_STARTED, timeout_us, out);
+	return pg_op_begin(f, c, PG_PHASE_COPY_STARTED, stall_us, timeout_us, out);
 }

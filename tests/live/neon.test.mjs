@@ -128,6 +128,23 @@ test('Neon refuses for good: 502 naming it, nothing half made; later it goes on'
 	await onlyProject('refused');
 });
 
+test('while Neon is asked again, the row says why; the client hears no word of Neon\'s', async () => {
+	await stack.neonKnobs({ fail_next: [{ status: 503, times: 1000 }] });
+	const hasty = await stack.tenantgate({ provision_timeout: '4s' });
+	hasty.serviceKey = await gate.service();
+	const answer = (await hasty.tenant('told')).search('x');
+	const row = async () => (await stack.sql("select state, coalesce(last_error, '') from tenants " +
+		"where tenant_id = 'told'", 'catalog'))[0] ?? [];
+	await until('the row tells', async () => {
+		const [state, why] = await row();
+		return state === 'provisioning' && /status 503/.test(why);
+	});
+	assert.doesNotMatch((await answer).body, /Neon|status 503/);
+	assert.match((await row())[1], /./);
+	await hasty.program.stop();
+	await stack.neonKnobs();
+});
+
 test('killed in the middle of provisioning: another process goes on, one project', async () => {
 	const doomed = await stack.tenantgate();
 	doomed.serviceKey = await gate.service();

@@ -35,6 +35,7 @@ struct pg_fixture {
 	pg_fill_fn *fill;
 	void *fill_arg;
 	uint64_t timeout_us;
+	uint64_t stall_us;
 	struct pg_result *out;
 };
 
@@ -59,7 +60,7 @@ pg_fixture_copy(struct flow *f)
 {
 	struct pg_fixture *s = (struct pg_fixture *)f;
 
-	return pg_copy_in(f, s->conn, s->copy, s->fill, s->fill_arg, 0, s->out);
+	return pg_copy_in(f, s->conn, s->copy, s->fill, s->fill_arg, s->stall_us, 0, s->out);
 }
 
 static inline enum flow_rc

@@ -107,6 +107,44 @@ a_login_may_be_aborted_at_any_moment(void **state)
 	pg_conn_close(other);
 }
 
+/* A login is made or refused by us: nothing is said of the server, which is well. */
+static void
+helpers_refuse_some(const struct offload_conf *conf)
+{
+	static struct pg_fixture s[LOGINS];
+	static struct pg_result why[LOGINS];
+	struct offload *scarce = offload_open(conf);
+	unsigned i, refused = 0;
+
+	offload_attach(scarce, worker);
+	start_logins(s, why, LOGINS);
+	finish_flows();
+	for (i = 0; i < LOGINS; i++) {
+		assert_int_equal(why[i].status, s[i].conn != NULL ? PG_OK : PG_REFUSED);
+		refused += s[i].conn == NULL;
+	}
+	assert_in_range(refused, 1, LOGINS - 1);
+	close_all(s, why, LOGINS);
+	offload_attach(offload, worker);
+	offload_close(scarce);
+}
+
+static void
+what_helpers_refuse_is_no_fault_of_the_server(void **state)
+{
+	struct offload_conf full, late;
+
+	(void)state;
+	offload_conf_init(&full);
+	full.helpers = 2;
+	full.waiting_max = 1;
+	helpers_refuse_some(&full);
+	offload_conf_init(&late);
+	late.helpers = 2;
+	late.wait_timeout_us = 5000;
+	helpers_refuse_some(&late);
+}
+
 static void
 measure(unsigned count)
 {
@@ -134,6 +172,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_crowd_of_logins_leaves_the_loop_alone),
 		cmocka_unit_test(a_login_may_be_aborted_at_any_moment),
+		cmocka_unit_test(what_helpers_refuse_is_no_fault_of_the_server),
 	};
 	struct offload_conf conf;
 	PQconninfoOption *options;

@@ -2,7 +2,7 @@
 /*
  * The pool against a real Postgres: no session state leaks from one borrower to the next, dead
  * connections are replaced, a failed statement costs none, a wrong password is reported with its
- * reason. TEST_PG as for test_pg.
+ * reason, a read that is cut off is sent once more. TEST_PG as for test_pg.
  */
 #include "pg_fixture.h"
 
@@ -59,6 +59,24 @@ static const struct flow_step session_steps[] = {
 	{ NULL, NULL },
 };
 static const struct flow_kind session_kind = { "session", session_steps, session_end, NULL };
+
+static enum flow_rc
+session_read(struct flow *f)
+{
+	struct session *v = (struct session *)f;
+
+	v->pid = pg_conn_pid(v->lease.conn);
+	return pool_read(f, &v->lease, &v->query, &v->result);
+}
+
+static const struct flow_step reading_session_steps[] = {
+	{ "borrow", session_borrow },
+	{ "read", session_read },
+	{ "check", session_check },
+	{ NULL, NULL },
+};
+static const struct flow_kind reading_session_kind = { "reading", reading_session_steps,
+	session_end, NULL };
 
 static void
 session_begin(struct session *v, const char *sql)
@@ -164,8 +182,9 @@ a_wrong_password_is_reported(void **state)
 	v.target.pg.password = "wrong";
 	finish_flows();
 	assert_int_equal(v.flow.err.code, ERR_DATABASE);
-	assert_non_null(strstr(v.flow.err.detail, "password authentication failed"));
-	assert_non_null(strstr(v.flow.err.detail, "28P01"));
+	assert_non_null(strstr(v.flow.err.cause, "password authentication failed"));
+	assert_non_null(strstr(v.flow.err.cause, "28P01"));
+	assert_null(strstr(v.flow.err.detail, "28P01"));
 }
 
 /* 42P01 on a good connection: it is reset and used again. */
@@ -187,6 +206,78 @@ a_failed_statement_costs_no_login(void **state)
 		assert_int_equal(v.pid, pid);
 		pg_clear(&v.result);
 	}
+}
+
+/* As a simple query of several statements; the sequence counts how often it was sent. */
+static unsigned
+times_sent(void)
+{
+	struct session v;
+	unsigned n;
+
+	session_run(&v, "SELECT last_value FROM sent");
+	n = (unsigned)strtoul(pg_text(&v.result, 0, 0), NULL, 10);
+	pg_clear(&v.result);
+	return n;
+}
+
+static void
+session_reads(struct session *v, const char *sql)
+{
+	memset(v, 0, sizeof(*v));
+	v->target = (struct pool_target){ .key = SLICE_LIT("one"), .pg = target, .size = 1 };
+	v->query = (struct pg_query){ .sql = sql, .simple = true };
+	flow_start(&v->flow, &reading_session_kind, worker, NULL);
+	finish_flows();
+}
+
+static void
+a_read_that_is_cut_off_is_sent_once_more(void **state)
+{
+	struct session v;
+
+	(void)state;
+	session_run(&v, "DROP SEQUENCE IF EXISTS sent; CREATE SEQUENCE sent");
+	pg_clear(&v.result);
+	session_reads(&v,
+	    "SELECT pg_terminate_backend(pg_backend_pid()) "
+	    "WHERE nextval('sent') = 1");
+	assert_int_equal(v.flow.err.code, ERR_NONE);
+	assert_int_equal(v.result.status, PG_OK);
+	pg_clear(&v.result);
+	assert_int_equal(times_sent(), 2);
+}
+
+static void
+and_no_third_time(void **state)
+{
+	struct session v;
+
+	(void)state;
+	session_run(&v, "DROP SEQUENCE IF EXISTS sent; CREATE SEQUENCE sent");
+	pg_clear(&v.result);
+	session_reads(&v, "SELECT nextval('sent'), pg_terminate_backend(pg_backend_pid())");
+	assert_int_equal(v.flow.err.code, ERR_DATABASE_AWAY);
+	assert_non_null(strstr(v.flow.err.cause, "57P01"));
+	assert_int_equal(times_sent(), 2);
+	session_run(&v, "DROP SEQUENCE sent");
+	pg_clear(&v.result);
+}
+
+/* What failed for itself is not lost. */
+static void
+a_failed_read_is_sent_once(void **state)
+{
+	struct session v;
+
+	(void)state;
+	session_run(&v, "DROP SEQUENCE IF EXISTS sent; CREATE SEQUENCE sent");
+	pg_clear(&v.result);
+	session_reads(&v, "SELECT 1 / (nextval('sent') - 1)");
+	assert_int_equal(v.flow.err.code, ERR_DATABASE);
+	assert_int_equal(times_sent(), 1);
+	session_run(&v, "DROP SEQUENCE sent");
+	pg_clear(&v.result);
 }
 
 static void
@@ -218,6 +309,9 @@ main(void)
 		cmocka_unit_test(a_session_killed_while_idle_is_replaced),
 		cmocka_unit_test(an_aborted_borrower_leaves_nothing),
 		cmocka_unit_test(a_wrong_password_is_reported),
+		cmocka_unit_test(a_read_that_is_cut_off_is_sent_once_more),
+		cmocka_unit_test(and_no_third_time),
+		cmocka_unit_test(a_failed_read_is_sent_once),
 	};
 	PQconninfoOption *options;
 	struct pool_conf conf;

@@ -16,7 +16,7 @@
 #define EACH	   100 /* chunks of a document */
 
 static struct arena *arena;
-static struct pg_conn *conn;
+static struct pool_lease bare; /* a connection without a pool: it is never exchanged */
 static const char *first_database;
 static char database[64];
 static const float *each[EACH]; /* chunk's vector */
@@ -47,7 +47,7 @@ store_op_store(struct flow *f)
 {
 	struct store_op *a = store_op_of(f);
 
-	return store_document(f, conn, a->document, a->chunks, each, a->dimensions);
+	return store_document(f, &bare, a->document, a->chunks, each, a->dimensions);
 }
 
 static enum flow_rc
@@ -55,7 +55,7 @@ store_op_find(struct flow *f)
 {
 	struct store_op *a = store_op_of(f);
 
-	return store_find(f, conn, a->id, a->document, &a->found);
+	return store_find(f, &bare, a->id, a->document, &a->found);
 }
 
 static enum flow_rc
@@ -63,7 +63,7 @@ store_op_search(struct flow *f)
 {
 	struct store_op *a = store_op_of(f);
 
-	return search_chunks(f, conn, a->vectors, a->dimensions, a->ids, a->id_count, a->k,
+	return search_chunks(f, &bare, a->vectors, a->dimensions, a->ids, a->id_count, a->k,
 	    &a->hits);
 }
 
@@ -92,14 +92,14 @@ static void
 redial(const char *dbname)
 {
 	target.dbname = dbname;
-	pg_conn_close(conn);
-	conn = dial();
+	pg_conn_close(bare.conn);
+	bare.conn = dial();
 }
 
 static const char *
 sql(const char *text)
 {
-	return first_value(conn, text, "");
+	return first_value(bare.conn, text, "");
 }
 
 /* ---- a few documents: each in a direction of its own, its chunks around that ---- */
@@ -216,7 +216,7 @@ a_failed_store_changes_nothing(void **state)
 {
 	(void)state;
 	assert_int_equal(store(5, "bad", 20, DIMENSIONS - 1), ERR_DATABASE);
-	assert_int_equal(pg_conn_state(conn), PG_IDLE);
+	assert_int_equal(pg_conn_state(bare.conn), PG_IDLE);
 	assert_string_equal(sql("SELECT sha256 FROM document WHERE id = 'doc-5'"), "first");
 	assert_string_equal(sql("SELECT count(*) FROM chunk WHERE content LIKE 'first 5 %'"),
 	    "100");
@@ -369,7 +369,7 @@ drop_database(void **state)
 	snprintf(text, sizeof(text), "DROP DATABASE %s WITH (FORCE)", database);
 	redial(first_database);
 	sql(text);
-	pg_conn_close(conn);
+	pg_conn_close(bare.conn);
 	worker_free(worker);
 	arena_free(arena);
 	return 0;

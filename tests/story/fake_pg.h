@@ -43,6 +43,10 @@ static struct {
 	atomic_uint	full_open, full_at;
 	atomic_uint	max_connections, asks, lost_asks;	/* the next so many break */
 	const char	*sqlstate, *message;				/* of refused logins */
+	atomic_uint	lost_logins;		/* the next so many are refused, */
+	enum pg_status	login_status;		/* as this; PG_OK: PG_LOST */
+	atomic_uint	probes;
+	atomic_bool	is_silent;		/* a probe gets no answer */
 } fake;
 
 /* NULL: timers. later calls fn(c) after so long, never calls a c that was given to it. */
@@ -127,9 +131,11 @@ fake_refuses(struct pg_conn *c)
 	const char *sqlstate = fake.sqlstate != NULL ? fake.sqlstate : "28P01";
 	const char *message = fake.message != NULL ? fake.message : "the fake refuses";
 
-	if (!full && fake_dice(1000) >= fake.fail_logins)
+	if (fake.lost_logins > 0)
+		fake.lost_logins--;
+	else if (!full && fake_dice(1000) >= fake.fail_logins)
 		return false;
-	c->result->status = PG_LOST;
+	c->result->status = fake.login_status != PG_OK ? fake.login_status : PG_LOST;
 	snprintf(c->result->failure.sqlstate, 6, "%s", full ? "53300" : sqlstate);
 	snprintf(c->result->failure.message, 60, "%s",
 	    full ? "sorry, too many clients already" : message);
@@ -207,6 +213,18 @@ fake_reset(struct flow *f, struct pg_conn *c, struct pg_result *out)
 	return flow_wait(f, fake_reset_cancel, c);
 }
 
+static inline enum flow_rc
+fake_probe(struct flow *f, struct pg_conn *c, struct pg_result *out)
+{
+	(void)f;
+	assert(!c->held);
+	fake.probes++;
+	out->status = fake.is_silent ? PG_TIMEOUT : PG_OK;
+	if (fake.is_silent)
+		c->state = PG_BROKEN;
+	return FLOW_NEXT;
+}
+
 static inline bool
 fake_alive(struct pg_conn *c)
 {
@@ -279,6 +297,7 @@ fake_end_now(void)
 static const struct pool_ops fake_ops = {
 	.connect = fake_connect,
 	.reset = fake_reset,
+	.probe = fake_probe,
 	.alive = fake_alive,
 	.state = fake_state,
 	.close = fake_close,
@@ -289,6 +308,7 @@ static const struct pool_ops fake_ops = {
 static const struct pool_ops fake_ending_ops = {
 	.connect = fake_connect,
 	.reset = fake_reset,
+	.probe = fake_probe,
 	.alive = fake_alive,
 	.state = fake_state,
 	.close = fake_close,

@@ -19,6 +19,7 @@ struct client {
 	unsigned		 key;
 	const char		*password;
 	const char		*host;		/* NULL: "fake" */
+	bool			 is_paced;
 	struct pool_lease	 lease;
 	enum pool_hygiene	 hygiene;
 	bool			 holds;		/* waits in its second step */
@@ -47,6 +48,7 @@ client_borrow(struct flow *f)
 
 	snprintf(key, sizeof(key), "%u", c->key);
 	t.key = slice_str(key);
+	t.is_paced = c->is_paced;
 	return pool_borrow(f, pools, &t, &c->lease);
 }
 

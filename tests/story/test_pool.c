@@ -153,7 +153,10 @@ a_failed_login_reaches_all_waiters(void **state)
 	pool_fixture_turns();
 	assert_string_equal(traced, "a!database_failedb!database_failed");
 	assert_string_equal(a.flow.err.detail,
-	    "Login to the database failed: the fake refuses (SQLSTATE 28P01). Try again.");
+	    "The tenant's database refused the login on record. The operator finds the reason in "
+	    "the log.");
+	assert_string_equal(a.flow.err.cause,
+	    "Login to the database failed: the fake refuses (SQLSTATE 28P01).");
 	assert_int_equal(a.flow.err.retry_after, 1);
 	fake.fail_logins = 0;
 	borrow(&c); /* too early: the same error, and no new login */

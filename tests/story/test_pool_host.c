@@ -160,8 +160,8 @@ who_finds_a_full_server_is_told(void **state)
 	borrow(&a);
 	assert_string_equal(traced, "a!overloaded");
 	assert_string_equal(a.flow.err.detail,
-	    "The database's server is full: sorry, too many clients already (SQLSTATE 53300). Try "
-	    "again.");
+	    "The tenant's database has no connection free. Try again in a moment.");
+	assert_non_null(strstr(a.flow.err.cause, "too many clients already (SQLSTATE 53300)"));
 	assert_in_range(a.flow.err.retry_after, 1, 5);
 	assert_false(a.lease.login_failed);
 	borrow(&b);

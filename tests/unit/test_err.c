@@ -59,14 +59,19 @@ static void
 a_cause_belongs_to_a_code_and_is_kept(void **state)
 {
 	struct err e = { 0 };
+	char told[ERR_TOLD_SIZE];
 
 	(void)state;
 	err_cause(&e, "nothing has failed");
 	assert_string_equal(e.cause, "");
 	err_set(&e, ERR_DATABASE, "The database refused the login.");
+	err_tell(&e, told);
+	assert_string_equal(told, "The database refused the login.");
 	err_cause(&e, "FATAL: role \"%s\" \x1b[31m", "app");
 	err_cause(&e, "a consequence");
 	assert_string_equal(e.cause, "FATAL: role \"app\" ?[31m");
+	err_tell(&e, told);
+	assert_string_equal(told, "The database refused the login. (FATAL: role \"app\" ?[31m)");
 	err_clear(&e);
 	assert_string_equal(e.cause, "");
 }

@@ -51,6 +51,8 @@
 	X(ERR_OVERLOADED,	503,	"overloaded",		"Overloaded")		\
 	X(ERR_POOL_TIMEOUT,	503,	"pool_timeout",		"No connection free")	\
 	X(ERR_PROVISIONING,	503,	"provisioning",		"Database being made")	\
+	X(ERR_DATABASE_AWAY,	503,	"database_unavailable",	"Tenant database unavailable") \
+	X(ERR_DATABASE_QUOTA,	503,	"database_quota",	"Tenant database over quota") \
 	X(ERR_CATALOG,		503,	"catalog_unavailable",	"Catalog unavailable")	\
 	X(ERR_LIMITER,		503,	"limiter_unavailable",	"Rate limiter unavailable") \
 	X(ERR_SHUTDOWN,		503,	"shutting_down",	"Shutting down")	\
@@ -88,6 +90,9 @@ void	err_vset(struct err *, enum err_code, const char *fmt, va_list)
 /* Says what an operator needs to know of it. Without effect when there is no code, or a cause. */
 void	err_cause(struct err *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void	err_clear(struct err *);
+/* For an operator's log or terminal: the detail, and the cause when one is known. */
+#define ERR_TOLD_SIZE	520
+void	err_tell(const struct err *, char out[ERR_TOLD_SIZE]);
 /* Copies as much of a text as fits into size bytes, cut between two characters; controls and broken
  * UTF-8 become '?'. */
 void	err_text_copy(char *out, size_t size, const char *text);

@@ -49,7 +49,8 @@ enum pg_status {
 	PG_SQL_ERROR,	/* the statement failed; the connection is good */
 	PG_LOST,	/* the connection is not */
 	PG_TIMEOUT,	/* the operation's deadline; the connection is broken */
-	PG_REFUSED,	/* never sent, for what it needs is scarce; not from wire/pg (catalog.h) */
+	PG_REFUSED,	/* by us: never sent, for what it needs is scarce (a login: a helper thread;
+			 * a statement: catalog.h). Says nothing about the server */
 };
 
 /* For use inside a sentence: as PostgreSQL writes its primary messages, without a stop. */
@@ -88,10 +89,11 @@ struct pg_query {
 };
 #define PG_TIMEOUT_DEFAULT_US	(30 * 1000000ull)
 
-/* *out is NULL after a failure, which is in *why (status PG_LOST or PG_TIMEOUT, with SQLSTATE
- * where the server gave one: "28P01", "3D000"). timeout_us covers lookup, connect and login. dns
- * may be NULL when the host is numeric or a socket folder. *out is the flow's to close, also when
- * the flow is aborted between the login's end and its own next step: look at it in end(). */
+/* *out is NULL after a failure, which is in *why (status PG_LOST, PG_TIMEOUT or PG_REFUSED, with
+ * SQLSTATE where the server gave one: "28P01", "3D000"). timeout_us covers lookup, connect and
+ * login. dns may be NULL when the host is numeric or a socket folder. *out is the flow's to close,
+ * also when the flow is aborted between the login's end and its own next step: look at it in
+ * end(). */
 enum flow_rc	pg_connect(struct flow *, struct dns *, const struct pg_target *,
 		    uint64_t timeout_us, struct pg_conn **out, struct pg_result *why)
 		    __attribute__((warn_unused_result));
@@ -102,15 +104,29 @@ enum flow_rc	pg_run(struct flow *, struct pg_conn *, const struct pg_query *,
 
 /* COPY ... FROM STDIN: `fill` appends up to some tens of KB to the (empty) buf; false when that
  * was the last. It is called from the loop, while the socket takes data, and must neither wait nor
- * use the connection. If it cannot encode, buf->failed is set: the COPY then fails as a whole. */
+ * use the connection. If it cannot encode, buf->failed is set: the COPY then fails as a whole.
+ * The server may be slow to read: PG_TIMEOUT comes when timeout_us is over, or when it has taken
+ * nothing of what is to be sent for stall_us (0: PG_STALL_DEFAULT_US). */
+#define PG_STALL_DEFAULT_US	(60 * 1000000ull)
 typedef bool	pg_fill_fn(struct buf *, void *arg);
 enum flow_rc	pg_copy_in(struct flow *, struct pg_conn *, const char *sql, pg_fill_fn *,
-		    void *arg, uint64_t timeout_us, struct pg_result *out)
+		    void *arg, uint64_t stall_us, uint64_t timeout_us, struct pg_result *out)
 		    __attribute__((warn_unused_result));
 
-/* PG_OK: FLOW_NEXT. Else flow_fail with ERR_DATABASE, after PG_TIMEOUT with ERR_TIMEOUT, or with
- * `code` instead of either when it is not ERR_NONE. `what`, a few words like "store the document",
- * goes into the sentence with the server's message. */
+/* What a failure means for whoever asked, of a table (pg_reason.c): SQLSTATE first, then the words
+ * of Neon and of libpq where there is none. The sentence has no word of the server's. */
+struct pg_reason {
+	enum err_code	code;
+	int		retry_after;	/* seconds at least; 0: nothing is known */
+	bool		passes;		/* soon, and by itself: a wake, a restart */
+	bool		is_full;	/* the server has no connection free */
+	bool		is_contact;	/* the server was not reached at all */
+	const char	*detail;	/* static: a sentence for the tenant's client */
+};
+const struct pg_reason	*pg_reason(const struct pg_result *);
+/* PG_OK: FLOW_NEXT. Else flow_fail with the reason's code, after PG_TIMEOUT with ERR_TIMEOUT, or
+ * with `code` instead when it is not ERR_NONE. The cause, for operators, is `what` (a few words
+ * like "store the document"), the server's message and its SQLSTATE. */
 enum flow_rc	pg_check(struct flow *, const struct pg_result *, enum err_code code,
 		    const char *what) __attribute__((warn_unused_result));
 

@@ -63,20 +63,21 @@ export class Stack {
 			throw errors[0];
 	}
 
-	// settings: 'name=value', without blanks.
-	async postgres(settings = []) {
-		const port = await freePort();
-		const password = randomBytes(12).toString('hex');
+	// settings: 'name=value', without blanks. name: of the folder, and of the stack's member; one
+	// that was stopped starts again where it was.
+	async postgres(settings = [], name = 'pg') {
+		const port = this[name]?.port ?? await freePort();
+		const password = this[name]?.password ?? randomBytes(12).toString('hex');
 		const program = this.program('postgres', join(source, 'contrib/devstack/postgres.sh'),
-			[join(this.dir, 'pg'), String(port), 'fsync=off', 'full_page_writes=off',
+			[join(this.dir, name), String(port), 'fsync=off', 'full_page_writes=off',
 				...settings],
 			{ env: { TG_PG_PASSWORD: password } });
 		await program.says(/LOG: .* ready to accept connections/, 60000);
-		this.pg = { program, port, password,
+		this[name] = { program, port, password,
 			conninfo: `host=127.0.0.1 port=${port} dbname=postgres user=postgres ` +
 				`password=${password}`,
 			url: (db) => `postgresql://postgres:${password}@127.0.0.1:${port}/${db}` };
-		return this.pg;
+		return this[name];
 	}
 
 	// Rows of text fields.
