@@ -64,6 +64,7 @@ struct pool_conf {
 	uint64_t	server_lifetime_us;	/* from its login; then closed when idle; 0: off */
 	uint64_t	server_lifetime_jitter_us; /* up to so much longer, by chance */
 	uint64_t	pool_idle_timeout_us;	/* a pool without servers and waiters is freed */
+	unsigned	max_scram_iterations;	/* a server that asks for more is refused */
 	bool		single_owner;	/* all pools serve one owner: no headroom is kept free */
 	bool		hosts_are_shared; /* from the first pool on: a cluster has many databases */
 };
@@ -119,6 +120,8 @@ struct pool_lease {
 	bool		 login_failed;	/* a login that was made while we waited: the target may be
 					 * out of date. Not set when the answer came from
 					 * back-off */
+	bool		 login_is_final; /* with it: TLS or the certificate is not as the target
+					 * wants it, and another try is of no use */
 };
 
 /* Fails with ERR_POOL_TIMEOUT (query_wait_timeout), ERR_OVERLOADED (max_waiting, or a server that

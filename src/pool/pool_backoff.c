@@ -82,7 +82,14 @@ pool_failure_set(struct pool *pool, const struct pg_failure *why, bool is_full)
 
 	pool_login_reason(why, reason);
 	err_clear(&pool->failure);
-	if (is_full)
+	pool->is_untrusted = why->is_tls;
+	if (why->is_tls) {
+		err_set(&pool->failure, ERR_DATABASE,
+		    "The database's server does not offer TLS, or shows a certificate, as it is "
+		    "wanted here. The operator should look at sslmode, tenant_ca_file and the "
+		    "certificate.");
+		err_cause(&pool->failure, "%s", reason);
+	} else if (is_full)
 		err_set(&pool->failure, ERR_OVERLOADED,
 		    "The database's server is full: %s. Try again.", reason);
 	else

@@ -59,6 +59,7 @@ void
 waiter_fail(struct waiter *w, const struct err *err, struct deferred *deferred)
 {
 	w->err = *err;
+	w->is_final = w->pool != NULL && w->pool->is_untrusted;
 	waiter_notify(w, deferred);
 }
 
@@ -119,6 +120,7 @@ waiter_wake(struct waiter *w)
 		flow_wake(w->flow);
 	} else {
 		w->lease->login_failed = w->err.code == ERR_DATABASE;
+		w->lease->login_is_final = w->lease->login_failed && w->is_final;
 		flow_wake_err(w->flow, &w->err);
 	}
 }

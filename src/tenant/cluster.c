@@ -152,7 +152,7 @@ cluster_extend(struct flow *f)
 {
 	struct cluster_creation *c = FLOW_OF(f, struct cluster_creation, &cluster_kind);
 
-	return cluster_run(c, "CREATE EXTENSION IF NOT EXISTS vector");
+	return cluster_run(c, "CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public");
 }
 
 static enum flow_rc
@@ -176,7 +176,7 @@ cluster_fill_row(struct flow *f)
 	snprintf(t->host, sizeof(t->host), "%s", admin->host);
 	snprintf(t->dbname, sizeof(t->dbname), "%s", c->name);
 	snprintf(t->user, sizeof(t->user), "%s", c->name);
-	snprintf(t->sslmode, sizeof(t->sslmode), "%s", admin->sslmode);
+	tenant_set_tls(c->tenants, t);
 	snprintf(c->row->project_id, sizeof(c->row->project_id), "%s", c->name);
 	t->port = admin->port;
 	return FLOW_DONE;

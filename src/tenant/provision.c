@@ -71,6 +71,7 @@ struct provision {
 	struct attempt attempt;
 	struct err why;		       /* the attempt's outcome */
 	struct row_failure failure;    /* the same for the catalog */
+	char last_error[sizeof(((struct err *)0)->cause)]; /* its words, for operators */
 	struct lease_renewer *renewer; /* owned; NULL while no attempt of ours is at work */
 	uint64_t began_us; /* when the row became ours; monotonic */
 };
@@ -153,11 +154,13 @@ provision_finish(struct flow *f)
 	neon_ticket_leave(p->tenants, &p->ticket);
 	if (!err_is(&p->why))
 		return FLOW_DONE;
+	snprintf(p->last_error, sizeof(p->last_error), "%s",
+	    p->why.cause[0] != '\0' ? p->why.cause : p->why.detail);
 	log_event(LOG_WARNING, "tenant.provision_failed", f->request_id,
 	    "Tenant %s was not provisioned (step %s); a request tries again in %d s or later: %s",
-	    provision_id(p), flow_step_name(&p->attempt.flow), p->row.wait_s, p->why.detail);
+	    provision_id(p), flow_step_name(&p->attempt.flow), p->row.wait_s, p->last_error);
 	p->failure = (struct row_failure){
-		.why = p->why.detail,
+		.why = p->last_error,
 		.keep_posted = p->row.is_posted,
 		.forget_password = p->attempt.is_locked_out,
 	};
