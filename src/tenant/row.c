@@ -42,6 +42,7 @@ enum row_column {
 	COL_WAIT,
 	COL_LAST_ERROR,
 	COL_PROVIDER,
+	COL_READ_AT,
 };
 
 #define ROW_COLUMNS \
@@ -49,7 +50,8 @@ enum row_column {
 	"db_password_sealed, db_sslmode, project_name, project_id, endpoint_id, " \
 	"branch_id, attempt_id, attempts, coalesce(lease_until < now(), true), " \
 	"extract(epoch FROM now() - posted_at)::int, refusals, " \
-	"greatest(0, ceil(extract(epoch FROM not_before - now())))::int, last_error, provider"
+	"greatest(0, ceil(extract(epoch FROM not_before - now())))::int, last_error, provider, " \
+	"(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 void
 row_seal_context(char out[TENANT_KEY_SIZE], const char *id)
@@ -144,6 +146,7 @@ column_texts(struct tenant_row *out, const struct pg_result *r)
 	    column_text(out->project_id, sizeof(out->project_id), r, COL_PROJECT_ID) &&
 	    column_text(out->endpoint_id, sizeof(out->endpoint_id), r, COL_ENDPOINT_ID) &&
 	    column_text(out->branch_id, sizeof(out->branch_id), r, COL_BRANCH_ID) &&
+	    column_text(out->read_at_ms, sizeof(out->read_at_ms), r, COL_READ_AT) &&
 	    column_text(out->attempt_id, sizeof(out->attempt_id), r, COL_ATTEMPT_ID);
 }
 

@@ -208,3 +208,26 @@ test('a tenant that the other provider has made is refused with a reason', async
 	assert.match(answer.json.detail, /another provider/);
 	await serves(gate, 'of-the-cluster');
 });
+
+test('an attempt that was overtaken does not set the role\'s password', async () => {
+	const gate = stack.gate;
+	await serves(gate, 'overtaken');
+	const [[role]] = await stack.sql("select db_user from tenants where tenant_id = 'overtaken'",
+		'catalog');
+	const digest = () => stack.sql(`select rolpassword from pg_authid where rolname = '${role}'`);
+	const [[said]] = await stack.sql(`select shobj_description('${role}'::regrole, 'pg_authid')`);
+	assert.match(said, /^tenantgate \d{13}$/);
+	const before = await digest();
+	// As if another had claimed the row, and set the password, while this attempt stood still.
+	await stack.sql(`comment on role ${role} is 'tenantgate 9999999999999'`);
+	await stack.sql("update tenants set state = 'failed', db_password_sealed = null where " +
+		"tenant_id = 'overtaken'", 'catalog');
+	await stack.cache.program.stop('SIGTERM');
+	const replica = await stack.tenantgate({ provider: 'postgres', catalog_url: catalog(),
+		postgres_admin_url: stack.pg.url('postgres'), redis_url: '' });
+	replica.serviceKey = gate.serviceKey;
+	const answer = await (await replica.tenant('overtaken')).search('x');
+	assert.equal(answer.status, 503, answer.body);
+	assert.match(answer.json.detail, /taken over/);
+	assert.deepEqual(await digest(), before);
+});
