@@ -154,6 +154,7 @@ conf_load(struct conf *conf, const char *path, struct buf *errors)
 	set_defaults(&r);
 	conf_read_file(&r, path, NULL);
 	fill_in_extract(&conf->api.extract);
+	conf->catalog.max_scram_iterations = conf->pool.max_scram_iterations;
 	conf_check_all(&r, path);
 	return errors->len == 0 && !errors->failed;
 }

@@ -146,6 +146,9 @@ const struct conf_key conf_keys[] = {
 	    "How long one statement in the catalog may take."),
 	DURATION("catalog_connect_timeout", catalog.connect_timeout_us, "5s", 10 * MS, 60 * SECONDS,
 	    "How long connecting to the catalog may take."),
+	STRING("catalog_ca_file", catalog.ca_file, "", CONF_EMPTY_IS_NULL,
+	    "Certificates to trust for the catalog's server; empty for the URL's sslrootcert, or "
+	    "the system's."),
 	SECRET("seal_keys", seal_keys, "${TENANTGATE_SEAL_KEYS}", CONF_EMPTY_REFUSED,
 	    "64 hex digits (openssl rand -hex 32) that seal stored secrets; older keys after a "
 	    "comma."),
@@ -191,7 +194,11 @@ const struct conf_key conf_keys[] = {
 	NUMBER("neon_pg_version", tenants.neon_pg_version, "17", 14, 99,
 	    "Postgres version of new projects."),
 	STRING("neon_sslmode", tenants.neon_sslmode, "verify-full", CONF_EMPTY_REFUSED,
-	    "TLS to tenants' databases: disable, prefer, require, verify-ca or verify-full."),
+	    "TLS to tenants' databases, at each login: disable, prefer, require, verify-ca or "
+	    "verify-full; a server that offers TLS has it with all but disable."),
+	STRING("tenant_ca_file", tenants.tenant_ca_file, "", CONF_EMPTY_IS_NULL,
+	    "Certificates to trust for tenants' databases, and for postgres_admin_url; empty for "
+	    "the system's."),
 	DURATION("neon_timeout", tenants.neon_timeout_us, "30s", 100 * MS, 1 * HOURS,
 	    "How long one call of its API may take."),
 	NUMBER("neon_requests_per_second", tenants.neon_requests_per_second, "10", 1, 10000,
@@ -226,6 +233,9 @@ const struct conf_key conf_keys[] = {
 	    "Connections older than this are closed when they come back."),
 	DURATION("server_lifetime_jitter", pool.server_lifetime_jitter_us, "5m", 0, 1 * DAYS,
 	    "At random up to this much earlier, so that they do not close all at once."),
+	NUMBER("max_scram_iterations", pool.max_scram_iterations, "100000", 4096, 100000000,
+	    "Iterations of a password's proof that a server may ask for (the catalog's too): "
+	    "100000 take an eighth of a second of a processor."),
 	DURATION("pool_idle_timeout", pool.pool_idle_timeout_us, "5m", 1 * SECONDS, 30 * DAYS,
 	    "A pool without connections is forgotten after this."),
 

@@ -232,6 +232,8 @@ main(int argc, char **argv)
 		conf_free(&conf);
 		return 1;
 	}
+	/* Not before: values of the configuration may come from the environment. */
+	pg_environment_clear();
 	if (cmd.test_only)
 		printf("%s: The configuration is fine.\n", cmd.conf_path);
 	else if (optind < argc && strcmp(argv[optind], "key") == 0)

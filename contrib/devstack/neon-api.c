@@ -262,6 +262,7 @@ main(int argc, char **argv)
 	struct event *term, *intr;
 
 	signal(SIGPIPE, SIG_IGN);
+	pg_environment_clear();
 	neon_api_open(&api, &o);
 	tables_create(&api);
 	listener_open(&api, &o, shared);

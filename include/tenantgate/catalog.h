@@ -38,6 +38,8 @@ struct catalog_conf {
 	unsigned	 pool_size;		/* connections; 0: 8 */
 	uint64_t	 query_timeout_us;	/* one statement; 0: 10 s */
 	uint64_t	 connect_timeout_us;	/* 0: the pool's default */
+	const char	*ca_file;	/* of its server; NULL: the URL's, or the system's */
+	unsigned	 max_scram_iterations;	/* 0: the pool's default */
 };
 
 /* conf is read, and its URL copied. NULL with err set when the URL is malformed. Connects when it

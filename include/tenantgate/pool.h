@@ -75,6 +75,7 @@ struct pool_conf {
 	/* Short statements (of less than 5 ms) that a host of several tenants is given at once; 0:
 	 * as many as there are processors, where it is on this machine, else any number. */
 	unsigned	max_host_statements;
+	unsigned	max_scram_iterations;	/* a server that asks for more is refused */
 	bool		single_owner;	/* all pools serve one owner: no headroom is kept free */
 	bool		hosts_are_shared; /* from the first pool on: a cluster has many databases */
 };
@@ -134,6 +135,8 @@ struct pool_lease {
 	bool		 login_failed;	/* a login that was made while we waited: the target may be
 					 * out of date. Not set when the answer came from
 					 * back-off */
+	bool		 login_is_final; /* with it: TLS or the certificate is not as the target
+					 * wants it, and another try is of no use */
 };
 
 /* Fails with ERR_POOL_TIMEOUT (query_wait_timeout), ERR_OVERLOADED (max_waiting, or a server that

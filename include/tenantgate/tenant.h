@@ -41,11 +41,14 @@ enum tenant_state {
 	TENANT_SUSPENDED,	/* by the operator: ERR_SUSPENDED for every request */
 };
 
+enum tenant_provider { PROVIDER_NEON, PROVIDER_POSTGRES };
+
 #define TENANT_PASSWORD_MAX	128	/* bytes of a database password, ours or Neon's */
 
 struct tenant {
 	char			id[TENANT_ID_MAX + 1];
 	enum tenant_state	state;
+	enum tenant_provider	provider;		/* who made its database */
 	char			plan[PLAN_NAME_MAX + 1]; /* "" : default */
 	unsigned		requests_per_minute;	/* 0: the plan's, or the default */
 	/* valid when READY */
@@ -54,15 +57,15 @@ struct tenant {
 	char			dbname[PG_NAME_MAX + 1];
 	char			user[PG_NAME_MAX + 1];
 	char			password[TENANT_PASSWORD_MAX + 1]; /* unsealed; never logged */
+	/* The configuration's, not the row's: as of the lookup. */
 	char			sslmode[PG_SSLMODE_MAX + 1];
+	const char		*ca_file;	/* borrowed: outlives the tenants; NULL: none */
 };
 
 /* How a pool knows the tenant's database: the key is "tenant:<id>", in the caller's array; the
  * target borrows from both. */
 #define TENANT_KEY_SIZE	(sizeof("tenant:") + TENANT_ID_MAX)
 void	tenant_target(const struct tenant *, struct pool_target *, char key[TENANT_KEY_SIZE]);
-
-enum tenant_provider { PROVIDER_NEON, PROVIDER_POSTGRES };
 
 struct tenants_conf {
 	enum tenant_provider	 provider;
@@ -81,6 +84,7 @@ struct tenants_conf {
 	const char		*neon_region;
 	unsigned		 neon_pg_version;
 	const char		*neon_sslmode;		/* tenants' connections: "verify-full" */
+	const char		*tenant_ca_file;	/* of their servers; NULL: the system's */
 	uint64_t		 neon_timeout_us;	/* one call of the API */
 	unsigned		 neon_requests_per_second; /* of an account, over all replicas */
 	unsigned		 neon_burst;		/* as many calls at once after a pause */

@@ -213,6 +213,8 @@ catalog_pools(const struct catalog_conf *conf)
 	pc.max_server_connections = pc.default_pool_size;
 	pc.single_owner = true;
 	pc.server_login_retry_us = LOGIN_RETRY_US;
+	if (conf->max_scram_iterations > 0)
+		pc.max_scram_iterations = conf->max_scram_iterations;
 	if (conf->connect_timeout_us > 0)
 		pc.server_connect_timeout_us = conf->connect_timeout_us;
 	return pools_open(&pc, NULL);
@@ -232,6 +234,8 @@ catalog_open(const struct catalog_conf *conf, struct err *err)
 		catalog_close(c);
 		return NULL;
 	}
+	if (c->target.pg.sslrootcert == NULL && conf->ca_file != NULL)
+		c->target.pg.sslrootcert = c->ca_file = xstrdup(conf->ca_file);
 	c->pools = catalog_pools(conf);
 	c->pool_size = catalog_pool_size(conf);
 	catalog_lanes_open(c->lanes, c->pool_size);
@@ -253,6 +257,7 @@ catalog_close(struct catalog *c)
 		pools_close(c->pools);
 	catalog_lanes_close(c->lanes);
 	arena_free(c->arena);
+	free(c->ca_file);
 	free(c);
 }
 

@@ -17,6 +17,7 @@ struct catalog {
 	struct pools *pools; /* owned */
 	struct arena *arena; /* owned: the strings of target */
 	struct pool_target target; /* one pool, whatever the worker */
+	char *ca_file; /* owned: of conf, for target; or NULL */
 	unsigned pool_size;
 	struct share_budget *lanes[CATALOG_LANES]; /* owned */
 	uint64_t query_timeout_us; /* of a query that names none */

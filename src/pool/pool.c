@@ -58,6 +58,7 @@ pool_new(struct pools *p, const struct pool_target *target)
 
 	pool->key = xmalloc(target->key.len + 1);
 	pg_target_copy(&pool->target, &target->pg);
+	pool->target.scram_iterations_max = p->conf.max_scram_iterations;
 	memcpy(pool->key, target->key.p, target->key.len);
 	pool->key_len = target->key.len;
 	pool->pools = p;

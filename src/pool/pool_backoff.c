@@ -82,6 +82,7 @@ pool_failure_set(struct pool *pool, const struct pg_result *why, const struct pg
 
 	pool_login_reason(&why->failure, words);
 	err_clear(&pool->failure);
+	pool->is_untrusted = why->failure.is_tls;
 	err_set(&pool->failure, reason->code, "%s", reason->detail);
 	err_cause(&pool->failure, "Login to the database failed: %s.", words);
 	pool->failure.retry_after = reason->retry_after;

@@ -92,6 +92,7 @@ struct waiter {
 	struct timer		 timer;		/* query_wait_timeout; its own worker's */
 	struct server		*server;	/* the outcome: granted, ACTIVE; or NULL and */
 	struct err		 err;		/* why not */
+	bool			 is_final;	/* see struct pool_lease, login_is_final */
 	bool			 was_idle;	/* the server: to be checked before it is used */
 	uint64_t		 serial;	/* order of arrival over all pools */
 	uint64_t		 since_us;	/* monotonic: of its arrival */
@@ -189,6 +190,7 @@ struct pool {
 	uint64_t		 suspect_us;	/* monotonic: when a server broke in use: those idle
 						 * then are probed first; 0: none has */
 	struct err		 failure;	/* of the last failed login; valid with retry_us */
+	bool			 is_untrusted;	/* with it: TLS, or the server's certificate */
 	uint64_t		 empty_since_us; /* monotonic; valid while POOL_EMPTY */
 };
 TAILQ_HEAD(pool_list, pool);

@@ -29,6 +29,7 @@ pool_conf_init(struct pool_conf *conf)
 		.server_lifetime_us = 3600 * SECONDS,
 		.server_lifetime_jitter_us = 300 * SECONDS,
 		.pool_idle_timeout_us = 300 * SECONDS,
+		.max_scram_iterations = PG_SCRAM_ITERATIONS_DEFAULT,
 	};
 }
 

@@ -59,6 +59,7 @@ void
 waiter_fail(struct waiter *w, const struct err *err, struct deferred *deferred)
 {
 	w->err = *err;
+	w->is_final = w->pool != NULL && w->pool->is_untrusted;
 	waiter_notify(w, deferred);
 }
 
@@ -123,6 +124,7 @@ waiter_wake(struct waiter *w)
 	} else {
 		w->lease->login_failed =
 		    w->err.code == ERR_DATABASE || w->err.code == ERR_DATABASE_AWAY;
+		w->lease->login_is_final = w->lease->login_failed && w->is_final;
 		flow_wake_err(w->flow, &w->err);
 	}
 }

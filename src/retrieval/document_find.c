@@ -8,6 +8,8 @@
 #include "retrieval/pg_binary.h"
 #include "tenantgate/retrieval.h"
 
+#define CREATED_AT PG_RFC3339("created_at")
+
 struct document_find {
 	struct flow flow;
 	struct pool_lease *lease;  /* borrowed */
@@ -39,7 +41,7 @@ document_find_query(struct flow *f)
 	struct document_find *s = FLOW_OF(f, struct document_find, &document_find_kind);
 	const struct pg_query q = {
 		.sql = "SELECT id, title, file_name, mime_type, metadata, sha256, bytes, pages,"
-		       " chunks, " PG_RFC3339("created_at") " FROM public.document WHERE id = $1",
+		       " chunks, " CREATED_AT " FROM public.document WHERE id" PG_EQUALS "$1",
 		.params = { PG_TEXT(s->id) },
 		.param_count = 1,
 	};

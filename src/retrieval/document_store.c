@@ -47,7 +47,7 @@ static const char put_document[] =
     " file_name = excluded.file_name, mime_type = excluded.mime_type,"
     " metadata = excluded.metadata, sha256 = excluded.sha256,"
     " bytes = excluded.bytes, pages = excluded.pages,"
-    " chunks = excluded.chunks, created_at = now()"
+    " chunks = excluded.chunks, created_at = pg_catalog.now()"
     " RETURNING " PG_RFC3339("created_at");
 
 static flow_step_fn store_begin, store_put, store_clear, store_copy, store_commit, store_done,
@@ -147,7 +147,7 @@ store_clear(struct flow *f)
 {
 	struct document_store *s = document_store_of(f);
 	const struct pg_query q = {
-		.sql = "DELETE FROM public.chunk WHERE document_id = $1",
+		.sql = "DELETE FROM public.chunk WHERE document_id" PG_EQUALS "$1",
 		.params = { PG_TEXT(s->document->id) },
 		.param_count = 1,
 	};

@@ -13,7 +13,17 @@
  * chunks. */
 #define HNSW_DIMENSIONS_MAX 2000
 
-static const char make_extension[] = "CREATE EXTENSION IF NOT EXISTS vector";
+static const char make_extension[] = "CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public";
+
+/* A statement on pgvector's names, wherever somebody has made or moved it to: its schema is the
+ * search path until the end of the transaction, whatever the role's is. */
+#define WITH_VECTOR(statement) \
+	"DO $$ BEGIN" \
+	" PERFORM pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname), true)" \
+	"  FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n" \
+	"  ON n.oid OPERATOR(pg_catalog.=) e.extnamespace" \
+	"  WHERE e.extname OPERATOR(pg_catalog.=) 'vector';" \
+	" " statement "; END $$"
 
 static const char make_document[] = "CREATE TABLE IF NOT EXISTS public.document ("
 				    " id text PRIMARY KEY,"
@@ -28,22 +38,23 @@ static const char make_document[] = "CREATE TABLE IF NOT EXISTS public.document 
 				    " created_at timestamptz NOT NULL DEFAULT now())";
 
 static const char make_chunk[] =
-    "CREATE TABLE IF NOT EXISTS public.chunk ("
-    " id bigserial PRIMARY KEY,"
-    " document_id text NOT NULL REFERENCES public.document ON DELETE CASCADE,"
-    " chunk_index int NOT NULL,"
-    " page int,"
-    " content text NOT NULL,"
-    " metadata jsonb NOT NULL DEFAULT '{}',"
-    " embedding vector(%u) NOT NULL)";
+    WITH_VECTOR("CREATE TABLE IF NOT EXISTS public.chunk ("
+		" id bigserial PRIMARY KEY,"
+		" document_id text NOT NULL REFERENCES public.document ON DELETE CASCADE,"
+		" chunk_index int NOT NULL,"
+		" page int,"
+		" content text NOT NULL,"
+		" metadata jsonb NOT NULL DEFAULT '{}',"
+		" embedding vector(%u) NOT NULL)");
 
 /* Search among documents, and the deletion of one document's chunks. */
 static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
 				     " ON public.chunk (document_id, chunk_index)";
 
 /* Cosine distance, as the queries order by: another operator class would not be used. */
-static const char index_vectors[] = "CREATE INDEX IF NOT EXISTS chunk_embedding"
-				    " ON public.chunk USING hnsw (embedding vector_cosine_ops)";
+static const char index_vectors[] =
+    WITH_VECTOR("CREATE INDEX IF NOT EXISTS chunk_embedding"
+		" ON public.chunk USING hnsw (embedding vector_cosine_ops)");
 
 /*
  * Settings of every later session, so that a search needs no SET of its own. ef_search is how many
@@ -55,13 +66,11 @@ static const char index_vectors[] = "CREATE INDEX IF NOT EXISTS chunk_embedding"
  * pgvector's defaults, and a search for more than 40 chunks may return fewer.
  */
 static const char keep_settings[] =
-    "DO $$ BEGIN"
-    " PERFORM '[1]'::vector;"
-    " EXECUTE format('ALTER DATABASE %I SET hnsw.ef_search = 100', current_database());"
-    " EXECUTE format('ALTER DATABASE %I SET hnsw.iterative_scan = strict_order',"
-    "	current_database());"
-    " EXCEPTION WHEN insufficient_privilege THEN NULL;"
-    " END $$";
+    WITH_VECTOR("PERFORM '[1]'::vector;"
+		" EXECUTE format('ALTER DATABASE %I SET hnsw.ef_search = 100', current_database());"
+		" EXECUTE format('ALTER DATABASE %I SET hnsw.iterative_scan = strict_order',"
+		"	current_database());"
+		" EXCEPTION WHEN insufficient_privilege THEN NULL");
 
 const char *const *
 retrieval_schema(struct arena *arena, unsigned dimensions)

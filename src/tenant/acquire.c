@@ -63,8 +63,10 @@ acquire_read(struct row_acquisition *a)
 {
 	struct err err = { 0 };
 
-	if (!row_read(&a->result, a->claim->id, a->tenants->seal, a->row, &err))
+	if (!row_read(&a->result, a->claim->id, a->tenants->seal, a->row, &err) ||
+	    !tenant_provider_check(a->tenants, &a->row->tenant, &err))
 		return flow_fail_err(&a->flow, &err);
+	tenant_set_tls(a->tenants, &a->row->tenant);
 	return FLOW_NEXT;
 }
 

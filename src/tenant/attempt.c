@@ -185,9 +185,9 @@ attempt_login(struct flow *f)
 	return flow_try(f, &l->flow, &attempt_login_kind, &a->why);
 }
 
-/* A compute that is starting, or a server at its limit, is worth some patience. When nothing helped
- * and it was the database that refused, the saved password is dropped with the failure
- * (row_fail). */
+/* A compute that is starting, or a server at its limit, is worth some patience; a certificate that
+ * is not trusted is not. When nothing helped and it was the database that refused, the saved
+ * password is dropped with the failure (row_fail). */
 static enum flow_rc
 attempt_logged_in(struct flow *f)
 {
@@ -195,6 +195,8 @@ attempt_logged_in(struct flow *f)
 
 	if (!err_is(&a->why))
 		return flow_goto(f, attempt_schema);
+	if (a->lease.login_is_final)
+		return flow_fail_err(f, &a->why);
 	if (a->logins >= LOGINS_MAX) {
 		a->is_locked_out = a->why.code == ERR_DATABASE;
 		return flow_fail_err(f, &a->why);

@@ -7,6 +7,10 @@
  *
  * What always holds: names are "tg_" and hex digits, passwords letters and digits. So nothing
  * that is put into SQL text needs quoting: CREATE ROLE and CREATE DATABASE take no parameters.
+ *
+ * The password is set under a fence: the role's comment has the time, by the catalog's clock, at
+ * which the attempt that set it last had claimed the row. One that was held up and overtaken must
+ * not set another than the row has by now.
  */
 #include "tenant/cluster.h"
 
@@ -20,15 +24,25 @@
 #define ADMIN_POOL	 2 /* connections: creations are rare, and the server limits them anyway */
 #define STATEMENT_MAX_US (60 * 1000000ull)
 
-/* In order. @: the name, #: the password. */
+#define OVERTAKEN "TG001" /* SQLSTATE: another attempt has set the password since */
+#define SET_PASSWORD \
+	"DO $$ BEGIN" \
+	" PERFORM pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('@'));" \
+	" IF pg_catalog.substring(pg_catalog.shobj_description('@'::pg_catalog.regrole," \
+	"  'pg_authid'), '^tenantgate ([0-9]+)$')::pg_catalog.int8 > ~ THEN" \
+	"  RAISE EXCEPTION 'overtaken' USING ERRCODE = '" OVERTAKEN "'; END IF;" \
+	" ALTER ROLE @ LOGIN PASSWORD '#';" \
+	" COMMENT ON ROLE @ IS 'tenantgate ~'; END $$"
+
+/* In order. @: the name, #: the password, ~: when the row was claimed. */
 static const struct {
 	const char *sql;
 	const char
 	    *adopt;	  /* the SQLSTATE of "it is there already", which is as good; "" for none */
-	bool is_optional;  /* the server may refuse it */
+	bool is_optional; /* the server may refuse it */
 } statements[] = {
 	{ "CREATE ROLE @ LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE", "42710", false },
-	{ "ALTER ROLE @ LOGIN PASSWORD '#'", "", false },
+	{ SET_PASSWORD, "", false },
 	/* Without being a superuser one must be a member of a role to make it an owner. */
 	{ "GRANT @ TO CURRENT_USER", "", true },
 	/* template0: a template with a session on it cannot be copied, and template1 may have been
@@ -66,6 +80,8 @@ sql_expand(struct cluster_creation *c, const char *sql)
 			buf_puts(&c->sql, c->name);
 		else if (*sql == '#')
 			buf_puts(&c->sql, c->row->tenant.password);
+		else if (*sql == '~')
+			buf_puts(&c->sql, c->row->read_at_ms);
 		else
 			buf_putc(&c->sql, *sql);
 	}
@@ -117,6 +133,8 @@ cluster_check(struct flow *f)
 	bool refused = c->result.status == PG_SQL_ERROR;
 	bool adopted = refused && strcmp(sqlstate, statements[c->statement].adopt) == 0;
 
+	if (refused && strcmp(sqlstate, OVERTAKEN) == 0)
+		return flow_fail(f, ERR_PROVISIONING, ATTEMPT_LOST_DETAIL);
 	if (!adopted && !(refused && statements[c->statement].is_optional)) {
 		enum flow_rc rc = pg_check(f, &c->result, ERR_DATABASE,
 		    "Creating the tenant's role and database failed");
@@ -152,7 +170,7 @@ cluster_extend(struct flow *f)
 {
 	struct cluster_creation *c = FLOW_OF(f, struct cluster_creation, &cluster_kind);
 
-	return cluster_run(c, "CREATE EXTENSION IF NOT EXISTS vector");
+	return cluster_run(c, "CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public");
 }
 
 static enum flow_rc
@@ -176,7 +194,7 @@ cluster_fill_row(struct flow *f)
 	snprintf(t->host, sizeof(t->host), "%s", admin->host);
 	snprintf(t->dbname, sizeof(t->dbname), "%s", c->name);
 	snprintf(t->user, sizeof(t->user), "%s", c->name);
-	snprintf(t->sslmode, sizeof(t->sslmode), "%s", admin->sslmode);
+	tenant_set_tls(c->tenants, t);
 	snprintf(c->row->project_id, sizeof(c->row->project_id), "%s", c->name);
 	t->port = admin->port;
 	return FLOW_DONE;

@@ -314,8 +314,7 @@ project_end(struct flow *f, const struct err *err)
 	struct neon_creation *c = FLOW_OF(f, struct neon_creation, &project_kind);
 
 	if (!err_is(err))
-		snprintf(c->row->tenant.sslmode, sizeof(c->row->tenant.sslmode), "%s",
-		    c->tenants->conf->neon_sslmode);
+		tenant_set_tls(c->tenants, &c->row->tenant);
 	pg_clear(&c->result);
 	neon_call_free(&c->call);
 }

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tenant/tenant_record.h"
 #include "tenantgate/base/secret.h"
 
 /* The order of ROW_COLUMNS. */
@@ -40,6 +41,8 @@ enum row_column {
 	COL_REFUSALS,
 	COL_WAIT,
 	COL_LAST_ERROR,
+	COL_PROVIDER,
+	COL_READ_AT,
 };
 
 #define ROW_COLUMNS \
@@ -47,7 +50,8 @@ enum row_column {
 	"db_password_sealed, db_sslmode, project_name, project_id, endpoint_id, " \
 	"branch_id, attempt_id, attempts, coalesce(lease_until < now(), true), " \
 	"extract(epoch FROM now() - posted_at)::int, refusals, " \
-	"greatest(0, ceil(extract(epoch FROM not_before - now())))::int, last_error"
+	"greatest(0, ceil(extract(epoch FROM not_before - now())))::int, last_error, provider, " \
+	"(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 void
 row_seal_context(char out[TENANT_KEY_SIZE], const char *id)
@@ -142,6 +146,7 @@ column_texts(struct tenant_row *out, const struct pg_result *r)
 	    column_text(out->project_id, sizeof(out->project_id), r, COL_PROJECT_ID) &&
 	    column_text(out->endpoint_id, sizeof(out->endpoint_id), r, COL_ENDPOINT_ID) &&
 	    column_text(out->branch_id, sizeof(out->branch_id), r, COL_BRANCH_ID) &&
+	    column_text(out->read_at_ms, sizeof(out->read_at_ms), r, COL_READ_AT) &&
 	    column_text(out->attempt_id, sizeof(out->attempt_id), r, COL_ATTEMPT_ID);
 }
 
@@ -153,7 +158,8 @@ row_read(const struct pg_result *r, const char *id, const struct seal *seal, str
 
 	memset(out, 0, sizeof(*out));
 	snprintf(t->id, sizeof(t->id), "%s", id);
-	if (!state_parse(pg_text(r, 0, COL_STATE), &t->state) || !column_texts(out, r)) {
+	if (!state_parse(pg_text(r, 0, COL_STATE), &t->state) ||
+	    !provider_parse(pg_text(r, 0, COL_PROVIDER), &t->provider) || !column_texts(out, r)) {
 		err_set(err, ERR_INTERNAL,
 		    "The tenant's row in the catalog cannot be read. The operator should look at "
 		    "public.tenants, and whether a newer tenantgate has written it.");

@@ -27,6 +27,7 @@ struct tenant_row {
 	char endpoint_id[PROVIDER_ID_SIZE];
 	char branch_id[PROVIDER_ID_SIZE];
 	char attempt_id[ATTEMPT_ID_LEN + 1]; /* whose the row is, or was last */
+	char read_at_ms[24]; /* the database's clock, decimal: of a claim, later than any before */
 	int attempts;			     /* claims so far, this one included */
 	bool lease_expired;		     /* by the database's clock; also when there is none */
 	int posted_ago_s;		     /* with is_posted: its age when the row was read */

@@ -50,6 +50,10 @@ struct tenants {
 void tenants_publish(struct tenants *, const struct tenant *);
 /* "neon" or "postgres": the column public.tenants.provider. Static. */
 const char *tenants_provider_name(const struct tenants *);
+/* How to connect to it: TLS as the configuration says now, whatever was so when it was made. */
+void tenant_set_tls(const struct tenants *, struct tenant *);
+/* True when the configuration's provider has made it; else err says what to do. */
+bool tenant_provider_check(const struct tenants *, const struct tenant *, struct err *);
 /* The cache of records, and how one is looked up (tenant_lookup.c). */
 struct lookup_cache *tenants_records_open(struct tenants *);
 

@@ -117,9 +117,14 @@ tenant_fetch_reply(struct flow *f)
 
 	if (ts->redis != NULL && t->reply.status == REDIS_OK &&
 	    record_open(ts->seal, id, t->key, t->reply.text, &reply)) {
-		record_fill((struct tenant_record *)t->base.record, &reply);
+		bool usable = reply.provider == ts->conf->provider;
+
+		tenant_set_tls(ts, &reply);
+		if (usable)
+			record_fill((struct tenant_record *)t->base.record, &reply);
 		bytes_wipe(&reply, sizeof(reply));
-		return FLOW_DONE;
+		if (usable)
+			return FLOW_DONE;
 	}
 	return row_select(f, ts->catalog, id, &t->result);
 }
@@ -138,8 +143,13 @@ tenant_fetch_read(struct flow *f)
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	if (pg_rows(&t->result) > 0 && !row_read(&t->result, r->tenant.id, ts->seal, &row, &err))
+	if (pg_rows(&t->result) > 0 &&
+	    (!row_read(&t->result, r->tenant.id, ts->seal, &row, &err) ||
+		!tenant_provider_check(ts, &row.tenant, &err))) {
+		bytes_wipe(&row, sizeof(row));
 		return flow_fail_err(f, &err);
+	}
+	tenant_set_tls(ts, &row.tenant);
 	record_fill(r, &row.tenant);
 	bytes_wipe(&row, sizeof(row));
 	if (r->tenant.state == TENANT_READY && !t->base.is_superseded)

@@ -43,6 +43,19 @@ record_fill(struct tenant_record *r, const struct tenant *t)
 	r->filled = true;
 }
 
+const char *
+provider_name(enum tenant_provider provider)
+{
+	return provider == PROVIDER_NEON ? "neon" : "postgres";
+}
+
+bool
+provider_parse(const char *name, enum tenant_provider *out)
+{
+	*out = strcmp(name, "postgres") == 0 ? PROVIDER_POSTGRES : PROVIDER_NEON;
+	return strcmp(name, provider_name(*out)) == 0;
+}
+
 void
 record_redis_key(char out[RECORD_KEY_SIZE], const char *environment, const char *id)
 {
@@ -69,6 +82,7 @@ put_json(struct buf *b, const struct tenant *t)
 	record_put_field(b, "user", t->user);
 	record_put_field(b, "password", t->password);
 	record_put_field(b, "sslmode", t->sslmode);
+	record_put_field(b, "provider", provider_name(t->provider));
 	buf_putc(b, '}');
 }
 
@@ -104,6 +118,7 @@ get_json(const json_t *o, const char *id, struct tenant *t)
 {
 	struct err err = { 0 };
 	int64_t version = 0, port = 0, rpm = 0;
+	char provider[16];
 
 	memset(t, 0, sizeof(*t));
 	if (!json_opt_int(o, "v", 1, 1, &version, &err) || version != 1 ||
@@ -119,7 +134,9 @@ get_json(const json_t *o, const char *id, struct tenant *t)
 	    get_field(o, "dbname", t->dbname, sizeof(t->dbname), &err) &&
 	    get_field(o, "user", t->user, sizeof(t->user), &err) &&
 	    get_field(o, "password", t->password, sizeof(t->password), &err) &&
-	    get_field(o, "sslmode", t->sslmode, sizeof(t->sslmode), &err);
+	    get_field(o, "sslmode", t->sslmode, sizeof(t->sslmode), &err) &&
+	    get_field(o, "provider", provider, sizeof(provider), &err) &&
+	    provider_parse(provider, &t->provider);
 }
 
 bool

@@ -22,6 +22,10 @@ struct tenant_record {
 struct tenant_record *record_new(struct slice id);
 void record_fill(struct tenant_record *, const struct tenant *);
 
+/* "neon" or "postgres", as the catalog and Redis have it; static. False for any other. */
+const char *provider_name(enum tenant_provider);
+bool provider_parse(const char *name, enum tenant_provider *out);
+
 /* "tg:tenant:<environment>:<id>": the key in Redis. It is authenticated with the value too: a value
  * copied to another tenant's key does not open. */
 void record_redis_key(char out[RECORD_KEY_SIZE], const char *environment, const char *id);

@@ -53,7 +53,34 @@ tenants_conf_init(struct tenants_conf *conf)
 const char *
 tenants_provider_name(const struct tenants *ts)
 {
-	return ts->conf->provider == PROVIDER_NEON ? "neon" : "postgres";
+	return provider_name(ts->conf->provider);
+}
+
+/* A cluster's databases are reached as its administrator is. */
+void
+tenant_set_tls(const struct tenants *ts, struct tenant *t)
+{
+	const struct pg_target *admin = &ts->admin.pg;
+	bool neon = ts->conf->provider == PROVIDER_NEON;
+
+	snprintf(t->sslmode, sizeof(t->sslmode), "%s",
+	    neon ? ts->conf->neon_sslmode : admin->sslmode);
+	t->ca_file = neon ? ts->conf->tenant_ca_file : admin->sslrootcert;
+}
+
+/* The other's names, roles and projects mean nothing here: a password would be set anew on a server
+ * that is not the tenant's, or an empty project made beside its data. */
+bool
+tenant_provider_check(const struct tenants *ts, const struct tenant *t, struct err *err)
+{
+	if (t->provider == ts->conf->provider)
+		return true;
+	err_set(err, ERR_INTERNAL,
+	    "The tenant's database was made by another provider than the one that is configured. "
+	    "The operator should look at the key provider, or move the tenant.");
+	err_cause(err, "its row in public.tenants has provider %s, and the configuration %s",
+	    provider_name(t->provider), provider_name(ts->conf->provider));
+	return false;
 }
 
 static void
@@ -74,7 +101,8 @@ tenant_target(const struct tenant *t, struct pool_target *out, char key[TENANT_K
 			.dbname = t->dbname,
 			.user = t->user,
 			.password = t->password,
-			.sslmode = t->sslmode[0] != '\0' ? t->sslmode : "prefer",
+			.sslmode = t->sslmode,
+			.sslrootcert = t->ca_file,
 		},
 	};
 }
@@ -168,7 +196,11 @@ tenants_conf_check(struct tenants *ts, struct err *err)
 		    "With provider = postgres, postgres_admin_url must be set.");
 		return false;
 	}
-	return pg_url_read(ts->arena, conf->postgres_admin_url, PG_URL_STRICT, &ts->admin.pg, err);
+	if (!pg_url_read(ts->arena, conf->postgres_admin_url, PG_URL_STRICT, &ts->admin.pg, err))
+		return false;
+	if (ts->admin.pg.sslrootcert == NULL)
+		ts->admin.pg.sslrootcert = conf->tenant_ca_file;
+	return true;
 }
 
 static void

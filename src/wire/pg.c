@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tenantgate/base/alloc.h"
@@ -74,6 +75,20 @@ pg_conn_alive(struct pg_conn *c)
 		return false;
 	return recv(PQsocket(c->pq), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == -1 &&
 	    (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+}
+
+const char *
+pg_conn_note(const struct pg_conn *c)
+{
+	assert(c->magic == PG_CONN_MAGIC);
+	return c->note;
+}
+
+void
+pg_conn_note_set(struct pg_conn *c, const char *note)
+{
+	assert(c->magic == PG_CONN_MAGIC);
+	snprintf(c->note, sizeof(c->note), "%s", note);
 }
 
 int

@@ -4,6 +4,8 @@
  * one way, so that a reader may take them from the top:
  *
  *	pg_connect.c	the login; makes the connection
+ *	pg_attempt.c	libpq's steps of it; pg_params.c what libpq is told; pg_auth.c what the
+ *			server asks
  *	pg_run.c	pg_run(), pg_copy_in(): send the statement
  *	    v
  *	pg_op.c		waits for the socket, reads results, wakes the flow: an operation's life
@@ -63,6 +65,7 @@ struct pg_conn {
 		int		 unsent;	/* bytes in the socket then */
 		unsigned	 user_timeout_ms; /* the socket's before the COPY */
 	}			 stall;
+	char			 note[PG_NOTE_SIZE]; /* the borrowers' */
 };
 
 /* pg.c */

@@ -25,25 +25,18 @@
  */
 #include <arpa/inet.h>
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/loop/offload.h"
+#include "tenantgate/loop/timer.h"
 #include "tenantgate/loop/worker.h"
 #include "wire/pg_conn.h"
+#include "wire/pg_login.h"
 
-#define CA_BUNDLE  "/etc/ssl/certs/ca-certificates.crt" /* libpq 15 knows no "system" */
-#define ADDRS_USED 4					/* libpq tries them in turn */
-#define PARAMS_MAX 24
-
-/* libpq's side of a login; on one thread at a time. */
-struct login_attempt {
-	PGconn *pq; /* owned, until it becomes *out */
-	PostgresPollingStatusType status;
-};
+#define PROTOCOL_VIOLATION "08P01"
 
 struct login {
 	struct flow flow;
@@ -51,7 +44,9 @@ struct login {
 	struct pg_target target; /* texts owned */
 	struct dns *dns;	 /* borrowed; NULL if there is nothing to look up */
 	struct dns_answer answer;
-	void *attempt;	       /* owned: struct login_attempt; NULL: a helper has it */
+	void *attempt; /* owned: struct pg_attempt; NULL: a helper has it */
+	bool is_bare;  /* without settings for the session */
+	struct timer pause;
 	struct event io;       /* added only while the flow waits for the socket */
 	struct pg_conn **out;  /* borrowed: the parent's */
 	struct pg_result *why; /* borrowed: the parent's */
@@ -76,17 +71,7 @@ static const struct flow_kind pg_login_kind = { "pg_login", pg_login_steps, logi
 static PGconn *
 login_pq(const struct login *l)
 {
-	return ((const struct login_attempt *)l->attempt)->pq;
-}
-
-/* (PQfinish() of NULL is harmless.) */
-static void
-attempt_drop(void *arg)
-{
-	struct login_attempt *a = arg;
-
-	PQfinish(a->pq);
-	free(a);
+	return ((const struct pg_attempt *)l->attempt)->pq;
 }
 
 /* ---- resolve ---- */
@@ -113,95 +98,11 @@ login_resolve(struct flow *f)
 
 /* ---- start ---- */
 
-/* libpq's two arrays, each ended by NULL (which is what the zeroed rest is), and the texts that
- * they point to. libpq copies all of it. */
-struct params {
-	const char *names[PARAMS_MAX];
-	const char *values[PARAMS_MAX];
-	unsigned n;
-	char port[8];
-	char hosts[ADDRS_USED * (DNS_NAME_MAX + 1) + 1];
-	char addrs[ADDRS_USED * DNS_ADDR_SIZE + 1];
-};
-
-static void
-param_add(struct params *p, const char *name, const char *value)
-{
-	if (value == NULL)
-		return;
-	assert(p->n + 1 < PARAMS_MAX);
-	p->names[p->n] = name;
-	p->values[p->n++] = value;
-}
-
-/* libpq's lists are separated by commas. The sizes of struct params fit the longest. */
-static void
-list_add(char *list, size_t size, const char *item)
-{
-	size_t used = strlen(list);
-
-	snprintf(list + used, size - used, "%s%s", used > 0 ? "," : "", item);
-}
-
-/* libpq wants as many names as addresses, and uses the pairs in turn until one answers: so each
- * address gets its copy of the name. */
-static void
-params_host(struct params *p, const struct login *l)
-{
-	unsigned i;
-
-	for (i = 0; i < l->answer.count && i < ADDRS_USED; i++) {
-		list_add(p->hosts, sizeof(p->hosts), l->target.host);
-		list_add(p->addrs, sizeof(p->addrs), l->answer.addr[i]);
-	}
-	param_add(p, "host", l->answer.count > 0 ? p->hosts : l->target.host);
-	param_add(p, "hostaddr", l->answer.count > 0 ? p->addrs : NULL);
-}
-
-static bool
-sslmode_verifies(const char *mode)
-{
-	return mode != NULL && strncmp(mode, "verify-", 7) == 0;
-}
-
-/*
- * What is not given here, and what is given as "", libpq takes from the environment (PGOPTIONS,
- * PGPASSWORD ...) or from files in the home folder. passfile: a file that is nowhere, or ~/.pgpass
- * might supply a password. gssencmode: no Kerberos, whose library blocks. The timeouts are
- * there to find servers that vanished without a FIN: after 10 s of unacknowledged data, or a minute
- * of silence.
- */
-static void
-params_fill(struct params *p, const struct login *l)
-{
-	const struct pg_target *t = &l->target;
-	const char *ca = sslmode_verifies(t->sslmode) ? CA_BUNDLE : "";
-
-	snprintf(p->port, sizeof(p->port), "%u", t->port);
-	params_host(p, l);
-	param_add(p, "port", p->port);
-	param_add(p, "dbname", t->dbname);
-	param_add(p, "user", t->user);
-	param_add(p, "password", t->password != NULL ? t->password : "");
-	param_add(p, "passfile", "/nonexistent/pgpass");
-	param_add(p, "sslmode", t->sslmode != NULL ? t->sslmode : "prefer");
-	param_add(p, "sslrootcert", t->sslrootcert != NULL ? t->sslrootcert : ca);
-	param_add(p, "gssencmode", "disable");
-	param_add(p, "options", "");
-	param_add(p, "channel_binding", t->channel_binding != NULL ? t->channel_binding : "prefer");
-	param_add(p, "application_name", "tenantgate");
-	param_add(p, "client_encoding", "UTF8");
-	param_add(p, "tcp_user_timeout", "10000");
-	param_add(p, "keepalives_idle", "30");
-	param_add(p, "keepalives_interval", "10");
-	param_add(p, "keepalives_count", "3");
-}
-
-/* libpq's text goes to the parent by *why; the child's own error only ends it. */
+/* The server's own words go to the parent by *why; the child's error only ends it. */
 static enum flow_rc
 login_fail(struct login *l)
 {
-	pg_failure_login(&l->why->failure, PQerrorMessage(login_pq(l)));
+	pg_attempt_failure(l->attempt, &l->why->failure);
 	return flow_fail(&l->flow, ERR_DATABASE, "The login to the database failed.");
 }
 
@@ -209,20 +110,16 @@ static enum flow_rc
 login_start(struct flow *f)
 {
 	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
-	struct params p = { .n = 0 };
-	struct login_attempt *a;
+	struct pg_attempt *a;
 
 	if (err_is(&l->answer.err)) {
 		pg_failure_text(&l->why->failure, "", l->answer.err.detail);
 		return flow_fail(f, l->answer.err.code, "The database's host was not found.");
 	}
-	params_fill(&p, l);
-	l->attempt = a = xcalloc(1, sizeof(*a));
-	a->pq = PQconnectStartParams(p.names, p.values, 0);
-	if (a->pq == NULL)
+	l->attempt = a = pg_attempt_new(&l->target, &l->answer, l->is_bare);
+	if (a == NULL)
 		return flow_fail(f, ERR_OVERLOADED,
 		    "There is no memory for a connection; try again later.");
-	PQsetErrorVerbosity(a->pq, PQERRORS_VERBOSE); /* puts the SQLSTATE into the text */
 	if (PQstatus(a->pq) == CONNECTION_BAD)
 		return login_fail(l);
 	return FLOW_NEXT;
@@ -268,24 +165,6 @@ login_begin(struct flow *f)
 	return login_watch(FLOW_OF(f, struct login, &pg_login_kind), EV_WRITE);
 }
 
-static void
-attempt_poll(void *arg)
-{
-	struct login_attempt *a = arg;
-
-	a->status = PQconnectPoll(a->pq);
-}
-
-/* Before the answer to the connect() libpq only sends what is short; after the authentication it
- * only reads. */
-static bool
-attempt_may_compute(const struct login_attempt *a)
-{
-	ConnStatusType status = PQstatus(a->pq);
-
-	return status == CONNECTION_SSL_STARTUP || status == CONNECTION_AWAITING_RESPONSE;
-}
-
 /* Logins to one database compete with one another for the helpers, and not with other tenants'. */
 static enum flow_rc
 login_poll(struct flow *f)
@@ -293,30 +172,48 @@ login_poll(struct flow *f)
 	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
 	char holder[400];
 
-	if (!attempt_may_compute(l->attempt)) {
-		attempt_poll(l->attempt);
+	if (!pg_attempt_may_compute(l->attempt)) {
+		pg_attempt_poll(l->attempt);
 		return FLOW_NEXT;
 	}
 	snprintf(holder, sizeof(holder), "%s/%s", l->target.host, l->target.dbname);
-	return offload_run(f, slice_str(holder), attempt_poll, attempt_drop, l->attempt,
+	return offload_run(f, slice_str(holder), pg_attempt_poll, pg_attempt_free, l->attempt,
 	    &l->attempt);
+}
+
+/* PgBouncer, and Neon's pooler, refuse settings of a session ("unsupported startup parameter:
+ * options"): once more without them. */
+static enum flow_rc
+login_refused(struct login *l)
+{
+	struct pg_failure why = { 0 };
+
+	pg_attempt_failure(l->attempt, &why);
+	if (l->is_bare || strcmp(why.sqlstate, PROTOCOL_VIOLATION) != 0)
+		return login_fail(l);
+	pg_attempt_free(l->attempt);
+	l->attempt = NULL;
+	l->is_bare = true;
+	return flow_goto(&l->flow, login_start);
 }
 
 static enum flow_rc
 login_polled(struct flow *f)
 {
 	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
+	const struct pg_attempt *a = l->attempt;
 
 	flow_goto(f, login_poll);
-	switch (((const struct login_attempt *)l->attempt)->status) {
+	switch (a->status) {
 	case PGRES_POLLING_READING:
-		return login_watch(l, EV_READ);
+		return a->partial > 0 ? flow_sleep(f, &l->pause, PG_PARTIAL_PAUSE_US)
+				      : login_watch(l, EV_READ);
 	case PGRES_POLLING_WRITING:
 		return login_watch(l, EV_WRITE);
 	case PGRES_POLLING_OK:
 		return FLOW_DONE;
 	default:
-		return login_fail(l);
+		return login_refused(l);
 	}
 }
 
@@ -347,7 +244,7 @@ static void
 login_end(struct flow *f, const struct err *err)
 {
 	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
-	struct login_attempt *a = l->attempt;
+	struct pg_attempt *a = l->attempt;
 	struct err ours = *err;
 
 	if (!err_is(err) && PQsetnonblocking(a->pq, 1) == 0) {
@@ -358,8 +255,7 @@ login_end(struct flow *f, const struct err *err)
 		    "There is no memory for a connection; try again later.");
 		login_report(l, &ours);
 	}
-	if (a != NULL)
-		attempt_drop(a);
+	pg_attempt_free(a);
 }
 
 static void

@@ -173,6 +173,8 @@ pg_reason(const struct pg_result *r)
 		return &ours;
 	if (r->status == PG_TIMEOUT)
 		return &silent;
+	if (r->failure.is_tls)
+		return &unsafe;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (row_matches(&rows[i], &r->failure))
 			return rows[i].reason;

@@ -33,6 +33,7 @@ void
 pg_target_copy(struct pg_target *to, const struct pg_target *from)
 {
 	to->port = from->port;
+	to->scram_iterations_max = from->scram_iterations_max;
 	to->host = text_copy(from->host);
 	to->dbname = text_copy(from->dbname);
 	to->user = text_copy(from->user);

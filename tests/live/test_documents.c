@@ -153,7 +153,11 @@ make_catalog(void **state)
 	pg_conn_close(conn);
 	snprintf(text, sizeof(text), "postgresql://%s:%s@%s:%u/%s?sslmode=disable", target.user,
 	    target.password == NULL ? "x" : target.password, target.host, target.port, database);
-	catalog = catalog_open(&(struct catalog_conf){ text, 2, 5000000, 5000000 }, &err);
+	catalog = catalog_open(&(struct catalog_conf){ .url = text,
+				   .pool_size = 2,
+				   .query_timeout_us = 5000000,
+				   .connect_timeout_us = 5000000 },
+	    &err);
 	if (catalog == NULL)
 		return -1;
 	catalog_attach(catalog, worker, NULL);

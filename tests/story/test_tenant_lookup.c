@@ -43,7 +43,8 @@ a_ready_row(const struct pg_query *q, struct fake_result *a)
 	snprintf(sealed, sizeof(sealed), "%s", b.data);
 	buf_free(&b);
 	row = (struct fake_row){ { "ready", "pro", "600", "h", "5432", "d", "u", sealed, "require",
-	    "tg-test-acme", "p-1", NULL, NULL, "attempt", "1", "t", NULL, "0", NULL, NULL } };
+	    "tg-test-acme", "p-1", NULL, NULL, "attempt", "1", "t", NULL, "0", NULL, NULL,
+	    "neon" } };
 	a->rows = &row;
 	a->count = 1;
 }
@@ -239,6 +240,27 @@ an_unknown_tenant_is_looked_up_again_soon(void **state)
 	assert_int_equal(fake_catalog_asked(), 2);
 }
 
+/* Whatever was so when the tenant was made. */
+static void
+how_to_connect_is_the_configurations_to_say(void **state)
+{
+	struct tenants_fixture *w = *state;
+
+	fake_catalog_returns(a_ready_row, 0);
+	assert_int_equal(lookup(w), ERR_NONE);
+	assert_string_equal(w->lookups[0].tenant.sslmode, "verify-full");
+	clock_test_advance(61 * SECOND);
+	w->redis.status = REDIS_OK;
+	w->conf.neon_sslmode = "verify-ca";
+	assert_int_equal(lookup(w), ERR_NONE);
+	assert_string_equal(w->lookups[0].tenant.sslmode, "verify-ca");
+	clock_test_advance(61 * SECOND);
+	w->conf.provider = PROVIDER_POSTGRES; /* what another has made is of no use to it */
+	assert_int_equal(lookup(w), ERR_INTERNAL);
+	assert_int_equal(fake_catalog_asked(), 2);
+	assert_non_null(strstr(w->lookups[0].err.detail, "key provider"));
+}
+
 static void
 failures_are_not_cached(void **state)
 {
@@ -359,6 +381,7 @@ main(void)
 		CASE(the_nearest_place_answers),
 		CASE(whatever_is_wrong_in_redis_is_a_miss),
 		CASE(an_unknown_tenant_is_looked_up_again_soon),
+		CASE(how_to_connect_is_the_configurations_to_say),
 		CASE(failures_are_not_cached),
 		CASE(a_suspended_tenant_is_refused),
 		CASE(others_publish_what_to_forget),

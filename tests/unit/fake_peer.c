@@ -133,6 +133,21 @@ peer_send(struct peer_conn *c, const char *text)
 }
 
 void
+peer_start_tls(struct peer_conn *c, struct ssl_ctx_st *tls)
+{
+	struct event_base *base = bufferevent_get_base(c->bev);
+	evutil_socket_t fd = bufferevent_getfd(c->bev);
+
+	assert_int_equal(bufferevent_setfd(c->bev, -1), 0);
+	bufferevent_free(c->bev);
+	c->bev = bufferevent_openssl_socket_new(base, fd, SSL_new(tls), BUFFEREVENT_SSL_ACCEPTING,
+	    BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+	assert_non_null(c->bev);
+	bufferevent_setcb(c->bev, peer_conn_received, NULL, peer_conn_event, c);
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+void
 peer_hang_up(struct peer_conn *c)
 {
 	if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {

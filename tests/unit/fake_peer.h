@@ -43,6 +43,8 @@ void peer_open(struct peer *, struct worker *, uint16_t port, peer_fn *); /* por
 void peer_open_tls(struct peer *, struct worker *, struct ssl_ctx_st *, peer_fn *);
 void peer_close(struct peer *);
 void peer_send(struct peer_conn *, const char *text);
+/* TLS from here on, as after STARTTLS; what was sent before must have left. */
+void peer_start_tls(struct peer_conn *, struct ssl_ctx_st *);
 void peer_hang_up(struct peer_conn *); /* after what was sent has left */
 
 /* A flow of one or two steps: a struct begins with it; probe_start() takes the steps. */

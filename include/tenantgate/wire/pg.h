@@ -33,10 +33,16 @@ struct pg_target {
 	const char	*dbname;
 	const char	*user;
 	const char	*password;	/* may be NULL */
-	const char	*sslmode;	/* "disable", "require", "verify-full" ... */
+	/* "disable", "require", "verify-full" ...; NULL is "prefer": TLS with whoever offers it. A
+	 * server that offers TLS is spoken to in the clear with "disable" alone. */
+	const char	*sslmode;
 	const char	*sslrootcert;	/* NULL: the system's bundle, when sslmode verifies */
 	const char	*channel_binding; /* "require" ...; NULL: where the server offers it */
+	/* A server that asks for more rounds of SCRAM is refused; 0: the default. No part of what a
+	 * target is: pg_target_same() passes it over. */
+	unsigned	 scram_iterations_max;
 };
+#define PG_SCRAM_ITERATIONS_DEFAULT 100000 /* an eighth of a second of a helper thread */
 
 /* Deep copies, for whoever keeps a target longer than a call. The free overwrites the password and
  * is idempotent; only for copies. Any thread. */
@@ -58,6 +64,8 @@ struct pg_failure {
 	char	sqlstate[6];		/* "" when the server gave none */
 	char	message[200];		/* one line: the server's primary message, or our reason */
 	int	retry_after;		/* PG_REFUSED: seconds until another try is worth it */
+	bool	is_tls;			/* a login: TLS or the certificate is not as sslmode wants
+					 * it, and will not be at the next try */
 };
 
 /* A result, or the failure. Zeroed before first use; pg_clear() is idempotent. */
@@ -149,6 +157,11 @@ enum pg_conn_state {
 enum pg_conn_state pg_conn_state(const struct pg_conn *);
 /* One peek, no other system call: false when the server hung up or sent something while idle. */
 bool		pg_conn_alive(struct pg_conn *);
+/* What its borrowers have learned of the database and leave for one another; "" at first, cut to
+ * PG_NOTE_SIZE. Borrowed, valid until it is set again. */
+#define PG_NOTE_SIZE 136	/* a quoted name, and its NUL */
+const char	*pg_conn_note(const struct pg_conn *);
+void		 pg_conn_note_set(struct pg_conn *, const char *);
 /* The server's process for this connection, as in pg_stat_activity; a pooler's invention behind
  * one. */
 int		pg_conn_pid(const struct pg_conn *);
@@ -160,6 +173,9 @@ void		pg_conn_close(struct pg_conn *);
 enum flow_rc	pg_conn_end(struct flow *, struct pg_conn *, uint64_t timeout_us)
 		    __attribute__((warn_unused_result));
 
+/* Clears HOME and every PG* variable: libpq is told by its parameters alone. Once, at the start of
+ * every program that connects, before the first thread. */
+void		pg_environment_clear(void);
 /* libpq's version as a number (150020), for --version. */
 int		pg_library_version(void);
 

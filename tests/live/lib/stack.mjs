@@ -186,12 +186,12 @@ export class Stack {
 		return path;
 	}
 
-	// One tenantgate, ready to serve; `wait: false` only listening.
-	async tenantgate(changes = {}, { wait = true } = {}) {
+	// One tenantgate, ready to serve; `wait: false` only listening. env: added to its environment.
+	async tenantgate(changes = {}, { wait = true, env = {} } = {}) {
 		const path = this.conf(changes);
-		const program = this.program('tenantgate', programs.tenantgate(), ['-c', path]);
+		const program = this.program('tenantgate', programs.tenantgate(), ['-c', path], { env });
 		const [, port] = await program.says(/Listening on [^ ]+:(\d+) with/);
-		const gate = new Gate(program, Number(port), path);
+		const gate = new Gate(program, Number(port), path, env);
 		if (wait)
 			await until('tenantgate is ready', async () => {
 				if (program.ended)
@@ -206,8 +206,9 @@ export class Stack {
 }
 
 export class Gate {
-	constructor(program, port, path) {
+	constructor(program, port, path, env = {}) {
 		this.program = program;
+		this.env = env;
 		this.port = port;
 		this.path = path;
 		this.url = `http://127.0.0.1:${port}`;
@@ -217,7 +218,7 @@ export class Gate {
 	// A key's text; kind: '--service', '--admin', or '--tenant' and its id.
 	async key(...kind) {
 		const { stdout } = await run(programs.tenantgate(), ['-c', this.path, 'key', 'create',
-			...kind]);
+			...kind], { env: { ...process.env, ...this.env } });
 		return stdout.trim();
 	}
 
