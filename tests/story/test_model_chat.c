@@ -245,33 +245,6 @@ a_failure_before_the_first_byte_is_tried_again(void **state)
 	buf_free(&t.received);
 }
 
-/* Over a kept connection and a new one, however many tries may follow a status: it is billed. */
-static void
-a_lost_reply_is_one_chat_at_the_model(void **state)
-{
-	const struct scripted_response script[] = { { "200 OK", NULL, WORD("a") DONE, STREAM },
-		{ "-", NULL, NULL, LOST }, { "-", NULL, NULL, LOST }, { 0 } };
-	struct chat_reader t;
-
-	(void)state;
-	for (unsigned retries = 0; retries <= 2; retries += 2) {
-		struct model_conf conf;
-
-		model_fixture_conf(&conf);
-		conf.retries = retries;
-		model_fixture_reopen(&conf);
-		model_fixture_script(script);
-		for (unsigned n = 1; n <= 3; n++) {
-			chat_reader_start(&t);
-			turn_until(model_fixture.worker, &t.probe.ended);
-			model_fixture_turn_until_idle();
-			assert_int_equal(t.probe.err.code, n == 1 ? ERR_NONE : ERR_MODEL);
-			assert_int_equal(model_fixture.requests, n);
-			buf_free(&t.received);
-		}
-	}
-}
-
 static void
 an_event_past_the_ceiling_is_refused(void **state)
 {
@@ -402,7 +375,6 @@ main(void)
 		TEST(connections_are_kept),
 		TEST(every_ending_is_told_apart),
 		TEST(a_failure_before_the_first_byte_is_tried_again),
-		TEST(a_lost_reply_is_one_chat_at_the_model),
 		TEST(an_event_past_the_ceiling_is_refused),
 		TEST(an_abandoned_answer_closes_its_connection),
 		TEST(an_answer_may_be_abandoned_at_every_turn),
