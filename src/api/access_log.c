@@ -9,8 +9,8 @@
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/log.h"
 
-#define LINE_MAX_BYTES	(16u << 10)
-#define PATH_SHOWN_MAX	1024	/* a byte may become six (\u001f), and the line must still fit */
+#define LINE_MAX_BYTES (16u << 10)
+#define PATH_SHOWN_MAX 1024 /* a byte may become six (\u001f), and the line must still fit */
 
 /* Absent rather than empty: a line says only what is known. */
 static void
