@@ -74,6 +74,14 @@ static const struct conf_word failure_modes[] = {
 	{ NULL, 0 },
 };
 
+static const struct conf_word ratelimit_headers[] = {
+	{ "draft", RATELIMIT_DRAFT },
+	{ "legacy", RATELIMIT_LEGACY },
+	{ "both", RATELIMIT_BOTH },
+	{ "off", RATELIMIT_OFF },
+	{ NULL, 0 },
+};
+
 static const struct conf_word providers[] = {
 	{ "neon", PROVIDER_NEON },
 	{ "postgres", PROVIDER_POSTGRES },
@@ -256,6 +264,9 @@ const struct conf_key conf_keys[] = {
 	    1000000000, "Requests a minute of an API key, over all its tenants; 0 for no limit."),
 	NUMBER("rate_limit_burst", api.burst, "0", 0, 1000000000,
 	    "Requests at once; 0 for as many as a minute's."),
+	WORD("ratelimit_headers", api.ratelimit_headers, "draft", ratelimit_headers,
+	    "What is left of a limit: RateLimit and RateLimit-Policy, the three fields before "
+	    "those, or both."),
 
 	GROUP("Documents"),
 	SIZE("max_document_size", api.document_max, "10MiB", 1 * KIB, 1 * GIB,

@@ -141,11 +141,12 @@ model_api_dispatch(struct http_exchange *x, void *arg)
 }
 
 static void
-model_api_log_refused(const struct err *err, const char *id, const char *remote, void *arg)
+model_api_log_refused(const struct http_exchange *x, const char *id, const struct err *err,
+    void *arg)
 {
 	(void)id;
 	(void)arg;
-	fprintf(stderr, "model-api: refused %s: %s\n", remote, err->detail);
+	fprintf(stderr, "model-api: refused %s: %s\n", http_remote(x), err->detail);
 }
 
 /* ---- the process ---- */

@@ -25,6 +25,12 @@
 #include "tenantgate/retrieval.h"
 #include "tenantgate/tenant.h"
 
+/* The fields that say how much of a limit is left: those of the present draft
+ * (draft-ietf-httpapi-ratelimit-headers-10: RateLimit-Policy, RateLimit), those of its versions up
+ * to -06 (RateLimit-Limit, -Remaining, -Reset), which older clients read. Bits. */
+enum ratelimit_headers { RATELIMIT_OFF = 0, RATELIMIT_DRAFT = 1, RATELIMIT_LEGACY = 2,
+	RATELIMIT_BOTH = RATELIMIT_DRAFT | RATELIMIT_LEGACY };
+
 /* How much a request may bring and how long it may take. Set before the workers start and not
  * changed afterwards, so every thread reads it without a lock. */
 struct api_conf {
@@ -32,6 +38,7 @@ struct api_conf {
 	unsigned	key_requests_per_minute;	/* a key's, over all its tenants; 0: none */
 	unsigned	auth_failures_per_minute;	/* a network's; then slowed; 0: never */
 	unsigned	burst;				/* requests at once; 0: a minute's count */
+	enum ratelimit_headers ratelimit_headers;
 	size_t		document_max;			/* bytes of one document */
 	size_t		chat_body_max;			/* bytes of a /chat or /search body */
 	unsigned	chunk_size;			/* UTF-16 units, as JavaScript counts */
@@ -97,6 +104,7 @@ struct api_context {
  * api_context. api_handle() starts a handler, which ends the exchange; api_refused() logs a request
  * that was refused before it reached a handler. */
 void	api_handle(struct http_exchange *, void *ctx);
-void	api_refused(const struct err *, const char *request_id, const char *remote, void *ctx);
+void	api_refused(const struct http_exchange *, const char *request_id, const struct err *,
+	    void *ctx);
 
 #endif

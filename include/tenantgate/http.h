@@ -35,9 +35,11 @@ struct http_exchange;
 
 /* Called for each request; may answer at once or start a flow. */
 typedef void http_handler_fn(struct http_exchange *, void *arg);
-/* A request that was refused before the handler: for the log. `remote` is a numeric address. */
-typedef void http_refused_fn(const struct err *, const char *request_id, const char *remote,
-    void *arg);
+/* A request that was refused before the handler, after its response was written: for the log. Of
+ * the exchange, which is borrowed for the call, method and path are empty as far as they were not
+ * read. */
+typedef void http_refused_fn(const struct http_exchange *, const char *request_id,
+    const struct err *, void *arg);
 
 struct http_conf {
 	const char	*listen_addr;		/* numeric; "*" for all */
@@ -121,11 +123,12 @@ void		http_attach(struct http_exchange *, struct flow *);
 
 /*
  * Reads the whole body into `out`, which stays the caller's. Its ceiling is out->max: a longer body
- * is ERR_TOO_LARGE, and one whose Content-Length says so fails before a byte is read or 100 is
- * sent. Sends 100-continue when the client waits for it. Fails with ERR_REQUEST_TIMEOUT when the
- * client stalls or is slower than body_rate_min, ERR_BAD_REQUEST (or the parser's other codes) for
- * malformed chunks, ERR_OVERLOADED without memory, ERR_CLIENT_GONE. After a failure in the middle
- * of the body the connection ends with the response.
+ * is ERR_TOO_LARGE. One whose Content-Length says so, or with a Content-Encoding (ERR_MEDIA_TYPE),
+ * fails before a byte is read or 100 is sent. Sends 100-continue when the client waits for it.
+ * Fails with ERR_REQUEST_TIMEOUT when the client stalls or is slower than body_rate_min,
+ * ERR_BAD_REQUEST (or the parser's other codes) for malformed chunks, ERR_OVERLOADED without
+ * memory, ERR_CLIENT_GONE. After a failure in the middle of the body the connection ends with the
+ * response.
  */
 enum flow_rc	http_read_body(struct flow *, struct http_exchange *, struct buf *out)
 		    __attribute__((warn_unused_result));

@@ -42,15 +42,16 @@ struct limit_rule {
 
 /*
  * Of the tightest rule: the refusing one with the longest wait, else the one with the least
- * remaining. The numbers are those of draft-ietf-httpapi-ratelimit-headers up to -06, which has a
- * field for each; from -07 on RateLimit and RateLimit-Policy carry them. Reset is in seconds from
- * now, not a date, so that a client's clock does not matter.
+ * remaining. The numbers are those of draft-ietf-httpapi-ratelimit-headers: up to -06 a field for
+ * each, from -07 on parameters of RateLimit (r, t). Seconds are from now, not a date, so that a
+ * client's clock does not matter.
  */
 struct limit_verdict {
 	bool		allowed;
 	unsigned	limit;		/* RateLimit-Limit: the rule's count; 0: nothing limited */
 	unsigned	remaining;	/* RateLimit-Remaining: still free at once */
 	unsigned	reset_s;	/* RateLimit-Reset: until the whole burst is free again */
+	unsigned	more_s;		/* RateLimit's t: until one more is free than is now */
 	unsigned	retry_after_s;	/* refused: until one would be let through, at least 1 */
 	unsigned	which;		/* index of that rule in the caller's array */
 	const char	*mode;		/* "redis", "local", "open": who decided; static */

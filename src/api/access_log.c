@@ -9,8 +9,8 @@
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/log.h"
 
-#define LINE_MAX_BYTES	(16u << 10)
-#define PATH_SHOWN_MAX	1024	/* a byte may become six (\u001f), and the line must still fit */
+#define LINE_MAX_BYTES (16u << 10)
+#define PATH_SHOWN_MAX 1024 /* a byte may become six (\u001f), and the line must still fit */
 
 /* Absent rather than empty: a line says only what is known. */
 static void
@@ -28,18 +28,45 @@ log_truncate(struct slice s, size_t max)
 	return slice_of(s.p, s.len < max ? s.len : max);
 }
 
+static void
+log_line_begin(struct buf *b, const char *request_id)
+{
+	char when[CLOCK_ISO_SIZE];
+
+	buf_init(b, LINE_MAX_BYTES);
+	clock_iso(clock_wall_us(), when);
+	buf_printf(b, "{\"time\":\"%s\",\"level\":\"info\",\"event\":\"access\"", when);
+	log_put_field(b, "request_id", slice_str(request_id));
+}
+
+/* Without memory for a line the request is served all the same. */
+static void
+log_line_end(struct buf *b)
+{
+	buf_putc(b, '}');
+	if (!b->failed)
+		log_line(b);
+	buf_free(b);
+}
+
+/* What could not be read of a request is absent. */
+static void
+log_put_target(struct buf *b, const struct http_exchange *x)
+{
+	log_put_field(b, "method", http_method(x));
+	log_put_field(b, "path", log_truncate(http_path(x), PATH_SHOWN_MAX));
+}
+
 /* "route" is the handler's name, the same for all its paths; "path" has the id, where a route has
  * one in its path. */
 static void
 log_put_request(struct buf *b, const struct request *req)
 {
-	log_put_field(b, "request_id", slice_str(req->request_id));
 	log_put_field(b, "tenant", slice_str(req->tenant_id));
 	log_put_field(b, "key", slice_str(req->caller.key_id));
 	log_put_field(b, "remote", slice_str(http_remote(req->x)));
 	log_put_field(b, "route", slice_str(req->flow.kind->name));
-	log_put_field(b, "method", http_method(req->x));
-	log_put_field(b, "path", log_truncate(http_path(req->x), PATH_SHOWN_MAX));
+	log_put_target(b, req->x);
 }
 
 /* "t_embed":1.234 for each step that took a microsecond or more, waits included, in milliseconds. A
@@ -75,50 +102,73 @@ log_ended_by(const struct err *err)
 	}
 }
 
-/* 499 is nginx's status for a client that left before its response; no such response is sent. The
- * step is the one that was running or waiting when the request failed. */
+/* 499 is nginx's status for a client that left before its response; no such response is sent. */
 static void
-log_put_outcome(struct buf *b, const struct request *req, const struct err *err)
+log_put_response(struct buf *b, const struct http_exchange *x, const struct err *err)
 {
-	uint64_t us = flow_age_us(&req->flow);
-	int status = err->code == ERR_CLIENT_GONE ? 499 : http_status(req->x);
+	int status = err->code == ERR_CLIENT_GONE ? 499 : http_status(x);
 
-	buf_printf(b, ",\"status\":%d,\"bytes_in\":%llu,\"bytes_out\":%llu,\"t_total\":%llu.%03u",
-	    status, (unsigned long long)http_bytes_in(req->x),
-	    (unsigned long long)http_bytes_out(req->x), (unsigned long long)(us / 1000),
-	    (unsigned)(us % 1000));
-	buf_printf(b, ",\"ended_by\":\"%s\"", log_ended_by(err));
-	if (err_is(err)) {
-		log_put_field(b, "code", slice_str(err_slug(err->code)));
-		log_put_field(b, "detail", slice_str(err->detail));
-		if (err->cause[0] != '\0')
-			log_put_field(b, "cause", slice_str(err->cause));
-		log_put_field(b, "step", slice_str(flow_step_name(&req->flow)));
-	}
+	buf_printf(b, ",\"status\":%d,\"bytes_in\":%llu,\"bytes_out\":%llu", status,
+	    (unsigned long long)http_bytes_in(x), (unsigned long long)http_bytes_out(x));
 }
 
-void
-access_log_write(const struct request *req, const struct err *err)
+static void
+log_put_end(struct buf *b, const struct err *err)
 {
-	char when[CLOCK_ISO_SIZE];
-	struct buf b;
+	buf_printf(b, ",\"ended_by\":\"%s\"", log_ended_by(err));
+	if (!err_is(err))
+		return;
+	log_put_field(b, "code", slice_str(err_slug(err->code)));
+	log_put_field(b, "detail", slice_str(err->detail));
+	log_put_field(b, "cause", slice_str(err->cause));
+}
 
-	buf_init(&b, LINE_MAX_BYTES);
-	clock_iso(clock_wall_us(), when);
-	buf_printf(&b, "{\"time\":\"%s\",\"level\":\"info\",\"event\":\"access\"", when);
-	log_put_request(&b, req);
-	log_put_outcome(&b, req, err);
-	log_put_step_times(&b, &req->flow);
+static void
+log_put_usage(struct buf *b, const struct request *req)
+{
 	if (req->usage.input_tokens > 0 || req->usage.output_tokens > 0)
-		buf_printf(&b, ",\"tokens_in\":%llu,\"tokens_out\":%llu",
+		buf_printf(b, ",\"tokens_in\":%llu,\"tokens_out\":%llu",
 		    (unsigned long long)req->usage.input_tokens,
 		    (unsigned long long)req->usage.output_tokens);
 	if (req->verdict.mode != NULL)
-		buf_printf(&b, ",\"limit\":\"%s\",\"limit_by\":\"%s\"",
+		buf_printf(b, ",\"limit\":\"%s\",\"limit_by\":\"%s\"",
 		    req->verdict.allowed ? "allowed" : "refused", req->verdict.mode);
-	buf_putc(&b, '}');
-	/* Without memory for a line the request is served all the same. */
-	if (!b.failed)
-		log_line(&b);
-	buf_free(&b);
+}
+
+/* The step is the one that was running or waiting when the request failed. */
+void
+access_log_write(const struct request *req, const struct err *err)
+{
+	uint64_t us = flow_age_us(&req->flow);
+	struct buf b;
+
+	if (!req->ctx->conf->access_log)
+		return;
+	log_line_begin(&b, req->request_id);
+	log_put_request(&b, req);
+	log_put_response(&b, req->x, err);
+	buf_printf(&b, ",\"t_total\":%llu.%03u", (unsigned long long)(us / 1000),
+	    (unsigned)(us % 1000));
+	log_put_end(&b, err);
+	if (err_is(err))
+		log_put_field(&b, "step", slice_str(flow_step_name(&req->flow)));
+	log_put_step_times(&b, &req->flow);
+	log_put_usage(&b, req);
+	log_line_end(&b);
+}
+
+void
+access_log_refusal(const struct http_exchange *x, const struct api_conf *conf,
+    const char *request_id, const struct err *err)
+{
+	struct buf b;
+
+	if (!conf->access_log)
+		return;
+	log_line_begin(&b, request_id);
+	log_put_field(&b, "remote", slice_str(http_remote(x)));
+	log_put_target(&b, x);
+	log_put_response(&b, x, err);
+	log_put_end(&b, err);
+	log_line_end(&b);
 }

@@ -212,7 +212,7 @@ count_files(const struct parts *parts)
 /* A form's fields hold for each of its files. One id for several files would store each in the
  * place of the one before. */
 static bool
-read_multipart(const struct ingest_head *head, struct slice body, struct arena *arena,
+read_multipart(const struct ingest_head *head, char *body, size_t len, struct arena *arena,
     struct ingest_items *out, struct err *err)
 {
 	struct slice boundary = multipart_boundary(head->content_type);
@@ -226,7 +226,7 @@ read_multipart(const struct ingest_head *head, struct slice body, struct arena *
 		    "Content-Type multipart/form-data must have a boundary of 1 to 70 characters.");
 		return false;
 	}
-	if (!multipart_read(body, boundary, parts, err))
+	if (!multipart_read(body, len, boundary, parts, err))
 		return false;
 	form_fields(parts, &form);
 	if (count_files(parts) == 0) {
@@ -315,9 +315,10 @@ ingest_query_decodes(struct slice query)
 }
 
 bool
-ingest_body_read(const struct ingest_head *head, struct slice body, struct arena *arena,
+ingest_body_read(const struct ingest_head *head, char *body, size_t len, struct arena *arena,
     struct ingest_items *out, struct err *err)
 {
+	struct slice text = slice_of(body, len);
 	struct form form = { head->document_id, head->title, { 0 } };
 	json_t *root;
 	bool ok;
@@ -325,10 +326,10 @@ ingest_body_read(const struct ingest_head *head, struct slice body, struct arena
 	out->count = 0;
 	out->copied = false;
 	if (media_type_is(head->content_type, "multipart/form-data"))
-		return read_multipart(head, body, arena, out, err);
+		return read_multipart(head, body, len, arena, out, err);
 	if (!media_type_is(head->content_type, "application/json"))
-		return add_item(out, &form, body, head->content_type, head->file_name, arena, err);
-	root = json_nodes_fit(body, INGEST_NODES_MAX, err) ? json_read_object(body, err) : NULL;
+		return add_item(out, &form, text, head->content_type, head->file_name, arena, err);
+	root = json_nodes_fit(text, INGEST_NODES_MAX, err) ? json_read_object(text, err) : NULL;
 	if (root == NULL)
 		return false;
 	ok = read_json_fields(root, arena, out, err);

@@ -2,7 +2,8 @@
 /*
  * ingest_body: which documents POST /ingest brings: multipart/form-data, a raw body with its
  * Content-Type, or JSON with the text. Pure but for the ids it makes; strings are in the arena,
- * document bytes are ranges of the body (of the arena for JSON), which must outlive the items.
+ * document bytes are ranges of the body (of the arena for JSON), which must outlive the items. What
+ * a form has encoded is decoded in the body itself.
  */
 #ifndef API_INGEST_BODY_H
 #define API_INGEST_BODY_H
@@ -41,7 +42,7 @@ struct ingest_head {
 /* False with err naming the field: ERR_INVALID_FIELD, ERR_INVALID_JSON, ERR_BAD_REQUEST (the form),
  * ERR_MEDIA_TYPE, ERR_DOC_EMPTY, ERR_TOO_LARGE (the arena is full), ERR_OVERLOADED (no memory). A
  * document without an id gets a random one. */
-bool	ingest_body_read(const struct ingest_head *, struct slice body, struct arena *,
+bool	ingest_body_read(const struct ingest_head *, char *body, size_t len, struct arena *,
 	    struct ingest_items *, struct err *);
 /* Whether every '%' is followed by two hexadecimal digits (RFC 3986, 2.1). http_query_get() has
  * nothing for a value that is not so, and a misspelt documentId would be taken for none: the

@@ -79,7 +79,7 @@ ingest_work_parse(void *arg)
 {
 	struct ingest_work *w = arg;
 
-	if (ingest_body_read(&w->head, buf_view(&w->job.body), w->job.arena, &w->items,
+	if (ingest_body_read(&w->head, w->job.body.data, w->job.body.len, w->job.arena, &w->items,
 		&w->job.err) &&
 	    sizes_allowed(w) && w->items.copied)
 		buf_free(&w->job.body);

@@ -80,6 +80,7 @@ refusal_too_many(struct flow *f, unsigned over, unsigned per_minute)
 	    "Too many requests without a valid API key came from this address; correct the key "
 	    "and try again in %d s.",
 	    err.retry_after);
+	err.policy = "network";
 	return flow_fail_err(f, &err);
 }
 

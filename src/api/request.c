@@ -98,12 +98,9 @@ rule_key(const struct request *req, char out[LIMIT_KEY_MAX + 1], const char *wha
 	return slice_of(out, (size_t)n);
 }
 
-/* Two limits in one check, charged together or not at all: a tenant's, which all of its keys share,
- * and the key's own, which a service key shares among all the tenants it names. */
-enum flow_rc
-request_limit(struct flow *f)
+static void
+rules_set(struct request *req)
 {
-	struct request *req = request_of(f);
 	const struct api_conf *conf = req->ctx->conf;
 	unsigned tenant_count = req->tenant.requests_per_minute;
 
@@ -121,26 +118,49 @@ request_limit(struct flow *f)
 		.period_us = MINUTE_US,
 		.burst = conf->burst,
 	};
-	return limit_check(f, req->ctx->limiter, req->rules, 2, &req->verdict);
 }
 
-/* Takes the limiter's verdict, then the database: at once when the tenant is ready. The RateLimit
- * fields are set either way: a response that is not 429 carries them too. */
+static enum flow_rc
+limit_refuse(struct flow *f)
+{
+	const struct request *req = request_of(f);
+	const struct limit_verdict *v = &req->verdict;
+	const char *policy = limit_policy_name(v->which);
+	struct err err = { 0 };
+
+	err_set(&err, ERR_RATE_LIMITED,
+	    "This %s is over its rate of %u requests a minute; try again in %u s.", policy,
+	    v->limit, v->retry_after_s);
+	err.retry_after = (int)v->retry_after_s;
+	err.policy = policy;
+	return flow_fail_err(f, &err);
+}
+
+/*
+ * Two limits in one check, charged together or not at all: a tenant's, which all of its keys share,
+ * and the key's own, which a service key shares among all the tenants it names. The step runs
+ * again with the verdict, so that a refusal is this step's in the log. The fields are set either
+ * way: a response that is not 429 carries them too.
+ */
+enum flow_rc
+request_limit(struct flow *f)
+{
+	struct request *req = request_of(f);
+
+	if (req->verdict.mode == NULL) {
+		rules_set(req);
+		flow_goto(f, request_limit);
+		return limit_check(f, req->ctx->limiter, req->rules, 2, &req->verdict);
+	}
+	respond_limits(req);
+	return req->verdict.allowed ? FLOW_NEXT : limit_refuse(f);
+}
+
 enum flow_rc
 request_database(struct flow *f)
 {
 	struct request *req = request_of(f);
-	struct err err = { 0 };
 
-	respond_limits(req->x, &req->verdict);
-	if (!req->verdict.allowed) {
-		err_set(&err, ERR_RATE_LIMITED,
-		    "This %s is over its rate of %u requests a minute; try again in %u s.",
-		    req->verdict.which == 0 ? "tenant" : "key", req->verdict.limit,
-		    req->verdict.retry_after_s);
-		err.retry_after = (int)req->verdict.retry_after_s;
-		return flow_fail_err(f, &err);
-	}
 	return tenant_provision(f, req->ctx->tenants, &req->tenant);
 }
 
@@ -217,8 +237,8 @@ request_end(struct request *req, const struct err *err)
 		tenant_forget(req->ctx->tenants, req->tenant_id);
 	http_attach(req->x, NULL); /* a client that leaves now finds no flow to abort */
 	if (err_is(err) && http_status(req->x) == 0)
-		http_problem(req->x, err, req->request_id);
-	if (req->route->in_access_log && req->ctx->conf->access_log)
+		respond_problem(req, err);
+	if (req->route->in_access_log)
 		access_log_write(req, err);
 	http_end(req->x);
 	req->x = NULL;

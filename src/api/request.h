@@ -49,8 +49,8 @@ struct request {
 };
 
 /* The first four steps of a handler. Each takes what the one before has left in the struct request:
- * request_tenant() the caller, request_limit() the tenant's own limit, request_database() the
- * limiter's verdict (429 is given there). They fail with what auth_check(), request_refuse(),
+ * request_tenant() the caller, request_limit() the tenant's own limit (429 is given there). They
+ * fail with what auth_check(), request_refuse(),
  * tenant_lookup(), limit_check() and tenant_provision() fail with. */
 enum flow_rc	request_caller(struct flow *);
 enum flow_rc	request_tenant(struct flow *);

@@ -4,6 +4,7 @@
  */
 #include "api/respond.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "tenantgate/base/random.h"
@@ -37,6 +38,15 @@ request_id_choose(const struct http_exchange *x, char out[REQUEST_ID_MAX + 1])
 	id_random(out, REQUEST_ID_LEN);
 }
 
+static const char *const policy_names[] = { "tenant", "key" };
+
+const char *
+limit_policy_name(unsigned which)
+{
+	assert(which < sizeof(policy_names) / sizeof(policy_names[0]));
+	return policy_names[which];
+}
+
 static void
 set_number(struct http_exchange *x, const char *name, unsigned value)
 {
@@ -46,16 +56,66 @@ set_number(struct http_exchange *x, const char *name, unsigned value)
 	http_set(x, name, text);
 }
 
-/* The three fields that clients read most: the count, what is left of it, and the seconds until it
- * is whole again (early versions of draft-ietf-httpapi-ratelimit-headers; later ones have one). */
-void
-respond_limits(struct http_exchange *x, const struct limit_verdict *v)
+/* Early versions of the draft: the count, what is left of it, and the seconds until it is whole
+ * again. */
+static void
+set_limits_legacy(struct http_exchange *x, const struct limit_verdict *v)
 {
-	if (v->limit == 0)
-		return;
 	set_number(x, "RateLimit-Limit", v->limit);
 	set_number(x, "RateLimit-Remaining", v->remaining);
 	set_number(x, "RateLimit-Reset", v->reset_s);
+}
+
+/* draft-ietf-httpapi-ratelimit-headers-10, Lists of RFC 9651: all policies that hold, q requests in
+ * w seconds; and of the tightest what is left, r, and the seconds until there is more, t. Rules of
+ * no limit are left out. */
+static void
+set_limits(const struct request *req)
+{
+	const struct limit_verdict *v = &req->verdict;
+	char policies[128] = "", left[64];
+	size_t used = 0;
+
+	for (unsigned i = 0; i < sizeof(req->rules) / sizeof(req->rules[0]); i++) {
+		const struct limit_rule *rule = &req->rules[i];
+
+		if (rule->count == 0)
+			continue;
+		used += (size_t)snprintf(policies + used, sizeof(policies) - used,
+		    "%s\"%s\";q=%u;w=%llu", used > 0 ? ", " : "", limit_policy_name(i), rule->count,
+		    (unsigned long long)(rule->period_us / 1000000));
+		assert(used < sizeof(policies));
+	}
+	snprintf(left, sizeof(left), "\"%s\";r=%u;t=%u", limit_policy_name(v->which), v->remaining,
+	    v->more_s);
+	http_set(req->x, "RateLimit-Policy", policies);
+	http_set(req->x, "RateLimit", left);
+}
+
+void
+respond_limits(const struct request *req)
+{
+	enum ratelimit_headers which = req->ctx->conf->ratelimit_headers;
+
+	if (req->verdict.limit == 0)
+		return;
+	if (which & RATELIMIT_DRAFT)
+		set_limits(req);
+	if (which & RATELIMIT_LEGACY)
+		set_limits_legacy(req->x, &req->verdict);
+}
+
+void
+respond_problem(const struct request *req, const struct err *err)
+{
+	struct err later = *err;
+	int status = err_status(err->code), more_s = (int)req->verdict.more_s;
+	bool is_put_off = status == 429 || status == 503 || err->retry_after > 0;
+
+	if (is_put_off && later.retry_after < more_s &&
+	    (req->ctx->conf->ratelimit_headers & RATELIMIT_DRAFT))
+		later.retry_after = more_s;
+	http_problem(req->x, &later, req->request_id);
 }
 
 void

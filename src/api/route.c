@@ -9,7 +9,6 @@
 #include "api/route.h"
 
 #include "api/respond.h"
-#include "tenantgate/base/log.h"
 
 #define FORM_OVERHEAD (256u << 10) /* multipart's own bytes, beyond the document's */
 
@@ -84,7 +83,7 @@ api_route_methods(struct slice path, char *out, size_t size)
 /* 405 where the path has other methods, with the Allow field that RFC 9110, 15.5.6 demands; else
  * 404. No key is asked for: both say only what the API's documentation says. */
 static void
-respond_no_route(struct http_exchange *x)
+respond_no_route(struct http_exchange *x, const struct api_context *ctx)
 {
 	char id[REQUEST_ID_MAX + 1], allow[64];
 	struct err err = { 0 };
@@ -99,6 +98,7 @@ respond_no_route(struct http_exchange *x)
 		    "There is no such path; check the URL for a misspelling.");
 	}
 	http_problem(x, &err, id);
+	access_log_refusal(x, ctx->conf, id, &err);
 	http_end(x);
 }
 
@@ -110,16 +110,15 @@ api_handle(struct http_exchange *x, void *arg)
 	if (api_route_find(http_method(x), http_path(x), &match))
 		match.route->start(x, arg, &match);
 	else
-		respond_no_route(x);
+		respond_no_route(x, arg);
 }
 
-/* An operator sees here what never gets a line in the access log: it has no route and no flow. */
 void
-api_refused(const struct err *err, const char *request_id, const char *remote, void *arg)
+api_refused(const struct http_exchange *x, const char *request_id, const struct err *err, void *arg)
 {
-	(void)arg;
-	log_event(LOG_INFO, "http.refused", request_id, "The request of %s was refused with %d: %s",
-	    remote, err_status(err->code), err->detail);
+	const struct api_context *ctx = arg;
+
+	access_log_refusal(x, ctx->conf, request_id, err);
 }
 
 void
@@ -137,6 +136,7 @@ api_conf_init(struct api_conf *c)
 		.ingest_memory_max = (size_t)512 << 20,
 		.ingest_wait_timeout_us = 30 * 1000000ull,
 		.top_k = 4,
+		.ratelimit_headers = RATELIMIT_DRAFT,
 		.ingest_timeout_us = 300 * 1000000ull,
 		.chat_timeout_us = 300 * 1000000ull,
 		.access_log = true,

@@ -16,6 +16,7 @@
 
 #include <event2/buffer.h>
 
+#include "http/chars.h"
 #include "tenantgate/base/clock.h"
 
 #define BODY_TOO_LARGE	"The body is larger than %zu bytes; send a smaller one."
@@ -161,6 +162,32 @@ body_read_begin(struct flow *f, struct conn *c, struct buf *out)
 	return flow_wait(f, body_reader_cancel, c);
 }
 
+/* RFC 9110 8.4: gzip and its like. They are not undone here, for a few bytes of them may become
+ * gigabytes; and what is compressed is no document or JSON. "identity" is none (8.4.1). */
+static bool
+body_is_coded(const struct parse *p)
+{
+	for (unsigned i = 0; i < p->field_count; i++) {
+		struct slice rest = parse_slice(p, p->fields[i].value), item;
+
+		if (!slice_is_nocase(parse_slice(p, p->fields[i].name), "Content-Encoding"))
+			continue;
+		while (slice_list_next(&rest, &item))
+			if (item.len > 0 && !slice_is_nocase(item, "identity"))
+				return true;
+	}
+	return false;
+}
+
+/* RFC 9110 12.5.3: Accept-Encoding says which would do. */
+static enum flow_rc
+body_refuse_coding(struct flow *f, struct http_exchange *x)
+{
+	http_set(x, "Accept-Encoding", "identity");
+	return flow_fail(f, ERR_MEDIA_TYPE,
+	    "The body has a Content-Encoding; send it as it is, without one.");
+}
+
 void
 http_watch_body(struct http_exchange *x, http_body_fn *watch, void *arg)
 {
@@ -179,6 +206,8 @@ http_read_body(struct flow *f, struct http_exchange *x, struct buf *out)
 	if (c->parse.state == PARSE_COMPLETE)
 		return FLOW_NEXT;
 	/* Before 100 is sent, so that the client need not send it at all. */
+	if (body_is_coded(&c->parse))
+		return body_refuse_coding(f, x);
 	if (c->parse.framing == PARSE_COUNTED && c->parse.length > out->max)
 		return flow_fail(f, ERR_TOO_LARGE, BODY_TOO_LARGE, out->max);
 	return body_read_begin(f, c, out);

@@ -26,7 +26,7 @@ conn_refuse(struct conn *c, const struct err *why)
 	c->x.response = RESPONSE_NO_EXCHANGE;
 	c->server->exchanges--;
 	if (c->server->refused != NULL)
-		c->server->refused(why, id, c->remote, c->server->arg);
+		c->server->refused(&c->x, id, why, c->server->arg);
 	if (c->state == CONN_CLOSED)
 		conn_schedule(c);
 	else

@@ -151,8 +151,8 @@ field_host(struct parse *p, struct slice value)
 
 /*
  * RFC 9112 6.2, 6.3: digits, once. A second one and a list are refused even when all say the same
- * number, and 18 digits never overflow 64 bits: a length that is read in two ways, or wraps, lets
- * a request hide in a body (11.2).
+ * number, 18 digits never overflow 64 bits, and a zero before others is octal to some: a length
+ * that is read in two ways, or wraps, lets a request hide in a body (11.2).
  */
 static bool
 field_length(struct parse *p, struct slice value)
@@ -162,6 +162,9 @@ field_length(struct parse *p, struct slice value)
 	if (value.len == 0 || value.len > 18)
 		return parse_refuse(p,
 		    "Content-Length is empty or too large; send the length of the body in bytes.");
+	if (value.len > 1 && value.p[0] == '0')
+		return parse_refuse(p,
+		    "Content-Length begins with a zero; send the number without it.");
 	for (size_t i = 0; i < value.len; i++) {
 		if (value.p[i] < '0' || value.p[i] > '9')
 			return parse_refuse(p, "Content-Length must be decimal digits only.");

@@ -8,19 +8,38 @@
 #include "http/conn_state.h"
 #include "tenantgate/base/json.h"
 
-#define PROBLEM_MAX 4096 /* bytes: a detail has at most 255, each up to six when escaped */
+#define PROBLEM_TYPES "https://iana.org/assignments/http-problem-types#"
+#define PROBLEM_MAX   4096 /* bytes: a detail has at most 255, each up to six when escaped */
+
+/* The types of draft-ietf-httpapi-ratelimit-headers: a quota is used up; something is scarce for
+ * everybody just now. A status says all there is to say of the others (RFC 9457 4.2.1). */
+static const char *
+problem_type(enum err_code code)
+{
+	switch (code) {
+	case ERR_RATE_LIMITED:
+		return PROBLEM_TYPES "quota-exceeded";
+	case ERR_OVERLOADED:
+	case ERR_POOL_TIMEOUT:
+		return PROBLEM_TYPES "temporary-reduced-capacity";
+	default:
+		return "about:blank";
+	}
+}
 
 /* RFC 9457 3.1, with two members of our own (3.2): `code`, stable and made for programs, where the
  * sentence in `detail` is for people and may change; and `request_id`, to find the log lines by. */
 void
 http_problem_put(struct buf *b, const struct err *err, const char *request_id)
 {
-	buf_puts(b, "{\"type\":\"about:blank\",\"title\":");
+	buf_printf(b, "{\"type\":\"%s\",\"title\":", problem_type(err->code));
 	json_put_string(b, slice_str(err_title(err->code)));
 	buf_printf(b, ",\"status\":%d,\"detail\":", err_status(err->code));
 	json_put_string(b, slice_str(err->detail));
 	buf_printf(b, ",\"code\":\"%s\",\"request_id\":", err_slug(err->code));
 	json_put_string(b, slice_str(request_id));
+	if (err->policy != NULL)
+		buf_printf(b, ",\"violated-policies\":[\"%s\"]", err->policy);
 	buf_putc(b, '}');
 }
 

@@ -22,7 +22,7 @@
 /* Fields that response.c alone writes. A second one from a handler would give the client two
  * lengths or two framings to choose from (RFC 9112 6.3). */
 static const char *const own_fields[] = { "Content-Length", "Transfer-Encoding", "Connection",
-	"Keep-Alive", "Trailer", "Upgrade", "Date", "Content-Type" };
+	"Keep-Alive", "Trailer", "Upgrade", "Date", "Content-Type", "X-Content-Type-Options" };
 
 /* Counted as open until http_end(): a drain waits for it. */
 void
@@ -127,7 +127,8 @@ response_put_framing(struct conn *c, size_t length)
 
 /* The status line and all fields, gathered with what else this turn writes. Date is required of an
  * origin server with a clock (RFC 9110 6.6.1). The version is always 1.1, also to an HTTP/1.0
- * client: it is the server's own (RFC 9110 6.2). */
+ * client: it is the server's own (RFC 9110 6.2). nosniff (the Fetch Standard, 3.6): an answer may
+ * hold a tenant's text, which no browser shall take for a page or a script. */
 static void
 response_head(struct conn *c, const char *content_type, size_t length)
 {
@@ -140,6 +141,7 @@ response_head(struct conn *c, const char *content_type, size_t length)
 	response_put_field(c, "Server", c->server->conf.server_name);
 	response_put_field(c, "Content-Type", content_type);
 	response_put_framing(c, length);
+	response_put(c, "X-Content-Type-Options: nosniff\r\n");
 	conn_write(c, c->x.fields.data, c->x.fields.len);
 	response_put(c, "\r\n");
 }

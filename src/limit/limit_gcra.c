@@ -74,6 +74,7 @@ verdict_refuse(struct limit_verdict *v, const struct limit_rule *rule, struct gc
 	v->remaining = 0;
 	v->reset_s = seconds_ceil(tat - now);
 	v->retry_after_s = seconds_ceil(tat + g.interval_us - g.tolerance_us - now);
+	v->more_s = v->retry_after_s;
 }
 
 /* The request counts already: it is in what remains and in the reset. */
@@ -81,11 +82,12 @@ static void
 verdict_allow(struct limit_verdict *v, const struct limit_rule *rule, struct gcra g, uint64_t tat,
     uint64_t now)
 {
-	uint64_t after = tat + g.interval_us;
+	uint64_t after = tat + g.interval_us, left_us = now + g.tolerance_us - after;
 
 	v->limit = rule->count;
-	v->remaining = (unsigned)((now + g.tolerance_us - after) / g.interval_us);
+	v->remaining = (unsigned)(left_us / g.interval_us);
 	v->reset_s = seconds_ceil(after - now);
+	v->more_s = seconds_ceil(g.interval_us - left_us % g.interval_us);
 	v->retry_after_s = 0;
 }
 

@@ -134,6 +134,7 @@ call_send(struct flow *f)
 		.headers = { c->bearer.data, "Accept: application/json",
 		    c->body.len > 0 ? "Content-Type: application/json" : NULL },
 		.body = c->body.len > 0 ? buf_view(&c->body) : slice_of(NULL, 0),
+		.fresh_connection = strcmp(c->method, "GET") != 0, /* what must not be lost */
 		.connect_timeout_us = CONNECT_TIMEOUT_US,
 		.first_byte_timeout_us = conf->neon_timeout_us,
 		.idle_timeout_us = conf->neon_timeout_us,

@@ -4,10 +4,11 @@
  * Documents and parts are ranges of the body, read within its bounds; what is refused is refused
  * for a reason that is the caller's fault.
  *
- * sources: src/api/multipart.c src/api/ingest_body.c src/base/alloc.c src/base/arena.c
- * sources: src/base/buf.c src/base/clock.c src/base/digest.c src/base/err.c src/base/json.c
- * sources: src/base/json_count.c src/base/json_put.c src/base/log.c src/base/log_repeat.c
- * sources: src/base/random.c src/base/utf8.c src/retrieval/formats.c
+ * sources: src/api/multipart.c src/api/ingest_body.c src/api/parameter.c src/base/alloc.c
+ * sources: src/base/arena.c src/base/b64.c src/base/buf.c src/base/clock.c src/base/digest.c
+ * sources: src/base/err.c src/base/json.c src/base/json_count.c src/base/json_put.c
+ * sources: src/base/log.c src/base/log_repeat.c src/base/random.c src/base/utf8.c
+ * sources: src/retrieval/formats.c
  * libs: -ljansson -lcrypto
  */
 #include "api/ingest_body.h"
@@ -32,16 +33,16 @@ check_refusal(const struct err *err)
 }
 
 static void
-fuzz_parts(struct slice type, struct slice body)
+fuzz_parts(struct slice type, char *bytes, size_t n)
 {
-	struct slice boundary = multipart_boundary(type);
+	struct slice body = slice_of(bytes, n), boundary = multipart_boundary(type);
 	struct err err = { 0 };
 	static struct parts parts;
 
 	fuzz_check(within(boundary, type));
 	if (boundary.p == NULL)
 		return;
-	if (!multipart_read(body, boundary, &parts, &err)) {
+	if (!multipart_read(bytes, n, boundary, &parts, &err)) {
 		check_refusal(&err);
 		return;
 	}
@@ -51,6 +52,7 @@ fuzz_parts(struct slice type, struct slice body)
 
 		fuzz_check(p->name.p != NULL && within(p->name, body) && within(p->bytes, body));
 		fuzz_check(within(p->file_name, body) && within(p->content_type, body));
+		fuzz_check(within(p->encoding, body));
 		fuzz_check(i == 0 || p->name.p > parts.items[i - 1].bytes.p);
 	}
 }
@@ -66,14 +68,14 @@ check_document(const struct document *d)
 }
 
 static void
-fuzz_documents(struct slice type, struct slice body)
+fuzz_documents(struct slice type, char *bytes, size_t n)
 {
 	struct ingest_head head = { .content_type = type };
 	struct arena *arena = arena_new(ARENA_MAX);
 	static struct ingest_items items;
 	struct err err = { 0 };
 
-	if (ingest_body_read(&head, body, arena, &items, &err)) {
+	if (ingest_body_read(&head, bytes, n, arena, &items, &err)) {
 		fuzz_check(items.count > 0 && items.count <= INGEST_FILES_MAX && !err_is(&err));
 		for (unsigned i = 0; i < items.count; i++)
 			check_document(&items.items[i].document);
@@ -83,24 +85,31 @@ fuzz_documents(struct slice type, struct slice body)
 	arena_free(arena);
 }
 
+/* In a block of its own: a read before or past the body is a read outside of it. Each reader gets
+ * the body anew, for it decodes there. */
+static void
+fuzz_read(void (*read)(struct slice, char *, size_t), struct slice type, const uint8_t *body,
+    size_t n)
+{
+	char *copy = malloc(n > 0 ? n : 1);
+
+	fuzz_check(copy != NULL);
+	memcpy(copy, body, n);
+	read(type, copy, n);
+	free(copy);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	const uint8_t *end = n > 0 ? memchr(bytes, '\n', n) : NULL;
 	size_t used = end != NULL ? (size_t)(end - bytes) : 0;
-	struct slice type, body;
-	char *copy;
+	struct slice type;
 
 	if (end == NULL)
 		return 0;
 	type = slice_of((const char *)bytes, used);
-	/* A block of its own: a read before or past the body is a read outside of it. */
-	copy = malloc(n - used);
-	fuzz_check(copy != NULL);
-	memcpy(copy, end + 1, n - used - 1);
-	body = slice_of(copy, n - used - 1);
-	fuzz_parts(type, body);
-	fuzz_documents(type, body);
-	free(copy);
+	fuzz_read(fuzz_parts, type, end + 1, n - used - 1);
+	fuzz_read(fuzz_documents, type, end + 1, n - used - 1);
 	return 0;
 }

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { source, Stack } from './lib/stack.mjs';
 import { Client } from './lib/client.mjs';
+import { until } from './lib/process.mjs';
 
 const stack = new Stack('bad-input');
 let gate, tenant;
@@ -28,6 +29,13 @@ function problem(answer, status, code, detail) {
 	assert.ok(answer.json.title);
 	if (detail)
 		assert.match(answer.json.detail, detail);
+}
+
+// The one line of the access log with that request id.
+async function logged(id) {
+	const lines = () => gate.lines().filter((l) => l.event === 'access' && l.request_id === id);
+	await until('logged', () => lines().length === 1);
+	return lines()[0];
 }
 
 const search = (headers) => gate.anonymous.ask('POST', '/search', { headers: { 'content-type':
@@ -160,6 +168,16 @@ test('a media type we do not read: 415', async () => {
 		body: Buffer.from('89504e470d0a1a0a', 'hex') }), 415, 'unsupported_media_type');
 });
 
+test('a body with a coding: 415, and none of it is read', async () => {
+	for (const [path, type] of [['/ingest', 'text/plain'], ['/search', 'application/json'],
+		['/chat', 'application/json']]) {
+		const answer = await tenant.ask('POST', path, { headers: { 'content-type': type,
+			'content-encoding': 'gzip' }, body: '{"query":"x"}' });
+		problem(answer, 415, 'unsupported_media_type', /Content-Encoding/);
+		assert.equal(answer.headers['accept-encoding'], 'identity');
+	}
+});
+
 test('a PDF that is encrypted, broken, empty or only pictures: 422, a code for each', async () => {
 	for (const [file, code] of [['encrypted', 'document_encrypted'], ['broken', 'document_broken'],
 		['empty', 'document_empty'], ['image-only', 'document_no_text'],
@@ -184,6 +202,9 @@ test('a path we do not have: 404; a method: 405 with Allow', async () => {
 	const answer = await tenant.get('/chat');
 	problem(answer, 405, 'method_not_allowed');
 	assert.match(answer.headers.allow, /POST/);
+	const line = await logged(answer.headers['x-request-id']);
+	assert.deepEqual([line.status, line.code, line.method, line.path],
+		[405, 'method_not_allowed', 'GET', '/chat']);
 });
 
 test('an admin key has no tenant', async () => {
@@ -206,6 +227,7 @@ test('malformed HTTP is refused and closed, and the log stays JSON', async () =>
 			socket.write(Buffer.from(bytes, 'latin1'));
 		});
 		assert.match(text, /^HTTP\/1\.1 400 /, JSON.stringify(bytes));
+		const line = await logged(/^X-Request-Id: (.*)\r$/m.exec(text)[1]);
+		assert.deepEqual([line.status, line.code, line.remote], [400, 'bad_request', '127.0.0.1']);
 	}
-	gate.lines();
 });

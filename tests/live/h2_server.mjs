@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // An HTTP/2 server for test_web_h2: h2_server.mjs CERT KEY; prints its port, ends with its stdin.
 import { readFileSync } from 'node:fs';
-import { createSecureServer } from 'node:http2';
+import { constants, createSecureServer } from 'node:http2';
 
 const [, , cert, key] = process.argv;
 const server = createSecureServer({ cert: readFileSync(cert), key: readFileSync(key) });
-const seen = { sessions: 0, open: 0, closed: 0, written: 0 };
+const seen = { sessions: 0, open: 0, closed: 0, written: 0, refused: 0, lost: 0, goaway: 0 };
 
 server.on('session', () => seen.sessions++);
 
@@ -38,12 +38,25 @@ server.on('stream', (stream, headers) => {
 	} else if (path === '/cut') {
 		stream.respond({ ':status': 200 });
 		stream.write('half', () => stream.session.destroy());
+	} else if (path === '/refused') {
+		seen.refused++;
+		stream.close(constants.NGHTTP2_REFUSED_STREAM);
+	} else if (path === '/goaway') {
+		seen.goaway++;
+		stream.session.goaway(constants.NGHTTP2_NO_ERROR, stream.id - 2);
+		stream.session.destroy();
+	} else if (path === '/lost') {
+		seen.lost++;
+		stream.session.destroy();
 	} else if (path === '/reset') {
 		stream.respond({ ':status': 200 });
 		stream.write('half', () => stream.destroy(new Error('reset')));
 	} else {
-		stream.respond({ ':status': 200, 'content-type': 'text/event-stream' });
-		stream.end('hello');
+		// The body first: node resets a stream that it has answered and not read.
+		stream.resume().on('end', () => {
+			stream.respond({ ':status': 200, 'content-type': 'text/event-stream' });
+			stream.end('hello');
+		});
 	}
 });
 server.listen(0, '127.0.0.1', () => console.log(server.address().port));

@@ -4,6 +4,7 @@
 // alone.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { Stack } from './lib/stack.mjs';
 
 const MIB = 1 << 20;
@@ -114,6 +115,17 @@ test('a document of 20 MB in a form', async () => {
 	const body = Buffer.from(await encoded.arrayBuffer());
 	const answer = await beside(() => post('/ingest', encoded.headers.get('content-type'), body));
 	assert.equal(answer.status, 201, answer.body);
+});
+
+test('a document of 15 MB in a form, as base64 in lines', async () => {
+	const text = prose(15 * MIB);
+	const lines = Buffer.from(text).toString('base64').replace(/.{76}/g, '$&\r\n');
+	const answer = await beside(() => post('/ingest', 'multipart/form-data; boundary=B',
+		'--B\r\nContent-Disposition: form-data; name="file"; filename="tall.txt"\r\n' +
+		`Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n${lines}\r\n--B--`));
+	assert.equal(answer.status, 201, answer.body);
+	assert.equal(answer.json.document.bytes, text.length);
+	assert.equal(answer.json.document.sha256, createHash('sha256').update(text).digest('hex'));
 });
 
 test('20 MB that end in a byte which is not UTF-8', async () => {

@@ -166,8 +166,9 @@ test('every response has its request id, and limits that are true', async () => 
 	const second = await lantern.search('x', {});
 	assert.match(first.headers['x-request-id'], /^[A-Za-z0-9._:-]{1,64}$/);
 	assert.notEqual(first.headers['x-request-id'], second.headers['x-request-id']);
-	assert.equal(first.headers['ratelimit-limit'], '600');
-	assert.ok(Number(second.headers['ratelimit-remaining']) < 600);
+	assert.equal(first.headers['ratelimit-policy'], '"tenant";q=600;w=60');
+	assert.ok(Number(/^"tenant";r=(\d+);t=1$/.exec(second.headers.ratelimit)[1]) < 600);
+	assert.equal(second.headers['x-content-type-options'], 'nosniff');
 	const mine = await lantern.ask('POST', '/search', { headers: { 'content-type':
 		'application/json', 'x-request-id': 'my-own.1' }, body: '{"query":"x"}' });
 	assert.equal(mine.headers['x-request-id'], 'my-own.1');

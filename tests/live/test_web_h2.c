@@ -196,6 +196,52 @@ a_cut_connection_fails_its_streams(void **state)
 	web_response_free(&t.response);
 }
 
+/* A stream that is refused, a session that says goodbye, and one that just ends: libcurl would send
+ * it again, over the same connection or a new one. */
+static void
+a_post_is_sent_once(void **state)
+{
+	static const char *const ends[] = { "refused", "goaway", "lost" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		struct fetch t;
+		char path[16];
+
+		h2_path(&t, "/hello"); /* a connection to use again */
+		web_response_free(&t.response);
+		(void)snprintf(path, sizeof(path), "/%s", ends[i]);
+		h2_init(&t, path);
+		t.request.method = "POST";
+		t.request.body = SLICE_LIT("x");
+		fetch_start(&t);
+		turn_until(worker, &t.probe.ended);
+		assert_int_equal(t.response.failure, WEB_CUT);
+		assert_true(t.response.sent);
+		web_response_free(&t.response);
+		assert_int_equal(server_seen(ends[i]), 1);
+	}
+}
+
+static void
+a_creation_takes_a_connection_of_its_own(void **state)
+{
+	struct fetch t;
+	json_int_t sessions;
+
+	(void)state;
+	sessions = server_seen("sessions");
+	h2_init(&t, "/hello");
+	t.request.method = "POST";
+	t.request.body = SLICE_LIT("x");
+	t.request.fresh_connection = true;
+	fetch_start(&t);
+	turn_until(worker, &t.probe.ended);
+	assert_int_equal(t.response.failure, WEB_FINE);
+	web_response_free(&t.response);
+	assert_int_equal(server_seen("sessions"), sessions + 1);
+}
+
 int
 main(void)
 {
@@ -204,6 +250,8 @@ main(void)
 		cmocka_unit_test(a_paused_stream_stops_no_other),
 		cmocka_unit_test(an_aborted_stream_stops_no_other),
 		cmocka_unit_test(a_cut_connection_fails_its_streams),
+		cmocka_unit_test(a_post_is_sent_once),
+		cmocka_unit_test(a_creation_takes_a_connection_of_its_own),
 	};
 	struct web_conf conf = { .ca_file = tls.cert, .connections_max = 8 };
 	int failed = 77;

@@ -239,11 +239,12 @@ handle(struct http_exchange *x, void *arg)
 }
 
 static void
-count_refusal(const struct err *why, const char *request_id, const char *remote, void *arg)
+count_refusal(const struct http_exchange *x, const char *request_id, const struct err *why,
+    void *arg)
 {
 	struct http_fixture *h = arg;
 
-	if (strcmp(remote, "127.0.0.1") != 0 || request_id[0] == '\0')
+	if (strcmp(http_remote(x), "127.0.0.1") != 0 || request_id[0] == '\0')
 		abort();
 	atomic_store(&h->refused_code, (int)why->code);
 	atomic_fetch_add(&h->refused, 1);

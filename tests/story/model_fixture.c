@@ -25,7 +25,9 @@ play_response(struct peer_conn *c, const struct scripted_response *a)
 	size_t len = a->body == NULL ? 0 : strlen(a->body);
 	const char *fields = a->fields == NULL ? "" : a->fields;
 
-	if (a->form == SILENCE)
+	if (a->form == LOST)
+		peer_hang_up(c);
+	if (a->form == SILENCE || a->form == LOST)
 		return;
 	if (a->form == WHOLE) {
 		evbuffer_add_printf(out, "HTTP/1.1 %s\r\n%sContent-Length: %zu\r\n\r\n%s",

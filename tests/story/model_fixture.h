@@ -16,6 +16,7 @@ enum response_form {
 	STALL,		/* chunked, and then nothing */
 	CUT,		/* chunked, and then the connection ends */
 	SILENCE,	/* no response */
+	LOST,		/* none, and the connection ends */
 };
 
 struct scripted_response {

@@ -35,6 +35,7 @@ malformed_requests_never_reach_the_handler(void **state)
 		has(v, cases[i].status, 1);
 		has(v, "Content-Type: application/problem+json\r\n", 1);
 		has(v, "Connection: close\r\n", 1);
+		has(v, "X-Content-Type-Options: nosniff\r\n", 1);
 		has(v, err_slug(cases[i].code), 1);
 		has(v, "X-Request-Id: ", 1);
 		has(v, "\"request_id\":\"", 1);
@@ -129,6 +130,44 @@ a_chunked_body_too_large_is_refused(void **state)
 	receives_end(v);
 	has(v, "HTTP/1.1 413 Content Too Large\r\n", 1);
 	assert_int_equal(atomic_load(&v->fixture.ended_code), ERR_TOO_LARGE);
+}
+
+/* Not read at all: not even its 100 is sent. A coding that is none is no reason. */
+static void
+a_coded_body_is_refused(void **state)
+{
+	static const char *const codings[] = { "gzip", "br", "identity, gzip", "deflate",
+		"identity\r\nContent-Encoding: zstd" };
+	struct http_session *v = *state;
+	char head[160];
+
+	for (size_t i = 0; i < sizeof(codings) / sizeof(codings[0]); i++) {
+		close(v->fd);
+		v->fd = client_open(&v->fixture);
+		buf_reset(&v->received);
+		snprintf(head, sizeof(head),
+		    "POST /echo" TAIL "Content-Length: 5\r\nExpect: 100-continue\r\n"
+		    "Content-Encoding: %s\r\n\r\n",
+		    codings[i]);
+		client_send(v->fd, head);
+		receives_end(v);
+		has(v, "HTTP/1.1 415 Unsupported Media Type\r\n", 1);
+		has(v, "Accept-Encoding: identity\r\n", 1);
+		has(v, "100 Continue", 0);
+		assert_int_equal(atomic_load(&v->fixture.ended_code), ERR_MEDIA_TYPE);
+	}
+}
+
+static void
+a_body_whose_coding_is_none_is_read(void **state)
+{
+	struct http_session *v = *state;
+
+	client_send(v->fd,
+	    "POST /echo" TAIL "Content-Length: 5\r\nContent-Encoding: Identity\r\n\r\nhello"
+	    "GET /hello" TAIL "Content-Encoding: gzip\r\nConnection: close\r\n\r\n");
+	receives_end(v);
+	has(v, "HTTP/1.1 200 OK\r\n", 2);
 }
 
 static void
@@ -319,6 +358,8 @@ main(void)
 		SESSION(a_declared_body_too_large_is_refused),
 		SESSION(a_declared_body_too_large_is_not_invited),
 		SESSION(a_chunked_body_too_large_is_refused),
+		SESSION(a_coded_body_is_refused),
+		SESSION(a_body_whose_coding_is_none_is_read),
 		SESSION(a_malformed_chunk_is_refused),
 		cmocka_unit_test_setup_teardown(what_breaks_a_rule_is_refused_and_closed,
 		    rules_enter, session_close),

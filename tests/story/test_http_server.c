@@ -23,6 +23,7 @@ a_connection_is_kept(void **state)
 		has(v, "Server: fixture\r\n", 1);
 		has(v, "X-Path: hello\r\n", 1);
 		has(v, " GMT\r\n", 1);
+		has(v, "X-Content-Type-Options: nosniff\r\n", 1);
 		has(v, "Connection:", 0);
 	}
 	assert_int_equal(atomic_load(&v->fixture.handled), 3);

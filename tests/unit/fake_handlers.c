@@ -19,7 +19,7 @@ static void
 started(struct http_exchange *x, const struct api_context *ctx, const struct api_route_match *match,
     const char *name)
 {
-	assert_null(ctx);
+	assert_non_null(ctx);
 	assert_non_null(match);
 	handler_started = name;
 	http_end(x);

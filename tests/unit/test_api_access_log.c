@@ -19,6 +19,8 @@
 #include "tenantgate/base/log.h"
 
 static struct http_exchange exchange;
+static struct api_conf conf = { .access_log = true };
+static const struct api_context ctx = { .conf = &conf };
 static const struct flow_step steps[] = { { "auth", NULL }, { "body", NULL }, { NULL, NULL } };
 static const struct flow_kind kind = { "chat", steps, NULL, NULL };
 static char log_path[] = "/tmp/test_api_access_log.XXXXXX";
@@ -41,17 +43,14 @@ tear_down(void **state)
 
 /* The only line of the log, parsed; the log is emptied. The caller owns the result. */
 static json_t *
-logged_line(const struct request *v, enum err_code code, const char *detail)
+only_line(void)
 {
-	struct err err = { 0 }, bad = { 0 };
+	struct err bad = { 0 };
 	char line[32768];
 	ssize_t n;
 	int fd = open(log_path, O_RDWR);
 	json_t *got;
 
-	if (code != ERR_NONE)
-		err_set(&err, code, "%s", detail);
-	access_log_write(v, &err);
 	n = read(fd, line, sizeof(line));
 	assert_true(n > 1 && memchr(line, '\n', (size_t)n) == line + n - 1);
 	assert_int_equal(ftruncate(fd, 0), 0);
@@ -60,6 +59,18 @@ logged_line(const struct request *v, enum err_code code, const char *detail)
 	if (got == NULL)
 		fail_msg("%.*s: %s", (int)n, line, bad.detail);
 	return got;
+}
+
+static json_t *
+logged_line(struct request *v, enum err_code code, const char *detail)
+{
+	struct err err = { 0 };
+
+	if (code != ERR_NONE)
+		err_set(&err, code, "%s", detail);
+	v->ctx = &ctx;
+	access_log_write(v, &err);
+	return only_line();
 }
 
 static const char *
@@ -152,6 +163,49 @@ hostile_fields_stay_one_line(void **state)
 	json_decref(line);
 }
 
+/* No handler has seen it: what is known of it, with the same names. */
+static void
+a_refusal_is_one_line(void **state)
+{
+	struct err err = { 0 };
+	json_t *line;
+
+	(void)state;
+	exchange = (struct http_exchange){ .status = 400 };
+	err_set(&err, ERR_BAD_REQUEST, "Why.");
+	access_log_refusal(&exchange, &conf, "r1", &err);
+	line = only_line();
+	assert_string_equal(text_of(line, "event"), "access");
+	assert_string_equal(text_of(line, "request_id"), "r1");
+	assert_string_equal(text_of(line, "remote"), "192.0.2.1");
+	assert_int_equal(json_integer_value(json_object_get(line, "status")), 400);
+	assert_string_equal(text_of(line, "code"), "bad_request");
+	assert_string_equal(text_of(line, "detail"), "Why.");
+	assert_string_equal(text_of(line, "ended_by"), "error");
+	assert_null(json_object_get(line, "path"));
+	json_decref(line);
+}
+
+/* access_log = off */
+static void
+a_log_that_is_off_has_no_line(void **state)
+{
+	struct request v = { .x = &exchange, .ctx = &ctx };
+	struct err err = { .code = ERR_BAD_REQUEST };
+	char byte;
+	int fd = open(log_path, O_RDONLY);
+
+	(void)state;
+	v.flow.magic = FLOW_MAGIC;
+	v.flow.kind = &kind;
+	conf.access_log = false;
+	access_log_write(&v, &err);
+	access_log_refusal(&exchange, &conf, "r1", &err);
+	conf.access_log = true;
+	assert_int_equal(read(fd, &byte, 1), 0);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -159,6 +213,8 @@ main(void)
 		cmocka_unit_test(a_request_is_one_line),
 		cmocka_unit_test(every_ending_is_logged),
 		cmocka_unit_test(hostile_fields_stay_one_line),
+		cmocka_unit_test(a_refusal_is_one_line),
+		cmocka_unit_test(a_log_that_is_off_has_no_line),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -19,13 +19,15 @@
 #include "tenantgate/base/json.h"
 
 static struct http_exchange exchange;
+static struct api_conf conf;
+static const struct api_context ctx = { .conf = &conf };
 
 static void
 respond_to(const char *method, struct slice path)
 {
 	exchange = (struct http_exchange){ .method = slice_str(method), .path = path };
 	handler_started = NULL;
-	api_handle(&exchange, NULL);
+	api_handle(&exchange, (void *)(uintptr_t)&ctx);
 	assert_int_equal(exchange.ended, 1);
 }
 
@@ -178,19 +180,83 @@ an_error_is_a_problem_document(void **state)
 }
 
 static void
-limits_are_in_the_header(void **state)
+limits_have_types_of_their_own(void **state)
 {
-	struct limit_verdict v = { .allowed = true, .limit = 600, .remaining = 0, .reset_s = 60 };
+#define TYPES "{\"type\":\"https://iana.org/assignments/http-problem-types#"
+	static const struct {
+		enum err_code code;
+		const char *type;
+	} table[] = {
+		{ ERR_RATE_LIMITED, TYPES "quota-exceeded\"" },
+		{ ERR_OVERLOADED, TYPES "temporary-reduced-capacity\"" },
+		{ ERR_POOL_TIMEOUT, TYPES "temporary-reduced-capacity\"" },
+		{ ERR_CATALOG, "{\"type\":\"about:blank\"" },
+	};
+	struct err err = { .code = ERR_RATE_LIMITED, .policy = "key" };
 
 	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		check_problem(table[i].code, 0);
+		assert_ptr_equal(strstr(exchange.body, table[i].type), exchange.body);
+		assert_null(strstr(exchange.body, "violated"));
+	}
 	exchange = (struct http_exchange){ 0 };
-	respond_limits(&exchange, &v);
-	assert_string_equal(exchange.headers,
-	    "RateLimit-Limit: 600\nRateLimit-Remaining: 0\nRateLimit-Reset: 60\n");
+	http_problem(&exchange, &err, "r1");
+	assert_non_null(strstr(exchange.body, ",\"violated-policies\":[\"key\"]}"));
+}
+
+/* What a tenant's 600 a minute and a key's 120 say under a setting. */
+static void
+limits_are(enum ratelimit_headers which, const struct limit_verdict *v, const char *fields)
+{
+	static struct request req;
+
+	conf.ratelimit_headers = which;
+	exchange = (struct http_exchange){ 0 };
+	req = (struct request){ .ctx = &ctx, .x = &exchange, .verdict = *v };
+	req.rules[0] = (struct limit_rule){ .count = 600, .period_us = 60000000 };
+	req.rules[1] = (struct limit_rule){ .count = 120, .period_us = 60000000 };
+	respond_limits(&req);
+	assert_string_equal(exchange.headers, fields);
+}
+
+#define POLICIES "RateLimit-Policy: \"tenant\";q=600;w=60, \"key\";q=120;w=60\n"
+#define LEGACY	 "RateLimit-Limit: 120\nRateLimit-Remaining: 0\nRateLimit-Reset: 60\n"
+
+static void
+limits_are_in_the_header(void **state)
+{
+	struct limit_verdict v = { .which = 1, .limit = 120, .reset_s = 60, .more_s = 37 };
+
+	(void)state;
+	limits_are(RATELIMIT_DRAFT, &v, POLICIES "RateLimit: \"key\";r=0;t=37\n");
+	limits_are(RATELIMIT_LEGACY, &v, LEGACY);
+	limits_are(RATELIMIT_BOTH, &v, POLICIES "RateLimit: \"key\";r=0;t=37\n" LEGACY);
+	limits_are(RATELIMIT_OFF, &v, "");
 	v.limit = 0;
+	limits_are(RATELIMIT_BOTH, &v, "");
+}
+
+static void
+nobody_is_asked_back_before_there_is_more(void **state)
+{
+	static struct request req;
+	struct err err = { .code = ERR_OVERLOADED, .retry_after = 2 };
+
+	(void)state;
+	conf.ratelimit_headers = RATELIMIT_DRAFT;
+	req = (struct request){ .ctx = &ctx, .x = &exchange, .verdict = { .more_s = 37 } };
 	exchange = (struct http_exchange){ 0 };
-	respond_limits(&exchange, &v);
-	assert_string_equal(exchange.headers, "");
+	respond_problem(&req, &err);
+	has_header("Retry-After: 37\n");
+	err.retry_after = 40;
+	exchange = (struct http_exchange){ 0 };
+	respond_problem(&req, &err);
+	has_header("Retry-After: 40\n");
+	err = (struct err){ .code = ERR_DATABASE };
+	exchange = (struct http_exchange){ 0 };
+	respond_problem(&req, &err);
+	assert_null(strstr(exchange.headers, "Retry-After"));
 }
 
 int
@@ -202,7 +268,9 @@ main(void)
 		cmocka_unit_test(a_wrong_method_is_a_405),
 		cmocka_unit_test(a_request_has_an_id),
 		cmocka_unit_test(an_error_is_a_problem_document),
+		cmocka_unit_test(limits_have_types_of_their_own),
 		cmocka_unit_test(limits_are_in_the_header),
+		cmocka_unit_test(nobody_is_asked_back_before_there_is_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,7 +154,7 @@ framing_is_checked(void **state)
 	static const struct rule rules[] = {
 		YES(POST "Content-Length: 0\r\n\r\n", 0),
 		YES(POST "Content-Length: 5\r\n\r\nhello", 5),
-		YES(POST "Content-Length: 005\r\n\r\nhello", 5),
+		BAD(POST "Content-Length: 005\r\n\r\nhello"),
 		YES("POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", 5),
 		YES(POST "Transfer-Encoding: CHUNKED\r\n\r\n0\r\n\r\n", 0),
 		BAD(POST "Content-Length:\r\n\r\n"),

@@ -88,12 +88,34 @@ the_numbers_are_true(void **state)
 	v = decide(&a, 1, BEGIN);
 	assert_false(v.allowed);
 	assert_int_equal(v.retry_after_s, 10);
+	assert_int_equal(v.more_s, 10);
 	assert_int_equal(v.reset_s, 30);
 	assert_false(decide(&a, 1, BEGIN + 9 * SECOND).allowed);
 	assert_true(decide(&a, 1, BEGIN + 10 * SECOND).allowed);
 	v = decide(&a, 1, BEGIN + 40 * SECOND);
 	assert_true(v.allowed);
 	assert_int_equal(v.remaining, 2);
+}
+
+/* One more is free then, which that request takes; a second before there is none. */
+static void
+more_is_free_when_it_is_said(void **state)
+{
+	struct limit_rule a = rule_of("k", 6, 60 * SECOND, 3);
+	struct limit_verdict v;
+
+	(void)state;
+	v = decide(&a, 1, BEGIN);
+	assert_int_equal(v.remaining, 2);
+	assert_int_equal(v.more_s, 10);
+	v = decide(&a, 1, BEGIN + 4 * SECOND);
+	assert_int_equal(v.remaining, 1);
+	assert_int_equal(v.more_s, 6);
+	v = decide(&a, 1, BEGIN + 10 * SECOND);
+	assert_int_equal(v.remaining, 1);
+	v = decide(&a, 1, BEGIN + 19 * SECOND);
+	assert_int_equal(v.remaining, 0);
+	assert_int_equal(v.more_s, 1);
 }
 
 /* A thousand refusals do not put off the next pass by a microsecond. */
@@ -246,6 +268,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_limit_counts_down),
 		TEST(the_numbers_are_true),
+		TEST(more_is_free_when_it_is_said),
 		TEST(a_refusal_is_free),
 		TEST(all_keys_are_charged_or_none),
 		TEST(the_tightest_limit_is_reported),

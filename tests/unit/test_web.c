@@ -214,22 +214,67 @@ an_aborted_fetch_leaves_nothing(void **state)
 	fetch_abort("/stall", fetch_start, 30);
 }
 
-/* A kept connection that dies just as it is used again: tried once more on a new one. */
+/* A connection that was kept, and ends without a byte when it is used again. */
 static void
-a_connection_that_dies_in_reuse_is_replaced(void **state)
+flaky_fetch(struct fetch *t, const char *method, bool fresh)
+{
+	fetch_init(t, "/flaky");
+	fetch_run(t);
+	web_response_free(&t->response);
+	web_fixture.requests = 0;
+	fetch_init(t, "/flaky");
+	t->request.method = method;
+	t->request.body = strcmp(method, "GET") != 0 ? SLICE_LIT("x") : slice_of(NULL, 0);
+	t->request.fresh_connection = fresh;
+	fetch_run(t);
+}
+
+static void
+a_get_is_sent_again_when_its_kept_connection_ends(void **state)
 {
 	struct fetch t;
 
 	(void)state;
-	for (int i = 0; i < 4; i++) {
-		fetch_init(&t, "/flaky");
-		t.request.method = i % 2 ? "POST" : "GET";
-		t.request.body = i % 2 ? SLICE_LIT("x") : slice_of(NULL, 0);
-		fetch_run(&t);
-		assert_int_equal(t.response.failure, WEB_FINE);
+	flaky_fetch(&t, "GET", false);
+	assert_int_equal(t.response.failure, WEB_FINE);
+	assert_int_equal(web_fixture.requests, 2);
+	assert_int_equal(web_fixture.peer.accepted, 2);
+	web_response_free(&t.response);
+}
+
+/* What the server has received is what counts. */
+static void
+what_is_not_idempotent_is_sent_once(void **state)
+{
+	static const char *const methods[] = { "POST", "PATCH", "PUT", "DELETE" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		struct fetch t;
+
+		flaky_fetch(&t, methods[i], false);
+		assert_int_equal(t.response.failure, WEB_CUT);
+		assert_true(t.response.sent);
+		assert_string_equal(t.response.detail,
+		    "The connection ended before the response began; what was sent is not sent "
+		    "twice.");
+		turn_for(web_fixture.worker, 20);
+		assert_int_equal(web_fixture.requests, 1);
 		web_response_free(&t.response);
 	}
-	assert_int_equal(web_fixture.peer.accepted, 4);
+}
+
+static void
+a_creation_takes_no_kept_connection(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	flaky_fetch(&t, "POST", true);
+	assert_int_equal(t.response.failure, WEB_FINE);
+	assert_int_equal(web_fixture.requests, 1);
+	assert_int_equal(web_fixture.peer.accepted, 2);
+	web_response_free(&t.response);
 }
 
 static void
@@ -267,7 +312,9 @@ main(void)
 		TEST(the_connection_is_reused),
 		TEST(a_server_may_close_after_each_response),
 		TEST(an_aborted_fetch_leaves_nothing),
-		TEST(a_connection_that_dies_in_reuse_is_replaced),
+		TEST(a_get_is_sent_again_when_its_kept_connection_ends),
+		TEST(what_is_not_idempotent_is_sent_once),
+		TEST(a_creation_takes_no_kept_connection),
 		TEST(many_fetches_at_once),
 	};
 

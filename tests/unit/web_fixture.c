@@ -113,6 +113,7 @@ web_fixture_serve(struct peer_conn *c)
 	n = evbuffer_remove(in, web_fixture.last_request, sizeof(web_fixture.last_request) - 1);
 	assert_true(n > 0);
 	web_fixture.last_request[n] = '\0';
+	web_fixture.requests++;
 	assert_int_equal(sscanf(web_fixture.last_request, "%*s %63s", path), 1);
 	script_play(c, path);
 }
@@ -145,6 +146,7 @@ web_fixture_set_up(void **state)
 	struct web_conf conf = { .connections_max = 16, .user_agent = "tenantgate-test" };
 
 	(void)state;
+	web_fixture.requests = 0;
 	web_fixture.worker = worker_new(0);
 	web_fixture.web = web_open(web_fixture.worker, &conf);
 	assert_non_null(web_fixture.web);

@@ -16,6 +16,7 @@ struct web_fixture {
 	struct web	*web;
 	struct peer	 peer;
 	size_t		 big_left;		/* of /big, not yet sent */
+	unsigned	 requests;		/* that the server has received */
 	char		 last_request[8192];
 };
 extern struct web_fixture web_fixture;

@@ -20,7 +20,8 @@ bool	b64_put(struct buf *, struct slice bytes);
 bool	b64url_get(struct buf *, struct slice text);	/* no padding allowed */
 bool	b64_get(struct buf *, struct slice text);	/* + and /, padding required */
 /* Exactly `bytes` bytes of another program's base64 (+ and /): padded or not, stray bits in the
- * last character pass. False when it is anything else; then nothing in `out` may be used. */
+ * last character pass. False when it is anything else; then nothing in `out` may be used. The bytes
+ * may be written over the text, from its beginning. */
 bool	b64_get_exact(struct slice text, void *out, size_t bytes);
 
 #endif

@@ -72,6 +72,8 @@ enum err_code { ERR_TABLE(ERR_ENUM) ERR_CODES };
 struct err {
 	enum err_code	code;
 	int		retry_after;	/* seconds, for Retry-After; 0: none is sent */
+	const char	*policy;	/* static: the limit that refuses, by its name, as in the
+					 * RateLimit-Policy field; NULL: none does */
 	char		detail[256];	/* one sentence, UTF-8, no control characters */
 	char		cause[256];	/* for operators: logged, never sent; empty: none is known.
 					 * UTF-8, no control characters, no secret */

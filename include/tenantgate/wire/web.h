@@ -6,6 +6,10 @@
  *
  * Failures are in the response (web_failure), not the flow's: the caller knows whether to retry. A
  * status of 400 or 500 is no failure here. Redirects are not followed.
+ *
+ * What is not GET or HEAD leaves at most once: libcurl by itself sends a request again when a kept
+ * connection ends before a byte of the response (RFC 9110, 9.2.2 forbids that for what is not
+ * idempotent); here that is WEB_CUT, with `sent` set.
  */
 #ifndef TENANTGATE_WIRE_WEB_H
 #define TENANTGATE_WIRE_WEB_H
@@ -48,6 +52,8 @@ struct web_request {
 	const char	*headers[WEB_HEADERS_MAX]; /* "Name: value" lines, NULL-ended; copied */
 	struct slice	 body;			/* copied; none when p is NULL */
 	bool		 body_stays;		/* not copied: it lives until the transfer's end */
+	bool		 fresh_connection;	/* for what must not be lost, as a creation: one */
+						/* that was kept may be ending just now */
 	uint64_t	 connect_timeout_us;
 	uint64_t	 first_byte_timeout_us;	/* from the start to the end of the header block */
 	uint64_t	 idle_timeout_us;	/* between two pieces; our pauses not counted */
