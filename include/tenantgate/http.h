@@ -71,8 +71,7 @@ struct http_conf {
 /* Fills in the defaults (nginx's where it has one). The rest is zero. */
 void	http_conf_init(struct http_conf *);
 
-/* False with err set: a list of trusted_proxies that cannot be read; the sentence goes on behind
- * the setting's name. */
+/* False with err set: a list of trusted_proxies that cannot be read. */
 bool	http_proxies_are_valid(const char *list, struct err *);
 
 /* Connection counts shared by the servers of all workers. Any thread. It outlives the servers. */

@@ -89,7 +89,7 @@ network_list_read(struct network_list *list, const char *text, struct err *err)
 			int shown = item.len < NAMED_MAX ? (int)item.len : NAMED_MAX;
 
 			err_set(err, ERR_INTERNAL,
-			    "takes at most %d addresses and networks, such as 10.0.0.1 or "
+			    "The list has at most %d addresses and networks, such as 10.0.0.1 or "
 			    "2001:db8::/32, and \"%.*s\" is none or one too many.",
 			    NETWORKS_MAX, shown, item.p);
 			return false;
@@ -106,8 +106,7 @@ network_has(const struct network *n, const struct in6_addr *a)
 	unsigned bytes = n->bits / 8, rest = n->bits % 8;
 	unsigned char mask = (unsigned char)(0xff00u >> rest);
 
-	if (n->is_v4 != (IN6_IS_ADDR_V4MAPPED(a) != 0) ||
-	    memcmp(&n->address, a, bytes) != 0)
+	if (n->is_v4 != (IN6_IS_ADDR_V4MAPPED(a) != 0) || memcmp(&n->address, a, bytes) != 0)
 		return false;
 	return rest == 0 || ((n->address.s6_addr[bytes] ^ a->s6_addr[bytes]) & mask) == 0;
 }

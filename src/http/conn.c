@@ -261,7 +261,7 @@ static bool
 conn_enter(struct conn *c)
 {
 	struct http_server *s = c->server;
-	enum shared_place place = shared_enter(s->shared, &s->conf);
+	enum conn_place place = shared_enter(s->shared, &s->conf);
 
 	if (place != SHARED_FULL && !s->conf.proxy_protocol && !conn_address_enter(c)) {
 		shared_leave(s->shared);

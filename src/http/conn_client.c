@@ -120,7 +120,8 @@ request_is_probe(const struct conn *c)
 	return is_probe != NULL && is_probe(http_method(&c->x), http_path(&c->x));
 }
 
-/* The client is the connection's own until it is known to be another. For probes all is open: a load balancer that asks how we are must hear it now above all. */
+/* The client is the connection's own until it is known to be another. For probes all is open: a
+ * load balancer that asks how we are must hear it now above all. */
 bool
 conn_request_enter(struct conn *c, struct err *err)
 {

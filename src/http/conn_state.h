@@ -119,7 +119,7 @@ struct conn {
 	bool			 eof;		/* the client shut its side: nothing more comes */
 	bool			 counted;	/* in the shared count; false: past the limit */
 	bool			 is_spare;	/* in a place that is kept for probes */
-	bool			 is_proxy;	/* of trusted_proxies: X-Forwarded-For is believed */
+	bool			 is_proxy;	/* trusted: X-Forwarded-For is believed */
 	bool			 address_counted;	/* in the shared count by address */
 	bool			 client_counted;	/* the same, of the open exchange */
 	struct task		 task;		/* conn_schedule()'s */
@@ -134,9 +134,9 @@ struct conn {
 	struct event		*watch;		/* owned; reading is paused while there is one */
 	int			 watch_fd;	/* owned: a duplicate of the socket's; -1: none */
 	struct buf		 out;		/* owned: written since the turn began */
-	struct in6_addr		 address;	/* the peer's, or the PROXY header's; IPv4 mapped */
-	struct in6_addr		 client;	/* of the request: the same, or X-Forwarded-For's */
-	char			 remote[INET6_ADDRSTRLEN];	/* address, then client, as text */
+	struct in6_addr		 address;	/* IPv4 mapped; the peer's, or its PROXY header's */
+	struct in6_addr		 client;	/* the same, or by its X-Forwarded-For */
+	char			 remote[INET6_ADDRSTRLEN];	/* client, as text */
 	struct buf		 head, line;	/* owned: the parser's */
 	struct parse		 parse;
 	struct parse_field	 parse_fields[]; /* conf.header_count_max */
@@ -242,12 +242,12 @@ bool		 conn_request_enter(struct conn *, struct err *);
 void		 conn_request_leave(struct conn *);
 
 /* shared.c: what was entered is left once, by the same address. */
-enum shared_place {
+enum conn_place {
 	SHARED_FULL,	/* max_client_conn are open: nothing was entered */
 	SHARED_SPARE,	/* entered, in a place that is kept for probes */
 	SHARED_ORDINARY,
 };
-enum shared_place shared_enter(struct http_shared *, const struct http_conf *);
+enum conn_place shared_enter(struct http_shared *, const struct http_conf *);
 void		 shared_leave(struct http_shared *);
 /* An ordinary place is free, or the caller's own would be one by now. */
 bool		 shared_has_room(const struct http_shared *, const struct http_conf *);

@@ -22,7 +22,7 @@
 
 /* The families and transports of byte 14 (2.2), and how long their addresses are. Only TCP's are
  * those of a client here; with the others the proxy's own address is used. */
-static const struct family {
+static const struct proxy_family {
 	unsigned char byte;
 	unsigned short size;
 	unsigned char address; /* bytes of the source, which comes first; 0: not used */
@@ -51,7 +51,7 @@ word_take(struct slice *rest, struct slice *word)
 
 /* 0 to 65535 in decimal, without a leading zero. */
 static bool
-is_port(struct slice s)
+proxy_port_is_valid(struct slice s)
 {
 	unsigned value = 0;
 
@@ -84,7 +84,8 @@ v1_read(struct proxy_header *h, struct slice rest)
 	    !word_take(&rest, &port[0]) || !word_take(&rest, &port[1]) || rest.len > 0)
 		return PROXY_ERROR;
 	if (!address_read(source, family, &h->source) ||
-	    !address_read(destination, family, &unused) || !is_port(port[0]) || !is_port(port[1]))
+	    !address_read(destination, family, &unused) || !proxy_port_is_valid(port[0]) ||
+	    !proxy_port_is_valid(port[1]))
 		return PROXY_ERROR;
 	h->has_source = true;
 	return PROXY_DONE;
@@ -158,7 +159,7 @@ v2_tlvs_fit(const unsigned char *p, size_t at, size_t n)
 	return true;
 }
 
-static const struct family *
+static const struct proxy_family *
 v2_family(unsigned char byte)
 {
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
@@ -172,7 +173,7 @@ static enum proxy_event
 v2_read(struct proxy_header *h)
 {
 	const unsigned char *p = (const unsigned char *)h->bytes->data;
-	const struct family *family = v2_family(p[13]);
+	const struct proxy_family *family = v2_family(p[13]);
 
 	if (p[12] == V2_LOCAL || p[13] == 0)
 		return PROXY_DONE;
@@ -192,7 +193,7 @@ v2_read(struct proxy_header *h)
 static bool
 v2_fixed_is_right(const unsigned char *p)
 {
-	const struct family *family = v2_family(p[13]);
+	const struct proxy_family *family = v2_family(p[13]);
 	unsigned length = v2_number(p + 14);
 
 	if (length > PROXY_V2_MAX - V2_FIXED)

@@ -93,7 +93,7 @@ ordinary_places(const struct http_conf *conf)
 }
 
 /* Added first, taken back when that was too much: two workers at the limit cannot both get in. */
-enum shared_place
+enum conn_place
 shared_enter(struct http_shared *sh, const struct http_conf *conf)
 {
 	unsigned before = atomic_fetch_add(&sh->total, 1);

@@ -15,12 +15,12 @@
 
 #include "http_session.h"
 
-#define ASK	  "GET /ask?q=a HTTP/1.1\r\nHost: x\r\nX-Word: b\r\n"
-#define WAIT	  "GET /wait HTTP/1.1\r\nHost: x\r\n"
-#define V1(from)  "PROXY TCP4 " from " 127.0.0.1 4444 80\r\n"
-#define V2_LOCAL  "\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00"
-#define PLACES	  32 /* of which two are kept */
-#define ORDINARY  30
+#define ASK	 "GET /ask?q=a HTTP/1.1\r\nHost: x\r\nX-Word: b\r\n"
+#define WAIT	 "GET /wait HTTP/1.1\r\nHost: x\r\n"
+#define V1(from) "PROXY TCP4 " from " 127.0.0.1 4444 80\r\n"
+#define V2_LOCAL "\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00"
+#define PLACES	 32 /* of which two are kept */
+#define ORDINARY 30
 
 static bool
 is_hello(struct slice method, struct slice path)
@@ -257,8 +257,9 @@ a_probe_needs_no_host(void **state)
 {
 	struct http_session *v = *state;
 
-	client_send(v->fd, "GET /hello HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\nHost:\r\n\r\n"
-			   "GET http://x/hello HTTP/1.1\r\nHost: \r\n\r\n");
+	client_send(v->fd,
+	    "GET /hello HTTP/1.1\r\n\r\nGET /hello HTTP/1.1\r\nHost:\r\n\r\n"
+	    "GET http://x/hello HTTP/1.1\r\nHost: \r\n\r\n");
 	receives(v, "200 OK", 3);
 	close(other_gets(v, "GET /hello HTTP/1.0\r\n\r\n", "200 OK"));
 	close(other_gets(v, "GET /hello HTTP/1.0\r\nHost:\r\n\r\n", "200 OK"));

@@ -33,8 +33,11 @@ struct proxy_case {
 	struct slice bytes;
 	const char *source;
 };
-#define CASE(text, source) { SLICE_LIT(text), source }
-#define V2(text)	   SIGNATURE text
+#define CASE(text, source) \
+	{ \
+		SLICE_LIT(text), source \
+	}
+#define V2(text) SIGNATURE text
 
 static const struct proxy_case v1_cases[] = {
 	CASE("PROXY TCP4 192.0.2.1 10.0.0.2 4444 443\r\n", "192.0.2.1"),
@@ -95,12 +98,8 @@ static const struct proxy_case v2_cases[] = {
 	CASE(V2("\x21\x11\x00\x0b") "\xc0\x00\x02\x01\x0a\x00\x00\x02\x11\x5c\x01", NULL),
 	CASE(V2("\x20\x00\x00\x00"), "-"),
 	CASE(V2("\x20\x11\x00\x0c") TCP4, "-"),
-	CASE(V2("\x20\x77\x00\x03")
-		 "abc",
-	    "-"),
-	CASE(V2("\x21\x00\x00\x03")
-		 "abc",
-	    "-"),
+	CASE(V2("\x20\x77\x00\x03") "abc", "-"),
+	CASE(V2("\x21\x00\x00\x03") "abc", "-"),
 	CASE(V2("\x21\x12\x00\x0c") TCP4, "-"),
 	CASE(V2("\x21\x22\x00\x24") TCP6, "-"),
 	CASE(V2("\x21\x10\x00\x0c") TCP4, NULL),
@@ -147,15 +146,16 @@ proxy_read(struct proxy_reading *r, struct slice all, size_t first, size_t n)
 }
 
 static void
-reading_is(const struct proxy_reading *r, const struct proxy_case *c, size_t behind, const char *how)
+reading_is(const struct proxy_reading *r, const struct proxy_case *c, size_t behind,
+    const char *how)
 {
 	char text[INET6_ADDRSTRLEN] = "-";
 
 	if (r->event == PROXY_DONE && r->header.has_source)
 		address_write(&r->header.source, text);
-	if (c->source == NULL ? r->event != PROXY_ERROR
-			      : r->event != PROXY_DONE || strcmp(text, c->source) != 0 ||
-		    r->left != behind)
+	if (c->source == NULL
+		? r->event != PROXY_ERROR
+		: r->event != PROXY_DONE || strcmp(text, c->source) != 0 || r->left != behind)
 		fail_msg("%.*s (%zu bytes), %s: event %d, %s, %zu left", (int)c->bytes.len,
 		    c->bytes.p, c->bytes.len, how, (int)r->event, text, r->left);
 }
@@ -256,10 +256,10 @@ static void
 a_bad_network_is_refused_by_name(void **state)
 {
 	static const char *const bad[] = { "10.0.0.0/33", "10.0.0.0/", "10.0.0/8", "::/129",
-		"proxy.example", "10.0.0.1/08", "10.0.0.1/+8", "10.0.0.1:80", "010.0.0.1",
-		"/8", "10.0.0.1/8/8" };
+		"proxy.example", "10.0.0.1/08", "10.0.0.1/+8", "10.0.0.1:80", "010.0.0.1", "/8",
+		"10.0.0.1/8/8" };
 	struct network_list networks;
-	char many[66 * 12] = "";
+	struct buf many;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -270,9 +270,11 @@ a_bad_network_is_refused_by_name(void **state)
 		assert_false(network_list_read(&networks, list, &err));
 		assert_non_null(strstr(err.detail, bad[i]));
 	}
+	buf_init(&many, 4096);
 	for (size_t i = 0; i <= NETWORKS_MAX; i++)
-		strcat(many, "10.0.0.1,");
-	assert_false(network_list_read(&networks, many, &(struct err){ 0 }));
+		buf_puts(&many, "10.0.0.1,");
+	assert_false(network_list_read(&networks, many.data, &(struct err){ 0 }));
+	buf_free(&many);
 }
 
 /* ---- X-Forwarded-For ---- */
@@ -327,18 +329,21 @@ the_client_is_the_first_from_the_right_that_is_no_proxy(void **state)
 static void
 what_is_no_address_ends_the_search_at_the_last_proxy(void **state)
 {
-	char many[100 + 33 * 12] = XFF "203.0.113.5";
+	struct buf many;
 
 	(void)state;
+	buf_init(&many, 4096);
+	buf_puts(&many, XFF "203.0.113.5");
 	client_is(XFF "203.0.113.5, unknown, 10.0.0.8\r\n", "10.0.0.8");
 	client_is(XFF "203.0.113.5, \"10.0.0.7\"\r\n", "10.0.0.1");
 	client_is(XFF "203.0.113.5, [10.0.0.7\r\n", "10.0.0.1");
 	client_is(XFF "203.0.113.5 10.0.0.8\r\n", "10.0.0.1");
 	client_is(XFF "203.0.113.05\r\n", "10.0.0.1");
 	for (int i = 0; i < FORWARDED_HOPS_MAX; i++)
-		strcat(many, ",10.0.0.8");
-	strcat(many, "\r\n");
-	client_is(many, "10.0.0.8");
+		buf_puts(&many, ",10.0.0.8");
+	buf_puts(&many, "\r\n");
+	client_is(many.data, "10.0.0.8");
+	buf_free(&many);
 }
 
 int
