@@ -349,14 +349,17 @@ share_stats(struct share_budget *s, struct share_stats *stats)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* What the rule keeps for who holds nothing yet (base/budget.h) is no room for the others. */
 void
 share_condition(struct share_budget *s, struct condition *out)
 {
 	struct share_stats now;
+	uint64_t kept;
 
 	share_stats(s, &now);
+	kept = now.capacity / 10 > 0 ? now.capacity / 10 : 1;
 	if (now.holders < 2 || now.longest_wait_us < EXHAUSTED_US ||
-	    now.held < now.capacity - now.capacity / 10)
+	    now.held + (s->conf.has_headroom ? kept : 0) < now.capacity)
 		return;
 	condition_ill(out,
 	    "%llu of %llu %s are lent, and %u requests wait, the longest for %llu s; raise %s, or "

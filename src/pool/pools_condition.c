@@ -23,6 +23,15 @@ full_host(const struct pools *p)
 	return NULL;
 }
 
+/* What the rule keeps for who holds nothing yet (base/budget.h) is no room for the others. */
+static bool
+budget_is_used_up(const struct budget *b)
+{
+	uint64_t kept = b->capacity / 10 > 0 ? b->capacity / 10 : 1;
+
+	return b->held + (b->has_headroom ? kept : 0) >= b->capacity;
+}
+
 void
 pools_condition(struct pools *p, struct condition *out)
 {
@@ -31,11 +40,13 @@ pools_condition(struct pools *p, struct condition *out)
 
 	pools_lock(p, &deferred);
 	host = full_host(p);
-	if (p->budget.held >= p->budget.capacity && p->place_counts[POOL_WAITS] > 0)
+	/* In the order is who waits and is not full by its own size. */
+	if (budget_is_used_up(&p->budget) && p->budget.waiting.count > 0)
 		condition_ill(out,
-		    "All %llu server connections are in use, and requests of %u databases wait for "
-		    "one; raise max_server_connections, or add a replica.",
-		    (unsigned long long)p->budget.capacity, p->place_counts[POOL_WAITS]);
+		    "%llu of %llu server connections are in use, and requests of %zu databases "
+		    "wait for one; raise max_server_connections, or add a replica.",
+		    (unsigned long long)p->budget.held, (unsigned long long)p->budget.capacity,
+		    p->budget.waiting.count);
 	if (host != NULL)
 		condition_ill(out,
 		    "The database server %s is full: %u of its connections are this process's "

@@ -5,6 +5,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { Stack } from './lib/stack.mjs';
+import { lockTables } from './lib/crowd.mjs';
 import { freePort, until } from './lib/process.mjs';
 import { Client } from './lib/client.mjs';
 
@@ -167,7 +168,6 @@ test('a catalog lost later: 200, degraded, with the reason where it may be read'
 	assert.equal(open.json.checks.catalog, 'ill');
 	assert.doesNotMatch(open.body, /catalog_url|127\.0\.0\.1/);
 	assert.match((await readyz()).checks.catalog, /look at .*catalog_url/);
-	assert.equal((await tenant.search('litres')).status, 200, 'who is known is served');
 	relay.mend();
 	await degraded('catalog', false);
 });
@@ -217,24 +217,41 @@ test("one tenant's full pool is no condition", async () => {
 	const doctor = new Client(`http://127.0.0.1:${port}`);
 	const client = await small.tenant('lantern');
 	assert.equal((await client.search('litres')).status, 200);
-	const [[name]] = await stack.sql("select datname from pg_database where datname like " +
-		"'%lantern%'");
-	const lock = stack.program('lock', 'psql', ['-X', '-d', stack.pg.url(name), '-c',
-		`begin; lock table documents in access exclusive mode; select 'locked'; ` +
-		'select pg_sleep(600)']);
-	await until('locked', async () => (await stack.sql("select count(*) from pg_locks where mode = " +
-		"'AccessExclusiveLock' and granted", name))[0][0] !== '0');
+	const [[name]] = await stack.sql("select datname from pg_database where not datistemplate " +
+		"and datname not in ('postgres', 'catalog')");
+	const lock = await lockTables(stack, name);
 	const waiting = Array.from({ length: 12 }, () => client.search('litres').catch(() => {}));
 	await until('its pool is full', async () =>
 		(await doctor.get('/readyz')).json.figures.pools.client_waiting >= 8);
 	const answer = await doctor.get('/readyz');
 	assert.equal(answer.status, 200);
 	assert.deepEqual(answer.json.degraded, [], answer.body);
-	await lock.stop('SIGKILL');
-	await stack.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like " +
-		"'%pg_sleep(600)%' and pid <> pg_backend_pid()");
+	await lock.release();
 	await Promise.all(waiting);
 	await small.program.stop();
+});
+
+test('streams of the model that several wait for: shares are degraded, by their setting', async () => {
+	const port = await freePort();
+	const small = await stack.tenantgate({ max_model_streams: 4, model_wait_timeout: '60s',
+		rate_limit_requests_per_minute: 0, health_listen_port: port });
+	small.serviceKey = await gate.service();
+	const doctor = new Client(`http://127.0.0.1:${port}`);
+	const clients = [await small.tenant('lantern'), await small.tenant('kettle')];
+	for (const client of clients)
+		assert.equal((await client.ingestText('litres', { documentId: 'x' })).status, 201);
+	await stack.knobs({ stall_header: 1 });
+	const stuck = Array.from({ length: 12 }, (_, i) => clients[i % 2].chat('litres?').catch(() => {}));
+	const answer = await until('degraded', async () => {
+		const one = await doctor.get('/readyz');
+		return one.json.degraded.includes('shares') && one;
+	}, 20000);
+	assert.equal(answer.status, 200);
+	assert.match(answer.json.checks.shares, /3 of 4 model streams .*max_model_streams/);
+	assert.equal(answer.json.figures.model_streams.held, 3);
+	await stack.knobs();
+	await small.program.stop('SIGQUIT');
+	await Promise.all(stuck);
 });
 
 test('behind proxies: logs and the limit of failures go by the client', async () => {
