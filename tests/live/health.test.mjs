@@ -247,8 +247,9 @@ test('streams of the model that several wait for: shares are degraded, by their 
 		return one.json.degraded.includes('shares') && one;
 	}, 20000);
 	assert.equal(answer.status, 200);
-	assert.match(answer.json.checks.shares, /3 of 4 model streams .*max_model_streams/);
-	assert.equal(answer.json.figures.model_streams.held, 3);
+	// The fourth is kept for a tenant that holds none: taken only by who came late.
+	assert.match(answer.json.checks.shares, /[34] of 4 model streams .*max_model_streams/);
+	assert.ok(answer.json.figures.model_streams.held >= 3, answer.body);
 	await stack.knobs();
 	await small.program.stop('SIGQUIT');
 	await Promise.all(stuck);
