@@ -104,6 +104,22 @@ is_sslmode(const char *text)
 	    strcmp(text, "verify-full") == 0;
 }
 
+/* http/ is asked: there is one definition of such a list. */
+static void
+conf_check_proxies(struct conf_reading *r, const char *path)
+{
+	const struct http_conf *http = &r->conf->http;
+	struct err err = { 0 };
+
+	if (!http_proxies_are_valid(http->trusted_proxies, &err)) {
+		struct conf_place at = place_of_key(r, path, "trusted_proxies");
+
+		conf_error(r, &at, "%s: %s", "trusted_proxies", err.detail);
+	}
+	conf_check(r, path, !http->proxy_protocol || http->trusted_proxies != NULL,
+	    "proxy_protocol", "needs trusted_proxies: only these may send its header.");
+}
+
 /* Checked here and not when the value was stored: reading is libpq's and wants a whole URL. Unknown
  * parameters are refused: in our own configuration they are a slip of the pen. */
 static void
@@ -139,6 +155,7 @@ conf_check_all(struct conf_reading *r, const char *path)
 	    "must be set when provider = neon.");
 	conf_check(r, path, neon || *c->tenants.postgres_admin_url != '\0', "postgres_admin_url",
 	    "must be set when provider = postgres.");
+	conf_check_proxies(r, path);
 	conf_check(r, path, is_sslmode(c->tenants.neon_sslmode), "neon_sslmode",
 	    "must be disable, prefer, require, verify-ca or verify-full.");
 	conf_check(r, path, c->api.chunk_overlap < c->api.chunk_size, "chunk_overlap",

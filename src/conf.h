@@ -31,6 +31,8 @@ struct conf {
 	/* process */
 	unsigned		workers;		/* threads; 0: one a processor */
 	const char		*user;			/* to become when root; "": refuse root */
+	const char		*health_listen_addr;	/* numeric; "*" for all */
+	uint16_t		health_listen_port;	/* 0: not open */
 	const char		*pid_file;		/* "" : none */
 	const char		*log_file;		/* "" : stderr */
 	int			log_level;		/* LOG_ERR .. LOG_DEBUG */

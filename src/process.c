@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * process: opens and closes what all workers share: the sealing keys, the helper threads, the
- * pools, the in-process limits, the count of client connections, the replicas, the catalog. Nothing
- * here connects to anything yet: pools and catalog do when a worker first asks.
+ * pools, the in-process limits, the listeners' counts of connections, the replicas, the catalog.
+ * Nothing here connects to anything yet: pools and catalog do when a worker first asks.
  */
 #include "process.h"
 
@@ -63,7 +63,7 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	struct offload_conf offload;
 
 	process->conf = conf;
-	process->http = conf->http;
+	listeners_open(process->listeners, conf);
 	process->web = conf->web;
 	web_conf_fill(&process->web, &conf->model);
 	process->tenants = conf->tenants;
@@ -84,7 +84,6 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->key_tags = key_tags_new();
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);
 	process->failures = limit_store_new(FAILURES_MAX);
-	process->connections = http_shared_new();
 	host_division_open(process);
 	process->tenants_shared = tenants_shared_new(process->replicas);
 	process->catalog = catalog_open(&conf->catalog, err);
@@ -109,8 +108,7 @@ process_close(struct process *process)
 	limit_store_free(process->limits);
 	limit_store_free(process->failures);
 	tenants_shared_free(process->tenants_shared);
-	if (process->connections != NULL)
-		http_shared_free(process->connections);
+	listeners_close(process->listeners);
 	if (process->seal != NULL)
 		seal_free(process->seal);
 	arena_free(process->arena);

@@ -6,14 +6,14 @@
 #ifndef PROCESS_H
 #define PROCESS_H
 
-#include "conf.h"
+#include "listener.h"
 #include "tenantgate/base/seal.h"
 #include "tenantgate/loop/offload.h"
 #include "tenantgate/replica.h"
 
 struct process {
 	const struct conf	*conf;		/* borrowed */
-	struct http_conf	http;		/* conf's; listen_port as bound */
+	struct listener		listeners[LISTENERS];	/* their ports as bound */
 	struct web_conf		web;		/* conf's; connections_max as it must be */
 	struct tenants_conf	tenants;	/* conf's, with the statements of the schema */
 	struct arena		*arena;		/* owned: the schema's text */
@@ -27,7 +27,6 @@ struct process {
 	struct tenants_shared	*tenants_shared; /* of the provider's limits */
 	struct limit_store	*limits;	/* used without Redis, and while it is away */
 	struct limit_store	*failures;	/* by network: requests without a valid key */
-	struct http_shared	*connections;	/* how many clients there are */
 	struct api_shared	shared;		/* the phase; the handlers' budgets */
 };
 

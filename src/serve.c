@@ -159,21 +159,11 @@ contexts_open(struct service *s, struct err *err)
 			s->count++;
 			return false;
 		}
-		s->process.http.listen_port = http_port(ctx->http);
 	}
 	return true;
 }
 
 /* ---- closing: worker_call_fn, run on each worker's thread ---- */
-/* A worker whose opening failed may have no HTTP server. */
-static void
-context_drain(struct worker_context *ctx, void *arg)
-{
-	(void)arg;
-	if (ctx->http != NULL)
-		http_drain(ctx->http);
-}
-
 static void
 abort_flows(struct worker_context *ctx, void *arg)
 {
@@ -223,15 +213,16 @@ end_flows(struct service *s)
 	if (alive > 0)
 		log_event(LOG_ERR, "serve.flows", NULL,
 		    "%zu flows did not end within %llu s of being aborted; the process ends all "
-		    "the "
-		    "same. Please report this with the log.",
+		    "the same. Please report this with the log.",
 		    alive, ABORT_GRACE_US / 1000000);
 }
 
-/* Workers are stopped all before the first is joined: they end side by side. */
+/* Once flows are ended no request may begin another. Workers are stopped all before the first is
+ * joined: they end side by side. */
 static void
 contexts_close(struct service *s)
 {
+	each_context(s, worker_context_stop);
 	end_flows(s);
 	each_context(s, context_close);
 	for (unsigned i = 0; i < s->count; i++)
@@ -305,13 +296,20 @@ signal_wait(struct service *s, const sigset_t *set, uint64_t us)
 	return 0;
 }
 
+/* At the public door. What probes hold open is not waited for. */
+static unsigned
+clients(const struct service *s)
+{
+	return http_shared_connections(s->process.listeners[LISTENER_PUBLIC].connections);
+}
+
 /* True when no client is connected any more; false when a second signal came, or after `us`. */
 static bool
 wait_until_empty(struct service *s, const sigset_t *set, uint64_t us)
 {
 	uint64_t until = clock_mono_us() + us;
 
-	while (http_shared_connections(s->process.connections) > 0) {
+	while (clients(s) > 0) {
 		if (signal_wait(s, set, TICK_US) != 0 || clock_mono_us() >= until)
 			return false;
 	}
@@ -332,10 +330,10 @@ serve_drain(struct service *s, const sigset_t *set, bool delay)
 	notify_stopping();
 	log_event(LOG_NOTICE, "serve.drain", NULL,
 	    "Draining: %u client connections are open; a second SIGTERM ends them at once.",
-	    http_shared_connections(s->process.connections));
+	    clients(s));
 	if (delay && conf->drain_delay_us > 0 && signal_wait(s, set, conf->drain_delay_us) != 0)
 		return;
-	each_context(s, context_drain);
+	each_context(s, worker_context_drain);
 	if (wait_until_empty(s, set, conf->shutdown_timeout_us))
 		return;
 	each_context(s, abort_flows);
@@ -357,15 +355,13 @@ serve_until_signal(struct service *s, const sigset_t *set)
 	}
 }
 
-/* The address is logged with its port, which listen_port = 0 leaves to the system. systemd hears
- * READY before the catalog was reached: what depends on us can wait for /readyz. */
+/* systemd hears READY before the catalog was reached: what depends on us can wait for /readyz. */
 static void
 report_listening(const struct service *s)
 {
 	const struct conf *conf = s->process.conf;
 
-	log_event(LOG_NOTICE, "serve.listening", NULL, "Listening on %s:%u with %u workers.",
-	    conf->http.listen_addr, s->process.http.listen_port, s->count);
+	listeners_log(s->process.listeners, s->count);
 	if (*conf->redis.url == '\0')
 		log_event(LOG_NOTICE, "serve.no_redis", NULL,
 		    "Without redis_url limits and caches are this process's own: run one replica.");

@@ -104,16 +104,12 @@ open_services(struct worker_context *ctx, struct err *err)
 	return !err_is(err);
 }
 
-bool
-worker_context_open(struct worker_context *ctx, struct err *err)
+static void
+api_context_fill(struct worker_context *ctx, struct api_context *api)
 {
 	struct process *process = ctx->process;
 
-	offload_attach(process->offload, ctx->worker);
-	if (!open_wires(ctx, err) || !open_services(ctx, err))
-		return false;
-	ctx->reconciled = map_new(process->conf->tenants.cache_max, free);
-	ctx->api = (struct api_context){
+	*api = (struct api_context){
 		.worker = ctx->worker,
 		.catalog = process->catalog,
 		.pools = process->pools,
@@ -127,17 +123,69 @@ worker_context_open(struct worker_context *ctx, struct err *err)
 		.environment = process->conf->tenants.environment,
 		.conf = &process->conf->api,
 		.shared = &process->shared,
+		.offload = process->offload,
+		.looks = ctx->looks,
 	};
-	ctx->http = http_open(ctx->worker, &process->http, process->connections, api_handle,
-	    api_refused, &ctx->api, err);
-	return ctx->http != NULL;
+}
+
+/* A server on this worker's loop. What port the system has chosen for the first worker, where the
+ * configured one is 0, is every worker's; they are opened one after the other. */
+static bool
+open_listener(struct worker_context *ctx, unsigned id, struct err *err)
+{
+	struct listener *l = &ctx->process->listeners[id];
+
+	if (!l->is_open)
+		return true;
+	api_context_fill(ctx, &ctx->api[id]);
+	ctx->api[id].shows_reasons = l->shows_reasons;
+	ctx->http[id] = http_open(ctx->worker, &l->http, l->connections, l->handle, api_refused,
+	    &ctx->api[id], err);
+	if (ctx->http[id] == NULL)
+		return false;
+	l->http.listen_port = http_port(ctx->http[id]);
+	return true;
+}
+
+bool
+worker_context_open(struct worker_context *ctx, struct err *err)
+{
+	struct process *process = ctx->process;
+
+	offload_attach(process->offload, ctx->worker);
+	if (!open_wires(ctx, err) || !open_services(ctx, err))
+		return false;
+	ctx->reconciled = map_new(process->conf->tenants.cache_max, free);
+	ctx->looks = health_looks_open(ctx->worker, process->catalog, ctx->redis);
+	for (unsigned i = 0; i < LISTENERS; i++)
+		if (!open_listener(ctx, i, err))
+			return false;
+	return true;
+}
+
+void
+worker_context_drain(struct worker_context *ctx, void *arg)
+{
+	(void)arg;
+	if (ctx->http[LISTENER_PUBLIC] != NULL)
+		http_drain(ctx->http[LISTENER_PUBLIC]);
+}
+
+void
+worker_context_stop(struct worker_context *ctx, void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < LISTENERS; i++)
+		if (ctx->http[i] != NULL)
+			http_stop(ctx->http[i]);
 }
 
 void
 worker_context_close(struct worker_context *ctx)
 {
-	if (ctx->http != NULL)
-		http_close(ctx->http);
+	for (unsigned i = 0; i < LISTENERS; i++)
+		http_close(ctx->http[i]);
+	health_looks_close(ctx->looks);
 	map_free(ctx->reconciled);
 	if (ctx->tenants != NULL)
 		tenants_close(ctx->tenants);

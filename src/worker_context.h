@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker_context: what one worker owns: its links, caches, services and HTTP server, opened and
+ * worker_context: what one worker owns: its links, caches, services and HTTP servers, opened and
  * closed on its thread. What all workers share is in struct process, which does not change while
  * they are open; what it points to guards itself.
  */
@@ -24,8 +24,10 @@ struct worker_context {
 	struct limiter		*limiter;
 	struct model		*model;
 	struct map		*reconciled;	/* api_context.reconciled */
-	struct http_server	*http;		/* opened last: from then on requests come */
-	struct api_context	api;		/* what the handlers borrow */
+	struct health_looks	*looks;		/* api_context.looks */
+	/* Opened last: from then on requests come. NULL: not open. */
+	struct http_server	*http[LISTENERS];
+	struct api_context	api[LISTENERS];	/* what the handlers borrow */
 };
 
 /* On the worker's thread. False with err set: what was opened until then is left to
@@ -33,6 +35,12 @@ struct worker_context {
 bool	worker_context_open(struct worker_context *, struct err *);
 /* On the worker's thread, when its flows have ended: they borrow from what is closed here. */
 void	worker_context_close(struct worker_context *);
+
+/* worker_call_fn, on the worker's thread. A drain: the public listener closes; that for health goes
+ * on to the end, to say that we are draining. A stop: no request begins a flow any more. A context
+ * whose opening failed may have no listeners. */
+void	worker_context_drain(struct worker_context *, void *);
+void	worker_context_stop(struct worker_context *, void *);
 
 /*
  * Runs fn(context, arg) on the worker's thread, at the safe point of its loop, and waits for it: so

@@ -19,6 +19,7 @@
 #include "tenantgate/catalog.h"
 #include "tenantgate/http.h"
 #include "tenantgate/limit.h"
+#include "tenantgate/loop/offload.h"
 #include "tenantgate/loop/share.h"
 #include "tenantgate/model.h"
 #include "tenantgate/pool.h"
@@ -73,6 +74,8 @@ struct api_budgets {
 };
 void	api_budgets_open(struct api_budgets *, const struct api_conf *);
 void	api_budgets_close(struct api_budgets *);
+/* Whether one of them is used up (share_condition()). Any thread. */
+void	api_budgets_condition(const struct api_budgets *, struct condition *);
 
 /* What the handlers of all workers share. One for each process; it outlives the workers. */
 struct api_shared {
@@ -98,8 +101,20 @@ struct api_context {
 	const char		*environment;	/* part of every key in Redis */
 	const struct api_conf	*conf;
 	struct api_shared	*shared;
+	struct offload		*offload;	/* for its figures; NULL where nobody shows them */
+	struct health_looks	*looks;		/* NULL where nobody asks /readyz */
+	bool			 shows_reasons;	/* /readyz: why, and figures; not to the public */
 };
 
+/* One worker's looks at what is behind it, for /readyz. Closed when its flows have ended. */
+struct health_looks	*health_looks_open(struct worker *, struct catalog *, struct redis *);
+void			 health_looks_close(struct health_looks *);	/* NULL is fine */
+
+/* The http_probe_fn: GET and HEAD of /healthz and /readyz, and OPTIONS /. */
+bool	api_is_probe(struct slice method, struct slice path);
+
+/* The http_handler_fn of the health listener, which has those alone. */
+void	api_handle_health(struct http_exchange *, void *ctx);
 /* The http_handler_fn and http_refused_fn of a worker's HTTP server; both take its struct
  * api_context. api_handle() starts a handler, which ends the exchange; api_refused() logs a request
  * that was refused before it reached a handler. */

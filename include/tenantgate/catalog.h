@@ -26,6 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tenantgate/base/condition.h"
 #include "tenantgate/base/err.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/pool.h"
@@ -82,6 +83,7 @@ enum flow_rc	 catalog_migrate(struct flow *, struct catalog *)
 /* How many connections it may have at the server "host:port": its pool's size, or 0 when it is
  * another server's. Any thread. */
 unsigned	 catalog_connections_at(const struct catalog *, struct slice host_key);
+void		 catalog_condition(const struct catalog *, struct condition *);
 /* True once the catalog was reached (readiness). Any thread. */
 bool		 catalog_was_reached(const struct catalog *);
 

@@ -41,11 +41,22 @@ typedef void http_handler_fn(struct http_exchange *, void *arg);
 typedef void http_refused_fn(const struct http_exchange *, const char *request_id,
     const struct err *, void *arg);
 
+/* Which requests are probes of load balancers: pure, any thread. They may come without a Host, and
+ * a few places of max_client_conn are kept for them. */
+typedef bool http_probe_fn(struct slice method, struct slice path);
+
 struct http_conf {
+	const char	*prefix;		/* static: of its settings' names; NULL: none */
 	const char	*listen_addr;		/* numeric; "*" for all */
 	uint16_t	 listen_port;		/* 0: a free one, see http_port() */
 	unsigned	 max_client_conn;	/* whole process */
-	unsigned	 max_client_conn_per_ip; /* whole process; 0: no such limit */
+	unsigned	 max_client_conn_per_ip; /* whole process; 0: no such limit. Of what comes
+						 * through trusted proxies: open exchanges */
+	const char	*trusted_proxies;	/* addresses and networks whose X-Forwarded-For is
+						 * believed; NULL: none */
+	bool		 proxy_protocol;	/* each connection begins with a PROXY header, v1 or
+						 * v2, and comes from a trusted proxy */
+	http_probe_fn	*is_probe;		/* NULL: nothing is */
 	size_t		 header_bytes_max;	/* request line and fields, line ends included */
 	unsigned	 header_count_max;	/* fields; as many trailers */
 	size_t		 target_max;		/* bytes of the request target */
@@ -62,6 +73,9 @@ struct http_conf {
 /* Fills in the defaults (nginx's where it has one). The rest is zero. */
 void	http_conf_init(struct http_conf *);
 
+/* False with err set: a list of trusted_proxies that cannot be read. */
+bool	http_proxies_are_valid(const char *list, struct err *);
+
 /* Connection counts shared by the servers of all workers. Any thread. It outlives the servers. */
 struct http_shared;
 struct http_shared	*http_shared_new(void);
@@ -76,6 +90,9 @@ struct http_server	*http_open(struct worker *, const struct http_conf *, struct 
 uint16_t		 http_port(const struct http_server *);
 /* Stops accepting, closes idle connections, `Connection: close` on every response from now on. */
 void			 http_drain(struct http_server *);
+/* No handler is called any more, and what has no open exchange is closed: for when the flows are
+ * about to be ended. */
+void			 http_stop(struct http_server *);
 unsigned		 http_open_exchanges(const struct http_server *);
 /* Closes all connections; attached flows must have ended. */
 void			 http_close(struct http_server *);
@@ -89,7 +106,8 @@ struct slice	http_header(const struct http_exchange *, const char *name);
 unsigned	http_header_count(const struct http_exchange *, const char *name);
 /* Percent-decoded value of a query parameter into the arena; p NULL when absent or malformed. */
 struct slice	http_query_get(const struct http_exchange *, const char *name, struct arena *);
-const char	*http_remote(const struct http_exchange *);	/* numeric address */
+/* The client's numeric address: behind trusted proxies the one that they tell. */
+const char	*http_remote(const struct http_exchange *);
 /* The client's network, for counting and taking turns: its IPv4 address (mapped, 16 bytes), or the
  * upper half of its IPv6 one (8), the least that one customer has. Borrowed until http_end(). */
 struct slice	http_network(const struct http_exchange *);

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tenantgate/base/condition.h"
 #include "tenantgate/base/slice.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/wire/redis.h"
@@ -68,6 +69,9 @@ size_t			 limit_store_count(struct limit_store *);
 struct limiter	*limit_open(struct worker *, struct redis *, struct limit_store *,
 		    enum limit_failure_mode);
 void		 limit_close(struct limiter *);
+
+/* Ill while redis_failure_mode decides in place of Redis. On the limiter's worker. */
+void		 limiter_condition(const struct limiter *, struct condition *);
 
 /* A refusal is a verdict, not a failure: the handler answers 429 with the fields. Fails only with
  * ERR_LIMITER (Redis does not answer, LIMIT_CLOSED). The rules' array may go when this returns;

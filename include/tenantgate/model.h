@@ -23,8 +23,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tenantgate/base/condition.h"
 #include "tenantgate/base/slice.h"
 #include "tenantgate/loop/flow.h"
+#include "tenantgate/loop/share.h"
 #include "tenantgate/wire/web.h"
 
 struct model;
@@ -71,6 +73,12 @@ struct model	*model_open(struct worker *, struct web *, struct model_shares *,
  * too: these read a finished stream to its last byte, for a second at most, so that libcurl can
  * keep the connection. */
 void		 model_close(struct model *);
+/* How its servers are, by the last calls of all workers: none is made for it. */
+void		 model_condition(const struct model *, struct condition *);
+/* Whether its budgets are used up (share_condition()), and their figures. Any thread. */
+void		 model_shares_condition(const struct model *, struct condition *);
+void		 model_shares_stats(const struct model *, struct share_stats *streams,
+		    struct share_stats *embeddings);
 unsigned	 model_dimensions(const struct model *);
 const char	*model_chat_name(const struct model *);	/* conf.chat_model: borrowed */
 

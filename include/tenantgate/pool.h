@@ -49,6 +49,7 @@
 #include <stdint.h>
 
 #include "tenantgate/base/buf.h"
+#include "tenantgate/base/condition.h"
 #include "tenantgate/base/slice.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/wire/dns.h"
@@ -216,5 +217,8 @@ struct pool_stats {
 	uint64_t borrowed_total, created_total, wait_us_total;
 };
 void		 pools_stats(struct pools *, struct pool_stats *);
+/* Ill when what tenants share is used up and waited for: the process's connections, or those of a
+ * server that several connect to. Any thread. */
+void		 pools_condition(struct pools *, struct condition *);
 
 #endif

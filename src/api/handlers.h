@@ -21,5 +21,6 @@ handler_start_fn	chat_start;
 handler_start_fn	search_start;
 handler_start_fn	healthz_start;
 handler_start_fn	readyz_start;
+handler_start_fn	options_start;
 
 #endif

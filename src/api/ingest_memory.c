@@ -58,6 +58,15 @@ api_budgets_close(struct api_budgets *b)
 }
 
 void
+api_budgets_condition(const struct api_budgets *b, struct condition *out)
+{
+	share_condition(b->ingests, out);
+	share_condition(b->documents, out);
+	share_condition(b->vectors, out);
+	share_condition(b->parsers, out);
+}
+
+void
 ingest_grants_clear(struct ingest_grants *g)
 {
 	share_give(&g->text);

@@ -34,6 +34,7 @@ static const struct api_route routes[] = {
 	{ "HEAD", "/healthz", healthz_start, 0, 0, 0, ANYBODY, false },
 	{ "GET", "/readyz", readyz_start, 0, 0, 0, ANYBODY, false },
 	{ "HEAD", "/readyz", readyz_start, 0, 0, 0, ANYBODY, false },
+	{ "OPTIONS", "/", options_start, 0, 0, 0, ANYBODY, false },
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
@@ -57,7 +58,7 @@ api_route_at(size_t i)
 }
 
 /* A method that does not fit into `size` is left out; the caller's array has room for all there
- * are. */
+ * are. OPTIONS alone makes no path: there is nothing behind it, and the rest gets 404. */
 bool
 api_route_methods(struct slice path, char *out, size_t size)
 {
@@ -67,7 +68,8 @@ api_route_methods(struct slice path, char *out, size_t size)
 	for (size_t i = 0; i < ROUTE_COUNT; i++) {
 		size_t need = strlen(routes[i].method) + 3;
 
-		if (!http_path_match(routes[i].path, path, &ignored) || used + need > size)
+		if (!http_path_match(routes[i].path, path, &ignored) || used + need > size ||
+		    routes[i].start == options_start)
 			continue;
 		if (used > 0) {
 			memcpy(out + used, ", ", 2);
@@ -108,6 +110,28 @@ api_handle(struct http_exchange *x, void *arg)
 	struct api_route_match match;
 
 	if (api_route_find(http_method(x), http_path(x), &match))
+		match.route->start(x, arg, &match);
+	else
+		respond_no_route(x, arg);
+}
+
+/* The rows that anybody may call are those of health. Elsewhere a probe of the same path with
+ * another method is an ordinary request. */
+bool
+api_is_probe(struct slice method, struct slice path)
+{
+	struct api_route_match match;
+
+	return api_route_find(method, path, &match) && match.route->callers == ANYBODY;
+}
+
+void
+api_handle_health(struct http_exchange *x, void *arg)
+{
+	struct api_route_match match;
+
+	if (api_is_probe(http_method(x), http_path(x)) &&
+	    api_route_find(http_method(x), http_path(x), &match))
 		match.route->start(x, arg, &match);
 	else
 		respond_no_route(x, arg);

@@ -278,3 +278,10 @@ catalog_was_reached(const struct catalog *c)
 {
 	return atomic_load_explicit(&c->reached, memory_order_relaxed);
 }
+
+void
+catalog_condition(const struct catalog *c, struct condition *out)
+{
+	if (!catalog_was_reached(c))
+		condition_ill(out, "It was not reached yet; look at the server of catalog_url.");
+}

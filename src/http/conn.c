@@ -12,6 +12,8 @@
  *	conn_state.c			the moves and the end
  *	conn_time.c	shared.c	deadlines; the process's counts
  *
+ * and conn_client.c, whose a connection and its requests are, beside conn_read.c.
+ *
  * Any call down may close the connection. It is never freed under its caller: turn_ended() alone
  * frees it, from a task at the loop's safe point.
  */
@@ -19,7 +21,6 @@
 
 #include <sys/socket.h>
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -186,10 +187,7 @@ conn_address(struct conn *c, const struct sockaddr *sa)
 	} else if (sa->sa_family == AF_INET6) {
 		c->address = ((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
 	}
-	if (IN6_IS_ADDR_V4MAPPED(&c->address))
-		inet_ntop(AF_INET, &c->address.s6_addr[12], c->remote, sizeof(c->remote));
-	else
-		inet_ntop(AF_INET6, &c->address, c->remote, sizeof(c->remote));
+	address_write(&c->address, c->remote);
 }
 
 /* One allocation a connection, the parser's table of fields at its end. A client can cause this, so
@@ -201,11 +199,13 @@ conn_new(struct http_server *s)
 	    calloc(1, sizeof(*c) + s->conf.header_count_max * sizeof(c->parse_fields[0]));
 	struct parse_limits limits = { .head_bytes = s->conf.header_bytes_max,
 		.target = s->conf.target_max,
-		.fields = s->conf.header_count_max };
+		.fields = s->conf.header_count_max,
+		.hostless = s->conf.is_probe };
 
 	if (c == NULL)
 		return NULL;
 	c->server = s;
+	c->state = CONN_IDLE;
 	c->watch_fd = -1;
 	c->turn_ended = turn_ended;
 	buf_init(&c->x.fields, HTTP_FIELDS_MAX);
@@ -242,13 +242,42 @@ conn_set_up(struct conn *c, int fd)
 	return bufferevent_enable(c->bev, EV_READ | EV_WRITE) == 0;
 }
 
-/* One connection too many is sent a 503, which a client understands; a flood of them is closed
- * without, for even that costs a descriptor and a buffer each. */
+/* The connection has no place: it is sent a 503, which a client understands; a flood of them is
+ * closed without, for even that costs a descriptor and a buffer each. */
+static void
+conn_turn_away(struct conn *c)
+{
+	struct err full = { .code = ERR_NONE };
+
+	conn_full_error(&full);
+	if (c->server->refused_conns > CONN_REFUSED_MAX)
+		conn_close(c);
+	else
+		conn_refuse(c, &full);
+}
+
+/* Its place in all, then that by its address; a PROXY header tells the address later. */
+static bool
+conn_enter(struct conn *c)
+{
+	struct http_server *s = c->server;
+	enum conn_place place = shared_enter(s->shared, &s->conf);
+
+	if (place != SHARED_FULL && !s->conf.proxy_protocol && !conn_address_enter(c)) {
+		shared_leave(s->shared);
+		place = SHARED_FULL;
+	}
+	c->is_spare = place == SHARED_SPARE;
+	c->counted = place != SHARED_FULL;
+	if (!c->counted)
+		s->refused_conns++;
+	return c->counted;
+}
+
 bool
 conn_open(struct http_server *s, int fd, const struct sockaddr *sa)
 {
 	struct conn *c = conn_new(s);
-	struct err full = { .code = ERR_NONE };
 
 	if (c == NULL)
 		return false;
@@ -263,18 +292,11 @@ conn_open(struct http_server *s, int fd, const struct sockaddr *sa)
 	}
 	conn_address(c, sa);
 	TAILQ_INSERT_TAIL(&s->conns, c, link);
-	c->counted = shared_enter(s->shared, &s->conf, &c->address);
-	if (c->counted) {
-		conn_move(c, CONN_IDLE);
-		return true;
-	}
-	s->refused_conns++;
-	err_set(&full, ERR_OVERLOADED,
-	    "Too many connections are open, in all or from this address; close some, try again "
-	    "later, or raise max_client_conn or max_client_conn_per_ip.");
-	if (s->refused_conns > CONN_REFUSED_MAX)
+	if (!conn_enter(c))
+		conn_turn_away(c);
+	else if (s->conf.proxy_protocol && !conn_proxy_may_speak(c))
 		conn_close(c);
 	else
-		conn_refuse(c, &full);
+		conn_move(c, s->conf.proxy_protocol ? CONN_PROXY : CONN_IDLE);
 	return true;
 }

@@ -10,8 +10,26 @@
 #include <event2/bufferevent.h>
 
 /* The handler is called with the header section alone: who may send a body is decided before it is
- * asked for. What follows a malformed header is not read: it could be a request that only we see
- * (request smuggling, RFC 9112 11.2). */
+ * asked for. In a place that is kept for probes one request is answered. */
+static void
+request_received(struct conn *c)
+{
+	struct err full = { .code = ERR_NONE };
+
+	if (c->server->stopped) {
+		conn_close(c);
+	} else if (!conn_request_enter(c, &full)) {
+		conn_refuse(c, &full);
+	} else {
+		response_open(c);
+		c->x.close = c->is_spare;
+		conn_move(c, CONN_EXCHANGE);
+		c->server->handler(&c->x, c->server->arg);
+	}
+}
+
+/* What follows a malformed header is not read: it could be a request that only we see (request
+ * smuggling, RFC 9112 11.2). */
 static void
 head_received(struct conn *c)
 {
@@ -20,9 +38,7 @@ head_received(struct conn *c)
 	if (event == PARSE_ERROR) {
 		conn_refuse(c, &c->parse.err);
 	} else if (event == PARSE_HEAD) {
-		response_open(c);
-		conn_move(c, CONN_EXCHANGE);
-		c->server->handler(&c->x, c->server->arg);
+		request_received(c);
 	} else if (c->state == CONN_IDLE && parse_began(&c->parse)) {
 		conn_move(c, CONN_HEAD);
 	}
@@ -46,7 +62,11 @@ drain_received(struct conn *c)
 static void
 conn_input_received(struct conn *c)
 {
+	if (c->state == CONN_PROXY)
+		conn_proxy_received(c);
 	switch (c->state) {
+	case CONN_PROXY:
+		break;
 	case CONN_IDLE:
 	case CONN_HEAD:
 		head_received(c);

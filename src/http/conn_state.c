@@ -2,7 +2,8 @@
 /*
  * conn_state: the moves of a connection, as drawn in conn_state.h, and its end: conn_move() alone
  * moves it, conn_close() alone ends it. The other files of a connection call this one; it calls
- * only conn_time.c (the state's deadline), shared.c and the parser.
+ * only conn_time.c (the state's deadline), conn_client.c and shared.c (its place in the counts) and
+ * the parser.
  *
  * Nothing is freed here but the socket and the timer: a caller further up may still hold the
  * connection. It is freed at the turn's end (conn.c), which conn_schedule() asks for.
@@ -39,7 +40,12 @@ state_limit(const struct conn *c, enum conn_state to)
 {
 	const struct http_conf *conf = &c->server->conf;
 
+	if (c->is_spare && (to == CONN_IDLE || to == CONN_HEAD) &&
+	    conf->header_timeout_us > CONN_SPARE_US)
+		return CONN_SPARE_US;
 	switch (to) {
+	case CONN_PROXY:
+		return conf->header_timeout_us;
 	case CONN_IDLE: /* a fresh connection (no status yet) is expected to send its request */
 		return c->x.status == 0 ? conf->header_timeout_us : conf->keepalive_timeout_us;
 	case CONN_HEAD:
@@ -129,8 +135,9 @@ conn_close(struct conn *c)
 	bufferevent_free(c->bev);
 	c->bev = NULL;
 	TAILQ_REMOVE(&s->conns, c, link);
+	conn_address_leave(c);
 	if (c->counted)
-		shared_leave(s->shared, &s->conf, &c->address);
+		shared_leave(s->shared);
 	else
 		s->refused_conns--;
 	if (c->x.response == RESPONSE_NO_EXCHANGE)

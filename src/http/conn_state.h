@@ -2,7 +2,8 @@
 /*
  * conn: one client's connection and the one exchange that is open on it.
  *
- *	         a byte         head complete      http_end
+ *	[proxy], where a listener requires the PROXY protocol: its header is whole
+ *	   v     a byte         head complete      http_end
  *	 [idle] -------> [head] ---------> [exchange] -------> [idle], or
  *	                   |                   |  \-- small rest of a body --> [drain] --> [idle]
  *	                   | refused           | last response
@@ -30,6 +31,7 @@
 
 #include <event2/event.h>
 
+#include "http/address.h"
 #include "http/parse.h"
 #include "tenantgate/http.h"
 #include "tenantgate/loop/timer.h"
@@ -45,6 +47,8 @@ struct evbuffer;
 #define CONN_SPARE_MAX		4096	/* what an idle connection's buffer may keep */
 #define CONN_LINGER_US		5000000	/* for a client to read the response and close */
 #define CONN_REFUSED_MAX	64	/* connections past the limit, open only to be sent 503 */
+#define CONN_SPARES_MAX		16	/* of max_client_conn, a sixteenth at most: for probes */
+#define CONN_SPARE_US		2000000	/* for a probe to send its request there */
 #define HTTP_FIELDS_MAX		8192	/* set by http_set(), in all */
 #define HTTP_DATE_SIZE		30	/* an IMF-fixdate (RFC 9110 5.6.7) and its NUL */
 
@@ -52,6 +56,7 @@ struct evbuffer;
 #define CONN_CLIENT_LEFT	"The client closed the connection, so its request was given up."
 
 enum conn_state {
+	CONN_PROXY,	/* waits for the PROXY header; nothing else of it is read before */
 	CONN_IDLE,	/* between requests; a fresh connection too */
 	CONN_HEAD,	/* some bytes of a header section have come */
 	CONN_EXCHANGE,	/* the handler has the request, until http_end() */
@@ -112,7 +117,11 @@ struct conn {
 	TAILQ_ENTRY(conn)	 link;		/* of server->conns, until closed */
 	struct bufferevent	*bev;		/* owned; NULL once closed */
 	bool			 eof;		/* the client shut its side: nothing more comes */
-	bool			 counted;	/* in the shared counts; false: past the limit */
+	bool			 counted;	/* in the shared count; false: past the limit */
+	bool			 is_spare;	/* in a place that is kept for probes */
+	bool			 is_proxy;	/* trusted: X-Forwarded-For is believed */
+	bool			 address_counted;	/* in the shared count by address */
+	bool			 client_counted;	/* the same, of the open exchange */
 	struct task		 task;		/* conn_schedule()'s */
 	bool			 task_posted;	/* posted and not yet run */
 	worker_fn		*turn_ended;	/* what the task calls, set by conn_open() */
@@ -125,8 +134,9 @@ struct conn {
 	struct event		*watch;		/* owned; reading is paused while there is one */
 	int			 watch_fd;	/* owned: a duplicate of the socket's; -1: none */
 	struct buf		 out;		/* owned: written since the turn began */
-	struct in6_addr		 address;	/* the client's, IPv4 mapped: key of the counts */
-	char			 remote[INET6_ADDRSTRLEN];	/* the same as text */
+	struct in6_addr		 address;	/* IPv4 mapped; the peer's, or its PROXY header's */
+	struct in6_addr		 client;	/* the same, or by its X-Forwarded-For */
+	char			 remote[INET6_ADDRSTRLEN];	/* client, as text */
 	struct buf		 head, line;	/* owned: the parser's */
 	struct parse		 parse;
 	struct parse_field	 parse_fields[]; /* conf.header_count_max */
@@ -146,7 +156,9 @@ struct http_server {
 	struct conn_list	 conns;		/* all that are not closed */
 	unsigned		 exchanges;	/* open, also of clients that left */
 	unsigned		 refused_conns;	/* open past the limit, only to be sent 503 */
+	struct network_list	 proxies;	/* conf.trusted_proxies */
 	bool			 draining;
+	bool			 stopped;	/* no handler is called any more */
 	time_t			 date_second;	/* that `date` was made for; -1: none yet */
 	char			 date[HTTP_DATE_SIZE];
 };
@@ -215,12 +227,36 @@ void		 problem_reply(struct http_exchange *, const struct err *, const char *req
 void		 body_received(struct conn *);
 void		 body_timed_out(struct conn *);	/* body_timeout_us passed without a piece */
 
-/* shared.c: false when a limit is reached. What was entered is left once, by the same address. */
+/* conn_client.c */
+void		 conn_full_error(struct err *);
+/* The connection's address is known: by the peer, or by its PROXY header. False when it has too
+ * many connections. Left once, idempotent. */
+bool		 conn_address_enter(struct conn *);
+void		 conn_address_leave(struct conn *);
+/* False when the peer is none whose PROXY header is believed. */
+bool		 conn_proxy_may_speak(struct conn *);
+void		 conn_proxy_received(struct conn *);	/* in CONN_PROXY; may close or refuse it */
+/* The head is whole: finds the client, and its place. False, with err set, when there is none.
+ * Left when the exchange ends, idempotent. */
+bool		 conn_request_enter(struct conn *, struct err *);
+void		 conn_request_leave(struct conn *);
+
+/* shared.c: what was entered is left once, by the same address. */
+enum conn_place {
+	SHARED_FULL,	/* max_client_conn are open: nothing was entered */
+	SHARED_SPARE,	/* entered, in a place that is kept for probes */
+	SHARED_ORDINARY,
+};
+enum conn_place shared_enter(struct http_shared *, const struct http_conf *);
+void		 shared_leave(struct http_shared *);
+/* An ordinary place is free, or the caller's own would be one by now. */
+bool		 shared_has_room(const struct http_shared *, const struct http_conf *);
 /* What a client is counted by. Borrowed from the address. */
 struct slice	 address_network(const struct in6_addr *);
-bool		 shared_enter(struct http_shared *, const struct http_conf *,
+/* False when max_client_conn_per_ip is reached. */
+bool		 shared_address_enter(struct http_shared *, const struct http_conf *,
 		    const struct in6_addr *);
-void		 shared_leave(struct http_shared *, const struct http_conf *,
+void		 shared_address_leave(struct http_shared *, const struct http_conf *,
 		    const struct in6_addr *);
 
 /* The exchange is the first member of its connection and lives as long. */

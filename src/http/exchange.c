@@ -85,7 +85,7 @@ http_remote(const struct http_exchange *x)
 struct slice
 http_network(const struct http_exchange *x)
 {
-	return address_network(&conn_of(x)->address);
+	return address_network(&conn_of(x)->client);
 }
 
 bool

@@ -30,10 +30,14 @@
 /* What a request line has beside its target: method, two spaces, version, CRLF. */
 #define PARSE_LINE_EXTRA	(PARSE_METHOD_MAX + 12)
 
+/* Whether a request may come without a Host: for the probes of load balancers. */
+typedef bool parse_hostless_fn(struct slice method, struct slice path);
+
 struct parse_limits {
 	size_t		head_bytes;	/* request line and fields, line ends included */
 	size_t		target;		/* bytes of the request target */
 	unsigned	fields;		/* also of trailers */
+	parse_hostless_fn *hostless;	/* NULL: none may */
 };
 
 /* A run of bytes of the head. An offset, not a pointer, for the buffer moves when it grows. */
@@ -89,6 +93,7 @@ struct parse {
 	bool			 keep_alive;	/* Connection: keep-alive */
 	bool			 expects_continue;	/* and HTTP/1.1 */
 	unsigned		 hosts;		/* so many Host fields */
+	bool			 host_is_empty;
 	unsigned		 lengths;	/* Content-Length fields */
 	unsigned		 codings;	/* Transfer-Encoding fields */
 	enum parse_framing	 framing;	/* final with PARSE_HEAD */

@@ -145,7 +145,8 @@ field_host(struct parse *p, struct slice value)
 {
 	if (++p->hosts > 1)
 		return parse_refuse(p, "There is more than one Host field; send one.");
-	return slice_is_authority(value) ||
+	p->host_is_empty = value.len == 0;
+	return p->host_is_empty || slice_is_authority(value) ||
 	    parse_refuse(p, "The Host field is not a valid host; send the name in the URL.");
 }
 
@@ -305,17 +306,33 @@ parse_field_line(struct parse *p, struct slice line)
 	return true;
 }
 
+/* Host is required by HTTP/1.1, and empty only for a target without an authority (RFC 9112 3.2).
+ * The checks of load balancers often have none; of those nothing depends on it. */
+static bool
+check_host(struct parse *p)
+{
+	bool is_missing = p->http11 && p->hosts == 0;
+
+	if (!is_missing && !p->host_is_empty)
+		return true;
+	if (p->limits.hostless != NULL &&
+	    p->limits.hostless(parse_slice(p, p->method), parse_path(p)))
+		return true;
+	return parse_refuse(p,
+	    is_missing ? "HTTP/1.1 needs a Host field; send one."
+		       : "The Host field is not a valid host; send the name in the URL.");
+}
+
 /*
- * What only the whole header section shows. Host is required by HTTP/1.1 (RFC 9112 3.2). Length and
- * coding together may be an attempt at request smuggling (6.3, 11.2). A coding in an HTTP/1.0
- * message is faulty framing: a proxy of that version has passed on what it did not understand
- * (6.1).
+ * What only the whole header section shows. Length and coding together may be an attempt at request
+ * smuggling (6.3, 11.2). A coding in an HTTP/1.0 message is faulty framing: a proxy of that version
+ * has passed on what it did not understand (6.1).
  */
 bool
 parse_head_end(struct parse *p)
 {
-	if (p->http11 && p->hosts == 0)
-		return parse_refuse(p, "HTTP/1.1 needs a Host field; send one.");
+	if (!check_host(p))
+		return false;
 	if (p->codings > 0 && p->lengths > 0)
 		return parse_refuse(p,
 		    "Content-Length and Transfer-Encoding exclude each other; send one of them.");

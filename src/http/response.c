@@ -302,6 +302,7 @@ http_end(struct http_exchange *x)
 	cut = x->response == RESPONSE_CUT || x->response == RESPONSE_STREAM;
 	x->response = RESPONSE_NO_EXCHANGE;
 	x->flow = NULL;
+	conn_request_leave(c);
 	c->server->exchanges--;
 	if (c->state != CONN_CLOSED)
 		response_done(c, cut);

@@ -2,7 +2,7 @@
 /*
  * server: the listener of one worker and the list of its connections.
  *
- *	http_open --> [accepting] --http_drain--> [draining] --http_close--> freed
+ *	http_open --> [accepting] --http_drain--> [draining] --http_stop, http_close--> freed
  *
  * Every worker listens on the same port with SO_REUSEPORT, and the kernel spreads connections over
  * them. Out of descriptors a worker stops accepting for a moment: the pending connection would keep
@@ -127,14 +127,15 @@ server_listen(struct http_server *s, struct err *err)
 {
 	unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE |
 	    LEV_OPT_REUSEABLE_PORT;
+	const char *prefix = s->conf.prefix == NULL ? "" : s->conf.prefix;
 	union address a;
 	int size;
 
 	if (!address_parse(&s->conf, &a, &size)) {
 		err_set(err, ERR_INTERNAL,
-		    "The listen_addr %s is not a numeric address; set an IPv4 or IPv6 address, "
+		    "The %slisten_addr %s is not a numeric address; set an IPv4 or IPv6 address, "
 		    "or * for all.",
-		    s->conf.listen_addr);
+		    prefix, s->conf.listen_addr);
 		return false;
 	}
 	if (strcmp(s->conf.listen_addr, "*") == 0)
@@ -144,13 +145,22 @@ server_listen(struct http_server *s, struct err *err)
 		    flags, BACKLOG, &a.sa, size);
 	if (s->listener == NULL) {
 		err_set(err, ERR_INTERNAL,
-		    "Cannot listen on %s port %u (%s); check listen_addr and listen_port, and "
+		    "Cannot listen on %s port %u (%s); check %slisten_addr and %slisten_port, and "
 		    "whether another program listens there.",
-		    s->conf.listen_addr, (unsigned)s->conf.listen_port, strerror(errno));
+		    s->conf.listen_addr, (unsigned)s->conf.listen_port, strerror(errno), prefix,
+		    prefix);
 		return false;
 	}
 	evconnlistener_set_error_cb(s->listener, accept_failed);
 	return true;
+}
+
+bool
+http_proxies_are_valid(const char *text, struct err *err)
+{
+	struct network_list unused;
+
+	return network_list_read(&unused, text, err);
 }
 
 struct http_server *
@@ -170,7 +180,8 @@ http_open(struct worker *w, const struct http_conf *conf, struct http_shared *sh
 	if (!timer_init(&s->accept_pause, w, accept_resume, s))
 		err_set(err, ERR_INTERNAL,
 		    "There is no memory for the HTTP server's timer; the process cannot start.");
-	else if (server_listen(s, err))
+	else if (network_list_read(&s->proxies, conf->trusted_proxies, err) &&
+	    server_listen(s, err))
 		return s;
 	timer_free(&s->accept_pause);
 	free(s);
@@ -232,6 +243,20 @@ http_drain(struct http_server *s)
 		if (c->state == CONN_IDLE && c->x.status != 0 &&
 		    evbuffer_get_length(conn_input(c)) == 0)
 			conn_finish(c, END_CLOSE);
+	}
+}
+
+void
+http_stop(struct http_server *s)
+{
+	struct conn *c, *next;
+
+	s->stopped = true;
+	http_drain(s);
+	for (c = TAILQ_FIRST(&s->conns); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->x.response == RESPONSE_NO_EXCHANGE && c->state != CONN_FLUSH)
+			conn_close(c);
 	}
 }
 

@@ -82,26 +82,52 @@ address_remove(struct http_shared *sh, struct slice key)
 	pthread_mutex_unlock(&sh->lock);
 }
 
-/* Added first, taken back when that was too much: two workers at the limit cannot both get in. */
-bool
-shared_enter(struct http_shared *sh, const struct http_conf *conf, const struct in6_addr *a)
+/* A few places of the ceiling are kept for probes; none where there are no probes, and none of a
+ * ceiling so low that they would be missed. */
+static unsigned
+ordinary_places(const struct http_conf *conf)
 {
-	if (atomic_fetch_add(&sh->total, 1) >= conf->max_client_conn) {
-		atomic_fetch_sub(&sh->total, 1);
-		return false;
-	}
-	if (conf->max_client_conn_per_ip > 0 &&
-	    !address_add(sh, address_network(a), conf->max_client_conn_per_ip)) {
-		atomic_fetch_sub(&sh->total, 1);
-		return false;
-	}
-	return true;
+	unsigned spares = conf->is_probe == NULL ? 0 : conf->max_client_conn / 16;
+
+	return conf->max_client_conn - (spares < CONN_SPARES_MAX ? spares : CONN_SPARES_MAX);
+}
+
+/* Added first, taken back when that was too much: two workers at the limit cannot both get in. */
+enum conn_place
+shared_enter(struct http_shared *sh, const struct http_conf *conf)
+{
+	unsigned before = atomic_fetch_add(&sh->total, 1);
+
+	if (before < ordinary_places(conf))
+		return SHARED_ORDINARY;
+	if (before < conf->max_client_conn)
+		return SHARED_SPARE;
+	atomic_fetch_sub(&sh->total, 1);
+	return SHARED_FULL;
+}
+
+bool
+shared_has_room(const struct http_shared *sh, const struct http_conf *conf)
+{
+	return atomic_load(&sh->total) <= ordinary_places(conf);
 }
 
 void
-shared_leave(struct http_shared *sh, const struct http_conf *conf, const struct in6_addr *a)
+shared_leave(struct http_shared *sh)
+{
+	atomic_fetch_sub(&sh->total, 1);
+}
+
+bool
+shared_address_enter(struct http_shared *sh, const struct http_conf *conf, const struct in6_addr *a)
+{
+	return conf->max_client_conn_per_ip == 0 ||
+	    address_add(sh, address_network(a), conf->max_client_conn_per_ip);
+}
+
+void
+shared_address_leave(struct http_shared *sh, const struct http_conf *conf, const struct in6_addr *a)
 {
 	if (conf->max_client_conn_per_ip > 0)
 		address_remove(sh, address_network(a));
-	atomic_fetch_sub(&sh->total, 1);
 }

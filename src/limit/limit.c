@@ -212,3 +212,19 @@ limit_close(struct limiter *l)
 {
 	free(l);
 }
+
+void
+limiter_condition(const struct limiter *l, struct condition *out)
+{
+	static const char *const effects[] = {
+		[LIMIT_LOCAL] = "each process counts for itself",
+		[LIMIT_OPEN] = "nothing is limited",
+		[LIMIT_CLOSED] = "requests are refused",
+	};
+
+	if (l->redis != NULL && !redis_is_up(l->redis))
+		condition_ill(out,
+		    "Redis does not count the limits: %s, as redis_failure_mode says; look at "
+		    "Redis.",
+		    effects[l->mode]);
+}

@@ -19,6 +19,8 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 
+#define EXHAUSTED_US 1000000ull /* a wait that is more than taking turns */
+
 /* ---- the lock ---- */
 
 static void share_waiter_notified(void *);
@@ -345,4 +347,23 @@ share_stats(struct share_budget *s, struct share_stats *stats)
 	if (oldest != NULL && oldest->since_us < now_us)
 		stats->longest_wait_us = now_us - oldest->since_us;
 	pthread_mutex_unlock(&s->lock);
+}
+
+/* What the rule keeps for who holds nothing yet (base/budget.h) is no room for the others. */
+void
+share_condition(struct share_budget *s, struct condition *out)
+{
+	struct share_stats now;
+	uint64_t kept;
+
+	share_stats(s, &now);
+	kept = now.capacity / 10 > 0 ? now.capacity / 10 : 1;
+	if (now.holders < 2 || now.longest_wait_us < EXHAUSTED_US ||
+	    now.held + (s->conf.has_headroom ? kept : 0) < now.capacity)
+		return;
+	condition_ill(out,
+	    "%llu of %llu %s are lent, and %u requests wait, the longest for %llu s; raise %s, or "
+	    "add a replica.",
+	    (unsigned long long)now.held, (unsigned long long)now.capacity, s->conf.noun,
+	    now.waiting, (unsigned long long)(now.longest_wait_us / 1000000), s->conf.setting);
 }

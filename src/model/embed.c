@@ -155,8 +155,10 @@ embed_response(struct flow *f)
 	struct slice body = buf_view(&e->response.body);
 	uint64_t wait_us;
 
-	if (e->response.failure == WEB_FINE && e->response.status == 200)
+	if (e->response.failure == WEB_FINE && e->response.status == 200) {
+		model_call_succeeded(&e->call);
 		return embed_decode(e);
+	}
 	if (body.len > ERROR_BODY_MAX)
 		body.len = ERROR_BODY_MAX;
 	wait_us = model_error_classify(&e->call, &e->response, body, f->request_id, &err);

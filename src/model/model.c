@@ -55,6 +55,9 @@ model_shares_open(const struct model_conf *conf)
 	budget.setting = "max_embedding_calls";
 	budget.capacity = conf->embeddings_max;
 	shares->embeddings = share_open(&budget);
+	for (unsigned i = 0; i < MODEL_KINDS; i++)
+		if (pthread_mutex_init(&shares->records[i].lock, NULL) != 0)
+			abort();
 	return shares;
 }
 
@@ -65,6 +68,8 @@ model_shares_close(struct model_shares *shares)
 		return;
 	share_close(shares->streams);
 	share_close(shares->embeddings);
+	for (unsigned i = 0; i < MODEL_KINDS; i++)
+		pthread_mutex_destroy(&shares->records[i].lock);
 	free(shares);
 }
 

@@ -126,6 +126,7 @@ model_chat_header(struct flow *f)
 
 	/* A failure that came together with the first text is found by pulling, after the text. */
 	if (s->transfer != NULL && s->response.status == 200) {
+		model_call_succeeded(&s->call);
 		*c->out = s;
 		c->stream = NULL;
 		return FLOW_DONE;

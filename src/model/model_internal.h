@@ -6,10 +6,12 @@
  *	request_job.c	the same of long ones, by a helper
  *	embed.c		an embeddings request	vectors.c	its answer, by json_scan.c
  *	model_chat.c	starts a chat answer	model_stream.c	pulls it, by sse.c and delta.c
- *	model_error.c	what a failure means
+ *	model_error.c	what a failure means	model_condition.c  how the servers are
  */
 #ifndef TENANTGATE_MODEL_INTERNAL_H
 #define TENANTGATE_MODEL_INTERNAL_H
+
+#include <pthread.h>
 
 #include "tenantgate/base/buf.h"
 #include "tenantgate/base/err.h"
@@ -18,9 +20,21 @@
 
 #define ERROR_BODY_MAX	(16u * 1024)	/* bytes of an error response that are read */
 
+enum model_kind { MODEL_EMBEDDINGS, MODEL_CHAT, MODEL_KINDS };
+
+/* What became of the last calls of one kind. */
+struct model_record {
+	pthread_mutex_t	 lock;		/* held for a few instructions */
+	unsigned	 failures;	/* one after another; a success clears them */
+	uint64_t	 failed_us;	/* monotonic: the last one; valid while there are any */
+	int		 status;	/* of it; 0: no response */
+	bool		 has_timed_out;
+};
+
 struct model_shares {
 	struct share_budget	*streams;	/* owned, both */
 	struct share_budget	*embeddings;
+	struct model_record	 records[MODEL_KINDS];
 };
 
 struct model {
@@ -39,11 +53,16 @@ struct model {
 struct model_call {
 	struct model		*model;		/* borrowed */
 	const char		*stage;		/* static: "embedding model", "chat model" */
+	enum model_kind		 kind;
 	struct slice		 tenant;	/* borrowed until the call's wait is over */
 	struct share_grant	 grant;		/* the call's place in its budget */
 	struct buf		 body;		/* owned */
 	unsigned		 tries;		/* begun, this one included */
 };
+
+/* model_condition.c: what became of a try. */
+void	model_call_succeeded(const struct model_call *);
+void	model_call_failed(const struct model_call *, const struct web_response *);
 
 /* request_json.c. The first two write call->body; false when there is no memory for it. The third
  * fills the web request, which borrows the body, the URL and the model's header line. */

@@ -52,6 +52,7 @@ model_stream_new(struct model *m)
 	s->magic = STREAM_MAGIC;
 	s->call.model = m;
 	s->call.stage = "chat model";
+	s->call.kind = MODEL_CHAT;
 	sse_init(&s->sse, m->conf.delta_max);
 	/* The text of one pull is no longer than the piece and the event begun before it, for JSON
 	 * escapes only shrink. A piece may be a read-ahead and a write of libcurl's. */

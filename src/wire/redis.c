@@ -334,6 +334,13 @@ redis_trouble(const struct redis *r)
 	return redis_is_up(r) ? "" : r->link.trouble;
 }
 
+void
+redis_condition(const struct redis *r, struct condition *out)
+{
+	if (!redis_is_up(r))
+		condition_ill(out, "%s", redis_trouble(r));
+}
+
 /* A connection that has subscribed takes no other commands (RESP2): hence the second link, made
  * when the first channel is asked for. */
 bool

@@ -34,6 +34,7 @@ struct http_fixture {
 	atomic_uint		 handled;	/* requests that reached the handler */
 	atomic_uint		 refused;	/* requests that did not */
 	atomic_int		 refused_code;	/* enum err_code of the last one */
+	char			 refused_remote[64];	/* its; written before the count */
 	atomic_uint		 ended;		/* handlers that ended */
 	atomic_int		 ended_code;	/* enum err_code of the last one */
 	atomic_ullong		 ended_at_us;

@@ -92,6 +92,45 @@ two_texts_become_two_vectors(void **state)
 	    "\"encoding_format\":\"base64\"}"));
 }
 
+static const char *
+model_reason(void)
+{
+	static struct condition found;
+
+	found = (struct condition){ .is_ill = false };
+	model_condition(model_fixture.model, &found);
+	return found.reason;
+}
+
+/* What it refuses says nothing of it; a success ends it. */
+static void
+a_server_that_fails_again_and_again_is_a_condition(void **state)
+{
+	const struct scripted_response script[] = { { "400 No", JSON, "{}", WHOLE },
+		{ "400 No", JSON, "{}", WHOLE }, { "400 No", JSON, "{}", WHOLE },
+		{ "500 Oh", JSON, "{}", WHOLE }, { "503 Oh", JSON, "{}", WHOLE }, fine,
+		{ "500 Oh", JSON, "{}", WHOLE }, { "401 Who", JSON, "{}", WHOLE },
+		{ "400 No", JSON, "{}", WHOLE }, { "429 Slow", JSON, LIMITED, WHOLE }, fine,
+		{ 0 } };
+	struct model_conf conf;
+	struct embedding e;
+
+	(void)state;
+	model_fixture_conf(&conf);
+	conf.retries = 0;
+	model_fixture_reopen(&conf);
+	model_fixture_script(script);
+	for (unsigned i = 0; i < 11; i++) {
+		embedding_start(&e);
+		turn_until(model_fixture.worker, &e.probe.ended);
+		if (i != 9)
+			assert_string_equal(model_reason(), "");
+		else
+			assert_non_null(strstr(model_reason(),
+			    "The last 3 calls of the embedding model failed (HTTP 429)"));
+	}
+}
+
 static void
 the_configuration_is_followed(void **state)
 {
@@ -345,6 +384,7 @@ main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, model_fixture_set_up, model_fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(two_texts_become_two_vectors),
+		TEST(a_server_that_fails_again_and_again_is_a_condition),
 		TEST(the_configuration_is_followed),
 		TEST(what_may_pass_is_tried_again),
 		TEST(every_refusal_has_its_code),

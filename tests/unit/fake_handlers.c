@@ -54,6 +54,13 @@ healthz_start(struct http_exchange *x, const struct api_context *ctx,
 }
 
 void
+options_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "options_start");
+}
+
+void
 readyz_start(struct http_exchange *x, const struct api_context *ctx,
     const struct api_route_match *match)
 {

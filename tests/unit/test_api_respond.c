@@ -69,6 +69,7 @@ known_paths_reach_their_handlers(void **state)
 		{ "GET", "/healthz", "healthz_start" },
 		{ "HEAD", "/healthz", "healthz_start" },
 		{ "GET", "/readyz", "readyz_start" },
+		{ "OPTIONS", "/", "options_start" },
 	};
 
 	(void)state;

@@ -83,12 +83,27 @@ a_bad_postgres_url_is_refused_without_its_secret(void **state)
 	assert_null(strstr(errors.data, "secret"));
 }
 
+static void
+proxies_are_named_before_they_are_believed(void **state)
+{
+	(void)state;
+	fine(GOOD "trusted_proxies = 10.0.0.0/8, 2001:db8::1\nproxy_protocol = on\n");
+	assert_string_equal(conf.http.trusted_proxies, "10.0.0.0/8, 2001:db8::1");
+	assert_true(conf.http.proxy_protocol);
+	assert_false(load(GOOD "trusted_proxies = 10.0.0.0/8, proxy.example\n"));
+	assert_non_null(strstr(errors.data, "trusted_proxies: "));
+	assert_non_null(strstr(errors.data, "\"proxy.example\" is none"));
+	assert_false(load(GOOD "proxy_protocol = on\n"));
+	assert_non_null(strstr(errors.data, "proxy_protocol needs trusted_proxies"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_defaults_are_the_modules_own),
 		cmocka_unit_test(a_bad_postgres_url_is_refused_without_its_secret),
+		cmocka_unit_test(proxies_are_named_before_they_are_believed),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

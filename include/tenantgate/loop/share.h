@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tenantgate/base/condition.h"
 #include "tenantgate/base/slice.h"
 #include "tenantgate/loop/flow.h"
 
@@ -90,5 +91,9 @@ struct share_stats {
 	unsigned holders, waiting;
 };
 void		 share_stats(struct share_budget *, struct share_stats *);
+/* Ill when it is used up, but for what is kept for newcomers, by several holders, and somebody has
+ * waited for a second. One that waits for its own units alone keeps nobody from theirs. Any
+ * thread. */
+void		 share_condition(struct share_budget *, struct condition *);
 
 #endif

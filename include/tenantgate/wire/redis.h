@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tenantgate/base/condition.h"
 #include "tenantgate/base/err.h"
 #include "tenantgate/base/slice.h"
 #include "tenantgate/loop/flow.h"
@@ -54,6 +55,7 @@ struct redis_reply {
 struct redis	*redis_open(struct worker *, struct dns *, const struct redis_conf *, struct err *);
 void		 redis_close(struct redis *);
 bool		 redis_is_up(const struct redis *);
+void		 redis_condition(const struct redis *, struct condition *);
 /* Why it is down, a sentence, for /readyz; "" when up. Borrowed until the loop's next turn. */
 const char	*redis_trouble(const struct redis *);
 

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * listener: the table, and how each listener's configuration is made out of the one of the public
+ * one.
+ */
+#include "listener.h"
+
+#include "tenantgate/base/log.h"
+
+#define HEALTH_CONN_MAX	  256
+#define HEALTH_TIMEOUT_US (10 * 1000000ull) /* for a probe's header, and to take its response */
+
+typedef void listener_conf_fn(struct http_conf *, const struct conf *);
+
+static listener_conf_fn public_conf, health_conf;
+
+static const struct {
+	const char *name;
+	listener_conf_fn *fill; /* what differs from conf.http */
+	http_handler_fn *handle;
+	bool shows_reasons;
+} table[LISTENERS] = {
+	[LISTENER_PUBLIC] = { "public", public_conf, api_handle, false },
+	[LISTENER_HEALTH] = { "health", health_conf, api_handle_health, true },
+};
+
+static void
+public_conf(struct http_conf *http, const struct conf *conf)
+{
+	(void)conf;
+	http->is_probe = api_is_probe;
+}
+
+/* Nearer than the public door: no proxy is between, and those who ask are few. */
+static void
+health_conf(struct http_conf *http, const struct conf *conf)
+{
+	http->prefix = "health_";
+	http->listen_addr = conf->health_listen_addr;
+	http->listen_port = conf->health_listen_port;
+	http->max_client_conn = HEALTH_CONN_MAX;
+	http->max_client_conn_per_ip = 0;
+	http->trusted_proxies = NULL;
+	http->proxy_protocol = false;
+	http->header_timeout_us = HEALTH_TIMEOUT_US;
+	http->send_timeout_us = HEALTH_TIMEOUT_US;
+	http->is_probe = api_is_probe;
+}
+
+void
+listeners_open(struct listener listeners[LISTENERS], const struct conf *conf)
+{
+	for (unsigned i = 0; i < LISTENERS; i++) {
+		struct listener *l = &listeners[i];
+
+		l->name = table[i].name;
+		l->handle = table[i].handle;
+		l->shows_reasons = table[i].shows_reasons;
+		l->http = conf->http;
+		table[i].fill(&l->http, conf);
+		l->is_open = i == LISTENER_PUBLIC || l->http.listen_port != 0;
+		l->connections = http_shared_new();
+	}
+}
+
+void
+listeners_close(struct listener listeners[LISTENERS])
+{
+	for (unsigned i = 0; i < LISTENERS; i++)
+		http_shared_free(listeners[i].connections);
+}
+
+/* The addresses are logged with their ports, which listen_port = 0 leaves to the system. */
+void
+listeners_log(const struct listener listeners[LISTENERS], unsigned workers)
+{
+	const struct http_conf *public = &listeners[LISTENER_PUBLIC].http;
+
+	log_event(LOG_NOTICE, "serve.listening", NULL, "Listening on %s:%u with %u workers.",
+	    public->listen_addr, (unsigned)public->listen_port, workers);
+	for (unsigned i = LISTENER_PUBLIC + 1; i < LISTENERS; i++)
+		if (listeners[i].is_open)
+			log_event(LOG_NOTICE, "serve.listening", NULL, "Also open, for %s: %s:%u.",
+			    listeners[i].name, listeners[i].http.listen_addr,
+			    (unsigned)listeners[i].http.listen_port);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * listener: the table of what the process listens on. Each listener is open on every worker, with
+ * a ceiling of connections of its own: a flood at one door leaves the others open.
+ */
+#ifndef LISTENER_H
+#define LISTENER_H
+
+#include "conf.h"
+
+enum listener_id { LISTENER_PUBLIC, LISTENER_HEALTH, LISTENERS };
+
+struct listener {
+	const char		*name;		/* static: "public", "health" */
+	bool			 is_open;	/* the configuration wants it */
+	bool			 shows_reasons;	/* api_context.shows_reasons */
+	http_handler_fn		*handle;
+	struct http_conf	 http;		/* its port as bound, once the first worker has */
+	struct http_shared	*connections;	/* owned: how many there are */
+};
+
+/* What the configuration wants; its strings are borrowed. Then http_open() for each that is open,
+ * on every worker. */
+void	listeners_open(struct listener[LISTENERS], const struct conf *);
+void	listeners_log(const struct listener[LISTENERS], unsigned workers);
+void	listeners_close(struct listener[LISTENERS]);	/* zeroed ones are passed over */
+
+#endif
