@@ -119,6 +119,8 @@ struct pool_lease {
 	bool		 login_failed;	/* a login that was made while we waited: the target may be
 					 * out of date. Not set when the answer came from
 					 * back-off */
+	bool		 login_refused;	/* the same, and for a reason that waiting does not mend:
+					 * the role, its password or the database */
 };
 
 /* Fails with ERR_POOL_TIMEOUT (query_wait_timeout), ERR_OVERLOADED (max_waiting, or a server that

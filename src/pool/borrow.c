@@ -131,7 +131,7 @@ pool_borrow(struct flow *f, struct pools *p, const struct pool_target *target,
 
 	assert(lease->conn == NULL && target->key.len > 0);
 	assert(worker_index(f->worker) < POOL_WORKERS_MAX);
-	lease->login_failed = false;
+	lease->login_failed = lease->login_refused = false;
 	for (;;) {
 		borrow_decide(f, p, target, lease, &decision);
 		if (decision.waiter != NULL)

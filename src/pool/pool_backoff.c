@@ -90,6 +90,21 @@ pool_failure_set(struct pool *pool, const struct pg_failure *why, bool is_full)
 		    "Login to the database failed: %s. Try again.", reason);
 }
 
+/* The server does not know the role, its password or the database, or keeps the one from the other:
+ * to wait does not help. XX: how Neon says that it does not know an endpoint. */
+static bool
+login_is_denied(const char *sqlstate)
+{
+	static const char *const classes[] = { "28", "3D", "42", "XX" };
+	size_t i;
+
+	for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+		if (strncmp(sqlstate, classes[i], 2) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* "too many connections for role "x"" or "for database "x"" is not the server's own limit, and must
  * not become that of others there. (From a server that speaks another language it does.) */
 static unsigned
@@ -111,6 +126,7 @@ pool_login_failed(const struct server *s, const struct pg_failure *why, uint64_t
 	bool is_full = strncmp(why->sqlstate, "53", 2) == 0;
 
 	pool_failure_set(pool, why, is_full);
+	pool->is_refused = login_is_denied(why->sqlstate);
 	if (is_full && learn_limit(pool, why) > 0)
 		return;
 	if (pool->failures < s->failures + 1)

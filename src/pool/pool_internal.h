@@ -85,6 +85,7 @@ struct waiter {
 	struct timer		 timer;		/* query_wait_timeout; its own worker's */
 	struct server		*server;	/* the outcome: granted, ACTIVE; or NULL and */
 	struct err		 err;		/* why not */
+	bool			 is_refused;	/* with why not: the pool's */
 	bool			 was_idle;	/* the server: to be checked before it is used */
 	uint64_t		 serial;	/* order of arrival over all pools */
 	uint64_t		 since_us;	/* monotonic: of its arrival */
@@ -169,6 +170,7 @@ struct pool {
 	uint64_t		 retry_us;	/* monotonic: no login before; 0: none failed */
 	unsigned		 failures;	/* one after another; a success clears them */
 	struct err		 failure;	/* of the last failed login; valid with retry_us */
+	bool			 is_refused;	/* the same: login_is_denied() */
 	uint64_t		 empty_since_us; /* monotonic; valid while POOL_EMPTY */
 };
 TAILQ_HEAD(pool_list, pool);

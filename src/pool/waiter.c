@@ -59,6 +59,7 @@ void
 waiter_fail(struct waiter *w, const struct err *err, struct deferred *deferred)
 {
 	w->err = *err;
+	w->is_refused = w->pool->is_refused;
 	waiter_notify(w, deferred);
 }
 
@@ -119,6 +120,7 @@ waiter_wake(struct waiter *w)
 		flow_wake(w->flow);
 	} else {
 		w->lease->login_failed = w->err.code == ERR_DATABASE;
+		w->lease->login_refused = w->lease->login_failed && w->is_refused;
 		flow_wake_err(w->flow, &w->err);
 	}
 }

@@ -75,11 +75,11 @@ acquire_refused(struct row_acquisition *a)
 {
 	struct err err = { 0 };
 
-	err_set(&err, a->row->refusals > 0 ? ERR_NEON : ERR_PROVISIONING, "%s",
-	    a->row->last_error[0] != '\0'
-		? a->row->last_error
-		: "The attempt to make the tenant's database failed on another worker or replica. "
-		  "Try again.");
+	row_error_read(a->row->last_error, a->row->refusals > 0 ? ERR_NEON : ERR_PROVISIONING,
+	    &err);
+	err_set(&err, ERR_PROVISIONING,
+	    "The attempt to make the tenant's database failed on another worker or replica. Try "
+	    "again.");
 	err.retry_after = a->row->wait_s;
 	return flow_fail_err(&a->flow, &err);
 }
@@ -215,7 +215,7 @@ acquire_claimed(struct flow *f)
 	}
 	rc = acquire_read(a);
 	a->row->wait_s = 0;
-	a->row->has_slot = a->ticket->state == TICKET_HELD;
+	a->row->slot = a->ticket->state == TICKET_HELD ? a->claim->project_name : NULL;
 	a->is_ours = true;
 	return rc;
 }

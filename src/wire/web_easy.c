@@ -170,5 +170,7 @@ web_easy_prepare(struct web_transfer *t, const struct web_request *r)
 {
 	return transfer_options_set(t->easy, t->web, r->connect_timeout_us) &&
 	    curl_easy_setopt(t->easy, CURLOPT_URL, r->url) == CURLE_OK && method_set(t->easy, r) &&
-	    fields_set(t, r);
+	    fields_set(t, r) &&
+	    curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, r->fresh_connection ? 1L : 0L) ==
+	    CURLE_OK;
 }

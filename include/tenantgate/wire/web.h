@@ -48,6 +48,7 @@ struct web_request {
 	const char	*headers[WEB_HEADERS_MAX]; /* "Name: value" lines, NULL-ended; copied */
 	struct slice	 body;			/* copied; none when p is NULL */
 	bool		 body_stays;		/* not copied: it lives until the transfer's end */
+	bool		 fresh_connection;	/* none that was kept, which may be ending now */
 	uint64_t	 connect_timeout_us;
 	uint64_t	 first_byte_timeout_us;	/* from the start to the end of the header block */
 	uint64_t	 idle_timeout_us;	/* between two pieces; our pauses not counted */
