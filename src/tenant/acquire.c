@@ -76,10 +76,9 @@ acquire_refused(struct row_acquisition *a)
 	struct err err = { 0 };
 
 	row_error_read(a->row->last_error, a->row->refusals > 0 ? ERR_NEON : ERR_PROVISIONING,
-	    &err);
-	err_set(&err, ERR_PROVISIONING,
 	    "The attempt to make the tenant's database failed on another worker or replica. Try "
-	    "again.");
+	    "again.",
+	    &err);
 	err.retry_after = a->row->wait_s;
 	return flow_fail_err(&a->flow, &err);
 }

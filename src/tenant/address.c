@@ -138,10 +138,9 @@ address_looked(struct flow *f)
 		return rc;
 	if (a->row.tenant.state != TENANT_READY || !same_address(&a->row.tenant, &a->refused))
 		return FLOW_DONE;
-	row_error_read(a->row.last_error, ERR_DATABASE, &a->why);
-	if (!err_is(&a->why))
+	if (a->row.last_error[0] == '\0')
 		a->lockout_us = ELSEWHERE_US;
-	err_set(&a->why, ERR_DATABASE, REFUSED_DETAIL);
+	row_error_read(a->row.last_error, ERR_DATABASE, REFUSED_DETAIL, &a->why);
 	return FLOW_DONE;
 }
 

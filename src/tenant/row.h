@@ -100,8 +100,9 @@ enum flow_rc row_fail(struct flow *, struct catalog *, const struct tenant_row *
 /* What the column last_error says of a failure: its detail, and on a second line its cause, which
  * operators read and tenants never hear. */
 void row_error_write(char *out, size_t size, const struct err *);
-/* The same again as a failure: what is after the first line becomes the cause. "" says nothing. */
-void row_error_read(const char *last_error, enum err_code, struct err *);
+/* The same again as a failure. A text of one line, or none, is somebody else's: that is the cause,
+ * and the detail is `otherwise`. */
+void row_error_read(const char *last_error, enum err_code, const char *otherwise, struct err *);
 
 /*
  * Of a ready tenant whose database refused the login (address.c). row_recheck(): one row, as

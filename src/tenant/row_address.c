@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * row_address: what is written to the row of a ready tenant whose database refused the login; and
- * how any failure stands in its column last_error.
+ * row_address: what is written to the row of a ready tenant whose database refused the login.
  */
-#include <stdio.h>
-
 #include "tenant/row.h"
 
 enum flow_rc
@@ -37,22 +34,4 @@ row_note(struct flow *f, struct catalog *c, const char *id, const char *last_err
 	};
 
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(id), &q, out);
-}
-
-void
-row_error_write(char *out, size_t size, const struct err *why)
-{
-	snprintf(out, size, "%s%s%s", why->detail, why->cause[0] != '\0' ? "\n" : "", why->cause);
-}
-
-void
-row_error_read(const char *last_error, enum err_code code, struct err *out)
-{
-	size_t first = strcspn(last_error, "\n");
-
-	if (first == 0)
-		return;
-	err_set(out, code, "%.*s", (int)first, last_error);
-	if (last_error[first] != '\0')
-		err_cause(out, "%s", last_error + first + 1);
 }

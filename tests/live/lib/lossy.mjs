@@ -8,9 +8,11 @@ export class Lossy {
 	constructor(upstream) {
 		this.upstream = new URL(upstream);
 		this.requests = [];	// "POST /path", as they arrived
+		this.connections = 0;
 		this.lose = null;	// (request) => boolean, until it has said true once
 		this.server = http.createServer((request, answer) => this.pass(request, answer));
 		this.server.keepAliveTimeout = 60000;
+		this.server.on('connection', () => this.connections++);
 	}
 
 	async open() {
@@ -32,7 +34,8 @@ export class Lossy {
 				response.on('end', () => request.socket.destroy());
 				return;
 			}
-			answer.writeHead(response.statusCode, response.headers);
+			const { connection, ...headers } = response.headers;	// that is the hop's own
+			answer.writeHead(response.statusCode, headers);
 			response.pipe(answer);
 		});
 		onward.on('error', () => request.socket.destroy());
