@@ -185,7 +185,8 @@ const struct conf_key conf_keys[] = {
 	WORD("provisioning", tenants.lazy, "lazy", provisioning,
 	    "Whether a tenant's first request makes its database."),
 	STRING("environment", tenants.environment, "prod", CONF_EMPTY_REFUSED,
-	    "Part of the name of every database made: tg-ENVIRONMENT-TENANT."),
+	    "Part of the name of every project made, tg-ENVIRONMENT-TENANT-DIGEST; a catalog is "
+	    "one environment's."),
 	DURATION("provision_wait", tenants.provision_wait_us, "30s", 0, 10 * 60 * SECONDS,
 	    "How long a request waits for its database being made, before 503 with Retry-After."),
 	DURATION("provision_timeout", tenants.provision_deadline_us, "150s", 1 * SECONDS, 1 * HOURS,
@@ -221,6 +222,9 @@ const struct conf_key conf_keys[] = {
 	    "Calls of its API an account may make, all replicas together."),
 	NUMBER("neon_burst", tenants.neon_burst, "30", 1, 10000,
 	    "As many calls may come at once after a pause."),
+	DURATION("neon_address_retry", tenants.neon_address_retry_us, "30s", 100 * MS, 1 * HOURS,
+	    "When a tenant's database refuses its password, Neon is asked for the address again "
+	    "at most so often, and meanwhile its requests get the reason."),
 	URL("postgres_admin_url", tenants.postgres_admin_url, "", CONF_EMPTY_ALLOWED,
 	    "postgresql postgres",
 	    "A role that may create databases and roles; needed with provider = postgres."),

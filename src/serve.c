@@ -38,20 +38,19 @@ struct service {
 	_Atomic int	exit_status;	/* written by the first worker too */
 };
 
-/* ---- the catalog's schema, brought up to date, and the secret of the keys' tags, read, while the
- * listeners are open ---- */
-/* In an arena of its own, which it frees. On the first worker. */
-struct startup {
-	struct flow	flow;		/* first */
+/* ---- what of the catalog is brought up to date, or read, while the listeners are open ---- */
+struct startup {	/* in an arena of its own, which it frees; on the first worker */
+	struct flow	flow;
 	struct service	*service;	/* borrowed: serve()'s */
 };
 
-static flow_step_fn startup_migrate, startup_ready, startup_key_tags;
+static flow_step_fn startup_migrate, startup_environment, startup_ready, startup_key_tags;
 static flow_end_fn startup_end;
 static flow_release_fn startup_release;
 
 static const struct flow_step startup_steps[] = {
 	{ "migrate", startup_migrate },
+	{ "environment", startup_environment },
 	{ "ready", startup_ready },
 	{ "key_tags", startup_key_tags },
 	{ NULL, NULL },
@@ -65,6 +64,14 @@ startup_migrate(struct flow *f)
 {
 	return catalog_migrate(f,
 	    (FLOW_OF(f, struct startup, &startup_kind))->service->process.catalog);
+}
+
+static enum flow_rc
+startup_environment(struct flow *f)
+{
+	struct process *p = &(FLOW_OF(f, struct startup, &startup_kind))->service->process;
+
+	return tenants_claim_catalog(f, p->catalog, p->conf->tenants.environment);
 }
 
 /* The tags' secret is not waited for: without it all is served, only invented keys cost more. */
@@ -88,9 +95,8 @@ startup_key_tags(struct flow *f)
 	return key_tags_load(f, process->key_tags, process->catalog);
 }
 
-/* On a worker's thread, so the process is ended by a signal to the main thread. Without a catalog
- * catalog_migrate() tries again for ever: what fails here stays broken (a schema of a newer
- * build). */
+/* On a worker's thread, so the process is ended by a signal to the main thread. A catalog that is
+ * away is waited for; what fails here stays so: a newer build's schema, another's environment. */
 static void
 startup_end(struct flow *f, const struct err *err)
 {
@@ -119,7 +125,6 @@ startup_begin(struct worker_context *ctx, void *arg)
 	flow_start(&m->flow, &startup_kind, ctx->worker, arena);
 }
 
-/* ---- opening ---- */
 static void
 context_open(struct worker_context *ctx, void *arg)
 {

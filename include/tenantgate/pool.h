@@ -138,6 +138,8 @@ struct pool_lease {
 					 * back-off */
 	bool		 login_is_final; /* with it: TLS or the certificate is not as the target
 					 * wants it, and another try is of no use */
+	bool		 login_refused;	/* the same, and for a reason that waiting does not mend:
+					 * the role, its password or the database */
 };
 
 /* Fails with ERR_POOL_TIMEOUT (query_wait_timeout), ERR_OVERLOADED (max_waiting, or a server that

@@ -11,7 +11,8 @@
  * The row is the intent: written before the provider is asked, taken over by one attempt at a time
  * (attempt id + lease in the row), so workers and replicas cannot provision twice. The provider's
  * name for the database is derived from the tenant id, looked up before it is created, and adopted
- * when it is already there. src/tenant/provision.c has the table of what a kill leaves behind.
+ * when it is already there and says that it is this tenant's. src/tenant/provision.c has the table
+ * of what a kill leaves behind.
  *
  * A struct tenants belongs to a worker, and is used on its thread only. struct tenant is a value:
  * copied out, no ownership; it holds a password, so whoever has a copy wipes it.
@@ -70,7 +71,7 @@ void	tenant_target(const struct tenant *, struct pool_target *, char key[TENANT_
 struct tenants_conf {
 	enum tenant_provider	 provider;
 	bool			 lazy;			/* provision on first contact */
-	const char		*environment;		/* <= 100 bytes: tg-<env>-<tenant> */
+	const char		*environment;		/* <= 100 bytes: in projects' names */
 	uint64_t		 provision_wait_us;	/* a request waits this long, then 503 */
 	uint64_t		 provision_deadline_us;	/* one attempt in all (provision_timeout) */
 	uint64_t		 lease_us;	/* a dead attempt is taken over after that */
@@ -88,6 +89,7 @@ struct tenants_conf {
 	uint64_t		 neon_timeout_us;	/* one call of the API */
 	unsigned		 neon_requests_per_second; /* of an account, over all replicas */
 	unsigned		 neon_burst;		/* as many calls at once after a pause */
+	uint64_t		 neon_address_retry_us;	/* tenant_login_refused() */
 	/* postgres: an administrator's URL on a cluster of your own */
 	const char		*postgres_admin_url;
 	/* the tenant schema: statements, NULL-ended, each harmless when repeated */
@@ -133,5 +135,25 @@ enum flow_rc	 tenant_provision(struct flow *, struct tenants *, struct tenant *)
  * and those of all other workers and replicas are dropped, and pooled connections with them. The
  * catalog is read again at the next lookup. */
 void		 tenant_forget(struct tenants *, const char *id);
+
+/*
+ * Once after tenant_forget(): the database refused the login of this record for a reason that
+ * waiting does not mend (pool.h, login_refused). With provider neon the address and password are
+ * asked of Neon again, at most once in neon_address_retry over all replicas, and more seldom when
+ * that is of no use; what is new is saved and heard of everywhere. Copied; nobody waits for it.
+ */
+void		 tenant_login_refused(struct tenants *, const struct tenant *);
+/* True, with err set to the reason (ERR_DATABASE with retry_after), while that is under way and for
+ * neon_address_retry after it was of no use: no login with this record is worth a try. Costs
+ * nothing while there is no such tenant. */
+bool		 tenant_is_locked_out(struct tenants *, const struct tenant *, struct err *);
+
+/*
+ * At the start, after catalog_migrate(): the first environment that asks has the catalog for good.
+ * Fails with ERR_CATALOG for any other: two would use one row for two tenants of one id. Waits
+ * while the catalog cannot be reached.
+ */
+enum flow_rc	 tenants_claim_catalog(struct flow *, struct catalog *, const char *environment)
+		    __attribute__((warn_unused_result));
 
 #endif

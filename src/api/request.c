@@ -170,7 +170,10 @@ request_borrow(struct flow *f)
 	struct request *req = request_of(f);
 	struct pool_target target = { 0 };
 	char key[TENANT_KEY_SIZE];
+	struct err err = { 0 };
 
+	if (tenant_is_locked_out(req->ctx->tenants, &req->tenant, &err))
+		return flow_fail_err(f, &err);
 	tenant_target(&req->tenant, &target, key);
 	return pool_borrow(f, req->ctx->pools, &target, &req->lease);
 }
@@ -215,19 +218,22 @@ request_reconcile(struct request *req, const char *document_id)
  * statement that failed on a good connection, and an answer from the pool's back-off, say nothing
  * of that, and must cost neither look-ups nor logins. */
 static bool
-record_is_suspect(const struct request *req)
+record_is_suspect(const struct request *req, const struct err *err)
 {
 	const struct pool_lease *lease = &req->lease;
 
-	return lease->login_failed ||
-	    (lease->conn != NULL && pg_conn_state(lease->conn) == PG_BROKEN);
+	/* A tenant was ready and its row is gone (retrieval/documents.c). */
+	if (err->code == ERR_PROVISIONING && req->tenant.state == TENANT_READY)
+		return true;
+	return (err->code == ERR_DATABASE || err->code == ERR_DATABASE_AWAY) &&
+	    (lease->login_failed ||
+		(lease->conn != NULL && pg_conn_state(lease->conn) == PG_BROKEN));
 }
 
 void
 request_end(struct request *req, const struct err *err)
 {
-	bool is_suspect =
-	    (err->code == ERR_DATABASE || err->code == ERR_DATABASE_AWAY) && record_is_suspect(req);
+	bool is_suspect = record_is_suspect(req, err), is_refused = req->lease.login_refused;
 
 	/* A handler that ended well has returned its lease; one still held was cut off mid-way. */
 	pool_return(&req->lease, POOL_DIRTY);
@@ -235,6 +241,8 @@ request_end(struct request *req, const struct err *err)
 		request_reconcile(req, "");
 	if (is_suspect)
 		tenant_forget(req->ctx->tenants, req->tenant_id);
+	if (is_suspect && is_refused)
+		tenant_login_refused(req->ctx->tenants, &req->tenant);
 	http_attach(req->x, NULL); /* a client that leaves now finds no flow to abort */
 	if (err_is(err) && http_status(req->x) == 0)
 		respond_problem(req, err);

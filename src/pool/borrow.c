@@ -153,6 +153,7 @@ pool_borrow(struct flow *f, struct pools *p, const struct pool_target *target,
 	assert(worker_index(f->worker) < POOL_WORKERS_MAX);
 	lease->login_failed = false;
 	lease->login_is_final = false;
+	lease->login_refused = false;
 	for (;;) {
 		borrow_decide(f, p, target, lease, &decision);
 		if (decision.waiter != NULL)

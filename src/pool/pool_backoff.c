@@ -88,6 +88,21 @@ pool_failure_set(struct pool *pool, const struct pg_result *why, const struct pg
 	pool->failure.retry_after = reason->retry_after;
 }
 
+/* The server does not know the role, its password or the database, or keeps the one from the other:
+ * to wait does not help. XX: how Neon says that it does not know an endpoint. */
+static bool
+login_is_denied(const char *sqlstate)
+{
+	static const char *const classes[] = { "28", "3D", "42", "XX" };
+	size_t i;
+
+	for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+		if (strncmp(sqlstate, classes[i], 2) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* "too many connections for role "x"" or "for database "x"" is not the server's own limit, and must
  * not become that of others there. (From a server that speaks another language it does.) */
 static unsigned
@@ -113,6 +128,7 @@ pool_login_failed(const struct server *s, const struct pg_result *why, uint64_t 
 	if (why->status == PG_REFUSED)
 		return;
 	pool_failure_set(pool, why, reason);
+	pool->is_refused = login_is_denied(why->failure.sqlstate);
 	if (reason->is_full && learn_limit(pool, &why->failure) > 0)
 		return;
 	if (pool->failures < s->failures + 1)

@@ -93,6 +93,7 @@ struct waiter {
 	struct server		*server;	/* the outcome: granted, ACTIVE; or NULL and */
 	struct err		 err;		/* why not */
 	bool			 is_final;	/* see struct pool_lease, login_is_final */
+	bool			 is_refused;	/* with why not: the pool's */
 	bool			 was_idle;	/* the server: to be checked before it is used */
 	uint64_t		 serial;	/* order of arrival over all pools */
 	uint64_t		 since_us;	/* monotonic: of its arrival */
@@ -191,6 +192,7 @@ struct pool {
 						 * then are probed first; 0: none has */
 	struct err		 failure;	/* of the last failed login; valid with retry_us */
 	bool			 is_untrusted;	/* with it: TLS, or the server's certificate */
+	bool			 is_refused;	/* the same: login_is_denied() */
 	uint64_t		 empty_since_us; /* monotonic; valid while POOL_EMPTY */
 };
 TAILQ_HEAD(pool_list, pool);

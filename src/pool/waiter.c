@@ -60,6 +60,7 @@ waiter_fail(struct waiter *w, const struct err *err, struct deferred *deferred)
 {
 	w->err = *err;
 	w->is_final = w->pool != NULL && w->pool->is_untrusted;
+	w->is_refused = w->pool != NULL && w->pool->is_refused;
 	waiter_notify(w, deferred);
 }
 
@@ -125,6 +126,7 @@ waiter_wake(struct waiter *w)
 		w->lease->login_failed =
 		    w->err.code == ERR_DATABASE || w->err.code == ERR_DATABASE_AWAY;
 		w->lease->login_is_final = w->lease->login_failed && w->is_final;
+		w->lease->login_refused = w->lease->login_failed && w->is_refused;
 		flow_wake_err(w->flow, &w->err);
 	}
 }

@@ -26,6 +26,7 @@
 #define UNDO_ARENA	4096 /* bytes: the struct, a tenant's id and a document's */
 #define NUMBER_SIZE	24   /* a uint64_t in decimal */
 #define LISTING_MAGIC	0x4c495354u /* "LIST" */
+#define FOREIGN_KEY_VIOLATION "23503"
 
 /* One statement about one row: a child of the caller's flow, or (undo) a flow of its own. */
 struct listing {
@@ -78,11 +79,27 @@ listing_query(struct flow *f)
 	    &l->result);
 }
 
+/* The tenant's row of users, which every document refers to, is gone: whoever has the tenant in a
+ * cache has to look it up again (request_end). */
+static enum flow_rc
+tenant_is_gone(struct flow *f)
+{
+	struct err err = { .retry_after = 1 };
+
+	err_set(&err, ERR_PROVISIONING,
+	    "The tenant is not in the main database any more, and is looked up again. Try again in "
+	    "a second.");
+	return flow_fail_err(f, &err);
+}
+
 static enum flow_rc
 listing_check(struct flow *f)
 {
 	struct listing *l = listing_of(f);
 
+	if (l->result.status == PG_SQL_ERROR &&
+	    strcmp(l->result.failure.sqlstate, FOREIGN_KEY_VIOLATION) == 0)
+		return tenant_is_gone(f);
 	return catalog_check(f, &l->result, l->what);
 }
 

@@ -77,14 +77,10 @@ acquire_refused(struct row_acquisition *a)
 {
 	struct err err = { 0 };
 
-	if (a->row->refusals > 0)
-		err_set(&err, ERR_NEON,
-		    "The provider refused to make the tenant's database. Ask the operator to look "
-		    "at the log, or try again later.");
-	else
-		err_set(&err, ERR_PROVISIONING,
-		    "The last attempt to make the tenant's database failed. Try again.");
-	err_cause(&err, "%s", a->row->last_error);
+	row_error_read(a->row->last_error, a->row->refusals > 0 ? ERR_NEON : ERR_PROVISIONING,
+	    "The attempt to make the tenant's database failed on another worker or replica. Try "
+	    "again.",
+	    &err);
 	err.retry_after = a->row->wait_s;
 	return flow_fail_err(&a->flow, &err);
 }
@@ -220,7 +216,7 @@ acquire_claimed(struct flow *f)
 	}
 	rc = acquire_read(a);
 	a->row->wait_s = 0;
-	a->row->has_slot = a->ticket->state == TICKET_HELD;
+	a->row->slot = a->ticket->state == TICKET_HELD ? a->claim->project_name : NULL;
 	a->is_ours = true;
 	return rc;
 }

@@ -78,19 +78,6 @@ attempt_create(struct flow *f)
 	return neon_create(f, &a->child.neon, a->tenants, a->row);
 }
 
-/* The tenant's id is authenticated with the password: copied to another tenant's row, it does not
- * open. */
-static bool
-seal_password(struct attempt *a)
-{
-	char context[TENANT_KEY_SIZE];
-
-	row_seal_context(context, a->row->tenant.id);
-	buf_reset(&a->sealed);
-	return seal_encrypt(a->tenants->seal, slice_str(a->row->tenant.password),
-	    slice_str(context), &a->sealed);
-}
-
 /* The write that ends the uncertainty of a creation: address and password in, posted_at out.
  * Refused when another attempt has the row; that one finds the project by its name. */
 static enum flow_rc
@@ -99,7 +86,7 @@ attempt_save(struct flow *f)
 	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
 
 	snprintf(a->port, sizeof(a->port), "%u", (unsigned)a->row->tenant.port);
-	if (!seal_password(a))
+	if (!row_seal(a->tenants->seal, &a->row->tenant, &a->sealed))
 		return flow_fail(f, ERR_INTERNAL,
 		    "The tenant's password could not be encrypted for the catalog. The operator "
 		    "should look at seal_keys.");
@@ -139,7 +126,7 @@ attempt_waited(struct flow *f)
 		return flow_goto(f, attempt_create);
 	}
 	neon_ticket_leave(a->tenants, a->ticket);
-	a->row->has_slot = false;
+	a->row->slot = NULL;
 	return FLOW_NEXT;
 }
 

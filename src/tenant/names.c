@@ -9,19 +9,12 @@
 
 #include "tenantgate/base/digest.h"
 
-bool
-name_project(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant)
-{
-	int n = snprintf(out, PROJECT_NAME_SIZE, "tg-%s-%s", environment, tenant);
+#define NAME_DIGEST 24 /* hex digits: 96 bits */
 
-	return n > 0 && n < PROJECT_NAME_SIZE;
-}
-
-/* A digest, for a tenant id may be longer than a name in Postgres and has other characters. 96
- * bits of SHA-256: nobody can choose an id whose database is another tenant's. Environment and
+/* 96 bits of SHA-256: nobody can choose an id whose database is another tenant's. Environment and
  * tenant are kept apart by a byte that neither may hold. */
-void
-name_cluster(char out[CLUSTER_NAME_SIZE], const char *environment, const char *tenant)
+static void
+name_digest(char out[NAME_DIGEST + 1], const char *environment, const char *tenant)
 {
 	char hex[SHA256_HEX_SIZE];
 	struct buf b;
@@ -31,8 +24,45 @@ name_cluster(char out[CLUSTER_NAME_SIZE], const char *environment, const char *t
 	buf_putc(&b, '\n');
 	buf_puts(&b, tenant);
 	sha256_hex(buf_view(&b), hex);
-	snprintf(out, CLUSTER_NAME_SIZE, "tg_%.24s", hex);
+	snprintf(out, NAME_DIGEST + 1, "%.*s", NAME_DIGEST, hex);
 	buf_free(&b);
+}
+
+void
+name_project(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant)
+{
+	char stem[PROJECT_NAME_SIZE], digest[NAME_DIGEST + 1];
+
+	name_project_stem(stem, environment, tenant);
+	name_digest(digest, environment, tenant);
+	snprintf(out, PROJECT_NAME_SIZE, "%.*s-%s", PROJECT_NAME_SIZE - 1 - NAME_DIGEST - 1, stem,
+	    digest);
+}
+
+void
+name_project_old(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant)
+{
+	int n = snprintf(out, PROJECT_NAME_SIZE, "tg-%s-%s", environment, tenant);
+
+	if (n < 0 || n >= PROJECT_NAME_SIZE)
+		out[0] = '\0';
+}
+
+/* Cut within the tenant's id, which is ASCII: an environment is far shorter. */
+void
+name_project_stem(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant)
+{
+	(void)!snprintf(out, PROJECT_NAME_SIZE - NAME_DIGEST - 1, "tg-%s-%s", environment, tenant);
+}
+
+/* A digest, for a tenant id may be longer than a name in Postgres and has other characters. */
+void
+name_cluster(char out[CLUSTER_NAME_SIZE], const char *environment, const char *tenant)
+{
+	char digest[NAME_DIGEST + 1];
+
+	name_digest(digest, environment, tenant);
+	snprintf(out, CLUSTER_NAME_SIZE, "tg_%s", digest);
 }
 
 static bool

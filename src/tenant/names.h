@@ -19,8 +19,17 @@
 #define PROVIDER_ID_SIZE  64  /* of what Neon calls a project, branch or endpoint */
 #define ENVIRONMENT_MAX	  100 /* bytes of the key `environment` */
 
-/* "tg-<env>-<tenant>"; false when that is longer than a project's name may be. */
-bool name_project(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant);
+/*
+ * "tg-<env>-<tenant>-<24 hex digits>": the digits are a digest of environment and tenant, so that
+ * no two of such pairs have one name ("prod" with "eu-acme", "prod-eu" with "acme"); what is before
+ * them is for people, and cut where the whole would be too long.
+ */
+void name_project(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant);
+/* What the first releases called it, "tg-<env>-<tenant>", where two such pairs may have one name:
+ * looked for, never given. "" when it would have been too long. */
+void name_project_old(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant);
+/* The longest text that both begin with. */
+void name_project_stem(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant);
 /* Role and database on a cluster of one's own: only [a-z0-9_], so it needs no quoting. */
 void name_cluster(char out[CLUSTER_NAME_SIZE], const char *environment, const char *tenant);
 /* An id that the provider gave: [A-Za-z0-9_-], short enough to keep, safe in a URL's path. Without

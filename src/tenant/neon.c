@@ -4,12 +4,12 @@
  * and lets two projects have one name; so the name, derived from the tenant, is always looked for
  * first.
  *
- *	[start] --> its id is known -------------------> [adopt] --> filled
- *	   |                                               ^   |
- *	   |  +---------------- 404 -----------------------|---+
- *	   v  v                                            |
- *	  [list] --> [check] -- found ---------------------+
- *	     ^          | none
+ *	[start] --> its id is known ------------------------------> [adopt] --> filled
+ *	   |                                                          ^   |
+ *	   |  +---------------- 404 ----------------------------------|---+
+ *	   v  v                                                       |
+ *	  [list] --> [check] -- found --> [owner] --> [owned] -- one is ours
+ *	     ^          | none <----------------------- none is, nor could be
  *	     |          v
  *	     |       [fence] --> [post] --> [posted] --> filled
  *	     |                                 |
@@ -23,6 +23,9 @@
  *    next until it can no longer be under way (grace_left_s).
  *  - Nothing is created on a partial listing (neon_list.c), and nothing is ever deleted: of two
  *    projects with our name one may hold a tenant's data.
+ *  - A name proves nothing, for people give names too. A project is adopted when the tenant's row
+ *    has its id, or its annotations name exactly this environment and tenant. Two such, or one that
+ *    does not say whose it is, are a failure that people are shown: none of them is chosen.
  */
 #include "tenant/neon.h"
 
@@ -32,16 +35,19 @@
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 
-#define LIST_DELAY_US 1000000ull /* for a creation to show up in a listing */
+#define LIST_DELAY_US  1000000ull /* for a creation to show up in a listing */
+#define DISPUTE_WAIT_S 15 /* until it is looked again whether people have settled it */
 
-static flow_step_fn project_start, project_list, project_list_check, project_fence, project_post,
-    project_posted, project_adopt, project_adopted;
+static flow_step_fn project_start, project_list, project_list_check, project_owner, project_owned,
+    project_fence, project_post, project_posted, project_adopt, project_adopted;
 static flow_end_fn project_end;
 
 static const struct flow_step project_steps[] = {
 	{ "start", project_start },
 	{ "list", project_list },
 	{ "check", project_list_check },
+	{ "owner", project_owner },
+	{ "owned", project_owned },
 	{ "fence", project_fence },
 	{ "post", project_post },
 	{ "posted", project_posted },
@@ -139,22 +145,68 @@ project_none_found(struct neon_creation *c)
 	return flow_goto(f, project_fence);
 }
 
-/* Several projects of our name can only come from a creation that arrived after its grace, or from
- * people. The oldest is used, for it is the one that may hold data; the rest is left to people. */
+/* ---- whose the projects of that name are ---- */
+
+/* Two for one tenant come from a creation that was sent twice or arrived after its grace, one that
+ * does not say whose it is from people. Either may hold the tenant's documents: to take one of
+ * them, or to make another, might put those out of sight. */
+static enum flow_rc
+project_disputed(struct neon_creation *c)
+{
+	struct err err = { 0 };
+
+	log_event(LOG_ERR, "neon.duplicates", c->flow.request_id,
+	    "Neon has %u projects whose annotations name tenant %s and %u of its name that do not "
+	    "say whose they are: %s. Leave one that says it: rename or delete the others in Neon's "
+	    "console; or write the right one's id into the tenant's row as project_id.",
+	    c->owners.ours, c->row->tenant.id, c->owners.disputed, c->owners.ids);
+	c->row->wait_s = DISPUTE_WAIT_S;
+	err_set(&err, ERR_NEON,
+	    "The provider has several databases that may be this tenant's, or one that does not "
+	    "say whose it is, and none is chosen. Ask the operator to settle it.");
+	err_cause(&err,
+	    "Projects of Neon: %s. Leave one whose annotations name the tenant, or set project_id "
+	    "in its row of public.tenants.",
+	    c->owners.ids);
+	err.retry_after = c->row->wait_s;
+	return flow_fail_err(&c->flow, &err);
+}
+
 static enum flow_rc
 project_list_check(struct flow *f)
 {
 	struct neon_creation *c = FLOW_OF(f, struct neon_creation, &project_kind);
-	const struct neon_inventory *found = &c->list.found;
 
-	if (found->hits == 0)
+	if (c->list.found.hits == 0)
 		return project_none_found(c);
-	if (found->hits > 1)
-		log_event(LOG_ERR, "neon.duplicates", f->request_id,
-		    "Neon has %u projects named %s; the oldest, %s, is used. Look at the others in "
-		    "Neon's console.",
-		    found->hits, c->row->project_name, found->oldest_id);
-	snprintf(c->row->project_id, sizeof(c->row->project_id), "%s", found->oldest_id);
+	if (c->list.found.hits > NEON_HITS_MAX)
+		return flow_fail(f, ERR_NEON,
+		    "Neon has %u projects of this tenant's name. The operator should look at them "
+		    "in Neon's console.",
+		    c->list.found.hits);
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+project_owner(struct flow *f)
+{
+	struct neon_creation *c = FLOW_OF(f, struct neon_creation, &project_kind);
+
+	return neon_owners_ask(f, &c->owners, c->tenants, c->row, &c->list.found);
+}
+
+/* Others' projects of the name that the first releases gave are no concern of ours. */
+static enum flow_rc
+project_owned(struct flow *f)
+{
+	struct neon_creation *c = FLOW_OF(f, struct neon_creation, &project_kind);
+	const struct neon_owners *o = &c->owners;
+
+	if (o->ours > 1 || (o->ours == 0 && o->disputed > 0))
+		return project_disputed(c);
+	if (o->ours == 0)
+		return project_none_found(c);
+	snprintf(c->row->project_id, sizeof(c->row->project_id), "%s", o->ours_id);
 	c->row->is_posted = false;
 	return flow_goto(f, project_adopt);
 }
@@ -179,7 +231,7 @@ creation_put_field(struct buf *b, const char *before, const char *value)
 }
 
 /* The body of POST /projects. store_passwords: adoption depends on Neon being able to tell the
- * password again. The annotations are for people who look for a project's tenant in the console. */
+ * password again. The annotations are what adoption goes by; the attempt's is for people. */
 static void
 put_creation(struct buf *b, const struct tenants_conf *conf, const struct tenant_row *row)
 {
@@ -191,8 +243,9 @@ put_creation(struct buf *b, const struct tenants_conf *conf, const struct tenant
 		creation_put_field(b, ",\"org_id\":", conf->neon_org_id);
 	creation_put_field(b, ",\"branch\":{\"database_name\":", NEON_DATABASE);
 	creation_put_field(b, ",\"role_name\":", NEON_ROLE);
-	creation_put_field(b, ",\"annotations\":{\"tenantgate_tenant\":", row->tenant.id);
-	creation_put_field(b, ",\"tenantgate_attempt\":", row->attempt_id);
+	creation_put_field(b, ",\"annotations\":{\"" NEON_NOTE_TENANT "\":", row->tenant.id);
+	creation_put_field(b, ",\"" NEON_NOTE_ENVIRONMENT "\":", conf->environment);
+	creation_put_field(b, ",\"" NEON_NOTE_ATTEMPT "\":", row->attempt_id);
 	buf_puts(b, "}}}}");
 }
 
@@ -208,6 +261,8 @@ project_post(struct flow *f)
 		return rc;
 	neon_call_reset(&c->call);
 	buf_puts(&c->call.path, "/projects");
+	/* The row's may be from when the name was another. */
+	snprintf(c->row->project_name, sizeof(c->row->project_name), "%s", c->list.names.name);
 	put_creation(&c->call.body, c->tenants->conf, c->row);
 	c->row->is_posted = true;
 	return neon_call_run(f, &c->call, "POST");
@@ -263,10 +318,7 @@ project_adopt(struct flow *f)
 {
 	struct neon_creation *c = FLOW_OF(f, struct neon_creation, &project_kind);
 
-	neon_call_reset(&c->call);
-	buf_printf(&c->call.path, "/projects/%s/connection_uri?database_name=%s&role_name=%s",
-	    c->row->project_id, NEON_DATABASE, NEON_ROLE);
-	return neon_call_run(f, &c->call, "GET");
+	return neon_call_uri(f, &c->call);
 }
 
 /* A connection URI does not name the endpoint, but its id is the host's first label. */

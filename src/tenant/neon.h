@@ -11,18 +11,36 @@
 #include "tenant/neon_read.h"
 #include "tenant/row.h"
 
-/* All projects of exactly one name, over every page of the listing; found is good after a good end.
- * A partial listing is a failure: the project may be among what is missing. */
+/* All projects of the tenant's names, over every page of the listing; found is good after a good
+ * end. A partial listing is a failure: the project may be among what is missing. */
 struct neon_list {
 	struct flow flow;
 	struct neon_call call;
 	struct tenants *tenants; /* borrowed */
-	const char *name;	 /* borrowed: the row's */
+	char stem[PROJECT_NAME_SIZE]; /* what is searched for: both names begin with it */
+	struct neon_names names;
 	unsigned pages; /* read so far */
 	struct neon_inventory found;
 };
 enum flow_rc neon_list_all(struct flow *, struct neon_list *, struct tenants *,
     struct tenant_row *) __attribute__((warn_unused_result));
+
+/* Whose the projects of an inventory are, by their annotations. */
+struct neon_owners {
+	struct flow flow;
+	struct neon_call call;
+	struct tenants *tenants;	    /* borrowed, as the next two */
+	const struct tenant_row *row;
+	const struct neon_inventory *found; /* NEON_HITS_MAX hits at the most */
+	unsigned looked;
+	/* after a good end */
+	unsigned ours;
+	unsigned disputed; /* they have the tenant's name and do not say whose they are */
+	char ours_id[PROVIDER_ID_SIZE]; /* the last of ours */
+	char ids[160];			/* of ours and the disputed, for people: "id, id" */
+};
+enum flow_rc neon_owners_ask(struct flow *, struct neon_owners *, struct tenants *,
+    struct tenant_row *, const struct neon_inventory *) __attribute__((warn_unused_result));
 
 /* After a creation that got no clear response: which listing comes next, or is under way. A listing
  * may lag behind a creation, so one that is empty proves nothing. */
@@ -32,6 +50,7 @@ struct neon_creation {
 	struct flow flow;
 	struct neon_call call;
 	struct neon_list list;
+	struct neon_owners owners;
 	struct tenants *tenants; /* borrowed */
 	struct tenant_row *row;	 /* borrowed: read and filled */
 	struct pg_result result; /* owned */

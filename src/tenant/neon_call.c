@@ -11,7 +11,9 @@
  * with jitter, no less than Retry-After, a few times.
  *
  * What always holds: a POST is sent again only when Neon says, or the socket shows, that it was not
- * applied. Each try passes the gate; after a 429 nobody passes it for as long as Neon said. The key
+ * applied; and it goes on a connection of its own, for libcurl by itself sends a request again when
+ * a kept one ends before a byte of the response. Each try passes the gate; after a 429 nobody
+ * passes it for as long as Neon said. The key
  * is in one buffer, wiped at the end, and in no message.
  */
 #include "tenant/neon_call.h"
@@ -94,8 +96,7 @@ call_gate(struct flow *f)
 {
 	struct neon_call *c = FLOW_OF(f, struct neon_call, &call_kind);
 
-	return neon_gate_pass(f, &c->gate, c->tenants,
-	    c->row->has_slot ? c->row->project_name : NULL);
+	return neon_gate_pass(f, &c->gate, c->tenants, c->row->slot);
 }
 
 /* The gate is closed: as good as a 429, without asking for it. */
@@ -284,6 +285,15 @@ neon_call_run(struct flow *f, struct neon_call *c, const char *method)
 	buf_wipe(&c->bearer);
 	buf_printf(&c->bearer, "Authorization: Bearer %s", c->tenants->conf->neon_api_key);
 	return flow_call(f, &c->flow, &call_kind);
+}
+
+enum flow_rc
+neon_call_uri(struct flow *f, struct neon_call *c)
+{
+	neon_call_reset(c);
+	buf_printf(&c->path, "/projects/%s/connection_uri?database_name=%s&role_name=%s",
+	    c->row->project_id, NEON_DATABASE, NEON_ROLE);
+	return neon_call_run(f, c, "GET");
 }
 
 static enum neon_refusal

@@ -48,6 +48,8 @@ void neon_call_free(struct neon_call *); /* idempotent */
  * when nothing was sent: Neon's rule for what was certainly not applied. */
 enum flow_rc neon_call_run(struct flow *, struct neon_call *, const char *method)
     __attribute__((warn_unused_result));
+/* GET connection_uri of the row's project. */
+enum flow_rc neon_call_uri(struct flow *, struct neon_call *) __attribute__((warn_unused_result));
 /* Before the next call: frees the response, empties path and body. */
 void neon_call_reset(struct neon_call *);
 /* NEON_DONE: FLOW_NEXT; else fails with ERR_NEON, saying what ("list of projects") and why, or with

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * neon_list: every page of the projects whose name is like ours.
+ * neon_list: every page of the projects whose name is like the tenant's.
  *
  *	[fetch] --> [read] --> done: the last page
  *	   ^           |
@@ -25,8 +25,9 @@ static const struct flow_step neon_list_steps[] = {
 static const struct flow_kind neon_list_kind = { "neon_list", neon_list_steps, neon_list_end,
 	NULL };
 
-/* GET /projects: `search` matches parts of names and ids, so that neon_read_page() compares. org_id
- * is needed with a personal key, and implied by an organization's. */
+/* GET /projects: `search` matches parts of names and ids, so that one listing shows the name and
+ * the old one, and neon_read_page() compares. org_id is needed with a personal key, and implied by
+ * an organization's. */
 static enum flow_rc
 neon_list_fetch(struct flow *f)
 {
@@ -40,7 +41,7 @@ neon_list_fetch(struct flow *f)
 		    "of projects of the account.");
 	neon_call_reset(&l->call);
 	buf_printf(path, "/projects?limit=%d&search=", NEON_PAGE);
-	name_url_encode(path, slice_str(l->name));
+	name_url_encode(path, slice_str(l->stem));
 	if (org != NULL && org[0] != '\0') {
 		buf_puts(path, "&org_id=");
 		name_url_encode(path, slice_str(org));
@@ -61,7 +62,7 @@ neon_list_read(struct flow *f)
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	if (!neon_read_page(l->call.json, l->name, &l->found, &err))
+	if (!neon_read_page(l->call.json, &l->names, &l->found, &err))
 		return flow_fail_err(f, &err);
 	l->pages++;
 	/* The last page has a cursor too: a page that is not full is the last. */
@@ -84,7 +85,9 @@ neon_list_all(struct flow *f, struct neon_list *l, struct tenants *ts, struct te
 {
 	neon_call_init(&l->call, ts, row);
 	l->tenants = ts;
-	l->name = row->project_name;
+	name_project_stem(l->stem, ts->conf->environment, row->tenant.id);
+	name_project(l->names.name, ts->conf->environment, row->tenant.id);
+	name_project_old(l->names.old_name, ts->conf->environment, row->tenant.id);
 	l->pages = 0;
 	memset(&l->found, 0, sizeof(l->found));
 	return flow_call(f, &l->flow, &neon_list_kind);

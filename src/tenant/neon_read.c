@@ -118,31 +118,31 @@ neon_read_uri(const json_t *o, struct tenant_row *row, struct err *err)
 /* One project of a listing. False when it has no name or id: then the listing cannot be relied
  * on. */
 static bool
-add_project(const json_t *p, const char *name, struct neon_inventory *inv)
+add_project(const json_t *p, const struct neon_names *names, struct neon_inventory *inv)
 {
 	const char *its = json_string_value(json_object_get(p, "name"));
 	const char *id = json_string_value(json_object_get(p, "id"));
-	const char *created = json_string_value(json_object_get(p, "created_at"));
+	bool is_old;
 
 	if (its == NULL || id == NULL || !name_provider_id(slice_str(id)))
 		return false;
 	/* `search` matches any part of a name, and of ids too. */
-	if (strcmp(its, name) != 0)
+	is_old = strcmp(its, names->old_name) == 0;
+	if (!is_old && strcmp(its, names->name) != 0)
 		return true;
-	inv->hits++;
-	if (created == NULL)
-		created = "";
-	if (inv->hits == 1 || strcmp(created, inv->oldest_created) < 0) {
-		snprintf(inv->oldest_id, sizeof(inv->oldest_id), "%s", id);
-		snprintf(inv->oldest_created, sizeof(inv->oldest_created), "%s", created);
+	if (inv->hits < NEON_HITS_MAX) {
+		snprintf(inv->hit[inv->hits].id, PROVIDER_ID_SIZE, "%s", id);
+		inv->hit[inv->hits].has_old_name = is_old;
 	}
+	inv->hits++;
 	return true;
 }
 
 /* unavailable_project_ids: projects that the server could not look at in time. Ours may be one of
  * them, and to take it for absent would be to create it twice. */
 bool
-neon_read_page(const json_t *o, const char *name, struct neon_inventory *inv, struct err *err)
+neon_read_page(const json_t *o, const struct neon_names *names, struct neon_inventory *inv,
+    struct err *err)
 {
 	const json_t *projects = json_object_get(o, "projects");
 	size_t i;
@@ -156,13 +156,49 @@ neon_read_page(const json_t *o, const char *name, struct neon_inventory *inv, st
 		return false;
 	}
 	for (i = 0; i < json_array_size(projects); i++) {
-		if (!add_project(json_array_get(projects, i), name, inv))
+		if (!add_project(json_array_get(projects, i), names, inv))
 			return neon_read_fail(err, "list of projects");
 	}
 	inv->page_length = (unsigned)json_array_size(projects);
 	inv->cursor[0] = '\0';
 	copy_text(json_object_get(o, "pagination"), "cursor", inv->cursor, sizeof(inv->cursor));
 	return true;
+}
+
+/* Of one branch. */
+static enum neon_owner
+branch_owner(const json_t *note, const char *environment, const char *tenant, bool has_old_name)
+{
+	const json_t *value = json_object_get(note, "value");
+	const char *of = json_string_value(json_object_get(value, NEON_NOTE_TENANT));
+	const char *in = json_string_value(json_object_get(value, NEON_NOTE_ENVIRONMENT));
+
+	if (of == NULL)
+		return OWNER_UNTOLD;
+	if (strcmp(of, tenant) != 0)
+		return OWNER_ANOTHER;
+	if (in == NULL)
+		return has_old_name ? OWNER_OURS : OWNER_UNTOLD;
+	return strcmp(in, environment) == 0 ? OWNER_OURS : OWNER_ANOTHER;
+}
+
+/* Of all branches: a restore leaves the old one beside the new. */
+enum neon_owner
+neon_read_owner(const json_t *o, const char *environment, const char *tenant, bool has_old_name)
+{
+	enum neon_owner owner = OWNER_UNTOLD, of_branch;
+	json_t *notes = json_object_get(o, "annotations");
+	const char *branch;
+	json_t *note;
+
+	json_object_foreach(notes, branch, note) {
+		of_branch = branch_owner(note, environment, tenant, has_old_name);
+		if (of_branch == OWNER_ANOTHER)
+			return OWNER_ANOTHER;
+		if (of_branch == OWNER_OURS)
+			owner = OWNER_OURS;
+	}
+	return owner;
 }
 
 static bool

@@ -22,16 +22,40 @@ bool neon_read_created(const json_t *, struct tenant_row *, struct err *);
 /* The response of GET connection_uri: address, role, password; all or nothing. */
 bool neon_read_uri(const json_t *, struct tenant_row *, struct err *);
 
-/* Projects of exactly one name, over all pages. */
+/* What a tenant's project may be called: its name, and the one that the first releases gave, which
+ * may be another's too ("": there is none). */
+struct neon_names {
+	char name[PROJECT_NAME_SIZE];
+	char old_name[PROJECT_NAME_SIZE];
+};
+
+/* Projects of exactly these names, over all pages. */
+#define NEON_HITS_MAX 8
 struct neon_inventory {
-	unsigned hits; /* projects of that name */
-	char oldest_id[PROVIDER_ID_SIZE];
-	char oldest_created[40]; /* RFC 3339, UTC: compares as text */
+	unsigned hits; /* all of them; the first NEON_HITS_MAX are in hit[] */
+	struct neon_hit {
+		char id[PROVIDER_ID_SIZE];
+		bool has_old_name;
+	} hit[NEON_HITS_MAX];
 	unsigned page_length;	 /* of the page read last */
 	char cursor[CURSOR_MAX]; /* "" : there is none */
 };
 /* Adds one page. False also for a partial inventory (unavailable projects). */
-bool neon_read_page(const json_t *, const char *name, struct neon_inventory *, struct err *);
+bool neon_read_page(const json_t *, const struct neon_names *, struct neon_inventory *,
+    struct err *);
+
+/* Annotations of the branch that a project is created with: whose it is. */
+#define NEON_NOTE_ENVIRONMENT "tenantgate_environment"
+#define NEON_NOTE_TENANT      "tenantgate_tenant"
+#define NEON_NOTE_ATTEMPT     "tenantgate_attempt"
+enum neon_owner { OWNER_OURS, OWNER_ANOTHER, OWNER_UNTOLD };
+/*
+ * The response of GET branches: whose project it is by its annotations. OURS when they name exactly
+ * this environment and tenant and nobody else. The first releases noted no environment; there it is
+ * in the old name, which says it once the tenant is known.
+ */
+enum neon_owner neon_read_owner(const json_t *, const char *environment, const char *tenant,
+    bool has_old_name);
 
 struct neon_operations {
 	unsigned running; /* every status that is not known to be an end */

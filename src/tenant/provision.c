@@ -63,17 +63,18 @@ struct provision {
 	struct tenant_record *record;	     /* borrowed: handle's reference */
 	char attempt_id[ATTEMPT_ID_LEN + 1]; /* random: names us in every write */
 	char project_name[PROJECT_NAME_SIZE];
-	struct row_claim claim;	 /* borrows record's id and the two above */
-	struct neon_ticket ticket;	 /* left at the end */
-	struct tenant_row row;	 /* holds the password: wiped at the end */
-	struct pg_result result; /* owned */
+	struct row_claim claim;	   /* borrows record's id and the two above */
+	struct neon_ticket ticket; /* left at the end */
+	struct tenant_row row;	   /* holds the password: wiped at the end */
+	struct pg_result result;   /* owned */
 	struct row_acquisition acquisition;
 	struct attempt attempt;
 	struct err why;		       /* the attempt's outcome */
-	char told[ERR_TOLD_SIZE];      /* the same for operators */
-	struct row_failure failure;    /* and for the catalog */
+	char told[ERR_TOLD_SIZE];      /* the same for operators' log */
+	char last_error[512];	       /* the same, as the row has it */
+	struct row_failure failure;    /* the same for the catalog */
 	struct lease_renewer *renewer; /* owned; NULL while no attempt of ours is at work */
-	uint64_t began_us; /* when the row became ours; monotonic */
+	uint64_t began_us;	       /* when the row became ours; monotonic */
 };
 
 static flow_step_fn provision_acquire, provision_work, provision_finish, provision_finished;
@@ -158,8 +159,9 @@ provision_finish(struct flow *f)
 	log_event(LOG_WARNING, "tenant.provision_failed", f->request_id,
 	    "Tenant %s was not provisioned (step %s); a request tries again in %d s or later: %s",
 	    provision_id(p), flow_step_name(&p->attempt.flow), p->row.wait_s, p->told);
+	row_error_write(p->last_error, sizeof(p->last_error), &p->why);
 	p->failure = (struct row_failure){
-		.why = p->told,
+		.why = p->last_error,
 		.keep_posted = p->row.is_posted,
 		.forget_password = p->attempt.is_locked_out,
 	};
@@ -234,7 +236,7 @@ provision_release(struct flow *f)
 	free(p);
 }
 
-/* False: the project's name would be too long, or there is no memory. */
+/* False: there is no memory. */
 static bool
 provision_fill(struct provision *p, struct tenants *ts, const char *id)
 {
@@ -242,8 +244,7 @@ provision_fill(struct provision *p, struct tenants *ts, const char *id)
 
 	p->tenants = ts;
 	p->record = p->handle.record = record_new(slice_str(id));
-	if (!name_project(p->project_name, conf->environment, id))
-		return false;
+	name_project(p->project_name, conf->environment, id);
 	id_random(p->attempt_id, ATTEMPT_ID_LEN);
 	neon_ticket_init(&p->ticket, p->project_name);
 	p->claim = (struct row_claim){

@@ -59,6 +59,18 @@ row_seal_context(char out[TENANT_KEY_SIZE], const char *id)
 	snprintf(out, TENANT_KEY_SIZE, "tenant:%s", id);
 }
 
+/* The tenant's id is authenticated with the password: copied to another tenant's row, it does not
+ * open. */
+bool
+row_seal(const struct seal *seal, const struct tenant *t, struct buf *out)
+{
+	char context[TENANT_KEY_SIZE];
+
+	row_seal_context(context, t->id);
+	buf_reset(out);
+	return seal_encrypt(seal, slice_str(t->password), slice_str(context), out);
+}
+
 bool
 row_is_complete(const struct tenant_row *r)
 {
@@ -206,8 +218,8 @@ row_select(struct flow *f, struct catalog *c, const char *id, struct pg_result *
  * One statement decides between all workers and replicas: of two inserts Postgres lets one in,
  * and of two updates the second waits for the first and then sees its lease. Our own attempt id
  * passes too: when the answer to the first try was lost, the repeated one must not lock us out.
- * project_name, provider and region stay as they were first written: a row is never moved to a
- * project of another name because the configuration has changed.
+ * provider and region stay as they were first written, and project_name once there is a project: a
+ * row is never moved because the configuration has changed.
  */
 enum flow_rc
 row_claim(struct flow *f, struct catalog *c, const struct row_claim *claim, struct pg_result *out)
@@ -220,7 +232,9 @@ row_claim(struct flow *f, struct catalog *c, const struct row_claim *claim, stru
 		       "now() + $6::int * interval '1 millisecond', 'provisioning', 1) "
 		       "ON CONFLICT (tenant_id) DO UPDATE SET state = 'provisioning', "
 		       "attempt_id = excluded.attempt_id, lease_until = excluded.lease_until, "
-		       "attempts = t.attempts + 1, updated_at = now() "
+		       "attempts = t.attempts + 1, updated_at = now(), "
+		       "project_name = CASE WHEN t.project_id IS NULL THEN excluded.project_name "
+		       "ELSE t.project_name END "
 		       "WHERE (t.state = 'failed' AND coalesce(t.not_before <= now(), true)) "
 		       "OR (t.state = 'provisioning' AND "
 		       "(coalesce(t.lease_until < now(), true) OR t.attempt_id = "
@@ -274,8 +288,8 @@ row_save(struct flow *f, struct catalog *c, const struct tenant_row *r, const ch
 		.sql =
 		    "WITH t AS (UPDATE public.tenants SET project_id = $3, endpoint_id = $4, "
 		    "branch_id = $5, db_host = $6, db_port = $7::int, db_name = $8, db_user = $9, "
-		    "db_password_sealed = $10, db_sslmode = $11, posted_at = NULL, "
-		    "updated_at = now() WHERE tenant_id = $1 AND attempt_id = $2 "
+		    "db_password_sealed = $10, db_sslmode = $11, project_name = $12, "
+		    "posted_at = NULL, updated_at = now() WHERE tenant_id = $1 AND attempt_id = $2 "
 		    "AND state = 'provisioning' RETURNING project_id, tenant_id) "
 		    "INSERT INTO public.vector_databases (vector_db_id, user_id) "
 		    "SELECT project_id, tenant_id FROM t ON CONFLICT (user_id) "
@@ -283,8 +297,8 @@ row_save(struct flow *f, struct catalog *c, const struct tenant_row *r, const ch
 		.params = { PG_TEXT(t->id), PG_TEXT(r->attempt_id), PG_TEXT(r->project_id),
 		    PG_TEXT(text_or_null(r->endpoint_id)), PG_TEXT(text_or_null(r->branch_id)),
 		    PG_TEXT(t->host), PG_TEXT(port), PG_TEXT(t->dbname), PG_TEXT(t->user),
-		    PG_TEXT(sealed), PG_TEXT(t->sslmode) },
-		.param_count = 11,
+		    PG_TEXT(sealed), PG_TEXT(t->sslmode), PG_TEXT(r->project_name) },
+		.param_count = 12,
 	};
 
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(t->id), &q, out);
@@ -344,6 +358,25 @@ row_fail(struct flow *f, struct catalog *c, const struct tenant_row *r,
 	};
 
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);
+}
+
+/* Twice, four and eight times as long after what was of no use; anew after a day. */
+enum flow_rc
+row_recheck(struct flow *f, struct catalog *c, const char *id, const char *retry_ms,
+    struct pg_result *out)
+{
+	struct pg_query q = {
+		.sql = "UPDATE public.tenants SET rechecked_at = now(), rechecks = CASE "
+		       "WHEN rechecked_at > now() - interval '1 day' THEN rechecks + 1 ELSE 1 END "
+		       "WHERE tenant_id = $1 AND state = 'ready' AND provider = 'neon' "
+		       "AND project_id IS NOT NULL AND coalesce(rechecked_at + $2::int * "
+		       "power(2, greatest(0, least(rechecks, 4) - 1)) * interval '1 millisecond' "
+		       "<= now(), true) RETURNING " ROW_COLUMNS,
+		.params = { PG_TEXT(id), PG_TEXT(retry_ms) },
+		.param_count = 2,
+	};
+
+	return catalog_run(f, c, CATALOG_TENANTS, slice_str(id), &q, out);
 }
 
 enum flow_rc

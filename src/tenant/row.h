@@ -34,10 +34,10 @@ struct tenant_row {
 	bool is_posted;			     /* a creation was sent and its outcome is not known */
 	int refusals;			     /* of limits of the provider's, in a row */
 	int wait_s; /* when read: until an attempt may be made; then: what row_fail() writes */
-	char last_error[ERR_TOLD_SIZE]; /* for operators: a provider's or server's own words */
+	char last_error[512]; /* as row_error_write() made it */
 	/* not in the catalog: of this attempt */
 	bool is_new;	   /* it made the database */
-	bool has_slot;	   /* it has a slot among the creations (neon_ticket.h) */
+	const char *slot;  /* borrowed: its slot among the creations (neon_ticket.h); NULL: none */
 	unsigned calls;	   /* of Neon's API */
 	uint64_t made_at_us;	/* with is_new: when the creation was answered; monotonic */
 	uint64_t operations_us; /* with is_new: how long Neon's operations took */
@@ -52,6 +52,9 @@ bool row_read(const struct pg_result *, const char *id, const struct seal *, str
     struct err *);
 /* "tenant:<id>": what a password in the catalog is sealed to. */
 void row_seal_context(char out[TENANT_KEY_SIZE], const char *id);
+/* The tenant's password, sealed to its id, in place of what out holds; false when that is too
+ * small. */
+bool row_seal(const struct seal *, const struct tenant *, struct buf *out);
 
 /* Operations on the catalog; all strings are borrowed until the wait is over, *out is the caller's
  * to pg_clear(). They wake plainly: row_check() or catalog_check() look at the result. */
@@ -98,6 +101,28 @@ struct row_failure {
 };
 enum flow_rc row_fail(struct flow *, struct catalog *, const struct tenant_row *,
     const struct row_failure *, struct pg_result *) __attribute__((warn_unused_result));
+
+/* What the column last_error says of a failure: its detail, and on a second line its cause, which
+ * operators read and tenants never hear. */
+void row_error_write(char *out, size_t size, const struct err *);
+/* The same again as a failure. A text of one line, or none, is somebody else's: that is the cause,
+ * and the detail is `otherwise`. */
+void row_error_read(const char *last_error, enum err_code, const char *otherwise, struct err *);
+
+/*
+ * Of a ready tenant whose database refused the login (address.c). row_recheck(): one row, as
+ * row_read() takes it, when the provider may be asked for its address now; none when it was not
+ * retry_ms (decimal) ago yet, longer after each time that was of no use. Counted by this statement.
+ */
+enum flow_rc row_recheck(struct flow *, struct catalog *, const char *id, const char *retry_ms,
+    struct pg_result *) __attribute__((warn_unused_result));
+/* What the provider says now, if the row is still of that project. port and sealed: as row_save().
+ * No row changed: it is not. */
+enum flow_rc row_readdress(struct flow *, struct catalog *, const struct tenant_row *,
+    const char *port, const char *sealed, struct pg_result *) __attribute__((warn_unused_result));
+/* Why it was of no use: the column last_error of a row that is ready. */
+enum flow_rc row_note(struct flow *, struct catalog *, const char *id, const char *last_error,
+    struct pg_result *) __attribute__((warn_unused_result));
 
 /* FLOW_NEXT when the statement changed the row. ERR_PROVISIONING when another attempt has it,
  * ERR_CATALOG when the statement failed; what: for the log, "tenant ready". */

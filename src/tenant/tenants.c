@@ -47,6 +47,7 @@ tenants_conf_init(struct tenants_conf *conf)
 		.neon_timeout_us = 30 * 1000000ull,
 		.neon_requests_per_second = 10,
 		.neon_burst = 30,
+		.neon_address_retry_us = 30 * 1000000ull,
 	};
 }
 

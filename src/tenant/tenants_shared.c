@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/base/buf.h"
 #include "tenantgate/base/clock.h"
+#include "tenantgate/base/secret.h"
 
 struct tenants_shared *
 tenants_shared_new(const struct replicas *replicas)
@@ -19,6 +21,7 @@ tenants_shared_new(const struct replicas *replicas)
 	s->replicas = replicas;
 	TAILQ_INIT(&s->waiting);
 	TAILQ_INIT(&s->working);
+	s->lockouts = map_new(LOCKOUTS_MAX, free);
 	if (pthread_mutex_init(&s->mutex, NULL) != 0)
 		abort();
 	return s;
@@ -30,6 +33,7 @@ tenants_shared_free(struct tenants_shared *s)
 	if (s == NULL)
 		return;
 	pthread_mutex_destroy(&s->mutex);
+	map_free(s->lockouts);
 	free(s);
 }
 
@@ -192,4 +196,115 @@ shared_place_leave(struct tenants_shared *s, struct shared_place *p)
 	pthread_mutex_lock(&s->mutex);
 	place_unlink(s, p);
 	pthread_mutex_unlock(&s->mutex);
+}
+
+/* ---- tenants whose database refuses the login ---- */
+
+/* No password is kept for longer than it is of use. */
+static void
+address_digest(const struct tenant *t, char out[SHA256_HEX_SIZE])
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	buf_printf(&b, "%s\n%u\n%s\n%s\n%s", t->host, (unsigned)t->port, t->dbname, t->user,
+	    t->password);
+	sha256_hex(buf_view(&b), out);
+	buf_wipe(&b);
+	buf_free(&b);
+}
+
+/* The next three under the lock. What nearly every request asks is answered without it. */
+static void
+lockouts_count(struct tenants_shared *s)
+{
+	atomic_store(&s->lockout_count, (unsigned)map_count(s->lockouts));
+}
+
+static void
+lockout_put(struct tenants_shared *s, const char *id, const struct lockout *lockout)
+{
+	struct lockout *copy = xmalloc(sizeof(*copy));
+
+	*copy = *lockout;
+	if (!map_put(s->lockouts, slice_str(id), copy))
+		free(copy);
+	lockouts_count(s);
+}
+
+static struct lockout *
+lockout_of(struct tenants_shared *s, const char *id, const char *address)
+{
+	struct lockout *l = map_get(s->lockouts, slice_str(id));
+
+	if (l == NULL || clock_mono_us() >= l->until_us || strcmp(l->address, address) != 0)
+		return NULL;
+	return l;
+}
+
+static void
+lockout_fill(struct lockout *l, const struct tenant *t, const struct err *why, uint64_t us)
+{
+	address_digest(t, l->address);
+	l->until_us = clock_mono_us() + us;
+	l->why = *why;
+}
+
+bool
+shared_lockout_begin(struct tenants_shared *s, const struct tenant *t, const struct err *why,
+    uint64_t us)
+{
+	struct lockout l;
+	bool begins;
+
+	lockout_fill(&l, t, why, us);
+	pthread_mutex_lock(&s->mutex);
+	begins = lockout_of(s, t->id, l.address) == NULL;
+	if (begins)
+		lockout_put(s, t->id, &l);
+	pthread_mutex_unlock(&s->mutex);
+	return begins;
+}
+
+void
+shared_lockout_set(struct tenants_shared *s, const struct tenant *t, const struct err *why,
+    uint64_t us)
+{
+	struct lockout l;
+
+	lockout_fill(&l, t, why, us);
+	pthread_mutex_lock(&s->mutex);
+	lockout_put(s, t->id, &l);
+	pthread_mutex_unlock(&s->mutex);
+}
+
+void
+shared_lockout_end(struct tenants_shared *s, const char *id)
+{
+	pthread_mutex_lock(&s->mutex);
+	map_del(s->lockouts, slice_str(id));
+	lockouts_count(s);
+	pthread_mutex_unlock(&s->mutex);
+}
+
+bool
+shared_lockout(struct tenants_shared *s, const struct tenant *t, struct err *why)
+{
+	char address[SHA256_HEX_SIZE];
+	const struct lockout *l;
+	uint64_t now;
+
+	if (atomic_load(&s->lockout_count) == 0)
+		return false;
+	address_digest(t, address);
+	pthread_mutex_lock(&s->mutex);
+	now = clock_mono_us();
+	l = lockout_of(s, t->id, address);
+	if (l != NULL) {
+		*why = l->why;
+		if (why->retry_after == 0)
+			why->retry_after = (int)((l->until_us - now) / 1000000) + 1;
+	}
+	pthread_mutex_unlock(&s->mutex);
+	return l != NULL;
 }

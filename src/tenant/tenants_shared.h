@@ -14,6 +14,8 @@
 #include <sys/queue.h>
 
 #include "tenant/neon_pace.h"
+#include "tenantgate/base/digest.h"
+#include "tenantgate/base/map.h"
 #include "tenantgate/tenant.h"
 
 /* A creation's place in this process's queue: a member of its ticket, in one list at most. */
@@ -31,10 +33,21 @@ struct tenants_shared {
 	struct shared_places waiting; /* in order of arrival */
 	struct shared_places working;
 	unsigned waiting_count, working_count;
+	struct map *lockouts; /* owned: tenant id -> struct lockout */
 	/* not under the lock */
+	atomic_uint lockout_count;
+	atomic_uint address_checks; /* flows that ask for an address again (address.c) */
 	atomic_uint provisions; /* flows that provision, of all workers */
 	const struct replicas *replicas; /* borrowed; NULL: this is the only one */
 };
+
+/* A tenant whose database refuses the login. Of one address and password: another is not. */
+struct lockout {
+	char address[SHA256_HEX_SIZE]; /* their digest */
+	uint64_t until_us;	       /* monotonic */
+	struct err why;
+};
+#define LOCKOUTS_MAX 4096 /* the least asked for goes: its requests try a login */
 
 /* Live replicas when last heard of, at least 1. */
 unsigned shared_replicas(const struct tenants_shared *);
@@ -61,5 +74,15 @@ struct shared_look {
 struct shared_look shared_place_look(struct tenants_shared *, struct shared_place *,
     unsigned slots);
 void shared_place_leave(struct tenants_shared *, struct shared_place *); /* idempotent */
+
+/* For whoever finds out what is the matter. False when somebody is at it, or has found it. */
+bool shared_lockout_begin(struct tenants_shared *, const struct tenant *, const struct err *why,
+    uint64_t us);
+/* What it was: in place of what the beginning said. */
+void shared_lockout_set(struct tenants_shared *, const struct tenant *, const struct err *why,
+    uint64_t us);
+void shared_lockout_end(struct tenants_shared *, const char *id); /* idempotent */
+/* False when there is none of this address, or its time is over; else why, with a retry_after. */
+bool shared_lockout(struct tenants_shared *, const struct tenant *, struct err *why);
 
 #endif

@@ -21,7 +21,7 @@ projects_of(struct tenant_fixture *h, const char *id)
 {
 	return strtol(tenant_fixture_sql(h, h->admin,
 			  "SELECT count(*) FROM neon_standin.projects "
-			  "WHERE name = 'tg-%s-%s' AND state <> 'gone'",
+			  "WHERE name ~ '^tg-%s-%s(-[0-9a-f]{24})?$' AND state <> 'gone'",
 			  h->catalog_name, id),
 	    NULL, 10);
 }

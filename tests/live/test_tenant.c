@@ -223,7 +223,7 @@ a_project_that_is_gone_is_made_again(void **state)
 	contacts_until_ready(&tenant_fixture, "gone");
 	tenant_fixture_sql(&tenant_fixture, tenant_fixture.admin,
 	    "UPDATE neon_standin.projects SET state = 'gone' "
-	    "WHERE name = 'tg-%s-gone'",
+	    "WHERE name LIKE 'tg-%s-gone-%%'",
 	    tenant_fixture.catalog_name);
 	tenant_fixture_sql(&tenant_fixture, tenant_fixture.catalog,
 	    "UPDATE public.tenants SET state = 'failed' WHERE tenant_id = 'gone'");

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "tenant/neon_read.h"
 
 #define PARAMETERS \
@@ -139,14 +141,15 @@ page(const char *text, struct neon_inventory *inv)
 {
 	json_t *o = parsed(text);
 	struct err err = { 0 };
-	bool fine = neon_read_page(o, "tg-x", inv, &err);
+	const struct neon_names names = { .name = "tg-x-d1", .old_name = "tg-x" };
+	bool fine = neon_read_page(o, &names, inv, &err);
 
 	json_decref(o);
 	return fine;
 }
 
 static void
-only_the_very_name_counts_and_the_oldest_is_taken(void **state)
+only_the_very_names_count(void **state)
 {
 	struct neon_inventory inv = { 0 };
 
@@ -160,12 +163,69 @@ only_the_very_name_counts_and_the_oldest_is_taken(void **state)
 	assert_int_equal(inv.page_length, 3);
 	assert_string_equal(inv.cursor, "c1");
 	assert_true(
-	    page("{\"projects\":[{\"id\":\"p3\",\"name\":\"tg-x\","
+	    page("{\"projects\":[{\"id\":\"p3\",\"name\":\"tg-x-d1\","
 		 "\"created_at\":\"2026-01-01T00:00:00Z\"}],\"unavailable_project_ids\":[]}",
 		&inv));
 	assert_int_equal(inv.hits, 2);
-	assert_string_equal(inv.oldest_id, "p3");
+	assert_string_equal(inv.hit[0].id, "p2");
+	assert_true(inv.hit[0].has_old_name);
+	assert_string_equal(inv.hit[1].id, "p3");
+	assert_false(inv.hit[1].has_old_name);
 	assert_string_equal(inv.cursor, "");
+}
+
+static void
+more_hits_than_there_is_room_for_are_counted(void **state)
+{
+	struct neon_inventory inv = { 0 };
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < NEON_HITS_MAX + 2; i++)
+		assert_true(page("{\"projects\":[{\"id\":\"p\",\"name\":\"tg-x\"}]}", &inv));
+	assert_int_equal(inv.hits, NEON_HITS_MAX + 2);
+}
+
+#define NOTE(branch, fields) "\"" branch "\":{\"value\":{" fields "}}"
+#define OF(tenant)	     "\"tenantgate_tenant\":\"" tenant "\""
+#define IN(environment)	     ",\"tenantgate_environment\":\"" environment "\""
+
+/* With the old name, which says the environment, and with the new. */
+static const struct {
+	const char *notes;
+	enum neon_owner old_name, new_name;
+} owners[] = {
+	{ "", OWNER_UNTOLD, OWNER_UNTOLD },
+	{ NOTE("br-1", OF("acme") IN("prod")), OWNER_OURS, OWNER_OURS },
+	{ NOTE("br-1", OF("acme")), OWNER_OURS, OWNER_UNTOLD },
+	{ NOTE("br-1", OF("acme") IN("prod-eu")), OWNER_ANOTHER, OWNER_ANOTHER },
+	{ NOTE("br-1", OF("eu-acme") IN("prod")), OWNER_ANOTHER, OWNER_ANOTHER },
+	{ NOTE("br-1", OF("acme2")), OWNER_ANOTHER, OWNER_ANOTHER },
+	{ NOTE("br-1", "\"tenantgate_environment\":\"prod\""), OWNER_UNTOLD, OWNER_UNTOLD },
+	{ NOTE("br-1", "\"tenantgate_tenant\":7"), OWNER_UNTOLD, OWNER_UNTOLD },
+	{ NOTE("br-1", "") "," NOTE("br-2", OF("acme") IN("prod")), OWNER_OURS, OWNER_OURS },
+	{ NOTE("br-1", OF("acme") IN("prod")) "," NOTE("br-2", OF("b") IN("prod")), OWNER_ANOTHER,
+	    OWNER_ANOTHER },
+};
+
+static void
+a_project_is_whose_its_annotations_say(void **state)
+{
+	char text[400];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(owners) / sizeof(owners[0]); i++) {
+		json_t *o;
+
+		snprintf(text, sizeof(text), "{\"branches\":[],\"annotations\":{%s}}",
+		    owners[i].notes);
+		o = parsed(text);
+		assert_int_equal(neon_read_owner(o, "prod", "acme", true), owners[i].old_name);
+		assert_int_equal(neon_read_owner(o, "prod", "acme", false), owners[i].new_name);
+		json_decref(o);
+	}
+	assert_int_equal(neon_read_owner(NULL, "prod", "acme", true), OWNER_UNTOLD);
 }
 
 static void
@@ -257,7 +317,9 @@ main(void)
 		cmocka_unit_test(strange_creations_are_refused),
 		cmocka_unit_test(an_unknown_parameter_does_not_stop_an_adoption),
 		cmocka_unit_test(strange_uris_are_refused),
-		cmocka_unit_test(only_the_very_name_counts_and_the_oldest_is_taken),
+		cmocka_unit_test(only_the_very_names_count),
+		cmocka_unit_test(more_hits_than_there_is_room_for_are_counted),
+		cmocka_unit_test(a_project_is_whose_its_annotations_say),
 		cmocka_unit_test(a_partial_inventory_is_none),
 		cmocka_unit_test(operations_are_counted),
 		cmocka_unit_test(operations_tell_how_long_they_took),

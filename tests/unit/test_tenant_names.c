@@ -14,20 +14,56 @@
 static void
 projects_are_named_after_tenants(void **state)
 {
-	char name[PROJECT_NAME_SIZE], environment[160], tenant[129];
+	char name[PROJECT_NAME_SIZE], old[PROJECT_NAME_SIZE], stem[PROJECT_NAME_SIZE];
 
 	(void)state;
-	assert_true(name_project(name, "prod", "org_1:a@b.c-d"));
-	assert_string_equal(name, "tg-prod-org_1:a@b.c-d");
+	name_project(name, "prod", "org_1:a@b.c-d");
+	assert_string_equal(name, "tg-prod-org_1:a@b.c-d-e04594a59f2fc4a1707c9b82");
+	name_project_old(old, "prod", "org_1:a@b.c-d");
+	assert_string_equal(old, "tg-prod-org_1:a@b.c-d");
+	name_project_stem(stem, "prod", "org_1:a@b.c-d");
+	assert_string_equal(stem, old);
+}
+
+/* Both begin with the stem, which is what is searched for. */
+static void
+a_long_name_is_cut_before_its_digest(void **state)
+{
+	char name[PROJECT_NAME_SIZE], other[PROJECT_NAME_SIZE], old[PROJECT_NAME_SIZE],
+	    stem[PROJECT_NAME_SIZE], environment[ENVIRONMENT_MAX + 1], tenant[129];
+
+	(void)state;
 	memset(environment, 'e', sizeof(environment));
 	memset(tenant, 't', sizeof(tenant));
-	tenant[128] = '\0';
-	environment[124] = '\0';
-	assert_true(name_project(name, environment, tenant));
+	tenant[128] = environment[ENVIRONMENT_MAX] = '\0';
+	name_project(name, environment, tenant);
 	assert_int_equal(strlen(name), 256);
-	environment[124] = 'e';
-	environment[125] = '\0';
-	assert_false(name_project(name, environment, tenant));
+	name_project_old(old, environment, tenant);
+	assert_int_equal(strlen(old), 232);
+	name_project_stem(stem, environment, tenant);
+	assert_int_equal(strncmp(name, stem, strlen(stem)), 0);
+	assert_int_equal(strncmp(old, stem, strlen(stem)), 0);
+	tenant[127] = 'u';
+	name_project(other, environment, tenant);
+	assert_string_not_equal(other, name);
+}
+
+/* One letter moved over the border, and an id that another's digest was put into. */
+static void
+no_two_tenants_have_one_project_name(void **state)
+{
+	char a[PROJECT_NAME_SIZE], b[PROJECT_NAME_SIZE];
+
+	(void)state;
+	name_project(a, "prod", "eu-acme");
+	name_project(b, "prod-eu", "acme");
+	assert_string_not_equal(a, b);
+	name_project_old(a, "prod", "eu-acme");
+	name_project_old(b, "prod-eu", "acme");
+	assert_string_equal(a, b);
+	name_project(a, "prod", "acme");
+	name_project(b, "prod", a + strlen("tg-prod-"));
+	assert_string_not_equal(a, b);
 }
 
 static void
@@ -79,6 +115,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(projects_are_named_after_tenants),
+		cmocka_unit_test(a_long_name_is_cut_before_its_digest),
+		cmocka_unit_test(no_two_tenants_have_one_project_name),
 		cmocka_unit_test(roles_need_no_quoting),
 		cmocka_unit_test(names_from_outside_are_checked),
 		cmocka_unit_test(query_values_are_encoded),

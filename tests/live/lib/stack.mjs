@@ -133,11 +133,13 @@ export class Stack {
 			throw new Error(`knobs: ${answer.status} ${answer.body}`);
 	}
 
-	// Projects of that name, as Neon's own list has them.
+	// A tenant's projects, as Neon's own list has them; name: without the digest at its end, which
+	// those of the first releases do not have.
 	async projects(name) {
 		const answer = await this.neon.client.get(`/api/v2/projects?limit=400&search=${name}`,
 			{ headers: { authorization: `Bearer ${this.neonKey}` } });
-		return answer.json.projects.filter((p) => p.name === name);
+		return answer.json.projects.filter((p) => p.name === name ||
+			(p.name.startsWith(`${name}-`) && /^[0-9a-f]{24}$/.test(p.name.slice(name.length + 1))));
 	}
 
 	async modelStats() {
