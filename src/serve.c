@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "notify.h"
+#include "startup.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
@@ -37,87 +38,6 @@ struct service {
 	unsigned	count;
 	_Atomic int	exit_status;	/* written by the first worker too */
 };
-
-/* ---- the catalog's schema, brought up to date, and the secret of the keys' tags, read, while the
- * listeners are open ---- */
-/* In an arena of its own, which it frees. On the first worker. */
-struct startup {
-	struct flow	flow;		/* first */
-	struct service	*service;	/* borrowed: serve()'s */
-};
-
-static flow_step_fn startup_migrate, startup_ready, startup_key_tags;
-static flow_end_fn startup_end;
-static flow_release_fn startup_release;
-
-static const struct flow_step startup_steps[] = {
-	{ "migrate", startup_migrate },
-	{ "ready", startup_ready },
-	{ "key_tags", startup_key_tags },
-	{ NULL, NULL },
-};
-
-static const struct flow_kind startup_kind = { "migrate", startup_steps, startup_end,
-	startup_release };
-
-static enum flow_rc
-startup_migrate(struct flow *f)
-{
-	return catalog_migrate(f,
-	    (FLOW_OF(f, struct startup, &startup_kind))->service->process.catalog);
-}
-
-/* The tags' secret is not waited for: without it all is served, only invented keys cost more. */
-static enum flow_rc
-startup_ready(struct flow *f)
-{
-	struct service *s = (FLOW_OF(f, struct startup, &startup_kind))->service;
-	enum api_phase starting = API_STARTING;
-
-	/* Not when a drain has begun meanwhile. */
-	atomic_compare_exchange_strong(&s->process.shared.phase, &starting, API_SERVING);
-	log_event(LOG_NOTICE, "serve.ready", NULL, "The catalog is up to date.");
-	return FLOW_NEXT;
-}
-
-static enum flow_rc
-startup_key_tags(struct flow *f)
-{
-	struct process *process = &(FLOW_OF(f, struct startup, &startup_kind))->service->process;
-
-	return key_tags_load(f, process->key_tags, process->catalog);
-}
-
-/* On a worker's thread, so the process is ended by a signal to the main thread. Without a catalog
- * catalog_migrate() tries again for ever: what fails here stays broken (a schema of a newer
- * build). */
-static void
-startup_end(struct flow *f, const struct err *err)
-{
-	struct service *s = (FLOW_OF(f, struct startup, &startup_kind))->service;
-
-	if (!err_is(err) || err->code == ERR_SHUTDOWN)
-		return;
-	log_event(LOG_ERR, "serve.catalog", NULL, "%s", err->detail);
-	atomic_store(&s->exit_status, 1);
-	kill(getpid(), SIGQUIT);
-}
-
-static void
-startup_release(struct flow *f)
-{
-	arena_free(f->arena);
-}
-
-static void
-startup_begin(struct worker_context *ctx, void *arg)
-{
-	struct arena *arena = arena_new(1u << 20);
-	struct startup *m = arena_first(arena, sizeof(*m));
-
-	m->service = arg;
-	flow_start(&m->flow, &startup_kind, ctx->worker, arena);
-}
 
 /* ---- opening ---- */
 static void
@@ -382,7 +302,7 @@ serve(const struct conf *conf)
 	signals_block(&set);
 	if (process_open(&s.process, conf, &err) && contexts_open(&s, &err)) {
 		report_listening(&s);
-		worker_call(&s.contexts[0], startup_begin, &s);
+		worker_call(&s.contexts[0], startup_begin, &s.exit_status);
 		serve_until_signal(&s, &set);
 	} else {
 		log_event(LOG_ERR, "serve.start", NULL, "%s", err.detail);
