@@ -6,7 +6,7 @@
  *	     \_______________________________________QUIT____________________/
  *
  * What always holds:
- *  - The phase is moved in this file alone. Forward only: the catalog coming late does not turn a
+ *  - The phase is moved in this file, and to serving in startup.c. Forward only: the catalog coming late does not turn a
  *    drain back into serving.
  *  - Workers listen while starting, so that a load balancer can ask /readyz (503 until serving);
  *    requests that need the catalog get 503 until it was reached.
