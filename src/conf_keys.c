@@ -147,9 +147,9 @@ const struct conf_key conf_keys[] = {
 	DURATION("catalog_connect_timeout", catalog.connect_timeout_us, "5s", 10 * MS, 60 * SECONDS,
 	    "How long connecting to the catalog may take."),
 	SECRET("seal_keys", seal_keys, "${TENANTGATE_SEAL_KEYS}", CONF_EMPTY_REFUSED,
-	    "64 hex digits (openssl rand -hex 32) that seal stored secrets; others after a comma are "
-	    "for reading. To replace a key, restart all replicas with `old,new`, then `new,old`, "
-	    "then `new`."),
+	    "64 hex digits (openssl rand -hex 32) that seal stored secrets; others after a comma "
+	    "are for reading. To replace a key, restart all replicas with `old,new`, then "
+	    "`new,old`, then `new`."),
 
 	GROUP("Redis: shared counters and a shared cache; without it, one replica only"),
 	URL("redis_url", redis.url, "", CONF_EMPTY_ALLOWED, "redis rediss",

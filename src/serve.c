@@ -6,8 +6,8 @@
  *	     \_______________________________________QUIT____________________/
  *
  * What always holds:
- *  - The phase is moved in this file, and to serving in startup.c. Forward only: the catalog coming late does not turn a
- *    drain back into serving.
+ *  - The phase is moved in this file, and to serving in startup.c. Forward only: the catalog coming
+ *    late does not turn a drain back into serving.
  *  - Workers listen while starting, so that a load balancer can ask /readyz (503 until serving);
  *    requests that need the catalog get 503 until it was reached.
  *  - The main thread touches nothing that a worker owns: it waits for signals, and runs functions

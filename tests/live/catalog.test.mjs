@@ -13,6 +13,7 @@ before(async () => {
 	await stack.surroundings({ neon: false, redis: false });
 	bouncer = await stack.pgbouncer();
 	await stack.sql("create role weak login password 'weak'");
+	await stack.sql("create role asleep nologin password 'x'");
 	await stack.sql('create database closed');
 	await stack.sql('revoke connect on database closed from public');
 });
@@ -89,6 +90,8 @@ const refusals = () => {
 		...both('a role that is not there', /Correct the user/, 'catalog', 'nobody', 'x'),
 		...both('a database that is not there', /does not exist\. Create/,
 			`no_such_${++invented}`),
+		{ what: 'a role that may not log in', said: /not permitted to log in\. See whether/,
+			url: direct('catalog', 'asleep', 'x') },
 		{ what: 'no permission to connect', said: /permission denied.*Grant/,
 			url: direct('closed', 'weak', 'weak') },
 		{ what: 'no permission to make tables', said: /permission denied for schema/,
