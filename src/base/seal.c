@@ -253,6 +253,15 @@ seal_prefix(const struct seal *s, char out[SEAL_PREFIX_LEN + 1])
 }
 
 bool
+seal_prefix_of(const struct seal *s, size_t n, char out[SEAL_PREFIX_LEN + 1])
+{
+	if (n >= s->nkeys)
+		return false;
+	seal_key_prefix(&s->keys[n], out);
+	return true;
+}
+
+bool
 seal_knows(const struct seal *s, struct slice sealed)
 {
 	char prefix[SEAL_PREFIX_LEN + 1];

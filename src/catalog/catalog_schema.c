@@ -97,9 +97,40 @@ static const char tenants_not_before[] = "ALTER TABLE public.tenants"
 					 "	ADD COLUMN not_before timestamptz,"
 					 "	ADD COLUMN refusals int NOT NULL DEFAULT 0;";
 
+/*
+ * installation: one row, the environment that this catalog is of (tenant/installation.c). Where all
+ * tenants' projects have the name that one environment gave them ("tg-<environment>-<tenant>"), it
+ * is that one's already: whoever is started first after the migration must not get it by mistake.
+ * tenants.rechecked_at, rechecks: when the provider was last asked again for the address of a
+ * database that refused the login, and how often that was of no use (tenant/address.c).
+ */
+static const char installation[] =
+    "CREATE TABLE public.installation ("
+    "	only_row bool PRIMARY KEY DEFAULT true CHECK (only_row),"
+    "	environment text NOT NULL,"
+    "	claimed_at timestamptz NOT NULL DEFAULT now());"
+    "INSERT INTO public.installation (environment) SELECT min(environment) FROM ("
+    "	SELECT CASE WHEN left(project_name, 3) = 'tg-' AND"
+    "	    right(project_name, length(tenant_id) + 1) = '-' || tenant_id"
+    "	    THEN nullif(substr(project_name, 4,"
+    "		greatest(0, length(project_name) - length(tenant_id) - 4)), '') END"
+    "	AS environment FROM public.tenants) AS made"
+    "	HAVING count(*) = count(environment) AND count(DISTINCT environment) = 1;"
+    "ALTER TABLE public.tenants"
+    "	ADD COLUMN rechecked_at timestamptz,"
+    "	ADD COLUMN rechecks int NOT NULL DEFAULT 0;";
+
+/* The prefixes (seal.h) of keys that are in seal_keys for reading, so that another may become the
+ * first: tenant/reseal.c. */
+static const char seal_readers[] = "CREATE TABLE public.seal_readers ("
+				   "	prefix text PRIMARY KEY,"
+				   "	announced_at timestamptz NOT NULL DEFAULT now());";
+
 const struct schema_script schema_scripts[] = {
 	{ 1, "users, vector_databases, documents, tenants, api_keys", first_tables },
 	{ 2, "key_tag_secret", key_tag_secret },
 	{ 3, "tenants.not_before, tenants.refusals", tenants_not_before },
+	{ 4, "installation, tenants.rechecked_at, tenants.rechecks", installation },
+	{ 5, "seal_readers", seal_readers },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

@@ -2,14 +2,19 @@
 /*
  * reseal: whether seal_keys opens what the catalog holds, and how one key replaces another.
  *
- *	[look] --> [judge] --> [batch] --> [seal] --> [saved] --> done when no row is left
- *	  ^           |           ^                      |
- *	  +-- sleep <-+-----------+----------------------+  the catalog is away, or there are more
+ *	[look] -> [judge] -> [announced] -> [batch] -> [seal] -> [saved] -> done, when none is left
+ *	  ^          |            |            ^                    |
+ *	  +- sleep <-+------------+------------+--------------------+
+ *
+ * It sleeps when the catalog is away, and goes back to [batch] while there are more rows.
  *
  * [look] takes one password of each key that sealed any, and opens it. Where none of their keys is
  * among ours, seal_keys is wrong: the start fails, before a tenant is made that no other replica
  * can open. Then all rows that the first key did not seal are sealed anew with it, so that the
- * other keys can be left out.
+ * other keys can be left out; but only when all replicas can read what it seals. That is known from
+ * public.seal_readers: a replica notes there which keys it has for reading only, and takes from it
+ * those that it does not have. So a key that became the first without that step seals what is new,
+ * and replicas without it go on reading the rest.
  *
  * A password is replaced only where the row still holds the one that was opened: replicas may do
  * this together, and a tenant may be provisioned meanwhile.
@@ -48,12 +53,14 @@ struct reseal {
 	unsigned tries; /* that did not reach the catalog */
 };
 
-static flow_step_fn reseal_look, reseal_judge, reseal_batch, reseal_seal, reseal_saved;
+static flow_step_fn reseal_look, reseal_judge, reseal_announced, reseal_batch, reseal_seal,
+    reseal_saved;
 static flow_release_fn reseal_release;
 
 static const struct flow_step reseal_steps[] = {
 	{ "look", reseal_look },
 	{ "judge", reseal_judge },
+	{ "announced", reseal_announced },
 	{ "batch", reseal_batch },
 	{ "seal", reseal_seal },
 	{ "saved", reseal_saved },
@@ -90,6 +97,8 @@ reseal_look(struct flow *f)
 		    "ORDER BY left(db_password_sealed, 10), updated_at DESC LIMIT 100",
 	};
 
+	if (r->is_watching)
+		return flow_goto(f, reseal_batch);
 	return catalog_run(f, r->catalog, CATALOG_TENANTS, HOLDER, &q, &r->result);
 }
 
@@ -129,6 +138,29 @@ reseal_judge_row(const struct reseal *r, unsigned row)
 	return known;
 }
 
+/* In one statement, whose SELECT sees the table as it was before: the first key's row. Prefixes
+ * have no commas. */
+static enum flow_rc
+reseal_announce(struct reseal *r)
+{
+	char prefix[SEAL_PREFIX_LEN + 1];
+	struct pg_query q = {
+		.sql = "WITH gone AS (DELETE FROM public.seal_readers "
+		       "WHERE prefix <> ALL (string_to_array($1, ','))), "
+		       "here AS (INSERT INTO public.seal_readers (prefix) "
+		       "SELECT DISTINCT unnest((string_to_array($1, ','))[2:]) "
+		       "ON CONFLICT DO NOTHING) "
+		       "SELECT 1 FROM public.seal_readers WHERE prefix = split_part($1, ',', 1)",
+		.param_count = 1,
+	};
+
+	buf_reset(&r->rows);
+	for (size_t i = 0; seal_prefix_of(r->seal, i, prefix); i++)
+		buf_printf(&r->rows, "%s%s", i > 0 ? "," : "", prefix);
+	q.params[0] = PG_TEXT(r->rows.data);
+	return catalog_run(&r->flow, r->catalog, CATALOG_TENANTS, HOLDER, &q, &r->result);
+}
+
 static enum flow_rc
 reseal_judge(struct flow *f)
 {
@@ -146,7 +178,34 @@ reseal_judge(struct flow *f)
 		    "for "
 		    "instance): they were sealed with another key. Add that key to seal_keys.",
 		    pg_text(&r->result, 0, 0));
-	return FLOW_NEXT;
+	return reseal_announce(r);
+}
+
+/* A catalog that takes no writes, or none of ours: what it holds stays as it is. */
+static bool
+writes_are_refused(const struct pg_result *result)
+{
+	return result->status == PG_SQL_ERROR &&
+	    (strcmp(result->failure.sqlstate, "25006") == 0 ||
+		strcmp(result->failure.sqlstate, "42501") == 0);
+}
+
+/* Nothing is to be sealed anew unless the first key was announced before. */
+static enum flow_rc
+reseal_announced(struct flow *f)
+{
+	struct reseal *r = FLOW_OF(f, struct reseal, &reseal_kind);
+
+	if (writes_are_refused(&r->result)) {
+		log_event(LOG_WARNING, "tenant.seal_kept", NULL,
+		    "The catalog takes no writes, so its passwords stay as they are sealed: %s. "
+		    "Keep all keys in seal_keys.",
+		    r->result.failure.message);
+		return FLOW_DONE;
+	}
+	if (r->result.status != PG_OK)
+		return reseal_retry(r);
+	return pg_rows(&r->result) > 0 ? FLOW_NEXT : FLOW_DONE;
 }
 
 /* ---- sealing anew ---- */
@@ -245,21 +304,13 @@ reseal_seal(struct flow *f)
 	return reseal_save(r);
 }
 
-/* A catalog that takes no writes, or not ours: what it holds is readable, and stays as it is. */
 static enum flow_rc
 reseal_saved(struct flow *f)
 {
 	struct reseal *r = FLOW_OF(f, struct reseal, &reseal_kind);
-	const char *sqlstate = r->result.failure.sqlstate;
 
-	if (r->result.status == PG_SQL_ERROR &&
-	    (strcmp(sqlstate, "25006") == 0 || strcmp(sqlstate, "42501") == 0)) {
-		log_event(LOG_WARNING, "tenant.seal_kept", NULL,
-		    "The catalog takes no writes, so its passwords stay sealed with an older key: "
-		    "%s. Keep that key in seal_keys.",
-		    r->result.failure.message);
+	if (writes_are_refused(&r->result))
 		return reseal_finish(r);
-	}
 	if (r->result.status != PG_OK)
 		return reseal_retry(r);
 	r->resealed += pg_changed(&r->result);

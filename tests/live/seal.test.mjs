@@ -97,6 +97,32 @@ test('old; old,new; new,old; new: no request fails, on either replica of a step'
 	await before.program.stop();
 });
 
+test('a key that becomes the first unannounced: what is sealed stays, other replicas go on',
+	async () => {
+		await stack.sql('create database jump');
+		const place = { catalog_url: stack.pg.url('jump'), redis_url: '' };
+		const THIRD = key();
+		const shared = serviceKey;
+		serviceKey = null;
+		const gate = await replica(OLD, place);
+		await makes(gate, 'e-1');
+		// Announced, but then a replica starts that cannot read it: no longer.
+		await (await replica(`${OLD},${NEW}`, place)).program.stop();
+		await (await replica(OLD, place)).program.stop();
+		const rows = await sealed('jump');
+		for (const first of [NEW, THIRD]) {
+			const jumped = await replica(`${first},${OLD}`, place);
+			await finds(jumped, 'e-1');
+			await finds(gate, 'e-1');
+			assert.deepEqual(await sealed('jump'), rows);
+			await jumped.program.stop();
+		}
+		const got = await refused(NEW, place);
+		assert.equal(got.code, 1, got.text);
+		await gate.program.stop();
+		serviceKey = shared;
+	});
+
 test('hundreds of rows, and one that is spoiled: all others are sealed anew before it is ready',
 	async () => {
 		await stack.sql('create database many');
@@ -111,6 +137,7 @@ test('hundreds of rows, and one that is spoiled: all others are sealed anew befo
 			"select 'd-' || i, 'postgres', 'failed', 'p', t.db_password_sealed " +
 			"from generate_series(1, 333) i, tenants t where t.tenant_id = 'c-1'", 'many');
 		const was = (await sealed('many'))['c-1'];
+		await (await replica(`${OLD},${NEW}`, { catalog_url, redis_url: '' })).program.stop();
 		const next = await replica(`${NEW},${OLD}`, { catalog_url, redis_url: '' });
 		const rows = await sealed('many');
 		assert.notEqual(rows['c-1'], was);

@@ -191,6 +191,9 @@ the_prefix_tells_which_key_sealed(void **state)
 	assert_true(slice_starts(buf_view(&sealed), of_old));
 	assert_true(seal_knows(both, buf_view(&sealed)));
 	assert_false(seal_knows(both, slice_str("tgs1.")));
+	assert_true(seal_prefix_of(both, 1, of_new));
+	assert_string_equal(of_new, of_old);
+	assert_false(seal_prefix_of(both, 2, of_new));
 	buf_free(&sealed);
 	seal_free(old);
 	seal_free(both);
