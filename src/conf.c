@@ -64,14 +64,24 @@ place_of_key(const struct conf_reading *r, const char *path, const char *name)
 	return (struct conf_place){ path, 0 };
 }
 
-/* Unless ok: an error at the key's place. The predicate goes on after the key's name. */
+static bool
+key_was_refused(const struct conf_reading *r, const char *name)
+{
+	for (unsigned i = 0; i < conf_key_count; i++)
+		if (conf_keys[i].type != CONF_GROUP && strcmp(conf_keys[i].name, name) == 0)
+			return r->refused[i];
+	return false;
+}
+
+/* Unless ok: an error at the key's place. The predicate goes on after the key's name. A value that
+ * was refused has its reason already: what stands in its place says nothing. */
 static void
 conf_check(struct conf_reading *r, const char *path, bool ok, const char *name,
     const char *predicate)
 {
 	struct conf_place at = place_of_key(r, path, name);
 
-	if (!ok)
+	if (!ok && !key_was_refused(r, name))
 		conf_error(r, &at, "%s %s", name, predicate);
 }
 

@@ -125,8 +125,8 @@ set_key(struct conf_reading *r, const struct conf_place *at, const struct conf_k
 	*seen = *at;
 	value_init(&value);
 	value_init(&literal);
-	if (get_value(r, at, k, text, &value, &literal))
-		conf_store(r, at, k, slice_trim(buf_view(&value)));
+	r->refused[k - conf_keys] = !get_value(r, at, k, text, &value, &literal) ||
+	    !conf_store(r, at, k, slice_trim(buf_view(&value)));
 	buf_wipe(&value);
 	buf_wipe(&literal);
 }

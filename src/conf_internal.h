@@ -76,6 +76,7 @@ struct conf_reading {
 	struct conf		*conf;
 	struct buf		*errors;
 	struct conf_place	 seen[CONF_KEYS_MAX];	/* where set, by index in conf_keys */
+	bool			 refused[CONF_KEYS_MAX];	/* its value was, with a reason */
 	unsigned		 depth;			/* of %include */
 	bool			 public;		/* others may read this file */
 };

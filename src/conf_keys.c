@@ -166,8 +166,9 @@ const struct conf_key conf_keys[] = {
 	    "Certificates to trust for the catalog's server; empty for the URL's sslrootcert, or "
 	    "the system's."),
 	SECRET("seal_keys", seal_keys, "${TENANTGATE_SEAL_KEYS}", CONF_EMPTY_REFUSED,
-	    "64 hex digits (openssl rand -hex 32) that seal stored secrets; older keys after a "
-	    "comma."),
+	    "64 hex digits (openssl rand -hex 32) that seal stored secrets; others after a comma "
+	    "are for reading. To replace a key, restart all replicas with `old,new`, then "
+	    "`new,old`, then `new`."),
 
 	GROUP("Redis: shared counters and a shared cache; without it, one replica only"),
 	URL("redis_url", redis.url, "", CONF_EMPTY_ALLOWED, "redis rediss",

@@ -11,9 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tenantgate/base/clock.h"
 #include "tenantgate/base/secret.h"
 
-#define KEY_DEADLINE_US	(30 * 1000000ull)	/* catalog_migrate() would try for ever */
+#define CATALOG_WAIT_US	(20 * 1000000ull)	/* for a catalog that cannot be reached */
+#define CREATE_DEADLINE_US	(30 * 1000000ull)	/* once it was reached */
+#define END_GRACE_US	(2 * 1000000ull)	/* for aborted flows */
 #define NO_LOOP		"No event loop could be set up. Raise the limit of open files."
 
 const char key_usage[] =
@@ -51,7 +54,8 @@ static const struct flow_kind key_kind = { "key", key_steps, key_end, NULL };
 static enum flow_rc
 key_migrate(struct flow *f)
 {
-	return catalog_migrate(f, (FLOW_OF(f, struct key_job, &key_kind))->catalog);
+	return catalog_migrate_within(f, (FLOW_OF(f, struct key_job, &key_kind))->catalog,
+	    CATALOG_WAIT_US);
 }
 
 static enum flow_rc
@@ -59,6 +63,7 @@ key_job_create(struct flow *f)
 {
 	struct key_job *k = FLOW_OF(f, struct key_job, &key_kind);
 
+	flow_deadline(f, CREATE_DEADLINE_US);
 	return auth_key_create(f, k->catalog, k->options->kind, k->options->tenant,
 	    k->options->note, k->text);
 }
@@ -70,6 +75,19 @@ key_end(struct flow *f, const struct err *err)
 
 	k->err = *err;
 	k->done = true;
+}
+
+/* Flows of the pool may be under way still (a reset, a login that nobody waits for), and they must
+ * not outlive it. */
+static void
+key_end_flows(struct worker *w)
+{
+	uint64_t until = clock_mono_us() + END_GRACE_US;
+
+	while (flow_count(w) > 0 && clock_mono_us() < until) {
+		flow_abort_all(w, ERR_SHUTDOWN, "The command has ended. Run it again.");
+		worker_turn(w, 10);
+	}
 }
 
 /* Turns the loop until the flow has ended. The names of the catalog's host are asked of the servers
@@ -86,9 +104,9 @@ key_run(struct worker *w, struct catalog *catalog, struct key_job *k)
 	catalog_attach(catalog, w, dns);
 	k->catalog = catalog;
 	flow_start(&k->flow, &key_kind, w, k->flow.arena);
-	flow_deadline(&k->flow, KEY_DEADLINE_US);
 	while (!k->done)
 		worker_turn(w, 50);
+	key_end_flows(w);
 	catalog_detach(catalog, w);
 	dns_close(dns);
 }

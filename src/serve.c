@@ -6,8 +6,8 @@
  *	     \_______________________________________QUIT____________________/
  *
  * What always holds:
- *  - The phase is moved in this file alone. Forward only: the catalog coming late does not turn a
- *    drain back into serving.
+ *  - The phase is moved in this file, and to serving in startup.c. Forward only: the catalog coming
+ *    late does not turn a drain back into serving.
  *  - Workers listen while starting, so that a load balancer can ask /readyz (503 until serving);
  *    requests that need the catalog get 503 until it was reached.
  *  - The main thread touches nothing that a worker owns: it waits for signals, and runs functions
@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "notify.h"
+#include "startup.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
@@ -38,93 +39,7 @@ struct service {
 	_Atomic int	exit_status;	/* written by the first worker too */
 };
 
-/* ---- what of the catalog is brought up to date, or read, while the listeners are open ---- */
-struct startup {	/* in an arena of its own, which it frees; on the first worker */
-	struct flow	flow;
-	struct service	*service;	/* borrowed: serve()'s */
-};
-
-static flow_step_fn startup_migrate, startup_environment, startup_ready, startup_key_tags;
-static flow_end_fn startup_end;
-static flow_release_fn startup_release;
-
-static const struct flow_step startup_steps[] = {
-	{ "migrate", startup_migrate },
-	{ "environment", startup_environment },
-	{ "ready", startup_ready },
-	{ "key_tags", startup_key_tags },
-	{ NULL, NULL },
-};
-
-static const struct flow_kind startup_kind = { "migrate", startup_steps, startup_end,
-	startup_release };
-
-static enum flow_rc
-startup_migrate(struct flow *f)
-{
-	return catalog_migrate(f,
-	    (FLOW_OF(f, struct startup, &startup_kind))->service->process.catalog);
-}
-
-static enum flow_rc
-startup_environment(struct flow *f)
-{
-	struct process *p = &(FLOW_OF(f, struct startup, &startup_kind))->service->process;
-
-	return tenants_claim_catalog(f, p->catalog, p->conf->tenants.environment);
-}
-
-/* The tags' secret is not waited for: without it all is served, only invented keys cost more. */
-static enum flow_rc
-startup_ready(struct flow *f)
-{
-	struct service *s = (FLOW_OF(f, struct startup, &startup_kind))->service;
-	enum api_phase starting = API_STARTING;
-
-	/* Not when a drain has begun meanwhile. */
-	atomic_compare_exchange_strong(&s->process.shared.phase, &starting, API_SERVING);
-	log_event(LOG_NOTICE, "serve.ready", NULL, "The catalog is up to date.");
-	return FLOW_NEXT;
-}
-
-static enum flow_rc
-startup_key_tags(struct flow *f)
-{
-	struct process *process = &(FLOW_OF(f, struct startup, &startup_kind))->service->process;
-
-	return key_tags_load(f, process->key_tags, process->catalog);
-}
-
-/* On a worker's thread, so the process is ended by a signal to the main thread. A catalog that is
- * away is waited for; what fails here stays so: a newer build's schema, another's environment. */
-static void
-startup_end(struct flow *f, const struct err *err)
-{
-	struct service *s = (FLOW_OF(f, struct startup, &startup_kind))->service;
-
-	if (!err_is(err) || err->code == ERR_SHUTDOWN)
-		return;
-	log_event(LOG_ERR, "serve.catalog", NULL, "%s", err->detail);
-	atomic_store(&s->exit_status, 1);
-	kill(getpid(), SIGQUIT);
-}
-
-static void
-startup_release(struct flow *f)
-{
-	arena_free(f->arena);
-}
-
-static void
-startup_begin(struct worker_context *ctx, void *arg)
-{
-	struct arena *arena = arena_new(1u << 20);
-	struct startup *m = arena_first(arena, sizeof(*m));
-
-	m->service = arg;
-	flow_start(&m->flow, &startup_kind, ctx->worker, arena);
-}
-
+/* ---- opening ---- */
 static void
 context_open(struct worker_context *ctx, void *arg)
 {
@@ -383,7 +298,7 @@ serve(const struct conf *conf)
 	signals_block(&set);
 	if (process_open(&s.process, conf, &err) && contexts_open(&s, &err)) {
 		report_listening(&s);
-		worker_call(&s.contexts[0], startup_begin, &s);
+		worker_call(&s.contexts[0], startup_begin, &s.exit_status);
 		serve_until_signal(&s, &set);
 	} else {
 		log_event(LOG_ERR, "serve.start", NULL, "%s", err.detail);

@@ -74,11 +74,21 @@ enum flow_rc	 catalog_run(struct flow *, struct catalog *, enum catalog_lane,
 enum flow_rc	 catalog_check(struct flow *, const struct pg_result *, const char *what)
 		    __attribute__((warn_unused_result));
 
-/* Brings the schema to this build's version: under an advisory lock, so of several replicas
- * starting at once one does it and the others find it done. Retries while the catalog cannot be
- * reached, until the flow's deadline. Fails with ERR_CATALOG. A schema newer than this build's is
- * an error: it would be written to by rules that this build does not know. */
+/*
+ * Brings the schema to this build's version, on a worker that is attached, by a connection beside
+ * the pool's. Of several replicas starting at once one does it and the others find it done, behind
+ * a pooler of transactions too. A schema that is of this version already is only read: that needs
+ * no right to write, and a server that takes no writes will do.
+ *
+ * Fails with ERR_CATALOG, a reason, and what to do. At once, when waiting would not help: the login
+ * is refused (role, password, database, CONNECT), a statement fails, the server takes no writes and
+ * the schema is old, or the schema is newer than this build's, which would write to it by rules
+ * that it does not know. While the catalog cannot be reached it tries again for ever, or until
+ * patience_us have passed, and says so when the reason is another one, else once a minute.
+ */
 enum flow_rc	 catalog_migrate(struct flow *, struct catalog *)
+		    __attribute__((warn_unused_result));
+enum flow_rc	 catalog_migrate_within(struct flow *, struct catalog *, uint64_t patience_us)
 		    __attribute__((warn_unused_result));
 /* How many connections it may have at the server "host:port": its pool's size, or 0 when it is
  * another server's. Any thread. */

@@ -156,4 +156,21 @@ bool		 tenant_is_locked_out(struct tenants *, const struct tenant *, struct err 
 enum flow_rc	 tenants_claim_catalog(struct flow *, struct catalog *, const char *environment)
 		    __attribute__((warn_unused_result));
 
+/*
+ * At the start, after catalog_migrate(): opens one password of each key that the catalog's were
+ * sealed with. Fails with ERR_CATALOG when none of those keys is in the seal (a catalog without
+ * passwords lets any seal in); logs those that are missing. Then seals anew, with the first key,
+ * what was sealed with another, so that the others can be left out at the next start; a catalog
+ * that takes no writes is let be. Waits while the catalog cannot be reached. *count: of those.
+ */
+enum flow_rc	 tenants_reseal(struct flow *, struct catalog *, const struct seal *,
+		    uint64_t *count) __attribute__((warn_unused_result));
+/*
+ * After a tenants_reseal() that did seal anew. Never ends: seals anew, every 15 s, what replicas
+ * that have another key first have written since. (A replica that found nothing to do may be one of
+ * those, and must not turn back what the others have done.)
+ */
+enum flow_rc	 tenants_reseal_watch(struct flow *, struct catalog *, const struct seal *)
+		    __attribute__((warn_unused_result));
+
 #endif

@@ -230,3 +230,47 @@ seal_decrypt(const struct seal *s, struct slice sealed, struct slice context, st
 	buf_free(&raw);
 	return ok;
 }
+
+/* The mark, and the first 30 bits of the key's id. */
+static void
+seal_key_prefix(const struct seal_key *key, char out[SEAL_PREFIX_LEN + 1])
+{
+	struct buf b;
+
+	buf_init(&b, 64);
+	if (!buf_puts(&b, SEAL_MARK) ||
+	    !b64url_put(&b, slice_of((const char *)key->id, KEY_ID_SIZE)))
+		abort(); /* without memory for a few bytes */
+	memcpy(out, b.data, SEAL_PREFIX_LEN);
+	out[SEAL_PREFIX_LEN] = '\0';
+	buf_free(&b);
+}
+
+void
+seal_prefix(const struct seal *s, char out[SEAL_PREFIX_LEN + 1])
+{
+	seal_key_prefix(&s->keys[0], out);
+}
+
+bool
+seal_prefix_of(const struct seal *s, size_t n, char out[SEAL_PREFIX_LEN + 1])
+{
+	if (n >= s->nkeys)
+		return false;
+	seal_key_prefix(&s->keys[n], out);
+	return true;
+}
+
+bool
+seal_knows(const struct seal *s, struct slice sealed)
+{
+	char prefix[SEAL_PREFIX_LEN + 1];
+	size_t i;
+
+	for (i = 0; i < s->nkeys; i++) {
+		seal_key_prefix(&s->keys[i], prefix);
+		if (slice_starts(sealed, prefix))
+			return true;
+	}
+	return false;
+}

@@ -19,6 +19,7 @@
 #include "catalog/catalog_internal.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/loop/worker.h"
 #include "tenantgate/wire/pg_url.h"
 
 #define CATALOG_KEY	      SLICE_LIT("catalog")
@@ -204,7 +205,7 @@ catalog_connections_at(const struct catalog *c, struct slice host_key)
 
 /* Pools apart from the tenants', with a budget of their own: the budget is this one pool. */
 static struct pools *
-catalog_pools(const struct catalog_conf *conf)
+catalog_pools(struct catalog *c, const struct catalog_conf *conf)
 {
 	struct pool_conf pc;
 
@@ -217,6 +218,7 @@ catalog_pools(const struct catalog_conf *conf)
 		pc.max_scram_iterations = conf->max_scram_iterations;
 	if (conf->connect_timeout_us > 0)
 		pc.server_connect_timeout_us = conf->connect_timeout_us;
+	c->connect_timeout_us = pc.server_connect_timeout_us;
 	return pools_open(&pc, NULL);
 }
 
@@ -236,7 +238,7 @@ catalog_open(const struct catalog_conf *conf, struct err *err)
 	}
 	if (c->target.pg.sslrootcert == NULL && conf->ca_file != NULL)
 		c->target.pg.sslrootcert = c->ca_file = xstrdup(conf->ca_file);
-	c->pools = catalog_pools(conf);
+	c->pools = catalog_pools(c, conf);
 	c->pool_size = catalog_pool_size(conf);
 	catalog_lanes_open(c->lanes, c->pool_size);
 	if (c->pools == NULL) {
@@ -264,6 +266,7 @@ catalog_close(struct catalog *c)
 void
 catalog_attach(struct catalog *c, struct worker *w, struct dns *dns)
 {
+	c->dns[worker_index(w)] = dns;
 	pools_attach(c->pools, w, dns);
 }
 
@@ -271,6 +274,7 @@ void
 catalog_detach(struct catalog *c, struct worker *w)
 {
 	pools_detach(c->pools, w);
+	c->dns[worker_index(w)] = NULL;
 }
 
 bool

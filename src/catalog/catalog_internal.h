@@ -12,7 +12,8 @@
 #include "tenantgate/catalog.h"
 #include "tenantgate/loop/share.h"
 
-/* Immutable after catalog_open(), but for `reached`: any worker reads it without a lock. */
+/* Immutable after catalog_open(), but for `reached`, which any worker reads without a lock, and
+ * `dns`. */
 struct catalog {
 	struct pools *pools; /* owned */
 	struct arena *arena; /* owned: the strings of target */
@@ -21,6 +22,8 @@ struct catalog {
 	unsigned pool_size;
 	struct share_budget *lanes[CATALOG_LANES]; /* owned */
 	uint64_t query_timeout_us; /* of a query that names none */
+	uint64_t connect_timeout_us;
+	struct dns *dns[POOL_WORKERS_MAX]; /* borrowed; each of its worker, on its thread */
 	atomic_bool reached;	   /* a connection was lent once; never false again */
 };
 
@@ -29,6 +32,10 @@ void catalog_lanes_open(struct share_budget *lanes[CATALOG_LANES], unsigned pool
 /* "lookups of tenants", for sentences. */
 const char *catalog_lane_noun(enum catalog_lane);
 void catalog_lanes_close(struct share_budget *lanes[CATALOG_LANES]);
+
+/* login_remedy.c: what to do about a failed login that would fail again, as a sentence without its
+ * stop; NULL when it may pass. */
+const char *catalog_login_remedy(const struct pg_failure *);
 
 /* One step of the schema's history. Its SQL never changes once it was released. */
 struct schema_script {

@@ -120,10 +120,17 @@ static const char installation[] =
     "	ADD COLUMN rechecked_at timestamptz,"
     "	ADD COLUMN rechecks int NOT NULL DEFAULT 0;";
 
+/* The prefixes (seal.h) of keys that are in seal_keys for reading, so that another may become the
+ * first: tenant/reseal.c. */
+static const char seal_readers[] = "CREATE TABLE public.seal_readers ("
+				   "	prefix text PRIMARY KEY,"
+				   "	announced_at timestamptz NOT NULL DEFAULT now());";
+
 const struct schema_script schema_scripts[] = {
 	{ 1, "users, vector_databases, documents, tenants, api_keys", first_tables },
 	{ 2, "key_tag_secret", key_tag_secret },
 	{ 3, "tenants.not_before, tenants.refusals", tenants_not_before },
 	{ 4, "installation, tenants.rechecked_at, tenants.rechecks", installation },
+	{ 5, "seal_readers", seal_readers },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

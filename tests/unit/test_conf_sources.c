@@ -40,6 +40,12 @@ secrets_come_from_files(void **state)
 	    "%s:5: %s/key.txt can be read by others; run `chmod o= %s/key.txt`.\n", path, folder,
 	    folder);
 	assert_string_equal(errors.data, want);
+	assert_false(load("[tenantgate]\ncatalog_url = postgresql://u@h/tg\nseal_keys = " HEX64
+			  "\nneon_api_key = @key.txt\n"));
+	snprintf(want, sizeof(want),
+	    "%s:4: %s/key.txt can be read by others; run `chmod o= %s/key.txt`.\n", path, folder,
+	    folder);
+	assert_string_equal(errors.data, want);
 	assert_false(load(GOOD "model_api_key = @absent.txt\n"));
 	assert_non_null(
 	    strstr(errors.data, "/absent.txt cannot be read: No such file or directory.\n"));

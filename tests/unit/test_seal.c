@@ -170,6 +170,35 @@ a_full_buf_gets_nothing_secret(void **state)
 	seal_free(s);
 }
 
+static void
+the_prefix_tells_which_key_sealed(void **state)
+{
+	struct seal *old = seal_new(KEY_OLD), *both = seal_new(KEY_NEW "," KEY_OLD);
+	char of_old[SEAL_PREFIX_LEN + 1], of_new[SEAL_PREFIX_LEN + 1];
+	struct buf sealed;
+
+	(void)state;
+	seal_prefix(old, of_old);
+	seal_prefix(both, of_new);
+	assert_string_not_equal(of_old, of_new);
+	buf_init(&sealed, 1000);
+	assert_true(seal_encrypt(both, slice_str("x"), slice_str("c"), &sealed));
+	assert_true(slice_starts(buf_view(&sealed), of_new));
+	assert_true(seal_knows(both, buf_view(&sealed)));
+	assert_false(seal_knows(old, buf_view(&sealed)));
+	buf_reset(&sealed);
+	assert_true(seal_encrypt(old, slice_str("x"), slice_str("c"), &sealed));
+	assert_true(slice_starts(buf_view(&sealed), of_old));
+	assert_true(seal_knows(both, buf_view(&sealed)));
+	assert_false(seal_knows(both, slice_str("tgs1.")));
+	assert_true(seal_prefix_of(both, 1, of_new));
+	assert_string_equal(of_new, of_old);
+	assert_false(seal_prefix_of(both, 2, of_new));
+	buf_free(&sealed);
+	seal_free(old);
+	seal_free(both);
+}
+
 int
 main(void)
 {
@@ -181,6 +210,7 @@ main(void)
 		cmocka_unit_test(an_older_key_still_reads),
 		cmocka_unit_test(malformed_keys_are_refused),
 		cmocka_unit_test(a_full_buf_gets_nothing_secret),
+		cmocka_unit_test(the_prefix_tells_which_key_sealed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,4 +36,14 @@ bool		 seal_encrypt(const struct seal *, struct slice plain, struct slice contex
 bool		 seal_decrypt(const struct seal *, struct slice sealed, struct slice context,
 		    struct buf *out);
 
+/* How a text begins whose key is this seal's first: the same for all of them, and but for one in
+ * 2^30 for no other key's. So one can ask a table which of its texts are not sealed with it. */
+#define SEAL_PREFIX_LEN	10
+void		 seal_prefix(const struct seal *, char out[SEAL_PREFIX_LEN + 1]);
+/* Of the n-th key, from 0; false when there are not so many. */
+bool		 seal_prefix_of(const struct seal *, size_t n, char out[SEAL_PREFIX_LEN + 1]);
+/* True when one of the keys is the one that the text names. Whether it opens is another matter: it
+ * may have been changed, or be sealed with another context. */
+bool		 seal_knows(const struct seal *, struct slice sealed);
+
 #endif

@@ -87,6 +87,42 @@ export class Stack {
 		return stdout.split('\n').filter((line) => line !== '').map((line) => line.split('\t'));
 	}
 
+	// In front of the stack's Postgres, one server connection being shared by transactions.
+	// changes: of its settings; pool_mode for instance.
+	async pgbouncer(changes = {}) {
+		const port = await freePort();
+		const ini = join(this.dir, `pgbouncer-${++this.serial}.ini`);
+		const users = `${ini}.users`;
+		const settings = { listen_addr: '127.0.0.1', listen_port: port, unix_socket_dir: '',
+			auth_type: 'plain', auth_file: '/proc/self/fd/8', pool_mode: 'transaction', ...changes };
+		const lines = Object.entries(settings).map(([k, v]) => `${k} = ${v}\n`);
+		writeFileSync(users, `"postgres" "${this.pg.password}"\n`, { mode: 0o644 });
+		writeFileSync(ini, `[databases]\n* = host=127.0.0.1 port=${this.pg.port}\n` +
+			`[pgbouncer]\n${lines.join('')}`, { mode: 0o644 });
+		const program = this.program('pgbouncer', join(source, 'tests/live/lib/pgbouncer.sh'),
+			[ini, users]);
+		await program.says(/process up/);
+		return { program, port,
+			url: (db, user = 'postgres', password = this.pg.password) =>
+				`postgresql://${user}:${password}@127.0.0.1:${port}/${db}` };
+	}
+
+	// A hot standby of the stack's Postgres.
+	async standby() {
+		const port = await freePort();
+		const dir = join(this.dir, 'standby');
+		await this.sql("copy (select 'host replication all 127.0.0.1/32 scram-sha-256') to program " +
+			"'cat >>pg_hba.conf'");
+		await this.sql('select pg_reload_conf()');
+		await run(join(source, 'tests/live/lib/standby.sh'), [dir, this.pg.conninfo.replace(
+			'dbname=postgres', 'dbname=replication')]);
+		const program = this.program('postgres', join(source, 'contrib/devstack/postgres.sh'),
+			[dir, String(port), 'fsync=off'], { env: { TG_PG_PASSWORD: this.pg.password } });
+		await program.says(/ready to accept read-only connections/, 60000);
+		return { program, port,
+			url: (db) => `postgresql://postgres:${this.pg.password}@127.0.0.1:${port}/${db}` };
+	}
+
 	async redis() {
 		const port = this.redisPort ?? await freePort();
 		this.redisPort = port;

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reseal: whether seal_keys opens what the catalog holds, and how one key replaces another.
+ *
+ *	[look] -> [judge] -> [announced] -> [batch] -> [seal] -> [saved] -> done, when none is left
+ *	  ^          |            |            ^                    |
+ *	  +- sleep <-+------------+------------+--------------------+
+ *
+ * It sleeps when the catalog is away, and goes back to [batch] while there are more rows.
+ *
+ * [look] takes one password of each key that sealed any, and opens it. Where none of their keys is
+ * among ours, seal_keys is wrong: the start fails, before a tenant is made that no other replica
+ * can open. Then all rows that the first key did not seal are sealed anew with it, so that the
+ * other keys can be left out; but only when all replicas can read what it seals. That is known from
+ * public.seal_readers: a replica notes there which keys it has for reading only, and takes from it
+ * those that it does not have. So a key that became the first without that step seals what is new,
+ * and replicas without it go on reading the rest.
+ *
+ * A password is replaced only where the row still holds the one that was opened: replicas may do
+ * this together, and a tenant may be provisioned meanwhile.
+ */
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "tenant/row.h"
+#include "tenantgate/base/alloc.h"
+#include "tenantgate/base/backoff.h"
+#include "tenantgate/base/json.h"
+#include "tenantgate/base/log.h"
+#include "tenantgate/base/secret.h"
+
+#define HOLDER	     SLICE_LIT("seal_keys")
+#define ROWS_AT_ONCE "50"	  /* sealed in one turn of the loop: a millisecond */
+#define JSON_MAX     (256 * 1024) /* of so many rows */
+#define PLAIN_MAX    1024
+#define SEALED_MAX   4096
+#define ROUND_US     (15 * 1000000ull)
+
+static const struct backoff reseal_backoff = { 250 * 1000, 30 * 1000000, 200 };
+
+struct reseal {
+	struct flow flow;
+	struct catalog *catalog; /* borrowed */
+	const struct seal *seal; /* borrowed */
+	char prefix[SEAL_PREFIX_LEN + 1];
+	char last[TENANT_ID_MAX + 1]; /* of the batch before: the ids after it are next */
+	bool is_watching;	      /* for ever, and only what was written lately */
+	struct pg_result result;      /* owned */
+	struct buf rows;	      /* owned: JSON, for [seal] */
+	uint64_t resealed;
+	uint64_t *count; /* borrowed: the caller's; NULL when watching */
+	struct timer timer;
+	unsigned tries; /* that did not reach the catalog */
+};
+
+static flow_step_fn reseal_look, reseal_judge, reseal_announced, reseal_batch, reseal_seal,
+    reseal_saved;
+static flow_release_fn reseal_release;
+
+static const struct flow_step reseal_steps[] = {
+	{ "look", reseal_look },
+	{ "judge", reseal_judge },
+	{ "announced", reseal_announced },
+	{ "batch", reseal_batch },
+	{ "seal", reseal_seal },
+	{ "saved", reseal_saved },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind reseal_kind = { "reseal", reseal_steps, NULL, reseal_release };
+
+/* All again, later: nothing that was done is undone or done twice. */
+static enum flow_rc
+reseal_retry(struct reseal *r)
+{
+	log_event(LOG_WARNING, "tenant.seal_wait", NULL,
+	    "The sealed passwords in the catalog cannot be read or sealed anew: %s. It is tried "
+	    "again.",
+	    r->result.failure.message);
+	r->last[0] = '\0';
+	flow_goto(&r->flow, reseal_look);
+	return flow_sleep(&r->flow, &r->timer, backoff_us(&reseal_backoff, ++r->tries, 0));
+}
+
+/* ---- whether the keys are the right ones ---- */
+
+/* The newest of each key: what is old may have been spoiled. */
+static enum flow_rc
+reseal_look(struct flow *f)
+{
+	struct reseal *r = FLOW_OF(f, struct reseal, &reseal_kind);
+	struct pg_query q = {
+		.sql =
+		    "SELECT DISTINCT ON (left(db_password_sealed, 10)) tenant_id, "
+		    "db_password_sealed, count(*) OVER (PARTITION BY left(db_password_sealed, 10)) "
+		    "FROM public.tenants WHERE db_password_sealed IS NOT NULL "
+		    "ORDER BY left(db_password_sealed, 10), updated_at DESC LIMIT 100",
+	};
+
+	if (r->is_watching)
+		return flow_goto(f, reseal_batch);
+	return catalog_run(f, r->catalog, CATALOG_TENANTS, HOLDER, &q, &r->result);
+}
+
+/* plain: with room for all of it (buf_wipe). */
+static bool
+password_open(const struct reseal *r, const char *id, struct slice sealed, struct buf *plain)
+{
+	char context[TENANT_KEY_SIZE];
+
+	row_seal_context(context, id);
+	buf_reserve(plain, PLAIN_MAX);
+	return seal_decrypt(r->seal, sealed, slice_str(context), plain);
+}
+
+/* One password of a key: true when that is ours. */
+static bool
+reseal_judge_row(const struct reseal *r, unsigned row)
+{
+	const char *id = pg_text(&r->result, row, 0), *count = pg_text(&r->result, row, 2);
+	struct slice sealed = pg_value(&r->result, row, 1);
+	bool known = seal_knows(r->seal, sealed);
+	struct buf plain;
+
+	buf_init(&plain, PLAIN_MAX);
+	if (!known)
+		log_event(LOG_ERR, "tenant.seal_foreign", NULL,
+		    "The list seal_keys lacks the key of %s passwords in public.tenants, of tenant "
+		    "%s for "
+		    "instance: those tenants cannot be served. Add that key, after the first.",
+		    count, id);
+	else if (!password_open(r, id, sealed, &plain))
+		log_event(LOG_ERR, "tenant.seal_broken", NULL,
+		    "The sealed password of tenant %s does not open, although its key is there: it "
+		    "was changed, or is another tenant's. Set the row's state to 'failed'.",
+		    id);
+	buf_wipe(&plain);
+	return known;
+}
+
+/* In one statement, whose SELECT sees the table as it was before: the first key's row. Prefixes
+ * have no commas. */
+static enum flow_rc
+reseal_announce(struct reseal *r)
+{
+	char prefix[SEAL_PREFIX_LEN + 1];
+	struct pg_query q = {
+		.sql = "WITH gone AS (DELETE FROM public.seal_readers "
+		       "WHERE prefix <> ALL (string_to_array($1, ','))), "
+		       "here AS (INSERT INTO public.seal_readers (prefix) "
+		       "SELECT DISTINCT unnest((string_to_array($1, ','))[2:]) "
+		       "ON CONFLICT DO NOTHING) "
+		       "SELECT 1 FROM public.seal_readers WHERE prefix = split_part($1, ',', 1)",
+		.param_count = 1,
+	};
+
+	buf_reset(&r->rows);
+	for (size_t i = 0; seal_prefix_of(r->seal, i, prefix); i++)
+		buf_printf(&r->rows, "%s%s", i > 0 ? "," : "", prefix);
+	q.params[0] = PG_TEXT(r->rows.data);
+	return catalog_run(&r->flow, r->catalog, CATALOG_TENANTS, HOLDER, &q, &r->result);
+}
+
+static enum flow_rc
+reseal_judge(struct flow *f)
+{
+	struct reseal *r = FLOW_OF(f, struct reseal, &reseal_kind);
+	unsigned n, known = 0;
+
+	if (r->result.status != PG_OK)
+		return reseal_retry(r);
+	n = pg_rows(&r->result);
+	for (unsigned i = 0; i < n; i++)
+		known += reseal_judge_row(r, i);
+	if (n > 0 && known == 0)
+		return flow_fail(f, ERR_CATALOG,
+		    "The seal_keys given open none of the passwords in the catalog (tenant %.60s's "
+		    "for "
+		    "instance): they were sealed with another key. Add that key to seal_keys.",
+		    pg_text(&r->result, 0, 0));
+	return reseal_announce(r);
+}
+
+/* A catalog that takes no writes, or none of ours: what it holds stays as it is. */
+static bool
+writes_are_refused(const struct pg_result *result)
+{
+	return result->status == PG_SQL_ERROR &&
+	    (strcmp(result->failure.sqlstate, "25006") == 0 ||
+		strcmp(result->failure.sqlstate, "42501") == 0);
+}
+
+/* Nothing is to be sealed anew unless the first key was announced before. */
+static enum flow_rc
+reseal_announced(struct flow *f)
+{
+	struct reseal *r = FLOW_OF(f, struct reseal, &reseal_kind);
+
+	if (writes_are_refused(&r->result)) {
+		log_event(LOG_WARNING, "tenant.seal_kept", NULL,
+		    "The catalog takes no writes, so its passwords stay as they are sealed: %s. "
+		    "Keep all keys in seal_keys.",
+		    r->result.failure.message);
+		return FLOW_DONE;
+	}
+	if (r->result.status != PG_OK)
+		return reseal_retry(r);
+	return pg_rows(&r->result) > 0 ? FLOW_NEXT : FLOW_DONE;
+}
+
+/* ---- sealing anew ---- */
+
+static enum flow_rc
+reseal_batch(struct flow *f)
+{
+	struct reseal *r = FLOW_OF(f, struct reseal, &reseal_kind);
+	struct pg_query q = {
+		.sql =
+		    "SELECT tenant_id, db_password_sealed FROM public.tenants "
+		    "WHERE db_password_sealed IS NOT NULL AND left(db_password_sealed, 10) <> $1 "
+		    "AND tenant_id > $2 "
+		    "AND (NOT $3::bool OR updated_at > now() - interval '10 minutes') "
+		    "ORDER BY tenant_id LIMIT " ROWS_AT_ONCE,
+		.params = { PG_TEXT(r->prefix), PG_TEXT(r->last),
+		    PG_TEXT(r->is_watching ? "t" : "f") },
+		.param_count = 3,
+	};
+
+	return catalog_run(f, r->catalog, CATALOG_TENANTS, HOLDER, &q, &r->result);
+}
+
+/* Appends the row to the list; leaves out what does not open. */
+static void
+reseal_row(const struct reseal *r, json_t *list, unsigned row)
+{
+	const char *id = pg_text(&r->result, row, 0), *old = pg_text(&r->result, row, 1);
+	char context[TENANT_KEY_SIZE];
+	struct buf plain, sealed;
+
+	buf_init(&plain, PLAIN_MAX);
+	buf_init(&sealed, SEALED_MAX);
+	row_seal_context(context, id);
+	if (password_open(r, id, slice_str(old), &plain) &&
+	    seal_encrypt(r->seal, buf_view(&plain), slice_str(context), &sealed))
+		json_array_append_new(list,
+		    json_pack("{s:s, s:s, s:s}", "id", id, "old", old, "new", sealed.data));
+	buf_wipe(&plain);
+	buf_free(&sealed);
+}
+
+static enum flow_rc
+reseal_save(struct reseal *r)
+{
+	struct pg_query q = {
+		.sql = "UPDATE public.tenants AS t SET db_password_sealed = n.new "
+		       "FROM json_to_recordset($1::json) AS n(id text, old text, new text) "
+		       "WHERE t.tenant_id = n.id AND t.db_password_sealed = n.old",
+		.params = { PG_TEXT(r->rows.data) },
+		.param_count = 1,
+	};
+
+	return catalog_run(&r->flow, r->catalog, CATALOG_TENANTS, HOLDER, &q, &r->result);
+}
+
+/* A watcher begins anew after a while. */
+static enum flow_rc
+reseal_finish(struct reseal *r)
+{
+	if (r->resealed > 0)
+		log_event(LOG_NOTICE, "tenant.resealed", NULL,
+		    "%llu passwords in the catalog were sealed anew, with the first of seal_keys.",
+		    (unsigned long long)r->resealed);
+	if (!r->is_watching) {
+		*r->count = r->resealed;
+		return FLOW_DONE;
+	}
+	r->resealed = 0;
+	r->last[0] = '\0';
+	flow_goto(&r->flow, reseal_batch);
+	return flow_sleep(&r->flow, &r->timer, ROUND_US);
+}
+
+static enum flow_rc
+reseal_seal(struct flow *f)
+{
+	struct reseal *r = FLOW_OF(f, struct reseal, &reseal_kind);
+	unsigned n = pg_rows(&r->result);
+	json_t *list;
+
+	if (r->result.status != PG_OK)
+		return reseal_retry(r);
+	if (n == 0)
+		return reseal_finish(r);
+	list = json_array();
+	for (unsigned i = 0; i < n; i++)
+		reseal_row(r, list, i);
+	snprintf(r->last, sizeof(r->last), "%s", pg_text(&r->result, n - 1, 0));
+	buf_reset(&r->rows);
+	json_put(&r->rows, list);
+	n = (unsigned)json_array_size(list);
+	json_decref(list);
+	if (n == 0 || r->rows.failed)
+		return flow_goto(f, reseal_batch);
+	return reseal_save(r);
+}
+
+static enum flow_rc
+reseal_saved(struct flow *f)
+{
+	struct reseal *r = FLOW_OF(f, struct reseal, &reseal_kind);
+
+	if (writes_are_refused(&r->result))
+		return reseal_finish(r);
+	if (r->result.status != PG_OK)
+		return reseal_retry(r);
+	r->resealed += pg_changed(&r->result);
+	return flow_goto(f, reseal_batch);
+}
+
+static void
+reseal_release(struct flow *f)
+{
+	struct reseal *r = FLOW_OF(f, struct reseal, &reseal_kind);
+
+	pg_clear(&r->result);
+	buf_free(&r->rows);
+	free(r);
+}
+
+static enum flow_rc
+reseal_begin(struct flow *f, struct catalog *c, const struct seal *seal, uint64_t *count)
+{
+	struct reseal *r = xcalloc(1, sizeof(*r));
+
+	r->catalog = c;
+	r->seal = seal;
+	r->count = count;
+	r->is_watching = count == NULL;
+	seal_prefix(seal, r->prefix);
+	buf_init(&r->rows, JSON_MAX);
+	return flow_call(f, &r->flow, &reseal_kind);
+}
+
+enum flow_rc
+tenants_reseal(struct flow *f, struct catalog *c, const struct seal *seal, uint64_t *count)
+{
+	return reseal_begin(f, c, seal, count);
+}
+
+enum flow_rc
+tenants_reseal_watch(struct flow *f, struct catalog *c, const struct seal *seal)
+{
+	return reseal_begin(f, c, seal, NULL);
+}
