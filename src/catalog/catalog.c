@@ -238,6 +238,9 @@ catalog_open(const struct catalog_conf *conf, struct err *err)
 	}
 	if (c->target.pg.sslrootcert == NULL && conf->ca_file != NULL)
 		c->target.pg.sslrootcert = c->ca_file = xstrdup(conf->ca_file);
+	c->target.pg.scram_iterations_max = conf->max_scram_iterations > 0
+	    ? conf->max_scram_iterations
+	    : PG_SCRAM_ITERATIONS_DEFAULT;
 	c->pools = catalog_pools(c, conf);
 	c->pool_size = catalog_pool_size(conf);
 	catalog_lanes_open(c->lanes, c->pool_size);
