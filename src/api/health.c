@@ -47,20 +47,22 @@ phase_name(enum api_phase phase)
 	return "unknown";
 }
 
-/* A Redis that is down is "degraded", not unready: records come from the catalog then, and the
- * limiter does what redis_failure_mode says. All replicas share that Redis: 503 would take every
- * one out at once. */
+/* A Redis that is down, or of no use, is "degraded", not unready: records come from the catalog
+ * then, and the limiter does what redis_failure_mode says. All replicas share that Redis: 503 would
+ * take every one out at once. */
 void
 readyz_start(struct http_exchange *x, const struct api_context *ctx,
     const struct api_route_match *match)
 {
 	enum api_phase phase = atomic_load(&ctx->shared->phase);
 	bool catalog = catalog_was_reached(ctx->catalog);
-	bool redis = ctx->redis == NULL || redis_is_up(ctx->redis);
+	struct condition redis = { 0 };
 	bool ready = phase == API_SERVING && catalog;
 	struct buf b;
 
 	(void)match;
+	if (ctx->redis != NULL)
+		redis_condition(ctx->redis, &redis);
 	buf_init(&b, 4096);
 	buf_printf(&b,
 	    "{\"status\":\"%s\",\"checks\":{\"catalog\":\"%s\",\"redis\":", phase_name(phase),
@@ -68,8 +70,8 @@ readyz_start(struct http_exchange *x, const struct api_context *ctx,
 	if (ctx->redis == NULL)
 		buf_puts(&b, "\"not configured\"");
 	else
-		json_put_string(&b, slice_str(redis ? "ok" : redis_trouble(ctx->redis)));
-	buf_printf(&b, "},\"degraded\":[%s]}", redis ? "" : "\"redis\"");
+		json_put_string(&b, slice_str(redis.is_ill ? redis.reason : "ok"));
+	buf_printf(&b, "},\"degraded\":[%s]}", redis.is_ill ? "\"redis\"" : "");
 	set_fields(x);
 	if (!ready)
 		http_set(x, "Retry-After", "1");

@@ -44,9 +44,13 @@ record_fill(struct tenant_record *r, const struct tenant *t)
 }
 
 void
-record_redis_key(char out[RECORD_KEY_SIZE], const char *environment, const char *id)
+record_redis_key(char out[RECORD_KEY_SIZE], const char *environment, const char *id,
+    bool is_cluster)
 {
-	snprintf(out, RECORD_KEY_SIZE, "tg:tenant:%s:%s", environment, id);
+	size_t tag = is_cluster ? strnlen(environment, REDIS_TAG_MAX) : 0;
+
+	snprintf(out, RECORD_KEY_SIZE, "tg:tenant:%s%.*s%s%s:%s", is_cluster ? "{" : "", (int)tag,
+	    environment, is_cluster ? "}" : "", environment + tag, id);
 }
 
 static void
