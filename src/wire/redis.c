@@ -5,7 +5,9 @@
  * whose they are. So a cancelled command stays on the list without its flow, and its reply is read
  * and dropped; the same for a command that nobody waits for.
  *
- * While the link is up the probe goes out every PROBE_EVERY_US, among the commands.
+ * While the link is up the probe goes out every PROBE_EVERY_US, among the commands; never two at
+ * once. It is not in a hurry: the age of the oldest command drops the link, that of a probe at the
+ * next beat only, so that an idle link does not fall when the machine pauses for a moment.
  */
 #include "tenantgate/wire/redis.h"
 
@@ -37,12 +39,15 @@ struct redis {
 	struct redis_url url;
 	struct redis_probe probe;
 	struct timer beat;     /* of the probe; set while the link is up */
+	uint64_t probed_us;    /* monotonic: when the probe without a reply was sent; 0: none */
 	SSL_CTX *tls;	       /* owned; NULL: plain */
 	struct redis_sub *sub; /* owned; NULL until somebody subscribes */
 	STAILQ_HEAD(, redis_pending) pending;
 	unsigned pending_count;
 	unsigned pending_max; /* the configuration's; more are REDIS_BUSY */
 };
+
+static redis_reply_fn redis_beat_reply;
 
 /* ---- what the link calls ---- */
 
@@ -82,6 +87,7 @@ commands_down(void *owner, enum redis_status why)
 	struct redis_pending *p;
 
 	timer_stop(&r->beat);
+	r->probed_us = 0;
 	while ((p = pending_shift(r)) != NULL) {
 		if (p->fn != NULL) {
 			(void)p->fn(NULL, p->arg);
@@ -117,9 +123,13 @@ static uint64_t
 commands_oldest(const void *owner)
 {
 	const struct redis *r = owner;
-	const struct redis_pending *p = STAILQ_FIRST(&r->pending);
+	const struct redis_pending *p;
 
-	return p == NULL ? 0 : p->sent_us;
+	STAILQ_FOREACH(p, &r->pending, next) {
+		if (p->fn != redis_beat_reply)
+			return p->sent_us;
+	}
+	return 0;
 }
 
 static const struct redis_link_ops command_ops = {
@@ -209,6 +219,7 @@ redis_beat_reply(const redisReply *reply, void *arg)
 {
 	struct redis *r = arg;
 
+	r->probed_us = 0;
 	if (reply == NULL || !redis_probe_failed(reply))
 		return true;
 	redis_link_refuse(&r->link, reply);
@@ -220,13 +231,17 @@ redis_beat_send(void *arg)
 {
 	struct redis *r = arg;
 	struct slice words[REDIS_ARGS_MAX];
+	uint64_t now = clock_mono_us();
 
-	for (unsigned i = 0; i < REDIS_PROBE_COMMANDS; i++) {
-		unsigned n = redis_probe_words(&r->link, i, words);
-
-		redis_query(r, words, n, redis_beat_reply, r);
-	}
 	timer_start(&r->beat, PROBE_EVERY_US);
+	if (r->probed_us != 0) {
+		if (now - r->probed_us >= r->link.timeout_us)
+			redis_link_give_up(&r->link);
+		return;
+	}
+	r->probed_us = now;
+	for (unsigned i = 0; i < REDIS_PROBE_COMMANDS; i++)
+		redis_query(r, words, redis_probe_words(&r->link, i, words), redis_beat_reply, r);
 }
 
 /* ---- open and close ---- */

@@ -109,6 +109,8 @@ void	redis_link_close(struct redis_link *);	/* without calling `down` */
 bool	redis_link_send(struct redis_link *, const struct slice *argv, unsigned argc);
 /* A command was sent, and `oldest` knows it: from now on its age is watched. */
 void	redis_link_watch(struct redis_link *);
+/* A reply did not come in time. Not from one of its own ops, and only while up. */
+void	redis_link_give_up(struct redis_link *);
 /* Looked up and connected anew, for Redis has moved. Not from one of its own ops. */
 void	redis_link_redial(struct redis_link *);
 

@@ -303,6 +303,13 @@ link_lookup(struct redis_link *l)
 		link_looked_up(l);
 }
 
+void
+redis_link_give_up(struct redis_link *l)
+{
+	link_drop(l, REDIS_TIMEOUT, "Redis sent no reply within %llu ms.",
+	    (unsigned long long)(l->timeout_us / 1000));
+}
+
 /* The timer was set for a command that may have been answered since: then it is set again, for the
  * one that is the oldest now. So no command needs a timer of its own. */
 static void
@@ -316,8 +323,7 @@ link_check_oldest(struct redis_link *l)
 	if (now < asked + l->timeout_us)
 		timer_start(&l->timer, asked + l->timeout_us - now);
 	else
-		link_drop(l, REDIS_TIMEOUT, "Redis sent no reply within %llu ms.",
-		    (unsigned long long)(l->timeout_us / 1000));
+		redis_link_give_up(l);
 }
 
 static void

@@ -33,12 +33,12 @@ static unsigned messages, messages_missed;
 static char last_message[64];
 
 static void
-probed_redis_open(void)
+probed_redis_open(uint64_t timeout_us)
 {
 	char url[64];
 	struct redis_conf conf = {
 		.url = url,
-		.timeout_us = 10000000,
+		.timeout_us = timeout_us,
 		.pending_max = 64,
 		.probe_key = KEY,
 		.cluster_probe_key = CLUSTER_KEY,
@@ -64,7 +64,7 @@ set_up(void **state)
 	worker = worker_new(0);
 	dns = dns_open(worker, "127.0.0.1:9", 1000000);
 	peer_open(&peer, worker, 0, fake_redis_serve);
-	probed_redis_open();
+	probed_redis_open(10000000);
 	return 0;
 }
 
@@ -185,6 +185,21 @@ a_forgotten_script_is_no_refusal(void **state)
 	turn_for(worker, 1500);
 	assert_true(redis_is_up(redis));
 	assert_int_equal(peer.accepted, accepted);
+}
+
+/* Nobody asks for anything, and still it is noticed. */
+static void
+an_idle_link_to_a_redis_that_hangs_is_dropped(void **state)
+{
+	(void)state;
+	redis_close(redis);
+	probed_redis_open(500000);
+	redis_wait(worker, redis, true);
+	fake_redis.hung = true;
+	redis_wait(worker, redis, false);
+	assert_non_null(strstr(reason_of(redis), "no reply within 500 ms"));
+	fake_redis.hung = false;
+	redis_wait(worker, redis, true);
 }
 
 static void
@@ -343,6 +358,7 @@ main(void)
 		TEST(one_that_begins_to_refuse_is_down_and_comes_back),
 		TEST(another_reason_and_another_minute_are_said_again),
 		TEST(a_forgotten_script_is_no_refusal),
+		TEST(an_idle_link_to_a_redis_that_hangs_is_dropped),
 		TEST(a_cluster_is_found_and_probed_by_the_key_with_a_tag),
 		TEST(without_channels_messages_are_polled),
 		TEST(a_poll_that_says_nonsense_or_is_refused_does_no_harm),
