@@ -6,8 +6,8 @@
  * and dropped; the same for a command that nobody waits for.
  *
  * While the link is up the probe goes out every PROBE_EVERY_US, among the commands; never two at
- * once. It is not in a hurry: the age of the oldest command drops the link, that of a probe at the
- * next beat only, so that an idle link does not fall when the machine pauses for a moment.
+ * once. It is not in a hurry: the age of the oldest command drops the link, that of a probe only
+ * when the next is due, so that an idle link does not fall when the machine pauses for a moment.
  */
 #include "tenantgate/wire/redis.h"
 
@@ -38,16 +38,16 @@ struct redis {
 	struct redis_link link;
 	struct redis_url url;
 	struct redis_probe probe;
-	struct timer beat;     /* of the probe; set while the link is up */
-	uint64_t probed_us;    /* monotonic: when the probe without a reply was sent; 0: none */
-	SSL_CTX *tls;	       /* owned; NULL: plain */
-	struct redis_sub *sub; /* owned; NULL until somebody subscribes */
+	struct timer probe_timer; /* of the probe; set while the link is up */
+	uint64_t probed_us;	  /* monotonic: when the probe without a reply was sent; 0: none */
+	SSL_CTX *tls;		  /* owned; NULL: plain */
+	struct redis_sub *sub;	  /* owned; NULL until somebody subscribes */
 	STAILQ_HEAD(, redis_pending) pending;
 	unsigned pending_count;
 	unsigned pending_max; /* the configuration's; more are REDIS_BUSY */
 };
 
-static redis_reply_fn redis_beat_reply;
+static redis_reply_fn redis_probe_reply;
 
 /* ---- what the link calls ---- */
 
@@ -71,11 +71,13 @@ commands_up(void *owner)
 {
 	struct redis *r = owner;
 
+	if (r->sub != NULL)
+		redis_sub_poll_anew(r->sub);
 	if (r->link.was_elsewhere && r->sub != NULL)
 		redis_sub_redial(r->sub);
 	r->link.was_elsewhere = false;
 	if (r->link.probe != NULL)
-		timer_start(&r->beat, PROBE_EVERY_US);
+		timer_start(&r->probe_timer, PROBE_EVERY_US);
 }
 
 /* Redis may have done a command whose reply is lost, or not: nobody can tell, and it is not sent
@@ -86,7 +88,7 @@ commands_down(void *owner, enum redis_status why)
 	struct redis *r = owner;
 	struct redis_pending *p;
 
-	timer_stop(&r->beat);
+	timer_stop(&r->probe_timer);
 	r->probed_us = 0;
 	while ((p = pending_shift(r)) != NULL) {
 		if (p->fn != NULL) {
@@ -126,7 +128,7 @@ commands_oldest(const void *owner)
 	const struct redis_pending *p;
 
 	STAILQ_FOREACH(p, &r->pending, next) {
-		if (p->fn != redis_beat_reply)
+		if (p->fn != redis_probe_reply)
 			return p->sent_us;
 	}
 	return 0;
@@ -215,7 +217,7 @@ redis_query(struct redis *r, const struct slice *argv, unsigned argc, redis_repl
 /* ---- the probe, while the link is up ---- */
 
 static bool
-redis_beat_reply(const redisReply *reply, void *arg)
+redis_probe_reply(const redisReply *reply, void *arg)
 {
 	struct redis *r = arg;
 
@@ -227,13 +229,13 @@ redis_beat_reply(const redisReply *reply, void *arg)
 }
 
 static void
-redis_beat_send(void *arg)
+redis_probe_send(void *arg)
 {
 	struct redis *r = arg;
 	struct slice words[REDIS_ARGS_MAX];
 	uint64_t now = clock_mono_us();
 
-	timer_start(&r->beat, PROBE_EVERY_US);
+	timer_start(&r->probe_timer, PROBE_EVERY_US);
 	if (r->probed_us != 0) {
 		if (now - r->probed_us >= r->link.timeout_us)
 			redis_link_give_up(&r->link);
@@ -241,7 +243,7 @@ redis_beat_send(void *arg)
 	}
 	r->probed_us = now;
 	for (unsigned i = 0; i < REDIS_PROBE_COMMANDS; i++)
-		redis_query(r, words, redis_probe_words(&r->link, i, words), redis_beat_reply, r);
+		redis_query(r, words, redis_probe_words(&r->link, i, words), redis_probe_reply, r);
 }
 
 /* ---- open and close ---- */
@@ -283,7 +285,7 @@ redis_set_up(struct redis *r, struct worker *w, struct dns *dns, const struct re
 		.ops = &command_ops,
 		.owner = r,
 	};
-	if (timer_init(&r->beat, w, redis_beat_send, r) && redis_link_open(&r->link))
+	if (timer_init(&r->probe_timer, w, redis_probe_send, r) && redis_link_open(&r->link))
 		return true;
 	err_set(err, ERR_INTERNAL, "There is no memory for the Redis link. Give the process more.");
 	return false;
@@ -311,7 +313,7 @@ redis_close(struct redis *r)
 	redis_link_close(&r->link);
 	commands_down(r, REDIS_DOWN);
 	redis_sub_close(r->sub);
-	timer_free(&r->beat);
+	timer_free(&r->probe_timer);
 	SSL_CTX_free(r->tls);
 	bytes_wipe(&r->url, sizeof(r->url));
 	free(r);

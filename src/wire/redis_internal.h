@@ -177,6 +177,7 @@ void	redis_poll_look(struct redis_poll *);	/* nothing while a look is under way 
 struct redis_sub;
 struct redis_sub *redis_sub_open(const struct redis_link *like, struct redis *commands);
 void		  redis_sub_redial(struct redis_sub *);
+void		  redis_sub_poll_anew(struct redis_sub *);	/* messages may have been missed */
 void		  redis_sub_close(struct redis_sub *);
 bool		  redis_sub_add(struct redis_sub *, const char *channel, redis_message_fn *,
 		      void *arg);

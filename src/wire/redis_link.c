@@ -156,6 +156,7 @@ handshake_reply(struct redis_link *l, redisReply *reply)
 	if (!good || --l->handshake_replies > 0)
 		return good;
 	if (l->asks_slots) {
+		timer_start(&l->timer, l->timeout_us);
 		if (!redis_request_probe(l))
 			link_drop(l, REDIS_DOWN, "There is no memory for the handshake.");
 		return l->state != LINK_DOWN;

@@ -11,8 +11,8 @@
 #include "wire/redis_internal.h"
 
 #define PERMISSIONS \
-	"Redis's ACL forbids our user what it needs (NOPERM): allow scripts, and all of ~tg:* " \
-	"(+@all ~tg:* &tg:*)."
+	"Redis's ACL forbids our user what it needs (NOPERM): allow scripts, and all of tg:* " \
+	"(+@all -@dangerous ~tg:* &tg:*)."
 
 static const struct redis_refusal refusals[] = {
 	{ "READONLY", true,

@@ -131,13 +131,19 @@ sub_poll_begin(struct redis_sub *s)
 		timer_start(&s->poll, 0);
 }
 
+void
+redis_sub_poll_anew(struct redis_sub *s)
+{
+	for (unsigned i = 0; i < s->count; i++)
+		s->channels[i].poll.last[0] = '\0';
+}
+
 static void
 sub_poll_end(struct redis_sub *s)
 {
 	s->link.is_quiet = false;
 	timer_stop(&s->poll);
-	for (unsigned i = 0; i < s->count; i++)
-		s->channels[i].poll.last[0] = '\0';
+	redis_sub_poll_anew(s);
 	if (atomic_exchange(&is_polling_said, false))
 		log_event(LOG_NOTICE, "redis.subscribed", NULL,
 		    "Redis allows our subscriptions; messages are not polled any more.");

@@ -66,6 +66,17 @@ async function stateIs(code, begin, end) {
 	assert.equal(again.status, 200, again.body);
 }
 
+// Replicas of both count together while one is rolled out after the other.
+test('outside of a cluster keys have the names of earlier releases', async () => {
+	const tenant = await gate.tenant('otter');
+	await until('they are there', async () => {
+		assert.equal((await tenant.search('x')).status, 200);
+		return redis('exists', 'tg:limit:test:tenant:otter', 'tg:replicas:test',
+			'tg:tenant:test:otter', `tg:division:test:127.0.0.1:${stack.pg.port}`) === '4';
+	});
+	assert.equal(redis('keys', 'tg:*{test}*'), '');
+});
+
 test('full (OOM)', () => stateIs(/\(OOM\)/, () => set('maxmemory', '1'),
 	() => set('maxmemory', '0')));
 
@@ -137,7 +148,7 @@ test('a Redis without EVALSHA', async () => {
 
 // Redis 7 gives a new user no channel.
 test('an ACL without channels: polled, said once, and no storm of connections', async () => {
-	redis('acl', 'setuser', 'mute', 'on', '>pw', '~*', '+@all', 'resetchannels');
+	redis('acl', 'setuser', 'mute', 'on', '>pw', '~tg:*', '+@all', '-@dangerous', 'resetchannels');
 	const key = await gate.service();
 	const url = `redis://mute:pw@127.0.0.1:${stack.cache.port}`;
 	const settings = { redis_url: url, tenant_cache_ttl: '1h', workers: 2 };

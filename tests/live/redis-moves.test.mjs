@@ -131,3 +131,23 @@ test('a cluster of two nodes: the keys of a script are in one slot, and its node
 	for (const gate of gates)
 		await gate.program.stop();
 });
+
+test('a cluster of one node runs all scripts, Neon\'s bucket and queue among them', async () => {
+	port = await freePort();
+	addresses = ['127.0.0.5'];
+	await server('127.0.0.5', '--cluster-enabled', 'yes', '--cluster-config-file', 'one.conf',
+		'--cluster-port', String(await freePort()));
+	cli('127.0.0.5', 'cluster', 'addslotsrange', '0', '16383');
+	await stack.neonApi();
+	const gates = await pair();
+	for (const gate of gates)
+		await until('nothing is degraded', async () => !await degraded(gate), 30000);
+	await limitIsExact(gates, 'made-by-neon');
+	await until('divided', () => /tg:division:{test}:/.test(cli('127.0.0.5', 'keys', 'tg:*')), 30000);
+	assert.match(cli('127.0.0.5', 'keys', 'tg:neon:*'), /tg:neon:{[0-9a-f]{16}}:tickets/);
+	for (const gate of gates) {
+		assert.deepEqual(gate.lines().filter((line) => /^(neon|replica|limit)\.script$/
+			.test(line.event)), []);
+		await gate.program.stop();
+	}
+});

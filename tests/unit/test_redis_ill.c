@@ -245,6 +245,10 @@ without_channels_messages_are_polled(void **state)
 	assert_non_null(strstr(fake_redis.received, "STREAMS ch:log 5-1"));
 	assert_int_equal(messages_missed, 1);
 	assert_int_equal(peer.accepted, 2); /* one link each, and no more since */
+	fake_redis.refusal = "-OOM command not allowed\r\n";
+	redis_wait(worker, redis, false);
+	fake_redis.refusal = NULL;
+	turn_until_count(worker, &messages_missed, 2);
 	assert_int_equal(redis_lines_count("redis.polled"), 1);
 	assert_true(redis_is_up(redis));
 	assert_string_equal(reason_of(redis), "");
