@@ -42,25 +42,35 @@ const well = (of) => until('nothing is degraded', async () => (await readiness(o
 const lines = (of, event) => of.lines().filter((line) => line.event === event &&
 	(line.level === 'warning' || line.level === 'err' || line.level === 'error'));
 
-// What holds in each state: `code` is the word that Redis answers with.
-async function stateIs(code, begin, end) {
+// What holds while a state lasts: `code` is the word that Redis answers with, `since` counts the
+// lines that were there before. One line a minute: a slow machine may need two for all requests.
+async function stateHolds(code, since) {
 	const tenant = await gate.tenant('otter');
-	const told = lines(gate, 'redis.refused').length, limits = lines(gate, 'limit.script').length;
-	begin();
 	await Promise.all([ill(gate), ill(closed)]);
 	for (let i = 0; i < REQUESTS; i++) {
 		const answer = await tenant.search('x');
 		assert.equal(answer.status, 200, answer.body);
-		assert.equal(answer.headers['ratelimit-limit'], '600');
+		assert.equal(answer.headers['ratelimit-limit'], '600', answer.head);
 	}
 	const refused = await (await closed.tenant('otter')).search('x');
 	assert.equal(refused.status, 503, refused.body);
-	assert.equal(refused.json.code, 'limiter_unavailable');
-	const said = lines(gate, 'redis.refused').slice(told);
-	assert.equal(said.length, 1, JSON.stringify(said));
-	assert.match(said[0].message, code);
-	assert.ok(lines(gate, 'limit.script').length - limits <= 1);
-	end();
+	assert.equal(refused.json.code, 'limiter_unavailable', refused.body);
+	const said = lines(gate, 'redis.refused').slice(since.told);
+	const limits = lines(gate, 'limit.script').slice(since.limits);
+	assert.ok(said.length >= 1 && said.length <= 2, JSON.stringify(said));
+	assert.ok(said.every((line) => code.test(line.message)), JSON.stringify(said));
+	assert.ok(limits.length <= 2, JSON.stringify(limits));
+}
+
+async function stateIs(code, begin, end) {
+	const since = { told: lines(gate, 'redis.refused').length,
+		limits: lines(gate, 'limit.script').length };
+	try {
+		begin();
+		await stateHolds(code, since);
+	} finally {
+		end();
+	}
 	await Promise.all([well(gate), well(closed)]);
 	const again = await (await closed.tenant('otter')).search('x');
 	assert.equal(again.status, 200, again.body);
@@ -70,10 +80,12 @@ async function stateIs(code, begin, end) {
 test('outside of a cluster keys have the names of earlier releases', async () => {
 	const tenant = await gate.tenant('otter');
 	await until('they are there', async () => {
-		assert.equal((await tenant.search('x')).status, 200);
+		// A limit's key lasts for a tenth of a second a request.
+		const answers = await Promise.all(Array.from({ length: 50 }, () => tenant.search('x')));
+		assert.ok(answers.every((answer) => answer.status === 200));
 		return redis('exists', 'tg:limit:test:tenant:otter', 'tg:replicas:test',
 			'tg:tenant:test:otter', `tg:division:test:127.0.0.1:${stack.pg.port}`) === '4';
-	});
+	}, 60000);
 	assert.equal(redis('keys', 'tg:*{test}*'), '');
 });
 
