@@ -17,15 +17,16 @@ const set = (name, value) => assert.equal(redis('config', 'set', name, value), '
 
 before(async () => {
 	await stack.surroundings({ neon: false });
-	const settings = { redis_timeout: '2s', tenant_cache_ttl: '1h' };
+	// One worker: each has a link of its own, and /readyz is of the one that is asked.
+	const settings = { redis_timeout: '2s', tenant_cache_ttl: '1h', workers: 1 };
 	gate = await stack.tenantgate(settings);
-	closed = await stack.tenantgate({ ...settings, redis_failure_mode: 'closed', workers: 1 });
+	closed = await stack.tenantgate({ ...settings, redis_failure_mode: 'closed' });
 	closed.serviceKey = await gate.service();
 	assert.equal((await (await gate.tenant('otter')).search('x')).status, 200);
 });
 after(() => stack.stop());
 
-// A worker looks for itself, and probes may come to either: a few, on connections of their own.
+// A few, for some gates have two workers, each with a link of its own.
 async function readiness(of = gate) {
 	const answers = await Promise.all([1, 2, 3, 4].map(() => of.anonymous.get('/readyz',
 		{ headers: { connection: 'close' } })));
