@@ -173,12 +173,15 @@ const struct conf_key conf_keys[] = {
 	GROUP("Redis: shared counters and a shared cache; without it, one replica only"),
 	URL("redis_url", redis.url, "", CONF_EMPTY_ALLOWED, "redis rediss",
 	    "redis://[user:password@]host[:port][/db], rediss:// for TLS; empty: kept in process."),
+	STRING("redis_ca_file", redis.ca_file, "", CONF_EMPTY_IS_NULL,
+	    "Certificate authorities (PEM) that Redis is trusted by; empty: the system's."),
 	DURATION("redis_timeout", redis.timeout_us, "100ms", 1 * MS, 60 * SECONDS,
 	    "How long connecting, and each command, may take."),
 	NUMBER("redis_max_pending", redis.pending_max, "10000", 1, 1000000,
 	    "Commands under way, per worker, before new ones fail."),
 	WORD("redis_failure_mode", redis_failure_mode, "local", failure_modes,
-	    "Limits while Redis does not answer: count in process, let through, or refuse."),
+	    "Limits while Redis is away or answers with errors: count in process, let through, or "
+	    "refuse."),
 
 	GROUP("Tenants"),
 	WORD("provider", tenants.provider, "neon", providers,

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tenantgate/base/map.h"
@@ -64,6 +65,24 @@ worker_call(struct worker_context *ctx, worker_call_fn *fn, void *arg)
 	pthread_mutex_unlock(&call.mutex);
 }
 
+/* What is written to see whether Redis works is named as limits are (api/request.c), so that it is
+ * in their slot, and an ACL for them allows it. */
+static struct redis *
+open_redis(struct worker_context *ctx, struct err *err)
+{
+	const struct conf *conf = ctx->process->conf;
+	const char *environment = conf->tenants.environment;
+	struct redis_conf redis = conf->redis;
+	char key[REDIS_PROBE_KEY_MAX + 1], cluster_key[REDIS_PROBE_KEY_MAX + 1];
+
+	(void)snprintf(key, sizeof(key), "tg:limit:%.*s:probe", REDIS_TAG_MAX, environment);
+	(void)snprintf(cluster_key, sizeof(cluster_key), "tg:limit:{%.*s}:probe", REDIS_TAG_MAX,
+	    environment);
+	redis.probe_key = key;
+	redis.cluster_probe_key = cluster_key;
+	return redis_open(ctx->worker, ctx->dns, &redis, err);
+}
+
 /* Row 3: the resolver, the HTTP client of the model and of Neon, and Redis where there is one. */
 static bool
 open_wires(struct worker_context *ctx, struct err *err)
@@ -80,7 +99,7 @@ open_wires(struct worker_context *ctx, struct err *err)
 	}
 	if (text_or_null(conf->redis.url) == NULL)
 		return true;
-	ctx->redis = redis_open(ctx->worker, ctx->dns, &conf->redis, err);
+	ctx->redis = open_redis(ctx, err);
 	return ctx->redis != NULL;
 }
 

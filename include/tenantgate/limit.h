@@ -24,7 +24,7 @@
 struct limiter;
 struct limit_store;
 
-/* What to do when Redis does not answer. */
+/* What to do while Redis does not answer, or answers with errors. */
 enum limit_failure_mode {
 	LIMIT_LOCAL,	/* count in this process until it is back */
 	LIMIT_OPEN,	/* let through */
@@ -70,14 +70,14 @@ struct limiter	*limit_open(struct worker *, struct redis *, struct limit_store *
 		    enum limit_failure_mode);
 void		 limit_close(struct limiter *);
 
-/* Ill while redis_failure_mode decides in place of Redis. On the limiter's worker. */
-void		 limiter_condition(const struct limiter *, struct condition *);
-
 /* A refusal is a verdict, not a failure: the handler answers 429 with the fields. Fails only with
- * ERR_LIMITER (Redis does not answer, LIMIT_CLOSED). The rules' array may go when this returns;
- * their keys and the verdict must live until the wait is over. */
+ * ERR_LIMITER (Redis does not answer, or with an error; LIMIT_CLOSED). The rules' array may go when
+ * this returns; their keys and the verdict must live until the wait is over. */
 enum flow_rc	 limit_check(struct flow *, struct limiter *, const struct limit_rule *, unsigned n,
 		    struct limit_verdict *) __attribute__((warn_unused_result));
+
+/* Ill while the failure mode decides in place of Redis: what it does, and why. */
+void		 limiter_condition(const struct limiter *, struct condition *);
 
 /* Decides and charges by the store, at a given time; for limit_check() and tests. v->mode becomes
  * "local". */

@@ -87,12 +87,13 @@ request_tenant(struct flow *f)
 }
 
 /* The environment is part of the key, for a Redis may be shared by several; it is cut so that the
- * key always fits. */
+ * key always fits. In a cluster it is the hash tag, for both keys must be in one slot. */
 static struct slice
 rule_key(const struct request *req, char out[LIMIT_KEY_MAX + 1], const char *what, const char *id)
 {
-	int n = snprintf(out, LIMIT_KEY_MAX + 1, "tg:limit:%.40s:%s:%s", req->ctx->environment,
-	    what, id);
+	bool is_cluster = redis_is_cluster(req->ctx->redis);
+	int n = snprintf(out, LIMIT_KEY_MAX + 1, "tg:limit:%s%.*s%s:%s:%s", is_cluster ? "{" : "",
+	    REDIS_TAG_MAX, req->ctx->environment, is_cluster ? "}" : "", what, id);
 
 	assert(n > 0 && n <= LIMIT_KEY_MAX);
 	return slice_of(out, (size_t)n);

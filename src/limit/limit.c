@@ -9,11 +9,13 @@
  *	[decide]: the verdict, or the failure mode when the reply is no result
  *
  * A Redis that hangs costs one check its time-out (redis_timeout); the link is down then, and
- * checks after it are decided at once.
+ * checks after it are decided at once. A Redis that refuses scripts is down too (wire/redis.h); one
+ * that refuses this script alone is asked each time, and costs the wait for its reply.
  */
 #include "tenantgate/limit.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,10 +24,15 @@
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 
+/* The last check's refusal is the condition for so long, when no other check comes. */
+#define REFUSAL_US (10 * 1000000ull)
+
 struct limiter {
 	struct redis *redis;	   /* borrowed; NULL: the store decides */
 	struct limit_store *store; /* borrowed */
 	enum limit_failure_mode mode;
+	uint64_t refused_us; /* monotonic: when Redis did not run the script; 0: it did, last */
+	char refusal[100];   /* what it said then */
 };
 
 /* The rules that limit anything. `index` is each one's place in the caller's array, which the
@@ -138,8 +145,27 @@ limit_check_eval(struct flow *f)
 	    &check->reply);
 }
 
-/* A script that Redis answered, but not with a result, is worth a log line (a server too old for
- * it, a key of another type); a link that is down logs for itself. */
+/* What Redis answered, but not with a result (a server too old for the script, a key of another
+ * type), is the limiter's to tell; a link that is down tells for itself. */
+static void
+refusal_note(struct limiter *l, const struct redis_reply *reply)
+{
+	static struct log_pace pace;
+	struct slice why = SLICE_LIT("an unexpected reply");
+
+	if (reply->status == REDIS_ERROR)
+		why = reply->text;
+	else if (reply->status != REDIS_OK)
+		return;
+	l->refused_us = clock_mono_us();
+	(void)snprintf(l->refusal, sizeof(l->refusal), "%.*s", SLICE_ARG(why));
+	if (log_pace_admit(&pace, LOG_MINUTE))
+		log_event(LOG_ERR, "limit.script", NULL,
+		    "Redis did not run the rate limit script (%.*s); redis_failure_mode decides "
+		    "until it does.",
+		    SLICE_ARG(why));
+}
+
 static enum flow_rc
 limit_check_decide(struct flow *f)
 {
@@ -149,15 +175,10 @@ limit_check_decide(struct flow *f)
 	if (limit_call_read(&check->reply, check->rules.list, check->rules.count, check->verdict,
 		&now_us)) {
 		check->verdict->which = check->rules.index[check->verdict->which];
+		check->limiter->refused_us = 0;
 		return FLOW_NEXT;
 	}
-	if (check->reply.status == REDIS_OK || check->reply.status == REDIS_ERROR)
-		log_event(LOG_ERR, "limit.script", f->request_id,
-		    "Redis did not run the rate limit script (%.*s); redis_failure_mode decides "
-		    "until it does.",
-		    SLICE_ARG(check->reply.status == REDIS_ERROR
-			    ? check->reply.text
-			    : SLICE_LIT("an unexpected reply")));
+	refusal_note(check->limiter, &check->reply);
 	return decide_without_redis(f, check->limiter, &check->rules, check->verdict);
 }
 
@@ -208,23 +229,25 @@ limit_open(struct worker *w, struct redis *redis, struct limit_store *store,
 }
 
 void
-limit_close(struct limiter *l)
+limiter_condition(const struct limiter *l, struct condition *c)
 {
-	free(l);
+	static const char *const effects[] = {
+		[LIMIT_LOCAL] = "Each process counts limits for itself",
+		[LIMIT_OPEN] = "No limits are in force",
+		[LIMIT_CLOSED] = "Requests with a limit are refused",
+	};
+	const char *effect = effects[l->mode];
+
+	if (l->redis == NULL)
+		return;
+	if (!redis_is_up(l->redis))
+		condition_ill(c, "%s: %s", effect, redis_trouble(l->redis));
+	else if (l->refused_us != 0 && clock_mono_us() - l->refused_us < REFUSAL_US)
+		condition_ill(c, "%s: Redis does not run their script (%s).", effect, l->refusal);
 }
 
 void
-limiter_condition(const struct limiter *l, struct condition *out)
+limit_close(struct limiter *l)
 {
-	static const char *const effects[] = {
-		[LIMIT_LOCAL] = "each process counts for itself",
-		[LIMIT_OPEN] = "nothing is limited",
-		[LIMIT_CLOSED] = "requests are refused",
-	};
-
-	if (l->redis != NULL && !redis_is_up(l->redis))
-		condition_ill(out,
-		    "Redis does not count the limits: %s, as redis_failure_mode says; look at "
-		    "Redis.",
-		    effects[l->mode]);
+	free(l);
 }

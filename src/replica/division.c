@@ -121,17 +121,22 @@ call_word(struct division_call *c, struct slice word)
 	c->words[c->count++] = word;
 }
 
-/* No demand: the roll's. */
+/* No demand: the roll's. In a cluster all are in one slot, by the hash tag in the braces; elsewhere
+ * they are as in releases that knew no cluster, for claims under other names would not be seen. */
 static void
-redis_key_write(char *out, const char *environment, const struct replica_demand *d)
+redis_key_write(char *out, const struct division_caller *caller, const struct replica_demand *d)
 {
+	const char *env = caller->environment;
+	size_t tag = caller->is_cluster ? strnlen(env, REDIS_TAG_MAX) : 0;
+	const char *open = caller->is_cluster ? "{" : "", *close = caller->is_cluster ? "}" : "";
 	int n;
 
 	if (d == NULL)
-		n = snprintf(out, DIVISION_KEY_SIZE, "tg:replicas:%s", environment);
+		n = snprintf(out, DIVISION_KEY_SIZE, "tg:replicas:%s%.*s%s%s", open, (int)tag, env,
+		    close, env + tag);
 	else
-		n = snprintf(out, DIVISION_KEY_SIZE, "tg:division:%s:%.*s", environment,
-		    SLICE_ARG(d->key));
+		n = snprintf(out, DIVISION_KEY_SIZE, "tg:division:%s%.*s%s%s:%.*s", open, (int)tag,
+		    env, close, env + tag, SLICE_ARG(d->key));
 	assert(n > 0 && (size_t)n < DIVISION_KEY_SIZE);
 }
 
@@ -164,7 +169,7 @@ division_call_make(struct division_call *c, enum division_command command,
 	(void)snprintf(c->key_count, sizeof(c->key_count), "%u", 1 + n);
 	call_word(c, slice_str(c->key_count));
 	for (unsigned i = 0; i <= n; i++) {
-		redis_key_write(c->keys[i], caller->environment, i == 0 ? NULL : &demands[i - 1]);
+		redis_key_write(c->keys[i], caller, i == 0 ? NULL : &demands[i - 1]);
 		call_word(c, slice_str(c->keys[i]));
 	}
 	call_word(c, slice_str(caller->id));
@@ -207,7 +212,7 @@ division_leave(struct redis *redis, const struct division_caller *caller,
 	char key[DIVISION_KEY_SIZE];
 	struct slice words[3] = { SLICE_LIT("HDEL") };
 
-	redis_key_write(key, caller->environment, demand);
+	redis_key_write(key, caller, demand);
 	words[1] = slice_str(key);
 	words[2] = slice_str(caller->id);
 	redis_send(redis, words, 3);

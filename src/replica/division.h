@@ -13,7 +13,7 @@
 #define DIVISION_KEYS_MAX 15 /* of one call, beside the roll */
 /* EVALSHA, script, number of keys; the roll and the keys; id, serial, numbers. */
 #define DIVISION_WORDS_MAX (3 + 1 + DIVISION_KEYS_MAX + 3)
-#define DIVISION_KEY_SIZE  (sizeof("tg:division::") + REPLICA_ENVIRONMENT_MAX + REPLICA_KEY_MAX)
+#define DIVISION_KEY_SIZE  (sizeof("tg:division:{}:") + REPLICA_ENVIRONMENT_MAX + REPLICA_KEY_MAX)
 
 enum division_command { DIVISION_EVALSHA, DIVISION_EVAL };
 
@@ -32,6 +32,7 @@ struct division_caller {
 	const char	*environment;	/* borrowed until the call was sent, as the id */
 	const char	*id;		/* of the process: random */
 	uint64_t	serial;
+	bool		is_cluster;	/* keys with a hash tag: redis_is_cluster() */
 };
 
 /* What the script answers. */

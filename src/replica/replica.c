@@ -175,7 +175,8 @@ batch_size(const struct replicas *r)
 static struct division_caller
 caller_of(const struct replicas *r)
 {
-	return (struct division_caller){ r->environment, r->id, r->serial };
+	return (
+	    struct division_caller){ r->environment, r->id, r->serial, redis_is_cluster(r->redis) };
 }
 
 static enum flow_rc
@@ -258,10 +259,13 @@ beat_load(struct flow *f)
 static void
 reply_refuse(struct replicas *r)
 {
+	static struct log_pace pace;
+
 	limits_keep(r);
 	if (!r->was_heard)
 		r->is_hurried = true;
-	if (r->reply.status == REDIS_OK || r->reply.status == REDIS_ERROR)
+	if ((r->reply.status == REDIS_OK || r->reply.status == REDIS_ERROR) &&
+	    log_pace_admit(&pace, LOG_MINUTE))
 		log_event(LOG_ERR, "replica.script", NULL,
 		    "Redis did not run the script that divides connections among replicas "
 		    "(%.*s); the limits stay as they are until it does. Use Redis 5 or later.",

@@ -45,14 +45,16 @@ script_eval(struct flow *f)
 	return redis_command(f, s->redis, s->words, s->count, &s->reply);
 }
 
-/* A link that is down logs for itself; that Redis does not run the script is worth a line. */
+/* A link that is down logs for itself; that Redis does not run the script is worth a line a minute:
+ * a queue looks many times a second. */
 static enum flow_rc
 script_check(struct flow *f)
 {
+	static struct log_pace pace;
 	struct neon_script *s = FLOW_OF(f, struct neon_script, &script_kind);
 
-	if (s->reply.status == REDIS_ERROR)
-		log_event(LOG_ERR, "neon.script", f->request_id,
+	if (s->reply.status == REDIS_ERROR && log_pace_admit(&pace, LOG_MINUTE))
+		log_event(LOG_ERR, "neon.script", NULL,
 		    "Redis did not run a script (%.*s); until it does, each process takes its part "
 		    "of Neon's rate for itself.",
 		    SLICE_ARG(s->reply.text));

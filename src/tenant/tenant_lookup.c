@@ -102,7 +102,8 @@ tenant_fetch_redis(struct flow *f)
 
 	if (ts->redis == NULL)
 		return FLOW_NEXT;
-	record_redis_key(t->key, ts->conf->environment, record_tenant(t->base.record)->id);
+	record_redis_key(t->key, ts->conf->environment, record_tenant(t->base.record)->id,
+	    redis_is_cluster(ts->redis));
 	argv[1] = slice_str(t->key);
 	return redis_command(f, ts->redis, argv, 2, &t->reply);
 }

@@ -18,7 +18,7 @@ tenants_publish(struct tenants *ts, const struct tenant *t)
 	if (ts->redis == NULL)
 		return;
 	buf_init(&sealed, 8192);
-	record_redis_key(key, ts->conf->environment, t->id);
+	record_redis_key(key, ts->conf->environment, t->id, redis_is_cluster(ts->redis));
 	if (record_close(ts->seal, t, key, &sealed)) {
 		snprintf(ttl, sizeof(ttl), "%llu",
 		    (unsigned long long)(ts->conf->redis_ttl_us / 1000));

@@ -57,9 +57,13 @@ provider_parse(const char *name, enum tenant_provider *out)
 }
 
 void
-record_redis_key(char out[RECORD_KEY_SIZE], const char *environment, const char *id)
+record_redis_key(char out[RECORD_KEY_SIZE], const char *environment, const char *id,
+    bool is_cluster)
 {
-	snprintf(out, RECORD_KEY_SIZE, "tg:tenant:%s:%s", environment, id);
+	size_t tag = is_cluster ? strnlen(environment, REDIS_TAG_MAX) : 0;
+
+	snprintf(out, RECORD_KEY_SIZE, "tg:tenant:%s%.*s%s%s:%s", is_cluster ? "{" : "", (int)tag,
+	    environment, is_cluster ? "}" : "", environment + tag, id);
 }
 
 static void

@@ -9,7 +9,7 @@
 #include "tenantgate/loop/lookup.h"
 #include "tenantgate/tenant.h"
 
-#define RECORD_KEY_SIZE (sizeof("tg:tenant::") + ENVIRONMENT_MAX + TENANT_ID_MAX)
+#define RECORD_KEY_SIZE (sizeof("tg:tenant:{}:") + ENVIRONMENT_MAX + TENANT_ID_MAX)
 
 struct tenant_record {
 	struct lookup_record base; /* negative: not READY, kept for a short time */
@@ -27,8 +27,10 @@ const char *provider_name(enum tenant_provider);
 bool provider_parse(const char *name, enum tenant_provider *out);
 
 /* "tg:tenant:<environment>:<id>": the key in Redis. It is authenticated with the value too: a value
- * copied to another tenant's key does not open. */
-void record_redis_key(char out[RECORD_KEY_SIZE], const char *environment, const char *id);
+ * copied to another tenant's key does not open. In a cluster the environment has the braces of a
+ * hash tag, so that the records are where the limits are. */
+void record_redis_key(char out[RECORD_KEY_SIZE], const char *environment, const char *id,
+    bool is_cluster);
 /* A READY tenant as a sealed text, appended to out; false when out is too small. */
 bool record_close(const struct seal *, const struct tenant *, const char *key, struct buf *out);
 /* False for anything that record_close() did not make for this very key and tenant. */

@@ -114,11 +114,9 @@ static void
 publish_drop(struct tenants *ts, const char *id)
 {
 	char message[ORIGIN_LEN + 1 + TENANT_ID_MAX + 1];
-	struct slice argv[] = { SLICE_LIT("PUBLISH"), SLICE_LIT(DROP_CHANNEL), { NULL, 0 } };
 
 	snprintf(message, sizeof(message), "%s:%s", ts->origin, id);
-	argv[2] = slice_str(message);
-	redis_send(ts->redis, argv, 3);
+	redis_publish(ts->redis, DROP_CHANNEL, slice_str(message));
 }
 
 /* Here at once, elsewhere by message. A request that has the old record in hand goes on with it. */
@@ -131,7 +129,7 @@ tenant_forget(struct tenants *ts, const char *id)
 	target_key(key, id);
 	pool_forget(ts->pools, slice_str(key));
 	if (ts->redis != NULL) {
-		record_redis_key(key, ts->conf->environment, id);
+		record_redis_key(key, ts->conf->environment, id, redis_is_cluster(ts->redis));
 		argv[1] = slice_str(key);
 		redis_send(ts->redis, argv, 2);
 		publish_drop(ts, id);

@@ -4,6 +4,10 @@
  * was written, and Redis replies in that order: replies carry no id, their place is all that says
  * whose they are. So a cancelled command stays on the list without its flow, and its reply is read
  * and dropped; the same for a command that nobody waits for.
+ *
+ * While the link is up the probe goes out every PROBE_EVERY_US, among the commands; never two at
+ * once. It is not in a hurry: the age of the oldest command drops the link, that of a probe only
+ * when the next is due, so that an idle link does not fall when the machine pauses for a moment.
  */
 #include "tenantgate/wire/redis.h"
 
@@ -12,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
 #include <openssl/ssl.h>
 
 #include "tenantgate/base/alloc.h"
@@ -20,89 +23,31 @@
 #include "tenantgate/base/secret.h"
 #include "wire/redis_internal.h"
 
+#define PROBE_EVERY_US (1 * 1000000ull)
+
 struct redis_pending {
 	STAILQ_ENTRY(redis_pending) next;
-	struct flow *flow;	  /* borrowed; NULL: nobody waits (any more) */
+	struct flow *flow;	 /* borrowed; NULL: nobody waits (any more) */
 	struct redis_reply *out; /* borrowed */
-	uint64_t sent_us; /* monotonic */
+	redis_reply_fn *fn;	 /* of redis_query(), in place of a flow; NULL: none */
+	void *arg;		 /* borrowed */
+	uint64_t sent_us;	 /* monotonic */
 };
 
 struct redis {
 	struct redis_link link;
 	struct redis_url url;
-	SSL_CTX *tls;	       /* owned; NULL: plain */
-	struct redis_sub *sub; /* owned; NULL until somebody subscribes */
+	struct redis_probe probe;
+	struct timer probe_timer; /* of the probe; set while the link is up */
+	uint64_t probed_us;	  /* monotonic: when the probe without a reply was sent; 0: none */
+	SSL_CTX *tls;		  /* owned; NULL: plain */
+	struct redis_sub *sub;	  /* owned; NULL until somebody subscribes */
 	STAILQ_HEAD(, redis_pending) pending;
 	unsigned pending_count;
 	unsigned pending_max; /* the configuration's; more are REDIS_BUSY */
 };
 
-/* ---- replies ---- */
-
-/* Takes over hiredis' reply; the texts of *out are inside it. */
-static void
-reply_fill(struct redis_reply *out, redisReply *reply)
-{
-	out->owned = reply;
-	out->status = REDIS_OK;
-	switch (reply->type) {
-	case REDIS_REPLY_NIL:
-		out->status = REDIS_NIL;
-		break;
-	case REDIS_REPLY_ERROR:
-		out->status = REDIS_ERROR;
-		out->text = slice_of(reply->str, reply->len);
-		break;
-	case REDIS_REPLY_INTEGER:
-		out->number = reply->integer;
-		break;
-	case REDIS_REPLY_ARRAY:
-		break;
-	default:
-		out->text = slice_of(reply->str, reply->len);
-		break;
-	}
-}
-
-static const redisReply *
-element_at(const struct redis_reply *a, unsigned i)
-{
-	const redisReply *reply = a->owned;
-
-	if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || i >= reply->elements)
-		return NULL;
-	return reply->element[i];
-}
-
-bool
-redis_int_at(const struct redis_reply *a, unsigned i, int64_t *out)
-{
-	const redisReply *e = element_at(a, i);
-
-	if (e == NULL || e->type != REDIS_REPLY_INTEGER)
-		return false;
-	*out = e->integer;
-	return true;
-}
-
-bool
-redis_text_at(const struct redis_reply *a, unsigned i, struct slice *out)
-{
-	const redisReply *e = element_at(a, i);
-
-	if (e == NULL || (e->type != REDIS_REPLY_STRING && e->type != REDIS_REPLY_STATUS))
-		return false;
-	*out = slice_of(e->str, e->len);
-	return true;
-}
-
-void
-redis_clear(struct redis_reply *a)
-{
-	if (a->owned != NULL)
-		freeReplyObject(a->owned);
-	memset(a, 0, sizeof(*a));
-}
+static redis_reply_fn redis_probe_reply;
 
 /* ---- what the link calls ---- */
 
@@ -119,10 +64,20 @@ pending_shift(struct redis *r)
 	return p;
 }
 
+/* Nothing waits for this: while the link was down commands failed at once. After a server that was
+ * not the one the messages' link may still be with that one. */
 static void
 commands_up(void *owner)
 {
-	(void)owner; /* nothing waits for this: while the link was down commands failed at once */
+	struct redis *r = owner;
+
+	if (r->sub != NULL)
+		redis_sub_poll_anew(r->sub);
+	if (r->link.was_elsewhere && r->sub != NULL)
+		redis_sub_redial(r->sub);
+	r->link.was_elsewhere = false;
+	if (r->link.probe != NULL)
+		timer_start(&r->probe_timer, PROBE_EVERY_US);
 }
 
 /* Redis may have done a command whose reply is lost, or not: nobody can tell, and it is not sent
@@ -133,8 +88,12 @@ commands_down(void *owner, enum redis_status why)
 	struct redis *r = owner;
 	struct redis_pending *p;
 
+	timer_stop(&r->probe_timer);
+	r->probed_us = 0;
 	while ((p = pending_shift(r)) != NULL) {
-		if (p->flow != NULL) {
+		if (p->fn != NULL) {
+			(void)p->fn(NULL, p->arg);
+		} else if (p->flow != NULL) {
 			p->out->status = why;
 			flow_wake(p->flow);
 		}
@@ -142,30 +101,37 @@ commands_down(void *owner, enum redis_status why)
 	}
 }
 
-/* False: a reply that no command was sent for. */
+/* False: a reply that no command was sent for, or a refusal. */
 static bool
 commands_reply(void *owner, redisReply *reply)
 {
 	struct redis *r = owner;
 	struct redis_pending *p = pending_shift(r);
+	bool good = p != NULL;
 
-	if (p == NULL || p->flow == NULL) {
-		freeReplyObject(reply);
-	} else {
-		reply_fill(p->out, reply);
+	if (good && p->flow != NULL) {
+		redis_reply_fill(p->out, reply);
 		flow_wake(p->flow);
+	} else {
+		if (good && p->fn != NULL)
+			good = p->fn(reply, p->arg);
+		freeReplyObject(reply);
 	}
 	free(p);
-	return p != NULL;
+	return good;
 }
 
 static uint64_t
 commands_oldest(const void *owner)
 {
 	const struct redis *r = owner;
-	const struct redis_pending *p = STAILQ_FIRST(&r->pending);
+	const struct redis_pending *p;
 
-	return p == NULL ? 0 : p->sent_us;
+	STAILQ_FOREACH(p, &r->pending, next) {
+		if (p->fn != redis_probe_reply)
+			return p->sent_us;
+	}
+	return 0;
 }
 
 static const struct redis_link_ops command_ops = {
@@ -235,37 +201,65 @@ redis_send(struct redis *r, const struct slice *argv, unsigned argc)
 	(void)command_write(r, argv, argc, &p);
 }
 
-/* SHA-1 is Redis' choice: a name for a script, no security rests on it. */
 void
-redis_script_sha(const char *script, char out[REDIS_SHA_SIZE])
+redis_query(struct redis *r, const struct slice *argv, unsigned argc, redis_reply_fn *fn, void *arg)
 {
-	unsigned char sum[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
+	struct redis_pending *p = NULL;
 
-	if (EVP_Digest(script, strlen(script), sum, &len, EVP_sha1(), NULL) != 1)
-		abort();
-	assert(len * 2 + 1 == REDIS_SHA_SIZE);
-	for (unsigned i = 0; i < len; i++)
-		(void)snprintf(out + (size_t)2 * i, 3, "%02x", sum[i]);
+	if (command_write(r, argv, argc, &p) != REDIS_OK) {
+		(void)fn(NULL, arg);
+		return;
+	}
+	p->fn = fn;
+	p->arg = arg;
+}
+
+/* ---- the probe, while the link is up ---- */
+
+static bool
+redis_probe_reply(const redisReply *reply, void *arg)
+{
+	struct redis *r = arg;
+
+	r->probed_us = 0;
+	if (reply == NULL || !redis_probe_failed(reply))
+		return true;
+	redis_link_refuse(&r->link, reply);
+	return false;
+}
+
+static void
+redis_probe_send(void *arg)
+{
+	struct redis *r = arg;
+	struct slice words[REDIS_ARGS_MAX];
+	uint64_t now = clock_mono_us();
+
+	timer_start(&r->probe_timer, PROBE_EVERY_US);
+	if (r->probed_us != 0) {
+		if (now - r->probed_us >= r->link.timeout_us)
+			redis_link_give_up(&r->link);
+		return;
+	}
+	r->probed_us = now;
+	for (unsigned i = 0; i < REDIS_PROBE_COMMANDS; i++)
+		redis_query(r, words, redis_probe_words(&r->link, i, words), redis_probe_reply, r);
 }
 
 /* ---- open and close ---- */
 
-/* The system's certificate authorities, and no way to do without. The name is checked for each
- * connection, see redis_dial.c. */
-static SSL_CTX *
-tls_new(void)
+/* NULL when there is none; longer ones than the header allows are a bug of the caller's. */
+static const struct redis_probe *
+probe_fill(struct redis_probe *probe, const struct redis_conf *conf)
 {
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-
-	if (ctx == NULL)
+	if (conf->probe_key == NULL)
 		return NULL;
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-	if (SSL_CTX_set_default_verify_paths(ctx) == 1 &&
-	    SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1)
-		return ctx;
-	SSL_CTX_free(ctx);
-	return NULL;
+	assert(strlen(conf->probe_key) <= REDIS_PROBE_KEY_MAX);
+	assert(strlen(conf->cluster_probe_key) <= REDIS_PROBE_KEY_MAX);
+	(void)snprintf(probe->key, sizeof(probe->key), "%s", conf->probe_key);
+	(void)snprintf(probe->cluster_key, sizeof(probe->cluster_key), "%s",
+	    conf->cluster_probe_key);
+	return probe;
 }
 
 static bool
@@ -274,10 +268,10 @@ redis_set_up(struct redis *r, struct worker *w, struct dns *dns, const struct re
 {
 	if (!redis_url_read(&r->url, conf->url, err))
 		return false;
-	if (r->url.tls && (r->tls = tls_new()) == NULL) {
+	if (r->url.tls && (r->tls = redis_tls_new(conf->ca_file)) == NULL) {
 		err_set(err, ERR_INTERNAL,
-		    "TLS for Redis could not be set up. Look at the system's OpenSSL "
-		    "configuration.");
+		    "TLS for Redis could not be set up. Look at redis_ca_file (PEM), or at the "
+		    "system's OpenSSL configuration.");
 		return false;
 	}
 	r->pending_max = conf->pending_max;
@@ -287,10 +281,11 @@ redis_set_up(struct redis *r, struct worker *w, struct dns *dns, const struct re
 		.url = &r->url,
 		.tls = r->tls,
 		.timeout_us = conf->timeout_us,
+		.probe = probe_fill(&r->probe, conf),
 		.ops = &command_ops,
 		.owner = r,
 	};
-	if (redis_link_open(&r->link))
+	if (timer_init(&r->probe_timer, w, redis_probe_send, r) && redis_link_open(&r->link))
 		return true;
 	err_set(err, ERR_INTERNAL, "There is no memory for the Redis link. Give the process more.");
 	return false;
@@ -308,15 +303,17 @@ redis_open(struct worker *w, struct dns *dns, const struct redis_conf *conf, str
 	return NULL;
 }
 
-/* The subscription's link first: it borrows the URL and the TLS context. */
+/* The subscription's link after the replies that it may wait for, and before the URL and the TLS
+ * context, which it borrows. */
 void
 redis_close(struct redis *r)
 {
 	if (r == NULL)
 		return;
-	redis_sub_close(r->sub);
 	redis_link_close(&r->link);
 	commands_down(r, REDIS_DOWN);
+	redis_sub_close(r->sub);
+	timer_free(&r->probe_timer);
 	SSL_CTX_free(r->tls);
 	bytes_wipe(&r->url, sizeof(r->url));
 	free(r);
@@ -335,10 +332,16 @@ redis_trouble(const struct redis *r)
 }
 
 void
-redis_condition(const struct redis *r, struct condition *out)
+redis_condition(const struct redis *r, struct condition *c)
 {
 	if (!redis_is_up(r))
-		condition_ill(out, "%s", redis_trouble(r));
+		condition_ill(c, "%s", r->link.trouble);
+}
+
+bool
+redis_is_cluster(const struct redis *r)
+{
+	return r != NULL && r->link.is_cluster;
 }
 
 /* A connection that has subscribed takes no other commands (RESP2): hence the second link, made
@@ -347,6 +350,6 @@ bool
 redis_subscribe(struct redis *r, const char *channel, redis_message_fn *fn, void *arg)
 {
 	if (r->sub == NULL)
-		r->sub = redis_sub_open(&r->link);
+		r->sub = redis_sub_open(&r->link, r);
 	return r->sub != NULL && redis_sub_add(r->sub, channel, fn, arg);
 }

@@ -4,6 +4,7 @@
  * of the host's addresses, and a reader of replies with a ceiling.
  */
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <arpa/inet.h>
@@ -18,6 +19,25 @@
 #include "wire/redis_internal.h"
 
 #define REPLY_ELEMENTS_MAX 65536 /* of one array */
+
+/* The configured certificate authorities, or the system's, and no way to do without. The name is
+ * checked for each connection, below. */
+SSL_CTX *
+redis_tls_new(const char *ca_file)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	int known;
+
+	if (ctx == NULL)
+		return NULL;
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	known = ca_file != NULL ? SSL_CTX_load_verify_locations(ctx, ca_file, NULL)
+				: SSL_CTX_set_default_verify_paths(ctx);
+	if (known == 1 && SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1)
+		return ctx;
+	SSL_CTX_free(ctx);
+	return NULL;
+}
 
 /* The certificate must be for the name (or the address) of the URL. A name is also sent (SNI); an
  * address must not be (RFC 6066, 3). The caller owns the SSL. */
@@ -59,6 +79,17 @@ redis_dial_new(const struct redis_link *l)
 	if (ssl == NULL)
 		return NULL;
 	return bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_CONNECTING, options);
+}
+
+/* NODELAY: commands are small, and must not wait for each other's ACKs (Nagle). KEEPALIVE: finds
+ * out about a peer that vanished while nothing is sent. */
+void
+redis_dial_connected(int fd)
+{
+	int on = 1;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 }
 
 /* Another address at each attempt: of several, one may be dead. 0: not an address. */

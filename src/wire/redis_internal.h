@@ -4,11 +4,15 @@
  *
  *	redis.c		commands over a link of theirs
  *	redis_sub.c	messages of channels, over another link
+ *	redis_poll.c	the same without subscriptions, by commands
  *	    v
  *	redis_link.c	one connection that keeps itself up; tells its owner by redis_link_ops
  *	    v
  *	redis_dial.c	the socket, TLS and the reader of a connection about to be made
  *	redis_request.c	commands in RESP, the handshake's among them
+ *	redis_reply.c	a reply as callers see it
+ *	redis_probe.c	the script that shows whether Redis does what it is for
+ *	redis_refusal.c	what an error reply says of Redis, in a sentence
  *	redis_url.c	the URL
  *
  * hiredis 0.14 (Debian 12) has no TLS, and its async API no time-outs. So only its formatter and
@@ -52,13 +56,22 @@ struct redis_link_ops {
 	void		(*up)(void *owner);
 	/* Only after up. What was sent will not be answered: why is REDIS_DOWN or REDIS_TIMEOUT. */
 	void		(*down)(void *owner, enum redis_status why);
-	/* The reply is the owner's now, to be freed by it; false: it was not expected. */
+	/* The reply is the owner's now, to be freed by it. False: it was not expected, or it is
+	 * a refusal, whose text was put into the link's `refused`. */
 	bool		(*reply)(void *owner, redisReply *);
 	/* When the oldest command without a reply was sent, monotonic; 0: there is none. */
 	uint64_t	(*oldest)(const void *owner);
 };
 
 enum redis_link_state { LINK_DOWN, LINK_LOOKUP, LINK_CONNECT, LINK_HANDSHAKE, LINK_UP };
+
+#define REDIS_REFUSED_SIZE 160
+
+/* What a link probes with; keys empty: nothing. */
+struct redis_probe {
+	char	key[REDIS_PROBE_KEY_MAX + 1];
+	char	cluster_key[REDIS_PROBE_KEY_MAX + 1];
+};
 
 struct redis_link {
 	enum redis_link_state		 state;
@@ -67,6 +80,7 @@ struct redis_link {
 	const struct redis_url		*url;		/* borrowed */
 	struct ssl_ctx_st		*tls;		/* borrowed; NULL: plain */
 	uint64_t			 timeout_us;
+	const struct redis_probe	*probe;		/* borrowed; NULL: PING alone */
 	const struct redis_link_ops	*ops;		/* borrowed */
 	void				*owner;		/* borrowed */
 	struct dns_query		*query;		/* in LINK_LOOKUP only */
@@ -76,7 +90,14 @@ struct redis_link {
 	redisReplyObjectFunctions	 reader_fn;	/* the reader's: it keeps a pointer */
 	size_t				 unread;	/* bytes of a reply not whole yet */
 	unsigned			 handshake_replies; /* still to come before it is up */
-	unsigned			 attempts;	/* failed since it was last up */
+	bool				 asks_slots;	/* the last is redis_probe_slots() */
+	bool				 is_cluster;	/* as that found */
+	bool				 was_elsewhere;	/* refused by one that is not the one */
+	bool				 is_quiet;	/* it was told already: debug lines only */
+	uint64_t			 pause_us;	/* in place of the next backoff; 0: none */
+	char				 refused[REDIS_REFUSED_SIZE]; /* see ops->reply */
+	unsigned			 attempts;	/* in a row, none of them up for long */
+	uint64_t			 up_us;		/* since when it is up, monotonic */
 	struct timer			 timer;		/* backoff, deadline, oldest command */
 	char				 trouble[160];	/* why it is down, a sentence; "" when up */
 };
@@ -88,19 +109,75 @@ void	redis_link_close(struct redis_link *);	/* without calling `down` */
 bool	redis_link_send(struct redis_link *, const struct slice *argv, unsigned argc);
 /* A command was sent, and `oldest` knows it: from now on its age is watched. */
 void	redis_link_watch(struct redis_link *);
+/* A reply did not come in time. Not from one of its own ops, and only while up. */
+void	redis_link_give_up(struct redis_link *);
+/* Looked up and connected anew, for Redis has moved. Not from one of its own ops. */
+void	redis_link_redial(struct redis_link *);
 
 /* redis_request.c: false when there is no memory. argc is REDIS_ARGS_MAX at most. */
 bool	redis_request_write(struct redis_link *, const struct slice *argv, unsigned argc);
 bool	redis_request_handshake(struct redis_link *);	/* counts handshake_replies */
+bool	redis_request_probe(struct redis_link *);	/* its second part; the same */
+/* False: Redis refuses, and `refused` says how. */
+bool	redis_handshake_is_good(struct redis_link *, const redisReply *);
 
-/* redis_dial.c */
+/* redis_probe.c */
+#define REDIS_PROBE_COMMANDS 2
+/* A question whose reply says whether this is a node of a cluster. */
+bool	redis_probe_slots(struct redis_link *);
+/* The i-th command of the probe; its number of words. */
+unsigned redis_probe_words(const struct redis_link *, unsigned i, struct slice *argv);
+/* Whether the reply to one shows that Redis is ill. */
+bool	redis_probe_failed(const redisReply *);
+
+/* redis_refusal.c: what an error reply says of Redis. */
+struct redis_refusal {
+	const char	*code;		/* what the reply begins with */
+	bool		 is_elsewhere;	/* another server is the one to ask, or this one later */
+	const char	*sentence;	/* for operators: what is wrong and what to do */
+};
+const struct redis_refusal *redis_refusal_of(const char *text);	/* static */
+/* Redis's error into `refused`; for an owner's `reply`, which returns false then. */
+void	redis_link_refuse(struct redis_link *, const redisReply *);
+/* One line a minute for each code, whatever links there are; not when is_quiet. */
+void	redis_refusal_log(const struct redis_link *, const struct redis_refusal *,
+	    const char *text);
+
+/* redis_reply.c: takes the reply over. */
+void	redis_reply_fill(struct redis_reply *, redisReply *);
+
+/* redis_dial.c. ca_file: a PEM file, or NULL for the system's; NULL when it cannot be had. */
+struct ssl_ctx_st  *redis_tls_new(const char *ca_file);
 struct bufferevent *redis_dial_new(const struct redis_link *);	/* not yet connected */
+void		    redis_dial_connected(int fd);	/* its options */
 socklen_t	    redis_dial_address(const struct redis_link *, struct sockaddr_storage *);
 redisReader	   *redis_reader_new(redisReplyObjectFunctions *);	/* filled; outlives it */
 
-/* redis_sub.c: a link to the same server as the one given, of its own. */
+/* redis.c: a command whose reply is looked at by a function, from the loop: NULL when the link was
+ * lost, and also when it could not be sent, before this returns. False from it: a refusal, which
+ * was put into the link's `refused`. The reply is borrowed. */
+typedef bool redis_reply_fn(const redisReply *, void *arg);
+void	redis_query(struct redis *, const struct slice *argv, unsigned argc, redis_reply_fn *,
+	    void *arg);
+
+/* redis_poll.c: the messages of one channel, by commands. */
+#define REDIS_POLL_ID_SIZE 48
+struct redis_poll {
+	struct redis		*redis;		/* borrowed */
+	const char		*channel;	/* borrowed */
+	redis_message_fn	*fn;
+	void			*arg;		/* borrowed */
+	bool			 is_asked;	/* a look is under way */
+	char			 last[REDIS_POLL_ID_SIZE]; /* the last entry seen; "": none yet */
+};
+void	redis_poll_look(struct redis_poll *);	/* nothing while a look is under way */
+
+/* redis_sub.c: a link to the same server as the one given, of its own. Polls by `commands`, whose
+ * replies must have come, or been given up, before it is closed. */
 struct redis_sub;
-struct redis_sub *redis_sub_open(const struct redis_link *like);
+struct redis_sub *redis_sub_open(const struct redis_link *like, struct redis *commands);
+void		  redis_sub_redial(struct redis_sub *);
+void		  redis_sub_poll_anew(struct redis_sub *);	/* messages may have been missed */
 void		  redis_sub_close(struct redis_sub *);
 bool		  redis_sub_add(struct redis_sub *, const char *channel, redis_message_fn *,
 		      void *arg);

@@ -3,12 +3,13 @@
  * redis_link: one connection to Redis that keeps itself up.
  *
  *	[down] --backoff--> [lookup] --> [connect] --> [handshake: AUTH, SELECT, PING] --> [up]
- *	   ^                    |            |            |                                 |
- *	   +--------------------+------------+------------+---- link_drop(why) -------------+
+ *	   ^                    |            |            |  ^___ [slots, probe] ___^       |
+ *	   +--------------------+------------+------------+---- link_fall(why) -------------+
  *
- * link_move() is the one that changes the state, link_drop() the one way down; both log. The PING
- * is there because a stopped Redis still accepts connections (its kernel does): only a reply shows
- * that it is there.
+ * link_move() is the one that changes the state, link_fall() the one way down; both log, or their
+ * callers do. The PING is there because a stopped Redis still accepts connections (its kernel
+ * does): only a reply shows that it is there; the probe, because a Redis that is there may be of no
+ * use (redis_probe.c).
  *
  * A reply is at most REPLY_MAX bytes. One that is longer, malformed or late drops the whole link:
  * replies carry no id, so those behind it could not be matched with their commands.
@@ -17,7 +18,6 @@
  * the age of the oldest command in [up].
  */
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <assert.h>
@@ -41,6 +41,7 @@
 
 #define REPLY_MAX  (1024 * 1024)     /* bytes of one reply */
 #define UNSENT_MAX (4 * 1024 * 1024) /* bytes that Redis has not taken yet */
+#define STEADY_US  (2 * 1000000ull)  /* a link that was up for so long was well */
 
 /* From 50 ms, doubling to 2 s. */
 static const struct backoff link_backoff = { 50 * 1000, 2 * 1000000, 200 };
@@ -50,7 +51,7 @@ link_move(struct redis_link *l, enum redis_link_state to)
 {
 	static const char *const names[] = { "down", "lookup", "connect", "handshake", "up" };
 
-	log_event(to == LINK_UP ? LOG_NOTICE : LOG_DEBUG, "redis.link", NULL,
+	log_event(to == LINK_UP && !l->is_quiet ? LOG_NOTICE : LOG_DEBUG, "redis.link", NULL,
 	    "The link for %s goes from %s to %s.", l->ops->name, names[l->state], names[to]);
 	l->state = to;
 }
@@ -72,33 +73,65 @@ link_teardown(struct redis_link *l)
 	timer_stop(&l->timer);
 }
 
+/* One that is lost as soon as it is up is not dialed again at once, for ever. */
+static bool
+link_was_steady(const struct redis_link *l)
+{
+	return l->up_us != 0 && clock_mono_us() - l->up_us >= STEADY_US;
+}
+
+/* The owner is called last, when the link is down already, for its flows' next commands must find
+ * it so. */
+static void
+link_fall(struct redis_link *l, enum redis_status why)
+{
+	bool was_up = l->state == LINK_UP;
+
+	link_teardown(l);
+	link_move(l, LINK_DOWN);
+	if (link_was_steady(l))
+		l->attempts = 0;
+	l->up_us = 0;
+	l->attempts++;
+	timer_start(&l->timer,
+	    l->pause_us != 0 ? l->pause_us : backoff_us(&link_backoff, l->attempts, 0));
+	l->pause_us = 0;
+	if (was_up)
+		l->ops->down(l->owner, why);
+}
+
 static void link_drop(struct redis_link *, enum redis_status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/*
- * `why` is what commands under way get, the text a sentence for /readyz and the log. Only the first
- * failure in a row is a warning: a Redis that is away for an hour would fill the log. The owner is
- * called last, when the link is down already, for its flows' next commands must find it so.
- */
+/* `why` is what commands under way get, the text a sentence for /readyz and the log. Only the first
+ * failure in a row is a warning: a Redis that is away for an hour would fill the log. */
 static void
 link_drop(struct redis_link *l, enum redis_status why, const char *fmt, ...)
 {
-	bool was_up = l->state == LINK_UP;
+	bool is_news = (link_was_steady(l) || l->attempts == 0) && !l->is_quiet;
 	va_list ap;
 
 	assert(l->state != LINK_DOWN);
 	va_start(ap, fmt);
 	(void)vsnprintf(l->trouble, sizeof(l->trouble), fmt, ap);
 	va_end(ap);
-	log_event(was_up || l->attempts == 0 ? LOG_WARNING : LOG_DEBUG, "redis.down", NULL,
+	log_event(is_news ? LOG_WARNING : LOG_DEBUG, "redis.down", NULL,
 	    "The link for %s to Redis at %s:%u is down and will be tried again. %s", l->ops->name,
 	    l->url->host, l->url->port, l->trouble);
-	link_teardown(l);
-	link_move(l, LINK_DOWN);
-	l->attempts++;
-	timer_start(&l->timer, backoff_us(&link_backoff, l->attempts, 0));
-	if (was_up)
-		l->ops->down(l->owner, why);
+	link_fall(l, why);
+}
+
+/* Redis is there, and of no use: down like any other, until the probe goes through. */
+static void
+link_refused(struct redis_link *l)
+{
+	const struct redis_refusal *why = redis_refusal_of(l->refused);
+
+	redis_refusal_log(l, why, l->refused);
+	(void)snprintf(l->trouble, sizeof(l->trouble), "%s", why->sentence);
+	l->refused[0] = '\0';
+	l->was_elsewhere = l->was_elsewhere || why->is_elsewhere;
+	link_fall(l, REDIS_DOWN);
 }
 
 /* ---- handshake ---- */
@@ -112,22 +145,25 @@ link_handshake(struct redis_link *l)
 		link_drop(l, REDIS_DOWN, "There is no memory for the handshake.");
 }
 
-/* Each of the three replies is a status ("+OK", "+PONG"). False, and the link dropped, when Redis
- * refuses: a wrong password, no such database, data set still loading ... */
 static bool
 handshake_reply(struct redis_link *l, redisReply *reply)
 {
-	bool good = reply->type == REDIS_REPLY_STATUS;
+	bool good = redis_handshake_is_good(l, reply);
 
-	if (!good)
-		link_drop(l, REDIS_DOWN, "Redis refuses the handshake: %.100s.",
-		    reply->type == REDIS_REPLY_ERROR ? reply->str : "its reply is no status");
 	freeReplyObject(reply);
+	if (!good)
+		link_refused(l);
 	if (!good || --l->handshake_replies > 0)
 		return good;
+	if (l->asks_slots) {
+		timer_start(&l->timer, l->timeout_us);
+		if (!redis_request_probe(l))
+			link_drop(l, REDIS_DOWN, "There is no memory for the handshake.");
+		return l->state != LINK_DOWN;
+	}
 	link_move(l, LINK_UP);
 	timer_stop(&l->timer);
-	l->attempts = 0;
+	l->up_us = clock_mono_us();
 	l->trouble[0] = '\0';
 	l->ops->up(l->owner);
 	return true;
@@ -142,7 +178,10 @@ link_dispatch(struct redis_link *l, redisReply *reply)
 		return handshake_reply(l, reply);
 	if (l->ops->reply(l->owner, reply))
 		return true;
-	link_drop(l, REDIS_DOWN, "Redis sent a reply that no command was sent for.");
+	if (l->refused[0] != '\0')
+		link_refused(l);
+	else
+		link_drop(l, REDIS_DOWN, "Redis sent a reply that no command was sent for.");
 	return false;
 }
 
@@ -197,19 +236,6 @@ link_readable(struct bufferevent *bev, void *arg)
 
 /* ---- connecting ---- */
 
-/* NODELAY: commands are small, and must not wait for each other's ACKs (Nagle). KEEPALIVE: finds
- * out about a peer that vanished while nothing is sent. */
-static void
-link_connected(struct redis_link *l)
-{
-	int fd = bufferevent_getfd(l->bev);
-	int on = 1;
-
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	link_handshake(l);
-}
-
 /* The socket's error and OpenSSL's are read first: any call in between might change them. */
 static void
 link_event(struct bufferevent *bev, short what, void *arg)
@@ -218,15 +244,19 @@ link_event(struct bufferevent *bev, short what, void *arg)
 	int error = EVUTIL_SOCKET_ERROR();
 	unsigned long tls = bufferevent_get_openssl_error(bev);
 
-	if (what & BEV_EVENT_CONNECTED)
-		link_connected(l);
-	else if (what & BEV_EVENT_EOF)
+	if (what & BEV_EVENT_CONNECTED) {
+		redis_dial_connected(bufferevent_getfd(l->bev));
+		link_handshake(l);
+	} else if (what & BEV_EVENT_EOF) {
 		link_drop(l, REDIS_DOWN, "Redis closed the connection.");
-	else if (tls != 0)
-		link_drop(l, REDIS_DOWN, "TLS failed: %.100s.", ERR_reason_error_string(tls));
-	else
+	} else if (tls != 0) {
+		link_drop(l, REDIS_DOWN,
+		    "TLS failed: %.80s; redis_ca_file names a private authority.",
+		    ERR_reason_error_string(tls));
+	} else {
 		link_drop(l, REDIS_DOWN, "The connection failed: %.100s.",
 		    evutil_socket_error_to_string(error));
+	}
 }
 
 /* For TLS, "connected" is the end of TLS' own handshake: the deadline covers both. */
@@ -274,6 +304,13 @@ link_lookup(struct redis_link *l)
 		link_looked_up(l);
 }
 
+void
+redis_link_give_up(struct redis_link *l)
+{
+	link_drop(l, REDIS_TIMEOUT, "Redis sent no reply within %llu ms.",
+	    (unsigned long long)(l->timeout_us / 1000));
+}
+
 /* The timer was set for a command that may have been answered since: then it is set again, for the
  * one that is the oldest now. So no command needs a timer of its own. */
 static void
@@ -287,8 +324,7 @@ link_check_oldest(struct redis_link *l)
 	if (now < asked + l->timeout_us)
 		timer_start(&l->timer, asked + l->timeout_us - now);
 	else
-		link_drop(l, REDIS_TIMEOUT, "Redis sent no reply within %llu ms.",
-		    (unsigned long long)(l->timeout_us / 1000));
+		redis_link_give_up(l);
 }
 
 static void
@@ -332,6 +368,16 @@ redis_link_watch(struct redis_link *l)
 {
 	if (!l->timer.set)
 		timer_start(&l->timer, l->timeout_us);
+}
+
+void
+redis_link_redial(struct redis_link *l)
+{
+	if (l->state == LINK_DOWN)
+		return;
+	log_event(LOG_NOTICE, "redis.moved", NULL,
+	    "The link for %s is dialed anew, for Redis has moved.", l->ops->name);
+	link_fall(l, REDIS_DOWN);
 }
 
 bool

@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <event2/bufferevent.h>
 
@@ -73,10 +74,53 @@ handshake_ping(struct redis_link *l)
 }
 
 /* All at once, without waiting for each reply: one round trip. Of AUTH and SELECT only those that
- * the URL asks for. */
+ * the URL asks for. The probe comes after, by the key that the reply about
+ * slots tells. */
 bool
 redis_request_handshake(struct redis_link *l)
 {
 	l->handshake_replies = 0;
-	return handshake_auth(l) && handshake_select(l) && handshake_ping(l);
+	l->asks_slots = l->probe != NULL;
+	return handshake_auth(l) && handshake_select(l) && handshake_ping(l) &&
+	    (l->probe == NULL || redis_probe_slots(l));
+}
+
+bool
+redis_request_probe(struct redis_link *l)
+{
+	struct slice words[REDIS_ARGS_MAX];
+
+	l->asks_slots = false;
+	for (unsigned i = 0; i < REDIS_PROBE_COMMANDS; i++) {
+		l->handshake_replies++;
+		if (!redis_request_write(l, words, redis_probe_words(l, i, words)))
+			return false;
+	}
+	return true;
+}
+
+/* A number, or, in a cluster, CROSSSLOT. */
+static bool
+slots_reply_is_good(struct redis_link *l, const redisReply *reply)
+{
+	l->is_cluster =
+	    reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "CROSSSLOT", 9) == 0;
+	return l->is_cluster || reply->type == REDIS_REPLY_INTEGER;
+}
+
+/* All others are a status ("+OK", "+PONG"), but for a probe that finds its script gone. An error: a
+ * wrong password, data still loading, a probe that may not write ... */
+bool
+redis_handshake_is_good(struct redis_link *l, const redisReply *reply)
+{
+	bool is_last = l->handshake_replies == 1 && l->probe != NULL;
+	bool good = reply->type == REDIS_REPLY_STATUS;
+
+	if (l->asks_slots && is_last)
+		good = slots_reply_is_good(l, reply);
+	else if (is_last)
+		good = !redis_probe_failed(reply);
+	if (!good)
+		redis_link_refuse(l, reply);
+	return good;
 }

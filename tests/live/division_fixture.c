@@ -70,7 +70,7 @@ bool
 divided(struct model_replica *m, unsigned serial, const struct replica_demand *demand,
     unsigned *limit)
 {
-	struct division_caller caller = { division_fixture.environment, m->id, serial };
+	struct division_caller caller = { division_fixture.environment, m->id, serial, false };
 	struct raw_call c = { 0 };
 	struct division_call call;
 	struct division_result result;

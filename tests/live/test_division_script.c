@@ -74,7 +74,7 @@ model_work(struct model_replica *m)
 static void
 model_leave(struct model_replica *m)
 {
-	struct division_caller caller = { division_fixture.environment, m->id, 0 };
+	struct division_caller caller = { division_fixture.environment, m->id, 0, false };
 
 	m->is_alive = false;
 	if (chance(2) == 0)

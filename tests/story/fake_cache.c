@@ -48,13 +48,26 @@ redis_send(struct redis *r, const struct slice *argv, unsigned argc)
 {
 	r->sets += slice_is(argv[0], "SET");
 	r->dels += slice_is(argv[0], "DEL");
-	r->publishes += slice_is(argv[0], "PUBLISH");
 	if (!slice_is(argv[0], "SET"))
 		return;
 	assert_int_equal(argc, 5);
 	assert_true(slice_is(argv[3], "PX"));
 	assert_true(slice_starts(argv[2], "tgs1."));
 	snprintf(r->text, sizeof(r->text), "%.*s", SLICE_ARG(argv[2]));
+}
+
+void
+redis_publish(struct redis *r, const char *channel, struct slice payload)
+{
+	assert_string_equal(channel, "tg:tenant:drop");
+	assert_true(payload.len > 0);
+	r->publishes++;
+}
+
+bool
+redis_is_cluster(const struct redis *r)
+{
+	return r != NULL && r->is_cluster;
 }
 
 bool

@@ -9,11 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "fake_peer.h"
 #include "redis_fixture.h"
+#include "tenantgate/base/log.h"
 #include "tenantgate/limit.h"
 
 #define TIMEOUT_US 300000
@@ -273,6 +275,89 @@ a_nonsense_reply_counts_as_no_redis(void **state)
 	check_local_mode();
 }
 
+static const char *
+limiter_reason(void)
+{
+	static struct condition c;
+
+	memset(&c, 0, sizeof(c));
+	limiter_condition(limiter, &c);
+	return c.reason;
+}
+
+static void
+what_decides_in_place_of_redis_is_told(void **state)
+{
+	static const char *const effects[] = { "Each process counts", "No limits are in force",
+		"are refused" };
+	struct rate_check v;
+
+	(void)state;
+	rate_check_run(&v);
+	assert_string_equal(limiter_reason(), "");
+	for (enum limit_failure_mode mode = LIMIT_LOCAL; mode <= LIMIT_CLOSED; mode++) {
+		limiter_be(mode);
+		behaviour = ERRORS;
+		rate_check_run(&v);
+		assert_non_null(strstr(limiter_reason(), effects[mode]));
+		assert_non_null(strstr(limiter_reason(), "READONLY it is a replica"));
+		behaviour = GOOD;
+		rate_check_run(&v);
+		assert_string_equal(limiter_reason(), "");
+	}
+	peer_close(&peer);
+	redis_wait(worker, redis, false);
+	assert_non_null(strstr(limiter_reason(), redis_trouble(redis)));
+}
+
+/* Nobody asks again: whether Redis would refuse still, nobody knows. */
+static void
+an_old_refusal_is_no_condition(void **state)
+{
+	struct rate_check v;
+
+	(void)state;
+	behaviour = ERRORS;
+	rate_check_run(&v);
+	assert_string_not_equal(limiter_reason(), "");
+	clock_test_advance(10000000);
+	assert_string_equal(limiter_reason(), "");
+}
+
+static unsigned
+limit_lines_count(const char *path, const char *what)
+{
+	FILE *file = fopen(path, "r");
+	char line[4096];
+	unsigned n = 0;
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file) != NULL)
+		n += strstr(line, what) != NULL;
+	assert_int_equal(fclose(file), 0);
+	return n;
+}
+
+static void
+refused_scripts_are_a_line_a_minute(void **state)
+{
+	char path[] = "/tmp/tenantgate-test-limit.XXXXXX";
+	int fd = mkstemp(path);
+	struct rate_check v;
+
+	(void)state;
+	assert_true(fd >= 0 && close(fd) == 0 && log_open(path));
+	behaviour = ERRORS;
+	for (int minute = 1; minute <= 2; minute++) {
+		clock_test_advance(LOG_MINUTE);
+		for (int i = 0; i < 10; i++)
+			rate_check_run(&v);
+		assert_int_equal(limit_lines_count(path, "limit.script"), minute);
+	}
+	assert_true(log_open(NULL));
+	assert_int_equal(unlink(path), 0);
+}
+
 static void
 an_aborted_check_leaves_nothing(void **state)
 {
@@ -300,6 +385,9 @@ main(void)
 		TEST(open_lets_everybody_through),
 		TEST(closed_refuses_everybody),
 		TEST(a_nonsense_reply_counts_as_no_redis),
+		TEST(what_decides_in_place_of_redis_is_told),
+		TEST(an_old_refusal_is_no_condition),
+		TEST(refused_scripts_are_a_line_a_minute),
 		TEST(an_aborted_check_leaves_nothing),
 	};
 

@@ -32,7 +32,28 @@ static const struct {
 	{ "HUGE", "*2000000000\r\n" },
 	{ "TWICE", "+one\r\n+two\r\n" },
 	{ "PUBLISH", ":0\r\n" },
+	{ "XREVRANGE", "*0\r\n" },
 };
+
+/* EVAL or EVALSHA, script, number of keys. */
+static void
+script_reply(struct peer_conn *c, const redisReply *words)
+{
+	bool has_keys = words->elements > 4;
+
+	if (has_keys)
+		peer_send(c, fake_redis.is_cluster ? "-CROSSSLOT Keys in request\r\n" : ":1\r\n");
+	else
+		peer_send(c, fake_redis.refusal != NULL ? fake_redis.refusal : "+OK\r\n");
+}
+
+static void
+stream_reply(struct peer_conn *c)
+{
+	fake_redis.reads++;
+	peer_send(c, fake_redis.entries != NULL ? fake_redis.entries : "*-1\r\n");
+	fake_redis.entries = NULL;
+}
 
 static void
 reply_to(struct peer_conn *c, const char *word)
@@ -43,7 +64,11 @@ reply_to(struct peer_conn *c, const char *word)
 	}
 	if (strcmp(word, "HANG") == 0)
 		fake_redis.hung = true;
-	if (strcmp(word, "SUBSCRIBE") == 0) {
+	if (strcmp(word, "XREAD") == 0)
+		stream_reply(c);
+	if (strcmp(word, "SUBSCRIBE") == 0 && fake_redis.sub_refusal != NULL) {
+		peer_send(c, fake_redis.sub_refusal);
+	} else if (strcmp(word, "SUBSCRIBE") == 0) {
 		fake_redis.subscriber = c;
 		peer_send(c, "*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n");
 	}
@@ -76,7 +101,10 @@ fake_redis_serve(struct peer_conn *c)
 		for (size_t i = 0; i < r->elements; i++) {
 			received_add(r->element[i]->str);
 		}
-		reply_to(c, r->element[0]->str);
+		if (strncmp(r->element[0]->str, "EVAL", 4) == 0 && !fake_redis.hung)
+			script_reply(c, r);
+		else
+			reply_to(c, r->element[0]->str);
 		freeReplyObject(reply);
 	}
 	redisReaderFree(reader);

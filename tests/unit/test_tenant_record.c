@@ -34,7 +34,7 @@ record_closed(const struct seal *seal, const struct tenant *t, const char *envir
 	struct buf b;
 
 	buf_init(&b, 8192);
-	record_redis_key(key, environment, t->id);
+	record_redis_key(key, environment, t->id, false);
 	assert_true(record_close(seal, t, key, &b));
 	return b;
 }
@@ -45,7 +45,7 @@ record_opens(const struct seal *seal, struct slice sealed, const char *environme
 {
 	char key[RECORD_KEY_SIZE];
 
-	record_redis_key(key, environment, id);
+	record_redis_key(key, environment, id, false);
 	return record_open(seal, id, key, sealed, out);
 }
 
@@ -117,7 +117,7 @@ sealed_nonsense_is_refused(void **state)
 	size_t i;
 
 	(void)state;
-	record_redis_key(key, "prod", "acme");
+	record_redis_key(key, "prod", "acme", false);
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct buf b;
 
@@ -129,12 +129,29 @@ sealed_nonsense_is_refused(void **state)
 	seal_free(seal);
 }
 
+/* A tag is the same for all keys of an environment; what is too long for it is behind it. */
+static void
+a_key_has_a_hash_tag_in_a_cluster_alone(void **state)
+{
+	const char *longest = "0123456789012345678901234567890123456789rest";
+	char key[RECORD_KEY_SIZE];
+
+	(void)state;
+	record_redis_key(key, "prod", "acme", false);
+	assert_string_equal(key, "tg:tenant:prod:acme");
+	record_redis_key(key, "prod", "acme", true);
+	assert_string_equal(key, "tg:tenant:{prod}:acme");
+	record_redis_key(key, longest, "acme", true);
+	assert_string_equal(key, "tg:tenant:{0123456789012345678901234567890123456789}rest:acme");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sealed_record_opens),
 		cmocka_unit_test(a_record_opens_for_no_other_tenant),
+		cmocka_unit_test(a_key_has_a_hash_tag_in_a_cluster_alone),
 		cmocka_unit_test(a_changed_record_does_not_open),
 		cmocka_unit_test(sealed_nonsense_is_refused),
 	};

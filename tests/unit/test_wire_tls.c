@@ -67,10 +67,13 @@ https_is_verified(void **state)
 }
 
 static bool
-redis_comes_up(const char *host, uint16_t port, const char *trouble)
+redis_comes_up(const char *ca_file, const char *host, uint16_t port, const char *trouble)
 {
 	char url[64];
-	struct redis_conf conf = { .url = url, .timeout_us = 1000000, .pending_max = 4 };
+	struct redis_conf conf = { .url = url,
+		.timeout_us = 1000000,
+		.pending_max = 4,
+		.ca_file = ca_file };
 	struct err err = { 0 };
 	struct redis *redis;
 	uint64_t until = clock_mono_us() + 2000000;
@@ -96,12 +99,35 @@ rediss_is_verified(void **state)
 
 	(void)state;
 	peer_open_tls(&peer, worker, tls.server, fake_redis_serve);
-	assert_false(redis_comes_up("localhost", peer.port, "certificate verify failed"));
+	assert_false(redis_comes_up(NULL, "localhost", peer.port, "certificate verify failed"));
 	assert_int_equal(setenv("SSL_CERT_FILE", tls.cert, 1), 0); /* OpenSSL's own */
-	assert_true(redis_comes_up("localhost", peer.port, "certificate"));
-	assert_true(redis_comes_up("127.0.0.1", peer.port, "certificate"));
+	assert_true(redis_comes_up(NULL, "localhost", peer.port, "certificate"));
+	assert_true(redis_comes_up(NULL, "127.0.0.1", peer.port, "certificate"));
 	assert_int_equal(unsetenv("SSL_CERT_FILE"), 0);
 	peer_close(&peer);
+}
+
+/* And the system's are not trusted beside it. */
+static void
+a_private_authority_of_redis_is_named_by_its_file(void **state)
+{
+	struct redis_conf conf = { .url = "rediss://localhost", .ca_file = "/nowhere.pem" };
+	struct fake_tls other;
+	struct err err = { 0 };
+	struct peer peer;
+
+	(void)state;
+	fake_tls_make(&other);
+	peer_open_tls(&peer, worker, tls.server, fake_redis_serve);
+	assert_true(redis_comes_up(tls.cert, "localhost", peer.port, "certificate"));
+	assert_true(redis_comes_up(tls.cert, "127.0.0.1", peer.port, "certificate"));
+	assert_int_equal(setenv("SSL_CERT_FILE", tls.cert, 1), 0);
+	assert_false(redis_comes_up(other.cert, "localhost", peer.port, "redis_ca_file"));
+	assert_int_equal(unsetenv("SSL_CERT_FILE"), 0);
+	assert_null(redis_open(worker, dns, &conf, &err));
+	assert_non_null(strstr(err.detail, "redis_ca_file"));
+	peer_close(&peer);
+	fake_tls_clear(&other);
 }
 
 static int
@@ -130,6 +156,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(https_is_verified),
 		cmocka_unit_test(rediss_is_verified),
+		cmocka_unit_test(a_private_authority_of_redis_is_named_by_its_file),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -15,7 +15,9 @@
 #ifndef TENANTGATE_BASE_LOG_H
 #define TENANTGATE_BASE_LOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <syslog.h>
 
 #include "tenantgate/base/buf.h"
@@ -34,6 +36,15 @@ bool	log_open(const char *path);
 /* request_id NULL when there is no request behind it. */
 void	log_event(int level, const char *event, const char *request_id, const char *fmt, ...)
 	    __attribute__((format(printf, 4, 5)));
+
+/* For a line whose cause may come with every request, and lasts: true once in every_us, whichever
+ * thread asks. Zeroed, static; one for each line. */
+#define LOG_MINUTE	60000000ull
+struct log_pace {
+	_Atomic uint64_t	 next_us;	/* monotonic */
+};
+bool	log_pace_admit(struct log_pace *, uint64_t every_us);
+
 /* A whole line already in JSON (the access log); the newline is added here. */
 void	log_line(const struct buf *json);
 

@@ -3,8 +3,14 @@
  * redis: one pipelined link to Redis per worker, hiredis' formatter and reply reader over a
  * bufferevent. That thread only.
  *
- *	[down] --connect--> [handshake: AUTH, SELECT, PING] --> [up] --error, EOF, timeout--> [down]
- *	   ^________________ backoff 50 ms .. 2 s ___________________________________________|
+ *	[down] --connect--> [handshake: AUTH, SELECT, PING, probe] --> [up] --error, EOF, timeout,
+ *	   ^                                                            |      a refused probe--+
+ *	   |________________ backoff 50 ms .. 2 s ______________________|_______________________|
+ *
+ * "Up" means that Redis does what it is for: the probe is a script that writes. It is run before
+ * the link is up, and once a second from then on, so a Redis that is there but read-only, full,
+ * loading, or does not let us run scripts is down like any other, and redis_condition() says why.
+ * Each attempt looks the name up anew: after a fail-over it leads to the new master.
  *
  * Commands wake plainly: a failure is in the reply's status, and is quick. A command that times out
  * drops the whole link, for its reply would come before those of all behind it. While the link is
@@ -29,6 +35,11 @@ struct redis_conf {
 	const char	*url;		/* redis[s]://[user:password@]host[:port][/db], s for TLS */
 	uint64_t	 timeout_us;	/* connect, and each command */
 	unsigned	 pending_max;	/* commands under way before new ones fail (REDIS_BUSY) */
+	const char	*ca_file;	/* PEM: who may sign its certificate; NULL: the system's */
+	/* What the probe writes, REDIS_PROBE_KEY_MAX bytes at most, and what in its place in a
+	 * Redis Cluster, where its slot is that of our keys. NULL: no probe, PING alone. */
+	const char	*probe_key;
+	const char	*cluster_probe_key;
 };
 
 enum redis_status {
@@ -48,6 +59,8 @@ struct redis_reply {
 	void			*owned;		/* owned: redisReply */
 };
 
+#define REDIS_PROBE_KEY_MAX 80
+
 #define REDIS_ARGS_MAX	24	/* words of a command, its name included */
 
 /* NULL with err set when the URL is malformed. Connects by itself, keeps trying; the dns is
@@ -55,9 +68,17 @@ struct redis_reply {
 struct redis	*redis_open(struct worker *, struct dns *, const struct redis_conf *, struct err *);
 void		 redis_close(struct redis *);
 bool		 redis_is_up(const struct redis *);
-void		 redis_condition(const struct redis *, struct condition *);
 /* Why it is down, a sentence, for /readyz; "" when up. Borrowed until the loop's next turn. */
 const char	*redis_trouble(const struct redis *);
+/* The same as a condition: ill while it is down. */
+void		 redis_condition(const struct redis *, struct condition *);
+/* The server is one of a Redis Cluster, as the last handshake with a probe found: the keys of one
+ * script must have one hash tag, {REDIS_TAG_MAX bytes of the environment}, so that they are in one
+ * slot (cluster specification, "hash tags"). Elsewhere keys have the names without braces that
+ * earlier releases gave them, so that replicas of both count together while they are rolled out.
+ * False for NULL. */
+#define REDIS_TAG_MAX	40
+bool		 redis_is_cluster(const struct redis *);
 
 /* argv: copied before return. *out is borrowed until the wait is over. */
 enum flow_rc	 redis_command(struct flow *, struct redis *, const struct slice *argv,
@@ -76,9 +97,12 @@ void		 redis_script_sha(const char *script, char out[REDIS_SHA_SIZE]);
 /* Messages of a channel, on a second link that reconnects by itself. After each (re)connection
  * fn is called once with payload.p NULL: messages may have been missed. fn is called from the loop,
  * for the link's life; the payload is borrowed for the call. False: too many channels, too long a
- * name, no memory. */
+ * name, no memory. Where Redis refuses the subscription (an ACL without channels) the messages are
+ * polled once a second. */
 typedef void	 redis_message_fn(struct slice payload, void *arg);
 bool		 redis_subscribe(struct redis *, const char *channel, redis_message_fn *,
 		    void *arg);
+/* To all who subscribe, and for a while to all who poll. Nobody waits. */
+void		 redis_publish(struct redis *, const char *channel, struct slice payload);
 
 #endif

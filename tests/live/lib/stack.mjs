@@ -123,11 +123,12 @@ export class Stack {
 			url: (db) => `postgresql://postgres:${this.pg.password}@127.0.0.1:${port}/${db}` };
 	}
 
-	async redis() {
+	// args: further words of redis-server's command line.
+	async redis(args = []) {
 		const port = this.redisPort ?? await freePort();
 		this.redisPort = port;
 		const program = this.program('redis', 'redis-server', ['--port', String(port), '--bind',
-			'127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', this.dir]);
+			'127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', this.dir, ...args]);
 		await program.says(/Ready to accept connections/i);
 		this.cache = { program, port, url: `redis://127.0.0.1:${port}` };
 		return this.cache;
