@@ -10,13 +10,16 @@
 
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
+#include "tenantgate/base/random.h"
 
 struct tenants_shared *
-tenants_shared_new(const struct replicas *replicas)
+tenants_shared_new(const struct replicas *replicas, unsigned records_max)
 {
 	struct tenants_shared *s = xcalloc(1, sizeof(*s));
 
 	s->replicas = replicas;
+	id_random(s->origin, ORIGIN_LEN);
+	s->records = lookup_store_new(records_max);
 	TAILQ_INIT(&s->waiting);
 	TAILQ_INIT(&s->working);
 	if (pthread_mutex_init(&s->mutex, NULL) != 0)
@@ -29,6 +32,7 @@ tenants_shared_free(struct tenants_shared *s)
 {
 	if (s == NULL)
 		return;
+	lookup_store_free(s->records);
 	pthread_mutex_destroy(&s->mutex);
 	free(s);
 }

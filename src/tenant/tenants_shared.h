@@ -14,6 +14,8 @@
 #include <sys/queue.h>
 
 #include "tenant/neon_pace.h"
+#include "tenant/tenant_internal.h"
+#include "tenantgate/loop/lookup.h"
 #include "tenantgate/tenant.h"
 
 /* A creation's place in this process's queue: a member of its ticket, in one list at most. */
@@ -34,6 +36,8 @@ struct tenants_shared {
 	/* not under the lock */
 	atomic_uint provisions; /* flows that provision, of all workers */
 	const struct replicas *replicas; /* borrowed; NULL: this is the only one */
+	char origin[ORIGIN_LEN + 1];	 /* random: marks our own messages in DROP_CHANNEL */
+	struct lookup_store *records;	 /* owned: of all workers; has a lock of its own */
 };
 
 /* Live replicas when last heard of, at least 1. */

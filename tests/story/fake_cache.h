@@ -13,7 +13,7 @@
 struct redis {
 	enum redis_status status; /* of the next replies */
 	char text[8192];
-	unsigned gets, sets, dels, publishes, px;
+	unsigned gets, sets, marks, publishes;
 	redis_message_fn *message;
 	void *message_arg;
 };

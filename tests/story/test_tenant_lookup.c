@@ -140,7 +140,7 @@ set_up(void **state)
 	tenants_conf_init(&w->conf);
 	w->conf.environment = "test";
 	w->conf.neon_api_key = "k";
-	w->shared = tenants_shared_new(NULL);
+	w->shared = tenants_shared_new(NULL, w->conf.cache_max);
 	w->tenants = tenants_open(w->worker, NULL, &w->redis, NULL, NULL, NULL, seal, w->shared,
 	    &w->conf, &err);
 	assert_non_null(w->tenants);
@@ -323,7 +323,7 @@ what_we_forget_is_published(void **state)
 	fake_catalog_returns(a_ready_row, 0);
 	assert_int_equal(lookup(w), ERR_NONE);
 	tenant_forget(w->tenants, "acme");
-	assert_int_equal(w->redis.dels, 1);
+	assert_int_equal(w->redis.marks, 1);
 	assert_int_equal(w->redis.publishes, 1);
 	assert_int_equal(pools_forgotten, 1);
 	assert_int_equal(lookup(w), ERR_NONE);

@@ -50,13 +50,14 @@ enum pg_status {
 	PG_LOST,	/* the connection is not */
 	PG_TIMEOUT,	/* the operation's deadline; the connection is broken */
 	PG_REFUSED,	/* never sent, for what it needs is scarce; not from wire/pg (catalog.h) */
+	PG_UNSENT,	/* never sent, for the server is known not to answer; as above */
 };
 
 /* For use inside a sentence: as PostgreSQL writes its primary messages, without a stop. */
 struct pg_failure {
 	char	sqlstate[6];		/* "" when the server gave none */
 	char	message[200];		/* one line: the server's primary message, or our reason */
-	int	retry_after;		/* PG_REFUSED: seconds until another try is worth it */
+	int	retry_after;		/* of the last two: seconds until a try is worth it */
 };
 
 /* A result, or the failure. Zeroed before first use; pg_clear() is idempotent. */
