@@ -95,8 +95,8 @@ bool		 catalog_was_reached(const struct catalog *);
 /* Whether statements of that lane are being refused: who has something to go on with should. Any
  * thread. */
 bool		 catalog_is_failing(struct catalog *, enum catalog_lane);
-/* Ill: it has not been reached yet, its last word was a failure, or it does not answer a lane. For a
- * minute from each call on it is probed when nothing was heard of it for a second, so that what
+/* Ill: it has not been reached yet, its last word was a failure, or it does not answer a lane.
+ * For a minute after each call it is probed when nothing was heard of it for a second: what
  * somebody watches is true, and what nobody does may sleep. Any thread. */
 void		 catalog_condition(struct catalog *, struct condition *);
 

@@ -74,20 +74,25 @@ fresh(struct lookup_store *s, struct lookup_key key)
 }
 
 static void
+chain_supersede(struct lookup_fetch *fetch)
+{
+	for (; fetch != NULL; fetch = fetch->peer)
+		atomic_store(&fetch->is_superseded, true);
+}
+
+static void
 supersede(struct lookup_store *s, struct slice id)
 {
-	struct lookup_fetch *fetch;
-
-	for (fetch = map_get(s->under_way, id); fetch != NULL; fetch = fetch->peer)
-		atomic_store(&fetch->is_superseded, true);
+	chain_supersede(map_get(s->under_way, id));
 }
 
 /* A map_each_fn. */
 static bool
 supersede_each(struct slice id, void *value, void *arg)
 {
-	(void)value;
-	supersede(arg, id);
+	(void)id;
+	(void)arg;
+	chain_supersede(value);
 	return true;
 }
 
@@ -313,7 +318,7 @@ lookup_store_forget_all(struct lookup_store *s, const struct lookup_conf *conf)
 	struct map *found = NULL, *negative;
 
 	pthread_mutex_lock(&s->mutex);
-	map_each(s->under_way, supersede_each, s);
+	map_each(s->under_way, supersede_each, NULL);
 	s->epoch++;
 	negative = map_renew(&s->negative, s->records_max);
 	if (conf->stale_us == 0)

@@ -11,8 +11,8 @@
 
 #include "tenant/tenant_internal.h"
 
-/* In its place no record, but not nothing either: to whoever reads it, it is a miss. For longer than
- * a lookup takes. */
+/* In its place no record, but not nothing either: to whoever reads it, it is a miss. For longer
+ * than a lookup takes. */
 #define MARK	"-"
 #define MARK_MS "20000"
 
