@@ -28,6 +28,7 @@
 struct lookup_store {
 	pthread_mutex_t mutex;
 	size_t records_max;
+	uint64_t serial;       /* of the record that was kept last */
 	unsigned epoch;	       /* what was kept in an earlier one is stale: forgetting all */
 	struct map *found;     /* owned */
 	struct map *negative;  /* owned */
@@ -97,11 +98,12 @@ supersede_each(struct slice id, void *value, void *arg)
 }
 
 static void
-times_set(const struct lookup_store *s, struct lookup_record *r, const struct lookup_conf *conf)
+times_set(struct lookup_store *s, struct lookup_record *r, const struct lookup_conf *conf)
 {
 	r->expires_us = clock_mono_us() + (r->is_negative ? conf->negative_ttl_us : conf->ttl_us);
 	r->usable_until_us = r->expires_us + (r->is_negative ? 0 : conf->stale_us);
 	r->epoch = s->epoch;
+	r->serial = ++s->serial;
 }
 
 /* Without memory it is not kept, which costs another fetch. A record that the map has already keeps
@@ -242,6 +244,7 @@ lookup_store_fetch_begin(struct lookup_store *s, struct lookup_key key, struct l
 	bool fits;
 
 	pthread_mutex_lock(&s->mutex);
+	fetch->serial = s->serial;
 	fetch->is_fenced = gone_fences(s->gone, key.id);
 	fetch->peer = map_get(s->under_way, key.id);
 	fits = map_put(s->under_way, key.id, fetch);
@@ -267,6 +270,22 @@ lookup_store_fetch_end(struct lookup_store *s, struct lookup_key key, struct loo
 	pthread_mutex_unlock(&s->mutex);
 }
 
+/* A superseded fetch has found that there is none. It is not kept, but neither is what may have
+ * been read before it: another fetch's, or a found record. One that was there when the fetch began
+ * was; of one that came meanwhile nobody knows, so the next who asks looks. */
+static void
+older_drop(struct lookup_store *s, struct lookup_key key, const struct lookup_conf *conf,
+    struct lookup_fetch *fetch)
+{
+	struct lookup_record *found = map_get(s->found, key.id);
+
+	supersede(s, key.id);
+	if (found == NULL)
+		return;
+	gone_remember(s->gone, key.id, conf, found->serial <= fetch->serial ? fetch->record : NULL);
+	map_del(s->found, key.id);
+}
+
 struct lookup_record *
 lookup_store_keep(struct lookup_store *s, struct lookup_key key, const struct lookup_conf *conf,
     struct lookup_fetch *fetch)
@@ -276,6 +295,8 @@ lookup_store_keep(struct lookup_store *s, struct lookup_key key, const struct lo
 	pthread_mutex_lock(&s->mutex);
 	if (!atomic_load(&fetch->is_superseded)) {
 		keep(s, key, conf, r);
+	} else if (r->is_negative) {
+		older_drop(s, key, conf, fetch);
 	} else if (map_get(s->found, key.id) == NULL) {
 		known = map_fresh(s, s->negative, key.asked, clock_mono_us());
 		if (known == NULL)

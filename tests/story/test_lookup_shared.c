@@ -238,6 +238,24 @@ forgetting_all_leaves_records_for_stale_use_alone(void **state)
 	expect("a", 2, 3);
 }
 
+/* Its record was not kept, but it has been seen. */
+static void
+a_superseded_fetch_that_finds_none_ends_stale_use(void **state)
+{
+	(void)state;
+	expect("a", 1, 1);
+	clock_test_advance(TTL);
+	source.version = 0;
+	begin_held_at(0, 1);
+	at(1);
+	lookup_forget_all(cache);
+	let_finish();
+	assert_true(askers[1].is_negative);
+	source.broken = ERR_CATALOG;
+	assert_int_equal(ask("a"), ERR_NONE);
+	assert_true(askers[0].is_negative);
+}
+
 static void
 copies_elsewhere_are_not_trusted_after_a_change(void **state)
 {
@@ -346,6 +364,7 @@ main(void)
 		SHARED(what_is_refused_stays_refused_while_the_source_is_away),
 		SHARED(what_was_forgotten_is_not_used_stale),
 		SHARED(forgetting_all_leaves_records_for_stale_use_alone),
+		SHARED(a_superseded_fetch_that_finds_none_ends_stale_use),
 		SHARED(copies_elsewhere_are_not_trusted_after_a_change),
 		SHARED(a_source_known_to_be_ill_is_asked_behind_who_has_a_record),
 		SHARED(who_has_nothing_waits_for_an_ill_source),

@@ -61,6 +61,7 @@ struct lookup_record {
 	uint64_t		 expires_us;	/* when it is fetched anew; 0: never was kept */
 	uint64_t		 usable_until_us;	/* the end of its stale use */
 	unsigned		 epoch;		/* the store's, when it was kept */
+	uint64_t		 serial;	/* in the order in which records were kept */
 	lookup_free_fn		*free;		/* called when the last reference is gone, by any
 						 * thread, maybe under the store's lock: it frees
 						 * memory, and no more */
@@ -85,6 +86,7 @@ struct lookup_fetch {
 	 * elsewhere (in Redis) may be older, so only the source is to be asked. */
 	bool			 is_fenced;
 	struct lookup_fetch	*peer;		/* the store's: another of the same id */
+	uint64_t		 serial;	/* the store's: of the last record kept before it */
 };
 
 /* All workers' records of one kind. It outlives the caches. */
