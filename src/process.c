@@ -67,6 +67,7 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->web = conf->web;
 	web_conf_fill(&process->web, &conf->model);
 	process->tenants = conf->tenants;
+	process->tenants.cache_stale_us = conf->auth.cache_stale_us; /* one setting for both */
 	process->arena = arena_new(1u << 20);
 	/* tenant/ provisions databases but does not know what is in them. */
 	process->tenants.schema = retrieval_schema(process->arena, conf->model.dimensions);
@@ -82,10 +83,11 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->pools = tenant_pools_open(conf);
 	budgets_open(process, conf);
 	process->key_tags = key_tags_new();
+	process->keys = lookup_store_new(conf->auth.cache_max);
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);
 	process->failures = limit_store_new(FAILURES_MAX);
 	host_division_open(process);
-	process->tenants_shared = tenants_shared_new(process->replicas);
+	process->tenants_shared = tenants_shared_new(process->replicas, conf->tenants.cache_max);
 	process->catalog = catalog_open(&conf->catalog, err);
 	return process->catalog != NULL;
 }
@@ -105,6 +107,7 @@ process_close(struct process *process)
 	model_shares_close(process->models);
 	api_budgets_close(&process->shared.budgets);
 	key_tags_free(process->key_tags);
+	lookup_store_free(process->keys);
 	limit_store_free(process->limits);
 	limit_store_free(process->failures);
 	tenants_shared_free(process->tenants_shared);

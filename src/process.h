@@ -24,7 +24,8 @@ struct process {
 	struct replicas		*replicas;	/* how many there are */
 	struct model_shares	*models;	/* streams and embedding calls, by tenant */
 	struct key_tags		*key_tags;	/* filled at the start, by serve.c */
-	struct tenants_shared	*tenants_shared; /* of the provider's limits */
+	struct lookup_store	*keys;		/* records of API keys */
+	struct tenants_shared	*tenants_shared; /* records; of the provider's limits */
 	struct limit_store	*limits;	/* used without Redis, and while it is away */
 	struct limit_store	*failures;	/* by network: requests without a valid key */
 	struct api_shared	shared;		/* the phase; the handlers' budgets */

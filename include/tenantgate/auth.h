@@ -16,8 +16,10 @@
  * (catalog.h), in which networks take turns, so that a flood of inventions delays neither tagged
  * keys nor honest old ones from elsewhere.
  *
- * A struct auth belongs to a worker and its thread. It keeps a bounded cache of key records, found
- * and not found, for a short while; identical lookups share one flow.
+ * A struct auth belongs to a worker and its thread; identical lookups there share one flow. The
+ * records, found and not found, are kept for a short while in a store that all workers share. While
+ * the catalog cannot be reached, a record that was found stays in use for longer (cache_stale_us);
+ * one that any worker has seen revoked never does.
  */
 #ifndef TENANTGATE_AUTH_H
 #define TENANTGATE_AUTH_H
@@ -29,6 +31,7 @@
 #include "tenantgate/base/slice.h"
 #include "tenantgate/catalog.h"
 #include "tenantgate/loop/flow.h"
+#include "tenantgate/loop/lookup.h"
 
 enum caller_kind {
 	CALLER_NONE,	/* no valid key came with the request */
@@ -58,14 +61,15 @@ struct auth;
 struct auth_conf {
 	uint64_t	cache_ttl_us;		/* a revoked key works at most this long */
 	uint64_t	cache_negative_ttl_us;	/* a new key is refused at most this long */
-	unsigned	cache_max;		/* found records, and as many not found; a worker */
+	uint64_t	cache_stale_us;		/* longer, while the catalog is away; 0: not */
+	unsigned	cache_max;		/* of the store; see auth_open() */
 };
 void		 auth_conf_init(struct auth_conf *);
 
-/* conf is copied, catalog and tags are borrowed. Flows that wait on it have ended before
- * auth_close(). */
+/* conf is copied, the others are borrowed. keys: lookup_store_new(conf.cache_max), one per process
+ * for all its workers. Flows that wait on it have ended before auth_close(). */
 struct auth	*auth_open(struct worker *, struct catalog *, const struct key_tags *,
-		    const struct auth_conf *);
+		    struct lookup_store *keys, const struct auth_conf *);
 void		 auth_close(struct auth *);
 
 /* `authorization`: the field's value, p NULL when absent. network: where the request came from, 1

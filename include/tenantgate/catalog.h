@@ -63,14 +63,16 @@ enum catalog_lane {
  * its lane; 1 to SHARE_HOLDER_MAX bytes. The query is copied, its strings and the holder are
  * borrowed until then; *out is cleared first, and the caller's to pg_clear(). Wakes plainly when
  * the statement failed (out->status; PG_LOST also when there was no connection, PG_REFUSED when
- * the holder has too many statements waiting in this lane, or waited too long). A connection that
+ * the holder has too many statements waiting in this lane, or waited too long, PG_UNSENT when
+ * catalog_is_failing()). A connection that
  * died idle is replaced once, and nobody knows whether the statement had been run on it: a
  * statement must bear being repeated. */
 enum flow_rc	 catalog_run(struct flow *, struct catalog *, enum catalog_lane,
 		    struct slice holder, const struct pg_query *, struct pg_result *out)
 		    __attribute__((warn_unused_result));
-/* FLOW_NEXT for PG_OK; ERR_OVERLOADED with retry_after for PG_REFUSED; else ERR_CATALOG, and what
- * the server said goes to the log, not to the caller. what: a few words for both ("key lookup"). */
+/* FLOW_NEXT for PG_OK; ERR_OVERLOADED with retry_after for PG_REFUSED; else ERR_CATALOG with
+ * retry_after, and what the server said goes to the log, not to the caller. what: a few words for
+ * both ("key lookup"). */
 enum flow_rc	 catalog_check(struct flow *, const struct pg_result *, const char *what)
 		    __attribute__((warn_unused_result));
 
@@ -93,8 +95,21 @@ enum flow_rc	 catalog_migrate_within(struct flow *, struct catalog *, uint64_t p
 /* How many connections it may have at the server "host:port": its pool's size, or 0 when it is
  * another server's. Any thread. */
 unsigned	 catalog_connections_at(const struct catalog *, struct slice host_key);
-void		 catalog_condition(const struct catalog *, struct condition *);
 /* True once the catalog was reached (readiness). Any thread. */
 bool		 catalog_was_reached(const struct catalog *);
+
+/*
+ * When it cannot be reached, or hangs, statements are refused at once after a few failures, with a
+ * time after which to come back: one lane alone, or all of them when a probe has found the server
+ * gone. A lane then lets one statement through from time to time; a server that is gone is only
+ * probed, every second, until it answers.
+ */
+/* Whether statements of that lane are being refused: who has something to go on with should. Any
+ * thread. */
+bool		 catalog_is_failing(struct catalog *, enum catalog_lane);
+/* Ill: it has not been reached yet, its last word was a failure, or it does not answer a lane.
+ * For a minute after each call it is probed when nothing was heard of it for a second: what
+ * somebody watches is true, and what nobody does may sleep. Any thread. */
+void		 catalog_condition(struct catalog *, struct condition *);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tenant: whose database. A record is found by worker cache -> Redis (sealed) -> catalog, and the
- * database is made (provisioned) on first contact, exactly once whatever fails.
+ * tenant: whose database. A record is found by the workers' cache -> Redis (sealed) -> catalog, and
+ * the database is made (provisioned) on first contact, exactly once whatever fails.
  *
  *	tenant row:  (none) --> [provisioning] --> [ready] <--> [suspended]
  *	                             |   ^
@@ -75,8 +75,9 @@ struct tenants_conf {
 	uint64_t		 provision_wait_us;	/* a request waits this long, then 503 */
 	uint64_t		 provision_deadline_us;	/* one attempt in all (provision_timeout) */
 	uint64_t		 lease_us;	/* a dead attempt is taken over after that */
-	uint64_t		 cache_ttl_us;		/* a READY record in a worker */
-	unsigned		 cache_max;		/* records a worker */
+	uint64_t		 cache_ttl_us;		/* a READY record in memory */
+	uint64_t		 cache_stale_us;	/* more, while the catalog is away */
+	unsigned		 cache_max;		/* records; see tenants_shared_new() */
 	uint64_t		 redis_ttl_us;		/* a READY record in Redis */
 	/* neon */
 	const char		*neon_api_url;		/* "https://console.neon.tech/api/v2" */
@@ -100,13 +101,15 @@ struct tenants_conf {
 void	tenants_conf_init(struct tenants_conf *);
 
 /*
- * What the workers of a process share of the provider's limits: Neon's rate, the queue of creations
- * and what the last ones took; each where there is no Redis, or it is away, and the process's own.
- * One per process, made before the first worker and freed after the last.
+ * What the workers of a process share: the records of tenants; of the provider's limits Neon's
+ * rate, the queue of creations and what the last ones took; each where there is no Redis, or it is
+ * away, and the process's own. One per process, made before the first worker and freed after the
+ * last.
  */
 struct tenants_shared;
-/* replicas (borrowed; NULL: this is the only one): how many share the rate while Redis is away. */
-struct tenants_shared *tenants_shared_new(const struct replicas *);
+/* replicas (borrowed; NULL: this is the only one): how many share the rate while Redis is away.
+ * records_max: conf.cache_max. */
+struct tenants_shared *tenants_shared_new(const struct replicas *, unsigned records_max);
 void	tenants_shared_free(struct tenants_shared *);
 
 struct tenants;
@@ -131,8 +134,8 @@ enum flow_rc	 tenant_lookup(struct flow *, struct tenants *, const char *id, str
  */
 enum flow_rc	 tenant_provision(struct flow *, struct tenants *, struct tenant *)
 		    __attribute__((warn_unused_result));
-/* The record changed, or its database does not answer where it says: this worker's copy, Redis'
- * and those of all other workers and replicas are dropped, and pooled connections with them. The
+/* The record changed, or its database does not answer where it says: the workers' copy, Redis' and
+ * those of all other replicas are dropped, and pooled connections with them. The
  * catalog is read again at the next lookup. */
 void		 tenant_forget(struct tenants *, const char *id);
 

@@ -9,12 +9,16 @@
  *	             [wait] on its lookup, tagged or unverified --> [compare]
  *	lookup:      [query] the catalog --> [read] the row, cached by loop/lookup
  *
+ * A found record is kept by the key's id, for whoever asks. That there is none is kept by who has
+ * asked: for unverified keys, a network.
+ *
  * What always holds: at most one lookup of a tagged key is under way, and of an unverified one a
  * network (single flight); found and not-found records are cached apart, so that invented key ids
  * cannot push real ones out. Not-found ones are cached at all
  * (negative caching) so that a client that keeps trying one bad key costs the catalog one query in
- * cache_negative_ttl_us. A failed lookup is not cached, and a record is never used beyond its time,
- * also when the catalog is away: a revoked key must stop working.
+ * cache_negative_ttl_us. A failed lookup is not cached. A record is used beyond its time only while
+ * the catalog cannot be reached, and no worker has seen the key revoked: that it is gone is
+ * remembered as long as it could have been used.
  *
  * The two kinds of lookups share nothing that could run full: neither the count of those under way
  * nor the catalog's connections (catalog.h).
@@ -32,6 +36,8 @@
 #include "tenantgate/base/log.h"
 
 #define LOOKUP_DEADLINE_US (15 * 1000000ull)
+/* A key in stale use is looked up once in that time, and waited for no longer. */
+#define STALE_RETRY_US (1 * 1000000ull)
 /* Under way at once, a worker; more get 503. Far more of the unverified ones, for the catalog's
  * lane lets few of each network wait: a flood from one cannot fill this. */
 #define TAGGED_MAX     512
@@ -41,7 +47,7 @@ struct auth {
 	struct catalog *catalog;	 /* borrowed */
 	const struct key_tags *tags;	 /* borrowed */
 	struct lookup_cache *keys;	 /* owned: key id -> key_record */
-	struct lookup_cache *unverified; /* owned: key_asked() -> key_record */
+	struct lookup_cache *unverified; /* owned: key_asked() -> key_record; the same store */
 };
 
 /* One lookup, of loop/lookup's making; shared by all checks that wait for its key id. */
@@ -107,13 +113,11 @@ key_fetch_query(struct flow *f)
 	    &k->result);
 }
 
-/* A row that is not valid counts as absent: its key must not get in, and the others must go on. An
- * unverified key that was found is kept under its id too: it is true, whoever asks next. */
+/* A row that is not valid counts as absent: its key must not get in, and the others must go on. */
 static enum flow_rc
 key_fetch_read(struct flow *f)
 {
 	struct key_fetch *k = FLOW_MEMBER_OF(f, struct key_fetch, base.flow, &key_fetch_kind);
-	const struct auth *a = k->base.owner;
 	struct key_record *r = (struct key_record *)k->base.record;
 	enum flow_rc rc = catalog_check(f, &k->result, "key lookup");
 
@@ -125,8 +129,6 @@ key_fetch_read(struct flow *f)
 		    "and create another.",
 		    r->caller.key_id);
 	r->base.is_negative = !r->found;
-	if (r->found && r->network_len > 0)
-		lookup_put(a->keys, slice_str(r->caller.key_id), &r->base);
 	return FLOW_DONE;
 }
 
@@ -180,15 +182,14 @@ key_check_release(struct flow *f)
 	free(check);
 }
 
-/* What is kept of this key, as it may be used for this request; or NULL. */
+/* What is kept of this key, as it may be used for this request: a reference; or NULL. */
 static struct lookup_record *
 key_check_cached(struct auth *a, const struct key_text *key, struct slice network, bool tagged)
 {
-	struct lookup_record *r = lookup_cached(a->keys, key->id);
 	char asked[KEY_ASKED_MAX];
 
-	if (r != NULL || tagged)
-		return r;
+	if (tagged)
+		return lookup_cached(a->keys, key->id);
 	return lookup_cached(a->unverified, key_asked(key->id, network, asked));
 }
 
@@ -202,6 +203,7 @@ auth_check(struct flow *f, struct auth *a, struct slice authorization, struct sl
 	struct key_text key;
 	struct lookup_record *r;
 	struct key_check *check;
+	enum flow_rc rc;
 
 	out->kind = CALLER_NONE;
 	if (authorization.p == NULL || !key_from_header(authorization, &key))
@@ -210,8 +212,11 @@ auth_check(struct flow *f, struct auth *a, struct slice authorization, struct sl
 	if (verdict == KEY_FORGED)
 		return FLOW_NEXT;
 	r = key_check_cached(a, &key, network, verdict == KEY_TAGGED);
-	if (r != NULL)
-		return key_check_verify(r, key.secret, out);
+	if (r != NULL) {
+		rc = key_check_verify(r, key.secret, out);
+		lookup_unref(r);
+		return rc;
+	}
 	check = xcalloc(1, sizeof(*check));
 	check->auth = a;
 	check->key = key;
@@ -229,21 +234,38 @@ auth_conf_init(struct auth_conf *conf)
 	*conf = (struct auth_conf){
 		.cache_ttl_us = 30 * 1000000ull,
 		.cache_negative_ttl_us = 5 * 1000000ull,
+		.cache_stale_us = 3600 * 1000000ull,
 		.cache_max = 10000,
 	};
 }
 
-/* No stale_us: what is past its time is not used, whatever the catalog does. */
+static bool
+tagged_lane_is_ill(const void *owner)
+{
+	return catalog_is_failing(((const struct auth *)owner)->catalog, CATALOG_KEYS);
+}
+
+static bool
+unverified_lane_is_ill(const void *owner)
+{
+	return catalog_is_failing(((const struct auth *)owner)->catalog, CATALOG_UNVERIFIED_KEYS);
+}
+
 struct auth *
 auth_open(struct worker *w, struct catalog *c, const struct key_tags *tags,
-    const struct auth_conf *conf)
+    struct lookup_store *keys, const struct auth_conf *conf)
 {
 	struct auth *a = xcalloc(1, sizeof(*a));
 	struct lookup_conf lookup = {
 		.noun = "key",
 		.ttl_us = conf->cache_ttl_us,
 		.negative_ttl_us = conf->cache_negative_ttl_us,
-		.records_max = conf->cache_max,
+		.stale_us = conf->cache_stale_us,
+		.retry_us = STALE_RETRY_US,
+		.patience_us = STALE_RETRY_US,
+		.store = keys,
+		.id_len = KEY_ID_LEN,
+		.is_ill = tagged_lane_is_ill,
 		.fetches_max = TAGGED_MAX,
 		.deadline_us = LOOKUP_DEADLINE_US,
 		.timeout_code = ERR_CATALOG,
@@ -257,6 +279,7 @@ auth_open(struct worker *w, struct catalog *c, const struct key_tags *tags,
 	a->tags = tags;
 	a->keys = lookup_open(w, &lookup);
 	lookup.fetches_max = UNVERIFIED_MAX;
+	lookup.is_ill = unverified_lane_is_ill;
 	a->unverified = lookup_open(w, &lookup);
 	return a;
 }

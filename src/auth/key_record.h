@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * key_record: what the catalog holds of one key id, as loop/lookup caches it. One worker's thread.
+ * key_record: what the catalog holds of one key id, as loop/lookup caches it: read by any worker
+ * once its lookup is over.
  */
 #ifndef AUTH_RECORD_H
 #define AUTH_RECORD_H

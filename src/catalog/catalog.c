@@ -6,6 +6,9 @@
  *	               ^                     |
  *	               +---------------------+  once: an idle connection had died unnoticed
  *
+ * How each ended is told to the breaker, which is asked before the turn, and once more after it:
+ * what has waited in a lane that opened meanwhile fails at once.
+ *
  * What always holds: the caller is woken plainly, whatever happened, and lease and turn are given
  * back before that. The run lives in memory of its own, for the caller has room for the result
  * only.
@@ -18,6 +21,7 @@
 
 #include "catalog/catalog_internal.h"
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/loop/worker.h"
 #include "tenantgate/wire/pg_url.h"
@@ -40,6 +44,8 @@ struct catalog_query {
 	struct err why;		 /* for flow_try(); its failure is in *out by then */
 	struct pool_lease lease;
 	bool was_replaced; /* the one repetition was used */
+	bool was_refused;  /* by the breaker: nothing was sent */
+	bool is_probe;	   /* let through an open lane: must be followed by a word */
 };
 
 static flow_step_fn query_turn, query_borrow, query_run, query_check;
@@ -63,10 +69,24 @@ query_lease_return(void *arg)
 }
 
 static enum flow_rc
+query_refuse(struct catalog_query *q, int retry_after)
+{
+	struct err err = { .retry_after = retry_after };
+
+	q->was_refused = true;
+	err_set(&err, ERR_CATALOG, "The main database does not answer now. Try again in a moment.");
+	return flow_fail_err(&q->flow, &err);
+}
+
+static enum flow_rc
 query_turn(struct flow *f)
 {
 	struct catalog_query *q = FLOW_OF(f, struct catalog_query, &query_kind);
+	int retry_after = 0;
 
+	if (!breaker_admits(&q->catalog->breaker, q->lane, clock_mono_us(), &q->is_probe,
+		&retry_after))
+		return query_refuse(q, retry_after);
 	return share_take(f, q->catalog->lanes[q->lane], q->holder, 1, 1, &q->turn);
 }
 
@@ -75,6 +95,8 @@ query_borrow(struct flow *f)
 {
 	struct catalog_query *q = FLOW_OF(f, struct catalog_query, &query_kind);
 
+	if (!q->is_probe && breaker_is_open(&q->catalog->breaker, q->lane))
+		return query_refuse(q, 1);
 	return pool_borrow(f, q->catalog->pools, &q->catalog->target, &q->lease);
 }
 
@@ -110,7 +132,38 @@ query_status(const struct err *err)
 {
 	if (err->code == ERR_OVERLOADED)
 		return PG_REFUSED;
+	if (err->code == ERR_CATALOG)
+		return PG_UNSENT;
 	return err->code == ERR_TIMEOUT ? PG_TIMEOUT : PG_LOST;
+}
+
+/* The server says that it ends, starts or recovers (57P01 to 57P03), or that connections are no
+ * more (class 08): as if there was none. */
+static bool
+is_farewell(const char *sqlstate)
+{
+	return strncmp(sqlstate, "57P0", 4) == 0 || strncmp(sqlstate, "08", 2) == 0;
+}
+
+static enum catalog_word
+query_word(const struct catalog_query *q, const struct err *err)
+{
+	switch (err->code) {
+	case ERR_NONE:
+		if (q->result.status == PG_OK)
+			return WORD_HEARD;
+		return q->result.status == PG_SQL_ERROR && !is_farewell(q->result.failure.sqlstate)
+		    ? WORD_HEARD
+		    : WORD_UNREACHED;
+	case ERR_DATABASE:
+	case ERR_DATABASE_AWAY:
+	case ERR_DATABASE_QUOTA:
+	case ERR_POOL_TIMEOUT:
+	case ERR_TIMEOUT:
+		return WORD_UNREACHED;
+	default: /* refused by the breaker or the lane; whoever asked left */
+		return WORD_NONE;
+	}
 }
 
 /* Hands the result over. A run that failed (there was no connection) or was aborted has none: it
@@ -135,6 +188,8 @@ query_end(struct flow *f, const struct err *err)
 	else if (err_is(err))
 		snprintf(why->message, sizeof(why->message), "%.*s", (int)sizeof(why->message) - 1,
 		    err->cause[0] != '\0' ? err->cause : err->detail);
+	breaker_word(&q->catalog->breaker, q->lane, q->is_probe, query_word(q, err),
+	    err_is(err) && err->cause[0] != '\0' ? err->cause : why->message, clock_mono_us());
 	*q->out = q->result;
 	memset(&q->result, 0, sizeof(q->result));
 }
@@ -167,7 +222,8 @@ catalog_run(struct flow *f, struct catalog *c, enum catalog_lane lane, struct sl
 	return rc;
 }
 
-/* A refusal is not logged: there are many in a flood, and each is in the access log. */
+/* A refusal is not logged: there are many in a flood or an outage, and each is in the access log;
+ * that a lane opened was said. */
 enum flow_rc
 catalog_check(struct flow *f, const struct pg_result *r, const char *what)
 {
@@ -179,12 +235,16 @@ catalog_check(struct flow *f, const struct pg_result *r, const char *what)
 		err_set(&refused, ERR_OVERLOADED, "%s", r->failure.message);
 		return flow_fail_err(f, &refused);
 	}
-	log_event(LOG_WARNING, "catalog.failed", f->request_id,
-	    "The catalog failed (%s%s%s); look at the server of catalog_url: %s", what,
-	    r->failure.sqlstate[0] != '\0' ? ", SQLSTATE " : "", r->failure.sqlstate,
-	    r->failure.message);
-	return flow_fail(f, ERR_CATALOG,
+	if (r->status != PG_UNSENT)
+		log_event(LOG_WARNING, "catalog.failed", f->request_id,
+		    "The catalog failed (%s%s%s); look at the server of catalog_url: %s", what,
+		    r->failure.sqlstate[0] != '\0' ? ", SQLSTATE " : "", r->failure.sqlstate,
+		    r->failure.message);
+	if (refused.retry_after == 0)
+		refused.retry_after = 1;
+	err_set(&refused, ERR_CATALOG,
 	    "The main database could not be used (%s). Try again in a moment.", what);
+	return flow_fail_err(f, &refused);
 }
 
 static unsigned
@@ -229,6 +289,7 @@ catalog_open(const struct catalog_conf *conf, struct err *err)
 
 	c->arena = arena_new(URL_ARENA_MAX);
 	atomic_init(&c->reached, false);
+	breaker_init(&c->breaker);
 	c->query_timeout_us =
 	    conf->query_timeout_us > 0 ? conf->query_timeout_us : QUERY_TIMEOUT_DEFAULT;
 	c->target.key = CATALOG_KEY;
@@ -261,6 +322,7 @@ catalog_close(struct catalog *c)
 	if (c->pools != NULL)
 		pools_close(c->pools);
 	catalog_lanes_close(c->lanes);
+	breaker_destroy(&c->breaker);
 	arena_free(c->arena);
 	free(c->ca_file);
 	free(c);
@@ -271,11 +333,15 @@ catalog_attach(struct catalog *c, struct worker *w, struct dns *dns)
 {
 	c->dns[worker_index(w)] = dns;
 	pools_attach(c->pools, w, dns);
+	if (worker_index(w) == 0)
+		probe_attach(c, w);
 }
 
 void
 catalog_detach(struct catalog *c, struct worker *w)
 {
+	if (worker_index(w) == 0)
+		probe_detach(c);
 	pools_detach(c->pools, w);
 	c->dns[worker_index(w)] = NULL;
 }
@@ -286,9 +352,14 @@ catalog_was_reached(const struct catalog *c)
 	return atomic_load_explicit(&c->reached, memory_order_relaxed);
 }
 
-void
-catalog_condition(const struct catalog *c, struct condition *out)
+bool
+catalog_is_failing(struct catalog *c, enum catalog_lane lane)
 {
-	if (!catalog_was_reached(c))
-		condition_ill(out, "It was not reached yet; look at the server of catalog_url.");
+	return breaker_is_open(&c->breaker, lane);
+}
+
+void
+catalog_condition(struct catalog *c, struct condition *condition)
+{
+	breaker_condition(&c->breaker, condition, clock_mono_us());
 }

@@ -8,12 +8,27 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "catalog/catalog_breaker.h"
 #include "tenantgate/base/arena.h"
 #include "tenantgate/catalog.h"
 #include "tenantgate/loop/share.h"
+#include "tenantgate/loop/timer.h"
 
-/* Immutable after catalog_open(), but for `reached`, which any worker reads without a lock, and
- * `dns`. */
+/* Looks at the server when the breaker wants it, once a second at the most. Worker 0's. */
+struct catalog_probe {
+	struct flow flow; /* first */
+	struct catalog *catalog; /* borrowed */
+	struct worker *worker;	 /* borrowed */
+	struct timer timer;
+	struct pool_lease lease;
+	struct pg_result result; /* owned */
+	uint64_t began_us;
+	bool is_running;
+	bool was_replaced; /* the one repetition was used */
+};
+
+/* Immutable after catalog_open(), but for `reached`, which any worker reads without a lock, the
+ * breaker, which has its own, `dns`, and the probe. */
 struct catalog {
 	struct pools *pools; /* owned */
 	struct arena *arena; /* owned: the strings of target */
@@ -25,17 +40,21 @@ struct catalog {
 	uint64_t connect_timeout_us;
 	struct dns *dns[POOL_WORKERS_MAX]; /* borrowed; each of its worker, on its thread */
 	atomic_bool reached;	   /* a connection was lent once; never false again */
+	struct catalog_breaker breaker;
+	struct catalog_probe probe;
 };
 
 /* catalog_lanes.c: the budgets of catalog.h's table, for a pool of that many connections. */
 void catalog_lanes_open(struct share_budget *lanes[CATALOG_LANES], unsigned pool_size);
-/* "lookups of tenants", for sentences. */
-const char *catalog_lane_noun(enum catalog_lane);
 void catalog_lanes_close(struct share_budget *lanes[CATALOG_LANES]);
 
 /* login_remedy.c: what to do about a failed login that would fail again, as a sentence without its
  * stop; NULL when it may pass. */
 const char *catalog_login_remedy(const struct pg_failure *);
+
+/* catalog_probe.c. On worker 0's thread; its flows have ended before the detach. */
+void probe_attach(struct catalog *, struct worker *);
+void probe_detach(struct catalog *);
 
 /* One step of the schema's history. Its SQL never changes once it was released. */
 struct schema_script {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lookup.c: two maps of records (found, negative) and one of flights. A flight is the one fetch of
- * a key that is under way, with those who wait for it.
+ * lookup.c: a worker's flights. A flight is the one fetch of a key that is under way here, with
+ * those who wait for it. The records are in the store (lookup_store.c).
  *
  *	flight:  [fetch: the owner's flow, as a child] --> [finish] --> its waiters are woken
  *
@@ -9,9 +9,9 @@
  * failed, and the owner's flow need not know of caches and waiters.
  *
  * What always holds:
- *  - A key is in one of `found` and `negative` at most.
- *  - A flight is in `flights` until it has ended or was superseded; so a key has one there at most,
- *    and a superseded one may end beside its successor. `fetching` counts both.
+ *  - A flight that may be joined is in `flights`; so a key has one there at most. One that was
+ *    superseded, maybe by another worker, is taken out by whoever would have joined it, and may end
+ *    beside its successor. `fetching` counts both.
  *  - Only the loop frees a flight, in flight_release(): `flights` owns nothing.
  */
 #include "tenantgate/loop/lookup.h"
@@ -20,18 +20,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loop/lookup_store.h"
 #include "tenantgate/base/alloc.h"
-#include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/map.h"
+#include "tenantgate/loop/timer.h"
 
 struct lookup_cache {
 	struct worker *worker; /* borrowed */
 	struct lookup_conf conf;
-	struct map *found;    /* owned: key -> lookup_record, a reference */
-	struct map *negative; /* owned: the same */
-	struct map *flights;  /* owned: key -> lookup_flight, borrowed */
-	size_t fetching;      /* flights in all, superseded ones among them */
+	struct lookup_store *store; /* borrowed */
+	struct lookup_store *own;   /* owned: the same, when no other worker shares it */
+	struct map *flights;	    /* owned: key -> lookup_flight, borrowed */
+	size_t fetching;	    /* flights in all, superseded ones among them */
 };
 
 struct lookup_flight {
@@ -41,6 +42,8 @@ struct lookup_flight {
 	struct lookup_fetch *fetch;   /* owned; its record is a reference */
 	struct lookup_record *result; /* a reference: what everybody gets; NULL: a failure */
 	struct err outcome;	      /* the fetch's; ERR_NONE: it filled its record */
+	struct timer patience;	      /* set while there may be a stale record */
+	bool is_overdue;	      /* it took longer: who has a stale record does not join */
 	size_t key_len;
 	char key[];
 };
@@ -57,91 +60,49 @@ static const struct flow_step flight_steps[] = {
 
 static const struct flow_kind flight_kind = { "lookup", flight_steps, flight_end, flight_release };
 
-/* ---- what is kept ---- */
-
-/* A map_drop_fn. */
-static void
-record_drop(void *value)
+static struct lookup_key
+key_of(const struct lookup_cache *l, struct slice asked)
 {
-	lookup_unref(value);
-}
+	size_t len = l->conf.id_len;
 
-/* NULL when absent or expired. An expired record that may still be used stale stays in the map; any
- * other is dropped here, for nothing else walks the map in search of them. */
-static struct lookup_record *
-map_fresh(struct map *m, struct slice key, uint64_t now)
-{
-	struct lookup_record *r = map_get(m, key);
-
-	if (r == NULL || now < r->expires_us)
-		return r;
-	if (now >= r->usable_until_us)
-		map_del(m, key);
-	return NULL;
+	if (len == 0 || len > asked.len)
+		len = asked.len;
+	return (struct lookup_key){ .id = slice_of(asked.p, len), .asked = asked };
 }
 
 struct lookup_record *
 lookup_cached(struct lookup_cache *l, struct slice key)
 {
-	uint64_t now = clock_mono_us();
-	struct lookup_record *r = map_fresh(l->found, key, now);
-
-	return r != NULL ? r : map_fresh(l->negative, key, now);
+	return lookup_store_fresh(l->store, key_of(l, key));
 }
 
 struct lookup_record *
 lookup_peek(struct lookup_cache *l, struct slice key)
 {
-	struct lookup_record *r = map_get(l->found, key);
-
-	return r != NULL ? r : map_get(l->negative, key);
-}
-
-/* Sets the record's times and puts it into the map it belongs to, out of the other. Without memory
- * it is not kept, which costs another fetch. The key may lie in the record that is replaced: that
- * one is held until both maps are done with the key. A record that the map has already keeps its
- * one reference. */
-static void
-cache_keep(struct lookup_cache *l, struct slice key, struct lookup_record *r)
-{
-	uint64_t ttl = r->is_negative ? l->conf.negative_ttl_us : l->conf.ttl_us;
-	struct map *to = r->is_negative ? l->negative : l->found;
-	struct lookup_record *replaced = lookup_peek(l, key);
-
-	r->expires_us = clock_mono_us() + ttl;
-	r->usable_until_us = r->expires_us + (r->is_negative ? 0 : l->conf.stale_us);
-	if (replaced != NULL)
-		lookup_ref(replaced);
-	if (map_get(to, key) != r && !map_put(to, key, lookup_ref(r)))
-		lookup_unref(r);
-	map_del(r->is_negative ? l->found : l->negative, key);
-	lookup_unref(replaced);
-}
-
-/* A found record that may be used although its fetch has failed, or NULL. It counts as fresh until
- * the next try, so that the requests in between neither wait for nor burden what is failing. */
-static struct lookup_record *
-cache_stale(struct lookup_cache *l, struct slice key)
-{
-	struct lookup_record *r = map_get(l->found, key);
-	uint64_t now = clock_mono_us();
-
-	if (r == NULL || now >= r->usable_until_us)
-		return NULL;
-	if (now >= r->expires_us) {
-		r->expires_us = now + l->conf.retry_us;
-		if (r->expires_us > r->usable_until_us)
-			r->expires_us = r->usable_until_us;
-	}
-	return r;
+	return lookup_store_peek(l->store, key_of(l, key));
 }
 
 /* ---- a flight ---- */
 
-static struct slice
+static struct lookup_key
 flight_key(const struct lookup_flight *fl)
 {
-	return slice_of(fl->key, fl->key_len);
+	return key_of(fl->cache, slice_of(fl->key, fl->key_len));
+}
+
+/* r: the caller's reference, given up; NULL: nobody is woken. */
+static void
+waiters_wake(struct lookup_flight *fl, struct lookup_record *r)
+{
+	const struct err fine = { .code = ERR_NONE };
+	struct join_waiter *waiter;
+
+	if (r == NULL)
+		return;
+	TAILQ_FOREACH(waiter, &fl->join.waiters, link)
+		((struct lookup_waiter *)waiter)->record = lookup_ref(r);
+	join_finish(&fl->join, &fine);
+	lookup_unref(r);
 }
 
 static enum flow_rc
@@ -157,48 +118,94 @@ flight_fetch(struct flow *f)
 	return rc;
 }
 
+/* Whether the source was not reached, as against having told something that is no record. */
+static bool
+is_unreached(const struct lookup_cache *l, enum err_code code)
+{
+	return code == l->conf.timeout_code || code == ERR_TIMEOUT || code == ERR_OVERLOADED;
+}
+
+/* While the source is known to be ill, that has been said, and every record in use would say it. */
+static bool
+source_is_ill(const struct lookup_cache *l)
+{
+	return l->conf.is_ill != NULL && l->conf.is_ill(l->conf.owner);
+}
+
+/* A timer_fn. The waiters go on with what there is; the fetch too, for its record is wanted. */
+static void
+flight_overdue(void *arg)
+{
+	struct lookup_flight *fl = arg;
+
+	fl->is_overdue = true;
+	waiters_wake(fl, lookup_store_stale(fl->cache->store, flight_key(fl), &fl->cache->conf));
+}
+
+/* Only when there is something to go on with, fresh no more. Without memory they wait longer. */
+static void
+patience_begin(struct lookup_flight *fl)
+{
+	struct lookup_cache *l = fl->cache;
+	struct lookup_record *r = NULL;
+
+	if (l->conf.patience_us > 0 && l->conf.stale_us > 0)
+		r = lookup_store_peek(l->store, flight_key(fl));
+	if (r != NULL && timer_init(&fl->patience, l->worker, flight_overdue, fl))
+		timer_start(&fl->patience, l->conf.patience_us);
+	lookup_unref(r);
+}
+
 /* Decides what the waiters get. Those of a superseded fetch get its record, which was good when
  * they asked; it is not kept, for it may show the row as it was before the change. */
 static enum flow_rc
 flight_finish(struct flow *f)
 {
 	struct lookup_flight *fl = FLOW_OF(f, struct lookup_flight, &flight_kind);
-	struct lookup_record *r = fl->fetch->record;
+	struct lookup_cache *l = fl->cache;
 
 	if (!err_is(&fl->outcome)) {
-		if (!fl->fetch->is_superseded)
-			cache_keep(fl->cache, flight_key(fl), r);
-		fl->result = lookup_ref(r);
+		fl->result = lookup_store_keep(l->store, flight_key(fl), &l->conf, fl->fetch);
 		return FLOW_NEXT;
 	}
-	r = cache_stale(fl->cache, flight_key(fl));
-	if (r == NULL)
+	if (is_unreached(l, fl->outcome.code))
+		fl->result = lookup_store_stale(l->store, flight_key(fl), &l->conf);
+	if (fl->result == NULL)
 		return flow_fail_err(f, &fl->outcome);
-	log_event(LOG_WARNING, "lookup.stale", NULL,
-	    "A %s could not be fetched, and its expired record stays in use for now: %s",
-	    fl->cache->conf.noun, fl->outcome.detail);
-	fl->result = lookup_ref(r);
+	if (!source_is_ill(l))
+		log_event(LOG_WARNING, "lookup.stale", NULL,
+		    "A %s could not be fetched, and its expired record stays in use for now: %s",
+		    l->conf.noun, fl->outcome.detail);
 	return FLOW_NEXT;
 }
 
+static void
+flight_leave_map(struct lookup_flight *fl)
+{
+	struct lookup_cache *l = fl->cache;
+	struct slice asked = slice_of(fl->key, fl->key_len);
+
+	if (map_get(l->flights, asked) == fl)
+		map_take(l->flights, asked);
+}
+
 /* Also the end of an aborted flight (shutdown), which has no result. The flight leaves the map
- * before anybody is woken: whoever comes from now on starts the next one. A superseded flight has
- * left already, and the map may hold its successor under the same key. */
+ * before anybody is woken: whoever comes from now on starts the next one. A superseded flight may
+ * have left already, and the map may hold its successor under the same key. */
 static void
 flight_end(struct flow *f, const struct err *err)
 {
 	struct lookup_flight *fl = FLOW_OF(f, struct lookup_flight, &flight_kind);
 	struct err reason = *err;
-	struct join_waiter *waiter;
 
+	timer_free(&fl->patience);
 	if (reason.code == ERR_TIMEOUT)
 		reason.code = fl->cache->conf.timeout_code;
-	if (!fl->fetch->is_superseded)
-		map_take(fl->cache->flights, flight_key(fl));
+	flight_leave_map(fl);
+	lookup_store_fetch_end(fl->cache->store, flight_key(fl), fl->fetch);
 	fl->cache->fetching--;
 	if (!err_is(err))
-		TAILQ_FOREACH(waiter, &fl->join.waiters, link)
-			((struct lookup_waiter *)waiter)->record = lookup_ref(fl->result);
+		waiters_wake(fl, lookup_ref(fl->result));
 	join_finish(&fl->join, &reason);
 }
 
@@ -218,6 +225,19 @@ flight_release(struct flow *f)
 	flight_free(FLOW_OF(f, struct lookup_flight, &flight_kind));
 }
 
+static bool
+flight_enter(struct lookup_flight *fl)
+{
+	struct lookup_cache *l = fl->cache;
+
+	if (!map_put(l->flights, slice_of(fl->key, fl->key_len), fl))
+		return false;
+	if (lookup_store_fetch_begin(l->store, flight_key(fl), fl->fetch))
+		return true;
+	flight_leave_map(fl);
+	return false;
+}
+
 /* In the map, not yet started. NULL: no memory. That is checked, not fatal as for other small
  * structs: clients choose how many keys are looked up. */
 static struct lookup_flight *
@@ -235,7 +255,7 @@ flight_new(struct lookup_cache *l, struct slice key)
 	fl->fetch = calloc(1, l->conf.fetch_size);
 	if (fl->fetch != NULL)
 		fl->fetch->record = l->conf.record_new(key);
-	if (fl->fetch == NULL || fl->fetch->record == NULL || !map_put(l->flights, key, fl)) {
+	if (fl->fetch == NULL || fl->fetch->record == NULL || !flight_enter(fl)) {
 		flight_free(fl);
 		return NULL;
 	}
@@ -256,53 +276,60 @@ flight_start(struct lookup_cache *l, struct slice key)
 	if (fl == NULL)
 		return NULL;
 	l->fetching++;
+	patience_begin(fl);
 	flow_start(&fl->flow, &flight_kind, l->worker, NULL);
 	return fl;
 }
 
-/* A map_each_fn: marks one flight, which the caller takes out of the map. */
-static bool
-flight_supersede(struct slice key, void *value, void *arg)
+/* The one that is under way, or a new one. */
+static struct lookup_flight *
+flight_of(struct lookup_cache *l, struct slice key)
 {
-	struct lookup_flight *fl = value;
+	struct lookup_flight *fl = map_get(l->flights, key);
 
-	(void)key;
-	(void)arg;
-	fl->fetch->is_superseded = true;
-	return true;
-}
-
-static void
-flight_detach(struct lookup_cache *l, struct slice key)
-{
-	struct lookup_flight *fl = map_take(l->flights, key);
-
-	if (fl != NULL)
-		flight_supersede(key, fl, NULL);
+	if (fl != NULL && !atomic_load(&fl->fetch->is_superseded))
+		return fl;
+	map_take(l->flights, key);
+	return flight_start(l, key);
 }
 
 /* ---- the public functions ---- */
+
+/* What is known to be ill, or too slow this time, is not waited for by whoever has something to go
+ * on with; but it is asked behind his back, for that is how its recovery is noticed. */
+static struct lookup_record *
+stale_at_once(struct lookup_cache *l, struct slice key)
+{
+	struct lookup_record *r = NULL;
+	const struct lookup_flight *fl = map_get(l->flights, key);
+
+	if ((fl != NULL && fl->is_overdue) || source_is_ill(l))
+		r = lookup_store_stale(l->store, key_of(l, key), &l->conf);
+	if (r != NULL)
+		(void)flight_of(l, key);
+	return r;
+}
 
 /* Overloaded, a stale record is better than a refusal. */
 enum flow_rc
 lookup_wait(struct flow *f, struct lookup_cache *l, struct slice key, struct lookup_waiter *waiter)
 {
 	struct lookup_record *r = lookup_cached(l, key);
-	struct lookup_flight *fl = NULL;
+	struct lookup_flight *fl;
 
 	assert(waiter->record == NULL);
+	if (r == NULL)
+		r = stale_at_once(l, key);
 	if (r == NULL) {
-		fl = map_get(l->flights, key);
-		if (fl == NULL)
-			fl = flight_start(l, key);
+		fl = flight_of(l, key);
 		if (fl != NULL)
 			return join_wait(&fl->join, f, &waiter->waiter);
-		r = cache_stale(l, key);
+		r = lookup_store_stale(l->store, key_of(l, key), &l->conf);
 	}
 	if (r == NULL)
 		return flow_fail(f, ERR_OVERLOADED,
 		    "Too many %s lookups are under way. Try again in a moment.", l->conf.noun);
-	waiter->record = lookup_ref(r);
+	waiter->record = r;
 	return FLOW_NEXT;
 }
 
@@ -314,38 +341,22 @@ lookup_waiter_clear(struct lookup_waiter *waiter)
 	waiter->record = NULL;
 }
 
-/* The fetch under way is superseded: what it brings is older than r. */
 void
 lookup_put(struct lookup_cache *l, struct slice key, struct lookup_record *r)
 {
-	flight_detach(l, key);
-	cache_keep(l, key, r);
+	lookup_store_put(l->store, key_of(l, key), &l->conf, r);
 }
 
 void
 lookup_forget(struct lookup_cache *l, struct slice key)
 {
-	flight_detach(l, key);
-	/* Last, and in one map only: dropping the record may free the key. */
-	if (!map_del(l->found, key))
-		map_del(l->negative, key);
-}
-
-/* Freed and made anew: a map has no call that empties it. */
-static void
-map_renew(struct map **m, size_t max, map_drop_fn *drop)
-{
-	map_free(*m);
-	*m = map_new(max, drop);
+	lookup_store_forget(l->store, key_of(l, key), &l->conf);
 }
 
 void
 lookup_forget_all(struct lookup_cache *l)
 {
-	map_each(l->flights, flight_supersede, NULL);
-	map_renew(&l->flights, 0, NULL);
-	map_renew(&l->found, l->conf.records_max, record_drop);
-	map_renew(&l->negative, l->conf.records_max, record_drop);
+	lookup_store_forget_all(l->store, &l->conf);
 }
 
 size_t
@@ -365,10 +376,9 @@ lookup_open(struct worker *w, const struct lookup_conf *conf)
 	assert(conf->fetch_kind->release == NULL && conf->timeout_code != ERR_NONE);
 	l->worker = w;
 	l->conf = *conf;
-	if (l->conf.records_max == 0) /* to a map that would mean: no ceiling */
-		l->conf.records_max = 1;
-	l->found = map_new(l->conf.records_max, record_drop);
-	l->negative = map_new(l->conf.records_max, record_drop);
+	if (conf->store == NULL)
+		l->own = lookup_store_new(conf->records_max);
+	l->store = conf->store != NULL ? conf->store : l->own;
 	l->flights = map_new(0, NULL);
 	return l;
 }
@@ -379,8 +389,7 @@ lookup_close(struct lookup_cache *l)
 	if (l == NULL)
 		return;
 	assert(l->fetching == 0 && map_count(l->flights) == 0);
-	map_free(l->found);
-	map_free(l->negative);
 	map_free(l->flights);
+	lookup_store_free(l->own);
 	free(l);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lookup_record.c: the references to a record. A plain counter: a cache, its flows and its records
- * are all touched on one worker's thread.
+ * lookup_record.c: the references to a record. Whichever thread gives the last one back frees it;
+ * what the others did with the record happened before that.
  */
 #include "tenantgate/loop/lookup.h"
 
@@ -10,23 +10,28 @@
 void
 lookup_record_init(struct lookup_record *r, lookup_free_fn *free_fn)
 {
-	*r = (struct lookup_record){ .refs = 1, .free = free_fn };
+	*r = (struct lookup_record){ .free = free_fn };
+	atomic_init(&r->refs, 1);
 }
 
 struct lookup_record *
 lookup_ref(struct lookup_record *r)
 {
-	assert(r->refs > 0);
-	r->refs++;
+	unsigned before = atomic_fetch_add_explicit(&r->refs, 1, memory_order_relaxed);
+
+	assert(before > 0);
 	return r;
 }
 
 void
 lookup_unref(struct lookup_record *r)
 {
+	unsigned before;
+
 	if (r == NULL)
 		return;
-	assert(r->refs > 0);
-	if (--r->refs == 0)
+	before = atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel);
+	assert(before > 0);
+	if (before == 1)
 		r->free(r);
 }

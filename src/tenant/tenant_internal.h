@@ -10,7 +10,7 @@
 #include "tenantgate/base/map.h"
 #include "tenantgate/tenant.h"
 
-/* The Redis channel on which workers tell each other to forget a tenant: "<origin>:<tenant id>". */
+/* The Redis channel by which replicas tell each other to forget a tenant: "<origin>:<id>". */
 #define DROP_CHANNEL "tg:tenant:drop"
 #define ORIGIN_LEN   8
 
@@ -37,9 +37,8 @@ struct tenants {
 	const struct tenants_conf *conf;
 	struct pool_target admin;    /* provider postgres: the cluster's administrator */
 	struct arena *arena;	     /* owned: admin's strings */
-	struct lookup_cache *records; /* owned: tenant id -> tenant_record */
+	struct lookup_cache *records; /* owned: tenant id -> tenant_record; shared->records */
 	struct map *provisions;	     /* owned: tenant id -> provision, each frees itself */
-	char origin[ORIGIN_LEN + 1]; /* random: marks our own messages in DROP_CHANNEL */
 	struct neon_keys neon_keys;
 	uint64_t queue_seen_us; /* monotonic: when Redis last told the queue's state; 0: never */
 };
@@ -48,6 +47,10 @@ struct tenants {
  * record. It tells nobody: a record that *changed* is dropped everywhere by tenant_forget(). Nobody
  * waits for the write; a lost one costs a look into the catalog. */
 void tenants_publish(struct tenants *, const struct tenant *);
+/* Takes the record out of Redis, and for a while keeps an older one from being put there. */
+void tenants_unpublish(struct tenants *, const char *id);
+/* Tells the other replicas to forget it. */
+void tenants_publish_drop(struct tenants *, const char *id);
 /* "neon" or "postgres": the column public.tenants.provider. Static. */
 const char *tenants_provider_name(const struct tenants *);
 /* How to connect to it: TLS as the configuration says now, whatever was so when it was made. */

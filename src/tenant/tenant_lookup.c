@@ -2,7 +2,7 @@
 /*
  * tenant_lookup: a tenant's record, from the nearest place that has it.
  *
- *	tenant_lookup:  cached on this worker? --> its state is checked, no flow is made
+ *	tenant_lookup:  cached by any worker? --> its state is checked, no flow is made
  *	                     | no
  *	                     v
  *	                 [wait] on the fetch of that id --> [check] its state
@@ -12,15 +12,17 @@
  *	                            [read] the catalog's row --> cached by loop/lookup, and in Redis
  *
  * What always holds: one fetch of an id is under way on a worker, whoever asks. Redis is a cache
- * that is not trusted: whatever goes wrong with it, garbage included, is a miss. A tenant without
- * a row is a record too (TENANT_UNKNOWN), so that invented ids do not reach the catalog each
- * time.
+ * that is not trusted: whatever goes wrong with it, garbage included, is a miss. And of a tenant
+ * that was seen suspended, changed or gone not long ago it is not asked at all, for what it has may
+ * be older. A tenant without a row is a record too (TENANT_UNKNOWN), so that invented ids do not
+ * reach the catalog each time.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "tenant/row.h"
 #include "tenant/tenant_internal.h"
+#include "tenant/tenants_shared.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/secret.h"
 
@@ -29,6 +31,8 @@
 /* For a record that is not READY: another replica may be provisioning it, and that should be seen
  * soon. A stale one does no harm: the row is read again before anything is created. */
 #define UNREADY_TTL_US 1000000ull
+/* A tenant in stale use is looked up once in that time, and waited for no longer. */
+#define STALE_RETRY_US 1000000ull
 
 struct tenant_fetch {
 	struct lookup_fetch base;
@@ -100,7 +104,7 @@ tenant_fetch_redis(struct flow *f)
 	struct tenants *ts = t->base.owner;
 	struct slice argv[] = { SLICE_LIT("GET"), { NULL, 0 } };
 
-	if (ts->redis == NULL)
+	if (ts->redis == NULL || t->base.is_fenced)
 		return FLOW_NEXT;
 	record_redis_key(t->key, ts->conf->environment, record_tenant(t->base.record)->id,
 	    redis_is_cluster(ts->redis));
@@ -116,7 +120,7 @@ tenant_fetch_reply(struct flow *f)
 	const char *id = record_tenant(t->base.record)->id;
 	struct tenant reply;
 
-	if (ts->redis != NULL && t->reply.status == REDIS_OK &&
+	if (ts->redis != NULL && !t->base.is_fenced && t->reply.status == REDIS_OK &&
 	    record_open(ts->seal, id, t->key, t->reply.text, &reply)) {
 		bool usable = reply.provider == ts->conf->provider;
 
@@ -130,8 +134,31 @@ tenant_fetch_reply(struct flow *f)
 	return row_select(f, ts->catalog, id, &t->result);
 }
 
-/* No row: the record stays TENANT_UNKNOWN. A record that was forgotten while it was being fetched
- * (tenant_forget, here or elsewhere) may be from before the change: it is not published. */
+/* What is READY is for the other replicas too. A record that was forgotten while it was being
+ * fetched (tenant_forget, here or elsewhere) may be from before the change: it is not published.
+ * One that is READY no more is taken out of Redis, if it may be there, and the others hear of it:
+ * they might use theirs when the catalog goes away. */
+static void
+tenant_fetch_share(struct tenant_fetch *t)
+{
+	const struct tenant *tenant = record_tenant(t->base.record);
+	struct tenants *ts = t->base.owner;
+	struct lookup_record *r;
+
+	if (tenant->state == TENANT_READY) {
+		if (!t->base.is_superseded)
+			tenants_publish(ts, tenant);
+		return;
+	}
+	r = lookup_peek(ts->records, slice_str(tenant->id));
+	if (r != NULL && !r->is_negative)
+		tenants_publish_drop(ts, tenant->id);
+	if ((r != NULL && !r->is_negative) || t->base.is_fenced)
+		tenants_unpublish(ts, tenant->id);
+	lookup_unref(r);
+}
+
+/* No row: the record stays TENANT_UNKNOWN. */
 static enum flow_rc
 tenant_fetch_read(struct flow *f)
 {
@@ -153,8 +180,7 @@ tenant_fetch_read(struct flow *f)
 	tenant_set_tls(ts, &row.tenant);
 	record_fill(r, &row.tenant);
 	bytes_wipe(&row, sizeof(row));
-	if (r->tenant.state == TENANT_READY && !t->base.is_superseded)
-		tenants_publish(ts, &r->tenant);
+	tenant_fetch_share(t);
 	return FLOW_DONE;
 }
 
@@ -166,6 +192,12 @@ tenant_fetch_end(struct flow *f, const struct err *err)
 	(void)err;
 	redis_clear(&t->reply);
 	pg_clear(&t->result);
+}
+
+static bool
+tenants_lane_is_ill(const void *owner)
+{
+	return catalog_is_failing(((const struct tenants *)owner)->catalog, CATALOG_TENANTS);
 }
 
 static struct lookup_record *
@@ -184,7 +216,12 @@ tenants_records_open(struct tenants *ts)
 		.noun = "tenant",
 		.ttl_us = ttl,
 		.negative_ttl_us = ttl < UNREADY_TTL_US ? ttl : UNREADY_TTL_US,
-		.records_max = ts->conf->cache_max,
+		.stale_us = ts->conf->cache_stale_us,
+		.retry_us = STALE_RETRY_US,
+		.patience_us = STALE_RETRY_US,
+		.copies_us = ts->redis != NULL ? ts->conf->redis_ttl_us : 0,
+		.store = ts->shared->records,
+		.is_ill = tenants_lane_is_ill,
 		.fetches_max = LOOKUPS_MAX,
 		.deadline_us = LOOKUP_DEADLINE_US,
 		.timeout_code = ERR_CATALOG,
@@ -229,13 +266,17 @@ tenant_lookup(struct flow *f, struct tenants *ts, const char *id, struct tenant 
 	struct slice key = slice_str(id);
 	struct lookup_record *r;
 	struct tenant_lookup_wait *w;
+	enum flow_rc rc;
 
 	if (key.len == 0 || key.len > TENANT_ID_MAX)
 		return flow_fail(f, ERR_INVALID_TENANT,
 		    "A tenant id must be 1 to %d bytes long; correct it.", TENANT_ID_MAX);
 	r = lookup_cached(ts->records, key);
-	if (r != NULL)
-		return tenant_check_state(f, record_tenant(r), out);
+	if (r != NULL) {
+		rc = tenant_check_state(f, record_tenant(r), out);
+		lookup_unref(r);
+		return rc;
+	}
 	w = xcalloc(1, sizeof(*w));
 	w->tenants = ts;
 	memcpy(w->id, key.p, key.len);

@@ -1,18 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tenant_publish: a ready record into Redis, sealed, for other workers and replicas to find. PX:
+ * tenant_publish: a ready record into Redis, sealed, for other replicas to find, and out of it. PX:
  * Redis drops it after tenant_redis_ttl, so a record that nobody told us has changed is wrong for
  * so long at the most.
+ *
+ * What is taken out leaves a mark for a while, and NX puts nothing over a mark: a replica that has
+ * read the row before its change, and not yet heard of it, cannot bring the old one back.
  */
 #include <stdio.h>
 
 #include "tenant/tenant_internal.h"
 
+/* In its place no record, but not nothing either: to whoever reads it, it is a miss. For longer
+ * than a lookup takes. */
+#define MARK	"-"
+#define MARK_MS "20000"
+
+void
+tenants_unpublish(struct tenants *ts, const char *id)
+{
+	char key[RECORD_KEY_SIZE];
+	struct slice argv[] = { SLICE_LIT("SET"), { NULL, 0 }, SLICE_LIT(MARK), SLICE_LIT("PX"),
+		SLICE_LIT(MARK_MS) };
+
+	if (ts->redis == NULL)
+		return;
+	record_redis_key(key, ts->conf->environment, id, redis_is_cluster(ts->redis));
+	argv[1] = slice_str(key);
+	redis_send(ts->redis, argv, 5);
+}
+
 void
 tenants_publish(struct tenants *ts, const struct tenant *t)
 {
 	char key[RECORD_KEY_SIZE], ttl[24];
-	struct slice argv[5] = { SLICE_LIT("SET") };
+	struct slice argv[6] = { SLICE_LIT("SET") };
 	struct buf sealed;
 
 	if (ts->redis == NULL)
@@ -26,7 +48,8 @@ tenants_publish(struct tenants *ts, const struct tenant *t)
 		argv[2] = buf_view(&sealed);
 		argv[3] = SLICE_LIT("PX");
 		argv[4] = slice_str(ttl);
-		redis_send(ts->redis, argv, 5);
+		argv[5] = SLICE_LIT("NX");
+		redis_send(ts->redis, argv, 6);
 	}
 	buf_free(&sealed);
 }

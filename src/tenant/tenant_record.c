@@ -40,6 +40,7 @@ record_fill(struct tenant_record *r, const struct tenant *t)
 {
 	r->tenant = *t;
 	r->base.is_negative = t->state != TENANT_READY;
+	r->base.is_revoked = t->state == TENANT_SUSPENDED;
 	r->filled = true;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tenant_record: a tenant as loop/lookup caches it (one worker's thread), and its form in Redis.
+ * tenant_record: a tenant as loop/lookup caches it, and its form in Redis. Read by any worker once
+ * it is filled.
  */
 #ifndef TENANT_RECORD_H
 #define TENANT_RECORD_H

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tenants: one worker's cache of tenants, and how it stays in step with the other workers' and
+ * tenants: the cache of tenants, which the workers share, and how it stays in step with the other
  * replicas'.
  *
  *	tenant_forget() --> own cache, Redis key, pool  --PUBLISH-->  every other cache (and pool)
  *
- * A message on the channel is "<origin>:<tenant id>"; our own come back and are passed over. When
- * messages may have been missed (the link to Redis was down), the whole cache goes. What a fetch
- * under way will find is not kept either: it may have been read before the change.
+ * A message on the channel is "<origin>:<tenant id>"; our own process's come back and are passed
+ * over. When
+ * messages may have been missed (the link to Redis was down), every record is fetched anew, and
+ * stays for the case that the catalog cannot be reached. What a fetch under way will find is not
+ * kept: it may have been read before the change.
  */
 #include "tenantgate/tenant.h"
 
@@ -17,6 +19,7 @@
 
 #include "tenant/names.h"
 #include "tenant/tenant_internal.h"
+#include "tenant/tenants_shared.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/buf.h"
 #include "tenantgate/base/digest.h"
@@ -38,6 +41,7 @@ tenants_conf_init(struct tenants_conf *conf)
 		.provision_deadline_us = 150 * 1000000ull,
 		.lease_us = 15 * 1000000ull,
 		.cache_ttl_us = 60 * 1000000ull,
+		.cache_stale_us = 3600 * 1000000ull,
 		.cache_max = 10000,
 		.redis_ttl_us = 600 * 1000000ull,
 		.neon_api_url = "https://console.neon.tech/api/v2",
@@ -110,12 +114,14 @@ tenant_target(const struct tenant *t, struct pool_target *out, char key[TENANT_K
 
 /* Redis not being there loses the message; the others then keep their record for
  * tenant_cache_ttl. */
-static void
-publish_drop(struct tenants *ts, const char *id)
+void
+tenants_publish_drop(struct tenants *ts, const char *id)
 {
 	char message[ORIGIN_LEN + 1 + TENANT_ID_MAX + 1];
 
-	snprintf(message, sizeof(message), "%s:%s", ts->origin, id);
+	if (ts->redis == NULL)
+		return;
+	snprintf(message, sizeof(message), "%s:%s", ts->shared->origin, id);
 	redis_publish(ts->redis, DROP_CHANNEL, slice_str(message));
 }
 
@@ -123,27 +129,22 @@ publish_drop(struct tenants *ts, const char *id)
 void
 tenant_forget(struct tenants *ts, const char *id)
 {
-	char key[RECORD_KEY_SIZE];
-	struct slice argv[] = { SLICE_LIT("DEL"), { NULL, 0 } };
+	char key[TENANT_KEY_SIZE];
 
 	target_key(key, id);
 	pool_forget(ts->pools, slice_str(key));
-	if (ts->redis != NULL) {
-		record_redis_key(key, ts->conf->environment, id, redis_is_cluster(ts->redis));
-		argv[1] = slice_str(key);
-		redis_send(ts->redis, argv, 2);
-		publish_drop(ts, id);
-	}
+	tenants_unpublish(ts, id);
+	tenants_publish_drop(ts, id);
 	/* Last: the id may be the record's own. */
 	lookup_forget(ts->records, slice_str(id));
 }
 
-/* A message of another worker or replica. All workers of a process share the pools, so a worker of
- * ours has dropped its pool already, and the second time costs a reconnect at the most. */
+/* A message of another replica. Each of our workers hears it, and the second time costs a reconnect
+ * or a fetch at the most. */
 static void
 drop_one(struct tenants *ts, struct slice id)
 {
-	const struct tenant_record *r = (const struct tenant_record *)lookup_peek(ts->records, id);
+	struct tenant_record *r = (struct tenant_record *)lookup_peek(ts->records, id);
 	char key[TENANT_KEY_SIZE];
 
 	if (r != NULL && r->tenant.state == TENANT_READY) {
@@ -151,6 +152,8 @@ drop_one(struct tenants *ts, struct slice id)
 		pool_forget(ts->pools, slice_str(key));
 	}
 	lookup_forget(ts->records, id);
+	if (r != NULL)
+		lookup_unref(&r->base);
 }
 
 /* p NULL: the link is new. Whoever can PUBLISH can only make us fetch again. */
@@ -165,7 +168,7 @@ on_drop_message(struct slice message, void *arg)
 	}
 	if (message.len <= ORIGIN_LEN + 1 || message.p[ORIGIN_LEN] != ':')
 		return;
-	if (memcmp(message.p, ts->origin, ORIGIN_LEN) != 0)
+	if (memcmp(message.p, ts->shared->origin, ORIGIN_LEN) != 0)
 		drop_one(ts, slice_of(message.p + ORIGIN_LEN + 1, message.len - ORIGIN_LEN - 1));
 }
 
@@ -252,7 +255,6 @@ tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct we
 	ts->arena = arena_new(ADMIN_ARENA_MAX);
 	ts->records = tenants_records_open(ts);
 	ts->provisions = map_new(0, NULL);
-	id_random(ts->origin, ORIGIN_LEN);
 	neon_keys_make(ts);
 	if (!tenants_conf_check(ts, err)) {
 		tenants_close(ts);

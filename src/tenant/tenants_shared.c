@@ -12,13 +12,16 @@
 #include "tenantgate/base/buf.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/secret.h"
+#include "tenantgate/base/random.h"
 
 struct tenants_shared *
-tenants_shared_new(const struct replicas *replicas)
+tenants_shared_new(const struct replicas *replicas, unsigned records_max)
 {
 	struct tenants_shared *s = xcalloc(1, sizeof(*s));
 
 	s->replicas = replicas;
+	id_random(s->origin, ORIGIN_LEN);
+	s->records = lookup_store_new(records_max);
 	TAILQ_INIT(&s->waiting);
 	TAILQ_INIT(&s->working);
 	s->lockouts = map_new(LOCKOUTS_MAX, free);
@@ -32,6 +35,7 @@ tenants_shared_free(struct tenants_shared *s)
 {
 	if (s == NULL)
 		return;
+	lookup_store_free(s->records);
 	pthread_mutex_destroy(&s->mutex);
 	map_free(s->lockouts);
 	free(s);

@@ -14,8 +14,10 @@
 #include <sys/queue.h>
 
 #include "tenant/neon_pace.h"
+#include "tenant/tenant_internal.h"
 #include "tenantgate/base/digest.h"
 #include "tenantgate/base/map.h"
+#include "tenantgate/loop/lookup.h"
 #include "tenantgate/tenant.h"
 
 /* A creation's place in this process's queue: a member of its ticket, in one list at most. */
@@ -39,6 +41,8 @@ struct tenants_shared {
 	atomic_uint address_checks; /* flows that ask for an address again (address.c) */
 	atomic_uint provisions; /* flows that provision, of all workers */
 	const struct replicas *replicas; /* borrowed; NULL: this is the only one */
+	char origin[ORIGIN_LEN + 1];	 /* random: marks our own messages in DROP_CHANNEL */
+	struct lookup_store *records;	 /* owned: of all workers; has a lock of its own */
 };
 
 /* A tenant whose database refuses the login. Of one address and password: another is not. */

@@ -76,7 +76,7 @@ tenant_fixture_start_workers(struct tenant_fixture *h)
 {
 	unsigned i;
 
-	h->shared = tenants_shared_new(NULL);
+	h->shared = tenants_shared_new(NULL, 1000);
 	for (i = 0; i < WORKERS; i++) {
 		h->workers[i].worker = worker_new(i + 1);
 		assert(worker_start(h->workers[i].worker));

@@ -128,7 +128,8 @@ auth_fixture_set_up(void **state)
 	auth_conf_init(&conf);
 	w->worker = worker_new(0);
 	w->tags = key_tags_new();
-	w->auth = auth_open(w->worker, NULL, w->tags, &conf);
+	w->keys = lookup_store_new(conf.cache_max);
+	w->auth = auth_open(w->worker, NULL, w->tags, w->keys, &conf);
 	*state = w;
 	return 0;
 }
@@ -139,6 +140,7 @@ auth_fixture_tear_down(void **state)
 	struct auth_fixture *w = *state;
 
 	auth_close(w->auth);
+	lookup_store_free(w->keys);
 	key_tags_free(w->tags);
 	worker_free(w->worker);
 	free(w);

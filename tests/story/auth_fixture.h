@@ -35,6 +35,7 @@ struct check_flow {
 struct auth_fixture {
 	struct worker *worker;
 	struct key_tags *tags; /* empty until auth_fixture_tags_load() */
+	struct lookup_store *keys;
 	struct auth *auth;
 	struct check_flow checks[CHECKS];
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake_cache: GET is answered two milliseconds later; SET is kept as the text of the next reply.
+ * fake_cache: GET is answered two milliseconds later; SET of a record is kept as the text of the
+ * next reply, when there is no mark; a mark is counted.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,12 +47,17 @@ redis_command(struct flow *f, struct redis *r, const struct slice *argv, unsigne
 void
 redis_send(struct redis *r, const struct slice *argv, unsigned argc)
 {
-	r->sets += slice_is(argv[0], "SET");
-	r->dels += slice_is(argv[0], "DEL");
 	if (!slice_is(argv[0], "SET"))
 		return;
-	assert_int_equal(argc, 5);
 	assert_true(slice_is(argv[3], "PX"));
+	if (argc == 5) {
+		assert_true(slice_is(argv[2], "-"));
+		r->marks++;
+		return;
+	}
+	r->sets++;
+	assert_int_equal(argc, 6);
+	assert_true(slice_is(argv[5], "NX"));
 	assert_true(slice_starts(argv[2], "tgs1."));
 	snprintf(r->text, sizeof(r->text), "%.*s", SLICE_ARG(argv[2]));
 }

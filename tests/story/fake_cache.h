@@ -14,7 +14,7 @@ struct redis {
 	enum redis_status status; /* of the next replies */
 	char text[8192];
 	bool is_cluster;
-	unsigned gets, sets, dels, publishes, px;
+	unsigned gets, sets, marks, publishes, px;
 	redis_message_fn *message;
 	void *message_arg;
 };

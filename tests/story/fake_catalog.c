@@ -17,6 +17,7 @@ struct fake_query {
 
 static fake_result_fn *result_of;
 static uint64_t answer_delay_us;
+static bool fails_at_once;
 static unsigned asked, asked_in[CATALOG_LANES];
 static char last_holder[64];
 static size_t last_holder_len;
@@ -26,6 +27,7 @@ fake_catalog_returns(fake_result_fn *fn, uint64_t delay_us)
 {
 	result_of = fn;
 	answer_delay_us = delay_us;
+	fails_at_once = false;
 	asked = 0;
 	memset(asked_in, 0, sizeof(asked_in));
 }
@@ -113,6 +115,20 @@ catalog_run(struct flow *f, struct catalog *c, enum catalog_lane lane, struct sl
 	q->query = *query;
 	q->out = out;
 	return flow_call(f, &q->flow, &fake_kind);
+}
+
+void
+fake_catalog_fails_at_once(bool at_once)
+{
+	fails_at_once = at_once;
+}
+
+bool
+catalog_is_failing(struct catalog *c, enum catalog_lane lane)
+{
+	(void)c;
+	(void)lane;
+	return fails_at_once;
 }
 
 enum flow_rc

@@ -28,6 +28,7 @@ fake_result_fn fake_catalog_empty, fake_catalog_lost;
 
 /* All queries from now on; delay_us 0: the next turn. */
 void fake_catalog_returns(fake_result_fn *, uint64_t delay_us);
+void fake_catalog_fails_at_once(bool); /* what catalog_is_failing() says, until then: false */
 unsigned fake_catalog_asked(void); /* queries so far */
 unsigned fake_catalog_asked_in(enum catalog_lane); /* of them in this lane */
 struct slice fake_catalog_holder(void);		   /* of the last one; in 64 bytes of its own */

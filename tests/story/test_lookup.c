@@ -24,9 +24,9 @@ static void
 a_kept_record_is_at_hand_without_a_wait(void **state)
 {
 	(void)state;
-	assert_null(lookup_cached(cache, SLICE_LIT("a")));
+	assert_false(is_fresh("a"));
 	expect("a", 1, 1);
-	assert_non_null(lookup_cached(cache, SLICE_LIT("a")));
+	assert_true(is_fresh("a"));
 	begin(0, "a");
 	worker_turn(worker, 0);
 	assert_int_equal(askers[0].ended, 1);
@@ -37,13 +37,13 @@ static void
 a_failure_reaches_all_and_is_not_kept(void **state)
 {
 	(void)state;
-	source.broken = ERR_UPSTREAM;
+	source.broken = ERR_CATALOG;
 	begin(1, "a");
 	begin(2, "a");
 	flow_fixture_finish();
 	assert_int_equal(source.asked, 1);
-	assert_int_equal(askers[1].err.code, ERR_UPSTREAM);
-	assert_int_equal(askers[2].err.code, ERR_UPSTREAM);
+	assert_int_equal(askers[1].err.code, ERR_CATALOG);
+	assert_int_equal(askers[2].err.code, ERR_CATALOG);
 	assert_string_equal(askers[2].err.detail, "The source is broken.");
 	source.broken = ERR_NONE;
 	expect("a", 1, 2);
@@ -59,12 +59,12 @@ a_record_lives_to_the_microsecond(void **state)
 	(void)state;
 	expect("a", 1, 1);
 	after = clock_mono_us();
-	expires = lookup_peek(cache, SLICE_LIT("a"))->expires_us;
+	expires = kept("a")->expires_us;
 	assert_in_range(expires, before + TTL, after + TTL);
 	clock_test_advance(TTL - 10 * SECOND);
 	expect("a", 1, 1);
 	clock_test_advance(10 * SECOND);
-	assert_null(lookup_cached(cache, SLICE_LIT("a")));
+	assert_false(is_fresh("a"));
 	source.version = 2;
 	expect("a", 2, 2);
 }
@@ -84,7 +84,7 @@ the_absent_are_kept_for_their_own_time(void **state)
 	clock_test_advance(TTL);
 	source.version = 0;
 	expect("a", 0, 3);
-	assert_true(lookup_peek(cache, SLICE_LIT("a"))->is_negative);
+	assert_true(kept("a")->is_negative);
 }
 
 /* ---- how many ---- */
@@ -160,17 +160,17 @@ a_stale_record_serves_while_the_source_is_down(void **state)
 	(void)state;
 	open_with(60 * SECOND, 0, 0);
 	expect("a", 1, 1);
-	source.broken = ERR_UPSTREAM;
+	source.broken = ERR_CATALOG;
 	source.version = 2;
 	clock_test_advance(TTL);
 	expect("a", 1, 2);
 	expect("a", 1, 3);
 	source.broken = ERR_NONE;
 	expect("a", 2, 4);
-	source.broken = ERR_UPSTREAM;
+	source.broken = ERR_CATALOG;
 	clock_test_advance(TTL + 60 * SECOND);
-	assert_int_equal(ask("a"), ERR_UPSTREAM);
-	assert_null(lookup_peek(cache, SLICE_LIT("a")));
+	assert_int_equal(ask("a"), ERR_CATALOG);
+	assert_null(kept("a"));
 }
 
 static void
@@ -179,7 +179,7 @@ stale_use_spares_a_source_that_is_down(void **state)
 	(void)state;
 	open_with(60 * SECOND, 10 * SECOND, 0);
 	expect("a", 1, 1);
-	source.broken = ERR_UPSTREAM;
+	source.broken = ERR_CATALOG;
 	clock_test_advance(TTL);
 	expect("a", 1, 2);
 	expect("a", 1, 2);
@@ -189,7 +189,7 @@ stale_use_spares_a_source_that_is_down(void **state)
 	expect("a", 1, 4);
 	/* The next try would be past the end of its use. */
 	clock_test_advance(9 * SECOND);
-	assert_int_equal(ask("a"), ERR_UPSTREAM);
+	assert_int_equal(ask("a"), ERR_CATALOG);
 }
 
 static void
@@ -199,9 +199,9 @@ an_absent_record_is_never_stale(void **state)
 	open_with(60 * SECOND, 10 * SECOND, 0);
 	source.version = 0;
 	expect("a", 0, 1);
-	source.broken = ERR_UPSTREAM;
+	source.broken = ERR_CATALOG;
 	clock_test_advance(NEGATIVE);
-	assert_int_equal(ask("a"), ERR_UPSTREAM);
+	assert_int_equal(ask("a"), ERR_CATALOG);
 }
 
 static void

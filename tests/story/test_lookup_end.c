@@ -30,11 +30,11 @@ a_record_may_name_itself_to_be_forgotten(void **state)
 
 	(void)state;
 	expect("a", 1, 1);
-	t = (const struct thing *)lookup_peek(cache, SLICE_LIT("a"));
+	t = (const struct thing *)kept("a");
 	lookup_forget(cache, slice_str(t->key));
 	source.version = 0;
 	expect("a", 0, 2);
-	t = (const struct thing *)lookup_peek(cache, SLICE_LIT("a"));
+	t = (const struct thing *)kept("a");
 	lookup_forget(cache, slice_str(t->key));
 	assert_int_equal(source.things, 0);
 }
@@ -69,7 +69,7 @@ forgotten_in_flight(void (*forget)(void))
 	forget();
 	let_finish();
 	assert_true(source.saw_superseded);
-	assert_null(lookup_peek(cache, SLICE_LIT("a")));
+	assert_null(kept("a"));
 	expect("a", 1, 4);
 	assert_false(source.saw_superseded);
 }
@@ -131,7 +131,7 @@ the_key_may_lie_in_the_record_that_is_replaced(void **state)
 	lookup_put(cache, slice_str(((struct thing *)old)->key), r);
 	lookup_unref(r);
 	assert_int_equal(source.things, 1);
-	assert_ptr_equal(lookup_peek(cache, SLICE_LIT("a")), r);
+	assert_ptr_equal(kept("a"), r);
 }
 
 /* ---- leaving, ending ---- */

@@ -57,13 +57,15 @@ enum pg_status {
 	PG_TIMEOUT,	/* the operation's deadline; the connection is broken */
 	PG_REFUSED,	/* by us: never sent, for what it needs is scarce (a login: a helper thread;
 			 * a statement: catalog.h). Says nothing about the server */
+	PG_UNSENT,	/* never sent, for the server is known not to answer; not from wire/pg
+			 * (catalog.h) */
 };
 
 /* For use inside a sentence: as PostgreSQL writes its primary messages, without a stop. */
 struct pg_failure {
 	char	sqlstate[6];		/* "" when the server gave none */
 	char	message[200];		/* one line: the server's primary message, or our reason */
-	int	retry_after;		/* PG_REFUSED: seconds until another try is worth it */
+	int	retry_after;		/* PG_REFUSED, PG_UNSENT: seconds until another try is worth it */
 	bool	is_tls;			/* a login: TLS or the certificate is not as sslmode wants
 					 * it, and will not be at the next try */
 };
