@@ -18,19 +18,19 @@
 #define TICK_US	    1000000ull
 #define DEADLINE_US 2000000ull /* from the borrowing on: a login is part of it */
 
-static flow_step_fn probe_borrow, probe_run, probe_check;
+static flow_step_fn probe_borrow, catalog_probe_run, probe_check;
 static flow_end_fn catalog_probe_end;
-static flow_release_fn probe_release;
+static flow_release_fn catalog_probe_release;
 
 static const struct flow_step probe_steps[] = {
 	{ "borrow", probe_borrow },
-	{ "run", probe_run },
+	{ "run", catalog_probe_run },
 	{ "check", probe_check },
 	{ NULL, NULL },
 };
 
 static const struct flow_kind probe_kind = { "catalog_probe", probe_steps, catalog_probe_end,
-	probe_release };
+	catalog_probe_release };
 
 static enum flow_rc
 probe_borrow(struct flow *f)
@@ -41,7 +41,7 @@ probe_borrow(struct flow *f)
 }
 
 static enum flow_rc
-probe_run(struct flow *f)
+catalog_probe_run(struct flow *f)
 {
 	struct catalog_probe *p = FLOW_OF(f, struct catalog_probe, &probe_kind);
 	struct pg_query q = { .sql = "SELECT 1", .timeout_us = DEADLINE_US };
@@ -84,7 +84,7 @@ catalog_probe_end(struct flow *f, const struct err *err)
 }
 
 static void
-probe_release(struct flow *f)
+catalog_probe_release(struct flow *f)
 {
 	(FLOW_OF(f, struct catalog_probe, &probe_kind))->is_running = false;
 }

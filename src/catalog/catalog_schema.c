@@ -102,7 +102,7 @@ static const char tenants_not_before[] = "ALTER TABLE public.tenants"
  * tenants' projects have the name that one environment gave them ("tg-<environment>-<tenant>"), it
  * is that one's already: whoever is started first after the migration must not get it by mistake.
  * tenants.rechecked_at, rechecks: when the provider was last asked again for the address of a
- * database that refused the login, and how often that was of no use (tenant/address.c).
+ * database that refused the login, and how often that was of no use (tenant/address_check.c).
  */
 static const char installation[] =
     "CREATE TABLE public.installation ("

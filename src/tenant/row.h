@@ -110,7 +110,7 @@ void row_error_write(char *out, size_t size, const struct err *);
 void row_error_read(const char *last_error, enum err_code, const char *otherwise, struct err *);
 
 /*
- * Of a ready tenant whose database refused the login (address.c). row_recheck(): one row, as
+ * Of a ready tenant whose database refused the login (address_check.c). row_recheck(): one row, as
  * row_read() takes it, when the provider may be asked for its address now; none when it was not
  * retry_ms (decimal) ago yet, longer after each time that was of no use. Counted by this statement.
  */

@@ -38,7 +38,7 @@ struct tenants_shared {
 	struct map *lockouts; /* owned: tenant id -> struct lockout */
 	/* not under the lock */
 	atomic_uint lockout_count;
-	atomic_uint address_checks; /* flows that ask for an address again (address.c) */
+	atomic_uint address_checks; /* flows that ask for an address again (address_check.c) */
 	atomic_uint provisions; /* flows that provision, of all workers */
 	const struct replicas *replicas; /* borrowed; NULL: this is the only one */
 	char origin[ORIGIN_LEN + 1];	 /* random: marks our own messages in DROP_CHANNEL */

@@ -39,7 +39,7 @@ because(const char *detail, int retry_after)
 static void
 one_of_many_finds_out(void **state)
 {
-	struct tenants_shared *s = tenants_shared_new(NULL);
+	struct tenants_shared *s = tenants_shared_new(NULL, 100);
 	struct err why = because("It is looked at.", 1), told = { 0 };
 
 	(void)state;
@@ -63,7 +63,7 @@ one_of_many_finds_out(void **state)
 static void
 another_password_is_not_locked_out(void **state)
 {
-	struct tenants_shared *s = tenants_shared_new(NULL);
+	struct tenants_shared *s = tenants_shared_new(NULL, 100);
 	struct err why = because("It was deleted.", 0), told = { 0 };
 	struct tenant healed = acme, moved = acme, other = acme;
 
@@ -84,7 +84,7 @@ another_password_is_not_locked_out(void **state)
 static void
 a_lockout_ends_by_itself(void **state)
 {
-	struct tenants_shared *s = tenants_shared_new(NULL);
+	struct tenants_shared *s = tenants_shared_new(NULL, 100);
 	struct err why = because("It was deleted.", 0), told = { 0 };
 
 	(void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * address: what the provider says now of a ready tenant's database that refuses the login: somebody
- * has reset its password at Neon, or deleted the project.
+ * address_check: what the provider says now of a ready tenant's database that refuses the login:
+ * somebody has reset its password at Neon, or deleted the project.
  *
  *	[claim] --> [claimed] --> [ask] --> [read] -- new --> [save] --> [saved]: healed
  *	               |                      \-- of no use --> [note] --> [noted]: locked out
@@ -50,7 +50,7 @@ struct address_check {
 };
 
 static flow_step_fn address_claim, address_claimed, address_look, address_looked, address_ask,
-    address_read, address_save, address_saved, address_note, address_noted;
+    address_reread, address_save, address_saved, address_note, address_noted;
 static flow_end_fn address_end;
 static flow_release_fn address_release;
 
@@ -58,7 +58,7 @@ static const struct flow_step address_steps[] = {
 	{ "claim", address_claim },
 	{ "claimed", address_claimed },
 	{ "ask", address_ask },
-	{ "read", address_read },
+	{ "read", address_reread },
 	{ "save", address_save },
 	{ "saved", address_saved },
 	{ "look", address_look },
@@ -202,7 +202,7 @@ address_is_new(struct address_check *a)
 }
 
 static enum flow_rc
-address_read(struct flow *f)
+address_reread(struct flow *f)
 {
 	struct address_check *a = FLOW_OF(f, struct address_check, &address_kind);
 
