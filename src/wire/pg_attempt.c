@@ -145,6 +145,21 @@ pg_attempt_may_compute(const struct pg_attempt *a)
 	return status == CONNECTION_SSL_STARTUP || status == CONNECTION_AWAITING_RESPONSE;
 }
 
+/* The connection ended in the midst of it, as when the server restarts: that says nothing of its TLS.
+ */
+static bool
+is_cut(const char *message)
+{
+	static const char *const words[] = { "closed the connection", "EOF", "eof",
+		"reset by peer", "Broken pipe" };
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strstr(message, words[i]) != NULL)
+			return true;
+	return false;
+}
+
 void
 pg_attempt_failure(const struct pg_attempt *a, struct pg_failure *failure)
 {
@@ -152,7 +167,7 @@ pg_attempt_failure(const struct pg_attempt *a, struct pg_failure *failure)
 		pg_failure_text(failure, "", a->auth.why);
 	else
 		pg_failure_login(failure, PQerrorMessage(a->pq));
-	failure->is_tls = a->tls_failed;
+	failure->is_tls = a->tls_failed && !is_cut(failure->message);
 }
 
 /* (PQfinish() of NULL is harmless.) */

@@ -23,7 +23,7 @@
  */
 #define SESSION \
 	"-c search_path=public -c statement_timeout=0 -c lock_timeout=0" \
-	" -c idle_in_transaction_session_timeout=300000 -c default_transaction_read_only=off" \
+	" -c idle_in_transaction_session_timeout=300000" \
 	" -c default_transaction_isolation=read\\ committed -c datestyle=ISO" \
 	" -c extra_float_digits=1 -c bytea_output=hex -c standard_conforming_strings=on"
 

@@ -16,7 +16,7 @@ const tenants = {};
 let gate, database, key;
 
 const settings = { workers: 1, rate_limit_requests_per_minute: 0, default_pool_size: 20,
-	max_server_connections: BUDGET, query_wait_timeout: '60s', max_waiting: 10000 };
+	max_server_connections: BUDGET, max_host_statements: 1000, query_wait_timeout: '60s', max_waiting: 10000 };
 
 async function restart(changes = {}) {
 	if (gate)
@@ -159,14 +159,22 @@ test('documents that break a constraint cost no logins', async () => {
 	assert.equal(logins.to(database.other3), 0);
 });
 
+// 57014, as a time-out of the server's own has it, too.
+async function cancelOne(name) {
+	const cancelled = () => stack.sql('select pg_cancel_backend(pid) from pg_stat_activity where ' +
+		`datname = '${name}' and wait_event_type = 'Lock'`);
+	const answer = search('other4');
+	await until('it is cancelled', async () => (await cancelled()).length > 0);
+	return answer;
+}
+
 test('a statement that Postgres ends by its time-out costs no login', async () => {
 	await restart();
-	await stack.sql(`alter role ${database.other4} set statement_timeout = '100ms'`);
 	assert.equal((await search('other4')).status, 200);
 	const lock = await lockTables(stack, database.other4);
 	const logins = loginsFrom(stack);
 	for (let i = 0; i < 10; i++)
-		assert.ok((await search('other4')).status >= 500);
+		assert.ok((await cancelOne(database.other4)).status >= 500);
 	assert.equal(logins.to(database.other4), 0);
 	await lock.release();
 	assert.equal((await search('other4')).status, 200);
@@ -180,7 +188,7 @@ test('tenants four times the budget, one more asked than another: few logins mor
 			tenants[name] = await gate.tenant(name);
 		for (const name of many)
 			assert.equal((await search(name)).status, 200);
-		await restart({ max_server_connections: 10 });
+		await restart({ max_server_connections: 10, max_host_statements: 0 });
 		const draw = zipf(many.length, random(6));
 		const sequence = Array.from({ length: 1600 }, () => many[draw()]);
 		const known = await databases(stack);
@@ -200,7 +208,6 @@ test('tenants four times the budget, one more asked than another: few logins mor
 			`asked one after the other: ${(lru / sequence.length).toFixed(2)}; ${most} sessions`);
 		assert.deepEqual(Object.keys(seen), ['200']);
 		assert.ok(most <= 10, `${most} sessions`);
-		// The cache is asked one after the other and keeps nobody waiting; sixteen ask here at once.
-		assert.ok(counted / requests <= 1.2 * lru / sequence.length,
+		assert.ok(counted / requests <= lru / sequence.length,
 			`${counted} logins for ${requests} requests; LRU needs ${lru} for ${sequence.length}`);
 	});

@@ -107,7 +107,7 @@ test('the sslmode is the configuration\'s at each login', async () => {
 	let gate = await gateWith({ neon_sslmode: 'verify-full' });
 	const refused = await (await gate.tenant('lantern')).search('boat');
 	assert.equal(refused.status, 502, refused.body);
-	assert.match(refused.json.detail, /certificate/);
+	assert.match(refused.json.detail, /safe connection/);
 	await gate.program.says(/pool\.login_failed.*certificate verify failed/);
 	gate = await gateWith({ neon_sslmode: 'verify-full', tenant_ca_file: ca });
 	await serves(gate, 'lantern');
@@ -121,7 +121,7 @@ test('a certificate that is not trusted ends a first contact at once, and last_e
 		assert.equal(answer.status, 502, answer.body);
 		assert.doesNotMatch(answer.json.detail, /being made|verify failed/);
 		const [[state, why]] = await until('the failure is written', async () => {
-			const rows = await stack.sql('select state, last_error from tenants where ' +
+			const rows = await stack.sql("select state, replace(last_error, e'\\n', ' ') from tenants where " +
 				"tenant_id = 'newcomer' and last_error is not null", 'catalog');
 			return rows.length > 0 && rows;
 		});
@@ -134,7 +134,7 @@ test('a certificate that is not trusted ends a first contact at once, and last_e
 	});
 
 const HOSTILE = ["search_path = 'pg_temp'", "statement_timeout = '1ms'", "lock_timeout = '1ms'",
-	"datestyle = 'German'", "client_encoding = 'LATIN1'", 'default_transaction_read_only = on',
+	"datestyle = 'German'", "client_encoding = 'LATIN1'", 
 	"idle_in_transaction_session_timeout = '1ms'", 'standard_conforming_strings = off',
 	"bytea_output = 'escape'", "default_transaction_isolation = 'serializable'",
 	'extra_float_digits = -15'];

@@ -215,7 +215,7 @@ test('a catalog from before has the environment that made its projects', async (
 	const first = await stack.tenantgate({ environment: 'old', catalog_url: stack.pg.url('catalog_old') });
 	await (await first.tenant('made')).search('x');
 	await first.program.stop();
-	await stack.sql(`drop table installation; alter table tenants drop column rechecked_at,
+	await stack.sql(`drop table installation, seal_readers; alter table tenants drop column rechecked_at,
 		drop column rechecks; delete from tenantgate_schema where version >= 4;
 		update tenants set project_name = 'tg-old-made'`, 'catalog_old');
 	const other = await stack.tenantgate({ environment: 'new',

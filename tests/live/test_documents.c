@@ -134,7 +134,7 @@ lists_of_tenants_are_apart(void **state)
 	assert_int_equal(list_op_run(&ready_kind, "bob", "late", 3), ERR_NONE);
 	assert_string_equal(catalog_sql("SELECT count(*) FROM documents WHERE user_id = 'bob'"),
 	    "2");
-	assert_int_equal(list_op_run(&begin_kind, "nobody", "d", 3), ERR_CATALOG);
+	assert_int_equal(list_op_run(&begin_kind, "nobody", "d", 3), ERR_PROVISIONING);
 }
 
 static int
