@@ -145,13 +145,12 @@ pg_attempt_may_compute(const struct pg_attempt *a)
 	return status == CONNECTION_SSL_STARTUP || status == CONNECTION_AWAITING_RESPONSE;
 }
 
-/* The connection ended in the midst of it, as when the server restarts: that says nothing of its TLS.
- */
+/* The connection ended in the midst of it, as when the server restarts: no word about its TLS. */
 static bool
 is_cut(const char *message)
 {
-	static const char *const words[] = { "closed the connection", "EOF", "eof",
-		"reset by peer", "Broken pipe" };
+	static const char *const words[] = { "closed the connection", "EOF", "eof", "reset by peer",
+		"Broken pipe" };
 	size_t i;
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
