@@ -30,7 +30,9 @@ const all = (n, ...of) => until(`${of.length} replicas count ${n}`,
 test('three replicas count three', () => all(3, ...gates));
 
 test('a replica of another environment is not counted', async () => {
-	const other = await stack.tenantgate({ environment: 'other' });
+	await stack.sql('create database catalog_other');
+	const other = await stack.tenantgate({ environment: 'other',
+		catalog_url: stack.pg.url('catalog_other') });
 	await until('it has told Redis', () => redis('exists', 'tg:replicas:other') === '1');
 	await all(3, ...gates);
 	assert.equal(alive(other), 1);
@@ -61,7 +63,9 @@ test('while Redis is away the number stays, and an empty one does not lower it',
 
 // A newer build's columns come with its first replica, while older ones serve.
 test('a migration that has to wait for a table lets the others go on reading it', async () => {
-	await stack.sql(`alter table tenants drop column not_before, drop column refusals;
+	await stack.sql(`drop table installation, seal_readers;
+		alter table tenants drop column not_before, drop column refusals,
+			drop column rechecked_at, drop column rechecks;
 		delete from tenantgate_schema where version >= 3`, 'catalog');
 	const backup = stack.sql("begin; lock table tenants in access share mode; select 'locked', " +
 		'pg_sleep(8); commit', 'catalog').then(() => 'the backup');
