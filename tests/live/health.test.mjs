@@ -147,7 +147,7 @@ test('at a flood of connections both doors answer probes', async () => {
 			assert.equal((await health.get('/healthz')).status, 200);
 			assert.equal((await health.get('/readyz')).status, 200);
 		}
-		// The flood's idle connections have the kept places for two seconds at most.
+		// The flood's idle connections have the kept places for three seconds at most.
 		await until('a kept place', async () => (await raw(gate.port,
 			'GET /healthz HTTP/1.1\r\n\r\n').catch(() => '')).startsWith('HTTP/1.1 200'), 20000);
 		for (let i = 0; i < 5; i++)
