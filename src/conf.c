@@ -166,6 +166,10 @@ conf_check_all(struct conf_reading *r, const char *path)
 	conf_check(r, path, neon || *c->tenants.postgres_admin_url != '\0', "postgres_admin_url",
 	    "must be set when provider = postgres.");
 	conf_check_proxies(r, path);
+	/* The system would let both listen, and give each a part of the connections. */
+	conf_check(r, path,
+	    c->health_listen_port == 0 || c->health_listen_port != c->http.listen_port,
+	    "health_listen_port", "must be another than listen_port.");
 	conf_check(r, path, is_sslmode(c->tenants.neon_sslmode), "neon_sslmode",
 	    "must be disable, prefer, require, verify-ca or verify-full.");
 	conf_check(r, path, c->api.chunk_overlap < c->api.chunk_size, "chunk_overlap",

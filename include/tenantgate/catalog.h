@@ -16,6 +16,7 @@
  *	unverified keys		a quarter	anybody may ask, without being anybody
  *	tenants			a half		as keys
  *	documents		a quarter	only an ingest waits for it
+ *	looks			one		/readyz asks how the server is, and nothing else
  *
  * (Whole ones, at least 1.) Keys are one table, tenants and documents are another two that refer to
  * one another: when a lock holds up either, a quarter is left to the rest.
@@ -56,6 +57,7 @@ enum catalog_lane {
 	CATALOG_UNVERIFIED_KEYS, /* auth.h */
 	CATALOG_TENANTS,
 	CATALOG_DOCUMENTS,
+	CATALOG_LOOKS, /* their failures shut nothing, nor does their success open a lane */
 	CATALOG_LANES,
 };
 

@@ -65,7 +65,7 @@ ask_catalog(struct flow *f)
 	struct health_look *l = FLOW_OF(f, struct health_look, &look_kinds[HEALTH_CATALOG]);
 	struct pg_query query = { .sql = "select 1", .timeout_us = HEALTH_LOOK_MAX_US };
 
-	return catalog_run(f, l->looks->catalog, CATALOG_KEYS, SLICE_LIT("health"), &query,
+	return catalog_run(f, l->looks->catalog, CATALOG_LOOKS, SLICE_LIT("health"), &query,
 	    &l->result);
 }
 

@@ -60,9 +60,15 @@ unreached(struct catalog_breaker *b, const char *reason, uint64_t now)
 	err_text_copy(b->reason, sizeof(b->reason), reason);
 }
 
+/* A look is at the server, and ends sooner than a request would: it is no word on any table. */
 static void
-lane_word(struct lane_breaker *lane, bool is_probe, enum catalog_word word, uint64_t now)
+lane_word(struct catalog_breaker *b, enum catalog_lane n, bool is_probe, enum catalog_word word,
+    uint64_t now)
 {
+	struct lane_breaker *lane = &b->lanes[n];
+
+	if (n == CATALOG_LOOKS)
+		return;
 	if (is_probe)
 		lane->is_probing = false;
 	if (word == WORD_HEARD)
@@ -118,7 +124,7 @@ breaker_word(struct catalog_breaker *b, enum catalog_lane n, bool is_probe, enum
 
 	pthread_mutex_lock(&b->mutex);
 	was_open = lane->is_open;
-	lane_word(lane, is_probe, word, now);
+	lane_word(b, n, is_probe, word, now);
 	is_open = lane->is_open;
 	if (word == WORD_HEARD)
 		heard(b, now);

@@ -7,6 +7,8 @@
  */
 #include "catalog/catalog_internal.h"
 
+#include <limits.h>
+
 #define LANE_WAIT_US (10 * 1000000ull) /* as long as for a connection of a pool */
 
 static const struct {
@@ -20,6 +22,7 @@ static const struct {
 	[CATALOG_UNVERIFIED_KEYS] = { "lookups of unverified API keys", 4, 64 },
 	[CATALOG_TENANTS] = { "lookups of tenants", 2, 1024 },
 	[CATALOG_DOCUMENTS] = { "notes of documents", 4, 1024 },
+	[CATALOG_LOOKS] = { "looks at its health", UINT_MAX, 1024 },
 };
 
 static unsigned

@@ -33,6 +33,7 @@ conn_address_enter(struct conn *c)
 	address_write(&c->address, c->remote);
 	c->client = c->address;
 	c->is_proxy = network_list_has(&s->proxies, &c->address);
+	c->may_forward = c->is_proxy;
 	if (!c->is_proxy)
 		c->address_counted = shared_address_enter(s->shared, &s->conf, &c->address);
 	return c->is_proxy || c->address_counted;
@@ -62,16 +63,21 @@ proxy_header_refused(struct conn *c)
 	conn_close(c);
 }
 
+/* Of whom a proxy does not know (UNKNOWN) it has passed on the bytes unread: what they forward is
+ * that stranger's word. */
 static void
 proxy_header_done(struct conn *c, const struct proxy_header *h)
 {
 	struct err full = { .code = ERR_NONE };
+	bool has_place;
 
 	buf_free(&c->line);
 	if (h->has_source)
 		c->address = h->source;
 	conn_move(c, CONN_IDLE);
-	if (conn_address_enter(c))
+	has_place = conn_address_enter(c);
+	c->may_forward = c->may_forward && (h->has_source || h->is_local);
+	if (has_place)
 		return;
 	conn_full_error(&full);
 	conn_refuse(c, &full);
@@ -120,6 +126,19 @@ request_is_probe(const struct conn *c)
 	return is_probe != NULL && is_probe(http_method(&c->x), http_path(&c->x));
 }
 
+/* Who is refused may take its time to leave: a kept place is not what it waits in. */
+static void
+spare_place_leave(struct conn *c)
+{
+	struct http_server *s = c->server;
+
+	if (!c->is_spare || s->refused_conns >= CONN_REFUSED_MAX)
+		return;
+	shared_leave(s->shared);
+	c->is_spare = c->counted = false;
+	s->refused_conns++;
+}
+
 /* The client is the connection's own until it is known to be another. For probes all is open: a
  * load balancer that asks how we are must hear it now above all. */
 bool
@@ -127,7 +146,7 @@ conn_request_enter(struct conn *c, struct err *err)
 {
 	struct http_server *s = c->server;
 
-	if (c->is_proxy) {
+	if (c->may_forward) {
 		forwarded_client(&c->parse, &s->proxies, &c->client);
 		address_write(&c->client, c->remote);
 	}
@@ -138,6 +157,7 @@ conn_request_enter(struct conn *c, struct err *err)
 		c->client_counted = shared_address_enter(s->shared, &s->conf, &c->client);
 	if (!c->is_spare && (!c->is_proxy || c->client_counted))
 		return true;
+	spare_place_leave(c);
 	conn_full_error(err);
 	return false;
 }

@@ -40,7 +40,7 @@ state_limit(const struct conn *c, enum conn_state to)
 {
 	const struct http_conf *conf = &c->server->conf;
 
-	if (c->is_spare && (to == CONN_IDLE || to == CONN_HEAD) &&
+	if (c->is_spare && (to == CONN_PROXY || to == CONN_IDLE || to == CONN_HEAD) &&
 	    conf->header_timeout_us > CONN_SPARE_US)
 		return CONN_SPARE_US;
 	switch (to) {

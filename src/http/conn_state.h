@@ -48,7 +48,8 @@ struct evbuffer;
 #define CONN_LINGER_US		5000000	/* for a client to read the response and close */
 #define CONN_REFUSED_MAX	64	/* connections past the limit, open only to be sent 503 */
 #define CONN_SPARES_MAX		16	/* of max_client_conn, a sixteenth at most: for probes */
-#define CONN_SPARE_US		2000000	/* for a probe to send its request there */
+#define CONN_SPARE_US		3000000	/* for a probe to send its request there; the least
+					 * that a PROXY header is to be waited for */
 #define HTTP_FIELDS_MAX		8192	/* set by http_set(), in all */
 #define HTTP_DATE_SIZE		30	/* an IMF-fixdate (RFC 9110 5.6.7) and its NUL */
 
@@ -119,7 +120,8 @@ struct conn {
 	bool			 eof;		/* the client shut its side: nothing more comes */
 	bool			 counted;	/* in the shared count; false: past the limit */
 	bool			 is_spare;	/* in a place that is kept for probes */
-	bool			 is_proxy;	/* trusted: X-Forwarded-For is believed */
+	bool			 is_proxy;	/* by its address: it carries many */
+	bool			 may_forward;	/* its X-Forwarded-For is believed */
 	bool			 address_counted;	/* in the shared count by address */
 	bool			 client_counted;	/* the same, of the open exchange */
 	struct task		 task;		/* conn_schedule()'s */

@@ -23,10 +23,13 @@ parse_slice(const struct parse *p, struct parse_span span)
 	return slice_of(p->head->data + span.at, span.len);
 }
 
-/* An absolute-form target without a path means "/" (RFC 9112 3.2.1, RFC 9110 4.2.3). */
+/* An absolute-form target without a path means "/" (RFC 9112 3.2.1, RFC 9110 4.2.3). One that was
+ * read stands behind a method. */
 struct slice
 parse_path(const struct parse *p)
 {
+	if (p->path.at == 0)
+		return slice_of(NULL, 0);
 	return p->path.len == 0 ? SLICE_LIT("/") : parse_slice(p, p->path);
 }
 

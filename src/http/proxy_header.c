@@ -175,7 +175,8 @@ v2_read(struct proxy_header *h)
 	const unsigned char *p = (const unsigned char *)h->bytes->data;
 	const struct proxy_family *family = v2_family(p[13]);
 
-	if (p[12] == V2_LOCAL || p[13] == 0)
+	h->is_local = p[12] == V2_LOCAL;
+	if (h->is_local || p[13] == 0)
 		return PROXY_DONE;
 	if (!v2_tlvs_fit(p, V2_FIXED + (size_t)family->size, h->bytes->len))
 		return PROXY_ERROR;

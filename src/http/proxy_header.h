@@ -31,7 +31,8 @@ enum proxy_event {
 
 struct proxy_header {
 	struct buf	*bytes;		/* borrowed: max >= PROXY_V2_MAX; empty at first */
-	bool		 has_source;	/* false: the proxy speaks for itself (LOCAL, UNKNOWN) */
+	bool		 is_local;	/* v2's LOCAL: the proxy speaks for itself */
+	bool		 has_source;	/* false also for whom the proxy does not know */
 	struct in6_addr	 source;	/* IPv4 mapped */
 };
 

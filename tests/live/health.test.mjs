@@ -5,7 +5,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { Stack } from './lib/stack.mjs';
-import { lockTables } from './lib/crowd.mjs';
+import { crowd, lockTables } from './lib/crowd.mjs';
 import { freePort, until } from './lib/process.mjs';
 import { Client } from './lib/client.mjs';
 
@@ -147,7 +147,7 @@ test('at a flood of connections both doors answer probes', async () => {
 			assert.equal((await health.get('/healthz')).status, 200);
 			assert.equal((await health.get('/readyz')).status, 200);
 		}
-		// The flood's idle connections have the kept places for two seconds at most.
+		// The flood's idle connections have the kept places for three seconds at most.
 		await until('a kept place', async () => (await raw(gate.port,
 			'GET /healthz HTTP/1.1\r\n\r\n').catch(() => '')).startsWith('HTTP/1.1 200'), 20000);
 		for (let i = 0; i < 5; i++)
@@ -178,9 +178,35 @@ test('a catalog that hangs: 200, degraded; when it is back, nothing is', async (
 	await degraded('catalog', true);
 	assert.equal((await gate.anonymous.get('/readyz')).status, 200);
 	assert.equal((await gate.anonymous.get('/healthz')).status, 200);
+	// Nobody has asked for a key: that looks fail is no reason to shut out those who will.
+	assert.ok(!gate.lines().some((l) => l.event === 'catalog.unreached'));
 	relay.cut();
 	relay.mend();
 	await degraded('catalog', false);
+});
+
+test("keys behind a lock are refused at once, whoever looks at the server's health", async () => {
+	const locked = await stack.tenantgate({ catalog_query_timeout: '1s' });
+	const key = await locked.key('--tenant', 'lantern');
+	const lock = stack.program('lock', 'psql', ['-X', '-q', '-d', stack.pg.url('catalog'), '-c',
+		'begin; lock table public.api_keys in access exclusive mode; select pg_sleep(100000)']);
+	await until('the keys are locked', async () => (await stack.sql('select 1 from pg_locks where ' +
+		"relation = 'public.api_keys'::regclass and mode = 'AccessExclusiveLock' and granted",
+	'catalog')).length > 0);
+	const looks = crowd(2, () => locked.anonymous.get('/readyz'));
+	const client = new Client(locked.url, { authorization: `Bearer ${key}` });
+	const asked = crowd(1, () => client.search('litres'));
+	await locked.program.says(/"catalog.unreached".*lookups of API keys/, 60000);
+	const { 503: before } = asked.seen;
+	await until('many are refused', () => asked.seen[503] > before + 100, 60000);
+	assert.deepEqual(Object.keys(await asked.stop()), ['503']);
+	assert.deepEqual(Object.keys(await looks.stop()), ['200']);
+	assert.ok(!locked.lines().some((l) => l.event === 'catalog.back'));
+	await stack.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like " +
+		"'begin; lock table public.api_keys%'");
+	await lock.exit;
+	await until('the key is known', async () => (await client.search('litres')).status === 200);
+	await locked.program.stop();
 });
 
 test('a Redis that hangs: Redis and the limits are degraded', async () => {

@@ -170,6 +170,26 @@ a_probe_that_waited_while_others_were_answered_says_nothing(void **state)
 	assert_false(is_shut(CATALOG_KEYS));
 }
 
+/* Whoever polls /readyz must neither shut out those with keys nor make them wait for a locked table
+ * again and again. */
+static void
+looks_shut_nothing_and_open_nothing(void **state)
+{
+	(void)state;
+	fails(CATALOG_LOOKS, 3 * LANE_FAILURES);
+	assert_true(is_ill(WHY));
+	assert_true(breaker_wants_probe(&breaker, now));
+	for (unsigned i = 0; i < CATALOG_LANES; i++)
+		assert_false(is_shut(i));
+	for (unsigned i = 0; i < LANE_FAILURES; i++) {
+		statement(CATALOG_LOOKS, WORD_HEARD);
+		fails(CATALOG_KEYS, 1);
+	}
+	assert_true(is_shut(CATALOG_KEYS));
+	statement(CATALOG_LOOKS, WORD_HEARD);
+	assert_true(is_shut(CATALOG_KEYS));
+}
+
 static void
 its_condition_is_that_of_the_last_word(void **state)
 {
@@ -211,6 +231,7 @@ main(void)
 		CASE(a_failure_that_a_probe_confirms_shuts_all_lanes),
 		CASE(a_probe_that_is_answered_leaves_a_hung_lane_open),
 		CASE(a_probe_that_waited_while_others_were_answered_says_nothing),
+		CASE(looks_shut_nothing_and_open_nothing),
 		CASE(its_condition_is_that_of_the_last_word),
 		CASE(it_is_probed_while_somebody_watches_and_else_let_sleep),
 	};

@@ -180,6 +180,16 @@ the_header_names_the_client(void **state)
 	close(other_gets(v, "PROXY UNKNOWN\r\n" ASK "\r\n", "from 127.0.0.1"));
 }
 
+/* The proxy has passed on the bytes of somebody, whose word this is. */
+static void
+whom_a_proxy_does_not_know_names_nobody(void **state)
+{
+	struct http_session *v = *state;
+
+	client_send(v->fd, "PROXY UNKNOWN\r\n" ASK "X-Forwarded-For: 6.6.6.6\r\n\r\n");
+	receives(v, "from 127.0.0.1", 1);
+}
+
 static void
 a_header_may_come_in_pieces(void **state)
 {
@@ -197,11 +207,12 @@ a_header_may_come_in_pieces(void **state)
 static void
 a_proxy_speaks_for_itself(void **state)
 {
-	static const char all[] = V2_LOCAL ASK "\r\n";
+	static const char all[] = V2_LOCAL ASK "\r\n" ASK "X-Forwarded-For: 203.0.113.5\r\n\r\n";
 	struct http_session *v = *state;
 
 	client_send_bytes(v->fd, all, sizeof(all) - 1);
 	receives(v, "from 127.0.0.1", 1);
+	receives(v, "from 203.0.113.5", 1);
 }
 
 static void
@@ -284,6 +295,14 @@ places_are_kept_for_probes(void **state)
 	until_connections(v, ORDINARY);
 	close(other_gets(v, ASK "\r\n", "503 Service Unavailable"));
 	until_connections(v, ORDINARY);
+	/* Who is refused and stays has a kept place no longer. */
+	kept = other_gets(v, ASK "\r\n", "503 Service Unavailable");
+	last = other_gets(v, ASK "\r\n", "503 Service Unavailable");
+	assert_int_equal(http_shared_connections(v->fixture.shared), ORDINARY);
+	close(other_gets(v, "GET /hello HTTP/1.1\r\n\r\n", "Connection: close"));
+	close(kept);
+	close(last);
+	until_connections(v, ORDINARY);
 	kept = client_open(&v->fixture);
 	last = client_open(&v->fixture);
 	until_connections(v, PLACES);
@@ -311,6 +330,7 @@ main(void)
 		AS(enter_without_trust, a_stranger_names_nobody),
 		AS(enter_behind_forwarders, each_client_of_a_proxy_has_its_own_limit),
 		AS(enter_behind_proxy_protocol, the_header_names_the_client),
+		AS(enter_behind_proxy_protocol, whom_a_proxy_does_not_know_names_nobody),
 		AS(enter_behind_proxy_protocol, a_header_may_come_in_pieces),
 		AS(enter_behind_proxy_protocol, a_proxy_speaks_for_itself),
 		AS(enter_behind_proxy_protocol, without_its_header_a_connection_is_closed),

@@ -97,6 +97,17 @@ proxies_are_named_before_they_are_believed(void **state)
 	assert_non_null(strstr(errors.data, "proxy_protocol needs trusted_proxies"));
 }
 
+static void
+one_port_has_one_listener(void **state)
+{
+	(void)state;
+	fine(GOOD "listen_port = 0\nhealth_listen_port = 0\n");
+	fine(GOOD "listen_port = 8080\nhealth_listen_port = 8081\n");
+	assert_false(load(GOOD "health_listen_port = 8080\n"));
+	assert_non_null(
+	    strstr(errors.data, "health_listen_port must be another than listen_port."));
+}
+
 int
 main(void)
 {
@@ -104,6 +115,7 @@ main(void)
 		cmocka_unit_test(the_defaults_are_the_modules_own),
 		cmocka_unit_test(a_bad_postgres_url_is_refused_without_its_secret),
 		cmocka_unit_test(proxies_are_named_before_they_are_believed),
+		cmocka_unit_test(one_port_has_one_listener),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -349,6 +349,25 @@ targets_are_taken_apart(void **state)
 	}
 }
 
+/* For the log: no "/" for what was never asked for. */
+static void
+a_path_that_was_not_read_is_none(void **state)
+{
+	static const char *const texts[] = { "", "GET", "\x16\x03\x01", "GET /a HTTP/2.0\r\n",
+		"GET /\"#\" HTTP/1.1\r\n", "GET http:// HTTP/1.1\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct slice in = slice_str(texts[i]), data;
+		struct verdict_parser d;
+
+		verdict_begin(&d);
+		assert_int_not_equal(parse_feed(&d.parse, &in, &data), PARSE_HEAD);
+		assert_int_equal(parse_path(&d.parse).len, 0);
+		verdict_end(&d);
+	}
+}
+
 int
 main(void)
 {
@@ -361,6 +380,7 @@ main(void)
 		cmocka_unit_test(an_unfinished_message_is_none),
 		cmocka_unit_test(ceilings_are_exact),
 		cmocka_unit_test(targets_are_taken_apart),
+		cmocka_unit_test(a_path_that_was_not_read_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
