@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -145,6 +146,16 @@ pg_attempt_may_compute(const struct pg_attempt *a)
 	return status == CONNECTION_SSL_STARTUP || status == CONNECTION_AWAITING_RESPONSE;
 }
 
+/* The connection ended in the middle of TLS' beginning, as that of a server that restarts does. That
+ * is no word about TLS: the next try may find it as it should be. */
+static bool
+has_ended(const char *text)
+{
+	return strstr(text, "SSL SYSCALL error") != NULL ||
+	    strstr(text, "unexpected eof") != NULL ||
+	    strstr(text, "closed the connection") != NULL;
+}
+
 void
 pg_attempt_failure(const struct pg_attempt *a, struct pg_failure *failure)
 {
@@ -152,7 +163,7 @@ pg_attempt_failure(const struct pg_attempt *a, struct pg_failure *failure)
 		pg_failure_text(failure, "", a->auth.why);
 	else
 		pg_failure_login(failure, PQerrorMessage(a->pq));
-	failure->is_tls = a->tls_failed;
+	failure->is_tls = a->tls_failed && !has_ended(failure->message);
 }
 
 /* (PQfinish() of NULL is harmless.) */
