@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -149,8 +150,8 @@ pg_attempt_may_compute(const struct pg_attempt *a)
 static bool
 is_cut(const char *message)
 {
-	static const char *const words[] = { "closed the connection", "EOF", "eof", "reset by peer",
-		"Broken pipe" };
+	static const char *const words[] = { "closed the connection", "SSL SYSCALL error", "EOF",
+		"eof", "reset by peer", "Broken pipe" };
 	size_t i;
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)

@@ -23,7 +23,7 @@
 
 #define HEAD	    9	 /* bytes: 'R', the length (without the 'R'), the code */
 #define MESSAGE_MAX 2000 /* bytes: libpq's own bound of an authentication message */
-#define ROUNDS_TEXT 32	 /* bytes of the number */
+#define ROUNDS_TEXT 32	 /* bytes of the number; more are no number that a server means */
 
 enum auth_code {
 	AUTH_OK = 0,
@@ -74,14 +74,15 @@ auth_rounds(struct pg_auth *a, const char *text, size_t len)
 	const char *end = text + len, *comma = memchr(text, ',', len);
 	char number[ROUNDS_TEXT];
 	unsigned long long rounds;
+	int digits;
 
 	if (comma != NULL)
 		comma = memchr(comma + 1, ',', (size_t)(end - comma - 1));
 	if (comma == NULL || end - comma < 4 || comma[1] != 'i' || comma[2] != '=')
 		return PG_AUTH_PASS;
-	snprintf(number, sizeof(number), "%.*s", (int)(end - comma - 3), comma + 3);
+	digits = snprintf(number, sizeof(number), "%.*s", (int)(end - comma - 3), comma + 3);
 	rounds = strtoull(number, NULL, 10); /* too large, or negative, is a large number here */
-	if (rounds <= a->rounds_max)
+	if (digits < ROUNDS_TEXT && rounds <= a->rounds_max)
 		return PG_AUTH_PASS;
 	return auth_refuse(a,
 	    "the server asks for %.20s iterations of SCRAM, and max_scram_iterations is %u", number,

@@ -33,7 +33,8 @@ static struct fake_tls tls;
 /* What the server does, and what it has seen. Its stages: an SSLRequest or a startup message; the
  * client's first message; its proof. */
 static struct {
-	char answer;		   /* to SSLRequest; 'X' is 'S', and then no TLS at all */
+	char answer;		   /* to SSLRequest; 'X' is 'S', and then no TLS at all;
+				    * 'H' is 'S', and then the end; 'E': the end at once */
 	const char *refused_first; /* the SQLSTATE of the first startup message's refusal */
 	unsigned rounds;
 	bool split; /* the rounds come in two pieces */
@@ -143,6 +144,12 @@ startup_read(struct peer_conn *c, const char *bytes, size_t len)
 		server_refuses(c, "28P01");
 }
 
+static bool
+server_speaks_no_tls(void)
+{
+	return script.answer == 'X' || script.answer == 'H';
+}
+
 static void
 server_serve(struct peer_conn *c)
 {
@@ -153,15 +160,21 @@ server_serve(struct peer_conn *c)
 
 	if (is_ssl) {
 		evbuffer_drain(in, len);
+		if (script.answer == 'E') {
+			peer_hang_up(c);
+			return;
+		}
 		assert_int_equal(send(bufferevent_getfd(c->bev),
-				     script.answer == 'X' ? "S" : &script.answer, 1, 0),
+				     server_speaks_no_tls() ? "S" : &script.answer, 1, 0),
 		    1);
 		if (script.answer == 'S')
 			peer_start_tls(c, tls.server);
 		return;
 	}
-	if (script.answer == 'X') {
-		peer_hang_up(c); /* a ClientHello, and no TLS */
+	if (server_speaks_no_tls()) { /* a ClientHello */
+		if (script.answer == 'X')
+			bufferevent_write(c->bev, "HTTP/1.1 400 no\r\n\r\n", 19);
+		peer_hang_up(c);
 		return;
 	}
 	if (c->stage == 0)

@@ -23,6 +23,8 @@
 #define ROUNDS			    REQUEST("\x1a", "\x0b", "r=nonce,s=salt,i=4")
 #define MANY			    REQUEST("\x1b", "\x0b", "r=nonce,s=salt,i=11")
 #define NEGATIVE		    REQUEST("\x1b", "\x0b", "r=nonce,s=salt,i=-1")
+#define ZEROS_MANY \
+	REQUEST("\x3c", "\x0b", "r=nonce,s=salt,i=00000000000000000000000000000000011")
 #define NO_COUNT		    REQUEST("\x17", "\x0b", "r=nonce,s=salt,")
 #define FINAL			    REQUEST("\x0e", "\x0c", "v=0000")
 #define FAILED			    "E\0\0\0\x05\0"
@@ -54,6 +56,10 @@ static const struct {
 	    "the server asks for 11 iterations of SCRAM, and max_scram_iterations is 10" },
 	{ { BYTES(SASL), BYTES(NEGATIVE) }, PG_AUTH_REFUSED,
 	    "the server asks for -1 iterations of SCRAM, and max_scram_iterations is 10" },
+	/* libpq reads past the zeros. */
+	{ { BYTES(SASL), BYTES(ZEROS_MANY) }, PG_AUTH_REFUSED,
+	    "the server asks for 00000000000000000000 iterations of SCRAM, and "
+	    "max_scram_iterations is 10" },
 	{ { BYTES(KERBEROS) }, PG_AUTH_REFUSED,
 	    "the server asks for Kerberos, which is not supported" },
 	/* Behind another message the rounds might be read by libpq unseen. */

@@ -129,6 +129,28 @@ a_server_that_offers_tls_is_never_spoken_to_in_the_clear(void **state)
 	assert_int_equal(script.in_clear + script.in_tls, 0);
 }
 
+/* As a server that restarts does, or a balancer without one: the next try may find it. */
+static void
+a_server_that_ends_the_connection_is_away(void **state)
+{
+	static const char *const modes[] = { NULL, "prefer", "require", "verify-full" };
+	struct pg_failure why;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		struct pg_result result = { .status = PG_LOST };
+
+		script.answer = i < 4 ? 'H' : 'E';
+		why = login_fails(modes[i % 4], NULL, 0);
+		assert_false(why.is_tls);
+		result.failure = why;
+		assert_int_equal(pg_reason(&result)->code, ERR_DATABASE_AWAY);
+		assert_true(pg_reason(&result)->passes);
+	}
+	assert_int_equal(script.in_clear, 0);
+}
+
 static void
 a_certificate_that_is_not_trusted_is_the_reason(void **state)
 {
@@ -264,6 +286,7 @@ main(void)
 		CASE(a_server_without_tls_is_spoken_to_where_that_is_allowed),
 		CASE(a_server_that_offers_tls_has_it),
 		CASE(a_server_that_offers_tls_is_never_spoken_to_in_the_clear),
+		CASE(a_server_that_ends_the_connection_is_away),
 		CASE(a_certificate_that_is_not_trusted_is_the_reason),
 		CASE(a_pooler_that_takes_no_settings_is_asked_without),
 		CASE(rounds_past_the_bound_are_not_computed),
