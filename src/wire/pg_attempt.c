@@ -146,14 +146,13 @@ pg_attempt_may_compute(const struct pg_attempt *a)
 	return status == CONNECTION_SSL_STARTUP || status == CONNECTION_AWAITING_RESPONSE;
 }
 
-/* The connection ended in the middle of TLS' beginning, as that of a server that restarts does. That
- * is no word about TLS: the next try may find it as it should be. */
+/* The connection ended while TLS was beginning, as that of a server that restarts does. That is no
+ * word about TLS: the next try may find it as it should be. */
 static bool
 has_ended(const char *text)
 {
 	return strstr(text, "SSL SYSCALL error") != NULL ||
-	    strstr(text, "unexpected eof") != NULL ||
-	    strstr(text, "closed the connection") != NULL;
+	    strstr(text, "unexpected eof") != NULL || strstr(text, "closed the connection") != NULL;
 }
 
 void

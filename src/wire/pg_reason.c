@@ -132,8 +132,8 @@ static const struct reason_row rows[] = {
 	{ "25006", NULL, &read_only },
 	{ "28", NULL, &locked_out },
 	{ "3D000", NULL, &gone },
-	/* libpq's, the system's, and those of wire/: a name that is not there (libevent's words), or
-	 * name servers that do not answer as they should. */
+	/* libpq's, the system's, and those of wire/: a name that is not there (libevent's words),
+	 * or name servers that do not answer as they should. */
 	{ "", "name does not exist", &gone },
 	{ "", "no records in the reply", &gone },
 	{ "", "looking up", &unreached },
