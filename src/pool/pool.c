@@ -227,8 +227,10 @@ pool_place(const struct pool *pool)
 			return POOL_SATISFIED;
 		if (pool_in_backoff(pool))
 			return POOL_BACKOFF;
+		if (pool->waits_for_login)
+			return POOL_WAITS_LOGIN;
 		if (pool->held_back)
-			return pool_live(pool) == 0 ? POOL_HELD_BACK : POOL_HELD_BACK_MORE;
+			return POOL_HELD_BACK;
 	}
 	return pool->waits_for_host ? POOL_WAITS_HOST : POOL_WAITS;
 }
@@ -248,7 +250,9 @@ pool_place_set(struct pool *pool, enum pool_place place)
 		pool->empty_since_us = clock_mono_us();
 	if (place != POOL_WAITS_HOST)
 		pool->waits_for_host = false;
-	if (place != POOL_HELD_BACK && place != POOL_HELD_BACK_MORE)
+	if (place != POOL_WAITS_LOGIN)
+		pool->waits_for_login = false;
+	if (place != POOL_HELD_BACK)
 		pool->held_back = false;
 }
 
@@ -299,6 +303,7 @@ pool_place_update(struct pool *pool)
 	pool_order(&pool->holder, place == POOL_WAITS,
 	    place == POOL_WAITS ? TAILQ_FIRST(&pool->waiters)->serial : 0);
 	pool_order(&pool->host_holder, place == POOL_WAITS_HOST, pool->served_us);
+	pool_login_order(pool, place == POOL_WAITS_LOGIN);
 }
 
 /* Nothing is to be kept of a pool that is empty, out of date, and not in back-off. */

@@ -16,6 +16,7 @@
  *
  * Under the lock, but for the task and the timer at the end.
  */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -104,9 +105,66 @@ pool_host_logs_in(const struct pool_host *host)
 	    clock_mono_us() - host->launched_us < LOGIN_US;
 }
 
+/* ---- whose login is next ---- */
+
+static struct pool *
+pool_of_login_item(const struct heap_item *item)
+{
+	return (struct pool *)(uintptr_t)((const char *)item - offsetof(struct pool, login_item));
+}
+
+/* Who has a connection already comes after those who have none. */
+static bool
+login_before(const struct heap_item *a, const struct heap_item *b)
+{
+	const struct pool *x = pool_of_login_item(a), *y = pool_of_login_item(b);
+
+	return x->login_is_first != y->login_is_first ? x->login_is_first
+						      : x->login_serial < y->login_serial;
+}
+
+void
+pool_login_order_init(struct heap *logins)
+{
+	heap_init(logins, login_before);
+}
+
+/* What the order looks at is copied here: the pool's own may change before it is moved. */
+void
+pool_login_order(struct pool *pool, bool waits)
+{
+	struct heap *logins = &pool->host->logins;
+	bool is_in = heap_holds(&pool->login_item);
+
+	if (waits) {
+		pool->login_is_first = pool_live(pool) == 0;
+		pool->login_serial = TAILQ_FIRST(&pool->waiters)->serial;
+	}
+	if (waits && is_in)
+		heap_update(logins, &pool->login_item);
+	else if (waits)
+		heap_add(logins, &pool->login_item);
+	else if (is_in)
+		heap_remove(logins, &pool->login_item);
+}
+
+void
+pool_host_login_next(struct pool_host *host)
+{
+	const struct heap_item *item = heap_first(&host->logins);
+	struct pool *pool;
+
+	if (item == NULL || pool_host_logs_in(host))
+		return;
+	pool = pool_of_login_item(item);
+	pool->waits_for_login = false;
+	pool_place_update(pool);
+}
+
 /* ---- the timer; not under the lock ---- */
 
-/* True when somebody waits for a busy host still. */
+/* True when somebody still waits for what only time may bring: a statement or a login that lasts
+ * too long to count, or the end of a moment's patience (pool_victim.c). */
 static bool
 hosts_look_again(struct pools *p, struct deferred *deferred)
 {
@@ -119,9 +177,10 @@ hosts_look_again(struct pools *p, struct deferred *deferred)
 		pool_host_promote(host);
 		pools_pass(p, deferred);
 		again |= pool_host_is_busy(host) && budget_next(&host->budget) != NULL;
-		again |= pool_host_logs_in(host) && pools_hold_back(p);
+		again |= heap_first(&host->logins) != NULL;
 	}
-	return again;
+	pools_pass(p, deferred);
+	return again || !TAILQ_EMPTY(&p->places[POOL_HELD_BACK]);
 }
 
 static void

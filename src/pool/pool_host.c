@@ -45,6 +45,7 @@ pool_host_new(struct pools *p, const char *key, struct slice first, const struct
 	host->leased = UINT_MAX;
 	host->young_max = pool_host_young_max(p, target);
 	TAILQ_INIT(&host->young);
+	pool_login_order_init(&host->logins);
 	budget_init(&host->budget, UNLIMITED, false);
 	TAILQ_INSERT_TAIL(&p->hosts[false], host, link);
 	if (!map_put(p->by_host, pool_host_key(host), host))
@@ -146,6 +147,7 @@ pool_host_release(struct pools *p, struct pool_host *host)
 	if (host->learned.limit != 0)
 		TAILQ_REMOVE(&p->limited, host, limited_link);
 	budget_free(&host->budget);
+	heap_free(&host->logins);
 	free(host->first_key);
 	free(host->key);
 	free(host);
@@ -171,6 +173,7 @@ pool_host_promote(struct pool_host *host)
 	struct budget_holder *h = budget_next(&host->budget);
 	struct pool *pool;
 
+	pool_host_login_next(host);
 	if (h == NULL || (!pool_host_has_room(host) && host->servers[SERVER_IDLE] == 0) ||
 	    pool_host_is_busy(host))
 		return;

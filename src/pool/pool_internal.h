@@ -9,8 +9,9 @@
  *  - What a pool holds in both budgets, the process's and its host's, is its servers in LOGIN,
  *    ACTIVE, RESETTING and CLOSING, without those whose slot an heir gets: open = held + idle.
  *  - A host's open connections are at most its limit, unless that was lowered since.
- *  - A pool is on exactly one of the place lists, and in a budget's order only in POOL_WAITS or
- *    POOL_WAITS_HOST; pool_place_update() moves it.
+ *  - A pool is on exactly one of the place lists, in a budget's order only in POOL_WAITS or
+ *    POOL_WAITS_HOST, and in its host's order of logins only in POOL_WAITS_LOGIN;
+ *    pool_place_update() moves it.
  *  - When budget_next() names a pool, it can be given nothing now: pools_pass() has run.
  *  - Only server_move() changes a server's state. A server in LOGIN, ACTIVE or RESETTING belongs to
  *    its worker; an IDLE one to the lists, that is, to whoever has the lock; a CLOSING one to the
@@ -106,8 +107,8 @@ enum pool_place {
 	POOL_EMPTY,		/* no server, no waiter: to be freed when it stays so */
 	POOL_WAITS,		/* has waiters to serve: in the process's order */
 	POOL_WAITS_HOST,	/* the same, but its host is full: in that host's order */
-	POOL_HELD_BACK,		/* has no server, and waits a moment before a login */
-	POOL_HELD_BACK_MORE,	/* the same, but has one: these come after the others */
+	POOL_WAITS_LOGIN,	/* the same, but its host has logins enough under way */
+	POOL_HELD_BACK,		/* waits a moment before it takes a victim */
 	POOL_BACKOFF,		/* would log in, but a login has failed */
 	POOL_SATISFIED,		/* nobody to serve, or logins enough are coming */
 	POOL_PLACES,
@@ -144,6 +145,7 @@ struct pool_host {
 	unsigned		 young_max;	/* short statements at once, and logins; UINT_MAX:
 						 * any number */
 	uint64_t		 launched_us;	/* monotonic: of the last login's beginning */
+	struct heap		 logins;	/* pools that wait for a login's turn */
 	unsigned		 young_count;	/* on the list */
 	struct server_list	 young;		/* lent a moment ago, in that order */
 	unsigned		 leased;	/* pools_host_limit(); UINT_MAX: none */
@@ -171,6 +173,10 @@ struct pool {
 	bool			 forgotten;	/* and nobody has borrowed since */
 	bool			 retired;	/* out of by_key; freed with its last server */
 	bool			 waits_for_host; /* until its host has room */
+	bool			 waits_for_login; /* until its host has a login less under way */
+	struct heap_item	 login_item;	/* in host.logins: without a server first, */
+	bool			 login_is_first; /* then in order of arrival */
+	uint64_t		 login_serial;
 	bool			 held_back;	/* until pools_pass() asks for it again */
 	unsigned		 servers[SERVER_STATES]; /* how many are in each state */
 	unsigned		 count;		/* of all states */
@@ -242,7 +248,7 @@ struct deferred {
 	struct server_list	logins;		/* whose login is posted */
 	struct server_list	closes;		/* CLOSING */
 	bool			host_wanted;	/* a shared host needs a higher limit */
-	bool			host_busy;	/* somebody waits for a busy host */
+	bool			host_busy;	/* somebody waits for what only time may bring */
 };
 
 /* All functions are to be called under the lock, unless said. */
@@ -264,7 +270,6 @@ unsigned	 pool_live(const struct pool *);	/* servers that are not closing */
 /* pool_rule.c */
 unsigned	 pool_own_limit(struct pool *);	/* servers that it may have at once */
 void		 pools_pass(struct pools *, struct deferred *);
-bool		 pools_hold_back(const struct pools *);	/* somebody */
 /* A usable server without a borrower: to its own waiter in its quantum, else to the idle ones, or
  * closed. */
 void		 server_offer(struct server *, struct deferred *);
@@ -300,6 +305,9 @@ void		 server_is_young(struct server *);
 void		 server_is_young_no_more(struct server *);	/* idempotent */
 bool		 pool_host_is_busy(struct pool_host *);	/* no other short statement now */
 bool		 pool_host_logs_in(const struct pool_host *);	/* no other login now */
+void		 pool_login_order_init(struct heap *);
+void		 pool_login_order(struct pool *, bool waits);	/* into it, out of it, or moved */
+void		 pool_host_login_next(struct pool_host *);	/* its turn, if there is one */
 /* The worker to which the timer's start is to be posted, after the lock; NULL: it runs already. */
 struct worker	*busy_timer_claim(struct pools *);
 void		 busy_timer_post(struct pools *, struct worker *);	/* not under the lock */

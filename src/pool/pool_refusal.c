@@ -121,7 +121,7 @@ shared_shortage(const struct pool *pool, double s, struct err *err)
 		    "The database's server takes %u connections from here, and none was free for "
 		    "this database within %.1f s; try again later or raise its max_connections.",
 		    limit, s);
-	else if (pool->place == POOL_WAITS_HOST)
+	else if (pool->place == POOL_WAITS_HOST || pool->place == POOL_WAITS_LOGIN)
 		err_set(err, ERR_POOL_TIMEOUT,
 		    "The database's server was busy for %.1f s; try again later or raise "
 		    "max_host_statements.",

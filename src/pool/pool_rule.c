@@ -70,24 +70,28 @@ pool_wait_for_turn(struct pool *pool, struct deferred *deferred)
 	pool_place_update(pool);
 }
 
-bool
-pools_hold_back(const struct pools *p)
+/* The same for a login. It is out of the order, so that those behind it who have a connection of
+ * their own are not kept from it. */
+static void
+pool_wait_for_login(struct pool *pool, struct deferred *deferred)
 {
-	return p->place_counts[POOL_HELD_BACK] + p->place_counts[POOL_HELD_BACK_MORE] > 0;
+	deferred->host_busy = true;
+	pool->waits_for_login = true;
+	pool_place_update(pool);
 }
 
-/* Out of the order until the next event, so that those behind it who have a connection of their own
- * are not kept from it. The list is in order of arrival: who comes onto it again was its first. */
+/* Out of the order until the next event, or a moment later. The list is in order of arrival: who
+ * comes onto it again was its first. */
 static void
-pool_hold_back(struct pool *pool)
+pool_hold_back(struct pool *pool, struct deferred *deferred)
 {
-	struct pool_list *list;
+	struct pool_list *list = &pool->pools->places[POOL_HELD_BACK];
 	const struct pool *first;
 
+	deferred->host_busy = true;
 	pool->held_back = true;
 	pool_place_update(pool);
-	assert(pools_hold_back(pool->pools));
-	list = &pool->pools->places[pool->place];
+	assert(pool->place == POOL_HELD_BACK);
 	first = TAILQ_FIRST(list);
 	if (TAILQ_FIRST(&first->waiters)->serial < TAILQ_FIRST(&pool->waiters)->serial)
 		return;
@@ -102,14 +106,12 @@ pools_bring_back(struct pools *p)
 	struct pool *pool = TAILQ_FIRST(&p->places[POOL_HELD_BACK]);
 
 	if (pool == NULL)
-		pool = TAILQ_FIRST(&p->places[POOL_HELD_BACK_MORE]);
-	if (pool == NULL)
 		return;
 	pool->held_back = false;
 	pool_place_update(pool);
 }
 
-/* A login with a free slot or a victim's; or the pool is held back. False: there is no slot. */
+/* A login with a free slot or a victim's; or the pool waits for it. False: there is no slot. */
 static bool
 pool_login(struct pool *pool, bool host_has_room, struct deferred *deferred)
 {
@@ -117,8 +119,7 @@ pool_login(struct pool *pool, bool host_has_room, struct deferred *deferred)
 	struct server *victim = NULL;
 
 	if (pool_host_logs_in(pool->host)) {
-		deferred->host_busy = true;
-		pool_hold_back(pool);
+		pool_wait_for_login(pool, deferred);
 		return true;
 	}
 	if (!host_has_room || p->open >= p->conf.max_server_connections) {
@@ -126,7 +127,7 @@ pool_login(struct pool *pool, bool host_has_room, struct deferred *deferred)
 		if (victim == NULL)
 			return false;
 		if (pool_victim_is_guarded(pool, victim, !host_has_room)) {
-			pool_hold_back(pool);
+			pool_hold_back(pool, deferred);
 			return true;
 		}
 	}

@@ -6,7 +6,7 @@
 #include "pool_fixture.h"
 #include "pool_host_view.h"
 
-enum { YOUNG_US = 5000, LOGIN_US = 50000, STATEMENTS = 2 };
+enum { YOUNG_US = 5000, LOGIN_US = 50000, GUARD_US = 250000, STATEMENTS = 2 };
 
 static void
 open_shared(void)
@@ -226,6 +226,60 @@ newcomers_delay_each_other(void **state)
 	pool_fixture_turns();
 }
 
+/* Logins hang at one host. Who waits for another's is not behind those who wait for them. */
+static void
+hosts_do_not_wait_for_each_other(void **state)
+{
+	struct client hung[STATEMENTS + 1] = { 0 };
+	struct client quick[STATEMENTS + 1] = { 0 };
+	unsigned i;
+
+	(void)state;
+	open_shared();
+	fake.login_us = 3600u * 1000000u;
+	for (i = 0; i <= STATEMENTS; i++) {
+		hung[i] = (struct client){ .name = "h", .key = 1 + i, .host = "hung" };
+		borrow(&hung[i]);
+	}
+	fake.login_us = 0;
+	for (i = 0; i <= STATEMENTS; i++) {
+		quick[i] = (struct client){ .name = "q", .key = 11 + i, .host = "quick" };
+		flow_start(&quick[i].flow, &client_kind, worker, NULL);
+	}
+	pool_fixture_turns();
+	assert_int_equal(stats().server_login, STATEMENTS);
+	for (i = 0; i < STATEMENTS; i++)
+		give_back(&quick[i]);
+	assert_string_equal(traced, "qqq");
+	give_back(&quick[STATEMENTS]);
+	flow_abort_all(worker, ERR_SHUTDOWN, "over");
+	pool_fixture_turns();
+}
+
+/* A login hangs, all other connections are those of tenants that come again and again: a newcomer
+ * waits a moment before it takes one of them, and not until something else happens. */
+static void
+a_newcomers_patience_ends_by_itself(void **state)
+{
+	CLIENT(hung, 8);
+	CLIENT(newcomer, 9);
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 9; i++)
+		warm_up(1 + i % 3, 1);
+	fake.login_us = 3600u * 1000000u;
+	borrow(&hung);
+	borrow(&newcomer);
+	assert_int_equal(stats().server_login, 1);
+	clock_test_advance(GUARD_US);
+	for (i = 0; i < 10 && stats().server_login == 1; i++)
+		worker_turn(worker, 20); /* sooner than the janitor comes */
+	assert_int_equal(stats().server_login, 2);
+	flow_abort_all(worker, ERR_SHUTDOWN, "over");
+	pool_fixture_turns();
+}
+
 static int
 set_up(void **state)
 {
@@ -255,6 +309,8 @@ main(void)
 		BUSY_CASE(a_host_of_one_tenant_has_no_such_ceiling),
 		BUSY_CASE(without_a_setting_only_a_local_host_has_it),
 		BUSY_CASE(newcomers_delay_each_other),
+		BUSY_CASE(hosts_do_not_wait_for_each_other),
+		BUSY_CASE(a_newcomers_patience_ends_by_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,8 +23,8 @@
 #define ROUNDS			    REQUEST("\x1a", "\x0b", "r=nonce,s=salt,i=4")
 #define MANY			    REQUEST("\x1b", "\x0b", "r=nonce,s=salt,i=11")
 #define NEGATIVE		    REQUEST("\x1b", "\x0b", "r=nonce,s=salt,i=-1")
-#define ZEROS			    "000000000000000000000000000000000"
-#define ZEROS_MANY		    REQUEST("\x3c", "\x0b", "r=nonce,s=salt,i=" ZEROS "11")
+#define ZEROS			    "000000000000000"
+#define ZEROS_MANY		    REQUEST("\x39", "\x0b", "r=nonce,s=salt,i=" ZEROS ZEROS "11")
 #define NO_COUNT		    REQUEST("\x17", "\x0b", "r=nonce,s=salt,")
 #define FINAL			    REQUEST("\x0e", "\x0c", "v=0000")
 #define FAILED			    "E\0\0\0\x05\0"
