@@ -223,7 +223,8 @@ read_multipart(const struct ingest_head *head, char *body, size_t len, struct ar
 		return ingest_body_too_large(arena, err);
 	if (boundary.p == NULL) {
 		err_set(err, ERR_BAD_REQUEST,
-		    "Content-Type multipart/form-data must have a boundary of 1 to 70 characters.");
+		    "Content-Type multipart/form-data must have one boundary, of 1 to 70 "
+		    "characters.");
 		return false;
 	}
 	if (!multipart_read(body, len, boundary, parts, err))

@@ -49,7 +49,9 @@ multipart_boundary(struct slice content_type)
 {
 	struct slice b = header_parameter(content_type, "boundary");
 
-	return b.p != NULL && boundary_legal(b) ? b : (struct slice){ 0 };
+	if (b.p == NULL || !boundary_legal(b) || header_parameter_repeats(content_type, "boundary"))
+		return (struct slice){ 0 };
+	return b;
 }
 
 static bool
@@ -77,8 +79,8 @@ read_file_name(char *body, struct slice value, struct part *part, struct err *er
 		"filename alone.");
 }
 
-/* One for each part: of two that differ, a proxy in front of us may have read the other, and have
- * checked another field or file name than the one that we take. */
+/* One for each part, with one name: of two that differ, a proxy in front of us may have read the
+ * other, and have checked another field or file name than the one that we take. */
 static bool
 read_disposition(char *body, struct slice value, struct part *part, struct err *err)
 {
@@ -88,6 +90,10 @@ read_disposition(char *body, struct slice value, struct part *part, struct err *
 
 	if (part->name.p != NULL || value.len <= n || strncasecmp(value.p, type, n) != 0 ||
 	    memchr("; \t", value.p[n], 3) == NULL)
+		return false;
+	if (header_parameter_repeats(value, "name") ||
+	    header_parameter_repeats(value, "filename") ||
+	    header_parameter_repeats(value, "filename*"))
 		return false;
 	name = header_parameter(value, "name");
 	if (name.p == NULL || !read_file_name(body, value, part, err))
@@ -112,7 +118,8 @@ read_encoding(struct slice value, struct part *part, struct err *err)
 		"send the bytes as they are, without one.");
 }
 
-/* Other fields are passed over, as RFC 7578, 4.8 says. */
+/* Other fields are passed over, as RFC 7578, 4.8 says. A blank in a name is a line that was folded,
+ * or a field that some would read and some would not. */
 static bool
 read_header_line(char *body, struct slice line, struct part *part, struct err *err)
 {
@@ -122,13 +129,18 @@ read_header_line(char *body, struct slice line, struct part *part, struct err *e
 	if (colon == NULL)
 		return false;
 	name = slice_of(line.p, (size_t)(colon - line.p));
+	if (slice_trim(name).len != name.len)
+		return false;
 	value = slice_trim(rest_of(line, name.len + 1));
 	if (slice_is_nocase(name, "Content-Disposition"))
 		return read_disposition(body, value, part, err);
 	if (slice_is_nocase(name, "Content-Transfer-Encoding"))
 		return read_encoding(value, part, err);
-	if (slice_is_nocase(name, "Content-Type"))
-		part->content_type = value;
+	if (!slice_is_nocase(name, "Content-Type"))
+		return true;
+	if (part->content_type.p != NULL)
+		return false;
+	part->content_type = value;
 	return true;
 }
 
@@ -201,8 +213,8 @@ part_read(char *body, struct slice *s, struct slice delimiter, struct part *part
 	used = read_headers(body, *s, part, err);
 	if (used == 0)
 		return multipart_refuse(err,
-		    "Give each part of the multipart form one legal Content-Disposition, with a "
-		    "name.");
+		    "Give each part of the multipart form one legal Content-Disposition, with one "
+		    "name, and each field once, in one line.");
 	*s = rest_of(*s, used);
 	end = memmem(s->p, s->len, delimiter.p, delimiter.len);
 	if (end == NULL)

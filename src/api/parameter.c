@@ -32,13 +32,14 @@ parameter_value(struct slice s)
 	return end < s.len ? slice_of(s.p + 1, end - 1) : (struct slice){ 0 };
 }
 
-/* A ';' inside quotes begins nothing. */
-struct slice
-header_parameter(struct slice field, const char *name)
+/* The value of the next one from *from on, which is moved behind its ';'; p NULL at the end. A ';'
+ * inside quotes begins nothing. */
+static struct slice
+parameter_next(struct slice field, const char *name, size_t *from)
 {
 	size_t want = strlen(name);
 
-	for (size_t i = 0; i < field.len; i++) {
+	for (size_t i = *from; i < field.len; i++) {
 		struct slice at;
 
 		if (field.p[i] == '"') {
@@ -50,10 +51,29 @@ header_parameter(struct slice field, const char *name)
 		if (field.p[i] != ';')
 			continue;
 		at = slice_trim(slice_after(field, i + 1));
-		if (at.len > want && at.p[want] == '=' && strncasecmp(at.p, name, want) == 0)
+		if (at.len > want && at.p[want] == '=' && strncasecmp(at.p, name, want) == 0) {
+			*from = i + 1;
 			return parameter_value(slice_after(at, want + 1));
+		}
 	}
 	return (struct slice){ 0 };
+}
+
+struct slice
+header_parameter(struct slice field, const char *name)
+{
+	size_t from = 0;
+
+	return parameter_next(field, name, &from);
+}
+
+bool
+header_parameter_repeats(struct slice field, const char *name)
+{
+	size_t from = 0;
+
+	return parameter_next(field, name, &from).p != NULL &&
+	    parameter_next(field, name, &from).p != NULL;
 }
 
 /* Any other backslash stays: old clients send C:\a.pdf as it is, and so do browsers a name that has

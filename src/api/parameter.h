@@ -13,6 +13,8 @@
 /* The value of name=value or name="value", as it is written, without its quotes; p NULL when there
  * is none, or its quote is not closed. */
 struct slice	header_parameter(struct slice field, const char *name);
+/* Whether there are two of that name, of which another reader may take the other. */
+bool		header_parameter_repeats(struct slice field, const char *name);
 /* What a found value means: \" and \\ of a quoted one become " and \. It is rewritten where it
  * lies, which is in the memory that `text` is the beginning of. p NULL stays so. */
 struct slice	header_parameter_unquote(char *text, struct slice value);

@@ -52,14 +52,17 @@ conn_address_leave(struct conn *c)
 /* ---- the PROXY header, where a listener requires it ---- */
 
 /* What is no PROXY header is not answered either: it may be no HTTP, and comes from a proxy that is
- * set up wrongly. */
+ * set up wrongly. It may come with every connection: one line a minute. */
 static void
 proxy_header_refused(struct conn *c)
 {
-	log_event(LOG_WARNING, "http.proxy_protocol", NULL,
-	    "A connection of %s, which is in trusted_proxies, did not begin with a PROXY header; "
-	    "let that proxy send one, or switch proxy_protocol off.",
-	    c->remote);
+	static struct log_pace pace;
+
+	if (log_pace_admit(&pace, LOG_MINUTE))
+		log_event(LOG_WARNING, "http.proxy_protocol", NULL,
+		    "A connection of %s, which is in trusted_proxies, did not begin with a PROXY "
+		    "header; let that proxy send one, or switch proxy_protocol off.",
+		    c->remote);
 	conn_close(c);
 }
 
@@ -108,13 +111,15 @@ conn_proxy_received(struct conn *c)
 bool
 conn_proxy_may_speak(struct conn *c)
 {
-	if (network_list_has(&c->server->proxies, &c->address))
-		return true;
-	log_event(LOG_INFO, "http.proxy_stranger", NULL,
-	    "A connection of %s was closed, which is not in trusted_proxies; with proxy_protocol = "
-	    "on only these may connect.",
-	    c->remote);
-	return false;
+	static struct log_pace pace;
+	bool is_trusted = network_list_has(&c->server->proxies, &c->address);
+
+	if (!is_trusted && log_pace_admit(&pace, LOG_MINUTE))
+		log_event(LOG_WARNING, "http.proxy_stranger", NULL,
+		    "A connection of %s was closed, which is not in trusted_proxies; with "
+		    "proxy_protocol = on only these may connect.",
+		    c->remote);
+	return is_trusted;
 }
 
 /* ---- a request, when its head is whole ---- */

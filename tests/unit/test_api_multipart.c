@@ -36,6 +36,8 @@ a_boundary_is_read(void **state)
 	is(multipart_boundary(SLICE_LIT("multipart/form-data; boundary=a\0b")), NULL);
 	is(multipart_boundary(SLICE_LIT("multipart/form-data; boundary=\"a\r\nb\"")), NULL);
 	is(multipart_boundary(SLICE_LIT("multipart/form-data; xboundary=abc")), NULL);
+	is(multipart_boundary(SLICE_LIT("multipart/form-data; boundary=a; boundary=b")), NULL);
+	is(multipart_boundary(SLICE_LIT("multipart/form-data; boundary=a;Boundary=\"a\"")), NULL);
 	is(multipart_boundary((struct slice){ 0 }), NULL);
 }
 
@@ -120,6 +122,34 @@ bad_part_headers_are_refused(void **state)
 	assert_false(READS("--B\r\nno colon\r\n" FIELD "x\r\n--B--"));
 	assert_false(READS("--B\nContent-Disposition: form-data; name=f\n\nx\n--B--"));
 	assert_false(READS("--B\r\nContent-Disposition: form-data; name=f\r\n" FIELD "x\r\n--B--"));
+}
+
+/* Each is another part to another reader. */
+static void
+what_is_there_twice_is_refused(void **state)
+{
+	static const char *const headers[] = {
+		"Content-Disposition: form-data; name=a; name=f",
+		"Content-Disposition: form-data; name=f; NAME=\"f\"",
+		"Content-Disposition: form-data; name=f; filename=a.pdf; filename=b.pdf",
+		"Content-Disposition: form-data; name=f; filename*=UTF-8''a; filename*=UTF-8''b",
+		"Content-Type: text/plain\r\nContent-Type: text/html\r\n"
+		"Content-Disposition: form-data; name=f",
+		"Content-Disposition : form-data; name=a\r\n"
+		"Content-Disposition: form-data; name=f",
+		"Content-Disposition: form-data; name=f\r\nContent-Transfer-Encoding : base64",
+		"Content-Disposition: form-data; name=f;\r\n filename=\"a:b.pdf\"",
+		"Content-Disposition: form-data; name=f\r\n\tX: y",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		char body[300];
+
+		snprintf(body, sizeof(body), "--B\r\n%s\r\n\r\nx\r\n--B--", headers[i]);
+		if (reads_parts(slice_str(body), "B"))
+			fail_msg("%s was read", headers[i]);
+	}
 }
 
 static void
@@ -248,6 +278,7 @@ main(void)
 		cmocka_unit_test(a_browsers_form_is_read),
 		cmocka_unit_test(dispositions_are_read),
 		cmocka_unit_test(bad_part_headers_are_refused),
+		cmocka_unit_test(what_is_there_twice_is_refused),
 		cmocka_unit_test(bad_part_frames_are_refused),
 		cmocka_unit_test(a_boundary_in_data_is_data),
 		cmocka_unit_test(parts_have_a_ceiling),
