@@ -70,7 +70,7 @@ borrow_idle(struct pool *pool, struct worker *w)
 	struct server *s = TAILQ_FIRST(&pool->idle);
 
 	if (s == NULL || pool->waiting > 0 || !budget_admits(&pool->holder, 1) ||
-	    !budget_admits(&pool->host_holder, 1) || pool_host_is_busy(pool->host))
+	    !budget_admits(&pool->host_holder, 1) || pool_host_is_busy(pool))
 		return NULL;
 	pool_count_use(pool);
 	s->worker = w;

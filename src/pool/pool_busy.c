@@ -6,9 +6,10 @@
  * sooner than as many as it has processors, but each waits for all others there, in an order that
  * knows no tenants. So a shared host is *busy* while as many connections as its ceiling are young:
  * lent less than YOUNG_US ago. Who waits then waits here, in the host's order: of those that hold
- * least the one that was served longest ago, so that tenants take turns and a quiet one is next. As
- * many logins may be under way, and these are counted apart: a crowd of newcomers delays each other
- * more than those that are there.
+ * least the one that was served longest ago, so that tenants take turns and a quiet one is next.
+ * One that was not served for QUIET_US need not wait for that, up to twice the ceiling. As many
+ * logins may be under way, and these are counted apart: a crowd of newcomers delays each other more
+ * than those that are there.
  *
  * A statement that takes longer counts no more: it waits for a lock, or its tenant's data, more
  * than for a processor, and must not keep others out. Usually a young one comes back and lets the
@@ -25,6 +26,7 @@
 #include "tenantgate/base/clock.h"
 
 #define YOUNG_US 5000
+#define QUIET_US 50000 /* served longer ago than this, a tenant is none of the crowd */
 #define LOGIN_US 50000 /* a login that takes longer waits for something else */
 
 /* On this machine, whose processors are the server's too. */
@@ -85,8 +87,9 @@ server_is_young_no_more(struct server *s)
 }
 
 bool
-pool_host_is_busy(struct pool_host *host)
+pool_host_is_busy(const struct pool *asker)
 {
+	struct pool_host *host = asker->host;
 	uint64_t now;
 	struct server *s;
 
@@ -95,6 +98,8 @@ pool_host_is_busy(struct pool_host *host)
 	now = clock_mono_us();
 	while ((s = TAILQ_FIRST(&host->young)) != NULL && now - s->young_since_us >= YOUNG_US)
 		server_age(s);
+	if (now - asker->served_us >= QUIET_US)
+		return host->young_count / 2 >= host->young_max;
 	return host->young_count >= host->young_max;
 }
 
@@ -169,6 +174,7 @@ static bool
 hosts_look_again(struct pools *p, struct deferred *deferred)
 {
 	struct pool_host *host;
+	const struct pool *next;
 	bool again = false;
 
 	TAILQ_FOREACH(host, &p->hosts[true], link) {
@@ -176,7 +182,8 @@ hosts_look_again(struct pools *p, struct deferred *deferred)
 			continue;
 		pool_host_promote(host);
 		pools_pass(p, deferred);
-		again |= pool_host_is_busy(host) && budget_next(&host->budget) != NULL;
+		next = pool_host_next(host);
+		again |= next != NULL && pool_host_is_busy(next);
 		again |= heap_first(&host->logins) != NULL;
 	}
 	pools_pass(p, deferred);

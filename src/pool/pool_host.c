@@ -166,18 +166,26 @@ pool_host_in_use(const struct pool_host *host)
 	    host->servers[SERVER_RESETTING];
 }
 
+struct pool *
+pool_host_next(const struct pool_host *host)
+{
+	struct budget_holder *h = budget_next(&host->budget);
+
+	return h == NULL ? NULL
+			 : (struct pool *)(void *)((char *)h - offsetof(struct pool, host_holder));
+}
+
 /* One at a time: what came free is for one, and pools_pass() asks again when it has been given. */
 void
 pool_host_promote(struct pool_host *host)
 {
-	struct budget_holder *h = budget_next(&host->budget);
 	struct pool *pool;
 
 	pool_host_login_next(host);
-	if (h == NULL || (!pool_host_has_room(host) && host->servers[SERVER_IDLE] == 0) ||
-	    pool_host_is_busy(host))
+	pool = pool_host_next(host);
+	if (pool == NULL || (!pool_host_has_room(host) && host->servers[SERVER_IDLE] == 0) ||
+	    pool_host_is_busy(pool))
 		return;
-	pool = (struct pool *)(void *)((char *)h - offsetof(struct pool, host_holder));
 	pool->waits_for_host = false;
 	pool_place_update(pool);
 }

@@ -293,6 +293,8 @@ void		 pool_host_told(struct pools *, struct pool_host *, unsigned max,
 		    struct deferred *);
 bool		 pool_host_has_room(const struct pool_host *);	/* for one connection more */
 unsigned	 pool_host_in_use(const struct pool_host *);	/* logged in, not closing */
+/* The first that waits for this host, if it is admitted; or NULL. */
+struct pool	*pool_host_next(const struct pool_host *);
 /* The first pool that waits for this host goes into the process's order, if the host admits it. */
 void		 pool_host_promote(struct pool_host *);
 void		 pool_host_refused(struct pools *, struct pool_host *);	/* 53300: it is full */
@@ -303,7 +305,8 @@ void		 pools_hosts_rise(struct pools *, struct deferred *);
 unsigned	 pool_host_young_max(const struct pools *, const struct pg_target *);
 void		 server_is_young(struct server *);
 void		 server_is_young_no_more(struct server *);	/* idempotent */
-bool		 pool_host_is_busy(struct pool_host *);	/* no other short statement now */
+/* No other short statement of this pool now. */
+bool		 pool_host_is_busy(const struct pool *);
 bool		 pool_host_logs_in(const struct pool_host *);	/* no other login now */
 void		 pool_login_order_init(struct heap *);
 void		 pool_login_order(struct pool *, bool waits);	/* into it, out of it, or moved */

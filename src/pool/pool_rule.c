@@ -144,7 +144,7 @@ pool_serve(struct pool *pool, struct deferred *deferred)
 	struct server *s = TAILQ_FIRST(&pool->idle);
 	bool host_has_room = pool_host_has_room(pool->host);
 
-	if (pool_host_is_busy(pool->host)) {
+	if (pool_host_is_busy(pool)) {
 		pool_wait_for_turn(pool, deferred);
 		return true;
 	}

@@ -6,7 +6,7 @@
 #include "pool_fixture.h"
 #include "pool_host_view.h"
 
-enum { YOUNG_US = 5000, LOGIN_US = 50000, GUARD_US = 250000, STATEMENTS = 2 };
+enum { YOUNG_US = 5000, LOGIN_US = 50000, QUIET_US = 50000, GUARD_US = 250000, STATEMENTS = 2 };
 
 static void
 open_shared(void)
@@ -92,6 +92,33 @@ tenants_take_turns(void **state)
 	for (i = 2; i < 6; i++)
 		give_back(&noisy[i]);
 	assert_string_equal(traced, "nnnquietnnn");
+}
+
+/* Who was not served lately is none of the crowd: up to twice as many. */
+static void
+a_quiet_tenant_does_not_wait_for_a_turn(void **state)
+{
+	struct client c[6] = { 0 };
+	unsigned i;
+
+	(void)state;
+	open_shared();
+	for (i = 1; i <= 4; i++)
+		warm_up(i, 2);
+	clock_test_advance(QUIET_US);
+	for (i = 0; i < 6; i++) {
+		c[i] = (struct client){ .name = "c", .key = 1 + i };
+		if (i == 4)
+			c[i].key = 1; /* it was served just now */
+		if (i == 5)
+			c[i].key = 2;
+		borrow(&c[i]);
+	}
+	assert_string_equal(traced, "cccc");
+	assert_int_equal(stats().client_waiting, 2);
+	for (i = 0; i < 6; i++)
+		give_back(&c[i]);
+	assert_string_equal(traced, "cccccc");
 }
 
 static void
@@ -304,6 +331,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		BUSY_CASE(a_shared_host_is_given_so_many_short_statements),
 		BUSY_CASE(tenants_take_turns),
+		BUSY_CASE(a_quiet_tenant_does_not_wait_for_a_turn),
 		BUSY_CASE(a_statement_that_takes_long_counts_no_more),
 		BUSY_CASE(a_waiter_that_leaves_is_not_served),
 		BUSY_CASE(a_host_of_one_tenant_has_no_such_ceiling),
