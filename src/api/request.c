@@ -59,12 +59,25 @@ header_is_single(const struct request *req, const char *header, enum err_code co
 	return !err_is(err);
 }
 
+static enum flow_rc
+request_is_early(struct flow *f)
+{
+	struct err err = { .retry_after = 1 };
+
+	err_set(&err, ERR_CATALOG,
+	    "The server is starting and has not yet looked at the main database. Try again in a "
+	    "moment.");
+	return flow_fail_err(f, &err);
+}
+
 enum flow_rc
 request_caller(struct flow *f)
 {
 	struct request *req = request_of(f);
 	struct err err = { 0 };
 
+	if (!atomic_load(&req->ctx->shared->catalog_is_ours))
+		return request_is_early(f);
 	if (!header_is_single(req, "Authorization", ERR_BAD_REQUEST, &err))
 		return flow_fail_err(f, &err);
 	return auth_check(f, req->ctx->auth, http_header(req->x, "Authorization"),
