@@ -2,7 +2,7 @@
 /*
  * startup: what is done once, while the listeners are open already: the catalog's schema is brought
  * up to date, the catalog is seen to be this environment's, the keys that seal are tried, and only
- * then is the process ready; the secret of the keys' tags is read.
+ * then is anybody served and the process ready; the secret of the keys' tags is read.
  */
 #include "startup.h"
 
@@ -72,6 +72,7 @@ startup_ready(struct flow *f)
 {
 	enum api_phase starting = API_STARTING;
 
+	atomic_store(&startup_process(f)->shared.catalog_is_ours, true);
 	/* Not when a drain has begun meanwhile. */
 	atomic_compare_exchange_strong(&startup_process(f)->shared.phase, &starting, API_SERVING);
 	log_event(LOG_NOTICE, "serve.ready", NULL, "The catalog is up to date.");

@@ -80,6 +80,9 @@ void	api_budgets_condition(const struct api_budgets *, struct condition *);
 /* What the handlers of all workers share. One for each process; it outlives the workers. */
 struct api_shared {
 	_Atomic enum api_phase	phase;
+	/* Set once, when it is known that schema, environment and seal_keys fit the catalog: before
+	 * that no caller is served, for another environment's tenants might be. */
+	atomic_bool		catalog_is_ours;
 	struct api_budgets	budgets;
 	_Atomic unsigned	refusals;	/* of keys, held back at the moment */
 };

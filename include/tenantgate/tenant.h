@@ -134,13 +134,15 @@ enum flow_rc	 tenant_lookup(struct flow *, struct tenants *, const char *id, str
  */
 enum flow_rc	 tenant_provision(struct flow *, struct tenants *, struct tenant *)
 		    __attribute__((warn_unused_result));
-/* The record changed, or its database does not answer where it says: the workers' copy, Redis' and
- * those of all other replicas are dropped, and pooled connections with them. The
- * catalog is read again at the next lookup. */
+/* The record changed: the workers' copy, Redis' and those of all other replicas are dropped, and
+ * pooled connections with them. The catalog is read again at the next lookup. */
 void		 tenant_forget(struct tenants *, const char *id);
+/* Its database does not answer where the record says, so that may have changed: the same, but the
+ * record stays in use if the catalog cannot be reached, for then nobody knows a better one. */
+void		 tenant_doubt(struct tenants *, const char *id);
 
 /*
- * Once after tenant_forget(): the database refused the login of this record for a reason that
+ * Once after tenant_doubt(): the database refused the login of this record for a reason that
  * waiting does not mend (pool.h, login_refused). With provider neon the address and password are
  * asked of Neon again, at most once in neon_address_retry over all replicas, and more seldom when
  * that is of no use; what is new is saved and heard of everywhere. Copied; nobody waits for it.

@@ -59,12 +59,25 @@ header_is_single(const struct request *req, const char *header, enum err_code co
 	return !err_is(err);
 }
 
+static enum flow_rc
+request_is_early(struct flow *f)
+{
+	struct err err = { .retry_after = 1 };
+
+	err_set(&err, ERR_CATALOG,
+	    "The server is starting and has not yet looked at the main database. Try again in a "
+	    "moment.");
+	return flow_fail_err(f, &err);
+}
+
 enum flow_rc
 request_caller(struct flow *f)
 {
 	struct request *req = request_of(f);
 	struct err err = { 0 };
 
+	if (!atomic_load(&req->ctx->shared->catalog_is_ours))
+		return request_is_early(f);
 	if (!header_is_single(req, "Authorization", ERR_BAD_REQUEST, &err))
 		return flow_fail_err(f, &err);
 	return auth_check(f, req->ctx->auth, http_header(req->x, "Authorization"),
@@ -214,6 +227,13 @@ request_reconcile(struct request *req, const char *document_id)
 	    document_id, document_id[0] == '\0' ? ctx->conf->ingest_timeout_us : 0);
 }
 
+/* A tenant was ready and its row is gone (retrieval/documents.c). */
+static bool
+record_is_wrong(const struct request *req, const struct err *err)
+{
+	return err->code == ERR_PROVISIONING && req->tenant.state == TENANT_READY;
+}
+
 /* After a database's failure. Its host or password may have changed since the record was cached, if
  * a login failed or the connection was lost: the next request is then to read the catalog. A
  * statement that failed on a good connection, and an answer from the pool's back-off, say nothing
@@ -223,9 +243,6 @@ record_is_suspect(const struct request *req, const struct err *err)
 {
 	const struct pool_lease *lease = &req->lease;
 
-	/* A tenant was ready and its row is gone (retrieval/documents.c). */
-	if (err->code == ERR_PROVISIONING && req->tenant.state == TENANT_READY)
-		return true;
 	return (err->code == ERR_DATABASE || err->code == ERR_DATABASE_AWAY) &&
 	    (lease->login_failed ||
 		(lease->conn != NULL && pg_conn_state(lease->conn) == PG_BROKEN));
@@ -240,8 +257,10 @@ request_end(struct request *req, const struct err *err)
 	pool_return(&req->lease, POOL_DIRTY);
 	if (!err_is(err))
 		request_reconcile(req, "");
-	if (is_suspect)
+	if (record_is_wrong(req, err))
 		tenant_forget(req->ctx->tenants, req->tenant_id);
+	if (is_suspect)
+		tenant_doubt(req->ctx->tenants, req->tenant_id);
 	if (is_suspect && is_refused)
 		tenant_login_refused(req->ctx->tenants, &req->tenant);
 	http_attach(req->x, NULL); /* a client that leaves now finds no flow to abort */

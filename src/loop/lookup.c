@@ -5,8 +5,7 @@
  *
  *	flight:  [fetch: the owner's flow, as a child] --> [finish] --> its waiters are woken
  *
- * A flight is a flow around the owner's, so that it can use a stale record when the fetch has
- * failed, and the owner's flow need not know of caches and waiters.
+ * It is a flow around the owner's, which so need not know of caches, stale records and waiters.
  *
  * What always holds:
  *  - A flight that may be joined is in `flights`; so a key has one there at most. One that was
@@ -351,6 +350,12 @@ void
 lookup_forget(struct lookup_cache *l, struct slice key)
 {
 	lookup_store_forget(l->store, key_of(l, key), &l->conf);
+}
+
+void
+lookup_expire(struct lookup_cache *l, struct slice key)
+{
+	lookup_store_expire(l->store, key_of(l, key), &l->conf);
 }
 
 void

@@ -65,6 +65,15 @@ gone_remember(struct map *m, struct slice id, const struct lookup_conf *conf,
 }
 
 void
+gone_fence(struct map *m, struct slice id, const struct lookup_conf *conf)
+{
+	struct lookup_gone *g = conf->copies_us > 0 ? gone_make(m, id) : NULL;
+
+	if (g != NULL)
+		g->fenced_until_us = clock_mono_us() + conf->copies_us;
+}
+
+void
 gone_return(struct map *m, struct slice id)
 {
 	struct lookup_gone *g = map_get(m, id);

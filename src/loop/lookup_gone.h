@@ -17,6 +17,8 @@ struct map *gone_map_new(size_t max);
  * memory it is not remembered: the found record is gone all the same. */
 void gone_remember(struct map *, struct slice id, const struct lookup_conf *,
     struct lookup_record *record);
+/* Others' copies may be older from now on; what is remembered of it stays. */
+void gone_fence(struct map *, struct slice id, const struct lookup_conf *);
 /* It exists again. Others' copies may be older still. */
 void gone_return(struct map *, struct slice id);
 

@@ -333,6 +333,21 @@ lookup_store_forget(struct lookup_store *s, struct lookup_key key, const struct 
 	pthread_mutex_unlock(&s->mutex);
 }
 
+/* What is remembered as gone stays so: a doubt does not bring it back. */
+void
+lookup_store_expire(struct lookup_store *s, struct lookup_key key, const struct lookup_conf *conf)
+{
+	struct lookup_record *found;
+
+	pthread_mutex_lock(&s->mutex);
+	supersede(s, key.id);
+	gone_fence(s->gone, key.id, conf);
+	found = map_get(s->found, key.id);
+	if (found != NULL)
+		found->expires_us = clock_mono_us();
+	pthread_mutex_unlock(&s->mutex);
+}
+
 void
 lookup_store_forget_all(struct lookup_store *s, const struct lookup_conf *conf)
 {

@@ -35,6 +35,7 @@ struct lookup_record *lookup_store_keep(struct lookup_store *, struct lookup_key
 void lookup_store_put(struct lookup_store *, struct lookup_key, const struct lookup_conf *,
     struct lookup_record *);
 void lookup_store_forget(struct lookup_store *, struct lookup_key, const struct lookup_conf *);
+void lookup_store_expire(struct lookup_store *, struct lookup_key, const struct lookup_conf *);
 void lookup_store_forget_all(struct lookup_store *, const struct lookup_conf *);
 
 #endif

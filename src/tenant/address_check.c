@@ -259,20 +259,20 @@ address_noted(struct flow *f)
 
 /* ---- beginning and end ---- */
 
-/* A failure of the catalog's, or a shutdown, leaves no reason: the next login tells. */
+/* A failure of the catalog's, or a shutdown, leaves no reason: the next login tells. Nor is the
+ * record known to be wrong then. */
 static void
 address_end(struct flow *f, const struct err *err)
 {
 	struct address_check *a = FLOW_OF(f, struct address_check, &address_kind);
 	struct tenants *ts = a->tenants;
 
-	(void)err;
 	atomic_fetch_sub(&ts->shared->address_checks, 1);
 	if (err_is(&a->why))
 		shared_lockout_set(ts->shared, &a->refused, &a->why, a->lockout_us);
 	else
 		shared_lockout_end(ts->shared, a->refused.id);
-	if (!err_is(&a->why))
+	if (!err_is(&a->why) && !err_is(err))
 		tenant_forget(ts, a->refused.id);
 	neon_call_free(&a->call);
 	pg_clear(&a->result);

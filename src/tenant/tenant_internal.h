@@ -10,7 +10,8 @@
 #include "tenantgate/base/map.h"
 #include "tenantgate/tenant.h"
 
-/* The Redis channel by which replicas tell each other to forget a tenant: "<origin>:<id>". */
+/* The Redis channel by which replicas tell each other to forget a tenant, "<origin>:<id>", or to
+ * doubt its record, "<origin>?<id>" (which earlier builds pass over). */
 #define DROP_CHANNEL "tg:tenant:drop"
 #define ORIGIN_LEN   8
 
@@ -49,8 +50,9 @@ struct tenants {
 void tenants_publish(struct tenants *, const struct tenant *);
 /* Takes the record out of Redis, and for a while keeps an older one from being put there. */
 void tenants_unpublish(struct tenants *, const char *id);
-/* Tells the other replicas to forget it. */
-void tenants_publish_drop(struct tenants *, const char *id);
+/* Tells the other replicas to forget it, or to doubt it. */
+enum drop { DROP_FORGET = ':', DROP_DOUBT = '?' };
+void tenants_publish_drop(struct tenants *, const char *id, enum drop);
 /* "neon" or "postgres": the column public.tenants.provider. Static. */
 const char *tenants_provider_name(const struct tenants *);
 /* How to connect to it: TLS as the configuration says now, whatever was so when it was made. */

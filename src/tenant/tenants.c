@@ -4,12 +4,12 @@
  * replicas'.
  *
  *	tenant_forget() --> own cache, Redis key, pool  --PUBLISH-->  every other cache (and pool)
+ *	tenant_doubt() ---> the same, but the caches keep the record for stale use
  *
- * A message on the channel is "<origin>:<tenant id>"; our own process's come back and are passed
- * over. When
- * messages may have been missed (the link to Redis was down), every record is fetched anew, and
- * stays for the case that the catalog cannot be reached. What a fetch under way will find is not
- * kept: it may have been read before the change.
+ * A message on the channel is "<origin>:<tenant id>", or "<origin>?<tenant id>" for a doubt; our
+ * own process's come back and are passed over. When messages may have been missed (the link to
+ * Redis was down), every record is fetched anew, and stays for the case that the catalog cannot be
+ * reached. What a fetch under way will find is not kept: it may have been read before the change.
  */
 #include "tenantgate/tenant.h"
 
@@ -115,13 +115,13 @@ tenant_target(const struct tenant *t, struct pool_target *out, char key[TENANT_K
 /* Redis not being there loses the message; the others then keep their record for
  * tenant_cache_ttl. */
 void
-tenants_publish_drop(struct tenants *ts, const char *id)
+tenants_publish_drop(struct tenants *ts, const char *id, enum drop drop)
 {
 	char message[ORIGIN_LEN + 1 + TENANT_ID_MAX + 1];
 
 	if (ts->redis == NULL)
 		return;
-	snprintf(message, sizeof(message), "%s:%s", ts->shared->origin, id);
+	snprintf(message, sizeof(message), "%s%c%s", ts->shared->origin, (char)drop, id);
 	redis_publish(ts->redis, DROP_CHANNEL, slice_str(message));
 }
 
@@ -134,15 +134,29 @@ tenant_forget(struct tenants *ts, const char *id)
 	target_key(key, id);
 	pool_forget(ts->pools, slice_str(key));
 	tenants_unpublish(ts, id);
-	tenants_publish_drop(ts, id);
+	tenants_publish_drop(ts, id, DROP_FORGET);
 	/* Last: the id may be the record's own. */
 	lookup_forget(ts->records, slice_str(id));
+}
+
+/* What is in Redis is of use to other replicas while the catalog is away, and only then. */
+void
+tenant_doubt(struct tenants *ts, const char *id)
+{
+	char key[TENANT_KEY_SIZE];
+
+	target_key(key, id);
+	pool_forget(ts->pools, slice_str(key));
+	if (!catalog_is_failing(ts->catalog, CATALOG_TENANTS))
+		tenants_unpublish(ts, id);
+	tenants_publish_drop(ts, id, DROP_DOUBT);
+	lookup_expire(ts->records, slice_str(id));
 }
 
 /* A message of another replica. Each of our workers hears it, and the second time costs a reconnect
  * or a fetch at the most. */
 static void
-drop_one(struct tenants *ts, struct slice id)
+drop_one(struct tenants *ts, struct slice id, enum drop drop)
 {
 	struct tenant_record *r = (struct tenant_record *)lookup_peek(ts->records, id);
 	char key[TENANT_KEY_SIZE];
@@ -151,7 +165,10 @@ drop_one(struct tenants *ts, struct slice id)
 		target_key(key, r->tenant.id);
 		pool_forget(ts->pools, slice_str(key));
 	}
-	lookup_forget(ts->records, id);
+	if (drop == DROP_DOUBT)
+		lookup_expire(ts->records, id);
+	else
+		lookup_forget(ts->records, id);
 	if (r != NULL)
 		lookup_unref(&r->base);
 }
@@ -166,10 +183,12 @@ on_drop_message(struct slice message, void *arg)
 		lookup_forget_all(ts->records);
 		return;
 	}
-	if (message.len <= ORIGIN_LEN + 1 || message.p[ORIGIN_LEN] != ':')
+	if (message.len <= ORIGIN_LEN + 1 ||
+	    (message.p[ORIGIN_LEN] != DROP_FORGET && message.p[ORIGIN_LEN] != DROP_DOUBT))
 		return;
 	if (memcmp(message.p, ts->shared->origin, ORIGIN_LEN) != 0)
-		drop_one(ts, slice_of(message.p + ORIGIN_LEN + 1, message.len - ORIGIN_LEN - 1));
+		drop_one(ts, slice_of(message.p + ORIGIN_LEN + 1, message.len - ORIGIN_LEN - 1),
+		    (enum drop)message.p[ORIGIN_LEN]);
 }
 
 /* What the configuration's own checks leave to be wrong, for tests and stand-ins fill the struct by

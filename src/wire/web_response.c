@@ -132,6 +132,15 @@ failure_of(CURLcode code)
 	}
 }
 
+/* A connection was made once, and after it had ended libcurl could not make another: what went
+ * before that may have done everything. */
+static bool
+is_of_second_connection(enum web_failure failure)
+{
+	return failure == WEB_RESOLVE || failure == WEB_CONNECT || failure == WEB_TLS ||
+	    failure == WEB_TIMEOUT;
+}
+
 /* CURLINFO_REQUEST_SIZE counts the bytes of requests that have left: with none, even what must not
  * be done twice (a POST) may safely be sent again. */
 void
@@ -144,6 +153,10 @@ web_response_end(struct web_response *a, CURL *easy, CURLcode code, const char *
 	a->sent = sent > 0;
 	if (failure == WEB_FINE)
 		return;
+	if (a->sent && is_of_second_connection(failure))
+		web_response_fail(a, WEB_CUT,
+		    "The connection ended before the response began, and another could not be "
+		    "made.");
 	web_response_fail(a, failure, "The request failed%s: %s.",
 	    code == CURLE_OPERATION_TIMEDOUT ? " to connect in time" : "",
 	    curl_error[0] != '\0' ? curl_error : curl_easy_strerror(code));

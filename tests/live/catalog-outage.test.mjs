@@ -176,6 +176,26 @@ test('a catalog that was killed: the same', async (t) => {
 	await refused(suspended, 403);
 });
 
+// Both may be in one rack. That the database did not answer says nothing against its record, and
+// nobody can name a better one now.
+test('a tenant whose database falters meanwhile is served again once that is back', async () => {
+	const rows = await stack.sql("select datname from pg_database where datname ~ '^tg_'");
+	const databases = rows.flat();
+	assert.equal(databases.length, 2);
+	for (const database of databases) {
+		await stack.sql(`alter database ${database} allow_connections false`);
+		await stack.sql(`select pg_terminate_backend(pid) from pg_stat_activity
+			where datname = '${database}'`);
+	}
+	const answer = await search(known);
+	assert.ok([502, 503].includes(answer.status), answer.body);
+	assert.notEqual(answer.json.code, 'catalog_unavailable');
+	for (const database of databases)
+		await stack.sql(`alter database ${database} allow_connections true`);
+	await until('it is served again', async () => (await search(known)).status === 200, WAIT);
+	await refused(suspended, 403);
+});
+
 test('it is started again: everything is back, and the revoked stays revoked', async () => {
 	await startAgain();
 	await isBack(2);

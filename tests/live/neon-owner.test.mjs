@@ -190,6 +190,33 @@ test('a catalog of another environment is refused at the start, with what to do'
 	assert.equal((await (await client('prod', 'eu-acme')).search('x')).status, 200);
 });
 
+// Its listener is open before the catalog has been looked at, and that may take a while.
+test('until that is known nobody is served, and no tenant is made', async (t) => {
+	const held = stack.sql('begin; lock table installation; select pg_sleep(4); commit', 'catalog');
+	await until('locked', async () => (await stack.sql(`select 1 from pg_locks where granted and
+		relation = 'installation'::regclass and mode = 'AccessExclusiveLock'`, 'catalog')).length > 0);
+	const gate = await stack.tenantgate({ environment: 'stage' }, { wait: false });
+	gate.serviceKey = gates.prod.serviceKey;
+	const answers = [];
+	while (!gate.program.ended)
+		for (const tenant of ['eu-acme', 'newcomer']) {
+			const answer = await (await gate.tenant(tenant)).search('secret word').catch(() => null);
+			if (answer !== null)
+				answers.push(answer);
+			await new Promise((resolve) => setTimeout(resolve, 50));
+		}
+	await held;
+	t.diagnostic(`${answers.length} answers`);
+	assert.ok(answers.length > 10);
+	for (const answer of answers) {
+		assert.equal(answer.status, 503, answer.body);
+		assert.equal(answer.json.code, 'catalog_unavailable');
+		assert.ok(Number(answer.headers['retry-after']) >= 1);
+	}
+	assert.equal(await projectOf('prod', 'newcomer'), undefined);
+	assert.equal((await gate.program.exit).code, 1);
+});
+
 test('two environments that start at once on a new catalog: one has it', async () => {
 	await stack.sql('create database catalog_race');
 	const racers = await Promise.all(['red', 'blue', 'red', 'blue'].map((environment) =>

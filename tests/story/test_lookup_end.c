@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_lookup_end: what is forgotten or replaced in flight; leaving, shutdown, the deadline. */
+/* test_lookup_end: what is forgotten, expired, replaced in flight; leaving, shutdown, deadline. */
 #include "lookup_fixture.h"
 
 /* ---- forgotten, replaced ---- */
@@ -134,6 +134,46 @@ the_key_may_lie_in_the_record_that_is_replaced(void **state)
 	assert_ptr_equal(kept("a"), r);
 }
 
+static void
+what_was_expired_is_fetched_anew_and_used_stale_meanwhile(void **state)
+{
+	(void)state;
+	open_with(60 * SECOND, SECOND, 0);
+	expect("a", 1, 1);
+	lookup_expire(cache, SLICE_LIT("a"));
+	assert_false(is_fresh("a"));
+	source.broken = ERR_CATALOG;
+	expect("a", 1, 2);
+	source.broken = ERR_NONE;
+	source.version = 2;
+	clock_test_advance(SECOND);
+	expect("a", 2, 3);
+	/* A fetch that was under way may have read the old row. */
+	clock_test_advance(TTL);
+	begin_held(1, "a");
+	lookup_expire(cache, SLICE_LIT("a"));
+	let_finish();
+	assert_true(source.saw_superseded);
+	assert_false(is_fresh("a"));
+}
+
+/* What was seen gone is so after a doubt too. */
+static void
+an_expired_record_that_is_gone_stays_gone(void **state)
+{
+	(void)state;
+	open_with(60 * SECOND, SECOND, 0);
+	expect("a", 1, 1);
+	clock_test_advance(TTL);
+	source.version = 0;
+	expect("a", 0, 2);
+	lookup_expire(cache, SLICE_LIT("a"));
+	source.broken = ERR_CATALOG;
+	clock_test_advance(NEGATIVE);
+	assert_int_equal(ask("a"), ERR_NONE);
+	assert_true(askers[0].is_negative);
+}
+
 /* ---- leaving, ending ---- */
 
 static void
@@ -220,6 +260,8 @@ main(void)
 		CASE(what_was_learnt_meanwhile_is_not_overwritten),
 		CASE(a_record_put_twice_is_freed_once),
 		CASE(the_key_may_lie_in_the_record_that_is_replaced),
+		CASE(what_was_expired_is_fetched_anew_and_used_stale_meanwhile),
+		CASE(an_expired_record_that_is_gone_stays_gone),
 		CASE(the_fetch_goes_on_when_everybody_has_left),
 		CASE(leaving_disturbs_no_other_waiter),
 		CASE(shutdown_at_every_turn),

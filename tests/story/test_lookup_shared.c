@@ -279,6 +279,9 @@ copies_elsewhere_are_not_trusted_after_a_change(void **state)
 	assert_false(source.saw_fenced);
 	expect("b", 1, 5);
 	assert_false(source.saw_fenced);
+	lookup_expire(cache, SLICE_LIT("b"));
+	expect("b", 1, 6);
+	assert_true(source.saw_fenced);
 }
 
 /* ---- ill, slow ---- */

@@ -188,6 +188,36 @@ what_we_forget_is_published(void **state)
 	assert_int_equal(fake_catalog_asked(), 2);
 }
 
+/* Its database does not answer: whether its row has changed only the catalog can say. */
+static void
+a_doubted_record_is_read_anew_and_stays_while_the_catalog_is_away(void **state)
+{
+	struct tenants_fixture *w = *state;
+
+	fake_catalog_returns(a_ready_row, 0);
+	assert_int_equal(lookup(w), ERR_NONE);
+	tenant_doubt(w->tenants, "acme");
+	assert_int_equal(w->redis.marks, 1);
+	assert_int_equal(w->redis.publishes, 1);
+	assert_int_equal(pools_forgotten, 1);
+	assert_int_equal(lookup(w), ERR_NONE);
+	assert_int_equal(w->redis.gets, 1);
+	assert_int_equal(fake_catalog_asked(), 2);
+	fake_catalog_returns(fake_catalog_lost, 0);
+	tenant_doubt(w->tenants, "acme");
+	assert_int_equal(lookup(w), ERR_NONE);
+	others_publish(w, "xxxxxxxx?acme");
+	assert_int_equal(pools_forgotten, 3);
+	assert_int_equal(lookup(w), ERR_NONE);
+	assert_int_equal(fake_catalog_asked(), 2);
+	/* Others have nothing better either. */
+	fake_catalog_fails_at_once(true);
+	tenant_doubt(w->tenants, "acme");
+	assert_int_equal(w->redis.marks, 2);
+	others_publish(w, "xxxxxxxx:acme");
+	assert_int_equal(lookup(w), ERR_CATALOG);
+}
+
 /* Cut off at every turn of the loop, nothing is left behind (the sanitizers look). */
 static void
 a_lookup_may_be_cut_off_at_every_turn(void **state)
@@ -221,6 +251,7 @@ main(void)
 		CASE(others_publish_what_to_forget),
 		CASE(what_changes_during_a_lookup_is_not_kept_from_it),
 		CASE(what_we_forget_is_published),
+		CASE(a_doubted_record_is_read_anew_and_stays_while_the_catalog_is_away),
 		CASE(a_lookup_may_be_cut_off_at_every_turn),
 	};
 

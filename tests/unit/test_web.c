@@ -264,6 +264,27 @@ what_is_not_idempotent_is_sent_once(void **state)
 	}
 }
 
+/* libcurl dials again by itself, and that fails before its resending could be refused. */
+static void
+what_was_sent_is_not_called_unsent_when_the_server_is_gone_then(void **state)
+{
+	struct fetch t;
+
+	(void)state;
+	fetch_path(&t, "/flaky");
+	web_response_free(&t.response);
+	evconnlistener_free(web_fixture.peer.listener);
+	web_fixture.peer.listener = NULL;
+	fetch_init(&t, "/flaky");
+	t.request.method = "POST";
+	t.request.body = SLICE_LIT("x");
+	fetch_run(&t);
+	assert_int_equal(web_fixture.requests, 2);
+	assert_true(t.response.sent);
+	assert_int_equal(t.response.failure, WEB_CUT);
+	web_response_free(&t.response);
+}
+
 static void
 a_creation_takes_no_kept_connection(void **state)
 {
@@ -314,6 +335,7 @@ main(void)
 		TEST(an_aborted_fetch_leaves_nothing),
 		TEST(a_get_is_sent_again_when_its_kept_connection_ends),
 		TEST(what_is_not_idempotent_is_sent_once),
+		TEST(what_was_sent_is_not_called_unsent_when_the_server_is_gone_then),
 		TEST(a_creation_takes_no_kept_connection),
 		TEST(many_fetches_at_once),
 	};

@@ -22,10 +22,10 @@
  * not, the others have. A cache keeps only its worker's fetches.
  *
  * What always holds:
- *  - When a key is forgotten or replaced (lookup_forget, lookup_put), by whichever worker, while it
- *    is fetched, or when another fetch of it has found that there is none, that fetch is
- *    superseded: it may have read the old row, so what it brings is given to those who waited
- *    already, but is not kept; whoever comes after starts a new fetch.
+ *  - When a key is forgotten, expired or replaced (lookup_forget, lookup_expire, lookup_put), by
+ *    whichever worker, while it is fetched, or when another fetch of it has found that there is
+ *    none, that fetch is superseded: it may have read the old row, so what it brings is given to
+ *    those who waited already, but is not kept; whoever comes after starts a new fetch.
  *  - What was found and then was seen to be gone is in the store no more, so that no stale copy of
  *    it can come back; that it is gone is remembered (see stale_us and copies_us).
  *  - A waiter that is aborted only leaves: the fetch goes on, for the cache wants its record.
@@ -82,8 +82,8 @@ struct lookup_fetch {
 	/* The key was forgotten or replaced meanwhile, by any worker: the owner must not publish
 	 * the record either (to Redis), where it would bring the old row back. */
 	atomic_bool		 is_superseded;
-	/* The record was seen to be gone or changed not long ago (copies_us): a copy that lies
-	 * elsewhere (in Redis) may be older, so only the source is to be asked. */
+	/* The record was seen to be gone or changed, or was expired, not long ago (copies_us): a
+	 * copy that lies elsewhere (in Redis) may be older, so only the source is to be asked. */
 	bool			 is_fenced;
 	struct lookup_fetch	*peer;		/* the store's: another of the same id */
 	uint64_t		 serial;	/* the store's: of the last record kept before it */
@@ -153,6 +153,9 @@ void		 lookup_waiter_clear(struct lookup_waiter *);
 void		 lookup_put(struct lookup_cache *, struct slice key, struct lookup_record *);
 /* Drops what is kept; what is being fetched will not be kept. The key may lie in the record. */
 void		 lookup_forget(struct lookup_cache *, struct slice key);
+/* It may have changed, and nobody knows: it is fetched anew, from its source alone (is_fenced), and
+ * what is being fetched will not be kept. A found record stays for stale use, if there is any. */
+void		 lookup_expire(struct lookup_cache *, struct slice key);
 /* Changes may have been missed: everything is fetched anew, and what is being fetched will not be
  * kept. Found records stay for stale use, if there is any. */
 void		 lookup_forget_all(struct lookup_cache *);
