@@ -127,10 +127,18 @@ query_check(struct flow *f)
 	return flow_goto(f, query_borrow);
 }
 
+/* By the lane, or the pool. When the server has no connection free for us, its words are the cause:
+ * that is a login that failed. */
+bool
+catalog_is_queue_full(const struct err *err)
+{
+	return err->code == ERR_OVERLOADED && err->cause[0] == '\0';
+}
+
 static enum pg_status
 query_status(const struct err *err)
 {
-	if (err->code == ERR_OVERLOADED)
+	if (catalog_is_queue_full(err))
 		return PG_REFUSED;
 	if (err->code == ERR_CATALOG)
 		return PG_UNSENT;
@@ -161,7 +169,9 @@ query_word(const struct catalog_query *q, const struct err *err)
 	case ERR_POOL_TIMEOUT:
 	case ERR_TIMEOUT:
 		return WORD_UNREACHED;
-	default: /* refused by the breaker or the lane; whoever asked left */
+	case ERR_OVERLOADED:
+		return catalog_is_queue_full(err) ? WORD_NONE : WORD_UNREACHED;
+	default: /* refused by the breaker; whoever asked left */
 		return WORD_NONE;
 	}
 }

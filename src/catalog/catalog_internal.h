@@ -44,6 +44,8 @@ struct catalog {
 	struct catalog_probe probe;
 };
 
+/* catalog.c: whether too many wait here, as against a server that has no connection free. */
+bool	 catalog_is_queue_full(const struct err *);
 /* catalog_lanes.c: the budgets of catalog.h's table, for a pool of that many connections. */
 void catalog_lanes_open(struct share_budget *lanes[CATALOG_LANES], unsigned pool_size);
 void catalog_lanes_close(struct share_budget *lanes[CATALOG_LANES]);

@@ -201,6 +201,33 @@ test('it is started again: everything is back, and the revoked stays revoked', a
 	await isBack(2);
 });
 
+// By its role's limit, which is the same SQLSTATE as the server's own (53300).
+test('a catalog that has no connection free is away, and its words are the reason', async () => {
+	const [mine, password] = [gate, 'clerks'];
+	await main.sql(`create role clerk login password '${password}'`);
+	await main.sql('create database small owner clerk');
+	const url = new URL(main.pg.url('small'));
+	[url.username, url.password] = ['clerk', password];
+	gate = await stack.tenantgate({ catalog_url: url.href, key_cache_ttl: '1s',
+		server_login_retry: '1s', catalog_query_timeout: HANG, auth_failures_per_minute: 0 });
+	const key = await gate.key('--tenant', 'small');
+	assert.equal((await search(key)).status, 200);
+	await main.sql('alter role clerk connection limit 0');
+	await main.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'clerk'");
+	await until('/readyz says it', async () =>
+		(await gate.anonymous.get('/readyz')).json.degraded.includes('catalog'), WAIT);
+	const answer = await search(unknown());
+	assert.equal(answer.status, 503, answer.body);
+	assert.equal(answer.json.code, 'catalog_unavailable');
+	assert.doesNotMatch(answer.body, /catalog_pool_size|too many connections/);
+	assert.match(gate.program.text(), /too many connections for role/);
+	assert.equal((await search(key)).status, 200);
+	await main.sql('alter role clerk connection limit -1');
+	await until('it is back', async () => (await search(unknown())).status === 401, WAIT);
+	await gate.program.stop();
+	gate = mine;
+});
+
 test('without stale use the known end with their time, and are told when to come back', async () => {
 	const strict = await stack.tenantgate({ catalog_url: main.pg.url('catalog'),
 		key_cache_ttl: '1s', cache_stale_ttl: 0 });
