@@ -139,12 +139,15 @@ auth_request(struct pg_auth *a, uint32_t code, const char *text, size_t len)
 	return PG_AUTH_PASS;
 }
 
-/* Anything but a request ends the authentication: an error, or what libpq does not take. */
+/* Anything but a request ends the authentication: an error, or what libpq does not take. But later
+ * than libpq 15 it goes on after NegotiateProtocolVersion, which we give no cause for. */
 enum pg_auth_verdict
 pg_auth_look(struct pg_auth *a, const char *bytes, size_t len)
 {
 	size_t whole;
 
+	if (a->stage != PG_AUTH_OVER && bytes[0] == 'v')
+		return auth_refuse(a, "the server speaks another version of the protocol");
 	if (a->stage == PG_AUTH_OVER || bytes[0] != 'R')
 		return auth_move(a, PG_AUTH_OVER);
 	if (len < HEAD)

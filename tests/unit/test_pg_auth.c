@@ -60,6 +60,8 @@ static const struct {
 	{ { BYTES(SASL), BYTES(ZEROS_MANY) }, PG_AUTH_REFUSED,
 	    "the server asks for 00000000000000000000 iterations of SCRAM, and "
 	    "max_scram_iterations is 10" },
+	{ { BYTES("v\0\0\0\x0c\0\x03\0\0\0\0\0\0") }, PG_AUTH_REFUSED,
+	    "the server speaks another version of the protocol" },
 	{ { BYTES(KERBEROS) }, PG_AUTH_REFUSED,
 	    "the server asks for Kerberos, which is not supported" },
 	/* Behind another message the rounds might be read by libpq unseen. */
