@@ -44,7 +44,7 @@ struct catalog_query {
 	struct err why;		 /* for flow_try(); its failure is in *out by then */
 	struct pool_lease lease;
 	bool was_replaced; /* the one repetition was used */
-	bool was_refused;  /* by the breaker: nothing was sent */
+	bool has_turn;	   /* what is refused from now on, the server refuses */
 	bool is_probe;	   /* let through an open lane: must be followed by a word */
 };
 
@@ -73,7 +73,6 @@ query_refuse(struct catalog_query *q, int retry_after)
 {
 	struct err err = { .retry_after = retry_after };
 
-	q->was_refused = true;
 	err_set(&err, ERR_CATALOG, "The main database does not answer now. Try again in a moment.");
 	return flow_fail_err(&q->flow, &err);
 }
@@ -95,6 +94,7 @@ query_borrow(struct flow *f)
 {
 	struct catalog_query *q = FLOW_OF(f, struct catalog_query, &query_kind);
 
+	q->has_turn = true;
 	if (!q->is_probe && breaker_is_open(&q->catalog->breaker, q->lane))
 		return query_refuse(q, 1);
 	return pool_borrow(f, q->catalog->pools, &q->catalog->target, &q->lease);
@@ -127,10 +127,17 @@ query_check(struct flow *f)
 	return flow_goto(f, query_borrow);
 }
 
-static enum pg_status
-query_status(const struct err *err)
+/* The lane is full; not the server (53300), which is no better than one that is away. */
+static bool
+query_is_crowded_out(const struct catalog_query *q, const struct err *err)
 {
-	if (err->code == ERR_OVERLOADED)
+	return err->code == ERR_OVERLOADED && !q->has_turn;
+}
+
+static enum pg_status
+query_status(const struct catalog_query *q, const struct err *err)
+{
+	if (query_is_crowded_out(q, err))
 		return PG_REFUSED;
 	if (err->code == ERR_CATALOG)
 		return PG_UNSENT;
@@ -161,7 +168,9 @@ query_word(const struct catalog_query *q, const struct err *err)
 	case ERR_POOL_TIMEOUT:
 	case ERR_TIMEOUT:
 		return WORD_UNREACHED;
-	default: /* refused by the breaker or the lane; whoever asked left */
+	case ERR_OVERLOADED:
+		return query_is_crowded_out(q, err) ? WORD_NONE : WORD_UNREACHED;
+	default: /* refused by the breaker; whoever asked left */
 		return WORD_NONE;
 	}
 }
@@ -177,7 +186,7 @@ query_end(struct flow *f, const struct err *err)
 
 	if (err_is(err)) {
 		pg_clear(&q->result);
-		q->result.status = query_status(err);
+		q->result.status = query_status(q, err);
 		why->retry_after = err->retry_after > 0 ? err->retry_after : 1;
 	}
 	if (q->result.status == PG_REFUSED)

@@ -74,7 +74,7 @@ catalog_probe_end(struct flow *f, const struct err *err)
 
 	if (p->result.status == PG_LOST || p->result.status == PG_TIMEOUT || err_is(err))
 		word = WORD_UNREACHED;
-	if (err->code == ERR_SHUTDOWN || err->code == ERR_OVERLOADED)
+	if (err->code == ERR_SHUTDOWN)
 		word = WORD_NONE;
 	if (err_is(err))
 		reason = err->cause[0] != '\0' ? err->cause : err->detail;
