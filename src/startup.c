@@ -16,7 +16,7 @@ struct startup {
 	struct flow	flow;		/* first */
 	struct process	*process;	/* borrowed */
 	_Atomic int	*exit_status;	/* borrowed: serve()'s */
-	uint64_t	resealed;	/* passwords, sealed with another key until now */
+	bool		reseals_on;	/* other replicas may seal with another key still */
 };
 
 static flow_step_fn startup_migrate, startup_environment, startup_reseal, startup_ready,
@@ -63,7 +63,7 @@ startup_reseal(struct flow *f)
 	struct startup *s = FLOW_OF(f, struct startup, &startup_kind);
 	struct process *process = s->process;
 
-	return tenants_reseal(f, process->catalog, process->seal, &s->resealed);
+	return tenants_reseal(f, process->catalog, process->seal, &s->reseals_on);
 }
 
 /* The tags' secret is not waited for: without it all is served, only invented keys cost more. */
@@ -92,7 +92,7 @@ startup_watch_seals(struct flow *f)
 {
 	struct startup *s = FLOW_OF(f, struct startup, &startup_kind);
 
-	if (s->resealed == 0)
+	if (!s->reseals_on)
 		return FLOW_DONE;
 	return tenants_reseal_watch(f, s->process->catalog, s->process->seal);
 }

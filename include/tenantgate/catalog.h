@@ -78,6 +78,10 @@ enum flow_rc	 catalog_run(struct flow *, struct catalog *, enum catalog_lane,
 enum flow_rc	 catalog_check(struct flow *, const struct pg_result *, const char *what)
 		    __attribute__((warn_unused_result));
 
+/* Whether a failure passes by itself: the server was not reached, is full, starts, ends, or others
+ * use a table. A statement that it cancelled, or refused, is not among them. */
+bool		 catalog_failure_passes(const struct pg_result *);
+
 /*
  * Brings the schema to this build's version, on a worker that is attached, by a connection beside
  * the pool's. Of several replicas starting at once one does it and the others find it done, behind

@@ -166,13 +166,14 @@ enum flow_rc	 tenants_claim_catalog(struct flow *, struct catalog *, const char 
  * sealed with. Fails with ERR_CATALOG when none of those keys is in the seal (a catalog without
  * passwords lets any seal in); logs those that are missing. Then seals anew, with the first key,
  * what was sealed with another, so that the others can be left out at the next start; a catalog
- * that takes no writes is let be. Waits while the catalog cannot be reached. *count: of those.
+ * that takes no writes is let be. Waits while the catalog cannot be reached. *goes_on: whether
+ * replicas that have another key first may write what is to be sealed anew still.
  */
 enum flow_rc	 tenants_reseal(struct flow *, struct catalog *, const struct seal *,
-		    uint64_t *count) __attribute__((warn_unused_result));
+		    bool *goes_on) __attribute__((warn_unused_result));
 /*
- * After a tenants_reseal() that did seal anew. Never ends: seals anew, every 15 s, what replicas
- * that have another key first have written since. (A replica that found nothing to do may be one of
+ * After a tenants_reseal() that is to go on. Never ends: seals anew, every 15 s, what replicas that
+ * have another key first have written since. (One whose first key not all can read may be one of
  * those, and must not turn back what the others have done.)
  */
 enum flow_rc	 tenants_reseal_watch(struct flow *, struct catalog *, const struct seal *)

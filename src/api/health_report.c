@@ -11,11 +11,12 @@
 /* ---- what is looked at, and is named in the response ---- */
 typedef void check_fn(const struct api_context *, struct condition *);
 
+/* A look may only have been refused, for what is known already: that is the reason to be told. */
 static void
 check_catalog(const struct api_context *ctx, struct condition *out)
 {
-	health_look_condition(ctx->looks, HEALTH_CATALOG, out);
 	catalog_condition(ctx->catalog, out);
+	health_look_condition(ctx->looks, HEALTH_CATALOG, out);
 }
 
 static void

@@ -44,7 +44,7 @@ struct catalog_query {
 	struct err why;		 /* for flow_try(); its failure is in *out by then */
 	struct pool_lease lease;
 	bool was_replaced; /* the one repetition was used */
-	bool was_refused;  /* by the breaker: nothing was sent */
+	bool has_turn;	   /* what is refused from now on, the server refuses */
 	bool is_probe;	   /* let through an open lane: must be followed by a word */
 };
 
@@ -73,7 +73,6 @@ query_refuse(struct catalog_query *q, int retry_after)
 {
 	struct err err = { .retry_after = retry_after };
 
-	q->was_refused = true;
 	err_set(&err, ERR_CATALOG, "The main database does not answer now. Try again in a moment.");
 	return flow_fail_err(&q->flow, &err);
 }
@@ -95,6 +94,7 @@ query_borrow(struct flow *f)
 {
 	struct catalog_query *q = FLOW_OF(f, struct catalog_query, &query_kind);
 
+	q->has_turn = true;
 	if (!q->is_probe && breaker_is_open(&q->catalog->breaker, q->lane))
 		return query_refuse(q, 1);
 	return pool_borrow(f, q->catalog->pools, &q->catalog->target, &q->lease);

@@ -207,7 +207,9 @@ breaker_condition(struct catalog_breaker *b, struct condition *c, uint64_t now)
 	if (b->heard_us == 0 && !b->is_unreached)
 		condition_ill(c, "The catalog has not been reached yet.");
 	if (b->is_unreached)
-		condition_ill(c, "The catalog has not answered for %llu s; look at its server: %s",
+		condition_ill(c,
+		    "The catalog has not answered for %llu s; look at the server of "
+		    "catalog_url: %s",
 		    (unsigned long long)((now - b->since_us) / SECOND_US), b->reason);
 	for (unsigned i = 0; i < CATALOG_LANES; i++) {
 		if (b->lanes[i].is_open && now < b->lanes[i].retry_us + OPEN_LAST_US)

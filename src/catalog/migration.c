@@ -72,16 +72,18 @@ migration_clean_up(void *arg)
 /* SQL errors that pass: a table that others use (55P03), a deadlock or a conflict (class 40), a
  * server that is full (53), is just starting or shutting down, or ended us (57P). A cancelled
  * statement (57014) is not among them. */
-static bool
-sqlstate_passes(const char *sqlstate)
+bool
+catalog_failure_passes(const struct pg_result *r)
 {
 	static const char *const passing[] = { "55P03", "40", "53", "57P", "08" };
 	size_t i;
 
+	if (r->status == PG_OK)
+		return false;
 	for (i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
-		if (strncmp(sqlstate, passing[i], strlen(passing[i])) == 0)
+		if (strncmp(r->failure.sqlstate, passing[i], strlen(passing[i])) == 0)
 			return true;
-	return false;
+	return r->status != PG_SQL_ERROR;
 }
 
 /* Without a stop at the end, whoever wrote it, and so that the sentence around it fits. */
@@ -103,7 +105,7 @@ migration_check(struct migration_attempt *a, const char *what)
 
 	if (a->result.status == PG_OK)
 		return FLOW_NEXT;
-	if (a->result.status == PG_SQL_ERROR && !sqlstate_passes(why->sqlstate))
+	if (!catalog_failure_passes(&a->result))
 		a->verdict = MIGRATION_REFUSED;
 	if (strcmp(why->sqlstate, READ_ONLY) == 0)
 		return flow_fail(&a->flow, ERR_CATALOG,

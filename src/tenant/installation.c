@@ -55,15 +55,16 @@ installation_look(struct flow *f)
 	return catalog_run(f, c->catalog, CATALOG_TENANTS, CLAIM_HOLDER, &q, &c->result);
 }
 
-static bool
-catalog_was_away(const struct catalog_claim *c)
-{
-	return c->result.status != PG_OK && c->result.status != PG_SQL_ERROR;
-}
-
 static enum flow_rc
 installation_later(struct catalog_claim *c)
 {
+	static struct log_pace pace;
+
+	if (log_pace_admit(&pace, LOG_MINUTE))
+		log_event(LOG_WARNING, "serve.environment_wait", NULL,
+		    "The catalog does not say whose it is: %s. It is asked again; look at its "
+		    "server.",
+		    c->result.failure.message);
 	flow_goto(&c->flow, installation_look);
 	return flow_sleep(&c->flow, &c->timer, backoff_us(&claim_backoff, ++c->tries, 0));
 }
@@ -88,7 +89,7 @@ installation_looked(struct flow *f)
 	struct catalog_claim *c = FLOW_OF(f, struct catalog_claim, &installation_kind);
 	enum flow_rc rc;
 
-	if (catalog_was_away(c))
+	if (catalog_failure_passes(&c->result))
 		return installation_later(c);
 	rc = catalog_check(f, &c->result, "environment of the catalog");
 	if (rc == FLOW_NEXT && pg_rows(&c->result) > 0)
@@ -119,7 +120,7 @@ installation_claimed(struct flow *f)
 	struct catalog_claim *c = FLOW_OF(f, struct catalog_claim, &installation_kind);
 	enum flow_rc rc;
 
-	if (catalog_was_away(c))
+	if (catalog_failure_passes(&c->result))
 		return installation_later(c);
 	if (c->result.status == PG_SQL_ERROR &&
 	    strcmp(c->result.failure.sqlstate, READ_ONLY) == 0) {

@@ -48,7 +48,7 @@ struct reseal {
 	struct pg_result result;      /* owned */
 	struct buf rows;	      /* owned: JSON, for [seal] */
 	uint64_t resealed;
-	uint64_t *count; /* borrowed: the caller's; NULL when watching */
+	bool *goes_on; /* borrowed: the caller's; NULL when watching */
 	struct timer timer;
 	unsigned tries; /* that did not reach the catalog */
 };
@@ -196,6 +196,8 @@ reseal_announced(struct flow *f)
 {
 	struct reseal *r = FLOW_OF(f, struct reseal, &reseal_kind);
 
+	char second[SEAL_PREFIX_LEN + 1];
+
 	if (writes_are_refused(&r->result)) {
 		log_event(LOG_WARNING, "tenant.seal_kept", NULL,
 		    "The catalog takes no writes, so its passwords stay as they are sealed: %s. "
@@ -205,7 +207,10 @@ reseal_announced(struct flow *f)
 	}
 	if (r->result.status != PG_OK)
 		return reseal_retry(r);
-	return pg_rows(&r->result) > 0 ? FLOW_NEXT : FLOW_DONE;
+	if (pg_rows(&r->result) == 0)
+		return FLOW_DONE;
+	*r->goes_on = seal_prefix_of(r->seal, 1, second);
+	return FLOW_NEXT;
 }
 
 /* ---- sealing anew ---- */
@@ -270,10 +275,8 @@ reseal_finish(struct reseal *r)
 		log_event(LOG_NOTICE, "tenant.resealed", NULL,
 		    "%llu passwords in the catalog were sealed anew, with the first of seal_keys.",
 		    (unsigned long long)r->resealed);
-	if (!r->is_watching) {
-		*r->count = r->resealed;
+	if (!r->is_watching)
 		return FLOW_DONE;
-	}
 	r->resealed = 0;
 	r->last[0] = '\0';
 	flow_goto(&r->flow, reseal_batch);
@@ -328,23 +331,24 @@ reseal_release(struct flow *f)
 }
 
 static enum flow_rc
-reseal_begin(struct flow *f, struct catalog *c, const struct seal *seal, uint64_t *count)
+reseal_begin(struct flow *f, struct catalog *c, const struct seal *seal, bool *goes_on)
 {
 	struct reseal *r = xcalloc(1, sizeof(*r));
 
 	r->catalog = c;
 	r->seal = seal;
-	r->count = count;
-	r->is_watching = count == NULL;
+	r->goes_on = goes_on;
+	r->is_watching = goes_on == NULL;
 	seal_prefix(seal, r->prefix);
 	buf_init(&r->rows, JSON_MAX);
 	return flow_call(f, &r->flow, &reseal_kind);
 }
 
 enum flow_rc
-tenants_reseal(struct flow *f, struct catalog *c, const struct seal *seal, uint64_t *count)
+tenants_reseal(struct flow *f, struct catalog *c, const struct seal *seal, bool *goes_on)
 {
-	return reseal_begin(f, c, seal, count);
+	*goes_on = false;
+	return reseal_begin(f, c, seal, goes_on);
 }
 
 enum flow_rc

@@ -123,6 +123,29 @@ test('a key that becomes the first unannounced: what is sealed stays, other repl
 		serviceKey = shared;
 	});
 
+test('what is made beside the first replica that has the new key first is sealed anew, too',
+	async () => {
+		await stack.sql('create database empty');
+		const place = { catalog_url: stack.pg.url('empty'), redis_url: '' };
+		const shared = serviceKey;
+		serviceKey = null;
+		const before = await replica(`${OLD},${NEW}`, place);
+		const next = await replica(`${NEW},${OLD}`, place); // finds nothing to seal
+		await makes(before, 'f-1');
+		await makes(next, 'f-2');
+		await until('it is sealed anew', async () => {
+			const rows = await sealed('empty');
+			return rows['f-1'] === rows['f-2'];
+		}, 60000);
+		await before.program.stop();
+		await finds(next, 'f-1');
+		await next.program.stop();
+		const last = await replica(NEW, place);
+		await finds(last, 'f-1');
+		await last.program.stop();
+		serviceKey = shared;
+	});
+
 test('hundreds of rows, and one that is spoiled: all others are sealed anew before it is ready',
 	async () => {
 		await stack.sql('create database many');
