@@ -135,7 +135,14 @@ log_put_usage(struct buf *b, const struct request *req)
 		    req->verdict.allowed ? "allowed" : "refused", req->verdict.mode);
 }
 
-/* The step is the one that was running or waiting when the request failed. */
+/* The one that was running or waiting when the request failed. A limit is a limit, wherever it was
+ * found: that of failed logins is asked about before the tenant is. */
+static const char *
+log_step(const struct request *req, const struct err *err)
+{
+	return err->code == ERR_RATE_LIMITED ? "limit" : flow_step_name(&req->flow);
+}
+
 void
 access_log_write(const struct request *req, const struct err *err)
 {
@@ -151,7 +158,7 @@ access_log_write(const struct request *req, const struct err *err)
 	    (unsigned)(us % 1000));
 	log_put_end(&b, err);
 	if (err_is(err))
-		log_put_field(&b, "step", slice_str(flow_step_name(&req->flow)));
+		log_put_field(&b, "step", slice_str(log_step(req, err)));
 	log_put_step_times(&b, &req->flow);
 	log_put_usage(&b, req);
 	log_line_end(&b);

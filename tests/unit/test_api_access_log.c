@@ -119,7 +119,7 @@ every_ending_is_logged(void **state)
 		int status;
 	} ends[] = { { ERR_CLIENT_GONE, "client", 499 }, { ERR_SHUTDOWN, "shutdown", 200 },
 		{ ERR_TIMEOUT, "deadline", 200 }, { ERR_MODEL_TIMEOUT, "deadline", 200 },
-		{ ERR_MODEL, "error", 200 } };
+		{ ERR_MODEL, "error", 200 }, { ERR_RATE_LIMITED, "error", 200 } };
 	struct request v = { .x = &exchange, .request_id = "r1" };
 
 	(void)state;
@@ -132,7 +132,8 @@ every_ending_is_logged(void **state)
 		assert_string_equal(text_of(line, "ended_by"), ends[i].by);
 		assert_string_equal(text_of(line, "code"), err_slug(ends[i].code));
 		assert_string_equal(text_of(line, "detail"), "Why.");
-		assert_string_equal(text_of(line, "step"), "auth");
+		assert_string_equal(text_of(line, "step"),
+		    ends[i].code == ERR_RATE_LIMITED ? "limit" : "auth");
 		assert_int_equal(json_integer_value(json_object_get(line, "status")),
 		    ends[i].status);
 		json_decref(line);
