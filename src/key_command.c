@@ -127,11 +127,10 @@ key_create(const struct conf *conf, const struct key_options *options, struct ke
 	arena = arena_new(1u << 20);
 	k->options = options;
 	k->flow.arena = arena;
-	if (catalog != NULL) {
+	if (catalog != NULL)
 		key_run(w, catalog, k);
-		catalog_close(catalog);
-	}
-	worker_free(w);
+	worker_free(w); /* runs what was posted to it: connections that are to be closed */
+	catalog_close(catalog);
 	arena_free(arena);
 	return !err_is(&k->err);
 }

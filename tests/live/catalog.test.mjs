@@ -4,7 +4,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { programs, Stack } from './lib/stack.mjs';
-import { freePort } from './lib/process.mjs';
+import { freePort, until } from './lib/process.mjs';
 
 const stack = new Stack('catalog');
 let bouncer;
@@ -154,6 +154,24 @@ test('a catalog that is away: key create says so once, and what it was in the en
 	assert.equal(got.lines.length, 2, got.text);
 	assert.match(got.lines[0], /catalog\.unreachable.*Connection refused/i);
 	assert.match(got.lines[1], /No key was made: The catalog cannot be reached: Connection refused/);
+});
+
+test('key create while others hold the table of keys ends with a reason, each time', async () => {
+	const url = stack.pg.url('catalog');
+	assert.equal((await keyCreate(url)).code, 0);
+	const lock = stack.program('lock', 'psql', ['-X', '-q', '-d', url, '-c',
+		'begin; lock table public.api_keys in access exclusive mode; select pg_sleep(100000)']);
+	await until('it is locked', async () => (await stack.sql('select 1 from pg_locks where relation ' +
+		"= 'public.api_keys'::regclass and granted", 'catalog')).length > 0);
+	for (const pool of [url, bouncer.url('catalog')])
+		for (let i = 0; i < 3; i++) {
+			const got = await keyCreate(pool, { catalog_query_timeout: '200ms' });
+			assert.deepEqual([got.code, got.signal], [1, null], got.text);
+			assert.match(got.lines.at(-1), /^tenantgate: No key was made: .*key creation/);
+		}
+	await stack.sql('select pg_terminate_backend(pid) from pg_stat_activity where query like ' +
+		"'begin; lock table%'");
+	await lock.exit;
 });
 
 // A tenant with a document, whose replica has then ended. The key works at any replica.
