@@ -18,6 +18,7 @@
 #include "tenantgate/tenant.h"
 
 #define READ_ONLY   "25006"
+#define NO_PERMISSION "42501"
 #define CLAIM_HOLDER SLICE_LIT("installation")
 
 static const struct backoff claim_backoff = { 250 * 1000, 2 * 1000000, 200 };
@@ -113,7 +114,16 @@ installation_claim(struct flow *f)
 	return catalog_run(f, c->catalog, CATALOG_TENANTS, CLAIM_HOLDER, &q, &c->result);
 }
 
-/* A catalog that takes no writes is nobody's yet, and nobody can make a tenant in it. */
+/* A catalog that takes no writes, or none of ours, and is nobody's yet: we can make no tenant in
+ * it. */
+static bool
+claim_is_refused(const struct pg_result *result)
+{
+	return result->status == PG_SQL_ERROR &&
+	    (strcmp(result->failure.sqlstate, READ_ONLY) == 0 ||
+		strcmp(result->failure.sqlstate, NO_PERMISSION) == 0);
+}
+
 static enum flow_rc
 installation_claimed(struct flow *f)
 {
@@ -122,12 +132,11 @@ installation_claimed(struct flow *f)
 
 	if (catalog_failure_passes(&c->result))
 		return installation_later(c);
-	if (c->result.status == PG_SQL_ERROR &&
-	    strcmp(c->result.failure.sqlstate, READ_ONLY) == 0) {
+	if (claim_is_refused(&c->result)) {
 		log_event(LOG_WARNING, "serve.environment", NULL,
-		    "The catalog takes no writes, so it could not be noted as environment %s's. "
-		    "Look at the server of catalog_url.",
-		    c->environment);
+		    "The catalog takes no writes of ours, so it could not be noted as environment "
+		    "%s's. Look at the server of catalog_url: %s",
+		    c->environment, c->result.failure.message);
 		return FLOW_DONE;
 	}
 	rc = catalog_check(f, &c->result, "environment of the catalog");

@@ -185,7 +185,7 @@ async function prepared(db) {
 	return gate.serviceKey;
 }
 
-async function servesReadOnly(catalog_url, id, key) {
+async function servesReadOnly(catalog_url, id, key, refusal = /read-only/, said = /./) {
 	const gate = await stack.tenantgate({ catalog_url });
 	gate.serviceKey = key;
 	const tenant = await gate.tenant(id);
@@ -194,7 +194,8 @@ async function servesReadOnly(catalog_url, id, key) {
 	assert.match(found.body, /three litres/);
 	const made = await keyCreate(catalog_url);
 	assert.equal(made.code, 1, made.text);
-	assert.match(made.text, /read-only/);
+	assert.match(made.text, refusal);
+	await gate.program.says(said);
 	await gate.program.stop();
 }
 
@@ -209,6 +210,19 @@ test('a read-only catalog of this schema is served from; with an older one it is
 	assert.equal(got.lines.length, 1, got.text);
 	assert.match(got.lines[0], /older than this build's.*takes no writes/);
 });
+
+test('a catalog that is of no environment yet and cannot be noted as ours is served from, too',
+	async () => {
+		const noted = /"serve.environment".*could not be noted as environment test's/;
+		const key = await prepared('unclaimed');
+		await stack.sql('delete from installation; create role reader login password \'reader\'; ' +
+			'grant select on all tables in schema public to reader', 'unclaimed');
+		const reader = `postgresql://reader:reader@127.0.0.1:${stack.pg.port}/unclaimed`;
+		await servesReadOnly(reader, 'of-unclaimed', key, /42501/, noted);
+		await stack.sql('alter database unclaimed set default_transaction_read_only = on');
+		await servesReadOnly(stack.pg.url('unclaimed'), 'of-unclaimed', key, /read-only/, noted);
+		assert.deepEqual(await stack.sql('select 1 from installation', 'unclaimed'), []);
+	});
 
 test('a hot standby of this schema is served from', async () => {
 	const key = await prepared('primary_of');
