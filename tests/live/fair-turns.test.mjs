@@ -137,7 +137,7 @@ function digestTime() {
 	return (performance.now() - start) / 20;
 }
 
-test('60 first requests, 8 at once: a password costs the loop less than half of its digest',
+test('60 first requests, 8 at once: the loop does not compute a password\'s digest',
 	async (t) => {
 		for (let i = 0; i < NEWCOMERS; i++)
 			tenants.push(await gate.tenant(`new${i}`));
@@ -149,6 +149,8 @@ test('60 first requests, 8 at once: a password costs the loop less than half of 
 		t.diagnostic(`a first request costs its worker ${proven.toFixed(2)} ms of CPU, without a ` +
 			`password ${trusted.toFixed(2)}; a digest takes ${digest.toFixed(2)}`);
 		assert.deepEqual(turns.slice(0, 3), [], `${turns.length} long turns`);
-		assert.ok(proven - trusted < digest / 2,
+		// A login with a password has three messages more, each a job for a helper: here half a
+		// digest under the sanitizers. Computed on the loop it would be one and more.
+		assert.ok(proven - trusted < 0.8 * digest,
 			`${proven} ms of CPU, ${trusted} without a password; a digest takes ${digest}`);
 	});
