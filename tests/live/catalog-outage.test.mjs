@@ -4,7 +4,7 @@
 // tenants' databases are on another server, and well.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Stack } from './lib/stack.mjs';
 import { Client } from './lib/client.mjs';
@@ -37,17 +37,22 @@ after(async () => {
 	await main.stop();
 });
 
-// The postmaster and its backends, which would go on without it.
-function signalAll(signal) {
-	const parent = main.pg.program;
-	let children = '';
+function backends() {
+	const { pid } = main.pg.program;
 	try {
-		children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(parent.pid)]).toString();
+		return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
 	} catch {
-		// none are left
+		return []; // it has ended
 	}
-	parent.kill(signal);
-	for (const pid of children.split('\n').filter((line) => line.trim() !== ''))
+}
+
+// The postmaster and its backends, which would go on without it. Stopped first, it makes no more.
+function signalAll(signal) {
+	if (signal === 'SIGSTOP')
+		main.pg.program.kill(signal);
+	const children = backends();
+	main.pg.program.kill(signal);
+	for (const pid of children.filter((word) => word.trim() !== ''))
 		try {
 			process.kill(Number(pid), signal);
 		} catch {
