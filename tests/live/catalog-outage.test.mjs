@@ -6,7 +6,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Stack } from './lib/stack.mjs';
+import { source, Stack } from './lib/stack.mjs';
 import { Client } from './lib/client.mjs';
 import { until } from './lib/process.mjs';
 
@@ -64,8 +64,8 @@ function signalAll(signal) {
 async function startAgain() {
 	const { port, password } = main.pg;
 	main.pg.program = await until('the catalog starts again', async () => {
-		const program = main.program('postgres', join(import.meta.dirname,
-			'../../contrib/devstack/postgres.sh'), [join(main.dir, 'pg'), String(port),
+		const program = main.program('postgres', join(source,
+			'contrib/devstack/postgres.sh'), [join(main.dir, 'pg'), String(port),
 			'fsync=off', 'log_statement=all'], { env: { TG_PG_PASSWORD: password } });
 		return program.says(/ready to accept connections/, WAIT).then(() => program, () => null);
 	}, WAIT);
