@@ -115,24 +115,42 @@ log_lane(enum catalog_lane n, bool is_open, const char *reason)
 		    catalog_lane_noun(n));
 }
 
+static void
+log_server(bool is_gone, const char *reason)
+{
+	if (is_gone)
+		log_event(LOG_ERR, "catalog.gone", NULL,
+		    "The catalog does not answer, and is asked nothing until a probe succeeds; "
+		    "known "
+		    "keys and tenants stay in use. Look at the server of catalog_url: %s",
+		    reason);
+	else
+		log_event(LOG_NOTICE, "catalog.returned", NULL, "The catalog answers again.");
+}
+
 void
 breaker_word(struct catalog_breaker *b, enum catalog_lane n, bool is_probe, enum catalog_word word,
     const char *reason, uint64_t now)
 {
 	struct lane_breaker *lane = &b->lanes[n];
-	bool was_open, is_open;
+	bool was_open, is_open, was_gone, is_gone;
 
 	pthread_mutex_lock(&b->mutex);
 	was_open = lane->is_open;
+	was_gone = b->is_gone;
 	lane_word(b, n, is_probe, word, now);
 	is_open = lane->is_open;
 	if (word == WORD_HEARD)
 		heard(b, now);
 	if (word == WORD_UNREACHED)
 		unreached(b, reason, now);
+	is_gone = b->is_gone;
 	pthread_mutex_unlock(&b->mutex);
 	if (was_open != is_open)
 		log_lane(n, is_open, reason);
+	/* A statement that waited through it all may be answered before a probe is. */
+	if (was_gone != is_gone)
+		log_server(is_gone, reason);
 }
 
 bool
@@ -159,19 +177,6 @@ breaker_wants_probe(struct catalog_breaker *b, uint64_t now)
 		now - b->heard_us > SILENCE_US);
 	pthread_mutex_unlock(&b->mutex);
 	return wants;
-}
-
-static void
-log_server(bool is_gone, const char *reason)
-{
-	if (is_gone)
-		log_event(LOG_ERR, "catalog.gone", NULL,
-		    "The catalog does not answer, and is asked nothing until a probe succeeds; "
-		    "known "
-		    "keys and tenants stay in use. Look at the server of catalog_url: %s",
-		    reason);
-	else
-		log_event(LOG_NOTICE, "catalog.returned", NULL, "The catalog answers again.");
 }
 
 void

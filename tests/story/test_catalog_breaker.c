@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -220,6 +222,28 @@ it_is_probed_while_somebody_watches_and_else_let_sleep(void **state)
 	assert_false(breaker_wants_probe(&breaker, now));
 }
 
+/* A statement that was sent before the server hung is answered before any probe. */
+static void
+a_return_is_logged_whoever_hears_of_it(void **state)
+{
+	char path[] = "/tmp/test_catalog_breaker.XXXXXX", text[4096] = "";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0 && log_open(path));
+	log_level(LOG_NOTICE);
+	fails(CATALOG_DOCUMENTS, 1);
+	breaker_probed(&breaker, WORD_UNREACHED, WHY, now, now);
+	breaker_word(&breaker, CATALOG_KEYS, false, WORD_HEARD, "", now);
+	log_level(LOG_EMERG);
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	assert_non_null(strstr(text, "catalog.gone"));
+	assert_non_null(strstr(text, "catalog.returned"));
+	assert_false(is_shut(CATALOG_KEYS));
+	close(fd);
+	unlink(path);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -232,6 +256,7 @@ main(void)
 		CASE(a_probe_that_is_answered_leaves_a_hung_lane_open),
 		CASE(a_probe_that_waited_while_others_were_answered_says_nothing),
 		CASE(looks_shut_nothing_and_open_nothing),
+		CASE(a_return_is_logged_whoever_hears_of_it),
 		CASE(its_condition_is_that_of_the_last_word),
 		CASE(it_is_probed_while_somebody_watches_and_else_let_sleep),
 	};
