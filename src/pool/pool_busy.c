@@ -166,10 +166,10 @@ pool_host_login_next(struct pool_host *host)
 	pool_place_update(pool);
 }
 
-/* ---- the timer; not under the lock ---- */
+/* ---- the timer; but for the first, not under the lock ---- */
 
-/* True when somebody still waits for what only time may bring: a statement or a login that lasts
- * too long to count, or the end of a moment's patience (pool_victim.c). */
+/* Under the lock. True when somebody still waits for what only time may bring: a statement or a
+ * login that lasts too long to count, or the end of a moment's patience (pool_victim.c). */
 static bool
 hosts_look_again(struct pools *p, struct deferred *deferred)
 {
