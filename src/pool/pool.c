@@ -17,6 +17,8 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 
+#define AFTER_IDLE (1ull << 63) /* no serial and no time is so large */
+
 static struct slice
 pool_key(const struct pool *pool)
 {
@@ -278,6 +280,16 @@ pool_order(struct budget_holder *h, bool waits, uint64_t serial)
 		budget_leave(h);
 }
 
+/* Among pools that hold something, and as much as each other, those with an idle connection come
+ * first: for the others one of theirs would be closed, and for these again one of somebody else. */
+static uint64_t
+pool_serial(const struct pool *pool, uint64_t serial)
+{
+	bool would_close = pool->holder.held > 0 && pool->servers[SERVER_IDLE] == 0;
+
+	return would_close ? serial | AFTER_IDLE : serial;
+}
+
 /* What the pool would use if it could. */
 static void
 pool_want_set(struct pool *pool, unsigned limit)
@@ -301,8 +313,9 @@ pool_place_update(struct pool *pool)
 	pool_ceiling_set(pool, limit);
 	pool_want_set(pool, limit);
 	pool_order(&pool->holder, place == POOL_WAITS,
-	    place == POOL_WAITS ? TAILQ_FIRST(&pool->waiters)->serial : 0);
-	pool_order(&pool->host_holder, place == POOL_WAITS_HOST, pool->served_us);
+	    place == POOL_WAITS ? pool_serial(pool, TAILQ_FIRST(&pool->waiters)->serial) : 0);
+	pool_order(&pool->host_holder, place == POOL_WAITS_HOST,
+	    pool_serial(pool, pool->served_us));
 	pool_login_order(pool, place == POOL_WAITS_LOGIN);
 }
 

@@ -111,6 +111,18 @@ pools_bring_back(struct pools *p)
 	pool_place_update(pool);
 }
 
+/* The victim's pool would be served with it as soon as the same host has its turn for it, and holds
+ * no more than this one, which holds something: to close it would make nothing fairer. */
+static bool
+victim_is_wanted(const struct pool *pool, const struct server *victim)
+{
+	const struct pool *other = victim->pool;
+	const struct budget_holder *h = &other->holder, *asker = &pool->holder;
+
+	return other->place == POOL_WAITS_HOST && other->host == pool->host && asker->held > 0 &&
+	    h->held * asker->weight <= asker->held * h->weight;
+}
+
 /* A login with a free slot or a victim's; or the pool waits for it. False: there is no slot. */
 static bool
 pool_login(struct pool *pool, bool host_has_room, struct deferred *deferred)
@@ -126,6 +138,10 @@ pool_login(struct pool *pool, bool host_has_room, struct deferred *deferred)
 		victim = pool_victim(pool, !host_has_room);
 		if (victim == NULL)
 			return false;
+		if (victim_is_wanted(pool, victim)) {
+			pool_wait_for_turn(pool, deferred);
+			return true;
+		}
 		if (pool_victim_is_guarded(pool, victim, !host_has_room)) {
 			pool_hold_back(pool, deferred);
 			return true;

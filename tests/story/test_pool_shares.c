@@ -146,6 +146,33 @@ a_burst_of_tenants_leaves_the_warm_their_connections(void **state)
 	assert_true(sim_longest_wait_ms(101, 200) < 250);
 }
 
+/* A server that is given four statements at once, while they are short: what comes back to it when
+ * it is busy stays with its pool, where no other holds less. Else one request in sixteen logs in. */
+static void
+slow_tenants_with_equal_shares_log_in_no_more(void **state)
+{
+	unsigned i, slow_logins = 0;
+
+	(void)state;
+	conf.max_host_statements = 4;
+	sim_open(50, 50);
+	for (i = 2; i <= 11; i++)
+		sim_clients_add(20, i, 0, 100 * MS);
+	sim_clients_add(1, 1, 40 * MS, 2 * MS);
+	sim_run(4 * S);
+	sim_restart();
+	sim_run(4 * S);
+	sim_report("ten slow tenants and a quiet one", 4);
+	for (i = 2; i <= 11; i++)
+		slow_logins += sim.key_logins[i];
+	if (verbose)
+		fprintf(stderr, "  slow: %u logins of %u; quiet: %u of %u, waits up to %.1f ms\n",
+		    slow_logins, sim.served - sim.key_served[1], sim.key_logins[1],
+		    sim.key_served[1], sim_longest_wait_ms(1, 1));
+	assert_true(slow_logins < sim.served / 200);
+	assert_int_equal(sim.key_logins[1], 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -157,6 +184,7 @@ main(int argc, char **argv)
 		SIM_CASE(more_tenants_than_connections_take_turns),
 		SIM_CASE(a_burst_finds_room_beside_sleepers),
 		SIM_CASE(a_burst_of_tenants_leaves_the_warm_their_connections),
+		SIM_CASE(slow_tenants_with_equal_shares_log_in_no_more),
 	};
 
 	verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
