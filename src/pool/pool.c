@@ -121,6 +121,8 @@ pool_free(struct pool *pool)
 	p->place_counts[pool->place]--;
 	if (!pool->retired)
 		pool_unpublish(pool);
+	if (pool->host->served == pool)
+		pool->host->served = NULL;
 	pool_host_release(p, pool->host);
 	pg_target_free(&pool->target);
 	free(pool->key);

@@ -27,6 +27,7 @@
 
 #define YOUNG_US 5000
 #define QUIET_US 50000 /* served longer ago than this, a tenant is none of the crowd */
+#define CROWD_US 1000000
 #define LOGIN_US 50000 /* a login that takes longer waits for something else */
 
 /* On this machine, whose processors are the server's too. */
@@ -86,6 +87,16 @@ server_is_young_no_more(struct server *s)
 		server_age(s);
 }
 
+void
+pool_host_count_use(struct pool *pool, uint64_t now)
+{
+	struct pool_host *host = pool->host;
+
+	if (host->served != pool && host->served != NULL)
+		host->crowd_us = now;
+	host->served = pool;
+}
+
 bool
 pool_host_is_busy(const struct pool *asker)
 {
@@ -98,6 +109,8 @@ pool_host_is_busy(const struct pool *asker)
 	now = clock_mono_us();
 	while ((s = TAILQ_FIRST(&host->young)) != NULL && now - s->young_since_us >= YOUNG_US)
 		server_age(s);
+	if (now - host->crowd_us >= CROWD_US)
+		return false;
 	if (now - asker->served_us >= QUIET_US)
 		return host->young_count / 2 >= host->young_max;
 	return host->young_count >= host->young_max;

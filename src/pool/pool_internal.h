@@ -148,6 +148,8 @@ struct pool_host {
 	struct heap		 logins;	/* pools that wait for a login's turn */
 	unsigned		 young_count;	/* on the list */
 	struct server_list	 young;		/* lent a moment ago, in that order */
+	const struct pool	*served;	/* the last one; NULL when it is gone */
+	uint64_t		 crowd_us;	/* monotonic: it was another than the one before */
 	unsigned		 leased;	/* pools_host_limit(); UINT_MAX: none */
 	bool			 is_told;	/* leased came from there */
 	unsigned		 max_connections; /* as it says; 0: not known */
@@ -304,6 +306,8 @@ void		 pools_hosts_rise(struct pools *, struct deferred *);
 /* pool_busy.c */
 unsigned	 pool_host_young_max(const struct pools *, const struct pg_target *);
 void		 server_is_young(struct server *);
+/* The pool's server is lent: now, by the monotonic clock. */
+void		 pool_host_count_use(struct pool *, uint64_t now);
 void		 server_is_young_no_more(struct server *);	/* idempotent */
 /* No other short statement of this pool now. */
 bool		 pool_host_is_busy(const struct pool *);

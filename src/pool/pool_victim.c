@@ -43,6 +43,7 @@ pool_count_use(struct pool *pool)
 
 	pool->uses = pool_uses(pool, now) + 1;
 	pool->uses_us = pool->served_us = now;
+	pool_host_count_use(pool, now);
 	pool_rate_count(&pool->grants, now);
 	pool_rate_count(&pool->pools->grants, now);
 	pool->pools->borrowed_total++;

@@ -6,7 +6,8 @@
 #include "pool_fixture.h"
 #include "pool_host_view.h"
 
-enum { YOUNG_US = 5000, LOGIN_US = 50000, QUIET_US = 50000, GUARD_US = 250000, STATEMENTS = 2 };
+enum { STATEMENTS = 2, YOUNG_US = 5000, LOGIN_US = 50000, QUIET_US = 50000 };
+enum { GUARD_US = 250000, CROWD_US = 1000000 };
 
 static void
 open_shared(void)
@@ -115,6 +116,34 @@ tenants_take_turns(void **state)
 	for (i = 2; i < 6; i++)
 		give_back(&noisy[i]);
 	assert_string_equal(traced, "nnquietnnnn");
+}
+
+/* What is kept from it is for others, and there are none. */
+static void
+a_tenant_alone_is_given_all_it_asks_for(void **state)
+{
+	struct client alone[5] = { 0 };
+	CLIENT(other, 2);
+	unsigned i;
+
+	(void)state;
+	open_shared();
+	warm_up(1, 5);
+	warm_up(2, 1);
+	serve_once(2);
+	serve_once(1);
+	clock_test_advance(CROWD_US);
+	for (i = 0; i < 5; i++) {
+		if (i == 4)
+			borrow(&other);
+		alone[i] = (struct client){ .name = "a", .key = 1 };
+		borrow(&alone[i]);
+	}
+	assert_string_equal(traced, "aaaaother"); /* not alone any more: the fifth waits */
+	give_back(&other);
+	for (i = 0; i < 5; i++)
+		give_back(&alone[i]);
+	assert_string_equal(traced, "aaaaothera");
 }
 
 /* Who was not served lately is none of the crowd: up to twice as many. */
@@ -356,6 +385,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		BUSY_CASE(a_shared_host_is_given_so_many_short_statements),
 		BUSY_CASE(tenants_take_turns),
+		BUSY_CASE(a_tenant_alone_is_given_all_it_asks_for),
 		BUSY_CASE(a_quiet_tenant_does_not_wait_for_a_turn),
 		BUSY_CASE(a_statement_that_takes_long_counts_no_more),
 		BUSY_CASE(a_waiter_that_leaves_is_not_served),

@@ -146,8 +146,8 @@ a_burst_of_tenants_leaves_the_warm_their_connections(void **state)
 	assert_true(sim_longest_wait_ms(101, 200) < 250);
 }
 
-/* A server that is given four statements at once, while they are short: what comes back to it when
- * it is busy stays with its pool, where no other holds less. Else one request in sixteen logs in. */
+/* A server that is given four short statements at once: what comes back when it is busy stays with
+ * its pool, where no other holds less. Else one request in sixteen logs in. */
 static void
 slow_tenants_with_equal_shares_log_in_no_more(void **state)
 {
