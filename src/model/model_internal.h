@@ -5,7 +5,7 @@
  *	model.c		open and close		request_json.c	writes requests
  *	request_job.c	the same of long ones, by a helper
  *	embed.c		an embeddings request	vectors.c	its answer, by json_scan.c
- *	model_chat.c	starts a chat answer	model_stream.c	pulls it, by sse.c and delta.c
+ *	model_chat.c	starts a chat answer	model_stream.c	pulls it, by sse.c and delta*.c
  *	model_error.c	what a failure means	model_condition.c  how the servers are
  */
 #ifndef TENANTGATE_MODEL_INTERNAL_H

@@ -33,8 +33,9 @@ struct model_stream {
 	struct web_response	 response;	/* owned; its failure is valid at the body's end */
 	struct slice		 piece;		/* borrowed until the next web_pull() */
 	struct sse		 sse;		/* owned */
-	struct delta		 delta;		/* owned; text is reset by each pull */
+	struct delta		 delta;		/* owned; its bufs are reset by each pull */
 	struct model_delta	*out;		/* borrowed: the caller's, during a pull */
+	struct err		 failure;	/* found behind text, which is pulled first */
 };
 
 struct model_stream	*model_stream_new(struct model *);

@@ -3,7 +3,8 @@
  * fuzz_sse: a model's event stream, through sse and delta. Any bytes, fed at once, byte by byte, in
  * steps, and cut in two: the same events, the same text, and the ceiling kept.
  *
- * sources: src/model/sse.c src/model/delta.c src/model/json_scan.c
+ * sources: src/model/sse.c src/model/delta.c src/model/delta_finish.c
+ * sources: src/model/delta_message.c src/model/text_seam.c src/model/json_scan.c
  * sources: src/base/buf.c src/base/json_put.c src/base/utf8.c
  * libs: -ljansson
  */

@@ -185,7 +185,7 @@ static const struct ending endings[] = {
 	{ { "200 OK", NULL, WORD("a"), STALL }, ERR_MODEL_TIMEOUT, "a",
 	    "The chat model did not answer in time. Try again." },
 	{ { "200 OK", NULL, "", STREAM }, ERR_MODEL, "", NULL },
-	{ { "200 OK", NULL, WORD("a") FAILS, STREAM }, ERR_MODEL, "",
+	{ { "200 OK", NULL, WORD("a") FAILS, STREAM }, ERR_MODEL, "a",
 	    "The chat model reported an error in the middle of its answer. Try again." },
 	{ { "200 OK", NULL, "event: error\ndata: {\"x\":1}\n\n", STREAM }, ERR_MODEL, "", NULL },
 	{ { "200 OK", NULL, BUSY, STREAM }, ERR_OVERLOADED, "",
