@@ -3,8 +3,8 @@
  * delta: reads one event's JSON in a single pass of json_scan, and of it only what is used. There
  * is an event for every token, so no tree is built and nothing but the text is copied.
  *
- * What depends on a member that may come later (which choice it is, whether a `message` repeats the
- * delta) is gone back to, by a copy of the scan: servers that put `index` first never need that.
+ * What depends on a member that may come later is undone (the delta of another choice than ours) or
+ * gone back to by a copy of the scan (a `message`, which may repeat the delta).
  */
 #include "model/delta.h"
 
@@ -19,13 +19,23 @@ struct event_signs {
 	bool has_message, has_code; /* a complaint together */
 };
 
-/* One choice of an event: where its parts are, until its index is known. */
+/* What an event had added when a choice began. */
+struct delta_mark {
+	size_t text, reasoning; /* bytes */
+	struct text_seam text_seam, reasoning_seam;
+	uint64_t pieces;
+	bool has_deltas;
+};
+
+/* One choice of an event. */
 struct choice_parts {
-	bool is_known;			 /* its index was read */
-	bool is_first;			 /* ours */
-	struct json_scan delta, message; /* valid when set: */
-	bool has_delta, has_message;
-	struct slice finish; /* raw; p is NULL for none */
+	bool is_known;		  /* its index was read */
+	bool is_ours;		  /* as far as is known */
+	bool is_marked;		  /* a delta was read before the index: */
+	struct delta_mark mark;	  /* valid then */
+	bool has_message;	  /* its place: */
+	struct json_scan message; /* valid then */
+	struct slice finish;	  /* as written; p is NULL for none */
 };
 
 void
@@ -148,48 +158,55 @@ sign_read(struct json_scan *s, struct slice key, struct event_signs *signs)
 
 /* ---- choices ---- */
 
+/* No number but 0 begins with a 0, and reading one as a number costs more than all else here. */
 static void
 index_read(struct json_scan *s, struct choice_parts *parts)
 {
-	double index;
+	if (json_scan_peek(s) == JSON_SCAN_NUMBER) {
+		parts->is_known = true;
+		parts->is_ours = *s->p == '0';
+	}
+	json_scan_skip(s);
+}
 
-	if (json_scan_peek(s) != JSON_SCAN_NUMBER) {
+static void
+choice_undo(struct delta *d, const struct delta_mark *mark)
+{
+	d->text.len = mark->text;
+	d->reasoning.len = mark->reasoning;
+	d->text_seam = mark->text_seam;
+	d->reasoning_seam = mark->reasoning_seam;
+	d->pieces = mark->pieces;
+	d->has_deltas = mark->has_deltas;
+}
+
+/* The delta of what may be ours; before its index is known what it adds can be undone. */
+static void
+choice_delta_read(struct delta *d, struct json_scan *s, struct choice_parts *parts)
+{
+	if (!parts->is_ours) {
 		json_scan_skip(s);
 		return;
 	}
-	json_scan_number(s, &index);
-	parts->is_known = true;
-	parts->is_first = index == 0;
-}
-
-/* A part of a choice: read at once when the choice is known to be ours, else its place is kept. */
-static void
-part_meet(struct delta *d, struct json_scan *s, struct slice key, struct choice_parts *parts)
-{
-	if (slice_is(key, "message")) {
-		parts->message = *s;
-		parts->has_message = json_scan_peek(s) == JSON_SCAN_OBJECT;
-		json_scan_skip(s);
-	} else if (parts->is_known && parts->is_first) {
-		d->has_deltas = true;
-		delta_message_read(d, s);
-	} else {
-		parts->delta = *s;
-		parts->has_delta = true;
-		json_scan_skip(s);
+	if (!parts->is_known && !parts->is_marked) {
+		parts->is_marked = true;
+		parts->mark = (struct delta_mark){ d->text.len, d->reasoning.len, d->text_seam,
+			d->reasoning_seam, d->pieces, d->has_deltas };
 	}
+	d->has_deltas = true;
+	delta_message_read(d, s);
 }
 
 /* A `message` counts only in the place of deltas: some servers send the text so far in one, beside
  * each delta or at the end. */
 static void
-choice_take(struct delta *d, struct choice_parts *parts, struct json_scan *s,
+choice_end(struct delta *d, struct choice_parts *parts, struct json_scan *s,
     struct event_signs *signs)
 {
-	if (parts->has_delta) {
-		d->has_deltas = true;
-		delta_message_read(d, &parts->delta);
-		s->bad |= parts->delta.bad;
+	if (!parts->is_ours) {
+		if (parts->is_marked)
+			choice_undo(d, &parts->mark);
+		return;
 	}
 	if (parts->has_message && !d->has_deltas) {
 		delta_message_read(d, &parts->message);
@@ -199,6 +216,14 @@ choice_take(struct delta *d, struct choice_parts *parts, struct json_scan *s,
 		signs->is_error = true;
 }
 
+static void
+choice_message_keep(struct json_scan *s, struct choice_parts *parts)
+{
+	parts->message = *s;
+	parts->has_message = json_scan_peek(s) == JSON_SCAN_OBJECT;
+	json_scan_skip(s);
+}
+
 /* Ours is the one with index 0, or, without any, the first. The error of any choice is one. */
 static void
 choice_read(struct delta *d, struct json_scan *s, struct event_signs *signs)
@@ -206,15 +231,17 @@ choice_read(struct delta *d, struct json_scan *s, struct event_signs *signs)
 	struct choice_parts parts;
 	struct slice key;
 
-	parts.is_known = parts.has_delta = parts.has_message = false;
-	parts.is_first = signs->choices == 0;
+	parts.is_known = parts.is_marked = parts.has_message = false;
+	parts.is_ours = signs->choices == 0;
 	parts.finish = slice_of(NULL, 0);
 	json_scan_open(s, '{');
 	while (json_scan_member(s, &key)) {
 		if (slice_is(key, "index"))
 			index_read(s, &parts);
-		else if (slice_is(key, "delta") || slice_is(key, "message"))
-			part_meet(d, s, key, &parts);
+		else if (slice_is(key, "delta"))
+			choice_delta_read(d, s, &parts);
+		else if (slice_is(key, "message"))
+			choice_message_keep(s, &parts);
 		else if (slice_is(key, "finish_reason"))
 			delta_string_read(s, &parts.finish);
 		else if (slice_is(key, "error"))
@@ -224,8 +251,7 @@ choice_read(struct delta *d, struct json_scan *s, struct event_signs *signs)
 		else
 			json_scan_skip(s);
 	}
-	if (parts.is_first && !s->bad)
-		choice_take(d, &parts, s, signs);
+	choice_end(d, &parts, s, signs);
 }
 
 static void

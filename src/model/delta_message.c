@@ -8,10 +8,12 @@
 void
 delta_string_read(struct json_scan *s, struct slice *raw)
 {
+	enum json_scan_type type = json_scan_peek(s);
+
 	*raw = slice_of(NULL, 0);
-	if (json_scan_peek(s) == JSON_SCAN_STRING)
+	if (type == JSON_SCAN_STRING)
 		json_scan_string(s, raw);
-	else if (json_scan_peek(s) == JSON_SCAN_NULL)
+	else if (type == JSON_SCAN_NULL)
 		json_scan_skip(s);
 	else
 		s->bad = true;
@@ -90,13 +92,17 @@ content_parts_read(struct delta *d, struct json_scan *s, bool is_reasoning)
 static void
 content_read(struct delta *d, struct json_scan *s)
 {
+	enum json_scan_type type = json_scan_peek(s);
 	struct slice raw;
 
-	if (json_scan_peek(s) == JSON_SCAN_ARRAY) {
+	if (type == JSON_SCAN_ARRAY) {
 		content_parts_read(d, s, false);
 		return;
 	}
-	delta_string_read(s, &raw);
+	if (type == JSON_SCAN_STRING)
+		json_scan_string(s, &raw);
+	else
+		delta_string_read(s, &raw);
 	delta_add_text(d, raw);
 }
 

@@ -14,22 +14,26 @@
 #define UTF8_BEGUN_MAX 3	      /* bytes of a character that lacks its last one */
 #define REPLACEMENT    "\xef\xbf\xbd" /* U+FFFD */
 
-/* Bytes at the end that begin a character of UTF-8 without ending it. */
+/* How long a character is that begins with c; 1 for what begins none. */
+static size_t
+character_length(unsigned char c)
+{
+	if (c < 0xc2 || c > 0xf4)
+		return 1;
+	return c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+}
+
+/* Bytes at the end that begin a character of UTF-8 without ending it, by its first byte alone. */
 static size_t
 begun_utf8(struct slice raw)
 {
 	size_t n;
 
 	for (n = 1; n <= UTF8_BEGUN_MAX && n <= raw.len; n++) {
-		const char *from = raw.p + raw.len - n;
-		unsigned char c = (unsigned char)*from;
-		uint32_t point;
+		unsigned char c = (unsigned char)raw.p[raw.len - n];
 
-		if ((c & 0xc0) == 0x80)
-			continue;
-		if (c < 0xc2 || c > 0xf4 || utf8_next(from, n, &point) != n || point != UTF8_BAD)
-			return 0;
-		return n;
+		if ((c & 0xc0) != 0x80)
+			return character_length(c) > n ? n : 0;
 	}
 	return 0;
 }
@@ -88,24 +92,25 @@ text_repair(struct buf *out, size_t from)
 static void
 text_put(struct text_seam *seam, struct buf *out, struct slice raw)
 {
-	size_t before = out->len;
+	size_t plain = run_length(raw.p, raw.len, RUN_ASCII), checked = out->len + plain;
 
-	if (run_length(raw.p, raw.len, RUN_ASCII) == raw.len) {
+	if (plain == raw.len) {
 		seam->len = 0;
 		buf_slice(out, raw);
 		return;
 	}
-	seam->len = begun_character(raw);
-	raw.len -= seam->len;
-	memcpy(seam->bytes, raw.p + raw.len, seam->len);
+	if ((seam->len = begun_character(raw)) > 0) {
+		raw.len -= seam->len;
+		memcpy(seam->bytes, raw.p + raw.len, seam->len);
+	}
 	if (raw.len == 0)
 		return;
-	if (memchr(raw.p, '\\', raw.len) == NULL)
+	if (memchr(raw.p + plain, '\\', raw.len - plain) == NULL)
 		buf_slice(out, raw);
 	else
 		json_scan_unescape(raw, out);
-	if (!out->failed && !json_utf8_valid(slice_of(out->data + before, out->len - before)))
-		text_repair(out, before);
+	if (!out->failed && !json_utf8_valid(slice_of(out->data + checked, out->len - checked)))
+		text_repair(out, checked);
 }
 
 void
