@@ -13,8 +13,9 @@
  * its connection is free again, an embedding call until it has ended, other tries included.
  *
  * Failures: ERR_MODEL (502), ERR_MODEL_TIMEOUT (504), ERR_OVERLOADED (503, with retry_after, when
- * no place came free in time, for the server's 429 and 503, and for want of memory). The server's
- * own message is logged and not shown to the caller: it may hold account data or quote the prompt.
+ * no place came free in time, for the server's 429 and 503, and for want of memory), and two that
+ * are the client's: ERR_CONTEXT_LENGTH and ERR_CONTENT_FILTER (400). The server's own message is
+ * logged and not shown to the caller: it may hold account data or quote the prompt.
  */
 #ifndef TENANTGATE_MODEL_H
 #define TENANTGATE_MODEL_H

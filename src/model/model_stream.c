@@ -57,6 +57,7 @@ model_stream_new(struct model *m)
 	/* The text of one pull is no longer than the piece and the event begun before it, for JSON
 	 * escapes only shrink. A piece may be a read-ahead and a write of libcurl's. */
 	delta_init(&s->delta, m->conf.delta_max + 4 * STREAM_AHEAD);
+	buf_init(&s->whole, m->conf.delta_max + 4 * STREAM_AHEAD);
 	return s;
 }
 
@@ -72,6 +73,7 @@ model_stream_free(struct model_stream *s)
 	web_response_free(&s->response);
 	sse_free(&s->sse);
 	delta_free(&s->delta);
+	buf_free(&s->whole);
 	buf_free(&s->call.body);
 	share_give(&s->call.grant);
 	s->magic = 0;
@@ -170,6 +172,59 @@ stream_add_piece(struct model_stream *s)
 		s->state = STREAM_COMPLETE;
 }
 
+static bool
+stream_has_words(const struct model_stream *s)
+{
+	return s->delta.text.len > 0 || s->delta.reasoning.len > 0;
+}
+
+/* A whole chat.completion is an answer like any other; it is read when all of it has come, and its
+ * last bracket says that, whatever became of the connection. */
+static enum flow_rc
+whole_end(struct model_stream *s)
+{
+	struct slice body = buf_view(&s->whole);
+	enum delta_rc rc = delta_add(&s->delta, body);
+
+	if (rc == DELTA_FINE && (s->delta.finish_reason != NULL || stream_has_words(s))) {
+		s->state = STREAM_ENDED;
+		return pull_done(s);
+	}
+	buf_reset(&s->delta.text);
+	buf_reset(&s->delta.reasoning);
+	if (rc == DELTA_BROKEN && s->response.failure != WEB_FINE)
+		return stream_end(s);
+	if (rc == DELTA_FULL)
+		stream_malformed(s, "Its text is too large.");
+	else
+		model_error_answer(&s->call, body, s->flow.request_id, &s->failure);
+	return flow_fail_err(&s->flow, &s->failure);
+}
+
+/* A piece of a body that is no event stream. */
+static enum flow_rc
+whole_add(struct model_stream *s)
+{
+	if (s->form == BODY_JSON && buf_slice(&s->whole, s->piece))
+		return flow_goto(&s->flow, pull_piece);
+	if (s->form == BODY_JSON)
+		stream_malformed(s, "It is too large for an answer in one piece.");
+	else
+		model_error_answer(&s->call, s->piece, s->flow.request_id, &s->failure);
+	return flow_fail_err(&s->flow, &s->failure);
+}
+
+/* Some servers answer JSON to whoever asks for a stream, with that stream's media type even. No
+ * event stream begins as JSON, HTML or gzip do. White space at the front says nothing. */
+static void
+stream_see_form(struct model_stream *s)
+{
+	if (s->form != BODY_UNKNOWN)
+		return;
+	s->piece = body_skip_space(s->piece);
+	s->form = body_form(s->piece);
+}
+
 /* What came before an error is the client's: the error is the next pull's. */
 static enum flow_rc
 pull_read(struct flow *f)
@@ -178,9 +233,12 @@ pull_read(struct flow *f)
 	bool has_words;
 
 	if (s->piece.len == 0)
-		return stream_end(s);
+		return s->form == BODY_JSON ? whole_end(s) : stream_end(s);
+	stream_see_form(s);
+	if (s->form != BODY_UNKNOWN && s->form != BODY_OTHER)
+		return whole_add(s);
 	stream_add_piece(s);
-	has_words = s->delta.text.len > 0 || s->delta.reasoning.len > 0;
+	has_words = stream_has_words(s);
 	if (err_is(&s->failure) && !has_words)
 		return flow_fail_err(f, &s->failure);
 	if (!has_words && s->state == STREAM_ACTIVE)
@@ -194,6 +252,11 @@ model_chat_pull(struct flow *f, struct model_stream *s, struct model_delta *out)
 {
 	assert(s->magic == STREAM_MAGIC);
 	memset(out, 0, sizeof(*out));
+	if (s->has_first) {
+		s->has_first = false;
+		*out = s->first;
+		return FLOW_NEXT;
+	}
 	if (err_is(&s->failure))
 		return flow_fail_err(f, &s->failure);
 	buf_reset(&s->delta.text);
@@ -203,6 +266,14 @@ model_chat_pull(struct flow *f, struct model_stream *s, struct model_delta *out)
 		return flow_call(f, &s->flow, &pull_kind);
 	(void)pull_done(s);
 	return FLOW_NEXT;
+}
+
+enum flow_rc
+model_stream_look(struct flow *f, struct model_stream *s)
+{
+	s->out = &s->first;
+	s->has_first = true;
+	return flow_call(f, &s->flow, &pull_kind);
 }
 
 struct model_usage
