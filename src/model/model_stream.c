@@ -187,6 +187,7 @@ whole_end(struct model_stream *s)
 	enum delta_rc rc = delta_add(&s->delta, body);
 
 	if (rc == DELTA_FINE && (s->delta.finish_reason != NULL || stream_has_words(s))) {
+		buf_free(&s->whole);
 		s->state = STREAM_ENDED;
 		return pull_done(s);
 	}

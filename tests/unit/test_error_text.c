@@ -113,6 +113,16 @@ every_form_is_read(void **state)
 }
 
 static void
+a_body_of_no_text_has_words_too(void **state)
+{
+	struct error_text text;
+
+	(void)state;
+	error_text_read(slice_of("\0\0x", 3), &text);
+	assert_string_equal(text.message, "(3 bytes of no text)");
+}
+
+static void
 a_body_is_known_by_its_first_byte(void **state)
 {
 	(void)state;
@@ -157,6 +167,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_form_is_read),
+		cmocka_unit_test(a_body_of_no_text_has_words_too),
 		cmocka_unit_test(a_body_is_known_by_its_first_byte),
 		cmocka_unit_test(long_words_are_cut),
 	};
