@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * request_job: see the header. What always holds: the job reads nothing of the worker's: its model
- * is a copy whose strings are the configuration's, which outlives the helpers.
+ * is a copy whose strings are the configuration's, and its choice the process's: both outlive the
+ * helpers.
  */
 #include "model/request_job.h"
 
@@ -50,7 +51,8 @@ messages_copy(struct request_job *j, const struct model_chat *chat)
 }
 
 void *
-request_job_new(const struct model *m, const struct model_chat *chat)
+request_job_new(const struct model *m, const struct model_choice *choice,
+    const struct model_chat *chat)
 {
 	size_t room = chat->message_count * (sizeof(*chat->messages) + 64);
 	struct arena *arena = arena_new(2 * chat_text_bytes(chat) + room + JOB_OVERHEAD);
@@ -59,6 +61,7 @@ request_job_new(const struct model *m, const struct model_chat *chat)
 	j->arena = arena;
 	j->model = *m;
 	j->call.model = &j->model;
+	j->call.choice = choice;
 	j->chat = *chat;
 	if (chat->name != NULL)
 		j->chat.name = arena_strdup(arena, chat->name);

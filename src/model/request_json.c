@@ -65,7 +65,7 @@ request_json_embeddings(struct model_call *call, const struct slice *texts, size
 		bytes += texts[i].len;
 	buf_init(b, bytes * ESCAPED_MAX + n * 3 + REQUEST_OVERHEAD_MAX);
 	buf_reserve(b, bytes + bytes / 16 + REQUEST_OVERHEAD);
-	request_put_name(b, "model", conf->embedding_model);
+	request_put_name(b, "model", call->choice->model);
 	buf_puts(b, ",\"input\":");
 	for (i = 0; i < n; i++) {
 		buf_putc(b, i == 0 ? '[' : ',');
@@ -116,7 +116,7 @@ put_temperature(struct buf *b, double t)
 bool
 request_json_chat(struct model_call *call, const struct model_chat *chat)
 {
-	const struct model *m = call->model;
+	bool is_openai = call->choice->server->is_openai;
 	struct buf *b = &call->body;
 	size_t bytes = 0, i;
 
@@ -124,14 +124,14 @@ request_json_chat(struct model_call *call, const struct model_chat *chat)
 		bytes += chat->messages[i].content.len + 64;
 	buf_init(b, bytes * ESCAPED_MAX + REQUEST_OVERHEAD_MAX);
 	buf_reserve(b, bytes + bytes / 16 + REQUEST_OVERHEAD);
-	request_put_name(b, "model", chat->name != NULL ? chat->name : m->conf.chat_model);
+	request_put_name(b, "model", chat->name != NULL ? chat->name : call->choice->model);
 	put_messages(b, chat);
 	buf_puts(b, ",\"stream\":true,\"stream_options\":{\"include_usage\":true");
-	buf_puts(b, m->is_openai ? ",\"include_obfuscation\":false}" : "}");
+	buf_puts(b, is_openai ? ",\"include_obfuscation\":false}" : "}");
 	if (chat->temperature >= 0)
 		put_temperature(b, chat->temperature);
 	if (chat->max_tokens > 0)
-		request_put_number(b, m->is_openai ? "max_completion_tokens" : "max_tokens",
+		request_put_number(b, is_openai ? "max_completion_tokens" : "max_tokens",
 		    chat->max_tokens);
 	buf_putc(b, '}');
 	return !b->failed;
@@ -139,15 +139,20 @@ request_json_chat(struct model_call *call, const struct model_chat *chat)
 
 /* No total time-out: a long answer is not a stalled one. */
 void
-model_call_request(const struct model_call *call, const char *url, struct web_request *r)
+model_call_request(const struct model_call *call, struct web_request *r)
 {
-	const struct model_conf *conf = &call->model->conf;
+	const struct model_server *server = call->choice->server;
+	const struct model_server_conf *conf = &server->conf;
+	unsigned n = 0;
 
 	memset(r, 0, sizeof(*r));
 	r->method = "POST";
-	r->url = url;
-	r->headers[0] = "Content-Type: application/json";
-	r->headers[1] = call->model->auth;
+	r->url = call->choice->url;
+	r->headers[n++] = "Content-Type: application/json";
+	if (call->kind == MODEL_CHAT)
+		r->headers[n++] = "Accept: text/event-stream";
+	for (unsigned i = 0; server->headers[i] != NULL; i++)
+		r->headers[n++] = server->headers[i];
 	r->body = buf_view(&call->body);
 	r->body_stays = true; /* the call outlives its transfer */
 	r->connect_timeout_us = conf->connect_timeout_us;
