@@ -5,13 +5,13 @@
  */
 #include "tenantgate/model.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/model_choice.h"
 #include "model/model_internal.h"
 #include "tenantgate/base/alloc.h"
-#include "tenantgate/wire/url.h"
+#include "tenantgate/base/secret.h"
 
 #define NUMBER_BYTES 12 /* of a vector in a response, as text */
 
@@ -55,9 +55,10 @@ model_shares_open(const struct model_conf *conf)
 	budget.setting = "max_embedding_calls";
 	budget.capacity = conf->embeddings_max;
 	shares->embeddings = share_open(&budget);
-	for (unsigned i = 0; i < MODEL_KINDS; i++)
-		if (pthread_mutex_init(&shares->records[i].lock, NULL) != 0)
-			abort();
+	model_servers_open(&shares->servers, conf);
+	shares->has_user_key = conf->user_key != NULL;
+	if (shares->has_user_key)
+		memcpy(shares->user_key, conf->user_key, sizeof(shares->user_key));
 	return shares;
 }
 
@@ -68,35 +69,11 @@ model_shares_close(struct model_shares *shares)
 		return;
 	share_close(shares->streams);
 	share_close(shares->embeddings);
-	for (unsigned i = 0; i < MODEL_KINDS; i++)
-		pthread_mutex_destroy(&shares->records[i].lock);
+	model_servers_close(&shares->servers);
+	bytes_wipe(shares->user_key, sizeof(shares->user_key));
 	free(shares);
 }
 
-static char *
-string_join(const char *front, const char *back)
-{
-	size_t n = strlen(front) + strlen(back) + 1;
-	char *text = xmalloc(n);
-
-	snprintf(text, n, "%s%s", front, back);
-	return text;
-}
-
-/* Judged by the host alone: compatible servers may answer 400 to OpenAI's newer fields. */
-static bool
-url_is_openai(const char *base_url)
-{
-	struct url_parts url;
-	struct err err = { 0 };
-	bool is = url_read(slice_str(base_url), &url, &err) &&
-	    strcasecmp(url.host, "api.openai.com") == 0;
-
-	url_free(&url);
-	return is;
-}
-
-/* URLs and the Authorization line are built once, not at each request. */
 struct model *
 model_open(struct worker *worker, struct web *web, struct model_shares *shares,
     const struct model_conf *conf)
@@ -107,22 +84,15 @@ model_open(struct worker *worker, struct web *web, struct model_shares *shares,
 	m->web = web;
 	m->shares = shares;
 	m->conf = *conf;
-	m->is_openai = url_is_openai(conf->base_url);
-	m->embeddings_url = string_join(conf->base_url, "/embeddings");
-	m->chat_url = string_join(conf->base_url, "/chat/completions");
-	if (conf->api_key != NULL && conf->api_key[0] != '\0')
-		m->auth = string_join("Authorization: Bearer ", conf->api_key);
+	m->chat_choices = shares->servers.choices;
+	m->chat_choice_count = shares->servers.chat_choice_count;
+	m->embedding_choice = &shares->servers.embedding_choice;
 	return m;
 }
 
 void
 model_close(struct model *m)
 {
-	if (m == NULL)
-		return;
-	free(m->embeddings_url);
-	free(m->chat_url);
-	free(m->auth);
 	free(m);
 }
 
@@ -135,7 +105,18 @@ model_dimensions(const struct model *m)
 const char *
 model_chat_name(const struct model *m)
 {
-	return m->conf.chat_model;
+	return m->chat_choices[0].name;
+}
+
+bool
+model_chat_allowed(const struct model *m, const char *name, struct err *err)
+{
+	const struct model_servers *all = &m->shares->servers;
+
+	if (name == NULL || model_choice_find(all, name) != NULL)
+		return true;
+	model_choice_refuse(all, err);
+	return false;
 }
 
 /* Bytes stand for tokens, which are not known here: a token of a byte-level tokenizer is a byte at
@@ -143,10 +124,11 @@ model_chat_name(const struct model *m)
 size_t
 model_batch(const struct model *m, const struct slice *texts, size_t n)
 {
+	const struct model_server_conf *server = &m->embedding_choice->server->conf;
 	size_t bytes = 0, i;
 
-	for (i = 0; i < n && i < m->conf.batch_items_max; i++) {
-		if (texts[i].len > m->conf.batch_bytes_max - bytes)
+	for (i = 0; i < n && i < server->batch_items_max; i++) {
+		if (texts[i].len > server->batch_bytes_max - bytes)
 			break;
 		bytes += texts[i].len;
 	}

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/model_choice.h"
 #include "model/model_stream.h"
 #include "model/request_job.h"
 #include "tenantgate/base/alloc.h"
@@ -97,8 +98,8 @@ model_chat_wait(struct flow *f)
 	return share_take(f, call->model->shares->streams, call->tenant, 1, 1, &call->grant);
 }
 
-/* Also the step of another try. The first free place among the header lines depends on whether
- * there is a key; response_max bounds the read-ahead, hence the memory of a slow reader. */
+/* Also the step of another try. response_max bounds the read-ahead, hence the memory of a slow
+ * reader. */
 static enum flow_rc
 model_chat_send(struct flow *f)
 {
@@ -110,8 +111,7 @@ model_chat_send(struct flow *f)
 	web_response_free(&s->response);
 	memset(&s->response, 0, sizeof(s->response));
 	buf_reset(&c->error_body);
-	model_call_request(&s->call, s->call.model->chat_url, &r);
-	r.headers[r.headers[1] == NULL ? 1 : 2] = "Accept: text/event-stream";
+	model_call_request(&s->call, &r);
 	r.response_max = STREAM_AHEAD;
 	return web_start(f, s->call.model->web, &r, &s->transfer, &s->response);
 }
@@ -181,18 +181,37 @@ model_chat_classify(struct flow *f)
 	return flow_sleep(f, &c->backoff_timer, wait_us);
 }
 
+static enum flow_rc
+chat_name_refused(struct flow *f, const struct model *m)
+{
+	struct err err = { 0 };
+
+	model_choice_refuse(&m->shares->servers, &err);
+	return flow_fail_err(f, &err);
+}
+
 enum flow_rc
 model_chat_start(struct flow *f, struct model *m, struct slice tenant,
     const struct model_chat *chat, struct model_stream **out)
 {
-	struct chat_call *c = xcalloc(1, sizeof(*c));
-	struct model_stream *s = model_stream_new(m);
+	const struct model_choice *named = NULL;
+	struct chat_call *c;
+	struct model_stream *s;
 	bool written;
 
 	*out = NULL;
+	if (chat->name != NULL &&
+	    (named = model_choice_find(&m->shares->servers, chat->name)) == NULL)
+		return chat_name_refused(f, m);
+	c = xcalloc(1, sizeof(*c));
+	s = model_stream_new(m);
 	s->call.tenant = tenant;
+	if (named != NULL)
+		s->call.choice = named;
+	model_call_user(&s->call, chat->user);
+	trace_read(chat->traceparent, &s->call.trace);
 	if (chat_text_bytes(chat) > REQUEST_HERE_MAX)
-		written = (c->job = request_job_new(m, chat)) != NULL;
+		written = (c->job = request_job_new(&s->call, chat)) != NULL;
 	else
 		written = request_json_chat(&s->call, chat);
 	if (!written) {

@@ -27,7 +27,7 @@ static bool
 error_text_quotes_prompt(const struct model_call *call, const char *text)
 {
 	size_t len = strlen(text), at;
-	const char *key = call->model->conf.api_key;
+	const char *key = call->choice->server->conf.api_key;
 
 	if (key != NULL && key[0] != '\0' && strstr(text, key) != NULL)
 		return true;
@@ -165,7 +165,7 @@ may_retry(const struct model_call *call, const struct web_response *response,
 {
 	int status = response->status;
 
-	if (call->tries > call->model->conf.retries || reason_is_the_clients(reason, status) ||
+	if (call->tries > call->choice->server->conf.retries || reason_is_the_clients(reason, status) ||
 	    (reason == REASON_QUOTA && status == 429) ||
 	    response->retry_after_s > RETRY_AFTER_SHORT_S)
 		return false;

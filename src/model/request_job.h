@@ -13,9 +13,9 @@
 /* Bytes of text in all messages. */
 size_t	 chat_text_bytes(const struct model_chat *);
 
-/* A job with copies of all that it reads, for the caller's messages live no longer than its flow.
- * NULL: no memory. */
-void	*request_job_new(const struct model *, const struct model_chat *);
+/* A job with copies of all that it reads of call and chat, for the caller's messages live no longer
+ * than its flow. NULL: no memory. */
+void	*request_job_new(const struct model_call *, const struct model_chat *);
 void	 request_job_free(void *);	/* an offload_drop_fn; NULL is fine */
 void	 request_job_run(void *);	/* an offload_fn */
 /* The body that was written becomes the caller's; false when there was no memory for it. */

@@ -374,7 +374,8 @@ openai_is_known_by_its_host(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		conf.base_url = cases[i].url;
 		model_fixture_reopen(&conf);
-		assert_int_equal(model_fixture.model->is_openai, cases[i].is_openai);
+		assert_int_equal(model_fixture.model->chat_choices[0].server->is_openai,
+		    cases[i].is_openai);
 	}
 }
 

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model_server: the servers of models, and which model of which server answers. Made once for the
+ * process by model_shares_open(), before there are workers, and freed after them; read by all of
+ * them, and by the helpers. Nothing in it changes, but for the habits and the records, which are
+ * atomic or under a lock of their own. Private to model/.
+ */
+#ifndef TENANTGATE_MODEL_SERVER_H
+#define TENANTGATE_MODEL_SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "tenantgate/model.h"
+
+#define SERVER_FIELDS_MAX	7	/* configured header fields */
+#define SERVER_HEADERS_MAX	8	/* with the key's: of web_request.headers */
+
+enum model_kind { MODEL_EMBEDDINGS, MODEL_CHAT, MODEL_KINDS };
+
+/* What became of the last calls of one kind. */
+struct model_record {
+	pthread_mutex_t	 lock;		/* held for a few instructions */
+	unsigned	 failures;	/* one after another; a success clears them */
+	uint64_t	 failed_us;	/* monotonic: the last one; valid while there are any */
+	int		 status;	/* of it; 0: no response */
+	bool		 has_timed_out;
+};
+
+/* What the server was found not to take, for as long as the process lives. */
+struct model_habits {
+	atomic_uint	 refused;	/* bits; none yet */
+};
+
+struct model_server {
+	struct model_server_conf conf;		/* its strings borrowed */
+	bool			 is_openai;	/* OpenAI itself, which knows its newer fields */
+	bool			 is_used[MODEL_KINDS];
+	const char		*length_field;	/* static: "max_tokens", or its newer name */
+	char			*headers[SERVER_HEADERS_MAX + 1]; /* owned lines, NULL-ended */
+	char			*extra[MODEL_KINDS]; /* owned: `,"name":value` of each member
+						 * that is configured; NULL: none */
+	char			*temperature;	/* the same, unless a chat has its own */
+	struct model_habits	 habits;
+	struct model_record	 records[MODEL_KINDS];
+};
+
+/* One model of one server, and where it is asked. */
+struct model_choice {
+	struct model_server	*server;	/* borrowed */
+	char			*name;		/* owned: as configured, NAME/MODEL */
+	const char		*model;		/* the part of it that the server knows */
+	char			*url;		/* owned */
+};
+
+struct model_servers {
+	struct model_server	*servers;	/* owned; the first is the one of model_url */
+	unsigned		 count;
+	struct model_choice	*choices;	/* owned; those of chat_model first, in its order;
+						 * then what requests may name besides */
+	unsigned		 choice_count;
+	unsigned		 chat_choice_count; /* of chat_model: at least one */
+	struct model_choice	 embedding_choice;
+};
+
+void	model_servers_open(struct model_servers *, const struct model_conf *);
+void	model_servers_close(struct model_servers *);
+
+/* model_server_conf.c. The lines that carry the key and the configured fields; an extra body as
+ * the text of its members, or NULL, with the temperature apart where that is asked for. All for the
+ * caller to free(). */
+void	model_server_fields(const struct model_server_conf *, char *lines[SERVER_HEADERS_MAX + 1]);
+char	*model_server_extra(const char *json, char **temperature);
+
+#endif
