@@ -25,31 +25,31 @@
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
 
-#define PROMPT_MAX (256u << 10) /* bytes of the system message, passages included */
-#define PIECE_MAX  (256u << 10) /* bytes written for one pull, in the stream's form */
+#define PROMPT_MAX	(256u << 10)	/* bytes of the system message, passages included */
+#define PIECE_MAX	(256u << 10)	/* bytes written for one pull, in the stream's form */
 
 /* The body as it is read, on a helper when it is large. */
 struct chat_job {
-	struct body_job job;	 /* first */
-	unsigned top_k;		 /* unless the body says */
-	struct slice named;	 /* X-Tenantgate-Stream; in the arena */
-	struct slice accept;	 /* the same */
-	struct chat_input input; /* strings in the arena */
-	enum stream_kind stream;
+	struct body_job		 job;		/* first */
+	unsigned		 top_k;		/* unless the body says */
+	struct slice		 named;		/* X-Tenantgate-Stream; in the arena */
+	struct slice		 accept;	/* the same */
+	struct chat_input	 input;		/* strings in the arena */
+	enum stream_kind	 stream;
 };
 
 struct chat {
-	struct request req;	     /* first */
-	void *job;		     /* owned: struct chat_job; NULL while it is read */
-	struct chat_input input;     /* strings in the job's arena */
-	float *vector;		     /* owned: the question's */
-	struct hits hits;	     /* arena */
-	struct buf prompt;	     /* owned */
-	struct model_stream *answer; /* owned until model_chat_stop() */
-	struct model_delta delta;    /* its text is good until the next pull */
-	struct stream_writer writer;
-	struct keepalive keepalive;
-	struct buf piece; /* owned: what is written next */
+	struct request		 req;		/* first */
+	void			*job;		/* owned: struct chat_job; NULL while it is read */
+	struct chat_input	 input;		/* strings in the job's arena */
+	float			*vector;	/* owned: the question's */
+	struct hits		 hits;		/* arena */
+	struct buf		 prompt;	/* owned */
+	struct model_stream	*answer;	/* owned until model_chat_stop() */
+	struct model_delta	 delta;		/* its text is good until the next pull */
+	struct stream_writer	 writer;
+	struct keepalive	 keepalive;
+	struct buf		 piece;		/* owned: what is written next */
 };
 
 static flow_step_fn chat_read, chat_parse, chat_embed, chat_search, chat_ask_model,
@@ -99,8 +99,8 @@ chat_job_read(void *arg)
 
 	if (root == NULL)
 		return;
-	if (chat_body_read(root, j->top_k, j->job.arena, &j->input, &j->job.err))
-		j->stream = stream_choose(j->named, j->accept, root);
+	if (stream_choose(j->named, j->accept, root, &j->stream, &j->job.err))
+		(void)chat_body_read(root, j->top_k, j->job.arena, &j->input, &j->job.err);
 	json_decref(root);
 }
 

@@ -54,17 +54,23 @@ kind_of_body(const json_t *root)
 	return json_array_size(messages) > 0 ? STREAM_UI : STREAM_DATA;
 }
 
-enum stream_kind
-stream_choose(struct slice header, struct slice accept, const json_t *root)
+bool
+stream_choose(struct slice header, struct slice accept, const json_t *root, enum stream_kind *kind,
+    struct err *err)
 {
 	static const char sse[] = "text/event-stream";
-	enum stream_kind kind;
 
-	if (kind_named(header, &kind))
-		return kind;
-	if (accept.len > 0 && memmem(accept.p, accept.len, sse, sizeof(sse) - 1) != NULL)
-		return STREAM_UI;
-	return kind_of_body(root);
+	if (header.len > 0 && !kind_named(header, kind)) {
+		err_set(err, ERR_BAD_REQUEST,
+		    "Header X-Tenantgate-Stream must be data, ui or text, or be left out.");
+		return false;
+	}
+	if (header.len == 0 && accept.len > 0 &&
+	    memmem(accept.p, accept.len, sse, sizeof(sse) - 1) != NULL)
+		*kind = STREAM_UI;
+	else if (header.len == 0)
+		*kind = kind_of_body(root);
+	return true;
 }
 
 const char *

@@ -37,9 +37,10 @@ struct stream_writer {
 };
 
 /* What the request wants: X-Tenantgate-Stream (`header`: data, ui or text) wins, then Accept, then
- * the form of the body. p of either slice may be NULL, root too. */
-enum stream_kind	 stream_choose(struct slice header, struct slice accept,
-			    const json_t *root);
+ * the form of the body. p of either slice may be NULL, root too. False, with err set, for a header
+ * that names another form: an answer in a form that was not asked for looks like none. */
+bool			 stream_choose(struct slice header, struct slice accept,
+			    const json_t *root, enum stream_kind *, struct err *);
 const char		*stream_content_type(enum stream_kind);
 /* The header field by which clients know the form, static; false when it has none. */
 bool			 stream_protocol_header(enum stream_kind, const char **name,

@@ -254,8 +254,11 @@ static enum stream_kind
 chosen(const char *header, const char *accept, const char *body)
 {
 	json_t *root = json_loads(body, 0, NULL);
-	enum stream_kind kind = stream_choose(slice_str(header), slice_str(accept), root);
+	struct err err = { .code = ERR_NONE };
+	enum stream_kind kind;
 
+	assert_true(stream_choose(slice_str(header), slice_str(accept), root, &kind, &err));
+	assert_false(err_is(&err));
 	json_decref(root);
 	return kind;
 }
@@ -281,8 +284,21 @@ a_request_gets_its_form(void **state)
 	assert_int_equal(chosen("data", "text/event-stream", V5), STREAM_DATA);
 	assert_int_equal(chosen("Text", NULL, V5), STREAM_TEXT);
 	assert_int_equal(chosen("ui", NULL, V3), STREAM_UI);
-	assert_int_equal(chosen("nonsense", NULL, V3), STREAM_DATA);
+	assert_int_equal(chosen("", "*/*", V5), STREAM_UI);
 	assert_int_equal(chosen(NULL, "text/html, text/event-stream;q=0.9", V3), STREAM_UI);
+}
+
+static void
+an_unknown_form_is_refused(void **state)
+{
+	struct err err = { .code = ERR_NONE };
+	enum stream_kind kind;
+
+	(void)state;
+	assert_false(
+	    stream_choose(SLICE_LIT("sse"), slice_str("text/event-stream"), NULL, &kind, &err));
+	assert_int_equal(err.code, ERR_BAD_REQUEST);
+	assert_non_null(strstr(err.detail, "data, ui or text"));
 }
 
 static void
@@ -315,6 +331,7 @@ main(void)
 		TEST(an_empty_answer_is_a_whole_stream),
 		TEST(an_error_is_written_in_each_form),
 		TEST(a_request_gets_its_form),
+		TEST(an_unknown_form_is_refused),
 		TEST(each_stream_has_its_headers),
 	};
 
