@@ -165,8 +165,8 @@ may_retry(const struct model_call *call, const struct web_response *response,
 {
 	int status = response->status;
 
-	if (call->tries > call->choice->server->conf.retries || reason_is_the_clients(reason, status) ||
-	    (reason == REASON_QUOTA && status == 429) ||
+	if (call->tries > call->choice->server->conf.retries ||
+	    reason_is_the_clients(reason, status) || (reason == REASON_QUOTA && status == 429) ||
 	    response->retry_after_s > RETRY_AFTER_SHORT_S)
 		return false;
 	if (response->failure != WEB_FINE)
