@@ -5,8 +5,10 @@
  *
  * A model belongs to a worker and is used on its thread only. A call is tried again at most
  * conf.retries times, with a back-off, only before the first byte of an answer, and only when the
- * server says so (408, 409, 429, 5xx, none with a long Retry-After) or nothing was sent: anything
- * else might be billed twice. A 429 for a quota that is used up is never tried again.
+ * server says so (408, 409, 429, 5xx, none with a long Retry-After) or has certainly done nothing
+ * (web_response.unprocessed): anything else might be billed twice. Embeddings, whose result is the
+ * same and cheap, also when the connection broke before the answer began. A 429 for a quota that is
+ * used up is never tried again.
  *
  * How many streams and embedding calls are under way in the process is bounded, and lent by tenant
  * (loop/share): there is no call without the tenant that it is for. A stream holds its place until
