@@ -204,7 +204,7 @@ model_error_classify(struct model_call *call, const struct web_response *respons
 	error_text_read(body, &text);
 	quota = response->status == 429 && quota_is_used_up(&text);
 	error_text_log(call, &text, response, request_id);
-	model_call_failed(call, response);
+	model_call_failed(call, response, quota);
 	if (response->failure != WEB_FINE)
 		describe_failure(call, response, err);
 	else

@@ -59,9 +59,8 @@ model_server_open(struct model_server *s, const struct model_server_conf *conf)
 	s->is_openai = url_is_openai(conf->url);
 	if (conf->api_key != NULL && conf->api_key[0] != '\0')
 		s->headers[0] = string_join("Authorization: Bearer ", conf->api_key);
-	for (unsigned i = 0; i < MODEL_KINDS; i++)
-		if (pthread_mutex_init(&s->records[i].lock, NULL) != 0)
-			abort();
+	model_breaker_init(&s->breakers[MODEL_EMBEDDINGS], "embedding model", s->conf.name);
+	model_breaker_init(&s->breakers[MODEL_CHAT], "chat model", s->conf.name);
 }
 
 static void
@@ -70,7 +69,7 @@ model_server_close(struct model_server *s)
 	for (unsigned i = 0; s->headers[i] != NULL; i++)
 		free(s->headers[i]);
 	for (unsigned i = 0; i < MODEL_KINDS; i++)
-		pthread_mutex_destroy(&s->records[i].lock);
+		model_breaker_destroy(&s->breakers[i]);
 }
 
 static void
