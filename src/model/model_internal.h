@@ -48,10 +48,10 @@ struct model_call {
 	struct share_grant	 grant;		/* the call's place in its budget */
 	struct buf		 body;		/* owned */
 	unsigned		 tries;		/* begun, this one included */
-	unsigned		 waits;		/* for the end of a pause, at most as many as tries */
+	unsigned		 waits;		/* for a pause to end */
 	bool			 is_probe;	/* the one that an open breaker has let through */
 	bool			 may_fall_back;	/* it was the server's fault */
-	struct breaker_end	 end;		/* of the last try; untold to the breaker */
+	struct breaker_end	 end;		/* of the last try, not yet told */
 };
 
 /*
