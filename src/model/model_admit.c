@@ -145,9 +145,7 @@ model_call_falls_back(struct model_call *call, const struct model_chat *chat, co
 	call->tries = call->waits = 0;
 	call->may_fall_back = false;
 	log_event(LOG_WARNING, "model.fallback", request_id,
-	    "The %s '%s' of server '%s' gave no answer, so '%s' of server '%s' is asked; look at "
-	    "the first. %s",
-	    call->stage, from->model, from->server->conf.name, call->choice->model,
-	    call->choice->server->conf.name, err->detail);
+	    "The %s '%s' gave no answer, so '%s' is asked; look at the first. %s", call->stage,
+	    from->name, call->choice->name, err->detail);
 	return true;
 }

@@ -4,6 +4,8 @@
  *
  *	model.c		open and close		request_json.c	writes requests
  *	model_server.c	the servers of models, made once for the process
+ *	model_server_conf.c	which of their settings are good	model_url.c	their URLs
+ *	model_choice.c	which model of which server is asked	trace.c		traceparent
  *	request_job.c	the same of long ones, by a helper
  *	embed.c		an embeddings request	vectors.c	its answer, by json_scan.c
  *	model_chat.c	starts a chat answer	model_stream.c	pulls it, by sse.c and delta.c
@@ -14,7 +16,9 @@
 #define TENANTGATE_MODEL_INTERNAL_H
 
 #include "model/model_server.h"
+#include "model/trace.h"
 #include "tenantgate/base/buf.h"
+#include "tenantgate/base/digest.h"
 #include "tenantgate/base/err.h"
 #include "tenantgate/loop/share.h"
 
@@ -24,6 +28,8 @@ struct model_shares {
 	struct share_budget	*streams;	/* owned, both */
 	struct share_budget	*embeddings;
 	struct model_servers	 servers;
+	bool			 has_user_key;	/* else no pseudonyms are made */
+	uint8_t			 user_key[SHA256_SIZE]; /* secret: wiped at the end */
 };
 
 struct model {
@@ -52,6 +58,9 @@ struct model_call {
 	bool			 is_probe;	/* the one that an open breaker has let through */
 	bool			 may_fall_back;	/* it was the server's fault */
 	struct breaker_end	 end;		/* of the last try, not yet told */
+	char			 user[SHA256_HEX_SIZE];	/* the pseudonym; "": none */
+	struct trace		 trace;		/* the caller's */
+	char			 trace_line[TRACE_LINE_MAX]; /* of the present try */
 };
 
 /*
@@ -73,7 +82,9 @@ bool	model_call_falls_back(struct model_call *, const struct model_chat *, const
  * fills the web request, which borrows the body, and the choice's URL and header lines. */
 bool	request_json_embeddings(struct model_call *, const struct slice *texts, size_t n);
 bool	request_json_chat(struct model_call *, const struct model_chat *);
-void	model_call_request(const struct model_call *, struct web_request *);
+void	model_call_request(struct model_call *, struct web_request *);
+/* The pseudonym of the call's tenant and one of its users (who may be empty), into the call. */
+void	model_call_user(struct model_call *, struct slice user);
 
 /*
  * model_error.c. What a failed try means: err is set to the caller's sentence, the server's own

@@ -249,5 +249,5 @@ model_chat_stop(struct model_stream **stream)
 const char *
 model_stream_name(const struct model_stream *s)
 {
-	return s->call.choice->model;
+	return s->call.choice->name;
 }

@@ -51,21 +51,20 @@ messages_copy(struct request_job *j, const struct model_chat *chat)
 }
 
 void *
-request_job_new(const struct model *m, const struct model_choice *choice,
-    const struct model_chat *chat)
+request_job_new(const struct model_call *call, const struct model_chat *chat)
 {
 	size_t room = chat->message_count * (sizeof(*chat->messages) + 64);
 	struct arena *arena = arena_new(2 * chat_text_bytes(chat) + room + JOB_OVERHEAD);
 	struct request_job *j = arena_first(arena, sizeof(*j));
 
 	j->arena = arena;
-	j->model = *m;
+	j->model = *call->model;
 	j->call.model = &j->model;
-	j->call.choice = choice;
+	j->call.choice = call->choice;
+	memcpy(j->call.user, call->user, sizeof(j->call.user));
 	j->chat = *chat;
-	if (chat->name != NULL)
-		j->chat.name = arena_strdup(arena, chat->name);
-	if (messages_copy(j, chat) && (chat->name == NULL || j->chat.name != NULL))
+	j->chat.name = NULL; /* the choice says it */
+	if (messages_copy(j, chat))
 		return j;
 	request_job_free(j);
 	return NULL;

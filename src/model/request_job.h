@@ -13,10 +13,9 @@
 /* Bytes of text in all messages. */
 size_t	 chat_text_bytes(const struct model_chat *);
 
-/* A job with copies of all that it reads, for the caller's messages live no longer than its flow.
- * NULL: no memory. */
-void	*request_job_new(const struct model *, const struct model_choice *,
-	    const struct model_chat *);
+/* A job with copies of all that it reads of call and chat, for the caller's messages live no longer
+ * than its flow. NULL: no memory. */
+void	*request_job_new(const struct model_call *, const struct model_chat *);
 /* Before it is run: by the call's choice as it is now. */
 void	 request_job_again(void *, const struct model_call *);
 void	 request_job_free(void *);	/* an offload_drop_fn; NULL is fine */

@@ -56,7 +56,7 @@ order_set_up(void **state)
 	memset(&second, 0, sizeof(second));
 	model_servers_open(&second, &conf);
 	in_order[0] = model_fixture.model->chat_choices[0];
-	in_order[1] = second.chat_choices[0];
+	in_order[1] = second.choices[0];
 	model_fixture.model->chat_choices = in_order;
 	model_fixture.model->chat_choice_count = 2;
 	return 0;
