@@ -5,8 +5,14 @@
  *
  * A model belongs to a worker and is used on its thread only. A call is tried again at most
  * conf.retries times, with a back-off, only before the first byte of an answer, and only when the
- * server says so (408, 409, 429, 5xx, none with a long Retry-After) or nothing was sent: anything
- * else might be billed twice. A 429 for a quota that is used up is never tried again.
+ * server says so (408, 409, 429, 5xx, none with a long Retry-After) or has certainly done nothing
+ * (web_response.unprocessed): anything else might be billed twice. Embeddings, whose result is the
+ * same and cheap, also when the connection broke before the answer began. A 429 for a quota that is
+ * used up is never tried again.
+ *
+ * A server that fails again and again, says Retry-After or has no quota left is not asked for a
+ * while, by a breaker for each server and kind of model (model/model_breaker.h): ERR_OVERLOADED at
+ * once, with the rest of that while, but for up to 5 s of it, which are waited.
  *
  * How many streams and embedding calls are under way in the process is bounded, and lent by tenant
  * (loop/share): there is no call without the tenant that it is for. A stream holds its place until
@@ -151,7 +157,7 @@ struct model_message {
 
 struct model_chat {
 	const char			*name;		/* an allowed one; NULL: chat_model */
-	const struct model_message	*messages;	/* borrowed for model_chat_start() */
+	const struct model_message	*messages;	/* borrowed, as all of it is */
 	size_t				 message_count;
 	double				 temperature;	/* < 0: not sent */
 	unsigned			 max_tokens;	/* 0: what the server's conf says */
@@ -174,10 +180,18 @@ struct model_delta {
 
 /* Sends the request and waits for the response's header fields. *out is NULL until then and the
  * flow's to stop from then on: defer model_chat_stop() before the call, for the flow may be aborted
- * between the wait's end and its own next step. The tenant's id is borrowed until then. */
+ * between the wait's end and its own next step. The tenant's id, the messages and the name are
+ * borrowed until then: another model's request may be written from them.
+ *
+ * Without a name, or with that of the first, the models of conf.chat_model are asked in their
+ * order, each with its own tries, until one answers: the next after no connection, no first byte in
+ * time, a 401, 402, 403, 404, 408, 429 or 5xx, or an open breaker. What is the request's own fault
+ * (400, 413, 422) is the answer. */
 enum flow_rc	 model_chat_start(struct flow *, struct model *, struct slice tenant,
 		    const struct model_chat *, struct model_stream **out)
 		    __attribute__((warn_unused_result));
+/* The model that answers, as it is configured. Borrowed, until model_shares_close(). */
+const char	*model_stream_name(const struct model_stream *);
 /* The next piece of the answer: the text of all events that have arrived, in one slice, and their
  * reasoning in another. A stream that ends without a finish_reason or [DONE], an error event, or a
  * stall fails the flow, after what came before it was pulled: a cut answer must never look like a

@@ -126,6 +126,8 @@ log_put_end(struct buf *b, const struct err *err)
 static void
 log_put_usage(struct buf *b, const struct request *req)
 {
+	if (req->model_name != NULL)
+		log_put_field(b, "model", slice_str(req->model_name));
 	if (req->usage.input_tokens > 0 || req->usage.output_tokens > 0)
 		buf_printf(b, ",\"tokens_in\":%llu,\"tokens_out\":%llu",
 		    (unsigned long long)req->usage.input_tokens,

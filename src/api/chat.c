@@ -201,8 +201,8 @@ chat_user(const struct http_exchange *x)
 	return user.len <= USER_ID_MAX ? user : slice_of(NULL, 0);
 }
 
-/* The system message goes first, in the place that chat_body_read() left free. Its bytes are
- * borrowed by the call only: the request is JSON when model_chat_start() returns. */
+/* The system message goes first, in the place that chat_body_read() left free. It is borrowed until
+ * the model has accepted the request, and stays for as long as this flow. */
 static enum flow_rc
 chat_ask_model(struct flow *f)
 {
@@ -243,6 +243,7 @@ chat_open_stream(struct flow *f)
 {
 	struct chat *c = chat_of(f);
 
+	c->req.model_name = model_stream_name(c->answer);
 	chat_send_header(c);
 	buf_reset(&c->piece);
 	stream_begin(&c->writer, &c->piece);

@@ -45,6 +45,7 @@ struct request {
 	struct buf			 body;		/* owned; its ceiling is the route's */
 	struct pool_lease		 lease;		/* request_end() returns it at the latest */
 	struct model_usage		 usage;		/* all model calls together; for the log */
+	const char			*model_name;	/* that answered; NULL: none; for the log */
 	bool				 streaming;	/* the header has left, the end not */
 };
 

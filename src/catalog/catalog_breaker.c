@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tenantgate/base/backoff.h"
 #include "tenantgate/base/err.h"
 #include "tenantgate/base/log.h"
 
@@ -15,7 +14,8 @@
 #define SILENCE_US   (900 * 1000ull)  /* while it is watched: longer, and it is probed */
 
 /* A lane whose own statements hang. When it is the server, probes say sooner that it is back. */
-static const struct backoff lane_backoff = { 2 * SECOND_US, 10 * SECOND_US, 200 };
+static const struct circuit_conf lane_circuit = { LANE_FAILURES,
+	{ 2 * SECOND_US, 10 * SECOND_US, 200 } };
 
 void
 breaker_init(struct catalog_breaker *b)
@@ -33,20 +33,13 @@ breaker_destroy(struct catalog_breaker *b)
 
 /* ---- under the lock ---- */
 
-static void
-lane_open(struct lane_breaker *lane, uint64_t now)
-{
-	lane->is_open = true;
-	lane->retry_us = now + backoff_us(&lane_backoff, ++lane->opened, 0);
-}
-
 /* What a lane learnt of a server that was gone says nothing of it now. A statement that is let
  * through one is still under way. */
 static void
 heard(struct catalog_breaker *b, uint64_t now)
 {
 	for (unsigned i = 0; b->is_gone && i < CATALOG_LANES; i++)
-		b->lanes[i] = (struct lane_breaker){ .is_probing = b->lanes[i].is_probing };
+		circuit_heard(&b->lanes[i]);
 	b->is_unreached = b->is_gone = false;
 	b->heard_us = now;
 }
@@ -65,19 +58,16 @@ static void
 lane_word(struct catalog_breaker *b, enum catalog_lane n, bool is_probe, enum catalog_word word,
     uint64_t now)
 {
-	struct lane_breaker *lane = &b->lanes[n];
+	struct circuit *lane = &b->lanes[n];
 
 	if (n == CATALOG_LOOKS)
 		return;
 	if (is_probe)
-		lane->is_probing = false;
+		circuit_probe_ended(lane);
 	if (word == WORD_HEARD)
-		*lane = (struct lane_breaker){ .is_probing = lane->is_probing };
-	if (word != WORD_UNREACHED)
-		return;
-	lane->failures++;
-	if (is_probe || (!lane->is_open && lane->failures >= LANE_FAILURES))
-		lane_open(lane, now);
+		circuit_heard(lane);
+	if (word == WORD_UNREACHED)
+		circuit_failed(lane, &lane_circuit, is_probe, now);
 }
 
 /* ---- statements ---- */
@@ -86,17 +76,12 @@ bool
 breaker_admits(struct catalog_breaker *b, enum catalog_lane n, uint64_t now, bool *is_probe,
     int *retry_after)
 {
-	struct lane_breaker *lane = &b->lanes[n];
 	bool admits;
 
 	pthread_mutex_lock(&b->mutex);
-	*is_probe = !b->is_gone && lane->is_open && !lane->is_probing && now >= lane->retry_us;
-	admits = *is_probe || !(b->is_gone || lane->is_open);
-	*retry_after = 1;
-	if (*is_probe)
-		lane->is_probing = true;
-	else if (lane->is_open && lane->retry_us > now)
-		*retry_after = 1 + (int)((lane->retry_us - now) / SECOND_US);
+	*is_probe = false;
+	admits = !b->is_gone && circuit_admits(&b->lanes[n], now, is_probe);
+	*retry_after = circuit_rest_s(&b->lanes[n], now);
 	pthread_mutex_unlock(&b->mutex);
 	return admits;
 }
@@ -132,7 +117,7 @@ void
 breaker_word(struct catalog_breaker *b, enum catalog_lane n, bool is_probe, enum catalog_word word,
     const char *reason, uint64_t now)
 {
-	struct lane_breaker *lane = &b->lanes[n];
+	struct circuit *lane = &b->lanes[n];
 	bool was_open, is_open, was_gone, is_gone;
 
 	pthread_mutex_lock(&b->mutex);

@@ -3,10 +3,7 @@
  * catalog_breaker: what is known of the catalog from how its statements ended, and whether it is
  * worth asking. Pure but for its lock and the log: times are given. Any thread.
  *
- *	lane:  [closed] --LANE_FAILURES in a row--> [open] --its time is over--> [one let through]
- *	          ^                                    ^                              |   |
- *	          |                                    +-------- failed, longer ------+   |
- *	          +-------------------------------- heard --------------------------------+
+ * Each lane is a circuit (base/circuit.h), which LANE_FAILURES in a row open.
  *
  * A lane opens alone: a lock on one table is no failure of the others'. When a statement and then a
  * probe (catalog_probe.c) have failed, the server is *gone*: nothing is let through but probes, so
@@ -17,6 +14,7 @@
 
 #include <pthread.h>
 
+#include "tenantgate/base/circuit.h"
 #include "tenantgate/base/condition.h"
 #include "tenantgate/catalog.h"
 
@@ -28,16 +26,9 @@ enum catalog_word {
 	WORD_UNREACHED, /* no connection, a lost one, or no answer in time */
 };
 
-struct lane_breaker {
-	bool is_open, is_probing;
-	unsigned failures; /* in a row */
-	unsigned opened;   /* times since it was closed */
-	uint64_t retry_us; /* open: when one statement is let through */
-};
-
 struct catalog_breaker {
 	pthread_mutex_t mutex;
-	struct lane_breaker lanes[CATALOG_LANES];
+	struct circuit lanes[CATALOG_LANES];
 	bool is_unreached;   /* the last word of all */
 	bool is_gone;	     /* and a probe has confirmed it */
 	uint64_t heard_us;   /* 0: never */

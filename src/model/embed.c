@@ -2,9 +2,9 @@
 /*
  * embed: one embeddings request, as a small flow of its own under the caller's.
  *
- *	send --> response --200--> vectors --> done, or failed
- *	  ^         | failed, but worth another try: after the back-off
- *	  +---------+
+ *	admit --> send --> response --200--> vectors --> done, or failed
+ *	  ^                   | failed, but worth another try: after the back-off
+ *	  +-------------------+
  *
  * A large response (8 KB a vector at best) is decoded by a helper, into memory that becomes the
  * caller's: no float is copied.
@@ -48,11 +48,12 @@ struct embed {
 	struct timer backoff_timer;
 };
 
-static flow_step_fn embed_wait, embed_send, embed_response, embed_vectors;
+static flow_step_fn embed_wait, embed_admit, embed_send, embed_response, embed_vectors;
 static flow_release_fn embed_release;
 
 static const struct flow_step embed_steps[] = {
 	{ "share", embed_wait },
+	{ "admit", embed_admit },
 	{ "send", embed_send },
 	{ "response", embed_response },
 	{ "vectors", embed_vectors },
@@ -95,6 +96,7 @@ embed_release(struct flow *f)
 {
 	struct embed *e = FLOW_OF(f, struct embed, &embed_kind);
 
+	model_call_settle(&e->call);
 	web_response_free(&e->response);
 	vectors_job_free(e->job);
 	buf_free(&e->call.body);
@@ -113,7 +115,23 @@ embed_wait(struct flow *f)
 	    &e->call.grant);
 }
 
-/* Also the step of another try: what the last one left is freed first. */
+/* Also the step of another try. */
+static enum flow_rc
+embed_admit(struct flow *f)
+{
+	struct embed *e = FLOW_OF(f, struct embed, &embed_kind);
+	struct err err = { .code = ERR_NONE };
+	uint64_t wait_us;
+
+	if (model_call_admitted(&e->call, &wait_us, &err))
+		return FLOW_NEXT;
+	if (wait_us == 0)
+		return flow_fail_err(f, &err);
+	flow_goto(f, embed_admit);
+	return flow_sleep(f, &e->backoff_timer, wait_us);
+}
+
+/* What the last try left is freed first. */
 static enum flow_rc
 embed_send(struct flow *f)
 {
@@ -165,7 +183,7 @@ embed_response(struct flow *f)
 	wait_us = model_error_classify(&e->call, &e->response, body, f->request_id, &err);
 	if (wait_us == 0)
 		return flow_fail_err(f, &err);
-	flow_goto(f, embed_send);
+	flow_goto(f, embed_admit);
 	return flow_sleep(f, &e->backoff_timer, wait_us);
 }
 

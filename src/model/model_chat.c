@@ -2,19 +2,21 @@
 /*
  * model_chat: starting a streamed chat answer, as a small flow under the caller's.
  *
- *	write: the request, by a helper when it is long
- *	  v
- *	share: a place among the streams
- *	  v
- *	send --> header --200--> hand over: the stream is the caller's, after a look at it
- *	  ^         | another status, or no response
- *	  |         v
- *	  |      error_body --> classify --> failed
- *	  |       (all of it)      |
- *	  +------------------------+ worth another try: after the back-off
+ *	write: the request, by a helper when it is long <------+
+ *	  v                                                    |
+ *	share: a place among the streams, kept from then on    |
+ *	  v                                                    |
+ *	admit: may the server be asked? --no-----------------> next: of the models in order
+ *	  v                                                    ^  |
+ *	send --> header --200--> hand over: the stream is the  |  +--none is left--> failed
+ *	  ^         | another    caller's, after a look at it  |
+ *	  |         v status, or no response                   |
+ *	  |      error_body --> classify --the server's fault--+
+ *	  |       (all of it)      |     --the request's fault--> failed
+ *	  +-- (admit) -------------+ worth another try: after the back-off
  *
- * There is no other try once the header of a 200 has come: from then on the model generates, and
- * bills, and the client may have seen text.
+ * There is no other try, and no other model, once the header of a 200 has come: from then on the
+ * model generates, and bills, and the client may have seen text.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,19 +31,21 @@ struct chat_call {
 	struct flow flow;
 	struct model_stream *stream; /* owned until it is the caller's; then NULL */
 	struct model_stream **out;   /* borrowed: the caller's */
+	struct model_chat chat;	     /* its pointers borrowed: the caller's */
 	void *job;		     /* owned: of request_job.h; NULL while it is written */
 	struct buf error_body;	     /* owned: of a response other than 200, cut */
 	struct slice piece;	     /* borrowed until the next web_pull() */
 	struct timer backoff_timer;
 };
 
-static flow_step_fn model_chat_write, model_chat_wait, model_chat_send, model_chat_header,
-    model_chat_error_body, model_chat_classify, model_chat_hand_over;
+static flow_step_fn model_chat_write, model_chat_wait, model_chat_admit, model_chat_send,
+    model_chat_header, model_chat_error_body, model_chat_classify, model_chat_hand_over;
 static flow_release_fn model_chat_release;
 
 static const struct flow_step model_chat_steps[] = {
 	{ "write", model_chat_write },
 	{ "share", model_chat_wait },
+	{ "admit", model_chat_admit },
 	{ "send", model_chat_send },
 	{ "header", model_chat_header },
 	{ "error_body", model_chat_error_body },
@@ -61,6 +65,8 @@ model_chat_release(struct flow *f)
 {
 	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
 
+	if (c->stream != NULL)
+		model_call_settle(&c->stream->call);
 	model_stream_free(c->stream);
 	request_job_free(c->job);
 	buf_free(&c->error_body);
@@ -74,14 +80,16 @@ request_refused(struct flow *f)
 	return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the question to the model");
 }
 
-/* A short one is written already. */
+/* Also the step of another model's request. */
 static enum flow_rc
 model_chat_write(struct flow *f)
 {
 	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
 
 	if (c->job == NULL)
-		return FLOW_NEXT;
+		return request_json_chat(&c->stream->call, &c->chat) ? FLOW_NEXT
+								     : request_refused(f);
+	request_job_again(c->job, &c->stream->call);
 	return offload_run(f, c->stream->call.tenant, request_job_run, request_job_free, c->job,
 	    &c->job);
 }
@@ -95,11 +103,38 @@ model_chat_wait(struct flow *f)
 
 	if (c->job != NULL && !request_job_take(c->job, &call->body))
 		return request_refused(f);
+	if (call->grant.budget != NULL)
+		return FLOW_NEXT;
 	return share_take(f, call->model->shares->streams, call->tenant, 1, 1, &call->grant);
 }
 
-/* Also the step of another try. response_max bounds the read-ahead, hence the memory of a slow
- * reader. */
+/* The next of the models in order is asked, or this was the last word. */
+static enum flow_rc
+model_chat_next(struct flow *f, struct chat_call *c, const struct err *err)
+{
+	if (!model_call_falls_back(&c->stream->call, &c->chat, err, f->request_id))
+		return flow_fail_err(f, err);
+	buf_free(&c->stream->call.body);
+	return flow_goto(f, model_chat_write);
+}
+
+/* Also the step of another try. */
+static enum flow_rc
+model_chat_admit(struct flow *f)
+{
+	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
+	struct err err = { .code = ERR_NONE };
+	uint64_t wait_us;
+
+	if (model_call_admitted(&c->stream->call, &wait_us, &err))
+		return FLOW_NEXT;
+	if (wait_us == 0)
+		return model_chat_next(f, c, &err);
+	flow_goto(f, model_chat_admit);
+	return flow_sleep(f, &c->backoff_timer, wait_us);
+}
+
+/* response_max bounds the read-ahead, hence the memory of a slow reader. */
 static enum flow_rc
 model_chat_send(struct flow *f)
 {
@@ -176,8 +211,8 @@ model_chat_classify(struct flow *f)
 	wait_us = model_error_classify(&s->call, &s->response, buf_view(&c->error_body),
 	    f->request_id, &err);
 	if (wait_us == 0)
-		return flow_fail_err(f, &err);
-	flow_goto(f, model_chat_send);
+		return model_chat_next(f, c, &err);
+	flow_goto(f, model_chat_admit);
 	return flow_sleep(f, &c->backoff_timer, wait_us);
 }
 
@@ -197,7 +232,6 @@ model_chat_start(struct flow *f, struct model *m, struct slice tenant,
 	const struct model_choice *named = NULL;
 	struct chat_call *c;
 	struct model_stream *s;
-	bool written;
 
 	*out = NULL;
 	if (chat->name != NULL &&
@@ -210,15 +244,17 @@ model_chat_start(struct flow *f, struct model *m, struct slice tenant,
 		s->call.choice = named;
 	model_call_user(&s->call, chat->user);
 	trace_read(chat->traceparent, &s->call.trace);
-	if (chat_text_bytes(chat) > REQUEST_HERE_MAX)
-		written = (c->job = request_job_new(&s->call, chat)) != NULL;
-	else
-		written = request_json_chat(&s->call, chat);
-	if (!written) {
-		model_stream_free(s);
-		free(c);
-		return request_refused(f);
+	if (chat_text_bytes(chat) > REQUEST_HERE_MAX) {
+		c->job = request_job_new(&s->call, chat);
+		if (c->job == NULL) {
+			model_stream_free(s);
+			free(c);
+			return request_refused(f);
+		}
 	}
+	c->chat = *chat;
+	if (named == m->chat_choices)
+		c->chat.name = NULL; /* as if it had named none */
 	c->stream = s;
 	c->out = out;
 	buf_init(&c->error_body, ERROR_BODY_MAX);

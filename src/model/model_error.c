@@ -158,7 +158,9 @@ describe_status(const struct model_call *call, const struct web_response *respon
 }
 
 /* Once a byte of the request was sent the server may be at work on it (and bill it) whatever became
- * of the connection: then only its own word, a status, allows another try. */
+ * of the connection: then only its own word allows another try: a status, or that it refused the
+ * stream. Vectors that are made twice are the same, and cost little: for them a connection that
+ * broke before the answer is reason enough. */
 static bool
 may_retry(const struct model_call *call, const struct web_response *response,
     enum error_reason reason)
@@ -170,7 +172,9 @@ may_retry(const struct model_call *call, const struct web_response *response,
 	    response->retry_after_s > RETRY_AFTER_SHORT_S)
 		return false;
 	if (response->failure != WEB_FINE)
-		return !response->sent;
+		return response->unprocessed ||
+		    (call->kind == MODEL_EMBEDDINGS && response->failure == WEB_CUT &&
+			response->status == 0);
 	return status == 408 || status == 409 || status == 429 || status >= 500;
 }
 
@@ -185,7 +189,7 @@ model_error_classify(struct model_call *call, const struct web_response *respons
 	reason = error_text_reason(&text);
 	error_text_log(call, &text, response, request_id);
 	if (response->failure != WEB_FINE || !reason_is_the_clients(reason, response->status))
-		model_call_failed(call, response);
+		model_call_failed(call, response, reason == REASON_QUOTA);
 	if (response->failure != WEB_FINE)
 		describe_failure(call, response, err);
 	else

@@ -11,6 +11,7 @@
  *	model_chat.c	starts a chat answer	model_stream.c	pulls it, by sse.c and delta*.c
  *	model_error.c	what a failure means, by error_text.c
  *	model_condition.c  how the servers are
+ *	model_admit.c	whether a server is asked, by model_breaker.c, and which is next
  */
 #ifndef TENANTGATE_MODEL_INTERNAL_H
 #define TENANTGATE_MODEL_INTERNAL_H
@@ -54,14 +55,29 @@ struct model_call {
 	struct share_grant	 grant;		/* the call's place in its budget */
 	struct buf		 body;		/* owned */
 	unsigned		 tries;		/* begun, this one included */
+	unsigned		 waits;		/* for a pause to end */
+	bool			 is_probe;	/* the one that an open breaker has let through */
+	bool			 may_fall_back;	/* it was the server's fault */
+	struct breaker_end	 end;		/* of the last try, not yet told */
 	char			 user[SHA256_HEX_SIZE];	/* the pseudonym; "": none */
 	struct trace		 trace;		/* the caller's */
 	char			 trace_line[TRACE_LINE_MAX]; /* of the present try */
 };
 
-/* model_condition.c: what became of a try. */
-void	model_call_succeeded(const struct model_call *);
-void	model_call_failed(const struct model_call *, const struct web_response *);
+/*
+ * model_admit.c. Before each try: whether the server may be asked. False with *wait_us, after which
+ * to ask again, or 0 and the caller's sentence.
+ */
+bool	model_call_admitted(struct model_call *, uint64_t *wait_us, struct err *);
+/* What became of a try. quota: its failure is that what was paid for is used up. A failure counts
+ * when the call has no more tries: then, and when it is freed, it is settled. Idempotent. */
+void	model_call_succeeded(struct model_call *);
+void	model_call_failed(struct model_call *, const struct web_response *, bool quota);
+void	model_call_settle(struct model_call *);
+/* After the last try of a chat: true when the next model in order is to be asked, for which the
+ * request is to be written anew. err: why, for the log. */
+bool	model_call_falls_back(struct model_call *, const struct model_chat *, const struct err *err,
+	    const char *request_id);
 
 /* request_json.c. The first two write call->body; false when there is no memory for it. The third
  * fills the web request, which borrows the body, and the choice's URL and header lines. */

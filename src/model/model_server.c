@@ -65,9 +65,8 @@ model_server_open(struct model_server *s, const struct model_server_conf *conf)
 	model_server_fields(conf, s->headers);
 	s->extra[MODEL_CHAT] = model_server_extra(conf->extra_body, &s->temperature);
 	s->extra[MODEL_EMBEDDINGS] = model_server_extra(conf->embedding_extra_body, NULL);
-	for (unsigned i = 0; i < MODEL_KINDS; i++)
-		if (pthread_mutex_init(&s->records[i].lock, NULL) != 0)
-			abort();
+	model_breaker_init(&s->breakers[MODEL_EMBEDDINGS], "embedding model", s->conf.name);
+	model_breaker_init(&s->breakers[MODEL_CHAT], "chat model", s->conf.name);
 }
 
 static void
@@ -78,7 +77,7 @@ model_server_close(struct model_server *s)
 		free(s->headers[i]);
 	}
 	for (unsigned i = 0; i < MODEL_KINDS; i++) {
-		pthread_mutex_destroy(&s->records[i].lock);
+		model_breaker_destroy(&s->breakers[i]);
 		free(s->extra[i]);
 	}
 	free(s->temperature);

@@ -2,30 +2,21 @@
 /*
  * model_server: the servers of models, and which model of which server answers. Made once for the
  * process by model_shares_open(), before there are workers, and freed after them; read by all of
- * them, and by the helpers. Nothing in it changes, but for the habits and the records, which are
+ * them, and by the helpers. Nothing in it changes, but for the habits and the breakers, which are
  * atomic or under a lock of their own. Private to model/.
  */
 #ifndef TENANTGATE_MODEL_SERVER_H
 #define TENANTGATE_MODEL_SERVER_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
+#include "model/model_breaker.h"
 #include "tenantgate/model.h"
 
 #define SERVER_FIELDS_MAX	7	/* configured header fields */
 #define SERVER_HEADERS_MAX	8	/* with the key's: of web_request.headers */
 
 enum model_kind { MODEL_EMBEDDINGS, MODEL_CHAT, MODEL_KINDS };
-
-/* What became of the last calls of one kind. */
-struct model_record {
-	pthread_mutex_t	 lock;		/* held for a few instructions */
-	unsigned	 failures;	/* one after another; a success clears them */
-	uint64_t	 failed_us;	/* monotonic: the last one; valid while there are any */
-	int		 status;	/* of it; 0: no response */
-	bool		 has_timed_out;
-};
 
 /* What the server was found not to take, for as long as the process lives. */
 struct model_habits {
@@ -42,7 +33,7 @@ struct model_server {
 						 * that is configured; NULL: none */
 	char			*temperature;	/* the same, unless a chat has its own */
 	struct model_habits	 habits;
-	struct model_record	 records[MODEL_KINDS];
+	struct model_breaker	 breakers[MODEL_KINDS];
 };
 
 /* One model of one server, and where it is asked. */

@@ -330,3 +330,9 @@ model_chat_stop(struct model_stream **stream)
 	flow_start(&s->flow, &linger_kind, s->call.model->worker, NULL);
 	flow_deadline(&s->flow, LINGER_US);
 }
+
+const char *
+model_stream_name(const struct model_stream *s)
+{
+	return s->call.choice->name;
+}

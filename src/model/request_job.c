@@ -82,6 +82,14 @@ request_job_free(void *arg)
 }
 
 void
+request_job_again(void *arg, const struct model_call *call)
+{
+	struct request_job *j = arg;
+
+	j->call.choice = call->choice;
+}
+
+void
 request_job_run(void *arg)
 {
 	struct request_job *j = arg;

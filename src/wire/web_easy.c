@@ -113,43 +113,6 @@ method_set(CURL *easy, const struct web_request *r)
 	return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method) == CURLE_OK;
 }
 
-/* ---- at most once ---- */
-
-/*
- * CURLOPT_PREREQFUNCTION: called when a connection is there, right before the request is sent on
- * it; so a second call within one transfer is libcurl's own resending: the kept connection ended,
- * or its HTTP/2 stream was refused, before a byte of the response. The server may be at work on
- * what it has got. While nothing has left us (CURLINFO_REQUEST_SIZE) it may go on: another address
- * of the host, or a connection that was dead already.
- */
-static int
-request_sent_again(void *transfer, char *remote, char *local, int remote_port, int local_port)
-{
-	struct web_transfer *t = transfer;
-	long sent = 0;
-
-	(void)remote, (void)local, (void)remote_port, (void)local_port;
-	(void)curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
-	if (sent == 0)
-		return CURL_PREREQFUNC_OK;
-	web_response_fail(t->response, WEB_CUT,
-	    "The connection ended before the response began; what was sent is not sent twice.");
-	return CURL_PREREQFUNC_ABORT;
-}
-
-/* A fresh one is kept afterwards: only its first request needs it to be new. */
-static bool
-at_most_once_set(struct web_transfer *t, const struct web_request *r)
-{
-	bool harmless = strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
-
-	if (r->fresh_connection && curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK)
-		return false;
-	return harmless ||
-	    (curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, request_sent_again) == CURLE_OK &&
-		curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t) == CURLE_OK);
-}
-
 /* ---- options ---- */
 
 static bool
@@ -209,5 +172,5 @@ web_easy_prepare(struct web_transfer *t, const struct web_request *r)
 {
 	return transfer_options_set(t->easy, t->web, r->connect_timeout_us) &&
 	    curl_easy_setopt(t->easy, CURLOPT_URL, r->url) == CURLE_OK && method_set(t->easy, r) &&
-	    fields_set(t, r) && at_most_once_set(t, r);
+	    fields_set(t, r) && web_once_set(t, r);
 }

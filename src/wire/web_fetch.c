@@ -42,6 +42,7 @@ fetch_begin(struct web *w, enum web_kind kind, const struct web_request *r, stru
 
 	web_response_free(a);
 	memset(a, 0, sizeof(*a));
+	a->unprocessed = true; /* until it has begun */
 	buf_init(&a->body, kind == WEB_WHOLE ? r->response_max : 0);
 	t = web_transfer_new(w, kind, r, a);
 	if (t == NULL) {
@@ -54,6 +55,7 @@ fetch_begin(struct web *w, enum web_kind kind, const struct web_request *r, stru
 		web_transfer_free(t);
 		return NULL;
 	}
+	a->unprocessed = false;
 	web_transfer_arm(t);
 	return t;
 }

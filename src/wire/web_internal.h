@@ -9,6 +9,7 @@
  *	web_transfer.c	one transfer: libcurl's callbacks, deadlines, who waits for what
  *	    v
  *	web_easy.c	a request as libcurl options; the easy handles at rest
+ *	web_once.c	keeps libcurl from sending again what may have been processed
  *	web_response.c	header fields and CURLcodes as a struct web_response
  *
  * Two rules keep it so. libcurl's callbacks only note what has come and put the transfer on the
@@ -29,6 +30,7 @@
 #define WEB_MAGIC	 0x57454254u /* "WEBT" */
 #define WEB_HEADER_BYTES 65536	     /* of one response, 1xx and trailers included */
 #define WEB_DAY_S	 86400	     /* the most of a Retry-After that we believe */
+#define WEB_REFUSED_TEXT "The server refused the request before it processed anything of it."
 #define WEB_SPARE_MAX	 32	     /* easy handles at rest */
 
 struct web {
@@ -92,6 +94,12 @@ struct web_transfer {
 	uint64_t		 idle_timeout_us;
 	uint64_t		 total_timeout_us;
 	char			 curl_error[CURL_ERROR_SIZE];	/* written by libcurl */
+
+	/* See web_once.c. */
+	int			 local_port;	/* these two tell its connection from others */
+	int			 remote_port;
+	unsigned		 stream_id;	/* 0: none yet, or HTTP/1 */
+	bool			 is_refused;	/* before the server processed anything of it */
 };
 
 /* web.c. Adding only registers; web_kickstart() makes libcurl begin now rather than when the timer
@@ -116,11 +124,14 @@ void	 web_easy_release(struct web *, CURL *);
 /* False when an option was refused or there is no memory; t->curl_error may say why. */
 bool	 web_easy_prepare(struct web_transfer *, const struct web_request *);
 
+/* web_once.c. False when an option was refused. */
+bool	 web_once_set(struct web_transfer *, const struct web_request *);
+
 /* web_response.c */
 /* One header line, without its line break: notes the few fields that we use. */
 void	web_response_field(struct web_response *, struct slice line);
 /* libcurl's outcome. The easy handle must still be there: it knows whether anything was sent. */
-void	web_response_end(struct web_response *, CURL *, CURLcode, const char *curl_error);
+void	web_response_end(struct web_transfer *, CURLcode);
 /* A sentence; the first reason given is the one kept. */
 void	web_response_fail(struct web_response *, enum web_failure, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4)));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * web_response: what the server sent, as a struct web_response: the few header fields that our
- * callers use, and libcurl's codes as the failures that they tell apart. Touches no transfer and
+ * callers use, and libcurl's codes as the failures that they tell apart. Changes no transfer and
  * wakes nobody.
  */
 #include <stdarg.h>
@@ -144,13 +144,17 @@ is_of_second_connection(enum web_failure failure)
 /* CURLINFO_REQUEST_SIZE counts the bytes of requests that have left: with none, even what must not
  * be done twice (a POST) may safely be sent again. */
 void
-web_response_end(struct web_response *a, CURL *easy, CURLcode code, const char *curl_error)
+web_response_end(struct web_transfer *t, CURLcode code)
 {
+	struct web_response *a = t->response;
 	enum web_failure failure = failure_of(code);
 	long sent = 0;
 
-	(void)curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
+	(void)curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
 	a->sent = sent > 0;
+	if (failure == WEB_FINE && a->failure == WEB_FINE)
+		return;
+	a->unprocessed = !a->sent || (t->is_refused && a->status == 0);
 	if (failure == WEB_FINE)
 		return;
 	if (a->sent && is_of_second_connection(failure))
@@ -159,7 +163,7 @@ web_response_end(struct web_response *a, CURL *easy, CURLcode code, const char *
 		    "made.");
 	web_response_fail(a, failure, "The request failed%s: %s.",
 	    code == CURLE_OPERATION_TIMEDOUT ? " to connect in time" : "",
-	    curl_error[0] != '\0' ? curl_error : curl_easy_strerror(code));
+	    t->curl_error[0] != '\0' ? t->curl_error : curl_easy_strerror(code));
 }
 
 void

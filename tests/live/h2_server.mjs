@@ -5,9 +5,15 @@ import { constants, createSecureServer } from 'node:http2';
 
 const [, , cert, key] = process.argv;
 const server = createSecureServer({ cert: readFileSync(cert), key: readFileSync(key) });
-const seen = { sessions: 0, open: 0, closed: 0, written: 0, refused: 0, lost: 0, goaway: 0 };
+const seen = { sessions: 0, open: 0, closed: 0, written: 0, refused: 0, lost: 0,
+	goaway: 0, farewell: 0, broken: 0, torn: 0 };
 
-server.on('session', () => seen.sessions++);
+const raw = new Map();
+server.on('connection', (socket) => raw.set(socket.remotePort, socket));
+server.on('session', (session) => {
+	seen.sessions++;
+	session.on('error', () => {});
+});
 
 // As fast as the peer's window lets it, `left` blocks.
 function pour(stream, left) {
@@ -22,6 +28,16 @@ function pour(stream, left) {
 	stream.end();
 }
 
+// It takes in nothing from that stream on.
+function leave(stream) {
+	const { session, id } = stream;
+	session.goaway(constants.NGHTTP2_NO_ERROR, id - 2);
+	setImmediate(() => session.destroy());
+}
+
+// Whose session ends when four more have come.
+let crowd;
+
 server.on('stream', (stream, headers) => {
 	seen.open++;
 	stream.on('close', () => seen.closed++);
@@ -34,7 +50,8 @@ server.on('stream', (stream, headers) => {
 		stream.respond({ ':status': 200 });
 		pour(stream, 1024);
 	} else if (path === '/silent') {
-		// nothing, ever
+		if (stream.session === crowd?.session && --crowd.awaited === 0)
+			leave(crowd);
 	} else if (path === '/cut') {
 		stream.respond({ ':status': 200 });
 		stream.write('half', () => stream.session.destroy());
@@ -43,8 +60,20 @@ server.on('stream', (stream, headers) => {
 		stream.close(constants.NGHTTP2_REFUSED_STREAM);
 	} else if (path === '/goaway') {
 		seen.goaway++;
-		stream.session.goaway(constants.NGHTTP2_NO_ERROR, stream.id - 2);
-		stream.session.destroy();
+		leave(stream);
+	} else if (path === '/crowd') {
+		crowd = Object.assign(stream, { awaited: 4 });
+	} else if (path === '/farewell') {
+		// A GOAWAY that takes our stream in, and then no answer.
+		seen.farewell++;
+		stream.session.goaway(constants.NGHTTP2_NO_ERROR, stream.id);
+		setTimeout(() => stream.session?.destroy(), 50);
+	} else if (path === '/broken') {
+		seen.broken++;
+		stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+	} else if (path === '/torn') {
+		seen.torn++;
+		raw.get(stream.session.socket.remotePort).resetAndDestroy();
 	} else if (path === '/lost') {
 		seen.lost++;
 		stream.session.destroy();

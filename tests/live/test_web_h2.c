@@ -196,30 +196,66 @@ a_cut_connection_fails_its_streams(void **state)
 	web_response_free(&t.response);
 }
 
-/* A stream that is refused, a session that says goodbye, and one that just ends: libcurl would send
- * it again, over the same connection or a new one. */
+/* How a POST ends, over a kept connection or one of its own; and what is known of it. */
+static void
+post_ends(const char *path, bool fresh, bool unprocessed)
+{
+	struct fetch t;
+	json_int_t before = server_seen(path + 1);
+
+	h2_init(&t, path);
+	t.request.method = "POST";
+	t.request.body = SLICE_LIT("x");
+	t.request.fresh_connection = fresh;
+	fetch_start(&t);
+	turn_until(worker, &t.probe.ended);
+	assert_int_equal(t.response.failure, WEB_CUT);
+	assert_true(t.response.sent);
+	assert_int_equal(t.response.unprocessed, unprocessed);
+	web_response_free(&t.response);
+	assert_int_equal(server_seen(path + 1), before + 1);
+}
+
+/* RFC 9113, 8.7: a refused stream, and one above the last that a GOAWAY names, are not processed.
+ * libcurl would send these again, and also what a connection that just ends leaves open. */
 static void
 a_post_is_sent_once(void **state)
 {
-	static const char *const ends[] = { "refused", "goaway", "lost" };
+	static const struct {
+		const char *path;
+		bool unprocessed;
+	} ends[] = { { "/refused", true }, { "/lost", false }, { "/farewell", false },
+		{ "/broken", false }, { "/torn", false } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		struct fetch t;
-		char path[16];
+		post_ends(ends[i].path, false, ends[i].unprocessed);
+		post_ends(ends[i].path, true, ends[i].unprocessed);
+	}
+	post_ends("/goaway", false,
+	    true); /* above the last stream; on a new one ours is the first */
+}
 
-		h2_path(&t, "/hello"); /* a connection to use again */
-		web_response_free(&t.response);
-		(void)snprintf(path, sizeof(path), "/%s", ends[i]);
-		h2_init(&t, path);
-		t.request.method = "POST";
-		t.request.body = SLICE_LIT("x");
-		fetch_start(&t);
-		turn_until(worker, &t.probe.ended);
-		assert_int_equal(t.response.failure, WEB_CUT);
-		assert_true(t.response.sent);
-		web_response_free(&t.response);
-		assert_int_equal(server_seen(ends[i]), 1);
+/* A GOAWAY is told to one transfer of its connection; it is of all. */
+static void
+a_goaway_is_of_all_streams(void **state)
+{
+	static struct fetch t[1 + 4];
+
+	(void)state;
+	h2_path(&t[0], "/hello");
+	web_response_free(&t[0].response);
+	for (int i = 0; i < 5; i++) {
+		h2_init(&t[i], i == 0 ? "/crowd" : "/silent");
+		t[i].request.method = "POST";
+		t[i].request.body = SLICE_LIT("x");
+		fetch_start(&t[i]);
+	}
+	for (int i = 0; i < 5; i++) {
+		turn_until(worker, &t[i].probe.ended);
+		assert_int_equal(t[i].response.failure, WEB_CUT);
+		assert_true(t[i].response.unprocessed);
+		web_response_free(&t[i].response);
 	}
 }
 
@@ -251,6 +287,7 @@ main(void)
 		cmocka_unit_test(an_aborted_stream_stops_no_other),
 		cmocka_unit_test(a_cut_connection_fails_its_streams),
 		cmocka_unit_test(a_post_is_sent_once),
+		cmocka_unit_test(a_goaway_is_of_all_streams),
 		cmocka_unit_test(a_creation_takes_a_connection_of_its_own),
 	};
 	struct web_conf conf = { .ca_file = tls.cert, .connections_max = 8 };

@@ -82,6 +82,9 @@ model_fixture_serve(struct peer_conn *c)
 	buf_reset(&model_fixture.request);
 	assert_non_null(buf_extend(&model_fixture.request, n));
 	evbuffer_remove(in, model_fixture.request.data, n);
+	buf_add(&model_fixture.lines, model_fixture.request.data,
+	    strcspn(model_fixture.request.data, "\r"));
+	buf_puts(&model_fixture.lines, "\n");
 	model_fixture.requests++;
 	assert_non_null(model_fixture.script);
 	if (model_fixture.script[model_fixture.at].status == NULL)
@@ -129,6 +132,7 @@ model_fixture_script(const struct scripted_response *script)
 	model_fixture.script = script;
 	model_fixture.at = 0;
 	model_fixture.requests = 0;
+	buf_reset(&model_fixture.lines);
 }
 
 int
@@ -141,6 +145,7 @@ model_fixture_set_up(void **state)
 	memset(&model_fixture, 0, sizeof(model_fixture));
 	log_level(LOG_ERR);
 	buf_init(&model_fixture.request, 1 << 20);
+	buf_init(&model_fixture.lines, 1 << 20);
 	model_fixture.worker = worker_new(0);
 	model_fixture.web = web_open(model_fixture.worker, &web);
 	peer_open(&model_fixture.peer, model_fixture.worker, 0, model_fixture_serve);
@@ -166,5 +171,6 @@ model_fixture_tear_down(void **state)
 	peer_close(&model_fixture.peer);
 	worker_free(model_fixture.worker);
 	buf_free(&model_fixture.request);
+	buf_free(&model_fixture.lines);
 	return 0;
 }

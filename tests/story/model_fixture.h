@@ -37,6 +37,7 @@ struct model_fixture {
 	unsigned		 at;		/* in the script */
 	unsigned		 requests;
 	struct buf		 request;	/* the last one, whole */
+	struct buf		 lines;		/* the request lines since the script began */
 };
 extern struct model_fixture model_fixture;
 

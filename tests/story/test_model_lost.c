@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a lost reply costs at the model: one call, which it may be at work on and bills, however
- * many tries may follow a status. What the server has received is counted.
+ * What a lost reply costs at the model: one chat, which it may be at work on and bills, however
+ * many tries may follow a status; vectors are asked for again. What the server has received is
+ * counted.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,7 +44,7 @@ lost_embedding(struct flow *f)
 /* The first is refused, and its connection kept; the second is lost on that one at the instant of
  * reuse, the third on a new one. Nothing follows them. */
 static void
-each_is_received_once(flow_step_fn *call, unsigned retries)
+each_chat_is_received_once(unsigned retries)
 {
 	const struct scripted_response script[] = { { "400 No", NULL, "{}", WHOLE },
 		{ "-", NULL, NULL, LOST }, { "-", NULL, NULL, LOST }, { 0 } };
@@ -56,7 +57,7 @@ each_is_received_once(flow_step_fn *call, unsigned retries)
 	for (unsigned n = 1; n <= 3; n++) {
 		struct lost_call c = { 0 };
 
-		probe_start(&c.probe, model_fixture.worker, call, NULL);
+		probe_start(&c.probe, model_fixture.worker, lost_chat, NULL);
 		turn_until(model_fixture.worker, &c.probe.ended);
 		model_fixture_turn_until_idle();
 		turn_for(model_fixture.worker, 20);
@@ -69,16 +70,33 @@ static void
 a_lost_reply_is_one_chat(void **state)
 {
 	(void)state;
-	each_is_received_once(lost_chat, 0);
-	each_is_received_once(lost_chat, 3);
+	each_chat_is_received_once(0);
+	each_chat_is_received_once(3);
 }
 
+/* The kept connection's is lost, a new one's, and then no more tries are left. */
 static void
-a_lost_reply_is_one_embedding(void **state)
+a_lost_embedding_is_asked_again(void **state)
 {
+	const struct scripted_response script[] = { { "400 No", NULL, "{}", WHOLE },
+		{ "-", NULL, NULL, LOST }, { "-", NULL, NULL, LOST }, { "-", NULL, NULL, LOST },
+		{ 0 } };
+	struct model_conf conf;
+
 	(void)state;
-	each_is_received_once(lost_embedding, 0);
-	each_is_received_once(lost_embedding, 3);
+	model_fixture_conf(&conf);
+	conf.retries = 2;
+	model_fixture_reopen(&conf);
+	model_fixture_script(script);
+	for (unsigned n = 1; n <= 2; n++) {
+		struct lost_call c = { 0 };
+
+		probe_start(&c.probe, model_fixture.worker, lost_embedding, NULL);
+		turn_until(model_fixture.worker, &c.probe.ended);
+		model_fixture_turn_until_idle();
+		assert_int_equal(c.probe.err.code, ERR_MODEL);
+		assert_int_equal(model_fixture.requests, n == 1 ? 1 : 4);
+	}
 }
 
 /* Our own rule: a status that says "later" is the server's word that nothing was done. */
@@ -107,7 +125,7 @@ main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, model_fixture_set_up, model_fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_lost_reply_is_one_chat),
-		TEST(a_lost_reply_is_one_embedding),
+		TEST(a_lost_embedding_is_asked_again),
 		TEST(what_the_model_puts_off_is_asked_again),
 	};
 

@@ -12,7 +12,8 @@
  *
  * What is not GET or HEAD leaves at most once: libcurl by itself sends a request again when a kept
  * connection ends before a byte of the response (RFC 9110, 9.2.2 forbids that for what is not
- * idempotent); here that is WEB_CUT, with `sent` set.
+ * idempotent); here that is WEB_CUT, with `sent` set, and whether to try again is the caller's to
+ * say, by `unprocessed`.
  */
 #ifndef TENANTGATE_WIRE_WEB_H
 #define TENANTGATE_WIRE_WEB_H
@@ -71,6 +72,8 @@ struct web_response {
 	int		 status;		/* 0 when no status line came */
 	int		 retry_after_s;		/* rounded up, a day at most; 0: none */
 	bool		 sent;			/* false: certainly no byte left us */
+	bool		 unprocessed;		/* failed, and the server has certainly done */
+						/* nothing: not sent, or refused (RFC 9113, 8.7) */
 	bool		 is_event_stream;	/* Content-Type: text/event-stream */
 	struct buf	 body;			/* web_fetch only; owned: web_response_free() */
 };
