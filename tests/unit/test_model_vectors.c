@@ -16,6 +16,7 @@
 #define ONE_TWO_THREE "AACAPwAAAEAAAEBA"
 #define HALF	      "AAAAAAAAAAAAAAA/"
 #define ITEM(i, v)    "{\"object\":\"embedding\",\"index\":" i ",\"embedding\":" v "}"
+#define BARE(v)	      "{\"object\":\"embedding\",\"embedding\":" v "}"
 #define LIST(items)   "{\"object\":\"list\",\"data\":[" items "],\"usage\":{\"prompt_tokens\":5}}"
 
 static float out[6];
@@ -42,6 +43,12 @@ vectors_are_placed_by_index(void **state)
 		LIST(ITEM("1", "\"" HALF "\"") "," ITEM("0", "\"" ONE_TWO_THREE "\"")),
 		LIST(ITEM("1", "\"AAAAAAAAAAAAAAA\\/\"") "," ITEM("0", "[1,2,3]")),
 		LIST("{\"embedding\":[0,0,0.5],\"index\":1}," ITEM("0", "[1,2,3]")),
+		/* The position stands for an index that is absent: of the first, as Go's omitempty
+		 * has it, of all, and of others when what is there agrees. */
+		LIST(BARE("[1,2,3]") "," ITEM("1", "[0,0,0.5]")),
+		LIST(BARE("[1,2,3]") "," BARE("\"" HALF "\"")),
+		LIST(ITEM("0", "[1,2,3]") "," BARE("[0,0,0.5]")),
+		LIST(ITEM("null", "[1,2,3]") "," ITEM("null", "[0,0,0.5]")),
 	};
 	size_t i;
 
@@ -71,7 +78,12 @@ bad_vectors_are_refused(void **state)
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("-1", "[1,2,3]")),
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("0.5", "[1,2,3]")),
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("1e300", "[1,2,3]")),
-		LIST(ITEM("0", "[1,2,3]") ",{\"embedding\":[1,2,3]}"),
+		/* An absent index beside others that are out of order: whose is it? */
+		LIST(ITEM("1", "[1,2,3]") "," BARE("[1,2,3]")),
+		LIST(BARE("[1,2,3]") "," ITEM("0", "[1,2,3]")),
+		LIST(BARE("[1,2,3]") "," ITEM("1", "[1,2,3]") "," BARE("[1,2,3]")),
+		LIST(BARE("[1,2,3]")),
+		LIST(ITEM("\"0\"", "[1,2,3]") "," ITEM("1", "[1,2,3]")),
 		LIST(ITEM("0", "[1,2,3]") ",{\"index\":1}"),
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "[1,2]")),
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "[1,2,3,4]")),
