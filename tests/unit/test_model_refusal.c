@@ -28,7 +28,10 @@
 	"{\"include_usage\":true,\"include_obfuscation\":false},\"temperature\":0.500," \
 	"\"max_tokens\":100,\"user\":\"ab12\"}"
 #define CHAT		     ASKING("When does the kettle whistle?")
-#define EMBED		     "{\"model\":\"m\",\"input\":[\"one\",\"two\"],\"encoding_format\":\"base64\"}"
+/* clang-format off */
+#define EMBED \
+	"{\"model\":\"m\",\"input\":[\"one\",\"two\"],\"encoding_format\":\"base64\"}"
+/* clang-format on */
 #define ERROR(message, more) "{\"error\":{\"message\":\"" message "\"" more "}}"
 #define OPENAI(message, param, code) \
 	ERROR(message, \
