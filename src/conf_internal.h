@@ -3,6 +3,7 @@
  * conf_internal: what the files of the configuration share.
  *
  *	conf_keys.c	the table: every key, its type, default, range and sentence
+ *	conf_words.c	words of some of them
  *	conf_file.c	lines of a file -> (key, value text), %include
  *	conf_expand.c	${ENV} and @FILE in a value; what of it stands in the file itself
  *	conf_value.c	value text -> the member of struct conf
@@ -19,7 +20,7 @@
 #include "conf.h"
 
 #define CONF_VALUE_MAX	8192	/* bytes of a value, expanded */
-#define CONF_KEYS_MAX	128	/* room in conf_reading.seen; conf_keys.c asserts it */
+#define CONF_KEYS_MAX	160	/* room in conf_reading.seen; conf_keys.c asserts it */
 
 enum conf_type {
 	CONF_GROUP,	/* no key: a heading of the sample file */
@@ -45,6 +46,9 @@ struct conf_word {
 	const char	*word;
 	int		 value;
 };
+
+/* conf_words.c */
+extern const struct conf_word	send_forms[], system_roles[], encodings[], max_tokens_names[];
 
 struct conf_key {
 	enum conf_type			 type;

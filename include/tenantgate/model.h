@@ -8,6 +8,10 @@
  * server says so (408, 409, 429, 5xx, none with a long Retry-After) or nothing was sent: anything
  * else might be billed twice. A 429 for a quota that is used up is never tried again.
  *
+ * A server that refuses (400, 422) what OpenAI takes is asked again at once without it, a few times
+ * at most: a refusal was not worked on, and is not billed. What it turned out not to take is left
+ * out from then on (model/model_habits.h). A batch that it finds too large goes in smaller ones.
+ *
  * How many streams and embedding calls are under way in the process is bounded, and lent by tenant
  * (loop/share): there is no call without the tenant that it is for. A stream holds its place until
  * its connection is free again, an embedding call until it has ended, other tries included.
@@ -31,6 +35,20 @@
 
 struct model;
 
+/* How a field is sent that OpenAI knows and a compatible server may refuse. */
+enum field_form {
+	FORM_AUTO,	/* in full; plainer once the server has refused it */
+	FORM_FULL,	/* always in full */
+	FORM_PLAIN,	/* left out, or in its plainer form */
+	FORM_DEVELOPER,	/* of system_role only: the role `developer` */
+};
+
+enum max_tokens_name {
+	MAX_TOKENS_AUTO,	/* the newer one to OpenAI; the other once it was refused */
+	MAX_TOKENS_OLD,		/* max_tokens */
+	MAX_TOKENS_NEW,		/* max_completion_tokens */
+};
+
 struct model_conf {
 	const char	*base_url;		/* "https://api.openai.com/v1", no last slash */
 	const char	*api_key;		/* secret; NULL or "" for servers without keys */
@@ -41,6 +59,11 @@ struct model_conf {
 	bool		 strip_new_lines;	/* as LangChain's OpenAIEmbeddings does */
 	unsigned	 batch_items_max;	/* texts of a request; OpenAI takes 2048 */
 	size_t		 batch_bytes_max;	/* OpenAI takes 300,000 tokens, of >= 1 byte */
+	enum field_form	 stream_options;	/* plain: none, and tokens are counted by us */
+	enum field_form	 temperature;		/* plain: none */
+	enum field_form	 system_role;		/* plain: its text begins the first user turn */
+	enum field_form	 base64;		/* of embeddings; plain: floats as text */
+	enum max_tokens_name	 max_tokens_name;
 	unsigned	 retries;		/* after the first try */
 	uint64_t	 connect_timeout_us;
 	uint64_t	 first_byte_timeout_us;	/* from the start of a try */
@@ -82,17 +105,18 @@ void		 model_shares_stats(const struct model *, struct share_stats *streams,
 unsigned	 model_dimensions(const struct model *);
 const char	*model_chat_name(const struct model *);	/* conf.chat_model: borrowed */
 
-/* How many of the first texts fit one embeddings request; at least 1 when n > 0: a text past
- * batch_bytes_max goes alone, for the server to judge. */
+/* How many of the first texts fit one embeddings request, by the configuration and by what the
+ * server was found to take; at least 1 when n > 0: a text past batch_bytes_max goes alone, for the
+ * server to judge. */
 size_t		 model_batch(const struct model *, const struct slice *texts, size_t n);
 /* Bytes that embedding n texts takes: the vectors, and one batch's request and response (a dozen
  * bytes for a number, as text has, where base64 has five). An estimate: the first batch stands for
  * all. */
 size_t		 model_embed_memory(const struct model *, const struct slice *texts, size_t n);
-/* One request for n texts (at most a batch; OpenAI refuses empty ones). *out is set to n *
- * dimensions floats in the texts' order, for the caller to free(), or stays NULL; out, the usage
- * and the tenant's id are borrowed until the wait is over, the texts only during the call. An
- * answer with NaN, an infinity or a zero vector is ERR_MODEL. */
+/* One request for n texts (at most a batch; OpenAI refuses empty ones), or several when the server
+ * wants smaller batches. *out is set to n * dimensions floats in the texts' order, for the caller
+ * to free(), or stays NULL; the tokens are added to the usage. All pointers are borrowed until the
+ * wait is over. An answer with NaN, an infinity or a zero vector is ERR_MODEL. */
 enum flow_rc	 model_embed(struct flow *, struct model *, struct slice tenant,
 		    const struct slice *texts, size_t n, float **out, struct model_usage *)
 		    __attribute__((warn_unused_result));
@@ -104,7 +128,7 @@ struct model_message {
 
 struct model_chat {
 	const char			*name;		/* NULL: the configured model */
-	const struct model_message	*messages;	/* borrowed for model_chat_start() */
+	const struct model_message	*messages;	/* borrowed, as all of it is */
 	size_t				 message_count;
 	double				 temperature;	/* < 0: not sent */
 	unsigned			 max_tokens;	/* 0: not sent */
@@ -122,7 +146,8 @@ struct model_delta {
 
 /* Sends the request and waits for the response's header fields. *out is NULL until then and the
  * flow's to stop from then on: defer model_chat_stop() before the call, for the flow may be aborted
- * between the wait's end and its own next step. The tenant's id is borrowed until then. */
+ * between the wait's end and its own next step. The tenant's id, the messages and the name are
+ * borrowed until then: another try may be written from them. */
 enum flow_rc	 model_chat_start(struct flow *, struct model *, struct slice tenant,
 		    const struct model_chat *, struct model_stream **out)
 		    __attribute__((warn_unused_result));

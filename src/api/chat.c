@@ -147,8 +147,8 @@ prompt_refused(struct flow *f)
 	    "The passages found are too large for a prompt; ask for fewer with topK.");
 }
 
-/* The system message goes first, in the place that chat_body_read() left free. Its bytes are
- * borrowed by the call only: the request is JSON when model_chat_start() returns. */
+/* The system message goes first, in the place that chat_body_read() left free. It is borrowed until
+ * the model has accepted the request, and stays for as long as this flow. */
 static enum flow_rc
 chat_ask_model(struct flow *f)
 {

@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * embed: one embeddings request, as a small flow of its own under the caller's.
+ * embed: vectors of a batch of texts, as a small flow of its own under the caller's.
  *
- *	send --> response --200--> vectors --> done, or failed
- *	  ^         | failed, but worth another try: after the back-off
- *	  +---------+
+ *	share --> write --> send --> response --200--> vectors --> done, or failed
+ *	            ^         ^         |                 |
+ *	            |         +---------+                 |
+ *	            |     worth another try: after the back-off
+ *	            +-------------------+                 |
+ *	            |     refused: at once, without a field, or fewer texts
+ *	            +-------------------------------------+
+ *	                  the texts that are left
+ *
+ * The whole batch is one request unless the server refuses it. Then it is cut to the number of
+ * texts that the server names, or halved, as often as need be, and stays so for the rest of it:
+ * sizes only sink, so this ends. That the size was the reason is only known when all of the texts
+ * have their vectors: a batch that was refused for one text of it teaches nothing.
  *
  * A large response (8 KB a vector at best) is decoded by a helper, into memory that becomes the
  * caller's: no float is copied.
@@ -16,6 +26,7 @@
 #include <string.h>
 
 #include "model/model_internal.h"
+#include "model/model_refusal.h"
 #include "model/vectors.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
@@ -30,9 +41,11 @@
 /* A response as it is decoded: memory of its own, for a helper. */
 struct vectors_job {
 	struct buf body; /* owned: the response's */
-	size_t n;
+	size_t n;	 /* vectors of the response */
+	size_t at;	 /* those before it, in out */
+	size_t all;	 /* in the end */
 	unsigned dimensions;
-	float *out; /* owned; NULL: no memory */
+	float *out; /* owned; afterwards NULL: no memory */
 	struct model_usage usage;
 	const char *wrong; /* static; NULL: nothing */
 };
@@ -40,7 +53,13 @@ struct vectors_job {
 struct embed {
 	struct flow flow;
 	struct model_call call;
-	size_t n;		      /* texts */
+	const struct slice *texts;    /* borrowed: the caller's */
+	size_t n;		      /* texts in all */
+	size_t at;		      /* those that have their vectors */
+	size_t size;		      /* those of the request under way */
+	size_t items_max;	      /* of a request: n, and less once it was refused */
+	size_t bytes_max;	      /* of its texts; 0: no limit */
+	float *vectors;		      /* owned; NULL at first, and while a job has it */
 	float **out;		      /* borrowed: the caller's */
 	struct model_usage *usage;    /* borrowed: the caller's */
 	struct web_response response; /* owned */
@@ -48,11 +67,12 @@ struct embed {
 	struct timer backoff_timer;
 };
 
-static flow_step_fn embed_wait, embed_send, embed_response, embed_vectors;
+static flow_step_fn embed_wait, embed_write, embed_send, embed_response, embed_vectors;
 static flow_release_fn embed_release;
 
 static const struct flow_step embed_steps[] = {
 	{ "share", embed_wait },
+	{ "write", embed_write },
 	{ "send", embed_send },
 	{ "response", embed_response },
 	{ "vectors", embed_vectors },
@@ -83,9 +103,11 @@ vectors_job_run(void *arg)
 {
 	struct vectors_job *j = arg;
 
-	j->out = reallocarray(NULL, j->n * sizeof(*j->out), j->dimensions);
+	if (j->out == NULL)
+		j->out = reallocarray(NULL, j->all * sizeof(*j->out), j->dimensions);
 	if (j->out != NULL)
-		j->wrong = vectors_read(buf_view(&j->body), j->n, j->dimensions, j->out, &j->usage);
+		j->wrong = vectors_read(buf_view(&j->body), j->n, j->dimensions,
+		    j->out + j->at * j->dimensions, &j->usage);
 	buf_free(&j->body);
 }
 
@@ -96,6 +118,7 @@ embed_release(struct flow *f)
 
 	web_response_free(&e->response);
 	vectors_job_free(e->job);
+	free(e->vectors);
 	buf_free(&e->call.body);
 	timer_free(&e->backoff_timer);
 	free(e);
@@ -112,6 +135,35 @@ embed_wait(struct flow *f)
 	    &e->call.grant);
 }
 
+static size_t
+texts_bytes(const struct slice *texts, size_t n)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += texts[i].len;
+	return bytes;
+}
+
+/* The next request: of as many texts as may be in one. */
+static enum flow_rc
+embed_write(struct flow *f)
+{
+	struct embed *e = FLOW_OF(f, struct embed, &embed_kind);
+	const struct slice *texts = e->texts + e->at;
+	size_t bytes = texts[0].len;
+
+	for (e->size = 1; e->size < e->items_max && e->at + e->size < e->n; e->size++) {
+		bytes += texts[e->size].len;
+		if (e->bytes_max != 0 && bytes > e->bytes_max)
+			break;
+	}
+	e->call.tries = 0;
+	if (!request_json_embeddings(&e->call, texts, e->size))
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the texts to embed");
+	return FLOW_NEXT;
+}
+
 /* Also the step of another try: what the last one left is freed first. */
 static enum flow_rc
 embed_send(struct flow *f)
@@ -124,8 +176,8 @@ embed_send(struct flow *f)
 	web_response_free(&e->response);
 	memset(&e->response, 0, sizeof(e->response));
 	model_call_request(&e->call, m->embeddings_url, &r);
-	r.response_max =
-	    e->n * ((size_t)m->conf.dimensions * FLOAT_TEXT_MAX + ITEM_EXTRA_MAX) + ERROR_BODY_MAX;
+	r.response_max = e->size * ((size_t)m->conf.dimensions * FLOAT_TEXT_MAX + ITEM_EXTRA_MAX) +
+	    ERROR_BODY_MAX;
 	return web_fetch(f, m->web, &r, &e->response);
 }
 
@@ -135,7 +187,11 @@ embed_decode(struct embed *e)
 {
 	struct vectors_job *j = xcalloc(1, sizeof(*j));
 
-	j->n = e->n;
+	j->n = e->size;
+	j->at = e->at;
+	j->all = e->n;
+	j->out = e->vectors;
+	e->vectors = NULL;
 	j->dimensions = e->call.model->conf.dimensions;
 	j->body = e->response.body;
 	buf_init(&e->response.body, 0);
@@ -145,6 +201,39 @@ embed_decode(struct embed *e)
 		    &e->job);
 	vectors_job_run(j);
 	return FLOW_NEXT;
+}
+
+/* What is refused has two texts at least, and fewer are tried. */
+static void
+batch_shrink(struct embed *e, const struct model_refusal *refusal)
+{
+	if (refusal->in_bytes)
+		e->bytes_max = texts_bytes(e->texts + e->at, e->size) / 2;
+	else if (refusal->limit != 0 && e->items_max == e->n)
+		e->items_max = refusal->limit;
+	else
+		e->items_max = e->size / 2;
+}
+
+/* True when the request is worth being written anew. A batch is blamed last when the server does
+ * not say so, and not when it says something else. */
+static bool
+request_is_mended(struct embed *e, struct slice body)
+{
+	int status = e->response.status;
+	struct model_refusal refusal;
+
+	if (e->response.failure != WEB_FINE)
+		return false;
+	model_refusal_read(status, body, buf_view(&e->call.body), e->size, &refusal);
+	if (!refusal.is_batch &&
+	    model_learn_refusal(&e->call, status, &refusal, e->flow.request_id))
+		return true;
+	if (e->size < 2 || (refusal.is_other && !refusal.is_batch))
+		return false;
+	trial_unguess(&e->call.trial);
+	batch_shrink(e, &refusal);
+	return true;
 }
 
 static enum flow_rc
@@ -161,11 +250,37 @@ embed_response(struct flow *f)
 	}
 	if (body.len > ERROR_BODY_MAX)
 		body.len = ERROR_BODY_MAX;
+	if (request_is_mended(e, body))
+		return flow_goto(f, embed_write);
 	wait_us = model_error_classify(&e->call, &e->response, body, f->request_id, &err);
 	if (wait_us == 0)
 		return flow_fail_err(f, &err);
 	flow_goto(f, embed_send);
 	return flow_sleep(f, &e->backoff_timer, wait_us);
+}
+
+/* Some of the texts, or the last of them, have their vectors. */
+static enum flow_rc
+embed_next(struct flow *f, struct embed *e)
+{
+	struct vectors_job *j = e->job;
+
+	e->vectors = j->out;
+	j->out = NULL;
+	e->usage->known = j->usage.known;
+	e->usage->input_tokens += j->usage.input_tokens;
+	vectors_job_free(j);
+	e->job = NULL;
+	model_learn_success(&e->call, f->request_id);
+	model_learn_batch(&e->call, e->size, texts_bytes(e->texts + e->at, e->size));
+	e->at += e->size;
+	if (e->at < e->n)
+		return flow_goto(f, embed_write);
+	model_learn_limit(&e->call, e->items_max < e->n ? e->items_max : 0, e->bytes_max,
+	    f->request_id);
+	*e->out = e->vectors;
+	e->vectors = NULL;
+	return FLOW_DONE;
 }
 
 /* A 200 whose vectors are wrong is not tried again: the model or its settings are, and a zero or
@@ -178,12 +293,8 @@ embed_vectors(struct flow *f)
 
 	if (j->out == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the vectors");
-	*e->usage = j->usage;
-	if (j->wrong == NULL) {
-		*e->out = j->out;
-		j->out = NULL;
-		return FLOW_DONE;
-	}
+	if (j->wrong == NULL)
+		return embed_next(f, e);
 	log_event(LOG_WARNING, "model.answer", f->request_id,
 	    "The %s's answer cannot be used; check model_url, embedding_model and "
 	    "embedding_dimensions. %s",
@@ -219,13 +330,11 @@ model_embed(struct flow *f, struct model *m, struct slice tenant, const struct s
 	e->call.model = m;
 	e->call.stage = "embedding model";
 	e->call.tenant = tenant;
-	e->n = n;
+	e->call.name = m->conf.embedding_model;
+	model_learn_embeddings(&e->call);
+	e->texts = texts;
+	e->n = e->items_max = n;
 	e->out = out;
 	e->usage = usage;
-	if (!request_json_embeddings(&e->call, texts, n)) {
-		buf_free(&e->call.body);
-		free(e);
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the texts to embed");
-	}
 	return flow_call(f, &e->flow, &embed_kind);
 }

@@ -26,6 +26,8 @@ model_conf_init(struct model_conf *c)
 	c->strip_new_lines = true;
 	c->batch_items_max = 2048;
 	c->batch_bytes_max = 300 * 1000;
+	c->stream_options = c->temperature = c->system_role = c->base64 = FORM_AUTO;
+	c->max_tokens_name = MAX_TOKENS_AUTO;
 	c->retries = 2;
 	c->connect_timeout_us = 5 * 1000000ull;
 	c->first_byte_timeout_us = 60 * 1000000ull;
@@ -55,6 +57,7 @@ model_shares_open(const struct model_conf *conf)
 	budget.setting = "max_embedding_calls";
 	budget.capacity = conf->embeddings_max;
 	shares->embeddings = share_open(&budget);
+	model_habits_init(&shares->habits);
 	for (unsigned i = 0; i < MODEL_KINDS; i++)
 		if (pthread_mutex_init(&shares->records[i].lock, NULL) != 0)
 			abort();
@@ -70,6 +73,7 @@ model_shares_close(struct model_shares *shares)
 	share_close(shares->embeddings);
 	for (unsigned i = 0; i < MODEL_KINDS; i++)
 		pthread_mutex_destroy(&shares->records[i].lock);
+	model_habits_free(&shares->habits);
 	free(shares);
 }
 
@@ -143,10 +147,17 @@ model_chat_name(const struct model *m)
 size_t
 model_batch(const struct model *m, const struct slice *texts, size_t n)
 {
+	size_t items_max = m->conf.batch_items_max, bytes_max = m->conf.batch_bytes_max;
 	size_t bytes = 0, i;
+	struct model_habit habit;
 
-	for (i = 0; i < n && i < m->conf.batch_items_max; i++) {
-		if (texts[i].len > m->conf.batch_bytes_max - bytes)
+	model_habits_of(&m->shares->habits, m->conf.embedding_model, &habit);
+	if (habit.items != 0 && habit.items < items_max)
+		items_max = habit.items;
+	if (habit.bytes != 0 && habit.bytes < bytes_max)
+		bytes_max = habit.bytes;
+	for (i = 0; i < n && i < items_max; i++) {
+		if (texts[i].len > bytes_max - bytes)
 			break;
 		bytes += texts[i].len;
 	}

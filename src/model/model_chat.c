@@ -2,16 +2,18 @@
 /*
  * model_chat: starting a streamed chat answer, as a small flow under the caller's.
  *
- *	write: the request, by a helper when it is long
- *	  v
- *	share: a place among the streams
- *	  v
+ *	write: the request, by a helper when it is long <---+
+ *	  v                                                 |
+ *	share: a place among the streams, kept from then on |
+ *	  v                                                 |
  *	send --> header --200--> done: the stream is the caller's
- *	  ^         | another status, or no response
- *	  |         v
- *	  |      error_body --> classify --> failed
- *	  |       (all of it)      |
- *	  +------------------------+ worth another try: after the back-off
+ *	  ^         | another status, or no response        |
+ *	  |         v                                       |
+ *	  |      error_body --> classify --> failed         |
+ *	  |       (all of it)      |   |                    |
+ *	  +------------------------+   +--------------------+
+ *	   worth another try:           a field was refused:
+ *	   after the back-off           at once, without it
  *
  * There is no other try once the header of a 200 has come: from then on the model generates, and
  * bills, and the client may have seen text.
@@ -19,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/model_refusal.h"
 #include "model/model_stream.h"
 #include "model/request_job.h"
 #include "tenantgate/base/alloc.h"
@@ -28,6 +31,7 @@ struct chat_call {
 	struct flow flow;
 	struct model_stream *stream; /* owned until it is the caller's; then NULL */
 	struct model_stream **out;   /* borrowed: the caller's */
+	struct model_chat chat;	     /* its pointers borrowed: the caller's */
 	void *job;		     /* owned: of request_job.h; NULL while it is written */
 	struct buf error_body;	     /* owned: of a response other than 200, cut */
 	struct slice piece;	     /* borrowed until the next web_pull() */
@@ -72,14 +76,16 @@ request_refused(struct flow *f)
 	return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the question to the model");
 }
 
-/* A short one is written already. */
+/* Also the step of another try, with less in the request. */
 static enum flow_rc
 model_chat_write(struct flow *f)
 {
 	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
 
 	if (c->job == NULL)
-		return FLOW_NEXT;
+		return request_json_chat(&c->stream->call, &c->chat) ? FLOW_NEXT
+								     : request_refused(f);
+	request_job_again(c->job, &c->stream->call);
 	return offload_run(f, c->stream->call.tenant, request_job_run, request_job_free, c->job,
 	    &c->job);
 }
@@ -93,6 +99,8 @@ model_chat_wait(struct flow *f)
 
 	if (c->job != NULL && !request_job_take(c->job, &call->body))
 		return request_refused(f);
+	if (call->grant.budget != NULL)
+		return FLOW_NEXT;
 	return share_take(f, call->model->shares->streams, call->tenant, 1, 1, &call->grant);
 }
 
@@ -127,6 +135,7 @@ model_chat_header(struct flow *f)
 	/* A failure that came together with the first text is found by pulling, after the text. */
 	if (s->transfer != NULL && s->response.status == 200) {
 		model_call_succeeded(&s->call);
+		model_learn_success(&s->call, f->request_id);
 		*c->out = s;
 		c->stream = NULL;
 		return FLOW_DONE;
@@ -152,6 +161,19 @@ model_chat_error_body(struct flow *f)
 	return flow_goto(f, model_chat_header);
 }
 
+static bool
+field_is_refused(struct chat_call *c)
+{
+	struct model_stream *s = c->stream;
+	struct model_refusal refusal;
+
+	if (s->response.failure != WEB_FINE)
+		return false;
+	model_refusal_read(s->response.status, buf_view(&c->error_body), buf_view(&s->call.body), 1,
+	    &refusal);
+	return model_learn_refusal(&s->call, s->response.status, &refusal, c->flow.request_id);
+}
+
 /* The transfer is stopped first, so that no connection is held during the back-off. */
 static enum flow_rc
 model_chat_classify(struct flow *f)
@@ -162,6 +184,10 @@ model_chat_classify(struct flow *f)
 	uint64_t wait_us;
 
 	web_stop(&s->transfer);
+	if (field_is_refused(c)) {
+		buf_free(&s->call.body);
+		return flow_goto(f, model_chat_write);
+	}
 	wait_us = model_error_classify(&s->call, &s->response, buf_view(&c->error_body),
 	    f->request_id, &err);
 	if (wait_us == 0)
@@ -176,21 +202,22 @@ model_chat_start(struct flow *f, struct model *m, struct slice tenant,
 {
 	struct chat_call *c = xcalloc(1, sizeof(*c));
 	struct model_stream *s = model_stream_new(m);
-	bool written;
 
 	*out = NULL;
 	s->call.tenant = tenant;
-	if (chat_text_bytes(chat) > REQUEST_HERE_MAX)
-		written = (c->job = request_job_new(m, chat)) != NULL;
-	else
-		written = request_json_chat(&s->call, chat);
-	if (!written) {
-		model_stream_free(s);
-		free(c);
-		return request_refused(f);
+	s->call.name = chat->name != NULL ? chat->name : m->conf.chat_model;
+	model_learn_chat(&s->call, chat);
+	if (chat_text_bytes(chat) > REQUEST_HERE_MAX) {
+		c->job = request_job_new(&s->call, chat);
+		if (c->job == NULL) {
+			model_stream_free(s);
+			free(c);
+			return request_refused(f);
+		}
 	}
 	c->stream = s;
 	c->out = out;
+	c->chat = *chat;
 	buf_init(&c->error_body, ERROR_BODY_MAX);
 	return flow_call(f, &c->flow, &model_chat_kind);
 }

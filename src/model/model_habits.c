@@ -147,6 +147,13 @@ trial_blindly(struct model_trial *t)
 	return true;
 }
 
+void
+trial_unguess(struct model_trial *t)
+{
+	t->without &= ~t->blind;
+	t->blind = 0;
+}
+
 bool
 trial_next(struct model_trial *t, const struct model_refusal *r)
 {
@@ -156,8 +163,7 @@ trial_next(struct model_trial *t, const struct model_refusal *r)
 		return false;
 	t->refusals++;
 	if (((r->named | r->echoed) & left) != 0) {
-		t->without &= ~t->blind;
-		t->blind = 0;
+		trial_unguess(t);
 		t->named |= r->named & left;
 		t->echoed |= r->echoed & left & ~t->named;
 		t->without |= t->named | t->echoed;

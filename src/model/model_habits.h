@@ -81,6 +81,7 @@ bool		model_habits_learn_batch(struct model_habits *, const char *model,
 struct model_trial {
 	unsigned	fields;		/* what the request may have, and may do without */
 	unsigned	unsure;		/* of these: perhaps refused for the client's own value */
+	unsigned	plain;		/* left out from the start: so it is configured */
 	unsigned	taken;		/* from the habits: none of it is left out blindly */
 	unsigned	without;	/* of the try under way; at first from the habits */
 	unsigned	named;		/* of `without`: the refusal named it in its own words */
@@ -95,6 +96,8 @@ void		trial_begin(struct model_trial *, const struct model_habit *, unsigned fie
 		    unsigned unsure);
 /* After a refusal: true when the request is worth another try, with trial.without changed. */
 bool		trial_next(struct model_trial *, const struct model_refusal *);
+/* No guess has helped: the request is whole again. */
+void		trial_unguess(struct model_trial *);
 /* After a success: what of `without` it has proved. */
 unsigned	trial_proved(const struct model_trial *);
 

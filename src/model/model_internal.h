@@ -7,12 +7,14 @@
  *	embed.c		an embeddings request	vectors.c	its answer, by json_scan.c
  *	model_chat.c	starts a chat answer	model_stream.c	pulls it, by sse.c and delta.c
  *	model_error.c	what a failure means	model_condition.c  how the servers are
+ *	model_learn.c	what a server does not take, by model_refusal.c and model_habits.c
  */
 #ifndef TENANTGATE_MODEL_INTERNAL_H
 #define TENANTGATE_MODEL_INTERNAL_H
 
 #include <pthread.h>
 
+#include "model/model_habits.h"
 #include "tenantgate/base/buf.h"
 #include "tenantgate/base/err.h"
 #include "tenantgate/loop/share.h"
@@ -21,6 +23,8 @@
 #define ERROR_BODY_MAX	(16u * 1024)	/* bytes of an error response that are read */
 
 enum model_kind { MODEL_EMBEDDINGS, MODEL_CHAT, MODEL_KINDS };
+
+struct model_refusal;
 
 /* What became of the last calls of one kind. */
 struct model_record {
@@ -35,6 +39,7 @@ struct model_shares {
 	struct share_budget	*streams;	/* owned, both */
 	struct share_budget	*embeddings;
 	struct model_record	 records[MODEL_KINDS];
+	struct model_habits	 habits;
 };
 
 struct model {
@@ -56,6 +61,8 @@ struct model_call {
 	enum model_kind		 kind;
 	struct slice		 tenant;	/* borrowed until the call's wait is over */
 	struct share_grant	 grant;		/* the call's place in its budget */
+	const char		*name;		/* borrowed: the model's, as the request has it */
+	struct model_trial	 trial;		/* what the request is written without */
 	struct buf		 body;		/* owned */
 	unsigned		 tries;		/* begun, this one included */
 };
@@ -64,8 +71,27 @@ struct model_call {
 void	model_call_succeeded(const struct model_call *);
 void	model_call_failed(const struct model_call *, const struct web_response *);
 
-/* request_json.c. The first two write call->body; false when there is no memory for it. The third
- * fills the web request, which borrows the body, the URL and the model's header line. */
+/*
+ * model_learn.c. Before a request is first written: what it may have, from the configuration and
+ * what is known of the model. model_call_leaves() says which of it is left out, or plainer.
+ */
+void	model_learn_embeddings(struct model_call *);
+void	model_learn_chat(struct model_call *, const struct model_chat *);
+bool	model_call_leaves(const struct model_call *, enum model_field);
+/* After a refusal: true when the request is to be written anew and sent again at once. */
+bool	model_learn_refusal(struct model_call *, int status, const struct model_refusal *,
+	    const char *request_id);
+/* The request was answered: what was left out is remembered, and logged when it is new. */
+void	model_learn_success(const struct model_call *, const char *request_id);
+/* So many texts, and bytes of them, were embedded in one request. */
+void	model_learn_batch(const struct model_call *, size_t items, size_t bytes);
+/* All texts of a batch that was refused as a whole were, in requests of at most so many texts and
+ * bytes; 0: that was not the reason. */
+void	model_learn_limit(const struct model_call *, size_t items, size_t bytes,
+	    const char *request_id);
+
+/* request_json.c. The first two write call->body anew; false when there is no memory for it. The
+ * third fills the web request, which borrows the body, the URL and the model's header line. */
 bool	request_json_embeddings(struct model_call *, const struct slice *texts, size_t n);
 bool	request_json_chat(struct model_call *, const struct model_chat *);
 void	model_call_request(const struct model_call *, const char *url, struct web_request *);

@@ -50,15 +50,16 @@ messages_copy(struct request_job *j, const struct model_chat *chat)
 }
 
 void *
-request_job_new(const struct model *m, const struct model_chat *chat)
+request_job_new(const struct model_call *call, const struct model_chat *chat)
 {
 	size_t room = chat->message_count * (sizeof(*chat->messages) + 64);
 	struct arena *arena = arena_new(2 * chat_text_bytes(chat) + room + JOB_OVERHEAD);
 	struct request_job *j = arena_first(arena, sizeof(*j));
 
 	j->arena = arena;
-	j->model = *m;
+	j->model = *call->model;
 	j->call.model = &j->model;
+	j->call.trial = call->trial;
 	j->chat = *chat;
 	if (chat->name != NULL)
 		j->chat.name = arena_strdup(arena, chat->name);
@@ -77,6 +78,14 @@ request_job_free(void *arg)
 		return;
 	buf_free(&j->call.body);
 	arena_free(j->arena);
+}
+
+void
+request_job_again(void *arg, const struct model_call *call)
+{
+	struct request_job *j = arg;
+
+	j->call.trial = call->trial;
 }
 
 void

@@ -63,6 +63,7 @@ request_json_embeddings(struct model_call *call, const struct slice *texts, size
 
 	for (i = 0; i < n; i++)
 		bytes += texts[i].len;
+	buf_free(b);
 	buf_init(b, bytes * ESCAPED_MAX + n * 3 + REQUEST_OVERHEAD_MAX);
 	buf_reserve(b, bytes + bytes / 16 + REQUEST_OVERHEAD);
 	request_put_name(b, "model", conf->embedding_model);
@@ -74,7 +75,9 @@ request_json_embeddings(struct model_call *call, const struct slice *texts, size
 		else
 			json_put_string(b, texts[i]);
 	}
-	buf_puts(b, "],\"encoding_format\":\"base64\"");
+	buf_putc(b, ']');
+	if (!model_call_leaves(call, FIELD_BASE64))
+		buf_puts(b, ",\"encoding_format\":\"base64\"");
 	if (conf->send_dimensions)
 		request_put_number(b, "dimensions", conf->dimensions);
 	buf_putc(b, '}');
@@ -82,18 +85,54 @@ request_json_embeddings(struct model_call *call, const struct slice *texts, size
 }
 
 static void
-put_messages(struct buf *b, const struct model_chat *chat)
+put_message(struct buf *b, const char *role, struct slice content)
 {
-	size_t i;
+	request_put_name(b, "role", role);
+	buf_puts(b, ",\"content\":");
+	json_put_string(b, content);
+	buf_putc(b, '}');
+}
+
+/* For models without a system role: its text begins the first user turn, or is one where none
+ * follows, so that the roles alternate. Returns how many messages that were. */
+static size_t
+put_system_as_user(struct buf *b, const struct model_chat *chat)
+{
+	struct slice system = chat->messages[0].content;
+	struct buf turn;
+
+	if (chat->message_count < 2 || strcmp(chat->messages[1].role, "user") != 0) {
+		put_message(b, "user", system);
+		return 1;
+	}
+	buf_init(&turn, system.len + chat->messages[1].content.len + 2);
+	buf_slice(&turn, system);
+	buf_puts(&turn, "\n\n");
+	buf_slice(&turn, chat->messages[1].content);
+	if (turn.failed)
+		b->failed = true;
+	put_message(b, "user", buf_view(&turn));
+	buf_free(&turn);
+	return 2;
+}
+
+static void
+put_messages(struct model_call *call, const struct model_chat *chat)
+{
+	bool developer = call->model->conf.system_role == FORM_DEVELOPER;
+	struct buf *b = &call->body;
+	size_t i = 0;
 
 	buf_puts(b, ",\"messages\":[");
-	for (i = 0; i < chat->message_count; i++) {
+	if (model_call_leaves(call, FIELD_SYSTEM_ROLE))
+		i = put_system_as_user(b, chat);
+	for (; i < chat->message_count; i++) {
+		const struct model_message *message = &chat->messages[i];
+		bool is_renamed = developer && strcmp(message->role, "system") == 0;
+
 		if (i > 0)
 			buf_putc(b, ',');
-		request_put_name(b, "role", chat->messages[i].role);
-		buf_puts(b, ",\"content\":");
-		json_put_string(b, chat->messages[i].content);
-		buf_putc(b, '}');
+		put_message(b, is_renamed ? "developer" : message->role, message->content);
 	}
 	buf_putc(b, ']');
 }
@@ -110,9 +149,34 @@ put_temperature(struct buf *b, double t)
 /*
  * include_usage has the token counts sent in an event of their own. OpenAI pads every event with
  * random characters, which hide a token's length from who sees the sizes of encrypted packets;
- * include_obfuscation switches that off, to save bandwidth. max_completion_tokens is OpenAI's name
- * for the deprecated max_tokens. Other servers may know neither.
+ * include_obfuscation switches that off, to save bandwidth.
  */
+static void
+put_stream_options(struct model_call *call)
+{
+	struct buf *b = &call->body;
+
+	if (model_call_leaves(call, FIELD_STREAM_OPTIONS))
+		return;
+	buf_puts(b, ",\"stream_options\":{\"include_usage\":true");
+	if (call->model->is_openai && !model_call_leaves(call, FIELD_OBFUSCATION))
+		buf_puts(b, ",\"include_obfuscation\":false");
+	buf_putc(b, '}');
+}
+
+/* max_completion_tokens is OpenAI's name for the deprecated max_tokens; some servers know only the
+ * one, some only the other. */
+static void
+put_max_tokens(struct model_call *call, unsigned n)
+{
+	enum max_tokens_name name = call->model->conf.max_tokens_name;
+	bool is_new = call->model->is_openai != model_call_leaves(call, FIELD_MAX_TOKENS);
+
+	if (name != MAX_TOKENS_AUTO)
+		is_new = name == MAX_TOKENS_NEW;
+	request_put_number(&call->body, is_new ? "max_completion_tokens" : "max_tokens", n);
+}
+
 bool
 request_json_chat(struct model_call *call, const struct model_chat *chat)
 {
@@ -122,17 +186,17 @@ request_json_chat(struct model_call *call, const struct model_chat *chat)
 
 	for (i = 0; i < chat->message_count; i++)
 		bytes += chat->messages[i].content.len + 64;
+	buf_free(b);
 	buf_init(b, bytes * ESCAPED_MAX + REQUEST_OVERHEAD_MAX);
 	buf_reserve(b, bytes + bytes / 16 + REQUEST_OVERHEAD);
 	request_put_name(b, "model", chat->name != NULL ? chat->name : m->conf.chat_model);
-	put_messages(b, chat);
-	buf_puts(b, ",\"stream\":true,\"stream_options\":{\"include_usage\":true");
-	buf_puts(b, m->is_openai ? ",\"include_obfuscation\":false}" : "}");
-	if (chat->temperature >= 0)
+	put_messages(call, chat);
+	buf_puts(b, ",\"stream\":true");
+	put_stream_options(call);
+	if (chat->temperature >= 0 && !model_call_leaves(call, FIELD_TEMPERATURE))
 		put_temperature(b, chat->temperature);
 	if (chat->max_tokens > 0)
-		request_put_number(b, m->is_openai ? "max_completion_tokens" : "max_tokens",
-		    chat->max_tokens);
+		put_max_tokens(call, chat->max_tokens);
 	buf_putc(b, '}');
 	return !b->failed;
 }

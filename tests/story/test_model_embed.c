@@ -27,6 +27,7 @@
 #define QUOTA \
 	"{\"error\":{\"message\":\"pay\",\"type\":\"insufficient_quota\",\"param\":null," \
 	"\"code\":\"insufficient_quota\"}}"
+#define FILTERED "{\"error\":{\"message\":\"no\",\"code\":\"content_filter\"}}"
 static const struct scripted_response fine = { "200 OK", JSON, TWO, WHOLE };
 
 struct embedding {
@@ -106,11 +107,11 @@ model_reason(void)
 static void
 a_server_that_fails_again_and_again_is_a_condition(void **state)
 {
-	const struct scripted_response script[] = { { "400 No", JSON, "{}", WHOLE },
-		{ "400 No", JSON, "{}", WHOLE }, { "400 No", JSON, "{}", WHOLE },
+	const struct scripted_response script[] = { { "400 No", JSON, FILTERED, WHOLE },
+		{ "400 No", JSON, FILTERED, WHOLE }, { "400 No", JSON, FILTERED, WHOLE },
 		{ "500 Oh", JSON, "{}", WHOLE }, { "503 Oh", JSON, "{}", WHOLE }, fine,
 		{ "500 Oh", JSON, "{}", WHOLE }, { "401 Who", JSON, "{}", WHOLE },
-		{ "400 No", JSON, "{}", WHOLE }, { "429 Slow", JSON, LIMITED, WHOLE }, fine,
+		{ "400 No", JSON, FILTERED, WHOLE }, { "429 Slow", JSON, LIMITED, WHOLE }, fine,
 		{ 0 } };
 	struct model_conf conf;
 	struct embedding e;
@@ -187,7 +188,8 @@ static const struct refusal refusals[] = {
 		  "the log." },
 	{ { "403 No", NULL, "{\"detail\":\"no\"}", WHOLE }, ERR_MODEL, 0, 1, NULL },
 	{ { "404 No", NULL, "[1]", WHOLE }, ERR_MODEL, 0, 1, NULL },
-	{ { "400 No", NULL, "{\"error\":\"bad\"}", WHOLE }, ERR_MODEL, 0, 1, NULL },
+	{ { "400 No", NULL, FILTERED, WHOLE }, ERR_MODEL, 0, 1, NULL },
+	{ { "400 No", NULL, "{\"error\":\"bad\"}", WHOLE }, ERR_MODEL, 0, 4, NULL },
 	{ { "302 Moved", "Location: /elsewhere\r\n", "", WHOLE }, ERR_MODEL, 0, 1, NULL },
 	{ { "429 Slow", JSON, QUOTA, WHOLE }, ERR_MODEL, 0, 1,
 	    "The embedding model's quota is used up (HTTP 429). Ask the operator to raise it." },

@@ -228,8 +228,8 @@ an_embedding_call_takes_no_streams_place(void **state)
 static void
 a_failed_call_gives_its_place_back(void **state)
 {
-	static const struct scripted_response script[] = { { "400 Bad Request", NULL, "{}", WHOLE },
-		{ "400 Bad Request", NULL, "{}", WHOLE }, { "200 OK", NULL, VECTOR, WHOLE },
+	static const struct scripted_response script[] = { { "403 Forbidden", NULL, "{}", WHOLE },
+		{ "403 Forbidden", NULL, "{}", WHOLE }, { "200 OK", NULL, VECTOR, WHOLE },
 		{ "200 OK", NULL, WORD STOP, STREAM }, { 0 } };
 
 	(void)state;
