@@ -235,9 +235,10 @@ test('the position stands for an index that is absent, and no guess is made', as
 			{ topK: 1, documentIds: [name] });
 		assert.match(found.body, new RegExp(`${name} 3: The kettle`));
 	}
-	server.embeddings = sending((data) => data.reverse()
-		.map((item) => item.index === 0 ? without(item) : item));
-	assert.equal((await ingested(acme, 'reversed', 5)).status, 502);
+	// 4 and 3 have changed places: where does the one without an index belong?
+	server.embeddings = sending((data) => [without(data[0]), ...data.slice(1, -2), data.at(-1),
+		data.at(-2)]);
+	assert.equal((await ingested(acme, 'disordered', 5)).status, 502);
 	assert.equal((await ingested(acme, 'alone', 1)).status, 201);
 });
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model_embed() against a scripted server: what it sends, what it makes of every kind of response,
- * and when it tries again.
+ * model_embed() against a scripted server: what it sends, what it makes of responses, its tries.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +26,7 @@
 #define QUOTA \
 	"{\"error\":{\"message\":\"pay\",\"type\":\"insufficient_quota\",\"param\":null," \
 	"\"code\":\"insufficient_quota\"}}"
-#define FILTERED "{\"error\":{\"message\":\"no\",\"code\":\"content_filter\"}}"
+#define FILTERED "{\"error\":{\"code\":\"content_filter\"}}"
 static const struct scripted_response fine = { "200 OK", JSON, TWO, WHOLE };
 
 struct embedding {
