@@ -49,6 +49,24 @@ enum max_tokens_name {
 	MAX_TOKENS_NEW,		/* max_completion_tokens */
 };
 
+/* One server of models. */
+struct model_server_conf {
+	const char	*name;			/* of its section; "default": of the general keys */
+	const char	*url;			/* base of its routes, no last slash */
+	const char	*api_key;		/* secret; NULL or "" for servers without keys */
+	unsigned	 batch_items_max;	/* texts of a request; OpenAI takes 2048 */
+	size_t		 batch_bytes_max;	/* OpenAI takes 300,000 tokens, of >= 1 byte */
+	enum field_form	 stream_options;	/* plain: none, and tokens are counted by us */
+	enum field_form	 temperature;		/* plain: none */
+	enum field_form	 system_role;		/* plain: its text begins the first user turn */
+	enum field_form	 base64;		/* of embeddings; plain: floats as text */
+	enum max_tokens_name	 max_tokens_name;
+	unsigned	 retries;		/* after the first try */
+	uint64_t	 connect_timeout_us;
+	uint64_t	 first_byte_timeout_us;	/* from the start of a try */
+	uint64_t	 idle_timeout_us;	/* between two pieces of an answer */
+};
+
 struct model_conf {
 	const char	*base_url;		/* "https://api.openai.com/v1", no last slash */
 	const char	*api_key;		/* secret; NULL or "" for servers without keys */
@@ -76,8 +94,8 @@ struct model_conf {
 };
 void	model_conf_init(struct model_conf *);
 
-/* The two budgets, which the models of all workers share: opened before these, closed when they and
- * the workers are closed. */
+/* The two budgets and the servers, which the models of all workers share: opened before these,
+ * closed when they, the workers and the helper threads are closed. */
 struct model_shares;
 struct model_shares	*model_shares_open(const struct model_conf *);
 void			 model_shares_close(struct model_shares *);	/* NULL is fine */

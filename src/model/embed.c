@@ -175,7 +175,7 @@ embed_send(struct flow *f)
 	e->call.tries++;
 	web_response_free(&e->response);
 	memset(&e->response, 0, sizeof(e->response));
-	model_call_request(&e->call, m->embeddings_url, &r);
+	model_call_request(&e->call, &r);
 	r.response_max = e->size * ((size_t)m->conf.dimensions * FLOAT_TEXT_MAX + ITEM_EXTRA_MAX) +
 	    ERROR_BODY_MAX;
 	return web_fetch(f, m->web, &r, &e->response);
@@ -328,9 +328,10 @@ model_embed(struct flow *f, struct model *m, struct slice tenant, const struct s
 		    "There is no text to embed, or an empty one. Report this fault of tenantgate.");
 	e = xcalloc(1, sizeof(*e));
 	e->call.model = m;
+	e->call.choice = m->embedding_choice;
 	e->call.stage = "embedding model";
 	e->call.tenant = tenant;
-	e->call.name = m->conf.embedding_model;
+	e->call.name = e->call.choice->model;
 	model_learn_embeddings(&e->call);
 	e->texts = texts;
 	e->n = e->items_max = n;

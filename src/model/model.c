@@ -5,13 +5,11 @@
  */
 #include "tenantgate/model.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/model_internal.h"
 #include "tenantgate/base/alloc.h"
-#include "tenantgate/wire/url.h"
 
 #define NUMBER_BYTES 12 /* of a vector in a response, as text */
 
@@ -57,10 +55,7 @@ model_shares_open(const struct model_conf *conf)
 	budget.setting = "max_embedding_calls";
 	budget.capacity = conf->embeddings_max;
 	shares->embeddings = share_open(&budget);
-	model_habits_init(&shares->habits);
-	for (unsigned i = 0; i < MODEL_KINDS; i++)
-		if (pthread_mutex_init(&shares->records[i].lock, NULL) != 0)
-			abort();
+	model_servers_open(&shares->servers, conf);
 	return shares;
 }
 
@@ -71,36 +66,10 @@ model_shares_close(struct model_shares *shares)
 		return;
 	share_close(shares->streams);
 	share_close(shares->embeddings);
-	for (unsigned i = 0; i < MODEL_KINDS; i++)
-		pthread_mutex_destroy(&shares->records[i].lock);
-	model_habits_free(&shares->habits);
+	model_servers_close(&shares->servers);
 	free(shares);
 }
 
-static char *
-string_join(const char *front, const char *back)
-{
-	size_t n = strlen(front) + strlen(back) + 1;
-	char *text = xmalloc(n);
-
-	snprintf(text, n, "%s%s", front, back);
-	return text;
-}
-
-/* Judged by the host alone: compatible servers may answer 400 to OpenAI's newer fields. */
-static bool
-url_is_openai(const char *base_url)
-{
-	struct url_parts url;
-	struct err err = { 0 };
-	bool is = url_read(slice_str(base_url), &url, &err) &&
-	    strcasecmp(url.host, "api.openai.com") == 0;
-
-	url_free(&url);
-	return is;
-}
-
-/* URLs and the Authorization line are built once, not at each request. */
 struct model *
 model_open(struct worker *worker, struct web *web, struct model_shares *shares,
     const struct model_conf *conf)
@@ -111,22 +80,15 @@ model_open(struct worker *worker, struct web *web, struct model_shares *shares,
 	m->web = web;
 	m->shares = shares;
 	m->conf = *conf;
-	m->is_openai = url_is_openai(conf->base_url);
-	m->embeddings_url = string_join(conf->base_url, "/embeddings");
-	m->chat_url = string_join(conf->base_url, "/chat/completions");
-	if (conf->api_key != NULL && conf->api_key[0] != '\0')
-		m->auth = string_join("Authorization: Bearer ", conf->api_key);
+	m->chat_choices = shares->servers.chat_choices;
+	m->chat_choice_count = shares->servers.chat_choice_count;
+	m->embedding_choice = &shares->servers.embedding_choice;
 	return m;
 }
 
 void
 model_close(struct model *m)
 {
-	if (m == NULL)
-		return;
-	free(m->embeddings_url);
-	free(m->chat_url);
-	free(m->auth);
 	free(m);
 }
 
@@ -139,7 +101,7 @@ model_dimensions(const struct model *m)
 const char *
 model_chat_name(const struct model *m)
 {
-	return m->conf.chat_model;
+	return m->chat_choices[0].model;
 }
 
 /* Bytes stand for tokens, which are not known here: a token of a byte-level tokenizer is a byte at
@@ -147,11 +109,13 @@ model_chat_name(const struct model *m)
 size_t
 model_batch(const struct model *m, const struct slice *texts, size_t n)
 {
-	size_t items_max = m->conf.batch_items_max, bytes_max = m->conf.batch_bytes_max;
+	const struct model_choice *choice = m->embedding_choice;
+	size_t items_max = choice->server->conf.batch_items_max;
+	size_t bytes_max = choice->server->conf.batch_bytes_max;
 	size_t bytes = 0, i;
 	struct model_habit habit;
 
-	model_habits_of(&m->shares->habits, m->conf.embedding_model, &habit);
+	model_habits_of(&choice->server->habits, choice->model, &habit);
 	if (habit.items != 0 && habit.items < items_max)
 		items_max = habit.items;
 	if (habit.bytes != 0 && habit.bytes < bytes_max)

@@ -104,8 +104,8 @@ model_chat_wait(struct flow *f)
 	return share_take(f, call->model->shares->streams, call->tenant, 1, 1, &call->grant);
 }
 
-/* Also the step of another try. The first free place among the header lines depends on whether
- * there is a key; response_max bounds the read-ahead, hence the memory of a slow reader. */
+/* Also the step of another try. response_max bounds the read-ahead, hence the memory of a slow
+ * reader. */
 static enum flow_rc
 model_chat_send(struct flow *f)
 {
@@ -117,8 +117,7 @@ model_chat_send(struct flow *f)
 	web_response_free(&s->response);
 	memset(&s->response, 0, sizeof(s->response));
 	buf_reset(&c->error_body);
-	model_call_request(&s->call, s->call.model->chat_url, &r);
-	r.headers[r.headers[1] == NULL ? 1 : 2] = "Accept: text/event-stream";
+	model_call_request(&s->call, &r);
 	r.response_max = STREAM_AHEAD;
 	return web_start(f, s->call.model->web, &r, &s->transfer, &s->response);
 }
@@ -205,7 +204,7 @@ model_chat_start(struct flow *f, struct model *m, struct slice tenant,
 
 	*out = NULL;
 	s->call.tenant = tenant;
-	s->call.name = chat->name != NULL ? chat->name : m->conf.chat_model;
+	s->call.name = chat->name != NULL ? chat->name : s->call.choice->model;
 	model_learn_chat(&s->call, chat);
 	if (chat_text_bytes(chat) > REQUEST_HERE_MAX) {
 		c->job = request_job_new(&s->call, chat);

@@ -15,7 +15,7 @@
 void
 model_call_succeeded(const struct model_call *call)
 {
-	struct model_record *r = &call->model->shares->records[call->kind];
+	struct model_record *r = &call->choice->server->records[call->kind];
 
 	pthread_mutex_lock(&r->lock);
 	r->failures = 0;
@@ -36,7 +36,7 @@ failure_is_the_servers(const struct web_response *response)
 void
 model_call_failed(const struct model_call *call, const struct web_response *response)
 {
-	struct model_record *r = &call->model->shares->records[call->kind];
+	struct model_record *r = &call->choice->server->records[call->kind];
 
 	if (!failure_is_the_servers(response))
 		return;
@@ -79,8 +79,14 @@ record_condition(struct model_record *r, const char *stage, struct condition *ou
 void
 model_condition(const struct model *m, struct condition *out)
 {
-	record_condition(&m->shares->records[MODEL_EMBEDDINGS], "embedding model", out);
-	record_condition(&m->shares->records[MODEL_CHAT], "chat model", out);
+	const struct model_servers *all = &m->shares->servers;
+
+	for (unsigned i = 0; i < all->count; i++) {
+		struct model_record *records = all->servers[i].records;
+
+		record_condition(&records[MODEL_EMBEDDINGS], "embedding model", out);
+		record_condition(&records[MODEL_CHAT], "chat model", out);
+	}
 }
 
 void

@@ -65,7 +65,7 @@ static bool
 error_text_quotes_prompt(const struct model_call *call, const char *text)
 {
 	size_t len = strlen(text), at;
-	const char *key = call->model->conf.api_key;
+	const char *key = call->choice->server->conf.api_key;
 
 	if (key != NULL && key[0] != '\0' && strstr(text, key) != NULL)
 		return true;
@@ -182,7 +182,7 @@ may_retry(const struct model_call *call, const struct web_response *response, bo
 {
 	int status = response->status;
 
-	if (call->tries > call->model->conf.retries || quota ||
+	if (call->tries > call->choice->server->conf.retries || quota ||
 	    response->retry_after_s > RETRY_AFTER_SHORT_S)
 		return false;
 	if (response->failure != WEB_FINE)

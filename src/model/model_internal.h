@@ -3,6 +3,7 @@
  * model_internal: what the files of model/ share. Private to the folder.
  *
  *	model.c		open and close		request_json.c	writes requests
+ *	model_server.c	the servers of models, made once for the process
  *	request_job.c	the same of long ones, by a helper
  *	embed.c		an embeddings request	vectors.c	its answer, by json_scan.c
  *	model_chat.c	starts a chat answer	model_stream.c	pulls it, by sse.c and delta.c
@@ -12,34 +13,20 @@
 #ifndef TENANTGATE_MODEL_INTERNAL_H
 #define TENANTGATE_MODEL_INTERNAL_H
 
-#include <pthread.h>
-
 #include "model/model_habits.h"
+#include "model/model_server.h"
 #include "tenantgate/base/buf.h"
 #include "tenantgate/base/err.h"
 #include "tenantgate/loop/share.h"
-#include "tenantgate/model.h"
 
 #define ERROR_BODY_MAX	(16u * 1024)	/* bytes of an error response that are read */
 
-enum model_kind { MODEL_EMBEDDINGS, MODEL_CHAT, MODEL_KINDS };
-
 struct model_refusal;
-
-/* What became of the last calls of one kind. */
-struct model_record {
-	pthread_mutex_t	 lock;		/* held for a few instructions */
-	unsigned	 failures;	/* one after another; a success clears them */
-	uint64_t	 failed_us;	/* monotonic: the last one; valid while there are any */
-	int		 status;	/* of it; 0: no response */
-	bool		 has_timed_out;
-};
 
 struct model_shares {
 	struct share_budget	*streams;	/* owned, both */
 	struct share_budget	*embeddings;
-	struct model_record	 records[MODEL_KINDS];
-	struct model_habits	 habits;
+	struct model_servers	 servers;
 };
 
 struct model {
@@ -47,16 +34,17 @@ struct model {
 	struct web		*web;		/* borrowed */
 	struct model_shares	*shares;	/* borrowed */
 	struct model_conf	 conf;		/* its strings borrowed */
-	char			*embeddings_url;/* owned */
-	char			*chat_url;	/* owned */
-	char			*auth;		/* owned: Authorization line; NULL without a key */
-	bool			 is_openai;	/* OpenAI itself, which knows its newer fields */
+	/* The shares' own: the models that chat_model names, in order, and the one for vectors. */
+	const struct model_choice *chat_choices;
+	unsigned		 chat_choice_count;
+	const struct model_choice *embedding_choice;
 };
 
 /* A request under way, embeddings or chat. The body is kept for another try, and to see whether an
  * error message quotes it. */
 struct model_call {
 	struct model		*model;		/* borrowed */
+	const struct model_choice *choice;	/* borrowed: of the present try */
 	const char		*stage;		/* static: "embedding model", "chat model" */
 	enum model_kind		 kind;
 	struct slice		 tenant;	/* borrowed until the call's wait is over */
@@ -91,10 +79,10 @@ void	model_learn_limit(const struct model_call *, size_t items, size_t bytes,
 	    const char *request_id);
 
 /* request_json.c. The first two write call->body anew; false when there is no memory for it. The
- * third fills the web request, which borrows the body, the URL and the model's header line. */
+ * third fills the web request, which borrows the body, and the choice's URL and header lines. */
 bool	request_json_embeddings(struct model_call *, const struct slice *texts, size_t n);
 bool	request_json_chat(struct model_call *, const struct model_chat *);
-void	model_call_request(const struct model_call *, const char *url, struct web_request *);
+void	model_call_request(const struct model_call *, struct web_request *);
 
 /*
  * model_error.c. What a failed try means: err is set to the caller's sentence, the server's own

@@ -30,7 +30,7 @@ static const struct {
 static struct model_habits *
 habits_of_call(const struct model_call *call)
 {
-	return &call->model->shares->habits;
+	return &call->choice->server->habits;
 }
 
 /* What the configuration leaves open may be learned; what it wants plain is so from the start. */
@@ -58,7 +58,7 @@ model_learn_embeddings(struct model_call *call)
 {
 	unsigned open = 0, plain = 0;
 
-	field_offer(FIELD_BASE64, call->model->conf.base64, &open, &plain);
+	field_offer(FIELD_BASE64, call->choice->server->conf.base64, &open, &plain);
 	learn_begin(call, open, plain, 0);
 }
 
@@ -67,11 +67,11 @@ model_learn_embeddings(struct model_call *call)
 void
 model_learn_chat(struct model_call *call, const struct model_chat *chat)
 {
-	const struct model_conf *conf = &call->model->conf;
+	const struct model_server_conf *conf = &call->choice->server->conf;
 	unsigned open = 0, plain = 0, unsure = 0;
 
 	field_offer(FIELD_STREAM_OPTIONS, conf->stream_options, &open, &plain);
-	if (call->model->is_openai)
+	if (call->choice->server->is_openai)
 		field_offer(FIELD_OBFUSCATION, conf->stream_options, &open, &plain);
 	if (chat->temperature >= 0)
 		field_offer(FIELD_TEMPERATURE, conf->temperature, &open, &plain);

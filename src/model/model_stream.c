@@ -51,6 +51,7 @@ model_stream_new(struct model *m)
 
 	s->magic = STREAM_MAGIC;
 	s->call.model = m;
+	s->call.choice = &m->chat_choices[0];
 	s->call.stage = "chat model";
 	s->call.kind = MODEL_CHAT;
 	sse_init(&s->sse, m->conf.delta_max);

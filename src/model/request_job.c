@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * request_job: see the header. What always holds: the job reads nothing of the worker's: its model
- * is a copy whose strings are the configuration's, which outlives the helpers.
+ * is a copy whose strings are the configuration's, and its choice the process's: both outlive the
+ * helpers.
  */
 #include "model/request_job.h"
 
@@ -59,6 +60,7 @@ request_job_new(const struct model_call *call, const struct model_chat *chat)
 	j->arena = arena;
 	j->model = *call->model;
 	j->call.model = &j->model;
+	j->call.choice = call->choice;
 	j->call.trial = call->trial;
 	j->chat = *chat;
 	if (chat->name != NULL)
@@ -85,6 +87,7 @@ request_job_again(void *arg, const struct model_call *call)
 {
 	struct request_job *j = arg;
 
+	j->call.choice = call->choice;
 	j->call.trial = call->trial;
 }
 

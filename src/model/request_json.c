@@ -66,7 +66,7 @@ request_json_embeddings(struct model_call *call, const struct slice *texts, size
 	buf_free(b);
 	buf_init(b, bytes * ESCAPED_MAX + n * 3 + REQUEST_OVERHEAD_MAX);
 	buf_reserve(b, bytes + bytes / 16 + REQUEST_OVERHEAD);
-	request_put_name(b, "model", conf->embedding_model);
+	request_put_name(b, "model", call->choice->model);
 	buf_puts(b, ",\"input\":");
 	for (i = 0; i < n; i++) {
 		buf_putc(b, i == 0 ? '[' : ',');
@@ -119,7 +119,7 @@ put_system_as_user(struct buf *b, const struct model_chat *chat)
 static void
 put_messages(struct model_call *call, const struct model_chat *chat)
 {
-	bool developer = call->model->conf.system_role == FORM_DEVELOPER;
+	bool developer = call->choice->server->conf.system_role == FORM_DEVELOPER;
 	struct buf *b = &call->body;
 	size_t i = 0;
 
@@ -159,7 +159,7 @@ put_stream_options(struct model_call *call)
 	if (model_call_leaves(call, FIELD_STREAM_OPTIONS))
 		return;
 	buf_puts(b, ",\"stream_options\":{\"include_usage\":true");
-	if (call->model->is_openai && !model_call_leaves(call, FIELD_OBFUSCATION))
+	if (call->choice->server->is_openai && !model_call_leaves(call, FIELD_OBFUSCATION))
 		buf_puts(b, ",\"include_obfuscation\":false");
 	buf_putc(b, '}');
 }
@@ -169,8 +169,8 @@ put_stream_options(struct model_call *call)
 static void
 put_max_tokens(struct model_call *call, unsigned n)
 {
-	enum max_tokens_name name = call->model->conf.max_tokens_name;
-	bool is_new = call->model->is_openai != model_call_leaves(call, FIELD_MAX_TOKENS);
+	enum max_tokens_name name = call->choice->server->conf.max_tokens_name;
+	bool is_new = call->choice->server->is_openai != model_call_leaves(call, FIELD_MAX_TOKENS);
 
 	if (name != MAX_TOKENS_AUTO)
 		is_new = name == MAX_TOKENS_NEW;
@@ -180,7 +180,6 @@ put_max_tokens(struct model_call *call, unsigned n)
 bool
 request_json_chat(struct model_call *call, const struct model_chat *chat)
 {
-	const struct model *m = call->model;
 	struct buf *b = &call->body;
 	size_t bytes = 0, i;
 
@@ -189,7 +188,7 @@ request_json_chat(struct model_call *call, const struct model_chat *chat)
 	buf_free(b);
 	buf_init(b, bytes * ESCAPED_MAX + REQUEST_OVERHEAD_MAX);
 	buf_reserve(b, bytes + bytes / 16 + REQUEST_OVERHEAD);
-	request_put_name(b, "model", chat->name != NULL ? chat->name : m->conf.chat_model);
+	request_put_name(b, "model", chat->name != NULL ? chat->name : call->choice->model);
 	put_messages(call, chat);
 	buf_puts(b, ",\"stream\":true");
 	put_stream_options(call);
@@ -203,15 +202,20 @@ request_json_chat(struct model_call *call, const struct model_chat *chat)
 
 /* No total time-out: a long answer is not a stalled one. */
 void
-model_call_request(const struct model_call *call, const char *url, struct web_request *r)
+model_call_request(const struct model_call *call, struct web_request *r)
 {
-	const struct model_conf *conf = &call->model->conf;
+	const struct model_server *server = call->choice->server;
+	const struct model_server_conf *conf = &server->conf;
+	unsigned n = 0;
 
 	memset(r, 0, sizeof(*r));
 	r->method = "POST";
-	r->url = url;
-	r->headers[0] = "Content-Type: application/json";
-	r->headers[1] = call->model->auth;
+	r->url = call->choice->url;
+	r->headers[n++] = "Content-Type: application/json";
+	if (call->kind == MODEL_CHAT)
+		r->headers[n++] = "Accept: text/event-stream";
+	for (unsigned i = 0; server->headers[i] != NULL; i++)
+		r->headers[n++] = server->headers[i];
 	r->body = buf_view(&call->body);
 	r->body_stays = true; /* the call outlives its transfer */
 	r->connect_timeout_us = conf->connect_timeout_us;

@@ -23,11 +23,11 @@ struct vectors_reader {
 	struct json_scan scan;
 	size_t n; /* vectors expected */
 	unsigned dimensions;
-	float *out;   /* borrowed: n * dimensions */
-	bool *seen;   /* owned: n, by index */
-	size_t count; /* true ones in seen */
-	bool is_unnumbered; /* an item had no index */
-	bool is_reordered;  /* an item's index was not its position */
+	float *out;		   /* borrowed: n * dimensions */
+	bool *seen;		   /* owned: n, by index */
+	size_t count;		   /* true ones in seen */
+	bool is_unnumbered;	   /* an item had no index */
+	bool is_reordered;	   /* an item's index was not its position */
 	struct model_usage *usage; /* borrowed */
 	const char *wrong;	   /* static; the first reason is kept */
 };
@@ -81,7 +81,7 @@ floats_read(struct vectors_reader *r, float *v)
 struct vector_item {
 	bool has_index;
 	double index;
-	struct slice base64; /* as written; p NULL when there is none */
+	struct slice base64;	 /* as written; p NULL when there is none */
 	struct json_scan floats; /* at the array's beginning; bad when there is none */
 };
 

@@ -26,7 +26,10 @@
 #define QUOTA \
 	"{\"error\":{\"message\":\"pay\",\"type\":\"insufficient_quota\",\"param\":null," \
 	"\"code\":\"insufficient_quota\"}}"
-#define FILTERED "{\"error\":{\"code\":\"content_filter\"}}"
+#define FILTERED \
+	{ \
+		"400 No", NULL, "{\"error\":{\"code\":\"content_filter\"}}", WHOLE \
+	}
 static const struct scripted_response fine = { "200 OK", JSON, TWO, WHOLE };
 
 struct embedding {
@@ -106,12 +109,10 @@ model_reason(void)
 static void
 a_server_that_fails_again_and_again_is_a_condition(void **state)
 {
-	const struct scripted_response script[] = { { "400 No", JSON, FILTERED, WHOLE },
-		{ "400 No", JSON, FILTERED, WHOLE }, { "400 No", JSON, FILTERED, WHOLE },
+	const struct scripted_response script[] = { FILTERED, FILTERED, FILTERED,
 		{ "500 Oh", JSON, "{}", WHOLE }, { "503 Oh", JSON, "{}", WHOLE }, fine,
-		{ "500 Oh", JSON, "{}", WHOLE }, { "401 Who", JSON, "{}", WHOLE },
-		{ "400 No", JSON, FILTERED, WHOLE }, { "429 Slow", JSON, LIMITED, WHOLE }, fine,
-		{ 0 } };
+		{ "500 Oh", JSON, "{}", WHOLE }, { "401 Who", JSON, "{}", WHOLE }, FILTERED,
+		{ "429 Slow", JSON, LIMITED, WHOLE }, fine, { 0 } };
 	struct model_conf conf;
 	struct embedding e;
 
@@ -187,7 +188,7 @@ static const struct refusal refusals[] = {
 		  "the log." },
 	{ { "403 No", NULL, "{\"detail\":\"no\"}", WHOLE }, ERR_MODEL, 0, 1, NULL },
 	{ { "404 No", NULL, "[1]", WHOLE }, ERR_MODEL, 0, 1, NULL },
-	{ { "400 No", NULL, FILTERED, WHOLE }, ERR_MODEL, 0, 1, NULL },
+	{ FILTERED, ERR_MODEL, 0, 1, NULL },
 	{ { "400 No", NULL, "{\"error\":\"bad\"}", WHOLE }, ERR_MODEL, 0, 4, NULL },
 	{ { "302 Moved", "Location: /elsewhere\r\n", "", WHOLE }, ERR_MODEL, 0, 1, NULL },
 	{ { "429 Slow", JSON, QUOTA, WHOLE }, ERR_MODEL, 0, 1,
@@ -375,7 +376,8 @@ openai_is_known_by_its_host(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		conf.base_url = cases[i].url;
 		model_fixture_reopen(&conf);
-		assert_int_equal(model_fixture.model->is_openai, cases[i].is_openai);
+		assert_int_equal(model_fixture.model->chat_choices[0].server->is_openai,
+		    cases[i].is_openai);
 	}
 }
 

@@ -36,6 +36,7 @@ struct upload {
 
 static struct worker *worker;
 static struct model *model;
+static struct model_shares *models;
 static struct api_shared shared;
 static struct api_context context;
 static struct upload uploads[UPLOADS];
@@ -145,7 +146,8 @@ set_up(void **state)
 	model_conf_init(&conf);
 	conf.dimensions = DIMENSIONS;
 	worker = worker_new(0);
-	model = model_open(worker, NULL, NULL, &conf);
+	models = model_shares_open(&conf);
+	model = model_open(worker, NULL, models, &conf);
 	context = (struct api_context){ .worker = worker, .model = model, .shared = &shared };
 	begun = 0;
 	return 0;
@@ -161,6 +163,7 @@ tear_down(void **state)
 		worker_turn(worker, 5);
 	worker_free(worker);
 	model_close(model);
+	model_shares_close(models);
 	api_budgets_close(&shared.budgets);
 	return 0;
 }
