@@ -188,7 +188,6 @@ static const struct refusal refusals[] = {
 		  "the log." },
 	{ { "403 No", NULL, "{\"detail\":\"no\"}", WHOLE }, ERR_MODEL, 0, 1, NULL },
 	{ { "404 No", NULL, "[1]", WHOLE }, ERR_MODEL, 0, 1, NULL },
-	{ FILTERED, ERR_MODEL, 0, 1, NULL },
 	{ { "400 No", NULL, "{\"error\":\"bad\"}", WHOLE }, ERR_MODEL, 0, 4, NULL },
 	{ { "302 Moved", "Location: /elsewhere\r\n", "", WHOLE }, ERR_MODEL, 0, 1, NULL },
 	{ { "429 Slow", JSON, QUOTA, WHOLE }, ERR_MODEL, 0, 1,
