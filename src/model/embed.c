@@ -36,6 +36,8 @@
 #define FLOAT_TEXT_MAX 26  /* bytes of one number, in a response that is not base64 */
 #define ITEM_EXTRA_MAX 256 /* bytes of an item besides its vector */
 
+#define GUESS_MIN 8 /* texts: smaller batches are learned only from a server that names them */
+
 #define DECODE_HERE_MAX (64u << 10) /* bytes of a response decoded in a turn of the loop */
 
 /* A response as it is decoded: memory of its own, for a helper. */
@@ -59,6 +61,7 @@ struct embed {
 	size_t size;		      /* those of the request under way */
 	size_t items_max;	      /* of a request: n, and less once it was refused */
 	size_t bytes_max;	      /* of its texts; 0: no limit */
+	bool is_guessed;	      /* items_max is: the server has not said what it refuses */
 	float *vectors;		      /* owned; NULL at first, and while a job has it */
 	float **out;		      /* borrowed: the caller's */
 	struct model_usage *usage;    /* borrowed: the caller's */
@@ -213,6 +216,8 @@ batch_shrink(struct embed *e, const struct model_refusal *refusal)
 		e->items_max = refusal->limit;
 	else
 		e->items_max = e->size / 2;
+	if (!refusal->is_batch)
+		e->is_guessed = true;
 }
 
 /* True when the request is worth being written anew. A batch is blamed last when the server does
@@ -259,6 +264,18 @@ embed_response(struct flow *f)
 	return flow_sleep(f, &e->backoff_timer, wait_us);
 }
 
+/* All texts have their vectors. A guess may have sunk for texts that are long beyond others', which
+ * a server refuses together and takes alone: it teaches no very small batches. */
+static void
+batch_learn(struct embed *e, const char *request_id)
+{
+	size_t items = e->items_max;
+
+	if (e->is_guessed && items < GUESS_MIN)
+		items = GUESS_MIN;
+	model_learn_limit(&e->call, items < e->n ? items : 0, e->bytes_max, request_id);
+}
+
 /* Some of the texts, or the last of them, have their vectors. */
 static enum flow_rc
 embed_next(struct flow *f, struct embed *e)
@@ -276,8 +293,7 @@ embed_next(struct flow *f, struct embed *e)
 	e->at += e->size;
 	if (e->at < e->n)
 		return flow_goto(f, embed_write);
-	model_learn_limit(&e->call, e->items_max < e->n ? e->items_max : 0, e->bytes_max,
-	    f->request_id);
+	batch_learn(e, f->request_id);
 	*e->out = e->vectors;
 	e->vectors = NULL;
 	return FLOW_DONE;

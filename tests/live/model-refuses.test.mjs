@@ -318,6 +318,20 @@ test('one text that is refused by itself makes no batch smaller', async () => {
 	assert.deepEqual((await ingested(other, 'good')).sizes, [250]);
 });
 
+// Together with others it is refused, alone it is taken: the batches sink to one for this document.
+test('texts that are refused only together teach no batches of one', async () => {
+	await restart();
+	server.embeddings = (request, response) => request.body.input.length > 1 &&
+		request.body.input.some((text) => text.includes('heavy'))
+		? json(response, 400, {}) : json(response, 200, embeddingsOf(request.body));
+	const heavy = await acme.ingestText(`${'heavy '.repeat(150)}\n\n${paragraphs(40, 'h')}`,
+		{ documentId: 'heavy' });
+	assert.equal(heavy.status, 201, heavy.body);
+	assert.equal(sizes().at(-1), 1);
+	assert.equal(Math.max(...(await ingested(other, 'light')).sizes), 8);
+	assert.match(habits()[0].message, /at most 8 texts/);
+});
+
 test('the configuration says it beforehand', async () => {
 	await restart({ model_stream_options: 'off', model_temperature: 'off',
 		model_system_role: 'developer', embedding_encoding: 'float', embedding_batch_items: 100 });

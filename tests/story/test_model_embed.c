@@ -215,10 +215,9 @@ every_refusal_has_its_code(void **state)
 {
 	struct model_conf conf;
 	struct embedding e;
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		const struct refusal *r = &refusals[i];
 		const struct scripted_response script[] = { r->response, { 0 } };
 
