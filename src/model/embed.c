@@ -11,10 +11,9 @@
  *	            +-------------------------------------+
  *	                  the texts that are left
  *
- * The whole batch is one request unless the server refuses it. Then it is cut to the number of
- * texts that the server names, or halved, as often as need be, and stays so for the rest of it:
- * sizes only sink, so this ends. That the size was the reason is only known when all of the texts
- * have their vectors: a batch that was refused for one text of it teaches nothing.
+ * The whole batch is one request unless the server refuses it: then it goes in smaller ones
+ * (embed_batch.h). That the size was the reason is only known when all of the texts have their
+ * vectors: a batch that was refused for one text of it teaches nothing.
  *
  * A large response (8 KB a vector at best) is decoded by a helper, into memory that becomes the
  * caller's: no float is copied.
@@ -25,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/embed_batch.h"
 #include "model/model_internal.h"
 #include "model/model_refusal.h"
 #include "model/vectors.h"
@@ -35,8 +35,6 @@
 /* What bounds the response: nobody gets to send us more than n vectors can take. */
 #define FLOAT_TEXT_MAX 26  /* bytes of one number, in a response that is not base64 */
 #define ITEM_EXTRA_MAX 256 /* bytes of an item besides its vector */
-
-#define GUESS_MIN 8 /* texts: smaller batches are learned only from a server that names them */
 
 #define DECODE_HERE_MAX (64u << 10) /* bytes of a response decoded in a turn of the loop */
 
@@ -55,13 +53,7 @@ struct vectors_job {
 struct embed {
 	struct flow flow;
 	struct model_call call;
-	const struct slice *texts;    /* borrowed: the caller's */
-	size_t n;		      /* texts in all */
-	size_t at;		      /* those that have their vectors */
-	size_t size;		      /* those of the request under way */
-	size_t items_max;	      /* of a request: n, and less once it was refused */
-	size_t bytes_max;	      /* of its texts; 0: no limit */
-	bool is_guessed;	      /* items_max is: the server has not said what it refuses */
+	struct embed_batch batch;     /* its texts are the caller's */
 	float *vectors;		      /* owned; NULL at first, and while a job has it */
 	float **out;		      /* borrowed: the caller's */
 	struct model_usage *usage;    /* borrowed: the caller's */
@@ -138,31 +130,16 @@ embed_wait(struct flow *f)
 	    &e->call.grant);
 }
 
-static size_t
-texts_bytes(const struct slice *texts, size_t n)
-{
-	size_t bytes = 0;
-
-	for (size_t i = 0; i < n; i++)
-		bytes += texts[i].len;
-	return bytes;
-}
-
 /* The next request: of as many texts as may be in one. */
 static enum flow_rc
 embed_write(struct flow *f)
 {
 	struct embed *e = FLOW_OF(f, struct embed, &embed_kind);
-	const struct slice *texts = e->texts + e->at;
-	size_t bytes = texts[0].len;
+	struct embed_batch *b = &e->batch;
 
-	for (e->size = 1; e->size < e->items_max && e->at + e->size < e->n; e->size++) {
-		bytes += texts[e->size].len;
-		if (e->bytes_max != 0 && bytes > e->bytes_max)
-			break;
-	}
+	embed_batch_cut(b);
 	e->call.tries = 0;
-	if (!request_json_embeddings(&e->call, texts, e->size))
+	if (!request_json_embeddings(&e->call, b->texts + b->at, b->size))
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the texts to embed");
 	return FLOW_NEXT;
 }
@@ -179,7 +156,8 @@ embed_send(struct flow *f)
 	web_response_free(&e->response);
 	memset(&e->response, 0, sizeof(e->response));
 	model_call_request(&e->call, &r);
-	r.response_max = e->size * ((size_t)m->conf.dimensions * FLOAT_TEXT_MAX + ITEM_EXTRA_MAX) +
+	r.response_max =
+	    e->batch.size * ((size_t)m->conf.dimensions * FLOAT_TEXT_MAX + ITEM_EXTRA_MAX) +
 	    ERROR_BODY_MAX;
 	return web_fetch(f, m->web, &r, &e->response);
 }
@@ -190,9 +168,9 @@ embed_decode(struct embed *e)
 {
 	struct vectors_job *j = xcalloc(1, sizeof(*j));
 
-	j->n = e->size;
-	j->at = e->at;
-	j->all = e->n;
+	j->n = e->batch.size;
+	j->at = e->batch.at;
+	j->all = e->batch.n;
 	j->out = e->vectors;
 	e->vectors = NULL;
 	j->dimensions = e->call.model->conf.dimensions;
@@ -206,22 +184,9 @@ embed_decode(struct embed *e)
 	return FLOW_NEXT;
 }
 
-/* What is refused has two texts at least, and fewer are tried. */
-static void
-batch_shrink(struct embed *e, const struct model_refusal *refusal)
-{
-	if (refusal->in_bytes)
-		e->bytes_max = texts_bytes(e->texts + e->at, e->size) / 2;
-	else if (refusal->limit != 0 && e->items_max == e->n)
-		e->items_max = refusal->limit;
-	else
-		e->items_max = e->size / 2;
-	if (!refusal->is_batch)
-		e->is_guessed = true;
-}
-
 /* True when the request is worth being written anew. A batch is blamed last when the server does
- * not say so, and not when it says something else. */
+ * not say so, and not when it says something else. Where it refuses both a field and a batch
+ * without a word, a single text shows which field it is. */
 static bool
 request_is_mended(struct embed *e, struct slice body)
 {
@@ -230,14 +195,15 @@ request_is_mended(struct embed *e, struct slice body)
 
 	if (e->response.failure != WEB_FINE)
 		return false;
-	model_refusal_read(status, body, buf_view(&e->call.body), e->size, &refusal);
+	model_refusal_read(status, body, buf_view(&e->call.body), e->batch.size, &refusal);
 	if (!refusal.is_batch &&
 	    model_learn_refusal(&e->call, status, &refusal, e->flow.request_id))
 		return true;
-	if (e->size < 2 || (refusal.is_other && !refusal.is_batch))
+	if ((refusal.is_other && !refusal.is_batch) || !embed_batch_shrink(&e->batch, &refusal))
 		return false;
 	trial_unguess(&e->call.trial);
-	batch_shrink(e, &refusal);
+	if (e->batch.items_max == 1)
+		trial_guess_anew(&e->call.trial);
 	return true;
 }
 
@@ -264,23 +230,12 @@ embed_response(struct flow *f)
 	return flow_sleep(f, &e->backoff_timer, wait_us);
 }
 
-/* All texts have their vectors. A guess may have sunk for texts that are long beyond others', which
- * a server refuses together and takes alone: it teaches no very small batches. */
-static void
-batch_learn(struct embed *e, const char *request_id)
-{
-	size_t items = e->items_max;
-
-	if (e->is_guessed && items < GUESS_MIN)
-		items = GUESS_MIN;
-	model_learn_limit(&e->call, items < e->n ? items : 0, e->bytes_max, request_id);
-}
-
 /* Some of the texts, or the last of them, have their vectors. */
 static enum flow_rc
 embed_next(struct flow *f, struct embed *e)
 {
 	struct vectors_job *j = e->job;
+	size_t items, bytes;
 
 	e->vectors = j->out;
 	j->out = NULL;
@@ -289,11 +244,11 @@ embed_next(struct flow *f, struct embed *e)
 	vectors_job_free(j);
 	e->job = NULL;
 	model_learn_success(&e->call, f->request_id);
-	model_learn_batch(&e->call, e->size, texts_bytes(e->texts + e->at, e->size));
-	e->at += e->size;
-	if (e->at < e->n)
+	model_learn_batch(&e->call, e->batch.size, embed_batch_bytes(&e->batch));
+	if (embed_batch_taken(&e->batch))
 		return flow_goto(f, embed_write);
-	batch_learn(e, f->request_id);
+	embed_batch_limits(&e->batch, &items, &bytes);
+	model_learn_limit(&e->call, items, bytes, f->request_id);
 	*e->out = e->vectors;
 	e->vectors = NULL;
 	return FLOW_DONE;
@@ -349,8 +304,7 @@ model_embed(struct flow *f, struct model *m, struct slice tenant, const struct s
 	e->call.tenant = tenant;
 	e->call.name = e->call.choice->model;
 	model_learn_embeddings(&e->call);
-	e->texts = texts;
-	e->n = e->items_max = n;
+	embed_batch_begin(&e->batch, texts, n);
 	e->out = out;
 	e->usage = usage;
 	return flow_call(f, &e->flow, &embed_kind);

@@ -138,8 +138,8 @@ trial_blindly(struct model_trial *t)
 
 	if (left != 0)
 		t->blind = left & -left; /* its lowest bit */
-	else if (may != t->blind)
-		t->blind = may;
+	else if ((may & (may - 1)) != 0 && may != t->blind)
+		t->blind = may; /* which are several */
 	else
 		return false;
 	t->blind_tried |= t->blind;
@@ -152,6 +152,13 @@ trial_unguess(struct model_trial *t)
 {
 	t->without &= ~t->blind;
 	t->blind = 0;
+}
+
+void
+trial_guess_anew(struct model_trial *t)
+{
+	trial_unguess(t);
+	t->blind_tried = 0;
 }
 
 bool

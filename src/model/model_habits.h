@@ -98,6 +98,8 @@ void		trial_begin(struct model_trial *, const struct model_habit *, unsigned fie
 bool		trial_next(struct model_trial *, const struct model_refusal *);
 /* No guess has helped: the request is whole again. */
 void		trial_unguess(struct model_trial *);
+/* And no guess was made: the request is another one now. */
+void		trial_guess_anew(struct model_trial *);
 /* After a success: what of `without` it has proved. */
 unsigned	trial_proved(const struct model_trial *);
 

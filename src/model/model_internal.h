@@ -6,6 +6,7 @@
  *	model_server.c	the servers of models, made once for the process
  *	request_job.c	the same of long ones, by a helper
  *	embed.c		an embeddings request	vectors.c	its answer, by json_scan.c
+ *	embed_batch.c	how many texts it has
  *	model_chat.c	starts a chat answer	model_stream.c	pulls it, by sse.c and delta.c
  *	model_error.c	what a failure means	model_condition.c  how the servers are
  *	model_learn.c	what a server does not take, by model_refusal.c and model_habits.c

@@ -318,8 +318,8 @@ test('one text that is refused by itself makes no batch smaller', async () => {
 	assert.deepEqual((await ingested(other, 'good')).sizes, [250]);
 });
 
-// Together with others it is refused, alone it is taken: the batches sink to one for this document.
-test('texts that are refused only together teach no batches of one', async () => {
+// Beside others it is refused, alone it is taken: the rest goes as one again.
+test('one text that is refused only beside others makes no batch smaller either', async () => {
 	await restart();
 	server.embeddings = (request, response) => request.body.input.length > 1 &&
 		request.body.input.some((text) => text.includes('heavy'))
@@ -327,9 +327,20 @@ test('texts that are refused only together teach no batches of one', async () =>
 	const heavy = await acme.ingestText(`${'heavy '.repeat(150)}\n\n${paragraphs(40, 'h')}`,
 		{ documentId: 'heavy' });
 	assert.equal(heavy.status, 201, heavy.body);
-	assert.equal(sizes().at(-1), 1);
-	assert.equal(Math.max(...(await ingested(other, 'light')).sizes), 8);
-	assert.match(habits()[0].message, /at most 8 texts/);
+	assert.deepEqual(sizes(), [41, 41, 20, 10, 5, 2, 1, 1, 39]);
+	assert.equal(habits().length, 0);
+	assert.deepEqual((await ingested(other, 'light')).sizes, [250]);
+});
+
+test('a limit that no word tells of is found, and remembered when both halves were taken', async () => {
+	await restart();
+	server.embeddings = (request, response) => request.body.input.length > 70
+		? json(response, 422, '') : json(response, 200, embeddingsOf(request.body));
+	const one = await ingested(acme, 'silent one');
+	assert.equal(one.status, 201);
+	assert.deepEqual(one.sizes, [250, 250, 125, 62, 62, 62, 62, 2]);
+	assert.deepEqual((await ingested(other, 'silent two')).sizes, [62, 62, 62, 62, 2]);
+	assert.match(habits()[0].message, /at most 62 texts/);
 });
 
 test('the configuration says it beforehand', async () => {
