@@ -76,7 +76,7 @@ static enum flow_rc
 model_asker_embed(struct flow *f)
 {
 	struct model_asker *a = (struct model_asker *)f;
-	struct slice text = SLICE_LIT("text");
+	static const struct slice text = { "text", 4 };
 
 	return model_embed(f, model_fixture.model, slice_str(a->tenant), &text, 1, &a->vector,
 	    &a->usage);
