@@ -13,7 +13,8 @@ async function restart() {
 	await gate?.program.stop();
 	server.reset();
 	gate = await stack.tenantgate({ model_url: server.url, workers: 1,
-		rate_limit_requests_per_minute: 0 });
+		rate_limit_requests_per_minute: 0, embedding_dimensions: 128,
+		embedding_send_dimensions: 'on' });
 	acme = await gate.tenant('acme');
 	other = await gate.tenant('other');
 }
