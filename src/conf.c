@@ -1,27 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * conf: loads the configuration: the modules' own defaults first (for members that are no keys),
- * then the table's, then the file, then what must hold between keys.
+ * then the tables', then the file, then what must hold between keys.
  */
 #include "conf.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "conf_internal.h"
 #include "config.h"
-#include "tenantgate/base/alloc.h"
+#include "tenantgate/base/arena.h"
 #include "tenantgate/base/seal.h"
 #include "tenantgate/wire/pg_url.h"
 
-/* Not by way of set_key(): a default is not "set twice" by the file. A default that its own key
- * refuses is a defect of the table, and every start would show it. */
 static void
-set_defaults(struct conf_reading *r)
+init_modules(struct conf *conf)
 {
-	static const struct conf_place table = { "defaults", 0 };
-	struct conf *conf = r->conf;
-
 	http_conf_init(&conf->http);
 	api_conf_init(&conf->api);
 	pool_conf_init(&conf->pool);
@@ -29,14 +23,6 @@ set_defaults(struct conf_reading *r)
 	tenants_conf_init(&conf->tenants);
 	model_conf_init(&conf->model);
 	conf->web.user_agent = PACKAGE "/" VERSION;
-	for (unsigned i = 0; i < conf_key_count; i++) {
-		const struct conf_key *k = &conf_keys[i];
-
-		if (k->type == CONF_GROUP || k->default_text[0] == '$')
-			continue;
-		if (!conf_store(r, &table, k, slice_str(k->default_text)))
-			abort();
-	}
 }
 
 /* A file says "" and 0 for what the module finds out: where the extractor is installed, and how
@@ -53,45 +39,29 @@ fill_in_extract(struct extract_conf *c)
 		c->parallel_max = own.parallel_max;
 }
 
-/* Where the key was set, or the file as a whole. */
-static struct conf_place
-place_of_key(const struct conf_reading *r, const char *path, const char *name)
-{
-	for (unsigned i = 0; i < conf_key_count; i++)
-		if (conf_keys[i].type != CONF_GROUP && strcmp(conf_keys[i].name, name) == 0 &&
-		    r->seen[i].file != NULL)
-			return r->seen[i];
-	return (struct conf_place){ path, 0 };
-}
-
-static bool
-key_was_refused(const struct conf_reading *r, const char *name)
-{
-	for (unsigned i = 0; i < conf_key_count; i++)
-		if (conf_keys[i].type != CONF_GROUP && strcmp(conf_keys[i].name, name) == 0)
-			return r->refused[i];
-	return false;
-}
-
 /* Unless ok: an error at the key's place. The predicate goes on after the key's name. A value that
  * was refused has its reason already: what stands in its place says nothing. */
 static void
-conf_check(struct conf_reading *r, const char *path, bool ok, const char *name,
-    const char *predicate)
+conf_check(struct conf_reading *r, bool ok, const char *name, const char *predicate)
 {
-	struct conf_place at = place_of_key(r, path, name);
+	struct conf_place at = conf_key_place(r->scopes, name);
 
-	if (!ok && !key_was_refused(r, name))
+	if (!ok && !conf_key_refused(r->scopes, name))
 		conf_error(r, &at, "%s %s", name, predicate);
 }
 
+/* In all sections; an error names the line that opens it. */
 static void
-conf_check_required(struct conf_reading *r, const char *path)
+conf_check_required(struct conf_reading *r)
 {
-	for (unsigned i = 0; i < conf_key_count; i++)
-		if (conf_keys[i].type != CONF_GROUP && conf_keys[i].default_text[0] == '$' &&
-		    r->seen[i].file == NULL)
-			conf_check(r, path, false, conf_keys[i].name, "must be set.");
+	for (struct conf_scope *s = r->scopes; s != NULL; s = s->next)
+		for (unsigned i = 0; i < *s->section->key_count; i++) {
+			const struct conf_key *k = &s->section->keys[i];
+
+			if (k->type != CONF_GROUP && k->default_text[0] == '$' &&
+			    s->seen[i].file == NULL)
+				conf_error(r, &s->opened, "%s must be set.", k->name);
+		}
 }
 
 /* The module that uses the keys is asked: there is one definition of what they are. */
@@ -116,31 +86,31 @@ is_sslmode(const char *text)
 
 /* http/ is asked: there is one definition of such a list. */
 static void
-conf_check_proxies(struct conf_reading *r, const char *path)
+conf_check_proxies(struct conf_reading *r)
 {
 	const struct http_conf *http = &r->conf->http;
 	struct err err = { 0 };
 
 	if (!http_proxies_are_valid(http->trusted_proxies, &err)) {
-		struct conf_place at = place_of_key(r, path, "trusted_proxies");
+		struct conf_place at = conf_key_place(r->scopes, "trusted_proxies");
 
 		conf_error(r, &at, "%s: %s", "trusted_proxies", err.detail);
 	}
-	conf_check(r, path, !http->proxy_protocol || http->trusted_proxies != NULL,
-	    "proxy_protocol", "needs trusted_proxies: only these may send its header.");
+	conf_check(r, !http->proxy_protocol || http->trusted_proxies != NULL, "proxy_protocol",
+	    "needs trusted_proxies: only these may send its header.");
 }
 
 /* Checked here and not when the value was stored: reading is libpq's and wants a whole URL. Unknown
  * parameters are refused: in our own configuration they are a slip of the pen. */
 static void
-conf_check_url(struct conf_reading *r, const char *path, const char *name, const char *url)
+conf_check_url(struct conf_reading *r, const char *name, const char *url)
 {
 	struct arena *arena = arena_new(64u << 10);
 	struct pg_target target = { 0 };
 	struct err err = { 0 };
 
 	if (url != NULL && *url != '\0' && !pg_url_read(arena, url, PG_URL_STRICT, &target, &err)) {
-		struct conf_place at = place_of_key(r, path, name);
+		struct conf_place at = conf_key_place(r->scopes, name);
 
 		conf_error(r, &at, "%s: %s", name, err.detail);
 	}
@@ -150,30 +120,30 @@ conf_check_url(struct conf_reading *r, const char *path, const char *name, const
 /* What the file as a whole must fulfil: keys that must be set, and what one key wants of another.
  * Each error names the key that is to be changed. */
 static void
-conf_check_all(struct conf_reading *r, const char *path)
+conf_check_all(struct conf_reading *r)
 {
 	const struct conf *c = r->conf;
 	bool neon = c->tenants.provider == PROVIDER_NEON;
 
-	conf_check_required(r, path);
-	conf_check_url(r, path, "catalog_url", c->catalog.url);
-	conf_check_url(r, path, "postgres_admin_url", c->tenants.postgres_admin_url);
-	conf_check(r, path, c->seal_keys == NULL || seal_keys_valid(c->seal_keys), "seal_keys",
+	conf_check_required(r);
+	conf_check_url(r, "catalog_url", c->catalog.url);
+	conf_check_url(r, "postgres_admin_url", c->tenants.postgres_admin_url);
+	conf_check(r, c->seal_keys == NULL || seal_keys_valid(c->seal_keys), "seal_keys",
 	    "takes 64 hexadecimal digits a key, a comma between keys; "
 	    "`openssl rand -hex 32` makes one.");
-	conf_check(r, path, !neon || *c->tenants.neon_api_key != '\0', "neon_api_key",
+	conf_check(r, !neon || *c->tenants.neon_api_key != '\0', "neon_api_key",
 	    "must be set when provider = neon.");
-	conf_check(r, path, neon || *c->tenants.postgres_admin_url != '\0', "postgres_admin_url",
+	conf_check(r, neon || *c->tenants.postgres_admin_url != '\0', "postgres_admin_url",
 	    "must be set when provider = postgres.");
-	conf_check_proxies(r, path);
+	conf_check_proxies(r);
 	/* The system would let both listen, and give each a part of the connections. */
-	conf_check(r, path,
-	    c->health_listen_port == 0 || c->health_listen_port != c->http.listen_port,
+	conf_check(r, c->health_listen_port == 0 || c->health_listen_port != c->http.listen_port,
 	    "health_listen_port", "must be another than listen_port.");
-	conf_check(r, path, is_sslmode(c->tenants.neon_sslmode), "neon_sslmode",
+	conf_check(r, is_sslmode(c->tenants.neon_sslmode), "neon_sslmode",
 	    "must be disable, prefer, require, verify-ca or verify-full.");
-	conf_check(r, path, c->api.chunk_overlap < c->api.chunk_size, "chunk_overlap",
+	conf_check(r, c->api.chunk_overlap < c->api.chunk_size, "chunk_overlap",
 	    "must be less than chunk_size.");
+	conf_check_models(r);
 }
 
 bool
@@ -182,10 +152,14 @@ conf_load(struct conf *conf, const char *path, struct buf *errors)
 	struct conf_reading r = { .conf = conf, .errors = errors };
 
 	*conf = (struct conf){ 0 };
-	set_defaults(&r);
+	init_modules(conf);
+	conf_scope_first(&r);
+	r.scopes->opened.file = path;
 	conf_read_file(&r, path, NULL);
+	conf_scopes_fill(&r);
 	fill_in_extract(&conf->api.extract);
 	conf->catalog.max_scram_iterations = conf->pool.max_scram_iterations;
-	conf_check_all(&r, path);
+	conf_check_all(&r);
+	conf_scopes_free(&r);
 	return errors->len == 0 && !errors->failed;
 }

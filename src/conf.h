@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf: the configuration, tenantgate.conf. One table of keys (conf_keys.c), from which the parser,
- * the checks, the sample file and --help are made. Main thread only, before there is another; a
- * loaded conf does not change any more and may be read by all.
+ * conf: the configuration, tenantgate.conf. A table of keys for each kind of section (conf_keys.c,
+ * conf_model.c), from which the parser, the checks, the sample file and --help are made. Main
+ * thread only, before there is another; a loaded conf does not change any more, is not copied
+ * (parts of it point at others), and may be read by all.
  *
  * A module (http, pool, ...) gets its own struct out of the conf (struct http_conf) and knows no
  * parser. All strings in it, the modules' too, are owned by the conf: conf_free() comes last.
@@ -50,7 +51,9 @@ struct conf {
 	struct redis_conf	redis;			/* url "" : in-process, one replica */
 	struct auth_conf	auth;
 	struct tenants_conf	tenants;		/* schema is filled in by serve.c */
-	struct model_conf	model;
+	struct model_conf	model;			/* its servers are the next */
+	struct model_server_conf model_servers[MODEL_SERVERS_MAX]; /* [model NAME] */
+	unsigned		model_servers_count;
 	struct web_conf		web;
 	/* private */
 	struct conf_string	*owned;			/* all strings, for conf_free() */

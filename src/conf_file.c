@@ -3,7 +3,8 @@
  * conf_file: reads the lines of a configuration file and sets the keys they name.
  *
  *	# or ; comment			at the start of a line only
- *	[tenantgate]			the one section; keys before it are errors
+ *	[tenantgate]			a section; keys before any are errors
+ *	[model NAME]			one of several of a kind, with keys of its own
  *	key = value			to the end of the line, blanks around it cut
  *	%include other.conf		beside this file; starts without a section of its own
  *
@@ -24,35 +25,31 @@
 #include "tenantgate/base/secret.h"
 #include "tenantgate/wire/url.h"
 
-#define SECTION	      "tenantgate"
 #define FILE_SIZE_MAX (1u << 20) /* bytes */
 #define INCLUDE_MAX   8		 /* deep: a file that includes itself ends there */
 
 /* One file while its lines are read. */
 struct lines {
-	struct conf_place at; /* the present line */
-	bool in_section;      /* a [section] was opened, good or not */
+	struct conf_place at;	  /* the present line */
+	bool in_section;	  /* a [section] was opened, good or not */
+	struct conf_scope *scope; /* it; NULL: its keys are passed over */
 };
 
-static const struct conf_key *
-find_key(struct slice name)
-{
-	for (unsigned i = 0; i < conf_key_count; i++)
-		if (conf_keys[i].type != CONF_GROUP && slice_is(name, conf_keys[i].name))
-			return &conf_keys[i];
-	return NULL;
-}
-
 static void
-conf_error_unknown_key(struct conf_reading *r, const struct conf_place *at, struct slice name)
+conf_error_unknown_key(struct conf_reading *r, const struct lines *in, struct slice name)
 {
+	const struct conf_section *section = in->scope->section;
+	const struct conf_place *at = &in->at;
 	struct conf_guess guess;
 
 	conf_guess_start(&guess, name);
-	for (unsigned i = 0; i < conf_key_count; i++)
-		if (conf_keys[i].type != CONF_GROUP)
-			conf_guess_try(&guess, conf_keys[i].name);
-	if (guess.best == NULL)
+	for (unsigned i = 0; i < *section->key_count; i++)
+		if (section->keys[i].type != CONF_GROUP)
+			conf_guess_try(&guess, section->keys[i].name);
+	if (guess.best == NULL && conf_key_find(&conf_sections[0], name) != NULL)
+		conf_error(r, at, "%.*s is no key of [%s NAME]; it belongs to [%s].",
+		    SLICE_ARG(name), section->kind, conf_sections[0].kind);
+	else if (guess.best == NULL)
 		conf_error(r, at, "Unknown key \"%.*s\"; `tenantgate --help` lists all of them.",
 		    SLICE_ARG(name));
 	else
@@ -111,10 +108,12 @@ value_init(struct buf *b)
 }
 
 static void
-set_key(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
-    struct slice text)
+set_key(struct conf_reading *r, const struct lines *in, const struct conf_key *k, struct slice text)
 {
-	struct conf_place *seen = &r->seen[k - conf_keys];
+	struct conf_scope *scope = in->scope;
+	const struct conf_place *at = &in->at;
+	size_t index = (size_t)(k - scope->section->keys);
+	struct conf_place *seen = &scope->seen[index];
 	struct buf value, literal;
 
 	if (seen->file != NULL) {
@@ -125,13 +124,12 @@ set_key(struct conf_reading *r, const struct conf_place *at, const struct conf_k
 	*seen = *at;
 	value_init(&value);
 	value_init(&literal);
-	r->refused[k - conf_keys] = !get_value(r, at, k, text, &value, &literal) ||
-	    !conf_store(r, at, k, slice_trim(buf_view(&value)));
+	scope->refused[index] = !get_value(r, at, k, text, &value, &literal) ||
+	    !conf_store(r, at, scope->base, k, slice_trim(buf_view(&value)));
 	buf_wipe(&value);
 	buf_wipe(&literal);
 }
 
-/* A section we do not know opens all the same, so that one slip is one error. */
 static void
 read_section(struct conf_reading *r, struct lines *in, struct slice line)
 {
@@ -139,11 +137,8 @@ read_section(struct conf_reading *r, struct lines *in, struct slice line)
 		conf_error(r, &in->at, "The line of a section ends in ].");
 		return;
 	}
-	line = slice_trim(slice_of(line.p + 1, line.len - 2));
 	in->in_section = true;
-	if (!slice_is(line, SECTION))
-		conf_error(r, &in->at, "Unknown section [%.*s]; keys belong to [" SECTION "].",
-		    SLICE_ARG(line));
+	in->scope = conf_scope_open(r, &in->at, slice_trim(slice_of(line.p + 1, line.len - 2)));
 }
 
 /* A blank must follow the word: "%includefoo" is no include of "foo". */
@@ -184,17 +179,18 @@ read_line(struct conf_reading *r, struct lines *in, struct slice line)
 	}
 	equals = memchr(line.p, '=', line.len);
 	name = slice_trim(slice_of(line.p, equals == NULL ? line.len : (size_t)(equals - line.p)));
-	k = find_key(name);
+	k = in->scope == NULL ? NULL : conf_key_find(in->scope->section, name);
 	if (equals == NULL)
 		conf_error(r, &in->at, "This line is neither a comment nor `key = value`.");
 	else if (!in->in_section)
-		conf_error(r, &in->at,
-		    "%.*s stands before any section; begin the file with [" SECTION "].",
-		    SLICE_ARG(name));
+		conf_error(r, &in->at, "%.*s stands before any section; begin the file with [%s].",
+		    SLICE_ARG(name), conf_sections[0].kind);
+	else if (in->scope == NULL)
+		return;
 	else if (k == NULL)
-		conf_error_unknown_key(r, &in->at, name);
+		conf_error_unknown_key(r, in, name);
 	else
-		set_key(r, &in->at, k,
+		set_key(r, in, k,
 		    slice_trim(slice_of(equals + 1, (size_t)(line.p + line.len - equals - 1))));
 }
 

@@ -2,17 +2,21 @@
 /*
  * conf_internal: what the files of the configuration share.
  *
- *	conf_keys.c	the table: every key, its type, default, range and sentence
- *	conf_words.c	words of some of them
- *	conf_file.c	lines of a file -> (key, value text), %include
+ *	conf_keys.c	the table of [tenantgate]: every key, its type, default, range and sentence
+ *	conf_model.c	the table of [model NAME], and the checks of what it sets
+ *	conf_table.h	how a row of these is written
+ *	conf_words.c	words of either
+ *	conf_section.c	the kinds of section; a section while it is read
+ *	conf_file.c	lines of a file -> section, (key, value text), %include
  *	conf_expand.c	${ENV} and @FILE in a value; what of it stands in the file itself
- *	conf_value.c	value text -> the member of struct conf
- *	conf_print.c	the table as a sample file and as --help
+ *	conf_value.c	value text -> the member of the struct that the section fills
+ *	conf_print.c	the tables as a sample file and as --help
  *	conf_error.c	an error as one line
  *	conf_string.c	the strings a conf owns
  *	conf.c		defaults, then the file, then the checks across keys
  *
- * Calls go one way: conf.c, conf_file.c, conf_value.c and conf_expand.c, then the rest.
+ * Calls go one way: conf.c, conf_model.c, conf_file.c, conf_section.c, conf_value.c and
+ * conf_expand.c, then the rest.
  */
 #ifndef CONF_INTERNAL_H
 #define CONF_INTERNAL_H
@@ -20,7 +24,7 @@
 #include "conf.h"
 
 #define CONF_VALUE_MAX	8192	/* bytes of a value, expanded */
-#define CONF_KEYS_MAX	160	/* room in conf_reading.seen; conf_keys.c asserts it */
+#define CONF_KEYS_MAX	192	/* of a section; the tables' files assert it */
 
 enum conf_type {
 	CONF_GROUP,	/* no key: a heading of the sample file */
@@ -48,15 +52,16 @@ struct conf_word {
 };
 
 /* conf_words.c */
-extern const struct conf_word	send_forms[], system_roles[], encodings[], max_tokens_names[];
+extern const struct conf_word	send_forms[], system_roles[], encodings[], length_fields[];
 
 struct conf_key {
 	enum conf_type			 type;
 	const char			*name;
-	size_t				 offset;	/* in struct conf */
+	size_t				 offset;	/* in the section's struct */
 	size_t				 size;		/* of that member, bytes */
 	/* The default as one would write it; where it begins with '$' there is none: the key must
-	 * be set, and this is the sample file's example. */
+	 * be set, and this is the sample file's example. "=KEY": what KEY of [tenantgate] has,
+	 * which is of the same type. */
 	const char			*default_text;
 	enum conf_empty			 empty;		/* strings */
 	uint64_t			 min;		/* numbers, sizes in bytes, times in us */
@@ -69,18 +74,51 @@ struct conf_key {
 extern const struct conf_key	conf_keys[];
 extern const unsigned		conf_key_count;
 
+/* A kind of section: the one without a name, whose keys fill struct conf, or one that may be there
+ * several times, each with a name, whose keys fill an item of an array in struct conf. */
+struct conf_section {
+	const char		*kind;		/* "tenantgate", "model" */
+	const char		*help;		/* of a named one: a sentence */
+	const struct conf_key	*keys;
+	const unsigned		*key_count;
+	/* of a named one */
+	size_t			 item_size;	/* 0: there is one, without a name */
+	size_t			 name_offset;	/* in the item: a const char * */
+	size_t			 items_offset;	/* in struct conf: the array */
+	size_t			 count_offset;	/* the same: an unsigned */
+	unsigned		 items_max;
+	const char		*reserved;	/* a name that none may have; or NULL */
+};
+
+extern const struct conf_section	conf_sections[];	/* the first: [tenantgate] */
+extern const unsigned			conf_section_count;
+extern const struct conf_key		conf_model_keys[];
+extern const unsigned			conf_model_key_count;
+
 /* Where something stands, for an error to name. */
 struct conf_place {
 	const char	*file;	/* owned by the conf; NULL: nowhere */
 	unsigned	 line;	/* from 1; 0: the file as a whole */
 };
 
+/* A section while the file is read. */
+struct conf_scope {
+	struct conf_scope		*next;		/* in the order of the file */
+	const struct conf_section	*section;
+	const char			*name;		/* owned by the conf; NULL: it has none */
+	void				*base;		/* what its keys fill: the conf, or an item
+							 * of its own, which is owned */
+	struct conf_place		 opened;	/* its line; line 0: the file */
+	bool				 is_good;	/* so far: its name, and each value */
+	struct conf_place		 seen[CONF_KEYS_MAX];	/* where set, by index of the key */
+	bool				 refused[CONF_KEYS_MAX]; /* its value, with a reason */
+};
+
 /* One run of conf_load(). */
 struct conf_reading {
 	struct conf		*conf;
 	struct buf		*errors;
-	struct conf_place	 seen[CONF_KEYS_MAX];	/* where set, by index in conf_keys */
-	bool			 refused[CONF_KEYS_MAX];	/* its value was, with a reason */
+	struct conf_scope	*scopes;		/* owned; the first: [tenantgate] */
 	unsigned		 depth;			/* of %include */
 	bool			 public;		/* others may read this file */
 };
@@ -91,6 +129,25 @@ void		 conf_error(struct conf_reading *, const struct conf_place *, const char *
 		    __attribute__((format(printf, 3, 4)));
 /* A copy that lives as long as the conf, and is wiped at its end. Never NULL. */
 const char	*conf_keep(struct conf *, struct slice);
+
+/* Opens [tenantgate], before the file is read, with its defaults. */
+void		 conf_scope_first(struct conf_reading *);
+/* What a line [...] opens, without its brackets. NULL: what is no kind of section, whose keys are
+ * passed over; the error is reported. One that is wrong otherwise is opened all the same, so that
+ * its keys are checked. */
+struct conf_scope *conf_scope_open(struct conf_reading *, const struct conf_place *,
+		    struct slice header);
+/* When all is read: takes over what "=KEY" stands for, and puts the items into the conf. */
+void		 conf_scopes_fill(struct conf_reading *);
+void		 conf_scopes_free(struct conf_reading *);
+/* NULL: it has none of that name. */
+const struct conf_key *conf_key_find(const struct conf_section *, struct slice name);
+/* Where the scope's key was set, or the section opened. */
+struct conf_place conf_key_place(const struct conf_scope *, const char *name);
+/* Its value was refused already, with a reason: what stands in its place says nothing. */
+bool		 conf_key_refused(const struct conf_scope *, const char *name);
+/* conf_model.c: what [model NAME], and the keys beside it, must fulfil. */
+void		 conf_check_models(struct conf_reading *);
 
 /* Reads a file and what it includes. `from`: where it is included, or NULL for the first. */
 void		 conf_read_file(struct conf_reading *, const char *path,
@@ -108,9 +165,9 @@ bool		 conf_read_secret(struct conf_reading *, const struct conf_place *,
  * result does not fit. */
 bool		 conf_path_beside(const char *file, struct slice path, char *out, size_t size);
 
-/* Puts the text into the key's member, by its type. False with an error reported; the member is as
- * before. */
-bool		 conf_store(struct conf_reading *, const struct conf_place *,
+/* Puts the text into the key's member of `base`, by its type. False with an error reported; the
+ * member is as before. */
+bool		 conf_store(struct conf_reading *, const struct conf_place *, void *base,
 		    const struct conf_key *, struct slice text);
 
 /* Which of several names is nearest to a text: start, try each name, read `best`. */

@@ -1,63 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf_keys: the one table of configuration keys. The parser, the checks, the sample file and
+ * conf_keys: the table of the keys of [tenantgate]. The parser, the checks, the sample file and
  * --help are made from it, in its order. Names are PgBouncer's where the meaning is, else nginx's.
  *
  * A new key is a row here and the member it fills; then `tenantgate --sample` anew. The default
  * must be the one that the module has itself: test_conf_modules compares them. A key once released
  * keeps its name and its meaning.
  */
-#include "conf_internal.h"
-
 #include <syslog.h>
+
+#define CONF_STRUCT struct conf
+#include "conf_table.h"
 
 /* A table is laid out in columns. */
 /* clang-format off */
-#define MS	1000ull
-#define SECONDS (1000 * MS)
-#define HOURS	(3600 * SECONDS)
-#define DAYS	(24 * HOURS)
-#define KIB	1024ull
-#define MIB	(1024 * KIB)
-#define GIB	(1024 * MIB)
-
-/* Offset and size of a member of struct conf. */
-#define AT(member) offsetof(struct conf, member), sizeof(((struct conf *)0)->member)
-
-/* The columns: the key, the member, the default as one would write it (of those that must be set:
- * an example that begins with '$'), then what the type wants, then the help sentence. */
-#define GROUP(title) \
-	{ \
-		.type = CONF_GROUP, .name = (title) \
-	}
-#define STRING(name, member, default_text, empty, help) \
-	{ \
-		CONF_STRING, name, AT(member), default_text, empty, 0, 0, NULL, NULL, help \
-	}
-#define SECRET(name, member, example, empty, help) \
-	{ \
-		CONF_SECRET, name, AT(member), example, empty, 0, 0, NULL, NULL, help \
-	}
-#define URL(name, member, default_text, empty, schemes, help) \
-	{ \
-		CONF_URL, name, AT(member), default_text, empty, 0, 0, NULL, schemes, help \
-	}
-#define RANGE(type, name, member, default_text, min, max, help) \
-	{ \
-		type, name, AT(member), default_text, CONF_EMPTY_ALLOWED, min, max, NULL, NULL, \
-		help \
-	}
-#define NUMBER(...)			     RANGE(CONF_NUMBER, __VA_ARGS__)
-#define SIZE(...)			     RANGE(CONF_SIZE, __VA_ARGS__)
-#define DURATION(...)			     RANGE(CONF_DURATION, __VA_ARGS__)
-#define SWITCH(name, member, default_text, help) \
-	RANGE(CONF_SWITCH, name, member, default_text, 0, 1, help)
-#define WORD(name, member, default_text, words, help) \
-	{ \
-		CONF_WORD, name, AT(member), default_text, CONF_EMPTY_ALLOWED, 0, 0, words, NULL, \
-		help \
-	}
-
 static const struct conf_word log_levels[] = {
 	{ "error", LOG_ERR },
 	{ "warning", LOG_WARNING },
@@ -331,10 +287,18 @@ const struct conf_key conf_keys[] = {
 	SECRET("model_api_key", model.api_key, "", CONF_EMPTY_IS_NULL,
 	    "Its API key; empty for servers that ask for none."),
 	STRING("chat_model", model.chat_model, "gpt-4o-mini", CONF_EMPTY_REFUSED,
-	    "Model that answers."),
+	    "Model that answers; NAME/MODEL for one of the server of [model NAME]. Several, in "
+	    "order, with commas between."),
+	STRING("models_allowed", model.models_allowed, "", CONF_EMPTY_IS_NULL,
+	    "Further models that a request may name, written in the same way."),
+	NUMBER("answer_tokens", model.answer_tokens, "0", 0, 10000000,
+	    "Tokens that an answer may have, unless the request says; 0: the model's own limit."),
+	NUMBER("max_answer_tokens", model.answer_tokens_max, "0", 0, 10000000,
+	    "As many at most, whatever the request says; 0: no such limit."),
 	STRING("embedding_model", model.embedding_model, "text-embedding-3-small",
 	    CONF_EMPTY_REFUSED,
-	    "Model that makes vectors; changing it makes stored documents unfindable."),
+	    "Model that makes vectors, or NAME/MODEL; changing it makes stored documents "
+	    "unfindable."),
 	NUMBER("embedding_dimensions", model.dimensions, "1536", 1, 2000,
 	    "Numbers of a vector; part of the tenants' schema."),
 	SWITCH("embedding_send_dimensions", model.send_dimensions, "off",
@@ -353,8 +317,10 @@ const struct conf_key conf_keys[] = {
 	    "Pass a client's temperature on; auto: until the server refuses it."),
 	WORD("model_system_role", model.system_role, "auto", system_roles,
 	    "Role of the system prompt; auto: system; the first user turn once that is refused."),
-	WORD("model_max_tokens_name", model.max_tokens_name, "auto", max_tokens_names,
-	    "The field that limits an answer; auto: the other one once it is refused."),
+	WORD("model_max_tokens_field", model.length_field, "auto", length_fields,
+	    "The field that limits an answer; auto: by the host, the other once it is refused."),
+	SWITCH("model_send_user", model.send_user, "off",
+	    "Send the model a pseudonym of the tenant and its user as `user`: an HMAC, never ids."),
 	NUMBER("model_retries", model.retries, "2", 0, 10,
 	    "Times a call is tried again, before its first byte and only when the server says so."),
 	DURATION("model_connect_timeout", model.connect_timeout_us, "5s", 10 * MS, 1 * HOURS,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf_print: prints the table of keys for people: the sample file, and the list of --help. A test
+ * conf_print: prints the tables of keys for people: the sample file, and the list of --help. A test
  * compares conf/tenantgate.conf.sample with what is printed here.
  */
 #include "conf_internal.h"
@@ -26,49 +26,90 @@ print_words(FILE *f, const struct conf_key *k)
 		fprintf(f, "%s%s", w == k->words ? "" : " | ", w->word);
 }
 
-/* A key with a default is commented out, so that a later build may change it for those who never
- * touched it; one that must be set is not. */
-static void
-print_sample_key(FILE *f, const struct conf_key *k)
+/* The default, or that of the key that it is taken from. */
+static const char *
+default_of(const struct conf_key *k)
 {
+	if (k->default_text[0] != '=')
+		return k->default_text;
+	return conf_key_find(&conf_sections[0], slice_str(k->default_text + 1))->default_text;
+}
+
+/* What is said of a default that is another key's; nothing of others. */
+static void
+print_origin(FILE *f, const struct conf_key *k)
+{
+	if (k->default_text[0] == '=')
+		fprintf(f, " Unless set: as %s.", k->default_text + 1);
+}
+
+/* A key with a default is commented out, so that a later build may change it for those who never
+ * touched it; one that must be set is not, but in a section that need not be there. */
+static void
+print_sample_key(FILE *f, const struct conf_section *s, const struct conf_key *k)
+{
+	const char *text = default_of(k);
+	bool is_set = text[0] == '$' && s->item_size == 0;
+
 	fprintf(f, "\n# %s", k->help);
 	if (k->words != NULL) {
 		fprintf(f, " (");
 		print_words(f, k);
 		fprintf(f, ")");
 	}
-	fprintf(f, "\n%s%s =%s%s\n", k->default_text[0] == '$' ? "" : "#", k->name,
-	    k->default_text[0] == '\0' ? "" : " ", k->default_text);
+	print_origin(f, k);
+	fprintf(f, "\n%s%s =%s%s\n", is_set ? "" : "#", k->name, text[0] == '\0' ? "" : " ", text);
+}
+
+static void
+print_sample_section(FILE *f, const struct conf_section *s)
+{
+	if (s->item_size > 0)
+		fprintf(f, "\n\n## %s\n#[%s NAME]\n", s->help, s->kind);
+	for (unsigned i = 0; i < *s->key_count; i++) {
+		if (s->keys[i].type == CONF_GROUP)
+			fprintf(f, "\n\n## %s\n", s->keys[i].name);
+		else
+			print_sample_key(f, s, &s->keys[i]);
+	}
 }
 
 void
 conf_print_sample(FILE *f)
 {
 	fputs(preface, f);
-	for (unsigned i = 0; i < conf_key_count; i++) {
-		if (conf_keys[i].type == CONF_GROUP)
-			fprintf(f, "\n\n## %s\n", conf_keys[i].name);
-		else
-			print_sample_key(f, &conf_keys[i]);
+	for (unsigned i = 0; i < conf_section_count; i++)
+		print_sample_section(f, &conf_sections[i]);
+}
+
+static void
+print_help_key(FILE *f, const struct conf_key *k)
+{
+	fprintf(f, "  %s = %s\n      %s", k->name, default_of(k), k->help);
+	if (k->words != NULL) {
+		fputs(" (", f);
+		print_words(f, k);
+		fputs(")", f);
 	}
+	print_origin(f, k);
+	fputc('\n', f);
 }
 
 void
 conf_print_keys(FILE *f)
 {
-	for (unsigned i = 0; i < conf_key_count; i++) {
-		const struct conf_key *k = &conf_keys[i];
+	for (unsigned i = 0; i < conf_section_count; i++) {
+		const struct conf_section *s = &conf_sections[i];
 
-		if (k->type == CONF_GROUP) {
-			fprintf(f, "%s%s:\n", i == 0 ? "" : "\n", k->name);
-			continue;
+		if (s->item_size > 0)
+			fprintf(f, "\n[%s NAME]: %s\n", s->kind, s->help);
+		for (unsigned j = 0; j < *s->key_count; j++) {
+			const struct conf_key *k = &s->keys[j];
+
+			if (k->type != CONF_GROUP)
+				print_help_key(f, k);
+			else
+				fprintf(f, "%s%s:\n", i + j == 0 ? "" : "\n", k->name);
 		}
-		fprintf(f, "  %s = %s\n      %s", k->name, k->default_text, k->help);
-		if (k->words != NULL) {
-			fputs(" (", f);
-			print_words(f, k);
-			fputs(")", f);
-		}
-		fputc('\n', f);
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf_value: puts the text of a value into its member of struct conf, by the type of its key. An
+ * conf_value: puts the text of a value into the member that its key names, by the key's type. An
  * error names the key, what it takes and, unless it may be a secret, what it was given.
  *
  * Members are written by offset and size, with memcpy: the table is checked by the compiler only as
@@ -92,9 +92,9 @@ parse_units(struct slice text, const struct unit *units, uint64_t *out)
 /* uint16_t (a port), unsigned and enums, or uint64_t and size_t. The table's bounds fit its
  * member. */
 static void
-put_unsigned(struct conf *conf, const struct conf_key *k, uint64_t value)
+put_unsigned(void *base, const struct conf_key *k, uint64_t value)
 {
-	void *member = (char *)conf + k->offset;
+	void *member = (char *)base + k->offset;
 	uint16_t two = (uint16_t)value;
 	uint32_t four = (uint32_t)value;
 
@@ -117,14 +117,14 @@ kind_of_number(enum conf_type type)
 }
 
 static bool
-store_number(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
-    struct slice text)
+store_number(struct conf_reading *r, const struct conf_place *at, void *base,
+    const struct conf_key *k, struct slice text)
 {
 	char least[32], most[32];
 	uint64_t value;
 
 	if (parse_units(text, conf_units(k->type), &value) && value >= k->min && value <= k->max) {
-		put_unsigned(r->conf, k, value);
+		put_unsigned(base, k, value);
 		return true;
 	}
 	show_number(k->type, k->min, least, sizeof(least));
@@ -135,8 +135,8 @@ store_number(struct conf_reading *r, const struct conf_place *at, const struct c
 }
 
 static bool
-store_switch(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
-    struct slice text)
+store_switch(struct conf_reading *r, const struct conf_place *at, void *base,
+    const struct conf_key *k, struct slice text)
 {
 	bool on = slice_is(text, "on") || slice_is(text, "yes") || slice_is(text, "true") ||
 	    slice_is(text, "1");
@@ -148,14 +148,14 @@ store_switch(struct conf_reading *r, const struct conf_place *at, const struct c
 		conf_error(r, at, "%s must be on or off, not \"%.*s\".", k->name, SLICE_ARG(text));
 		return false;
 	}
-	memcpy((char *)r->conf + k->offset, &on, sizeof(on));
+	memcpy((char *)base + k->offset, &on, sizeof(on));
 	return true;
 }
 
 /* The member is an enum, an int, or a bool that has two words of its own (lazy, explicit). */
 static bool
-store_word(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
-    struct slice text)
+store_word(struct conf_reading *r, const struct conf_place *at, void *base,
+    const struct conf_key *k, struct slice text)
 {
 	char all[256] = "";
 	size_t n = 0;
@@ -163,9 +163,9 @@ store_word(struct conf_reading *r, const struct conf_place *at, const struct con
 	for (const struct conf_word *w = k->words; w->word != NULL; w++) {
 		if (slice_is(text, w->word)) {
 			if (k->size == sizeof(bool))
-				*((bool *)((char *)r->conf + k->offset)) = w->value != 0;
+				*((bool *)((char *)base + k->offset)) = w->value != 0;
 			else
-				put_unsigned(r->conf, k, (uint64_t)w->value);
+				put_unsigned(base, k, (uint64_t)w->value);
 			return true;
 		}
 		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s",
@@ -226,8 +226,8 @@ check_url(struct conf_reading *r, const struct conf_place *at, const struct conf
 
 /* Strings, secrets and URLs. The conf owns the copy; the member borrows it. */
 static bool
-store_string(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
-    struct slice text)
+store_string(struct conf_reading *r, const struct conf_place *at, void *base,
+    const struct conf_key *k, struct slice text)
 {
 	const char *kept = NULL;
 
@@ -241,29 +241,31 @@ store_string(struct conf_reading *r, const struct conf_place *at, const struct c
 	}
 	if (k->type == CONF_URL && !check_url(r, at, k, text))
 		return false;
-	/* The modules put paths behind a base URL: "http://h/v1/" + "/embeddings". */
-	while (k->type == CONF_URL && text.len > 0 && text.p[text.len - 1] == '/')
+	/* The modules put paths behind a base URL: "http://h/v1/" + "/embeddings". A slash at the
+	 * end of a query is the query's. */
+	while (k->type == CONF_URL && text.len > 0 && text.p[text.len - 1] == '/' &&
+	    memchr(text.p, '?', text.len) == NULL)
 		text.len--;
 	if (text.len > 0 || k->empty != CONF_EMPTY_IS_NULL)
 		kept = conf_keep(r->conf, text);
-	memcpy((char *)r->conf + k->offset, &kept, sizeof(kept));
+	memcpy((char *)base + k->offset, &kept, sizeof(kept));
 	return true;
 }
 
 bool
-conf_store(struct conf_reading *r, const struct conf_place *at, const struct conf_key *k,
-    struct slice text)
+conf_store(struct conf_reading *r, const struct conf_place *at, void *base,
+    const struct conf_key *k, struct slice text)
 {
 	switch (k->type) {
 	case CONF_NUMBER:
 	case CONF_SIZE:
 	case CONF_DURATION:
-		return store_number(r, at, k, text);
+		return store_number(r, at, base, k, text);
 	case CONF_SWITCH:
-		return store_switch(r, at, k, text);
+		return store_switch(r, at, base, k, text);
 	case CONF_WORD:
-		return store_word(r, at, k, text);
+		return store_word(r, at, base, k, text);
 	default:
-		return store_string(r, at, k, text);
+		return store_string(r, at, base, k, text);
 	}
 }

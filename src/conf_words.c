@@ -26,9 +26,9 @@ const struct conf_word encodings[] = {
 	{ NULL, 0 },
 };
 
-const struct conf_word max_tokens_names[] = {
-	{ "auto", MAX_TOKENS_AUTO },
-	{ "max_tokens", MAX_TOKENS_OLD },
-	{ "max_completion_tokens", MAX_TOKENS_NEW },
+const struct conf_word length_fields[] = {
+	{ "auto", MODEL_LENGTH_AUTO },
+	{ "max_tokens", MODEL_LENGTH_MAX_TOKENS },
+	{ "max_completion_tokens", MODEL_LENGTH_MAX_COMPLETION_TOKENS },
 	{ NULL, 0 },
 };

@@ -9,6 +9,7 @@
 #include "host_division.h"
 
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/secret.h"
 
 #define NEON_CALLS_MAX 128u   /* of one worker at a time */
 #define LIMIT_KEYS_MAX 200000 /* of the in-process store: bounds its memory */
@@ -51,9 +52,13 @@ static void
 budgets_open(struct process *process, const struct conf *conf)
 {
 	struct model_conf model = conf->model;
+	uint8_t user_key[SEAL_KEY_SIZE];
 
 	model.waiting_max = conf->pool.max_waiting;
+	seal_derive(process->seal, "users of models", user_key);
+	model.user_key = user_key;
 	process->models = model_shares_open(&model);
+	bytes_wipe(user_key, sizeof(user_key));
 	api_budgets_open(&process->shared.budgets, &conf->api);
 }
 

@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "tenantgate/base/condition.h"
+#include "tenantgate/base/err.h"
 #include "tenantgate/base/slice.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/loop/share.h"
@@ -43,24 +44,34 @@ enum field_form {
 	FORM_DEVELOPER,	/* of system_role only: the role `developer` */
 };
 
-enum max_tokens_name {
-	MAX_TOKENS_AUTO,	/* the newer one to OpenAI; the other once it was refused */
-	MAX_TOKENS_OLD,		/* max_tokens */
-	MAX_TOKENS_NEW,		/* max_completion_tokens */
+/* The field in which a server is told how long an answer may be. */
+enum model_length_field {
+	MODEL_LENGTH_AUTO,			/* by its host */
+	MODEL_LENGTH_MAX_TOKENS,
+	MODEL_LENGTH_MAX_COMPLETION_TOKENS,
 };
 
 /* One server of models. */
+#define MODEL_SERVERS_MAX	16		/* besides the one of base_url */
 struct model_server_conf {
-	const char	*name;			/* of its section; "default": of the general keys */
-	const char	*url;			/* base of its routes, no last slash */
+	const char	*name;			/* of its section; "default": of model_url */
+	const char	*url;			/* base of its routes; a query is kept */
 	const char	*api_key;		/* secret; NULL or "" for servers without keys */
+	const char	*api_key_header;	/* "Authorization": as Bearer */
+	const char	*headers;		/* secret: a JSON object of strings; NULL: none */
+	const char	*api_version;		/* Azure's; NULL: none */
+	bool		 deployments;		/* Azure's routes by deployment */
+	const char	*extra_body;		/* a JSON object, for chats; NULL: none */
+	const char	*embedding_extra_body;
+	unsigned	 answer_tokens;		/* unless a chat says; 0: not sent */
+	enum model_length_field	 length_field;
+	bool		 send_user;		/* a pseudonym of tenant and user */
 	unsigned	 batch_items_max;	/* texts of a request; OpenAI takes 2048 */
 	size_t		 batch_bytes_max;	/* OpenAI takes 300,000 tokens, of >= 1 byte */
 	enum field_form	 stream_options;	/* plain: none, and tokens are counted by us */
 	enum field_form	 temperature;		/* plain: none */
 	enum field_form	 system_role;		/* plain: its text begins the first user turn */
 	enum field_form	 base64;		/* of embeddings; plain: floats as text */
-	enum max_tokens_name	 max_tokens_name;
 	unsigned	 retries;		/* after the first try */
 	uint64_t	 connect_timeout_us;
 	uint64_t	 first_byte_timeout_us;	/* from the start of a try */
@@ -68,10 +79,18 @@ struct model_server_conf {
 };
 
 struct model_conf {
-	const char	*base_url;		/* "https://api.openai.com/v1", no last slash */
+	const char	*base_url;		/* "https://api.openai.com/v1" */
 	const char	*api_key;		/* secret; NULL or "" for servers without keys */
-	const char	*chat_model;
-	const char	*embedding_model;
+	const char	*chat_model;		/* MODEL or NAME/MODEL; several, with commas */
+	const char	*embedding_model;	/* one, in the same form */
+	const char	*models_allowed;	/* that a chat may name besides; NULL: none */
+	unsigned	 answer_tokens;		/* unless a chat says; 0: not sent */
+	unsigned	 answer_tokens_max;	/* whatever a chat says; 0: no such limit */
+	bool		 send_user;
+	const struct model_server_conf *servers; /* borrowed: those with names */
+	unsigned	 server_count;
+	const uint8_t	*user_key;		/* secret, SHA256_SIZE bytes: what pseudonyms are
+						 * made with; NULL: none are sent; copied */
 	unsigned	 dimensions;		/* floats of an embedding; others are refused */
 	bool		 send_dimensions;	/* name it in the request (text-embedding-3-*) */
 	bool		 strip_new_lines;	/* as LangChain's OpenAIEmbeddings does */
@@ -81,7 +100,7 @@ struct model_conf {
 	enum field_form	 temperature;		/* plain: none */
 	enum field_form	 system_role;		/* plain: its text begins the first user turn */
 	enum field_form	 base64;		/* of embeddings; plain: floats as text */
-	enum max_tokens_name	 max_tokens_name;
+	enum model_length_field	 length_field;
 	unsigned	 retries;		/* after the first try */
 	uint64_t	 connect_timeout_us;
 	uint64_t	 first_byte_timeout_us;	/* from the start of a try */
@@ -93,6 +112,10 @@ struct model_conf {
 	uint64_t	 wait_timeout_us;	/* for a place among either */
 };
 void	model_conf_init(struct model_conf *);
+/* False with what is wrong, and *key (static) the configuration key to change: of one server, and
+ * of what names models. */
+bool	model_server_conf_valid(const struct model_server_conf *, const char **key, struct err *);
+bool	model_conf_valid(const struct model_conf *, const char **key, struct err *);
 
 /* The two budgets and the servers, which the models of all workers share: opened before these,
  * closed when they, the workers and the helper threads are closed. */
@@ -121,7 +144,10 @@ void		 model_shares_condition(const struct model *, struct condition *);
 void		 model_shares_stats(const struct model *, struct share_stats *streams,
 		    struct share_stats *embeddings);
 unsigned	 model_dimensions(const struct model *);
-const char	*model_chat_name(const struct model *);	/* conf.chat_model: borrowed */
+const char	*model_chat_name(const struct model *);	/* the first of conf.chat_model: borrowed */
+/* Whether a chat may name this model; NULL is none, and fine. False with ERR_INVALID_FIELD, which
+ * lists those that it may. */
+bool		 model_chat_allowed(const struct model *, const char *name, struct err *);
 
 /* How many of the first texts fit one embeddings request, by the configuration and by what the
  * server was found to take; at least 1 when n > 0: a text past batch_bytes_max goes alone, for the
@@ -145,11 +171,14 @@ struct model_message {
 };
 
 struct model_chat {
-	const char			*name;		/* NULL: the configured model */
+	const char			*name;		/* an allowed one; NULL: chat_model */
 	const struct model_message	*messages;	/* borrowed, as all of it is */
 	size_t				 message_count;
 	double				 temperature;	/* < 0: not sent */
-	unsigned			 max_tokens;	/* 0: not sent */
+	unsigned			 max_tokens;	/* 0: what the server's conf says */
+	struct slice			 user;		/* who asks, by the caller's own id; for a
+							 * pseudonym; may be empty */
+	struct slice			 traceparent;	/* the header as it came; may be empty */
 };
 
 struct model_stream;

@@ -22,30 +22,31 @@
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
 
-#define PROMPT_MAX	(256u << 10)	/* bytes of the system message, passages included */
-#define PIECE_MAX	(256u << 10)	/* bytes written for one pull, in the stream's form */
+#define PROMPT_MAX  (256u << 10) /* bytes of the system message, passages included */
+#define USER_ID_MAX 256		 /* bytes; a longer one is none */
+#define PIECE_MAX   (256u << 10) /* bytes written for one pull, in the stream's form */
 
 /* The body as it is read, on a helper when it is large. */
 struct chat_job {
-	struct body_job		 job;		/* first */
-	unsigned		 top_k;		/* unless the body says */
-	struct slice		 named;		/* X-Tenantgate-Stream; in the arena */
-	struct slice		 accept;	/* the same */
-	struct chat_input	 input;		/* strings in the arena */
-	enum stream_kind	 stream;
+	struct body_job job;	 /* first */
+	unsigned top_k;		 /* unless the body says */
+	struct slice named;	 /* X-Tenantgate-Stream; in the arena */
+	struct slice accept;	 /* the same */
+	struct chat_input input; /* strings in the arena */
+	enum stream_kind stream;
 };
 
 struct chat {
-	struct request		 req;		/* first */
-	void			*job;		/* owned: struct chat_job; NULL while it is read */
-	struct chat_input	 input;		/* strings in the job's arena */
-	float			*vector;	/* owned: the question's */
-	struct hits		 hits;		/* arena */
-	struct buf		 prompt;	/* owned */
-	struct model_stream	*answer;	/* owned until model_chat_stop() */
-	struct model_delta	 delta;		/* its text is good until the next pull */
-	struct stream_writer	 writer;
-	struct buf		 piece;		/* owned: what is written next */
+	struct request req;	     /* first */
+	void *job;		     /* owned: struct chat_job; NULL while it is read */
+	struct chat_input input;     /* strings in the job's arena */
+	float *vector;		     /* owned: the question's */
+	struct hits hits;	     /* arena */
+	struct buf prompt;	     /* owned */
+	struct model_stream *answer; /* owned until model_chat_stop() */
+	struct model_delta delta;    /* its text is good until the next pull */
+	struct stream_writer writer;
+	struct buf piece; /* owned: what is written next */
 };
 
 static flow_step_fn chat_read, chat_parse, chat_embed, chat_search, chat_ask_model,
@@ -119,9 +120,12 @@ chat_embed(struct flow *f)
 	struct chat *c = chat_of(f);
 	const struct chat_job *j = c->job;
 	struct model *model = c->req.ctx->model;
+	struct err err = { .code = ERR_NONE };
 
 	if (err_is(&j->job.err))
 		return flow_fail_err(f, &j->job.err);
+	if (!model_chat_allowed(model, j->input.model, &err))
+		return flow_fail_err(f, &err);
 	c->input = j->input;
 	c->writer.kind = j->stream;
 	return model_embed(f, model, slice_str(c->req.tenant_id), &c->input.question, 1, &c->vector,
@@ -147,6 +151,16 @@ prompt_refused(struct flow *f)
 	    "The passages found are too large for a prompt; ask for fewer with topK.");
 }
 
+/* Whom the caller says it asks for, as an application with a service key does. Any bytes will do:
+ * they leave us as a pseudonym alone. */
+static struct slice
+chat_user(const struct http_exchange *x)
+{
+	struct slice user = http_header(x, "X-User-Id");
+
+	return user.len <= USER_ID_MAX ? user : slice_of(NULL, 0);
+}
+
 /* The system message goes first, in the place that chat_body_read() left free. It is borrowed until
  * the model has accepted the request, and stays for as long as this flow. */
 static enum flow_rc
@@ -164,6 +178,9 @@ chat_ask_model(struct flow *f)
 		.messages = c->input.messages,
 		.message_count = c->input.message_count,
 		.temperature = c->input.temperature,
+		.max_tokens = c->input.max_tokens,
+		.user = chat_user(c->req.x),
+		.traceparent = http_header(c->req.x, "traceparent"),
 	};
 	return model_chat_start(f, c->req.ctx->model, slice_str(c->req.tenant_id), &chat,
 	    &c->answer);

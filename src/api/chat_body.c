@@ -14,6 +14,7 @@
 #include "tenantgate/base/json.h"
 
 #define MODEL_NAME_MAX 128	/* bytes */
+#define ANSWER_TOKENS_MAX 10000000
 
 /* Why an arena gave nothing: no memory is ours (503), its ceiling is the body's (413). The first
  * reason set is kept. Always false, to be returned. */
@@ -239,7 +240,20 @@ chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *arena,
 	return read_documents(root, arena, input, err);
 }
 
-/* model and temperature, both for the model server; what it makes of the name is its affair. */
+/* maxTokens, or max_tokens as OpenAI's clients say. */
+static bool
+read_max_tokens(const json_t *root, struct chat_input *input, struct err *err)
+{
+	int64_t n = 0;
+
+	if (!json_opt_int(root, "max_tokens", 1, ANSWER_TOKENS_MAX, &n, err) ||
+	    !json_opt_int(root, "maxTokens", 1, ANSWER_TOKENS_MAX, &n, err))
+		return false;
+	input->max_tokens = (unsigned)n;
+	return true;
+}
+
+/* model and temperature; whether the model may be named is for model_chat_allowed() to say. */
 static bool
 read_model(const json_t *root, struct arena *arena, struct chat_input *input, struct err *err)
 {
@@ -266,5 +280,5 @@ chat_body_read(const json_t *root, unsigned default_top_k, struct arena *arena,
 {
 	return read_messages(root, arena, input, err) &&
 	    chat_body_scope(root, default_top_k, arena, input, err) &&
-	    read_model(root, arena, input, err);
+	    read_model(root, arena, input, err) && read_max_tokens(root, input, err);
 }

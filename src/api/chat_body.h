@@ -27,6 +27,7 @@ struct chat_input {
 	unsigned		 top_k;		/* 1 to SEARCH_K_MAX */
 	const char		*model;		/* arena; NULL: the configured one */
 	double			 temperature;	/* < 0: not given */
+	unsigned		 max_tokens;	/* of the answer; 0: not given */
 };
 
 /* False with err naming the field: ERR_INVALID_FIELD, or ERR_TOO_LARGE when the arena is full,

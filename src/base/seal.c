@@ -231,6 +231,15 @@ seal_decrypt(const struct seal *s, struct slice sealed, struct slice context, st
 	return ok;
 }
 
+void
+seal_derive(const struct seal *s, const char *purpose, uint8_t out[SEAL_KEY_SIZE])
+{
+	_Static_assert(SHA256_SIZE == SEAL_KEY_SIZE, "an HMAC is a key");
+
+	hmac_sha256(slice_of((const char *)s->keys[0].bytes, SEAL_KEY_SIZE), slice_str(purpose),
+	    out);
+}
+
 /* The mark, and the first 30 bits of the key's id. */
 static void
 seal_key_prefix(const struct seal_key *key, char out[SEAL_PREFIX_LEN + 1])

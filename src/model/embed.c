@@ -302,7 +302,6 @@ model_embed(struct flow *f, struct model *m, struct slice tenant, const struct s
 	e->call.choice = m->embedding_choice;
 	e->call.stage = "embedding model";
 	e->call.tenant = tenant;
-	e->call.name = e->call.choice->model;
 	model_learn_embeddings(&e->call);
 	embed_batch_begin(&e->batch, texts, n);
 	e->out = out;

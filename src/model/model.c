@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/model_choice.h"
 #include "model/model_internal.h"
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/base/secret.h"
 
 #define NUMBER_BYTES 12 /* of a vector in a response, as text */
 
@@ -25,7 +27,7 @@ model_conf_init(struct model_conf *c)
 	c->batch_items_max = 2048;
 	c->batch_bytes_max = 300 * 1000;
 	c->stream_options = c->temperature = c->system_role = c->base64 = FORM_AUTO;
-	c->max_tokens_name = MAX_TOKENS_AUTO;
+	c->length_field = MODEL_LENGTH_AUTO;
 	c->retries = 2;
 	c->connect_timeout_us = 5 * 1000000ull;
 	c->first_byte_timeout_us = 60 * 1000000ull;
@@ -56,6 +58,9 @@ model_shares_open(const struct model_conf *conf)
 	budget.capacity = conf->embeddings_max;
 	shares->embeddings = share_open(&budget);
 	model_servers_open(&shares->servers, conf);
+	shares->has_user_key = conf->user_key != NULL;
+	if (shares->has_user_key)
+		memcpy(shares->user_key, conf->user_key, sizeof(shares->user_key));
 	return shares;
 }
 
@@ -67,6 +72,7 @@ model_shares_close(struct model_shares *shares)
 	share_close(shares->streams);
 	share_close(shares->embeddings);
 	model_servers_close(&shares->servers);
+	bytes_wipe(shares->user_key, sizeof(shares->user_key));
 	free(shares);
 }
 
@@ -80,7 +86,7 @@ model_open(struct worker *worker, struct web *web, struct model_shares *shares,
 	m->web = web;
 	m->shares = shares;
 	m->conf = *conf;
-	m->chat_choices = shares->servers.chat_choices;
+	m->chat_choices = shares->servers.choices;
 	m->chat_choice_count = shares->servers.chat_choice_count;
 	m->embedding_choice = &shares->servers.embedding_choice;
 	return m;
@@ -101,7 +107,18 @@ model_dimensions(const struct model *m)
 const char *
 model_chat_name(const struct model *m)
 {
-	return m->chat_choices[0].model;
+	return m->chat_choices[0].name;
+}
+
+bool
+model_chat_allowed(const struct model *m, const char *name, struct err *err)
+{
+	const struct model_servers *all = &m->shares->servers;
+
+	if (name == NULL || model_choice_find(all, name) != NULL)
+		return true;
+	model_choice_refuse(all, err);
+	return false;
 }
 
 /* Bytes stand for tokens, which are not known here: a token of a byte-level tokenizer is a byte at

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/model_choice.h"
 #include "model/model_refusal.h"
 #include "model/model_stream.h"
 #include "model/request_job.h"
@@ -195,16 +196,34 @@ model_chat_classify(struct flow *f)
 	return flow_sleep(f, &c->backoff_timer, wait_us);
 }
 
+static enum flow_rc
+chat_name_refused(struct flow *f, const struct model *m)
+{
+	struct err err = { 0 };
+
+	model_choice_refuse(&m->shares->servers, &err);
+	return flow_fail_err(f, &err);
+}
+
 enum flow_rc
 model_chat_start(struct flow *f, struct model *m, struct slice tenant,
     const struct model_chat *chat, struct model_stream **out)
 {
-	struct chat_call *c = xcalloc(1, sizeof(*c));
-	struct model_stream *s = model_stream_new(m);
+	const struct model_choice *named = NULL;
+	struct chat_call *c;
+	struct model_stream *s;
 
 	*out = NULL;
+	if (chat->name != NULL &&
+	    (named = model_choice_find(&m->shares->servers, chat->name)) == NULL)
+		return chat_name_refused(f, m);
+	c = xcalloc(1, sizeof(*c));
+	s = model_stream_new(m);
 	s->call.tenant = tenant;
-	s->call.name = chat->name != NULL ? chat->name : s->call.choice->model;
+	if (named != NULL)
+		s->call.choice = named;
+	model_call_user(&s->call, chat->user);
+	trace_read(chat->traceparent, &s->call.trace);
 	model_learn_chat(&s->call, chat);
 	if (chat_text_bytes(chat) > REQUEST_HERE_MAX) {
 		c->job = request_job_new(&s->call, chat);

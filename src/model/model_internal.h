@@ -4,6 +4,8 @@
  *
  *	model.c		open and close		request_json.c	writes requests
  *	model_server.c	the servers of models, made once for the process
+ *	model_server_conf.c	which of their settings are good	model_url.c	their URLs
+ *	model_choice.c	which model of which server is asked	trace.c		traceparent
  *	request_job.c	the same of long ones, by a helper
  *	embed.c		an embeddings request	vectors.c	its answer, by json_scan.c
  *	embed_batch.c	how many texts it has
@@ -16,7 +18,9 @@
 
 #include "model/model_habits.h"
 #include "model/model_server.h"
+#include "model/trace.h"
 #include "tenantgate/base/buf.h"
+#include "tenantgate/base/digest.h"
 #include "tenantgate/base/err.h"
 #include "tenantgate/loop/share.h"
 
@@ -28,6 +32,8 @@ struct model_shares {
 	struct share_budget	*streams;	/* owned, both */
 	struct share_budget	*embeddings;
 	struct model_servers	 servers;
+	bool			 has_user_key;	/* else no pseudonyms are made */
+	uint8_t			 user_key[SHA256_SIZE]; /* secret: wiped at the end */
 };
 
 struct model {
@@ -50,10 +56,12 @@ struct model_call {
 	enum model_kind		 kind;
 	struct slice		 tenant;	/* borrowed until the call's wait is over */
 	struct share_grant	 grant;		/* the call's place in its budget */
-	const char		*name;		/* borrowed: the model's, as the request has it */
 	struct model_trial	 trial;		/* what the request is written without */
 	struct buf		 body;		/* owned */
 	unsigned		 tries;		/* begun, this one included */
+	char			 user[SHA256_HEX_SIZE];	/* the pseudonym; "": none */
+	struct trace		 trace;		/* the caller's */
+	char			 trace_line[TRACE_LINE_MAX]; /* of the present try */
 };
 
 /* model_condition.c: what became of a try. */
@@ -83,7 +91,11 @@ void	model_learn_limit(const struct model_call *, size_t items, size_t bytes,
  * third fills the web request, which borrows the body, and the choice's URL and header lines. */
 bool	request_json_embeddings(struct model_call *, const struct slice *texts, size_t n);
 bool	request_json_chat(struct model_call *, const struct model_chat *);
-void	model_call_request(const struct model_call *, struct web_request *);
+/* How long the answer may be, as the request says; 0: it does not. */
+unsigned	model_answer_tokens(const struct model_call *, const struct model_chat *);
+void	model_call_request(struct model_call *, struct web_request *);
+/* The pseudonym of the call's tenant and one of its users (who may be empty), into the call. */
+void	model_call_user(struct model_call *, struct slice user);
 
 /*
  * model_error.c. What a failed try means: err is set to the caller's sentence, the server's own

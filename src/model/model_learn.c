@@ -12,19 +12,19 @@
 /* Temperatures up to this are in every server's range. */
 #define TEMPERATURE_SURE 1.0
 
-/* For the log: what is refused, and what to write so that nobody has to find out. */
+/* For the log: what is refused, and what to write so that nobody has to find out: in a section
+ * [model NAME], and behind "model_" among the general keys. */
 static const struct {
 	const char *name;
 	const char *remedy;
 } field_sayings[MODEL_FIELDS] = {
-	[FIELD_OBFUSCATION] = { "stream_options.include_obfuscation",
-	    "model_stream_options = off" },
-	[FIELD_STREAM_OPTIONS] = { "stream_options", "model_stream_options = off" },
-	[FIELD_USER] = { "user", "model_user = off" },
+	[FIELD_OBFUSCATION] = { "stream_options.include_obfuscation", "stream_options = off" },
+	[FIELD_STREAM_OPTIONS] = { "stream_options", "stream_options = off" },
+	[FIELD_USER] = { "user", "send_user = off" },
 	[FIELD_BASE64] = { "encoding_format 'base64'", "embedding_encoding = float" },
-	[FIELD_TEMPERATURE] = { "temperature", "model_temperature = off" },
-	[FIELD_SYSTEM_ROLE] = { "the role 'system'", "model_system_role = user" },
-	[FIELD_MAX_TOKENS] = { "the name of its limit of tokens", "model_max_tokens_name" },
+	[FIELD_TEMPERATURE] = { "temperature", "temperature = off" },
+	[FIELD_SYSTEM_ROLE] = { "the role 'system'", "system_role = user" },
+	[FIELD_MAX_TOKENS] = { "this name of its limit of tokens", "max_tokens_field" },
 };
 
 static struct model_habits *
@@ -48,7 +48,7 @@ learn_begin(struct model_call *call, unsigned open, unsigned plain, unsigned uns
 {
 	struct model_habit habit;
 
-	model_habits_of(habits_of_call(call), call->name, &habit);
+	model_habits_of(habits_of_call(call), call->choice->model, &habit);
 	trial_begin(&call->trial, &habit, open, unsure);
 	call->trial.plain = plain;
 }
@@ -77,8 +77,10 @@ model_learn_chat(struct model_call *call, const struct model_chat *chat)
 		field_offer(FIELD_TEMPERATURE, conf->temperature, &open, &plain);
 	if (chat->message_count > 0 && strcmp(chat->messages[0].role, "system") == 0)
 		field_offer(FIELD_SYSTEM_ROLE, conf->system_role, &open, &plain);
-	if (chat->max_tokens > 0 && conf->max_tokens_name == MAX_TOKENS_AUTO)
+	if (model_answer_tokens(call, chat) > 0 && conf->length_field == MODEL_LENGTH_AUTO)
 		open |= FIELD_BIT(FIELD_MAX_TOKENS);
+	if (conf->send_user && call->user[0] != '\0')
+		open |= FIELD_BIT(FIELD_USER);
 	if (chat->temperature > TEMPERATURE_SURE)
 		unsure = FIELD_BIT(FIELD_TEMPERATURE);
 	learn_begin(call, open, plain, unsure);
@@ -109,26 +111,35 @@ model_learn_refusal(struct model_call *call, int status, const struct model_refu
 	return true;
 }
 
+/* Keys of embeddings have the same name in both. */
+static const char *
+key_prefix(const struct model_call *call, enum model_field field)
+{
+	bool is_general = strcmp(call->choice->server->conf.name, "default") == 0;
+
+	return is_general && field != FIELD_BASE64 ? "model_" : "";
+}
+
 void
 model_learn_success(const struct model_call *call, const char *request_id)
 {
 	const struct model_trial *t = &call->trial;
-	unsigned new = model_habits_learn(habits_of_call(call), call->name, t->fields & ~t->without,
-	    trial_proved(t));
+	unsigned new = model_habits_learn(habits_of_call(call), call->choice->model,
+	    t->fields & ~t->without, trial_proved(t));
 
 	for (unsigned i = 0; i < MODEL_FIELDS; i++)
 		if ((new &FIELD_BIT(i)) != 0)
 			log_event(LOG_NOTICE, "model.habit", request_id,
-			    "The %s '%s' refuses %s and is asked without from now on, until "
-			    "tenantgate is restarted. To save the first try, set %s.",
-			    call->stage, call->name, field_sayings[i].name,
-			    field_sayings[i].remedy);
+			    "The %s '%s' of server '%s' refuses %s and is asked without from now "
+			    "on, until tenantgate is restarted. To save the first try, set %s%s.",
+			    call->stage, call->choice->model, call->choice->server->conf.name,
+			    field_sayings[i].name, key_prefix(call, i), field_sayings[i].remedy);
 }
 
 void
 model_learn_batch(const struct model_call *call, size_t items, size_t bytes)
 {
-	model_habits_batch_taken(habits_of_call(call), call->name, items, bytes);
+	model_habits_batch_taken(habits_of_call(call), call->choice->model, items, bytes);
 }
 
 void
@@ -137,19 +148,19 @@ model_learn_limit(const struct model_call *call, size_t items, size_t bytes, con
 	struct model_habit habit;
 
 	if ((items == 0 && bytes == 0) ||
-	    !model_habits_learn_batch(habits_of_call(call), call->name, items, bytes))
+	    !model_habits_learn_batch(habits_of_call(call), call->choice->model, items, bytes))
 		return;
-	model_habits_of(habits_of_call(call), call->name, &habit);
+	model_habits_of(habits_of_call(call), call->choice->model, &habit);
 	if (habit.items != 0)
 		log_event(LOG_NOTICE, "model.habit", request_id,
 		    "The %s '%s' refuses larger batches: it is given at most %zu texts at once "
 		    "from now on, until tenantgate is restarted. To save the first try, set "
 		    "embedding_batch_items.",
-		    call->stage, call->name, habit.items);
+		    call->stage, call->choice->model, habit.items);
 	if (habit.bytes != 0)
 		log_event(LOG_NOTICE, "model.habit", request_id,
 		    "The %s '%s' refuses larger batches: it is given at most %zu bytes at once "
 		    "from now on, until tenantgate is restarted. To save the first try, set "
 		    "embedding_batch_size.",
-		    call->stage, call->name, habit.bytes);
+		    call->stage, call->choice->model, habit.bytes);
 }

@@ -13,7 +13,8 @@
 #include "model/model_habits.h"
 #include "tenantgate/model.h"
 
-#define SERVER_HEADERS_MAX	8	/* of web_request.headers; the others are a call's own */
+#define SERVER_FIELDS_MAX	7	/* configured header fields */
+#define SERVER_HEADERS_MAX	8	/* with the key's: of web_request.headers */
 
 enum model_kind { MODEL_EMBEDDINGS, MODEL_CHAT, MODEL_KINDS };
 
@@ -30,7 +31,11 @@ struct model_server {
 	struct model_server_conf conf;		/* its strings borrowed */
 	bool			 is_openai;	/* OpenAI itself, which knows its newer fields */
 	bool			 is_used[MODEL_KINDS];
+	const char		*length_field;	/* static: "max_tokens", or its newer name */
 	char			*headers[SERVER_HEADERS_MAX + 1]; /* owned lines, NULL-ended */
+	char			*extra[MODEL_KINDS]; /* owned: `,"name":value` of each member
+						 * that is configured; NULL: none */
+	char			*temperature;	/* the same, unless a chat has its own */
 	struct model_habits	 habits;
 	struct model_record	 records[MODEL_KINDS];
 };
@@ -38,19 +43,28 @@ struct model_server {
 /* One model of one server, and where it is asked. */
 struct model_choice {
 	struct model_server	*server;	/* borrowed */
-	const char		*model;		/* borrowed: its name there */
+	char			*name;		/* owned: as configured, NAME/MODEL */
+	const char		*model;		/* the part of it that the server knows */
 	char			*url;		/* owned */
 };
 
 struct model_servers {
 	struct model_server	*servers;	/* owned; the first is the one of model_url */
 	unsigned		 count;
-	struct model_choice	*chat_choices;	/* owned; in the order of chat_model, not empty */
-	unsigned		 chat_choice_count;
+	struct model_choice	*choices;	/* owned; those of chat_model first, in its order;
+						 * then what requests may name besides */
+	unsigned		 choice_count;
+	unsigned		 chat_choice_count; /* of chat_model: at least one */
 	struct model_choice	 embedding_choice;
 };
 
 void	model_servers_open(struct model_servers *, const struct model_conf *);
 void	model_servers_close(struct model_servers *);
+
+/* model_server_conf.c. The lines that carry the key and the configured fields; an extra body as
+ * the text of its members, or NULL, with the temperature apart where that is asked for. All for the
+ * caller to free(). */
+void	model_server_fields(const struct model_server_conf *, char *lines[SERVER_HEADERS_MAX + 1]);
+char	*model_server_extra(const char *json, char **temperature);
 
 #endif

@@ -62,10 +62,10 @@ request_job_new(const struct model_call *call, const struct model_chat *chat)
 	j->call.model = &j->model;
 	j->call.choice = call->choice;
 	j->call.trial = call->trial;
+	memcpy(j->call.user, call->user, sizeof(j->call.user));
 	j->chat = *chat;
-	if (chat->name != NULL)
-		j->chat.name = arena_strdup(arena, chat->name);
-	if (messages_copy(j, chat) && (chat->name == NULL || j->chat.name != NULL))
+	j->chat.name = NULL; /* the choice says it */
+	if (messages_copy(j, chat))
 		return j;
 	request_job_free(j);
 	return NULL;

@@ -13,8 +13,8 @@
 /* Bytes of text in all messages. */
 size_t	 chat_text_bytes(const struct model_chat *);
 
-/* A job with copies of all that it reads, for the caller's messages live no longer than its flow.
- * NULL: no memory. The request is written by the call's choice and trial. */
+/* A job with copies of all that it reads of call and chat, for the caller's messages live no longer
+ * than its flow. NULL: no memory. The request is written by the choice and the trial. */
 void	*request_job_new(const struct model_call *, const struct model_chat *);
 /* Before it is run once more: by these as they are now. */
 void	 request_job_again(void *, const struct model_call *);

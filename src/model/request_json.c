@@ -8,9 +8,9 @@
 #include "model/model_internal.h"
 #include "tenantgate/base/json.h"
 
-#define REQUEST_OVERHEAD_MAX 4096 /* bytes of all that is not text, at most */
-#define REQUEST_OVERHEAD     512  /* bytes of that which nearly always suffice */
-#define ESCAPED_MAX	     6	  /* bytes that one byte of text may become: \u00XX */
+#define REQUEST_OVERHEAD_MAX (64u << 10) /* bytes of all that is not text, extra bodies too */
+#define REQUEST_OVERHEAD     512	 /* bytes of that which nearly always suffice */
+#define ESCAPED_MAX	     6		 /* bytes that one byte of text may become: \u00XX */
 
 /* Opens an object with its first member, a string. */
 static void
@@ -59,6 +59,7 @@ request_json_embeddings(struct model_call *call, const struct slice *texts, size
 {
 	const struct model_conf *conf = &call->model->conf;
 	struct buf *b = &call->body;
+	const char *extra = call->choice->server->extra[MODEL_EMBEDDINGS];
 	size_t bytes = 0, i;
 
 	for (i = 0; i < n; i++)
@@ -80,6 +81,8 @@ request_json_embeddings(struct model_call *call, const struct slice *texts, size
 		buf_puts(b, ",\"encoding_format\":\"base64\"");
 	if (conf->send_dimensions)
 		request_put_number(b, "dimensions", conf->dimensions);
+	if (extra != NULL)
+		buf_puts(b, extra);
 	buf_putc(b, '}');
 	return !b->failed;
 }
@@ -146,6 +149,47 @@ put_temperature(struct buf *b, double t)
 	buf_printf(b, ",\"temperature\":%u.%03u", n / 1000, n % 1000);
 }
 
+/* How long the answer may be: what the chat says, or the server's setting, and no more than the
+ * operator allows; 0: not said. */
+unsigned
+model_answer_tokens(const struct model_call *call, const struct model_chat *chat)
+{
+	unsigned max = call->model->conf.answer_tokens_max;
+	unsigned n =
+	    chat->max_tokens > 0 ? chat->max_tokens : call->choice->server->conf.answer_tokens;
+
+	return max > 0 && (n == 0 || n > max) ? max : n;
+}
+
+/* max_completion_tokens is OpenAI's name for the deprecated max_tokens; some servers know only the
+ * one, some only the other. */
+static const char *
+length_field(const struct model_call *call)
+{
+	const char *name = call->choice->server->length_field;
+
+	if (!model_call_leaves(call, FIELD_MAX_TOKENS))
+		return name;
+	return strcmp(name, "max_tokens") == 0 ? "max_completion_tokens" : "max_tokens";
+}
+
+/* The members that are there by the settings of the server alone. */
+static void
+put_configured(struct buf *b, const struct model_call *call, const struct model_chat *chat)
+{
+	const struct model_server *server = call->choice->server;
+	unsigned tokens = model_answer_tokens(call, chat);
+
+	if (tokens > 0)
+		request_put_number(b, length_field(call), tokens);
+	if (server->conf.send_user && call->user[0] != '\0' && !model_call_leaves(call, FIELD_USER))
+		buf_printf(b, ",\"user\":\"%s\"", call->user);
+	if (server->temperature != NULL && chat->temperature < 0)
+		buf_puts(b, server->temperature);
+	if (server->extra[MODEL_CHAT] != NULL)
+		buf_puts(b, server->extra[MODEL_CHAT]);
+}
+
 /*
  * include_usage has the token counts sent in an event of their own. OpenAI pads every event with
  * random characters, which hide a token's length from who sees the sizes of encrypted packets;
@@ -164,19 +208,6 @@ put_stream_options(struct model_call *call)
 	buf_putc(b, '}');
 }
 
-/* max_completion_tokens is OpenAI's name for the deprecated max_tokens; some servers know only the
- * one, some only the other. */
-static void
-put_max_tokens(struct model_call *call, unsigned n)
-{
-	enum max_tokens_name name = call->choice->server->conf.max_tokens_name;
-	bool is_new = call->choice->server->is_openai != model_call_leaves(call, FIELD_MAX_TOKENS);
-
-	if (name != MAX_TOKENS_AUTO)
-		is_new = name == MAX_TOKENS_NEW;
-	request_put_number(&call->body, is_new ? "max_completion_tokens" : "max_tokens", n);
-}
-
 bool
 request_json_chat(struct model_call *call, const struct model_chat *chat)
 {
@@ -188,21 +219,20 @@ request_json_chat(struct model_call *call, const struct model_chat *chat)
 	buf_free(b);
 	buf_init(b, bytes * ESCAPED_MAX + REQUEST_OVERHEAD_MAX);
 	buf_reserve(b, bytes + bytes / 16 + REQUEST_OVERHEAD);
-	request_put_name(b, "model", chat->name != NULL ? chat->name : call->choice->model);
+	request_put_name(b, "model", call->choice->model);
 	put_messages(call, chat);
 	buf_puts(b, ",\"stream\":true");
 	put_stream_options(call);
 	if (chat->temperature >= 0 && !model_call_leaves(call, FIELD_TEMPERATURE))
 		put_temperature(b, chat->temperature);
-	if (chat->max_tokens > 0)
-		put_max_tokens(call, chat->max_tokens);
+	put_configured(b, call, chat);
 	buf_putc(b, '}');
 	return !b->failed;
 }
 
 /* No total time-out: a long answer is not a stalled one. */
 void
-model_call_request(const struct model_call *call, struct web_request *r)
+model_call_request(struct model_call *call, struct web_request *r)
 {
 	const struct model_server *server = call->choice->server;
 	const struct model_server_conf *conf = &server->conf;
@@ -216,9 +246,36 @@ model_call_request(const struct model_call *call, struct web_request *r)
 		r->headers[n++] = "Accept: text/event-stream";
 	for (unsigned i = 0; server->headers[i] != NULL; i++)
 		r->headers[n++] = server->headers[i];
+	if (trace_write(&call->trace, call->trace_line))
+		r->headers[n++] = call->trace_line;
 	r->body = buf_view(&call->body);
 	r->body_stays = true; /* the call outlives its transfer */
 	r->connect_timeout_us = conf->connect_timeout_us;
 	r->first_byte_timeout_us = conf->first_byte_timeout_us;
 	r->idle_timeout_us = conf->idle_timeout_us;
+}
+
+/* A NUL between the two: no tenant's id has one, so that no other pair gives the same bytes. */
+void
+model_call_user(struct model_call *call, struct slice user)
+{
+	static const char digits[] = "0123456789abcdef";
+	const struct model_shares *shares = call->model->shares;
+	uint8_t raw[SHA256_SIZE];
+	struct buf pair;
+
+	buf_init(&pair, call->tenant.len + 1 + user.len);
+	buf_slice(&pair, call->tenant);
+	buf_putc(&pair, '\0');
+	buf_slice(&pair, user);
+	if (shares->has_user_key && !pair.failed) {
+		hmac_sha256(slice_of((const char *)shares->user_key, sizeof(shares->user_key)),
+		    buf_view(&pair), raw);
+		for (size_t i = 0; i < sizeof(raw); i++) {
+			call->user[2 * i] = digits[raw[i] >> 4];
+			call->user[2 * i + 1] = digits[raw[i] & 0xf];
+		}
+		call->user[2 * sizeof(raw)] = '\0';
+	}
+	buf_free(&pair);
 }

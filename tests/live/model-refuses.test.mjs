@@ -9,12 +9,16 @@ import { ModelServer, embeddingsOf, json, words } from './lib/model-server.mjs';
 const stack = new Stack('model-refuses');
 let server, gate, acme, other;
 
+// Each name is a model of its own, of which nothing is known yet.
+const allowed = () => [...dialects.map(([name]) => name), 'gemma-long', 'else', 'no', 'echo', 'hot', 'm',
+	'limit', 'user'].join(', ');
+
 // One tenantgate at a time: what it has learned goes with it.
 async function restart(settings = {}) {
 	await gate?.program.stop();
 	server.reset();
 	gate = await stack.tenantgate({ model_url: server.url, workers: 1,
-		rate_limit_requests_per_minute: 0, ...settings });
+		rate_limit_requests_per_minute: 0, models_allowed: allowed(), ...settings });
 	acme = await gate.tenant('acme');
 	other = await gate.tenant('other');
 }
@@ -100,7 +104,7 @@ for (const [name, refuses, status, body, first = 2] of dialects)
 		assert.equal(learned.length, refuses === has.both ? 2 : 1);
 		for (const line of learned) {
 			assert.equal(line.level, 'notice');
-			assert.match(line.message, new RegExp(`'${name}' refuses .* set model_[a-z_]+ = `));
+			assert.match(line.message, new RegExp(`'${name}' of server 'default' refuses .* set model_[a-z_]+ = `));
 		}
 		// Nothing else is left out.
 		for (const field of ['stream_options', 'temperature'])
@@ -117,6 +121,29 @@ test('without a system role its text begins the first user turn, also of a long 
 		assert.match(body.messages[0].content, /^The user asks about their own documents[^]*\n\ntea /);
 		assert.ok(body.messages[0].content.endsWith(long));
 	}
+});
+
+test('the limit of tokens and the user, where they are sent', async () => {
+	await restart({ answer_tokens: 300, model_send_user: 'on' });
+	server.chat = refusing((body) => body.max_tokens, 400, openai("Unsupported parameter: " +
+		"'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+	'max_tokens', 'unsupported_parameter'));
+	for (const [times, tenant] of [[2, acme], [1, other]]) {
+		const { status, times: counted, body } = await asked(tenant, 'limit');
+		assert.deepEqual([status, counted, body.max_completion_tokens], [200, times, 300]);
+		assert.equal(body.max_tokens, undefined);
+		assert.match(body.user, /^[0-9a-f]{64}$/);
+	}
+	server.chat = refusing((body) => body.user, 400, { error: { message:
+		"property 'user' is unsupported" } });
+	for (const [times, tenant] of [[2, acme], [1, other]]) {
+		const { status, times: counted, body } = await asked(tenant, 'user');
+		assert.deepEqual([status, counted, body.max_tokens], [200, times, 300]);
+		assert.equal(body.user, undefined);
+	}
+	assert.match(habits().map((line) => line.message).join(),
+		/set model_max_tokens_field\..*set model_send_user = off\./);
+	await restart();
 });
 
 test('what is plainly something else is asked once', async () => {

@@ -36,6 +36,11 @@ bool		 seal_encrypt(const struct seal *, struct slice plain, struct slice contex
 bool		 seal_decrypt(const struct seal *, struct slice sealed, struct slice context,
 		    struct buf *out);
 
+/* A key for another purpose, made of the first key: HMAC-SHA256 of the purpose's name. It changes
+ * when the first key does. */
+void		 seal_derive(const struct seal *, const char *purpose,
+		    uint8_t out[SEAL_KEY_SIZE]);
+
 /* How a text begins whose key is this seal's first: the same for all of them, and but for one in
  * 2^30 for no other key's. So one can ask a table which of its texts are not sealed with it. */
 #define SEAL_PREFIX_LEN	10

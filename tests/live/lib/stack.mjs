@@ -218,10 +218,16 @@ export class Stack {
 		return { ...settings, ...changes };
 	}
 
+	// A value that is an object is a section: { 'model east': { url } }.
 	conf(changes = {}) {
 		const path = join(this.dir, `tenantgate-${++this.serial}.conf`);
-		const lines = Object.entries(this.settings(changes)).map(([k, v]) => `${k} = ${v}\n`);
-		writeFileSync(path, `[tenantgate]\n${lines.join('')}`, { mode: 0o600 });
+		const all = Object.entries(this.settings(changes));
+		const lines = (pairs) => pairs.map(([k, v]) => `${k} = ${v}\n`).join('');
+		const isSection = ([, value]) => typeof value === 'object';
+		const sections = all.filter(isSection)
+			.map(([name, keys]) => `[${name}]\n${lines(Object.entries(keys))}`);
+		writeFileSync(path, `[tenantgate]\n${lines(all.filter((pair) => !isSection(pair)))}` +
+			sections.join(''), { mode: 0o600 });
 		return path;
 	}
 

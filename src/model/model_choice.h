@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * model_choice: the lists of models in the configuration ("gpt-4o, azure/gpt-4o-mini"), and which
+ * of them a request may name. What stands before the first slash is a server's name only when there
+ * is a server of that name: other names of models have slashes too. Private to model/.
+ */
+#ifndef TENANTGATE_MODEL_CHOICE_H
+#define TENANTGATE_MODEL_CHOICE_H
+
+#include "model/model_server.h"
+
+/* Fills in the choices of `all`, whose servers are there. */
+void model_choices_open(struct model_servers *all, const struct model_conf *);
+void model_choices_close(struct model_servers *all);
+/* The one that a request means by a name, as it is configured or without its server; NULL: it may
+ * not name that. */
+const struct model_choice *model_choice_find(const struct model_servers *, const char *name);
+/* ERR_INVALID_FIELD with the models that may be named. */
+void model_choice_refuse(const struct model_servers *, struct err *);
+
+#endif
