@@ -261,3 +261,28 @@ test('the configuration says it beforehand', async () => {
 	assert.equal((await acme.search('x')).status, 502);
 	assert.equal(habits().length, 0);
 });
+
+test('each server has habits and settings of its own', async () => {
+	const east = await ModelServer.start();
+	try {
+		await restart({ models_allowed: 'east/m, m, plain/m', 'model east': { url: east.url },
+			'model plain': { url: server.url, stream_options: 'off', system_role: 'user' } });
+		east.chat = (request, response) => has.stream_options(request.body)
+			? json(response, 400, { error: 'Argument not supported: stream_options' })
+			: east.play(words('From the east.'), response);
+		for (const times of [2, 3]) {
+			const answer = await ask(acme, 'east/m');
+			assert.deepEqual([answer.status, answer.body], [200, 'From the east.']);
+			assert.equal(east.chats().length, times);
+		}
+		assert.match(habits()[0].message, /'m' of server 'east' .* set stream_options = off\./);
+		const here = await asked(acme, 'm'); // the same name, another server
+		assert.equal(here.times, 1);
+		assert.ok(has.stream_options(here.body) && has.system(here.body));
+		const plain = await asked(acme, 'plain/m');
+		assert.equal(plain.times, 1);
+		assert.ok(!has.stream_options(plain.body) && !has.system(plain.body));
+	} finally {
+		await east.stop();
+	}
+});
