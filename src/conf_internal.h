@@ -5,6 +5,7 @@
  *	conf_keys.c	the table of [tenantgate]: every key, its type, default, range and sentence
  *	conf_model.c	the table of [model NAME], and the checks of what it sets
  *	conf_table.h	how a row of these is written
+ *	conf_words.c	words of either
  *	conf_section.c	the kinds of section; a section while it is read
  *	conf_file.c	lines of a file -> section, (key, value text), %include
  *	conf_expand.c	${ENV} and @FILE in a value; what of it stands in the file itself
@@ -49,6 +50,9 @@ struct conf_word {
 	const char	*word;
 	int		 value;
 };
+
+/* conf_words.c */
+extern const struct conf_word	send_forms[], system_roles[], encodings[], length_fields[];
 
 struct conf_key {
 	enum conf_type			 type;

@@ -6,13 +6,6 @@
 #define CONF_STRUCT struct model_server_conf
 #include "conf_table.h"
 
-static const struct conf_word length_fields[] = {
-	{ "auto", MODEL_LENGTH_AUTO },
-	{ "max_tokens", MODEL_LENGTH_MAX_TOKENS },
-	{ "max_completion_tokens", MODEL_LENGTH_MAX_COMPLETION_TOKENS },
-	{ NULL, 0 },
-};
-
 /* A table is laid out in columns. */
 /* clang-format off */
 const struct conf_key conf_model_keys[] = {
@@ -43,6 +36,14 @@ const struct conf_key conf_model_keys[] = {
 	    "Texts in one request for vectors."),
 	SIZE("embedding_batch_size", batch_bytes_max, "=embedding_batch_size", 1 * KIB, 64 * MIB,
 	    "Bytes of text in one request for vectors."),
+	WORD("embedding_encoding", base64, "=embedding_encoding", encodings,
+	    "How vectors are asked for; auto: base64, until the server refuses it."),
+	WORD("stream_options", stream_options, "=model_stream_options", send_forms,
+	    "Ask for the tokens used; auto: until the server refuses it."),
+	WORD("temperature", temperature, "=model_temperature", send_forms,
+	    "Pass a client's temperature on; auto: until the server refuses it."),
+	WORD("system_role", system_role, "=model_system_role", system_roles,
+	    "Role of the system prompt; auto: system; the first user turn once that is refused."),
 	NUMBER("retries", retries, "=model_retries", 0, 10,
 	    "Times a call is tried again, before its first byte and only when the server says so."),
 	DURATION("connect_timeout", connect_timeout_us, "=model_connect_timeout", 10 * MS,

@@ -14,6 +14,10 @@
  * while, by a breaker for each server and kind of model (model/model_breaker.h): ERR_OVERLOADED at
  * once, with the rest of that while, but for up to 5 s of it, which are waited.
  *
+ * A server that refuses (400, 422) what OpenAI takes is asked again at once without it, a few times
+ * at most: a refusal was not worked on, and is not billed. What it turned out not to take is left
+ * out from then on (model/model_habits.h). A batch that it finds too large goes in smaller ones.
+ *
  * How many streams and embedding calls are under way in the process is bounded, and lent by tenant
  * (loop/share): there is no call without the tenant that it is for. A stream holds its place until
  * its connection is free again, an embedding call until it has ended, other tries included.
@@ -39,6 +43,14 @@
 
 struct model;
 
+/* How a field is sent that OpenAI knows and a compatible server may refuse. */
+enum field_form {
+	FORM_AUTO,	/* in full; plainer once the server has refused it */
+	FORM_FULL,	/* always in full */
+	FORM_PLAIN,	/* left out, or in its plainer form */
+	FORM_DEVELOPER,	/* of system_role only: the role `developer` */
+};
+
 /* The field in which a server is told how long an answer may be. */
 enum model_length_field {
 	MODEL_LENGTH_AUTO,			/* by its host */
@@ -63,6 +75,10 @@ struct model_server_conf {
 	bool		 send_user;		/* a pseudonym of tenant and user */
 	unsigned	 batch_items_max;	/* texts of a request; OpenAI takes 2048 */
 	size_t		 batch_bytes_max;	/* OpenAI takes 300,000 tokens, of >= 1 byte */
+	enum field_form	 stream_options;	/* plain: none, and tokens are counted by us */
+	enum field_form	 temperature;		/* plain: none */
+	enum field_form	 system_role;		/* plain: its text begins the first user turn */
+	enum field_form	 base64;		/* of embeddings; plain: floats as text */
 	unsigned	 retries;		/* after the first try */
 	uint64_t	 connect_timeout_us;
 	uint64_t	 first_byte_timeout_us;	/* from the start of a try */
@@ -87,6 +103,11 @@ struct model_conf {
 	bool		 strip_new_lines;	/* as LangChain's OpenAIEmbeddings does */
 	unsigned	 batch_items_max;	/* texts of a request; OpenAI takes 2048 */
 	size_t		 batch_bytes_max;	/* OpenAI takes 300,000 tokens, of >= 1 byte */
+	enum field_form	 stream_options;	/* plain: none, and tokens are counted by us */
+	enum field_form	 temperature;		/* plain: none */
+	enum field_form	 system_role;		/* plain: its text begins the first user turn */
+	enum field_form	 base64;		/* of embeddings; plain: floats as text */
+	enum model_length_field	 length_field;
 	unsigned	 retries;		/* after the first try */
 	uint64_t	 connect_timeout_us;
 	uint64_t	 first_byte_timeout_us;	/* from the start of a try */
@@ -135,17 +156,18 @@ const char	*model_chat_name(const struct model *);	/* the first of conf.chat_mod
  * lists those that it may. */
 bool		 model_chat_allowed(const struct model *, const char *name, struct err *);
 
-/* How many of the first texts fit one embeddings request; at least 1 when n > 0: a text past
- * batch_bytes_max goes alone, for the server to judge. */
+/* How many of the first texts fit one embeddings request, by the configuration and by what the
+ * server was found to take; at least 1 when n > 0: a text past batch_bytes_max goes alone, for the
+ * server to judge. */
 size_t		 model_batch(const struct model *, const struct slice *texts, size_t n);
 /* Bytes that embedding n texts takes: the vectors, and one batch's request and response (a dozen
  * bytes for a number, as text has, where base64 has five). An estimate: the first batch stands for
  * all. */
 size_t		 model_embed_memory(const struct model *, const struct slice *texts, size_t n);
-/* One request for n texts (at most a batch; OpenAI refuses empty ones). *out is set to n *
- * dimensions floats in the texts' order, for the caller to free(), or stays NULL; out, the usage
- * and the tenant's id are borrowed until the wait is over, the texts only during the call. An
- * answer with NaN, an infinity or a zero vector is ERR_MODEL. */
+/* One request for n texts (at most a batch; OpenAI refuses empty ones), or several when the server
+ * wants smaller batches. *out is set to n * dimensions floats in the texts' order, for the caller
+ * to free(), or stays NULL; the tokens are added to the usage. All pointers are borrowed until the
+ * wait is over. An answer with NaN, an infinity or a zero vector is ERR_MODEL. */
 enum flow_rc	 model_embed(struct flow *, struct model *, struct slice tenant,
 		    const struct slice *texts, size_t n, float **out, struct model_usage *)
 		    __attribute__((warn_unused_result));
@@ -181,7 +203,7 @@ struct model_delta {
 /* Sends the request and waits for the response's header fields. *out is NULL until then and the
  * flow's to stop from then on: defer model_chat_stop() before the call, for the flow may be aborted
  * between the wait's end and its own next step. The tenant's id, the messages and the name are
- * borrowed until then: another model's request may be written from them.
+ * borrowed until then: another try, or another model's request, may be written from them.
  *
  * Without a name, or with that of the first, the models of conf.chat_model are asked in their
  * order, each with its own tries, until one answers: the next after no connection, no first byte in

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * embed: one embeddings request, as a small flow of its own under the caller's.
+ * embed: vectors of a batch of texts, as a small flow of its own under the caller's.
  *
- *	admit --> send --> response --200--> vectors --> done, or failed
- *	  ^                   | failed, but worth another try: after the back-off
- *	  +-------------------+
+ *	share --> write --> admit --> send --> response --200--> vectors --> done, or failed
+ *	            ^         ^                   |                 |
+ *	            |         +-------------------+                 |
+ *	            |     worth another try: after the back-off     |
+ *	            +-----------------------------+                 |
+ *	            |     refused: at once, without a field, or fewer texts
+ *	            +-----------------------------------------------+
+ *	                  the texts that are left
+ *
+ * The whole batch is one request unless the server refuses it: then it goes in smaller ones
+ * (embed_batch.h). That the size was the reason is only known when all of the texts have their
+ * vectors: a batch that was refused for one text of it teaches nothing.
  *
  * A large response (8 KB a vector at best) is decoded by a helper, into memory that becomes the
  * caller's: no float is copied.
@@ -15,7 +24,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/embed_batch.h"
 #include "model/model_internal.h"
+#include "model/model_refusal.h"
 #include "model/vectors.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
@@ -30,9 +41,11 @@
 /* A response as it is decoded: memory of its own, for a helper. */
 struct vectors_job {
 	struct buf body; /* owned: the response's; afterwards kept if short and wrong */
-	size_t n;
+	size_t n;	 /* vectors of the response */
+	size_t at;	 /* those before it, in out */
+	size_t all;	 /* in the end */
 	unsigned dimensions;
-	float *out; /* owned; NULL: no memory */
+	float *out; /* owned; afterwards NULL: no memory */
 	struct model_usage usage;
 	const char *wrong; /* static; NULL: nothing */
 };
@@ -40,7 +53,8 @@ struct vectors_job {
 struct embed {
 	struct flow flow;
 	struct model_call call;
-	size_t n;		      /* texts */
+	struct embed_batch batch;     /* its texts are the caller's */
+	float *vectors;		      /* owned; NULL at first, and while a job has it */
 	float **out;		      /* borrowed: the caller's */
 	struct model_usage *usage;    /* borrowed: the caller's */
 	struct web_response response; /* owned */
@@ -48,11 +62,12 @@ struct embed {
 	struct timer backoff_timer;
 };
 
-static flow_step_fn embed_wait, embed_admit, embed_send, embed_response, embed_vectors;
+static flow_step_fn embed_wait, embed_write, embed_admit, embed_send, embed_response, embed_vectors;
 static flow_release_fn embed_release;
 
 static const struct flow_step embed_steps[] = {
 	{ "share", embed_wait },
+	{ "write", embed_write },
 	{ "admit", embed_admit },
 	{ "send", embed_send },
 	{ "response", embed_response },
@@ -84,9 +99,11 @@ vectors_job_run(void *arg)
 {
 	struct vectors_job *j = arg;
 
-	j->out = reallocarray(NULL, j->n * sizeof(*j->out), j->dimensions);
+	if (j->out == NULL)
+		j->out = reallocarray(NULL, j->all * sizeof(*j->out), j->dimensions);
 	if (j->out != NULL)
-		j->wrong = vectors_read(buf_view(&j->body), j->n, j->dimensions, j->out, &j->usage);
+		j->wrong = vectors_read(buf_view(&j->body), j->n, j->dimensions,
+		    j->out + j->at * j->dimensions, &j->usage);
 	if (j->wrong == NULL || j->body.len > ERROR_BODY_MAX)
 		buf_free(&j->body);
 }
@@ -99,6 +116,7 @@ embed_release(struct flow *f)
 	model_call_settle(&e->call);
 	web_response_free(&e->response);
 	vectors_job_free(e->job);
+	free(e->vectors);
 	buf_free(&e->call.body);
 	timer_free(&e->backoff_timer);
 	free(e);
@@ -113,6 +131,20 @@ embed_wait(struct flow *f)
 	flow_defer(f, share_give_later, &e->call.grant);
 	return share_take(f, e->call.model->shares->embeddings, e->call.tenant, 1, 1,
 	    &e->call.grant);
+}
+
+/* The next request: of as many texts as may be in one. */
+static enum flow_rc
+embed_write(struct flow *f)
+{
+	struct embed *e = FLOW_OF(f, struct embed, &embed_kind);
+	struct embed_batch *b = &e->batch;
+
+	embed_batch_cut(b);
+	e->call.tries = 0;
+	if (!request_json_embeddings(&e->call, b->texts + b->at, b->size))
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the texts to embed");
+	return FLOW_NEXT;
 }
 
 /* Also the step of another try. */
@@ -144,7 +176,8 @@ embed_send(struct flow *f)
 	memset(&e->response, 0, sizeof(e->response));
 	model_call_request(&e->call, &r);
 	r.response_max =
-	    e->n * ((size_t)m->conf.dimensions * FLOAT_TEXT_MAX + ITEM_EXTRA_MAX) + ERROR_BODY_MAX;
+	    e->batch.size * ((size_t)m->conf.dimensions * FLOAT_TEXT_MAX + ITEM_EXTRA_MAX) +
+	    ERROR_BODY_MAX;
 	return web_fetch(f, m->web, &r, &e->response);
 }
 
@@ -154,7 +187,11 @@ embed_decode(struct embed *e)
 {
 	struct vectors_job *j = xcalloc(1, sizeof(*j));
 
-	j->n = e->n;
+	j->n = e->batch.size;
+	j->at = e->batch.at;
+	j->all = e->batch.n;
+	j->out = e->vectors;
+	e->vectors = NULL;
 	j->dimensions = e->call.model->conf.dimensions;
 	j->body = e->response.body;
 	buf_init(&e->response.body, 0);
@@ -164,6 +201,29 @@ embed_decode(struct embed *e)
 		    &e->job);
 	vectors_job_run(j);
 	return FLOW_NEXT;
+}
+
+/* True when the request is worth being written anew. A batch is blamed last when the server does
+ * not say so, and not when it says something else. Where it refuses both a field and a batch
+ * without a word, a single text shows which field it is. */
+static bool
+request_is_mended(struct embed *e, struct slice body)
+{
+	int status = e->response.status;
+	struct model_refusal refusal;
+
+	if (e->response.failure != WEB_FINE)
+		return false;
+	model_refusal_read(status, body, buf_view(&e->call.body), e->batch.size, &refusal);
+	if (!refusal.is_batch &&
+	    model_learn_refusal(&e->call, status, &refusal, e->flow.request_id))
+		return true;
+	if ((refusal.is_other && !refusal.is_batch) || !embed_batch_shrink(&e->batch, &refusal))
+		return false;
+	trial_unguess(&e->call.trial);
+	if (e->batch.items_max == 1)
+		trial_guess_anew(&e->call.trial);
+	return true;
 }
 
 static enum flow_rc
@@ -180,11 +240,37 @@ embed_response(struct flow *f)
 	}
 	if (body.len > ERROR_BODY_MAX)
 		body.len = ERROR_BODY_MAX;
+	if (request_is_mended(e, body))
+		return flow_goto(f, embed_write);
 	wait_us = model_error_classify(&e->call, &e->response, body, f->request_id, &err);
 	if (wait_us == 0)
 		return flow_fail_err(f, &err);
 	flow_goto(f, embed_admit);
 	return flow_sleep(f, &e->backoff_timer, wait_us);
+}
+
+/* Some of the texts, or the last of them, have their vectors. */
+static enum flow_rc
+embed_next(struct flow *f, struct embed *e)
+{
+	struct vectors_job *j = e->job;
+	size_t items, bytes;
+
+	e->vectors = j->out;
+	j->out = NULL;
+	e->usage->known = j->usage.known;
+	e->usage->input_tokens += j->usage.input_tokens;
+	vectors_job_free(j);
+	e->job = NULL;
+	model_learn_success(&e->call, f->request_id);
+	model_learn_batch(&e->call, e->batch.size, embed_batch_bytes(&e->batch));
+	if (embed_batch_taken(&e->batch))
+		return flow_goto(f, embed_write);
+	embed_batch_limits(&e->batch, &items, &bytes);
+	model_learn_limit(&e->call, items, bytes, f->request_id);
+	*e->out = e->vectors;
+	e->vectors = NULL;
+	return FLOW_DONE;
 }
 
 /* A 200 whose vectors are wrong is not tried again: the model or its settings are, and a zero or
@@ -198,12 +284,8 @@ embed_vectors(struct flow *f)
 
 	if (j->out == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the vectors");
-	*e->usage = j->usage;
-	if (j->wrong == NULL) {
-		*e->out = j->out;
-		j->out = NULL;
-		return FLOW_DONE;
-	}
+	if (j->wrong == NULL)
+		return embed_next(f, e);
 	if (model_error_in_place(&e->call, buf_view(&j->body), f->request_id, &err))
 		return flow_fail_err(f, &err);
 	log_event(LOG_WARNING, "model.answer", f->request_id,
@@ -242,13 +324,9 @@ model_embed(struct flow *f, struct model *m, struct slice tenant, const struct s
 	e->call.choice = m->embedding_choice;
 	e->call.stage = "embedding model";
 	e->call.tenant = tenant;
-	e->n = n;
+	model_learn_embeddings(&e->call);
+	embed_batch_begin(&e->batch, texts, n);
 	e->out = out;
 	e->usage = usage;
-	if (!request_json_embeddings(&e->call, texts, n)) {
-		buf_free(&e->call.body);
-		free(e);
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the texts to embed");
-	}
 	return flow_call(f, &e->flow, &embed_kind);
 }

@@ -26,6 +26,8 @@ model_conf_init(struct model_conf *c)
 	c->strip_new_lines = true;
 	c->batch_items_max = 2048;
 	c->batch_bytes_max = 300 * 1000;
+	c->stream_options = c->temperature = c->system_role = c->base64 = FORM_AUTO;
+	c->length_field = MODEL_LENGTH_AUTO;
 	c->retries = 2;
 	c->connect_timeout_us = 5 * 1000000ull;
 	c->first_byte_timeout_us = 300 * 1000000ull;
@@ -124,11 +126,19 @@ model_chat_allowed(const struct model *m, const char *name, struct err *err)
 size_t
 model_batch(const struct model *m, const struct slice *texts, size_t n)
 {
-	const struct model_server_conf *server = &m->embedding_choice->server->conf;
+	const struct model_choice *choice = m->embedding_choice;
+	size_t items_max = choice->server->conf.batch_items_max;
+	size_t bytes_max = choice->server->conf.batch_bytes_max;
 	size_t bytes = 0, i;
+	struct model_habit habit;
 
-	for (i = 0; i < n && i < server->batch_items_max; i++) {
-		if (texts[i].len > server->batch_bytes_max - bytes)
+	model_habits_of(&choice->server->habits, choice->model, &habit);
+	if (habit.items != 0 && habit.items < items_max)
+		items_max = habit.items;
+	if (habit.bytes != 0 && habit.bytes < bytes_max)
+		bytes_max = habit.bytes;
+	for (i = 0; i < n && i < items_max; i++) {
+		if (texts[i].len > bytes_max - bytes)
 			break;
 		bytes += texts[i].len;
 	}

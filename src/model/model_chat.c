@@ -12,8 +12,9 @@
  *	  ^         | another    caller's, after a look at it  |
  *	  |         v status, or no response                   |
  *	  |      error_body --> classify --the server's fault--+
- *	  |       (all of it)      |     --the request's fault--> failed
- *	  +-- (admit) -------------+ worth another try: after the back-off
+ *	  |       (all of it)      |  |  --the request's fault--> failed
+ *	  +-- (admit) -------------+  +--a field was refused: write, at once, without it
+ *	   worth another try: after the back-off
  *
  * There is no other try, and no other model, once the header of a 200 has come: from then on the
  * model generates, and bills, and the client may have seen text.
@@ -22,6 +23,7 @@
 #include <string.h>
 
 #include "model/model_choice.h"
+#include "model/model_refusal.h"
 #include "model/model_stream.h"
 #include "model/request_job.h"
 #include "tenantgate/base/alloc.h"
@@ -80,7 +82,7 @@ request_refused(struct flow *f)
 	return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the question to the model");
 }
 
-/* Also the step of another model's request. */
+/* Also the step of another try, with less in the request, and of another model's. */
 static enum flow_rc
 model_chat_write(struct flow *f)
 {
@@ -114,6 +116,7 @@ model_chat_next(struct flow *f, struct chat_call *c, const struct err *err)
 {
 	if (!model_call_falls_back(&c->stream->call, &c->chat, err, f->request_id))
 		return flow_fail_err(f, err);
+	model_learn_chat(&c->stream->call, &c->chat);
 	buf_free(&c->stream->call.body);
 	return flow_goto(f, model_chat_write);
 }
@@ -178,6 +181,7 @@ model_chat_hand_over(struct flow *f)
 	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
 
 	model_call_succeeded(&c->stream->call);
+	model_learn_success(&c->stream->call, f->request_id);
 	*c->out = c->stream;
 	c->stream = NULL;
 	return FLOW_DONE;
@@ -198,6 +202,19 @@ model_chat_error_body(struct flow *f)
 	return flow_goto(f, model_chat_header);
 }
 
+static bool
+field_is_refused(struct chat_call *c)
+{
+	struct model_stream *s = c->stream;
+	struct model_refusal refusal;
+
+	if (s->response.failure != WEB_FINE)
+		return false;
+	model_refusal_read(s->response.status, buf_view(&c->error_body), buf_view(&s->call.body), 1,
+	    &refusal);
+	return model_learn_refusal(&s->call, s->response.status, &refusal, c->flow.request_id);
+}
+
 /* The transfer is stopped first, so that no connection is held during the back-off. */
 static enum flow_rc
 model_chat_classify(struct flow *f)
@@ -208,6 +225,10 @@ model_chat_classify(struct flow *f)
 	uint64_t wait_us;
 
 	web_stop(&s->transfer);
+	if (field_is_refused(c)) {
+		buf_free(&s->call.body);
+		return flow_goto(f, model_chat_write);
+	}
 	wait_us = model_error_classify(&s->call, &s->response, buf_view(&c->error_body),
 	    f->request_id, &err);
 	if (wait_us == 0)
@@ -244,6 +265,7 @@ model_chat_start(struct flow *f, struct model *m, struct slice tenant,
 		s->call.choice = named;
 	model_call_user(&s->call, chat->user);
 	trace_read(chat->traceparent, &s->call.trace);
+	model_learn_chat(&s->call, chat);
 	if (chat_text_bytes(chat) > REQUEST_HERE_MAX) {
 		c->job = request_job_new(&s->call, chat);
 		if (c->job == NULL) {

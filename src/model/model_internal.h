@@ -8,14 +8,17 @@
  *	model_choice.c	which model of which server is asked	trace.c		traceparent
  *	request_job.c	the same of long ones, by a helper
  *	embed.c		an embeddings request	vectors.c	its answer, by json_scan.c
+ *	embed_batch.c	how many texts it has
  *	model_chat.c	starts a chat answer	model_stream.c	pulls it, by sse.c and delta*.c
  *	model_error.c	what a failure means, by error_text.c
  *	model_condition.c  how the servers are
  *	model_admit.c	whether a server is asked, by model_breaker.c, and which is next
+ *	model_learn.c	what a server does not take, by model_refusal.c and model_habits.c
  */
 #ifndef TENANTGATE_MODEL_INTERNAL_H
 #define TENANTGATE_MODEL_INTERNAL_H
 
+#include "model/model_habits.h"
 #include "model/model_server.h"
 #include "model/trace.h"
 #include "tenantgate/base/buf.h"
@@ -24,6 +27,8 @@
 #include "tenantgate/loop/share.h"
 
 #define ERROR_BODY_MAX	(16u * 1024)	/* bytes of an error response that are read */
+
+struct model_refusal;
 
 struct model_shares {
 	struct share_budget	*streams;	/* owned, both */
@@ -53,6 +58,7 @@ struct model_call {
 	enum model_kind		 kind;
 	struct slice		 tenant;	/* borrowed until the call's wait is over */
 	struct share_grant	 grant;		/* the call's place in its budget */
+	struct model_trial	 trial;		/* what the request is written without */
 	struct buf		 body;		/* owned */
 	unsigned		 tries;		/* begun, this one included */
 	unsigned		 waits;		/* for a pause to end */
@@ -79,10 +85,31 @@ void	model_call_settle(struct model_call *);
 bool	model_call_falls_back(struct model_call *, const struct model_chat *, const struct err *err,
 	    const char *request_id);
 
-/* request_json.c. The first two write call->body; false when there is no memory for it. The third
- * fills the web request, which borrows the body, and the choice's URL and header lines. */
+/*
+ * model_learn.c. Before a request is first written: what it may have, from the configuration and
+ * what is known of the model. model_call_leaves() says which of it is left out, or plainer.
+ */
+void	model_learn_embeddings(struct model_call *);
+void	model_learn_chat(struct model_call *, const struct model_chat *);
+bool	model_call_leaves(const struct model_call *, enum model_field);
+/* After a refusal: true when the request is to be written anew and sent again at once. */
+bool	model_learn_refusal(struct model_call *, int status, const struct model_refusal *,
+	    const char *request_id);
+/* The request was answered: what was left out is remembered, and logged when it is new. */
+void	model_learn_success(const struct model_call *, const char *request_id);
+/* So many texts, and bytes of them, were embedded in one request. */
+void	model_learn_batch(const struct model_call *, size_t items, size_t bytes);
+/* All texts of a batch that was refused as a whole were, in requests of at most so many texts and
+ * bytes; 0: that was not the reason. */
+void	model_learn_limit(const struct model_call *, size_t items, size_t bytes,
+	    const char *request_id);
+
+/* request_json.c. The first two write call->body anew; false when there is no memory for it. The
+ * third fills the web request, which borrows the body, and the choice's URL and header lines. */
 bool	request_json_embeddings(struct model_call *, const struct slice *texts, size_t n);
 bool	request_json_chat(struct model_call *, const struct model_chat *);
+/* How long the answer may be, as the request says; 0: it does not. */
+unsigned	model_answer_tokens(const struct model_call *, const struct model_chat *);
 void	model_call_request(struct model_call *, struct web_request *);
 /* The pseudonym of the call's tenant and one of its users (who may be empty), into the call. */
 void	model_call_user(struct model_call *, struct slice user);

@@ -50,6 +50,11 @@ default_server_conf(const struct model_conf *c)
 		.send_user = c->send_user,
 		.batch_items_max = c->batch_items_max,
 		.batch_bytes_max = c->batch_bytes_max,
+		.stream_options = c->stream_options,
+		.temperature = c->temperature,
+		.system_role = c->system_role,
+		.base64 = c->base64,
+		.length_field = c->length_field,
 		.retries = c->retries,
 		.connect_timeout_us = c->connect_timeout_us,
 		.first_byte_timeout_us = c->first_byte_timeout_us,
@@ -65,6 +70,7 @@ model_server_open(struct model_server *s, const struct model_server_conf *conf)
 	model_server_fields(conf, s->headers);
 	s->extra[MODEL_CHAT] = model_server_extra(conf->extra_body, &s->temperature);
 	s->extra[MODEL_EMBEDDINGS] = model_server_extra(conf->embedding_extra_body, NULL);
+	model_habits_init(&s->habits);
 	model_breaker_init(&s->breakers[MODEL_EMBEDDINGS], "embedding model", s->conf.name);
 	model_breaker_init(&s->breakers[MODEL_CHAT], "chat model", s->conf.name);
 }
@@ -81,6 +87,7 @@ model_server_close(struct model_server *s)
 		free(s->extra[i]);
 	}
 	free(s->temperature);
+	model_habits_free(&s->habits);
 }
 
 void

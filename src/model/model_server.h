@@ -3,25 +3,19 @@
  * model_server: the servers of models, and which model of which server answers. Made once for the
  * process by model_shares_open(), before there are workers, and freed after them; read by all of
  * them, and by the helpers. Nothing in it changes, but for the habits and the breakers, which are
- * atomic or under a lock of their own. Private to model/.
+ * under a lock of their own. Private to model/.
  */
 #ifndef TENANTGATE_MODEL_SERVER_H
 #define TENANTGATE_MODEL_SERVER_H
 
-#include <stdatomic.h>
-
 #include "model/model_breaker.h"
+#include "model/model_habits.h"
 #include "tenantgate/model.h"
 
 #define SERVER_FIELDS_MAX	7	/* configured header fields */
 #define SERVER_HEADERS_MAX	8	/* with the key's: of web_request.headers */
 
 enum model_kind { MODEL_EMBEDDINGS, MODEL_CHAT, MODEL_KINDS };
-
-/* What the server was found not to take, for as long as the process lives. */
-struct model_habits {
-	atomic_uint	 refused;	/* bits; none yet */
-};
 
 struct model_server {
 	struct model_server_conf conf;		/* its strings borrowed */

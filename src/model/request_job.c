@@ -61,6 +61,7 @@ request_job_new(const struct model_call *call, const struct model_chat *chat)
 	j->model = *call->model;
 	j->call.model = &j->model;
 	j->call.choice = call->choice;
+	j->call.trial = call->trial;
 	memcpy(j->call.user, call->user, sizeof(j->call.user));
 	j->chat = *chat;
 	j->chat.name = NULL; /* the choice says it */
@@ -87,6 +88,7 @@ request_job_again(void *arg, const struct model_call *call)
 	struct request_job *j = arg;
 
 	j->call.choice = call->choice;
+	j->call.trial = call->trial;
 }
 
 void

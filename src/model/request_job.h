@@ -14,9 +14,9 @@
 size_t	 chat_text_bytes(const struct model_chat *);
 
 /* A job with copies of all that it reads of call and chat, for the caller's messages live no longer
- * than its flow. NULL: no memory. */
+ * than its flow. NULL: no memory. The request is written by the choice and the trial. */
 void	*request_job_new(const struct model_call *, const struct model_chat *);
-/* Before it is run: by the call's choice as it is now. */
+/* Before it is run: by these as they are now. */
 void	 request_job_again(void *, const struct model_call *);
 void	 request_job_free(void *);	/* an offload_drop_fn; NULL is fine */
 void	 request_job_run(void *);	/* an offload_fn */

@@ -64,6 +64,7 @@ request_json_embeddings(struct model_call *call, const struct slice *texts, size
 
 	for (i = 0; i < n; i++)
 		bytes += texts[i].len;
+	buf_free(b);
 	buf_init(b, bytes * ESCAPED_MAX + n * 3 + REQUEST_OVERHEAD_MAX);
 	buf_reserve(b, bytes + bytes / 16 + REQUEST_OVERHEAD);
 	request_put_name(b, "model", call->choice->model);
@@ -75,7 +76,9 @@ request_json_embeddings(struct model_call *call, const struct slice *texts, size
 		else
 			json_put_string(b, texts[i]);
 	}
-	buf_puts(b, "],\"encoding_format\":\"base64\"");
+	buf_putc(b, ']');
+	if (!model_call_leaves(call, FIELD_BASE64))
+		buf_puts(b, ",\"encoding_format\":\"base64\"");
 	if (conf->send_dimensions)
 		request_put_number(b, "dimensions", conf->dimensions);
 	if (extra != NULL)
@@ -85,18 +88,54 @@ request_json_embeddings(struct model_call *call, const struct slice *texts, size
 }
 
 static void
-put_messages(struct buf *b, const struct model_chat *chat)
+put_message(struct buf *b, const char *role, struct slice content)
 {
-	size_t i;
+	request_put_name(b, "role", role);
+	buf_puts(b, ",\"content\":");
+	json_put_string(b, content);
+	buf_putc(b, '}');
+}
+
+/* For models without a system role: its text begins the first user turn, or is one where none
+ * follows, so that the roles alternate. Returns how many messages that were. */
+static size_t
+put_system_as_user(struct buf *b, const struct model_chat *chat)
+{
+	struct slice system = chat->messages[0].content;
+	struct buf turn;
+
+	if (chat->message_count < 2 || strcmp(chat->messages[1].role, "user") != 0) {
+		put_message(b, "user", system);
+		return 1;
+	}
+	buf_init(&turn, system.len + chat->messages[1].content.len + 2);
+	buf_slice(&turn, system);
+	buf_puts(&turn, "\n\n");
+	buf_slice(&turn, chat->messages[1].content);
+	if (turn.failed)
+		b->failed = true;
+	put_message(b, "user", buf_view(&turn));
+	buf_free(&turn);
+	return 2;
+}
+
+static void
+put_messages(struct model_call *call, const struct model_chat *chat)
+{
+	bool developer = call->choice->server->conf.system_role == FORM_DEVELOPER;
+	struct buf *b = &call->body;
+	size_t i = 0;
 
 	buf_puts(b, ",\"messages\":[");
-	for (i = 0; i < chat->message_count; i++) {
+	if (model_call_leaves(call, FIELD_SYSTEM_ROLE))
+		i = put_system_as_user(b, chat);
+	for (; i < chat->message_count; i++) {
+		const struct model_message *message = &chat->messages[i];
+		bool is_renamed = developer && strcmp(message->role, "system") == 0;
+
 		if (i > 0)
 			buf_putc(b, ',');
-		request_put_name(b, "role", chat->messages[i].role);
-		buf_puts(b, ",\"content\":");
-		json_put_string(b, chat->messages[i].content);
-		buf_putc(b, '}');
+		put_message(b, is_renamed ? "developer" : message->role, message->content);
 	}
 	buf_putc(b, ']');
 }
@@ -112,8 +151,8 @@ put_temperature(struct buf *b, double t)
 
 /* How long the answer may be: what the chat says, or the server's setting, and no more than the
  * operator allows; 0: not said. */
-static unsigned
-answer_tokens(const struct model_call *call, const struct model_chat *chat)
+unsigned
+model_answer_tokens(const struct model_call *call, const struct model_chat *chat)
 {
 	unsigned max = call->model->conf.answer_tokens_max;
 	unsigned n =
@@ -122,16 +161,28 @@ answer_tokens(const struct model_call *call, const struct model_chat *chat)
 	return max > 0 && (n == 0 || n > max) ? max : n;
 }
 
+/* max_completion_tokens is OpenAI's name for the deprecated max_tokens; some servers know only the
+ * one, some only the other. */
+static const char *
+length_field(const struct model_call *call)
+{
+	const char *name = call->choice->server->length_field;
+
+	if (!model_call_leaves(call, FIELD_MAX_TOKENS))
+		return name;
+	return strcmp(name, "max_tokens") == 0 ? "max_completion_tokens" : "max_tokens";
+}
+
 /* The members that are there by the settings of the server alone. */
 static void
 put_configured(struct buf *b, const struct model_call *call, const struct model_chat *chat)
 {
 	const struct model_server *server = call->choice->server;
-	unsigned tokens = answer_tokens(call, chat);
+	unsigned tokens = model_answer_tokens(call, chat);
 
 	if (tokens > 0)
-		request_put_number(b, server->length_field, tokens);
-	if (server->conf.send_user && call->user[0] != '\0')
+		request_put_number(b, length_field(call), tokens);
+	if (server->conf.send_user && call->user[0] != '\0' && !model_call_leaves(call, FIELD_USER))
 		buf_printf(b, ",\"user\":\"%s\"", call->user);
 	if (server->temperature != NULL && chat->temperature < 0)
 		buf_puts(b, server->temperature);
@@ -142,25 +193,37 @@ put_configured(struct buf *b, const struct model_call *call, const struct model_
 /*
  * include_usage has the token counts sent in an event of their own. OpenAI pads every event with
  * random characters, which hide a token's length from who sees the sizes of encrypted packets;
- * include_obfuscation switches that off, to save bandwidth. max_completion_tokens is OpenAI's name
- * for the deprecated max_tokens. Other servers may know neither.
+ * include_obfuscation switches that off, to save bandwidth.
  */
+static void
+put_stream_options(struct model_call *call)
+{
+	struct buf *b = &call->body;
+
+	if (model_call_leaves(call, FIELD_STREAM_OPTIONS))
+		return;
+	buf_puts(b, ",\"stream_options\":{\"include_usage\":true");
+	if (call->choice->server->is_openai && !model_call_leaves(call, FIELD_OBFUSCATION))
+		buf_puts(b, ",\"include_obfuscation\":false");
+	buf_putc(b, '}');
+}
+
 bool
 request_json_chat(struct model_call *call, const struct model_chat *chat)
 {
-	const struct model_server *server = call->choice->server;
 	struct buf *b = &call->body;
 	size_t bytes = 0, i;
 
 	for (i = 0; i < chat->message_count; i++)
 		bytes += chat->messages[i].content.len + 64;
+	buf_free(b);
 	buf_init(b, bytes * ESCAPED_MAX + REQUEST_OVERHEAD_MAX);
 	buf_reserve(b, bytes + bytes / 16 + REQUEST_OVERHEAD);
 	request_put_name(b, "model", call->choice->model);
-	put_messages(b, chat);
-	buf_puts(b, ",\"stream\":true,\"stream_options\":{\"include_usage\":true");
-	buf_puts(b, server->is_openai ? ",\"include_obfuscation\":false}" : "}");
-	if (chat->temperature >= 0)
+	put_messages(call, chat);
+	buf_puts(b, ",\"stream\":true");
+	put_stream_options(call);
+	if (chat->temperature >= 0 && !model_call_leaves(call, FIELD_TEMPERATURE))
 		put_temperature(b, chat->temperature);
 	put_configured(b, call, chat);
 	buf_putc(b, '}');

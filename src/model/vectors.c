@@ -23,9 +23,11 @@ struct vectors_reader {
 	struct json_scan scan;
 	size_t n; /* vectors expected */
 	unsigned dimensions;
-	float *out;   /* borrowed: n * dimensions */
-	bool *seen;   /* owned: n, by index */
-	size_t count; /* true ones in seen */
+	float *out;		   /* borrowed: n * dimensions */
+	bool *seen;		   /* owned: n, by index */
+	size_t count;		   /* true ones in seen */
+	bool is_unnumbered;	   /* an item had no index */
+	bool is_reordered;	   /* an item's index was not its position */
 	struct model_usage *usage; /* borrowed */
 	const char *wrong;	   /* static; the first reason is kept */
 };
@@ -77,8 +79,9 @@ floats_read(struct vectors_reader *r, float *v)
 /* One item of `data`. Its index may come after its vector, so the vector is only located at first
  * and decoded when the whole item has been seen. */
 struct vector_item {
+	bool has_index;
 	double index;
-	struct slice base64; /* as written; p NULL when there is none */
+	struct slice base64;	 /* as written; p NULL when there is none */
 	struct json_scan floats; /* at the array's beginning; bad when there is none */
 };
 
@@ -98,6 +101,24 @@ base64_read(struct vectors_reader *r, struct slice raw, float *v)
 	buf_free(&plain);
 }
 
+/* The place of an item without an index is its position (servers in Go leave out one that is 0,
+ * others leave out all), but only while nothing speaks against it: once another item's index is not
+ * its position, the order means nothing, and a vector stored under another's text would spoil every
+ * later search without a word. */
+static double
+vector_item_index(struct vectors_reader *r, const struct vector_item *item)
+{
+	double position = (double)r->count;
+
+	if (!item->has_index)
+		r->is_unnumbered = true;
+	else if (item->index != position)
+		r->is_reordered = true;
+	if (r->is_unnumbered && r->is_reordered)
+		reader_refuse(r, "Some items have no index, and the others are not in order.");
+	return item->has_index ? item->index : position;
+}
+
 /* The index is a double and is checked before it is converted, for the conversion of one out of
  * range is undefined. An array is read by going back to its beginning, and the scan goes on after
  * the item. */
@@ -105,9 +126,11 @@ static void
 vector_item_store(struct vectors_reader *r, struct vector_item *item)
 {
 	struct json_scan after = r->scan;
-	double index = item->index;
+	double index = vector_item_index(r, item);
 	float *v;
 
+	if (r->scan.bad)
+		return;
 	if (!(index >= 0 && index < (double)r->n) || index != floor(index) ||
 	    r->seen[(size_t)index]) {
 		reader_refuse(r, "An index is out of range or comes twice.");
@@ -131,13 +154,14 @@ vector_item_store(struct vectors_reader *r, struct vector_item *item)
 static void
 vector_item_read(struct vectors_reader *r)
 {
-	struct vector_item item = { .index = -1, .floats = { .bad = true } };
+	struct vector_item item = { .has_index = false, .floats = { .bad = true } };
 	struct slice key;
 
 	json_scan_open(&r->scan, '{');
 	while (json_scan_member(&r->scan, &key)) {
-		if (slice_is(key, "index")) {
+		if (slice_is(key, "index") && json_scan_peek(&r->scan) != JSON_SCAN_NULL) {
 			json_scan_number(&r->scan, &item.index);
+			item.has_index = true;
 		} else if (slice_is(key, "embedding") &&
 		    json_scan_peek(&r->scan) == JSON_SCAN_STRING) {
 			json_scan_string(&r->scan, &item.base64);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model_embed() against a scripted server: what it sends, what it makes of every kind of response,
- * and when it tries again.
+ * model_embed() against a scripted server: what it sends, what it makes of responses, its tries.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,6 +26,10 @@
 #define QUOTA \
 	"{\"error\":{\"message\":\"pay\",\"type\":\"insufficient_quota\",\"param\":null," \
 	"\"code\":\"insufficient_quota\"}}"
+#define FILTERED \
+	{ \
+		"400 No", NULL, "{\"error\":{\"code\":\"content_filter\"}}", WHOLE \
+	}
 static const struct scripted_response fine = { "200 OK", JSON, TWO, WHOLE };
 
 struct embedding {
@@ -106,12 +109,10 @@ model_reason(void)
 static void
 a_server_that_fails_again_and_again_is_a_condition(void **state)
 {
-	const struct scripted_response script[] = { { "400 No", JSON, "{}", WHOLE },
-		{ "400 No", JSON, "{}", WHOLE }, { "400 No", JSON, "{}", WHOLE },
+	const struct scripted_response script[] = { FILTERED, FILTERED, FILTERED,
 		{ "500 Oh", JSON, "{}", WHOLE }, { "503 Oh", JSON, "{}", WHOLE }, fine,
-		{ "500 Oh", JSON, "{}", WHOLE }, { "401 Who", JSON, "{}", WHOLE },
-		{ "400 No", JSON, "{}", WHOLE }, { "429 Slow", JSON, LIMITED, WHOLE }, fine,
-		{ 0 } };
+		{ "500 Oh", JSON, "{}", WHOLE }, { "401 Who", JSON, "{}", WHOLE }, FILTERED,
+		{ "429 Slow", JSON, LIMITED, WHOLE }, fine, { 0 } };
 	struct model_conf conf;
 	struct embedding e;
 
@@ -187,7 +188,7 @@ static const struct refusal refusals[] = {
 		  "the log." },
 	{ { "403 No", NULL, "{\"detail\":\"no\"}", WHOLE }, ERR_MODEL, 0, 1, NULL },
 	{ { "404 No", NULL, "[1]", WHOLE }, ERR_MODEL, 0, 1, NULL },
-	{ { "400 No", NULL, "{\"error\":\"bad\"}", WHOLE }, ERR_MODEL, 0, 1, NULL },
+	{ { "400 No", NULL, "{\"error\":\"bad\"}", WHOLE }, ERR_MODEL, 0, 4, NULL },
 	{ { "302 Moved", "Location: /elsewhere\r\n", "", WHOLE }, ERR_MODEL, 0, 1, NULL },
 	{ { "429 Slow", JSON, QUOTA, WHOLE }, ERR_MODEL, 0, 1,
 	    "The embedding model's quota is used up (HTTP 429). Ask the operator to raise it." },
@@ -214,10 +215,9 @@ every_refusal_has_its_code(void **state)
 {
 	struct model_conf conf;
 	struct embedding e;
-	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		const struct refusal *r = &refusals[i];
 		const struct scripted_response script[] = { r->response, { 0 } };
 

@@ -46,7 +46,7 @@ lost_embedding(struct flow *f)
 static void
 each_chat_is_received_once(unsigned retries)
 {
-	const struct scripted_response script[] = { { "400 No", NULL, "{}", WHOLE },
+	const struct scripted_response script[] = { { "403 No", NULL, "{}", WHOLE },
 		{ "-", NULL, NULL, LOST }, { "-", NULL, NULL, LOST }, { 0 } };
 	struct model_conf conf;
 

@@ -76,7 +76,7 @@ static enum flow_rc
 model_asker_embed(struct flow *f)
 {
 	struct model_asker *a = (struct model_asker *)f;
-	struct slice text = SLICE_LIT("text");
+	static const struct slice text = { "text", 4 };
 
 	return model_embed(f, model_fixture.model, slice_str(a->tenant), &text, 1, &a->vector,
 	    &a->usage);
@@ -228,8 +228,8 @@ an_embedding_call_takes_no_streams_place(void **state)
 static void
 a_failed_call_gives_its_place_back(void **state)
 {
-	static const struct scripted_response script[] = { { "400 Bad Request", NULL, "{}", WHOLE },
-		{ "400 Bad Request", NULL, "{}", WHOLE }, { "200 OK", NULL, VECTOR, WHOLE },
+	static const struct scripted_response script[] = { { "403 Forbidden", NULL, "{}", WHOLE },
+		{ "403 Forbidden", NULL, "{}", WHOLE }, { "200 OK", NULL, VECTOR, WHOLE },
 		{ "200 OK", NULL, WORD STOP, STREAM }, { 0 } };
 
 	(void)state;

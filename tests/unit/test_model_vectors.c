@@ -16,22 +16,29 @@
 #define ONE_TWO_THREE "AACAPwAAAEAAAEBA"
 #define HALF	      "AAAAAAAAAAAAAAA/"
 #define ITEM(i, v)    "{\"object\":\"embedding\",\"index\":" i ",\"embedding\":" v "}"
+#define BARE(v)	      "{\"object\":\"embedding\",\"embedding\":" v "}"
 #define LIST(items)   "{\"object\":\"list\",\"data\":[" items "],\"usage\":{\"prompt_tokens\":5}}"
 
-static float out[6];
+static float out[9];
 static struct model_usage usage;
 
 static const char *
-read_two(const char *body)
+read_vectors(const char *body, size_t n)
 {
 	size_t len = strlen(body);
 	char *copy = malloc(len);
 	const char *wrong;
 
 	memcpy(copy, body, len);
-	wrong = vectors_read(slice_of(copy, len), 2, 3, out, &usage);
+	wrong = vectors_read(slice_of(copy, len), n, 3, out, &usage);
 	free(copy);
 	return wrong;
+}
+
+static const char *
+read_two(const char *body)
+{
+	return read_vectors(body, 2);
 }
 
 static void
@@ -42,6 +49,12 @@ vectors_are_placed_by_index(void **state)
 		LIST(ITEM("1", "\"" HALF "\"") "," ITEM("0", "\"" ONE_TWO_THREE "\"")),
 		LIST(ITEM("1", "\"AAAAAAAAAAAAAAA\\/\"") "," ITEM("0", "[1,2,3]")),
 		LIST("{\"embedding\":[0,0,0.5],\"index\":1}," ITEM("0", "[1,2,3]")),
+		/* The position stands for an index that is absent: of the first, as Go's omitempty
+		 * has it, of all, and of others when what is there agrees. */
+		LIST(BARE("[1,2,3]") "," ITEM("1", "[0,0,0.5]")),
+		LIST(BARE("[1,2,3]") "," BARE("\"" HALF "\"")),
+		LIST(ITEM("0", "[1,2,3]") "," BARE("[0,0,0.5]")),
+		LIST(ITEM("null", "[1,2,3]") "," ITEM("null", "[0,0,0.5]")),
 	};
 	size_t i;
 
@@ -71,7 +84,12 @@ bad_vectors_are_refused(void **state)
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("-1", "[1,2,3]")),
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("0.5", "[1,2,3]")),
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("1e300", "[1,2,3]")),
-		LIST(ITEM("0", "[1,2,3]") ",{\"embedding\":[1,2,3]}"),
+		/* An absent index beside others that are out of order: whose is it? */
+		LIST(ITEM("1", "[1,2,3]") "," BARE("[1,2,3]")),
+		LIST(BARE("[1,2,3]") "," ITEM("0", "[1,2,3]")),
+		LIST(BARE("[1,2,3]") "," ITEM("1", "[1,2,3]") "," BARE("[1,2,3]")),
+		LIST(BARE("[1,2,3]")),
+		LIST(ITEM("\"0\"", "[1,2,3]") "," ITEM("1", "[1,2,3]")),
 		LIST(ITEM("0", "[1,2,3]") ",{\"index\":1}"),
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "[1,2]")),
 		LIST(ITEM("0", "[1,2,3]") "," ITEM("1", "[1,2,3,4]")),
@@ -97,12 +115,33 @@ bad_vectors_are_refused(void **state)
 			fail_msg("taken: %s", bodies[i]);
 }
 
+/* The one place that is left is where it would go, and yet the order says nothing. */
+static void
+no_place_is_guessed_among_items_out_of_order(void **state)
+{
+	static const char *const bodies[] = {
+		LIST(ITEM("1", "[1,2,3]") "," ITEM("0", "[1,2,3]") "," BARE("[1,2,3]")),
+		LIST(BARE("[1,2,3]") "," ITEM("2", "[1,2,3]") "," ITEM("1", "[1,2,3]")),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		const char *wrong = read_vectors(bodies[i], 3);
+
+		assert_non_null(wrong);
+		assert_non_null(strstr(wrong, "not in order"));
+	}
+	assert_null(
+	    read_vectors(LIST(BARE("[1,2,3]") "," ITEM("1", "[1,2,3]") "," BARE("[1,2,3]")), 3));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vectors_are_placed_by_index),
 		cmocka_unit_test(bad_vectors_are_refused),
+		cmocka_unit_test(no_place_is_guessed_among_items_out_of_order),
 	};
 
 	return cmocka_run_group_tests_name("model_vectors", tests, NULL, NULL);
