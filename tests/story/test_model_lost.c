@@ -78,7 +78,7 @@ a_lost_reply_is_one_chat(void **state)
 static void
 a_lost_embedding_is_asked_again(void **state)
 {
-	const struct scripted_response script[] = { { "400 No", NULL, "{}", WHOLE },
+	const struct scripted_response script[] = { { "403 No", NULL, "{}", WHOLE },
 		{ "-", NULL, NULL, LOST }, { "-", NULL, NULL, LOST }, { "-", NULL, NULL, LOST },
 		{ 0 } };
 	struct model_conf conf;

@@ -161,8 +161,9 @@ the_requests_own_fault_is_the_answer(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
-		const struct scripted_response script[] = { { statuses[i], NULL, "{}", WHOLE },
-			{ 0 } };
+		const struct scripted_response script[] = {
+			{ statuses[i], NULL, "{\"code\":\"model_not_found\"}", WHOLE }, { 0 }
+		};
 
 		model_fixture_script(script);
 		chat_is("acme", ERR_MODEL, "");
