@@ -47,20 +47,17 @@ forget_failures(struct model_breaker *b)
 	circuit_heard(&b->circuit);
 }
 
-/* Also notes whose it was. True when it is one too many of one tenant's. */
+/* Also notes whose it was. True when it is one too many of one tenant's. A failure that nobody
+ * caused is nobody's, and does not end a tenant's row. */
 static bool
 tenant_had_its_share(struct model_breaker *b, const struct breaker_end *end)
 {
-	bool same = end->tenant.len > 0 && slice_is(end->tenant, b->tenant);
-
-	if (end->word != BREAKER_FAILED_AT_IT) {
-		b->tenant_failures = 0;
-		b->tenant[0] = '\0';
+	if (end->word != BREAKER_FAILED_AT_IT)
 		return false;
-	}
-	b->tenant_failures = same ? b->tenant_failures + 1 : 1;
+	if (end->tenant.len == 0 || !slice_is(end->tenant, b->tenant))
+		b->tenant_failures = 0;
 	(void)snprintf(b->tenant, sizeof(b->tenant), "%.*s", SLICE_ARG(end->tenant));
-	return b->tenant_failures > TENANT_FAILURES;
+	return ++b->tenant_failures > TENANT_FAILURES;
 }
 
 static void

@@ -30,7 +30,6 @@
 #define WEB_MAGIC	 0x57454254u /* "WEBT" */
 #define WEB_HEADER_BYTES 65536	     /* of one response, 1xx and trailers included */
 #define WEB_DAY_S	 86400	     /* the most of a Retry-After that we believe */
-#define WEB_REFUSED_TEXT "The server refused the request before it processed anything of it."
 #define WEB_SPARE_MAX	 32	     /* easy handles at rest */
 
 struct web {

@@ -17,20 +17,16 @@
 
 /* ---- what the trace says ---- */
 
-/* A GOAWAY is of a connection, and told to whichever of its transfers reads it; 7.88 lets the
- * others wait on. So each gets its deadline now: transfer_timer() ends it. */
+/* A GOAWAY is of a connection, and told to whichever of its transfers reads it. */
 static void
 goaway_heard(const struct web_transfer *reader, unsigned last_stream)
 {
 	struct web_transfer *t;
 
-	LIST_FOREACH(t, &reader->web->transfers, link) {
-		if (t->state != WEB_REQUESTED || t->stream_id <= last_stream ||
-		    t->local_port != reader->local_port || t->remote_port != reader->remote_port)
-			continue;
-		t->is_refused = true;
-		timer_start(&t->timer, 0);
-	}
+	LIST_FOREACH(t, &reader->web->transfers, link)
+		if (t->state == WEB_REQUESTED && t->stream_id > last_stream &&
+		    t->local_port == reader->local_port && t->remote_port == reader->remote_port)
+			t->is_refused = true;
 }
 
 /* CURLOPT_DEBUGFUNCTION: no NUL at the end of data. All but text is passed over, the request's
@@ -108,7 +104,7 @@ request_begins(void *transfer, char *remote, char *local, int remote_port, int l
 	t->is_refused = resending_means_refused(t);
 	web_response_fail(t->response, WEB_CUT, "%s",
 	    t->is_refused
-		? WEB_REFUSED_TEXT
+		? "The server refused the request before it processed anything of it."
 		: "The connection ended before the response began; what was sent is not sent "
 		  "twice.");
 	return CURL_PREREQFUNC_ABORT;

@@ -132,15 +132,13 @@ transfer_timer(void *arg)
 	struct web_transfer *t = arg;
 	const char *what = NULL;
 	uint64_t due = transfer_due(t, &what);
-	bool is_refused = t->is_refused && t->state == WEB_REQUESTED;
 
 	assert(t->magic == WEB_MAGIC && t->state != WEB_ENDED);
-	if (due > clock_mono_us() && !is_refused) {
+	if (due > clock_mono_us()) {
 		web_transfer_arm(t);
 		return;
 	}
-	web_response_fail(t->response, is_refused ? WEB_CUT : WEB_TIMEOUT, "%s",
-	    is_refused ? WEB_REFUSED_TEXT : what);
+	web_response_fail(t->response, WEB_TIMEOUT, "%s", what);
 	web_transfer_end(t, CURLE_OK);
 	web_deliver(t);
 }

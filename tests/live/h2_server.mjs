@@ -29,13 +29,13 @@ function pour(stream, left) {
 }
 
 // It takes in nothing from that stream on.
-function leave(stream) {
+function leave(stream, then = () => {}) {
 	const { session, id } = stream;
 	session.goaway(constants.NGHTTP2_NO_ERROR, id - 2);
-	setImmediate(() => session.destroy());
+	setImmediate(() => then(session));
 }
 
-// Whose session ends when four more have come.
+// Whose session takes no more when four more have come, and stays.
 let crowd;
 
 server.on('stream', (stream, headers) => {
@@ -60,7 +60,7 @@ server.on('stream', (stream, headers) => {
 		stream.close(constants.NGHTTP2_REFUSED_STREAM);
 	} else if (path === '/goaway') {
 		seen.goaway++;
-		leave(stream);
+		leave(stream, (session) => session.destroy());
 	} else if (path === '/crowd') {
 		crowd = Object.assign(stream, { awaited: 4 });
 	} else if (path === '/farewell') {

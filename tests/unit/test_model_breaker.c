@@ -116,6 +116,10 @@ one_tenant_cannot_open_it(void **state)
 	(void)state;
 	calls_fail("a", 1000);
 	assert_true(let_through());
+	ends(BREAKER_FAILED, "a", 401); /* nobody's, and the row goes on */
+	calls_fail("a", 1000);
+	ends(BREAKER_HEARD, "b", 200);
+	calls_fail("a", 1000);
 	ends(BREAKER_FAILED_AT_IT, "b", 500); /* with a's three: not enough */
 	assert_true(let_through());
 	for (unsigned i = 0; i < 100; i++)
