@@ -172,8 +172,8 @@ index_read(struct json_scan *s, struct choice_parts *parts)
 static void
 choice_undo(struct delta *d, const struct delta_mark *mark)
 {
-	d->text.len = mark->text;
-	d->reasoning.len = mark->reasoning;
+	buf_cut(&d->text, mark->text);
+	buf_cut(&d->reasoning, mark->reasoning);
 	d->text_seam = mark->text_seam;
 	d->reasoning_seam = mark->reasoning_seam;
 	d->pieces = mark->pieces;

@@ -145,6 +145,12 @@ json_describe(const json_t *top, struct error_text *text)
 static void
 body_describe(struct slice body, struct error_text *text)
 {
+	static const char *const names[] = {
+		[BODY_JSON] = "broken JSON",
+		[BODY_HTML] = "HTML",
+		[BODY_GZIP] = "gzip",
+		[BODY_OTHER] = "no text",
+	};
 	struct slice shown = body_skip_space(body);
 	enum body_form form = body_form(body);
 
@@ -152,13 +158,11 @@ body_describe(struct slice body, struct error_text *text)
 		shown.len = SHOWN_MAX;
 	if (form == BODY_UNKNOWN)
 		snprintf(text->message, sizeof(text->message), "(an empty body)");
-	else if (form == BODY_OTHER)
+	else if (form == BODY_OTHER && shown.p[0] != '\0')
 		snprintf(text->message, sizeof(text->message), "%.*s", SLICE_ARG(shown));
 	else
 		snprintf(text->message, sizeof(text->message), "(%zu bytes of %s)", body.len,
-		    form == BODY_HTML	    ? "HTML"
-			: form == BODY_GZIP ? "gzip"
-					    : "broken JSON");
+		    names[form]);
 }
 
 void

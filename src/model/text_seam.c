@@ -74,7 +74,7 @@ text_repair(struct buf *out, size_t from)
 
 	buf_init(&copy, out->len - from);
 	buf_add(&copy, out->data + from, out->len - from);
-	out->len = from;
+	buf_cut(out, from);
 	out->failed |= copy.failed;
 	for (left = buf_view(&copy); left.len > 0;) {
 		uint32_t point;
