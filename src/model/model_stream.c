@@ -138,25 +138,6 @@ pull_done(struct model_stream *s)
 	return FLOW_DONE;
 }
 
-/* The body is at its end. A finish_reason or [DONE] makes it the answer's end too, even if the
- * connection broke after that; without either the answer was cut, however tidily the body ended. */
-static enum flow_rc
-stream_end(struct model_stream *s)
-{
-	if (s->delta.done || s->delta.finish_reason != NULL) {
-		s->state = STREAM_ENDED;
-		return pull_done(s);
-	}
-	if (s->response.failure == WEB_FINE) {
-		s->response.failure = WEB_CUT;
-		snprintf(s->response.detail, sizeof(s->response.detail),
-		    "The stream ended without a finish_reason or [DONE].");
-	}
-	(void)model_error_classify(&s->call, &s->response, slice_of(NULL, 0), s->flow.request_id,
-	    &s->failure);
-	return flow_fail_err(&s->flow, &s->failure);
-}
-
 /* All events in the piece, up to [DONE] or an error; what follows is ignored. */
 static void
 stream_add_piece(struct model_stream *s)
@@ -177,6 +158,42 @@ static bool
 stream_has_words(const struct model_stream *s)
 {
 	return s->delta.text.len > 0 || s->delta.reasoning.len > 0;
+}
+
+/* What was begun and has no empty line behind it is an event only if that makes the answer whole:
+ * some servers leave out the last line break, and a cut event is no JSON. */
+static bool
+stream_is_whole(struct model_stream *s)
+{
+	bool is_tidy = s->response.failure == WEB_FINE;
+
+	if (is_tidy && !s->delta.done && s->delta.finish_reason == NULL) {
+		s->piece = SLICE_LIT("\n\n");
+		stream_add_piece(s);
+	}
+	return s->delta.done || s->delta.finish_reason != NULL;
+}
+
+/* The body is at its end. A finish_reason or [DONE] makes it the answer's end too, even if the
+ * connection broke after that; without either the answer was cut, however tidily the body ended. */
+static enum flow_rc
+stream_end(struct model_stream *s)
+{
+	bool is_whole = stream_is_whole(s);
+
+	if (is_whole && !err_is(&s->failure)) {
+		s->state = STREAM_ENDED;
+		return pull_done(s);
+	}
+	if (s->response.failure == WEB_FINE) {
+		s->response.failure = WEB_CUT;
+		snprintf(s->response.detail, sizeof(s->response.detail),
+		    "The stream ended without a finish_reason or [DONE].");
+	}
+	if (!err_is(&s->failure))
+		(void)model_error_classify(&s->call, &s->response, slice_of(NULL, 0),
+		    s->flow.request_id, &s->failure);
+	return stream_has_words(s) ? pull_done(s) : flow_fail_err(&s->flow, &s->failure);
 }
 
 /* A whole chat.completion is an answer like any other; it is read when all of it has come, and its

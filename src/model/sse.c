@@ -127,11 +127,12 @@ sse_read_field(struct sse *s, struct slice line)
 }
 
 /* An empty line ends the event. False when it had no data line: the standard drops such an event,
- * and comments used as keep-alives end here. */
+ * and comments used as keep-alives end here. An error is one also without: dropped, it would leave
+ * half an answer. */
 static bool
 sse_event_ended(struct sse *s, struct sse_event *event)
 {
-	bool any = s->data_lines > 0;
+	bool any = s->data_lines > 0 || slice_is(slice_of(s->name, s->name_len), "error");
 
 	event->name = slice_of(s->name, s->name_len);
 	event->data = buf_view(&s->data);

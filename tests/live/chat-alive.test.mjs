@@ -23,7 +23,7 @@ before(async () => {
 	proxy = await new Proxy(stack.pg.port).listen();
 	server = await ModelServer.start();
 	gate = await stack.tenantgate({ rate_limit_requests_per_minute: 0, model_url: server.url,
-		stream_keepalive_interval: '100ms', max_model_streams: 1, model_wait_timeout: '1h',
+		stream_keepalive_interval: '50ms', max_model_streams: 1, model_wait_timeout: '1h',
 		server_login_retry: '1ms', chat_timeout: '20s',
 		postgres_admin_url: `postgresql://postgres:${stack.pg.password}@127.0.0.1:` +
 			`${proxy.port}/postgres` });

@@ -125,6 +125,13 @@ test('words and the error in one write: the words are shown, then the error', as
 	await fails([half + 'data: {"choices":[{"delta\n\n'], 'Half of');
 });
 
+test('no empty line behind the last event', async () => {
+	await is([chunk({ content: 'Whole' }), 'data: [DONE]'], 'Whole', { data: 'other' });
+	await is([chunk({ content: 'Whole' }, 'stop').trimEnd()], 'Whole');
+	await fails([half, event({ error: { message: secret } }).trimEnd()]);
+	await fails([half.trimEnd()]);
+});
+
 test('an empty error is none', async () => {
 	for (const error of ['', {}, [], null, false, { code: null, message: '' }])
 		await is([chunk({ content: 'Whole' }, null, { error }), chunk({}, 'stop', { error }), DONE],

@@ -78,6 +78,24 @@ static const struct ending endings[] = {
 	    "a", IN_MIDDLE },
 	{ { "200 OK", NULL, WORD("a") "data: {oh\n\n" FINISH DONE, STREAM }, ERR_MODEL, "a", NULL },
 	{ { "200 OK", NULL, WORD("a") FINISH FAILS DONE, STREAM }, ERR_MODEL, "a", IN_MIDDLE },
+	{ { "200 OK", NULL, WORD("a") "event: error\n\n" DONE, STREAM }, ERR_MODEL, "a",
+	    IN_MIDDLE },
+	/* The last line break is missing. */
+	{ { "200 OK", NULL, WORD("a") "data: [DONE]", STREAM }, ERR_NONE, "a", NULL },
+	{ { "200 OK", NULL,
+	      WORD("a") "data: {\"choices\":[{\"delta\":{\"content\":\"b\"},"
+			"\"finish_reason\":\"stop\"}]}\n",
+	      STREAM },
+	    ERR_NONE, "ab", NULL },
+	{ { "200 OK", NULL, WORD("a") "data: {\"choices\":[{\"delta\":{\"content\":\"b\"}}]}",
+	      STREAM },
+	    ERR_MODEL, "ab",
+	    "The chat model broke off before its answer was complete. Try again." },
+	{ { "200 OK", NULL, WORD("a") "data: {\"choices\":[{\"delta\":{\"content\":\"b\"}}]}\n\nda",
+	      CUT },
+	    ERR_MODEL, "ab", NULL },
+	{ { "200 OK", NULL, WORD("a") "data: {\"error\":\"x\"}\n", STREAM }, ERR_MODEL, "a",
+	    IN_MIDDLE },
 	/* Signs of life. */
 	{ { "200 OK", NULL,
 	      "\n\n: x\n\ndata:\n\ndata: \n\nevent: ping\ndata: ping\n\n" WORD(
