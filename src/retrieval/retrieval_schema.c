@@ -35,7 +35,7 @@ static const char make_document[] = "CREATE TABLE IF NOT EXISTS public.document 
 				    " bytes bigint NOT NULL,"
 				    " pages int NOT NULL,"
 				    " chunks int NOT NULL,"
-				    " created_at timestamptz NOT NULL DEFAULT now())";
+				    " created_at timestamptz NOT NULL DEFAULT pg_catalog.now())";
 
 static const char make_chunk[] =
     WITH_VECTOR("CREATE TABLE IF NOT EXISTS public.chunk ("
@@ -67,9 +67,10 @@ static const char index_vectors[] =
  */
 static const char keep_settings[] =
     WITH_VECTOR("PERFORM '[1]'::vector;"
-		" EXECUTE format('ALTER DATABASE %I SET hnsw.ef_search = 100', current_database());"
-		" EXECUTE format('ALTER DATABASE %I SET hnsw.iterative_scan = strict_order',"
-		"	current_database());"
+		" EXECUTE pg_catalog.format('ALTER DATABASE %I SET hnsw.ef_search = 100',"
+		"	pg_catalog.current_database());"
+		" EXECUTE pg_catalog.format('ALTER DATABASE %I SET "
+		"	hnsw.iterative_scan = strict_order', pg_catalog.current_database());"
 		" EXCEPTION WHEN insufficient_privilege THEN NULL");
 
 const char *const *
