@@ -4,12 +4,13 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Stack } from './lib/stack.mjs';
 import { freePort, until } from './lib/process.mjs';
+import { scramVerifier } from './lib/scram.mjs';
 
 const stack = new Stack('logins');
 const password = randomBytes(12).toString('hex');
@@ -175,18 +176,8 @@ test('the catalog may be behind a PgBouncer, which takes no settings of a sessio
 	await bouncer.stop('SIGTERM');
 });
 
-// As CREATE ROLE ... PASSWORD takes it (PostgreSQL's manual, pg_authid; RFC 5802).
-function verifier(rounds) {
-	const salt = randomBytes(16);
-	const salted = pbkdf2Sync(password, salt, rounds, 32, 'sha256');
-	const hmac = (text) => createHmac('sha256', salted).update(text).digest();
-	const stored = createHash('sha256').update(hmac('Client Key')).digest('base64');
-	return `SCRAM-SHA-256$${rounds}:${salt.toString('base64')}$${stored}:` +
-		`${hmac('Server Key').toString('base64')}`;
-}
-
 test('more rounds than max_scram_iterations are refused, in the clear and under TLS', async () => {
-	await stack.sql(`alter role cat password '${verifier(6000)}'`);
+	await stack.sql(`alter role cat password '${scramVerifier(password, 6000)}'`);
 	for (const query of ['?sslmode=disable', '?sslmode=require']) {
 		const gate = await gateWith({ catalog_url: catalog(query), max_scram_iterations: 5000 },
 			{ wait: false });
