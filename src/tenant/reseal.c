@@ -36,9 +36,11 @@
 #define JSON_MAX     (256 * 1024) /* of so many rows */
 #define PLAIN_MAX    1024
 #define SEALED_MAX   4096
-#define ROUND_US     (15 * 1000000ull)
 
 static const struct backoff reseal_backoff = { 250 * 1000, 30 * 1000000, 200 };
+/* From one round of a watcher to the next: soon at first, for then replicas that write with the
+ * other key are being replaced. */
+static const struct backoff round_backoff = { 1000000, 15 * 1000000, 150 };
 
 struct reseal {
 	struct flow flow;
@@ -52,7 +54,8 @@ struct reseal {
 	uint64_t resealed;
 	bool *goes_on; /* borrowed: the caller's; NULL when watching */
 	struct timer timer;
-	unsigned tries; /* that did not reach the catalog */
+	unsigned tries;	 /* that did not reach the catalog */
+	unsigned rounds; /* of a watcher */
 };
 
 static flow_step_fn reseal_look, reseal_judge, reseal_announced, reseal_batch, reseal_seal,
@@ -284,7 +287,7 @@ reseal_finish(struct reseal *r)
 	r->resealed = 0;
 	r->last[0] = '\0';
 	flow_goto(&r->flow, reseal_batch);
-	return flow_sleep(&r->flow, &r->timer, ROUND_US);
+	return flow_sleep(&r->flow, &r->timer, backoff_us(&round_backoff, ++r->rounds, 0));
 }
 
 static enum flow_rc

@@ -156,6 +156,20 @@ test('a catalog that is away: key create says so once, and what it was in the en
 	assert.match(got.lines[1], /No key was made: The catalog cannot be reached: Connection refused/);
 });
 
+test('key create refuses a catalog of another environment, and takes one that is nobody\'s', async () => {
+	await stack.sql('create database claimed');
+	const url = stack.pg.url('claimed');
+	const owners = () => stack.sql('select environment from installation', 'claimed');
+	assert.equal((await keyCreate(url, { environment: 'other' })).code, 0);
+	assert.deepEqual(await owners(), [], 'a key claims nothing');
+	await (await stack.tenantgate({ catalog_url: url })).program.stop();
+	assert.deepEqual(await owners(), [['test']]);
+	assert.equal((await keyCreate(url)).code, 0);
+	const got = await keyCreate(url, { environment: 'other' });
+	assert.equal(got.code, 1, got.text);
+	assert.match(got.text, /No key was made: The catalog is of environment test, and this is other/);
+});
+
 test('key create while others hold the table of keys ends with a reason, each time', async () => {
 	const url = stack.pg.url('catalog');
 	assert.equal((await keyCreate(url)).code, 0);
