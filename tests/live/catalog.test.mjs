@@ -8,10 +8,12 @@ import { freePort, until } from './lib/process.mjs';
 
 const stack = new Stack('catalog');
 let bouncer;
+let patient;	// a `key create` whose catalog is away: it tries for 20 s
 
 before(async () => {
 	await stack.surroundings({ neon: false, redis: false });
 	bouncer = await stack.pgbouncer();
+	patient = keyCreate(`postgresql://postgres:x@127.0.0.1:${await freePort()}/catalog`);
 	await stack.sql("create role weak login password 'weak'");
 	await stack.sql("create role asleep nologin password 'x'");
 	await stack.sql('create database closed');
@@ -148,8 +150,7 @@ test('a schema that was half made by hand: the statement is named, once', async 
 });
 
 test('a catalog that is away: key create says so once, and what it was in the end', async () => {
-	const port = await freePort();
-	const got = await keyCreate(`postgresql://postgres:x@127.0.0.1:${port}/catalog`);
+	const got = await patient;
 	assert.equal(got.code, 1, got.text);
 	assert.equal(got.lines.length, 2, got.text);
 	assert.match(got.lines[0], /catalog\.unreachable.*Connection refused/i);

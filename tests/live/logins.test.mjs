@@ -3,11 +3,11 @@
 // says now, and roles whose settings would break our statements do not.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeCertificates } from './lib/certificates.mjs';
 import { Stack } from './lib/stack.mjs';
 import { freePort, until } from './lib/process.mjs';
 import { scramVerifier } from './lib/scram.mjs';
@@ -16,25 +16,11 @@ const stack = new Stack('logins');
 const password = randomBytes(12).toString('hex');
 let certs, ca, env;
 
-// Another folder than the stack's: Postgres, and the user that tenantgate becomes, read here.
-function makeCertificates() {
-	const openssl = (...args) => execFileSync('openssl', args, { cwd: certs, stdio: 'pipe' });
-	writeFileSync(join(certs, 'san'), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
-	openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
-		'-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=ours', '-days', '2');
-	openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout',
-		'server.key', '-out', 'server.csr', '-subj', '/CN=localhost');
-	openssl('x509', '-req', '-in', 'server.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key',
-		'-CAcreateserial', '-out', 'server.pem', '-days', '2', '-extfile', 'san');
-	chmodSync(join(certs, 'server.key'), 0o600);
-	if (process.getuid() === 0)
-		execFileSync('chown', ['postgres', join(certs, 'server.key')]);
-}
-
 before(async () => {
 	certs = mkdtempSync(join(tmpdir(), 'tg-logins-'));
 	chmodSync(certs, 0o755);
-	makeCertificates();
+	// Another folder than the stack's: Postgres, and the user that tenantgate becomes, read here.
+	makeCertificates(certs);
 	ca = join(certs, 'ca.pem');
 	mkdirSync(join(certs, 'home/.postgresql'), { recursive: true });
 	chmodSync(join(certs, 'home'), 0);
