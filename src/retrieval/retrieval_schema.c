@@ -25,17 +25,18 @@ static const char make_extension[] = "CREATE EXTENSION IF NOT EXISTS vector WITH
 	"  WHERE e.extname OPERATOR(pg_catalog.=) 'vector';" \
 	" " statement "; END $$"
 
-static const char make_document[] = "CREATE TABLE IF NOT EXISTS public.document ("
-				    " id text PRIMARY KEY,"
-				    " title text NOT NULL,"
-				    " file_name text NOT NULL,"
-				    " mime_type text NOT NULL,"
-				    " metadata jsonb NOT NULL DEFAULT '{}',"
-				    " sha256 text NOT NULL,"
-				    " bytes bigint NOT NULL,"
-				    " pages int NOT NULL,"
-				    " chunks int NOT NULL,"
-				    " created_at timestamptz NOT NULL DEFAULT pg_catalog.now())";
+static const char make_document[] =
+    "CREATE TABLE IF NOT EXISTS public.document ("
+    " id pg_catalog.text PRIMARY KEY,"
+    " title pg_catalog.text NOT NULL,"
+    " file_name pg_catalog.text NOT NULL,"
+    " mime_type pg_catalog.text NOT NULL,"
+    " metadata pg_catalog.jsonb NOT NULL DEFAULT '{}',"
+    " sha256 pg_catalog.text NOT NULL,"
+    " bytes bigint NOT NULL,"
+    " pages int NOT NULL,"
+    " chunks int NOT NULL,"
+    " created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now())";
 
 static const char make_chunk[] =
     WITH_VECTOR("CREATE TABLE IF NOT EXISTS public.chunk ("

@@ -171,3 +171,25 @@ test('a login that may say what its search path is', async () => {
 	await serves('direct');
 	sprangNone();
 });
+
+// Whoever logs in, the pooler's own sessions are the administrator's.
+test('a tenant\'s database behind such a pooler', async () => {
+	const forced = await stack.pgbouncer({ auth_type: 'any' },
+		`user=postgres password=${stack.pg.password}`);
+	await stack.sql('create database other');
+	const pooled = await stack.tenantgate({ provider: 'postgres', environment: 'other',
+		catalog_url: stack.pg.url('other'), postgres_admin_url: forced.url('postgres') });
+	gate = pooled;
+	await serves('pooled');
+	const [[name]] = await stack.sql('select db_name from tenants', 'other');
+	await stack.sql(TRAPS, name);
+	await stack.sql(`alter database ${name} set search_path = trap, pg_catalog, public`);
+	await stack.sql(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);
+	await assert.rejects(stack.sql('select now()', name), /a trap/);
+	await serves('pooled', 'The lantern burns five.');
+	const found = await (await pooled.tenant('pooled')).search('lantern',
+		{ documentIds: ['lantern', 'another'] });
+	assert.equal(found.json.results.length, 1, found.body);
+	assert.doesNotMatch(pooled.program.text(), /a trap/);
+	assert.match(forced.program.text(), /unsupported startup parameter: options/);
+});
