@@ -35,16 +35,18 @@ struct key_job {
 	struct flow		flow;		/* first */
 	struct catalog		*catalog;	/* borrowed */
 	const struct key_options	*options;	/* borrowed */
+	const char		*environment;	/* borrowed */
 	char			text[AUTH_KEY_TEXT_SIZE];	/* the key: wiped after use */
 	struct err		err;		/* why there is none */
 	bool			done;		/* the flow has ended, well or not */
 };
 
-static flow_step_fn key_migrate, key_job_create;
+static flow_step_fn key_migrate, key_environment, key_job_create;
 static flow_end_fn key_end;
 
 static const struct flow_step key_steps[] = {
 	{ "migrate", key_migrate },
+	{ "environment", key_environment },
 	{ "create", key_job_create },
 	{ NULL, NULL },
 };
@@ -58,12 +60,21 @@ key_migrate(struct flow *f)
 	    CATALOG_WAIT_US);
 }
 
+/* A key in another environment's catalog would be good there, for its tenants. */
+static enum flow_rc
+key_environment(struct flow *f)
+{
+	struct key_job *k = FLOW_OF(f, struct key_job, &key_kind);
+
+	flow_deadline(f, CREATE_DEADLINE_US);
+	return tenants_check_catalog(f, k->catalog, k->environment);
+}
+
 static enum flow_rc
 key_job_create(struct flow *f)
 {
 	struct key_job *k = FLOW_OF(f, struct key_job, &key_kind);
 
-	flow_deadline(f, CREATE_DEADLINE_US);
 	return auth_key_create(f, k->catalog, k->options->kind, k->options->tenant,
 	    k->options->note, k->text);
 }
@@ -126,6 +137,7 @@ key_create(const struct conf *conf, const struct key_options *options, struct ke
 	catalog = catalog_open(&conf->catalog, &k->err);
 	arena = arena_new(1u << 20);
 	k->options = options;
+	k->environment = conf->tenants.environment;
 	k->flow.arena = arena;
 	if (catalog != NULL)
 		key_run(w, catalog, k);

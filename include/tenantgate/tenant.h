@@ -160,6 +160,9 @@ bool		 tenant_is_locked_out(struct tenants *, const struct tenant *, struct err 
  */
 enum flow_rc	 tenants_claim_catalog(struct flow *, struct catalog *, const char *environment)
 		    __attribute__((warn_unused_result));
+/* The same for who only wants to know: a catalog that is nobody's yet stays so. */
+enum flow_rc	 tenants_check_catalog(struct flow *, struct catalog *, const char *environment)
+		    __attribute__((warn_unused_result));
 
 /*
  * At the start, after catalog_migrate(): opens one password of each key that the catalog's were

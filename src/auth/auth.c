@@ -34,6 +34,7 @@
 #include "auth/key_tag.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/wire/pg_sql.h"
 
 #define LOOKUP_DEADLINE_US (15 * 1000000ull)
 /* A key in stale use is looked up once in that time, and waited for no longer. */
@@ -103,7 +104,7 @@ key_fetch_query(struct flow *f)
 	bool tagged = r->network_len == 0;
 	struct pg_query q = {
 		.sql = "SELECT secret_sha256, kind, tenant_id FROM public.api_keys "
-		       "WHERE key_id = $1 AND revoked_at IS NULL",
+		       "WHERE key_id" PG_EQUALS "$1 AND revoked_at IS NULL",
 		.params = { PG_TEXT(r->caller.key_id) },
 		.param_count = 1,
 	};

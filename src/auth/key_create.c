@@ -17,6 +17,7 @@
 #include "tenantgate/base/digest.h"
 #include "tenantgate/base/random.h"
 #include "tenantgate/base/secret.h"
+#include "tenantgate/wire/pg_sql.h"
 
 struct key_creation {
 	struct flow flow;
@@ -53,7 +54,7 @@ create_insert(struct flow *f)
 		.sql = "INSERT INTO public.api_keys (key_id, secret_sha256, kind, tenant_id, note) "
 		       "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key_id) DO UPDATE "
 		       "SET note = excluded.note "
-		       "WHERE api_keys.secret_sha256 = excluded.secret_sha256 "
+		       "WHERE api_keys.secret_sha256" PG_EQUALS "excluded.secret_sha256 "
 		       "RETURNING (SELECT secret FROM public.key_tag_secret)",
 		.params = { PG_TEXT(k->id), PG_TEXT(k->hash), PG_TEXT(caller_kind_name(k->kind)),
 		    PG_TEXT(k->kind == CALLER_TENANT ? k->tenant : NULL), PG_TEXT(k->note) },

@@ -37,7 +37,7 @@
  * and arbitrary. It never changes, or two builds would migrate at once. (Builds that took it for a
  * session exclude us, and we them: it is the same space.) */
 #define LOCK_NUMBER	"7236414310129743"
-#define VERSION_QUERY	"SELECT coalesce(max(version), 0) FROM public.tenantgate_schema"
+#define VERSION_QUERY	"SELECT coalesce(pg_catalog.max(version), 0) FROM public.tenantgate_schema"
 #define UNDEFINED_TABLE "42P01"
 #define READ_ONLY	"25006"
 #define REASON_MAX	110 /* bytes of the server's words in a sentence */
@@ -207,7 +207,7 @@ migration_compare(struct flow *f)
  * The version is read once more behind the lock, by a statement of its own and so with what others
  * committed before they gave the lock away: hence READ COMMITTED, whatever the role's default is. A
  * role's statement_timeout must not end the wait; that for tables is short (TABLE_WAIT), that for
- * the lock is not.
+ * the lock is not. The scripts' names without a schema are the server's own.
  */
 static enum flow_rc
 migration_lock(struct flow *f)
@@ -215,8 +215,10 @@ migration_lock(struct flow *f)
 	struct migration_attempt *a = FLOW_OF(f, struct migration_attempt, &migration_kind);
 
 	return migration_execute(a,
-	    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0;"
-	    "SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock(" LOCK_NUMBER ");"
+	    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL search_path = pg_catalog, pg_temp;"
+	    "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
+	    "SET LOCAL standard_conforming_strings = on;"
+	    "SELECT pg_advisory_xact_lock(" LOCK_NUMBER ");"
 	    "SET LOCAL lock_timeout = '" TABLE_WAIT "';"
 	    "CREATE TABLE IF NOT EXISTS public.tenantgate_schema ("
 	    "version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT "

@@ -20,10 +20,12 @@
 #include "pool/pool_internal.h"
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/clock.h"
+#include "tenantgate/base/log.h"
 
 #define RETRY_MIN_US   100000 /* whatever is configured: no storm of logins */
 #define RETRY_LONGEST  4      /* times server_login_retry */
 #define LOGINS_UNKNOWN 4      /* at once, to a target that has accepted none yet */
+#define LOGIN_CAUSE    "Login to the database failed: %s."
 #define LOGINS_AT_ONCE 32     /* to any: fewer than one may have waiting for a helper (offload.h) */
 
 bool
@@ -84,8 +86,24 @@ pool_failure_set(struct pool *pool, const struct pg_result *why, const struct pg
 	err_clear(&pool->failure);
 	pool->is_untrusted = why->failure.is_tls;
 	err_set(&pool->failure, reason->code, "%s", reason->detail);
-	err_cause(&pool->failure, "Login to the database failed: %s.", words);
+	err_cause(&pool->failure, LOGIN_CAUSE, words);
 	pool->failure.retry_after = reason->retry_after;
+}
+
+/* A new reason at once, the same again once a minute: a server that is away is asked every
+ * second. */
+bool
+pool_failure_is_news(struct pool *pool, const char *reason)
+{
+	uint64_t now = clock_mono_us();
+	struct err same = { .code = ERR_DATABASE };
+
+	err_cause(&same, LOGIN_CAUSE, reason);
+	if (pool->said_us != 0 && now - pool->said_us < LOG_MINUTE &&
+	    strcmp(pool->failure.cause, same.cause) == 0)
+		return false;
+	pool->said_us = now;
+	return true;
 }
 
 /* The server does not know the role, its password or the database, or keeps the one from the other:
@@ -143,6 +161,7 @@ pool_login_worked(const struct server *s)
 
 	pool->retry_us = 0;
 	pool->failures = 0;
+	pool->said_us = 0;
 	pool->has_worked = true;
 	pool_limit_confirm(&pool->learned, pool_in_use(pool) + 1);
 	pool_host_confirm(pool->host);

@@ -201,6 +201,7 @@ struct pool {
 	struct err		 failure;	/* of the last failed login; valid with retry_us */
 	bool			 is_untrusted;	/* with it: TLS, or the server's certificate */
 	bool			 is_refused;	/* the same: login_is_denied() */
+	uint64_t		 said_us;	/* monotonic: when it was logged; 0: never */
 	uint64_t		 empty_since_us; /* monotonic; valid while POOL_EMPTY */
 };
 TAILQ_HEAD(pool_list, pool);
@@ -334,6 +335,8 @@ uint64_t	 pool_login_wait(const struct pool_conf *, unsigned failures);
 /* The reason of a failed login as "message (SQLSTATE 28P01)", without a stop. Takes no lock. */
 #define LOGIN_REASON_SIZE 216
 void		 pool_login_reason(const struct pg_failure *, char out[LOGIN_REASON_SIZE]);
+/* Whether a failed login with that reason is to be logged; if so, it counts as said. */
+bool		 pool_failure_is_news(struct pool *, const char *reason);
 void		 pool_login_failed(const struct server *, const struct pg_result *,
 		    uint64_t wait_us);
 void		 pool_login_worked(const struct server *);	/* still in LOGIN */

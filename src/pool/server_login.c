@@ -158,6 +158,18 @@ pool_login_failure(const struct server *s)
 	return s->conn == NULL ? &s->result : &s->asked;
 }
 
+static bool
+login_failure_is_news(struct pool *pool, const char *reason)
+{
+	struct deferred deferred;
+	bool is_news;
+
+	pools_lock(pool->pools, &deferred);
+	is_news = pool_failure_is_news(pool, reason);
+	pools_unlock(pool->pools, &deferred);
+	return is_news;
+}
+
 /* For the operator; the waiters get the same reason without host and database. */
 static void
 pool_login_log(const struct server *s)
@@ -173,6 +185,8 @@ pool_login_log(const struct server *s)
 		    reason);
 		return;
 	}
+	if (!login_failure_is_news(s->pool, reason))
+		return;
 	log_event(LOG_WARNING, "pool.login_failed", NULL,
 	    "Login to the database %s at %s:%u failed: %s. See whether the server runs, and "
 	    "whether this role and its password are still valid.",

@@ -7,6 +7,7 @@
 
 #include "retrieval/pg_binary.h"
 #include "tenantgate/retrieval.h"
+#include "tenantgate/wire/pg_sql.h"
 
 #define CREATED_AT PG_RFC3339("created_at")
 

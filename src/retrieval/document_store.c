@@ -20,6 +20,7 @@
 
 #include "retrieval/pg_binary.h"
 #include "tenantgate/retrieval.h"
+#include "tenantgate/wire/pg_sql.h"
 
 #define PIECE		((size_t)32 << 10)	/* bytes encoded at a time; one row more at most */
 #define COPY_TIMEOUT_US (300 * 1000000ull)	/* of the COPY; the flow's deadline holds too */
@@ -47,8 +48,7 @@ static const char put_document[] =
     " file_name = excluded.file_name, mime_type = excluded.mime_type,"
     " metadata = excluded.metadata, sha256 = excluded.sha256,"
     " bytes = excluded.bytes, pages = excluded.pages,"
-    " chunks = excluded.chunks, created_at = pg_catalog.now()"
-    " RETURNING " PG_RFC3339("created_at");
+    " chunks = excluded.chunks, created_at = " PG_NOW " RETURNING " PG_RFC3339("created_at");
 
 static flow_step_fn store_begin, store_put, store_clear, store_copy, store_commit, store_done,
     store_rollback, store_failed;

@@ -21,6 +21,7 @@
 
 #include "tenantgate/base/log.h"
 #include "tenantgate/retrieval.h"
+#include "tenantgate/wire/pg_sql.h"
 
 #define UNDO_TIMEOUT_US (10 * 1000000ull)
 #define UNDO_ARENA	4096 /* bytes: the struct, a tenant's id and a document's */
@@ -140,7 +141,7 @@ documents_begin(struct flow *f, struct catalog *c, const char *tenant, const str
 		.sql = "INSERT INTO public.documents (user_id, document_id, title, file_name,"
 		       " mime_type, status) VALUES ($1, $2, $3, $4, $5, 'ingesting')"
 		       " ON CONFLICT (user_id, document_id)"
-		       " DO UPDATE SET status = 'ingesting', updated_at = now()",
+		       " DO UPDATE SET status = 'ingesting', updated_at = " PG_NOW,
 		.params = { PG_TEXT(tenant), PG_TEXT(d->id), PG_TEXT(d->title),
 		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type) },
 		.param_count = 5,
@@ -167,7 +168,7 @@ documents_ready(struct flow *f, struct catalog *c, const char *tenant, const str
 		       " sha256 = excluded.sha256, metadata = excluded.metadata,"
 		       " created_at = excluded.created_at, bytes = excluded.bytes,"
 		       " pages = excluded.pages, chunks = excluded.chunks, status = 'ready',"
-		       " updated_at = now()",
+		       " updated_at = " PG_NOW,
 		.params = { PG_TEXT(tenant), PG_TEXT(d->id), PG_TEXT(d->title),
 		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(d->sha256),
 		    PG_TEXT(d->metadata), PG_TEXT(d->created_at), PG_TEXT(l->numbers[0]),
@@ -200,6 +201,10 @@ undo_release(struct flow *f)
 	arena_free(arena);
 }
 
+#define UNFINISHED \
+	" WHERE user_id" PG_EQUALS "$1 AND document_id" PG_EQUALS "$2" \
+	" AND status" PG_EQUALS "'ingesting'"
+
 void
 documents_undo(struct worker *w, struct catalog *c, const char *tenant, const char *document_id)
 {
@@ -218,11 +223,10 @@ documents_undo(struct worker *w, struct catalog *c, const char *tenant, const ch
 	l->tenant = user;
 	l->what = "take the document's note back";
 	l->query = (struct pg_query){
-		.sql = "WITH gone AS (DELETE FROM public.documents WHERE user_id = $1"
-		       " AND document_id = $2 AND status = 'ingesting' AND sha256 IS NULL)"
-		       " UPDATE public.documents SET status = 'ready', updated_at = now()"
-		       " WHERE user_id = $1 AND document_id = $2 AND status = 'ingesting'"
-		       " AND sha256 IS NOT NULL",
+		.sql =
+		    "WITH gone AS (DELETE FROM public.documents" UNFINISHED " AND sha256 IS NULL)"
+		    " UPDATE public.documents SET status = 'ready', updated_at = " PG_NOW UNFINISHED
+		    " AND sha256 IS NOT NULL",
 		.params = { PG_TEXT(user), PG_TEXT(id) },
 		.param_count = 2,
 	};

@@ -14,9 +14,6 @@
 #define PG_RFC3339(column)	"pg_catalog.to_char(" column " AT TIME ZONE 'UTC'," \
 				" 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
 
-/* SQL: equality, whatever the role's search path leads to. */
-#define PG_EQUALS		" OPERATOR(pg_catalog.=) "
-
 /* A vector's binary form (pgvector's vector_recv()), without the field's length before it: int16
  * count, int16 zero, then the float4s, big-endian: 4 + 4 * n bytes. */
 #define PG_BINARY_VECTOR_SIZE(n)	(4 + 4 * (size_t)(n))

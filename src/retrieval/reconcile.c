@@ -20,6 +20,7 @@
 
 #include "tenantgate/base/log.h"
 #include "tenantgate/retrieval.h"
+#include "tenantgate/wire/pg_sql.h"
 
 #define ROWS		"20" /* at a time: a failure leaves the rest to a later request */
 #define ARENA_MAX	(2u << 20) /* bytes: each document found has metadata of up to 16 KiB */
@@ -83,9 +84,11 @@ reconcile_query(struct flow *f)
 {
 	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 	const struct pg_query q = {
-		.sql = "SELECT document_id FROM public.documents WHERE user_id = $1"
-		       " AND status = 'ingesting' AND ($2 = '' OR document_id = $2)"
-		       " AND updated_at <= now() - $3::bigint * interval '1 microsecond'"
+		.sql = "SELECT document_id FROM public.documents WHERE user_id" PG_EQUALS "$1"
+		       " AND status" PG_EQUALS "'ingesting'"
+		       " AND ($2" PG_EQUALS "'' OR document_id" PG_EQUALS "$2)"
+		       " AND updated_at" PG_AT_MOST "(" PG_NOW PG_MINUS "($3::bigint" PG_TIMES
+		       "interval '1 microsecond'))"
 		       " LIMIT " ROWS,
 		.params = { PG_TEXT(m->tenant), PG_TEXT(m->only), PG_TEXT(m->stale_us) },
 		.param_count = 3,

@@ -25,17 +25,18 @@ static const char make_extension[] = "CREATE EXTENSION IF NOT EXISTS vector WITH
 	"  WHERE e.extname OPERATOR(pg_catalog.=) 'vector';" \
 	" " statement "; END $$"
 
-static const char make_document[] = "CREATE TABLE IF NOT EXISTS public.document ("
-				    " id text PRIMARY KEY,"
-				    " title text NOT NULL,"
-				    " file_name text NOT NULL,"
-				    " mime_type text NOT NULL,"
-				    " metadata jsonb NOT NULL DEFAULT '{}',"
-				    " sha256 text NOT NULL,"
-				    " bytes bigint NOT NULL,"
-				    " pages int NOT NULL,"
-				    " chunks int NOT NULL,"
-				    " created_at timestamptz NOT NULL DEFAULT now())";
+static const char make_document[] =
+    "CREATE TABLE IF NOT EXISTS public.document ("
+    " id pg_catalog.text PRIMARY KEY,"
+    " title pg_catalog.text NOT NULL,"
+    " file_name pg_catalog.text NOT NULL,"
+    " mime_type pg_catalog.text NOT NULL,"
+    " metadata pg_catalog.jsonb NOT NULL DEFAULT '{}',"
+    " sha256 pg_catalog.text NOT NULL,"
+    " bytes bigint NOT NULL,"
+    " pages int NOT NULL,"
+    " chunks int NOT NULL,"
+    " created_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now())";
 
 static const char make_chunk[] =
     WITH_VECTOR("CREATE TABLE IF NOT EXISTS public.chunk ("
@@ -67,9 +68,10 @@ static const char index_vectors[] =
  */
 static const char keep_settings[] =
     WITH_VECTOR("PERFORM '[1]'::vector;"
-		" EXECUTE format('ALTER DATABASE %I SET hnsw.ef_search = 100', current_database());"
-		" EXECUTE format('ALTER DATABASE %I SET hnsw.iterative_scan = strict_order',"
-		"	current_database());"
+		" EXECUTE pg_catalog.format('ALTER DATABASE %I SET hnsw.ef_search = 100',"
+		"	pg_catalog.current_database());"
+		" EXECUTE pg_catalog.format('ALTER DATABASE %I SET "
+		"	hnsw.iterative_scan = strict_order', pg_catalog.current_database());"
 		" EXCEPTION WHEN insufficient_privilege THEN NULL");
 
 const char *const *

@@ -31,6 +31,7 @@
 
 #include "retrieval/pg_binary.h"
 #include "tenantgate/retrieval.h"
+#include "tenantgate/wire/pg_sql.h"
 
 #define COLUMNS \
 	"b.document_id, d.title, d.file_name, d.mime_type, b.page, b.chunk_index, b.content," \

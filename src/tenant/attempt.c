@@ -232,7 +232,8 @@ attempt_schema_applied(struct flow *f)
 		pool_return(&a->lease, POOL_DIRTY);
 		return FLOW_NEXT;
 	}
-	rc = pg_check(f, &a->result, ERR_DATABASE, "Creating the tenant's tables failed");
+	rc = pg_check(f, &a->result, pg_reason(&a->result)->code,
+	    "Creating the tenant's tables failed");
 	if (rc != FLOW_NEXT)
 		return rc;
 	a->statement++;

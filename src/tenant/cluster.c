@@ -29,7 +29,8 @@
 	"DO $$ BEGIN" \
 	" PERFORM pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('@'));" \
 	" IF pg_catalog.substring(pg_catalog.shobj_description('@'::pg_catalog.regrole," \
-	"  'pg_authid'), '^tenantgate ([0-9]+)$')::pg_catalog.int8 > ~ THEN" \
+	"  'pg_authid'), '^tenantgate ([0-9]+)$')::pg_catalog.int8" \
+	"  OPERATOR(pg_catalog.>) ~ THEN" \
 	"  RAISE EXCEPTION 'overtaken' USING ERRCODE = '" OVERTAKEN "'; END IF;" \
 	" ALTER ROLE @ LOGIN PASSWORD '#';" \
 	" COMMENT ON ROLE @ IS 'tenantgate ~'; END $$"
@@ -136,7 +137,7 @@ cluster_check(struct flow *f)
 	if (refused && strcmp(sqlstate, OVERTAKEN) == 0)
 		return flow_fail(f, ERR_PROVISIONING, ATTEMPT_LOST_DETAIL);
 	if (!adopted && !(refused && statements[c->statement].is_optional)) {
-		enum flow_rc rc = pg_check(f, &c->result, ERR_DATABASE,
+		enum flow_rc rc = pg_check(f, &c->result, pg_reason(&c->result)->code,
 		    "Creating the tenant's role and database failed");
 
 		if (rc != FLOW_NEXT)
@@ -178,7 +179,7 @@ cluster_extended(struct flow *f)
 {
 	struct cluster_creation *c = FLOW_OF(f, struct cluster_creation, &cluster_kind);
 
-	return pg_check(f, &c->result, ERR_DATABASE,
+	return pg_check(f, &c->result, pg_reason(&c->result)->code,
 	    "CREATE EXTENSION vector failed (is pgvector installed on the server?)");
 }
 

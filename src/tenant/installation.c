@@ -27,6 +27,7 @@ struct catalog_claim {
 	struct flow flow;
 	struct catalog *catalog;     /* borrowed */
 	const char *environment;     /* borrowed */
+	bool only_looks;	     /* nobody's is as good as ours */
 	struct pg_result result;     /* owned */
 	struct timer timer;
 	unsigned tries; /* that did not reach the catalog */
@@ -95,7 +96,7 @@ installation_looked(struct flow *f)
 	rc = catalog_check(f, &c->result, "environment of the catalog");
 	if (rc == FLOW_NEXT && pg_rows(&c->result) > 0)
 		return installation_compare(c);
-	return rc;
+	return rc == FLOW_NEXT && c->only_looks ? FLOW_DONE : rc;
 }
 
 /* The update changes nothing; it has the row that is there returned. */
@@ -152,12 +153,26 @@ installation_release(struct flow *f)
 	free(c);
 }
 
-enum flow_rc
-tenants_claim_catalog(struct flow *f, struct catalog *catalog, const char *environment)
+static enum flow_rc
+installation_begin(struct flow *f, struct catalog *catalog, const char *environment,
+    bool only_looks)
 {
 	struct catalog_claim *c = xcalloc(1, sizeof(*c));
 
 	c->catalog = catalog;
 	c->environment = environment;
+	c->only_looks = only_looks;
 	return flow_call(f, &c->flow, &installation_kind);
+}
+
+enum flow_rc
+tenants_claim_catalog(struct flow *f, struct catalog *catalog, const char *environment)
+{
+	return installation_begin(f, catalog, environment, false);
+}
+
+enum flow_rc
+tenants_check_catalog(struct flow *f, struct catalog *catalog, const char *environment)
+{
+	return installation_begin(f, catalog, environment, true);
 }

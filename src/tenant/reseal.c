@@ -28,15 +28,19 @@
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
+#include "tenantgate/wire/pg_sql.h"
 
 #define HOLDER	     SLICE_LIT("seal_keys")
+#define SEALED_WITH  "pg_catalog.left(db_password_sealed, 10)" /* SEAL_PREFIX_LEN */
 #define ROWS_AT_ONCE "50"	  /* sealed in one turn of the loop: a millisecond */
 #define JSON_MAX     (256 * 1024) /* of so many rows */
 #define PLAIN_MAX    1024
 #define SEALED_MAX   4096
-#define ROUND_US     (15 * 1000000ull)
 
 static const struct backoff reseal_backoff = { 250 * 1000, 30 * 1000000, 200 };
+/* From one round of a watcher to the next: soon at first, for then replicas that write with the
+ * other key are being replaced. */
+static const struct backoff round_backoff = { 1000000, 15 * 1000000, 150 };
 
 struct reseal {
 	struct flow flow;
@@ -50,7 +54,8 @@ struct reseal {
 	uint64_t resealed;
 	bool *goes_on; /* borrowed: the caller's; NULL when watching */
 	struct timer timer;
-	unsigned tries; /* that did not reach the catalog */
+	unsigned tries;	 /* that did not reach the catalog */
+	unsigned rounds; /* of a watcher */
 };
 
 static flow_step_fn reseal_look, reseal_judge, reseal_announced, reseal_batch, reseal_seal,
@@ -90,11 +95,10 @@ reseal_look(struct flow *f)
 {
 	struct reseal *r = FLOW_OF(f, struct reseal, &reseal_kind);
 	struct pg_query q = {
-		.sql =
-		    "SELECT DISTINCT ON (left(db_password_sealed, 10)) tenant_id, "
-		    "db_password_sealed, count(*) OVER (PARTITION BY left(db_password_sealed, 10)) "
-		    "FROM public.tenants WHERE db_password_sealed IS NOT NULL "
-		    "ORDER BY left(db_password_sealed, 10), updated_at DESC LIMIT 100",
+		.sql = "SELECT DISTINCT ON (" SEALED_WITH ") tenant_id, db_password_sealed, "
+		       "pg_catalog.count(*) OVER (PARTITION BY " SEALED_WITH ") "
+		       "FROM public.tenants WHERE db_password_sealed IS NOT NULL "
+		       "ORDER BY " SEALED_WITH ", updated_at DESC LIMIT 100",
 	};
 
 	if (r->is_watching)
@@ -138,6 +142,8 @@ reseal_judge_row(const struct reseal *r, unsigned row)
 	return known;
 }
 
+#define OUR_PREFIXES "pg_catalog.string_to_array($1, ',')"
+
 /* In one statement, whose SELECT sees the table as it was before: the first key's row. Prefixes
  * have no commas. */
 static enum flow_rc
@@ -146,11 +152,11 @@ reseal_announce(struct reseal *r)
 	char prefix[SEAL_PREFIX_LEN + 1];
 	struct pg_query q = {
 		.sql = "WITH gone AS (DELETE FROM public.seal_readers "
-		       "WHERE prefix <> ALL (string_to_array($1, ','))), "
+		       "WHERE prefix" PG_DIFFERS "ALL (" OUR_PREFIXES ")), "
 		       "here AS (INSERT INTO public.seal_readers (prefix) "
-		       "SELECT DISTINCT unnest((string_to_array($1, ','))[2:]) "
-		       "ON CONFLICT DO NOTHING) "
-		       "SELECT 1 FROM public.seal_readers WHERE prefix = split_part($1, ',', 1)",
+		       "SELECT DISTINCT pg_catalog.unnest((" OUR_PREFIXES ")[2:]) "
+		       "ON CONFLICT DO NOTHING) SELECT 1 FROM public.seal_readers "
+		       "WHERE prefix" PG_EQUALS "pg_catalog.split_part($1, ',', 1)",
 		.param_count = 1,
 	};
 
@@ -220,12 +226,11 @@ reseal_batch(struct flow *f)
 {
 	struct reseal *r = FLOW_OF(f, struct reseal, &reseal_kind);
 	struct pg_query q = {
-		.sql =
-		    "SELECT tenant_id, db_password_sealed FROM public.tenants "
-		    "WHERE db_password_sealed IS NOT NULL AND left(db_password_sealed, 10) <> $1 "
-		    "AND tenant_id > $2 "
-		    "AND (NOT $3::bool OR updated_at > now() - interval '10 minutes') "
-		    "ORDER BY tenant_id LIMIT " ROWS_AT_ONCE,
+		.sql = "SELECT tenant_id, db_password_sealed FROM public.tenants "
+		       "WHERE db_password_sealed IS NOT NULL AND " SEALED_WITH PG_DIFFERS "$1 "
+		       "AND tenant_id" PG_ABOVE "$2 AND (NOT $3::boolean "
+		       "OR updated_at" PG_ABOVE "(" PG_NOW PG_MINUS "interval '10 minutes')) "
+		       "ORDER BY tenant_id LIMIT " ROWS_AT_ONCE,
 		.params = { PG_TEXT(r->prefix), PG_TEXT(r->last),
 		    PG_TEXT(r->is_watching ? "t" : "f") },
 		.param_count = 3,
@@ -258,8 +263,10 @@ reseal_save(struct reseal *r)
 {
 	struct pg_query q = {
 		.sql = "UPDATE public.tenants AS t SET db_password_sealed = n.new "
-		       "FROM json_to_recordset($1::json) AS n(id text, old text, new text) "
-		       "WHERE t.tenant_id = n.id AND t.db_password_sealed = n.old",
+		       "FROM pg_catalog.json_to_recordset($1::pg_catalog.json) AS n("
+		       "id pg_catalog.text, old pg_catalog.text, new pg_catalog.text) "
+		       "WHERE t.tenant_id" PG_EQUALS "n.id "
+		       "AND t.db_password_sealed" PG_EQUALS "n.old",
 		.params = { PG_TEXT(r->rows.data) },
 		.param_count = 1,
 	};
@@ -280,7 +287,7 @@ reseal_finish(struct reseal *r)
 	r->resealed = 0;
 	r->last[0] = '\0';
 	flow_goto(&r->flow, reseal_batch);
-	return flow_sleep(&r->flow, &r->timer, ROUND_US);
+	return flow_sleep(&r->flow, &r->timer, backoff_us(&round_backoff, ++r->rounds, 0));
 }
 
 static enum flow_rc

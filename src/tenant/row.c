@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * row: all SQL on public.tenants that provisioning runs.
+ * row: the SQL on public.tenants that provisioning runs.
  *
  *	(none) --claim--> provisioning --ready--> ready
  *	                     |    ^ \__ renew, mark_posted, save
@@ -16,10 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tenant/row_sql.h"
 #include "tenant/tenant_record.h"
 #include "tenantgate/base/secret.h"
 
-/* The order of ROW_COLUMNS. */
+/* The order of ROW_COLUMNS (row_sql.h). */
 enum row_column {
 	COL_STATE,
 	COL_PLAN,
@@ -44,14 +45,6 @@ enum row_column {
 	COL_PROVIDER,
 	COL_READ_AT,
 };
-
-#define ROW_COLUMNS \
-	"state, plan, requests_per_minute, db_host, db_port, db_name, db_user, " \
-	"db_password_sealed, db_sslmode, project_name, project_id, endpoint_id, " \
-	"branch_id, attempt_id, attempts, coalesce(lease_until < now(), true), " \
-	"extract(epoch FROM now() - posted_at)::int, refusals, " \
-	"greatest(0, ceil(extract(epoch FROM not_before - now())))::int, last_error, provider, " \
-	"(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 void
 row_seal_context(char out[TENANT_KEY_SIZE], const char *id)
@@ -206,7 +199,7 @@ enum flow_rc
 row_select(struct flow *f, struct catalog *c, const char *id, struct pg_result *out)
 {
 	struct pg_query q = {
-		.sql = "SELECT " ROW_COLUMNS " FROM public.tenants WHERE tenant_id = $1",
+		.sql = "SELECT " ROW_COLUMNS " FROM public.tenants" OF_TENANT,
 		.params = { PG_TEXT(id) },
 		.param_count = 1,
 	};
@@ -228,17 +221,19 @@ row_claim(struct flow *f, struct catalog *c, const struct row_claim *claim, stru
 		.sql = "WITH u AS (INSERT INTO public.users (user_id) VALUES ($1) "
 		       "ON CONFLICT (user_id) DO NOTHING) "
 		       "INSERT INTO public.tenants AS t (tenant_id, attempt_id, provider, region, "
-		       "project_name, lease_until, state, attempts) VALUES ($1, $2, $3, $4, $5, "
-		       "now() + $6::int * interval '1 millisecond', 'provisioning', 1) "
+		       "project_name, lease_until, state, attempts) VALUES ($1, $2, $3, $4, "
+		       "$5, " PG_NOW PG_PLUS "($6::int" PG_TIMES "interval '1 millisecond'), "
+		       "'provisioning', 1) "
 		       "ON CONFLICT (tenant_id) DO UPDATE SET state = 'provisioning', "
 		       "attempt_id = excluded.attempt_id, lease_until = excluded.lease_until, "
-		       "attempts = t.attempts + 1, updated_at = now(), "
+		       "attempts = t.attempts" PG_PLUS "1, updated_at = " PG_NOW ", "
 		       "project_name = CASE WHEN t.project_id IS NULL THEN excluded.project_name "
 		       "ELSE t.project_name END "
-		       "WHERE (t.state = 'failed' AND coalesce(t.not_before <= now(), true)) "
-		       "OR (t.state = 'provisioning' AND "
-		       "(coalesce(t.lease_until < now(), true) OR t.attempt_id = "
-		       "excluded.attempt_id)) "
+		       "WHERE (t." IS_FAILED " AND "
+		       "coalesce(t.not_before" PG_AT_MOST PG_NOW ", true)) "
+		       "OR (t." IS_PROVISIONING " AND "
+		       "(coalesce(t.lease_until" PG_BELOW PG_NOW ", true) "
+		       "OR t.attempt_id" PG_EQUALS "excluded.attempt_id)) "
 		       "RETURNING " ROW_COLUMNS,
 		.params = { PG_TEXT(claim->id), PG_TEXT(claim->attempt), PG_TEXT(claim->provider),
 		    PG_TEXT(claim->region), PG_TEXT(claim->project_name),
@@ -254,8 +249,8 @@ row_renew(struct flow *f, struct catalog *c, const struct row_claim *claim, stru
 {
 	struct pg_query q = {
 		.sql = "UPDATE public.tenants SET "
-		       "lease_until = now() + $3::int * interval '1 millisecond' "
-		       "WHERE tenant_id = $1 AND attempt_id = $2 AND state = 'provisioning'",
+		       "lease_until = " PG_NOW PG_PLUS "($3::int" PG_TIMES
+		       "interval '1 millisecond')" OF_ATTEMPT,
 		.params = { PG_TEXT(claim->id), PG_TEXT(claim->attempt), PG_TEXT(claim->lease_ms) },
 		.param_count = 3,
 	};
@@ -268,8 +263,8 @@ row_mark_posted(struct flow *f, struct catalog *c, const char *id, const char *a
     struct pg_result *out)
 {
 	struct pg_query q = {
-		.sql = "UPDATE public.tenants SET posted_at = now(), updated_at = now() "
-		       "WHERE tenant_id = $1 AND attempt_id = $2 AND state = 'provisioning'",
+		.sql = "UPDATE public.tenants SET posted_at = " PG_NOW ", "
+		       "updated_at = " PG_NOW OF_ATTEMPT,
 		.params = { PG_TEXT(id), PG_TEXT(attempt) },
 		.param_count = 2,
 	};
@@ -289,8 +284,8 @@ row_save(struct flow *f, struct catalog *c, const struct tenant_row *r, const ch
 		    "WITH t AS (UPDATE public.tenants SET project_id = $3, endpoint_id = $4, "
 		    "branch_id = $5, db_host = $6, db_port = $7::int, db_name = $8, db_user = $9, "
 		    "db_password_sealed = $10, db_sslmode = $11, project_name = $12, "
-		    "posted_at = NULL, updated_at = now() WHERE tenant_id = $1 AND attempt_id = $2 "
-		    "AND state = 'provisioning' RETURNING project_id, tenant_id) "
+		    "posted_at = NULL, updated_at = " PG_NOW OF_ATTEMPT
+		    " RETURNING project_id, tenant_id) "
 		    "INSERT INTO public.vector_databases (vector_db_id, user_id) "
 		    "SELECT project_id, tenant_id FROM t ON CONFLICT (user_id) "
 		    "DO UPDATE SET vector_db_id = excluded.vector_db_id",
@@ -309,8 +304,7 @@ row_tell(struct flow *f, struct catalog *c, const struct tenant_row *r, const ch
     struct pg_result *out)
 {
 	struct pg_query q = {
-		.sql = "UPDATE public.tenants SET last_error = $3, updated_at = now() "
-		       "WHERE tenant_id = $1 AND attempt_id = $2 AND state = 'provisioning'",
+		.sql = "UPDATE public.tenants SET last_error = $3, updated_at = " PG_NOW OF_ATTEMPT,
 		.params = { PG_TEXT(r->tenant.id), PG_TEXT(r->attempt_id), PG_TEXT(what) },
 		.param_count = 3,
 	};
@@ -326,9 +320,8 @@ row_ready(struct flow *f, struct catalog *c, const struct tenant_row *r, const c
 	struct pg_query q = {
 		.sql = "UPDATE public.tenants SET state = 'ready', schema_version = $3::int, "
 		       "lease_until = NULL, last_error = NULL, not_before = NULL, refusals = 0, "
-		       "updated_at = now() "
-		       "WHERE tenant_id = $1 AND attempt_id = $2 AND state IN ('provisioning', "
-		       "'ready')",
+		       "updated_at = " PG_NOW OF_TENANT " AND attempt_id" PG_EQUALS "$2 "
+		       "AND (" IS_PROVISIONING " OR " IS_READY ")",
 		.params = { PG_TEXT(r->tenant.id), PG_TEXT(r->attempt_id),
 		    PG_TEXT(schema_version) },
 		.param_count = 3,
@@ -343,13 +336,13 @@ row_fail(struct flow *f, struct catalog *c, const struct tenant_row *r,
 {
 	struct pg_query q = {
 		.sql = "UPDATE public.tenants SET state = 'failed', lease_until = NULL, "
-		       "last_error = $3, updated_at = now(), "
-		       "posted_at = CASE WHEN $4::bool THEN posted_at END, "
-		       "db_password_sealed = CASE WHEN $5::bool THEN NULL "
+		       "last_error = $3, updated_at = " PG_NOW ", "
+		       "posted_at = CASE WHEN $4::boolean THEN posted_at END, "
+		       "db_password_sealed = CASE WHEN $5::boolean THEN NULL "
 		       "ELSE db_password_sealed END, "
-		       "not_before = now() + nullif($6::int, 0) * interval '1 second', "
-		       "refusals = $7::int "
-		       "WHERE tenant_id = $1 AND attempt_id = $2 AND state = 'provisioning'",
+		       "not_before = CASE WHEN $6::int" PG_ABOVE "0 THEN " PG_NOW PG_PLUS
+		       "($6::int" PG_TIMES "interval '1 second') END, "
+		       "refusals = $7::int" OF_ATTEMPT,
 		.params = { PG_TEXT(r->tenant.id), PG_TEXT(r->attempt_id), PG_TEXT(failure->why),
 		    PG_TEXT(failure->keep_posted ? "t" : "f"),
 		    PG_TEXT(failure->forget_password ? "t" : "f"), PG_TEXT(failure->wait_s),
@@ -358,25 +351,6 @@ row_fail(struct flow *f, struct catalog *c, const struct tenant_row *r,
 	};
 
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);
-}
-
-/* Twice, four and eight times as long after what was of no use; anew after a day. */
-enum flow_rc
-row_recheck(struct flow *f, struct catalog *c, const char *id, const char *retry_ms,
-    struct pg_result *out)
-{
-	struct pg_query q = {
-		.sql = "UPDATE public.tenants SET rechecked_at = now(), rechecks = CASE "
-		       "WHEN rechecked_at > now() - interval '1 day' THEN rechecks + 1 ELSE 1 END "
-		       "WHERE tenant_id = $1 AND state = 'ready' AND provider = 'neon' "
-		       "AND project_id IS NOT NULL AND coalesce(rechecked_at + $2::int * "
-		       "power(2, greatest(0, least(rechecks, 4) - 1)) * interval '1 millisecond' "
-		       "<= now(), true) RETURNING " ROW_COLUMNS,
-		.params = { PG_TEXT(id), PG_TEXT(retry_ms) },
-		.param_count = 2,
-	};
-
-	return catalog_run(f, c, CATALOG_TENANTS, slice_str(id), &q, out);
 }
 
 enum flow_rc

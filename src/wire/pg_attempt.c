@@ -136,14 +136,15 @@ pg_attempt_poll(void *arg)
 		a->status = PGRES_POLLING_FAILED;
 }
 
-/* Before the answer to the connect() libpq only sends what is short; after the authentication it
- * only reads. */
+/* All but TLS and the rounds of SCRAM is a few microseconds, less than to hand it to a helper. The
+ * rounds come in one message, which cannot be there before its stage (pg_auth.c). */
 bool
 pg_attempt_may_compute(const struct pg_attempt *a)
 {
 	ConnStatusType status = PQstatus(a->pq);
 
-	return status == CONNECTION_SSL_STARTUP || status == CONNECTION_AWAITING_RESPONSE;
+	return status == CONNECTION_SSL_STARTUP ||
+	    (status == CONNECTION_AWAITING_RESPONSE && a->auth.stage == PG_AUTH_SASL);
 }
 
 /* The connection ended in the midst of it, as when the server restarts: no word about its TLS. */

@@ -14,7 +14,7 @@ const stack = new Stack('catalog-outage'), main = new Stack('catalog-outage-main
 const ASKERS = 16; // connections of their own: each worker gets some
 const WAIT = 60000;
 // Far below what a statement of the catalog may take here (HANG), far above what nothing takes.
-const HANG = '20s', AT_ONCE = 8000;
+const HANG = '12s', AT_ONCE = 6000;
 let gate, known, revoked, suspended;
 
 before(async () => {

@@ -8,10 +8,12 @@ import { freePort, until } from './lib/process.mjs';
 
 const stack = new Stack('catalog');
 let bouncer;
+let patient;	// a `key create` whose catalog is away: it tries for 20 s
 
 before(async () => {
 	await stack.surroundings({ neon: false, redis: false });
 	bouncer = await stack.pgbouncer();
+	patient = keyCreate(`postgresql://postgres:x@127.0.0.1:${await freePort()}/catalog`);
 	await stack.sql("create role weak login password 'weak'");
 	await stack.sql("create role asleep nologin password 'x'");
 	await stack.sql('create database closed');
@@ -148,12 +150,25 @@ test('a schema that was half made by hand: the statement is named, once', async 
 });
 
 test('a catalog that is away: key create says so once, and what it was in the end', async () => {
-	const port = await freePort();
-	const got = await keyCreate(`postgresql://postgres:x@127.0.0.1:${port}/catalog`);
+	const got = await patient;
 	assert.equal(got.code, 1, got.text);
 	assert.equal(got.lines.length, 2, got.text);
 	assert.match(got.lines[0], /catalog\.unreachable.*Connection refused/i);
 	assert.match(got.lines[1], /No key was made: The catalog cannot be reached: Connection refused/);
+});
+
+test('key create refuses a catalog of another environment, and takes one that is nobody\'s', async () => {
+	await stack.sql('create database claimed');
+	const url = stack.pg.url('claimed');
+	const owners = () => stack.sql('select environment from installation', 'claimed');
+	assert.equal((await keyCreate(url, { environment: 'other' })).code, 0);
+	assert.deepEqual(await owners(), [], 'a key claims nothing');
+	await (await stack.tenantgate({ catalog_url: url })).program.stop();
+	assert.deepEqual(await owners(), [['test']]);
+	assert.equal((await keyCreate(url)).code, 0);
+	const got = await keyCreate(url, { environment: 'other' });
+	assert.equal(got.code, 1, got.text);
+	assert.match(got.text, /No key was made: The catalog is of environment test, and this is other/);
 });
 
 test('key create while others hold the table of keys ends with a reason, each time', async () => {

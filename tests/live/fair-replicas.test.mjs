@@ -59,7 +59,7 @@ test('a replica that ends leaves its part to the others', async () => {
 	tenants.pop();
 	const logins = loginsFrom(stack);
 	const going = crowd(60, (n) => tenants[n % 2][Math.floor(n / 2) % TENANTS].search('kettle'));
-	await sleep(12000);
+	await sleep(8000);
 	const seen = await going.stop();
 	assert.deepEqual(Object.keys(seen), ['200']);
 	assert.equal(logins.full(), 0);

@@ -13,14 +13,16 @@ const stack = new Stack('ill-database');
 const SEARCH = '<=>';
 let gate, proxy;
 
+const replica = (changes = {}) => stack.tenantgate({ rate_limit_requests_per_minute: 0,
+	postgres_admin_url: `postgresql://postgres:${stack.db.password}@127.0.0.1:${proxy.port}/postgres`,
+	...changes });
+
 // The catalog's server stays well.
 before(async () => {
 	await stack.surroundings({ neon: false });
 	await stack.postgres([], 'db');
 	proxy = await new Proxy(stack.db.port).listen();
-	gate = await stack.tenantgate({ rate_limit_requests_per_minute: 0,
-		postgres_admin_url: `postgresql://postgres:${stack.db.password}@127.0.0.1:` +
-			`${proxy.port}/postgres` });
+	gate = await replica();
 });
 after(async () => {
 	proxy?.close();
@@ -128,8 +130,12 @@ test('a login that is refused for good: 502, and the reason for operators', asyn
 	proxy.pass();
 });
 
-// With the settings as they are: query_wait_timeout is 10 s.
-test('a wake of 14 s is waited for, whether it refuses (57P03) or keeps the login', async () => {
+// As 14 s with the settings as they are, where query_wait_timeout is 10 s.
+test('a wake that takes longer than query_wait_timeout is waited for, whether it refuses (57P03) ' +
+	'or keeps the login', async () => {
+	const mine = gate, WAKE = 2800;
+	gate = await replica({ query_wait_timeout: '2s' });
+	gate.serviceKey = mine.serviceKey;
 	const [asleep, slow] = [await tenant('asleep'), await tenant('slow')];
 	for (const [client, sleeps] of [
 		[asleep, () => proxy.refuse(pgError('57P03', 'the database system is starting up'))],
@@ -139,11 +145,13 @@ test('a wake of 14 s is waited for, whether it refuses (57P03) or keeps the logi
 		sleeps();
 		const start = performance.now();
 		const answer = found(client);
-		await sleep(14000);
+		await sleep(WAKE);
 		proxy.pass();
 		await answer;
-		assert.ok(performance.now() - start >= 14000);
+		assert.ok(performance.now() - start >= WAKE);
 	}
+	await gate.program.stop();
+	gate = mine;
 });
 
 test('a server that is slow to read a document gets it', async () => {
@@ -168,6 +176,18 @@ test('what an attempt waits for is in its row, and not told to the client', asyn
 	proxy.pass();
 	assert.equal((await answer).status, 200);
 	assert.deepEqual(await row(), ['ready', '']);
+});
+
+test('a creation that is cut off is 503 and told when to come back; then it goes on', async () => {
+	for (const [i, text] of ['CREATE DATABASE tg_', 'CREATE EXTENSION', 'EXISTS public.document']
+		.entries()) {
+		const client = await gate.tenant(`cut-off-${i}`);
+		proxy.cutNext(1, text);
+		const answer = await client.search('litres');
+		assert.equal(proxy.cuts.done, 1, text);
+		told(answer, 503, 'database_unavailable', /57P01/);
+		await until('it is served', async () => (await client.search('litres')).status === 200, 30000);
+	}
 });
 
 test('restarts under load: no search fails', async (t) => {

@@ -109,7 +109,7 @@ for (const [what, key] of [['of the old form', OLD], ['with a tag', TAGGED]])
 		for (const keys of busy)
 			t.diagnostic(`beside the flood: ${await times(keys)} ms`);
 		// Each looks its tenant up; an ingest notes its document twice.
-		for (let i = 0; i < 8; i++) {
+		for (let i = 0; i < 4; i++) {
 			const found = await tenant.search('x');
 			assert.equal(found.status, 200, found.body);
 			const stored = await tenant.ingestText('A text.', { documentId: invent(12) });

@@ -3,37 +3,24 @@
 // says now, and roles whose settings would break our statements do not.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeCertificates } from './lib/certificates.mjs';
 import { Stack } from './lib/stack.mjs';
 import { freePort, until } from './lib/process.mjs';
+import { scramVerifier } from './lib/scram.mjs';
 
 const stack = new Stack('logins');
 const password = randomBytes(12).toString('hex');
 let certs, ca, env;
 
-// Another folder than the stack's: Postgres, and the user that tenantgate becomes, read here.
-function makeCertificates() {
-	const openssl = (...args) => execFileSync('openssl', args, { cwd: certs, stdio: 'pipe' });
-	writeFileSync(join(certs, 'san'), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
-	openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
-		'-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=ours', '-days', '2');
-	openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout',
-		'server.key', '-out', 'server.csr', '-subj', '/CN=localhost');
-	openssl('x509', '-req', '-in', 'server.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key',
-		'-CAcreateserial', '-out', 'server.pem', '-days', '2', '-extfile', 'san');
-	chmodSync(join(certs, 'server.key'), 0o600);
-	if (process.getuid() === 0)
-		execFileSync('chown', ['postgres', join(certs, 'server.key')]);
-}
-
 before(async () => {
 	certs = mkdtempSync(join(tmpdir(), 'tg-logins-'));
 	chmodSync(certs, 0o755);
-	makeCertificates();
+	// Another folder than the stack's: Postgres, and the user that tenantgate becomes, read here.
+	makeCertificates(certs);
 	ca = join(certs, 'ca.pem');
 	mkdirSync(join(certs, 'home/.postgresql'), { recursive: true });
 	chmodSync(join(certs, 'home'), 0);
@@ -175,18 +162,8 @@ test('the catalog may be behind a PgBouncer, which takes no settings of a sessio
 	await bouncer.stop('SIGTERM');
 });
 
-// As CREATE ROLE ... PASSWORD takes it (PostgreSQL's manual, pg_authid; RFC 5802).
-function verifier(rounds) {
-	const salt = randomBytes(16);
-	const salted = pbkdf2Sync(password, salt, rounds, 32, 'sha256');
-	const hmac = (text) => createHmac('sha256', salted).update(text).digest();
-	const stored = createHash('sha256').update(hmac('Client Key')).digest('base64');
-	return `SCRAM-SHA-256$${rounds}:${salt.toString('base64')}$${stored}:` +
-		`${hmac('Server Key').toString('base64')}`;
-}
-
 test('more rounds than max_scram_iterations are refused, in the clear and under TLS', async () => {
-	await stack.sql(`alter role cat password '${verifier(6000)}'`);
+	await stack.sql(`alter role cat password '${scramVerifier(password, 6000)}'`);
 	for (const query of ['?sslmode=disable', '?sslmode=require']) {
 		const gate = await gateWith({ catalog_url: catalog(query), max_scram_iterations: 5000 },
 			{ wait: false });

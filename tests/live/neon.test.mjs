@@ -7,11 +7,12 @@ import { Stack } from './lib/stack.mjs';
 import { sleep, until } from './lib/process.mjs';
 
 const stack = new Stack('neon');
+const settings = { provision_wait: '15s', provision_lease: '2s', neon_timeout: '2s' };
 let gate;
 
 before(async () => {
 	await stack.surroundings();
-	gate = await stack.tenantgate({ provision_wait: '15s', provision_lease: '2s', neon_timeout: '2s' });
+	gate = await stack.tenantgate(settings);
 });
 after(() => stack.stop());
 beforeEach(() => stack.neonKnobs());
@@ -146,7 +147,7 @@ test('while Neon is asked again, the row says why; the client hears no word of N
 });
 
 test('killed in the middle of provisioning: another process goes on, one project', async () => {
-	const doomed = await stack.tenantgate();
+	const doomed = await stack.tenantgate(settings);
 	doomed.serviceKey = await gate.service();
 	await stack.neonKnobs({ delay_ms: 400 });
 	const gone = (await doomed.tenant('orphan')).search('x').catch(() => null);

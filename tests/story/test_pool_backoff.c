@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What a failed login means for those that would follow, and what costs no login. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "pool_fixture.h"
+#include "tenantgate/base/log.h"
 
 enum { CROWD = 20, SECOND_US = 1000000 };
 
@@ -246,6 +251,53 @@ failed_statements_cost_no_login(void **state)
 	assert_int_equal(fake.closes, 0);
 }
 
+static unsigned
+login_lines_count(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char line[1024];
+	unsigned n = 0;
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file) != NULL)
+		n += strstr(line, "pool.login_failed") != NULL;
+	assert_int_equal(fclose(file), 0);
+	return n;
+}
+
+static void
+a_server_that_stays_away_is_a_line_a_minute(void **state)
+{
+	char path[] = "/tmp/tenantgate-test-pool.XXXXXX";
+	int fd = mkstemp(path);
+	struct client a = { 0 };
+	unsigned connects;
+
+	(void)state;
+	assert_true(fd >= 0 && close(fd) == 0 && log_open(path));
+	log_level(LOG_WARNING);
+	refuse_all();
+	for (unsigned minute = 1; minute <= 2; minute++) {
+		connects = fake.connects;
+		for (int i = 0; i < 3; i++) {
+			clock_test_advance(4 * conf.server_login_retry_us);
+			ask_once(&a);
+		}
+		assert_int_equal(fake.connects, connects + 3);
+		assert_int_equal(login_lines_count(path), minute);
+		clock_test_advance(LOG_MINUTE);
+	}
+	fake.fail_logins = 0;
+	ask_once(&a);
+	assert_int_equal(a.flow.err.code, ERR_NONE);
+	fake.kill = 1000; /* the idle one is found dead */
+	refuse_all();
+	ask_once(&a);
+	assert_int_equal(login_lines_count(path), 3); /* it had come back: that is news */
+	assert_true(log_open(NULL));
+	assert_int_equal(unlink(path), 0);
+}
+
 int
 main(void)
 {
@@ -259,6 +311,7 @@ main(void)
 		POOL_CASE(a_crowd_before_a_good_target_logs_in_a_few_dozen_at_once),
 		POOL_CASE(after_a_failure_one_login_goes_ahead),
 		POOL_CASE(failed_statements_cost_no_login),
+		POOL_CASE(a_server_that_stays_away_is_a_line_a_minute),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,8 +88,8 @@ export class Stack {
 	}
 
 	// In front of the stack's Postgres, one server connection being shared by transactions.
-	// changes: of its settings; pool_mode for instance.
-	async pgbouncer(changes = {}) {
+	// changes: of its settings; pool_mode for instance. database: more of every database's.
+	async pgbouncer(changes = {}, database = '') {
 		const port = await freePort();
 		const ini = join(this.dir, `pgbouncer-${++this.serial}.ini`);
 		const users = `${ini}.users`;
@@ -97,7 +97,7 @@ export class Stack {
 			auth_type: 'plain', auth_file: '/proc/self/fd/8', pool_mode: 'transaction', ...changes };
 		const lines = Object.entries(settings).map(([k, v]) => `${k} = ${v}\n`);
 		writeFileSync(users, `"postgres" "${this.pg.password}"\n`, { mode: 0o644 });
-		writeFileSync(ini, `[databases]\n* = host=127.0.0.1 port=${this.pg.port}\n` +
+		writeFileSync(ini, `[databases]\n* = host=127.0.0.1 port=${this.pg.port} ${database}\n` +
 			`[pgbouncer]\n${lines.join('')}`, { mode: 0o644 });
 		const program = this.program('pgbouncer', join(source, 'tests/live/lib/pgbouncer.sh'),
 			[ini, users]);

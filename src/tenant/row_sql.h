@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * row_sql: parts of the statements on public.tenants. Private to row*.c.
+ */
+#ifndef TENANT_ROW_SQL_H
+#define TENANT_ROW_SQL_H
+
+#include "tenantgate/wire/pg_sql.h"
+
+#define IS_PROVISIONING "state" PG_EQUALS "'provisioning'"
+#define IS_FAILED	"state" PG_EQUALS "'failed'"
+#define IS_READY	"state" PG_EQUALS "'ready'"
+#define OF_TENANT	" WHERE tenant_id" PG_EQUALS "$1"
+/* Of statements whose first parameters are the tenant and the attempt. */
+#define OF_ATTEMPT	OF_TENANT " AND attempt_id" PG_EQUALS "$2 AND " IS_PROVISIONING
+
+/* As row_read() takes them. */
+#define ROW_COLUMNS \
+	"state, plan, requests_per_minute, db_host, db_port, db_name, db_user, " \
+	"db_password_sealed, db_sslmode, project_name, project_id, endpoint_id, " \
+	"branch_id, attempt_id, attempts, coalesce(lease_until" PG_BELOW PG_NOW ", true), " \
+	"extract(epoch FROM " PG_NOW PG_MINUS "posted_at)::int, refusals, " \
+	"greatest(0, pg_catalog.ceil(extract(epoch FROM not_before" PG_MINUS PG_NOW ")))::int, " \
+	"last_error, provider, " \
+	"(extract(epoch FROM pg_catalog.clock_timestamp())" PG_TIMES "1000)::bigint"
+
+#endif
