@@ -60,10 +60,28 @@ name_split(const struct model_conf *c, struct slice name, struct slice *model)
 
 /* ---- checking ---- */
 
+/* A server whose name differs in case alone is a slip: the model would be asked of another. */
+static bool
+case_valid(const struct model_conf *c, struct slice name, struct err *err)
+{
+	const char *slash = memchr(name.p, '/', name.len);
+	struct slice front = slice_of(name.p, slash == NULL ? 0 : (size_t)(slash - name.p));
+
+	for (unsigned i = 0; slash != NULL && i < c->server_count; i++) {
+		if (!slice_is_nocase(front, c->servers[i].name))
+			continue;
+		err_set(err, ERR_INVALID_FIELD, "Write \"%s\" as its section [model %s] does.",
+		    c->servers[i].name, c->servers[i].name);
+		return false;
+	}
+	return true;
+}
+
 static bool
 list_valid(const struct model_conf *c, const char *list, unsigned max, struct err *err)
 {
 	struct slice name, model;
+	unsigned server = 0;
 
 	if (list_length(list) > max) {
 		err_set(err, ERR_INVALID_FIELD, "It may name %u models at most; name fewer.", max);
@@ -71,13 +89,15 @@ list_valid(const struct model_conf *c, const char *list, unsigned max, struct er
 	}
 	while (list_next(&list, &name)) {
 		if (name.len > 0)
-			(void)name_split(c, name, &model);
+			server = name_split(c, name, &model);
 		if (name.len == 0 || name.len > CHOICE_NAME_BYTES || model.len == 0) {
 			err_set(err, ERR_INVALID_FIELD,
 			    "A name of a model is missing or too long; write MODEL or "
 			    "NAME/MODEL, with a comma between several.");
 			return false;
 		}
+		if (server == 0 && !case_valid(c, name, err))
+			return false;
 	}
 	return true;
 }

@@ -65,9 +65,8 @@ static bool
 error_text_quotes_prompt(const struct model_call *call, const char *text)
 {
 	size_t len = strlen(text), at;
-	const char *key = call->choice->server->conf.api_key;
 
-	if (key != NULL && key[0] != '\0' && strstr(text, key) != NULL)
+	if (model_server_secret_in(call->choice->server, text))
 		return true;
 	if (call->body.data == NULL)
 		return false;
@@ -88,14 +87,17 @@ error_text_log(const struct model_call *call, const struct error_text *text,
 
 	if (response->failure != WEB_FINE)
 		log_event(LOG_WARNING, "model.failed", request_id,
-		    "The %s gave no complete answer (try %u); see whether model_url can be "
-		    "reached. %s",
-		    call->stage, call->tries, response->detail);
+		    "The %s of server '%s' gave no complete answer (try %u); see whether its URL "
+		    "can be reached. %s",
+		    call->stage, call->choice->server->conf.name, call->tries, response->detail);
 	else
 		log_event(LOG_WARNING, "model.refused", request_id,
-		    "The %s refused (try %u): HTTP %d, code '%s', type '%s', message '%s'. If this "
-		    "goes on, check model_api_key, the model's name and its quota.",
-		    call->stage, call->tries, response->status, text->code, text->type, message);
+		    "The %s of server '%s' refused (try %u): HTTP %d, code '%s', type '%s', "
+		    "message "
+		    "'%s'. If this goes on, check the server's key, the model's name and its "
+		    "quota.",
+		    call->stage, call->choice->server->conf.name, call->tries, response->status,
+		    text->code, text->type, message);
 }
 
 /* A 429 that no waiting will cure. The code is the word that counts; the type is read only without

@@ -62,5 +62,7 @@ void	model_servers_close(struct model_servers *);
  * caller to free(). */
 void	model_server_fields(const struct model_server_conf *, char *lines[SERVER_HEADERS_MAX + 1]);
 char	*model_server_extra(const char *json, char **temperature);
+/* Whether a text of the server's own repeats its key or a configured field's value. */
+bool	 model_server_secret_in(const struct model_server *, const char *text);
 
 #endif

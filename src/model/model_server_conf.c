@@ -10,7 +10,8 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/json.h"
 
-#define EXTRA_MAX (64u << 10) /* bytes; a value of the configuration has 8 KiB at most */
+#define SECRET_BYTES 8		 /* of a field's value that may be one, at least */
+#define EXTRA_MAX    (64u << 10) /* bytes; a value of the configuration has 8 KiB at most */
 
 /* Always false, to be returned. */
 static bool
@@ -126,6 +127,23 @@ model_server_fields(const struct model_server_conf *c, char *lines[SERVER_HEADER
 		if (n < SERVER_HEADERS_MAX)
 			lines[n++] = field_line(name, ": ", json_string_value(value));
 	json_decref(fields);
+}
+
+/* Of the fields only values that are long enough for a secret: a short word is in many texts. */
+bool
+model_server_secret_in(const struct model_server *s, const char *text)
+{
+	const char *key = text_or_null(s->conf.api_key);
+
+	if (key != NULL && strstr(text, key) != NULL)
+		return true;
+	for (unsigned i = 0; s->headers[i] != NULL; i++) {
+		const char *value = strchr(s->headers[i], ' ') + 1;
+
+		if (strlen(value) >= SECRET_BYTES && strstr(text, value) != NULL)
+			return true;
+	}
+	return false;
 }
 
 /* ---- extra members ---- */

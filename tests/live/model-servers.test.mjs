@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { json, ModelServer, words } from './lib/model-server.mjs';
+import { until } from './lib/process.mjs';
 import { programs, Stack } from './lib/stack.mjs';
 
 const run = promisify(execFile);
@@ -37,7 +38,7 @@ before(async () => {
 		models_allowed: 'azure/my model, talk/small, openrouter/free',
 		answer_tokens: 500, max_answer_tokens: 800,
 		'model talk': { url: `${servers.talk.url}/?team=a%20b`, api_key: 'talk-key',
-			headers: '{"X-Title": "Docs, and more", "HTTP-Referer": "https://app.example"}',
+			headers: '{"X-Title": "Docs, and more", "X-Pass": "sesame-open-7"}',
 			extra_body: '{"top_p": 0.5, "temperature": 0.25, "provider": {"order": ["x"]}}',
 			send_user: 'on' },
 		'model vectors': { url: servers.vectors.url, api_key: 'vectors-key',
@@ -90,7 +91,7 @@ test('the chat is on one server, the vectors on another, the third is left alone
 test('a server has its own fields and members; a temperature of the request goes first', async () => {
 	const { headers, body } = await asked(servers.talk);
 	assert.equal(headers['x-title'], 'Docs, and more');
-	assert.equal(headers['http-referer'], 'https://app.example');
+	assert.equal(headers['x-pass'], 'sesame-open-7');
 	assert.equal(body.top_p, 0.5);
 	assert.deepEqual(body.provider, { order: ['x'] });
 	assert.equal(body.temperature, 0.25);
@@ -198,6 +199,17 @@ test('a long question is written by a helper for the same server and user', asyn
 		{ role: 'user', content: 'litres? '.repeat(12000) }] });
 	assert.equal(body.model, 'my model');
 	assert.equal(body.max_completion_tokens, 300);
+});
+
+test('the log says which server failed, and shows no secret that it repeats', async () => {
+	servers.talk.chat = (request, response) => json(response, 401, { error: {
+		code: 'bad_pass', message: `No such pass: ${request.headers['x-pass']}` } });
+	const answer = await tenant.chat('How many litres?');
+	assert.equal(answer.status, 502, answer.body);
+	const line = await until('the refusal is logged', () => gate.program.text().split('\n')
+		.find((l) => l.includes('bad_pass')));
+	assert.match(line, /The chat model of server 'talk' refused .*left out/);
+	assert.doesNotMatch(gate.program.text(), /sesame-open-7|talk-key/);
 });
 
 test('-t refuses a bad section, with its line', async () => {

@@ -262,6 +262,9 @@ lists_are_checked(void **state)
 		assert_false(model_conf_valid(&conf, &key, &err));
 		assert_string_equal(key, "models_allowed");
 	}
+	conf = conf_of("East/big", NULL);
+	assert_false(model_conf_valid(&conf, &key, &err));
+	assert_string_equal(key, "chat_model");
 	conf = conf_of("a", NULL);
 	conf.embedding_model = "a, b";
 	assert_false(model_conf_valid(&conf, &key, &err));

@@ -199,6 +199,27 @@ the_prefix_tells_which_key_sealed(void **state)
 	seal_free(both);
 }
 
+/* The wanted bytes: printf users | openssl dgst -sha256 -mac HMAC -macopt hexkey:KEY_OLD */
+static void
+a_key_is_derived_for_a_purpose(void **state)
+{
+	static const uint8_t want[SEAL_KEY_SIZE] = { 0x2b, 0xf0, 0x86, 0x42, 0x94, 0x13, 0x1b, 0x28,
+		0xcb, 0xc5, 0xb2, 0x48, 0xa6, 0xcd, 0xc7, 0xec, 0x67, 0x1d, 0x7e, 0x80, 0xfb, 0x02,
+		0xab, 0x47, 0xc0, 0xe0, 0x26, 0x71, 0xd8, 0x48, 0xfe, 0x7b };
+	struct seal *old = seal_new(KEY_OLD), *both = seal_new(KEY_NEW "," KEY_OLD);
+	uint8_t a[SEAL_KEY_SIZE], b[SEAL_KEY_SIZE];
+
+	(void)state;
+	seal_derive(old, "users", a);
+	assert_memory_equal(a, want, sizeof(a));
+	seal_derive(old, "others", b);
+	assert_memory_not_equal(a, b, sizeof(a));
+	seal_derive(both, "users", b);
+	assert_memory_not_equal(a, b, sizeof(a)); /* of the first key */
+	seal_free(old);
+	seal_free(both);
+}
+
 int
 main(void)
 {
@@ -211,6 +232,7 @@ main(void)
 		cmocka_unit_test(malformed_keys_are_refused),
 		cmocka_unit_test(a_full_buf_gets_nothing_secret),
 		cmocka_unit_test(the_prefix_tells_which_key_sealed),
+		cmocka_unit_test(a_key_is_derived_for_a_purpose),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
