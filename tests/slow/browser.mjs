@@ -104,7 +104,7 @@ test('a model that thinks: its reasoning, then its words', async () => {
 });
 
 test('a refusal and a failure in the middle: a sentence each, and the next turn is well', async () => {
-	model.chat = (q, r) => json(r, 429, { error: { message: 'slow down', code: 'insufficient_quota' } });
+	model.chat = (q, r) => json(r, 400, { error: { message: 'secret', code: 'context_length_exceeded' } });
 	await say('How many litres?');
 	await ended('error');
 	assert.match((await shown('#error'))[0], /^[A-Z][^{}]*\.$/);
