@@ -17,7 +17,9 @@
 
 #include "api/body_job.h"
 #include "api/chat_body.h"
+#include "api/chat_extract.h"
 #include "api/chat_stream.h"
+#include "api/chat_turns.h"
 #include "api/handlers.h"
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
@@ -28,11 +30,12 @@
 /* The body as it is read, on a helper when it is large. */
 struct chat_job {
 	struct body_job		 job;		/* first */
-	unsigned		 top_k;		/* unless the body says */
+	const struct api_conf	*conf;		/* borrowed: outlives the helpers */
 	struct slice		 named;		/* X-Tenantgate-Stream; in the arena */
 	struct slice		 accept;	/* the same */
 	struct chat_input	 input;		/* strings in the arena */
 	enum stream_kind	 stream;
+	struct chat_file	*file;		/* the PDF that is being read; NULL: none */
 };
 
 struct chat {
@@ -48,8 +51,8 @@ struct chat {
 	struct buf		 piece;		/* owned: what is written next */
 };
 
-static flow_step_fn chat_read, chat_parse, chat_embed, chat_search, chat_ask_model,
-    chat_open_stream, chat_pull, chat_write;
+static flow_step_fn chat_read, chat_parse, chat_file, chat_file_text, chat_turns, chat_embed,
+    chat_search, chat_ask_model, chat_open_stream, chat_pull, chat_write;
 static flow_end_fn chat_end;
 
 static const struct flow_step chat_steps[] = {
@@ -59,6 +62,9 @@ static const struct flow_step chat_steps[] = {
 	{ "provision", request_database },
 	{ "body", chat_read },
 	{ "parse", chat_parse },
+	{ "file", chat_file },
+	{ "file_text", chat_file_text },
+	{ "turns", chat_turns },
 	{ "embed", chat_embed },
 	{ "pool_wait", request_borrow },
 	{ "search", chat_search },
@@ -75,6 +81,17 @@ static struct chat *
 chat_of(struct flow *f)
 {
 	return FLOW_MEMBER_OF(f, struct chat, req.flow, &chat_kind);
+}
+
+/* An offload_drop_fn; NULL is fine. */
+static void
+chat_job_free(void *arg)
+{
+	struct chat_job *j = arg;
+
+	if (j != NULL && j->file != NULL)
+		extract_free(&j->file->extracted);
+	body_job_free(j);
 }
 
 static enum flow_rc
@@ -95,7 +112,7 @@ chat_job_read(void *arg)
 
 	if (root == NULL)
 		return;
-	if (chat_body_read(root, j->top_k, j->job.arena, &j->input, &j->job.err))
+	if (chat_body_read(root, j->conf, j->job.arena, &j->input, &j->job.err))
 		j->stream = stream_choose(j->named, j->accept, root);
 	json_decref(root);
 }
@@ -106,11 +123,67 @@ chat_parse(struct flow *f)
 	struct chat *c = chat_of(f);
 	struct chat_job *j = body_job_new(&c->req, sizeof(*j));
 
-	j->top_k = c->req.ctx->conf->top_k;
+	j->conf = c->req.ctx->conf;
 	j->named = body_job_copy(&j->job, http_header(c->req.x, "X-Tenantgate-Stream"));
 	j->accept = body_job_copy(&j->job, http_header(c->req.x, "Accept"));
 	c->job = j;
-	return body_job_run(f, j->job.body.len, chat_job_read, body_job_free, &c->job);
+	return body_job_run(f, j->job.body.len, chat_job_read, chat_job_free, &c->job);
+}
+
+/* A PDF that came with a message, the newest first; without one the turns are next. */
+static enum flow_rc
+chat_file(struct flow *f)
+{
+	struct chat *c = chat_of(f);
+	struct chat_job *j = c->job;
+
+	if (err_is(&j->job.err))
+		return flow_fail_err(f, &j->job.err);
+	j->file = chat_turns_pdf(&j->input, j->conf->chat_file_text_max);
+	if (j->file == NULL)
+		return flow_goto(f, chat_turns);
+	return chat_extract(f, j->file, &j->job.err);
+}
+
+/* An offload_fn. */
+static void
+chat_job_file(void *arg)
+{
+	struct chat_job *j = arg;
+
+	(void)chat_extract_read(&j->conf->extract, j->file, j->job.arena, &j->job.err);
+}
+
+static enum flow_rc
+chat_file_text(struct flow *f)
+{
+	struct chat *c = chat_of(f);
+	struct chat_job *j = c->job;
+
+	flow_goto(f, chat_file);
+	if (err_is(&j->job.err)) { /* nothing to go through */
+		chat_job_file(j);
+		return FLOW_NEXT;
+	}
+	return body_job_run(f, j->file->extracted.text.len, chat_job_file, chat_job_free, &c->job);
+}
+
+/* An offload_fn. */
+static void
+chat_job_turns(void *arg)
+{
+	struct chat_job *j = arg;
+
+	(void)chat_turns_make(&j->input, j->conf->chat_file_text_max, j->job.arena, &j->job.err);
+}
+
+static enum flow_rc
+chat_turns(struct flow *f)
+{
+	struct chat *c = chat_of(f);
+	struct chat_job *j = c->job;
+
+	return body_job_run(f, arena_used(j->job.arena), chat_job_turns, chat_job_free, &c->job);
 }
 
 static enum flow_rc
@@ -147,22 +220,38 @@ prompt_refused(struct flow *f)
 	    "The passages found are too large for a prompt; ask for fewer with topK.");
 }
 
+/* What else the system message says, by what came with the question. */
+static bool
+chat_prompt_add(struct chat *c)
+{
+	return (c->input.files == NULL || prompt_add_files(&c->prompt)) &&
+	    (c->input.application.len == 0 ||
+		prompt_add_application(c->input.application, &c->prompt));
+}
+
 /* The system message goes first, in the place that chat_body_read() left free. Its bytes are
  * borrowed by the call only: the request is JSON when model_chat_start() returns. */
 static enum flow_rc
 chat_ask_model(struct flow *f)
 {
 	struct chat *c = chat_of(f);
+	struct model_message *first = c->input.messages;
 	struct model_chat chat;
+	struct err err = { .code = ERR_NONE };
+	size_t left_out;
 
 	pool_return(&c->req.lease, POOL_CLEAN);
-	if (!prompt_build(&c->hits, &c->prompt))
+	if (!prompt_build(&c->hits, &c->prompt) || !chat_prompt_add(c))
 		return prompt_refused(f);
-	c->input.messages[0] = (struct model_message){ "system", buf_view(&c->prompt) };
+	if (!chat_turns_trim(&c->input, c->prompt.len, c->req.ctx->conf->chat_context_tokens,
+		&left_out, &err))
+		return flow_fail_err(f, &err);
+	first += left_out; /* in the place of the last one left out */
+	*first = (struct model_message){ .role = "system", .content = buf_view(&c->prompt) };
 	chat = (struct model_chat){
 		.name = c->input.model,
-		.messages = c->input.messages,
-		.message_count = c->input.message_count,
+		.messages = first,
+		.message_count = c->input.message_count - left_out,
 		.temperature = c->input.temperature,
 	};
 	return model_chat_start(f, c->req.ctx->model, slice_str(c->req.tenant_id), &chat,
@@ -254,7 +343,7 @@ chat_end(struct flow *f, const struct err *err)
 	buf_free(&c->prompt);
 	buf_free(&c->piece);
 	free(c->vector);
-	body_job_end(&c->req, body_job_free, c->job, 0);
+	body_job_end(&c->req, chat_job_free, c->job, 0);
 	request_end(&c->req, err);
 }
 

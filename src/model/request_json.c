@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/model_internal.h"
+#include "model/request_job.h"
 #include "tenantgate/base/json.h"
 
 #define REQUEST_OVERHEAD_MAX 4096 /* bytes of all that is not text, at most */
@@ -81,6 +82,25 @@ request_json_embeddings(struct model_call *call, const struct slice *texts, size
 	return !b->failed;
 }
 
+/* A string; with images, the array of parts that OpenAI has for them. */
+static void
+put_content(struct buf *b, const struct model_message *m)
+{
+	if (m->image_count == 0) {
+		json_put_string(b, m->content);
+		return;
+	}
+	buf_puts(b, "[{\"type\":\"text\",\"text\":");
+	json_put_string(b, m->content);
+	buf_putc(b, '}');
+	for (size_t i = 0; i < m->image_count; i++) {
+		buf_puts(b, ",{\"type\":\"image_url\",\"image_url\":{\"url\":");
+		json_put_string(b, m->images[i]);
+		buf_puts(b, "}}");
+	}
+	buf_putc(b, ']');
+}
+
 static void
 put_messages(struct buf *b, const struct model_chat *chat)
 {
@@ -92,7 +112,7 @@ put_messages(struct buf *b, const struct model_chat *chat)
 			buf_putc(b, ',');
 		request_put_name(b, "role", chat->messages[i].role);
 		buf_puts(b, ",\"content\":");
-		json_put_string(b, chat->messages[i].content);
+		put_content(b, &chat->messages[i]);
 		buf_putc(b, '}');
 	}
 	buf_putc(b, ']');
@@ -118,10 +138,8 @@ request_json_chat(struct model_call *call, const struct model_chat *chat)
 {
 	const struct model *m = call->model;
 	struct buf *b = &call->body;
-	size_t bytes = 0, i;
+	size_t bytes = chat_text_bytes(chat) + 64 * chat->message_count;
 
-	for (i = 0; i < chat->message_count; i++)
-		bytes += chat->messages[i].content.len + 64;
 	buf_init(b, bytes * ESCAPED_MAX + REQUEST_OVERHEAD_MAX);
 	buf_reserve(b, bytes + bytes / 16 + REQUEST_OVERHEAD);
 	request_put_name(b, "model", chat->name != NULL ? chat->name : m->conf.chat_model);

@@ -20,6 +20,7 @@
 
 static struct arena *arena;
 static struct chat_input input;
+static struct api_conf conf = { .top_k = 4 };
 
 static int
 set_up(void **state)
@@ -47,7 +48,7 @@ reads(struct slice body, struct err *err)
 	if (root == NULL)
 		return false;
 	memset(&input, 0, sizeof(input));
-	ok = chat_body_read(root, 4, arena, &input, err);
+	ok = chat_body_read(root, &conf, arena, &input, err);
 	json_decref(root);
 	assert_int_equal(ok, !err_is(err));
 	return ok;
