@@ -24,7 +24,7 @@
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
 
-#define PROMPT_MAX	(256u << 10)	/* bytes of the system message, passages included */
+#define PROMPT_MAX	(320u << 10)	/* bytes of the system message, passages included */
 #define PIECE_MAX	(256u << 10)	/* bytes written for one pull, in the stream's form */
 
 /* The body as it is read, on a helper when it is large. */

@@ -115,6 +115,12 @@ read_system(struct message_reader *r, struct slice text, size_t index)
 	}
 	if (r->conf->client_system_messages != CLIENT_SYSTEM_AFTER || text.len == 0)
 		return true;
+	if (input->application.len + text.len > CHAT_APPLICATION_MAX) {
+		err_set(r->err, ERR_INVALID_FIELD,
+		    "Field \"messages[%zu]\" makes the system messages longer than %u bytes.",
+		    index, CHAT_APPLICATION_MAX);
+		return false;
+	}
 	if (input->application.len == 0) {
 		input->application = text;
 		return true;

@@ -18,6 +18,7 @@
 
 #define CHAT_NODES_MAX		20000	/* values, members and elements, in /search too */
 #define CHAT_MESSAGES_MAX	256	/* in one body, those that are left out included */
+#define CHAT_APPLICATION_MAX (64u << 10) /* bytes of a client's system messages, if kept */
 #define CHAT_QUESTION_MAX	8000	/* bytes embedded; longer questions are cut */
 
 struct chat_input {
