@@ -30,6 +30,13 @@ static const struct conf_word failure_modes[] = {
 	{ NULL, 0 },
 };
 
+static const struct conf_word client_system_words[] = {
+	{ "drop", CLIENT_SYSTEM_DROP },
+	{ "refuse", CLIENT_SYSTEM_REFUSE },
+	{ "after", CLIENT_SYSTEM_AFTER },
+	{ NULL, 0 },
+};
+
 static const struct conf_word ratelimit_headers[] = {
 	{ "draft", RATELIMIT_DRAFT },
 	{ "legacy", RATELIMIT_LEGACY },
@@ -278,6 +285,15 @@ const struct conf_key conf_keys[] = {
 	    "Body of POST /chat and POST /search."),
 	NUMBER("top_k", api.top_k, "4", 1, SEARCH_K_MAX,
 	    "Chunks given to the model, unless the request says otherwise."),
+	NUMBER("chat_context_tokens", api.chat_context_tokens, "0", 0, 100000000,
+	    "Tokens of a prompt, passages and files included: the oldest turns are left out past "
+	    "it. An estimate, three bytes a token; leave room for the answer. 0 for no limit."),
+	WORD("client_system_messages", api.client_system_messages, "drop", client_system_words,
+	    "System messages that a client sends: dropped, refused, or put after our own rules."),
+	SIZE("max_chat_file_text", api.chat_file_text_max, "256KiB", 1 * KIB, 64 * MIB,
+	    "Text of all files that come with the messages of a chat."),
+	SWITCH("chat_accepts_images", api.chat_accepts_images, "off",
+	    "Pass images of a chat on to the model, which must be one that sees."),
 	DURATION("chat_timeout", api.chat_timeout_us, "10m", 1 * SECONDS, 24 * HOURS,
 	    "How long one POST /chat may take in all."),
 	DURATION("stream_keepalive_interval", api.stream_keepalive_us, "15s", 10 * MS, 1 * HOURS,

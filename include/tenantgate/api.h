@@ -34,6 +34,9 @@ enum ratelimit_headers { RATELIMIT_OFF = 0, RATELIMIT_DRAFT = 1, RATELIMIT_LEGAC
 
 /* How much a request may bring and how long it may take. Set before the workers start and not
  * changed afterwards, so every thread reads it without a lock. */
+/* What becomes of the system messages that a client sends to /chat. */
+enum client_system_messages { CLIENT_SYSTEM_DROP, CLIENT_SYSTEM_REFUSE, CLIENT_SYSTEM_AFTER };
+
 struct api_conf {
 	unsigned	tenant_requests_per_minute;	/* unless the tenant's row says; 0: none */
 	unsigned	key_requests_per_minute;	/* a key's, over all its tenants; 0: none */
@@ -49,6 +52,10 @@ struct api_conf {
 	size_t		ingest_memory_max;		/* bytes, of all documents being ingested */
 	uint64_t	ingest_wait_timeout_us;		/* for a share of it */
 	unsigned	top_k;				/* chunks found, unless the body says */
+	enum client_system_messages client_system_messages;
+	unsigned	chat_context_tokens;		/* of a prompt, estimated; 0: no limit */
+	size_t		chat_file_text_max;		/* bytes of text of a chat's files */
+	bool		chat_accepts_images;		/* passed on to the model */
 	uint64_t	ingest_timeout_us;		/* whole request */
 	uint64_t	chat_timeout_us;		/* whole request; of /search too */
 	uint64_t	stream_keepalive_us;		/* a streamed answer is silent no longer */

@@ -175,6 +175,8 @@ enum flow_rc	 model_embed(struct flow *, struct model *, struct slice tenant,
 struct model_message {
 	const char	*role;		/* "system", "user", "assistant" */
 	struct slice	 content;	/* UTF-8 */
+	const struct slice *images;	/* data: URLs, that go with it */
+	size_t		 image_count;
 };
 
 struct model_chat {

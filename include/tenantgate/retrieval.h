@@ -218,5 +218,9 @@ void		documents_reconcile(struct worker *, struct catalog *, struct pools *,
 /* The system message with the passages, numbered, fenced as data. False when it is past out->max or
  * there is no memory (out->no_memory). */
 bool	prompt_build(const struct hits *, struct buf *out);
+/* After it: that files came with the user's messages, and are quoted text too; the application's
+ * own words, named as such. False as above. */
+bool	prompt_add_files(struct buf *out);
+bool	prompt_add_application(struct slice words, struct buf *out);
 
 #endif

@@ -17,44 +17,34 @@
  */
 #include <stdlib.h>
 
-#include "api/body_job.h"
-#include "api/chat_body.h"
+#include "api/chat_extract.h"
+#include "api/chat_job.h"
 #include "api/chat_stream.h"
+#include "api/chat_turns.h"
 #include "api/handlers.h"
 #include "api/keepalive.h"
 #include "api/respond.h"
-#include "tenantgate/base/json.h"
 
-#define PROMPT_MAX  (256u << 10) /* bytes of the system message, passages included */
+#define PROMPT_MAX  (320u << 10) /* bytes of the system message, passages included */
 #define USER_ID_MAX 256		 /* bytes; a longer one is none */
 #define PIECE_MAX   (256u << 10) /* bytes written for one pull, in the stream's form */
 
-/* The body as it is read, on a helper when it is large. */
-struct chat_job {
-	struct body_job job;	 /* first */
-	unsigned top_k;		 /* unless the body says */
-	struct slice named;	 /* X-Tenantgate-Stream; in the arena */
-	struct slice accept;	 /* the same */
-	struct chat_input input; /* strings in the arena */
-	enum stream_kind stream;
-};
-
 struct chat {
-	struct request		 req;		/* first */
-	void			*job;		/* owned: struct chat_job; NULL while it is read */
-	struct chat_input	 input;		/* strings in the job's arena */
-	float			*vector;	/* owned: the question's */
-	struct hits		 hits;		/* arena */
-	struct buf		 prompt;	/* owned */
-	struct model_stream	*answer;	/* owned until model_chat_stop() */
-	struct model_delta	 delta;		/* its text is good until the next pull */
-	struct stream_writer	 writer;
-	struct keepalive	 keepalive;
-	struct buf		 piece;		/* owned: what is written next */
+	struct request req;	     /* first */
+	void *job;		     /* owned: struct chat_job; NULL while it is read */
+	struct chat_input input;     /* strings in the job's arena */
+	float *vector;		     /* owned: the question's */
+	struct hits hits;	     /* arena */
+	struct buf prompt;	     /* owned */
+	struct model_stream *answer; /* owned until model_chat_stop() */
+	struct model_delta delta;    /* its text is good until the next pull */
+	struct stream_writer writer;
+	struct keepalive keepalive;
+	struct buf piece; /* owned: what is written next */
 };
 
-static flow_step_fn chat_read, chat_parse, chat_embed, chat_search, chat_ask_model,
-    chat_open_stream, chat_pull, chat_write;
+static flow_step_fn chat_read, chat_parse, chat_accept, chat_file, chat_file_text, chat_turns,
+    chat_embed, chat_search, chat_ask_model, chat_open_stream, chat_pull, chat_write;
 static flow_end_fn chat_end;
 
 static const struct flow_step chat_steps[] = {
@@ -64,6 +54,10 @@ static const struct flow_step chat_steps[] = {
 	{ "provision", request_database },
 	{ "body", chat_read },
 	{ "parse", chat_parse },
+	{ "accept", chat_accept },
+	{ "file", chat_file },
+	{ "file_text", chat_file_text },
+	{ "turns", chat_turns },
 	{ "embed", chat_embed },
 	{ "pool_wait", request_borrow },
 	{ "search", chat_search },
@@ -90,32 +84,13 @@ chat_read(struct flow *f)
 	return http_read_body(f, c->req.x, &c->req.body);
 }
 
-/* An offload_fn. The stream's form depends on the body too, so it is chosen while the parsed JSON
- * lives. */
-static void
-chat_job_read(void *arg)
-{
-	struct chat_job *j = arg;
-	json_t *root = body_job_json(&j->job, CHAT_NODES_MAX);
-
-	if (root == NULL)
-		return;
-	if (stream_choose(j->named, j->accept, root, &j->stream, &j->job.err))
-		(void)chat_body_read(root, j->top_k, j->job.arena, &j->input, &j->job.err);
-	json_decref(root);
-}
-
 static enum flow_rc
 chat_parse(struct flow *f)
 {
 	struct chat *c = chat_of(f);
-	struct chat_job *j = body_job_new(&c->req, sizeof(*j));
+	struct chat_job *j = c->job = chat_job_new(&c->req);
 
-	j->top_k = c->req.ctx->conf->top_k;
-	j->named = body_job_copy(&j->job, http_header(c->req.x, "X-Tenantgate-Stream"));
-	j->accept = body_job_copy(&j->job, http_header(c->req.x, "Accept"));
-	c->job = j;
-	return body_job_run(f, j->job.body.len, chat_job_read, body_job_free, &c->job);
+	return body_job_run(f, j->job.body.len, chat_job_read, chat_job_free, &c->job);
 }
 
 /* X-Accel-Buffering is nginx's: without it a proxy collects the stream before passing it on;
@@ -151,23 +126,73 @@ chat_keep_alive(void *arg)
 	http_stream_add(c->req.x, buf_view(&c->piece));
 }
 
+/* The question is accepted: from now on the client hears something. */
+static enum flow_rc
+chat_accept(struct flow *f)
+{
+	struct chat *c = chat_of(f);
+	const struct chat_job *j = c->job;
+	struct err err = { .code = ERR_NONE };
+
+	if (err_is(&j->job.err))
+		return flow_fail_err(f, &j->job.err);
+	if (!model_chat_allowed(c->req.ctx->model, j->input.model, &err))
+		return flow_fail_err(f, &err);
+	c->writer.kind = j->stream;
+	if (!keepalive_start(&c->keepalive, c->req.ctx->worker,
+		c->req.ctx->conf->stream_keepalive_us, chat_keep_alive, c))
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the question's timer");
+	return FLOW_NEXT;
+}
+
+/* A PDF that came with a message, the newest first; without one the turns are next. */
+static enum flow_rc
+chat_file(struct flow *f)
+{
+	struct chat *c = chat_of(f);
+	struct chat_job *j = c->job;
+
+	if (err_is(&j->job.err))
+		return flow_fail_err(f, &j->job.err);
+	j->file = chat_turns_pdf(&j->input, j->conf->chat_file_text_max);
+	if (j->file == NULL)
+		return flow_goto(f, chat_turns);
+	return chat_extract(f, j->file, &j->job.err);
+}
+
+static enum flow_rc
+chat_file_text(struct flow *f)
+{
+	struct chat *c = chat_of(f);
+	struct chat_job *j = c->job;
+
+	flow_goto(f, chat_file);
+	if (err_is(&j->job.err)) { /* nothing to go through */
+		chat_job_file(j);
+		return FLOW_NEXT;
+	}
+	return body_job_run(f, j->file->extracted.text.len, chat_job_file, chat_job_free, &c->job);
+}
+
+static enum flow_rc
+chat_turns(struct flow *f)
+{
+	struct chat *c = chat_of(f);
+	struct chat_job *j = c->job;
+
+	return body_job_run(f, arena_used(j->job.arena), chat_job_turns, chat_job_free, &c->job);
+}
+
 static enum flow_rc
 chat_embed(struct flow *f)
 {
 	struct chat *c = chat_of(f);
 	const struct chat_job *j = c->job;
 	struct model *model = c->req.ctx->model;
-	struct err err = { .code = ERR_NONE };
 
 	if (err_is(&j->job.err))
 		return flow_fail_err(f, &j->job.err);
-	if (!model_chat_allowed(model, j->input.model, &err))
-		return flow_fail_err(f, &err);
 	c->input = j->input;
-	c->writer.kind = j->stream;
-	if (!keepalive_start(&c->keepalive, c->req.ctx->worker,
-		c->req.ctx->conf->stream_keepalive_us, chat_keep_alive, c))
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the question's timer");
 	return model_embed(f, model, slice_str(c->req.tenant_id), &c->input.question, 1, &c->vector,
 	    &c->req.usage);
 }
@@ -201,27 +226,51 @@ chat_user(const struct http_exchange *x)
 	return user.len <= USER_ID_MAX ? user : slice_of(NULL, 0);
 }
 
-/* The system message goes first, in the place that chat_body_read() left free. It is borrowed until
- * the model has accepted the request, and stays for as long as this flow. */
-static enum flow_rc
-chat_ask_model(struct flow *f)
+/* What else the system message says, by what came with the question. */
+static bool
+chat_prompt_add(struct chat *c)
 {
-	struct chat *c = chat_of(f);
-	struct model_chat chat;
+	return (c->input.files == NULL || prompt_add_files(&c->prompt)) &&
+	    (c->input.application.len == 0 ||
+		prompt_add_application(c->input.application, &c->prompt));
+}
 
-	pool_return(&c->req.lease, POOL_CLEAN);
-	if (!prompt_build(&c->hits, &c->prompt))
-		return prompt_refused(f);
-	c->input.messages[0] = (struct model_message){ "system", buf_view(&c->prompt) };
-	chat = (struct model_chat){
+/* The system message goes first: in the place that chat_body_read() left free, or that of the last
+ * turn left out. */
+static struct model_chat
+chat_of_turns(struct chat *c, size_t left_out)
+{
+	struct model_message *first = c->input.messages + left_out;
+
+	*first = (struct model_message){ .role = "system", .content = buf_view(&c->prompt) };
+	return (struct model_chat){
 		.name = c->input.model,
-		.messages = c->input.messages,
-		.message_count = c->input.message_count,
+		.messages = first,
+		.message_count = c->input.message_count - left_out,
 		.temperature = c->input.temperature,
 		.max_tokens = c->input.max_tokens,
 		.user = chat_user(c->req.x),
 		.traceparent = http_header(c->req.x, "traceparent"),
 	};
+}
+
+/* The prompt is borrowed until the model has accepted the request, and stays for as long as this
+ * flow. */
+static enum flow_rc
+chat_ask_model(struct flow *f)
+{
+	struct chat *c = chat_of(f);
+	struct err err = { .code = ERR_NONE };
+	struct model_chat chat;
+	size_t left_out;
+
+	pool_return(&c->req.lease, POOL_CLEAN);
+	if (!prompt_build(&c->hits, &c->prompt) || !chat_prompt_add(c))
+		return prompt_refused(f);
+	if (!chat_turns_trim(&c->input, c->prompt.len, c->req.ctx->conf->chat_context_tokens,
+		&left_out, &err))
+		return flow_fail_err(f, &err);
+	chat = chat_of_turns(c, left_out);
 	return model_chat_start(f, c->req.ctx->model, slice_str(c->req.tenant_id), &chat,
 	    &c->answer);
 }
@@ -335,7 +384,7 @@ chat_end(struct flow *f, const struct err *err)
 	buf_free(&c->prompt);
 	buf_free(&c->piece);
 	free(c->vector);
-	body_job_end(&c->req, body_job_free, c->job, 0);
+	body_job_end(&c->req, chat_job_free, c->job, 0);
 	request_end(&c->req, err);
 }
 

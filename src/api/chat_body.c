@@ -3,33 +3,20 @@
  * chat_body: the JSON of POST /chat into a struct chat_input.
  *
  * Everything here comes from a client: each type is checked before it is used, each number has a
- * range, each text a ceiling, and what is not understood in a message is left out or refused, never
- * passed on to the model.
+ * range, each text a ceiling; what is not understood in a user's message is refused, and nothing is
+ * passed on to the model unread.
  */
-#include "api/chat_body.h"
+#include "api/chat_parts.h"
 
 #include <stdio.h>
 
 #include "tenantgate/base/id.h"
 #include "tenantgate/base/json.h"
 
-#define MODEL_NAME_MAX 128	/* bytes */
+#define MODEL_NAME_MAX 128 /* bytes */
 #define ANSWER_TOKENS_MAX 10000000
 
-/* Why an arena gave nothing: no memory is ours (503), its ceiling is the body's (413). The first
- * reason set is kept. Always false, to be returned. */
-static bool
-chat_body_too_large(const struct arena *arena, struct err *err)
-{
-	if (arena_no_memory(arena))
-		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the body's messages");
-	err_set(err, ERR_TOO_LARGE,
-	    "The messages are too large together; send fewer or shorter ones.");
-	return false;
-}
-
-/* The text parts of a `parts` (or array `content`), joined. Other kinds of part are passed over:
- * clients send back the sources, steps and data of earlier answers. Two passes: the length, then
+/* The text parts of a `parts` (or array `content`), joined. Two passes: the length, then
  * the copy; json_string_length() of what is no string is 0. */
 static bool
 parts_text(const json_t *parts, struct arena *arena, struct slice *out)
@@ -112,33 +99,88 @@ message_role(const json_t *message, size_t index, bool *kept, struct err *err)
 	return known;
 }
 
-/* Adds one message; the last one of the user becomes the question. Messages without text (an
- * assistant turn that was only tool calls, say) are left out: they have nothing for the model. */
+/* A client's own system message, by client_system_messages: left out, refused, or kept for the end
+ * of ours. */
 static bool
-read_message(const json_t *message, size_t index, struct arena *arena, struct chat_input *input,
-    struct err *err)
+read_system(struct message_reader *r, struct slice text, size_t index)
 {
-	struct model_message *m = &input->messages[input->message_count];
-	bool kept;
+	struct chat_input *input = r->input;
+	const char *joined;
 
-	if (!json_is_object(message)) {
-		err_set(err, ERR_INVALID_FIELD, "Field \"messages[%zu]\" must be an object.",
+	if (r->conf->client_system_messages == CLIENT_SYSTEM_REFUSE) {
+		err_set(r->err, ERR_INVALID_FIELD,
+		    "Field \"messages[%zu].role\" must be user or assistant; system is not taken "
+		    "here (client_system_messages).",
 		    index);
 		return false;
 	}
-	m->role = message_role(message, index, &kept, err);
+	if (r->conf->client_system_messages != CLIENT_SYSTEM_AFTER || text.len == 0)
+		return true;
+	if (input->application.len + text.len > CHAT_APPLICATION_MAX) {
+		err_set(r->err, ERR_INVALID_FIELD,
+		    "Field \"messages[%zu]\" makes the system messages longer than %u bytes.",
+		    index, CHAT_APPLICATION_MAX);
+		return false;
+	}
+	if (input->application.len == 0) {
+		input->application = text;
+		return true;
+	}
+	joined =
+	    arena_printf(r->arena, "%.*s\n\n%.*s", SLICE_ARG(input->application), SLICE_ARG(text));
+	if (joined == NULL)
+		return chat_body_too_large(r->arena, r->err);
+	input->application = slice_str(joined);
+	return true;
+}
+
+/* Adds one message; the last one of the user becomes the question. Messages without text or files
+ * (an assistant turn that was only tool calls, say) are left out: they have nothing for the
+ * model. */
+static bool
+read_message(struct message_reader *r, const json_t *message, size_t index)
+{
+	struct chat_input *input = r->input;
+	struct model_message *m = &input->messages[input->message_count];
+	const struct chat_file *before = input->files;
+	bool kept;
+
+	if (!json_is_object(message)) {
+		err_set(r->err, ERR_INVALID_FIELD, "Field \"messages[%zu]\" must be an object.",
+		    index);
+		return false;
+	}
+	m->role = message_role(message, index, &kept, r->err);
 	if (m->role == NULL)
 		return false;
 	if (!kept)
 		return true;
-	if (!message_text(message, index, arena, &m->content, err))
+	if (!message_text(message, index, r->arena, &m->content, r->err))
 		return false;
-	if (m->content.len == 0)
-		return true;
-	input->message_count++;
-	if (strcmp(m->role, "user") == 0)
-		input->question = m->content;
+	if (strcmp(m->role, "system") == 0)
+		return read_system(r, m->content, index);
+	if (strcmp(m->role, "user") == 0) {
+		if (!chat_parts_read(r, message, index))
+			return false;
+		if (m->content.len > 0 || input->files != before)
+			input->question = m->content;
+	}
+	if (m->content.len > 0 || input->files != before)
+		input->message_count++;
 	return true;
+}
+
+/* The client's list may be long, but is walked once for this. */
+static size_t
+last_user_index(const json_t *messages)
+{
+	for (size_t i = json_array_size(messages); i > 0; i--) {
+		const json_t *role = json_object_get(json_array_get(messages, i - 1), "role");
+
+		if (json_is_string(role) && strcmp(json_string_value(role), "user") == 0)
+			return i - 1;
+	}
+	return 0;
 }
 
 /* Cut at a character's start, so that what is embedded stays UTF-8. */
@@ -155,9 +197,11 @@ question_cut(struct slice s)
 
 /* messages[0] stays free for the system prompt, so that no list is copied later. */
 static bool
-read_messages(const json_t *root, struct arena *arena, struct chat_input *input, struct err *err)
+read_messages(const json_t *root, const struct api_conf *conf, struct arena *arena,
+    struct chat_input *input, struct err *err)
 {
 	const json_t *messages = json_object_get(root, "messages");
+	struct message_reader r = { conf, arena, input, err, last_user_index(messages) };
 	size_t i, count = json_array_size(messages);
 	json_t *message;
 
@@ -171,12 +215,14 @@ read_messages(const json_t *root, struct arena *arena, struct chat_input *input,
 		return chat_body_too_large(arena, err);
 	input->message_count = 1;
 	json_array_foreach(messages, i, message) {
-		if (!read_message(message, i, arena, input, err))
+		if (!read_message(&r, message, i))
 			return false;
 	}
 	if (input->question.len == 0) {
 		err_set(err, ERR_INVALID_FIELD,
-		    "Field \"messages\" must hold a user message with text.");
+		    input->last_files > 0
+			? "Field \"messages\" ends with files and no question; send text with them."
+			: "Field \"messages\" must hold a user message with text.");
 		return false;
 	}
 	input->question = question_cut(input->question);
@@ -275,10 +321,10 @@ read_model(const json_t *root, struct arena *arena, struct chat_input *input, st
 }
 
 bool
-chat_body_read(const json_t *root, unsigned default_top_k, struct arena *arena,
+chat_body_read(const json_t *root, const struct api_conf *conf, struct arena *arena,
     struct chat_input *input, struct err *err)
 {
-	return read_messages(root, arena, input, err) &&
-	    chat_body_scope(root, default_top_k, arena, input, err) &&
+	return read_messages(root, conf, arena, input, err) &&
+	    chat_body_scope(root, conf->top_k, arena, input, err) &&
 	    read_model(root, arena, input, err) && read_max_tokens(root, input, err);
 }

@@ -9,6 +9,8 @@
 
 #include <jansson.h>
 
+#include "api/chat_file.h"
+#include "tenantgate/api.h"
 #include "tenantgate/base/arena.h"
 #include "tenantgate/base/err.h"
 #include "tenantgate/model.h"
@@ -16,11 +18,16 @@
 
 #define CHAT_NODES_MAX		20000	/* values, members and elements, in /search too */
 #define CHAT_MESSAGES_MAX	256	/* in one body, those that are left out included */
+#define CHAT_APPLICATION_MAX (64u << 10) /* bytes of a client's system messages, if kept */
 #define CHAT_QUESTION_MAX	8000	/* bytes embedded; longer questions are cut */
 
 struct chat_input {
-	struct model_message	*messages;	/* arena; [0] is left free for the system prompt */
+	struct model_message	*messages;	/* arena; [0] is left free for the system prompt;
+						 * the client's, until chat_turns_make() */
 	size_t			 message_count;	/* [0] included */
+	struct chat_file	*files;		/* arena; the newest first; NULL: none */
+	unsigned		 last_files;	/* of the last user turn */
+	struct slice		 application;	/* the client's system messages, if kept */
 	struct slice		 question;	/* the last user message, cut; a range of it */
 	const char		*document_ids[SEARCH_DOCUMENTS_MAX];	/* arena */
 	unsigned		 document_count;	/* 0: all documents */
@@ -30,9 +37,10 @@ struct chat_input {
 	unsigned		 max_tokens;	/* of the answer; 0: not given */
 };
 
-/* False with err naming the field: ERR_INVALID_FIELD, or ERR_TOO_LARGE when the arena is full,
+/* What a file of a chat may be and how a client's system messages fare is conf's.
+ * False with err naming the field: ERR_INVALID_FIELD, or ERR_TOO_LARGE when the arena is full,
  * ERR_OVERLOADED when there is no memory. The input is zeroed memory before. */
-bool	chat_body_read(const json_t *root, unsigned default_top_k, struct arena *,
+bool	chat_body_read(const json_t *root, const struct api_conf *, struct arena *,
 	    struct chat_input *, struct err *);
 /* documentId, documentIds and topK alone, which /search takes too. */
 bool	chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *,

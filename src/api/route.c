@@ -162,6 +162,8 @@ api_conf_init(struct api_conf *c)
 		.ingest_memory_max = (size_t)512 << 20,
 		.ingest_wait_timeout_us = 30 * 1000000ull,
 		.top_k = 4,
+		.client_system_messages = CLIENT_SYSTEM_DROP,
+		.chat_file_text_max = 256u << 10,
 		.ratelimit_headers = RATELIMIT_DRAFT,
 		.ingest_timeout_us = 300 * 1000000ull,
 		.chat_timeout_us = 600 * 1000000ull,

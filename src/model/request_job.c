@@ -8,7 +8,8 @@
 
 #include "tenantgate/base/arena.h"
 
-#define JOB_OVERHEAD (64u << 10) /* bytes of the arena besides texts and messages */
+#define IMAGE_OVERHEAD 64	   /* bytes around an image's URL in JSON, and of its slice */
+#define JOB_OVERHEAD   (64u << 10) /* bytes of the arena besides texts and messages */
 
 struct request_job {
 	struct arena *arena; /* owned: the job itself, too */
@@ -23,9 +24,35 @@ chat_text_bytes(const struct model_chat *chat)
 {
 	size_t bytes = 0;
 
-	for (size_t i = 0; i < chat->message_count; i++)
-		bytes += chat->messages[i].content.len;
+	for (size_t i = 0; i < chat->message_count; i++) {
+		const struct model_message *m = &chat->messages[i];
+
+		bytes += m->content.len;
+		for (size_t k = 0; k < m->image_count; k++)
+			bytes += m->images[k].len + IMAGE_OVERHEAD;
+	}
 	return bytes;
+}
+
+/* False when the arena has no memory. */
+static bool
+images_copy(struct arena *arena, const struct model_message *from, struct model_message *to)
+{
+	struct slice *copies;
+
+	to->image_count = from->image_count;
+	if (from->image_count == 0)
+		return true;
+	copies = arena_array(arena, from->image_count, sizeof(*copies));
+	if (copies == NULL)
+		return false;
+	for (size_t i = 0; i < from->image_count; i++) {
+		copies[i] = slice_of(arena_slice(arena, from->images[i]), from->images[i].len);
+		if (copies[i].p == NULL)
+			return false;
+	}
+	to->images = copies;
+	return true;
 }
 
 /* False when the arena has no memory. */
@@ -43,7 +70,8 @@ messages_copy(struct request_job *j, const struct model_chat *chat)
 
 		copies[i].role = arena_strdup(j->arena, chat->messages[i].role);
 		copies[i].content = slice_of(text, content.len);
-		if (text == NULL || copies[i].role == NULL)
+		if (text == NULL || copies[i].role == NULL ||
+		    !images_copy(j->arena, &chat->messages[i], &copies[i]))
 			return false;
 	}
 	j->chat.messages = copies;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/model_internal.h"
+#include "model/request_job.h"
 #include "tenantgate/base/json.h"
 
 #define REQUEST_OVERHEAD_MAX (64u << 10) /* bytes of all that is not text, extra bodies too */
@@ -87,12 +88,31 @@ request_json_embeddings(struct model_call *call, const struct slice *texts, size
 	return !b->failed;
 }
 
+/* A string; with images, the array of parts that OpenAI has for them. */
 static void
-put_message(struct buf *b, const char *role, struct slice content)
+put_content(struct buf *b, const struct model_message *m)
+{
+	if (m->image_count == 0) {
+		json_put_string(b, m->content);
+		return;
+	}
+	buf_puts(b, "[{\"type\":\"text\",\"text\":");
+	json_put_string(b, m->content);
+	buf_putc(b, '}');
+	for (size_t i = 0; i < m->image_count; i++) {
+		buf_puts(b, ",{\"type\":\"image_url\",\"image_url\":{\"url\":");
+		json_put_string(b, m->images[i]);
+		buf_puts(b, "}}");
+	}
+	buf_putc(b, ']');
+}
+
+static void
+put_message(struct buf *b, const char *role, const struct model_message *message)
 {
 	request_put_name(b, "role", role);
 	buf_puts(b, ",\"content\":");
-	json_put_string(b, content);
+	put_content(b, message);
 	buf_putc(b, '}');
 }
 
@@ -102,20 +122,23 @@ static size_t
 put_system_as_user(struct buf *b, const struct model_chat *chat)
 {
 	struct slice system = chat->messages[0].content;
-	struct buf turn;
+	struct model_message turn;
+	struct buf text;
 
 	if (chat->message_count < 2 || strcmp(chat->messages[1].role, "user") != 0) {
-		put_message(b, "user", system);
+		put_message(b, "user", &chat->messages[0]);
 		return 1;
 	}
-	buf_init(&turn, system.len + chat->messages[1].content.len + 2);
-	buf_slice(&turn, system);
-	buf_puts(&turn, "\n\n");
-	buf_slice(&turn, chat->messages[1].content);
-	if (turn.failed)
+	turn = chat->messages[1];
+	buf_init(&text, system.len + turn.content.len + 2);
+	buf_slice(&text, system);
+	buf_puts(&text, "\n\n");
+	buf_slice(&text, turn.content);
+	if (text.failed)
 		b->failed = true;
-	put_message(b, "user", buf_view(&turn));
-	buf_free(&turn);
+	turn.content = buf_view(&text);
+	put_message(b, "user", &turn);
+	buf_free(&text);
 	return 2;
 }
 
@@ -135,7 +158,7 @@ put_messages(struct model_call *call, const struct model_chat *chat)
 
 		if (i > 0)
 			buf_putc(b, ',');
-		put_message(b, is_renamed ? "developer" : message->role, message->content);
+		put_message(b, is_renamed ? "developer" : message->role, message);
 	}
 	buf_putc(b, ']');
 }
@@ -212,10 +235,8 @@ bool
 request_json_chat(struct model_call *call, const struct model_chat *chat)
 {
 	struct buf *b = &call->body;
-	size_t bytes = 0, i;
+	size_t bytes = chat_text_bytes(chat) + 64 * chat->message_count;
 
-	for (i = 0; i < chat->message_count; i++)
-		bytes += chat->messages[i].content.len + 64;
 	buf_free(b);
 	buf_init(b, bytes * ESCAPED_MAX + REQUEST_OVERHEAD_MAX);
 	buf_reserve(b, bytes + bytes / 16 + REQUEST_OVERHEAD);

@@ -3,7 +3,9 @@
  * fuzz_chat_body: JSON bodies of POST /chat. What is read holds to what chat_body.h promises; what
  * is refused is refused for a reason that is the caller's fault.
  *
- * sources: src/api/chat_body.c src/base/alloc.c src/base/arena.c src/base/buf.c src/base/clock.c
+ * sources: src/api/chat_body.c src/api/chat_file.c src/api/chat_parts.c src/base/alloc.c
+ * sources: src/base/arena.c src/base/b64.c src/base/buf.c src/base/clock.c
+ * sources: src/retrieval/formats.c
  * sources: src/base/err.c src/base/json.c src/base/json_put.c src/base/log.c
  * sources: src/base/log_repeat.c src/base/utf8.c
  * libs: -ljansson
@@ -13,6 +15,8 @@
 #include "tests/fuzz/fuzz_check.h"
 
 #define ARENA_MAX (1u << 20)
+
+static const struct api_conf conf = { .top_k = 4, .chat_accepts_images = true };
 
 static void
 check_input(const struct chat_input *input)
@@ -38,7 +42,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct chat_input input = { 0 };
 	struct arena *arena = arena_new(ARENA_MAX);
 	json_t *root = json_read_object(slice_of((const char *)bytes, n), &err);
-	bool ok = root != NULL && chat_body_read(root, 4, arena, &input, &err);
+	bool ok = root != NULL && chat_body_read(root, &conf, arena, &input, &err);
 
 	json_decref(root); /* the strings are copies */
 	fuzz_check(ok == !err_is(&err));

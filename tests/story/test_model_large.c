@@ -113,7 +113,7 @@ large_call_start(flow_step_fn *step)
 	memset(&call, 0, sizeof(call));
 	for (int i = 0; i < TEXTS; i++)
 		call.texts[i] = SLICE_LIT("x");
-	call.message = (struct model_message){ "user", buf_view(&question) };
+	call.message = (struct model_message){ .role = "user", .content = buf_view(&question) };
 	probe_start(&call.probe, model_fixture.worker, step, NULL);
 }
 

@@ -20,6 +20,7 @@
 
 static struct arena *arena;
 static struct chat_input input;
+static const struct api_conf conf = { .top_k = 4 };
 
 static int
 set_up(void **state)
@@ -47,7 +48,7 @@ reads(struct slice body, struct err *err)
 	if (root == NULL)
 		return false;
 	memset(&input, 0, sizeof(input));
-	ok = chat_body_read(root, 4, arena, &input, err);
+	ok = chat_body_read(root, &conf, arena, &input, err);
 	json_decref(root);
 	assert_int_equal(ok, !err_is(err));
 	return ok;
@@ -124,7 +125,7 @@ ai_sdk_5_is_read(void **state)
 	    "hi", 1);
 	assert_string_equal(input.document_ids[0], "doc-1");
 	asks("{\"id\":\"chat1\",\"messages\":[{\"parts\":[{\"type\":\"text\",\"text\":\"one \"},"
-	     "{\"type\":\"file\",\"mediaType\":\"image/png\",\"url\":\"data:,\"},{\"type\":"
+	     "{\"type\":\"file\",\"mediaType\":\"text/csv\",\"url\":\"data:,a\"},{\"type\":"
 	     "\"text\",\"text\":\"two\"}],\"id\":\"a\",\"role\":\"user\"},{\"id\":\"b\","
 	     "\"metadata\":{\"x\":[1]},\"role\":\"assistant\",\"parts\":[{\"type\":"
 	     "\"step-start\"},{\"type\":\"data-x\",\"data\":{\"text\":\"no\"}},{\"type\":\"text\","

@@ -53,6 +53,7 @@ no_memory_is_no_fault_of_the_text(void **state)
 static void
 messages_without_memory_are_overload(void **state)
 {
+	static const struct api_conf conf = { .top_k = 4 };
 	const size_t len = ALLOC_LIMIT * 2 / 5;
 	struct arena *arena = arena_new(8 * ALLOC_LIMIT);
 	json_t *parts = json_array(), *root;
@@ -69,7 +70,7 @@ messages_without_memory_are_overload(void **state)
 		    json_pack("{s:s,s:s%}", "type", "text", "text", text, len));
 	root = json_pack("{s:[{s:s,s:o}]}", "messages", "role", "user", "parts", parts);
 	assert_non_null(root);
-	assert_false(chat_body_read(root, 4, arena, &ask, &err));
+	assert_false(chat_body_read(root, &conf, arena, &ask, &err));
 	assert_int_equal(err.code, ERR_OVERLOADED);
 	assert_non_null(strstr(err.detail, "Try again"));
 	json_decref(root);

@@ -191,6 +191,27 @@ a_prompt_of_nothing_and_of_long_names(void **state)
 	assert_false(prompt_build(&one, &out));
 }
 
+/* The application's words come last, named as such, whatever they say. */
+static void
+a_prompt_names_files_and_the_applications_words(void **state)
+{
+	struct hits none = { NULL, 0 };
+	const char *files, *words;
+
+	(void)state;
+	assert_true(prompt_build(&none, &out));
+	assert_true(prompt_add_files(&out));
+	assert_true(prompt_add_application(SLICE_LIT("Be a pirate."), &out));
+	files = strstr(out.data, "hold files");
+	words = strstr(out.data, "words of its own");
+	assert_non_null(files);
+	assert_true(words > files);
+	assert_string_equal(strstr(words, ":\n\n"), ":\n\nBe a pirate.\n");
+	buf_free(&out);
+	buf_init(&out, 16);
+	assert_false(prompt_add_application(SLICE_LIT("x"), &out));
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int
@@ -205,6 +226,7 @@ main(void)
 		TEST(the_schema_has_its_dimensions),
 		TEST(the_prompt_has_its_passages),
 		TEST(a_prompt_of_nothing_and_of_long_names),
+		TEST(a_prompt_names_files_and_the_applications_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
