@@ -79,6 +79,8 @@ bool	model_call_admitted(struct model_call *, uint64_t *wait_us, struct err *);
  * when the call has no more tries: then, and when it is freed, it is settled. Idempotent. */
 void	model_call_succeeded(struct model_call *);
 void	model_call_failed(struct model_call *, const struct web_response *, bool quota);
+/* The failure is the client's to mend: it says nothing of the server, nor does one before it. */
+void	model_call_excused(struct model_call *);
 void	model_call_settle(struct model_call *);
 /* After the last try of a chat: true when the next model in order is to be asked, for which the
  * request is to be written anew. err: why, for the log. */
