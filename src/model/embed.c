@@ -258,7 +258,7 @@ embed_next(struct flow *f, struct embed *e)
 
 	e->vectors = j->out;
 	j->out = NULL;
-	e->usage->known = j->usage.known;
+	e->usage->known = j->usage.known && (e->batch.at == 0 || e->usage->known);
 	e->usage->input_tokens += j->usage.input_tokens;
 	vectors_job_free(j);
 	e->job = NULL;
