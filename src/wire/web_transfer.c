@@ -89,7 +89,7 @@ web_transfer_end(struct web_transfer *t, CURLcode code)
 /* ---- deadlines: ours, for libcurl has none for the first byte, nor one that a pause stops ---- */
 
 /* When the next one is due, UINT64_MAX for none; and the sentence for it. While we have paused the
- * server its silence is our doing: no idle deadline. An error's first byte comes with its header. */
+ * server its silence is our doing: no idle deadline. An error's first byte comes with its head. */
 static uint64_t
 transfer_due(const struct web_transfer *t, const char **what)
 {
