@@ -226,6 +226,7 @@ web_open(struct worker *worker, const struct web_conf *conf)
 	struct web *w = xcalloc(1, sizeof(*w));
 
 	w->worker = worker;
+	LIST_INIT(&w->connections);
 	LIST_INIT(&w->transfers);
 	TAILQ_INIT(&w->ready);
 	if (!web_set_up(w, conf)) {
