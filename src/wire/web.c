@@ -249,6 +249,7 @@ web_close(struct web *w)
 		(void)curl_multi_cleanup(w->multi);
 	if (w->share != NULL)
 		(void)curl_share_cleanup(w->share);
+	web_connections_forget(w);
 	timer_free(&w->timer);
 	free(w->ca_file);
 	free(w->user_agent);

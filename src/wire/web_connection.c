@@ -20,11 +20,30 @@
 
 struct web_connection {
 	LIST_ENTRY(web_connection) link;
-	curl_socket_t fd; /* owned */
+	curl_socket_t fd; /* closed by us only where libcurl asks for that */
 	bool is_http2;
 };
 
-/* CURLOPT_OPENSOCKETFUNCTION */
+static struct web_connection *
+connection_of(struct web *w, curl_socket_t fd)
+{
+	struct web_connection *c;
+
+	LIST_FOREACH(c, &w->connections, link)
+		if (c->fd == fd)
+			return c;
+	return NULL;
+}
+
+static void
+connection_free(struct web_connection *c)
+{
+	LIST_REMOVE(c, link);
+	free(c);
+}
+
+/* CURLOPT_OPENSOCKETFUNCTION. libcurl itself closes a socket that was never connected, so its place
+ * may be here still, for the next of that number. */
 curl_socket_t
 web_connection_open(void *web, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -35,6 +54,8 @@ web_connection_open(void *web, curlsocktype purpose, struct curl_sockaddr *addre
 	(void)purpose;
 	if (fd < 0)
 		return CURL_SOCKET_BAD;
+	if ((c = connection_of(w, fd)) != NULL)
+		connection_free(c);
 	c = xcalloc(1, sizeof(*c));
 	c->fd = fd;
 	LIST_INSERT_HEAD(&w->connections, c, link);
@@ -45,17 +66,18 @@ web_connection_open(void *web, curlsocktype purpose, struct curl_sockaddr *addre
 int
 web_connection_close(void *web, curl_socket_t fd)
 {
-	struct web *w = web;
-	struct web_connection *c;
+	struct web_connection *c = connection_of(web, fd);
 
-	LIST_FOREACH(c, &w->connections, link)
-		if (c->fd == fd)
-			break;
-	if (c != NULL) {
-		LIST_REMOVE(c, link);
-		free(c);
-	}
+	if (c != NULL)
+		connection_free(c);
 	return close(fd);
+}
+
+void
+web_connections_forget(struct web *w)
+{
+	while (!LIST_EMPTY(&w->connections))
+		connection_free(LIST_FIRST(&w->connections));
 }
 
 /* Whether one end of a socket is this address, in libcurl's spelling, and port. */

@@ -134,6 +134,7 @@ struct web_ends {
 };
 curl_socket_t	web_connection_open(void *web, curlsocktype, struct curl_sockaddr *);
 int		web_connection_close(void *web, curl_socket_t);
+void		web_connections_forget(struct web *);	/* when libcurl has closed them */
 /* NULL when it is not among them. */
 struct web_connection *web_connection_find(struct web *, const struct web_ends *);
 void		web_connection_is_http2(struct web_connection *);
