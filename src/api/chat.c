@@ -26,7 +26,6 @@
 #include "tenantgate/base/json.h"
 
 #define PROMPT_MAX  (256u << 10) /* bytes of the system message, passages included */
-#define USER_ID_MAX 256		 /* bytes; a longer one is none */
 #define PIECE_MAX   (256u << 10) /* bytes written for one pull, in the stream's form */
 
 /* The body as it is read, on a helper when it is large. */
@@ -157,6 +156,7 @@ chat_embed(struct flow *f)
 	struct chat *c = chat_of(f);
 	const struct chat_job *j = c->job;
 	struct model *model = c->req.ctx->model;
+	struct model_asker asker = request_asker(&c->req);
 	struct err err = { .code = ERR_NONE };
 
 	if (err_is(&j->job.err))
@@ -168,8 +168,7 @@ chat_embed(struct flow *f)
 	if (!keepalive_start(&c->keepalive, c->req.ctx->worker,
 		c->req.ctx->conf->stream_keepalive_us, chat_keep_alive, c))
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the question's timer");
-	return model_embed(f, model, slice_str(c->req.tenant_id), &c->input.question, 1, &c->vector,
-	    &c->req.usage);
+	return model_embed(f, model, &asker, &c->input.question, 1, &c->vector, &c->req.usage);
 }
 
 static enum flow_rc
@@ -191,22 +190,13 @@ prompt_refused(struct flow *f)
 	    "The passages found are too large for a prompt; ask for fewer with topK.");
 }
 
-/* Whom the caller says it asks for, as an application with a service key does. Any bytes will do:
- * they leave us as a pseudonym alone. */
-static struct slice
-chat_user(const struct http_exchange *x)
-{
-	struct slice user = http_header(x, "X-User-Id");
-
-	return user.len <= USER_ID_MAX ? user : slice_of(NULL, 0);
-}
-
 /* The system message goes first, in the place that chat_body_read() left free. It is borrowed until
  * the model has accepted the request, and stays for as long as this flow. */
 static enum flow_rc
 chat_ask_model(struct flow *f)
 {
 	struct chat *c = chat_of(f);
+	struct model_asker asker = request_asker(&c->req);
 	struct model_chat chat;
 
 	pool_return(&c->req.lease, POOL_CLEAN);
@@ -219,11 +209,8 @@ chat_ask_model(struct flow *f)
 		.message_count = c->input.message_count,
 		.temperature = c->input.temperature,
 		.max_tokens = c->input.max_tokens,
-		.user = chat_user(c->req.x),
-		.traceparent = http_header(c->req.x, "traceparent"),
 	};
-	return model_chat_start(f, c->req.ctx->model, slice_str(c->req.tenant_id), &chat,
-	    &c->answer);
+	return model_chat_start(f, c->req.ctx->model, &asker, &chat, &c->answer);
 }
 
 /* Gives the client what is in the piece. */

@@ -25,6 +25,7 @@
 #include "tenantgate/base/digest.h"
 #include "tenantgate/base/err.h"
 #include "tenantgate/loop/share.h"
+#include "tenantgate/model.h"
 
 #define ERROR_BODY_MAX	(16u * 1024)	/* bytes of an error response that are read */
 
@@ -113,8 +114,8 @@ bool	request_json_chat(struct model_call *, const struct model_chat *);
 /* How long the answer may be, as the request says; 0: it does not. */
 unsigned	model_answer_tokens(const struct model_call *, const struct model_chat *);
 void	model_call_request(struct model_call *, struct web_request *);
-/* The pseudonym of the call's tenant and one of its users (who may be empty), into the call. */
-void	model_call_user(struct model_call *, struct slice user);
+/* For whom the call is made, into it: the tenant, the pseudonym of its user, the trace. */
+void	model_call_ask(struct model_call *, const struct model_asker *);
 
 /*
  * model_error.c. What a failed try means: err is set to the caller's sentence, the server's own

@@ -53,12 +53,21 @@ learn_begin(struct model_call *call, unsigned open, unsigned plain, unsigned uns
 	call->trial.plain = plain;
 }
 
+static unsigned
+field_of_user(const struct model_call *call)
+{
+	bool is_sent = call->choice->server->conf.send_user && call->user[0] != '\0';
+
+	return is_sent ? FIELD_BIT(FIELD_USER) : 0;
+}
+
 void
 model_learn_embeddings(struct model_call *call)
 {
 	unsigned open = 0, plain = 0;
 
 	field_offer(FIELD_BASE64, call->choice->server->conf.base64, &open, &plain);
+	open |= field_of_user(call);
 	learn_begin(call, open, plain, 0);
 }
 
@@ -92,8 +101,7 @@ model_learn_chat(struct model_call *call, const struct model_chat *chat)
 		field_offer(FIELD_SYSTEM_ROLE, conf->system_role, &open, &plain);
 	if (model_answer_tokens(call, chat) > 0 && conf->length_field == MODEL_LENGTH_AUTO)
 		open |= FIELD_BIT(FIELD_MAX_TOKENS);
-	if (conf->send_user && call->user[0] != '\0')
-		open |= FIELD_BIT(FIELD_USER);
+	open |= field_of_user(call);
 	learn_begin(call, open, plain, fields_of_client(chat));
 }
 

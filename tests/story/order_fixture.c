@@ -62,7 +62,8 @@ asker_ask(struct flow *f)
 
 	a->message = (struct model_message){ "user", a->text };
 	flow_defer(f, asker_stop, a);
-	return model_chat_start(f, model_fixture.model, slice_str(a->tenant), &chat, &a->stream);
+	return model_chat_start(f, model_fixture.model,
+	    &(struct model_asker){ .tenant = slice_str(a->tenant) }, &chat, &a->stream);
 }
 
 void

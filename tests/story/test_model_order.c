@@ -228,7 +228,8 @@ embedding_ask(struct flow *f)
 	static struct model_usage usage;
 	static float *vector;
 
-	return model_embed(f, model_fixture.model, SLICE_LIT("acme"), &text, 1, &vector, &usage);
+	return model_embed(f, model_fixture.model,
+	    &(struct model_asker){ .tenant = SLICE_LIT("acme") }, &text, 1, &vector, &usage);
 }
 
 /* Embeddings have a breaker of their own, at the same server. */

@@ -48,7 +48,8 @@ refused_chat_ask(struct flow *f)
 		.max_tokens = c->max_tokens };
 
 	flow_defer(f, refused_chat_stop, &c->stream);
-	return model_chat_start(f, model_fixture.model, SLICE_LIT("acme"), &chat, &c->stream);
+	return model_chat_start(f, model_fixture.model,
+	    &(struct model_asker){ .tenant = SLICE_LIT("acme") }, &chat, &c->stream);
 }
 
 static void
