@@ -156,6 +156,14 @@ const char	*model_chat_name(const struct model *);	/* the first of conf.chat_mod
  * lists those that it may. */
 bool		 model_chat_allowed(const struct model *, const char *name, struct err *);
 
+/* For whom a call is made. The model is told of the user, and of the trace, as the server's conf
+ * says. */
+struct model_asker {
+	struct slice	tenant;		/* its id: borrowed until the call's wait is over */
+	struct slice	user;		/* by the caller's own id; for a pseudonym; may be empty */
+	struct slice	traceparent;	/* the header as it came; may be empty */
+};
+
 /* How many of the first texts fit one embeddings request, by the configuration and by what the
  * server was found to take; at least 1 when n > 0: a text past batch_bytes_max goes alone, for the
  * server to judge. */
@@ -168,7 +176,7 @@ size_t		 model_embed_memory(const struct model *, const struct slice *texts, siz
  * wants smaller batches. *out is set to n * dimensions floats in the texts' order, for the caller
  * to free(), or stays NULL; the tokens are added to the usage. All pointers are borrowed until the
  * wait is over. An answer with NaN, an infinity or a zero vector is ERR_MODEL. */
-enum flow_rc	 model_embed(struct flow *, struct model *, struct slice tenant,
+enum flow_rc	 model_embed(struct flow *, struct model *, const struct model_asker *,
 		    const struct slice *texts, size_t n, float **out, struct model_usage *)
 		    __attribute__((warn_unused_result));
 
@@ -185,9 +193,6 @@ struct model_chat {
 	size_t				 message_count;
 	double				 temperature;	/* < 0: not sent */
 	unsigned			 max_tokens;	/* 0: what the server's conf says */
-	struct slice			 user;		/* who asks, by the caller's own id; for a
-							 * pseudonym; may be empty */
-	struct slice			 traceparent;	/* the header as it came; may be empty */
 };
 
 struct model_stream;
@@ -211,7 +216,7 @@ struct model_delta {
  * order, each with its own tries, until one answers: the next after no connection, no first byte in
  * time, a 401, 402, 403, 404, 408, 429 or 5xx, or an open breaker. What is the request's own fault
  * (400, 413, 422) is the answer. */
-enum flow_rc	 model_chat_start(struct flow *, struct model *, struct slice tenant,
+enum flow_rc	 model_chat_start(struct flow *, struct model *, const struct model_asker *,
 		    const struct model_chat *, struct model_stream **out)
 		    __attribute__((warn_unused_result));
 /* The model that answers, as it is configured. Borrowed, until model_shares_close(). */

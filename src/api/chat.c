@@ -26,7 +26,6 @@
 #include "api/respond.h"
 
 #define PROMPT_MAX  (320u << 10) /* bytes of the system message, passages included */
-#define USER_ID_MAX 256		 /* bytes; a longer one is none */
 #define PIECE_MAX   (256u << 10) /* bytes written for one pull, in the stream's form */
 
 struct chat {
@@ -189,12 +188,12 @@ chat_embed(struct flow *f)
 	struct chat *c = chat_of(f);
 	const struct chat_job *j = c->job;
 	struct model *model = c->req.ctx->model;
+	struct model_asker asker = request_asker(&c->req);
 
 	if (err_is(&j->job.err))
 		return flow_fail_err(f, &j->job.err);
 	c->input = j->input;
-	return model_embed(f, model, slice_str(c->req.tenant_id), &c->input.question, 1, &c->vector,
-	    &c->req.usage);
+	return model_embed(f, model, &asker, &c->input.question, 1, &c->vector, &c->req.usage);
 }
 
 static enum flow_rc
@@ -214,16 +213,6 @@ prompt_refused(struct flow *f)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the passages found");
 	return flow_fail(f, ERR_INTERNAL,
 	    "The passages found are too large for a prompt; ask for fewer with topK.");
-}
-
-/* Whom the caller says it asks for, as an application with a service key does. Any bytes will do:
- * they leave us as a pseudonym alone. */
-static struct slice
-chat_user(const struct http_exchange *x)
-{
-	struct slice user = http_header(x, "X-User-Id");
-
-	return user.len <= USER_ID_MAX ? user : slice_of(NULL, 0);
 }
 
 /* What else the system message says, by what came with the question. */
@@ -249,8 +238,6 @@ chat_of_turns(struct chat *c, size_t left_out)
 		.message_count = c->input.message_count - left_out,
 		.temperature = c->input.temperature,
 		.max_tokens = c->input.max_tokens,
-		.user = chat_user(c->req.x),
-		.traceparent = http_header(c->req.x, "traceparent"),
 	};
 }
 
@@ -260,6 +247,7 @@ static enum flow_rc
 chat_ask_model(struct flow *f)
 {
 	struct chat *c = chat_of(f);
+	struct model_asker asker = request_asker(&c->req);
 	struct err err = { .code = ERR_NONE };
 	struct model_chat chat;
 	size_t left_out;
@@ -271,8 +259,7 @@ chat_ask_model(struct flow *f)
 		&left_out, &err))
 		return flow_fail_err(f, &err);
 	chat = chat_of_turns(c, left_out);
-	return model_chat_start(f, c->req.ctx->model, slice_str(c->req.tenant_id), &chat,
-	    &c->answer);
+	return model_chat_start(f, c->req.ctx->model, &asker, &chat, &c->answer);
 }
 
 /* Gives the client what is in the piece. */

@@ -222,12 +222,13 @@ ingest_embed(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 	struct model *model = in->req.ctx->model;
+	struct model_asker asker = request_asker(&in->req);
 	struct ingest_work *w = in->work;
 	const struct slice *texts = w->texts + w->embedded;
 
 	in->batch = model_batch(model, texts, w->chunks.count - w->embedded);
-	return model_embed(f, model, slice_str(in->req.tenant_id), texts, in->batch,
-	    &w->batches[w->batch_count], &in->req.usage);
+	return model_embed(f, model, &asker, texts, in->batch, &w->batches[w->batch_count],
+	    &in->req.usage);
 }
 
 static enum flow_rc

@@ -20,6 +20,8 @@
 #include "tenantgate/base/map.h"
 #include "tenantgate/base/secret.h"
 
+#define USER_ID_MAX 256 /* bytes; a longer one is none */
+
 #define MINUTE_US (60 * 1000000ull)
 
 struct request *
@@ -270,6 +272,19 @@ request_end(struct request *req, const struct err *err)
 		access_log_write(req, err);
 	http_end(req->x);
 	req->x = NULL;
+}
+
+/* The user's id may be any bytes: they leave us as a pseudonym alone. */
+struct model_asker
+request_asker(const struct request *req)
+{
+	struct slice user = http_header(req->x, "X-User-Id");
+
+	return (struct model_asker){
+		.tenant = slice_str(req->tenant_id),
+		.user = user.len <= USER_ID_MAX ? user : slice_of(NULL, 0),
+		.traceparent = http_header(req->x, "traceparent"),
+	};
 }
 
 void

@@ -80,6 +80,10 @@ void		request_end(struct request *, const struct err *);
 /* flow_kind.release of every handler: frees the body, wipes the password, frees the arena. */
 void		request_release(struct flow *);
 
+/* For whom a model is asked: the tenant, the user whom the caller names, its trace. Borrowed from
+ * the request and its exchange. */
+struct model_asker	request_asker(const struct request *);
+
 /* Of a handler's flow, whatever its kind; any other flow aborts the process. */
 static inline struct request *
 request_of(struct flow *f)

@@ -111,12 +111,12 @@ search_embed(struct flow *f)
 	struct search *s = search_of(f);
 	const struct search_job *j = s->job;
 	struct model *model = s->req.ctx->model;
+	struct model_asker asker = request_asker(&s->req);
 
 	if (err_is(&j->job.err))
 		return flow_fail_err(f, &j->job.err);
 	s->input = j->input;
-	return model_embed(f, model, slice_str(s->req.tenant_id), &s->input.question, 1, &s->vector,
-	    &s->req.usage);
+	return model_embed(f, model, &asker, &s->input.question, 1, &s->vector, &s->req.usage);
 }
 
 static enum flow_rc

@@ -11,9 +11,12 @@
 #include "model/delta_finish.h"
 #include "model/delta_message.h"
 
+#define STRAY_MAX 4096 /* bytes kept of a stray event, for the log */
+
 /* What one event has shown so far that may make it an error. */
 struct event_signs {
 	unsigned choices;  /* read, of whatever index */
+	bool is_stray;	   /* it has members, and none of a chunk's */
 	bool is_error;	   /* a member that is there for nothing else */
 	bool is_complaint; /* one that also good events might have: an error without choices */
 	bool has_message, has_code; /* a complaint together */
@@ -44,6 +47,7 @@ delta_init(struct delta *d, size_t text_max)
 	memset(d, 0, sizeof(*d));
 	buf_init(&d->text, text_max);
 	buf_init(&d->reasoning, text_max);
+	buf_init(&d->stray, STRAY_MAX);
 }
 
 void
@@ -51,6 +55,7 @@ delta_free(struct delta *d)
 {
 	buf_free(&d->text);
 	buf_free(&d->reasoning);
+	buf_free(&d->stray);
 }
 
 /* ---- usage ---- */
@@ -283,28 +288,54 @@ signs_are_error(const struct event_signs *signs)
 	return signs->is_error || (complains && signs->choices == 0);
 }
 
+/* A failure that is told in a form nobody foresaw is an event that is no chunk, behind the last
+ * words; a finish_reason after it says that it was none. */
+static enum delta_rc
+done_read(struct delta *d)
+{
+	if (d->stray.len > 0 && d->finish_reason == NULL)
+		return DELTA_STRAY;
+	d->done = true;
+	return DELTA_FINE;
+}
+
+/* More words: whatever stood before them was no end. */
+static void
+stray_keep(struct delta *d, const struct event_signs *signs, struct slice data, bool has_words)
+{
+	if (!signs->is_stray && !has_words)
+		return;
+	buf_reset(&d->stray);
+	if (signs->is_stray)
+		buf_add(&d->stray, data.p, data.len < STRAY_MAX ? data.len : STRAY_MAX);
+}
+
 /* The ceiling is reported before the shape: what is cut by it would look malformed. */
 enum delta_rc
 delta_add(struct delta *d, struct slice data)
 {
-	struct event_signs signs = { 0 };
+	struct event_signs signs = { .is_stray = false };
 	struct slice key, trimmed = slice_trim(data);
+	uint64_t pieces = d->pieces;
+	bool is_chunk = false;
 	struct json_scan s;
 
 	if (trimmed.len == 0)
 		return DELTA_FINE;
-	if (slice_is(trimmed, "[DONE]")) {
-		d->done = true;
-		return DELTA_FINE;
-	}
+	if (slice_is(trimmed, "[DONE]"))
+		return done_read(d);
 	json_scan_begin(&s, data);
 	json_scan_open(&s, '{');
-	while (json_scan_member(&s, &key))
+	while (json_scan_member(&s, &key)) {
+		is_chunk |= slice_is(key, "choices") || slice_is(key, "usage");
+		signs.is_stray = !is_chunk;
 		field_read(d, &s, key, &signs);
+	}
 	if (d->text.failed || d->reasoning.failed)
 		return DELTA_FULL;
 	if (!json_scan_whole(&s))
 		return DELTA_BROKEN;
+	stray_keep(d, &signs, trimmed, d->pieces > pieces);
 	return signs_are_error(&signs) ? DELTA_ERROR : DELTA_FINE;
 }
 

@@ -24,6 +24,8 @@
 struct delta {
 	struct buf		 text;		/* owned; reset by whoever has taken it */
 	struct buf		 reasoning;	/* the same of the model's thinking aloud */
+	struct buf		 stray;		/* owned: the start of an event that was no chunk,
+						 * behind the last words; empty: none */
 	struct text_seam	 text_seam;	/* a character begun at the last piece's end */
 	struct text_seam	 reasoning_seam;
 	const char		*finish_reason;	/* static; NULL until one has come */
@@ -36,6 +38,7 @@ struct delta {
 enum delta_rc {
 	DELTA_FINE,
 	DELTA_ERROR,	/* an error event: its data is the error body */
+	DELTA_STRAY,	/* [DONE] without a finish_reason, after a stray event: the error body */
 	DELTA_BROKEN,	/* not JSON, or not of this shape */
 	DELTA_FULL,	/* past the text's ceiling, or no memory for it */
 };

@@ -258,7 +258,7 @@ embed_next(struct flow *f, struct embed *e)
 
 	e->vectors = j->out;
 	j->out = NULL;
-	e->usage->known = j->usage.known;
+	e->usage->known = j->usage.known && (e->batch.at == 0 || e->usage->known);
 	e->usage->input_tokens += j->usage.input_tokens;
 	vectors_job_free(j);
 	e->job = NULL;
@@ -310,8 +310,8 @@ texts_valid(const struct slice *texts, size_t n)
 }
 
 enum flow_rc
-model_embed(struct flow *f, struct model *m, struct slice tenant, const struct slice *texts,
-    size_t n, float **out, struct model_usage *usage)
+model_embed(struct flow *f, struct model *m, const struct model_asker *asker,
+    const struct slice *texts, size_t n, float **out, struct model_usage *usage)
 {
 	struct embed *e;
 
@@ -323,7 +323,7 @@ model_embed(struct flow *f, struct model *m, struct slice tenant, const struct s
 	e->call.model = m;
 	e->call.choice = m->embedding_choice;
 	e->call.stage = "embedding model";
-	e->call.tenant = tenant;
+	model_call_ask(&e->call, asker);
 	model_learn_embeddings(&e->call);
 	embed_batch_begin(&e->batch, texts, n);
 	e->out = out;

@@ -100,6 +100,13 @@ model_call_succeeded(struct model_call *call)
 }
 
 void
+model_call_excused(struct model_call *call)
+{
+	call->end = (struct breaker_end){ .word = BREAKER_NOTHING };
+	call->may_fall_back = false;
+}
+
+void
 model_call_failed(struct model_call *call, const struct web_response *response, bool quota)
 {
 	int status = response->failure == WEB_FINE ? response->status : 0;

@@ -247,7 +247,7 @@ chat_name_refused(struct flow *f, const struct model *m)
 }
 
 enum flow_rc
-model_chat_start(struct flow *f, struct model *m, struct slice tenant,
+model_chat_start(struct flow *f, struct model *m, const struct model_asker *asker,
     const struct model_chat *chat, struct model_stream **out)
 {
 	const struct model_choice *named = NULL;
@@ -260,11 +260,9 @@ model_chat_start(struct flow *f, struct model *m, struct slice tenant,
 		return chat_name_refused(f, m);
 	c = xcalloc(1, sizeof(*c));
 	s = model_stream_new(m);
-	s->call.tenant = tenant;
 	if (named != NULL)
 		s->call.choice = named;
-	model_call_user(&s->call, chat->user);
-	trace_read(chat->traceparent, &s->call.trace);
+	model_call_ask(&s->call, asker);
 	model_learn_chat(&s->call, chat);
 	if (chat_text_bytes(chat) > REQUEST_HERE_MAX) {
 		c->job = request_job_new(&s->call, chat);

@@ -180,25 +180,38 @@ may_retry(const struct model_call *call, const struct web_response *response,
 	return status == 408 || status == 409 || status == 429 || status >= 500;
 }
 
+/* A status other than 200 is the server's word, whatever became of the body behind it. */
+static bool
+status_is_known(const struct web_response *response)
+{
+	return response->status != 0 && response->status != 200 &&
+	    response->failure != WEB_NO_MEMORY;
+}
+
 uint64_t
 model_error_classify(struct model_call *call, const struct web_response *response,
     struct slice body, const char *request_id, struct err *err)
 {
+	struct web_response told = *response; /* borrows all of it */
 	struct error_text text;
 	enum error_reason reason;
 
+	if (status_is_known(response))
+		told.failure = WEB_FINE;
 	error_text_read(body, &text);
 	reason = error_text_reason(&text);
-	error_text_log(call, &text, response, request_id);
-	if (response->failure != WEB_FINE || !reason_is_the_clients(reason, response->status))
-		model_call_failed(call, response, reason == REASON_QUOTA);
-	if (response->failure != WEB_FINE)
-		describe_failure(call, response, err);
+	error_text_log(call, &text, &told, request_id);
+	if (told.failure == WEB_FINE && reason_is_the_clients(reason, told.status))
+		model_call_excused(call);
 	else
-		describe_status(call, response, reason, err);
-	if (!may_retry(call, response, reason))
+		model_call_failed(call, &told, reason == REASON_QUOTA);
+	if (told.failure != WEB_FINE)
+		describe_failure(call, &told, err);
+	else
+		describe_status(call, &told, reason, err);
+	if (!may_retry(call, &told, reason))
 		return 0;
-	return backoff_us(&model_backoff, call->tries, (uint64_t)response->retry_after_s * 1000000);
+	return backoff_us(&model_backoff, call->tries, (uint64_t)told.retry_after_s * 1000000);
 }
 
 /* The caller's sentence for an error that came with a status of 200. where: a part of it. */

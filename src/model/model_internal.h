@@ -25,6 +25,7 @@
 #include "tenantgate/base/digest.h"
 #include "tenantgate/base/err.h"
 #include "tenantgate/loop/share.h"
+#include "tenantgate/model.h"
 
 #define ERROR_BODY_MAX	(16u * 1024)	/* bytes of an error response that are read */
 
@@ -79,6 +80,8 @@ bool	model_call_admitted(struct model_call *, uint64_t *wait_us, struct err *);
  * when the call has no more tries: then, and when it is freed, it is settled. Idempotent. */
 void	model_call_succeeded(struct model_call *);
 void	model_call_failed(struct model_call *, const struct web_response *, bool quota);
+/* The failure is the client's to mend: it says nothing of the server, nor does one before it. */
+void	model_call_excused(struct model_call *);
 void	model_call_settle(struct model_call *);
 /* After the last try of a chat: true when the next model in order is to be asked, for which the
  * request is to be written anew. err: why, for the log. */
@@ -111,8 +114,8 @@ bool	request_json_chat(struct model_call *, const struct model_chat *);
 /* How long the answer may be, as the request says; 0: it does not. */
 unsigned	model_answer_tokens(const struct model_call *, const struct model_chat *);
 void	model_call_request(struct model_call *, struct web_request *);
-/* The pseudonym of the call's tenant and one of its users (who may be empty), into the call. */
-void	model_call_user(struct model_call *, struct slice user);
+/* For whom the call is made, into it: the tenant, the pseudonym of its user, the trace. */
+void	model_call_ask(struct model_call *, const struct model_asker *);
 
 /*
  * model_error.c. What a failed try means: err is set to the caller's sentence, the server's own

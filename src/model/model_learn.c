@@ -53,22 +53,44 @@ learn_begin(struct model_call *call, unsigned open, unsigned plain, unsigned uns
 	call->trial.plain = plain;
 }
 
+static unsigned
+field_of_user(const struct model_call *call)
+{
+	bool is_sent = call->choice->server->conf.send_user && call->user[0] != '\0';
+
+	return is_sent ? FIELD_BIT(FIELD_USER) : 0;
+}
+
 void
 model_learn_embeddings(struct model_call *call)
 {
 	unsigned open = 0, plain = 0;
 
 	field_offer(FIELD_BASE64, call->choice->server->conf.base64, &open, &plain);
+	open |= field_of_user(call);
 	learn_begin(call, open, plain, 0);
 }
 
-/* A temperature past what every server takes may be refused for its value, which is the client's:
- * that must not take the field from the other clients. */
+/* Refused, perhaps, for what the client chose, and that must not take the field from the others: a
+ * temperature past what every server takes; or turns that do not begin with the user's, which may
+ * alternate as the server wants once there is no system message before them. */
+static unsigned
+fields_of_client(const struct model_chat *chat)
+{
+	unsigned unsure = 0;
+
+	if (chat->temperature > TEMPERATURE_SURE)
+		unsure |= FIELD_BIT(FIELD_TEMPERATURE);
+	if (chat->message_count > 1 && strcmp(chat->messages[1].role, "user") != 0)
+		unsure |= FIELD_BIT(FIELD_SYSTEM_ROLE);
+	return unsure;
+}
+
 void
 model_learn_chat(struct model_call *call, const struct model_chat *chat)
 {
 	const struct model_server_conf *conf = &call->choice->server->conf;
-	unsigned open = 0, plain = 0, unsure = 0;
+	unsigned open = 0, plain = 0;
 
 	field_offer(FIELD_STREAM_OPTIONS, conf->stream_options, &open, &plain);
 	if (call->choice->server->is_openai)
@@ -79,11 +101,8 @@ model_learn_chat(struct model_call *call, const struct model_chat *chat)
 		field_offer(FIELD_SYSTEM_ROLE, conf->system_role, &open, &plain);
 	if (model_answer_tokens(call, chat) > 0 && conf->length_field == MODEL_LENGTH_AUTO)
 		open |= FIELD_BIT(FIELD_MAX_TOKENS);
-	if (conf->send_user && call->user[0] != '\0')
-		open |= FIELD_BIT(FIELD_USER);
-	if (chat->temperature > TEMPERATURE_SURE)
-		unsure = FIELD_BIT(FIELD_TEMPERATURE);
-	learn_begin(call, open, plain, unsure);
+	open |= field_of_user(call);
+	learn_begin(call, open, plain, fields_of_client(chat));
 }
 
 bool

@@ -112,7 +112,10 @@ stream_add_event(struct model_stream *s, const struct sse_event *event)
 
 	if (!slice_is(event->name, "ping"))
 		rc = delta_add(&s->delta, event->data);
-	if (rc == DELTA_ERROR || slice_is(event->name, "error"))
+	if (rc == DELTA_STRAY)
+		model_error_event(&s->call, buf_view(&s->delta.stray), s->flow.request_id,
+		    &s->failure);
+	else if (rc == DELTA_ERROR || slice_is(event->name, "error"))
 		model_error_event(&s->call, event->data, s->flow.request_id, &s->failure);
 	else if (rc == DELTA_BROKEN)
 		stream_malformed(s, "An event is not JSON of the expected shape.");
@@ -150,7 +153,7 @@ stream_add_piece(struct model_stream *s)
 		stream_add_event(s, &event);
 	if (got == SSE_TOO_LARGE)
 		stream_malformed(s, "An event is too large.");
-	if (s->delta.done)
+	if (s->delta.done && !err_is(&s->failure))
 		s->state = STREAM_COMPLETE;
 }
 
@@ -197,14 +200,15 @@ stream_end(struct model_stream *s)
 }
 
 /* A whole chat.completion is an answer like any other; it is read when all of it has come, and its
- * last bracket says that, whatever became of the connection. */
+ * last bracket says that, whatever became of the connection. A chunk is not the whole of one. */
 static enum flow_rc
 whole_end(struct model_stream *s)
 {
 	struct slice body = buf_view(&s->whole);
 	enum delta_rc rc = delta_add(&s->delta, body);
 
-	if (rc == DELTA_FINE && (s->delta.finish_reason != NULL || stream_has_words(s))) {
+	if (rc == DELTA_FINE &&
+	    (s->delta.finish_reason != NULL || (stream_has_words(s) && !s->delta.has_deltas))) {
 		buf_free(&s->whole);
 		s->state = STREAM_ENDED;
 		return pull_done(s);

@@ -52,6 +52,14 @@ put_without_new_lines(struct buf *b, struct slice text)
 	buf_free(&line);
 }
 
+static void
+put_user(struct buf *b, const struct model_call *call)
+{
+	if (call->choice->server->conf.send_user && call->user[0] != '\0' &&
+	    !model_call_leaves(call, FIELD_USER))
+		buf_printf(b, ",\"user\":\"%s\"", call->user);
+}
+
 /* base64 is asked for because a vector is then 8 KB rather than 20 to 34 KB of digits, and is
  * decoded without parsing a number. `dimensions` is sent only when configured: older models answer
  * 400. */
@@ -82,6 +90,7 @@ request_json_embeddings(struct model_call *call, const struct slice *texts, size
 		buf_puts(b, ",\"encoding_format\":\"base64\"");
 	if (conf->send_dimensions)
 		request_put_number(b, "dimensions", conf->dimensions);
+	put_user(b, call);
 	if (extra != NULL)
 		buf_puts(b, extra);
 	buf_putc(b, '}');
@@ -205,8 +214,7 @@ put_configured(struct buf *b, const struct model_call *call, const struct model_
 
 	if (tokens > 0)
 		request_put_number(b, length_field(call), tokens);
-	if (server->conf.send_user && call->user[0] != '\0' && !model_call_leaves(call, FIELD_USER))
-		buf_printf(b, ",\"user\":\"%s\"", call->user);
+	put_user(b, call);
 	if (server->temperature != NULL && chat->temperature < 0)
 		buf_puts(b, server->temperature);
 	if (server->extra[MODEL_CHAT] != NULL)
@@ -277,8 +285,8 @@ model_call_request(struct model_call *call, struct web_request *r)
 }
 
 /* A NUL between the two: no tenant's id has one, so that no other pair gives the same bytes. */
-void
-model_call_user(struct model_call *call, struct slice user)
+static void
+call_put_user(struct model_call *call, struct slice user)
 {
 	static const char digits[] = "0123456789abcdef";
 	const struct model_shares *shares = call->model->shares;
@@ -299,4 +307,12 @@ model_call_user(struct model_call *call, struct slice user)
 		call->user[2 * sizeof(raw)] = '\0';
 	}
 	buf_free(&pair);
+}
+
+void
+model_call_ask(struct model_call *call, const struct model_asker *asker)
+{
+	call->tenant = asker->tenant;
+	call_put_user(call, asker->user);
+	trace_read(asker->traceparent, &call->trace);
 }

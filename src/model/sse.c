@@ -103,13 +103,18 @@ sse_set_name(struct sse *s, struct slice name)
 
 /* `name: value`, one space after the colon dropped; a line without a colon is a name alone; one
  * that begins with a colon is a comment, whose empty name matches nothing. The standard ignores a
- * field `error`; llama.cpp told its failures by one, and ignored it leaves half an answer. */
+ * field `error`, by which llama.cpp told its failures, and bare JSON, which a proxy adds when the
+ * server behind it has failed: ignored they leave half an answer. */
 static void
 sse_read_field(struct sse *s, struct slice line)
 {
 	const char *colon = memchr(line.p, ':', line.len);
 	struct slice value = slice_of(NULL, 0);
 
+	if (line.p[0] == '{') {
+		sse_add_data(s, line);
+		return;
+	}
 	if (colon != NULL) {
 		value = slice_of(colon + 1, line.len - (size_t)(colon + 1 - line.p));
 		line.len = (size_t)(colon - line.p);

@@ -226,6 +226,7 @@ web_open(struct worker *worker, const struct web_conf *conf)
 	struct web *w = xcalloc(1, sizeof(*w));
 
 	w->worker = worker;
+	LIST_INIT(&w->connections);
 	LIST_INIT(&w->transfers);
 	TAILQ_INIT(&w->ready);
 	if (!web_set_up(w, conf)) {
@@ -248,6 +249,7 @@ web_close(struct web *w)
 		(void)curl_multi_cleanup(w->multi);
 	if (w->share != NULL)
 		(void)curl_share_cleanup(w->share);
+	web_connections_forget(w);
 	timer_free(&w->timer);
 	free(w->ca_file);
 	free(w->user_agent);

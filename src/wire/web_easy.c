@@ -145,7 +145,7 @@ quick_exit_set(CURL *easy)
  * agrees on it, else 1.1. Milliseconds are rounded up: 0 would mean libcurl's own 300 s.
  */
 static bool
-transfer_options_set(CURL *easy, const struct web *w, uint64_t connect_us)
+transfer_options_set(CURL *easy, struct web *w, uint64_t connect_us)
 {
 	long connect_ms;
 
@@ -160,6 +160,10 @@ transfer_options_set(CURL *easy, const struct web *w, uint64_t connect_us)
 	    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) ==
 	    CURLE_OK &&
+	    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, web_connection_open) == CURLE_OK &&
+	    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, w) == CURLE_OK &&
+	    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, web_connection_close) == CURLE_OK &&
+	    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, w) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_SHARE, w->share) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_USERAGENT, w->user_agent) == CURLE_OK &&
 	    (w->ca_file == NULL ||

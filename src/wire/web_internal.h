@@ -9,6 +9,7 @@
  *	web_transfer.c	one transfer: libcurl's callbacks, deadlines, who waits for what
  *	    v
  *	web_easy.c	a request as libcurl options; the easy handles at rest
+ *	web_connection.c	its sockets, and which of them is not to be used again
  *	web_once.c	keeps libcurl from sending again what may have been processed
  *	web_response.c	header fields and CURLcodes as a struct web_response
  *
@@ -45,6 +46,7 @@ struct web {
 	char		*user_agent;	/* owned */
 	CURL		*spare[WEB_SPARE_MAX]; /* owned: easy handles at rest */
 	unsigned	 spare_count;
+	LIST_HEAD(, web_connection) connections; /* owned: all open ones */
 	LIST_HEAD(, web_transfer) transfers;	/* all */
 	TAILQ_HEAD(, web_transfer) ready;	/* those for which something has come */
 };
@@ -97,6 +99,8 @@ struct web_transfer {
 	/* See web_once.c. */
 	int			 local_port;	/* these two tell its connection from others */
 	int			 remote_port;
+	bool			 is_harmless;	/* sent again by libcurl as it likes */
+	struct web_connection	*connection;	/* borrowed while it is sent on; NULL: not known */
 	unsigned		 stream_id;	/* 0: none yet, or HTTP/1 */
 	bool			 is_refused;	/* before the server processed anything of it */
 };
@@ -122,6 +126,21 @@ CURL	*web_easy_acquire(struct web *);		/* NULL: no memory */
 void	 web_easy_release(struct web *, CURL *);
 /* False when an option was refused or there is no memory; t->curl_error may say why. */
 bool	 web_easy_prepare(struct web_transfer *, const struct web_request *);
+
+/* web_connection.c. The first two are libcurl's, for its sockets. */
+struct web_ends {
+	const char	*local, *remote;	/* addresses as text */
+	int		 local_port, remote_port;
+};
+curl_socket_t	web_connection_open(void *web, curlsocktype, struct curl_sockaddr *);
+int		web_connection_close(void *web, curl_socket_t);
+void		web_connections_forget(struct web *);	/* when libcurl has closed them */
+/* NULL when it is not among them. */
+struct web_connection *web_connection_find(struct web *, const struct web_ends *);
+void		web_connection_is_http2(struct web_connection *);
+/* Before a request is sent on a kept connection: one on which something has come unasked is shut
+ * down. Both take NULL. */
+void		web_connection_refuse_unasked(struct web_connection *);
 
 /* web_once.c. False when an option was refused. */
 bool	 web_once_set(struct web_transfer *, const struct web_request *);

@@ -44,8 +44,9 @@ trace_heard(CURL *easy, curl_infotype type, char *data, size_t size, void *trans
 	(void)snprintf(text, sizeof(text), "%.*s", (int)size, data);
 	if (strncmp(text, "REFUSED_STREAM", 14) == 0)
 		t->is_refused = true;
-	else if (sscanf(text, "Using Stream ID: %u", &t->stream_id) != 1 &&
-	    sscanf(text, "re%*[a-z] GOAWAY, error=%*d, last_stream=%u", &last_stream) == 1)
+	else if (sscanf(text, "Using Stream ID: %u", &t->stream_id) == 1)
+		web_connection_is_http2(t->connection);
+	else if (sscanf(text, "re%*[a-z] GOAWAY, error=%*d, last_stream=%u", &last_stream) == 1)
 		goaway_heard(t, last_stream);
 	return 0;
 }
@@ -80,6 +81,19 @@ resending_means_refused(const struct web_transfer *t)
 
 /* ---- at most once ---- */
 
+static void
+connection_taken(struct web_transfer *t, const struct web_ends *ends)
+{
+	long connects = 0;
+
+	t->local_port = ends->local_port;
+	t->remote_port = ends->remote_port;
+	t->connection = web_connection_find(t->web, ends);
+	(void)curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connects);
+	if (connects == 0)
+		web_connection_refuse_unasked(t->connection);
+}
+
 /*
  * CURLOPT_PREREQFUNCTION: called when a connection is there, right before the request is sent on
  * it; so a second call within one transfer is libcurl's own resending. While nothing has left us
@@ -92,15 +106,15 @@ request_begins(void *transfer, char *remote, char *local, int remote_port, int l
 	struct web_transfer *t = transfer;
 	long sent = 0;
 
-	(void)remote, (void)local;
 	(void)curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
 	if (sent == 0) {
-		t->local_port = local_port;
-		t->remote_port = remote_port;
+		connection_taken(t, &(struct web_ends){ local, remote, local_port, remote_port });
 		t->stream_id = 0;
 		trace_begin(t);
 		return CURL_PREREQFUNC_OK;
 	}
+	if (t->is_harmless)
+		return CURL_PREREQFUNC_OK;
 	t->is_refused = resending_means_refused(t);
 	web_response_fail(t->response, WEB_CUT, "%s",
 	    t->is_refused
@@ -114,11 +128,9 @@ request_begins(void *transfer, char *remote, char *local, int remote_port, int l
 bool
 web_once_set(struct web_transfer *t, const struct web_request *r)
 {
-	bool harmless = strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
-
+	t->is_harmless = strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
 	if (r->fresh_connection && curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L) != CURLE_OK)
 		return false;
-	return harmless ||
-	    (curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, request_begins) == CURLE_OK &&
-		curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t) == CURLE_OK);
+	return curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, request_begins) == CURLE_OK &&
+	    curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t) == CURLE_OK;
 }

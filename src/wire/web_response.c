@@ -152,6 +152,8 @@ web_response_end(struct web_transfer *t, CURLcode code)
 
 	(void)curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
 	a->sent = sent > 0;
+	if (failure == WEB_FINE && a->failure == WEB_FINE && a->status == 0)
+		web_response_fail(a, WEB_CUT, "Nothing came but an interim response (1xx).");
 	if (failure == WEB_FINE && a->failure == WEB_FINE)
 		return;
 	a->unprocessed = !a->sent || (t->is_refused && a->status == 0);

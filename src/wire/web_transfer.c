@@ -89,18 +89,19 @@ web_transfer_end(struct web_transfer *t, CURLcode code)
 /* ---- deadlines: ours, for libcurl has none for the first byte, nor one that a pause stops ---- */
 
 /* When the next one is due, UINT64_MAX for none; and the sentence for it. While we have paused the
- * server its silence is our doing: the idle deadline does not run. */
+ * server its silence is our doing: no idle deadline. An error's first byte comes with its head. */
 static uint64_t
 transfer_due(const struct web_transfer *t, const char **what)
 {
-	uint64_t due = UINT64_MAX;
+	bool speaks = t->has_body || (t->state == WEB_BODY && t->response->status >= 400);
+	uint64_t due = UINT64_MAX, idle = t->last_data_us + t->idle_timeout_us;
 
 	if (!t->has_body && t->first_byte_timeout_us > 0) {
 		due = t->began_us + t->first_byte_timeout_us;
 		*what = "No response began in time.";
 	}
-	if (t->has_body && t->idle_timeout_us > 0 && !t->paused) {
-		due = t->last_data_us + t->idle_timeout_us;
+	if (speaks && t->idle_timeout_us > 0 && !t->paused && idle < due) {
+		due = idle;
 		*what = "The response stalled.";
 	}
 	if (t->total_timeout_us > 0 && t->began_us + t->total_timeout_us < due) {
@@ -110,8 +111,8 @@ transfer_due(const struct web_transfer *t, const char **what)
 	return due;
 }
 
-/* Not called for each piece: pieces only move last_data_us, and the timer, when it fires early,
- * finds that out and sets itself again. A timer's start costs more than a store. */
+/* Not called for each piece, which only moves last_data_us: a timer that fires early sets itself
+ * again. Starting one costs more than a store. */
 void
 web_transfer_arm(struct web_transfer *t)
 {
@@ -188,6 +189,7 @@ header_block_end(struct web_transfer *t)
 	t->response->status = (int)status;
 	t->response->sent = true;
 	t->state = WEB_BODY;
+	web_transfer_arm(t);
 	transfer_mark_ready(t);
 }
 

@@ -100,6 +100,10 @@ for (const [name, failure] of Object.entries({
 	'`code` and `message`': event({ code: 'InternalError', message: `oh ${secret}` }),
 	'an event named error': `event: error\ndata: oh ${secret}\n\n`,
 	'a field named error': `error: {"code":500,"message":"oh ${secret}"}\n\n`,
+	'a form that nobody knows': event({ fault: { message: `oh ${secret}` } })
+		+ event({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 1 } }),
+	'a `message` alone': event({ message: `oh ${secret}` }),
+	'bare JSON of a proxy': `{"error":{"message":"oh ${secret}"}}\n\n`,
 	'an error inside choices': event({ choices: [{ index: 0, delta: {},
 		error: { code: 502, message: `oh ${secret}` } }] }),
 }))
@@ -111,6 +115,21 @@ for (const [name, failure] of Object.entries({
 test('half an answer and finish_reason "error": an error', async () => {
 	await fails([half, chunk({ content: '' }, 'error'), DONE]);
 	await logged(/model.refused.*JSON without a message/);
+});
+
+test('half an answer as one chunk of JSON, or an error named [DONE]: an error', async () => {
+	server.chat = (request, response) => json(response, 200,
+		{ choices: [{ index: 0, delta: { content: 'Half of' }, finish_reason: null }] });
+	for (const form of forms)
+		assert.equal((await ask(form)).status, 502, form);
+	await fails([half, 'event: error\ndata: [DONE]\n\n']);
+});
+
+test('what is no chunk is passed over where words or a finish_reason follow it', async () => {
+	const note = event({ note: { text: 'working on it' } });
+	await is([chunk({ content: 'Who' }), note, chunk({ content: 'le' }), DONE], 'Whole',
+		{ data: 'other' });
+	await is([chunk({ content: 'Whole' }), note, chunk({}, 'stop'), note, DONE], 'Whole');
 });
 
 test('finish_reason "" in every chunk, then a break: an error', async () => {

@@ -42,7 +42,7 @@ before(async () => {
 			extra_body: '{"top_p": 0.5, "temperature": 0.25, "provider": {"order": ["x"]}}',
 			send_user: 'on' },
 		'model vectors': { url: servers.vectors.url, api_key: 'vectors-key',
-			embedding_extra_body: '{"input_type": "passage"}', embedding_batch_items: 2 },
+			embedding_extra_body: '{"input_type": "passage"}', embedding_batch_items: 2, send_user: 'on' },
 		'model azure': { url: origin(servers.azure), api_key: 'azure-key',
 			api_key_header: 'api-key', deployments: 'on', api_version: '2024-10-21',
 			max_tokens_field: 'max_completion_tokens', answer_tokens: 300 },
@@ -192,6 +192,23 @@ test('a trace goes on to the model, with a span of its own; none is begun', asyn
 	assert.equal(await traced(), undefined);
 	assert.equal(await traced(`00-${TRACE}-${PARENT}`), undefined);
 	assert.equal(await traced(`00-${TRACE.toUpperCase()}-${PARENT}-01`), undefined);
+});
+
+test('vectors are asked for with the user and the trace too: of a chat, a search, a document', async () => {
+	const headers = { 'x-user-id': 'anna', traceparent: `00-${TRACE}-${PARENT}-01` };
+	const of = async (path, body) => {
+		const begin = servers.vectors.requests.length;
+		const answer = await tenant.post(path, body, headers);
+		assert.ok(answer.status < 300, answer.body);
+		const [request] = servers.vectors.requests.slice(begin);
+		assert.match(request.headers.traceparent, new RegExp(`^00-${TRACE}-[0-9a-f]{16}-01$`));
+		return request.body.user;
+	};
+	const users = [await of('/chat', { messages: [{ role: 'user', content: 'How many?' }] }),
+		await of('/search', { query: 'How many?' }),
+		await of('/ingest', { text: 'It has one mast.', documentId: 'mast' })];
+	assert.match(users[0], /^[0-9a-f]{64}$/);
+	assert.deepEqual(new Set(users), new Set([servers.talk.chats()[0].body.user]));
 });
 
 test('a long question is written by a helper for the same server and user', async () => {

@@ -31,7 +31,8 @@ chat_reader_send(struct flow *f)
 		.max_tokens = 99 };
 
 	flow_defer(f, chat_reader_stop, t);
-	return model_chat_start(f, model_fixture.model, SLICE_LIT("acme"), &chat, &t->stream);
+	return model_chat_start(f, model_fixture.model,
+	    &(struct model_asker){ .tenant = SLICE_LIT("acme") }, &chat, &t->stream);
 }
 
 static enum flow_rc

@@ -43,10 +43,10 @@ struct embedding {
 static enum flow_rc
 embed_both(struct flow *f)
 {
+	const struct model_asker asker = { .tenant = SLICE_LIT("acme") };
 	struct embedding *e = (struct embedding *)f;
 
-	return model_embed(f, model_fixture.model, SLICE_LIT("acme"), e->texts, 2, &e->vectors,
-	    &e->usage);
+	return model_embed(f, model_fixture.model, &asker, e->texts, 2, &e->vectors, &e->usage);
 }
 
 static enum flow_rc

@@ -85,7 +85,8 @@ large_call_embed(struct flow *f)
 {
 	struct large_call *c = (struct large_call *)f;
 
-	return model_embed(f, model_fixture.model, SLICE_LIT("acme"), c->texts, TEXTS, &c->vectors,
+	return model_embed(f, model_fixture.model,
+	    &(struct model_asker){ .tenant = SLICE_LIT("acme") }, c->texts, TEXTS, &c->vectors,
 	    &c->usage);
 }
 
@@ -104,7 +105,8 @@ large_call_ask(struct flow *f)
 		.temperature = -1 };
 
 	flow_defer(f, large_call_stop, &c->stream);
-	return model_chat_start(f, model_fixture.model, SLICE_LIT("acme"), &chat, &c->stream);
+	return model_chat_start(f, model_fixture.model,
+	    &(struct model_asker){ .tenant = SLICE_LIT("acme") }, &chat, &c->stream);
 }
 
 static void

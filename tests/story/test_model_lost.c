@@ -28,7 +28,8 @@ lost_chat(struct flow *f)
 	const struct model_chat chat = { .messages = &question, .message_count = 1 };
 	struct lost_call *c = (struct lost_call *)f;
 
-	return model_chat_start(f, model_fixture.model, SLICE_LIT("acme"), &chat, &c->stream);
+	return model_chat_start(f, model_fixture.model,
+	    &(struct model_asker){ .tenant = SLICE_LIT("acme") }, &chat, &c->stream);
 }
 
 static enum flow_rc
@@ -37,8 +38,8 @@ lost_embedding(struct flow *f)
 	static const struct slice text = { "why", 3 };
 	struct lost_call *c = (struct lost_call *)f;
 
-	return model_embed(f, model_fixture.model, SLICE_LIT("acme"), &text, 1, &c->vector,
-	    &c->usage);
+	return model_embed(f, model_fixture.model,
+	    &(struct model_asker){ .tenant = SLICE_LIT("acme") }, &text, 1, &c->vector, &c->usage);
 }
 
 /* The first is refused, and its connection kept; the second is lost on that one at the instant of

@@ -14,121 +14,14 @@
 #include <cmocka.h>
 
 #include "model/model_internal.h"
-#include "model_fixture.h"
+#include "order_fixture.h"
 #include "tenantgate/base/clock.h"
 
-#define WORDS \
-	"data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"},\"finish_reason\":\"stop\"}]}\n\n" \
-	"data: [DONE]\n\n"
 #define QUOTA	  "{\"error\":{\"message\":\"pay\",\"code\":\"insufficient_quota\"}}"
 #define LONG_TEXT (100u << 10) /* bytes: the request is written by a helper */
 
-static const struct scripted_response answer = { "200 OK", NULL, WORDS, STREAM };
-static const struct scripted_response broken = { "500 Oh", NULL, "{}", WHOLE };
-
-struct order_asker {
-	struct probe probe;
-	const char *tenant;
-	struct slice text;
-	struct model_stream *stream;
-	struct model_message message;
-	char name[16]; /* of the model that answered */
-};
-
-static struct model_servers second;
-static struct model_choice in_order[2];
-static char second_url[64];
-
-/* The servers of two configurations, of which the model gets the first ones. */
-static int
-order_set_up(void **state)
-{
-	struct model_conf conf;
-
-	(void)model_fixture_set_up(state);
-	model_fixture_conf(&conf);
-	conf.retries = 1;
-	model_fixture_reopen(&conf);
-	(void)snprintf(second_url, sizeof(second_url), "http://127.0.0.1:%u/second",
-	    model_fixture.peer.port);
-	conf.base_url = second_url;
-	conf.chat_model = "other";
-	memset(&second, 0, sizeof(second));
-	model_servers_open(&second, &conf);
-	in_order[0] = model_fixture.model->chat_choices[0];
-	in_order[1] = second.choices[0];
-	model_fixture.model->chat_choices = in_order;
-	model_fixture.model->chat_choice_count = 2;
-	return 0;
-}
-
-static int
-order_tear_down(void **state)
-{
-	model_fixture_turn_until_idle();
-	model_servers_close(&second);
-	return model_fixture_tear_down(state);
-}
-
-/* ---- a client ---- */
-
-static void
-asker_stop(void *arg)
-{
-	struct order_asker *a = arg;
-
-	if (a->stream != NULL)
-		(void)snprintf(a->name, sizeof(a->name), "%s", model_stream_name(a->stream));
-	model_chat_stop(&a->stream);
-}
-
-static enum flow_rc
-asker_ask(struct flow *f)
-{
-	struct order_asker *a = (struct order_asker *)f;
-	const struct model_chat chat = { .messages = &a->message, .message_count = 1 };
-
-	a->message = (struct model_message){ "user", a->text };
-	flow_defer(f, asker_stop, a);
-	return model_chat_start(f, model_fixture.model, slice_str(a->tenant), &chat, &a->stream);
-}
-
-static void
-asker_begin(struct order_asker *a, const char *tenant)
-{
-	*a = (struct order_asker){ .tenant = tenant, .text = SLICE_LIT("why") };
-	probe_start(&a->probe, model_fixture.worker, asker_ask, NULL);
-}
-
-/* The code of its failure, and the name of the model that answered. */
-static void
-chat_is(const char *tenant, enum err_code code, const char *name)
-{
-	struct order_asker a;
-
-	asker_begin(&a, tenant);
-	turn_until(model_fixture.worker, &a.probe.ended);
-	assert_int_equal(a.probe.err.code, code);
-	assert_string_equal(a.name, name);
-}
-
-/* How many requests each server has received since the script began. */
-static void
-servers_got(unsigned first_count, unsigned second_count)
-{
-	unsigned seconds = 0;
-	const char *at;
-
-	model_fixture_turn_until_idle();
-	buf_puts(&model_fixture.lines, "");
-	for (at = model_fixture.lines.data;
-	     at != NULL && (at = strstr(at, "/second/chat/completions")) != NULL; at++)
-		seconds++;
-	assert_int_equal(seconds, second_count);
-	assert_int_equal(model_fixture.requests, first_count + second_count);
-}
-
-/* ---- the tests ---- */
+static const struct scripted_response answer = ORDER_ANSWER;
+static const struct scripted_response broken = ORDER_BROKEN;
 
 static void
 after_all_tries_of_the_first_the_second_is_asked(void **state)
@@ -137,8 +30,8 @@ after_all_tries_of_the_first_the_second_is_asked(void **state)
 
 	(void)state;
 	model_fixture_script(script);
-	chat_is("acme", ERR_NONE, "other");
-	servers_got(2, 1);
+	order_chat_is("acme", ERR_NONE, "other");
+	order_servers_got(2, 1);
 	assert_non_null(strstr(model_fixture.request.data, "{\"model\":\"other\""));
 }
 
@@ -149,8 +42,8 @@ a_lost_connection_is_one_try_of_each(void **state)
 
 	(void)state;
 	model_fixture_script(script);
-	chat_is("acme", ERR_NONE, "other");
-	servers_got(1, 1);
+	order_chat_is("acme", ERR_NONE, "other");
+	order_servers_got(1, 1);
 }
 
 /* What a server of models says of the request itself. */
@@ -166,8 +59,8 @@ the_requests_own_fault_is_the_answer(void **state)
 		};
 
 		model_fixture_script(script);
-		chat_is("acme", ERR_MODEL, "");
-		servers_got(1, 0);
+		order_chat_is("acme", ERR_MODEL, "");
+		order_servers_got(1, 0);
 	}
 }
 
@@ -179,8 +72,8 @@ the_last_ones_failure_is_the_answer(void **state)
 
 	(void)state;
 	model_fixture_script(script);
-	chat_is("acme", ERR_OVERLOADED, "");
-	servers_got(2, 1);
+	order_chat_is("acme", ERR_OVERLOADED, "");
+	order_servers_got(2, 1);
 }
 
 /* Its answer breaks off, but it has begun: that is the caller's to see. */
@@ -191,8 +84,8 @@ after_the_first_byte_nobody_else_is_asked(void **state)
 
 	(void)state;
 	model_fixture_script(script);
-	chat_is("acme", ERR_NONE, "talker");
-	servers_got(1, 0);
+	order_chat_is("acme", ERR_NONE, "talker");
+	order_servers_got(1, 0);
 }
 
 static void
@@ -205,11 +98,11 @@ a_long_question_is_written_anew(void **state)
 	(void)state;
 	memset(text, 'x', LONG_TEXT);
 	model_fixture_script(script);
-	asker_begin(&a, "acme");
+	order_begin(&a, "acme");
 	a.text = slice_of(text, LONG_TEXT);
 	turn_until(model_fixture.worker, &a.probe.ended);
 	assert_string_equal(a.name, "other");
-	servers_got(2, 1);
+	order_servers_got(2, 1);
 	assert_non_null(strstr(model_fixture.request.data, "{\"model\":\"other\""));
 	assert_true(model_fixture.request.len > LONG_TEXT);
 	free(text);
@@ -225,11 +118,11 @@ a_retry_after_keeps_calls_away(void **state)
 
 	(void)state;
 	model_fixture_script(script);
-	chat_is("acme", ERR_NONE, "other");
-	servers_got(1, 1);
+	order_chat_is("acme", ERR_NONE, "other");
+	order_servers_got(1, 1);
 	model_fixture_script(answers);
-	chat_is("other tenant", ERR_NONE, "other");
-	servers_got(0, 1);
+	order_chat_is("other tenant", ERR_NONE, "other");
+	order_servers_got(0, 1);
 }
 
 /* Alone: told when to come back, and not asked. A quota that is used up is the same for minutes. */
@@ -244,12 +137,12 @@ who_has_no_other_is_told_when_to_come_back(void **state)
 	(void)state;
 	model_fixture.model->chat_choice_count = 1;
 	model_fixture_script(slow);
-	chat_is("acme", ERR_OVERLOADED, "");
-	asker_begin(&a, "acme");
+	order_chat_is("acme", ERR_OVERLOADED, "");
+	order_begin(&a, "acme");
 	turn_until(model_fixture.worker, &a.probe.ended);
 	assert_int_equal(a.probe.err.code, ERR_OVERLOADED);
 	assert_in_range(a.probe.err.retry_after, 25, 30);
-	servers_got(1, 0);
+	order_servers_got(1, 0);
 }
 
 static void
@@ -261,9 +154,9 @@ a_quota_that_is_used_up_opens_the_breaker(void **state)
 
 	(void)state;
 	model_fixture_script(script);
-	chat_is("acme", ERR_NONE, "other");
-	chat_is("acme", ERR_NONE, "other");
-	servers_got(1, 2);
+	order_chat_is("acme", ERR_NONE, "other");
+	order_chat_is("acme", ERR_NONE, "other");
+	order_servers_got(1, 2);
 	model_condition(model_fixture.model, &found);
 	assert_non_null(strstr(found.reason, "The quota of the chat model has been used up"));
 }
@@ -275,15 +168,15 @@ a_short_pause_is_waited_for(void **state)
 	const struct scripted_response script[] = {
 		{ "429 Slow", "Retry-After: 1\r\n", "{}", WHOLE }, answer, answer, { 0 }
 	};
-	struct model_breaker *breaker = &in_order[0].server->breakers[MODEL_CHAT];
+	struct model_breaker *breaker = &order_choices[0].server->breakers[MODEL_CHAT];
 	struct order_asker a, b;
 
 	(void)state;
 	model_fixture_script(script);
-	asker_begin(&a, "acme");
+	order_begin(&a, "acme");
 	while (breaker->paused_until_us == 0)
 		turn_for(model_fixture.worker, 1);
-	asker_begin(&b, "umbrella");
+	order_begin(&b, "umbrella");
 	while (model_fixture.requests == 1)
 		turn_for(model_fixture.worker, 1);
 	assert_true(clock_mono_us() >= breaker->paused_until_us);
@@ -291,7 +184,7 @@ a_short_pause_is_waited_for(void **state)
 	turn_until(model_fixture.worker, &b.probe.ended);
 	assert_string_equal(a.name, "talker");
 	assert_string_equal(b.name, "talker");
-	servers_got(3, 0);
+	order_servers_got(3, 0);
 }
 
 /* The failures of several tenants open the first's breaker: it is not asked, and later once. */
@@ -300,31 +193,31 @@ an_open_breaker_costs_no_request(void **state)
 {
 	const struct scripted_response ill[] = { broken, broken, answer, { 0 } };
 	const struct scripted_response well[] = { answer, { 0 } };
-	struct model_breaker *b = &in_order[0].server->breakers[MODEL_CHAT];
+	struct model_breaker *b = &order_choices[0].server->breakers[MODEL_CHAT];
 	struct order_asker a;
 
 	(void)state;
 	for (unsigned i = 0; i < 5; i++) {
 		model_fixture_script(ill);
-		chat_is(i % 2 == 0 ? "acme" : "umbrella", ERR_NONE, "other");
-		servers_got(2, 1);
+		order_chat_is(i % 2 == 0 ? "acme" : "umbrella", ERR_NONE, "other");
+		order_servers_got(2, 1);
 	}
 	model_fixture_script(well);
-	chat_is("acme", ERR_NONE, "other");
-	servers_got(0, 1);
+	order_chat_is("acme", ERR_NONE, "other");
+	order_servers_got(0, 1);
 
 	/* Its time is over: a client that leaves while it is the probe makes room for the next. */
 	b->circuit.retry_us = 0;
 	model_fixture_script((const struct scripted_response[]){ { "-", NULL, NULL, SILENCE },
 	    answer, answer, { 0 } });
-	asker_begin(&a, "acme");
+	order_begin(&a, "acme");
 	while (model_fixture.requests == 0)
 		turn_for(model_fixture.worker, 1);
-	chat_is("umbrella", ERR_NONE, "other");
+	order_chat_is("umbrella", ERR_NONE, "other");
 	flow_abort(&a.probe.flow, ERR_CLIENT_GONE, "left");
 	turn_until(model_fixture.worker, &a.probe.ended);
-	chat_is("umbrella", ERR_NONE, "talker");
-	servers_got(2, 1);
+	order_chat_is("umbrella", ERR_NONE, "talker");
+	order_servers_got(2, 1);
 	assert_false(b->circuit.is_open);
 }
 
@@ -335,7 +228,8 @@ embedding_ask(struct flow *f)
 	static struct model_usage usage;
 	static float *vector;
 
-	return model_embed(f, model_fixture.model, SLICE_LIT("acme"), &text, 1, &vector, &usage);
+	return model_embed(f, model_fixture.model,
+	    &(struct model_asker){ .tenant = SLICE_LIT("acme") }, &text, 1, &vector, &usage);
 }
 
 /* Embeddings have a breaker of their own, at the same server. */
@@ -359,8 +253,8 @@ embeddings_are_kept_away_too(void **state)
 		assert_int_equal(model_fixture.requests, 1);
 	}
 	model_fixture_script(well);
-	chat_is("acme", ERR_NONE, "talker");
-	servers_got(1, 0);
+	order_chat_is("acme", ERR_NONE, "talker");
+	order_servers_got(1, 0);
 }
 
 int

@@ -48,7 +48,8 @@ refused_chat_ask(struct flow *f)
 		.max_tokens = c->max_tokens };
 
 	flow_defer(f, refused_chat_stop, &c->stream);
-	return model_chat_start(f, model_fixture.model, SLICE_LIT("acme"), &chat, &c->stream);
+	return model_chat_start(f, model_fixture.model,
+	    &(struct model_asker){ .tenant = SLICE_LIT("acme") }, &chat, &c->stream);
 }
 
 static void
@@ -125,12 +126,14 @@ a_long_request_is_written_anew(void **state)
 	free(text);
 }
 
-/* Where the first turn is not the user's the roles still alternate. */
+/* Where the first turn is not the user's the roles still alternate. That order is the client's, so
+ * nothing is learned of the system role for others. */
 static void
 a_system_text_without_a_turn_to_begin_is_one(void **state)
 {
 	const struct scripted_response script[] = {
-		{ "400 No", NULL, REFUSAL("System role not supported", ""), WHOLE }, answered, { 0 }
+		{ "400 No", NULL, REFUSAL("Conversation roles must alternate", ""), WHOLE },
+		answered, answered, { 0 }
 	};
 	struct refused_chat c;
 
@@ -145,6 +148,10 @@ a_system_text_without_a_turn_to_begin_is_one(void **state)
 	assert_true(request_holds("\"messages\":[{\"role\":\"user\",\"content\":\"Be kind.\"},"
 				  "{\"role\":\"assistant\",\"content\":\"Ask me.\"},"
 				  "{\"role\":\"user\",\"content\":\"Hello?\"}]"));
+	refused_chat_begin(&c);
+	refused_chat_run(&c);
+	assert_true(request_holds("{\"role\":\"system\",\"content\":\"Be kind.\"}"));
+	assert_int_equal(model_fixture.requests, 3);
 }
 
 /* A plainer request is none of conf.retries, and these are none of its. */

@@ -23,7 +23,7 @@
 #define STOP   "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
 #define VECTOR "{\"data\":[{\"index\":0,\"embedding\":[1,2,3]}]}"
 
-struct model_asker {
+struct shares_asker {
 	struct probe probe;
 	const char *tenant;
 	struct model_stream *stream;
@@ -33,7 +33,7 @@ struct model_asker {
 	bool answered; /* its first words, or its vector, have come */
 };
 
-static struct model_asker askers[ASKERS], quiet;
+static struct shares_asker askers[ASKERS], quiet;
 
 static void
 model_asker_stop(void *arg)
@@ -46,16 +46,17 @@ model_asker_start(struct flow *f)
 {
 	static const struct model_message question = { "user", { "why", 3 } };
 	const struct model_chat chat = { .messages = &question, .message_count = 1 };
-	struct model_asker *a = (struct model_asker *)f;
+	struct shares_asker *a = (struct shares_asker *)f;
 
 	flow_defer(f, model_asker_stop, &a->stream);
-	return model_chat_start(f, model_fixture.model, slice_str(a->tenant), &chat, &a->stream);
+	return model_chat_start(f, model_fixture.model,
+	    &(struct model_asker){ .tenant = slice_str(a->tenant) }, &chat, &a->stream);
 }
 
 static enum flow_rc
 model_asker_read(struct flow *f)
 {
-	struct model_asker *a = (struct model_asker *)f;
+	struct shares_asker *a = (struct shares_asker *)f;
 
 	if (a->delta.text.len > 0)
 		a->answered = true;
@@ -66,34 +67,35 @@ model_asker_read(struct flow *f)
 }
 
 static void
-model_asker_asks(struct model_asker *a, const char *tenant)
+model_asker_asks(struct shares_asker *a, const char *tenant)
 {
-	*a = (struct model_asker){ .tenant = tenant };
+	*a = (struct shares_asker){ .tenant = tenant };
 	probe_start(&a->probe, model_fixture.worker, model_asker_start, model_asker_read);
 }
 
 static enum flow_rc
 model_asker_embed(struct flow *f)
 {
-	struct model_asker *a = (struct model_asker *)f;
+	struct shares_asker *a = (struct shares_asker *)f;
 	static const struct slice text = { "text", 4 };
 
-	return model_embed(f, model_fixture.model, slice_str(a->tenant), &text, 1, &a->vector,
+	return model_embed(f, model_fixture.model,
+	    &(struct model_asker){ .tenant = slice_str(a->tenant) }, &text, 1, &a->vector,
 	    &a->usage);
 }
 
 static enum flow_rc
 model_asker_embedded(struct flow *f)
 {
-	free(((struct model_asker *)f)->vector);
-	((struct model_asker *)f)->answered = true;
+	free(((struct shares_asker *)f)->vector);
+	((struct shares_asker *)f)->answered = true;
 	return FLOW_DONE;
 }
 
 static void
-model_asker_embeds(struct model_asker *a, const char *tenant)
+model_asker_embeds(struct shares_asker *a, const char *tenant)
 {
-	*a = (struct model_asker){ .tenant = tenant };
+	*a = (struct shares_asker){ .tenant = tenant };
 	probe_start(&a->probe, model_fixture.worker, model_asker_embed, model_asker_embedded);
 }
 

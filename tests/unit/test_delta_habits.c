@@ -266,6 +266,27 @@ text_and_reasoning_are_found(void **state)
 	}
 }
 
+/* What nobody knows is an error only when [DONE] follows it, without words or a finish_reason
+ * between. */
+static void
+an_event_that_is_no_chunk(void **state)
+{
+	(void)state;
+	assert_int_equal(hear(CHOICE("\"delta\":{\"content\":\"a\"}")), DELTA_FINE);
+	assert_int_equal(hear("{\"fault\":\"x\"}"), DELTA_FINE);
+	assert_int_equal(hear("{\"choices\":[],\"usage\":null}"), DELTA_FINE);
+	assert_int_equal(hear("{}"), DELTA_FINE);
+	assert_int_equal(hear("[DONE]"), DELTA_STRAY);
+	assert_true(slice_is(buf_view(&d.stray), "{\"fault\":\"x\"}"));
+	assert_false(d.done);
+	assert_int_equal(hear(CHOICE("\"delta\":{\"content\":\"b\"}")), DELTA_FINE);
+	assert_int_equal(hear("[DONE]"), DELTA_FINE);
+	delta_anew();
+	assert_int_equal(hear("{\"note\":1}"), DELTA_FINE);
+	assert_int_equal(hear(CHOICE("\"finish_reason\":\"stop\"")), DELTA_FINE);
+	assert_int_equal(hear("[DONE]"), DELTA_FINE);
+}
+
 static void
 what_is_counted(void **state)
 {
@@ -298,6 +319,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(errors_have_many_forms, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(words_for_the_end_are_mapped, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(text_and_reasoning_are_found, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_event_that_is_no_chunk, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_counted, set_up, tear_down),
 	};
 

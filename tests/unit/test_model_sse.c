@@ -34,6 +34,7 @@ static const struct sse_case cases[] = {
 	{ "a name without data is no event", "event: foo\n\ndata: y\n\n", "|y;" },
 	{ "an error is one", "event: error\n\ndata: y\n\n", "error|;|y;" },
 	{ "error as a field", "data: a\n\nerror: {}\n\ndata: b\n\n", "|a;error|{};|b;" },
+	{ "bare JSON is data", "data: a\n\n{\"b\":1}\n\ndata\n{d\n\n", "|a;|{\"b\":1};|\n{d;" },
 	{ "empty named", "event: ping\ndata:\n\n", "ping|;" },
 	{ "other fields", "id: 1\nretry: 5\nfoo: bar\ndatax: no\ndata: a\n\n", "|a;" },
 	{ "mark",
