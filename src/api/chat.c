@@ -12,7 +12,8 @@
  *  - [stream] pulls from the model only when the client has taken what [write] queued, down to the
  *    high-water mark: a slow client pauses the model instead of filling our memory.
  *  - From [parse] on the client hears something at least every stream_keepalive_interval, whatever
- *    the flow waits for: when a wait passes it, the header leaves and a keep-alive after it.
+ *    the flow waits for: when a wait passes it, the header leaves and a keep-alive after it. (Plain
+ *    text has no bytes for that: there it is the header alone.)
  *  - Once the header has left, by that or at [open], a failure goes inside the stream.
  */
 #include <stdlib.h>
