@@ -12,7 +12,8 @@
  *  - [stream] pulls from the model only when the client has taken what [write] queued, down to the
  *    high-water mark: a slow client pauses the model instead of filling our memory.
  *  - From [parse] on the client hears something at least every stream_keepalive_interval, whatever
- *    the flow waits for: when a wait passes it, the header leaves and a keep-alive after it.
+ *    the flow waits for: when a wait passes it, the header leaves and a keep-alive after it. (Plain
+ *    text has no bytes for that: there it is the header alone.)
  *  - Once the header has left, by that or at [open], a failure goes inside the stream.
  */
 #include <stdlib.h>
@@ -26,7 +27,7 @@
 #include "api/respond.h"
 
 #define PROMPT_MAX  (320u << 10) /* bytes of the system message, passages included */
-#define PIECE_MAX   (256u << 10) /* bytes written for one pull, in the stream's form */
+#define PIECE_MAX   (512u << 10) /* bytes written at once; a topK of 50 with long names: 300 KB */
 
 struct chat {
 	struct request req;	     /* first */
@@ -262,14 +263,22 @@ chat_ask_model(struct flow *f)
 	return model_chat_start(f, c->req.ctx->model, &asker, &chat, &c->answer);
 }
 
-/* Gives the client what is in the piece. */
-static void
-chat_send(struct chat *c)
+/* Gives the client what is in the piece. Half a piece would end in the middle of a line, and what
+ * comes after it would be read as its other half. */
+static enum flow_rc
+chat_send(struct flow *f, const char *too_large)
 {
-	if (c->piece.len == 0)
-		return;
-	http_stream_add(c->req.x, buf_view(&c->piece));
-	keepalive_heard(&c->keepalive);
+	struct chat *c = chat_of(f);
+
+	if (c->piece.no_memory)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the next piece of an answer");
+	if (c->piece.failed)
+		return flow_fail(f, ERR_MODEL, "%s", too_large);
+	if (c->piece.len > 0) {
+		http_stream_add(c->req.x, buf_view(&c->piece));
+		keepalive_heard(&c->keepalive);
+	}
+	return FLOW_NEXT;
 }
 
 /* The model has accepted the request: only now does the header go out, unless the wait was long,
@@ -284,8 +293,7 @@ chat_open_stream(struct flow *f)
 	buf_reset(&c->piece);
 	stream_begin(&c->writer, &c->piece);
 	stream_sources(&c->writer, &c->piece, &c->hits);
-	chat_send(c);
-	return FLOW_NEXT;
+	return chat_send(f, "The sources found are too large to send; ask for fewer with topK.");
 }
 
 static enum flow_rc
@@ -317,13 +325,12 @@ static enum flow_rc
 chat_write(struct flow *f)
 {
 	struct chat *c = chat_of(f);
+	enum flow_rc rc;
 
 	chat_put_delta(c);
-	if (c->piece.no_memory)
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the model's next words");
-	if (c->piece.failed)
-		return flow_fail(f, ERR_MODEL, "The model sent too much at once. Try again.");
-	chat_send(c);
+	rc = chat_send(f, "The model sent too much at once. Try again.");
+	if (rc != FLOW_NEXT)
+		return rc;
 	if (!c->delta.finished) {
 		flow_goto(f, chat_pull);
 		return http_stream_flush(f, c->req.x);

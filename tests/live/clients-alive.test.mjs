@@ -5,6 +5,7 @@
 import { test, before, after, beforeEach } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { callChatApi as callChatApi4 } from '@ai-sdk/ui-utils';
 import { callChatApi as callChatApi4first } from 'ui-utils4first';
@@ -47,12 +48,12 @@ after(async () => {
 beforeEach(() => server.reset());
 
 // The route of the README, for one form of stream.
-async function readmeRoute() {
+async function readmeRoute(url = gate.url) {
 	const [, code] = readFileSync(join(source, 'README.md'), 'utf8')
 		.match(/```ts\n(\/\/ app\/api\/chat[^]*?)```/);
 	const script = code.replace('export async function POST(request: Request)',
 		'return async function POST(request)').replace('"ui"', 'form');
-	const process = { env: { TENANTGATE_URL: gate.url, TENANTGATE_KEY: await gate.service() } };
+	const process = { env: { TENANTGATE_URL: url, TENANTGATE_KEY: await gate.service() } };
 	return (form) => new Function('process', 'tenantOf', 'form', script)(process,
 		async () => 'clients', form);
 }
@@ -110,6 +111,17 @@ async function call(callChatApi, messages, { fetch, documentId = 'boat' } = {}) 
 		lastMessage: messages.at(-1) });
 	return seen;
 }
+
+test('the route has a sentence too where a proxy between refuses', async () => {
+	const proxy = createServer((q, r) => r.writeHead(502).end('<html>502 Bad Gateway</html>'));
+	await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+	const route = await readmeRoute(`http://127.0.0.1:${proxy.address().port}`);
+	const answer = await route('ui')(new Request('http://app/api/chat', { method: 'POST',
+		body: '{}' }));
+	proxy.close();
+	assert.equal(answer.status, 502);
+	assert.match(await answer.text(), SENTENCE);
+});
 
 for (const [version, callChatApi] of Object.entries(dataVersions)) {
 	test(`AI SDK ${version}: keep-alives, and reasoning that it does not see`, async () => {
