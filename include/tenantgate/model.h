@@ -13,8 +13,9 @@
  * its connection is free again, an embedding call until it has ended, other tries included.
  *
  * Failures: ERR_MODEL (502), ERR_MODEL_TIMEOUT (504), ERR_OVERLOADED (503, with retry_after, when
- * no place came free in time, for the server's 429 and 503, and for want of memory). The server's
- * own message is logged and not shown to the caller: it may hold account data or quote the prompt.
+ * no place came free in time, for the server's 429 and 503, and for want of memory), and two that
+ * are the client's: ERR_CONTEXT_LENGTH and ERR_CONTENT_FILTER (400). The server's own message is
+ * logged and not shown to the caller: it may hold account data or quote the prompt.
  */
 #ifndef TENANTGATE_MODEL_H
 #define TENANTGATE_MODEL_H
@@ -114,9 +115,11 @@ struct model_stream;
 
 struct model_delta {
 	struct slice		 text;		/* UTF-8, borrowed until the next pull; may be empty
-						 * in the last */
+						 * in the last, and beside reasoning */
+	struct slice		 reasoning;	/* likewise: what the model says to itself */
 	bool			 finished;	/* the last one; only then the fields below count */
-	const char		*finish_reason;	/* static: stop, length, content_filter, other */
+	const char		*finish_reason;	/* static: stop, length, content_filter, tool_calls,
+						 * other */
 	struct model_usage	 usage;
 };
 
@@ -126,12 +129,16 @@ struct model_delta {
 enum flow_rc	 model_chat_start(struct flow *, struct model *, struct slice tenant,
 		    const struct model_chat *, struct model_stream **out)
 		    __attribute__((warn_unused_result));
-/* The next piece of the answer: the text of all events that have arrived, in one slice. A stream
- * that ends without a finish_reason or [DONE], an error event, or a stall fails the flow: a cut
- * answer must never look like a finished one. What is not pulled is not read from the socket beyond
- * a small read-ahead, so a slow client slows the model. */
+/* The next piece of the answer: the text of all events that have arrived, in one slice, and their
+ * reasoning in another. A stream that ends without a finish_reason or [DONE], an error event, or a
+ * stall fails the flow, after what came before it was pulled: a cut answer must never look like a
+ * finished one. What is not pulled is not read from the socket beyond a small read-ahead, so a slow
+ * client slows the model. */
 enum flow_rc	 model_chat_pull(struct flow *, struct model_stream *, struct model_delta *)
 		    __attribute__((warn_unused_result));
+/* The usage so far: the server's figures, else our own count. For an answer that is left, cut or
+ * failed, which has no last delta; to be asked before model_chat_stop(). NULL: none. */
+struct model_usage	 model_chat_usage(const struct model_stream *);
 /* Ends the stream, and sets the pointer to NULL. If the answer is not over the connection is
  * closed, which makes the server stop generating (and billing). Idempotent; defer it. */
 void		 model_chat_stop(struct model_stream **);

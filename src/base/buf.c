@@ -203,3 +203,12 @@ buf_drop(struct buf *b, size_t n)
 	b->len -= n;
 	memmove(b->data, b->data + n, b->len + 1);
 }
+
+void
+buf_cut(struct buf *b, size_t len)
+{
+	assert(len <= b->len);
+	b->len = len;
+	if (b->data != NULL)
+		b->data[len] = '\0';
+}

@@ -98,9 +98,11 @@ bool
 json_utf8_valid(struct slice s)
 {
 	while (s.len > 0) {
-		uint32_t point;
-		size_t n = utf8_next(s.p, s.len, &point);
+		uint32_t point = (unsigned char)s.p[0];
+		size_t n = 1;
 
+		if (point >= 0x80)
+			n = utf8_next(s.p, s.len, &point);
 		if (point == UTF8_BAD || point == 0)
 			return false;
 		s.p += n;

@@ -2,122 +2,62 @@
 /*
  * delta: reads one event's JSON in a single pass of json_scan, and of it only what is used. There
  * is an event for every token, so no tree is built and nothing but the text is copied.
+ *
+ * What depends on a member that may come later is undone (the delta of another choice than ours) or
+ * gone back to by a copy of the scan (a `message`, which may repeat the delta).
  */
 #include "model/delta.h"
 
-#include "model/json_scan.h"
-#include "tenantgate/base/json.h"
+#include "model/delta_finish.h"
+#include "model/delta_message.h"
+
+/* What one event has shown so far that may make it an error. */
+struct event_signs {
+	unsigned choices;  /* read, of whatever index */
+	bool is_error;	   /* a member that is there for nothing else */
+	bool is_complaint; /* one that also good events might have: an error without choices */
+	bool has_message, has_code; /* a complaint together */
+};
+
+/* What an event had added when a choice began. */
+struct delta_mark {
+	size_t text, reasoning; /* bytes */
+	struct text_seam text_seam, reasoning_seam;
+	uint64_t pieces;
+	bool has_deltas;
+};
+
+/* One choice of an event. */
+struct choice_parts {
+	bool is_known;		  /* its index was read */
+	bool is_ours;		  /* as far as is known */
+	bool is_marked;		  /* a delta was read before the index: */
+	struct delta_mark mark;	  /* valid then */
+	bool has_message;	  /* its place: */
+	struct json_scan message; /* valid then */
+	struct slice finish;	  /* as written; p is NULL for none */
+};
 
 void
 delta_init(struct delta *d, size_t text_max)
 {
 	memset(d, 0, sizeof(*d));
 	buf_init(&d->text, text_max);
+	buf_init(&d->reasoning, text_max);
 }
 
 void
 delta_free(struct delta *d)
 {
 	buf_free(&d->text);
+	buf_free(&d->reasoning);
 }
 
-/* A string as written, or null: then raw->p is NULL. Any other type is not the expected shape. */
-static void
-string_or_null(struct json_scan *s, struct slice *raw)
-{
-	*raw = slice_of(NULL, 0);
-	if (json_scan_peek(s) == JSON_SCAN_STRING)
-		json_scan_string(s, raw);
-	else if (json_scan_peek(s) == JSON_SCAN_NULL)
-		json_scan_skip(s);
-	else
-		s->bad = true;
-}
-
-/* Bad UTF-8 makes the event bad (json_scan leaves it to us): passed on, it would be invalid JSON in
- * our own answer, on which the client's parser would fail. */
-static void
-delta_add_text(struct delta *d, struct json_scan *s, struct slice raw)
-{
-	size_t before = d->text.len;
-
-	if (raw.len == 0)
-		return;
-	if (memchr(raw.p, '\\', raw.len) == NULL)
-		buf_slice(&d->text, raw);
-	else
-		json_scan_unescape(raw, &d->text);
-	if (!json_utf8_valid(slice_of(d->text.data + before, d->text.len - before)))
-		s->bad = true;
-	d->pieces++;
-}
-
-/* The `delta` object of a choice. Members of other choices are skipped, but still checked. */
-static void
-content_read(struct delta *d, struct json_scan *s, bool first)
-{
-	struct slice key, raw;
-
-	if (json_scan_peek(s) == JSON_SCAN_NULL) {
-		json_scan_skip(s);
-		return;
-	}
-	json_scan_open(s, '{');
-	while (json_scan_member(s, &key)) {
-		if (!first || (!slice_is(key, "content") && !slice_is(key, "refusal"))) {
-			json_scan_skip(s);
-			continue;
-		}
-		string_or_null(s, &raw);
-		delta_add_text(d, s, raw);
-	}
-}
-
-/* To the reasons that model.h names; "eos" is what some compatible servers say for "stop". */
-static const char *
-finish_reason_map(struct slice raw)
-{
-	if (slice_is(raw, "stop") || slice_is(raw, "eos"))
-		return "stop";
-	if (slice_is(raw, "length"))
-		return "length";
-	if (slice_is(raw, "content_filter"))
-		return "content_filter";
-	return "other";
-}
-
-static void
-choice_read(struct delta *d, struct json_scan *s, bool first)
-{
-	struct slice key, raw;
-
-	json_scan_open(s, '{');
-	while (json_scan_member(s, &key)) {
-		if (slice_is(key, "delta")) {
-			content_read(d, s, first);
-		} else if (first && slice_is(key, "finish_reason")) {
-			string_or_null(s, &raw);
-			if (raw.p != NULL)
-				d->finish_reason = finish_reason_map(raw);
-		} else {
-			json_scan_skip(s);
-		}
-	}
-}
-
-static void
-choices_read(struct delta *d, struct json_scan *s)
-{
-	bool first = true;
-
-	json_scan_open(s, '[');
-	for (; json_scan_item(s); first = false)
-		choice_read(d, s, first);
-}
+/* ---- usage ---- */
 
 /* What is not a number, is negative or absurdly large leaves the count as it was. */
 static void
-count_read(struct json_scan *s, uint64_t *out)
+count_read(struct delta *d, struct json_scan *s, uint64_t *out)
 {
 	double n;
 
@@ -126,8 +66,10 @@ count_read(struct json_scan *s, uint64_t *out)
 		return;
 	}
 	json_scan_number(s, &n);
-	if (n >= 0 && n < 1e15)
-		*out = (uint64_t)n;
+	if (n < 0 || n >= 1e15)
+		return;
+	*out = (uint64_t)n;
+	d->usage.known = true;
 }
 
 static void
@@ -137,62 +79,251 @@ delta_usage_read(struct delta *d, struct json_scan *s)
 
 	json_scan_open(s, '{');
 	while (json_scan_member(s, &key)) {
-		if (slice_is(key, "prompt_tokens"))
-			count_read(s, &d->usage.input_tokens);
-		else if (slice_is(key, "completion_tokens"))
-			count_read(s, &d->usage.output_tokens);
+		if (slice_is(key, "prompt_tokens") || slice_is(key, "input_tokens"))
+			count_read(d, s, &d->usage.input_tokens);
+		else if (slice_is(key, "completion_tokens") || slice_is(key, "output_tokens"))
+			count_read(d, s, &d->usage.output_tokens);
 		else
 			json_scan_skip(s);
 	}
-	d->usage.known = true;
 }
 
-/* One member of the top object. True when it is an error: some servers send "error": null in every
- * event, so only a value counts. */
+/* ---- errors ---- */
+
+/* Reads any value. Some servers send an `error` of null, "", {} or of empty members in every event:
+ * that is none. */
 static bool
-field_read(struct delta *d, struct json_scan *s, struct slice key)
+value_is_empty(struct json_scan *s)
 {
 	enum json_scan_type type = json_scan_peek(s);
+	bool empty = true;
+	struct slice raw;
+	double n;
 
-	if (slice_is(key, "choices") && type == JSON_SCAN_ARRAY)
-		choices_read(d, s);
-	else if (slice_is(key, "usage") && type == JSON_SCAN_OBJECT)
-		delta_usage_read(d, s);
-	else
+	if (type == JSON_SCAN_OBJECT) {
+		json_scan_open(s, '{');
+		while (json_scan_member(s, &raw))
+			empty &= value_is_empty(s);
+	} else if (type == JSON_SCAN_ARRAY) {
+		json_scan_open(s, '[');
+		while (json_scan_item(s))
+			empty &= value_is_empty(s);
+	} else if (type == JSON_SCAN_STRING) {
+		json_scan_string(s, &raw);
+		empty = raw.len == 0;
+	} else if (type == JSON_SCAN_NUMBER) {
+		json_scan_number(s, &n);
+		empty = n == 0;
+	} else {
 		json_scan_skip(s);
-	return slice_is(key, "error") && type != JSON_SCAN_NULL && type != JSON_SCAN_FALSE;
+		empty = type != JSON_SCAN_TRUE;
+	}
+	return empty;
 }
 
-/* The ceiling is reported before the shape: a text cut by it may end in the middle of a
- * character, and would look malformed. */
+/* {"object":"error"}, {"type":"error"} */
+static bool
+value_is_error(struct json_scan *s)
+{
+	struct slice raw;
+
+	if (json_scan_peek(s) != JSON_SCAN_STRING) {
+		json_scan_skip(s);
+		return false;
+	}
+	json_scan_string(s, &raw);
+	return slice_is(raw, "error");
+}
+
+/* Reads the value when the member is a sign of an error; false: it is none, and not read. Those
+ * with `detail`, with an error code, or with a code and a message are errors only in an event that
+ * brings nothing else. */
+static bool
+sign_read(struct json_scan *s, struct slice key, struct event_signs *signs)
+{
+	if (slice_is(key, "object") || slice_is(key, "type"))
+		signs->is_error |= value_is_error(s);
+	else if (slice_is(key, "error") || slice_is(key, "errors"))
+		signs->is_error |= !value_is_empty(s);
+	else if (slice_is(key, "detail") || slice_is(key, "error_code"))
+		signs->is_complaint |= !value_is_empty(s);
+	else if (slice_is(key, "message"))
+		signs->has_message = !value_is_empty(s);
+	else if (slice_is(key, "code"))
+		signs->has_code = !value_is_empty(s);
+	else
+		return false;
+	return true;
+}
+
+/* ---- choices ---- */
+
+/* No number but 0 begins with a 0, and reading one as a number costs more than all else here. */
+static void
+index_read(struct json_scan *s, struct choice_parts *parts)
+{
+	if (json_scan_peek(s) == JSON_SCAN_NUMBER) {
+		parts->is_known = true;
+		parts->is_ours = *s->p == '0';
+	}
+	json_scan_skip(s);
+}
+
+static void
+choice_undo(struct delta *d, const struct delta_mark *mark)
+{
+	buf_cut(&d->text, mark->text);
+	buf_cut(&d->reasoning, mark->reasoning);
+	d->text_seam = mark->text_seam;
+	d->reasoning_seam = mark->reasoning_seam;
+	d->pieces = mark->pieces;
+	d->has_deltas = mark->has_deltas;
+}
+
+/* The delta of what may be ours; before its index is known what it adds can be undone. */
+static void
+choice_delta_read(struct delta *d, struct json_scan *s, struct choice_parts *parts)
+{
+	if (!parts->is_ours) {
+		json_scan_skip(s);
+		return;
+	}
+	if (!parts->is_known && !parts->is_marked) {
+		parts->is_marked = true;
+		parts->mark = (struct delta_mark){ d->text.len, d->reasoning.len, d->text_seam,
+			d->reasoning_seam, d->pieces, d->has_deltas };
+	}
+	d->has_deltas = true;
+	delta_message_read(d, s);
+}
+
+/* A `message` counts only in the place of deltas: some servers send the text so far in one, beside
+ * each delta or at the end. */
+static void
+choice_end(struct delta *d, struct choice_parts *parts, struct json_scan *s,
+    struct event_signs *signs)
+{
+	if (!parts->is_ours) {
+		if (parts->is_marked)
+			choice_undo(d, &parts->mark);
+		return;
+	}
+	if (parts->has_message && !d->has_deltas) {
+		delta_message_read(d, &parts->message);
+		s->bad |= parts->message.bad;
+	}
+	if (parts->finish.len > 0 && !finish_reason_read(parts->finish, &d->finish_reason))
+		signs->is_error = true;
+}
+
+static void
+choice_message_keep(struct json_scan *s, struct choice_parts *parts)
+{
+	parts->message = *s;
+	parts->has_message = json_scan_peek(s) == JSON_SCAN_OBJECT;
+	json_scan_skip(s);
+}
+
+/* Ours is the one with index 0, or, without any, the first. The error of any choice is one. */
+static void
+choice_read(struct delta *d, struct json_scan *s, struct event_signs *signs)
+{
+	struct choice_parts parts;
+	struct slice key;
+
+	parts.is_known = parts.is_marked = parts.has_message = false;
+	parts.is_ours = signs->choices == 0;
+	parts.finish = slice_of(NULL, 0);
+	json_scan_open(s, '{');
+	while (json_scan_member(s, &key)) {
+		if (slice_is(key, "index"))
+			index_read(s, &parts);
+		else if (slice_is(key, "delta"))
+			choice_delta_read(d, s, &parts);
+		else if (slice_is(key, "message"))
+			choice_message_keep(s, &parts);
+		else if (slice_is(key, "finish_reason"))
+			delta_string_read(s, &parts.finish);
+		else if (slice_is(key, "error"))
+			signs->is_error |= !value_is_empty(s);
+		else if (slice_is(key, "usage") && json_scan_peek(s) == JSON_SCAN_OBJECT)
+			delta_usage_read(d, s);
+		else
+			json_scan_skip(s);
+	}
+	choice_end(d, &parts, s, signs);
+}
+
+static void
+choices_read(struct delta *d, struct json_scan *s, struct event_signs *signs)
+{
+	json_scan_open(s, '[');
+	for (; json_scan_item(s); signs->choices++)
+		choice_read(d, s, signs);
+}
+
+/* ---- events ---- */
+
+static void
+field_read(struct delta *d, struct json_scan *s, struct slice key, struct event_signs *signs)
+{
+	if (slice_is(key, "choices") && json_scan_peek(s) == JSON_SCAN_ARRAY)
+		choices_read(d, s, signs);
+	else if (slice_is(key, "usage") && json_scan_peek(s) == JSON_SCAN_OBJECT)
+		delta_usage_read(d, s);
+	else if (!sign_read(s, key, signs))
+		json_scan_skip(s);
+}
+
+static bool
+signs_are_error(const struct event_signs *signs)
+{
+	bool complains = signs->is_complaint || (signs->has_message && signs->has_code);
+
+	return signs->is_error || (complains && signs->choices == 0);
+}
+
+/* The ceiling is reported before the shape: what is cut by it would look malformed. */
 enum delta_rc
 delta_add(struct delta *d, struct slice data)
 {
-	bool error = false;
-	struct slice key;
+	struct event_signs signs = { 0 };
+	struct slice key, trimmed = slice_trim(data);
 	struct json_scan s;
 
-	if (slice_is(slice_trim(data), "[DONE]")) {
+	if (trimmed.len == 0)
+		return DELTA_FINE;
+	if (slice_is(trimmed, "[DONE]")) {
 		d->done = true;
 		return DELTA_FINE;
 	}
 	json_scan_begin(&s, data);
 	json_scan_open(&s, '{');
 	while (json_scan_member(&s, &key))
-		error |= field_read(d, &s, key);
-	if (d->text.failed)
+		field_read(d, &s, key, &signs);
+	if (d->text.failed || d->reasoning.failed)
 		return DELTA_FULL;
 	if (!json_scan_whole(&s))
 		return DELTA_BROKEN;
-	return error ? DELTA_ERROR : DELTA_FINE;
+	return signs_are_error(&signs) ? DELTA_ERROR : DELTA_FINE;
 }
 
+void
+delta_end(struct delta *d)
+{
+	text_seam_end(&d->text_seam, &d->text);
+	text_seam_end(&d->reasoning_seam, &d->reasoning);
+}
+
+/* A server that counts in every event may have begun with zeros. */
 struct model_usage
 delta_usage(const struct delta *d)
 {
 	struct model_usage usage = d->usage;
 
-	if (!usage.known)
-		usage.output_tokens = d->pieces;
+	if (usage.known && (usage.output_tokens > 0 || d->pieces == 0))
+		return usage;
+	usage.output_tokens = d->pieces;
+	usage.known = false;
 	return usage;
 }

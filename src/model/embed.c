@@ -29,7 +29,7 @@
 
 /* A response as it is decoded: memory of its own, for a helper. */
 struct vectors_job {
-	struct buf body; /* owned: the response's */
+	struct buf body; /* owned: the response's; afterwards kept if short and wrong */
 	size_t n;
 	unsigned dimensions;
 	float *out; /* owned; NULL: no memory */
@@ -86,7 +86,8 @@ vectors_job_run(void *arg)
 	j->out = reallocarray(NULL, j->n * sizeof(*j->out), j->dimensions);
 	if (j->out != NULL)
 		j->wrong = vectors_read(buf_view(&j->body), j->n, j->dimensions, j->out, &j->usage);
-	buf_free(&j->body);
+	if (j->wrong == NULL || j->body.len > ERROR_BODY_MAX)
+		buf_free(&j->body);
 }
 
 static void
@@ -175,6 +176,7 @@ embed_vectors(struct flow *f)
 {
 	struct embed *e = FLOW_OF(f, struct embed, &embed_kind);
 	struct vectors_job *j = e->job;
+	struct err err = { .code = ERR_NONE };
 
 	if (j->out == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the vectors");
@@ -184,6 +186,8 @@ embed_vectors(struct flow *f)
 		j->out = NULL;
 		return FLOW_DONE;
 	}
+	if (model_error_in_place(&e->call, buf_view(&j->body), f->request_id, &err))
+		return flow_fail_err(f, &err);
 	log_event(LOG_WARNING, "model.answer", f->request_id,
 	    "The %s's answer cannot be used; check model_url, embedding_model and "
 	    "embedding_dimensions. %s",

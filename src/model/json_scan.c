@@ -43,27 +43,22 @@ json_scan_next_char(struct json_scan *s)
 	return s->p < s->end ? *s->p : '\0';
 }
 
+/* What begins with a byte; all else is JSON_SCAN_BAD, which is 0. */
+static const unsigned char scan_types[256] = {
+	['{'] = JSON_SCAN_OBJECT,
+	['['] = JSON_SCAN_ARRAY,
+	['"'] = JSON_SCAN_STRING,
+	['t'] = JSON_SCAN_TRUE,
+	['f'] = JSON_SCAN_FALSE,
+	['n'] = JSON_SCAN_NULL,
+	['-'] = JSON_SCAN_NUMBER,
+	['0' ... '9'] = JSON_SCAN_NUMBER,
+};
+
 enum json_scan_type
 json_scan_peek(struct json_scan *s)
 {
-	char c = json_scan_next_char(s);
-
-	switch (c) {
-	case '{':
-		return JSON_SCAN_OBJECT;
-	case '[':
-		return JSON_SCAN_ARRAY;
-	case '"':
-		return JSON_SCAN_STRING;
-	case 't':
-		return JSON_SCAN_TRUE;
-	case 'f':
-		return JSON_SCAN_FALSE;
-	case 'n':
-		return JSON_SCAN_NULL;
-	default:
-		return c == '-' || (c >= '0' && c <= '9') ? JSON_SCAN_NUMBER : JSON_SCAN_BAD;
-	}
+	return scan_types[(unsigned char)json_scan_next_char(s)];
 }
 
 void

@@ -6,7 +6,7 @@
  *	  v
  *	share: a place among the streams
  *	  v
- *	send --> header --200--> done: the stream is the caller's
+ *	send --> header --200--> hand over: the stream is the caller's, after a look at it
  *	  ^         | another status, or no response
  *	  |         v
  *	  |      error_body --> classify --> failed
@@ -35,7 +35,7 @@ struct chat_call {
 };
 
 static flow_step_fn model_chat_write, model_chat_wait, model_chat_send, model_chat_header,
-    model_chat_error_body, model_chat_classify;
+    model_chat_error_body, model_chat_classify, model_chat_hand_over;
 static flow_release_fn model_chat_release;
 
 static const struct flow_step model_chat_steps[] = {
@@ -45,6 +45,7 @@ static const struct flow_step model_chat_steps[] = {
 	{ "header", model_chat_header },
 	{ "error_body", model_chat_error_body },
 	{ "classify", model_chat_classify },
+	{ "hand_over", model_chat_hand_over },
 	{ NULL, NULL },
 };
 
@@ -126,15 +127,25 @@ model_chat_header(struct flow *f)
 
 	/* A failure that came together with the first text is found by pulling, after the text. */
 	if (s->transfer != NULL && s->response.status == 200) {
-		model_call_succeeded(&s->call);
-		*c->out = s;
-		c->stream = NULL;
-		return FLOW_DONE;
+		flow_goto(f, model_chat_hand_over);
+		return s->response.is_event_stream ? FLOW_NEXT : model_stream_look(f, s);
 	}
 	c->piece = slice_of(NULL, 0);
 	if (s->transfer == NULL)
 		return FLOW_NEXT;
 	return web_pull(f, s->transfer, &c->piece);
+}
+
+/* The stream is the caller's from now on. */
+static enum flow_rc
+model_chat_hand_over(struct flow *f)
+{
+	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
+
+	model_call_succeeded(&c->stream->call);
+	*c->out = c->stream;
+	c->stream = NULL;
+	return FLOW_DONE;
 }
 
 /* Gathers the error body up to its ceiling; an empty piece is its end. */

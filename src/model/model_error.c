@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/error_text.h"
 #include "model/model_internal.h"
 #include "tenantgate/base/backoff.h"
-#include "tenantgate/base/json.h"
 #include "tenantgate/base/log.h"
 
 #define RETRY_AFTER_SHORT_S   5	 /* we wait so long; a longer Retry-After is passed to the client */
@@ -19,44 +19,6 @@
 #define QUOTE_WINDOW	      16 /* bytes; a quote of twice as many is always noticed */
 
 static const struct backoff model_backoff = { 200 * 1000, 4 * 1000000, 200 };
-
-/* The fields of an error object; "" when absent, cut when longer. */
-struct error_text {
-	char code[64];
-	char type[64];
-	char message[240];
-};
-
-/* Some servers send the code as a number. Anything else leaves what is there. */
-static void
-error_text_copy(char *to, size_t size, const json_t *value)
-{
-	if (json_is_string(value))
-		snprintf(to, size, "%s", json_string_value(value));
-	else if (json_is_integer(value))
-		snprintf(to, size, "%lld", (long long)json_integer_value(value));
-}
-
-/* Compatible servers differ: {"error":{"code","type","message"}}, {"error":"..."},
- * {"detail":"..."}, {"message":"..."}, or a proxy's HTML, of which only the size is kept. */
-static void
-error_text_read(struct slice body, struct error_text *text)
-{
-	struct err unused = { .code = ERR_NONE };
-	json_t *top = json_read(body, &unused);
-	const json_t *error = json_object_get(top, "error");
-	const json_t *from = json_is_object(error) ? error : top;
-
-	memset(text, 0, sizeof(*text));
-	if (top == NULL)
-		snprintf(text->message, sizeof(text->message), "(%zu bytes, no JSON)", body.len);
-	error_text_copy(text->code, sizeof(text->code), json_object_get(from, "code"));
-	error_text_copy(text->type, sizeof(text->type), json_object_get(from, "type"));
-	error_text_copy(text->message, sizeof(text->message), json_object_get(from, "detail"));
-	error_text_copy(text->message, sizeof(text->message), json_object_get(from, "message"));
-	error_text_copy(text->message, sizeof(text->message), error);
-	json_decref(top);
-}
 
 /* Does the message repeat part of the request, or the key? Each aligned window of it is looked for
  * in the request; a quote of 2 * QUOTE_WINDOW - 1 bytes holds a whole window, wherever it begins.
@@ -77,14 +39,19 @@ error_text_quotes_prompt(const struct model_call *call, const char *text)
 	return false;
 }
 
+static const char *
+error_text_shown(const struct model_call *call, const struct error_text *text)
+{
+	return error_text_quotes_prompt(call, text->message) ? "(left out: it quotes the request)"
+							     : text->message;
+}
+
 /* The one log line of a failed try, also of one that is tried again. */
 static void
 error_text_log(const struct model_call *call, const struct error_text *text,
     const struct web_response *response, const char *request_id)
 {
-	const char *message = error_text_quotes_prompt(call, text->message)
-	    ? "(left out: it quotes the request)"
-	    : text->message;
+	const char *message = error_text_shown(call, text);
 
 	if (response->failure != WEB_FINE)
 		log_event(LOG_WARNING, "model.failed", request_id,
@@ -98,22 +65,35 @@ error_text_log(const struct model_call *call, const struct error_text *text,
 		    call->stage, call->tries, response->status, text->code, text->type, message);
 }
 
-/* A 429 that no waiting will cure. The code is the word that counts; the type is read only without
- * one, for it may stay insufficient_quota beside another code. */
+/* What the client itself can change, whatever the status: 400 as a rule, 422 by FastAPI, 500 by
+ * some, 200 in a stream. Says nothing of the server, and no other try would end otherwise. */
 static bool
-quota_is_used_up(const struct error_text *text)
+reason_is_the_clients(enum error_reason reason, int status)
 {
-	static const char *const codes[] = { "insufficient_quota", "credit_balance_exhausted",
-		"organization_spend_limit_exceeded", "project_spend_limit_exceeded",
-		"organization_usage_limit_exceeded", "billing_hard_limit_reached",
-		"billing_not_active" };
-	const char *code = text->code[0] != '\0' ? text->code : text->type;
-	size_t i;
+	bool judged =
+	    status == 200 || status == 400 || status == 413 || status == 422 || status == 500;
 
-	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
-		if (strcmp(code, codes[i]) == 0)
-			return true;
-	return false;
+	return judged && (reason == REASON_LENGTH || reason == REASON_FILTER);
+}
+
+static void
+describe_reason(const struct model_call *call, enum error_reason reason, struct err *err)
+{
+	if (reason == REASON_FILTER)
+		err_set(err, ERR_CONTENT_FILTER,
+		    "The %s's content filter refused the text. Word it differently, or leave out "
+		    "what it may object to.",
+		    call->stage);
+	else if (call->kind == MODEL_CHAT)
+		err_set(err, ERR_CONTEXT_LENGTH,
+		    "The question, the messages before it and the passages found are together too "
+		    "long for the %s. Ask with fewer or shorter messages, or for fewer passages.",
+		    call->stage);
+	else
+		err_set(err, ERR_CONTEXT_LENGTH,
+		    "A text is too long for the %s. Send a shorter one, or ask the operator for "
+		    "smaller chunks.",
+		    call->stage);
 }
 
 /* The caller's sentence when there was no response, or only part of one. */
@@ -148,12 +128,14 @@ describe_failure(const struct model_call *call, const struct web_response *respo
  * so 401, 403 and 404 become our 502 and not the caller's own 4xx; 429 becomes 503 with a
  * Retry-After, for it is the server's limit and not one of this tenant's. */
 static void
-describe_status(const struct model_call *call, const struct web_response *response, bool quota,
-    struct err *err)
+describe_status(const struct model_call *call, const struct web_response *response,
+    enum error_reason reason, struct err *err)
 {
 	int status = response->status;
 
-	if (quota)
+	if (reason_is_the_clients(reason, status))
+		describe_reason(call, reason, err);
+	else if (reason == REASON_QUOTA && status == 429)
 		err_set(err, ERR_MODEL,
 		    "The %s's quota is used up (HTTP %d). Ask the operator to raise it.",
 		    call->stage, status);
@@ -178,11 +160,13 @@ describe_status(const struct model_call *call, const struct web_response *respon
 /* Once a byte of the request was sent the server may be at work on it (and bill it) whatever became
  * of the connection: then only its own word, a status, allows another try. */
 static bool
-may_retry(const struct model_call *call, const struct web_response *response, bool quota)
+may_retry(const struct model_call *call, const struct web_response *response,
+    enum error_reason reason)
 {
 	int status = response->status;
 
-	if (call->tries > call->model->conf.retries || quota ||
+	if (call->tries > call->model->conf.retries || reason_is_the_clients(reason, status) ||
+	    (reason == REASON_QUOTA && status == 429) ||
 	    response->retry_after_s > RETRY_AFTER_SHORT_S)
 		return false;
 	if (response->failure != WEB_FINE)
@@ -195,38 +179,109 @@ model_error_classify(struct model_call *call, const struct web_response *respons
     struct slice body, const char *request_id, struct err *err)
 {
 	struct error_text text;
-	bool quota;
+	enum error_reason reason;
 
 	error_text_read(body, &text);
-	quota = response->status == 429 && quota_is_used_up(&text);
+	reason = error_text_reason(&text);
 	error_text_log(call, &text, response, request_id);
-	model_call_failed(call, response);
+	if (response->failure != WEB_FINE || !reason_is_the_clients(reason, response->status))
+		model_call_failed(call, response);
 	if (response->failure != WEB_FINE)
 		describe_failure(call, response, err);
 	else
-		describe_status(call, response, quota, err);
-	if (!may_retry(call, response, quota))
+		describe_status(call, response, reason, err);
+	if (!may_retry(call, response, reason))
 		return 0;
 	return backoff_us(&model_backoff, call->tries, (uint64_t)response->retry_after_s * 1000000);
 }
 
-/* Codes of OpenAI's error events that mean "later"; the status was 200 long ago. */
-void
-model_error_event(struct model_call *call, struct slice data, const char *request_id,
+/* The caller's sentence for an error that came with a status of 200. where: a part of it. */
+static void
+describe_event(const struct model_call *call, enum error_reason reason, const char *where,
     struct err *err)
 {
-	const struct web_response response = { .status = 200 };
-	struct error_text text;
-
-	error_text_read(data, &text);
-	error_text_log(call, &text, &response, request_id);
-	if (strcmp(text.code, "rate_limit_exceeded") == 0 || strcmp(text.code, "slow_down") == 0 ||
-	    strcmp(text.code, "server_is_overloaded") == 0) {
+	if (reason_is_the_clients(reason, 200)) {
+		describe_reason(call, reason, err);
+	} else if (reason == REASON_QUOTA) {
+		err_set(err, ERR_MODEL, "The %s's quota is used up. Ask the operator to raise it.",
+		    call->stage);
+	} else if (reason == REASON_BUSY) {
 		err_set(err, ERR_OVERLOADED, "The %s is overloaded. Try again later.", call->stage);
 		err->retry_after = RETRY_AFTER_DEFAULT_S;
 	} else {
 		err_set(err, ERR_MODEL,
-		    "The %s reported an error in the middle of its answer. Try again.",
-		    call->stage);
+		    "The %s reported an error in the %s of its answer. Try again.", call->stage,
+		    where);
 	}
+}
+
+static void
+error_text_event(const struct model_call *call, const struct error_text *text, const char *where,
+    const char *request_id, struct err *err)
+{
+	const struct web_response response = { .status = 200 };
+
+	error_text_log(call, text, &response, request_id);
+	describe_event(call, error_text_reason(text), where, err);
+}
+
+void
+model_error_event(const struct model_call *call, struct slice data, const char *request_id,
+    struct err *err)
+{
+	struct error_text text;
+
+	error_text_read(data, &text);
+	error_text_event(call, &text, "middle", request_id, err);
+}
+
+/* fault: a sentence for the operator. */
+static void
+answer_unusable(const struct model_call *call, const struct error_text *text, const char *fault,
+    const char *request_id, struct err *err)
+{
+	log_event(LOG_WARNING, "model.answer", request_id,
+	    "The %s's answer cannot be used. %s What came: %s", call->stage, fault,
+	    error_text_shown(call, text));
+	err_set(err, ERR_MODEL,
+	    "The %s's answer cannot be used. Ask the operator for the reason, which is in the log.",
+	    call->stage);
+}
+
+static const char *
+answer_fault(enum body_form form)
+{
+	if (form == BODY_HTML)
+		return "It answered HTML; look at model_url.";
+	if (form == BODY_GZIP)
+		return "It answered compressed (gzip), which was not asked for; switch that off "
+		       "there, or at the proxy before it.";
+	return "It answered something else than was asked for; look at model_url.";
+}
+
+bool
+model_error_in_place(const struct model_call *call, struct slice body, const char *request_id,
+    struct err *err)
+{
+	enum body_form form = body_form(body);
+	struct error_text text;
+
+	error_text_read(body, &text);
+	if (form == BODY_JSON && text.has_words)
+		error_text_event(call, &text, "place", request_id, err);
+	else if (form == BODY_HTML || form == BODY_GZIP)
+		answer_unusable(call, &text, answer_fault(form), request_id, err);
+	return err_is(err);
+}
+
+void
+model_error_answer(const struct model_call *call, struct slice body, const char *request_id,
+    struct err *err)
+{
+	struct error_text text;
+
+	if (model_error_in_place(call, body, request_id, err))
+		return;
+	error_text_read(body, &text);
+	answer_unusable(call, &text, answer_fault(body_form(body)), request_id, err);
 }

@@ -5,8 +5,9 @@
  *	model.c		open and close		request_json.c	writes requests
  *	request_job.c	the same of long ones, by a helper
  *	embed.c		an embeddings request	vectors.c	its answer, by json_scan.c
- *	model_chat.c	starts a chat answer	model_stream.c	pulls it, by sse.c and delta.c
- *	model_error.c	what a failure means	model_condition.c  how the servers are
+ *	model_chat.c	starts a chat answer	model_stream.c	pulls it, by sse.c and delta*.c
+ *	model_error.c	what a failure means, by error_text.c
+ *	model_condition.c  how the servers are
  */
 #ifndef TENANTGATE_MODEL_INTERNAL_H
 #define TENANTGATE_MODEL_INTERNAL_H
@@ -77,7 +78,13 @@ void	model_call_request(const struct model_call *, const char *url, struct web_r
 uint64_t	model_error_classify(struct model_call *, const struct web_response *,
 		    struct slice body, const char *request_id, struct err *);
 /* The same for an error event in the middle of a stream; there is no other try after text. */
-void		model_error_event(struct model_call *, struct slice data, const char *request_id,
-		    struct err *);
+void		model_error_event(const struct model_call *, struct slice data,
+		    const char *request_id, struct err *);
+/* The same for a 200 whose body is not what was asked for. The first is false for what is neither
+ * an error object nor HTML or gzip. */
+bool		model_error_in_place(const struct model_call *, struct slice body,
+		    const char *request_id, struct err *);
+void		model_error_answer(const struct model_call *, struct slice body,
+		    const char *request_id, struct err *);
 
 #endif

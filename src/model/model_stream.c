@@ -4,8 +4,8 @@
  * model_stream.h.
  *
  * A pull is a small flow under the caller's: bytes of the body --sse--> events --delta--> text. It
- * waits until there is text, or the end, and brings all that has arrived, so that a fast model and
- * a slow client need few wake-ups. Events without text (role, usage) never end a pull.
+ * waits until there is text or reasoning, or the end, and brings all that has arrived, so that a
+ * fast model and a slow client need few wake-ups. Events without (role, usage) never end a pull.
  */
 #include "model/model_stream.h"
 
@@ -57,6 +57,7 @@ model_stream_new(struct model *m)
 	/* The text of one pull is no longer than the piece and the event begun before it, for JSON
 	 * escapes only shrink. A piece may be a read-ahead and a write of libcurl's. */
 	delta_init(&s->delta, m->conf.delta_max + 4 * STREAM_AHEAD);
+	buf_init(&s->whole, m->conf.delta_max + 4 * STREAM_AHEAD);
 	return s;
 }
 
@@ -72,6 +73,7 @@ model_stream_free(struct model_stream *s)
 	web_response_free(&s->response);
 	sse_free(&s->sse);
 	delta_free(&s->delta);
+	buf_free(&s->whole);
 	buf_free(&s->call.body);
 	share_give(&s->call.grant);
 	s->magic = 0;
@@ -88,42 +90,33 @@ pull_piece(struct flow *f)
 	return web_pull(f, s->transfer, &s->piece);
 }
 
-/* The text of the same pull is dropped: the client is given the error instead. */
-static enum flow_rc
-stream_error_event(struct model_stream *s, struct slice data)
-{
-	struct err err = { .code = ERR_NONE };
-
-	model_error_event(&s->call, data, s->flow.request_id, &err);
-	return flow_fail_err(&s->flow, &err);
-}
-
 /* A server that is not compatible, or an event past its ceiling. why: a whole sentence. */
-static enum flow_rc
+static void
 stream_malformed(struct model_stream *s, const char *why)
 {
 	log_event(LOG_WARNING, "model.answer", s->flow.request_id,
 	    "The %s's answer cannot be used; check model_url, chat_model and model_event_size. %s",
 	    s->call.stage, why);
-	return flow_fail(&s->flow, ERR_MODEL,
+	err_set(&s->failure, ERR_MODEL,
 	    "The %s's answer cannot be used; try again or ask the operator. %s", s->call.stage,
 	    why);
 }
 
-/* One event's text and facts into s->delta: FLOW_DONE, or the flow has failed. Some servers mark an
- * error by the event's name only. */
-static enum flow_rc
+/* One event's text and facts into s->delta, or s->failure. Some servers mark an error by the
+ * event's name only; what a ping says is for nobody. */
+static void
 stream_add_event(struct model_stream *s, const struct sse_event *event)
 {
-	enum delta_rc rc = delta_add(&s->delta, event->data);
+	enum delta_rc rc = DELTA_FINE;
 
+	if (!slice_is(event->name, "ping"))
+		rc = delta_add(&s->delta, event->data);
 	if (rc == DELTA_ERROR || slice_is(event->name, "error"))
-		return stream_error_event(s, event->data);
-	if (rc == DELTA_BROKEN)
-		return stream_malformed(s, "An event is not JSON of the expected shape.");
-	if (rc == DELTA_FULL)
-		return stream_malformed(s, "A piece of its text is too large.");
-	return FLOW_DONE;
+		model_error_event(&s->call, event->data, s->flow.request_id, &s->failure);
+	else if (rc == DELTA_BROKEN)
+		stream_malformed(s, "An event is not JSON of the expected shape.");
+	else if (rc == DELTA_FULL)
+		stream_malformed(s, "A piece of its text is too large.");
 }
 
 /* What the pull brings. A finish without a finish_reason ([DONE] alone) is "other". */
@@ -132,13 +125,52 @@ pull_done(struct model_stream *s)
 {
 	struct model_delta *out = s->out;
 
-	out->text = buf_view(&s->delta.text);
 	out->finished = s->state != STREAM_ACTIVE;
-	if (!out->finished)
-		return FLOW_DONE;
-	out->finish_reason = s->delta.finish_reason != NULL ? s->delta.finish_reason : "other";
-	out->usage = delta_usage(&s->delta);
+	if (out->finished) {
+		delta_end(&s->delta);
+		out->finish_reason =
+		    s->delta.finish_reason != NULL ? s->delta.finish_reason : "other";
+		out->usage = delta_usage(&s->delta);
+	}
+	out->text = buf_view(&s->delta.text);
+	out->reasoning = buf_view(&s->delta.reasoning);
 	return FLOW_DONE;
+}
+
+/* All events in the piece, up to [DONE] or an error; what follows is ignored. */
+static void
+stream_add_piece(struct model_stream *s)
+{
+	enum sse_rc got = SSE_MORE;
+	struct sse_event event;
+
+	while (!err_is(&s->failure) && !s->delta.done &&
+	    (got = sse_next(&s->sse, &s->piece, &event)) == SSE_EVENT)
+		stream_add_event(s, &event);
+	if (got == SSE_TOO_LARGE)
+		stream_malformed(s, "An event is too large.");
+	if (s->delta.done)
+		s->state = STREAM_COMPLETE;
+}
+
+static bool
+stream_has_words(const struct model_stream *s)
+{
+	return s->delta.text.len > 0 || s->delta.reasoning.len > 0;
+}
+
+/* What was begun and has no empty line behind it is an event only if that makes the answer whole:
+ * some servers leave out the last line break, and a cut event is no JSON. */
+static bool
+stream_is_whole(struct model_stream *s)
+{
+	bool is_tidy = s->response.failure == WEB_FINE;
+
+	if (is_tidy && !s->delta.done && s->delta.finish_reason == NULL) {
+		s->piece = SLICE_LIT("\n\n");
+		stream_add_piece(s);
+	}
+	return s->delta.done || s->delta.finish_reason != NULL;
 }
 
 /* The body is at its end. A finish_reason or [DONE] makes it the answer's end too, even if the
@@ -146,9 +178,9 @@ pull_done(struct model_stream *s)
 static enum flow_rc
 stream_end(struct model_stream *s)
 {
-	struct err err = { .code = ERR_NONE };
+	bool is_whole = stream_is_whole(s);
 
-	if (s->delta.done || s->delta.finish_reason != NULL) {
+	if (is_whole && !err_is(&s->failure)) {
 		s->state = STREAM_ENDED;
 		return pull_done(s);
 	}
@@ -157,32 +189,77 @@ stream_end(struct model_stream *s)
 		snprintf(s->response.detail, sizeof(s->response.detail),
 		    "The stream ended without a finish_reason or [DONE].");
 	}
-	(void)model_error_classify(&s->call, &s->response, slice_of(NULL, 0), s->flow.request_id,
-	    &err);
-	return flow_fail_err(&s->flow, &err);
+	if (!err_is(&s->failure))
+		(void)model_error_classify(&s->call, &s->response, slice_of(NULL, 0),
+		    s->flow.request_id, &s->failure);
+	return stream_has_words(s) ? pull_done(s) : flow_fail_err(&s->flow, &s->failure);
 }
 
-/* All events in the piece, up to [DONE]; what follows [DONE] is ignored. */
+/* A whole chat.completion is an answer like any other; it is read when all of it has come, and its
+ * last bracket says that, whatever became of the connection. */
+static enum flow_rc
+whole_end(struct model_stream *s)
+{
+	struct slice body = buf_view(&s->whole);
+	enum delta_rc rc = delta_add(&s->delta, body);
+
+	if (rc == DELTA_FINE && (s->delta.finish_reason != NULL || stream_has_words(s))) {
+		buf_free(&s->whole);
+		s->state = STREAM_ENDED;
+		return pull_done(s);
+	}
+	buf_reset(&s->delta.text);
+	buf_reset(&s->delta.reasoning);
+	if (rc == DELTA_BROKEN && s->response.failure != WEB_FINE)
+		return stream_end(s);
+	if (rc == DELTA_FULL)
+		stream_malformed(s, "Its text is too large.");
+	else
+		model_error_answer(&s->call, body, s->flow.request_id, &s->failure);
+	return flow_fail_err(&s->flow, &s->failure);
+}
+
+/* A piece of a body that is no event stream. */
+static enum flow_rc
+whole_add(struct model_stream *s)
+{
+	if (s->form == BODY_JSON && buf_slice(&s->whole, s->piece))
+		return flow_goto(&s->flow, pull_piece);
+	if (s->form == BODY_JSON)
+		stream_malformed(s, "It is too large for an answer in one piece.");
+	else
+		model_error_answer(&s->call, s->piece, s->flow.request_id, &s->failure);
+	return flow_fail_err(&s->flow, &s->failure);
+}
+
+/* Some servers answer JSON to whoever asks for a stream, with that stream's media type even. No
+ * event stream begins as JSON, HTML or gzip do. White space at the front says nothing. */
+static void
+stream_see_form(struct model_stream *s)
+{
+	if (s->form != BODY_UNKNOWN)
+		return;
+	s->piece = body_skip_space(s->piece);
+	s->form = body_form(s->piece);
+}
+
+/* What came before an error is the client's: the error is the next pull's. */
 static enum flow_rc
 pull_read(struct flow *f)
 {
 	struct model_stream *s = FLOW_OF(f, struct model_stream, &pull_kind);
-	enum flow_rc rc = FLOW_DONE;
-	enum sse_rc got = SSE_MORE;
-	struct sse_event event;
+	bool has_words;
 
 	if (s->piece.len == 0)
-		return stream_end(s);
-	while (rc == FLOW_DONE && !s->delta.done &&
-	    (got = sse_next(&s->sse, &s->piece, &event)) == SSE_EVENT)
-		rc = stream_add_event(s, &event);
-	if (rc != FLOW_DONE)
-		return rc;
-	if (got == SSE_TOO_LARGE)
-		return stream_malformed(s, "An event is too large.");
-	if (s->delta.done)
-		s->state = STREAM_COMPLETE;
-	else if (s->delta.text.len == 0)
+		return s->form == BODY_JSON ? whole_end(s) : stream_end(s);
+	stream_see_form(s);
+	if (s->form != BODY_UNKNOWN && s->form != BODY_OTHER)
+		return whole_add(s);
+	stream_add_piece(s);
+	has_words = stream_has_words(s);
+	if (err_is(&s->failure) && !has_words)
+		return flow_fail_err(f, &s->failure);
+	if (!has_words && s->state == STREAM_ACTIVE)
 		return flow_goto(f, pull_piece);
 	return pull_done(s);
 }
@@ -193,12 +270,37 @@ model_chat_pull(struct flow *f, struct model_stream *s, struct model_delta *out)
 {
 	assert(s->magic == STREAM_MAGIC);
 	memset(out, 0, sizeof(*out));
+	if (s->has_first) {
+		s->has_first = false;
+		*out = s->first;
+		return FLOW_NEXT;
+	}
+	if (err_is(&s->failure))
+		return flow_fail_err(f, &s->failure);
 	buf_reset(&s->delta.text);
+	buf_reset(&s->delta.reasoning);
 	s->out = out;
 	if (s->state == STREAM_ACTIVE)
 		return flow_call(f, &s->flow, &pull_kind);
 	(void)pull_done(s);
 	return FLOW_NEXT;
+}
+
+enum flow_rc
+model_stream_look(struct flow *f, struct model_stream *s)
+{
+	s->out = &s->first;
+	s->has_first = true;
+	return flow_call(f, &s->flow, &pull_kind);
+}
+
+struct model_usage
+model_chat_usage(const struct model_stream *s)
+{
+	if (s == NULL)
+		return (struct model_usage){ 0 };
+	assert(s->magic == STREAM_MAGIC);
+	return delta_usage(&s->delta);
 }
 
 /* ---- stopping ---- */

@@ -6,12 +6,14 @@
  *	model_chat_start --> [active] --[DONE]--> [complete] --stop--> read to the last byte, freed
  *	                      |    |
  *	                      |    +--body's end, after a finish_reason--> [ended] --stop--> freed
+ *	                      |    +--body's end, of a whole chat.completion--> [ended]
  *	                      +--stop: the connection is closed, the server stops--> freed
  */
 #ifndef TENANTGATE_MODEL_STREAM_H
 #define TENANTGATE_MODEL_STREAM_H
 
 #include "model/delta.h"
+#include "model/error_text.h"
 #include "model/model_internal.h"
 #include "model/sse.h"
 
@@ -33,11 +35,19 @@ struct model_stream {
 	struct web_response	 response;	/* owned; its failure is valid at the body's end */
 	struct slice		 piece;		/* borrowed until the next web_pull() */
 	struct sse		 sse;		/* owned */
-	struct delta		 delta;		/* owned; text is reset by each pull */
+	struct delta		 delta;		/* owned; its bufs are reset by each pull */
 	struct model_delta	*out;		/* borrowed: the caller's, during a pull */
+	struct err		 failure;	/* found behind text, which is pulled first */
+	enum body_form		 form;		/* of the body, once its first byte has come */
+	struct buf		 whole;		/* owned: a body that is JSON and no stream */
+	struct model_delta	 first;		/* of a pull ahead of the caller's, .. */
+	bool			 has_first;	/* .. which the next one brings */
 };
 
 struct model_stream	*model_stream_new(struct model *);
 void			 model_stream_free(struct model_stream *);
+/* A pull ahead, for a 200 that does not say that it is a stream: fails when it is no answer. */
+enum flow_rc		 model_stream_look(struct flow *, struct model_stream *)
+			    __attribute__((warn_unused_result));
 
 #endif

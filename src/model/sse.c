@@ -85,8 +85,25 @@ sse_line_ended(struct sse *s, struct slice line, char end)
 	return line;
 }
 
+static void
+sse_add_data(struct sse *s, struct slice value)
+{
+	if (s->data_lines++ > 0)
+		buf_putc(&s->data, '\n');
+	buf_slice(&s->data, value);
+}
+
+static void
+sse_set_name(struct sse *s, struct slice name)
+{
+	s->name_len = name.len <= SSE_NAME_MAX ? name.len : 0;
+	if (s->name_len > 0)
+		memcpy(s->name, name.p, s->name_len);
+}
+
 /* `name: value`, one space after the colon dropped; a line without a colon is a name alone; one
- * that begins with a colon is a comment, whose empty name matches nothing. */
+ * that begins with a colon is a comment, whose empty name matches nothing. The standard ignores a
+ * field `error`; llama.cpp told its failures by one, and ignored it leaves half an answer. */
 static void
 sse_read_field(struct sse *s, struct slice line)
 {
@@ -100,22 +117,22 @@ sse_read_field(struct sse *s, struct slice line)
 			slice_advance(&value, 1);
 	}
 	if (slice_is(line, "data")) {
-		if (s->data_lines++ > 0)
-			buf_putc(&s->data, '\n');
-		buf_slice(&s->data, value);
+		sse_add_data(s, value);
 	} else if (slice_is(line, "event")) {
-		s->name_len = value.len <= SSE_NAME_MAX ? value.len : 0;
-		if (s->name_len > 0)
-			memcpy(s->name, value.p, s->name_len);
+		sse_set_name(s, value);
+	} else if (slice_is(line, "error")) {
+		sse_set_name(s, line);
+		sse_add_data(s, value);
 	}
 }
 
 /* An empty line ends the event. False when it had no data line: the standard drops such an event,
- * and comments used as keep-alives end here. */
+ * and comments used as keep-alives end here. An error is one also without: dropped, it would leave
+ * half an answer. */
 static bool
 sse_event_ended(struct sse *s, struct sse_event *event)
 {
-	bool any = s->data_lines > 0;
+	bool any = s->data_lines > 0 || slice_is(slice_of(s->name, s->name_len), "error");
 
 	event->name = slice_of(s->name, s->name_len);
 	event->data = buf_view(&s->data);

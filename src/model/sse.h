@@ -9,7 +9,9 @@
  *
  * sse_next() moves the place. A line and an event's data have a ceiling each, so that a server
  * cannot fill our memory with one event. What follows the last empty line of a stream is not an
- * event, as the standard says. The fields id and retry are ignored: we never reconnect.
+ * event, as the standard says. The fields id and retry are ignored: we never reconnect. Beyond the
+ * standard a line `error: TEXT` is an event named error with that data, and one of that name needs
+ * no data.
  */
 #ifndef TENANTGATE_MODEL_SSE_H
 #define TENANTGATE_MODEL_SSE_H

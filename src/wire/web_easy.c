@@ -65,7 +65,8 @@ field_add(struct web_transfer *t, const char *field)
 	return true;
 }
 
-/* "Name:" with no value keeps libcurl from adding a field of its own. It would add "Expect:
+/* Without the field a server may send any coding (RFC 9110, 12.5.3), and none is decoded here.
+ * "Name:" with no value keeps libcurl from adding a field of its own. It would add "Expect:
  * 100-continue" to a large body, and wait up to a second for servers that do not know it; and a
  * form's Content-Type to any POST. */
 static bool
@@ -83,7 +84,8 @@ fields_set(struct web_transfer *t, const struct web_request *r)
 		if (!field_add(t, r->headers[i]))
 			return false;
 	}
-	if (!field_add(t, "Expect:") || (!typed && !field_add(t, "Content-Type:")))
+	if (!field_add(t, "Accept-Encoding: identity") || !field_add(t, "Expect:") ||
+	    (!typed && !field_add(t, "Content-Type:")))
 		return false;
 	return curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->fields) == CURLE_OK;
 }

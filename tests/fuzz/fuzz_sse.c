@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_sse: a model's event stream, through sse and delta. Any bytes, fed at once, byte by byte, in
- * steps, and cut in two: the same events, the same text, and the ceiling kept.
+ * fuzz_sse: a model's event stream, through sse, delta and error_text. Any bytes, fed at once, byte
+ * by byte, in steps, and cut in two: the same events, the same text, and the ceiling kept.
  *
- * sources: src/model/sse.c src/model/delta.c src/model/json_scan.c
+ * sources: src/model/sse.c src/model/delta.c src/model/delta_finish.c
+ * sources: src/model/delta_message.c src/model/text_seam.c src/model/json_scan.c
+ * sources: src/model/error_text.c src/base/json.c src/base/json_count.c src/base/err.c
  * sources: src/base/buf.c src/base/json_put.c src/base/utf8.c
  * libs: -ljansson
  */
 #include "model/delta.h"
+#include "model/error_text.h"
 #include "model/sse.h"
 #include "tenantgate/base/json.h"
 #include "tests/fuzz/fuzz_check.h"
@@ -26,12 +29,16 @@ static void
 see_event(struct stream_reading *t, const struct sse_event *event)
 {
 	size_t before = t->delta.text.len;
+	struct error_text text;
 	enum delta_rc rc;
 
 	fuzz_check(event->data.len <= CEILING);
 	buf_slice(&t->seen, event->name);
 	buf_putc(&t->seen, '|');
 	buf_slice(&t->seen, event->data);
+	error_text_read(event->data, &text);
+	fuzz_check(text.message[0] != '\0');
+	(void)error_text_reason(&text);
 	rc = delta_add(&t->delta, event->data);
 	buf_printf(&t->seen, "|%d\n", (int)rc);
 	/* What is added to the text is UTF-8. */
@@ -72,6 +79,10 @@ reading_run(struct stream_reading *t, const uint8_t *bytes, size_t n, size_t fir
 		at += piece;
 	}
 	buf_printf(&t->seen, "=%d", (int)t->rc);
+	delta_end(&t->delta);
+	fuzz_check(json_utf8_valid(buf_view(&t->delta.text)));
+	fuzz_check(json_utf8_valid(buf_view(&t->delta.reasoning)));
+	buf_slice(&t->seen, buf_view(&t->delta.reasoning));
 	buf_slice(&t->seen, buf_view(&t->delta.text));
 }
 

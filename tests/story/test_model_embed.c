@@ -281,7 +281,7 @@ the_log_repeats_no_prompt_and_no_key(void **state)
 	refusal_logged("<html>the salary of the harbour master is forty crowns</html>", line,
 	    sizeof(line));
 	assert_null(strstr(line, "harbour"));
-	assert_non_null(strstr(line, "no JSON"));
+	assert_non_null(strstr(line, "61 bytes of HTML"));
 }
 
 static void

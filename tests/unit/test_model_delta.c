@@ -104,7 +104,7 @@ odd_events_are_read(void **state)
 	assert_int_equal(d.text.len, 0);
 	assert_null(d.finish_reason);
 	assert_int_equal(say("{\"choices\":[{\"finish_reason\":\"tool_calls\"}]}"), DELTA_FINE);
-	assert_string_equal(d.finish_reason, "other");
+	assert_string_equal(d.finish_reason, "tool_calls");
 	assert_int_equal(say("{\"choices\":[{\"delta\":{\"refusal\":\"I may not\"}}]}"),
 	    DELTA_FINE);
 	assert_string_equal(d.text.data, "I may not");
@@ -114,13 +114,11 @@ static void
 errors_and_rubbish_are_told_apart(void **state)
 {
 	static const char *const broken[] = {
-		"",
 		"hello",
 		"[1]",
 		"{\"choices\":[{\"delta\":{\"content\":\"a\"}}]",
 		"{\"choices\":[{\"delta\":{\"content\":7}}]}",
 		"{\"choices\":[7]}",
-		"{\"choices\":[{\"delta\":{\"content\":\"\xff\"}}]}",
 		"<html>",
 		"{\"choices\":[{\"finish_reason\":{}}]}",
 	};

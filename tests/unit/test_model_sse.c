@@ -31,7 +31,10 @@ static const struct sse_case cases[] = {
 	{ "two empty lines", "data\ndata\n\n", "|\n;" },
 	{ "comments", ": ping\n\n: pong\ndata: a\n:\n\n", "|a;" },
 	{ "named", "event: error\ndata: x\n\ndata: y\n\n", "error|x;|y;" },
-	{ "a name without data is no event", "event: error\n\ndata: y\n\n", "|y;" },
+	{ "a name without data is no event", "event: foo\n\ndata: y\n\n", "|y;" },
+	{ "an error is one", "event: error\n\ndata: y\n\n", "error|;|y;" },
+	{ "error as a field", "data: a\n\nerror: {}\n\ndata: b\n\n", "|a;error|{};|b;" },
+	{ "empty named", "event: ping\ndata:\n\n", "ping|;" },
 	{ "other fields", "id: 1\nretry: 5\nfoo: bar\ndatax: no\ndata: a\n\n", "|a;" },
 	{ "mark",
 	    "\xef\xbb\xbf"

@@ -41,6 +41,7 @@ char	*buf_extend(struct buf *, size_t n);
 /* Makes space for n more bytes, as far as the ceiling and memory allow: a hint that never fails. */
 void	buf_reserve(struct buf *, size_t n);
 void	buf_drop(struct buf *, size_t n);	/* n bytes off the front */
+void	buf_cut(struct buf *, size_t len);	/* keeps the first len bytes; len <= buf->len */
 
 static inline struct slice
 buf_view(const struct buf *b)

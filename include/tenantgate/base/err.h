@@ -23,6 +23,8 @@
 	X(ERR_INVALID_JSON,	400,	"invalid_json",		"Body is not JSON")	\
 	X(ERR_INVALID_FIELD,	400,	"invalid_field",	"Invalid field")	\
 	X(ERR_INVALID_TENANT,	400,	"invalid_tenant",	"Invalid tenant id")	\
+	X(ERR_CONTEXT_LENGTH,	400,	"context_length_exceeded", "Too long for the model") \
+	X(ERR_CONTENT_FILTER,	400,	"content_filtered",	"Refused by a filter")	\
 	X(ERR_UNAUTHENTICATED,	401,	"unauthenticated",	"Unauthenticated")	\
 	X(ERR_FORBIDDEN,	403,	"forbidden",		"Forbidden")		\
 	X(ERR_SUSPENDED,	403,	"tenant_suspended",	"Tenant suspended")	\

@@ -4,6 +4,9 @@
  * kept and shared by its transfers. Two forms: web_fetch() for a whole response, and a transfer
  * that is pulled piece by piece (a model's stream) and pauses the server when nobody pulls.
  *
+ * No coding of a body is asked for (Accept-Encoding: identity): one that comes all the same is
+ * handed on as it is.
+ *
  * Failures are in the response (web_failure), not the flow's: the caller knows whether to retry. A
  * status of 400 or 500 is no failure here. Redirects are not followed.
  *
