@@ -19,7 +19,7 @@
 #include "conf.h"
 
 #define CONF_VALUE_MAX	8192	/* bytes of a value, expanded */
-#define CONF_KEYS_MAX	128	/* room in conf_reading.seen; conf_keys.c asserts it */
+#define CONF_KEYS_MAX	160	/* room in conf_reading.seen; conf_keys.c asserts it */
 
 enum conf_type {
 	CONF_GROUP,	/* no key: a heading of the sample file */

@@ -64,6 +64,7 @@ function print_sources(	i, cites) {
 	}
 }
 
+/^8:/ { next }
 /^d:/ { finished = 1; next }
 /^3:/ { reason = plain(substr($0, 4, length($0) - 4)); next }
 /^#status / { status = $2; next }

@@ -51,6 +51,8 @@ struct api_conf {
 	unsigned	top_k;				/* chunks found, unless the body says */
 	uint64_t	ingest_timeout_us;		/* whole request */
 	uint64_t	chat_timeout_us;		/* whole request; of /search too */
+	uint64_t	stream_keepalive_us;		/* a streamed answer is silent no longer */
+	bool		stream_reasoning;		/* shown, where a form has it */
 	bool		access_log;			/* one line for each request */
 	struct extract_conf extract;
 };

@@ -175,6 +175,8 @@ void		http_stream_begin(struct http_exchange *, int status, const char *content_
 /* Copied and queued, one chunk a call; empty does nothing. Small writes of one loop turn leave
  * together. Never waits: the producer calls http_stream_flush() between. */
 void		http_stream_add(struct http_exchange *, struct slice);
+/* Bytes that the kernel has not taken yet; 0 when the client has left. */
+size_t		http_stream_queued(const struct http_exchange *);
 /* Waits while more than the high-water mark is queued. */
 enum flow_rc	http_stream_flush(struct flow *, struct http_exchange *)
 		    __attribute__((warn_unused_result));

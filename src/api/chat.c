@@ -11,7 +11,9 @@
  *    must not be held so long.
  *  - [stream] pulls from the model only when the client has taken what [write] queued, down to the
  *    high-water mark: a slow client pauses the model instead of filling our memory.
- *  - From [open] on the status 200 has left: a failure after it goes inside the stream.
+ *  - From [parse] on the client hears something at least every stream_keepalive_interval, whatever
+ *    the flow waits for: when a wait passes it, the header leaves and a keep-alive after it.
+ *  - Once the header has left, by that or at [open], a failure goes inside the stream.
  */
 #include <stdlib.h>
 
@@ -19,6 +21,7 @@
 #include "api/chat_body.h"
 #include "api/chat_stream.h"
 #include "api/handlers.h"
+#include "api/keepalive.h"
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
 
@@ -45,6 +48,7 @@ struct chat {
 	struct model_stream	*answer;	/* owned until model_chat_stop() */
 	struct model_delta	 delta;		/* its text is good until the next pull */
 	struct stream_writer	 writer;
+	struct keepalive	 keepalive;
 	struct buf		 piece;		/* owned: what is written next */
 };
 
@@ -95,8 +99,8 @@ chat_job_read(void *arg)
 
 	if (root == NULL)
 		return;
-	if (chat_body_read(root, j->top_k, j->job.arena, &j->input, &j->job.err))
-		j->stream = stream_choose(j->named, j->accept, root);
+	if (stream_choose(j->named, j->accept, root, &j->stream, &j->job.err))
+		(void)chat_body_read(root, j->top_k, j->job.arena, &j->input, &j->job.err);
 	json_decref(root);
 }
 
@@ -113,6 +117,39 @@ chat_parse(struct flow *f)
 	return body_job_run(f, j->job.body.len, chat_job_read, body_job_free, &c->job);
 }
 
+/* X-Accel-Buffering is nginx's: without it a proxy collects the stream before passing it on;
+ * no-transform keeps others from compressing it, which has the same effect. */
+static void
+chat_send_header(struct chat *c)
+{
+	struct http_exchange *x = c->req.x;
+	const char *name, *value;
+
+	if (c->req.streaming)
+		return;
+	if (stream_protocol_header(c->writer.kind, &name, &value))
+		http_set(x, name, value);
+	http_set(x, "Cache-Control", "no-cache, no-transform");
+	http_set(x, "X-Accel-Buffering", "no");
+	http_stream_begin(x, 200, stream_content_type(c->writer.kind));
+	c->req.streaming = true;
+}
+
+/* A keepalive_fn. To a client that does not read nothing is added: what is queued is what it will
+ * hear. Nobody else uses the piece now, for it is copied as soon as it is written. */
+static void
+chat_keep_alive(void *arg)
+{
+	struct chat *c = arg;
+	bool is_idle = http_stream_queued(c->req.x) == 0;
+
+	chat_send_header(c);
+	buf_reset(&c->piece);
+	if (is_idle)
+		stream_keepalive(&c->writer, &c->piece);
+	http_stream_add(c->req.x, buf_view(&c->piece));
+}
+
 static enum flow_rc
 chat_embed(struct flow *f)
 {
@@ -124,6 +161,9 @@ chat_embed(struct flow *f)
 		return flow_fail_err(f, &j->job.err);
 	c->input = j->input;
 	c->writer.kind = j->stream;
+	if (!keepalive_start(&c->keepalive, c->req.ctx->worker,
+		c->req.ctx->conf->stream_keepalive_us, chat_keep_alive, c))
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the question's timer");
 	return model_embed(f, model, slice_str(c->req.tenant_id), &c->input.question, 1, &c->vector,
 	    &c->req.usage);
 }
@@ -169,25 +209,28 @@ chat_ask_model(struct flow *f)
 	    &c->answer);
 }
 
-/* The model has accepted the request: only now does the header go out, with the sources before the
- * first word. X-Accel-Buffering is nginx's: without it a proxy collects the stream before passing
- * it on; no-transform keeps others from compressing it, which has the same effect. */
+/* Gives the client what is in the piece. */
+static void
+chat_send(struct chat *c)
+{
+	if (c->piece.len == 0)
+		return;
+	http_stream_add(c->req.x, buf_view(&c->piece));
+	keepalive_heard(&c->keepalive);
+}
+
+/* The model has accepted the request: only now does the header go out, unless the wait was long,
+ * with the sources before the first word. */
 static enum flow_rc
 chat_open_stream(struct flow *f)
 {
 	struct chat *c = chat_of(f);
-	struct http_exchange *x = c->req.x;
-	const char *name, *value;
 
-	if (stream_protocol_header(c->writer.kind, &name, &value))
-		http_set(x, name, value);
-	http_set(x, "Cache-Control", "no-cache, no-transform");
-	http_set(x, "X-Accel-Buffering", "no");
-	http_stream_begin(x, 200, stream_content_type(c->writer.kind));
-	c->req.streaming = true;
+	chat_send_header(c);
+	buf_reset(&c->piece);
 	stream_begin(&c->writer, &c->piece);
 	stream_sources(&c->writer, &c->piece, &c->hits);
-	http_stream_add(x, buf_view(&c->piece));
+	chat_send(c);
 	return FLOW_NEXT;
 }
 
@@ -199,30 +242,38 @@ chat_pull(struct flow *f)
 	return model_chat_pull(f, c->answer, &c->delta);
 }
 
-/* Writes what the pull has brought; then another pull, or the end. The usage arrives with the last
- * delta, and adds to that of the embedding. */
-static enum flow_rc
-chat_write(struct flow *f)
+/* What the pull has brought. Of reasoning that is not shown nothing is written: the keep-alive goes
+ * on beside it. */
+static void
+chat_put_delta(struct chat *c)
 {
-	struct chat *c = chat_of(f);
-	struct model_delta *d = &c->delta;
+	const struct model_delta *d = &c->delta;
 
 	buf_reset(&c->piece);
+	if (d->reasoning.len > 0 && c->req.ctx->conf->stream_reasoning)
+		stream_put_reasoning(&c->writer, &c->piece, d->reasoning);
 	if (d->text.len > 0)
 		stream_text(&c->writer, &c->piece, d->text);
 	if (d->finished)
 		stream_finish(&c->writer, &c->piece, d->finish_reason, &d->usage);
+}
+
+/* Writes it; then another pull, or the end. */
+static enum flow_rc
+chat_write(struct flow *f)
+{
+	struct chat *c = chat_of(f);
+
+	chat_put_delta(c);
 	if (c->piece.no_memory)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the model's next words");
 	if (c->piece.failed)
 		return flow_fail(f, ERR_MODEL, "The model sent too much at once. Try again.");
-	http_stream_add(c->req.x, buf_view(&c->piece));
-	if (!d->finished) {
+	chat_send(c);
+	if (!c->delta.finished) {
 		flow_goto(f, chat_pull);
 		return http_stream_flush(f, c->req.x);
 	}
-	c->req.usage.input_tokens += d->usage.input_tokens;
-	c->req.usage.output_tokens += d->usage.output_tokens;
 	http_stream_end(c->req.x);
 	c->req.streaming = false;
 	return FLOW_DONE;
@@ -243,11 +294,23 @@ chat_break(struct chat *c, const struct err *err)
 	}
 }
 
+/* What the answer cost is added to what the embedding did, however the answer has ended. */
+static void
+chat_count_usage(struct chat *c)
+{
+	struct model_usage answer = model_chat_usage(c->answer);
+
+	c->req.usage.input_tokens += answer.input_tokens;
+	c->req.usage.output_tokens += answer.output_tokens;
+}
+
 static void
 chat_end(struct flow *f, const struct err *err)
 {
 	struct chat *c = chat_of(f);
 
+	keepalive_stop(&c->keepalive);
+	chat_count_usage(c);
 	model_chat_stop(&c->answer); /* a client that left costs no more tokens */
 	if (err_is(err) && c->req.streaming)
 		chat_break(c, err);

@@ -2,12 +2,14 @@
 /*
  * chat_stream: each part of an answer in each of its forms. A writer moves
  *
- *	[CLOSED] --stream_begin--> [BEGUN] --stream_text--> [TEXT_OPEN] --+
- *	    ^                         |                                   |
- *	    +-----------------------stream_finish, stream_error-----------+
+ *	[CLOSED] --stream_begin--> [BEGUN] --stream_text-----------> [TEXT_OPEN]
+ *	    ^                         |                                 ^  v
+ *	    |                         +-----stream_put_reasoning---> [REASONING_OPEN]
+ *	    +------stream_finish, stream_error, from any of them-----------+
  *
- * The state matters to UI streams alone: there a text part is opened by text-start before its first
- * delta, and closed by text-end before the finish.
+ * The state matters to UI streams alone: there a part is opened by text-start or reasoning-start
+ * before its first delta, and closed by text-end or reasoning-end before the next one and before
+ * the finish.
  */
 #define _GNU_SOURCE /* memmem */
 #include "api/chat_stream.h"
@@ -52,17 +54,23 @@ kind_of_body(const json_t *root)
 	return json_array_size(messages) > 0 ? STREAM_UI : STREAM_DATA;
 }
 
-enum stream_kind
-stream_choose(struct slice header, struct slice accept, const json_t *root)
+bool
+stream_choose(struct slice header, struct slice accept, const json_t *root, enum stream_kind *kind,
+    struct err *err)
 {
 	static const char sse[] = "text/event-stream";
-	enum stream_kind kind;
 
-	if (kind_named(header, &kind))
-		return kind;
-	if (accept.len > 0 && memmem(accept.p, accept.len, sse, sizeof(sse) - 1) != NULL)
-		return STREAM_UI;
-	return kind_of_body(root);
+	if (header.len > 0 && !kind_named(header, kind)) {
+		err_set(err, ERR_BAD_REQUEST,
+		    "Header X-Tenantgate-Stream must be data, ui or text, or be left out.");
+		return false;
+	}
+	if (header.len == 0 && accept.len > 0 &&
+	    memmem(accept.p, accept.len, sse, sizeof(sse) - 1) != NULL)
+		*kind = STREAM_UI;
+	else if (header.len == 0)
+		*kind = kind_of_body(root);
+	return true;
 }
 
 const char *
@@ -172,9 +180,10 @@ stream_put_source_document(struct buf *b, const struct hit *h, unsigned n)
 	buf_free(&title);
 }
 
-/* Data streams take the list as one data part (2:). UI streams take a source-document part for
- * each, which every client can show, and the list with scores and pages as a data part of our own
- * name. */
+/* Data streams take the list twice: as a data part (2:), which useChat gathers in `data` for the
+ * whole chat, and as annotations (8:) of this answer's own message. UI streams take a
+ * source-document part for each, which every client can show, and the list with scores and pages as
+ * a data part of our own name. */
 void
 stream_sources(struct stream_writer *w, struct buf *b, const struct hits *hits)
 {
@@ -184,6 +193,8 @@ stream_sources(struct stream_writer *w, struct buf *b, const struct hits *hits)
 		return;
 	if (w->kind == STREAM_DATA) {
 		buf_puts(b, "2:");
+		stream_put_sources(b, hits);
+		buf_puts(b, "\n8:");
 		stream_put_sources(b, hits);
 		buf_putc(b, '\n');
 		return;
@@ -206,9 +217,62 @@ stream_begin(struct stream_writer *w, struct buf *b)
 		buf_puts(b, "data: {\"type\":\"start\"}\n\ndata: {\"type\":\"start-step\"}\n\n");
 }
 
+static const char *
+ui_part_name(enum stream_part part)
+{
+	return part == STREAM_TEXT_OPEN ? "text" : "reasoning";
+}
+
+static void
+ui_part_close(struct stream_writer *w, struct buf *b)
+{
+	if (w->part == STREAM_TEXT_OPEN || w->part == STREAM_REASONING_OPEN)
+		buf_printf(b, "data: {\"type\":\"%s-end\",\"id\":\"%u\"}\n\n",
+		    ui_part_name(w->part), w->part_count);
+	w->part = STREAM_BEGUN;
+}
+
+/* A piece of a part; the part is opened where it is not, after the other one is closed. */
+static void
+ui_delta(struct stream_writer *w, struct buf *b, enum stream_part part, struct slice text)
+{
+	if (w->part != part) {
+		ui_part_close(w, b);
+		buf_printf(b, "data: {\"type\":\"%s-start\",\"id\":\"%u\"}\n\n", ui_part_name(part),
+		    ++w->part_count);
+		w->part = part;
+	}
+	buf_puts(b, "data: {\"type\":\"");
+	buf_puts(b, ui_part_name(part));
+	buf_puts(b, "-delta\",\"id\":\"");
+	buf_uint(b, w->part_count);
+	buf_puts(b, "\",\"delta\":");
+	json_put_string(b, text);
+	buf_puts(b, "}\n\n");
+}
+
+void
+stream_put_reasoning(struct stream_writer *w, struct buf *b, struct slice text)
+{
+	if (w->kind == STREAM_UI)
+		ui_delta(w, b, STREAM_REASONING_OPEN, text);
+}
+
+static bool
+is_blank(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (strchr(" \t\r\n", text.p[i]) == NULL || text.p[i] == '\0')
+			return false;
+	}
+	return true;
+}
+
 void
 stream_text(struct stream_writer *w, struct buf *b, struct slice text)
 {
+	if (!w->has_words)
+		w->has_words = !is_blank(text);
 	if (w->kind == STREAM_TEXT) {
 		buf_slice(b, text);
 	} else if (w->kind == STREAM_DATA) {
@@ -216,13 +280,8 @@ stream_text(struct stream_writer *w, struct buf *b, struct slice text)
 		json_put_string(b, text);
 		buf_putc(b, '\n');
 	} else {
-		if (w->part == STREAM_BEGUN)
-			buf_puts(b, "data: {\"type\":\"text-start\",\"id\":\"1\"}\n\n");
-		buf_puts(b, "data: {\"type\":\"text-delta\",\"id\":\"1\",\"delta\":");
-		json_put_string(b, text);
-		buf_puts(b, "}\n\n");
+		ui_delta(w, b, STREAM_TEXT_OPEN, text);
 	}
-	w->part = STREAM_TEXT_OPEN;
 }
 
 /* ---- the end ---- */
@@ -264,8 +323,7 @@ finish_data(struct buf *b, const char *reason, const struct model_usage *u)
 static void
 finish_ui(struct stream_writer *w, struct buf *b, const char *reason, const struct model_usage *u)
 {
-	if (w->part == STREAM_TEXT_OPEN)
-		buf_puts(b, "data: {\"type\":\"text-end\",\"id\":\"1\"}\n\n");
+	ui_part_close(w, b);
 	buf_printf(b,
 	    "data: {\"type\":\"finish-step\"}\n\ndata: {\"type\":\"finish\","
 	    "\"messageMetadata\":{\"finishReason\":\"%s\",\"usage\":{",
@@ -276,10 +334,32 @@ finish_ui(struct stream_writer *w, struct buf *b, const char *reason, const stru
 	    (unsigned long long)u->output_tokens);
 }
 
+/* For an answer without words, by the model's reason to end it. */
+static const char *
+wordless_sentence(const char *reason)
+{
+	static const char *const sentences[][2] = {
+		{ "tool_calls",
+		    "The model asked for a tool, and there is none here. Ask in other words." },
+		{ "length",
+		    "The model's tokens were used up before its first word. Ask for less." },
+		{ "content_filter",
+		    "The model's provider has withheld the answer. Ask in other words." },
+	};
+
+	for (size_t i = 0; reason != NULL && i < sizeof(sentences) / sizeof(sentences[0]); i++) {
+		if (strcmp(reason, sentences[i][0]) == 0)
+			return sentences[i][1];
+	}
+	return "The model has given an empty answer. Ask again, or in other words.";
+}
+
 void
 stream_finish(struct stream_writer *w, struct buf *b, const char *reason,
     const struct model_usage *usage)
 {
+	if (!w->has_words)
+		stream_text(w, b, slice_str(wordless_sentence(reason)));
 	if (w->kind == STREAM_DATA)
 		finish_data(b, finish_reason_name(reason), usage);
 	else if (w->kind == STREAM_UI)

@@ -18,6 +18,7 @@ typedef void handler_start_fn(struct http_exchange *, const struct api_context *
 
 handler_start_fn	ingest_start;
 handler_start_fn	chat_start;
+handler_start_fn	chat_resume_start;
 handler_start_fn	search_start;
 handler_start_fn	healthz_start;
 handler_start_fn	readyz_start;

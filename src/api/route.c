@@ -28,6 +28,8 @@ static const struct api_route routes[] = {
 	    TIME_OF(ingest_timeout_us), TENANTS, true },
 	{ "POST", "/chat", chat_start, SIZE_OF(chat_body_max), 0, TIME_OF(chat_timeout_us), TENANTS,
 	    true },
+	{ "GET", "/chat/{id}/stream", chat_resume_start, 0, 0, TIME_OF(chat_timeout_us), TENANTS,
+	    true },
 	{ "POST", "/search", search_start, SIZE_OF(chat_body_max), 0, TIME_OF(chat_timeout_us),
 	    TENANTS, true },
 	{ "GET", "/healthz", healthz_start, 0, 0, 0, ANYBODY, false },
@@ -162,7 +164,9 @@ api_conf_init(struct api_conf *c)
 		.top_k = 4,
 		.ratelimit_headers = RATELIMIT_DRAFT,
 		.ingest_timeout_us = 300 * 1000000ull,
-		.chat_timeout_us = 300 * 1000000ull,
+		.chat_timeout_us = 600 * 1000000ull,
+		.stream_keepalive_us = 15 * 1000000ull,
+		.stream_reasoning = true,
 		.access_log = true,
 	};
 	extract_conf_init(&c->extract);

@@ -223,6 +223,12 @@ http_stream_add(struct http_exchange *x, struct slice s)
 		conn_write(conn_of(x), s.p, s.len);
 }
 
+size_t
+http_stream_queued(const struct http_exchange *x)
+{
+	return http_client_gone(x) ? 0 : conn_queued(conn_of(x));
+}
+
 static void
 writer_cancelled(void *arg)
 {

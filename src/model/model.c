@@ -28,7 +28,7 @@ model_conf_init(struct model_conf *c)
 	c->batch_bytes_max = 300 * 1000;
 	c->retries = 2;
 	c->connect_timeout_us = 5 * 1000000ull;
-	c->first_byte_timeout_us = 60 * 1000000ull;
+	c->first_byte_timeout_us = 300 * 1000000ull;
 	c->idle_timeout_us = 60 * 1000000ull;
 	c->delta_max = 256 * 1024;
 	c->streams_max = 256;

@@ -66,6 +66,7 @@ struct web_transfer {
 	unsigned		 magic;
 	enum web_kind		 kind;
 	enum web_state		 state;		/* moved in web_transfer.c */
+	bool			 has_body;	/* its first byte has come */
 	bool			 paused;	/* CURL_WRITEFUNC_PAUSE: libcurl has the rest */
 	bool			 ready;		/* on web->ready */
 	struct web		*web;		/* borrowed */

@@ -95,11 +95,11 @@ transfer_due(const struct web_transfer *t, const char **what)
 {
 	uint64_t due = UINT64_MAX;
 
-	if (t->state == WEB_REQUESTED && t->first_byte_timeout_us > 0) {
+	if (!t->has_body && t->first_byte_timeout_us > 0) {
 		due = t->began_us + t->first_byte_timeout_us;
 		*what = "No response began in time.";
 	}
-	if (t->state == WEB_BODY && t->idle_timeout_us > 0 && !t->paused) {
+	if (t->has_body && t->idle_timeout_us > 0 && !t->paused) {
 		due = t->last_data_us + t->idle_timeout_us;
 		*what = "The response stalled.";
 	}
@@ -260,6 +260,10 @@ web_on_write(char *data, size_t size, size_t n, void *transfer)
 	struct web_transfer *t = transfer;
 
 	t->last_data_us = clock_mono_us();
+	if (!t->has_body) {
+		t->has_body = true;
+		web_transfer_arm(t); /* from the first byte's deadline to the idle one */
+	}
 	return t->kind == WEB_WHOLE ? whole_write(t, data, size * n)
 				    : stream_write(t, data, size * n);
 }
@@ -299,8 +303,6 @@ deliver_headers(struct web_transfer *t)
 		web_transfer_free(t); /* *out stays NULL: there is nothing to pull */
 		return;
 	}
-	if (t->state == WEB_BODY)
-		web_transfer_arm(t); /* from the first byte's deadline to the idle one */
 	*t->out = t;
 	transfer_wake(t);
 }
@@ -317,8 +319,6 @@ deliver_piece(struct web_transfer *t)
 static void
 deliver_end(struct web_transfer *t)
 {
-	if (t->state == WEB_BODY)
-		web_transfer_arm(t);
 	if (t->state != WEB_ENDED)
 		return;
 	transfer_wake(t);

@@ -115,6 +115,7 @@ flood_add(struct flow *f)
 	struct handler *s = (struct handler *)f;
 
 	http_stream_add(s->x, slice_of(zeros, sizeof(zeros)));
+	atomic_store(&s->fixture->queued, http_stream_queued(s->x));
 	atomic_fetch_add(&s->fixture->flooded, sizeof(zeros));
 	return http_stream_flush(f, s->x);
 }
@@ -164,6 +165,7 @@ handler_end(struct flow *f, const struct err *err)
 
 	if (err_is(err) && http_status(s->x) == 0)
 		http_reply(s->x, err_status(err->code), "text/plain", slice_str(err->detail));
+	atomic_store(&s->fixture->queued, http_stream_queued(s->x));
 	http_end(s->x);
 	atomic_store(&s->fixture->ended_code, (int)err->code);
 	atomic_store(&s->fixture->ended_at_us, clock_mono_us());

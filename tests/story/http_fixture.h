@@ -39,6 +39,7 @@ struct http_fixture {
 	atomic_int		 ended_code;	/* enum err_code of the last one */
 	atomic_ullong		 ended_at_us;
 	atomic_ullong		 flooded;	/* bytes written by /flood */
+	atomic_ullong		 queued;	/* of them not sent, at its last write or end */
 	struct task		 task;
 };
 

@@ -286,8 +286,10 @@ a_client_that_reads_nothing_times_out(void **state)
 	 * server's. */
 	assert_int_equal(atomic_load(&v->fixture.flooded), flooded);
 	assert_in_range(flooded, 65536, 16u << 20);
+	assert_in_range(atomic_load(&v->fixture.queued), 8192, flooded);
 	assert_true(http_fixture_waits_for(&v->fixture.ended, 1));
 	assert_int_equal(atomic_load(&v->fixture.ended_code), ERR_CLIENT_GONE);
+	assert_int_equal(atomic_load(&v->fixture.queued), 0);
 }
 
 /* Its responses do not pile up: its next requests are not begun, and are all answered in the

@@ -40,6 +40,13 @@ chat_start(struct http_exchange *x, const struct api_context *ctx,
 }
 
 void
+chat_resume_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "chat_resume_start");
+}
+
+void
 search_start(struct http_exchange *x, const struct api_context *ctx,
     const struct api_route_match *match)
 {

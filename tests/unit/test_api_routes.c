@@ -124,6 +124,7 @@ an_unknown_path_has_no_route(void **state)
 {
 	static const struct slice paths[] = { SLICE_LIT("/"), SLICE_LIT("/chat/"),
 		SLICE_LIT("/CHAT"), SLICE_LIT("/chat\0"), SLICE_LIT("//chat"), SLICE_LIT("*"),
+		SLICE_LIT("/chat//stream"), SLICE_LIT("/chat/a/b/stream"), SLICE_LIT("/chat/a"),
 		SLICE_LIT("/cha"), SLICE_LIT("/%63hat"), SLICE_LIT("/chat%2F"), { NULL, 0 } };
 	char allow[64];
 
@@ -139,7 +140,8 @@ static void
 a_path_has_its_methods(void **state)
 {
 	static const char *const table[][2] = { { "/ingest", "POST" }, { "/chat", "POST" },
-		{ "/search", "POST" }, { "/healthz", "GET, HEAD" }, { "/readyz", "GET, HEAD" } };
+		{ "/chat/c%201/stream", "GET" }, { "/search", "POST" }, { "/healthz", "GET, HEAD" },
+		{ "/readyz", "GET, HEAD" } };
 	char allow[64];
 
 	(void)state;

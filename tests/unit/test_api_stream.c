@@ -77,7 +77,7 @@ a_data_stream_is_written(void **state)
 {
 	(void)state;
 	whole(STREAM_DATA, &hits, &usage,
-	    "2:" SOURCES "\n"
+	    "2:" SOURCES "\n8:" SOURCES "\n"
 	    "0:\"H\\\"\\n\"\n"
 	    "\n"
 	    "0:\"\xc3\xa9!\"\n"
@@ -123,9 +123,94 @@ a_text_stream_is_written(void **state)
 	whole(STREAM_TEXT, &hits, &usage, "H\"\n\xc3\xa9!");
 }
 
-/* A finish without a word before it opens and closes no text. */
+/* Reasoning has parts of its own, before the text and between it. */
 static void
-an_empty_answer_opens_no_text(void **state)
+reasoning_is_in_ui_streams_alone(void **state)
+{
+	struct stream_writer w = { .kind = STREAM_UI };
+
+	(void)state;
+	stream_begin(&w, &out);
+	buf_reset(&out);
+	stream_put_reasoning(&w, &out, SLICE_LIT("Hm\n"));
+	stream_put_reasoning(&w, &out, SLICE_LIT("!"));
+	stream_text(&w, &out, SLICE_LIT("Yes"));
+	stream_put_reasoning(&w, &out, SLICE_LIT("Or"));
+	stream_finish(&w, &out, "stop", &guess);
+	assert_string_equal(out.data,
+	    "data: {\"type\":\"reasoning-start\",\"id\":\"1\"}\n\n"
+	    "data: {\"type\":\"reasoning-delta\",\"id\":\"1\",\"delta\":\"Hm\\n\"}\n\n"
+	    "data: {\"type\":\"reasoning-delta\",\"id\":\"1\",\"delta\":\"!\"}\n\n"
+	    "data: {\"type\":\"reasoning-end\",\"id\":\"1\"}\n\n"
+	    "data: {\"type\":\"text-start\",\"id\":\"2\"}\n\n"
+	    "data: {\"type\":\"text-delta\",\"id\":\"2\",\"delta\":\"Yes\"}\n\n"
+	    "data: {\"type\":\"text-end\",\"id\":\"2\"}\n\n"
+	    "data: {\"type\":\"reasoning-start\",\"id\":\"3\"}\n\n"
+	    "data: {\"type\":\"reasoning-delta\",\"id\":\"3\",\"delta\":\"Or\"}\n\n"
+	    "data: {\"type\":\"reasoning-end\",\"id\":\"3\"}\n\n"
+	    "data: {\"type\":\"finish-step\"}\n\n"
+	    "data: {\"type\":\"finish\",\"messageMetadata\":{\"finishReason\":\"stop\","
+	    "\"usage\":{\"outputTokens\":2}}}\n\ndata: [DONE]\n\n");
+	buf_reset(&out);
+	w = (struct stream_writer){ .kind = STREAM_DATA };
+	stream_put_reasoning(&w, &out, SLICE_LIT("Hm"));
+	w.kind = STREAM_TEXT;
+	stream_put_reasoning(&w, &out, SLICE_LIT("Hm"));
+	assert_int_equal(out.len, 0);
+}
+
+/* Before the begin too: a wait may be long before there is anything to say. */
+static void
+a_keepalive_has_the_form_of_its_stream(void **state)
+{
+	struct stream_writer w = { .kind = STREAM_UI };
+
+	(void)state;
+	stream_keepalive(&w, &out);
+	assert_string_equal(out.data, ": keep-alive\n\n");
+	buf_reset(&out);
+	w.kind = STREAM_DATA;
+	stream_keepalive(&w, &out);
+	assert_string_equal(out.data, "\n");
+	buf_reset(&out);
+	w.kind = STREAM_TEXT;
+	stream_keepalive(&w, &out);
+	assert_int_equal(out.len, 0);
+}
+
+/* In the text form nothing but the sentence is written. */
+static void
+finished_text(const char *text, const char *reason, const char *bytes)
+{
+	struct stream_writer w = { .kind = STREAM_TEXT };
+
+	buf_reset(&out);
+	stream_begin(&w, &out);
+	if (text[0] != '\0')
+		stream_text(&w, &out, slice_str(text));
+	stream_finish(&w, &out, reason, &guess);
+	assert_string_equal(out.data, bytes);
+}
+
+static void
+an_answer_without_words_has_a_sentence(void **state)
+{
+	(void)state;
+	finished_text("", "tool_calls",
+	    "The model asked for a tool, and there is none here. Ask in other words.");
+	finished_text("", "length",
+	    "The model's tokens were used up before its first word. Ask for less.");
+	finished_text("", "content_filter",
+	    "The model's provider has withheld the answer. Ask in other words.");
+	finished_text("\n ", "stop",
+	    "\n The model has given an empty answer. Ask again, or in other words.");
+	finished_text("", NULL,
+	    "The model has given an empty answer. Ask again, or in other words.");
+	finished_text("\n.", "tool_calls", "\n.");
+}
+
+static void
+an_empty_answer_is_a_whole_stream(void **state)
 {
 	struct stream_writer w = { .kind = STREAM_UI };
 
@@ -134,6 +219,10 @@ an_empty_answer_opens_no_text(void **state)
 	stream_finish(&w, &out, "stop", &guess);
 	assert_string_equal(out.data,
 	    "data: {\"type\":\"start\"}\n\ndata: {\"type\":\"start-step\"}\n\n"
+	    "data: {\"type\":\"text-start\",\"id\":\"1\"}\n\n"
+	    "data: {\"type\":\"text-delta\",\"id\":\"1\",\"delta\":\"The model has given an empty "
+	    "answer. Ask again, or in other words.\"}\n\n"
+	    "data: {\"type\":\"text-end\",\"id\":\"1\"}\n\n"
 	    "data: {\"type\":\"finish-step\"}\n\n"
 	    "data: {\"type\":\"finish\",\"messageMetadata\":{\"finishReason\":\"stop\","
 	    "\"usage\":{\"outputTokens\":2}}}\n\ndata: [DONE]\n\n");
@@ -165,8 +254,11 @@ static enum stream_kind
 chosen(const char *header, const char *accept, const char *body)
 {
 	json_t *root = json_loads(body, 0, NULL);
-	enum stream_kind kind = stream_choose(slice_str(header), slice_str(accept), root);
+	struct err err = { .code = ERR_NONE };
+	enum stream_kind kind;
 
+	assert_true(stream_choose(slice_str(header), slice_str(accept), root, &kind, &err));
+	assert_false(err_is(&err));
 	json_decref(root);
 	return kind;
 }
@@ -192,8 +284,21 @@ a_request_gets_its_form(void **state)
 	assert_int_equal(chosen("data", "text/event-stream", V5), STREAM_DATA);
 	assert_int_equal(chosen("Text", NULL, V5), STREAM_TEXT);
 	assert_int_equal(chosen("ui", NULL, V3), STREAM_UI);
-	assert_int_equal(chosen("nonsense", NULL, V3), STREAM_DATA);
+	assert_int_equal(chosen("", "*/*", V5), STREAM_UI);
 	assert_int_equal(chosen(NULL, "text/html, text/event-stream;q=0.9", V3), STREAM_UI);
+}
+
+static void
+an_unknown_form_is_refused(void **state)
+{
+	struct err err = { .code = ERR_NONE };
+	enum stream_kind kind;
+
+	(void)state;
+	assert_false(
+	    stream_choose(SLICE_LIT("sse"), slice_str("text/event-stream"), NULL, &kind, &err));
+	assert_int_equal(err.code, ERR_BAD_REQUEST);
+	assert_non_null(strstr(err.detail, "data, ui or text"));
 }
 
 static void
@@ -220,9 +325,13 @@ main(void)
 		TEST(a_data_stream_is_written),
 		TEST(a_ui_stream_is_written),
 		TEST(a_text_stream_is_written),
-		TEST(an_empty_answer_opens_no_text),
+		TEST(reasoning_is_in_ui_streams_alone),
+		TEST(a_keepalive_has_the_form_of_its_stream),
+		TEST(an_answer_without_words_has_a_sentence),
+		TEST(an_empty_answer_is_a_whole_stream),
 		TEST(an_error_is_written_in_each_form),
 		TEST(a_request_gets_its_form),
+		TEST(an_unknown_form_is_refused),
 		TEST(each_stream_has_its_headers),
 	};
 

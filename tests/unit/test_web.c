@@ -163,6 +163,14 @@ every_deadline_is_kept(void **state)
 	assert_int_equal(t.response.failure, WEB_TIMEOUT);
 	assert_non_null(strstr(t.response.detail, "began"));
 	assert_true(t.response.sent);
+	/* A server that thinks may have sent its head before. */
+	fetch_init(&t, "/head");
+	t.request.first_byte_timeout_us = 90000;
+	t.request.idle_timeout_us = 10000;
+	fetch_run(&t);
+	assert_int_equal(t.response.failure, WEB_TIMEOUT);
+	assert_non_null(strstr(t.response.detail, "began"));
+	web_response_free(&t.response);
 	fetch_init(&t, "/stall");
 	t.request.idle_timeout_us = 60000;
 	fetch_run(&t);

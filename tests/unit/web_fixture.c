@@ -66,6 +66,10 @@ static const struct script {
 	{ "/cut", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf of it", true },
 	{ "/gone", "", true },
 	{ "/silent", "", false },
+	{ "/head",
+	    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n",
+	    false },
 	{ "/stall",
 	    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
 	    "Transfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n",

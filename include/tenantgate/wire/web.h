@@ -58,7 +58,7 @@ struct web_request {
 	bool		 fresh_connection;	/* for what must not be lost, as a creation: one */
 						/* that was kept may be ending just now */
 	uint64_t	 connect_timeout_us;
-	uint64_t	 first_byte_timeout_us;	/* from the start to the end of the header block */
+	uint64_t	 first_byte_timeout_us;	/* from the start to the first byte of the body */
 	uint64_t	 idle_timeout_us;	/* between two pieces; our pauses not counted */
 	uint64_t	 total_timeout_us;	/* streams have none */
 	size_t		 response_max;		/* bytes: a body's ceiling, a stream's read-ahead */
