@@ -20,6 +20,7 @@
 #include "tenantgate/model.h"
 
 #define ERROR_BODY_MAX	(16u * 1024)	/* bytes of an error response that are read */
+#define BODY_KEPT_MAX	(8u * 1024)	/* bytes of a request that a resting stream keeps */
 
 enum model_kind { MODEL_EMBEDDINGS, MODEL_CHAT, MODEL_KINDS };
 
@@ -58,6 +59,7 @@ struct model_call {
 	struct slice		 tenant;	/* borrowed until the call's wait is over */
 	struct share_grant	 grant;		/* the call's place in its budget */
 	struct buf		 body;		/* owned */
+	bool			 body_is_gone;	/* freed: what quotes it is not known */
 	unsigned		 tries;		/* begun, this one included */
 };
 
