@@ -91,7 +91,7 @@ const struct conf_key conf_keys[] = {
 	    "How long a client may take nothing of its response."),
 	DURATION("keepalive_timeout", http.keepalive_timeout_us, "75s", 10 * MS, 24 * HOURS,
 	    "How long a connection stays open between requests."),
-	SIZE("send_buffer_size", http.write_high_water, "64KiB", 1 * KIB, 16 * MIB,
+	SIZE("send_buffer_size", http.write_high_water, "8KiB", 1 * KIB, 16 * MIB,
 	    "Bytes queued for a slow client before the source of its response is paused."),
 	STRING("server_header", http.server_name, "tenantgate", CONF_EMPTY_IS_NULL,
 	    "The Server field of responses; empty for none."),

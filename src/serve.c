@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "memory.h"
 #include "notify.h"
 #include "startup.h"
 #include "tenantgate/base/alloc.h"
@@ -260,19 +261,17 @@ serve_drain(struct service *s, const sigset_t *set, bool delay)
 	wait_until_empty(s, set, ABORT_GRACE_US);
 }
 
+/* Between signals this thread has nothing to do, so it is the one that tidies the heaps. */
 static void
 serve_until_signal(struct service *s, const sigset_t *set)
 {
-	for (;;) {
-		int sig = 0;
+	struct memory memory = { 0 };
+	int sig;
 
-		sigwait(set, &sig);
-		if (signal_handled(s, sig))
-			continue;
-		if (sig == SIGTERM || sig == SIGINT)
-			serve_drain(s, set, sig == SIGTERM);
-		return;
-	}
+	while ((sig = signal_wait(s, set, MEMORY_LOOK_US)) == 0)
+		memory_give_back(&memory);
+	if (sig == SIGTERM || sig == SIGINT)
+		serve_drain(s, set, sig == SIGTERM);
 }
 
 /* systemd hears READY before the catalog was reached: what depends on us can wait for /readyz. */

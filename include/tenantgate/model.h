@@ -228,6 +228,9 @@ const char	*model_stream_name(const struct model_stream *);
  * client slows the model. */
 enum flow_rc	 model_chat_pull(struct flow *, struct model_stream *, struct model_delta *)
 		    __attribute__((warn_unused_result));
+/* The caller will not pull for a while, for its client does not read: what is not needed until then
+ * is freed, the text of the last pull too, and nothing more is read of the server. */
+void		 model_chat_rest(struct model_stream *);
 /* The usage so far: the server's figures, else our own count. For an answer that is left, cut or
  * failed, which has no last delta; to be asked before model_chat_stop(). NULL: none. */
 struct model_usage	 model_chat_usage(const struct model_stream *);

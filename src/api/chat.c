@@ -281,19 +281,34 @@ chat_send(struct flow *f, const char *too_large)
 	return FLOW_NEXT;
 }
 
+/* An answer may take hours to a client that reads slowly: what led to it is not kept so long. */
+static void
+chat_free_question(struct chat *c)
+{
+	buf_free(&c->prompt);
+	free(c->vector);
+	c->vector = NULL;
+	c->input = (struct chat_input){ 0 };
+	body_job_end(&c->req, chat_job_free, c->job, 0);
+	c->job = NULL;
+}
+
 /* The model has accepted the request: only now does the header go out, unless the wait was long,
  * with the sources before the first word. */
 static enum flow_rc
 chat_open_stream(struct flow *f)
 {
 	struct chat *c = chat_of(f);
+	enum flow_rc rc;
 
 	c->req.model_name = model_stream_name(c->answer);
 	chat_send_header(c);
 	buf_reset(&c->piece);
 	stream_begin(&c->writer, &c->piece);
 	stream_sources(&c->writer, &c->piece, &c->hits);
-	return chat_send(f, "The sources found are too large to send; ask for fewer with topK.");
+	rc = chat_send(f, "The sources found are too large to send; ask for fewer with topK.");
+	chat_free_question(c);
+	return rc;
 }
 
 static enum flow_rc
@@ -320,6 +335,19 @@ chat_put_delta(struct chat *c)
 		stream_finish(&c->writer, &c->piece, d->finish_reason, &d->usage);
 }
 
+/* While the client takes nothing, no more is held for it than what is queued. */
+static enum flow_rc
+chat_flush(struct chat *c)
+{
+	enum flow_rc rc = http_stream_flush(&c->req.flow, c->req.x);
+
+	if (rc == FLOW_WAIT) {
+		buf_free(&c->piece);
+		model_chat_rest(c->answer);
+	}
+	return rc;
+}
+
 /* Writes it; then another pull, or the end. */
 static enum flow_rc
 chat_write(struct flow *f)
@@ -333,7 +361,7 @@ chat_write(struct flow *f)
 		return rc;
 	if (!c->delta.finished) {
 		flow_goto(f, chat_pull);
-		return http_stream_flush(f, c->req.x);
+		return chat_flush(c);
 	}
 	http_stream_end(c->req.x);
 	c->req.streaming = false;
@@ -375,10 +403,8 @@ chat_end(struct flow *f, const struct err *err)
 	model_chat_stop(&c->answer); /* a client that left costs no more tokens */
 	if (err_is(err) && c->req.streaming)
 		chat_break(c, err);
-	buf_free(&c->prompt);
 	buf_free(&c->piece);
-	free(c->vector);
-	body_job_end(&c->req, chat_job_free, c->job, 0);
+	chat_free_question(c);
 	request_end(&c->req, err);
 }
 

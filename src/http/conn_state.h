@@ -44,7 +44,7 @@ struct evbuffer;
 #define CONN_READ_AHEAD		16384	/* of later requests, held while one is answered */
 #define CONN_DRAIN_MAX		65536	/* the most of an unread body that is read to be dropped */
 #define CONN_UNSENT_MAX		131072	/* TCP_NOTSENT_LOWAT: the kernel's share of our queue */
-#define CONN_SPARE_MAX		4096	/* what an idle connection's buffer may keep */
+#define CONN_SPARE_MAX		4096	/* what the buffer of an idle or slow one may keep */
 #define CONN_LINGER_US		5000000	/* for a client to read the response and close */
 #define CONN_REFUSED_MAX	64	/* connections past the limit, open only to be sent 503 */
 #define CONN_SPARES_MAX		16	/* of max_client_conn, a sixteenth at most: for probes */

@@ -16,11 +16,27 @@
 #include <event2/bufferevent.h>
 
 #define STAGE_MAX	16384	/* bytes of c->out; more in one turn is sent before its end */
+#define QUEUE_PIECE	4000	/* bytes; with libevent's own of a chain they fill 4 KiB */
 
 size_t
 conn_queued(const struct conn *c)
 {
 	return c->out.len + evbuffer_get_length(bufferevent_get_output(c->bev));
+}
+
+/* In pieces that fill a chain of libevent's each: it rounds a chain up to a power of two. */
+static bool
+conn_queue(struct conn *c, const char *p, size_t n)
+{
+	while (n > 0) {
+		size_t piece = n < QUEUE_PIECE ? n : QUEUE_PIECE;
+
+		if (bufferevent_write(c->bev, p, piece) != 0)
+			return false;
+		p += piece;
+		n -= piece;
+	}
+	return true;
 }
 
 /* To the kernel as far as it takes it, the rest to libevent. MSG_NOSIGNAL: a client that left is an
@@ -41,13 +57,23 @@ conn_send(struct conn *c, const char *p, size_t n)
 	c->sent_total += n;
 	if ((size_t)sent == n)
 		return;
-	if (bufferevent_write(c->bev, p + sent, n - (size_t)sent) != 0)
+	if (!conn_queue(c, p + sent, n - (size_t)sent))
 		conn_close(c);
 	else
 		conn_sending(c);
 }
 
-/* The gathered bytes leave; a buffer that grew is not kept, least of all by an idle connection. */
+/* What a connection's buffer may keep: little while it is idle, or its client is slower than we. */
+static size_t
+stage_kept(const struct conn *c)
+{
+	bool rests = c->state == CONN_IDLE || c->state == CONN_CLOSED ||
+	    evbuffer_get_length(bufferevent_get_output(c->bev)) > 0;
+
+	return rests ? CONN_SPARE_MAX : STAGE_MAX;
+}
+
+/* The gathered bytes leave; a buffer that grew is not kept. */
 void
 conn_flush(struct conn *c)
 {
@@ -56,7 +82,7 @@ conn_flush(struct conn *c)
 	if (n == 0)
 		return;
 	conn_send(c, c->out.data, n);
-	if (c->out.cap > (c->state == CONN_IDLE ? CONN_SPARE_MAX : STAGE_MAX))
+	if (c->out.cap > stage_kept(c))
 		buf_free(&c->out);
 	else
 		buf_reset(&c->out);

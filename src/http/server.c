@@ -54,7 +54,7 @@ http_conf_init(struct http_conf *conf)
 		.body_rate_min = 500,
 		.send_timeout_us = 60000000,
 		.keepalive_timeout_us = 75000000,
-		.write_high_water = 65536,
+		.write_high_water = 8192,
 	};
 }
 

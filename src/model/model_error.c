@@ -31,7 +31,7 @@ error_text_quotes_prompt(const struct model_call *call, const char *text)
 	if (model_server_secret_in(call->choice->server, text))
 		return true;
 	if (call->body.data == NULL)
-		return false;
+		return call->body_is_gone && len > 0;
 	for (at = 0; at + QUOTE_WINDOW <= len; at += QUOTE_WINDOW)
 		if (memmem(call->body.data, call->body.len, text + at, QUOTE_WINDOW) != NULL)
 			return true;

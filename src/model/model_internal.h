@@ -28,6 +28,7 @@
 #include "tenantgate/model.h"
 
 #define ERROR_BODY_MAX	(16u * 1024)	/* bytes of an error response that are read */
+#define BODY_KEPT_MAX	(8u * 1024)	/* bytes of a request that a resting stream keeps */
 
 struct model_refusal;
 
@@ -61,6 +62,7 @@ struct model_call {
 	struct share_grant	 grant;		/* the call's place in its budget */
 	struct model_trial	 trial;		/* what the request is written without */
 	struct buf		 body;		/* owned */
+	bool			 body_is_gone;	/* freed: what quotes it is not known */
 	unsigned		 tries;		/* begun, this one included */
 	unsigned		 waits;		/* for a pause to end */
 	bool			 is_probe;	/* the one that an open breaker has let through */

@@ -308,6 +308,30 @@ model_chat_usage(const struct model_stream *s)
 	return delta_usage(&s->delta);
 }
 
+/* A long request is kept no longer than it can be tried again. A short one is: of its text nothing
+ * may be in the log when an error event quotes it; a message is left out of there without it. */
+static void
+stream_free_request(struct model_stream *s)
+{
+	if (s->call.body.len <= BODY_KEPT_MAX || !web_request_is_sent(s->transfer))
+		return;
+	buf_free(&s->call.body);
+	s->call.body_is_gone = true;
+}
+
+void
+model_chat_rest(struct model_stream *s)
+{
+	assert(s->magic == STREAM_MAGIC);
+	buf_free(&s->delta.text);
+	buf_free(&s->delta.reasoning);
+	sse_rest(&s->sse);
+	if (s->transfer == NULL)
+		return;
+	web_rest(s->transfer);
+	stream_free_request(s);
+}
+
 /* ---- stopping ---- */
 static void
 linger_release(struct flow *f)

@@ -18,7 +18,7 @@
 #include "model/sse.h"
 
 #define STREAM_MAGIC	0x4d53544du	/* "MSTM" */
-#define STREAM_AHEAD	(64u * 1024)	/* bytes that may have arrived and not been pulled */
+#define STREAM_AHEAD	(16u * 1024)	/* bytes that may have arrived and not been pulled */
 
 enum stream_state {
 	STREAM_ACTIVE,		/* more may come; also after a failure, until it is stopped */

@@ -26,6 +26,17 @@ sse_free(struct sse *s)
 	buf_free(&s->data);
 }
 
+void
+sse_rest(struct sse *s)
+{
+	if (s->place == SSE_REFUSED)
+		return;
+	if (s->line.len == 0)
+		buf_free(&s->line);
+	if (s->data_lines == 0)
+		buf_free(&s->data);
+}
+
 /* The first \n or \r, or NULL. */
 static const char *
 line_end(struct slice in)

@@ -49,6 +49,8 @@ enum sse_rc {
 };
 
 void		sse_init(struct sse *, size_t max);	/* bytes: of a line, of an event's data */
+/* Frees the buffers that hold nothing of an event under way. Events handed out are gone. */
+void		sse_rest(struct sse *);
 void		sse_free(struct sse *);		/* idempotent */
 /* Takes bytes off the front of *in, up to the first event's end. */
 enum sse_rc	sse_next(struct sse *, struct slice *in, struct sse_event *)

@@ -171,10 +171,18 @@ transfer_options_set(CURL *easy, struct web *w, uint64_t connect_us)
 	    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms) == CURLE_OK;
 }
 
+/* A stream keeps its receive buffer while its reader stalls; others have libcurl's 16 KB. */
+static bool
+buffer_size_set(const struct web_transfer *t)
+{
+	return t->kind != WEB_STREAM ||
+	    curl_easy_setopt(t->easy, CURLOPT_BUFFERSIZE, WEB_STREAM_READ) == CURLE_OK;
+}
+
 bool
 web_easy_prepare(struct web_transfer *t, const struct web_request *r)
 {
 	return transfer_options_set(t->easy, t->web, r->connect_timeout_us) &&
 	    curl_easy_setopt(t->easy, CURLOPT_URL, r->url) == CURLE_OK && method_set(t->easy, r) &&
-	    fields_set(t, r) && web_once_set(t, r);
+	    fields_set(t, r) && web_once_set(t, r) && buffer_size_set(t);
 }

@@ -7,6 +7,7 @@
  * Until the header block has been delivered nobody but this wait has the transfer, so a cancelled
  * flow frees it; after web_start() it is the caller's, who ends it by web_stop().
  */
+#include <assert.h>
 #include <string.h>
 
 #include "wire/web_internal.h"
@@ -96,4 +97,33 @@ web_start(struct flow *f, struct web *w, const struct web_request *r, struct web
 		return FLOW_NEXT;
 	t->out = out;
 	return fetch_wait(t, f, WEB_WAIT_HEADERS);
+}
+
+/* ---- resting ---- */
+
+/* What has arrived meanwhile stays, nearly always nothing. Paused, libcurl reads nothing more: the
+ * bytes wait in the kernel, or at the server by TCP's or HTTP/2's flow control. Both directions
+ * are, for with one alone libcurl looks at the socket once more, and keeps what it reads. */
+void
+web_rest(struct web_transfer *t)
+{
+	assert(t->magic == WEB_MAGIC && t->waiting == WEB_WAIT_NONE);
+	buf_free(&t->pulled);
+	if (t->arrived.len == 0)
+		buf_free(&t->arrived);
+	if (t->state == WEB_BODY && !t->paused)
+		t->paused = curl_easy_pause(t->easy, CURLPAUSE_ALL) == CURLE_OK;
+}
+
+/* A server may answer before it has read all of the request. Nothing of it is sent again either:
+ * libcurl does so only before the response's first byte. */
+bool
+web_request_is_sent(const struct web_transfer *t)
+{
+	curl_off_t sent = 0;
+
+	if (t->state == WEB_ENDED)
+		return true;
+	(void)curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+	return t->state == WEB_BODY && (size_t)sent >= t->body_bytes;
 }

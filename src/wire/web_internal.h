@@ -31,6 +31,7 @@
 #define WEB_MAGIC	 0x57454254u /* "WEBT" */
 #define WEB_HEADER_BYTES 65536	     /* of one response, 1xx and trailers included */
 #define WEB_DAY_S	 86400	     /* the most of a Retry-After that we believe */
+#define WEB_STREAM_READ	 8192L	     /* bytes that a stream reads at once */
 #define WEB_SPARE_MAX	 32	     /* easy handles at rest */
 
 struct web {
@@ -86,6 +87,7 @@ struct web_transfer {
 	struct buf		 arrived;	/* owned: not yet pulled; see web_transfer.c */
 	struct buf		 pulled;	/* owned: the piece that the caller holds */
 	size_t			 response_max;	/* bytes; see struct web_request */
+	size_t			 body_bytes;	/* of the request */
 	size_t			 header_bytes;	/* so far; at most WEB_HEADER_BYTES */
 
 	struct timer		 timer;		/* the nearest of the deadlines below */

@@ -156,6 +156,7 @@ web_transfer_new(struct web *w, enum web_kind kind, const struct web_request *r,
 	t->web = w;
 	t->response = a;
 	t->response_max = r->response_max;
+	t->body_bytes = r->body.len;
 	t->began_us = clock_mono_us();
 	t->first_byte_timeout_us = r->first_byte_timeout_us;
 	t->idle_timeout_us = r->idle_timeout_us;

@@ -97,6 +97,10 @@ enum flow_rc	 web_start(struct flow *, struct web *, const struct web_request *,
  * whether it was a good one. Borrowed until the next call, or web_stop(). */
 enum flow_rc	 web_pull(struct flow *, struct web_transfer *, struct slice *piece)
 		    __attribute__((warn_unused_result));
+/* The caller will not pull for a while: the last piece is freed, and no more is read of the server
+ * until the next web_pull(). The request's body may be freed too when web_request_is_sent(). */
+void		 web_rest(struct web_transfer *);
+bool		 web_request_is_sent(const struct web_transfer *);
 /* Abandons what is left: the server sees its connection closed, or its HTTP/2 stream reset. Sets
  * *transfer to NULL; idempotent by that. */
 void		 web_stop(struct web_transfer **);
