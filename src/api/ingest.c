@@ -27,22 +27,22 @@
 #include "api/respond.h"
 
 enum document_state {
-	DOCUMENT_FRESH,		/* nothing was written anywhere */
-	DOCUMENT_INTENDED,	/* the catalog may have a row that says 'ingesting' */
-	DOCUMENT_SENT,		/* the tenant's database may have committed it */
-	DOCUMENT_STORED,	/* it has */
-	DOCUMENT_LISTED,	/* the catalog says 'ready' too */
+	DOCUMENT_FRESH,	   /* nothing was written anywhere */
+	DOCUMENT_INTENDED, /* the catalog may have a row that says 'ingesting' */
+	DOCUMENT_SENT,	   /* the tenant's database may have committed it */
+	DOCUMENT_STORED,   /* it has */
+	DOCUMENT_LISTED,   /* the catalog says 'ready' too */
 };
 
 struct ingest {
-	struct request		 req;		/* first */
-	void			*work;		/* owned: see work_of() */
-	struct ingest_memory	 memory;
-	struct ingest_report	 report;
-	enum document_state	 state;		/* of the document under way */
-	struct document		 found;		/* arena: the one stored under its id, if any */
-	bool			 is_found;
-	size_t			 batch;		/* chunks of the model call under way */
+	struct request req; /* first */
+	void *work;	    /* owned: see work_of() */
+	struct ingest_memory memory;
+	struct ingest_report report;
+	enum document_state state; /* of the document under way */
+	struct document found;	   /* arena: the one stored under its id, if any */
+	bool is_found;
+	size_t batch; /* chunks of the model call under way */
 };
 
 static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_begin, ingest_find,
@@ -169,7 +169,7 @@ ingest_extract(struct flow *f)
 	}
 	ingest_report_progress(&in->report, "extract", 0, 1);
 	return extract_run(f, &in->req.ctx->conf->extract, in->req.ctx->shared->budgets.parsers,
-	    slice_str(in->req.tenant_id), item->document.mime_type, item->bytes,
+	    slice_str(in->req.tenant_id), item->document.mime_type, item->bytes, item->password,
 	    &work_of(in)->extracted);
 }
 
@@ -180,7 +180,8 @@ ingest_chunk(struct flow *f)
 	struct ingest_work *w = in->work;
 	struct err err = { .code = ERR_NONE };
 
-	if (!ingest_memory_text(&in->memory, w->extracted.text.cap, &w->grants, &err))
+	if (!ingest_memory_text(&in->memory, w->extracted.text.cap + item_of(in)->text_bytes,
+		&w->grants, &err))
 		return flow_fail_err(f, &err);
 	return body_job_run(f, ingest_work_cut_bytes(w), ingest_work_cut, ingest_work_free,
 	    &in->work);
@@ -211,6 +212,7 @@ ingest_intend(struct flow *f)
 	ingest_report_progress(&in->report, "extract", 1, 1);
 	d->pages = w->extracted.pages_in_all;
 	d->chunks = (unsigned)w->chunks.count;
+	d->warnings = w->extracted.warnings;
 	ingest_report_progress(&in->report, "chunk", d->chunks, d->chunks);
 	in->state = DOCUMENT_INTENDED;
 	return documents_begin(f, in->req.ctx->catalog, in->req.tenant_id, d);

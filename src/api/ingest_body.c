@@ -8,21 +8,23 @@
  */
 #include "api/ingest_body.h"
 
+#include "api/parameter.h"
 #include "tenantgate/base/digest.h"
 #include "tenantgate/base/hex.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/random.h"
 
-#define TITLE_MAX	512		/* bytes */
-#define FILE_NAME_MAX	255		/* bytes, as file systems have it */
-#define METADATA_MAX	(16u << 10)	/* bytes of JSON */
-#define ID_RANDOM	14		/* characters, as the reference app's doc_ ids */
+#define TITLE_MAX     512	  /* bytes */
+#define FILE_NAME_MAX 255	  /* bytes, as file systems have it */
+#define METADATA_MAX  (16u << 10) /* bytes of JSON */
+#define ID_RANDOM     14	  /* characters, as the reference app's doc_ ids */
 
 /* What a request says of each of its documents; p NULL where it does not. */
 struct form {
-	struct slice	document_id;
-	struct slice	title;
-	struct slice	metadata;	/* JSON text */
+	struct slice document_id;
+	struct slice title;
+	struct slice metadata; /* JSON text */
+	struct slice password;
 };
 
 /* Why an arena gave nothing: no memory is ours (503), its ceiling is the body's (413). The first
@@ -146,6 +148,23 @@ set_digest(struct ingest_item *item, struct arena *arena, struct err *err)
 	return true;
 }
 
+/* What pdftotext takes. Its bytes are what they are: PDFs before version 2 know no UTF-8. */
+static bool
+set_password(struct ingest_item *item, struct slice given, struct arena *arena, struct err *err)
+{
+	if (given.len == 0)
+		return true;
+	if (given.len > EXTRACT_PASSWORD_MAX || memchr(given.p, 0, given.len) != NULL) {
+		err_set(err, ERR_INVALID_FIELD,
+		    "The password must be at most %u bytes without a NUL; send the PDF without "
+		    "one.",
+		    EXTRACT_PASSWORD_MAX);
+		return false;
+	}
+	item->password = field_copy(arena, given, err);
+	return item->password != NULL;
+}
+
 /* One document more: its type, its id, its names, its digest. */
 static bool
 add_item(struct ingest_items *out, const struct form *form, struct slice bytes,
@@ -165,7 +184,8 @@ add_item(struct ingest_items *out, const struct form *form, struct slice bytes,
 		err_set(err, ERR_DOC_EMPTY, "The document has no bytes; send one that has some.");
 		return false;
 	}
-	*item = (struct ingest_item){ .bytes = bytes };
+	*item = (struct ingest_item){ .bytes = bytes,
+		.charset = header_parameter(declared, "charset") };
 	format = format_detect(declared, file_name, bytes);
 	if (format == NULL) {
 		format_refuse(err);
@@ -176,10 +196,19 @@ add_item(struct ingest_items *out, const struct form *form, struct slice bytes,
 	d->metadata = metadata_text(arena, form->metadata, err);
 	if (d->id == NULL || d->metadata == NULL ||
 	    !set_names(d, form->title, base_name(file_name), arena, err) ||
-	    !set_digest(item, arena, err))
+	    !set_password(item, form->password, arena, err) || !set_digest(item, arena, err))
 		return false;
 	out->count++;
 	return true;
+}
+
+/* What the URL says, which a form's own fields may say again. */
+static struct form
+form_of(const struct ingest_head *head)
+{
+	return (struct form){ .document_id = head->document_id,
+		.title = head->title,
+		.password = head->password };
 }
 
 /* Other fields are passed over. An empty documentId or metadata is a form's input that was left
@@ -196,6 +225,8 @@ form_fields(const struct parts *parts, struct form *form)
 			form->title = p->bytes;
 		else if (slice_is(p->name, "metadata") && p->bytes.len > 0)
 			form->metadata = p->bytes;
+		else if (slice_is(p->name, "password"))
+			form->password = p->bytes;
 	}
 }
 
@@ -216,7 +247,7 @@ read_multipart(const struct ingest_head *head, char *body, size_t len, struct ar
     struct ingest_items *out, struct err *err)
 {
 	struct slice boundary = multipart_boundary(head->content_type);
-	struct form form = { head->document_id, head->title, { 0 } };
+	struct form form = form_of(head);
 	struct parts *parts = arena_alloc(arena, sizeof(*parts));
 
 	if (parts == NULL)
@@ -320,7 +351,7 @@ ingest_body_read(const struct ingest_head *head, char *body, size_t len, struct 
     struct ingest_items *out, struct err *err)
 {
 	struct slice text = slice_of(body, len);
-	struct form form = { head->document_id, head->title, { 0 } };
+	struct form form = form_of(head);
 	json_t *root;
 	bool ok;
 

@@ -20,9 +20,12 @@
 
 struct ingest_item {
 	struct slice	bytes;
+	struct slice	charset;	/* that was declared; p NULL: none */
+	const char	*password;	/* of a PDF; NULL: none. Never logged, never stored */
 	/* id, title, file_name, mime_type, metadata, sha256 and bytes are filled in; pages, chunks
 	 * and created_at are known later */
 	struct document	document;
+	size_t		text_bytes;	/* of memory that its text will take, besides `bytes` */
 };
 
 struct ingest_items {
@@ -37,6 +40,7 @@ struct ingest_head {
 	struct slice	document_id;	/* of the query string, as the two below */
 	struct slice	title;
 	struct slice	file_name;	/* of a raw body; a form's files have their own */
+	struct slice	password;
 };
 
 /* False with err naming the field: ERR_INVALID_FIELD, ERR_INVALID_JSON, ERR_BAD_REQUEST (the form),

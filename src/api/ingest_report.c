@@ -69,6 +69,23 @@ report_put_string(struct buf *b, const char *name, const char *value)
 	json_put_string(b, slice_str(value));
 }
 
+/* None is no member. */
+static void
+report_put_warnings(struct buf *b, unsigned warnings)
+{
+	const char *before = ",\"warnings\":[";
+
+	for (unsigned bit = 1; bit <= warnings; bit <<= 1) {
+		if ((warnings & bit) == 0)
+			continue;
+		buf_puts(b, before);
+		json_put_string(b, slice_str(extract_warning_text((enum extract_warning)bit)));
+		before = ",";
+	}
+	if (warnings != 0)
+		buf_putc(b, ']');
+}
+
 /* The metadata is left out: the caller has just sent it. */
 static void
 report_put_document(struct buf *b, const struct document *d)
@@ -83,6 +100,7 @@ report_put_document(struct buf *b, const struct document *d)
 	report_put_string(b, "sha256", d->sha256);
 	report_put_string(b, "status", "ready");
 	report_put_string(b, "createdAt", d->created_at);
+	report_put_warnings(b, d->warnings);
 	buf_putc(b, '}');
 }
 

@@ -20,6 +20,7 @@ ingest_work_new(struct request *req)
 		.document_id = http_query_get(req->x, "documentId", arena),
 		.title = http_query_get(req->x, "title", arena),
 		.file_name = http_query_get(req->x, "fileName", arena),
+		.password = http_query_get(req->x, "password", arena),
 	};
 	return w;
 }
@@ -74,6 +75,18 @@ sizes_allowed(struct ingest_work *w)
 	return !err_is(&w->job.err);
 }
 
+/* What is known of each document's text before it is read. */
+static void
+measure_texts(struct ingest_work *w)
+{
+	for (unsigned i = 0; i < w->items.count; i++) {
+		struct ingest_item *item = &w->items.items[i];
+
+		item->text_bytes = extract_text_bytes(&w->conf->extract, item->document.mime_type,
+		    item->bytes, item->charset);
+	}
+}
+
 void
 ingest_work_parse(void *arg)
 {
@@ -81,8 +94,11 @@ ingest_work_parse(void *arg)
 
 	if (ingest_body_read(&w->head, w->job.body.data, w->job.body.len, w->job.arena, &w->items,
 		&w->job.err) &&
-	    sizes_allowed(w) && w->items.copied)
-		buf_free(&w->job.body);
+	    sizes_allowed(w)) {
+		measure_texts(w);
+		if (w->items.copied)
+			buf_free(&w->job.body);
+	}
 }
 
 /* Chunks never reach over a page's end, so each has one page number. The formats' table was asked
@@ -143,8 +159,8 @@ ingest_work_cut(void *arg)
 	struct ingest_work *w = arg;
 	const struct ingest_item *item = ingest_work_item(w);
 
-	if (!extract_read(&w->conf->extract, item->document.mime_type, item->bytes, w->job.arena,
-		&w->extracted, &w->job.err))
+	if (!extract_read(&w->conf->extract, item->document.mime_type, item->bytes, item->charset,
+		w->job.arena, &w->extracted, &w->job.err))
 		return;
 	if (!chunk_pages(w))
 		chunks_refused(w);
@@ -158,7 +174,10 @@ ingest_work_cut(void *arg)
 size_t
 ingest_work_cut_bytes(struct ingest_work *w)
 {
-	return w->extracted.text.len + ingest_work_item(w)->bytes.len;
+	const struct ingest_item *item = ingest_work_item(w);
+	size_t bytes = w->extracted.text.len + item->bytes.len;
+
+	return item->text_bytes > 0 && bytes <= BODY_HERE_MAX ? BODY_HERE_MAX + 1 : bytes;
 }
 
 void

@@ -51,7 +51,8 @@ ingest_work_item(struct ingest_work *w)
 	return &w->items.items[w->at];
 }
 
-/* Bytes that ingest_work_cut() goes through. */
+/* Bytes that ingest_work_cut() goes through; more than BODY_HERE_MAX where a charset is decoded,
+ * for which iconv() may read a file. */
 size_t	ingest_work_cut_bytes(struct ingest_work *);
 /* Notes that the next `count` chunks have their vectors now: batches[batch_count], which
  * model_embed() has filled. */
