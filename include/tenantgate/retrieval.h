@@ -184,14 +184,20 @@ struct document {
  * flow's arena. The lease may be exchanged (pool_read). Fails as pg_check() and pool_read() do. */
 enum flow_rc	store_find(struct flow *, struct pool_lease *, const char *id, struct document *,
 		    bool *found) __attribute__((warn_unused_result));
+/* Title, file name, type and metadata of the document of that id and digest, whose chunks stay as
+ * they are. *found false when it is gone, or of other bytes now. Fails as pg_check() does. */
+enum flow_rc	store_describe(struct flow *, struct pool_lease *, const struct document *,
+		    bool *found) __attribute__((warn_unused_result));
+/* Called as rows go out: so many chunks have been sent. It writes at most, and wakes no flow. */
+typedef void	store_progress_fn(void *arg, size_t chunks);
 /* Document and chunks in one transaction, the old chunks of that id replaced; vectors: one of
  * `dimensions` floats for each chunk, sent by binary COPY. Fills d->created_at. A connection that
  * is found dead at its first statement is exchanged. Fails as pg_check() and pool_read() do, and
  * then nothing changed, unless the connection was lost during the
  * commit: only the database knows then. */
 enum flow_rc	store_document(struct flow *, struct pool_lease *, struct document *,
-		    const struct chunk_list *, const float *const *vectors, unsigned dimensions)
-		    __attribute__((warn_unused_result));
+		    const struct chunk_list *, const float *const *vectors, unsigned dimensions,
+		    store_progress_fn *, void *arg) __attribute__((warn_unused_result));
 
 struct hit {
 	const char	*document_id;

@@ -21,10 +21,13 @@
  *  - The documents of a request are stored one by one: those before a failed one stay stored.
  */
 #include "api/handlers.h"
+#include "api/ingest_item.h"
 #include "api/ingest_memory.h"
 #include "api/ingest_report.h"
 #include "api/ingest_work.h"
 #include "api/respond.h"
+
+#define STORE_EVENTS 20 /* of the stage "store", about */
 
 enum document_state {
 	DOCUMENT_FRESH,	   /* nothing was written anywhere */
@@ -39,15 +42,18 @@ struct ingest {
 	void *work;	    /* owned: see work_of() */
 	struct ingest_memory memory;
 	struct ingest_report report;
+	struct err too_large; /* what is said of a body past its ceiling */
 	enum document_state state; /* of the document under way */
 	struct document found;	   /* arena: the one stored under its id, if any */
 	bool is_found;
+	bool is_same; /* ... and of these bytes */
 	size_t batch; /* chunks of the model call under way */
+	size_t told;  /* chunks of the last event of the stage store */
 };
 
 static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_begin, ingest_find,
-    ingest_extract, ingest_chunk, ingest_reserve, ingest_intend, ingest_embed, ingest_embedded,
-    ingest_store, ingest_stored, ingest_list, ingest_next;
+    ingest_describe, ingest_described, ingest_extract, ingest_chunk, ingest_reserve, ingest_intend,
+    ingest_embed, ingest_embedded, ingest_store, ingest_stored, ingest_list, ingest_next;
 static flow_end_fn ingest_end;
 
 static const struct flow_step ingest_steps[] = {
@@ -61,6 +67,8 @@ static const struct flow_step ingest_steps[] = {
 	{ "begin", ingest_begin },
 	{ "find_wait", request_borrow },
 	{ "find", ingest_find },
+	{ "describe", ingest_describe },
+	{ "described", ingest_described },
 	{ "extract", ingest_extract },
 	{ "chunk", ingest_chunk },
 	{ "share", ingest_reserve },
@@ -112,6 +120,8 @@ ingest_read(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
+	ingest_too_large(in->req.ctx->conf, in->req.body.max, &in->too_large);
+	http_refuse_body(in->req.x, &in->too_large);
 	return http_read_body(f, in->req.x, &in->req.body);
 }
 
@@ -120,10 +130,10 @@ ingest_parse(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 	size_t bytes = in->req.body.len;
+	struct err err = { .code = ERR_NONE };
 
-	if (!ingest_query_decodes(http_query(in->req.x)))
-		return flow_fail(f, ERR_BAD_REQUEST,
-		    "The URL's query has a %% without two hexadecimal digits; write %%25 for it.");
+	if (!ingest_query_check(http_query(in->req.x), &err))
+		return flow_fail_err(f, &err);
 	in->work = ingest_work_new(&in->req);
 	ingest_memory_move(&in->memory, &work_of(in)->grants);
 	return body_job_run(f, bytes, ingest_work_parse, ingest_work_free, &in->work);
@@ -151,22 +161,44 @@ ingest_find(struct flow *f)
 	struct ingest *in = ingest_of(f);
 
 	in->state = DOCUMENT_FRESH;
+	in->is_same = false;
 	return store_find(f, &in->req.lease, item_of(in)->document.id, &in->found, &in->is_found);
 }
 
-/* The same bytes under the same id: nothing is embedded again, and the stored row is listed as it
- * is. Listing it again is not in vain: an earlier request may have died before its own listing. */
+/* The same bytes under the same id are embedded no more: what the request says anew of them is
+ * written, and the row listed. Listing it again is not in vain: an earlier request may have died
+ * before its own listing. */
+static enum flow_rc
+ingest_describe(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+
+	if (in->is_found && ingest_item_is(item_of(in), &in->found)) {
+		in->is_same = true;
+		if (ingest_item_merge(item_of(in), &in->found))
+			return store_describe(f, &in->req.lease, &item_of(in)->document,
+			    &in->is_found);
+	}
+	return FLOW_NEXT;
+}
+
+/* A document that went, or changed, while it was described is stored as if it had not been
+ * found. */
+static enum flow_rc
+ingest_described(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+
+	pool_return(&in->req.lease, POOL_CLEAN);
+	return in->is_same && in->is_found ? flow_goto(f, ingest_list) : FLOW_NEXT;
+}
+
 static enum flow_rc
 ingest_extract(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 	struct ingest_item *item = item_of(in);
 
-	pool_return(&in->req.lease, POOL_CLEAN);
-	if (in->is_found && strcmp(in->found.sha256, item->document.sha256) == 0) {
-		item->document = in->found;
-		return flow_goto(f, ingest_list);
-	}
 	ingest_report_progress(&in->report, "extract", 0, 1);
 	return extract_run(f, &in->req.ctx->conf->extract, in->req.ctx->shared->budgets.parsers,
 	    slice_str(in->req.tenant_id), item->document.mime_type, item->bytes, item->password,
@@ -245,6 +277,19 @@ ingest_embedded(struct flow *f)
 	return FLOW_NEXT;
 }
 
+/* A store_progress_fn: so many events in all, however many chunks there are. */
+static void
+ingest_sent(void *arg, size_t chunks)
+{
+	struct ingest *in = arg;
+	size_t all = work_of(in)->chunks.count;
+
+	if (chunks < all && chunks >= in->told + all / STORE_EVENTS + 1) {
+		in->told = chunks;
+		ingest_report_progress(&in->report, "store", chunks, all);
+	}
+}
+
 /* The state moves before the wait, as in ingest_intend(): a lost connection may have committed. */
 static enum flow_rc
 ingest_store(struct flow *f)
@@ -254,8 +299,9 @@ ingest_store(struct flow *f)
 
 	ingest_report_progress(&in->report, "store", 0, w->chunks.count);
 	in->state = DOCUMENT_SENT;
+	in->told = 0;
 	return store_document(f, &in->req.lease, &item_of(in)->document, &w->chunks, w->vectors,
-	    model_dimensions(in->req.ctx->model));
+	    model_dimensions(in->req.ctx->model), ingest_sent, in);
 }
 
 static enum flow_rc

@@ -44,6 +44,10 @@ void	ingest_work_free(void *);
 void	ingest_work_parse(void *);
 void	ingest_work_cut(void *);
 
+/* Sets ERR_TOO_LARGE for a document, or for a body past its ceiling `body_max`, with both limits of
+ * a document. */
+void	ingest_too_large(const struct api_conf *, size_t body_max, struct err *);
+
 /* The document under way. */
 static inline struct ingest_item *
 ingest_work_item(struct ingest_work *w)

@@ -54,7 +54,7 @@ extract_conf_init(struct extract_conf *c)
 {
 	*c = (struct extract_conf){
 		.program = PKGLIBEXECDIR "/tenantgate-extract",
-		.text_max = (size_t)32 << 20,
+		.text_max = (size_t)10 << 20,
 		.pages_max = 5000,
 		.timeout_us = 60 * 1000000ull,
 		.memory_max = (size_t)512 << 20,

@@ -16,7 +16,8 @@ let gate, tenant, database;
 
 before(async () => {
 	await stack.surroundings({ neon: false });
-	gate = await stack.tenantgate({ rate_limit_requests_per_minute: 0 });
+	gate = await stack.tenantgate({ rate_limit_requests_per_minute: 0, embedding_dimensions: 64,
+		embedding_send_dimensions: 'on' });
 	tenant = await gate.tenant('reader');
 	assert.equal((await tenant.ingestText('first', { documentId: 'first' })).status, 201);
 	[[database]] = await stack.sql("select datname from pg_database where datname ~ '^tg_'");
@@ -137,7 +138,7 @@ test('every case is tested', () => {
 
 // A program in the extractor's place, which writes and complains as a reader without its tables.
 test('what the reader complains of is told; where most is lost, refused', async () => {
-	const other = await stack.tenantgate({ extract_program:
+	const other = await stack.tenantgate({ embedding_dimensions: 64, embedding_send_dimensions: 'on', extract_program:
 		built('tests/live/complaining_reader') });
 	const client = await other.tenant('reader');
 	const send = (body) => client.ask('POST', '/ingest', { body, headers: { 'content-type':
@@ -256,4 +257,53 @@ test('a few broken bytes are told; what is no text is refused', async () => {
 		const none = await post('', body, { 'content-type': 'text/plain' });
 		assert.equal(none.status, 422, none.body);
 	}
+});
+
+test('limits: both are said to the client, the key to the operator', async () => {
+	const gate2 = await stack.tenantgate({ max_document_size: '300KiB', max_document_text: '100KiB',
+		embedding_dimensions: 64, embedding_send_dimensions: 'on',
+		rate_limit_requests_per_minute: 0 });
+	const client = await gate2.tenant('reader');
+	const send = (body, headers = {}) => client.ask('POST', '/ingest', { body, headers: {
+		'content-type': 'text/plain', ...headers } });
+	const cause = async (answer) => {
+		const line = () => gate2.lines().find((l) => l.event === 'access' &&
+			l.request_id === answer.headers['x-request-id']);
+		await until('logged', line);
+		return line().cause;
+	};
+	// Just past the size; past the body's ceiling too, declared and in chunks.
+	for (const [size, headers] of [[307201, {}], [600000, {}],
+		[600000, { 'transfer-encoding': 'chunked' }]]) {
+		const answer = await send('x '.repeat(size / 2) + 'x', headers);
+		assert.equal(answer.status, 413, answer.body);
+		assert.match(answer.json.detail, /may have 307200 bytes, and 102400 of text;/);
+		assert.match(await cause(answer), /max_document_size/);
+	}
+	const text = await send('x '.repeat(60000));
+	assert.equal(text.status, 422, text.body);
+	assert.equal(text.json.code, 'document_limit');
+	assert.match(text.json.detail, /more than 102400 bytes of text/);
+	assert.match(await cause(text), /max_document_text/);
+	assert.equal((await send('x '.repeat(51200))).status, 201);
+	await gate2.program.stop();
+});
+
+test('a text of the full 10 MiB is stored, in as many chunks as it has', async () => {
+	const line = 'The light over the harbour is lit at dusk and goes out at dawn, every day.\n';
+	const text = line.repeat(Math.floor((10 << 20) / line.length));
+	const answer = await post('documentId=full', text, { 'content-type': 'text/plain' });
+	assert.equal(answer.status, 201, answer.body);
+	assert.ok(answer.json.document.chunks > 12000, answer.body);
+	const [[count, last]] = await stack.sql('select count(*), max(chunk_index) + 1 from chunk ' +
+		"where document_id = 'full'", database);
+	assert.deepEqual([Number(count), Number(last)], Array(2).fill(answer.json.document.chunks));
+});
+
+test('many short sections have many chunks', async () => {
+	const section = (i) => `# A${i}\n\n## B\n\n### C\n\n${'word '.repeat(260)}\n\n`;
+	const text = Array.from({ length: 300 }, (_, i) => section(i)).join('');
+	const answer = await post('documentId=sections', text, { 'content-type': 'text/markdown' });
+	assert.equal(answer.status, 201, answer.body);
+	assert.ok(answer.json.document.chunks > 600, answer.body);
 });

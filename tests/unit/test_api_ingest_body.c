@@ -180,6 +180,18 @@ a_form_of_several_files_is_read(void **state)
 }
 
 static void
+a_field_that_comes_twice_is_refused(void **state)
+{
+	(void)state;
+	REFUSES_FORM(FIELD("documentId") "a\r\n" FIELD("documentId") "b\r\n" A_FILE("a") "x" END,
+	    ERR_INVALID_FIELD, "documentId twice");
+	REFUSES_FORM(FIELD("title") "\r\n" FIELD("title") "b\r\n" A_FILE("a") "x" END,
+	    ERR_INVALID_FIELD, "title twice");
+	REFUSES_FORM(FIELD("password") "a\r\n" FIELD("password") "a\r\n" A_FILE("a") "x" END,
+	    ERR_INVALID_FIELD, "password twice");
+}
+
+static void
 bad_forms_are_refused(void **state)
 {
 	(void)state;
@@ -216,6 +228,16 @@ a_json_document_is_read(void **state)
 	TAKES_JSON("{\"text\":\"x\",\"documentId\":null,\"title\":null,\"metadata\":null}");
 	assert_string_equal(first->title, "");
 	assert_string_equal(first->metadata, "{}");
+	TAKES_JSON("{\"text\":\"x\",\"fileName\":\"a/notes.md\"}");
+	assert_string_equal(first->file_name, "notes.md");
+	assert_string_equal(first->title, "notes.md");
+	assert_string_equal(first->mime_type, "text/markdown");
+	TAKES_JSON("{\"text\":\"x\",\"fileName\":\"a.pdf\"}");
+	assert_string_equal(first->mime_type, "text/plain");
+	takes((struct ingest_head){ .document_id = SLICE_LIT("q"), .title = SLICE_LIT("Q") },
+	    "application/json", SLICE_LIT("{\"text\":\"x\",\"title\":\"B\"}"), 1);
+	assert_string_equal(first->id, "q");
+	assert_string_equal(first->title, "B");
 }
 
 static void
@@ -268,10 +290,11 @@ ingest_fields_have_ceilings(void **state)
 	refuses_head(NO_HEAD, FORM,
 	    long_field(A_FILE("a") "x\r\n" FIELD("metadata") "{\"a\":\"", 16384, "\"}" END),
 	    ERR_INVALID_FIELD, "metadata");
-	refuses_head(NO_HEAD, FORM,
+	takes(NO_HEAD, FORM,
 	    long_field("--B\r\nContent-Disposition: form-data; name=file; filename=", 256,
 		"\r\nContent-Type: text/plain\r\n\r\nx" END),
-	    ERR_INVALID_FIELD, "file name");
+	    1);
+	assert_int_equal(strlen(first->file_name), 255);
 }
 
 static void
@@ -346,6 +369,7 @@ main(void)
 		TEST(a_form_is_read),
 		TEST(a_form_of_several_files_is_read),
 		TEST(bad_forms_are_refused),
+		TEST(a_field_that_comes_twice_is_refused),
 		TEST(a_json_document_is_read),
 		TEST(bad_json_documents_are_refused),
 		TEST(ingest_fields_have_ceilings),
