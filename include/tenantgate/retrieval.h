@@ -115,13 +115,15 @@ struct extract_out {
 
 /* The reader of the format that `mime` names is run, where it is a process; what it has written
  * goes to extract_read(), which does the rest. `password` opens a PDF that has one; NULL for none.
- * Fails with ERR_PDF_ENCRYPTED, ERR_PDF_PASSWORD, ERR_PDF_BROKEN, ERR_DOC_EMPTY, ERR_DOC_LIMIT,
- * ERR_MEDIA_TYPE; with ERR_EXTRACT when the extractor is at fault, which is logged; with
- * ERR_OVERLOADED without memory or a free parser. body, password and the tenant's id are borrowed
- * until the wait is over. *out is set at once; extract_free() it in any case. */
+ * *why says what became of it, or ERR_NONE; the flow goes on either way: ERR_PDF_ENCRYPTED,
+ * ERR_PDF_PASSWORD, ERR_PDF_BROKEN, ERR_DOC_EMPTY, ERR_DOC_LIMIT, ERR_MEDIA_TYPE; with ERR_EXTRACT
+ * when the extractor is at fault, which is logged; with ERR_OVERLOADED without memory or a free
+ * parser. body, password and the tenant's id are borrowed until the wait is over. *out is set at
+ * once; extract_free() it in any case. */
 enum flow_rc	extract_run(struct flow *, const struct extract_conf *,
 		    struct share_budget *parsers, struct slice tenant, const char *mime,
-		    struct slice body, const char *password, struct extract_out *)
+		    struct slice body, const char *password, struct extract_out *,
+		    struct err *why)
 		    __attribute__((warn_unused_result));
 /* Makes what extract_run() has left, or the body where that is the text, UTF-8 that is clean
  * (retrieval/text.h), and cuts it into pages; of a body that is so they are ranges. `charset` is

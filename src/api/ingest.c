@@ -18,7 +18,9 @@
  *    a stored document that no row speaks of.
  *  - All vectors are gathered before a connection is borrowed: no lease is held across a model
  *    call.
- *  - The documents of a request are stored one by one: those before a failed one stay stored.
+ *  - The documents of a request are stored one by one, and each has its result: one that is refused
+ *    for what it is does not stop the next. What would stop each of them (a database that is away,
+ *    the deadline) ends the request, whose response says what is stored.
  */
 #include "api/handlers.h"
 #include "api/ingest_item.h"
@@ -42,7 +44,7 @@ struct ingest {
 	void *work;	    /* owned: see work_of() */
 	struct ingest_memory memory;
 	struct ingest_report report;
-	struct err too_large; /* what is said of a body past its ceiling */
+	struct err too_large;	   /* what is said of a body past its ceiling */
 	enum document_state state; /* of the document under way */
 	struct document found;	   /* arena: the one stored under its id, if any */
 	bool is_found;
@@ -51,7 +53,7 @@ struct ingest {
 	size_t told;  /* chunks of the last event of the stage store */
 };
 
-static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_begin, ingest_find,
+static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_begin, ingest_file, ingest_find,
     ingest_describe, ingest_described, ingest_extract, ingest_chunk, ingest_reserve, ingest_intend,
     ingest_embed, ingest_embedded, ingest_store, ingest_stored, ingest_list, ingest_next;
 static flow_end_fn ingest_end;
@@ -65,6 +67,7 @@ static const struct flow_step ingest_steps[] = {
 	{ "body", ingest_read },
 	{ "parse", ingest_parse },
 	{ "begin", ingest_begin },
+	{ "file", ingest_file },
 	{ "find_wait", request_borrow },
 	{ "find", ingest_find },
 	{ "describe", ingest_describe },
@@ -148,20 +151,43 @@ ingest_begin(struct flow *f)
 
 	if (err_is(&w->job.err))
 		return flow_fail_err(f, &w->job.err);
-	in->report.several = w->items.count > 1;
-	ingest_report_begin(&in->report);
+	if (!ingest_report_begin(&in->report, &w->items, f->arena))
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the files' names");
 	in->req.streaming = in->report.events;
 	return FLOW_NEXT;
 }
 
-/* One document begins: is one stored under its id, and of which bytes? */
+/* One document begins; it may have been refused when the body was read. */
 static enum flow_rc
-ingest_find(struct flow *f)
+ingest_file(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
 	in->state = DOCUMENT_FRESH;
 	in->is_same = false;
+	ingest_report_file(&in->report);
+	return err_is(&item_of(in)->err) ? flow_goto(f, ingest_next) : FLOW_NEXT;
+}
+
+/* The document is refused for what it is. That is the response, where it is the only one. */
+static enum flow_rc
+ingest_refuse(struct flow *f, const struct err *err)
+{
+	struct ingest *in = ingest_of(f);
+
+	if (in->report.count == 1)
+		return flow_fail_err(f, err);
+	item_of(in)->err = *err;
+	err_clear(&work_of(in)->job.err);
+	return flow_goto(f, ingest_next);
+}
+
+/* Is one stored under its id, and of which bytes? */
+static enum flow_rc
+ingest_find(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+
 	return store_find(f, &in->req.lease, item_of(in)->document.id, &in->found, &in->is_found);
 }
 
@@ -202,7 +228,7 @@ ingest_extract(struct flow *f)
 	ingest_report_progress(&in->report, "extract", 0, 1);
 	return extract_run(f, &in->req.ctx->conf->extract, in->req.ctx->shared->budgets.parsers,
 	    slice_str(in->req.tenant_id), item->document.mime_type, item->bytes, item->password,
-	    &work_of(in)->extracted);
+	    &work_of(in)->extracted, &work_of(in)->job.err);
 }
 
 static enum flow_rc
@@ -210,11 +236,12 @@ ingest_chunk(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 	struct ingest_work *w = in->work;
-	struct err err = { .code = ERR_NONE };
+	struct err err = w->job.err;
 
-	if (!ingest_memory_text(&in->memory, w->extracted.text.cap + item_of(in)->text_bytes,
+	if (err_is(&err) ||
+	    !ingest_memory_text(&in->memory, w->extracted.text.cap + item_of(in)->text_bytes,
 		&w->grants, &err))
-		return flow_fail_err(f, &err);
+		return ingest_refuse(f, &err);
 	return body_job_run(f, ingest_work_cut_bytes(w), ingest_work_cut, ingest_work_free,
 	    &in->work);
 }
@@ -226,9 +253,10 @@ ingest_reserve(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 	struct ingest_work *w = in->work;
+	struct err err = w->job.err;
 
-	if (err_is(&w->job.err))
-		return flow_fail_err(f, &w->job.err);
+	if (err_is(&err))
+		return ingest_refuse(f, &err);
 	return ingest_memory_vectors(f, &in->memory, w->texts, w->chunks.count, &w->grants);
 }
 
@@ -324,8 +352,7 @@ ingest_list(struct flow *f)
 	return documents_ready(f, in->req.ctx->catalog, in->req.tenant_id, &item_of(in)->document);
 }
 
-/* Bytes that one document holds besides the body; the arena keeps small things until the request
- * ends. */
+/* Bytes that one document holds besides the body and the arena. */
 static size_t
 clear_bytes(struct ingest *in)
 {
@@ -341,11 +368,15 @@ ingest_next(struct flow *f)
 	struct ingest *in = ingest_of(f);
 	struct ingest_work *w = in->work;
 
-	ingest_report_document(&in->report, &item_of(in)->document, in->state == DOCUMENT_STORED);
+	if (err_is(&item_of(in)->err))
+		ingest_report_failed(&in->report, &item_of(in)->err);
+	else
+		ingest_report_document(&in->report, &item_of(in)->document,
+		    in->state == DOCUMENT_STORED);
 	in->state = DOCUMENT_LISTED;
 	if (w->at + 1 < w->items.count) {
 		w->at++;
-		flow_goto(f, request_borrow);
+		flow_goto(f, ingest_file);
 		return body_job_run(f, clear_bytes(in), ingest_work_clear, ingest_work_free,
 		    &in->work);
 	}
@@ -356,8 +387,7 @@ ingest_next(struct flow *f)
 	return FLOW_DONE;
 }
 
-/* Reconciling and undoing run in the background with copies of what they need: the response does
- * not wait for them. */
+/* Reconciling and undoing run in the background: the response does not wait for them. */
 static void
 ingest_end(struct flow *f, const struct err *err)
 {
@@ -370,6 +400,8 @@ ingest_end(struct flow *f, const struct err *err)
 		    item_of(in)->document.id);
 	if (err_is(err) && in->req.streaming)
 		ingest_report_error(&in->report, err);
+	else if (err_is(err) && http_status(in->req.x) == 0 && err->code != ERR_CLIENT_GONE)
+		ingest_report_rest(&in->report, err);
 	body_job_end(&in->req, ingest_work_free, in->work, clear_bytes(in));
 	ingest_report_free(&in->report);
 	request_end(&in->req, err);

@@ -73,6 +73,31 @@ count_files(const struct parts *parts)
 	return n;
 }
 
+/* Of several files one that is refused does not refuse the others: the reason is kept with it. */
+static bool
+add_files(const struct parts *parts, const struct ingest_form *form, struct arena *arena,
+    struct ingest_items *out, struct err *err)
+{
+	bool is_single = count_files(parts) == 1;
+
+	for (unsigned i = 0; i < parts->count; i++) {
+		const struct part *p = &parts->items[i];
+		struct err why = { .code = ERR_NONE };
+
+		if (!slice_is(p->name, "file") ||
+		    ingest_item_add(out, form, p->bytes, p->content_type, p->file_name, arena,
+			&why))
+			continue;
+		if (is_single || out->count == INGEST_FILES_MAX || err_status(why.code) >= 500 ||
+		    why.code == ERR_TOO_LARGE) {
+			*err = why;
+			return false;
+		}
+		out->items[out->count++].err = why;
+	}
+	return true;
+}
+
 /* A form's fields hold for each of its files. One id for several files would store each in the
  * place of the one before. */
 static bool
@@ -105,15 +130,7 @@ read_multipart(const struct ingest_head *head, char *body, size_t len, struct ar
 		    "A documentId goes with one file; send one file, or no documentId.");
 		return false;
 	}
-	for (unsigned i = 0; i < parts->count; i++) {
-		const struct part *p = &parts->items[i];
-
-		if (slice_is(p->name, "file") &&
-		    !ingest_item_add(out, &form, p->bytes, p->content_type, p->file_name, arena,
-			err))
-			return false;
-	}
-	return true;
+	return add_files(parts, &form, arena, out, err);
 }
 
 /* The metadata of a JSON body as text again, for the column and its ceiling are the text's. */

@@ -27,6 +27,7 @@ struct ingest_item {
 	struct document	document;
 	bool		has_title;	/* the sender gave one, and did not leave it to the name */
 	bool		has_metadata;
+	struct err	err;		/* why it is refused, where its request has other files */
 	size_t		text_bytes;	/* of memory that its text will take, besides `bytes` */
 };
 

@@ -140,9 +140,11 @@ set_names(struct ingest_item *item, struct slice title, struct slice file_name, 
 	    !text_field(file_name, "file name", 0, FILE_NAME_MAX, err))
 		return false;
 	item->has_title = title.len > 0;
-	d->file_name = ingest_field_copy(arena, file_name, err);
-	d->title = item->has_title ? ingest_field_copy(arena, title, err) : d->file_name;
-	return d->title != NULL && d->file_name != NULL;
+	d->title = ingest_field_copy(arena, item->has_title ? title : file_name, err);
+	file_name = slice_str(ingest_field_copy(arena, file_name, err));
+	if (d->title != NULL && file_name.p != NULL)
+		d->file_name = file_name.p;
+	return d->title != NULL && file_name.p != NULL;
 }
 
 /* The first line of a text that has a letter, without Markdown's marks of a heading. */
@@ -234,12 +236,15 @@ ingest_item_add(struct ingest_items *out, const struct ingest_form *form, struct
 		    INGEST_FILES_MAX);
 		return false;
 	}
+	*item = (struct ingest_item){ .bytes = bytes,
+		.charset = header_parameter(declared, "charset"),
+		.document.file_name = "" };
+	if (!set_names(item, form->title, file_name, arena, err))
+		return false;
 	if (bytes.len == 0) {
 		err_set(err, ERR_DOC_EMPTY, "The document has no bytes; send one that has some.");
 		return false;
 	}
-	*item = (struct ingest_item){ .bytes = bytes,
-		.charset = header_parameter(declared, "charset") };
 	format = format_detect(declared, file_name, bytes);
 	if (format == NULL) {
 		format_refuse(err);
@@ -250,7 +255,6 @@ ingest_item_add(struct ingest_items *out, const struct ingest_form *form, struct
 	d->id = document_id(arena, form->document_id, err);
 	d->metadata = metadata_text(arena, form->metadata, err);
 	if (d->id == NULL || d->metadata == NULL ||
-	    !set_names(item, form->title, file_name, arena, err) ||
 	    !set_password(item, form->password, arena, err) || !set_digest(item, arena, err))
 		return false;
 	out->count++;

@@ -75,13 +75,17 @@ ingest_too_large(const struct api_conf *conf, size_t body_max, struct err *err)
 }
 
 /* The body's ceiling has room for a form around the document; the document's own is exact. */
-static bool
-sizes_allowed(struct ingest_work *w)
+static void
+check_sizes(struct ingest_work *w)
 {
-	for (unsigned i = 0; i < w->items.count; i++)
-		if (w->items.items[i].bytes.len > w->conf->document_max)
-			ingest_too_large(w->conf, SIZE_MAX, &w->job.err);
-	return !err_is(&w->job.err);
+	struct ingest_items *items = &w->items;
+
+	for (unsigned i = 0; i < items->count; i++) {
+		if (items->items[i].bytes.len > w->conf->document_max)
+			ingest_too_large(w->conf, SIZE_MAX, &items->items[i].err);
+	}
+	if (items->count == 1)
+		w->job.err = items->items[0].err;
 }
 
 /* What is known of each document's text before it is read. */
@@ -91,6 +95,8 @@ measure_texts(struct ingest_work *w)
 	for (unsigned i = 0; i < w->items.count; i++) {
 		struct ingest_item *item = &w->items.items[i];
 
+		if (err_is(&item->err))
+			continue;
 		item->text_bytes = extract_text_bytes(&w->conf->extract, item->document.mime_type,
 		    item->bytes, item->charset);
 	}
@@ -101,13 +107,15 @@ ingest_work_parse(void *arg)
 {
 	struct ingest_work *w = arg;
 
-	if (ingest_body_read(&w->head, w->job.body.data, w->job.body.len, w->job.arena, &w->items,
-		&w->job.err) &&
-	    sizes_allowed(w)) {
-		measure_texts(w);
-		if (w->items.copied)
-			buf_free(&w->job.body);
-	}
+	if (!ingest_body_read(&w->head, w->job.body.data, w->job.body.len, w->job.arena, &w->items,
+		&w->job.err))
+		return;
+	check_sizes(w);
+	if (err_is(&w->job.err))
+		return;
+	measure_texts(w);
+	if (w->items.copied)
+		buf_free(&w->job.body);
 }
 
 /* As many as the text can have, unless a setting says fewer. A chunk is one step of the splitter or

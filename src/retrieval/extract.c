@@ -220,22 +220,21 @@ extraction_looked(struct flow *f)
 enum flow_rc
 extract_run(struct flow *f, const struct extract_conf *c, struct share_budget *parsers,
     struct slice tenant, const char *mime, struct slice body, const char *password,
-    struct extract_out *out)
+    struct extract_out *out, struct err *why)
 {
 	const struct document_format *format = format_find(mime);
-	struct err err = { 0 };
 	struct extraction *x;
 
 	*out = (struct extract_out){ 0 };
+	err_clear(why);
 	buf_init(&out->text, c->text_max);
 	if (format == NULL) {
-		format_refuse(&err);
-		return flow_fail_err(f, &err);
+		format_refuse(why);
+		return FLOW_NEXT;
 	}
 	if (body.len == 0)
-		return flow_fail(f, ERR_DOC_EMPTY,
-		    "The document has no bytes; send one that has some.");
-	if (format->reader == READER_TEXT)
+		err_set(why, ERR_DOC_EMPTY, "The document has no bytes; send one that has some.");
+	if (body.len == 0 || format->reader == READER_TEXT)
 		return FLOW_NEXT;
 	x = arena_alloc(f->arena, sizeof(*x));
 	if (x == NULL)
@@ -246,5 +245,5 @@ extract_run(struct flow *f, const struct extract_conf *c, struct share_budget *p
 	x->body = body;
 	x->password = password;
 	x->out = out;
-	return flow_call(f, &x->flow, &extraction_kind);
+	return flow_try(f, &x->flow, &extraction_kind, why);
 }

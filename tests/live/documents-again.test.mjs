@@ -142,3 +142,73 @@ test('progress within the stage store', async () => {
 	assert.equal(done[0], 0);
 	assert.equal(done.at(-1), store[0].total);
 });
+
+const errorsOf = (answer) => answer.json.errors.map((e) => [e.fileName, e.code]);
+const three = [['good.txt', 'The tide turns at noon.', 'text/plain'],
+	['empty.txt', '', 'text/plain'], ['blank.txt', ' \n ', 'text/plain'],
+	['picture.png', 'x', 'image/png'], ['broken.pdf', 'no PDF', 'application/pdf'],
+	['last.txt', 'The lantern is lit at dusk.', 'text/plain']];
+
+test('several files: a result for each', async () => {
+	const answer = await form(three);
+	assert.equal(answer.status, 207, answer.body);
+	assert.deepEqual(answer.json.documents.map((d) => d.fileName), ['good.txt', 'last.txt']);
+	assert.deepEqual(errorsOf(answer), [['empty.txt', 'document_empty'],
+		['blank.txt', 'document_empty'], ['picture.png', 'unsupported_media_type'],
+		['broken.pdf', 'document_broken']]);
+	for (const { detail } of answer.json.errors)
+		assert.match(detail, /^[A-Z].*\.$/);
+	for (const { id, title, fileName } of answer.json.documents) {
+		assert.deepEqual((await inDatabase(id)).slice(0, 2), [title, fileName]);
+		assert.deepEqual((await listed(id)).slice(0, 2), [title, fileName]);
+	}
+	const [[ingesting]] = await stack.sql("select count(*) from documents where status <> 'ready'",
+		'catalog');
+	assert.equal(ingesting, '0');
+});
+
+test('several good files: 201; none of them good: the first one\'s status, and all reasons', async () => {
+	const good = await form([three[0], three[5]]);
+	assert.equal(good.status, 201, good.body);
+	assert.ok(!('errors' in good.json));
+	const none = await form([three[3], three[2]]);
+	assert.equal(none.status, 415, none.body);
+	assert.equal(none.json.code, 'unsupported_media_type');
+	assert.ok(none.json.request_id);
+	assert.deepEqual(errorsOf(none), [['picture.png', 'unsupported_media_type'],
+		['blank.txt', 'document_empty']]);
+	const one = await form([three[2]]);
+	assert.equal(one.status, 422, one.body);
+	assert.ok(!('errors' in one.json));
+});
+
+test('a database that fails at the second file: the first is stored, and it is said', async () => {
+	const before = (await stack.sql('select count(*) from document', database))[0][0];
+	await stack.sql("create function refuse() returns trigger language plpgsql as $$ begin if " +
+		"new.file_name = 'two.txt' then raise exception 'no' using errcode = '53100'; end if; " +
+		'return new; end $$; create trigger refuse before insert on document for each row ' +
+		'execute function refuse()', database);
+	const cut = await form([['one.txt', 'first of three', 'text/plain'],
+		['two.txt', 'second of three', 'text/plain'], ['three.txt', 'third', 'text/plain']]);
+	await stack.sql('drop trigger refuse on document', database);
+	assert.equal(cut.status, 207, cut.body);
+	assert.deepEqual(cut.json.documents.map((d) => d.fileName), ['one.txt']);
+	assert.deepEqual(errorsOf(cut), [['two.txt', 'database_unavailable'],
+		['three.txt', 'database_unavailable']]);
+	const after = (await stack.sql('select count(*) from document', database))[0][0];
+	assert.equal(Number(after), Number(before) + 1);
+});
+
+test('several files as events: each with its index and name', async () => {
+	const answer = await form(three, {}, { accept: 'text/event-stream' });
+	assert.equal(answer.status, 200);
+	const events = answer.body.trim().split('\n\n').map((e) => /^event: (.*)\ndata: (.*)$/.exec(e))
+		.map(([, name, data]) => [name, JSON.parse(data)]);
+	assert.deepEqual(events.filter(([name]) => name === 'file').map(([, e]) => [e.index, e.fileName]),
+		three.map(([name], i) => [i, name]));
+	const ends = events.filter(([name]) => name === 'document' || name === 'error');
+	assert.deepEqual(ends.map(([name, e]) => [name, e.fileName ?? e.code]), [
+		['document', 'good.txt'], ['error', 'document_empty'], ['error', 'document_empty'],
+		['error', 'unsupported_media_type'], ['error', 'document_broken'], ['document', 'last.txt']]);
+	assert.equal(events.at(-1)[0], 'document');
+});

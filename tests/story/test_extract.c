@@ -22,6 +22,7 @@ struct extract_case {
 	struct extract_conf conf;
 	const char *mime;
 	const char *password;
+	struct err why;
 	struct slice body;
 	struct extract_out out;
 	struct proc_conf proc;
@@ -42,16 +43,17 @@ extract_flow_extract(struct flow *f)
 	struct extract_case *s = (struct extract_case *)f;
 
 	return extract_run(f, &s->conf, parsers, SLICE_LIT("acme"), s->mime, s->body, s->password,
-	    &s->out);
+	    &s->out, &s->why);
 }
 
 static enum flow_rc
 extract_flow_read(struct flow *f)
 {
 	struct extract_case *s = (struct extract_case *)f;
-	struct err err = { .code = ERR_NONE };
+	struct err err = s->why;
 
-	if (!extract_read(&s->conf, s->mime, s->body, (struct slice){ 0 }, f->arena, &s->out, &err))
+	if (err_is(&err) ||
+	    !extract_read(&s->conf, s->mime, s->body, (struct slice){ 0 }, f->arena, &s->out, &err))
 		return flow_fail_err(f, &err);
 	return FLOW_NEXT;
 }
