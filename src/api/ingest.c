@@ -16,8 +16,7 @@
  *  - The tenant's database is the authority: a document is whole from its commit on, absent before.
  *    The catalog's row only lists it, and is written as an intent first, so that no failure leaves
  *    a stored document that no row speaks of.
- *  - All vectors are gathered before a connection is borrowed: no lease is held across a model
- *    call.
+ *  - All vectors are gathered before a connection is borrowed.
  *  - The documents of a request are stored one by one, and each has its result: one that is refused
  *    for what it is does not stop the next. What would stop each of them (a database that is away,
  *    the deadline) ends the request, whose response says what is stored.
@@ -28,8 +27,6 @@
 #include "api/ingest_report.h"
 #include "api/ingest_work.h"
 #include "api/respond.h"
-
-#define STORE_EVENTS 20 /* of the stage "store", about */
 
 enum document_state {
 	DOCUMENT_FRESH,	   /* nothing was written anywhere */
@@ -50,7 +47,6 @@ struct ingest {
 	bool is_found;
 	bool is_same; /* ... and of these bytes */
 	size_t batch; /* chunks of the model call under way */
-	size_t told;  /* chunks of the last event of the stage store */
 };
 
 static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_begin, ingest_file, ingest_find,
@@ -305,17 +301,13 @@ ingest_embedded(struct flow *f)
 	return FLOW_NEXT;
 }
 
-/* A store_progress_fn: so many events in all, however many chunks there are. */
+/* A store_progress_fn. */
 static void
 ingest_sent(void *arg, size_t chunks)
 {
 	struct ingest *in = arg;
-	size_t all = work_of(in)->chunks.count;
 
-	if (chunks < all && chunks >= in->told + all / STORE_EVENTS + 1) {
-		in->told = chunks;
-		ingest_report_progress(&in->report, "store", chunks, all);
-	}
+	ingest_report_sent(&in->report, chunks, work_of(in)->chunks.count);
 }
 
 /* The state moves before the wait, as in ingest_intend(): a lost connection may have committed. */
@@ -327,7 +319,6 @@ ingest_store(struct flow *f)
 
 	ingest_report_progress(&in->report, "store", 0, w->chunks.count);
 	in->state = DOCUMENT_SENT;
-	in->told = 0;
 	return store_document(f, &in->req.lease, &item_of(in)->document, &w->chunks, w->vectors,
 	    model_dimensions(in->req.ctx->model), ingest_sent, in);
 }
@@ -352,15 +343,6 @@ ingest_list(struct flow *f)
 	return documents_ready(f, in->req.ctx->catalog, in->req.tenant_id, &item_of(in)->document);
 }
 
-/* Bytes that one document holds besides the body and the arena. */
-static size_t
-clear_bytes(struct ingest *in)
-{
-	unsigned dimensions = model_dimensions(in->req.ctx->model);
-
-	return in->work == NULL ? 0 : ingest_work_clear_bytes(in->work, dimensions);
-}
-
 /* One document is done: the next, or the response. */
 static enum flow_rc
 ingest_next(struct flow *f)
@@ -368,17 +350,14 @@ ingest_next(struct flow *f)
 	struct ingest *in = ingest_of(f);
 	struct ingest_work *w = in->work;
 
-	if (err_is(&item_of(in)->err))
-		ingest_report_failed(&in->report, &item_of(in)->err);
-	else
-		ingest_report_document(&in->report, &item_of(in)->document,
-		    in->state == DOCUMENT_STORED);
+	ingest_report_item(&in->report, item_of(in), in->state == DOCUMENT_STORED);
 	in->state = DOCUMENT_LISTED;
 	if (w->at + 1 < w->items.count) {
 		w->at++;
 		flow_goto(f, ingest_file);
-		return body_job_run(f, clear_bytes(in), ingest_work_clear, ingest_work_free,
-		    &in->work);
+		return body_job_run(f,
+		    ingest_work_clear_bytes(in->work, model_dimensions(in->req.ctx->model)),
+		    ingest_work_clear, ingest_work_free, &in->work);
 	}
 	in->req.streaming = false;
 	if (!ingest_report_finish(&in->report))
@@ -402,7 +381,8 @@ ingest_end(struct flow *f, const struct err *err)
 		ingest_report_error(&in->report, err);
 	else if (err_is(err) && http_status(in->req.x) == 0 && err->code != ERR_CLIENT_GONE)
 		ingest_report_rest(&in->report, err);
-	body_job_end(&in->req, ingest_work_free, in->work, clear_bytes(in));
+	body_job_end(&in->req, ingest_work_free, in->work,
+	    ingest_work_clear_bytes(in->work, model_dimensions(in->req.ctx->model)));
 	ingest_report_free(&in->report);
 	request_end(&in->req, err);
 }

@@ -9,6 +9,7 @@
 #include "tenantgate/base/json.h"
 
 #define DOCUMENTS_MAX (256u << 10) /* bytes of a JSON response */
+#define STORE_EVENTS  20	   /* of the stage "store", about */
 #define EVENT_MAX     (32u << 10)  /* bytes of one event */
 
 /* Accept lists the type somewhere, with or without parameters: an exact reading of weights (RFC
@@ -87,6 +88,17 @@ ingest_report_progress(struct ingest_report *r, const char *stage, size_t done, 
 	buf_free(&b);
 }
 
+void
+ingest_report_sent(struct ingest_report *r, size_t chunks, size_t all)
+{
+	if (chunks < r->told)
+		r->told = 0; /* another document's */
+	if (chunks >= all || chunks < r->told + all / STORE_EVENTS + 1)
+		return;
+	r->told = chunks;
+	ingest_report_progress(r, "store", chunks, all);
+}
+
 static void
 report_put_string(struct buf *b, const char *name, const char *value)
 {
@@ -142,8 +154,8 @@ send_document(struct ingest_report *r, const struct document *d)
 	buf_free(&b);
 }
 
-void
-ingest_report_document(struct ingest_report *r, const struct document *d, bool created)
+static void
+report_document(struct ingest_report *r, const struct document *d, bool created)
 {
 	r->created = r->created || created;
 	r->at++;
@@ -169,8 +181,8 @@ send_error(struct ingest_report *r, const struct err *err)
 	buf_free(&b);
 }
 
-void
-ingest_report_failed(struct ingest_report *r, const struct err *err)
+static void
+report_failed(struct ingest_report *r, const struct err *err)
 {
 	struct buf *b = &r->errors;
 
@@ -184,6 +196,15 @@ ingest_report_failed(struct ingest_report *r, const struct err *err)
 	report_put_string(b, "detail", err->detail);
 	buf_putc(b, '}');
 	r->at++;
+}
+
+void
+ingest_report_item(struct ingest_report *r, const struct ingest_item *item, bool created)
+{
+	if (err_is(&item->err))
+		report_failed(r, &item->err);
+	else
+		report_document(r, &item->document, created);
 }
 
 /* All of several files were refused. */
@@ -242,7 +263,7 @@ ingest_report_rest(struct ingest_report *r, const struct err *err)
 	if (r->events || r->count < 2 || r->documents.len == 0)
 		return;
 	while (r->at < r->count)
-		ingest_report_failed(r, err);
+		report_failed(r, err);
 	ingest_report_finish(r);
 }
 

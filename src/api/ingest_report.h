@@ -3,7 +3,7 @@
  * ingest_report: the response of POST /ingest: the documents as JSON at the end, or, when
  * text/event-stream is accepted, progress as it goes and each document as it is ready.
  *
- *	ingest_report_init, _begin, (_file, _progress ..., _document or _failed) ...,
+ *	ingest_report_init, _begin, (_file, _progress ..., _item) ...,
  *	then _finish or _error; _free
  *
  * As JSON nothing leaves before _finish, so a failure before it still has its own status. As events
@@ -23,6 +23,7 @@ struct ingest_report {
 	unsigned		 at;		/* index of the file under way */
 	const char		*names[INGEST_FILES_MAX];	/* arena of the flow */
 	struct err		 first;		/* of the refusals */
+	size_t			 told;		/* chunks, of the last event of "store" */
 	bool			 created;	/* a document was stored: 201 rather than 200 */
 	struct buf		 documents;	/* owned: the objects so far, comma-separated */
 	struct buf		 errors;	/* owned: the same of files that were refused */
@@ -38,10 +39,11 @@ void	ingest_report_file(struct ingest_report *);
 /* One event. stage: "extract", "chunk", "embed", "store"; done and total in its own units. */
 void	ingest_report_progress(struct ingest_report *, const char *stage, size_t done,
 	    size_t total);
-/* One document is ready; `created` when it was stored now, and was not there already. */
-void	ingest_report_document(struct ingest_report *, const struct document *, bool created);
-/* One of several files was refused; the others go on. */
-void	ingest_report_failed(struct ingest_report *, const struct err *);
+/* The same of the stage "store", about twenty times in all: so many chunks of `all` were sent. */
+void	ingest_report_sent(struct ingest_report *, size_t chunks, size_t all);
+/* One file is done: stored, `created` when that was now and it was not there already; or, of
+ * several, refused, and the others go on. */
+void	ingest_report_item(struct ingest_report *, const struct ingest_item *, bool created);
 /* The request fails while some of its files are stored: the response says of each what became of
  * it, those not reported yet having failed with err. Nothing is sent as events, or when none is
  * stored: then err is the whole response. */

@@ -231,6 +231,8 @@ ingest_work_clear_bytes(const struct ingest_work *w, unsigned dimensions)
 {
 	size_t of_chunk = sizeof(*w->chunks.items) + sizeof(*w->texts);
 
+	if (w == NULL)
+		return 0;
 	return w->extracted.text.cap + w->chunks.cap * of_chunk +
 	    w->embedded * dimensions * sizeof(float);
 }

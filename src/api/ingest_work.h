@@ -61,7 +61,7 @@ size_t	ingest_work_cut_bytes(struct ingest_work *);
 /* Notes that the next `count` chunks have their vectors now: batches[batch_count], which
  * model_embed() has filled. */
 void	ingest_work_embedded(struct ingest_work *, size_t count, unsigned dimensions);
-/* Bytes that ingest_work_clear() frees, about. */
+/* Bytes that ingest_work_clear() frees, about; of NULL none. */
 size_t	ingest_work_clear_bytes(const struct ingest_work *, unsigned dimensions);
 
 #endif
