@@ -168,6 +168,8 @@ chat_embed(struct flow *f)
 	if (!keepalive_start(&c->keepalive, c->req.ctx->worker,
 		c->req.ctx->conf->stream_keepalive_us, chat_keep_alive, c))
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the question's timer");
+	if (c->input.no_documents)
+		return flow_goto(f, chat_ask_model);
 	return model_embed(f, model, slice_str(c->req.tenant_id), &c->input.question, 1, &c->vector,
 	    &c->req.usage);
 }

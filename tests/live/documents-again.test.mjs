@@ -3,6 +3,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { readDataStream } from './lib/client.mjs';
 import { sample, Stack } from './lib/stack.mjs';
 
 const stack = new Stack('documents-again');
@@ -211,4 +212,30 @@ test('several files as events: each with its index and name', async () => {
 		['document', 'good.txt'], ['error', 'document_empty'], ['error', 'document_empty'],
 		['error', 'unsupported_media_type'], ['error', 'document_broken'], ['document', 'last.txt']]);
 	assert.equal(events.at(-1)[0], 'document');
+});
+
+test('no documents are searched where none is named; what would narrow a search is refused', async () => {
+	const words = 'When does the tide turn?';
+	assert.ok((await tenant.search(words)).json.results.length > 0);
+	const none = await tenant.search(words, { documentIds: [] });
+	assert.equal(none.status, 200, none.body);
+	assert.deepEqual(none.json.results, []);
+	const { id } = (await tenant.ingestText('The tide turns at noon.')).json.document;
+	const one = await tenant.search(words, { documentIds: [], documentId: id });
+	assert.deepEqual(one.json.results.map((r) => r.documentId), [id]);
+	const chat = async (fields) => readDataStream((await tenant.chat(words,
+		{ form: 'data', fields })).body);
+	assert.ok((await chat({})).sources.length > 0);
+	const answer = await chat({ documentIds: [] });
+	assert.deepEqual(answer.sources, []);
+	assert.equal(answer.error, null);
+	assert.ok(answer.finish);
+	for (const field of [{ filter: { a: 1 } }, { mode: 'text' }, { minScore: 0.5 }, { rerank: true }]) {
+		const refused = await tenant.search(words, field);
+		assert.equal(refused.status, 400, JSON.stringify(field));
+		assert.match(refused.json.detail, new RegExp(Object.keys(field)[0]));
+		assert.equal((await tenant.chat(words, { fields: field })).status, 400, JSON.stringify(field));
+	}
+	assert.equal((await tenant.search(words, { documentID: id })).status, 400);
+	assert.equal((await tenant.chat(words, { fields: { trigger: 'submit-message' } })).status, 200);
 });
