@@ -47,7 +47,7 @@ struct api_conf {
 	size_t		chat_body_max;			/* bytes of a /chat or /search body */
 	unsigned	chunk_size;			/* UTF-16 units, as JavaScript counts */
 	unsigned	chunk_overlap;			/* UTF-16 units; less than chunk_size */
-	unsigned	chunks_max;			/* of one document */
+	unsigned	chunks_max;			/* of one document; 0: as its text has */
 	unsigned	ingests_max;			/* of one tenant at a time */
 	size_t		ingest_memory_max;		/* bytes, of all documents being ingested */
 	uint64_t	ingest_wait_timeout_us;		/* for a share of it */

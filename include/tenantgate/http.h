@@ -154,7 +154,9 @@ enum flow_rc	http_read_body(struct flow *, struct http_exchange *, struct buf *o
 /* Asked whenever the body's buffer has grown, with its size in bytes; false, with err set, ends the
  * reading with that error. For what a handler bounds over many requests. */
 typedef bool	http_body_fn(void *arg, size_t bytes, struct err *);
-/* Before http_read_body(). */
+/* What is said of a body past its ceiling, which counts more than what the body is for: borrowed
+ * until the response. Before http_read_body(), as the next. */
+void		http_refuse_body(struct http_exchange *, const struct err *);
 void		http_watch_body(struct http_exchange *, http_body_fn *, void *arg);
 
 /* ---- the response ---- */

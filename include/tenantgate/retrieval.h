@@ -31,7 +31,7 @@
 enum chunk_separators { CHUNK_TEXT, CHUNK_MARKDOWN };
 
 enum document_reader {
-	READER_TEXT,		/* UTF-8, checked and taken as it is */
+	READER_TEXT,		/* of any charset; UTF-8 is taken as it is */
 	READER_PDFTOTEXT,	/* by tenantgate-extract */
 };
 
@@ -83,6 +83,22 @@ enum extract_exit {
 	EXTRACT_EXIT_LARGE,		/* it is past --input-max */
 };
 
+/* A PDF's password is given to tenantgate-extract in its environment; in its arguments other users
+ * would see it. The mark stands for it in pdftotext's (src/extract/document_password.c). pdftotext
+ * reads so many bytes of it. */
+#define EXTRACT_PASSWORD_ENV	"TENANTGATE_DOCUMENT_PASSWORD"
+#define EXTRACT_PASSWORD_MARK	"(password)"
+#define EXTRACT_PASSWORD_MAX	32
+
+/* What a stored document's sender is told of its text. Bits. */
+enum extract_warning {
+	EXTRACT_NO_LANGUAGE = 1,	/* letters whose tables are not installed were left out */
+	EXTRACT_DAMAGED = 2,		/* the reader found faults */
+	EXTRACT_CHARACTERS = 4,		/* some bytes are no characters of the text's charset */
+};
+/* A sentence for one of them. Static. */
+const char	*extract_warning_text(enum extract_warning);
+
 struct page_text {
 	unsigned	number;		/* 1..; 0 where the format has no pages */
 	struct slice	text;		/* of extract_out.text or the body; UTF-8 without NUL */
@@ -93,24 +109,34 @@ struct extract_out {
 	struct page_text	*pages;		/* arena; none for pages without text */
 	unsigned		 page_count;	/* in the array */
 	unsigned		 pages_in_all;	/* of the document; 0 where the format has none */
+	unsigned		 warnings;	/* enum extract_warning */
+	bool			 has_pictures;	/* looked for only where there is no text */
 };
 
 /* The reader of the format that `mime` names is run, where it is a process; what it has written
- * goes to extract_read(), which does the rest. Fails with ERR_PDF_ENCRYPTED, ERR_PDF_BROKEN,
- * ERR_DOC_EMPTY, ERR_DOC_LIMIT, ERR_MEDIA_TYPE; with ERR_EXTRACT when the extractor is at fault,
- * which is logged; with ERR_OVERLOADED without memory or a free parser. body and the tenant's id
- * are borrowed until the wait is over. *out is set at once; extract_free() it in any case. */
+ * goes to extract_read(), which does the rest. `password` opens a PDF that has one; NULL for none.
+ * *why says what became of it, or ERR_NONE; the flow goes on either way: ERR_PDF_ENCRYPTED,
+ * ERR_PDF_PASSWORD, ERR_PDF_BROKEN, ERR_DOC_EMPTY, ERR_DOC_LIMIT, ERR_MEDIA_TYPE; with ERR_EXTRACT
+ * when the extractor is at fault, which is logged; with ERR_OVERLOADED without memory or a free
+ * parser. body, password and the tenant's id are borrowed until the wait is over. *out is set at
+ * once; extract_free() it in any case. */
 enum flow_rc	extract_run(struct flow *, const struct extract_conf *,
 		    struct share_budget *parsers, struct slice tenant, const char *mime,
-		    struct slice body, struct extract_out *) __attribute__((warn_unused_result));
-/* Checks the text that extract_run() has left, or the body where that is the text, and cuts it into
- * pages; those of a body are ranges of it. Pure, any thread; a pass or two over up to text_max
- * bytes, so large ones belong on a helper (loop/offload.h). False with err set: ERR_PDF_BROKEN
- * (text that is not UTF-8), ERR_DOC_EMPTY, ERR_PDF_NO_TEXT, ERR_DOC_LIMIT; ERR_OVERLOADED without
- * memory. */
-bool		extract_read(const struct extract_conf *, const char *mime, struct slice body,
-		    struct arena *, struct extract_out *, struct err *)
+		    struct slice body, const char *password, struct extract_out *,
+		    struct err *why)
 		    __attribute__((warn_unused_result));
+/* Makes what extract_run() has left, or the body where that is the text, UTF-8 that is clean
+ * (retrieval/text.h), and cuts it into pages; of a body that is so they are ranges. `charset` is
+ * what the sender declared; p NULL for none. Pure, any thread; some passes over up to text_max
+ * bytes, so large ones belong on a helper (loop/offload.h). False with err set: ERR_PDF_BROKEN (no
+ * charset fits), ERR_DOC_EMPTY, ERR_PDF_NO_TEXT, ERR_DOC_LIMIT; ERR_OVERLOADED without memory. */
+bool		extract_read(const struct extract_conf *, const char *mime, struct slice body,
+		    struct slice charset, struct arena *, struct extract_out *, struct err *)
+		    __attribute__((warn_unused_result));
+/* The bytes of memory that extract_read() takes for the text of a body: 0 where it stays where it
+ * is. Pure, a pass over the body. */
+size_t		extract_text_bytes(const struct extract_conf *, const char *mime, struct slice body,
+		    struct slice charset);
 void		extract_free(struct extract_out *);	/* idempotent */
 
 /* ---- chunk: exactly as LangChain's RecursiveCharacterTextSplitter cuts ---- */
@@ -153,20 +179,27 @@ struct document {
 	unsigned	 pages;		/* 0 where the format has none */
 	unsigned	 chunks;
 	const char	*created_at;	/* RFC 3339, filled by store and find */
+	unsigned	 warnings;	/* enum extract_warning; told to the sender, not stored */
 };
 
 /* The document of that id in the tenant's database; *found false when there is none. Strings in the
  * flow's arena. The lease may be exchanged (pool_read). Fails as pg_check() and pool_read() do. */
 enum flow_rc	store_find(struct flow *, struct pool_lease *, const char *id, struct document *,
 		    bool *found) __attribute__((warn_unused_result));
+/* Title, file name, type and metadata of the document of that id and digest, whose chunks stay as
+ * they are. *found false when it is gone, or of other bytes now. Fails as pg_check() does. */
+enum flow_rc	store_describe(struct flow *, struct pool_lease *, const struct document *,
+		    bool *found) __attribute__((warn_unused_result));
+/* Called as rows go out: so many chunks have been sent. It writes at most, and wakes no flow. */
+typedef void	store_progress_fn(void *arg, size_t chunks);
 /* Document and chunks in one transaction, the old chunks of that id replaced; vectors: one of
  * `dimensions` floats for each chunk, sent by binary COPY. Fills d->created_at. A connection that
  * is found dead at its first statement is exchanged. Fails as pg_check() and pool_read() do, and
  * then nothing changed, unless the connection was lost during the
  * commit: only the database knows then. */
 enum flow_rc	store_document(struct flow *, struct pool_lease *, struct document *,
-		    const struct chunk_list *, const float *const *vectors, unsigned dimensions)
-		    __attribute__((warn_unused_result));
+		    const struct chunk_list *, const float *const *vectors, unsigned dimensions,
+		    store_progress_fn *, void *arg) __attribute__((warn_unused_result));
 
 struct hit {
 	const char	*document_id;

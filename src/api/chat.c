@@ -26,8 +26,8 @@
 #include "api/keepalive.h"
 #include "api/respond.h"
 
-#define PROMPT_MAX  (320u << 10) /* bytes of the system message, passages included */
-#define PIECE_MAX   (512u << 10) /* bytes written at once; a topK of 50 with long names: 300 KB */
+#define PROMPT_MAX (320u << 10) /* bytes of the system message, passages included */
+#define PIECE_MAX  (512u << 10) /* bytes written at once; a topK of 50 with long names: 300 KB */
 
 struct chat {
 	struct request req;	     /* first */
@@ -188,13 +188,15 @@ chat_embed(struct flow *f)
 {
 	struct chat *c = chat_of(f);
 	const struct chat_job *j = c->job;
-	struct model *model = c->req.ctx->model;
 	struct model_asker asker = request_asker(&c->req);
 
 	if (err_is(&j->job.err))
 		return flow_fail_err(f, &j->job.err);
 	c->input = j->input;
-	return model_embed(f, model, &asker, &c->input.question, 1, &c->vector, &c->req.usage);
+	if (c->input.no_documents)
+		return flow_goto(f, chat_ask_model);
+	return model_embed(f, c->req.ctx->model, &asker, &c->input.question, 1, &c->vector,
+	    &c->req.usage);
 }
 
 static enum flow_rc
@@ -216,32 +218,6 @@ prompt_refused(struct flow *f)
 	    "The passages found are too large for a prompt; ask for fewer with topK.");
 }
 
-/* What else the system message says, by what came with the question. */
-static bool
-chat_prompt_add(struct chat *c)
-{
-	return (c->input.files == NULL || prompt_add_files(&c->prompt)) &&
-	    (c->input.application.len == 0 ||
-		prompt_add_application(c->input.application, &c->prompt));
-}
-
-/* The system message goes first: in the place that chat_body_read() left free, or that of the last
- * turn left out. */
-static struct model_chat
-chat_of_turns(struct chat *c, size_t left_out)
-{
-	struct model_message *first = c->input.messages + left_out;
-
-	*first = (struct model_message){ .role = "system", .content = buf_view(&c->prompt) };
-	return (struct model_chat){
-		.name = c->input.model,
-		.messages = first,
-		.message_count = c->input.message_count - left_out,
-		.temperature = c->input.temperature,
-		.max_tokens = c->input.max_tokens,
-	};
-}
-
 /* The prompt is borrowed until the model has accepted the request, and stays for as long as this
  * flow. */
 static enum flow_rc
@@ -254,12 +230,12 @@ chat_ask_model(struct flow *f)
 	size_t left_out;
 
 	pool_return(&c->req.lease, POOL_CLEAN);
-	if (!prompt_build(&c->hits, &c->prompt) || !chat_prompt_add(c))
+	if (!prompt_build(&c->hits, &c->prompt) || !chat_turns_prompt(&c->input, &c->prompt))
 		return prompt_refused(f);
 	if (!chat_turns_trim(&c->input, c->prompt.len, c->req.ctx->conf->chat_context_tokens,
 		&left_out, &err))
 		return flow_fail_err(f, &err);
-	chat = chat_of_turns(c, left_out);
+	chat = chat_turns_request(&c->input, buf_view(&c->prompt), left_out);
 	return model_chat_start(f, c->req.ctx->model, &asker, &chat, &c->answer);
 }
 

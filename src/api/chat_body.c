@@ -13,7 +13,7 @@
 #include "tenantgate/base/id.h"
 #include "tenantgate/base/json.h"
 
-#define MODEL_NAME_MAX 128 /* bytes */
+#define MODEL_NAME_MAX	  128 /* bytes */
 #define ANSWER_TOKENS_MAX 10000000
 
 /* The text parts of a `parts` (or array `content`), joined. Two passes: the length, then
@@ -266,6 +266,8 @@ read_documents(const json_t *root, struct arena *arena, struct chat_input *input
 		return false;
 	if (!json_opt_array(root, "documentIds", &many, err))
 		return false;
+	input->no_documents =
+	    many != NULL && json_array_size(many) == 0 && input->document_count == 0;
 	json_array_foreach(many, i, id) {
 		snprintf(field, sizeof(field), "documentIds[%zu]", i);
 		if (!add_document(id, field, arena, input, err))
@@ -274,13 +276,32 @@ read_documents(const json_t *root, struct arena *arena, struct chat_input *input
 	return true;
 }
 
+static bool
+narrowing_refused(const json_t *root, struct err *err)
+{
+	static const char *const fields[] = { "filter", "mode", "minScore", "rerank" };
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]) && !err_is(err); i++) {
+		const json_t *value = json_object_get(root, fields[i]);
+
+		if (value != NULL && !json_is_null(value))
+			err_set(err, ERR_INVALID_FIELD,
+			    "Field \"%s\" is not supported, and the search would not heed it; "
+			    "leave "
+			    "it out.",
+			    fields[i]);
+	}
+	return err_is(err);
+}
+
 bool
 chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *arena,
     struct chat_input *input, struct err *err)
 {
 	int64_t top_k = default_top_k;
 
-	if (!json_opt_int(root, "topK", 1, SEARCH_K_MAX, &top_k, err))
+	if (narrowing_refused(root, err) ||
+	    !json_opt_int(root, "topK", 1, SEARCH_K_MAX, &top_k, err))
 		return false;
 	input->top_k = (unsigned)top_k;
 	return read_documents(root, arena, input, err);

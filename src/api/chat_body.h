@@ -30,7 +30,8 @@ struct chat_input {
 	struct slice		 application;	/* the client's system messages, if kept */
 	struct slice		 question;	/* the last user message, cut; a range of it */
 	const char		*document_ids[SEARCH_DOCUMENTS_MAX];	/* arena */
-	unsigned		 document_count;	/* 0: all documents */
+	unsigned		 document_count;	/* 0: all documents, or none */
+	bool			 no_documents;	/* documentIds is there and empty: none */
 	unsigned		 top_k;		/* 1 to SEARCH_K_MAX */
 	const char		*model;		/* arena; NULL: the configured one */
 	double			 temperature;	/* < 0: not given */
@@ -42,7 +43,8 @@ struct chat_input {
  * ERR_OVERLOADED when there is no memory. The input is zeroed memory before. */
 bool	chat_body_read(const json_t *root, const struct api_conf *, struct arena *,
 	    struct chat_input *, struct err *);
-/* documentId, documentIds and topK alone, which /search takes too. */
+/* documentId, documentIds and topK alone, which /search takes too. A field that would narrow the
+ * search and that there is not yet is refused: nothing may seem to be filtered that is not. */
 bool	chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *,
 	    struct chat_input *, struct err *);
 

@@ -250,3 +250,25 @@ chat_turns_trim(const struct chat_input *input, size_t system_bytes, unsigned to
 	    tokens);
 	return false;
 }
+
+struct model_chat
+chat_turns_request(struct chat_input *input, struct slice prompt, size_t left_out)
+{
+	struct model_message *first = input->messages + left_out;
+
+	*first = (struct model_message){ .role = "system", .content = prompt };
+	return (struct model_chat){
+		.name = input->model,
+		.messages = first,
+		.message_count = input->message_count - left_out,
+		.temperature = input->temperature,
+		.max_tokens = input->max_tokens,
+	};
+}
+
+bool
+chat_turns_prompt(const struct chat_input *input, struct buf *prompt)
+{
+	return (input->files == NULL || prompt_add_files(prompt)) &&
+	    (input->application.len == 0 || prompt_add_application(input->application, prompt));
+}

@@ -12,22 +12,30 @@
 /* The next file, after `file` or from the newest when it is NULL, whose PDF is still to be read;
  * NULL when there is none. What is past CHAT_FILES_MAX or comes when the texts already fill
  * text_max is no longer read, but named: those of the last turn are judged by chat_turns_make(). */
-struct chat_file	*chat_turns_pdf(struct chat_input *, size_t text_max);
+struct chat_file *chat_turns_pdf(struct chat_input *, size_t text_max);
 /* The pages that extract_read() has found become the file's text. False when the arena is full. */
-bool			 chat_turns_pdf_text(struct chat_file *, struct arena *);
+bool chat_turns_pdf_text(struct chat_file *, struct arena *);
 
 /* Adjacent turns of one role become one, with a blank line between; files stand after the text that
  * they came with, fenced as passages are; assistant turns before the first of the user are left
  * out: a page's greeting answers nothing. input->messages is replaced (arena), [0] stays free.
  * False with err set: ERR_INVALID_FIELD when the files of the last user turn have more text than
  * text_max, ERR_TOO_LARGE, ERR_OVERLOADED. */
-bool			 chat_turns_make(struct chat_input *, size_t text_max, struct arena *,
-			    struct err *);
+bool chat_turns_make(struct chat_input *, size_t text_max, struct arena *, struct err *);
 
 /* How many messages to leave out after [0] so that the rest, with a system message of so many
  * bytes, is estimated at no more than `tokens` (0: no limit): pairs of a question and its answer,
  * the oldest first, never the last question. False with err set when that alone is too long. */
-bool			 chat_turns_trim(const struct chat_input *, size_t system_bytes,
-			    unsigned tokens, size_t *left_out, struct err *);
+bool chat_turns_trim(const struct chat_input *, size_t system_bytes, unsigned tokens,
+    size_t *left_out, struct err *);
+
+/* What the model is asked, of all turns but the first ones that are left out. The system message
+ * goes first: in the place that chat_body_read() left free, or that of the last turn left out. All
+ * is borrowed. */
+struct model_chat chat_turns_request(struct chat_input *, struct slice prompt, size_t left_out);
+
+/* Adds what else the system message says, by what came with the question. False as prompt_build().
+ */
+bool chat_turns_prompt(const struct chat_input *, struct buf *prompt);
 
 #endif

@@ -16,38 +16,42 @@
  *  - The tenant's database is the authority: a document is whole from its commit on, absent before.
  *    The catalog's row only lists it, and is written as an intent first, so that no failure leaves
  *    a stored document that no row speaks of.
- *  - All vectors are gathered before a connection is borrowed: no lease is held across a model
- *    call.
- *  - The documents of a request are stored one by one: those before a failed one stay stored.
+ *  - All vectors are gathered before a connection is borrowed.
+ *  - The documents of a request are stored one by one, and each has its result: one that is refused
+ *    for what it is does not stop the next. What would stop each of them (a database that is away,
+ *    the deadline) ends the request, whose response says what is stored.
  */
 #include "api/handlers.h"
+#include "api/ingest_item.h"
 #include "api/ingest_memory.h"
 #include "api/ingest_report.h"
 #include "api/ingest_work.h"
 #include "api/respond.h"
 
 enum document_state {
-	DOCUMENT_FRESH,		/* nothing was written anywhere */
-	DOCUMENT_INTENDED,	/* the catalog may have a row that says 'ingesting' */
-	DOCUMENT_SENT,		/* the tenant's database may have committed it */
-	DOCUMENT_STORED,	/* it has */
-	DOCUMENT_LISTED,	/* the catalog says 'ready' too */
+	DOCUMENT_FRESH,	   /* nothing was written anywhere */
+	DOCUMENT_INTENDED, /* the catalog may have a row that says 'ingesting' */
+	DOCUMENT_SENT,	   /* the tenant's database may have committed it */
+	DOCUMENT_STORED,   /* it has */
+	DOCUMENT_LISTED,   /* the catalog says 'ready' too */
 };
 
 struct ingest {
-	struct request		 req;		/* first */
-	void			*work;		/* owned: see work_of() */
-	struct ingest_memory	 memory;
-	struct ingest_report	 report;
-	enum document_state	 state;		/* of the document under way */
-	struct document		 found;		/* arena: the one stored under its id, if any */
-	bool			 is_found;
-	size_t			 batch;		/* chunks of the model call under way */
+	struct request req; /* first */
+	void *work;	    /* owned: see work_of() */
+	struct ingest_memory memory;
+	struct ingest_report report;
+	struct err too_large;	   /* what is said of a body past its ceiling */
+	enum document_state state; /* of the document under way */
+	struct document found;	   /* arena: the one stored under its id, if any */
+	bool is_found;
+	bool is_same; /* ... and of these bytes */
+	size_t batch; /* chunks of the model call under way */
 };
 
-static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_begin, ingest_find,
-    ingest_extract, ingest_chunk, ingest_reserve, ingest_intend, ingest_embed, ingest_embedded,
-    ingest_store, ingest_stored, ingest_list, ingest_next;
+static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_begin, ingest_file, ingest_find,
+    ingest_describe, ingest_described, ingest_extract, ingest_chunk, ingest_reserve, ingest_intend,
+    ingest_embed, ingest_embedded, ingest_store, ingest_stored, ingest_list, ingest_next;
 static flow_end_fn ingest_end;
 
 static const struct flow_step ingest_steps[] = {
@@ -59,8 +63,11 @@ static const struct flow_step ingest_steps[] = {
 	{ "body", ingest_read },
 	{ "parse", ingest_parse },
 	{ "begin", ingest_begin },
+	{ "file", ingest_file },
 	{ "find_wait", request_borrow },
 	{ "find", ingest_find },
+	{ "describe", ingest_describe },
+	{ "described", ingest_described },
 	{ "extract", ingest_extract },
 	{ "chunk", ingest_chunk },
 	{ "share", ingest_reserve },
@@ -112,6 +119,8 @@ ingest_read(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
+	ingest_too_large(in->req.ctx->conf, in->req.body.max, &in->too_large);
+	http_refuse_body(in->req.x, &in->too_large);
 	return http_read_body(f, in->req.x, &in->req.body);
 }
 
@@ -120,10 +129,10 @@ ingest_parse(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 	size_t bytes = in->req.body.len;
+	struct err err = { .code = ERR_NONE };
 
-	if (!ingest_query_decodes(http_query(in->req.x)))
-		return flow_fail(f, ERR_BAD_REQUEST,
-		    "The URL's query has a %% without two hexadecimal digits; write %%25 for it.");
+	if (!ingest_query_check(http_query(in->req.x), &err))
+		return flow_fail_err(f, &err);
 	in->work = ingest_work_new(&in->req);
 	ingest_memory_move(&in->memory, &work_of(in)->grants);
 	return body_job_run(f, bytes, ingest_work_parse, ingest_work_free, &in->work);
@@ -138,39 +147,84 @@ ingest_begin(struct flow *f)
 
 	if (err_is(&w->job.err))
 		return flow_fail_err(f, &w->job.err);
-	in->report.several = w->items.count > 1;
-	ingest_report_begin(&in->report);
+	if (!ingest_report_begin(&in->report, &w->items, f->arena))
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the files' names");
 	in->req.streaming = in->report.events;
 	return FLOW_NEXT;
 }
 
-/* One document begins: is one stored under its id, and of which bytes? */
+/* One document begins; it may have been refused when the body was read. */
+static enum flow_rc
+ingest_file(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+
+	in->state = DOCUMENT_FRESH;
+	in->is_same = false;
+	ingest_report_file(&in->report);
+	return err_is(&item_of(in)->err) ? flow_goto(f, ingest_next) : FLOW_NEXT;
+}
+
+/* The document is refused for what it is. That is the response, where it is the only one. */
+static enum flow_rc
+ingest_refuse(struct flow *f, const struct err *err)
+{
+	struct ingest *in = ingest_of(f);
+
+	if (in->report.count == 1)
+		return flow_fail_err(f, err);
+	item_of(in)->err = *err;
+	err_clear(&work_of(in)->job.err);
+	return flow_goto(f, ingest_next);
+}
+
+/* Is one stored under its id, and of which bytes? */
 static enum flow_rc
 ingest_find(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
-	in->state = DOCUMENT_FRESH;
 	return store_find(f, &in->req.lease, item_of(in)->document.id, &in->found, &in->is_found);
 }
 
-/* The same bytes under the same id: nothing is embedded again, and the stored row is listed as it
- * is. Listing it again is not in vain: an earlier request may have died before its own listing. */
+/* The same bytes under the same id are embedded no more: what the request says anew of them is
+ * written, and the row listed. Listing it again is not in vain: an earlier request may have died
+ * before its own listing. */
+static enum flow_rc
+ingest_describe(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+
+	if (in->is_found && ingest_item_is(item_of(in), &in->found)) {
+		in->is_same = true;
+		if (ingest_item_merge(item_of(in), &in->found))
+			return store_describe(f, &in->req.lease, &item_of(in)->document,
+			    &in->is_found);
+	}
+	return FLOW_NEXT;
+}
+
+/* A document that went, or changed, while it was described is stored as if it had not been
+ * found. */
+static enum flow_rc
+ingest_described(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+
+	pool_return(&in->req.lease, POOL_CLEAN);
+	return in->is_same && in->is_found ? flow_goto(f, ingest_list) : FLOW_NEXT;
+}
+
 static enum flow_rc
 ingest_extract(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 	struct ingest_item *item = item_of(in);
 
-	pool_return(&in->req.lease, POOL_CLEAN);
-	if (in->is_found && strcmp(in->found.sha256, item->document.sha256) == 0) {
-		item->document = in->found;
-		return flow_goto(f, ingest_list);
-	}
 	ingest_report_progress(&in->report, "extract", 0, 1);
 	return extract_run(f, &in->req.ctx->conf->extract, in->req.ctx->shared->budgets.parsers,
-	    slice_str(in->req.tenant_id), item->document.mime_type, item->bytes,
-	    &work_of(in)->extracted);
+	    slice_str(in->req.tenant_id), item->document.mime_type, item->bytes, item->password,
+	    &work_of(in)->extracted, &work_of(in)->job.err);
 }
 
 static enum flow_rc
@@ -178,10 +232,12 @@ ingest_chunk(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 	struct ingest_work *w = in->work;
-	struct err err = { .code = ERR_NONE };
+	struct err err = w->job.err;
 
-	if (!ingest_memory_text(&in->memory, w->extracted.text.cap, &w->grants, &err))
-		return flow_fail_err(f, &err);
+	if (err_is(&err) ||
+	    !ingest_memory_text(&in->memory, w->extracted.text.cap + item_of(in)->text_bytes,
+		&w->grants, &err))
+		return ingest_refuse(f, &err);
 	return body_job_run(f, ingest_work_cut_bytes(w), ingest_work_cut, ingest_work_free,
 	    &in->work);
 }
@@ -193,9 +249,10 @@ ingest_reserve(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 	struct ingest_work *w = in->work;
+	struct err err = w->job.err;
 
-	if (err_is(&w->job.err))
-		return flow_fail_err(f, &w->job.err);
+	if (err_is(&err))
+		return ingest_refuse(f, &err);
 	return ingest_memory_vectors(f, &in->memory, w->texts, w->chunks.count, &w->grants);
 }
 
@@ -211,6 +268,7 @@ ingest_intend(struct flow *f)
 	ingest_report_progress(&in->report, "extract", 1, 1);
 	d->pages = w->extracted.pages_in_all;
 	d->chunks = (unsigned)w->chunks.count;
+	d->warnings = w->extracted.warnings;
 	ingest_report_progress(&in->report, "chunk", d->chunks, d->chunks);
 	in->state = DOCUMENT_INTENDED;
 	return documents_begin(f, in->req.ctx->catalog, in->req.tenant_id, d);
@@ -244,6 +302,15 @@ ingest_embedded(struct flow *f)
 	return FLOW_NEXT;
 }
 
+/* A store_progress_fn. */
+static void
+ingest_sent(void *arg, size_t chunks)
+{
+	struct ingest *in = arg;
+
+	ingest_report_sent(&in->report, chunks, work_of(in)->chunks.count);
+}
+
 /* The state moves before the wait, as in ingest_intend(): a lost connection may have committed. */
 static enum flow_rc
 ingest_store(struct flow *f)
@@ -254,7 +321,7 @@ ingest_store(struct flow *f)
 	ingest_report_progress(&in->report, "store", 0, w->chunks.count);
 	in->state = DOCUMENT_SENT;
 	return store_document(f, &in->req.lease, &item_of(in)->document, &w->chunks, w->vectors,
-	    model_dimensions(in->req.ctx->model));
+	    model_dimensions(in->req.ctx->model), ingest_sent, in);
 }
 
 static enum flow_rc
@@ -277,16 +344,6 @@ ingest_list(struct flow *f)
 	return documents_ready(f, in->req.ctx->catalog, in->req.tenant_id, &item_of(in)->document);
 }
 
-/* Bytes that one document holds besides the body; the arena keeps small things until the request
- * ends. */
-static size_t
-clear_bytes(struct ingest *in)
-{
-	unsigned dimensions = model_dimensions(in->req.ctx->model);
-
-	return in->work == NULL ? 0 : ingest_work_clear_bytes(in->work, dimensions);
-}
-
 /* One document is done: the next, or the response. */
 static enum flow_rc
 ingest_next(struct flow *f)
@@ -294,13 +351,14 @@ ingest_next(struct flow *f)
 	struct ingest *in = ingest_of(f);
 	struct ingest_work *w = in->work;
 
-	ingest_report_document(&in->report, &item_of(in)->document, in->state == DOCUMENT_STORED);
+	ingest_report_item(&in->report, item_of(in), in->state == DOCUMENT_STORED);
 	in->state = DOCUMENT_LISTED;
 	if (w->at + 1 < w->items.count) {
 		w->at++;
-		flow_goto(f, request_borrow);
-		return body_job_run(f, clear_bytes(in), ingest_work_clear, ingest_work_free,
-		    &in->work);
+		flow_goto(f, ingest_file);
+		return body_job_run(f,
+		    ingest_work_clear_bytes(in->work, model_dimensions(in->req.ctx->model)),
+		    ingest_work_clear, ingest_work_free, &in->work);
 	}
 	in->req.streaming = false;
 	if (!ingest_report_finish(&in->report))
@@ -309,8 +367,7 @@ ingest_next(struct flow *f)
 	return FLOW_DONE;
 }
 
-/* Reconciling and undoing run in the background with copies of what they need: the response does
- * not wait for them. */
+/* Reconciling and undoing run in the background: the response does not wait for them. */
 static void
 ingest_end(struct flow *f, const struct err *err)
 {
@@ -323,7 +380,10 @@ ingest_end(struct flow *f, const struct err *err)
 		    item_of(in)->document.id);
 	if (err_is(err) && in->req.streaming)
 		ingest_report_error(&in->report, err);
-	body_job_end(&in->req, ingest_work_free, in->work, clear_bytes(in));
+	else if (err_is(err) && http_status(in->req.x) == 0 && err->code != ERR_CLIENT_GONE)
+		ingest_report_rest(&in->report, err);
+	body_job_end(&in->req, ingest_work_free, in->work,
+	    ingest_work_clear_bytes(in->work, model_dimensions(in->req.ctx->model)));
 	ingest_report_free(&in->report);
 	request_end(&in->req, err);
 }

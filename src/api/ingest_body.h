@@ -20,9 +20,15 @@
 
 struct ingest_item {
 	struct slice	bytes;
+	struct slice	charset;	/* that was declared; p NULL: none */
+	const char	*password;	/* of a PDF; NULL: none. Never logged, never stored */
 	/* id, title, file_name, mime_type, metadata, sha256 and bytes are filled in; pages, chunks
 	 * and created_at are known later */
 	struct document	document;
+	bool		has_title;	/* the sender gave one, and did not leave it to the name */
+	bool		has_metadata;
+	struct err	err;		/* why it is refused, where its request has other files */
+	size_t		text_bytes;	/* of memory that its text will take, besides `bytes` */
 };
 
 struct ingest_items {
@@ -37,6 +43,7 @@ struct ingest_head {
 	struct slice	document_id;	/* of the query string, as the two below */
 	struct slice	title;
 	struct slice	file_name;	/* of a raw body; a form's files have their own */
+	struct slice	password;
 };
 
 /* False with err naming the field: ERR_INVALID_FIELD, ERR_INVALID_JSON, ERR_BAD_REQUEST (the form),
@@ -44,9 +51,10 @@ struct ingest_head {
  * document without an id gets a random one. */
 bool	ingest_body_read(const struct ingest_head *, char *body, size_t len, struct arena *,
 	    struct ingest_items *, struct err *);
-/* Whether every '%' is followed by two hexadecimal digits (RFC 3986, 2.1). http_query_get() has
- * nothing for a value that is not so, and a misspelt documentId would be taken for none: the
- * document would get a new id instead of replacing the old one. */
-bool	ingest_query_decodes(struct slice query);
+/* Whether every '%' is followed by two hexadecimal digits (RFC 3986, 2.1), none is NUL, and none of
+ * our parameters is there twice. http_query_get() has nothing for a value that cannot be decoded,
+ * and a misspelt documentId would be taken for none: the document would get a new id instead of
+ * replacing the old one. False with err set: ERR_BAD_REQUEST, ERR_INVALID_FIELD. */
+bool	ingest_query_check(struct slice query, struct err *);
 
 #endif

@@ -8,6 +8,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "api/ingest_item.h"
+
 struct ingest_work *
 ingest_work_new(struct request *req)
 {
@@ -20,6 +22,7 @@ ingest_work_new(struct request *req)
 		.document_id = http_query_get(req->x, "documentId", arena),
 		.title = http_query_get(req->x, "title", arena),
 		.file_name = http_query_get(req->x, "fileName", arena),
+		.password = http_query_get(req->x, "password", arena),
 	};
 	return w;
 }
@@ -59,19 +62,44 @@ ingest_work_free(void *arg)
 	ingest_grants_give(&grants);
 }
 
-/* The body's ceiling has room for a form around the document; the document's own is exact. */
-static bool
-sizes_allowed(struct ingest_work *w)
+/* Numbers are for the client; whose key they are, for the log. */
+void
+ingest_too_large(const struct api_conf *conf, size_t body_max, struct err *err)
 {
-	size_t max = w->conf->document_max;
+	bool is_memory = body_max < conf->document_max;
 
-	for (unsigned i = 0; i < w->items.count; i++)
-		if (w->items.items[i].bytes.len > max)
-			err_set(&w->job.err, ERR_TOO_LARGE,
-			    "A document may have at most %zu bytes; send a smaller one, or raise "
-			    "max_document_size.",
-			    max);
-	return !err_is(&w->job.err);
+	err_set(err, ERR_TOO_LARGE,
+	    "A document may have %zu bytes, and %zu of text; send a smaller one.",
+	    is_memory ? body_max : conf->document_max, conf->extract.text_max);
+	err_cause(err, is_memory ? "max_ingest_memory" : "max_document_size");
+}
+
+/* The body's ceiling has room for a form around the document; the document's own is exact. */
+static void
+check_sizes(struct ingest_work *w)
+{
+	struct ingest_items *items = &w->items;
+
+	for (unsigned i = 0; i < items->count; i++) {
+		if (items->items[i].bytes.len > w->conf->document_max)
+			ingest_too_large(w->conf, SIZE_MAX, &items->items[i].err);
+	}
+	if (items->count == 1)
+		w->job.err = items->items[0].err;
+}
+
+/* What is known of each document's text before it is read. */
+static void
+measure_texts(struct ingest_work *w)
+{
+	for (unsigned i = 0; i < w->items.count; i++) {
+		struct ingest_item *item = &w->items.items[i];
+
+		if (err_is(&item->err))
+			continue;
+		item->text_bytes = extract_text_bytes(&w->conf->extract, item->document.mime_type,
+		    item->bytes, item->charset);
+	}
 }
 
 void
@@ -79,10 +107,31 @@ ingest_work_parse(void *arg)
 {
 	struct ingest_work *w = arg;
 
-	if (ingest_body_read(&w->head, w->job.body.data, w->job.body.len, w->job.arena, &w->items,
-		&w->job.err) &&
-	    sizes_allowed(w) && w->items.copied)
+	if (!ingest_body_read(&w->head, w->job.body.data, w->job.body.len, w->job.arena, &w->items,
+		&w->job.err))
+		return;
+	check_sizes(w);
+	if (err_is(&w->job.err))
+		return;
+	measure_texts(w);
+	if (w->items.copied)
 		buf_free(&w->job.body);
+}
+
+/* As many as the text can have, unless a setting says fewer. A chunk is one step of the splitter or
+ * more, and what is cut finer (headings, short pages) is less than sixteen times that; what their
+ * vectors take is bounded by max_ingest_memory. */
+static size_t
+chunks_allowed(const struct ingest_work *w)
+{
+	const struct api_conf *c = w->conf;
+	size_t bytes = 0;
+
+	if (c->chunks_max > 0)
+		return c->chunks_max;
+	for (unsigned i = 0; i < w->extracted.page_count; i++)
+		bytes += w->extracted.pages[i].text.len;
+	return 16 * (bytes / (c->chunk_size - c->chunk_overlap) + w->extracted.page_count + 1);
 }
 
 /* Chunks never reach over a page's end, so each has one page number. The formats' table was asked
@@ -93,7 +142,7 @@ chunk_pages(struct ingest_work *w)
 	const struct document_format *format = format_find(ingest_work_item(w)->document.mime_type);
 
 	assert(format != NULL);
-	w->chunks.max = w->conf->chunks_max;
+	w->chunks.max = chunks_allowed(w);
 	for (unsigned i = 0; i < w->extracted.page_count; i++) {
 		const struct page_text *p = &w->extracted.pages[i];
 
@@ -114,9 +163,9 @@ chunks_refused(struct ingest_work *w)
 		err_set(&w->job.err, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's chunks");
 	else
 		err_set(&w->job.err, ERR_DOC_LIMIT,
-		    "The document has more than %zu chunks; split it, or raise "
-		    "max_chunks_per_document.",
-		    chunks->max);
+		    "The document has more than %zu chunks; split it.", chunks->max);
+	if (w->job.err.code == ERR_DOC_LIMIT)
+		err_cause(&w->job.err, "max_chunks_per_document");
 }
 
 /* The client chooses how many, so want of memory is its request's failure (503), not the
@@ -141,10 +190,13 @@ void
 ingest_work_cut(void *arg)
 {
 	struct ingest_work *w = arg;
-	const struct ingest_item *item = ingest_work_item(w);
+	struct ingest_item *item = ingest_work_item(w);
 
-	if (!extract_read(&w->conf->extract, item->document.mime_type, item->bytes, w->job.arena,
-		&w->extracted, &w->job.err))
+	if (!extract_read(&w->conf->extract, item->document.mime_type, item->bytes, item->charset,
+		w->job.arena, &w->extracted, &w->job.err))
+		return;
+	if (w->extracted.page_count > 0 &&
+	    !ingest_item_entitle(item, w->extracted.pages[0].text, w->job.arena, &w->job.err))
 		return;
 	if (!chunk_pages(w))
 		chunks_refused(w);
@@ -158,7 +210,10 @@ ingest_work_cut(void *arg)
 size_t
 ingest_work_cut_bytes(struct ingest_work *w)
 {
-	return w->extracted.text.len + ingest_work_item(w)->bytes.len;
+	const struct ingest_item *item = ingest_work_item(w);
+	size_t bytes = w->extracted.text.len + item->bytes.len;
+
+	return item->text_bytes > 0 && bytes <= BODY_HERE_MAX ? BODY_HERE_MAX + 1 : bytes;
 }
 
 void
@@ -176,6 +231,8 @@ ingest_work_clear_bytes(const struct ingest_work *w, unsigned dimensions)
 {
 	size_t of_chunk = sizeof(*w->chunks.items) + sizeof(*w->texts);
 
+	if (w == NULL)
+		return 0;
 	return w->extracted.text.cap + w->chunks.cap * of_chunk +
 	    w->embedded * dimensions * sizeof(float);
 }

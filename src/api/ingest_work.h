@@ -44,6 +44,10 @@ void	ingest_work_free(void *);
 void	ingest_work_parse(void *);
 void	ingest_work_cut(void *);
 
+/* Sets ERR_TOO_LARGE for a document, or for a body past its ceiling `body_max`, with both limits of
+ * a document. */
+void	ingest_too_large(const struct api_conf *, size_t body_max, struct err *);
+
 /* The document under way. */
 static inline struct ingest_item *
 ingest_work_item(struct ingest_work *w)
@@ -51,12 +55,13 @@ ingest_work_item(struct ingest_work *w)
 	return &w->items.items[w->at];
 }
 
-/* Bytes that ingest_work_cut() goes through. */
+/* Bytes that ingest_work_cut() goes through; more than BODY_HERE_MAX where a charset is decoded,
+ * for which iconv() may read a file. */
 size_t	ingest_work_cut_bytes(struct ingest_work *);
 /* Notes that the next `count` chunks have their vectors now: batches[batch_count], which
  * model_embed() has filled. */
 void	ingest_work_embedded(struct ingest_work *, size_t count, unsigned dimensions);
-/* Bytes that ingest_work_clear() frees, about. */
+/* Bytes that ingest_work_clear() frees, about; of NULL none. */
 size_t	ingest_work_clear_bytes(const struct ingest_work *, unsigned dimensions);
 
 #endif

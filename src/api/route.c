@@ -153,11 +153,10 @@ api_conf_init(struct api_conf *c)
 	*c = (struct api_conf){
 		.tenant_requests_per_minute = 600,
 		.auth_failures_per_minute = 60,
-		.document_max = 10u << 20,
+		.document_max = 64u << 20,
 		.chat_body_max = 1u << 20,
 		.chunk_size = 1000,
 		.chunk_overlap = 200,
-		.chunks_max = 4096,
 		.ingests_max = 1000,
 		.ingest_memory_max = (size_t)512 << 20,
 		.ingest_wait_timeout_us = 30 * 1000000ull,

@@ -13,21 +13,21 @@
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
 
-#define RESULTS_MAX	(4u << 20)	/* bytes of one response */
+#define RESULTS_MAX (4u << 20) /* bytes of one response */
 
 /* The body as it is read, on a helper when it is large. */
 struct search_job {
-	struct body_job		 job;	/* first */
-	unsigned		 top_k;	/* unless the body says */
-	struct chat_input	 input;	/* question, documents and top_k alone are used; arena */
+	struct body_job job;	 /* first */
+	unsigned top_k;		 /* unless the body says */
+	struct chat_input input; /* question, documents and top_k alone are used; arena */
 };
 
 struct search {
-	struct request	 req;		/* first */
-	void		*job;	/* owned: struct search_job; NULL while it is read */
-	struct chat_input	 input;	/* strings in the job's arena */
-	float		*vector;	/* owned: the query's */
-	struct hits	 hits;	/* strings in the flow's arena */
+	struct request req;	 /* first */
+	void *job;		 /* owned: struct search_job; NULL while it is read */
+	struct chat_input input; /* strings in the job's arena */
+	float *vector;		 /* owned: the query's */
+	struct hits hits;	 /* strings in the flow's arena */
 };
 
 static flow_step_fn search_read, search_parse, search_embed, search_run, search_respond;
@@ -82,6 +82,32 @@ search_query(const json_t *root, struct arena *arena, struct slice *out, struct 
 	return out->p != NULL;
 }
 
+/* A misspelt field would leave the search as wide as it is without. */
+static bool
+search_fields_known(json_t *root, struct err *err)
+{
+	static const char *const known[] = { "query", "topK", "documentId", "documentIds", "filter",
+		"mode", "minScore", "rerank" };
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(root, name, value) {
+		size_t i = 0;
+
+		while (i < sizeof(known) / sizeof(known[0]) && strcmp(name, known[i]) != 0)
+			i++;
+		if (i == sizeof(known) / sizeof(known[0])) {
+			err_set(err, ERR_INVALID_FIELD,
+			    "Field \"%.64s\" is none of a search; there are query, topK, "
+			    "documentId "
+			    "and documentIds.",
+			    name);
+			return false;
+		}
+	}
+	return true;
+}
+
 /* An offload_fn. */
 static void
 search_job_read(void *arg)
@@ -89,7 +115,8 @@ search_job_read(void *arg)
 	struct search_job *j = arg;
 	json_t *root = body_job_json(&j->job, CHAT_NODES_MAX);
 
-	if (root != NULL && search_query(root, j->job.arena, &j->input.question, &j->job.err))
+	if (root != NULL && search_fields_known(root, &j->job.err) &&
+	    search_query(root, j->job.arena, &j->input.question, &j->job.err))
 		(void)chat_body_scope(root, j->top_k, j->job.arena, &j->input, &j->job.err);
 	json_decref(root);
 }
@@ -116,6 +143,8 @@ search_embed(struct flow *f)
 	if (err_is(&j->job.err))
 		return flow_fail_err(f, &j->job.err);
 	s->input = j->input;
+	if (s->input.no_documents)
+		return flow_goto(f, search_respond);
 	return model_embed(f, model, &asker, &s->input.question, 1, &s->vector, &s->req.usage);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tenantgate-extract: a PDF on stdin, its text on stdout, a form feed behind each page. It builds a
- * sandbox around itself and becomes poppler's pdftotext in it; it parses nothing of its own.
+ * tenantgate-extract: a PDF on stdin, its text on stdout, a form feed behind each page; with
+ * --pictures a list of its first pages' pictures instead. It builds a sandbox around itself and
+ * becomes poppler's pdftotext (pdfimages) in it; it parses nothing of its own.
  *
  *	stdin --> file in memory, sealed --> no other descriptor --> nobody --> limits
  *	      --> no files but the system's --> no calls but a reader's --> pdftotext
@@ -9,6 +10,10 @@
  * Every part of the sandbox is in place before the parser starts, or the parser does not start: see
  * enum extract_exit for what is at fault then. stdout and stderr must be pipes or sockets, for
  * inside no file can grow (RLIMIT_FSIZE).
+ *
+ * A PDF's password comes in the environment (EXTRACT_PASSWORD_ENV), which other users cannot see,
+ * and not in the arguments, which they can. pdftotext takes it from its arguments alone: there a
+ * mark stands for it, which document_password.c, loaded into pdftotext, replaces in its memory.
  *
  * Its own program and not a fork of the server: it inherits none of the server's memory, so no key
  * and no password is there to be read.
@@ -19,6 +24,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -28,9 +34,13 @@
 #include "tenantgate/retrieval.h"
 
 #define PROGRAM_FD 3 /* pdftotext, opened before files are hidden; close-on-exec */
+#define PRELOAD "LD_PRELOAD="
+#define PICTURE_PAGES "50" /* looked at for pictures: whether there are any shows in the first */
 
 struct extract_options {
 	const char *pdftotext;
+	const char *pdfimages;
+	bool pictures;
 	size_t input_max;
 	unsigned long pages_max; /* 0: all */
 	struct sandbox_limits limits;
@@ -42,8 +52,9 @@ struct extract_options {
 struct launch {
 	char empty[8];
 	char last_page[24];
-	char *argv[10];
-	char *envp[1];
+	char preload[4096];
+	char *argv[14];
+	char *envp[3];
 };
 
 static const char usage[] =
@@ -52,7 +63,10 @@ static const char usage[] =
     "  --memory-max BYTES   of address space (default 512 MiB)\n"
     "  --cpu SECONDS        of CPU time (default 30)\n"
     "  --pages-max N        go no further than page N (default: all)\n"
-    "  --pdftotext PATH     poppler's program (default /usr/bin/pdftotext)\n";
+    "  --pdftotext PATH     poppler's program (default /usr/bin/pdftotext)\n"
+    "  --pictures           list its first pages' pictures, not its text\n"
+    "  --pdfimages PATH     poppler's program for that (default /usr/bin/pdfimages)\n"
+    "A password is taken from " EXTRACT_PASSWORD_ENV ".\n";
 
 static const struct option long_options[] = {
 	{ "input-max", required_argument, NULL, 'i' },
@@ -60,6 +74,8 @@ static const struct option long_options[] = {
 	{ "cpu", required_argument, NULL, 'c' },
 	{ "pages-max", required_argument, NULL, 'p' },
 	{ "pdftotext", required_argument, NULL, 't' },
+	{ "pictures", no_argument, NULL, 'l' },
+	{ "pdfimages", required_argument, NULL, 'g' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -97,6 +113,10 @@ read_options(int argc, char **argv, struct extract_options *o)
 			o->pages_max = number_of(optarg);
 		else if (c == 't')
 			o->pdftotext = optarg;
+		else if (c == 'g')
+			o->pdfimages = optarg;
+		else if (c == 'l')
+			o->pictures = true;
 		else {
 			fputs(usage, c == 'h' ? stdout : stderr);
 			exit(c == 'h' ? 0 : EXTRACT_EXIT_USAGE);
@@ -104,16 +124,47 @@ read_options(int argc, char **argv, struct extract_options *o)
 	}
 }
 
-/* pdftotext's arguments: UTF-8, LF, from stdin to stdout. NULL with errno set. */
-static struct launch *
-launch_fill(const struct extract_options *o)
+/* LD_PRELOAD=, and the library beside this program. False with errno set. */
+static bool
+preload_path(char *out, size_t size)
 {
-	struct launch *l;
+	char path[4000];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *slash;
+
+	if (n < 0)
+		return false;
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	if (slash == NULL) {
+		errno = ENOENT;
+		return false;
+	}
+	*slash = '\0';
+	snprintf(out, size, "%s%s/tenantgate-password.so", PRELOAD, path);
+	return true;
+}
+
+/* The mark's two places: a password may be the user's or the owner's. */
+static unsigned
+launch_password(struct launch *l, unsigned n)
+{
+	l->argv[n++] = (char *)"-upw";
+	l->argv[n++] = (char *)EXTRACT_PASSWORD_MARK;
+	l->argv[n++] = (char *)"-opw";
+	l->argv[n++] = (char *)EXTRACT_PASSWORD_MARK;
+	l->envp[0] = l->preload;
+	/* The string that getenv() points into, from its name on. */
+	l->envp[1] = getenv(EXTRACT_PASSWORD_ENV) - sizeof(EXTRACT_PASSWORD_ENV);
+	return n;
+}
+
+/* pdftotext's arguments: UTF-8, LF, from stdin to stdout. */
+static unsigned
+launch_text(struct launch *l, const struct extract_options *o)
+{
 	unsigned n = 0;
 
-	l = mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (l == MAP_FAILED)
-		return NULL;
 	l->argv[n++] = (char *)"pdftotext";
 	l->argv[n++] = (char *)"-enc";
 	l->argv[n++] = (char *)"UTF-8";
@@ -124,8 +175,40 @@ launch_fill(const struct extract_options *o)
 		l->argv[n++] = (char *)"-l";
 		l->argv[n++] = l->last_page;
 	}
+	return n;
+}
+
+static unsigned
+launch_pictures(struct launch *l)
+{
+	unsigned n = 0;
+
+	l->argv[n++] = (char *)"pdfimages";
+	l->argv[n++] = (char *)"-list";
+	l->argv[n++] = (char *)"-l";
+	l->argv[n++] = (char *)PICTURE_PAGES;
+	return n;
+}
+
+/* NULL with errno set. */
+static struct launch *
+launch_fill(const struct extract_options *o)
+{
+	struct launch *l;
+	unsigned n;
+
+	l = mmap(NULL, sizeof(*l), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (l == MAP_FAILED)
+		return NULL;
+	n = o->pictures ? launch_pictures(l) : launch_text(l, o);
+	if (getenv(EXTRACT_PASSWORD_ENV) != NULL) {
+		if (!preload_path(l->preload, sizeof(l->preload)))
+			return NULL;
+		n = launch_password(l, n);
+	}
 	l->argv[n++] = (char *)"-";
-	l->argv[n] = (char *)"-";
+	if (!o->pictures)
+		l->argv[n] = (char *)"-";
 	return l;
 }
 
@@ -169,6 +252,13 @@ read_document(size_t max)
 	exit_unless(got == INTAKE_OK, EXTRACT_EXIT_INPUT);
 }
 
+/* What is loaded into the program; NULL for none. */
+static const char *
+library_of(const struct launch *l)
+{
+	return l->preload[0] == '\0' ? NULL : l->preload + strlen(PRELOAD);
+}
+
 /* The filter comes last: it forbids the system calls that the others need. */
 static void
 sandbox_enter(const struct extract_options *o, const struct launch *l)
@@ -178,7 +268,7 @@ sandbox_enter(const struct extract_options *o, const struct launch *l)
 	exit_unless(close_others(), EXTRACT_EXIT_SANDBOX);
 	exit_unless(sandbox_drop_user(), EXTRACT_EXIT_SANDBOX);
 	exit_unless(sandbox_set_limits(&o->limits), EXTRACT_EXIT_SANDBOX);
-	exit_unless(sandbox_hide_files(PROGRAM_FD), EXTRACT_EXIT_SANDBOX);
+	exit_unless(sandbox_hide_files(PROGRAM_FD, library_of(l)), EXTRACT_EXIT_SANDBOX);
 	exit_unless(sandbox_filter_calls(&exec), EXTRACT_EXIT_SANDBOX);
 }
 
@@ -187,22 +277,25 @@ main(int argc, char **argv)
 {
 	struct extract_options o = {
 		.pdftotext = "/usr/bin/pdftotext",
+		.pdfimages = "/usr/bin/pdfimages",
 		.input_max = (size_t)64 << 20,
 		.limits = { .memory_max = (size_t)512 << 20, .cpu_s = 30 },
 	};
+	const char *program;
 	struct launch *l;
 
 	read_options(argc, argv, &o);
+	program = o.pictures ? o.pdfimages : o.pdftotext;
 	sandbox_prefer_oom_kill();
 	/* Not dumpable, until the exec: no process of this user may trace this one. */
 	if (prctl(PR_SET_DUMPABLE, 0) != 0 || (l = launch_fill(&o)) == NULL) {
 		warn_errno("start");
 		return EXTRACT_EXIT_SANDBOX;
 	}
-	exit_unless(open_program(o.pdftotext), EXTRACT_EXIT_NO_PROGRAM);
+	exit_unless(open_program(program), EXTRACT_EXIT_NO_PROGRAM);
 	read_document(o.input_max);
 	sandbox_enter(&o, l);
 	syscall(SYS_execveat, PROGRAM_FD, l->empty, l->argv, l->envp, AT_EMPTY_PATH);
-	warn_errno(o.pdftotext);
+	warn_errno(program);
 	return EXTRACT_EXIT_NO_PROGRAM;
 }

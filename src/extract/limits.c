@@ -141,8 +141,12 @@ landlock_allow_path(int rules, const struct path_rights *v)
 /* From landlock_restrict_self() on: what no rule allows cannot be opened, listed, changed or run;
  * Landlock does not cover stat(2). */
 static bool
-landlock_restrict(int rules, int program)
+landlock_restrict(int rules, int program, const char *library)
 {
+	const struct path_rights extra = { library, LANDLOCK_ACCESS_FS_READ_FILE };
+
+	if (library != NULL && !landlock_allow_path(rules, &extra))
+		return false;
 	for (size_t i = 0; i < sizeof(visible_paths) / sizeof(visible_paths[0]); i++) {
 		if (!landlock_allow_path(rules, &visible_paths[i]))
 			return false;
@@ -155,7 +159,7 @@ landlock_restrict(int rules, int program)
  * (no file opened for writing, no socket) and the user's rights must do. EPERM is a container's own
  * filter, which knows no Landlock. */
 bool
-sandbox_hide_files(int program)
+sandbox_hide_files(int program, const char *library)
 {
 	const struct landlock_ruleset_attr a = { .handled_access_fs = EVERYTHING };
 	int rules = (int)syscall(SYS_landlock_create_ruleset, &a, sizeof(a), 0);
@@ -163,7 +167,7 @@ sandbox_hide_files(int program)
 
 	if (rules < 0 && (errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM))
 		return true;
-	ok = rules >= 0 && landlock_restrict(rules, program);
+	ok = rules >= 0 && landlock_restrict(rules, program, library);
 	if (!ok)
 		warn_errno("landlock");
 	close(rules);

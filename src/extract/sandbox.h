@@ -33,7 +33,8 @@ struct sandbox_exec {
 void	sandbox_prefer_oom_kill(void);		/* while /proc can still be written; best effort */
 bool	sandbox_drop_user(void);		/* root becomes nobody; others stay who they are */
 bool	sandbox_set_limits(const struct sandbox_limits *);
-bool	sandbox_hide_files(int program);	/* Landlock, where the kernel has it */
+/* Landlock, where the kernel has it. `library` is a file that the program may read; NULL: none. */
+bool	sandbox_hide_files(int program, const char *library);
 bool	sandbox_filter_calls(const struct sandbox_exec *);	/* seccomp */
 
 /* Replaces descriptor 0 by the whole document as a sealed file in memory, at its start. */

@@ -23,10 +23,12 @@
 
 /* Why the reader's buffer did not take a piece: the client's doing, or ours. */
 static void
-body_error(const struct buf *body, struct err *why)
+body_error(const struct http_exchange *x, const struct buf *body, struct err *why)
 {
 	if (body->no_memory)
 		err_set(why, ERR_OVERLOADED, ERR_NO_MEMORY, "the body");
+	else if (x->too_large != NULL)
+		*why = *x->too_large;
 	else
 		err_set(why, ERR_TOO_LARGE, BODY_TOO_LARGE, body->max);
 }
@@ -64,7 +66,7 @@ body_advance(struct conn *c, struct err *why)
 	if (event == PARSE_DONE)
 		return true;
 	if (event == PARSE_DATA)
-		body_error(c->x.body, why);
+		body_error(&c->x, c->x.body, why);
 	else if (event == PARSE_ERROR)
 		*why = c->parse.err;
 	else if (c->x.body->len > had || c->deadline == 0)
@@ -195,9 +197,16 @@ http_watch_body(struct http_exchange *x, http_body_fn *watch, void *arg)
 	x->watch_arg = arg;
 }
 
+void
+http_refuse_body(struct http_exchange *x, const struct err *err)
+{
+	x->too_large = err;
+}
+
 enum flow_rc
 http_read_body(struct flow *f, struct http_exchange *x, struct buf *out)
 {
+	struct err why = { .code = ERR_NONE };
 	struct conn *c = conn_of(x);
 
 	assert(x->response != RESPONSE_NO_EXCHANGE && x->reader == NULL);
@@ -208,7 +217,9 @@ http_read_body(struct flow *f, struct http_exchange *x, struct buf *out)
 	/* Before 100 is sent, so that the client need not send it at all. */
 	if (body_is_coded(&c->parse))
 		return body_refuse_coding(f, x);
-	if (c->parse.framing == PARSE_COUNTED && c->parse.length > out->max)
-		return flow_fail(f, ERR_TOO_LARGE, BODY_TOO_LARGE, out->max);
+	if (c->parse.framing == PARSE_COUNTED && c->parse.length > out->max) {
+		body_error(x, out, &why);
+		return flow_fail_err(f, &why);
+	}
 	return body_read_begin(f, c, out);
 }

@@ -106,6 +106,7 @@ struct http_exchange {
 	uint64_t		 body_began_us;	/* monotonic; meaningful while there is a body */
 	http_body_fn		*watch;		/* asked as the body grows; or NULL */
 	void			*watch_arg;	/* borrowed */
+	const struct err	*too_large;	/* borrowed; NULL: said in general words */
 	uint64_t		 bytes_in;	/* off the wire: head, body, chunk framing */
 	uint64_t		 bytes_out;	/* handed to conn_write(), interim responses too */
 };

@@ -38,6 +38,7 @@ response_open(struct conn *c)
 	x->continued = false;
 	x->flow = NULL;
 	x->watch = NULL;
+	x->too_large = NULL;
 	x->bytes_out = 0;
 	buf_reset(&x->fields);
 	c->server->exchanges++;

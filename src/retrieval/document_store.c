@@ -33,6 +33,8 @@ struct document_store {
 	const struct chunk_list *chunks; /* borrowed */
 	const float *const *vectors;	 /* borrowed: one of each chunk */
 	unsigned dimensions;
+	store_progress_fn *progress;
+	void *progress_arg;	      /* borrowed */
 	size_t row;		      /* of the COPY: the one to be sent next */
 	struct pg_result result;      /* owned: of the last statement but ROLLBACK */
 	struct pg_result rollback;    /* owned: not looked at */
@@ -209,6 +211,7 @@ store_fill(struct buf *b, void *arg)
 		copy_put_row(s, b);
 	if (b->failed)
 		return false;
+	s->progress(s->progress_arg, s->row);
 	if (s->row < s->chunks->count)
 		return true;
 	pg_binary_copy_end(b);
@@ -266,7 +269,8 @@ store_failed(struct flow *f)
 
 enum flow_rc
 store_document(struct flow *f, struct pool_lease *lease, struct document *d,
-    const struct chunk_list *chunks, const float *const *vectors, unsigned dimensions)
+    const struct chunk_list *chunks, const float *const *vectors, unsigned dimensions,
+    store_progress_fn *progress, void *arg)
 {
 	struct document_store *s = arena_alloc(f->arena, sizeof(*s));
 
@@ -278,5 +282,7 @@ store_document(struct flow *f, struct pool_lease *lease, struct document *d,
 	s->chunks = chunks;
 	s->vectors = vectors;
 	s->dimensions = dimensions;
+	s->progress = progress;
+	s->progress_arg = arg;
 	return flow_call(f, &s->flow, &document_store_kind);
 }

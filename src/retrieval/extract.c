@@ -5,44 +5,35 @@
  * PDF readers are large and have had many holes, so none runs in this process, which holds every
  * tenant's secrets.
  *
- *	[extract_enter] --> [extract_run] --> [extract_classify] --> done; then extract_read()
- *	     waits, in the order of tenants     \___ failed, with the document's or our fault
+ *	[extract_enter] --> [extract_run] --> [extract_classify] --> [extract_look] --> done
+ *	     waits, in the order of tenants       |                       | no text
+ *	   failed, the document's or our fault <--+                       +--> [extract_looked]
  *
- * The extraction is a child flow in the request's arena; extract_read.c makes pages of what it has
- * brought.
+ * The extraction is a child flow in the request's arena; extract_end.c reads how the program ended,
+ * extract_read.c makes pages of what it has brought.
  */
-#define _GNU_SOURCE /* memmem */
 #include <assert.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "retrieval/extract_internal.h"
-#include "tenantgate/base/log.h"
 #include "tenantgate/retrieval.h"
-#include "tenantgate/wire/proc.h"
 
-#define STDERR_MAX 4096 /* bytes kept of the extractor's stderr */
-#define ARGS_MAX   12
+#define STDERR_MAX  4096 /* bytes kept of the extractor's stderr */
+#define ARGS_MAX    12
+#define BLANK_MAX   (64u << 10) /* bytes of a text that is looked through for a letter */
+#define LIST_MAX    (16u << 10) /* bytes of a list of pictures */
 #define WAITING_MAX 1000 /* documents of one tenant that wait for a parser; more are refused */
 
-struct extraction {
-	struct flow flow;
-	const struct extract_conf *conf; /* borrowed */
-	struct slice body;	   /* borrowed */
-	struct extract_out *out;   /* borrowed: the caller frees it */
-	struct proc_result result; /* owned bufs; out moves to the caller when it is good */
-	struct share_budget *parsers;	 /* borrowed */
-	struct slice tenant;		 /* borrowed */
-	struct share_grant parser;
-};
-
-static flow_step_fn extraction_enter, extraction_run, extraction_classify;
+static flow_step_fn extraction_enter, extraction_run, extraction_end, extraction_look,
+    extraction_looked;
 
 static const struct flow_step extraction_steps[] = {
 	{ "extract_enter", extraction_enter },
 	{ "extract_run", extraction_run },
-	{ "extract_classify", extraction_classify },
+	{ "extract_classify", extraction_end },
+	{ "extract_look", extraction_look },
+	{ "extract_looked", extraction_looked },
 	{ NULL, NULL },
 };
 
@@ -63,7 +54,7 @@ extract_conf_init(struct extract_conf *c)
 {
 	*c = (struct extract_conf){
 		.program = PKGLIBEXECDIR "/tenantgate-extract",
-		.text_max = (size_t)32 << 20,
+		.text_max = (size_t)10 << 20,
 		.pages_max = 5000,
 		.timeout_us = 60 * 1000000ull,
 		.memory_max = (size_t)512 << 20,
@@ -106,6 +97,8 @@ extraction_clear(void *arg)
 
 	buf_free(&x->result.out);
 	buf_free(&x->result.err);
+	buf_free(&x->list.out);
+	buf_free(&x->list.err);
 }
 
 /* A parser is all CPU and as much memory as it may have, so there are few, for all workers. */
@@ -120,9 +113,9 @@ extraction_enter(struct flow *f)
 
 /* Limits of its own for what it can measure better: CPU a second past the wall clock's, so that the
  * deadline of proc_run() decides; a page past the ceiling, so that extract_read() sees that there
- * are too many. */
+ * are too many. `mode` is one option more; NULL for none. */
 static bool
-extract_args(struct extraction *x, const char *args[ARGS_MAX])
+extract_args(struct extraction *x, const char *mode, const char *args[ARGS_MAX])
 {
 	struct arena *a = x->flow.arena;
 	const struct extract_conf *c = x->conf;
@@ -137,154 +130,111 @@ extract_args(struct extraction *x, const char *args[ARGS_MAX])
 	args[n++] = arena_printf(a, "%llu", (unsigned long long)(c->timeout_us / 1000000 + 1));
 	args[n++] = "--pages-max";
 	args[n++] = arena_printf(a, "%u", c->pages_max + 1);
-	args[n] = NULL;
-	assert(n < ARGS_MAX);
+	assert(n + 2 <= ARGS_MAX);
 	for (unsigned i = 0; i < n; i++) {
 		if (args[i] == NULL)
 			return false;
 	}
+	args[n] = mode;
+	args[n + 1] = NULL;
 	return true;
+}
+
+/* The extractor, its output of so many bytes at most. */
+static enum flow_rc
+extractor_start(struct flow *f, const char *mode, size_t out_max, struct proc_result *result)
+{
+	struct extraction *x = extraction_of(f);
+	const char *args[ARGS_MAX], *envp[2] = { NULL, NULL };
+	struct proc_conf conf = { .path = x->conf->program,
+		.argv = args,
+		.timeout_us = x->conf->timeout_us,
+		.envp = envp };
+	bool ok = extract_args(x, mode, args);
+
+	buf_init(&result->out, out_max);
+	buf_init(&result->err, STDERR_MAX);
+	if (x->password != NULL) {
+		envp[0] = arena_printf(f->arena, EXTRACT_PASSWORD_ENV "=%s", x->password);
+		ok = ok && envp[0] != NULL;
+	}
+	if (!ok)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the extractor");
+	return proc_run(f, &conf, x->body, result);
 }
 
 static enum flow_rc
 extraction_run(struct flow *f)
 {
 	struct extraction *x = extraction_of(f);
-	const char *args[ARGS_MAX];
-	struct proc_conf conf = { .path = x->conf->program,
-		.argv = args,
-		.timeout_us = x->conf->timeout_us };
 
-	buf_init(&x->result.out, x->conf->text_max);
-	buf_init(&x->result.err, STDERR_MAX);
 	flow_defer(f, extraction_clear, x);
-	if (!extract_args(x, args))
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the extractor");
-	return proc_run(f, &conf, x->body, &x->result);
-}
-
-static bool
-stderr_has(const struct extraction *x, const char *words)
-{
-	const struct buf *b = &x->result.err;
-
-	return b->len > 0 && memmem(b->data, b->len, words, strlen(words)) != NULL;
-}
-
-/* It may be an attack or only a large drawing: nothing shows which. */
-static enum flow_rc
-extraction_over_limit(struct flow *f)
-{
-	return flow_fail(f, ERR_DOC_LIMIT,
-	    "Reading the PDF took too much memory or time; split it, or raise extract_timeout and "
-	    "extract_max_memory.");
-}
-
-/* The extractor's fault, not the document's: the log gets the first line of its stderr, the client
- * only the fact, for that line names files of this machine. */
-static enum flow_rc
-extractor_failed(struct flow *f)
-{
-	struct extraction *x = extraction_of(f);
-	struct slice why = buf_view(&x->result.err);
-	const char *newline = why.len == 0 ? NULL : memchr(why.p, '\n', why.len);
-
-	if (newline != NULL)
-		why.len = (size_t)(newline - why.p);
-	if (why.len == 0)
-		why = slice_str(x->result.end == PROC_NOT_STARTED ? strerror(x->result.code) : "");
-	log_event(LOG_ERR, "extract.failed", f->request_id,
-	    "The extractor %s failed, see extract_program: %.*s", x->conf->program, SLICE_ARG(why));
-	return flow_fail(f, ERR_EXTRACT,
-	    "The document could not be read here; the server's log says why (extract.failed).");
-}
-
-/* SIGXCPU is the CPU limit, SIGKILL the kernel's want of memory (proc_run() has an end of its own
- * for the kill at its deadline), bad_alloc how poppler dies at the address space's limit. SIGSYS is
- * the system call filter's: the parser asked for what only an attacker needs, and the operator
- * should look at that document. */
-static enum flow_rc
-classify_signal(struct flow *f, int signal)
-{
-	struct extraction *x = extraction_of(f);
-
-	if (signal == SIGXCPU || signal == SIGKILL || stderr_has(x, "bad_alloc"))
-		return extraction_over_limit(f);
-	log_event(LOG_WARNING, signal == SIGSYS ? "extract.sandboxed" : "extract.crashed",
-	    f->request_id,
-	    "The PDF parser was ended by signal %d; the client is told that the PDF is broken.",
-	    signal);
-	return flow_fail(f, ERR_PDF_BROKEN,
-	    "The PDF makes its reader crash; export it again with another program.");
-}
-
-/* pdftotext has no exit status of its own for these, so its stderr tells which: these words are in
- * poppler's sources, and its environment is empty, so they are English. 127 is the status of
- * a child that could not run its program. */
-static enum flow_rc
-classify_exit(struct flow *f, int status)
-{
-	struct extraction *x = extraction_of(f);
-
-	if (status == 0) {
-		x->out->text = x->result.out; /* the caller's: a later failure leaves nothing */
-		buf_init(&x->result.out, 0);
-		return FLOW_NEXT;
-	}
-	if ((status >= EXTRACT_EXIT_USAGE && status <= EXTRACT_EXIT_LARGE) || status == 127)
-		return extractor_failed(f);
-	if (stderr_has(x, "Incorrect password") || stderr_has(x, "security handler"))
-		return flow_fail(f, ERR_PDF_ENCRYPTED,
-		    "The PDF is encrypted; send it without a password.");
-	if (stderr_has(x, "Wrong page range") || stderr_has(x, "Document stream is empty"))
-		return flow_fail(f, ERR_DOC_EMPTY, EXTRACT_NO_PAGES);
-	if (stderr_has(x, "Out of memory"))
-		return extraction_over_limit(f);
-	return flow_fail(f, ERR_PDF_BROKEN,
-	    "The bytes are not a PDF that can be read; export the document again and retry.");
+	return extractor_start(f, NULL, x->conf->text_max, &x->result);
 }
 
 /* What ended the program becomes the client's reason; only a good end goes on. */
 static enum flow_rc
-extraction_classify(struct flow *f)
+extraction_end(struct flow *f)
+{
+	return extraction_classify(f, extraction_of(f));
+}
+
+/* Without a letter in its first bytes; a longer blank text is left to extract_read(). */
+static bool
+text_is_blank(const struct buf *text)
+{
+	static const char blanks[] = " \t\r\n\f";
+
+	for (size_t i = 0; i < text->len && i < BLANK_MAX; i++)
+		if (memchr(blanks, text->data[i], sizeof(blanks) - 1) == NULL)
+			return false;
+	return text->len <= BLANK_MAX;
+}
+
+/* Pages without text are pictures, or blank: what to do about them differs. */
+static enum flow_rc
+extraction_look(struct flow *f)
 {
 	struct extraction *x = extraction_of(f);
 
-	switch (x->result.end) {
-	case PROC_EXITED:
-		return classify_exit(f, x->result.code);
-	case PROC_SIGNALED:
-		return classify_signal(f, x->result.code);
-	case PROC_TIMEOUT:
-		return extraction_over_limit(f);
-	case PROC_OUT_LARGE:
-		if (x->result.out.no_memory)
-			return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's text");
-		return flow_fail(f, ERR_DOC_LIMIT, EXTRACT_TOO_MUCH_TEXT, x->conf->text_max);
-	case PROC_NOT_STARTED:
-		break;
-	}
-	return extractor_failed(f);
+	if (!text_is_blank(&x->out->text) || x->out->warnings != 0)
+		return FLOW_DONE;
+	return extractor_start(f, "--pictures", LIST_MAX, &x->list);
+}
+
+/* A head of two lines, then a line for each picture. A list that could not be made tells nothing,
+ * and one that was cut off is long. */
+static enum flow_rc
+extraction_looked(struct flow *f)
+{
+	struct extraction *x = extraction_of(f);
+	const struct buf *list = &x->list.out;
+	unsigned lines = 0;
+
+	for (size_t i = 0; i < list->len; i++)
+		lines += list->data[i] == '\n';
+	x->out->has_pictures = x->list.end == PROC_OUT_LARGE || lines > 2;
+	return FLOW_NEXT;
 }
 
 enum flow_rc
 extract_run(struct flow *f, const struct extract_conf *c, struct share_budget *parsers,
-    struct slice tenant, const char *mime, struct slice body, struct extract_out *out)
+    struct slice tenant, const char *mime, struct slice body, const char *password,
+    struct extract_out *out, struct err *why)
 {
 	const struct document_format *format = format_find(mime);
-	struct err err = { 0 };
 	struct extraction *x;
 
 	*out = (struct extract_out){ 0 };
+	err_clear(why);
 	buf_init(&out->text, c->text_max);
 	if (format == NULL) {
-		format_refuse(&err);
-		return flow_fail_err(f, &err);
+		format_refuse(why);
+		return FLOW_NEXT;
 	}
 	if (body.len == 0)
-		return flow_fail(f, ERR_DOC_EMPTY,
-		    "The document has no bytes; send one that has some.");
-	if (format->reader == READER_TEXT)
+		err_set(why, ERR_DOC_EMPTY, "The document has no bytes; send one that has some.");
+	if (body.len == 0 || format->reader == READER_TEXT)
 		return FLOW_NEXT;
 	x = arena_alloc(f->arena, sizeof(*x));
 	if (x == NULL)
@@ -293,6 +243,7 @@ extract_run(struct flow *f, const struct extract_conf *c, struct share_budget *p
 	x->parsers = parsers;
 	x->tenant = tenant;
 	x->body = body;
+	x->password = password;
 	x->out = out;
-	return flow_call(f, &x->flow, &extraction_kind);
+	return flow_try(f, &x->flow, &extraction_kind, why);
 }

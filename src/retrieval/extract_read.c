@@ -1,26 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * extract_read: the second half of an extraction: text is checked and taken as it is, what a
- * reader's process has written is made valid and cut into pages. Pure, for it runs on a helper
- * thread when the text is large.
+ * extract_read: the second half of an extraction: text is made UTF-8, and taken as it is where it
+ * is that; what a reader's process has written is made valid and cut into pages. Pure, for it runs
+ * on a helper thread when the text is large.
  */
 #include <assert.h>
 
+#include "retrieval/charset.h"
 #include "retrieval/extract_internal.h"
 #include "retrieval/text.h"
-#include "tenantgate/base/json.h"
 
-/* Some editors on Windows begin a file with a byte order mark (U+FEFF): it is no part of the
- * text. */
-static struct slice
-skip_byte_order_mark(struct slice body)
-{
-	if (slice_starts(body, "\xef\xbb\xbf")) {
-		body.p += 3;
-		body.len -= 3;
-	}
-	return body;
-}
+#define CONTROLS_MIN  8	 /* so many are in a text without a doubt about it */
+#define CONTROLS_PART 20 /* of so many bytes one may be */
 
 /* More than the arena holds, or than there is memory for. Always false, to be returned. */
 static bool
@@ -32,27 +23,115 @@ pages_refused(const struct arena *arena, struct err *err)
 	return false;
 }
 
-/* READER_TEXT. Bytes that are not UTF-8 are refused, not guessed at: a wrong guess is stored for
- * good. */
-static bool
-read_text(const struct extract_conf *c, struct slice body, struct arena *arena,
-    struct extract_out *out, struct err *err)
+/* Whether the text can stay where it lies: UTF-8 of which nothing has to be changed. */
+static struct slice
+text_in_place(struct slice body, struct slice charset)
 {
-	body = skip_byte_order_mark(body);
-	if (body.len > c->text_max)
-		err_set(err, ERR_DOC_LIMIT, EXTRACT_TOO_MUCH_TEXT, c->text_max);
-	else if (!json_utf8_valid(body))
+	struct slice text = charset_utf8(body, charset);
+
+	return text.p != NULL && text_is_clean(text) ? text : (struct slice){ 0 };
+}
+
+size_t
+extract_text_bytes(const struct extract_conf *c, const char *mime, struct slice body,
+    struct slice charset)
+{
+	const struct document_format *format = format_find(mime);
+	size_t most;
+
+	assert(format != NULL);
+	if (format->reader != READER_TEXT || text_in_place(body, charset).p != NULL)
+		return 0;
+	most = charset_utf8(body, charset).p != NULL ? body.len : body.len * CHARSET_GROWTH;
+	return most < c->text_max ? most : c->text_max;
+}
+
+/* Of a text that is one, few characters are controls. */
+static void
+text_decoded(struct extract_out *out, enum charset_end end, struct err *err)
+{
+	size_t controls = text_clean(&out->text);
+
+	if (end == CHARSET_REPAIRED)
+		out->warnings |= EXTRACT_CHARACTERS;
+	if (controls > CONTROLS_MIN && controls > out->text.len / CONTROLS_PART)
 		err_set(err, ERR_PDF_BROKEN,
-		    "The text is not UTF-8, or has a NUL byte; save it as UTF-8 and try again.");
-	else if (text_trim(body).len == 0)
+		    "The bytes are no text; declare the type that they have, or send text.");
+}
+
+/* READER_TEXT that has to be changed. */
+static void
+decode_text(struct slice body, struct slice charset, size_t bytes, struct extract_out *out,
+    struct err *err)
+{
+	enum charset_end end;
+
+	buf_reserve(&out->text, bytes);
+	end = charset_decode(body, charset, &out->text);
+	if (end == CHARSET_FULL && out->text.no_memory)
+		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's text");
+	else if (end == CHARSET_FULL)
+		extract_too_much_text(err, out->text.max);
+	else if (end == CHARSET_UNKNOWN)
+		err_set(err, ERR_PDF_BROKEN,
+		    "The text is not UTF-8, and its charset cannot be guessed; declare it in the "
+		    "Content-Type, or save it as UTF-8.");
+	else
+		text_decoded(out, end, err);
+}
+
+/* READER_TEXT. */
+static bool
+read_text(const struct extract_conf *c, struct slice body, struct slice charset,
+    struct arena *arena, struct extract_out *out, struct err *err)
+{
+	size_t bytes = extract_text_bytes(c, "text/plain", body, charset);
+	struct slice text = text_in_place(body, charset);
+
+	if (text.p == NULL && body.len > 0) {
+		decode_text(body, charset, bytes, out, err);
+		text = buf_view(&out->text);
+	}
+	if (err_is(err))
+		return false;
+	if (text.len > c->text_max)
+		extract_too_much_text(err, c->text_max);
+	else if (text_trim(text).len == 0)
 		err_set(err, ERR_DOC_EMPTY, "The document has no text; send one that has some.");
-	else if (!text_one_page(arena, body, out))
+	else if (!text_one_page(arena, text, out))
 		return pages_refused(arena, err);
 	return !err_is(err);
 }
 
-/* What pdftotext has written. A PDF of pictures has pages without text: that has a code of its own,
- * for text recognition would help. */
+/* Why a PDF has no text, or next to none. Each reason has its own remedy. */
+static void
+no_text(const struct extract_out *out, struct err *err)
+{
+	if ((out->warnings & EXTRACT_NO_LANGUAGE) != 0)
+		err_set(err, ERR_PDF_NO_TEXT,
+		    "The PDF's Chinese, Japanese or Korean text cannot be read here, for the "
+		    "server "
+		    "lacks the tables (poppler-data); ask its operator to install them.");
+	else if ((out->warnings & EXTRACT_DAMAGED) != 0)
+		err_set(err, ERR_PDF_BROKEN,
+		    "The PDF is damaged, and most of its text cannot be read; export the document "
+		    "again and retry.");
+	else if (out->has_pictures)
+		err_set(err, ERR_PDF_NO_TEXT,
+		    "The PDF has pictures and no text; run text recognition (OCR) on it first.");
+	else
+		err_set(err, ERR_DOC_EMPTY,
+		    "The PDF's pages hold no text; send one that has some.");
+}
+
+/* A reader that complained and found nothing on most pages has lost them. */
+static bool
+most_is_lost(const struct extract_out *out)
+{
+	return out->warnings != 0 && out->page_count < out->pages_in_all - out->pages_in_all / 2;
+}
+
+/* What pdftotext has written. */
 static bool
 read_pages(const struct extract_conf *c, struct arena *arena, struct extract_out *out,
     struct err *err)
@@ -66,21 +145,32 @@ read_pages(const struct extract_conf *c, struct arena *arena, struct extract_out
 		    c->pages_max);
 	else if (out->pages_in_all == 0 && out->page_count == 0)
 		err_set(err, ERR_DOC_EMPTY, EXTRACT_NO_PAGES);
-	else if (out->page_count == 0)
-		err_set(err, ERR_PDF_NO_TEXT,
-		    "The PDF has pictures and no text; run text recognition (OCR) on it first.");
+	else if (out->page_count == 0 || most_is_lost(out))
+		no_text(out, err);
 	return !err_is(err);
 }
 
+const char *
+extract_warning_text(enum extract_warning warning)
+{
+	if (warning == EXTRACT_NO_LANGUAGE)
+		return "Chinese, Japanese or Korean text was left out: the server lacks the tables "
+		       "to read it (poppler-data).";
+	if (warning == EXTRACT_CHARACTERS)
+		return "Some bytes of the text are no characters of its charset; they became "
+		       "U+FFFD.";
+	return "The PDF has faults; some of its text may be missing.";
+}
+
 bool
-extract_read(const struct extract_conf *c, const char *mime, struct slice body, struct arena *arena,
-    struct extract_out *out, struct err *err)
+extract_read(const struct extract_conf *c, const char *mime, struct slice body,
+    struct slice charset, struct arena *arena, struct extract_out *out, struct err *err)
 {
 	const struct document_format *format = format_find(mime);
 
 	assert(format != NULL); /* extract_run() has asked */
 	if (format->reader == READER_TEXT)
-		return read_text(c, body, arena, out, err);
+		return read_text(c, body, charset, arena, out, err);
 	if (format->has_pages)
 		return read_pages(c, arena, out, err);
 	text_clean(&out->text);

@@ -15,10 +15,18 @@
 
 static const char *const pdf_types[] = { "application/x-pdf", NULL };
 static const char *const pdf_suffixes[] = { ".pdf", NULL };
-static const char *const plain_types[] = { NULL };
-static const char *const plain_suffixes[] = { ".txt", ".text", NULL };
+static const char *const plain_types[] = { "text/x-log", NULL };
+static const char *const plain_suffixes[] = { ".txt", ".text", ".log", NULL };
 static const char *const markdown_types[] = { "text/x-markdown", NULL };
 static const char *const markdown_suffixes[] = { ".md", ".markdown", NULL };
+static const char *const mdx_types[] = { "text/x-mdx", NULL };
+static const char *const mdx_suffixes[] = { ".mdx", NULL };
+static const char *const rst_types[] = { "text/prs.fallenstein.rst", NULL };
+static const char *const rst_suffixes[] = { ".rst", NULL };
+static const char *const csv_types[] = { "application/csv", NULL };
+static const char *const csv_suffixes[] = { ".csv", NULL };
+static const char *const json_types[] = { "text/json", NULL };
+static const char *const json_suffixes[] = { ".json", NULL };
 
 static const struct document_format formats[] = {
 	/* Readers look for the mark in the first KiB, for some mailers put lines before it. */
@@ -28,6 +36,12 @@ static const struct document_format formats[] = {
 	    false },
 	{ "text/markdown", markdown_types, markdown_suffixes, { NULL, 0 }, 0, CHUNK_MARKDOWN,
 	    READER_TEXT, false },
+	{ "text/mdx", mdx_types, mdx_suffixes, { NULL, 0 }, 0, CHUNK_MARKDOWN, READER_TEXT, false },
+	{ "text/x-rst", rst_types, rst_suffixes, { NULL, 0 }, 0, CHUNK_TEXT, READER_TEXT, false },
+	{ "text/csv", csv_types, csv_suffixes, { NULL, 0 }, 0, CHUNK_TEXT, READER_TEXT, false },
+	/* A file of a form: a raw body of this type says what the document is. */
+	{ "application/json", json_types, json_suffixes, { NULL, 0 }, 0, CHUNK_TEXT, READER_TEXT,
+	    false },
 };
 
 #define FORMAT_COUNT (sizeof(formats) / sizeof(formats[0]))

@@ -9,9 +9,13 @@
 
 #include "tenantgate/retrieval.h"
 
-/* In place: broken UTF-8 becomes '?', a NUL is removed. The result is what Postgres accepts as
- * text, and never longer. */
-void	text_clean(struct buf *);
+/* Whether text_clean() would change nothing. */
+bool	text_is_clean(struct slice);
+/* In place: broken UTF-8 becomes '?'; controls (NUL, all of C0 but tabs, line ends and form feeds,
+ * and DEL) become blanks; ligatures of Latin letters (U+FB00 to FB06) become the letters; soft
+ * hyphens and marks of direction, which are not seen, go. So a word is found as it is typed, and
+ * Postgres takes the text, which is never longer. The number of controls there were. */
+size_t	text_clean(struct buf *);
 /* Without the white space at both ends that JavaScript's trim() removes; a range of what was
  * given. */
 struct slice text_trim(struct slice);

@@ -279,12 +279,13 @@ spawn_attributes_set(posix_spawnattr_t *a)
 }
 
 /* posix_spawn(), not fork(): in a process of threads a forked child may call next to nothing before
- * its exec, and a large heap would be copied. The empty environment keeps our secrets from it. 0 or
- * an errno. */
+ * its exec, and a large heap would be copied. An environment of its own keeps our secrets from it.
+ * 0 or an errno. */
 static int
 proc_spawn(const struct proc_conf *c, const int child_fds[ENDS], pid_t *pid)
 {
-	char *const nothing[] = { NULL };
+	static const char *const nothing[] = { NULL };
+	const char *const *envp = c->envp != NULL ? c->envp : nothing;
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	int error;
@@ -300,7 +301,7 @@ proc_spawn(const struct proc_conf *c, const int child_fds[ENDS], pid_t *pid)
 		error = posix_spawn_file_actions_adddup2(&actions, child_fds[end], end);
 	if (error == 0)
 		error = posix_spawn(pid, c->path, &actions, &attributes,
-		    (char *const *)(uintptr_t)c->argv, nothing);
+		    (char *const *)(uintptr_t)c->argv, (char *const *)(uintptr_t)envp);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	return error;

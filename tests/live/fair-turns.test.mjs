@@ -17,7 +17,7 @@ const NEWCOMERS = 60;
 const ROUNDS = 16384;
 const stack = new Stack('fair-turns');
 const settings = { workers: 1, rate_limit_requests_per_minute: 0, max_chat_body: '16MiB',
-	max_server_connections: 100 };
+	max_server_connections: 100, max_chunks_per_document: 4096 };
 let gate, noisy;
 
 before(async () => {

@@ -21,7 +21,7 @@ after(() => stack.stop());
 
 async function start(tenant, changes) {
 	gate = await stack.tenantgate({ workers: 1, rate_limit_requests_per_minute: 0,
-		max_document_size: '24MiB', max_chat_body: '10MiB', ...changes });
+		max_document_size: '24MiB', max_document_text: '24MiB', max_chat_body: '10MiB', ...changes });
 	large = await gate.tenant(tenant);
 	const first = await large.ingestText('The harbour is lit at dusk.', { documentId: 'first' });
 	assert.equal(first.status, 201, first.body);
@@ -128,10 +128,20 @@ test('a document of 15 MB in a form, as base64 in lines', async () => {
 	assert.equal(answer.json.document.sha256, createHash('sha256').update(text).digest('hex'));
 });
 
-test('20 MB that end in a byte which is not UTF-8', async () => {
-	const body = Buffer.concat([Buffer.from(prose(20 * MIB)), Buffer.from([0xff])]);
+test('10 MB in another charset, guessed and decoded', async () => {
+	const french = 'Le phare du vieux port éclaire la jetée où les pêcheurs réparent leurs filets.\n';
+	const body = Buffer.from(french.repeat(10 * MIB / french.length), 'latin1');
+	const answer = await beside(() => post('/ingest', 'text/plain', body));
+	assert.equal(answer.status, 201, answer.body);
+	const found = await large.search('phare', { documentId: answer.json.document.id, topK: 1 });
+	assert.match(found.json.results[0].content, /éclaire la jetée où les pêcheurs/);
+});
+
+test('20 MB of UTF-16 that are too much text', async () => {
+	const body = Buffer.from(`\ufeff${'港口的灯塔在夜里发光。\n'.repeat(20 * MIB / 24)}`, 'utf16le');
 	const answer = await beside(() => post('/ingest', 'text/plain', body));
 	assert.equal(answer.status, 422, answer.body);
+	assert.equal(answer.json.code, 'document_limit');
 });
 
 test('a client that leaves in the middle of the work: the next one is served', async () => {

@@ -32,6 +32,7 @@ struct store_op {
 	bool found;
 	const char *const *ids;
 	unsigned id_count, k;
+	size_t told; /* chunks, of the last progress */
 	struct hits hits;
 	struct err err;
 };
@@ -42,12 +43,18 @@ store_op_of(struct flow *f)
 	return (struct store_op *)f;
 }
 
+static void
+store_told(void *arg, size_t chunks)
+{
+	((struct store_op *)arg)->told = chunks;
+}
+
 static enum flow_rc
 store_op_store(struct flow *f)
 {
 	struct store_op *a = store_op_of(f);
 
-	return store_document(f, &bare, a->document, a->chunks, each, a->dimensions);
+	return store_document(f, &bare, a->document, a->chunks, each, a->dimensions, store_told, a);
 }
 
 static enum flow_rc

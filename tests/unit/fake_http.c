@@ -100,6 +100,12 @@ http_end(struct http_exchange *x)
 }
 
 void
+http_refuse_body(struct http_exchange *x, const struct err *err)
+{
+	x->too_large = err;
+}
+
+void
 http_watch_body(struct http_exchange *x, http_body_fn *watch, void *arg)
 {
 	x->watch = watch;

@@ -19,6 +19,7 @@ struct http_exchange {
 	unsigned	ended;		/* how often */
 	http_body_fn	*watch;		/* http_watch_body()'s */
 	void		*watch_arg;
+	const struct err *too_large;	/* http_refuse_body()'s */
 };
 
 #endif

@@ -145,13 +145,32 @@ static const struct trick tricks[] = {
 	{ "cpu", try_cpu },
 };
 
+/* What main() is given, then what others see of it: the strings as exec(2) put them, one behind the
+ * other (proc(5), /proc/PID/cmdline). */
+static void
+show_arguments(int argc, char **argv)
+{
+	const char *seen = argv[0];
+
+	for (int i = 0; i < argc; i++)
+		printf("%s ", argv[i]);
+	printf("/");
+	for (int i = 0; i < argc; i++, seen += strlen(seen) + 1)
+		printf(" %s", seen);
+	printf("\n");
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	char name[32] = "";
 
 	if (read(STDIN_FILENO, name, sizeof(name) - 1) <= 0)
 		return 0;
+	if (strcmp(name, "arguments") == 0) {
+		show_arguments(argc, argv);
+		return 0;
+	}
 	for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++) {
 		if (strcmp(name, tricks[i].name) != 0)
 			continue;

@@ -176,7 +176,24 @@ a_form_of_several_files_is_read(void **state)
 	    ERR_INVALID_FIELD, "documentId");
 	refuses_head(head, FORM, SLICE_LIT(A_FILE("a") "one\r\n" A_FILE("b") "two" END),
 	    ERR_INVALID_FIELD, "documentId");
-	REFUSES_FORM(A_FILE("a") "one\r\n" A_FILE("b") END, ERR_DOC_EMPTY, "no bytes");
+	memset(&items, 0, sizeof(items));
+	assert_true(reads_head(NO_HEAD, FORM, SLICE_LIT(A_FILE("a") "one\r\n" A_FILE("b") END),
+	    &(struct err){ 0 }));
+	assert_int_equal(items.items[0].err.code, ERR_NONE);
+	assert_int_equal(items.items[1].err.code, ERR_DOC_EMPTY);
+	assert_string_equal(items.items[1].document.file_name, "b");
+}
+
+static void
+a_field_that_comes_twice_is_refused(void **state)
+{
+	(void)state;
+	REFUSES_FORM(FIELD("documentId") "a\r\n" FIELD("documentId") "b\r\n" A_FILE("a") "x" END,
+	    ERR_INVALID_FIELD, "documentId twice");
+	REFUSES_FORM(FIELD("title") "\r\n" FIELD("title") "b\r\n" A_FILE("a") "x" END,
+	    ERR_INVALID_FIELD, "title twice");
+	REFUSES_FORM(FIELD("password") "a\r\n" FIELD("password") "a\r\n" A_FILE("a") "x" END,
+	    ERR_INVALID_FIELD, "password twice");
 }
 
 static void
@@ -216,6 +233,16 @@ a_json_document_is_read(void **state)
 	TAKES_JSON("{\"text\":\"x\",\"documentId\":null,\"title\":null,\"metadata\":null}");
 	assert_string_equal(first->title, "");
 	assert_string_equal(first->metadata, "{}");
+	TAKES_JSON("{\"text\":\"x\",\"fileName\":\"a/notes.md\"}");
+	assert_string_equal(first->file_name, "notes.md");
+	assert_string_equal(first->title, "notes.md");
+	assert_string_equal(first->mime_type, "text/markdown");
+	TAKES_JSON("{\"text\":\"x\",\"fileName\":\"a.pdf\"}");
+	assert_string_equal(first->mime_type, "text/plain");
+	takes((struct ingest_head){ .document_id = SLICE_LIT("q"), .title = SLICE_LIT("Q") },
+	    "application/json", SLICE_LIT("{\"text\":\"x\",\"title\":\"B\"}"), 1);
+	assert_string_equal(first->id, "q");
+	assert_string_equal(first->title, "B");
 }
 
 static void
@@ -268,10 +295,11 @@ ingest_fields_have_ceilings(void **state)
 	refuses_head(NO_HEAD, FORM,
 	    long_field(A_FILE("a") "x\r\n" FIELD("metadata") "{\"a\":\"", 16384, "\"}" END),
 	    ERR_INVALID_FIELD, "metadata");
-	refuses_head(NO_HEAD, FORM,
+	takes(NO_HEAD, FORM,
 	    long_field("--B\r\nContent-Disposition: form-data; name=file; filename=", 256,
 		"\r\nContent-Type: text/plain\r\n\r\nx" END),
-	    ERR_INVALID_FIELD, "file name");
+	    1);
+	assert_int_equal(strlen(first->file_name), 255);
 }
 
 static void
@@ -346,6 +374,7 @@ main(void)
 		TEST(a_form_is_read),
 		TEST(a_form_of_several_files_is_read),
 		TEST(bad_forms_are_refused),
+		TEST(a_field_that_comes_twice_is_refused),
 		TEST(a_json_document_is_read),
 		TEST(bad_json_documents_are_refused),
 		TEST(ingest_fields_have_ceilings),

@@ -12,7 +12,7 @@ absent_keys_have_their_defaults(void **state)
 	fine(GOOD);
 	assert_string_equal(conf.http.listen_addr, "127.0.0.1");
 	assert_int_equal(conf.http.listen_port, 8080);
-	assert_int_equal(conf.api.document_max, 10 << 20);
+	assert_int_equal(conf.api.document_max, 64 << 20);
 	assert_int_equal(conf.api.chunk_size, 1000);
 	assert_int_equal(conf.api.chunk_overlap, 200);
 	assert_int_equal(conf.redis.timeout_us, 100000);
@@ -31,7 +31,7 @@ every_type_is_read(void **state)
 	(void)state;
 	fine(GOOD "listen_addr = *\n"
 		  "listen_port = 65535\n"
-		  "  max_document_size=64MiB  \r\n"
+		  "  max_document_size=32MiB  \r\n"
 		  "# a comment\n"
 		  "; another\n"
 		  "\n"
@@ -48,7 +48,7 @@ every_type_is_read(void **state)
 		  "model_api_key = sk-1");
 	assert_string_equal(conf.http.listen_addr, "*");
 	assert_int_equal(conf.http.listen_port, 65535);
-	assert_int_equal(conf.api.document_max, 64 << 20);
+	assert_int_equal(conf.api.document_max, 32 << 20);
 	assert_int_equal(conf.redis.timeout_us, 250000);
 	assert_int_equal(conf.drain_delay_us, 0);
 	assert_int_equal(conf.tenants.redis_ttl_us, 2 * 86400000000ull);

@@ -147,7 +147,8 @@ the_refusal_lists_the_formats(void **state)
 	assert_int_equal(err.code, ERR_MEDIA_TYPE);
 	EACH_FORMAT(d, i) assert_non_null(strstr(err.detail, d->media_type));
 	assert_string_equal(err.detail,
-	    "Documents may be application/pdf, text/plain or text/markdown; declare one of these.");
+	    "Documents may be application/pdf, text/plain, text/markdown, text/mdx, text/x-rst, "
+	    "text/csv or application/json; declare one of these.");
 }
 
 /* How each format is read and split. */

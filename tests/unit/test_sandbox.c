@@ -130,6 +130,21 @@ no_file_of_the_system_is_read(void **state)
 		assert_string_equal(o.text, "refused\n");
 }
 
+/* The parser gets the password, and no other user can read it. */
+static void
+a_password_is_no_argument(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	setenv(EXTRACT_PASSWORD_ENV, "marmalade", 1);
+	o = run_extractor(breaker, "arguments");
+	unsetenv(EXTRACT_PASSWORD_ENV);
+	assert_string_equal(o.text,
+	    "pdftotext -enc UTF-8 -eol unix -upw marmalade -opw marmalade - - / "
+	    "pdftotext -enc UTF-8 -eol unix -upw (password) -opw (password) - -\n");
+}
+
 static void
 extractor_exits(const char *pdftotext, const char *document, enum extract_exit code)
 {
@@ -176,6 +191,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(what_is_worse_ends_the_process),
 		cmocka_unit_test(no_child_is_made),
 		cmocka_unit_test(no_file_of_the_system_is_read),
+		cmocka_unit_test(a_password_is_no_argument),
 		cmocka_unit_test(its_own_failures_have_their_exits),
 	};
 

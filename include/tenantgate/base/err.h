@@ -37,6 +37,7 @@
 	X(ERR_MEDIA_TYPE,	415,	"unsupported_media_type", "Unsupported media type") \
 	X(ERR_EXPECTATION,	417,	"expectation_failed",	"Expectation failed")	\
 	X(ERR_PDF_ENCRYPTED,	422,	"document_encrypted",	"Document is encrypted") \
+	X(ERR_PDF_PASSWORD,	422,	"document_password",	"Wrong password")	\
 	X(ERR_PDF_BROKEN,	422,	"document_broken",	"Document is broken")	\
 	X(ERR_DOC_EMPTY,	422,	"document_empty",	"Document is empty")	\
 	X(ERR_PDF_NO_TEXT,	422,	"document_no_text",	"Document has no text")	\

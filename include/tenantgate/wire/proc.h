@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * proc: a program run beside the loop: bytes in on its stdin, bytes out from its stdout and
- * stderr, each with a ceiling, and a deadline after which it is killed. It starts with an empty
- * environment, in a process group of its own, with no descriptor but those three (all others must
- * be close-on-exec, as everything here is).
+ * stderr, each with a ceiling, and a deadline after which it is killed. It starts with no
+ * environment but what it is given, in a process group of its own, with no descriptor but those
+ * three (all others must be close-on-exec, as everything here is).
  *
  * An operation of a flow on its worker. A cancelled one is killed at once and reaped by the loop
  * when it has died. Children are waited for by pidfd (Linux 5.4): there is no SIGCHLD handler, and
@@ -23,6 +23,8 @@ struct proc_conf {
 	const char		*path;		/* absolute */
 	const char *const	*argv;		/* NULL-ended, argv[0] included */
 	uint64_t		 timeout_us;	/* wall clock */
+	/* NULL-ended NAME=VALUE; NULL: empty. Unlike argv other users cannot see it (proc(5)). */
+	const char *const	*envp;
 };
 
 enum proc_end {

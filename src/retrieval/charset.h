@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * charset: the bytes of a text as UTF-8, whatever they were written in: a mark at the beginning
+ * says it, else the sender's declaration where the bytes fit it, else the bytes where they are
+ * UTF-8, else a guess (libuchardet); decoded by iconv. Pure, any thread; linear in the text.
+ * Private to retrieval/.
+ */
+#ifndef TENANTGATE_RETRIEVAL_CHARSET_H
+#define TENANTGATE_RETRIEVAL_CHARSET_H
+
+#include <stdbool.h>
+
+#include "tenantgate/base/buf.h"
+#include "tenantgate/base/slice.h"
+
+/* How many bytes one byte may become at the most (Thai, in windows-874). */
+#define CHARSET_GROWTH	3
+
+enum charset_end {
+	CHARSET_OK,
+	CHARSET_REPAIRED,	/* what is no character has become U+FFFD; few are */
+	CHARSET_UNKNOWN,	/* no charset fits */
+	CHARSET_FULL,		/* the buffer failed: its ceiling, or memory */
+};
+
+/* The bytes without their mark, when they are UTF-8 as they are; else p NULL. `declared` is a
+ * charset's name as in a media type's parameter, in any case; an unknown one counts as none. */
+struct slice		charset_utf8(struct slice bytes, struct slice declared);
+/* Appends the bytes as UTF-8. */
+enum charset_end	charset_decode(struct slice bytes, struct slice declared, struct buf *out)
+			    __attribute__((warn_unused_result));
+
+#endif

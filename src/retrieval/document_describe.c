@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * document_describe: a new title, file name, type or metadata of a document that is stored already:
+ * one statement, which may be repeated. The chunks and their vectors stay.
+ */
+#include "retrieval/pg_binary.h"
+#include "tenantgate/retrieval.h"
+#include "tenantgate/wire/pg_sql.h"
+
+#define DESCRIBE_COLUMNS "title = $3, file_name = $4, mime_type = $5, metadata = $6"
+
+struct document_describe {
+	struct flow flow;
+	struct pool_lease *lease;	 /* borrowed */
+	const struct document *document; /* borrowed */
+	bool *found;			 /* borrowed: filled */
+	struct pg_result result;	 /* owned */
+};
+
+static flow_step_fn document_describe_query, document_describe_read;
+
+static const struct flow_step document_describe_steps[] = {
+	{ "document_describe_query", document_describe_query },
+	{ "document_describe_read", document_describe_read },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind document_describe_kind = { .name = "describe",
+	.steps = document_describe_steps };
+
+static void
+document_describe_clear(void *arg)
+{
+	pg_clear(&((struct document_describe *)arg)->result);
+}
+
+/* The digest is asked for too: other bytes may have come under this id meanwhile, and have names of
+ * their own. */
+static enum flow_rc
+document_describe_query(struct flow *f)
+{
+	struct document_describe *s = FLOW_OF(f, struct document_describe, &document_describe_kind);
+	const struct document *d = s->document;
+	const struct pg_query q = {
+		.sql = "UPDATE public.document SET " DESCRIBE_COLUMNS " WHERE id" PG_EQUALS
+		       "$1 AND sha256" PG_EQUALS "$2 RETURNING id",
+		.params = { PG_TEXT(d->id), PG_TEXT(d->sha256), PG_TEXT(d->title),
+		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(d->metadata) },
+		.param_count = 6,
+	};
+
+	flow_defer(f, document_describe_clear, s);
+	return pool_read(f, s->lease, &q, &s->result);
+}
+
+static enum flow_rc
+document_describe_read(struct flow *f)
+{
+	struct document_describe *s = FLOW_OF(f, struct document_describe, &document_describe_kind);
+	enum flow_rc rc = pg_check(f, &s->result, ERR_NONE, "describe the document");
+
+	if (rc == FLOW_NEXT)
+		*s->found = pg_rows(&s->result) > 0;
+	return rc;
+}
+
+enum flow_rc
+store_describe(struct flow *f, struct pool_lease *lease, const struct document *d, bool *found)
+{
+	struct document_describe *s = arena_alloc(f->arena, sizeof(*s));
+
+	*found = false;
+	if (s == NULL)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's row");
+	s->lease = lease;
+	s->document = d;
+	s->found = found;
+	return flow_call(f, &s->flow, &document_describe_kind);
+}
