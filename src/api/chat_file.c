@@ -212,9 +212,10 @@ file_read_document(const struct data_url *url, struct slice type, const char *wh
 		    where);
 		return false;
 	}
-	file->kind = CHAT_FILE_TEXT;
-	if (json_utf8_valid(file->bytes))
+	if (json_utf8_valid(file->bytes)) {
+		file->kind = CHAT_FILE_TEXT;
 		return true;
+	}
 	err_set(err, ERR_INVALID_FIELD,
 	    "Field \"%s\" is text that is not UTF-8, or has a NUL byte; save it as UTF-8.", where);
 	return false;

@@ -159,7 +159,9 @@ turns_put(struct turns_writer *w, size_t i, struct arena *arena)
 		for (; w->files != NULL && w->files->turn == i; w->files = w->files->next)
 			turns_put_file(w, w->files, m);
 	}
-	m->content = slice_of(arena_slice(arena, buf_view(&w->text)), w->text.len);
+	m->content = SLICE_LIT("");
+	if (w->text.len > 0) /* else it has images alone */
+		m->content = slice_of(arena_slice(arena, buf_view(&w->text)), w->text.len);
 	return m->content.p == NULL ? 0 : i;
 }
 

@@ -97,7 +97,8 @@ request_json_embeddings(struct model_call *call, const struct slice *texts, size
 	return !b->failed;
 }
 
-/* A string; with images, the array of parts that OpenAI has for them. */
+/* A string; with images, the array of parts that OpenAI has for them. An empty part of text is
+ * refused by some servers. */
 static void
 put_content(struct buf *b, const struct model_message *m)
 {
@@ -105,11 +106,15 @@ put_content(struct buf *b, const struct model_message *m)
 		json_put_string(b, m->content);
 		return;
 	}
-	buf_puts(b, "[{\"type\":\"text\",\"text\":");
-	json_put_string(b, m->content);
-	buf_putc(b, '}');
+	buf_putc(b, '[');
+	if (m->content.len > 0) {
+		buf_puts(b, "{\"type\":\"text\",\"text\":");
+		json_put_string(b, m->content);
+		buf_puts(b, "},");
+	}
 	for (size_t i = 0; i < m->image_count; i++) {
-		buf_puts(b, ",{\"type\":\"image_url\",\"image_url\":{\"url\":");
+		buf_puts(b, i > 0 ? "," : "");
+		buf_puts(b, "{\"type\":\"image_url\",\"image_url\":{\"url\":");
 		json_put_string(b, m->images[i]);
 		buf_puts(b, "}}");
 	}

@@ -21,6 +21,7 @@ before(async () => {
 	const gate = await stack.tenantgate({ model_url: server.url, max_chat_file_text: '40KiB',
 		max_chat_body: '16MiB' });
 	const other = await stack.tenantgate({ model_url: server.url, chat_accepts_images: 'on',
+		extract_max_text: '1KiB',
 		chat_context_tokens: 2000, client_system_messages: 'after' });
 	gates = [gate, other];
 	plain = await gate.tenant('question');
@@ -109,6 +110,8 @@ test('a PDF is read in the sandbox', async () => {
 	assert.match(turn.content, /The file "guide\.pdf"[^]*\[page 1\]\n[^]*\[page 2\]\n/);
 	await refused([user('q', file(data('application/pdf', '%PDF-1.4 no'),
 		{ mediaType: 'application/pdf' }))], /not a PDF/, plain, 422);
+	await refused([user('q', file(pdf, { mediaType: 'application/pdf' }))], /extract_max_text/, seeing,
+		422);
 });
 
 test('files of earlier turns are read again, or named where they are of no use', async () => {
@@ -119,6 +122,9 @@ test('files of earlier turns are read again, or named where they are of no use',
 		user('two', file('https://a.invalid/x', { filename: 'far.txt' })),
 		says('assistant', 'A'), says('user', 'three')]);
 	assert.match(sent[0].content, /^one\n\n----- \w+\nThe file "a\.txt" [^]*The key is 42\.[^]*\n\n\[file "broken\.pdf", sent earlier\]\n\n\[file "p\.png", sent earlier\]\n\ntwo\n\n\[file "far\.txt", sent earlier\]$/);
+	const latin = await turns([user('one', file('data:text/plain,caf%E9')), says('assistant', 'A'),
+		user('two')]);
+	assert.equal(latin[0].content, 'one\n\n[file "a.txt", sent earlier]');
 	const large = file(data('text/plain', 'y'.repeat(30000)), { filename: 'large.txt' });
 	const second = await turns([user('one', large), says('assistant', 'A'), user('two', large)]);
 	assert.equal(second[0].content, 'one\n\n[file "large.txt", sent earlier]');
@@ -133,6 +139,8 @@ test('images go on as image_url where the model sees, and are refused elsewhere'
 		{ type: 'image', image: png, mimeType: 'image/png' }])
 		assert.deepEqual(await turns([user('q', part)], seeing), [{ role: 'user', content: [
 			{ type: 'text', text: 'q' }, { type: 'image_url', image_url: { url: png } }] }]);
+	assert.deepEqual((await turns([user(image), says('assistant', 'A'), user('q')], seeing))[0].content,
+		[{ type: 'image_url', image_url: { url: png } }], 'no empty part of text');
 	await refused([user('q', { type: 'image_url', image_url: { url: 'https://a.invalid/p.png' } })],
 		/not fetched/, seeing);
 	await refused([user('q', file('data:image/svg+xml;base64,AAAA', { mediaType: 'image/svg+xml' }))],
