@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * charset: see the header. Names are looked up in a table, so that a client reaches the decoders
- * that texts are really written in, and no others of iconv's.
+ * charset: see the header.
  *
  * A wrong charset would be stored for good, so a candidate must fit: few characters may be none,
  * and fewer of a guess than of what was said. What is tried in which order: charset_decode().
@@ -9,7 +8,7 @@
 #include <errno.h>
 #include <iconv.h>
 #include <stdlib.h>
-#include <uchardet.h>
+#include <uchardet/uchardet.h>
 
 #include "retrieval/charset.h"
 #include "tenantgate/base/json.h"
@@ -21,82 +20,6 @@
 #define GUESS_FIT    300 /* the same of a guess */
 #define PIECE_SIZE   8192
 #define REPLACEMENT  "\xef\xbf\xbd" /* U+FFFD */
-
-struct charset_name {
-	const char *label;
-	const char *iconv;
-};
-
-/* Where a charset is known to be used for a larger one, the larger one (the WHATWG's Encoding
- * Standard, 4.2): what has the bytes of the smaller one alone is the same. */
-static const struct charset_name charset_names[] = {
-	{ "us-ascii", "CP1252" },
-	{ "ascii", "CP1252" },
-	{ "iso-8859-1", "CP1252" },
-	{ "latin1", "CP1252" },
-	{ "windows-1252", "CP1252" },
-	{ "cp1252", "CP1252" },
-	{ "iso-8859-2", "ISO-8859-2" },
-	{ "iso-8859-3", "ISO-8859-3" },
-	{ "iso-8859-4", "ISO-8859-4" },
-	{ "iso-8859-5", "ISO-8859-5" },
-	{ "iso-8859-6", "ISO-8859-6" },
-	{ "iso-8859-7", "ISO-8859-7" },
-	{ "iso-8859-8", "ISO-8859-8" },
-	{ "iso-8859-8-i", "ISO-8859-8" },
-	{ "iso-8859-9", "CP1254" },
-	{ "iso-8859-10", "ISO-8859-10" },
-	{ "iso-8859-11", "CP874" },
-	{ "iso-8859-13", "ISO-8859-13" },
-	{ "iso-8859-14", "ISO-8859-14" },
-	{ "iso-8859-15", "ISO-8859-15" },
-	{ "iso-8859-16", "ISO-8859-16" },
-	{ "windows-1250", "CP1250" },
-	{ "windows-1251", "CP1251" },
-	{ "windows-1253", "CP1253" },
-	{ "windows-1254", "CP1254" },
-	{ "windows-1255", "CP1255" },
-	{ "windows-1256", "CP1256" },
-	{ "windows-1257", "CP1257" },
-	{ "windows-1258", "CP1258" },
-	{ "windows-874", "CP874" },
-	{ "tis-620", "CP874" },
-	{ "viscii", "VISCII" },
-	{ "koi8-r", "KOI8-R" },
-	{ "koi8-u", "KOI8-U" },
-	{ "ibm852", "CP852" },
-	{ "ibm855", "CP855" },
-	{ "ibm865", "CP865" },
-	{ "ibm866", "CP866" },
-	{ "macintosh", "MACINTOSH" },
-	{ "mac-cyrillic", "MAC-CYRILLIC" },
-	{ "x-mac-cyrillic", "MAC-CYRILLIC" },
-	{ "mac-centraleurope", "MAC-CENTRALEUROPE" },
-	{ "gb2312", "GB18030" },
-	{ "gbk", "GB18030" },
-	{ "gb18030", "GB18030" },
-	{ "hz-gb-2312", "HZ-GB-2312" },
-	{ "big5", "BIG5-HKSCS" },
-	{ "big5-hkscs", "BIG5-HKSCS" },
-	{ "euc-tw", "EUC-TW" },
-	{ "shift_jis", "CP932" },
-	{ "shift-jis", "CP932" },
-	{ "sjis", "CP932" },
-	{ "windows-31j", "CP932" },
-	{ "euc-jp", "EUC-JP-MS" },
-	{ "iso-2022-jp", "ISO-2022-JP" },
-	{ "euc-kr", "CP949" },
-	{ "ks_c_5601-1987", "CP949" },
-	{ "uhc", "CP949" },
-	{ "johab", "JOHAB" },
-	{ "iso-2022-kr", "ISO-2022-KR" },
-	{ "utf-16", "UTF-16LE" },
-	{ "utf-16le", "UTF-16LE" },
-	{ "utf-16be", "UTF-16BE" },
-	{ "utf-32", "UTF-32LE" },
-	{ "utf-32le", "UTF-32LE" },
-	{ "utf-32be", "UTF-32BE" },
-};
 
 /* U+FEFF at the beginning, in each form. The longer before the shorter that begins it. */
 static const struct charset_mark {
@@ -119,16 +42,6 @@ mark_of(struct slice bytes)
 		if (bytes.len >= m->bytes.len && memcmp(bytes.p, m->bytes.p, m->bytes.len) == 0)
 			return m;
 	}
-	return NULL;
-}
-
-/* iconv's name, NULL for a charset that is not in the table. */
-static const char *
-charset_find(struct slice label)
-{
-	for (size_t i = 0; i < sizeof(charset_names) / sizeof(charset_names[0]); i++)
-		if (slice_is_nocase(label, charset_names[i].label))
-			return charset_names[i].iconv;
 	return NULL;
 }
 
@@ -357,25 +270,34 @@ charset_utf8(struct slice bytes, struct slice declared)
 	return text;
 }
 
+static enum charset_end
+decode_utf8(struct slice text, struct buf *out)
+{
+	struct utf8_count count = utf8_count(text);
+
+	if (count.bad * SAID_FIT > count.wide)
+		return CHARSET_UNKNOWN;
+	if (!utf8_append(text, out))
+		return CHARSET_FULL;
+	return count.bad == 0 ? CHARSET_OK : CHARSET_REPAIRED;
+}
+
 /* Without a mark and a declaration that fits. */
 static enum charset_end
 decode_unsaid(struct slice text, struct buf *out)
 {
 	const char *name = utf16_without_mark(text);
-	struct utf8_count count;
+	enum charset_end end;
 
 	if (name == NULL)
 		name = iso2022_guess(text);
 	if (name != NULL)
 		return decode_as(name, text, SAID_FIT, out);
-	count = utf8_count(text);
-	if (count.bad * SAID_FIT > count.wide) {
-		name = charset_guess(text);
-		return name == NULL ? CHARSET_UNKNOWN : decode_as(name, text, GUESS_FIT, out);
-	}
-	if (!utf8_append(text, out))
-		return CHARSET_FULL;
-	return count.bad == 0 ? CHARSET_OK : CHARSET_REPAIRED;
+	end = decode_utf8(text, out);
+	if (end != CHARSET_UNKNOWN)
+		return end;
+	name = charset_guess(text);
+	return name == NULL ? CHARSET_UNKNOWN : decode_as(name, text, GUESS_FIT, out);
 }
 
 enum charset_end
@@ -386,8 +308,9 @@ charset_decode(struct slice bytes, struct slice declared, struct buf *out)
 	const char *said = mark != NULL ? NULL : charset_find(declared);
 	enum charset_end end = CHARSET_UNKNOWN;
 
-	if (mark != NULL && !mark_is_utf8(mark))
-		return decode_as(mark->iconv, text, SAID_FIT, out);
+	if (mark != NULL)
+		return mark_is_utf8(mark) ? decode_utf8(text, out)
+					  : decode_as(mark->iconv, text, SAID_FIT, out);
 	if (said != NULL)
 		end = decode_as(said, text, SAID_FIT, out);
 	return end != CHARSET_UNKNOWN ? end : decode_unsaid(text, out);

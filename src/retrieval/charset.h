@@ -23,6 +23,9 @@ enum charset_end {
 	CHARSET_FULL,		/* the buffer failed: its ceiling, or memory */
 };
 
+/* iconv's name of a charset, by one of the WHATWG's Encoding Standard or libuchardet's, in any
+ * case. Static; NULL for one that is not known. */
+const char		*charset_find(struct slice label);
 /* The bytes without their mark, when they are UTF-8 as they are; else p NULL. `declared` is a
  * charset's name as in a media type's parameter, in any case; an unknown one counts as none. */
 struct slice		charset_utf8(struct slice bytes, struct slice declared);
