@@ -84,8 +84,9 @@ chat_reader_start(struct chat_reader *t)
 	buf_init(&t->thought, 64 << 20);
 	buf_puts(&t->received, "");
 	buf_puts(&t->thought, "");
-	t->messages[0] = (struct model_message){ "system", SLICE_LIT("Be \"kind\".") };
-	t->messages[1] = (struct model_message){ "user", SLICE_LIT("Hello?\n") };
+	t->messages[0] =
+	    (struct model_message){ .role = "system", .content = SLICE_LIT("Be \"kind\".") };
+	t->messages[1] = (struct model_message){ .role = "user", .content = SLICE_LIT("Hello?\n") };
 	probe_start(&t->probe, model_fixture.worker, chat_reader_send, NULL);
 	t->probe.kind.steps = chat_reader_steps;
 }

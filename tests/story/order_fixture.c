@@ -60,7 +60,7 @@ asker_ask(struct flow *f)
 	struct order_asker *a = (struct order_asker *)f;
 	const struct model_chat chat = { .messages = &a->message, .message_count = 1 };
 
-	a->message = (struct model_message){ "user", a->text };
+	a->message = (struct model_message){ .role = "user", .content = a->text };
 	flow_defer(f, asker_stop, a);
 	return model_chat_start(f, model_fixture.model,
 	    &(struct model_asker){ .tenant = slice_str(a->tenant) }, &chat, &a->stream);

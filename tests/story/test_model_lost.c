@@ -24,7 +24,7 @@ struct lost_call {
 static enum flow_rc
 lost_chat(struct flow *f)
 {
-	static const struct model_message question = { "user", { "why", 3 } };
+	static const struct model_message question = { .role = "user", .content = { "why", 3 } };
 	const struct model_chat chat = { .messages = &question, .message_count = 1 };
 	struct lost_call *c = (struct lost_call *)f;
 

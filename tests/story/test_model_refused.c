@@ -56,8 +56,9 @@ static void
 refused_chat_begin(struct refused_chat *c)
 {
 	memset(c, 0, sizeof(*c));
-	c->messages[0] = (struct model_message){ "system", SLICE_LIT("Be kind.") };
-	c->messages[1] = (struct model_message){ "user", SLICE_LIT("Hello?") };
+	c->messages[0] =
+	    (struct model_message){ .role = "system", .content = SLICE_LIT("Be kind.") };
+	c->messages[1] = (struct model_message){ .role = "user", .content = SLICE_LIT("Hello?") };
 	c->count = 2;
 	c->temperature = -1;
 	probe_start(&c->probe, model_fixture.worker, refused_chat_ask, NULL);
@@ -140,8 +141,9 @@ a_system_text_without_a_turn_to_begin_is_one(void **state)
 	(void)state;
 	model_fixture_script(script);
 	refused_chat_begin(&c);
-	c.messages[1] = (struct model_message){ "assistant", SLICE_LIT("Ask me.") };
-	c.messages[2] = (struct model_message){ "user", SLICE_LIT("Hello?") };
+	c.messages[1] =
+	    (struct model_message){ .role = "assistant", .content = SLICE_LIT("Ask me.") };
+	c.messages[2] = (struct model_message){ .role = "user", .content = SLICE_LIT("Hello?") };
 	c.count = 3;
 	refused_chat_run(&c);
 	assert_int_equal(c.probe.err.code, ERR_NONE);

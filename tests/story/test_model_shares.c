@@ -44,7 +44,7 @@ model_asker_stop(void *arg)
 static enum flow_rc
 model_asker_start(struct flow *f)
 {
-	static const struct model_message question = { "user", { "why", 3 } };
+	static const struct model_message question = { .role = "user", .content = { "why", 3 } };
 	const struct model_chat chat = { .messages = &question, .message_count = 1 };
 	struct shares_asker *a = (struct shares_asker *)f;
 
