@@ -106,10 +106,15 @@ conn_half_closed(struct conn *c)
 static bool
 conn_output_is_full(struct conn *c)
 {
-	if (c->state != CONN_IDLE || conn_queued(c) <= c->server->conf.write_high_water)
+	size_t mark = c->server->conf.write_high_water;
+
+	if (c->state != CONN_IDLE || conn_queued(c) <= mark)
 		return false;
-	bufferevent_disable(c->bev, EV_READ);
 	conn_flush(c);
+	if (c->state != CONN_CLOSED && conn_queued(c) <= mark)
+		return false; /* the kernel has it: bev_written() would never come */
+	if (c->state != CONN_CLOSED)
+		bufferevent_disable(c->bev, EV_READ);
 	return true;
 }
 
