@@ -5,6 +5,7 @@
  */
 #include "memory.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -30,29 +31,36 @@ memory_resident(void)
 	return (resident - shared) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Stacks are counted as free: they are small, and constant. */
 static size_t
-memory_free_bytes(void)
+memory_used(void)
 {
 	struct mallinfo2 info = mallinfo2();
-	size_t used = info.uordblks + info.hblkhd, resident = memory_resident();
+
+	return info.uordblks + info.hblkhd;
+}
+
+/* Stacks are counted as free: they are small, and constant. */
+static size_t
+memory_unused(size_t used)
+{
+	size_t resident = memory_resident();
 
 	return resident > used ? resident - used : 0;
 }
 
-/* What a trim leaves (pages of which a part is in use) is not counted again at the next look, or
- * each would trim. */
+/* What a trim leaves, pages of which a part is in use, is not counted again at the next look, or
+ * each would trim; but when less is in use, its pages may have become free. */
 void
 memory_give_back(struct memory *m)
 {
-	size_t unused = memory_free_bytes();
+	size_t used = memory_used(), unused = memory_unused(used);
+	bool is_emptier = used < m->used - m->used / 8;
 
-	if (unused < m->kept)
-		m->kept = unused;
-	if (unused < m->kept + MEMORY_FREE_MAX)
+	if (unused < MEMORY_FREE_MAX || (unused < m->kept + MEMORY_FREE_MAX && !is_emptier))
 		return;
 	(void)malloc_trim(0);
-	m->kept = memory_free_bytes();
+	m->used = memory_used();
+	m->kept = memory_unused(m->used);
 }
 #else
 void

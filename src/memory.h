@@ -11,7 +11,8 @@
 #define MEMORY_LOOK_US 5000000ull /* how often the main thread looks */
 
 struct memory {
-	size_t	kept;	/* bytes that the last trim could not give back */
+	size_t	kept;	/* bytes that the last trim could not give back; .. */
+	size_t	used;	/* .. what was in use then held their pages */
 };
 
 /* Gives back what is free, when that is much. Main thread, zeroed memory at first: it takes
