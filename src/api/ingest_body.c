@@ -265,7 +265,10 @@ ingest_body_read(const struct ingest_head *head, char *body, size_t len, struct 
 	if (!media_type_is(head->content_type, "application/json"))
 		return ingest_item_add(out, &form, text, head->content_type, head->file_name, arena,
 		    err);
-	root = json_nodes_fit(text, INGEST_NODES_MAX, err) ? json_read_object(text, err) : NULL;
+	/* A NUL of the text becomes a blank; ids and names with one are refused as they are
+	 * read. */
+	root = json_nodes_fit(text, INGEST_NODES_MAX, err) ? json_read_object_with_nul(text, err)
+							   : NULL;
 	if (root == NULL)
 		return false;
 	ok = read_json_fields(root, head, arena, out, err);

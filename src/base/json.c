@@ -88,10 +88,10 @@ json_reason(const json_error_t *fault)
 
 /* Duplicate names are refused: RFC 8259 section 4 lets readers differ in which of the two they
  * take, so what one program has checked another might read differently. */
-json_t *
-json_read(struct slice text, struct err *err)
+static json_t *
+json_parse(struct slice text, size_t more_flags, struct err *err)
 {
-	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
+	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | more_flags;
 	json_error_t fault;
 	json_t *value;
 
@@ -113,15 +113,33 @@ json_read(struct slice text, struct err *err)
 }
 
 json_t *
-json_read_object(struct slice text, struct err *err)
+json_read(struct slice text, struct err *err)
 {
-	json_t *value = json_read(text, err);
+	return json_parse(text, 0, err);
+}
+
+static json_t *
+json_parse_object(struct slice text, size_t more_flags, struct err *err)
+{
+	json_t *value = json_parse(text, more_flags, err);
 
 	if (value == NULL || json_is_object(value))
 		return value;
 	err_set(err, ERR_INVALID_JSON, "The top of the JSON must be an object.");
 	json_decref(value);
 	return NULL;
+}
+
+json_t *
+json_read_object(struct slice text, struct err *err)
+{
+	return json_parse_object(text, 0, err);
+}
+
+json_t *
+json_read_object_with_nul(struct slice text, struct err *err)
+{
+	return json_parse_object(text, JSON_ALLOW_NUL, err);
 }
 
 /* The field, or NULL when it is absent or null (which mean the same to the _opt_ forms). */
@@ -141,7 +159,7 @@ json_refuse(struct err *err, const char *name, const char *wanted)
 	return false;
 }
 
-/* The slice points into the json_t, and may hold any UTF-8 but NUL, which jansson refuses. */
+/* The slice points into the json_t, and may hold any UTF-8; NUL only where that was allowed. */
 bool
 json_opt_string(const json_t *object, const char *name, struct slice *out, struct err *err)
 {

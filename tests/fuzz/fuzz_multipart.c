@@ -4,7 +4,8 @@
  * Documents and parts are ranges of the body, read within its bounds; what is refused is refused
  * for a reason that is the caller's fault.
  *
- * sources: src/api/multipart.c src/api/ingest_body.c src/api/parameter.c src/base/alloc.c
+ * sources: src/api/multipart.c src/api/ingest_body.c src/api/ingest_item.c src/api/parameter.c
+ * sources: src/base/alloc.c
  * sources: src/base/arena.c src/base/b64.c src/base/buf.c src/base/clock.c src/base/digest.c
  * sources: src/base/err.c src/base/json.c src/base/json_count.c src/base/json_put.c
  * sources: src/base/log.c src/base/log_repeat.c src/base/random.c src/base/utf8.c
@@ -58,8 +59,15 @@ fuzz_parts(struct slice type, char *bytes, size_t n)
 }
 
 static void
-check_document(const struct document *d)
+check_item(const struct ingest_item *item)
 {
+	const struct document *d = &item->document;
+
+	if (err_is(&item->err)) { /* one of several files */
+		check_refusal(&item->err);
+		fuzz_check(json_utf8_valid(slice_str(d->file_name)));
+		return;
+	}
 	fuzz_check(d->id[0] != '\0' && json_utf8_valid(slice_str(d->id)));
 	fuzz_check(json_utf8_valid(slice_str(d->title)));
 	fuzz_check(json_utf8_valid(slice_str(d->file_name)));
@@ -78,7 +86,7 @@ fuzz_documents(struct slice type, char *bytes, size_t n)
 	if (ingest_body_read(&head, bytes, n, arena, &items, &err)) {
 		fuzz_check(items.count > 0 && items.count <= INGEST_FILES_MAX && !err_is(&err));
 		for (unsigned i = 0; i < items.count; i++)
-			check_document(&items.items[i].document);
+			check_item(&items.items[i]);
 	} else {
 		check_refusal(&err);
 	}

@@ -239,3 +239,15 @@ test('no documents are searched where none is named; what would narrow a search 
 	assert.equal((await tenant.search(words, { documentID: id })).status, 400);
 	assert.equal((await tenant.chat(words, { fields: { trigger: 'submit-message' } })).status, 200);
 });
+
+test('hostile names: a plain label, or that file\'s own refusal', async () => {
+	const names = ['../../etc/passwd', '<script>alert(1)</script>', 'a\x1b[0m.txt', 'C:\\x\\y.txt'];
+	const body = names.map((name, i) => '--B\r\nContent-Disposition: form-data; name="file"; ' +
+		`filename="${name.replace(/\\/g, '\\\\')}"\r\nContent-Type: text/plain\r\n\r\ntext ${i}\r\n`)
+		.join('');
+	const answer = await tenant.ask('POST', '/ingest', { body: `${body}--B--`, headers: {
+		'content-type': 'multipart/form-data; boundary=B' } });
+	assert.equal(answer.status, 207, answer.body);
+	assert.deepEqual(answer.json.documents.map((d) => d.fileName), ['passwd', 'script>', 'y.txt']);
+	assert.deepEqual(errorsOf(answer), [['', 'invalid_field']]);
+});

@@ -125,6 +125,9 @@ test('the same of a text, and of no other characters', async () => {
 	const same = await post('documentId=folded', Buffer.from(text), {
 		'content-type': 'text/plain' });
 	assert.equal(same.status, 200, same.body); // the digest is of what was sent
+	const json = await tenant.ingestText('one\x00two \ufb01n', { documentId: 'nul' });
+	assert.equal(json.status, 201, json.body);
+	assert.equal((await stored('nul')).text, 'one two fin');
 });
 
 test('every case is tested', () => {

@@ -255,7 +255,13 @@ bad_json_documents_are_refused(void **state)
 	REFUSES_JSON("{\"text\":null}", ERR_INVALID_FIELD, "text");
 	REFUSES_JSON("{\"text\":[\"x\"]}", ERR_INVALID_FIELD, "text");
 	REFUSES_JSON("{\"text\":\"\"}", ERR_DOC_EMPTY, "no bytes");
-	REFUSES_JSON("{\"text\":\"a\\u0000\"}", ERR_INVALID_JSON, "NUL");
+	REFUSES_JSON("{\"text\":\"x\",\"documentId\":\"a\\u0000b\"}", ERR_INVALID_FIELD,
+	    "documentId");
+	REFUSES_JSON("{\"text\":\"x\",\"title\":\"\\u0000\"}", ERR_INVALID_FIELD, "title");
+	REFUSES_JSON("{\"text\":\"x\",\"fileName\":\"a\\u0000\"}", ERR_INVALID_FIELD, "file name");
+	REFUSES_JSON("{\"text\":\"x\",\"metadata\":{\"a\":\"\\u0000\"}}", ERR_INVALID_FIELD,
+	    "metadata");
+	REFUSES_JSON("{\"te\\u0000xt\":\"x\"}", ERR_INVALID_JSON, "NUL");
 	REFUSES_JSON("{\"text\":\"x\",\"documentId\":5}", ERR_INVALID_FIELD, "documentId");
 	REFUSES_JSON("{\"text\":\"x\",\"documentId\":\"\"}", ERR_INVALID_FIELD, "documentId");
 	REFUSES_JSON("{\"text\":\"x\",\"documentId\":\"a\\nb\"}", ERR_INVALID_FIELD, "documentId");

@@ -23,7 +23,11 @@
  * in strings: NULL, with err set. The caller owns the json_t. */
 #define JSON_DEPTH_MAX	64
 json_t	*json_read_object(struct slice text, struct err *) __attribute__((warn_unused_result));
-/* The same, any value at the top. */
+/* The same, but a string's value may hold NUL: the caller looks at its length, and at its bytes
+ * before they go on. */
+json_t	*json_read_object_with_nul(struct slice text, struct err *)
+	    __attribute__((warn_unused_result));
+/* As the first, any value at the top. */
 json_t	*json_read(struct slice text, struct err *) __attribute__((warn_unused_result));
 
 /* How many nodes the tree of a JSON text would have: the value at the top, each member's and each
