@@ -21,7 +21,7 @@ before(async () => {
 	const gate = await stack.tenantgate({ model_url: server.url, max_chat_file_text: '40KiB',
 		max_chat_body: '16MiB' });
 	const other = await stack.tenantgate({ model_url: server.url, chat_accepts_images: 'on',
-		extract_max_text: '1KiB',
+		max_document_text: '1KiB',
 		chat_context_tokens: 2000, client_system_messages: 'after' });
 	gates = [gate, other];
 	plain = await gate.tenant('question');
@@ -110,7 +110,7 @@ test('a PDF is read in the sandbox', async () => {
 	assert.match(turn.content, /The file "guide\.pdf"[^]*\[page 1\]\n[^]*\[page 2\]\n/);
 	await refused([user('q', file(data('application/pdf', '%PDF-1.4 no'),
 		{ mediaType: 'application/pdf' }))], /not a PDF/, plain, 422);
-	await refused([user('q', file(pdf, { mediaType: 'application/pdf' }))], /extract_max_text/, seeing,
+	await refused([user('q', file(pdf, { mediaType: 'application/pdf' }))], /more than 1024 bytes of text/, seeing,
 		422);
 });
 
