@@ -214,6 +214,41 @@ void		documents_reconcile(struct worker *, struct catalog *, struct pools *,
 		    const struct pool_target *, const char *tenant, const char *only,
 		    uint64_t stale_us);
 
+/* ---- what is read of that list ---- */
+#define DOCUMENTS_PAGE_MAX	100
+
+/* A row; strings are borrowed from the result it was read of. */
+struct listed_document {
+	struct document	 document;	/* sha256 "" until it was ready once */
+	const char	*status;	/* "ingesting", "ready", "failed" or "deleting" */
+	const char	*reason;	/* of a failed one: a sentence; else "" */
+	const char	*created_us;	/* its created_at in microseconds since 1970, in decimal */
+};
+
+/* A page begins behind the row of these two, which are a listed_document's created_us and id. */
+struct documents_page {
+	const char	*after_us;	/* "" for the first page */
+	const char	*after_id;
+	const char	*status;	/* "" for any */
+	unsigned	 limit;		/* 1..DOCUMENTS_PAGE_MAX */
+};
+
+/* The tenant's documents, newest first (by id where two are as old), from the catalog alone: no
+ * tenant's database is asked. *out is cleared first, and the caller's to pg_clear(); it is for
+ * catalog_check() before it is read. One row more than the limit is there when another page
+ * follows. Borrows all until the wait is over. */
+enum flow_rc	documents_list(struct flow *, struct catalog *, const char *tenant,
+		    const struct documents_page *, struct pg_result *out)
+		    __attribute__((warn_unused_result));
+/* One of them; no row where the tenant has none of that id. The same in all else. */
+enum flow_rc	documents_get(struct flow *, struct catalog *, const char *tenant, const char *id,
+		    struct pg_result *out) __attribute__((warn_unused_result));
+/* How many rows there are, and one of them. */
+unsigned	documents_count(const struct pg_result *);
+void		documents_row(const struct pg_result *, unsigned row, struct listed_document *);
+/* Of all pages of documents_list() together. */
+uint64_t	documents_total(const struct pg_result *);
+
 /* ---- prompt ---- */
 /* The system message with the passages, numbered, fenced as data. False when it is past out->max or
  * there is no memory (out->no_memory). */

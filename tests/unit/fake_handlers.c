@@ -73,3 +73,17 @@ readyz_start(struct http_exchange *x, const struct api_context *ctx,
 {
 	started(x, ctx, match, "readyz_start");
 }
+
+void
+documents_list_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "documents_list_start");
+}
+
+void
+documents_get_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "documents_get_start");
+}

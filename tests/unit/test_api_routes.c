@@ -140,7 +140,8 @@ static void
 a_path_has_its_methods(void **state)
 {
 	static const char *const table[][2] = { { "/ingest", "POST" }, { "/chat", "POST" },
-		{ "/chat/c%201/stream", "GET" }, { "/search", "POST" }, { "/healthz", "GET, HEAD" },
+		{ "/chat/c%201/stream", "GET" }, { "/search", "POST" }, { "/documents", "GET" },
+		{ "/documents/a%2Fb", "GET" }, { "/healthz", "GET, HEAD" },
 		{ "/readyz", "GET, HEAD" } };
 	char allow[64];
 
