@@ -53,3 +53,22 @@ documents_cursor_read(struct slice text, struct arena *a, struct documents_page 
 	buf_free(&plain);
 	return ok;
 }
+
+bool
+documents_limit_read(struct slice text, unsigned *out, struct err *err)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < text.len && n <= DOCUMENTS_PAGE_MAX; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9') {
+			n = 0;
+			break;
+		}
+		n = n * 10 + (unsigned)(text.p[i] - '0');
+	}
+	if (n < 1 || n > DOCUMENTS_PAGE_MAX)
+		err_set(err, ERR_INVALID_FIELD, "The limit must be a number from 1 to %d.",
+		    DOCUMENTS_PAGE_MAX);
+	*out = n;
+	return !err_is(err);
+}

@@ -16,4 +16,8 @@ void	documents_cursor_put(struct buf *, const struct listed_document *);
  * full. */
 bool	documents_cursor_read(struct slice text, struct arena *, struct documents_page *);
 
+#define DOCUMENTS_LIMIT_DEFAULT	20
+/* How many a page may have: a whole number of 1..DOCUMENTS_PAGE_MAX, without sign or blank. */
+bool	documents_limit_read(struct slice text, unsigned *out, struct err *);
+
 #endif

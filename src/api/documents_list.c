@@ -12,8 +12,7 @@
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
 
-#define LIMIT_DEFAULT 20
-#define LIST_MAX      (8u << 20) /* bytes of one response */
+#define LIST_MAX (8u << 20) /* bytes of one response */
 
 struct documents_listing {
 	struct request req; /* first */
@@ -43,26 +42,6 @@ documents_listing_of(struct flow *f)
 	return FLOW_MEMBER_OF(f, struct documents_listing, req.flow, &documents_list_kind);
 }
 
-/* A whole number without sign or blank. */
-static bool
-read_limit(struct slice text, unsigned *out, struct err *err)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < text.len && n <= DOCUMENTS_PAGE_MAX; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9') {
-			n = 0;
-			break;
-		}
-		n = n * 10 + (unsigned)(text.p[i] - '0');
-	}
-	if (n < 1 || n > DOCUMENTS_PAGE_MAX)
-		err_set(err, ERR_INVALID_FIELD, "The limit must be a number from 1 to %d.",
-		    DOCUMENTS_PAGE_MAX);
-	*out = n;
-	return !err_is(err);
-}
-
 static bool
 read_status(struct slice text, const char **out, struct err *err)
 {
@@ -87,11 +66,11 @@ documents_list_read(struct flow *f)
 	struct slice cursor = http_query_get(l->req.x, "cursor", f->arena);
 	struct err err = { 0 };
 
-	l->page = (struct documents_page){ "", "", "", LIMIT_DEFAULT };
+	l->page = (struct documents_page){ "", "", "", DOCUMENTS_LIMIT_DEFAULT };
 	if (!ingest_query_decodes(http_query(l->req.x)))
 		err_set(&err, ERR_BAD_REQUEST,
 		    "The URL's query has a %% without two hexadecimal digits; write %%25 for it.");
-	if (limit.p != NULL && !read_limit(limit, &l->page.limit, &err))
+	if (limit.p != NULL && !documents_limit_read(limit, &l->page.limit, &err))
 		return flow_fail_err(f, &err);
 	if (status.p != NULL && !read_status(status, &l->page.status, &err))
 		return flow_fail_err(f, &err);

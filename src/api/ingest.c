@@ -25,6 +25,7 @@
 #include "api/ingest_report.h"
 #include "api/ingest_work.h"
 #include "api/respond.h"
+#include "tenantgate/base/random.h"
 
 enum document_state {
 	DOCUMENT_FRESH,		/* nothing was written anywhere */
@@ -43,6 +44,8 @@ struct ingest {
 	struct document		 found;		/* arena: the one stored under its id, if any */
 	bool			 is_found;
 	size_t			 batch;		/* chunks of the model call under way */
+	char			 attempt[DOCUMENT_ATTEMPT_LEN + 1]; /* "": none is intended */
+	bool			 in_doubt;	/* as documents_ready() has left it */
 };
 
 static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_begin, ingest_find,
@@ -151,6 +154,7 @@ ingest_find(struct flow *f)
 	struct ingest *in = ingest_of(f);
 
 	in->state = DOCUMENT_FRESH;
+	in->attempt[0] = '\0';
 	return store_find(f, &in->req.lease, item_of(in)->document.id, &in->found, &in->is_found);
 }
 
@@ -213,7 +217,8 @@ ingest_intend(struct flow *f)
 	d->chunks = (unsigned)w->chunks.count;
 	ingest_report_progress(&in->report, "chunk", d->chunks, d->chunks);
 	in->state = DOCUMENT_INTENDED;
-	return documents_begin(f, in->req.ctx->catalog, in->req.tenant_id, d);
+	id_random(in->attempt, DOCUMENT_ATTEMPT_LEN);
+	return documents_begin(f, in->req.ctx->catalog, in->req.tenant_id, d, in->attempt);
 }
 
 /* One call of the model: as many chunks as its limits of items and bytes let through. */
@@ -273,7 +278,8 @@ ingest_list(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
-	return documents_ready(f, in->req.ctx->catalog, in->req.tenant_id, &item_of(in)->document);
+	return documents_ready(f, in->req.ctx->catalog, in->req.tenant_id, &item_of(in)->document,
+	    in->attempt, &in->in_doubt);
 }
 
 /* Bytes that one document holds besides the body; the arena keeps small things until the request
@@ -295,6 +301,8 @@ ingest_next(struct flow *f)
 
 	ingest_report_document(&in->report, &item_of(in)->document, in->state == DOCUMENT_STORED);
 	in->state = DOCUMENT_LISTED;
+	if (in->in_doubt)
+		request_reconcile(&in->req, item_of(in)->document.id);
 	if (w->at + 1 < w->items.count) {
 		w->at++;
 		flow_goto(f, request_borrow);
@@ -319,7 +327,7 @@ ingest_end(struct flow *f, const struct err *err)
 		request_reconcile(&in->req, item_of(in)->document.id);
 	else if (in->state == DOCUMENT_INTENDED)
 		documents_undo(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,
-		    item_of(in)->document.id);
+		    item_of(in)->document.id, in->attempt, err->detail);
 	if (err_is(err) && in->req.streaming)
 		ingest_report_error(&in->report, err);
 	body_job_end(&in->req, ingest_work_free, in->work, clear_bytes(in));

@@ -109,3 +109,157 @@ test('no sleeping database is woken', async () => {
 	await stack.sql(`delete from documents where document_id = 'left'`, 'catalog');
 	await until('ann is served again', async () => (await ann.search('text')).status === 200);
 });
+
+test('chunks: in order, a page at a time', async () => {
+	const text = Array.from({ length: 60 }, (_, i) => `Passage ${i} ${'word '.repeat(150)}`)
+		.join('\n\n');
+	const stored = await ann.ingestText(text, { documentId: 'long' });
+	const total = stored.json.document.chunks;
+	assert.ok(total > 50, stored.body);
+	const seen = [];
+	let cursor = null;
+	do {
+		const page = await ann.get(path('long', `/chunks?limit=21${cursor ? `&cursor=${cursor}` : ''}`));
+		assert.equal(page.status, 200, page.body);
+		assert.equal(page.json.total, total);
+		seen.push(...page.json.chunks);
+		cursor = page.json.nextCursor;
+	} while (cursor !== null);
+	assert.deepEqual(seen.map((c) => c.chunk), Array.from({ length: total }, (_, i) => i));
+	assert.ok(seen[0].content.startsWith('Passage 0 '));
+	assert.equal(seen[0].page, null);
+	assert.deepEqual((await ann.get(path('long', '/chunks?cursor=99999'))).json,
+		{ chunks: [], total, nextCursor: null });
+	refused(await bob.get(path('long', '/chunks')), 404, 'document_not_found');
+	for (const query of ['limit=0', 'cursor=x', 'cursor=', 'cursor=1234567890', 'cursor=-1'])
+		refused(await ann.get(path('long', `/chunks?${query}`)), 400, 'invalid_field');
+});
+
+const status = async (id) => (await stack.sql(
+	`select status from documents where user_id = 'ann' and document_id = '${id}'`, 'catalog'))[0]?.[0];
+const rows = async (id) => {
+	const db = await database('ann');
+	return Number((await stack.sql(`select (select count(*) from document where id = '${id}') +
+		(select count(*) from chunk where document_id = '${id}')`, db))[0][0]);
+};
+const put = (id) => ann.ingestText(`A zebra called ${id}.`, { documentId: id });
+const found = async (id) => (await ann.search('zebra', { topK: 50 })).json.results
+	.some((r) => r.documentId === id);
+
+test('deleted: chunks, vectors and listing; again: not found', async () => {
+	assert.equal((await put('gone')).status, 201);
+	assert.ok(await found('gone'));
+	refused(await bob.ask('DELETE', path('gone')), 404, 'document_not_found');
+	const answer = await ann.ask('DELETE', path('gone'));
+	assert.equal(answer.status, 204, answer.body);
+	assert.equal(answer.body, '');
+	assert.equal(await status('gone'), undefined);
+	assert.equal(await rows('gone'), 0);
+	assert.ok(!await found('gone'));
+	refused(await ann.get(path('gone')), 404, 'document_not_found');
+	refused(await ann.ask('DELETE', path('gone')), 404, 'document_not_found');
+	assert.equal((await put('gone')).status, 201);
+	assert.ok(await found('gone'));
+});
+
+// Holds a row's lock, so that a statement on it waits, until what is returned is called.
+async function hold(db, lock) {
+	const name = `hold${Math.random()}`;
+	const holding = stack.sql(`set application_name = '${name}'; begin; ${lock};
+		select pg_sleep(60)`, db).catch(() => {});
+	await until('the lock is held', async () => (await stack.sql(`select 1 from pg_stat_activity
+		where application_name = '${name}' and wait_event = 'PgSleep'`)).length > 0);
+	return async () => {
+		await stack.sql(`select pg_terminate_backend(pid) from pg_stat_activity
+			where application_name = '${name}'`);
+		await holding;
+	};
+}
+const waits = (db) => until('a statement waits for the lock', async () => (await stack.sql(
+	`select 1 from pg_stat_activity where datname = '${db}' and wait_event_type = 'Lock'`)).length > 0);
+
+async function again() {
+	const key = gate.serviceKey;
+	gate = await stack.tenantgate({ workers: 1, rate_limit_requests_per_minute: 0 });
+	gate.serviceKey = key;
+	[ann, bob] = [await gate.tenant('ann'), await gate.tenant('bob')];
+}
+
+async function killed(id, db, lock) {
+	assert.equal((await put(id)).status, 201);
+	const release = await hold(db, lock);
+	const deleting = ann.ask('DELETE', path(id)).catch((error) => error);
+	await waits(db);
+	gate.program.child.kill('SIGKILL');
+	await deleting;
+	await until('its sessions are gone', async () => {
+		await stack.sql(`select pg_terminate_backend(pid) from pg_stat_activity
+			where datname = '${db}' and wait_event_type = 'Lock'`);
+		return (await stack.sql(`select 1 from pg_stat_activity where datname = '${db}'
+			and wait_event_type = 'Lock'`)).length === 0;
+	});
+	await release();
+	await again();
+}
+
+test('killed while it notes the deletion: nothing has happened', async () => {
+	await killed('k1', 'catalog', `select 1 from documents where document_id = 'k1' for update`);
+	assert.equal(await status('k1'), 'ready');
+	assert.ok(await found('k1'));
+	assert.equal((await ann.ask('DELETE', path('k1'))).status, 204);
+});
+
+test('killed in the tenant\'s transaction: the next contact goes on', async () => {
+	const db = await database('ann');
+	await killed('k2', db, `select 1 from document where id = 'k2' for update`);
+	assert.equal(await status('k2'), 'deleting');
+	assert.equal((await ann.get('/documents?status=deleting')).json.total, 1);
+	await ann.search('zebra');
+	await until('it is gone', async () => await status('k2') === undefined);
+	assert.equal(await rows('k2'), 0);
+	refused(await ann.ask('DELETE', path('k2')), 404, 'document_not_found');
+});
+
+test('killed before the listing goes: the next contact goes on', async () => {
+	assert.equal((await put('k3')).status, 201);
+	await stack.sql(`update documents set status = 'deleting' where document_id = 'k3'`, 'catalog');
+	await stack.sql(`delete from document where id = 'k3'`, await database('ann'));
+	assert.equal((await ann.ask('DELETE', path('k3'))).status, 204);
+	assert.equal(await status('k3'), undefined);
+});
+
+// A statement waits for the tenant's chunks to be unlocked: the store's, in its transaction.
+async function storing(id, text) {
+	const db = await database('ann');
+	const release = await hold(db, 'lock table chunk in exclusive mode');
+	const answer = ann.ingestText(text, { documentId: id });
+	await waits(db);
+	return { release, answer };
+}
+
+const agrees = (id) => until('list and database agree', async () => {
+	const [listed, stored] = [await status(id), await rows(id) > 0];
+	return (listed === undefined && !stored) || (listed === 'ready' && stored);
+});
+
+test('deleted while it is stored for the first time: list and database agree', async () => {
+	const { release, answer } = await storing('race', 'A zebra that is new.');
+	assert.equal((await ann.ask('DELETE', path('race'))).status, 204);
+	assert.equal(await status('race'), undefined);
+	await release();
+	assert.equal((await answer).status, 201);
+	await agrees('race');
+	assert.equal(await status('race'), 'ready');
+});
+
+test('deleted while it is replaced: it goes', async () => {
+	assert.equal((await put('race2')).status, 201);
+	const { release, answer } = await storing('race2', 'A zebra that replaces another.');
+	const deleting = ann.ask('DELETE', path('race2'));
+	await until('the deletion is noted', async () => await status('race2') === 'deleting');
+	await release();
+	assert.equal((await answer).status, 201);
+	assert.equal((await deleting).status, 204);
+	await agrees('race2');
+	assert.equal(await status('race2'), undefined);
+});

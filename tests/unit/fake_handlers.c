@@ -87,3 +87,17 @@ documents_get_start(struct http_exchange *x, const struct api_context *ctx,
 {
 	started(x, ctx, match, "documents_get_start");
 }
+
+void
+documents_delete_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "documents_delete_start");
+}
+
+void
+documents_chunks_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "documents_chunks_start");
+}

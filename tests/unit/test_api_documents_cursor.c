@@ -17,7 +17,7 @@ static struct arena *arena;
 static struct documents_page page;
 
 static bool
-reads(struct slice plain)
+cursor_reads(struct slice plain)
 {
 	struct buf b;
 	bool ok;
@@ -53,9 +53,9 @@ nothing_else_is_taken(void **state)
 		SLICE_LIT("12345678901234567 a"), SLICE_LIT("1 \xff"), SLICE_LIT("1 a\0b") };
 
 	(void)state;
-	assert_true(reads(SLICE_LIT("1 a")));
+	assert_true(cursor_reads(SLICE_LIT("1 a")));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_false(reads(bad[i]));
+		assert_false(cursor_reads(bad[i]));
 	assert_false(documents_cursor_read(SLICE_LIT("MSBh="), arena, &page));
 	assert_false(documents_cursor_read(SLICE_LIT("!"), arena, &page));
 }

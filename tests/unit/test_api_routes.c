@@ -141,8 +141,8 @@ a_path_has_its_methods(void **state)
 {
 	static const char *const table[][2] = { { "/ingest", "POST" }, { "/chat", "POST" },
 		{ "/chat/c%201/stream", "GET" }, { "/search", "POST" }, { "/documents", "GET" },
-		{ "/documents/a%2Fb", "GET" }, { "/healthz", "GET, HEAD" },
-		{ "/readyz", "GET, HEAD" } };
+		{ "/documents/a%2Fb", "GET, DELETE" }, { "/documents/a/chunks", "GET" },
+		{ "/healthz", "GET, HEAD" }, { "/readyz", "GET, HEAD" } };
 	char allow[64];
 
 	(void)state;
