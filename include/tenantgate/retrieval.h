@@ -225,6 +225,25 @@ enum flow_rc	store_delete(struct flow *, struct pool_lease *, const char *id,
 enum flow_rc	documents_drop(struct flow *, struct catalog *, const char *tenant, const char *id,
 		    struct pg_result *out) __attribute__((warn_unused_result));
 
+/* ---- a document's change: claim, store_change, store_find, ready ---- */
+struct document_change {
+	const char	*title;		/* each NULL where it stays */
+	const char	*file_name;
+	const char	*metadata;	/* JSON object text */
+};
+
+enum document_claim { DOCUMENT_ABSENT, DOCUMENT_BUSY, DOCUMENT_CLAIMED };
+
+/* The listed row is the attempt's when it was 'ready'. As documents_mark(); documents_claimed()
+ * tells what came of it, of a PG_OK result. */
+enum flow_rc	documents_claim(struct flow *, struct catalog *, const char *tenant, const char *id,
+		    const char *attempt, struct pg_result *out) __attribute__((warn_unused_result));
+enum document_claim	documents_claimed(const struct pg_result *);
+/* In the tenant's database; no row changed: there is no such document. As pool_read(). */
+enum flow_rc	store_change(struct flow *, struct pool_lease *, const char *id,
+		    const struct document_change *, struct pg_result *out)
+		    __attribute__((warn_unused_result));
+
 /* ---- a document's chunks ---- */
 /* Those of the tenant's database past the index `after` (-1: all), in order, at most `limit`:
  * columns chunk_index, page, content and the document's count of chunks. No row: no such document;

@@ -22,6 +22,7 @@ handler_start_fn	chat_resume_start;
 handler_start_fn	search_start;
 handler_start_fn	documents_list_start;
 handler_start_fn	documents_get_start;
+handler_start_fn	documents_patch_start;
 handler_start_fn	documents_delete_start;
 handler_start_fn	documents_chunks_start;
 handler_start_fn	healthz_start;

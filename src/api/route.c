@@ -36,6 +36,8 @@ static const struct api_route routes[] = {
 	    true },
 	{ "GET", "/documents/{id}", documents_get_start, 0, 0, TIME_OF(chat_timeout_us), TENANTS,
 	    true },
+	{ "PATCH", "/documents/{id}", documents_patch_start, SIZE_OF(chat_body_max), 0,
+	    TIME_OF(chat_timeout_us), TENANTS, true },
 	{ "DELETE", "/documents/{id}", documents_delete_start, 0, 0, TIME_OF(chat_timeout_us),
 	    TENANTS, true },
 	{ "GET", "/documents/{id}/chunks", documents_chunks_start, 0, 0, TIME_OF(chat_timeout_us),

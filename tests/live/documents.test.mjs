@@ -263,3 +263,39 @@ test('deleted while it is replaced: it goes', async () => {
 	await agrees('race2');
 	assert.equal(await status('race2'), undefined);
 });
+
+const patch = (tenant, id, value) => tenant.ask('PATCH', path(id), {
+	headers: { 'content-type': 'application/json' },
+	body: typeof value === 'string' ? value : JSON.stringify(value) });
+
+test('renamed: what is given is replaced, in the list and in the search', async () => {
+	const before = (await ann.get(path('a4'))).json.document;
+	const answer = await patch(ann, 'a4', { title: 'Größe "x"', metadata: { deep: [1, 'ä'] } });
+	assert.equal(answer.status, 200, answer.body);
+	const after = { ...before, title: 'Größe "x"', metadata: { deep: [1, 'ä'] } };
+	assert.deepEqual(answer.json.document, after);
+	assert.deepEqual((await ann.get(path('a4'))).json.document, after);
+	const hit = (await ann.search('text called a4', { documentId: 'a4' })).json.results[0];
+	assert.equal(hit.title, 'Größe "x"');
+	for (let i = 0; i < 2; i++)
+		assert.equal((await patch(ann, 'a4', { fileName: 'a.txt' })).json.document.fileName, 'a.txt');
+});
+
+test('what cannot be changed so is told, and nothing is', async () => {
+	for (const body of [{}, { title: null }, { title: '' }, { title: 1 }, { title: 'a\nb' },
+		{ title: 'x'.repeat(513) }, { fileName: 'x'.repeat(256) }, { metadata: [] },
+		{ metadata: null }, { metadata: { x: 'x'.repeat(17000) } }, { title: 'ok', status: 'ready' }])
+		refused(await patch(ann, 'a4', body), 400, 'invalid_field');
+	refused(await patch(ann, 'a4', '{'), 400, 'invalid_json');
+	refused(await patch(ann, 'none', { title: 'x' }), 404, 'document_not_found');
+	refused(await patch(bob, 'a4', { title: 'x' }), 404, 'document_not_found');
+	assert.equal((await ann.get(path('a4'))).json.document.title, 'Größe "x"');
+});
+
+test('a document that is being stored is not changed meanwhile', async () => {
+	const { release, answer } = await storing('busy', 'A zebra that is busy.');
+	refused(await patch(ann, 'busy', { title: 'x' }), 409, 'conflict');
+	await release();
+	assert.equal((await answer).status, 201);
+	assert.equal(await status('busy'), 'ready');
+});

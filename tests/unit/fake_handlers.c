@@ -101,3 +101,10 @@ documents_chunks_start(struct http_exchange *x, const struct api_context *ctx,
 {
 	started(x, ctx, match, "documents_chunks_start");
 }
+
+void
+documents_patch_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "documents_patch_start");
+}
