@@ -232,20 +232,99 @@ enum flow_rc	search_chunks(struct flow *, struct pool_lease *, const float *quer
 /* Intent before anything is stored, then the outcome. The tenant is part of every key: an id is one
  * tenant's own. Fail with ERR_CATALOG. */
 enum flow_rc	documents_begin(struct flow *, struct catalog *, const char *tenant,
-		    const struct document *) __attribute__((warn_unused_result));
+		    const struct document *, const char *attempt)
+		    __attribute__((warn_unused_result));
+/* attempt: as in documents_begin(), "" when there was none, for the document was stored before.
+ * *in_doubt: somebody else has changed the row meanwhile (it was deleted, or stored once more), and
+ * it is to be reconciled. */
 enum flow_rc	documents_ready(struct flow *, struct catalog *, const char *tenant,
-		    const struct document *) __attribute__((warn_unused_result));
+		    const struct document *, const char *attempt, bool *in_doubt)
+		    __attribute__((warn_unused_result));
+#define DOCUMENT_ATTEMPT_LEN	20	/* characters of an attempt: random, the ingest's own */
 /* Takes the intent back, when nothing was stored; a document that was there before is 'ready'
- * again. Runs in the background, with copies of all it is given; logs its own failure. */
+ * again, another is 'failed' for the given reason, and kept for a day. Runs in the background, with
+ * copies of all it is given; logs its own failure. */
 void		documents_undo(struct worker *, struct catalog *, const char *tenant,
-		    const char *document_id);
+		    const char *document_id, const char *attempt, const char *reason);
 
-/* Rows that have been 'ingesting' for `stale_us` or longer (of one document, unless `only` is "")
- * become what the tenant's database says. Runs in the background, with copies of all it is given;
- * logs its own failure. */
+/* ---- a document's deletion: mark, store_delete, drop; each may be repeated ---- */
+/* Each as catalog_run(), or pool_read(): *out is for catalog_check() or pg_check(), and the
+ * caller's to pg_clear(). The mark has changed no row where the tenant has no such document; the
+ * drop has changed one when it was stored anew meanwhile: then it is to be reconciled. */
+enum flow_rc	documents_mark(struct flow *, struct catalog *, const char *tenant, const char *id,
+		    struct pg_result *out) __attribute__((warn_unused_result));
+enum flow_rc	store_delete(struct flow *, struct pool_lease *, const char *id,
+		    struct pg_result *out) __attribute__((warn_unused_result));
+enum flow_rc	documents_drop(struct flow *, struct catalog *, const char *tenant, const char *id,
+		    struct pg_result *out) __attribute__((warn_unused_result));
+
+/* ---- a document's change: claim, store_change, store_find, ready ---- */
+struct document_change {
+	const char	*title;		/* each NULL where it stays */
+	const char	*file_name;
+	const char	*metadata;	/* JSON object text */
+};
+
+enum document_claim { DOCUMENT_ABSENT, DOCUMENT_BUSY, DOCUMENT_CLAIMED };
+
+/* The listed row is the attempt's when it was 'ready'. As documents_mark(); documents_claimed()
+ * tells what came of it, of a PG_OK result. */
+enum flow_rc	documents_claim(struct flow *, struct catalog *, const char *tenant, const char *id,
+		    const char *attempt, struct pg_result *out) __attribute__((warn_unused_result));
+enum document_claim	documents_claimed(const struct pg_result *);
+/* In the tenant's database; no row changed: there is no such document. As pool_read(). */
+enum flow_rc	store_change(struct flow *, struct pool_lease *, const char *id,
+		    const struct document_change *, struct pg_result *out)
+		    __attribute__((warn_unused_result));
+
+/* ---- a document's chunks ---- */
+/* Those of the tenant's database past the index `after` (-1: all), in order, at most `limit`:
+ * columns chunk_index, page, content and the document's count of chunks. No row: no such document;
+ * one with a null index: no more chunks. As pool_read(). */
+enum flow_rc	store_chunks(struct flow *, struct pool_lease *, const char *id, int after,
+		    unsigned limit, struct pg_result *out) __attribute__((warn_unused_result));
+
+/* Rows that have been 'ingesting' for `stale_us` or longer, or are 'deleting' (of one document,
+ * unless `only` is ""), become what the tenant's database says; what is deleted goes from there.
+ * Runs in the background, with copies of all it is given; logs its own failure. */
 void		documents_reconcile(struct worker *, struct catalog *, struct pools *,
 		    const struct pool_target *, const char *tenant, const char *only,
 		    uint64_t stale_us);
+
+/* ---- what is read of that list ---- */
+#define DOCUMENTS_PAGE_MAX	100
+
+/* A row; strings are borrowed from the result it was read of. */
+struct listed_document {
+	struct document	 document;	/* sha256 "" until it was ready once */
+	const char	*status;	/* "ingesting", "ready", "failed" or "deleting" */
+	const char	*reason;	/* of a failed one: a sentence; else "" */
+	const char	*created_us;	/* its created_at in microseconds since 1970, in decimal */
+};
+
+/* A page begins behind the row of these two, which are a listed_document's created_us and id. */
+struct documents_page {
+	const char	*after_us;	/* "" for the first page */
+	const char	*after_id;
+	const char	*status;	/* "" for any */
+	unsigned	 limit;		/* 1..DOCUMENTS_PAGE_MAX */
+};
+
+/* The tenant's documents, newest first (by id where two are as old), from the catalog alone: no
+ * tenant's database is asked. *out is cleared first, and the caller's to pg_clear(); it is for
+ * catalog_check() before it is read. One row more than the limit is there when another page
+ * follows. Borrows all until the wait is over. */
+enum flow_rc	documents_list(struct flow *, struct catalog *, const char *tenant,
+		    const struct documents_page *, struct pg_result *out)
+		    __attribute__((warn_unused_result));
+/* One of them; no row where the tenant has none of that id. The same in all else. */
+enum flow_rc	documents_get(struct flow *, struct catalog *, const char *tenant, const char *id,
+		    struct pg_result *out) __attribute__((warn_unused_result));
+/* How many rows there are, and one of them. */
+unsigned	documents_count(const struct pg_result *);
+void		documents_row(const struct pg_result *, unsigned row, struct listed_document *);
+/* Of all pages of documents_list() together. */
+uint64_t	documents_total(const struct pg_result *);
 
 /* ---- prompt ---- */
 /* The system message with the passages, numbered, fenced as data. False when it is past out->max or

@@ -27,6 +27,7 @@
 #include "api/ingest_report.h"
 #include "api/ingest_work.h"
 #include "api/respond.h"
+#include "tenantgate/base/random.h"
 
 enum document_state {
 	DOCUMENT_FRESH,	   /* nothing was written anywhere */
@@ -45,8 +46,10 @@ struct ingest {
 	enum document_state state; /* of the document under way */
 	struct document found;	   /* arena: the one stored under its id, if any */
 	bool is_found;
-	bool is_same; /* ... and of these bytes */
-	size_t batch; /* chunks of the model call under way */
+	bool is_same;				/* ... and of these bytes */
+	size_t batch;				/* chunks of the model call under way */
+	char attempt[DOCUMENT_ATTEMPT_LEN + 1]; /* "": none is intended */
+	bool in_doubt;				/* as documents_ready() has left it */
 };
 
 static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_begin, ingest_file, ingest_find,
@@ -128,8 +131,8 @@ static enum flow_rc
 ingest_parse(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
-	size_t bytes = in->req.body.len;
 	struct err err = { .code = ERR_NONE };
+	size_t bytes = in->req.body.len;
 
 	if (!ingest_query_check(http_query(in->req.x), &err))
 		return flow_fail_err(f, &err);
@@ -143,11 +146,10 @@ static enum flow_rc
 ingest_begin(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
-	const struct ingest_work *w = in->work;
 
-	if (err_is(&w->job.err))
-		return flow_fail_err(f, &w->job.err);
-	if (!ingest_report_begin(&in->report, &w->items, f->arena))
+	if (err_is(&work_of(in)->job.err))
+		return flow_fail_err(f, &work_of(in)->job.err);
+	if (!ingest_report_begin(&in->report, &work_of(in)->items, f->arena))
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the files' names");
 	in->req.streaming = in->report.events;
 	return FLOW_NEXT;
@@ -160,7 +162,8 @@ ingest_file(struct flow *f)
 	struct ingest *in = ingest_of(f);
 
 	in->state = DOCUMENT_FRESH;
-	in->is_same = false;
+	in->is_same = in->in_doubt = false;
+	in->attempt[0] = '\0';
 	ingest_report_file(&in->report);
 	return err_is(&item_of(in)->err) ? flow_goto(f, ingest_next) : FLOW_NEXT;
 }
@@ -195,12 +198,9 @@ ingest_describe(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
-	if (in->is_found && ingest_item_is(item_of(in), &in->found)) {
-		in->is_same = true;
-		if (ingest_item_merge(item_of(in), &in->found))
-			return store_describe(f, &in->req.lease, &item_of(in)->document,
-			    &in->is_found);
-	}
+	in->is_same = in->is_found && ingest_item_is(item_of(in), &in->found);
+	if (in->is_same && ingest_item_merge(item_of(in), &in->found))
+		return store_describe(f, &in->req.lease, &item_of(in)->document, &in->is_found);
 	return FLOW_NEXT;
 }
 
@@ -271,7 +271,8 @@ ingest_intend(struct flow *f)
 	d->warnings = w->extracted.warnings;
 	ingest_report_progress(&in->report, "chunk", d->chunks, d->chunks);
 	in->state = DOCUMENT_INTENDED;
-	return documents_begin(f, in->req.ctx->catalog, in->req.tenant_id, d);
+	id_random(in->attempt, DOCUMENT_ATTEMPT_LEN);
+	return documents_begin(f, in->req.ctx->catalog, in->req.tenant_id, d, in->attempt);
 }
 
 /* One call of the model: as many chunks as its limits of items and bytes let through. */
@@ -341,7 +342,8 @@ ingest_list(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
-	return documents_ready(f, in->req.ctx->catalog, in->req.tenant_id, &item_of(in)->document);
+	return documents_ready(f, in->req.ctx->catalog, in->req.tenant_id, &item_of(in)->document,
+	    in->attempt, &in->in_doubt);
 }
 
 /* One document is done: the next, or the response. */
@@ -353,6 +355,8 @@ ingest_next(struct flow *f)
 
 	ingest_report_item(&in->report, item_of(in), in->state == DOCUMENT_STORED);
 	in->state = DOCUMENT_LISTED;
+	if (in->in_doubt)
+		request_reconcile(&in->req, item_of(in)->document.id);
 	if (w->at + 1 < w->items.count) {
 		w->at++;
 		flow_goto(f, ingest_file);
@@ -377,7 +381,7 @@ ingest_end(struct flow *f, const struct err *err)
 		request_reconcile(&in->req, item_of(in)->document.id);
 	else if (in->state == DOCUMENT_INTENDED)
 		documents_undo(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,
-		    item_of(in)->document.id);
+		    item_of(in)->document.id, in->attempt, err->detail);
 	if (err_is(err) && in->req.streaming)
 		ingest_report_error(&in->report, err);
 	else if (err_is(err) && http_status(in->req.x) == 0 && err->code != ERR_CLIENT_GONE)

@@ -199,8 +199,8 @@ media_type_is(struct slice content_type, const char *want)
 	    (content_type.len == n || content_type.p[n] == ';' || content_type.p[n] == ' ');
 }
 
-static bool
-query_decodes(struct slice query, struct err *err)
+bool
+ingest_query_decodes(struct slice query, struct err *err)
 {
 	for (size_t i = 0; i < query.len && !err_is(err); i++) {
 		if (query.p[i] != '%')
@@ -240,7 +240,7 @@ ingest_query_check(struct slice query, struct err *err)
 {
 	static const char *const names[] = { "documentId", "title", "fileName", "password" };
 
-	if (!query_decodes(query, err))
+	if (!ingest_query_decodes(query, err))
 		return false;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !err_is(err); i++)
 		if (query_count(query, names[i]) > 1)

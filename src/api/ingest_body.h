@@ -56,5 +56,7 @@ bool	ingest_body_read(const struct ingest_head *, char *body, size_t len, struct
  * and a misspelt documentId would be taken for none: the document would get a new id instead of
  * replacing the old one. False with err set: ERR_BAD_REQUEST, ERR_INVALID_FIELD. */
 bool	ingest_query_check(struct slice query, struct err *);
+/* The first two of these alone, which hold for any route. */
+bool	ingest_query_decodes(struct slice query, struct err *);
 
 #endif

@@ -257,7 +257,7 @@ request_end(struct request *req, const struct err *err)
 
 	/* A handler that ended well has returned its lease; one still held was cut off mid-way. */
 	pool_return(&req->lease, POOL_DIRTY);
-	if (!err_is(err))
+	if (!err_is(err) && !req->asleep)
 		request_reconcile(req, "");
 	if (record_is_wrong(req, err))
 		tenant_forget(req->ctx->tenants, req->tenant_id);

@@ -47,6 +47,8 @@ struct request {
 	struct model_usage		 usage;		/* all model calls together; for the log */
 	const char			*model_name;	/* that answered; NULL: none; for the log */
 	bool				 streaming;	/* the header has left, the end not */
+	bool				 asleep;	/* the database is left alone: nothing is
+							 * reconciled at the end */
 };
 
 /* The first four steps of a handler. Each takes what the one before has left in the struct request:

@@ -126,11 +126,21 @@ static const char seal_readers[] = "CREATE TABLE public.seal_readers ("
 				   "	prefix text PRIMARY KEY,"
 				   "	announced_at timestamptz NOT NULL DEFAULT now());";
 
+/* More statuses than earlier builds write, which go on writing theirs; reason: why a document has
+ * failed, as a sentence for its user. */
+static const char documents_statuses[] =
+    "ALTER TABLE public.documents"
+    "	DROP CONSTRAINT documents_status_check,"
+    "	ADD CONSTRAINT documents_status_check"
+    "	    CHECK (status IN ('ingesting', 'ready', 'failed', 'deleting')) NOT VALID,"
+    "	ADD COLUMN reason text;";
+
 const struct schema_script schema_scripts[] = {
 	{ 1, "users, vector_databases, documents, tenants, api_keys", first_tables },
 	{ 2, "key_tag_secret", key_tag_secret },
 	{ 3, "tenants.not_before, tenants.refusals", tenants_not_before },
 	{ 4, "installation, tenants.rechecked_at, tenants.rechecks", installation },
 	{ 5, "seal_readers", seal_readers },
+	{ 6, "documents.status, documents.reason", documents_statuses },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

@@ -22,9 +22,9 @@
 #include "tenantgate/retrieval.h"
 #include "tenantgate/wire/pg_sql.h"
 
-#define PIECE		((size_t)32 << 10)	/* bytes encoded at a time; one row more at most */
-#define COPY_TIMEOUT_US (300 * 1000000ull)	/* of the COPY; the flow's deadline holds too */
-#define NUMBER_SIZE	24			/* a uint64_t in decimal */
+#define PIECE		((size_t)32 << 10) /* bytes encoded at a time; one row more at most */
+#define COPY_TIMEOUT_US (300 * 1000000ull) /* of the COPY; the flow's deadline holds too */
+#define NUMBER_SIZE	24		   /* a uint64_t in decimal */
 
 struct document_store {
 	struct flow flow;

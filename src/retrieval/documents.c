@@ -4,13 +4,15 @@
  * waking a sleeping database.
  *
  *	(none) --begin--> [ingesting] --ready--> [ready]
- *	  ^                 |     ^                |
- *	  +------undo-------+     +-----begin------+
+ *	                    |     ^                |
+ *	[failed] <----------+-----+-----begin------+
+ *	                   undo
  *
- * What always holds:
+ * (document_delete.c has the way out.) What always holds:
  *  - The row keeps what the last 'ready' wrote until the next one: a row without a digest was never
- *    ready, so undo deletes it; another goes back to 'ready' as it was.
- *  - 'ready' writes the whole row and needs none: an undo at the same time takes nothing away.
+ *    ready, so undo makes it 'failed'; another goes back to 'ready' as it was.
+ *  - A row is made 'ready' by the attempt that began it, and only if nobody has taken it since.
+ *    Where somebody has, or there is no row, it is 'ingesting': in doubt, until it is reconciled.
  *  - Every statement may be repeated: catalog_run() sends one again when its connection had died.
  */
 #include <assert.h>
@@ -19,14 +21,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "retrieval/document_listing.h"
 #include "tenantgate/base/log.h"
-#include "tenantgate/retrieval.h"
 #include "tenantgate/wire/pg_sql.h"
 
-#define UNDO_TIMEOUT_US (10 * 1000000ull)
-#define UNDO_ARENA	4096 /* bytes: the struct, a tenant's id and a document's */
-#define NUMBER_SIZE	24   /* a uint64_t in decimal */
-#define LISTING_MAGIC	0x4c495354u /* "LIST" */
+#define UNDO_TIMEOUT_US	      (10 * 1000000ull)
+#define UNDO_ARENA	      4096	  /* bytes: the struct, a tenant's id and a document's */
+#define NUMBER_SIZE	      24	  /* a uint64_t in decimal */
+#define LISTING_MAGIC	      0x4c495354u /* "LIST" */
 #define FOREIGN_KEY_VIOLATION "23503"
 
 /* One statement about one row: a child of the caller's flow, or (undo) a flow of its own. */
@@ -38,6 +40,7 @@ struct listing {
 	const char *what;	 /* static: what it does, for the log and the failure */
 	struct pg_query query;	 /* its texts are borrowed, as catalog_run() says */
 	struct pg_result result; /* owned */
+	bool *in_doubt;		 /* borrowed, NULL but for documents_ready() */
 	char numbers[3][NUMBER_SIZE];
 };
 
@@ -101,6 +104,8 @@ listing_check(struct flow *f)
 	if (l->result.status == PG_SQL_ERROR &&
 	    strcmp(l->result.failure.sqlstate, FOREIGN_KEY_VIOLATION) == 0)
 		return tenant_is_gone(f);
+	if (l->in_doubt != NULL && l->result.status == PG_OK)
+		*l->in_doubt = strcmp(pg_text(&l->result, 0, 0), "ready") != 0;
 	return catalog_check(f, &l->result, l->what);
 }
 
@@ -131,7 +136,8 @@ no_memory(struct flow *f)
 }
 
 enum flow_rc
-documents_begin(struct flow *f, struct catalog *c, const char *tenant, const struct document *d)
+documents_begin(struct flow *f, struct catalog *c, const char *tenant, const struct document *d,
+    const char *attempt)
 {
 	struct listing *l = listing_new(f, c, tenant, "note the document");
 
@@ -139,42 +145,82 @@ documents_begin(struct flow *f, struct catalog *c, const char *tenant, const str
 		return no_memory(f);
 	l->query = (struct pg_query){
 		.sql = "INSERT INTO public.documents (user_id, document_id, title, file_name,"
-		       " mime_type, status) VALUES ($1, $2, $3, $4, $5, 'ingesting')"
+		       " mime_type, attempt, status) VALUES ($1, $2, $3, $4, $5, $6, 'ingesting')"
 		       " ON CONFLICT (user_id, document_id)"
-		       " DO UPDATE SET status = 'ingesting', updated_at = " PG_NOW,
+		       " DO UPDATE SET status = 'ingesting', attempt = excluded.attempt,"
+		       " reason = NULL, updated_at = " PG_NOW,
 		.params = { PG_TEXT(tenant), PG_TEXT(d->id), PG_TEXT(d->title),
-		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type) },
-		.param_count = 5,
+		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(attempt) },
+		.param_count = 6,
 	};
 	return flow_call(f, &l->flow, &listing_kind);
 }
 
+#define WRITTEN \
+	" title = excluded.title, file_name = excluded.file_name, mime_type = excluded.mime_type," \
+	" metadata = excluded.metadata, created_at = excluded.created_at," \
+	" bytes = excluded.bytes, pages = excluded.pages, chunks = excluded.chunks," \
+	" reason = NULL, updated_at = " PG_NOW
+
+/* A row that is not there was deleted: a new one has no digest, as document_delete.c says. */
+#define INSERTED \
+	"INSERT INTO public.documents AS row (user_id, document_id, title, file_name, mime_type," \
+	" metadata, created_at, bytes, pages, chunks, status)" \
+	" VALUES ($1, $2, $3, $4, $5, $7, $8, $9, $10, $11, 'ingesting')" \
+	" ON CONFLICT (user_id, document_id) DO UPDATE SET" WRITTEN
+
+#define IS_OURS \
+	"(row.status" PG_EQUALS "'ingesting' OR row.status" PG_EQUALS "'ready')" \
+	" AND coalesce(row.attempt, '')" PG_EQUALS "$12"
+
+/* The last parameter is what the two statements differ in. */
+static void
+written_query(struct listing *l, const char *sql, const struct document *d, const char *last)
+{
+	snprintf(l->numbers[0], NUMBER_SIZE, "%" PRIu64, d->bytes);
+	snprintf(l->numbers[1], NUMBER_SIZE, "%u", d->pages);
+	snprintf(l->numbers[2], NUMBER_SIZE, "%u", d->chunks);
+	l->query = (struct pg_query){
+		.sql = sql,
+		.params = { PG_TEXT(l->tenant), PG_TEXT(d->id), PG_TEXT(d->title),
+		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(d->sha256),
+		    PG_TEXT(d->metadata), PG_TEXT(d->created_at), PG_TEXT(l->numbers[0]),
+		    PG_TEXT(l->numbers[1]), PG_TEXT(l->numbers[2]), PG_TEXT(last) },
+		.param_count = 12,
+	};
+}
+
 enum flow_rc
-documents_ready(struct flow *f, struct catalog *c, const char *tenant, const struct document *d)
+documents_ready(struct flow *f, struct catalog *c, const char *tenant, const struct document *d,
+    const char *attempt, bool *in_doubt)
 {
 	struct listing *l = listing_new(f, c, tenant, "list the document");
 
 	if (l == NULL)
 		return no_memory(f);
-	snprintf(l->numbers[0], NUMBER_SIZE, "%" PRIu64, d->bytes);
-	snprintf(l->numbers[1], NUMBER_SIZE, "%u", d->pages);
-	snprintf(l->numbers[2], NUMBER_SIZE, "%u", d->chunks);
-	l->query = (struct pg_query){
-		.sql = "INSERT INTO public.documents (user_id, document_id, title, file_name,"
-		       " mime_type, sha256, metadata, created_at, bytes, pages, chunks, status)"
-		       " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'ready')"
-		       " ON CONFLICT (user_id, document_id) DO UPDATE SET title = excluded.title,"
-		       " file_name = excluded.file_name, mime_type = excluded.mime_type,"
-		       " sha256 = excluded.sha256, metadata = excluded.metadata,"
-		       " created_at = excluded.created_at, bytes = excluded.bytes,"
-		       " pages = excluded.pages, chunks = excluded.chunks, status = 'ready',"
-		       " updated_at = " PG_NOW,
-		.params = { PG_TEXT(tenant), PG_TEXT(d->id), PG_TEXT(d->title),
-		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(d->sha256),
-		    PG_TEXT(d->metadata), PG_TEXT(d->created_at), PG_TEXT(l->numbers[0]),
-		    PG_TEXT(l->numbers[1]), PG_TEXT(l->numbers[2]) },
-		.param_count = 11,
-	};
+	l->in_doubt = in_doubt;
+	written_query(l,
+	    INSERTED ", status = CASE WHEN " IS_OURS " THEN 'ready' ELSE 'ingesting' END,"
+		     " attempt = CASE WHEN " IS_OURS " THEN NULL ELSE row.attempt END,"
+		     " sha256 = CASE WHEN (" IS_OURS ") OR row.attempt IS NOT NULL THEN $6 END"
+		     " RETURNING status",
+	    d, attempt);
+	return flow_call(f, &l->flow, &listing_kind);
+}
+
+enum flow_rc
+documents_settle(struct flow *f, struct catalog *c, const char *tenant, const struct document *d,
+    const char *seen)
+{
+	struct listing *l = listing_new(f, c, tenant, "list the document");
+
+	if (l == NULL)
+		return no_memory(f);
+	written_query(l,
+	    INSERTED ", status = 'ready', attempt = NULL, sha256 = $6"
+		     " WHERE row.status" PG_EQUALS "'ingesting' AND row.updated_at" PG_EQUALS
+		     "$12::pg_catalog.text::pg_catalog.timestamptz",
+	    d, seen);
 	return flow_call(f, &l->flow, &listing_kind);
 }
 
@@ -203,16 +249,18 @@ undo_release(struct flow *f)
 
 #define UNFINISHED \
 	" WHERE user_id" PG_EQUALS "$1 AND document_id" PG_EQUALS "$2" \
-	" AND status" PG_EQUALS "'ingesting'"
+	" AND status" PG_EQUALS "'ingesting' AND coalesce(attempt, '')" PG_EQUALS "$3"
 
 void
-documents_undo(struct worker *w, struct catalog *c, const char *tenant, const char *document_id)
+documents_undo(struct worker *w, struct catalog *c, const char *tenant, const char *document_id,
+    const char *attempt, const char *reason)
 {
 	struct arena *arena = arena_new(UNDO_ARENA);
 	struct listing *l = arena_first(arena, sizeof(*l));
 	const char *user = arena_strdup(arena, tenant), *id = arena_strdup(arena, document_id);
+	const char *mine = arena_strdup(arena, attempt), *why = arena_strdup(arena, reason);
 
-	if (user == NULL || id == NULL) {
+	if (user == NULL || id == NULL || mine == NULL || why == NULL) {
 		log_event(LOG_WARNING, "documents.undo_failed", NULL,
 		    "There is no memory to take back a document's row; it is reconciled later.");
 		arena_free(arena);
@@ -223,12 +271,11 @@ documents_undo(struct worker *w, struct catalog *c, const char *tenant, const ch
 	l->tenant = user;
 	l->what = "take the document's note back";
 	l->query = (struct pg_query){
-		.sql =
-		    "WITH gone AS (DELETE FROM public.documents" UNFINISHED " AND sha256 IS NULL)"
-		    " UPDATE public.documents SET status = 'ready', updated_at = " PG_NOW UNFINISHED
-		    " AND sha256 IS NOT NULL",
-		.params = { PG_TEXT(user), PG_TEXT(id) },
-		.param_count = 2,
+		.sql = "UPDATE public.documents SET attempt = NULL, updated_at = " PG_NOW ","
+		       " status = CASE WHEN sha256 IS NULL THEN 'failed' ELSE 'ready' END,"
+		       " reason = CASE WHEN sha256 IS NULL THEN $4 END" UNFINISHED,
+		.params = { PG_TEXT(user), PG_TEXT(id), PG_TEXT(mine), PG_TEXT(why) },
+		.param_count = 4,
 	};
 	flow_start(&l->flow, &undo_kind, w, arena);
 	flow_deadline(&l->flow, UNDO_TIMEOUT_US);

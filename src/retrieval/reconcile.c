@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reconcile: rows of the catalog's list that stayed 'ingesting', because the process that wrote
- * them died, or lost its connection during the commit. The tenant's database knows which of them
- * are stored.
+ * reconcile: rows of the catalog's list that stayed 'ingesting' or 'deleting', because the process
+ * that wrote them died, or lost its connection during the commit. The tenant's database knows which
+ * of them are stored.
  *
  *	([delay]) --> [query] --> [check] --> none: done
  *	                             v
@@ -10,7 +10,8 @@
  *	                             ^                                  |
  *	                             +----------------------------------+
  *
- * [apply]: what is stored becomes 'ready', as it is stored; what is not is taken back.
+ * [find]: what is 'deleting' is deleted, now or again. [apply]: then its row goes; what is stored
+ * becomes 'ready', as it is stored; what is not is 'failed'.
  *
  * A flow of its own in the background, with copies of all it needs, for the request that started it
  * ends at once. What fails is logged, and reconciled at a later request.
@@ -18,13 +19,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "retrieval/document_listing.h"
 #include "tenantgate/base/log.h"
-#include "tenantgate/retrieval.h"
 #include "tenantgate/wire/pg_sql.h"
 
-#define ROWS		"20" /* at a time: a failure leaves the rest to a later request */
-#define ARENA_MAX	(2u << 20) /* bytes: each document found has metadata of up to 16 KiB */
-#define COMMIT_DELAY_US	1000000ull /* a commit that was sent has ended by then */
+#define ROWS		     "20"	/* at a time: a failure leaves the rest to later */
+#define ARENA_MAX	     (2u << 20) /* bytes: a document has metadata of up to 16 KiB */
+#define COMMIT_DELAY_US	     1000000ull /* a commit that was sent has ended by then */
 #define RECONCILE_TIMEOUT_US (30 * 1000000ull)
 
 struct reconciliation {
@@ -36,11 +37,12 @@ struct reconciliation {
 	struct timer delay;
 	char stale_us[24];
 	struct pool_target target; /* key: arena; pg owned */
-	struct pg_result rows;	   /* owned: ids of the unfinished documents */
+	struct pg_result rows;	   /* owned: id, status, updated_at */
 	unsigned at;		   /* index of the row under way */
 	struct pool_lease lease;   /* held by [find] alone */
 	struct document document;  /* arena */
 	bool found;
+	struct pg_result result; /* owned: of the row's last statement */
 };
 
 static flow_step_fn reconcile_delay, reconcile_query, reconcile_check, reconcile_borrow,
@@ -64,10 +66,22 @@ static const struct flow_kind reconcile_kind = { .name = "documents_reconcile",
 	.end = reconcile_end,
 	.release = reconcile_release };
 
+static bool
+row_is_deleting(const struct reconciliation *m)
+{
+	return strcmp(pg_text(&m->rows, m->at, 1), "deleting") == 0;
+}
+
 static const char *
 row_id(const struct reconciliation *m)
 {
 	return pg_text(&m->rows, m->at, 0);
+}
+
+static const char *
+row_seen(const struct reconciliation *m)
+{
+	return pg_text(&m->rows, m->at, 2);
 }
 
 /* For one document only: its request has just lost sight of the commit. Older rows need no wait. */
@@ -84,11 +98,12 @@ reconcile_query(struct flow *f)
 {
 	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 	const struct pg_query q = {
-		.sql = "SELECT document_id FROM public.documents WHERE user_id" PG_EQUALS "$1"
-		       " AND status" PG_EQUALS "'ingesting'"
+		.sql = "SELECT document_id, status, updated_at::pg_catalog.text"
+		       " FROM public.documents WHERE user_id" PG_EQUALS "$1"
 		       " AND ($2" PG_EQUALS "'' OR document_id" PG_EQUALS "$2)"
+		       " AND (status" PG_EQUALS "'deleting' OR (status" PG_EQUALS "'ingesting'"
 		       " AND updated_at" PG_AT_MOST "(" PG_NOW PG_MINUS "($3::bigint" PG_TIMES
-		       "interval '1 microsecond'))"
+		       "interval '1 microsecond'))))"
 		       " LIMIT " ROWS,
 		.params = { PG_TEXT(m->tenant), PG_TEXT(m->only), PG_TEXT(m->stale_us) },
 		.param_count = 3,
@@ -119,28 +134,38 @@ reconcile_find(struct flow *f)
 {
 	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 
+	if (row_is_deleting(m))
+		return store_delete(f, &m->lease, row_id(m), &m->result);
 	return store_find(f, &m->lease, row_id(m), &m->document, &m->found);
 }
 
 /* The lease goes back before the catalog is written: no flow holds one while it waits for another
- * database. An undo is a flow of its own, not waited for. */
+ * database. */
 static enum flow_rc
 reconcile_apply(struct flow *f)
 {
 	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
+	enum flow_rc rc = pg_check(f, &m->result, ERR_NONE, "delete the document");
 
+	if (rc != FLOW_NEXT)
+		return rc;
 	pool_return(&m->lease, POOL_CLEAN);
+	if (row_is_deleting(m))
+		return documents_drop(f, m->catalog, m->tenant, row_id(m), &m->result);
 	if (m->found)
-		return documents_ready(f, m->catalog, m->tenant, &m->document);
-	documents_undo(f->worker, m->catalog, m->tenant, row_id(m));
-	return FLOW_NEXT;
+		return documents_settle(f, m->catalog, m->tenant, &m->document, row_seen(m));
+	return documents_lose(f, m->catalog, m->tenant, row_id(m), row_seen(m), &m->result);
 }
 
 static enum flow_rc
 reconcile_next(struct flow *f)
 {
 	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
+	enum flow_rc rc = catalog_check(f, &m->result, "reconcile the document");
 
+	if (rc != FLOW_NEXT)
+		return rc;
+	pg_clear(&m->result);
 	return ++m->at < pg_rows(&m->rows) ? flow_goto(f, reconcile_borrow) : FLOW_DONE;
 }
 
@@ -171,6 +196,7 @@ reconcile_release(struct flow *f)
 	struct arena *arena = f->arena;
 
 	pg_clear(&m->rows);
+	pg_clear(&m->result);
 	pg_target_free(&m->target.pg);
 	arena_free(arena);
 }

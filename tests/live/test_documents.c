@@ -18,6 +18,8 @@ struct list_op {
 	const char *tenant;
 	struct document document;
 	struct err err;
+	const char *attempt;
+	bool in_doubt;
 };
 
 static enum flow_rc
@@ -31,7 +33,7 @@ list_op_begin(struct flow *f)
 {
 	struct list_op *a = (struct list_op *)f;
 
-	return documents_begin(f, catalog, a->tenant, &a->document);
+	return documents_begin(f, catalog, a->tenant, &a->document, "mine");
 }
 
 static enum flow_rc
@@ -39,7 +41,7 @@ list_op_ready(struct flow *f)
 {
 	struct list_op *a = (struct list_op *)f;
 
-	return documents_ready(f, catalog, a->tenant, &a->document);
+	return documents_ready(f, catalog, a->tenant, &a->document, a->attempt, &a->in_doubt);
 }
 
 static void
@@ -60,6 +62,7 @@ static enum err_code
 list_op_run(const struct flow_kind *kind, const char *tenant, const char *id, unsigned chunks)
 {
 	struct list_op a = { .tenant = tenant,
+		.attempt = "mine",
 		.document = { .id = id,
 		    .title = "T",
 		    .file_name = "f.pdf",
@@ -87,7 +90,7 @@ catalog_sql(const char *text)
 static void
 undo(void)
 {
-	documents_undo(worker, catalog, "ann", "d");
+	documents_undo(worker, catalog, "ann", "d", "mine", "Why it failed.");
 	finish_flows();
 }
 
@@ -98,7 +101,8 @@ a_new_document_is_listed(void **state)
 	assert_int_equal(list_op_run(&begin_kind, "ann", "d", 5), ERR_NONE);
 	assert_string_equal(catalog_sql(STATUS), "ingesting 0");
 	undo();
-	assert_string_equal(catalog_sql(STATUS), "none");
+	assert_string_equal(catalog_sql(STATUS), "failed 0");
+	assert_string_equal(catalog_sql("SELECT reason FROM documents"), "Why it failed.");
 	undo();
 	assert_int_equal(list_op_run(&begin_kind, "ann", "d", 5), ERR_NONE);
 	assert_int_equal(list_op_run(&ready_kind, "ann", "d", 5), ERR_NONE);
@@ -129,7 +133,7 @@ lists_of_tenants_are_apart(void **state)
 	assert_int_equal(list_op_run(&ready_kind, "bob", "d", 3), ERR_NONE);
 	assert_string_equal(catalog_sql(STATUS), "ready 9");
 	assert_int_equal(list_op_run(&begin_kind, "bob", "late", 3), ERR_NONE);
-	documents_undo(worker, catalog, "bob", "late");
+	documents_undo(worker, catalog, "bob", "late", "mine", "Why it failed.");
 	finish_flows();
 	assert_int_equal(list_op_run(&ready_kind, "bob", "late", 3), ERR_NONE);
 	assert_string_equal(catalog_sql("SELECT count(*) FROM documents WHERE user_id = 'bob'"),

@@ -73,3 +73,38 @@ readyz_start(struct http_exchange *x, const struct api_context *ctx,
 {
 	started(x, ctx, match, "readyz_start");
 }
+
+void
+documents_list_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "documents_list_start");
+}
+
+void
+documents_get_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "documents_get_start");
+}
+
+void
+documents_delete_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "documents_delete_start");
+}
+
+void
+documents_chunks_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "documents_chunks_start");
+}
+
+void
+documents_patch_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "documents_patch_start");
+}

@@ -29,6 +29,7 @@
 	X(ERR_FORBIDDEN,	403,	"forbidden",		"Forbidden")		\
 	X(ERR_SUSPENDED,	403,	"tenant_suspended",	"Tenant suspended")	\
 	X(ERR_NOT_FOUND,	404,	"not_found",		"Not found")		\
+	X(ERR_NO_DOCUMENT,	404,	"document_not_found",	"Document not found")	\
 	X(ERR_METHOD,		405,	"method_not_allowed",	"Method not allowed")	\
 	X(ERR_REQUEST_TIMEOUT,	408,	"request_timeout",	"Request timed out")	\
 	X(ERR_CONFLICT,		409,	"conflict",		"Conflict")		\

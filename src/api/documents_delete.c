@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * documents_delete: DELETE /documents/{id}.
+ *
+ * The intent goes into the catalog's list, the document and its chunks from the tenant's database
+ * in one transaction, then its row from the list. From the second on it is not found by a search. A
+ * process that dies in between has left the intent, and the tenant's next contact goes on from
+ * there (retrieval/reconcile.c).
+ */
+#include "api/document_json.h"
+#include "api/handlers.h"
+
+struct document_deletion {
+	struct request req;	 /* first */
+	const char *id;		 /* arena */
+	struct pg_result result; /* owned: of the last statement */
+};
+
+static flow_step_fn documents_delete_mark, documents_delete_marked, documents_delete_erase,
+    documents_delete_drop, documents_delete_respond;
+static flow_end_fn documents_delete_end;
+
+static const struct flow_step documents_delete_steps[] = {
+	{ "auth", request_caller },
+	{ "tenant", request_tenant },
+	{ "limit", request_limit },
+	{ "mark", documents_delete_mark },
+	{ "marked", documents_delete_marked },
+	{ "pool_wait", request_borrow },
+	{ "erase", documents_delete_erase },
+	{ "drop", documents_delete_drop },
+	{ "respond", documents_delete_respond },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind documents_delete_kind = { "documents_delete", documents_delete_steps,
+	documents_delete_end, request_release };
+
+static struct document_deletion *
+document_deletion_of(struct flow *f)
+{
+	return FLOW_MEMBER_OF(f, struct document_deletion, req.flow, &documents_delete_kind);
+}
+
+static enum flow_rc
+documents_delete_mark(struct flow *f)
+{
+	struct document_deletion *d = document_deletion_of(f);
+	struct err err = { 0 };
+
+	d->id = document_path_id(&d->req, &err);
+	if (d->id == NULL)
+		return flow_fail_err(f, &err);
+	return documents_mark(f, d->req.ctx->catalog, d->req.tenant_id, d->id, &d->result);
+}
+
+/* A tenant whose database is not made yet has nothing to delete: its row says so by itself. */
+static enum flow_rc
+documents_delete_marked(struct flow *f)
+{
+	struct document_deletion *d = document_deletion_of(f);
+	enum flow_rc rc = catalog_check(f, &d->result, "note the deletion");
+	struct err err = { 0 };
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	if (pg_changed(&d->result) == 0) {
+		document_not_found(&err);
+		return flow_fail_err(f, &err);
+	}
+	return request_database(f);
+}
+
+static enum flow_rc
+documents_delete_erase(struct flow *f)
+{
+	struct document_deletion *d = document_deletion_of(f);
+
+	pg_clear(&d->result);
+	return store_delete(f, &d->req.lease, d->id, &d->result);
+}
+
+static enum flow_rc
+documents_delete_drop(struct flow *f)
+{
+	struct document_deletion *d = document_deletion_of(f);
+	enum flow_rc rc = pg_check(f, &d->result, ERR_NONE, "delete the document");
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	pool_return(&d->req.lease, POOL_CLEAN);
+	return documents_drop(f, d->req.ctx->catalog, d->req.tenant_id, d->id, &d->result);
+}
+
+static enum flow_rc
+documents_delete_respond(struct flow *f)
+{
+	struct document_deletion *d = document_deletion_of(f);
+	enum flow_rc rc = catalog_check(f, &d->result, "take the document from the list");
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	if (pg_changed(&d->result) > 0)
+		request_reconcile(&d->req, d->id);
+	http_reply(d->req.x, 204, NULL, slice_of(NULL, 0));
+	return FLOW_DONE;
+}
+
+static void
+documents_delete_end(struct flow *f, const struct err *err)
+{
+	struct document_deletion *d = document_deletion_of(f);
+
+	pg_clear(&d->result);
+	request_end(&d->req, err);
+}
+
+void
+documents_delete_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	request_start(x, ctx, match, sizeof(struct document_deletion), &documents_delete_kind);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * document_change: a stored document gets another title, file name or metadata. As an ingest does,
+ * a change claims the document's row of the list by an attempt, writes the tenant's database, and
+ * lists the document as ready (documents.c); what is left half-way is reconciled.
+ */
+#include "retrieval/pg_binary.h"
+#include "tenantgate/retrieval.h"
+#include "tenantgate/wire/pg_sql.h"
+
+/* The row's status is that before the claim: all parts of a statement see the same state. */
+enum flow_rc
+documents_claim(struct flow *f, struct catalog *c, const char *tenant, const char *id,
+    const char *attempt, struct pg_result *out)
+{
+	const struct pg_query q = {
+		.sql = "WITH claimed AS (UPDATE public.documents SET status = 'ingesting',"
+		       " attempt = $3, updated_at = " PG_NOW " WHERE user_id" PG_EQUALS
+		       "$1 AND document_id" PG_EQUALS "$2 AND (status" PG_EQUALS
+		       "'ready' OR attempt" PG_EQUALS "$3) RETURNING 1)"
+		       " SELECT (SELECT pg_catalog.count(*) FROM claimed) FROM public.documents"
+		       " WHERE user_id" PG_EQUALS "$1 AND document_id" PG_EQUALS "$2",
+		.params = { PG_TEXT(tenant), PG_TEXT(id), PG_TEXT(attempt) },
+		.param_count = 3,
+	};
+
+	return catalog_run(f, c, CATALOG_DOCUMENTS, slice_str(tenant), &q, out);
+}
+
+enum document_claim
+documents_claimed(const struct pg_result *r)
+{
+	if (pg_rows(r) == 0)
+		return DOCUMENT_ABSENT;
+	return strcmp(pg_text(r, 0, 0), "1") == 0 ? DOCUMENT_CLAIMED : DOCUMENT_BUSY;
+}
+
+enum flow_rc
+store_change(struct flow *f, struct pool_lease *lease, const char *id,
+    const struct document_change *change, struct pg_result *out)
+{
+	const struct pg_query q = {
+		.sql = "UPDATE public.document SET title = coalesce($2, title),"
+		       " file_name = coalesce($3, file_name),"
+		       " metadata = coalesce($4::pg_catalog.jsonb, metadata)"
+		       " WHERE id" PG_EQUALS "$1",
+		.params = { PG_TEXT(id), PG_TEXT(change->title), PG_TEXT(change->file_name),
+		    PG_TEXT(change->metadata) },
+		.param_count = 4,
+	};
+
+	return pool_read(f, lease, &q, out);
+}

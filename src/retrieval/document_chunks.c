@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * document_chunks: a document's chunks from the tenant's database, a page at a time, by the index
+ * chunk_document.
+ */
+#include "tenantgate/retrieval.h"
+#include "tenantgate/wire/pg_sql.h"
+
+enum flow_rc
+store_chunks(struct flow *f, struct pool_lease *lease, const char *id, int after, unsigned limit,
+    struct pg_result *out)
+{
+	const char *from = arena_printf(f->arena, "%d", after);
+	const char *most = arena_printf(f->arena, "%u", limit);
+	const struct pg_query q = {
+		.sql = "SELECT c.chunk_index, c.page, c.content, d.chunks FROM public.document d"
+		       " LEFT JOIN LATERAL (SELECT chunk_index, page, content FROM public.chunk"
+		       " WHERE document_id" PG_EQUALS "d.id AND chunk_index" PG_ABOVE "$2::int"
+		       " ORDER BY chunk_index LIMIT $3::bigint) AS c ON true"
+		       " WHERE d.id" PG_EQUALS "$1 ORDER BY c.chunk_index",
+		.params = { PG_TEXT(id), PG_TEXT(from), PG_TEXT(most) },
+		.param_count = 3,
+	};
+
+	if (from == NULL || most == NULL)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's chunks");
+	return pool_read(f, lease, &q, out);
+}
