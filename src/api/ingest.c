@@ -8,7 +8,8 @@
  * Moved by the steps below, one document at a time, and read by ingest_end(): what a failure leaves
  * to be done depends on it.
  *
- *	FRESH, LISTED	nothing
+ *	FRESH		a document refused for what it is, is listed as failed
+ *	LISTED		nothing
  *	INTENDED	the catalog's row is taken back: nothing was sent to the tenant's database
  *	SENT, STORED	the catalog's row is reconciled: the database knows whether it committed
  *
@@ -316,6 +317,14 @@ ingest_next(struct flow *f)
 	return FLOW_DONE;
 }
 
+/* The document under way was refused for what it is. */
+static bool
+is_refused(const struct ingest *in, const struct err *err)
+{
+	return in->state == DOCUMENT_FRESH && err_status(err->code) == 422 && in->work != NULL &&
+	    in->req.tenant.state == TENANT_READY;
+}
+
 /* Reconciling and undoing run in the background with copies of what they need: the response does
  * not wait for them. */
 static void
@@ -328,6 +337,9 @@ ingest_end(struct flow *f, const struct err *err)
 	else if (in->state == DOCUMENT_INTENDED)
 		documents_undo(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,
 		    item_of(in)->document.id, in->attempt, err->detail);
+	else if (is_refused(in, err) && work_of(in)->items.count > 0)
+		documents_failed(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,
+		    &item_of(in)->document, err->detail);
 	if (err_is(err) && in->req.streaming)
 		ingest_report_error(&in->report, err);
 	body_job_end(&in->req, ingest_work_free, in->work, clear_bytes(in));
