@@ -247,6 +247,11 @@ enum flow_rc	documents_ready(struct flow *, struct catalog *, const char *tenant
 void		documents_undo(struct worker *, struct catalog *, const char *tenant,
 		    const char *document_id, const char *attempt, const char *reason);
 
+/* A document was refused before there was an intent: it is listed as 'failed' with the reason, for
+ * a day, unless there is one of its id that has not failed. In the background, too. */
+void		documents_failed(struct worker *, struct catalog *, const char *tenant,
+		    const struct document *, const char *reason);
+
 /* ---- a document's deletion: mark, store_delete, drop; each may be repeated ---- */
 /* Each as catalog_run(), or pool_read(): *out is for catalog_check() or pg_check(), and the
  * caller's to pg_clear(). The mark has changed no row where the tenant has no such document; the

@@ -2,16 +2,6 @@
 /*
  * ingest: POST /ingest. Each document of the body is extracted, chunked, embedded and stored.
  *
- *	document:  [FRESH] --> [INTENDED] --> [SENT] --> [STORED] --> [LISTED]
- *	              \__________ same bytes ______________________^
- *
- * Moved by the steps below, one document at a time, and read by ingest_end(): what a failure leaves
- * to be done depends on it.
- *
- *	FRESH, LISTED	nothing
- *	INTENDED	the catalog's row is taken back: nothing was sent to the tenant's database
- *	SENT, STORED	the catalog's row is reconciled: the database knows whether it committed
- *
  * What always holds:
  *  - The tenant's database is the authority: a document is whole from its commit on, absent before.
  *    The catalog's row only lists it, and is written as an intent first, so that no failure leaves
@@ -25,17 +15,10 @@
 #include "api/ingest_item.h"
 #include "api/ingest_memory.h"
 #include "api/ingest_report.h"
+#include "api/ingest_state.h"
 #include "api/ingest_work.h"
 #include "api/respond.h"
 #include "tenantgate/base/random.h"
-
-enum document_state {
-	DOCUMENT_FRESH,	   /* nothing was written anywhere */
-	DOCUMENT_INTENDED, /* the catalog may have a row that says 'ingesting' */
-	DOCUMENT_SENT,	   /* the tenant's database may have committed it */
-	DOCUMENT_STORED,   /* it has */
-	DOCUMENT_LISTED,   /* the catalog says 'ready' too */
-};
 
 struct ingest {
 	struct request req; /* first */
@@ -371,7 +354,16 @@ ingest_next(struct flow *f)
 	return FLOW_DONE;
 }
 
-/* Reconciling and undoing run in the background: the response does not wait for them. */
+/* The document under way was refused for what it is. */
+static bool
+document_is_refused(const struct ingest *in, const struct err *err)
+{
+	return in->state == DOCUMENT_FRESH && err_status(err->code) == 422 && in->work != NULL &&
+	    in->req.tenant.state == TENANT_READY;
+}
+
+/* Reconciling and undoing run in the background with copies of what they need: the response does
+ * not wait for them. */
 static void
 ingest_end(struct flow *f, const struct err *err)
 {
@@ -382,6 +374,9 @@ ingest_end(struct flow *f, const struct err *err)
 	else if (in->state == DOCUMENT_INTENDED)
 		documents_undo(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,
 		    item_of(in)->document.id, in->attempt, err->detail);
+	else if (document_is_refused(in, err) && work_of(in)->items.count > 0)
+		documents_failed(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,
+		    &item_of(in)->document, err->detail);
 	if (err_is(err) && in->req.streaming)
 		ingest_report_error(&in->report, err);
 	else if (err_is(err) && http_status(in->req.x) == 0 && err->code != ERR_CLIENT_GONE)

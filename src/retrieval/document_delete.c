@@ -76,15 +76,17 @@ documents_lose(struct flow *f, struct catalog *c, const char *tenant, const char
     const char *seen, struct pg_result *out)
 {
 	const struct pg_query q = {
-		.sql =
-		    "WITH gone AS (DELETE FROM public.documents" THE_ROW AS_SEEN
-		    " AND sha256 IS NULL AND attempt IS NULL)"
-		    " UPDATE public.documents SET status = 'failed', attempt = NULL, reason = $4,"
-		    " updated_at = " PG_NOW THE_ROW AS_SEEN
-		    " AND (sha256 IS NOT NULL OR attempt IS NOT NULL)",
+		.sql = "WITH gone AS (DELETE FROM public.documents" THE_ROW AS_SEEN
+		       " AND sha256 IS NULL AND attempt IS NULL)"
+		       " UPDATE public.documents SET status = 'failed', attempt = NULL, sha256 = "
+		       "NULL, reason ="
+		       " CASE WHEN sha256 IS NULL THEN $4 ELSE $5 END, updated_at = " PG_NOW THE_ROW
+			   AS_SEEN " AND (sha256 IS NOT NULL OR attempt IS NOT NULL)",
 		.params = { PG_TEXT(tenant), PG_TEXT(id), PG_TEXT(seen),
-		    PG_TEXT("The server stopped before the document was stored. Send it again.") },
-		.param_count = 4,
+		    PG_TEXT("The server stopped before the document was stored. Send it again."),
+		    PG_TEXT(
+			"The document is not in the tenant's database any more. Send it again.") },
+		.param_count = 5,
 	};
 
 	return catalog_run(f, c, CATALOG_DOCUMENTS, slice_str(tenant), &q, out);

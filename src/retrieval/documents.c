@@ -251,32 +251,76 @@ undo_release(struct flow *f)
 	" WHERE user_id" PG_EQUALS "$1 AND document_id" PG_EQUALS "$2" \
 	" AND status" PG_EQUALS "'ingesting' AND coalesce(attempt, '')" PG_EQUALS "$3"
 
+/* Where failed documents are made, those of more than a day ago go. */
+#define OLD_ONES_GO \
+	"WITH old AS (DELETE FROM public.documents WHERE user_id" PG_EQUALS "$1" \
+	" AND document_id" PG_DIFFERS "$2 AND status" PG_EQUALS "'failed' AND updated_at" PG_BELOW \
+	"(" PG_NOW PG_MINUS "interval '1 day')) "
+
+/* Starts it with the query, whose texts are in the arena; without memory for one of them it is only
+ * logged. */
+static void
+undo_start(struct worker *w, struct catalog *c, struct arena *arena, struct listing *l,
+    const struct pg_query *q)
+{
+	for (unsigned i = 0; i < q->param_count; i++)
+		if (q->params[i].data == NULL) {
+			log_event(LOG_WARNING, "documents.undo_failed", NULL,
+			    "There is no memory to note that a document has failed; its row is "
+			    "reconciled later.");
+			arena_free(arena);
+			return;
+		}
+	l->magic = LISTING_MAGIC;
+	l->catalog = c;
+	l->tenant = q->params[0].data;
+	l->what = "note that the document has failed";
+	l->query = *q;
+	flow_start(&l->flow, &undo_kind, w, arena);
+	flow_deadline(&l->flow, UNDO_TIMEOUT_US);
+}
+
+#define UNDO_TEXT(text) PG_TEXT(arena_strdup(arena, text))
+
+void
+documents_failed(struct worker *w, struct catalog *c, const char *tenant, const struct document *d,
+    const char *reason)
+{
+	struct arena *arena = arena_new(UNDO_ARENA);
+	struct listing *l = arena_first(arena, sizeof(*l));
+	const struct pg_query q = {
+		.sql = OLD_ONES_GO
+		"INSERT INTO public.documents AS row (user_id, document_id, title, file_name,"
+		" mime_type, bytes, status, reason)"
+		" VALUES ($1, $2, $3, $4, $5, $6, 'failed', $7)"
+		" ON CONFLICT (user_id, document_id) DO UPDATE SET title = excluded.title,"
+		" file_name = excluded.file_name, mime_type = excluded.mime_type,"
+		" bytes = excluded.bytes, reason = excluded.reason, updated_at = " PG_NOW
+		" WHERE row.status" PG_EQUALS "'failed'",
+		.params = { UNDO_TEXT(tenant), UNDO_TEXT(d->id), UNDO_TEXT(d->title),
+		    UNDO_TEXT(d->file_name), UNDO_TEXT(d->mime_type),
+		    PG_TEXT(arena_printf(arena, "%" PRIu64, d->bytes)), UNDO_TEXT(reason) },
+		.param_count = 7,
+	};
+
+	undo_start(w, c, arena, l, &q);
+}
+
 void
 documents_undo(struct worker *w, struct catalog *c, const char *tenant, const char *document_id,
     const char *attempt, const char *reason)
 {
 	struct arena *arena = arena_new(UNDO_ARENA);
 	struct listing *l = arena_first(arena, sizeof(*l));
-	const char *user = arena_strdup(arena, tenant), *id = arena_strdup(arena, document_id);
-	const char *mine = arena_strdup(arena, attempt), *why = arena_strdup(arena, reason);
-
-	if (user == NULL || id == NULL || mine == NULL || why == NULL) {
-		log_event(LOG_WARNING, "documents.undo_failed", NULL,
-		    "There is no memory to take back a document's row; it is reconciled later.");
-		arena_free(arena);
-		return;
-	}
-	l->magic = LISTING_MAGIC;
-	l->catalog = c;
-	l->tenant = user;
-	l->what = "take the document's note back";
-	l->query = (struct pg_query){
-		.sql = "UPDATE public.documents SET attempt = NULL, updated_at = " PG_NOW ","
-		       " status = CASE WHEN sha256 IS NULL THEN 'failed' ELSE 'ready' END,"
-		       " reason = CASE WHEN sha256 IS NULL THEN $4 END" UNFINISHED,
-		.params = { PG_TEXT(user), PG_TEXT(id), PG_TEXT(mine), PG_TEXT(why) },
+	const struct pg_query q = {
+		.sql = OLD_ONES_GO
+		"UPDATE public.documents SET attempt = NULL, updated_at = " PG_NOW ","
+		" status = CASE WHEN sha256 IS NULL THEN 'failed' ELSE 'ready' END,"
+		" reason = CASE WHEN sha256 IS NULL THEN $4 END" UNFINISHED,
+		.params = { UNDO_TEXT(tenant), UNDO_TEXT(document_id), UNDO_TEXT(attempt),
+		    UNDO_TEXT(reason) },
 		.param_count = 4,
 	};
-	flow_start(&l->flow, &undo_kind, w, arena);
-	flow_deadline(&l->flow, UNDO_TIMEOUT_US);
+
+	undo_start(w, c, arena, l, &q);
 }

@@ -5,7 +5,7 @@
  *
  * sources: src/api/chat_body.c src/api/chat_file.c src/api/chat_parts.c src/api/chat_turns.c
  * sources: src/base/alloc.c src/base/arena.c src/base/b64.c src/base/buf.c src/base/clock.c
- * sources: src/retrieval/formats.c
+ * sources: src/retrieval/formats.c src/retrieval/prompt.c
  * sources: src/base/err.c src/base/json.c src/base/json_put.c src/base/log.c
  * sources: src/base/log_repeat.c src/base/random.c src/base/utf8.c
  * libs: -ljansson -lcrypto

@@ -193,8 +193,12 @@ test('a PDF that is encrypted, broken, empty or only pictures: 422, a code for e
 	problem(await tenant.ask('POST', '/ingest', { headers: { 'content-type': 'text/plain' },
 		body: ' \n ' }), 422, 'document_empty');
 	assert.deepEqual((await tenant.search('anything')).json.results, []);
-	assert.deepEqual(await stack.sql("select 1 from documents where user_id = 'careful'",
-		'catalog'), []);
+	const listed = async (fields) => (await stack.sql(`select ${fields} from documents
+		where user_id = 'careful' order by 1`, 'catalog')).map((row) => row.join());
+	await until('what had bytes is listed as failed', async () =>
+		(await listed('document_id')).filter((id) => /^(broken|encrypted|image-only|no-pages)$/
+			.test(id)).length === 4);
+	assert.deepEqual(new Set(await listed('status, sha256')), new Set(['failed,']));
 });
 
 test('a path we do not have: 404; a method: 405 with Allow', async () => {

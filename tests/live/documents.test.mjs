@@ -299,3 +299,44 @@ test('a document that is being stored is not changed meanwhile', async () => {
 	assert.equal((await answer).status, 201);
 	assert.equal(await status('busy'), 'ready');
 });
+
+test('failed: listed with its reason; a retry goes on; after a day it is gone', async () => {
+	refused(await ann.ingestText('  \n ', { documentId: 'bad', title: 'Bad' }), 422, 'document_empty');
+	await until('it is listed', async () => await status('bad') === 'failed');
+	const { title, reason, sha256, status: state } = (await ann.get(path('bad'))).json.document;
+	assert.deepEqual([title, sha256, state], ['Bad', null, 'failed']);
+	assert.match(reason, /^The document .*\.$/);
+	assert.deepEqual(ids(await ann.get('/documents?status=failed')), ['bad']);
+	assert.equal((await put('bad')).status, 201);
+	const well = (await ann.get(path('bad'))).json.document;
+	assert.equal(well.status, 'ready');
+	assert.equal(well.reason, undefined);
+	refused(await ann.ingestText('   ', { documentId: 'worse' }), 422, 'document_empty');
+	await until('it is listed', async () => await status('worse') === 'failed');
+	await stack.sql(`update documents set updated_at = now() - interval '25 hours'
+		where document_id = 'worse'`, 'catalog');
+	refused(await ann.get(path('worse')), 404, 'document_not_found');
+	refused(await ann.ingestText('   ', { documentId: 'worst' }), 422, 'document_empty');
+	await until('the old row goes', async () => await status('worse') === undefined);
+	assert.equal((await ann.ask('DELETE', path('worst'))).status, 204);
+});
+
+test('a document that is ready stays so when what should replace it is refused', async () => {
+	refused(await ann.ingestText('   ', { documentId: 'a4' }), 422, 'document_empty');
+	refused(await ann.ingestText('   ', { documentId: 'sign' }), 422, 'document_empty');
+	await until('the later one is listed', async () => await status('sign') === 'failed');
+	assert.equal(await status('a4'), 'ready');
+});
+
+test('a row of a document that the database has not is told to be so', async () => {
+	await stack.sql(`update documents set status = 'ingesting', attempt = 'x', updated_at = now() -
+		interval '1 hour' where document_id = 'ä3'`, 'catalog');
+	await stack.sql(`delete from document where id = 'ä3'`, await database('ann'));
+	await gate.program.stop();
+	await again();
+	await ann.search('zebra');
+	await until('it is told', async () => await status('ä3') === 'failed');
+	const { reason, sha256 } = (await ann.get(path('ä3'))).json.document;
+	assert.match(reason, /not in the tenant's database/);
+	assert.equal(sha256, null);
+});

@@ -21,8 +21,10 @@ after(() => stack.stop());
 beforeEach(() => stack.knobs());
 
 async function rows(id) {
-	const catalog = await stack.sql(`select status from documents where document_id = '${id}'`,
+	const listed = () => stack.sql(`select status from documents where document_id = '${id}'`,
 		'catalog');
+	await until('its ingest is over', async () => (await listed())[0]?.[0] !== 'ingesting');
+	const catalog = await listed();
 	const found = await tenant.search('boat', { documentId: id });
 	return { catalog, chunks: found.json.results.length };
 }
@@ -34,7 +36,7 @@ test('embeddings fail: 502, nothing of the document is stored', async () => {
 	assert.equal(answer.json.code, 'model_failed');
 	assert.match(answer.json.detail, /embedding/, 'the stage is named');
 	await stack.knobs();
-	assert.deepEqual(await rows('fails'), { catalog: [], chunks: 0 });
+	assert.deepEqual(await rows('fails'), { catalog: [['failed']], chunks: 0 });
 });
 
 test('the same document is whole when it is sent again', async () => {
@@ -61,7 +63,7 @@ test('malformed vectors are refused', async () => {
 		const answer = await tenant.ingestText('Puffins dig.', { documentId: `bad-${bad}` });
 		assert.equal(answer.status, 502, `${bad}: ${answer.body}`);
 		await stack.knobs();
-		assert.deepEqual(await rows(`bad-${bad}`), { catalog: [], chunks: 0 });
+		assert.deepEqual(await rows(`bad-${bad}`), { catalog: [['failed']], chunks: 0 });
 	}
 });
 
