@@ -243,7 +243,8 @@ test('a catalog from before has the environment that made its projects', async (
 	await (await first.tenant('made')).search('x');
 	await first.program.stop();
 	await stack.sql(`drop table installation, seal_readers; alter table tenants drop column rechecked_at,
-		drop column rechecks; delete from tenantgate_schema where version >= 4;
+		drop column rechecks; alter table documents drop column reason;
+		delete from tenantgate_schema where version >= 4;
 		update tenants set project_name = 'tg-old-made'`, 'catalog_old');
 	const other = await stack.tenantgate({ environment: 'new',
 		catalog_url: stack.pg.url('catalog_old') }, { wait: false });
