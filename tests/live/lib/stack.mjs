@@ -66,13 +66,22 @@ export class Stack {
 	// settings: 'name=value', without blanks. name: of the folder, and of the stack's member; one
 	// that was stopped starts again where it was.
 	async postgres(settings = [], name = 'pg') {
-		const port = this[name]?.port ?? await freePort();
 		const password = this[name]?.password ?? randomBytes(12).toString('hex');
-		const program = this.program('postgres', join(source, 'contrib/devstack/postgres.sh'),
-			[join(this.dir, name), String(port), 'fsync=off', 'full_page_writes=off',
-				...settings],
+		const start = (port) => this.program('postgres',
+			join(source, 'contrib/devstack/postgres.sh'), [join(this.dir, name), String(port),
+				'fsync=off', 'full_page_writes=off', ...settings],
 			{ env: { TG_PG_PASSWORD: password } });
-		await program.says(/LOG: .* ready to accept connections/, 60000);
+		const ready = /LOG: .* ready to accept connections/;
+		let port = this[name]?.port ?? await freePort();
+		let program = start(port);
+		// Its files take seconds to make: another test may have taken the port meanwhile.
+		await program.says(ready, 60000).catch(async (error) => {
+			if (this[name] || !/Address already in use/.test(program.text()))
+				throw error;
+			port = await freePort();
+			program = start(port);
+			await program.says(ready, 60000);
+		});
 		this[name] = { program, port, password,
 			conninfo: `host=127.0.0.1 port=${port} dbname=postgres user=postgres ` +
 				`password=${password}`,
