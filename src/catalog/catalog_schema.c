@@ -135,6 +135,21 @@ static const char documents_statuses[] =
     "	    CHECK (status IN ('ingesting', 'ready', 'failed', 'deleting')) NOT VALID,"
     "	ADD COLUMN reason text;";
 
+/* tenants.settings: the tenant's own, over its plan's. users.email: one person may be of two
+ * organizations, which are two tenants. documents: whose user's it is, when it goes by itself, and
+ * what is asked of both, and of equal bytes. */
+static const char plans_and_owners[] =
+    "ALTER TABLE public.tenants ADD COLUMN settings jsonb NOT NULL DEFAULT '{}';"
+    "ALTER TABLE public.users DROP CONSTRAINT users_email_key;"
+    "ALTER TABLE public.documents"
+    "	ADD COLUMN owner_id text,"
+    "	ADD COLUMN expires_at timestamptz;"
+    "CREATE INDEX documents_owner"
+    "	ON public.documents (user_id, owner_id, created_at DESC, document_id);"
+    "CREATE INDEX documents_sha256 ON public.documents (user_id, sha256);"
+    "CREATE INDEX documents_expiry ON public.documents (expires_at)"
+    "	WHERE expires_at IS NOT NULL;";
+
 const struct schema_script schema_scripts[] = {
 	{ 1, "users, vector_databases, documents, tenants, api_keys", first_tables },
 	{ 2, "key_tag_secret", key_tag_secret },
@@ -142,5 +157,7 @@ const struct schema_script schema_scripts[] = {
 	{ 4, "installation, tenants.rechecked_at, tenants.rechecks", installation },
 	{ 5, "seal_readers", seal_readers },
 	{ 6, "documents.status, documents.reason", documents_statuses },
+	{ 7, "tenants.settings, users.email, documents.owner_id, documents.expires_at",
+	    plans_and_owners },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

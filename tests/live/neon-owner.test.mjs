@@ -4,6 +4,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { Lossy } from './lib/lossy.mjs';
+import { backToVersion } from './lib/catalog-history.mjs';
 import { Stack } from './lib/stack.mjs';
 import { until } from './lib/process.mjs';
 
@@ -242,9 +243,7 @@ test('a catalog from before has the environment that made its projects', async (
 	const first = await stack.tenantgate({ environment: 'old', catalog_url: stack.pg.url('catalog_old') });
 	await (await first.tenant('made')).search('x');
 	await first.program.stop();
-	await stack.sql(`drop table installation, seal_readers; alter table tenants drop column rechecked_at,
-		drop column rechecks; alter table documents drop column reason;
-		delete from tenantgate_schema where version >= 4;
+	await stack.sql(`${backToVersion(3)};
 		update tenants set project_name = 'tg-old-made'`, 'catalog_old');
 	const other = await stack.tenantgate({ environment: 'new',
 		catalog_url: stack.pg.url('catalog_old') }, { wait: false });
