@@ -123,15 +123,14 @@ vector_search_clear(void *arg)
 static bool
 vector_search_write(struct vector_search *s, const char *sql)
 {
-	const char *schema = pg_conn_note(s->lease->conn);
+	const char *schema = pg_conn_note(s->lease->conn), *at;
 
 	buf_reset(&s->sql);
-	for (; *sql != '\0'; sql++) {
-		if (*sql != '@')
-			buf_putc(&s->sql, *sql);
-		else
-			buf_puts(&s->sql, schema[0] != '\0' ? schema : SCHEMA_USUAL);
+	for (; (at = strchr(sql, '@')) != NULL; sql = at + 1) {
+		buf_add(&s->sql, sql, (size_t)(at - sql));
+		buf_puts(&s->sql, schema[0] != '\0' ? schema : SCHEMA_USUAL);
 	}
+	buf_puts(&s->sql, sql);
 	return !s->sql.failed;
 }
 

@@ -72,7 +72,7 @@ async function questions(stack, gate) {
 // Both sides answer a question with the whole stream, or there is nothing to measure.
 async function rehearse(stack, servers) {
 	const client = await servers.gate.one.gate.tenant('bench');
-	const stored = await client.ingestText(TEXT.repeat(40), { documentId: 'tides' });
+	const stored = await client.ingestText(TEXT.repeat(40), { documentId: 'tides', title: 'tides' });
 	if (stored.status !== 201)
 		throw new Error(`ingest: ${stored.status} ${stored.body}`);
 	await stack.knobs({ tokens: TOKENS });
