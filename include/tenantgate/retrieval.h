@@ -24,6 +24,7 @@
 #include "tenantgate/catalog.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/loop/share.h"
+#include "tenantgate/tenant.h"
 #include "tenantgate/wire/pg.h"
 
 /* ---- formats: what a document may be; a row each in formats.c ---- */
@@ -164,7 +165,10 @@ void	chunk_free(struct chunk_list *);
  * harmless when repeated; `dimensions`: of the model's vectors, fixed by the column's type from
  * then on. In the arena; NULL when it is full. */
 const char *const	*retrieval_schema(struct arena *, unsigned dimensions);
-#define RETRIEVAL_SCHEMA_VERSION 1
+/* How databases of earlier versions become as that. Static. */
+const struct tenant_schema_step *retrieval_schema_steps(size_t *count);
+#define RETRIEVAL_SCHEMA_VERSION 2
+#define RETRIEVAL_SCHEMA_OWNERS	 2 /* the version from which document has owner_id, expires_at */
 
 /* A row of the tenant's `document`. Strings are borrowed: whoever fills one in says where they
  * live. */

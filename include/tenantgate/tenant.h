@@ -58,6 +58,8 @@ struct tenant {
 	char			dbname[PG_NAME_MAX + 1];
 	char			user[PG_NAME_MAX + 1];
 	char			password[TENANT_PASSWORD_MAX + 1]; /* unsealed; never logged */
+	/* Of its database, as the row has it: what a statement may use. 0: not known. */
+	int			schema_version;
 	/* The configuration's, not the row's: as of the lookup. */
 	char			sslmode[PG_SSLMODE_MAX + 1];
 	const char		*ca_file;	/* borrowed: outlives the tenants; NULL: none */
@@ -67,6 +69,16 @@ struct tenant {
  * target borrows from both. */
 #define TENANT_KEY_SIZE	(sizeof("tenant:") + TENANT_ID_MAX)
 void	tenant_target(const struct tenant *, struct pool_target *, char key[TENANT_KEY_SIZE]);
+
+/* One statement, harmless when repeated, which leaves what is there as it is (adds a column with no
+ * default, a table): earlier builds go on working beside it. */
+struct tenant_schema_step {
+	int			 version;	/* of the schema that it is part of */
+	const char		*index;		/* "schema.name": sql is CREATE INDEX CONCURRENTLY
+						 * of it, which is made anew where one was left
+						 * invalid; NULL: any other statement */
+	const char		*sql;
+};
 
 struct tenants_conf {
 	enum tenant_provider	 provider;
@@ -96,6 +108,9 @@ struct tenants_conf {
 	/* the tenant schema: statements, NULL-ended, each harmless when repeated */
 	const char *const	*schema;
 	int			 schema_version;
+	/* how databases of earlier versions become as that, in order of version */
+	const struct tenant_schema_step *schema_steps;
+	size_t			 schema_step_count;
 };
 /* The defaults; what has none (key, URL, schema) is NULL. */
 void	tenants_conf_init(struct tenants_conf *);
@@ -152,6 +167,14 @@ void		 tenant_login_refused(struct tenants *, const struct tenant *);
  * neon_address_retry after it was of no use: no login with this record is worth a try. Costs
  * nothing while there is no such tenant. */
 bool		 tenant_is_locked_out(struct tenants *, const struct tenant *, struct err *);
+
+/*
+ * Brings the database up to the version of the configuration, if the record says that it is older:
+ * behind the caller, once over all replicas, some seconds or minutes after a failure again. Until
+ * then its record has the old version, and statements are to be chosen by that. Copied. */
+void		 tenant_upgrade(struct tenants *, const struct tenant *);
+/* A statement of the record's version has failed for a table or column that is not there. */
+void		 tenant_schema_doubt(struct tenants *, const struct tenant *);
 
 /*
  * At the start, after catalog_migrate(): the first environment that asks has the catalog for good.

@@ -182,6 +182,7 @@ tenant_provision(struct flow *f, struct tenants *ts, struct tenant *t)
 {
 	switch (t->state) {
 	case TENANT_READY:
+		tenant_upgrade(ts, t);
 		return FLOW_NEXT;
 	case TENANT_SUSPENDED:
 		return flow_fail(f, ERR_SUSPENDED, TENANT_SUSPENDED_DETAIL);

@@ -43,6 +43,7 @@ enum row_column {
 	COL_WAIT,
 	COL_LAST_ERROR,
 	COL_PROVIDER,
+	COL_SCHEMA_VERSION,
 	COL_READ_AT,
 };
 
@@ -172,6 +173,7 @@ row_read(const struct pg_result *r, const char *id, const struct seal *seal, str
 	}
 	t->requests_per_minute = (unsigned)column_int(r, COL_RPM, 0);
 	t->port = (uint16_t)column_int(r, COL_PORT, 0);
+	t->schema_version = column_int(r, COL_SCHEMA_VERSION, 0);
 	out->attempts = column_int(r, COL_ATTEMPTS, 0);
 	out->posted_ago_s = column_int(r, COL_POSTED, 0);
 	out->is_posted = pg_value(r, 0, COL_POSTED).p != NULL;

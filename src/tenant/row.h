@@ -124,6 +124,24 @@ enum flow_rc row_readdress(struct flow *, struct catalog *, const struct tenant_
 enum flow_rc row_note(struct flow *, struct catalog *, const char *id, const char *last_error,
     struct pg_result *) __attribute__((warn_unused_result));
 
+/* Of a ready tenant whose database is brought up to date (upgrade.c); borrowed, numbers decimal.
+ * lease_s: seconds. row_upgrade_claim(): a row, with the version that the database is at, when the
+ * work is the attempt's; none when it has that version, is another's, or is to rest. */
+struct row_upgrade {
+	const char *id, *attempt_id, *version, *lease_s;
+};
+enum flow_rc row_upgrade_claim(struct flow *, struct catalog *, const struct row_upgrade *,
+    struct pg_result *) __attribute__((warn_unused_result));
+enum flow_rc row_upgrade_done(struct flow *, struct catalog *, const struct row_upgrade *,
+    struct pg_result *) __attribute__((warn_unused_result));
+/* Nobody tries for lease_s from now. why: the column last_error. is_in_doubt: the same as
+ * row_upgrade_doubt() does. */
+enum flow_rc row_upgrade_failed(struct flow *, struct catalog *, const struct row_upgrade *,
+    const char *why, bool is_in_doubt, struct pg_result *) __attribute__((warn_unused_result));
+/* The database is older than its row says. */
+enum flow_rc row_upgrade_doubt(struct flow *, struct catalog *, const char *id, struct pg_result *)
+    __attribute__((warn_unused_result));
+
 /* FLOW_NEXT when the statement changed the row. ERR_PROVISIONING when another attempt has it,
  * ERR_CATALOG when the statement failed; what: for the log, "tenant ready". */
 enum flow_rc row_check(struct flow *, const struct pg_result *, const char *what)

@@ -79,7 +79,8 @@ record_put_field(struct buf *b, const char *name, const char *value)
 static void
 put_json(struct buf *b, const struct tenant *t)
 {
-	buf_printf(b, "{\"v\":1,\"port\":%u,\"rpm\":%u", (unsigned)t->port, t->requests_per_minute);
+	buf_printf(b, "{\"v\":1,\"port\":%u,\"rpm\":%u,\"schema\":%d", (unsigned)t->port,
+	    t->requests_per_minute, t->schema_version);
 	record_put_field(b, "id", t->id);
 	record_put_field(b, "plan", t->plan);
 	record_put_field(b, "host", t->host);
@@ -117,22 +118,25 @@ get_field(const json_t *o, const char *name, char *out, size_t size, struct err 
 	return true;
 }
 
-/* Only READY tenants are written, so that is what comes back. On false *t is not to be used. */
+/* Only READY tenants are written, so that is what comes back; one without the schema's version is
+ * an earlier build's, and a miss. On false *t is not to be used. */
 static bool
 get_json(const json_t *o, const char *id, struct tenant *t)
 {
 	struct err err = { 0 };
-	int64_t version = 0, port = 0, rpm = 0;
+	int64_t version = 0, port = 0, rpm = 0, schema = -1;
 	char provider[16];
 
 	memset(t, 0, sizeof(*t));
 	if (!json_opt_int(o, "v", 1, 1, &version, &err) || version != 1 ||
 	    !json_opt_int(o, "port", 1, 65535, &port, &err) || port == 0 ||
-	    !json_opt_int(o, "rpm", 0, UINT32_MAX, &rpm, &err))
+	    !json_opt_int(o, "rpm", 0, UINT32_MAX, &rpm, &err) ||
+	    !json_opt_int(o, "schema", 0, INT32_MAX, &schema, &err) || schema < 0)
 		return false;
 	t->state = TENANT_READY;
 	t->port = (uint16_t)port;
 	t->requests_per_minute = (unsigned)rpm;
+	t->schema_version = (int)schema;
 	return get_field(o, "id", t->id, sizeof(t->id), &err) && strcmp(t->id, id) == 0 &&
 	    get_field(o, "plan", t->plan, sizeof(t->plan), &err) &&
 	    get_field(o, "host", t->host, sizeof(t->host), &err) &&
