@@ -114,25 +114,13 @@ rule_key(const struct request *req, char out[LIMIT_KEY_MAX + 1], const char *wha
 	return slice_of(out, (size_t)n);
 }
 
-/* Its own setting, its row's column, its plan's. */
-static unsigned
-tenant_rate(const struct request *req)
-{
-	const struct plan *limits = req->tenant.limits;
-
-	if (req->tenant.requests_per_minute == 0 ||
-	    (limits->of_tenant & 1u << PLAN_REQUESTS_PER_MINUTE) != 0)
-		return limits->requests_per_minute;
-	return req->tenant.requests_per_minute;
-}
-
 static void
 rules_set(struct request *req)
 {
 	const struct api_conf *conf = req->ctx->conf;
 	req->rules[0] = (struct limit_rule){
 		.key = rule_key(req, req->rule_keys[0], "tenant", req->tenant_id),
-		.count = tenant_rate(req),
+		.count = request_rate(req, key),
 		.period_us = MINUTE_US,
 		.burst = req->tenant.limits->burst,
 	};
@@ -150,6 +138,7 @@ limit_refuse(struct flow *f)
 	const struct request *req = request_of(f);
 	const struct limit_verdict *v = &req->verdict;
 	const char *policy = limit_policy_name(v->which);
+	char key[PLAN_KEY_SIZE];
 	struct err err = { 0 };
 
 	err_set(&err, ERR_RATE_LIMITED,
@@ -157,6 +146,10 @@ limit_refuse(struct flow *f)
 	    v->limit, v->retry_after_s);
 	err.retry_after = (int)v->retry_after_s;
 	err.policy = policy;
+	if (v->which == 0) { /* the tenant's */
+		(void)request_rate(req, key);
+		err_cause(&err, "%s", key);
+	}
 	return flow_fail_err(f, &err);
 }
 
@@ -186,46 +179,6 @@ request_database(struct flow *f)
 	struct request *req = request_of(f);
 
 	return tenant_provision(f, req->ctx->tenants, &req->tenant);
-}
-
-void
-request_conf(const struct request *req, struct api_conf *out)
-{
-	const struct plan *limits = req->tenant.limits;
-
-	*out = *req->ctx->conf;
-	if (limits->document_max < out->document_max)
-		out->document_max = limits->document_max;
-	out->chunk_size = limits->chunk_size;
-	out->chunk_overlap = limits->chunk_overlap;
-	out->top_k = limits->top_k;
-}
-
-bool
-request_question_fits(const struct request *req, size_t characters, struct err *err)
-{
-	const struct plan *limits = req->tenant.limits;
-	char key[PLAN_KEY_SIZE];
-
-	if (limits->question_max == 0 || characters <= limits->question_max)
-		return true;
-	err_set(err, ERR_QUESTION_LIMIT,
-	    "A question may have %u characters, and this one has %zu; shorten it.",
-	    limits->question_max, characters);
-	err_cause(err, "%s", plan_key(limits, PLAN_MAX_QUESTION, key));
-	return false;
-}
-
-bool
-request_model_allowed(const struct request *req, const char *name, struct err *err)
-{
-	const struct plan *limits = req->tenant.limits;
-	char key[PLAN_KEY_SIZE];
-
-	if (model_chat_allowed(req->ctx->model, name, limits->models_allowed, err))
-		return true;
-	err_cause(err, "%s", plan_key(limits, PLAN_MODELS_ALLOWED, key));
-	return false;
 }
 
 enum flow_rc

@@ -62,6 +62,8 @@ enum flow_rc	request_database(struct flow *);
 
 /* The configuration as this tenant has it: with the values of its plan. After request_tenant(). */
 void		request_conf(const struct request *, struct api_conf *out);
+/* The tenant's requests a minute, and whose key that is. */
+unsigned	request_rate(const struct request *, char key[PLAN_KEY_SIZE]);
 /* False with ERR_QUESTION_LIMIT, when it is longer than the tenant may ask. */
 bool		request_question_fits(const struct request *, size_t characters, struct err *);
 /* False as model_chat_allowed(), for what the tenant may name. */
