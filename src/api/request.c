@@ -118,6 +118,8 @@ static void
 rules_set(struct request *req)
 {
 	const struct api_conf *conf = req->ctx->conf;
+	char key[PLAN_KEY_SIZE];
+
 	req->rules[0] = (struct limit_rule){
 		.key = rule_key(req, req->rule_keys[0], "tenant", req->tenant_id),
 		.count = request_rate(req, key),

@@ -11,10 +11,10 @@ const stack = new Stack('plans');
 let server, gate;
 
 before(async () => {
-	await stack.surroundings({ neon: false });
+	await stack.surroundings({ neon: false, redis: false });
 	server = await ModelServer.start();
 	gate = await stack.tenantgate({ model_url: server.url, workers: 1,
-		rate_limit_requests_per_minute: 0, tenant_cache_ttl: '50ms', tenant_redis_ttl: '50ms',
+		rate_limit_requests_per_minute: 0, tenant_cache_ttl: '50ms',
 		embedding_dimensions: 8, chat_model: 'plain', models_allowed: 'large, small', top_k: 3,
 		chunk_size: 400, chunk_overlap: 0, max_question: 40, temperature: 1.5,
 		system_prompt: 'Default words.',
