@@ -15,7 +15,7 @@ before(async () => {
 	server = await ModelServer.start();
 	gate = await stack.tenantgate({ model_url: server.url, workers: 1,
 		rate_limit_requests_per_minute: 0, tenant_cache_ttl: '50ms',
-		embedding_dimensions: 8, chat_model: 'plain', models_allowed: 'large, small', top_k: 3,
+		chat_model: 'plain', models_allowed: 'large, small', top_k: 3,
 		chunk_size: 400, chunk_overlap: 0, max_question: 40, temperature: 1.5,
 		system_prompt: 'Default words.',
 		'plan free': { max_document_size: '2KiB', max_question: 20, requests_per_minute: 1000,
@@ -35,14 +35,15 @@ async function tenantOf(plan, settings = {}) {
 	const id = `tenant-${++tenants}`;
 	const tenant = await gate.tenant(id);
 	const text = Array.from({ length: 60 }, (_, i) => `Sentence number ${i}.`).join(' ');
-	assert.equal((await tenant.ingestText(text, { documentId: 'text' })).status, 201);
+	const stored = await tenant.ingestText(text, { documentId: 'text' });
+	assert.equal(stored.status, 201, stored.body);
 	await change(id, plan, settings);
 	return Object.assign(tenant, { id });
 }
 
 // The cache's time is 50 ms; what is asked for is the first answer that has the change.
 async function change(id, plan, settings) {
-	await stack.sql(`update tenants set plan = ${plan ? `'${plan}'` : 'null'}, ` +
+	await stack.sql(`update tenants set plan = '${plan ?? ''}', ` +
 		`settings = '${JSON.stringify(settings).replaceAll("'", "''")}' where tenant_id = '${id}'`,
 		'catalog');
 }
@@ -198,7 +199,7 @@ test('what is no setting, and a plan that is not there, change nothing and are l
 	assert.equal(events.filter((line) => line.event === 'plan.unknown').length, 1);
 	assert.equal(events.filter((line) => line.event === 'plan.settings').length, 1,
 		'once a minute, though the record is read every 50 ms');
-	assert.match(events.find((line) => line.event === 'plan.unknown').msg, /\[plan gold\]/);
+	assert.match(events.find((line) => line.event === 'plan.unknown').message, /\[plan gold\]/);
 });
 
 test('pool_size: as many connections of its database as the plan says', async () => {
