@@ -3,17 +3,20 @@
 // says. Each value is seen by what it does, a refusal by the limit that it names.
 import { test, before, after, beforeEach } from 'node:test';
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { until } from './lib/process.mjs';
 import { Stack } from './lib/stack.mjs';
 import { ModelServer } from './lib/model-server.mjs';
 
+const run = promisify(execFile);
 const stack = new Stack('plans');
-let server, gate;
+let server, gate, settings;
 
 before(async () => {
 	await stack.surroundings({ neon: false, redis: false });
 	server = await ModelServer.start();
-	gate = await stack.tenantgate({ model_url: server.url, workers: 1,
+	settings = { model_url: server.url, workers: 1,
 		rate_limit_requests_per_minute: 0, tenant_cache_ttl: '50ms',
 		chat_model: 'plain', models_allowed: 'large, small', top_k: 3,
 		chunk_size: 400, chunk_overlap: 0, max_question: 40, temperature: 1.5,
@@ -21,7 +24,8 @@ before(async () => {
 		'plan free': { max_document_size: '2KiB', max_question: 20, requests_per_minute: 1000,
 			top_k: 1, temperature: 0.25, system_prompt: 'Words of the plan.', chunk_size: 200,
 			models_allowed: 'small', pool_size: 3 },
-		'plan slow': { requests_per_minute: 1 } });
+		'plan slow': { requests_per_minute: 1 } };
+	gate = await stack.tenantgate(settings);
 });
 after(async () => {
 	await stack.stop();
@@ -213,4 +217,20 @@ test('pool_size: as many connections of its database as the plan says', async ()
 	assert.deepEqual([...new Set(answers.map((answer) => answer.status))], [200]);
 	assert.deepEqual(await stack.sql('select count(*) from pg_stat_activity where ' +
 		`datname = '${database}'`), [['1']]);
+});
+
+test('a replica that has the record from Redis has the settings with it', async () => {
+	const { url, port } = await stack.redis();
+	const one = await stack.tenantgate({ ...settings, redis_url: url });
+	const tenant = await one.tenant('shared');
+	assert.equal((await tenant.ingestText('A text.', { documentId: 'text' })).status, 201);
+	await change('shared', 'free', { max_question: 5 });
+	await run('redis-cli', ['-p', String(port), 'del', 'tg:tenant:test:shared']);
+	await until('the first replica has read them', async () =>
+		(await tenant.chat('x'.repeat(6))).status === 400);
+	await change('shared', '', {});
+	const two = await stack.tenantgate({ ...settings, redis_url: url });
+	const answer = await (await two.tenant('shared')).search('x'.repeat(6));
+	assert.equal(answer.status, 400, answer.body);
+	assert.match(answer.json.detail, /may have 5 characters/);
 });
