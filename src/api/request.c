@@ -142,15 +142,14 @@ static void
 rules_set(struct request *req)
 {
 	const struct api_conf *conf = req->ctx->conf;
-	unsigned tenant_count = req->tenant.requests_per_minute;
+	const struct plan *limits = req->tenant.limits;
+	char key[PLAN_KEY_SIZE];
 
-	if (tenant_count == 0)
-		tenant_count = conf->tenant_requests_per_minute;
 	req->rules[LIMIT_OF_TENANT] = (struct limit_rule){
 		.key = rule_key(req, req->rule_keys[LIMIT_OF_TENANT], "tenant", req->tenant_id, ""),
-		.count = tenant_count,
+		.count = request_rate(req, key),
 		.period_us = MINUTE_US,
-		.burst = conf->burst,
+		.burst = limits->burst,
 	};
 	req->rules[LIMIT_OF_KEY] = (struct limit_rule){
 		.key = rule_key(req, req->rule_keys[LIMIT_OF_KEY], "key", req->caller.key_id, ""),
@@ -161,7 +160,7 @@ rules_set(struct request *req)
 	req->rules[LIMIT_OF_USER] = (struct limit_rule){
 		.key = rule_key(req, req->rule_keys[LIMIT_OF_USER], "user", req->tenant_id,
 		    req->user_id),
-		.count = req->user_id[0] != '\0' ? conf->user_requests_per_minute : 0,
+		.count = req->user_id[0] != '\0' ? limits->user_requests_per_minute : 0,
 		.period_us = MINUTE_US,
 		.burst = conf->burst,
 	};
@@ -173,6 +172,7 @@ limit_refuse(struct flow *f)
 	const struct request *req = request_of(f);
 	const struct limit_verdict *v = &req->verdict;
 	const char *policy = limit_policy_name(v->which);
+	char key[PLAN_KEY_SIZE];
 	struct err err = { 0 };
 
 	err_set(&err, ERR_RATE_LIMITED,
@@ -180,6 +180,12 @@ limit_refuse(struct flow *f)
 	    v->limit, v->retry_after_s);
 	err.retry_after = (int)v->retry_after_s;
 	err.policy = policy;
+	if (v->which == LIMIT_OF_TENANT)
+		(void)request_rate(req, key);
+	else if (v->which == LIMIT_OF_USER)
+		(void)plan_key(req->tenant.limits, PLAN_USER_REQUESTS_PER_MINUTE, key);
+	if (v->which != LIMIT_OF_KEY)
+		err_cause(&err, "%s", key);
 	return flow_fail_err(f, &err);
 }
 

@@ -81,9 +81,15 @@ tenant_put_save(struct flow *f)
 {
 	struct tenant_put *p = tenant_put_of(f);
 	const struct tenant_put_job *j = p->job;
+	const char *plan = j->change.text[TENANT_PLAN];
 
 	if (err_is(&j->job.err))
 		return flow_fail_err(f, &j->job.err);
+	if (plan != NULL && !tenant_plan_is_known(p->req.ctx->tenants, plan))
+		return flow_fail(f, ERR_INVALID_FIELD,
+		    "There is no plan of the name in field \"plan\"; send one that the operator "
+		    "has "
+		    "configured.");
 	return tenant_save(f, p->req.ctx->tenants, p->req.tenant_id, &j->change, &p->result);
 }
 

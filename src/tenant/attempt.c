@@ -258,7 +258,7 @@ attempt_done(struct flow *f)
 	if (rc != FLOW_NEXT)
 		return rc;
 	a->row->tenant.state = TENANT_READY;
-	row_read_limits(&a->result, &a->row->tenant);
+	row_read_limits(&a->result, a->row);
 	return FLOW_NEXT;
 }
 

@@ -36,6 +36,7 @@ struct tenant_row {
 	int refusals;			     /* of limits of the provider's, in a row */
 	int wait_s; /* when read: until an attempt may be made; then: what row_fail() writes */
 	char last_error[512]; /* as row_error_write() made it */
+	char settings[PLAN_SETTINGS_MAX + 1]; /* JSON; "": none, or too long */
 	/* not in the catalog: of this attempt */
 	bool is_new;	   /* it made the database */
 	const char *slot;  /* borrowed: its slot among the creations (neon_ticket.h); NULL: none */
@@ -90,10 +91,11 @@ enum flow_rc row_save(struct flow *, struct catalog *, const struct tenant_row *
 enum flow_rc row_tell(struct flow *, struct catalog *, const struct tenant_row *, const char *what,
     struct pg_result *) __attribute__((warn_unused_result));
 /* The last write of a good attempt; gives the lease back. schema_version: decimal. Its row has what
- * may have been changed meanwhile: plan, requests_per_minute, which row_read_limits() takes. */
+ * may have been changed meanwhile: plan, requests_per_minute, settings, which row_read_limits()
+ * takes. */
 enum flow_rc row_ready(struct flow *, struct catalog *, const struct tenant_row *,
     const char *schema_version, struct pg_result *) __attribute__((warn_unused_result));
-void row_read_limits(const struct pg_result *, struct tenant *);
+void row_read_limits(const struct pg_result *, struct tenant_row *);
 /* The last write of a failed attempt; gives the lease back, and keeps what was saved. */
 struct row_failure {
 	const char *why;      /* borrowed */

@@ -150,3 +150,14 @@ tenant_saved(struct tenants *ts, const struct tenant *cached, const struct tenan
 	    cached->state == TENANT_UNKNOWN)
 		tenant_forget(ts, cached->id);
 }
+
+bool
+tenant_plan_is_known(const struct tenants *ts, const char *name)
+{
+	const struct plans *plans = &ts->conf->plans;
+
+	for (unsigned i = 0; i < plans->count; i++)
+		if (strcmp(plans->items[i].name, name) == 0)
+			return true;
+	return plans->count == 0;
+}

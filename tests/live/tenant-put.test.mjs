@@ -204,3 +204,24 @@ test('what a body may not say: 400, and nothing is made', async () => {
 	assert.equal(await person('nothing'), undefined);
 	assert.deepEqual(await projects('nothing'), []);
 });
+
+test('a plan is one that there is, and holds at once on every replica', async () => {
+	const plans = { ...settings, 'plan few': { requests_per_minute: 300,
+		user_requests_per_minute: 3 }, 'plan many': {} };
+	const replicas = [await stack.tenantgate(plans), await stack.tenantgate(plans)];
+	for (const one of replicas)
+		one.serviceKey = await gate.service();
+	const [here, there] = await Promise.all(replicas.map((one) => one.tenant('planned')));
+	const unknown = await put(here, { plan: 'gold' });
+	assert.deepEqual([unknown.status, unknown.json.code], [400, 'invalid_field'], unknown.body);
+	assert.equal(await person('planned'), undefined);
+	assert.equal((await put(here, { plan: 'many' })).status, 202);
+	await ready(there);
+	const policy = async () => (await there.get('/documents', { headers: { 'x-user-id': 'u' } }))
+		.headers['ratelimit-policy'];
+	assert.equal(await policy(), '"tenant";q=60000;w=60');
+	assert.equal((await put(here, { plan: 'few' })).status, 200);
+	await until('it has heard', async () =>
+		await policy() === '"tenant";q=300;w=60, "user";q=3;w=60');
+	await Promise.all(replicas.map((one) => one.program.stop()));
+});
