@@ -3,25 +3,29 @@
 // says. Each value is seen by what it does, a refusal by the limit that it names.
 import { test, before, after, beforeEach } from 'node:test';
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { until } from './lib/process.mjs';
 import { Stack } from './lib/stack.mjs';
 import { ModelServer } from './lib/model-server.mjs';
 
+const run = promisify(execFile);
 const stack = new Stack('plans');
-let server, gate;
+let server, gate, settings;
 
 before(async () => {
-	await stack.surroundings({ neon: false });
+	await stack.surroundings({ neon: false, redis: false });
 	server = await ModelServer.start();
-	gate = await stack.tenantgate({ model_url: server.url, workers: 1,
-		rate_limit_requests_per_minute: 0, tenant_cache_ttl: '50ms', tenant_redis_ttl: '50ms',
-		embedding_dimensions: 8, chat_model: 'plain', models_allowed: 'large, small', top_k: 3,
+	settings = { model_url: server.url, workers: 1,
+		rate_limit_requests_per_minute: 0, tenant_cache_ttl: '50ms',
+		chat_model: 'plain', models_allowed: 'large, small', top_k: 3,
 		chunk_size: 400, chunk_overlap: 0, max_question: 40, temperature: 1.5,
 		system_prompt: 'Default words.',
 		'plan free': { max_document_size: '2KiB', max_question: 20, requests_per_minute: 1000,
 			top_k: 1, temperature: 0.25, system_prompt: 'Words of the plan.', chunk_size: 200,
 			models_allowed: 'small', pool_size: 3 },
-		'plan slow': { requests_per_minute: 1 } });
+		'plan slow': { requests_per_minute: 1 } };
+	gate = await stack.tenantgate(settings);
 });
 after(async () => {
 	await stack.stop();
@@ -35,14 +39,15 @@ async function tenantOf(plan, settings = {}) {
 	const id = `tenant-${++tenants}`;
 	const tenant = await gate.tenant(id);
 	const text = Array.from({ length: 60 }, (_, i) => `Sentence number ${i}.`).join(' ');
-	assert.equal((await tenant.ingestText(text, { documentId: 'text' })).status, 201);
+	const stored = await tenant.ingestText(text, { documentId: 'text' });
+	assert.equal(stored.status, 201, stored.body);
 	await change(id, plan, settings);
 	return Object.assign(tenant, { id });
 }
 
 // The cache's time is 50 ms; what is asked for is the first answer that has the change.
 async function change(id, plan, settings) {
-	await stack.sql(`update tenants set plan = ${plan ? `'${plan}'` : 'null'}, ` +
+	await stack.sql(`update tenants set plan = '${plan ?? ''}', ` +
 		`settings = '${JSON.stringify(settings).replaceAll("'", "''")}' where tenant_id = '${id}'`,
 		'catalog');
 }
@@ -198,7 +203,7 @@ test('what is no setting, and a plan that is not there, change nothing and are l
 	assert.equal(events.filter((line) => line.event === 'plan.unknown').length, 1);
 	assert.equal(events.filter((line) => line.event === 'plan.settings').length, 1,
 		'once a minute, though the record is read every 50 ms');
-	assert.match(events.find((line) => line.event === 'plan.unknown').msg, /\[plan gold\]/);
+	assert.match(events.find((line) => line.event === 'plan.unknown').message, /\[plan gold\]/);
 });
 
 test('pool_size: as many connections of its database as the plan says', async () => {
@@ -212,4 +217,20 @@ test('pool_size: as many connections of its database as the plan says', async ()
 	assert.deepEqual([...new Set(answers.map((answer) => answer.status))], [200]);
 	assert.deepEqual(await stack.sql('select count(*) from pg_stat_activity where ' +
 		`datname = '${database}'`), [['1']]);
+});
+
+test('a replica that has the record from Redis has the settings with it', async () => {
+	const { url, port } = await stack.redis();
+	const one = await stack.tenantgate({ ...settings, redis_url: url });
+	const tenant = await one.tenant('shared');
+	assert.equal((await tenant.ingestText('A text.', { documentId: 'text' })).status, 201);
+	await change('shared', 'free', { max_question: 5 });
+	await run('redis-cli', ['-p', String(port), 'del', 'tg:tenant:test:shared']);
+	await until('the first replica has read them', async () =>
+		(await tenant.chat('x'.repeat(6))).status === 400);
+	await change('shared', '', {});
+	const two = await stack.tenantgate({ ...settings, redis_url: url });
+	const answer = await (await two.tenant('shared')).search('x'.repeat(6));
+	assert.equal(answer.status, 400, answer.body);
+	assert.match(answer.json.detail, /may have 5 characters/);
 });
