@@ -23,6 +23,8 @@ const struct conf_key conf_plan_keys[] = {
 	    "Characters a chunk shares with the one before."),
 	NUMBER("requests_per_minute", requests_per_minute, "=rate_limit_requests_per_minute", 0,
 	    1000000000, "Requests a minute of a tenant; 0 for no limit."),
+	NUMBER("user_requests_per_minute", user_requests_per_minute, "=user_requests_per_minute", 0,
+	    1000000000, "Requests a minute of each of its users; 0 for no limit."),
 	NUMBER("burst", burst, "=rate_limit_burst", 0, 1000000000,
 	    "Requests at once; 0 for as many as a minute's."),
 	NUMBER("pool_size", pool_size, "=default_pool_size", 1, 10000,

@@ -31,6 +31,7 @@ enum plan_value {
 	PLAN_MAX_DOCUMENT_SIZE,
 	PLAN_MAX_QUESTION,
 	PLAN_REQUESTS_PER_MINUTE,
+	PLAN_USER_REQUESTS_PER_MINUTE,
 	PLAN_BURST,
 	PLAN_POOL_SIZE,
 	PLAN_TOP_K,
@@ -49,6 +50,7 @@ struct plan {
 	size_t		 document_max;		/* bytes of one document */
 	unsigned	 question_max;		/* characters; 0: no such limit */
 	unsigned	 requests_per_minute;	/* 0: no such limit */
+	unsigned	 user_requests_per_minute;	/* of each user; 0: no such limit */
 	unsigned	 burst;			/* requests at once; 0: a minute's count */
 	unsigned	 pool_size;		/* server connections of its database */
 	unsigned	 top_k;			/* chunks found, unless the body says */

@@ -20,6 +20,7 @@ struct ingest_work {
 	struct api_conf		 conf;		/* as its tenant has it */
 	char			 size_key[PLAN_KEY_SIZE]; /* whose key max_document_size is */
 	struct ingest_head	 head;		/* in the arena */
+	const char		*owner;		/* in the arena; NULL: no user was named */
 	struct ingest_items	 items;		/* ranges of the body, or in the arena */
 	struct ingest_grants	 grants;	/* for the body, and for what is below */
 	/* Of the document under way. */

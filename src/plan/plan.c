@@ -26,6 +26,8 @@ const struct plan_row plan_rows[PLAN_VALUES] = {
 	[PLAN_MAX_QUESTION] = { "max_question", NULL, PLAN_WHOLE, AT(question_max), 0, COUNT_MAX },
 	[PLAN_REQUESTS_PER_MINUTE] = { "requests_per_minute", "rate_limit_requests_per_minute",
 	    PLAN_WHOLE, AT(requests_per_minute), 0, COUNT_MAX },
+	[PLAN_USER_REQUESTS_PER_MINUTE] = { "user_requests_per_minute", NULL, PLAN_WHOLE,
+	    AT(user_requests_per_minute), 0, COUNT_MAX },
 	[PLAN_BURST] = { "burst", "rate_limit_burst", PLAN_WHOLE, AT(burst), 0, COUNT_MAX },
 	[PLAN_POOL_SIZE] = { "pool_size", "default_pool_size", PLAN_WHOLE, AT(pool_size), 1,
 	    10000 },

@@ -259,6 +259,7 @@ attempt_done(struct flow *f)
 		return rc;
 	a->row->tenant.state = TENANT_READY;
 	a->row->tenant.schema_version = a->tenants->conf->schema_version;
+	row_read_limits(&a->result, a->row);
 	return FLOW_NEXT;
 }
 
