@@ -244,6 +244,9 @@ const struct conf_key conf_keys[] = {
 	    "Requests a minute of a tenant, unless its record says otherwise; 0 for no limit."),
 	NUMBER("rate_limit_key_requests_per_minute", api.key_requests_per_minute, "0", 0,
 	    1000000000, "Requests a minute of an API key, over all its tenants; 0 for no limit."),
+	NUMBER("user_requests_per_minute", api.user_requests_per_minute, "0", 0, 1000000000,
+	    "Requests a minute of each user that X-User-Id names, within its tenant; 0 for no "
+	    "limit."),
 	NUMBER("rate_limit_burst", api.burst, "0", 0, 1000000000,
 	    "Requests at once; 0 for as many as a minute's."),
 	WORD("ratelimit_headers", api.ratelimit_headers, "draft", ratelimit_headers,

@@ -39,6 +39,7 @@ enum client_system_messages { CLIENT_SYSTEM_DROP, CLIENT_SYSTEM_REFUSE, CLIENT_S
 
 struct api_conf {
 	unsigned	tenant_requests_per_minute;	/* unless the tenant's row says; 0: none */
+	unsigned	user_requests_per_minute;	/* of a tenant's user; 0: none */
 	unsigned	key_requests_per_minute;	/* a key's, over all its tenants; 0: none */
 	unsigned	auth_failures_per_minute;	/* a network's; then slowed; 0: never */
 	unsigned	burst;				/* requests at once; 0: a minute's count */

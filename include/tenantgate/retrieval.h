@@ -173,6 +173,7 @@ struct document {
 	const char	*title;		/* may be "" */
 	const char	*file_name;	/* may be "" */
 	const char	*mime_type;
+	const char	*owner;		/* the user's id; NULL: nobody's */
 	const char	*metadata;	/* JSON object text */
 	const char	*sha256;	/* hex, of the original bytes */
 	uint64_t	 bytes;		/* of the original */
@@ -230,15 +231,16 @@ enum flow_rc	search_chunks(struct flow *, struct pool_lease *, const float *quer
 
 /* ---- the catalog's list of documents ---- */
 /* Intent before anything is stored, then the outcome. The tenant is part of every key: an id is one
- * tenant's own. Fail with ERR_CATALOG. */
+ * tenant's own. The owner is whoever stored it first, and stays so when it is replaced. Fail with
+ * ERR_CATALOG. */
 enum flow_rc	documents_begin(struct flow *, struct catalog *, const char *tenant,
 		    const struct document *, const char *attempt)
 		    __attribute__((warn_unused_result));
 /* attempt: as in documents_begin(), "" when there was none, for the document was stored before.
  * *in_doubt: somebody else has changed the row meanwhile (it was deleted, or stored once more), and
- * it is to be reconciled. */
+ * it is to be reconciled. The document's owner becomes the row's. */
 enum flow_rc	documents_ready(struct flow *, struct catalog *, const char *tenant,
-		    const struct document *, const char *attempt, bool *in_doubt)
+		    struct document *, const char *attempt, bool *in_doubt)
 		    __attribute__((warn_unused_result));
 #define DOCUMENT_ATTEMPT_LEN	20	/* characters of an attempt: random, the ingest's own */
 /* Takes the intent back, when nothing was stored; a document that was there before is 'ready'
@@ -312,6 +314,7 @@ struct documents_page {
 	const char	*after_us;	/* "" for the first page */
 	const char	*after_id;
 	const char	*status;	/* "" for any */
+	const char	*owner;		/* "" for any */
 	unsigned	 limit;		/* 1..DOCUMENTS_PAGE_MAX */
 };
 

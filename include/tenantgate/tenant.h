@@ -134,12 +134,54 @@ enum flow_rc	 tenant_lookup(struct flow *, struct tenants *, const char *id, str
  */
 enum flow_rc	 tenant_provision(struct flow *, struct tenants *, struct tenant *)
 		    __attribute__((warn_unused_result));
+/* The same, but that it is asked for: also where provisioning is explicit, and nobody waits. False
+ * with err set when too many are being made or wait for that: ERR_PROVISIONING (retry_after). */
+bool		 tenant_begin(struct tenants *, const char *id, struct err *);
 /* The record changed: the workers' copy, Redis' and those of all other replicas are dropped, and
  * pooled connections with them. The catalog is read again at the next lookup. */
 void		 tenant_forget(struct tenants *, const char *id);
 /* Its database does not answer where the record says, so that may have changed: the same, but the
  * record stays in use if the catalog cannot be reached, for then nobody knows a better one. */
 void		 tenant_doubt(struct tenants *, const char *id);
+
+/* ---- what an application says of its tenants ---- */
+enum tenant_field { TENANT_NAME, TENANT_EMAIL, TENANT_AVATAR_URL, TENANT_PLAN, TENANT_REGION,
+	TENANT_FIELDS };
+
+/* What is not set stays; what is set to NULL is cleared (a region: the configured one). */
+struct tenant_change {
+	const char	*text[TENANT_FIELDS];
+	bool		 is_set[TENANT_FIELDS];
+};
+
+/* Texts are borrowed from the result it was read of; each may be NULL but for the last four. */
+struct tenant_profile {
+	const char	*name, *email, *avatar_url;
+	const char	*region;	/* where its database is, or will be */
+	const char	*plan;		/* "": default */
+	const char	*state;		/* "provisioning", "failed", "ready" or "suspended" */
+	const char	*created_at;	/* RFC 3339 */
+	char		 reason[256];	/* of a failed one: a sentence; else "" */
+	bool		 is_left;	/* nobody is making its database, though it is to be made */
+	bool		 is_plan_new;	/* of tenant_save(): it was another before */
+};
+
+/* Both wake plainly; *out is for catalog_check() and tenant_profile_read(), and the caller's to
+ * pg_clear(). Borrow all until the wait is over. tenant_save() writes the tenant's row, with which
+ * its database is to be made when it is not yet; it gives no row, and has changed nothing, when
+ * another region was asked for than the one in which the database is, or is being made. The other
+ * gives none where there is no such tenant. May be repeated. */
+enum flow_rc	 tenant_save(struct flow *, struct tenants *, const char *id,
+		    const struct tenant_change *, struct pg_result *out)
+		    __attribute__((warn_unused_result));
+enum flow_rc	 tenant_describe(struct flow *, struct tenants *, const char *id,
+		    struct pg_result *out) __attribute__((warn_unused_result));
+/* False when there is no row. */
+bool		 tenant_profile_read(const struct pg_result *, struct tenant_profile *);
+/* After tenant_save(): the other workers and replicas hear of what they have to look up anew.
+ * cached: as tenant_lookup() gave it before. */
+void		 tenant_saved(struct tenants *, const struct tenant *cached,
+		    const struct tenant_profile *now);
 
 /*
  * Once after tenant_doubt(): the database refused the login of this record for a reason that

@@ -136,6 +136,10 @@ report_put_document(struct buf *b, const struct document *d)
 	    d->pages, d->chunks);
 	report_put_string(b, "sha256", d->sha256);
 	report_put_string(b, "status", "ready");
+	if (d->owner == NULL)
+		buf_puts(b, ",\"ownerId\":null");
+	else
+		report_put_string(b, "ownerId", d->owner);
 	report_put_string(b, "createdAt", d->created_at);
 	report_put_warnings(b, d->warnings);
 	buf_putc(b, '}');

@@ -24,6 +24,8 @@ ingest_work_new(struct request *req)
 		.file_name = http_query_get(req->x, "fileName", arena),
 		.password = http_query_get(req->x, "password", arena),
 	};
+	if (req->user_id[0] != '\0')
+		w->owner = body_job_copy(&w->job, slice_str(req->user_id)).p;
 	return w;
 }
 
@@ -88,13 +90,14 @@ check_sizes(struct ingest_work *w)
 		w->job.err = items->items[0].err;
 }
 
-/* What is known of each document's text before it is read. */
+/* Whose each document is, and what is known of its text before it is read. */
 static void
-measure_texts(struct ingest_work *w)
+complete_items(struct ingest_work *w)
 {
 	for (unsigned i = 0; i < w->items.count; i++) {
 		struct ingest_item *item = &w->items.items[i];
 
+		item->document.owner = w->owner;
 		if (err_is(&item->err))
 			continue;
 		item->text_bytes = extract_text_bytes(&w->conf->extract, item->document.mime_type,
@@ -113,7 +116,7 @@ ingest_work_parse(void *arg)
 	check_sizes(w);
 	if (err_is(&w->job.err))
 		return;
-	measure_texts(w);
+	complete_items(w);
 	if (w->items.copied)
 		buf_free(&w->job.body);
 }

@@ -19,6 +19,7 @@ struct ingest_work {
 	struct body_job		 job;		/* first */
 	const struct api_conf	*conf;		/* borrowed: the process's, which does not change */
 	struct ingest_head	 head;		/* in the arena */
+	const char		*owner;		/* in the arena; NULL: no user was named */
 	struct ingest_items	 items;		/* ranges of the body, or in the arena */
 	struct ingest_grants	 grants;	/* for the body, and for what is below */
 	/* Of the document under way. */

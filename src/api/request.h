@@ -27,6 +27,11 @@ struct api_route_match;
  * differs. */
 #define REQUEST_MAGIC	0x52455155u	/* "REQU" */
 
+#define USER_ID_MAX	TENANT_ID_MAX	/* bytes, of the same characters */
+
+/* The limits of a request, in the order of their rules and of limit_policy_name(). */
+enum limit_policy { LIMIT_OF_TENANT, LIMIT_OF_KEY, LIMIT_OF_USER, LIMIT_POLICIES };
+
 struct request {
 	struct flow			 flow;		/* first */
 	unsigned			 magic;
@@ -37,10 +42,11 @@ struct request {
 	char				 request_id[REQUEST_ID_MAX + 1];
 	struct caller			 caller;	/* from request_caller() on */
 	char				 tenant_id[TENANT_ID_MAX + 1];	/* "" until the step */
+	char				 user_id[USER_ID_MAX + 1];	/* "" : none is named */
 	struct tenant			 tenant;	/* has a password: wiped at the end */
-	struct limit_rule		 rules[2];	/* the tenant's, the key's; the limiter
-							 * borrows them while it waits */
-	char				 rule_keys[2][LIMIT_KEY_MAX + 1];
+	struct limit_rule		 rules[LIMIT_POLICIES];	/* the limiter borrows them while
+							 * it waits */
+	char				 rule_keys[LIMIT_POLICIES][LIMIT_KEY_MAX + 1];
 	struct limit_verdict		 verdict;	/* mode NULL until request_limit is over */
 	struct buf			 body;		/* owned; its ceiling is the route's */
 	struct pool_lease		 lease;		/* request_end() returns it at the latest */

@@ -41,6 +41,7 @@ struct listing {
 	struct pg_query query;	 /* its texts are borrowed, as catalog_run() says */
 	struct pg_result result; /* owned */
 	bool *in_doubt;		 /* borrowed, NULL but for documents_ready() */
+	struct document *listed; /* the same */
 	char numbers[3][NUMBER_SIZE];
 };
 
@@ -96,6 +97,15 @@ tenant_is_gone(struct flow *f)
 	return flow_fail_err(f, &err);
 }
 
+/* An owner that there is no memory for is only missing from the response. */
+static void
+listing_read_owner(struct listing *l)
+{
+	bool is_owned = pg_value(&l->result, 0, 1).p != NULL;
+
+	l->listed->owner = is_owned ? arena_strdup(l->flow.arena, pg_text(&l->result, 0, 1)) : NULL;
+}
+
 static enum flow_rc
 listing_check(struct flow *f)
 {
@@ -104,8 +114,10 @@ listing_check(struct flow *f)
 	if (l->result.status == PG_SQL_ERROR &&
 	    strcmp(l->result.failure.sqlstate, FOREIGN_KEY_VIOLATION) == 0)
 		return tenant_is_gone(f);
-	if (l->in_doubt != NULL && l->result.status == PG_OK)
+	if (l->in_doubt != NULL && l->result.status == PG_OK) {
 		*l->in_doubt = strcmp(pg_text(&l->result, 0, 0), "ready") != 0;
+		listing_read_owner(l);
+	}
 	return catalog_check(f, &l->result, l->what);
 }
 
@@ -135,6 +147,13 @@ no_memory(struct flow *f)
 	return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the list of documents");
 }
 
+/* Whose it is, when it is stored again: who replaces a document does not take it from whoever it
+ * is. A row of none that is stored is no document yet, or no more. */
+#define OWNER_KEPT \
+	" owner_id = CASE WHEN documents.status" PG_EQUALS \
+	"'failed' OR documents.status" PG_EQUALS \
+	"'deleting' THEN excluded.owner_id ELSE documents.owner_id END,"
+
 enum flow_rc
 documents_begin(struct flow *f, struct catalog *c, const char *tenant, const struct document *d,
     const char *attempt)
@@ -144,14 +163,17 @@ documents_begin(struct flow *f, struct catalog *c, const char *tenant, const str
 	if (l == NULL)
 		return no_memory(f);
 	l->query = (struct pg_query){
-		.sql = "INSERT INTO public.documents (user_id, document_id, title, file_name,"
-		       " mime_type, attempt, status) VALUES ($1, $2, $3, $4, $5, $6, 'ingesting')"
-		       " ON CONFLICT (user_id, document_id)"
-		       " DO UPDATE SET status = 'ingesting', attempt = excluded.attempt,"
-		       " reason = NULL, updated_at = " PG_NOW,
+		.sql =
+		    "INSERT INTO public.documents (user_id, document_id, title, file_name,"
+		    " mime_type, attempt, owner_id, status)"
+		    " VALUES ($1, $2, $3, $4, $5, $6, $7, 'ingesting')"
+		    " ON CONFLICT (user_id, document_id)"
+		    " DO UPDATE SET" OWNER_KEPT " status = 'ingesting', attempt = excluded.attempt,"
+		    " reason = NULL, updated_at = " PG_NOW,
 		.params = { PG_TEXT(tenant), PG_TEXT(d->id), PG_TEXT(d->title),
-		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(attempt) },
-		.param_count = 6,
+		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(attempt),
+		    PG_TEXT(d->owner) },
+		.param_count = 7,
 	};
 	return flow_call(f, &l->flow, &listing_kind);
 }
@@ -165,15 +187,15 @@ documents_begin(struct flow *f, struct catalog *c, const char *tenant, const str
 /* A row that is not there was deleted: a new one has no digest, as document_delete.c says. */
 #define INSERTED \
 	"INSERT INTO public.documents AS row (user_id, document_id, title, file_name, mime_type," \
-	" metadata, created_at, bytes, pages, chunks, status)" \
-	" VALUES ($1, $2, $3, $4, $5, $7, $8, $9, $10, $11, 'ingesting')" \
+	" metadata, created_at, bytes, pages, chunks, owner_id, status)" \
+	" VALUES ($1, $2, $3, $4, $5, $7, $8, $9, $10, $11, $13, 'ingesting')" \
 	" ON CONFLICT (user_id, document_id) DO UPDATE SET" WRITTEN
 
 #define IS_OURS \
 	"(row.status" PG_EQUALS "'ingesting' OR row.status" PG_EQUALS "'ready')" \
 	" AND coalesce(row.attempt, '')" PG_EQUALS "$12"
 
-/* The last parameter is what the two statements differ in. */
+/* The last but one parameter is what the two statements differ in. */
 static void
 written_query(struct listing *l, const char *sql, const struct document *d, const char *last)
 {
@@ -185,13 +207,14 @@ written_query(struct listing *l, const char *sql, const struct document *d, cons
 		.params = { PG_TEXT(l->tenant), PG_TEXT(d->id), PG_TEXT(d->title),
 		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(d->sha256),
 		    PG_TEXT(d->metadata), PG_TEXT(d->created_at), PG_TEXT(l->numbers[0]),
-		    PG_TEXT(l->numbers[1]), PG_TEXT(l->numbers[2]), PG_TEXT(last) },
-		.param_count = 12,
+		    PG_TEXT(l->numbers[1]), PG_TEXT(l->numbers[2]), PG_TEXT(last),
+		    PG_TEXT(d->owner) },
+		.param_count = 13,
 	};
 }
 
 enum flow_rc
-documents_ready(struct flow *f, struct catalog *c, const char *tenant, const struct document *d,
+documents_ready(struct flow *f, struct catalog *c, const char *tenant, struct document *d,
     const char *attempt, bool *in_doubt)
 {
 	struct listing *l = listing_new(f, c, tenant, "list the document");
@@ -199,11 +222,12 @@ documents_ready(struct flow *f, struct catalog *c, const char *tenant, const str
 	if (l == NULL)
 		return no_memory(f);
 	l->in_doubt = in_doubt;
+	l->listed = d;
 	written_query(l,
 	    INSERTED ", status = CASE WHEN " IS_OURS " THEN 'ready' ELSE 'ingesting' END,"
 		     " attempt = CASE WHEN " IS_OURS " THEN NULL ELSE row.attempt END,"
 		     " sha256 = CASE WHEN (" IS_OURS ") OR row.attempt IS NOT NULL THEN $6 END"
-		     " RETURNING status",
+		     " RETURNING status, owner_id",
 	    d, attempt);
 	return flow_call(f, &l->flow, &listing_kind);
 }
@@ -291,16 +315,19 @@ documents_failed(struct worker *w, struct catalog *c, const char *tenant, const 
 	const struct pg_query q = {
 		.sql = OLD_ONES_GO
 		"INSERT INTO public.documents AS row (user_id, document_id, title, file_name,"
-		" mime_type, bytes, status, reason)"
-		" VALUES ($1, $2, $3, $4, $5, $6, 'failed', $7)"
+		" mime_type, bytes, status, reason, owner_id)"
+		" VALUES ($1, $2, $3, $4, $5, $6, 'failed', $7,"
+		" CASE WHEN $8::pg_catalog.text" PG_DIFFERS "'' THEN $8 END)"
 		" ON CONFLICT (user_id, document_id) DO UPDATE SET title = excluded.title,"
 		" file_name = excluded.file_name, mime_type = excluded.mime_type,"
-		" bytes = excluded.bytes, reason = excluded.reason, updated_at = " PG_NOW
-		" WHERE row.status" PG_EQUALS "'failed'",
+		" bytes = excluded.bytes, reason = excluded.reason,"
+		" owner_id = excluded.owner_id, updated_at = " PG_NOW " WHERE row.status" PG_EQUALS
+		"'failed'",
 		.params = { UNDO_TEXT(tenant), UNDO_TEXT(d->id), UNDO_TEXT(d->title),
 		    UNDO_TEXT(d->file_name), UNDO_TEXT(d->mime_type),
-		    PG_TEXT(arena_printf(arena, "%" PRIu64, d->bytes)), UNDO_TEXT(reason) },
-		.param_count = 7,
+		    PG_TEXT(arena_printf(arena, "%" PRIu64, d->bytes)), UNDO_TEXT(reason),
+		    UNDO_TEXT(d->owner != NULL ? d->owner : "") },
+		.param_count = 8,
 	};
 
 	undo_start(w, c, arena, l, &q);

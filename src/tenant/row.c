@@ -44,6 +44,7 @@ enum row_column {
 	COL_LAST_ERROR,
 	COL_PROVIDER,
 	COL_READ_AT,
+	COL_REGION,
 };
 
 void
@@ -151,6 +152,7 @@ column_texts(struct tenant_row *out, const struct pg_result *r)
 	    column_text(out->project_id, sizeof(out->project_id), r, COL_PROJECT_ID) &&
 	    column_text(out->endpoint_id, sizeof(out->endpoint_id), r, COL_ENDPOINT_ID) &&
 	    column_text(out->branch_id, sizeof(out->branch_id), r, COL_BRANCH_ID) &&
+	    column_text(out->region, sizeof(out->region), r, COL_REGION) &&
 	    column_text(out->read_at_ms, sizeof(out->read_at_ms), r, COL_READ_AT) &&
 	    column_text(out->attempt_id, sizeof(out->attempt_id), r, COL_ATTEMPT_ID);
 }
@@ -321,13 +323,21 @@ row_ready(struct flow *f, struct catalog *c, const struct tenant_row *r, const c
 		.sql = "UPDATE public.tenants SET state = 'ready', schema_version = $3::int, "
 		       "lease_until = NULL, last_error = NULL, not_before = NULL, refusals = 0, "
 		       "updated_at = " PG_NOW OF_TENANT " AND attempt_id" PG_EQUALS "$2 "
-		       "AND (" IS_PROVISIONING " OR " IS_READY ")",
+		       "AND (" IS_PROVISIONING " OR " IS_READY ") "
+		       "RETURNING plan, requests_per_minute",
 		.params = { PG_TEXT(r->tenant.id), PG_TEXT(r->attempt_id),
 		    PG_TEXT(schema_version) },
 		.param_count = 3,
 	};
 
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);
+}
+
+void
+row_read_limits(const struct pg_result *r, struct tenant *t)
+{
+	snprintf(t->plan, sizeof(t->plan), "%s", pg_text(r, 0, 0));
+	t->requests_per_minute = (unsigned)strtoul(pg_text(r, 0, 1), NULL, 10);
 }
 
 enum flow_rc

@@ -26,6 +26,7 @@ struct tenant_row {
 	char project_id[PROVIDER_ID_SIZE]; /* "" : not known */
 	char endpoint_id[PROVIDER_ID_SIZE];
 	char branch_id[PROVIDER_ID_SIZE];
+	char region[REGION_SIZE]; /* that was asked for; "" : the configured one */
 	char attempt_id[ATTEMPT_ID_LEN + 1]; /* whose the row is, or was last */
 	char read_at_ms[24]; /* the database's clock, decimal: of a claim, later than any before */
 	int attempts;			     /* claims so far, this one included */
@@ -88,9 +89,11 @@ enum flow_rc row_save(struct flow *, struct catalog *, const struct tenant_row *
  * looked at. */
 enum flow_rc row_tell(struct flow *, struct catalog *, const struct tenant_row *, const char *what,
     struct pg_result *) __attribute__((warn_unused_result));
-/* The last write of a good attempt; gives the lease back. schema_version: decimal. */
+/* The last write of a good attempt; gives the lease back. schema_version: decimal. Its row has what
+ * may have been changed meanwhile: plan, requests_per_minute, which row_read_limits() takes. */
 enum flow_rc row_ready(struct flow *, struct catalog *, const struct tenant_row *,
     const char *schema_version, struct pg_result *) __attribute__((warn_unused_result));
+void row_read_limits(const struct pg_result *, struct tenant *);
 /* The last write of a failed attempt; gives the lease back, and keeps what was saved. */
 struct row_failure {
 	const char *why;      /* borrowed */
