@@ -230,7 +230,8 @@ enum flow_rc	search_chunks(struct flow *, struct pool_lease *, const float *quer
 
 /* ---- the catalog's list of documents ---- */
 /* Intent before anything is stored, then the outcome. The tenant is part of every key: an id is one
- * tenant's own. Fail with ERR_CATALOG. */
+ * tenant's own. Fail with ERR_CATALOG; with ERR_CONFLICT and retry_after while the document is
+ * being deleted: then it is to be reconciled. */
 enum flow_rc	documents_begin(struct flow *, struct catalog *, const char *tenant,
 		    const struct document *, const char *attempt)
 		    __attribute__((warn_unused_result));
@@ -252,16 +253,27 @@ void		documents_undo(struct worker *, struct catalog *, const char *tenant,
 void		documents_failed(struct worker *, struct catalog *, const char *tenant,
 		    const struct document *, const char *reason);
 
-/* ---- a document's deletion: mark, store_delete, drop; each may be repeated ---- */
+/* ---- a document's deletion: store_find, mark, store_delete, drop; each may be repeated ---- */
+/* What is stored under an id at one time; both "" for nothing. Borrowed until a wait is over. */
+struct document_version {
+	const char	*sha256;
+	const char	*created_at;	/* as in struct document */
+};
+
 /* Each as catalog_run(), or pool_read(): *out is for catalog_check() or pg_check(), and the
- * caller's to pg_clear(). The mark has changed no row where the tenant has no such document; the
- * drop has changed one when it was stored anew meanwhile: then it is to be reconciled. */
+ * caller's to pg_clear(). The mark has changed no row where the tenant has no such document.
+ * store_delete() erases that version alone; store_has_another() tells, of its PG_OK result, whether
+ * another has taken its place. Then documents_drop() keeps the row, which is to be reconciled. */
 enum flow_rc	documents_mark(struct flow *, struct catalog *, const char *tenant, const char *id,
-		    struct pg_result *out) __attribute__((warn_unused_result));
+		    const struct document_version *, struct pg_result *out)
+		    __attribute__((warn_unused_result));
 enum flow_rc	store_delete(struct flow *, struct pool_lease *, const char *id,
-		    struct pg_result *out) __attribute__((warn_unused_result));
+		    const struct document_version *, struct pg_result *out)
+		    __attribute__((warn_unused_result));
+bool		store_has_another(const struct pg_result *);
 enum flow_rc	documents_drop(struct flow *, struct catalog *, const char *tenant, const char *id,
-		    struct pg_result *out) __attribute__((warn_unused_result));
+		    const struct document_version *, bool has_another, struct pg_result *out)
+		    __attribute__((warn_unused_result));
 
 /* ---- a document's change: claim, store_change, store_find, ready ---- */
 struct document_change {
