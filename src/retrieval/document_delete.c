@@ -60,8 +60,8 @@ documents_mark(struct flow *f, struct catalog *c, const char *tenant, const char
 
 /* In the tenant's database. */
 #define IS_VERSION \
-	" id" PG_EQUALS "$1 AND sha256" PG_EQUALS "$2 AND " PG_RFC3339("created_at") PG_EQUALS "$" \
-											       "3"
+	" id" PG_EQUALS "$1 AND sha256" PG_EQUALS "$2" \
+	" AND " PG_RFC3339("created_at") PG_EQUALS "$3"
 
 enum flow_rc
 store_delete(struct flow *f, struct pool_lease *lease, const char *id,
