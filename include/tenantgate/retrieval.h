@@ -13,6 +13,7 @@
 #ifndef TENANTGATE_RETRIEVAL_H
 #define TENANTGATE_RETRIEVAL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -307,6 +308,15 @@ enum flow_rc	store_chunks(struct flow *, struct pool_lease *, const char *id, in
 void		documents_reconcile(struct worker *, struct catalog *, struct pools *,
 		    const struct pool_target *, const char *tenant, const char *only,
 		    uint64_t stale_us);
+
+/* Compares all of the tenant's list with its database, both ways, a page at a time, and mends the
+ * list (retrieval/sweep.c), unless a replica has begun to do so within the interval. `running`: how
+ * many are under way in this process, DOCUMENTS_SWEEPS_MAX at most; borrowed until the end. False:
+ * none was started. In the background, with copies of all else; logs its own failure. */
+#define DOCUMENTS_SWEEPS_MAX	4
+bool		documents_sweep(struct worker *, struct catalog *, struct pools *,
+		    const struct pool_target *, const char *tenant, uint64_t interval_us,
+		    atomic_uint *running) __attribute__((warn_unused_result));
 
 /* ---- what is read of that list ---- */
 #define DOCUMENTS_PAGE_MAX	100

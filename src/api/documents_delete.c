@@ -3,9 +3,9 @@
  * documents_delete: DELETE /documents/{id}.
  *
  * The version that is stored is looked up, and the intent to delete it goes into the catalog's
- * list; then it goes from the tenant's database, with its chunks in one transaction; then its row from
- * the list. From the third on it is not found by a search. A process that dies in between has left
- * the intent, and the tenant's next contact goes on from there (retrieval/reconcile.c).
+ * list; then it goes from the tenant's database, with its chunks in one transaction; then its row
+ * from the list. From the third on it is not found by a search. A process that dies in between has
+ * left the intent, and the tenant's next contact goes on from there (retrieval/reconcile.c).
  */
 #include "api/document_json.h"
 #include "api/handlers.h"
