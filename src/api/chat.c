@@ -230,6 +230,8 @@ chat_ask_model(struct flow *f)
 	size_t left_out;
 
 	pool_return(&c->req.lease, POOL_CLEAN);
+	request_note_hits(&c->req, c->input.document_ids, c->input.document_count, c->input.top_k,
+	    &c->hits);
 	if (!prompt_build(&c->hits, &c->prompt) || !chat_turns_prompt(&c->input, &c->prompt))
 		return prompt_refused(f);
 	if (!chat_turns_trim(&c->input, c->prompt.len, c->req.ctx->conf->chat_context_tokens,

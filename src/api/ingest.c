@@ -369,7 +369,8 @@ ingest_end(struct flow *f, const struct err *err)
 {
 	struct ingest *in = ingest_of(f);
 
-	if (in->state == DOCUMENT_SENT || in->state == DOCUMENT_STORED)
+	if (in->state == DOCUMENT_SENT || in->state == DOCUMENT_STORED ||
+	    err->code == ERR_CONFLICT) /* it is being deleted, or its deletion was left half-way */
 		request_reconcile(&in->req, item_of(in)->document.id);
 	else if (in->state == DOCUMENT_INTENDED)
 		documents_undo(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,

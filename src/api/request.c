@@ -222,6 +222,7 @@ request_borrow(struct flow *f)
 
 	if (tenant_is_locked_out(req->ctx->tenants, &req->tenant, &err))
 		return flow_fail_err(f, &err);
+	req->has_borrowed = true;
 	tenant_target(&req->tenant, &target, key);
 	return pool_borrow(f, req->ctx->pools, &target, &req->lease);
 }
@@ -289,8 +290,10 @@ request_end(struct request *req, const struct err *err)
 
 	/* A handler that ended well has returned its lease; one still held was cut off mid-way. */
 	pool_return(&req->lease, POOL_DIRTY);
-	if (!err_is(err) && !req->asleep)
+	if (!err_is(err) && !req->asleep) {
 		request_reconcile(req, "");
+		request_sweep(req);
+	}
 	if (record_is_wrong(req, err))
 		tenant_forget(req->ctx->tenants, req->tenant_id);
 	if (is_suspect)

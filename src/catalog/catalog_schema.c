@@ -150,6 +150,10 @@ static const char plans_and_owners[] =
     "CREATE INDEX documents_expiry ON public.documents (expires_at)"
     "	WHERE expires_at IS NOT NULL;";
 
+/* When a tenant's list of documents was last compared with its database (retrieval/sweep.c). */
+static const char documents_swept[] = "ALTER TABLE public.tenants"
+				      "	ADD COLUMN documents_swept_at timestamptz;";
+
 const struct schema_script schema_scripts[] = {
 	{ 1, "users, vector_databases, documents, tenants, api_keys", first_tables },
 	{ 2, "key_tag_secret", key_tag_secret },
@@ -159,5 +163,6 @@ const struct schema_script schema_scripts[] = {
 	{ 6, "documents.status, documents.reason", documents_statuses },
 	{ 7, "tenants.settings, users.email, documents.owner_id, documents.expires_at",
 	    plans_and_owners },
+	{ 8, "tenants.documents_swept_at", documents_swept },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

@@ -13,6 +13,7 @@
  *    ready, so undo makes it 'failed'; another goes back to 'ready' as it was.
  *  - A row is made 'ready' by the attempt that began it, and only if nobody has taken it since.
  *    Where somebody has, or there is no row, it is 'ingesting': in doubt, until it is reconciled.
+ *  - A row that is 'deleting' is left alone, but for another version than the one that is to go.
  *  - Every statement may be repeated: catalog_run() sends one again when its connection had died.
  */
 #include <assert.h>
@@ -42,6 +43,7 @@ struct listing {
 	struct pg_result result; /* owned */
 	bool *in_doubt;		 /* borrowed, NULL but for documents_ready() */
 	struct document *listed; /* the same */
+	bool spares_deleting;	 /* no row comes back: it is being deleted */
 	char numbers[3][NUMBER_SIZE];
 };
 
@@ -106,6 +108,17 @@ listing_read_owner(struct listing *l)
 	l->listed->owner = is_owned ? arena_strdup(l->flow.arena, pg_text(&l->result, 0, 1)) : NULL;
 }
 
+/* What the deletion is to take must not be said to be stored (document_delete.c). */
+static enum flow_rc
+document_is_going(struct flow *f)
+{
+	struct err err = { .retry_after = 2 };
+
+	err_set(&err, ERR_CONFLICT,
+	    "The document of this id is being deleted. Try again in two seconds.");
+	return flow_fail_err(f, &err);
+}
+
 static enum flow_rc
 listing_check(struct flow *f)
 {
@@ -114,6 +127,8 @@ listing_check(struct flow *f)
 	if (l->result.status == PG_SQL_ERROR &&
 	    strcmp(l->result.failure.sqlstate, FOREIGN_KEY_VIOLATION) == 0)
 		return tenant_is_gone(f);
+	if (l->spares_deleting && l->result.status == PG_OK && pg_rows(&l->result) == 0)
+		return document_is_going(f);
 	if (l->in_doubt != NULL && l->result.status == PG_OK) {
 		*l->in_doubt = strcmp(pg_text(&l->result, 0, 0), "ready") != 0;
 		listing_read_owner(l);
@@ -150,9 +165,8 @@ no_memory(struct flow *f)
 /* Whose it is, when it is stored again: who replaces a document does not take it from whoever it
  * is. A row of none that is stored is no document yet, or no more. */
 #define OWNER_KEPT \
-	" owner_id = CASE WHEN documents.status" PG_EQUALS \
-	"'failed' OR documents.status" PG_EQUALS \
-	"'deleting' THEN excluded.owner_id ELSE documents.owner_id END,"
+	" owner_id = CASE WHEN row.status" PG_EQUALS \
+	"'failed' THEN excluded.owner_id ELSE row.owner_id END,"
 
 enum flow_rc
 documents_begin(struct flow *f, struct catalog *c, const char *tenant, const struct document *d,
@@ -162,14 +176,15 @@ documents_begin(struct flow *f, struct catalog *c, const char *tenant, const str
 
 	if (l == NULL)
 		return no_memory(f);
+	l->spares_deleting = true;
 	l->query = (struct pg_query){
-		.sql =
-		    "INSERT INTO public.documents (user_id, document_id, title, file_name,"
-		    " mime_type, attempt, owner_id, status)"
-		    " VALUES ($1, $2, $3, $4, $5, $6, $7, 'ingesting')"
-		    " ON CONFLICT (user_id, document_id)"
-		    " DO UPDATE SET" OWNER_KEPT " status = 'ingesting', attempt = excluded.attempt,"
-		    " reason = NULL, updated_at = " PG_NOW,
+		.sql = "INSERT INTO public.documents AS row (user_id, document_id, title,"
+		       " file_name, mime_type, attempt, owner_id, status)"
+		       " VALUES ($1, $2, $3, $4, $5, $6, $7, 'ingesting')"
+		       " ON CONFLICT (user_id, document_id)"
+		       " DO UPDATE SET" OWNER_KEPT " status = 'ingesting',"
+		       " attempt = excluded.attempt, reason = NULL, updated_at = " PG_NOW
+		       " WHERE row.status" PG_DIFFERS "'deleting' RETURNING status",
 		.params = { PG_TEXT(tenant), PG_TEXT(d->id), PG_TEXT(d->title),
 		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(attempt),
 		    PG_TEXT(d->owner) },
@@ -223,10 +238,14 @@ documents_ready(struct flow *f, struct catalog *c, const char *tenant, struct do
 		return no_memory(f);
 	l->in_doubt = in_doubt;
 	l->listed = d;
+	l->spares_deleting = true;
 	written_query(l,
 	    INSERTED ", status = CASE WHEN " IS_OURS " THEN 'ready' ELSE 'ingesting' END,"
 		     " attempt = CASE WHEN " IS_OURS " THEN NULL ELSE row.attempt END,"
 		     " sha256 = CASE WHEN (" IS_OURS ") OR row.attempt IS NOT NULL THEN $6 END"
+		     " WHERE row.status" PG_DIFFERS
+		     "'deleting' OR coalesce(row.sha256, '')" PG_DIFFERS
+		     "$6 OR row.created_at" PG_DIFFERS "$8::pg_catalog.text::pg_catalog.timestamptz"
 		     " RETURNING status, owner_id",
 	    d, attempt);
 	return flow_call(f, &l->flow, &listing_kind);
