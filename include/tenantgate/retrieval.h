@@ -231,12 +231,40 @@ enum flow_rc	search_chunks(struct flow *, struct pool_lease *, const float *quer
 		    unsigned k, struct hits *) __attribute__((warn_unused_result));
 
 /* ---- the catalog's list of documents ---- */
-/* Intent before anything is stored, then the outcome. The tenant is part of every key: an id is one
- * tenant's own. The owner is whoever stored it first, and stays so when it is replaced. Fail with
- * ERR_CATALOG; with ERR_CONFLICT and retry_after while the document is being deleted: then it is to
- * be reconciled. */
+/* How much a tenant may have stored; 0: as much as it likes. */
+struct document_quota {
+	uint64_t	max_documents;
+	uint64_t	max_bytes;	/* of the originals together */
+};
+
+enum document_admission { DOCUMENT_ADMITTED, DOCUMENT_TOO_MANY, DOCUMENT_STORAGE_FULL,
+	DOCUMENT_IS_STORED, DOCUMENT_BEING_STORED };
+
+/* On which terms a document may be stored. */
+struct document_terms {
+	struct document_quota	quota;
+	bool			if_new;		/* not when its owner has the same bytes already */
+	enum document_admission	admission;	/* what documents_begin() has found */
+};
+/* Sets why it is not admitted: ERR_TOO_MANY_DOCUMENTS, ERR_STORAGE_FULL, or ERR_CONFLICT while the
+ * same bytes are being stored. Nothing for one that is stored. */
+void		document_terms_refuse(const struct document_terms *, struct err *);
+
+/* The tenant's document that has the digest and the owner of `wanted`, and is ready: of several the
+ * one of its id, or else the oldest. Strings are in the flow's arena. Fails as catalog_check(). */
+enum flow_rc	documents_find_equal(struct flow *, struct catalog *, const char *tenant,
+		    const struct document *wanted, struct document *found, bool *is_found)
+		    __attribute__((warn_unused_result));
+
+/* Intent before anything is stored, then the outcome. On terms (NULL: none) it is written only when
+ * they hold, whatever other requests and replicas write at the same time: then the admission says
+ * DOCUMENT_ADMITTED, else no row is changed. What is there, or on its way, counts; what has failed
+ * or is being deleted does not; a document that is replaced counts once. The tenant is part of
+ * every key: an id is one tenant's own. The owner is whoever stored it first, and stays so when it
+ * is replaced. Fail with ERR_CATALOG; with ERR_CONFLICT and retry_after while the document is being
+ * deleted: then it is to be reconciled. */
 enum flow_rc	documents_begin(struct flow *, struct catalog *, const char *tenant,
-		    const struct document *, const char *attempt)
+		    const struct document *, const char *attempt, struct document_terms *)
 		    __attribute__((warn_unused_result));
 /* attempt: as in documents_begin(), "" when there was none, for the document was stored before.
  * *in_doubt: somebody else has changed the row meanwhile (it was deleted, or stored once more), and

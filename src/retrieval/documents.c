@@ -8,7 +8,7 @@
  *	[failed] <----------+-----+-----begin------+
  *	                   undo
  *
- * (document_delete.c has the way out.) What always holds:
+ * (document_begin.c has the way in, document_delete.c the way out.) What always holds:
  *  - The row keeps what the last 'ready' wrote until the next one: a row without a digest was never
  *    ready, so undo makes it 'failed'; another goes back to 'ready' as it was.
  *  - A row is made 'ready' by the attempt that began it, and only if nobody has taken it since.
@@ -109,7 +109,7 @@ listing_read_owner(struct listing *l)
 }
 
 /* What the deletion is to take must not be said to be stored (document_delete.c). */
-static enum flow_rc
+enum flow_rc
 document_is_going(struct flow *f)
 {
 	struct err err = { .retry_after = 2 };
@@ -119,21 +119,26 @@ document_is_going(struct flow *f)
 	return flow_fail_err(f, &err);
 }
 
+enum flow_rc
+documents_written(struct flow *f, const struct pg_result *r, const char *what)
+{
+	if (r->status == PG_SQL_ERROR && strcmp(r->failure.sqlstate, FOREIGN_KEY_VIOLATION) == 0)
+		return tenant_is_gone(f);
+	return catalog_check(f, r, what);
+}
+
 static enum flow_rc
 listing_check(struct flow *f)
 {
 	struct listing *l = listing_of(f);
 
-	if (l->result.status == PG_SQL_ERROR &&
-	    strcmp(l->result.failure.sqlstate, FOREIGN_KEY_VIOLATION) == 0)
-		return tenant_is_gone(f);
 	if (l->spares_deleting && l->result.status == PG_OK && pg_rows(&l->result) == 0)
 		return document_is_going(f);
 	if (l->in_doubt != NULL && l->result.status == PG_OK) {
 		*l->in_doubt = strcmp(pg_text(&l->result, 0, 0), "ready") != 0;
 		listing_read_owner(l);
 	}
-	return catalog_check(f, &l->result, l->what);
+	return documents_written(f, &l->result, l->what);
 }
 
 static void
@@ -160,37 +165,6 @@ static enum flow_rc
 no_memory(struct flow *f)
 {
 	return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the list of documents");
-}
-
-/* Whose it is, when it is stored again: who replaces a document does not take it from whoever it
- * is. A row of none that is stored is no document yet, or no more. */
-#define OWNER_KEPT \
-	" owner_id = CASE WHEN row.status" PG_EQUALS \
-	"'failed' THEN excluded.owner_id ELSE row.owner_id END,"
-
-enum flow_rc
-documents_begin(struct flow *f, struct catalog *c, const char *tenant, const struct document *d,
-    const char *attempt)
-{
-	struct listing *l = listing_new(f, c, tenant, "note the document");
-
-	if (l == NULL)
-		return no_memory(f);
-	l->spares_deleting = true;
-	l->query = (struct pg_query){
-		.sql = "INSERT INTO public.documents AS row (user_id, document_id, title,"
-		       " file_name, mime_type, attempt, owner_id, status)"
-		       " VALUES ($1, $2, $3, $4, $5, $6, $7, 'ingesting')"
-		       " ON CONFLICT (user_id, document_id)"
-		       " DO UPDATE SET" OWNER_KEPT " status = 'ingesting',"
-		       " attempt = excluded.attempt, reason = NULL, updated_at = " PG_NOW
-		       " WHERE row.status" PG_DIFFERS "'deleting' RETURNING status",
-		.params = { PG_TEXT(tenant), PG_TEXT(d->id), PG_TEXT(d->title),
-		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(attempt),
-		    PG_TEXT(d->owner) },
-		.param_count = 7,
-	};
-	return flow_call(f, &l->flow, &listing_kind);
 }
 
 #define WRITTEN \

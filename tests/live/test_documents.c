@@ -33,7 +33,7 @@ list_op_begin(struct flow *f)
 {
 	struct list_op *a = (struct list_op *)f;
 
-	return documents_begin(f, catalog, a->tenant, &a->document, "mine");
+	return documents_begin(f, catalog, a->tenant, &a->document, "mine", NULL);
 }
 
 static enum flow_rc
