@@ -51,8 +51,6 @@ struct api_conf {
 	unsigned	chunks_max;			/* of one document; 0: as its text has */
 	unsigned	ingests_max;			/* of one tenant at a time */
 	size_t		ingest_memory_max;		/* bytes, of all documents being ingested */
-	unsigned	documents_max;			/* of one tenant; 0: no limit */
-	size_t		bytes_max;			/* of its documents; 0: no limit */
 	uint64_t	ingest_wait_timeout_us;		/* for a share of it */
 	unsigned	top_k;				/* chunks found, unless the body says */
 	enum client_system_messages client_system_messages;

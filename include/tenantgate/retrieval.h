@@ -385,6 +385,9 @@ void		documents_row(const struct pg_result *, unsigned row, struct listed_docume
 uint64_t	documents_total(const struct pg_result *);
 
 /* ---- prompt ---- */
+/* Begins the system message with an operator's own words; NULL or "": without effect. False as the
+ * next. */
+bool	prompt_begin(const char *words, struct buf *out);
 /* The system message with the passages, numbered, fenced as data. False when it is past out->max or
  * there is no memory (out->no_memory). */
 bool	prompt_build(const struct hits *, struct buf *out);

@@ -28,6 +28,7 @@
 #include "tenantgate/base/slice.h"
 #include "tenantgate/catalog.h"
 #include "tenantgate/loop/flow.h"
+#include "tenantgate/plan.h"
 #include "tenantgate/pool.h"
 #include "tenantgate/replica.h"
 #include "tenantgate/wire/dns.h"
@@ -52,6 +53,9 @@ struct tenant {
 	enum tenant_provider	provider;		/* who made its database */
 	char			plan[PLAN_NAME_MAX + 1]; /* "" : default */
 	unsigned		requests_per_minute;	/* 0: the plan's, or the default */
+	/* What holds for it, resolved. Borrowed: of a lookup, from its flow's arena or the
+	 * configuration; NULL before. */
+	const struct plan	*limits;
 	/* valid when READY */
 	char			host[DNS_NAME_MAX + 1];
 	uint16_t		port;
@@ -79,6 +83,7 @@ struct tenants_conf {
 	uint64_t		 cache_stale_us;	/* more, while the catalog is away */
 	unsigned		 cache_max;		/* records; see tenants_shared_new() */
 	uint64_t		 redis_ttl_us;		/* a READY record in Redis */
+	struct plans		 plans;			/* outlives the tenants */
 	/* neon */
 	const char		*neon_api_url;		/* "https://console.neon.tech/api/v2" */
 	const char		*neon_api_key;		/* never logged */

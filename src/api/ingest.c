@@ -79,7 +79,7 @@ ingest_read(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
-	ingest_too_large(in->req.ctx->conf, in->req.body.max, &in->too_large);
+	ingest_body_limit(&in->req, &in->too_large);
 	http_refuse_body(in->req.x, &in->too_large);
 	return http_read_body(f, in->req.x, &in->req.body);
 }
@@ -145,7 +145,7 @@ ingest_refuse_terms(struct flow *f)
 {
 	struct err err = { .code = ERR_NONE };
 
-	document_terms_refuse(&ingest_of(f)->terms, &err);
+	ingest_terms_refuse(ingest_of(f), &err);
 	return ingest_refuse(f, &err);
 }
 

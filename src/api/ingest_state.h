@@ -67,8 +67,10 @@ void	ingest_settle(struct ingest *, const struct err *);
 void	ingest_sent(void *ingest, size_t chunks);
 
 /* For the document under way: its tenant's quota, and whether it must be new; and, where it must,
- * found and is_found: what its owner has of the same bytes. As documents_find_equal(). */
+ * found and is_found: what its owner has of the same bytes. As documents_find_equal(). The second
+ * sets why it was not admitted. */
 void	ingest_set_terms(struct ingest *);
+void	ingest_terms_refuse(const struct ingest *, struct err *);
 enum flow_rc	ingest_find_equal(struct flow *, struct ingest *)
 		    __attribute__((warn_unused_result));
 

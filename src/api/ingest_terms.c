@@ -4,20 +4,27 @@
  */
 #include "api/ingest_state.h"
 
-/* How much its tenant may have stored. */
-static struct document_quota
-quota_of(const struct ingest *in)
-{
-	const struct api_conf *conf = in->req.ctx->conf;
-
-	return (struct document_quota){ .max_documents = conf->documents_max,
-		.max_bytes = conf->bytes_max };
-}
-
 void
 ingest_set_terms(struct ingest *in)
 {
-	in->terms = (struct document_terms){ .quota = quota_of(in), .if_new = item_of(in)->if_new };
+	const struct plan *limits = in->req.tenant.limits;
+
+	in->terms = (struct document_terms){ .quota = { .max_documents = limits->documents_max,
+						 .max_bytes = limits->bytes_max },
+		.if_new = item_of(in)->if_new };
+}
+
+/* The limit is for the client; whose key it is, for the log. */
+void
+ingest_terms_refuse(const struct ingest *in, struct err *err)
+{
+	char key[PLAN_KEY_SIZE];
+
+	document_terms_refuse(&in->terms, err);
+	if (err->code == ERR_TOO_MANY_DOCUMENTS)
+		err_cause(err, "%s", plan_key(in->req.tenant.limits, PLAN_MAX_DOCUMENTS, key));
+	else if (err->code == ERR_STORAGE_FULL)
+		err_cause(err, "%s", plan_key(in->req.tenant.limits, PLAN_MAX_BYTES, key));
 }
 
 enum flow_rc

@@ -142,15 +142,13 @@ static void
 rules_set(struct request *req)
 {
 	const struct api_conf *conf = req->ctx->conf;
-	unsigned tenant_count = req->tenant.requests_per_minute;
+	char key[PLAN_KEY_SIZE];
 
-	if (tenant_count == 0)
-		tenant_count = conf->tenant_requests_per_minute;
 	req->rules[LIMIT_OF_TENANT] = (struct limit_rule){
 		.key = rule_key(req, req->rule_keys[LIMIT_OF_TENANT], "tenant", req->tenant_id, ""),
-		.count = tenant_count,
+		.count = request_rate(req, key),
 		.period_us = MINUTE_US,
-		.burst = conf->burst,
+		.burst = req->tenant.limits->burst,
 	};
 	req->rules[LIMIT_OF_KEY] = (struct limit_rule){
 		.key = rule_key(req, req->rule_keys[LIMIT_OF_KEY], "key", req->caller.key_id, ""),
@@ -173,6 +171,7 @@ limit_refuse(struct flow *f)
 	const struct request *req = request_of(f);
 	const struct limit_verdict *v = &req->verdict;
 	const char *policy = limit_policy_name(v->which);
+	char key[PLAN_KEY_SIZE];
 	struct err err = { 0 };
 
 	err_set(&err, ERR_RATE_LIMITED,
@@ -180,6 +179,10 @@ limit_refuse(struct flow *f)
 	    v->limit, v->retry_after_s);
 	err.retry_after = (int)v->retry_after_s;
 	err.policy = policy;
+	if (v->which == 0) { /* the tenant's */
+		(void)request_rate(req, key);
+		err_cause(&err, "%s", key);
+	}
 	return flow_fail_err(f, &err);
 }
 

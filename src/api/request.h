@@ -68,6 +68,15 @@ enum flow_rc	request_tenant(struct flow *);
 enum flow_rc	request_limit(struct flow *);
 enum flow_rc	request_database(struct flow *);
 
+/* The configuration as this tenant has it: with the values of its plan. After request_tenant(). */
+void		request_conf(const struct request *, struct api_conf *out);
+/* The tenant's requests a minute, and whose key that is. */
+unsigned	request_rate(const struct request *, char key[PLAN_KEY_SIZE]);
+/* False with ERR_QUESTION_LIMIT, when it is longer than the tenant may ask. */
+bool		request_question_fits(const struct request *, size_t characters, struct err *);
+/* False as model_chat_allowed(), for what the tenant may name. */
+bool		request_model_allowed(const struct request *, const char *name, struct err *);
+
 /* Borrows a connection to the tenant's database into req->lease. The caller returns it, POOL_CLEAN,
  * as soon as it has its rows: no lease is held across a call of the model. */
 enum flow_rc	request_borrow(struct flow *);

@@ -141,7 +141,7 @@ tenant_body_read(const json_t *root, struct arena *a, struct tenant_change *out,
 }
 
 static void
-put_text(struct buf *b, const char *name, const char *value)
+put_profile_text(struct buf *b, const char *name, const char *value)
 {
 	buf_printf(b, ",\"%s\":", name);
 	if (value == NULL)
@@ -155,15 +155,15 @@ tenant_json(struct buf *b, const char *id, const struct tenant_profile *t)
 {
 	buf_puts(b, "{\"tenant\":{\"id\":");
 	json_put_string(b, slice_str(id));
-	put_text(b, "name", t->name);
-	put_text(b, "email", t->email);
-	put_text(b, "avatarUrl", t->avatar_url);
-	put_text(b, "plan", t->plan[0] != '\0' ? t->plan : NULL);
-	put_text(b, "region", t->region);
-	put_text(b, "state", t->state);
+	put_profile_text(b, "name", t->name);
+	put_profile_text(b, "email", t->email);
+	put_profile_text(b, "avatarUrl", t->avatar_url);
+	put_profile_text(b, "plan", t->plan[0] != '\0' ? t->plan : NULL);
+	put_profile_text(b, "region", t->region);
+	put_profile_text(b, "state", t->state);
 	if (t->reason[0] != '\0')
-		put_text(b, "reason", t->reason);
-	put_text(b, "createdAt", t->created_at);
+		put_profile_text(b, "reason", t->reason);
+	put_profile_text(b, "createdAt", t->created_at);
 	buf_puts(b, "}}");
 }
 

@@ -18,6 +18,7 @@
 
 #include "tenant/row_sql.h"
 #include "tenant/tenant_record.h"
+#include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
 
 /* The order of ROW_COLUMNS (row_sql.h). */
@@ -45,6 +46,7 @@ enum row_column {
 	COL_PROVIDER,
 	COL_READ_AT,
 	COL_REGION,
+	COL_SETTINGS,
 };
 
 void
@@ -138,6 +140,19 @@ column_password(struct tenant *t, const struct pg_result *r, const struct seal *
 	return fine;
 }
 
+/* Of those that are too long, nothing holds: half a text is no JSON. */
+static void
+column_settings(struct tenant_row *out, const struct pg_result *r)
+{
+	if (column_text(out->settings, sizeof(out->settings), r, COL_SETTINGS))
+		return;
+	out->settings[0] = '\0';
+	log_event(LOG_WARNING, "plan.settings", NULL,
+	    "The settings of tenant %s are longer than %d bytes, and none of them holds. Shorten "
+	    "public.tenants.settings.",
+	    out->tenant.id, PLAN_SETTINGS_MAX);
+}
+
 static bool
 column_texts(struct tenant_row *out, const struct pg_result *r)
 {
@@ -173,6 +188,7 @@ row_read(const struct pg_result *r, const char *id, const struct seal *seal, str
 		return false;
 	}
 	t->requests_per_minute = (unsigned)column_int(r, COL_RPM, 0);
+	column_settings(out, r);
 	t->port = (uint16_t)column_int(r, COL_PORT, 0);
 	out->attempts = column_int(r, COL_ATTEMPTS, 0);
 	out->posted_ago_s = column_int(r, COL_POSTED, 0);

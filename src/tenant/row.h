@@ -36,6 +36,7 @@ struct tenant_row {
 	int refusals;			     /* of limits of the provider's, in a row */
 	int wait_s; /* when read: until an attempt may be made; then: what row_fail() writes */
 	char last_error[512]; /* as row_error_write() made it */
+	char settings[PLAN_SETTINGS_MAX + 1]; /* JSON; "": none, or too long */
 	/* not in the catalog: of this attempt */
 	bool is_new;	   /* it made the database */
 	const char *slot;  /* borrowed: its slot among the creations (neon_ticket.h); NULL: none */

@@ -146,14 +146,14 @@ lists_of_tenants_are_apart(void **state)
 #define UPLOADS 16
 
 /* One intent, with its terms and what came of them. */
-struct upload {
+struct upload_attempt {
 	struct list_op op;
 	struct document_terms terms;
 	char id[24];
 };
 
 static void
-upload_start(struct upload *u, const char *id, uint64_t bytes, struct document_quota quota)
+upload_start(struct upload_attempt *u, const char *id, uint64_t bytes, struct document_quota quota)
 {
 	snprintf(u->id, sizeof(u->id), "%s", id);
 	u->terms = (struct document_terms){ .quota = quota };
@@ -171,7 +171,7 @@ upload_start(struct upload *u, const char *id, uint64_t bytes, struct document_q
 static enum document_admission
 upload_one(const char *id, uint64_t bytes, struct document_quota quota)
 {
-	struct upload u;
+	struct upload_attempt u;
 
 	upload_start(&u, id, bytes, quota);
 	flow_start(&u.op.flow, &begin_kind, worker, arena);
@@ -184,7 +184,7 @@ upload_one(const char *id, uint64_t bytes, struct document_quota quota)
 static unsigned
 uploads_admitted(unsigned round, uint64_t bytes, struct document_quota quota)
 {
-	static struct upload uploads[UPLOADS];
+	static struct upload_attempt uploads[UPLOADS];
 	unsigned admitted = 0;
 
 	for (unsigned i = 0; i < UPLOADS; i++) {
@@ -251,7 +251,7 @@ the_last_bytes_are_one_upload_s(void **state)
 static void
 the_same_bytes_are_stored_once(void **state)
 {
-	static struct upload uploads[UPLOADS];
+	static struct upload_attempt uploads[UPLOADS];
 	unsigned admitted = 0;
 	char id[24];
 

@@ -25,6 +25,8 @@
 	X(ERR_INVALID_TENANT,	400,	"invalid_tenant",	"Invalid tenant id")	\
 	X(ERR_CONTEXT_LENGTH,	400,	"context_length_exceeded", "Too long for the model") \
 	X(ERR_CONTENT_FILTER,	400,	"content_filtered",	"Refused by a filter")	\
+	X(ERR_QUESTION_LIMIT,	400,	"question_too_long",	"Question too long")	\
+	X(ERR_MODEL_FORBIDDEN,	403,	"model_not_allowed",	"Model not allowed")	\
 	X(ERR_UNAUTHENTICATED,	401,	"unauthenticated",	"Unauthenticated")	\
 	X(ERR_FORBIDDEN,	403,	"forbidden",		"Forbidden")		\
 	X(ERR_SUSPENDED,	403,	"tenant_suspended",	"Tenant suspended")	\
