@@ -278,6 +278,10 @@ const struct conf_key conf_keys[] = {
 	    "Chunks of one document; a longer one is refused. 0: as many as its text has."),
 	DURATION("ingest_timeout", api.ingest_timeout_us, "5m", 1 * SECONDS, 24 * HOURS,
 	    "How long one POST /ingest may take in all."),
+	DURATION("documents_sweep_interval", api.documents_sweep_interval_us, "1h", 100 * MS,
+	    8760 * HOURS,
+	    "How often a tenant's list of documents is compared with its database, while that is "
+	    "in use."),
 	STRING("extract_program", api.extract.program, "", CONF_EMPTY_ALLOWED,
 	    "The sandboxed program that reads documents' formats; empty for the one installed."),
 	NUMBER("extract_max_pages", api.extract.pages_max, "5000", 1, 1000000,

@@ -139,6 +139,7 @@ api_context_fill(struct worker_context *ctx, struct api_context *api)
 		.failures = process->failures,
 		.model = ctx->model,
 		.reconciled = ctx->reconciled,
+		.swept = ctx->swept,
 		.environment = process->conf->tenants.environment,
 		.conf = &process->conf->api,
 		.shared = &process->shared,
@@ -175,6 +176,7 @@ worker_context_open(struct worker_context *ctx, struct err *err)
 	if (!open_wires(ctx, err) || !open_services(ctx, err))
 		return false;
 	ctx->reconciled = map_new(process->conf->tenants.cache_max, free);
+	ctx->swept = map_new(process->conf->tenants.cache_max, free);
 	ctx->looks = health_looks_open(ctx->worker, process->catalog, ctx->redis);
 	for (unsigned i = 0; i < LISTENERS; i++)
 		if (!open_listener(ctx, i, err))
@@ -206,6 +208,7 @@ worker_context_close(struct worker_context *ctx)
 		http_close(ctx->http[i]);
 	health_looks_close(ctx->looks);
 	map_free(ctx->reconciled);
+	map_free(ctx->swept);
 	if (ctx->tenants != NULL)
 		tenants_close(ctx->tenants);
 	if (ctx->model != NULL)

@@ -24,6 +24,7 @@ struct worker_context {
 	struct limiter		*limiter;
 	struct model		*model;
 	struct map		*reconciled;	/* api_context.reconciled */
+	struct map		*swept;		/* api_context.swept */
 	struct health_looks	*looks;		/* api_context.looks */
 	/* Opened last: from then on requests come. NULL: not open. */
 	struct http_server	*http[LISTENERS];

@@ -57,6 +57,7 @@ struct api_conf {
 	size_t		chat_file_text_max;		/* bytes of text of a chat's files */
 	bool		chat_accepts_images;		/* passed on to the model */
 	uint64_t	ingest_timeout_us;		/* whole request */
+	uint64_t	documents_sweep_interval_us;	/* of one tenant's list */
 	uint64_t	chat_timeout_us;		/* whole request; of /search too */
 	uint64_t	stream_keepalive_us;		/* a streamed answer is silent no longer */
 	bool		stream_reasoning;		/* shown, where a form has it */
@@ -93,6 +94,7 @@ struct api_shared {
 	 * that no caller is served, for another environment's tenants might be. */
 	atomic_bool		catalog_is_ours;
 	struct api_budgets	budgets;
+	atomic_uint		sweeps;		/* of lists of documents, under way */
 	_Atomic unsigned	refusals;	/* of keys, held back at the moment */
 };
 
@@ -110,6 +112,7 @@ struct api_context {
 	struct model		*model;
 	struct map		*reconciled;	/* tenant id -> owned uint64_t: monotonic us of the
 						 * last reconciliation; NULL: never reconcile */
+	struct map		*swept;		/* the same of the last sweep; NULL: never sweep */
 	const char		*environment;	/* part of every key in Redis */
 	const struct api_conf	*conf;
 	struct api_shared	*shared;

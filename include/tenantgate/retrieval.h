@@ -13,6 +13,7 @@
 #ifndef TENANTGATE_RETRIEVAL_H
 #define TENANTGATE_RETRIEVAL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -234,11 +235,40 @@ enum flow_rc	search_chunks(struct flow *, struct pool_lease *, const float *quer
 		    unsigned k, struct hits *) __attribute__((warn_unused_result));
 
 /* ---- the catalog's list of documents ---- */
-/* Intent before anything is stored, then the outcome. The tenant is part of every key: an id is one
- * tenant's own. The owner is whoever stored it first, and stays so when it is replaced. Fail with
- * ERR_CATALOG. */
+/* How much a tenant may have stored; 0: as much as it likes. */
+struct document_quota {
+	uint64_t	max_documents;
+	uint64_t	max_bytes;	/* of the originals together */
+};
+
+enum document_admission { DOCUMENT_ADMITTED, DOCUMENT_TOO_MANY, DOCUMENT_STORAGE_FULL,
+	DOCUMENT_IS_STORED, DOCUMENT_BEING_STORED };
+
+/* On which terms a document may be stored. */
+struct document_terms {
+	struct document_quota	quota;
+	bool			if_new;		/* not when its owner has the same bytes already */
+	enum document_admission	admission;	/* what documents_begin() has found */
+};
+/* Sets why it is not admitted: ERR_TOO_MANY_DOCUMENTS, ERR_STORAGE_FULL, or ERR_CONFLICT while the
+ * same bytes are being stored. Nothing for one that is stored. */
+void		document_terms_refuse(const struct document_terms *, struct err *);
+
+/* The tenant's document that has the digest and the owner of `wanted`, and is ready: of several the
+ * one of its id, or else the oldest. Strings are in the flow's arena. Fails as catalog_check(). */
+enum flow_rc	documents_find_equal(struct flow *, struct catalog *, const char *tenant,
+		    const struct document *wanted, struct document *found, bool *is_found)
+		    __attribute__((warn_unused_result));
+
+/* Intent before anything is stored, then the outcome. On terms (NULL: none) it is written only when
+ * they hold, whatever other requests and replicas write at the same time: then the admission says
+ * DOCUMENT_ADMITTED, else no row is changed. What is there, or on its way, counts; what has failed
+ * or is being deleted does not; a document that is replaced counts once. The tenant is part of
+ * every key: an id is one tenant's own. The owner is whoever stored it first, and stays so when it
+ * is replaced. Fail with ERR_CATALOG; with ERR_CONFLICT and retry_after while the document is being
+ * deleted: then it is to be reconciled. */
 enum flow_rc	documents_begin(struct flow *, struct catalog *, const char *tenant,
-		    const struct document *, const char *attempt)
+		    const struct document *, const char *attempt, struct document_terms *)
 		    __attribute__((warn_unused_result));
 /* attempt: as in documents_begin(), "" when there was none, for the document was stored before.
  * *in_doubt: somebody else has changed the row meanwhile (it was deleted, or stored once more), and
@@ -258,16 +288,27 @@ void		documents_undo(struct worker *, struct catalog *, const char *tenant,
 void		documents_failed(struct worker *, struct catalog *, const char *tenant,
 		    const struct document *, const char *reason);
 
-/* ---- a document's deletion: mark, store_delete, drop; each may be repeated ---- */
+/* ---- a document's deletion: store_find, mark, store_delete, drop; each may be repeated ---- */
+/* What is stored under an id at one time; both "" for nothing. Borrowed until a wait is over. */
+struct document_version {
+	const char	*sha256;
+	const char	*created_at;	/* as in struct document */
+};
+
 /* Each as catalog_run(), or pool_read(): *out is for catalog_check() or pg_check(), and the
- * caller's to pg_clear(). The mark has changed no row where the tenant has no such document; the
- * drop has changed one when it was stored anew meanwhile: then it is to be reconciled. */
+ * caller's to pg_clear(). The mark has changed no row where the tenant has no such document.
+ * store_delete() erases that version alone; store_has_another() tells, of its PG_OK result, whether
+ * another has taken its place. Then documents_drop() keeps the row, which is to be reconciled. */
 enum flow_rc	documents_mark(struct flow *, struct catalog *, const char *tenant, const char *id,
-		    struct pg_result *out) __attribute__((warn_unused_result));
+		    const struct document_version *, struct pg_result *out)
+		    __attribute__((warn_unused_result));
 enum flow_rc	store_delete(struct flow *, struct pool_lease *, const char *id,
-		    struct pg_result *out) __attribute__((warn_unused_result));
+		    const struct document_version *, struct pg_result *out)
+		    __attribute__((warn_unused_result));
+bool		store_has_another(const struct pg_result *);
 enum flow_rc	documents_drop(struct flow *, struct catalog *, const char *tenant, const char *id,
-		    struct pg_result *out) __attribute__((warn_unused_result));
+		    const struct document_version *, bool has_another, struct pg_result *out)
+		    __attribute__((warn_unused_result));
 
 /* ---- a document's change: claim, store_change, store_find, ready ---- */
 struct document_change {
@@ -301,6 +342,15 @@ enum flow_rc	store_chunks(struct flow *, struct pool_lease *, const char *id, in
 void		documents_reconcile(struct worker *, struct catalog *, struct pools *,
 		    const struct pool_target *, const char *tenant, const char *only,
 		    uint64_t stale_us);
+
+/* Compares all of the tenant's list with its database, both ways, a page at a time, and mends the
+ * list (retrieval/sweep.c), unless a replica has begun to do so within the interval. `running`: how
+ * many are under way in this process, DOCUMENTS_SWEEPS_MAX at most; borrowed until the end. False:
+ * none was started. In the background, with copies of all else; logs its own failure. */
+#define DOCUMENTS_SWEEPS_MAX	4
+bool		documents_sweep(struct worker *, struct catalog *, struct pools *,
+		    const struct pool_target *, const char *tenant, uint64_t interval_us,
+		    atomic_uint *running) __attribute__((warn_unused_result));
 
 /* ---- what is read of that list ---- */
 #define DOCUMENTS_PAGE_MAX	100

@@ -231,6 +231,8 @@ chat_ask_model(struct flow *f)
 	size_t left_out;
 
 	pool_return(&c->req.lease, POOL_CLEAN);
+	request_note_hits(&c->req, c->input.document_ids, c->input.document_count, c->input.top_k,
+	    &c->hits);
 	if (!prompt_begin(c->req.tenant.limits->system_prompt, &c->prompt) ||
 	    !prompt_build(&c->hits, &c->prompt) || !chat_turns_prompt(&c->input, &c->prompt))
 		return prompt_refused(f);

@@ -2,31 +2,39 @@
 /*
  * documents_delete: DELETE /documents/{id}.
  *
- * The intent goes into the catalog's list, the document and its chunks from the tenant's database
- * in one transaction, then its row from the list. From the second on it is not found by a search. A
- * process that dies in between has left the intent, and the tenant's next contact goes on from
- * there (retrieval/reconcile.c).
+ * The version that is stored is looked up, and the intent to delete it goes into the catalog's
+ * list; then it goes from the tenant's database, with its chunks in one transaction; then its row
+ * from the list. From the third on it is not found by a search. A process that dies in between has
+ * left the intent, and the tenant's next contact goes on from there (retrieval/reconcile.c).
  */
 #include "api/document_json.h"
 #include "api/handlers.h"
 
 struct document_deletion {
-	struct request req;	 /* first */
-	const char *id;		 /* arena */
+	struct request req;	/* first */
+	const char *id;		/* arena */
+	struct document stored; /* arena */
+	bool found;		/* ... in the tenant's database */
+	struct document_version version;
+	bool has_another;	 /* stored in its place meanwhile */
 	struct pg_result result; /* owned: of the last statement */
 };
 
-static flow_step_fn documents_delete_mark, documents_delete_marked, documents_delete_erase,
-    documents_delete_drop, documents_delete_respond;
+static flow_step_fn documents_delete_look, documents_delete_looked, documents_delete_find,
+    documents_delete_mark, documents_delete_marked, documents_delete_erase, documents_delete_drop,
+    documents_delete_respond;
 static flow_end_fn documents_delete_end;
 
 static const struct flow_step documents_delete_steps[] = {
 	{ "auth", request_caller },
 	{ "tenant", request_tenant },
 	{ "limit", request_limit },
+	{ "look", documents_delete_look },
+	{ "looked", documents_delete_looked },
+	{ "find_wait", request_borrow },
+	{ "find", documents_delete_find },
 	{ "mark", documents_delete_mark },
 	{ "marked", documents_delete_marked },
-	{ "pool_wait", request_borrow },
 	{ "erase", documents_delete_erase },
 	{ "drop", documents_delete_drop },
 	{ "respond", documents_delete_respond },
@@ -43,7 +51,7 @@ document_deletion_of(struct flow *f)
 }
 
 static enum flow_rc
-documents_delete_mark(struct flow *f)
+documents_delete_look(struct flow *f)
 {
 	struct document_deletion *d = document_deletion_of(f);
 	struct err err = { 0 };
@@ -51,24 +59,65 @@ documents_delete_mark(struct flow *f)
 	d->id = document_path_id(&d->req, &err);
 	if (d->id == NULL)
 		return flow_fail_err(f, &err);
-	return documents_mark(f, d->req.ctx->catalog, d->req.tenant_id, d->id, &d->result);
+	return documents_get(f, d->req.ctx->catalog, d->req.tenant_id, d->id, &d->result);
 }
 
-/* A tenant whose database is not made yet has nothing to delete: its row says so by itself. */
+static enum flow_rc
+document_is_absent(struct flow *f)
+{
+	struct err err = { 0 };
+
+	document_not_found(&err);
+	return flow_fail_err(f, &err);
+}
+
+/* A tenant whose database is not made yet has nothing to delete: the list says so by itself. */
+static enum flow_rc
+documents_delete_looked(struct flow *f)
+{
+	struct document_deletion *d = document_deletion_of(f);
+	enum flow_rc rc = catalog_check(f, &d->result, "find the document");
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	if (documents_count(&d->result) == 0)
+		return document_is_absent(f);
+	pg_clear(&d->result);
+	return request_database(f);
+}
+
+static enum flow_rc
+documents_delete_find(struct flow *f)
+{
+	struct document_deletion *d = document_deletion_of(f);
+
+	return store_find(f, &d->req.lease, d->id, &d->stored, &d->found);
+}
+
+/* No connection is held while the catalog is written. */
+static enum flow_rc
+documents_delete_mark(struct flow *f)
+{
+	struct document_deletion *d = document_deletion_of(f);
+
+	pool_return(&d->req.lease, POOL_CLEAN);
+	d->version = (struct document_version){ "", "" };
+	if (d->found)
+		d->version = (struct document_version){ d->stored.sha256, d->stored.created_at };
+	return documents_mark(f, d->req.ctx->catalog, d->req.tenant_id, d->id, &d->version,
+	    &d->result);
+}
+
+/* The row has gone where another has deleted the document meanwhile. */
 static enum flow_rc
 documents_delete_marked(struct flow *f)
 {
 	struct document_deletion *d = document_deletion_of(f);
 	enum flow_rc rc = catalog_check(f, &d->result, "note the deletion");
-	struct err err = { 0 };
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	if (pg_changed(&d->result) == 0) {
-		document_not_found(&err);
-		return flow_fail_err(f, &err);
-	}
-	return request_database(f);
+	return pg_changed(&d->result) == 0 ? document_is_absent(f) : request_borrow(f);
 }
 
 static enum flow_rc
@@ -77,7 +126,7 @@ documents_delete_erase(struct flow *f)
 	struct document_deletion *d = document_deletion_of(f);
 
 	pg_clear(&d->result);
-	return store_delete(f, &d->req.lease, d->id, &d->result);
+	return store_delete(f, &d->req.lease, d->id, &d->version, &d->result);
 }
 
 static enum flow_rc
@@ -89,7 +138,9 @@ documents_delete_drop(struct flow *f)
 	if (rc != FLOW_NEXT)
 		return rc;
 	pool_return(&d->req.lease, POOL_CLEAN);
-	return documents_drop(f, d->req.ctx->catalog, d->req.tenant_id, d->id, &d->result);
+	d->has_another = store_has_another(&d->result);
+	return documents_drop(f, d->req.ctx->catalog, d->req.tenant_id, d->id, &d->version,
+	    d->has_another, &d->result);
 }
 
 static enum flow_rc
@@ -100,7 +151,7 @@ documents_delete_respond(struct flow *f)
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	if (pg_changed(&d->result) > 0)
+	if (d->has_another)
 		request_reconcile(&d->req, d->id);
 	http_reply(d->req.x, 204, NULL, slice_of(NULL, 0));
 	return FLOW_DONE;

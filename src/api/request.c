@@ -228,6 +228,7 @@ request_borrow(struct flow *f)
 
 	if (tenant_is_locked_out(req->ctx->tenants, &req->tenant, &err))
 		return flow_fail_err(f, &err);
+	req->has_borrowed = true;
 	tenant_target(&req->tenant, &target, key);
 	return pool_borrow(f, req->ctx->pools, &target, &req->lease);
 }
@@ -288,6 +289,14 @@ record_is_suspect(const struct request *req, const struct err *err)
 		(lease->conn != NULL && pg_conn_state(lease->conn) == PG_BROKEN));
 }
 
+/* Unfinished documents are looked for behind what went well, and behind a quota's refusal: what a
+ * killed process has left counts until it is reconciled. */
+static bool
+reconciles_behind(const struct err *err)
+{
+	return !err_is(err) || err->code == ERR_TOO_MANY_DOCUMENTS || err->code == ERR_STORAGE_FULL;
+}
+
 void
 request_end(struct request *req, const struct err *err)
 {
@@ -295,8 +304,10 @@ request_end(struct request *req, const struct err *err)
 
 	/* A handler that ended well has returned its lease; one still held was cut off mid-way. */
 	pool_return(&req->lease, POOL_DIRTY);
-	if (!err_is(err) && !req->asleep)
+	if (reconciles_behind(err) && !req->asleep)
 		request_reconcile(req, "");
+	if (!err_is(err) && !req->asleep)
+		request_sweep(req);
 	if (record_is_wrong(req, err))
 		tenant_forget(req->ctx->tenants, req->tenant_id);
 	if (is_suspect)

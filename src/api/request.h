@@ -53,6 +53,8 @@ struct request {
 	struct model_usage		 usage;		/* all model calls together; for the log */
 	const char			*model_name;	/* that answered; NULL: none; for the log */
 	bool				 streaming;	/* the header has left, the end not */
+	bool				 has_borrowed;	/* its database is awake */
+	bool				 has_missed;	/* a named document is not stored */
 	bool				 asleep;	/* the database is left alone: nothing is
 							 * reconciled at the end */
 };
@@ -91,6 +93,12 @@ struct request	*request_start(struct http_exchange *, const struct api_context *
 /* Reconciles the catalog's list of this tenant's documents in the background: one document at once,
  * or ("") what earlier requests left unfinished, if that was not looked for in ingest_timeout. */
 void		request_reconcile(struct request *, const char *document_id);
+/* Of documents that a search was to be among, k chunks at most: whether one is not stored. */
+void		request_note_hits(struct request *, const char *const *ids, unsigned id_count,
+		    unsigned k, const struct hits *);
+/* Compares the list of this tenant's documents with its database in the background, when it is
+ * due. */
+void		request_sweep(struct request *);
 /* The end of every handler: a failure whose response has not begun becomes problem+json, the access
  * log gets its line, the lease and the exchange go back. */
 void		request_end(struct request *, const struct err *);

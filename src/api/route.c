@@ -179,6 +179,7 @@ api_conf_init(struct api_conf *c)
 		.chat_file_text_max = 256u << 10,
 		.ratelimit_headers = RATELIMIT_DRAFT,
 		.ingest_timeout_us = 300 * 1000000ull,
+		.documents_sweep_interval_us = 3600 * 1000000ull,
 		.chat_timeout_us = 600 * 1000000ull,
 		.stream_keepalive_us = 15 * 1000000ull,
 		.stream_reasoning = true,

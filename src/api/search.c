@@ -201,6 +201,8 @@ search_respond(struct flow *f)
 	struct buf b;
 
 	pool_return(&s->req.lease, POOL_CLEAN);
+	request_note_hits(&s->req, s->input.document_ids, s->input.document_count, s->input.top_k,
+	    &s->hits);
 	buf_init(&b, RESULTS_MAX);
 	buf_puts(&b, "{\"results\":[");
 	for (unsigned i = 0; i < s->hits.count; i++) {

@@ -4,30 +4,42 @@
  *
  *	(any) --mark--> [deleting] --(tenant's database)--> erased --drop--> (none)
  *	                    |                                  |
- *	                    +--- an ingest of the same id: in doubt, reconciled
+ *	                    +-- another is stored by now --> [ingesting], in doubt, reconciled
  *
  * What always holds:
  *  - The intent is in the list before the tenant's database is written, so whoever comes next goes
  *    on with what a killed process has left.
- *  - Every statement may be repeated.
- *  - The mark takes the attempt of an ingest under way, which then cannot list its document as
- *    ready (documents.c); and the drop takes that of one that began after the mark. Such a row has
- *    no digest and no attempt: it goes when the tenant's database has no document, and becomes what
- *    that holds when it has.
+ *  - Every statement may be repeated, at any time.
+ *  - The intent names the version that is to go, by its digest and time, as the tenant's database
+ *    had it before the mark; only that is erased.
+ *  - A version that is named does not come back: while its row is 'deleting' no ingest may begin,
+ *    and none may list that version as stored (documents.c). The row ends being 'deleting' by the
+ *    drop, after the version is erased, or by an ingest that had begun before the mark and has
+ *    replaced it.
+ *
+ * So nobody was told that a version is stored after an intent had named it, and what is stored
+ * later has a time of its own: however late a deletion goes on, it can take nothing else.
  */
 #include "retrieval/document_listing.h"
+#include "retrieval/pg_binary.h"
 #include "tenantgate/wire/pg_sql.h"
 
 #define THE_ROW " WHERE user_id" PG_EQUALS "$1 AND document_id" PG_EQUALS "$2"
 
+/* The version that the row names; one without a digest names none. */
+#define THE_VERSION \
+	" coalesce(sha256, '')" PG_EQUALS "$3 AND ($3" PG_EQUALS "''" \
+	" OR " PG_RFC3339("created_at") PG_EQUALS "$4)"
+
 static enum flow_rc
 run_on_row(struct flow *f, struct catalog *c, const char *sql, const char *tenant, const char *id,
-    struct pg_result *out)
+    const struct document_version *v, struct pg_result *out)
 {
 	const struct pg_query q = {
 		.sql = sql,
-		.params = { PG_TEXT(tenant), PG_TEXT(id) },
-		.param_count = 2,
+		.params = { PG_TEXT(tenant), PG_TEXT(id), PG_TEXT(v->sha256),
+		    PG_TEXT(v->created_at) },
+		.param_count = 4,
 	};
 
 	return catalog_run(f, c, CATALOG_DOCUMENTS, slice_str(tenant), &q, out);
@@ -35,36 +47,54 @@ run_on_row(struct flow *f, struct catalog *c, const char *sql, const char *tenan
 
 enum flow_rc
 documents_mark(struct flow *f, struct catalog *c, const char *tenant, const char *id,
-    struct pg_result *out)
+    const struct document_version *v, struct pg_result *out)
 {
 	return run_on_row(f, c,
 	    "UPDATE public.documents SET status = 'deleting', attempt = NULL, reason = NULL,"
+	    " sha256 = CASE WHEN $3" PG_DIFFERS
+	    "'' THEN $3 END, created_at = CASE WHEN $3" PG_DIFFERS
+	    "'' THEN $4::pg_catalog.text::pg_catalog.timestamptz ELSE created_at END,"
 	    " updated_at = " PG_NOW THE_ROW,
-	    tenant, id, out);
+	    tenant, id, v, out);
 }
 
+/* In the tenant's database. */
+#define IS_VERSION \
+	" id" PG_EQUALS "$1 AND sha256" PG_EQUALS "$2" \
+	" AND " PG_RFC3339("created_at") PG_EQUALS "$3"
+
 enum flow_rc
-store_delete(struct flow *f, struct pool_lease *lease, const char *id, struct pg_result *out)
+store_delete(struct flow *f, struct pool_lease *lease, const char *id,
+    const struct document_version *v, struct pg_result *out)
 {
 	const struct pg_query q = {
-		.sql = "DELETE FROM public.document WHERE id" PG_EQUALS "$1",
-		.params = { PG_TEXT(id) },
-		.param_count = 1,
+		.sql = "WITH gone AS (DELETE FROM public.document WHERE" IS_VERSION ")"
+		       " SELECT pg_catalog.count(*) FROM public.document WHERE id" PG_EQUALS "$1"
+		       " AND NOT (" IS_VERSION ")",
+		.params = { PG_TEXT(id), PG_TEXT(v->sha256), PG_TEXT(v->created_at) },
+		.param_count = 3,
 	};
 
 	return pool_read(f, lease, &q, out);
 }
 
+bool
+store_has_another(const struct pg_result *r)
+{
+	return strcmp(pg_text(r, 0, 0), "0") != 0;
+}
+
 enum flow_rc
 documents_drop(struct flow *f, struct catalog *c, const char *tenant, const char *id,
-    struct pg_result *out)
+    const struct document_version *v, bool has_another, struct pg_result *out)
 {
-	return run_on_row(f, c,
-	    "WITH gone AS (DELETE FROM public.documents" THE_ROW " AND status" PG_EQUALS
-	    "'deleting')"
-	    " UPDATE public.documents SET status = 'ingesting', attempt = NULL, sha256 = NULL,"
-	    " updated_at = " PG_NOW THE_ROW " AND status" PG_DIFFERS "'deleting'",
-	    tenant, id, out);
+	static const char take[] = "DELETE FROM public.documents" THE_ROW " AND status" PG_EQUALS
+				   "'deleting' AND" THE_VERSION;
+	static const char doubt[] =
+	    "UPDATE public.documents SET status = 'ingesting', attempt = NULL, sha256 = NULL,"
+	    " updated_at = " PG_NOW THE_ROW " AND status" PG_EQUALS "'deleting' AND" THE_VERSION;
+
+	return run_on_row(f, c, has_another ? doubt : take, tenant, id, v, out);
 }
 
 #define AS_SEEN \

@@ -8,11 +8,12 @@
  *	[failed] <----------+-----+-----begin------+
  *	                   undo
  *
- * (document_delete.c has the way out.) What always holds:
+ * (document_begin.c has the way in, document_delete.c the way out.) What always holds:
  *  - The row keeps what the last 'ready' wrote until the next one: a row without a digest was never
  *    ready, so undo makes it 'failed'; another goes back to 'ready' as it was.
  *  - A row is made 'ready' by the attempt that began it, and only if nobody has taken it since.
  *    Where somebody has, or there is no row, it is 'ingesting': in doubt, until it is reconciled.
+ *  - A row that is 'deleting' is left alone, but for another version than the one that is to go.
  *  - Every statement may be repeated: catalog_run() sends one again when its connection had died.
  */
 #include <assert.h>
@@ -42,6 +43,7 @@ struct listing {
 	struct pg_result result; /* owned */
 	bool *in_doubt;		 /* borrowed, NULL but for documents_ready() */
 	struct document *listed; /* the same */
+	bool spares_deleting;	 /* no row comes back: it is being deleted */
 	char numbers[3][NUMBER_SIZE];
 };
 
@@ -106,19 +108,37 @@ listing_read_owner(struct listing *l)
 	l->listed->owner = is_owned ? arena_strdup(l->flow.arena, pg_text(&l->result, 0, 1)) : NULL;
 }
 
+/* What the deletion is to take must not be said to be stored (document_delete.c). */
+enum flow_rc
+document_is_going(struct flow *f)
+{
+	struct err err = { .retry_after = 2 };
+
+	err_set(&err, ERR_CONFLICT,
+	    "The document of this id is being deleted. Try again in two seconds.");
+	return flow_fail_err(f, &err);
+}
+
+enum flow_rc
+documents_written(struct flow *f, const struct pg_result *r, const char *what)
+{
+	if (r->status == PG_SQL_ERROR && strcmp(r->failure.sqlstate, FOREIGN_KEY_VIOLATION) == 0)
+		return tenant_is_gone(f);
+	return catalog_check(f, r, what);
+}
+
 static enum flow_rc
 listing_check(struct flow *f)
 {
 	struct listing *l = listing_of(f);
 
-	if (l->result.status == PG_SQL_ERROR &&
-	    strcmp(l->result.failure.sqlstate, FOREIGN_KEY_VIOLATION) == 0)
-		return tenant_is_gone(f);
+	if (l->spares_deleting && l->result.status == PG_OK && pg_rows(&l->result) == 0)
+		return document_is_going(f);
 	if (l->in_doubt != NULL && l->result.status == PG_OK) {
 		*l->in_doubt = strcmp(pg_text(&l->result, 0, 0), "ready") != 0;
 		listing_read_owner(l);
 	}
-	return catalog_check(f, &l->result, l->what);
+	return documents_written(f, &l->result, l->what);
 }
 
 static void
@@ -145,37 +165,6 @@ static enum flow_rc
 no_memory(struct flow *f)
 {
 	return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the list of documents");
-}
-
-/* Whose it is, when it is stored again: who replaces a document does not take it from whoever it
- * is. A row of none that is stored is no document yet, or no more. */
-#define OWNER_KEPT \
-	" owner_id = CASE WHEN documents.status" PG_EQUALS \
-	"'failed' OR documents.status" PG_EQUALS \
-	"'deleting' THEN excluded.owner_id ELSE documents.owner_id END,"
-
-enum flow_rc
-documents_begin(struct flow *f, struct catalog *c, const char *tenant, const struct document *d,
-    const char *attempt)
-{
-	struct listing *l = listing_new(f, c, tenant, "note the document");
-
-	if (l == NULL)
-		return no_memory(f);
-	l->query = (struct pg_query){
-		.sql =
-		    "INSERT INTO public.documents (user_id, document_id, title, file_name,"
-		    " mime_type, attempt, owner_id, status)"
-		    " VALUES ($1, $2, $3, $4, $5, $6, $7, 'ingesting')"
-		    " ON CONFLICT (user_id, document_id)"
-		    " DO UPDATE SET" OWNER_KEPT " status = 'ingesting', attempt = excluded.attempt,"
-		    " reason = NULL, updated_at = " PG_NOW,
-		.params = { PG_TEXT(tenant), PG_TEXT(d->id), PG_TEXT(d->title),
-		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(attempt),
-		    PG_TEXT(d->owner) },
-		.param_count = 7,
-	};
-	return flow_call(f, &l->flow, &listing_kind);
 }
 
 #define WRITTEN \
@@ -223,10 +212,14 @@ documents_ready(struct flow *f, struct catalog *c, const char *tenant, struct do
 		return no_memory(f);
 	l->in_doubt = in_doubt;
 	l->listed = d;
+	l->spares_deleting = true;
 	written_query(l,
 	    INSERTED ", status = CASE WHEN " IS_OURS " THEN 'ready' ELSE 'ingesting' END,"
 		     " attempt = CASE WHEN " IS_OURS " THEN NULL ELSE row.attempt END,"
 		     " sha256 = CASE WHEN (" IS_OURS ") OR row.attempt IS NOT NULL THEN $6 END"
+		     " WHERE row.status" PG_DIFFERS
+		     "'deleting' OR coalesce(row.sha256, '')" PG_DIFFERS
+		     "$6 OR row.created_at" PG_DIFFERS "$8::pg_catalog.text::pg_catalog.timestamptz"
 		     " RETURNING status, owner_id",
 	    d, attempt);
 	return flow_call(f, &l->flow, &listing_kind);

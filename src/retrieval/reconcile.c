@@ -10,8 +10,9 @@
  *	                             ^                                  |
  *	                             +----------------------------------+
  *
- * [find]: what is 'deleting' is deleted, now or again. [apply]: then its row goes; what is stored
- * becomes 'ready', as it is stored; what is not is 'failed'.
+ * [find]: the version that a row 'deleting' names is deleted, now or again. [apply]: then its row
+ * goes; what is stored becomes 'ready', as it is stored; what is not is 'failed'. A row in doubt,
+ * without attempt and digest, belongs to nobody: it need not be old.
  *
  * A flow of its own in the background, with copies of all it needs, for the request that started it
  * ends at once. What fails is logged, and reconciled at a later request.
@@ -21,6 +22,7 @@
 
 #include "retrieval/document_listing.h"
 #include "tenantgate/base/log.h"
+#include "retrieval/pg_binary.h"
 #include "tenantgate/wire/pg_sql.h"
 
 #define ROWS		     "20"	/* at a time: a failure leaves the rest to later */
@@ -37,12 +39,13 @@ struct reconciliation {
 	struct timer delay;
 	char stale_us[24];
 	struct pool_target target; /* key: arena; pg owned */
-	struct pg_result rows;	   /* owned: id, status, updated_at */
+	struct pg_result rows;	   /* owned: id, status, updated_at, sha256, created_at */
 	unsigned at;		   /* index of the row under way */
 	struct pool_lease lease;   /* held by [find] alone */
 	struct document document;  /* arena */
 	bool found;
-	struct pg_result result; /* owned: of the row's last statement */
+	struct document_version version; /* of a row that is 'deleting': of the rows */
+	struct pg_result result;	 /* owned: of the row's last statement */
 };
 
 static flow_step_fn reconcile_delay, reconcile_query, reconcile_check, reconcile_borrow,
@@ -98,13 +101,16 @@ reconcile_query(struct flow *f)
 {
 	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 	const struct pg_query q = {
-		.sql = "SELECT document_id, status, updated_at::pg_catalog.text"
-		       " FROM public.documents WHERE user_id" PG_EQUALS "$1"
-		       " AND ($2" PG_EQUALS "'' OR document_id" PG_EQUALS "$2)"
-		       " AND (status" PG_EQUALS "'deleting' OR (status" PG_EQUALS "'ingesting'"
-		       " AND updated_at" PG_AT_MOST "(" PG_NOW PG_MINUS "($3::bigint" PG_TIMES
-		       "interval '1 microsecond'))))"
-		       " LIMIT " ROWS,
+		.sql = "SELECT document_id, status, updated_at::pg_catalog.text, sha256,"
+		       " " PG_RFC3339(
+			   "created_at") " FROM public.documents WHERE user_id" PG_EQUALS "$1"
+					 " AND ($2" PG_EQUALS "'' OR document_id" PG_EQUALS "$2)"
+					 " AND (status" PG_EQUALS "'deleting' OR (status" PG_EQUALS
+					 "'ingesting'"
+					 " AND ((attempt IS NULL AND sha256 IS NULL)"
+					 " OR updated_at" PG_AT_MOST "(" PG_NOW PG_MINUS
+					 "($3::bigint" PG_TIMES "interval '1 microsecond')))))"
+					 " LIMIT " ROWS,
 		.params = { PG_TEXT(m->tenant), PG_TEXT(m->only), PG_TEXT(m->stale_us) },
 		.param_count = 3,
 	};
@@ -134,8 +140,10 @@ reconcile_find(struct flow *f)
 {
 	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 
+	m->version =
+	    (struct document_version){ pg_text(&m->rows, m->at, 3), pg_text(&m->rows, m->at, 4) };
 	if (row_is_deleting(m))
-		return store_delete(f, &m->lease, row_id(m), &m->result);
+		return store_delete(f, &m->lease, row_id(m), &m->version, &m->result);
 	return store_find(f, &m->lease, row_id(m), &m->document, &m->found);
 }
 
@@ -151,7 +159,8 @@ reconcile_apply(struct flow *f)
 		return rc;
 	pool_return(&m->lease, POOL_CLEAN);
 	if (row_is_deleting(m))
-		return documents_drop(f, m->catalog, m->tenant, row_id(m), &m->result);
+		return documents_drop(f, m->catalog, m->tenant, row_id(m), &m->version,
+		    store_has_another(&m->result), &m->result);
 	if (m->found)
 		return documents_settle(f, m->catalog, m->tenant, &m->document, row_seen(m));
 	return documents_lose(f, m->catalog, m->tenant, row_id(m), row_seen(m), &m->result);

@@ -252,7 +252,7 @@ test('deleted while it is stored for the first time: list and database agree', a
 	assert.equal(await status('race'), 'ready');
 });
 
-test('deleted while it is replaced: it goes', async () => {
+test('deleted while it is replaced: what was there goes, what came stays', async () => {
 	assert.equal((await put('race2')).status, 201);
 	const { release, answer } = await storing('race2', 'A zebra that replaces another.');
 	const deleting = ann.ask('DELETE', path('race2'));
@@ -261,7 +261,9 @@ test('deleted while it is replaced: it goes', async () => {
 	assert.equal((await answer).status, 201);
 	assert.equal((await deleting).status, 204);
 	await agrees('race2');
-	assert.equal(await status('race2'), undefined);
+	assert.equal(await status('race2'), 'ready');
+	const [hit] = (await ann.search('zebra', { documentId: 'race2' })).json.results;
+	assert.match(hit.content, /replaces another/);
 });
 
 const patch = (tenant, id, value) => tenant.ask('PATCH', path(id), {

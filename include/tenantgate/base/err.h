@@ -30,6 +30,8 @@
 	X(ERR_UNAUTHENTICATED,	401,	"unauthenticated",	"Unauthenticated")	\
 	X(ERR_FORBIDDEN,	403,	"forbidden",		"Forbidden")		\
 	X(ERR_SUSPENDED,	403,	"tenant_suspended",	"Tenant suspended")	\
+	X(ERR_TOO_MANY_DOCUMENTS, 403,	"too_many_documents",	"Too many documents")	\
+	X(ERR_STORAGE_FULL,	403,	"storage_full",		"Storage full")		\
 	X(ERR_NOT_FOUND,	404,	"not_found",		"Not found")		\
 	X(ERR_NO_DOCUMENT,	404,	"document_not_found",	"Document not found")	\
 	X(ERR_METHOD,		405,	"method_not_allowed",	"Method not allowed")	\

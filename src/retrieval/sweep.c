@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sweep: the catalog's list of one tenant's documents against the tenant's database, which is the
+ * authority: whichever of them was restored from a backup, they agree afterwards.
+ *
+ *	[claim] --> [borrow] --> [stored] --> [enlist] --> [enlisted] --> no more stored
+ *	               ^                                        |             |
+ *	               +----------------------------------------+             v
+ *	                    [listed] --> [compare] --> [read] --> [mend] --> [mended] --> done
+ *	                       ^                                                |
+ *	                       +------------------------------------------------+
+ *
+ * First what is stored and not listed gets a row that is in doubt; then rows that are ready, or in
+ * doubt, become what is stored, or go. What always holds:
+ *  - A row is changed only if it is still as it was seen before the tenant's database was read; and
+ *    who stores, changes or deletes a document changes its row first (documents.c). So what is
+ *    being written meanwhile is left alone.
+ *  - A page is a bounded number of documents, and no connection to one database is held while the
+ *    other is asked.
+ *  - One sweep of a tenant at a time, over all replicas: the claim is a time in the tenant's row.
+ *
+ * What a tenant's database holds may have been written by others: texts are cut to what our own
+ * have, and times that no list could show are not taken.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "retrieval/pg_binary.h"
+#include "tenantgate/base/id.h"
+#include "tenantgate/base/log.h"
+#include "tenantgate/retrieval.h"
+#include "tenantgate/wire/pg_sql.h"
+
+#define IDS_PAGE	 500 /* ids of what is stored, at a time */
+#define ROWS_PAGE	 100 /* rows compared at a time */
+#define ARRAY_MAX	 (512u << 10)
+#define SWEEP_ARENA	 (1u << 20) /* bytes: the struct, and what catalog_run() makes of a page */
+#define SWEEP_TIMEOUT_US (600 * 1000000ull)
+
+struct sweep {
+	struct flow flow;
+	struct catalog *catalog; /* borrowed */
+	struct pools *pools;	 /* borrowed */
+	atomic_uint *running;	 /* borrowed: counted down at the end */
+	const char *tenant;	 /* arena */
+	char interval_us[24];
+	struct pool_target target; /* key: arena; pg owned */
+	struct pool_lease lease;
+	char cursor[DOCUMENT_ID_MAX + 1]; /* the last id of the page before */
+	bool is_last;			  /* the page under way */
+	struct buf ids, seen;		  /* owned: text[] */
+	struct pg_result page;		  /* owned */
+	struct pg_result stored;	  /* owned: one value, JSON */
+	struct pg_result result;	  /* owned */
+	unsigned long added, gone, mended;
+};
+
+static flow_step_fn sweep_claim, sweep_borrow, sweep_stored, sweep_enlist, sweep_enlisted,
+    sweep_listed, sweep_compare, sweep_read, sweep_mend, sweep_mended;
+static flow_end_fn sweep_end;
+static flow_release_fn sweep_release;
+
+static const struct flow_step sweep_steps[] = {
+	{ "sweep_claim", sweep_claim },
+	{ "sweep_borrow", sweep_borrow },
+	{ "sweep_stored", sweep_stored },
+	{ "sweep_enlist", sweep_enlist },
+	{ "sweep_enlisted", sweep_enlisted },
+	{ "sweep_listed", sweep_listed },
+	{ "sweep_compare", sweep_compare },
+	{ "sweep_read", sweep_read },
+	{ "sweep_mend", sweep_mend },
+	{ "sweep_mended", sweep_mended },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind sweep_kind = { .name = "documents_sweep",
+	.steps = sweep_steps,
+	.end = sweep_end,
+	.release = sweep_release };
+
+static struct sweep *
+sweep_of(struct flow *f)
+{
+	return FLOW_OF(f, struct sweep, &sweep_kind);
+}
+
+static enum flow_rc
+sweep_catalog(struct flow *f, const struct pg_query *q, struct pg_result *out)
+{
+	struct sweep *s = sweep_of(f);
+
+	return catalog_run(f, s->catalog, CATALOG_DOCUMENTS, slice_str(s->tenant), q, out);
+}
+
+static enum flow_rc
+sweep_claim(struct flow *f)
+{
+	struct sweep *s = sweep_of(f);
+	const struct pg_query q = {
+		.sql = "UPDATE public.tenants SET documents_swept_at = " PG_NOW
+		       " WHERE tenant_id" PG_EQUALS "$1 AND (documents_swept_at IS NULL"
+		       " OR documents_swept_at" PG_AT_MOST "(" PG_NOW PG_MINUS
+		       "($2::bigint" PG_TIMES "interval '1 microsecond')))",
+		.params = { PG_TEXT(s->tenant), PG_TEXT(s->interval_us) },
+		.param_count = 2,
+	};
+
+	return sweep_catalog(f, &q, &s->result);
+}
+
+/* Also after each page of ids. */
+static enum flow_rc
+sweep_borrow(struct flow *f)
+{
+	struct sweep *s = sweep_of(f);
+	enum flow_rc rc = catalog_check(f, &s->result, "begin to compare the list of documents");
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	if (s->cursor[0] == '\0' && pg_changed(&s->result) == 0)
+		return FLOW_DONE; /* another has just done it */
+	return pool_borrow(f, s->pools, &s->target, &s->lease);
+}
+
+/* Ids that are none of ours are passed over: the list could not hold them. */
+static enum flow_rc
+sweep_stored(struct flow *f)
+{
+	struct sweep *s = sweep_of(f);
+	const struct pg_query q = {
+		.sql = "SELECT id FROM public.document WHERE id" PG_ABOVE "$1"
+		       " AND pg_catalog.octet_length(id)" PG_AT_MOST "128"
+		       " ORDER BY id LIMIT 500",
+		.params = { PG_TEXT(s->cursor) },
+		.param_count = 1,
+	};
+
+	_Static_assert(IDS_PAGE == 500 && DOCUMENT_ID_MAX == 128, "the statement's numbers");
+	return pool_read(f, &s->lease, &q, &s->page);
+}
+
+/* The page's first column as an array, and the cursor behind it. */
+static bool
+page_read(struct sweep *s, unsigned page_rows)
+{
+	unsigned rows = pg_rows(&s->page);
+	const char *texts[IDS_PAGE];
+
+	for (unsigned i = 0; i < rows; i++)
+		texts[i] = pg_text(&s->page, i, 0);
+	s->is_last = rows < page_rows;
+	if (rows > 0)
+		snprintf(s->cursor, sizeof(s->cursor), "%s", texts[rows - 1]);
+	buf_reset(&s->ids);
+	return pg_text_array(&s->ids, texts, rows);
+}
+
+static enum flow_rc
+sweep_no_memory(struct flow *f)
+{
+	return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the list of documents");
+}
+
+/* A row that says 'failed' of a document that is stored is wrong, too. */
+static enum flow_rc
+sweep_enlist(struct flow *f)
+{
+	struct sweep *s = sweep_of(f);
+	enum flow_rc rc = pg_check(f, &s->page, ERR_NONE, "look through the documents");
+	struct pg_query q = {
+		.sql = "INSERT INTO public.documents AS row (user_id, document_id, title,"
+		       " file_name, status) SELECT $1, i.id, '', '', 'ingesting'"
+		       " FROM pg_catalog.unnest($2::pg_catalog.text[]) AS i(id)"
+		       " ON CONFLICT (user_id, document_id) DO UPDATE SET status = 'ingesting',"
+		       " attempt = NULL, sha256 = NULL, reason = NULL, updated_at = " PG_NOW
+		       " WHERE row.status" PG_EQUALS "'failed'",
+		.params = { PG_TEXT(s->tenant) },
+		.param_count = 2,
+	};
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	pool_return(&s->lease, POOL_CLEAN);
+	if (!page_read(s, IDS_PAGE))
+		return sweep_no_memory(f);
+	q.params[1] = PG_TEXT(s->ids.data);
+	return sweep_catalog(f, &q, &s->result);
+}
+
+static enum flow_rc
+sweep_enlisted(struct flow *f)
+{
+	struct sweep *s = sweep_of(f);
+	enum flow_rc rc = catalog_check(f, &s->result, "list what is stored");
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	s->added += (unsigned long)pg_changed(&s->result);
+	if (!s->is_last)
+		return flow_goto(f, sweep_borrow);
+	s->cursor[0] = '\0';
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+sweep_listed(struct flow *f)
+{
+	struct sweep *s = sweep_of(f);
+	const struct pg_query q = {
+		.sql = "SELECT document_id, updated_at::pg_catalog.text FROM public.documents"
+		       " WHERE user_id" PG_EQUALS "$1 AND document_id" PG_ABOVE "$2"
+		       " AND (status" PG_EQUALS "'ready' OR (status" PG_EQUALS "'ingesting'"
+		       " AND attempt IS NULL AND sha256 IS NULL))"
+		       " ORDER BY document_id LIMIT 100",
+		.params = { PG_TEXT(s->tenant), PG_TEXT(s->cursor) },
+		.param_count = 2,
+	};
+
+	_Static_assert(ROWS_PAGE == 100, "the statement's number");
+	return sweep_catalog(f, &q, &s->page);
+}
+
+static enum flow_rc
+sweep_compare(struct flow *f)
+{
+	struct sweep *s = sweep_of(f);
+	enum flow_rc rc = catalog_check(f, &s->page, "look through the list of documents");
+	const char *seen[ROWS_PAGE];
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	if (pg_rows(&s->page) == 0)
+		return FLOW_DONE;
+	for (unsigned i = 0; i < pg_rows(&s->page); i++)
+		seen[i] = pg_text(&s->page, i, 1);
+	buf_reset(&s->seen);
+	if (!page_read(s, ROWS_PAGE) || !pg_text_array(&s->seen, seen, pg_rows(&s->page)))
+		return sweep_no_memory(f);
+	return pool_borrow(f, s->pools, &s->target, &s->lease);
+}
+
+static const char read_stored[] =
+    "SELECT coalesce(pg_catalog.json_agg(d), '[]')::pg_catalog.text FROM ("
+    "SELECT id, pg_catalog.left(title, 512) AS title,"
+    " pg_catalog.left(file_name, 255) AS file_name, pg_catalog.left(mime_type, 127) AS mime_type,"
+    " CASE WHEN pg_catalog.octet_length(metadata::pg_catalog.text)" PG_AT_MOST "32768"
+    " THEN metadata ELSE '{}' END AS metadata, pg_catalog.left(sha256, 64) AS sha256,"
+    " greatest(bytes, 0) AS bytes, greatest(pages, 0) AS pages, greatest(chunks, 0) AS chunks,"
+    " CASE WHEN created_at" PG_ABOVE "'1970-01-01Z'::pg_catalog.timestamptz"
+    " AND created_at" PG_BELOW "'2255-01-01Z'::pg_catalog.timestamptz"
+    " THEN " PG_RFC3339("created_at") " END AS created_at"
+				      " FROM public.document WHERE id" PG_EQUALS
+				      "ANY ($1::pg_catalog.text[])) AS d";
+
+static enum flow_rc
+sweep_read(struct flow *f)
+{
+	struct sweep *s = sweep_of(f);
+	const struct pg_query q = {
+		.sql = read_stored,
+		.params = { PG_TEXT(s->ids.data) },
+		.param_count = 1,
+	};
+
+	return pool_read(f, &s->lease, &q, &s->stored);
+}
+
+#define SAME(column) " AND row." column PG_EQUALS "d." column
+
+/* $2, $3: the page's ids and times; $4: which of them are stored, and as what. */
+static const char mend_rows[] =
+    "WITH page AS (SELECT p.id, p.seen::pg_catalog.timestamptz AS seen FROM ROWS FROM ("
+    "pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.text[]))"
+    " AS p(id, seen)), stored AS (SELECT * FROM pg_catalog.json_to_recordset($4::pg_catalog.json)"
+    " AS d(id pg_catalog.text, title pg_catalog.text, file_name pg_catalog.text,"
+    " mime_type pg_catalog.text, metadata pg_catalog.jsonb, sha256 pg_catalog.text, bytes bigint,"
+    " pages int, chunks int, created_at pg_catalog.text)),"
+    " gone AS (DELETE FROM public.documents AS row USING page WHERE row.user_id" PG_EQUALS "$1"
+    " AND row.document_id" PG_EQUALS "page.id AND row.updated_at" PG_EQUALS "page.seen"
+    " AND NOT EXISTS (SELECT 1 FROM stored WHERE stored.id" PG_EQUALS "page.id) RETURNING 1),"
+    " mended AS (UPDATE public.documents AS row SET status = 'ready', attempt = NULL,"
+    " reason = NULL, title = d.title, file_name = d.file_name, mime_type = d.mime_type,"
+    " metadata = d.metadata, sha256 = d.sha256, bytes = d.bytes, pages = d.pages,"
+    " chunks = d.chunks, updated_at = " PG_NOW
+    ", created_at = coalesce(d.created_at::pg_catalog.timestamptz, row.created_at)"
+    " FROM page JOIN stored AS d ON d.id" PG_EQUALS "page.id WHERE row.user_id" PG_EQUALS "$1"
+    " AND row.document_id" PG_EQUALS "page.id AND row.updated_at" PG_EQUALS "page.seen"
+    " AND NOT (row.status" PG_EQUALS "'ready' AND coalesce(row.sha256, '')" PG_EQUALS
+    "d.sha256" SAME("title") SAME("file_name") SAME("mime_type") SAME("metadata") SAME("bytes")
+	SAME("pages") SAME("chunks") " AND " PG_RFC3339("row.created_at") PG_EQUALS
+    "coalesce(d.created_at, " PG_RFC3339(
+	"row.created_at") ")) RETURNING 1)"
+			  " SELECT (SELECT pg_catalog.count(*) FROM gone), (SELECT "
+			  "pg_catalog.count(*) FROM mended)";
+
+static enum flow_rc
+sweep_mend(struct flow *f)
+{
+	struct sweep *s = sweep_of(f);
+	enum flow_rc rc = pg_check(f, &s->stored, ERR_NONE, "look through the documents");
+	struct pg_query q = {
+		.sql = mend_rows,
+		.params = { PG_TEXT(s->tenant), PG_TEXT(s->ids.data), PG_TEXT(s->seen.data) },
+		.param_count = 4,
+	};
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	pool_return(&s->lease, POOL_CLEAN);
+	q.params[3] = PG_TEXT(pg_text(&s->stored, 0, 0));
+	return sweep_catalog(f, &q, &s->result);
+}
+
+static enum flow_rc
+sweep_mended(struct flow *f)
+{
+	struct sweep *s = sweep_of(f);
+	enum flow_rc rc = catalog_check(f, &s->result, "mend the list of documents");
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	s->gone += strtoul(pg_text(&s->result, 0, 0), NULL, 10);
+	s->mended += strtoul(pg_text(&s->result, 0, 1), NULL, 10);
+	return s->is_last ? FLOW_DONE : flow_goto(f, sweep_listed);
+}
+
+/* A shutdown is no failure. What a sweep that failed has not mended a later one will. */
+static void
+sweep_end(struct flow *f, const struct err *err)
+{
+	struct sweep *s = sweep_of(f);
+	char told[ERR_TOLD_SIZE];
+
+	err_tell(err, told);
+	pool_return(&s->lease, POOL_DIRTY);
+	atomic_fetch_sub(s->running, 1);
+	if (err_is(err) && err->code != ERR_SHUTDOWN)
+		log_event(LOG_WARNING, "documents.sweep_failed", NULL,
+		    "The list of tenant %s was not compared with its database, which is tried "
+		    "again later: %s",
+		    s->tenant, told);
+	if (s->added + s->gone + s->mended > 0)
+		log_event(LOG_NOTICE, "documents.swept", NULL,
+		    "The list of tenant %s did not agree with its database: %lu documents were not "
+		    "listed, %lu rows were corrected or completed, %lu had none and are gone.",
+		    s->tenant, s->added, s->mended, s->gone);
+}
+
+/* The flow itself lies in the arena; the target's copy of the password is wiped. */
+static void
+sweep_release(struct flow *f)
+{
+	struct sweep *s = sweep_of(f);
+	struct arena *arena = f->arena;
+
+	buf_free(&s->ids);
+	buf_free(&s->seen);
+	pg_clear(&s->page);
+	pg_clear(&s->stored);
+	pg_clear(&s->result);
+	pg_target_free(&s->target.pg);
+	arena_free(arena);
+}
+
+bool
+documents_sweep(struct worker *w, struct catalog *c, struct pools *pools,
+    const struct pool_target *target, const char *tenant, uint64_t interval_us,
+    atomic_uint *running)
+{
+	struct arena *arena;
+	struct sweep *s;
+
+	if (atomic_fetch_add(running, 1) >= DOCUMENTS_SWEEPS_MAX) {
+		atomic_fetch_sub(running, 1);
+		return false;
+	}
+	arena = arena_new(SWEEP_ARENA);
+	s = arena_first(arena, sizeof(*s));
+	s->catalog = c;
+	s->pools = pools;
+	s->running = running;
+	s->tenant = arena_strdup(arena, tenant);
+	s->target = (struct pool_target){ .size = target->size };
+	s->target.key = slice_of(arena_slice(arena, target->key), target->key.len);
+	if (s->tenant == NULL || s->target.key.p == NULL) {
+		atomic_fetch_sub(running, 1);
+		arena_free(arena);
+		return false;
+	}
+	pg_target_copy(&s->target.pg, &target->pg);
+	buf_init(&s->ids, ARRAY_MAX);
+	buf_init(&s->seen, ARRAY_MAX);
+	snprintf(s->interval_us, sizeof(s->interval_us), "%" PRIu64, interval_us);
+	flow_start(&s->flow, &sweep_kind, w, arena);
+	flow_deadline(&s->flow, SWEEP_TIMEOUT_US);
+	return true;
+}
