@@ -35,6 +35,8 @@ document_json(struct buf *b, const struct listed_document *l)
 	if (l->reason[0] != '\0')
 		put_member(b, "reason", l->reason);
 	put_member(b, "createdAt", d->created_at);
+	if (d->expires_at[0] != '\0')
+		put_member(b, "expiresAt", d->expires_at);
 	buf_putc(b, '}');
 }
 

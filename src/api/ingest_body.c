@@ -15,7 +15,8 @@ form_of(const struct ingest_head *head)
 {
 	return (struct ingest_form){ .document_id = head->document_id,
 		.title = head->title,
-		.password = head->password };
+		.password = head->password,
+		.expires_at = head->expires_at };
 }
 
 /* Where a form's part goes; NULL: it is no field of ours. */
@@ -26,7 +27,8 @@ form_field(struct ingest_form *form, struct slice name)
 		const char *name;
 		struct slice *value;
 	} fields[] = { { "documentId", &form->document_id }, { "title", &form->title },
-		{ "metadata", &form->metadata }, { "password", &form->password } };
+		{ "metadata", &form->metadata }, { "password", &form->password },
+		{ "expiresAt", &form->expires_at } };
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (slice_is(name, fields[i].name))
@@ -60,6 +62,8 @@ form_fields(const struct parts *parts, struct ingest_form *out, struct err *err)
 		out->metadata = form.metadata;
 	if (form.password.len > 0)
 		out->password = form.password;
+	if (form.expires_at.len > 0)
+		out->expires_at = form.expires_at;
 	return !err_is(err);
 }
 
@@ -181,6 +185,7 @@ read_json_fields(const json_t *root, const struct ingest_head *head, struct aren
 	    !json_opt_string(root, "documentId", &form.document_id, err) ||
 	    !json_opt_string(root, "title", &form.title, err) ||
 	    !json_opt_string(root, "fileName", &file_name, err) ||
+	    !json_opt_string(root, "expiresAt", &form.expires_at, err) ||
 	    !json_metadata(root, arena, &form, err))
 		return false;
 	text = slice_of(arena_slice(arena, text), text.len);
@@ -238,7 +243,8 @@ query_count(struct slice query, const char *name)
 bool
 ingest_query_check(struct slice query, struct err *err)
 {
-	static const char *const names[] = { "documentId", "title", "fileName", "password" };
+	static const char *const names[] = { "documentId", "title", "fileName", "password",
+		"expiresAt" };
 
 	if (!ingest_query_decodes(query, err))
 		return false;

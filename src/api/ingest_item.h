@@ -16,6 +16,7 @@ struct ingest_form {
 	struct slice	title;
 	struct slice	metadata;	/* JSON text */
 	struct slice	password;
+	struct slice	expires_at;
 };
 
 /* One document more: its type, its id, its names, its digest. False with err set, as

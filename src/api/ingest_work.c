@@ -23,6 +23,7 @@ ingest_work_new(struct request *req)
 		.title = http_query_get(req->x, "title", arena),
 		.file_name = http_query_get(req->x, "fileName", arena),
 		.password = http_query_get(req->x, "password", arena),
+		.expires_at = http_query_get(req->x, "expiresAt", arena),
 	};
 	return w;
 }

@@ -150,9 +150,12 @@ static const char plans_and_owners[] =
     "CREATE INDEX documents_expiry ON public.documents (expires_at)"
     "	WHERE expires_at IS NOT NULL;";
 
-/* When a tenant's list of documents was last compared with its database (retrieval/sweep.c). */
-static const char documents_swept[] = "ALTER TABLE public.tenants"
-				      "	ADD COLUMN documents_swept_at timestamptz;";
+/* When a tenant's list of documents was last compared with its database (retrieval/sweep.c); which
+ * of its documents go next by themselves (retrieval/expire.c). */
+static const char documents_swept[] =
+    "ALTER TABLE public.tenants ADD COLUMN documents_swept_at timestamptz;"
+    "CREATE INDEX documents_tenant_expiry ON public.documents (user_id, expires_at)"
+    "	WHERE expires_at IS NOT NULL;";
 
 const struct schema_script schema_scripts[] = {
 	{ 1, "users, vector_databases, documents, tenants, api_keys", first_tables },

@@ -23,6 +23,7 @@
 #include <stdlib.h>
 
 #include "retrieval/document_listing.h"
+#include "retrieval/pg_binary.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/wire/pg_sql.h"
 
@@ -42,6 +43,7 @@ struct listing {
 	struct pg_query query;	 /* its texts are borrowed, as catalog_run() says */
 	struct pg_result result; /* owned */
 	bool *in_doubt;		 /* borrowed, NULL but for documents_ready() */
+	struct document *listed; /* the same */
 	bool spares_deleting;	 /* no row comes back: it is being deleted */
 	char numbers[3][NUMBER_SIZE];
 };
@@ -109,6 +111,15 @@ document_is_going(struct flow *f)
 	return flow_fail_err(f, &err);
 }
 
+/* A time that there is no memory for is only missing from the response. */
+static void
+listing_read_expiry(struct listing *l)
+{
+	const char *copy = arena_strdup(l->flow.arena, pg_text(&l->result, 0, 1));
+
+	l->listed->expires_at = copy == NULL ? "" : copy;
+}
+
 static enum flow_rc
 listing_check(struct flow *f)
 {
@@ -119,8 +130,10 @@ listing_check(struct flow *f)
 		return tenant_is_gone(f);
 	if (l->spares_deleting && l->result.status == PG_OK && pg_rows(&l->result) == 0)
 		return document_is_going(f);
-	if (l->in_doubt != NULL && l->result.status == PG_OK)
+	if (l->in_doubt != NULL && l->result.status == PG_OK) {
 		*l->in_doubt = strcmp(pg_text(&l->result, 0, 0), "ready") != 0;
+		listing_read_expiry(l);
+	}
 	return catalog_check(f, &l->result, l->what);
 }
 
@@ -161,37 +174,48 @@ documents_begin(struct flow *f, struct catalog *c, const char *tenant, const str
 	l->spares_deleting = true;
 	l->query = (struct pg_query){
 		.sql = "INSERT INTO public.documents AS row (user_id, document_id, title,"
-		       " file_name, mime_type, attempt, status)"
-		       " VALUES ($1, $2, $3, $4, $5, $6, 'ingesting')"
+		       " file_name, mime_type, attempt, expires_at, status)"
+		       " VALUES ($1, $2, $3, $4, $5, $6,"
+		       " CASE WHEN $7" PG_DIFFERS
+		       "'' THEN $7::pg_catalog.text::pg_catalog.timestamptz END, 'ingesting')"
 		       " ON CONFLICT (user_id, document_id)"
 		       " DO UPDATE SET status = 'ingesting', attempt = excluded.attempt,"
 		       " reason = NULL, updated_at = " PG_NOW " WHERE row.status" PG_DIFFERS
 		       "'deleting' RETURNING status",
 		.params = { PG_TEXT(tenant), PG_TEXT(d->id), PG_TEXT(d->title),
-		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(attempt) },
-		.param_count = 6,
+		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(attempt),
+		    PG_TEXT(d->expires_at) },
+		.param_count = 7,
 	};
 	return flow_call(f, &l->flow, &listing_kind);
 }
+
+#define GIVEN_EXPIRY \
+	"CASE WHEN $13" PG_DIFFERS "'' THEN $13::pg_catalog.text::pg_catalog.timestamptz END"
+
+/* A time that is over is none: whoever stores a document once more wants to have it. */
+#define KEPT_OR_GIVEN \
+	" expires_at = CASE WHEN $13::pg_catalog.text IS NOT NULL THEN " GIVEN_EXPIRY \
+	" WHEN row.expires_at" PG_ABOVE PG_NOW " THEN row.expires_at END"
 
 #define WRITTEN \
 	" title = excluded.title, file_name = excluded.file_name, mime_type = excluded.mime_type," \
 	" metadata = excluded.metadata, created_at = excluded.created_at," \
 	" bytes = excluded.bytes, pages = excluded.pages, chunks = excluded.chunks," \
-	" reason = NULL, updated_at = " PG_NOW
+	" reason = NULL, updated_at = " PG_NOW "," KEPT_OR_GIVEN
 
 /* A row that is not there was deleted: a new one has no digest, as document_delete.c says. */
 #define INSERTED \
 	"INSERT INTO public.documents AS row (user_id, document_id, title, file_name, mime_type," \
-	" metadata, created_at, bytes, pages, chunks, status)" \
-	" VALUES ($1, $2, $3, $4, $5, $7, $8, $9, $10, $11, 'ingesting')" \
+	" metadata, created_at, bytes, pages, chunks, expires_at, status)" \
+	" VALUES ($1, $2, $3, $4, $5, $7, $8, $9, $10, $11, " GIVEN_EXPIRY ", 'ingesting')" \
 	" ON CONFLICT (user_id, document_id) DO UPDATE SET" WRITTEN
 
 #define IS_OURS \
 	"(row.status" PG_EQUALS "'ingesting' OR row.status" PG_EQUALS "'ready')" \
 	" AND coalesce(row.attempt, '')" PG_EQUALS "$12"
 
-/* The last parameter is what the two statements differ in. */
+/* The last parameter but one is what the two statements differ in. */
 static void
 written_query(struct listing *l, const char *sql, const struct document *d, const char *last)
 {
@@ -203,13 +227,14 @@ written_query(struct listing *l, const char *sql, const struct document *d, cons
 		.params = { PG_TEXT(l->tenant), PG_TEXT(d->id), PG_TEXT(d->title),
 		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(d->sha256),
 		    PG_TEXT(d->metadata), PG_TEXT(d->created_at), PG_TEXT(l->numbers[0]),
-		    PG_TEXT(l->numbers[1]), PG_TEXT(l->numbers[2]), PG_TEXT(last) },
-		.param_count = 12,
+		    PG_TEXT(l->numbers[1]), PG_TEXT(l->numbers[2]), PG_TEXT(last),
+		    PG_TEXT(d->expires_at) },
+		.param_count = 13,
 	};
 }
 
 enum flow_rc
-documents_ready(struct flow *f, struct catalog *c, const char *tenant, const struct document *d,
+documents_ready(struct flow *f, struct catalog *c, const char *tenant, struct document *d,
     const char *attempt, bool *in_doubt)
 {
 	struct listing *l = listing_new(f, c, tenant, "list the document");
@@ -217,6 +242,7 @@ documents_ready(struct flow *f, struct catalog *c, const char *tenant, const str
 	if (l == NULL)
 		return no_memory(f);
 	l->in_doubt = in_doubt;
+	l->listed = d;
 	l->spares_deleting = true;
 	written_query(l,
 	    INSERTED ", status = CASE WHEN " IS_OURS " THEN 'ready' ELSE 'ingesting' END,"
@@ -225,7 +251,7 @@ documents_ready(struct flow *f, struct catalog *c, const char *tenant, const str
 		     " WHERE row.status" PG_DIFFERS
 		     "'deleting' OR coalesce(row.sha256, '')" PG_DIFFERS
 		     "$6 OR row.created_at" PG_DIFFERS "$8::pg_catalog.text::pg_catalog.timestamptz"
-		     " RETURNING status",
+		     " RETURNING status, " PG_RFC3339("expires_at"),
 	    d, attempt);
 	return flow_call(f, &l->flow, &listing_kind);
 }
