@@ -61,6 +61,8 @@ void probe_detach(struct catalog *);
 /* One step of the schema's history. Its SQL never changes once it was released. */
 struct schema_script {
 	int version;	  /* 1, 2, 3 ... without gaps */
+	int oldest_build; /* that goes on working beside it, by the version it knows; 0: none older
+			   * than this script's own */
 	const char *what; /* for the log */
 	const char *sql;  /* several statements, run in one transaction */
 };

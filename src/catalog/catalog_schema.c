@@ -3,7 +3,9 @@
  * catalog_schema: the main database's history, one numbered script after another. users,
  * vector_databases and documents are the reference application's tables with what it lacked;
  * tenants and api_keys are ours. A released script is never edited, for there are databases that
- * have run it: a change is a new script.
+ * have run it: a change is a new script. One that only adds what older builds need not know
+ * (columns with a default, tables, indexes) names the oldest of them that serves beside it, so that
+ * replicas are replaced one after another, and back again.
  */
 #include "catalog/catalog_internal.h"
 
@@ -158,13 +160,13 @@ static const char documents_swept[] =
     "	WHERE expires_at IS NOT NULL;";
 
 const struct schema_script schema_scripts[] = {
-	{ 1, "users, vector_databases, documents, tenants, api_keys", first_tables },
-	{ 2, "key_tag_secret", key_tag_secret },
-	{ 3, "tenants.not_before, tenants.refusals", tenants_not_before },
-	{ 4, "installation, tenants.rechecked_at, tenants.rechecks", installation },
-	{ 5, "seal_readers", seal_readers },
-	{ 6, "documents.status, documents.reason", documents_statuses },
-	{ 7, "tenants.settings, users.email, documents.owner_id, documents.expires_at",
+	{ 1, 0, "users, vector_databases, documents, tenants, api_keys", first_tables },
+	{ 2, 0, "key_tag_secret", key_tag_secret },
+	{ 3, 0, "tenants.not_before, tenants.refusals", tenants_not_before },
+	{ 4, 0, "installation, tenants.rechecked_at, tenants.rechecks", installation },
+	{ 5, 0, "seal_readers", seal_readers },
+	{ 6, 0, "documents.status, documents.reason", documents_statuses },
+	{ 7, 6, "tenants.settings, users.email, documents.owner_id, documents.expires_at",
 	    plans_and_owners },
 	{ 8, "tenants.documents_swept_at", documents_swept },
 };

@@ -36,8 +36,13 @@
 /* Advisory locks are known by number, in one space for all programs of a database: this is ours,
  * and arbitrary. It never changes, or two builds would migrate at once. (Builds that took it for a
  * session exclude us, and we them: it is the same space.) */
-#define LOCK_NUMBER	"7236414310129743"
-#define VERSION_QUERY	"SELECT coalesce(pg_catalog.max(version), 0) FROM public.tenantgate_schema"
+#define LOCK_NUMBER "7236414310129743"
+/* The version, and the oldest build that may serve beside all that was applied. A table of before
+ * there was oldest_build has no such member: whoever does not know its last script may not. */
+#define VERSION_QUERY \
+	"SELECT coalesce(pg_catalog.max(version), 0), coalesce(pg_catalog.max(coalesce(" \
+	"(pg_catalog.to_jsonb(s) OPERATOR(pg_catalog.->>) 'oldest_build')::int, version)), 0)" \
+	" FROM public.tenantgate_schema s"
 #define UNDEFINED_TABLE "42P01"
 #define READ_ONLY	"25006"
 #define REASON_MAX	110 /* bytes of the server's words in a sentence */
@@ -166,20 +171,26 @@ migration_version(struct flow *f)
 	return migration_execute(a, VERSION_QUERY, false, VERSION_WAIT_US);
 }
 
-/* A schema from the future is refused rather than used: its columns may mean what we do not
- * know. */
+/* A schema from the future is used only where it says that we may: else its columns may mean what
+ * we do not know. */
 static enum flow_rc
 migration_read_version(struct migration_attempt *a)
 {
 	long version = strtol(pg_text(&a->result, 0, 0), NULL, 10);
+	long oldest = strtol(pg_text(&a->result, 0, 1), NULL, 10);
 
-	if (version < 0 || (size_t)version > schema_script_count) {
+	if (version < 0 || oldest < 0 || (size_t)oldest > schema_script_count) {
 		a->verdict = MIGRATION_REFUSED;
 		return flow_fail(&a->flow, ERR_CATALOG,
-		    "The catalog's schema is at version %ld and this build knows %zu. Run a newer "
-		    "tenantgate.",
-		    version, schema_script_count);
+		    "The catalog's schema is at version %ld, beside which builds serve that know "
+		    "%ld, and this build knows %zu. Run a newer tenantgate.",
+		    version, oldest, schema_script_count);
 	}
+	if ((size_t)version > schema_script_count)
+		log_event(LOG_NOTICE, "catalog.newer", NULL,
+		    "The catalog's schema is at version %ld, of a newer build, and this build "
+		    "knows %zu; it serves beside it.",
+		    version, schema_script_count);
 	a->script = (size_t)version;
 	return FLOW_NEXT;
 }
@@ -221,8 +232,9 @@ migration_lock(struct flow *f)
 	    "SELECT pg_advisory_xact_lock(" LOCK_NUMBER ");"
 	    "SET LOCAL lock_timeout = '" TABLE_WAIT "';"
 	    "CREATE TABLE IF NOT EXISTS public.tenantgate_schema ("
-	    "version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT "
-	    "now());" VERSION_QUERY,
+	    "version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now());"
+	    "ALTER TABLE public.tenantgate_schema ADD COLUMN IF NOT EXISTS oldest_build "
+	    "int;" VERSION_QUERY,
 	    true, LOCK_WAIT_US);
 }
 
@@ -239,13 +251,15 @@ migration_apply(struct flow *f)
 		rc = migration_read_version(a);
 	if (rc != FLOW_NEXT)
 		return rc;
-	if (a->script == schema_script_count) /* by another replica, meanwhile */
+	if (a->script >= schema_script_count) /* by another replica, meanwhile */
 		return migration_execute(a, "COMMIT", true, SCRIPT_WAIT_US);
 	s = &schema_scripts[a->script];
 	assert(s->version == (int)a->script + 1);
 	buf_reset(&a->sql);
-	buf_printf(&a->sql, "%s INSERT INTO public.tenantgate_schema (version) VALUES (%d); COMMIT",
-	    s->sql, s->version);
+	buf_printf(&a->sql,
+	    "%s INSERT INTO public.tenantgate_schema (version, oldest_build)"
+	    " VALUES (%d, nullif(%d, 0)); COMMIT",
+	    s->sql, s->version, s->oldest_build);
 	if (a->sql.failed)
 		return flow_fail(f, ERR_INTERNAL,
 		    "Schema script %d does not fit its buffer. Please report this fault.",

@@ -299,15 +299,21 @@ done_read(struct delta *d)
 	return DELTA_FINE;
 }
 
+void
+delta_add_stray(struct delta *d, struct slice line)
+{
+	buf_reset(&d->stray);
+	buf_add(&d->stray, line.p, line.len < STRAY_MAX ? line.len : STRAY_MAX);
+}
+
 /* More words: whatever stood before them was no end. */
 static void
 stray_keep(struct delta *d, const struct event_signs *signs, struct slice data, bool has_words)
 {
-	if (!signs->is_stray && !has_words)
-		return;
-	buf_reset(&d->stray);
 	if (signs->is_stray)
-		buf_add(&d->stray, data.p, data.len < STRAY_MAX ? data.len : STRAY_MAX);
+		delta_add_stray(d, data);
+	else if (has_words)
+		buf_reset(&d->stray);
 }
 
 /* The ceiling is reported before the shape: what is cut by it would look malformed. */

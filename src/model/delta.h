@@ -25,7 +25,8 @@ struct delta {
 	struct buf		 text;		/* owned; reset by whoever has taken it */
 	struct buf		 reasoning;	/* the same of the model's thinking aloud */
 	struct buf		 stray;		/* owned: the start of an event that was no chunk,
-						 * behind the last words; empty: none */
+						 * or of a line that was no event, behind the last
+						 * words; empty: none */
 	struct text_seam	 text_seam;	/* a character begun at the last piece's end */
 	struct text_seam	 reasoning_seam;
 	const char		*finish_reason;	/* static; NULL until one has come */
@@ -49,6 +50,8 @@ void		delta_free(struct delta *);	/* idempotent */
 /* Adds one event's data; without any it is a sign of life. After anything but DELTA_FINE the stream
  * is of no more use, but for the text that came before. */
 enum delta_rc	delta_add(struct delta *, struct slice data) __attribute__((warn_unused_result));
+/* Something came between two events that is none. */
+void		delta_add_stray(struct delta *, struct slice);
 /* The answer is over: a character that was begun and not ended becomes U+FFFD. */
 void		delta_end(struct delta *);
 /* The server's figures, else our own count: an interrupted stream never has the usage event. */

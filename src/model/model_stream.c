@@ -18,6 +18,8 @@
 #include "tenantgate/base/log.h"
 
 #define LINGER_US 1000000u /* for the last chunk; a server that sends none loses the connection */
+/* After a finish_reason: the usage and [DONE] are the same write, or the next. */
+#define FINISH_IDLE_US 2000000u
 
 static flow_step_fn pull_piece, pull_read;
 
@@ -141,6 +143,19 @@ pull_done(struct model_stream *s)
 	return FLOW_DONE;
 }
 
+/* With the line that is no event, where it stood. */
+static void
+stream_add_with_stray(struct model_stream *s, const struct sse_event *event)
+{
+	bool has_stray = event->stray.len > 0;
+
+	if (has_stray && !event->stray_is_late)
+		delta_add_stray(&s->delta, event->stray);
+	stream_add_event(s, event);
+	if (has_stray && event->stray_is_late)
+		delta_add_stray(&s->delta, event->stray);
+}
+
 /* All events in the piece, up to [DONE] or an error; what follows is ignored. */
 static void
 stream_add_piece(struct model_stream *s)
@@ -150,11 +165,13 @@ stream_add_piece(struct model_stream *s)
 
 	while (!err_is(&s->failure) && !s->delta.done &&
 	    (got = sse_next(&s->sse, &s->piece, &event)) == SSE_EVENT)
-		stream_add_event(s, &event);
+		stream_add_with_stray(s, &event);
 	if (got == SSE_TOO_LARGE)
 		stream_malformed(s, "An event is too large.");
 	if (s->delta.done && !err_is(&s->failure))
 		s->state = STREAM_COMPLETE;
+	else if (s->delta.finish_reason != NULL)
+		web_idle_at_most(s->transfer, FINISH_IDLE_US);
 }
 
 static bool

@@ -112,6 +112,14 @@ sse_set_name(struct sse *s, struct slice name)
 		memcpy(s->name, name.p, s->name_len);
 }
 
+static void
+sse_keep_stray(struct sse *s, struct slice line)
+{
+	s->stray_len = line.len < SSE_STRAY_MAX ? line.len : SSE_STRAY_MAX;
+	memcpy(s->stray, line.p, s->stray_len);
+	s->stray_is_late = s->data_lines > 0;
+}
+
 /* `name: value`, one space after the colon dropped; a line without a colon is a name alone; one
  * that begins with a colon is a comment, whose empty name matches nothing. The standard ignores a
  * field `error`, by which llama.cpp told its failures, and bare JSON, which a proxy adds when the
@@ -120,7 +128,7 @@ static void
 sse_read_field(struct sse *s, struct slice line)
 {
 	const char *colon = memchr(line.p, ':', line.len);
-	struct slice value = slice_of(NULL, 0);
+	struct slice value = slice_of(NULL, 0), whole = line;
 
 	if (line.p[0] == '{') {
 		sse_add_data(s, line);
@@ -139,6 +147,8 @@ sse_read_field(struct sse *s, struct slice line)
 	} else if (slice_is(line, "error")) {
 		sse_set_name(s, line);
 		sse_add_data(s, value);
+	} else if (line.len > 0 && !slice_is(line, "id") && !slice_is(line, "retry")) {
+		sse_keep_stray(s, whole);
 	}
 }
 
@@ -154,6 +164,11 @@ sse_event_ended(struct sse *s, struct sse_event *event)
 	event->data = buf_view(&s->data);
 	s->data_lines = 0;
 	s->name_len = 0;
+	if (any) {
+		event->stray = slice_of(s->stray, s->stray_len);
+		event->stray_is_late = s->stray_is_late;
+		s->stray_len = 0;
+	}
 	return any;
 }
 

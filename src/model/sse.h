@@ -11,15 +11,19 @@
  * cannot fill our memory with one event. What follows the last empty line of a stream is not an
  * event, as the standard says. The fields id and retry are ignored: we never reconnect. Beyond the
  * standard a line `error: TEXT` is an event named error with that data, and one of that name needs
- * no data.
+ * no data. A line that is no field is ignored too, as the standard says, but kept for whoever wants
+ * to know: a proxy whose server has failed may write what it likes.
  */
 #ifndef TENANTGATE_MODEL_SSE_H
 #define TENANTGATE_MODEL_SSE_H
+
+#include <stdbool.h>
 
 #include "tenantgate/base/buf.h"
 #include "tenantgate/base/slice.h"
 
 #define SSE_NAME_MAX	32	/* bytes; a longer name is taken as none */
+#define SSE_STRAY_MAX	256	/* bytes kept of a line that is no field */
 
 enum sse_place {
 	SSE_START,	/* in the first line: a byte order mark may begin it */
@@ -35,11 +39,17 @@ struct sse {
 	unsigned	 data_lines;	/* so far in this event; 0: no event yet */
 	char		 name[SSE_NAME_MAX]; /* of this event's `event:` line */
 	size_t		 name_len;	/* bytes */
+	char		 stray[SSE_STRAY_MAX]; /* the last line that was no field */
+	size_t		 stray_len;	/* bytes; 0: none since the event handed out last */
+	bool		 stray_is_late;	/* it stood behind data of the event */
 };
 
 struct sse_event {
 	struct slice	name;	/* borrowed until the next call; empty: none was given */
 	struct slice	data;	/* borrowed likewise; its lines, joined by \n */
+	struct slice	stray;	/* borrowed likewise: the last line since the event before it that
+				 * is no field; empty: none */
+	bool		stray_is_late;	/* it is behind the event's data, not before */
 };
 
 enum sse_rc {

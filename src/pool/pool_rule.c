@@ -241,19 +241,6 @@ server_is_expired(const struct server *s)
 	return (old && (s->used || s->pool->waiting == 0)) || clock_mono_us() >= s->expires_us;
 }
 
-/* Its pool holds others besides, and no more for its weight than whoever is next: to close this one
- * for a login of theirs would make nothing fairer. */
-static bool
-server_stays(const struct server *s)
-{
-	const struct pool *pool = s->pool;
-	const struct budget_holder *next = budget_next(&pool->pools->budget);
-	uint64_t held = pool->holder.held - 1;
-
-	return next != NULL && held > 0 && s->state == SERVER_ACTIVE && !pool_host_is_busy(pool) &&
-	    held * next->weight <= next->held * pool->holder.weight;
-}
-
 void
 server_offer(struct server *s, struct deferred *deferred)
 {
@@ -262,7 +249,7 @@ server_offer(struct server *s, struct deferred *deferred)
 
 	if (server_is_expired(s) || server_is_surplus(s))
 		server_drop(s, deferred);
-	else if (w != NULL && (server_has_quantum(s) || server_stays(s)))
+	else if (w != NULL && server_has_quantum(s))
 		waiter_grant(w, s, deferred);
 	else
 		server_move(s, SERVER_IDLE);

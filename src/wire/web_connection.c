@@ -5,6 +5,10 @@
  * would otherwise have its stray answer taken for the response to the next request, which may be
  * another tenant's. libcurl 7.88 does not look; later versions do.
  *
+ * What comes only after the next request has left cannot be told from its answer, for HTTP/1.1 has
+ * no ids. It takes a server that answers one request twice: the connection of a request that we
+ * gave up is closed.
+ *
  * What comes unasked over HTTP/2 belongs to the protocol, and an answer to its stream.
  */
 #include <errno.h>

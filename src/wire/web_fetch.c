@@ -127,3 +127,14 @@ web_request_is_sent(const struct web_transfer *t)
 	(void)curl_easy_getinfo(t->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
 	return t->state == WEB_BODY && (size_t)sent >= t->body_bytes;
 }
+
+void
+web_idle_at_most(struct web_transfer *t, uint64_t us)
+{
+	assert(t->magic == WEB_MAGIC);
+	if (t->idle_timeout_us > 0 && t->idle_timeout_us <= us)
+		return;
+	t->idle_timeout_us = us;
+	if (t->state != WEB_ENDED)
+		web_transfer_arm(t);
+}

@@ -131,8 +131,37 @@ test('a schema of a newer build: key create ends with that reason, ten times of 
 			const got = await keyCreate(url);
 			assert.deepEqual([got.code, got.signal], [1, null], got.text);
 			assert.equal(got.lines.length, 1, got.text);
-			assert.match(got.lines[0], /version 999 .* Run a newer tenantgate/);
+			assert.match(got.lines[0], /version 999.* Run a newer tenantgate/);
 		}
+});
+
+// What a newer build's script would do, for one that knows all scripts but that.
+test('a newer build\'s schema: who may serve beside it does, whole, and others are refused', async () => {
+	await stack.sql('create database rolling');
+	const url = stack.pg.url('rolling');
+	const first = await stack.tenantgate({ catalog_url: url });
+	const tenant = await first.tenant('rolling');
+	const [[known]] = await stack.sql('select max(version) from tenantgate_schema', 'rolling');
+	await stack.sql(`alter table documents add column later text;
+		alter table tenants add column later int not null default 0;
+		insert into tenantgate_schema (version, oldest_build) values (${Number(known) + 1}, ${known})`,
+	'rolling');
+	assert.equal((await tenant.ingestText('Beside the newer.', { documentId: 'a' })).status, 201);
+	const second = await stack.tenantgate({ catalog_url: url });
+	second.serviceKey = first.serviceKey;
+	assert.match(second.program.text(), new RegExp(`catalog.newer.*version ${Number(known) + 1}`));
+	assert.equal((await (await second.tenant('rolling')).search('newer')).json.results.length, 1);
+	assert.equal((await (await second.tenant('rolled')).ingestText('New.')).status, 201);
+	assert.equal((await keyCreate(url)).code, 0);
+	await stack.sql(`insert into tenantgate_schema (version, oldest_build)
+		values (${Number(known) + 2}, ${Number(known) + 1})`, 'rolling');
+	const third = stack.program('tenantgate', programs.tenantgate(),
+		['-c', stack.conf({ catalog_url: url })]);
+	assert.equal((await third.exit).code, 1);
+	assert.match(third.text(), /Run a newer tenantgate/);
+	assert.equal((await tenant.search('newer')).status, 200, 'who runs goes on');
+	for (const gate of [first, second])
+		await gate.program.stop();
 });
 
 test('a schema that was half made by hand: the statement is named, once', async () => {

@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { Stack } from './lib/stack.mjs';
 import { until } from './lib/process.mjs';
 import { readDataStream, readUiStream } from './lib/client.mjs';
-import { ModelServer, chunk, event, json, words, CUT, DONE } from './lib/model-server.mjs';
+import { ModelServer, chunk, event, json, words, CUT, DONE, STALL } from './lib/model-server.mjs';
 
 const stack = new Stack('model-habits');
 const forms = ['ui', 'data', 'text'];
@@ -18,7 +18,8 @@ let gate, tenant, server;
 before(async () => {
 	server = await ModelServer.start();
 	await stack.surroundings({ neon: false });
-	gate = await stack.tenantgate({ model_url: server.url, rate_limit_requests_per_minute: 0 });
+	gate = await stack.tenantgate({ model_url: server.url, rate_limit_requests_per_minute: 0,
+		model_idle_timeout: '10m' });
 	tenant = await gate.tenant('lantern');
 	const answer = await tenant.ingestText('The boat burns 19 litres an hour.', { documentId: 'boat' });
 	assert.equal(answer.status, 201, answer.body);
@@ -103,6 +104,8 @@ for (const [name, failure] of Object.entries({
 	'a form that nobody knows': event({ fault: { message: `oh ${secret}` } })
 		+ event({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 1 } }),
 	'a `message` alone': event({ message: `oh ${secret}` }),
+	'a line of a proxy': `upstream failed: oh ${secret}\n\n`,
+	'a word alone': `oh ${secret}\n\n`,
 	'bare JSON of a proxy': `{"error":{"message":"oh ${secret}"}}\n\n`,
 	'an error inside choices': event({ choices: [{ index: 0, delta: {},
 		error: { code: 502, message: `oh ${secret}` } }] }),
@@ -130,7 +133,21 @@ test('what is no chunk is passed over where words or a finish_reason follow it',
 	await is([chunk({ content: 'Who' }), note, chunk({ content: 'le' }), DONE], 'Whole',
 		{ data: 'other' });
 	await is([chunk({ content: 'Whole' }), note, chunk({}, 'stop'), note, DONE], 'Whole');
+	const line = 'x-served-by: a proxy\n';
+	await is([line + chunk({ content: 'Who' }), line, chunk({ content: 'le' }), 'id: 7\n\n', DONE],
+		'Whole', { data: 'other' });
+	await is([line + chunk({ content: 'Whole' }), chunk({}, 'stop'), `${line}\n`, DONE], 'Whole');
 });
+
+test('a line behind the last words, in their own event even: an error', async () => {
+	const last = chunk({ content: ' of' });
+	await fails([chunk({ content: 'Half' }), last.replace(/\n\n$/, `\noh ${secret}\n\n`), DONE]);
+});
+
+test('finish_reason, then silence: the answer is whole, and waits for nothing more',
+	{ timeout: 60000 }, async () => {
+		await is([chunk({ content: 'Whole' }), chunk({}, 'stop'), STALL], 'Whole');
+	});
 
 test('finish_reason "" in every chunk, then a break: an error', async () => {
 	await fails([chunk({ content: 'Half' }, ''), chunk({ content: ' of' }, ''), CUT]);

@@ -16,7 +16,9 @@
 struct sse_case {
 	const char *about;
 	const char *stream;
-	const char *said; /* name|data; for each event, "TOO LARGE" at the end if so */
+	/* name|data; for each event, with -line or +line for a line that is no field, before its
+	 * data or behind; "TOO LARGE" at the end if so */
+	const char *said;
 };
 
 static const struct sse_case cases[] = {
@@ -36,7 +38,10 @@ static const struct sse_case cases[] = {
 	{ "error as a field", "data: a\n\nerror: {}\n\ndata: b\n\n", "|a;error|{};|b;" },
 	{ "bare JSON is data", "data: a\n\n{\"b\":1}\n\ndata\n{d\n\n", "|a;|{\"b\":1};|\n{d;" },
 	{ "empty named", "event: ping\ndata:\n\n", "ping|;" },
-	{ "other fields", "id: 1\nretry: 5\nfoo: bar\ndatax: no\ndata: a\n\n", "|a;" },
+	{ "other fields", "id: 1\nretry: 5\nid\ndata: a\n\n", "|a;" },
+	{ "no field", "foo: bar\ndatax: no\ndata: a\n\ndata: b\n\n", "|a-datax: no;|b;" },
+	{ "no field, behind data", "foo\ndata: a\nbar\n\ndata: b\n\n", "|a+bar;|b;" },
+	{ "no field, alone", "data: a\n\noh no\n\ndata: b\n\n", "|a;|b-oh no;" },
 	{ "mark",
 	    "\xef\xbb\xbf"
 	    "data: a\n\n",
@@ -44,7 +49,8 @@ static const struct sse_case cases[] = {
 	{ "mark only once",
 	    "\xef\xbb\xbf\n\xef\xbb\xbf"
 	    "data: a\n\ndata: b\n\n",
-	    "|b;" },
+	    "|b-\xef\xbb\xbf"
+	    "data: a;" },
 	{ "unfinished", "data: a\n\ndata: b\n", "|a;" },
 	{ "unfinished line", "data: a\n\ndata: b", "|a;" },
 	{ "only empty lines", "\n\n\r\n\r", "" },
@@ -66,6 +72,10 @@ feed(struct sse *s, struct slice piece, struct buf *said)
 		buf_slice(said, event.name);
 		buf_putc(said, '|');
 		buf_slice(said, event.data);
+		if (event.stray.len > 0) {
+			buf_puts(said, event.stray_is_late ? "+" : "-");
+			buf_slice(said, event.stray);
+		}
 		buf_putc(said, ';');
 	}
 	if (rc == SSE_MORE)

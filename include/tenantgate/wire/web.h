@@ -101,6 +101,8 @@ enum flow_rc	 web_pull(struct flow *, struct web_transfer *, struct slice *piece
  * until the next web_pull(). The request's body may be freed too when web_request_is_sent(). */
 void		 web_rest(struct web_transfer *);
 bool		 web_request_is_sent(const struct web_transfer *);
+/* From now on the idle time-out is no longer than this, microseconds. */
+void		 web_idle_at_most(struct web_transfer *, uint64_t us);
 /* Abandons what is left: the server sees its connection closed, or its HTTP/2 stream reset. Sets
  * *transfer to NULL; idempotent by that. */
 void		 web_stop(struct web_transfer **);

@@ -50,10 +50,11 @@ export class Proxy {
 	}
 
 	// Present connections: each stays open and says nothing more, in no direction; or is closed.
+	// What a mute one is told is counted.
 	mute() {
+		this.swallowed = 0;
 		for (const pair of this.pairs) {
 			pair.isMute = true;
-			pair.client.pause();
 			pair.server.pause();
 		}
 	}
@@ -127,8 +128,10 @@ export class Proxy {
 	fromClient(pair, bytes) {
 		const { client, server } = pair;
 
-		if (pair.isMute)
+		if (pair.isMute) {
+			this.swallowed += bytes.length;
 			return;
+		}
 		if (this.cuts.left > 0 && bytes.includes(this.cuts.text)) {
 			this.cuts.left--;
 			this.cuts.done++;
