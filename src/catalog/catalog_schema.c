@@ -168,6 +168,6 @@ const struct schema_script schema_scripts[] = {
 	{ 6, 0, "documents.status, documents.reason", documents_statuses },
 	{ 7, 6, "tenants.settings, users.email, documents.owner_id, documents.expires_at",
 	    plans_and_owners },
-	{ 8, "tenants.documents_swept_at", documents_swept },
+	{ 8, 6, "tenants.documents_swept_at", documents_swept },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);
