@@ -153,11 +153,13 @@ static const char plans_and_owners[] =
     "	WHERE expires_at IS NOT NULL;";
 
 /* When a tenant's list of documents was last compared with its database (retrieval/sweep.c); which
- * of its documents go next by themselves (retrieval/expire.c). */
+ * of its documents go next by themselves (retrieval/expire.c): by an index without the tenant the
+ * planner would walk through all tenants' to find one's. */
 static const char documents_swept[] =
     "ALTER TABLE public.tenants ADD COLUMN documents_swept_at timestamptz;"
     "CREATE INDEX documents_tenant_expiry ON public.documents (user_id, expires_at)"
-    "	WHERE expires_at IS NOT NULL;";
+    "	WHERE expires_at IS NOT NULL;"
+    "DROP INDEX public.documents_expiry;";
 
 const struct schema_script schema_scripts[] = {
 	{ 1, 0, "users, vector_databases, documents, tenants, api_keys", first_tables },

@@ -2,7 +2,8 @@
 // A catalog as an earlier build left it: what each script of src/catalog/catalog_schema.c made, taken
 // away again, the newest first. A new script there has its row here.
 const made = [
-	[8, 'alter table tenants drop column documents_swept_at; drop index documents_tenant_expiry'],
+	[8, `alter table tenants drop column documents_swept_at;
+		drop index documents_tenant_expiry; create index documents_expiry on documents (expires_at)`],
 	[7, `alter table documents drop column owner_id, drop column expires_at;
 		drop index documents_sha256;
 		alter table users add unique (email);
