@@ -363,15 +363,15 @@ document_is_refused(const struct ingest *in, const struct err *err)
 	    in->req.tenant.state == TENANT_READY;
 }
 
-/* Reconciling and undoing run in the background with copies of what they need: the response does
- * not wait for them. */
+/* The response does not wait for what is reconciled or undone: that has copies of all it needs. */
 static void
 ingest_end(struct flow *f, const struct err *err)
 {
 	struct ingest *in = ingest_of(f);
 
-	if (in->state == DOCUMENT_SENT || in->state == DOCUMENT_STORED ||
-	    err->code == ERR_CONFLICT) /* it is being deleted, or its deletion was left half-way */
+	if (err->code == ERR_CONFLICT)
+		request_finish_deletion(&in->req, item_of(in)->document.id);
+	else if (in->state == DOCUMENT_SENT || in->state == DOCUMENT_STORED)
 		request_reconcile(&in->req, item_of(in)->document.id);
 	else if (in->state == DOCUMENT_INTENDED)
 		documents_undo(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,

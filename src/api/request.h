@@ -83,6 +83,8 @@ struct request	*request_start(struct http_exchange *, const struct api_context *
 /* Reconciles the catalog's list of this tenant's documents in the background: one document at once,
  * or ("") what earlier requests left unfinished, if that was not looked for in ingest_timeout. */
 void		request_reconcile(struct request *, const char *document_id);
+/* Goes on with the deletion of a document that may have been left half-way, in the background. */
+void		request_finish_deletion(struct request *, const char *document_id);
 /* A step before whatever reads documents: those whose time is over go first. */
 enum flow_rc	request_expire(struct flow *);
 /* A document of this tenant was given a time at which it goes. */
