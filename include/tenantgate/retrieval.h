@@ -185,6 +185,9 @@ struct document {
 	unsigned	 pages;		/* 0 where the format has none */
 	unsigned	 chunks;
 	const char	*created_at;	/* RFC 3339, filled by store and find */
+	/* RFC 3339: when it goes by itself; "" never. NULL: as it is, where it is stored
+	 * already. In the catalog alone. */
+	const char	*expires_at;
 	unsigned	 warnings;	/* enum extract_warning; told to the sender, not stored */
 };
 
@@ -272,7 +275,7 @@ enum flow_rc	documents_begin(struct flow *, struct catalog *, const char *tenant
 		    __attribute__((warn_unused_result));
 /* attempt: as in documents_begin(), "" when there was none, for the document was stored before.
  * *in_doubt: somebody else has changed the row meanwhile (it was deleted, or stored once more), and
- * it is to be reconciled. The document's owner becomes the row's. */
+ * it is to be reconciled. The document's owner and expires_at become the row's. */
 enum flow_rc	documents_ready(struct flow *, struct catalog *, const char *tenant,
 		    struct document *, const char *attempt, bool *in_doubt)
 		    __attribute__((warn_unused_result));
@@ -310,11 +313,19 @@ enum flow_rc	documents_drop(struct flow *, struct catalog *, const char *tenant,
 		    const struct document_version *, bool has_another, struct pg_result *out)
 		    __attribute__((warn_unused_result));
 
+/* A tenant's documents whose time is over are deleted, a page at a time. *next_us: until the next
+ * one's is; UINT64_MAX: none has one. A failure is in *why, and not the flow's. All is borrowed
+ * until the wait is over. */
+enum flow_rc	documents_expire(struct flow *, struct catalog *, struct pools *,
+		    const struct pool_target *, const char *tenant, uint64_t *next_us,
+		    struct err *why) __attribute__((warn_unused_result));
+
 /* ---- a document's change: claim, store_change, store_find, ready ---- */
 struct document_change {
 	const char	*title;		/* each NULL where it stays */
 	const char	*file_name;
 	const char	*metadata;	/* JSON object text */
+	const char	*expires_at;	/* as in struct document */
 };
 
 enum document_claim { DOCUMENT_ABSENT, DOCUMENT_BUSY, DOCUMENT_CLAIMED };

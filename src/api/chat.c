@@ -59,6 +59,7 @@ static const struct flow_step chat_steps[] = {
 	{ "file_text", chat_file_text },
 	{ "turns", chat_turns },
 	{ "embed", chat_embed },
+	{ "expire", request_expire },
 	{ "pool_wait", request_borrow },
 	{ "search", chat_search },
 	{ "answer", chat_ask_model },

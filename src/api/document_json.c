@@ -39,6 +39,8 @@ document_json(struct buf *b, const struct listed_document *l)
 	else
 		put_member(b, "ownerId", d->owner);
 	put_member(b, "createdAt", d->created_at);
+	if (d->expires_at[0] != '\0')
+		put_member(b, "expiresAt", d->expires_at);
 	buf_putc(b, '}');
 }
 

@@ -31,6 +31,7 @@ static const struct flow_step documents_chunks_steps[] = {
 	{ "limit", request_limit },
 	{ "parse", documents_chunks_read },
 	{ "provision", request_database },
+	{ "expire", request_expire },
 	{ "pool_wait", request_borrow },
 	{ "chunks", documents_chunks_query },
 	{ "respond", documents_chunks_respond },

@@ -152,7 +152,7 @@ documents_delete_respond(struct flow *f)
 	if (rc != FLOW_NEXT)
 		return rc;
 	if (d->has_another)
-		request_reconcile(&d->req, d->id);
+		request_finish_deletion(&d->req, d->id);
 	http_reply(d->req.x, 204, NULL, slice_of(NULL, 0));
 	return FLOW_DONE;
 }

@@ -163,6 +163,7 @@ documents_patch_list(struct flow *f)
 		document_not_found(&err);
 		return flow_fail_err(f, &err);
 	}
+	p->document.expires_at = ((const struct document_patch_job *)p->job)->change.expires_at;
 	return documents_ready(f, p->req.ctx->catalog, p->req.tenant_id, &p->document, p->attempt,
 	    &p->in_doubt);
 }
@@ -173,6 +174,7 @@ documents_patch_look(struct flow *f)
 	struct document_patch *p = document_patch_of(f);
 
 	p->is_claimed = p->in_doubt;
+	request_expiry_changed(&p->req);
 	return documents_get(f, p->req.ctx->catalog, p->req.tenant_id, p->id, &p->result);
 }
 

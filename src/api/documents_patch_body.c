@@ -4,6 +4,7 @@
  */
 #include "api/documents_patch_body.h"
 
+#include "api/expires_at.h"
 #include "tenantgate/base/json.h"
 
 #define PATCH_TITLE_MAX	    512		/* bytes, as /ingest takes them */
@@ -57,6 +58,20 @@ patch_metadata(const json_t *value, struct arena *a, struct err *err)
 	return copy;
 }
 
+/* null takes the time away. */
+static const char *
+patch_expiry(const json_t *value, struct arena *a, struct err *err)
+{
+	if (json_is_null(value))
+		return "";
+	if (!json_is_string(value)) {
+		err_set(err, ERR_INVALID_FIELD, EXPIRES_AT_DETAIL);
+		return NULL;
+	}
+	return expires_at_read(slice_of(json_string_value(value), json_string_length(value)), a,
+	    err);
+}
+
 bool
 documents_patch_read(const json_t *root, struct arena *a, struct document_change *out,
     struct err *err)
@@ -72,14 +87,17 @@ documents_patch_read(const json_t *root, struct arena *a, struct document_change
 			out->file_name = patch_text(value, name, 0, PATCH_FILE_NAME_MAX, a, err);
 		else if (strcmp(name, "metadata") == 0)
 			out->metadata = patch_metadata(value, a, err);
+		else if (strcmp(name, "expiresAt") == 0)
+			out->expires_at = patch_expiry(value, a, err);
 		else
 			err_set(err, ERR_INVALID_FIELD,
-			    "There is no field \"%.40s\" to change; send title, fileName or "
-			    "metadata.",
+			    "There is no field \"%.40s\" to change; send title, fileName, "
+			    "metadata or expiresAt.",
 			    name);
 	}
-	if (out->title == NULL && out->file_name == NULL && out->metadata == NULL)
+	if (out->title == NULL && out->file_name == NULL && out->metadata == NULL &&
+	    out->expires_at == NULL)
 		err_set(err, ERR_INVALID_FIELD,
-		    "There is nothing to change; send title, fileName or metadata.");
+		    "There is nothing to change; send title, fileName, metadata or expiresAt.");
 	return !err_is(err);
 }

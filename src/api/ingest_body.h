@@ -26,6 +26,7 @@ struct ingest_item {
 	 * and created_at are known later */
 	struct document	document;
 	bool		has_title;	/* the sender gave one, and did not leave it to the name */
+	bool		has_expiry;
 	bool		has_metadata;
 	bool		if_new;		/* not when the same bytes are stored already */
 	struct err	err;		/* why it is refused, where its request has other files */
@@ -46,6 +47,7 @@ struct ingest_head {
 	struct slice	file_name;	/* of a raw body; a form's files have their own */
 	struct slice	password;
 	struct slice	if_new;
+	struct slice	expires_at;
 };
 
 /* False with err naming the field: ERR_INVALID_FIELD, ERR_INVALID_JSON, ERR_BAD_REQUEST (the form),

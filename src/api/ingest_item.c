@@ -6,6 +6,7 @@
  */
 #include "api/ingest_item.h"
 
+#include "api/expires_at.h"
 #include "api/parameter.h"
 #include "tenantgate/base/digest.h"
 #include "tenantgate/base/json.h"
@@ -231,6 +232,15 @@ set_if_new(struct ingest_item *item, struct slice said, struct err *err)
 	return !err_is(err);
 }
 
+/* None is said: it never goes by itself. */
+static bool
+set_expiry(struct ingest_item *item, struct slice given, struct arena *arena, struct err *err)
+{
+	item->has_expiry = given.len > 0;
+	item->document.expires_at = item->has_expiry ? expires_at_read(given, arena, err) : "";
+	return item->document.expires_at != NULL;
+}
+
 bool
 ingest_item_add(struct ingest_items *out, const struct ingest_form *form, struct slice bytes,
     struct slice declared, struct slice file_name, struct arena *arena, struct err *err)
@@ -265,6 +275,7 @@ ingest_item_add(struct ingest_items *out, const struct ingest_form *form, struct
 	d->id = document_id(arena, form->document_id, err);
 	d->metadata = metadata_text(arena, form->metadata, err);
 	if (d->id == NULL || d->metadata == NULL ||
+	    !set_expiry(item, form->expires_at, arena, err) ||
 	    !set_password(item, form->password, arena, err) || !set_digest(item, arena, err))
 		return false;
 	out->count++;
@@ -296,6 +307,8 @@ ingest_item_merge(struct ingest_item *item, const struct document *stored)
 		d->file_name = said.file_name;
 	if (item->has_metadata)
 		d->metadata = said.metadata;
+	if (item->has_expiry)
+		d->expires_at = said.expires_at;
 	return strcmp(d->mime_type, stored->mime_type) != 0 ||
 	    strcmp(d->title, stored->title) != 0 || strcmp(d->file_name, stored->file_name) != 0 ||
 	    strcmp(d->metadata, stored->metadata) != 0;

@@ -141,6 +141,8 @@ report_put_document(struct buf *b, const struct document *d)
 	else
 		report_put_string(b, "ownerId", d->owner);
 	report_put_string(b, "createdAt", d->created_at);
+	if (d->expires_at != NULL && d->expires_at[0] != '\0')
+		report_put_string(b, "expiresAt", d->expires_at);
 	report_put_warnings(b, d->warnings);
 	buf_putc(b, '}');
 }

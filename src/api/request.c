@@ -253,8 +253,8 @@ reconcile_is_due(const struct request *req, uint64_t now_us)
 	return false;
 }
 
-void
-request_reconcile(struct request *req, const char *document_id)
+static void
+reconcile_start(struct request *req, const char *document_id, uint64_t stale_us)
 {
 	const struct api_context *ctx = req->ctx;
 	struct pool_target target = { 0 };
@@ -265,7 +265,21 @@ request_reconcile(struct request *req, const char *document_id)
 		return;
 	tenant_target(&req->tenant, &target, key);
 	documents_reconcile(ctx->worker, ctx->catalog, ctx->pools, &target, req->tenant_id,
-	    document_id, document_id[0] == '\0' ? ctx->conf->ingest_timeout_us : 0);
+	    document_id, stale_us);
+}
+
+void
+request_reconcile(struct request *req, const char *document_id)
+{
+	reconcile_start(req, document_id,
+	    document_id[0] == '\0' ? req->ctx->conf->ingest_timeout_us : 0);
+}
+
+/* By the time this goes on, another may be storing a document of that id: its row is not stale. */
+void
+request_finish_deletion(struct request *req, const char *document_id)
+{
+	reconcile_start(req, document_id, req->ctx->conf->ingest_timeout_us);
 }
 
 /* A tenant was ready and its row is gone (retrieval/documents.c). */

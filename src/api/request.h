@@ -55,6 +55,11 @@ struct request {
 	bool				 streaming;	/* the header has left, the end not */
 	bool				 has_borrowed;	/* its database is awake */
 	bool				 has_missed;	/* a named document is not stored */
+	bool				 has_looked;	/* of request_expire(), as these four */
+	uint64_t			 expiry_us;	/* until the next document's time is over */
+	struct err			 expire_err;
+	struct pool_target		 target;	/* borrows from the two beside it */
+	char				 target_key[TENANT_KEY_SIZE];
 	bool				 asleep;	/* the database is left alone: nothing is
 							 * reconciled at the end */
 };
@@ -93,6 +98,12 @@ struct request	*request_start(struct http_exchange *, const struct api_context *
 /* Reconciles the catalog's list of this tenant's documents in the background: one document at once,
  * or ("") what earlier requests left unfinished, if that was not looked for in ingest_timeout. */
 void		request_reconcile(struct request *, const char *document_id);
+/* Goes on with the deletion of a document that may have been left half-way, in the background. */
+void		request_finish_deletion(struct request *, const char *document_id);
+/* A step before whatever reads documents: those whose time is over go first. */
+enum flow_rc	request_expire(struct flow *);
+/* A document of this tenant was given a time at which it goes. */
+void		request_expiry_changed(const struct request *);
 /* Of documents that a search was to be among, k chunks at most: whether one is not stored. */
 void		request_note_hits(struct request *, const char *const *ids, unsigned id_count,
 		    unsigned k, const struct hits *);

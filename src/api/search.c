@@ -41,6 +41,7 @@ static const struct flow_step search_steps[] = {
 	{ "body", search_read },
 	{ "parse", search_parse },
 	{ "embed", search_embed },
+	{ "expire", request_expire },
 	{ "pool_wait", request_borrow },
 	{ "search", search_run },
 	{ "respond", search_respond },

@@ -60,19 +60,21 @@ static const struct flow_kind intent_kind = { .name = "documents_begin",
 
 #define BEGUN(source) \
 	"INSERT INTO public.documents AS row (user_id, document_id, title, file_name, mime_type," \
-	" attempt, owner_id, attempt_bytes, attempt_sha256, status) " source \
+	" attempt, owner_id, attempt_bytes, attempt_sha256, expires_at, status) " source \
 	" ON CONFLICT (user_id, document_id) DO UPDATE SET" OWNER_KEPT ATTEMPT_BYTES \
 	" attempt_sha256 = excluded.attempt_sha256, status = 'ingesting'," \
 	" attempt = excluded.attempt, reason = NULL, updated_at = " PG_NOW \
 	" WHERE row.status" PG_DIFFERS "'deleting' RETURNING status"
 
-#define ROW "$1, $2, $3, $4, $5, $6, $7, $8::bigint, $9, 'ingesting'"
+#define ROW \
+	"$1, $2, $3, $4, $5, $6, $7, $8::bigint, $9, CASE WHEN $10" PG_DIFFERS \
+	"'' THEN $10::pg_catalog.text::pg_catalog.timestamptz END, 'ingesting'"
 
 static const char begin_plainly[] = BEGUN("VALUES (" ROW ")");
 
 static const char begin_on_terms[] =
     "WITH gate AS MATERIALIZED (SELECT public.documents_admit($1, $2, $7, $8::bigint, $9,"
-    " $10::bigint, $11::bigint, $12::pg_catalog.text::boolean) AS verdict),"
+    " $11::bigint, $12::bigint, $13::pg_catalog.text::boolean) AS verdict),"
     " begun AS (" BEGUN(
 	"SELECT " ROW " FROM gate WHERE verdict" PG_EQUALS
 	"'admitted'") ")"
@@ -95,8 +97,9 @@ intent_query(struct flow *f)
 		.sql = begin_plainly,
 		.params = { PG_TEXT(i->tenant), PG_TEXT(d->id), PG_TEXT(d->title),
 		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(i->attempt),
-		    PG_TEXT(d->owner), PG_TEXT(i->bytes), PG_TEXT(d->sha256) },
-		.param_count = 9,
+		    PG_TEXT(d->owner), PG_TEXT(i->bytes), PG_TEXT(d->sha256),
+		    PG_TEXT(d->expires_at) },
+		.param_count = 10,
 	};
 
 	snprintf(i->bytes, NUMBER_MAX, "%" PRIu64, d->bytes);

@@ -8,6 +8,8 @@
 #include "tenantgate/retrieval.h"
 #include "tenantgate/wire/pg_sql.h"
 
+#define IS_NOT_OVER " AND (expires_at IS NULL OR expires_at" PG_ABOVE PG_NOW ")"
+
 /* The row's status is that before the claim: all parts of a statement see the same state. */
 enum flow_rc
 documents_claim(struct flow *f, struct catalog *c, const char *tenant, const char *id,
@@ -17,10 +19,10 @@ documents_claim(struct flow *f, struct catalog *c, const char *tenant, const cha
 		.sql = "WITH claimed AS (UPDATE public.documents SET status = 'ingesting',"
 		       " attempt = $3, attempt_bytes = NULL, attempt_sha256 = NULL,"
 		       " updated_at = " PG_NOW " WHERE user_id" PG_EQUALS
-		       "$1 AND document_id" PG_EQUALS "$2 AND (status" PG_EQUALS
+		       "$1 AND document_id" PG_EQUALS "$2" IS_NOT_OVER " AND (status" PG_EQUALS
 		       "'ready' OR attempt" PG_EQUALS "$3) RETURNING 1)"
 		       " SELECT (SELECT pg_catalog.count(*) FROM claimed) FROM public.documents"
-		       " WHERE user_id" PG_EQUALS "$1 AND document_id" PG_EQUALS "$2",
+		       " WHERE user_id" PG_EQUALS "$1 AND document_id" PG_EQUALS "$2" IS_NOT_OVER,
 		.params = { PG_TEXT(tenant), PG_TEXT(id), PG_TEXT(attempt) },
 		.param_count = 3,
 	};

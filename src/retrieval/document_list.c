@@ -30,22 +30,26 @@ enum list_column {
 	REASON,
 	CREATED_US,
 	OWNER,
+	EXPIRES_AT,
 };
 
 #define COLUMNS \
 	"document_id, title, file_name, mime_type, metadata, sha256, bytes, pages, " \
-	"chunks, " PG_RFC3339("created_at") " AS created_text, status, reason," \
-					    " (extract(epoch FROM created_at)" PG_TIMES \
-					    "1000000)::bigint AS created_us, owner_id"
+	"chunks, " PG_RFC3339( \
+	    "created_at") " AS created_text, status, reason," \
+			  " (extract(epoch FROM created_at)" PG_TIMES \
+			  "1000000)::bigint AS created_us, owner_id, " PG_RFC3339( \
+			      "expires_at") " AS expires_text"
 
 /* Of the first page, for it begins behind no row: the year 2255. */
 #define FIRST_US "9000000000000000"
 
-/* Of one tenant; a failed document is kept for a day. */
+/* Of one tenant; a failed document is kept for a day, one whose time is over is not shown. */
 #define OF_TENANT \
 	" FROM public.documents WHERE user_id" PG_EQUALS "$1" \
 	" AND (status" PG_DIFFERS "'failed'" \
-	" OR updated_at" PG_ABOVE "(" PG_NOW PG_MINUS "interval '1 day'))"
+	" OR updated_at" PG_ABOVE "(" PG_NOW PG_MINUS "interval '1 day'))" \
+	" AND (expires_at IS NULL OR expires_at" PG_ABOVE PG_NOW ")"
 
 #define OF_FILTERS \
 	" AND ($2" PG_EQUALS "'' OR status" PG_EQUALS "$2)" \
@@ -126,7 +130,8 @@ documents_row(const struct pg_result *r, unsigned row, struct listed_document *o
 		    .bytes = strtoull(pg_text(r, row, BYTES), NULL, 10),
 		    .pages = (unsigned)strtoul(pg_text(r, row, PAGES), NULL, 10),
 		    .chunks = (unsigned)strtoul(pg_text(r, row, CHUNKS), NULL, 10),
-		    .created_at = pg_text(r, row, CREATED_AT) },
+		    .created_at = pg_text(r, row, CREATED_AT),
+		    .expires_at = pg_text(r, row, EXPIRES_AT) },
 		.status = pg_text(r, row, STATUS),
 		.reason = pg_text(r, row, REASON),
 		.created_us = pg_text(r, row, CREATED_US),

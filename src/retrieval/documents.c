@@ -23,6 +23,7 @@
 #include <stdlib.h>
 
 #include "retrieval/document_listing.h"
+#include "retrieval/pg_binary.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/wire/pg_sql.h"
 
@@ -127,6 +128,15 @@ documents_written(struct flow *f, const struct pg_result *r, const char *what)
 	return catalog_check(f, r, what);
 }
 
+/* A time that there is no memory for is only missing from the response. */
+static void
+listing_read_expiry(struct listing *l)
+{
+	const char *copy = arena_strdup(l->flow.arena, pg_text(&l->result, 0, 2));
+
+	l->listed->expires_at = copy == NULL ? "" : copy;
+}
+
 static enum flow_rc
 listing_check(struct flow *f)
 {
@@ -137,6 +147,7 @@ listing_check(struct flow *f)
 	if (l->in_doubt != NULL && l->result.status == PG_OK) {
 		*l->in_doubt = strcmp(pg_text(&l->result, 0, 0), "ready") != 0;
 		listing_read_owner(l);
+		listing_read_expiry(l);
 	}
 	return documents_written(f, &l->result, l->what);
 }
@@ -167,24 +178,32 @@ no_memory(struct flow *f)
 	return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the list of documents");
 }
 
+#define GIVEN_EXPIRY \
+	"CASE WHEN $14" PG_DIFFERS "'' THEN $14::pg_catalog.text::pg_catalog.timestamptz END"
+
+/* A time that is over is none: whoever stores a document once more wants to have it. */
+#define KEPT_OR_GIVEN \
+	" expires_at = CASE WHEN $14::pg_catalog.text IS NOT NULL THEN " GIVEN_EXPIRY \
+	" WHEN row.expires_at" PG_ABOVE PG_NOW " THEN row.expires_at END"
+
 #define WRITTEN \
 	" title = excluded.title, file_name = excluded.file_name, mime_type = excluded.mime_type," \
 	" metadata = excluded.metadata, created_at = excluded.created_at," \
 	" bytes = excluded.bytes, pages = excluded.pages, chunks = excluded.chunks," \
-	" reason = NULL, updated_at = " PG_NOW
+	" reason = NULL, updated_at = " PG_NOW "," KEPT_OR_GIVEN
 
 /* A row that is not there was deleted: a new one has no digest, as document_delete.c says. */
 #define INSERTED \
 	"INSERT INTO public.documents AS row (user_id, document_id, title, file_name, mime_type," \
-	" metadata, created_at, bytes, pages, chunks, owner_id, status)" \
-	" VALUES ($1, $2, $3, $4, $5, $7, $8, $9, $10, $11, $13, 'ingesting')" \
+	" metadata, created_at, bytes, pages, chunks, owner_id, expires_at, status)" \
+	" VALUES ($1, $2, $3, $4, $5, $7, $8, $9, $10, $11, $13, " GIVEN_EXPIRY ", 'ingesting')" \
 	" ON CONFLICT (user_id, document_id) DO UPDATE SET" WRITTEN
 
 #define IS_OURS \
 	"(row.status" PG_EQUALS "'ingesting' OR row.status" PG_EQUALS "'ready')" \
 	" AND coalesce(row.attempt, '')" PG_EQUALS "$12"
 
-/* The last but one parameter is what the two statements differ in. */
+/* The twelfth parameter is what the two statements differ in. */
 static void
 written_query(struct listing *l, const char *sql, const struct document *d, const char *last)
 {
@@ -197,8 +216,8 @@ written_query(struct listing *l, const char *sql, const struct document *d, cons
 		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(d->sha256),
 		    PG_TEXT(d->metadata), PG_TEXT(d->created_at), PG_TEXT(l->numbers[0]),
 		    PG_TEXT(l->numbers[1]), PG_TEXT(l->numbers[2]), PG_TEXT(last),
-		    PG_TEXT(d->owner) },
-		.param_count = 13,
+		    PG_TEXT(d->owner), PG_TEXT(d->expires_at) },
+		.param_count = 14,
 	};
 }
 
@@ -220,7 +239,7 @@ documents_ready(struct flow *f, struct catalog *c, const char *tenant, struct do
 		     " WHERE row.status" PG_DIFFERS
 		     "'deleting' OR coalesce(row.sha256, '')" PG_DIFFERS
 		     "$6 OR row.created_at" PG_DIFFERS "$8::pg_catalog.text::pg_catalog.timestamptz"
-		     " RETURNING status, owner_id",
+		     " RETURNING status, owner_id, " PG_RFC3339("expires_at"),
 	    d, attempt);
 	return flow_call(f, &l->flow, &listing_kind);
 }

@@ -4,7 +4,8 @@
 const made = [
 	[9, `drop function documents_admit; drop index documents_ingesting;
 		alter table documents drop column attempt_bytes, drop column attempt_sha256`],
-	[8, 'alter table tenants drop column documents_swept_at'],
+	[8, `alter table tenants drop column documents_swept_at;
+		drop index documents_tenant_expiry; create index documents_expiry on documents (expires_at)`],
 	[7, `alter table documents drop column owner_id, drop column expires_at;
 		drop index documents_sha256;
 		alter table users add unique (email);
