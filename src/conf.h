@@ -55,6 +55,8 @@ struct conf {
 	struct model_server_conf model_servers[MODEL_SERVERS_MAX]; /* [model NAME] */
 	unsigned		model_servers_count;
 	struct web_conf		web;
+	const char		*advice;		/* NULL; or a sentence: a key of the file
+							 * has another name now */
 	/* private */
 	struct conf_string	*owned;			/* all strings, for conf_free() */
 };
