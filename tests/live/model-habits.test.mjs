@@ -350,8 +350,9 @@ test('embeddings: 200 with an error object, HTML, gzip, and too long', async () 
 	assert.equal(answer.status, 502, answer.body);
 	await logged(/embedding model's answer.*It answered HTML; look at model_url/,
 		() => tenant.search('litres'));
-	answer = await search((q, r) => json(r, 200, gzipSync('{}')));
+	answer = await search((q, r) => r.end(gzipSync('{}')));
 	assert.equal(answer.status, 502, answer.body);
+	await logged(/embedding model's answer.*It answered compressed/, () => tenant.search('litres'));
 	answer = await search((q, r) => json(r, 400, { error: {
 		message: 'This model\'s maximum context length is 8192 tokens' } }));
 	assert.equal(answer.status, 400, answer.body);
