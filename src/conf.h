@@ -59,6 +59,8 @@ struct conf {
 	struct plan		plans[PLANS_MAX];	/* [plan NAME] */
 	unsigned		plans_count;
 	struct web_conf		web;
+	const char		*advice;		/* NULL; or a sentence: a key of the file
+							 * has another name now */
 	/* private */
 	struct conf_string	*owned;			/* all strings, for conf_free() */
 };

@@ -263,7 +263,7 @@ const struct conf_key conf_keys[] = {
 	SIZE("max_document_text", api.extract.text_max, "10MiB", 1 * KIB, 1 * GIB,
 	    "Text of one document, whatever its file's size."),
 	SIZE("extract_max_text", api.extract.text_max, "10MiB", 1 * KIB, 1 * GIB,
-	    "The older name of max_document_text; the later line of the two counts."),
+	    "The older name of max_document_text, read with a warning; the later line counts."),
 	NUMBER("chunk_size", api.chunk_size, "1000", 50, 100000, "Characters of a chunk."),
 	NUMBER("chunk_overlap", api.chunk_overlap, "200", 0, 50000,
 	    "Characters a chunk shares with the one before."),

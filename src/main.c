@@ -203,6 +203,8 @@ run_daemon(struct conf *conf)
 		fprintf(stderr, "tenantgate: log_file %s cannot be opened: %m.\n", conf->log_file);
 		return 1;
 	}
+	if (conf->advice != NULL)
+		log_event(LOG_WARNING, "serve.conf", NULL, "%s", conf->advice);
 	raise_descriptors(conf);
 	if (!write_pid(conf->pid_file) || !open_extractor(conf, extractor) ||
 	    !privilege_drop(conf->user))
@@ -234,6 +236,8 @@ main(int argc, char **argv)
 	}
 	/* Not before: values of the configuration may come from the environment. */
 	pg_environment_clear();
+	if (cmd.test_only && conf.advice != NULL)
+		fprintf(stderr, "%s: %s\n", cmd.conf_path, conf.advice);
 	if (cmd.test_only)
 		printf("%s: The configuration is fine.\n", cmd.conf_path);
 	else if (optind < argc && strcmp(argv[optind], "key") == 0)

@@ -115,8 +115,9 @@ for (const [name, failure] of Object.entries({
 		await logged(new RegExp(`model.refused.*oh ${secret}`));
 	});
 
-test('half an answer and finish_reason "error": an error', async () => {
-	await fails([half, chunk({ content: '' }, 'error'), DONE]);
+test('half an answer and finish_reason "error", or another word for it: an error', async () => {
+	for (const word of ['network_error', 'insufficient_system_resource', 'abort', 'error'])
+		await fails([half, chunk({ content: '' }, word), DONE]);
 	await logged(/model.refused.*JSON without a message/);
 });
 
@@ -152,6 +153,7 @@ test('finish_reason, then silence: the answer is whole, and waits for nothing mo
 test('finish_reason "" in every chunk, then a break: an error', async () => {
 	await fails([chunk({ content: 'Half' }, ''), chunk({ content: ' of' }, ''), CUT]);
 	await fails([chunk({ content: 'Half' }, ''), chunk({ content: ' of' }, '')]);
+	await fails([chunk({ content: 'Half' }, 'null'), chunk({ content: ' of' }, 'null'), CUT]);
 	await is([chunk({ content: 'Whole' }, ''), chunk({ content: '' }, ''), DONE], 'Whole',
 		{ data: 'other' });
 });
@@ -176,7 +178,7 @@ test('an empty error is none', async () => {
 
 test('unknown words for the end', async () => {
 	for (const [word, data] of [['STOP', 'stop'], ['end_turn', 'stop'], ['eos_token', 'stop'],
-		['max_tokens', 'length'], ['model_length', 'length'], ['SAFETY', 'content-filter'],
+		['max_tokens', 'length'], ['model_length', 'length'], ['SAFETY', 'content-filter'], ['tool_use', 'other'],
 		['whatever', 'other']])
 		await is([chunk({ content: 'Whole' }), chunk({}, word), DONE], 'Whole', { data });
 	await is([chunk({ content: 'Whole' }, 'stop')], 'Whole');
@@ -186,6 +188,11 @@ test('unknown words for the end', async () => {
 test('content in parts, and a message in the place of the delta', async () => {
 	await is([chunk({ content: [{ type: 'text', text: 'Whole' }, { type: 'text', text: ' answer' }] }),
 		chunk({ content: [] }, 'stop'), DONE], 'Whole answer');
+	server.chat = [chunk({ content: [{ type: 'thinking', thinking: [{ type: 'text', text: 'Hm.' }] }] }),
+		chunk({ content: [{ type: 'text', text: 'Whole' }] }, 'stop'), DONE];
+	const { parts } = readUiStream((await tenant.chat('?', { form: 'ui' })).body);
+	assert.deepEqual(parts.filter((p) => p.type.endsWith('-delta')).map((p) => [p.type, p.delta]),
+		[['reasoning-delta', 'Hm.'], ['text-delta', 'Whole']]);
 	await is([event({ choices: [{ index: 0, message: { content: 'Whole' }, finish_reason: 'stop' }] }),
 		DONE], 'Whole');
 	await is([
@@ -288,6 +295,7 @@ test('too long, in the dialects of servers: 400 of the client\'s, with what to d
 		[400, { type: 'error', error: { type: 'invalid_request_error',
 			message: 'prompt is too long: 210000 tokens > 200000 maximum' } }],
 		[200, { error: { message: secret, code: 'context_length_exceeded' } }],
+		[413, { error: { message: secret, code: 'context_length_exceeded' } }],
 		[422, { detail: [{ loc: ['body'], msg: 'Input is too long', type: 'value_error' }] }],
 	];
 	for (const [status, body] of dialects)
@@ -300,6 +308,7 @@ test('a content filter: 400 of the client\'s, with what to do', async () => {
 	for (const body of [{ error: { message: secret, code: 'content_filter' } },
 		{ error: { message: 'x', code: null, status: 400, innererror: {
 			code: 'ResponsibleAIPolicyViolation', content_filter_result: {} } } },
+		{ error: { message: secret, code: 'data_inspection_failed' } },
 		{ error: { message: 'triggering Azure OpenAI\'s content management policy' } }])
 		await refused((q, r) => json(r, 400, body), 400, 'content_filtered', /Word it differently/);
 });
@@ -341,8 +350,9 @@ test('embeddings: 200 with an error object, HTML, gzip, and too long', async () 
 	assert.equal(answer.status, 502, answer.body);
 	await logged(/embedding model's answer.*It answered HTML; look at model_url/,
 		() => tenant.search('litres'));
-	answer = await search((q, r) => json(r, 200, gzipSync('{}')));
+	answer = await search((q, r) => r.end(gzipSync('{}')));
 	assert.equal(answer.status, 502, answer.body);
+	await logged(/embedding model's answer.*It answered compressed/, () => tenant.search('litres'));
 	answer = await search((q, r) => json(r, 400, { error: {
 		message: 'This model\'s maximum context length is 8192 tokens' } }));
 	assert.equal(answer.status, 400, answer.body);

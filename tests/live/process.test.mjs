@@ -17,7 +17,7 @@ let gate, tenant;
 
 before(async () => {
 	await stack.surroundings({ neon: false });
-	gate = await stack.tenantgate();
+	gate = await stack.tenantgate({ extract_max_text: '10MiB' });
 	tenant = await gate.tenant('lantern');
 	const answer = await tenant.ingestText('The boat burns 19 litres an hour.', { documentId: 'b' });
 	assert.equal(answer.status, 201, answer.body);
@@ -32,6 +32,15 @@ const raw = (port, text) => new Promise((resolve, reject) => {
 	});
 	socket.on('close', () => resolve(all));
 	socket.on('error', reject);
+});
+
+test('an older name of a key is read; -t and one line of the log say the newer', async () => {
+	const advice = /Line \d+: extract_max_text is called max_document_text now; write that\./g;
+	const { stdout, stderr } = await run(programs.tenantgate(),
+		['-t', '-c', stack.conf({ extract_max_text: '1MiB' })]);
+	assert.match(stdout, /fine/);
+	assert.equal(stderr.match(advice)?.length, 1, stderr);
+	assert.equal(gate.program.text().match(advice)?.length, 1);
 });
 
 // Milliseconds of n calls one after the other, sorted. Compared with those of the same calls when
@@ -49,6 +58,7 @@ async function timesOf(n, call) {
 test('-t checks the configuration', async () => {
 	const good = await run(programs.tenantgate(), ['-t', '-c', stack.conf()]);
 	assert.match(good.stdout, /fine/);
+	assert.equal(good.stderr, '');
 	const bad = stack.conf({ listn_port: 1, top_k: 'many' });
 	await assert.rejects(run(programs.tenantgate(), ['-t', '-c', bad]), (error) => {
 		assert.equal(error.code, 1);

@@ -146,19 +146,33 @@ who_has_no_other_is_told_when_to_come_back(void **state)
 }
 
 static void
-a_quota_that_is_used_up_opens_the_breaker(void **state)
+opens_the_breaker_as_a_quota(const char *status, const char *body)
 {
-	const struct scripted_response script[] = { { "429 Slow", NULL, QUOTA, WHOLE }, answer,
-		answer, { 0 } };
+	const struct scripted_response script[] = { { status, NULL, body, WHOLE }, answer, answer,
+		{ 0 } };
 	struct condition found = { .is_ill = false };
 
-	(void)state;
 	model_fixture_script(script);
 	order_chat_is("acme", ERR_NONE, "other");
 	order_chat_is("acme", ERR_NONE, "other");
 	order_servers_got(1, 2);
 	model_condition(model_fixture.model, &found);
 	assert_non_null(strstr(found.reason, "The quota of the chat model has been used up"));
+}
+
+static void
+a_quota_that_is_used_up_opens_the_breaker(void **state)
+{
+	(void)state;
+	opens_the_breaker_as_a_quota("429 Slow", QUOTA);
+}
+
+/* Of a prepaid account; no word in the body says so. */
+static void
+a_402_is_a_quota_too(void **state)
+{
+	(void)state;
+	opens_the_breaker_as_a_quota("402 Payment Required", "{}");
 }
 
 /* A pause of a second is waited through. */
@@ -271,6 +285,7 @@ main(void)
 		TEST(a_retry_after_keeps_calls_away),
 		TEST(who_has_no_other_is_told_when_to_come_back),
 		TEST(a_quota_that_is_used_up_opens_the_breaker),
+		TEST(a_402_is_a_quota_too),
 		TEST(a_short_pause_is_waited_for),
 		TEST(an_open_breaker_costs_no_request),
 		TEST(embeddings_are_kept_away_too),

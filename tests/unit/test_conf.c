@@ -192,6 +192,21 @@ keys_that_contradict_are_refused(void **state)
 	    "4: catalog_url: The URL is malformed.");
 }
 
+static void
+an_older_name_is_read_and_told(void **state)
+{
+	(void)state;
+	fine(GOOD "max_document_text = 1MiB\n");
+	assert_null(conf.advice);
+	fine(GOOD "extract_max_text = 2MiB\n");
+	assert_int_equal(conf.api.extract.text_max, 2 << 20);
+	assert_string_equal(conf.advice,
+	    "Line 5: extract_max_text is called max_document_text now; write that.");
+	fine(GOOD "extract_max_text = 2MiB\nmax_document_text = 3MiB\n");
+	assert_int_equal(conf.api.extract.text_max, 3 << 20);
+	assert_non_null(conf.advice);
+}
+
 int
 main(void)
 {
@@ -205,6 +220,7 @@ main(void)
 		cmocka_unit_test(a_duplicate_is_refused),
 		cmocka_unit_test(every_error_is_reported),
 		cmocka_unit_test(keys_that_contradict_are_refused),
+		cmocka_unit_test(an_older_name_is_read_and_told),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
