@@ -285,7 +285,6 @@ enum flow_rc	documents_ready(struct flow *, struct catalog *, const char *tenant
  * copies of all it is given; logs its own failure. */
 void		documents_undo(struct worker *, struct catalog *, const char *tenant,
 		    const char *document_id, const char *attempt, const char *reason);
-
 /* A document was refused before there was an intent: it is listed as 'failed' with the reason, for
  * a day, unless there is one of its id that has not failed. In the background, too. */
 void		documents_failed(struct worker *, struct catalog *, const char *tenant,

@@ -43,8 +43,8 @@ struct chat {
 	struct buf piece; /* owned: what is written next */
 };
 
-static flow_step_fn chat_read, chat_parse, chat_accept, chat_file, chat_file_text, chat_turns,
-    chat_embed, chat_search, chat_ask_model, chat_open_stream, chat_pull, chat_write;
+static flow_step_fn chat_parse, chat_accept, chat_file, chat_file_text, chat_turns, chat_embed,
+    chat_search, chat_ask_model, chat_open_stream, chat_pull, chat_write;
 static flow_end_fn chat_end;
 
 static const struct flow_step chat_steps[] = {
@@ -52,7 +52,7 @@ static const struct flow_step chat_steps[] = {
 	{ "tenant", request_tenant },
 	{ "limit", request_limit },
 	{ "provision", request_database },
-	{ "body", chat_read },
+	{ "body", request_body },
 	{ "parse", chat_parse },
 	{ "accept", chat_accept },
 	{ "file", chat_file },
@@ -75,14 +75,6 @@ static struct chat *
 chat_of(struct flow *f)
 {
 	return FLOW_MEMBER_OF(f, struct chat, req.flow, &chat_kind);
-}
-
-static enum flow_rc
-chat_read(struct flow *f)
-{
-	struct chat *c = chat_of(f);
-
-	return http_read_body(f, c->req.x, &c->req.body);
 }
 
 static enum flow_rc
