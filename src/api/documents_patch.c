@@ -30,9 +30,9 @@ struct document_patch {
 	bool found, in_doubt;
 };
 
-static flow_step_fn documents_patch_body, documents_patch_parse, documents_patch_claim,
-    documents_patch_claimed, documents_patch_store, documents_patch_stored, documents_patch_list,
-    documents_patch_look, documents_patch_respond;
+static flow_step_fn documents_patch_parse, documents_patch_claim, documents_patch_claimed,
+    documents_patch_store, documents_patch_stored, documents_patch_list, documents_patch_look,
+    documents_patch_respond;
 static flow_end_fn documents_patch_end;
 
 static const struct flow_step documents_patch_steps[] = {
@@ -40,7 +40,7 @@ static const struct flow_step documents_patch_steps[] = {
 	{ "tenant", request_tenant },
 	{ "limit", request_limit },
 	{ "provision", request_database },
-	{ "body", documents_patch_body },
+	{ "body", request_body },
 	{ "parse", documents_patch_parse },
 	{ "claim", documents_patch_claim },
 	{ "claimed", documents_patch_claimed },
@@ -59,14 +59,6 @@ static struct document_patch *
 document_patch_of(struct flow *f)
 {
 	return FLOW_MEMBER_OF(f, struct document_patch, req.flow, &documents_patch_kind);
-}
-
-static enum flow_rc
-documents_patch_body(struct flow *f)
-{
-	struct document_patch *p = document_patch_of(f);
-
-	return http_read_body(f, p->req.x, &p->req.body);
 }
 
 /* An offload_fn. */

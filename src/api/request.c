@@ -219,6 +219,14 @@ request_database(struct flow *f)
 }
 
 enum flow_rc
+request_body(struct flow *f)
+{
+	struct request *req = request_of(f);
+
+	return http_read_body(f, req->x, &req->body);
+}
+
+enum flow_rc
 request_borrow(struct flow *f)
 {
 	struct request *req = request_of(f);

@@ -72,6 +72,7 @@ enum flow_rc	request_caller(struct flow *);
 enum flow_rc	request_tenant(struct flow *);
 enum flow_rc	request_limit(struct flow *);
 enum flow_rc	request_database(struct flow *);
+enum flow_rc	request_body(struct flow *);	/* into req->body, whole */
 
 /* The configuration as this tenant has it: with the values of its plan. After request_tenant(). */
 void		request_conf(const struct request *, struct api_conf *out);

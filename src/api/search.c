@@ -30,7 +30,7 @@ struct search {
 	struct hits hits;	 /* strings in the flow's arena */
 };
 
-static flow_step_fn search_read, search_parse, search_embed, search_run, search_respond;
+static flow_step_fn search_parse, search_embed, search_run, search_respond;
 static flow_end_fn search_end;
 
 static const struct flow_step search_steps[] = {
@@ -38,7 +38,7 @@ static const struct flow_step search_steps[] = {
 	{ "tenant", request_tenant },
 	{ "limit", request_limit },
 	{ "provision", request_database },
-	{ "body", search_read },
+	{ "body", request_body },
 	{ "parse", search_parse },
 	{ "embed", search_embed },
 	{ "expire", request_expire },
@@ -54,14 +54,6 @@ static struct search *
 search_of(struct flow *f)
 {
 	return FLOW_MEMBER_OF(f, struct search, req.flow, &search_kind);
-}
-
-static enum flow_rc
-search_read(struct flow *f)
-{
-	struct search *s = search_of(f);
-
-	return http_read_body(f, s->req.x, &s->req.body);
 }
 
 /* Copied into the arena: the parsed JSON is freed before the query is embedded. */

@@ -23,14 +23,14 @@ struct tenant_put {
 	struct pg_result result; /* owned */
 };
 
-static flow_step_fn tenant_put_body, tenant_put_parse, tenant_put_save, tenant_put_begin;
+static flow_step_fn tenant_put_parse, tenant_put_save, tenant_put_begin;
 static flow_end_fn tenant_put_end;
 
 static const struct flow_step tenant_put_steps[] = {
 	{ "auth", request_caller },
 	{ "tenant", request_tenant },
 	{ "limit", request_limit },
-	{ "body", tenant_put_body },
+	{ "body", request_body },
 	{ "parse", tenant_put_parse },
 	{ "save", tenant_put_save },
 	{ "begin", tenant_put_begin },
@@ -44,14 +44,6 @@ static struct tenant_put *
 tenant_put_of(struct flow *f)
 {
 	return FLOW_MEMBER_OF(f, struct tenant_put, req.flow, &tenant_put_kind);
-}
-
-static enum flow_rc
-tenant_put_body(struct flow *f)
-{
-	struct tenant_put *p = tenant_put_of(f);
-
-	return http_read_body(f, p->req.x, &p->req.body);
 }
 
 /* An offload_fn. */
