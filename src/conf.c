@@ -22,6 +22,7 @@ init_modules(struct conf *conf)
 	auth_conf_init(&conf->auth);
 	tenants_conf_init(&conf->tenants);
 	model_conf_init(&conf->model);
+	conf->plan = plan_standard;
 	conf->web.user_agent = PACKAGE "/" VERSION;
 }
 
@@ -144,6 +145,7 @@ conf_check_all(struct conf_reading *r)
 	conf_check(r, c->api.chunk_overlap < c->api.chunk_size, "chunk_overlap",
 	    "must be less than chunk_size.");
 	conf_check_models(r);
+	conf_check_plans(r);
 }
 
 bool
@@ -159,6 +161,7 @@ conf_load(struct conf *conf, const char *path, struct buf *errors)
 	conf_scopes_fill(&r);
 	fill_in_extract(&conf->api.extract);
 	conf->catalog.max_scram_iterations = conf->pool.max_scram_iterations;
+	conf_make_plans(conf);
 	conf_check_all(&r);
 	conf_scopes_free(&r);
 	return errors->len == 0 && !errors->failed;

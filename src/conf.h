@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * conf: the configuration, tenantgate.conf. A table of keys for each kind of section (conf_keys.c,
- * conf_model.c), from which the parser, the checks, the sample file and --help are made. Main
- * thread only, before there is another; a loaded conf does not change any more, is not copied
- * (parts of it point at others), and may be read by all.
+ * conf_model.c, conf_plan.c), from which the parser, the checks, the sample file and --help are
+ * made. Main thread only, before there is another; a loaded conf does not change any more, is not
+ * copied (parts of it point at others), and may be read by all.
  *
  * A module (http, pool, ...) gets its own struct out of the conf (struct http_conf) and knows no
  * parser. All strings in it, the modules' too, are owned by the conf: conf_free() comes last.
@@ -23,6 +23,7 @@
 #include "tenantgate/http.h"
 #include "tenantgate/limit.h"
 #include "tenantgate/model.h"
+#include "tenantgate/plan.h"
 #include "tenantgate/pool.h"
 #include "tenantgate/tenant.h"
 #include "tenantgate/wire/redis.h"
@@ -54,6 +55,9 @@ struct conf {
 	struct model_conf	model;			/* its servers are the next */
 	struct model_server_conf model_servers[MODEL_SERVERS_MAX]; /* [model NAME] */
 	unsigned		model_servers_count;
+	struct plan		plan;			/* of tenants that have none */
+	struct plan		plans[PLANS_MAX];	/* [plan NAME] */
+	unsigned		plans_count;
 	struct web_conf		web;
 	/* private */
 	struct conf_string	*owned;			/* all strings, for conf_free() */

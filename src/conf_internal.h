@@ -4,6 +4,7 @@
  *
  *	conf_keys.c	the table of [tenantgate]: every key, its type, default, range and sentence
  *	conf_model.c	the table of [model NAME], and the checks of what it sets
+ *	conf_plan.c	the table of [plan NAME], and what a tenant without a plan has
  *	conf_table.h	how a row of these is written
  *	conf_words.c	words of either
  *	conf_section.c	the kinds of section; a section while it is read
@@ -88,12 +89,16 @@ struct conf_section {
 	size_t			 count_offset;	/* the same: an unsigned */
 	unsigned		 items_max;
 	const char		*reserved;	/* a name that none may have; or NULL */
+	const char		*example;	/* one, for the sample file; or NULL */
 };
 
 extern const struct conf_section	conf_sections[];	/* the first: [tenantgate] */
 extern const unsigned			conf_section_count;
 extern const struct conf_key		conf_model_keys[];
 extern const unsigned			conf_model_key_count;
+extern const struct conf_key		conf_plan_keys[];
+extern const unsigned			conf_plan_key_count;
+extern const char			conf_plan_example[];
 
 /* Where something stands, for an error to name. */
 struct conf_place {
@@ -148,6 +153,9 @@ struct conf_place conf_key_place(const struct conf_scope *, const char *name);
 bool		 conf_key_refused(const struct conf_scope *, const char *name);
 /* conf_model.c: what [model NAME], and the keys beside it, must fulfil. */
 void		 conf_check_models(struct conf_reading *);
+/* conf_plan.c: makes the plans of what was read; what they must fulfil. */
+void		 conf_make_plans(struct conf *);
+void		 conf_check_plans(struct conf_reading *);
 
 /* Reads a file and what it includes. `from`: where it is included, or NULL for the first. */
 void		 conf_read_file(struct conf_reading *, const char *path,

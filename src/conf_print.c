@@ -72,6 +72,8 @@ print_sample_section(FILE *f, const struct conf_section *s)
 		else
 			print_sample_key(f, s, &s->keys[i]);
 	}
+	if (s->example != NULL)
+		fprintf(f, "\n%s", s->example);
 }
 
 void

@@ -23,7 +23,12 @@ const struct conf_section conf_sections[] = {
 	{ "model",
 	    "A further server of models, whose name goes before the models it has: NAME/MODEL.",
 	    conf_model_keys, &conf_model_key_count, sizeof(struct model_server_conf),
-	    offsetof(struct model_server_conf, name), ITEMS(model_servers), "default" },
+	    offsetof(struct model_server_conf, name), ITEMS(model_servers), "default", NULL },
+	{ "plan",
+	    "What a tenant of that plan (public.tenants.plan) may have. Its own settings go "
+	    "before.",
+	    conf_plan_keys, &conf_plan_key_count, sizeof(struct plan), offsetof(struct plan, name),
+	    ITEMS(plans), NULL, conf_plan_example },
 };
 
 const unsigned conf_section_count = sizeof(conf_sections) / sizeof(conf_sections[0]);
@@ -115,7 +120,7 @@ section_of_kind(struct slice kind)
 	return NULL;
 }
 
-/* "[tenantgate] and [model NAME]" */
+/* "[tenantgate], [model NAME] and [plan NAME]" */
 static void
 list_sections(char *out, size_t size)
 {

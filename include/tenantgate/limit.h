@@ -32,7 +32,7 @@ enum limit_failure_mode {
 };
 
 #define LIMIT_RULES_MAX	4
-#define LIMIT_KEY_MAX	200	/* bytes of a rule's key */
+#define LIMIT_KEY_MAX	400	/* bytes of a rule's key */
 
 struct limit_rule {
 	struct slice	key;		/* borrowed until the check is over */

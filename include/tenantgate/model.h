@@ -152,9 +152,11 @@ void		 model_shares_stats(const struct model *, struct share_stats *streams,
 		    struct share_stats *embeddings);
 unsigned	 model_dimensions(const struct model *);
 const char	*model_chat_name(const struct model *);	/* the first of conf.chat_model: borrowed */
-/* Whether a chat may name this model; NULL is none, and fine. False with ERR_INVALID_FIELD, which
- * lists those that it may. */
-bool		 model_chat_allowed(const struct model *, const char *name, struct err *);
+/* Whether a chat may name this model; NULL is none, and fine. list: those of conf.models_allowed
+ * that its tenant may name, in the same form. False with ERR_INVALID_FIELD or ERR_MODEL_FORBIDDEN,
+ * which list those that it may. */
+bool		 model_chat_allowed(const struct model *, const char *name, const char *list,
+		    struct err *);
 
 /* For whom a call is made. The model is told of the user, and of the trace, as the server's conf
  * says. */

@@ -13,7 +13,6 @@
 #ifndef TENANTGATE_RETRIEVAL_H
 #define TENANTGATE_RETRIEVAL_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +24,7 @@
 #include "tenantgate/catalog.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/loop/share.h"
+#include "tenantgate/tenant.h"
 #include "tenantgate/wire/pg.h"
 
 /* ---- formats: what a document may be; a row each in formats.c ---- */
@@ -165,7 +165,10 @@ void	chunk_free(struct chunk_list *);
  * harmless when repeated; `dimensions`: of the model's vectors, fixed by the column's type from
  * then on. In the arena; NULL when it is full. */
 const char *const	*retrieval_schema(struct arena *, unsigned dimensions);
-#define RETRIEVAL_SCHEMA_VERSION 1
+/* How databases of earlier versions become as that. Static. */
+const struct tenant_schema_step *retrieval_schema_steps(size_t *count);
+#define RETRIEVAL_SCHEMA_VERSION 2
+#define RETRIEVAL_SCHEMA_OWNERS	 2 /* the version from which document has owner_id, expires_at */
 
 /* A row of the tenant's `document`. Strings are borrowed: whoever fills one in says where they
  * live. */
@@ -174,14 +177,14 @@ struct document {
 	const char	*title;		/* may be "" */
 	const char	*file_name;	/* may be "" */
 	const char	*mime_type;
+	const char	*owner;		/* the user's id; NULL: nobody's */
 	const char	*metadata;	/* JSON object text */
 	const char	*sha256;	/* hex, of the original bytes */
 	uint64_t	 bytes;		/* of the original */
 	unsigned	 pages;		/* 0 where the format has none */
 	unsigned	 chunks;
 	const char	*created_at;	/* RFC 3339, filled by store and find */
-	/* RFC 3339: when it goes by itself; "" never. NULL: as it is, where it is stored
-	 * already. In the catalog alone. */
+	/* RFC 3339; "" never; NULL as the row has it. In the catalog alone. */
 	const char	*expires_at;
 	unsigned	 warnings;	/* enum extract_warning; told to the sender, not stored */
 };
@@ -233,15 +236,44 @@ enum flow_rc	search_chunks(struct flow *, struct pool_lease *, const float *quer
 		    unsigned k, struct hits *) __attribute__((warn_unused_result));
 
 /* ---- the catalog's list of documents ---- */
-/* Intent before anything is stored, then the outcome. The tenant is part of every key: an id is one
- * tenant's own. Fail with ERR_CATALOG; with ERR_CONFLICT and retry_after while the document is
- * being deleted: then it is to be reconciled. */
+/* How much a tenant may have stored; 0: as much as it likes. */
+struct document_quota {
+	uint64_t	max_documents;
+	uint64_t	max_bytes;	/* of the originals together */
+};
+
+enum document_admission { DOCUMENT_ADMITTED, DOCUMENT_TOO_MANY, DOCUMENT_STORAGE_FULL,
+	DOCUMENT_IS_STORED, DOCUMENT_BEING_STORED };
+
+/* On which terms a document may be stored. */
+struct document_terms {
+	struct document_quota	quota;
+	bool			if_new;		/* not when its owner has the same bytes already */
+	enum document_admission	admission;	/* what documents_begin() has found */
+};
+/* Sets why it is not admitted: ERR_TOO_MANY_DOCUMENTS, ERR_STORAGE_FULL, or ERR_CONFLICT while the
+ * same bytes are being stored. Nothing for one that is stored. */
+void		document_terms_refuse(const struct document_terms *, struct err *);
+
+/* The tenant's document that has the digest and the owner of `wanted`, and is ready: of several the
+ * one of its id, or else the oldest. Strings are in the flow's arena. Fails as catalog_check(). */
+enum flow_rc	documents_find_equal(struct flow *, struct catalog *, const char *tenant,
+		    const struct document *wanted, struct document *found, bool *is_found)
+		    __attribute__((warn_unused_result));
+
+/* Intent before anything is stored, then the outcome. On terms (NULL: none) it is written only when
+ * they hold, whatever other requests and replicas write at the same time: then the admission says
+ * DOCUMENT_ADMITTED, else no row is changed. What is there, or on its way, counts; what has failed
+ * or is being deleted does not; a document that is replaced counts once. The tenant is part of
+ * every key: an id is one tenant's own. The owner is whoever stored it first, and stays so when it
+ * is replaced. Fail with ERR_CATALOG; with ERR_CONFLICT and retry_after while the document is being
+ * deleted: then it is to be reconciled. */
 enum flow_rc	documents_begin(struct flow *, struct catalog *, const char *tenant,
-		    const struct document *, const char *attempt)
+		    const struct document *, const char *attempt, struct document_terms *)
 		    __attribute__((warn_unused_result));
 /* attempt: as in documents_begin(), "" when there was none, for the document was stored before.
  * *in_doubt: somebody else has changed the row meanwhile (it was deleted, or stored once more), and
- * it is to be reconciled. The document's expires_at becomes the row's. */
+ * it is to be reconciled. The document's owner and expires_at become the row's. */
 enum flow_rc	documents_ready(struct flow *, struct catalog *, const char *tenant,
 		    struct document *, const char *attempt, bool *in_doubt)
 		    __attribute__((warn_unused_result));
@@ -279,13 +311,6 @@ enum flow_rc	documents_drop(struct flow *, struct catalog *, const char *tenant,
 		    const struct document_version *, bool has_another, struct pg_result *out)
 		    __attribute__((warn_unused_result));
 
-/* A tenant's documents whose time is over are deleted, a page at a time. *next_us: until the next
- * one's is; UINT64_MAX: none has one. A failure is in *why, and not the flow's. All is borrowed
- * until the wait is over. */
-enum flow_rc	documents_expire(struct flow *, struct catalog *, struct pools *,
-		    const struct pool_target *, const char *tenant, uint64_t *next_us,
-		    struct err *why) __attribute__((warn_unused_result));
-
 /* ---- a document's change: claim, store_change, store_find, ready ---- */
 struct document_change {
 	const char	*title;		/* each NULL where it stays */
@@ -313,22 +338,6 @@ enum flow_rc	store_change(struct flow *, struct pool_lease *, const char *id,
 enum flow_rc	store_chunks(struct flow *, struct pool_lease *, const char *id, int after,
 		    unsigned limit, struct pg_result *out) __attribute__((warn_unused_result));
 
-/* Rows that have been 'ingesting' for `stale_us` or longer, or are 'deleting' (of one document,
- * unless `only` is ""), become what the tenant's database says; what is deleted goes from there.
- * Runs in the background, with copies of all it is given; logs its own failure. */
-void		documents_reconcile(struct worker *, struct catalog *, struct pools *,
-		    const struct pool_target *, const char *tenant, const char *only,
-		    uint64_t stale_us);
-
-/* Compares all of the tenant's list with its database, both ways, a page at a time, and mends the
- * list (retrieval/sweep.c), unless a replica has begun to do so within the interval. `running`: how
- * many are under way in this process, DOCUMENTS_SWEEPS_MAX at most; borrowed until the end. False:
- * none was started. In the background, with copies of all else; logs its own failure. */
-#define DOCUMENTS_SWEEPS_MAX	4
-bool		documents_sweep(struct worker *, struct catalog *, struct pools *,
-		    const struct pool_target *, const char *tenant, uint64_t interval_us,
-		    atomic_uint *running) __attribute__((warn_unused_result));
-
 /* ---- what is read of that list ---- */
 #define DOCUMENTS_PAGE_MAX	100
 
@@ -345,6 +354,7 @@ struct documents_page {
 	const char	*after_us;	/* "" for the first page */
 	const char	*after_id;
 	const char	*status;	/* "" for any */
+	const char	*owner;		/* "" for any */
 	unsigned	 limit;		/* 1..DOCUMENTS_PAGE_MAX */
 };
 
@@ -365,6 +375,9 @@ void		documents_row(const struct pg_result *, unsigned row, struct listed_docume
 uint64_t	documents_total(const struct pg_result *);
 
 /* ---- prompt ---- */
+/* Begins the system message with an operator's own words; NULL or "": without effect. False as the
+ * next. */
+bool	prompt_begin(const char *words, struct buf *out);
 /* The system message with the passages, numbered, fenced as data. False when it is past out->max or
  * there is no memory (out->no_memory). */
 bool	prompt_build(const struct hits *, struct buf *out);

@@ -28,6 +28,7 @@
 #include "tenantgate/base/slice.h"
 #include "tenantgate/catalog.h"
 #include "tenantgate/loop/flow.h"
+#include "tenantgate/plan.h"
 #include "tenantgate/pool.h"
 #include "tenantgate/replica.h"
 #include "tenantgate/wire/dns.h"
@@ -52,12 +53,17 @@ struct tenant {
 	enum tenant_provider	provider;		/* who made its database */
 	char			plan[PLAN_NAME_MAX + 1]; /* "" : default */
 	unsigned		requests_per_minute;	/* 0: the plan's, or the default */
+	/* What holds for it, resolved. Borrowed: of a lookup, from its flow's arena or the
+	 * configuration; NULL before. */
+	const struct plan	*limits;
 	/* valid when READY */
 	char			host[DNS_NAME_MAX + 1];
 	uint16_t		port;
 	char			dbname[PG_NAME_MAX + 1];
 	char			user[PG_NAME_MAX + 1];
 	char			password[TENANT_PASSWORD_MAX + 1]; /* unsealed; never logged */
+	/* Of its database, as the row has it: what a statement may use. 0: not known. */
+	int			schema_version;
 	/* The configuration's, not the row's: as of the lookup. */
 	char			sslmode[PG_SSLMODE_MAX + 1];
 	const char		*ca_file;	/* borrowed: outlives the tenants; NULL: none */
@@ -67,6 +73,16 @@ struct tenant {
  * target borrows from both. */
 #define TENANT_KEY_SIZE	(sizeof("tenant:") + TENANT_ID_MAX)
 void	tenant_target(const struct tenant *, struct pool_target *, char key[TENANT_KEY_SIZE]);
+
+/* One statement, harmless when repeated, which leaves what is there as it is (adds a column with no
+ * default, a table): earlier builds go on working beside it. */
+struct tenant_schema_step {
+	int			 version;	/* of the schema that it is part of */
+	const char		*index;		/* "schema.name": sql is CREATE INDEX CONCURRENTLY
+						 * of it, which is made anew where one was left
+						 * invalid; NULL: any other statement */
+	const char		*sql;
+};
 
 struct tenants_conf {
 	enum tenant_provider	 provider;
@@ -79,6 +95,7 @@ struct tenants_conf {
 	uint64_t		 cache_stale_us;	/* more, while the catalog is away */
 	unsigned		 cache_max;		/* records; see tenants_shared_new() */
 	uint64_t		 redis_ttl_us;		/* a READY record in Redis */
+	struct plans		 plans;			/* outlives the tenants */
 	/* neon */
 	const char		*neon_api_url;		/* "https://console.neon.tech/api/v2" */
 	const char		*neon_api_key;		/* never logged */
@@ -96,6 +113,9 @@ struct tenants_conf {
 	/* the tenant schema: statements, NULL-ended, each harmless when repeated */
 	const char *const	*schema;
 	int			 schema_version;
+	/* how databases of earlier versions become as that, in order of version */
+	const struct tenant_schema_step *schema_steps;
+	size_t			 schema_step_count;
 };
 /* The defaults; what has none (key, URL, schema) is NULL. */
 void	tenants_conf_init(struct tenants_conf *);
@@ -134,12 +154,56 @@ enum flow_rc	 tenant_lookup(struct flow *, struct tenants *, const char *id, str
  */
 enum flow_rc	 tenant_provision(struct flow *, struct tenants *, struct tenant *)
 		    __attribute__((warn_unused_result));
+/* The same, but that it is asked for: also where provisioning is explicit, and nobody waits. False
+ * with err set when too many are being made or wait for that: ERR_PROVISIONING (retry_after). */
+bool		 tenant_begin(struct tenants *, const char *id, struct err *);
 /* The record changed: the workers' copy, Redis' and those of all other replicas are dropped, and
  * pooled connections with them. The catalog is read again at the next lookup. */
 void		 tenant_forget(struct tenants *, const char *id);
 /* Its database does not answer where the record says, so that may have changed: the same, but the
  * record stays in use if the catalog cannot be reached, for then nobody knows a better one. */
 void		 tenant_doubt(struct tenants *, const char *id);
+
+/* ---- what an application says of its tenants ---- */
+enum tenant_field { TENANT_NAME, TENANT_EMAIL, TENANT_AVATAR_URL, TENANT_PLAN, TENANT_REGION,
+	TENANT_FIELDS };
+
+/* What is not set stays; what is set to NULL is cleared (a region: the configured one). */
+struct tenant_change {
+	const char	*text[TENANT_FIELDS];
+	bool		 is_set[TENANT_FIELDS];
+};
+
+/* Texts are borrowed from the result it was read of; each may be NULL but for the last four. */
+struct tenant_profile {
+	const char	*name, *email, *avatar_url;
+	const char	*region;	/* where its database is, or will be */
+	const char	*plan;		/* "": default */
+	const char	*state;		/* "provisioning", "failed", "ready" or "suspended" */
+	const char	*created_at;	/* RFC 3339 */
+	char		 reason[256];	/* of a failed one: a sentence; else "" */
+	bool		 is_left;	/* nobody is making its database, though it is to be made */
+	bool		 is_plan_new;	/* of tenant_save(): it was another before */
+};
+
+/* Both wake plainly; *out is for catalog_check() and tenant_profile_read(), and the caller's to
+ * pg_clear(). Borrow all until the wait is over. tenant_save() writes the tenant's row, with which
+ * its database is to be made when it is not yet; it gives no row, and has changed nothing, when
+ * another region was asked for than the one in which the database is, or is being made. The other
+ * gives none where there is no such tenant. May be repeated. */
+enum flow_rc	 tenant_save(struct flow *, struct tenants *, const char *id,
+		    const struct tenant_change *, struct pg_result *out)
+		    __attribute__((warn_unused_result));
+enum flow_rc	 tenant_describe(struct flow *, struct tenants *, const char *id,
+		    struct pg_result *out) __attribute__((warn_unused_result));
+/* Whether there is a section of that name; where there are none at all, any name will do. */
+bool		 tenant_plan_is_known(const struct tenants *, const char *name);
+/* False when there is no row. */
+bool		 tenant_profile_read(const struct pg_result *, struct tenant_profile *);
+/* After tenant_save(): the other workers and replicas hear of what they have to look up anew.
+ * cached: as tenant_lookup() gave it before. */
+void		 tenant_saved(struct tenants *, const struct tenant *cached,
+		    const struct tenant_profile *now);
 
 /*
  * Once after tenant_doubt(): the database refused the login of this record for a reason that
@@ -152,6 +216,14 @@ void		 tenant_login_refused(struct tenants *, const struct tenant *);
  * neon_address_retry after it was of no use: no login with this record is worth a try. Costs
  * nothing while there is no such tenant. */
 bool		 tenant_is_locked_out(struct tenants *, const struct tenant *, struct err *);
+
+/*
+ * Brings the database up to the version of the configuration, if the record says that it is older:
+ * behind the caller, once over all replicas, some seconds or minutes after a failure again. Until
+ * then its record has the old version, and statements are to be chosen by that. Copied. */
+void		 tenant_upgrade(struct tenants *, const struct tenant *);
+/* A statement of the record's version has failed for a table or column that is not there. */
+void		 tenant_schema_doubt(struct tenants *, const struct tenant *);
 
 /*
  * At the start, after catalog_migrate(): the first environment that asks has the catalog for good.

@@ -137,7 +137,8 @@ chat_accept(struct flow *f)
 
 	if (err_is(&j->job.err))
 		return flow_fail_err(f, &j->job.err);
-	if (!model_chat_allowed(c->req.ctx->model, j->input.model, &err))
+	if (!request_question_fits(&c->req, j->input.question_characters, &err) ||
+	    !request_model_allowed(&c->req, j->input.model, &err))
 		return flow_fail_err(f, &err);
 	c->writer.kind = j->stream;
 	if (!keepalive_start(&c->keepalive, c->req.ctx->worker,
@@ -155,7 +156,7 @@ chat_file(struct flow *f)
 
 	if (err_is(&j->job.err))
 		return flow_fail_err(f, &j->job.err);
-	j->file = chat_turns_pdf(&j->input, j->conf->chat_file_text_max);
+	j->file = chat_turns_pdf(&j->input, j->conf.chat_file_text_max);
 	if (j->file == NULL)
 		return flow_goto(f, chat_turns);
 	return chat_extract(f, j->file, &j->job.err);
@@ -219,8 +220,7 @@ prompt_refused(struct flow *f)
 	    "The passages found are too large for a prompt; ask for fewer with topK.");
 }
 
-/* The prompt is borrowed until the model has accepted the request, and stays for as long as this
- * flow. */
+/* The prompt is borrowed until the model has accepted the request, and stays with the flow. */
 static enum flow_rc
 chat_ask_model(struct flow *f)
 {
@@ -233,7 +233,8 @@ chat_ask_model(struct flow *f)
 	pool_return(&c->req.lease, POOL_CLEAN);
 	request_note_hits(&c->req, c->input.document_ids, c->input.document_count, c->input.top_k,
 	    &c->hits);
-	if (!prompt_build(&c->hits, &c->prompt) || !chat_turns_prompt(&c->input, &c->prompt))
+	if (!prompt_begin(c->req.tenant.limits->system_prompt, &c->prompt) ||
+	    !prompt_build(&c->hits, &c->prompt) || !chat_turns_prompt(&c->input, &c->prompt))
 		return prompt_refused(f);
 	if (!chat_turns_trim(&c->input, c->prompt.len, c->req.ctx->conf->chat_context_tokens,
 		&left_out, &err))

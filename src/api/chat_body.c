@@ -183,6 +183,16 @@ last_user_index(const json_t *messages)
 	return 0;
 }
 
+size_t
+chat_characters(struct slice text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		n += ((unsigned char)text.p[i] & 0xC0) != 0x80;
+	return n;
+}
+
 /* Cut at a character's start, so that what is embedded stays UTF-8. */
 static struct slice
 question_cut(struct slice s)
@@ -225,6 +235,7 @@ read_messages(const json_t *root, const struct api_conf *conf, struct arena *are
 			: "Field \"messages\" must hold a user message with text.");
 		return false;
 	}
+	input->question_characters = chat_characters(input->question);
 	input->question = question_cut(input->question);
 	return true;
 }
@@ -320,7 +331,7 @@ read_max_tokens(const json_t *root, struct chat_input *input, struct err *err)
 	return true;
 }
 
-/* model and temperature; whether the model may be named is for model_chat_allowed() to say. */
+/* model and temperature; whether the model may be named is for request_model_allowed() to say. */
 static bool
 read_model(const json_t *root, struct arena *arena, struct chat_input *input, struct err *err)
 {

@@ -29,6 +29,7 @@ struct chat_input {
 	unsigned		 last_files;	/* of the last user turn */
 	struct slice		 application;	/* the client's system messages, if kept */
 	struct slice		 question;	/* the last user message, cut; a range of it */
+	size_t			 question_characters;	/* of the message as it came */
 	const char		*document_ids[SEARCH_DOCUMENTS_MAX];	/* arena */
 	unsigned		 document_count;	/* 0: all documents, or none */
 	bool			 no_documents;	/* documentIds is there and empty: none */
@@ -43,6 +44,8 @@ struct chat_input {
  * ERR_OVERLOADED when there is no memory. The input is zeroed memory before. */
 bool	chat_body_read(const json_t *root, const struct api_conf *, struct arena *,
 	    struct chat_input *, struct err *);
+/* Of UTF-8: code points. */
+size_t	chat_characters(struct slice text);
 /* documentId, documentIds and topK alone, which /search takes too. A field that would narrow the
  * search and that there is not yet is refused: nothing may seem to be filtered that is not. */
 bool	chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *,

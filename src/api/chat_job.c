@@ -10,7 +10,8 @@ chat_job_new(struct request *req)
 {
 	struct chat_job *j = body_job_new(req, sizeof(*j));
 
-	j->conf = req->ctx->conf;
+	request_conf(req, &j->conf);
+	j->temperature = req->tenant.limits->temperature;
 	j->named = body_job_copy(&j->job, http_header(req->x, "X-Tenantgate-Stream"));
 	j->accept = body_job_copy(&j->job, http_header(req->x, "Accept"));
 	return j;
@@ -35,7 +36,9 @@ chat_job_read(void *arg)
 	if (root == NULL)
 		return;
 	if (stream_choose(j->named, j->accept, root, &j->stream, &j->job.err))
-		(void)chat_body_read(root, j->conf, j->job.arena, &j->input, &j->job.err);
+		(void)chat_body_read(root, &j->conf, j->job.arena, &j->input, &j->job.err);
+	if (j->input.temperature < 0)
+		j->input.temperature = j->temperature;
 	json_decref(root);
 }
 
@@ -44,7 +47,7 @@ chat_job_file(void *arg)
 {
 	struct chat_job *j = arg;
 
-	(void)chat_extract_read(&j->conf->extract, j->file, j->job.arena, &j->job.err);
+	(void)chat_extract_read(&j->conf.extract, j->file, j->job.arena, &j->job.err);
 }
 
 void
@@ -52,5 +55,5 @@ chat_job_turns(void *arg)
 {
 	struct chat_job *j = arg;
 
-	(void)chat_turns_make(&j->input, j->conf->chat_file_text_max, j->job.arena, &j->job.err);
+	(void)chat_turns_make(&j->input, j->conf.chat_file_text_max, j->job.arena, &j->job.err);
 }

@@ -12,7 +12,8 @@
 
 struct chat_job {
 	struct body_job		 job;		/* first */
-	const struct api_conf	*conf;		/* borrowed: outlives the helpers */
+	struct api_conf		 conf;		/* as its tenant has it */
+	double			 temperature;	/* unless the body says; < 0: not sent */
 	struct slice		 named;		/* X-Tenantgate-Stream; in the arena */
 	struct slice		 accept;	/* the same */
 	struct chat_input	 input;		/* strings in the arena */

@@ -34,6 +34,10 @@ document_json(struct buf *b, const struct listed_document *l)
 	put_member(b, "status", l->status);
 	if (l->reason[0] != '\0')
 		put_member(b, "reason", l->reason);
+	if (d->owner == NULL)
+		buf_puts(b, ",\"ownerId\":null");
+	else
+		put_member(b, "ownerId", d->owner);
 	put_member(b, "createdAt", d->created_at);
 	if (d->expires_at[0] != '\0')
 		put_member(b, "expiresAt", d->expires_at);

@@ -57,21 +57,39 @@ read_status(struct slice text, const char **out, struct err *err)
 	return false;
 }
 
+static bool
+read_owner(struct slice id, struct arena *arena, const char **out, struct err *err)
+{
+	if (!auth_tenant_valid(id)) {
+		err_set(err, ERR_INVALID_FIELD,
+		    "An ownerId must be 1 to %d bytes of [A-Za-z0-9._:@-], as an X-User-Id.",
+		    USER_ID_MAX);
+		return false;
+	}
+	*out = arena_slice(arena, id);
+	if (*out == NULL)
+		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the list of documents");
+	return *out != NULL;
+}
+
 static enum flow_rc
 documents_list_read(struct flow *f)
 {
 	struct documents_listing *l = documents_listing_of(f);
 	struct slice limit = http_query_get(l->req.x, "limit", f->arena);
 	struct slice status = http_query_get(l->req.x, "status", f->arena);
+	struct slice owner = http_query_get(l->req.x, "ownerId", f->arena);
 	struct slice cursor = http_query_get(l->req.x, "cursor", f->arena);
 	struct err err = { 0 };
 
-	l->page = (struct documents_page){ "", "", "", DOCUMENTS_LIMIT_DEFAULT };
+	l->page = (struct documents_page){ "", "", "", "", DOCUMENTS_LIMIT_DEFAULT };
 	if (!ingest_query_decodes(http_query(l->req.x), &err))
 		return flow_fail_err(f, &err);
 	if (limit.p != NULL && !documents_limit_read(limit, &l->page.limit, &err))
 		return flow_fail_err(f, &err);
 	if (status.p != NULL && !read_status(status, &l->page.status, &err))
+		return flow_fail_err(f, &err);
+	if (owner.p != NULL && !read_owner(owner, f->arena, &l->page.owner, &err))
 		return flow_fail_err(f, &err);
 	if (cursor.p != NULL && !documents_cursor_read(cursor, f->arena, &l->page))
 		err_set(&err, ERR_INVALID_FIELD,

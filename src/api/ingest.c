@@ -20,24 +20,10 @@
 #include "api/respond.h"
 #include "tenantgate/base/random.h"
 
-struct ingest {
-	struct request req; /* first */
-	void *work;	    /* owned: see work_of() */
-	struct ingest_memory memory;
-	struct ingest_report report;
-	struct err too_large;	   /* what is said of a body past its ceiling */
-	enum document_state state; /* of the document under way */
-	struct document found;	   /* arena: the one stored under its id, if any */
-	bool is_found;
-	bool is_same;				/* ... and of these bytes */
-	size_t batch;				/* chunks of the model call under way */
-	char attempt[DOCUMENT_ATTEMPT_LEN + 1]; /* "": none is intended */
-	bool in_doubt;				/* as documents_ready() has left it */
-};
-
-static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_begin, ingest_file, ingest_find,
-    ingest_describe, ingest_described, ingest_extract, ingest_chunk, ingest_reserve, ingest_intend,
-    ingest_embed, ingest_embedded, ingest_store, ingest_stored, ingest_list, ingest_next;
+static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_begin, ingest_file,
+    ingest_equal, ingest_equal_found, ingest_find, ingest_intended, ingest_describe,
+    ingest_described, ingest_extract, ingest_chunk, ingest_reserve, ingest_intend, ingest_embed,
+    ingest_embedded, ingest_store, ingest_stored, ingest_list, ingest_next;
 static flow_end_fn ingest_end;
 
 static const struct flow_step ingest_steps[] = {
@@ -50,6 +36,8 @@ static const struct flow_step ingest_steps[] = {
 	{ "parse", ingest_parse },
 	{ "begin", ingest_begin },
 	{ "file", ingest_file },
+	{ "equal", ingest_equal },
+	{ "equal_found", ingest_equal_found },
 	{ "find_wait", request_borrow },
 	{ "find", ingest_find },
 	{ "describe", ingest_describe },
@@ -58,6 +46,7 @@ static const struct flow_step ingest_steps[] = {
 	{ "chunk", ingest_chunk },
 	{ "share", ingest_reserve },
 	{ "intend", ingest_intend },
+	{ "intended", ingest_intended },
 	{ "embed", ingest_embed },
 	{ "embedded", ingest_embedded },
 	{ "pool_wait", request_borrow },
@@ -76,21 +65,6 @@ ingest_of(struct flow *f)
 	return FLOW_MEMBER_OF(f, struct ingest, req.flow, &ingest_kind);
 }
 
-/* NULL before the body is there, and while a helper has it: from ingest_parse() to ingest_begin(),
- * and from ingest_chunk() to ingest_reserve(). */
-static struct ingest_work *
-work_of(struct ingest *in)
-{
-	return in->work;
-}
-
-/* The document under way. */
-static struct ingest_item *
-item_of(struct ingest *in)
-{
-	return ingest_work_item(work_of(in));
-}
-
 /* Before the body is read, so a refused client has sent little. */
 static enum flow_rc
 ingest_admit(struct flow *f)
@@ -105,7 +79,7 @@ ingest_read(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
-	ingest_too_large(in->req.ctx->conf, in->req.body.max, &in->too_large);
+	ingest_body_limit(&in->req, &in->too_large);
 	http_refuse_body(in->req.x, &in->too_large);
 	return http_read_body(f, in->req.x, &in->req.body);
 }
@@ -146,6 +120,7 @@ ingest_file(struct flow *f)
 
 	in->state = DOCUMENT_FRESH;
 	in->is_same = in->in_doubt = false;
+	in->terms.admission = DOCUMENT_ADMITTED;
 	in->attempt[0] = '\0';
 	ingest_report_file(&in->report);
 	return err_is(&item_of(in)->err) ? flow_goto(f, ingest_next) : FLOW_NEXT;
@@ -162,6 +137,41 @@ ingest_refuse(struct flow *f, const struct err *err)
 	item_of(in)->err = *err;
 	err_clear(&work_of(in)->job.err);
 	return flow_goto(f, ingest_next);
+}
+
+/* The tenant's quota, or ifNew, refuses it. */
+static enum flow_rc
+ingest_refuse_terms(struct flow *f)
+{
+	struct err err = { .code = ERR_NONE };
+
+	ingest_terms_refuse(ingest_of(f), &err);
+	return ingest_refuse(f, &err);
+}
+
+/* With ifNew: are these bytes stored already, under whatever id? */
+static enum flow_rc
+ingest_equal(struct flow *f)
+{
+	return ingest_find_equal(f, ingest_of(f));
+}
+
+/* Under another id they are the result. Under its own, the request may say something anew. What was
+ * found by ingest_intended(), and is gone again, is for another request. */
+static enum flow_rc
+ingest_equal_found(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+	struct document *d = &item_of(in)->document;
+
+	if (in->is_found && strcmp(in->found.id, d->id) != 0) {
+		*d = in->found;
+		return flow_goto(f, ingest_next);
+	}
+	if (in->terms.admission != DOCUMENT_IS_STORED)
+		return FLOW_NEXT;
+	in->terms.admission = DOCUMENT_BEING_STORED;
+	return ingest_refuse_terms(f);
 }
 
 /* Is one stored under its id, and of which bytes? */
@@ -255,7 +265,22 @@ ingest_intend(struct flow *f)
 	ingest_report_progress(&in->report, "chunk", d->chunks, d->chunks);
 	in->state = DOCUMENT_INTENDED;
 	id_random(in->attempt, DOCUMENT_ATTEMPT_LEN);
-	return documents_begin(f, in->req.ctx->catalog, in->req.tenant_id, d, in->attempt);
+	ingest_set_terms(in);
+	return documents_begin(f, in->req.ctx->catalog, in->req.tenant_id, d, in->attempt,
+	    &in->terms);
+}
+
+/* What is not admitted has cost no call of the model. */
+static enum flow_rc
+ingest_intended(struct flow *f)
+{
+	struct ingest *in = ingest_of(f);
+
+	if (in->terms.admission == DOCUMENT_ADMITTED)
+		return FLOW_NEXT;
+	in->state = DOCUMENT_FRESH;
+	return in->terms.admission == DOCUMENT_IS_STORED ? flow_goto(f, ingest_equal)
+							 : ingest_refuse_terms(f);
 }
 
 /* One call of the model: as many chunks as its limits of items and bytes let through. */
@@ -284,15 +309,6 @@ ingest_embedded(struct flow *f)
 	if (w->embedded < w->chunks.count)
 		return flow_goto(f, ingest_embed);
 	return FLOW_NEXT;
-}
-
-/* A store_progress_fn. */
-static void
-ingest_sent(void *arg, size_t chunks)
-{
-	struct ingest *in = arg;
-
-	ingest_report_sent(&in->report, chunks, work_of(in)->chunks.count);
 }
 
 /* The state moves before the wait, as in ingest_intend(): a lost connection may have committed. */
@@ -355,30 +371,12 @@ ingest_next(struct flow *f)
 	return FLOW_DONE;
 }
 
-/* The document under way was refused for what it is. */
-static bool
-document_is_refused(const struct ingest *in, const struct err *err)
-{
-	return in->state == DOCUMENT_FRESH && err_status(err->code) == 422 && in->work != NULL &&
-	    in->req.tenant.state == TENANT_READY;
-}
-
-/* The response does not wait for what is reconciled or undone: that has copies of all it needs. */
 static void
 ingest_end(struct flow *f, const struct err *err)
 {
 	struct ingest *in = ingest_of(f);
 
-	if (err->code == ERR_CONFLICT)
-		request_finish_deletion(&in->req, item_of(in)->document.id);
-	else if (in->state == DOCUMENT_SENT || in->state == DOCUMENT_STORED)
-		request_reconcile(&in->req, item_of(in)->document.id);
-	else if (in->state == DOCUMENT_INTENDED)
-		documents_undo(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,
-		    item_of(in)->document.id, in->attempt, err->detail);
-	else if (document_is_refused(in, err) && work_of(in)->items.count > 0)
-		documents_failed(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,
-		    &item_of(in)->document, err->detail);
+	ingest_settle(in, err);
 	if (err_is(err) && in->req.streaming)
 		ingest_report_error(&in->report, err);
 	else if (err_is(err) && http_status(in->req.x) == 0 && err->code != ERR_CLIENT_GONE)

@@ -16,7 +16,9 @@ form_of(const struct ingest_head *head)
 	return (struct ingest_form){ .document_id = head->document_id,
 		.title = head->title,
 		.password = head->password,
-		.expires_at = head->expires_at };
+		.expires_at = head->expires_at,
+
+		.if_new = head->if_new };
 }
 
 /* Where a form's part goes; NULL: it is no field of ours. */
@@ -28,7 +30,9 @@ form_field(struct ingest_form *form, struct slice name)
 		struct slice *value;
 	} fields[] = { { "documentId", &form->document_id }, { "title", &form->title },
 		{ "metadata", &form->metadata }, { "password", &form->password },
-		{ "expiresAt", &form->expires_at } };
+		{ "expiresAt", &form->expires_at },
+
+		{ "ifNew", &form->if_new } };
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (slice_is(name, fields[i].name))
@@ -64,6 +68,8 @@ form_fields(const struct parts *parts, struct ingest_form *out, struct err *err)
 		out->password = form.password;
 	if (form.expires_at.len > 0)
 		out->expires_at = form.expires_at;
+	if (form.if_new.len > 0)
+		out->if_new = form.if_new;
 	return !err_is(err);
 }
 
@@ -180,14 +186,17 @@ read_json_fields(const json_t *root, const struct ingest_head *head, struct aren
 {
 	struct ingest_form form = form_of(head);
 	struct slice text = { 0 }, file_name = head->file_name;
+	bool if_new = false;
 
 	if (!json_get_string(root, "text", &text, err) ||
 	    !json_opt_string(root, "documentId", &form.document_id, err) ||
 	    !json_opt_string(root, "title", &form.title, err) ||
 	    !json_opt_string(root, "fileName", &file_name, err) ||
 	    !json_opt_string(root, "expiresAt", &form.expires_at, err) ||
-	    !json_metadata(root, arena, &form, err))
+	    !json_opt_bool(root, "ifNew", &if_new, err) || !json_metadata(root, arena, &form, err))
 		return false;
+	if (json_object_get(root, "ifNew") != NULL)
+		form.if_new = slice_str(if_new ? "1" : "0");
 	text = slice_of(arena_slice(arena, text), text.len);
 	if (text.p == NULL)
 		return ingest_fields_too_large(arena, err);
@@ -244,7 +253,7 @@ bool
 ingest_query_check(struct slice query, struct err *err)
 {
 	static const char *const names[] = { "documentId", "title", "fileName", "password",
-		"expiresAt" };
+		"expiresAt", "ifNew" };
 
 	if (!ingest_query_decodes(query, err))
 		return false;

@@ -28,6 +28,7 @@ struct ingest_item {
 	bool		has_title;	/* the sender gave one, and did not leave it to the name */
 	bool		has_expiry;
 	bool		has_metadata;
+	bool		if_new;		/* not when the same bytes are stored already */
 	struct err	err;		/* why it is refused, where its request has other files */
 	size_t		text_bytes;	/* of memory that its text will take, besides `bytes` */
 };
@@ -41,11 +42,12 @@ struct ingest_items {
 /* What the request has outside its body; p NULL where it has not. */
 struct ingest_head {
 	struct slice	content_type;
-	struct slice	document_id;	/* of the query string, as the two below */
+	struct slice	document_id;	/* of the query string, as all below */
 	struct slice	title;
 	struct slice	file_name;	/* of a raw body; a form's files have their own */
 	struct slice	password;
 	struct slice	expires_at;
+	struct slice	if_new;
 };
 
 /* False with err naming the field: ERR_INVALID_FIELD, ERR_INVALID_JSON, ERR_BAD_REQUEST (the form),

@@ -232,6 +232,15 @@ set_expiry(struct ingest_item *item, struct slice given, struct arena *arena, st
 	return item->document.expires_at != NULL;
 }
 
+static bool
+set_if_new(struct ingest_item *item, struct slice said, struct err *err)
+{
+	item->if_new = slice_is(said, "1") || slice_is(said, "true");
+	if (said.len > 0 && !item->if_new && !slice_is(said, "0") && !slice_is(said, "false"))
+		err_set(err, ERR_INVALID_FIELD, "The ifNew must be 1 or 0; send one of them.");
+	return !err_is(err);
+}
+
 bool
 ingest_item_add(struct ingest_items *out, const struct ingest_form *form, struct slice bytes,
     struct slice declared, struct slice file_name, struct arena *arena, struct err *err)
@@ -249,7 +258,8 @@ ingest_item_add(struct ingest_items *out, const struct ingest_form *form, struct
 	*item = (struct ingest_item){ .bytes = bytes,
 		.charset = header_parameter(declared, "charset"),
 		.document.file_name = "" };
-	if (!set_names(item, form->title, file_name, arena, err))
+	if (!set_names(item, form->title, file_name, arena, err) ||
+	    !set_if_new(item, form->if_new, err))
 		return false;
 	if (bytes.len == 0) {
 		err_set(err, ERR_DOC_EMPTY, "The document has no bytes; send one that has some.");

@@ -136,6 +136,10 @@ report_put_document(struct buf *b, const struct document *d)
 	    d->pages, d->chunks);
 	report_put_string(b, "sha256", d->sha256);
 	report_put_string(b, "status", "ready");
+	if (d->owner == NULL)
+		buf_puts(b, ",\"ownerId\":null");
+	else
+		report_put_string(b, "ownerId", d->owner);
 	report_put_string(b, "createdAt", d->created_at);
 	if (d->expires_at != NULL && d->expires_at[0] != '\0')
 		report_put_string(b, "expiresAt", d->expires_at);

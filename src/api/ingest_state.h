@@ -16,6 +16,10 @@
 #ifndef API_INGEST_STATE_H
 #define API_INGEST_STATE_H
 
+#include "api/ingest_memory.h"
+#include "api/ingest_report.h"
+#include "api/ingest_work.h"
+
 enum document_state {
 	DOCUMENT_FRESH,	   /* nothing was written anywhere */
 	DOCUMENT_INTENDED, /* the catalog may have a row that says 'ingesting' */
@@ -23,5 +27,51 @@ enum document_state {
 	DOCUMENT_STORED,   /* it has */
 	DOCUMENT_LISTED,   /* the catalog says 'ready' too */
 };
+
+struct ingest {
+	struct request req; /* first */
+	void *work;	    /* owned: see work_of() */
+	struct ingest_memory memory;
+	struct ingest_report report;
+	struct err too_large;	   /* what is said of a body past its ceiling */
+	enum document_state state; /* of the document under way */
+	struct document found;	   /* arena: stored under its id, or of its bytes */
+	bool is_found;
+	bool is_same;				/* ... and of these bytes */
+	size_t batch;				/* chunks of the model call under way */
+	char attempt[DOCUMENT_ATTEMPT_LEN + 1]; /* "": none is intended */
+	struct document_terms terms;		/* of the document under way */
+	bool in_doubt;				/* as documents_ready() has left it */
+};
+
+/* NULL before the body is there, and while a helper has it: from ingest_parse() to ingest_begin(),
+ * and from ingest_chunk() to ingest_reserve(). */
+static inline struct ingest_work *
+work_of(struct ingest *in)
+{
+	return in->work;
+}
+
+/* The document under way. */
+static inline struct ingest_item *
+item_of(struct ingest *in)
+{
+	return ingest_work_item(work_of(in));
+}
+
+/* What the end of the request leaves to be done for the document under way; in the background, with
+ * copies of what is needed: the response does not wait for it. */
+void	ingest_settle(struct ingest *, const struct err *);
+
+/* A store_progress_fn of a struct ingest. */
+void	ingest_sent(void *ingest, size_t chunks);
+
+/* For the document under way: its tenant's quota, and whether it must be new; and, where it must,
+ * found and is_found: what its owner has of the same bytes. As documents_find_equal(). The second
+ * sets why it was not admitted. */
+void	ingest_set_terms(struct ingest *);
+void	ingest_terms_refuse(const struct ingest *, struct err *);
+enum flow_rc	ingest_find_equal(struct flow *, struct ingest *)
+		    __attribute__((warn_unused_result));
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "api/ingest_item.h"
+#include "api/route.h"
 
 struct ingest_work *
 ingest_work_new(struct request *req)
@@ -16,7 +17,8 @@ ingest_work_new(struct request *req)
 	struct ingest_work *w = body_job_new(req, sizeof(*w));
 	struct arena *arena = w->job.arena;
 
-	w->conf = req->ctx->conf;
+	request_conf(req, &w->conf);
+	plan_key(req->tenant.limits, PLAN_MAX_DOCUMENT_SIZE, w->size_key);
 	w->head = (struct ingest_head){
 		.content_type = body_job_copy(&w->job, http_header(req->x, "Content-Type")),
 		.document_id = http_query_get(req->x, "documentId", arena),
@@ -24,7 +26,10 @@ ingest_work_new(struct request *req)
 		.file_name = http_query_get(req->x, "fileName", arena),
 		.password = http_query_get(req->x, "password", arena),
 		.expires_at = http_query_get(req->x, "expiresAt", arena),
+		.if_new = http_query_get(req->x, "ifNew", arena),
 	};
+	if (req->user_id[0] != '\0')
+		w->owner = body_job_copy(&w->job, slice_str(req->user_id)).p;
 	return w;
 }
 
@@ -64,15 +69,31 @@ ingest_work_free(void *arg)
 }
 
 /* Numbers are for the client; whose key they are, for the log. */
-void
-ingest_too_large(const struct api_conf *conf, size_t body_max, struct err *err)
+static void
+ingest_too_large(const struct api_conf *conf, size_t body_max, const char *size_key,
+    struct err *err)
 {
 	bool is_memory = body_max < conf->document_max;
 
 	err_set(err, ERR_TOO_LARGE,
 	    "A document may have %zu bytes, and %zu of text; send a smaller one.",
 	    is_memory ? body_max : conf->document_max, conf->extract.text_max);
-	err_cause(err, is_memory ? "max_ingest_memory" : "max_document_size");
+	err_cause(err, "%s", is_memory ? "max_ingest_memory" : size_key);
+}
+
+void
+ingest_body_limit(struct request *req, struct err *too_large)
+{
+	struct api_conf conf;
+	char key[PLAN_KEY_SIZE];
+	size_t max;
+
+	request_conf(req, &conf);
+	max = api_route_body_max(req->route, &conf);
+	if (max < req->body.max)
+		req->body.max = max;
+	ingest_too_large(&conf, req->body.max,
+	    plan_key(req->tenant.limits, PLAN_MAX_DOCUMENT_SIZE, key), too_large);
 }
 
 /* The body's ceiling has room for a form around the document; the document's own is exact. */
@@ -82,23 +103,24 @@ check_sizes(struct ingest_work *w)
 	struct ingest_items *items = &w->items;
 
 	for (unsigned i = 0; i < items->count; i++) {
-		if (items->items[i].bytes.len > w->conf->document_max)
-			ingest_too_large(w->conf, SIZE_MAX, &items->items[i].err);
+		if (items->items[i].bytes.len > w->conf.document_max)
+			ingest_too_large(&w->conf, SIZE_MAX, w->size_key, &items->items[i].err);
 	}
 	if (items->count == 1)
 		w->job.err = items->items[0].err;
 }
 
-/* What is known of each document's text before it is read. */
+/* Whose each document is, and what is known of its text before it is read. */
 static void
-measure_texts(struct ingest_work *w)
+complete_items(struct ingest_work *w)
 {
 	for (unsigned i = 0; i < w->items.count; i++) {
 		struct ingest_item *item = &w->items.items[i];
 
+		item->document.owner = w->owner;
 		if (err_is(&item->err))
 			continue;
-		item->text_bytes = extract_text_bytes(&w->conf->extract, item->document.mime_type,
+		item->text_bytes = extract_text_bytes(&w->conf.extract, item->document.mime_type,
 		    item->bytes, item->charset);
 	}
 }
@@ -114,7 +136,7 @@ ingest_work_parse(void *arg)
 	check_sizes(w);
 	if (err_is(&w->job.err))
 		return;
-	measure_texts(w);
+	complete_items(w);
 	if (w->items.copied)
 		buf_free(&w->job.body);
 }
@@ -125,7 +147,7 @@ ingest_work_parse(void *arg)
 static size_t
 chunks_allowed(const struct ingest_work *w)
 {
-	const struct api_conf *c = w->conf;
+	const struct api_conf *c = &w->conf;
 	size_t bytes = 0;
 
 	if (c->chunks_max > 0)
@@ -147,8 +169,8 @@ chunk_pages(struct ingest_work *w)
 	for (unsigned i = 0; i < w->extracted.page_count; i++) {
 		const struct page_text *p = &w->extracted.pages[i];
 
-		if (!chunk_split(p->text, p->number, format->separators, w->conf->chunk_size,
-			w->conf->chunk_overlap, &w->chunks))
+		if (!chunk_split(p->text, p->number, format->separators, w->conf.chunk_size,
+			w->conf.chunk_overlap, &w->chunks))
 			return false;
 	}
 	return true;
@@ -193,7 +215,7 @@ ingest_work_cut(void *arg)
 	struct ingest_work *w = arg;
 	struct ingest_item *item = ingest_work_item(w);
 
-	if (!extract_read(&w->conf->extract, item->document.mime_type, item->bytes, item->charset,
+	if (!extract_read(&w->conf.extract, item->document.mime_type, item->bytes, item->charset,
 		w->job.arena, &w->extracted, &w->job.err))
 		return;
 	if (w->extracted.page_count > 0 &&

@@ -17,8 +17,10 @@
 
 struct ingest_work {
 	struct body_job		 job;		/* first */
-	const struct api_conf	*conf;		/* borrowed: the process's, which does not change */
+	struct api_conf		 conf;		/* as its tenant has it */
+	char			 size_key[PLAN_KEY_SIZE]; /* whose key max_document_size is */
 	struct ingest_head	 head;		/* in the arena */
+	const char		*owner;		/* in the arena; NULL: no user was named */
 	struct ingest_items	 items;		/* ranges of the body, or in the arena */
 	struct ingest_grants	 grants;	/* for the body, and for what is below */
 	/* Of the document under way. */
@@ -44,9 +46,9 @@ void	ingest_work_free(void *);
 void	ingest_work_parse(void *);
 void	ingest_work_cut(void *);
 
-/* Sets ERR_TOO_LARGE for a document, or for a body past its ceiling `body_max`, with both limits of
- * a document. */
-void	ingest_too_large(const struct api_conf *, size_t body_max, struct err *);
+/* Lowers the body's ceiling to what the tenant's plan lets through, and sets ERR_TOO_LARGE, for a
+ * body past it, with both limits of a document. */
+void	ingest_body_limit(struct request *, struct err *too_large);
 
 /* The document under way. */
 static inline struct ingest_item *

@@ -20,8 +20,6 @@
 #include "tenantgate/base/map.h"
 #include "tenantgate/base/secret.h"
 
-#define USER_ID_MAX 256 /* bytes; a longer one is none */
-
 #define MINUTE_US (60 * 1000000ull)
 
 struct request *
@@ -86,6 +84,28 @@ request_caller(struct flow *f)
 	    http_network(req->x), &req->caller);
 }
 
+/* Believed from whoever may act for the tenant. One that is no id is refused, for what is stored
+ * with it, or counted, would be nobody's. */
+static bool
+read_user(struct request *req, struct err *err)
+{
+	struct slice user = http_header(req->x, "X-User-Id");
+
+	if (user.p == NULL)
+		return true;
+	if (!header_is_single(req, "X-User-Id", ERR_INVALID_FIELD, err))
+		return false;
+	if (!auth_tenant_valid(user)) {
+		err_set(err, ERR_INVALID_FIELD,
+		    "A user id must be 1 to %d bytes of [A-Za-z0-9._:@-]; correct X-User-Id.",
+		    USER_ID_MAX);
+		return false;
+	}
+	memcpy(req->user_id, user.p, user.len);
+	req->user_id[user.len] = '\0';
+	return true;
+}
+
 enum flow_rc
 request_tenant(struct flow *f)
 {
@@ -96,19 +116,23 @@ request_tenant(struct flow *f)
 		return request_refuse(f);
 	if (!api_route_allows(req->route, req->caller.kind, &err) ||
 	    !header_is_single(req, "X-Tenant-Id", ERR_INVALID_TENANT, &err) ||
-	    !auth_tenant(&req->caller, http_header(req->x, "X-Tenant-Id"), req->tenant_id, &err))
+	    !auth_tenant(&req->caller, http_header(req->x, "X-Tenant-Id"), req->tenant_id, &err) ||
+	    !read_user(req, &err))
 		return flow_fail_err(f, &err);
 	return tenant_lookup(f, req->ctx->tenants, req->tenant_id, &req->tenant);
 }
 
 /* The environment is part of the key, for a Redis may be shared by several; it is cut so that the
- * key always fits. In a cluster it is the hash tag, for both keys must be in one slot. */
+ * key always fits. In a cluster it is the hash tag, for all keys must be in one slot. No id has a
+ * slash, so no two tenants' users have one key. */
 static struct slice
-rule_key(const struct request *req, char out[LIMIT_KEY_MAX + 1], const char *what, const char *id)
+rule_key(const struct request *req, char out[LIMIT_KEY_MAX + 1], const char *what, const char *id,
+    const char *user)
 {
 	bool is_cluster = redis_is_cluster(req->ctx->redis);
-	int n = snprintf(out, LIMIT_KEY_MAX + 1, "tg:limit:%s%.*s%s:%s:%s", is_cluster ? "{" : "",
-	    REDIS_TAG_MAX, req->ctx->environment, is_cluster ? "}" : "", what, id);
+	int n = snprintf(out, LIMIT_KEY_MAX + 1, "tg:limit:%s%.*s%s:%s:%s%s%s",
+	    is_cluster ? "{" : "", REDIS_TAG_MAX, req->ctx->environment, is_cluster ? "}" : "",
+	    what, id, user[0] != '\0' ? "/" : "", user);
 
 	assert(n > 0 && n <= LIMIT_KEY_MAX);
 	return slice_of(out, (size_t)n);
@@ -118,19 +142,25 @@ static void
 rules_set(struct request *req)
 {
 	const struct api_conf *conf = req->ctx->conf;
-	unsigned tenant_count = req->tenant.requests_per_minute;
+	const struct plan *limits = req->tenant.limits;
+	char key[PLAN_KEY_SIZE];
 
-	if (tenant_count == 0)
-		tenant_count = conf->tenant_requests_per_minute;
-	req->rules[0] = (struct limit_rule){
-		.key = rule_key(req, req->rule_keys[0], "tenant", req->tenant_id),
-		.count = tenant_count,
+	req->rules[LIMIT_OF_TENANT] = (struct limit_rule){
+		.key = rule_key(req, req->rule_keys[LIMIT_OF_TENANT], "tenant", req->tenant_id, ""),
+		.count = request_rate(req, key),
+		.period_us = MINUTE_US,
+		.burst = limits->burst,
+	};
+	req->rules[LIMIT_OF_KEY] = (struct limit_rule){
+		.key = rule_key(req, req->rule_keys[LIMIT_OF_KEY], "key", req->caller.key_id, ""),
+		.count = conf->key_requests_per_minute,
 		.period_us = MINUTE_US,
 		.burst = conf->burst,
 	};
-	req->rules[1] = (struct limit_rule){
-		.key = rule_key(req, req->rule_keys[1], "key", req->caller.key_id),
-		.count = conf->key_requests_per_minute,
+	req->rules[LIMIT_OF_USER] = (struct limit_rule){
+		.key = rule_key(req, req->rule_keys[LIMIT_OF_USER], "user", req->tenant_id,
+		    req->user_id),
+		.count = req->user_id[0] != '\0' ? limits->user_requests_per_minute : 0,
 		.period_us = MINUTE_US,
 		.burst = conf->burst,
 	};
@@ -142,6 +172,7 @@ limit_refuse(struct flow *f)
 	const struct request *req = request_of(f);
 	const struct limit_verdict *v = &req->verdict;
 	const char *policy = limit_policy_name(v->which);
+	char key[PLAN_KEY_SIZE];
 	struct err err = { 0 };
 
 	err_set(&err, ERR_RATE_LIMITED,
@@ -149,12 +180,19 @@ limit_refuse(struct flow *f)
 	    v->limit, v->retry_after_s);
 	err.retry_after = (int)v->retry_after_s;
 	err.policy = policy;
+	if (v->which == LIMIT_OF_TENANT)
+		(void)request_rate(req, key);
+	else if (v->which == LIMIT_OF_USER)
+		(void)plan_key(req->tenant.limits, PLAN_USER_REQUESTS_PER_MINUTE, key);
+	if (v->which != LIMIT_OF_KEY)
+		err_cause(&err, "%s", key);
 	return flow_fail_err(f, &err);
 }
 
 /*
- * Two limits in one check, charged together or not at all: a tenant's, which all of its keys share,
- * and the key's own, which a service key shares among all the tenants it names. The step runs
+ * Three limits in one check, charged together or not at all: a tenant's, which all of its keys
+ * share; the key's own, which a service key shares among all the tenants it names; and that of the
+ * tenant's user, where one is named. The step runs
  * again with the verdict, so that a refusal is this step's in the log. The fields are set either
  * way: a response that is not 429 carries them too.
  */
@@ -166,7 +204,7 @@ request_limit(struct flow *f)
 	if (req->verdict.mode == NULL) {
 		rules_set(req);
 		flow_goto(f, request_limit);
-		return limit_check(f, req->ctx->limiter, req->rules, 2, &req->verdict);
+		return limit_check(f, req->ctx->limiter, req->rules, LIMIT_POLICIES, &req->verdict);
 	}
 	respond_limits(req);
 	return req->verdict.allowed ? FLOW_NEXT : limit_refuse(f);
@@ -265,6 +303,14 @@ record_is_suspect(const struct request *req, const struct err *err)
 		(lease->conn != NULL && pg_conn_state(lease->conn) == PG_BROKEN));
 }
 
+/* Unfinished documents are looked for behind what went well, and behind a quota's refusal: what a
+ * killed process has left counts until it is reconciled. */
+static bool
+reconciles_behind(const struct err *err)
+{
+	return !err_is(err) || err->code == ERR_TOO_MANY_DOCUMENTS || err->code == ERR_STORAGE_FULL;
+}
+
 void
 request_end(struct request *req, const struct err *err)
 {
@@ -272,16 +318,18 @@ request_end(struct request *req, const struct err *err)
 
 	/* A handler that ended well has returned its lease; one still held was cut off mid-way. */
 	pool_return(&req->lease, POOL_DIRTY);
-	if (!err_is(err) && !req->asleep) {
+	if (reconciles_behind(err) && !req->asleep)
 		request_reconcile(req, "");
+	if (!err_is(err) && !req->asleep)
 		request_sweep(req);
-	}
 	if (record_is_wrong(req, err))
 		tenant_forget(req->ctx->tenants, req->tenant_id);
 	if (is_suspect)
 		tenant_doubt(req->ctx->tenants, req->tenant_id);
 	if (is_suspect && is_refused)
 		tenant_login_refused(req->ctx->tenants, &req->tenant);
+	if (err->code == ERR_OUTDATED && req->tenant.state == TENANT_READY)
+		tenant_schema_doubt(req->ctx->tenants, &req->tenant);
 	http_attach(req->x, NULL); /* a client that leaves now finds no flow to abort */
 	if (err_is(err) && http_status(req->x) == 0)
 		respond_problem(req, err);
@@ -291,15 +339,13 @@ request_end(struct request *req, const struct err *err)
 	req->x = NULL;
 }
 
-/* The user's id may be any bytes: they leave us as a pseudonym alone. */
+/* The user's id leaves us as a pseudonym alone. */
 struct model_asker
 request_asker(const struct request *req)
 {
-	struct slice user = http_header(req->x, "X-User-Id");
-
 	return (struct model_asker){
 		.tenant = slice_str(req->tenant_id),
-		.user = user.len <= USER_ID_MAX ? user : slice_of(NULL, 0),
+		.user = slice_str(req->user_id),
 		.traceparent = http_header(req->x, "traceparent"),
 	};
 }

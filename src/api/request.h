@@ -27,6 +27,11 @@ struct api_route_match;
  * differs. */
 #define REQUEST_MAGIC	0x52455155u	/* "REQU" */
 
+#define USER_ID_MAX	TENANT_ID_MAX	/* bytes, of the same characters */
+
+/* The limits of a request, in the order of their rules and of limit_policy_name(). */
+enum limit_policy { LIMIT_OF_TENANT, LIMIT_OF_KEY, LIMIT_OF_USER, LIMIT_POLICIES };
+
 struct request {
 	struct flow			 flow;		/* first */
 	unsigned			 magic;
@@ -37,10 +42,11 @@ struct request {
 	char				 request_id[REQUEST_ID_MAX + 1];
 	struct caller			 caller;	/* from request_caller() on */
 	char				 tenant_id[TENANT_ID_MAX + 1];	/* "" until the step */
+	char				 user_id[USER_ID_MAX + 1];	/* "" : none is named */
 	struct tenant			 tenant;	/* has a password: wiped at the end */
-	struct limit_rule		 rules[2];	/* the tenant's, the key's; the limiter
-							 * borrows them while it waits */
-	char				 rule_keys[2][LIMIT_KEY_MAX + 1];
+	struct limit_rule		 rules[LIMIT_POLICIES];	/* the limiter borrows them while
+							 * it waits */
+	char				 rule_keys[LIMIT_POLICIES][LIMIT_KEY_MAX + 1];
 	struct limit_verdict		 verdict;	/* mode NULL until request_limit is over */
 	struct buf			 body;		/* owned; its ceiling is the route's */
 	struct pool_lease		 lease;		/* request_end() returns it at the latest */
@@ -66,6 +72,15 @@ enum flow_rc	request_caller(struct flow *);
 enum flow_rc	request_tenant(struct flow *);
 enum flow_rc	request_limit(struct flow *);
 enum flow_rc	request_database(struct flow *);
+
+/* The configuration as this tenant has it: with the values of its plan. After request_tenant(). */
+void		request_conf(const struct request *, struct api_conf *out);
+/* The tenant's requests a minute, and whose key that is. */
+unsigned	request_rate(const struct request *, char key[PLAN_KEY_SIZE]);
+/* False with ERR_QUESTION_LIMIT, when it is longer than the tenant may ask. */
+bool		request_question_fits(const struct request *, size_t characters, struct err *);
+/* False as model_chat_allowed(), for what the tenant may name. */
+bool		request_model_allowed(const struct request *, const char *name, struct err *);
 
 /* Borrows a connection to the tenant's database into req->lease. The caller returns it, POOL_CLEAN,
  * as soon as it has its rows: no lease is held across a call of the model. */

@@ -38,12 +38,12 @@ request_id_choose(const struct http_exchange *x, char out[REQUEST_ID_MAX + 1])
 	id_random(out, REQUEST_ID_LEN);
 }
 
-static const char *const policy_names[] = { "tenant", "key" };
+static const char *const policy_names[LIMIT_POLICIES] = { "tenant", "key", "user" };
 
 const char *
 limit_policy_name(unsigned which)
 {
-	assert(which < sizeof(policy_names) / sizeof(policy_names[0]));
+	assert(which < LIMIT_POLICIES);
 	return policy_names[which];
 }
 
@@ -76,7 +76,7 @@ set_limits(const struct request *req)
 	char policies[128] = "", left[64];
 	size_t used = 0;
 
-	for (unsigned i = 0; i < sizeof(req->rules) / sizeof(req->rules[0]); i++) {
+	for (unsigned i = 0; i < LIMIT_POLICIES; i++) {
 		const struct limit_rule *rule = &req->rules[i];
 
 		if (rule->count == 0)

@@ -128,7 +128,7 @@ search_parse(struct flow *f)
 	struct search *s = search_of(f);
 	struct search_job *j = body_job_new(&s->req, sizeof(*j));
 
-	j->top_k = s->req.ctx->conf->top_k;
+	j->top_k = s->req.tenant.limits->top_k;
 	s->job = j;
 	return body_job_run(f, j->job.body.len, search_job_read, body_job_free, &s->job);
 }
@@ -140,9 +140,11 @@ search_embed(struct flow *f)
 	const struct search_job *j = s->job;
 	struct model *model = s->req.ctx->model;
 	struct model_asker asker = request_asker(&s->req);
+	struct err err = j->job.err;
 
-	if (err_is(&j->job.err))
-		return flow_fail_err(f, &j->job.err);
+	if (err_is(&err) ||
+	    !request_question_fits(&s->req, chat_characters(j->input.question), &err))
+		return flow_fail_err(f, &err);
 	s->input = j->input;
 	if (s->input.no_documents)
 		return flow_goto(f, search_respond);

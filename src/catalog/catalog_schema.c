@@ -161,6 +161,54 @@ static const char documents_swept[] =
     "	WHERE expires_at IS NOT NULL;"
     "DROP INDEX public.documents_expiry;";
 
+/* What is on its way counts with what is there: the bytes of the attempt under way, and their
+ * digest.
+ *
+ * documents_admit() says whether a document may be stored, and keeps all others of the tenant that
+ * ask from an answer until the transaction of the caller ends (retrieval/document_begin.c). Each
+ * statement of a volatile function sees what was committed before it began, so after the lock. A
+ * later version is another function, by another name: replicas of this build call this one. */
+static const char documents_admit[] =
+    "ALTER TABLE public.documents"
+    "	ADD COLUMN attempt_bytes bigint,"
+    "	ADD COLUMN attempt_sha256 text;"
+    "CREATE INDEX documents_ingesting ON public.documents (user_id)"
+    "	WHERE status = 'ingesting';"
+    "CREATE FUNCTION public.documents_admit(tenant text, id text, owner text, new_bytes bigint,"
+    "	digest text, max_documents bigint, max_bytes bigint, if_new boolean) RETURNS text"
+    "	LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$"
+    "DECLARE"
+    "	others bigint;"
+    "	bytes_of_others numeric;"
+    "BEGIN"
+    "	PERFORM pg_advisory_xact_lock(hashtextextended('documents of ' || tenant, 0));"
+    "	IF if_new AND EXISTS (SELECT FROM public.documents d WHERE d.user_id = tenant"
+    "	    AND d.sha256 = digest AND d.status = 'ready' AND d.document_id <> id"
+    "	    AND coalesce(d.owner_id, '') = coalesce(owner, '')) THEN"
+    "		RETURN 'stored';"
+    "	END IF;"
+    "	IF if_new AND EXISTS (SELECT FROM public.documents d WHERE d.user_id = tenant"
+    "	    AND d.status = 'ingesting' AND d.attempt IS NOT NULL"
+    "	    AND d.attempt_sha256 = digest AND d.document_id <> id"
+    "	    AND coalesce(d.owner_id, '') = coalesce(owner, '')) THEN"
+    "		RETURN 'being_stored';"
+    "	END IF;"
+    "	IF max_documents = 0 AND max_bytes = 0 THEN"
+    "		RETURN 'admitted';"
+    "	END IF;"
+    "	SELECT count(*), coalesce(sum(CASE WHEN d.status = 'ready' THEN d.bytes"
+    "	    ELSE greatest(d.bytes, d.attempt_bytes) END), 0) INTO others, bytes_of_others"
+    "	    FROM public.documents d WHERE d.user_id = tenant AND d.document_id <> id"
+    "	    AND d.status IN ('ready', 'ingesting');"
+    "	IF max_documents > 0 AND others + 1 > max_documents THEN"
+    "		RETURN 'too_many_documents';"
+    "	END IF;"
+    "	IF max_bytes > 0 AND bytes_of_others + new_bytes > max_bytes THEN"
+    "		RETURN 'storage_full';"
+    "	END IF;"
+    "	RETURN 'admitted';"
+    "END $$;";
+
 const struct schema_script schema_scripts[] = {
 	{ 1, 0, "users, vector_databases, documents, tenants, api_keys", first_tables },
 	{ 2, 0, "key_tag_secret", key_tag_secret },
@@ -171,5 +219,6 @@ const struct schema_script schema_scripts[] = {
 	{ 7, 6, "tenants.settings, users.email, documents.owner_id, documents.expires_at",
 	    plans_and_owners },
 	{ 8, 6, "tenants.documents_swept_at", documents_swept },
+	{ 9, 6, "documents.attempt_bytes, documents_admit()", documents_admit },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

@@ -111,14 +111,24 @@ model_chat_name(const struct model *m)
 }
 
 bool
-model_chat_allowed(const struct model *m, const char *name, struct err *err)
+model_chat_allowed(const struct model *m, const char *name, const char *list, struct err *err)
 {
 	const struct model_servers *all = &m->shares->servers;
+	const struct model_choice *choice;
 
-	if (name == NULL || model_choice_find(all, name) != NULL)
+	if (name == NULL)
 		return true;
-	model_choice_refuse(all, err);
-	return false;
+	choice = model_choice_find(all, name);
+	if (choice == NULL)
+		model_choice_refuse(all, err);
+	else if (!model_choice_listed(all, choice, list))
+		err_set(err, ERR_MODEL_FORBIDDEN,
+		    "This tenant may not ask the model \"%s\"; leave the field out, or name one "
+		    "of: "
+		    "%s%s%s.",
+		    name, m->chat_choices[0].name, list == NULL ? "" : ", ",
+		    list == NULL ? "" : list);
+	return !err_is(err);
 }
 
 /* Bytes stand for tokens, which are not known here: a token of a byte-level tokenizer is a byte at

@@ -190,6 +190,20 @@ model_choice_find(const struct model_servers *all, const char *name)
 	return NULL;
 }
 
+bool
+model_choice_listed(const struct model_servers *all, const struct model_choice *c, const char *list)
+{
+	struct slice name;
+
+	for (unsigned i = 0; i < all->chat_choice_count; i++)
+		if (&all->choices[i] == c)
+			return true;
+	while (list_next(&list, &name))
+		if (slice_is(name, c->name))
+			return true;
+	return false;
+}
+
 /* A list that is too long for the sentence ends in dots. */
 void
 model_choice_refuse(const struct model_servers *all, struct err *err)

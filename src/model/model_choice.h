@@ -15,6 +15,9 @@ void model_choices_close(struct model_servers *all);
 /* The one that a request means by a name, as it is configured or without its server; NULL: it may
  * not name that. */
 const struct model_choice *model_choice_find(const struct model_servers *, const char *name);
+/* Whether it is one of chat_model, or of a list as models_allowed has it; NULL: an empty one. */
+bool model_choice_listed(const struct model_servers *, const struct model_choice *,
+    const char *list);
 /* ERR_INVALID_FIELD with the models that may be named. */
 void model_choice_refuse(const struct model_servers *, struct err *);
 

@@ -17,7 +17,8 @@ documents_claim(struct flow *f, struct catalog *c, const char *tenant, const cha
 {
 	const struct pg_query q = {
 		.sql = "WITH claimed AS (UPDATE public.documents SET status = 'ingesting',"
-		       " attempt = $3, updated_at = " PG_NOW " WHERE user_id" PG_EQUALS
+		       " attempt = $3, attempt_bytes = NULL, attempt_sha256 = NULL,"
+		       " updated_at = " PG_NOW " WHERE user_id" PG_EQUALS
 		       "$1 AND document_id" PG_EQUALS "$2" IS_NOT_OVER " AND (status" PG_EQUALS
 		       "'ready' OR attempt" PG_EQUALS "$3) RETURNING 1)"
 		       " SELECT (SELECT pg_catalog.count(*) FROM claimed) FROM public.documents"

@@ -30,6 +30,7 @@ enum list_column {
 	REASON,
 	CREATED_US,
 	EXPIRES_AT,
+	OWNER,
 };
 
 #define COLUMNS \
@@ -37,7 +38,7 @@ enum list_column {
 	"chunks, " PG_RFC3339("created_at") " AS created_text, status, reason," \
 					    " (extract(epoch FROM created_at)" PG_TIMES \
 					    "1000000)::bigint AS created_us, " PG_RFC3339( \
-						"expires_at") " AS expires_text"
+						"expires_at") " AS expires_text, owner_id"
 
 /* Of the first page, for it begins behind no row: the year 2255. */
 #define FIRST_US "9000000000000000"
@@ -49,7 +50,9 @@ enum list_column {
 	" OR updated_at" PG_ABOVE "(" PG_NOW PG_MINUS "interval '1 day'))" \
 	" AND (expires_at IS NULL OR expires_at" PG_ABOVE PG_NOW ")"
 
-#define OF_STATUS " AND ($2" PG_EQUALS "'' OR status" PG_EQUALS "$2)"
+#define OF_FILTERS \
+	" AND ($2" PG_EQUALS "'' OR status" PG_EQUALS "$2)" \
+	" AND ($6" PG_EQUALS "'' OR owner_id" PG_EQUALS "$6)"
 
 #define AFTER_TIME \
 	"('epoch'::pg_catalog.timestamptz" PG_PLUS "($3::bigint" PG_TIMES \
@@ -57,8 +60,8 @@ enum list_column {
 
 /* The total is there when the page is empty, too: then in a row that has no document. */
 static const char list_page[] =
-    "SELECT * FROM (SELECT pg_catalog.count(*)" OF_TENANT OF_STATUS ") AS total"
-    " LEFT JOIN LATERAL (SELECT " COLUMNS OF_TENANT OF_STATUS
+    "SELECT * FROM (SELECT pg_catalog.count(*)" OF_TENANT OF_FILTERS ") AS total"
+    " LEFT JOIN LATERAL (SELECT " COLUMNS OF_TENANT OF_FILTERS
     " AND created_at" PG_AT_MOST AFTER_TIME " AND (created_at" PG_BELOW AFTER_TIME
     " OR document_id" PG_ABOVE "$4)"
     " ORDER BY created_at DESC, document_id LIMIT $5::bigint) AS page ON true"
@@ -75,8 +78,8 @@ documents_list(struct flow *f, struct catalog *c, const char *tenant,
 	const struct pg_query q = {
 		.sql = list_page,
 		.params = { PG_TEXT(tenant), PG_TEXT(page->status), PG_TEXT(after),
-		    PG_TEXT(page->after_id), PG_TEXT(limit) },
-		.param_count = 5,
+		    PG_TEXT(page->after_id), PG_TEXT(limit), PG_TEXT(page->owner) },
+		.param_count = 6,
 	};
 
 	assert(page->limit > 0 && page->limit <= DOCUMENTS_PAGE_MAX);
@@ -120,6 +123,7 @@ documents_row(const struct pg_result *r, unsigned row, struct listed_document *o
 		    .title = pg_text(r, row, TITLE),
 		    .file_name = pg_text(r, row, FILE_NAME),
 		    .mime_type = pg_text(r, row, MIME_TYPE),
+		    .owner = pg_value(r, row, OWNER).p,
 		    .metadata = pg_text(r, row, METADATA),
 		    .sha256 = pg_text(r, row, SHA256),
 		    .bytes = strtoull(pg_text(r, row, BYTES), NULL, 10),

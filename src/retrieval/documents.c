@@ -8,7 +8,7 @@
  *	[failed] <----------+-----+-----begin------+
  *	                   undo
  *
- * (document_delete.c has the way out.) What always holds:
+ * (document_begin.c has the way in, document_delete.c the way out.) What always holds:
  *  - The row keeps what the last 'ready' wrote until the next one: a row without a digest was never
  *    ready, so undo makes it 'failed'; another goes back to 'ready' as it was.
  *  - A row is made 'ready' by the attempt that began it, and only if nobody has taken it since.
@@ -106,11 +106,20 @@ tenant_is_gone(struct flow *f)
 static bool
 version_may_be_gone(const struct listing *l)
 {
-	return l->is_stored_before && strcmp(pg_text(&l->result, 0, 2), "t") == 0;
+	return l->is_stored_before && strcmp(pg_text(&l->result, 0, 3), "t") == 0;
+}
+
+/* An owner that there is no memory for is only missing from the response. */
+static void
+listing_read_owner(struct listing *l)
+{
+	bool is_owned = pg_value(&l->result, 0, 1).p != NULL;
+
+	l->listed->owner = is_owned ? arena_strdup(l->flow.arena, pg_text(&l->result, 0, 1)) : NULL;
 }
 
 /* What the deletion is to take must not be said to be stored (document_delete.c). */
-static enum flow_rc
+enum flow_rc
 document_is_going(struct flow *f)
 {
 	struct err err = { .retry_after = 2 };
@@ -124,9 +133,17 @@ document_is_going(struct flow *f)
 static void
 listing_read_expiry(struct listing *l)
 {
-	const char *copy = arena_strdup(l->flow.arena, pg_text(&l->result, 0, 1));
+	const char *copy = arena_strdup(l->flow.arena, pg_text(&l->result, 0, 2));
 
 	l->listed->expires_at = copy == NULL ? "" : copy;
+}
+
+enum flow_rc
+documents_written(struct flow *f, const struct pg_result *r, const char *what)
+{
+	if (r->status == PG_SQL_ERROR && strcmp(r->failure.sqlstate, FOREIGN_KEY_VIOLATION) == 0)
+		return tenant_is_gone(f);
+	return catalog_check(f, r, what);
 }
 
 static enum flow_rc
@@ -134,17 +151,15 @@ listing_check(struct flow *f)
 {
 	struct listing *l = listing_of(f);
 
-	if (l->result.status == PG_SQL_ERROR &&
-	    strcmp(l->result.failure.sqlstate, FOREIGN_KEY_VIOLATION) == 0)
-		return tenant_is_gone(f);
 	if (l->spares_deleting && l->result.status == PG_OK &&
 	    (pg_rows(&l->result) == 0 || version_may_be_gone(l)))
 		return document_is_going(f);
 	if (l->in_doubt != NULL && l->result.status == PG_OK) {
 		*l->in_doubt = strcmp(pg_text(&l->result, 0, 0), "ready") != 0;
+		listing_read_owner(l);
 		listing_read_expiry(l);
 	}
-	return catalog_check(f, &l->result, l->what);
+	return documents_written(f, &l->result, l->what);
 }
 
 static void
@@ -173,39 +188,12 @@ no_memory(struct flow *f)
 	return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the list of documents");
 }
 
-enum flow_rc
-documents_begin(struct flow *f, struct catalog *c, const char *tenant, const struct document *d,
-    const char *attempt)
-{
-	struct listing *l = listing_new(f, c, tenant, "note the document");
-
-	if (l == NULL)
-		return no_memory(f);
-	l->spares_deleting = true;
-	l->query = (struct pg_query){
-		.sql = "INSERT INTO public.documents AS row (user_id, document_id, title,"
-		       " file_name, mime_type, attempt, expires_at, status)"
-		       " VALUES ($1, $2, $3, $4, $5, $6,"
-		       " CASE WHEN $7" PG_DIFFERS
-		       "'' THEN $7::pg_catalog.text::pg_catalog.timestamptz END, 'ingesting')"
-		       " ON CONFLICT (user_id, document_id)"
-		       " DO UPDATE SET status = 'ingesting', attempt = excluded.attempt,"
-		       " reason = NULL, updated_at = " PG_NOW " WHERE row.status" PG_DIFFERS
-		       "'deleting' RETURNING status",
-		.params = { PG_TEXT(tenant), PG_TEXT(d->id), PG_TEXT(d->title),
-		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(attempt),
-		    PG_TEXT(d->expires_at) },
-		.param_count = 7,
-	};
-	return flow_call(f, &l->flow, &listing_kind);
-}
-
 #define GIVEN_EXPIRY \
-	"CASE WHEN $13" PG_DIFFERS "'' THEN $13::pg_catalog.text::pg_catalog.timestamptz END"
+	"CASE WHEN $14" PG_DIFFERS "'' THEN $14::pg_catalog.text::pg_catalog.timestamptz END"
 
 /* A time that is over is none: whoever stores a document once more wants to have it. */
 #define KEPT_OR_GIVEN \
-	" expires_at = CASE WHEN $13::pg_catalog.text IS NOT NULL THEN " GIVEN_EXPIRY \
+	" expires_at = CASE WHEN $14::pg_catalog.text IS NOT NULL THEN " GIVEN_EXPIRY \
 	" WHEN row.expires_at" PG_ABOVE PG_NOW " THEN row.expires_at END"
 
 #define WRITTEN \
@@ -217,15 +205,15 @@ documents_begin(struct flow *f, struct catalog *c, const char *tenant, const str
 /* A row that is not there was deleted: a new one has no digest, as document_delete.c says. */
 #define INSERTED \
 	"INSERT INTO public.documents AS row (user_id, document_id, title, file_name, mime_type," \
-	" metadata, created_at, bytes, pages, chunks, expires_at, status)" \
-	" VALUES ($1, $2, $3, $4, $5, $7, $8, $9, $10, $11, " GIVEN_EXPIRY ", 'ingesting')" \
+	" metadata, created_at, bytes, pages, chunks, owner_id, expires_at, status)" \
+	" VALUES ($1, $2, $3, $4, $5, $7, $8, $9, $10, $11, $13, " GIVEN_EXPIRY ", 'ingesting')" \
 	" ON CONFLICT (user_id, document_id) DO UPDATE SET" WRITTEN
 
 #define IS_OURS \
 	"(row.status" PG_EQUALS "'ingesting' AND row.attempt" PG_EQUALS \
 	"$12 OR row.status" PG_EQUALS "'ready' AND coalesce(row.attempt, '')" PG_EQUALS "$12)"
 
-/* The last parameter but one is what the two statements differ in. */
+/* The last parameter but two is what the two statements differ in. */
 static void
 written_query(struct listing *l, const char *sql, const struct document *d, const char *last)
 {
@@ -238,8 +226,8 @@ written_query(struct listing *l, const char *sql, const struct document *d, cons
 		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(d->sha256),
 		    PG_TEXT(d->metadata), PG_TEXT(d->created_at), PG_TEXT(l->numbers[0]),
 		    PG_TEXT(l->numbers[1]), PG_TEXT(l->numbers[2]), PG_TEXT(last),
-		    PG_TEXT(d->expires_at) },
-		.param_count = 13,
+		    PG_TEXT(d->owner), PG_TEXT(d->expires_at) },
+		.param_count = 14,
 	};
 }
 
@@ -256,15 +244,15 @@ documents_ready(struct flow *f, struct catalog *c, const char *tenant, struct do
 	l->spares_deleting = true;
 	l->is_stored_before = attempt[0] == '\0';
 	written_query(l,
-	    INSERTED
-	    ", status = CASE WHEN " IS_OURS " THEN 'ready' ELSE 'ingesting' END,"
-	    " attempt = CASE WHEN " IS_OURS " THEN NULL ELSE row.attempt END,"
-	    " sha256 = CASE WHEN (" IS_OURS ") OR row.attempt IS NOT NULL THEN $6 END"
-	    " WHERE row.status" PG_DIFFERS "'deleting' OR coalesce(row.sha256, '')" PG_DIFFERS
-	    "$6 OR row.created_at" PG_DIFFERS "$8::pg_catalog.text::pg_catalog.timestamptz"
-	    " RETURNING status, " PG_RFC3339("expires_at") ","
-							   " status" PG_EQUALS
-							   "'ingesting' AND attempt IS NULL",
+	    INSERTED ", status = CASE WHEN " IS_OURS " THEN 'ready' ELSE 'ingesting' END,"
+		     " attempt = CASE WHEN " IS_OURS " THEN NULL ELSE row.attempt END,"
+		     " sha256 = CASE WHEN (" IS_OURS ") OR row.attempt IS NOT NULL THEN $6 END"
+		     " WHERE row.status" PG_DIFFERS
+		     "'deleting' OR coalesce(row.sha256, '')" PG_DIFFERS
+		     "$6 OR row.created_at" PG_DIFFERS "$8::pg_catalog.text::pg_catalog.timestamptz"
+		     " RETURNING status, owner_id, " PG_RFC3339(
+			 "expires_at") ","
+				       " status" PG_EQUALS "'ingesting' AND attempt IS NULL",
 	    d, attempt);
 	return flow_call(f, &l->flow, &listing_kind);
 }
@@ -352,16 +340,19 @@ documents_failed(struct worker *w, struct catalog *c, const char *tenant, const 
 	const struct pg_query q = {
 		.sql = OLD_ONES_GO
 		"INSERT INTO public.documents AS row (user_id, document_id, title, file_name,"
-		" mime_type, bytes, status, reason)"
-		" VALUES ($1, $2, $3, $4, $5, $6, 'failed', $7)"
+		" mime_type, bytes, status, reason, owner_id)"
+		" VALUES ($1, $2, $3, $4, $5, $6, 'failed', $7,"
+		" CASE WHEN $8::pg_catalog.text" PG_DIFFERS "'' THEN $8 END)"
 		" ON CONFLICT (user_id, document_id) DO UPDATE SET title = excluded.title,"
 		" file_name = excluded.file_name, mime_type = excluded.mime_type,"
-		" bytes = excluded.bytes, reason = excluded.reason, updated_at = " PG_NOW
-		" WHERE row.status" PG_EQUALS "'failed'",
+		" bytes = excluded.bytes, reason = excluded.reason,"
+		" owner_id = excluded.owner_id, updated_at = " PG_NOW " WHERE row.status" PG_EQUALS
+		"'failed'",
 		.params = { UNDO_TEXT(tenant), UNDO_TEXT(d->id), UNDO_TEXT(d->title),
 		    UNDO_TEXT(d->file_name), UNDO_TEXT(d->mime_type),
-		    PG_TEXT(arena_printf(arena, "%" PRIu64, d->bytes)), UNDO_TEXT(reason) },
-		.param_count = 7,
+		    PG_TEXT(arena_printf(arena, "%" PRIu64, d->bytes)), UNDO_TEXT(reason),
+		    UNDO_TEXT(d->owner != NULL ? d->owner : "") },
+		.param_count = 8,
 	};
 
 	undo_start(w, c, arena, l, &q);

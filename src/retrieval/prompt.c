@@ -113,6 +113,15 @@ prompt_length(const struct hits *hits)
 }
 
 bool
+prompt_begin(const char *words, struct buf *out)
+{
+	if (words == NULL || words[0] == '\0')
+		return true;
+	buf_puts(out, words);
+	return buf_puts(out, "\n\n");
+}
+
+bool
 prompt_build(const struct hits *hits, struct buf *out)
 {
 	char fence[FENCE_LETTERS + 1];

@@ -2,11 +2,13 @@
 /*
  * retrieval_schema: what a tenant's database holds: documents, and their chunks with a vector each.
  * The statements are harmless when repeated, for an attempt at provisioning may go on anywhere.
- * Another form of the tables is another RETRIEVAL_SCHEMA_VERSION.
+ * Another form of the tables is another RETRIEVAL_SCHEMA_VERSION, whose statements stand twice:
+ * behind those of before it (a database that is adopted may be of any version), and as steps for
+ * databases that are in use. They add only, so that builds of before it go on.
  */
 #include "tenantgate/retrieval.h"
 
-#define STATEMENTS 8 /* with the NULL */
+#define STATEMENTS 10 /* with the NULL */
 
 /* pgvector indexes a vector column up to 2,000 dimensions. embedding_dimensions ends there too, so
  * a tenant without the index is not made today; it would be searched exactly, in time linear in its
@@ -74,6 +76,24 @@ static const char keep_settings[] =
 		"	hnsw.iterative_scan = strict_order', pg_catalog.current_database());"
 		" EXCEPTION WHEN insufficient_privilege THEN NULL");
 
+/* Version 2: whose user's a document is, and when it goes by itself. */
+#define ADD_OWNER_AND_EXPIRY \
+	"ALTER TABLE public.document ADD COLUMN IF NOT EXISTS owner_id pg_catalog.text," \
+	" ADD COLUMN IF NOT EXISTS expires_at pg_catalog.timestamptz"
+#define INDEX_EXPIRY "document_expiry ON public.document (expires_at) WHERE expires_at IS NOT NULL"
+
+static const struct tenant_schema_step schema_steps[] = {
+	{ 2, NULL, ADD_OWNER_AND_EXPIRY },
+	{ 2, "public.document_expiry", "CREATE INDEX CONCURRENTLY IF NOT EXISTS " INDEX_EXPIRY },
+};
+
+const struct tenant_schema_step *
+retrieval_schema_steps(size_t *count)
+{
+	*count = sizeof(schema_steps) / sizeof(schema_steps[0]);
+	return schema_steps;
+}
+
 const char *const *
 retrieval_schema(struct arena *arena, unsigned dimensions)
 {
@@ -91,6 +111,8 @@ retrieval_schema(struct arena *arena, unsigned dimensions)
 	if (dimensions <= HNSW_DIMENSIONS_MAX)
 		s[n++] = index_vectors;
 	s[n++] = keep_settings;
+	s[n++] = ADD_OWNER_AND_EXPIRY;
+	s[n++] = "CREATE INDEX IF NOT EXISTS " INDEX_EXPIRY;
 	s[n] = NULL;
 	return s;
 }

@@ -85,14 +85,25 @@ acquire_refused(struct row_acquisition *a)
 	return flow_fail_err(&a->flow, &err);
 }
 
+/* The other's attempt is over: now a turn is waited for, no longer that attempt's end. */
+static void
+acquire_own_turn(struct row_acquisition *a)
+{
+	if (a->seen_elsewhere && !a->was_abandoned)
+		flow_deadline(&a->flow, QUEUE_MAX_US);
+	a->was_abandoned = true;
+}
+
 /* An attempt that failed while we waited for it is our waiters' failure too: to claim at once would
  * try again for each replica in turn, against a provider that is in trouble. One that had failed
- * before we came is tried again: that is what a new contact is for. */
+ * before we came is tried again: that is what a new contact is for. So is one without attempts:
+ * since the last one an application has asked for the database anew (row_profile.c). */
 static enum flow_rc
 acquire_failed_before(struct row_acquisition *a)
 {
-	if (a->row->wait_s > 0 || a->seen_elsewhere)
+	if (a->row->wait_s > 0 || (a->seen_elsewhere && a->row->attempts > 0))
 		return acquire_refused(a);
+	acquire_own_turn(a);
 	return flow_goto(&a->flow, acquire_queue);
 }
 
@@ -124,16 +135,6 @@ acquire_elsewhere(struct row_acquisition *a)
 	return acquire_look_later(a);
 }
 
-/* The other was killed: now a turn is waited for, no longer an attempt's end. */
-static enum flow_rc
-acquire_abandoned(struct row_acquisition *a)
-{
-	if (a->seen_elsewhere && !a->was_abandoned)
-		flow_deadline(&a->flow, QUEUE_MAX_US);
-	a->was_abandoned = true;
-	return FLOW_NEXT;
-}
-
 /* What the row says while it is not ours. lease_expired is the database's clock against its own
  * lease_until: the clocks of replicas are never compared. */
 static enum flow_rc
@@ -157,7 +158,10 @@ acquire_looked(struct flow *f)
 	case TENANT_PROVISIONING:
 		break;
 	}
-	return a->row->lease_expired ? acquire_abandoned(a) : acquire_elsewhere(a);
+	if (!a->row->lease_expired)
+		return acquire_elsewhere(a);
+	acquire_own_turn(a); /* the other was killed */
+	return FLOW_NEXT;
 }
 
 /* ---- whose turn it is ---- */

@@ -255,9 +255,12 @@ attempt_done(struct flow *f)
 	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
 	enum flow_rc rc = row_check(f, &a->result, "tenant ready");
 
-	if (rc == FLOW_NEXT)
-		a->row->tenant.state = TENANT_READY;
-	return rc;
+	if (rc != FLOW_NEXT)
+		return rc;
+	a->row->tenant.state = TENANT_READY;
+	a->row->tenant.schema_version = a->tenants->conf->schema_version;
+	row_read_limits(&a->result, a->row);
+	return FLOW_NEXT;
 }
 
 static void

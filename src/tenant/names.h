@@ -17,6 +17,7 @@
 #define PROJECT_NAME_SIZE 257 /* Neon's 256, and the NUL */
 #define CLUSTER_NAME_SIZE 28  /* "tg_", 24 hex digits, and the NUL; Postgres has room for 63 */
 #define PROVIDER_ID_SIZE  64  /* of what Neon calls a project, branch or endpoint */
+#define REGION_SIZE	  65  /* of a provider's region, and the NUL */
 #define ENVIRONMENT_MAX	  100 /* bytes of the key `environment` */
 
 /*

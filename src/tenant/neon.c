@@ -36,7 +36,7 @@
 #include "tenantgate/base/log.h"
 
 #define LIST_DELAY_US  1000000ull /* for a creation to show up in a listing */
-#define DISPUTE_WAIT_S 15 /* until it is looked again whether people have settled it */
+#define DISPUTE_WAIT_S 15	  /* until it is looked again whether people have settled it */
 
 static flow_step_fn project_start, project_list, project_list_check, project_owner, project_owned,
     project_fence, project_post, project_posted, project_adopt, project_adopted;
@@ -237,7 +237,9 @@ put_creation(struct buf *b, const struct tenants_conf *conf, const struct tenant
 {
 	creation_put_field(b, "{\"project\":{\"name\":", row->project_name);
 	buf_printf(b, ",\"pg_version\":%u,\"store_passwords\":true", conf->neon_pg_version);
-	if (conf->neon_region != NULL && conf->neon_region[0] != '\0')
+	if (row->region[0] != '\0')
+		creation_put_field(b, ",\"region_id\":", row->region);
+	else if (conf->neon_region != NULL && conf->neon_region[0] != '\0')
 		creation_put_field(b, ",\"region_id\":", conf->neon_region);
 	if (conf->neon_org_id != NULL && conf->neon_org_id[0] != '\0')
 		creation_put_field(b, ",\"org_id\":", conf->neon_org_id);

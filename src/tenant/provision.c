@@ -209,7 +209,7 @@ provision_end(struct flow *f, const struct err *err)
 	neon_ticket_leave(ts, &p->ticket);
 	atomic_fetch_sub(&ts->shared->provisions, 1);
 	if (!err_is(err)) {
-		record_fill(p->record, &p->row.tenant);
+		record_fill(p->record, &ts->conf->plans, &p->row.tenant, p->row.settings);
 		lookup_put(ts->records, slice_str(provision_id(p)), &p->record->base);
 	}
 	if (!err_is(err) && p->row.tenant.state == TENANT_READY) {
@@ -217,7 +217,7 @@ provision_end(struct flow *f, const struct err *err)
 		    "Tenant %s is ready after %.1f s.", provision_id(p),
 		    (double)flow_age_us(f) / 1e6);
 		provision_record(p);
-		tenants_publish(ts, &p->row.tenant);
+		tenants_publish(ts, p->record);
 	}
 	if (outcome.code == ERR_TIMEOUT)
 		outcome.code = ERR_NEON;

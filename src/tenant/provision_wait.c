@@ -116,18 +116,16 @@ fail_not_ready(struct provision_wait *w)
 }
 
 /* The queue's end, as it is for the last of them. */
-static enum flow_rc
-fail_too_many(struct flow *f, struct tenants *ts)
+static void
+too_many(struct tenants *ts, struct err *err)
 {
 	struct neon_ticket last = { .before = PROVISIONS_MAX, .all = PROVISIONS_MAX };
-	struct err err = { 0 };
 
-	err.retry_after = seconds_rounded_up(neon_ticket_ready_us(ts, &last));
-	err_set(&err, ERR_PROVISIONING,
+	err->retry_after = seconds_rounded_up(neon_ticket_ready_us(ts, &last));
+	err_set(err, ERR_PROVISIONING,
 	    "%d databases are being made or wait for that, and there is memory for no more. Try "
 	    "again in %d s.",
-	    PROVISIONS_MAX, err.retry_after);
-	return flow_fail_err(f, &err);
+	    PROVISIONS_MAX, err->retry_after);
 }
 
 /* The record is not filled when the shared flow ended before the child had joined it, and failed:
@@ -155,20 +153,41 @@ provision_wait_release(struct flow *f)
 	free(w);
 }
 
-/* Joins the tenant's provisioning on this worker, or starts it. The ceiling keeps a key that may
- * name any tenant from filling the worker, and the provider, with invented ones. */
+/* The tenant's provisioning on this worker, which is started if there is none; NULL with err set.
+ * The ceiling keeps a key that may name any tenant from filling the worker, and the provider, with
+ * invented ones. */
+static struct provision_handle *
+provision_at(struct tenants *ts, const char *id, struct err *err)
+{
+	struct provision_handle *h = map_get(ts->provisions, slice_str(id));
+
+	if (h != NULL)
+		return h;
+	if (atomic_load(&ts->shared->provisions) >= PROVISIONS_MAX) {
+		too_many(ts, err);
+		return NULL;
+	}
+	h = provision_start(ts, id);
+	if (h == NULL)
+		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the tenant's database");
+	return h;
+}
+
+bool
+tenant_begin(struct tenants *ts, const char *id, struct err *err)
+{
+	return provision_at(ts, id, err) != NULL;
+}
+
 static enum flow_rc
 provision_wait_start(struct flow *f, struct tenants *ts, struct tenant *t)
 {
-	struct provision_handle *h = map_get(ts->provisions, slice_str(t->id));
+	struct err err = { 0 };
+	struct provision_handle *h = provision_at(ts, t->id, &err);
 	struct provision_wait *w;
 
-	if (h == NULL && atomic_load(&ts->shared->provisions) >= PROVISIONS_MAX)
-		return fail_too_many(f, ts);
 	if (h == NULL)
-		h = provision_start(ts, t->id);
-	if (h == NULL)
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the tenant's database");
+		return flow_fail_err(f, &err);
 	w = xcalloc(1, sizeof(*w));
 	w->tenants = ts;
 	w->record = h->record;
@@ -182,6 +201,7 @@ tenant_provision(struct flow *f, struct tenants *ts, struct tenant *t)
 {
 	switch (t->state) {
 	case TENANT_READY:
+		tenant_upgrade(ts, t);
 		return FLOW_NEXT;
 	case TENANT_SUSPENDED:
 		return flow_fail(f, ERR_SUSPENDED, TENANT_SUSPENDED_DETAIL);

@@ -18,6 +18,7 @@
 
 #include "tenant/row_sql.h"
 #include "tenant/tenant_record.h"
+#include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
 
 /* The order of ROW_COLUMNS (row_sql.h). */
@@ -43,7 +44,10 @@ enum row_column {
 	COL_WAIT,
 	COL_LAST_ERROR,
 	COL_PROVIDER,
+	COL_SCHEMA_VERSION,
 	COL_READ_AT,
+	COL_REGION,
+	COL_SETTINGS,
 };
 
 void
@@ -137,6 +141,19 @@ column_password(struct tenant *t, const struct pg_result *r, const struct seal *
 	return fine;
 }
 
+/* Of those that are too long, nothing holds: half a text is no JSON. */
+static void
+column_settings(struct tenant_row *out, const struct pg_result *r)
+{
+	if (column_text(out->settings, sizeof(out->settings), r, COL_SETTINGS))
+		return;
+	out->settings[0] = '\0';
+	log_event(LOG_WARNING, "plan.settings", NULL,
+	    "The settings of tenant %s are longer than %d bytes, and none of them holds. Shorten "
+	    "public.tenants.settings.",
+	    out->tenant.id, PLAN_SETTINGS_MAX);
+}
+
 static bool
 column_texts(struct tenant_row *out, const struct pg_result *r)
 {
@@ -151,6 +168,7 @@ column_texts(struct tenant_row *out, const struct pg_result *r)
 	    column_text(out->project_id, sizeof(out->project_id), r, COL_PROJECT_ID) &&
 	    column_text(out->endpoint_id, sizeof(out->endpoint_id), r, COL_ENDPOINT_ID) &&
 	    column_text(out->branch_id, sizeof(out->branch_id), r, COL_BRANCH_ID) &&
+	    column_text(out->region, sizeof(out->region), r, COL_REGION) &&
 	    column_text(out->read_at_ms, sizeof(out->read_at_ms), r, COL_READ_AT) &&
 	    column_text(out->attempt_id, sizeof(out->attempt_id), r, COL_ATTEMPT_ID);
 }
@@ -171,7 +189,9 @@ row_read(const struct pg_result *r, const char *id, const struct seal *seal, str
 		return false;
 	}
 	t->requests_per_minute = (unsigned)column_int(r, COL_RPM, 0);
+	column_settings(out, r);
 	t->port = (uint16_t)column_int(r, COL_PORT, 0);
+	t->schema_version = column_int(r, COL_SCHEMA_VERSION, 0);
 	out->attempts = column_int(r, COL_ATTEMPTS, 0);
 	out->posted_ago_s = column_int(r, COL_POSTED, 0);
 	out->is_posted = pg_value(r, 0, COL_POSTED).p != NULL;
@@ -321,13 +341,26 @@ row_ready(struct flow *f, struct catalog *c, const struct tenant_row *r, const c
 		.sql = "UPDATE public.tenants SET state = 'ready', schema_version = $3::int, "
 		       "lease_until = NULL, last_error = NULL, not_before = NULL, refusals = 0, "
 		       "updated_at = " PG_NOW OF_TENANT " AND attempt_id" PG_EQUALS "$2 "
-		       "AND (" IS_PROVISIONING " OR " IS_READY ")",
+		       "AND (" IS_PROVISIONING " OR " IS_READY ") "
+		       "RETURNING plan, requests_per_minute, settings::text",
 		.params = { PG_TEXT(r->tenant.id), PG_TEXT(r->attempt_id),
 		    PG_TEXT(schema_version) },
 		.param_count = 3,
 	};
 
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);
+}
+
+void
+row_read_limits(const struct pg_result *r, struct tenant_row *out)
+{
+	struct tenant *t = &out->tenant;
+	const char *settings = pg_text(r, 0, 2);
+
+	if (strlen(settings) < sizeof(out->settings))
+		memcpy(out->settings, settings, strlen(settings) + 1);
+	snprintf(t->plan, sizeof(t->plan), "%s", pg_text(r, 0, 0));
+	t->requests_per_minute = (unsigned)strtoul(pg_text(r, 0, 1), NULL, 10);
 }
 
 enum flow_rc

@@ -26,6 +26,7 @@ struct tenant_row {
 	char project_id[PROVIDER_ID_SIZE]; /* "" : not known */
 	char endpoint_id[PROVIDER_ID_SIZE];
 	char branch_id[PROVIDER_ID_SIZE];
+	char region[REGION_SIZE]; /* that was asked for; "" : the configured one */
 	char attempt_id[ATTEMPT_ID_LEN + 1]; /* whose the row is, or was last */
 	char read_at_ms[24]; /* the database's clock, decimal: of a claim, later than any before */
 	int attempts;			     /* claims so far, this one included */
@@ -35,6 +36,7 @@ struct tenant_row {
 	int refusals;			     /* of limits of the provider's, in a row */
 	int wait_s; /* when read: until an attempt may be made; then: what row_fail() writes */
 	char last_error[512]; /* as row_error_write() made it */
+	char settings[PLAN_SETTINGS_MAX + 1]; /* JSON; "": none, or too long */
 	/* not in the catalog: of this attempt */
 	bool is_new;	   /* it made the database */
 	const char *slot;  /* borrowed: its slot among the creations (neon_ticket.h); NULL: none */
@@ -88,9 +90,12 @@ enum flow_rc row_save(struct flow *, struct catalog *, const struct tenant_row *
  * looked at. */
 enum flow_rc row_tell(struct flow *, struct catalog *, const struct tenant_row *, const char *what,
     struct pg_result *) __attribute__((warn_unused_result));
-/* The last write of a good attempt; gives the lease back. schema_version: decimal. */
+/* The last write of a good attempt; gives the lease back. schema_version: decimal. Its row has what
+ * may have been changed meanwhile: plan, requests_per_minute, settings, which row_read_limits()
+ * takes. */
 enum flow_rc row_ready(struct flow *, struct catalog *, const struct tenant_row *,
     const char *schema_version, struct pg_result *) __attribute__((warn_unused_result));
+void row_read_limits(const struct pg_result *, struct tenant_row *);
 /* The last write of a failed attempt; gives the lease back, and keeps what was saved. */
 struct row_failure {
 	const char *why;      /* borrowed */
@@ -123,6 +128,24 @@ enum flow_rc row_readdress(struct flow *, struct catalog *, const struct tenant_
 /* Why it was of no use: the column last_error of a row that is ready. */
 enum flow_rc row_note(struct flow *, struct catalog *, const char *id, const char *last_error,
     struct pg_result *) __attribute__((warn_unused_result));
+
+/* Of a ready tenant whose database is brought up to date (upgrade.c); borrowed, numbers decimal.
+ * lease_s: seconds. row_upgrade_claim(): a row, with the version that the database is at, when the
+ * work is the attempt's; none when it has that version, is another's, or is to rest. */
+struct row_upgrade {
+	const char *id, *attempt_id, *version, *lease_s;
+};
+enum flow_rc row_upgrade_claim(struct flow *, struct catalog *, const struct row_upgrade *,
+    struct pg_result *) __attribute__((warn_unused_result));
+enum flow_rc row_upgrade_done(struct flow *, struct catalog *, const struct row_upgrade *,
+    struct pg_result *) __attribute__((warn_unused_result));
+/* Nobody tries for lease_s from now. why: the column last_error. is_in_doubt: the same as
+ * row_upgrade_doubt() does. */
+enum flow_rc row_upgrade_failed(struct flow *, struct catalog *, const struct row_upgrade *,
+    const char *why, bool is_in_doubt, struct pg_result *) __attribute__((warn_unused_result));
+/* The database is older than its row says. */
+enum flow_rc row_upgrade_doubt(struct flow *, struct catalog *, const char *id, struct pg_result *)
+    __attribute__((warn_unused_result));
 
 /* FLOW_NEXT when the statement changed the row. ERR_PROVISIONING when another attempt has it,
  * ERR_CATALOG when the statement failed; what: for the log, "tenant ready". */

@@ -47,7 +47,7 @@ struct tenants {
 /* Writes a READY record, sealed, to Redis, where other workers and replicas look when they have no
  * record. It tells nobody: a record that *changed* is dropped everywhere by tenant_forget(). Nobody
  * waits for the write; a lost one costs a look into the catalog. */
-void tenants_publish(struct tenants *, const struct tenant *);
+void tenants_publish(struct tenants *, const struct tenant_record *);
 /* Takes the record out of Redis, and for a while keeps an older one from being put there. */
 void tenants_unpublish(struct tenants *, const char *id);
 /* Tells the other replicas to forget it, or to doubt it. */

@@ -74,12 +74,20 @@ static const struct flow_step tenant_lookup_steps[] = {
 static const struct flow_kind tenant_lookup_kind = { "tenant_lookup", tenant_lookup_steps, NULL,
 	tenant_lookup_release };
 
+/* The record may go while the flow lives: what it owns is copied. */
 enum flow_rc
 tenant_check_state(struct flow *f, const struct tenant *t, struct tenant *out)
 {
+	const struct plan *limits = t->limits;
+
 	if (t->state == TENANT_SUSPENDED)
 		return flow_fail(f, ERR_SUSPENDED, TENANT_SUSPENDED_DETAIL);
+	if (limits->of_tenant != 0)
+		limits = plan_copy(limits, f->arena);
+	if (limits == NULL)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the tenant's settings");
 	*out = *t;
+	out->limits = limits;
 	return FLOW_NEXT;
 }
 
@@ -119,14 +127,16 @@ tenant_fetch_reply(struct flow *f)
 	struct tenants *ts = t->base.owner;
 	const char *id = record_tenant(t->base.record)->id;
 	struct tenant reply;
+	char settings[PLAN_SETTINGS_MAX + 1];
 
 	if (ts->redis != NULL && !t->base.is_fenced && t->reply.status == REDIS_OK &&
-	    record_open(ts->seal, id, t->key, t->reply.text, &reply)) {
+	    record_open(ts->seal, id, t->key, t->reply.text, &reply, settings)) {
 		bool usable = reply.provider == ts->conf->provider;
 
 		tenant_set_tls(ts, &reply);
 		if (usable)
-			record_fill((struct tenant_record *)t->base.record, &reply);
+			record_fill((struct tenant_record *)t->base.record, &ts->conf->plans,
+			    &reply, settings);
 		bytes_wipe(&reply, sizeof(reply));
 		if (usable)
 			return FLOW_DONE;
@@ -147,7 +157,7 @@ tenant_fetch_share(struct tenant_fetch *t)
 
 	if (tenant->state == TENANT_READY) {
 		if (!t->base.is_superseded)
-			tenants_publish(ts, tenant);
+			tenants_publish(ts, (const struct tenant_record *)t->base.record);
 		return;
 	}
 	r = lookup_peek(ts->records, slice_str(tenant->id));
@@ -178,7 +188,7 @@ tenant_fetch_read(struct flow *f)
 		return flow_fail_err(f, &err);
 	}
 	tenant_set_tls(ts, &row.tenant);
-	record_fill(r, &row.tenant);
+	record_fill(r, &ts->conf->plans, &row.tenant, row.settings);
 	bytes_wipe(&row, sizeof(row));
 	tenant_fetch_share(t);
 	return FLOW_DONE;

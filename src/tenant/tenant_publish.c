@@ -31,17 +31,18 @@ tenants_unpublish(struct tenants *ts, const char *id)
 }
 
 void
-tenants_publish(struct tenants *ts, const struct tenant *t)
+tenants_publish(struct tenants *ts, const struct tenant_record *r)
 {
+	const struct tenant *t = &r->tenant;
 	char key[RECORD_KEY_SIZE], ttl[24];
 	struct slice argv[6] = { SLICE_LIT("SET") };
 	struct buf sealed;
 
 	if (ts->redis == NULL)
 		return;
-	buf_init(&sealed, 8192);
+	buf_init(&sealed, RECORD_SEALED_MAX);
 	record_redis_key(key, ts->conf->environment, t->id, redis_is_cluster(ts->redis));
-	if (record_close(ts->seal, t, key, &sealed)) {
+	if (record_close(ts->seal, t, r->settings, key, &sealed)) {
 		snprintf(ttl, sizeof(ttl), "%llu",
 		    (unsigned long long)(ts->conf->redis_ttl_us / 1000));
 		argv[1] = slice_str(key);

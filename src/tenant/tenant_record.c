@@ -14,7 +14,8 @@
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/secret.h"
 
-#define RECORD_TEXT_MAX 4096 /* bytes of JSON; a longer one is not put into Redis */
+/* Bytes of JSON; a longer one is not put into Redis. Few letters of settings are escaped. */
+#define RECORD_TEXT_MAX (4096u + 2 * PLAN_SETTINGS_MAX)
 
 static void
 tenant_record_free(struct lookup_record *base)
@@ -22,6 +23,8 @@ tenant_record_free(struct lookup_record *base)
 	struct tenant_record *r = (struct tenant_record *)base;
 
 	bytes_wipe(&r->tenant, sizeof(r->tenant));
+	free(r->settings);
+	free(r->own);
 	free(r);
 }
 
@@ -36,9 +39,15 @@ record_new(struct slice id)
 }
 
 void
-record_fill(struct tenant_record *r, const struct tenant *t)
+record_fill(struct tenant_record *r, const struct plans *plans, const struct tenant *t,
+    const char *settings)
 {
+	const struct plan *plan = plan_of_name(plans, t->plan, t->id);
+
 	r->tenant = *t;
+	r->settings = settings[0] == '\0' ? NULL : xstrdup(settings);
+	r->own = plan_resolve(plan, slice_str(settings), t->id);
+	r->tenant.limits = r->own != NULL ? r->own : plan;
 	r->base.is_negative = t->state != TENANT_READY;
 	r->base.is_revoked = t->state == TENANT_SUSPENDED;
 	r->filled = true;
@@ -75,11 +84,13 @@ record_put_field(struct buf *b, const char *name, const char *value)
 }
 
 /* "v" is the format's version: replicas of two builds share a Redis while they are rolled out,
- * and an unknown version is a miss. */
+ * and an unknown version is a miss. (1 had no settings and
+ * no schema: it would be that of a tenant without.) */
 static void
-put_json(struct buf *b, const struct tenant *t)
+put_json(struct buf *b, const struct tenant *t, const char *settings)
 {
-	buf_printf(b, "{\"v\":1,\"port\":%u,\"rpm\":%u", (unsigned)t->port, t->requests_per_minute);
+	buf_printf(b, "{\"v\":2,\"port\":%u,\"rpm\":%u,\"schema\":%d", (unsigned)t->port,
+	    t->requests_per_minute, t->schema_version);
 	record_put_field(b, "id", t->id);
 	record_put_field(b, "plan", t->plan);
 	record_put_field(b, "host", t->host);
@@ -88,18 +99,20 @@ put_json(struct buf *b, const struct tenant *t)
 	record_put_field(b, "password", t->password);
 	record_put_field(b, "sslmode", t->sslmode);
 	record_put_field(b, "provider", provider_name(t->provider));
+	record_put_field(b, "settings", settings);
 	buf_putc(b, '}');
 }
 
 bool
-record_close(const struct seal *seal, const struct tenant *t, const char *key, struct buf *out)
+record_close(const struct seal *seal, const struct tenant *t, const char *settings, const char *key,
+    struct buf *out)
 {
 	struct buf plain;
 	bool fine;
 
 	assert(t->state == TENANT_READY);
 	buf_init(&plain, RECORD_TEXT_MAX);
-	put_json(&plain, t);
+	put_json(&plain, t, settings != NULL ? settings : "");
 	fine = !plain.failed && seal_encrypt(seal, buf_view(&plain), slice_str(key), out);
 	buf_wipe(&plain);
 	return fine;
@@ -119,20 +132,22 @@ get_field(const json_t *o, const char *name, char *out, size_t size, struct err 
 
 /* Only READY tenants are written, so that is what comes back. On false *t is not to be used. */
 static bool
-get_json(const json_t *o, const char *id, struct tenant *t)
+get_json(const json_t *o, const char *id, struct tenant *t, char settings[PLAN_SETTINGS_MAX + 1])
 {
 	struct err err = { 0 };
-	int64_t version = 0, port = 0, rpm = 0;
+	int64_t version = 0, port = 0, rpm = 0, schema = 0;
 	char provider[16];
 
 	memset(t, 0, sizeof(*t));
-	if (!json_opt_int(o, "v", 1, 1, &version, &err) || version != 1 ||
+	if (!json_opt_int(o, "v", 2, 2, &version, &err) || version != 2 ||
 	    !json_opt_int(o, "port", 1, 65535, &port, &err) || port == 0 ||
-	    !json_opt_int(o, "rpm", 0, UINT32_MAX, &rpm, &err))
+	    !json_opt_int(o, "rpm", 0, UINT32_MAX, &rpm, &err) ||
+	    !json_opt_int(o, "schema", 0, INT32_MAX, &schema, &err))
 		return false;
 	t->state = TENANT_READY;
 	t->port = (uint16_t)port;
 	t->requests_per_minute = (unsigned)rpm;
+	t->schema_version = (int)schema;
 	return get_field(o, "id", t->id, sizeof(t->id), &err) && strcmp(t->id, id) == 0 &&
 	    get_field(o, "plan", t->plan, sizeof(t->plan), &err) &&
 	    get_field(o, "host", t->host, sizeof(t->host), &err) &&
@@ -140,13 +155,14 @@ get_json(const json_t *o, const char *id, struct tenant *t)
 	    get_field(o, "user", t->user, sizeof(t->user), &err) &&
 	    get_field(o, "password", t->password, sizeof(t->password), &err) &&
 	    get_field(o, "sslmode", t->sslmode, sizeof(t->sslmode), &err) &&
+	    get_field(o, "settings", settings, PLAN_SETTINGS_MAX + 1, &err) &&
 	    get_field(o, "provider", provider, sizeof(provider), &err) &&
 	    provider_parse(provider, &t->provider);
 }
 
 bool
 record_open(const struct seal *seal, const char *id, const char *key, struct slice sealed,
-    struct tenant *out)
+    struct tenant *out, char settings[PLAN_SETTINGS_MAX + 1])
 {
 	struct err err = { 0 };
 	struct buf plain;
@@ -160,7 +176,7 @@ record_open(const struct seal *seal, const char *id, const char *key, struct sli
 	if (seal_decrypt(seal, sealed, slice_str(key), &plain))
 		o = json_read_object(buf_view(&plain), &err);
 	if (o != NULL)
-		fine = get_json(o, id, out);
+		fine = get_json(o, id, out, settings);
 	json_decref(o);
 	buf_wipe(&plain);
 	return fine;

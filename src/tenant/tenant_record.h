@@ -15,13 +15,17 @@
 struct tenant_record {
 	struct lookup_record base; /* negative: not READY, kept for a short time */
 	bool filled; /* tenant is more than its id: set once, by record_fill() */
-	struct tenant tenant;
+	struct tenant tenant; /* limits: own, or the configuration's */
+	char *settings;	      /* owned: as the catalog has them; NULL: none */
+	struct plan *own;     /* owned: what they make of the plan; NULL: nothing else */
 };
 
 /* With one reference, the caller's, and only the id in it (cut to TENANT_ID_MAX bytes). The last
  * lookup_unref() wipes the password. */
 struct tenant_record *record_new(struct slice id);
-void record_fill(struct tenant_record *, const struct tenant *);
+/* Resolves its limits. settings: JSON, "" for none. */
+void record_fill(struct tenant_record *, const struct plans *, const struct tenant *,
+    const char *settings);
 
 /* "neon" or "postgres", as the catalog and Redis have it; static. False for any other. */
 const char *provider_name(enum tenant_provider);
@@ -33,9 +37,11 @@ bool provider_parse(const char *name, enum tenant_provider *out);
 void record_redis_key(char out[RECORD_KEY_SIZE], const char *environment, const char *id,
     bool is_cluster);
 /* A READY tenant as a sealed text, appended to out; false when out is too small. */
-bool record_close(const struct seal *, const struct tenant *, const char *key, struct buf *out);
+bool record_close(const struct seal *, const struct tenant *, const char *settings, const char *key,
+    struct buf *out);
+#define RECORD_SEALED_MAX (8u * PLAN_SETTINGS_MAX) /* bytes that it appends at most */
 /* False for anything that record_close() did not make for this very key and tenant. */
 bool record_open(const struct seal *, const char *id, const char *key, struct slice sealed,
-    struct tenant *out);
+    struct tenant *out, char settings[PLAN_SETTINGS_MAX + 1]);
 
 #endif

@@ -52,6 +52,7 @@ tenants_conf_init(struct tenants_conf *conf)
 		.neon_requests_per_second = 10,
 		.neon_burst = 30,
 		.neon_address_retry_us = 30 * 1000000ull,
+		.plans = { .standard = &plan_standard },
 	};
 }
 
@@ -100,6 +101,7 @@ tenant_target(const struct tenant *t, struct pool_target *out, char key[TENANT_K
 	target_key(key, t->id);
 	*out = (struct pool_target){
 		.key = slice_str(key),
+		.size = t->limits != NULL ? t->limits->pool_size : 0,
 		.pg = {
 			.host = t->host,
 			.port = t->port,

@@ -25,6 +25,7 @@ tenants_shared_new(const struct replicas *replicas, unsigned records_max)
 	TAILQ_INIT(&s->waiting);
 	TAILQ_INIT(&s->working);
 	s->lockouts = map_new(LOCKOUTS_MAX, free);
+	s->upgrades = map_new(UPGRADES_KEPT, free);
 	if (pthread_mutex_init(&s->mutex, NULL) != 0)
 		abort();
 	return s;
@@ -38,6 +39,7 @@ tenants_shared_free(struct tenants_shared *s)
 	lookup_store_free(s->records);
 	pthread_mutex_destroy(&s->mutex);
 	map_free(s->lockouts);
+	map_free(s->upgrades);
 	free(s);
 }
 
@@ -311,4 +313,27 @@ shared_lockout(struct tenants_shared *s, const struct tenant *t, struct err *why
 	}
 	pthread_mutex_unlock(&s->mutex);
 	return l != NULL;
+}
+
+/* ---- schemas ---- */
+
+bool
+shared_upgrade_begin(struct tenants_shared *s, const char *id)
+{
+	uint64_t now = clock_mono_us(), *until, *entry;
+	bool begins;
+
+	pthread_mutex_lock(&s->mutex);
+	until = map_get(s->upgrades, slice_str(id));
+	begins = until == NULL || now >= *until;
+	if (begins && until != NULL) {
+		*until = now + UPGRADE_AGAIN_US;
+	} else if (begins) {
+		entry = xmalloc(sizeof(*entry));
+		*entry = now + UPGRADE_AGAIN_US;
+		if (!map_put(s->upgrades, slice_str(id), entry))
+			free(entry);
+	}
+	pthread_mutex_unlock(&s->mutex);
+	return begins;
 }

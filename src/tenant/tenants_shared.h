@@ -38,6 +38,9 @@ struct tenants_shared {
 	struct map *lockouts; /* owned: tenant id -> struct lockout */
 	/* not under the lock */
 	atomic_uint lockout_count;
+	struct map *upgrades; /* owned, under the lock: tenant id -> when its schema may be looked
+			       * at again, monotonic */
+	atomic_uint upgrades_running;
 	atomic_uint address_checks; /* flows that ask for an address again (address_check.c) */
 	atomic_uint provisions; /* flows that provision, of all workers */
 	const struct replicas *replicas; /* borrowed; NULL: this is the only one */
@@ -52,6 +55,13 @@ struct lockout {
 	struct err why;
 };
 #define LOCKOUTS_MAX 4096 /* the least asked for goes: its requests try a login */
+
+#define UPGRADES_KEPT	 4096 /* the least asked for goes: its row is looked at once more */
+#define UPGRADE_AGAIN_US (5 * 1000000ull)
+
+/* Whether nobody has looked after this tenant's schema for UPGRADE_AGAIN_US; if so, it counts as
+ * done from now. */
+bool shared_upgrade_begin(struct tenants_shared *, const char *id);
 
 /* Live replicas when last heard of, at least 1. */
 unsigned shared_replicas(const struct tenants_shared *);

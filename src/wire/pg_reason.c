@@ -87,6 +87,15 @@ static const struct pg_reason gone = {
 	.detail = "The tenant's database is not there. " OPERATOR,
 };
 
+/* A column or table of ours: the database was set back in time, or another's hand was at it. */
+static const struct pg_reason outdated = {
+	.code = ERR_OUTDATED,
+	.retry_after = 1,
+	.detail =
+	    "The tenant's database is older than it should be, and is brought up to date. Try "
+	    "again in a moment.",
+};
+
 static const struct pg_reason unsafe = {
 	.code = ERR_DATABASE,
 	.detail = "No safe connection to the tenant's database could be made. " OPERATOR,
@@ -132,6 +141,8 @@ static const struct reason_row rows[] = {
 	{ "25006", NULL, &read_only },
 	{ "28", NULL, &locked_out },
 	{ "3D000", NULL, &gone },
+	{ "42703", NULL, &outdated },
+	{ "42P01", NULL, &outdated },
 	/* libpq's, the system's, and those of wire/: a name that is not there (libevent's words),
 	 * or name servers that do not answer as they should. */
 	{ "", "name does not exist", &gone },

@@ -3,7 +3,7 @@
 # and which foreign library is seen from where. Tests may include everything.
 
 BEGIN {
-	split("base 1 loop 2 wire 3 http 4 pool 4 replica 4 catalog 5 auth 6 tenant 6 limit 6 " \
+	split("base 1 loop 2 wire 3 http 4 pool 4 replica 4 catalog 5 plan 5 auth 6 tenant 6 limit 6 " \
 	    "model 6 retrieval 7 api 8 program 9 extract 9 contrib 9", ranks, " ")
 	for (i = 1; i in ranks; i += 2)
 		rank[ranks[i]] = ranks[i + 1]

@@ -37,7 +37,7 @@ test('the list: newest first, whole, of this tenant alone', async () => {
 	assert.equal(all.json.nextCursor, null);
 	const { createdAt, sha256, ...rest } = all.json.documents[3];
 	assert.deepEqual(rest, { id: 'a/1', title: 'T a/1', fileName: '', mimeType: 'text/plain',
-		bytes: 18, pages: 0, chunks: 1, metadata: { n: 'a/1' }, status: 'ready' });
+		bytes: 18, pages: 0, chunks: 1, metadata: { n: 'a/1' }, status: 'ready', ownerId: null });
 	assert.match(sha256, /^[0-9a-f]{64}$/);
 	assert.ok(Date.parse(createdAt) > Date.now() - 60000, createdAt);
 	assert.deepEqual(ids(await bob.get('/documents')), ['b1']);

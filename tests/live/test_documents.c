@@ -20,6 +20,7 @@ struct list_op {
 	struct err err;
 	const char *attempt;
 	bool in_doubt;
+	struct document_terms *terms;
 };
 
 static enum flow_rc
@@ -33,7 +34,7 @@ list_op_begin(struct flow *f)
 {
 	struct list_op *a = (struct list_op *)f;
 
-	return documents_begin(f, catalog, a->tenant, &a->document, "mine");
+	return documents_begin(f, catalog, a->tenant, &a->document, a->attempt, a->terms);
 }
 
 static enum flow_rc
@@ -141,6 +142,152 @@ lists_of_tenants_are_apart(void **state)
 	assert_int_equal(list_op_run(&begin_kind, "nobody", "d", 3), ERR_PROVISIONING);
 }
 
+/* ---- terms ---- */
+#define UPLOADS 16
+
+/* One intent, with its terms and what came of them. */
+struct upload_attempt {
+	struct list_op op;
+	struct document_terms terms;
+	char id[24];
+};
+
+static void
+upload_start(struct upload_attempt *u, const char *id, uint64_t bytes, struct document_quota quota)
+{
+	snprintf(u->id, sizeof(u->id), "%s", id);
+	u->terms = (struct document_terms){ .quota = quota };
+	u->op = (struct list_op){ .tenant = "eve",
+		.attempt = u->id,
+		.terms = &u->terms,
+		.document = { .id = u->id,
+		    .title = "T",
+		    .file_name = "f.txt",
+		    .mime_type = "text/plain",
+		    .sha256 = u->id,
+		    .bytes = bytes } };
+}
+
+static enum document_admission
+upload_one(const char *id, uint64_t bytes, struct document_quota quota)
+{
+	struct upload_attempt u;
+
+	upload_start(&u, id, bytes, quota);
+	flow_start(&u.op.flow, &begin_kind, worker, arena);
+	finish_flows();
+	assert_int_equal(u.op.err.code, ERR_NONE);
+	return u.terms.admission;
+}
+
+/* How many of UPLOADS at once are admitted. */
+static unsigned
+uploads_admitted(unsigned round, uint64_t bytes, struct document_quota quota)
+{
+	static struct upload_attempt uploads[UPLOADS];
+	unsigned admitted = 0;
+
+	for (unsigned i = 0; i < UPLOADS; i++) {
+		char id[24];
+
+		snprintf(id, sizeof(id), "%u-%u", round, i);
+		upload_start(&uploads[i], id, bytes, quota);
+		flow_start(&uploads[i].op.flow, &begin_kind, worker, arena);
+	}
+	finish_flows();
+	for (unsigned i = 0; i < UPLOADS; i++) {
+		assert_int_equal(uploads[i].op.err.code, ERR_NONE);
+		admitted += uploads[i].terms.admission == DOCUMENT_ADMITTED;
+	}
+	return admitted;
+}
+
+#define OF_EVE "SELECT count(*) FROM documents WHERE user_id = 'eve'"
+
+static void
+the_last_place_is_one_upload_s(void **state)
+{
+	const struct document_quota three = { .max_documents = 3 };
+
+	(void)state;
+	for (unsigned round = 0; round < 10; round++) {
+		catalog_sql("DELETE FROM documents WHERE user_id = 'eve'");
+		catalog_sql(
+		    "INSERT INTO documents (user_id, document_id, title, file_name, status)"
+		    " VALUES ('eve', 'a', '', '', 'ready'), ('eve', 'b', '', '', 'ingesting'),"
+		    " ('eve', 'c', '', '', 'failed'), ('eve', 'd', '', '', 'deleting')");
+		assert_int_equal(uploads_admitted(round, 10, three), 1);
+		assert_string_equal(catalog_sql(OF_EVE), "5");
+	}
+	assert_int_equal(upload_one("e", 10, three), DOCUMENT_TOO_MANY);
+	assert_int_equal(upload_one("a", 10, three), DOCUMENT_ADMITTED);
+	assert_int_equal(upload_one("a", 10, three), DOCUMENT_ADMITTED);
+	assert_int_equal(upload_one("c", 10, three), DOCUMENT_TOO_MANY);
+	assert_int_equal(upload_one("e", 10, (struct document_quota){ 0 }), DOCUMENT_ADMITTED);
+}
+
+static void
+the_last_bytes_are_one_upload_s(void **state)
+{
+	const struct document_quota hundred = { .max_bytes = 100 };
+
+	(void)state;
+	for (unsigned round = 0; round < 10; round++) {
+		catalog_sql("DELETE FROM documents WHERE user_id = 'eve'");
+		catalog_sql("INSERT INTO documents (user_id, document_id, title, file_name, status,"
+			    " bytes) VALUES ('eve', 'a', '', '', 'ready', 40),"
+			    " ('eve', 'c', '', '', 'failed', 400)");
+		assert_int_equal(uploads_admitted(round, 25, hundred), 2);
+	}
+	assert_int_equal(upload_one("e", 11, hundred), DOCUMENT_STORAGE_FULL);
+	assert_int_equal(upload_one("e", 10, hundred), DOCUMENT_ADMITTED);
+	assert_int_equal(upload_one("a", 41, hundred), DOCUMENT_STORAGE_FULL);
+	assert_int_equal(upload_one("a", 5, hundred), DOCUMENT_ADMITTED);
+	/* Until that is stored the larger one counts, which may be what stays. */
+	catalog_sql("DELETE FROM documents WHERE user_id = 'eve' AND document_id = 'e'");
+	assert_int_equal(upload_one("e", 11, hundred), DOCUMENT_STORAGE_FULL);
+}
+
+static void
+the_same_bytes_are_stored_once(void **state)
+{
+	static struct upload_attempt uploads[UPLOADS];
+	unsigned admitted = 0;
+	char id[24];
+
+	(void)state;
+	catalog_sql("DELETE FROM documents WHERE user_id = 'eve'");
+	for (unsigned i = 0; i < UPLOADS; i++) {
+		snprintf(id, sizeof(id), "same-%u", i);
+		upload_start(&uploads[i], id, 10, (struct document_quota){ 0 });
+		uploads[i].terms.if_new = true;
+		uploads[i].op.document.sha256 = "same";
+		flow_start(&uploads[i].op.flow, &begin_kind, worker, arena);
+	}
+	finish_flows();
+	for (unsigned i = 0; i < UPLOADS; i++) {
+		admitted += uploads[i].terms.admission == DOCUMENT_ADMITTED;
+		assert_true(uploads[i].terms.admission == DOCUMENT_ADMITTED ||
+		    uploads[i].terms.admission == DOCUMENT_BEING_STORED);
+	}
+	assert_int_equal(admitted, 1);
+	assert_string_equal(catalog_sql(OF_EVE), "1");
+	catalog_sql("UPDATE documents SET status = 'ready', sha256 = 'same' WHERE user_id = 'eve'");
+	upload_start(&uploads[0], "other", 10, (struct document_quota){ 0 });
+	uploads[0].terms.if_new = true;
+	uploads[0].op.document.sha256 = "same";
+	flow_start(&uploads[0].op.flow, &begin_kind, worker, arena);
+	finish_flows();
+	assert_int_equal(uploads[0].terms.admission, DOCUMENT_IS_STORED);
+	upload_start(&uploads[0], "other", 10, (struct document_quota){ 0 });
+	uploads[0].terms.if_new = true;
+	uploads[0].op.document.sha256 = "same";
+	uploads[0].op.document.owner = "another";
+	flow_start(&uploads[0].op.flow, &begin_kind, worker, arena);
+	finish_flows();
+	assert_int_equal(uploads[0].terms.admission, DOCUMENT_ADMITTED);
+}
+
 static int
 make_catalog(void **state)
 {
@@ -158,7 +305,7 @@ make_catalog(void **state)
 	snprintf(text, sizeof(text), "postgresql://%s:%s@%s:%u/%s?sslmode=disable", target.user,
 	    target.password == NULL ? "x" : target.password, target.host, target.port, database);
 	catalog = catalog_open(&(struct catalog_conf){ .url = text,
-				   .pool_size = 2,
+				   .pool_size = 64, /* of which documents have a quarter */
 				   .query_timeout_us = 5000000,
 				   .connect_timeout_us = 5000000 },
 	    &err);
@@ -168,7 +315,7 @@ make_catalog(void **state)
 	list_op_run(&migrate_kind, NULL, NULL, 0);
 	target.dbname = database;
 	conn = dial();
-	catalog_sql("INSERT INTO users (user_id) VALUES ('ann'), ('bob')");
+	catalog_sql("INSERT INTO users (user_id) VALUES ('ann'), ('bob'), ('eve')");
 	return 0;
 }
 
@@ -198,6 +345,9 @@ main(void)
 		cmocka_unit_test(a_new_document_is_listed),
 		cmocka_unit_test(a_replaced_document_is_listed_once),
 		cmocka_unit_test(lists_of_tenants_are_apart),
+		cmocka_unit_test(the_last_place_is_one_upload_s),
+		cmocka_unit_test(the_last_bytes_are_one_upload_s),
+		cmocka_unit_test(the_same_bytes_are_stored_once),
 	};
 	PQconninfoOption *options;
 	int failed;

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tenant/tenants_shared.h"
 #include "tenant_checks.h"
 
 #define CROWD  20
@@ -189,6 +190,22 @@ a_request_waits_only_so_long(void **state)
 	tenant_fixture_start_workers(&tenant_fixture);
 }
 
+/* PUT /tenant asks the same function. */
+static void
+a_full_queue_says_when_to_come_back(void **state)
+{
+	struct contact surplus = { 0 };
+
+	(void)state;
+	atomic_store(&tenant_fixture.shared->provisions, 4096);
+	assert_int_equal(contact_make(&surplus, &tenant_fixture.workers[0], "surplus"),
+	    ERR_PROVISIONING);
+	assert_true(surplus.err.retry_after > 0);
+	atomic_store(&tenant_fixture.shared->provisions, 0);
+	assert_int_equal(projects_of(&tenant_fixture, "surplus"), 0);
+	assert_int_equal(contacts_until_ready(&tenant_fixture, "surplus"), 1);
+}
+
 static void
 a_partial_inventory_makes_nothing(void **state)
 {
@@ -325,6 +342,7 @@ main(void)
 		cmocka_unit_test(a_slow_neon_makes_one_project),
 		cmocka_unit_test(cut_off_anywhere_it_goes_on),
 		cmocka_unit_test(a_request_waits_only_so_long),
+		cmocka_unit_test(a_full_queue_says_when_to_come_back),
 		cmocka_unit_test(a_partial_inventory_makes_nothing),
 		cmocka_unit_test(a_project_that_is_gone_is_made_again),
 		cmocka_unit_test(garbage_in_redis_is_a_miss),

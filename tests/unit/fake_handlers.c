@@ -108,3 +108,17 @@ documents_patch_start(struct http_exchange *x, const struct api_context *ctx,
 {
 	started(x, ctx, match, "documents_patch_start");
 }
+
+void
+tenant_get_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "tenant_get_start");
+}
+
+void
+tenant_put_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "tenant_put_start");
+}

@@ -38,6 +38,7 @@ static struct worker *worker;
 static struct model *model;
 static struct model_shares *models;
 static struct api_shared shared;
+static const struct api_conf settings;
 static struct api_context context;
 static struct upload uploads[UPLOADS];
 static unsigned begun;
@@ -110,6 +111,7 @@ upload_begin(const char *tenant, size_t bytes, size_t chunks)
 	assert_true(begun <= UPLOADS);
 	*u = (struct upload){ .bytes = bytes, .chunks = chunks };
 	u->req.ctx = &context;
+	u->req.tenant.limits = &plan_standard;
 	u->req.x = &u->x;
 	buf_init(&u->req.body, 10u << 20);
 	snprintf(u->req.tenant_id, sizeof(u->req.tenant_id), "%s", tenant);
@@ -148,7 +150,10 @@ set_up(void **state)
 	worker = worker_new(0);
 	models = model_shares_open(&conf);
 	model = model_open(worker, NULL, models, &conf);
-	context = (struct api_context){ .worker = worker, .model = model, .shared = &shared };
+	context = (struct api_context){ .worker = worker,
+		.model = model,
+		.shared = &shared,
+		.conf = &settings };
 	begun = 0;
 	return 0;
 }

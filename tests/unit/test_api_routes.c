@@ -72,7 +72,8 @@ every_route_is_whole(void **state)
 	assert_non_null(api_route_at(0));
 	EACH_ROUTE(r, i)
 	{
-		bool reads = strcmp(r->method, "POST") == 0 || strcmp(r->method, "PATCH") == 0;
+		bool reads = strcmp(r->method, "POST") == 0 || strcmp(r->method, "PATCH") == 0 ||
+		    strcmp(r->method, "PUT") == 0;
 
 		check_pattern(r->path);
 		assert_non_null(r->start);
@@ -142,7 +143,8 @@ a_path_has_its_methods(void **state)
 	static const char *const table[][2] = { { "/ingest", "POST" }, { "/chat", "POST" },
 		{ "/chat/c%201/stream", "GET" }, { "/search", "POST" }, { "/documents", "GET" },
 		{ "/documents/a%2Fb", "GET, PATCH, DELETE" }, { "/documents/a/chunks", "GET" },
-		{ "/healthz", "GET, HEAD" }, { "/readyz", "GET, HEAD" } };
+		{ "/tenant", "PUT, GET" }, { "/healthz", "GET, HEAD" },
+		{ "/readyz", "GET, HEAD" } };
 	char allow[64];
 
 	(void)state;

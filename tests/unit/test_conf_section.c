@@ -82,7 +82,8 @@ wrong_sections_are_refused(void **state)
 	refused(GOOD "[tenantgte]\ntop_k = 9\n",
 	    "5: Unknown section [tenantgte]; did you mean [tenantgate]?");
 	refused(GOOD "[listeners]\nurl = 1\n",
-	    "5: Unknown section [listeners]; there are [tenantgate] and [model NAME].");
+	    "5: Unknown section [listeners]; there are [tenantgate], [model NAME] and "
+	    "[plan NAME].");
 	refused(GOOD "[tenantgate x]\ntop_k = 9\n",
 	    "5: Section [tenantgate] takes no name; write it without.");
 	refused(GOOD "[model]\n" URL,

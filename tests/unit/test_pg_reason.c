@@ -42,7 +42,8 @@ static const struct {
 	    ERR_DATABASE, false, false },
 	{ "", "Looking up db.example failed: server failed. Check the host's name",
 	    ERR_DATABASE_AWAY, true, false },
-	{ "42P01", "relation \"x\" does not exist", ERR_DATABASE, false, false },
+	{ "42P01", "relation \"x\" does not exist", ERR_OUTDATED, false, false },
+	{ "42703", "column \"x\" does not exist", ERR_OUTDATED, false, false },
 };
 
 static void

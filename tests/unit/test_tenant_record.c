@@ -27,15 +27,19 @@ static const struct tenant acme = {
 	.sslmode = "verify-full",
 };
 
+#define SETTINGS "{\"max_documents\": 3, \"system_prompt\": \"Say \\\"hm\\\".\"}"
+
+static char settings[PLAN_SETTINGS_MAX + 1];
+
 static struct buf
 record_closed(const struct seal *seal, const struct tenant *t, const char *environment)
 {
 	char key[RECORD_KEY_SIZE];
 	struct buf b;
 
-	buf_init(&b, 8192);
+	buf_init(&b, RECORD_SEALED_MAX);
 	record_redis_key(key, environment, t->id, false);
-	assert_true(record_close(seal, t, key, &b));
+	assert_true(record_close(seal, t, SETTINGS, key, &b));
 	return b;
 }
 
@@ -46,7 +50,7 @@ record_opens(const struct seal *seal, struct slice sealed, const char *environme
 	char key[RECORD_KEY_SIZE];
 
 	record_redis_key(key, environment, id, false);
-	return record_open(seal, id, key, sealed, out);
+	return record_open(seal, id, key, sealed, out, settings);
 }
 
 static void
@@ -66,6 +70,7 @@ a_sealed_record_opens(void **state)
 	assert_int_equal(t.port, 5433);
 	assert_string_equal(t.password, acme.password);
 	assert_string_equal(t.sslmode, acme.sslmode);
+	assert_string_equal(settings, SETTINGS);
 	buf_free(&b);
 	seal_free(seal);
 }
@@ -108,9 +113,9 @@ a_changed_record_does_not_open(void **state)
 static void
 sealed_nonsense_is_refused(void **state)
 {
-	static const char *const texts[] = { "", "{}", "[]", "null", "{\"v\":2,\"port\":1}",
-		"{\"v\":1,\"port\":0,\"id\":\"acme\"}", "{\"v\":1,\"port\":5432,\"id\":\"acme\"}",
-		"{\"v\":1,\"port\":5432,\"rpm\":0,\"id\":\"acme\",\"plan\":\"\",\"host\":7}" };
+	static const char *const texts[] = { "", "{}", "[]", "null", "{\"v\":3,\"port\":1}",
+		"{\"v\":2,\"port\":0,\"id\":\"acme\"}", "{\"v\":2,\"port\":5432,\"id\":\"acme\"}",
+		"{\"v\":2,\"port\":5432,\"rpm\":0,\"id\":\"acme\",\"plan\":\"\",\"host\":7}" };
 	struct seal *seal = seal_new(KEY);
 	char key[RECORD_KEY_SIZE];
 	struct tenant t;
@@ -123,7 +128,7 @@ sealed_nonsense_is_refused(void **state)
 
 		buf_init(&b, 8192);
 		assert_true(seal_encrypt(seal, slice_str(texts[i]), slice_str(key), &b));
-		assert_false(record_open(seal, "acme", key, buf_view(&b), &t));
+		assert_false(record_open(seal, "acme", key, buf_view(&b), &t, settings));
 		buf_free(&b);
 	}
 	seal_free(seal);

@@ -25,9 +25,13 @@
 	X(ERR_INVALID_TENANT,	400,	"invalid_tenant",	"Invalid tenant id")	\
 	X(ERR_CONTEXT_LENGTH,	400,	"context_length_exceeded", "Too long for the model") \
 	X(ERR_CONTENT_FILTER,	400,	"content_filtered",	"Refused by a filter")	\
+	X(ERR_QUESTION_LIMIT,	400,	"question_too_long",	"Question too long")	\
+	X(ERR_MODEL_FORBIDDEN,	403,	"model_not_allowed",	"Model not allowed")	\
 	X(ERR_UNAUTHENTICATED,	401,	"unauthenticated",	"Unauthenticated")	\
 	X(ERR_FORBIDDEN,	403,	"forbidden",		"Forbidden")		\
 	X(ERR_SUSPENDED,	403,	"tenant_suspended",	"Tenant suspended")	\
+	X(ERR_TOO_MANY_DOCUMENTS, 403,	"too_many_documents",	"Too many documents")	\
+	X(ERR_STORAGE_FULL,	403,	"storage_full",		"Storage full")		\
 	X(ERR_NOT_FOUND,	404,	"not_found",		"Not found")		\
 	X(ERR_NO_DOCUMENT,	404,	"document_not_found",	"Document not found")	\
 	X(ERR_METHOD,		405,	"method_not_allowed",	"Method not allowed")	\
@@ -57,6 +61,7 @@
 	X(ERR_PROVISIONING,	503,	"provisioning",		"Database being made")	\
 	X(ERR_DATABASE_AWAY,	503,	"database_unavailable",	"Tenant database unavailable") \
 	X(ERR_DATABASE_QUOTA,	503,	"database_quota",	"Tenant database over quota") \
+	X(ERR_OUTDATED,		503,	"database_outdated",	"Tenant database out of date") \
 	X(ERR_CATALOG,		503,	"catalog_unavailable",	"Catalog unavailable")	\
 	X(ERR_LIMITER,		503,	"limiter_unavailable",	"Rate limiter unavailable") \
 	X(ERR_SHUTDOWN,		503,	"shutting_down",	"Shutting down")	\

@@ -70,7 +70,7 @@ struct flow_kind {
 };
 
 #define FLOW_MAGIC	0x464c4f57u	/* "FLOW" */
-#define FLOW_STEPS_MAX	24		/* of a table: struct flow has a time for each */
+#define FLOW_STEPS_MAX	28		/* of a table: struct flow has a time for each */
 
 /* A cleanup that waits for the flow's end: flow_defer(). */
 struct flow_defer {

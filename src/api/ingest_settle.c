@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ingest_settle: what becomes of the catalog's row when POST /ingest ends in the middle of a
+ * document; and how far its storing is.
+ */
+#include "api/ingest_state.h"
+
+/* The document under way was refused for what it is. */
+static bool
+document_is_refused(const struct ingest *in, const struct err *err)
+{
+	return in->state == DOCUMENT_FRESH && err_status(err->code) == 422 && in->work != NULL &&
+	    in->req.tenant.state == TENANT_READY;
+}
+
+void
+ingest_settle(struct ingest *in, const struct err *err)
+{
+	if (err->code == ERR_CONFLICT)
+		request_finish_deletion(&in->req, item_of(in)->document.id);
+	else if (in->state == DOCUMENT_SENT || in->state == DOCUMENT_STORED)
+		request_reconcile(&in->req, item_of(in)->document.id);
+	else if (in->state == DOCUMENT_INTENDED)
+		documents_undo(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,
+		    item_of(in)->document.id, in->attempt, err->detail);
+	else if (document_is_refused(in, err) && work_of(in)->items.count > 0)
+		documents_failed(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,
+		    &item_of(in)->document, err->detail);
+}
+
+void
+ingest_sent(void *arg, size_t chunks)
+{
+	struct ingest *in = arg;
+
+	ingest_report_sent(&in->report, chunks, work_of(in)->chunks.count);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tenant_body: a tenant as an application says it (PUT /tenant) and is told it. Pure.
+ */
+#ifndef API_TENANT_BODY_H
+#define API_TENANT_BODY_H
+
+#include <jansson.h>
+
+#include "api/request.h"
+#include "tenantgate/base/arena.h"
+#include "tenantgate/base/buf.h"
+
+/* Copies what the body sets, checked, into the arena. False with err set: ERR_INVALID_FIELD, which
+ * names the field, and ERR_OVERLOADED without memory. */
+bool	tenant_body_read(const json_t *root, struct arena *, struct tenant_change *out,
+	    struct err *);
+/* Appends {"tenant":{…}}; what is not known is null. */
+void	tenant_json(struct buf *, const char *id, const struct tenant_profile *);
+/* Sends that, or fails without memory. */
+enum flow_rc	tenant_respond(struct flow *, int status, const struct tenant_profile *)
+		    __attribute__((warn_unused_result));
+
+#endif

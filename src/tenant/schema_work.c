@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * schema_work: a step, in a session whose settings keep it from hurting whoever uses the table.
+ *
+ *	[borrow] --> [set] --> [index] --> [indexed] --> [dropped] --> [apply] --> [applied]
+ *	                          |            | there is none             ^
+ *	                          | no index   +---------------------------+
+ *	                          +----------------------------------------+
+ */
+#include "tenant/schema_work.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tenantgate/wire/pg_sql.h"
+
+/* Who waits to change a table keeps all who come after from it: better to try again later. To make
+ * an index keeps nobody, and waits for every transaction that is under way. */
+#define LOCK_WAIT_MS 500
+
+static flow_step_fn work_borrow, work_settings, work_index, work_indexed, work_dropped, work_apply,
+    work_applied;
+static flow_end_fn work_end;
+
+static const struct flow_step work_steps[] = {
+	{ "borrow", work_borrow },
+	{ "set", work_settings },
+	{ "index", work_index },
+	{ "indexed", work_indexed },
+	{ "dropped", work_dropped },
+	{ "apply", work_apply },
+	{ "applied", work_applied },
+	{ NULL, NULL },
+};
+
+const struct flow_kind schema_work_kind = { "tenant_schema_work", work_steps, work_end, NULL };
+
+static enum flow_rc
+work_borrow(struct flow *f)
+{
+	struct schema_work *w = FLOW_OF(f, struct schema_work, &schema_work_kind);
+
+	return pool_borrow(f, w->pools, w->target, &w->lease);
+}
+
+static enum flow_rc
+work_run(struct schema_work *w, const char *sql, bool simple)
+{
+	struct pg_query q = { .sql = sql, .simple = simple, .timeout_us = w->timeout_us };
+
+	pg_clear(&w->result);
+	return pg_run(&w->flow, w->lease.conn, &q, &w->result);
+}
+
+static enum flow_rc
+work_check(struct schema_work *w)
+{
+	return pg_check(&w->flow, &w->result, pg_reason(&w->result)->code,
+	    "Bringing the tenant's tables up to date failed");
+}
+
+/* Of the session, which is reset afterwards. Where we are killed the server ends the statement. */
+static enum flow_rc
+work_settings(struct flow *f)
+{
+	struct schema_work *w = FLOW_OF(f, struct schema_work, &schema_work_kind);
+
+	snprintf(w->settings, sizeof(w->settings),
+	    "SET lock_timeout = %d; SET statement_timeout = %llu",
+	    w->index != NULL ? 0 : LOCK_WAIT_MS, (unsigned long long)(w->timeout_us / 1000));
+	return work_run(w, w->settings, true);
+}
+
+static enum flow_rc
+work_index(struct flow *f)
+{
+	struct schema_work *w = FLOW_OF(f, struct schema_work, &schema_work_kind);
+	struct pg_query q = {
+		.sql = "SELECT indisvalid FROM pg_catalog.pg_index WHERE indexrelid" PG_EQUALS
+		       "pg_catalog.to_regclass($1)::pg_catalog.oid",
+		.params = { PG_TEXT(w->index) },
+		.param_count = 1,
+		.timeout_us = w->timeout_us,
+	};
+	enum flow_rc rc = work_check(w);
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	if (w->index == NULL)
+		return flow_goto(f, work_apply);
+	pg_clear(&w->result);
+	return pg_run(f, w->lease.conn, &q, &w->result);
+}
+
+/* There is none, it is good, or a kill has left it half made. */
+static enum flow_rc
+work_indexed(struct flow *f)
+{
+	struct schema_work *w = FLOW_OF(f, struct schema_work, &schema_work_kind);
+	enum flow_rc rc = work_check(w);
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	if (pg_rows(&w->result) == 0)
+		return flow_goto(f, work_apply);
+	if (strcmp(pg_text(&w->result, 0, 0), "t") == 0)
+		return FLOW_DONE;
+	snprintf(w->drop, sizeof(w->drop), "DROP INDEX CONCURRENTLY IF EXISTS %s", w->index);
+	return work_run(w, w->drop, false);
+}
+
+static enum flow_rc
+work_dropped(struct flow *f)
+{
+	return work_check(FLOW_OF(f, struct schema_work, &schema_work_kind));
+}
+
+static enum flow_rc
+work_apply(struct flow *f)
+{
+	struct schema_work *w = FLOW_OF(f, struct schema_work, &schema_work_kind);
+
+	return work_run(w, w->sql, false);
+}
+
+static enum flow_rc
+work_applied(struct flow *f)
+{
+	return work_check(FLOW_OF(f, struct schema_work, &schema_work_kind));
+}
+
+/* No flow holds a connection while it waits for another database. */
+static void
+work_end(struct flow *f, const struct err *err)
+{
+	struct schema_work *w = FLOW_OF(f, struct schema_work, &schema_work_kind);
+
+	(void)err;
+	pool_return(&w->lease, POOL_DIRTY);
+}
