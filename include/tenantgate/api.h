@@ -24,6 +24,7 @@
 #include "tenantgate/model.h"
 #include "tenantgate/pool.h"
 #include "tenantgate/retrieval.h"
+#include "tenantgate/retrieval/upkeep.h"
 #include "tenantgate/tenant.h"
 
 /* The fields that say how much of a limit is left: those of the present draft

@@ -212,8 +212,7 @@ prompt_refused(struct flow *f)
 	    "The passages found are too large for a prompt; ask for fewer with topK.");
 }
 
-/* The prompt is borrowed until the model has accepted the request, and stays for as long as this
- * flow. */
+/* The prompt is borrowed until the model has accepted the request, and stays with the flow. */
 static enum flow_rc
 chat_ask_model(struct flow *f)
 {

@@ -16,8 +16,9 @@ form_of(const struct ingest_head *head)
 	return (struct ingest_form){ .document_id = head->document_id,
 		.title = head->title,
 		.password = head->password,
-		.if_new = head->if_new,
-		.expires_at = head->expires_at };
+		.expires_at = head->expires_at,
+
+		.if_new = head->if_new };
 }
 
 /* Where a form's part goes; NULL: it is no field of ours. */
@@ -29,7 +30,9 @@ form_field(struct ingest_form *form, struct slice name)
 		struct slice *value;
 	} fields[] = { { "documentId", &form->document_id }, { "title", &form->title },
 		{ "metadata", &form->metadata }, { "password", &form->password },
-		{ "ifNew", &form->if_new }, { "expiresAt", &form->expires_at } };
+		{ "expiresAt", &form->expires_at },
+
+		{ "ifNew", &form->if_new } };
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (slice_is(name, fields[i].name))
@@ -63,10 +66,10 @@ form_fields(const struct parts *parts, struct ingest_form *out, struct err *err)
 		out->metadata = form.metadata;
 	if (form.password.len > 0)
 		out->password = form.password;
-	if (form.if_new.len > 0)
-		out->if_new = form.if_new;
 	if (form.expires_at.len > 0)
 		out->expires_at = form.expires_at;
+	if (form.if_new.len > 0)
+		out->if_new = form.if_new;
 	return !err_is(err);
 }
 
@@ -189,9 +192,8 @@ read_json_fields(const json_t *root, const struct ingest_head *head, struct aren
 	    !json_opt_string(root, "documentId", &form.document_id, err) ||
 	    !json_opt_string(root, "title", &form.title, err) ||
 	    !json_opt_string(root, "fileName", &file_name, err) ||
-	    !json_opt_bool(root, "ifNew", &if_new, err) ||
 	    !json_opt_string(root, "expiresAt", &form.expires_at, err) ||
-	    !json_metadata(root, arena, &form, err))
+	    !json_opt_bool(root, "ifNew", &if_new, err) || !json_metadata(root, arena, &form, err))
 		return false;
 	if (json_object_get(root, "ifNew") != NULL)
 		form.if_new = slice_str(if_new ? "1" : "0");
@@ -250,8 +252,8 @@ query_count(struct slice query, const char *name)
 bool
 ingest_query_check(struct slice query, struct err *err)
 {
-	static const char *const names[] = { "documentId", "title", "fileName", "password", "ifNew",
-		"expiresAt" };
+	static const char *const names[] = { "documentId", "title", "fileName", "password",
+		"expiresAt", "ifNew" };
 
 	if (!ingest_query_decodes(query, err))
 		return false;

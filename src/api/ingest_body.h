@@ -46,8 +46,8 @@ struct ingest_head {
 	struct slice	title;
 	struct slice	file_name;	/* of a raw body; a form's files have their own */
 	struct slice	password;
-	struct slice	if_new;
 	struct slice	expires_at;
+	struct slice	if_new;
 };
 
 /* False with err naming the field: ERR_INVALID_FIELD, ERR_INVALID_JSON, ERR_BAD_REQUEST (the form),

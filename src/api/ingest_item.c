@@ -223,15 +223,6 @@ set_password(struct ingest_item *item, struct slice given, struct arena *arena, 
 	return item->password != NULL;
 }
 
-static bool
-set_if_new(struct ingest_item *item, struct slice said, struct err *err)
-{
-	item->if_new = slice_is(said, "1") || slice_is(said, "true");
-	if (said.len > 0 && !item->if_new && !slice_is(said, "0") && !slice_is(said, "false"))
-		err_set(err, ERR_INVALID_FIELD, "The ifNew must be 1 or 0; send one of them.");
-	return !err_is(err);
-}
-
 /* None is said: it never goes by itself. */
 static bool
 set_expiry(struct ingest_item *item, struct slice given, struct arena *arena, struct err *err)
@@ -239,6 +230,15 @@ set_expiry(struct ingest_item *item, struct slice given, struct arena *arena, st
 	item->has_expiry = given.len > 0;
 	item->document.expires_at = item->has_expiry ? expires_at_read(given, arena, err) : "";
 	return item->document.expires_at != NULL;
+}
+
+static bool
+set_if_new(struct ingest_item *item, struct slice said, struct err *err)
+{
+	item->if_new = slice_is(said, "1") || slice_is(said, "true");
+	if (said.len > 0 && !item->if_new && !slice_is(said, "0") && !slice_is(said, "false"))
+		err_set(err, ERR_INVALID_FIELD, "The ifNew must be 1 or 0; send one of them.");
+	return !err_is(err);
 }
 
 bool

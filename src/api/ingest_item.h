@@ -16,8 +16,8 @@ struct ingest_form {
 	struct slice	title;
 	struct slice	metadata;	/* JSON text */
 	struct slice	password;
-	struct slice	if_new;		/* "1" or "true"; "0", "false" or "" */
 	struct slice	expires_at;
+	struct slice	if_new;		/* "1" or "true"; "0", "false" or "" */
 };
 
 /* One document more: its type, its id, its names, its digest. False with err set, as

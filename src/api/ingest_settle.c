@@ -16,7 +16,7 @@ document_is_refused(const struct ingest *in, const struct err *err)
 void
 ingest_settle(struct ingest *in, const struct err *err)
 {
-	if (err->code == ERR_CONFLICT) /* it is being deleted, or its deletion was left half-way */
+	if (err->code == ERR_CONFLICT)
 		request_finish_deletion(&in->req, item_of(in)->document.id);
 	else if (in->state == DOCUMENT_SENT || in->state == DOCUMENT_STORED)
 		request_reconcile(&in->req, item_of(in)->document.id);

@@ -25,8 +25,8 @@ ingest_work_new(struct request *req)
 		.title = http_query_get(req->x, "title", arena),
 		.file_name = http_query_get(req->x, "fileName", arena),
 		.password = http_query_get(req->x, "password", arena),
-		.if_new = http_query_get(req->x, "ifNew", arena),
 		.expires_at = http_query_get(req->x, "expiresAt", arena),
+		.if_new = http_query_get(req->x, "ifNew", arena),
 	};
 	if (req->user_id[0] != '\0')
 		w->owner = body_job_copy(&w->job, slice_str(req->user_id)).p;

@@ -15,9 +15,9 @@
 #include <string.h>
 
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 
-#define LINGER_US 1000000u /* for the last chunk; a server that sends none loses the connection */
 /* After a finish_reason: the usage and [DONE] are the same write, or the next. */
 #define FINISH_IDLE_US 2000000u
 
@@ -30,21 +30,6 @@ static const struct flow_step pull_steps[] = {
 };
 
 static const struct flow_kind pull_kind = { .name = "model_pull", .steps = pull_steps };
-
-static flow_step_fn linger_pull, linger_check;
-static flow_release_fn linger_release;
-
-static const struct flow_step linger_steps[] = {
-	{ "pull", linger_pull },
-	{ "check", linger_check },
-	{ NULL, NULL },
-};
-
-static const struct flow_kind linger_kind = {
-	.name = "model_linger",
-	.steps = linger_steps,
-	.release = linger_release,
-};
 
 struct model_stream *
 model_stream_new(struct model *m)
@@ -156,6 +141,20 @@ stream_add_with_stray(struct model_stream *s, const struct sse_event *event)
 		delta_add_stray(&s->delta, event->stray);
 }
 
+/* The answer is whole. Neither silence nor signs of life hold it open for longer. */
+static void
+stream_await_end(struct model_stream *s)
+{
+	uint64_t now = clock_mono_us();
+
+	if (s->finished_us == 0) {
+		s->finished_us = now;
+		web_idle_at_most(s->transfer, FINISH_IDLE_US);
+	} else if (now - s->finished_us >= FINISH_IDLE_US && !err_is(&s->failure)) {
+		s->state = STREAM_COMPLETE;
+	}
+}
+
 /* All events in the piece, up to [DONE] or an error; what follows is ignored. */
 static void
 stream_add_piece(struct model_stream *s)
@@ -171,7 +170,7 @@ stream_add_piece(struct model_stream *s)
 	if (s->delta.done && !err_is(&s->failure))
 		s->state = STREAM_COMPLETE;
 	else if (s->delta.finish_reason != NULL)
-		web_idle_at_most(s->transfer, FINISH_IDLE_US);
+		stream_await_end(s);
 }
 
 static bool
@@ -347,50 +346,6 @@ model_chat_rest(struct model_stream *s)
 		return;
 	web_rest(s->transfer);
 	stream_free_request(s);
-}
-
-/* ---- stopping ---- */
-static void
-linger_release(struct flow *f)
-{
-	model_stream_free(FLOW_OF(f, struct model_stream, &linger_kind));
-}
-
-/* Reads on to the end of the body, which after [DONE] is nearly always the last chunk alone.
- * Stopped before it, libcurl would have to close the connection, and the next request would pay for
- * a TCP and a TLS handshake. */
-static enum flow_rc
-linger_pull(struct flow *f)
-{
-	struct model_stream *s = FLOW_OF(f, struct model_stream, &linger_kind);
-
-	return web_pull(f, s->transfer, &s->piece);
-}
-
-static enum flow_rc
-linger_check(struct flow *f)
-{
-	struct model_stream *s = FLOW_OF(f, struct model_stream, &linger_kind);
-
-	return s->piece.len == 0 ? FLOW_DONE : flow_goto(f, linger_pull);
-}
-
-/* A lingering stream is a flow of the worker's, with no parent: the caller may end at once. */
-void
-model_chat_stop(struct model_stream **stream)
-{
-	struct model_stream *s = *stream;
-
-	*stream = NULL;
-	if (s == NULL)
-		return;
-	assert(s->magic == STREAM_MAGIC);
-	if (s->state != STREAM_COMPLETE) {
-		model_stream_free(s);
-		return;
-	}
-	flow_start(&s->flow, &linger_kind, s->call.model->worker, NULL);
-	flow_deadline(&s->flow, LINGER_US);
 }
 
 const char *

@@ -40,6 +40,7 @@ struct model_stream {
 	struct err		 failure;	/* found behind text, which is pulled first */
 	enum body_form		 form;		/* of the body, once its first byte has come */
 	struct buf		 whole;		/* owned: a body that is JSON and no stream */
+	uint64_t		 finished_us;	/* monotonic: of its finish_reason; 0: none yet */
 	struct model_delta	 first;		/* of a pull ahead of the caller's, .. */
 	bool			 has_first;	/* .. which the next one brings */
 };

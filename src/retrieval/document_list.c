@@ -29,17 +29,16 @@ enum list_column {
 	STATUS,
 	REASON,
 	CREATED_US,
-	OWNER,
 	EXPIRES_AT,
+	OWNER,
 };
 
 #define COLUMNS \
 	"document_id, title, file_name, mime_type, metadata, sha256, bytes, pages, " \
-	"chunks, " PG_RFC3339( \
-	    "created_at") " AS created_text, status, reason," \
-			  " (extract(epoch FROM created_at)" PG_TIMES \
-			  "1000000)::bigint AS created_us, owner_id, " PG_RFC3339( \
-			      "expires_at") " AS expires_text"
+	"chunks, " PG_RFC3339("created_at") " AS created_text, status, reason," \
+					    " (extract(epoch FROM created_at)" PG_TIMES \
+					    "1000000)::bigint AS created_us, " PG_RFC3339( \
+						"expires_at") " AS expires_text, owner_id"
 
 /* Of the first page, for it begins behind no row: the year 2255. */
 #define FIRST_US "9000000000000000"

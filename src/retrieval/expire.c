@@ -15,6 +15,7 @@
 
 #include "retrieval/pg_binary.h"
 #include "tenantgate/retrieval.h"
+#include "tenantgate/retrieval/upkeep.h"
 #include "tenantgate/wire/pg_sql.h"
 
 #define EXPIRE_PAGE	 50

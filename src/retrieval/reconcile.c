@@ -22,6 +22,7 @@
 
 #include "retrieval/document_listing.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/retrieval/upkeep.h"
 #include "retrieval/pg_binary.h"
 #include "tenantgate/wire/pg_sql.h"
 

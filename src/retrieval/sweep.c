@@ -31,6 +31,7 @@
 #include "tenantgate/base/id.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/retrieval.h"
+#include "tenantgate/retrieval/upkeep.h"
 #include "tenantgate/wire/pg_sql.h"
 
 #define IDS_PAGE	 500 /* ids of what is stored, at a time */
@@ -51,9 +52,8 @@ struct sweep {
 	char cursor[DOCUMENT_ID_MAX + 1]; /* the last id of the page before */
 	bool is_last;			  /* the page under way */
 	struct buf ids, seen;		  /* owned: text[] */
-	struct pg_result page;		  /* owned */
+	struct pg_result page, result;	  /* owned */
 	struct pg_result stored;	  /* owned: one value, JSON */
-	struct pg_result result;	  /* owned */
 	unsigned long added, gone, mended;
 };
 
@@ -327,7 +327,7 @@ sweep_mended(struct flow *f)
 	return s->is_last ? FLOW_DONE : flow_goto(f, sweep_listed);
 }
 
-/* A shutdown is no failure. What a sweep that failed has not mended a later one will. */
+/* What a sweep that failed has not mended a later one will. */
 static void
 sweep_end(struct flow *f, const struct err *err)
 {

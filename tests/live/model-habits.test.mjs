@@ -150,6 +150,15 @@ test('finish_reason, then silence: the answer is whole, and waits for nothing mo
 		await is([chunk({ content: 'Whole' }), chunk({}, 'stop'), STALL], 'Whole');
 	});
 
+test('finish_reason, then signs of life without an end: the same', { timeout: 60000 }, async () => {
+	for (const sign of [': ping\n\n', 'data:\n\n']) {
+		server.chat = [chunk({ content: 'Whole' }), chunk({}, 'stop'),
+			...Array(600).fill([200, sign]).flat()];
+		const seen = await ask('data');
+		assert.deepEqual([seen.text, seen.error, seen.finish], ['Whole', null, 'stop']);
+	}
+});
+
 test('finish_reason "" in every chunk, then a break: an error', async () => {
 	await fails([chunk({ content: 'Half' }, ''), chunk({ content: ' of' }, ''), CUT]);
 	await fails([chunk({ content: 'Half' }, ''), chunk({ content: ' of' }, '')]);
