@@ -13,9 +13,9 @@
  *  - The intent names the version that is to go, by its digest and time, as the tenant's database
  *    had it before the mark; only that is erased.
  *  - A version that is named does not come back: while its row is 'deleting' no ingest may begin,
- *    and none may list that version as stored (documents.c). The row ends being 'deleting' by the
- *    drop, after the version is erased, or by an ingest that had begun before the mark and has
- *    replaced it.
+ *    and none may list that version as stored, nor when the row has gone meanwhile (documents.c).
+ *    The row ends being 'deleting' by the drop, after the version is erased, or by an ingest that
+ *    had begun before the mark and has replaced it.
  *
  * So nobody was told that a version is stored after an intent had named it, and what is stored
  * later has a time of its own: however late a deletion goes on, it can take nothing else.

@@ -44,6 +44,7 @@ struct listing {
 	struct pg_result result; /* owned */
 	bool *in_doubt;		 /* borrowed, NULL but for documents_ready() */
 	struct document *listed; /* the same */
+	bool is_stored_before;	 /* no attempt of its own: the version was found there */
 	bool spares_deleting;	 /* no row comes back: it is being deleted */
 	char numbers[3][NUMBER_SIZE];
 };
@@ -109,6 +110,14 @@ listing_read_owner(struct listing *l)
 	l->listed->owner = is_owned ? arena_strdup(l->flow.arena, pg_text(&l->result, 0, 1)) : NULL;
 }
 
+/* The version was found in the tenant's database, and then the row of nobody, or none: a deletion
+ * may have ended in between. The row is in doubt, and the next request sees what is so. */
+static bool
+version_may_be_gone(const struct listing *l)
+{
+	return l->is_stored_before && strcmp(pg_text(&l->result, 0, 3), "t") == 0;
+}
+
 /* What the deletion is to take must not be said to be stored (document_delete.c). */
 enum flow_rc
 document_is_going(struct flow *f)
@@ -116,7 +125,7 @@ document_is_going(struct flow *f)
 	struct err err = { .retry_after = 2 };
 
 	err_set(&err, ERR_CONFLICT,
-	    "The document of this id is being deleted. Try again in two seconds.");
+	    "The document of this id is being deleted, or was just now. Try again in two seconds.");
 	return flow_fail_err(f, &err);
 }
 
@@ -142,7 +151,8 @@ listing_check(struct flow *f)
 {
 	struct listing *l = listing_of(f);
 
-	if (l->spares_deleting && l->result.status == PG_OK && pg_rows(&l->result) == 0)
+	if (l->spares_deleting && l->result.status == PG_OK &&
+	    (pg_rows(&l->result) == 0 || version_may_be_gone(l)))
 		return document_is_going(f);
 	if (l->in_doubt != NULL && l->result.status == PG_OK) {
 		*l->in_doubt = strcmp(pg_text(&l->result, 0, 0), "ready") != 0;
@@ -200,8 +210,8 @@ no_memory(struct flow *f)
 	" ON CONFLICT (user_id, document_id) DO UPDATE SET" WRITTEN
 
 #define IS_OURS \
-	"(row.status" PG_EQUALS "'ingesting' OR row.status" PG_EQUALS "'ready')" \
-	" AND coalesce(row.attempt, '')" PG_EQUALS "$12"
+	"(row.status" PG_EQUALS "'ingesting' AND row.attempt" PG_EQUALS \
+	"$12 OR row.status" PG_EQUALS "'ready' AND coalesce(row.attempt, '')" PG_EQUALS "$12)"
 
 /* The twelfth parameter is what the two statements differ in. */
 static void
@@ -232,6 +242,7 @@ documents_ready(struct flow *f, struct catalog *c, const char *tenant, struct do
 	l->in_doubt = in_doubt;
 	l->listed = d;
 	l->spares_deleting = true;
+	l->is_stored_before = attempt[0] == '\0';
 	written_query(l,
 	    INSERTED ", status = CASE WHEN " IS_OURS " THEN 'ready' ELSE 'ingesting' END,"
 		     " attempt = CASE WHEN " IS_OURS " THEN NULL ELSE row.attempt END,"
@@ -239,7 +250,9 @@ documents_ready(struct flow *f, struct catalog *c, const char *tenant, struct do
 		     " WHERE row.status" PG_DIFFERS
 		     "'deleting' OR coalesce(row.sha256, '')" PG_DIFFERS
 		     "$6 OR row.created_at" PG_DIFFERS "$8::pg_catalog.text::pg_catalog.timestamptz"
-		     " RETURNING status, owner_id, " PG_RFC3339("expires_at"),
+		     " RETURNING status, owner_id, " PG_RFC3339(
+			 "expires_at") ","
+				       " status" PG_EQUALS "'ingesting' AND attempt IS NULL",
 	    d, attempt);
 	return flow_call(f, &l->flow, &listing_kind);
 }

@@ -180,6 +180,20 @@ test('kill -9 at each step, then the same id anew: what was told to be stored st
 	assert.equal(await status(id), 'ready');
 });
 
+test('the same bytes whose row has gone: not said to be stored before that is known', async () => {
+	assert.equal((await put('rowless')).status, 201);
+	await stack.sql("delete from documents where document_id = 'rowless'", 'catalog');
+	assert.equal((await put('rowless')).status, 409);
+	let stored;
+	await until('it is known', async () => {
+		stored = await put('rowless');
+		return stored.status !== 409;
+	});
+	assert.equal(stored.status, 200, stored.body);
+	assert.equal(await status('rowless'), 'ready');
+	assert.equal(await listed('rowless'), stored.json.document.sha256);
+});
+
 test('a deletion left by an earlier build, of a document that is there', async () => {
 	assert.equal((await put('old')).status, 201);
 	await intend('old');
