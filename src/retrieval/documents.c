@@ -118,6 +118,14 @@ listing_read_owner(struct listing *l)
 	l->listed->owner = is_owned ? arena_strdup(l->flow.arena, pg_text(&l->result, 0, 1)) : NULL;
 }
 
+/* The version was found in the tenant's database, and then the row of nobody, or none: a deletion
+ * may have ended in between. The row is in doubt, and the next request sees what is so. */
+static bool
+version_may_be_gone(const struct listing *l)
+{
+	return l->is_stored_before && strcmp(pg_text(&l->result, 0, 3), "t") == 0;
+}
+
 /* What the deletion is to take must not be said to be stored (document_delete.c). */
 enum flow_rc
 document_is_going(struct flow *f)
