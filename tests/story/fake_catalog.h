@@ -8,7 +8,7 @@
 
 #include "tenantgate/catalog.h"
 
-#define FAKE_COLS 24
+#define FAKE_COLS 28
 
 struct fake_row {
 	const char *col[FAKE_COLS]; /* NULL: SQL null */
