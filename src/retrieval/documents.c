@@ -101,14 +101,6 @@ tenant_is_gone(struct flow *f)
 	return flow_fail_err(f, &err);
 }
 
-/* The version was found in the tenant's database, and then the row of nobody, or none: a deletion
- * may have ended in between. The row is in doubt, and the next request sees what is so. */
-static bool
-version_may_be_gone(const struct listing *l)
-{
-	return l->is_stored_before && strcmp(pg_text(&l->result, 0, 3), "t") == 0;
-}
-
 /* An owner that there is no memory for is only missing from the response. */
 static void
 listing_read_owner(struct listing *l)
