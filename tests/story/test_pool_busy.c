@@ -31,7 +31,7 @@ warm_up(unsigned key, unsigned n)
 		borrow(&c[i]);
 		clock_test_advance(YOUNG_US);
 		while (!c[i].holds)
-			worker_turn(worker, 200);
+			worker_turn(worker, 20);
 	}
 	for (i = 0; i < n; i++)
 		give_back(&c[i]);
@@ -361,6 +361,79 @@ a_newcomers_patience_ends_by_itself(void **state)
 	pool_fixture_turns();
 }
 
+/* Nobody's connection is about to come free. */
+static void
+a_newcomer_does_not_wait_where_no_login_is_under_way(void **state)
+{
+	CLIENT(newcomer, 9);
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 12; i++)
+		warm_up(1 + i % 4, 1);
+	assert_int_equal(stats().server_idle, 4);
+	borrow(&newcomer);
+	assert_string_equal(traced, "newcomer");
+	give_back(&newcomer);
+}
+
+/* More than three quarters of the budget are never kept from newcomers. */
+static void
+warm_tenants_leave_a_quarter_to_newcomers(void **state)
+{
+	CLIENT(hung, 8);
+	CLIENT(newcomer, 9);
+	unsigned i;
+
+	(void)state;
+	conf.max_server_connections = 8;
+	reopen();
+	for (i = 0; i < 21; i++)
+		warm_up(1 + i % 7, 1);
+	assert_int_equal(stats().server_idle, 7);
+	fake.login_us = 3600u * 1000000u;
+	borrow(&hung);
+	borrow(&newcomer);
+	assert_int_equal(stats().server_login, 2);
+	flow_abort_all(worker, ERR_SHUTDOWN, "over");
+	pool_fixture_turns();
+}
+
+static void
+who_has_no_connection_logs_in_first(void **state)
+{
+	struct client hung[STATEMENTS] = { 0 };
+	CLIENT(one, 1);
+	CLIENT(more, 1);
+	CLIENT(none, 2);
+	unsigned i;
+
+	(void)state;
+	open_shared();
+	warm_up(1, 1);
+	borrow(&one);
+	fake.login_us = 3600u * 1000000u;
+	for (i = 0; i < STATEMENTS; i++) {
+		hung[i] = (struct client){ .name = "h", .key = 11 + i };
+		borrow(&hung[i]);
+	}
+	fake.login_us = 0;
+	borrow(&more);
+	borrow(&none);
+	assert_string_equal(traced, "one");
+	clock_test_advance(LOGIN_US); /* the hung ones count no more: one more login at a time */
+	while (!more.holds) {
+		worker_turn(worker, 20);
+		clock_test_advance(YOUNG_US);
+	}
+	assert_string_equal(traced, "onenonemore");
+	give_back(&none);
+	give_back(&more);
+	give_back(&one);
+	flow_abort_all(worker, ERR_SHUTDOWN, "over");
+	pool_fixture_turns();
+}
+
 static int
 set_up(void **state)
 {
@@ -394,6 +467,9 @@ main(void)
 		BUSY_CASE(newcomers_delay_each_other),
 		BUSY_CASE(hosts_do_not_wait_for_each_other),
 		BUSY_CASE(a_newcomers_patience_ends_by_itself),
+		BUSY_CASE(a_newcomer_does_not_wait_where_no_login_is_under_way),
+		BUSY_CASE(warm_tenants_leave_a_quarter_to_newcomers),
+		BUSY_CASE(who_has_no_connection_logs_in_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
