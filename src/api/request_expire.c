@@ -15,7 +15,8 @@
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/map.h"
 
-#define LOOK_US (10 * 1000000ull)
+#define LOOK_US	  (10 * 1000000ull)
+#define FAILED_US 1000000ull /* meanwhile no other search waits for the catalog */
 
 /* Beside the entries of request_sweep.c, whose tenants' ids have no such mark: the monotonic time
  * until which nothing is to be done. */
@@ -72,12 +73,11 @@ request_expire(struct flow *f)
 		return documents_expire(f, ctx->catalog, ctx->pools, &req->target, req->tenant_id,
 		    &req->expiry_us, &req->expire_err);
 	}
-	if (!err_is(&req->expire_err))
-		expire_note(req, req->expiry_us);
-	else
+	expire_note(req, err_is(&req->expire_err) ? FAILED_US : req->expiry_us);
+	if (err_is(&req->expire_err))
 		log_event(LOG_WARNING, "documents.expire_failed", req->request_id,
-		    "Documents of tenant %s whose time is over were not looked for; the next "
-		    "search tries again: %s",
+		    "Documents of tenant %s whose time is over were not looked for; a "
+		    "search of a second later tries again: %s",
 		    req->tenant_id, req->expire_err.detail);
 	return FLOW_NEXT;
 }

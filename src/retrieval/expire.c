@@ -18,6 +18,7 @@
 #include "tenantgate/retrieval/upkeep.h"
 #include "tenantgate/wire/pg_sql.h"
 
+#define EXPIRE_LOOK_US	 500000 /* no search waits longer for a catalog that is slow, or away */
 #define EXPIRE_PAGE	 50
 #define EXPIRE_ARRAY_MAX (64u << 10)
 #define EXPIRE_PAGES_MAX 100 /* in one request; the rest goes at the next */
@@ -130,6 +131,8 @@ expire_marked(struct flow *f)
 		return FLOW_DONE;
 	if (!expire_columns(e))
 		return expire_no_memory(f);
+	flow_deadline(&e->flow,
+	    0); /* what is marked is erased: the request's own time is the end */
 	return pool_borrow(f, e->pools, e->target, &e->lease);
 }
 
@@ -218,6 +221,7 @@ documents_expire(struct flow *f, struct catalog *c, struct pools *pools,
     const struct pool_target *target, const char *tenant, uint64_t *next_us, struct err *why)
 {
 	struct expiry *e = arena_alloc(f->arena, sizeof(*e));
+	enum flow_rc rc;
 
 	if (e == NULL)
 		return expire_no_memory(f);
@@ -228,5 +232,7 @@ documents_expire(struct flow *f, struct catalog *c, struct pools *pools,
 	e->next_us = next_us;
 	for (unsigned i = 0; i < 3; i++)
 		buf_init(&e->columns[i], EXPIRE_ARRAY_MAX);
-	return flow_try(f, &e->flow, &expire_kind, why);
+	rc = flow_try(f, &e->flow, &expire_kind, why);
+	flow_deadline(&e->flow, EXPIRE_LOOK_US);
+	return rc;
 }

@@ -13,7 +13,8 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
 
-#define DOUBT_US (60 * 1000000ull)
+#define DOUBT_US       (60 * 1000000ull)
+#define DOUBT_AGAIN_US (60 * 1000000ull) /* where what is made does not help */
 
 struct schema_doubt {
 	struct flow flow;
@@ -54,7 +55,9 @@ doubt_written(struct flow *f)
 	    "Tenant %s's database has not the tables or columns that its row says (was it set back "
 	    "in time?); what is not there is made at its next contact.",
 	    d->id);
-	tenant_forget(d->tenants, d->id);
+	/* The database answers: its connections are as good as they were. */
+	tenants_unpublish(d->tenants, d->id);
+	lookup_expire(d->tenants->records, slice_str(d->id));
 	return FLOW_DONE;
 }
 
@@ -75,7 +78,7 @@ tenant_schema_doubt(struct tenants *ts, const struct tenant *t)
 	char key[TENANT_ID_MAX + 2];
 
 	snprintf(key, sizeof(key), "?%s", t->id);
-	if (t->schema_version == 0 || !shared_upgrade_begin(ts->shared, key))
+	if (t->schema_version == 0 || !shared_upgrade_begin(ts->shared, key, DOUBT_AGAIN_US))
 		return;
 	d = xcalloc(1, sizeof(*d));
 	d->tenants = ts;

@@ -318,7 +318,7 @@ shared_lockout(struct tenants_shared *s, const struct tenant *t, struct err *why
 /* ---- schemas ---- */
 
 bool
-shared_upgrade_begin(struct tenants_shared *s, const char *id)
+shared_upgrade_begin(struct tenants_shared *s, const char *id, uint64_t us)
 {
 	uint64_t now = clock_mono_us(), *until, *entry;
 	bool begins;
@@ -327,10 +327,10 @@ shared_upgrade_begin(struct tenants_shared *s, const char *id)
 	until = map_get(s->upgrades, slice_str(id));
 	begins = until == NULL || now >= *until;
 	if (begins && until != NULL) {
-		*until = now + UPGRADE_AGAIN_US;
+		*until = now + us;
 	} else if (begins) {
 		entry = xmalloc(sizeof(*entry));
-		*entry = now + UPGRADE_AGAIN_US;
+		*entry = now + us;
 		if (!map_put(s->upgrades, slice_str(id), entry))
 			free(entry);
 	}

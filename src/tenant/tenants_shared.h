@@ -56,12 +56,11 @@ struct lockout {
 };
 #define LOCKOUTS_MAX 4096 /* the least asked for goes: its requests try a login */
 
-#define UPGRADES_KEPT	 4096 /* the least asked for goes: its row is looked at once more */
-#define UPGRADE_AGAIN_US (5 * 1000000ull)
+#define UPGRADES_KEPT 4096 /* the least asked for goes: its row is looked at once more */
 
-/* Whether nobody has looked after this tenant's schema for UPGRADE_AGAIN_US; if so, it counts as
- * done from now. */
-bool shared_upgrade_begin(struct tenants_shared *, const char *id);
+/* Whether nobody has looked after this tenant's schema for so long as was said then; if so, it
+ * counts as done for so long from now. */
+bool shared_upgrade_begin(struct tenants_shared *, const char *id, uint64_t us);
 
 /* Live replicas when last heard of, at least 1. */
 unsigned shared_replicas(const struct tenants_shared *);

@@ -41,7 +41,8 @@
 #define STEP_US		   (60 * 1000000ull)
 #define INDEX_US	   (900 * 1000000ull) /* the index of a large table */
 #define LEASE_SPARE_S	   30		      /* for the catalog's statements around a step */
-#define RETRY_S		   60		      /* after a failure that may last */
+#define AGAIN_US	   (5 * 1000000ull) /* until a tenant's row is looked at again from here */
+#define RETRY_S		   60		    /* after a failure that may last */
 #define RETRY_SOON_S	   10 /* others use the table, or the database was not reached */
 
 struct upgrade {
@@ -280,7 +281,7 @@ tenant_upgrade(struct tenants *ts, const struct tenant *t)
 	struct upgrade *u;
 
 	if (t->state != TENANT_READY || t->schema_version >= ts->conf->schema_version ||
-	    !shared_upgrade_begin(ts->shared, t->id))
+	    !shared_upgrade_begin(ts->shared, t->id, AGAIN_US))
 		return;
 	if (atomic_fetch_add(&ts->shared->upgrades_running, 1) >= UPGRADES_MAX) {
 		atomic_fetch_sub(&ts->shared->upgrades_running, 1);
