@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who gives way to whom at a shared server, when the pools wait for it and all slots are taken:
+ * connections that are kept, turns, guards. The clock stands still.
+ */
+#include <unistd.h>
+
+#include "pool_fixture.h"
+
+enum { STATEMENTS = 1, YOUNG_US = 5000, QUANTUM_US = 400000 };
+
+static void
+open_small_shared(unsigned budget)
+{
+	conf.default_pool_size = 4;
+	conf.max_server_connections = budget;
+	conf.hosts_are_shared = true;
+	conf.max_host_statements = STATEMENTS;
+	fake.max_connections = POOL_HOST_RESERVED + 40;
+	reopen();
+}
+
+/* And its statement is short no more. */
+static void
+borrow_old(struct client *c)
+{
+	borrow(c);
+	clock_test_advance(YOUNG_US);
+}
+
+/* One waits for its turn, and its pool's size is less by now: it holds all that it may, and its
+ * idle connection is no reason for another to wait. */
+static void
+what_a_pool_may_not_lend_is_not_waited_for(void **state)
+{
+	CLIENT(kept, 3);
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 2);
+	CLIENT(waits, 1);
+	CLIENT(small, 1);
+	CLIENT(e, 2);
+
+	(void)state;
+	open_small_shared(4);
+	borrow_old(&kept);
+	borrow_old(&a);
+	borrow_old(&b);
+	borrow_old(&c);
+	clock_test_advance(QUANTUM_US);
+	give_back(&kept);
+	give_back(&b);
+	give_back(&c);
+	borrow(&b);
+	give_back(&b);
+	borrow(&c);
+	borrow(&waits);
+	small.size = 1;
+	borrow(&small);
+	assert_string_equal(traced, "keptabcbc");
+	assert_int_equal(stats().server_idle, 2);
+	clock_test_advance(YOUNG_US);
+	borrow_old(&e); /* closes one of them */
+	assert_string_equal(traced, "keptabcbce");
+	give_back(&a);
+	assert_string_equal(traced, "keptabcbcewaits");
+	give_back(&waits);
+	assert_string_equal(traced, "keptabcbcewaitssmall");
+	give_back(&small);
+	give_back(&c);
+	give_back(&e);
+}
+
+static int
+set_up(void **state)
+{
+	clock_test_freeze(true);
+	alarm(20); /* a decision without an end */
+	return pool_fixture_set_up(state);
+}
+
+static int
+tear_down(void **state)
+{
+	int rc = pool_fixture_tear_down(state);
+
+	clock_test_freeze(false);
+	return rc;
+}
+
+#define TURN_CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TURN_CASE(what_a_pool_may_not_lend_is_not_waited_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
