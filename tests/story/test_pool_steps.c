@@ -116,10 +116,20 @@ could_log_in(const struct pool *pool)
 		pool_victim(pool, !pool_host_has_room(pool->host)) != NULL);
 }
 
+/* Who is behind another waits for that one. */
+static bool
+is_first(const struct pool *pool)
+{
+	if (pool->place == POOL_WAITS)
+		return budget_next(&pools->budget) == &pool->holder;
+	return pool->place != POOL_WAITS_HOST || pool_host_next(pool->host) == pool;
+}
+
 static bool
 is_passed_over(const struct pool *pool)
 {
-	return pool->waiting > 0 && pool->place != POOL_BACKOFF && /* the janitor's */
+	return pool->waiting > 0 && is_first(pool) &&
+	    pool->place != POOL_BACKOFF && /* the janitor's */
 	    budget_admits(&pool->holder, 1) && budget_admits(&pool->host_holder, 1) &&
 	    !pool_host_is_busy(pool) && (pool->servers[SERVER_IDLE] > 0 || could_log_in(pool));
 }
@@ -166,13 +176,23 @@ step_turns(void)
 	traced[0] = '\0';
 }
 
+/* Its place is free. */
+static void
+step_client_release(struct flow *f)
+{
+	((struct client *)f)->name = NULL;
+}
+
+static const struct flow_kind step_client_kind = { "step_client", client_steps, client_end,
+	step_client_release };
+
 static void
 step_borrow(void)
 {
 	static const char *const hosts[] = { "one", "two", "127.0.0.1" };
 	struct client *c;
 
-	for (c = clients; c < clients + CLIENTS && c->flow.magic != 0; c++)
+	for (c = clients; c < clients + CLIENTS && c->name != NULL; c++)
 		;
 	if (c == clients + CLIENTS)
 		return;
@@ -181,14 +201,19 @@ step_borrow(void)
 	c->password = c->key == 1 && fake_dice(20) == 0 ? "other" : NULL;
 	c->size = c->key == 4 && fake_dice(3) == 0 ? 1 + fake_dice(3) : 0;
 	c->hygiene = fake_dice(8) == 0 ? POOL_DIRTY : POOL_CLEAN;
-	flow_start(&c->flow, &client_kind, worker, NULL);
+	flow_start(&c->flow, &step_client_kind, worker, NULL);
 }
 
+/* From a place by chance on, the first that holds one. */
 static void
 step_return(void)
 {
-	struct client *c = &clients[fake_dice(CLIENTS)];
+	unsigned from = fake_dice(CLIENTS), i = 0;
+	struct client *c;
 
+	do
+		c = &clients[(from + i) % CLIENTS];
+	while (!c->holds && ++i < CLIENTS);
 	if (!c->holds)
 		return;
 	if (fake_dice(40) == 0)
@@ -202,7 +227,7 @@ step_leave(void)
 {
 	struct client *c = &clients[fake_dice(CLIENTS)];
 
-	if (c->flow.magic != 0)
+	if (c->name != NULL)
 		flow_abort(&c->flow, ERR_CLIENT_GONE, "left");
 }
 
@@ -227,12 +252,13 @@ step_disturb(void)
 	}
 }
 
+/* Of the steps that borrow or return, there are more of the one, then more of the other. */
 static void
-step_by_chance(void)
+step_by_chance(unsigned i)
 {
 	unsigned at = fake_dice(100);
 
-	if (at < 35)
+	if (at < 28 + i / 100 % 3 * 9)
 		step_borrow();
 	else if (at < 75)
 		step_return();
@@ -261,7 +287,7 @@ counts_agree_after_every_step(void **state)
 
 	(void)state;
 	for (i = 0; i < steps; i++) {
-		step_by_chance();
+		step_by_chance(i);
 		step_turns();
 		check_counts();
 		if (fake_dice(20) != 0)
@@ -277,6 +303,7 @@ counts_agree_after_every_step(void **state)
 			step_pause();
 	}
 	assert_int_equal(flow_count(worker), 0);
+	assert_true(stats().borrowed_total > steps / 10); /* it was no idle time */
 }
 
 static int
