@@ -4,7 +4,7 @@
  * forget, limits, replicas, time. After each, the counts of pool_internal.h must agree; after a
  * pause, nobody may wait who could be served; at the end all are.
  *
- *	test_pool_steps [steps [seed]]	(default 6000, 1)
+ *	test_pool_steps [steps [seed]]	(default 6000, 1: the first of six)
  */
 #include <unistd.h>
 
@@ -335,14 +335,22 @@ tear_down(void **state)
 	fake_later = NULL;
 	fake_never = NULL;
 	clock_test_freeze(false);
+	seed++;
 	return rc;
 }
+
+#define STEPS_CASE cmocka_unit_test_setup_teardown(counts_agree_after_every_step, set_up, tear_down)
 
 int
 main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(counts_agree_after_every_step, set_up, tear_down),
+		STEPS_CASE,
+		STEPS_CASE,
+		STEPS_CASE,
+		STEPS_CASE,
+		STEPS_CASE,
+		STEPS_CASE,
 	};
 
 	steps = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : steps;
