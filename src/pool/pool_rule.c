@@ -22,9 +22,9 @@
 #include "pool/pool_internal.h"
 #include "tenantgate/base/clock.h"
 
-#define QUANTUM_LOGINS  4 /* times as long as the login took */
-#define QUANTUM_MAX_US  250000
-#define WAIT_DIVISOR 4	/* of query_wait_timeout, for one round of all who wait */
+#define QUANTUM_LOGINS 4 /* times as long as the login took */
+#define QUANTUM_MAX_US 250000
+#define WAIT_DIVISOR   4 /* of query_wait_timeout, for one round of all who wait */
 
 /* What the configuration and the server's size allow. */
 static unsigned
@@ -112,7 +112,8 @@ pools_bring_back(struct pools *p)
 }
 
 /* The victim's pool would be served with it as soon as the same host has its turn for it, and holds
- * no more than this one, which holds something: to close it would make nothing fairer. */
+ * no more than this one, which holds something: to close it would make nothing fairer. So that pool
+ * is before this one in the host's order, or the host would name this one again, without end. */
 static bool
 victim_is_wanted(const struct pool *pool, const struct server *victim)
 {
@@ -120,7 +121,7 @@ victim_is_wanted(const struct pool *pool, const struct server *victim)
 	const struct budget_holder *h = &other->holder, *asker = &pool->holder;
 
 	return other->place == POOL_WAITS_HOST && other->host == pool->host && asker->held > 0 &&
-	    h->held * asker->weight <= asker->held * h->weight;
+	    h->held < h->ceiling && h->held * asker->weight <= asker->held * h->weight;
 }
 
 /* A login with a free slot or a victim's; or the pool waits for it. False: there is no slot. */

@@ -20,6 +20,7 @@ struct client {
 	const char		*password;
 	const char		*host;		/* NULL: "fake" */
 	bool			 is_paced;
+	unsigned		 size;		/* of its pool; 0: the configured one */
 	struct pool_lease	 lease;
 	enum pool_hygiene	 hygiene;
 	bool			 holds;		/* waits in its second step */
@@ -49,6 +50,7 @@ client_borrow(struct flow *f)
 	snprintf(key, sizeof(key), "%u", c->key);
 	t.key = slice_str(key);
 	t.is_paced = c->is_paced;
+	t.size = c->size;
 	return pool_borrow(f, pools, &t, &c->lease);
 }
 
