@@ -95,41 +95,6 @@ warm_tenants_leave_a_quarter_to_newcomers(void **state)
 	pool_fixture_turns();
 }
 
-static void
-who_has_no_connection_logs_in_first(void **state)
-{
-	struct client hung[STATEMENTS] = { 0 };
-	CLIENT(one, 1);
-	CLIENT(more, 1);
-	CLIENT(none, 2);
-	unsigned i;
-
-	(void)state;
-	open_shared();
-	warm_up(1, 1);
-	borrow(&one);
-	fake.login_us = 3600u * 1000000u;
-	for (i = 0; i < STATEMENTS; i++) {
-		hung[i] = (struct client){ .name = "h", .key = 11 + i };
-		borrow(&hung[i]);
-	}
-	fake.login_us = 0;
-	borrow(&more);
-	borrow(&none);
-	assert_string_equal(traced, "one");
-	clock_test_advance(LOGIN_US); /* the hung ones count no more: one more login at a time */
-	while (!more.holds) {
-		worker_turn(worker, 20);
-		clock_test_advance(YOUNG_US);
-	}
-	assert_string_equal(traced, "onenonemore");
-	give_back(&none);
-	give_back(&more);
-	give_back(&one);
-	flow_abort_all(worker, ERR_SHUTDOWN, "over");
-	pool_fixture_turns();
-}
-
 #define NEWCOMER_CASE(fn) cmocka_unit_test_setup_teardown(fn, pool_warm_set_up, pool_warm_tear_down)
 
 int
@@ -140,7 +105,6 @@ main(void)
 		NEWCOMER_CASE(a_newcomers_patience_ends_by_itself),
 		NEWCOMER_CASE(a_newcomer_does_not_wait_where_no_login_is_under_way),
 		NEWCOMER_CASE(warm_tenants_leave_a_quarter_to_newcomers),
-		NEWCOMER_CASE(who_has_no_connection_logs_in_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
