@@ -140,6 +140,83 @@ who_has_no_connection_logs_in_first(void **state)
 	give_back(&has);
 }
 
+/* ---- whom a newcomer spares ---- */
+
+/* As many tenants that come again and again, each with its connection, which is idle. */
+static void
+open_warm(unsigned budget, unsigned warm)
+{
+	unsigned key;
+
+	conf.max_server_connections = budget;
+	reopen();
+	for (key = 1; key <= warm; key++)
+		serve_old(key, 4);
+}
+
+static void
+nobody_waits_for_logins_that_are_not_there(void **state)
+{
+	CLIENT(held, 9);
+	CLIENT(newcomer, 10);
+
+	(void)state;
+	open_warm(4, 3);
+	borrow(&held);
+	clock_test_advance(QUANTUM_US);
+	borrow(&newcomer);
+	assert_string_equal(traced, "heldnewcomer");
+	give_back(&held);
+	give_back(&newcomer);
+}
+
+/* All are warm, and a login hangs. */
+static void
+a_quarter_is_not_guarded(void **state)
+{
+	struct client n[3] = { 0 };
+	unsigned i;
+
+	(void)state;
+	open_warm(8, 8);
+	fake.login_us = 3600u * 1000000u;
+	for (i = 0; i < 3; i++) {
+		n[i] = (struct client){ .name = "", .key = 11 + i };
+		borrow(&n[i]);
+	}
+	assert_int_equal(stats().server_login, 2);
+	assert_int_equal(stats().server_idle, 6);
+	for (i = 0; i < 3; i++)
+		leave(&n[i]);
+	flow_abort_all(worker, ERR_SHUTDOWN, "over");
+	pool_fixture_turns();
+}
+
+static void
+of_equals_the_longest_idle_is_closed(void **state)
+{
+	struct client c[4] = { 0 };
+	CLIENT(newcomer, 9);
+	CLIENT(second, 2);
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		c[i] = (struct client){ .name = "", .key = 1 + i };
+		borrow(&c[i]);
+	}
+	for (i = 0; i < 4; i++)
+		give_back(&c[i]);
+	borrow(&newcomer);
+	give_back(&newcomer);
+	borrow(&second);
+	assert_true(second.reused);
+	give_back(&second);
+	borrow(&c[0]);
+	assert_false(c[0].reused);
+	give_back(&c[0]);
+}
+
 static int
 set_up(void **state)
 {
@@ -166,6 +243,9 @@ main(void)
 		TURN_CASE(what_a_pool_may_not_lend_is_not_waited_for),
 		TURN_CASE(who_holds_nothing_waits_for_no_turn_of_another),
 		TURN_CASE(who_has_no_connection_logs_in_first),
+		TURN_CASE(nobody_waits_for_logins_that_are_not_there),
+		TURN_CASE(a_quarter_is_not_guarded),
+		TURN_CASE(of_equals_the_longest_idle_is_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
