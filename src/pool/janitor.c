@@ -53,6 +53,30 @@ retry_logins(struct pools *p, struct deferred *deferred)
 	}
 }
 
+/* A pool whose connections all hang has no events: its place among those who wait is computed anew
+ * when its turn is overdue. Each is looked at once, as above. */
+static void
+notice_overdue_at(struct pools *p, enum pool_place place, struct deferred *deferred)
+{
+	unsigned n = p->place_counts[place];
+
+	while (n-- > 0 && !TAILQ_EMPTY(&p->places[place])) {
+		struct pool *pool = TAILQ_FIRST(&p->places[place]);
+
+		TAILQ_REMOVE(&p->places[place], pool, link);
+		TAILQ_INSERT_TAIL(&p->places[place], pool, link);
+		if (!pool->is_overdue && pool_turns_overdue(pool))
+			pool_changed(pool, deferred);
+	}
+}
+
+void
+pools_notice_overdue(struct pools *p, struct deferred *deferred)
+{
+	notice_overdue_at(p, POOL_WAITS, deferred);
+	notice_overdue_at(p, POOL_WAITS_HOST, deferred);
+}
+
 /* pool_idle_timeout. The list is in the order in which pools became empty. One in back-off keeps
  * its place until that is over, and those behind it. */
 static void
@@ -76,6 +100,7 @@ janitor_round(void *arg)
 	close_long_idle(p, now, &deferred);
 	close_expired(p, now, &deferred);
 	retry_logins(p, &deferred);
+	pools_notice_overdue(p, &deferred);
 	pools_hosts_rise(p, &deferred);
 	forget_unused(p, now);
 	pools_unlock(p, &deferred);

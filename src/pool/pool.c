@@ -17,6 +17,7 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 
+#define OVERDUE_US 1000000ull
 #define AFTER_IDLE (1ull << 63) /* no serial and no time is so large */
 
 static struct slice
@@ -282,14 +283,25 @@ pool_order(struct budget_holder *h, bool waits, uint64_t serial)
 		budget_leave(h);
 }
 
+/* All that the pool has hangs, as far as can be seen: nobody of it was served for so long. */
+bool
+pool_turns_overdue(const struct pool *pool)
+{
+	uint64_t now = clock_mono_us();
+
+	return pool->waiting > 0 && now - pool->served_us >= OVERDUE_US &&
+	    now - TAILQ_FIRST(&pool->waiters)->queued_us >= OVERDUE_US;
+}
+
 /* Among pools that hold something, and as much as each other, those with an idle connection come
- * first: for the others one of theirs would be closed, and for these again one of somebody else. */
+ * first: for the others one of theirs would be closed, and for these again one of somebody else.
+ * But for one whose turn is overdue: its own connections may never come back. */
 static uint64_t
 pool_serial(const struct pool *pool, uint64_t serial)
 {
 	bool would_close = pool->holder.held > 0 && pool->servers[SERVER_IDLE] == 0;
 
-	return would_close ? serial | AFTER_IDLE : serial;
+	return would_close && !pool->is_overdue ? serial | AFTER_IDLE : serial;
 }
 
 /* What the pool would use if it could. */
@@ -314,6 +326,7 @@ pool_place_update(struct pool *pool)
 		pool_place_set(pool, place);
 	pool_ceiling_set(pool, limit);
 	pool_want_set(pool, limit);
+	pool->is_overdue = pool->waiting > 0 && pool_turns_overdue(pool);
 	pool_order(&pool->holder, place == POOL_WAITS,
 	    place == POOL_WAITS ? pool_serial(pool, TAILQ_FIRST(&pool->waiters)->serial) : 0);
 	pool_order(&pool->host_holder, place == POOL_WAITS_HOST,

@@ -179,6 +179,7 @@ struct pool {
 	struct heap_item	 login_item;	/* in host.logins: without a server first, */
 	bool			 login_is_first; /* then in order of arrival */
 	uint64_t		 login_serial;
+	bool			 is_overdue;	/* pool_turns_overdue(), as of its place */
 	bool			 held_back;	/* until pools_pass() asks for it again */
 	unsigned		 servers[SERVER_STATES]; /* how many are in each state */
 	unsigned		 count;		/* of all states */
@@ -304,6 +305,8 @@ void		 pool_host_refused(struct pools *, struct pool_host *);	/* 53300: it is fu
 void		 pool_host_confirm(struct pool_host *);	/* a login there has worked */
 void		 pools_hosts_rise(struct pools *, struct deferred *);
 
+bool		 pool_turns_overdue(const struct pool *);	/* pool.c */
+void		 pools_notice_overdue(struct pools *, struct deferred *);	/* janitor.c */
 /* pool_busy.c */
 unsigned	 pool_host_young_max(const struct pools *, const struct pg_target *);
 void		 server_is_young(struct server *);

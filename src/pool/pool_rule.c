@@ -120,8 +120,9 @@ victim_is_wanted(const struct pool *pool, const struct server *victim)
 	const struct pool *other = victim->pool;
 	const struct budget_holder *h = &other->holder, *asker = &pool->holder;
 
-	return other->place == POOL_WAITS_HOST && other->host == pool->host && asker->held > 0 &&
-	    h->held < h->ceiling && h->held * asker->weight <= asker->held * h->weight;
+	return !pool->is_overdue && other->place == POOL_WAITS_HOST && other->host == pool->host &&
+	    asker->held > 0 && h->held < h->ceiling &&
+	    h->held * asker->weight <= asker->held * h->weight;
 }
 
 /* A login with a free slot or a victim's; or the pool waits for it. False: there is no slot. */

@@ -5,6 +5,8 @@
  */
 #include "pool_sim.h"
 
+#include "pool/pool_internal.h"
+
 /* Fault d. */
 static void
 a_quiet_tenant_keeps_its_connection_beside_a_noisy_one(void **state)
@@ -44,6 +46,45 @@ a_hung_tenant_leaves_the_others_served(void **state)
 	for (i = 2; i <= 11; i++)
 		assert_true(sim.key_served[i] > 15);
 	assert_true(sim_longest_wait_ms(2, 11) < 1000);
+}
+
+/* What the janitor does once a second. */
+static void
+sim_seconds(unsigned n)
+{
+	struct deferred deferred;
+
+	while (n-- > 0) {
+		sim_run(1 * S);
+		pools_lock(pools, &deferred);
+		pools_notice_overdue(pools, &deferred);
+		pools_unlock(pools, &deferred);
+	}
+}
+
+/* More tenants than half of the connections, so that each holds one or two; one tenant has a
+ * statement that never ends, and others besides. */
+static void
+a_hung_statement_leaves_its_tenant_served(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	sim_open(20, 20);
+	for (i = 1; i <= 12; i++)
+		sim_clients_add(5, i, 0, 50 * MS);
+	sim_clients_add(1, 13, 0, FOR_EVER);
+	sim_run(1 * S);
+	sim_clients_add(3, 13, 10 * MS, 5 * MS);
+	sim_restart();
+	sim_seconds(10);
+	sim_report("twelve busy, one with a hung statement", 10);
+	if (verbose)
+		fprintf(stderr, "  the one: %u served, waits up to %.0f ms\n", sim.key_served[13],
+		    sim_longest_wait_ms(13, 13));
+	assert_true(sim.key_served[13] > 20);
+	for (i = 1; i <= 12; i++)
+		assert_true(sim.key_served[i] > 100);
 }
 
 /* A tenth is for those who hold nothing, however many tenants hang. */
@@ -179,6 +220,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		SIM_CASE(a_quiet_tenant_keeps_its_connection_beside_a_noisy_one),
 		SIM_CASE(a_hung_tenant_leaves_the_others_served),
+		SIM_CASE(a_hung_statement_leaves_its_tenant_served),
 		SIM_CASE(many_hung_tenants_leave_the_others_served),
 		SIM_CASE(skewed_demand_needs_few_logins),
 		SIM_CASE(more_tenants_than_connections_take_turns),
