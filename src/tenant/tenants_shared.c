@@ -309,7 +309,7 @@ shared_lockout(struct tenants_shared *s, const struct tenant *t, struct err *why
 	if (l != NULL) {
 		*why = l->why;
 		if (why->retry_after == 0)
-			why->retry_after = (int)((l->until_us - now) / 1000000) + 1;
+			why->retry_after = (int)((l->until_us - now + 999999) / 1000000);
 	}
 	pthread_mutex_unlock(&s->mutex);
 	return l != NULL;
