@@ -31,7 +31,9 @@ after(async () => {
 	model.http.close();
 });
 
-const childrenOf = (pid) => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+// Of all its threads: a reader is the child of the worker that has started it.
+const childrenOf = (pid) => readdirSync(`/proc/${pid}/task`).map((thread) =>
+	readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim()).join('');
 
 // What the process holds: open files that are no sockets, and memory in MiB.
 function held() {
@@ -96,8 +98,8 @@ const bombs = {
 	'a page tree that is its own child': () => pdf(CATALOG,
 		'<< /Type /Pages /Kids [2 0 R 3 0 R] /Count 2 >>', page(), FONT, plain(show)),
 	'a page tree of 5,000 levels': () => pdf(CATALOG, ...Array.from({ length: 5000 }, (_, i) =>
-		`<< /Type /Pages /Kids [${i + 3} 0 R] /Count 1 >>`), page().replace('5 0 R', '5004 0 R')
-		.replace('4 0 R', '5003 0 R'), FONT, plain(show)),
+		`<< /Type /Pages /Kids [${i + 3} 0 R] /Count 1 >>`), page().replace('/F 4 0 R', '/F 5003 0 R')
+		.replace('/Contents 5 0 R', '/Contents 5004 0 R'), FONT, plain(show)),
 	'a form that draws itself': () => one(plain(`/X Do ${show}`), '/XObject << /X 6 0 R >>')
 		.toString('latin1').replace('trailer', '6 0 obj\n<< /Type /XObject /Subtype /Form ' +
 			'/BBox [0 0 9 9] /Resources << /XObject << /X 6 0 R >> >> /Length 5 >>\nstream\n/X Do\n' +

@@ -4,6 +4,7 @@
  * (sandbox_probe.c).
  * TG_BUILD: the build folder; without it, this program's own.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -39,6 +40,19 @@ become_extractor(const int in[2], const int out[2], const char *pdftotext)
 	_exit(99);
 }
 
+/* An extractor that ends before it reads leaves a pipe without a reader; that is its right. */
+static void
+give_document(int fd, const char *document)
+{
+	ssize_t n = write(fd, document, strlen(document));
+
+	if (n < 0)
+		assert_int_equal(errno, EPIPE);
+	else
+		assert_int_equal(n, strlen(document));
+	close(fd);
+}
+
 static struct outcome
 run_extractor(const char *pdftotext, const char *document)
 {
@@ -56,8 +70,7 @@ run_extractor(const char *pdftotext, const char *document)
 		become_extractor(in, out, pdftotext);
 	close(in[0]);
 	close(out[1]);
-	assert_int_equal(write(in[1], document, strlen(document)), strlen(document));
-	close(in[1]);
+	give_document(in[1], document);
 	while ((n = read(out[0], o.text + used, sizeof(o.text) - 1 - used)) > 0)
 		used += (size_t)n;
 	close(out[0]);
