@@ -8,6 +8,7 @@
 #include "api/document_json.h"
 #include "api/documents_cursor.h"
 #include "api/handlers.h"
+#include "api/ingest_body.h"
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
 
@@ -75,7 +76,8 @@ documents_chunks_read(struct flow *f)
 	c->limit = DOCUMENTS_LIMIT_DEFAULT;
 	c->after = -1;
 	c->id = document_path_id(&c->req, &err);
-	if (c->id == NULL || (limit.p != NULL && !documents_limit_read(limit, &c->limit, &err)) ||
+	if (c->id == NULL || !ingest_query_decodes(http_query(c->req.x), &err) ||
+	    (limit.p != NULL && !documents_limit_read(limit, &c->limit, &err)) ||
 	    (cursor.p != NULL && !read_after(cursor, &c->after, &err)))
 		return flow_fail_err(f, &err);
 	return FLOW_NEXT;
