@@ -191,6 +191,8 @@ no_memory(struct flow *f)
 #define GIVEN_EXPIRY \
 	"CASE WHEN $14" PG_DIFFERS "'' THEN $14::pg_catalog.text::pg_catalog.timestamptz END"
 
+#define GIVEN_OWNER "CASE WHEN $13" PG_DIFFERS "'' THEN $13::pg_catalog.text END"
+
 /* A time that is over is none: whoever stores a document once more wants to have it. */
 #define KEPT_OR_GIVEN \
 	" expires_at = CASE WHEN $14::pg_catalog.text IS NOT NULL THEN " GIVEN_EXPIRY \
@@ -200,13 +202,16 @@ no_memory(struct flow *f)
 	" title = excluded.title, file_name = excluded.file_name, mime_type = excluded.mime_type," \
 	" metadata = excluded.metadata, created_at = excluded.created_at," \
 	" bytes = excluded.bytes, pages = excluded.pages, chunks = excluded.chunks," \
-	" reason = NULL, updated_at = " PG_NOW "," KEPT_OR_GIVEN
+	" reason = NULL, updated_at = " PG_NOW "," KEPT_OR_GIVEN "," \
+	" owner_id = CASE WHEN $13::pg_catalog.text IS NOT NULL THEN " GIVEN_OWNER \
+	" ELSE row.owner_id END"
 
 /* A row that is not there was deleted: a new one has no digest, as document_delete.c says. */
 #define INSERTED \
 	"INSERT INTO public.documents AS row (user_id, document_id, title, file_name, mime_type," \
 	" metadata, created_at, bytes, pages, chunks, owner_id, expires_at, status)" \
-	" VALUES ($1, $2, $3, $4, $5, $7, $8, $9, $10, $11, $13, " GIVEN_EXPIRY ", 'ingesting')" \
+	" VALUES ($1, $2, $3, $4, $5, $7, $8, $9, $10, $11, " GIVEN_OWNER ", " GIVEN_EXPIRY \
+	", 'ingesting')" \
 	" ON CONFLICT (user_id, document_id) DO UPDATE SET" WRITTEN
 
 #define IS_OURS \

@@ -17,10 +17,11 @@
 
 /* Rows that have been 'ingesting' for `stale_us` or longer, or are 'deleting' (of one document,
  * unless `only` is ""), become what the tenant's database says; what is deleted goes from there.
- * Runs in the background, with copies of all it is given; logs its own failure. */
+ * Runs in the background, with copies of all it is given; logs its own failure. schema_version, as
+ * below: of the tenant's record. */
 void		documents_reconcile(struct worker *, struct catalog *, struct pools *,
-		    const struct pool_target *, const char *tenant, const char *only,
-		    uint64_t stale_us);
+		    const struct pool_target *, const char *tenant, int schema_version,
+		    const char *only, uint64_t stale_us);
 
 /* Compares all of the tenant's list with its database, both ways, a page at a time, and mends the
  * list (retrieval/sweep.c), unless a replica has begun to do so within the interval. `running`: how
