@@ -171,8 +171,8 @@ const struct tenant_schema_step *retrieval_schema_steps(size_t *count);
 #define RETRIEVAL_SCHEMA_OWNERS	 2 /* the version from which document has owner_id, expires_at */
 
 /* A row of the tenant's `document`. Strings are borrowed: whoever fills one in says where they
- * live. Owner and expires_at are there from RETRIEVAL_SCHEMA_OWNERS on, of what was stored since;
- * else the catalog's list alone has them: they are read as NULL, and not written. */
+ * live. Owner and time are there from RETRIEVAL_SCHEMA_OWNERS on, of what was stored since; else
+ * the catalog's list alone has them: they are read as NULL, and not written. */
 struct document {
 	const char	*id;		/* 1..DOCUMENT_ID_MAX bytes */
 	const char	*title;		/* may be "" */
@@ -185,8 +185,9 @@ struct document {
 	unsigned	 pages;		/* 0 where the format has none */
 	unsigned	 chunks;
 	const char	*created_at;	/* RFC 3339, filled by store and find */
-	/* RFC 3339; "" never; NULL as the row has it. */
+	/* RFC 3339; "" never; NULL as the row has it: what is said, and what is listed. */
 	const char	*expires_at;
+	const char	*stored_expires_at;	/* as it is read; NULL: not there */
 	unsigned	 warnings;	/* enum extract_warning; told to the sender, not stored */
 };
 
@@ -200,14 +201,14 @@ enum flow_rc	store_find(struct flow *, struct pool_lease *, int schema_version, 
  * chunks stay as they are; a time that is not given and over goes. *found false when it is gone, or
  * of other bytes now. Fails as pg_check() does. */
 enum flow_rc	store_describe(struct flow *, struct pool_lease *, int schema_version,
-		    const struct document *, bool *found) __attribute__((warn_unused_result));
+		    struct document *, bool *found) __attribute__((warn_unused_result));
 /* Called as rows go out: so many chunks have been sent. It writes at most, and wakes no flow. */
 typedef void	store_progress_fn(void *arg, size_t chunks);
 /* Document and chunks in one transaction, the old chunks of that id replaced; vectors: one of
- * `dimensions` floats for each chunk, sent by binary COPY. Fills d->created_at, and d->owner, which
- * stays whose it was. A connection that is found dead at its first statement is exchanged. Fails as
- * pg_check() and pool_read() do, and then nothing changed, unless the connection was lost during
- * the commit: only the database knows then. */
+ * `dimensions` floats for each chunk, sent by binary COPY. Fills d->created_at,
+ * d->stored_expires_at, and d->owner, which stays whose it was. A connection that is found dead at
+ * its first statement is exchanged. Fails as pg_check() and pool_read() do, and then nothing
+ * changed, unless the connection was lost during the commit: only the database knows then. */
 enum flow_rc	store_document(struct flow *, struct pool_lease *, int schema_version,
 		    struct document *, const struct chunk_list *, const float *const *vectors,
 		    unsigned dimensions, store_progress_fn *, void *arg)
@@ -278,7 +279,8 @@ enum flow_rc	documents_begin(struct flow *, struct catalog *, const char *tenant
 		    __attribute__((warn_unused_result));
 /* attempt: as in documents_begin(), "" when there was none, for the document was stored before.
  * *in_doubt: somebody else has changed the row meanwhile (it was deleted, or stored once more), and
- * it is to be reconciled. The document's owner and expires_at become the row's. */
+ * it is to be reconciled. Owner and expires_at become the row's (retrieval/document_owner.h), and
+ * then the document's. */
 enum flow_rc	documents_ready(struct flow *, struct catalog *, const char *tenant,
 		    struct document *, const char *attempt, bool *in_doubt)
 		    __attribute__((warn_unused_result));

@@ -297,9 +297,9 @@ static bool
 expiry_may_change(const struct ingest_item *item, const struct document *stored)
 {
 	if (!item->has_expiry)
-		return stored->expires_at != NULL && stored->expires_at[0] != '\0';
-	return stored->expires_at == NULL ||
-	    strcmp(stored->expires_at, item->document.expires_at) != 0;
+		return stored->stored_expires_at != NULL && stored->stored_expires_at[0] != '\0';
+	return stored->stored_expires_at == NULL ||
+	    strcmp(stored->stored_expires_at, item->document.expires_at) != 0;
 }
 
 /* A name that is the title too, for want of one, is not said to be the title. */

@@ -4,9 +4,9 @@
  *
  * What always holds:
  *  - A tenant's intents that have terms (a quota, or bytes that must be new) are decided one after
- *    another: public.documents_admit() takes a lock of the transaction, which is this statement,
- *    and only then looks at the rows, by a snapshot of its own. So it is exact for any number of
- *    uploads and replicas, and holds behind a pooler of transactions.
+ *    another: public.documents_admit_timely() takes a lock of the transaction, which is this
+ *    statement, and only then looks at the rows, by a snapshot of its own. So it is exact for any
+ *    number of uploads and replicas, and holds behind a pooler of transactions.
  *  - The row of the document's own id counts as the new document, not beside it: the statement may
  *    be repeated, and a replaced document counts once.
  *  - What may be stored counts: of a row that is 'ingesting', the larger of what was there and what
@@ -74,7 +74,7 @@ static const struct flow_kind intent_kind = { .name = "documents_begin",
 static const char begin_plainly[] = BEGUN("VALUES (" ROW ")");
 
 static const char begin_on_terms[] =
-    "WITH gate AS MATERIALIZED (SELECT public.documents_admit($1, $2, $7, $8::bigint, $9,"
+    "WITH gate AS MATERIALIZED (SELECT public.documents_admit_timely($1, $2, $7, $8::bigint, $9,"
     " $11::bigint, $12::bigint, $13::pg_catalog.text::boolean) AS verdict),"
     " begun AS (" BEGUN(
 	"SELECT " ROW " FROM gate WHERE verdict" PG_EQUALS
@@ -116,7 +116,7 @@ intent_query(struct flow *f)
 	return catalog_run(f, i->catalog, CATALOG_DOCUMENTS, slice_str(i->tenant), &q, &i->result);
 }
 
-/* As public.documents_admit() names them. */
+/* As public.documents_admit_timely() names them. */
 static enum document_admission
 admission_of(const char *verdict)
 {

@@ -44,7 +44,7 @@ document_find_query(struct flow *f)
 	struct document_find *s = FLOW_OF(f, struct document_find, &document_find_kind);
 	const struct pg_query q = {
 		.sql = document_has_owner(s->schema_version)
-		    ? FIND(", " OWNER_STORED ", " EXPIRY_STORED)
+		    ? FIND(", " OWNER_STORED("") ", " EXPIRY_STORED(""))
 		    : FIND(", NULL, NULL"),
 		.params = { PG_TEXT(s->id) },
 		.param_count = 1,
@@ -59,7 +59,7 @@ static bool
 copy_document(struct arena *a, const struct pg_result *r, struct document *d)
 {
 	const char **texts[] = { &d->id, &d->title, &d->file_name, &d->mime_type, &d->metadata,
-		&d->sha256, &d->created_at, NULL, NULL, NULL, &d->owner, &d->expires_at };
+		&d->sha256, &d->created_at, NULL, NULL, NULL, &d->owner, &d->stored_expires_at };
 
 	*d = (struct document){ 0 };
 	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

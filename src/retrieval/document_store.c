@@ -28,7 +28,7 @@ struct document_store {
 	struct flow flow;
 	struct pool_lease *lease;	 /* borrowed */
 	int schema_version;		 /* of the tenant's database */
-	struct document *document;	 /* borrowed; created_at and owner are filled */
+	struct document *document;	 /* borrowed; what store_document() says is filled */
 	const struct chunk_list *chunks; /* borrowed */
 	const float *const *vectors;	 /* borrowed: one of each chunk */
 	unsigned dimensions;
@@ -59,8 +59,8 @@ static const char put_plainly[] = PUT_DOCUMENT("", "", "", "");
 static const char put_with_owner[] =
     PUT_DOCUMENT(", owner_id, expires_at", ", " OWNER_GIVEN("$10") ", " EXPIRY_GIVEN("$11"),
 	", owner_id = coalesce(row.owner_id, excluded.owner_id),"
-	" expires_at = " EXPIRY_GIVEN_OR_KEPT("$11", "row"),
-	", " OWNER_STORED);
+	" expires_at = " EXPIRY_GIVEN_OR_KEPT("$11", "row."),
+	", " OWNER_STORED("") ", " EXPIRY_STORED(""));
 
 static flow_step_fn store_begin, store_put, store_clear, store_copy, store_commit, store_done,
     store_rollback, store_failed;
@@ -167,8 +167,11 @@ store_read_put(struct document_store *s)
 	d->created_at = arena_strdup(s->flow.arena, pg_text(&s->result, 0, 0));
 	if (d->created_at == NULL)
 		d->created_at = "";
-	if (document_has_owner(s->schema_version))
-		d->owner = arena_strdup(s->flow.arena, pg_text(&s->result, 0, 1));
+	if (!document_has_owner(s->schema_version))
+		return;
+	d->owner = arena_strdup(s->flow.arena, pg_text(&s->result, 0, 1));
+	if (pg_value(&s->result, 0, 2).p != NULL)
+		d->stored_expires_at = arena_strdup(s->flow.arena, pg_text(&s->result, 0, 2));
 }
 
 /* The old chunks go. */

@@ -91,3 +91,84 @@ test('the row is lost: who replaces the document does not take it', async () => 
 	assert.deepEqual(await stored('lost'), ['mia', 'infinity']);
 });
 
+const listed = async (id) => (await catalog(`select owner_id, expires_at at time zone 'UTC',
+	stored_expires_at at time zone 'UTC', status from documents where document_id = '${id}'`))[0];
+// Once a sweep that began after this call has ended.
+const swept = async (what, isSo) => until(what, async () => {
+	assert.equal((await app.search('zebra')).status, 200);
+	return isSo();
+});
+const isListed = (id, ...expected) => async () =>
+	JSON.stringify((await listed(id))?.slice(0, expected.length)) === JSON.stringify(expected);
+const isStored = (id, ...expected) => async () =>
+	JSON.stringify(await stored(id)) === JSON.stringify(expected);
+const other = '2042-01-01 00:00:00';
+
+test('a listing that is lost, or set back, has owner and time again', async () => {
+	for (const id of ['back', 'gone', 'never'])
+		ok(await put(mia, id, id === 'never' ? {} : { expiresAt: given }), 201);
+	ok(await put(app, 'free'), 201);
+	await catalog(`delete from documents where document_id = 'gone';
+		update documents set owner_id = 'eve', expires_at = '${other}Z', stored_expires_at = '${other}Z'
+			where document_id in ('back', 'never', 'free')`);
+	await swept('a lost one', isListed('gone', 'mia', time, time, 'ready'));
+	await swept('one that was set back', isListed('back', 'mia', time, time, 'ready'));
+	await swept('one that never goes', isListed('never', 'mia', '', 'infinity', 'ready'));
+	await swept('nobody\'s', isListed('free', '', '', 'infinity', 'ready'));
+	assert.deepEqual([(await one('gone')).ownerId, (await one('gone')).expiresAt],
+		['mia', '2040-01-31T10:00:00.000Z']);
+	assert.deepEqual((await app.get('/documents?ownerId=mia')).json.documents.map((d) => d.id)
+		.filter((id) => ['back', 'gone', 'never', 'free'].includes(id)).sort(), ['back', 'gone', 'never']);
+	assert.deepEqual(await stored('back'), ['mia', time]);
+});
+
+test('a listing in doubt is reconciled with both', async () => {
+	await restart({ documents_sweep_interval: '1h', ingest_timeout: '1s' });
+	ok(await put(mia, 'doubt', { expiresAt: given }), 201);
+	await catalog(`update documents set status = 'ingesting', attempt = null, sha256 = null,
+		owner_id = null, expires_at = null, stored_expires_at = null where document_id = 'doubt'`);
+	await until('it is ready', async () => {
+		assert.equal((await app.search('zebra')).status, 200);
+		return await isListed('doubt', 'mia', time, time, 'ready')();
+	});
+	await restart();
+});
+
+test('what an earlier build has stored and listed: the database is told', async () => {
+	for (const id of ['old', 'plain'])
+		ok(await put(mia, id, { expiresAt: given }), 201);
+	await stack.sql("update document set owner_id = null, expires_at = null where id in ('old', 'plain')",
+		db);
+	await catalog(`update documents set stored_expires_at = null where document_id in ('old', 'plain');
+		update documents set owner_id = null, expires_at = null where document_id = 'plain'`);
+	await swept('it is told', isStored('old', 'mia', time));
+	await swept('the list knows it', isListed('old', 'mia', time, time));
+	assert.deepEqual(await stored('plain'), ['', ''], 'that nothing is known is told nobody');
+	assert.match(gate.program.text(), /of 1 documents the database had no owner or time/);
+});
+
+test('a time that an earlier build has changed is not set back', async () => {
+	for (const id of ['later', 'none'])
+		ok(await put(mia, id, { expiresAt: given }), 201);
+	await catalog(`update documents set expires_at = '${other}Z' where document_id = 'later';
+		update documents set expires_at = null where document_id = 'none'`);
+	await swept('it is told', isStored('later', 'mia', other));
+	await swept('that there is none is told', isStored('none', 'mia', 'infinity'));
+	await swept('the list knows it', isListed('later', 'mia', other, other));
+	await swept('the list knows that', isListed('none', 'mia', '', 'infinity'));
+});
+
+test('what others have written into the columns is cut, and listed', async () => {
+	ok(await put(mia, 'odd'), 201);
+	await stack.sql(`update document set owner_id = repeat('ö"{', 99), expires_at = '-infinity'
+		where id = 'odd'`, db);
+	await swept('it is listed', async () => (await one('odd')).ownerId === 'ö"{'.repeat(43).slice(0, 128));
+	assert.equal((await one('odd')).expiresAt, undefined);
+	await stack.sql("update document set expires_at = '294000-01-01Z' where id = 'odd'", db);
+	const at = await sweptAt();
+	await swept('it is swept once more', async () => await sweptAt() > at);
+	assert.equal((await one('odd')).expiresAt, undefined);
+});
+
+const sweptAt = async () => Number((await catalog(
+	"select extract(epoch from documents_swept_at) from tenants where tenant_id = 'acme'"))[0][0]);
