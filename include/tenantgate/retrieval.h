@@ -315,8 +315,9 @@ enum flow_rc	store_change(struct flow *, struct pool_lease *, int schema_version
 
 /* ---- a document's chunks ---- */
 /* Those of the tenant's database past the index `after` (-1: all), in order, at most `limit`:
- * columns chunk_index, page, content and the document's count of chunks. No row: no such document;
- * one with a null index: no more chunks. As pool_read(). */
+ * columns chunk_index, page, content and the document's count of chunks. The content is null where
+ * those before it in the page are a mebibyte together. No row: no such document; one with a null
+ * index: no more chunks. As pool_read(). */
 enum flow_rc	store_chunks(struct flow *, struct pool_lease *, const char *id, int after,
 		    unsigned limit, struct pg_result *out) __attribute__((warn_unused_result));
 
