@@ -180,12 +180,13 @@ ingest_find(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
-	return store_find(f, &in->req.lease, item_of(in)->document.id, &in->found, &in->is_found);
+	return store_find(f, &in->req.lease, schema_of(in), item_of(in)->document.id, &in->found,
+	    &in->is_found);
 }
 
 /* The same bytes under the same id are embedded no more: what the request says anew of them is
  * written, and the row listed. Listing it again is not in vain: an earlier request may have died
- * before its own listing. */
+ * before its own listing. Other bytes stay whose the document is. */
 static enum flow_rc
 ingest_describe(struct flow *f)
 {
@@ -193,7 +194,10 @@ ingest_describe(struct flow *f)
 
 	in->is_same = in->is_found && ingest_item_is(item_of(in), &in->found);
 	if (in->is_same && ingest_item_merge(item_of(in), &in->found))
-		return store_describe(f, &in->req.lease, &item_of(in)->document, &in->is_found);
+		return store_describe(f, &in->req.lease, schema_of(in), &item_of(in)->document,
+		    &in->is_found);
+	if (in->is_found && in->found.owner != NULL)
+		item_of(in)->document.owner = in->found.owner;
 	return FLOW_NEXT;
 }
 
@@ -306,9 +310,7 @@ ingest_embedded(struct flow *f)
 
 	ingest_work_embedded(w, in->batch, model_dimensions(in->req.ctx->model));
 	ingest_report_progress(&in->report, "embed", w->embedded, w->chunks.count);
-	if (w->embedded < w->chunks.count)
-		return flow_goto(f, ingest_embed);
-	return FLOW_NEXT;
+	return w->embedded < w->chunks.count ? flow_goto(f, ingest_embed) : FLOW_NEXT;
 }
 
 /* The state moves before the wait, as in ingest_intend(): a lost connection may have committed. */
@@ -320,8 +322,8 @@ ingest_store(struct flow *f)
 
 	ingest_report_progress(&in->report, "store", 0, w->chunks.count);
 	in->state = DOCUMENT_SENT;
-	return store_document(f, &in->req.lease, &item_of(in)->document, &w->chunks, w->vectors,
-	    model_dimensions(in->req.ctx->model), ingest_sent, in);
+	return store_document(f, &in->req.lease, schema_of(in), &item_of(in)->document, &w->chunks,
+	    w->vectors, model_dimensions(in->req.ctx->model), ingest_sent, in);
 }
 
 static enum flow_rc

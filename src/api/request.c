@@ -273,7 +273,7 @@ reconcile_start(struct request *req, const char *document_id, uint64_t stale_us)
 		return;
 	tenant_target(&req->tenant, &target, key);
 	documents_reconcile(ctx->worker, ctx->catalog, ctx->pools, &target, req->tenant_id,
-	    document_id, stale_us);
+	    req->tenant.schema_version, document_id, stale_us);
 }
 
 void

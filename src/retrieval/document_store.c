@@ -18,9 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "retrieval/pg_binary.h"
-#include "tenantgate/retrieval.h"
-#include "tenantgate/wire/pg_sql.h"
+#include "retrieval/document_owner.h"
 
 #define PIECE		((size_t)32 << 10) /* bytes encoded at a time; one row more at most */
 #define COPY_TIMEOUT_US (300 * 1000000ull) /* of the COPY; the flow's deadline holds too */
@@ -29,7 +27,8 @@
 struct document_store {
 	struct flow flow;
 	struct pool_lease *lease;	 /* borrowed */
-	struct document *document;	 /* borrowed; created_at is filled */
+	int schema_version;		 /* of the tenant's database */
+	struct document *document;	 /* borrowed; what store_document() says is filled */
 	const struct chunk_list *chunks; /* borrowed */
 	const float *const *vectors;	 /* borrowed: one of each chunk */
 	unsigned dimensions;
@@ -43,14 +42,25 @@ struct document_store {
 
 /* created_at is that of these bytes: a replaced document is as new as one stored for the first
  * time. */
-static const char put_document[] =
-    "INSERT INTO public.document (id, title, file_name, mime_type, metadata,"
-    " sha256, bytes, pages, chunks) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-    " ON CONFLICT (id) DO UPDATE SET title = excluded.title,"
-    " file_name = excluded.file_name, mime_type = excluded.mime_type,"
-    " metadata = excluded.metadata, sha256 = excluded.sha256,"
-    " bytes = excluded.bytes, pages = excluded.pages,"
-    " chunks = excluded.chunks, created_at = " PG_NOW " RETURNING " PG_RFC3339("created_at");
+#define PUT_DOCUMENT(columns, values, changes, returned) \
+	"INSERT INTO public.document AS row (id, title, file_name, mime_type, metadata," \
+	" sha256, bytes, pages, chunks" columns \
+	") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9" values \
+	") ON CONFLICT (id) DO UPDATE SET title = excluded.title," \
+	" file_name = excluded.file_name, mime_type = excluded.mime_type," \
+	" metadata = excluded.metadata, sha256 = excluded.sha256," \
+	" bytes = excluded.bytes, pages = excluded.pages," \
+	" chunks = excluded.chunks, created_at = " PG_NOW changes \
+	" RETURNING " PG_RFC3339("created_at") returned
+
+static const char put_plainly[] = PUT_DOCUMENT("", "", "", "");
+
+/* Whoever replaces a document does not take it from whose it is. */
+static const char put_with_owner[] =
+    PUT_DOCUMENT(", owner_id, expires_at", ", " OWNER_GIVEN("$10") ", " EXPIRY_GIVEN("$11"),
+	", owner_id = coalesce(row.owner_id, excluded.owner_id),"
+	" expires_at = " EXPIRY_GIVEN_OR_KEPT("$11", "row."),
+	", " OWNER_STORED("") ", " EXPIRY_STORED(""));
 
 static flow_step_fn store_begin, store_put, store_clear, store_copy, store_commit, store_done,
     store_rollback, store_failed;
@@ -128,7 +138,7 @@ store_put(struct flow *f)
 	struct document_store *s = document_store_of(f);
 	const struct document *d = s->document;
 	struct pg_query q = {
-		.sql = put_document,
+		.sql = put_plainly,
 		.params = { PG_TEXT(d->id), PG_TEXT(d->title), PG_TEXT(d->file_name),
 		    PG_TEXT(d->mime_type), PG_TEXT(d->metadata), PG_TEXT(d->sha256),
 		    PG_TEXT(s->numbers[0]), PG_TEXT(s->numbers[1]), PG_TEXT(s->numbers[2]) },
@@ -140,10 +150,31 @@ store_put(struct flow *f)
 	snprintf(s->numbers[0], NUMBER_SIZE, "%" PRIu64, d->bytes);
 	snprintf(s->numbers[1], NUMBER_SIZE, "%u", d->pages);
 	snprintf(s->numbers[2], NUMBER_SIZE, "%u", d->chunks);
+	if (document_has_owner(s->schema_version)) {
+		q.sql = put_with_owner;
+		q.params[q.param_count++] = PG_TEXT(d->owner);
+		q.params[q.param_count++] = PG_TEXT(d->expires_at);
+	}
 	return store_run(f, &q, &s->result);
 }
 
-/* The old chunks go. A created_at that there is no memory for is only missing from the response. */
+/* What there is no memory for is only missing from the response. */
+static void
+store_read_put(struct document_store *s)
+{
+	struct document *d = s->document;
+
+	d->created_at = arena_strdup(s->flow.arena, pg_text(&s->result, 0, 0));
+	if (d->created_at == NULL)
+		d->created_at = "";
+	if (!document_has_owner(s->schema_version))
+		return;
+	d->owner = arena_strdup(s->flow.arena, pg_text(&s->result, 0, 1));
+	if (pg_value(&s->result, 0, 2).p != NULL)
+		d->stored_expires_at = arena_strdup(s->flow.arena, pg_text(&s->result, 0, 2));
+}
+
+/* The old chunks go. */
 static enum flow_rc
 store_clear(struct flow *f)
 {
@@ -156,9 +187,7 @@ store_clear(struct flow *f)
 
 	if (!store_succeeded(s))
 		return store_failure(f);
-	s->document->created_at = arena_strdup(f->arena, pg_text(&s->result, 0, 0));
-	if (s->document->created_at == NULL)
-		s->document->created_at = "";
+	store_read_put(s);
 	return store_run(f, &q, &s->result);
 }
 
@@ -268,7 +297,7 @@ store_failed(struct flow *f)
 }
 
 enum flow_rc
-store_document(struct flow *f, struct pool_lease *lease, struct document *d,
+store_document(struct flow *f, struct pool_lease *lease, int schema_version, struct document *d,
     const struct chunk_list *chunks, const float *const *vectors, unsigned dimensions,
     store_progress_fn *progress, void *arg)
 {
@@ -278,6 +307,7 @@ store_document(struct flow *f, struct pool_lease *lease, struct document *d,
 	if (s == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "storing the document");
 	s->lease = lease;
+	s->schema_version = schema_version;
 	s->document = d;
 	s->chunks = chunks;
 	s->vectors = vectors;

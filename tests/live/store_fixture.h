@@ -54,7 +54,8 @@ store_op_store(struct flow *f)
 {
 	struct store_op *a = store_op_of(f);
 
-	return store_document(f, &bare, a->document, a->chunks, each, a->dimensions, store_told, a);
+	return store_document(f, &bare, RETRIEVAL_SCHEMA_VERSION, a->document, a->chunks, each,
+	    a->dimensions, store_told, a);
 }
 
 static enum flow_rc
@@ -62,7 +63,7 @@ store_op_find(struct flow *f)
 {
 	struct store_op *a = store_op_of(f);
 
-	return store_find(f, &bare, a->id, a->document, &a->found);
+	return store_find(f, &bare, RETRIEVAL_SCHEMA_VERSION, a->id, a->document, &a->found);
 }
 
 static enum flow_rc
