@@ -53,9 +53,9 @@ bool		 search_filter_read(const json_t *, const char *field, struct arena *,
 		    __attribute__((warn_unused_result));
 /* Appends the condition, in brackets, over public.document AS d. `param`: the number of the
  * parameter that is search_filter_values(). The same shape of filter is the same text. False when
- * the buf is full or without memory. */
-bool		 search_filter_condition(const struct search_filter *, unsigned param, struct buf *)
-		    __attribute__((warn_unused_result));
+ * the buf is full or without memory, as of every append. */
+bool		 search_filter_condition(const struct search_filter *, unsigned param,
+		    struct buf *);
 /* A JSON array as text, for a parameter of type jsonb. Lives as long as the filter. */
 const char	*search_filter_values(const struct search_filter *);
 
