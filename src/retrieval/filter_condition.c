@@ -63,18 +63,21 @@ put_is_array(struct buf *sql, unsigned param, const struct filter_node *n)
 	buf_puts(sql, PG_EQUALS "'array'");
 }
 
-/* An array as a list contains every scalar that is one of it. Of a stored array any element will
- * do. */
+/* An array as a list contains every scalar that is one of it; another array when it has all of that
+ * one's elements, which is not meant: of a stored array each element is looked at, those that are
+ * arrays themselves are not. */
 static void
 put_in(struct buf *sql, unsigned param, const struct filter_node *n)
 {
 	buf_puts(sql, "CASE WHEN ");
 	put_is_array(sql, param, n);
 	buf_puts(sql, " THEN EXISTS (SELECT FROM pg_catalog.jsonb_array_elements");
-	put_value(sql, param, n->value);
-	buf_puts(sql, " AS one (value) WHERE ");
 	put_stored(sql, param, n);
-	buf_puts(sql, JSONB_CONTAINS "one.value) ELSE ");
+	buf_puts(sql, " AS one (value) WHERE ");
+	put_value(sql, param, n->value);
+	buf_puts(sql,
+	    JSONB_CONTAINS "one.value AND pg_catalog.jsonb_typeof(one.value)" PG_DIFFERS
+			   "'array') ELSE ");
 	put_value(sql, param, n->value);
 	buf_puts(sql, JSONB_CONTAINS);
 	put_stored(sql, param, n);

@@ -133,9 +133,10 @@ one_name_is_compared(void **state)
 	assert_string_equal(filter_sql("{\"year\": {\"exists\": false}}"),
 	    "(NOT (" STORED " IS NOT NULL))");
 	assert_string_equal(filter_sql("{\"year\": {\"in\": [2020, 2021]}}"),
-	    "(coalesce(" IS_ARRAY "EXISTS (SELECT FROM pg_catalog.jsonb_array_elements" VALUE
-	    " AS one (value) WHERE " STORED CONTAINS "one.value) ELSE " VALUE CONTAINS STORED
-	    " END, false))");
+	    "(coalesce(" IS_ARRAY "EXISTS (SELECT FROM pg_catalog.jsonb_array_elements" STORED
+	    " AS one (value) WHERE " VALUE CONTAINS
+	    "one.value AND pg_catalog.jsonb_typeof(one.value)"
+	    " OPERATOR(pg_catalog.<>) 'array') ELSE " VALUE CONTAINS STORED " END, false))");
 	assert_string_equal(filter_sql("{\"year\": {\"lt\": 2020}}"),
 	    "(coalesce(" IS_ARRAY "pg_catalog.jsonb_path_exists(" STORED
 	    ", 'strict $[*] ? (@ < $a && @ < $b)'::pg_catalog.jsonpath, " VALUE
