@@ -96,6 +96,7 @@ struct api_shared {
 	atomic_bool		catalog_is_ours;
 	struct api_budgets	budgets;
 	atomic_uint		sweeps;		/* of lists of documents, under way */
+	atomic_uint		expiries;	/* behind requests (api/request_expire.c) */
 	_Atomic unsigned	refusals;	/* of keys, held back at the moment */
 };
 

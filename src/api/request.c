@@ -328,8 +328,10 @@ request_end(struct request *req, const struct err *err)
 	pool_return(&req->lease, POOL_DIRTY);
 	if (reconciles_behind(err) && !req->asleep)
 		request_reconcile(req, "");
-	if (!err_is(err) && !req->asleep)
+	if (!err_is(err) && !req->asleep) {
 		request_sweep(req);
+		request_expire_behind(req);
+	}
 	if (record_is_wrong(req, err))
 		tenant_forget(req->ctx->tenants, req->tenant_id);
 	if (is_suspect)

@@ -103,6 +103,9 @@ void		request_reconcile(struct request *, const char *document_id);
 void		request_finish_deletion(struct request *, const char *document_id);
 /* A step before whatever reads documents: those whose time is over go first. */
 enum flow_rc	request_expire(struct flow *);
+/* The same behind a request that has asked the tenant's database, in the background, when it is
+ * due. */
+void		request_expire_behind(struct request *);
 /* A document of this tenant was given a time at which it goes. */
 void		request_expiry_changed(const struct request *);
 /* Of documents that a search was to be among, k chunks at most: whether one is not stored. */

@@ -102,6 +102,8 @@ const isListed = (id, ...expected) => async () =>
 	JSON.stringify((await listed(id))?.slice(0, expected.length)) === JSON.stringify(expected);
 const isStored = (id, ...expected) => async () =>
 	JSON.stringify(await stored(id)) === JSON.stringify(expected);
+const sweptAt = async () => Number((await catalog(
+	"select extract(epoch from documents_swept_at) from tenants where tenant_id = 'acme'"))[0][0]);
 const other = '2042-01-01 00:00:00';
 
 test('a listing that is lost, or set back, has owner and time again', async () => {
@@ -170,5 +172,41 @@ test('what others have written into the columns is cut, and listed', async () =>
 	assert.equal((await one('odd')).expiresAt, undefined);
 });
 
-const sweptAt = async () => Number((await catalog(
-	"select extract(epoch from documents_swept_at) from tenants where tenant_id = 'acme'"))[0][0]);
+test('a database of the version before: served by the list alone, and told when it has grown', async () => {
+	const version = async () => Number((await catalog('select schema_version from tenants'))[0][0]);
+	const current = await version();
+	ok(await put(mia, 'before', { expiresAt: given }), 201);
+	await gate.program.stop();
+	await stack.sql('alter table document drop column owner_id, drop column expires_at', db);
+	await catalog(`update tenants set schema_version = 1, lease_until = null;
+		update documents set stored_expires_at = null`);
+	execFileSync('redis-cli', ['-p', String(stack.cache.port), 'flushall']);
+	// Whoever reads the table keeps its form as it is.
+	const holder = stack.program('holder', 'psql', ['-X', '-q', '-d', stack.pg.url(db), '-c',
+		'begin; lock table document in access share mode; select pg_sleep(100000)']);
+	await until('the lock is held', async () => Number((await stack.sql(`select count(*) from pg_locks
+		where relation = 'document'::regclass`, db))[0][0]) > 0);
+	gate = await stack.tenantgate(settings);
+	await clients();
+	ok(await put(mia, 'v1', { expiresAt: given }), 201);
+	ok(await put(bob, 'v1', { title: 'Same bytes' }), 200);
+	assert.deepEqual(await listed('v1'), ['mia', time, '', 'ready']);
+	ok(await put(bob, 'v1', {}, 'Other bytes.'), 201);
+	ok(await patch('v1', { expiresAt: `${other.replace(' ', 'T')}Z`, title: 'T' }), 200);
+	assert.deepEqual(await listed('v1'), ['mia', other, '', 'ready']);
+	ok(await put(mia, 'v1-gone'), 201);
+	ok(await app.ask('DELETE', '/documents/v1-gone'), 204);
+	await catalog("update documents set title = 'wrong' where document_id = 'v1'");
+	await swept('it is swept', async () => (await one('v1')).title === 'T');
+	assert.deepEqual(await listed('v1'), ['mia', other, '', 'ready']);
+	assert.equal(await version(), 1);
+	await stack.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like " +
+		"'begin; lock table document%'");
+	await holder.exit;
+	await catalog('update tenants set lease_until = null');
+	await restart();
+	await swept('it has grown', async () => await version() === current);
+	await swept('it is told', isStored('v1', 'mia', other));
+	await swept('of what was there before, too', isStored('before', 'mia', time));
+	await swept('the list knows it', isListed('before', 'mia', time, time));
+});
