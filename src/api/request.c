@@ -338,7 +338,7 @@ request_end(struct request *req, const struct err *err)
 		tenant_doubt(req->ctx->tenants, req->tenant_id);
 	if (is_suspect && is_refused)
 		tenant_login_refused(req->ctx->tenants, &req->tenant);
-	if (err->code == ERR_OUTDATED && req->tenant.state == TENANT_READY)
+	if (err->code == ERR_OUTDATED && req->tenant.state == TENANT_READY && req->has_borrowed)
 		tenant_schema_doubt(req->ctx->tenants, &req->tenant);
 	http_attach(req->x, NULL); /* a client that leaves now finds no flow to abort */
 	if (err_is(err) && http_status(req->x) == 0)

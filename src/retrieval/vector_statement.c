@@ -18,15 +18,16 @@
 #include <string.h>
 
 #include "tenantgate/retrieval.h"
+#include "tenantgate/retrieval/search_filter.h"
 #include "tenantgate/wire/pg_sql.h"
 
-#define SQL_MAX	     8192
+#define SQL_MAX	     (8192 + SEARCH_FILTER_SQL_MAX)
 #define TEXT_OF(x)   #x
 #define TEXT(x)	     TEXT_OF(x)
 #define LIMIT_BOTH   " LIMIT " TEXT(SEARCH_K_MAX) ") nearest LIMIT $2"
 #define CHUNK_FIELDS "id, document_id, page, chunk_index, content"
 
-/* @ is pgvector's schema. */
+/* @. stands for pgvector's schema; an @ of a filter's condition is none. */
 #define DISTANCE	"embedding OPERATOR(@.<=>) $1::@.vector"
 #define CHUNK_DISTANCES "SELECT " CHUNK_FIELDS ", " DISTANCE " AS distance FROM public.chunk"
 
@@ -119,6 +120,10 @@ wanted_write(struct buf *b, const struct search_request *r, unsigned param)
 		buf_printf(b, " AND d.id" PG_EQUALS "ANY ($%u)", param++);
 	if (r->owner != NULL)
 		buf_printf(b, " AND d.owner_id" PG_EQUALS "$%u", param++);
+	if (r->filter != NULL) {
+		buf_puts(b, " AND ");
+		search_filter_condition(r->filter, param, b);
+	}
 	buf_puts(b, ")");
 }
 
@@ -188,7 +193,7 @@ vector_statement(struct buf *out, enum vector_way way, const char *schema,
 		buf_free(&b);
 		return false;
 	}
-	for (rest = b.data; (at = strchr(rest, '@')) != NULL; rest = at + 1) {
+	for (rest = b.data; (at = strstr(rest, "@.")) != NULL; rest = at + 1) {
 		buf_add(out, rest, (size_t)(at - rest));
 		buf_puts(out, schema);
 	}
