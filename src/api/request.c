@@ -330,6 +330,8 @@ request_end(struct request *req, const struct err *err)
 		request_reconcile(req, "");
 	if (!err_is(err) && !req->asleep)
 		request_sweep(req);
+	if (!err_is(err) || req->has_changed_chunks)
+		request_index(req);
 	if (record_is_wrong(req, err))
 		tenant_forget(req->ctx->tenants, req->tenant_id);
 	if (is_suspect)
