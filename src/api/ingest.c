@@ -334,6 +334,7 @@ ingest_stored(struct flow *f)
 
 	pool_return(&in->req.lease, POOL_CLEAN);
 	in->state = DOCUMENT_STORED;
+	in->req.has_changed_chunks = true;
 	ingest_report_progress(&in->report, "store", chunks, chunks);
 	return FLOW_NEXT;
 }
