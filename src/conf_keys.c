@@ -274,6 +274,11 @@ const struct conf_key conf_keys[] = {
 	    "tenants' shares of it are fair."),
 	DURATION("ingest_wait_timeout", api.ingest_wait_timeout_us, "30s", 1 * MS, 1 * HOURS,
 	    "How long a document waits for its share of that, before 503."),
+	NUMBER("max_document_embedding_calls", api.embedding_calls, "4", 1, 64,
+	    "Calls for the embeddings of one document under way at a time."),
+	SIZE("document_embedding_memory", api.embedding_window, "2MiB", 64 * KIB, 1 * GIB,
+	    "What the vectors of one document take on their way to the database; more makes larger "
+	    "calls."),
 	NUMBER("max_chunks_per_document", api.chunks_max, "0", 0, 1000000,
 	    "Chunks of one document; a longer one is refused. 0: as many as its text has."),
 	DURATION("ingest_timeout", api.ingest_timeout_us, "5m", 1 * SECONDS, 24 * HOURS,

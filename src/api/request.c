@@ -229,7 +229,12 @@ request_body(struct flow *f)
 enum flow_rc
 request_borrow(struct flow *f)
 {
-	struct request *req = request_of(f);
+	return request_borrow_for(f, request_of(f));
+}
+
+enum flow_rc
+request_borrow_for(struct flow *f, struct request *req)
+{
 	struct pool_target target = { 0 };
 	char key[TENANT_KEY_SIZE];
 	struct err err = { 0 };

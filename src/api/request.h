@@ -87,6 +87,9 @@ bool		request_model_allowed(const struct request *, const char *name, struct err
 /* Borrows a connection to the tenant's database into req->lease. The caller returns it, POOL_CLEAN,
  * as soon as it has its rows: no lease is held across a call of the model. */
 enum flow_rc	request_borrow(struct flow *);
+/* The same for a flow under the request's. */
+enum flow_rc	request_borrow_for(struct flow *, struct request *)
+		    __attribute__((warn_unused_result));
 
 /*
  * Makes a handler's flow: `size` bytes (its struct, request first) in an arena of its own, started
