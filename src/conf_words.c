@@ -26,6 +26,13 @@ const struct conf_word encodings[] = {
 	{ NULL, 0 },
 };
 
+const struct conf_word rerank_forms[] = {
+	{ "auto", FORM_AUTO },
+	{ "documents", FORM_FULL },
+	{ "texts", FORM_PLAIN },
+	{ NULL, 0 },
+};
+
 const struct conf_word length_fields[] = {
 	{ "auto", MODEL_LENGTH_AUTO },
 	{ "max_tokens", MODEL_LENGTH_MAX_TOKENS },
