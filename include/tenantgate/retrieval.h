@@ -24,6 +24,7 @@
 #include "tenantgate/catalog.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/loop/share.h"
+#include "tenantgate/retrieval/search.h"
 #include "tenantgate/tenant.h"
 #include "tenantgate/wire/pg.h"
 
@@ -160,15 +161,16 @@ bool	chunk_split(struct slice text, unsigned page, enum chunk_separators, unsign
 	    unsigned overlap, struct chunk_list *);
 void	chunk_free(struct chunk_list *);
 
-/* ---- store and search: the tenant's database ---- */
+/* ---- store: the tenant's database; search.h looks into it ---- */
 /* What provisioning runs in a new tenant's database, one statement an entry, NULL-ended, each
  * harmless when repeated; `dimensions`: of the model's vectors, fixed by the column's type from
  * then on. In the arena; NULL when it is full. */
 const char *const	*retrieval_schema(struct arena *, unsigned dimensions);
 /* How databases of earlier versions become as that. Static. */
 const struct tenant_schema_step *retrieval_schema_steps(size_t *count);
-#define RETRIEVAL_SCHEMA_VERSION 2
+#define RETRIEVAL_SCHEMA_VERSION 3
 #define RETRIEVAL_SCHEMA_OWNERS	 2 /* the version from which document has owner_id, expires_at */
+#define RETRIEVAL_SCHEMA_TAIL	 3 /* from which chunk has tail and hash, and retrieval is there */
 
 /* A row of the tenant's `document`. Strings are borrowed: whoever fills one in says where they
  * live. */
@@ -207,33 +209,6 @@ typedef void	store_progress_fn(void *arg, size_t chunks);
 enum flow_rc	store_document(struct flow *, struct pool_lease *, struct document *,
 		    const struct chunk_list *, const float *const *vectors, unsigned dimensions,
 		    store_progress_fn *, void *arg) __attribute__((warn_unused_result));
-
-struct hit {
-	const char	*document_id;
-	const char	*title;
-	const char	*file_name;
-	const char	*mime_type;
-	unsigned	 page;		/* 0: none */
-	unsigned	 index;		/* of the chunk in its document */
-	struct slice	 content;
-	double		 score;		/* cosine similarity, 1 best */
-};
-
-struct hits {
-	struct hit	*items;		/* arena */
-	unsigned	 count;
-};
-
-#define SEARCH_K_MAX		50
-#define SEARCH_DOCUMENTS_MAX	64
-
-/* The k nearest chunks, nearest first, their strings in the flow's arena. Of the given documents:
- * exact. Of all (no ids): exact up to a few thousand chunks, beyond that by the HNSW index, which
- * may miss some (vector_search.c). The lease may be exchanged (pool_read). Fails as pg_check() and
- * pool_read() do. */
-enum flow_rc	search_chunks(struct flow *, struct pool_lease *, const float *query,
-		    unsigned dimensions, const char *const *document_ids, unsigned document_count,
-		    unsigned k, struct hits *) __attribute__((warn_unused_result));
 
 /* ---- the catalog's list of documents ---- */
 /* How much a tenant may have stored; 0: as much as it likes. */

@@ -24,6 +24,7 @@
 #include "api/chat_turns.h"
 #include "api/handlers.h"
 #include "api/keepalive.h"
+#include "api/request_retrieval.h"
 #include "api/respond.h"
 
 #define PROMPT_MAX (320u << 10) /* bytes of the system message, passages included */
@@ -198,8 +199,9 @@ chat_search(struct flow *f)
 {
 	struct chat *c = chat_of(f);
 
-	return search_chunks(f, &c->req.lease, c->vector, model_dimensions(c->req.ctx->model),
-	    c->input.document_ids, c->input.document_count, c->input.top_k, &c->hits);
+	struct search_request request = request_retrieval(&c->req, &c->input, c->vector);
+
+	return search_chunks(f, &c->req.lease, &request, &c->hits);
 }
 
 /* No memory passes, so the client may try again; the ceiling does not. */

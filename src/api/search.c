@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 #include "api/body_job.h"
-#include "api/chat_body.h"
 #include "api/handlers.h"
+#include "api/request_retrieval.h"
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
 
@@ -148,8 +148,9 @@ search_run(struct flow *f)
 {
 	struct search *s = search_of(f);
 
-	return search_chunks(f, &s->req.lease, s->vector, model_dimensions(s->req.ctx->model),
-	    s->input.document_ids, s->input.document_count, s->input.top_k, &s->hits);
+	struct search_request request = request_retrieval(&s->req, &s->input, s->vector);
+
+	return search_chunks(f, &s->req.lease, &request, &s->hits);
 }
 
 /* Score: cosine similarity. A format without pages has "page":null. */

@@ -30,7 +30,7 @@
 #include <string.h>
 
 #include "retrieval/pg_binary.h"
-#include "tenantgate/retrieval.h"
+#include "tenantgate/retrieval/search.h"
 #include "tenantgate/wire/pg_sql.h"
 
 #define COLUMNS \
@@ -244,24 +244,24 @@ vector_search_release(struct flow *f)
 }
 
 enum flow_rc
-search_chunks(struct flow *f, struct pool_lease *lease, const float *query, unsigned dimensions,
-    const char *const *document_ids, unsigned document_count, unsigned k, struct hits *hits)
+search_chunks(struct flow *f, struct pool_lease *lease, const struct search_request *r,
+    struct hits *hits)
 {
 	struct vector_search *s = arena_alloc(f->arena, sizeof(*s));
 
-	assert(k >= 1 && k <= SEARCH_K_MAX && document_count <= SEARCH_DOCUMENTS_MAX);
+	assert(r->k >= 1 && r->k <= SEARCH_K_MAX && r->document_count <= SEARCH_DOCUMENTS_MAX);
 	*hits = (struct hits){ 0 };
 	if (s == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the search");
 	s->lease = lease;
 	s->hits = hits;
-	s->filtered = document_count > 0;
-	snprintf(s->limit, sizeof(s->limit), "%u", k);
+	s->filtered = r->document_count > 0;
+	snprintf(s->limit, sizeof(s->limit), "%u", r->k);
 	buf_init(&s->sql, SQL_MAX);
-	buf_init(&s->vector, PG_BINARY_VECTOR_SIZE(dimensions));
+	buf_init(&s->vector, PG_BINARY_VECTOR_SIZE(r->dimensions));
 	buf_init(&s->ids, (size_t)64 << 10);
-	if (!pg_binary_vector(&s->vector, query, dimensions) ||
-	    !pg_text_array(&s->ids, document_ids, document_count)) {
+	if (!pg_binary_vector(&s->vector, r->vector, r->dimensions) ||
+	    !pg_text_array(&s->ids, r->document_ids, r->document_count)) {
 		vector_search_clear(s);
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the search");
 	}

@@ -70,8 +70,17 @@ store_op_search(struct flow *f)
 {
 	struct store_op *a = store_op_of(f);
 
-	return search_chunks(f, &bare, a->vectors, a->dimensions, a->ids, a->id_count, a->k,
-	    &a->hits);
+	struct search_request request = {
+		.vector = a->vectors,
+		.dimensions = a->dimensions,
+		.document_ids = a->ids,
+		.document_count = a->id_count,
+		.k = a->k,
+		.min_score = -1,
+		.schema_version = RETRIEVAL_SCHEMA_VERSION,
+	};
+
+	return search_chunks(f, &bare, &request, &a->hits);
 }
 
 static inline void
