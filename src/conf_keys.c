@@ -298,6 +298,8 @@ const struct conf_key conf_keys[] = {
 	    "Body of POST /chat and POST /search."),
 	NUMBER("top_k", api.top_k, "4", 1, SEARCH_K_MAX,
 	    "Chunks given to the model, unless the request says otherwise."),
+	WORD("rerank", plan.rerank, "off", plan_switches,
+	    "Have rerank_model put in order what is found, unless the request says otherwise."),
 	NUMBER("max_question", plan.question_max, "0", 0, 1000000000,
 	    "Characters of a question; a longer one is refused. 0 for no limit."),
 	STRING("temperature", plan.temperature_text, "", CONF_EMPTY_IS_NULL,

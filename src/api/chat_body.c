@@ -290,7 +290,7 @@ read_documents(const json_t *root, struct arena *arena, struct chat_input *input
 static bool
 narrowing_refused(const json_t *root, struct err *err)
 {
-	static const char *const fields[] = { "filter", "mode", "minScore", "rerank" };
+	static const char *const fields[] = { "filter", "mode", "minScore" };
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]) && !err_is(err); i++) {
 		const json_t *value = json_object_get(root, fields[i]);
@@ -315,6 +315,9 @@ chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *arena,
 	    !json_opt_int(root, "topK", 1, SEARCH_K_MAX, &top_k, err))
 		return false;
 	input->top_k = (unsigned)top_k;
+	input->says_rerank = json_object_get(root, "rerank") != NULL;
+	if (!json_opt_bool(root, "rerank", &input->rerank, err))
+		return false;
 	return read_documents(root, arena, input, err);
 }
 

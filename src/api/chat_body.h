@@ -34,6 +34,8 @@ struct chat_input {
 	unsigned		 document_count;	/* 0: all documents, or none */
 	bool			 no_documents;	/* documentIds is there and empty: none */
 	unsigned		 top_k;		/* 1 to SEARCH_K_MAX */
+	bool			 says_rerank;	/* the next is the request's word */
+	bool			 rerank;	/* what is found is to be put in order */
 	const char		*model;		/* arena; NULL: the configured one */
 	double			 temperature;	/* < 0: not given */
 	unsigned		 max_tokens;	/* of the answer; 0: not given */
