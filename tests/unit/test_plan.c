@@ -72,7 +72,8 @@ own_values_go_before_the_plans(void **state)
 	assert_int_equal(p->chunk_overlap, 100);
 	assert_int_equal(p->of_tenant,
 	    1 << PLAN_MAX_DOCUMENTS | 1 << PLAN_MAX_BYTES | 1 << PLAN_MAX_QUESTION |
-		1 << PLAN_TEMPERATURE | 1 << PLAN_RERANK | 1 << PLAN_SYSTEM_PROMPT | 1 << PLAN_MODELS_ALLOWED);
+		1 << PLAN_TEMPERATURE | 1 << PLAN_RERANK | 1 << PLAN_SYSTEM_PROMPT |
+		1 << PLAN_MODELS_ALLOWED);
 	free(p);
 }
 
@@ -85,7 +86,8 @@ a_value_of_the_wrong_kind_is_passed_over(void **state)
 		"\"max_documents\":true", "\"top_k\":0", "\"top_k\":51", "\"max_question\":[]",
 		"\"pool_size\":0", "\"chunk_size\":49", "\"chunk_overlap\":2000",
 		"\"temperature\":2.01", "\"temperature\":\"1\"", "\"temperature\":-0.1",
-		"\"system_prompt\":7", "\"rerank\":1", "\"rerank\":\"on\"", "\"models_allowed\":[\"a\"]", "\"MAX_DOCUMENTS\":4" };
+		"\"system_prompt\":7", "\"rerank\":1", "\"rerank\":\"on\"",
+		"\"models_allowed\":[\"a\"]", "\"MAX_DOCUMENTS\":4" };
 	char text[128];
 
 	(void)state;
