@@ -157,6 +157,7 @@ void		 model_shares_condition(const struct model *, struct condition *);
 void		 model_shares_stats(const struct model *, struct share_stats *streams,
 		    struct share_stats *embeddings);
 unsigned	 model_dimensions(const struct model *);
+const char	*model_embedding_name(const struct model *);	/* conf.embedding_model: borrowed */
 const char	*model_chat_name(const struct model *);	/* the first of conf.chat_model: borrowed */
 /* Whether a chat may name this model; NULL is none, and fine. list: those of conf.models_allowed
  * that its tenant may name, in the same form. False with ERR_INVALID_FIELD or ERR_MODEL_FORBIDDEN,

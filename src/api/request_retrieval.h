@@ -11,5 +11,8 @@
 
 struct search_request	request_retrieval(const struct request *, const struct chat_input *,
 			    const float *vector);
+/* Whether the configured model's vectors may be added to those of the database whose lease is held:
+ * vectors_check(). */
+enum flow_rc		request_vectors(struct request *) __attribute__((warn_unused_result));
 
 #endif

@@ -115,6 +115,12 @@ model_dimensions(const struct model *m)
 }
 
 const char *
+model_embedding_name(const struct model *m)
+{
+	return m->embedding_choice->name;
+}
+
+const char *
 model_chat_name(const struct model *m)
 {
 	return m->chat_choices[0].name;
