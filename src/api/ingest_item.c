@@ -321,6 +321,16 @@ ingest_item_is(const struct ingest_item *item, const struct document *stored)
 	    now->reader == then->reader;
 }
 
+/* One that is not said stays, unless it is over by now, which the database sees. */
+static bool
+expiry_may_change(const struct ingest_item *item, const struct document *stored)
+{
+	if (!item->has_expiry)
+		return stored->stored_expires_at != NULL && stored->stored_expires_at[0] != '\0';
+	return stored->stored_expires_at == NULL ||
+	    strcmp(stored->stored_expires_at, item->document.expires_at) != 0;
+}
+
 /* A name that is the title too, for want of one, is not said to be the title. */
 bool
 ingest_item_merge(struct ingest_item *item, const struct document *stored)
@@ -336,9 +346,8 @@ ingest_item_merge(struct ingest_item *item, const struct document *stored)
 		d->file_name = said.file_name;
 	if (item->has_metadata)
 		d->metadata = said.metadata;
-	if (item->has_expiry)
-		d->expires_at = said.expires_at;
-	return strcmp(d->mime_type, stored->mime_type) != 0 ||
+	d->expires_at = item->has_expiry ? said.expires_at : NULL;
+	return expiry_may_change(item, stored) || strcmp(d->mime_type, stored->mime_type) != 0 ||
 	    strcmp(d->title, stored->title) != 0 || strcmp(d->file_name, stored->file_name) != 0 ||
 	    strcmp(d->metadata, stored->metadata) != 0;
 }

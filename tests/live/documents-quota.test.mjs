@@ -57,6 +57,24 @@ test('two uploads of the last of three documents, to two replicas: one wins', as
 	assert.equal(again.status, 201, 'a document is replaced though the list is full');
 });
 
+test('what has expired neither counts nor is it the same bytes, though it is not removed yet', async () => {
+	const [tenant] = await both('expired');
+	const later = { expiresAt: '2040-01-01T00:00:00Z' };
+	for (const id of ['a', 'b', 'c'])
+		assert.equal((await tenant.ingestText(id.repeat(300), { documentId: id, ...later })).status, 201);
+	refused(await tenant.ingestText('d', { documentId: 'd' }), 403, 'too_many_documents', /./);
+	await stack.sql(`update documents set expires_at = now() - interval '1 second'
+		where user_id = 'expired' and document_id in ('a', 'b')`, 'catalog');
+	assert.equal((await tenant.ingestText('d'.repeat(700), { documentId: 'd' })).status, 201);
+	await stack.sql(`update documents set expires_at = now() - interval '1 second'
+		where user_id = 'expired' and document_id = 'c'`, 'catalog');
+	const same = await tenant.ingestText('c'.repeat(300), { documentId: 'e', ifNew: true });
+	assert.equal(same.status, 201, same.body);
+	assert.equal(same.json.document.id, 'e');
+	const again = await tenant.ingestText('c'.repeat(300), { documentId: 'f', ifNew: true });
+	assert.deepEqual([again.status, again.json.document.id], [200, 'e']);
+});
+
 test('bytes: a sum, and what is refused is told', async () => {
 	const [tenant, other] = await both('bytes');
 	assert.equal((await tenant.ingestText('x'.repeat(600), { documentId: 'a' })).status, 201);

@@ -171,10 +171,10 @@ for (const [step, held, statement] of [
 		await stack.sql(`select pg_terminate_backend(pid) from pg_stat_activity where ${sleeps} or ` +
 			`application_name = 'tenantgate' and datname = '${database}'`);
 		await holder.exit;
-		await finds(first, name);
+		const next = await another();
+		await finds(next, name);
 		assert.equal(await versionOf(name), 1, 'the lease is the dead one\'s');
 		await mayTryAgain(name);
-		const next = await another();
 		await until('it is up to date', async () => {
 			await finds(next, name);
 			return await versionOf(name) === NEWEST;
