@@ -162,7 +162,7 @@ store_put(struct flow *f)
 }
 
 static bool
-has_tail(const struct document_store *s)
+keeps_tail(const struct document_store *s)
 {
 	return s->chunks.schema_version >= RETRIEVAL_SCHEMA_TAIL;
 }
@@ -197,7 +197,7 @@ store_clear(struct flow *f)
 	if (!store_succeeded(s))
 		return store_failure(f);
 	store_read_put(s);
-	if (has_tail(s))
+	if (keeps_tail(s))
 		q.sql = "WITH gone AS (DELETE FROM public.chunk WHERE document_id" PG_EQUALS
 			"$1) SELECT indexed_to FROM public.retrieval";
 	return store_run(f, &q, &s->result);
@@ -238,8 +238,8 @@ store_chunks_in(struct flow *f)
 		return store_failure(f);
 	if (s->chunks.rows == NULL)
 		return store_move(f);
-	s->copy.columns = has_tail(s) ? CHUNK_NEW : CHUNK_OLD;
-	s->copy.tail = !has_tail(s) || chunks_are_tail(s);
+	s->copy.columns = keeps_tail(s) ? CHUNK_NEW : CHUNK_OLD;
+	s->copy.tail = !keeps_tail(s) || chunks_are_tail(s);
 	pg_clear(&s->result);
 	return chunk_copy_run(f, s->lease->conn, &s->copy, &s->result);
 }
