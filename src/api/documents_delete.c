@@ -91,7 +91,8 @@ documents_delete_find(struct flow *f)
 {
 	struct document_deletion *d = document_deletion_of(f);
 
-	return store_find(f, &d->req.lease, d->id, &d->stored, &d->found);
+	return store_find(f, &d->req.lease, d->req.tenant.schema_version, d->id, &d->stored,
+	    &d->found);
 }
 
 /* No connection is held while the catalog is written. */
