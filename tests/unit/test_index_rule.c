@@ -42,7 +42,7 @@ sees_index(const char *name, bool is_valid)
 static void
 publishes(int64_t bound)
 {
-	snprintf(s.index_name, sizeof(s.index_name), "chunk_hnsw_halfvec_%d", (int)bound);
+	snprintf(s.index_name, sizeof(s.index_name), "chunk_halfvec_%d", (int)bound);
 	s.indexed_to = bound;
 	s.index_rows = s.rows - s.tail;
 	s.index_bytes = s.index_rows * 4000;
@@ -99,16 +99,16 @@ what_was_cut_off_is_gone_on_with(void **state)
 	(void)state;
 	database(10000, 3000);
 	publishes(7000);
-	sees_index("chunk_hnsw_halfvec_10000", false);
-	does(INDEX_DROP, 0, "chunk_hnsw_halfvec_10000");
+	sees_index("chunk_halfvec_10000", false);
+	does(INDEX_DROP, 0, "chunk_halfvec_10000");
 	s.seen[1].is_valid = true;
-	does(INDEX_PUBLISH, 10000, "chunk_hnsw_halfvec_10000");
+	does(INDEX_PUBLISH, 10000, "chunk_halfvec_10000");
 	s.indexed_to = 10000;
-	snprintf(s.index_name, sizeof(s.index_name), "chunk_hnsw_halfvec_10000");
+	snprintf(s.index_name, sizeof(s.index_name), "chunk_halfvec_10000");
 	s.tail = 0;
-	does(INDEX_DROP, 0, "chunk_hnsw_halfvec_7000");
+	does(INDEX_DROP, 0, "chunk_halfvec_7000");
 	s.seen[0].is_valid = false;
-	does(INDEX_DROP, 0, "chunk_hnsw_halfvec_7000");
+	does(INDEX_DROP, 0, "chunk_halfvec_7000");
 	database(10000, 0);
 	publishes(10000);
 	does(INDEX_REST, 0, NULL);
@@ -120,9 +120,9 @@ of_several_whole_ones_the_newest_counts(void **state)
 	(void)state;
 	database(10000, 3000);
 	publishes(7000);
-	sees_index("chunk_hnsw_vector_8000", true);
-	sees_index("chunk_hnsw_halfvec_9000", true);
-	does(INDEX_PUBLISH, 9000, "chunk_hnsw_halfvec_9000");
+	sees_index("chunk_vector_8000", true);
+	sees_index("chunk_halfvec_9000", true);
+	does(INDEX_PUBLISH, 9000, "chunk_halfvec_9000");
 }
 
 static void
@@ -156,7 +156,7 @@ a_fifth_that_is_dead_is_too_much(void **state)
 	does(INDEX_BUILD, 12000, NULL);
 	s.rows = 2500;
 	s.tail = 0;
-	does(INDEX_DROP, 0, "chunk_hnsw_halfvec_10000");
+	does(INDEX_DROP, 0, "chunk_halfvec_10000");
 }
 
 /* What was merged since has made it grow. */
@@ -180,7 +180,7 @@ the_index_of_before_stays_until_there_is_another(void **state)
 	database(10000, 2501);
 	sees_index(INDEX_BEFORE_TAIL, true);
 	does(INDEX_BUILD, 10000, NULL);
-	sees_index("chunk_hnsw_halfvec_10000", true);
+	sees_index("chunk_halfvec_10000", true);
 	does(INDEX_PUBLISH, 10000, NULL);
 	database(10000, 0);
 	sees_index(INDEX_BEFORE_TAIL, true);
@@ -194,9 +194,9 @@ the_index_of_before_stays_until_there_is_another(void **state)
 static void
 others_indexes_are_left_alone(void **state)
 {
-	static const char *const names[] = { "chunk_hnsw_", "chunk_hnsw_halfvec_",
-		"chunk_hnsw_halfvec_0", "chunk_hnsw_halfvec_-5", "chunk_hnsw_halfvec_12x",
-		"chunk_hnsw_halfvec_1; drop table chunk", "chunk_hnsw_other_5", "their own" };
+	static const char *const names[] = { "chunk_", "chunk_halfvec_", "chunk_halfvec_0",
+		"chunk_halfvec_-5", "chunk_halfvec_12x", "chunk_halfvec_1; drop table chunk",
+		"chunk_other_5", "their own" };
 
 	(void)state;
 	database(10000, 0);
@@ -220,13 +220,13 @@ the_statement_is_of_the_columns_form(void **state)
 	buf_init(&b, 4096);
 	assert_true(index_hnsw.create(&c, 42, &b));
 	assert_string_equal(b.data,
-	    "CREATE INDEX CONCURRENTLY chunk_hnsw_halfvec_42 ON public.chunk USING hnsw"
+	    "CREATE INDEX CONCURRENTLY chunk_halfvec_42 ON public.chunk USING hnsw"
 	    " ((embedding::\"Their own\".halfvec(1536)) \"Their own\".halfvec_cosine_ops)"
 	    " WHERE (NOT tail OR id OPERATOR(pg_catalog.<=) 42)");
 	c.version = 605;
 	buf_reset(&b);
 	assert_true(index_hnsw.create(&c, 42, &b));
-	assert_non_null(strstr(b.data, "chunk_hnsw_vector_42"));
+	assert_non_null(strstr(b.data, "chunk_vector_42"));
 	assert_non_null(strstr(b.data, "(embedding \"Their own\".vector_cosine_ops)"));
 	index_hnsw.name(&c, INT64_MAX, name);
 	assert_true(index_hnsw.bound(name) == INT64_MAX);
