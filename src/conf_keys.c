@@ -256,8 +256,7 @@ const struct conf_key conf_keys[] = {
 	NUMBER("max_index_builds", api.indexing.parallel_max, "4", 1, 1000,
 	    "Tenants whose index of vectors is built or merged at the same time, by this process."),
 	SIZE("index_build_memory", api.indexing.memory_max, "256MiB", 16 * MIB, 64 * GIB,
-	    "Memory of its database's server that one build may take: about 4 KB a chunk is fast; "
-	    "more, where that server's maintenance_work_mem is."),
+	    "Memory of a database's server for one build, or its maintenance_work_mem if more."),
 
 	GROUP("Chat"),
 	SIZE("max_chat_body", api.chat_body_max, "1MiB", 1 * KIB, 1 * GIB,
