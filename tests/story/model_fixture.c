@@ -111,8 +111,8 @@ model_fixture_conf(struct model_conf *conf)
 void
 model_fixture_hurry(struct model_conf *conf)
 {
-	conf->first_byte_timeout_us = 300000;
-	conf->idle_timeout_us = 150000;
+	conf->first_byte_timeout_us = 600000;
+	conf->idle_timeout_us = 500000;
 }
 
 void
