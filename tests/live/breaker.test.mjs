@@ -14,7 +14,7 @@ let gate, lantern, kettle, key;
 
 before(async () => {
 	await stack.surroundings({ neon: false });
-	gate = await stack.tenantgate({ rate_limit_requests_per_minute: 0, ingest_timeout: '2s',
+	gate = await stack.tenantgate({ rate_limit_requests_per_minute: 0, ingest_timeout: '5s',
 		default_pool_size: 4, log_level: 'debug' });
 	lantern = await gate.tenant('a:b');
 	kettle = await gate.tenant('a');

@@ -2,7 +2,7 @@
 // Programs that a test starts: each with a log of its own, ended by its own pid, whatever happens.
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 
 const running = new Set();
 
@@ -21,23 +21,65 @@ export async function until(what, fn, ms = 10000) {
 	}
 }
 
-function isFree(port) {
+// Listens there; null when somebody does already.
+function listen(...where) {
 	return new Promise((resolve) => {
 		const server = createServer();
-		server.once('error', () => resolve(false));
-		server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+		server.once('error', () => resolve(null));
+		server.listen(...where, () => resolve(server));
 	});
 }
 
+async function isFree(port) {
+	const server = await listen(port, '127.0.0.1');
+	await new Promise((resolve) => server ? server.close(resolve) : resolve());
+	return server !== null;
+}
+
 // A TCP port of 127.0.0.1 that nobody listens on at this moment; one of those that the system gives
-// to no client's socket, which might take it before it is listened on.
+// to no client's socket, which might take it before it is listened on. It is this process's until it
+// ends, also while a server there is down: another test's does not even look whether it is free. The
+// sign is a socket in the abstract namespace, which goes with the process.
 export async function freePort() {
 	for (let tries = 0; tries < 100; tries++) {
 		const port = 12000 + Math.floor(Math.random() * 20000);
-		if (await isFree(port))
+		const sign = await listen(`\0tenantgate-test-port-${port}`);
+		if (sign && await isFree(port)) {
+			sign.unref();
 			return port;
+		}
+		sign?.close();
 	}
 	throw new Error('There is no free port between 12000 and 32000.');
+}
+
+// Until a connection is taken there: a server may say that it is ready a moment before it is.
+export function takesConnections(port, host = '127.0.0.1', ms = 20000) {
+	return until(`${host}:${port} takes connections`, () => new Promise((resolve) => {
+		const socket = connect(port, host);
+		socket.once('connect', () => resolve(true));
+		socket.once('error', () => resolve(false));
+		socket.once('close', () => socket.destroy());
+		socket.once('connect', () => socket.end());
+	}), ms);
+}
+
+// A server that is started by start(port): a Program that says `ready`. Where somebody was quicker,
+// it is started again, at another port unless `fixed` is the only one.
+export async function startServer(start, ready, { fixed, ms = 60000 } = {}) {
+	for (let tries = 1; ; tries++) {
+		const port = fixed ?? await freePort();
+		const program = await start(port);
+		try {
+			await program.says(ready, ms);
+			await takesConnections(port);
+			return { program, port };
+		} catch (error) {
+			if (tries === 10 || !program.ended || !/in use/i.test(program.text()))
+				throw error;
+			await sleep(200);
+		}
+	}
 }
 
 export class Program {
