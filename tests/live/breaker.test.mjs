@@ -132,7 +132,7 @@ test('a list left half-way is reconciled at the next contact', async () => {
 		const rows = await stack.sql("select document_id, status, sha256 is not null from " +
 			"documents where user_id = 'a' and document_id in ('b:d', 'never')", 'catalog');
 		return rows.length === 1 && rows[0].join() === 'b:d,ready,t';
-	}, 30000);
+	});
 });
 
 test('the log of all this is JSON, and has no secret, prompt or text', () => {
@@ -155,7 +155,7 @@ async function shellGate(script) {
 	const shelled = new Gate({ text: () => '' }, port, path);
 	shelled.serviceKey = key;
 	await until('ready', async () => (await shelled.anonymous.get('/readyz')
-		.catch(() => null))?.status === 200, 20000);
+		.catch(() => null))?.status === 200);
 	return { shelled, child, gone: new Promise((resolve) => child.once('exit', resolve)) };
 }
 

@@ -124,7 +124,7 @@ test('no catalog yet: listening, /healthz 200, /readyz 503; ready when it comes'
 		peer.on('error', () => socket.destroy());
 	});
 	await new Promise((resolve) => relay.listen(port, '127.0.0.1', resolve));
-	await until('ready', async () => (await early.anonymous.get('/readyz')).status === 200, 20000);
+	await until('ready', async () => (await early.anonymous.get('/readyz')).status === 200);
 	await early.program.stop();
 	relay.close();
 });
@@ -192,7 +192,7 @@ test('SIGTERM drains: readiness 503 at once, the stream finishes, then it is gon
 	const rest = answer.text();
 	leaving.program.kill('SIGTERM');
 	await until('readyz 503', async () =>
-		(await leaving.anonymous.get('/readyz')).status === 503, 4500);
+		(await leaving.anonymous.get('/readyz')).status === 503);
 	const { finish, error } = readDataStream(`0:""\n${await rest}`.replace(/^.*?\n/, ''));
 	assert.equal(error, null);
 	assert.equal(finish.finishReason, 'stop');

@@ -157,7 +157,7 @@ test('killed right after the 202: asking for the state goes on with it, once', a
 	await stack.sql("update tenants set lease_until = now() where tenant_id = 'orphan' " +
 		'and lease_until is not null', 'catalog');
 	await until('another replica has made it', async () =>
-		(await get(await replica.tenant('orphan'))).state === 'ready', 40000);
+		(await get(await replica.tenant('orphan'))).state === 'ready');
 	assert.equal((await projects('orphan')).length, 1);
 });
 

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "tenantgate/base/log.h"
+#include "tenantgate/loop/offload.h"
 #include "turn_until_idle.h"
 
 struct model_fixture model_fixture;
@@ -166,10 +167,12 @@ model_fixture_tear_down(void **state)
 	(void)state;
 	model_fixture_turn_until_idle();
 	model_close(model_fixture.model);
-	model_shares_close(model_fixture.shares);
 	web_close(model_fixture.web);
 	peer_close(&model_fixture.peer);
 	worker_free(model_fixture.worker);
+	offload_close(
+	    model_fixture.offload); /* what a helper still writes borrows from the shares */
+	model_shares_close(model_fixture.shares);
 	buf_free(&model_fixture.request);
 	buf_free(&model_fixture.lines);
 	return 0;

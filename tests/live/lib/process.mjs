@@ -8,8 +8,11 @@ const running = new Set();
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+// What is sure to come comes within this, ms, on the busiest machine.
+export const PATIENCE = 60000;
+
 // Calls fn until it gives something true; throws with `what` after ms.
-export async function until(what, fn, ms = 10000) {
+export async function until(what, fn, ms = PATIENCE) {
 	const end = Date.now() + ms;
 	for (;;) {
 		const got = await fn();
@@ -54,24 +57,24 @@ export async function freePort() {
 }
 
 // Until a connection is taken there: a server may say that it is ready a moment before it is.
-export function takesConnections(port, host = '127.0.0.1', ms = 20000) {
+export function takesConnections(port, host = '127.0.0.1') {
 	return until(`${host}:${port} takes connections`, () => new Promise((resolve) => {
 		const socket = connect(port, host);
 		socket.once('connect', () => resolve(true));
 		socket.once('error', () => resolve(false));
 		socket.once('close', () => socket.destroy());
 		socket.once('connect', () => socket.end());
-	}), ms);
+	}));
 }
 
 // A server that is started by start(port): a Program that says `ready`. Where somebody was quicker,
 // it is started again, at another port unless `fixed` is the only one.
-export async function startServer(start, ready, { fixed, ms = 60000 } = {}) {
+export async function startServer(start, ready, { fixed } = {}) {
 	for (let tries = 1; ; tries++) {
 		const port = fixed ?? await freePort();
 		const program = await start(port);
 		try {
-			await program.says(ready, ms);
+			await program.says(ready);
 			await takesConnections(port);
 			return { program, port };
 		} catch (error) {
@@ -116,7 +119,7 @@ export class Program {
 	}
 
 	// The match of a pattern in what the program has written.
-	async says(pattern, ms = 20000) {
+	async says(pattern, ms = PATIENCE) {
 		return until(`${this.name} says ${pattern}`, () => {
 			const match = pattern.exec(this.text());
 			if (!match && this.ended)
@@ -134,7 +137,7 @@ export class Program {
 	}
 
 	// Ends it, and waits; a program that does not go is killed and that is an error.
-	async stop(signal = 'SIGTERM', ms = 15000) {
+	async stop(signal = 'SIGTERM', ms = PATIENCE) {
 		this.kill('SIGCONT');
 		this.kill(signal);
 		const timer = setTimeout(() => {

@@ -242,7 +242,7 @@ export class Stack {
 				if (program.ended)
 					throw new Error(`tenantgate ended\n${program.tail()}`);
 				return (await gate.anonymous.get('/readyz').catch(() => null))?.status === 200;
-			}, 30000).catch((error) => {
+			}).catch((error) => {
 				throw new Error(`${error.message}\n${program.tail()}`);
 			});
 		this.gate = gate;
