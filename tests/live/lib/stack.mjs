@@ -2,8 +2,9 @@
 // The whole system on loopback: a private Postgres, a Redis, the two stand-ins and tenantgate, each
 // on a free port, all files in one folder. A stack starts only what a test asks of it.
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync,
+	writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -31,10 +32,41 @@ export const programs = {
 	modelApi: () => built('contrib/devstack/model-api'),
 };
 
+const live = join(process.env.TENANTGATE_STATE ?? join(source, '.state'), 'live');
+
+// What initdb makes takes seconds, and is the same for each test: made once, and copied. By the
+// script that makes it and the servers that there are, so that it is never an old one's.
+async function clusterTemplate() {
+	const script = join(source, 'contrib/devstack/postgres.sh');
+	const servers = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql') : [];
+	const made = join(live, `cluster-${createHash('sha256').update(readFileSync(script))
+		.update(servers.join()).digest('hex').slice(0, 16)}`);
+	if (existsSync(made))
+		return made;
+	const making = mkdtempSync(join(live, 'making-'));
+	chmodSync(making, 0o755);
+	const password = randomBytes(12).toString('hex');
+	await run(script, [join(making, 'pg'), '0'], { env: { ...process.env, TG_PG_PASSWORD: password } });
+	writeFileSync(join(making, 'password'), password);
+	try {
+		renameSync(making, made);
+	} catch (error) {
+		if (!existsSync(made))
+			throw error;
+		rmSync(making, { recursive: true });	// another test's was there first
+	}
+	return made;
+}
+
+// The cluster's folder; its superuser's password.
+async function makeCluster(dir) {
+	const template = await clusterTemplate();
+	await run('cp', ['-a', join(template, 'pg'), dir]);
+	return readFileSync(join(template, 'password'), 'utf8');
+}
+
 export class Stack {
 	constructor(name) {
-		const state = process.env.TENANTGATE_STATE ?? join(source, '.state');
-		const live = join(state, 'live');
 		mkdirSync(live, { recursive: true });
 		this.dir = mkdtempSync(join(live, `${name}-`));
 		chmodSync(this.dir, 0o755);
@@ -66,7 +98,7 @@ export class Stack {
 	// settings: 'name=value', without blanks. name: of the folder, and of the stack's member; one
 	// that was stopped starts again where it was.
 	async postgres(settings = [], name = 'pg') {
-		const password = this[name]?.password ?? randomBytes(12).toString('hex');
+		const password = this[name]?.password ?? await makeCluster(join(this.dir, name));
 		const start = (port) => this.program('postgres',
 			join(source, 'contrib/devstack/postgres.sh'), [join(this.dir, name), String(port),
 				'fsync=off', 'full_page_writes=off', ...settings],
