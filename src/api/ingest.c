@@ -134,7 +134,7 @@ ingest_refuse(struct flow *f, const struct err *err)
 
 	if (in->report.count == 1)
 		return flow_fail_err(f, err);
-	item_of(in)->err = *err;
+	ingest_keep_refusal(in, err);
 	err_clear(&work_of(in)->job.err);
 	return flow_goto(f, ingest_next);
 }
