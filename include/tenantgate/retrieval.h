@@ -25,6 +25,7 @@
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/loop/share.h"
 #include "tenantgate/retrieval/search.h"
+#include "tenantgate/retrieval/staging.h"
 #include "tenantgate/tenant.h"
 #include "tenantgate/wire/pg.h"
 
@@ -204,16 +205,21 @@ enum flow_rc	store_find(struct flow *, struct pool_lease *, int schema_version, 
  * of other bytes now. Fails as pg_check() does. */
 enum flow_rc	store_describe(struct flow *, struct pool_lease *, int schema_version,
 		    struct document *, bool *found) __attribute__((warn_unused_result));
-/* Called as rows go out: so many chunks have been sent. It writes at most, and wakes no flow. */
-typedef void	store_progress_fn(void *arg, size_t chunks);
-/* Document and chunks in one transaction, the old chunks of that id replaced; vectors: one of
- * `dimensions` floats for each chunk, sent by binary COPY. Fills d->created_at,
+/* A document's chunks: all of them with their vectors, or those that chunks_stage() has put aside
+ * (staging.h). */
+struct store_chunks {
+	const struct chunk_rows	*rows;		/* NULL: they are staged */
+	const char		*attempt;	/* whose staged rows they are */
+	int			 schema_version; /* of the database, at least */
+};
+/* Document and chunks in one transaction, the old chunks of that id replaced; there are d->chunks
+ * of them, sent by binary COPY or moved inside the database. Fills d->created_at,
  * d->stored_expires_at, and d->owner, which stays whose it was. A connection that is found dead at
- * its first statement is exchanged. Fails as pg_check() and pool_read() do, and then nothing
- * changed, unless the connection was lost during the commit: only the database knows then. */
-enum flow_rc	store_document(struct flow *, struct pool_lease *, int schema_version,
-		    struct document *, const struct chunk_list *, const float *const *vectors,
-		    unsigned dimensions, store_progress_fn *, void *arg)
+ * its first statement is exchanged. Fails as pg_check() and pool_read() do, with
+ * ERR_DATABASE_AWAY when staged rows are gone, and then nothing changed, unless the connection was
+ * lost during the commit: only the database knows then. */
+enum flow_rc	store_document(struct flow *, struct pool_lease *, struct document *,
+		    const struct store_chunks *, store_progress_fn *, void *arg)
 		    __attribute__((warn_unused_result));
 
 /* ---- the catalog's list of documents ---- */
@@ -315,8 +321,9 @@ enum flow_rc	store_change(struct flow *, struct pool_lease *, int schema_version
 
 /* ---- a document's chunks ---- */
 /* Those of the tenant's database past the index `after` (-1: all), in order, at most `limit`:
- * columns chunk_index, page, content and the document's count of chunks. No row: no such document;
- * one with a null index: no more chunks. As pool_read(). */
+ * columns chunk_index, page, content and the document's count of chunks. The content is null where
+ * those before it in the page are a mebibyte together. No row: no such document; one with a null
+ * index: no more chunks. As pool_read(). */
 enum flow_rc	store_chunks(struct flow *, struct pool_lease *, const char *id, int after,
 		    unsigned limit, struct pg_result *out) __attribute__((warn_unused_result));
 

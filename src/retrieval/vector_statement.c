@@ -39,7 +39,9 @@
 	" b.content, b.distance, d.metadata"
 #define JOIN_DOCUMENT " JOIN public.document d ON d.id" PG_EQUALS "b.document_id"
 #define IN_ORDER      " ORDER BY b.distance, b.document_id, b.chunk_index"
-#define INDEX_NAME    ", (SELECT index_name FROM public.retrieval WHERE one)"
+#define INDEX_NAME \
+	", (SELECT pg_catalog.concat(index_name, ' ', embedding_model)" \
+	" FROM public.retrieval WHERE one)"
 
 /* ---- before RETRIEVAL_SCHEMA_TAIL ---- */
 
