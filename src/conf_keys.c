@@ -349,7 +349,8 @@ const struct conf_key conf_keys[] = {
 	    "As many at most, whatever the request says; 0: no such limit."),
 	STRING("embedding_model", model.embedding_model, "text-embedding-3-small",
 	    CONF_EMPTY_REFUSED,
-	    "Model that makes vectors, or NAME/MODEL; after a change: `tenantgate reembed`."),
+	    "Model that makes vectors, or NAME/MODEL; changing it makes stored documents "
+	    "unfindable."),
 	NUMBER("embedding_dimensions", model.dimensions, "1536", 1, 2000,
 	    "Numbers of a vector; part of the tenants' schema."),
 	SWITCH("embedding_send_dimensions", model.send_dimensions, "off",
@@ -397,7 +398,8 @@ const struct conf_key conf_keys[] = {
 	STRING("ca_file", web.ca_file, "", CONF_EMPTY_IS_NULL,
 	    "Certificates to trust (model, Neon's API); empty for the system's."),
 	NUMBER("max_upstream_conn", web.connections_max, "0", 0, 1000000,
-	    "Connections to the model and Neon's API, per worker; 0: what the budgets may need."),
+	    "Connections to the model and Neon's API, per worker; 0 for what the budgets above may "
+	    "need."),
 };
 /* clang-format on */
 

@@ -158,11 +158,12 @@ first_way(struct vector_search *s, const struct search_note *n)
 	bool some = is_of_some(&s->request);
 
 	s->bound = SOME_EXACT_MAX;
-	s->way = n->index.indexed_to > 0 ? WAY_INDEX : WAY_EXACT;
-	if (some)
-		s->way = WAY_EXACT_SOME;
 	if (!has_tail(s))
 		s->way = some ? WAY_BEFORE_SOME : WAY_BEFORE_ALL;
+	else if (some)
+		s->way = WAY_EXACT_SOME;
+	else
+		s->way = n->index.indexed_to > 0 ? WAY_INDEX : WAY_EXACT;
 }
 
 /* Of texts that come again; the name says all that they differ in. Filters have too many shapes. */
@@ -327,8 +328,10 @@ vector_search_query(struct flow *f)
 static bool
 vectors_have_changed(struct vector_search *s, struct search_note *n)
 {
-	return s->again = has_tail(s) && !search_note_compare(n, &s->result) &&
-	    s->restarts++ < RESTARTS_MAX;
+	if (!has_tail(s) || search_note_compare(n, &s->result) || s->restarts++ == RESTARTS_MAX)
+		return false;
+	s->again = true;
+	return true;
 }
 
 /* The documents have so many chunks that none was looked at. */
