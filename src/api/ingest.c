@@ -302,7 +302,8 @@ ingest_store(struct flow *f)
 	struct ingest *in = ingest_of(f);
 	struct ingest_work *w = in->work;
 	struct store_chunks chunks = { .attempt = in->attempt,
-		.schema_version = in->req.tenant.schema_version };
+		.schema_version = in->req.tenant.schema_version,
+		.model = request_vector_model(&in->req) };
 
 	if (!in->embed.is_staged) {
 		if (!ingest_work_rows(w))
