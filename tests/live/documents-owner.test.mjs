@@ -65,6 +65,9 @@ test('the tenant\'s database has what was said: stored, replaced, described, cha
 	assert.deepEqual(await stored('a'), ['mia', time]);
 	ok(await put(bob, 'a', { title: 'T' }, 'Other bytes.'), 200);
 	assert.deepEqual(await stored('a'), ['mia', time]);
+	const equal = await put(mia, 'b', { ifNew: true }, 'Other bytes.');
+	assert.deepEqual([equal.json.document.id, equal.json.document.expiresAt],
+		['a', '2040-01-31T10:00:00.000Z']);
 	ok(await patch('a', { title: 'U' }), 200);
 	assert.deepEqual(await stored('a'), ['mia', time]);
 	ok(await patch('a', { expiresAt: '2041-01-01T00:00:00Z' }), 200);

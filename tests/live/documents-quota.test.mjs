@@ -156,6 +156,18 @@ test('ifNew: of two first uploads at once one is stored, the other comes again',
 	}
 });
 
+test('ifNew: the same bytes are being renamed', async () => {
+	const [tenant] = await both('renamed');
+	const first = await tenant.ingestText('The same.', { documentId: 'a' });
+	assert.equal(first.status, 201);
+	const row = (change) => stack.sql(`update documents set ${change}, updated_at = now()
+		where user_id = 'renamed'`, 'catalog');
+	await row("status = 'ingesting', attempt = 'renames', attempt_sha256 = null");
+	refused(await tenant.ingestText('The same.', { ifNew: true }), 409, 'conflict', /same bytes/);
+	await row("status = 'ready', attempt = null");
+	assert.equal((await tenant.ingestText('The same.', { ifNew: true })).json.document.id, 'a');
+});
+
 test('killed in the middle of an upload: its place is free again', async () => {
 	const [tenant, other] = await both('killed');
 	for (const id of ['a', 'b'])
