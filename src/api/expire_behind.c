@@ -13,11 +13,12 @@
  */
 #include "api/expire_watch.h"
 
-#define BEHIND_MAX   64		       /* in the process; most of them asleep */
-#define BEHIND_ARENA (1u << 20)	       /* bytes: the struct; catalog_run()'s of pages */
-#define AWAKE_US     (50 * 1000000ull) /* Neon suspends after 60 s without a statement, or later */
-#define GO_US	     (60 * 1000000ull) /* for a look, and what it removes */
-#define EARLY_US     1000	       /* clocks differ a little */
+#define BEHIND_MAX     64		 /* in the process; most of them asleep */
+#define BEHIND_ARENA   (4u << 20)	 /* bytes: the struct; catalog_run()'s of pages */
+#define AWAKE_US       (50 * 1000000ull) /* Neon suspends after 60 s at the soonest */
+#define GO_US	       (60 * 1000000ull) /* for a look, and what it removes */
+#define BEHIND_LOOK_US (10 * 1000000ull) /* of that, for the question whether there is any */
+#define EARLY_US       1000		 /* clocks differ a little */
 
 /* With copies of what is the request's. */
 struct expiry_behind {
@@ -57,7 +58,7 @@ expire_behind_go(struct flow *f)
 
 	flow_deadline(f, GO_US);
 	return documents_expire(f, e->ctx->catalog, e->ctx->pools, &e->target, e->tenant_id,
-	    &e->next_us, &e->why);
+	    BEHIND_LOOK_US, &e->next_us, &e->why);
 }
 
 static enum flow_rc

@@ -213,3 +213,16 @@ test('a database of the version before: served by the list alone, and told when 
 	await swept('of what was there before, too', isStored('before', 'mia', time));
 	await swept('the list knows it', isListed('before', 'mia', time, time));
 });
+
+test('a database set back to before the columns: swept all the same, then whole, and told', async () => {
+	ok(await put(mia, 'set-back', { expiresAt: given }), 201);
+	await stack.sql('alter table document drop column owner_id, drop column expires_at', db);
+	await catalog("update documents set title = 'wrong' where document_id = 'set-back'");
+	await swept('the list is right', async () => (await one('set-back')).title !== 'wrong');
+	assert.deepEqual(await listed('set-back'), ['mia', time, time, 'ready']);
+	ok(await put(bob, 'finds-out'), 503);
+	await until('it is stored', async () => (await put(bob, 'finds-out')).status === 201, 30000);
+	await swept('it is told', async () => (await stack.sql(`select 1 from pg_attribute where attname =
+		'owner_id' and attrelid = 'document'::regclass`, db)).length > 0 &&
+		await isStored('set-back', 'mia', time)());
+});
