@@ -24,6 +24,8 @@
 #include "tenantgate/catalog.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/loop/share.h"
+#include "tenantgate/retrieval/search.h"
+#include "tenantgate/retrieval/staging.h"
 #include "tenantgate/tenant.h"
 #include "tenantgate/wire/pg.h"
 
@@ -160,15 +162,16 @@ bool	chunk_split(struct slice text, unsigned page, enum chunk_separators, unsign
 	    unsigned overlap, struct chunk_list *);
 void	chunk_free(struct chunk_list *);
 
-/* ---- store and search: the tenant's database ---- */
+/* ---- store: the tenant's database; search.h looks into it ---- */
 /* What provisioning runs in a new tenant's database, one statement an entry, NULL-ended, each
  * harmless when repeated; `dimensions`: of the model's vectors, fixed by the column's type from
  * then on. In the arena; NULL when it is full. */
 const char *const	*retrieval_schema(struct arena *, unsigned dimensions);
 /* How databases of earlier versions become as that. Static. */
 const struct tenant_schema_step *retrieval_schema_steps(size_t *count);
-#define RETRIEVAL_SCHEMA_VERSION 2
+#define RETRIEVAL_SCHEMA_VERSION 3
 #define RETRIEVAL_SCHEMA_OWNERS	 2 /* the version from which document has owner_id, expires_at */
+#define RETRIEVAL_SCHEMA_TAIL	 3 /* from which chunk has tail and hash, and retrieval is there */
 
 /* A row of the tenant's `document`. Strings are borrowed: whoever fills one in says where they
  * live. Owner and time are there from RETRIEVAL_SCHEMA_OWNERS on, of what was stored since; else
@@ -202,44 +205,22 @@ enum flow_rc	store_find(struct flow *, struct pool_lease *, int schema_version, 
  * of other bytes now. Fails as pg_check() does. */
 enum flow_rc	store_describe(struct flow *, struct pool_lease *, int schema_version,
 		    struct document *, bool *found) __attribute__((warn_unused_result));
-/* Called as rows go out: so many chunks have been sent. It writes at most, and wakes no flow. */
-typedef void	store_progress_fn(void *arg, size_t chunks);
-/* Document and chunks in one transaction, the old chunks of that id replaced; vectors: one of
- * `dimensions` floats for each chunk, sent by binary COPY. Fills d->created_at,
+/* A document's chunks: all of them with their vectors, or those that chunks_stage() has put aside
+ * (staging.h). */
+struct store_chunks {
+	const struct chunk_rows	*rows;		/* NULL: they are staged */
+	const char		*attempt;	/* whose staged rows they are */
+	int			 schema_version; /* of the database, at least */
+};
+/* Document and chunks in one transaction, the old chunks of that id replaced; there are d->chunks
+ * of them, sent by binary COPY or moved inside the database. Fills d->created_at,
  * d->stored_expires_at, and d->owner, which stays whose it was. A connection that is found dead at
- * its first statement is exchanged. Fails as pg_check() and pool_read() do, and then nothing
- * changed, unless the connection was lost during the commit: only the database knows then. */
-enum flow_rc	store_document(struct flow *, struct pool_lease *, int schema_version,
-		    struct document *, const struct chunk_list *, const float *const *vectors,
-		    unsigned dimensions, store_progress_fn *, void *arg)
+ * its first statement is exchanged. Fails as pg_check() and pool_read() do, with
+ * ERR_DATABASE_AWAY when staged rows are gone, and then nothing changed, unless the connection was
+ * lost during the commit: only the database knows then. */
+enum flow_rc	store_document(struct flow *, struct pool_lease *, struct document *,
+		    const struct store_chunks *, store_progress_fn *, void *arg)
 		    __attribute__((warn_unused_result));
-
-struct hit {
-	const char	*document_id;
-	const char	*title;
-	const char	*file_name;
-	const char	*mime_type;
-	unsigned	 page;		/* 0: none */
-	unsigned	 index;		/* of the chunk in its document */
-	struct slice	 content;
-	double		 score;		/* cosine similarity, 1 best */
-};
-
-struct hits {
-	struct hit	*items;		/* arena */
-	unsigned	 count;
-};
-
-#define SEARCH_K_MAX		50
-#define SEARCH_DOCUMENTS_MAX	64
-
-/* The k nearest chunks, nearest first, their strings in the flow's arena. Of the given documents:
- * exact. Of all (no ids): exact up to a few thousand chunks, beyond that by the HNSW index, which
- * may miss some (vector_search.c). The lease may be exchanged (pool_read). Fails as pg_check() and
- * pool_read() do. */
-enum flow_rc	search_chunks(struct flow *, struct pool_lease *, const float *query,
-		    unsigned dimensions, const char *const *document_ids, unsigned document_count,
-		    unsigned k, struct hits *) __attribute__((warn_unused_result));
 
 /* ---- the catalog's list of documents ---- */
 /* How much a tenant may have stored; 0: as much as it likes. */
@@ -340,8 +321,9 @@ enum flow_rc	store_change(struct flow *, struct pool_lease *, int schema_version
 
 /* ---- a document's chunks ---- */
 /* Those of the tenant's database past the index `after` (-1: all), in order, at most `limit`:
- * columns chunk_index, page, content and the document's count of chunks. No row: no such document;
- * one with a null index: no more chunks. As pool_read(). */
+ * columns chunk_index, page, content and the document's count of chunks. The content is null where
+ * those before it in the page are a mebibyte together. No row: no such document; one with a null
+ * index: no more chunks. As pool_read(). */
 enum flow_rc	store_chunks(struct flow *, struct pool_lease *, const char *id, int after,
 		    unsigned limit, struct pg_result *out) __attribute__((warn_unused_result));
 

@@ -139,6 +139,7 @@ documents_delete_drop(struct flow *f)
 	if (rc != FLOW_NEXT)
 		return rc;
 	pool_return(&d->req.lease, POOL_CLEAN);
+	d->req.has_changed_chunks = true;
 	d->has_another = store_has_another(&d->result);
 	return documents_drop(f, d->req.ctx->catalog, d->req.tenant_id, d->id, &d->version,
 	    d->has_another, &d->result);

@@ -229,7 +229,12 @@ request_body(struct flow *f)
 enum flow_rc
 request_borrow(struct flow *f)
 {
-	struct request *req = request_of(f);
+	return request_borrow_for(f, request_of(f));
+}
+
+enum flow_rc
+request_borrow_for(struct flow *f, struct request *req)
+{
 	struct pool_target target = { 0 };
 	char key[TENANT_KEY_SIZE];
 	struct err err = { 0 };
@@ -332,13 +337,15 @@ request_end(struct request *req, const struct err *err)
 		request_sweep(req);
 		request_expire_behind(req);
 	}
+	if (!err_is(err) || req->has_changed_chunks)
+		request_index(req);
 	if (record_is_wrong(req, err))
 		tenant_forget(req->ctx->tenants, req->tenant_id);
 	if (is_suspect)
 		tenant_doubt(req->ctx->tenants, req->tenant_id);
 	if (is_suspect && is_refused)
 		tenant_login_refused(req->ctx->tenants, &req->tenant);
-	if (err->code == ERR_OUTDATED && req->tenant.state == TENANT_READY)
+	if (err->code == ERR_OUTDATED && req->tenant.state == TENANT_READY && req->has_borrowed)
 		tenant_schema_doubt(req->ctx->tenants, &req->tenant);
 	http_attach(req->x, NULL); /* a client that leaves now finds no flow to abort */
 	if (err_is(err) && http_status(req->x) == 0)

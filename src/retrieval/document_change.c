@@ -8,14 +8,15 @@
 
 #define IS_NOT_OVER " AND (expires_at IS NULL OR expires_at" PG_ABOVE PG_NOW ")"
 
-/* The row's status is that before the claim: all parts of a statement see the same state. */
+/* The row's status is that before the claim: all parts of a statement see the same state. The bytes
+ * stay what they are: whoever stores the same meanwhile is told so (documents_admit()). */
 enum flow_rc
 documents_claim(struct flow *f, struct catalog *c, const char *tenant, const char *id,
     const char *attempt, struct pg_result *out)
 {
 	const struct pg_query q = {
 		.sql = "WITH claimed AS (UPDATE public.documents SET status = 'ingesting',"
-		       " attempt = $3, attempt_bytes = NULL, attempt_sha256 = NULL,"
+		       " attempt = $3, attempt_bytes = NULL, attempt_sha256 = sha256,"
 		       " updated_at = " PG_NOW " WHERE user_id" PG_EQUALS
 		       "$1 AND document_id" PG_EQUALS "$2" IS_NOT_OVER " AND (status" PG_EQUALS
 		       "'ready' OR attempt" PG_EQUALS "$3) RETURNING 1)"

@@ -8,12 +8,10 @@
  */
 #include "tenantgate/retrieval.h"
 
-#define STATEMENTS 10 /* with the NULL */
+#include "retrieval/staging_schema.h"
+#include "tenantgate/wire/pg_sql.h"
 
-/* pgvector indexes a vector column up to 2,000 dimensions. embedding_dimensions ends there too, so
- * a tenant without the index is not made today; it would be searched exactly, in time linear in its
- * chunks. */
-#define HNSW_DIMENSIONS_MAX 2000
+#define STATEMENTS 16 /* with the NULL, and some to spare */
 
 static const char make_extension[] = "CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public";
 
@@ -54,37 +52,66 @@ static const char make_chunk[] =
 static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
 				     " ON public.chunk (document_id, chunk_index)";
 
-/* Cosine distance, as the queries order by: another operator class would not be used. */
-static const char index_vectors[] =
-    WITH_VECTOR("CREATE INDEX IF NOT EXISTS chunk_embedding"
-		" ON public.chunk USING hnsw (embedding vector_cosine_ops)");
-
-/*
- * Settings of every later session, so that a search needs no SET of its own. ef_search is how many
- * candidates an index scan keeps, and so the most rows one returns: 100 is twice SEARCH_K_MAX (40
- * is pgvector's default). iterative_scan goes on where deleted rows have left too few.
- *
- * The cast loads pgvector's library: before that its settings are unknown to the session, and only
- * a superuser may store them. A role that does not own the database may not either: it keeps
- * pgvector's defaults, and a search for more than 40 chunks may return fewer.
- */
-static const char keep_settings[] =
-    WITH_VECTOR("PERFORM '[1]'::vector;"
-		" EXECUTE pg_catalog.format('ALTER DATABASE %I SET hnsw.ef_search = 100',"
-		"	pg_catalog.current_database());"
-		" EXECUTE pg_catalog.format('ALTER DATABASE %I SET "
-		"	hnsw.iterative_scan = strict_order', pg_catalog.current_database());"
-		" EXCEPTION WHEN insufficient_privilege THEN NULL");
-
 /* Version 2: whose user's a document is, and when it goes by itself. */
 #define ADD_OWNER_AND_EXPIRY \
 	"ALTER TABLE public.document ADD COLUMN IF NOT EXISTS owner_id pg_catalog.text," \
 	" ADD COLUMN IF NOT EXISTS expires_at pg_catalog.timestamptz"
 #define INDEX_EXPIRY "document_expiry ON public.document (expires_at) WHERE expires_at IS NOT NULL"
 
+/*
+ * Version 3: which chunks the vectors' index covers, and what is known of the vectors as a whole.
+ *
+ * tail: the index is made for NOT tail OR id <= indexed_to (index_hnsw.c); what is behind it, the
+ * tail, is searched exactly. hash: of the content (chunk_hash()), whose vector serves wherever the
+ * same text comes again.
+ */
+#define ADD_TAIL_AND_HASH \
+	"ALTER TABLE public.chunk" \
+	" ADD COLUMN IF NOT EXISTS tail boolean NOT NULL DEFAULT true," \
+	" ADD COLUMN IF NOT EXISTS hash pg_catalog.bytea"
+#define INDEX_TAIL "chunk_tail ON public.chunk (id) WHERE tail"
+
+/*
+ * A vector of up to 1,536 dimensions stands in its row, which fills a page: an exact search reads
+ * it without a second look-up, in less than half the time. Rows of before stay as they are.
+ * VACUUM would repair the vectors' graph row by row, which takes longer than a new index; so it
+ * leaves indexes alone, and what is dead in them goes with the next one.
+ */
+#define STORE_VECTORS_IN_ROWS \
+	"DO $$ BEGIN" \
+	" ALTER TABLE public.chunk SET (toast_tuple_target = 8160, vacuum_index_cleanup = off);" \
+	" IF (SELECT atttypmod FROM pg_catalog.pg_attribute" \
+	"  WHERE attrelid" PG_EQUALS "'public.chunk'::pg_catalog.regclass" \
+	"  AND attname" PG_EQUALS "'embedding')" PG_AT_MOST "1536" \
+	" THEN ALTER TABLE public.chunk ALTER COLUMN embedding SET STORAGE PLAIN;" \
+	" END IF; END $$"
+
+/* One row. indexed_to: 0 while there is no index. index_rows, index_bytes: how many chunks it had
+ * when it was new, and its size. merger: who makes the next one, until when. */
+#define MAKE_RETRIEVAL \
+	"CREATE TABLE IF NOT EXISTS public.retrieval (" \
+	" one boolean PRIMARY KEY DEFAULT true CHECK (one)," \
+	" indexed_to bigint NOT NULL DEFAULT 0," \
+	" index_name pg_catalog.text NOT NULL DEFAULT ''," \
+	" index_rows bigint NOT NULL DEFAULT 0," \
+	" index_bytes bigint NOT NULL DEFAULT 0," \
+	" merger pg_catalog.text," \
+	" merger_until pg_catalog.timestamptz," \
+	" embedding_model pg_catalog.text," \
+	" embedding_dimensions int," \
+	" embedding_normalized boolean)"
+#define FILL_RETRIEVAL "INSERT INTO public.retrieval DEFAULT VALUES ON CONFLICT DO NOTHING"
+
 static const struct tenant_schema_step schema_steps[] = {
 	{ 2, NULL, ADD_OWNER_AND_EXPIRY },
 	{ 2, "public.document_expiry", "CREATE INDEX CONCURRENTLY IF NOT EXISTS " INDEX_EXPIRY },
+	{ 3, NULL, ADD_TAIL_AND_HASH },
+	{ 3, NULL, STORE_VECTORS_IN_ROWS },
+	{ 3, "public.chunk_tail", "CREATE INDEX CONCURRENTLY IF NOT EXISTS " INDEX_TAIL },
+	{ 3, NULL, MAKE_RETRIEVAL },
+	{ 3, NULL, FILL_RETRIEVAL },
+	{ 3, NULL, MAKE_STAGED },
+	{ 3, "public.chunk_hash", "CREATE INDEX CONCURRENTLY IF NOT EXISTS " INDEX_HASH },
 };
 
 const struct tenant_schema_step *
@@ -108,11 +135,15 @@ retrieval_schema(struct arena *arena, unsigned dimensions)
 	if (s[n++] == NULL)
 		return NULL;
 	s[n++] = index_document;
-	if (dimensions <= HNSW_DIMENSIONS_MAX)
-		s[n++] = index_vectors;
-	s[n++] = keep_settings;
 	s[n++] = ADD_OWNER_AND_EXPIRY;
 	s[n++] = "CREATE INDEX IF NOT EXISTS " INDEX_EXPIRY;
+	s[n++] = ADD_TAIL_AND_HASH;
+	s[n++] = STORE_VECTORS_IN_ROWS;
+	s[n++] = "CREATE INDEX IF NOT EXISTS " INDEX_TAIL;
+	s[n++] = MAKE_RETRIEVAL;
+	s[n++] = FILL_RETRIEVAL;
+	s[n++] = MAKE_STAGED;
+	s[n++] = "CREATE INDEX IF NOT EXISTS " INDEX_HASH;
 	s[n] = NULL;
 	return s;
 }

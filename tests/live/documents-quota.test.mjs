@@ -156,16 +156,26 @@ test('ifNew: of two first uploads at once one is stored, the other comes again',
 	}
 });
 
-test('ifNew: the same bytes are being renamed', async () => {
-	const [tenant] = await both('renamed');
-	const first = await tenant.ingestText('The same.', { documentId: 'a' });
-	assert.equal(first.status, 201);
-	const row = (change) => stack.sql(`update documents set ${change}, updated_at = now()
-		where user_id = 'renamed'`, 'catalog');
-	await row("status = 'ingesting', attempt = 'renames', attempt_sha256 = null");
-	refused(await tenant.ingestText('The same.', { ifNew: true }), 409, 'conflict', /same bytes/);
-	await row("status = 'ready', attempt = null");
-	assert.equal((await tenant.ingestText('The same.', { ifNew: true })).json.document.id, 'a');
+test('ifNew: while the document of these bytes is being changed, another comes again', async () => {
+	const [tenant, other] = await both('changed');
+	assert.equal((await tenant.ingestText('Neap tide.', { documentId: 'a' })).status, 201);
+	const [[database]] = await stack.sql("select db_name from tenants where tenant_id = 'changed'",
+		'catalog');
+	const holder = stack.program('holder', 'psql', ['-X', '-q', '-d', stack.pg.url(database), '-c',
+		'begin; lock table document in exclusive mode; select pg_sleep(100000)']);
+	const waits = async (what) => (await stack.sql(`select pid from pg_stat_activity where ${what} and ` +
+		`datname = '${database}'`)).length > 0;
+	await until('the table is locked', () => waits("wait_event = 'PgSleep'"));
+	const changed = tenant.ask('PATCH', '/documents/a', { body: '{"title":"Neap"}',
+		headers: { 'content-type': 'application/json' } });
+	await until('the change waits', () => waits("wait_event_type = 'Lock'"));
+	refused(await other.ingestText('Neap tide.', { ifNew: true }), 409, 'conflict', /same bytes/);
+	await stack.sql("select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'");
+	await holder.exit;
+	assert.equal((await changed).status, 200);
+	const later = await other.ingestText('Neap tide.', { ifNew: true });
+	assert.deepEqual([later.status, later.json.document.title], [200, 'Neap'], later.body);
+	assert.deepEqual(await ids(other), ['a']);
 });
 
 test('killed in the middle of an upload: its place is free again', async () => {

@@ -8,6 +8,7 @@ import { Stack } from './lib/stack.mjs';
 import { until } from './lib/process.mjs';
 
 const stack = new Stack('schema-grows');
+const NEWEST = 3;
 let first;
 
 // What the first release made in a tenant's database, statement by statement.
@@ -58,7 +59,7 @@ async function old(name) {
 	const [[owner]] = await catalog(`select db_user from tenants where tenant_id = '${name}'`);
 	await stack.sql(`create table kept_document as select * from document;
 		create table kept_chunk as select * from chunk;
-		drop table chunk, document; set role ${owner}; ${FIRST}; reset role;
+		drop table chunk, document, retrieval; set role ${owner}; ${FIRST}; reset role;
 		insert into document select id, title, file_name, mime_type, metadata, sha256, bytes, pages,
 			chunks, created_at from kept_document;
 		insert into chunk (document_id, chunk_index, page, content, metadata, embedding)
@@ -87,7 +88,7 @@ async function another(changes = {}) {
 
 test('a new database has the newest schema', async () => {
 	await (await first.tenant('new')).search('x');
-	assert.equal(await versionOf('new'), 2);
+	assert.equal(await versionOf('new'), NEWEST);
 	assert.ok(await isWhole(await databaseOf('new')));
 });
 
@@ -95,12 +96,12 @@ test('one of the first release: served at once, and up to date behind', async ()
 	const database = await old('served');
 	const gate = await another();
 	await finds(gate, 'served');
-	await until('it is up to date', async () => await versionOf('served') === 2);
+	await until('it is up to date', async () => await versionOf('served') === NEWEST);
 	assert.ok(await isWhole(database));
 	await finds(gate, 'served');
 	assert.equal((await (await gate.tenant('served')).ingestText('New.', { documentId: 'b' })).status,
 		201);
-	assert.match(gate.program.text(), /tenant\.upgraded.*served.*version 2 now; it was at 1/);
+	assert.match(gate.program.text(), /tenant\.upgraded.*served.*version 3 now; it was at 1/);
 	assert.deepEqual(await catalog("select lease_until, last_error from tenants where " +
 		"tenant_id = 'served'"), [['', '']]);
 });
@@ -134,50 +135,49 @@ test('a table that others use: requests go on, a reason is left, and it is done 
 		await mayTryAgain('locked');
 		await until('it is up to date', async () => {
 			await finds(gate, 'locked');
-			return await versionOf('locked') === 2;
+			return await versionOf('locked') === NEWEST;
 		}, 30000);
 		assert.ok(await isWhole(database));
 		assert.equal(await why(), 'none');
 	});
 
-// The table is locked, so that each kill is in the middle of the step.
-for (const [step, held] of Object.entries({
-	'the columns': 'access share',
-	'the index': 'row exclusive',
-}))
-	test(`killed while it makes ${step}: another goes on`, async () => {
-		const name = `killed-${held.split(' ')[0]}`;
+// Each waits in the middle for a transaction that is open: the columns for the table's lock, the index
+// for whatever might still see the table as it was.
+for (const [step, held, statement] of [
+	['columns', 'lock table document in access share mode', 'ALTER TABLE public.document'],
+	['index', 'select count(*) from pg_catalog.pg_class', 'CREATE INDEX CONCURRENTLY'],
+])
+	test(`killed while it makes the ${step}: another goes on`, async () => {
+		const name = `killed-${step}`;
 		const database = await old(name);
-		if (held === 'row exclusive')
-			await stack.sql(`alter table document add column owner_id text,
-				add column expires_at timestamptz`, database);
 		const holder = stack.program('holder', 'psql', ['-X', '-q', '-d', stack.pg.url(database),
-			'-c', `begin; lock table document in ${held} mode; select pg_sleep(100000)`]);
-		await until('the lock is held', async () => Number((await stack.sql("select count(*) from " +
-			"pg_locks where relation = 'document'::regclass", database))[0][0]) > 0);
+			'-c', `begin isolation level repeatable read; ${held}; select pg_sleep(100000)`]);
+		const sleeps = `datname = '${database}' and wait_event = 'PgSleep' and query like 'begin%'`;
+		await until('the transaction is open', async () => Number((await stack.sql("select count(*) " +
+			`from pg_stat_activity where ${sleeps}`))[0][0]) > 0);
 		const gate = await another();
 		// The columns' wait is short, and some seconds later there is another: so the server looks.
 		let waits = false;
 		const look = stack.sql(`do $$ begin loop
-			exit when exists (select from pg_locks where not granted);
+			perform pg_stat_clear_snapshot();
+			exit when exists (select from pg_stat_activity where wait_event_type = 'Lock' and
+				datname = '${database}' and strpos(query, '${statement}') > 0);
 			perform pg_sleep(0.01);
-		end loop; end $$`, database).then(() => { waits = true; });
-		await until('it waits for the lock', async () => waits || (await finds(gate, name), waits),
-			60000);
+		end loop; end $$`).then(() => { waits = true; });
+		await until('it waits', async () => waits || (await finds(gate, name), waits), 60000);
 		await look;
 		gate.program.kill('SIGKILL');
 		await gate.program.exit;
-		await stack.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like " +
-			`'begin; lock table document in ${held}%' or application_name = 'tenantgate' and ` +
-			`datname = '${database}'`);
+		await stack.sql(`select pg_terminate_backend(pid) from pg_stat_activity where ${sleeps} or ` +
+			`application_name = 'tenantgate' and datname = '${database}'`);
 		await holder.exit;
-		await finds(first, name);
+		const next = await another();
+		await finds(next, name);
 		assert.equal(await versionOf(name), 1, 'the lease is the dead one\'s');
 		await mayTryAgain(name);
-		const next = await another();
 		await until('it is up to date', async () => {
 			await finds(next, name);
-			return await versionOf(name) === 2;
+			return await versionOf(name) === NEWEST;
 		}, 30000);
 		assert.ok(await isWhole(database));
 		await next.program.stop();
@@ -191,7 +191,7 @@ test('an index that a kill has left invalid is made anew', async () => {
 	database);
 	const gate = await another();
 	await finds(gate, 'invalid');
-	await until('it is up to date', async () => await versionOf('invalid') === 2);
+	await until('it is up to date', async () => await versionOf('invalid') === NEWEST);
 	assert.ok(await indexIsValid(database));
 	await gate.program.stop();
 });
@@ -200,14 +200,14 @@ test('replicas that meet it together do it once', async () => {
 	await old('together');
 	const gates = await Promise.all([another(), another(), another()]);
 	await Promise.all(gates.map((gate) => finds(gate, 'together')));
-	await until('it is up to date', async () => await versionOf('together') === 2);
+	await until('it is up to date', async () => await versionOf('together') === NEWEST);
 	const lines = gates.flatMap((gate) => gate.program.text().split('\n'))
 		.filter((line) => /tenant\.upgraded.*together/.test(line));
 	assert.equal(lines.length, 1, lines.join('\n'));
 	await Promise.all(gates.map((gate) => gate.program.stop()));
 });
 
-for (const version of [2, 1])
+for (const version of [3, 2, 1])
 	test(`a database set back in time, its row at ${version}, is found out and made whole`, async () => {
 		const name = `back-${version}`;
 		const client = await first.tenant(name);
@@ -225,7 +225,7 @@ for (const version of [2, 1])
 			await mayTryAgain(name);
 			return (await (await gate.tenant(name)).search('boat')).status === 200;
 		}, 60000);
-		await until('it is up to date', async () => await versionOf(name) === 2);
+		await until('it is up to date', async () => await versionOf(name) === NEWEST);
 		assert.ok(await isWhole(database));
 		await gate.program.stop();
 	});
