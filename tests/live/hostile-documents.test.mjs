@@ -12,17 +12,20 @@ import { ModelServer } from './lib/model-server.mjs';
 import { until } from './lib/process.mjs';
 
 const stack = new Stack('hostile-documents');
-let model, gate, tenant, other, quiet;
+let model, gate, tenant, other, third, quiet;
 
 before(async () => {
 	model = await ModelServer.start();
 	await stack.surroundings({ neon: false });
 	gate = await stack.tenantgate({ rate_limit_requests_per_minute: 0, model_url: model.url,
-		client_body_timeout: '1s', extract_timeout: '2s', max_document_size: '16MiB', workers: 1 });
+		client_body_timeout: '1s', extract_timeout: '2s', extract_max_parallel: 2,
+		max_document_size: '16MiB', workers: 1 });
 	tenant = await gate.tenant('hostile');
 	other = await gate.tenant('other');
+	third = await gate.tenant('third');
 	assert.equal((await other.ingestText('The boat of the other.', { documentId: 'b' })).status, 201);
-	assert.equal((await tenant.ingestText('First.', { documentId: 'first' })).status, 201);
+	for (const one of [tenant, third])
+		assert.equal((await one.ingestText('First.', { documentId: 'first' })).status, 201);
 	quiet = held();
 });
 after(async () => {
@@ -152,6 +155,22 @@ for (const [name, [make, refusal]] of Object.entries(bombs))
 		assert.equal(await contentOf('bomb'), 'words of the bomb');
 		assert.equal((await tenant.ask('DELETE', '/documents/bomb')).status, 204);
 	});
+
+test('many PDFs that take all their time: another tenant\'s is read meanwhile', async () => {
+	const bomb = bombs['text without an end'][0]();
+	let ended = 0;
+	const answers = Promise.all(Array.from({ length: 3 }, () => ingestPdf(bomb).then((answer) => {
+		ended++;
+		return answer;
+	})));
+	await until('two are read', () => childrenOf(gate.program.pid).split(' ').length === 2);
+	const answer = await third.ask('POST', '/ingest?documentId=pdf', { body: one(plain(show)),
+		headers: { 'content-type': 'application/pdf' } });
+	assert.equal(answer.status, 201, answer.body);
+	assert.equal(ended, 0, 'none of the others had ended');
+	for (const { status, json } of await answers)
+		assert.match(`${status} ${json.code}`, /^(422 document_limit|503 overloaded)$/);
+});
 
 // Words are on the last page alone.
 function pages(n) {
