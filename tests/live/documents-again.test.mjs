@@ -4,6 +4,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { readDataStream } from './lib/client.mjs';
+import { until } from './lib/process.mjs';
 import { sample, Stack } from './lib/stack.mjs';
 
 const stack = new Stack('documents-again');
