@@ -349,7 +349,7 @@ ingest_next(struct flow *f)
 
 	ingest_report_item(&in->report, item_of(in), in->state == DOCUMENT_STORED);
 	in->state = DOCUMENT_LISTED;
-	request_expiry_changed(&in->req);
+	request_expiry_changed(&in->req, item_of(in)->document.expires_at);
 	if (in->in_doubt)
 		request_reconcile(&in->req, item_of(in)->document.id);
 	if (w->at + 1 < w->items.count) {
