@@ -169,7 +169,7 @@ test('a shape of filter that comes again is prepared, and few are', async () => 
 			expected);
 	assert.ok(executed(() => 1).length >= before + 2);
 	for (let shape = 2; shape < 20; shape++)
-		for (let twice = 0; twice < 2; twice++)
+		for (let again = 0; again < 4; again++)
 			assert.deepEqual(await found({ filter: { or: Array(shape).fill({ author: 'Bob' }) } }),
 				['ropes']);
 	const names = new Map();
