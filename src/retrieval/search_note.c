@@ -24,6 +24,7 @@ search_note_forget(struct search_note *n)
 {
 	n->is_known = false;
 	n->generation++;
+	n->filters = 0;
 }
 
 bool

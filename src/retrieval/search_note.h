@@ -13,10 +13,14 @@
 #include "tenantgate/retrieval/vector_model.h"
 #include "tenantgate/wire/pg.h"
 
+#define SEARCH_SHAPE_SIZE	25	/* a digest's first characters, with the NUL */
+
 struct search_note {
 	bool			is_known;
 	unsigned		generation;	/* how often it was forgotten: part of the names of
 						 * prepared statements, which mean one text each */
+	unsigned		filters;	/* prepared statements with a filter */
+	char			shape[SEARCH_SHAPE_SIZE]; /* of the last filter that had none */
 	char			schema[136];	/* pgvector's, quoted; "" without pgvector */
 	struct vector_index	index;
 	char			model[VECTOR_MODEL_SIZE]; /* whose the vectors are; "": not noted */

@@ -39,7 +39,7 @@
 
 #include "retrieval/pg_binary.h"
 #include "retrieval/search_hits.h"
-#include "retrieval/search_note.h"
+#include "retrieval/search_name.h"
 #include "retrieval/vector_settings.h"
 #include "tenantgate/retrieval.h"
 #include "tenantgate/retrieval/search_filter.h"
@@ -166,20 +166,6 @@ first_way(struct vector_search *s, const struct search_note *n)
 		s->way = n->index.indexed_to > 0 ? WAY_INDEX : WAY_EXACT;
 }
 
-/* Of texts that come again; the name says all that they differ in. Filters have too many shapes. */
-static void
-statement_name(struct vector_search *s, const struct search_note *n)
-{
-	s->name[0] = '\0';
-	if (s->way == WAY_EXACT)
-		snprintf(s->name, sizeof(s->name), "search_exact_%u", n->generation);
-	else if (s->way == WAY_INDEX)
-		snprintf(s->name, sizeof(s->name), "search_%s_%u", n->index.name, n->generation);
-	else if (s->way == WAY_EXACT_SOME && s->request.filter == NULL)
-		snprintf(s->name, sizeof(s->name), "search_some_%d%d_%u",
-		    s->request.document_count > 0, s->request.owner != NULL, n->generation);
-}
-
 static enum flow_rc
 vector_search_write(struct flow *f)
 {
@@ -192,7 +178,7 @@ vector_search_write(struct flow *f)
 		return flow_fail_err(f, &err);
 	if (s->bound == 0)
 		first_way(s, n);
-	statement_name(s, n);
+	search_name(s->way, &s->request, c, n, s->name);
 	if (s->name[0] != '\0' && pg_is_prepared(c, s->name))
 		return flow_goto(f, vector_search_set);
 	buf_reset(&s->sql);
