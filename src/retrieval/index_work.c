@@ -257,10 +257,10 @@ index_work_merged(struct flow *f)
 	if (rows == 0)
 		return index_work_wait(f);
 	pool_return(&w->lease, POOL_CLEAN);
-	flow_goto(f,
-	    rows == INDEX_MERGE_ROWS && ++w->merges < MERGES_MAX ? index_work_run
-								 : index_work_borrow);
-	return pool_borrow(f, w->pools, &w->target, &w->lease);
+	if (rows < INDEX_MERGE_ROWS || ++w->merges == MERGES_MAX)
+		return flow_goto(f, index_work_borrow);
+	flow_goto(f, index_work_run);
+	return index_work_borrow(f);
 }
 
 static void

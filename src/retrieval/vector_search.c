@@ -29,7 +29,7 @@
  * many chunks wants others: then they are set for a transaction around the statement.
  *
  * Never with a bound on the distance inside the index scan: where nothing is so near, an iterative
- * scan walks the whole graph, which took seconds: anybody could keep a database busy with it.
+ * scan walks the whole graph, for seconds: anybody could keep a database busy with it.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -95,21 +95,21 @@ static const struct flow_kind vector_search_kind = { .name = "search",
 	.steps = vector_search_steps,
 	.release = vector_search_release };
 
-static void
-vector_search_clear(void *arg)
+static struct vector_search *
+vector_search_of(struct flow *f)
 {
-	struct vector_search *s = arg;
+	return FLOW_OF(f, struct vector_search, &vector_search_kind);
+}
+
+static void
+vector_search_release(struct flow *f)
+{
+	struct vector_search *s = vector_search_of(f);
 
 	buf_free(&s->sql);
 	buf_free(&s->vector);
 	buf_free(&s->ids);
 	pg_clear(&s->result);
-}
-
-static struct vector_search *
-vector_search_of(struct flow *f)
-{
-	return FLOW_OF(f, struct vector_search, &vector_search_kind);
 }
 
 /* ---- what is known ---- */
@@ -371,12 +371,6 @@ vector_search_read(struct flow *f)
 	return search_hits_read(f, &s->result, s->request.min_score, s->hits);
 }
 
-static void
-vector_search_release(struct flow *f)
-{
-	vector_search_clear(f);
-}
-
 enum flow_rc
 search_chunks(struct flow *f, struct pool_lease *lease, const struct search_request *r,
     struct hits *hits)
@@ -396,7 +390,8 @@ search_chunks(struct flow *f, struct pool_lease *lease, const struct search_requ
 	buf_init(&s->ids, (size_t)64 << 10);
 	if (!pg_binary_vector(&s->vector, r->vector, r->dimensions) ||
 	    !pg_text_array(&s->ids, r->document_ids, r->document_count)) {
-		vector_search_clear(s);
+		buf_free(&s->vector);
+		buf_free(&s->ids);
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the search");
 	}
 	return flow_call(f, &s->flow, &vector_search_kind);
