@@ -7,56 +7,12 @@
  * must be the one that the module has itself: test_conf_modules compares them. A key once released
  * keeps its name and its meaning.
  */
-#include <syslog.h>
-
 #define CONF_STRUCT struct conf
+#include "conf_key_words.h"
 #include "conf_table.h"
 
 /* A table is laid out in columns. */
 /* clang-format off */
-static const struct conf_word log_levels[] = {
-	{ "error", LOG_ERR },
-	{ "warning", LOG_WARNING },
-	{ "notice", LOG_NOTICE },
-	{ "info", LOG_INFO },
-	{ "debug", LOG_DEBUG },
-	{ NULL, 0 },
-};
-
-static const struct conf_word failure_modes[] = {
-	{ "local", LIMIT_LOCAL },
-	{ "open", LIMIT_OPEN },
-	{ "closed", LIMIT_CLOSED },
-	{ NULL, 0 },
-};
-
-static const struct conf_word client_system_words[] = {
-	{ "drop", CLIENT_SYSTEM_DROP },
-	{ "refuse", CLIENT_SYSTEM_REFUSE },
-	{ "after", CLIENT_SYSTEM_AFTER },
-	{ NULL, 0 },
-};
-
-static const struct conf_word ratelimit_headers[] = {
-	{ "draft", RATELIMIT_DRAFT },
-	{ "legacy", RATELIMIT_LEGACY },
-	{ "both", RATELIMIT_BOTH },
-	{ "off", RATELIMIT_OFF },
-	{ NULL, 0 },
-};
-
-static const struct conf_word providers[] = {
-	{ "neon", PROVIDER_NEON },
-	{ "postgres", PROVIDER_POSTGRES },
-	{ NULL, 0 },
-};
-
-static const struct conf_word provisioning[] = {
-	{ "lazy", true },
-	{ "explicit", false },
-	{ NULL, 0 },
-};
-
 const struct conf_key conf_keys[] = {
 	GROUP("Listening"),
 	STRING("listen_addr", http.listen_addr, "127.0.0.1", CONF_EMPTY_REFUSED,
@@ -175,7 +131,7 @@ const struct conf_key conf_keys[] = {
 	    "Organization to make projects in; needed with a personal key."),
 	STRING("neon_region", tenants.neon_region, "aws-us-east-2", CONF_EMPTY_REFUSED,
 	    "Region of new projects."),
-	NUMBER("neon_pg_version", tenants.neon_pg_version, "17", 14, 99,
+	NUMBER("neon_pg_version", tenants.neon_pg_version, "18", 14, 99,
 	    "Postgres version of new projects."),
 	STRING("neon_sslmode", tenants.neon_sslmode, "verify-full", CONF_EMPTY_REFUSED,
 	    "TLS to tenants' databases, at each login: disable, prefer, require, verify-ca or "
@@ -297,12 +253,18 @@ const struct conf_key conf_keys[] = {
 	    "Documents read at the same time; 0 for a number that suits the processors."),
 	SIZE("extract_max_memory", api.extract.memory_max, "512MiB", 32 * MIB, 64 * GIB,
 	    "Memory for reading one document."),
+	NUMBER("max_index_builds", api.indexing.parallel_max, "4", 1, 1000,
+	    "Tenants whose index of vectors is built or merged at the same time, by this process."),
+	SIZE("index_build_memory", api.indexing.memory_max, "256MiB", 16 * MIB, 64 * GIB,
+	    "Memory of a database's server for one build, or its maintenance_work_mem if more."),
 
 	GROUP("Chat"),
 	SIZE("max_chat_body", api.chat_body_max, "1MiB", 1 * KIB, 1 * GIB,
 	    "Body of POST /chat and POST /search."),
 	NUMBER("top_k", api.top_k, "4", 1, SEARCH_K_MAX,
 	    "Chunks given to the model, unless the request says otherwise."),
+	WORD("rerank", plan.rerank, "off", plan_switches,
+	    "Have rerank_model put in order what is found, unless the request says otherwise."),
 	NUMBER("max_question", plan.question_max, "0", 0, 1000000000,
 	    "Characters of a question; a longer one is refused. 0 for no limit."),
 	STRING("temperature", plan.temperature_text, "", CONF_EMPTY_IS_NULL,
@@ -356,6 +318,10 @@ const struct conf_key conf_keys[] = {
 	    "Bytes of text in one request for vectors."),
 	WORD("embedding_encoding", model.base64, "auto", encodings,
 	    "How vectors are asked for; auto: base64, until the server refuses it."),
+	STRING("rerank_model", model.rerank_model, "", CONF_EMPTY_IS_NULL,
+	    "Model that puts passages in order (POST /rerank), or NAME/MODEL; empty for none."),
+	DURATION("rerank_timeout", model.rerank_timeout_us, "5s", 10 * MS, 1 * HOURS,
+	    "How long that may take in all; then a search is answered in its own order."),
 	WORD("model_stream_options", model.stream_options, "auto", send_forms,
 	    "Ask for the tokens used; auto: until the server refuses it."),
 	WORD("model_temperature", model.temperature, "auto", send_forms,
@@ -380,6 +346,8 @@ const struct conf_key conf_keys[] = {
 	    "Answers being streamed at a time, in all; the tenants' shares of it are fair."),
 	NUMBER("max_embedding_calls", model.embeddings_max, "64", 1, 100000,
 	    "Calls for vectors at a time, in all; the tenants' shares of it are fair."),
+	NUMBER("max_rerank_calls", model.reranks_max, "64", 1, 100000,
+	    "Calls that rank passages at a time, in all; the shares of it are fair, too."),
 	DURATION("model_wait_timeout", model.wait_timeout_us, "10s", 1 * MS, 1 * HOURS,
 	    "How long a request waits for a place among either, before 503."),
 	STRING("ca_file", web.ca_file, "", CONF_EMPTY_IS_NULL,

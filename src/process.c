@@ -26,9 +26,11 @@ web_conf_fill(struct web_conf *web, const struct model_conf *model)
 {
 	unsigned need = model->streams_max + model->embeddings_max + NEON_CALLS_MAX;
 
+	if (model->rerank_model != NULL)
+		need += model->reranks_max;
 	if (web->connections_max > 0 && web->connections_max < need)
 		log_event(LOG_WARNING, "serve.upstream", NULL,
-		    "The budgets max_model_streams and max_embedding_calls, and "
+		    "The budgets max_model_streams, max_embedding_calls and max_rerank_calls, and "
 		    "Neon's API, may need %u connections on one worker; that many are allowed, and "
 		    "not the %u of max_upstream_conn.",
 		    need, web->connections_max);
@@ -43,6 +45,7 @@ tenant_pools_open(const struct conf *conf)
 {
 	struct pool_conf pool = conf->pool;
 
+	pool.settings = search_settings();
 	pool.hosts_are_shared = conf->tenants.provider == PROVIDER_POSTGRES;
 	return pools_open(&pool, NULL);
 }
@@ -60,6 +63,7 @@ budgets_open(struct process *process, const struct conf *conf)
 	process->models = model_shares_open(&model);
 	bytes_wipe(user_key, sizeof(user_key));
 	api_budgets_open(&process->shared.budgets, &conf->api);
+	process->shared.indexing = indexing_open(&conf->api.indexing);
 }
 
 bool
@@ -112,6 +116,7 @@ process_close(struct process *process)
 		replicas_close(process->replicas);
 	model_shares_close(process->models);
 	api_budgets_close(&process->shared.budgets);
+	indexing_close(process->shared.indexing);
 	key_tags_free(process->key_tags);
 	lookup_store_free(process->keys);
 	limit_store_free(process->limits);

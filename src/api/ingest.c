@@ -17,6 +17,7 @@
 #include "api/ingest_report.h"
 #include "api/ingest_state.h"
 #include "api/ingest_work.h"
+#include "api/request_retrieval.h"
 #include "api/respond.h"
 #include "tenantgate/base/random.h"
 
@@ -133,7 +134,7 @@ ingest_refuse(struct flow *f, const struct err *err)
 
 	if (in->report.count == 1)
 		return flow_fail_err(f, err);
-	item_of(in)->err = *err;
+	ingest_keep_refusal(in, err);
 	err_clear(&work_of(in)->job.err);
 	return flow_goto(f, ingest_next);
 }
@@ -179,12 +180,14 @@ ingest_find(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
-	return store_find(f, &in->req.lease, item_of(in)->document.id, &in->found, &in->is_found);
+	return store_find(f, &in->req.lease, schema_of(in), item_of(in)->document.id, &in->found,
+	    &in->is_found);
 }
 
 /* The same bytes under the same id are embedded no more: what the request says anew of them is
  * written, and the row listed. Listing it again is not in vain: an earlier request may have died
- * before its own listing. */
+ * before its own listing. Other bytes stay whose the document is, and are not embedded by another
+ * model than what is there. */
 static enum flow_rc
 ingest_describe(struct flow *f)
 {
@@ -192,8 +195,11 @@ ingest_describe(struct flow *f)
 
 	in->is_same = in->is_found && ingest_item_is(item_of(in), &in->found);
 	if (in->is_same && ingest_item_merge(item_of(in), &in->found))
-		return store_describe(f, &in->req.lease, &item_of(in)->document, &in->is_found);
-	return FLOW_NEXT;
+		return store_describe(f, &in->req.lease, schema_of(in), &item_of(in)->document,
+		    &in->is_found);
+	if (in->is_found && in->found.owner != NULL)
+		item_of(in)->document.owner = in->found.owner;
+	return in->is_same ? FLOW_NEXT : request_vectors(&in->req);
 }
 
 /* A document that went, or changed, while it was described is stored as if it had not been
@@ -296,7 +302,8 @@ ingest_store(struct flow *f)
 	struct ingest *in = ingest_of(f);
 	struct ingest_work *w = in->work;
 	struct store_chunks chunks = { .attempt = in->attempt,
-		.schema_version = in->req.tenant.schema_version };
+		.schema_version = in->req.tenant.schema_version,
+		.model = request_vector_model(&in->req) };
 
 	if (!in->embed.is_staged) {
 		if (!ingest_work_rows(w))
@@ -319,6 +326,7 @@ ingest_stored(struct flow *f)
 
 	pool_return(&in->req.lease, POOL_CLEAN);
 	in->state = DOCUMENT_STORED;
+	in->req.has_changed_chunks = true;
 	ingest_report_progress(&in->report, "store", chunks, chunks);
 	return FLOW_NEXT;
 }
@@ -341,7 +349,7 @@ ingest_next(struct flow *f)
 
 	ingest_report_item(&in->report, item_of(in), in->state == DOCUMENT_STORED);
 	in->state = DOCUMENT_LISTED;
-	request_expiry_changed(&in->req);
+	request_expiry_changed(&in->req, item_of(in)->document.expires_at);
 	if (in->in_doubt)
 		request_reconcile(&in->req, item_of(in)->document.id);
 	if (w->at + 1 < w->items.count) {

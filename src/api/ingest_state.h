@@ -61,9 +61,18 @@ item_of(struct ingest *in)
 	return ingest_work_item(work_of(in));
 }
 
+/* The version of the tenant's database. */
+static inline int
+schema_of(const struct ingest *in)
+{
+	return in->req.tenant.schema_version;
+}
+
 /* What the end of the request leaves to be done for the document under way; in the background, with
  * copies of what is needed: the response does not wait for it. */
 void	ingest_settle(struct ingest *, const struct err *);
+/* One of several documents is refused, and the next comes: listed as the only one would be. */
+void	ingest_keep_refusal(struct ingest *, const struct err *);
 
 /* A store_progress_fn of a struct ingest. */
 void	ingest_sent(void *ingest, size_t chunks);

@@ -188,4 +188,5 @@ api_conf_init(struct api_conf *c)
 		.access_log = true,
 	};
 	extract_conf_init(&c->extract);
+	index_conf_init(&c->indexing);
 }

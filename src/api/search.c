@@ -3,23 +3,26 @@
  * search: POST /search. The chunks nearest to a query, as JSON, nearest first.
  *
  * What POST /chat does up to its search, without the model's answer: the query is embedded, the
- * tenant's chunks are searched. The lease is returned before the response is written.
+ * tenant's chunks are searched, and perhaps put in order by another model. The lease is returned
+ * before that.
  */
+#include <math.h>
 #include <stdlib.h>
 
 #include "api/body_job.h"
 #include "api/handlers.h"
+#include "api/ranking.h"
 #include "api/request_retrieval.h"
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
 
-#define RESULTS_MAX (4u << 20) /* bytes of one response */
+#define RESULTS_MAX (8u << 20) /* bytes of one response */
 
 /* The body as it is read, on a helper when it is large. */
 struct search_job {
 	struct body_job job;	 /* first */
 	unsigned top_k;		 /* unless the body says */
-	struct chat_input input; /* question, documents and top_k alone are used; arena */
+	struct chat_input input; /* the question and what chat_body_scope() reads; arena */
 };
 
 struct search {
@@ -28,9 +31,10 @@ struct search {
 	struct chat_input input; /* strings in the job's arena */
 	float *vector;		 /* owned: the query's */
 	struct hits hits;	 /* strings in the flow's arena */
+	struct ranking ranking;
 };
 
-static flow_step_fn search_parse, search_embed, search_run, search_respond;
+static flow_step_fn search_parse, search_embed, search_run, search_rerank, search_respond;
 static flow_end_fn search_end;
 
 static const struct flow_step search_steps[] = {
@@ -44,6 +48,7 @@ static const struct flow_step search_steps[] = {
 	{ "expire", request_expire },
 	{ "pool_wait", request_borrow },
 	{ "search", search_run },
+	{ "rerank", search_rerank },
 	{ "respond", search_respond },
 	{ NULL, NULL },
 };
@@ -80,7 +85,7 @@ static bool
 search_fields_known(json_t *root, struct err *err)
 {
 	static const char *const known[] = { "query", "topK", "documentId", "documentIds", "filter",
-		"mode", "minScore", "rerank" };
+		"mode", "minScore", "ownerId", "rerank" };
 	const char *name;
 	json_t *value;
 
@@ -92,8 +97,7 @@ search_fields_known(json_t *root, struct err *err)
 		if (i == sizeof(known) / sizeof(known[0])) {
 			err_set(err, ERR_INVALID_FIELD,
 			    "Field \"%.64s\" is none of a search; there are query, topK, "
-			    "documentId "
-			    "and documentIds.",
+			    "documentId, documentIds, filter, ownerId, minScore, mode and rerank.",
 			    name);
 			return false;
 		}
@@ -135,7 +139,8 @@ search_embed(struct flow *f)
 	struct err err = j->job.err;
 
 	if (err_is(&err) ||
-	    !request_question_fits(&s->req, chat_characters(j->input.question), &err))
+	    !request_question_fits(&s->req, chat_characters(j->input.question), &err) ||
+	    !request_retrieval_can(&s->req, &j->input, &err))
 		return flow_fail_err(f, &err);
 	s->input = j->input;
 	if (s->input.no_documents)
@@ -147,20 +152,36 @@ static enum flow_rc
 search_run(struct flow *f)
 {
 	struct search *s = search_of(f);
-
 	struct search_request request = request_retrieval(&s->req, &s->input, s->vector);
 
+	request.k = ranking_candidates(&s->req, &s->input, &s->ranking);
 	return search_chunks(f, &s->req.lease, &request, &s->hits);
 }
 
-/* Score: cosine similarity. A format without pages has "page":null. */
+static enum flow_rc
+search_rerank(struct flow *f)
+{
+	struct search *s = search_of(f);
+
+	return ranking_find(&s->req, &s->ranking, &s->input, &s->hits);
+}
+
 static void
-put_hit(struct buf *b, const struct hit *h)
+put_hit_text(struct buf *b, const char *name, const char *text)
+{
+	buf_puts(b, name);
+	json_put_string(b, slice_str(text));
+}
+
+/* Score: the search's. A format without pages has "page":null. */
+static void
+put_hit(struct buf *b, const struct hit *h, double rerank_score)
 {
 	buf_puts(b, "{\"documentId\":");
 	json_put_string(b, slice_str(h->document_id));
-	buf_puts(b, ",\"title\":");
-	json_put_string(b, slice_str(h->title));
+	put_hit_text(b, ",\"title\":", h->title);
+	put_hit_text(b, ",\"fileName\":", h->file_name);
+	put_hit_text(b, ",\"mimeType\":", h->mime_type);
 	buf_printf(b, ",\"chunk\":%u,\"page\":", h->index);
 	if (h->page > 0)
 		buf_printf(b, "%u", h->page);
@@ -168,7 +189,12 @@ put_hit(struct buf *b, const struct hit *h)
 		buf_puts(b, "null");
 	buf_puts(b, ",\"content\":");
 	json_put_string(b, h->content);
-	buf_printf(b, ",\"score\":%.6f}", h->score);
+	buf_puts(b, ",\"metadata\":");
+	buf_puts(b, h->metadata); /* JSON already, as the database has written it */
+	buf_printf(b, ",\"score\":%.6f", h->score);
+	if (!isnan(rerank_score))
+		buf_printf(b, ",\"rerankScore\":%.6g", rerank_score);
+	buf_putc(b, '}');
 }
 
 /* Frees the results. Too large and no memory differ: the first is the caller's to change. */
@@ -194,17 +220,18 @@ search_respond(struct flow *f)
 	struct search *s = search_of(f);
 	struct buf b;
 
-	pool_return(&s->req.lease, POOL_CLEAN);
-	request_note_hits(&s->req, s->input.document_ids, s->input.document_count, s->input.top_k,
-	    &s->hits);
+	ranking_apply(&s->ranking, s->input.top_k, &s->hits);
 	buf_init(&b, RESULTS_MAX);
 	buf_puts(&b, "{\"results\":[");
 	for (unsigned i = 0; i < s->hits.count; i++) {
 		if (i > 0)
 			buf_putc(&b, ',');
-		put_hit(&b, &s->hits.items[i]);
+		put_hit(&b, &s->hits.items[i], ranking_score(&s->ranking, i));
 	}
-	buf_puts(&b, "]}");
+	buf_puts(&b, "]");
+	if (s->ranking.is_wanted || s->input.rerank)
+		buf_printf(&b, ",\"reranked\":%s", s->ranking.found.ranked ? "true" : "false");
+	buf_puts(&b, "}");
 	return results_send(f, &b);
 }
 

@@ -32,21 +32,24 @@ static const struct flow_kind equal_kind = { .name = "equal",
 	.steps = equal_steps,
 	.release = equal_release };
 
-/* The one of the same id before others, then the oldest. */
+#define TIMES PG_RFC3339("created_at") ", " PG_RFC3339("expires_at")
+
+/* The one of the same id before others, then the oldest. One whose time is over is nobody's. */
+static const char find_equal[] =
+    "SELECT document_id, title, file_name, mime_type, metadata, sha256, " TIMES ", owner_id,"
+    " bytes, pages, chunks FROM public.documents WHERE user_id" PG_EQUALS "$1"
+    " AND sha256" PG_EQUALS "$2 AND status" PG_EQUALS "'ready'"
+    " AND (expires_at IS NULL OR expires_at" PG_ABOVE PG_NOW ")"
+    " AND coalesce(owner_id, '')" PG_EQUALS "$3"
+    " ORDER BY (document_id" PG_EQUALS "$4) DESC, created_at LIMIT 1";
+
 static enum flow_rc
 equal_query(struct flow *f)
 {
 	struct equal_search *s = FLOW_OF(f, struct equal_search, &equal_kind);
 	const struct document *d = s->wanted;
 	const struct pg_query q = {
-		.sql =
-		    "SELECT document_id, title, file_name, mime_type, metadata, sha256,"
-		    " " PG_RFC3339("created_at") ", owner_id, bytes, pages, chunks"
-						 " FROM public.documents WHERE user_id" PG_EQUALS
-						 "$1 AND sha256" PG_EQUALS "$2 AND status" PG_EQUALS
-						 "'ready' AND coalesce(owner_id, '')" PG_EQUALS "$3"
-						 " ORDER BY (document_id" PG_EQUALS
-						 "$4) DESC, created_at LIMIT 1",
+		.sql = find_equal,
 		.params = { PG_TEXT(s->tenant), PG_TEXT(d->sha256),
 		    PG_TEXT(d->owner == NULL ? "" : d->owner), PG_TEXT(d->id) },
 		.param_count = 4,
@@ -60,19 +63,19 @@ static bool
 copy_listed(struct arena *a, const struct pg_result *r, struct document *d)
 {
 	const char **texts[] = { &d->id, &d->title, &d->file_name, &d->mime_type, &d->metadata,
-		&d->sha256, &d->created_at, &d->owner };
+		&d->sha256, &d->created_at, &d->expires_at, &d->owner };
 
 	*d = (struct document){ 0 };
-	for (unsigned i = 0; i < 8; i++) {
+	for (unsigned i = 0; i < 9; i++) {
 		if (pg_value(r, 0, i).p == NULL)
-			continue; /* nobody's */
+			continue; /* never, nobody's */
 		*texts[i] = arena_strdup(a, pg_text(r, 0, i));
 		if (*texts[i] == NULL)
 			return false;
 	}
-	d->bytes = strtoull(pg_text(r, 0, 8), NULL, 10);
-	d->pages = (unsigned)strtoul(pg_text(r, 0, 9), NULL, 10);
-	d->chunks = (unsigned)strtoul(pg_text(r, 0, 10), NULL, 10);
+	d->bytes = strtoull(pg_text(r, 0, 9), NULL, 10);
+	d->pages = (unsigned)strtoul(pg_text(r, 0, 10), NULL, 10);
+	d->chunks = (unsigned)strtoul(pg_text(r, 0, 11), NULL, 10);
 	return true;
 }
 

@@ -37,6 +37,7 @@ struct reconciliation {
 	struct catalog *catalog; /* borrowed */
 	struct pools *pools;	 /* borrowed */
 	const char *tenant;	 /* arena */
+	int schema_version;	 /* of the tenant's database */
 	const char *only;	 /* arena; "" for any */
 	struct timer delay;
 	char stale_us[24];
@@ -173,7 +174,7 @@ reconcile_find(struct flow *f)
 	    (struct document_version){ pg_text(&m->rows, m->at, 3), pg_text(&m->rows, m->at, 4) };
 	if (row_is_deleting(m))
 		return store_delete(f, &m->lease, row_id(m), &m->version, &m->result);
-	return store_find(f, &m->lease, row_id(m), &m->document, &m->found);
+	return store_find(f, &m->lease, m->schema_version, row_id(m), &m->document, &m->found);
 }
 
 /* The lease goes back before the catalog is written: no flow holds one while it waits for another
@@ -241,13 +242,15 @@ reconcile_release(struct flow *f)
 
 void
 documents_reconcile(struct worker *w, struct catalog *c, struct pools *pools,
-    const struct pool_target *target, const char *tenant, const char *only, uint64_t stale_us)
+    const struct pool_target *target, const char *tenant, int schema_version, const char *only,
+    uint64_t stale_us)
 {
 	struct arena *arena = arena_new(ARENA_MAX);
 	struct reconciliation *m = arena_first(arena, sizeof(*m));
 
 	m->catalog = c;
 	m->pools = pools;
+	m->schema_version = schema_version;
 	m->tenant = arena_strdup(arena, tenant);
 	m->only = arena_strdup(arena, only);
 	m->target = (struct pool_target){ .size = target->size };

@@ -86,12 +86,15 @@ static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
 	" THEN ALTER TABLE public.chunk ALTER COLUMN embedding SET STORAGE PLAIN;" \
 	" END IF; END $$"
 
-/* One row. indexed_to: 0 while there is no index. merger: who makes the next one, until when. */
+/* One row. indexed_to: 0 while there is no index. index_rows, index_bytes: how many chunks it had
+ * when it was new, and its size. merger: who makes the next one, until when. */
 #define MAKE_RETRIEVAL \
 	"CREATE TABLE IF NOT EXISTS public.retrieval (" \
 	" one boolean PRIMARY KEY DEFAULT true CHECK (one)," \
 	" indexed_to bigint NOT NULL DEFAULT 0," \
 	" index_name pg_catalog.text NOT NULL DEFAULT ''," \
+	" index_rows bigint NOT NULL DEFAULT 0," \
+	" index_bytes bigint NOT NULL DEFAULT 0," \
 	" merger pg_catalog.text," \
 	" merger_until pg_catalog.timestamptz," \
 	" embedding_model pg_catalog.text," \

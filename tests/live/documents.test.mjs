@@ -133,6 +133,27 @@ test('chunks: in order, a page at a time', async () => {
 	refused(await bob.get(path('long', '/chunks')), 404, 'document_not_found');
 	for (const query of ['limit=0', 'cursor=x', 'cursor=', 'cursor=1234567890', 'cursor=-1'])
 		refused(await ann.get(path('long', `/chunks?${query}`)), 400, 'invalid_field');
+	for (const query of ['cursor=%00', 'limit=5%00', 'cursor=%zz'])
+		refused(await ann.get(path('long', `/chunks?${query}`)), 400, 'bad_request');
+});
+
+test('chunks: a page has a mebibyte or so, however large each is', async () => {
+	await stack.sql(`insert into document (id, title, file_name, mime_type, sha256, bytes, pages, chunks)
+		values ('wide', '', '', 'text/plain', '', 1, 0, 5);
+		insert into chunk (document_id, chunk_index, content, embedding)
+			select 'wide', i, repeat(i::text, 400000), (select embedding from chunk limit 1)
+			from generate_series(0, 4) i`, await database('ann'));
+	const page = async (cursor) => {
+		const { json } = await ann.get(path('wide', `/chunks?limit=100&cursor=${cursor}`));
+		assert.ok(json.chunks.every((c) => c.content === String(c.chunk).repeat(400000)));
+		assert.equal(json.total, 5);
+		return [json.chunks.map((c) => c.chunk), json.nextCursor];
+	};
+	const all = await ann.get(path('wide', '/chunks'));
+	assert.deepEqual([all.json.chunks.map((c) => c.chunk), all.json.nextCursor], [[0, 1, 2], '2']);
+	assert.deepEqual(await page(2), [[3, 4], null]);
+	assert.deepEqual(await page(0), [[1, 2, 3], '3']);
+	await stack.sql("delete from document where id = 'wide'", await database('ann'));
 });
 
 const status = async (id) => (await stack.sql(
@@ -321,6 +342,26 @@ test('failed: listed with its reason; a retry goes on; after a day it is gone', 
 	refused(await ann.ingestText('   ', { documentId: 'worst' }), 422, 'document_empty');
 	await until('the old row goes', async () => await status('worse') === undefined);
 	assert.equal((await ann.ask('DELETE', path('worst'))).status, 204);
+});
+
+test('failed: of several files, too; and not more of them than a hundred', async () => {
+	const form = new FormData();
+	for (const [name, text] of [['1.txt', 'A text.'], ['2.txt', ' \n'], ['3.txt', ' \t']])
+		form.append('file', new Blob([text], { type: 'text/plain' }), name);
+	const mixed = await fetch(`${gate.url}/ingest`, { method: 'POST', body: form,
+		headers: bob.headers });
+	assert.equal(mixed.status, 207, await mixed.text());
+	const failed = async () => (await bob.get('/documents?status=failed&limit=100')).json;
+	await until('both are listed', async () => (await failed()).total === 2);
+	assert.deepEqual((await failed()).documents.map((d) => d.fileName).sort(), ['2.txt', '3.txt']);
+	await stack.sql(`insert into documents (user_id, document_id, title, file_name, status, updated_at)
+		select 'bob', 'many ' || n, '', '', 'failed', now() - interval '1 hour'
+		from generate_series(1, 500) n`, 'catalog');
+	refused(await bob.ingestText(' ', { documentId: 'last' }), 422, 'document_empty');
+	await until('the oldest are gone', async () => (await failed()).total === 100);
+	const left = (await failed()).documents.map((d) => d.fileName);
+	assert.deepEqual(left.filter((name) => name !== '').sort(), ['2.txt', '3.txt']);
+	assert.equal((await bob.get('/documents/last')).json.document.status, 'failed');
 });
 
 test('a document that is ready stays so when what should replace it is refused', async () => {

@@ -71,7 +71,7 @@ store_op_find(struct flow *f)
 {
 	struct store_op *a = store_op_of(f);
 
-	return store_find(f, &bare, a->id, a->document, &a->found);
+	return store_find(f, &bare, RETRIEVAL_SCHEMA_VERSION, a->id, a->document, &a->found);
 }
 
 static enum flow_rc

@@ -3,7 +3,7 @@
  * search: the chunks of a tenant's database that answer a question best.
  *
  * One operation of a flow on its worker. It fails the flow as pg_check() and pool_read() do, and
- * borrows what it is given until the wait is over.
+ * with ERR_VECTORS; it borrows what it is given until the wait is over.
  */
 #ifndef TENANTGATE_RETRIEVAL_SEARCH_H
 #define TENANTGATE_RETRIEVAL_SEARCH_H
@@ -31,6 +31,7 @@ struct search_request {
 	enum search_mode mode;
 	const float *vector; /* the question's; NULL for SEARCH_TEXT */
 	unsigned dimensions; /* of the vector */
+	const char *model;   /* that made it; NULL: any's are compared (vector_model.h) */
 	struct slice text;   /* the question; for SEARCH_TEXT and SEARCH_HYBRID */
 	/* The documents that count; each condition narrows. */
 	const char *const *document_ids;
@@ -47,6 +48,7 @@ struct hit {
 	const char *title;
 	const char *file_name;
 	const char *mime_type;
+	const char *metadata; /* the document's: JSON object text */
 	unsigned page;	/* 0: none */
 	unsigned index; /* of the chunk in its document */
 	struct slice content;
@@ -66,5 +68,8 @@ struct hits {
  */
 enum flow_rc search_chunks(struct flow *, struct pool_lease *, const struct search_request *,
     struct hits *) __attribute__((warn_unused_result));
+
+/* The settings of the sessions in which tenants' databases are searched: of pool_conf. Static. */
+const char	*search_settings(void);
 
 #endif
