@@ -43,6 +43,7 @@ tenant_pools_open(const struct conf *conf)
 {
 	struct pool_conf pool = conf->pool;
 
+	pool.settings = search_settings();
 	pool.hosts_are_shared = conf->tenants.provider == PROVIDER_POSTGRES;
 	return pools_open(&pool, NULL);
 }

@@ -76,6 +76,7 @@ struct pool_conf {
 	/* Short statements (of less than 5 ms) that a host of several tenants is given at once; 0:
 	 * as many as there are processors, where it is on this machine, else any number. */
 	unsigned	max_host_statements;
+	const char	*settings; /* of each session (pg_target); NULL: none. Borrowed */
 	unsigned	max_scram_iterations;	/* a server that asks for more is refused */
 	bool		single_owner;	/* all pools serve one owner: no headroom is kept free */
 	bool		hosts_are_shared; /* from the first pool on: a cluster has many databases */

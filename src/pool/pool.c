@@ -57,10 +57,12 @@ static struct pool *
 pool_new(struct pools *p, const struct pool_target *target)
 {
 	struct pool *pool = xcalloc(1, sizeof(*pool));
+	struct pg_target copy = target->pg;
 	unsigned weight = target->weight != 0 ? target->weight : 1;
 
 	pool->key = xmalloc(target->key.len + 1);
-	pg_target_copy(&pool->target, &target->pg);
+	copy.settings = p->conf.settings;
+	pg_target_copy(&pool->target, &copy);
 	pool->target.scram_iterations_max = p->conf.max_scram_iterations;
 	memcpy(pool->key, target->key.p, target->key.len);
 	pool->key_len = target->key.len;

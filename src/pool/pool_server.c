@@ -211,6 +211,7 @@ server_reset_session(struct flow *f, struct pg_conn *conn, struct pg_result *out
 		.timeout_us = RESET_TIMEOUT_US,
 	};
 
+	pg_forget(conn);
 	return pg_run(f, conn, &reset, out);
 }
 

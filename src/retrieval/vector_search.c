@@ -3,104 +3,90 @@
  * vector_search: the chunks nearest to a query, by cosine distance (pgvector's <=>).
  *
  * Of some documents: exactly, over those documents' chunks alone. An HNSW index finds the nearest
- * of all chunks first and filters them afterwards, and so silently returns too few rows, or none;
- * so the filter is a materialized CTE of its own, which the planner cannot merge with the order.
+ * of all chunks first and filters them afterwards, and so silently returns too few rows, or none.
+ * Only past SOME_EXACT_MAX chunks, and where these are half of all, does the index answer.
  *
- * Of all: exactly too while the tenant has EXACT_MAX chunks at most, where the index saves nothing
- * and may miss a row; else by the index, whose settings the database keeps (retrieval_schema.c), or
- * by a sequential scan where the planner thinks that cheaper: it counts neither the vectors out of
- * line (TOAST) nor, by as much as it should, how few pages an index scan reads.
+ * Of all: exactly while there is no index, which is made past some thousand chunks; then by the
+ * index for what it covers, and exactly for the tail behind it (vector_statement.c). Which of the
+ * two is a matter of what the connection's note says, and no guess of the planner's; it is asked
+ * for once a connection, and each result says whether it still holds. An older note is right too,
+ * only slower.
+ *
+ *	[ask] --> [asked] --> [write] --> [prepared] --> [set] --> [is set] --> [query] --> [read]
+ *	  ^ | known               ^ | is prepared          ^ |  as the session's    ^          |
+ *	  | +---------------------+ +----------------------+ +----------------------+          |
+ *	  |                       ^                                                            |
+ *	  |                       +-- too many chunks for an exact search ---------------------+
+ *	  |                                                                                    |
+ *	  +-- what was known does not hold: [undone] <-- [undo] <------------------------------+
+ *	                             done <----+
  *
  * Every name and operator has its schema, for a role's search path may lead anywhere (ALTER ROLE
- * ... SET search_path). pgvector's is public, where we make it; where somebody has moved it, the
- * server says once that there is no such operator, is asked for the schema, and the connection
- * keeps the answer:
+ * ... SET search_path). pgvector's is wherever somebody has made or moved it to; where it is moved
+ * under a connection, the server says that there is no such operator, and it is asked for again.
  *
- *	[query] --> [read] --> done
- *	   ^          | no such operator
- *	   +----- [located] <-- [locate]
+ * The session has the settings of search_settings(). Behind a pooler it has none, and a search for
+ * many chunks wants others: then they are set for a transaction around the statement.
  *
  * Never with a bound on the distance inside the index scan: where nothing is so near, an iterative
  * scan walks the whole graph, which took seconds: anybody could keep a database busy with it.
  */
 #include <assert.h>
-#include <math.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "retrieval/pg_binary.h"
-#include "tenantgate/retrieval/search.h"
-#include "tenantgate/wire/pg_sql.h"
+#include "retrieval/search_hits.h"
+#include "retrieval/search_note.h"
+#include "retrieval/vector_settings.h"
+#include "tenantgate/retrieval.h"
 
-#define COLUMNS \
-	"b.document_id, d.title, d.file_name, d.mime_type, b.page, b.chunk_index, b.content," \
-	" b.distance"
+/* Up to so many chunks of the documents in question their distances are computed: 2 microseconds
+ * each at 1536 dimensions. */
+#define SOME_EXACT_MAX 10000
+#define ANY_NUMBER     INT64_MAX
 
-/* Up to so many chunks all distances are computed: about 7 microseconds each at 1536 dimensions. */
-#define EXACT_MAX "2500"
-#define EXACT_END "2501"
-
+#define SQL_MAX	     (16u << 10)
 #define SCHEMA_USUAL "public"
-#define SQL_MAX	     4096
-/* @ is pgvector's schema. */
-#define DISTANCE "embedding OPERATOR(@.<=>) $1"
-
-/* Counting stops one past the bound. One of the two branches runs: the other's condition is known
- * to be false before its scan starts. The "+ 0" keeps the index out of the exact one, for an index
- * serves only the bare operator; the id makes the order of equal distances the same every time. */
-static const char among_all[] =
-    "WITH size AS MATERIALIZED (SELECT pg_catalog.count(*) AS chunks FROM"
-    "  (SELECT FROM public.chunk LIMIT " EXACT_END ") counted),"
-    " b AS (("
-    " SELECT document_id, page, chunk_index, content, " DISTANCE " AS distance"
-    " FROM public.chunk WHERE (SELECT chunks FROM size) OPERATOR(pg_catalog.>) " EXACT_MAX
-    " ORDER BY " DISTANCE " LIMIT $2"
-    ") UNION ALL ("
-    " SELECT document_id, page, chunk_index, content, " DISTANCE " AS distance"
-    " FROM public.chunk WHERE (SELECT chunks FROM size) OPERATOR(pg_catalog.<=) " EXACT_MAX
-    " ORDER BY (" DISTANCE ") OPERATOR(pg_catalog.+) 0, id LIMIT $2"
-    ")) SELECT " COLUMNS " FROM b JOIN public.document d ON d.id" PG_EQUALS "b.document_id"
-    " ORDER BY b.distance, b.document_id, b.chunk_index";
-
-/* $3: the documents' ids, by the index chunk_document. Distances first, and the contents of the
- * best alone. */
-static const char among_some[] =
-    "WITH f AS MATERIALIZED (SELECT id, " DISTANCE " AS distance FROM public.chunk"
-    " WHERE document_id" PG_EQUALS "ANY ($3)),"
-    " best AS MATERIALIZED (SELECT id, distance FROM f ORDER BY distance, id LIMIT $2)"
-    " SELECT " COLUMNS " FROM (SELECT c.document_id, c.page, c.chunk_index, c.content, n.distance"
-    " FROM best n JOIN public.chunk c ON c.id" PG_EQUALS "n.id) b"
-    " JOIN public.document d ON d.id" PG_EQUALS "b.document_id"
-    " ORDER BY b.distance, b.document_id, b.chunk_index";
-
-static const char locate_vector[] =
-    "SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e"
-    " JOIN pg_catalog.pg_namespace n ON n.oid" PG_EQUALS "e.extnamespace"
-    " WHERE e.extname" PG_EQUALS "'vector'";
+#define RESTARTS_MAX 2
 
 struct vector_search {
 	struct flow flow;
-	struct pool_lease *lease; /* borrowed */
-	struct hits *hits;	  /* borrowed: filled */
-	bool filtered;		 /* among the given documents alone */
-	bool located;		 /* the schema was asked for: once at most */
-	char limit[12];		 /* $2, as text */
-	struct buf sql;		 /* owned: with the schema in it */
+	struct pool_lease *lease;      /* borrowed */
+	struct hits *hits;	       /* borrowed: filled */
+	struct search_request request; /* what it points to is borrowed */
+	enum vector_way way;
+	int64_t bound; /* of WAY_EXACT_SOME */
+	unsigned restarts;
+	bool in_transaction;
+	bool again;			     /* from the beginning, when the transaction is over */
+	char limit[12], bound_text[24];	     /* parameters, as text */
+	char name[PG_PREPARED_NAME_MAX + 1]; /* of the statement; "": it is not prepared */
+	char settings[VECTOR_SETTINGS_SIZE];
+	struct buf sql;		 /* owned */
 	struct buf vector;	 /* owned: $1, binary */
-	struct buf ids;		 /* owned: $3, an array as text */
+	struct buf ids;		 /* owned: an array as text */
 	struct pg_result result; /* owned */
 };
 
-static flow_step_fn vector_search_query, vector_search_read, vector_search_locate,
-    vector_search_located;
+static flow_step_fn vector_search_ask, vector_search_asked, vector_search_write,
+    vector_search_prepared, vector_search_set, vector_search_is_set, vector_search_query,
+    vector_search_read, vector_search_undo, vector_search_undone;
 static flow_release_fn vector_search_release;
 
 static const struct flow_step vector_search_steps[] = {
+	{ "vector_search_ask", vector_search_ask },
+	{ "vector_search_asked", vector_search_asked },
+	{ "vector_search_write", vector_search_write },
+	{ "vector_search_prepared", vector_search_prepared },
+	{ "vector_search_set", vector_search_set },
+	{ "vector_search_is_set", vector_search_is_set },
 	{ "vector_search_query", vector_search_query },
 	{ "vector_search_read", vector_search_read },
-	{ "vector_search_locate", vector_search_locate },
-	{ "vector_search_located", vector_search_located },
+	{ "vector_search_undo", vector_search_undo },
+	{ "vector_search_undone", vector_search_undone },
 	{ NULL, NULL },
 };
 
@@ -119,122 +105,262 @@ vector_search_clear(void *arg)
 	pg_clear(&s->result);
 }
 
-/* The schema comes quoted from the server. */
-static bool
-vector_search_write(struct vector_search *s, const char *sql)
+static struct vector_search *
+vector_search_of(struct flow *f)
 {
-	const char *schema = pg_conn_note(s->lease->conn), *at;
-
-	buf_reset(&s->sql);
-	for (; (at = strchr(sql, '@')) != NULL; sql = at + 1) {
-		buf_add(&s->sql, sql, (size_t)(at - sql));
-		buf_puts(&s->sql, schema[0] != '\0' ? schema : SCHEMA_USUAL);
-	}
-	buf_puts(&s->sql, sql);
-	return !s->sql.failed;
+	return FLOW_OF(f, struct vector_search, &vector_search_kind);
 }
+
+/* ---- what is known ---- */
+
+static bool
+has_tail(const struct vector_search *s)
+{
+	return s->request.schema_version >= RETRIEVAL_SCHEMA_TAIL;
+}
+
+static enum flow_rc
+vector_search_ask(struct flow *f)
+{
+	struct vector_search *s = vector_search_of(f);
+
+	if (search_note_of(s->lease->conn)->is_known)
+		return flow_goto(f, vector_search_write);
+	return has_tail(s) ? search_note_ask(f, s->lease, &s->result)
+			   : search_note_ask_schema(f, s->lease, &s->result);
+}
+
+/* Without pgvector the statement fails, with the server's reason; without the row all chunks are
+ * searched exactly. */
+static enum flow_rc
+vector_search_asked(struct flow *f)
+{
+	struct vector_search *s = vector_search_of(f);
+	enum flow_rc rc = pg_check(f, &s->result, ERR_NONE, "search");
+
+	if (rc == FLOW_NEXT)
+		(void)search_note_learn(search_note_of(s->lease->conn), &s->result);
+	return rc;
+}
+
+/* ---- the statement ---- */
+
+static bool
+is_of_some(const struct search_request *r)
+{
+	return r->document_count > 0 || r->owner != NULL;
+}
+
+static enum vector_way
+first_way(const struct vector_search *s, const struct search_note *n)
+{
+	bool some = is_of_some(&s->request);
+
+	if (!has_tail(s))
+		return some ? WAY_BEFORE_SOME : WAY_BEFORE_ALL;
+	if (some)
+		return WAY_EXACT_SOME;
+	return n->index.indexed_to > 0 ? WAY_INDEX : WAY_EXACT;
+}
+
+/* Of texts that come again; the name says all that they differ in. */
+static void
+statement_name(struct vector_search *s, const struct search_note *n)
+{
+	s->name[0] = '\0';
+	if (s->way == WAY_EXACT)
+		snprintf(s->name, sizeof(s->name), "search_exact_%u", n->generation);
+	else if (s->way == WAY_INDEX)
+		snprintf(s->name, sizeof(s->name), "search_%s_%u", n->index.name, n->generation);
+	else if (s->way == WAY_EXACT_SOME)
+		snprintf(s->name, sizeof(s->name), "search_some_%d%d_%u",
+		    s->request.document_count > 0, s->request.owner != NULL, n->generation);
+}
+
+static enum flow_rc
+vector_search_write(struct flow *f)
+{
+	struct vector_search *s = vector_search_of(f);
+	struct search_note *n = search_note_of(s->lease->conn);
+	struct pg_conn *c = s->lease->conn;
+
+	if (s->bound == 0) {
+		s->way = first_way(s, n);
+		s->bound = SOME_EXACT_MAX;
+	}
+	statement_name(s, n);
+	if (s->name[0] != '\0' && pg_is_prepared(c, s->name))
+		return flow_goto(f, vector_search_set);
+	buf_reset(&s->sql);
+	if (!vector_statement(&s->sql, s->way, n->schema[0] != '\0' ? n->schema : SCHEMA_USUAL,
+		&n->index, &s->request))
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the search");
+	if (s->name[0] == '\0' || !pg_may_prepare(c)) {
+		s->name[0] = '\0';
+		return flow_goto(f, vector_search_set);
+	}
+	return pg_prepare(f, c, s->name, s->sql.data, &s->result);
+}
+
+/* ---- what came of a statement ---- */
+
+/* No such function, operator, type or schema, or none that may be used; or a statement's name that
+ * the session does not know. */
+static bool
+is_known_wrong(const struct pg_result *r)
+{
+	static const char *const states[] = { "42883", "42704", "3F000", "42501", "26000" };
+
+	for (size_t i = 0; r->status == PG_SQL_ERROR && i < sizeof(states) / sizeof(*states); i++) {
+		if (strcmp(r->failure.sqlstate, states[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether it is worth another try with what is asked for anew; then the flow goes to [undo]. */
+static bool
+vector_search_restarts(struct vector_search *s)
+{
+	if (!is_known_wrong(&s->result) || s->restarts++ == RESTARTS_MAX)
+		return false;
+	search_note_forget(search_note_of(s->lease->conn));
+	pg_forget(s->lease->conn);
+	s->again = true;
+	return true;
+}
+
+/* A connection that is lost is exchanged by the statement itself, without a name. */
+static enum flow_rc
+vector_search_prepared(struct flow *f)
+{
+	struct vector_search *s = vector_search_of(f);
+
+	if (s->result.status == PG_LOST) {
+		s->name[0] = '\0';
+		return FLOW_NEXT;
+	}
+	if (vector_search_restarts(s))
+		return flow_goto(f, vector_search_undo);
+	return pg_check(f, &s->result, ERR_NONE, "search");
+}
+
+/* ---- settings of its own ---- */
+
+static enum flow_rc
+vector_search_set(struct flow *f)
+{
+	struct vector_search *s = vector_search_of(f);
+	struct pg_query q = { .sql = s->settings, .simple = true };
+
+	if (!vector_settings(s->way, s->request.k, pg_conn_has_session(s->lease->conn),
+		s->settings))
+		return flow_goto(f, vector_search_query);
+	s->in_transaction = true;
+	return pool_read(f, s->lease, &q, &s->result);
+}
+
+static enum flow_rc
+vector_search_is_set(struct flow *f)
+{
+	return pg_check(f, &vector_search_of(f)->result, ERR_NONE, "search");
+}
+
+/* The end of a transaction that has read, or of one that failed. */
+static enum flow_rc
+vector_search_undo(struct flow *f)
+{
+	static const struct pg_query q = { .sql = "ROLLBACK", .simple = true };
+	struct vector_search *s = vector_search_of(f);
+
+	if (!s->in_transaction)
+		return FLOW_NEXT;
+	s->in_transaction = false;
+	return pg_run(f, s->lease->conn, &q, &s->result);
+}
+
+/* What was read is whole: a connection that is lost now is the pool's to find out. */
+static enum flow_rc
+vector_search_undone(struct flow *f)
+{
+	struct vector_search *s = vector_search_of(f);
+
+	if (!s->again)
+		return FLOW_DONE;
+	s->again = false;
+	s->bound = 0;
+	return flow_goto(f, vector_search_ask);
+}
+
+/* ---- the search ---- */
 
 static enum flow_rc
 vector_search_query(struct flow *f)
 {
-	struct vector_search *s = FLOW_OF(f, struct vector_search, &vector_search_kind);
+	struct vector_search *s = vector_search_of(f);
 	struct pg_query q = {
+		.sql = s->sql.data,
+		.prepared = s->name[0] != '\0' ? s->name : NULL,
 		.params = { { s->vector.data, (int)s->vector.len, true }, PG_TEXT(s->limit) },
 		.param_count = 2,
 	};
 
-	if (!vector_search_write(s, s->filtered ? among_some : among_all))
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the search");
-	q.sql = s->sql.data;
-	if (s->filtered)
-		q.params[q.param_count++] = PG_TEXT(s->ids.data);
-	pg_clear(&s->result);
-	return pool_read(f, s->lease, &q, &s->result);
-}
-
-/* The cosine similarity, 1 best. A stored vector of length zero has none (NaN), and 0 is shown. */
-static double
-score_of(const char *distance)
-{
-	double score = 1 - strtod(distance, NULL);
-
-	return isfinite(score) ? score : 0;
-}
-
-/* In the order of COLUMNS, into the flow's arena. */
-static bool
-copy_hit(struct arena *a, const struct pg_result *r, unsigned row, struct hit *h)
-{
-	const char **texts[] = { &h->document_id, &h->title, &h->file_name, &h->mime_type };
-	struct slice content = pg_value(r, row, 6);
-
-	for (unsigned i = 0; i < 4; i++) {
-		*texts[i] = arena_strdup(a, pg_text(r, row, i));
-		if (*texts[i] == NULL)
-			return false;
+	if (s->way == WAY_EXACT_SOME) {
+		snprintf(s->bound_text, sizeof(s->bound_text), "%" PRId64, s->bound);
+		q.params[q.param_count++] = PG_TEXT(s->bound_text);
 	}
-	h->page = (unsigned)strtoul(pg_text(r, row, 4), NULL, 10);
-	h->index = (unsigned)strtoul(pg_text(r, row, 5), NULL, 10);
-	h->content = slice_of(arena_slice(a, content), content.len);
-	h->score = score_of(pg_text(r, row, 7));
-	return h->content.p != NULL;
+	if (s->request.document_count > 0)
+		q.params[q.param_count++] = PG_TEXT(s->ids.data);
+	if (s->request.owner != NULL)
+		q.params[q.param_count++] = PG_TEXT(s->request.owner);
+	return s->in_transaction ? pg_run(f, s->lease->conn, &q, &s->result)
+				 : pool_read(f, s->lease, &q, &s->result);
 }
 
-/* No such function or operator, no such schema, or none that may be used. */
-static bool
-vector_is_elsewhere(const struct pg_result *r)
+/* The index has changed since the note was made: what was found is right, and the next search asks
+ * anew. */
+static void
+note_compare(struct search_note *n, const struct pg_result *r)
 {
-	return r->status == PG_SQL_ERROR &&
-	    (strcmp(r->failure.sqlstate, "42883") == 0 ||
-		strcmp(r->failure.sqlstate, "3F000") == 0 ||
-		strcmp(r->failure.sqlstate, "42501") == 0);
+	if (pg_rows(r) > 0 && strcmp(pg_text(r, 0, HIT_INDEX_NAME), n->index.name) != 0)
+		n->is_known = false;
+}
+
+/* The documents have so many chunks that none was looked at. */
+static bool
+wants_another_way(struct vector_search *s, const struct search_note *n)
+{
+	int64_t matching, in_all;
+
+	if (s->way != WAY_EXACT_SOME || pg_rows(&s->result) == 0)
+		return false;
+	matching = strtoll(pg_text(&s->result, 0, HIT_MATCHING), NULL, 10);
+	if (matching <= s->bound)
+		return false;
+	in_all = strtoll(pg_text(&s->result, 0, HIT_IN_ALL), NULL, 10);
+	s->bound = ANY_NUMBER;
+	if (n->index.indexed_to > 0 && matching >= in_all / 2)
+		s->way = WAY_INDEX_SOME;
+	return true;
 }
 
 static enum flow_rc
 vector_search_read(struct flow *f)
 {
-	struct vector_search *s = FLOW_OF(f, struct vector_search, &vector_search_kind);
+	struct vector_search *s = vector_search_of(f);
+	struct search_note *n = search_note_of(s->lease->conn);
 	enum flow_rc rc;
-	unsigned rows;
 
-	if (!s->located && vector_is_elsewhere(&s->result))
-		return flow_goto(f, vector_search_locate);
+	if (vector_search_restarts(s))
+		return flow_goto(f, vector_search_undo);
 	rc = pg_check(f, &s->result, ERR_NONE, "search");
 	if (rc != FLOW_NEXT)
 		return rc;
-	rows = pg_rows(&s->result);
-	s->hits->items = arena_array(f->arena, (size_t)rows + 1, sizeof(*s->hits->items));
-	for (unsigned i = 0; i < rows; i++) {
-		if (s->hits->items == NULL ||
-		    !copy_hit(f->arena, &s->result, i, &s->hits->items[i]))
-			return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the chunks found");
-	}
-	s->hits->count = rows;
-	return FLOW_DONE;
-}
-
-static enum flow_rc
-vector_search_locate(struct flow *f)
-{
-	struct vector_search *s = FLOW_OF(f, struct vector_search, &vector_search_kind);
-	struct pg_query q = { .sql = locate_vector };
-
-	s->located = true;
-	pg_clear(&s->result);
-	return pg_run(f, s->lease->conn, &q, &s->result);
-}
-
-/* Without pgvector the search fails again, with the server's reason. */
-static enum flow_rc
-vector_search_located(struct flow *f)
-{
-	struct vector_search *s = FLOW_OF(f, struct vector_search, &vector_search_kind);
-	enum flow_rc rc = pg_check(f, &s->result, ERR_NONE, "search");
-
-	if (rc != FLOW_NEXT)
-		return rc;
-	pg_conn_note_set(s->lease->conn, pg_rows(&s->result) > 0 ? pg_text(&s->result, 0, 0) : "");
-	return flow_goto(f, vector_search_query);
+	if (has_tail(s))
+		note_compare(n, &s->result);
+	if (wants_another_way(s, n))
+		return flow_goto(f, vector_search_write);
+	return search_hits_read(f, &s->result, s->request.min_score, s->hits);
 }
 
 static void
@@ -255,7 +381,7 @@ search_chunks(struct flow *f, struct pool_lease *lease, const struct search_requ
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the search");
 	s->lease = lease;
 	s->hits = hits;
-	s->filtered = r->document_count > 0;
+	s->request = *r;
 	snprintf(s->limit, sizeof(s->limit), "%u", r->k);
 	buf_init(&s->sql, SQL_MAX);
 	buf_init(&s->vector, PG_BINARY_VECTOR_SIZE(r->dimensions));

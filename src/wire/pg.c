@@ -9,7 +9,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "tenantgate/base/alloc.h"
@@ -29,12 +28,13 @@ notice_drop(void *arg, const PGresult *res)
 /* Verbose errors were for the login alone: statements' fields come one by one, see
  * pg_failure_result(). */
 struct pg_conn *
-pg_conn_new(PGconn *pq)
+pg_conn_new(PGconn *pq, bool is_bare)
 {
 	struct pg_conn *c = xcalloc(1, sizeof(*c));
 
 	c->magic = PG_CONN_MAGIC;
 	c->pq = pq;
+	c->is_bare = is_bare;
 	buf_init(&c->piece, COPY_PIECE_MAX);
 	PQsetNoticeReceiver(pq, notice_drop, NULL);
 	PQsetErrorVerbosity(pq, PQERRORS_DEFAULT);
@@ -77,18 +77,18 @@ pg_conn_alive(struct pg_conn *c)
 	    (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
 }
 
-const char *
-pg_conn_note(const struct pg_conn *c)
+bool
+pg_conn_has_session(const struct pg_conn *c)
+{
+	assert(c->magic == PG_CONN_MAGIC);
+	return !c->is_bare;
+}
+
+void *
+pg_conn_note(struct pg_conn *c)
 {
 	assert(c->magic == PG_CONN_MAGIC);
 	return c->note;
-}
-
-void
-pg_conn_note_set(struct pg_conn *c, const char *note)
-{
-	assert(c->magic == PG_CONN_MAGIC);
-	snprintf(c->note, sizeof(c->note), "%s", note);
 }
 
 int

@@ -7,6 +7,7 @@
  *	pg_attempt.c	libpq's steps of it; pg_params.c what libpq is told; pg_auth.c what the
  *			server asks
  *	pg_run.c	pg_run(), pg_copy_in(): send the statement
+ *	pg_prepared.c	pg_prepare(): a statement that stays with the connection
  *	    v
  *	pg_op.c		waits for the socket, reads results, wakes the flow: an operation's life
  *	    v
@@ -22,6 +23,8 @@
 #define TENANTGATE_WIRE_PG_CONN_H
 
 #include <libpq-fe.h>
+
+#include <stddef.h>
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -65,11 +68,18 @@ struct pg_conn {
 		int		 unsent;	/* bytes in the socket then */
 		unsigned	 user_timeout_ms; /* the socket's before the COPY */
 	}			 stall;
-	char			 note[PG_NOTE_SIZE]; /* the borrowers' */
+	bool			 is_bare;	/* logged in without settings for the session */
+	char			 prepared[PG_PREPARED_MAX][PG_PREPARED_NAME_MAX + 1];
+	unsigned		 prepared_count;
+	char			 preparing[PG_PREPARED_NAME_MAX + 1]; /* under way; "": none */
+	_Alignas(max_align_t) unsigned char note[PG_NOTE_SIZE]; /* the borrowers' */
 };
 
-/* pg.c */
-struct pg_conn	*pg_conn_new(PGconn *);		/* takes over the PGconn, logged in, non-blocking */
+/* pg.c: takes over the PGconn, logged in, non-blocking. */
+struct pg_conn	*pg_conn_new(PGconn *, bool is_bare);
+
+/* pg_prepared.c: an operation went well; it may have been a pg_prepare(). */
+void		 pg_prepare_end(struct pg_conn *);
 
 /* pg_op.c: one operation, the statement having been sent, to the flow's waking. */
 enum flow_rc	 pg_op_begin(struct flow *, struct pg_conn *, enum pg_phase, uint64_t stall_us,

@@ -248,7 +248,7 @@ login_end(struct flow *f, const struct err *err)
 	struct err ours = *err;
 
 	if (!err_is(err) && PQsetnonblocking(a->pq, 1) == 0) {
-		*l->out = pg_conn_new(a->pq);
+		*l->out = pg_conn_new(a->pq, l->is_bare);
 		a->pq = NULL;
 	} else {
 		err_set(&ours, ERR_OVERLOADED,

@@ -31,6 +31,7 @@ op_stop(struct pg_conn *c)
 	event_del(&c->io);
 	event_del(&c->deadline);
 	pg_stall_end(c);
+	c->preparing[0] = '\0';
 	c->flow = NULL;
 	c->out = NULL;
 	c->want = 0;
@@ -228,10 +229,13 @@ result_handle(struct pg_conn *c, PGresult *res)
 static void
 results_complete(struct pg_conn *c)
 {
-	if (PQstatus(c->pq) == CONNECTION_OK)
-		op_wake(c, PG_PHASE_NONE);
-	else
+	if (PQstatus(c->pq) != CONNECTION_OK) {
 		op_lost(c);
+		return;
+	}
+	if (c->out->status == PG_OK)
+		pg_prepare_end(c);
+	op_wake(c, PG_PHASE_NONE);
 }
 
 /* Handles what has arrived, without blocking. False when the operation is over. */

@@ -15,6 +15,7 @@
 #define ABSENT	   "/nonexistent/tenantgate"
 #define ADDRS_USED 4 /* libpq tries them in turn */
 #define PARAMS_MAX 32
+#define SETTINGS_MAX 1024 /* bytes of a target's own, and of SESSION */
 
 /*
  * Of the session, whatever ALTER ROLE or ALTER DATABASE has set: our statements are written for
@@ -36,6 +37,7 @@ struct params {
 	char port[8];
 	char hosts[ADDRS_USED * (DNS_NAME_MAX + 1) + 1];
 	char addrs[ADDRS_USED * DNS_ADDR_SIZE + 1];
+	char settings[SETTINGS_MAX];
 };
 
 static void
@@ -113,7 +115,9 @@ params_rest(struct params *p, const struct pg_target *t, bool bare)
 	param_add(p, "passfile", ABSENT);
 	param_add(p, "gssencmode", "disable");
 	param_add(p, "target_session_attrs", "any");
-	param_add(p, "options", bare ? "" : SESSION);
+	snprintf(p->settings, sizeof(p->settings), SESSION " %s",
+	    t->settings != NULL ? t->settings : "");
+	param_add(p, "options", bare ? "" : p->settings);
 	param_add(p, "application_name", "tenantgate");
 	param_add(p, "client_encoding", "UTF8");
 	param_add(p, "tcp_user_timeout", "10000");

@@ -27,6 +27,9 @@ query_send(PGconn *pq, const struct pg_query *q)
 		lengths[i] = q->params[i].len;
 		formats[i] = q->params[i].binary;
 	}
+	if (q->prepared != NULL)
+		return PQsendQueryPrepared(pq, q->prepared, (int)q->param_count, values, lengths,
+			   formats, q->binary_rows) == 1;
 	return PQsendQueryParams(pq, q->sql, (int)q->param_count, NULL, values, lengths, formats,
 		   q->binary_rows) == 1;
 }

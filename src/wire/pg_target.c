@@ -41,6 +41,7 @@ pg_target_copy(struct pg_target *to, const struct pg_target *from)
 	to->sslmode = text_copy(from->sslmode);
 	to->sslrootcert = text_copy(from->sslrootcert);
 	to->channel_binding = text_copy(from->channel_binding);
+	to->settings = text_copy(from->settings);
 }
 
 /* The password is compared too: a rotated one must make a new connection. */
@@ -68,5 +69,6 @@ pg_target_free(struct pg_target *t)
 	text_free(t->sslmode);
 	text_free(t->sslrootcert);
 	text_free(t->channel_binding);
+	text_free(t->settings);
 	memset(t, 0, sizeof(*t));
 }

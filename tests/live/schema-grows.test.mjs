@@ -172,10 +172,10 @@ for (const [step, held] of Object.entries({
 			`'begin; lock table document in ${held}%' or application_name = 'tenantgate' and ` +
 			`datname = '${database}'`);
 		await holder.exit;
-		await finds(first, name);
+		const next = await another();
+		await finds(next, name);
 		assert.equal(await versionOf(name), 1, 'the lease is the dead one\'s');
 		await mayTryAgain(name);
-		const next = await another();
 		await until('it is up to date', async () => {
 			await finds(next, name);
 			return await versionOf(name) === NEWEST;

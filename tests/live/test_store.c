@@ -130,6 +130,98 @@ search_is_exact_over_all(void **state)
 	sql("RESET enable_seqscan");
 }
 
+/* ---- by the index: made here as the merger makes it ---- */
+
+#define NOISE 3000
+static long long covered; /* the last id that the index covers */
+
+static void
+index_is_made(void)
+{
+	char text[400];
+
+	covered = strtoll(sql("SELECT max(id) FROM chunk"), NULL, 10);
+	snprintf(text, sizeof(text),
+	    "CREATE INDEX chunk_halfvec_%lld ON chunk USING hnsw ((embedding::halfvec(%d))"
+	    " halfvec_cosine_ops) WHERE (NOT tail OR id <= %lld)",
+	    covered, DIMENSIONS, covered);
+	sql(text);
+	snprintf(text, sizeof(text),
+	    "UPDATE retrieval SET indexed_to = %lld, index_name = 'chunk_halfvec_%lld'", covered,
+	    covered);
+	sql(text);
+}
+
+static unsigned
+found_of_all_documents(unsigned k)
+{
+	unsigned found = 0;
+
+	for (unsigned d = 0; d < DOCUMENTS; d++) {
+		struct hits h = search(d, 40, NULL, 0, k);
+
+		assert_int_equal(h.count, k);
+		for (unsigned i = 1; i < k; i++)
+			assert_true(h.items[i].score <= h.items[i - 1].score);
+		found += h.items[0].score > 0.99999;
+	}
+	return found;
+}
+
+/* Documents at right angles to each other are an index's worst case: some are found, and never are
+ * there too few rows. A hundred have settings of their own. */
+static void
+search_goes_by_the_index(void **state)
+{
+	char text[400];
+
+	(void)state;
+	snprintf(text, sizeof(text),
+	    "INSERT INTO chunk (document_id, chunk_index, content, embedding) SELECT 'doc-0', 1000"
+	    " + i, 'noise', (SELECT array_agg(random() + 0 * i * g) FROM generate_series(1, %d)"
+	    " g)::vector FROM generate_series(1, %d) i",
+	    DIMENSIONS, NOISE);
+	sql(text);
+	index_is_made();
+	assert_true(found_of_all_documents(10) > 0);
+	assert_true(found_of_all_documents(SEARCH_K_MAX) > 0);
+}
+
+/* The last that was stored stands behind what the index covers, and is found exactly; also by a
+ * search of before a larger index. */
+static void
+the_tail_behind_an_index_is_found(void **state)
+{
+	struct hits h;
+
+	(void)state;
+	for (unsigned round = 0; round < 2; round++) {
+		assert_int_equal(store(5, round == 0 ? "tail" : "later", EACH, DIMENSIONS),
+		    ERR_NONE);
+		h = search(5, 40, NULL, 0, 4);
+		assert_int_equal(h.count, 4);
+		assert_true(slice_is(h.items[0].content, round == 0 ? "tail 5 40" : "later 5 40"));
+		index_is_made();
+		h = search(5, 40, NULL, 0, 4);
+		assert_true(slice_is(h.items[0].content, round == 0 ? "tail 5 40" : "later 5 40"));
+	}
+}
+
+/* Somebody else's DEALLOCATE, or a pooler that nobody knows of. */
+static void
+a_statement_that_the_session_forgot_is_made_again(void **state)
+{
+	const char *const ids[] = { "doc-2" };
+
+	(void)state;
+	for (unsigned round = 0; round < 3; round++) {
+		assert_int_equal(search(2, 5, NULL, 0, 3).count, 3);
+		assert_int_equal(search(2, 5, NULL, 0, SEARCH_K_MAX).count, SEARCH_K_MAX);
+		assert_int_equal(search(2, 5, ids, 1, 3).items[0].index, 5);
+		sql("DEALLOCATE ALL");
+	}
+}
+
 /* The question is near another document's chunks: an index filtered behind its scan finds none. */
 static void
 search_may_be_in_some_documents(void **state)
@@ -177,6 +269,9 @@ main(void)
 		cmocka_unit_test(a_failed_store_changes_nothing),
 		cmocka_unit_test(a_store_aborted_midway_changes_nothing),
 		cmocka_unit_test(search_is_exact_over_all),
+		cmocka_unit_test(search_goes_by_the_index),
+		cmocka_unit_test(the_tail_behind_an_index_is_found),
+		cmocka_unit_test(a_statement_that_the_session_forgot_is_made_again),
 		cmocka_unit_test(search_may_be_in_some_documents),
 		cmocka_unit_test(a_vector_without_length_scores_zero),
 	};

@@ -47,6 +47,7 @@ struct hit {
 	const char *title;
 	const char *file_name;
 	const char *mime_type;
+	const char *metadata; /* the document's: JSON object text */
 	unsigned page;	/* 0: none */
 	unsigned index; /* of the chunk in its document */
 	struct slice content;
@@ -66,5 +67,8 @@ struct hits {
  */
 enum flow_rc search_chunks(struct flow *, struct pool_lease *, const struct search_request *,
     struct hits *) __attribute__((warn_unused_result));
+
+/* The settings of the sessions in which tenants' databases are searched: of pool_conf. Static. */
+const char	*search_settings(void);
 
 #endif

@@ -38,8 +38,12 @@ struct pg_target {
 	const char	*sslmode;
 	const char	*sslrootcert;	/* NULL: the system's bundle, when sslmode verifies */
 	const char	*channel_binding; /* "require" ...; NULL: where the server offers it */
-	/* A server that asks for more rounds of SCRAM is refused; 0: the default. No part of what a
-	 * target is: pg_target_same() passes it over. */
+	/* "-c name=value" of the session, more than all have; NULL: none. Where a pooler is in
+	 * between they are left out (pg_conn_has_session()). No part of what a target is, as the
+	 * next. */
+	const char	*settings;
+	/* A server that asks for more rounds of SCRAM is refused; 0: the default.
+	 * pg_target_same() passes it over. */
 	unsigned	 scram_iterations_max;
 };
 #define PG_SCRAM_ITERATIONS_DEFAULT 100000 /* an eighth of a second of a helper thread */
@@ -95,6 +99,7 @@ struct pg_query {
 	unsigned		 param_count;
 	bool			 binary_rows;
 	bool			 simple;	/* no parameters, several statements */
+	const char		*prepared;	/* pg_prepare()'s name, instead of sql; NULL: sql */
 	uint64_t		 timeout_us;	/* 0: PG_TIMEOUT_DEFAULT_US */
 };
 #define PG_TIMEOUT_DEFAULT_US	(30 * 1000000ull)
@@ -111,6 +116,19 @@ enum flow_rc	pg_connect(struct flow *, struct dns *, const struct pg_target *,
  * connection: PG_LOST at once. */
 enum flow_rc	pg_run(struct flow *, struct pg_conn *, const struct pg_query *,
 		    struct pg_result *out) __attribute__((warn_unused_result));
+
+/* A statement that is parsed once for as long as the connection lasts, or until it is reset
+ * (pg_forget()): pg_run() takes its name then. Names are at most PG_PREPARED_NAME_MAX bytes and
+ * mean one text for good; a connection has PG_PREPARED_MAX of them. Wakes as pg_run(). */
+#define PG_PREPARED_MAX		16
+#define PG_PREPARED_NAME_MAX	63
+enum flow_rc	pg_prepare(struct flow *, struct pg_conn *, const char *name, const char *sql,
+		    struct pg_result *out) __attribute__((warn_unused_result));
+bool		pg_is_prepared(const struct pg_conn *, const char *name);
+/* Whether there is room for another, and a session of the server's own to keep it in. */
+bool		pg_may_prepare(const struct pg_conn *);
+/* The server has forgotten all of them, or is about to. */
+void		pg_forget(struct pg_conn *);
 
 /* COPY ... FROM STDIN: `fill` appends up to some tens of KB to the (empty) buf; false when that
  * was the last. It is called from the loop, while the socket takes data, and must neither wait nor
@@ -159,11 +177,13 @@ enum pg_conn_state {
 enum pg_conn_state pg_conn_state(const struct pg_conn *);
 /* One peek, no other system call: false when the server hung up or sent something while idle. */
 bool		pg_conn_alive(struct pg_conn *);
-/* What its borrowers have learned of the database and leave for one another; "" at first, cut to
- * PG_NOTE_SIZE. Borrowed, valid until it is set again. */
-#define PG_NOTE_SIZE 136	/* a quoted name, and its NUL */
-const char	*pg_conn_note(const struct pg_conn *);
-void		 pg_conn_note_set(struct pg_conn *, const char *);
+/* The server's own session, with the settings of the target. False behind a pooler, which takes no
+ * settings at a login and may change the session between transactions. */
+bool		pg_conn_has_session(const struct pg_conn *);
+/* So many bytes, aligned for anything, in which its borrowers leave for one another what they have
+ * learned of the database; zeroed at first, and gone with the connection. */
+#define PG_NOTE_SIZE 512
+void		*pg_conn_note(struct pg_conn *);
 /* The server's process for this connection, as in pg_stat_activity; a pooler's invention behind
  * one. */
 int		pg_conn_pid(const struct pg_conn *);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include "retrieval/search_note.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tenantgate/wire/pg_sql.h"
+
+#define VECTOR_SCHEMA \
+	"SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e" \
+	" JOIN pg_catalog.pg_namespace n ON n.oid" PG_EQUALS "e.extnamespace" \
+	" WHERE e.extname" PG_EQUALS "'vector'"
+
+struct search_note *
+search_note_of(struct pg_conn *c)
+{
+	_Static_assert(sizeof(struct search_note) <= PG_NOTE_SIZE, "a note fits its place");
+	return pg_conn_note(c);
+}
+
+void
+search_note_forget(struct search_note *n)
+{
+	n->is_known = false;
+	n->generation++;
+}
+
+enum flow_rc
+search_note_ask(struct flow *f, struct pool_lease *lease, struct pg_result *out)
+{
+	static const struct pg_query q = {
+		.sql = "SELECT (" VECTOR_SCHEMA "), r.index_name, r.indexed_to"
+		       " FROM public.retrieval r WHERE r.one",
+	};
+
+	return pool_read(f, lease, &q, out);
+}
+
+enum flow_rc
+search_note_ask_schema(struct flow *f, struct pool_lease *lease, struct pg_result *out)
+{
+	static const struct pg_query q = { .sql = "SELECT (" VECTOR_SCHEMA "), '', 0" };
+
+	return pool_read(f, lease, &q, out);
+}
+
+bool
+search_note_learn(struct search_note *n, const struct pg_result *r)
+{
+	if (pg_rows(r) == 0)
+		return false;
+	snprintf(n->schema, sizeof(n->schema), "%s", pg_text(r, 0, 0));
+	snprintf(n->index.name, sizeof(n->index.name), "%s", pg_text(r, 0, 1));
+	n->index.indexed_to = strtoll(pg_text(r, 0, 2), NULL, 10);
+	n->index.is_halfvec =
+	    strncmp(n->index.name, INDEX_OF_HALFVEC, strlen(INDEX_OF_HALFVEC)) == 0;
+	n->is_known = true;
+	return true;
+}

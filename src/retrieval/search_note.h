@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * search_note: what a search has to know of a tenant's database before it writes its statement. It
+ * is asked for once a connection, and stays with it (pg_conn_note()).
+ */
+#ifndef RETRIEVAL_SEARCH_NOTE_H
+#define RETRIEVAL_SEARCH_NOTE_H
+
+#include <stdbool.h>
+
+#include "retrieval/vector_statement.h"
+#include "tenantgate/pool.h"
+#include "tenantgate/wire/pg.h"
+
+struct search_note {
+	bool			is_known;
+	unsigned		generation;	/* how often it was forgotten: part of the names of
+						 * prepared statements, which mean one text each */
+	char			schema[136];	/* pgvector's, quoted; "" without pgvector */
+	struct vector_index	index;
+};
+
+struct search_note	*search_note_of(struct pg_conn *);
+/* It is asked for anew, and what was prepared with it is not used again. */
+void			 search_note_forget(struct search_note *);
+/* Asks; as pool_read(). Then reads what came: false, the note as it was, where nothing did. */
+enum flow_rc		 search_note_ask(struct flow *, struct pool_lease *, struct pg_result *out)
+			    __attribute__((warn_unused_result));
+bool			 search_note_learn(struct search_note *, const struct pg_result *);
+/* Of a database below RETRIEVAL_SCHEMA_TAIL: pgvector's schema alone. */
+enum flow_rc		 search_note_ask_schema(struct flow *, struct pool_lease *,
+			    struct pg_result *out) __attribute__((warn_unused_result));
+
+#endif

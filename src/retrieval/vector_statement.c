@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vector_statement: see the header. The forms rest on measurements of plans, with statistics and
+ * without, with a plan for these values and with one for any:
+ *
+ *  - Where the planner may choose between the index and all rows, it takes the index for dearer
+ *    than it is from some thousand chunks to some ten thousand. So a form has one way only: the
+ *    session's enable_seqscan is off, and in the exact forms an OFFSET 0 keeps the order apart from
+ *    the distances, which are then computed once a row, too.
+ *  - LIMIT $2 in a plan for any value is taken for a tenth of all rows, and what is joined to them
+ *    is read whole. So the greatest limit stands in the text, and $2 around it.
+ *  - The index's condition stands in the text too: with a parameter the planner cannot prove that
+ *    the index has the rows. A newer index, of a higher bound, serves the older condition.
+ */
+#include "retrieval/vector_statement.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "tenantgate/retrieval.h"
+#include "tenantgate/wire/pg_sql.h"
+
+#define SQL_MAX	     8192
+#define TEXT_OF(x)   #x
+#define TEXT(x)	     TEXT_OF(x)
+#define LIMIT_BOTH   " LIMIT " TEXT(SEARCH_K_MAX) ") nearest LIMIT $2"
+#define CHUNK_FIELDS "id, document_id, page, chunk_index, content"
+
+/* @ is pgvector's schema. */
+#define DISTANCE	"embedding OPERATOR(@.<=>) $1::@.vector"
+#define CHUNK_DISTANCES "SELECT " CHUNK_FIELDS ", " DISTANCE " AS distance FROM public.chunk"
+
+#define OF_DOCUMENTS "document_id" PG_EQUALS "ANY (ARRAY(SELECT id FROM wanted))"
+
+/* Around b, the nearest chunks. */
+#define HITS \
+	"SELECT b.document_id, d.title, d.file_name, d.mime_type, b.page, b.chunk_index," \
+	" b.content, b.distance, d.metadata"
+#define JOIN_DOCUMENT " JOIN public.document d ON d.id" PG_EQUALS "b.document_id"
+#define IN_ORDER      " ORDER BY b.distance, b.document_id, b.chunk_index"
+#define INDEX_NAME    ", (SELECT index_name FROM public.retrieval WHERE one)"
+
+/* ---- before RETRIEVAL_SCHEMA_TAIL ---- */
+
+/* One of the two branches runs: the other's condition is known to be false before its scan starts.
+ * The "+ 0" keeps the index out of the exact one, for an index serves only the bare operator. */
+#define BEFORE_EXACT_MAX "2500"
+static const char before_all[] =
+    "WITH size AS MATERIALIZED (SELECT pg_catalog.count(*) AS chunks FROM"
+    "  (SELECT FROM public.chunk LIMIT 2501) counted),"
+    " b AS ((" CHUNK_DISTANCES "  WHERE (SELECT chunks FROM size)" PG_ABOVE BEFORE_EXACT_MAX
+    " ORDER BY " DISTANCE "  LIMIT $2) UNION ALL (" CHUNK_DISTANCES
+    "  WHERE (SELECT chunks FROM size)" PG_AT_MOST BEFORE_EXACT_MAX " ORDER BY (" DISTANCE
+    ")" PG_PLUS "0, id LIMIT $2)) " HITS " FROM b" JOIN_DOCUMENT IN_ORDER;
+
+static const char before_some[] =
+    "WITH f AS MATERIALIZED (SELECT id, " DISTANCE " AS distance FROM public.chunk"
+    " WHERE document_id" PG_EQUALS "ANY ($3)),"
+    " best AS MATERIALIZED (SELECT id, distance FROM f ORDER BY distance, id LIMIT $2) " HITS
+    " FROM (SELECT c.document_id, c.page, c.chunk_index, c.content, n.distance"
+    " FROM best n JOIN public.chunk c ON c.id" PG_EQUALS "n.id) b" JOIN_DOCUMENT IN_ORDER;
+
+/* ---- of all ---- */
+
+static const char exact[] =
+    HITS INDEX_NAME " FROM (SELECT * FROM (SELECT * FROM (" CHUNK_DISTANCES
+		    " OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH ") b" JOIN_DOCUMENT IN_ORDER;
+
+/* ---- the index ---- */
+
+/* As the index's expression: else it would not be used. */
+static void
+index_distance_write(struct buf *b, const struct vector_index *index, unsigned dimensions)
+{
+	if (index->is_halfvec)
+		buf_printf(b,
+		    "embedding::@.halfvec(%u) OPERATOR(@.<=>) $1::@.vector::@.halfvec(%u)",
+		    dimensions, dimensions);
+	else
+		buf_puts(b, DISTANCE);
+}
+
+/* Two branches, of which every row is in exactly one. What the index finds comes nearest first, but
+ * where it goes on behind other documents' rows (hnsw.iterative_scan = relaxed_order). */
+static void
+index_write(struct buf *b, const struct vector_index *index, unsigned dimensions, bool some)
+{
+	const char *where = some ? " AND " OF_DOCUMENTS : "";
+
+	buf_puts(b, "(SELECT * FROM (" CHUNK_DISTANCES);
+	buf_printf(b, " WHERE (NOT tail OR id" PG_AT_MOST "%" PRId64 ")%s ORDER BY ",
+	    index->indexed_to, where);
+	index_distance_write(b, index, dimensions);
+	buf_printf(b, " LIMIT " TEXT(SEARCH_K_MAX) ") i%s LIMIT $2)",
+	    some ? " ORDER BY distance, id" : "");
+	buf_puts(b, " UNION ALL (SELECT * FROM (SELECT * FROM (" CHUNK_DISTANCES);
+	buf_printf(b, " WHERE tail AND id" PG_ABOVE "%" PRId64 "%s", index->indexed_to, where);
+	buf_puts(b, " OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH ")");
+}
+
+static void
+index_all_write(struct buf *b, const struct vector_index *index, unsigned dimensions)
+{
+	buf_puts(b, HITS INDEX_NAME " FROM (SELECT * FROM (");
+	index_write(b, index, dimensions, false);
+	buf_puts(b, ") u ORDER BY distance, id LIMIT $2) b" JOIN_DOCUMENT IN_ORDER);
+}
+
+/* ---- of some documents ---- */
+
+/* The parameters from `param` on, in this order; search_request's conditions. */
+static void
+wanted_write(struct buf *b, const struct search_request *r, unsigned param)
+{
+	buf_puts(b,
+	    "WITH wanted AS MATERIALIZED (SELECT d.id, d.chunks FROM public.document d"
+	    " WHERE true");
+	if (r->document_count > 0)
+		buf_printf(b, " AND d.id" PG_EQUALS "ANY ($%u)", param++);
+	if (r->owner != NULL)
+		buf_printf(b, " AND d.owner_id" PG_EQUALS "$%u", param++);
+	buf_puts(b, ")");
+}
+
+/* A row says how many chunks the documents have, also where none was looked at. */
+static void
+exact_some_write(struct buf *b, const struct search_request *r)
+{
+	wanted_write(b, r, 4);
+	buf_puts(b,
+	    ", size AS MATERIALIZED (SELECT coalesce(pg_catalog.sum(chunks), 0) AS matching"
+	    "  FROM wanted),"
+	    " b AS (SELECT * FROM (SELECT * FROM (" CHUNK_DISTANCES " WHERE " OF_DOCUMENTS
+	    "  AND (SELECT matching FROM size)" PG_AT_MOST "$3::bigint"
+	    "  OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH ") " HITS INDEX_NAME
+	    ", s.matching, CASE WHEN s.matching" PG_ABOVE "$3::bigint"
+	    " THEN (SELECT pg_catalog.sum(chunks) FROM public.document) END"
+	    " FROM size s LEFT JOIN (b" JOIN_DOCUMENT ") ON true" IN_ORDER);
+}
+
+static void
+index_some_write(struct buf *b, const struct vector_index *index, const struct search_request *r)
+{
+	wanted_write(b, r, 3);
+	buf_puts(b, " " HITS INDEX_NAME " FROM (SELECT * FROM (");
+	index_write(b, index, r->dimensions, true);
+	buf_puts(b, ") u ORDER BY distance, id LIMIT $2) b" JOIN_DOCUMENT IN_ORDER);
+}
+
+/* ---- */
+
+static void
+way_write(struct buf *b, enum vector_way way, const struct vector_index *index,
+    const struct search_request *r)
+{
+	switch (way) {
+	case WAY_EXACT:
+		buf_puts(b, exact);
+		break;
+	case WAY_INDEX:
+		index_all_write(b, index, r->dimensions);
+		break;
+	case WAY_EXACT_SOME:
+		exact_some_write(b, r);
+		break;
+	case WAY_INDEX_SOME:
+		index_some_write(b, index, r);
+		break;
+	case WAY_BEFORE_ALL:
+		buf_puts(b, before_all);
+		break;
+	case WAY_BEFORE_SOME:
+		buf_puts(b, before_some);
+		break;
+	}
+}
+
+bool
+vector_statement(struct buf *out, enum vector_way way, const char *schema,
+    const struct vector_index *index, const struct search_request *r)
+{
+	struct buf b;
+	const char *rest, *at;
+
+	buf_init(&b, SQL_MAX);
+	way_write(&b, way, index, r);
+	if (b.failed || !buf_putc(&b, '\0')) {
+		buf_free(&b);
+		return false;
+	}
+	for (rest = b.data; (at = strchr(rest, '@')) != NULL; rest = at + 1) {
+		buf_add(out, rest, (size_t)(at - rest));
+		buf_puts(out, schema);
+	}
+	buf_puts(out, rest);
+	buf_free(&b);
+	return !out->failed;
+}
