@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+// Which way Postgres takes for each statement of a search, asked by EXPLAIN: the one that the
+// statement was written for, at every size, with statistics and without, with a plan for its values
+// and with one for any.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFile, execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { build, Stack } from './lib/stack.mjs';
+
+const stack = new Stack('search-plans');
+const DIMENSIONS = 1536;
+const TAIL = 100;
+// A number past them is a longer test's: TG_PLAN_SIZES.
+const sizes = (process.env.TG_PLAN_SIZES ?? '40 2600 13500').split(' ').map(Number);
+const way = { exact: '0', index: '1', exactSome: '2', indexSome: '3' };
+
+const print = (...args) => execFileSync(join(build, 'tests/live/statement_print'),
+	args.map(String), { encoding: 'utf8' });
+
+before(() => stack.postgres(['autovacuum=off', 'shared_buffers=256MB',
+	'maintenance_work_mem=512MB', 'max_wal_size=4GB']));
+after(() => stack.stop());
+
+// Documents of 20 chunks each. Vectors are sums of two of a few, which are quick to make. M of the
+// index leaves a tail.
+async function fill(size) {
+	const database = `chunks_${size}`;
+	await stack.sql(`create database ${database}`);
+	await stack.sql(print('schema', DIMENSIONS), database);
+	await stack.sql(`insert into document select 'd' || i, 't', 'f', 'text/plain', '{}', 's', 1, 0, 20,
+			now(), 'owner' || i % 3 from generate_series(1, ${Math.ceil(size / 20)}) i;
+		create table few as select i, (select array_agg(random() - 0.5 + 0 * i * j)
+			from generate_series(1, ${DIMENSIONS}) j)::vector as v
+			from generate_series(0, ${Math.ceil(Math.sqrt(size)) - 1}) i;
+		insert into chunk (document_id, chunk_index, content, embedding)
+			select 'd' || 1 + (row_number() over () - 1) / 20, 0, repeat('A word. ', 120), a.v + b.v
+			from few a, few b limit ${size};
+		drop table few`, database);
+	const covered = size > 2500 ? size - TAIL : 0;
+	const index = covered > 0 ? `chunk_halfvec_${covered}` : '';
+	if (covered > 0)
+		await stack.sql(`create index ${index} on chunk using hnsw
+			((embedding::halfvec(${DIMENSIONS})) halfvec_cosine_ops) with (ef_construction = 32)
+			where (not tail or id <= ${covered});
+			update retrieval set indexed_to = ${covered}, index_name = '${index}'`, database);
+	return { database, covered, index };
+}
+
+function nodesOf(plan) {
+	return [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
+}
+
+const psql = promisify(execFile);
+
+// The nodes of a statement's plan in a session as ours.
+async function nodes({ database, covered, index }, number, { generic, k = 10, words = [] }) {
+	const vector = `(select embedding from chunk limit 1)`;
+	const wanted = { ids: "array['d1','d2']", owner: "'owner1'" };
+	const values = [`'${(await stack.sql(`select ${vector}`, database))[0][0]}'`, String(k),
+		...number === way.exactSome ? ['10000'] : [], ...words.map((word) => wanted[word])];
+	const text = `set plan_cache_mode = force_${generic ? 'generic' : 'custom'}_plan;
+		prepare it as ${print(number, DIMENSIONS, index || 'none', covered, ...words)};
+		${number === way.indexSome || k > 25 ? print('local', number, k) : ''}
+		explain (format json) execute it (${values.join(', ')});`;
+	const { stdout } = await psql('psql', ['-X', '-A', '-t', '-q', '-v', 'ON_ERROR_STOP=1', '-d',
+		stack.pg.url(database), '-c', text],
+	{ maxBuffer: 16 << 20, env: { ...process.env, PGOPTIONS: print('settings').trim() } });
+	return nodesOf(JSON.parse(stdout)[0].Plan);
+}
+
+const scansOf = (all, table) => all.filter((n) => n['Relation Name'] === table);
+const usedFor = (all, table) => new Set(all.map((n) => n['Index Name'])
+	.filter((name) => name?.startsWith(table)));
+
+// The documents of what was found, one after another by their ids.
+function documentsById(all) {
+	const joined = scansOf(all, 'document').filter((n) => n.Alias === 'd');
+	assert.deepEqual(joined.map((n) => n['Index Name']), ['document_pkey']);
+}
+
+const readsAllChunks = (all) => scansOf(all, 'chunk').some((n) => n['Node Type'] === 'Seq Scan');
+
+for (const size of sizes)
+	test(`${size} chunks`, async (t) => {
+		const at = await fill(size);
+		for (const statistics of ['no statistics', 'statistics']) {
+			if (statistics === 'statistics')
+				await stack.sql('analyze', at.database);
+			for (const generic of [false, true]) {
+				const plan = generic ? 'a plan for any values' : 'a plan for its values';
+				await t.test(`${statistics}, ${plan}: exact`, async () => {
+					const all = await nodes(at, way.exact, { generic });
+					assert.deepEqual([...usedFor(all, 'chunk_halfvec')], []);
+					assert.equal(scansOf(all, 'chunk').length, 1);
+					documentsById(all);
+				});
+				await t.test(`${statistics}, ${plan}: some documents`, async () => {
+					for (const words of [['ids'], ['owner'], ['ids', 'owner']]) {
+						const all = await nodes(at, way.exactSome, { generic, words });
+						assert.deepEqual([...usedFor(all, 'chunk_')], ['chunk_document']);
+						assert.equal(readsAllChunks(all), false);
+						documentsById(all);
+					}
+				});
+				if (at.covered === 0)
+					continue;
+				for (const k of [10, 100])
+					await t.test(`${statistics}, ${plan}: the index, k ${k}`, async () => {
+						const all = await nodes(at, way.index, { generic, k });
+						assert.deepEqual(usedFor(all, 'chunk_'), new Set([at.index, 'chunk_tail']));
+						assert.equal(readsAllChunks(all), false);
+						documentsById(all);
+					});
+				await t.test(`${statistics}, ${plan}: the index, some documents`, async () => {
+					for (const words of [['ids'], ['owner'], ['ids', 'owner']]) {
+						const all = await nodes(at, way.indexSome, { generic, words });
+						assert.ok(usedFor(all, 'chunk_halfvec').has(at.index));
+					}
+				});
+			}
+		}
+	});

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * statement_print: the SQL of searches, for search-plans.test.mjs, which asks a server for its
+ * plans.
+ *
+ *	statement_print schema DIMENSIONS	a tenant's database, statement by statement
+ *	statement_print settings		of a session
+ *	statement_print local WAY K		of a transaction; nothing where none are needed
+ *	statement_print WAY DIMENSIONS INDEX BOUND [ids] [owner]
+ *
+ * WAY: of enum vector_way, as a number.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "retrieval/vector_settings.h"
+#include "tenantgate/retrieval.h"
+
+static int
+schema_print(unsigned dimensions)
+{
+	struct arena *arena = arena_new(1u << 20);
+	const char *const *s = retrieval_schema(arena, dimensions);
+
+	for (; s != NULL && *s != NULL; s++)
+		printf("%s;\n", *s);
+	arena_free(arena);
+	return 0;
+}
+
+static int
+local_print(const char *way, const char *k)
+{
+	char settings[VECTOR_SETTINGS_SIZE];
+
+	if (vector_settings((enum vector_way)strtoul(way, NULL, 10), (unsigned)strtoul(k, NULL, 10),
+		true, settings))
+		printf("%s;", settings);
+	return 0;
+}
+
+static int
+statement_print(int argc, char **argv)
+{
+	static const char *const ids[] = { "a" };
+	struct vector_index index = { .indexed_to = strtoll(argv[4], NULL, 10) };
+	struct search_request request = { .dimensions = (unsigned)strtoul(argv[2], NULL, 10) };
+	struct buf out;
+
+	snprintf(index.name, sizeof(index.name), "%s", argv[3]);
+	index.is_halfvec = strncmp(argv[3], INDEX_OF_HALFVEC, strlen(INDEX_OF_HALFVEC)) == 0;
+	for (int i = 5; i < argc; i++) {
+		if (strcmp(argv[i], "ids") == 0) {
+			request.document_ids = ids;
+			request.document_count = 1;
+		} else if (strcmp(argv[i], "owner") == 0) {
+			request.owner = "a";
+		}
+	}
+	buf_init(&out, 1u << 20);
+	if (!vector_statement(&out, (enum vector_way)strtoul(argv[1], NULL, 10), "public", &index,
+		&request))
+		return 1;
+	printf("%.*s\n", (int)out.len, out.data);
+	buf_free(&out);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "schema") == 0)
+		return schema_print((unsigned)strtoul(argv[2], NULL, 10));
+	if (argc == 2 && strcmp(argv[1], "settings") == 0)
+		return puts(search_settings()) < 0;
+	if (argc == 4 && strcmp(argv[1], "local") == 0)
+		return local_print(argv[2], argv[3]);
+	if (argc >= 5)
+		return statement_print(argc, argv);
+	return 2;
+}
