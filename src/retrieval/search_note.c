@@ -58,3 +58,22 @@ search_note_learn(struct search_note *n, const struct pg_result *r)
 	n->is_known = true;
 	return true;
 }
+
+bool
+search_note_is_wrong(const struct pg_result *r)
+{
+	static const char *const states[] = { "42883", "42704", "3F000", "42501", "26000" };
+
+	for (size_t i = 0; r->status == PG_SQL_ERROR && i < sizeof(states) / sizeof(*states); i++) {
+		if (strcmp(r->failure.sqlstate, states[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+void
+search_note_compare(struct search_note *n, const struct pg_result *r)
+{
+	if (pg_rows(r) > 0 && strcmp(pg_text(r, 0, HIT_INDEX_NAME), n->index.name) != 0)
+		n->is_known = false;
+}

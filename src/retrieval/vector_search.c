@@ -37,9 +37,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "retrieval/pg_binary.h"
 #include "retrieval/search_hits.h"
 #include "retrieval/search_note.h"
+#include "retrieval/search_parameters.h"
 #include "retrieval/vector_settings.h"
 #include "tenantgate/retrieval.h"
 
@@ -62,12 +62,10 @@ struct vector_search {
 	unsigned restarts;
 	bool in_transaction;
 	bool again;			     /* from the beginning, when the transaction is over */
-	char limit[12], bound_text[24];	     /* parameters, as text */
 	char name[PG_PREPARED_NAME_MAX + 1]; /* of the statement; "": it is not prepared */
 	char settings[VECTOR_SETTINGS_SIZE];
 	struct buf sql;		 /* owned */
-	struct buf vector;	 /* owned: $1, binary */
-	struct buf ids;		 /* owned: an array as text */
+	struct search_parameters parameters;
 	struct pg_result result; /* owned */
 };
 
@@ -100,8 +98,7 @@ vector_search_clear(void *arg)
 	struct vector_search *s = arg;
 
 	buf_free(&s->sql);
-	buf_free(&s->vector);
-	buf_free(&s->ids);
+	search_parameters_free(&s->parameters);
 	pg_clear(&s->result);
 }
 
@@ -158,6 +155,8 @@ first_way(const struct vector_search *s, const struct search_note *n)
 
 	if (!has_tail(s))
 		return some ? WAY_BEFORE_SOME : WAY_BEFORE_ALL;
+	if (s->request.mode == SEARCH_TEXT)
+		return some ? WAY_TEXT_SOME : WAY_TEXT;
 	if (some)
 		return WAY_EXACT_SOME;
 	return n->index.indexed_to > 0 ? WAY_INDEX : WAY_EXACT;
@@ -167,13 +166,17 @@ first_way(const struct vector_search *s, const struct search_note *n)
 static void
 statement_name(struct vector_search *s, const struct search_note *n)
 {
+	const char *kind = s->request.mode == SEARCH_HYBRID ? "hybrid" : "search";
+
 	s->name[0] = '\0';
 	if (s->way == WAY_EXACT)
-		snprintf(s->name, sizeof(s->name), "search_exact_%u", n->generation);
+		snprintf(s->name, sizeof(s->name), "%s_exact_%u", kind, n->generation);
 	else if (s->way == WAY_INDEX)
-		snprintf(s->name, sizeof(s->name), "search_%s_%u", n->index.name, n->generation);
+		snprintf(s->name, sizeof(s->name), "%s_%s_%u", kind, n->index.name, n->generation);
+	else if (s->way == WAY_TEXT)
+		snprintf(s->name, sizeof(s->name), "search_text_%u", n->generation);
 	else if (s->way == WAY_EXACT_SOME)
-		snprintf(s->name, sizeof(s->name), "search_some_%d%d_%u",
+		snprintf(s->name, sizeof(s->name), "%s_some_%d%d_%u", kind,
 		    s->request.document_count > 0, s->request.owner != NULL, n->generation);
 }
 
@@ -204,25 +207,11 @@ vector_search_write(struct flow *f)
 
 /* ---- what came of a statement ---- */
 
-/* No such function, operator, type or schema, or none that may be used; or a statement's name that
- * the session does not know. */
-static bool
-is_known_wrong(const struct pg_result *r)
-{
-	static const char *const states[] = { "42883", "42704", "3F000", "42501", "26000" };
-
-	for (size_t i = 0; r->status == PG_SQL_ERROR && i < sizeof(states) / sizeof(*states); i++) {
-		if (strcmp(r->failure.sqlstate, states[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Whether it is worth another try with what is asked for anew; then the flow goes to [undo]. */
 static bool
 vector_search_restarts(struct vector_search *s)
 {
-	if (!is_known_wrong(&s->result) || s->restarts++ == RESTARTS_MAX)
+	if (!search_note_is_wrong(&s->result) || s->restarts++ == RESTARTS_MAX)
 		return false;
 	search_note_forget(search_note_of(s->lease->conn));
 	pg_forget(s->lease->conn);
@@ -301,29 +290,11 @@ vector_search_query(struct flow *f)
 	struct pg_query q = {
 		.sql = s->sql.data,
 		.prepared = s->name[0] != '\0' ? s->name : NULL,
-		.params = { { s->vector.data, (int)s->vector.len, true }, PG_TEXT(s->limit) },
-		.param_count = 2,
 	};
 
-	if (s->way == WAY_EXACT_SOME) {
-		snprintf(s->bound_text, sizeof(s->bound_text), "%" PRId64, s->bound);
-		q.params[q.param_count++] = PG_TEXT(s->bound_text);
-	}
-	if (s->request.document_count > 0)
-		q.params[q.param_count++] = PG_TEXT(s->ids.data);
-	if (s->request.owner != NULL)
-		q.params[q.param_count++] = PG_TEXT(s->request.owner);
+	search_parameters_give(&s->parameters, &s->request, s->way, s->bound, &q);
 	return s->in_transaction ? pg_run(f, s->lease->conn, &q, &s->result)
 				 : pool_read(f, s->lease, &q, &s->result);
-}
-
-/* The index has changed since the note was made: what was found is right, and the next search asks
- * anew. */
-static void
-note_compare(struct search_note *n, const struct pg_result *r)
-{
-	if (pg_rows(r) > 0 && strcmp(pg_text(r, 0, HIT_INDEX_NAME), n->index.name) != 0)
-		n->is_known = false;
 }
 
 /* The documents have so many chunks that none was looked at. */
@@ -357,7 +328,7 @@ vector_search_read(struct flow *f)
 	if (rc != FLOW_NEXT)
 		return rc;
 	if (has_tail(s))
-		note_compare(n, &s->result);
+		search_note_compare(n, &s->result);
 	if (wants_another_way(s, n))
 		return flow_goto(f, vector_search_write);
 	return search_hits_read(f, &s->result, s->request.min_score, s->hits);
@@ -382,12 +353,14 @@ search_chunks(struct flow *f, struct pool_lease *lease, const struct search_requ
 	s->lease = lease;
 	s->hits = hits;
 	s->request = *r;
-	snprintf(s->limit, sizeof(s->limit), "%u", r->k);
+	if (!has_tail(s) && r->mode == SEARCH_TEXT)
+		return flow_fail(f, ERR_OUTDATED,
+		    "This tenant's database cannot be searched by words yet. Try again in a "
+		    "minute, or search with mode \"vector\".");
+	if (!has_tail(s))
+		s->request.mode = SEARCH_VECTOR;
 	buf_init(&s->sql, SQL_MAX);
-	buf_init(&s->vector, PG_BINARY_VECTOR_SIZE(r->dimensions));
-	buf_init(&s->ids, (size_t)64 << 10);
-	if (!pg_binary_vector(&s->vector, r->vector, r->dimensions) ||
-	    !pg_text_array(&s->ids, r->document_ids, r->document_count)) {
+	if (!search_parameters_encode(&s->parameters, &s->request)) {
 		vector_search_clear(s);
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the search");
 	}
