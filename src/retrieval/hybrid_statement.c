@@ -13,9 +13,9 @@
  * Measured over two public sets of questions with hashed vectors (README, "Searching"). The score
  * is 1 for the first by both.
  */
-#define WORDS_WEIGHT   "4"
+#define WORDS_WEIGHT "4"
 #define FULL_AT	       "1.5"
-#define SHARES_MAX     "2.5" /* (1 + WORDS_WEIGHT) / 2 */
+#define SHARES_MAX   "2.5" /* (1 + WORDS_WEIGHT) / 2 */
 #define SHARE_OF(rank) "(1::double precision OPERATOR(pg_catalog./) (1" PG_PLUS rank "))"
 
 /* clang-format off */

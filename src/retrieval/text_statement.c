@@ -20,10 +20,10 @@
 #define WIDER_MAX    "10" /* times POSTINGS, among documents that have a part of all chunks */
 
 /* BM25's k1 and b, as k1 + 1, k1 * (1 - b) and k1 * b. Chunks are of about the same size, and so
- * length counts less than in documents as they come (b = 0.75). */
+ * length counts less (b = 0.3) than in documents as they come (0.75). */
 #define K1_PLUS_1    "2.2"
-#define K1_FIXED     "0.6"
-#define K1_BY_LENGTH "0.6"
+#define K1_FIXED    "0.84"
+#define K1_BY_LENGTH "0.36"
 
 #define OVER   " OPERATOR(pg_catalog./) "
 #define DOUBLE "::double precision"

@@ -34,4 +34,7 @@ enum flow_rc text_store(struct flow *, struct pg_conn *, const char *document_id
 enum flow_rc text_store_missing(struct flow *, struct pool_lease *, const char *language,
     struct pg_result *out) __attribute__((warn_unused_result));
 
+/* Their SQL (text_keep.c): $1 the language; $2 of the first, the document's id. */
+extern const char	text_store_statement[], text_store_missing_statement[];
+
 #endif
