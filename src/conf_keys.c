@@ -274,6 +274,11 @@ const struct conf_key conf_keys[] = {
 	    "tenants' shares of it are fair."),
 	DURATION("ingest_wait_timeout", api.ingest_wait_timeout_us, "30s", 1 * MS, 1 * HOURS,
 	    "How long a document waits for its share of that, before 503."),
+	NUMBER("max_document_embedding_calls", api.embedding_calls, "4", 1, 64,
+	    "Calls for the embeddings of one document under way at a time."),
+	SIZE("document_embedding_memory", api.embedding_window, "2MiB", 64 * KIB, 1 * GIB,
+	    "What the vectors of one document take on their way to the database; more makes larger "
+	    "calls."),
 	NUMBER("max_chunks_per_document", api.chunks_max, "0", 0, 1000000,
 	    "Chunks of one document; a longer one is refused. 0: as many as its text has."),
 	DURATION("ingest_timeout", api.ingest_timeout_us, "5m", 1 * SECONDS, 24 * HOURS,
@@ -292,6 +297,11 @@ const struct conf_key conf_keys[] = {
 	    "Documents read at the same time; 0 for a number that suits the processors."),
 	SIZE("extract_max_memory", api.extract.memory_max, "512MiB", 32 * MIB, 64 * GIB,
 	    "Memory for reading one document."),
+	NUMBER("max_index_builds", api.indexing.parallel_max, "4", 1, 1000,
+	    "Tenants whose index of vectors is built or merged at the same time, by this process."),
+	SIZE("index_build_memory", api.indexing.memory_max, "256MiB", 16 * MIB, 64 * GIB,
+	    "Memory of its database's server that one build may take: about 4 KB a chunk is fast; "
+	    "more, where that server's maintenance_work_mem is."),
 
 	GROUP("Chat"),
 	SIZE("max_chat_body", api.chat_body_max, "1MiB", 1 * KIB, 1 * GIB,

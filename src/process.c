@@ -61,6 +61,7 @@ budgets_open(struct process *process, const struct conf *conf)
 	process->models = model_shares_open(&model);
 	bytes_wipe(user_key, sizeof(user_key));
 	api_budgets_open(&process->shared.budgets, &conf->api);
+	process->shared.indexing = indexing_open(&conf->api.indexing);
 }
 
 bool
@@ -113,6 +114,7 @@ process_close(struct process *process)
 		replicas_close(process->replicas);
 	model_shares_close(process->models);
 	api_budgets_close(&process->shared.budgets);
+	indexing_close(process->shared.indexing);
 	key_tags_free(process->key_tags);
 	lookup_store_free(process->keys);
 	limit_store_free(process->limits);

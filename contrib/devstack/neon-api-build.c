@@ -22,7 +22,9 @@
 
 #define CONNECT_US (10 * 1000000ull)
 #define RETRY_US   (500 * 1000ull)
-#define TRIES_MAX  20
+#define LOOK_US \
+	(100 * 1000ull) /* how soon operations that are under way see a change of the knob */
+#define TRIES_MAX 20
 
 struct build {
 	struct flow flow;
@@ -36,12 +38,13 @@ struct build {
 	struct pg_target target; /* borrows db and the administrator's strings */
 	struct pg_result result;
 	struct timer timer;
-	unsigned tries; /* before this one */
+	uint64_t spread_us; /* of this one's operations, beside operation_us */
+	unsigned tries;	    /* before this one */
 };
 
 static flow_end_fn build_end;
 static flow_step_fn build_wait, build_role, build_database, build_revoke, build_connect,
-    build_extension, build_delay, build_open, build_ready;
+    build_extension, build_spread, build_delay, build_again, build_open, build_ready;
 static flow_release_fn build_release;
 
 static const struct flow_step build_steps[] = {
@@ -51,7 +54,9 @@ static const struct flow_step build_steps[] = {
 	{ "revoke", build_revoke },
 	{ "connect", build_connect },
 	{ "extension", build_extension },
+	{ "spread", build_spread },
 	{ "delay", build_delay },
+	{ "again", build_again },
 	{ "open", build_open },
 	{ "ready", build_ready },
 	{ NULL, NULL },
@@ -152,21 +157,38 @@ build_extension(struct flow *f)
 	return pg_run(f, b->conn, &q, &b->result);
 }
 
-/* The operations take operation_us in all. A server without pgvector is no failure: tests of other
- * things run without it. */
+/* A server without pgvector is no failure: tests of other things run without it. */
 static enum flow_rc
-build_delay(struct flow *f)
+build_spread(struct flow *f)
 {
 	struct build *b = FLOW_OF(f, struct build, &build_kind);
-	uint64_t spent = flow_age_us(f), all = b->api->operation_us, some;
+	uint64_t some;
 
 	bytes_random(&some, sizeof(some));
-	all += some % (b->api->operation_spread_us + 1);
+	b->spread_us = some % (b->api->operation_spread_us + 1);
 	if (b->result.status != PG_OK)
 		log_event(LOG_WARNING, "standin.no_vector", NULL, "%s", b->result.failure.message);
 	pg_conn_close(b->conn);
 	b->conn = NULL;
-	return flow_sleep(f, &b->timer, spent < all ? all - spent : 0);
+	return FLOW_NEXT;
+}
+
+/* The operations take operation_us in all, as the knob says at the moment. */
+static enum flow_rc
+build_delay(struct flow *f)
+{
+	struct build *b = FLOW_OF(f, struct build, &build_kind);
+	uint64_t spent = flow_age_us(f), all = b->api->operation_us + b->spread_us;
+
+	if (spent >= all)
+		return flow_goto(f, build_open);
+	return flow_sleep(f, &b->timer, all - spent < LOOK_US ? all - spent : LOOK_US);
+}
+
+static enum flow_rc
+build_again(struct flow *f)
+{
+	return flow_goto(f, build_delay);
 }
 
 static enum flow_rc

@@ -24,6 +24,7 @@
 #include "tenantgate/model.h"
 #include "tenantgate/pool.h"
 #include "tenantgate/retrieval.h"
+#include "tenantgate/retrieval/indexing.h"
 #include "tenantgate/retrieval/upkeep.h"
 #include "tenantgate/tenant.h"
 
@@ -52,6 +53,8 @@ struct api_conf {
 	unsigned	ingests_max;			/* of one tenant at a time */
 	size_t		ingest_memory_max;		/* bytes, of all documents being ingested */
 	uint64_t	ingest_wait_timeout_us;		/* for a share of it */
+	unsigned	embedding_calls;		/* for one document at a time */
+	size_t		embedding_window;		/* bytes of its vectors in memory */
 	unsigned	top_k;				/* chunks found, unless the body says */
 	enum client_system_messages client_system_messages;
 	unsigned	chat_context_tokens;		/* of a prompt, estimated; 0: no limit */
@@ -64,6 +67,7 @@ struct api_conf {
 	bool		stream_reasoning;		/* shown, where a form has it */
 	bool		access_log;			/* one line for each request */
 	struct extract_conf extract;
+	struct index_conf indexing;
 };
 void	api_conf_init(struct api_conf *);
 
@@ -96,7 +100,9 @@ struct api_shared {
 	atomic_bool		catalog_is_ours;
 	struct api_budgets	budgets;
 	atomic_uint		sweeps;		/* of lists of documents, under way */
+	atomic_uint		expiries;	/* behind requests (api/request_expire.c) */
 	_Atomic unsigned	refusals;	/* of keys, held back at the moment */
+	struct indexing		*indexing;	/* owned; NULL: no index is made */
 };
 
 /* What one worker's handlers use. All borrowed: closed only when that worker's HTTP server is

@@ -151,6 +151,8 @@ void		 model_shares_condition(const struct model *, struct condition *);
 void		 model_shares_stats(const struct model *, struct share_stats *streams,
 		    struct share_stats *embeddings);
 unsigned	 model_dimensions(const struct model *);
+/* As it is configured. Borrowed, until model_shares_close(). */
+const char	*model_embedding_name(const struct model *);
 const char	*model_chat_name(const struct model *);	/* the first of conf.chat_model: borrowed */
 /* Whether a chat may name this model; NULL is none, and fine. list: those of conf.models_allowed
  * that its tenant may name, in the same form. False with ERR_INVALID_FIELD or ERR_MODEL_FORBIDDEN,
@@ -170,10 +172,8 @@ struct model_asker {
  * server was found to take; at least 1 when n > 0: a text past batch_bytes_max goes alone, for the
  * server to judge. */
 size_t		 model_batch(const struct model *, const struct slice *texts, size_t n);
-/* Bytes that embedding n texts takes: the vectors, and one batch's request and response (a dozen
- * bytes for a number, as text has, where base64 has five). An estimate: the first batch stands for
- * all. */
-size_t		 model_embed_memory(const struct model *, const struct slice *texts, size_t n);
+/* Bytes that the vector of one text takes, with the one in the response that it is read from. */
+size_t		 model_vector_memory(const struct model *);
 /* One request for n texts (at most a batch; OpenAI refuses empty ones), or several when the server
  * wants smaller batches. *out is set to n * dimensions floats in the texts' order, for the caller
  * to free(), or stays NULL; the tokens are added to the usage. All pointers are borrowed until the

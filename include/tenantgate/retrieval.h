@@ -25,6 +25,7 @@
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/loop/share.h"
 #include "tenantgate/retrieval/search.h"
+#include "tenantgate/retrieval/staging.h"
 #include "tenantgate/tenant.h"
 #include "tenantgate/wire/pg.h"
 
@@ -173,42 +174,53 @@ const struct tenant_schema_step *retrieval_schema_steps(size_t *count);
 #define RETRIEVAL_SCHEMA_TAIL	 3 /* from which chunk has tail and hash, and retrieval is there */
 
 /* A row of the tenant's `document`. Strings are borrowed: whoever fills one in says where they
- * live. */
+ * live. Owner and time are there from RETRIEVAL_SCHEMA_OWNERS on, of what was stored since; else
+ * the catalog's list alone has them: they are read as NULL, and not written. */
 struct document {
 	const char	*id;		/* 1..DOCUMENT_ID_MAX bytes */
 	const char	*title;		/* may be "" */
 	const char	*file_name;	/* may be "" */
 	const char	*mime_type;
-	const char	*owner;		/* the user's id; NULL: nobody's */
+	const char	*owner;		/* the user's id; "" nobody's; NULL as the row has it */
 	const char	*metadata;	/* JSON object text */
 	const char	*sha256;	/* hex, of the original bytes */
 	uint64_t	 bytes;		/* of the original */
 	unsigned	 pages;		/* 0 where the format has none */
 	unsigned	 chunks;
 	const char	*created_at;	/* RFC 3339, filled by store and find */
-	/* RFC 3339; "" never; NULL as the row has it. In the catalog alone. */
+	/* RFC 3339; "" never; NULL as the row has it: what is said, and what is listed. */
 	const char	*expires_at;
+	const char	*stored_expires_at;	/* as it is read; NULL: not there */
 	unsigned	 warnings;	/* enum extract_warning; told to the sender, not stored */
 };
 
+/* schema_version, of these all: of the tenant's record. A database that is older fails with
+ * ERR_OUTDATED. */
 /* The document of that id in the tenant's database; *found false when there is none. Strings in the
  * flow's arena. The lease may be exchanged (pool_read). Fails as pg_check() and pool_read() do. */
-enum flow_rc	store_find(struct flow *, struct pool_lease *, const char *id, struct document *,
-		    bool *found) __attribute__((warn_unused_result));
-/* Title, file name, type and metadata of the document of that id and digest, whose chunks stay as
- * they are. *found false when it is gone, or of other bytes now. Fails as pg_check() does. */
-enum flow_rc	store_describe(struct flow *, struct pool_lease *, const struct document *,
-		    bool *found) __attribute__((warn_unused_result));
-/* Called as rows go out: so many chunks have been sent. It writes at most, and wakes no flow. */
-typedef void	store_progress_fn(void *arg, size_t chunks);
-/* Document and chunks in one transaction, the old chunks of that id replaced; vectors: one of
- * `dimensions` floats for each chunk, sent by binary COPY. Fills d->created_at. A connection that
- * is found dead at its first statement is exchanged. Fails as pg_check() and pool_read() do, and
- * then nothing changed, unless the connection was lost during the
- * commit: only the database knows then. */
+enum flow_rc	store_find(struct flow *, struct pool_lease *, int schema_version, const char *id,
+		    struct document *, bool *found) __attribute__((warn_unused_result));
+/* Title, file name, type, metadata and expires_at of the document of that id and digest, whose
+ * chunks stay as they are; a time that is not given and over goes. *found false when it is gone, or
+ * of other bytes now. Fails as pg_check() does. */
+enum flow_rc	store_describe(struct flow *, struct pool_lease *, int schema_version,
+		    struct document *, bool *found) __attribute__((warn_unused_result));
+/* A document's chunks: all of them with their vectors, or those that chunks_stage() has put aside
+ * (staging.h). */
+struct store_chunks {
+	const struct chunk_rows	*rows;		/* NULL: they are staged */
+	const char		*attempt;	/* whose staged rows they are */
+	int			 schema_version; /* of the database, at least */
+};
+/* Document and chunks in one transaction, the old chunks of that id replaced; there are d->chunks
+ * of them, sent by binary COPY or moved inside the database. Fills d->created_at,
+ * d->stored_expires_at, and d->owner, which stays whose it was. A connection that is found dead at
+ * its first statement is exchanged. Fails as pg_check() and pool_read() do, with
+ * ERR_DATABASE_AWAY when staged rows are gone, and then nothing changed, unless the connection was
+ * lost during the commit: only the database knows then. */
 enum flow_rc	store_document(struct flow *, struct pool_lease *, struct document *,
-		    const struct chunk_list *, const float *const *vectors, unsigned dimensions,
-		    store_progress_fn *, void *arg) __attribute__((warn_unused_result));
+		    const struct store_chunks *, store_progress_fn *, void *arg)
+		    __attribute__((warn_unused_result));
 
 /* ---- the catalog's list of documents ---- */
 /* How much a tenant may have stored; 0: as much as it likes. */
@@ -241,14 +253,15 @@ enum flow_rc	documents_find_equal(struct flow *, struct catalog *, const char *t
  * DOCUMENT_ADMITTED, else no row is changed. What is there, or on its way, counts; what has failed
  * or is being deleted does not; a document that is replaced counts once. The tenant is part of
  * every key: an id is one tenant's own. The owner is whoever stored it first, and stays so when it
- * is replaced. Fail with ERR_CATALOG; with ERR_CONFLICT and retry_after while the document is being
- * deleted: then it is to be reconciled. */
+ * is replaced: the intent fills in whose it is. Fail with ERR_CATALOG; with ERR_CONFLICT and
+ * retry_after while the document is being deleted: then it is to be reconciled. */
 enum flow_rc	documents_begin(struct flow *, struct catalog *, const char *tenant,
-		    const struct document *, const char *attempt, struct document_terms *)
+		    struct document *, const char *attempt, struct document_terms *)
 		    __attribute__((warn_unused_result));
 /* attempt: as in documents_begin(), "" when there was none, for the document was stored before.
  * *in_doubt: somebody else has changed the row meanwhile (it was deleted, or stored once more), and
- * it is to be reconciled. The document's owner and expires_at become the row's. */
+ * it is to be reconciled. Owner and expires_at become the row's (retrieval/document_owner.h), and
+ * then the document's. */
 enum flow_rc	documents_ready(struct flow *, struct catalog *, const char *tenant,
 		    struct document *, const char *attempt, bool *in_doubt)
 		    __attribute__((warn_unused_result));
@@ -302,14 +315,15 @@ enum flow_rc	documents_claim(struct flow *, struct catalog *, const char *tenant
 		    const char *attempt, struct pg_result *out) __attribute__((warn_unused_result));
 enum document_claim	documents_claimed(const struct pg_result *);
 /* In the tenant's database; no row changed: there is no such document. As pool_read(). */
-enum flow_rc	store_change(struct flow *, struct pool_lease *, const char *id,
+enum flow_rc	store_change(struct flow *, struct pool_lease *, int schema_version, const char *id,
 		    const struct document_change *, struct pg_result *out)
 		    __attribute__((warn_unused_result));
 
 /* ---- a document's chunks ---- */
 /* Those of the tenant's database past the index `after` (-1: all), in order, at most `limit`:
- * columns chunk_index, page, content and the document's count of chunks. No row: no such document;
- * one with a null index: no more chunks. As pool_read(). */
+ * columns chunk_index, page, content and the document's count of chunks. The content is null where
+ * those before it in the page are a mebibyte together. No row: no such document; one with a null
+ * index: no more chunks. As pool_read(). */
 enum flow_rc	store_chunks(struct flow *, struct pool_lease *, const char *id, int after,
 		    unsigned limit, struct pg_result *out) __attribute__((warn_unused_result));
 

@@ -27,8 +27,8 @@
 #include "api/request_retrieval.h"
 #include "api/respond.h"
 
-#define PROMPT_MAX (320u << 10) /* bytes of the system message, passages included */
-#define PIECE_MAX  (512u << 10) /* bytes written at once; a topK of 50 with long names: 300 KB */
+#define PROMPT_MAX (640u << 10) /* bytes of the system message, passages included */
+#define PIECE_MAX  (1u << 20)	/* bytes written at once; a topK of 100 with long names: 600 KB */
 
 struct chat {
 	struct request req;	     /* first */
@@ -131,7 +131,8 @@ chat_accept(struct flow *f)
 	if (err_is(&j->job.err))
 		return flow_fail_err(f, &j->job.err);
 	if (!request_question_fits(&c->req, j->input.question_characters, &err) ||
-	    !request_model_allowed(&c->req, j->input.model, &err))
+	    !request_model_allowed(&c->req, j->input.model, &err) ||
+	    !request_retrieval_can(&c->req, &j->input, &err))
 		return flow_fail_err(f, &err);
 	c->writer.kind = j->stream;
 	if (!keepalive_start(&c->keepalive, c->req.ctx->worker,
@@ -225,8 +226,7 @@ chat_ask_model(struct flow *f)
 	size_t left_out;
 
 	pool_return(&c->req.lease, POOL_CLEAN);
-	request_note_hits(&c->req, c->input.document_ids, c->input.document_count, c->input.top_k,
-	    &c->hits);
+	request_retrieval_note(&c->req, &c->input, &c->hits);
 	if (!prompt_begin(c->req.tenant.limits->system_prompt, &c->prompt) ||
 	    !prompt_build(&c->hits, &c->prompt) || !chat_turns_prompt(&c->input, &c->prompt))
 		return prompt_refused(f);

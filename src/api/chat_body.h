@@ -15,10 +15,14 @@
 #include "tenantgate/base/err.h"
 #include "tenantgate/model.h"
 #include "tenantgate/retrieval.h"
+#include "tenantgate/retrieval/search.h"
+#include "tenantgate/retrieval/search_filter.h"
 
 #define CHAT_NODES_MAX		20000	/* values, members and elements, in /search too */
 #define CHAT_MESSAGES_MAX	256	/* in one body, those that are left out included */
 #define CHAT_APPLICATION_MAX (64u << 10) /* bytes of a client's system messages, if kept */
+#define SCORE_MIN		(-1)	/* of a cosine similarity; minScore is from here */
+#define SCORE_MAX		1
 #define CHAT_QUESTION_MAX	8000	/* bytes embedded; longer questions are cut */
 
 struct chat_input {
@@ -33,7 +37,12 @@ struct chat_input {
 	const char		*document_ids[SEARCH_DOCUMENTS_MAX];	/* arena */
 	unsigned		 document_count;	/* 0: all documents, or none */
 	bool			 no_documents;	/* documentIds is there and empty: none */
+	const struct search_filter *filter;	/* arena; NULL: none */
+	const char		*owner;		/* arena; a user's id; NULL: anybody's */
 	unsigned		 top_k;		/* 1 to SEARCH_K_MAX */
+	enum search_mode	 mode;
+	double			 min_score;	/* SCORE_MIN: none */
+	bool			 rerank;
 	const char		*model;		/* arena; NULL: the configured one */
 	double			 temperature;	/* < 0: not given */
 	unsigned		 max_tokens;	/* of the answer; 0: not given */
@@ -46,8 +55,9 @@ bool	chat_body_read(const json_t *root, const struct api_conf *, struct arena *,
 	    struct chat_input *, struct err *);
 /* Of UTF-8: code points. */
 size_t	chat_characters(struct slice text);
-/* documentId, documentIds and topK alone, which /search takes too. A field that would narrow the
- * search and that there is not yet is refused: nothing may seem to be filtered that is not. */
+/* documentId, documentIds, filter, ownerId, topK, minScore, mode and rerank alone, which /search
+ * takes too: among what and how is searched. Where one cannot be heeded it is refused: nothing may
+ * seem to be filtered that is not. */
 bool	chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *,
 	    struct chat_input *, struct err *);
 

@@ -8,6 +8,7 @@
 #include "api/document_json.h"
 #include "api/documents_cursor.h"
 #include "api/handlers.h"
+#include "api/ingest_body.h"
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
 
@@ -75,7 +76,8 @@ documents_chunks_read(struct flow *f)
 	c->limit = DOCUMENTS_LIMIT_DEFAULT;
 	c->after = -1;
 	c->id = document_path_id(&c->req, &err);
-	if (c->id == NULL || (limit.p != NULL && !documents_limit_read(limit, &c->limit, &err)) ||
+	if (c->id == NULL || !ingest_query_decodes(http_query(c->req.x), &err) ||
+	    (limit.p != NULL && !documents_limit_read(limit, &c->limit, &err)) ||
 	    (cursor.p != NULL && !read_after(cursor, &c->after, &err)))
 		return flow_fail_err(f, &err);
 	return FLOW_NEXT;
@@ -101,18 +103,28 @@ put_chunk(struct buf *b, const struct pg_result *rows, unsigned i)
 	buf_putc(b, '}');
 }
 
+/* How many of the rows the page has: as many as were asked for, or whose contents have come. */
+static unsigned
+chunks_in_page(const struct chunks_listing *c)
+{
+	unsigned count = pg_rows(&c->rows), n = 0;
+
+	while (n < count && n < c->limit && pg_value(&c->rows, n, 2).p != NULL)
+		n++;
+	return n;
+}
+
 static void
 put_chunks(struct buf *b, const struct chunks_listing *c)
 {
-	unsigned count = pg_rows(&c->rows);
-	bool none = pg_value(&c->rows, 0, 0).p == NULL, more = count > c->limit;
+	unsigned count = chunks_in_page(c);
 
 	buf_puts(b, "{\"chunks\":[");
-	for (unsigned i = 0; !none && i < count - more; i++)
+	for (unsigned i = 0; i < count; i++)
 		put_chunk(b, &c->rows, i);
 	buf_printf(b, "],\"total\":%s,\"nextCursor\":", pg_text(&c->rows, 0, 3));
-	if (more)
-		buf_printf(b, "\"%s\"}", pg_text(&c->rows, c->limit - 1, 0));
+	if (count > 0 && count < pg_rows(&c->rows))
+		buf_printf(b, "\"%s\"}", pg_text(&c->rows, count - 1, 0));
 	else
 		buf_puts(b, "null}");
 }

@@ -91,7 +91,8 @@ documents_delete_find(struct flow *f)
 {
 	struct document_deletion *d = document_deletion_of(f);
 
-	return store_find(f, &d->req.lease, d->id, &d->stored, &d->found);
+	return store_find(f, &d->req.lease, d->req.tenant.schema_version, d->id, &d->stored,
+	    &d->found);
 }
 
 /* No connection is held while the catalog is written. */
@@ -138,6 +139,7 @@ documents_delete_drop(struct flow *f)
 	if (rc != FLOW_NEXT)
 		return rc;
 	pool_return(&d->req.lease, POOL_CLEAN);
+	d->req.has_changed_chunks = true;
 	d->has_another = store_has_another(&d->result);
 	return documents_drop(f, d->req.ctx->catalog, d->req.tenant_id, d->id, &d->version,
 	    d->has_another, &d->result);

@@ -9,6 +9,7 @@
 #include "api/documents_cursor.h"
 #include "api/handlers.h"
 #include "api/ingest_body.h"
+#include "api/owner_id.h"
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
 
@@ -57,21 +58,6 @@ read_status(struct slice text, const char **out, struct err *err)
 	return false;
 }
 
-static bool
-read_owner(struct slice id, struct arena *arena, const char **out, struct err *err)
-{
-	if (!auth_tenant_valid(id)) {
-		err_set(err, ERR_INVALID_FIELD,
-		    "An ownerId must be 1 to %d bytes of [A-Za-z0-9._:@-], as an X-User-Id.",
-		    USER_ID_MAX);
-		return false;
-	}
-	*out = arena_slice(arena, id);
-	if (*out == NULL)
-		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the list of documents");
-	return *out != NULL;
-}
-
 static enum flow_rc
 documents_list_read(struct flow *f)
 {
@@ -89,7 +75,7 @@ documents_list_read(struct flow *f)
 		return flow_fail_err(f, &err);
 	if (status.p != NULL && !read_status(status, &l->page.status, &err))
 		return flow_fail_err(f, &err);
-	if (owner.p != NULL && !read_owner(owner, f->arena, &l->page.owner, &err))
+	if (owner.p != NULL && !owner_id_read(owner, f->arena, &l->page.owner, &err))
 		return flow_fail_err(f, &err);
 	if (cursor.p != NULL && !documents_cursor_read(cursor, f->arena, &l->page))
 		err_set(&err, ERR_INVALID_FIELD,

@@ -130,7 +130,8 @@ documents_patch_store(struct flow *f)
 	struct document_patch *p = document_patch_of(f);
 	const struct document_patch_job *j = p->job;
 
-	return store_change(f, &p->req.lease, p->id, &j->change, &p->result);
+	return store_change(f, &p->req.lease, p->req.tenant.schema_version, p->id, &j->change,
+	    &p->result);
 }
 
 static enum flow_rc
@@ -141,7 +142,8 @@ documents_patch_stored(struct flow *f)
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	return store_find(f, &p->req.lease, p->id, &p->document, &p->found);
+	return store_find(f, &p->req.lease, p->req.tenant.schema_version, p->id, &p->document,
+	    &p->found);
 }
 
 static enum flow_rc

@@ -5,6 +5,7 @@
 #include "api/documents_patch_body.h"
 
 #include "api/expires_at.h"
+#include "api/label.h"
 #include "tenantgate/base/json.h"
 
 #define PATCH_TITLE_MAX	    512		/* bytes, as /ingest takes them */
@@ -15,12 +16,12 @@ static const char *
 patch_text(const json_t *value, const char *name, size_t min, size_t max, struct arena *a,
     struct err *err)
 {
-	size_t len = json_string_length(value);
-	struct slice s = slice_of(json_string_value(value), len);
-	bool ok = json_is_string(value) && len >= min && len <= max;
+	struct slice s = slice_of(json_string_value(value), json_string_length(value));
+	bool has_memory = label_clean(a, &s);
+	bool ok = json_is_string(value) && s.len >= min && s.len <= max;
 	const char *copy;
 
-	for (size_t i = 0; ok && i < len; i++)
+	for (size_t i = 0; ok && i < s.len; i++)
 		ok = (unsigned char)s.p[i] >= 0x20 && s.p[i] != 0x7f;
 	if (!ok) {
 		err_set(err, ERR_INVALID_FIELD,
@@ -29,8 +30,8 @@ patch_text(const json_t *value, const char *name, size_t min, size_t max, struct
 		    name, min, max);
 		return NULL;
 	}
-	copy = len == 0 ? "" : arena_slice(a, s);
-	if (copy == NULL)
+	copy = s.len == 0 ? "" : arena_slice(a, s);
+	if (copy == NULL || !has_memory)
 		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the body's fields");
 	return copy;
 }

@@ -6,7 +6,7 @@
  *  - The tenant's database is the authority: a document is whole from its commit on, absent before.
  *    The catalog's row only lists it, and is written as an intent first, so that no failure leaves
  *    a stored document that no row speaks of.
- *  - All vectors are gathered before a connection is borrowed.
+ *  - No connection is held while the model is waited for.
  *  - The documents of a request are stored one by one, and each has its result: one that is refused
  *    for what it is does not stop the next. What would stop each of them (a database that is away,
  *    the deadline) ends the request, whose response says what is stored.
@@ -23,7 +23,7 @@
 static flow_step_fn ingest_admit, ingest_read, ingest_parse, ingest_begin, ingest_file,
     ingest_equal, ingest_equal_found, ingest_find, ingest_intended, ingest_describe,
     ingest_described, ingest_extract, ingest_chunk, ingest_reserve, ingest_intend, ingest_embed,
-    ingest_embedded, ingest_store, ingest_stored, ingest_list, ingest_next;
+    ingest_store, ingest_stored, ingest_list, ingest_next;
 static flow_end_fn ingest_end;
 
 static const struct flow_step ingest_steps[] = {
@@ -48,7 +48,6 @@ static const struct flow_step ingest_steps[] = {
 	{ "intend", ingest_intend },
 	{ "intended", ingest_intended },
 	{ "embed", ingest_embed },
-	{ "embedded", ingest_embedded },
 	{ "pool_wait", request_borrow },
 	{ "store", ingest_store },
 	{ "stored", ingest_stored },
@@ -180,12 +179,13 @@ ingest_find(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
-	return store_find(f, &in->req.lease, item_of(in)->document.id, &in->found, &in->is_found);
+	return store_find(f, &in->req.lease, schema_of(in), item_of(in)->document.id, &in->found,
+	    &in->is_found);
 }
 
 /* The same bytes under the same id are embedded no more: what the request says anew of them is
  * written, and the row listed. Listing it again is not in vain: an earlier request may have died
- * before its own listing. */
+ * before its own listing. Other bytes stay whose the document is. */
 static enum flow_rc
 ingest_describe(struct flow *f)
 {
@@ -193,7 +193,10 @@ ingest_describe(struct flow *f)
 
 	in->is_same = in->is_found && ingest_item_is(item_of(in), &in->found);
 	if (in->is_same && ingest_item_merge(item_of(in), &in->found))
-		return store_describe(f, &in->req.lease, &item_of(in)->document, &in->is_found);
+		return store_describe(f, &in->req.lease, schema_of(in), &item_of(in)->document,
+		    &in->is_found);
+	if (in->is_found && in->found.owner != NULL)
+		item_of(in)->document.owner = in->found.owner;
 	return FLOW_NEXT;
 }
 
@@ -246,7 +249,7 @@ ingest_reserve(struct flow *f)
 
 	if (err_is(&err))
 		return ingest_refuse(f, &err);
-	return ingest_memory_vectors(f, &in->memory, w->texts, w->chunks.count, &w->grants);
+	return ingest_memory_vectors(f, &in->memory, ingest_embed_memory(in), &w->grants);
 }
 
 /* The last step that can refuse the document for what it is; then the intent is written. The state
@@ -283,32 +286,11 @@ ingest_intended(struct flow *f)
 							 : ingest_refuse_terms(f);
 }
 
-/* One call of the model: as many chunks as its limits of items and bytes let through. */
+/* What is staged meanwhile is no document yet: the state stays. */
 static enum flow_rc
 ingest_embed(struct flow *f)
 {
-	struct ingest *in = ingest_of(f);
-	struct model *model = in->req.ctx->model;
-	struct model_asker asker = request_asker(&in->req);
-	struct ingest_work *w = in->work;
-	const struct slice *texts = w->texts + w->embedded;
-
-	in->batch = model_batch(model, texts, w->chunks.count - w->embedded);
-	return model_embed(f, model, &asker, texts, in->batch, &w->batches[w->batch_count],
-	    &in->req.usage);
-}
-
-static enum flow_rc
-ingest_embedded(struct flow *f)
-{
-	struct ingest *in = ingest_of(f);
-	struct ingest_work *w = in->work;
-
-	ingest_work_embedded(w, in->batch, model_dimensions(in->req.ctx->model));
-	ingest_report_progress(&in->report, "embed", w->embedded, w->chunks.count);
-	if (w->embedded < w->chunks.count)
-		return flow_goto(f, ingest_embed);
-	return FLOW_NEXT;
+	return ingest_embed_run(f, ingest_of(f));
 }
 
 /* The state moves before the wait, as in ingest_intend(): a lost connection may have committed. */
@@ -317,11 +299,20 @@ ingest_store(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 	struct ingest_work *w = in->work;
+	struct store_chunks chunks = { .attempt = in->attempt,
+		.schema_version = in->req.tenant.schema_version };
 
-	ingest_report_progress(&in->report, "store", 0, w->chunks.count);
+	if (!in->embed.is_staged) {
+		if (!ingest_work_rows(w))
+			return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's chunks");
+		in->rows = (struct chunk_rows){ .rows = w->rows,
+			.count = w->chunks.count,
+			.dimensions = model_dimensions(in->req.ctx->model) };
+		chunks.rows = &in->rows;
+		ingest_report_progress(&in->report, "store", 0, w->chunks.count);
+	}
 	in->state = DOCUMENT_SENT;
-	return store_document(f, &in->req.lease, &item_of(in)->document, &w->chunks, w->vectors,
-	    model_dimensions(in->req.ctx->model), ingest_sent, in);
+	return store_document(f, &in->req.lease, &item_of(in)->document, &chunks, ingest_sent, in);
 }
 
 static enum flow_rc
@@ -332,6 +323,7 @@ ingest_stored(struct flow *f)
 
 	pool_return(&in->req.lease, POOL_CLEAN);
 	in->state = DOCUMENT_STORED;
+	in->req.has_changed_chunks = true;
 	ingest_report_progress(&in->report, "store", chunks, chunks);
 	return FLOW_NEXT;
 }

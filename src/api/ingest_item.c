@@ -7,6 +7,7 @@
 #include "api/ingest_item.h"
 
 #include "api/expires_at.h"
+#include "api/label.h"
 #include "api/parameter.h"
 #include "tenantgate/base/digest.h"
 #include "tenantgate/base/json.h"
@@ -17,6 +18,9 @@
 #define TITLE_FOUND_MAX 200 /* bytes of a title that is the text's own first line */
 #define FILE_NAME_MAX	255 /* bytes, as file systems have it */
 #define ID_RANDOM	14  /* characters, as the reference app's doc_ ids */
+/* What Postgres stores of a number in JSON (jsonb): its manual, 8.1.2, "Arbitrary Precision
+ * Numbers". */
+#define FRACTION_MAX 16383 /* digits behind the point */
 
 bool
 ingest_fields_too_large(const struct arena *arena, struct err *err)
@@ -53,6 +57,23 @@ ingest_field_copy(struct arena *arena, struct slice s, struct err *err)
 	return copy;
 }
 
+/* An id stays as it is, or is refused. Browsers take "." and ".." out of a URL, escaped or not (the
+ * WHATWG URL standard, "double-dot URL path segment"): such a document could not be named again. */
+static bool
+document_id_fits(struct slice id, struct err *err)
+{
+	if (!text_field(id, "documentId", 1, DOCUMENT_ID_MAX, err))
+		return false;
+	if (label_has_unseen(id))
+		err_set(err, ERR_INVALID_FIELD,
+		    "The documentId has characters that are not seen (marks of direction, or "
+		    "controls); send another.");
+	else if (slice_is(id, ".") || slice_is(id, ".."))
+		err_set(err, ERR_INVALID_FIELD,
+		    "A documentId \".\" or \"..\" would be taken out of URLs; send another.");
+	return !err_is(err);
+}
+
 /* The client's id, or a random one: of the 54^14 there are, two do not
  * coincide in practice. NULL with err set. */
 static const char *
@@ -61,9 +82,7 @@ document_id(struct arena *arena, struct slice given, struct err *err)
 	char *made;
 
 	if (given.p != NULL)
-		return text_field(given, "documentId", 1, DOCUMENT_ID_MAX, err)
-		    ? ingest_field_copy(arena, given, err)
-		    : NULL;
+		return document_id_fits(given, err) ? ingest_field_copy(arena, given, err) : NULL;
 	made = arena_alloc(arena, sizeof("doc_") + ID_RANDOM);
 	if (made == NULL) {
 		ingest_fields_too_large(arena, err);
@@ -97,6 +116,13 @@ metadata_text(struct arena *arena, struct slice text, struct err *err)
 	if (text.len > INGEST_METADATA_MAX) {
 		err_set(err, ERR_INVALID_FIELD, "The metadata must be at most %u bytes of JSON.",
 		    INGEST_METADATA_MAX);
+		return NULL;
+	}
+	if (json_fraction_digits(text) > FRACTION_MAX) {
+		err_set(err, ERR_INVALID_FIELD,
+		    "A number of the metadata has more than %d digits behind its point; send "
+		    "fewer, or a string.",
+		    FRACTION_MAX);
 		return NULL;
 	}
 	parsed = json_read_object(text, &bad);
@@ -136,7 +162,10 @@ set_names(struct ingest_item *item, struct slice title, struct slice file_name, 
 {
 	struct document *d = &item->document;
 
-	file_name = name_shortened(base_name(file_name));
+	file_name = base_name(file_name);
+	if (!label_clean(arena, &title) || !label_clean(arena, &file_name))
+		return ingest_fields_too_large(arena, err);
+	file_name = name_shortened(file_name);
 	if (!text_field(title, "title", 0, TITLE_MAX, err) ||
 	    !text_field(file_name, "file name", 0, FILE_NAME_MAX, err))
 		return false;
@@ -292,6 +321,16 @@ ingest_item_is(const struct ingest_item *item, const struct document *stored)
 	    now->reader == then->reader;
 }
 
+/* One that is not said stays, unless it is over by now, which the database sees. */
+static bool
+expiry_may_change(const struct ingest_item *item, const struct document *stored)
+{
+	if (!item->has_expiry)
+		return stored->stored_expires_at != NULL && stored->stored_expires_at[0] != '\0';
+	return stored->stored_expires_at == NULL ||
+	    strcmp(stored->stored_expires_at, item->document.expires_at) != 0;
+}
+
 /* A name that is the title too, for want of one, is not said to be the title. */
 bool
 ingest_item_merge(struct ingest_item *item, const struct document *stored)
@@ -307,9 +346,8 @@ ingest_item_merge(struct ingest_item *item, const struct document *stored)
 		d->file_name = said.file_name;
 	if (item->has_metadata)
 		d->metadata = said.metadata;
-	if (item->has_expiry)
-		d->expires_at = said.expires_at;
-	return strcmp(d->mime_type, stored->mime_type) != 0 ||
+	d->expires_at = item->has_expiry ? said.expires_at : NULL;
+	return expiry_may_change(item, stored) || strcmp(d->mime_type, stored->mime_type) != 0 ||
 	    strcmp(d->title, stored->title) != 0 || strcmp(d->file_name, stored->file_name) != 0 ||
 	    strcmp(d->metadata, stored->metadata) != 0;
 }

@@ -158,9 +158,8 @@ ingest_memory_text(struct ingest_memory *m, size_t bytes, struct ingest_grants *
 }
 
 enum flow_rc
-ingest_memory_vectors(struct flow *f, struct ingest_memory *m, const struct slice *texts, size_t n,
+ingest_memory_vectors(struct flow *f, struct ingest_memory *m, size_t bytes,
     struct ingest_grants *g)
 {
-	return share_take(f, budgets_of(m)->vectors, memory_tenant(m), 1,
-	    model_embed_memory(m->req->ctx->model, texts, n), &g->vectors);
+	return share_take(f, budgets_of(m)->vectors, memory_tenant(m), 1, bytes, &g->vectors);
 }

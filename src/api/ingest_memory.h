@@ -6,8 +6,9 @@
  *	documents	the body as it arrives, then the text that an extractor has made of it. It
  *			is taken as it grows and never waited for: more than the tenant's share is
  *			503 at once. (Two half-read bodies that waited would wait for each other.)
- *	vectors		the vectors of one document and the largest call for them, known when it is
- *			cut into chunks; waited for in the order of tenants.
+ *	vectors		the vectors of one document that are in memory at a time, and the answers
+ *			that they come in (ingest_embed.h), known when it is cut into chunks; waited
+ *			for in the order of tenants.
  *
  * Who waits for vectors holds documents, and nobody who holds vectors waits for documents: so the
  * waits have an end. Not counted: what is on its way from the extractors (extract_max_parallel
@@ -50,8 +51,8 @@ void		ingest_memory_move(struct ingest_memory *, struct ingest_grants *);
 bool		ingest_memory_text(struct ingest_memory *, size_t bytes, struct ingest_grants *,
 		    struct err *);
 /* Waits; the grants live as long as the flow. Fails with ERR_OVERLOADED, ERR_TOO_LARGE. */
-enum flow_rc	ingest_memory_vectors(struct flow *, struct ingest_memory *,
-		    const struct slice *texts, size_t n, struct ingest_grants *)
+enum flow_rc	ingest_memory_vectors(struct flow *, struct ingest_memory *, size_t bytes,
+		    struct ingest_grants *)
 		    __attribute__((warn_unused_result));
 
 #endif

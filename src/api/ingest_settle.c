@@ -13,9 +13,23 @@ document_is_refused(const struct ingest *in, const struct err *err)
 	    in->req.tenant.state == TENANT_READY;
 }
 
+/* What is staged goes at once, where that is possible: after a commit there is nothing left. */
+static void
+discard_staged(struct ingest *in)
+{
+	struct pool_target target = { 0 };
+	char key[TENANT_KEY_SIZE];
+
+	if (!in->embed.is_staged || (in->state != DOCUMENT_INTENDED && in->state != DOCUMENT_SENT))
+		return;
+	tenant_target(&in->req.tenant, &target, key);
+	chunks_discard(in->req.ctx->worker, in->req.ctx->pools, &target, in->attempt);
+}
+
 void
 ingest_settle(struct ingest *in, const struct err *err)
 {
+	discard_staged(in);
 	if (err->code == ERR_CONFLICT)
 		request_finish_deletion(&in->req, item_of(in)->document.id);
 	else if (in->state == DOCUMENT_SENT || in->state == DOCUMENT_STORED)

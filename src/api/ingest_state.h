@@ -16,6 +16,7 @@
 #ifndef API_INGEST_STATE_H
 #define API_INGEST_STATE_H
 
+#include "api/ingest_embed.h"
 #include "api/ingest_memory.h"
 #include "api/ingest_report.h"
 #include "api/ingest_work.h"
@@ -38,7 +39,8 @@ struct ingest {
 	struct document found;	   /* arena: stored under its id, or of its bytes */
 	bool is_found;
 	bool is_same;				/* ... and of these bytes */
-	size_t batch;				/* chunks of the model call under way */
+	struct ingest_embed embed;		/* the vectors of the document under way */
+	struct chunk_rows rows;			/* all of its chunks, unless they are staged */
 	char attempt[DOCUMENT_ATTEMPT_LEN + 1]; /* "": none is intended */
 	struct document_terms terms;		/* of the document under way */
 	bool in_doubt;				/* as documents_ready() has left it */
@@ -57,6 +59,13 @@ static inline struct ingest_item *
 item_of(struct ingest *in)
 {
 	return ingest_work_item(work_of(in));
+}
+
+/* The version of the tenant's database. */
+static inline int
+schema_of(const struct ingest *in)
+{
+	return in->req.tenant.schema_version;
 }
 
 /* What the end of the request leaves to be done for the document under way; in the background, with

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/ingest_item.h"
 #include "api/route.h"
@@ -18,6 +19,8 @@ ingest_work_new(struct request *req)
 	struct arena *arena = w->job.arena;
 
 	request_conf(req, &w->conf);
+	TAILQ_INIT(&w->batches);
+	w->embedding_model = model_embedding_name(req->ctx->model);
 	plan_key(req->tenant.limits, PLAN_MAX_DOCUMENT_SIZE, w->size_key);
 	w->head = (struct ingest_head){
 		.content_type = body_job_copy(&w->job, http_header(req->x, "Content-Type")),
@@ -37,18 +40,19 @@ void
 ingest_work_clear(void *arg)
 {
 	struct ingest_work *w = arg;
+	struct ingest_batch *b;
 
 	if (w == NULL)
 		return;
-	for (size_t i = 0; i < w->batch_count; i++)
-		free(w->batches[i]);
-	free(w->batches);
-	free(w->vectors);
-	free(w->texts);
-	w->batches = NULL;
-	w->vectors = NULL;
-	w->texts = NULL;
-	w->batch_count = w->embedded = 0;
+	while ((b = TAILQ_FIRST(&w->batches)) != NULL) {
+		TAILQ_REMOVE(&w->batches, b, link);
+		ingest_batch_free(b);
+	}
+	free(w->keys);
+	free(w->rows);
+	w->keys = NULL;
+	w->rows = NULL;
+	w->distinct = 0;
 	chunk_free(&w->chunks);
 	extract_free(&w->extracted);
 	ingest_grants_clear(&w->grants);
@@ -191,22 +195,54 @@ chunks_refused(struct ingest_work *w)
 		err_cause(&w->job.err, "max_chunks_per_document");
 }
 
-/* The client chooses how many, so want of memory is its request's failure (503), not the
- * process's. */
+/* By hash, and then in the document's order: keys are in one array. */
+static int
+keys_compare(const void *a, const void *b)
+{
+	const struct chunk_key *one = *(const struct chunk_key *const *)a;
+	const struct chunk_key *two = *(const struct chunk_key *const *)b;
+	int order = memcmp(one->hash, two->hash, sizeof(one->hash));
+
+	return order != 0 ? order : (one > two) - (one < two);
+}
+
+/* Chunks of one text become a chain, in the document's order. */
 static void
-list_texts(struct ingest_work *w)
+link_repeats(struct ingest_work *w, struct chunk_key **sorted)
 {
 	size_t count = w->chunks.count;
 
-	w->texts = calloc(count, sizeof(*w->texts));
-	w->batches = calloc(count, sizeof(*w->batches));
-	w->vectors = calloc(count, sizeof(*w->vectors));
-	if (w->texts == NULL || w->batches == NULL || w->vectors == NULL) {
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &w->keys[i];
+	qsort(sorted, count, sizeof(*sorted), keys_compare);
+	w->distinct = count;
+	for (size_t i = 1; i < count; i++) {
+		if (memcmp(sorted[i - 1]->hash, sorted[i]->hash, CHUNK_HASH_SIZE) != 0)
+			continue;
+		sorted[i - 1]->next = (unsigned)(sorted[i] - w->keys);
+		sorted[i]->is_repeat = true;
+		w->distinct--;
+	}
+}
+
+/* The client chooses how many, so want of memory is its request's failure (503), not the
+ * process's. */
+static void
+make_keys(struct ingest_work *w)
+{
+	size_t count = w->chunks.count;
+	struct chunk_key **sorted = calloc(count, sizeof(struct chunk_key *));
+
+	w->keys = calloc(count, sizeof(*w->keys));
+	if (w->keys == NULL || sorted == NULL) {
+		free(sorted);
 		err_set(&w->job.err, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's chunks");
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
-		w->texts[i] = w->chunks.items[i].content;
+		chunk_hash(w->embedding_model, w->chunks.items[i].content, w->keys[i].hash);
+	link_repeats(w, sorted);
+	free(sorted);
 }
 
 void
@@ -227,7 +263,7 @@ ingest_work_cut(void *arg)
 		err_set(&w->job.err, ERR_DOC_EMPTY,
 		    "The document has no text to store; send one that has.");
 	else
-		list_texts(w);
+		make_keys(w);
 }
 
 size_t
@@ -239,23 +275,30 @@ ingest_work_cut_bytes(struct ingest_work *w)
 	return item->text_bytes > 0 && bytes <= BODY_HERE_MAX ? BODY_HERE_MAX + 1 : bytes;
 }
 
-void
-ingest_work_embedded(struct ingest_work *w, size_t count, unsigned dimensions)
+bool
+ingest_work_rows(struct ingest_work *w)
 {
-	const float *vectors = w->batches[w->batch_count++];
+	const struct ingest_batch *b;
 
-	assert(vectors != NULL && count <= w->chunks.count - w->embedded);
-	for (size_t i = 0; i < count; i++)
-		w->vectors[w->embedded++] = vectors + i * dimensions;
+	w->rows = calloc(w->chunks.count, sizeof(*w->rows));
+	if (w->rows == NULL)
+		return false;
+	TAILQ_FOREACH(b, &w->batches, link)
+		for (size_t i = 0; i < b->row_count; i++)
+			w->rows[b->rows[i].chunk - w->chunks.items] = b->rows[i];
+	return true;
 }
 
 size_t
 ingest_work_clear_bytes(const struct ingest_work *w, unsigned dimensions)
 {
-	size_t of_chunk = sizeof(*w->chunks.items) + sizeof(*w->texts);
+	size_t of_chunk = sizeof(*w->chunks.items) + sizeof(*w->keys), texts = 0;
+	const struct ingest_batch *b;
 
 	if (w == NULL)
 		return 0;
+	TAILQ_FOREACH(b, &w->batches, link)
+		texts += b->count;
 	return w->extracted.text.cap + w->chunks.cap * of_chunk +
-	    w->embedded * dimensions * sizeof(float);
+	    texts * dimensions * sizeof(float);
 }

@@ -5,13 +5,14 @@
  * random ids and the grants, which are given back with the memory; run by body_job_run(), here or
  * on a helper thread.
  *
- *	ingest_work_new, _parse, then for each document: (extract_run), _cut, _embedded..., _clear;
- *	_free
+ *	ingest_work_new, _parse, then for each document: (extract_run), _cut, (the batches), _rows,
+ *	_clear; _free
  */
 #ifndef API_INGEST_WORK_H
 #define API_INGEST_WORK_H
 
 #include "api/body_job.h"
+#include "api/ingest_batch.h"
 #include "api/ingest_body.h"
 #include "api/ingest_memory.h"
 
@@ -21,17 +22,17 @@ struct ingest_work {
 	char			 size_key[PLAN_KEY_SIZE]; /* whose key max_document_size is */
 	struct ingest_head	 head;		/* in the arena */
 	const char		*owner;		/* in the arena; NULL: no user was named */
+	const char		*embedding_model; /* borrowed, of the process */
 	struct ingest_items	 items;		/* ranges of the body, or in the arena */
 	struct ingest_grants	 grants;	/* for the body, and for what is below */
 	/* Of the document under way. */
 	unsigned		 at;		/* its index in items */
 	struct extract_out	 extracted;	/* owned: extract_free() */
 	struct chunk_list	 chunks;	/* owned: chunk_free() */
-	struct slice		*texts;		/* owned: the chunks' contents, for the model */
-	float			**batches;	/* owned, as is each: the vectors of a model call */
-	size_t			 batch_count;	/* of chunks.count at most */
-	const float		**vectors;	/* owned: each chunk's, in its batch */
-	size_t			 embedded;	/* chunks that have a vector */
+	struct chunk_key	*keys;		/* owned: one of each chunk */
+	size_t			 distinct;	/* texts */
+	struct ingest_batches	 batches;	/* owned: on their way, or ready to be stored */
+	struct chunk_row	*rows;		/* owned: of all chunks; see _rows() */
 };
 
 /* Takes the request's body over. */
@@ -42,7 +43,7 @@ void	ingest_work_free(void *);
 
 /* Both are offload_fns; why they refuse the body or the document is in job.err. The first fills the
  * items; the second, of what extract_run() has left, the chunks, of which there is one at least,
- * and their texts. */
+ * and what they are known by. */
 void	ingest_work_parse(void *);
 void	ingest_work_cut(void *);
 
@@ -60,9 +61,8 @@ ingest_work_item(struct ingest_work *w)
 /* Bytes that ingest_work_cut() goes through; more than BODY_HERE_MAX where a charset is decoded,
  * for which iconv() may read a file. */
 size_t	ingest_work_cut_bytes(struct ingest_work *);
-/* Notes that the next `count` chunks have their vectors now: batches[batch_count], which
- * model_embed() has filled. */
-void	ingest_work_embedded(struct ingest_work *, size_t count, unsigned dimensions);
+/* All batches are READY: makes rows of all chunks, in their order. False without memory. */
+bool	ingest_work_rows(struct ingest_work *);
 /* Bytes that ingest_work_clear() frees, about; of NULL none. */
 size_t	ingest_work_clear_bytes(const struct ingest_work *, unsigned dimensions);
 

@@ -229,7 +229,12 @@ request_body(struct flow *f)
 enum flow_rc
 request_borrow(struct flow *f)
 {
-	struct request *req = request_of(f);
+	return request_borrow_for(f, request_of(f));
+}
+
+enum flow_rc
+request_borrow_for(struct flow *f, struct request *req)
+{
 	struct pool_target target = { 0 };
 	char key[TENANT_KEY_SIZE];
 	struct err err = { 0 };
@@ -273,7 +278,7 @@ reconcile_start(struct request *req, const char *document_id, uint64_t stale_us)
 		return;
 	tenant_target(&req->tenant, &target, key);
 	documents_reconcile(ctx->worker, ctx->catalog, ctx->pools, &target, req->tenant_id,
-	    document_id, stale_us);
+	    req->tenant.schema_version, document_id, stale_us);
 }
 
 void
@@ -328,15 +333,19 @@ request_end(struct request *req, const struct err *err)
 	pool_return(&req->lease, POOL_DIRTY);
 	if (reconciles_behind(err) && !req->asleep)
 		request_reconcile(req, "");
-	if (!err_is(err) && !req->asleep)
+	if (!err_is(err) && !req->asleep) {
 		request_sweep(req);
+		request_expire_behind(req);
+	}
+	if (!err_is(err) || req->has_changed_chunks)
+		request_index(req);
 	if (record_is_wrong(req, err))
 		tenant_forget(req->ctx->tenants, req->tenant_id);
 	if (is_suspect)
 		tenant_doubt(req->ctx->tenants, req->tenant_id);
 	if (is_suspect && is_refused)
 		tenant_login_refused(req->ctx->tenants, &req->tenant);
-	if (err->code == ERR_OUTDATED && req->tenant.state == TENANT_READY)
+	if (err->code == ERR_OUTDATED && req->tenant.state == TENANT_READY && req->has_borrowed)
 		tenant_schema_doubt(req->ctx->tenants, &req->tenant);
 	http_attach(req->x, NULL); /* a client that leaves now finds no flow to abort */
 	if (err_is(err) && http_status(req->x) == 0)

@@ -55,6 +55,7 @@ struct request {
 	bool				 streaming;	/* the header has left, the end not */
 	bool				 has_borrowed;	/* its database is awake */
 	bool				 has_missed;	/* a named document is not stored */
+	bool				 has_changed_chunks;	/* stored or deleted some */
 	bool				 has_looked;	/* of request_expire(), as these four */
 	uint64_t			 expiry_us;	/* until the next document's time is over */
 	struct err			 expire_err;
@@ -86,6 +87,9 @@ bool		request_model_allowed(const struct request *, const char *name, struct err
 /* Borrows a connection to the tenant's database into req->lease. The caller returns it, POOL_CLEAN,
  * as soon as it has its rows: no lease is held across a call of the model. */
 enum flow_rc	request_borrow(struct flow *);
+/* The same for a flow under the request's. */
+enum flow_rc	request_borrow_for(struct flow *, struct request *)
+		    __attribute__((warn_unused_result));
 
 /*
  * Makes a handler's flow: `size` bytes (its struct, request first) in an arena of its own, started
@@ -103,6 +107,9 @@ void		request_reconcile(struct request *, const char *document_id);
 void		request_finish_deletion(struct request *, const char *document_id);
 /* A step before whatever reads documents: those whose time is over go first. */
 enum flow_rc	request_expire(struct flow *);
+/* The same behind a request that has asked the tenant's database, in the background, when it is
+ * due. */
+void		request_expire_behind(struct request *);
 /* A document of this tenant was given a time at which it goes. */
 void		request_expiry_changed(const struct request *);
 /* Of documents that a search was to be among, k chunks at most: whether one is not stored. */
@@ -111,6 +118,8 @@ void		request_note_hits(struct request *, const char *const *ids, unsigned id_co
 /* Compares the list of this tenant's documents with its database in the background, when it is
  * due. */
 void		request_sweep(struct request *);
+/* Looks after the index of this tenant's vectors in the background, when it is due. */
+void		request_index(const struct request *);
 /* The end of every handler: a failure whose response has not begun becomes problem+json, the access
  * log gets its line, the lease and the exchange go back. */
 void		request_end(struct request *, const struct err *);

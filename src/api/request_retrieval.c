@@ -9,8 +9,33 @@ request_retrieval(const struct request *req, const struct chat_input *input, con
 		.dimensions = model_dimensions(req->ctx->model),
 		.document_ids = input->document_ids,
 		.document_count = input->document_count,
+		.mode = input->mode,
+		.text = input->question,
+		.filter = input->filter,
+		.owner = input->owner,
 		.k = input->top_k,
-		.min_score = -1,
+		.min_score = input->min_score,
 		.schema_version = req->tenant.schema_version,
 	};
+}
+
+bool
+request_retrieval_can(const struct request *req, const struct chat_input *input, struct err *err)
+{
+	if ((input->filter == NULL && input->owner == NULL) ||
+	    req->tenant.schema_version >= RETRIEVAL_SCHEMA_TAIL)
+		return true;
+	err_set(err, ERR_OUTDATED,
+	    "The tenant's database is being brought up to date, and cannot be searched by filter "
+	    "or ownerId before. Try again in a moment.");
+	err->retry_after = 2;
+	return false;
+}
+
+void
+request_retrieval_note(struct request *req, const struct chat_input *input, const struct hits *hits)
+{
+	if (input->filter == NULL && input->owner == NULL && input->min_score <= SCORE_MIN)
+		request_note_hits(req, input->document_ids, input->document_count, input->top_k,
+		    hits);
 }

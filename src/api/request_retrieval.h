@@ -11,5 +11,14 @@
 
 struct search_request	request_retrieval(const struct request *, const struct chat_input *,
 			    const float *vector);
+/* Whether the tenant's database, as old as it is, can be searched so. False with err: ERR_OUTDATED,
+ * for it is brought up to date behind its tenant's requests. To be asked before the question is
+ * embedded. */
+bool			request_retrieval_can(const struct request *, const struct chat_input *,
+			    struct err *) __attribute__((warn_unused_result));
+/* Documents that were named and not found are looked for (request_note_hits()), unless something
+ * else may have left them out. */
+void			request_retrieval_note(struct request *, const struct chat_input *,
+			    const struct hits *);
 
 #endif

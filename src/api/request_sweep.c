@@ -83,6 +83,6 @@ request_sweep(struct request *req)
 		return;
 	tenant_target(&req->tenant, &target, key);
 	if (documents_sweep(ctx->worker, ctx->catalog, ctx->pools, &target, req->tenant_id,
-		wait_us - wait_us / 10, &ctx->shared->sweeps))
+		req->tenant.schema_version, wait_us - wait_us / 10, &ctx->shared->sweeps))
 		sweep_note(req);
 }

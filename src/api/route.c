@@ -174,6 +174,8 @@ api_conf_init(struct api_conf *c)
 		.ingests_max = 1000,
 		.ingest_memory_max = (size_t)512 << 20,
 		.ingest_wait_timeout_us = 30 * 1000000ull,
+		.embedding_calls = 4,
+		.embedding_window = (size_t)2 << 20,
 		.top_k = 4,
 		.client_system_messages = CLIENT_SYSTEM_DROP,
 		.chat_file_text_max = 256u << 10,
@@ -186,4 +188,5 @@ api_conf_init(struct api_conf *c)
 		.access_log = true,
 	};
 	extract_conf_init(&c->extract);
+	index_conf_init(&c->indexing);
 }

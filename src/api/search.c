@@ -13,13 +13,13 @@
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
 
-#define RESULTS_MAX (4u << 20) /* bytes of one response */
+#define RESULTS_MAX (8u << 20) /* bytes of one response */
 
 /* The body as it is read, on a helper when it is large. */
 struct search_job {
 	struct body_job job;	 /* first */
 	unsigned top_k;		 /* unless the body says */
-	struct chat_input input; /* question, documents and top_k alone are used; arena */
+	struct chat_input input; /* the question and what chat_body_scope() reads; arena */
 };
 
 struct search {
@@ -80,7 +80,7 @@ static bool
 search_fields_known(json_t *root, struct err *err)
 {
 	static const char *const known[] = { "query", "topK", "documentId", "documentIds", "filter",
-		"mode", "minScore", "rerank" };
+		"mode", "minScore", "ownerId", "rerank" };
 	const char *name;
 	json_t *value;
 
@@ -92,8 +92,7 @@ search_fields_known(json_t *root, struct err *err)
 		if (i == sizeof(known) / sizeof(known[0])) {
 			err_set(err, ERR_INVALID_FIELD,
 			    "Field \"%.64s\" is none of a search; there are query, topK, "
-			    "documentId "
-			    "and documentIds.",
+			    "documentId, documentIds, filter, ownerId, minScore, mode and rerank.",
 			    name);
 			return false;
 		}
@@ -135,7 +134,8 @@ search_embed(struct flow *f)
 	struct err err = j->job.err;
 
 	if (err_is(&err) ||
-	    !request_question_fits(&s->req, chat_characters(j->input.question), &err))
+	    !request_question_fits(&s->req, chat_characters(j->input.question), &err) ||
+	    !request_retrieval_can(&s->req, &j->input, &err))
 		return flow_fail_err(f, &err);
 	s->input = j->input;
 	if (s->input.no_documents)
@@ -153,14 +153,22 @@ search_run(struct flow *f)
 	return search_chunks(f, &s->req.lease, &request, &s->hits);
 }
 
+static void
+put_hit_text(struct buf *b, const char *name, const char *text)
+{
+	buf_puts(b, name);
+	json_put_string(b, slice_str(text));
+}
+
 /* Score: cosine similarity. A format without pages has "page":null. */
 static void
 put_hit(struct buf *b, const struct hit *h)
 {
 	buf_puts(b, "{\"documentId\":");
 	json_put_string(b, slice_str(h->document_id));
-	buf_puts(b, ",\"title\":");
-	json_put_string(b, slice_str(h->title));
+	put_hit_text(b, ",\"title\":", h->title);
+	put_hit_text(b, ",\"fileName\":", h->file_name);
+	put_hit_text(b, ",\"mimeType\":", h->mime_type);
 	buf_printf(b, ",\"chunk\":%u,\"page\":", h->index);
 	if (h->page > 0)
 		buf_printf(b, "%u", h->page);
@@ -168,6 +176,8 @@ put_hit(struct buf *b, const struct hit *h)
 		buf_puts(b, "null");
 	buf_puts(b, ",\"content\":");
 	json_put_string(b, h->content);
+	buf_puts(b, ",\"metadata\":");
+	buf_puts(b, h->metadata); /* JSON already, as the database has written it */
 	buf_printf(b, ",\"score\":%.6f}", h->score);
 }
 
@@ -195,8 +205,7 @@ search_respond(struct flow *f)
 	struct buf b;
 
 	pool_return(&s->req.lease, POOL_CLEAN);
-	request_note_hits(&s->req, s->input.document_ids, s->input.document_count, s->input.top_k,
-	    &s->hits);
+	request_retrieval_note(&s->req, &s->input, &s->hits);
 	buf_init(&b, RESULTS_MAX);
 	buf_puts(&b, "{\"results\":[");
 	for (unsigned i = 0; i < s->hits.count; i++) {

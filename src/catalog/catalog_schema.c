@@ -209,6 +209,50 @@ static const char documents_admit[] =
     "	RETURN 'admitted';"
     "END $$;";
 
+/* documents.stored_expires_at: retrieval/document_owner.h.
+ *
+ * documents_admit_timely() is documents_admit(), but for documents whose time is over, which are
+ * nobody's any more and wait to be removed: they do not count, and their bytes are not stored. One
+ * that is being stored again counts, whatever the time of the one before it. */
+static const char documents_timely[] =
+    "ALTER TABLE public.documents ADD COLUMN stored_expires_at timestamptz;"
+    "CREATE FUNCTION public.documents_admit_timely(tenant text, id text, owner text,"
+    "	new_bytes bigint, digest text, max_documents bigint, max_bytes bigint, if_new boolean)"
+    "	RETURNS text LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$"
+    "DECLARE"
+    "	others bigint;"
+    "	bytes_of_others numeric;"
+    "BEGIN"
+    "	PERFORM pg_advisory_xact_lock(hashtextextended('documents of ' || tenant, 0));"
+    "	IF if_new AND EXISTS (SELECT FROM public.documents d WHERE d.user_id = tenant"
+    "	    AND d.sha256 = digest AND d.status = 'ready' AND d.document_id <> id"
+    "	    AND (d.expires_at IS NULL OR d.expires_at > now())"
+    "	    AND coalesce(d.owner_id, '') = coalesce(owner, '')) THEN"
+    "		RETURN 'stored';"
+    "	END IF;"
+    "	IF if_new AND EXISTS (SELECT FROM public.documents d WHERE d.user_id = tenant"
+    "	    AND d.status = 'ingesting' AND d.attempt IS NOT NULL"
+    "	    AND d.attempt_sha256 = digest AND d.document_id <> id"
+    "	    AND coalesce(d.owner_id, '') = coalesce(owner, '')) THEN"
+    "		RETURN 'being_stored';"
+    "	END IF;"
+    "	IF max_documents = 0 AND max_bytes = 0 THEN"
+    "		RETURN 'admitted';"
+    "	END IF;"
+    "	SELECT count(*), coalesce(sum(CASE WHEN d.status = 'ready' THEN d.bytes"
+    "	    ELSE greatest(d.bytes, d.attempt_bytes) END), 0) INTO others, bytes_of_others"
+    "	    FROM public.documents d WHERE d.user_id = tenant AND d.document_id <> id"
+    "	    AND (d.status = 'ingesting' OR d.status = 'ready'"
+    "		AND (d.expires_at IS NULL OR d.expires_at > now()));"
+    "	IF max_documents > 0 AND others + 1 > max_documents THEN"
+    "		RETURN 'too_many_documents';"
+    "	END IF;"
+    "	IF max_bytes > 0 AND bytes_of_others + new_bytes > max_bytes THEN"
+    "		RETURN 'storage_full';"
+    "	END IF;"
+    "	RETURN 'admitted';"
+    "END $$;";
+
 const struct schema_script schema_scripts[] = {
 	{ 1, 0, "users, vector_databases, documents, tenants, api_keys", first_tables },
 	{ 2, 0, "key_tag_secret", key_tag_secret },
@@ -220,5 +264,6 @@ const struct schema_script schema_scripts[] = {
 	    plans_and_owners },
 	{ 8, 6, "tenants.documents_swept_at", documents_swept },
 	{ 9, 6, "documents.attempt_bytes, documents_admit()", documents_admit },
+	{ 10, 6, "documents.stored_expires_at, documents_admit_timely()", documents_timely },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

@@ -13,7 +13,9 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/secret.h"
 
-#define NUMBER_BYTES 12 /* of a vector in a response, as text */
+#define NUMBER_BYTES 12 /* of a float in a response, as text */
+#define BASE64_BYTES 6	/* of one as base64: four thirds of four */
+#define ITEM_BYTES   128
 
 void
 model_conf_init(struct model_conf *c)
@@ -105,6 +107,12 @@ model_dimensions(const struct model *m)
 }
 
 const char *
+model_embedding_name(const struct model *m)
+{
+	return m->embedding_choice->name;
+}
+
+const char *
 model_chat_name(const struct model *m)
 {
 	return m->chat_choices[0].name;
@@ -156,12 +164,10 @@ model_batch(const struct model *m, const struct slice *texts, size_t n)
 }
 
 size_t
-model_embed_memory(const struct model *m, const struct slice *texts, size_t n)
+model_vector_memory(const struct model *m)
 {
-	size_t batch = model_batch(m, texts, n), bytes = 0, i;
+	bool is_text = m->embedding_choice->server->conf.base64 == FORM_PLAIN;
 
-	for (i = 0; i < batch; i++)
-		bytes += texts[i].len;
-	return n * m->conf.dimensions * sizeof(float) + bytes +
-	    batch * m->conf.dimensions * NUMBER_BYTES;
+	return m->conf.dimensions * (sizeof(float) + (is_text ? NUMBER_BYTES : BASE64_BYTES)) +
+	    ITEM_BYTES;
 }

@@ -31,7 +31,7 @@ const struct plan_row plan_rows[PLAN_VALUES] = {
 	[PLAN_BURST] = { "burst", "rate_limit_burst", PLAN_WHOLE, AT(burst), 0, COUNT_MAX },
 	[PLAN_POOL_SIZE] = { "pool_size", "default_pool_size", PLAN_WHOLE, AT(pool_size), 1,
 	    10000 },
-	[PLAN_TOP_K] = { "top_k", NULL, PLAN_WHOLE, AT(top_k), 1, 50 },
+	[PLAN_TOP_K] = { "top_k", NULL, PLAN_WHOLE, AT(top_k), 1, 100 },
 	[PLAN_CHUNK_SIZE] = { "chunk_size", NULL, PLAN_WHOLE, AT(chunk_size), 50, 100000 },
 	[PLAN_CHUNK_OVERLAP] = { "chunk_overlap", NULL, PLAN_WHOLE, AT(chunk_overlap), 0, 50000 },
 	[PLAN_TEMPERATURE] = { "temperature", NULL, PLAN_NUMBER, AT(temperature), 0, 2 },

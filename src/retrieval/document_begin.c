@@ -4,9 +4,9 @@
  *
  * What always holds:
  *  - A tenant's intents that have terms (a quota, or bytes that must be new) are decided one after
- *    another: public.documents_admit() takes a lock of the transaction, which is this statement,
- *    and only then looks at the rows, by a snapshot of its own. So it is exact for any number of
- *    uploads and replicas, and holds behind a pooler of transactions.
+ *    another: public.documents_admit_timely() takes a lock of the transaction, which is this
+ *    statement, and only then looks at the rows, by a snapshot of its own. So it is exact for any
+ *    number of uploads and replicas, and holds behind a pooler of transactions.
  *  - The row of the document's own id counts as the new document, not beside it: the statement may
  *    be repeated, and a replaced document counts once.
  *  - What may be stored counts: of a row that is 'ingesting', the larger of what was there and what
@@ -26,7 +26,7 @@ struct intent {
 	struct flow flow;
 	struct catalog *catalog;      /* borrowed */
 	const char *tenant;	      /* borrowed */
-	const struct document *d;     /* borrowed */
+	struct document *d;	      /* borrowed: its owner is filled */
 	const char *attempt;	      /* borrowed */
 	struct document_terms *terms; /* borrowed; NULL: none */
 	struct pg_result result;      /* owned */
@@ -64,22 +64,24 @@ static const struct flow_kind intent_kind = { .name = "documents_begin",
 	" ON CONFLICT (user_id, document_id) DO UPDATE SET" OWNER_KEPT ATTEMPT_BYTES \
 	" attempt_sha256 = excluded.attempt_sha256, status = 'ingesting'," \
 	" attempt = excluded.attempt, reason = NULL, updated_at = " PG_NOW \
-	" WHERE row.status" PG_DIFFERS "'deleting' RETURNING status"
+	" WHERE row.status" PG_DIFFERS "'deleting' RETURNING status, owner_id"
 
 #define ROW \
-	"$1, $2, $3, $4, $5, $6, $7, $8::bigint, $9, CASE WHEN $10" PG_DIFFERS \
+	"$1, $2, $3, $4, $5, $6, CASE WHEN $7" PG_DIFFERS "'' THEN $7 END, $8::bigint, $9," \
+	" CASE WHEN $10" PG_DIFFERS \
 	"'' THEN $10::pg_catalog.text::pg_catalog.timestamptz END, 'ingesting'"
 
 static const char begin_plainly[] = BEGUN("VALUES (" ROW ")");
 
 static const char begin_on_terms[] =
-    "WITH gate AS MATERIALIZED (SELECT public.documents_admit($1, $2, $7, $8::bigint, $9,"
+    "WITH gate AS MATERIALIZED (SELECT public.documents_admit_timely($1, $2, $7, $8::bigint, $9,"
     " $11::bigint, $12::bigint, $13::pg_catalog.text::boolean) AS verdict),"
     " begun AS (" BEGUN(
 	"SELECT " ROW " FROM gate WHERE verdict" PG_EQUALS
 	"'admitted'") ")"
 		      " SELECT coalesce((SELECT status FROM begun), CASE WHEN verdict" PG_EQUALS
-		      "'admitted' THEN 'deleting' ELSE verdict END) FROM gate";
+		      "'admitted' THEN 'deleting' ELSE verdict END),"
+		      " (SELECT owner_id FROM begun) FROM gate";
 
 static bool
 has_terms(const struct document_terms *t)
@@ -114,7 +116,7 @@ intent_query(struct flow *f)
 	return catalog_run(f, i->catalog, CATALOG_DOCUMENTS, slice_str(i->tenant), &q, &i->result);
 }
 
-/* As public.documents_admit() names them. */
+/* As public.documents_admit_timely() names them. */
 static enum document_admission
 admission_of(const char *verdict)
 {
@@ -130,6 +132,16 @@ admission_of(const char *verdict)
 	return (enum document_admission)at;
 }
 
+/* Whose it is, as the row has it now. */
+static enum flow_rc
+intent_owner(struct flow *f, struct intent *i)
+{
+	i->d->owner = arena_strdup(f->arena, pg_text(&i->result, 0, 1));
+	if (i->d->owner == NULL)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the list of documents");
+	return FLOW_NEXT;
+}
+
 static enum flow_rc
 intent_check(struct flow *f)
 {
@@ -142,7 +154,8 @@ intent_check(struct flow *f)
 		return document_is_going(f);
 	if (i->terms != NULL)
 		i->terms->admission = admission_of(pg_text(&i->result, 0, 0));
-	return FLOW_NEXT;
+	return i->terms == NULL || i->terms->admission == DOCUMENT_ADMITTED ? intent_owner(f, i)
+									    : FLOW_NEXT;
 }
 
 static void
@@ -152,7 +165,7 @@ intent_release(struct flow *f)
 }
 
 enum flow_rc
-documents_begin(struct flow *f, struct catalog *c, const char *tenant, const struct document *d,
+documents_begin(struct flow *f, struct catalog *c, const char *tenant, struct document *d,
     const char *attempt, struct document_terms *terms)
 {
 	struct intent *i = arena_alloc(f->arena, sizeof(*i));

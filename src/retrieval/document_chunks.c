@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * document_chunks: a document's chunks from the tenant's database, a page at a time, by the index
- * chunk_document.
+ * chunk_document. A page ends where its contents are many bytes too: chunk_size may be large, and
+ * a response is written in one turn of the loop.
  */
 #include "tenantgate/retrieval.h"
 #include "tenantgate/wire/pg_sql.h"
+
+#define PAGE_BYTES "1048576"
+
+/* Of the page's contents, those of the rows before. */
+#define BYTES_BEFORE \
+	"coalesce(pg_catalog.sum(pg_catalog.octet_length(content)) OVER (ORDER BY chunk_index" \
+	" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)"
 
 enum flow_rc
 store_chunks(struct flow *f, struct pool_lease *lease, const char *id, int after, unsigned limit,
@@ -13,10 +21,12 @@ store_chunks(struct flow *f, struct pool_lease *lease, const char *id, int after
 	const char *from = arena_printf(f->arena, "%d", after);
 	const char *most = arena_printf(f->arena, "%u", limit);
 	const struct pg_query q = {
-		.sql = "SELECT c.chunk_index, c.page, c.content, d.chunks FROM public.document d"
-		       " LEFT JOIN LATERAL (SELECT chunk_index, page, content FROM public.chunk"
+		.sql = "SELECT c.chunk_index, c.page, CASE WHEN c.before" PG_BELOW PAGE_BYTES
+		       " THEN c.content END, d.chunks FROM public.document d"
+		       " LEFT JOIN LATERAL (SELECT chunk_index, page, content, " BYTES_BEFORE
+		       " AS before FROM (SELECT chunk_index, page, content FROM public.chunk"
 		       " WHERE document_id" PG_EQUALS "d.id AND chunk_index" PG_ABOVE "$2::int"
-		       " ORDER BY chunk_index LIMIT $3::bigint) AS c ON true"
+		       " ORDER BY chunk_index LIMIT $3::bigint) AS p) AS c ON true"
 		       " WHERE d.id" PG_EQUALS "$1 ORDER BY c.chunk_index",
 		.params = { PG_TEXT(id), PG_TEXT(from), PG_TEXT(most) },
 		.param_count = 3,

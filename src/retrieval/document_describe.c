@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * document_describe: a new title, file name, type or metadata of a document that is stored already:
- * one statement, which may be repeated. The chunks and their vectors stay.
+ * document_describe: a new title, file name, type, metadata or expiry of a document that is stored
+ * already: one statement, which may be repeated. The chunks and their vectors stay.
  */
-#include "retrieval/pg_binary.h"
-#include "tenantgate/retrieval.h"
-#include "tenantgate/wire/pg_sql.h"
+#include "retrieval/document_owner.h"
 
-#define DESCRIBE_COLUMNS "title = $3, file_name = $4, mime_type = $5, metadata = $6"
+#define DESCRIBE(changes, expiry) \
+	"UPDATE public.document AS row SET title = $3, file_name = $4, mime_type = $5," \
+	" metadata = $6" changes " WHERE id" PG_EQUALS "$1 AND sha256" PG_EQUALS \
+	"$2 RETURNING " expiry
 
 struct document_describe {
 	struct flow flow;
-	struct pool_lease *lease;	 /* borrowed */
-	const struct document *document; /* borrowed */
-	bool *found;			 /* borrowed: filled */
-	struct pg_result result;	 /* owned */
+	struct pool_lease *lease;  /* borrowed */
+	int schema_version;	   /* of the tenant's database */
+	struct document *document; /* borrowed: its stored_expires_at is filled */
+	bool *found;		   /* borrowed: filled */
+	struct pg_result result;   /* owned */
 };
 
 static flow_step_fn document_describe_query, document_describe_read;
@@ -41,14 +43,18 @@ document_describe_query(struct flow *f)
 {
 	struct document_describe *s = FLOW_OF(f, struct document_describe, &document_describe_kind);
 	const struct document *d = s->document;
-	const struct pg_query q = {
-		.sql = "UPDATE public.document SET " DESCRIBE_COLUMNS " WHERE id" PG_EQUALS
-		       "$1 AND sha256" PG_EQUALS "$2 RETURNING id",
+	struct pg_query q = {
+		.sql = DESCRIBE("", "NULL"),
 		.params = { PG_TEXT(d->id), PG_TEXT(d->sha256), PG_TEXT(d->title),
 		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(d->metadata) },
 		.param_count = 6,
 	};
 
+	if (document_has_owner(s->schema_version)) {
+		q.sql = DESCRIBE(", expires_at = " EXPIRY_GIVEN_OR_KEPT("$7", "row."),
+		    EXPIRY_STORED(""));
+		q.params[q.param_count++] = PG_TEXT(d->expires_at);
+	}
 	flow_defer(f, document_describe_clear, s);
 	return pool_read(f, s->lease, &q, &s->result);
 }
@@ -59,13 +65,17 @@ document_describe_read(struct flow *f)
 	struct document_describe *s = FLOW_OF(f, struct document_describe, &document_describe_kind);
 	enum flow_rc rc = pg_check(f, &s->result, ERR_NONE, "describe the document");
 
-	if (rc == FLOW_NEXT)
-		*s->found = pg_rows(&s->result) > 0;
-	return rc;
+	if (rc != FLOW_NEXT)
+		return rc;
+	*s->found = pg_rows(&s->result) > 0;
+	if (*s->found && pg_value(&s->result, 0, 0).p != NULL)
+		s->document->stored_expires_at = arena_strdup(f->arena, pg_text(&s->result, 0, 0));
+	return FLOW_NEXT;
 }
 
 enum flow_rc
-store_describe(struct flow *f, struct pool_lease *lease, const struct document *d, bool *found)
+store_describe(struct flow *f, struct pool_lease *lease, int schema_version, struct document *d,
+    bool *found)
 {
 	struct document_describe *s = arena_alloc(f->arena, sizeof(*s));
 
@@ -73,6 +83,7 @@ store_describe(struct flow *f, struct pool_lease *lease, const struct document *
 	if (s == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's row");
 	s->lease = lease;
+	s->schema_version = schema_version;
 	s->document = d;
 	s->found = found;
 	return flow_call(f, &s->flow, &document_describe_kind);

@@ -32,21 +32,24 @@ static const struct flow_kind equal_kind = { .name = "equal",
 	.steps = equal_steps,
 	.release = equal_release };
 
-/* The one of the same id before others, then the oldest. */
+#define CREATED_AT PG_RFC3339("created_at")
+
+/* The one of the same id before others, then the oldest. One whose time is over is nobody's. */
+static const char find_equal[] =
+    "SELECT document_id, title, file_name, mime_type, metadata, sha256, " CREATED_AT ", owner_id,"
+    " bytes, pages, chunks FROM public.documents WHERE user_id" PG_EQUALS "$1"
+    " AND sha256" PG_EQUALS "$2 AND status" PG_EQUALS "'ready'"
+    " AND (expires_at IS NULL OR expires_at" PG_ABOVE PG_NOW ")"
+    " AND coalesce(owner_id, '')" PG_EQUALS "$3"
+    " ORDER BY (document_id" PG_EQUALS "$4) DESC, created_at LIMIT 1";
+
 static enum flow_rc
 equal_query(struct flow *f)
 {
 	struct equal_search *s = FLOW_OF(f, struct equal_search, &equal_kind);
 	const struct document *d = s->wanted;
 	const struct pg_query q = {
-		.sql =
-		    "SELECT document_id, title, file_name, mime_type, metadata, sha256,"
-		    " " PG_RFC3339("created_at") ", owner_id, bytes, pages, chunks"
-						 " FROM public.documents WHERE user_id" PG_EQUALS
-						 "$1 AND sha256" PG_EQUALS "$2 AND status" PG_EQUALS
-						 "'ready' AND coalesce(owner_id, '')" PG_EQUALS "$3"
-						 " ORDER BY (document_id" PG_EQUALS
-						 "$4) DESC, created_at LIMIT 1",
+		.sql = find_equal,
 		.params = { PG_TEXT(s->tenant), PG_TEXT(d->sha256),
 		    PG_TEXT(d->owner == NULL ? "" : d->owner), PG_TEXT(d->id) },
 		.param_count = 4,

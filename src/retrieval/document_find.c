@@ -5,15 +5,17 @@
  */
 #include <stdlib.h>
 
-#include "retrieval/pg_binary.h"
-#include "tenantgate/retrieval.h"
-#include "tenantgate/wire/pg_sql.h"
+#include "retrieval/document_owner.h"
 
-#define CREATED_AT PG_RFC3339("created_at")
+#define FIND(columns) \
+	"SELECT id, title, file_name, mime_type, metadata, sha256, " PG_RFC3339( \
+	    "created_at") ", bytes, pages, chunks" columns \
+			  " FROM public.document WHERE id" PG_EQUALS "$1"
 
 struct document_find {
 	struct flow flow;
 	struct pool_lease *lease;  /* borrowed */
+	int schema_version;	   /* of the tenant's database */
 	const char *id;		   /* borrowed */
 	struct document *document; /* borrowed: filled */
 	bool *found;		   /* borrowed: filled */
@@ -41,8 +43,9 @@ document_find_query(struct flow *f)
 {
 	struct document_find *s = FLOW_OF(f, struct document_find, &document_find_kind);
 	const struct pg_query q = {
-		.sql = "SELECT id, title, file_name, mime_type, metadata, sha256, bytes, pages,"
-		       " chunks, " CREATED_AT " FROM public.document WHERE id" PG_EQUALS "$1",
+		.sql = document_has_owner(s->schema_version)
+		    ? FIND(", " OWNER_STORED("") ", " EXPIRY_STORED(""))
+		    : FIND(", NULL, NULL"),
 		.params = { PG_TEXT(s->id) },
 		.param_count = 1,
 	};
@@ -56,18 +59,20 @@ static bool
 copy_document(struct arena *a, const struct pg_result *r, struct document *d)
 {
 	const char **texts[] = { &d->id, &d->title, &d->file_name, &d->mime_type, &d->metadata,
-		&d->sha256 };
+		&d->sha256, &d->created_at, NULL, NULL, NULL, &d->owner, &d->stored_expires_at };
 
-	for (unsigned i = 0; i < 6; i++) {
+	*d = (struct document){ 0 };
+	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (texts[i] == NULL || pg_value(r, 0, i).p == NULL)
+			continue;
 		*texts[i] = arena_strdup(a, pg_text(r, 0, i));
 		if (*texts[i] == NULL)
 			return false;
 	}
-	d->bytes = strtoull(pg_text(r, 0, 6), NULL, 10);
-	d->pages = (unsigned)strtoul(pg_text(r, 0, 7), NULL, 10);
-	d->chunks = (unsigned)strtoul(pg_text(r, 0, 8), NULL, 10);
-	d->created_at = arena_strdup(a, pg_text(r, 0, 9));
-	return d->created_at != NULL;
+	d->bytes = strtoull(pg_text(r, 0, 7), NULL, 10);
+	d->pages = (unsigned)strtoul(pg_text(r, 0, 8), NULL, 10);
+	d->chunks = (unsigned)strtoul(pg_text(r, 0, 9), NULL, 10);
+	return true;
 }
 
 static enum flow_rc
@@ -85,8 +90,8 @@ document_find_read(struct flow *f)
 }
 
 enum flow_rc
-store_find(struct flow *f, struct pool_lease *lease, const char *id, struct document *out,
-    bool *found)
+store_find(struct flow *f, struct pool_lease *lease, int schema_version, const char *id,
+    struct document *out, bool *found)
 {
 	struct document_find *s = arena_alloc(f->arena, sizeof(*s));
 
@@ -94,6 +99,7 @@ store_find(struct flow *f, struct pool_lease *lease, const char *id, struct docu
 	if (s == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's row");
 	s->lease = lease;
+	s->schema_version = schema_version;
 	s->id = id;
 	s->document = out;
 	s->found = found;

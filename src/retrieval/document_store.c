@@ -2,40 +2,37 @@
 /*
  * document_store: a document and its chunks into the tenant's database, whole or not at all.
  *
- *	[begin] --> [put] --> [clear] --> [copy] --> [commit] --> done
- *	               \         |          /           /
- *	                +--------+---------+-----------+--> [rollback] --> failed, first reason
+ *	[begin] --> [put] --> [clear] --> [chunks] --> [unstage] --> [commit] --> done
+ *	               \         |           |            |            /
+ *	                +--------+-----------+------------+-----------+--> [rollback] --> failed
  *
  * Moved by the steps below, one statement each. What always holds:
  *  - The document's row is written first: of two requests that store the same id at the same time,
  *    the second waits there until the first has ended, so their chunks never mix.
- *  - Vectors go out by binary COPY, encoded piece by piece as the socket takes them: no second copy
- *    of all vectors is ever in memory.
+ *  - Chunks come by binary COPY from here, or out of the staging table in their order; there are as
+ *    many as the document's row says, or the transaction is rolled back.
  *  - A connection that is lost takes its transaction with it, and no rollback is sent.
+ *  - The first reason of a failure is the one told.
  */
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "retrieval/pg_binary.h"
-#include "tenantgate/retrieval.h"
-#include "tenantgate/wire/pg_sql.h"
+#include "retrieval/chunk_copy.h"
+#include "retrieval/document_owner.h"
 
-#define PIECE		((size_t)32 << 10) /* bytes encoded at a time; one row more at most */
-#define COPY_TIMEOUT_US (300 * 1000000ull) /* of the COPY; the flow's deadline holds too */
+#define MOVE_TIMEOUT_US (300 * 1000000ull) /* of all staged rows; the flow's deadline holds too */
 #define NUMBER_SIZE	24		   /* a uint64_t in decimal */
+#define INDEXED_AT_ONCE 20 /* chunks: what the vectors' index takes in a tenth of a second */
 
 struct document_store {
 	struct flow flow;
-	struct pool_lease *lease;	 /* borrowed */
-	struct document *document;	 /* borrowed; created_at is filled */
-	const struct chunk_list *chunks; /* borrowed */
-	const float *const *vectors;	 /* borrowed: one of each chunk */
-	unsigned dimensions;
-	store_progress_fn *progress;
-	void *progress_arg;	      /* borrowed */
-	size_t row;		      /* of the COPY: the one to be sent next */
+	struct pool_lease *lease;   /* borrowed */
+	struct document *document;  /* borrowed; what store_document() says is filled */
+	struct store_chunks chunks; /* its members borrowed */
+	struct chunk_copy copy;
+	bool is_short;		      /* staged rows are missing */
 	struct pg_result result;      /* owned: of the last statement but ROLLBACK */
 	struct pg_result rollback;    /* owned: not looked at */
 	char numbers[3][NUMBER_SIZE]; /* parameters as text */
@@ -43,23 +40,35 @@ struct document_store {
 
 /* created_at is that of these bytes: a replaced document is as new as one stored for the first
  * time. */
-static const char put_document[] =
-    "INSERT INTO public.document (id, title, file_name, mime_type, metadata,"
-    " sha256, bytes, pages, chunks) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-    " ON CONFLICT (id) DO UPDATE SET title = excluded.title,"
-    " file_name = excluded.file_name, mime_type = excluded.mime_type,"
-    " metadata = excluded.metadata, sha256 = excluded.sha256,"
-    " bytes = excluded.bytes, pages = excluded.pages,"
-    " chunks = excluded.chunks, created_at = " PG_NOW " RETURNING " PG_RFC3339("created_at");
+#define PUT_DOCUMENT(columns, values, changes, returned) \
+	"INSERT INTO public.document AS row (id, title, file_name, mime_type, metadata," \
+	" sha256, bytes, pages, chunks" columns \
+	") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9" values \
+	") ON CONFLICT (id) DO UPDATE SET title = excluded.title," \
+	" file_name = excluded.file_name, mime_type = excluded.mime_type," \
+	" metadata = excluded.metadata, sha256 = excluded.sha256," \
+	" bytes = excluded.bytes, pages = excluded.pages," \
+	" chunks = excluded.chunks, created_at = " PG_NOW changes \
+	" RETURNING " PG_RFC3339("created_at") returned
 
-static flow_step_fn store_begin, store_put, store_clear, store_copy, store_commit, store_done,
-    store_rollback, store_failed;
+static const char put_plainly[] = PUT_DOCUMENT("", "", "", "");
+
+/* Whoever replaces a document does not take it from whose it is. */
+static const char put_with_owner[] =
+    PUT_DOCUMENT(", owner_id, expires_at", ", " OWNER_GIVEN("$10") ", " EXPIRY_GIVEN("$11"),
+	", owner_id = coalesce(row.owner_id, excluded.owner_id),"
+	" expires_at = " EXPIRY_GIVEN_OR_KEPT("$11", "row."),
+	", " OWNER_STORED("") ", " EXPIRY_STORED(""));
+
+static flow_step_fn store_begin, store_put, store_clear, store_chunks_in, store_unstage,
+    store_commit, store_done, store_rollback, store_failed;
 
 static const struct flow_step document_store_steps[] = {
 	{ "store_begin", store_begin },
 	{ "store_put", store_put },
 	{ "store_clear", store_clear },
-	{ "store_copy", store_copy },
+	{ "store_chunks", store_chunks_in },
+	{ "store_unstage", store_unstage },
 	{ "store_commit", store_commit },
 	{ "store_done", store_done },
 	{ "store_rollback", store_rollback },
@@ -111,14 +120,18 @@ store_run(struct flow *f, const struct pg_query *q, struct pg_result *out)
 	return pg_run(f, document_store_of(f)->lease->conn, q, out);
 }
 
-/* The one statement that may be sent to a second connection: nothing was sent before it. */
+/* The statement that may be sent to a second connection: nothing was sent before it. Staged rows
+ * come by their index, which has their order: a sort would write all of them once more. */
 static enum flow_rc
 store_begin(struct flow *f)
 {
 	struct document_store *s = document_store_of(f);
-	const struct pg_query q = { .sql = "BEGIN" };
+	struct pg_query q = { .sql = "BEGIN" };
 
 	flow_defer(f, document_store_clear, s);
+	if (s->chunks.rows == NULL)
+		q = (struct pg_query){ .sql = "BEGIN; SET LOCAL enable_sort = off",
+			.simple = true };
 	return pool_read(f, s->lease, &q, &s->result);
 }
 
@@ -128,7 +141,7 @@ store_put(struct flow *f)
 	struct document_store *s = document_store_of(f);
 	const struct document *d = s->document;
 	struct pg_query q = {
-		.sql = put_document,
+		.sql = put_plainly,
 		.params = { PG_TEXT(d->id), PG_TEXT(d->title), PG_TEXT(d->file_name),
 		    PG_TEXT(d->mime_type), PG_TEXT(d->metadata), PG_TEXT(d->sha256),
 		    PG_TEXT(s->numbers[0]), PG_TEXT(s->numbers[1]), PG_TEXT(s->numbers[2]) },
@@ -140,15 +153,42 @@ store_put(struct flow *f)
 	snprintf(s->numbers[0], NUMBER_SIZE, "%" PRIu64, d->bytes);
 	snprintf(s->numbers[1], NUMBER_SIZE, "%u", d->pages);
 	snprintf(s->numbers[2], NUMBER_SIZE, "%u", d->chunks);
+	if (document_has_owner(s->chunks.schema_version)) {
+		q.sql = put_with_owner;
+		q.params[q.param_count++] = PG_TEXT(d->owner);
+		q.params[q.param_count++] = PG_TEXT(d->expires_at);
+	}
 	return store_run(f, &q, &s->result);
 }
 
-/* The old chunks go. A created_at that there is no memory for is only missing from the response. */
+static bool
+has_tail(const struct document_store *s)
+{
+	return s->chunks.schema_version >= RETRIEVAL_SCHEMA_TAIL;
+}
+
+/* What there is no memory for is only missing from the response. */
+static void
+store_read_put(struct document_store *s)
+{
+	struct document *d = s->document;
+
+	d->created_at = arena_strdup(s->flow.arena, pg_text(&s->result, 0, 0));
+	if (d->created_at == NULL)
+		d->created_at = "";
+	if (!document_has_owner(s->chunks.schema_version))
+		return;
+	d->owner = arena_strdup(s->flow.arena, pg_text(&s->result, 0, 1));
+	if (pg_value(&s->result, 0, 2).p != NULL)
+		d->stored_expires_at = arena_strdup(s->flow.arena, pg_text(&s->result, 0, 2));
+}
+
+/* The old chunks go. */
 static enum flow_rc
 store_clear(struct flow *f)
 {
 	struct document_store *s = document_store_of(f);
-	const struct pg_query q = {
+	struct pg_query q = {
 		.sql = "DELETE FROM public.chunk WHERE document_id" PG_EQUALS "$1",
 		.params = { PG_TEXT(s->document->id) },
 		.param_count = 1,
@@ -156,81 +196,71 @@ store_clear(struct flow *f)
 
 	if (!store_succeeded(s))
 		return store_failure(f);
-	s->document->created_at = arena_strdup(f->arena, pg_text(&s->result, 0, 0));
-	if (s->document->created_at == NULL)
-		s->document->created_at = "";
+	store_read_put(s);
+	if (has_tail(s))
+		q.sql = "WITH gone AS (DELETE FROM public.chunk WHERE document_id" PG_EQUALS
+			"$1) SELECT indexed_to FROM public.retrieval";
 	return store_run(f, &q, &s->result);
 }
 
-/* ---- COPY: PostgreSQL's manual, COPY, "Binary Format" ---- */
-
-/* A field is its length in bytes (int32), then its bytes in the type's binary form. */
-static void
-copy_put_field(struct buf *b, const void *bytes, size_t n)
-{
-	buf_be32(b, (uint32_t)n);
-	buf_add(b, bytes, n);
-}
-
-static void
-copy_put_int(struct buf *b, unsigned value)
-{
-	buf_be32(b, 4);
-	buf_be32(b, value);
-}
-
-/* A row is its count of fields (int16), then the fields in the order of store_copy()'s columns. */
-static void
-copy_put_row(struct document_store *s, struct buf *b)
-{
-	const struct chunk *c = &s->chunks->items[s->row];
-
-	buf_be16(b, 5);
-	copy_put_field(b, s->document->id, strlen(s->document->id));
-	copy_put_int(b, c->index);
-	if (c->page == 0)
-		buf_be32(b, UINT32_MAX); /* length -1: null */
-	else
-		copy_put_int(b, c->page);
-	copy_put_field(b, c->content.p, c->content.len);
-	buf_be32(b, (uint32_t)PG_BINARY_VECTOR_SIZE(s->dimensions));
-	pg_binary_vector(b, s->vectors[s->row], s->dimensions);
-	s->row++;
-}
-
-/* A pg_fill_fn: the next rows. A buf that failed ends the COPY as failed, and so the
- * transaction. */
+/* A few chunks go into the index at once, where there is one; others wait for the next one in the
+ * tail. */
 static bool
-store_fill(struct buf *b, void *arg)
+chunks_are_tail(const struct document_store *s)
 {
-	struct document_store *s = arg;
-
-	if (s->row == 0)
-		pg_binary_copy_begin(b);
-	while (s->row < s->chunks->count && b->len < PIECE && !b->failed)
-		copy_put_row(s, b);
-	if (b->failed)
-		return false;
-	s->progress(s->progress_arg, s->row);
-	if (s->row < s->chunks->count)
-		return true;
-	pg_binary_copy_end(b);
-	return false;
+	return s->document->chunks > INDEXED_AT_ONCE || pg_rows(&s->result) == 0 ||
+	    strtoull(pg_text(&s->result, 0, 0), NULL, 10) == 0;
 }
 
 static enum flow_rc
-store_copy(struct flow *f)
+store_move(struct flow *f)
+{
+	struct document_store *s = document_store_of(f);
+	const struct pg_query q = {
+		.sql =
+		    "INSERT INTO public.chunk (document_id, chunk_index, page, content,"
+		    " embedding, hash) SELECT $1, chunk_index, page, content, embedding, hash"
+		    " FROM public.chunk_staged WHERE attempt" PG_EQUALS "$2 ORDER BY chunk_index",
+		.params = { PG_TEXT(s->document->id), PG_TEXT(s->chunks.attempt) },
+		.param_count = 2,
+		.timeout_us = MOVE_TIMEOUT_US,
+	};
+
+	return store_run(f, &q, &s->result);
+}
+
+static enum flow_rc
+store_chunks_in(struct flow *f)
 {
 	struct document_store *s = document_store_of(f);
 
 	if (!store_succeeded(s))
 		return store_failure(f);
+	if (s->chunks.rows == NULL)
+		return store_move(f);
+	s->copy.columns = has_tail(s) ? CHUNK_NEW : CHUNK_OLD;
+	s->copy.tail = !has_tail(s) || chunks_are_tail(s);
 	pg_clear(&s->result);
-	s->row = 0;
-	return pg_copy_in(f, s->lease->conn,
-	    "COPY public.chunk (document_id, chunk_index, page, content, embedding)"
-	    " FROM STDIN (FORMAT binary)",
-	    store_fill, s, 0, COPY_TIMEOUT_US, &s->result);
+	return chunk_copy_run(f, s->lease->conn, &s->copy, &s->result);
+}
+
+/* A server that crashed has emptied the staging table, and the attempt goes on behind it. */
+static enum flow_rc
+store_unstage(struct flow *f)
+{
+	struct document_store *s = document_store_of(f);
+	const struct pg_query q = {
+		.sql = "DELETE FROM public.chunk_staged WHERE attempt" PG_EQUALS "$1",
+		.params = { PG_TEXT(s->chunks.attempt) },
+		.param_count = 1,
+	};
+
+	if (!store_succeeded(s))
+		return store_failure(f);
+	if (s->chunks.rows != NULL)
+		return FLOW_NEXT;
+	s->is_short = pg_changed(&s->result) != s->document->chunks;
+	return s->is_short ? flow_goto(f, store_rollback) : store_run(f, &q, &s->result);
 }
 
 static enum flow_rc
@@ -260,29 +290,42 @@ store_rollback(struct flow *f)
 	return store_run(f, &q, &document_store_of(f)->rollback);
 }
 
+static enum flow_rc
+store_is_short(struct flow *f)
+{
+	struct err err = { .retry_after = 1 };
+
+	err_set(&err, ERR_DATABASE_AWAY,
+	    "The database was restarted while the document was on its way. Send it again.");
+	err_cause(&err, "Rows of public.chunk_staged are gone.");
+	return flow_fail_err(f, &err);
+}
+
 /* Whatever became of the rollback: the server rolls back what it does not commit. */
 static enum flow_rc
 store_failed(struct flow *f)
 {
-	return pg_check(f, &document_store_of(f)->result, ERR_NONE, "store the document");
+	struct document_store *s = document_store_of(f);
+
+	if (s->is_short)
+		return store_is_short(f);
+	return pg_check(f, &s->result, ERR_NONE, "store the document");
 }
 
 enum flow_rc
 store_document(struct flow *f, struct pool_lease *lease, struct document *d,
-    const struct chunk_list *chunks, const float *const *vectors, unsigned dimensions,
-    store_progress_fn *progress, void *arg)
+    const struct store_chunks *chunks, store_progress_fn *progress, void *arg)
 {
 	struct document_store *s = arena_alloc(f->arena, sizeof(*s));
 
-	assert(dimensions > 0 && dimensions <= INT16_MAX);
 	if (s == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "storing the document");
 	s->lease = lease;
 	s->document = d;
-	s->chunks = chunks;
-	s->vectors = vectors;
-	s->dimensions = dimensions;
-	s->progress = progress;
-	s->progress_arg = arg;
+	s->chunks = *chunks;
+	s->copy = (struct chunk_copy){ .owner = d->id,
+		.rows = chunks->rows,
+		.progress = progress,
+		.progress_arg = arg };
 	return flow_call(f, &s->flow, &document_store_kind);
 }

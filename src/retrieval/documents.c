@@ -23,9 +23,8 @@
 #include <stdlib.h>
 
 #include "retrieval/document_listing.h"
-#include "retrieval/pg_binary.h"
+#include "retrieval/document_owner.h"
 #include "tenantgate/base/log.h"
-#include "tenantgate/wire/pg_sql.h"
 
 #define UNDO_TIMEOUT_US	      (10 * 1000000ull)
 #define UNDO_ARENA	      4096	  /* bytes: the struct, a tenant's id and a document's */
@@ -188,32 +187,37 @@ no_memory(struct flow *f)
 	return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the list of documents");
 }
 
-#define GIVEN_EXPIRY \
-	"CASE WHEN $14" PG_DIFFERS "'' THEN $14::pg_catalog.text::pg_catalog.timestamptz END"
+/* What is said of the time, or else what is so. */
+#define EXPIRY(unsaid) \
+	"CASE WHEN $14::pg_catalog.text IS NOT NULL THEN " LIST_TIME("$14") " ELSE " unsaid " END"
 
 /* A time that is over is none: whoever stores a document once more wants to have it. */
-#define KEPT_OR_GIVEN \
-	" expires_at = CASE WHEN $14::pg_catalog.text IS NOT NULL THEN " GIVEN_EXPIRY \
-	" WHEN row.expires_at" PG_ABOVE PG_NOW " THEN row.expires_at END"
+#define KEPT "CASE WHEN row.expires_at" PG_ABOVE PG_NOW " THEN row.expires_at END"
 
 #define WRITTEN \
 	" title = excluded.title, file_name = excluded.file_name, mime_type = excluded.mime_type," \
 	" metadata = excluded.metadata, created_at = excluded.created_at," \
 	" bytes = excluded.bytes, pages = excluded.pages, chunks = excluded.chunks," \
-	" reason = NULL, updated_at = " PG_NOW "," KEPT_OR_GIVEN
+	" reason = NULL, updated_at = " PG_NOW "," \
+	" owner_id = " LIST_OWNER("$13") ", expires_at = " EXPIRY( \
+	    LIST_EXPIRY("$15", KEPT)) "," \
+				      " stored_expires_at = " LIST_STORED_EXPIRY("$15")
 
 /* A row that is not there was deleted: a new one has no digest, as document_delete.c says. */
 #define INSERTED \
 	"INSERT INTO public.documents AS row (user_id, document_id, title, file_name, mime_type," \
-	" metadata, created_at, bytes, pages, chunks, owner_id, expires_at, status)" \
-	" VALUES ($1, $2, $3, $4, $5, $7, $8, $9, $10, $11, $13, " GIVEN_EXPIRY ", 'ingesting')" \
-	" ON CONFLICT (user_id, document_id) DO UPDATE SET" WRITTEN
+	" metadata, created_at, bytes, pages, chunks, owner_id, expires_at," \
+	" stored_expires_at, status) VALUES ($1, $2, $3, $4, $5, $7, $8, $9, $10, $11," \
+	" CASE WHEN $13" PG_DIFFERS \
+	"'' THEN $13::pg_catalog.text END, " EXPIRY(LIST_TIME("$15")) ", " EXPIRY_GIVEN( \
+	    "$15") ", 'ingesting')" \
+		   " ON CONFLICT (user_id, document_id) DO UPDATE SET" WRITTEN
 
 #define IS_OURS \
 	"(row.status" PG_EQUALS "'ingesting' AND row.attempt" PG_EQUALS \
 	"$12 OR row.status" PG_EQUALS "'ready' AND coalesce(row.attempt, '')" PG_EQUALS "$12)"
 
-/* The last parameter but two is what the two statements differ in. */
+/* The last parameter but three is what the two statements differ in. */
 static void
 written_query(struct listing *l, const char *sql, const struct document *d, const char *last)
 {
@@ -226,8 +230,8 @@ written_query(struct listing *l, const char *sql, const struct document *d, cons
 		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(d->sha256),
 		    PG_TEXT(d->metadata), PG_TEXT(d->created_at), PG_TEXT(l->numbers[0]),
 		    PG_TEXT(l->numbers[1]), PG_TEXT(l->numbers[2]), PG_TEXT(last),
-		    PG_TEXT(d->owner), PG_TEXT(d->expires_at) },
-		.param_count = 14,
+		    PG_TEXT(d->owner), PG_TEXT(d->expires_at), PG_TEXT(d->stored_expires_at) },
+		.param_count = 15,
 	};
 }
 

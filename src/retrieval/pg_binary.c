@@ -28,6 +28,24 @@ pg_binary_vector(struct buf *b, const float *v, unsigned n)
 	return true;
 }
 
+bool
+pg_binary_vector_read(struct slice s, float *v, unsigned n)
+{
+	uint16_t count;
+
+	if (s.p == NULL || s.len != PG_BINARY_VECTOR_SIZE(n))
+		return false;
+	memcpy(&count, s.p, 2);
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t bits;
+
+		memcpy(&bits, s.p + 4 + 4 * (size_t)i, 4);
+		bits = be32toh(bits);
+		memcpy(&v[i], &bits, 4);
+	}
+	return be16toh(count) == n;
+}
+
 /* Array elements in double quotes: only these two characters need an escape (PostgreSQL's manual,
  * Array Input and Output Syntax). */
 static void

@@ -18,6 +18,8 @@
  * count, int16 zero, then the float4s, big-endian: 4 + 4 * n bytes. */
 #define PG_BINARY_VECTOR_SIZE(n)	(4 + 4 * (size_t)(n))
 bool	pg_binary_vector(struct buf *, const float *, unsigned n);
+/* The reverse. False, for another length. */
+bool	pg_binary_vector_read(struct slice, float *, unsigned n);
 /* A text[] as text: {"a","b"}, each element quoted, so that none can end the array or be NULL. */
 bool	pg_text_array(struct buf *, const char *const *, unsigned n);
 

@@ -6,10 +6,11 @@
  *
  *	([delay]) --> [query] --> [check] --> none: done
  *	                             v
- *	                         [borrow] --> [find] --> [apply] --> [next] --> none left: done
- *	                             ^                                  |
- *	                             +----------------------------------+
+ *	             [borrow] --> [unstage] --> [find] --> [apply] --> [next] --> none left: done
+ *	                 ^                                               |
+ *	                 +-----------------------------------------------+
  *
+ * [unstage]: what a dead attempt has staged of its vectors goes (retrieval/staging.h).
  * [find]: the version that a row 'deleting' names is deleted, now or again. [apply]: then its row
  * goes; what is stored becomes 'ready', as it is stored; what is not is 'failed'. A row in doubt,
  * without attempt and digest, belongs to nobody: it need not be old.
@@ -36,11 +37,12 @@ struct reconciliation {
 	struct catalog *catalog; /* borrowed */
 	struct pools *pools;	 /* borrowed */
 	const char *tenant;	 /* arena */
+	int schema_version;	 /* of the tenant's database */
 	const char *only;	 /* arena; "" for any */
 	struct timer delay;
 	char stale_us[24];
 	struct pool_target target; /* key: arena; pg owned */
-	struct pg_result rows;	   /* owned: id, status, updated_at, sha256, created_at */
+	struct pg_result rows;	   /* owned: id, status, updated_at, sha256, created_at, attempt */
 	unsigned at;		   /* index of the row under way */
 	struct pool_lease lease;   /* held by [find] alone */
 	struct document document;  /* arena */
@@ -50,7 +52,7 @@ struct reconciliation {
 };
 
 static flow_step_fn reconcile_delay, reconcile_query, reconcile_check, reconcile_borrow,
-    reconcile_find, reconcile_apply, reconcile_next;
+    reconcile_unstage, reconcile_find, reconcile_apply, reconcile_next;
 static flow_end_fn reconcile_end;
 static flow_release_fn reconcile_release;
 
@@ -59,6 +61,7 @@ static const struct flow_step reconcile_steps[] = {
 	{ "reconcile_query", reconcile_query },
 	{ "reconcile_check", reconcile_check },
 	{ "reconcile_borrow", reconcile_borrow },
+	{ "reconcile_unstage", reconcile_unstage },
 	{ "reconcile_find", reconcile_find },
 	{ "reconcile_apply", reconcile_apply },
 	{ "reconcile_next", reconcile_next },
@@ -102,16 +105,17 @@ reconcile_query(struct flow *f)
 {
 	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 	const struct pg_query q = {
-		.sql = "SELECT document_id, status, updated_at::pg_catalog.text, sha256,"
-		       " " PG_RFC3339(
-			   "created_at") " FROM public.documents WHERE user_id" PG_EQUALS "$1"
-					 " AND ($2" PG_EQUALS "'' OR document_id" PG_EQUALS "$2)"
-					 " AND (status" PG_EQUALS "'deleting' OR (status" PG_EQUALS
-					 "'ingesting'"
-					 " AND ((attempt IS NULL AND sha256 IS NULL)"
-					 " OR updated_at" PG_AT_MOST "(" PG_NOW PG_MINUS
-					 "($3::bigint" PG_TIMES "interval '1 microsecond')))))"
-					 " LIMIT " ROWS,
+		.sql =
+		    "SELECT document_id, status, updated_at::pg_catalog.text, sha256,"
+		    " " PG_RFC3339(
+			"created_at") ", attempt FROM public.documents WHERE user_id" PG_EQUALS "$1"
+				      " AND ($2" PG_EQUALS "'' OR document_id" PG_EQUALS "$2)"
+				      " AND (status" PG_EQUALS "'deleting' OR (status" PG_EQUALS
+				      "'ingesting'"
+				      " AND ((attempt IS NULL AND sha256 IS NULL)"
+				      " OR updated_at" PG_AT_MOST "(" PG_NOW PG_MINUS
+				      "($3::bigint" PG_TIMES "interval '1 microsecond')))))"
+				      " LIMIT " ROWS,
 		.params = { PG_TEXT(m->tenant), PG_TEXT(m->only), PG_TEXT(m->stale_us) },
 		.param_count = 3,
 	};
@@ -136,16 +140,41 @@ reconcile_borrow(struct flow *f)
 	return pool_borrow(f, m->pools, &m->target, &m->lease);
 }
 
+/* Of a row that is as old as no attempt becomes. One document's own may be another attempt's by
+ * now. */
+static enum flow_rc
+reconcile_unstage(struct flow *f)
+{
+	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
+	const char *attempt = pg_text(&m->rows, m->at, 5);
+	const struct pg_query q = {
+		.sql = "DELETE FROM public.chunk_staged WHERE attempt" PG_EQUALS "$1",
+		.params = { PG_TEXT(attempt) },
+		.param_count = 1,
+	};
+
+	if (m->only[0] != '\0' || attempt[0] == '\0')
+		return FLOW_NEXT;
+	return pool_read(f, &m->lease, &q, &m->result);
+}
+
+/* An older database has no such table: that is no failure. */
 static enum flow_rc
 reconcile_find(struct flow *f)
 {
 	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
+	enum flow_rc rc = m->result.status == PG_SQL_ERROR
+	    ? FLOW_NEXT
+	    : pg_check(f, &m->result, ERR_NONE, "take away what was staged");
 
+	if (rc != FLOW_NEXT)
+		return rc;
+	pg_clear(&m->result);
 	m->version =
 	    (struct document_version){ pg_text(&m->rows, m->at, 3), pg_text(&m->rows, m->at, 4) };
 	if (row_is_deleting(m))
 		return store_delete(f, &m->lease, row_id(m), &m->version, &m->result);
-	return store_find(f, &m->lease, row_id(m), &m->document, &m->found);
+	return store_find(f, &m->lease, m->schema_version, row_id(m), &m->document, &m->found);
 }
 
 /* The lease goes back before the catalog is written: no flow holds one while it waits for another
@@ -213,13 +242,15 @@ reconcile_release(struct flow *f)
 
 void
 documents_reconcile(struct worker *w, struct catalog *c, struct pools *pools,
-    const struct pool_target *target, const char *tenant, const char *only, uint64_t stale_us)
+    const struct pool_target *target, const char *tenant, int schema_version, const char *only,
+    uint64_t stale_us)
 {
 	struct arena *arena = arena_new(ARENA_MAX);
 	struct reconciliation *m = arena_first(arena, sizeof(*m));
 
 	m->catalog = c;
 	m->pools = pools;
+	m->schema_version = schema_version;
 	m->tenant = arena_strdup(arena, tenant);
 	m->only = arena_strdup(arena, only);
 	m->target = (struct pool_target){ .size = target->size };

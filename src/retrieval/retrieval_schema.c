@@ -7,6 +7,8 @@
  * databases that are in use. They add only, so that builds of before it go on.
  */
 #include "tenantgate/retrieval.h"
+
+#include "retrieval/staging_schema.h"
 #include "retrieval/text_schema.h"
 #include "tenantgate/wire/pg_sql.h"
 
@@ -61,8 +63,8 @@ static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
  * Version 3: which chunks the vectors' index covers, and what is known of the vectors as a whole.
  *
  * tail: the index is made for NOT tail OR id <= indexed_to (index_hnsw.c); what is behind it, the
- * tail, is searched exactly. hash: SHA-256 of the content, whose vector serves wherever the same
- * text comes again.
+ * tail, is searched exactly. hash: of the content (chunk_hash()), whose vector serves wherever the
+ * same text comes again.
  */
 #define ADD_TAIL_AND_HASH \
 	"ALTER TABLE public.chunk" \
@@ -85,12 +87,15 @@ static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
 	" THEN ALTER TABLE public.chunk ALTER COLUMN embedding SET STORAGE PLAIN;" \
 	" END IF; END $$"
 
-/* One row. indexed_to: 0 while there is no index. merger: who makes the next one, until when. */
+/* One row. indexed_to: 0 while there is no index. index_rows, index_bytes: how many chunks it had
+ * when it was new, and its size. merger: who makes the next one, until when. */
 #define MAKE_RETRIEVAL \
 	"CREATE TABLE IF NOT EXISTS public.retrieval (" \
 	" one boolean PRIMARY KEY DEFAULT true CHECK (one)," \
 	" indexed_to bigint NOT NULL DEFAULT 0," \
 	" index_name pg_catalog.text NOT NULL DEFAULT ''," \
+	" index_rows bigint NOT NULL DEFAULT 0," \
+	" index_bytes bigint NOT NULL DEFAULT 0," \
 	" merger pg_catalog.text," \
 	" merger_until pg_catalog.timestamptz," \
 	" embedding_model pg_catalog.text," \
@@ -109,6 +114,8 @@ static const struct tenant_schema_step schema_steps[] = {
 	{ 3, NULL, MAKE_RETRIEVAL },
 	{ 3, NULL, FILL_RETRIEVAL },
 	TEXT_SCHEMA_STEPS,
+	{ 3, NULL, MAKE_STAGED },
+	{ 3, "public.chunk_hash", "CREATE INDEX CONCURRENTLY IF NOT EXISTS " INDEX_HASH },
 };
 
 const struct tenant_schema_step *
@@ -141,6 +148,8 @@ retrieval_schema(struct arena *arena, unsigned dimensions)
 	s[n++] = FILL_RETRIEVAL;
 	for (unsigned i = 0; i < sizeof(text_schema) / sizeof(text_schema[0]); i++)
 		s[n++] = text_schema[i];
+	s[n++] = MAKE_STAGED;
+	s[n++] = "CREATE INDEX IF NOT EXISTS " INDEX_HASH;
 	s[n] = NULL;
 	return s;
 }

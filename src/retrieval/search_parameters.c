@@ -6,6 +6,7 @@
 
 #include "retrieval/hybrid_statement.h"
 #include "retrieval/pg_binary.h"
+#include "tenantgate/retrieval/search_filter.h"
 
 /* A server's text has no NUL: a blank is as good between words. */
 static bool
@@ -64,4 +65,6 @@ search_parameters_give(struct search_parameters *p, const struct search_request 
 		give(q, PG_TEXT(p->ids.data));
 	if (r->owner != NULL)
 		give(q, PG_TEXT(r->owner));
+	if (r->filter != NULL)
+		give(q, PG_TEXT(search_filter_values(r->filter)));
 }

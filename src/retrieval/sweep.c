@@ -6,33 +6,32 @@
  *	[claim] --> [borrow] --> [stored] --> [enlist] --> [enlisted] --> no more stored
  *	               ^                                        |             |
  *	               +----------------------------------------+             v
- *	                    [listed] --> [compare] --> [read] --> [mend] --> [mended] --> done
+ *	                    [listed] --> [compare] --> [read] --> [mend] --> [mended]
  *	                       ^                                                |
- *	                       +------------------------------------------------+
+ *	                       |                                   [telling] <--+
+ *	                       |                                       v        |
+ *	                       +------- [turn], the last: done <--- [told] -----+
  *
  * First what is stored and not listed gets a row that is in doubt; then rows that are ready, or in
- * doubt, become what is stored, or go. What always holds:
+ * doubt, become what is stored, or go. Of owners and times the database is told what the list alone
+ * knows (sweep_mend.c). What always holds:
  *  - A row is changed only if it is still as it was seen before the tenant's database was read; and
  *    who stores, changes or deletes a document changes its row first (documents.c). So what is
  *    being written meanwhile is left alone.
  *  - A page is a bounded number of documents, and no connection to one database is held while the
  *    other is asked.
  *  - One sweep of a tenant at a time, over all replicas: the claim is a time in the tenant's row.
- *
- * What a tenant's database holds may have been written by others: texts are cut to what our own
- * have, and times that no list could show are not taken.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "retrieval/pg_binary.h"
+#include "retrieval/document_owner.h"
+#include "retrieval/sweep_mend.h"
 #include "tenantgate/base/id.h"
 #include "tenantgate/base/log.h"
-#include "tenantgate/retrieval.h"
 #include "tenantgate/retrieval/upkeep.h"
-#include "tenantgate/wire/pg_sql.h"
 
 #define IDS_PAGE	 500 /* ids of what is stored, at a time */
 #define ROWS_PAGE	 100 /* rows compared at a time */
@@ -46,6 +45,7 @@ struct sweep {
 	struct pools *pools;	 /* borrowed */
 	atomic_uint *running;	 /* borrowed: counted down at the end */
 	const char *tenant;	 /* arena */
+	int schema_version;	 /* of the tenant's database */
 	char interval_us[24];
 	struct pool_target target; /* key: arena; pg owned */
 	struct pool_lease lease;
@@ -53,12 +53,13 @@ struct sweep {
 	bool is_last;			  /* the page under way */
 	struct buf ids, seen;		  /* owned: text[] */
 	struct pg_result page, result;	  /* owned */
-	struct pg_result stored;	  /* owned: one value, JSON */
-	unsigned long added, gone, mended;
+	struct pg_result stored;	  /* owned: one value, JSON; then what was told */
+	unsigned long added, gone, mended, told;
 };
 
 static flow_step_fn sweep_claim, sweep_borrow, sweep_stored, sweep_enlist, sweep_enlisted,
-    sweep_listed, sweep_compare, sweep_read, sweep_mend, sweep_mended;
+    sweep_listed, sweep_compare, sweep_read, sweep_mend, sweep_mended, sweep_telling, sweep_told,
+    sweep_turn;
 static flow_end_fn sweep_end;
 static flow_release_fn sweep_release;
 
@@ -73,6 +74,9 @@ static const struct flow_step sweep_steps[] = {
 	{ "sweep_read", sweep_read },
 	{ "sweep_mend", sweep_mend },
 	{ "sweep_mended", sweep_mended },
+	{ "sweep_telling", sweep_telling },
+	{ "sweep_told", sweep_told },
+	{ "sweep_turn", sweep_turn },
 	{ NULL, NULL },
 };
 
@@ -242,89 +246,70 @@ sweep_compare(struct flow *f)
 	return pool_borrow(f, s->pools, &s->target, &s->lease);
 }
 
-static const char read_stored[] =
-    "SELECT coalesce(pg_catalog.json_agg(d), '[]')::pg_catalog.text FROM ("
-    "SELECT id, pg_catalog.left(title, 512) AS title,"
-    " pg_catalog.left(file_name, 255) AS file_name, pg_catalog.left(mime_type, 127) AS mime_type,"
-    " CASE WHEN pg_catalog.octet_length(metadata::pg_catalog.text)" PG_AT_MOST "32768"
-    " THEN metadata ELSE '{}' END AS metadata, pg_catalog.left(sha256, 64) AS sha256,"
-    " greatest(bytes, 0) AS bytes, greatest(pages, 0) AS pages, greatest(chunks, 0) AS chunks,"
-    " CASE WHEN created_at" PG_ABOVE "'1970-01-01Z'::pg_catalog.timestamptz"
-    " AND created_at" PG_BELOW "'2255-01-01Z'::pg_catalog.timestamptz"
-    " THEN " PG_RFC3339("created_at") " END AS created_at"
-				      " FROM public.document WHERE id" PG_EQUALS
-				      "ANY ($1::pg_catalog.text[])) AS d";
-
 static enum flow_rc
 sweep_read(struct flow *f)
 {
 	struct sweep *s = sweep_of(f);
-	const struct pg_query q = {
-		.sql = read_stored,
-		.params = { PG_TEXT(s->ids.data) },
-		.param_count = 1,
-	};
 
-	return pool_read(f, &s->lease, &q, &s->stored);
+	return sweep_read_stored(f, &s->lease, s->schema_version, s->ids.data, &s->stored);
 }
-
-#define SAME(column) " AND row." column PG_EQUALS "d." column
-
-/* $2, $3: the page's ids and times; $4: which of them are stored, and as what. */
-static const char mend_rows[] =
-    "WITH page AS (SELECT p.id, p.seen::pg_catalog.timestamptz AS seen FROM ROWS FROM ("
-    "pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.text[]))"
-    " AS p(id, seen)), stored AS (SELECT * FROM pg_catalog.json_to_recordset($4::pg_catalog.json)"
-    " AS d(id pg_catalog.text, title pg_catalog.text, file_name pg_catalog.text,"
-    " mime_type pg_catalog.text, metadata pg_catalog.jsonb, sha256 pg_catalog.text, bytes bigint,"
-    " pages int, chunks int, created_at pg_catalog.text)),"
-    " gone AS (DELETE FROM public.documents AS row USING page WHERE row.user_id" PG_EQUALS "$1"
-    " AND row.document_id" PG_EQUALS "page.id AND row.updated_at" PG_EQUALS "page.seen"
-    " AND NOT EXISTS (SELECT 1 FROM stored WHERE stored.id" PG_EQUALS "page.id) RETURNING 1),"
-    " mended AS (UPDATE public.documents AS row SET status = 'ready', attempt = NULL,"
-    " reason = NULL, title = d.title, file_name = d.file_name, mime_type = d.mime_type,"
-    " metadata = d.metadata, sha256 = d.sha256, bytes = d.bytes, pages = d.pages,"
-    " chunks = d.chunks, updated_at = " PG_NOW
-    ", created_at = coalesce(d.created_at::pg_catalog.timestamptz, row.created_at)"
-    " FROM page JOIN stored AS d ON d.id" PG_EQUALS "page.id WHERE row.user_id" PG_EQUALS "$1"
-    " AND row.document_id" PG_EQUALS "page.id AND row.updated_at" PG_EQUALS "page.seen"
-    " AND NOT (row.status" PG_EQUALS "'ready' AND coalesce(row.sha256, '')" PG_EQUALS
-    "d.sha256" SAME("title") SAME("file_name") SAME("mime_type") SAME("metadata") SAME("bytes")
-	SAME("pages") SAME("chunks") " AND " PG_RFC3339("row.created_at") PG_EQUALS
-    "coalesce(d.created_at, " PG_RFC3339(
-	"row.created_at") ")) RETURNING 1)"
-			  " SELECT (SELECT pg_catalog.count(*) FROM gone), (SELECT "
-			  "pg_catalog.count(*) FROM mended)";
 
 static enum flow_rc
 sweep_mend(struct flow *f)
 {
 	struct sweep *s = sweep_of(f);
 	enum flow_rc rc = pg_check(f, &s->stored, ERR_NONE, "look through the documents");
-	struct pg_query q = {
-		.sql = mend_rows,
-		.params = { PG_TEXT(s->tenant), PG_TEXT(s->ids.data), PG_TEXT(s->seen.data) },
-		.param_count = 4,
-	};
 
 	if (rc != FLOW_NEXT)
 		return rc;
 	pool_return(&s->lease, POOL_CLEAN);
-	q.params[3] = PG_TEXT(pg_text(&s->stored, 0, 0));
-	return sweep_catalog(f, &q, &s->result);
+	return sweep_mend_rows(f, s->catalog, s->tenant, s->ids.data, s->seen.data,
+	    pg_text(&s->stored, 0, 0), &s->result);
 }
 
+/* A database without the columns is told nothing. */
 static enum flow_rc
 sweep_mended(struct flow *f)
 {
 	struct sweep *s = sweep_of(f);
 	enum flow_rc rc = catalog_check(f, &s->result, "mend the list of documents");
+	struct mended_page page;
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	s->gone += strtoul(pg_text(&s->result, 0, 0), NULL, 10);
-	s->mended += strtoul(pg_text(&s->result, 0, 1), NULL, 10);
-	return s->is_last ? FLOW_DONE : flow_goto(f, sweep_listed);
+	page = sweep_mended_page(&s->result);
+	s->gone += page.gone;
+	s->mended += page.mended;
+	if (page.untold == NULL || !document_has_owner(s->schema_version))
+		return flow_goto(f, sweep_turn);
+	return pool_borrow(f, s->pools, &s->target, &s->lease);
+}
+
+static enum flow_rc
+sweep_telling(struct flow *f)
+{
+	struct sweep *s = sweep_of(f);
+
+	return sweep_tell(f, &s->lease, sweep_mended_page(&s->result).untold, &s->stored);
+}
+
+static enum flow_rc
+sweep_told(struct flow *f)
+{
+	struct sweep *s = sweep_of(f);
+	enum flow_rc rc = pg_check(f, &s->stored, ERR_NONE, "tell whose the documents are");
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	pool_return(&s->lease, POOL_CLEAN);
+	s->told += (unsigned long)pg_changed(&s->stored);
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+sweep_turn(struct flow *f)
+{
+	return sweep_of(f)->is_last ? FLOW_DONE : flow_goto(f, sweep_listed);
 }
 
 /* What a sweep that failed has not mended a later one will. */
@@ -342,11 +327,12 @@ sweep_end(struct flow *f, const struct err *err)
 		    "The list of tenant %s was not compared with its database, which is tried "
 		    "again later: %s",
 		    s->tenant, told);
-	if (s->added + s->gone + s->mended > 0)
+	if (s->added + s->gone + s->mended + s->told > 0)
 		log_event(LOG_NOTICE, "documents.swept", NULL,
 		    "The list of tenant %s did not agree with its database: %lu documents were not "
-		    "listed, %lu rows were corrected or completed, %lu had none and are gone.",
-		    s->tenant, s->added, s->mended, s->gone);
+		    "listed, %lu rows were corrected or completed, %lu had none and are gone; of "
+		    "%lu documents the database had no owner or time and has it now.",
+		    s->tenant, s->added, s->mended, s->gone, s->told);
 }
 
 /* The flow itself lies in the arena; the target's copy of the password is wiped. */
@@ -367,7 +353,7 @@ sweep_release(struct flow *f)
 
 bool
 documents_sweep(struct worker *w, struct catalog *c, struct pools *pools,
-    const struct pool_target *target, const char *tenant, uint64_t interval_us,
+    const struct pool_target *target, const char *tenant, int schema_version, uint64_t interval_us,
     atomic_uint *running)
 {
 	struct arena *arena;
@@ -382,6 +368,7 @@ documents_sweep(struct worker *w, struct catalog *c, struct pools *pools,
 	s->catalog = c;
 	s->pools = pools;
 	s->running = running;
+	s->schema_version = schema_version;
 	s->tenant = arena_strdup(arena, tenant);
 	s->target = (struct pool_target){ .size = target->size };
 	s->target.key = slice_of(arena_slice(arena, target->key), target->key.len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * vector_parts: what the statements of searches have in common. @. stands for pgvector's schema,
- * which vector_statement() puts there.
+ * which vector_statement() puts there; an @ of a filter's condition is none.
  */
 #ifndef RETRIEVAL_VECTOR_PARTS_H
 #define RETRIEVAL_VECTOR_PARTS_H

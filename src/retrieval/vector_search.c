@@ -42,13 +42,14 @@
 #include "retrieval/search_parameters.h"
 #include "retrieval/vector_settings.h"
 #include "tenantgate/retrieval.h"
+#include "tenantgate/retrieval/search_filter.h"
 
 /* Up to so many chunks of the documents in question their distances are computed: 2 microseconds
  * each at 1536 dimensions. */
 #define SOME_EXACT_MAX 10000
 #define ANY_NUMBER     INT64_MAX
 
-#define SQL_MAX	     (16u << 10)
+#define SQL_MAX	     ((16u << 10) + SEARCH_FILTER_SQL_MAX)
 #define SCHEMA_USUAL "public"
 #define RESTARTS_MAX 2
 
@@ -145,7 +146,7 @@ vector_search_asked(struct flow *f)
 static bool
 is_of_some(const struct search_request *r)
 {
-	return r->document_count > 0 || r->owner != NULL;
+	return r->document_count > 0 || r->owner != NULL || r->filter != NULL;
 }
 
 static enum vector_way
@@ -162,7 +163,7 @@ first_way(const struct vector_search *s, const struct search_note *n)
 	return n->index.indexed_to > 0 ? WAY_INDEX : WAY_EXACT;
 }
 
-/* Of texts that come again; the name says all that they differ in. */
+/* Of texts that come again; the name says all that they differ in. Filters have too many shapes. */
 static void
 statement_name(struct vector_search *s, const struct search_note *n)
 {
@@ -175,7 +176,7 @@ statement_name(struct vector_search *s, const struct search_note *n)
 		snprintf(s->name, sizeof(s->name), "%s_%s_%u", kind, n->index.name, n->generation);
 	else if (s->way == WAY_TEXT)
 		snprintf(s->name, sizeof(s->name), "search_text_%u", n->generation);
-	else if (s->way == WAY_EXACT_SOME)
+	else if (s->way == WAY_EXACT_SOME && s->request.filter == NULL)
 		snprintf(s->name, sizeof(s->name), "%s_some_%d%d_%u", kind,
 		    s->request.document_count > 0, s->request.owner != NULL, n->generation);
 }

@@ -20,8 +20,10 @@
 #include "retrieval/hybrid_statement.h"
 #include "retrieval/vector_parts.h"
 #include "tenantgate/retrieval.h"
+#include "tenantgate/retrieval/search_filter.h"
 
-#define SQL_MAX 32768
+#define SQL_MAX ((16u << 10) + SEARCH_FILTER_SQL_MAX)
+
 /* ---- before RETRIEVAL_SCHEMA_TAIL ---- */
 
 /* One of the two branches runs: the other's condition is known to be false before its scan starts.
@@ -101,6 +103,10 @@ vector_wanted_write(struct buf *b, const struct search_request *r, unsigned para
 		buf_printf(b, " AND d.id" PG_EQUALS "ANY ($%u)", param++);
 	if (r->owner != NULL)
 		buf_printf(b, " AND d.owner_id" PG_EQUALS "$%u", param++);
+	if (r->filter != NULL) {
+		buf_puts(b, " AND ");
+		search_filter_condition(r->filter, param, b);
+	}
 	buf_puts(b, ")");
 }
 
@@ -175,7 +181,7 @@ vector_statement(struct buf *out, enum vector_way way, const char *schema,
 		buf_free(&b);
 		return false;
 	}
-	for (rest = b.data; (at = strchr(rest, '@')) != NULL; rest = at + 1) {
+	for (rest = b.data; (at = strstr(rest, "@.")) != NULL; rest = at + 1) {
 		buf_add(out, rest, (size_t)(at - rest));
 		buf_puts(out, schema);
 	}

@@ -14,8 +14,9 @@
  *	WAY_BEFORE_*	the same in databases below RETRIEVAL_SCHEMA_TAIL
  *
  * Parameters: $1 the vector, binary; $2 how many; of WAY_EXACT_SOME $3 the bound; then of those for
- * some documents what the request has of: the documents' ids, their owner. WAY_BEFORE_SOME has the
- * ids as $3. The columns are enum hit_column.
+ * some documents what the request has of: the documents' ids, their owner, the filter's values.
+ * WAY_BEFORE_SOME has the ids as $3, and knows neither owner nor filter. The columns are enum
+ * hit_column.
  */
 #ifndef RETRIEVAL_VECTOR_STATEMENT_H
 #define RETRIEVAL_VECTOR_STATEMENT_H

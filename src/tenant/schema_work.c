@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * schema_work: a step, in a session whose settings keep it from hurting whoever uses the table.
+ * schema_work: a step, with time-outs that keep it from hurting whoever uses the table.
  *
- *	[borrow] --> [set] --> [index] --> [indexed] --> [dropped] --> [apply] --> [applied]
- *	                          |            | there is none             ^
- *	                          | no index   +---------------------------+
- *	                          +----------------------------------------+
+ *	[borrow] --> [index] --> [indexed] --> [dropped] --> [apply] --> [applied]
+ *	                |            | there is none             ^
+ *	                | no index   +---------------------------+
+ *	                +----------------------------------------+
+ *
+ * The time-outs are of the step's own transaction, for nothing is kept in the session: behind a
+ * pooler of transactions the next statement may run in another one, and what was set in the first
+ * would be found there by whoever comes next. So an index, which is made in no transaction, has
+ * none: its wait keeps nobody, and ours for it has a deadline.
  */
 #include "tenant/schema_work.h"
 
@@ -17,14 +22,13 @@
 /* Who waits to change a table keeps all who come after from it: better to try again later. To make
  * an index keeps nobody, and waits for every transaction that is under way. */
 #define LOCK_WAIT_MS 500
+#define SCRIPT_MAX   (64u << 10) /* bytes of a step and its time-outs */
 
-static flow_step_fn work_borrow, work_settings, work_index, work_indexed, work_dropped, work_apply,
-    work_applied;
+static flow_step_fn work_borrow, work_index, work_indexed, work_dropped, work_apply, work_applied;
 static flow_end_fn work_end;
 
 static const struct flow_step work_steps[] = {
 	{ "borrow", work_borrow },
-	{ "set", work_settings },
 	{ "index", work_index },
 	{ "indexed", work_indexed },
 	{ "dropped", work_dropped },
@@ -59,18 +63,6 @@ work_check(struct schema_work *w)
 	    "Bringing the tenant's tables up to date failed");
 }
 
-/* Of the session, which is reset afterwards. Where we are killed the server ends the statement. */
-static enum flow_rc
-work_settings(struct flow *f)
-{
-	struct schema_work *w = FLOW_OF(f, struct schema_work, &schema_work_kind);
-
-	snprintf(w->settings, sizeof(w->settings),
-	    "SET lock_timeout = %d; SET statement_timeout = %llu",
-	    w->index != NULL ? 0 : LOCK_WAIT_MS, (unsigned long long)(w->timeout_us / 1000));
-	return work_run(w, w->settings, true);
-}
-
 static enum flow_rc
 work_index(struct flow *f)
 {
@@ -82,10 +74,7 @@ work_index(struct flow *f)
 		.param_count = 1,
 		.timeout_us = w->timeout_us,
 	};
-	enum flow_rc rc = work_check(w);
 
-	if (rc != FLOW_NEXT)
-		return rc;
 	if (w->index == NULL)
 		return flow_goto(f, work_apply);
 	pg_clear(&w->result);
@@ -115,12 +104,27 @@ work_dropped(struct flow *f)
 	return work_check(FLOW_OF(f, struct schema_work, &schema_work_kind));
 }
 
+/* Several statements in one message are one transaction. Where we are killed the server ends it. */
+static bool
+work_write(struct schema_work *w)
+{
+	buf_init(&w->script, SCRIPT_MAX);
+	buf_printf(&w->script, "SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = %llu; ",
+	    LOCK_WAIT_MS, (unsigned long long)(w->timeout_us / 1000));
+	buf_puts(&w->script, w->sql);
+	return !w->script.failed;
+}
+
 static enum flow_rc
 work_apply(struct flow *f)
 {
 	struct schema_work *w = FLOW_OF(f, struct schema_work, &schema_work_kind);
 
-	return work_run(w, w->sql, false);
+	if (w->index != NULL)
+		return work_run(w, w->sql, false);
+	if (!work_write(w))
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "a step of the schema");
+	return work_run(w, w->script.data, true);
 }
 
 static enum flow_rc
@@ -136,5 +140,6 @@ work_end(struct flow *f, const struct err *err)
 	struct schema_work *w = FLOW_OF(f, struct schema_work, &schema_work_kind);
 
 	(void)err;
-	pool_return(&w->lease, POOL_DIRTY);
+	pool_return(&w->lease, POOL_CLEAN);
+	buf_free(&w->script);
 }

@@ -6,6 +6,7 @@
 #ifndef TENANT_SCHEMA_WORK_H
 #define TENANT_SCHEMA_WORK_H
 
+#include "tenantgate/base/buf.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/pool.h"
 #include "tenantgate/wire/pg.h"
@@ -20,7 +21,7 @@ struct schema_work {
 	uint64_t timeout_us;
 	struct pool_lease lease; /* given back at the end */
 	struct pg_result result; /* the last statement's: the caller's to pg_clear() */
-	char settings[96];
+	struct buf script;	 /* owned: the step, with its time-outs */
 	char drop[sizeof("DROP INDEX CONCURRENTLY IF EXISTS ") + PG_NAME_MAX * 2];
 };
 

@@ -56,7 +56,7 @@ struct upgrade {
 	unsigned statement; /* of the whole schema, when in doubt */
 	unsigned step;	    /* index into conf->schema_steps */
 	struct pool_target target;
-	char key[TENANT_KEY_SIZE];
+	char key[TENANT_KEY_SIZE], key_apart[sizeof("upgrade:") + TENANT_ID_MAX];
 	struct pg_result result; /* owned */
 	struct err why;		 /* the work's failure */
 	char last_error[512];
@@ -255,12 +255,24 @@ upgrade_told(struct flow *f)
 
 /* ---- beginning and end ---- */
 
+/* An index waits for every transaction under way in the database, a forgotten one too. Where the
+ * tenant may have one connection that would be its only one: so there is another, for as long as
+ * the upgrade lasts. */
+static void
+upgrade_connect_apart(struct upgrade *u)
+{
+	snprintf(u->key_apart, sizeof(u->key_apart), "upgrade:%s", u->tenant.id);
+	u->target.key = slice_str(u->key_apart);
+}
+
 static void
 upgrade_end(struct flow *f, const struct err *err)
 {
 	struct upgrade *u = FLOW_OF(f, struct upgrade, &upgrade_kind);
 
 	(void)err; /* the catalog's failure, or a shutdown: a later contact begins again */
+	if (u->key_apart[0] != '\0')
+		pool_forget(u->tenants->pools, u->target.key);
 	atomic_fetch_sub(&u->tenants->shared->upgrades_running, 1);
 	pg_clear(&u->result);
 	pg_clear(&u->work.result);
@@ -294,5 +306,7 @@ tenant_upgrade(struct tenants *ts, const struct tenant *t)
 	snprintf(u->version, sizeof(u->version), "%d", ts->conf->schema_version);
 	u->from = t->schema_version;
 	tenant_target(&u->tenant, &u->target, u->key);
+	if (u->target.size == 1)
+		upgrade_connect_apart(u);
 	flow_start(&u->flow, &upgrade_kind, ts->worker, NULL);
 }

@@ -8,7 +8,10 @@
  * sources: src/retrieval/formats.c src/retrieval/prompt.c
  * sources: src/base/err.c src/base/json.c src/base/json_put.c src/base/log.c
  * sources: src/base/log_repeat.c src/base/random.c src/base/utf8.c
- * libs: -ljansson -lcrypto
+ * sources: src/api/chat_scope.c src/api/owner_id.c src/auth/tenant_of.c
+ * sources: src/retrieval/filter_condition.c src/retrieval/filter_value.c
+ * sources: src/retrieval/search_filter.c
+ * libs: -ljansson -lcrypto -lm
  */
 #include "api/chat_turns.h"
 #include "tenantgate/base/json.h"
@@ -34,6 +37,8 @@ check_input(const struct chat_input *input)
 	for (unsigned i = 0; i < input->document_count; i++)
 		fuzz_check(input->document_ids[i][0] != '\0');
 	fuzz_check(input->top_k >= 1 && input->top_k <= SEARCH_K_MAX);
+	fuzz_check(input->min_score >= SCORE_MIN && input->min_score <= SCORE_MAX);
+	fuzz_check(input->filter == NULL || search_filter_values(input->filter)[0] == '[');
 	fuzz_check(input->temperature <= 2);
 }
 

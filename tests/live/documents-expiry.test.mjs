@@ -173,3 +173,15 @@ test('of those whose time is over one is stored anew meanwhile: that stays', asy
 	assert.equal((await ann.search('zebra')).status, 200);
 	assert.ok(await rows('newer') >= 2);
 });
+
+test('nobody searches: it goes behind a request that has asked the database, and wakes none', async () => {
+	await put('quiet', { expiresAt: later });
+	await restart();
+	await over('^quiet$');
+	for (let i = 0; i < 3; i++)
+		assert.equal((await ann.get('/documents')).status, 200);
+	assert.equal(await rows('quiet'), 3, 'a list has not asked the database');
+	assert.equal((await put('busy')).status, 201);
+	await until('nothing of it is left', async () => await rows('quiet') === 0);
+	assert.equal(await rows('busy'), 3);
+});

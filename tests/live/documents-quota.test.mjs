@@ -57,6 +57,24 @@ test('two uploads of the last of three documents, to two replicas: one wins', as
 	assert.equal(again.status, 201, 'a document is replaced though the list is full');
 });
 
+test('what has expired neither counts nor is it the same bytes, though it is not removed yet', async () => {
+	const [tenant] = await both('expired');
+	const later = { expiresAt: '2040-01-01T00:00:00Z' };
+	for (const id of ['a', 'b', 'c'])
+		assert.equal((await tenant.ingestText(id.repeat(300), { documentId: id, ...later })).status, 201);
+	refused(await tenant.ingestText('d', { documentId: 'd' }), 403, 'too_many_documents', /./);
+	await stack.sql(`update documents set expires_at = now() - interval '1 second'
+		where user_id = 'expired' and document_id in ('a', 'b')`, 'catalog');
+	assert.equal((await tenant.ingestText('d'.repeat(700), { documentId: 'd' })).status, 201);
+	await stack.sql(`update documents set expires_at = now() - interval '1 second'
+		where user_id = 'expired' and document_id = 'c'`, 'catalog');
+	const same = await tenant.ingestText('c'.repeat(300), { documentId: 'e', ifNew: true });
+	assert.equal(same.status, 201, same.body);
+	assert.equal(same.json.document.id, 'e');
+	const again = await tenant.ingestText('c'.repeat(300), { documentId: 'f', ifNew: true });
+	assert.deepEqual([again.status, again.json.document.id], [200, 'e']);
+});
+
 test('bytes: a sum, and what is refused is told', async () => {
 	const [tenant, other] = await both('bytes');
 	assert.equal((await tenant.ingestText('x'.repeat(600), { documentId: 'a' })).status, 201);
@@ -136,6 +154,28 @@ test('ifNew: of two first uploads at once one is stored, the other comes again',
 		assert.equal((await tenants[0].ask('DELETE',
 			`/documents/${stored[0].json.document.id}`)).status, 204);
 	}
+});
+
+test('ifNew: while the document of these bytes is being changed, another comes again', async () => {
+	const [tenant, other] = await both('changed');
+	assert.equal((await tenant.ingestText('Neap tide.', { documentId: 'a' })).status, 201);
+	const [[database]] = await stack.sql("select db_name from tenants where tenant_id = 'changed'",
+		'catalog');
+	const holder = stack.program('holder', 'psql', ['-X', '-q', '-d', stack.pg.url(database), '-c',
+		'begin; lock table document in exclusive mode; select pg_sleep(100000)']);
+	const waits = async (what) => (await stack.sql(`select pid from pg_stat_activity where ${what} and ` +
+		`datname = '${database}'`)).length > 0;
+	await until('the table is locked', () => waits("wait_event = 'PgSleep'"));
+	const changed = tenant.ask('PATCH', '/documents/a', { body: '{"title":"Neap"}',
+		headers: { 'content-type': 'application/json' } });
+	await until('the change waits', () => waits("wait_event_type = 'Lock'"));
+	refused(await other.ingestText('Neap tide.', { ifNew: true }), 409, 'conflict', /same bytes/);
+	await stack.sql("select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'");
+	await holder.exit;
+	assert.equal((await changed).status, 200);
+	const later = await other.ingestText('Neap tide.', { ifNew: true });
+	assert.deepEqual([later.status, later.json.document.title], [200, 'Neap'], later.body);
+	assert.deepEqual(await ids(other), ['a']);
 });
 
 test('killed in the middle of an upload: its place is free again', async () => {

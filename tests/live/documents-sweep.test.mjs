@@ -122,7 +122,8 @@ test('a row that changes while it looks is left alone', async () => {
 		return ''; end $$;
 		alter table document rename to document_kept;
 		create view document as select id, title || slow() as title, file_name, mime_type, metadata,
-		sha256, bytes, pages, chunks, created_at from document_kept; grant select on document to public`, db);
+		sha256, bytes, pages, chunks, created_at, owner_id, expires_at from document_kept;
+		grant select on document to public`, db);
 	const name = `hold${Math.random()}`;
 	const holding = stack.sql(`set application_name = '${name}'; select pg_advisory_lock(9);
 		select pg_sleep(60)`, db).catch(() => {});

@@ -133,6 +133,27 @@ test('chunks: in order, a page at a time', async () => {
 	refused(await bob.get(path('long', '/chunks')), 404, 'document_not_found');
 	for (const query of ['limit=0', 'cursor=x', 'cursor=', 'cursor=1234567890', 'cursor=-1'])
 		refused(await ann.get(path('long', `/chunks?${query}`)), 400, 'invalid_field');
+	for (const query of ['cursor=%00', 'limit=5%00', 'cursor=%zz'])
+		refused(await ann.get(path('long', `/chunks?${query}`)), 400, 'bad_request');
+});
+
+test('chunks: a page has a mebibyte or so, however large each is', async () => {
+	await stack.sql(`insert into document (id, title, file_name, mime_type, sha256, bytes, pages, chunks)
+		values ('wide', '', '', 'text/plain', '', 1, 0, 5);
+		insert into chunk (document_id, chunk_index, content, embedding)
+			select 'wide', i, repeat(i::text, 400000), (select embedding from chunk limit 1)
+			from generate_series(0, 4) i`, await database('ann'));
+	const page = async (cursor) => {
+		const { json } = await ann.get(path('wide', `/chunks?limit=100&cursor=${cursor}`));
+		assert.ok(json.chunks.every((c) => c.content === String(c.chunk).repeat(400000)));
+		assert.equal(json.total, 5);
+		return [json.chunks.map((c) => c.chunk), json.nextCursor];
+	};
+	const all = await ann.get(path('wide', '/chunks'));
+	assert.deepEqual([all.json.chunks.map((c) => c.chunk), all.json.nextCursor], [[0, 1, 2], '2']);
+	assert.deepEqual(await page(2), [[3, 4], null]);
+	assert.deepEqual(await page(0), [[1, 2, 3], '3']);
+	await stack.sql("delete from document where id = 'wide'", await database('ann'));
 });
 
 const status = async (id) => (await stack.sql(

@@ -20,7 +20,7 @@ before(async () => {
 	process.env.ASAN_OPTIONS = [process.env.ASAN_OPTIONS, 'allocator_may_return_null=1',
 		`max_allocation_size_mb=${PIECE_MIB}`].filter(Boolean).join(':');
 	gate = await stack.tenantgate({ rate_limit_requests_per_minute: 0,
-		embedding_batch_size: '64MiB' });
+		embedding_batch_size: '64MiB', document_embedding_memory: '64MiB' });
 	lantern = await gate.tenant('lantern');
 	kettle = await gate.tenant('kettle');
 	const small = await kettle.ingestText('The kettle whistles.', { documentId: 'k' });
@@ -29,8 +29,8 @@ before(async () => {
 after(() => stack.stop());
 
 // 2.7 MB of text have more than 3000 chunks; 2048 of them, the most of a call, have vectors of 12 MB.
-const document = 'A lantern hangs over the door of the harbour office, and it is lit at dusk.\n\n'
-	.repeat(36000);
+const document = Array.from({ length: 36000 }, (_, i) =>
+	`Lantern ${i} hangs over the door of the harbour office, and it is lit at dusk.\n\n`).join('');
 
 function refused(answer) {
 	assert.equal(answer.status, 503, answer.body);

@@ -36,6 +36,8 @@ const paragraphs = (n, what) => Array.from({ length: n }, (_, i) =>
 
 const embeddings = () => server.requests.filter((request) => request.path.endsWith('/embeddings'));
 const sizes = (begin = 0) => embeddings().slice(begin).map((request) => [request.body.input].flat().length);
+// Batches of one document are under way together, and come in any order.
+const ordered = (numbers) => [...numbers].sort((a, b) => b - a);
 const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
 
 // Stores a document of so many chunks; the texts of each request that this took.
@@ -95,7 +97,7 @@ for (const [name, limit, status, body] of batches)
 			(_, i) => Math.min(limit, 250 - i * limit)));
 		const two = await ingested(other, `${name} two`);
 		assert.equal(two.status, 201);
-		assert.deepEqual(two.sizes, one.sizes.slice(1), 'none was refused');
+		assert.deepEqual(ordered(two.sizes), one.sizes.slice(1), 'none was refused');
 		assert.equal(habits().length, 1);
 		assert.match(habits()[0].message,
 			new RegExp(`at most ${limit} texts .* set embedding_batch_items`));
@@ -116,7 +118,7 @@ test('a batch that is refused without a number is halved until it is taken', asy
 	const one = await ingested(acme, 'halved one');
 	assert.equal(one.status, 201);
 	assert.deepEqual(one.sizes, [250, 125, 62, 62, 62, 62, 2]);
-	assert.deepEqual((await ingested(other, 'halved two')).sizes, [62, 62, 62, 62, 2]);
+	assert.deepEqual(ordered((await ingested(other, 'halved two')).sizes), [62, 62, 62, 62, 2]);
 });
 
 test('a batch with too many bytes is cut by bytes', async () => {
@@ -168,6 +170,6 @@ test('a limit that no word tells of is found, and remembered when both halves we
 	const one = await ingested(acme, 'silent one');
 	assert.equal(one.status, 201);
 	assert.deepEqual(one.sizes, [250, 250, 125, 62, 62, 62, 62, 2]);
-	assert.deepEqual((await ingested(other, 'silent two')).sizes, [62, 62, 62, 62, 2]);
+	assert.deepEqual(ordered((await ingested(other, 'silent two')).sizes), [62, 62, 62, 62, 2]);
 	assert.match(habits()[0].message, /at most 62 texts/);
 });

@@ -141,36 +141,35 @@ test('a table that others use: requests go on, a reason is left, and it is done 
 		assert.equal(await why(), 'none');
 	});
 
-// The table is locked, so that each kill is in the middle of the step.
-for (const [step, held] of Object.entries({
-	'the columns': 'access share',
-	'the index': 'row exclusive',
-}))
-	test(`killed while it makes ${step}: another goes on`, async () => {
-		const name = `killed-${held.split(' ')[0]}`;
+// Each waits in the middle for a transaction that is open: the columns for the table's lock, the index
+// for whatever might still see the table as it was.
+for (const [step, held, statement] of [
+	['columns', 'lock table document in access share mode', 'ALTER TABLE public.document'],
+	['index', 'select count(*) from pg_catalog.pg_class', 'CREATE INDEX CONCURRENTLY'],
+])
+	test(`killed while it makes the ${step}: another goes on`, async () => {
+		const name = `killed-${step}`;
 		const database = await old(name);
-		if (held === 'row exclusive')
-			await stack.sql(`alter table document add column owner_id text,
-				add column expires_at timestamptz`, database);
 		const holder = stack.program('holder', 'psql', ['-X', '-q', '-d', stack.pg.url(database),
-			'-c', `begin; lock table document in ${held} mode; select pg_sleep(100000)`]);
-		await until('the lock is held', async () => Number((await stack.sql("select count(*) from " +
-			"pg_locks where relation = 'document'::regclass", database))[0][0]) > 0);
+			'-c', `begin isolation level repeatable read; ${held}; select pg_sleep(100000)`]);
+		const sleeps = `datname = '${database}' and wait_event = 'PgSleep' and query like 'begin%'`;
+		await until('the transaction is open', async () => Number((await stack.sql("select count(*) " +
+			`from pg_stat_activity where ${sleeps}`))[0][0]) > 0);
 		const gate = await another();
 		// The columns' wait is short, and some seconds later there is another: so the server looks.
 		let waits = false;
 		const look = stack.sql(`do $$ begin loop
-			exit when exists (select from pg_locks where not granted);
+			perform pg_stat_clear_snapshot();
+			exit when exists (select from pg_stat_activity where wait_event_type = 'Lock' and
+				datname = '${database}' and strpos(query, '${statement}') > 0);
 			perform pg_sleep(0.01);
-		end loop; end $$`, database).then(() => { waits = true; });
-		await until('it waits for the lock', async () => waits || (await finds(gate, name), waits),
-			60000);
+		end loop; end $$`).then(() => { waits = true; });
+		await until('it waits', async () => waits || (await finds(gate, name), waits), 60000);
 		await look;
 		gate.program.kill('SIGKILL');
 		await gate.program.exit;
-		await stack.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like " +
-			`'begin; lock table document in ${held}%' or application_name = 'tenantgate' and ` +
-			`datname = '${database}'`);
+		await stack.sql(`select pg_terminate_backend(pid) from pg_stat_activity where ${sleeps} or ` +
+			`application_name = 'tenantgate' and datname = '${database}'`);
 		await holder.exit;
 		const next = await another();
 		await finds(next, name);

@@ -14,6 +14,9 @@ const DIMENSIONS = 1536;
 const TAIL = 100;
 // A number past them is a longer test's: TG_PLAN_SIZES.
 const sizes = (process.env.TG_PLAN_SIZES ?? '40 2600 13500').split(' ').map(Number);
+// One of each operator, and all of them joined.
+const filters = ['{"a":1}', '{"a":{"in":[1,2]}}', '{"a":{"gte":1,"lt":3}}', '{"a":{"exists":false}}',
+	'{"or":[{"a":{"ne":1}},{"not":{"b":{"gt":"x"}}}],"c":{"nin":[1]},"d":{"exists":true}}'];
 const way = { exact: '0', index: '1', exactSome: '2', indexSome: '3' };
 
 const print = (...args) => execFileSync(join(build, 'tests/live/statement_print'),
@@ -58,8 +61,9 @@ const psql = promisify(execFile);
 async function nodes({ database, covered, index }, number, { generic, k = 10, words = [] }) {
 	const vector = `(select embedding from chunk limit 1)`;
 	const wanted = { ids: "array['d1','d2']", owner: "'owner1'" };
+	const filtered = `'["a", 1, "b", 1, "c", {"a": 1, "b": 2}, "d", ["x"]]'`;
 	const values = [`'${(await stack.sql(`select ${vector}`, database))[0][0]}'`, String(k),
-		...number === way.exactSome ? ['10000'] : [], ...words.map((word) => wanted[word])];
+		...number === way.exactSome ? ['10000'] : [], ...words.map((word) => wanted[word] ?? filtered)];
 	const text = `set plan_cache_mode = force_${generic ? 'generic' : 'custom'}_plan;
 		prepare it as ${print(number, DIMENSIONS, index || 'none', covered, ...words)};
 		${number === way.indexSome || k > 25 ? print('local', number, k) : ''}
@@ -89,6 +93,9 @@ for (const size of sizes)
 			if (statistics === 'statistics')
 				await stack.sql('analyze', at.database);
 			for (const generic of [false, true]) {
+				// All of them once a size: a filter is not what the way depends on.
+				const filtering = (statistics === 'statistics' && generic ? filters : filters.slice(-1))
+					.map((filter) => ['ids', 'owner', filter].slice(filter === filters[0] ? 0 : 2));
 				const plan = generic ? 'a plan for any values' : 'a plan for its values';
 				await t.test(`${statistics}, ${plan}: exact`, async () => {
 					const all = await nodes(at, way.exact, { generic });
@@ -97,7 +104,7 @@ for (const size of sizes)
 					documentsById(all);
 				});
 				await t.test(`${statistics}, ${plan}: some documents`, async () => {
-					for (const words of [['ids'], ['owner'], ['ids', 'owner']]) {
+					for (const words of [['ids'], ['owner'], ['ids', 'owner'], ...filtering]) {
 						const all = await nodes(at, way.exactSome, { generic, words });
 						assert.deepEqual([...usedFor(all, 'chunk_')], ['chunk_document']);
 						assert.equal(readsAllChunks(all), false);
@@ -114,7 +121,7 @@ for (const size of sizes)
 						documentsById(all);
 					});
 				await t.test(`${statistics}, ${plan}: the index, some documents`, async () => {
-					for (const words of [['ids'], ['owner'], ['ids', 'owner']]) {
+					for (const words of [['ids'], ['owner'], ['ids', 'owner'], ...filtering]) {
 						const all = await nodes(at, way.indexSome, { generic, words });
 						assert.ok(usedFor(all, 'chunk_halfvec').has(at.index));
 					}

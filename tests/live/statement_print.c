@@ -8,9 +8,9 @@
  *	statement_print local WAY K		of a transaction; nothing where none are needed
  *	statement_print store			what keeps a document's words
  *	statement_print missing			... of documents that have none
- *	statement_print WAY DIMENSIONS INDEX BOUND [hybrid] [ids] [owner]
+ *	statement_print WAY DIMENSIONS INDEX BOUND [hybrid] [ids] [owner] [FILTER]
  *
- * WAY: of enum vector_way, as a number.
+ * WAY: of enum vector_way, as a number. FILTER: JSON.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,9 @@
 
 #include "retrieval/text_store.h"
 #include "retrieval/vector_settings.h"
+#include "tenantgate/base/json.h"
 #include "tenantgate/retrieval.h"
+#include "tenantgate/retrieval/search_filter.h"
 
 static int
 schema_print(unsigned dimensions)
@@ -43,12 +45,26 @@ local_print(const char *way, const char *k)
 	return 0;
 }
 
+static const struct search_filter *
+filter_of(const char *text, struct arena *arena)
+{
+	const struct search_filter *filter = NULL;
+	struct err err = { 0 };
+	json_t *value = json_read(slice_str(text), &err);
+
+	if (!search_filter_read(value, "filter", arena, &filter, &err) || filter == NULL)
+		abort();
+	json_decref(value);
+	return filter;
+}
+
 static int
 statement_print(int argc, char **argv)
 {
 	static const char *const ids[] = { "a" };
 	struct vector_index index = { .indexed_to = strtoll(argv[4], NULL, 10) };
 	struct search_request request = { .dimensions = (unsigned)strtoul(argv[2], NULL, 10) };
+	struct arena *arena = arena_new(1u << 20);
 	struct buf out;
 
 	snprintf(index.name, sizeof(index.name), "%s", argv[3]);
@@ -61,6 +77,8 @@ statement_print(int argc, char **argv)
 			request.mode = SEARCH_HYBRID;
 		} else if (strcmp(argv[i], "owner") == 0) {
 			request.owner = "a";
+		} else {
+			request.filter = filter_of(argv[i], arena);
 		}
 	}
 	buf_init(&out, 1u << 20);
@@ -69,6 +87,7 @@ statement_print(int argc, char **argv)
 		return 1;
 	printf("%.*s\n", (int)out.len, out.data);
 	buf_free(&out);
+	arena_free(arena);
 	return 0;
 }
 

@@ -19,13 +19,16 @@ static struct arena *arena;
 static struct pool_lease bare; /* a connection without a pool: it is never exchanged */
 static const char *first_database;
 static char database[64];
-static const float *each[EACH]; /* chunk's vector */
+static struct chunk_row each[EACH];
 
 /* One operation of retrieval/ in a flow of its own. */
 struct store_op {
 	struct flow flow;
 	struct document *document;
-	const struct chunk_list *chunks;
+	struct chunk_rows rows;
+	size_t count; /* of them */
+	struct store_chunks source;
+	const char *attempt; /* NULL: nothing is staged */
 	const float *vectors;
 	unsigned dimensions;
 	const char *id;
@@ -54,7 +57,13 @@ store_op_store(struct flow *f)
 {
 	struct store_op *a = store_op_of(f);
 
-	return store_document(f, &bare, a->document, a->chunks, each, a->dimensions, store_told, a);
+	a->rows = (struct chunk_rows){ .rows = each,
+		.count = a->count,
+		.dimensions = a->dimensions };
+	a->source = (struct store_chunks){ .rows = a->attempt == NULL ? &a->rows : NULL,
+		.attempt = a->attempt,
+		.schema_version = RETRIEVAL_SCHEMA_VERSION };
+	return store_document(f, &bare, a->document, &a->source, store_told, a);
 }
 
 static enum flow_rc
@@ -62,7 +71,7 @@ store_op_find(struct flow *f)
 {
 	struct store_op *a = store_op_of(f);
 
-	return store_find(f, &bare, a->id, a->document, &a->found);
+	return store_find(f, &bare, RETRIEVAL_SCHEMA_VERSION, a->id, a->document, &a->found);
 }
 
 static enum flow_rc
@@ -123,6 +132,7 @@ sql(const char *text)
 static float vectors[EACH * DIMENSIONS];
 static struct chunk chunks[EACH];
 static char contents[EACH][64];
+static uint8_t hashes[EACH][CHUNK_HASH_SIZE];
 
 static inline void
 unit(float *v, unsigned document, unsigned chunk)
@@ -145,14 +155,14 @@ store(unsigned document, const char *mark, unsigned count, unsigned dimensions)
 		.bytes = 5000000000ull,
 		.pages = 7,
 		.chunks = count };
-	struct chunk_list list = { .items = chunks, .count = count };
-	struct store_op s = { .document = &d, .chunks = &list, .dimensions = dimensions };
+	struct store_op s = { .document = &d, .count = count, .dimensions = dimensions };
 
 	snprintf(id, sizeof(id), "doc-%u", document);
 	for (unsigned i = 0; i < count; i++) {
 		snprintf(contents[i], sizeof(contents[i]), "%s %u %u", mark, document, i);
 		chunks[i] = (struct chunk){ i, i % 8, slice_str(contents[i]) };
-		each[i] = vectors + i * dimensions;
+		each[i] = (struct chunk_row){ &chunks[i], hashes[i], vectors + i * dimensions };
+		chunk_hash("a-model", chunks[i].content, hashes[i]);
 		if (dimensions == DIMENSIONS)
 			unit(vectors + i * DIMENSIONS, document, i);
 	}

@@ -114,9 +114,9 @@ tenant_fixture_knobs(struct tenant_fixture *h, const char *json)
 	a.request = (struct web_request){ .method = "POST",
 		.url = url,
 		.body = slice_str(json),
-		.connect_timeout_us = 2000000,
-		.first_byte_timeout_us = 5000000,
-		.idle_timeout_us = 5000000,
+		.connect_timeout_us = FIXTURE_PATIENCE_US,
+		.first_byte_timeout_us = FIXTURE_PATIENCE_US,
+		.idle_timeout_us = FIXTURE_PATIENCE_US,
 		.response_max = 4096 };
 	fixture_op_run(h, &a);
 	assert(a.response.status == 200);
@@ -192,7 +192,7 @@ neon_start(struct tenant_fixture *h)
 		    "300", "--port-file", file, (char *)NULL);
 		_exit(127);
 	}
-	for (tries = 0; tries < 200 && strchr(port, '\n') == NULL; tries++) {
+	for (tries = 0; tries < 1200 && strchr(port, '\n') == NULL; tries++) {
 		poll(NULL, 0, 50);
 		(void)!pread(fd, port, sizeof(port) - 1, 0);
 	}
@@ -210,8 +210,8 @@ catalog_of(struct tenant_fixture *h, const char *url)
 {
 	struct catalog_conf cc = { .url = url,
 		.pool_size = 4,
-		.query_timeout_us = 10000000,
-		.connect_timeout_us = 5000000 };
+		.query_timeout_us = FIXTURE_PATIENCE_US,
+		.connect_timeout_us = FIXTURE_PATIENCE_US };
 	struct err err = { 0 };
 	struct catalog *c = catalog_open(&cc, &err);
 
@@ -221,10 +221,10 @@ catalog_of(struct tenant_fixture *h, const char *url)
 }
 
 struct redis *
-tenant_fixture_redis_open(struct worker *w, struct dns *dns)
+tenant_fixture_redis_open(struct worker *w, struct dns *dns, uint64_t timeout_us)
 {
 	char url[128];
-	struct redis_conf rc = { .url = url, .timeout_us = 500000, .pending_max = 100 };
+	struct redis_conf rc = { .url = url, .timeout_us = timeout_us, .pending_max = 100 };
 	struct err err = { 0 };
 
 	snprintf(url, sizeof(url), "redis://%s/8", getenv("TEST_REDIS"));
@@ -277,12 +277,12 @@ conf_make(struct tenant_fixture *h)
 	h->conf.environment = h->catalog_name;
 	h->conf.provision_deadline_us = 30 * 1000000ull;
 	h->conf.provision_wait_us = 30 * 1000000ull;
-	h->conf.lease_us = 1500000;
+	h->conf.lease_us = 4000000;
 	h->conf.neon_api_url = h->neon_url;
 	h->conf.neon_api_key = "test";
 	h->conf.neon_pg_version = 15;
 	h->conf.neon_sslmode = "disable";
-	h->conf.neon_timeout_us = 1000000;
+	h->conf.neon_timeout_us = FIXTURE_PATIENCE_US;
 	h->conf.neon_requests_per_second = h->conf.neon_burst = 1000;
 	h->conf.postgres_admin_url = getenv("TEST_PG_URL");
 	h->conf.schema = schema;
@@ -299,7 +299,7 @@ tenant_fixture_open(struct tenant_fixture *h)
 	h->control = worker_new(0);
 	h->dns = dns_open(h->control, NULL, 1000000);
 	h->web = web_open(h->control, &wc);
-	h->redis = tenant_fixture_redis_open(h->control, h->dns);
+	h->redis = tenant_fixture_redis_open(h->control, h->dns, FIXTURE_PATIENCE_US);
 	while (!redis_is_up(h->redis))
 		worker_turn(h->control, 20);
 	h->seal = seal_new(SEAL_KEY);

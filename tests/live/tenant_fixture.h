@@ -14,6 +14,8 @@
 #include "tenantgate/tenant.h"
 
 #define WORKERS 4
+/* How long an answer is waited for that is sure to come, on the busiest machine. */
+#define FIXTURE_PATIENCE_US (30 * UINT64_C(1000000))
 
 /* A worker on a thread of its own, with its links. */
 struct fixture_worker {
@@ -69,7 +71,7 @@ void tenant_fixture_knobs(struct tenant_fixture *, const char *json);
 void tenant_fixture_redis_set(struct tenant_fixture *, const char *id, const char *value);
 const char *tenant_fixture_redis_get(struct tenant_fixture *, const char *id);
 void tenant_fixture_redis_pause(struct tenant_fixture *, unsigned ms); /* it hangs, for all */
-struct redis *tenant_fixture_redis_open(struct worker *, struct dns *);
+struct redis *tenant_fixture_redis_open(struct worker *, struct dns *, uint64_t timeout_us);
 /* So many replicas at the same time; what one of them failed with. */
 enum err_code tenant_fixture_migrate(struct tenant_fixture *, unsigned replicas);
 

@@ -38,7 +38,7 @@ fixture_worker_open(void *arg)
 
 	r->dns = dns_open(r->worker, NULL, 1000000);
 	r->web = web_open(r->worker, &wc);
-	r->redis = tenant_fixture_redis_open(r->worker, r->dns);
+	r->redis = tenant_fixture_redis_open(r->worker, r->dns, 500000);
 	catalog_attach(h->catalog, r->worker, r->dns);
 	pools_attach(h->pools, r->worker, r->dns);
 	r->tenants = tenants_open(r->worker, h->catalog, r->redis, r->web, r->dns, h->pools,

@@ -82,14 +82,13 @@ a_store_aborted_midway_changes_nothing(void **state)
 {
 	(void)state;
 	for (int turns = 0; turns < 12; turns++) {
-		struct chunk_list list = { .items = chunks, .count = EACH };
 		struct document d = { .id = "doc-5",
 			.title = "",
 			.file_name = "",
 			.mime_type = "",
 			.metadata = "{}",
 			.sha256 = "aborted" };
-		struct store_op s = { .document = &d, .chunks = &list };
+		struct store_op s = { .document = &d, .count = EACH };
 
 		s.dimensions = DIMENSIONS;
 		flow_start(&s.flow, &store_kind, worker, arena);

@@ -34,7 +34,7 @@ a_suspension_is_seen_everywhere(void **state)
 	fixture_worker_forget(&tenant_fixture, &tenant_fixture.workers[0], "bad-payer");
 	/* The other workers are notified through Redis, a moment later. */
 	for (i = 0; i < WORKERS; i++) {
-		for (tries = 0; tries < 100; tries++) {
+		for (tries = 0; tries < 600; tries++) {
 			if (contact_make(&c, &tenant_fixture.workers[i], "bad-payer") != ERR_NONE)
 				break;
 			poll(NULL, 0, 50);
@@ -81,20 +81,24 @@ without_the_catalog_a_contact_fails(void **state)
 	assert_int_equal(projects_of(&tenant_fixture, "no-catalog"), 1);
 }
 
-/* The catalog goes away in the middle of an attempt, and comes back. */
+/* The catalog goes away in the middle of an attempt, and is back before its project is built. */
 static void
 a_catalog_that_falters_costs_a_contact(void **state)
 {
 	static struct contact c;
+	unsigned tries;
 
 	(void)state;
+	tenant_fixture_knobs(&tenant_fixture, "{\"operation_ms\":600000}");
 	contact_start(&c, &tenant_fixture.workers[0], "faltering");
-	poll(NULL, 0, 300);
+	for (tries = 0; tries < 600 && projects_of(&tenant_fixture, "faltering") == 0; tries++)
+		poll(NULL, 0, 50);
 	tenant_fixture_sql(&tenant_fixture, tenant_fixture.admin,
 	    "ALTER DATABASE %s ALLOW_CONNECTIONS false", tenant_fixture.catalog_name);
 	catalog_cut();
 	contact_wait(&c);
 	assert_int_equal(c.err.code, ERR_CATALOG);
+	tenant_fixture_knobs(&tenant_fixture, "{\"operation_ms\":300}");
 	tenant_fixture_sql(&tenant_fixture, tenant_fixture.admin,
 	    "ALTER DATABASE %s ALLOW_CONNECTIONS true", tenant_fixture.catalog_name);
 	contacts_until_ready(&tenant_fixture, "faltering");

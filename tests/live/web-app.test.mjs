@@ -121,7 +121,8 @@ test('it is renamed, and the list says so', async () => {
 
 test('the plan\'s limits: a fourth document, a long question, a file too large', async () => {
 	for (const name of ['two.txt', 'three.txt'])
-		assert.equal((await upload(ann, name, 'text/plain', `The ${name}.`)).status, 200);
+		assert.match(await (await upload(ann, name, 'text/plain', `The ${name}.`)).text(),
+			/event: document/);
 	const [name, fourth] = eventsOf(await (await upload(ann, 'four.txt', 'text/plain', 'More.')).text())
 		.at(-1);
 	assert.deepEqual([name, fourth.code], ['error', 'too_many_documents']);

@@ -8,17 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tenantgate/base/clock.h"
 #include "tenantgate/loop/flow.h"
 
 struct handler {
-	struct flow		 flow;
-	struct http_fixture	*fixture;
-	struct http_exchange	*x;
-	struct buf		 body;
-	struct timer		 delay;
-	unsigned		 words;
+	struct flow flow;
+	struct http_fixture *fixture;
+	struct http_exchange *x;
+	struct buf body;
+	struct timer delay;
+	unsigned words;
 };
 
 static enum flow_rc
@@ -26,6 +27,7 @@ read_body(struct flow *f)
 {
 	struct handler *s = (struct handler *)f;
 
+	s->fixture->reader = s;
 	return http_read_body(f, s->x, &s->body);
 }
 
@@ -141,8 +143,8 @@ reply_nothing(struct flow *f)
 }
 
 static const struct {
-	const char		*path;
-	struct flow_step	 steps[5];
+	const char *path;
+	struct flow_step steps[5];
 } handlers[] = {
 	{ "/echo", { { "body", read_body }, { "reply", reply_body } } },
 	{ "/watched", { { "body", read_watched }, { "reply", reply_body } } },
@@ -168,7 +170,8 @@ handler_end(struct flow *f, const struct err *err)
 	atomic_store(&s->fixture->queued, http_stream_queued(s->x));
 	http_end(s->x);
 	atomic_store(&s->fixture->ended_code, (int)err->code);
-	atomic_store(&s->fixture->ended_at_us, clock_mono_us());
+	if (s->fixture->reader == s)
+		s->fixture->reader = NULL;
 	atomic_fetch_add(&s->fixture->ended, 1);
 }
 
@@ -258,11 +261,11 @@ void
 http_fixture_conf(struct http_conf *conf)
 {
 	http_conf_init(conf);
-	conf->header_timeout_us = 300000;
-	conf->body_timeout_us = 300000;
+	conf->header_timeout_us = FIXTURE_TIMEOUT_US;
+	conf->body_timeout_us = FIXTURE_TIMEOUT_US;
 	conf->body_rate_min = 0;
-	conf->send_timeout_us = 300000;
-	conf->keepalive_timeout_us = 400000;
+	conf->send_timeout_us = FIXTURE_TIMEOUT_US;
+	conf->keepalive_timeout_us = FIXTURE_TIMEOUT_US;
 	conf->server_name = "fixture";
 }
 
@@ -272,6 +275,7 @@ http_fixture_open(struct http_fixture *h, const struct http_conf *conf)
 	struct err err = { .code = ERR_NONE };
 
 	memset(h, 0, sizeof(*h));
+	clock_test_freeze(true);
 	h->worker = worker_new(0);
 	h->shared = http_shared_new();
 	if (h->worker == NULL || h->shared == NULL)
@@ -293,6 +297,31 @@ abort_handlers(void *arg)
 }
 
 static void
+look_at_body(void *arg)
+{
+	struct http_fixture *h = arg;
+
+	atomic_store(&h->body_read, h->reader == NULL ? 0 : h->reader->body.len);
+	atomic_fetch_add(&h->looked, 1);
+}
+
+bool
+http_fixture_reads_body(struct http_fixture *h, size_t n)
+{
+	for (int i = 0; i < 4000; i++) {
+		unsigned looked = atomic_load(&h->looked);
+
+		worker_post(h->worker, &h->task, look_at_body, h);
+		if (!http_fixture_waits_for(&h->looked, looked + 1))
+			abort();
+		if (atomic_load(&h->body_read) >= n)
+			return true;
+		usleep(5000);
+	}
+	return false;
+}
+
+static void
 begin_drain(void *arg)
 {
 	struct http_fixture *h = arg;
@@ -309,6 +338,7 @@ http_fixture_drain(struct http_fixture *h)
 void
 http_fixture_close(struct http_fixture *h)
 {
+	clock_test_freeze(false);
 	worker_post(h->worker, &h->task, abort_handlers, h);
 	worker_stop(h->worker);
 	worker_join(h->worker);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * http_fixture: a server with a few handlers, on a worker thread of its own, and a client that
- * sends plain bytes. The test's thread is the client: it may block.
+ * sends plain bytes. The test's thread is the client: it may block. The clock stands still: a
+ * time-out of the server passes only when the test puts the clock ahead, however late a busy
+ * machine makes the two. The server's timers still go off, and find that it is too early.
  */
 #ifndef TESTS_HTTP_FIXTURE_H
 #define TESTS_HTTP_FIXTURE_H
@@ -14,6 +16,7 @@
 #include "tenantgate/http.h"
 
 #define FIXTURE_BODY_MAX	100000
+#define FIXTURE_TIMEOUT_US	50000
 
 /*
  * What is behind the paths:
@@ -26,6 +29,8 @@
  */
 #define WATCHED_MAX (32u << 10) /* of the buffer of a body to /watched, bytes */
 
+struct handler;
+
 struct http_fixture {
 	struct worker		*worker;
 	struct http_shared	*shared;
@@ -37,19 +42,24 @@ struct http_fixture {
 	char			 refused_remote[64];	/* its; written before the count */
 	atomic_uint		 ended;		/* handlers that ended */
 	atomic_int		 ended_code;	/* enum err_code of the last one */
-	atomic_ullong		 ended_at_us;
 	atomic_ullong		 flooded;	/* bytes written by /flood */
 	atomic_ullong		 queued;	/* of them not sent, at its last write or end */
+	struct handler		*reader;	/* of the worker's thread: who reads a body */
+	atomic_ullong		 body_read;	/* bytes that it had when it was looked at */
+	atomic_uint		 looked;
 	struct task		 task;
 };
 
-void	http_fixture_conf(struct http_conf *);	/* short timeouts */
+void	http_fixture_conf(struct http_conf *);	/* each time-out is FIXTURE_TIMEOUT_US */
+/* Stops the clock; http_fixture_close() starts it again. */
 void	http_fixture_open(struct http_fixture *, const struct http_conf *);
 void	http_fixture_close(struct http_fixture *);
 /* On the worker's thread. */
 void	http_fixture_drain(struct http_fixture *);
 /* Waits, at most twenty seconds. */
 bool	http_fixture_waits_for(atomic_uint *, unsigned atleast);
+/* The same, until a handler that is not at the end of its body has so many bytes of it. */
+bool	http_fixture_reads_body(struct http_fixture *, size_t atleast);
 
 /* ---- the client ---- */
 int	client_open(const struct http_fixture *);

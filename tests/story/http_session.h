@@ -13,11 +13,14 @@
 
 #include <cmocka.h>
 
+#include <sys/socket.h>
+
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "http_fixture.h"
+#include "tenantgate/base/clock.h"
 
 #define TAIL	" HTTP/1.1\r\nHost: x\r\n"
 #define SESSION(fn)	cmocka_unit_test_setup_teardown(fn, session_open, session_close)
@@ -79,6 +82,31 @@ receives_end(struct http_session *v)
 {
 	if (!client_receive_all(v->fd, &v->received))
 		fail_msg("it is not closed; received: %s", received_text(v));
+}
+
+/* The server has sent something, or closed. */
+static inline bool
+is_answered(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != -1;
+}
+
+/* Time goes on until the server has answered, or closed; how much that was, us. */
+static inline uint64_t
+passes_until_answered(struct http_session *v)
+{
+	uint64_t passed = 0;
+
+	while (!is_answered(v->fd)) {
+		if (passed >= 4000 * (FIXTURE_TIMEOUT_US / 10))
+			fail_msg("nothing comes, however long it is waited for");
+		clock_test_advance(FIXTURE_TIMEOUT_US / 10);
+		passed += FIXTURE_TIMEOUT_US / 10;
+		usleep(5000);
+	}
+	return passed;
 }
 
 static inline void

@@ -126,6 +126,19 @@ peer_close(struct peer *p)
 	p->listener = NULL;
 }
 
+int
+peer_port_keep(uint16_t port)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	return fd;
+}
+
 void
 peer_send(struct peer_conn *c, const char *text)
 {
@@ -195,6 +208,16 @@ turn_until_count(struct worker *w, const unsigned *count, unsigned n)
 	while (*count < n && clock_mono_us() < until)
 		worker_turn(w, 20);
 	assert_true(*count >= n);
+}
+
+void
+turn_until_so(struct worker *w, bool (*is_so)(void *), void *arg)
+{
+	uint64_t until = clock_mono_us() + PATIENCE_US;
+
+	while (!is_so(arg) && clock_mono_us() < until)
+		worker_turn(w, 20);
+	assert_true(is_so(arg));
 }
 
 void

@@ -42,6 +42,8 @@ struct peer {
 void peer_open(struct peer *, struct worker *, uint16_t port, peer_fn *); /* port 0: any */
 void peer_open_tls(struct peer *, struct worker *, struct ssl_ctx_st *, peer_fn *);
 void peer_close(struct peer *);
+/* Until this descriptor is closed the system gives the port to nobody; it refuses connections. */
+int peer_port_keep(uint16_t port);
 void peer_send(struct peer_conn *, const char *text);
 /* TLS from here on, as after STARTTLS; what was sent before must have left. */
 void peer_start_tls(struct peer_conn *, struct ssl_ctx_st *);
@@ -60,6 +62,8 @@ void probe_start(struct probe *, struct worker *, flow_step_fn *first, flow_step
 void turn_until(struct worker *, const bool *flag);
 /* The same, until *count is n or more. */
 void turn_until_count(struct worker *, const unsigned *count, unsigned n);
+/* The same, until is_so(arg). */
+void turn_until_so(struct worker *, bool (*is_so)(void *arg), void *arg);
 void turn_for(struct worker *, unsigned ms);
 
 #endif

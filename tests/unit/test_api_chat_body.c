@@ -149,9 +149,45 @@ the_scope_of_a_question_is_read(void **state)
 	assert_int_equal(input.top_k, 50);
 	assert_string_equal(input.model, "m");
 	assert_true(input.temperature >= 0);
+	assert_null(input.filter);
+	assert_null(input.owner);
+	assert_int_equal(input.mode, SEARCH_VECTOR);
+	assert_true(input.min_score == SCORE_MIN);
+	assert_false(input.rerank);
 }
 
 #define MESSAGES "\"messages\":[{\"role\":\"user\",\"content\":\"q\"}]"
+
+static void
+what_narrows_a_question_is_read(void **state)
+{
+	(void)state;
+	asks("{" MESSAGES ",\"topK\":100,\"filter\":{\"author\":\"Ann\"},\"minScore\":0.25,"
+	     "\"ownerId\":\"user:1@x\",\"rerank\":true,\"mode\":\"vector\"}",
+	    "q", 1);
+	assert_int_equal(input.top_k, 100);
+	assert_string_equal(search_filter_values(input.filter), "[\"author\",\"Ann\"]");
+	assert_true(input.min_score == 0.25);
+	assert_string_equal(input.owner, "user:1@x");
+	assert_true(input.rerank);
+	asks("{" MESSAGES ",\"filter\":null,\"minScore\":null,\"ownerId\":null,\"mode\":null}", "q",
+	    1);
+	assert_null(input.filter);
+	assert_null(input.owner);
+	refuses("{" MESSAGES ",\"filter\":\"author = 1\"}", "\"filter\" must be an object");
+	refuses("{" MESSAGES ",\"filter\":{\"a\":{\"like\":1}}}", "\"filter.a.like\" must be one");
+	refuses("{" MESSAGES ",\"minScore\":\"0.5\"}", "\"minScore\" must be a number");
+	refuses("{" MESSAGES ",\"minScore\":1.5}", "\"minScore\" must be from -1 to 1");
+	refuses("{" MESSAGES ",\"ownerId\":7}", "\"ownerId\" must be a string");
+	refuses("{" MESSAGES ",\"ownerId\":\"\"}", "ownerId must be 1 to 128 bytes");
+	refuses("{" MESSAGES ",\"ownerId\":\"a b\"}", "ownerId must be 1 to 128 bytes");
+	refuses("{" MESSAGES ",\"rerank\":1}", "\"rerank\" must be true or false");
+	refuses("{" MESSAGES ",\"mode\":true}", "\"mode\" must be a string");
+	refuses("{" MESSAGES ",\"mode\":\"bm25\"}", "\"mode\" must be vector, text or hybrid");
+	/* Not there yet. */
+	refuses("{" MESSAGES ",\"mode\":\"text\"}", "\"mode\" may only be vector yet");
+	refuses("{" MESSAGES ",\"mode\":\"hybrid\"}", "\"mode\" may only be vector yet");
+}
 
 static void
 wrong_messages_are_refused(void **state)
@@ -190,7 +226,7 @@ wrong_fields_are_refused(void **state)
 	refuses("{" MESSAGES ",\"documentIds\":[\"a\",null]}", "documentIds[1]");
 	refuses("{" MESSAGES ",\"documentIds\":[null]}", "documentIds[0]");
 	refuses("{" MESSAGES ",\"topK\":0}", "topK");
-	refuses("{" MESSAGES ",\"topK\":51}", "topK");
+	refuses("{" MESSAGES ",\"topK\":101}", "topK");
 	refuses("{" MESSAGES ",\"topK\":4.0}", "topK");
 	refuses("{" MESSAGES ",\"topK\":\"4\"}", "topK");
 	refuses("{" MESSAGES ",\"topK\":99999999999999999999}", "too large");
@@ -338,6 +374,7 @@ main(void)
 		TEST(ai_sdk_4_is_read),
 		TEST(ai_sdk_5_is_read),
 		TEST(the_scope_of_a_question_is_read),
+		TEST(what_narrows_a_question_is_read),
 		TEST(wrong_messages_are_refused),
 		TEST(wrong_fields_are_refused),
 		TEST(hostile_strings_stay_strings),

@@ -208,6 +208,8 @@ bad_forms_are_refused(void **state)
 	REFUSES_FORM(A_FILE("a") "x\r\n" FIELD("metadata") "[1]" END, ERR_INVALID_FIELD,
 	    "metadata");
 	REFUSES_FORM(A_FILE("a") "x\r\n" FIELD("metadata") "{" END, ERR_INVALID_FIELD, "metadata");
+	REFUSES_FORM(A_FILE("a") "x\r\n" FIELD("metadata") "{\"a\":1e-99999}" END,
+	    ERR_INVALID_FIELD, "16383 digits");
 	REFUSES_FORM(A_FILE("a") "x\r\n" FIELD("metadata") "{\"a\":\"\\u0000\"}" END,
 	    ERR_INVALID_FIELD, "metadata");
 	REFUSES_FORM(A_FILE("a") "x\r\n" FIELD("metadata") "{\"a\":\"\xff\"}" END,

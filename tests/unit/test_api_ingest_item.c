@@ -174,6 +174,48 @@ queries_are_checked(void **state)
 	}
 }
 
+/* U+202E makes "gnp.exe" of what looks like "exe.png"; C1 is U+0080 to 9F; U+200F stays, which
+ * Hebrew needs. */
+static void
+marks_that_turn_a_name_around_go(void **state)
+{
+	struct ingest_head head = {
+		.title = SLICE_LIT("a\xe2\x80\xaa\xe2\x81\xa6 b\xe2\x80\x8f\xc2\x9b"),
+		.file_name = SLICE_LIT("\xe2\x80\xaegnp.exe\xe2\x81\xa9"),
+	};
+
+	(void)state;
+	takes_raw(head, "text/plain", SLICE_LIT("x"));
+	assert_string_equal(first->title, "a b\xe2\x80\x8f");
+	assert_string_equal(first->file_name, "gnp.exe");
+	head.title = SLICE_LIT("\xe2\x80\xae");
+	takes_raw(head, "text/plain", SLICE_LIT("x"));
+	assert_string_equal(first->title, "gnp.exe");
+}
+
+static void
+ids_that_could_not_be_named_are_refused(void **state)
+{
+	static const struct slice bad[] = { SLICE_LIT("."), SLICE_LIT(".."), SLICE_LIT(""),
+		SLICE_LIT("a\0b"), SLICE_LIT("a\x7f"), SLICE_LIT("a\xe2\x80\xae"),
+		SLICE_LIT("\xc2\x85"), SLICE_LIT("\xc0\xae"), SLICE_LIT("\xed\xa0\x80") };
+	static const struct slice good[] = { SLICE_LIT("..."), SLICE_LIT("a/.."),
+		SLICE_LIT("\xc2\xa0"), SLICE_LIT("\xf0\x9f\x9a\xa2") };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct ingest_head head = { .document_id = bad[i] };
+		struct err err = { .code = ERR_NONE };
+
+		if (reads_raw(head, "text/plain", SLICE_LIT("x"), &err) ||
+		    err.code != ERR_INVALID_FIELD)
+			fail_msg("%zu: %s", i, err.detail);
+	}
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		takes_raw((struct ingest_head){ .document_id = good[i] }, "text/plain",
+		    SLICE_LIT("x"));
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int
@@ -181,6 +223,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_long_name_is_shortened_at_a_character),
+		TEST(marks_that_turn_a_name_around_go),
+		TEST(ids_that_could_not_be_named_are_refused),
 		TEST(queries_are_checked),
 		TEST(a_text_without_a_name_is_called_by_its_first_line),
 		TEST(what_is_said_anew_of_the_same_bytes_is_kept),

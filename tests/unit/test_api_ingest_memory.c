@@ -71,11 +71,9 @@ upload_body(struct flow *f)
 static enum flow_rc
 upload_vectors(struct flow *f)
 {
-	static const struct slice texts[1000];
-
 	struct upload *u = upload_of(f);
 
-	return ingest_memory_vectors(f, &u->memory, texts, u->chunks, &u->grants);
+	return ingest_memory_vectors(f, &u->memory, u->chunks * CHUNK_SIZE, &u->grants);
 }
 
 static enum flow_rc

@@ -72,7 +72,7 @@ wrong_numbers_are_refused(void **state)
 	    "5: listen_port takes a number from 0 to 65535, not \"80x\".");
 	refused(GOOD "listen_port = -1\n",
 	    "5: listen_port takes a number from 0 to 65535, not \"-1\".");
-	refused(GOOD "top_k =\n", "5: top_k takes a number from 1 to 50, not \"\".");
+	refused(GOOD "top_k =\n", "5: top_k takes a number from 1 to 100, not \"\".");
 	refused(GOOD "listen_port = 99999999999999999999999\n",
 	    "5: listen_port takes a number from 0 to 65535, not \"99999999999999999999999\".");
 	refused(GOOD "max_chat_body = 1000\n",

@@ -89,7 +89,7 @@ files_are_included(void **state)
 	put_file("more.conf", "[tenantgate]\n\ntop_k = no\n", 0600);
 	assert_false(load(GOOD "%include more.conf\n"));
 	snprintf(want, sizeof(want),
-	    "%s/more.conf:3: top_k takes a number from 1 to 50, not "
+	    "%s/more.conf:3: top_k takes a number from 1 to 100, not "
 	    "\"no\".\n",
 	    folder);
 	assert_string_equal(errors.data, want);

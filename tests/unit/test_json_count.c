@@ -86,6 +86,34 @@ counting_stops_past_the_ceiling(void **state)
 	buf_free(&b);
 }
 
+static void
+expect_fraction(const char *text, size_t digits)
+{
+	if (json_fraction_digits(slice_str(text)) != digits)
+		fail_msg("%s: %zu digits", text, json_fraction_digits(slice_str(text)));
+}
+
+static void
+digits_behind_the_point_are_counted(void **state)
+{
+	(void)state;
+	expect_fraction("{\"a\":1}", 0);
+	expect_fraction("[1.25,-0.5,3]", 2);
+	expect_fraction("{\"1.2345\":\"6.789\",\"\\\"1.23\":1.5}", 1);
+	expect_fraction("1.5e-3", 4);
+	expect_fraction("1.5E+3", 0);
+	expect_fraction("1.5e1", 0);
+	expect_fraction("1.25e1", 1);
+	expect_fraction("[1e-16383,0]", 16383);
+	expect_fraction("1e-99999999999999999999", 999999999);
+	expect_fraction("1e99999999999999999999", 0);
+	expect_fraction("1.", 0);
+	expect_fraction("1e", 0);
+	expect_fraction("1e-", 0);
+	expect_fraction("\"1.5", 0);
+	expect_fraction("", 0);
+}
+
 int
 main(void)
 {
@@ -94,6 +122,7 @@ main(void)
 		cmocka_unit_test(what_a_string_holds_is_no_node),
 		cmocka_unit_test(a_text_that_is_not_json_is_read_to_its_end_only),
 		cmocka_unit_test(counting_stops_past_the_ceiling),
+		cmocka_unit_test(digits_behind_the_point_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,7 +81,7 @@ a_value_of_the_wrong_kind_is_passed_over(void **state)
 {
 	static const char *const wrong[] = { "\"max_documents\":\"7\"", "\"max_documents\":-1",
 		"\"max_documents\":1.5", "\"max_documents\":9223372036854775807",
-		"\"max_documents\":true", "\"top_k\":0", "\"top_k\":51", "\"max_question\":[]",
+		"\"max_documents\":true", "\"top_k\":0", "\"top_k\":101", "\"max_question\":[]",
 		"\"pool_size\":0", "\"chunk_size\":49", "\"chunk_overlap\":2000",
 		"\"temperature\":2.01", "\"temperature\":\"1\"", "\"temperature\":-0.1",
 		"\"system_prompt\":7", "\"models_allowed\":[\"a\"]", "\"MAX_DOCUMENTS\":4" };

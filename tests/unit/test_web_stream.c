@@ -42,7 +42,6 @@ an_unpulled_stream_pauses(void **state)
 	(void)state;
 	fetch_init(&t, "/big");
 	t.each_delay_us = 2000;
-	t.request.idle_timeout_us = 1000000;
 	stream_start(&t);
 	turn_for(web_fixture.worker, 50);
 	assert_true(BIG_BYTES - web_fixture.big_left < BIG_BYTES);

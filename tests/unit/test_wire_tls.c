@@ -71,12 +71,12 @@ redis_comes_up(const char *ca_file, const char *host, uint16_t port, const char 
 {
 	char url[64];
 	struct redis_conf conf = { .url = url,
-		.timeout_us = 1000000,
+		.timeout_us = 20000000,
 		.pending_max = 4,
 		.ca_file = ca_file };
 	struct err err = { 0 };
 	struct redis *redis;
-	uint64_t until = clock_mono_us() + 2000000;
+	uint64_t until = clock_mono_us() + 30000000;
 	bool up;
 
 	(void)snprintf(url, sizeof(url), "rediss://%s:%u", host, port);

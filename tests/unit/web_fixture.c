@@ -131,9 +131,9 @@ fetch_init(struct fetch *t, const char *path)
 
 	(void)snprintf(origin, sizeof(origin), "http://127.0.0.1:%u", web_fixture.peer.port);
 	fetch_open(t, web_fixture.worker, web_fixture.web, origin, path);
-	t->request.connect_timeout_us = 1000000;
-	t->request.first_byte_timeout_us = 2000000;
-	t->request.idle_timeout_us = 2000000;
+	t->request.connect_timeout_us = FETCH_PATIENCE_US;
+	t->request.first_byte_timeout_us = FETCH_PATIENCE_US;
+	t->request.idle_timeout_us = FETCH_PATIENCE_US;
 	t->request.response_max = CEILING;
 }
 
@@ -172,15 +172,16 @@ void
 fetch_abort(const char *path, void (*start)(struct fetch *), unsigned ms)
 {
 	struct fetch t;
-	unsigned closed = web_fixture.peer.closed;
+	unsigned closed = web_fixture.peer.closed, requests = web_fixture.requests;
 
 	fetch_init(&t, path);
 	start(&t);
+	turn_until_count(web_fixture.worker, &web_fixture.requests, requests + 1);
 	turn_for(web_fixture.worker, ms);
 	assert_false(t.probe.ended);
 	flow_abort(&t.probe.flow, ERR_CLIENT_GONE, "left");
 	turn_until(web_fixture.worker, &t.probe.ended);
-	turn_for(web_fixture.worker, 20);
+	turn_until_count(web_fixture.worker, &web_fixture.peer.closed, closed + 1);
 	assert_int_equal(t.probe.err.code, ERR_CLIENT_GONE);
 	assert_int_equal(web_fixture.peer.closed, closed + 1);
 	web_response_free(&t.response);

@@ -24,7 +24,8 @@ extern struct web_fixture web_fixture;
 int		web_fixture_set_up(void **state);
 int		web_fixture_tear_down(void **state);
 
-/* A fetch from the server of the fixture, with deadlines of a second or two. */
+/* A fetch from the server of the fixture, with deadlines that no busy machine reaches. */
+#define FETCH_PATIENCE_US 30000000
 void		fetch_init(struct fetch *, const char *path);
 void		fetch_path(struct fetch *, const char *path);	/* and run */
 /* Aborts it after ms; the server must see the connection close. */

@@ -17,19 +17,21 @@
 
 /* Rows that have been 'ingesting' for `stale_us` or longer, or are 'deleting' (of one document,
  * unless `only` is ""), become what the tenant's database says; what is deleted goes from there.
- * Runs in the background, with copies of all it is given; logs its own failure. */
+ * Runs in the background, with copies of all it is given; logs its own failure. schema_version, as
+ * below: of the tenant's record. */
 void		documents_reconcile(struct worker *, struct catalog *, struct pools *,
-		    const struct pool_target *, const char *tenant, const char *only,
-		    uint64_t stale_us);
+		    const struct pool_target *, const char *tenant, int schema_version,
+		    const char *only, uint64_t stale_us);
 
 /* Compares all of the tenant's list with its database, both ways, a page at a time, and mends the
- * list (retrieval/sweep.c), unless a replica has begun to do so within the interval. `running`: how
- * many are under way in this process, DOCUMENTS_SWEEPS_MAX at most; borrowed until the end. False:
- * none was started. In the background, with copies of all else; logs its own failure. */
+ * list (retrieval/sweep.c), and of owners and times the database, unless a replica has begun to do
+ * so within the interval. `running`: how many are under way in this process, DOCUMENTS_SWEEPS_MAX
+ * at most; borrowed until the end. False: none was started. In the background, with copies of all
+ * else; logs its own failure. */
 #define DOCUMENTS_SWEEPS_MAX	4
 bool		documents_sweep(struct worker *, struct catalog *, struct pools *,
-		    const struct pool_target *, const char *tenant, uint64_t interval_us,
-		    atomic_uint *running) __attribute__((warn_unused_result));
+		    const struct pool_target *, const char *tenant, int schema_version,
+		    uint64_t interval_us, atomic_uint *running) __attribute__((warn_unused_result));
 
 /* Documents whose time is over are deleted. *next_us: until the next one's is, UINT64_MAX for none.
  * A failure is in *why, not the flow's. All is borrowed until the wait is over. */

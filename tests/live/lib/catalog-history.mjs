@@ -2,6 +2,8 @@
 // A catalog as an earlier build left it: what each script of src/catalog/catalog_schema.c made, taken
 // away again, the newest first. A new script there has its row here.
 const made = [
+	[10, `drop function documents_admit_timely;
+		alter table documents drop column stored_expires_at`],
 	[9, `drop function documents_admit; drop index documents_ingesting;
 		alter table documents drop column attempt_bytes, drop column attempt_sha256`],
 	[8, `alter table tenants drop column documents_swept_at;

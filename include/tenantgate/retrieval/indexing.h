@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * indexing: keeps the index of each tenant's vectors, beside the requests. Chunks are searchable
+ * from their commit on, exactly; past some thousand an index is made of them, what comes later is
+ * merged into it or gets a new one, and one whose chunks were deleted is made anew
+ * (retrieval/index_rule.c has the sizes). No request waits for any of it.
+ *
+ * Once a tenant, over all replicas, by a lease in its database; a few tenants at a time in a
+ * process, and whose turn it is the budget decides (loop/share.h). Each step begins with what the
+ * database says, and leaves it right: a process may be killed anywhere.
+ */
+#ifndef TENANTGATE_RETRIEVAL_INDEXING_H
+#define TENANTGATE_RETRIEVAL_INDEXING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "tenantgate/loop/flow.h"
+#include "tenantgate/pool.h"
+
+struct index_conf {
+	unsigned parallel_max; /* tenants at a time, whole process */
+	size_t	 memory_max;   /* bytes of a database server's memory that one build may take,
+				* unless the server's own maintenance_work_mem is more */
+};
+void	index_conf_init(struct index_conf *);
+
+struct indexing;
+
+/* One per process, opened before the workers, closed after them. */
+struct indexing	*indexing_open(const struct index_conf *);
+void		 indexing_close(struct indexing *); /* NULL is fine */
+
+/*
+ * Looks whether the tenant's index has something to be done, and does it, in the background, with
+ * copies of all but the pools. has_changed: chunks were stored or deleted just now; else this is
+ * done once a minute at the most. The database is of RETRIEVAL_SCHEMA_TAIL at least, and awake.
+ * Logs its own failure, after which it is left alone for a while. A worker's thread.
+ */
+void		 indexing_look(struct worker *, struct indexing *, struct pools *,
+		    const struct pool_target *, const char *tenant, bool has_changed);
+/* Whether the above would look: cheap, for whoever has to make the target. Any thread. */
+bool		 indexing_is_due(struct indexing *, const char *tenant, bool has_changed);
+
+#endif

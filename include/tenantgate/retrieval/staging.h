@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * staging: a document's chunks on their way into the tenant's database, from version
+ * RETRIEVAL_SCHEMA_TAIL of its schema on.
+ *
+ *	chunks_find:	vectors of the same texts, that are there already
+ *	chunks_stage:	rows that have their vectors, into public.chunk_staged, in any order
+ *	store_document	makes the document whole of them, in one transaction (retrieval.h)
+ *	chunks_discard:	what is staged of an attempt that came to nothing
+ *
+ * Staged rows belong to an attempt of documents_begin(), and nobody searches them. Those of a
+ * process that died go when its row of the catalog is reconciled, or with a later attempt's first
+ * rows: none lives longer than the request that staged it. The table is UNLOGGED, half of the bytes
+ * that a row costs, so a server that crashes loses it; store_document() counts.
+ *
+ * Operations of a flow on its worker; they borrow what they are given until the wait is over.
+ */
+#ifndef TENANTGATE_RETRIEVAL_STAGING_H
+#define TENANTGATE_RETRIEVAL_STAGING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tenantgate/base/digest.h"
+#include "tenantgate/loop/flow.h"
+#include "tenantgate/pool.h"
+
+struct chunk;
+
+#define CHUNK_HASH_SIZE SHA256_SIZE
+
+/* What a text is known by whose vector is stored: HMAC-SHA-256 of it under the name of the model
+ * that made the vector, so that no other model's is taken for it. */
+void	chunk_hash(const char *model, struct slice content, uint8_t out[CHUNK_HASH_SIZE]);
+
+/* One row of a COPY; all borrowed. */
+struct chunk_row {
+	const struct chunk	*chunk;
+	const uint8_t		*hash;		/* CHUNK_HASH_SIZE bytes; not looked at below
+						 * RETRIEVAL_SCHEMA_TAIL */
+	const float		*vector;
+};
+
+struct chunk_rows {
+	const struct chunk_row	*rows;
+	size_t			 count;
+	unsigned		 dimensions;	/* of each vector */
+};
+
+/* Called as rows go out: so many have been sent. It writes at most, and wakes no flow. */
+typedef void	store_progress_fn(void *arg, size_t chunks);
+
+/* Of n hashes (CHUNK_FIND_MAX at most; none is fine, and finds out whether the connection lives)
+ * those that a chunk of the database has: found[i] becomes its vector, in the block *vectors, for
+ * the caller to free(); the others stay NULL. The lease may be exchanged. Fails as pg_check() and
+ * pool_read() do. */
+#define CHUNK_FIND_MAX	2048
+enum flow_rc	chunks_find(struct flow *, struct pool_lease *, const uint8_t *const *hashes,
+		    size_t n, unsigned dimensions, const float **found, float **vectors)
+		    __attribute__((warn_unused_result));
+
+/* A COPY. stale_us: also takes away rows that are older, which dead attempts have left; 0: does not
+ * look. Fails as pg_check() does; then none of the rows is staged. */
+enum flow_rc	chunks_stage(struct flow *, struct pool_lease *, const char *attempt,
+		    const struct chunk_rows *, uint64_t stale_us, store_progress_fn *, void *arg)
+		    __attribute__((warn_unused_result));
+
+/* In the background, with copies of all it is given; what fails is left to a later attempt. */
+void		chunks_discard(struct worker *, struct pools *, const struct pool_target *,
+		    const char *attempt);
+
+#endif

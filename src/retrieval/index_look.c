@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * index_look: see the header. A row for each index that may be ours, by its name, or one row
+ * without. The count of the tail stops where the rule knows enough (index_rule.h).
+ *
+ * Whoever builds or drops an index CONCURRENTLY has the table locked against others who would, from
+ * the beginning to the end: so a build is seen whose builder's lease is over. VACUUM and ANALYZE
+ * have that lock too; they are waited for.
+ */
+#include "retrieval/index_look.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum look_column {
+	LOOK_INDEXED_TO,
+	LOOK_INDEX_NAME,
+	LOOK_INDEX_ROWS,
+	LOOK_INDEX_BYTES,
+	LOOK_IS_HELD,
+	LOOK_DIMENSIONS,
+	LOOK_SCHEMA,
+	LOOK_VERSION,
+	LOOK_ROWS,
+	LOOK_TAIL,
+	LOOK_LAST_ID,
+	LOOK_NAME,
+	LOOK_IS_VALID,
+	LOOK_BYTES,
+};
+
+#define ALL_CHUNKS "SELECT coalesce(pg_catalog.sum(chunks), 0)::bigint FROM public.document"
+
+const char index_look_sql[] =
+    "SELECT r.indexed_to, r.index_name, r.index_rows, r.index_bytes,"
+    " coalesce(r.merger_until" PG_ABOVE PG_NOW " AND r.merger" PG_DIFFERS "$1, false)"
+    " OR EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d"
+    "  ON d.oid" PG_EQUALS "l.database WHERE d.datname" PG_EQUALS "pg_catalog.current_database()"
+    "  AND l.relation" PG_EQUALS "a.attrelid AND l.mode" PG_EQUALS "'ShareUpdateExclusiveLock'"
+    "  AND l.granted AND l.pid" PG_DIFFERS "pg_catalog.pg_backend_pid()),"
+    " a.atttypmod, pg_catalog.quote_ident(n.nspname), e.extversion,"
+    " (" ALL_CHUNKS "),"
+    " (SELECT pg_catalog.count(*) FROM (SELECT FROM public.chunk t WHERE t.tail"
+    "  AND t.id" PG_ABOVE "r.indexed_to LIMIT (SELECT greatest(1001, (" ALL_CHUNKS
+    "  ) OPERATOR(pg_catalog./) 4" PG_PLUS "1))) AS behind),"
+    " (SELECT coalesce(pg_catalog.max(id), 0) FROM public.chunk),"
+    " i.relname, x.indisvalid, pg_catalog.pg_relation_size(i.oid)"
+    " FROM public.retrieval r"
+    " JOIN pg_catalog.pg_attribute a ON a.attrelid" PG_EQUALS
+    "'public.chunk'::pg_catalog.regclass::pg_catalog.oid AND a.attname" PG_EQUALS "'embedding'"
+    " JOIN pg_catalog.pg_extension e ON e.extname" PG_EQUALS "'vector'"
+    " JOIN pg_catalog.pg_namespace n ON n.oid" PG_EQUALS "e.extnamespace"
+    " LEFT JOIN (pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid" PG_EQUALS
+    "x.indexrelid) ON x.indrelid" PG_EQUALS "a.attrelid AND (i.relname" PG_EQUALS
+    "'chunk_embedding' OR pg_catalog.starts_with(i.relname::pg_catalog.text, 'chunk_hnsw_'))"
+    " WHERE r.one ORDER BY (i.relname::pg_catalog.text" PG_EQUALS "r.index_name) DESC NULLS LAST"
+    " LIMIT 8";
+
+static uint64_t
+look_number(const struct pg_result *r, unsigned row, enum look_column column)
+{
+	return strtoull(pg_text(r, row, column), NULL, 10);
+}
+
+static void
+look_text(char *out, size_t size, const struct pg_result *r, unsigned row, enum look_column column)
+{
+	snprintf(out, size, "%s", pg_text(r, row, column));
+}
+
+/* "0.8.2" and "0.8" as 802 and 800. */
+static unsigned
+version_number(const char *text)
+{
+	unsigned part[3] = { 0 };
+
+	if (sscanf(text, "%3u.%2u.%2u", &part[0], &part[1], &part[2]) < 2)
+		return 0;
+	return part[0] * 10000 + part[1] * 100 + part[2];
+}
+
+static void
+look_indexes(const struct pg_result *r, struct index_state *s)
+{
+	for (unsigned i = 0; i < pg_rows(r) && i < INDEX_SEEN_MAX; i++) {
+		struct index_seen *seen = &s->seen[s->seen_count];
+
+		if (pg_value(r, i, LOOK_NAME).p == NULL)
+			continue;
+		look_text(seen->name, sizeof(seen->name), r, i, LOOK_NAME);
+		seen->is_valid = pg_text(r, i, LOOK_IS_VALID)[0] == 't';
+		seen->bytes = look_number(r, i, LOOK_BYTES);
+		s->seen_count++;
+	}
+}
+
+bool
+index_look_read(const struct pg_result *r, struct index_look *look)
+{
+	struct index_state *s = &look->state;
+
+	*look = (struct index_look){ .is_held = false };
+	if (pg_rows(r) == 0)
+		return false;
+	look->is_held = pg_text(r, 0, LOOK_IS_HELD)[0] == 't';
+	s->indexed_to = (int64_t)look_number(r, 0, LOOK_INDEXED_TO);
+	look_text(s->index_name, sizeof(s->index_name), r, 0, LOOK_INDEX_NAME);
+	s->index_rows = look_number(r, 0, LOOK_INDEX_ROWS);
+	s->index_bytes = look_number(r, 0, LOOK_INDEX_BYTES);
+	s->column.dimensions = (unsigned)look_number(r, 0, LOOK_DIMENSIONS);
+	look_text(s->column.schema, sizeof(s->column.schema), r, 0, LOOK_SCHEMA);
+	s->column.version = version_number(pg_text(r, 0, LOOK_VERSION));
+	s->rows = look_number(r, 0, LOOK_ROWS);
+	s->tail = look_number(r, 0, LOOK_TAIL);
+	s->last_id = (int64_t)look_number(r, 0, LOOK_LAST_ID);
+	look_indexes(r, s);
+	return true;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_index_rule: from what a tenant's database says to what is done next for its index; and what
+ * the kind of index makes of it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "retrieval/index_rule.h"
+
+static struct index_state s;
+
+static void
+database(uint64_t rows, uint64_t tail)
+{
+	s = (struct index_state){
+		.column = { .schema = "public", .dimensions = 1536, .version = 800 },
+		.rows = rows,
+		.tail = tail,
+		.last_id = (int64_t)rows,
+	};
+}
+
+static void
+has(const char *name, bool is_valid)
+{
+	struct index_seen *seen = &s.seen[s.seen_count++];
+
+	snprintf(seen->name, sizeof(seen->name), "%s", name);
+	seen->is_valid = is_valid;
+	seen->bytes = s.index_bytes;
+}
+
+/* Covers all but the tail, when it was published. */
+static void
+is_published(int64_t bound)
+{
+	snprintf(s.index_name, sizeof(s.index_name), "chunk_hnsw_halfvec_%d", (int)bound);
+	s.indexed_to = bound;
+	s.index_rows = s.rows - s.tail;
+	s.index_bytes = s.index_rows * 4000;
+	has(s.index_name, true);
+}
+
+static void
+does(enum index_action action, int64_t bound, const char *name)
+{
+	struct index_decision d = index_decide(&s, &index_hnsw);
+
+	assert_int_equal(d.action, action);
+	assert_int_equal(d.bound, bound);
+	if (name != NULL)
+		assert_string_equal(d.name, name);
+}
+
+static void
+few_chunks_have_no_index(void **state)
+{
+	(void)state;
+	database(0, 0);
+	does(INDEX_REST, 0, NULL);
+	database(2500, 2500);
+	does(INDEX_REST, 0, NULL);
+	database(2501, 1001);
+	does(INDEX_BUILD, 2501, NULL);
+	s.column.dimensions = 4001;
+	does(INDEX_REST, 0, NULL);
+}
+
+static void
+a_tail_waits_is_merged_or_gets_a_new_index(void **state)
+{
+	(void)state;
+	database(10000, 1000);
+	is_published(9000);
+	does(INDEX_REST, 0, NULL);
+	database(10000, 1001);
+	is_published(8999);
+	does(INDEX_MERGE, 0, NULL);
+	database(10000, 2499);
+	is_published(7501);
+	does(INDEX_MERGE, 0, NULL);
+	database(10000, 2500);
+	is_published(7500);
+	does(INDEX_BUILD, 10000, NULL);
+}
+
+/* Each with what a kill at that moment leaves. */
+static void
+what_was_cut_off_is_gone_on_with(void **state)
+{
+	(void)state;
+	database(10000, 3000);
+	is_published(7000);
+	has("chunk_hnsw_halfvec_10000", false);
+	does(INDEX_DROP, 0, "chunk_hnsw_halfvec_10000");
+	s.seen[1].is_valid = true;
+	does(INDEX_PUBLISH, 10000, "chunk_hnsw_halfvec_10000");
+	s.indexed_to = 10000;
+	snprintf(s.index_name, sizeof(s.index_name), "chunk_hnsw_halfvec_10000");
+	s.tail = 0;
+	does(INDEX_DROP, 0, "chunk_hnsw_halfvec_7000");
+	s.seen[0].is_valid = false;
+	does(INDEX_DROP, 0, "chunk_hnsw_halfvec_7000");
+	database(10000, 0);
+	is_published(10000);
+	does(INDEX_REST, 0, NULL);
+}
+
+static void
+of_several_whole_ones_the_newest_counts(void **state)
+{
+	(void)state;
+	database(10000, 3000);
+	is_published(7000);
+	has("chunk_hnsw_vector_8000", true);
+	has("chunk_hnsw_halfvec_9000", true);
+	does(INDEX_PUBLISH, 9000, "chunk_hnsw_halfvec_9000");
+}
+
+static void
+an_index_that_is_gone_is_made_again_or_forgotten(void **state)
+{
+	(void)state;
+	database(10000, 0);
+	is_published(10000);
+	s.seen_count = 0;
+	does(INDEX_BUILD, 10001, NULL);
+	s.rows = 2000;
+	does(INDEX_FORGET, 0, NULL);
+	s.index_name[0] = '\0';
+	s.indexed_to = 0;
+	does(INDEX_REST, 0, NULL);
+}
+
+static void
+a_fifth_that_is_dead_is_too_much(void **state)
+{
+	(void)state;
+	database(10000, 0);
+	is_published(10000);
+	s.rows = 8001;
+	does(INDEX_REST, 0, NULL);
+	s.rows = 8000;
+	does(INDEX_BUILD, 10001, NULL);
+	s.last_id = 12000; /* others have come, and are in the tail */
+	s.rows = 8300;
+	s.tail = 300;
+	does(INDEX_BUILD, 12000, NULL);
+	s.rows = 2500;
+	s.tail = 0;
+	does(INDEX_DROP, 0, "chunk_hnsw_halfvec_10000");
+}
+
+/* What was merged since has made it grow. */
+static void
+growth_is_no_death(void **state)
+{
+	(void)state;
+	database(10000, 0);
+	is_published(10000);
+	s.rows = 14000;
+	s.seen[0].bytes = s.index_bytes * 14 / 10;
+	does(INDEX_REST, 0, NULL);
+	s.rows = 11200;
+	does(INDEX_BUILD, 10001, NULL);
+}
+
+static void
+the_index_of_before_stays_until_there_is_another(void **state)
+{
+	(void)state;
+	database(10000, 2501);
+	has(INDEX_BEFORE_TAIL, true);
+	does(INDEX_BUILD, 10000, NULL);
+	has("chunk_hnsw_halfvec_10000", true);
+	does(INDEX_PUBLISH, 10000, NULL);
+	database(10000, 0);
+	has(INDEX_BEFORE_TAIL, true);
+	is_published(10000);
+	does(INDEX_DROP, 0, INDEX_BEFORE_TAIL);
+	database(2500, 2500);
+	has(INDEX_BEFORE_TAIL, true);
+	does(INDEX_DROP, 0, INDEX_BEFORE_TAIL);
+}
+
+static void
+others_indexes_are_left_alone(void **state)
+{
+	static const char *const names[] = { "chunk_hnsw_", "chunk_hnsw_halfvec_",
+		"chunk_hnsw_halfvec_0", "chunk_hnsw_halfvec_-5", "chunk_hnsw_halfvec_12x",
+		"chunk_hnsw_halfvec_1; drop table chunk", "chunk_hnsw_other_5", "their own" };
+
+	(void)state;
+	database(10000, 0);
+	is_published(10000);
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		assert_int_equal(index_hnsw.bound(names[i]), -1);
+		s.seen_count = 1;
+		has(names[i], false);
+		does(INDEX_REST, 0, NULL);
+	}
+}
+
+static void
+the_statement_is_of_the_columns_form(void **state)
+{
+	struct vector_column c = { .schema = "\"Their own\"", .dimensions = 1536, .version = 800 };
+	char name[INDEX_NAME_SIZE];
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096);
+	assert_true(index_hnsw.create(&c, 42, &b));
+	assert_string_equal(b.data,
+	    "CREATE INDEX CONCURRENTLY chunk_hnsw_halfvec_42 ON public.chunk USING hnsw"
+	    " ((embedding::\"Their own\".halfvec(1536)) \"Their own\".halfvec_cosine_ops)"
+	    " WHERE (NOT tail OR id OPERATOR(pg_catalog.<=) 42)");
+	c.version = 605;
+	buf_reset(&b);
+	assert_true(index_hnsw.create(&c, 42, &b));
+	assert_non_null(strstr(b.data, "chunk_hnsw_vector_42"));
+	assert_non_null(strstr(b.data, "(embedding \"Their own\".vector_cosine_ops)"));
+	index_hnsw.name(&c, INT64_MAX, name);
+	assert_true(index_hnsw.bound(name) == INT64_MAX);
+	c.dimensions = 2001;
+	assert_false(index_hnsw.serves(&c));
+	c.version = 700;
+	assert_true(index_hnsw.serves(&c));
+	buf_free(&b);
+}
+
+/* Measured: so many rows of 1,536 dimensions fit 64 MB; and where a parallel build is sound. */
+static void
+memory_is_what_was_measured(void **state)
+{
+	struct vector_column c = { .dimensions = 1536, .version = 801 };
+	uint64_t limit = 64u << 20;
+
+	(void)state;
+	assert_in_range(limit / index_hnsw.memory(&c, 1), 16700, 17406);
+	assert_false(index_hnsw.in_parallel(&c));
+	c.version = 802;
+	assert_true(index_hnsw.in_parallel(&c));
+	c.version = 600;
+	assert_in_range(limit / index_hnsw.memory(&c, 1), 9300, 9665);
+	assert_true(index_build_timeout_us(30000) == 900 * 1000000ull);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(few_chunks_have_no_index),
+		cmocka_unit_test(a_tail_waits_is_merged_or_gets_a_new_index),
+		cmocka_unit_test(what_was_cut_off_is_gone_on_with),
+		cmocka_unit_test(of_several_whole_ones_the_newest_counts),
+		cmocka_unit_test(an_index_that_is_gone_is_made_again_or_forgotten),
+		cmocka_unit_test(a_fifth_that_is_dead_is_too_much),
+		cmocka_unit_test(growth_is_no_death),
+		cmocka_unit_test(the_index_of_before_stays_until_there_is_another),
+		cmocka_unit_test(others_indexes_are_left_alone),
+		cmocka_unit_test(the_statement_is_of_the_columns_form),
+		cmocka_unit_test(memory_is_what_was_measured),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
