@@ -2,7 +2,7 @@
 /*
  * document_store: a document and its chunks into the tenant's database, whole or not at all.
  *
- *	[begin] --> [put] --> [clear] --> [chunks] --> [unstage] --> [commit] --> done
+ *	[begin] --> [put] --> [clear] --> [chunks] --> [unstage] --> [words] --> [commit] --> done
  *	               \         |           |            |            /
  *	                +--------+-----------+------------+-----------+--> [rollback] --> failed
  *
@@ -21,6 +21,7 @@
 
 #include "retrieval/chunk_copy.h"
 #include "retrieval/document_owner.h"
+#include "retrieval/text_store.h"
 
 #define MOVE_TIMEOUT_US (300 * 1000000ull) /* of all staged rows; the flow's deadline holds too */
 #define NUMBER_SIZE	24		   /* a uint64_t in decimal */
@@ -61,7 +62,7 @@ static const char put_with_owner[] =
 	", " OWNER_STORED("") ", " EXPIRY_STORED(""));
 
 static flow_step_fn store_begin, store_put, store_clear, store_chunks_in, store_unstage,
-    store_commit, store_done, store_rollback, store_failed;
+    store_words, store_commit, store_done, store_rollback, store_failed;
 
 static const struct flow_step document_store_steps[] = {
 	{ "store_begin", store_begin },
@@ -69,6 +70,7 @@ static const struct flow_step document_store_steps[] = {
 	{ "store_clear", store_clear },
 	{ "store_chunks", store_chunks_in },
 	{ "store_unstage", store_unstage },
+	{ "store_words", store_words },
 	{ "store_commit", store_commit },
 	{ "store_done", store_done },
 	{ "store_rollback", store_rollback },
@@ -261,6 +263,20 @@ store_unstage(struct flow *f)
 		return FLOW_NEXT;
 	s->is_short = pg_changed(&s->result) != s->document->chunks;
 	return s->is_short ? flow_goto(f, store_rollback) : store_run(f, &q, &s->result);
+}
+
+/* For searches by words. */
+static enum flow_rc
+store_words(struct flow *f)
+{
+	struct document_store *s = document_store_of(f);
+
+	if (!store_succeeded(s))
+		return store_failure(f);
+	if (!has_tail(s))
+		return FLOW_NEXT;
+	pg_clear(&s->result);
+	return text_store(f, s->lease->conn, s->document->id, s->chunks.language, &s->result);
 }
 
 static enum flow_rc

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "retrieval/text_store.h"
 
+#include "tenantgate/retrieval/text_language.h"
+
 #define STORE_TIMEOUT_US (300 * 1000000ull)
 
 enum flow_rc
@@ -9,7 +11,8 @@ text_store(struct flow *f, struct pg_conn *conn, const char *document_id, const 
 {
 	const struct pg_query q = {
 		.sql = text_store_statement,
-		.params = { PG_TEXT(language), PG_TEXT(document_id) },
+		.params = { PG_TEXT(language != NULL ? language : TEXT_LANGUAGE_USUAL),
+		    PG_TEXT(document_id) },
 		.param_count = 2,
 		.timeout_us = STORE_TIMEOUT_US,
 	};
