@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf_words: the words of the keys that say how a request to the model's server is written.
+ * conf_words: the words of the keys that say how a request to the model's server is written, and of
+ * a plan's switches.
  */
 #include "conf_internal.h"
 
@@ -23,6 +24,19 @@ const struct conf_word encodings[] = {
 	{ "auto", FORM_AUTO },
 	{ "base64", FORM_FULL },
 	{ "float", FORM_PLAIN },
+	{ NULL, 0 },
+};
+
+const struct conf_word rerank_forms[] = {
+	{ "auto", FORM_AUTO },
+	{ "documents", FORM_FULL },
+	{ "texts", FORM_PLAIN },
+	{ NULL, 0 },
+};
+
+const struct conf_word plan_switches[] = {
+	{ "off", 0 },
+	{ "on", 1 },
 	{ NULL, 0 },
 };
 

@@ -162,7 +162,8 @@ static void
 raise_descriptors(const struct conf *conf)
 {
 	rlim_t want = conf->http.max_client_conn + conf->pool.max_server_connections +
-	    conf->model.streams_max + conf->model.embeddings_max + 256;
+	    conf->model.streams_max + conf->model.embeddings_max +
+	    (conf->model.rerank_model != NULL ? conf->model.reranks_max : 0) + 256;
 	struct rlimit files;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0)

@@ -26,9 +26,11 @@ web_conf_fill(struct web_conf *web, const struct model_conf *model)
 {
 	unsigned need = model->streams_max + model->embeddings_max + NEON_CALLS_MAX;
 
+	if (model->rerank_model != NULL)
+		need += model->reranks_max;
 	if (web->connections_max > 0 && web->connections_max < need)
 		log_event(LOG_WARNING, "serve.upstream", NULL,
-		    "The budgets max_model_streams and max_embedding_calls, and "
+		    "The budgets max_model_streams, max_embedding_calls and max_rerank_calls, and "
 		    "Neon's API, may need %u connections on one worker; that many are allowed, and "
 		    "not the %u of max_upstream_conn.",
 		    need, web->connections_max);

@@ -38,6 +38,10 @@ static const struct knob table[] = {
 	KNOB(embed_delay_ms),
 	KNOB(stall_embeddings),
 	KNOB(bad_vectors),
+	KNOB(fail_rerank),
+	KNOB(rerank_delay_ms),
+	KNOB(stall_rerank),
+	KNOB(bad_rerank),
 };
 #define KNOBS (sizeof(table) / sizeof(table[0]))
 

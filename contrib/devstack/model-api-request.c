@@ -124,7 +124,7 @@ fail_count(struct model_api *api)
 	struct knobs *k = &api->knobs;
 
 	if (k->fail_times > 0 && --k->fail_times == 0)
-		k->fail = k->fail_chat = k->fail_embeddings = 0;
+		k->fail = k->fail_chat = k->fail_embeddings = k->fail_rerank = 0;
 }
 
 bool

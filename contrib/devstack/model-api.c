@@ -17,8 +17,9 @@
 
 static const char usage[] =
     "usage: model-api [--listen ADDR:PORT] [--api-key KEY] [--token-delay-ms N] [--dimensions N]\n"
-    "A stand-in for a model's server: /v1/embeddings, /v1/chat/completions, /v1/models, /_stats,\n"
-    "/_knobs. Prints \"listening on ADDR:PORT\" first. Port 0 (the default): a free one.\n";
+    "A stand-in for a model's server: /v1/embeddings, /v1/chat/completions, /v1/rerank,\n"
+    "/v1/models, /_stats, /_knobs. Prints \"listening on ADDR:PORT\" first. Port 0 (the default): "
+    "a free one.\n";
 
 static flow_step_fn knobs_apply;
 
@@ -63,10 +64,11 @@ stats_reply(struct model_api *api, struct http_exchange *x)
 
 	buf_init(&out, 4096);
 	buf_printf(&out,
-	    "{\"embeddings\":%lu,\"texts\":%lu,\"chats\":%lu,\"models\":%lu,\"refused\":%lu,"
+	    "{\"embeddings\":%lu,\"texts\":%lu,\"chats\":%lu,\"reranks\":%lu,\"models\":%lu,"
+	    "\"refused\":%lu,"
 	    "\"aborted_streams\":%lu,\"active_streams\":%lu,\"tokens\":%lu,\"knobs\":",
-	    s->embeddings, s->texts, s->chats, s->models, s->refused, s->aborted, s->streams,
-	    s->tokens);
+	    s->embeddings, s->texts, s->chats, s->reranks, s->models, s->refused, s->aborted,
+	    s->streams, s->tokens);
 	knobs_put(&api->knobs, &out);
 	buf_puts(&out, "}\n");
 	reply_at_once(x, 200, &out);
@@ -117,6 +119,7 @@ static const struct model_api_route {
 } routes[] = {
 	{ "POST", "/v1/embeddings", embeddings_start },
 	{ "POST", "/v1/chat/completions", chat_completion_start },
+	{ "POST", "/v1/rerank", rerank_start },
 	{ "GET", "/v1/models", models_reply },
 	{ "GET", "/_stats", stats_reply },
 	{ "POST", "/_knobs", knobs_start },

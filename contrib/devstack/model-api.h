@@ -10,6 +10,7 @@
  *	model-api-knobs.c	how to misbehave: by POST /_knobs, X-Knobs, or the model's name
  *	model-api-words.c	text to weighed words
  *	model-api-vectors.c	POST /v1/embeddings
+ *	model-api-rerank.c	POST /v1/rerank
  *	model-api-quote.c	the sentence of the passages that answers the question
  *	model-api-chat.c	POST /v1/chat/completions: request, refusals, an answer in one piece
  *	model-api-completion.c	the same, streamed
@@ -52,6 +53,10 @@ struct knobs {
 	unsigned	embed_delay_ms;		/* before the vectors */
 	unsigned	stall_embeddings;	/* 1: no response, ever */
 	unsigned	bad_vectors;		/* 1 zero, 2 NaN, 3 one is missing, 4 too short */
+	unsigned	fail_rerank;		/* as fail_chat */
+	unsigned	rerank_delay_ms;	/* before the order */
+	unsigned	stall_rerank;		/* 1: no response, ever */
+	unsigned	bad_rerank;		/* 1 no such index, 2 twice, 3 one alone, 4 NaN */
 };
 
 /* What GET /_stats counts since the start. */
@@ -59,6 +64,7 @@ struct stats {
 	unsigned long	embeddings;		/* requests */
 	unsigned long	texts;			/* embedded */
 	unsigned long	chats;
+	unsigned long	reranks;
 	unsigned long	models;
 	unsigned long	refused;		/* error responses */
 	unsigned long	aborted;		/* the client left in the middle of a stream */
@@ -140,6 +146,7 @@ bool		 word_next(struct slice *text, struct word *);
 
 /* ---- the handlers ---- */
 void		 embeddings_start(struct model_api *, struct http_exchange *);
+void		 rerank_start(struct model_api *, struct http_exchange *);
 void		 chat_completion_start(struct model_api *, struct http_exchange *);
 
 /* ---- model-api-quote.c ---- */

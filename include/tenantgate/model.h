@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * model: embeddings and streamed chat answers from any OpenAI-compatible server (OpenAI API
- * reference, POST /v1/embeddings and POST /v1/chat/completions).
+ * reference, POST /v1/embeddings and POST /v1/chat/completions), and rankings from any that has
+ * POST /rerank.
  *
  * A model belongs to a worker and is used on its thread only. A call is tried again at most
  * conf.retries times, with a back-off, only before the first byte of an answer, and only when the
@@ -18,9 +19,9 @@
  * at most: a refusal was not worked on, and is not billed. What it turned out not to take is left
  * out from then on (model/model_habits.h). A batch that it finds too large goes in smaller ones.
  *
- * How many streams and embedding calls are under way in the process is bounded, and lent by tenant
- * (loop/share): there is no call without the tenant that it is for. A stream holds its place until
- * its connection is free again, an embedding call until it has ended, other tries included.
+ * How many streams, embedding calls and rankings are under way in the process is bounded, and lent
+ * by tenant (loop/share): there is no call without the tenant that it is for. A stream holds its
+ * place until its connection is free again, the others until they have ended, other tries included.
  *
  * Failures: ERR_MODEL (502), ERR_MODEL_TIMEOUT (504), ERR_OVERLOADED (503, with retry_after, when
  * no place came free in time, for the server's 429 and 503, and for want of memory), and two that
@@ -70,6 +71,7 @@ struct model_server_conf {
 	bool		 deployments;		/* Azure's routes by deployment */
 	const char	*extra_body;		/* a JSON object, for chats; NULL: none */
 	const char	*embedding_extra_body;
+	const char	*rerank_extra_body;
 	unsigned	 answer_tokens;		/* unless a chat says; 0: not sent */
 	enum model_length_field	 length_field;
 	bool		 send_user;		/* a pseudonym of tenant and user */
@@ -79,6 +81,7 @@ struct model_server_conf {
 	enum field_form	 temperature;		/* plain: none */
 	enum field_form	 system_role;		/* plain: its text begins the first user turn */
 	enum field_form	 base64;		/* of embeddings; plain: floats as text */
+	enum field_form	 rerank_form;		/* full: `documents`, plain: `texts` */
 	unsigned	 retries;		/* after the first try */
 	uint64_t	 connect_timeout_us;
 	uint64_t	 first_byte_timeout_us;	/* from the start of a try */
@@ -90,6 +93,7 @@ struct model_conf {
 	const char	*api_key;		/* secret; NULL or "" for servers without keys */
 	const char	*chat_model;		/* MODEL or NAME/MODEL; several, with commas */
 	const char	*embedding_model;	/* one, in the same form */
+	const char	*rerank_model;		/* one, in the same form; NULL: none */
 	const char	*models_allowed;	/* that a chat may name besides; NULL: none */
 	unsigned	 answer_tokens;		/* unless a chat says; 0: not sent */
 	unsigned	 answer_tokens_max;	/* whatever a chat says; 0: no such limit */
@@ -115,8 +119,10 @@ struct model_conf {
 	size_t		 delta_max;		/* bytes of one server-sent event */
 	unsigned	 streams_max;		/* answers being streamed, whole process */
 	unsigned	 embeddings_max;	/* embedding calls under way, whole process */
-	unsigned	 waiting_max;		/* of a tenant, for either; more fail at once */
-	uint64_t	 wait_timeout_us;	/* for a place among either */
+	unsigned	 reranks_max;		/* rankings under way, whole process */
+	unsigned	 waiting_max;		/* of a tenant, for each; more fail at once */
+	uint64_t	 wait_timeout_us;	/* for a place among the first two */
+	uint64_t	 rerank_timeout_us;	/* of a ranking in all, its wait included */
 };
 void	model_conf_init(struct model_conf *);
 /* False with what is wrong, and *key (static) the configuration key to change: of one server, and
@@ -124,7 +130,7 @@ void	model_conf_init(struct model_conf *);
 bool	model_server_conf_valid(const struct model_server_conf *, const char **key, struct err *);
 bool	model_conf_valid(const struct model_conf *, const char **key, struct err *);
 
-/* The two budgets and the servers, which the models of all workers share: opened before these,
+/* The budgets and the servers, which the models of all workers share: opened before these,
  * closed when they, the workers and the helper threads are closed. */
 struct model_shares;
 struct model_shares	*model_shares_open(const struct model_conf *);
@@ -151,8 +157,7 @@ void		 model_shares_condition(const struct model *, struct condition *);
 void		 model_shares_stats(const struct model *, struct share_stats *streams,
 		    struct share_stats *embeddings);
 unsigned	 model_dimensions(const struct model *);
-/* As it is configured. Borrowed, until model_shares_close(). */
-const char	*model_embedding_name(const struct model *);
+const char	*model_embedding_name(const struct model *);	/* conf.embedding_model: borrowed */
 const char	*model_chat_name(const struct model *);	/* the first of conf.chat_model: borrowed */
 /* Whether a chat may name this model; NULL is none, and fine. list: those of conf.models_allowed
  * that its tenant may name, in the same form. False with ERR_INVALID_FIELD or ERR_MODEL_FORBIDDEN,
@@ -181,6 +186,28 @@ size_t		 model_vector_memory(const struct model *);
 enum flow_rc	 model_embed(struct flow *, struct model *, const struct model_asker *,
 		    const struct slice *texts, size_t n, float **out, struct model_usage *)
 		    __attribute__((warn_unused_result));
+
+/* ---- rankings ---- */
+#define MODEL_RERANK_MAX	100	/* texts of one call */
+
+struct model_ranking {
+	bool		ranked;		/* else nothing below counts, but why */
+	unsigned	count;		/* of the texts */
+	unsigned	scored;		/* those of the order that have a score: the wanted, as
+					 * far as they were sent, at least */
+	unsigned	order[MODEL_RERANK_MAX];	/* their places, the best first */
+	float		scores[MODEL_RERANK_MAX];	/* in that order; the model's own scale */
+	struct err	why;		/* it was not ranked */
+};
+bool		 model_reranks(const struct model *);	/* conf.rerank_model names a model */
+/* The order of n texts by how well they answer the query, as a model that reads both says; the
+ * first `wanted` of it are those that matter. Without a model or a text at once, and unranked. What
+ * goes wrong is no failure of the flow: then it is unranked after conf.rerank_timeout_us at most,
+ * which is logged once a minute. Of long texts the first 256 KiB are sent; the others come last.
+ * All pointers are borrowed until the wait is over. */
+enum flow_rc	 model_rerank(struct flow *, struct model *, const struct model_asker *,
+		    struct slice query, const struct slice *texts, unsigned n, unsigned wanted,
+		    struct model_ranking *) __attribute__((warn_unused_result));
 
 struct model_message {
 	const char	*role;		/* "system", "user", "assistant" */

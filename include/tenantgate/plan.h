@@ -35,6 +35,7 @@ enum plan_value {
 	PLAN_BURST,
 	PLAN_POOL_SIZE,
 	PLAN_TOP_K,
+	PLAN_RERANK,
 	PLAN_CHUNK_SIZE,
 	PLAN_CHUNK_OVERLAP,
 	PLAN_TEMPERATURE,
@@ -54,6 +55,7 @@ struct plan {
 	unsigned	 burst;			/* requests at once; 0: a minute's count */
 	unsigned	 pool_size;		/* server connections of its database */
 	unsigned	 top_k;			/* chunks found, unless the body says */
+	unsigned	 rerank;		/* 1: put in order by rerank_model, likewise */
 	unsigned	 chunk_size;		/* UTF-16 units */
 	unsigned	 chunk_overlap;		/* the same; less than chunk_size */
 	const char	*temperature_text;	/* as it is written; NULL or "": not given */

@@ -24,6 +24,7 @@
 #include "api/chat_turns.h"
 #include "api/handlers.h"
 #include "api/keepalive.h"
+#include "api/ranking.h"
 #include "api/request_retrieval.h"
 #include "api/respond.h"
 
@@ -36,6 +37,7 @@ struct chat {
 	struct chat_input input;     /* strings in the job's arena */
 	float *vector;		     /* owned: the question's */
 	struct hits hits;	     /* arena */
+	struct ranking ranking;
 	struct buf prompt;	     /* owned */
 	struct model_stream *answer; /* owned until model_chat_stop() */
 	struct model_delta delta;    /* its text is good until the next pull */
@@ -45,7 +47,7 @@ struct chat {
 };
 
 static flow_step_fn chat_parse, chat_accept, chat_file, chat_file_text, chat_turns, chat_embed,
-    chat_search, chat_ask_model, chat_open_stream, chat_pull, chat_write;
+    chat_search, chat_rerank, chat_ask_model, chat_open_stream, chat_pull, chat_write;
 static flow_end_fn chat_end;
 
 static const struct flow_step chat_steps[] = {
@@ -63,6 +65,7 @@ static const struct flow_step chat_steps[] = {
 	{ "expire", request_expire },
 	{ "pool_wait", request_borrow },
 	{ "search", chat_search },
+	{ "rerank", chat_rerank },
 	{ "answer", chat_ask_model },
 	{ "open", chat_open_stream },
 	{ "stream", chat_pull },
@@ -204,17 +207,16 @@ chat_search(struct flow *f)
 
 	struct search_request request = request_retrieval(&c->req, &c->input, c->vector);
 
+	request.k = ranking_candidates(&c->req, &c->input, &c->ranking);
 	return search_chunks(f, &c->req.lease, &request, &c->hits);
 }
 
-/* No memory passes, so the client may try again; the ceiling does not. */
 static enum flow_rc
-prompt_refused(struct flow *f)
+chat_rerank(struct flow *f)
 {
-	if (chat_of(f)->prompt.no_memory)
-		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the passages found");
-	return flow_fail(f, ERR_INTERNAL,
-	    "The passages found are too large for a prompt; ask for fewer with topK.");
+	struct chat *c = chat_of(f);
+
+	return ranking_find(&c->req, &c->ranking, &c->input, &c->hits);
 }
 
 /* The prompt is borrowed until the model has accepted the request, and stays with the flow. */
@@ -227,12 +229,10 @@ chat_ask_model(struct flow *f)
 	struct model_chat chat;
 	size_t left_out;
 
-	pool_return(&c->req.lease, POOL_CLEAN);
-	request_retrieval_note(&c->req, &c->input, &c->hits);
-	if (!prompt_begin(c->req.tenant.limits->system_prompt, &c->prompt) ||
-	    !prompt_build(&c->hits, &c->prompt) || !chat_turns_prompt(&c->input, &c->prompt))
-		return prompt_refused(f);
-	if (!chat_turns_trim(&c->input, c->prompt.len, c->req.ctx->conf->chat_context_tokens,
+	ranking_apply(&c->ranking, c->input.top_k, &c->hits);
+	if (!chat_turns_prompt(&c->input, c->req.tenant.limits->system_prompt, &c->hits, &c->prompt,
+		&err) ||
+	    !chat_turns_trim(&c->input, c->prompt.len, c->req.ctx->conf->chat_context_tokens,
 		&left_out, &err))
 		return flow_fail_err(f, &err);
 	chat = chat_turns_request(&c->input, buf_view(&c->prompt), left_out);

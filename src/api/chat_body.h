@@ -42,7 +42,8 @@ struct chat_input {
 	unsigned		 top_k;		/* 1 to SEARCH_K_MAX */
 	enum search_mode	 mode;
 	double			 min_score;	/* SCORE_MIN: none */
-	bool			 rerank;
+	bool			 says_rerank;	/* the next is the request's word */
+	bool			 rerank;	/* what is found is to be put in order */
 	const char		*model;		/* arena; NULL: the configured one */
 	double			 temperature;	/* < 0: not given */
 	unsigned		 max_tokens;	/* of the answer; 0: not given */

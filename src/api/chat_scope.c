@@ -93,6 +93,13 @@ read_mode(const json_t *root, struct chat_input *input, struct err *err)
 	return false;
 }
 
+static bool
+read_rerank(const json_t *root, struct chat_input *input, struct err *err)
+{
+	input->says_rerank = json_object_get(root, "rerank") != NULL;
+	return json_opt_bool(root, "rerank", &input->rerank, err);
+}
+
 bool
 chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *arena,
     struct chat_input *input, struct err *err)
@@ -103,8 +110,7 @@ chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *arena,
 	if (!json_opt_int(root, "topK", 1, SEARCH_K_MAX, &top_k, err) ||
 	    !read_mode(root, input, err) ||
 	    !json_opt_number(root, "minScore", SCORE_MIN, SCORE_MAX, &input->min_score, err) ||
-	    !json_opt_bool(root, "rerank", &input->rerank, err) ||
-	    !read_owner(root, arena, input, err) ||
+	    !read_rerank(root, input, err) || !read_owner(root, arena, input, err) ||
 	    !search_filter_read(json_object_get(root, "filter"), "filter", arena, &input->filter,
 		err))
 		return false;

@@ -268,9 +268,19 @@ chat_turns_request(struct chat_input *input, struct slice prompt, size_t left_ou
 	};
 }
 
+/* No memory passes, so the client may try again; the ceiling does not. */
 bool
-chat_turns_prompt(const struct chat_input *input, struct buf *prompt)
+chat_turns_prompt(const struct chat_input *input, const char *words, const struct hits *hits,
+    struct buf *prompt, struct err *err)
 {
-	return (input->files == NULL || prompt_add_files(prompt)) &&
-	    (input->application.len == 0 || prompt_add_application(input->application, prompt));
+	if (prompt_begin(words, prompt) && prompt_build(hits, prompt) &&
+	    (input->files == NULL || prompt_add_files(prompt)) &&
+	    (input->application.len == 0 || prompt_add_application(input->application, prompt)))
+		return true;
+	if (prompt->no_memory)
+		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the passages found");
+	else
+		err_set(err, ERR_INTERNAL,
+		    "The passages found are too large for a prompt; ask for fewer with topK.");
+	return false;
 }

@@ -34,8 +34,9 @@ bool chat_turns_trim(const struct chat_input *, size_t system_bytes, unsigned to
  * is borrowed. */
 struct model_chat chat_turns_request(struct chat_input *, struct slice prompt, size_t left_out);
 
-/* Adds what else the system message says, by what came with the question. False as prompt_build().
- */
-bool chat_turns_prompt(const struct chat_input *, struct buf *prompt);
+/* The system message: an operator's own words (NULL: none), the passages found, and what else it
+ * says by what came with the question. False with ERR_OVERLOADED or ERR_INTERNAL. */
+bool chat_turns_prompt(const struct chat_input *, const char *words, const struct hits *,
+    struct buf *prompt, struct err *);
 
 #endif

@@ -17,6 +17,7 @@
 #include "api/ingest_report.h"
 #include "api/ingest_state.h"
 #include "api/ingest_work.h"
+#include "api/request_retrieval.h"
 #include "api/respond.h"
 #include "tenantgate/base/random.h"
 
@@ -185,7 +186,8 @@ ingest_find(struct flow *f)
 
 /* The same bytes under the same id are embedded no more: what the request says anew of them is
  * written, and the row listed. Listing it again is not in vain: an earlier request may have died
- * before its own listing. Other bytes stay whose the document is. */
+ * before its own listing. Other bytes stay whose the document is, and are not embedded by another
+ * model than what is there. */
 static enum flow_rc
 ingest_describe(struct flow *f)
 {
@@ -197,7 +199,7 @@ ingest_describe(struct flow *f)
 		    &in->is_found);
 	if (in->is_found && in->found.owner != NULL)
 		item_of(in)->document.owner = in->found.owner;
-	return FLOW_NEXT;
+	return in->is_same ? FLOW_NEXT : request_vectors(&in->req);
 }
 
 /* A document that went, or changed, while it was described is stored as if it had not been

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/request_retrieval.h"
 
+#include "tenantgate/retrieval/vector_model.h"
+
 struct search_request
 request_retrieval(const struct request *req, const struct chat_input *input, const float *vector)
 {
 	return (struct search_request){
 		.vector = vector,
 		.dimensions = model_dimensions(req->ctx->model),
+		.model = model_embedding_name(req->ctx->model),
 		.document_ids = input->document_ids,
 		.document_count = input->document_count,
 		.mode = input->mode,
@@ -33,9 +36,18 @@ request_retrieval_can(const struct request *req, const struct chat_input *input,
 }
 
 void
-request_retrieval_note(struct request *req, const struct chat_input *input, const struct hits *hits)
+request_retrieval_note(struct request *req, const struct chat_input *input, unsigned k,
+    const struct hits *hits)
 {
 	if (input->filter == NULL && input->owner == NULL && input->min_score <= SCORE_MIN)
-		request_note_hits(req, input->document_ids, input->document_count, input->top_k,
-		    hits);
+		request_note_hits(req, input->document_ids, input->document_count, k, hits);
+}
+
+enum flow_rc
+request_vectors(struct request *req)
+{
+	const struct vector_model model = { model_embedding_name(req->ctx->model),
+		model_dimensions(req->ctx->model) };
+
+	return vectors_check(&req->flow, &req->lease, &model, req->tenant.schema_version);
 }

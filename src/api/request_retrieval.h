@@ -16,9 +16,12 @@ struct search_request	request_retrieval(const struct request *, const struct cha
  * embedded. */
 bool			request_retrieval_can(const struct request *, const struct chat_input *,
 			    struct err *) __attribute__((warn_unused_result));
-/* Documents that were named and not found are looked for (request_note_hits()), unless something
- * else may have left them out. */
+/* Documents that were named and not found among k chunks are looked for (request_note_hits()),
+ * unless something else may have left them out. */
 void			request_retrieval_note(struct request *, const struct chat_input *,
-			    const struct hits *);
+			    unsigned k, const struct hits *);
+/* Whether the configured model's vectors may be added to those of the database whose lease is held:
+ * vectors_check(). */
+enum flow_rc		request_vectors(struct request *) __attribute__((warn_unused_result));
 
 #endif

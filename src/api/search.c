@@ -3,12 +3,15 @@
  * search: POST /search. The chunks nearest to a query, as JSON, nearest first.
  *
  * What POST /chat does up to its search, without the model's answer: the query is embedded, the
- * tenant's chunks are searched. The lease is returned before the response is written.
+ * tenant's chunks are searched, and perhaps put in order by another model. The lease is returned
+ * before that.
  */
+#include <math.h>
 #include <stdlib.h>
 
 #include "api/body_job.h"
 #include "api/handlers.h"
+#include "api/ranking.h"
 #include "api/request_retrieval.h"
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
@@ -28,9 +31,10 @@ struct search {
 	struct chat_input input; /* strings in the job's arena */
 	float *vector;		 /* owned: the query's */
 	struct hits hits;	 /* strings in the flow's arena */
+	struct ranking ranking;
 };
 
-static flow_step_fn search_parse, search_embed, search_run, search_respond;
+static flow_step_fn search_parse, search_embed, search_run, search_rerank, search_respond;
 static flow_end_fn search_end;
 
 static const struct flow_step search_steps[] = {
@@ -44,6 +48,7 @@ static const struct flow_step search_steps[] = {
 	{ "expire", request_expire },
 	{ "pool_wait", request_borrow },
 	{ "search", search_run },
+	{ "rerank", search_rerank },
 	{ "respond", search_respond },
 	{ NULL, NULL },
 };
@@ -149,10 +154,18 @@ static enum flow_rc
 search_run(struct flow *f)
 {
 	struct search *s = search_of(f);
-
 	struct search_request request = request_retrieval(&s->req, &s->input, s->vector);
 
+	request.k = ranking_candidates(&s->req, &s->input, &s->ranking);
 	return search_chunks(f, &s->req.lease, &request, &s->hits);
+}
+
+static enum flow_rc
+search_rerank(struct flow *f)
+{
+	struct search *s = search_of(f);
+
+	return ranking_find(&s->req, &s->ranking, &s->input, &s->hits);
 }
 
 static void
@@ -162,9 +175,9 @@ put_hit_text(struct buf *b, const char *name, const char *text)
 	json_put_string(b, slice_str(text));
 }
 
-/* Score: cosine similarity. A format without pages has "page":null. */
+/* Score: the search's. A format without pages has "page":null. */
 static void
-put_hit(struct buf *b, const struct hit *h)
+put_hit(struct buf *b, const struct hit *h, double rerank_score)
 {
 	buf_puts(b, "{\"documentId\":");
 	json_put_string(b, slice_str(h->document_id));
@@ -180,7 +193,10 @@ put_hit(struct buf *b, const struct hit *h)
 	json_put_string(b, h->content);
 	buf_puts(b, ",\"metadata\":");
 	buf_puts(b, h->metadata); /* JSON already, as the database has written it */
-	buf_printf(b, ",\"score\":%.6f}", h->score);
+	buf_printf(b, ",\"score\":%.6f", h->score);
+	if (!isnan(rerank_score))
+		buf_printf(b, ",\"rerankScore\":%.6g", rerank_score);
+	buf_putc(b, '}');
 }
 
 /* Frees the results. Too large and no memory differ: the first is the caller's to change. */
@@ -206,16 +222,18 @@ search_respond(struct flow *f)
 	struct search *s = search_of(f);
 	struct buf b;
 
-	pool_return(&s->req.lease, POOL_CLEAN);
-	request_retrieval_note(&s->req, &s->input, &s->hits);
+	ranking_apply(&s->ranking, s->input.top_k, &s->hits);
 	buf_init(&b, RESULTS_MAX);
 	buf_puts(&b, "{\"results\":[");
 	for (unsigned i = 0; i < s->hits.count; i++) {
 		if (i > 0)
 			buf_putc(&b, ',');
-		put_hit(&b, &s->hits.items[i]);
+		put_hit(&b, &s->hits.items[i], ranking_score(&s->ranking, i));
 	}
-	buf_puts(&b, "]}");
+	buf_puts(&b, "]");
+	if (s->ranking.is_wanted || s->input.rerank)
+		buf_printf(&b, ",\"reranked\":%s", s->ranking.found.ranked ? "true" : "false");
+	buf_puts(&b, "}");
 	return results_send(f, &b);
 }
 

@@ -26,7 +26,6 @@
 
 #include "model/embed_batch.h"
 #include "model/model_internal.h"
-#include "model/model_refusal.h"
 #include "model/vectors.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
@@ -203,29 +202,6 @@ embed_decode(struct embed *e)
 	return FLOW_NEXT;
 }
 
-/* True when the request is worth being written anew. A batch is blamed last when the server does
- * not say so, and not when it says something else. Where it refuses both a field and a batch
- * without a word, a single text shows which field it is. */
-static bool
-request_is_mended(struct embed *e, struct slice body)
-{
-	int status = e->response.status;
-	struct model_refusal refusal;
-
-	if (e->response.failure != WEB_FINE)
-		return false;
-	model_refusal_read(status, body, buf_view(&e->call.body), e->batch.size, &refusal);
-	if (!refusal.is_batch &&
-	    model_learn_refusal(&e->call, status, &refusal, e->flow.request_id))
-		return true;
-	if ((refusal.is_other && !refusal.is_batch) || !embed_batch_shrink(&e->batch, &refusal))
-		return false;
-	trial_unguess(&e->call.trial);
-	if (e->batch.items_max == 1)
-		trial_guess_anew(&e->call.trial);
-	return true;
-}
-
 static enum flow_rc
 embed_response(struct flow *f)
 {
@@ -240,7 +216,7 @@ embed_response(struct flow *f)
 	}
 	if (body.len > ERROR_BODY_MAX)
 		body.len = ERROR_BODY_MAX;
-	if (request_is_mended(e, body))
+	if (model_learn_mends(&e->call, &e->response, body, &e->batch, f->request_id))
 		return flow_goto(f, embed_write);
 	wait_us = model_error_classify(&e->call, &e->response, body, f->request_id, &err);
 	if (wait_us == 0)

@@ -37,6 +37,8 @@ model_conf_init(struct model_conf *c)
 	c->delta_max = 256 * 1024;
 	c->streams_max = 256;
 	c->embeddings_max = 64;
+	c->reranks_max = 64;
+	c->rerank_timeout_us = 5 * 1000000ull;
 	c->waiting_max = 1000;
 	c->wait_timeout_us = 10 * 1000000ull;
 }
@@ -59,6 +61,11 @@ model_shares_open(const struct model_conf *conf)
 	budget.setting = "max_embedding_calls";
 	budget.capacity = conf->embeddings_max;
 	shares->embeddings = share_open(&budget);
+	budget.noun = "reranking calls";
+	budget.setting = "max_rerank_calls";
+	budget.capacity = conf->reranks_max;
+	budget.wait_timeout_us = conf->rerank_timeout_us;
+	shares->reranks = share_open(&budget);
 	model_servers_open(&shares->servers, conf);
 	shares->has_user_key = conf->user_key != NULL;
 	if (shares->has_user_key)
@@ -73,6 +80,7 @@ model_shares_close(struct model_shares *shares)
 		return;
 	share_close(shares->streams);
 	share_close(shares->embeddings);
+	share_close(shares->reranks);
 	model_servers_close(&shares->servers);
 	bytes_wipe(shares->user_key, sizeof(shares->user_key));
 	free(shares);
@@ -91,6 +99,8 @@ model_open(struct worker *worker, struct web *web, struct model_shares *shares,
 	m->chat_choices = shares->servers.choices;
 	m->chat_choice_count = shares->servers.chat_choice_count;
 	m->embedding_choice = &shares->servers.embedding_choice;
+	if (shares->servers.rerank_choice.name != NULL)
+		m->rerank_choice = &shares->servers.rerank_choice;
 	return m;
 }
 

@@ -117,6 +117,9 @@ model_conf_valid(const struct model_conf *c, const char **key, struct err *err)
 	*key = "embedding_model";
 	if (!list_valid(c, c->embedding_model, 1, err))
 		return false;
+	*key = "rerank_model";
+	if (!list_valid(c, c->rerank_model, 1, err))
+		return false;
 	*key = "models_allowed";
 	return list_valid(c, c->models_allowed, CHOICES_MAX, err);
 }
@@ -127,7 +130,7 @@ static void
 choice_open(struct model_servers *all, const struct model_conf *c, enum model_kind kind,
     struct slice name, struct model_choice *out)
 {
-	static const char *const routes[] = { "/embeddings", "/chat/completions" };
+	static const char *const routes[] = { "/embeddings", "/chat/completions", "/rerank" };
 	struct slice model;
 
 	out->server = &all->servers[name_split(c, name, &model)];
@@ -157,6 +160,9 @@ model_choices_open(struct model_servers *all, const struct model_conf *c)
 	choices_add(all, c, c->models_allowed);
 	choice_open(all, c, MODEL_EMBEDDINGS, slice_trim(slice_str(c->embedding_model)),
 	    &all->embedding_choice);
+	if (c->rerank_model != NULL)
+		choice_open(all, c, MODEL_RERANK, slice_trim(slice_str(c->rerank_model)),
+		    &all->rerank_choice);
 }
 
 static void
@@ -172,6 +178,7 @@ model_choices_close(struct model_servers *all)
 	for (unsigned i = 0; i < all->choice_count; i++)
 		choice_close(&all->choices[i]);
 	choice_close(&all->embedding_choice);
+	choice_close(&all->rerank_choice);
 	free(all->choices);
 }
 

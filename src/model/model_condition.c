@@ -22,6 +22,7 @@ model_shares_condition(const struct model *m, struct condition *out)
 {
 	share_condition(m->shares->streams, out);
 	share_condition(m->shares->embeddings, out);
+	share_condition(m->shares->reranks, out);
 }
 
 void

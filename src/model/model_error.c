@@ -52,6 +52,8 @@ error_text_log(const struct model_call *call, const struct error_text *text,
 {
 	const char *message = error_text_shown(call, text);
 
+	if (call->pace != NULL && !log_pace_admit(call->pace, LOG_MINUTE))
+		return;
 	if (response->failure != WEB_FINE)
 		log_event(LOG_WARNING, "model.failed", request_id,
 		    "The %s of server '%s' gave no complete answer (try %u); see whether its URL "
@@ -161,8 +163,8 @@ describe_status(const struct model_call *call, const struct web_response *respon
 
 /* Once a byte of the request was sent the server may be at work on it (and bill it) whatever became
  * of the connection: then only its own word allows another try: a status, or that it refused the
- * stream. Vectors that are made twice are the same, and cost little: for them a connection that
- * broke before the answer is reason enough. */
+ * stream. Vectors and rankings that are made twice are the same, and cost little: for them a
+ * connection that broke before the answer is reason enough. */
 static bool
 may_retry(const struct model_call *call, const struct web_response *response,
     enum error_reason reason)
@@ -175,7 +177,7 @@ may_retry(const struct model_call *call, const struct web_response *response,
 		return false;
 	if (response->failure != WEB_FINE)
 		return response->unprocessed ||
-		    (call->kind == MODEL_EMBEDDINGS && response->failure == WEB_CUT &&
+		    (call->kind != MODEL_CHAT && response->failure == WEB_CUT &&
 			response->status == 0);
 	return status == 408 || status == 409 || status == 429 || status >= 500;
 }
@@ -259,9 +261,10 @@ static void
 answer_unusable(const struct model_call *call, const struct error_text *text, const char *fault,
     const char *request_id, struct err *err)
 {
-	log_event(LOG_WARNING, "model.answer", request_id,
-	    "The %s's answer cannot be used. %s What came: %s", call->stage, fault,
-	    error_text_shown(call, text));
+	if (call->pace == NULL || log_pace_admit(call->pace, LOG_MINUTE))
+		log_event(LOG_WARNING, "model.answer", request_id,
+		    "The %s's answer cannot be used. %s What came: %s", call->stage, fault,
+		    error_text_shown(call, text));
 	err_set(err, ERR_MODEL,
 	    "The %s's answer cannot be used. Ask the operator for the reason, which is in the log.",
 	    call->stage);

@@ -35,6 +35,7 @@ enum model_field {
 	FIELD_TEMPERATURE,
 	FIELD_SYSTEM_ROLE,	/* the text goes first in the first user turn instead */
 	FIELD_MAX_TOKENS,	/* max_tokens, max_completion_tokens: the other one instead */
+	FIELD_DOCUMENTS,	/* of a ranking: its texts are `texts` instead, with no model */
 	MODEL_FIELDS
 };
 #define FIELD_BIT(field)	(1u << (field))

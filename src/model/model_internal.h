@@ -9,6 +9,7 @@
  *	request_job.c	the same of long ones, by a helper
  *	embed.c		an embeddings request	vectors.c	its answer, by json_scan.c
  *	embed_batch.c	how many texts it has
+ *	rerank.c	a ranking		rerank_body.c	its request and its answer
  *	model_chat.c	starts a chat answer	model_stream.c	pulls it, by sse.c and delta*.c
  *	model_error.c	what a failure means, by error_text.c
  *	model_condition.c  how the servers are
@@ -30,11 +31,14 @@
 #define ERROR_BODY_MAX	(16u * 1024)	/* bytes of an error response that are read */
 #define BODY_KEPT_MAX	(8u * 1024)	/* bytes of a request that a resting stream keeps */
 
+struct embed_batch;
+struct log_pace;
 struct model_refusal;
 
 struct model_shares {
-	struct share_budget	*streams;	/* owned, both */
+	struct share_budget	*streams;	/* owned, all three */
 	struct share_budget	*embeddings;
+	struct share_budget	*reranks;
 	struct model_servers	 servers;
 	bool			 has_user_key;	/* else no pseudonyms are made */
 	uint8_t			 user_key[SHA256_SIZE]; /* secret: wiped at the end */
@@ -45,19 +49,23 @@ struct model {
 	struct web		*web;		/* borrowed */
 	struct model_shares	*shares;	/* borrowed */
 	struct model_conf	 conf;		/* its strings borrowed */
-	/* The shares' own: the models that chat_model names, in order, and the one for vectors. */
+	/* The shares' own: the models that chat_model names, in order, and those for vectors and
+	 * for rankings; NULL: there is none. */
 	const struct model_choice *chat_choices;
 	unsigned		 chat_choice_count;
 	const struct model_choice *embedding_choice;
+	const struct model_choice *rerank_choice;
 };
 
-/* A request under way, embeddings or chat. The body is kept for another try, and to see whether an
+/* A request under way, of any kind. The body is kept for another try, and to see whether an
  * error message quotes it. */
 struct model_call {
 	struct model		*model;		/* borrowed */
 	const struct model_choice *choice;	/* borrowed: of the present try */
 	const char		*stage;		/* static: "embedding model", "chat model" */
 	enum model_kind		 kind;
+	struct log_pace		*pace;		/* borrowed: of the lines of its failures; NULL:
+						 * each has one */
 	struct slice		 tenant;	/* borrowed until the call's wait is over */
 	struct share_grant	 grant;		/* the call's place in its budget */
 	struct model_trial	 trial;		/* what the request is written without */
@@ -96,10 +104,14 @@ bool	model_call_falls_back(struct model_call *, const struct model_chat *, const
  */
 void	model_learn_embeddings(struct model_call *);
 void	model_learn_chat(struct model_call *, const struct model_chat *);
+void	model_learn_rerank(struct model_call *);
 bool	model_call_leaves(const struct model_call *, enum model_field);
 /* After a refusal: true when the request is to be written anew and sent again at once. */
 bool	model_learn_refusal(struct model_call *, int status, const struct model_refusal *,
 	    const char *request_id);
+/* The same of a request of several texts, which may also be too many: then the batch is smaller. */
+bool	model_learn_mends(struct model_call *, const struct web_response *, struct slice body,
+	    struct embed_batch *, const char *request_id);
 /* The request was answered: what was left out is remembered, and logged when it is new. */
 void	model_learn_success(const struct model_call *, const char *request_id);
 /* So many texts, and bytes of them, were embedded in one request. */

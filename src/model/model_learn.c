@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "model/embed_batch.h"
 #include "model/model_internal.h"
 #include "model/model_refusal.h"
 #include "tenantgate/base/log.h"
@@ -25,6 +26,7 @@ static const struct {
 	[FIELD_TEMPERATURE] = { "temperature", "temperature = off" },
 	[FIELD_SYSTEM_ROLE] = { "the role 'system'", "system_role = user" },
 	[FIELD_MAX_TOKENS] = { "this name of its limit of tokens", "max_tokens_field" },
+	[FIELD_DOCUMENTS] = { "documents (its form is texts)", "rerank_form = texts" },
 };
 
 static struct model_habits *
@@ -105,6 +107,15 @@ model_learn_chat(struct model_call *call, const struct model_chat *chat)
 	learn_begin(call, open, plain, fields_of_client(chat));
 }
 
+void
+model_learn_rerank(struct model_call *call)
+{
+	unsigned open = 0, plain = 0;
+
+	field_offer(FIELD_DOCUMENTS, call->choice->server->conf.rerank_form, &open, &plain);
+	learn_begin(call, open, plain, 0);
+}
+
 bool
 model_call_leaves(const struct model_call *call, enum model_field field)
 {
@@ -130,13 +141,35 @@ model_learn_refusal(struct model_call *call, int status, const struct model_refu
 	return true;
 }
 
-/* Keys of embeddings have the same name in both. */
+/* A batch is blamed last when the server does not say so, and not when it says something else.
+ * Where it refuses both a field and a batch without a word, a single text shows which field it
+ * is. */
+bool
+model_learn_mends(struct model_call *call, const struct web_response *response, struct slice body,
+    struct embed_batch *batch, const char *request_id)
+{
+	struct model_refusal refusal;
+
+	if (response->failure != WEB_FINE)
+		return false;
+	model_refusal_read(response->status, body, buf_view(&call->body), batch->size, &refusal);
+	if (!refusal.is_batch && model_learn_refusal(call, response->status, &refusal, request_id))
+		return true;
+	if ((refusal.is_other && !refusal.is_batch) || !embed_batch_shrink(batch, &refusal))
+		return false;
+	trial_unguess(&call->trial);
+	if (batch->items_max == 1)
+		trial_guess_anew(&call->trial);
+	return true;
+}
+
+/* Keys of embeddings and rankings have the same name in both. */
 static const char *
 key_prefix(const struct model_call *call, enum model_field field)
 {
 	bool is_general = strcmp(call->choice->server->conf.name, "default") == 0;
 
-	return is_general && field != FIELD_BASE64 ? "model_" : "";
+	return is_general && field != FIELD_BASE64 && field != FIELD_DOCUMENTS ? "model_" : "";
 }
 
 void

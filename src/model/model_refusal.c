@@ -30,6 +30,7 @@ static const struct refusal_name refusal_names[] = {
 	{ FIELD_TEMPERATURE, "temperature", NULL },
 	{ FIELD_MAX_TOKENS, "max_completion_tokens", NULL },
 	{ FIELD_MAX_TOKENS, "max_tokens", NULL },
+	{ FIELD_DOCUMENTS, "field 'texts'", "field" },
 	{ FIELD_USER, "parameter: 'user'", "parameter:" },
 	{ FIELD_USER, "property 'user'", "property" },
 	{ FIELD_USER, "unknown name 'user'", "unknown name" },
@@ -61,6 +62,8 @@ static const struct refusal_name refusal_places[] = {
 	{ FIELD_MAX_TOKENS, "max_completion_tokens", NULL },
 	{ FIELD_MAX_TOKENS, "max_tokens", NULL },
 	{ FIELD_USER, "user", NULL },
+	{ FIELD_DOCUMENTS, "documents", NULL },
+	{ FIELD_DOCUMENTS, "body.texts", NULL },
 	{ FIELD_SYSTEM_ROLE, "messages[0].role", NULL },
 	{ FIELD_SYSTEM_ROLE, "messages.0.role", NULL },
 };
@@ -74,6 +77,7 @@ static const char *const field_keys[MODEL_FIELDS] = {
 	[FIELD_TEMPERATURE] = "temperature",
 	[FIELD_MAX_TOKENS] = "max_tokens",
 	[FIELD_SYSTEM_ROLE] = "system",
+	[FIELD_DOCUMENTS] = "documents",
 };
 /* clang-format on */
 

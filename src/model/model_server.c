@@ -70,9 +70,11 @@ model_server_open(struct model_server *s, const struct model_server_conf *conf)
 	model_server_fields(conf, s->headers);
 	s->extra[MODEL_CHAT] = model_server_extra(conf->extra_body, &s->temperature);
 	s->extra[MODEL_EMBEDDINGS] = model_server_extra(conf->embedding_extra_body, NULL);
+	s->extra[MODEL_RERANK] = model_server_extra(conf->rerank_extra_body, NULL);
 	model_habits_init(&s->habits);
 	model_breaker_init(&s->breakers[MODEL_EMBEDDINGS], "embedding model", s->conf.name);
 	model_breaker_init(&s->breakers[MODEL_CHAT], "chat model", s->conf.name);
+	model_breaker_init(&s->breakers[MODEL_RERANK], "reranking model", s->conf.name);
 }
 
 static void

@@ -15,7 +15,7 @@
 #define SERVER_FIELDS_MAX	7	/* configured header fields */
 #define SERVER_HEADERS_MAX	8	/* with the key's: of web_request.headers */
 
-enum model_kind { MODEL_EMBEDDINGS, MODEL_CHAT, MODEL_KINDS };
+enum model_kind { MODEL_EMBEDDINGS, MODEL_CHAT, MODEL_RERANK, MODEL_KINDS };
 
 struct model_server {
 	struct model_server_conf conf;		/* its strings borrowed */
@@ -46,6 +46,7 @@ struct model_servers {
 	unsigned		 choice_count;
 	unsigned		 chat_choice_count; /* of chat_model: at least one */
 	struct model_choice	 embedding_choice;
+	struct model_choice	 rerank_choice;	/* its name is NULL where there is none */
 };
 
 void	model_servers_open(struct model_servers *, const struct model_conf *);

@@ -148,14 +148,17 @@ model_server_secret_in(const struct model_server *s, const char *text)
 
 /* ---- extra members ---- */
 
+static const char *const ours_of_models[] = { "model", "messages", "stream", "stream_options",
+	"input", "encoding_format", "dimensions", "max_tokens", "max_completion_tokens", "user",
+	NULL };
+static const char *const ours_of_rankings[] = { "model", "query", "documents", "texts", "top_n",
+	"truncate", NULL };
+
 /* What tenantgate writes itself must not be there twice: RFC 8259, section 4, lets readers differ
  * in which of the two they take. */
 static bool
-extra_valid(const char *text, struct err *err)
+extra_valid(const char *text, const char *const *ours, struct err *err)
 {
-	static const char *const ours[] = { "model", "messages", "stream", "stream_options",
-		"input", "encoding_format", "dimensions", "max_tokens", "max_completion_tokens",
-		"user", NULL };
 	json_t *extra, *value;
 	const char *name;
 	bool valid = true;
@@ -227,8 +230,11 @@ model_server_conf_valid(const struct model_server_conf *c, const char **key, str
 	if (!fields_valid(c, err))
 		return false;
 	*key = "extra_body";
-	if (!extra_valid(c->extra_body, err))
+	if (!extra_valid(c->extra_body, ours_of_models, err))
 		return false;
 	*key = "embedding_extra_body";
-	return extra_valid(c->embedding_extra_body, err);
+	if (!extra_valid(c->embedding_extra_body, ours_of_models, err))
+		return false;
+	*key = "rerank_extra_body";
+	return extra_valid(c->rerank_extra_body, ours_of_rankings, err);
 }

@@ -32,6 +32,7 @@ const struct plan_row plan_rows[PLAN_VALUES] = {
 	[PLAN_POOL_SIZE] = { "pool_size", "default_pool_size", PLAN_WHOLE, AT(pool_size), 1,
 	    10000 },
 	[PLAN_TOP_K] = { "top_k", NULL, PLAN_WHOLE, AT(top_k), 1, 100 },
+	[PLAN_RERANK] = { "rerank", NULL, PLAN_SWITCH, AT(rerank), 0, 1 },
 	[PLAN_CHUNK_SIZE] = { "chunk_size", NULL, PLAN_WHOLE, AT(chunk_size), 50, 100000 },
 	[PLAN_CHUNK_OVERLAP] = { "chunk_overlap", NULL, PLAN_WHOLE, AT(chunk_overlap), 0, 50000 },
 	[PLAN_TEMPERATURE] = { "temperature", NULL, PLAN_NUMBER, AT(temperature), 0, 2 },
@@ -100,7 +101,7 @@ plan_compare(struct plan *p, const struct plan *standard)
 		const struct plan_row *row = &plan_rows[i];
 		bool same;
 
-		if (row->type == PLAN_WHOLE)
+		if (row->type == PLAN_WHOLE || row->type == PLAN_SWITCH)
 			same = plan_whole(p, row) == plan_whole(standard, row);
 		else if (row->type == PLAN_TEXT)
 			same = same_text(plan_text(p, row), plan_text(standard, row));

@@ -46,6 +46,15 @@ setting_read_whole(struct plan *p, const struct plan_row *row, const json_t *val
 }
 
 static const char *
+setting_read_switch(struct plan *p, const struct plan_row *row, const json_t *value)
+{
+	if (!json_is_boolean(value))
+		return "it is neither true nor false";
+	plan_set_whole(p, row, json_is_true(value));
+	return NULL;
+}
+
+static const char *
 setting_read_number(struct plan *p, const json_t *value)
 {
 	double n = json_number_value(value);
@@ -80,6 +89,8 @@ setting_read_member(struct plan *p, const char *name, const json_t *value, const
 		return;
 	if (row != NULL && row->type == PLAN_WHOLE)
 		refused = setting_read_whole(p, row, value);
+	else if (row != NULL && row->type == PLAN_SWITCH)
+		refused = setting_read_switch(p, row, value);
 	else if (row != NULL && row->type == PLAN_NUMBER)
 		refused = setting_read_number(p, value);
 	else if (row != NULL)

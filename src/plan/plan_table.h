@@ -9,6 +9,7 @@
 
 enum plan_type {
 	PLAN_WHOLE,  /* an unsigned or a uint64_t, by the member's size */
+	PLAN_SWITCH, /* an unsigned of 0 or 1 */
 	PLAN_NUMBER, /* temperature */
 	PLAN_TEXT,
 };
@@ -23,7 +24,7 @@ struct plan_row {
 
 extern const struct plan_row plan_rows[PLAN_VALUES];
 
-/* The number that a PLAN_WHOLE has; and sets it. */
+/* The number that a PLAN_WHOLE or a PLAN_SWITCH has; and sets it. */
 uint64_t plan_whole(const struct plan *, const struct plan_row *);
 void plan_set_whole(struct plan *, const struct plan_row *, uint64_t);
 

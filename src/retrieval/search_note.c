@@ -26,12 +26,43 @@ search_note_forget(struct search_note *n)
 	n->generation++;
 }
 
+bool
+search_note_allows(const struct search_note *n, const struct search_request *r, struct err *err)
+{
+	const struct vector_model asked = { r->model, r->dimensions };
+
+	if (r->mode == SEARCH_TEXT || asked.name == NULL ||
+	    vectors_are_of(n->model, n->dimensions, &asked))
+		return true;
+	vectors_refuse(n->model, n->dimensions, &asked, err);
+	return false;
+}
+
+/* "INDEX MODEL": no index has a blank in its name. Without one there is no row to know by. */
+bool
+search_note_compare(struct search_note *n, const struct pg_result *r)
+{
+	const char *found = pg_rows(r) > 0 ? pg_text(r, 0, HIT_INDEX_NAME) : "";
+	const char *blank = strchr(found, ' ');
+	size_t length = strlen(n->index.name);
+	bool is_same_model;
+
+	if (blank == NULL)
+		return true;
+	is_same_model = strcmp(blank + 1, n->model) == 0;
+	if (!is_same_model || (size_t)(blank - found) != length ||
+	    memcmp(found, n->index.name, length) != 0)
+		n->is_known = false;
+	return is_same_model;
+}
+
 enum flow_rc
 search_note_ask(struct flow *f, struct pool_lease *lease, struct pg_result *out)
 {
 	static const struct pg_query q = {
-		.sql = "SELECT (" VECTOR_SCHEMA "), r.index_name, r.indexed_to"
-		       " FROM public.retrieval r WHERE r.one",
+		.sql = "SELECT (" VECTOR_SCHEMA "), r.index_name, r.indexed_to,"
+		       " r.embedding_model, r.embedding_dimensions FROM public.retrieval r WHERE "
+		       "r.one",
 	};
 
 	return pool_read(f, lease, &q, out);
@@ -40,7 +71,7 @@ search_note_ask(struct flow *f, struct pool_lease *lease, struct pg_result *out)
 enum flow_rc
 search_note_ask_schema(struct flow *f, struct pool_lease *lease, struct pg_result *out)
 {
-	static const struct pg_query q = { .sql = "SELECT (" VECTOR_SCHEMA "), '', 0" };
+	static const struct pg_query q = { .sql = "SELECT (" VECTOR_SCHEMA "), '', 0, '', 0" };
 
 	return pool_read(f, lease, &q, out);
 }
@@ -55,6 +86,8 @@ search_note_learn(struct search_note *n, const struct pg_result *r)
 	n->index.indexed_to = strtoll(pg_text(r, 0, 2), NULL, 10);
 	n->index.is_halfvec =
 	    strncmp(n->index.name, INDEX_OF_HALFVEC, strlen(INDEX_OF_HALFVEC)) == 0;
+	snprintf(n->model, sizeof(n->model), "%s", pg_text(r, 0, 3));
+	n->dimensions = (unsigned)strtoul(pg_text(r, 0, 4), NULL, 10);
 	n->is_known = true;
 	return true;
 }
@@ -69,11 +102,4 @@ search_note_is_wrong(const struct pg_result *r)
 			return true;
 	}
 	return false;
-}
-
-void
-search_note_compare(struct search_note *n, const struct pg_result *r)
-{
-	if (pg_rows(r) > 0 && strcmp(pg_text(r, 0, HIT_INDEX_NAME), n->index.name) != 0)
-		n->is_known = false;
 }

@@ -10,6 +10,7 @@
 
 #include "retrieval/vector_statement.h"
 #include "tenantgate/pool.h"
+#include "tenantgate/retrieval/vector_model.h"
 #include "tenantgate/wire/pg.h"
 
 struct search_note {
@@ -18,11 +19,19 @@ struct search_note {
 						 * prepared statements, which mean one text each */
 	char			schema[136];	/* pgvector's, quoted; "" without pgvector */
 	struct vector_index	index;
+	char			model[VECTOR_MODEL_SIZE]; /* whose the vectors are; "": not noted */
+	unsigned		dimensions;	/* of it; 0: not noted */
 };
 
 struct search_note	*search_note_of(struct pg_conn *);
 /* It is asked for anew, and what was prepared with it is not used again. */
 void			 search_note_forget(struct search_note *);
+/* Whether its vectors and the question's are of one model; false with ERR_VECTORS. */
+bool			 search_note_allows(const struct search_note *,
+			    const struct search_request *, struct err *);
+/* With what a search has found, which says of what (HIT_INDEX_NAME). Where that is not as it was
+ * noted, it is asked for anew; false when the vectors are another model's than was noted. */
+bool			 search_note_compare(struct search_note *, const struct pg_result *);
 /* Asks; as pool_read(). Then reads what came: false, the note as it was, where nothing did. */
 enum flow_rc		 search_note_ask(struct flow *, struct pool_lease *, struct pg_result *out)
 			    __attribute__((warn_unused_result));
@@ -33,8 +42,5 @@ enum flow_rc		 search_note_ask_schema(struct flow *, struct pool_lease *,
 /* What says that something is not as the note has it: no such function, operator, type or schema,
  * or none that may be used; or a statement's name that the session does not know. */
 bool			 search_note_is_wrong(const struct pg_result *);
-/* Of a search's rows. The index has changed since the note was made: what was found is right, and
- * the next search asks anew. */
-void			 search_note_compare(struct search_note *, const struct pg_result *);
 
 #endif

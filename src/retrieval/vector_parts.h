@@ -25,7 +25,9 @@
 	" b.content, b.distance, d.metadata"
 #define JOIN_DOCUMENT " JOIN public.document d ON d.id" PG_EQUALS "b.document_id"
 #define IN_ORDER      " ORDER BY b.distance, b.document_id, b.chunk_index"
-#define INDEX_NAME    ", (SELECT index_name FROM public.retrieval WHERE one)"
+#define INDEX_NAME \
+	", (SELECT pg_catalog.concat(index_name, ' ', embedding_model)" \
+	" FROM public.retrieval WHERE one)"
 
 /* Of WAY_EXACT_SOME: how many chunks the documents have, behind the table wanted; and in a row of
  * the result, behind INDEX_NAME, for the bound that is the given parameter. */

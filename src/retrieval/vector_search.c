@@ -65,7 +65,7 @@ struct vector_search {
 	bool again;			     /* from the beginning, when the transaction is over */
 	char name[PG_PREPARED_NAME_MAX + 1]; /* of the statement; "": it is not prepared */
 	char settings[VECTOR_SETTINGS_SIZE];
-	struct buf sql;		 /* owned */
+	struct buf sql; /* owned */
 	struct search_parameters parameters;
 	struct pg_result result; /* owned */
 };
@@ -149,18 +149,20 @@ is_of_some(const struct search_request *r)
 	return r->document_count > 0 || r->owner != NULL || r->filter != NULL;
 }
 
-static enum vector_way
-first_way(const struct vector_search *s, const struct search_note *n)
+static void
+first_way(struct vector_search *s, const struct search_note *n)
 {
 	bool some = is_of_some(&s->request);
 
+	s->bound = SOME_EXACT_MAX;
 	if (!has_tail(s))
-		return some ? WAY_BEFORE_SOME : WAY_BEFORE_ALL;
-	if (s->request.mode == SEARCH_TEXT)
-		return some ? WAY_TEXT_SOME : WAY_TEXT;
-	if (some)
-		return WAY_EXACT_SOME;
-	return n->index.indexed_to > 0 ? WAY_INDEX : WAY_EXACT;
+		s->way = some ? WAY_BEFORE_SOME : WAY_BEFORE_ALL;
+	else if (s->request.mode == SEARCH_TEXT)
+		s->way = some ? WAY_TEXT_SOME : WAY_TEXT;
+	else if (some)
+		s->way = WAY_EXACT_SOME;
+	else
+		s->way = n->index.indexed_to > 0 ? WAY_INDEX : WAY_EXACT;
 }
 
 /* Of texts that come again; the name says all that they differ in. Filters have too many shapes. */
@@ -187,11 +189,12 @@ vector_search_write(struct flow *f)
 	struct vector_search *s = vector_search_of(f);
 	struct search_note *n = search_note_of(s->lease->conn);
 	struct pg_conn *c = s->lease->conn;
+	struct err err = { .code = ERR_NONE };
 
-	if (s->bound == 0) {
-		s->way = first_way(s, n);
-		s->bound = SOME_EXACT_MAX;
-	}
+	if (!search_note_allows(n, &s->request, &err))
+		return flow_fail_err(f, &err);
+	if (s->bound == 0)
+		first_way(s, n);
 	statement_name(s, n);
 	if (s->name[0] != '\0' && pg_is_prepared(c, s->name))
 		return flow_goto(f, vector_search_set);
@@ -298,6 +301,18 @@ vector_search_query(struct flow *f)
 				 : pool_read(f, s->lease, &q, &s->result);
 }
 
+/* Where the index has changed since the note was made, what was found is right, and the next search
+ * asks anew. Where the vectors are another model's since, nothing was found: this one does. */
+static bool
+vectors_have_changed(struct vector_search *s, struct search_note *n)
+{
+	if (!has_tail(s) || search_note_compare(n, &s->result) || s->request.mode == SEARCH_TEXT ||
+	    s->restarts++ == RESTARTS_MAX)
+		return false;
+	s->again = true;
+	return true;
+}
+
 /* The documents have so many chunks that none was looked at. */
 static bool
 wants_another_way(struct vector_search *s, const struct search_note *n)
@@ -328,8 +343,8 @@ vector_search_read(struct flow *f)
 	rc = pg_check(f, &s->result, ERR_NONE, "search");
 	if (rc != FLOW_NEXT)
 		return rc;
-	if (has_tail(s))
-		search_note_compare(n, &s->result);
+	if (vectors_have_changed(s, n))
+		return flow_goto(f, vector_search_undo);
 	if (wants_another_way(s, n))
 		return flow_goto(f, vector_search_write);
 	return search_hits_read(f, &s->result, s->request.min_score, s->hits);

@@ -33,7 +33,8 @@ enum vector_way { WAY_EXACT, WAY_INDEX, WAY_EXACT_SOME, WAY_INDEX_SOME, WAY_TEXT
 enum hit_column { HIT_DOCUMENT, HIT_TITLE, HIT_FILE_NAME, HIT_MIME_TYPE, HIT_PAGE, HIT_INDEX,
 	HIT_CONTENT, HIT_DISTANCE, HIT_METADATA,
 	/* from RETRIEVAL_SCHEMA_TAIL on: */
-	HIT_INDEX_NAME,		/* public.retrieval's, as of this statement */
+	HIT_INDEX_NAME,		/* public.retrieval's, a blank and its embedding_model, as of
+				 * this statement: search_note_compare() */
 	HIT_MATCHING,		/* WAY_EXACT_SOME: chunks of the documents */
 	HIT_IN_ALL,		/* ... of all; null unless they are more than the bound */
 };

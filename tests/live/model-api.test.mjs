@@ -59,6 +59,22 @@ test('input that OpenAI refuses is refused', async () => {
 	}
 });
 
+test('an order by the words of the query, which says that no model made it', async () => {
+	const documents = ['Bread is baked.', 'A ferry has a whistle.', { text: 'The ferry leaves.' }];
+	const rank = (fields = {}, knobs = '') => api.post('/v1/rerank', { model: 'r',
+		query: 'the whistle of the ferry', documents, ...fields }, { 'x-knobs': knobs });
+	const { json } = await rank();
+	assert.deepEqual(json.results.map((r) => r.index), [1, 2, 0]);
+	assert.ok(json.results[0].relevance_score > json.results[1].relevance_score);
+	assert.match(json.meta.stand_in, /No model made this order/);
+	assert.equal((await rank({ top_n: 1 })).json.results.length, 1);
+	for (const fields of [{ query: '' }, { documents: [] }, { documents: [7] }, { top_n: 0 }])
+		assert.equal((await rank(fields)).status, 400, JSON.stringify(fields));
+	assert.equal((await rank({}, 'fail_rerank=503')).status, 503);
+	assert.match((await rank({}, 'bad_rerank=4')).body, /NaN/);
+	assert.equal((await rank({}, 'bad_rerank=3')).json.results.length, 1);
+});
+
 test('quotes the passage that answers, and its number', async () => {
 	const whole = (await ask()).json;
 	assert.equal(whole.choices[0].message.content,

@@ -37,6 +37,7 @@
 	X(ERR_METHOD,		405,	"method_not_allowed",	"Method not allowed")	\
 	X(ERR_REQUEST_TIMEOUT,	408,	"request_timeout",	"Request timed out")	\
 	X(ERR_CONFLICT,		409,	"conflict",		"Conflict")		\
+	X(ERR_VECTORS,		409,	"embedding_model_changed", "Other embedding model") \
 	X(ERR_TOO_LARGE,	413,	"too_large",		"Body too large")	\
 	X(ERR_URI_TOO_LONG,	414,	"uri_too_long",		"Target too long")	\
 	X(ERR_MEDIA_TYPE,	415,	"unsupported_media_type", "Unsupported media type") \

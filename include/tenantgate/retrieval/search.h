@@ -3,7 +3,7 @@
  * search: the chunks of a tenant's database that answer a question best.
  *
  * One operation of a flow on its worker. It fails the flow as pg_check() and pool_read() do, and
- * borrows what it is given until the wait is over.
+ * with ERR_VECTORS; it borrows what it is given until the wait is over.
  */
 #ifndef TENANTGATE_RETRIEVAL_SEARCH_H
 #define TENANTGATE_RETRIEVAL_SEARCH_H
@@ -31,6 +31,7 @@ struct search_request {
 	enum search_mode mode;
 	const float *vector; /* the question's; NULL for SEARCH_TEXT */
 	unsigned dimensions; /* of the vector */
+	const char *model;   /* that made it; NULL: any's are compared (vector_model.h) */
 	struct slice text;   /* the question; for SEARCH_TEXT and SEARCH_HYBRID */
 	/* The documents that count; each condition narrows. */
 	const char *const *document_ids;

@@ -69,6 +69,7 @@ export class ModelServer {
 	reset() {
 		this.requests = [];
 		this.chat = words('Hello', ' there', '.');
+		this.rerank = (request, response) => json(response, 404, { error: { message: 'none' } });
 		this.embeddings = (request, response) => json(response, 200, embeddingsOf(request.body));
 	}
 
@@ -80,8 +81,9 @@ export class ModelServer {
 		const request = { path: q.url, headers: q.headers, text,
 			body: text === '' ? undefined : JSON.parse(text) };
 		this.requests.push(request);
-		const play = new URL(q.url, this.url).pathname.endsWith('/embeddings') ? this.embeddings
-			: this.chat;
+		const { pathname } = new URL(q.url, this.url);
+		const play = pathname.endsWith('/embeddings') ? this.embeddings
+			: pathname.endsWith('/rerank') ? this.rerank : this.chat;
 		if (typeof play === 'function')
 			return play(request, response);
 		return this.play(play, response);
