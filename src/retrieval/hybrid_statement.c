@@ -7,14 +7,14 @@
 /*
  * A chunk's share by one of the two kinds is 1 / (1 + its rank): the first by words, or by vectors,
  * counts twice as much as the third. Words have four times the weight where a chunk has the
- * question's rare words, and less where the best has under two thirds of what they would give: a
- * question in another language, or in other words, is answered by its vector.
+ * question's rare words, and less where the best has under three tenths of what all of them could
+ * give: a question in another language, or in other words, is answered by its vector.
  *
  * Measured over two public sets of questions with hashed vectors (README, "Searching"). The score
  * is 1 for the first by both.
  */
 #define WORDS_WEIGHT "4"
-#define FULL_AT	       "1.5"
+#define FULL_AT	       "3.3"
 #define SHARES_MAX   "2.5" /* (1 + WORDS_WEIGHT) / 2 */
 #define SHARE_OF(rank) "(1::double precision OPERATOR(pg_catalog./) (1" PG_PLUS rank "))"
 
@@ -24,9 +24,7 @@
 	" FROM (SELECT id, pg_catalog.row_number() OVER (ORDER BY score DESC, id) AS rank" \
 	"  FROM text_hit ORDER BY 2 LIMIT $2) h" \
 	" CROSS JOIN (SELECT " WORDS_WEIGHT PG_TIMES "least(1, " FULL_AT PG_TIMES \
-	"  (pg_catalog.max(t.score) OPERATOR(pg_catalog./)" \
-	"   greatest(pg_catalog.max(i.ideal), 0.001)))" \
-	"  AS weight FROM text_hit t CROSS JOIN text_ideal i) w)" \
+	"  pg_catalog.max(score)) AS weight FROM text_hit) w)" \
 	", fused AS MATERIALIZED (SELECT id," \
 	"  pg_catalog.sum(share) OPERATOR(pg_catalog./) " SHARES_MAX " AS score" \
 	"  FROM (SELECT id, share FROM words UNION ALL" \

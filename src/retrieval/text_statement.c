@@ -105,11 +105,13 @@
 	"d.segment LIMIT 1) p WHERE NOT w.is_rare" words ") x" \
 	" CROSS JOIN text_size s JOIN text_found f ON f.id" PG_EQUALS CHUNK ")"
 
+/* Over the most that all of the words could give, were they all there again and again. */
 #define TEXT_HIT \
-	", text_hit AS MATERIALIZED (SELECT id, pg_catalog.sum(score) AS score FROM (" \
+	", text_hit AS MATERIALIZED (SELECT id, pg_catalog.sum(score)" OVER \
+	"greatest((SELECT pg_catalog.sum(weight) FROM text_weight)" PG_TIMES K1_PLUS_1 DOUBLE \
+	", 0.001) AS score FROM (" \
 	"SELECT id, score FROM text_found UNION ALL SELECT id, score FROM text_more) a" \
-	" GROUP BY id ORDER BY 2 DESC, 1 LIMIT 100)" \
-	", text_ideal AS MATERIALIZED (SELECT pg_catalog.sum(weight) AS ideal FROM text_weight)"
+	" GROUP BY id ORDER BY 2 DESC, 1 LIMIT 100)"
 
 /* ---- among some documents ---- */
 

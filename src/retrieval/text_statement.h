@@ -23,8 +23,8 @@
 
 /*
  * Appends tables of a WITH clause, without a comma behind the last: text_hit (id, score), the best
- * chunks, TEXT_HITS at most, and text_ideal (ideal), what a chunk with all of the question's words
- * would about have. param: the number of the parameter that is the question. some: the documents
+ * chunks, TEXT_HITS at most; a score is a part of what a chunk with nothing but the question's words
+ * would have: 0 to 1. param: the number of the parameter that is the question. some: the documents
  * that count are the table wanted (id), which stands before.
  */
 #define TEXT_HITS 100
