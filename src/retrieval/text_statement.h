@@ -23,7 +23,7 @@
 
 /*
  * Appends tables of a WITH clause, without a comma behind the last: text_hit (id, score), the best
- * chunks, TEXT_HITS at most; a score is a part of what a chunk with nothing but the question's words
+ * chunks, TEXT_HITS at most; a score is a part of what a chunk of nothing but the question's words
  * would have: 0 to 1. param: the number of the parameter that is the question. some: the documents
  * that count are the table wanted (id), which stands before.
  */
