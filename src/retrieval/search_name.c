@@ -30,6 +30,12 @@ shape_digest(const struct search_filter *filter, char out[SEARCH_SHAPE_SIZE])
 	return ok;
 }
 
+static const char *
+kind_of(const struct search_request *r)
+{
+	return r->mode == SEARCH_HYBRID ? "hybrid" : "search";
+}
+
 /* An application has a few shapes, which come again and again, and each saves half a millisecond of
  * planning; one that differs each time would only fill the connection. So a shape gets a name when
  * it comes twice in a row, and only some do. */
@@ -41,8 +47,8 @@ filtered_name(const struct search_request *r, const struct pg_conn *c, struct se
 
 	if (!shape_digest(r->filter, shape))
 		return;
-	snprintf(out, PG_PREPARED_NAME_MAX + 1, "search_some_%d%d_%u_%s", r->document_count > 0,
-	    r->owner != NULL, n->generation, shape);
+	snprintf(out, PG_PREPARED_NAME_MAX + 1, "%s_some_%d%d_%u_%s", kind_of(r),
+	    r->document_count > 0, r->owner != NULL, n->generation, shape);
 	if (pg_is_prepared(c, out))
 		return;
 	if (strcmp(n->shape, shape) != 0 || n->filters == FILTERS_MAX || !pg_may_prepare(c))
@@ -60,12 +66,14 @@ search_name(enum vector_way way, const struct search_request *r, const struct pg
 
 	out[0] = '\0';
 	if (way == WAY_EXACT)
-		snprintf(out, size, "search_exact_%u", n->generation);
+		snprintf(out, size, "%s_exact_%u", kind_of(r), n->generation);
 	else if (way == WAY_INDEX)
-		snprintf(out, size, "search_%s_%u", n->index.name, n->generation);
+		snprintf(out, size, "%s_%s_%u", kind_of(r), n->index.name, n->generation);
+	else if (way == WAY_TEXT)
+		snprintf(out, size, "search_text_%u", n->generation);
 	else if (way == WAY_EXACT_SOME && r->filter != NULL)
 		filtered_name(r, c, n, out);
 	else if (way == WAY_EXACT_SOME)
-		snprintf(out, size, "search_some_%d%d_%u", r->document_count > 0, r->owner != NULL,
-		    n->generation);
+		snprintf(out, size, "%s_some_%d%d_%u", kind_of(r), r->document_count > 0,
+		    r->owner != NULL, n->generation);
 }

@@ -44,5 +44,8 @@ bool			 search_note_learn(struct search_note *, const struct pg_result *);
 /* Of a database below RETRIEVAL_SCHEMA_TAIL: pgvector's schema alone. */
 enum flow_rc		 search_note_ask_schema(struct flow *, struct pool_lease *,
 			    struct pg_result *out) __attribute__((warn_unused_result));
+/* What says that something is not as the note has it: no such function, operator, type or schema,
+ * or none that may be used; or a statement's name that the session does not know. */
+bool			 search_note_is_wrong(const struct pg_result *);
 
 #endif
