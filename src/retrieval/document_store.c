@@ -2,11 +2,11 @@
 /*
  * document_store: a document and its chunks into the tenant's database, whole or not at all.
  *
- *	[begin] --> [put] --> [clear] --> [vectors] --> [chunks] --> [unstage] --> [words] --> [commit]
- *	               \         |            |            |            |            |            /  |
- *	                +--------+------------+------------+------------+------------+-----------+   |
- *	                                     |                                                       v
- *	                                     +--> [rollback] --> failed                            done
+ *	[begin] --> [put] --> [clear] --> [vectors] --> [chunks] --> [unstage] --> [words]
+ *	              |          |            |             |             |           |
+ *	              +----------+------------+-------------+-------------+-----------+
+ *	                         | any fails                                          v
+ *	                     [rollback] --> failed                                [commit] --> done
  *
  * Moved by the steps below, one statement each. What always holds:
  *  - The document's row is written first: of two requests that store the same id at the same time,
