@@ -131,7 +131,7 @@ const struct conf_key conf_keys[] = {
 	    "Organization to make projects in; needed with a personal key."),
 	STRING("neon_region", tenants.neon_region, "aws-us-east-2", CONF_EMPTY_REFUSED,
 	    "Region of new projects."),
-	NUMBER("neon_pg_version", tenants.neon_pg_version, "17", 14, 99,
+	NUMBER("neon_pg_version", tenants.neon_pg_version, "18", 14, 99,
 	    "Postgres version of new projects."),
 	STRING("neon_sslmode", tenants.neon_sslmode, "verify-full", CONF_EMPTY_REFUSED,
 	    "TLS to tenants' databases, at each login: disable, prefer, require, verify-ca or "
