@@ -277,6 +277,12 @@ index_work_log(const struct index_work *w)
 		log_event(LOG_NOTICE, "index.built", NULL,
 		    "Tenant %s has a new index of about %llu chunks; it took %llu ms.", w->tenant,
 		    (unsigned long long)w->look.state.rows, ms);
+	else if (w->decision.action == INDEX_COPY && pg_rows(&w->result) > 0 &&
+	    strcmp(pg_text(&w->result, 0, 0), "-1") == 0)
+		log_event(LOG_NOTICE, "embeddings.copied", NULL,
+		    "Tenant %s's table public.embeddings was copied; %s of its rows have no vector "
+		    "or no document that could be named, and were left out.",
+		    w->tenant, pg_text(&w->result, 0, 1));
 	else if (w->decision.action == INDEX_DROP)
 		log_event(LOG_INFO, "index.dropped", NULL,
 		    "Tenant %s's index %s was of no more use and is gone.", w->tenant,
