@@ -76,10 +76,10 @@ test('the tenant\'s database has what was said: stored, replaced, described, cha
 	assert.deepEqual(await stored('a'), ['mia', 'infinity']);
 });
 
-test('the same bytes after their time: they stay, in both', async () => {
+test('the same bytes after their time: they are stored anew, and stay, in both', async () => {
 	ok(await put(mia, 'again', { expiresAt: given }), 201);
 	await over('again');
-	ok(await put(bob, 'again'), 200);
+	ok(await put(bob, 'again'), 201);
 	assert.deepEqual(await stored('again'), ['mia', 'infinity']);
 	assert.equal((await one('again')).expiresAt, undefined);
 	assert.equal((await one('again')).ownerId, 'mia');
