@@ -9,9 +9,10 @@
 #include "tenantgate/retrieval.h"
 
 #include "retrieval/staging_schema.h"
+#include "retrieval/text_schema.h"
 #include "tenantgate/wire/pg_sql.h"
 
-#define STATEMENTS 16 /* with the NULL, and some to spare */
+#define STATEMENTS 32 /* with the NULL, and some to spare */
 
 static const char make_extension[] = "CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public";
 
@@ -102,6 +103,8 @@ static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
 	" embedding_normalized boolean)"
 #define FILL_RETRIEVAL "INSERT INTO public.retrieval DEFAULT VALUES ON CONFLICT DO NOTHING"
 
+static const char *const text_schema[] = { TEXT_SCHEMA };
+
 static const struct tenant_schema_step schema_steps[] = {
 	{ 2, NULL, ADD_OWNER_AND_EXPIRY },
 	{ 2, "public.document_expiry", "CREATE INDEX CONCURRENTLY IF NOT EXISTS " INDEX_EXPIRY },
@@ -110,6 +113,7 @@ static const struct tenant_schema_step schema_steps[] = {
 	{ 3, "public.chunk_tail", "CREATE INDEX CONCURRENTLY IF NOT EXISTS " INDEX_TAIL },
 	{ 3, NULL, MAKE_RETRIEVAL },
 	{ 3, NULL, FILL_RETRIEVAL },
+	TEXT_SCHEMA_STEPS,
 	{ 3, NULL, MAKE_STAGED },
 	{ 3, "public.chunk_hash", "CREATE INDEX CONCURRENTLY IF NOT EXISTS " INDEX_HASH },
 };
@@ -142,6 +146,8 @@ retrieval_schema(struct arena *arena, unsigned dimensions)
 	s[n++] = "CREATE INDEX IF NOT EXISTS " INDEX_TAIL;
 	s[n++] = MAKE_RETRIEVAL;
 	s[n++] = FILL_RETRIEVAL;
+	for (unsigned i = 0; i < sizeof(text_schema) / sizeof(text_schema[0]); i++)
+		s[n++] = text_schema[i];
 	s[n++] = MAKE_STAGED;
 	s[n++] = "CREATE INDEX IF NOT EXISTS " INDEX_HASH;
 	s[n] = NULL;

@@ -258,33 +258,28 @@ async function storing(id, text) {
 	return { release, answer };
 }
 
-const agrees = (id) => until('list and database agree', async () => {
-	const [listed, stored] = [await status(id), await rows(id) > 0];
-	return (listed === undefined && !stored) || (listed === 'ready' && stored);
-});
-
-test('deleted while it is stored for the first time: list and database agree', async () => {
+test('deleted while it is stored for the first time: it goes, and whoever stores it is told', async () => {
 	const { release, answer } = await storing('race', 'A zebra that is new.');
 	assert.equal((await ann.ask('DELETE', path('race'))).status, 204);
 	assert.equal(await status('race'), undefined);
 	await release();
-	assert.equal((await answer).status, 201);
-	await agrees('race');
-	assert.equal(await status('race'), 'ready');
+	refused(await answer, 409, 'conflict');
+	await until('it is gone', async () => await status('race') === undefined);
+	assert.equal(await rows('race'), 0);
+	refused(await ann.get(path('race')), 404, 'document_not_found');
+	assert.equal((await put('race')).status, 201);
 });
 
-test('deleted while it is replaced: what was there goes, what came stays', async () => {
+test('deleted while it is replaced: what was there goes, and what came', async () => {
 	assert.equal((await put('race2')).status, 201);
 	const { release, answer } = await storing('race2', 'A zebra that replaces another.');
 	const deleting = ann.ask('DELETE', path('race2'));
 	await until('the deletion is noted', async () => await status('race2') === 'deleting');
 	await release();
-	assert.equal((await answer).status, 201);
+	refused(await answer, 409, 'conflict');
 	assert.equal((await deleting).status, 204);
-	await agrees('race2');
-	assert.equal(await status('race2'), 'ready');
-	const [hit] = (await ann.search('zebra', { documentId: 'race2' })).json.results;
-	assert.match(hit.content, /replaces another/);
+	await until('it is gone', async () => await status('race2') === undefined);
+	assert.equal(await rows('race2'), 0);
 });
 
 const patch = (tenant, id, value) => tenant.ask('PATCH', path(id), {
@@ -342,6 +337,26 @@ test('failed: listed with its reason; a retry goes on; after a day it is gone', 
 	refused(await ann.ingestText('   ', { documentId: 'worst' }), 422, 'document_empty');
 	await until('the old row goes', async () => await status('worse') === undefined);
 	assert.equal((await ann.ask('DELETE', path('worst'))).status, 204);
+});
+
+test('failed: of several files, too; and not more of them than a hundred', async () => {
+	const form = new FormData();
+	for (const [name, text] of [['1.txt', 'A text.'], ['2.txt', ' \n'], ['3.txt', ' \t']])
+		form.append('file', new Blob([text], { type: 'text/plain' }), name);
+	const mixed = await fetch(`${gate.url}/ingest`, { method: 'POST', body: form,
+		headers: bob.headers });
+	assert.equal(mixed.status, 207, await mixed.text());
+	const failed = async () => (await bob.get('/documents?status=failed&limit=100')).json;
+	await until('both are listed', async () => (await failed()).total === 2);
+	assert.deepEqual((await failed()).documents.map((d) => d.fileName).sort(), ['2.txt', '3.txt']);
+	await stack.sql(`insert into documents (user_id, document_id, title, file_name, status, updated_at)
+		select 'bob', 'many ' || n, '', '', 'failed', now() - interval '1 hour'
+		from generate_series(1, 500) n`, 'catalog');
+	refused(await bob.ingestText(' ', { documentId: 'last' }), 422, 'document_empty');
+	await until('the oldest are gone', async () => (await failed()).total === 100);
+	const left = (await failed()).documents.map((d) => d.fileName);
+	assert.deepEqual(left.filter((name) => name !== '').sort(), ['2.txt', '3.txt']);
+	assert.equal((await bob.get('/documents/last')).json.document.status, 'failed');
 });
 
 test('a document that is ready stays so when what should replace it is refused', async () => {
