@@ -19,8 +19,8 @@
  *    does, or ends its work well, which then serves whoever comes next.
  *  - Rows change their branch by an UPDATE alone, or by the number that is published: a search in
  *    any snapshot finds each in exactly one.
- *  - The connection is one of the tenant's pool, given back between steps; no row is waited for
- *    that others have locked.
+ *  - The connection is one of the tenant's pool, given back between steps, and beside its size
+ *    while a step takes long; no row is waited for that others have locked.
  */
 #include "retrieval/index_look.h"
 #include "retrieval/index_statement.h"
@@ -234,6 +234,7 @@ index_work_settings(struct flow *f)
 	struct index_work *w = index_work_of(f);
 	const struct pg_query q = index_settings_query(&w->order);
 
+	pool_set_aside(&w->lease);
 	return index_work_query(f, &q);
 }
 

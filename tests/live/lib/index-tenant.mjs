@@ -4,9 +4,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { until } from './process.mjs';
 
-// Few dimensions: what is looked at is which chunks are found, not how well.
+// Few dimensions: what is looked at is which chunks are found, not how well. One connection: what is
+// done behind the requests keeps none of them waiting.
 export const settings = { workers: 2, rate_limit_requests_per_minute: 0, embedding_dimensions: 8,
-	embedding_send_dimensions: 'on', log_level: 'debug' };
+	embedding_send_dimensions: 'on', log_level: 'debug',
+	default_pool_size: 1, query_wait_timeout: '3s' };
 
 const holders = new Set();
 
