@@ -7,56 +7,12 @@
  * must be the one that the module has itself: test_conf_modules compares them. A key once released
  * keeps its name and its meaning.
  */
-#include <syslog.h>
-
 #define CONF_STRUCT struct conf
+#include "conf_key_words.h"
 #include "conf_table.h"
 
 /* A table is laid out in columns. */
 /* clang-format off */
-static const struct conf_word log_levels[] = {
-	{ "error", LOG_ERR },
-	{ "warning", LOG_WARNING },
-	{ "notice", LOG_NOTICE },
-	{ "info", LOG_INFO },
-	{ "debug", LOG_DEBUG },
-	{ NULL, 0 },
-};
-
-static const struct conf_word failure_modes[] = {
-	{ "local", LIMIT_LOCAL },
-	{ "open", LIMIT_OPEN },
-	{ "closed", LIMIT_CLOSED },
-	{ NULL, 0 },
-};
-
-static const struct conf_word client_system_words[] = {
-	{ "drop", CLIENT_SYSTEM_DROP },
-	{ "refuse", CLIENT_SYSTEM_REFUSE },
-	{ "after", CLIENT_SYSTEM_AFTER },
-	{ NULL, 0 },
-};
-
-static const struct conf_word ratelimit_headers[] = {
-	{ "draft", RATELIMIT_DRAFT },
-	{ "legacy", RATELIMIT_LEGACY },
-	{ "both", RATELIMIT_BOTH },
-	{ "off", RATELIMIT_OFF },
-	{ NULL, 0 },
-};
-
-static const struct conf_word providers[] = {
-	{ "neon", PROVIDER_NEON },
-	{ "postgres", PROVIDER_POSTGRES },
-	{ NULL, 0 },
-};
-
-static const struct conf_word provisioning[] = {
-	{ "lazy", true },
-	{ "explicit", false },
-	{ NULL, 0 },
-};
-
 const struct conf_key conf_keys[] = {
 	GROUP("Listening"),
 	STRING("listen_addr", http.listen_addr, "127.0.0.1", CONF_EMPTY_REFUSED,
@@ -175,7 +131,7 @@ const struct conf_key conf_keys[] = {
 	    "Organization to make projects in; needed with a personal key."),
 	STRING("neon_region", tenants.neon_region, "aws-us-east-2", CONF_EMPTY_REFUSED,
 	    "Region of new projects."),
-	NUMBER("neon_pg_version", tenants.neon_pg_version, "17", 14, 99,
+	NUMBER("neon_pg_version", tenants.neon_pg_version, "18", 14, 99,
 	    "Postgres version of new projects."),
 	STRING("neon_sslmode", tenants.neon_sslmode, "verify-full", CONF_EMPTY_REFUSED,
 	    "TLS to tenants' databases, at each login: disable, prefer, require, verify-ca or "
@@ -300,8 +256,7 @@ const struct conf_key conf_keys[] = {
 	NUMBER("max_index_builds", api.indexing.parallel_max, "4", 1, 1000,
 	    "Tenants whose index of vectors is built or merged at the same time, by this process."),
 	SIZE("index_build_memory", api.indexing.memory_max, "256MiB", 16 * MIB, 64 * GIB,
-	    "Memory of its database's server that one build may take: about 4 KB a chunk is fast; "
-	    "more, where that server's maintenance_work_mem is."),
+	    "Memory of a database's server for one build, or its maintenance_work_mem if more."),
 
 	GROUP("Chat"),
 	SIZE("max_chat_body", api.chat_body_max, "1MiB", 1 * KIB, 1 * GIB,

@@ -22,9 +22,8 @@
 
 #define CONNECT_US (10 * 1000000ull)
 #define RETRY_US   (500 * 1000ull)
-#define LOOK_US \
-	(100 * 1000ull) /* how soon operations that are under way see a change of the knob */
-#define TRIES_MAX 20
+#define LOOK_US	   (100 * 1000ull) /* how soon operations that are under way see a knob's change */
+#define TRIES_MAX  20
 
 struct build {
 	struct flow flow;

@@ -26,6 +26,7 @@
 
 #define FAULTS_MAX	16
 #define STATS_MAX	24
+#define LOOK_US		(100 * 1000ull) /* how soon what waits sees a change of its knob */
 #define UNAVAILABLE_MAX 16
 #define PROJECT_ID_SIZE 64
 #define PARAMETER_SIZE  300 /* of a query's parameter */

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # A private Postgres in the foreground: makes the cluster in DIR when there is none, then becomes
-# the server, on 127.0.0.1:PORT. The superuser is `postgres`, its password $TG_PG_PASSWORD.
+# the server, on 127.0.0.1:PORT (0: only makes it). The superuser is `postgres`, its password
+# $TG_PG_PASSWORD.
 #
 #	TG_PG_PASSWORD=... contrib/devstack/postgres.sh DIR PORT [setting=value ...]
 #
@@ -59,6 +60,7 @@ if [ ! -e $data/tenantgate-cluster ]; then
 	make_cluster
 	rm -f "$log"
 fi
+[ "$port" -ne 0 ] || exit 0
 settings=
 for setting in "$@"; do
 	settings="$settings -c $setting"

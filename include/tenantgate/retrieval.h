@@ -26,6 +26,7 @@
 #include "tenantgate/loop/share.h"
 #include "tenantgate/retrieval/search.h"
 #include "tenantgate/retrieval/staging.h"
+#include "tenantgate/retrieval/vector_model.h"
 #include "tenantgate/tenant.h"
 #include "tenantgate/wire/pg.h"
 
@@ -212,13 +213,14 @@ struct store_chunks {
 	const char		*attempt;	/* whose staged rows they are */
 	int			 schema_version; /* of the database, at least */
 	const char		*language;	/* text_language_find()'s; NULL: the usual one */
+	struct vector_model	 model;		/* that made their vectors; no name: not compared */
 };
 /* Document and chunks in one transaction, the old chunks of that id replaced; there are d->chunks
  * of them, sent by binary COPY or moved inside the database. Fills d->created_at,
  * d->stored_expires_at, and d->owner, which stays whose it was. A connection that is found dead at
- * its first statement is exchanged. Fails as pg_check() and pool_read() do, with
- * ERR_DATABASE_AWAY when staged rows are gone, and then nothing changed, unless the connection was
- * lost during the commit: only the database knows then. */
+ * its first statement is exchanged. Fails as pg_check() and pool_read() do, with ERR_VECTORS, or
+ * with ERR_DATABASE_AWAY when staged rows are gone, and then nothing changed, unless the connection
+ * was lost during the commit: only the database knows then. */
 enum flow_rc	store_document(struct flow *, struct pool_lease *, struct document *,
 		    const struct store_chunks *, store_progress_fn *, void *arg)
 		    __attribute__((warn_unused_result));

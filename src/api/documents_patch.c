@@ -168,7 +168,7 @@ documents_patch_look(struct flow *f)
 	struct document_patch *p = document_patch_of(f);
 
 	p->is_claimed = p->in_doubt;
-	request_expiry_changed(&p->req);
+	request_expiry_changed(&p->req, p->document.expires_at);
 	return documents_get(f, p->req.ctx->catalog, p->req.tenant_id, p->id, &p->result);
 }
 

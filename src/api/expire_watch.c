@@ -20,9 +20,11 @@
 static struct slice
 expire_key(enum expire_watch watch, const char *tenant_id, char out[TENANT_ID_MAX + 2])
 {
+	static const char
+	    marks[] = { [EXPIRE_BEFORE] = '?', [EXPIRE_BEHIND] = '*', [EXPIRE_UNDER_WAY] = '&' };
+
 	return slice_of(out,
-	    (size_t)snprintf(out, TENANT_ID_MAX + 2, "%c%s", watch == EXPIRE_BEFORE ? '?' : '*',
-		tenant_id));
+	    (size_t)snprintf(out, TENANT_ID_MAX + 2, "%c%s", marks[watch], tenant_id));
 }
 
 bool
@@ -42,7 +44,7 @@ expire_note(const struct api_context *ctx, enum expire_watch watch, const char *
 	char key[TENANT_ID_MAX + 2];
 	uint64_t *until_us = xmalloc(sizeof(*until_us));
 
-	*until_us = clock_mono_us() + (wait_us < LOOK_US ? wait_us : LOOK_US);
+	*until_us = clock_mono_us() + wait_us;
 	if (!map_put(ctx->swept, expire_key(watch, tenant_id, key), until_us))
 		free(until_us);
 }
@@ -51,7 +53,9 @@ void
 expire_looked(const struct api_context *ctx, enum expire_watch watch, const char *tenant_id,
     const char *request_id, uint64_t next_us, const struct err *why)
 {
-	expire_note(ctx, watch, tenant_id, err_is(why) ? FAILED_US : next_us);
+	uint64_t wait_us = next_us < LOOK_US ? next_us : LOOK_US;
+
+	expire_note(ctx, watch, tenant_id, err_is(why) ? FAILED_US : wait_us);
 	if (err_is(why))
 		log_event(LOG_WARNING, "documents.expire_failed", request_id,
 		    "Documents of tenant %s whose time is over were not looked for; a request of a "
@@ -59,12 +63,19 @@ expire_looked(const struct api_context *ctx, enum expire_watch watch, const char
 		    tenant_id, why->detail);
 }
 
-/* After a document was given a time. Who looks behind a request is told at its next look. */
 void
-request_expiry_changed(const struct request *req)
+expire_forget(const struct api_context *ctx, enum expire_watch watch, const char *tenant_id)
 {
 	char key[TENANT_ID_MAX + 2];
 
-	if (req->ctx->swept != NULL)
-		map_del(req->ctx->swept, expire_key(EXPIRE_BEFORE, req->tenant_id, key));
+	map_del(ctx->swept, expire_key(watch, tenant_id, key));
+}
+
+void
+request_expiry_changed(const struct request *req, const char *expires_at)
+{
+	if (req->ctx->swept == NULL || expires_at == NULL || expires_at[0] == '\0')
+		return;
+	expire_forget(req->ctx, EXPIRE_BEFORE, req->tenant_id);
+	expire_forget(req->ctx, EXPIRE_BEHIND, req->tenant_id);
 }

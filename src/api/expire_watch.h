@@ -9,14 +9,19 @@
 
 #include "api/request.h"
 
-/* Who looks. They are apart: a look behind a request may have begun before a document was given a
- * time, and no search is to believe what it has found. */
-enum expire_watch { EXPIRE_BEFORE, EXPIRE_BEHIND };
+/* What a time is noted for. A look behind a request may have begun before a document was given its
+ * time: no search is to believe what that has found, so they are apart. */
+enum expire_watch {
+	EXPIRE_BEFORE,	  /* the next look before a search */
+	EXPIRE_BEHIND,	  /* the next one behind another request */
+	EXPIRE_UNDER_WAY, /* none behind a request begins until then: there is one */
+};
 
 bool	expire_is_due(const struct request *, enum expire_watch);
 /* Not due for that long; without memory it is due again at the next contact. */
 void	expire_note(const struct api_context *, enum expire_watch, const char *tenant_id,
 	    uint64_t wait_us);
+void	expire_forget(const struct api_context *, enum expire_watch, const char *tenant_id);
 /* What a look has found: when the next one's time is over, or why it failed, which is logged.
  * request_id: NULL for none. */
 void	expire_looked(const struct api_context *, enum expire_watch, const char *tenant_id,

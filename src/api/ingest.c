@@ -134,7 +134,7 @@ ingest_refuse(struct flow *f, const struct err *err)
 
 	if (in->report.count == 1)
 		return flow_fail_err(f, err);
-	item_of(in)->err = *err;
+	ingest_keep_refusal(in, err);
 	err_clear(&work_of(in)->job.err);
 	return flow_goto(f, ingest_next);
 }
@@ -302,7 +302,8 @@ ingest_store(struct flow *f)
 	struct ingest *in = ingest_of(f);
 	struct ingest_work *w = in->work;
 	struct store_chunks chunks = { .attempt = in->attempt,
-		.schema_version = in->req.tenant.schema_version };
+		.schema_version = in->req.tenant.schema_version,
+		.model = request_vector_model(&in->req) };
 
 	if (!in->embed.is_staged) {
 		if (!ingest_work_rows(w))
@@ -348,7 +349,7 @@ ingest_next(struct flow *f)
 
 	ingest_report_item(&in->report, item_of(in), in->state == DOCUMENT_STORED);
 	in->state = DOCUMENT_LISTED;
-	request_expiry_changed(&in->req);
+	request_expiry_changed(&in->req, item_of(in)->document.expires_at);
 	if (in->in_doubt)
 		request_reconcile(&in->req, item_of(in)->document.id);
 	if (w->at + 1 < w->items.count) {

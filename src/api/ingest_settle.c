@@ -13,6 +13,21 @@ document_is_refused(const struct ingest *in, const struct err *err)
 	    in->req.tenant.state == TENANT_READY;
 }
 
+static void
+list_as_failed(struct ingest *in, const struct err *err)
+{
+	documents_failed(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,
+	    &item_of(in)->document, err->detail);
+}
+
+void
+ingest_keep_refusal(struct ingest *in, const struct err *err)
+{
+	item_of(in)->err = *err;
+	if (document_is_refused(in, err))
+		list_as_failed(in, err);
+}
+
 /* What is staged goes at once, where that is possible: after a commit there is nothing left. */
 static void
 discard_staged(struct ingest *in)
@@ -38,8 +53,7 @@ ingest_settle(struct ingest *in, const struct err *err)
 		documents_undo(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,
 		    item_of(in)->document.id, in->attempt, err->detail);
 	else if (document_is_refused(in, err) && work_of(in)->items.count > 0)
-		documents_failed(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,
-		    &item_of(in)->document, err->detail);
+		list_as_failed(in, err);
 }
 
 void

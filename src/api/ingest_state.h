@@ -71,6 +71,8 @@ schema_of(const struct ingest *in)
 /* What the end of the request leaves to be done for the document under way; in the background, with
  * copies of what is needed: the response does not wait for it. */
 void	ingest_settle(struct ingest *, const struct err *);
+/* One of several documents is refused, and the next comes: listed as the only one would be. */
+void	ingest_keep_refusal(struct ingest *, const struct err *);
 
 /* A store_progress_fn of a struct ingest. */
 void	ingest_sent(void *ingest, size_t chunks);

@@ -110,8 +110,8 @@ enum flow_rc	request_expire(struct flow *);
 /* The same behind a request that has asked the tenant's database, in the background, when it is
  * due. */
 void		request_expire_behind(struct request *);
-/* A document of this tenant was given a time at which it goes. */
-void		request_expiry_changed(const struct request *);
+/* A document of this tenant has this time now, as in struct document: the next look is due. */
+void		request_expiry_changed(const struct request *, const char *expires_at);
 /* Of documents that a search was to be among, k chunks at most: whether one is not stored. */
 void		request_note_hits(struct request *, const char *const *ids, unsigned id_count,
 		    unsigned k, const struct hits *);

@@ -7,6 +7,8 @@
  */
 #include "api/expire_watch.h"
 
+#define LOOK_MAX_US 500000 /* no search waits longer for a catalog that is slow, or away */
+
 enum flow_rc
 request_expire(struct flow *f)
 {
@@ -21,7 +23,7 @@ request_expire(struct flow *f)
 		tenant_target(&req->tenant, &req->target, req->target_key);
 		flow_goto(f, request_expire);
 		return documents_expire(f, ctx->catalog, ctx->pools, &req->target, req->tenant_id,
-		    &req->expiry_us, &req->expire_err);
+		    LOOK_MAX_US, &req->expiry_us, &req->expire_err);
 	}
 	expire_looked(ctx, EXPIRE_BEFORE, req->tenant_id, req->request_id, req->expiry_us,
 	    &req->expire_err);

@@ -43,11 +43,18 @@ request_retrieval_note(struct request *req, const struct chat_input *input, unsi
 		request_note_hits(req, input->document_ids, input->document_count, k, hits);
 }
 
+struct vector_model
+request_vector_model(const struct request *req)
+{
+	const struct model *m = req->ctx->model;
+
+	return (struct vector_model){ model_embedding_name(m), model_dimensions(m) };
+}
+
 enum flow_rc
 request_vectors(struct request *req)
 {
-	const struct vector_model model = { model_embedding_name(req->ctx->model),
-		model_dimensions(req->ctx->model) };
+	const struct vector_model model = request_vector_model(req);
 
 	return vectors_check(&req->flow, &req->lease, &model, req->tenant.schema_version);
 }

@@ -20,6 +20,8 @@ bool			request_retrieval_can(const struct request *, const struct chat_input *,
  * unless something else may have left them out. */
 void			request_retrieval_note(struct request *, const struct chat_input *,
 			    unsigned k, const struct hits *);
+/* Whose vectors are made for the tenant: the configured model's. */
+struct vector_model	request_vector_model(const struct request *);
 /* Whether the configured model's vectors may be added to those of the database whose lease is held:
  * vectors_check(). */
 enum flow_rc		request_vectors(struct request *) __attribute__((warn_unused_result));

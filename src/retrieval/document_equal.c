@@ -32,11 +32,11 @@ static const struct flow_kind equal_kind = { .name = "equal",
 	.steps = equal_steps,
 	.release = equal_release };
 
-#define CREATED_AT PG_RFC3339("created_at")
+#define TIMES PG_RFC3339("created_at") ", " PG_RFC3339("expires_at")
 
 /* The one of the same id before others, then the oldest. One whose time is over is nobody's. */
 static const char find_equal[] =
-    "SELECT document_id, title, file_name, mime_type, metadata, sha256, " CREATED_AT ", owner_id,"
+    "SELECT document_id, title, file_name, mime_type, metadata, sha256, " TIMES ", owner_id,"
     " bytes, pages, chunks FROM public.documents WHERE user_id" PG_EQUALS "$1"
     " AND sha256" PG_EQUALS "$2 AND status" PG_EQUALS "'ready'"
     " AND (expires_at IS NULL OR expires_at" PG_ABOVE PG_NOW ")"
@@ -63,19 +63,19 @@ static bool
 copy_listed(struct arena *a, const struct pg_result *r, struct document *d)
 {
 	const char **texts[] = { &d->id, &d->title, &d->file_name, &d->mime_type, &d->metadata,
-		&d->sha256, &d->created_at, &d->owner };
+		&d->sha256, &d->created_at, &d->expires_at, &d->owner };
 
 	*d = (struct document){ 0 };
-	for (unsigned i = 0; i < 8; i++) {
+	for (unsigned i = 0; i < 9; i++) {
 		if (pg_value(r, 0, i).p == NULL)
-			continue; /* nobody's */
+			continue; /* never, nobody's */
 		*texts[i] = arena_strdup(a, pg_text(r, 0, i));
 		if (*texts[i] == NULL)
 			return false;
 	}
-	d->bytes = strtoull(pg_text(r, 0, 8), NULL, 10);
-	d->pages = (unsigned)strtoul(pg_text(r, 0, 9), NULL, 10);
-	d->chunks = (unsigned)strtoul(pg_text(r, 0, 10), NULL, 10);
+	d->bytes = strtoull(pg_text(r, 0, 9), NULL, 10);
+	d->pages = (unsigned)strtoul(pg_text(r, 0, 10), NULL, 10);
+	d->chunks = (unsigned)strtoul(pg_text(r, 0, 11), NULL, 10);
 	return true;
 }
 

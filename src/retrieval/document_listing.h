@@ -9,6 +9,26 @@
 #define RETRIEVAL_DOCUMENT_LISTING_H
 
 #include "tenantgate/retrieval.h"
+#include "tenantgate/wire/pg_sql.h"
+
+/*
+ * Before a statement that makes a failed document ($2 of the tenant $1): those of more than a day
+ * ago go, and the oldest of more than DOCUMENTS_FAILED_MAX, for each upload that is refused may
+ * have an id of its own, and the list is in the main database, which is everybody's. Rows that
+ * another statement has locked are left to it: two that delete and write the same rows in another
+ * order would wait for each other.
+ */
+#define DOCUMENTS_FAILED_MAX "100"
+#define OLD_ONES_GO \
+	"WITH old AS (DELETE FROM public.documents WHERE user_id" PG_EQUALS "$1" \
+	" AND status" PG_EQUALS "'failed' AND document_id" PG_EQUALS "ANY (ARRAY(" \
+	"SELECT d.document_id FROM (SELECT document_id, updated_at, pg_catalog.row_number()" \
+	" OVER (ORDER BY updated_at DESC) AS place FROM public.documents WHERE user_id" PG_EQUALS \
+	"$1 AND document_id" PG_DIFFERS "$2 AND status" PG_EQUALS "'failed') AS f" \
+	" JOIN public.documents AS d ON d.user_id" PG_EQUALS "$1 AND d.document_id" PG_EQUALS \
+	"f.document_id WHERE f.place" PG_AT_LEAST DOCUMENTS_FAILED_MAX \
+	" OR f.updated_at" PG_BELOW "(" PG_NOW PG_MINUS "interval '1 day')" \
+	" FOR UPDATE OF d SKIP LOCKED))) "
 
 /* What writes a row: FLOW_NEXT for PG_OK; ERR_PROVISIONING when the tenant's row is gone; else as
  * catalog_check(). */

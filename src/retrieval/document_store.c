@@ -2,15 +2,18 @@
 /*
  * document_store: a document and its chunks into the tenant's database, whole or not at all.
  *
- *	[begin] --> [put] --> [clear] --> [chunks] --> [unstage] --> [words] --> [commit] --> done
- *	               \         |           |            |            /
- *	                +--------+-----------+------------+-----------+--> [rollback] --> failed
+ *	[begin] --> [put] --> [clear] --> [vectors] --> [chunks] --> [unstage] --> [words]
+ *	               \         |            |            |            |             |
+ *	                +--------+------------+------------+------------+---> [rollback] --> failed
+ *	                                                                   [commit] --> done
  *
  * Moved by the steps below, one statement each. What always holds:
  *  - The document's row is written first: of two requests that store the same id at the same time,
  *    the second waits there until the first has ended, so their chunks never mix.
  *  - Chunks come by binary COPY from here, or out of the staging table in their order; there are as
  *    many as the document's row says, or the transaction is rolled back.
+ *  - The vectors are of the model that made the tenant's others (vector_model.h): its row is held
+ *    until the commit, so that no `reembed` ends in between. The first ones make it theirs.
  *  - A connection that is lost takes its transaction with it, and no rollback is sent.
  *  - The first reason of a failure is the one told.
  */
@@ -33,7 +36,8 @@ struct document_store {
 	struct document *document;  /* borrowed; what store_document() says is filled */
 	struct store_chunks chunks; /* its members borrowed */
 	struct chunk_copy copy;
-	bool is_short;		      /* staged rows are missing */
+	bool is_tail;		      /* they do not go into the vectors' index at once */
+	struct err why;		      /* other than a statement's */
 	struct pg_result result;      /* owned: of the last statement but ROLLBACK */
 	struct pg_result rollback;    /* owned: not looked at */
 	char numbers[3][NUMBER_SIZE]; /* parameters as text */
@@ -61,13 +65,14 @@ static const char put_with_owner[] =
 	" expires_at = " EXPIRY_GIVEN_OR_KEPT("$11", "row."),
 	", " OWNER_STORED("") ", " EXPIRY_STORED(""));
 
-static flow_step_fn store_begin, store_put, store_clear, store_chunks_in, store_unstage,
-    store_words, store_commit, store_done, store_rollback, store_failed;
+static flow_step_fn store_begin, store_put, store_clear, store_vectors, store_chunks_in,
+    store_unstage, store_words, store_commit, store_done, store_rollback, store_failed;
 
 static const struct flow_step document_store_steps[] = {
 	{ "store_begin", store_begin },
 	{ "store_put", store_put },
 	{ "store_clear", store_clear },
+	{ "store_vectors", store_vectors },
 	{ "store_chunks", store_chunks_in },
 	{ "store_unstage", store_unstage },
 	{ "store_words", store_words },
@@ -164,7 +169,7 @@ store_put(struct flow *f)
 }
 
 static bool
-has_tail(const struct document_store *s)
+store_has_tail(const struct document_store *s)
 {
 	return s->chunks.schema_version >= RETRIEVAL_SCHEMA_TAIL;
 }
@@ -199,9 +204,10 @@ store_clear(struct flow *f)
 	if (!store_succeeded(s))
 		return store_failure(f);
 	store_read_put(s);
-	if (has_tail(s))
+	if (store_has_tail(s))
 		q.sql = "WITH gone AS (DELETE FROM public.chunk WHERE document_id" PG_EQUALS
-			"$1) SELECT indexed_to FROM public.retrieval";
+			"$1) SELECT indexed_to, embedding_model, embedding_dimensions"
+			" FROM public.retrieval WHERE one FOR KEY SHARE";
 	return store_run(f, &q, &s->result);
 }
 
@@ -212,6 +218,52 @@ chunks_are_tail(const struct document_store *s)
 {
 	return s->document->chunks > INDEXED_AT_ONCE || pg_rows(&s->result) == 0 ||
 	    strtoull(pg_text(&s->result, 0, 0), NULL, 10) == 0;
+}
+
+/* The model is noted with the first vectors; of staged ones it is not known here how long they
+ * are. */
+static enum flow_rc
+store_note_model(struct document_store *s)
+{
+	const struct chunk_rows *rows = s->chunks.rows;
+	const float *sample = rows != NULL && rows->count > 0 ? rows->rows[0].vector : NULL;
+	const struct vector_model *model = &s->chunks.model;
+	struct pg_query q = {
+		.sql = "UPDATE public.retrieval SET embedding_model = $1,"
+		       " embedding_dimensions = $2::int, embedding_normalized = $3::boolean"
+		       " WHERE one AND embedding_model IS NULL",
+		.params = { PG_TEXT(model->name), PG_TEXT(s->numbers[0]) },
+		.param_count = 3,
+	};
+
+	snprintf(s->numbers[0], NUMBER_SIZE, "%u", model->dimensions);
+	if (sample != NULL)
+		q.params[2] = PG_TEXT(
+		    vectors_are_normalized(&sample, 1, model->dimensions) ? "true" : "false");
+	return store_run(&s->flow, &q, &s->result);
+}
+
+/* Whose the vectors are that are there. Below RETRIEVAL_SCHEMA_TAIL nobody knows. */
+static enum flow_rc
+store_vectors(struct flow *f)
+{
+	struct document_store *s = document_store_of(f);
+	const char *stored;
+	unsigned dimensions;
+
+	if (!store_succeeded(s))
+		return store_failure(f);
+	s->is_tail = !store_has_tail(s) || chunks_are_tail(s);
+	if (!store_has_tail(s) || pg_rows(&s->result) == 0 || s->chunks.model.name == NULL)
+		return FLOW_NEXT;
+	stored = pg_text(&s->result, 0, 1);
+	dimensions = (unsigned)strtoul(pg_text(&s->result, 0, 2), NULL, 10);
+	if (stored[0] == '\0')
+		return store_note_model(s);
+	if (vectors_are_of(stored, dimensions, &s->chunks.model))
+		return FLOW_NEXT;
+	vectors_refuse(stored, dimensions, &s->chunks.model, &s->why);
+	return flow_goto(f, store_rollback);
 }
 
 static enum flow_rc
@@ -240,8 +292,8 @@ store_chunks_in(struct flow *f)
 		return store_failure(f);
 	if (s->chunks.rows == NULL)
 		return store_move(f);
-	s->copy.columns = has_tail(s) ? CHUNK_NEW : CHUNK_OLD;
-	s->copy.tail = !has_tail(s) || chunks_are_tail(s);
+	s->copy.columns = store_has_tail(s) ? CHUNK_NEW : CHUNK_OLD;
+	s->copy.tail = s->is_tail;
 	pg_clear(&s->result);
 	return chunk_copy_run(f, s->lease->conn, &s->copy, &s->result);
 }
@@ -261,8 +313,13 @@ store_unstage(struct flow *f)
 		return store_failure(f);
 	if (s->chunks.rows != NULL)
 		return FLOW_NEXT;
-	s->is_short = pg_changed(&s->result) != s->document->chunks;
-	return s->is_short ? flow_goto(f, store_rollback) : store_run(f, &q, &s->result);
+	if (pg_changed(&s->result) == s->document->chunks)
+		return store_run(f, &q, &s->result);
+	err_set(&s->why, ERR_DATABASE_AWAY,
+	    "The database was restarted while the document was on its way. Send it again.");
+	err_cause(&s->why, "Rows of public.chunk_staged are gone.");
+	s->why.retry_after = 1;
+	return flow_goto(f, store_rollback);
 }
 
 /* For searches by words. */
@@ -273,10 +330,9 @@ store_words(struct flow *f)
 
 	if (!store_succeeded(s))
 		return store_failure(f);
-	if (!has_tail(s))
-		return FLOW_NEXT;
-	pg_clear(&s->result);
-	return text_store(f, s->lease->conn, s->document->id, s->chunks.language, &s->result);
+	return !store_has_tail(s)
+	    ? FLOW_NEXT
+	    : text_store(f, s->lease->conn, s->document->id, s->chunks.language, &s->result);
 }
 
 static enum flow_rc
@@ -306,25 +362,14 @@ store_rollback(struct flow *f)
 	return store_run(f, &q, &document_store_of(f)->rollback);
 }
 
-static enum flow_rc
-store_is_short(struct flow *f)
-{
-	struct err err = { .retry_after = 1 };
-
-	err_set(&err, ERR_DATABASE_AWAY,
-	    "The database was restarted while the document was on its way. Send it again.");
-	err_cause(&err, "Rows of public.chunk_staged are gone.");
-	return flow_fail_err(f, &err);
-}
-
 /* Whatever became of the rollback: the server rolls back what it does not commit. */
 static enum flow_rc
 store_failed(struct flow *f)
 {
 	struct document_store *s = document_store_of(f);
 
-	if (s->is_short)
-		return store_is_short(f);
+	if (err_is(&s->why))
+		return flow_fail_err(f, &s->why);
 	return pg_check(f, &s->result, ERR_NONE, "store the document");
 }
 

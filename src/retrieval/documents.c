@@ -304,12 +304,6 @@ undo_release(struct flow *f)
 	" WHERE user_id" PG_EQUALS "$1 AND document_id" PG_EQUALS "$2" \
 	" AND status" PG_EQUALS "'ingesting' AND coalesce(attempt, '')" PG_EQUALS "$3"
 
-/* Where failed documents are made, those of more than a day ago go. */
-#define OLD_ONES_GO \
-	"WITH old AS (DELETE FROM public.documents WHERE user_id" PG_EQUALS "$1" \
-	" AND document_id" PG_DIFFERS "$2 AND status" PG_EQUALS "'failed' AND updated_at" PG_BELOW \
-	"(" PG_NOW PG_MINUS "interval '1 day')) "
-
 /* Starts it with the query, whose texts are in the arena; without memory for one of them it is only
  * logged. */
 static void

@@ -18,7 +18,6 @@
 #include "tenantgate/retrieval/upkeep.h"
 #include "tenantgate/wire/pg_sql.h"
 
-#define EXPIRE_LOOK_US	 500000 /* no search waits longer for a catalog that is slow, or away */
 #define EXPIRE_PAGE	 50
 #define EXPIRE_ARRAY_MAX (64u << 10)
 #define EXPIRE_PAGES_MAX 100 /* in one request; the rest goes at the next */
@@ -218,7 +217,8 @@ expire_release(struct flow *f)
 
 enum flow_rc
 documents_expire(struct flow *f, struct catalog *c, struct pools *pools,
-    const struct pool_target *target, const char *tenant, uint64_t *next_us, struct err *why)
+    const struct pool_target *target, const char *tenant, uint64_t look_us, uint64_t *next_us,
+    struct err *why)
 {
 	struct expiry *e = arena_alloc(f->arena, sizeof(*e));
 	enum flow_rc rc;
@@ -233,6 +233,6 @@ documents_expire(struct flow *f, struct catalog *c, struct pools *pools,
 	for (unsigned i = 0; i < 3; i++)
 		buf_init(&e->columns[i], EXPIRE_ARRAY_MAX);
 	rc = flow_try(f, &e->flow, &expire_kind, why);
-	flow_deadline(&e->flow, EXPIRE_LOOK_US);
+	flow_deadline(&e->flow, look_us);
 	return rc;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "retrieval/index.h"
+#include "retrieval/vector_statement.h"
 
 #define HALFVEC_FROM	   700
 #define HALFVEC_DIMENSIONS 4000 /* that it indexes at most; README of pgvector */
@@ -17,9 +18,6 @@
 #define PARALLEL_FROM 802
 /* Beside the vector, measured: an element, its neighbours, and what the allocation rounds up. */
 #define ELEMENT_BYTES 820
-
-#define PREFIX_HALFVEC "chunk_hnsw_halfvec_"
-#define PREFIX_VECTOR  "chunk_hnsw_vector_"
 
 static bool
 hnsw_is_halfvec(const struct vector_column *c)
@@ -38,7 +36,7 @@ static void
 hnsw_name(const struct vector_column *c, int64_t bound, char out[INDEX_NAME_SIZE])
 {
 	snprintf(out, INDEX_NAME_SIZE, "%s%" PRId64,
-	    hnsw_is_halfvec(c) ? PREFIX_HALFVEC : PREFIX_VECTOR, bound);
+	    hnsw_is_halfvec(c) ? INDEX_OF_HALFVEC : INDEX_OF_VECTOR, bound);
 }
 
 static int64_t
@@ -57,9 +55,9 @@ number_after(const char *name, const char *prefix)
 static int64_t
 hnsw_bound(const char *name)
 {
-	int64_t bound = number_after(name, PREFIX_HALFVEC);
+	int64_t bound = number_after(name, INDEX_OF_HALFVEC);
 
-	return bound >= 0 ? bound : number_after(name, PREFIX_VECTOR);
+	return bound >= 0 ? bound : number_after(name, INDEX_OF_VECTOR);
 }
 
 static bool

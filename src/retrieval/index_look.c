@@ -53,7 +53,7 @@ const char index_look_sql[] =
     " JOIN pg_catalog.pg_namespace n ON n.oid" PG_EQUALS "e.extnamespace"
     " LEFT JOIN (pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid" PG_EQUALS
     "x.indexrelid) ON x.indrelid" PG_EQUALS "a.attrelid AND (i.relname" PG_EQUALS
-    "'chunk_embedding' OR pg_catalog.starts_with(i.relname::pg_catalog.text, 'chunk_hnsw_'))"
+    "'chunk_embedding' OR i.relname OPERATOR(pg_catalog.~) '^chunk_(halfvec|vector)_[1-9][0-9]*$')"
     " WHERE r.one ORDER BY (i.relname::pg_catalog.text" PG_EQUALS "r.index_name) DESC NULLS LAST"
     " LIMIT 8";
 

@@ -258,8 +258,11 @@ static enum flow_rc
 sweep_mend(struct flow *f)
 {
 	struct sweep *s = sweep_of(f);
-	enum flow_rc rc = pg_check(f, &s->stored, ERR_NONE, "look through the documents");
+	enum flow_rc rc;
 
+	if (document_lacks_owner(&s->stored, &s->schema_version))
+		return flow_goto(f, sweep_read);
+	rc = pg_check(f, &s->stored, ERR_NONE, "look through the documents");
 	if (rc != FLOW_NEXT)
 		return rc;
 	pool_return(&s->lease, POOL_CLEAN);

@@ -9,6 +9,8 @@
 
 #include "retrieval/document_owner.h"
 
+#define UNDEFINED_COLUMN "42703"
+
 /* What a tenant's database holds may have been written by others: texts are cut to what our own
  * have, and times that no list could show are not taken. */
 #define READ_STORED(columns) \
@@ -41,6 +43,17 @@ sweep_read_stored(struct flow *f, struct pool_lease *lease, int schema_version, 
 	};
 
 	return pool_read(f, lease, &q, out);
+}
+
+bool
+document_lacks_owner(const struct pg_result *r, int *schema_version)
+{
+	bool lacks = r->status == PG_SQL_ERROR && document_has_owner(*schema_version) &&
+	    strcmp(r->failure.sqlstate, UNDEFINED_COLUMN) == 0;
+
+	if (lacks)
+		*schema_version = 0;
+	return lacks;
 }
 
 /* $2, $3: the page's ids and times; $4: which of them are stored, and as what. */

@@ -13,6 +13,10 @@
 enum flow_rc	sweep_read_stored(struct flow *, struct pool_lease *, int schema_version,
 		    const char *ids, struct pg_result *out) __attribute__((warn_unused_result));
 
+/* Of its result: the database is older than its record says, for it was set back in time: the
+ * version is lowered, and it is to be read again. */
+bool		document_lacks_owner(const struct pg_result *, int *schema_version);
+
 /* Rows of these ids, each as it was at its time of `seen`, become what is stored, or go. As
  * catalog_run(). */
 enum flow_rc	sweep_mend_rows(struct flow *, struct catalog *, const char *tenant,

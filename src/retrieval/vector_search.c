@@ -29,7 +29,7 @@
  * many chunks wants others: then they are set for a transaction around the statement.
  *
  * Never with a bound on the distance inside the index scan: where nothing is so near, an iterative
- * scan walks the whole graph, which took seconds: anybody could keep a database busy with it.
+ * scan walks the whole graph, for seconds: anybody could keep a database busy with it.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -93,20 +93,20 @@ static const struct flow_kind vector_search_kind = { .name = "search",
 	.steps = vector_search_steps,
 	.release = vector_search_release };
 
-static void
-vector_search_clear(void *arg)
-{
-	struct vector_search *s = arg;
-
-	buf_free(&s->sql);
-	search_parameters_free(&s->parameters);
-	pg_clear(&s->result);
-}
-
 static struct vector_search *
 vector_search_of(struct flow *f)
 {
 	return FLOW_OF(f, struct vector_search, &vector_search_kind);
+}
+
+static void
+vector_search_release(struct flow *f)
+{
+	struct vector_search *s = vector_search_of(f);
+
+	buf_free(&s->sql);
+	search_parameters_free(&s->parameters);
+	pg_clear(&s->result);
 }
 
 /* ---- what is known ---- */
@@ -350,12 +350,6 @@ vector_search_read(struct flow *f)
 	return search_hits_read(f, &s->result, s->request.min_score, s->hits);
 }
 
-static void
-vector_search_release(struct flow *f)
-{
-	vector_search_clear(f);
-}
-
 enum flow_rc
 search_chunks(struct flow *f, struct pool_lease *lease, const struct search_request *r,
     struct hits *hits)
@@ -377,7 +371,7 @@ search_chunks(struct flow *f, struct pool_lease *lease, const struct search_requ
 		s->request.mode = SEARCH_VECTOR;
 	buf_init(&s->sql, SQL_MAX);
 	if (!search_parameters_encode(&s->parameters, &s->request)) {
-		vector_search_clear(s);
+		search_parameters_free(&s->parameters);
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the search");
 	}
 	return flow_call(f, &s->flow, &vector_search_kind);

@@ -46,7 +46,7 @@ tenants_conf_init(struct tenants_conf *conf)
 		.redis_ttl_us = 600 * 1000000ull,
 		.neon_api_url = "https://console.neon.tech/api/v2",
 		.neon_region = "aws-us-east-2",
-		.neon_pg_version = 17,
+		.neon_pg_version = 18,
 		.neon_sslmode = "verify-full",
 		.neon_timeout_us = 30 * 1000000ull,
 		.neon_requests_per_second = 10,

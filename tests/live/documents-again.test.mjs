@@ -230,7 +230,7 @@ test('no documents are searched where none is named; what would narrow a search 
 	assert.deepEqual(answer.sources, []);
 	assert.equal(answer.error, null);
 	assert.ok(answer.finish);
-	for (const field of [{ filter: { a: 1 } }, { mode: 'text' }, { minScore: 0.5 }]) {
+	for (const field of [{ filter: [1] }, { mode: 'any' }, { minScore: 'x' }, { rerank: 'x' }]) {
 		const refused = await tenant.search(words, field);
 		assert.equal(refused.status, 400, JSON.stringify(field));
 		assert.match(refused.json.detail, new RegExp(Object.keys(field)[0]));

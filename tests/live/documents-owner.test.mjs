@@ -65,6 +65,9 @@ test('the tenant\'s database has what was said: stored, replaced, described, cha
 	assert.deepEqual(await stored('a'), ['mia', time]);
 	ok(await put(bob, 'a', { title: 'T' }, 'Other bytes.'), 200);
 	assert.deepEqual(await stored('a'), ['mia', time]);
+	const equal = await put(mia, 'b', { ifNew: true }, 'Other bytes.');
+	assert.deepEqual([equal.json.document.id, equal.json.document.expiresAt],
+		['a', '2040-01-31T10:00:00.000Z']);
 	ok(await patch('a', { title: 'U' }), 200);
 	assert.deepEqual(await stored('a'), ['mia', time]);
 	ok(await patch('a', { expiresAt: '2041-01-01T00:00:00Z' }), 200);
@@ -209,4 +212,17 @@ test('a database of the version before: served by the list alone, and told when 
 	await swept('it is told', isStored('v1', 'mia', other));
 	await swept('of what was there before, too', isStored('before', 'mia', time));
 	await swept('the list knows it', isListed('before', 'mia', time, time));
+});
+
+test('a database set back to before the columns: swept all the same, then whole, and told', async () => {
+	ok(await put(mia, 'set-back', { expiresAt: given }), 201);
+	await stack.sql('alter table document drop column owner_id, drop column expires_at', db);
+	await catalog("update documents set title = 'wrong' where document_id = 'set-back'");
+	await swept('the list is right', async () => (await one('set-back')).title !== 'wrong');
+	assert.deepEqual(await listed('set-back'), ['mia', time, time, 'ready']);
+	ok(await put(bob, 'finds-out'), 503);
+	await until('it is stored', async () => (await put(bob, 'finds-out')).status === 201, 30000);
+	await swept('it is told', async () => (await stack.sql(`select 1 from pg_attribute where attname =
+		'owner_id' and attrelid = 'document'::regclass`, db)).length > 0 &&
+		await isStored('set-back', 'mia', time)());
 });

@@ -344,6 +344,26 @@ test('failed: listed with its reason; a retry goes on; after a day it is gone', 
 	assert.equal((await ann.ask('DELETE', path('worst'))).status, 204);
 });
 
+test('failed: of several files, too; and not more of them than a hundred', async () => {
+	const form = new FormData();
+	for (const [name, text] of [['1.txt', 'A text.'], ['2.txt', ' \n'], ['3.txt', ' \t']])
+		form.append('file', new Blob([text], { type: 'text/plain' }), name);
+	const mixed = await fetch(`${gate.url}/ingest`, { method: 'POST', body: form,
+		headers: bob.headers });
+	assert.equal(mixed.status, 207, await mixed.text());
+	const failed = async () => (await bob.get('/documents?status=failed&limit=100')).json;
+	await until('both are listed', async () => (await failed()).total === 2);
+	assert.deepEqual((await failed()).documents.map((d) => d.fileName).sort(), ['2.txt', '3.txt']);
+	await stack.sql(`insert into documents (user_id, document_id, title, file_name, status, updated_at)
+		select 'bob', 'many ' || n, '', '', 'failed', now() - interval '1 hour'
+		from generate_series(1, 500) n`, 'catalog');
+	refused(await bob.ingestText(' ', { documentId: 'last' }), 422, 'document_empty');
+	await until('the oldest are gone', async () => (await failed()).total === 100);
+	const left = (await failed()).documents.map((d) => d.fileName);
+	assert.deepEqual(left.filter((name) => name !== '').sort(), ['2.txt', '3.txt']);
+	assert.equal((await bob.get('/documents/last')).json.document.status, 'failed');
+});
+
 test('a document that is ready stays so when what should replace it is refused', async () => {
 	refused(await ann.ingestText('   ', { documentId: 'a4' }), 422, 'document_empty');
 	refused(await ann.ingestText('   ', { documentId: 'sign' }), 422, 'document_empty');

@@ -49,7 +49,7 @@ async function upload(name) {
 }
 
 const hearAll = (uploads) => until('all uploads are answered or told to go on', () =>
-	uploads.every((one) => one.heard !== ''), 30000);
+	uploads.every((one) => one.heard !== ''));
 const statuses = (uploads) => uploads.map((one) => Number(one.heard.split(' ')[1]));
 const count = (list, wanted) => list.filter((status) => status === wanted).length;
 

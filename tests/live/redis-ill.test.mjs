@@ -36,9 +36,9 @@ async function readiness(of = gate) {
 }
 // Whoever is degraded may also name what follows from it.
 const ill = (of) => until('degraded', async () => (await readiness(of)).every((names) =>
-	names.split(',').includes('redis')), 20000);
+	names.split(',').includes('redis')));
 const well = (of) => until('nothing is degraded', async () => (await readiness(of)).every((names) =>
-	names === ''), 20000);
+	names === ''));
 
 const lines = (of, event) => of.lines().filter((line) => line.event === event &&
 	(line.level === 'warning' || line.level === 'err' || line.level === 'error'));
@@ -196,7 +196,7 @@ test('an ACL without channels: polled, said once, and no storm of connections', 
 	redis('acl', 'setuser', 'mute', 'allchannels');
 	for (const one of pair) {
 		await until('messages come again', () => one.lines().some((line) =>
-			line.event === 'redis.subscribed'), 30000);
+			line.event === 'redis.subscribed'));
 		await one.program.stop();
 	}
 });

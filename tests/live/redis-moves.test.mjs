@@ -90,9 +90,9 @@ test('a fail-over: the demoted master is left for the one that the name leads to
 	assert.equal(cli('127.0.0.1', 'replicaof', '127.0.0.2', String(port)), 'OK');
 	const clients = () => Number(/connected_clients:(\d+)/.exec(cli('127.0.0.2', 'info'))[1]);
 	// Of each worker the commands and the messages, beside this question.
-	await until('all links are at the new master', () => clients() >= 2 * 2 * 2 + 1, 30000);
+	await until('all links are at the new master', () => clients() >= 2 * 2 * 2 + 1);
 	for (const gate of gates)
-		await until('nothing is degraded', async () => !await degraded(gate), 30000);
+		await until('nothing is degraded', async () => !await degraded(gate));
 	await limitIsExact(gates, 'after');
 	for (const gate of gates) {
 		const said = gate.lines().filter((line) => line.event === 'redis.refused' &&
@@ -118,10 +118,10 @@ test('a cluster of two nodes: the keys of a script are in one slot, and its node
 	assert.equal(cli(addresses[0], 'cluster', 'meet', addresses[1], String(port), busPort), 'OK');
 	for (const address of addresses)
 		await until('the cluster is whole', () => /cluster_state:ok/.test(cli(address, 'cluster',
-			'info')) && /cluster_slots_assigned:16384/.test(cli(address, 'cluster', 'info')), 30000);
+			'info')) && /cluster_slots_assigned:16384/.test(cli(address, 'cluster', 'info')));
 	const gates = await pair();
 	for (const gate of gates)
-		await until('nothing is degraded', async () => !await degraded(gate), 30000);
+		await until('nothing is degraded', async () => !await degraded(gate));
 	await limitIsExact(gates, 'clustered');
 	await until('connections are divided', () => cli(addresses[1], 'keys', 'tg:division:{test}:*'));
 	const keys = cli(addresses[1], 'keys', 'tg:*').split('\n');
@@ -130,7 +130,7 @@ test('a cluster of two nodes: the keys of a script are in one slot, and its node
 		assert.ok(keys.some((key) => name.test(key)), `${name} in ${keys}`);
 	assert.doesNotMatch(cli(addresses[0], 'keys', 'tg:*'), /tg:(limit|replicas|division)/);
 	await until('each counts both', () => gates.every((gate) => gate.lines().some((l) =>
-		l.event === 'replica.live' && /: 2\./.test(l.message))), 30000);
+		l.event === 'replica.live' && /: 2\./.test(l.message))));
 	for (const gate of gates)
 		await gate.program.stop();
 });
@@ -144,7 +144,7 @@ test('a cluster of one node runs all scripts, Neon\'s bucket and queue among the
 	await stack.neonApi();
 	const gates = await pair();
 	for (const gate of gates)
-		await until('nothing is degraded', async () => !await degraded(gate), 30000);
+		await until('nothing is degraded', async () => !await degraded(gate));
 	await limitIsExact(gates, 'made-by-neon');
 	assert.match(cli('127.0.0.5', 'keys', 'tg:neon:*'), /tg:neon:{[0-9a-f]{16}}:tickets/);
 	for (const gate of gates) {

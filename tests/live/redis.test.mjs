@@ -7,11 +7,13 @@ import { Stack } from './lib/stack.mjs';
 import { until } from './lib/process.mjs';
 
 const stack = new Stack('redis');
+// Far above what a request takes here that does not wait for Redis.
+const WAIT = 2000;
 let gate, tenant;
 
 before(async () => {
 	await stack.surroundings({ neon: false });
-	gate = await stack.tenantgate({ redis_timeout: '400ms' });
+	gate = await stack.tenantgate({ redis_timeout: `${WAIT}ms` });
 	tenant = await gate.tenant('lantern');
 	const answer = await tenant.ingestText('The boat burns 19 litres an hour.', { documentId: 'b' });
 	assert.equal(answer.status, 201, answer.body);
@@ -31,6 +33,11 @@ async function latencies(n) {
 	return out.sort((a, b) => a - b);
 }
 
+async function onlyFirstOnesWait() {
+	const waited = (await latencies(40)).filter((ms) => ms >= WAIT);
+	assert.ok(waited.length <= 4, `${waited.length} waited: ${waited}`);
+}
+
 async function readiness() {
 	const answer = await gate.anonymous.get('/readyz');
 	return { status: answer.status, degraded: answer.json.degraded };
@@ -43,37 +50,33 @@ test('with Redis: ready, nothing degraded', async () => {
 
 test('a Redis that hangs: requests go on, and only the first ones wait for it', async () => {
 	stack.cache.program.kill('SIGSTOP');
-	const sorted = await latencies(40);
-	assert.ok(sorted[20] < 300, `median ${sorted[20]} ms`);
-	assert.ok(sorted.at(-1) < 3000, `worst ${sorted.at(-1)} ms`);
+	await onlyFirstOnesWait();
 	const answer = await tenant.search('litres');
 	assert.equal(answer.headers['ratelimit-policy'], '"tenant";q=600;w=60', 'limits go on in process');
-	await until('degraded', async () => (await readiness()).degraded.includes('redis'), 3000);
+	await until('degraded', async () => (await readiness()).degraded.includes('redis'));
 	assert.equal((await readiness()).status, 200);
 	const health = performance.now();
 	assert.equal((await gate.anonymous.get('/healthz')).status, 200);
-	assert.ok(performance.now() - health < 300);
+	assert.ok(performance.now() - health < WAIT);
 });
 
 test('when it goes on, nothing is degraded any more', async () => {
 	stack.cache.program.kill('SIGCONT');
-	await until('nothing is degraded', async () => (await readiness()).degraded.length === 0, 10000);
+	await until('nothing is degraded', async () => (await readiness()).degraded.length === 0);
 	await latencies(5);
 });
 
 test('a Redis that was killed: requests go on', async () => {
 	stack.cache.program.kill('SIGKILL');
 	await stack.cache.program.exit;
-	const sorted = await latencies(40);
-	assert.ok(sorted[20] < 300, `median ${sorted[20]} ms`);
-	assert.ok(sorted.at(-1) < 3000, `worst ${sorted.at(-1)} ms`);
+	await onlyFirstOnesWait();
 	const fresh = await gate.tenant('first-seen-without-redis');
 	assert.equal((await fresh.search('x')).status, 200);
 });
 
 test('an empty Redis comes back: nothing was lost', async () => {
 	await stack.redis();
-	await until('nothing is degraded', async () => (await readiness()).degraded.length === 0, 10000);
+	await until('nothing is degraded', async () => (await readiness()).degraded.length === 0);
 	await latencies(5);
 });
 

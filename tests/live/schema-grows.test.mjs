@@ -136,7 +136,7 @@ test('a table that others use: requests go on, a reason is left, and it is done 
 		await until('it is up to date', async () => {
 			await finds(gate, 'locked');
 			return await versionOf('locked') === NEWEST;
-		}, 30000);
+		});
 		assert.ok(await isWhole(database));
 		assert.equal(await why(), 'none');
 	});
@@ -178,7 +178,7 @@ for (const [step, held, statement] of [
 		await until('it is up to date', async () => {
 			await finds(next, name);
 			return await versionOf(name) === NEWEST;
-		}, 30000);
+		});
 		assert.ok(await isWhole(database));
 		await next.program.stop();
 	});

@@ -112,6 +112,20 @@ test('a chat is narrowed the same way', async () => {
 	assert.equal((await sources({ minScore: 1 })).length, 0);
 });
 
+// Characters of three bytes each: as long as passages of this size get.
+test('a hundred chunks, in a search and in a prompt', async () => {
+	const book = await gate.tenant('book');
+	const stored = await book.ingestText('潮汐 '.repeat(40000), { documentId: 'tides', title: '潮'.repeat(170) });
+	assert.equal(stored.status, 201, stored.body);
+	assert.ok(stored.json.document.chunks > 120);
+	const { results } = (await book.search('潮汐', { topK: 100 })).json;
+	assert.equal(new Set(results.map((r) => r.chunk)).size, 100);
+	const chat = await book.chat('潮汐', { form: 'data', fields: { topK: 100 } });
+	assert.equal(chat.status, 200, chat.body);
+	assert.equal(readDataStream(chat.body).sources.length, 100);
+	assert.equal(readDataStream(chat.body).error, null);
+});
+
 test('what cannot be heeded is refused, on both routes', async () => {
 	const deep = (n) => (n === 0 ? { a: 1 } : { not: deep(n - 1) });
 	for (const [fields, detail] of [

@@ -132,7 +132,7 @@ test('a password that was reset is read anew', async () => {
 	await stack.sql(`alter role ${role} password 'another'; update neon_standin.projects ` +
 		`set password = 'another' where id = '${id}'`);
 	const tenant = await gate.tenant('acme');
-	await until('healed', async () => (await tenant.search('lantern')).status === 200, 20000);
+	await until('healed', async () => (await tenant.search('lantern')).status === 200);
 	const [[checks]] = await inCatalog("select rechecked_at is not null from tenants where " +
 		"tenant_id = 'acme'");
 	assert.equal(checks, 't');
@@ -149,7 +149,7 @@ test('a project that was deleted is noted', async () => {
 		await tenant.search('x');
 		return (await inCatalog("select 1 from tenants where tenant_id = 'slow' and last_error " +
 			"like '%was deleted%'")).length > 0;
-	}, 20000);
+	});
 	sprangNone();
 });
 

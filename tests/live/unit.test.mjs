@@ -97,7 +97,7 @@ async function confined(user, privileges, calls) {
 	const [, port] = await program.says(/Listening on [^ ]+:(\d+) with/);
 	const gate = new Gate(program, Number(port), stack.conf(changes(certs)));
 	await until('it is ready', async () => program.ended || (await gate.anonymous.get('/readyz')
-		.catch(() => null))?.status === 200, 30000);
+		.catch(() => null))?.status === 200);
 	assert.equal(program.ended, undefined, program.tail());
 	return gate;
 }

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "tenantgate/base/log.h"
+#include "tenantgate/loop/offload.h"
 #include "turn_until_idle.h"
 
 struct model_fixture model_fixture;
@@ -111,8 +112,8 @@ model_fixture_conf(struct model_conf *conf)
 void
 model_fixture_hurry(struct model_conf *conf)
 {
-	conf->first_byte_timeout_us = 300000;
-	conf->idle_timeout_us = 150000;
+	conf->first_byte_timeout_us = 600000;
+	conf->idle_timeout_us = 500000;
 }
 
 void
@@ -166,10 +167,12 @@ model_fixture_tear_down(void **state)
 	(void)state;
 	model_fixture_turn_until_idle();
 	model_close(model_fixture.model);
-	model_shares_close(model_fixture.shares);
 	web_close(model_fixture.web);
 	peer_close(&model_fixture.peer);
 	worker_free(model_fixture.worker);
+	offload_close(
+	    model_fixture.offload); /* what a helper still writes borrows from the shares */
+	model_shares_close(model_fixture.shares);
 	buf_free(&model_fixture.request);
 	buf_free(&model_fixture.lines);
 	return 0;

@@ -31,6 +31,7 @@ struct model_fixture {
 	struct web		*web;
 	struct model		*model;
 	struct model_shares	*shares;
+	struct offload		*offload;	/* the test's, closed by the tear-down; or NULL */
 	struct peer		 peer;
 	char			 url[64];
 	const struct scripted_response	*script;	/* borrowed */

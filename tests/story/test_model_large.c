@@ -47,6 +47,7 @@ set_up(void **state)
 	offload_conf_init(&conf);
 	offload = offload_open(&conf);
 	offload_attach(offload, model_fixture.worker);
+	model_fixture.offload = offload;
 	buf_init(&body, 1 << 20);
 	buf_puts(&body, "{\"usage\":{\"prompt_tokens\":9},\"data\":[");
 	for (int i = TEXTS - 1; i >= 0; i--)
@@ -65,7 +66,6 @@ static int
 tear_down(void **state)
 {
 	model_fixture_tear_down(state);
-	offload_close(offload);
 	buf_free(&body);
 	buf_free(&question);
 	return 0;

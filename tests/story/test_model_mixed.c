@@ -19,7 +19,7 @@
 #define TOO_LONG      "{\"error\":{\"message\":\"no\",\"code\":\"context_length_exceeded\"}}"
 #define NO_OPTIONS    "{\"error\":{\"message\":\"Unknown field: stream_options\"}}"
 #define LONG_TEXT     (100u << 10) /* bytes: the request is written by a helper */
-#define IDLE_SHORT_US 150000
+#define IDLE_SHORT_US 500000
 
 static const struct scripted_response answer = ORDER_ANSWER;
 static const struct scripted_response broken = ORDER_BROKEN;

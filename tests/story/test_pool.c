@@ -56,14 +56,16 @@ the_wait_has_an_end(void **state)
 	CLIENT(c, 1);
 
 	(void)state;
-	conf.query_wait_timeout_us = 5000;
+	conf.query_wait_timeout_us = 300000;
 	reopen();
 	borrow(&a);
 	borrow(&b);
 	borrow(&c);
+	while (c.flow.err.code == ERR_NONE)
+		worker_turn(worker, 20);
 	assert_string_equal(traced, "abc!pool_timeout");
 	assert_string_equal(c.flow.err.detail,
-	    "All 2 connections of this database were in use for 0.0 s; try again later or raise "
+	    "All 2 connections of this database were in use for 0.3 s; try again later or raise "
 	    "default_pool_size.");
 	assert_int_equal(stats().client_waiting, 0);
 	give_back(&a);
@@ -185,8 +187,8 @@ a_login_is_tried_again(void **state)
 	assert_string_equal(traced, "a");
 	fake.fail_logins = 0;
 	clock_test_advance(200000);
-	worker_turn(worker, 200);
-	pool_fixture_turns();
+	while (!b.holds)
+		worker_turn(worker, 200);
 	assert_string_equal(traced, "ab");
 	give_back(&a);
 	give_back(&b);

@@ -175,7 +175,7 @@ the_wait_for_a_full_server_names_it(void **state)
 	FULL(b, 2);
 
 	(void)state;
-	conf.query_wait_timeout_us = 5000;
+	conf.query_wait_timeout_us = 300000;
 	open_wide();
 	fake.full_at = 1;
 	borrow(&a);
@@ -184,7 +184,7 @@ the_wait_for_a_full_server_names_it(void **state)
 		worker_turn(worker, 20);
 	assert_string_equal(b.flow.err.detail,
 	    "The database's server takes 1 connections from here, and none was free for this "
-	    "database within 0.0 s; try again later or raise its max_connections.");
+	    "database within 0.3 s; try again later or raise its max_connections.");
 	assert_in_range(b.flow.err.retry_after, 1, 60);
 	give_back(&a);
 }
@@ -253,7 +253,7 @@ the_wait_for_a_role_at_its_limit_names_that(void **state)
 	CLIENT(b, 1);
 
 	(void)state;
-	conf.query_wait_timeout_us = 5000;
+	conf.query_wait_timeout_us = 300000;
 	open_wide();
 	borrow(&a);
 	fake.sqlstate = "53300";
@@ -263,7 +263,7 @@ the_wait_for_a_role_at_its_limit_names_that(void **state)
 	while (b.flow.err.code == ERR_NONE)
 		worker_turn(worker, 20);
 	assert_string_equal(b.flow.err.detail,
-	    "All 1 connections that the role or database takes from here were in use for 0.0 s; "
+	    "All 1 connections that the role or database takes from here were in use for 0.3 s; "
 	    "try again later or raise its CONNECTION LIMIT.");
 	give_back(&a);
 }

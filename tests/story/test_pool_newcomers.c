@@ -50,7 +50,7 @@ a_newcomers_patience_ends_by_itself(void **state)
 	borrow(&newcomer);
 	assert_int_equal(stats().server_login, 1);
 	clock_test_advance(GUARD_US);
-	for (i = 0; i < 10 && stats().server_login == 1; i++)
+	for (i = 0; i < 100 && stats().server_login == 1; i++)
 		worker_turn(worker, 20); /* sooner than the janitor comes */
 	assert_int_equal(stats().server_login, 2);
 	flow_abort_all(worker, ERR_SHUTDOWN, "over");

@@ -147,13 +147,13 @@ first_passed_over(void)
 	return NULL;
 }
 
-/* The timer, which is of real time, has to look; without other help, for it is the clock that has
- * made it possible. */
+/* A timer, which is of real time, has to look; without other help, for it is the clock that has
+ * made it possible. The busy timer comes every 5 ms, the janitor once a second at the least. */
 static void
 check_nobody_is_passed_over(void)
 {
 	const struct pool *pool;
-	unsigned turns = 200;
+	unsigned turns = 2000;
 
 	while ((pool = first_passed_over()) != NULL && turns-- > 0)
 		worker_turn(worker, 6);

@@ -29,7 +29,7 @@ database(uint64_t rows, uint64_t tail)
 }
 
 static void
-has(const char *name, bool is_valid)
+sees_index(const char *name, bool is_valid)
 {
 	struct index_seen *seen = &s.seen[s.seen_count++];
 
@@ -40,13 +40,13 @@ has(const char *name, bool is_valid)
 
 /* Covers all but the tail, when it was published. */
 static void
-is_published(int64_t bound)
+publishes(int64_t bound)
 {
-	snprintf(s.index_name, sizeof(s.index_name), "chunk_hnsw_halfvec_%d", (int)bound);
+	snprintf(s.index_name, sizeof(s.index_name), "chunk_halfvec_%d", (int)bound);
 	s.indexed_to = bound;
 	s.index_rows = s.rows - s.tail;
 	s.index_bytes = s.index_rows * 4000;
-	has(s.index_name, true);
+	sees_index(s.index_name, true);
 }
 
 static void
@@ -79,16 +79,16 @@ a_tail_waits_is_merged_or_gets_a_new_index(void **state)
 {
 	(void)state;
 	database(10000, 1000);
-	is_published(9000);
+	publishes(9000);
 	does(INDEX_REST, 0, NULL);
 	database(10000, 1001);
-	is_published(8999);
+	publishes(8999);
 	does(INDEX_MERGE, 0, NULL);
 	database(10000, 2499);
-	is_published(7501);
+	publishes(7501);
 	does(INDEX_MERGE, 0, NULL);
 	database(10000, 2500);
-	is_published(7500);
+	publishes(7500);
 	does(INDEX_BUILD, 10000, NULL);
 }
 
@@ -98,19 +98,19 @@ what_was_cut_off_is_gone_on_with(void **state)
 {
 	(void)state;
 	database(10000, 3000);
-	is_published(7000);
-	has("chunk_hnsw_halfvec_10000", false);
-	does(INDEX_DROP, 0, "chunk_hnsw_halfvec_10000");
+	publishes(7000);
+	sees_index("chunk_halfvec_10000", false);
+	does(INDEX_DROP, 0, "chunk_halfvec_10000");
 	s.seen[1].is_valid = true;
-	does(INDEX_PUBLISH, 10000, "chunk_hnsw_halfvec_10000");
+	does(INDEX_PUBLISH, 10000, "chunk_halfvec_10000");
 	s.indexed_to = 10000;
-	snprintf(s.index_name, sizeof(s.index_name), "chunk_hnsw_halfvec_10000");
+	snprintf(s.index_name, sizeof(s.index_name), "chunk_halfvec_10000");
 	s.tail = 0;
-	does(INDEX_DROP, 0, "chunk_hnsw_halfvec_7000");
+	does(INDEX_DROP, 0, "chunk_halfvec_7000");
 	s.seen[0].is_valid = false;
-	does(INDEX_DROP, 0, "chunk_hnsw_halfvec_7000");
+	does(INDEX_DROP, 0, "chunk_halfvec_7000");
 	database(10000, 0);
-	is_published(10000);
+	publishes(10000);
 	does(INDEX_REST, 0, NULL);
 }
 
@@ -119,10 +119,10 @@ of_several_whole_ones_the_newest_counts(void **state)
 {
 	(void)state;
 	database(10000, 3000);
-	is_published(7000);
-	has("chunk_hnsw_vector_8000", true);
-	has("chunk_hnsw_halfvec_9000", true);
-	does(INDEX_PUBLISH, 9000, "chunk_hnsw_halfvec_9000");
+	publishes(7000);
+	sees_index("chunk_vector_8000", true);
+	sees_index("chunk_halfvec_9000", true);
+	does(INDEX_PUBLISH, 9000, "chunk_halfvec_9000");
 }
 
 static void
@@ -130,7 +130,7 @@ an_index_that_is_gone_is_made_again_or_forgotten(void **state)
 {
 	(void)state;
 	database(10000, 0);
-	is_published(10000);
+	publishes(10000);
 	s.seen_count = 0;
 	does(INDEX_BUILD, 10001, NULL);
 	s.rows = 2000;
@@ -145,7 +145,7 @@ a_fifth_that_is_dead_is_too_much(void **state)
 {
 	(void)state;
 	database(10000, 0);
-	is_published(10000);
+	publishes(10000);
 	s.rows = 8001;
 	does(INDEX_REST, 0, NULL);
 	s.rows = 8000;
@@ -156,7 +156,7 @@ a_fifth_that_is_dead_is_too_much(void **state)
 	does(INDEX_BUILD, 12000, NULL);
 	s.rows = 2500;
 	s.tail = 0;
-	does(INDEX_DROP, 0, "chunk_hnsw_halfvec_10000");
+	does(INDEX_DROP, 0, "chunk_halfvec_10000");
 }
 
 /* What was merged since has made it grow. */
@@ -165,7 +165,7 @@ growth_is_no_death(void **state)
 {
 	(void)state;
 	database(10000, 0);
-	is_published(10000);
+	publishes(10000);
 	s.rows = 14000;
 	s.seen[0].bytes = s.index_bytes * 14 / 10;
 	does(INDEX_REST, 0, NULL);
@@ -178,33 +178,33 @@ the_index_of_before_stays_until_there_is_another(void **state)
 {
 	(void)state;
 	database(10000, 2501);
-	has(INDEX_BEFORE_TAIL, true);
+	sees_index(INDEX_BEFORE_TAIL, true);
 	does(INDEX_BUILD, 10000, NULL);
-	has("chunk_hnsw_halfvec_10000", true);
+	sees_index("chunk_halfvec_10000", true);
 	does(INDEX_PUBLISH, 10000, NULL);
 	database(10000, 0);
-	has(INDEX_BEFORE_TAIL, true);
-	is_published(10000);
+	sees_index(INDEX_BEFORE_TAIL, true);
+	publishes(10000);
 	does(INDEX_DROP, 0, INDEX_BEFORE_TAIL);
 	database(2500, 2500);
-	has(INDEX_BEFORE_TAIL, true);
+	sees_index(INDEX_BEFORE_TAIL, true);
 	does(INDEX_DROP, 0, INDEX_BEFORE_TAIL);
 }
 
 static void
 others_indexes_are_left_alone(void **state)
 {
-	static const char *const names[] = { "chunk_hnsw_", "chunk_hnsw_halfvec_",
-		"chunk_hnsw_halfvec_0", "chunk_hnsw_halfvec_-5", "chunk_hnsw_halfvec_12x",
-		"chunk_hnsw_halfvec_1; drop table chunk", "chunk_hnsw_other_5", "their own" };
+	static const char *const names[] = { "chunk_", "chunk_halfvec_", "chunk_halfvec_0",
+		"chunk_halfvec_-5", "chunk_halfvec_12x", "chunk_halfvec_1; drop table chunk",
+		"chunk_other_5", "their own" };
 
 	(void)state;
 	database(10000, 0);
-	is_published(10000);
+	publishes(10000);
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		assert_int_equal(index_hnsw.bound(names[i]), -1);
 		s.seen_count = 1;
-		has(names[i], false);
+		sees_index(names[i], false);
 		does(INDEX_REST, 0, NULL);
 	}
 }
@@ -220,13 +220,13 @@ the_statement_is_of_the_columns_form(void **state)
 	buf_init(&b, 4096);
 	assert_true(index_hnsw.create(&c, 42, &b));
 	assert_string_equal(b.data,
-	    "CREATE INDEX CONCURRENTLY chunk_hnsw_halfvec_42 ON public.chunk USING hnsw"
+	    "CREATE INDEX CONCURRENTLY chunk_halfvec_42 ON public.chunk USING hnsw"
 	    " ((embedding::\"Their own\".halfvec(1536)) \"Their own\".halfvec_cosine_ops)"
 	    " WHERE (NOT tail OR id OPERATOR(pg_catalog.<=) 42)");
 	c.version = 605;
 	buf_reset(&b);
 	assert_true(index_hnsw.create(&c, 42, &b));
-	assert_non_null(strstr(b.data, "chunk_hnsw_vector_42"));
+	assert_non_null(strstr(b.data, "chunk_vector_42"));
 	assert_non_null(strstr(b.data, "(embedding \"Their own\".vector_cosine_ops)"));
 	index_hnsw.name(&c, INT64_MAX, name);
 	assert_true(index_hnsw.bound(name) == INT64_MAX);

@@ -33,10 +33,11 @@ bool		documents_sweep(struct worker *, struct catalog *, struct pools *,
 		    const struct pool_target *, const char *tenant, int schema_version,
 		    uint64_t interval_us, atomic_uint *running) __attribute__((warn_unused_result));
 
-/* Documents whose time is over are deleted. *next_us: until the next one's is, UINT64_MAX for none.
- * A failure is in *why, not the flow's. All is borrowed until the wait is over. */
+/* Documents whose time is over are deleted. look_us: for the question to the catalog whether there
+ * are any. *next_us: until the next one's is, UINT64_MAX for none. A failure is in *why, not the
+ * flow's. All is borrowed until the wait is over. */
 enum flow_rc	documents_expire(struct flow *, struct catalog *, struct pools *,
-		    const struct pool_target *, const char *tenant, uint64_t *next_us,
-		    struct err *why) __attribute__((warn_unused_result));
+		    const struct pool_target *, const char *tenant, uint64_t look_us,
+		    uint64_t *next_us, struct err *why) __attribute__((warn_unused_result));
 
 #endif

@@ -17,6 +17,7 @@
 #define PG_DIFFERS	" OPERATOR(pg_catalog.<>) "
 #define PG_BELOW	" OPERATOR(pg_catalog.<) "
 #define PG_AT_MOST	" OPERATOR(pg_catalog.<=) "
+#define PG_AT_LEAST	" OPERATOR(pg_catalog.>=) "
 #define PG_ABOVE	" OPERATOR(pg_catalog.>) "
 #define PG_PLUS		" OPERATOR(pg_catalog.+) "
 #define PG_MINUS	" OPERATOR(pg_catalog.-) "

@@ -2,14 +2,17 @@
 // Programs that a test starts: each with a log of its own, ended by its own pid, whatever happens.
 import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 
 const running = new Set();
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+// What is sure to come comes within this, ms, on the busiest machine.
+export const PATIENCE = 60000;
+
 // Calls fn until it gives something true; throws with `what` after ms.
-export async function until(what, fn, ms = 10000) {
+export async function until(what, fn, ms = PATIENCE) {
 	const end = Date.now() + ms;
 	for (;;) {
 		const got = await fn();
@@ -21,23 +24,65 @@ export async function until(what, fn, ms = 10000) {
 	}
 }
 
-function isFree(port) {
+// Listens there; null when somebody does already.
+function listen(...where) {
 	return new Promise((resolve) => {
 		const server = createServer();
-		server.once('error', () => resolve(false));
-		server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+		server.once('error', () => resolve(null));
+		server.listen(...where, () => resolve(server));
 	});
 }
 
+async function isFree(port) {
+	const server = await listen(port, '127.0.0.1');
+	await new Promise((resolve) => server ? server.close(resolve) : resolve());
+	return server !== null;
+}
+
 // A TCP port of 127.0.0.1 that nobody listens on at this moment; one of those that the system gives
-// to no client's socket, which might take it before it is listened on.
+// to no client's socket, which might take it before it is listened on. It is this process's until it
+// ends, also while a server there is down: another test's does not even look whether it is free. The
+// sign is a socket in the abstract namespace, which goes with the process.
 export async function freePort() {
 	for (let tries = 0; tries < 100; tries++) {
 		const port = 12000 + Math.floor(Math.random() * 20000);
-		if (await isFree(port))
+		const sign = await listen(`\0tenantgate-test-port-${port}`);
+		if (sign && await isFree(port)) {
+			sign.unref();
 			return port;
+		}
+		sign?.close();
 	}
 	throw new Error('There is no free port between 12000 and 32000.');
+}
+
+// Until a connection is taken there: a server may say that it is ready a moment before it is.
+export function takesConnections(port, host = '127.0.0.1') {
+	return until(`${host}:${port} takes connections`, () => new Promise((resolve) => {
+		const socket = connect(port, host);
+		socket.once('connect', () => resolve(true));
+		socket.once('error', () => resolve(false));
+		socket.once('close', () => socket.destroy());
+		socket.once('connect', () => socket.end());
+	}));
+}
+
+// A server that is started by start(port): a Program that says `ready`. Where somebody was quicker,
+// it is started again, at another port unless `fixed` is the only one.
+export async function startServer(start, ready, { fixed } = {}) {
+	for (let tries = 1; ; tries++) {
+		const port = fixed ?? await freePort();
+		const program = await start(port);
+		try {
+			await program.says(ready);
+			await takesConnections(port);
+			return { program, port };
+		} catch (error) {
+			if (tries === 10 || !program.ended || !/in use/i.test(program.text()))
+				throw error;
+			await sleep(200);
+		}
+	}
 }
 
 export class Program {
@@ -74,7 +119,7 @@ export class Program {
 	}
 
 	// The match of a pattern in what the program has written.
-	async says(pattern, ms = 20000) {
+	async says(pattern, ms = PATIENCE) {
 		return until(`${this.name} says ${pattern}`, () => {
 			const match = pattern.exec(this.text());
 			if (!match && this.ended)
@@ -92,7 +137,7 @@ export class Program {
 	}
 
 	// Ends it, and waits; a program that does not go is killed and that is an error.
-	async stop(signal = 'SIGTERM', ms = 15000) {
+	async stop(signal = 'SIGTERM', ms = PATIENCE) {
 		this.kill('SIGCONT');
 		this.kill(signal);
 		const timer = setTimeout(() => {

@@ -2,13 +2,14 @@
 // The whole system on loopback: a private Postgres, a Redis, the two stand-ins and tenantgate, each
 // on a free port, all files in one folder. A stack starts only what a test asks of it.
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync,
+	writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Client } from './client.mjs';
-import { freePort, Program, until } from './process.mjs';
+import { Program, startServer, until } from './process.mjs';
 
 const run = promisify(execFile);
 
@@ -31,10 +32,41 @@ export const programs = {
 	modelApi: () => built('contrib/devstack/model-api'),
 };
 
+const live = join(process.env.TENANTGATE_STATE ?? join(source, '.state'), 'live');
+
+// What initdb makes takes seconds, and is the same for each test: made once, and copied. By the
+// script that makes it and the servers that there are, so that it is never an old one's.
+async function clusterTemplate() {
+	const script = join(source, 'contrib/devstack/postgres.sh');
+	const servers = existsSync('/usr/lib/postgresql') ? readdirSync('/usr/lib/postgresql') : [];
+	const made = join(live, `cluster-${createHash('sha256').update(readFileSync(script))
+		.update(servers.join()).digest('hex').slice(0, 16)}`);
+	if (existsSync(made))
+		return made;
+	const making = mkdtempSync(join(live, 'making-'));
+	chmodSync(making, 0o755);
+	const password = randomBytes(12).toString('hex');
+	await run(script, [join(making, 'pg'), '0'], { env: { ...process.env, TG_PG_PASSWORD: password } });
+	writeFileSync(join(making, 'password'), password);
+	try {
+		renameSync(making, made);
+	} catch (error) {
+		if (!existsSync(made))
+			throw error;
+		rmSync(making, { recursive: true });	// another test's was there first
+	}
+	return made;
+}
+
+// The cluster's folder; its superuser's password.
+async function makeCluster(dir) {
+	const template = await clusterTemplate();
+	await run('cp', ['-a', join(template, 'pg'), dir]);
+	return readFileSync(join(template, 'password'), 'utf8');
+}
+
 export class Stack {
 	constructor(name) {
-		const state = process.env.TENANTGATE_STATE ?? join(source, '.state');
-		const live = join(state, 'live');
 		mkdirSync(live, { recursive: true });
 		this.dir = mkdtempSync(join(live, `${name}-`));
 		chmodSync(this.dir, 0o755);
@@ -66,22 +98,13 @@ export class Stack {
 	// settings: 'name=value', without blanks. name: of the folder, and of the stack's member; one
 	// that was stopped starts again where it was.
 	async postgres(settings = [], name = 'pg') {
-		const password = this[name]?.password ?? randomBytes(12).toString('hex');
+		const password = this[name]?.password ?? await makeCluster(join(this.dir, name));
 		const start = (port) => this.program('postgres',
 			join(source, 'contrib/devstack/postgres.sh'), [join(this.dir, name), String(port),
 				'fsync=off', 'full_page_writes=off', ...settings],
 			{ env: { TG_PG_PASSWORD: password } });
-		const ready = /LOG: .* ready to accept connections/;
-		let port = this[name]?.port ?? await freePort();
-		let program = start(port);
-		// Its files take seconds to make: another test may have taken the port meanwhile.
-		await program.says(ready, 60000).catch(async (error) => {
-			if (this[name] || !/Address already in use/.test(program.text()))
-				throw error;
-			port = await freePort();
-			program = start(port);
-			await program.says(ready, 60000);
-		});
+		const { program, port } = await startServer(start,
+			/LOG: .* ready to accept connections/, { fixed: this[name]?.port });
 		this[name] = { program, port, password,
 			conninfo: `host=127.0.0.1 port=${port} dbname=postgres user=postgres ` +
 				`password=${password}`,
@@ -99,18 +122,19 @@ export class Stack {
 	// In front of the stack's Postgres, one server connection being shared by transactions.
 	// changes: of its settings; pool_mode for instance. database: more of every database's.
 	async pgbouncer(changes = {}, database = '') {
-		const port = await freePort();
 		const ini = join(this.dir, `pgbouncer-${++this.serial}.ini`);
 		const users = `${ini}.users`;
-		const settings = { listen_addr: '127.0.0.1', listen_port: port, unix_socket_dir: '',
-			auth_type: 'plain', auth_file: '/proc/self/fd/8', pool_mode: 'transaction', ...changes };
-		const lines = Object.entries(settings).map(([k, v]) => `${k} = ${v}\n`);
 		writeFileSync(users, `"postgres" "${this.pg.password}"\n`, { mode: 0o644 });
-		writeFileSync(ini, `[databases]\n* = host=127.0.0.1 port=${this.pg.port} ${database}\n` +
-			`[pgbouncer]\n${lines.join('')}`, { mode: 0o644 });
-		const program = this.program('pgbouncer', join(source, 'tests/live/lib/pgbouncer.sh'),
-			[ini, users]);
-		await program.says(/process up/);
+		const { program, port } = await startServer((listen_port) => {
+			const settings = { listen_addr: '127.0.0.1', listen_port, unix_socket_dir: '',
+				auth_type: 'plain', auth_file: '/proc/self/fd/8', pool_mode: 'transaction',
+				...changes };
+			const lines = Object.entries(settings).map(([k, v]) => `${k} = ${v}\n`);
+			writeFileSync(ini, `[databases]\n* = host=127.0.0.1 port=${this.pg.port} ` +
+				`${database}\n[pgbouncer]\n${lines.join('')}`, { mode: 0o644 });
+			return this.program('pgbouncer', join(source, 'tests/live/lib/pgbouncer.sh'),
+				[ini, users]);
+		}, /process up/);
 		return { program, port,
 			url: (db, user = 'postgres', password = this.pg.password) =>
 				`postgresql://${user}:${password}@127.0.0.1:${port}/${db}` };
@@ -118,35 +142,34 @@ export class Stack {
 
 	// A hot standby of the stack's Postgres.
 	async standby() {
-		const port = await freePort();
 		const dir = join(this.dir, 'standby');
 		await this.sql("copy (select 'host replication all 127.0.0.1/32 scram-sha-256') to program " +
 			"'cat >>pg_hba.conf'");
 		await this.sql('select pg_reload_conf()');
 		await run(join(source, 'tests/live/lib/standby.sh'), [dir, this.pg.conninfo.replace(
 			'dbname=postgres', 'dbname=replication')]);
-		const program = this.program('postgres', join(source, 'contrib/devstack/postgres.sh'),
-			[dir, String(port), 'fsync=off'], { env: { TG_PG_PASSWORD: this.pg.password } });
-		await program.says(/ready to accept read-only connections/, 60000);
+		const { program, port } = await startServer((at) => this.program('postgres',
+			join(source, 'contrib/devstack/postgres.sh'), [dir, String(at), 'fsync=off'],
+			{ env: { TG_PG_PASSWORD: this.pg.password } }), /ready to accept read-only connections/);
 		return { program, port,
 			url: (db) => `postgresql://postgres:${this.pg.password}@127.0.0.1:${port}/${db}` };
 	}
 
 	// args: further words of redis-server's command line.
 	async redis(args = []) {
-		const port = this.redisPort ?? await freePort();
+		const { program, port } = await startServer((at) => this.program('redis', 'redis-server',
+			['--port', String(at), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no',
+				'--dir', this.dir, ...args]),
+		/Ready to accept connections/i, { fixed: this.redisPort });
 		this.redisPort = port;
-		const program = this.program('redis', 'redis-server', ['--port', String(port), '--bind',
-			'127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', this.dir, ...args]);
-		await program.says(/Ready to accept connections/i);
 		this.cache = { program, port, url: `redis://127.0.0.1:${port}` };
 		return this.cache;
 	}
 
 	async standIn(name, command, args) {
-		const program = this.program(name, command, ['--listen', '127.0.0.1:0', ...args]);
-		const [, port] = await program.says(/listening on 127\.0\.0\.1:(\d+)/);
-		return { program, port: Number(port), url: `http://127.0.0.1:${port}`,
+		const { program, port } = await startServer((at) => this.program(name, command,
+			['--listen', `127.0.0.1:${at}`, ...args]), /listening on 127\.0\.0\.1:/);
+		return { program, port, url: `http://127.0.0.1:${port}`,
 			client: new Client(`http://127.0.0.1:${port}`) };
 	}
 
@@ -251,7 +274,7 @@ export class Stack {
 				if (program.ended)
 					throw new Error(`tenantgate ended\n${program.tail()}`);
 				return (await gate.anonymous.get('/readyz').catch(() => null))?.status === 200;
-			}, 30000).catch((error) => {
+			}).catch((error) => {
 				throw new Error(`${error.message}\n${program.tail()}`);
 			});
 		this.gate = gate;

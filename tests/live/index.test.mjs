@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+// The index of a tenant's vectors: made past some thousand chunks, merged into, made anew, by one
+// replica; and what is stored is found all the time, what is deleted never.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { endHolders, IndexTenant, settings } from './lib/index-tenant.mjs';
+import { Stack } from './lib/stack.mjs';
+
+const stack = new Stack('index');
+let gate;
+
+before(async () => {
+	await stack.surroundings({ neon: false });
+	gate = await stack.tenantgate(settings);
+});
+after(() => {
+	endHolders();
+	return stack.stop();
+});
+
+async function another() {
+	const next = await stack.tenantgate(settings);
+	next.serviceKey = await gate.service();
+	return next;
+}
+
+const built = (...gates) => gates.flatMap((g) => g.lines().filter((l) => l.event === 'index.built'));
+
+test('few chunks have no index; past 2,500 it is made, and what comes later is merged', async () => {
+	const t = await IndexTenant.make(stack, gate, 'grows');
+	await t.fill(2400);
+	await t.put('grows a');
+	assert.equal((await t.settled('nothing is made')).name, '');
+	await t.findsAll();
+	await t.fill(200, 'more');
+	await t.put('grows b');
+	const first = await t.settled('there is an index', (s) => s.name !== '');
+	assert.match(first.name, /^chunk_halfvec_\d+$/);
+	assert.equal(first.tail, 0);
+	assert.deepEqual(await t.sql('select index_rows, index_bytes > 0 from retrieval'),
+		[[String(first.rows), 't']]);
+	await t.findsAll();
+	// So many are left in the tail; a document of few chunks is not.
+	await t.fill(850, 'tail');
+	await t.put('grows c');
+	assert.equal((await t.settled('the tail stays')).tail, 850);
+	await t.fill(1200, 'later');
+	await t.put('grows d');
+	const second = await t.settled('it is made anew', (s) => s.to > first.to);
+	assert.equal(second.tail, 0);
+	await t.fill(1050, 'last');
+	await t.put('grows e');
+	const third = await t.settled('it is merged', (s) => s.tail < 200);
+	assert.equal(third.name, second.name);
+	assert.ok(Number((await t.sql('select count(*) from chunk where not tail'))[0][0]) >= 1000);
+	await t.findsAll();
+	assert.ok((await t.missed('id % 25 = 0')).length < third.rows / 25 / 20);
+});
+
+test('searches go on and find all while it is built and merged', async () => {
+	const t = await IndexTenant.make(stack, gate, 'reads');
+	await t.fill(4000);
+	const release = await t.hold('insert into document select \'held\', title, file_name, mime_type, ' +
+		"metadata, sha256, bytes, pages, 1 from document limit 1; insert into chunk (document_id, " +
+		"chunk_index, content, embedding) select 'held', 0, 'held', embedding from chunk limit 1");
+	await t.put('reads a');
+	await t.waits('CREATE INDEX CONCURRENTLY');
+	await t.findsAll();
+	await t.put('reads b');
+	assert.equal((await t.client.ask('DELETE', '/documents/reads-needle-0')).status, 204);
+	t.needles.shift();
+	await t.findsAll();
+	let done = false;
+	const reader = (async () => {
+		let rounds = 0;
+		for (; !done; rounds++)
+			await t.findsAll();
+		return rounds;
+	})();
+	await release();
+	await t.settled('there is an index', (s) => s.name !== '');
+	await t.fill(1100, 'later');
+	await t.put('reads c');
+	await t.settled('it is merged', (s) => s.tail < 1001);
+	done = true;
+	assert.ok(await reader > 0);
+	await t.findsAll();
+	const gone = await t.client.search('reads needle 0', { topK: 10 });
+	assert.ok(gone.json.results.every((r) => r.content !== 'reads needle 0'));
+});
+
+test('rows that took their ids before a build, and are committed after it, are found', async () => {
+	const t = await IndexTenant.make(stack, gate, 'late');
+	await t.fill(3000);
+	const ids = (await t.sql("select nextval('chunk_id_seq') from generate_series(1, 3)")).flat();
+	await t.put('late a');
+	const { to, name } = await t.settled('there is an index', (s) => s.name !== '');
+	assert.ok(ids.every((id) => Number(id) < to));
+	// The needle's chunk comes again, with one of those ids.
+	await t.sql(`update chunk set id = ${ids[0]} where content = 'late a'`);
+	await t.sql(`update chunk set id = ${ids[1]} where content = 'late needle 1'`);
+	assert.deepEqual(await t.sql(`select tail from chunk where id in (${ids[0]}, ${ids[1]})`),
+		[['t'], ['t']]);
+	await t.findsAll();
+	assert.deepEqual(await t.missed(`id in (${ids[0]}, ${ids[1]})`), []);
+	assert.equal((await t.state()).name, name);
+});
+
+test('a new index comes when a fifth is deleted; with few chunks left there is none', async () => {
+	const t = await IndexTenant.make(stack, gate, 'dies');
+	await t.fill(2000, 'a');
+	await t.fill(700, 'b');
+	await t.fill(1000, 'c');
+	await t.put('dies a');
+	const first = await t.settled('there is an index', (s) => s.name !== '');
+	await t.sql("delete from document where id = 'b'");
+	await t.put('dies b');
+	assert.equal((await t.settled('it stays')).name, first.name);
+	await t.sql("delete from chunk where document_id = 'c' and chunk_index <= 200; " +
+		"update document set chunks = 800 where id = 'c'");
+	await t.put('dies c');
+	const second = await t.settled('it is made anew', (s) => s.name !== first.name);
+	assert.equal(second.tail, 0);
+	await t.findsAll();
+	assert.equal((await t.client.ask('DELETE', '/documents/dies-needle-1')).status, 204);
+	t.needles = t.needles.filter((n) => n !== 'dies needle 1');
+	await t.sql("delete from document where id = 'a'");
+	await t.put('dies d');
+	const third = await t.settled('there is none', (s) => s.name === '');
+	assert.equal(third.to, 0);
+	await t.findsAll();
+	await t.fill(2000, 'again');
+	await t.put('dies e');
+	await t.settled('there is one again', (s) => s.name !== '');
+	await t.findsAll();
+});
+
+test('one that was made before, of all chunks, stays until there is another', async () => {
+	const t = await IndexTenant.make(stack, gate, 'before');
+	await t.fill(3000);
+	await t.sql('create index chunk_embedding on chunk using hnsw (embedding vector_cosine_ops)');
+	const release = await t.hold('lock table chunk in row exclusive mode');
+	await t.put('before a');
+	await t.waits('CREATE INDEX CONCURRENTLY');
+	assert.ok((await t.state()).indexes.some(([name]) => name === 'chunk_embedding'));
+	await t.findsAll();
+	await release();
+	await t.settled('there is the new one alone', (s) => s.name !== '');
+	await t.findsAll();
+});
+
+test('two replicas: one builds', async () => {
+	const t = await IndexTenant.make(stack, gate, 'both');
+	const other = await another();
+	const there = await other.tenant('both');
+	const was = built(gate, other).length;
+	await t.fill(4000);
+	await Promise.all([t.put('both a'), there.ingestText('both b', { documentId: 'b' }),
+		t.put('both c'), there.ingestText('both d', { documentId: 'd' })]);
+	await t.settled('there is an index', (s) => s.name !== '');
+	await other.program.stop();
+	assert.equal(built(gate, other).length - was, 1);
+	await t.findsAll();
+});
+
+test('a database that is asleep is not woken for it', async () => {
+	const t = await IndexTenant.make(stack, gate, 'sleeps');
+	await t.fill(3000);
+	await stack.sql(`alter database "${t.db}" with allow_connections false`);
+	await stack.sql(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${t.db}'`);
+	for (let i = 0; i < 5; i++)
+		assert.equal((await t.client.get('/documents')).status, 200);
+	assert.ok(!stack.pg.program.text().includes(`"${t.db}" is not currently accepting connections`));
+	await stack.sql(`alter database "${t.db}" with allow_connections true`);
+	await t.put('sleeps a');
+	await t.settled('there is an index', (s) => s.name !== '');
+});

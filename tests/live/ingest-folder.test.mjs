@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+// contrib/ingest: a folder becomes documents; what is there is not sent again; what fails is listed
+// with its reason; a run that was ended goes on; the bar on a terminal.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { copyFileSync, mkdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Client } from './lib/client.mjs';
+import { until } from './lib/process.mjs';
+import { sample, source, Stack } from './lib/stack.mjs';
+
+const stack = new Stack('ingest-folder');
+const program = join(source, 'contrib/ingest');
+const folder = join(stack.dir, 'folder');
+let gate, acme, env;
+
+const long = `${'a name that is long/'.repeat(9)}end.txt`;
+const texts = { 'notes.md': '# Notes\n\nThe lantern burns three litres a week.',
+	'ships/boat.txt': 'The boat leaks.', 'ships/it\'s a ünï \u001b[2J.txt': 'The raft floats.',
+	[long]: 'The path is long.' };
+
+function put(path, text) {
+	mkdirSync(dirname(join(folder, path)), { recursive: true });
+	writeFileSync(join(folder, path), text);
+}
+
+before(async () => {
+	await stack.surroundings({ neon: false });
+	gate = await stack.tenantgate();
+	acme = await gate.tenant('acme');
+	env = { ...process.env, TENANTGATE_KEY: await gate.service(), TENANTGATE_URL: gate.url };
+	for (const [path, text] of Object.entries(texts))
+		put(path, text);
+	put('.hidden', 'Not this one.');
+	copyFileSync(sample, join(folder, 'guide.pdf'));
+	symlinkSync('/etc/passwd', join(folder, 'link.txt'));
+});
+after(() => stack.stop());
+
+const run = (args = [], where = folder, more = {}) => new Promise((resolve) => {
+	execFile(program, ['--tenant', 'acme', ...args, where], { env: { ...env, ...more } },
+		(error, stdout, stderr) => resolve({ code: error ? error.code : 0, stdout, stderr }));
+});
+
+const listed = async (client = acme) => (await client.get('/documents?limit=100&status=ready'))
+	.json.documents;
+
+const uploads = () => gate.lines().filter((l) => l.event === 'access' && l.path === '/ingest').length;
+
+test('each file is a document, by its path', async () => {
+	const ran = await run(['--user', 'ann', '--metadata', '{"from":"the folder"}']);
+	assert.equal(ran.code, 0, ran.stderr + ran.stdout);
+	assert.match(ran.stderr, /^5 uploaded, 0 there already, 0 failed\.$/m);
+	assert.equal(ran.stdout, '');
+	const documents = await listed();
+	assert.deepEqual(documents.map((d) => d.id).filter((id) => !id.startsWith('path-')).sort(),
+		['guide.pdf', 'notes.md', 'ships/boat.txt']);
+	// Of what can be no id: what is too long, or has controls.
+	assert.deepEqual(documents.filter((d) => /^path-[0-9a-f]{64}$/.test(d.id)).map((d) => d.fileName)
+		.sort(), ['end.txt', 'it\'s a ünï ?[2J.txt']);
+	for (const d of documents)
+		assert.deepEqual([d.ownerId, d.metadata], ['ann', { from: 'the folder' }]);
+	const guide = documents.find((d) => d.id === 'guide.pdf');
+	assert.deepEqual([guide.mimeType, guide.fileName], ['application/pdf', 'guide.pdf']);
+});
+
+test('again: what is there is not sent; what has changed is', async () => {
+	const before = uploads();
+	const same = await run();
+	assert.match(same.stderr, /^0 uploaded, 5 there already, 0 failed\.$/m);
+	assert.equal(same.code, 0);
+	assert.equal(uploads(), before);
+	put('ships/boat.txt', 'The boat sails');	// as many bytes
+	const changed = await run();
+	assert.match(changed.stderr, /^1 uploaded, 4 there already, 0 failed\.$/m);
+	const { results } = (await acme.search('boat', { documentId: 'ships/boat.txt' })).json;
+	assert.deepEqual(results.map((r) => r.content), ['The boat sails']);
+});
+
+test('what fails is listed with its reason, and the others are stored', async () => {
+	put('broken.pdf', '%PDF-1.4 no more');
+	put('program.bin', Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 1, 2, 3]));
+	put('a\u001b[2Jz.txt', '');
+	put('zebra.txt', 'The last one.');
+	const ran = await run();
+	assert.equal(ran.code, 1);
+	assert.match(ran.stderr, /^1 uploaded, 5 there already, 3 failed\.$/m);
+	const lines = ran.stdout.trimEnd().split('\n').sort();
+	assert.equal(lines.length, 3, ran.stdout);
+	assert.match(lines[0], /^a\?\[2Jz\.txt: .*\(document_empty\)$/);
+	assert.match(lines[1], /^broken\.pdf: .*\(document_broken\)$/);
+	assert.match(lines[2], /^program\.bin: .*\(unsupported_media_type\)$/);
+	for (const path of ['broken.pdf', 'program.bin', 'a\u001b[2Jz.txt'])
+		unlinkSync(join(folder, path));
+});
+
+test('what passes is tried again', async () => {
+	const narrow = await stack.tenantgate({ rate_limit_requests_per_minute: 60, rate_limit_burst: 1 });
+	put('again-1.txt', 'Once.');
+	put('again-2.txt', 'Twice.');
+	const ran = await run(['--url', narrow.url, '--jobs', '8']);
+	assert.equal(ran.code, 0, ran.stdout + ran.stderr);
+	assert.match(ran.stderr, /^2 uploaded, 6 there already, 0 failed\.$/m);
+	const refused = narrow.lines().filter((l) => l.event === 'access' && l.status === 429);
+	assert.ok(refused.length > 0);
+	await narrow.program.stop();
+});
+
+test('a run that is interrupted goes on where it was', async () => {
+	const many = join(stack.dir, 'many');
+	mkdirSync(many);
+	for (let i = 0; i < 40; i++)
+		writeFileSync(join(many, `${i}.txt`), `The text of number ${i}.`);
+	const fleet = await gate.tenant('fleet');
+	const child = spawn(program, ['--tenant', 'fleet', '--jobs', '1', many], { env });
+	let said = '';
+	child.stderr.on('data', (data) => {
+		said += data;
+	});
+	const ended = new Promise((resolve) => {
+		child.on('close', resolve);
+	});
+	await until('some are stored', async () => (await listed(fleet)).length >= 3);
+	child.kill('SIGINT');
+	assert.equal(await ended, 1, said);
+	const [, uploaded, left] = /^(\d+) uploaded, 0 there already, 0 failed, (\d+) not come to: Interrupted\./m
+		.exec(said);
+	assert.equal(Number(uploaded) + Number(left), 40);
+	assert.equal((await listed(fleet)).length, Number(uploaded));
+	const more = await run(['--tenant', 'fleet'], many);
+	assert.equal(more.code, 0, more.stdout);
+	assert.match(more.stderr, new RegExp(`^${left} uploaded, ${uploaded} there already, 0 failed\\.$`, 'm'));
+	assert.equal((await listed(fleet)).length, 40);
+});
+
+test('the bar, on a terminal alone', async () => {
+	put('bar.txt', 'One more.');
+	const shown = await new Promise((resolve) => {
+		execFile('script', ['-qec', `${program} --tenant acme ${folder}`, '/dev/null'], { env },
+			(error, stdout) => resolve(stdout));
+	});
+	assert.match(shown, /\[#{30}\] 9\/9 files, [0-9.]+\/[0-9.]+ MB, 0 failed/);
+	assert.match(shown, /1 uploaded, 8 there already, 0 failed\./);
+	const plain = await run();
+	assert.doesNotMatch(plain.stderr, /\[#|\r/);
+});
+
+test('what cannot begin says why', async () => {
+	for (const [args, where, more, said] of [
+		[[], join(folder, 'none'), {}, /ENOENT/],
+		[['--jobs', '0'], folder, {}, /--jobs takes a number from 1 to 32\./],
+		[['--metadata', 'x'], folder, {}, /--metadata takes a JSON object\./],
+		[[], folder, { TENANTGATE_KEY: '' }, /TENANTGATE_KEY/],
+		[[], folder, { TENANTGATE_KEY: 'tg_no_key' }, /\(unauthenticated\)/],
+	]) {
+		const ran = await run(args, where, more);
+		assert.equal(ran.code, 2, ran.stderr);
+		assert.match(ran.stderr, said);
+		assert.equal(ran.stdout, '');
+	}
+	const asked = await run(['--help']);
+	assert.equal(asked.code, 0);
+	assert.match(asked.stdout, /contrib\/ingest \[OPTIONS\] FOLDER/);
+});
+
+// A plan that is full refuses every further file: the run ends, and says so once.
+test('what no other file would get past ends the run', async () => {
+	const own = new Client(gate.url, { authorization: `Bearer ${env.TENANTGATE_KEY}`,
+		'x-tenant-id': 'full' });
+	assert.equal((await own.ingestText('One.', { documentId: 'x' })).status, 201);
+	const strict = await stack.tenantgate({ max_documents: 2 });
+	const ran = await run(['--tenant', 'full', '--url', strict.url, '--jobs', '1']);
+	assert.equal(ran.code, 1);
+	assert.match(ran.stderr, /^1 uploaded, 0 there already, 1 failed, 7 not come to: .*Run it again/m);
+	assert.match(ran.stdout, /\(too_many_documents\)$/m);
+});

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+// A tenant whose chunks come and go by the thousand, and what becomes of its index.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { until } from './process.mjs';
+
+// Few dimensions: what is looked at is which chunks are found, not how well.
+export const settings = { workers: 2, rate_limit_requests_per_minute: 0, embedding_dimensions: 8,
+	embedding_send_dimensions: 'on' };
+
+const holders = new Set();
+
+// What a failed test has left open.
+export function endHolders() {
+	for (const child of holders)
+		child.kill('SIGKILL');
+}
+
+// It has some documents whose text finds them, and a database of its own.
+export class IndexTenant {
+	static async make(stack, gate, name, needles = 5) {
+		const t = new IndexTenant();
+		t.stack = stack;
+		t.gate = gate;
+		t.name = name;
+		t.client = await gate.tenant(name);
+		t.needles = [];
+		for (let i = 0; i < needles; i++)
+			await t.put(`${name} needle ${i}`);
+		[[t.db]] = await stack.sql(`select db_name from tenants where tenant_id = '${name}'`, 'catalog');
+		return t;
+	}
+
+	// A document of one chunk; chunks have changed, so the index is looked at.
+	async put(text) {
+		const answer = await this.client.ingestText(text, { documentId: text.replaceAll(' ', '-') });
+		assert.equal(answer.status, 201, answer.body);
+		this.needles.push(text);
+	}
+
+	sql(text) {
+		return this.stack.sql(text, this.db);
+	}
+
+	// Chunks that no question is near to, in a document of that id.
+	async fill(count, id = 'hay') {
+		await this.sql(`insert into document (id, title, file_name, mime_type, sha256, bytes, pages,
+				chunks) values ('${id}', '', '', 'text/plain', 'x', 1, 0, ${count});
+			insert into chunk (document_id, chunk_index, content, embedding)
+				select '${id}', i, 'hay', (select array_agg(random() - 0.5 + 0 * (i + g))
+				from generate_series(1, 8) g)::vector from generate_series(1, ${count}) i`);
+	}
+
+	async state() {
+		const [[to, name, merger]] = await this.sql(
+			"select indexed_to, index_name, coalesce(merger, '') from retrieval");
+		const indexes = await this.sql(`select relname, indisvalid, i.oid from pg_index x
+			join pg_class i on i.oid = indexrelid where indrelid = 'chunk'::regclass and
+			relname ~ '^chunk_(halfvec|vector|embedding)' order by 1`);
+		const [[tail, rows]] = await this.sql(
+			`select count(*) filter (where tail and id > ${to}), count(*) from chunk`);
+		return { to: Number(to), name, merger, indexes, tail: Number(tail), rows: Number(rows) };
+	}
+
+	// Nobody is at work, and the one index is the published one.
+	async settled(what, accepts = () => true, ms = 20000) {
+		let last;
+		await until(what, async () => {
+			last = await this.state();
+			return last.merger === '' && last.indexes.length === (last.name === '' ? 0 : 1) &&
+				last.indexes.every(([name, valid]) => name === last.name && valid === 't') &&
+				accepts(last);
+		}, ms).catch((error) => {
+			const events = this.gate.lines().filter((line) => line.event !== 'access').slice(-15);
+			throw new Error([error.message, ...[last, ...events].map(JSON.stringify)].join('\n'));
+		});
+		return last;
+	}
+
+	async findsAll(client = this.client) {
+		for (const needle of this.needles) {
+			const answer = await client.search(needle, { topK: 3 });
+			assert.equal(answer.status, 200, answer.body);
+			assert.equal(answer.json.results[0]?.content, needle, answer.body);
+			assert.equal(answer.json.results.length, 3);
+		}
+	}
+
+	// Those of the given chunks that the index alone does not find.
+	async missed(where) {
+		const { to } = await this.state();
+		return (await this.sql(`set enable_seqscan = off; set jit = off; set hnsw.ef_search = 400;
+			select c.id from chunk c where (not tail or id <= ${to}) and ${where} and id <>
+				(select n.id from chunk n where (not n.tail or n.id <= ${to}) order by
+				n.embedding::halfvec(8) <=> c.embedding::halfvec(8) limit 1)`)).flat();
+	}
+
+	// Holds a transaction open that has done so, idle, until it is called.
+	async hold(statements) {
+		const name = `hold${Math.random()}`;
+		const child = spawn('psql', ['-X', '-q', '-d', this.stack.pg.url(this.db)],
+			{ stdio: ['pipe', 'ignore', 'inherit'] });
+		const exit = new Promise((resolve) => child.once('exit', resolve));
+		holders.add(child);
+		child.stdin.write(`set application_name = '${name}'; begin; ${statements};\n`);
+		await until('it is held', async () => (await this.stack.sql(`select 1 from pg_stat_activity where
+			application_name = '${name}' and state = 'idle in transaction'`)).length > 0);
+		return async () => {
+			child.stdin.end();
+			await exit;
+		};
+	}
+
+	waits(pattern) {
+		return until(`${pattern} waits`, async () => (await this.stack.sql(`select 1 from pg_stat_activity
+			where datname = '${this.db}' and state = 'active' and wait_event_type = 'Lock' and
+			query ~ '^${pattern}'`)).length > 0);
+	}
+
+	// Its lease would last for a minute.
+	async leaseEnds() {
+		await this.sql("update retrieval set merger_until = now() where merger <> ''");
+	}
+}
