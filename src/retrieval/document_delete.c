@@ -14,8 +14,8 @@
  *    had it before the mark; only that is erased.
  *  - A version that is named does not come back: while its row is 'deleting' no ingest may begin,
  *    and none may list that version as stored, nor when the row has gone meanwhile (documents.c).
- *    The row ends being 'deleting' by the drop, after the version is erased, or by an ingest that
- *    had begun before the mark and has replaced it.
+ *    The row ends being 'deleting' by the drop, after the version is erased. What an ingest that
+ *    had begun before the mark has stored since is named in its turn when it would be listed.
  *
  * So nobody was told that a version is stored after an intent had named it, and what is stored
  * later has a time of its own: however late a deletion goes on, it can take nothing else.

@@ -3,9 +3,10 @@
  * document_store: a document and its chunks into the tenant's database, whole or not at all.
  *
  *	[begin] --> [put] --> [clear] --> [vectors] --> [chunks] --> [unstage] --> [words]
- *	               \         |            |            |            |             |
- *	                +--------+------------+------------+------------+---> [rollback] --> failed
- *	                                                                   [commit] --> done
+ *	              |          |            |             |             |           |
+ *	              +----------+------------+-------------+-------------+-----------+
+ *	                         | any fails                                          v
+ *	                     [rollback] --> failed                                [commit] --> done
  *
  * Moved by the steps below, one statement each. What always holds:
  *  - The document's row is written first: of two requests that store the same id at the same time,
@@ -330,9 +331,10 @@ store_words(struct flow *f)
 
 	if (!store_succeeded(s))
 		return store_failure(f);
-	return !store_has_tail(s)
-	    ? FLOW_NEXT
-	    : text_store(f, s->lease->conn, s->document->id, s->chunks.language, &s->result);
+	if (!store_has_tail(s))
+		return FLOW_NEXT;
+	pg_clear(&s->result);
+	return text_store(f, s->lease->conn, s->document->id, s->chunks.language, &s->result);
 }
 
 static enum flow_rc

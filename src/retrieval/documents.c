@@ -8,17 +8,17 @@
  *	[failed] <----------+-----+-----begin------+
  *	                   undo
  *
- * (document_begin.c has the way in, document_delete.c the way out.) What always holds:
+ * (document_begin.c has the way in, document_delete.c the way out, document_undo.c the failures.)
+ * What always holds:
  *  - The row keeps what the last 'ready' wrote until the next one: a row without a digest was never
  *    ready, so undo makes it 'failed'; another goes back to 'ready' as it was.
  *  - A row is made 'ready' by the attempt that began it, and only if nobody has taken it since.
- *    Where somebody has, or there is no row, it is 'ingesting': in doubt, until it is reconciled.
- *  - A row that is 'deleting' is left alone, but for another version than the one that is to go.
+ *    Where somebody has it is 'ingesting': in doubt, until it is reconciled.
+ *  - Who deletes a document wins over who was storing it: where the row of an attempt is 'deleting'
+ *    by the time of its 'ready', or has gone, it is 'deleting' and names what the attempt stored.
  *  - Every statement may be repeated: catalog_run() sends one again when its connection had died.
  */
-#include <assert.h>
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,56 +26,44 @@
 #include "retrieval/document_owner.h"
 #include "tenantgate/base/log.h"
 
-#define UNDO_TIMEOUT_US	      (10 * 1000000ull)
-#define UNDO_ARENA	      4096	  /* bytes: the struct, a tenant's id and a document's */
-#define NUMBER_SIZE	      24	  /* a uint64_t in decimal */
-#define LISTING_MAGIC	      0x4c495354u /* "LIST" */
+#define NUMBER_SIZE	      24 /* a uint64_t in decimal */
 #define FOREIGN_KEY_VIOLATION "23503"
 
-/* One statement about one row: a child of the caller's flow, or (undo) a flow of its own. */
+/* One statement about one row: a child of the caller's flow. */
 struct listing {
 	struct flow flow;
-	unsigned magic;
-	struct catalog *catalog; /* borrowed */
-	const char *tenant;	 /* borrowed, as the query's texts */
-	const char *what;	 /* static: what it does, for the log and the failure */
-	struct pg_query query;	 /* its texts are borrowed, as catalog_run() says */
-	struct pg_result result; /* owned */
-	bool *in_doubt;		 /* borrowed, NULL but for documents_ready() */
-	struct document *listed; /* the same */
-	bool is_stored_before;	 /* no attempt of its own: the version was found there */
-	bool spares_deleting;	 /* no row comes back: it is being deleted */
+	struct catalog *catalog;	 /* borrowed */
+	const char *tenant;		 /* borrowed, as the query's texts */
+	const char *what;		 /* static: what it does, for the log and the failure */
+	struct pg_query query;		 /* its texts are borrowed, as catalog_run() says */
+	struct pg_result result;	 /* owned */
+	bool *in_doubt;			 /* borrowed, NULL but for documents_ready() */
+	struct document *listed;	 /* the same */
+	bool is_stored_before;		 /* no attempt of its own: the version was found there */
+	bool spares_deleting;		 /* no row comes back: it is being deleted */
+	struct document_version version; /* to be withdrawn: of *listed */
 	char numbers[3][NUMBER_SIZE];
 };
 
-static flow_step_fn listing_query, listing_check;
-static flow_end_fn undo_end;
-static flow_release_fn listing_release, undo_release;
+static flow_step_fn listing_query, listing_check, listing_withdraw, listing_withdrawn;
+static flow_release_fn listing_release;
 
 static const struct flow_step listing_steps[] = {
 	{ "documents_query", listing_query },
 	{ "documents_check", listing_check },
+	{ "documents_withdraw", listing_withdraw },
+	{ "documents_withdrawn", listing_withdrawn },
 	{ NULL, NULL },
 };
-
-static const struct flow_kind undo_kind = { .name = "documents_undo",
-	.steps = listing_steps,
-	.end = undo_end,
-	.release = undo_release };
 
 static const struct flow_kind listing_kind = { .name = "documents",
 	.steps = listing_steps,
 	.release = listing_release };
 
-/* Of either kind; any other flow aborts the process. */
 static struct listing *
 listing_of(struct flow *f)
 {
-	struct listing *l = (struct listing *)(void *)f;
-
-	_Static_assert(offsetof(struct listing, flow) == 0, "a flow comes first");
-	assert(f->magic == FLOW_MAGIC && l->magic == LISTING_MAGIC);
-	return l;
+	return FLOW_OF(f, struct listing, &listing_kind);
 }
 
 static enum flow_rc
@@ -117,6 +105,12 @@ version_may_be_gone(const struct listing *l)
 	return l->is_stored_before && strcmp(pg_text(&l->result, 0, 3), "t") == 0;
 }
 
+static bool
+is_going(const struct listing *l)
+{
+	return version_may_be_gone(l) || strcmp(pg_text(&l->result, 0, 0), "deleting") == 0;
+}
+
 /* What the deletion is to take must not be said to be stored (document_delete.c). */
 enum flow_rc
 document_is_going(struct flow *f)
@@ -145,20 +139,50 @@ documents_written(struct flow *f, const struct pg_result *r, const char *what)
 	return catalog_check(f, r, what);
 }
 
+/* The row of an attempt has gone: the document was deleted while it was stored. */
+static bool
+was_deleted_meanwhile(const struct listing *l)
+{
+	return !l->is_stored_before && strcmp(pg_text(&l->result, 0, 4), "t") == 0;
+}
+
 static enum flow_rc
 listing_check(struct flow *f)
 {
 	struct listing *l = listing_of(f);
+	bool is_ready_done = l->spares_deleting && l->result.status == PG_OK;
+	enum flow_rc rc;
 
-	if (l->spares_deleting && l->result.status == PG_OK &&
-	    (pg_rows(&l->result) == 0 || version_may_be_gone(l)))
+	if (is_ready_done && (pg_rows(&l->result) == 0 || is_going(l)))
 		return document_is_going(f);
-	if (l->in_doubt != NULL && l->result.status == PG_OK) {
+	if (is_ready_done && was_deleted_meanwhile(l))
+		return FLOW_NEXT;
+	if (is_ready_done) {
 		*l->in_doubt = strcmp(pg_text(&l->result, 0, 0), "ready") != 0;
 		listing_read_owner(l);
 		listing_read_expiry(l);
 	}
-	return documents_written(f, &l->result, l->what);
+	rc = documents_written(f, &l->result, l->what);
+	return rc == FLOW_NEXT ? FLOW_DONE : rc;
+}
+
+/* Who was told that it is deleted is not to find it later, nor is it to be one more than its
+ * tenant may have: another may have been admitted in its place. */
+static enum flow_rc
+listing_withdraw(struct flow *f)
+{
+	struct listing *l = listing_of(f);
+
+	l->version = (struct document_version){ l->listed->sha256, l->listed->created_at };
+	return documents_mark(f, l->catalog, l->tenant, l->listed->id, &l->version, &l->result);
+}
+
+static enum flow_rc
+listing_withdrawn(struct flow *f)
+{
+	enum flow_rc rc = catalog_check(f, &listing_of(f)->result, "note the deletion");
+
+	return rc == FLOW_NEXT ? document_is_going(f) : rc;
 }
 
 static void
@@ -173,7 +197,6 @@ listing_new(struct flow *f, struct catalog *c, const char *tenant, const char *w
 	struct listing *l = arena_alloc(f->arena, sizeof(*l));
 
 	if (l != NULL) {
-		l->magic = LISTING_MAGIC;
 		l->catalog = c;
 		l->tenant = tenant;
 		l->what = what;
@@ -217,6 +240,9 @@ no_memory(struct flow *f)
 	"(row.status" PG_EQUALS "'ingesting' AND row.attempt" PG_EQUALS \
 	"$12 OR row.status" PG_EQUALS "'ready' AND coalesce(row.attempt, '')" PG_EQUALS "$12)"
 
+/* What an attempt has stored while the version before it was being deleted: it is named now. */
+#define GOES_TOO "row.status" PG_EQUALS "'deleting' AND $12::pg_catalog.text" PG_DIFFERS "''"
+
 /* The last parameter but three is what the two statements differ in. */
 static void
 written_query(struct listing *l, const char *sql, const struct document *d, const char *last)
@@ -248,15 +274,18 @@ documents_ready(struct flow *f, struct catalog *c, const char *tenant, struct do
 	l->spares_deleting = true;
 	l->is_stored_before = attempt[0] == '\0';
 	written_query(l,
-	    INSERTED ", status = CASE WHEN " IS_OURS " THEN 'ready' ELSE 'ingesting' END,"
+	    INSERTED ", status = CASE WHEN " IS_OURS " THEN 'ready'"
+		     " WHEN " GOES_TOO " THEN 'deleting' ELSE 'ingesting' END,"
 		     " attempt = CASE WHEN " IS_OURS " THEN NULL ELSE row.attempt END,"
-		     " sha256 = CASE WHEN (" IS_OURS ") OR row.attempt IS NOT NULL THEN $6 END"
+		     " sha256 = CASE WHEN (" IS_OURS ") OR (" GOES_TOO
+		     ") OR row.attempt IS NOT NULL THEN $6 END"
 		     " WHERE row.status" PG_DIFFERS
 		     "'deleting' OR coalesce(row.sha256, '')" PG_DIFFERS
 		     "$6 OR row.created_at" PG_DIFFERS "$8::pg_catalog.text::pg_catalog.timestamptz"
 		     " RETURNING status, owner_id, " PG_RFC3339(
 			 "expires_at") ","
-				       " status" PG_EQUALS "'ingesting' AND attempt IS NULL",
+				       " status" PG_EQUALS "'ingesting' AND attempt IS NULL,"
+				       " xmax" PG_EQUALS "0", /* the row is new */
 	    d, attempt);
 	return flow_call(f, &l->flow, &listing_kind);
 }
@@ -275,102 +304,4 @@ documents_settle(struct flow *f, struct catalog *c, const char *tenant, const st
 		     "$12::pg_catalog.text::pg_catalog.timestamptz",
 	    d, seen);
 	return flow_call(f, &l->flow, &listing_kind);
-}
-
-/* ---- undo: a flow of its own, which nobody waits for ---- */
-
-/* Not retried: a later request of the tenant reconciles the row. */
-static void
-undo_end(struct flow *f, const struct err *err)
-{
-	if (err_is(err))
-		log_event(LOG_WARNING, "documents.undo_failed", NULL,
-		    "A document stays 'ingesting' in the catalog until it is reconciled: %s",
-		    err->detail);
-	(void)f;
-}
-
-/* The flow itself lies in the arena: nothing of it is touched afterwards. */
-static void
-undo_release(struct flow *f)
-{
-	struct arena *arena = f->arena;
-
-	listing_release(f);
-	arena_free(arena);
-}
-
-#define UNFINISHED \
-	" WHERE user_id" PG_EQUALS "$1 AND document_id" PG_EQUALS "$2" \
-	" AND status" PG_EQUALS "'ingesting' AND coalesce(attempt, '')" PG_EQUALS "$3"
-
-/* Starts it with the query, whose texts are in the arena; without memory for one of them it is only
- * logged. */
-static void
-undo_start(struct worker *w, struct catalog *c, struct arena *arena, struct listing *l,
-    const struct pg_query *q)
-{
-	for (unsigned i = 0; i < q->param_count; i++)
-		if (q->params[i].data == NULL) {
-			log_event(LOG_WARNING, "documents.undo_failed", NULL,
-			    "There is no memory to note that a document has failed; its row is "
-			    "reconciled later.");
-			arena_free(arena);
-			return;
-		}
-	l->magic = LISTING_MAGIC;
-	l->catalog = c;
-	l->tenant = q->params[0].data;
-	l->what = "note that the document has failed";
-	l->query = *q;
-	flow_start(&l->flow, &undo_kind, w, arena);
-	flow_deadline(&l->flow, UNDO_TIMEOUT_US);
-}
-
-#define UNDO_TEXT(text) PG_TEXT(arena_strdup(arena, text))
-
-void
-documents_failed(struct worker *w, struct catalog *c, const char *tenant, const struct document *d,
-    const char *reason)
-{
-	struct arena *arena = arena_new(UNDO_ARENA);
-	struct listing *l = arena_first(arena, sizeof(*l));
-	const struct pg_query q = {
-		.sql = OLD_ONES_GO
-		"INSERT INTO public.documents AS row (user_id, document_id, title, file_name,"
-		" mime_type, bytes, status, reason, owner_id)"
-		" VALUES ($1, $2, $3, $4, $5, $6, 'failed', $7,"
-		" CASE WHEN $8::pg_catalog.text" PG_DIFFERS "'' THEN $8 END)"
-		" ON CONFLICT (user_id, document_id) DO UPDATE SET title = excluded.title,"
-		" file_name = excluded.file_name, mime_type = excluded.mime_type,"
-		" bytes = excluded.bytes, reason = excluded.reason,"
-		" owner_id = excluded.owner_id, updated_at = " PG_NOW " WHERE row.status" PG_EQUALS
-		"'failed'",
-		.params = { UNDO_TEXT(tenant), UNDO_TEXT(d->id), UNDO_TEXT(d->title),
-		    UNDO_TEXT(d->file_name), UNDO_TEXT(d->mime_type),
-		    PG_TEXT(arena_printf(arena, "%" PRIu64, d->bytes)), UNDO_TEXT(reason),
-		    UNDO_TEXT(d->owner != NULL ? d->owner : "") },
-		.param_count = 8,
-	};
-
-	undo_start(w, c, arena, l, &q);
-}
-
-void
-documents_undo(struct worker *w, struct catalog *c, const char *tenant, const char *document_id,
-    const char *attempt, const char *reason)
-{
-	struct arena *arena = arena_new(UNDO_ARENA);
-	struct listing *l = arena_first(arena, sizeof(*l));
-	const struct pg_query q = {
-		.sql = OLD_ONES_GO
-		"UPDATE public.documents SET attempt = NULL, updated_at = " PG_NOW ","
-		" status = CASE WHEN sha256 IS NULL THEN 'failed' ELSE 'ready' END,"
-		" reason = CASE WHEN sha256 IS NULL THEN $4 END" UNFINISHED,
-		.params = { UNDO_TEXT(tenant), UNDO_TEXT(document_id), UNDO_TEXT(attempt),
-		    UNDO_TEXT(reason) },
-		.param_count = 4,
-	};
-
-	undo_start(w, c, arena, l, &q);
 }

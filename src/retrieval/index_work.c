@@ -137,6 +137,11 @@ index_work_wait(struct flow *f)
 
 	pool_return(&w->lease, POOL_CLEAN);
 	share_give(&w->turn);
+	if (w->waits == 0)
+		log_event(LOG_DEBUG, "index.waits", NULL,
+		    "Another is at work on tenant %s's index, or uses its table; it is looked at "
+		    "again every %llu s.",
+		    w->tenant, OTHERS_US / 1000000);
 	if (w->waits++ == OTHERS_MAX)
 		return flow_fail(f, ERR_TIMEOUT,
 		    "Others have kept the index for an hour. Look for what locks the table.");

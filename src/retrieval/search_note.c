@@ -24,17 +24,18 @@ search_note_forget(struct search_note *n)
 {
 	n->is_known = false;
 	n->generation++;
+	n->filters = 0;
 }
 
 bool
-search_note_allows(const struct search_note *n, const struct search_request *r, struct err *err)
+search_note_allows(struct search_note *n, const char *model, unsigned dimensions, struct err *err)
 {
-	const struct vector_model asked = { r->model, r->dimensions };
+	const struct vector_model asked = { model, dimensions };
 
-	if (r->mode == SEARCH_TEXT || asked.name == NULL ||
-	    vectors_are_of(n->model, n->dimensions, &asked))
+	if (model == NULL || vectors_are_of(n->model, n->dimensions, &asked))
 		return true;
 	vectors_refuse(n->model, n->dimensions, &asked, err);
+	n->is_known = false;
 	return false;
 }
 

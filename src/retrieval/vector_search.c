@@ -38,7 +38,7 @@
 #include <string.h>
 
 #include "retrieval/search_hits.h"
-#include "retrieval/search_note.h"
+#include "retrieval/search_name.h"
 #include "retrieval/search_parameters.h"
 #include "retrieval/vector_settings.h"
 #include "tenantgate/retrieval.h"
@@ -165,24 +165,6 @@ first_way(struct vector_search *s, const struct search_note *n)
 		s->way = n->index.indexed_to > 0 ? WAY_INDEX : WAY_EXACT;
 }
 
-/* Of texts that come again; the name says all that they differ in. Filters have too many shapes. */
-static void
-statement_name(struct vector_search *s, const struct search_note *n)
-{
-	const char *kind = s->request.mode == SEARCH_HYBRID ? "hybrid" : "search";
-
-	s->name[0] = '\0';
-	if (s->way == WAY_EXACT)
-		snprintf(s->name, sizeof(s->name), "%s_exact_%u", kind, n->generation);
-	else if (s->way == WAY_INDEX)
-		snprintf(s->name, sizeof(s->name), "%s_%s_%u", kind, n->index.name, n->generation);
-	else if (s->way == WAY_TEXT)
-		snprintf(s->name, sizeof(s->name), "search_text_%u", n->generation);
-	else if (s->way == WAY_EXACT_SOME && s->request.filter == NULL)
-		snprintf(s->name, sizeof(s->name), "%s_some_%d%d_%u", kind,
-		    s->request.document_count > 0, s->request.owner != NULL, n->generation);
-}
-
 static enum flow_rc
 vector_search_write(struct flow *f)
 {
@@ -191,11 +173,11 @@ vector_search_write(struct flow *f)
 	struct pg_conn *c = s->lease->conn;
 	struct err err = { .code = ERR_NONE };
 
-	if (!search_note_allows(n, &s->request, &err))
+	if (!search_note_allows(n, s->request.model, s->request.dimensions, &err))
 		return flow_fail_err(f, &err);
 	if (s->bound == 0)
 		first_way(s, n);
-	statement_name(s, n);
+	search_name(s->way, &s->request, c, n, s->name);
 	if (s->name[0] != '\0' && pg_is_prepared(c, s->name))
 		return flow_goto(f, vector_search_set);
 	buf_reset(&s->sql);
@@ -363,6 +345,8 @@ search_chunks(struct flow *f, struct pool_lease *lease, const struct search_requ
 	s->lease = lease;
 	s->hits = hits;
 	s->request = *r;
+	if (r->mode == SEARCH_TEXT)
+		s->request.model = NULL; /* no vector is compared */
 	if (!has_tail(s) && r->mode == SEARCH_TEXT)
 		return flow_fail(f, ERR_OUTDATED,
 		    "This tenant's database cannot be searched by words yet. Try again in a "

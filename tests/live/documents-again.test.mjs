@@ -4,6 +4,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { readDataStream } from './lib/client.mjs';
+import { until } from './lib/process.mjs';
 import { sample, Stack } from './lib/stack.mjs';
 
 const stack = new Stack('documents-again');
@@ -163,9 +164,10 @@ test('several files: a result for each', async () => {
 		assert.deepEqual((await inDatabase(id)).slice(0, 2), [title, fileName]);
 		assert.deepEqual((await listed(id)).slice(0, 2), [title, fileName]);
 	}
-	const [[ingesting]] = await stack.sql("select count(*) from documents where status <> 'ready'",
-		'catalog');
-	assert.equal(ingesting, '0');
+	const left = () => stack.sql("select file_name, status from documents where status <> 'ready' " +
+		'order by 1', 'catalog');
+	await until('what was read and refused is listed', async () => (await left()).length === 2);
+	assert.deepEqual(await left(), [['blank.txt', 'failed'], ['broken.pdf', 'failed']]);
 });
 
 test('several good files: 201; none of them good: the first one\'s status, and all reasons', async () => {

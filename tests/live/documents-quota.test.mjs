@@ -178,6 +178,29 @@ test('ifNew: while the document of these bytes is being changed, another comes a
 	assert.deepEqual(await ids(other), ['a']);
 });
 
+test('deleted in the middle of an upload: it does not come beside the one in its place', async () => {
+	const [tenant, other] = await both('deleted');
+	for (const id of ['a', 'b'])
+		assert.equal((await other.ingestText(`Text ${id}.`, { documentId: id })).status, 201);
+	let asked, goOn;
+	const waiting = new Promise((resolve) => { asked = resolve; });
+	model.embeddings = (request, response) => {
+		goOn = () => json(response, 200, embeddingsOf(request.body));
+		asked();
+	};
+	const uploading = tenant.ingestText('Deleted early.', { documentId: 'c' });
+	await waiting;
+	model.embeddings = (request, response) => json(response, 200, embeddingsOf(request.body));
+	assert.equal((await other.ask('DELETE', '/documents/c')).status, 204);
+	assert.equal((await other.ingestText('In its place.', { documentId: 'd' })).status, 201);
+	goOn();
+	refused(await uploading, 409, 'conflict', /deleted/);
+	await until('it is gone', async () => (await other.get('/documents')).json.total === 3);
+	assert.deepEqual(await ids(other), ['a', 'b', 'd']);
+	assert.deepEqual((await other.search('Deleted early.')).json.results.map((r) => r.documentId).sort(),
+		['a', 'b', 'd']);
+});
+
 test('killed in the middle of an upload: its place is free again', async () => {
 	const [tenant, other] = await both('killed');
 	for (const id of ['a', 'b'])

@@ -258,33 +258,28 @@ async function storing(id, text) {
 	return { release, answer };
 }
 
-const agrees = (id) => until('list and database agree', async () => {
-	const [listed, stored] = [await status(id), await rows(id) > 0];
-	return (listed === undefined && !stored) || (listed === 'ready' && stored);
-});
-
-test('deleted while it is stored for the first time: list and database agree', async () => {
+test('deleted while it is stored for the first time: it goes, and whoever stores it is told', async () => {
 	const { release, answer } = await storing('race', 'A zebra that is new.');
 	assert.equal((await ann.ask('DELETE', path('race'))).status, 204);
 	assert.equal(await status('race'), undefined);
 	await release();
-	assert.equal((await answer).status, 201);
-	await agrees('race');
-	assert.equal(await status('race'), 'ready');
+	refused(await answer, 409, 'conflict');
+	await until('it is gone', async () => await status('race') === undefined);
+	assert.equal(await rows('race'), 0);
+	refused(await ann.get(path('race')), 404, 'document_not_found');
+	assert.equal((await put('race')).status, 201);
 });
 
-test('deleted while it is replaced: what was there goes, what came stays', async () => {
+test('deleted while it is replaced: what was there goes, and what came', async () => {
 	assert.equal((await put('race2')).status, 201);
 	const { release, answer } = await storing('race2', 'A zebra that replaces another.');
 	const deleting = ann.ask('DELETE', path('race2'));
 	await until('the deletion is noted', async () => await status('race2') === 'deleting');
 	await release();
-	assert.equal((await answer).status, 201);
+	refused(await answer, 409, 'conflict');
 	assert.equal((await deleting).status, 204);
-	await agrees('race2');
-	assert.equal(await status('race2'), 'ready');
-	const [hit] = (await ann.search('zebra', { documentId: 'race2' })).json.results;
-	assert.match(hit.content, /replaces another/);
+	await until('it is gone', async () => await status('race2') === undefined);
+	assert.equal(await rows('race2'), 0);
 });
 
 const patch = (tenant, id, value) => tenant.ask('PATCH', path(id), {

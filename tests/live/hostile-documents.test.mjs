@@ -18,7 +18,7 @@ before(async () => {
 	model = await ModelServer.start();
 	await stack.surroundings({ neon: false });
 	gate = await stack.tenantgate({ rate_limit_requests_per_minute: 0, model_url: model.url,
-		client_body_timeout: '1s', extract_timeout: '2s', max_document_size: '16MiB', workers: 1 });
+		client_body_timeout: '3s', extract_timeout: '8s', max_document_size: '16MiB', workers: 1 });
 	tenant = await gate.tenant('hostile');
 	other = await gate.tenant('other');
 	assert.equal((await other.ingestText('The boat of the other.', { documentId: 'b' })).status, 201);

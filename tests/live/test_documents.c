@@ -125,12 +125,29 @@ a_replaced_document_is_listed_once(void **state)
 	assert_string_equal(catalog_sql(STATUS), "ready 9");
 }
 
+/* Its row has gone since the attempt began: what the attempt has stored goes too. */
+static void
+a_document_deleted_meanwhile_is_named_to_go(void **state)
+{
+	(void)state;
+	assert_int_equal(list_op_run(&ready_kind, "bob", "gone", 3), ERR_CONFLICT);
+	assert_string_equal(catalog_sql(
+				"SELECT status || ' ' || coalesce(sha256, '-') FROM documents"
+				" WHERE user_id = 'bob' AND document_id = 'gone'"),
+	    "deleting abc");
+	assert_int_equal(list_op_run(&ready_kind, "bob", "gone", 3), ERR_CONFLICT);
+	assert_string_equal(catalog_sql("DELETE FROM documents WHERE document_id = 'gone'"
+					" RETURNING status"),
+	    "deleting");
+}
+
 /* Another tenant's document of the same id is another document; an undo at the same time does no
  * harm. */
 static void
 lists_of_tenants_are_apart(void **state)
 {
 	(void)state;
+	assert_int_equal(list_op_run(&begin_kind, "bob", "d", 3), ERR_NONE);
 	assert_int_equal(list_op_run(&ready_kind, "bob", "d", 3), ERR_NONE);
 	assert_string_equal(catalog_sql(STATUS), "ready 9");
 	assert_int_equal(list_op_run(&begin_kind, "bob", "late", 3), ERR_NONE);
@@ -306,8 +323,8 @@ make_catalog(void **state)
 	    target.password == NULL ? "x" : target.password, target.host, target.port, database);
 	catalog = catalog_open(&(struct catalog_conf){ .url = text,
 				   .pool_size = 64, /* of which documents have a quarter */
-				   .query_timeout_us = 5000000,
-				   .connect_timeout_us = 5000000 },
+				   .query_timeout_us = 60000000,
+				   .connect_timeout_us = 60000000 },
 	    &err);
 	if (catalog == NULL)
 		return -1;
@@ -344,6 +361,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_document_is_listed),
 		cmocka_unit_test(a_replaced_document_is_listed_once),
+		cmocka_unit_test(a_document_deleted_meanwhile_is_named_to_go),
 		cmocka_unit_test(lists_of_tenants_are_apart),
 		cmocka_unit_test(the_last_place_is_one_upload_s),
 		cmocka_unit_test(the_last_bytes_are_one_upload_s),
