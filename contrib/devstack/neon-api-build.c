@@ -22,7 +22,6 @@
 
 #define CONNECT_US (10 * 1000000ull)
 #define RETRY_US   (500 * 1000ull)
-#define LOOK_US	   (100 * 1000ull) /* how soon operations that are under way see a knob's change */
 #define TRIES_MAX  20
 
 struct build {

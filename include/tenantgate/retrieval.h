@@ -214,6 +214,7 @@ struct store_chunks {
 	const char		*attempt;	/* whose staged rows they are */
 	int			 schema_version; /* of the database, at least */
 	struct vector_model	 model;		/* that made their vectors; no name: not compared */
+	const char		*language;	/* text_language_find()'s; NULL: the usual one */
 };
 /* Document and chunks in one transaction, the old chunks of that id replaced; there are d->chunks
  * of them, sent by binary COPY or moved inside the database. Fills d->created_at,

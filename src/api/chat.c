@@ -194,6 +194,8 @@ chat_embed(struct flow *f)
 	c->input = j->input;
 	if (c->input.no_documents)
 		return flow_goto(f, chat_ask_model);
+	if (c->input.mode == SEARCH_TEXT)
+		return FLOW_NEXT;
 	return model_embed(f, c->req.ctx->model, &asker, &c->input.question, 1, &c->vector,
 	    &c->req.usage);
 }

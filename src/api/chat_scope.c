@@ -69,17 +69,6 @@ read_owner(const json_t *root, struct arena *arena, struct chat_input *input, st
 	return id.p == NULL || owner_id_read(id, arena, &input->owner, err);
 }
 
-/* The one place that knows which modes are not there yet. */
-static bool
-mode_is_there(enum search_mode mode, struct err *err)
-{
-	if (mode == SEARCH_VECTOR)
-		return true;
-	err_set(err, ERR_INVALID_FIELD,
-	    "Field \"mode\" may only be vector yet; text and hybrid are not there. Leave it out.");
-	return false;
-}
-
 static bool
 read_mode(const json_t *root, struct chat_input *input, struct err *err)
 {
@@ -98,7 +87,7 @@ read_mode(const json_t *root, struct chat_input *input, struct err *err)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (slice_is(name, names[i])) {
 			input->mode = (enum search_mode)i;
-			return mode_is_there(input->mode, err);
+			return true;
 		}
 	err_set(err, ERR_INVALID_FIELD, "Field \"mode\" must be vector, text or hybrid.");
 	return false;

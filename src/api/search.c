@@ -145,6 +145,8 @@ search_embed(struct flow *f)
 	s->input = j->input;
 	if (s->input.no_documents)
 		return flow_goto(f, search_respond);
+	if (s->input.mode == SEARCH_TEXT)
+		return FLOW_NEXT;
 	return model_embed(f, model, &asker, &s->input.question, 1, &s->vector, &s->req.usage);
 }
 

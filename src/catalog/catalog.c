@@ -160,15 +160,18 @@ query_word(const struct catalog_query *q, const struct err *err)
 	case ERR_NONE:
 		if (q->result.status == PG_OK)
 			return WORD_HEARD;
+		if (q->result.status == PG_TIMEOUT)
+			return WORD_HUNG;
 		return q->result.status == PG_SQL_ERROR && !is_farewell(q->result.failure.sqlstate)
 		    ? WORD_HEARD
 		    : WORD_UNREACHED;
 	case ERR_DATABASE:
 	case ERR_DATABASE_AWAY:
 	case ERR_DATABASE_QUOTA:
-	case ERR_POOL_TIMEOUT:
-	case ERR_TIMEOUT:
 		return WORD_UNREACHED;
+	case ERR_POOL_TIMEOUT: /* of connections that hang, or that are not to be had */
+	case ERR_TIMEOUT:
+		return WORD_HUNG;
 	case ERR_OVERLOADED:
 		return catalog_is_queue_full(err) ? WORD_NONE : WORD_UNREACHED;
 	default: /* refused by the breaker; whoever asked left */

@@ -31,6 +31,12 @@ breaker_destroy(struct catalog_breaker *b)
 	pthread_mutex_destroy(&b->mutex);
 }
 
+static bool
+is_failure(enum catalog_word word)
+{
+	return word == WORD_UNREACHED || word == WORD_HUNG;
+}
+
 /* ---- under the lock ---- */
 
 /* What a lane learnt of a server that was gone says nothing of it now. A statement that is let
@@ -66,8 +72,16 @@ lane_word(struct catalog_breaker *b, enum catalog_lane n, bool is_probe, enum ca
 		circuit_probe_ended(lane);
 	if (word == WORD_HEARD)
 		circuit_heard(lane);
-	if (word == WORD_UNREACHED)
+	if (is_failure(word)) {
+		b->hangs[n] = word == WORD_HUNG;
 		circuit_failed(lane, &lane_circuit, is_probe, now);
+	}
+}
+
+static bool
+lane_lacks_connections(const struct catalog_breaker *b, unsigned n)
+{
+	return b->lanes[n].is_open && !b->hangs[n];
 }
 
 /* ---- statements ---- */
@@ -127,7 +141,7 @@ breaker_word(struct catalog_breaker *b, enum catalog_lane n, bool is_probe, enum
 	is_open = lane->is_open;
 	if (word == WORD_HEARD)
 		heard(b, now);
-	if (word == WORD_UNREACHED)
+	if (is_failure(word))
 		unreached(b, reason, now);
 	is_gone = b->is_gone;
 	pthread_mutex_unlock(&b->mutex);
@@ -154,10 +168,12 @@ breaker_is_open(struct catalog_breaker *b, enum catalog_lane n)
 bool
 breaker_wants_probe(struct catalog_breaker *b, uint64_t now)
 {
-	bool wants;
+	bool wants = false;
 
 	pthread_mutex_lock(&b->mutex);
-	wants = b->is_unreached ||
+	for (unsigned i = 0; i < CATALOG_LANES; i++)
+		wants |= lane_lacks_connections(b, i);
+	wants |= b->is_unreached ||
 	    (b->watched_us != 0 && now - b->watched_us < WATCH_US &&
 		now - b->heard_us > SILENCE_US);
 	pthread_mutex_unlock(&b->mutex);
@@ -168,7 +184,7 @@ void
 breaker_probed(struct catalog_breaker *b, enum catalog_word word, const char *reason,
     uint64_t began_us, uint64_t now)
 {
-	bool was_gone, is_gone;
+	bool was_gone, is_gone, is_back[CATALOG_LANES] = { false };
 
 	pthread_mutex_lock(&b->mutex);
 	was_gone = b->is_gone;
@@ -181,10 +197,18 @@ breaker_probed(struct catalog_breaker *b, enum catalog_word word, const char *re
 	}
 	if (word == WORD_HEARD)
 		heard(b, now);
+	for (unsigned i = 0; word == WORD_HEARD && i < CATALOG_LANES; i++) {
+		is_back[i] = lane_lacks_connections(b, i);
+		if (is_back[i])
+			circuit_heard(&b->lanes[i]);
+	}
 	is_gone = b->is_gone;
 	pthread_mutex_unlock(&b->mutex);
 	if (was_gone != is_gone)
 		log_server(is_gone, reason);
+	for (unsigned i = 0; i < CATALOG_LANES; i++)
+		if (is_back[i])
+			log_lane(i, false, reason);
 }
 
 /* ---- what operators see ---- */

@@ -9,7 +9,7 @@
 #define IS_NOT_OVER " AND (expires_at IS NULL OR expires_at" PG_ABOVE PG_NOW ")"
 
 /* The row's status is that before the claim: all parts of a statement see the same state. The bytes
- * stay what they are: whoever stores the same meanwhile is told so (documents_admit()). */
+ * stay what they are: whoever stores the same meanwhile is told so (documents_begin.c). */
 enum flow_rc
 documents_claim(struct flow *f, struct catalog *c, const char *tenant, const char *id,
     const char *attempt, struct pg_result *out)

@@ -2,10 +2,11 @@
 /*
  * document_store: a document and its chunks into the tenant's database, whole or not at all.
  *
- *	[begin] --> [put] --> [clear] --> [vectors] --> [chunks] --> [unstage] --> [commit] --> done
- *	               \         |            |            |            |            /
- *	                +--------+------------+------------+------------+-----------+--> [rollback]
- *	                                                                                  --> failed
+ *	[begin] --> [put] --> [clear] --> [vectors] --> [chunks] --> [unstage] --> [words]
+ *	              |          |            |             |             |           |
+ *	              +----------+------------+-------------+-------------+-----------+
+ *	                         | any fails                                          v
+ *	                     [rollback] --> failed                                [commit] --> done
  *
  * Moved by the steps below, one statement each. What always holds:
  *  - The document's row is written first: of two requests that store the same id at the same time,
@@ -24,6 +25,7 @@
 
 #include "retrieval/chunk_copy.h"
 #include "retrieval/document_owner.h"
+#include "retrieval/text_store.h"
 
 #define MOVE_TIMEOUT_US (300 * 1000000ull) /* of all staged rows; the flow's deadline holds too */
 #define NUMBER_SIZE	24		   /* a uint64_t in decimal */
@@ -65,7 +67,7 @@ static const char put_with_owner[] =
 	", " OWNER_STORED("") ", " EXPIRY_STORED(""));
 
 static flow_step_fn store_begin, store_put, store_clear, store_vectors, store_chunks_in,
-    store_unstage, store_commit, store_done, store_rollback, store_failed;
+    store_unstage, store_words, store_commit, store_done, store_rollback, store_failed;
 
 static const struct flow_step document_store_steps[] = {
 	{ "store_begin", store_begin },
@@ -74,6 +76,7 @@ static const struct flow_step document_store_steps[] = {
 	{ "store_vectors", store_vectors },
 	{ "store_chunks", store_chunks_in },
 	{ "store_unstage", store_unstage },
+	{ "store_words", store_words },
 	{ "store_commit", store_commit },
 	{ "store_done", store_done },
 	{ "store_rollback", store_rollback },
@@ -318,6 +321,20 @@ store_unstage(struct flow *f)
 	err_cause(&s->why, "Rows of public.chunk_staged are gone.");
 	s->why.retry_after = 1;
 	return flow_goto(f, store_rollback);
+}
+
+/* For searches by words. */
+static enum flow_rc
+store_words(struct flow *f)
+{
+	struct document_store *s = document_store_of(f);
+
+	if (!store_succeeded(s))
+		return store_failure(f);
+	if (!store_has_tail(s))
+		return FLOW_NEXT;
+	pg_clear(&s->result);
+	return text_store(f, s->lease->conn, s->document->id, s->chunks.language, &s->result);
 }
 
 static enum flow_rc

@@ -9,9 +9,10 @@
 #include "tenantgate/retrieval.h"
 
 #include "retrieval/staging_schema.h"
+#include "retrieval/text_schema.h"
 #include "tenantgate/wire/pg_sql.h"
 
-#define STATEMENTS 16 /* with the NULL, and some to spare */
+#define STATEMENTS 32 /* with the NULL, and some to spare */
 
 static const char make_extension[] = "CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public";
 
@@ -87,7 +88,8 @@ static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
 	" END IF; END $$"
 
 /* One row. indexed_to: 0 while there is no index. index_rows, index_bytes: how many chunks it had
- * when it was new, and its size. merger: who makes the next one, until when. */
+ * when it was new, and its size. copied_to, not_copied: of another table's vectors
+ * (embeddings_copy.h). merger: who makes the next one, until when. */
 #define MAKE_RETRIEVAL \
 	"CREATE TABLE IF NOT EXISTS public.retrieval (" \
 	" one boolean PRIMARY KEY DEFAULT true CHECK (one)," \
@@ -95,12 +97,16 @@ static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
 	" index_name pg_catalog.text NOT NULL DEFAULT ''," \
 	" index_rows bigint NOT NULL DEFAULT 0," \
 	" index_bytes bigint NOT NULL DEFAULT 0," \
+	" copied_to bigint NOT NULL DEFAULT 0," \
+	" not_copied bigint NOT NULL DEFAULT 0," \
 	" merger pg_catalog.text," \
 	" merger_until pg_catalog.timestamptz," \
 	" embedding_model pg_catalog.text," \
 	" embedding_dimensions int," \
 	" embedding_normalized boolean)"
 #define FILL_RETRIEVAL "INSERT INTO public.retrieval DEFAULT VALUES ON CONFLICT DO NOTHING"
+
+static const char *const text_schema[] = { TEXT_SCHEMA };
 
 static const struct tenant_schema_step schema_steps[] = {
 	{ 2, NULL, ADD_OWNER_AND_EXPIRY },
@@ -110,6 +116,7 @@ static const struct tenant_schema_step schema_steps[] = {
 	{ 3, "public.chunk_tail", "CREATE INDEX CONCURRENTLY IF NOT EXISTS " INDEX_TAIL },
 	{ 3, NULL, MAKE_RETRIEVAL },
 	{ 3, NULL, FILL_RETRIEVAL },
+	TEXT_SCHEMA_STEPS,
 	{ 3, NULL, MAKE_STAGED },
 	{ 3, "public.chunk_hash", "CREATE INDEX CONCURRENTLY IF NOT EXISTS " INDEX_HASH },
 };
@@ -142,6 +149,8 @@ retrieval_schema(struct arena *arena, unsigned dimensions)
 	s[n++] = "CREATE INDEX IF NOT EXISTS " INDEX_TAIL;
 	s[n++] = MAKE_RETRIEVAL;
 	s[n++] = FILL_RETRIEVAL;
+	for (unsigned i = 0; i < sizeof(text_schema) / sizeof(text_schema[0]); i++)
+		s[n++] = text_schema[i];
 	s[n++] = MAKE_STAGED;
 	s[n++] = "CREATE INDEX IF NOT EXISTS " INDEX_HASH;
 	s[n] = NULL;

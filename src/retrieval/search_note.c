@@ -24,16 +24,18 @@ search_note_forget(struct search_note *n)
 {
 	n->is_known = false;
 	n->generation++;
+	n->filters = 0;
 }
 
 bool
-search_note_allows(const struct search_note *n, const struct search_request *r, struct err *err)
+search_note_allows(struct search_note *n, const char *model, unsigned dimensions, struct err *err)
 {
-	const struct vector_model asked = { r->model, r->dimensions };
+	const struct vector_model asked = { model, dimensions };
 
-	if (asked.name == NULL || vectors_are_of(n->model, n->dimensions, &asked))
+	if (model == NULL || vectors_are_of(n->model, n->dimensions, &asked))
 		return true;
 	vectors_refuse(n->model, n->dimensions, &asked, err);
+	n->is_known = false;
 	return false;
 }
 
@@ -89,4 +91,16 @@ search_note_learn(struct search_note *n, const struct pg_result *r)
 	n->dimensions = (unsigned)strtoul(pg_text(r, 0, 4), NULL, 10);
 	n->is_known = true;
 	return true;
+}
+
+bool
+search_note_is_wrong(const struct pg_result *r)
+{
+	static const char *const states[] = { "42883", "42704", "3F000", "42501", "26000" };
+
+	for (size_t i = 0; r->status == PG_SQL_ERROR && i < sizeof(states) / sizeof(*states); i++) {
+		if (strcmp(r->failure.sqlstate, states[i]) == 0)
+			return true;
+	}
+	return false;
 }

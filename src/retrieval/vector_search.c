@@ -37,9 +37,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "retrieval/pg_binary.h"
 #include "retrieval/search_hits.h"
-#include "retrieval/search_note.h"
+#include "retrieval/search_name.h"
+#include "retrieval/search_parameters.h"
 #include "retrieval/vector_settings.h"
 #include "tenantgate/retrieval.h"
 #include "tenantgate/retrieval/search_filter.h"
@@ -63,12 +63,10 @@ struct vector_search {
 	unsigned restarts;
 	bool in_transaction;
 	bool again;			     /* from the beginning, when the transaction is over */
-	char limit[12], bound_text[24];	     /* parameters, as text */
 	char name[PG_PREPARED_NAME_MAX + 1]; /* of the statement; "": it is not prepared */
 	char settings[VECTOR_SETTINGS_SIZE];
-	struct buf sql;		 /* owned */
-	struct buf vector;	 /* owned: $1, binary */
-	struct buf ids;		 /* owned: an array as text */
+	struct buf sql; /* owned */
+	struct search_parameters parameters;
 	struct pg_result result; /* owned */
 };
 
@@ -107,8 +105,7 @@ vector_search_release(struct flow *f)
 	struct vector_search *s = vector_search_of(f);
 
 	buf_free(&s->sql);
-	buf_free(&s->vector);
-	buf_free(&s->ids);
+	search_parameters_free(&s->parameters);
 	pg_clear(&s->result);
 }
 
@@ -160,24 +157,12 @@ first_way(struct vector_search *s, const struct search_note *n)
 	s->bound = SOME_EXACT_MAX;
 	if (!has_tail(s))
 		s->way = some ? WAY_BEFORE_SOME : WAY_BEFORE_ALL;
+	else if (s->request.mode == SEARCH_TEXT)
+		s->way = some ? WAY_TEXT_SOME : WAY_TEXT;
 	else if (some)
 		s->way = WAY_EXACT_SOME;
 	else
 		s->way = n->index.indexed_to > 0 ? WAY_INDEX : WAY_EXACT;
-}
-
-/* Of texts that come again; the name says all that they differ in. Filters have too many shapes. */
-static void
-statement_name(struct vector_search *s, const struct search_note *n)
-{
-	s->name[0] = '\0';
-	if (s->way == WAY_EXACT)
-		snprintf(s->name, sizeof(s->name), "search_exact_%u", n->generation);
-	else if (s->way == WAY_INDEX)
-		snprintf(s->name, sizeof(s->name), "search_%s_%u", n->index.name, n->generation);
-	else if (s->way == WAY_EXACT_SOME && s->request.filter == NULL)
-		snprintf(s->name, sizeof(s->name), "search_some_%d%d_%u",
-		    s->request.document_count > 0, s->request.owner != NULL, n->generation);
 }
 
 static enum flow_rc
@@ -188,11 +173,11 @@ vector_search_write(struct flow *f)
 	struct pg_conn *c = s->lease->conn;
 	struct err err = { .code = ERR_NONE };
 
-	if (!search_note_allows(n, &s->request, &err))
+	if (!search_note_allows(n, s->request.model, s->request.dimensions, &err))
 		return flow_fail_err(f, &err);
 	if (s->bound == 0)
 		first_way(s, n);
-	statement_name(s, n);
+	search_name(s->way, &s->request, c, n, s->name);
 	if (s->name[0] != '\0' && pg_is_prepared(c, s->name))
 		return flow_goto(f, vector_search_set);
 	buf_reset(&s->sql);
@@ -208,25 +193,11 @@ vector_search_write(struct flow *f)
 
 /* ---- what came of a statement ---- */
 
-/* No such function, operator, type or schema, or none that may be used; or a statement's name that
- * the session does not know. */
-static bool
-is_known_wrong(const struct pg_result *r)
-{
-	static const char *const states[] = { "42883", "42704", "3F000", "42501", "26000" };
-
-	for (size_t i = 0; r->status == PG_SQL_ERROR && i < sizeof(states) / sizeof(*states); i++) {
-		if (strcmp(r->failure.sqlstate, states[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Whether it is worth another try with what is asked for anew; then the flow goes to [undo]. */
 static bool
 vector_search_restarts(struct vector_search *s)
 {
-	if (!is_known_wrong(&s->result) || s->restarts++ == RESTARTS_MAX)
+	if (!search_note_is_wrong(&s->result) || s->restarts++ == RESTARTS_MAX)
 		return false;
 	search_note_forget(search_note_of(s->lease->conn));
 	pg_forget(s->lease->conn);
@@ -305,20 +276,9 @@ vector_search_query(struct flow *f)
 	struct pg_query q = {
 		.sql = s->sql.data,
 		.prepared = s->name[0] != '\0' ? s->name : NULL,
-		.params = { { s->vector.data, (int)s->vector.len, true }, PG_TEXT(s->limit) },
-		.param_count = 2,
 	};
 
-	if (s->way == WAY_EXACT_SOME) {
-		snprintf(s->bound_text, sizeof(s->bound_text), "%" PRId64, s->bound);
-		q.params[q.param_count++] = PG_TEXT(s->bound_text);
-	}
-	if (s->request.document_count > 0)
-		q.params[q.param_count++] = PG_TEXT(s->ids.data);
-	if (s->request.owner != NULL)
-		q.params[q.param_count++] = PG_TEXT(s->request.owner);
-	if (s->request.filter != NULL)
-		q.params[q.param_count++] = PG_TEXT(search_filter_values(s->request.filter));
+	search_parameters_give(&s->parameters, &s->request, s->way, s->bound, &q);
 	return s->in_transaction ? pg_run(f, s->lease->conn, &q, &s->result)
 				 : pool_read(f, s->lease, &q, &s->result);
 }
@@ -328,7 +288,8 @@ vector_search_query(struct flow *f)
 static bool
 vectors_have_changed(struct vector_search *s, struct search_note *n)
 {
-	if (!has_tail(s) || search_note_compare(n, &s->result) || s->restarts++ == RESTARTS_MAX)
+	if (!has_tail(s) || search_note_compare(n, &s->result) || s->request.mode == SEARCH_TEXT ||
+	    s->restarts++ == RESTARTS_MAX)
 		return false;
 	s->again = true;
 	return true;
@@ -384,14 +345,17 @@ search_chunks(struct flow *f, struct pool_lease *lease, const struct search_requ
 	s->lease = lease;
 	s->hits = hits;
 	s->request = *r;
-	snprintf(s->limit, sizeof(s->limit), "%u", r->k);
+	if (r->mode == SEARCH_TEXT)
+		s->request.model = NULL; /* no vector is compared */
+	if (!has_tail(s) && r->mode == SEARCH_TEXT)
+		return flow_fail(f, ERR_OUTDATED,
+		    "This tenant's database cannot be searched by words yet. Try again in a "
+		    "minute, or search with mode \"vector\".");
+	if (!has_tail(s))
+		s->request.mode = SEARCH_VECTOR;
 	buf_init(&s->sql, SQL_MAX);
-	buf_init(&s->vector, PG_BINARY_VECTOR_SIZE(r->dimensions));
-	buf_init(&s->ids, (size_t)64 << 10);
-	if (!pg_binary_vector(&s->vector, r->vector, r->dimensions) ||
-	    !pg_text_array(&s->ids, r->document_ids, r->document_count)) {
-		buf_free(&s->vector);
-		buf_free(&s->ids);
+	if (!search_parameters_encode(&s->parameters, &s->request)) {
+		search_parameters_free(&s->parameters);
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the search");
 	}
 	return flow_call(f, &s->flow, &vector_search_kind);

@@ -17,31 +17,12 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "retrieval/hybrid_statement.h"
+#include "retrieval/vector_parts.h"
 #include "tenantgate/retrieval.h"
 #include "tenantgate/retrieval/search_filter.h"
-#include "tenantgate/wire/pg_sql.h"
 
-#define SQL_MAX	     (8192 + SEARCH_FILTER_SQL_MAX)
-#define TEXT_OF(x)   #x
-#define TEXT(x)	     TEXT_OF(x)
-#define LIMIT_BOTH   " LIMIT " TEXT(SEARCH_K_MAX) ") nearest LIMIT $2"
-#define CHUNK_FIELDS "id, document_id, page, chunk_index, content"
-
-/* @. stands for pgvector's schema; an @ of a filter's condition is none. */
-#define DISTANCE	"embedding OPERATOR(@.<=>) $1::@.vector"
-#define CHUNK_DISTANCES "SELECT " CHUNK_FIELDS ", " DISTANCE " AS distance FROM public.chunk"
-
-#define OF_DOCUMENTS "document_id" PG_EQUALS "ANY (ARRAY(SELECT id FROM wanted))"
-
-/* Around b, the nearest chunks. */
-#define HITS \
-	"SELECT b.document_id, d.title, d.file_name, d.mime_type, b.page, b.chunk_index," \
-	" b.content, b.distance, d.metadata"
-#define JOIN_DOCUMENT " JOIN public.document d ON d.id" PG_EQUALS "b.document_id"
-#define IN_ORDER      " ORDER BY b.distance, b.document_id, b.chunk_index"
-#define INDEX_NAME \
-	", (SELECT pg_catalog.concat(index_name, ' ', embedding_model)" \
-	" FROM public.retrieval WHERE one)"
+#define SQL_MAX ((16u << 10) + SEARCH_FILTER_SQL_MAX)
 
 /* ---- before RETRIEVAL_SCHEMA_TAIL ---- */
 
@@ -85,8 +66,8 @@ index_distance_write(struct buf *b, const struct vector_index *index, unsigned d
 
 /* Two branches, of which every row is in exactly one. What the index finds comes nearest first, but
  * where it goes on behind other documents' rows (hnsw.iterative_scan = relaxed_order). */
-static void
-index_write(struct buf *b, const struct vector_index *index, unsigned dimensions, bool some)
+void
+vector_index_write(struct buf *b, const struct vector_index *index, unsigned dimensions, bool some)
 {
 	const char *where = some ? " AND " OF_DOCUMENTS : "";
 
@@ -105,15 +86,15 @@ static void
 index_all_write(struct buf *b, const struct vector_index *index, unsigned dimensions)
 {
 	buf_puts(b, HITS INDEX_NAME " FROM (SELECT * FROM (");
-	index_write(b, index, dimensions, false);
+	vector_index_write(b, index, dimensions, false);
 	buf_puts(b, ") u ORDER BY distance, id LIMIT $2) b" JOIN_DOCUMENT IN_ORDER);
 }
 
 /* ---- of some documents ---- */
 
 /* The parameters from `param` on, in this order; search_request's conditions. */
-static void
-wanted_write(struct buf *b, const struct search_request *r, unsigned param)
+void
+vector_wanted_write(struct buf *b, const struct search_request *r, unsigned param)
 {
 	buf_puts(b,
 	    "WITH wanted AS MATERIALIZED (SELECT d.id, d.chunks FROM public.document d"
@@ -133,24 +114,21 @@ wanted_write(struct buf *b, const struct search_request *r, unsigned param)
 static void
 exact_some_write(struct buf *b, const struct search_request *r)
 {
-	wanted_write(b, r, 4);
+	vector_wanted_write(b, r, 4);
 	buf_puts(b,
-	    ", size AS MATERIALIZED (SELECT coalesce(pg_catalog.sum(chunks), 0) AS matching"
-	    "  FROM wanted),"
-	    " b AS (SELECT * FROM (SELECT * FROM (" CHUNK_DISTANCES " WHERE " OF_DOCUMENTS
-	    "  AND (SELECT matching FROM size)" PG_AT_MOST "$3::bigint"
-	    "  OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH ") " HITS INDEX_NAME
-	    ", s.matching, CASE WHEN s.matching" PG_ABOVE "$3::bigint"
-	    " THEN (SELECT pg_catalog.sum(chunks) FROM public.document) END"
-	    " FROM size s LEFT JOIN (b" JOIN_DOCUMENT ") ON true" IN_ORDER);
+	    MATCHING ", b AS (SELECT * FROM (SELECT * FROM (" CHUNK_DISTANCES " WHERE " OF_DOCUMENTS
+		     "  AND (SELECT matching FROM size)" PG_AT_MOST "$3::bigint"
+		     "  OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH
+		     ") " HITS INDEX_NAME MATCHING_COLUMNS(
+			 "$3") " FROM size s LEFT JOIN (b" JOIN_DOCUMENT ") ON true" IN_ORDER);
 }
 
 static void
 index_some_write(struct buf *b, const struct vector_index *index, const struct search_request *r)
 {
-	wanted_write(b, r, 3);
+	vector_wanted_write(b, r, 3);
 	buf_puts(b, " " HITS INDEX_NAME " FROM (SELECT * FROM (");
-	index_write(b, index, r->dimensions, true);
+	vector_index_write(b, index, r->dimensions, true);
 	buf_puts(b, ") u ORDER BY distance, id LIMIT $2) b" JOIN_DOCUMENT IN_ORDER);
 }
 
@@ -160,6 +138,10 @@ static void
 way_write(struct buf *b, enum vector_way way, const struct vector_index *index,
     const struct search_request *r)
 {
+	if (r->mode == SEARCH_HYBRID) {
+		hybrid_statement_write(b, way, index, r);
+		return;
+	}
 	switch (way) {
 	case WAY_EXACT:
 		buf_puts(b, exact);
@@ -172,6 +154,10 @@ way_write(struct buf *b, enum vector_way way, const struct vector_index *index,
 		break;
 	case WAY_INDEX_SOME:
 		index_some_write(b, index, r);
+		break;
+	case WAY_TEXT:
+	case WAY_TEXT_SOME:
+		hybrid_text_write(b, way, r);
 		break;
 	case WAY_BEFORE_ALL:
 		buf_puts(b, before_all);

@@ -10,6 +10,7 @@
  *	WAY_INDEX_SOME	the index, and what it finds of other documents' is passed over: only where
  *			the documents have a good part of all, for it misses some (pgvector's
  *			README, "Filtering")
+ *	WAY_TEXT(_SOME)	no vectors: by words (SEARCH_TEXT)
  *	WAY_BEFORE_*	the same in databases below RETRIEVAL_SCHEMA_TAIL
  *
  * Parameters: $1 the vector, binary; $2 how many; of WAY_EXACT_SOME $3 the bound; then of those for
@@ -26,8 +27,8 @@
 #include "tenantgate/base/buf.h"
 #include "tenantgate/retrieval/search.h"
 
-enum vector_way { WAY_EXACT, WAY_INDEX, WAY_EXACT_SOME, WAY_INDEX_SOME, WAY_BEFORE_ALL,
-	WAY_BEFORE_SOME };
+enum vector_way { WAY_EXACT, WAY_INDEX, WAY_EXACT_SOME, WAY_INDEX_SOME, WAY_TEXT,
+	WAY_TEXT_SOME, WAY_BEFORE_ALL, WAY_BEFORE_SOME };
 
 enum hit_column { HIT_DOCUMENT, HIT_TITLE, HIT_FILE_NAME, HIT_MIME_TYPE, HIT_PAGE, HIT_INDEX,
 	HIT_CONTENT, HIT_DISTANCE, HIT_METADATA,

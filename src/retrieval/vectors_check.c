@@ -59,10 +59,9 @@ vectors_judge(struct flow *f)
 			return rc;
 		(void)search_note_learn(n, &v->result);
 	}
-	if (vectors_are_of(n->model, n->dimensions, &v->model))
-		return FLOW_DONE;
-	vectors_refuse(n->model, n->dimensions, &v->model, &err);
-	return flow_fail_err(f, &err);
+	return search_note_allows(n, v->model.name, v->model.dimensions, &err)
+	    ? FLOW_DONE
+	    : flow_fail_err(f, &err);
 }
 
 enum flow_rc

@@ -24,11 +24,11 @@ before(async () => {
 	server = await ModelServer.start();
 	gate = await stack.tenantgate({ rate_limit_requests_per_minute: 0, model_url: server.url,
 		stream_keepalive_interval: '50ms', max_model_streams: 1, model_wait_timeout: '1h',
-		server_login_retry: '1ms', chat_timeout: '20s',
+		server_login_retry: '1ms', chat_timeout: '2m',
 		postgres_admin_url: `postgresql://postgres:${stack.pg.password}@127.0.0.1:` +
 			`${proxy.port}/postgres` });
 	quiet = await stack.tenantgate({ rate_limit_requests_per_minute: 0, model_url: server.url,
-		stream_keepalive_interval: '50ms', stream_reasoning: 'off', chat_timeout: '20s' });
+		stream_keepalive_interval: '50ms', stream_reasoning: 'off', chat_timeout: '2m' });
 	client = await gate.tenant('alive');
 	const answer = await client.ingestText('The boat burns 19 litres an hour.', { documentId: 'b' });
 	assert.equal(answer.status, 201, answer.body);
@@ -329,7 +329,9 @@ test('keep-alives do not pile up for a client that does not read', async () => {
 	said();
 	const text = await stalled.text();
 	assert.ok(text.length > 16e6);
-	assert.ok(text.split(KEEPALIVE.ui).length < 20, String(text.split(KEEPALIVE.ui).length));
+	// From the first word on: how long that takes is the machine's.
+	const beside = text.slice(text.indexOf('text-start')).split(KEEPALIVE.ui).length;
+	assert.ok(beside < 20, String(beside));
 });
 
 // U+0085, which a title may have, is six bytes in JSON where it was two.

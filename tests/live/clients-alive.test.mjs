@@ -31,7 +31,7 @@ before(async () => {
 	await stack.surroundings({ neon: false, redis: false });
 	server = await ModelServer.start();
 	gate = await stack.tenantgate({ rate_limit_requests_per_minute: 0, model_url: server.url,
-		stream_keepalive_interval: '50ms', chat_timeout: '20s' });
+		stream_keepalive_interval: '50ms', chat_timeout: '2m' });
 	const client = await gate.tenant('clients');
 	headers = client.headers;
 	for (const documentId of ['boat', 'horn']) {

@@ -207,10 +207,11 @@ test('a database of the version before: served by the list alone, and told when 
 		"'begin; lock table document%'");
 	await holder.exit;
 	await catalog('update tenants set lease_until = null');
-	await restart();
+	await restart({ documents_sweep_interval: '1h' });
 	await swept('it has grown', async () => await version() === current);
 	await swept('it is told', isStored('v1', 'mia', other));
 	await swept('of what was there before, too', isStored('before', 'mia', time));
+	await restart();
 	await swept('the list knows it', isListed('before', 'mia', time, time));
 });
 

@@ -4,6 +4,7 @@
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { endHolders, IndexTenant, settings } from './lib/index-tenant.mjs';
+import { until } from './lib/process.mjs';
 import { Stack } from './lib/stack.mjs';
 
 const stack = new Stack('index');
@@ -161,6 +162,20 @@ test('two replicas: one builds', async () => {
 	await other.program.stop();
 	assert.equal(built(gate, other).length - was, 1);
 	await t.findsAll();
+});
+
+test('while another has the lease nothing is done; when it is over, it is', async () => {
+	const t = await IndexTenant.make(stack, gate, 'leased');
+	await t.fill(3000);
+	await t.sql("update retrieval set merger = 'other', merger_until = now() + interval '1 hour'");
+	await t.put('leased a');
+	await until('it is seen', () => gate.lines().some((l) => l.event === 'index.waits' &&
+		l.message.includes('leased')));
+	await t.findsAll();
+	const { name, merger, indexes } = await t.state();
+	assert.deepEqual([name, merger, indexes], ['', 'other', []]);
+	await t.leaseEnds();
+	await t.settled('there is an index', (s) => s.name !== '');
 });
 
 test('a database that is asleep is not woken for it', async () => {

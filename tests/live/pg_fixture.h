@@ -99,7 +99,7 @@ play(struct pg_fixture *s, const struct flow_kind *kind)
 static inline struct pg_conn *
 dial_as(const struct pg_target *t, struct pg_result *why)
 {
-	struct pg_fixture s = { .target = t, .timeout_us = 5000000, .out = why };
+	struct pg_fixture s = { .target = t, .timeout_us = 60000000, .out = why };
 
 	play(&s, &dial_kind);
 	return s.conn;

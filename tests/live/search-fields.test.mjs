@@ -23,7 +23,7 @@ const library = {
 };
 
 before(async () => {
-	await stack.surroundings();
+	await stack.surroundings({ postgres: ['log_statement=all', 'log_line_prefix=%p:'] });
 	gate = await stack.tenantgate();
 	acme = await gate.tenant('acme');
 	for (const [documentId, { text, owner, metadata }] of Object.entries(library)) {
@@ -156,6 +156,27 @@ test('what cannot be heeded is refused, on both routes', async () => {
 	assert.match(misspelt.json.detail, /"filters" is none of a search/);
 	const nul = await acme.post('/search', `{"query":"x","filter":{"a":"\\u0000"}}`);
 	assert.equal(nul.status, 400);
+});
+
+// What a shape of filter is, is decided by its text; so its values must still be the request's.
+test('a shape of filter that comes again is prepared, and few are', async () => {
+	const executed = (words) => [...stack.pg.program.text().matchAll(
+		/^(\d+):LOG: +execute (search_some_\d\d_\d+_[0-9a-f]{24}):/gm)].map(([, pid, name]) => words(pid, name));
+	const before = executed(() => 1).length;
+	for (const [author, expected] of [['Ann', ['kettles', 'tides']], ['Bob', ['ropes']], ['Eve', []],
+		['Ann', ['kettles', 'tides']], ['Bob', ['ropes']]])
+		assert.deepEqual(await found({ filter: { author: { in: [author] }, plain: { exists: false } } }),
+			expected);
+	assert.ok(executed(() => 1).length >= before + 2);
+	for (let shape = 2; shape < 20; shape++)
+		for (let again = 0; again < 4; again++)
+			assert.deepEqual(await found({ filter: { or: Array(shape).fill({ author: 'Bob' }) } }),
+				['ropes']);
+	const names = new Map();
+	for (const [pid, name] of executed((...both) => both))
+		names.set(pid, (names.get(pid) ?? new Set()).add(name));
+	assert.ok([...names.values()].every((set) => set.size <= 6));
+	assert.ok([...names.values()].some((set) => set.size === 6));
 });
 
 // Another replica holds the upgrade's lease; then it has gone.

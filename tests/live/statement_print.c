@@ -6,7 +6,9 @@
  *	statement_print schema DIMENSIONS	a tenant's database, statement by statement
  *	statement_print settings		of a session
  *	statement_print local WAY K		of a transaction; nothing where none are needed
- *	statement_print WAY DIMENSIONS INDEX BOUND [ids] [owner] [FILTER]
+ *	statement_print store			what keeps a document's words
+ *	statement_print missing			... of documents that have none
+ *	statement_print WAY DIMENSIONS INDEX BOUND [hybrid] [ids] [owner] [FILTER]
  *
  * WAY: of enum vector_way, as a number. FILTER: JSON.
  */
@@ -14,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "retrieval/text_store.h"
 #include "retrieval/vector_settings.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/retrieval.h"
@@ -70,6 +73,8 @@ statement_print(int argc, char **argv)
 		if (strcmp(argv[i], "ids") == 0) {
 			request.document_ids = ids;
 			request.document_count = 1;
+		} else if (strcmp(argv[i], "hybrid") == 0) {
+			request.mode = SEARCH_HYBRID;
 		} else if (strcmp(argv[i], "owner") == 0) {
 			request.owner = "a";
 		} else {
@@ -93,6 +98,10 @@ main(int argc, char **argv)
 		return schema_print((unsigned)strtoul(argv[2], NULL, 10));
 	if (argc == 2 && strcmp(argv[1], "settings") == 0)
 		return puts(search_settings()) < 0;
+	if (argc == 2 && strcmp(argv[1], "store") == 0)
+		return puts(text_store_statement) < 0;
+	if (argc == 2 && strcmp(argv[1], "missing") == 0)
+		return puts(text_store_missing_statement) < 0;
 	if (argc == 4 && strcmp(argv[1], "local") == 0)
 		return local_print(argv[2], argv[3]);
 	if (argc >= 5)

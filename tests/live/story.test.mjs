@@ -70,14 +70,19 @@ test('chat as plain text, of all the documents and of one', async () => {
 });
 
 test('words arrive one by one, not at the end', async () => {
-	await stack.knobs({ tokens: 10, token_delay_ms: 50 });
+	await stack.knobs({ tokens: 40, token_delay_ms: 50 });
 	const answer = await lantern.openChat(question);
-	const at = [];
-	answer.stream.on('data', () => at.push(Date.now()));
-	await answer.text();
+	let pieces = 0;
+	const first = new Promise((resolve) => answer.stream.on('data', () => {
+		pieces++;
+		resolve();
+	}));
+	const rest = answer.text();
+	await first;
+	assert.equal((await stack.modelStats()).active_streams, 1, 'the model has not ended yet');
+	assert.ok((await rest).length > 0);
 	await stack.knobs();
-	assert.ok(at.length >= 8, `${at.length} pieces`);
-	assert.ok(at.at(-1) - at[0] >= 300, `${at.at(-1) - at[0]} ms`);
+	assert.ok(pieces >= 3, `${pieces} pieces`);
 });
 
 test('search finds the page', async () => {

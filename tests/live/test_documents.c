@@ -323,8 +323,8 @@ make_catalog(void **state)
 	    target.password == NULL ? "x" : target.password, target.host, target.port, database);
 	catalog = catalog_open(&(struct catalog_conf){ .url = text,
 				   .pool_size = 64, /* of which documents have a quarter */
-				   .query_timeout_us = 5000000,
-				   .connect_timeout_us = 5000000 },
+				   .query_timeout_us = 60000000,
+				   .connect_timeout_us = 60000000 },
 	    &err);
 	if (catalog == NULL)
 		return -1;

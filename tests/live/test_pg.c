@@ -203,7 +203,7 @@ running(struct pg_conn *c, const char *text)
 static void
 wait_until_stopped(struct pg_conn *other, const char *text)
 {
-	uint64_t until = clock_mono_us() + 3000000;
+	uint64_t until = clock_mono_us() + 60000000;
 
 	while (running(other, text) > 0 && clock_mono_us() < until)
 		worker_turn(worker, 20);
@@ -312,7 +312,7 @@ a_connection_killed_while_idle_is_noticed(void **state)
 
 	(void)state;
 	assert_true(pg_conn_alive(c));
-	snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(%d, 2000)", pg_conn_pid(c));
+	snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(%d, 60000)", pg_conn_pid(c));
 	run_text(other, sql, &r);
 	assert_int_equal(r.status, PG_OK);
 	worker_turn(worker, 20);

@@ -109,7 +109,7 @@ a_login_may_be_aborted_at_any_moment(void **state)
 
 /* A login is made or refused by us: nothing is said of the server, which is well. */
 static void
-helpers_refuse_some(const struct offload_conf *conf)
+helpers_refuse_some(const struct offload_conf *conf, unsigned atmost)
 {
 	static struct pg_fixture s[LOGINS];
 	static struct pg_result why[LOGINS];
@@ -123,7 +123,7 @@ helpers_refuse_some(const struct offload_conf *conf)
 		assert_int_equal(why[i].status, s[i].conn != NULL ? PG_OK : PG_REFUSED);
 		refused += s[i].conn == NULL;
 	}
-	assert_in_range(refused, 1, LOGINS - 1);
+	assert_in_range(refused, 1, atmost);
 	close_all(s, why, LOGINS);
 	offload_attach(offload, worker);
 	offload_close(scarce);
@@ -138,11 +138,11 @@ what_helpers_refuse_is_no_fault_of_the_server(void **state)
 	offload_conf_init(&full);
 	full.helpers = 2;
 	full.waiting_max = 1;
-	helpers_refuse_some(&full);
+	helpers_refuse_some(&full, LOGINS - 1);
 	offload_conf_init(&late);
 	late.helpers = 2;
 	late.wait_timeout_us = 5000;
-	helpers_refuse_some(&late);
+	helpers_refuse_some(&late, LOGINS); /* a busy machine may be late for all */
 }
 
 static void

@@ -139,7 +139,7 @@ a_session_killed_while_idle_is_replaced(void **state)
 	session_run(&v, "SELECT 1");
 	pid = v.pid;
 	pg_clear(&v.result);
-	snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(%d, 2000)", pid);
+	snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(%d, 60000)", pid);
 	session_begin(&other, sql);
 	other.target.key = SLICE_LIT("other");
 	finish_flows();

@@ -77,8 +77,8 @@ h2_init(struct fetch *t, const char *path)
 
 	(void)snprintf(origin, sizeof(origin), "https://localhost:%u", port);
 	fetch_open(t, worker, web, origin, path);
-	t->request.first_byte_timeout_us = 3000000;
-	t->request.idle_timeout_us = 3000000;
+	t->request.first_byte_timeout_us = 30000000;
+	t->request.idle_timeout_us = 30000000;
 	t->request.response_max = CEILING;
 }
 

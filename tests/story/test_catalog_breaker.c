@@ -64,6 +64,13 @@ fails(enum catalog_lane lane, unsigned times)
 		statement(lane, WORD_UNREACHED);
 }
 
+static void
+hangs(enum catalog_lane lane, unsigned times)
+{
+	while (times-- > 0)
+		statement(lane, WORD_HUNG);
+}
+
 static bool
 is_shut(enum catalog_lane lane)
 {
@@ -148,7 +155,7 @@ static void
 a_probe_that_is_answered_leaves_a_hung_lane_open(void **state)
 {
 	(void)state;
-	fails(CATALOG_TENANTS, LANE_FAILURES);
+	hangs(CATALOG_TENANTS, LANE_FAILURES);
 	breaker_probed(&breaker, WORD_HEARD, "", now, now);
 	assert_true(is_shut(CATALOG_TENANTS));
 	assert_false(is_shut(CATALOG_KEYS));
@@ -156,6 +163,36 @@ a_probe_that_is_answered_leaves_a_hung_lane_open(void **state)
 	/* Nobody asks any more: what it was then says nothing of now. */
 	now += 60 * SECOND;
 	assert_false(is_ill(""));
+}
+
+/* Nobody may ask it anything for a while, and it would be told ill for as long as it is open. */
+static void
+a_probe_that_is_answered_closes_a_lane_that_had_no_connection(void **state)
+{
+	(void)state;
+	fails(CATALOG_DOCUMENTS, LANE_FAILURES);
+	statement(CATALOG_KEYS, WORD_HEARD);
+	assert_true(is_shut(CATALOG_DOCUMENTS));
+	assert_true(is_ill("notes of documents"));
+	assert_true(breaker_wants_probe(&breaker, now));
+	breaker_probed(&breaker, WORD_NONE, "", now, now);
+	assert_true(is_shut(CATALOG_DOCUMENTS));
+	breaker_probed(&breaker, WORD_HEARD, "", now, now);
+	assert_false(is_shut(CATALOG_DOCUMENTS));
+	assert_false(is_ill(""));
+	assert_false(breaker_wants_probe(&breaker, now));
+}
+
+/* What it was before says nothing: its statements reach the server, and hang there. */
+static void
+a_lane_that_hangs_in_the_end_is_left_open(void **state)
+{
+	(void)state;
+	fails(CATALOG_DOCUMENTS, LANE_FAILURES - 1);
+	hangs(CATALOG_DOCUMENTS, 1);
+	breaker_probed(&breaker, WORD_HEARD, "", now, now);
+	assert_true(is_shut(CATALOG_DOCUMENTS));
+	assert_false(breaker_wants_probe(&breaker, now));
 }
 
 static void
@@ -254,6 +291,8 @@ main(void)
 		CASE(an_open_lane_lets_one_through_at_a_time),
 		CASE(a_failure_that_a_probe_confirms_shuts_all_lanes),
 		CASE(a_probe_that_is_answered_leaves_a_hung_lane_open),
+		CASE(a_probe_that_is_answered_closes_a_lane_that_had_no_connection),
+		CASE(a_lane_that_hangs_in_the_end_is_left_open),
 		CASE(a_probe_that_waited_while_others_were_answered_says_nothing),
 		CASE(looks_shut_nothing_and_open_nothing),
 		CASE(a_return_is_logged_whoever_hears_of_it),

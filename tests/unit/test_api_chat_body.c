@@ -183,10 +183,9 @@ what_narrows_a_question_is_read(void **state)
 	refuses("{" MESSAGES ",\"ownerId\":\"a b\"}", "ownerId must be 1 to 128 bytes");
 	refuses("{" MESSAGES ",\"rerank\":1}", "\"rerank\" must be true or false");
 	refuses("{" MESSAGES ",\"mode\":true}", "\"mode\" must be a string");
+	asks("{" MESSAGES ",\"mode\":\"hybrid\"}", "q", 1);
+	assert_int_equal(input.mode, SEARCH_HYBRID);
 	refuses("{" MESSAGES ",\"mode\":\"bm25\"}", "\"mode\" must be vector, text or hybrid");
-	/* Not there yet. */
-	refuses("{" MESSAGES ",\"mode\":\"text\"}", "\"mode\" may only be vector yet");
-	refuses("{" MESSAGES ",\"mode\":\"hybrid\"}", "\"mode\" may only be vector yet");
 }
 
 static void

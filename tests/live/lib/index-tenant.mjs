@@ -4,9 +4,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { until } from './process.mjs';
 
-// Few dimensions: what is looked at is which chunks are found, not how well.
+// Few dimensions: what is looked at is which chunks are found, not how well. One connection: what is
+// done behind the requests keeps none of them waiting.
 export const settings = { workers: 2, rate_limit_requests_per_minute: 0, embedding_dimensions: 8,
-	embedding_send_dimensions: 'on' };
+	embedding_send_dimensions: 'on', log_level: 'debug',
+	default_pool_size: 1, query_wait_timeout: '3s' };
 
 const holders = new Set();
 
@@ -88,11 +90,14 @@ export class IndexTenant {
 
 	// Those of the given chunks that the index alone does not find.
 	async missed(where) {
-		const { to } = await this.state();
-		return (await this.sql(`set enable_seqscan = off; set jit = off; set hnsw.ef_search = 400;
-			select c.id from chunk c where (not tail or id <= ${to}) and ${where} and id <>
-				(select n.id from chunk n where (not n.tail or n.id <= ${to}) order by
-				n.embedding::halfvec(8) <=> c.embedding::halfvec(8) limit 1)`)).flat();
+		const { to, name } = await this.state();
+		const settings = 'set enable_seqscan = off; set jit = off; set hnsw.ef_search = 400;';
+		const query = `select c.id from chunk c where (not tail or id <= ${to}) and ${where} and id <>
+			(select n.id from chunk n where (not n.tail or n.id <= ${to}) order by
+			n.embedding::halfvec(8) <=> c.embedding::halfvec(8) limit 1)`;
+		const plan = (await this.sql(`${settings} explain ${query}`)).flat().join('\n');
+		assert.ok(plan.includes(`Index Scan using ${name} on chunk n`), plan);
+		return (await this.sql(`${settings} ${query}`)).flat();
 	}
 
 	// Holds a transaction open that has done so, idle, until it is called.

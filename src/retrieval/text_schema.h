@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * text_schema: the statements of version 3 that searching by words needs. Private to
+ * retrieval_schema.c.
+ *
+ * A document's words are kept by segments of it, TEXT_SEGMENT_CHUNKS chunks each: a row says of
+ * one word which of a segment's chunks have it, how often, and how long they are (text_store.h). So
+ * what a search reads of a word lies together in the index text_posting_lexeme, which has all
+ * columns, and a document's words are written without touching another's: ingests do not wait for
+ * each other, and there is no counter that all of them would write.
+ *
+ * A document's text_at is the created_at that its words were kept for: whoever replaces its chunks
+ * without keeping words (a build of before) leaves it behind, and text_fill.c finds it.
+ */
+#ifndef TENANTGATE_RETRIEVAL_TEXT_SCHEMA_H
+#define TENANTGATE_RETRIEVAL_TEXT_SCHEMA_H
+
+#define ADD_TEXT_COLUMNS \
+	"ALTER TABLE public.document" \
+	" ADD COLUMN IF NOT EXISTS text_at pg_catalog.timestamptz," \
+	" ADD COLUMN IF NOT EXISTS text_language pg_catalog.text"
+
+/* The condition of text_store.h's TEXT_IS_MISSING. */
+#define INDEX_TEXTLESS \
+	"document_textless ON public.document (id)" \
+	" WHERE text_at IS NULL OR text_at" PG_DIFFERS "created_at"
+
+/* length: of all its chunks, in words. */
+#define MAKE_TEXT_SEGMENT \
+	"CREATE TABLE IF NOT EXISTS public.text_segment (" \
+	" id bigserial PRIMARY KEY," \
+	" document_id pg_catalog.text NOT NULL REFERENCES public.document ON DELETE CASCADE," \
+	" chunks int NOT NULL," \
+	" length bigint NOT NULL)"
+#define INDEX_TEXT_SEGMENT \
+	"CREATE INDEX IF NOT EXISTS text_segment_document ON public.text_segment (document_id)"
+
+#define MAKE_TEXT_POSTING \
+	"CREATE TABLE IF NOT EXISTS public.text_posting (" \
+	" lexeme pg_catalog.text COLLATE pg_catalog.\"C\" NOT NULL," \
+	" segment bigint NOT NULL," \
+	" chunks int NOT NULL," \
+	" postings bigint[] NOT NULL)"
+#define INDEX_TEXT_LEXEME \
+	"CREATE UNIQUE INDEX IF NOT EXISTS text_posting_lexeme" \
+	" ON public.text_posting (lexeme, segment) INCLUDE (chunks, postings)"
+#define INDEX_TEXT_POSTING \
+	"CREATE INDEX IF NOT EXISTS text_posting_segment ON public.text_posting (segment)"
+
+/* The configurations that words were made by: a question's words are made by each. */
+#define MAKE_TEXT_LANGUAGE \
+	"CREATE TABLE IF NOT EXISTS public.text_language (name pg_catalog.text PRIMARY KEY)"
+
+/* Whatever deletes a document deletes its segments, and so its words. No foreign key of
+ * text_posting: its check would take a quarter of the time that keeping the words takes. */
+#define MAKE_TEXT_TRIGGER \
+	"CREATE OR REPLACE FUNCTION public.text_segment_gone() RETURNS pg_catalog.trigger" \
+	" LANGUAGE plpgsql AS $$ BEGIN" \
+	" DELETE FROM public.text_posting p USING gone WHERE p.segment" PG_EQUALS "gone.id;" \
+	" RETURN NULL; END $$"
+#define ADD_TEXT_TRIGGER \
+	"CREATE OR REPLACE TRIGGER text_segment_gone AFTER DELETE ON public.text_segment" \
+	" REFERENCING OLD TABLE AS gone" \
+	" FOR EACH STATEMENT EXECUTE FUNCTION public.text_segment_gone()"
+
+/* For databases in use, and for new ones. */
+#define TEXT_SCHEMA_STEPS \
+	{ 3, NULL, ADD_TEXT_COLUMNS }, \
+	    { 3, "public.document_textless", \
+		    "CREATE INDEX CONCURRENTLY IF NOT EXISTS " INDEX_TEXTLESS }, \
+	    { 3, NULL, MAKE_TEXT_SEGMENT }, { 3, NULL, INDEX_TEXT_SEGMENT }, \
+	    { 3, NULL, MAKE_TEXT_POSTING }, { 3, NULL, INDEX_TEXT_LEXEME }, \
+	    { 3, NULL, INDEX_TEXT_POSTING }, { 3, NULL, MAKE_TEXT_LANGUAGE }, \
+	    { 3, NULL, MAKE_TEXT_TRIGGER }, \
+	{ \
+		3, NULL, ADD_TEXT_TRIGGER \
+	}
+#define TEXT_SCHEMA \
+	ADD_TEXT_COLUMNS, "CREATE INDEX IF NOT EXISTS " INDEX_TEXTLESS, MAKE_TEXT_SEGMENT, \
+	    INDEX_TEXT_SEGMENT, MAKE_TEXT_POSTING, INDEX_TEXT_LEXEME, INDEX_TEXT_POSTING, \
+	    MAKE_TEXT_LANGUAGE, MAKE_TEXT_TRIGGER, ADD_TEXT_TRIGGER
+
+#endif

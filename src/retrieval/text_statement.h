@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * text_statement: the SQL of a search by words: BM25 (Robertson and Zaragoza, "The Probabilistic
+ * Relevance Framework: BM25 and Beyond", 2009, section 3) over the tables of text_schema.h.
+ *
+ * What it costs is bounded, however often a word is in the tenant's documents:
+ *
+ *	head	what is known of all chunks; of many segments the oldest, and that times as much
+ *	word	the question's words, TEXT_WORDS at most
+ *	count	in how many chunks each is; of many rows the first, and that times as much
+ *	weight	how much each counts; the rare ones first, until they are in TEXT_POSTINGS chunks
+ *	found	the best by the rare ones
+ *	more	those, by the others too
+ *
+ * Among some documents that have few chunks all words are looked up in those alone.
+ */
+#ifndef RETRIEVAL_TEXT_STATEMENT_H
+#define RETRIEVAL_TEXT_STATEMENT_H
+
+#include <stdbool.h>
+
+#include "tenantgate/base/buf.h"
+
+/*
+ * Appends tables of a WITH clause, without a comma behind the last: text_hit (id, score), the best
+ * chunks, TEXT_HITS at most; a score is a part of what a chunk of nothing but the question's words
+ * would have: 0 to 1. param: the number of the parameter that is the question. some: the documents
+ * that count are the table wanted (id), which stands before.
+ */
+#define TEXT_HITS 100
+bool text_statement_tables(struct buf *, unsigned param, bool some);
+
+#endif

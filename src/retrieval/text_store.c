@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#include "retrieval/text_store.h"
+
+#include "tenantgate/retrieval/text_language.h"
+
+#define STORE_TIMEOUT_US (300 * 1000000ull)
+
+enum flow_rc
+text_store(struct flow *f, struct pg_conn *conn, const char *document_id, const char *language,
+    struct pg_result *out)
+{
+	const struct pg_query q = {
+		.sql = text_store_statement,
+		.params = { PG_TEXT(language != NULL ? language : TEXT_LANGUAGE_USUAL),
+		    PG_TEXT(document_id) },
+		.param_count = 2,
+		.timeout_us = STORE_TIMEOUT_US,
+	};
+
+	pg_clear(out);
+	return pg_run(f, conn, &q, out);
+}
+
+enum flow_rc
+text_store_missing(struct flow *f, struct pool_lease *lease, const char *language,
+    struct pg_result *out)
+{
+	const struct pg_query q = {
+		.sql = text_store_missing_statement,
+		.params = { PG_TEXT(language) },
+		.param_count = 1,
+		.timeout_us = STORE_TIMEOUT_US,
+	};
+
+	return pool_read(f, lease, &q, out);
+}

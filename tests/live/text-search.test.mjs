@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+// Searches by words: the statements themselves, in a database of the tenants' schema, against BM25
+// written apart; what becomes of words when documents go; how Postgres goes about it.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { build, Stack } from './lib/stack.mjs';
+import { bm25 } from './lib/bm25.mjs';
+
+const stack = new Stack('text-search');
+const DIMENSIONS = 4;
+const way = { exact: 0, index: 1, exactSome: 2, indexSome: 3, text: 4, textSome: 5 };
+
+const print = (...args) => execFileSync(join(build, 'tests/live/statement_print'),
+	args.map(String), { encoding: 'utf8' });
+const statement = (number, ...words) => print(number, DIMENSIONS, 'none', 0, ...words);
+const literal = (text) => `'${text.replaceAll("'", "''")}'`;
+
+before(() => stack.postgres(['autovacuum=off', 'shared_buffers=256MB', 'fsync=off']));
+after(() => stack.stop());
+
+// As one script, for some are longer than an argument may be. The rows of all its statements.
+const script = (text, db) => execFileSync('psql', ['-X', '-A', '-t', '-q', '-F', '\t', '-v',
+	'ON_ERROR_STOP=1', '-d', stack.pg.url(db), '-f', '-'], { input: text, encoding: 'utf8',
+	maxBuffer: 16 << 20 });
+
+const database = async (name) => {
+	await stack.sql(`create database ${name}`);
+	await stack.sql(print('schema', DIMENSIONS), name);
+	return name;
+};
+
+// Documents of some chunks each; vectors as chunks are numbered.
+async function add(db, documents, language = 'simple') {
+	const rows = Object.entries(documents);
+	const chunks = rows.flatMap(([id, texts]) => texts.map((text, i) =>
+		`(${literal(id)}, ${i}, ${literal(text)}, '[1,${i},0,0]')`));
+	script(`
+		insert into document values ${rows.map(([id, texts]) => `(${literal(id)}, 't', 'f',
+			'text/plain', '{}', 's', 1, 0, ${texts.length})`)};
+		insert into chunk (document_id, chunk_index, content, embedding) values ${chunks};
+		prepare keep as ${print('store')};
+		${rows.map(([id]) => `execute keep ('${language}', ${literal(id)});`).join('')}`, db);
+}
+
+// [document, chunk, score] of each row, in their order.
+async function rows(db, sql, values) {
+	const found = await stack.sql(`set enable_seqscan = off; set jit = off; prepare it as ${sql};
+		execute it (${values})`, db);
+	return found.filter((row) => row[0]).map((row) => [row[0], Number(row[5]), 1 - Number(row[7])]);
+}
+
+const byWords = (db, question, k = 10) => rows(db, statement(way.text),
+	`${literal(question)}, ${k}`);
+const byWordsOf = (db, question, ids, k = 10) => rows(db, statement(way.textSome, 'ids'),
+	`${literal(question)}, ${k}, array[${ids.map(literal)}]`);
+const byBoth = (db, question, vector, k = 10) => rows(db, statement(way.exact, 'hybrid'),
+	`'${vector}', 40, ${literal(question)}, ${k}`);
+
+// The same numbers each time.
+function chance(seed) {
+	let state = seed;
+	return () => (state = (state * 1103515245 + 12345) % 2147483648) / 2147483648;
+}
+
+// Words as in a language: the n-th is there 1/n as often as the first.
+function randomText(random, vocabulary, length) {
+	return Array.from({ length }, () =>
+		`w${Math.floor(vocabulary ** random())}`).join(' ');
+}
+
+function near(found, wanted, documents) {
+	const flat = Object.entries(documents).flatMap(([id, texts]) => texts.map((_, i) => [id, i]));
+	assert.equal(found.length, Math.min(wanted.length, found.length));
+	found.forEach(([id, index, score], i) => {
+		assert.ok(Math.abs(score - wanted[i].score) < 1e-9, `row ${i}: ${score}, ${wanted[i].score}`);
+		const at = flat.findIndex(([d, n]) => d === id && n === index);
+		assert.ok(wanted.some((w) => w.at === at && Math.abs(w.score - score) < 1e-9));
+	});
+}
+
+test('scores are those of BM25 written apart', async () => {
+	const random = chance(7), documents = {};
+	for (let d = 0; d < 60; d++)
+		documents[`d${d}`] = Array.from({ length: 1 + Math.floor(random() * 30) }, () =>
+			randomText(random, 400, 20 + Math.floor(random() * 100)));
+	documents.long = Array.from({ length: 300 }, () => randomText(random, 400, 60)); // segments
+	const db = await database('ranks');
+	await add(db, documents);
+	const texts = Object.values(documents).flat();
+	for (let q = 0; q < 30; q++) {
+		const question = randomText(random, 400, 1 + q % 7);
+		const wanted = bm25(texts, question);
+		const found = await byWords(db, question);
+		assert.equal(found.length, Math.min(10, wanted.length), question);
+		near(found, wanted, documents);
+	}
+	assert.deepEqual(await byWords(db, 'w9999 nothing'), []);
+});
+
+test('among some documents: what those have, however common the words are elsewhere', async () => {
+	const all = await byWords('ranks', 'w1 w2 w3', 100);
+	const [first] = await byWordsOf('ranks', 'w1 w2 w3', ['d3', 'd4', 'none']);
+	assert.ok(['d3', 'd4'].includes(first[0]));
+	const some = await byWordsOf('ranks', 'w1 w2 w3', [...new Set(all.map(([id]) => id))], 20);
+	assert.deepEqual(some, all.slice(0, 20));
+	assert.deepEqual(await byWordsOf('ranks', 'w1 w2', ['none']), []);
+});
+
+test('a document that goes takes its words along, and one that is replaced', async () => {
+	const db = await database('goes');
+	await add(db, { a: ['zebra giraffe', 'zebra'], b: ['giraffe'], c: ['okapi'] });
+	const count = async () => (await stack.sql(`select
+		(select count(*) from text_posting), (select count(*) from text_segment),
+		(select sum(chunks) from text_segment)`, db))[0].map(Number);
+	assert.deepEqual(await count(), [4, 3, 4]);
+	await stack.sql("delete from document where id = 'a'", db);
+	assert.deepEqual(await count(), [2, 2, 2]);
+	assert.deepEqual(await byWords(db, 'zebra'), []);
+	near(await byWords(db, 'giraffe okapi'), bm25(['giraffe', 'okapi'], 'giraffe okapi'),
+		{ b: ['giraffe'], c: ['okapi'] });
+	await stack.sql(`update chunk set content = 'tapir' where document_id = 'b';
+		prepare keep as ${print('store')}; execute keep ('simple', 'b')`, db);
+	assert.deepEqual(await byWords(db, 'giraffe'), []);
+	assert.deepEqual((await byWords(db, 'tapir')).map(([id]) => id), ['b']);
+	assert.deepEqual(await count(), [2, 2, 2]);
+});
+
+test('documents whose words are missing are found, and get them once', async () => {
+	const db = await database('missing');
+	await add(db, { a: ['heron'], b: ['crane'] });
+	await stack.sql(`insert into document values ('old', 't', 'f', 'text/plain', '{}', 's', 1, 0, 1);
+		insert into chunk (document_id, chunk_index, content, embedding)
+			values ('old', 0, 'stork', '[1,0,0,0]');
+		delete from chunk where document_id = 'b';
+		update document set created_at = now() + interval '1s' where id = 'b';
+		insert into chunk (document_id, chunk_index, content, embedding)
+			values ('b', 0, 'ibis', '[1,0,0,0]')`, db); // as a build of before replaces one
+	assert.deepEqual(await byWords(db, 'stork ibis'), []);
+	const fill = async () => (await stack.sql(`prepare fill as ${print('missing')};
+		execute fill ('simple')`, db)).at(-1)[0];
+	assert.equal(await fill(), '2');
+	assert.equal(await fill(), '0');
+	assert.deepEqual((await byWords(db, 'stork')).map(([id]) => id), ['old']);
+	assert.deepEqual((await byWords(db, 'ibis crane')).map(([id]) => id), ['b']);
+	assert.equal((await stack.sql('select count(*) from text_segment', db))[0][0], '3');
+});
+
+test('words are taken as their language has them; a question in all that there are', async () => {
+	const db = await database('languages');
+	await add(db, { en: ['The runners were running over bridges'] }, 'english');
+	await add(db, { de: ['Die Häuser standen neben den Brücken'] }, 'german');
+	await add(db, { zh: ['港口开放时间 港口'] }, 'simple');
+	const ids = async (question) => (await byWords(db, question)).map(([id]) => id);
+	assert.deepEqual(await ids('the run'), ['en']);
+	assert.deepEqual(await ids('ein Haus an der Brücke'), ['de']);
+	assert.deepEqual(await ids('the of and'), []);
+	assert.deepEqual(await ids('港口开放时间'), ['zh']); // what is between blanks, and no part of it
+	assert.deepEqual(await ids('开放'), []);
+});
+
+test('a question that means harm is words, or none', async () => {
+	const db = await database('harm');
+	await add(db, { a: ["it's a <-> b & !c | (d) x:*B \\ back'slash"], b: ['plain'] });
+	const ids = async (question) => (await byWords(db, question)).map(([id]) => id);
+	for (const question of ["'", "''", '\\', '& | ! <->', ':*', '()', '!plain', "a' & 'b", '<1>'])
+		await byWords(db, question);
+	assert.deepEqual(await ids('!plain'), ['b']);
+	assert.deepEqual(await ids('plain & nothing'), ['b']);
+	assert.deepEqual(await ids("'; drop table chunk; --"), []);
+	assert.deepEqual(await ids("back'slash"), ['a']);
+	const long = Array.from({ length: 2500 }, (_, i) => `v${i}`).join(' ');
+	assert.deepEqual(await ids(`plain ${long}`), ['b']);
+	await add(db, { long: [`${'y'.repeat(5000)} ${'z'.repeat(2040)} short`] });
+	assert.deepEqual(await ids('short'), ['long']);
+});
+
+test('by both: the ranks of both, and the vector alone where no word is known', async () => {
+	const db = await database('two');
+	const documents = {};
+	for (let i = 0; i < 8; i++)
+		documents[`d${i}`] = [i === 5 ? 'walrus walrus' : i === 6 ? 'walrus seal puffin' : 'puffin'];
+	await add(db, documents);
+	await stack.sql(`update chunk set embedding =
+		('[1,' || substr(document_id, 2) || ',0,0]')::vector`, db);
+	const [first, second] = await byBoth(db, 'walrus', '[1,6,0,0]');
+	assert.deepEqual([first[0], second[0]], ['d5', 'd6']);
+	assert.ok(Math.abs(first[2] - (4 / 2 + 1 / 4) / 2.5) < 1e-9, `${first[2]}`);
+	const [only] = await byBoth(db, 'Nashorn', '[1,3,0,0]');
+	assert.deepEqual([only[0], Math.round(only[2] * 1000)], ['d3', 200]);
+	assert.equal((await byBoth(db, 'Nashorn', '[1,3,0,0]', 8)).length, 8);
+	assert.equal((await byBoth(db, 'walrus', '[1,6,0,0]', 1)).length, 1);
+});
+
+function nodesOf(plan) {
+	return [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
+}
+
+function plan(db, sql, values, { generic, analyze = false }) {
+	const text = script(`set enable_seqscan = off; set jit = off;
+		set plan_cache_mode = force_${generic ? 'generic' : 'custom'}_plan; prepare it as ${sql};
+		explain (format json${analyze ? ', analyze' : ''}) execute it (${values})`, db);
+	return nodesOf(JSON.parse(text)[0].Plan);
+}
+
+// 13,500 chunks: words of which most are in most chunks.
+for (const size of [40, 2600, 13500])
+	test(`${size} chunks: words are read in the order of their index, and not all of them`, async (t) => {
+		const db = await database(`plans_${size}`);
+		script(`insert into document select 'd' || i, 't', 'f', 'text/plain', '{}', 's', 1,
+				0, 20 from generate_series(1, ${size / 20}) i;
+			insert into chunk (document_id, chunk_index, content, embedding)
+				select 'd' || 1 + i / 20, i % 20, (select string_agg('w' || (200 ^ random())::int, ' ')
+					from generate_series(1, 30) where i = i) || ' rare' || i / 40, '[1,0,0,1]'
+				from generate_series(0, ${size - 1}) i;
+			prepare keep(text, text) as ${print('store')};
+			do $$ begin for i in 1..${size / 20} loop
+				execute format('execute keep (''simple'', %L)', 'd' || i); end loop; end $$`, db);
+		const question = "'w1 w2 w3 w4 w5 rare0'";
+		const forms = {
+			words: [statement(way.text), `${question}, 10`],
+			'words of some': [statement(way.textSome, 'ids'), `${question}, 10, array['d1','d2']`],
+			both: [statement(way.exact, 'hybrid'), `'[1,0,0,0]', 40, ${question}, 10`],
+			'both of some': [statement(way.exactSome, 'hybrid', 'ids'),
+				`'[1,0,0,0]', 40, ${question}, 10, 10000, array['d1','d2']`],
+		};
+		for (const statistics of ['no statistics', 'statistics']) {
+			if (statistics === 'statistics')
+				await stack.sql('vacuum analyze', db);
+			for (const [name, [sql, values]] of Object.entries(forms))
+				for (const generic of [false, true])
+					await t.test(`${statistics}, ${generic ? 'any values' : 'its values'}: ${name}`, async () => {
+						const all = plan(db, sql, values, { generic });
+						const postings = all.filter((n) => n['Relation Name'] === 'text_posting');
+						assert.ok(postings.length >= 3);
+						for (const node of postings)
+							assert.match(node['Node Type'], statistics === 'statistics' ?
+								/^Index Only Scan$/ : /^(Index (Only )?|Bitmap Heap )Scan$/);
+						assert.deepEqual(new Set(all.map((n) => n['Index Name'])
+							.filter((n) => n?.startsWith('text_posting'))),
+						new Set(['text_posting_lexeme']));
+						for (const node of all.filter((n) => n.Alias === 'd'))
+							assert.notEqual(node['Node Type'], 'Seq Scan');
+					});
+		}
+		const all = plan(db, ...forms.words, { generic: true, analyze: true });
+		const read = all.filter((n) => n['Node Type'] === 'ProjectSet')
+			.reduce((sum, n) => sum + n['Actual Rows'] * n['Actual Loops'], 0);
+		assert.ok(read > 0 && read < 30000, `${read} postings`);
+		const [[id]] = await byWords(db, 'w1 w2 rare0');
+		assert.match(id, /^d[12]$/);
+	});
