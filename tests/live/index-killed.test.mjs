@@ -125,3 +125,23 @@ test('killed while it merges: others go on', async () => {
 	assert.ok(left.tail > 1000);
 	assert.equal(end.name, left.name);
 });
+
+test('the server is killed while it builds: what is left is dropped, and made again', async () => {
+	const t = await IndexTenant.make(stack, gate, 'kserver');
+	await t.fill(3000);
+	await t.hold('lock table chunk in row exclusive mode');
+	await t.put('kserver a');
+	await t.waits('CREATE INDEX CONCURRENTLY');
+	await stack.pg.program.stop('SIGQUIT');
+	await stack.postgres();
+	const left = await t.state();
+	assert.deepEqual(left.indexes.map(([, valid]) => valid), ['f']);
+	await t.leaseEnds();
+	const next = await another(); // the first has failed, and rests
+	const there = await next.tenant('kserver');
+	await until('it is stored', async () => (await there.ingestText('kserver b',
+		{ documentId: 'b' })).status === 201);
+	const end = await t.settled('it is made again', (s) => s.name !== '');
+	assert.notEqual(end.indexes[0][2], left.indexes[0][2]);
+	await t.findsAll(there);
+});
