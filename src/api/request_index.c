@@ -5,6 +5,7 @@
  * were stored or deleted.
  */
 #include "api/request.h"
+#include "tenantgate/retrieval/text_language.h"
 
 void
 request_index(const struct request *req)
@@ -19,5 +20,5 @@ request_index(const struct request *req)
 		return;
 	tenant_target(&req->tenant, &target, key);
 	indexing_look(req->ctx->worker, indexing, req->ctx->pools, &target, req->tenant_id,
-	    req->has_changed_chunks);
+	    TEXT_LANGUAGE_USUAL, req->has_changed_chunks);
 }

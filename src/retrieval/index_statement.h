@@ -9,6 +9,10 @@
 #include <stddef.h>
 
 #include "retrieval/index_rule.h"
+#include "tenantgate/wire/pg_sql.h"
+
+/* SQL: until when the lease is taken, or kept. */
+#define INDEX_LEASE "(" PG_NOW PG_PLUS "interval '60 seconds')"
 
 #define INDEX_MERGE_ROWS 50 /* locked together, for some tenths of a second */
 

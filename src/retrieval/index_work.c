@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * index_work: does for a tenant's index what the rule says (index_rule.c), step by step:
+ * index_work: does for a tenant's index what the rule says (index_rule.c), step by step, after
+ * text_fill.c has kept the words that are missing:
  *
  *	[borrow] --> [look] --> [decide] --> nothing to do: [release], if it has the lease; done
  *	   ^                     |   |   |
@@ -25,6 +26,7 @@
 #include "retrieval/index_look.h"
 #include "retrieval/index_statement.h"
 #include "retrieval/index_tenants.h"
+#include "retrieval/text_fill.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/id.h"
 #include "tenantgate/base/log.h"
@@ -45,6 +47,7 @@ struct index_work {
 	struct indexing *indexing; /* borrowed, as pools */
 	struct pools *pools;
 	const char *tenant;	   /* arena */
+	const char *language;	   /* static */
 	struct pool_target target; /* key: arena; pg owned */
 	struct pool_lease lease;
 	struct share_grant turn;
@@ -57,16 +60,18 @@ struct index_work {
 	uint64_t began_us; /* of the step under way, monotonic */
 	struct buf sql;	   /* owned */
 	struct index_order order;
+	struct err words;	 /* why text_fill() failed */
 	struct pg_result result; /* owned */
 };
 
-static flow_step_fn index_work_borrow, index_work_look, index_work_decide, index_work_claim,
-    index_work_act, index_work_settings, index_work_run, index_work_acted, index_work_release,
-    index_work_released;
+static flow_step_fn index_work_words, index_work_borrow, index_work_look, index_work_decide,
+    index_work_claim, index_work_act, index_work_settings, index_work_run, index_work_acted,
+    index_work_release, index_work_released;
 static flow_end_fn index_work_end;
 static flow_release_fn index_work_release_memory;
 
 static const struct flow_step index_work_steps[] = {
+	{ "index_words", index_work_words },
 	{ "index_borrow", index_work_borrow },
 	{ "index_look", index_work_look },
 	{ "index_decide", index_work_decide },
@@ -89,6 +94,16 @@ static struct index_work *
 index_work_of(struct flow *f)
 {
 	return FLOW_OF(f, struct index_work, &index_work_kind);
+}
+
+static enum flow_rc
+index_work_words(struct flow *f)
+{
+	struct index_work *w = index_work_of(f);
+	const struct text_fill_order order = { w->pools, &w->target, w->indexing->budget, w->tenant,
+		w->language };
+
+	return text_fill(f, &order, &w->words);
 }
 
 static enum flow_rc
@@ -278,6 +293,12 @@ index_work_log(const struct index_work *w)
 		log_event(LOG_NOTICE, "index.built", NULL,
 		    "Tenant %s has a new index of about %llu chunks; it took %llu ms.", w->tenant,
 		    (unsigned long long)w->look.state.rows, ms);
+	else if (w->decision.action == INDEX_COPY && pg_rows(&w->result) > 0 &&
+	    strcmp(pg_text(&w->result, 0, 0), "-1") == 0)
+		log_event(LOG_NOTICE, "embeddings.copied", NULL,
+		    "Tenant %s's table public.embeddings was copied; %s of its rows have no vector "
+		    "or no document that could be named, and were left out.",
+		    w->tenant, pg_text(&w->result, 0, 1));
 	else if (w->decision.action == INDEX_DROP)
 		log_event(LOG_INFO, "index.dropped", NULL,
 		    "Tenant %s's index %s was of no more use and is gone.", w->tenant,
@@ -361,7 +382,7 @@ index_work_release_memory(struct flow *f)
 
 void
 indexing_look(struct worker *worker, struct indexing *x, struct pools *pools,
-    const struct pool_target *target, const char *tenant, bool has_changed)
+    const struct pool_target *target, const char *tenant, const char *language, bool has_changed)
 {
 	struct arena *arena;
 	struct index_work *w;
@@ -373,6 +394,7 @@ indexing_look(struct worker *worker, struct indexing *x, struct pools *pools,
 	w->indexing = x;
 	w->pools = pools;
 	w->tenant = arena_strdup(arena, tenant);
+	w->language = language;
 	w->target = *target;
 	w->target.key = slice_of(arena_slice(arena, target->key), target->key.len);
 	if (w->tenant == NULL || w->target.key.p == NULL) {

@@ -17,6 +17,7 @@ text_store(struct flow *f, struct pg_conn *conn, const char *document_id, const 
 		.timeout_us = STORE_TIMEOUT_US,
 	};
 
+	pg_clear(out);
 	return pg_run(f, conn, &q, out);
 }
 
