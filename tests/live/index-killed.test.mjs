@@ -71,6 +71,24 @@ test('killed while it builds: what is left is dropped, and made again', async ()
 	assert.notEqual(end.indexes[0][2], left.indexes[0][2]);
 });
 
+test('asked to end while it builds: it does, and so does the build', async () => {
+	const t = await IndexTenant.make(stack, gate, 'kterm');
+	await t.fill(3000);
+	const victim = await another();
+	const release = await t.hold('lock table chunk in row exclusive mode');
+	assert.equal((await (await victim.tenant('kterm')).ingestText('v', { documentId: 'v' })).status,
+		201);
+	await t.waits('CREATE INDEX CONCURRENTLY');
+	const began = Date.now();
+	await victim.program.stop();
+	assert.ok(Date.now() - began < 8000, 'before shutdown_timeout is over');
+	await ended(t);
+	await release();
+	await t.leaseEnds();
+	await t.put('kterm w');
+	await t.settled('another has gone on', (s) => s.name !== '');
+});
+
 test('killed before it publishes: the index is published, and not built again', async () => {
 	let endWriter, endReader;
 	const { left, end } = await killed('kpublish', {
