@@ -184,9 +184,10 @@ what_narrows_a_question_is_read(void **state)
 	refuses("{" MESSAGES ",\"rerank\":1}", "\"rerank\" must be true or false");
 	refuses("{" MESSAGES ",\"mode\":true}", "\"mode\" must be a string");
 	refuses("{" MESSAGES ",\"mode\":\"bm25\"}", "\"mode\" must be vector, text or hybrid");
-	/* Not there yet. */
-	refuses("{" MESSAGES ",\"mode\":\"text\"}", "\"mode\" may only be vector yet");
-	refuses("{" MESSAGES ",\"mode\":\"hybrid\"}", "\"mode\" may only be vector yet");
+	asks("{" MESSAGES ",\"mode\":\"text\"}", "q", 1);
+	assert_int_equal(input.mode, SEARCH_TEXT);
+	asks("{" MESSAGES ",\"mode\":\"hybrid\"}", "q", 1);
+	assert_int_equal(input.mode, SEARCH_HYBRID);
 }
 
 static void
