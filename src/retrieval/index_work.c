@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * index_work: does for a tenant's index what the rule says (index_rule.c), step by step, after
- * text_fill.c has kept the words that are missing:
+ * index_work: does for a tenant's index what the rule says (index_rule.c), step by step:
  *
  *	[borrow] --> [look] --> [decide] --> nothing to do: [release], if it has the lease; done
  *	   ^                     |   |   |
@@ -47,7 +46,7 @@ struct index_work {
 	struct indexing *indexing; /* borrowed, as pools */
 	struct pools *pools;
 	const char *tenant;	   /* arena */
-	const char *language;	   /* static */
+	enum language language;	   /* of documents that say none */
 	struct pool_target target; /* key: arena; pg owned */
 	struct pool_lease lease;
 	struct share_grant turn;
@@ -60,7 +59,6 @@ struct index_work {
 	uint64_t began_us; /* of the step under way, monotonic */
 	struct buf sql;	   /* owned */
 	struct index_order order;
-	struct err words;	 /* why text_fill() failed */
 	struct pg_result result; /* owned */
 };
 
@@ -103,7 +101,7 @@ index_work_words(struct flow *f)
 	const struct text_fill_order order = { w->pools, &w->target, w->indexing->budget, w->tenant,
 		w->language };
 
-	return text_fill(f, &order, &w->words);
+	return text_fill(f, &order);
 }
 
 static enum flow_rc
@@ -284,27 +282,6 @@ index_work_merged(struct flow *f)
 	return index_work_borrow(f);
 }
 
-static void
-index_work_log(const struct index_work *w)
-{
-	unsigned long long ms = (clock_mono_us() - w->began_us) / 1000;
-
-	if (w->decision.action == INDEX_BUILD)
-		log_event(LOG_NOTICE, "index.built", NULL,
-		    "Tenant %s has a new index of about %llu chunks; it took %llu ms.", w->tenant,
-		    (unsigned long long)w->look.state.rows, ms);
-	else if (w->decision.action == INDEX_COPY && pg_rows(&w->result) > 0 &&
-	    strcmp(pg_text(&w->result, 0, 0), "-1") == 0)
-		log_event(LOG_NOTICE, "embeddings.copied", NULL,
-		    "Tenant %s's table public.embeddings was copied; %s of its rows have no vector "
-		    "or no document that could be named, and were left out.",
-		    w->tenant, pg_text(&w->result, 0, 1));
-	else if (w->decision.action == INDEX_DROP)
-		log_event(LOG_INFO, "index.dropped", NULL,
-		    "Tenant %s's index %s was of no more use and is gone.", w->tenant,
-		    w->decision.name);
-}
-
 static enum flow_rc
 index_work_acted(struct flow *f)
 {
@@ -315,7 +292,7 @@ index_work_acted(struct flow *f)
 		return rc;
 	if (w->decision.action == INDEX_MERGE)
 		return index_work_merged(f);
-	index_work_log(w);
+	index_log(&w->order, w->tenant, clock_mono_us() - w->began_us, &w->result);
 	pool_return(&w->lease,
 	    w->decision.action == INDEX_BUILD || w->decision.action == INDEX_DROP ? POOL_DIRTY
 										  : POOL_CLEAN);
@@ -361,9 +338,8 @@ index_work_end(struct flow *f, const struct err *err)
 		return;
 	err_tell(err, told);
 	log_event(passes ? LOG_INFO : LOG_WARNING, "index.failed", NULL,
-	    "Tenant %s's chunks are found, but more slowly, until its index is right, which is "
-	    "tried "
-	    "again later: %s",
+	    "Tenant %s's chunks are found, but more slowly, until its index is right, which "
+	    "is tried again later: %s",
 	    w->tenant, told);
 }
 
@@ -382,7 +358,7 @@ index_work_release_memory(struct flow *f)
 
 void
 indexing_look(struct worker *worker, struct indexing *x, struct pools *pools,
-    const struct pool_target *target, const char *tenant, const char *language, bool has_changed)
+    const struct pool_target *target, const char *tenant, enum language language, bool has_changed)
 {
 	struct arena *arena;
 	struct index_work *w;
