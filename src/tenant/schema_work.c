@@ -10,8 +10,8 @@
  * The time-outs are of the step's own transaction, for nothing is kept in the session: behind a
  * pooler of transactions the next statement may run in another one, and what was set in the first
  * would be found there by whoever comes next. So an index, which is made in no transaction, has
- * none: its wait keeps nobody, and ours for it has a deadline. Where it would wait for a transaction
- * that somebody has forgotten, it is not begun.
+ * none: its wait keeps nobody, and ours for it has a deadline. Where it would wait for a
+ * transaction that somebody has forgotten, it is not begun.
  */
 #include "tenant/schema_work.h"
 
