@@ -48,7 +48,8 @@ const indexIsValid = async (database) => (await stack.sql(`select indisvalid fro
 	where indexrelid = to_regclass('public.document_expiry')`, database)).flat()[0] === 't';
 
 const isWhole = async (database) => (await columnsOf(database)).length === 2 &&
-	await indexIsValid(database);
+	await indexIsValid(database) && (await stack.sql("select to_regclass('public.chunk_staged') " +
+	"is not null and to_regclass('public.chunk_hash') is not null", database)).flat()[0] === 't';
 
 // A tenant with a document, in a database that the first release has made. No process knows more of
 // it than the catalog.
@@ -59,7 +60,8 @@ async function old(name) {
 	const [[owner]] = await catalog(`select db_user from tenants where tenant_id = '${name}'`);
 	await stack.sql(`create table kept_document as select * from document;
 		create table kept_chunk as select * from chunk;
-		drop table chunk, document, retrieval; set role ${owner}; ${FIRST}; reset role;
+		drop table chunk, document, retrieval, chunk_staged, text_segment, text_posting,
+			text_language; set role ${owner}; ${FIRST}; reset role;
 		insert into document select id, title, file_name, mime_type, metadata, sha256, bytes, pages,
 			chunks, created_at from kept_document;
 		insert into chunk (document_id, chunk_index, page, content, metadata, embedding)
@@ -213,7 +215,7 @@ for (const version of [3, 2, 1])
 		const client = await first.tenant(name);
 		assert.equal((await client.ingestText('The boat of back.', { documentId: 'a' })).status, 201);
 		const database = await databaseOf(name);
-		await stack.sql('drop table chunk, document', database);
+		await stack.sql('drop table chunk, document cascade', database);
 		await catalog(`update tenants set schema_version = ${version} where tenant_id = '${name}'`);
 		execFileSync('redis-cli', ['-p', String(stack.cache.port), 'flushall']);
 		const gate = await another();
