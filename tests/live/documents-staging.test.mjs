@@ -46,7 +46,7 @@ test('while the model is waited for no connection is held, and nothing of the do
 		const texts = paragraphs(CHUNKS, 'unseen');
 		const answer = s.ingest('unseen', texts);
 		await s.embedder.holds(CALLS);
-		await until('three batches are staged', async () => await s.staged() === 3 * BATCH);
+		await s.stages(3);
 		assert.equal(await s.stored('unseen'), 'absent');
 		assert.equal(await s.listed('unseen'), 'ingesting');
 		// The pool's one connection: it is free.
@@ -81,7 +81,7 @@ test('a database that has lost what was staged: 503, and nothing of it is stored
 	s.embedder.hold(8);
 	const texts = paragraphs(CHUNKS, 'lost');
 	const answer = s.ingest('lost', texts);
-	await until('eight batches are staged', async () => await s.staged() === 8 * BATCH);
+	await s.stages(8);
 	await s.sql('truncate chunk_staged');
 	s.embedder.release();
 	const lost = await answer;
