@@ -105,13 +105,17 @@ test('another model with as many numbers: found before, and found after', async 
 
 test('other numbers: the column changes, and what is stored afterwards fits', async () => {
 	await tenantOf('numbers');
+	const former = await (await stack.tenantgate({ ...settings, default_pool_size: 1 }))
+		.tenant('numbers');
+	await finds(former);
 	const shorter = { embedding_model: 'second', embedding_dimensions: 256,
-		embedding_send_dimensions: 'on' };
+		embedding_send_dimensions: 'on', document_embedding_memory: '64KiB' };
 	const { status, stderr } = await reembed(shorter, 'numbers');
 	assert.equal(status, 0, stderr);
 	assert.equal(await noted('numbers'), 'second 256 true');
 	const other = await (await stack.tenantgate({ ...settings, ...shorter })).tenant('numbers');
 	await finds(other);
+	assert.equal((await former.search('number17')).status, 409, 'whose connection knew the former');
 	const more = await other.ingestText(passages(400, 'buoy'), { documentId: 'buoys' });
 	assert.equal(more.status, 201, more.body);
 	assert.equal((await other.search('buoy number399', { topK: 1 })).json.results[0].documentId,
