@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "retrieval/embeddings_copy.h"
 
+#include <string.h>
+
 #include "retrieval/index_statement.h"
+#include "tenantgate/base/log.h"
 
 #define BATCH "500"
 
@@ -41,3 +44,14 @@ const char embeddings_copy_sql[] =
     "   FROM pg_catalog.pg_attribute WHERE attrelid" PG_EQUALS
     "'public.chunk'::pg_catalog.regclass::pg_catalog.oid AND attname" PG_EQUALS "'embedding'))"
     " WHERE one AND merger" PG_EQUALS "$1 RETURNING copied_to, not_copied";
+
+void
+embeddings_copy_log(const char *tenant, const struct pg_result *r)
+{
+	if (pg_rows(r) == 0 || strcmp(pg_text(r, 0, 0), "-1") != 0)
+		return;
+	log_event(LOG_NOTICE, "embeddings.copied", NULL,
+	    "Tenant %s's table public.embeddings was copied; %s of its rows have no vector, no "
+	    "document that could be named, or one that was stored here, and were left out.",
+	    tenant, pg_text(r, 0, 1));
+}

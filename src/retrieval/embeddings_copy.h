@@ -16,6 +16,7 @@
 #ifndef RETRIEVAL_EMBEDDINGS_COPY_H
 #define RETRIEVAL_EMBEDDINGS_COPY_H
 
+#include "tenantgate/wire/pg.h"
 #include "tenantgate/wire/pg_sql.h"
 
 #define EMBEDDINGS_MODEL "text-embedding-3-small"
@@ -37,5 +38,7 @@
 
 /* A batch; $1 is the holder of the lease, which is renewed: without it no row is changed. */
 extern const char	embeddings_copy_sql[];
+/* Of a batch's result: a line when it was the last. */
+void			embeddings_copy_log(const char *tenant, const struct pg_result *);
 
 #endif

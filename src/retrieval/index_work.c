@@ -284,27 +284,6 @@ index_work_merged(struct flow *f)
 	return index_work_borrow(f);
 }
 
-static void
-index_work_log(const struct index_work *w)
-{
-	unsigned long long ms = (clock_mono_us() - w->began_us) / 1000;
-
-	if (w->decision.action == INDEX_BUILD)
-		log_event(LOG_NOTICE, "index.built", NULL,
-		    "Tenant %s has a new index of about %llu chunks; it took %llu ms.", w->tenant,
-		    (unsigned long long)w->look.state.rows, ms);
-	else if (w->decision.action == INDEX_COPY && pg_rows(&w->result) > 0 &&
-	    strcmp(pg_text(&w->result, 0, 0), "-1") == 0)
-		log_event(LOG_NOTICE, "embeddings.copied", NULL,
-		    "Tenant %s's table public.embeddings was copied; %s of its rows have no vector "
-		    "or no document that could be named, and were left out.",
-		    w->tenant, pg_text(&w->result, 0, 1));
-	else if (w->decision.action == INDEX_DROP)
-		log_event(LOG_INFO, "index.dropped", NULL,
-		    "Tenant %s's index %s was of no more use and is gone.", w->tenant,
-		    w->decision.name);
-}
-
 static enum flow_rc
 index_work_acted(struct flow *f)
 {
@@ -315,7 +294,7 @@ index_work_acted(struct flow *f)
 		return rc;
 	if (w->decision.action == INDEX_MERGE)
 		return index_work_merged(f);
-	index_work_log(w);
+	index_log(&w->order, w->tenant, clock_mono_us() - w->began_us, &w->result);
 	pool_return(&w->lease,
 	    w->decision.action == INDEX_BUILD || w->decision.action == INDEX_DROP ? POOL_DIRTY
 										  : POOL_CLEAN);

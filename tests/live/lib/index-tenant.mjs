@@ -100,7 +100,7 @@ export class IndexTenant {
 		return (await this.sql(`${settings} ${query}`)).flat();
 	}
 
-	// Holds a transaction open that has done so, idle, until it is called.
+	// Holds a transaction open that has done so, idle, until what it gives is called.
 	async hold(statements) {
 		const name = `hold${Math.random()}`;
 		const child = spawn('psql', ['-X', '-q', '-d', this.stack.pg.url(this.db)],
@@ -110,8 +110,8 @@ export class IndexTenant {
 		child.stdin.write(`set application_name = '${name}'; begin; ${statements};\n`);
 		await until('it is held', async () => (await this.stack.sql(`select 1 from pg_stat_activity where
 			application_name = '${name}' and state = 'idle in transaction'`)).length > 0);
-		return async () => {
-			child.stdin.end();
+		return async (end = 'rollback') => {
+			child.stdin.end(`${end};\n`);
 			await exit;
 		};
 	}
