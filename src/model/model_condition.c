@@ -13,8 +13,9 @@ model_condition(const struct model *m, struct condition *out)
 
 	for (unsigned i = 0; i < all->count; i++)
 		for (unsigned kind = 0; kind < MODEL_KINDS; kind++)
-			model_breaker_condition(&all->servers[i].breakers[kind], out,
-			    clock_mono_us());
+			if (kind != MODEL_FORMER)
+				model_breaker_condition(&all->servers[i].breakers[kind], out,
+				    clock_mono_us());
 }
 
 void
