@@ -39,6 +39,10 @@ beforeEach(() => {
 	server.embeddings = answer;
 });
 
+let bySecond;
+const withSecond = async () => bySecond ??= await stack.tenantgate({ ...settings,
+	embedding_model: 'second' });
+
 const databaseOf = async (id) => (await stack.sql(
 	`select db_name from tenants where tenant_id = '${id}'`, 'catalog'))[0][0];
 const value = async (id, text) => (await stack.sql(text, await databaseOf(id)))[0]?.[0];
@@ -81,7 +85,7 @@ async function finds(tenant, number = 17) {
 test('another model with as many numbers: found before, and found after', async () => {
 	const tenant = await tenantOf('same');
 	const second = { embedding_model: 'second' };
-	const other = await (await stack.tenantgate({ ...settings, ...second })).tenant('same');
+	const other = await (await withSecond()).tenant('same');
 	await finds(other);
 	assert.equal((await other.ingestText('A buoy.')).status, 409);
 	server.requests = [];
@@ -146,7 +150,7 @@ test('killed in the middle: the old vectors answer, and the next run makes the r
 	const { status, stderr } = await reembed(second, 'killed');
 	assert.equal(status, 0, stderr);
 	assert.equal(textsOf('second').length, CHUNKS + 1 - 30, 'the rest, and the new one');
-	const other = await (await stack.tenantgate({ ...settings, ...second })).tenant('killed');
+	const other = await (await withSecond()).tenant('killed');
 	await finds(other);
 	assert.equal((await other.search('buoy', { topK: 1 })).json.results[0].documentId, 'new');
 	assert.equal(await value('killed', 'select count(*) from public.chunk'), String(CHUNKS + 1));
@@ -176,7 +180,7 @@ test('killed in the switch: all of it, or nothing', async () => {
 	assert.equal(status, 0, stderr);
 	assert.equal(textsOf('second').length, 0, 'all were there');
 	assert.match(await value('cut', 'select embedding_model from public.retrieval'), /second/);
-	await finds(await (await stack.tenantgate({ ...settings, ...second })).tenant('cut'));
+	await finds(await (await withSecond()).tenant('cut'));
 });
 
 test('a wrong command line, no such tenant, a model that fails', async () => {
