@@ -155,7 +155,7 @@ void		 model_condition(const struct model *, struct condition *);
 /* Whether its budgets are used up (share_condition()), and their figures. Any thread. */
 void		 model_shares_condition(const struct model *, struct condition *);
 void		 model_shares_stats(const struct model *, struct share_stats *streams,
-		    struct share_stats *embeddings);
+		    struct share_stats *embeddings, struct share_stats *reranks);
 unsigned	 model_dimensions(const struct model *);
 const char	*model_embedding_name(const struct model *);	/* conf.embedding_model: borrowed */
 const char	*model_chat_name(const struct model *);	/* the first of conf.chat_model: borrowed */

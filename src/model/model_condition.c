@@ -28,8 +28,9 @@ model_shares_condition(const struct model *m, struct condition *out)
 
 void
 model_shares_stats(const struct model *m, struct share_stats *streams,
-    struct share_stats *embeddings)
+    struct share_stats *embeddings, struct share_stats *reranks)
 {
 	share_stats(m->shares->streams, streams);
 	share_stats(m->shares->embeddings, embeddings);
+	share_stats(m->shares->reranks, reranks);
 }
