@@ -59,7 +59,7 @@ async function old(name) {
 	const [[owner]] = await catalog(`select db_user from tenants where tenant_id = '${name}'`);
 	await stack.sql(`create table kept_document as select * from document;
 		create table kept_chunk as select * from chunk;
-		drop table chunk, document, retrieval; set role ${owner}; ${FIRST}; reset role;
+		drop table text_posting, text_segment, text_language, chunk, document, retrieval; set role ${owner}; ${FIRST}; reset role;
 		insert into document select id, title, file_name, mime_type, metadata, sha256, bytes, pages,
 			chunks, created_at from kept_document;
 		insert into chunk (document_id, chunk_index, page, content, metadata, embedding)
