@@ -213,7 +213,7 @@ for (const version of [3, 2, 1])
 		const client = await first.tenant(name);
 		assert.equal((await client.ingestText('The boat of back.', { documentId: 'a' })).status, 201);
 		const database = await databaseOf(name);
-		await stack.sql('drop table chunk, document', database);
+		await stack.sql('drop table text_posting, text_segment, chunk, document', database);
 		await catalog(`update tenants set schema_version = ${version} where tenant_id = '${name}'`);
 		execFileSync('redis-cli', ['-p', String(stack.cache.port), 'flushall']);
 		const gate = await another();
