@@ -252,7 +252,8 @@ const struct conf_key conf_keys[] = {
 	DURATION("extract_timeout", api.extract.timeout_us, "60s", 100 * MS, 1 * HOURS,
 	    "How long reading one document may take."),
 	NUMBER("extract_max_parallel", api.extract.parallel_max, "0", 0, 1000,
-	    "Documents read at the same time; 0 for a number that suits the processors."),
+	    "Documents read at once, and one more of a tenant that has none; 0 for a number that "
+	    "suits the processors."),
 	SIZE("extract_max_memory", api.extract.memory_max, "512MiB", 32 * MIB, 64 * GIB,
 	    "Memory for reading one document."),
 	NUMBER("max_index_builds", api.indexing.parallel_max, "4", 1, 1000,

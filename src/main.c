@@ -27,6 +27,7 @@
 #include "config.h"
 #include "key_command.h"
 #include "privilege.h"
+#include "reembed_command.h"
 #include "serve.h"
 #include "tenantgate/base/log.h"
 
@@ -46,9 +47,9 @@ print_help(void)
 	       "  tenantgate -t -c FILE               check the configuration: exits 0 or 1\n"
 	       "  tenantgate --sample                 print a sample configuration\n"
 	       "  tenantgate --version | --help\n"
-	       "%s"
+	       "%s%s"
 	       "\nKeys of the configuration file (default " DEFAULT_CONF "):\n\n",
-	    key_usage);
+	    key_usage, reembed_usage);
 	conf_print_keys(stdout);
 }
 
@@ -243,6 +244,8 @@ main(int argc, char **argv)
 		printf("%s: The configuration is fine.\n", cmd.conf_path);
 	else if (optind < argc && strcmp(argv[optind], "key") == 0)
 		status = key_command(&conf, argc - optind - 1, argv + optind + 1);
+	else if (optind < argc && strcmp(argv[optind], "reembed") == 0)
+		status = reembed_command(&conf, argc - optind - 1, argv + optind + 1);
 	else if (optind < argc)
 		status = unknown_command(argv[optind]);
 	else

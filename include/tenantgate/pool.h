@@ -160,6 +160,10 @@ enum pool_hygiene {
 /* On the borrower's worker. Idempotent: an empty lease is nothing to return. A connection left in
  * a transaction is reset whatever the borrower says; one that is busy or broken is closed. */
 void		 pool_return(struct pool_lease *, enum pool_hygiene);
+/* The lease is for long: until it is returned the pool may have a connection more than its size, so
+ * that who waits for a pool of few is not kept waiting by it. The budget of the process, and its
+ * host's, are as they are. On the borrower's worker. */
+void		 pool_set_aside(struct pool_lease *);
 
 /* One statement that may be sent twice: a read, or one whose first run left nothing behind when it
  * was cut off (BEGIN). When the connection is lost before its result was whole, the lease is

@@ -70,12 +70,13 @@ struct extract_conf {
 	unsigned	 pages_max;
 	uint64_t	 timeout_us;	/* wall clock, and (rounded up) CPU */
 	size_t		 memory_max;	/* bytes of the parser's address space */
-	unsigned	 parallel_max;	/* parsers at a time, whole process; others wait */
+	unsigned	 parallel_max;	/* parsers at a time, whole process, and one; others wait */
 };
 void	extract_conf_init(struct extract_conf *);
 
-/* parallel_max places, for all workers: the tenant that has least parsers running is next. One wait
- * takes timeout_us at most. share_close() it. */
+/* parallel_max places, for all workers, and one more that is kept for a tenant that has no parser
+ * running: a document that was made to take long takes all of its time. Of those who wait the
+ * tenant that has least is next. One wait takes timeout_us at most. share_close() it. */
 struct share_budget	*extract_parsers_open(const struct extract_conf *);
 
 /* What tenantgate-extract itself exits with; pdftotext's own are below 64. None of these says

@@ -9,6 +9,7 @@
 #include "api/expires_at.h"
 #include "api/label.h"
 #include "api/parameter.h"
+#include "tenantgate/base/clock.h"
 #include "tenantgate/base/digest.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/random.h"
@@ -321,6 +322,16 @@ ingest_item_add(struct ingest_items *out, const struct ingest_form *form, struct
 	return true;
 }
 
+/* It counts for nothing any more, and another may have been admitted in its place: it is not made
+ * to stay, but stored as if it was new (document_begin.c). */
+static bool
+stored_is_over(const struct document *stored)
+{
+	const char *at = stored->stored_expires_at;
+
+	return at != NULL && at[0] != '\0' && expires_at_us(slice_str(at)) <= clock_wall_us();
+}
+
 bool
 ingest_item_is(const struct ingest_item *item, const struct document *stored)
 {
@@ -328,7 +339,7 @@ ingest_item_is(const struct ingest_item *item, const struct document *stored)
 	const struct document_format *then = format_find(stored->mime_type);
 
 	return strcmp(stored->sha256, item->document.sha256) == 0 && now != NULL && then != NULL &&
-	    now->reader == then->reader;
+	    now->reader == then->reader && !stored_is_over(stored);
 }
 
 /* One that is not said stays, unless it is over by now, which the database sees. */

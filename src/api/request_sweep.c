@@ -12,7 +12,8 @@
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/map.h"
 
-#define SOON_US (30 * 1000000ull) /* between two sweeps that were asked for */
+#define SOON_US	       (30 * 1000000ull) /* between two sweeps that were asked for */
+#define SWEEP_KEY_SIZE (TENANT_ID_MAX + 16)
 
 static bool
 hits_have(const char *id, const struct hits *hits)
@@ -33,20 +34,21 @@ request_note_hits(struct request *req, const char *const *ids, unsigned id_count
 			req->has_missed = true;
 }
 
-/* Sweeps for a document that was missed are counted apart: a tenant's id has no such mark. */
+/* Sweeps for a document that was missed are counted apart: a tenant's id has no such mark. So are
+ * those of another version: a database that has grown can be told more. */
 static struct slice
-sweep_key(const struct request *req, char out[TENANT_ID_MAX + 2])
+sweep_key(const struct request *req, char out[SWEEP_KEY_SIZE])
 {
 	return slice_of(out,
-	    (size_t)snprintf(out, TENANT_ID_MAX + 2, "%s%s", req->has_missed ? "!" : "",
-		req->tenant_id));
+	    (size_t)snprintf(out, SWEEP_KEY_SIZE, "%s%s/%d", req->has_missed ? "!" : "",
+		req->tenant_id, req->tenant.schema_version));
 }
 
 /* Whether this worker has asked for no sweep of the tenant within that time. */
 static bool
 sweep_is_due(const struct request *req, uint64_t wait_us)
 {
-	char key[TENANT_ID_MAX + 2];
+	char key[SWEEP_KEY_SIZE];
 	const uint64_t *last_us = map_get(req->ctx->swept, sweep_key(req, key));
 
 	return last_us == NULL || clock_mono_us() >= *last_us + wait_us;
@@ -56,7 +58,7 @@ sweep_is_due(const struct request *req, uint64_t wait_us)
 static void
 sweep_note(const struct request *req)
 {
-	char key[TENANT_ID_MAX + 2];
+	char key[SWEEP_KEY_SIZE];
 	uint64_t *now = xmalloc(sizeof(*now));
 
 	*now = clock_mono_us();

@@ -5,6 +5,7 @@
  */
 #include "api/tenant_body.h"
 
+#include "api/label.h"
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/utf8.h"
@@ -30,15 +31,17 @@ static const struct tenant_text {
 	    "a region's name, such as aws-us-east-2" },
 };
 
-/* C0, DEL and C1 are what a terminal obeys. */
+/* C0, DEL and C1 are what a terminal obeys; marks of direction turn an address around. */
 static bool
 is_shown_text(struct slice s)
 {
+	if (label_has_unseen(s))
+		return false;
 	while (s.len > 0) {
 		uint32_t point;
 		size_t n = utf8_next(s.p, s.len, &point);
 
-		if (point == UTF8_BAD || point < 0x20 || (point >= 0x7f && point < 0xa0))
+		if (point == UTF8_BAD || point < 0x20 || point == 0x7f)
 			return false;
 		s = slice_of(s.p + n, s.len - n);
 	}

@@ -183,3 +183,17 @@ pool_return(struct pool_lease *lease, enum pool_hygiene hygiene)
 	memset(lease, 0, sizeof(*lease));
 	server_returned(s, hygiene);
 }
+
+void
+pool_set_aside(struct pool_lease *lease)
+{
+	struct server *s = lease->server;
+	struct deferred deferred;
+
+	assert(s != NULL && s->state == SERVER_ACTIVE && worker_is_mine(s->worker));
+	pools_lock(s->pool->pools, &deferred);
+	s->pool->aside += !s->is_aside;
+	s->is_aside = true;
+	pool_changed(s->pool, &deferred);
+	pools_unlock(s->pool->pools, &deferred);
+}

@@ -51,7 +51,7 @@ struct server {
 	struct pg_result	 asked;		/* owned: max_connections, as the server says */
 	enum server_state	 state;
 	struct server		*heir;		/* CLOSING: gets the slot; or NULL */
-	bool			 used;		/* has been lent at least once */
+	bool			 used, is_aside; /* has been lent; is so for long: pool.aside */
 	bool			 is_suspect;	/* lent; was idle while a sibling went silent */
 	bool			 is_known;	/* a login to its pool's target had worked before */
 	bool			 is_paced;	/* its pool's at the launch */
@@ -182,7 +182,7 @@ struct pool {
 	bool			 is_overdue;	/* pool_turns_overdue(), as of its place */
 	bool			 held_back;	/* until pools_pass() asks for it again */
 	unsigned		 servers[SERVER_STATES]; /* how many are in each state */
-	unsigned		 count;		/* of all states */
+	unsigned		 count, aside;	/* of all states; of them beside the size */
 	unsigned		 leaving;	/* CLOSING ones whose slot an heir gets */
 	struct server_list	 idle;		/* the last used first */
 	struct waiter_list	 waiters;	/* in order of arrival */

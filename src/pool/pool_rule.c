@@ -26,18 +26,18 @@
 #define QUANTUM_MAX_US 250000
 #define WAIT_DIVISOR   4 /* of query_wait_timeout, for one round of all who wait */
 
-/* What the configuration and the server's size allow. */
+/* What the configuration and the server's size allow; what is lent for long is beside it. */
 static unsigned
 pool_size(const struct pool *pool)
 {
 	unsigned part;
 
 	if (pool->host->max_connections == 0)
-		return pool->size;
+		return pool->size + pool->aside;
 	part = pool_host_clients(pool->host) / pool->pools->replicas;
 	if (part == 0)
 		part = 1;
-	return part < pool->size ? part : pool->size;
+	return (part < pool->size ? part : pool->size) + pool->aside;
 }
 
 /* The role's or the database's own limit comes from a refusal. */
@@ -249,6 +249,8 @@ server_offer(struct server *s, struct deferred *deferred)
 	struct pool *pool = s->pool;
 	struct waiter *w = TAILQ_FIRST(&pool->waiters);
 
+	pool->aside -= s->is_aside; /* also where it goes straight to the next */
+	s->is_aside = false;
 	if (server_is_expired(s) || server_is_surplus(s))
 		server_drop(s, deferred);
 	else if (w != NULL && server_has_quantum(s))

@@ -69,6 +69,8 @@ server_exit(struct server *s)
 	pool->host->servers[s->state]--;
 	pool->pools->servers[s->state]--;
 	server_is_young_no_more(s);
+	pool->aside -= s->is_aside;
+	s->is_aside = false;
 	if (!server_is_held(s))
 		return;
 	budget_give(&pool->holder, 1);

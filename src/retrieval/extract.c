@@ -39,8 +39,8 @@ static const struct flow_step extraction_steps[] = {
 
 static const struct flow_kind extraction_kind = { .name = "extract", .steps = extraction_steps };
 
-/* One for each core, for parsing is all CPU; two at least, so that one slow document holds up no
- * other. */
+/* One for each core, for parsing is all CPU; two at least, so that one slow document of a tenant
+ * holds up no other of its own. */
 static unsigned
 default_parallel(void)
 {
@@ -68,7 +68,8 @@ extract_parsers_open(const struct extract_conf *c)
 	const struct share_conf conf = {
 		.noun = "extractors",
 		.setting = "extract_max_parallel",
-		.capacity = c->parallel_max,
+		.capacity = c->parallel_max > 0 ? c->parallel_max + 1 : 0,
+		.has_headroom = true,
 		.waiting_max = WAITING_MAX,
 		.wait_timeout_us = c->timeout_us,
 	};

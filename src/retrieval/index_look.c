@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "retrieval/embeddings_copy.h"
+
 enum look_column {
 	LOOK_INDEXED_TO,
 	LOOK_INDEX_NAME,
@@ -25,6 +27,7 @@ enum look_column {
 	LOOK_ROWS,
 	LOOK_TAIL,
 	LOOK_LAST_ID,
+	LOOK_HAS_EMBEDDINGS,
 	LOOK_NAME,
 	LOOK_IS_VALID,
 	LOOK_BYTES,
@@ -44,7 +47,7 @@ const char index_look_sql[] =
     " (SELECT pg_catalog.count(*) FROM (SELECT FROM public.chunk t WHERE t.tail"
     "  AND t.id" PG_ABOVE "r.indexed_to LIMIT (SELECT greatest(1001, (" ALL_CHUNKS
     "  ) OPERATOR(pg_catalog./) 4" PG_PLUS "1))) AS behind),"
-    " (SELECT coalesce(pg_catalog.max(id), 0) FROM public.chunk),"
+    " (SELECT coalesce(pg_catalog.max(id), 0) FROM public.chunk), " EMBEDDINGS_ARE_THERE ","
     " i.relname, x.indisvalid, pg_catalog.pg_relation_size(i.oid)"
     " FROM public.retrieval r"
     " JOIN pg_catalog.pg_attribute a ON a.attrelid" PG_EQUALS
@@ -114,6 +117,7 @@ index_look_read(const struct pg_result *r, struct index_look *look)
 	s->rows = look_number(r, 0, LOOK_ROWS);
 	s->tail = look_number(r, 0, LOOK_TAIL);
 	s->last_id = (int64_t)look_number(r, 0, LOOK_LAST_ID);
+	s->has_embeddings = pg_text(r, 0, LOOK_HAS_EMBEDDINGS)[0] == 't';
 	look_indexes(r, s);
 	return true;
 }

@@ -2,6 +2,7 @@
 /*
  * index_rule: see the header. The order of the questions makes it safe to be killed anywhere:
  *
+ *	another table of vectors					copy it, in batches
  *	a whole index with a higher bound than the published one	publish it
  *	one that is not the published one, or not whole			drop it
  *	the published one is gone					build, or forget it
@@ -133,6 +134,8 @@ index_decide(const struct index_state *s, const struct index_kind *kind)
 {
 	const struct index_seen *seen = newer(s, kind);
 
+	if (s->has_embeddings)
+		return (struct index_decision){ .action = INDEX_COPY };
 	if (seen != NULL)
 		return (
 		    struct index_decision){ INDEX_PUBLISH, kind->bound(seen->name), seen->name };

@@ -33,6 +33,7 @@ struct index_seen {
 
 struct index_state {
 	struct vector_column column;
+	bool	 has_embeddings; /* to be copied */
 	uint64_t rows;	  /* chunks */
 	uint64_t tail;	  /* of them behind indexed_to; INDEX_TAIL_REST or a quarter of all, and one
 			   * more, stands for any more */
@@ -52,6 +53,7 @@ enum index_action {
 	INDEX_DROP,    /* what is not searched by, or of no use */
 	INDEX_FORGET,  /* that there was one */
 	INDEX_MERGE,   /* the tail into the index, row by row */
+	INDEX_COPY,    /* a batch of another table's vectors (embeddings_copy.h) */
 };
 
 struct index_decision {

@@ -9,11 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LEASE "(" PG_NOW PG_PLUS "interval '60 seconds')"
+#include "retrieval/embeddings_copy.h"
 
 /* A build is given so much more than its rows need now: others are stored meanwhile. */
 #define MEMORY_SPARE 8 /* a part of it */
 #define MEMORY_MIN   ((uint64_t)16 << 20)
+#define COPY_US	     (120 * 1000000ull) /* of a batch, into an index too */
 #define DROP_US	     (120 * 1000000ull) /* it waits for the transactions under way */
 
 /* ---- the lease ---- */
@@ -22,7 +23,7 @@ struct pg_query
 index_claim_query(const struct index_order *o)
 {
 	return (struct pg_query){
-		.sql = "UPDATE public.retrieval SET merger = $1, merger_until = " LEASE
+		.sql = "UPDATE public.retrieval SET merger = $1, merger_until = " INDEX_LEASE
 		       " WHERE one AND (merger IS NULL OR merger_until IS NULL OR merger" PG_EQUALS
 		       "$1 OR merger_until" PG_AT_MOST PG_NOW ")",
 		.params = { PG_TEXT(o->merger) },
@@ -158,7 +159,7 @@ forget_query(struct index_order *o)
 /* The lease is renewed with it; without it nothing is merged. A row that is being changed or
  * deleted by others is left for the next time: nobody waits for anybody. */
 static const char merge[] =
-    "WITH kept AS (UPDATE public.retrieval SET merger_until = " LEASE
+    "WITH kept AS (UPDATE public.retrieval SET merger_until = " INDEX_LEASE
     " WHERE one AND merger" PG_EQUALS "$1 RETURNING 1),"
     " batch AS (SELECT id FROM public.chunk WHERE tail AND id" PG_ABOVE "$2"
     "  ORDER BY id LIMIT 50 FOR NO KEY UPDATE SKIP LOCKED)"
@@ -177,6 +178,17 @@ merge_query(struct index_order *o)
 	};
 }
 
+static struct pg_query
+copy_query(const struct index_order *o)
+{
+	return (struct pg_query){
+		.sql = embeddings_copy_sql,
+		.params = { PG_TEXT(o->merger) },
+		.param_count = 1,
+		.timeout_us = COPY_US,
+	};
+}
+
 struct pg_query
 index_action_query(struct index_order *o)
 {
@@ -192,6 +204,8 @@ index_action_query(struct index_order *o)
 		return forget_query(o);
 	case INDEX_MERGE:
 		return merge_query(o);
+	case INDEX_COPY:
+		return copy_query(o);
 	case INDEX_REST:
 		break;
 	}

@@ -9,6 +9,10 @@
 #include <stddef.h>
 
 #include "retrieval/index_rule.h"
+#include "tenantgate/wire/pg_sql.h"
+
+/* SQL: until when the lease is taken, or kept. */
+#define INDEX_LEASE "(" PG_NOW PG_PLUS "interval '60 seconds')"
 
 #define INDEX_MERGE_ROWS 50 /* locked together, for some tenths of a second */
 
@@ -31,5 +35,8 @@ struct pg_query	index_release_query(const struct index_order *);
 struct pg_query	index_settings_query(struct index_order *);
 /* The decision's. sql NULL: there was no memory for it. */
 struct pg_query	index_action_query(struct index_order *);
+/* A line of what was done, in so many microseconds, with its result (index_log.c). */
+void		index_log(const struct index_order *, const char *tenant, uint64_t us,
+		    const struct pg_result *);
 
 #endif

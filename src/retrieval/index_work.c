@@ -19,8 +19,8 @@
  *    does, or ends its work well, which then serves whoever comes next.
  *  - Rows change their branch by an UPDATE alone, or by the number that is published: a search in
  *    any snapshot finds each in exactly one.
- *  - The connection is one of the tenant's pool, given back between steps; no row is waited for
- *    that others have locked.
+ *  - The connection is one of the tenant's pool, given back between steps, and beside its size
+ *    while a step takes long; no row is waited for that others have locked.
  */
 #include "retrieval/index_look.h"
 #include "retrieval/index_statement.h"
@@ -247,6 +247,7 @@ index_work_settings(struct flow *f)
 	struct index_work *w = index_work_of(f);
 	const struct pg_query q = index_settings_query(&w->order);
 
+	pool_set_aside(&w->lease);
 	return index_work_query(f, &q);
 }
 
@@ -281,21 +282,6 @@ index_work_merged(struct flow *f)
 	return index_work_borrow(f);
 }
 
-static void
-index_work_log(const struct index_work *w)
-{
-	unsigned long long ms = (clock_mono_us() - w->began_us) / 1000;
-
-	if (w->decision.action == INDEX_BUILD)
-		log_event(LOG_NOTICE, "index.built", NULL,
-		    "Tenant %s has a new index of about %llu chunks; it took %llu ms.", w->tenant,
-		    (unsigned long long)w->look.state.rows, ms);
-	else if (w->decision.action == INDEX_DROP)
-		log_event(LOG_INFO, "index.dropped", NULL,
-		    "Tenant %s's index %s was of no more use and is gone.", w->tenant,
-		    w->decision.name);
-}
-
 static enum flow_rc
 index_work_acted(struct flow *f)
 {
@@ -306,7 +292,7 @@ index_work_acted(struct flow *f)
 		return rc;
 	if (w->decision.action == INDEX_MERGE)
 		return index_work_merged(f);
-	index_work_log(w);
+	index_log(&w->order, w->tenant, clock_mono_us() - w->began_us, &w->result);
 	pool_return(&w->lease,
 	    w->decision.action == INDEX_BUILD || w->decision.action == INDEX_DROP ? POOL_DIRTY
 										  : POOL_CLEAN);

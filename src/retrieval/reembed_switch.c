@@ -70,12 +70,12 @@ static const char *const other_column[] = { FIRST, "DROP TABLE IF EXISTS public.
 
 struct reembed_switch {
 	struct flow flow;
-	struct reembed *reembed; /* borrowed */
-	bool *is_switched;	 /* borrowed */
-	bool is_normalized;
-	unsigned at;	/* the statement under way */
-	unsigned waits; /* for others */
-	bool again;	/* when the transaction is undone */
+	struct reembed *reembed;   /* borrowed */
+	bool *is_switched;	   /* borrowed */
+	const char *is_normalized; /* static; NULL: not known */
+	unsigned at;		   /* the statement under way */
+	unsigned waits;		   /* for others */
+	bool again;		   /* when the transaction is undone */
 	const char *const *statements;
 	char number[12];
 	char sql[SQL_MAX];
@@ -237,7 +237,7 @@ switch_run(struct flow *f)
 		snprintf(s->number, sizeof(s->number), "%u", r->model.dimensions);
 		q.params[0] = PG_TEXT(r->model.name);
 		q.params[1] = PG_TEXT(s->number);
-		q.params[2] = PG_TEXT(s->is_normalized ? "true" : "false");
+		q.params[2] = PG_TEXT(s->is_normalized);
 		q.param_count = 3;
 	}
 	switch_write(s, template);
@@ -302,7 +302,7 @@ switch_release(struct flow *f)
 }
 
 enum flow_rc
-reembed_switch(struct flow *f, struct reembed *r, bool is_normalized, bool *is_switched)
+reembed_switch(struct flow *f, struct reembed *r, const bool *is_normalized, bool *is_switched)
 {
 	struct reembed_switch *s = arena_alloc(f->arena, sizeof(*s));
 
@@ -311,7 +311,8 @@ reembed_switch(struct flow *f, struct reembed *r, bool is_normalized, bool *is_s
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the switch");
 	s->reembed = r;
 	s->is_switched = is_switched;
-	s->is_normalized = is_normalized;
+	if (is_normalized != NULL)
+		s->is_normalized = *is_normalized ? "true" : "false";
 	s->statements = r->column == (int)r->model.dimensions ? same_column : other_column;
 	return flow_call(f, &s->flow, &switch_kind);
 }

@@ -88,7 +88,8 @@ static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
 	" END IF; END $$"
 
 /* One row. indexed_to: 0 while there is no index. index_rows, index_bytes: how many chunks it had
- * when it was new, and its size. merger: who makes the next one, until when. */
+ * when it was new, and its size. copied_to, not_copied: of another table's vectors
+ * (embeddings_copy.h). merger: who makes the next one, until when. */
 #define MAKE_RETRIEVAL \
 	"CREATE TABLE IF NOT EXISTS public.retrieval (" \
 	" one boolean PRIMARY KEY DEFAULT true CHECK (one)," \
@@ -96,6 +97,8 @@ static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
 	" index_name pg_catalog.text NOT NULL DEFAULT ''," \
 	" index_rows bigint NOT NULL DEFAULT 0," \
 	" index_bytes bigint NOT NULL DEFAULT 0," \
+	" copied_to bigint NOT NULL DEFAULT 0," \
+	" not_copied bigint NOT NULL DEFAULT 0," \
 	" merger pg_catalog.text," \
 	" merger_until pg_catalog.timestamptz," \
 	" embedding_model pg_catalog.text," \

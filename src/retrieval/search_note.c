@@ -96,7 +96,8 @@ search_note_learn(struct search_note *n, const struct pg_result *r)
 bool
 search_note_is_wrong(const struct pg_result *r)
 {
-	static const char *const states[] = { "42883", "42704", "3F000", "42501", "26000" };
+	static const char *const states[] = { "42883", "42704", "3F000", "42501", "26000",
+		"22000" /* vectors of another length */ };
 
 	for (size_t i = 0; r->status == PG_SQL_ERROR && i < sizeof(states) / sizeof(*states); i++) {
 		if (strcmp(r->failure.sqlstate, states[i]) == 0)

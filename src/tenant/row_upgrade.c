@@ -28,13 +28,16 @@ row_upgrade_claim(struct flow *f, struct catalog *c, const struct row_upgrade *u
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(u->id), &q, out);
 }
 
+/* What the database can hold now it is told at the next contact: the sweep of its documents is due
+ * (retrieval/sweep.c). */
 enum flow_rc
 row_upgrade_done(struct flow *f, struct catalog *c, const struct row_upgrade *u,
     struct pg_result *out)
 {
 	struct pg_query q = {
 		.sql = "UPDATE public.tenants SET schema_version = $3::int, lease_until = NULL,"
-		       " last_error = NULL, updated_at = " PG_NOW OF_UPGRADE,
+		       " last_error = NULL, documents_swept_at = NULL, updated_at = " PG_NOW
+			   OF_UPGRADE,
 		.params = { PG_TEXT(u->id), PG_TEXT(u->attempt_id), PG_TEXT(u->version) },
 		.param_count = 3,
 	};

@@ -61,7 +61,7 @@ class Bench {
 			{ headers: { 'content-type': 'text/plain' }, body });
 		if (answer.status !== 201)
 			throw new Error(`ingest: ${answer.status} ${answer.body}`);
-		if (answer.json.chunks !== count)
+		if (answer.json.document.chunks !== count)
 			throw new Error(`ingest: ${answer.body}`);
 		const stored = (performance.now() - began) / 1000;
 		this.count += count;
@@ -102,7 +102,7 @@ async function ingestRow(b, count, kind) {
 // The questions' vectors in a table of the tenant's database, and what is nearest to each.
 async function questions(b, total) {
 	const numbers = Array.from({ length: QUESTIONS }, (_, i) => Math.floor(i * total / QUESTIONS));
-	const values = numbers.map((n) => `(${n}, '[${[...vectorOf(`question ${n}`)].join(',')}]')`);
+	const values = numbers.map((n) => `(${n}, '[${[...vectorOf(`question ${n}`)].map((x) => x.toFixed(7)).join(',')}]')`);
 	await stack.sql('drop table if exists question; create table question (n int, v vector)', b.db);
 	for (let i = 0; i < values.length; i += 5)
 		await stack.sql(`insert into question values ${values.slice(i, i + 5).join(',')}`, b.db);
@@ -114,8 +114,7 @@ async function questions(b, total) {
 
 // In the server, without a client, a network or the documents' rows: an index's scan alone.
 async function bareSearch(b) {
-	const [[name]] = await stack.sql("select index_name from retrieval", b.db);
-	const [[to]] = await stack.sql('select indexed_to from retrieval', b.db);
+	const [[to, name]] = await stack.sql('select indexed_to, index_name from retrieval', b.db);
 	const query = name === ''
 		? `select id, embedding <=> q.v as d from chunk order by d limit ${K}`
 		: `select id, embedding <=> q.v as d from chunk where not tail or id <= ${to} order by
@@ -147,7 +146,7 @@ async function ask(b, asked) {
 		if (answer.status !== 200)
 			throw new Error(`search: ${answer.status} ${answer.body}`);
 		wanted += keys.size;
-		found += answer.json.results.filter((r) => keys.has(`${r.documentId}/${r.chunkIndex}`)).length;
+		found += answer.json.results.filter((r) => keys.has(`${r.documentId}/${r.chunk}`)).length;
 	}
 	const times = gate.lines().slice(before).filter((l) => l.route === 'search').map((l) => l.t_search);
 	return { p50: median(times), p99: part(times, 0.99), request: median(total),

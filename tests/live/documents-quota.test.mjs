@@ -107,6 +107,22 @@ test('several files: each has its own result', async () => {
 		[['4.txt', 'too_many_documents']]);
 });
 
+test('a document whose time is over does not stay beside the one in its place', async () => {
+	const [tenant, other] = await both('over');
+	for (const id of ['a', 'b', 'c'])
+		assert.equal((await tenant.ingestText(`Text ${id}.`, { documentId: id,
+			expiresAt: '2999-01-01T00:00:00Z' })).status, 201);
+	const [[database]] = await stack.sql("select db_name from tenants where tenant_id = 'over'", 'catalog');
+	const over = "expires_at = now() - interval '1 minute'";
+	await stack.sql(`update document set ${over} where id = 'c'`, database);
+	await stack.sql(`update documents set ${over}, stored_${over} where user_id = 'over' and ` +
+		"document_id = 'c'", 'catalog');
+	assert.equal((await tenant.ingestText('In its place.', { documentId: 'd' })).status, 201);
+	for (const t of [tenant, other])
+		refused(await t.ingestText('Text c.', { documentId: 'c' }), 403, 'too_many_documents', /./);
+	await until('it goes', async () => (await ids(tenant)).join('') === 'abd');
+});
+
 test('ifNew: the same bytes are answered with what is stored', async () => {
 	const [tenant, other] = await both('new');
 	const raw = (t, query, body) => t.ask('POST', `/ingest?${query}`, { body,

@@ -15,7 +15,7 @@ const hanging = stack.program('flow_hang', program, []);
 await hanging.says(/hanging/);
 
 function gdb(...args) {
-	const done = spawnSync('gdb', ['-nx', '-batch', ...args], { encoding: 'utf8', timeout: 60000,
+	const done = spawnSync('gdb', ['-nx', '-batch', ...args], { encoding: 'utf8', timeout: 240000,
 		env: { ...process.env, DEBUGINFOD_URLS: '' } });
 	return `${done.stdout}\n${done.stderr}`;
 }

@@ -12,7 +12,7 @@ import { ModelServer } from './lib/model-server.mjs';
 import { until } from './lib/process.mjs';
 
 const stack = new Stack('hostile-documents');
-let model, gate, tenant, other, quiet;
+let model, gate, hurried, tenant, other, third, quiet;
 
 before(async () => {
 	model = await ModelServer.start();
@@ -21,8 +21,14 @@ before(async () => {
 		client_body_timeout: '3s', extract_timeout: '8s', max_document_size: '16MiB', workers: 1 });
 	tenant = await gate.tenant('hostile');
 	other = await gate.tenant('other');
+	// For what is ended by its time.
+	hurried = await stack.tenantgate({ rate_limit_requests_per_minute: 0, model_url: model.url,
+		extract_timeout: '3s', extract_max_parallel: 2, workers: 1 });
+	hurried.serviceKey = gate.serviceKey;
+	third = await hurried.tenant('third');
 	assert.equal((await other.ingestText('The boat of the other.', { documentId: 'b' })).status, 201);
-	assert.equal((await tenant.ingestText('First.', { documentId: 'first' })).status, 201);
+	for (const one of [tenant, third])
+		assert.equal((await one.ingestText('First.', { documentId: 'first' })).status, 201);
 	quiet = held();
 });
 after(async () => {
@@ -133,15 +139,16 @@ const bombs = {
 		'<< /Type /Pages /Kids [3 0 R] /Count 2147483647 >>', page(), FONT, plain(show)), IS_BROKEN],
 };
 
-const ingestPdf = (body, query = '') => beside(tenant.ask('POST', `/ingest${query}`, { body,
-	headers: { 'content-type': 'application/pdf' } }));
+const ingestPdf = (body, query = '', who = tenant) => beside(who.ask('POST', `/ingest${query}`, {
+	body, headers: { 'content-type': 'application/pdf' } }));
 
 const contentOf = async (id) => (await tenant.get(`/documents/${id}/chunks`)).json.chunks
 	.map((c) => c.content).join('');
 
 for (const [name, [make, refusal]] of Object.entries(bombs))
 	test(`a PDF with ${name}`, async () => {
-		const answer = await ingestPdf(make(), '?documentId=bomb');
+		const answer = await ingestPdf(make(), '?documentId=bomb',
+			refusal === IS_LONG ? await hurried.tenant('hostile') : tenant);
 		if (refusal !== undefined) {
 			const [status, code, detail] = refusal;
 			assert.deepEqual([answer.status, answer.json.code], [status, code], answer.body);
@@ -152,6 +159,23 @@ for (const [name, [make, refusal]] of Object.entries(bombs))
 		assert.equal(await contentOf('bomb'), 'words of the bomb');
 		assert.equal((await tenant.ask('DELETE', '/documents/bomb')).status, 204);
 	});
+
+test('many PDFs that take all their time: another tenant\'s is read meanwhile', async () => {
+	const bomb = bombs['text without an end'][0]();
+	let ended = 0;
+	const hostile = await hurried.tenant('hostile');
+	const answers = Promise.all(Array.from({ length: 3 }, () => ingestPdf(bomb, '', hostile)
+		.then((answer) => {
+			ended++;
+			return answer;
+		})));
+	await until('two are read', () => childrenOf(hurried.program.pid).split(' ').length === 2);
+	const answer = await ingestPdf(one(plain(show)), '?documentId=pdf', third);
+	assert.equal(answer.status, 201, answer.body);
+	assert.equal(ended, 0, 'none of the others had ended');
+	for (const { status, json } of await answers)
+		assert.match(`${status} ${json.code}`, /^(422 document_limit|503 overloaded)$/);
+});
 
 // Words are on the last page alone.
 function pages(n) {

@@ -71,6 +71,24 @@ test('killed while it builds: what is left is dropped, and made again', async ()
 	assert.notEqual(end.indexes[0][2], left.indexes[0][2]);
 });
 
+test('asked to end while it builds: it does, and so does the build', async () => {
+	const t = await IndexTenant.make(stack, gate, 'kterm');
+	await t.fill(3000);
+	const victim = await another();
+	const release = await t.hold('lock table chunk in row exclusive mode');
+	assert.equal((await (await victim.tenant('kterm')).ingestText('v', { documentId: 'v' })).status,
+		201);
+	await t.waits('CREATE INDEX CONCURRENTLY');
+	const began = Date.now();
+	await victim.program.stop();
+	assert.ok(Date.now() - began < 8000, 'before shutdown_timeout is over');
+	await ended(t);
+	await release();
+	await t.leaseEnds();
+	await t.put('kterm w');
+	await t.settled('another has gone on', (s) => s.name !== '');
+});
+
 test('killed before it publishes: the index is published, and not built again', async () => {
 	let endWriter, endReader;
 	const { left, end } = await killed('kpublish', {
@@ -124,4 +142,24 @@ test('killed while it merges: others go on', async () => {
 	});
 	assert.ok(left.tail > 1000);
 	assert.equal(end.name, left.name);
+});
+
+test('the server is killed while it builds: what is left is dropped, and made again', async () => {
+	const t = await IndexTenant.make(stack, gate, 'kserver');
+	await t.fill(3000);
+	await t.hold('lock table chunk in row exclusive mode');
+	await t.put('kserver a');
+	await t.waits('CREATE INDEX CONCURRENTLY');
+	await stack.pg.program.stop('SIGQUIT');
+	await stack.postgres();
+	const left = await t.state();
+	assert.deepEqual(left.indexes.map(([, valid]) => valid), ['f']);
+	await t.leaseEnds();
+	const next = await another(); // the first has failed, and rests
+	const there = await next.tenant('kserver');
+	await until('it is stored', async () => (await there.ingestText('kserver b',
+		{ documentId: 'b' })).status === 201);
+	const end = await t.settled('it is made again', (s) => s.name !== '');
+	assert.notEqual(end.indexes[0][2], left.indexes[0][2]);
+	await t.findsAll(there);
 });

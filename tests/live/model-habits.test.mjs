@@ -146,11 +146,11 @@ test('a line behind the last words, in their own event even: an error', async ()
 });
 
 test('finish_reason, then silence: the answer is whole, and waits for nothing more',
-	{ timeout: 60000 }, async () => {
+	{ timeout: 240000 }, async () => {
 		await is([chunk({ content: 'Whole' }), chunk({}, 'stop'), STALL], 'Whole');
 	});
 
-test('finish_reason, then signs of life without an end: the same', { timeout: 60000 }, async () => {
+test('finish_reason, then signs of life without an end: the same', { timeout: 100000 }, async () => {
 	for (const sign of [': ping\n\n', 'data:\n\n']) {
 		server.chat = [chunk({ content: 'Whole' }), chunk({}, 'stop'),
 			...Array(600).fill([200, sign]).flat()];

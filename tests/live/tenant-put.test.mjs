@@ -188,7 +188,8 @@ test('what a body may not say: 400, and nothing is made', async () => {
 	const client = await gate.tenant('nothing');
 	for (const [body, what] of [['[]', 'JSON'], ['{', 'JSON'], ['', 'JSON'], [{ nam: 'x' }, 'nam'],
 		[{ id: 'x' }, 'id'], [{ state: 'ready' }, 'state'], [{ name: 5 }, 'name'], [{ name: '' }, 'name'],
-		[{ name: 'a\nb' }, 'name'], [{ name: 'a\u0085b' }, 'name'], [{ name: 'ä'.repeat(101) }, 'name'],
+		[{ name: 'a\nb' }, 'name'], [{ name: 'a\u0085b' }, 'name'], [{ email: 'a\u202e@b.c' }, 'email'],
+		[{ name: '\u2066a' }, 'name'], [{ name: 'ä'.repeat(101) }, 'name'],
 		[{ email: 'ann' }, 'email'], [{ email: '@x' }, 'email'], [{ email: 'a@' }, 'email'],
 		[{ email: 'a@b@c' }, 'email'], [{ email: 'a b@c' }, 'email'],
 		[{ email: `${'x'.repeat(250)}@y.org` }, 'email'], [{ avatarUrl: 'javascript:alert(1)' }, 'avatarUrl'],

@@ -48,6 +48,37 @@ waiters_are_served_in_order(void **state)
 	assert_int_equal(stats().borrowed_total, 4);
 }
 
+/* What is lent for long is beside the pool's size, as long as it is lent. */
+static void
+one_lent_for_long_keeps_nobody(void **state)
+{
+	CLIENT(a, 1);
+	CLIENT(b, 1);
+	CLIENT(c, 1);
+	CLIENT(d, 1);
+
+	(void)state;
+	borrow(&a);
+	borrow(&b);
+	borrow(&c);
+	assert_string_equal(traced, "ab");
+	pool_set_aside(&a.lease);
+	pool_set_aside(&a.lease); /* twice is once */
+	pool_fixture_turns();
+	assert_string_equal(traced, "abc");
+	assert_int_equal(fake.open, 3);
+	borrow(&d);
+	assert_int_equal(stats().client_waiting, 1);
+	give_back(&a); /* one too many, and closed */
+	assert_int_equal(stats().client_waiting, 1);
+	assert_int_equal(fake.open, 2);
+	give_back(&b);
+	assert_string_equal(traced, "abcd");
+	give_back(&c);
+	give_back(&d);
+	assert_int_equal(fake.open, 2);
+}
+
 static void
 the_wait_has_an_end(void **state)
 {
@@ -259,6 +290,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		POOL_CASE(a_connection_is_used_again),
 		POOL_CASE(waiters_are_served_in_order),
+		POOL_CASE(one_lent_for_long_keeps_nobody),
 		POOL_CASE(the_wait_has_an_end),
 		POOL_CASE(the_queue_has_an_end),
 		POOL_CASE(a_waiter_may_leave_when_granted),

@@ -159,7 +159,7 @@ what_changes_during_a_lookup_is_not_kept_from_it(void **state)
 	struct tenants_fixture *w = *state;
 	unsigned i;
 
-	fake_catalog_returns(a_ready_row, 20000);
+	fake_catalog_returns(a_ready_row, 500000);
 	lookup_begin(w, 0);
 	for (i = 0; i < 3; i++)
 		worker_turn(w->worker, 0);

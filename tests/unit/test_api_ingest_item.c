@@ -148,6 +148,13 @@ what_is_said_anew_of_the_same_bytes_is_kept(void **state)
 	assert_false(ingest_item_is(&items.items[0], &stored));
 	takes_raw(NO_HEAD, "text/plain", SLICE_LIT("y"));
 	assert_false(ingest_item_is(&items.items[0], &stored));
+	takes_raw(NO_HEAD, "text/plain", SLICE_LIT("x"));
+	stored.stored_expires_at = "9999-01-01T00:00:00.000Z";
+	assert_true(ingest_item_is(&items.items[0], &stored));
+	stored.stored_expires_at = "";
+	assert_true(ingest_item_is(&items.items[0], &stored));
+	stored.stored_expires_at = "2020-01-01T00:00:00.000Z";
+	assert_false(ingest_item_is(&items.items[0], &stored));
 }
 
 static void

@@ -58,9 +58,10 @@ struct reembed_row {
 /* All or none. ERR_CONFLICT when another process is at the same tenant. */
 enum flow_rc	 reembed_put(struct flow *, struct reembed *, const struct reembed_row *, size_t n)
 		    __attribute__((warn_unused_result));
-/* *is_switched false: there are chunks again that have no new vector. Fails with ERR_CONFLICT when
- * others keep the index or the table from it for minutes. */
-enum flow_rc	 reembed_switch(struct flow *, struct reembed *, bool is_normalized,
+/* is_normalized: of the new vectors; NULL: it is not known. *is_switched false: there are chunks
+ * again that have no new vector. Fails with ERR_CONFLICT when others keep the index or the table
+ * from it for minutes. */
+enum flow_rc	 reembed_switch(struct flow *, struct reembed *, const bool *is_normalized,
 		    bool *is_switched) __attribute__((warn_unused_result));
 
 #endif

@@ -4,9 +4,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { until } from './process.mjs';
 
-// Few dimensions: what is looked at is which chunks are found, not how well.
+// Few dimensions: what is looked at is which chunks are found, not how well. One connection: what is
+// done behind the requests keeps none of them waiting.
 export const settings = { workers: 2, rate_limit_requests_per_minute: 0, embedding_dimensions: 8,
-	embedding_send_dimensions: 'on', log_level: 'debug' };
+	embedding_send_dimensions: 'on', log_level: 'debug',
+	default_pool_size: 1, query_wait_timeout: '3s' };
 
 const holders = new Set();
 
@@ -98,7 +100,7 @@ export class IndexTenant {
 		return (await this.sql(`${settings} ${query}`)).flat();
 	}
 
-	// Holds a transaction open that has done so, idle, until it is called.
+	// Holds a transaction open that has done so, idle, until what it gives is called.
 	async hold(statements) {
 		const name = `hold${Math.random()}`;
 		const child = spawn('psql', ['-X', '-q', '-d', this.stack.pg.url(this.db)],
@@ -108,8 +110,8 @@ export class IndexTenant {
 		child.stdin.write(`set application_name = '${name}'; begin; ${statements};\n`);
 		await until('it is held', async () => (await this.stack.sql(`select 1 from pg_stat_activity where
 			application_name = '${name}' and state = 'idle in transaction'`)).length > 0);
-		return async () => {
-			child.stdin.end();
+		return async (end = 'rollback') => {
+			child.stdin.end(`${end};\n`);
 			await exit;
 		};
 	}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * embeddings_copy: a database that comes from an app which kept its vectors in one table,
+ *
+ *	public.embeddings (id, content text, metadata jsonb, embedding vector)
+ *
+ * with {"documentId": ...} as metadata, has that table copied into ours once, in batches, by the
+ * row of public.retrieval (copied_to) and in one statement each: whoever is killed, the next goes
+ * on behind the last batch. The table stays as it was.
+ *
+ * A document's title is its id, its type a PDF's, and its bytes are not known; its chunks are in
+ * the order of the table, and have no pages. Rows without vector or document are left out and
+ * counted. Neither is a document's chunk copied that is stored with us already. The app's vectors
+ * are EMBEDDINGS_MODEL's, and are copied where the tenant has no other model's.
+ */
+#ifndef RETRIEVAL_EMBEDDINGS_COPY_H
+#define RETRIEVAL_EMBEDDINGS_COPY_H
+
+#include "tenantgate/wire/pg.h"
+#include "tenantgate/wire/pg_sql.h"
+
+#define EMBEDDINGS_MODEL "text-embedding-3-small"
+
+/* Whether there is something to be copied: an expression over r, the row of public.retrieval, and
+ * a, that of chunk's embedding in pg_attribute. */
+#define EMBEDDINGS_ARE_THERE \
+	"(r.copied_to" PG_DIFFERS "-1" \
+	" AND coalesce(r.embedding_model" PG_EQUALS "'" EMBEDDINGS_MODEL "', true)" \
+	" AND (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute e" \
+	"  WHERE e.attrelid" PG_EQUALS \
+	"pg_catalog.to_regclass('public.embeddings')::pg_catalog.oid" \
+	"  AND NOT e.attisdropped" \
+	"  AND (e.attname" PG_EQUALS "'id' OR e.attname" PG_EQUALS "'content'" \
+	"   OR (e.attname" PG_EQUALS "'metadata' AND e.atttypid" PG_EQUALS \
+	"'pg_catalog.jsonb'::pg_catalog.regtype::pg_catalog.oid)" \
+	"   OR (e.attname" PG_EQUALS "'embedding' AND e.atttypid" PG_EQUALS "a.atttypid" \
+	"    AND e.atttypmod" PG_EQUALS "a.atttypmod)))" PG_EQUALS "4)"
+
+/* A batch; $1 is the holder of the lease, which is renewed: without it no row is changed. */
+extern const char	embeddings_copy_sql[];
+/* Of a batch's result: a line when it was the last. */
+void			embeddings_copy_log(const char *tenant, const struct pg_result *);
+
+#endif

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// A database with an app's own table of vectors: it is copied into ours once, behind the requests,
+// whatever is killed, and stays as it was.
+import { test, before, after } from 'node:test';
+import assert from 'node:assert/strict';
+import { Stack } from './lib/stack.mjs';
+import { until } from './lib/process.mjs';
+
+const stack = new Stack('embeddings-copy');
+const DIMENSIONS = 16;
+const SETTINGS = { embedding_dimensions: DIMENSIONS, embedding_send_dimensions: 'on' };
+let gate, database;
+
+const here = (text) => stack.sql(text, database);
+
+// As the app makes it. Rows of documents take turns; some have no vector, or no document.
+const APPS = `create table embeddings (id serial primary key, content text not null,
+		metadata jsonb not null, embedding vector(${DIMENSIONS}), created_at timestamptz default now());
+	insert into embeddings (content, metadata, embedding) select 'Row ' || i || ' of the app.',
+		case when i % 100 = 7 then '{}' else jsonb_build_object('documentId', 'doc_' || i % 3,
+			'loc', '{"lines":{"from":1,"to":2}}'::jsonb) end,
+		case when i % 100 <> 8 then (select array_agg(random() - 0.5 + 0 * i * j)
+			from generate_series(1, ${DIMENSIONS}) j)::vector end
+		from generate_series(0, 2999) i`;
+
+// Another process: none that has looked already.
+async function another() {
+	const next = await stack.tenantgate(SETTINGS);
+	next.serviceKey = gate.serviceKey;
+	return next;
+}
+
+const copiedTo = async () => Number((await here('select copied_to from retrieval'))[0][0]);
+const wake = async (from) => assert.equal((await (await from.tenant('acme')).search('lantern')).status,
+	200);
+
+before(async () => {
+	await stack.surroundings();
+	gate = await stack.tenantgate(SETTINGS);
+	const client = await gate.tenant('acme');
+	assert.equal((await client.ingestText('The lantern of ours.', { documentId: 'doc_2' })).status, 201);
+	[[database]] = await stack.sql("select db_name from tenants where tenant_id = 'acme'", 'catalog');
+	await gate.program.stop();
+	const owner = (await stack.sql("select db_user from tenants where tenant_id = 'acme'", 'catalog'))
+		[0][0];
+	await here(`set role ${owner}; ${APPS}`);
+});
+after(() => stack.stop());
+
+test('a table of another model, or other dimensions, is left alone', async () => {
+	await here("update retrieval set embedding_model = 'another', embedding_dimensions = 16");
+	const one = await another();
+	assert.equal((await (await one.tenant('acme')).search('lantern')).status, 409);
+	await one.program.stop();
+	assert.equal(await copiedTo(), 0);
+	await here("update retrieval set embedding_model = 'text-embedding-3-small'");
+});
+
+test('killed in the middle, by two processes: each row once, in its order', async () => {
+	await here(`create function slowly() returns trigger language plpgsql as
+			'begin perform pg_sleep(0.3); return null; end';
+		create trigger slowly after insert on chunk for each statement execute function slowly()`);
+	const killed = await another();
+	await wake(killed);
+	await until('some of it is copied', async () => await copiedTo() > 0);
+	killed.program.kill('SIGKILL');
+	await killed.program.exit;
+	assert.ok(await copiedTo() > 0, 'it was killed in the middle');
+	await here("update retrieval set merger_until = now() - interval '1 s'");
+	const two = [await another(), await another()];
+	await Promise.all(two.map(wake));
+	await until('all is copied', async () => await copiedTo() === -1, 60000);
+	await here('drop trigger slowly on chunk');
+
+	const rows = `select id, content, metadata->>'documentId' as doc, embedding from embeddings
+		where embedding is not null and metadata ? 'documentId' and metadata->>'documentId' <> 'doc_2'`;
+	assert.deepEqual(await here(`select count(*) from (select document_id, chunk_index, content,
+			embedding::text from chunk where document_id <> 'doc_2' except all select doc,
+			row_number() over (partition by doc order by id) - 1, content, embedding::text
+			from (${rows}) r) x`), [['0']]);
+	assert.deepEqual(await here(`select (select count(*) from chunk where document_id <> 'doc_2') =
+		(select count(*) from (${rows}) r)`), [['t']]);
+	assert.deepEqual(await here(`select bool_and(d.chunks = (select count(*) from chunk c where
+		c.document_id = d.id)) from document d`), [['t']]);
+	assert.deepEqual(await here("select id, title, mime_type, chunks > 900 from document where id <> " +
+		"'doc_2' order by 1"), [['doc_0', 'doc_0', 'application/pdf', 't'],
+		['doc_1', 'doc_1', 'application/pdf', 't']]);
+	assert.deepEqual(await here('select count(*) from embeddings'), [['3000']]);
+	assert.deepEqual(await here('select not_copied > 1000 from retrieval'), [['t']],
+		'without vector, without document, or of one that was stored with us');
+	assert.equal(two.filter((one) => /embeddings\.copied/.test(one.program.text())).length, 1);
+	await Promise.all(two.map((one) => one.program.stop()));
+});
+
+test('what was copied is found, listed and deleted like any other; what was ours is as it was',
+	async () => {
+		const one = await stack.tenantgate({ ...SETTINGS, documents_sweep_interval: '100ms' });
+		one.serviceKey = gate.serviceKey;
+		const client = await one.tenant('acme');
+		await wake(one);
+		await until('it is listed', async () => {
+			await wake(one);
+			return (await client.get('/documents/doc_0')).status === 200;
+		});
+		const found = await client.post('/search', { query: 'Row', documentId: 'doc_0', topK: 5 });
+		assert.equal(found.json.results.length, 5);
+		assert.match(found.json.results[0].content, /^Row \d+ of the app\.$/);
+		const gone = await client.ask('DELETE', '/documents/doc_0');
+		assert.equal(gone.status, 204, gone.body);
+		assert.deepEqual(await here("select count(*) from chunk where document_id = 'doc_0'"), [['0']]);
+		assert.equal((await client.get('/documents/doc_0')).status, 404);
+		assert.deepEqual(await here("select content from chunk where document_id = 'doc_2'"),
+			[['The lantern of ours.']]);
+		const again = await client.ingestText('New words for it.', { documentId: 'doc_1' });
+		assert.equal(again.status, 201, again.body);
+		assert.deepEqual(await here("select content from chunk where document_id = 'doc_1'"),
+			[['New words for it.']]);
+	});
