@@ -190,6 +190,11 @@ test('a tenant\'s database behind such a pooler', async () => {
 	const found = await (await pooled.tenant('pooled')).search('lantern',
 		{ documentIds: ['lantern', 'another'] });
 	assert.equal(found.json.results.length, 1, found.body);
+	for (const fields of [{ mode: 'text' }, { mode: 'hybrid' }, { mode: 'text', documentId: 'lantern' },
+		{ mode: 'hybrid', documentId: 'lantern' }]) {
+		const worded = await (await pooled.tenant('pooled')).search('lanterns burning', fields);
+		assert.equal(worded.json.results?.length, 1, worded.body);
+	}
 	const filtered = await (await pooled.tenant('pooled')).search('lantern', { ownerId: 'ann', filter: {
 		'it\'s': { in: ['a', 1], gte: 0, exists: true }, or: [{ a: 'b' }, { not: { a: 'b' } }] } });
 	assert.deepEqual([filtered.status, filtered.json.results], [200, []], filtered.body);
