@@ -36,10 +36,18 @@
 #define CLOSE_GRACE_US (2 * 1000000ull) /* for flows of the pool that nobody waits for */
 #define PROGRESS_US    1000000ull	/* between two lines of progress */
 #define TEXTS_MAX      1000		/* of one take: reembed_next()'s */
+#define BUSY_S	       5		/* waited for a model that does not say how long */
+#define BUSY_MAX       60		/* such waits in a row */
 
 const char reembed_usage[] =
     "  tenantgate -c FILE reembed TENANT                         its vectors anew, by the "
     "configured model\n";
+
+/* One call of the model, whose failure is not the command's when it may pass. */
+struct reembed_call {
+	struct flow flow;
+	struct reembed_job *job; /* borrowed */
+};
 
 struct reembed_job {
 	struct flow flow;	    /* first */
@@ -55,6 +63,10 @@ struct reembed_job {
 	size_t count, at, batch; /* of the texts: all, those that are stored, under way */
 	int64_t last_id;
 	float *vectors; /* owned: of the batch */
+	struct reembed_call call;
+	struct err busy; /* of the call */
+	unsigned waits;	 /* for a model that is busy, in a row */
+	struct timer timer;
 	struct model_usage usage;
 	uint8_t hashes[TEXTS_MAX][CHUNK_HASH_SIZE];
 	struct reembed_row rows[TEXTS_MAX];
@@ -67,8 +79,9 @@ struct reembed_job {
 };
 
 static flow_step_fn reembed_job_catalog, reembed_job_tenant, reembed_job_borrow, reembed_job_begin,
-    reembed_job_take, reembed_job_texts, reembed_job_embed, reembed_job_put, reembed_job_stored,
-    reembed_job_switch, reembed_job_switched;
+    reembed_job_take, reembed_job_texts, reembed_job_embed, reembed_job_embedded, reembed_job_put,
+    reembed_job_stored, reembed_job_switch, reembed_job_switched;
+static flow_step_fn reembed_call_run;
 static flow_end_fn reembed_job_end;
 
 static const struct flow_step reembed_job_steps[] = {
@@ -79,6 +92,7 @@ static const struct flow_step reembed_job_steps[] = {
 	{ "take", reembed_job_take },
 	{ "texts", reembed_job_texts },
 	{ "embed", reembed_job_embed },
+	{ "embedded", reembed_job_embedded },
 	{ "borrow_again", reembed_job_borrow },
 	{ "put", reembed_job_put },
 	{ "stored", reembed_job_stored },
@@ -88,6 +102,14 @@ static const struct flow_step reembed_job_steps[] = {
 };
 
 static const struct flow_kind reembed_job_kind = { "reembed", reembed_job_steps, reembed_job_end,
+	NULL };
+
+static const struct flow_step reembed_call_steps[] = {
+	{ "call", reembed_call_run },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind reembed_call_kind = { "reembed_call", reembed_call_steps, NULL,
 	NULL };
 
 static struct reembed_job *
@@ -188,15 +210,45 @@ reembed_job_texts(struct flow *f)
 }
 
 static enum flow_rc
-reembed_job_embed(struct flow *f)
+reembed_call_run(struct flow *f)
 {
-	struct reembed_job *j = reembed_job_of(f);
+	struct reembed_job *j = FLOW_OF(f, struct reembed_call, &reembed_call_kind)->job;
 	const struct model_asker asker = { .tenant = slice_str(j->id) };
 
 	free(j->vectors);
 	j->batch = model_batch(j->ctx->model, j->texts + j->at, j->count - j->at);
 	return model_embed(f, j->ctx->model, &asker, j->texts + j->at, j->batch, &j->vectors,
 	    &j->usage);
+}
+
+static enum flow_rc
+reembed_job_embed(struct flow *f)
+{
+	struct reembed_job *j = reembed_job_of(f);
+
+	j->call.job = j;
+	return flow_try(f, &j->call.flow, &reembed_call_kind, &j->busy);
+}
+
+/* A whole tenant's texts at once are more than many providers allow in a minute: they say so, and
+ * are waited for. */
+static enum flow_rc
+reembed_job_embedded(struct flow *f)
+{
+	struct reembed_job *j = reembed_job_of(f);
+	int seconds = j->busy.retry_after > 0 ? j->busy.retry_after : BUSY_S;
+
+	if (!err_is(&j->busy)) {
+		j->waits = 0;
+		return FLOW_NEXT;
+	}
+	if ((j->busy.code != ERR_OVERLOADED && j->busy.code != ERR_MODEL_TIMEOUT) ||
+	    j->waits++ == BUSY_MAX)
+		return flow_fail_err(f, &j->busy);
+	fprintf(stderr, "%stenantgate: The model is busy; this goes on in %d s.\n",
+	    isatty(STDERR_FILENO) ? "\n" : "", seconds);
+	flow_goto(f, reembed_job_embed);
+	return flow_sleep(f, &j->timer, (uint64_t)seconds * 1000000);
 }
 
 static enum flow_rc
@@ -264,6 +316,7 @@ reembed_job_end(struct flow *f, const struct err *err)
 
 	pool_return(&j->lease, err_is(err) ? POOL_DIRTY : POOL_CLEAN);
 	pg_clear(&j->taken);
+	timer_free(&j->timer);
 	free(j->vectors);
 	j->err = *err;
 	j->has_ended = true;

@@ -183,6 +183,18 @@ test('killed in the switch: all of it, or nothing', async () => {
 	await finds(await (await withSecond()).tenant('cut'));
 });
 
+test('a model that is busy is waited for', async () => {
+	await tenantOf('busy');
+	let refused = 0;
+	server.embeddings = (request, response) => refused++ < 3
+		? json(response, 429, { error: { message: 'slow down' } }, { 'retry-after': '1' })
+		: answer(request, response);
+	const { status, stderr } = await reembed({ embedding_model: 'second' }, 'busy');
+	assert.equal(status, 0, stderr);
+	assert.equal(await noted('busy'), 'second 1536 true');
+	assert.match(stderr, /The model is busy; this goes on in 1 s\./);
+});
+
 test('a wrong command line, no such tenant, a model that fails', async () => {
 	for (const words of [[], ['a', 'b'], ['--all'], ['no such id']]) {
 		const { status, stderr } = await reembed({}, ...words);
