@@ -54,7 +54,7 @@ struct conf_word {
 
 /* conf_words.c */
 extern const struct conf_word	send_forms[], system_roles[], encodings[], length_fields[];
-extern const struct conf_word	rerank_forms[], plan_switches[];
+extern const struct conf_word	rerank_forms[], plan_switches[], text_languages[];
 
 struct conf_key {
 	enum conf_type			 type;

@@ -19,6 +19,13 @@ static const struct conf_word log_levels[] = {
 	{ NULL, 0 },
 };
 
+static const struct conf_word search_modes[] = {
+	{ "vector", SEARCH_VECTOR },
+	{ "text", SEARCH_TEXT },
+	{ "hybrid", SEARCH_HYBRID },
+	{ NULL, 0 },
+};
+
 static const struct conf_word failure_modes[] = {
 	{ "local", LIMIT_LOCAL },
 	{ "open", LIMIT_OPEN },

@@ -243,6 +243,8 @@ const struct conf_key conf_keys[] = {
 	    8760 * HOURS,
 	    "How often a tenant's list of documents is compared with its database, while that is "
 	    "in use."),
+	WORD("text_language", plan.text_language, "english", text_languages,
+	    "How words are made of documents: a configuration of PostgreSQL's text search."),
 	STRING("extract_program", api.extract.program, "", CONF_EMPTY_ALLOWED,
 	    "The sandboxed program that reads documents' formats; empty for the one installed."),
 	NUMBER("extract_max_pages", api.extract.pages_max, "5000", 1, 1000000,
@@ -266,6 +268,11 @@ const struct conf_key conf_keys[] = {
 	    "Chunks given to the model, unless the request says otherwise."),
 	WORD("rerank", plan.rerank, "off", plan_switches,
 	    "Have rerank_model put in order what is found, unless the request says otherwise."),
+	WORD("search_mode", api.search_mode, "hybrid", search_modes,
+	    "How POST /chat finds passages: by vectors, by words, or by both (README, "
+	    "\"Searching\")."),
+	NUMBER("search_text_weight", api.search_text_weight, "80", 0, 100,
+	    "Of hybrid: how many of 100 parts words have. Less for a very good embedding model."),
 	NUMBER("max_question", plan.question_max, "0", 0, 1000000000,
 	    "Characters of a question; a longer one is refused. 0 for no limit."),
 	STRING("temperature", plan.temperature_text, "", CONF_EMPTY_IS_NULL,

@@ -35,6 +35,8 @@ const struct conf_key conf_plan_keys[] = {
 	    "Chunks given to the model, unless the request says otherwise."),
 	WORD("rerank", rerank, "=rerank", plan_switches,
 	    "Have rerank_model put in order what is found, unless the request says otherwise."),
+	WORD("text_language", text_language, "=text_language", text_languages,
+	    "How words are made of its documents, unless one says otherwise."),
 	STRING("temperature", temperature_text, "=temperature", CONF_EMPTY_IS_NULL,
 	    "0 to 2, unless the request says otherwise; empty for the model's own."),
 	STRING("system_prompt", system_prompt, "=system_prompt", CONF_EMPTY_IS_NULL,

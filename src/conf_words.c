@@ -4,6 +4,7 @@
  * a plan's switches.
  */
 #include "conf_internal.h"
+#include "tenantgate/base/language.h"
 
 const struct conf_word send_forms[] = {
 	{ "auto", FORM_AUTO },
@@ -33,6 +34,9 @@ const struct conf_word rerank_forms[] = {
 	{ "texts", FORM_PLAIN },
 	{ NULL, 0 },
 };
+
+#define LANGUAGE_WORD(name) { #name, LANGUAGE_##name },
+const struct conf_word text_languages[] = { LANGUAGE_TABLE(LANGUAGE_WORD){ NULL, 0 } };
 
 const struct conf_word plan_switches[] = {
 	{ "off", 0 },

@@ -56,6 +56,8 @@ struct api_conf {
 	unsigned	embedding_calls;		/* for one document at a time */
 	size_t		embedding_window;		/* bytes of its vectors in memory */
 	unsigned	top_k;				/* chunks found, unless the body says */
+	enum search_mode search_mode;			/* of /chat, likewise */
+	unsigned	search_text_weight;		/* of hybrid: the words', of 100 */
 	enum client_system_messages client_system_messages;
 	unsigned	chat_context_tokens;		/* of a prompt, estimated; 0: no limit */
 	size_t		chat_file_text_max;		/* bytes of text of a chat's files */

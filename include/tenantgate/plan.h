@@ -38,6 +38,7 @@ enum plan_value {
 	PLAN_RERANK,
 	PLAN_CHUNK_SIZE,
 	PLAN_CHUNK_OVERLAP,
+	PLAN_TEXT_LANGUAGE,
 	PLAN_TEMPERATURE,
 	PLAN_SYSTEM_PROMPT,
 	PLAN_MODELS_ALLOWED,
@@ -58,6 +59,7 @@ struct plan {
 	unsigned	 rerank;		/* 1: put in order by rerank_model, likewise */
 	unsigned	 chunk_size;		/* UTF-16 units */
 	unsigned	 chunk_overlap;		/* the same; less than chunk_size */
+	unsigned	 text_language;		/* enum language: of its documents' words */
 	const char	*temperature_text;	/* as it is written; NULL or "": not given */
 	double		 temperature;		/* the same; < 0: not given */
 	const char	*system_prompt;		/* before our own rules; NULL: none */

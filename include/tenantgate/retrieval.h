@@ -29,6 +29,7 @@
 #include "tenantgate/retrieval/vector_model.h"
 #include "tenantgate/tenant.h"
 #include "tenantgate/wire/pg.h"
+#include "tenantgate/base/language.h"
 
 /* ---- formats: what a document may be; a row each in formats.c ---- */
 /* Where the splitter prefers to cut: the lists of LangChain's splitters of these names. */
@@ -214,7 +215,7 @@ struct store_chunks {
 	const char		*attempt;	/* whose staged rows they are */
 	int			 schema_version; /* of the database, at least */
 	struct vector_model	 model;		/* that made their vectors; no name: not compared */
-	const char		*language;	/* text_language_find()'s; NULL: the usual one */
+	enum language	 language;	/* of their words */
 };
 /* Document and chunks in one transaction, the old chunks of that id replaced; there are d->chunks
  * of them, sent by binary COPY or moved inside the database. Fills d->created_at,

@@ -279,6 +279,6 @@ chat_body_read(const json_t *root, const struct api_conf *conf, struct arena *ar
     struct chat_input *input, struct err *err)
 {
 	return read_messages(root, conf, arena, input, err) &&
-	    chat_body_scope(root, conf->top_k, arena, input, err) &&
+	    chat_body_scope(root, conf->top_k, conf->search_mode, arena, input, err) &&
 	    read_model(root, arena, input, err) && read_max_tokens(root, input, err);
 }

@@ -59,7 +59,7 @@ size_t	chat_characters(struct slice text);
 /* documentId, documentIds, filter, ownerId, topK, minScore, mode and rerank alone, which /search
  * takes too: among what and how is searched. Where one cannot be heeded it is refused: nothing may
  * seem to be filtered that is not. */
-bool	chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *,
-	    struct chat_input *, struct err *);
+bool	chat_body_scope(const json_t *root, unsigned default_top_k,
+	    enum search_mode default_mode, struct arena *, struct chat_input *, struct err *);
 
 #endif

@@ -79,7 +79,6 @@ read_mode(const json_t *root, struct chat_input *input, struct err *err)
 	};
 	struct slice name = { 0 };
 
-	input->mode = SEARCH_VECTOR;
 	if (!json_opt_string(root, "mode", &name, err))
 		return false;
 	if (name.p == NULL)
@@ -101,12 +100,13 @@ read_rerank(const json_t *root, struct chat_input *input, struct err *err)
 }
 
 bool
-chat_body_scope(const json_t *root, unsigned default_top_k, struct arena *arena,
-    struct chat_input *input, struct err *err)
+chat_body_scope(const json_t *root, unsigned default_top_k, enum search_mode default_mode,
+    struct arena *arena, struct chat_input *input, struct err *err)
 {
 	int64_t top_k = default_top_k;
 
 	input->min_score = SCORE_MIN;
+	input->mode = default_mode;
 	if (!json_opt_int(root, "topK", 1, SEARCH_K_MAX, &top_k, err) ||
 	    !read_mode(root, input, err) ||
 	    !json_opt_number(root, "minScore", SCORE_MIN, SCORE_MAX, &input->min_score, err) ||

@@ -5,7 +5,6 @@
  * were stored or deleted.
  */
 #include "api/request.h"
-#include "tenantgate/retrieval/text_language.h"
 
 void
 request_index(const struct request *req)
@@ -20,5 +19,5 @@ request_index(const struct request *req)
 		return;
 	tenant_target(&req->tenant, &target, key);
 	indexing_look(req->ctx->worker, indexing, req->ctx->pools, &target, req->tenant_id,
-	    TEXT_LANGUAGE_USUAL, req->has_changed_chunks);
+	    (enum language)req->tenant.limits->text_language, req->has_changed_chunks);
 }

@@ -177,6 +177,8 @@ api_conf_init(struct api_conf *c)
 		.embedding_calls = 4,
 		.embedding_window = (size_t)2 << 20,
 		.top_k = 4,
+		.search_mode = SEARCH_HYBRID,
+		.search_text_weight = 80,
 		.client_system_messages = CLIENT_SYSTEM_DROP,
 		.chat_file_text_max = 256u << 10,
 		.ratelimit_headers = RATELIMIT_DRAFT,

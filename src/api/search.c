@@ -114,7 +114,8 @@ search_job_read(void *arg)
 
 	if (root != NULL && search_fields_known(root, &j->job.err) &&
 	    search_query(root, j->job.arena, &j->input.question, &j->job.err))
-		(void)chat_body_scope(root, j->top_k, j->job.arena, &j->input, &j->job.err);
+		(void)chat_body_scope(root, j->top_k, SEARCH_VECTOR, j->job.arena, &j->input,
+		    &j->job.err);
 	json_decref(root);
 }
 

@@ -10,6 +10,7 @@
 
 #include "plan/plan_table.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/language.h"
 
 #define AT(member) offsetof(struct plan, member), sizeof(((struct plan *)0)->member)
 #define COUNT_MAX  1000000000ull
@@ -35,6 +36,7 @@ const struct plan_row plan_rows[PLAN_VALUES] = {
 	[PLAN_RERANK] = { "rerank", NULL, PLAN_SWITCH, AT(rerank), 0, 1 },
 	[PLAN_CHUNK_SIZE] = { "chunk_size", NULL, PLAN_WHOLE, AT(chunk_size), 50, 100000 },
 	[PLAN_CHUNK_OVERLAP] = { "chunk_overlap", NULL, PLAN_WHOLE, AT(chunk_overlap), 0, 50000 },
+	[PLAN_TEXT_LANGUAGE] = { "text_language", NULL, PLAN_LANGUAGE, AT(text_language), 0, 0 },
 	[PLAN_TEMPERATURE] = { "temperature", NULL, PLAN_NUMBER, AT(temperature), 0, 2 },
 	[PLAN_SYSTEM_PROMPT] = { "system_prompt", NULL, PLAN_TEXT, AT(system_prompt), 0,
 	    PLAN_PROMPT_MAX },
@@ -49,6 +51,7 @@ const struct plan plan_standard = {
 	.top_k = 4,
 	.chunk_size = 1000,
 	.chunk_overlap = 200,
+	.text_language = LANGUAGE_USUAL,
 	.temperature = -1,
 };
 
@@ -101,7 +104,8 @@ plan_compare(struct plan *p, const struct plan *standard)
 		const struct plan_row *row = &plan_rows[i];
 		bool same;
 
-		if (row->type == PLAN_WHOLE || row->type == PLAN_SWITCH)
+		if (row->type == PLAN_WHOLE || row->type == PLAN_SWITCH ||
+		    row->type == PLAN_LANGUAGE)
 			same = plan_whole(p, row) == plan_whole(standard, row);
 		else if (row->type == PLAN_TEXT)
 			same = same_text(plan_text(p, row), plan_text(standard, row));

@@ -10,6 +10,7 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/language.h"
 
 /* Once a minute, whosever they are: what an operator has written comes back with each record. */
 static void
@@ -55,6 +56,18 @@ setting_read_switch(struct plan *p, const struct plan_row *row, const json_t *va
 }
 
 static const char *
+setting_read_language(struct plan *p, const struct plan_row *row, const json_t *value)
+{
+	struct slice name = slice_of(json_string_value(value), json_string_length(value));
+	enum language language = language_find(name);
+
+	if (!json_is_string(value) || language == LANGUAGES)
+		return "it is no configuration of PostgreSQL's text search, like english or simple";
+	plan_set_whole(p, row, language);
+	return NULL;
+}
+
+static const char *
 setting_read_number(struct plan *p, const json_t *value)
 {
 	double n = json_number_value(value);
@@ -91,6 +104,8 @@ setting_read_member(struct plan *p, const char *name, const json_t *value, const
 		refused = setting_read_whole(p, row, value);
 	else if (row != NULL && row->type == PLAN_SWITCH)
 		refused = setting_read_switch(p, row, value);
+	else if (row != NULL && row->type == PLAN_LANGUAGE)
+		refused = setting_read_language(p, row, value);
 	else if (row != NULL && row->type == PLAN_NUMBER)
 		refused = setting_read_number(p, value);
 	else if (row != NULL)

@@ -12,6 +12,7 @@ enum plan_type {
 	PLAN_SWITCH, /* an unsigned of 0 or 1 */
 	PLAN_NUMBER, /* temperature */
 	PLAN_TEXT,
+	PLAN_LANGUAGE, /* an unsigned, enum language */
 };
 
 struct plan_row {
@@ -24,7 +25,7 @@ struct plan_row {
 
 extern const struct plan_row plan_rows[PLAN_VALUES];
 
-/* The number that a PLAN_WHOLE or a PLAN_SWITCH has; and sets it. */
+/* The number that a PLAN_WHOLE, PLAN_SWITCH or PLAN_LANGUAGE has; and sets it. */
 uint64_t plan_whole(const struct plan *, const struct plan_row *);
 void plan_set_whole(struct plan *, const struct plan_row *, uint64_t);
 

@@ -6,29 +6,29 @@
 
 /*
  * A chunk's share by one of the two kinds is 1 / (1 + its rank): the first by words, or by vectors,
- * counts twice as much as the third. Words have four times the weight where a chunk has the
- * question's rare words, and less where the best has under three tenths of what all of them could
- * give: a question in another language, or in other words, is answered by its vector.
+ * counts twice as much as the third. Words have text_weight of 100 parts, where a chunk has the
+ * question's rare words; less where the best has under three tenths of what all of them could give:
+ * a question in another language, or in other words, is answered by its vector. Four to one was
+ * best over two public sets of questions with hashed vectors (README, "Searching").
  *
- * Measured over two public sets of questions with hashed vectors (README, "Searching"). The score
- * is 1 for the first by both.
+ * The score is 1 for the first by both.
  */
-#define WORDS_WEIGHT "4"
 #define FULL_AT	       "3.3"
-#define SHARES_MAX   "2.5" /* (1 + WORDS_WEIGHT) / 2 */
+#define SHARES_MAX     "50" /* 100 parts of a half, which the first has */
 #define SHARE_OF(rank) "(1::double precision OPERATOR(pg_catalog./) (1" PG_PLUS rank "))"
 
 /* clang-format off */
-#define FUSED \
+#define WORDS_SHARES \
 	", words AS MATERIALIZED (SELECT h.id, w.weight" PG_TIMES SHARE_OF("h.rank") " AS share" \
 	" FROM (SELECT id, pg_catalog.row_number() OVER (ORDER BY score DESC, id) AS rank" \
 	"  FROM text_hit ORDER BY 2 LIMIT $2) h" \
-	" CROSS JOIN (SELECT " WORDS_WEIGHT PG_TIMES "least(1, " FULL_AT PG_TIMES \
-	"  pg_catalog.max(score)) AS weight FROM text_hit) w)" \
+	" CROSS JOIN (SELECT least(1, " FULL_AT PG_TIMES "pg_catalog.max(score))" PG_TIMES \
+	"  %u AS weight FROM text_hit) w)"
+#define FUSED \
 	", fused AS MATERIALIZED (SELECT id," \
 	"  pg_catalog.sum(share) OPERATOR(pg_catalog./) " SHARES_MAX " AS score" \
 	"  FROM (SELECT id, share FROM words UNION ALL" \
-	"  SELECT n.id, " SHARE_OF("n.rank") " FROM (SELECT id," \
+	"  SELECT n.id, " SHARE_OF("n.rank") PG_TIMES "%u FROM (SELECT id," \
 	"   pg_catalog.row_number() OVER (ORDER BY distance, id) AS rank FROM nearest) n) a" \
 	"  GROUP BY id ORDER BY 2 DESC, 1 LIMIT " TEXT(SEARCH_K_MAX) ")"
 
@@ -87,7 +87,9 @@ hybrid_statement_write(struct buf *b, enum vector_way way, const struct vector_i
 		vector_wanted_write(b, r, way == WAY_EXACT_SOME ? 6 : 5);
 	hybrid_nearest_write(b, way, index, r->dimensions);
 	text_statement_tables(b, 3, some);
-	buf_puts(b, FUSED " " HITS INDEX_NAME);
+	buf_printf(b, WORDS_SHARES, r->text_weight);
+	buf_printf(b, FUSED, 100 - r->text_weight);
+	buf_puts(b, " " HITS INDEX_NAME);
 	if (way == WAY_EXACT_SOME)
 		buf_puts(b,
 		    MATCHING_COLUMNS("$5") " FROM size s LEFT JOIN (" BEST_OF("fused",

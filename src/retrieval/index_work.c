@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * index_work: does for a tenant's index what the rule says (index_rule.c), step by step, after
- * text_fill.c has kept the words that are missing:
+ * index_work: does for a tenant's index what the rule says (index_rule.c), step by step:
  *
  *	[borrow] --> [look] --> [decide] --> nothing to do: [release], if it has the lease; done
  *	   ^                     |   |   |
@@ -47,7 +46,7 @@ struct index_work {
 	struct indexing *indexing; /* borrowed, as pools */
 	struct pools *pools;
 	const char *tenant;	   /* arena */
-	const char *language;	   /* static */
+	enum language language;	   /* of documents that say none */
 	struct pool_target target; /* key: arena; pg owned */
 	struct pool_lease lease;
 	struct share_grant turn;
@@ -60,7 +59,6 @@ struct index_work {
 	uint64_t began_us; /* of the step under way, monotonic */
 	struct buf sql;	   /* owned */
 	struct index_order order;
-	struct err words;	 /* why text_fill() failed */
 	struct pg_result result; /* owned */
 };
 
@@ -103,7 +101,7 @@ index_work_words(struct flow *f)
 	const struct text_fill_order order = { w->pools, &w->target, w->indexing->budget, w->tenant,
 		w->language };
 
-	return text_fill(f, &order, &w->words);
+	return text_fill(f, &order);
 }
 
 static enum flow_rc
@@ -340,9 +338,8 @@ index_work_end(struct flow *f, const struct err *err)
 		return;
 	err_tell(err, told);
 	log_event(passes ? LOG_INFO : LOG_WARNING, "index.failed", NULL,
-	    "Tenant %s's chunks are found, but more slowly, until its index is right, which is "
-	    "tried "
-	    "again later: %s",
+	    "Tenant %s's chunks are found, but more slowly, until its index is right, which "
+	    "is tried again later: %s",
 	    w->tenant, told);
 }
 
@@ -361,7 +358,7 @@ index_work_release_memory(struct flow *f)
 
 void
 indexing_look(struct worker *worker, struct indexing *x, struct pools *pools,
-    const struct pool_target *target, const char *tenant, const char *language, bool has_changed)
+    const struct pool_target *target, const char *tenant, enum language language, bool has_changed)
 {
 	struct arena *arena;
 	struct index_work *w;

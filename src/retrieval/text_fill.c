@@ -23,6 +23,7 @@ struct text_fill {
 	struct pool_lease lease;
 	struct share_grant turn;
 	unsigned batches;
+	struct err why;
 	struct pg_result result; /* owned */
 };
 
@@ -102,12 +103,12 @@ text_fill_end(struct flow *f, const struct err *err)
 }
 
 enum flow_rc
-text_fill(struct flow *f, const struct text_fill_order *order, struct err *why)
+text_fill(struct flow *f, const struct text_fill_order *order)
 {
 	struct text_fill *t = arena_alloc(f->arena, sizeof(*t));
 
 	if (t == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the words of documents");
 	t->order = *order;
-	return flow_try(f, &t->flow, &text_fill_kind, why);
+	return flow_try(f, &t->flow, &text_fill_kind, &t->why);
 }

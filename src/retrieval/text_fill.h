@@ -9,6 +9,7 @@
 
 #include "tenantgate/loop/share.h"
 #include "tenantgate/pool.h"
+#include "tenantgate/base/language.h"
 
 /* Borrowed until the wait is over. */
 struct text_fill_order {
@@ -16,12 +17,11 @@ struct text_fill_order {
 	const struct pool_target *target;
 	struct share_budget *budget; /* of one unit a tenant; taken when there is work */
 	const char *tenant;
-	const char *language; /* of documents that say none; text_language.h */
+	enum language language; /* of documents that say none */
 };
 
-/* In the flow's arena. Logs its failure, which is in *why and not the flow's: vectors
- * need no words. */
-enum flow_rc text_fill(struct flow *, const struct text_fill_order *, struct err *why)
-    __attribute__((warn_unused_result));
+/* In the flow's arena. Logs its failure, which is not the flow's: vectors need no words. */
+enum flow_rc	text_fill(struct flow *, const struct text_fill_order *)
+		    __attribute__((warn_unused_result));
 
 #endif

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "retrieval/text_store.h"
 
-#include "tenantgate/retrieval/text_language.h"
-
 #define STORE_TIMEOUT_US (300 * 1000000ull)
 
 enum flow_rc
-text_store(struct flow *f, struct pg_conn *conn, const char *document_id, const char *language,
+text_store(struct flow *f, struct pg_conn *conn, const char *document_id, enum language language,
     struct pg_result *out)
 {
 	const struct pg_query q = {
 		.sql = text_store_statement,
-		.params = { PG_TEXT(language != NULL ? language : TEXT_LANGUAGE_USUAL),
-		    PG_TEXT(document_id) },
+		.params = { PG_TEXT(language_name(language)), PG_TEXT(document_id) },
 		.param_count = 2,
 		.timeout_us = STORE_TIMEOUT_US,
 	};
@@ -22,12 +19,12 @@ text_store(struct flow *f, struct pg_conn *conn, const char *document_id, const 
 }
 
 enum flow_rc
-text_store_missing(struct flow *f, struct pool_lease *lease, const char *language,
+text_store_missing(struct flow *f, struct pool_lease *lease, enum language language,
     struct pg_result *out)
 {
 	const struct pg_query q = {
 		.sql = text_store_missing_statement,
-		.params = { PG_TEXT(language) },
+		.params = { PG_TEXT(language_name(language)) },
 		.param_count = 1,
 		.timeout_us = STORE_TIMEOUT_US,
 	};

@@ -10,6 +10,7 @@
 
 #include "tenantgate/retrieval.h"
 #include "tenantgate/wire/pg.h"
+#include "tenantgate/base/language.h"
 
 /* The condition of the index document_textless, as it must be written for the index to be used. */
 #define TEXT_IS_MISSING "(text_at IS NULL OR text_at OPERATOR(pg_catalog.<>) created_at)"
@@ -20,22 +21,21 @@
 
 /*
  * Keeps the words of one document, whose chunks are in the table, in the transaction that the
- * connection is in; those that were kept of it before go. language: one of text_language_find();
- * NULL: TEXT_LANGUAGE_USUAL.
+ * connection is in; those that were kept of it before go.
  * About 0.15 ms a chunk. As pg_run(), *out cleared first.
  */
 enum flow_rc text_store(struct flow *, struct pg_conn *, const char *document_id,
-    const char *language, struct pg_result *out) __attribute__((warn_unused_result));
+    enum language language, struct pg_result *out) __attribute__((warn_unused_result));
 
 /*
  * The same for some documents whose words are missing, in a transaction of its own; rows that
  * somebody else has locked are passed over. One row: how many documents it was; 0 when none is left
  * that it might have. language: of those that say none. As pool_read().
  */
-enum flow_rc text_store_missing(struct flow *, struct pool_lease *, const char *language,
+enum flow_rc text_store_missing(struct flow *, struct pool_lease *, enum language language,
     struct pg_result *out) __attribute__((warn_unused_result));
 
 /* Their SQL (text_keep.c): $1 the language; $2 of the first, the document's id. */
-extern const char	text_store_statement[], text_store_missing_statement[];
+extern const char text_store_statement[], text_store_missing_statement[];
 
 #endif

@@ -183,9 +183,11 @@ what_narrows_a_question_is_read(void **state)
 	refuses("{" MESSAGES ",\"ownerId\":\"a b\"}", "ownerId must be 1 to 128 bytes");
 	refuses("{" MESSAGES ",\"rerank\":1}", "\"rerank\" must be true or false");
 	refuses("{" MESSAGES ",\"mode\":true}", "\"mode\" must be a string");
+	refuses("{" MESSAGES ",\"mode\":\"bm25\"}", "\"mode\" must be vector, text or hybrid");
+	asks("{" MESSAGES ",\"mode\":\"text\"}", "q", 1);
+	assert_int_equal(input.mode, SEARCH_TEXT);
 	asks("{" MESSAGES ",\"mode\":\"hybrid\"}", "q", 1);
 	assert_int_equal(input.mode, SEARCH_HYBRID);
-	refuses("{" MESSAGES ",\"mode\":\"bm25\"}", "\"mode\" must be vector, text or hybrid");
 }
 
 static void

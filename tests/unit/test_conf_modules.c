@@ -65,6 +65,7 @@ the_defaults_are_the_modules_own(void **state)
 	auth_conf_init(&modules.auth);
 	tenants_conf_init(&modules.tenants);
 	model_conf_init(&modules.model);
+	modules.plan = plan_standard;
 	fine(GOOD);
 	modules.tenants.neon_api_key = conf.tenants.neon_api_key;
 	for (unsigned i = 0; i < conf_key_count; i++)

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "tenantgate/base/language.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/plan.h"
 
@@ -56,7 +57,8 @@ own_values_go_before_the_plans(void **state)
 {
 	struct plan *p =
 	    resolved("{\"max_documents\":7,\"max_bytes\":5000000000,\"max_question\":0,"
-		     "\"temperature\":0.5,\"rerank\":true,\"system_prompt\":\"Be brief.\","
+		     "\"temperature\":0.5,\"rerank\":true,\"text_language\":\"german\","
+		     "\"system_prompt\":\"Be brief.\","
 		     "\"models_allowed\":\"a, b/c\",\"no_such\":[1]}");
 
 	(void)state;
@@ -66,14 +68,15 @@ own_values_go_before_the_plans(void **state)
 	assert_int_equal(p->question_max, 0);
 	assert_true(p->temperature == 0.5);
 	assert_int_equal(p->rerank, 1);
+	assert_int_equal(p->text_language, LANGUAGE_german);
 	assert_string_equal(p->system_prompt, "Be brief.");
 	assert_string_equal(p->models_allowed, "a, b/c");
 	assert_int_equal(p->requests_per_minute, 10); /* the plan's */
 	assert_int_equal(p->chunk_overlap, 100);
 	assert_int_equal(p->of_tenant,
 	    1 << PLAN_MAX_DOCUMENTS | 1 << PLAN_MAX_BYTES | 1 << PLAN_MAX_QUESTION |
-		1 << PLAN_TEMPERATURE | 1 << PLAN_RERANK | 1 << PLAN_SYSTEM_PROMPT |
-		1 << PLAN_MODELS_ALLOWED);
+		1 << PLAN_TEXT_LANGUAGE | 1 << PLAN_TEMPERATURE | 1 << PLAN_RERANK |
+		1 << PLAN_SYSTEM_PROMPT | 1 << PLAN_MODELS_ALLOWED);
 	free(p);
 }
 
@@ -86,7 +89,8 @@ a_value_of_the_wrong_kind_is_passed_over(void **state)
 		"\"max_documents\":true", "\"top_k\":0", "\"top_k\":101", "\"max_question\":[]",
 		"\"pool_size\":0", "\"chunk_size\":49", "\"chunk_overlap\":2000",
 		"\"temperature\":2.01", "\"temperature\":\"1\"", "\"temperature\":-0.1",
-		"\"system_prompt\":7", "\"rerank\":1", "\"rerank\":\"on\"",
+		"\"system_prompt\":7", "\"rerank\":1", "\"rerank\":\"on\"", "\"text_language\":7",
+		"\"text_language\":\"klingon\"", "\"text_language\":\"\"",
 		"\"models_allowed\":[\"a\"]", "\"MAX_DOCUMENTS\":4" };
 	char text[128];
 

@@ -17,6 +17,7 @@
 
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/pool.h"
+#include "tenantgate/base/language.h"
 
 struct index_conf {
 	unsigned parallel_max; /* tenants at a time, whole process */
@@ -34,13 +35,13 @@ void		 indexing_close(struct indexing *); /* NULL is fine */
 /*
  * Looks whether the tenant's index has something to be done, and does it, in the background, with
  * copies of all but the pools; before that it keeps the words of documents that have none, by
- * `language` (text_language.h; static) where they say none. has_changed: chunks were stored or
+ * `language` where they say none. has_changed: chunks were stored or
  * deleted just now; else this is done once a minute at the most. The database is of
  * RETRIEVAL_SCHEMA_TAIL at least, and awake. Logs its own failure, after which it is left alone for
  * a while. A worker's thread.
  */
 void		 indexing_look(struct worker *, struct indexing *, struct pools *,
-		    const struct pool_target *, const char *tenant, const char *language,
+		    const struct pool_target *, const char *tenant, enum language language,
 		    bool has_changed);
 /* Whether the above would look: cheap, for whoever has to make the target. Any thread. */
 bool		 indexing_is_due(struct indexing *, const char *tenant, bool has_changed);

@@ -33,6 +33,7 @@ struct search_request {
 	unsigned dimensions; /* of the vector */
 	const char *model;   /* that made it; NULL: any's are compared (vector_model.h) */
 	struct slice text;   /* the question; for SEARCH_TEXT and SEARCH_HYBRID */
+	unsigned text_weight; /* of SEARCH_HYBRID: the words', of 100; the same for a process */
 	/* The documents that count; each condition narrows. */
 	const char *const *document_ids;
 	unsigned document_count;	    /* 0: all that the others leave */
