@@ -11,9 +11,9 @@
  *			for in the order of tenants.
  *
  * Who waits for vectors holds documents, and nobody who holds vectors waits for documents: so the
- * waits have an end. Not counted: what is on its way from the extractors (extract_max_parallel
- * times max_document_text at the most), a JSON body's values while a helper reads them, and the
- * chunks' places, some fifty bytes each.
+ * waits have an end. Not counted: what is on its way from the extractors (one more than
+ * extract_max_parallel, times max_document_text, at the most), a JSON body's values while a
+ * helper reads them, and the chunks' places, some fifty bytes each.
  */
 #ifndef API_INGEST_MEMORY_H
 #define API_INGEST_MEMORY_H

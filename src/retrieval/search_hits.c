@@ -37,6 +37,16 @@ copy_hit(struct arena *a, const struct pg_result *r, unsigned row, struct hit *h
 	return h->content.p != NULL;
 }
 
+/* chunk_size may be large, and so may be what others have written: a response has a ceiling. */
+static enum flow_rc
+hits_fail(struct flow *f)
+{
+	if (arena_no_memory(f->arena))
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the chunks found");
+	return flow_fail(f, ERR_INVALID_FIELD,
+	    "The chunks found are too large together; ask for fewer (topK).");
+}
+
 enum flow_rc
 search_hits_read(struct flow *f, const struct pg_result *r, double min_score, struct hits *hits)
 {
@@ -46,7 +56,7 @@ search_hits_read(struct flow *f, const struct pg_result *r, double min_score, st
 	    (struct hits){ .items = arena_array(f->arena, (size_t)rows + 1, sizeof(*hits->items)) };
 	for (unsigned i = 0; i < rows && pg_value(r, i, HIT_DOCUMENT).p != NULL; i++) {
 		if (hits->items == NULL || !copy_hit(f->arena, r, i, &hits->items[i]))
-			return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the chunks found");
+			return hits_fail(f);
 		if (hits->items[i].score < min_score)
 			break;
 		hits->count++;

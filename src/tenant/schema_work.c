@@ -10,7 +10,8 @@
  * The time-outs are of the step's own transaction, for nothing is kept in the session: behind a
  * pooler of transactions the next statement may run in another one, and what was set in the first
  * would be found there by whoever comes next. So an index, which is made in no transaction, has
- * none: its wait keeps nobody, and ours for it has a deadline.
+ * none: its wait keeps nobody, and ours for it has a deadline. Where it would wait for a
+ * transaction that somebody has forgotten, it is not begun.
  */
 #include "tenant/schema_work.h"
 
@@ -68,8 +69,12 @@ work_index(struct flow *f)
 {
 	struct schema_work *w = FLOW_OF(f, struct schema_work, &schema_work_kind);
 	struct pg_query q = {
-		.sql = "SELECT indisvalid FROM pg_catalog.pg_index WHERE indexrelid" PG_EQUALS
-		       "pg_catalog.to_regclass($1)::pg_catalog.oid",
+		.sql = "SELECT (SELECT indisvalid FROM pg_catalog.pg_index WHERE"
+		       " indexrelid" PG_EQUALS "pg_catalog.to_regclass($1)::pg_catalog.oid),"
+		       " EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE datname" PG_EQUALS
+		       "pg_catalog.current_database() AND state" PG_EQUALS "'idle in transaction'"
+		       " AND (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL)"
+		       " AND state_change" PG_BELOW "(" PG_NOW PG_MINUS "interval '5 seconds'))",
 		.params = { PG_TEXT(w->index) },
 		.param_count = 1,
 		.timeout_us = w->timeout_us,
@@ -81,7 +86,7 @@ work_index(struct flow *f)
 	return pg_run(f, w->lease.conn, &q, &w->result);
 }
 
-/* There is none, it is good, or a kill has left it half made. */
+/* It is good, there is none, or a kill has left it half made. */
 static enum flow_rc
 work_indexed(struct flow *f)
 {
@@ -90,10 +95,14 @@ work_indexed(struct flow *f)
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	if (pg_rows(&w->result) == 0)
-		return flow_goto(f, work_apply);
 	if (strcmp(pg_text(&w->result, 0, 0), "t") == 0)
 		return FLOW_DONE;
+	if (strcmp(pg_text(&w->result, 0, 1), "t") == 0)
+		return flow_fail(f, ERR_DATABASE,
+		    "A session of the tenant's database is idle in a transaction, for which an "
+		    "index would wait. End it.");
+	if (pg_value(&w->result, 0, 0).p == NULL)
+		return flow_goto(f, work_apply);
 	snprintf(w->drop, sizeof(w->drop), "DROP INDEX CONCURRENTLY IF EXISTS %s", w->index);
 	return work_run(w, w->drop, false);
 }

@@ -153,6 +153,11 @@ test('chunks: a page has a mebibyte or so, however large each is', async () => {
 	assert.deepEqual([all.json.chunks.map((c) => c.chunk), all.json.nextCursor], [[0, 1, 2], '2']);
 	assert.deepEqual(await page(2), [[3, 4], null]);
 	assert.deepEqual(await page(0), [[1, 2, 3], '3']);
+	await stack.sql(`insert into chunk (document_id, chunk_index, content, embedding)
+		select 'wide', i, repeat('x', 400000), (select embedding from chunk limit 1)
+		from generate_series(5, 14) i`, await database('ann'));
+	refused(await ann.search('x', { documentId: 'wide', topK: 15 }), 400, 'invalid_field');
+	assert.equal((await ann.search('x', { documentId: 'wide', topK: 3 })).json.results.length, 3);
 	await stack.sql("delete from document where id = 'wide'", await database('ann'));
 });
 

@@ -245,7 +245,7 @@ for (const [name, status, body] of [
 test('the configuration says it beforehand', async () => {
 	await restart({ model_stream_options: 'off', model_temperature: 'off',
 		model_system_role: 'developer', embedding_encoding: 'float', embedding_batch_items: 100,
-		document_embedding_memory: '16MiB' });
+		document_embedding_memory: '64MiB' });
 	const plain = await asked(acme, 'm');
 	assert.deepEqual([plain.status, plain.times], [200, 1]);
 	assert.ok(!has.stream_options(plain.body) && !has.temperature(plain.body));

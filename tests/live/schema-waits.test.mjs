@@ -3,7 +3,8 @@
 // of transactions, and for a transaction that somebody has left open.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { Stack } from './lib/stack.mjs';
 import { until } from './lib/process.mjs';
 
@@ -110,3 +111,29 @@ test('an index that waits for a forgotten transaction: a tenant with one connect
 			`pg_stat_activity where datname = '${database}' and application_name = 'tenantgate'`))
 			.length === 1);
 	});
+
+test('a transaction that was forgotten: no index waits for it, and the reason is left', async () => {
+	const database = await old('forgotten', {});
+	const holder = spawn('psql', ['-X', '-q', '-d', stack.pg.url(database)],
+		{ stdio: ['pipe', 'ignore', 'ignore'] });
+	const ended = once(holder, 'exit');
+	holder.stdin.write('begin isolation level repeatable read; select count(*) from pg_class;\n');
+	// As if the session was of the tenant's own role, which sees those.
+	const [[owner]] = await catalog("select db_user from tenants where tenant_id = 'forgotten'");
+	await stack.sql(`grant pg_read_all_stats to ${owner}`);
+	const idle = `select pid from pg_stat_activity where datname = '${database}' and ` +
+		"state = 'idle in transaction' and state_change < now() - interval '5 seconds'";
+	await until('it is idle', async () => (await stack.sql(idle)).length > 0);
+	await replica({});
+	const why = async () => (await catalog("select coalesce(last_error, '') from tenants where " +
+		"tenant_id = 'forgotten'")).flat().join('\n');
+	await until('it is told', async () => {
+		await finds('forgotten');
+		return /idle in a transaction.* End it/.test(await why());
+	});
+	assert.deepEqual(await stack.sql("select query from pg_stat_activity where query like 'CREATE INDEX " +
+		`CONCURRENTLY%' and datname = '${database}'`), []);
+	holder.stdin.end();
+	await ended;
+	await isUpToDate('forgotten', await newest());
+});
