@@ -155,7 +155,7 @@ void		 model_condition(const struct model *, struct condition *);
 /* Whether its budgets are used up (share_condition()), and their figures. Any thread. */
 void		 model_shares_condition(const struct model *, struct condition *);
 void		 model_shares_stats(const struct model *, struct share_stats *streams,
-		    struct share_stats *embeddings);
+		    struct share_stats *embeddings, struct share_stats *reranks);
 unsigned	 model_dimensions(const struct model *);
 const char	*model_embedding_name(const struct model *);	/* conf.embedding_model: borrowed */
 const char	*model_chat_name(const struct model *);	/* the first of conf.chat_model: borrowed */
@@ -186,6 +186,13 @@ size_t		 model_vector_memory(const struct model *);
 enum flow_rc	 model_embed(struct flow *, struct model *, const struct model_asker *,
 		    const struct slice *texts, size_t n, float **out, struct model_usage *)
 		    __attribute__((warn_unused_result));
+/* The same for a question, by a model that made vectors before and is named as embedding_model was
+ * then. Known is one whose section [model NAME] is still there, or that model_url has if it named
+ * none; whether the server still has it is seen when it is asked. */
+bool		 model_knows_former(struct model *, const char *name);
+enum flow_rc	 model_embed_former(struct flow *, struct model *, const struct model_asker *,
+		    const struct slice *text, const char *name, unsigned dimensions, float **out,
+		    struct model_usage *) __attribute__((warn_unused_result));
 
 /* ---- rankings ---- */
 #define MODEL_RERANK_MAX	100	/* texts of one call */

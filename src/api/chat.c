@@ -24,6 +24,7 @@
 #include "api/chat_turns.h"
 #include "api/handlers.h"
 #include "api/keepalive.h"
+#include "api/question.h"
 #include "api/ranking.h"
 #include "api/request_retrieval.h"
 #include "api/respond.h"
@@ -32,11 +33,11 @@
 #define PIECE_MAX  (1u << 20)	/* bytes written at once; a topK of 100 with long names: 600 KB */
 
 struct chat {
-	struct request req;	     /* first */
-	void *job;		     /* owned: struct chat_job; NULL while it is read */
-	struct chat_input input;     /* strings in the job's arena */
-	float *vector;		     /* owned: the question's */
-	struct hits hits;	     /* arena */
+	struct request req;	 /* first */
+	void *job;		 /* owned: struct chat_job; NULL while it is read */
+	struct chat_input input; /* strings in the job's arena */
+	float *vector;		 /* owned: the question's */
+	struct hits hits;	 /* arena */
 	struct ranking ranking;
 	struct buf prompt;	     /* owned */
 	struct model_stream *answer; /* owned until model_chat_stop() */
@@ -205,10 +206,8 @@ chat_search(struct flow *f)
 {
 	struct chat *c = chat_of(f);
 
-	struct search_request request = request_retrieval(&c->req, &c->input, c->vector);
-
-	request.k = ranking_candidates(&c->req, &c->input, &c->ranking);
-	return search_chunks(f, &c->req.lease, &request, &c->hits);
+	return question_search(&c->req, &c->input, &c->vector,
+	    ranking_candidates(&c->req, &c->input, &c->ranking), &c->hits);
 }
 
 static enum flow_rc

@@ -166,12 +166,13 @@ static void
 put_figures(const struct api_context *ctx, struct buf *b)
 {
 	const struct api_budgets *budgets = &ctx->shared->budgets;
-	struct share_stats streams, embeddings;
+	struct share_stats streams, embeddings, reranks;
 
-	model_shares_stats(ctx->model, &streams, &embeddings);
+	model_shares_stats(ctx->model, &streams, &embeddings, &reranks);
 	buf_puts(b, ",\"figures\":{");
 	put_share(b, "model_streams", &streams);
 	put_share(b, "embedding_calls", &embeddings);
+	put_share(b, "rerank_calls", &reranks);
 	put_budget(b, "ingests", budgets->ingests);
 	put_budget(b, "document_bytes", budgets->documents);
 	put_budget(b, "vector_bytes", budgets->vectors);

@@ -302,7 +302,9 @@ ingest_store(struct flow *f)
 	struct ingest *in = ingest_of(f);
 	struct ingest_work *w = in->work;
 	struct store_chunks chunks = { .attempt = in->attempt,
-		.language = (enum language)in->req.tenant.limits->text_language,
+		.language = item_of(in)->has_language
+		    ? item_of(in)->language
+		    : (enum language)in->req.tenant.limits->text_language,
 		.schema_version = in->req.tenant.schema_version,
 		.model = request_vector_model(&in->req) };
 

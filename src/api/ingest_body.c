@@ -17,7 +17,7 @@ form_of(const struct ingest_head *head)
 		.title = head->title,
 		.password = head->password,
 		.expires_at = head->expires_at,
-
+		.language = head->language,
 		.if_new = head->if_new };
 }
 
@@ -30,8 +30,7 @@ form_field(struct ingest_form *form, struct slice name)
 		struct slice *value;
 	} fields[] = { { "documentId", &form->document_id }, { "title", &form->title },
 		{ "metadata", &form->metadata }, { "password", &form->password },
-		{ "expiresAt", &form->expires_at },
-
+		{ "expiresAt", &form->expires_at }, { "language", &form->language },
 		{ "ifNew", &form->if_new } };
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -68,6 +67,8 @@ form_fields(const struct parts *parts, struct ingest_form *out, struct err *err)
 		out->password = form.password;
 	if (form.expires_at.len > 0)
 		out->expires_at = form.expires_at;
+	if (form.language.len > 0)
+		out->language = form.language;
 	if (form.if_new.len > 0)
 		out->if_new = form.if_new;
 	return !err_is(err);
@@ -193,6 +194,7 @@ read_json_fields(const json_t *root, const struct ingest_head *head, struct aren
 	    !json_opt_string(root, "title", &form.title, err) ||
 	    !json_opt_string(root, "fileName", &file_name, err) ||
 	    !json_opt_string(root, "expiresAt", &form.expires_at, err) ||
+	    !json_opt_string(root, "language", &form.language, err) ||
 	    !json_opt_bool(root, "ifNew", &if_new, err) || !json_metadata(root, arena, &form, err))
 		return false;
 	if (json_object_get(root, "ifNew") != NULL)
@@ -253,7 +255,7 @@ bool
 ingest_query_check(struct slice query, struct err *err)
 {
 	static const char *const names[] = { "documentId", "title", "fileName", "password",
-		"expiresAt", "ifNew" };
+		"expiresAt", "language", "ifNew" };
 
 	if (!ingest_query_decodes(query, err))
 		return false;

@@ -27,6 +27,8 @@ struct ingest_item {
 	struct document	document;
 	bool		has_title;	/* the sender gave one, and did not leave it to the name */
 	bool		has_expiry;
+	bool		has_language;	/* the sender gave one; else the plan's holds */
+	enum language	language;	/* of its words */
 	bool		has_metadata;
 	bool		if_new;		/* not when the same bytes are stored already */
 	struct err	err;		/* why it is refused, where its request has other files */
@@ -47,6 +49,7 @@ struct ingest_head {
 	struct slice	file_name;	/* of a raw body; a form's files have their own */
 	struct slice	password;
 	struct slice	expires_at;
+	struct slice	language;
 	struct slice	if_new;
 };
 

@@ -265,6 +265,16 @@ set_expiry(struct ingest_item *item, struct slice given, struct arena *arena, st
 }
 
 static bool
+set_language(struct ingest_item *item, struct slice given, struct err *err)
+{
+	item->has_language = given.len > 0;
+	item->language = item->has_language ? language_find(given) : LANGUAGE_USUAL;
+	if (item->language == LANGUAGES)
+		err_set(err, ERR_INVALID_FIELD, "The language may be: %s.", language_list());
+	return !err_is(err);
+}
+
+static bool
 set_if_new(struct ingest_item *item, struct slice said, struct err *err)
 {
 	item->if_new = slice_is(said, "1") || slice_is(said, "true");
@@ -291,7 +301,7 @@ ingest_item_add(struct ingest_items *out, const struct ingest_form *form, struct
 		.charset = header_parameter(declared, "charset"),
 		.document.file_name = "" };
 	if (!set_names(item, form->title, file_name, arena, err) ||
-	    !set_if_new(item, form->if_new, err))
+	    !set_if_new(item, form->if_new, err) || !set_language(item, form->language, err))
 		return false;
 	if (bytes.len == 0) {
 		err_set(err, ERR_DOC_EMPTY, "The document has no bytes; send one that has some.");

@@ -17,6 +17,7 @@ struct ingest_form {
 	struct slice	metadata;	/* JSON text */
 	struct slice	password;
 	struct slice	expires_at;
+	struct slice	language;
 	struct slice	if_new;		/* "1" or "true"; "0", "false" or "" */
 };
 

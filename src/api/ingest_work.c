@@ -29,6 +29,7 @@ ingest_work_new(struct request *req)
 		.file_name = http_query_get(req->x, "fileName", arena),
 		.password = http_query_get(req->x, "password", arena),
 		.expires_at = http_query_get(req->x, "expiresAt", arena),
+		.language = http_query_get(req->x, "language", arena),
 		.if_new = http_query_get(req->x, "ifNew", arena),
 	};
 	if (req->user_id[0] != '\0')

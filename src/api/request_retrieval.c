@@ -9,7 +9,7 @@ request_retrieval(const struct request *req, const struct chat_input *input, con
 	return (struct search_request){
 		.vector = vector,
 		.dimensions = model_dimensions(req->ctx->model),
-		.model = model_embedding_name(req->ctx->model),
+		.model = vector != NULL ? model_embedding_name(req->ctx->model) : NULL,
 		.document_ids = input->document_ids,
 		.document_count = input->document_count,
 		.mode = input->mode,

@@ -11,6 +11,7 @@
 
 #include "api/body_job.h"
 #include "api/handlers.h"
+#include "api/question.h"
 #include "api/ranking.h"
 #include "api/request_retrieval.h"
 #include "api/respond.h"
@@ -155,10 +156,8 @@ static enum flow_rc
 search_run(struct flow *f)
 {
 	struct search *s = search_of(f);
-	struct search_request request = request_retrieval(&s->req, &s->input, s->vector);
-
-	request.k = ranking_candidates(&s->req, &s->input, &s->ranking);
-	return search_chunks(f, &s->req.lease, &request, &s->hits);
+	return question_search(&s->req, &s->input, &s->vector,
+	    ranking_candidates(&s->req, &s->input, &s->ranking), &s->hits);
 }
 
 static enum flow_rc

@@ -7,8 +7,9 @@
 #define NAME_OF(name) #name,
 static const char *const names[] = { LANGUAGE_TABLE(NAME_OF) };
 
-#define AND_NEXT(name) #name ", "
-static const char list[] = LANGUAGE_TABLE(AND_NEXT);
+/* Behind the first byte, which is a blank. */
+#define BEHIND_BLANK(name) " " #name
+static const char list[] = LANGUAGE_TABLE(BEHIND_BLANK);
 
 const char *
 language_name(enum language language)
@@ -30,5 +31,5 @@ language_find(struct slice name)
 const char *
 language_list(void)
 {
-	return list;
+	return list + 1;
 }

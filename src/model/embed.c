@@ -175,7 +175,7 @@ embed_send(struct flow *f)
 	memset(&e->response, 0, sizeof(e->response));
 	model_call_request(&e->call, &r);
 	r.response_max =
-	    e->batch.size * ((size_t)m->conf.dimensions * FLOAT_TEXT_MAX + ITEM_EXTRA_MAX) +
+	    e->batch.size * ((size_t)e->call.dimensions * FLOAT_TEXT_MAX + ITEM_EXTRA_MAX) +
 	    ERROR_BODY_MAX;
 	return web_fetch(f, m->web, &r, &e->response);
 }
@@ -191,7 +191,7 @@ embed_decode(struct embed *e)
 	j->all = e->batch.n;
 	j->out = e->vectors;
 	e->vectors = NULL;
-	j->dimensions = e->call.model->conf.dimensions;
+	j->dimensions = e->call.dimensions;
 	j->body = e->response.body;
 	buf_init(&e->response.body, 0);
 	e->job = j;
@@ -285,9 +285,10 @@ texts_valid(const struct slice *texts, size_t n)
 	return n > 0;
 }
 
-enum flow_rc
-model_embed(struct flow *f, struct model *m, const struct model_asker *asker,
-    const struct slice *texts, size_t n, float **out, struct model_usage *usage)
+static enum flow_rc
+embed_begin(struct flow *f, struct model *m, const struct model_asker *asker,
+    const struct slice *texts, size_t n, const struct model_choice *choice, unsigned dimensions,
+    float **out, struct model_usage *usage)
 {
 	struct embed *e;
 
@@ -297,7 +298,9 @@ model_embed(struct flow *f, struct model *m, const struct model_asker *asker,
 		    "There is no text to embed, or an empty one. Report this fault of tenantgate.");
 	e = xcalloc(1, sizeof(*e));
 	e->call.model = m;
-	e->call.choice = m->embedding_choice;
+	e->call.choice = choice;
+	e->call.kind = choice == m->embedding_choice ? MODEL_EMBEDDINGS : MODEL_FORMER;
+	e->call.dimensions = dimensions;
 	e->call.stage = "embedding model";
 	model_call_ask(&e->call, asker);
 	model_learn_embeddings(&e->call);
@@ -305,4 +308,26 @@ model_embed(struct flow *f, struct model *m, const struct model_asker *asker,
 	e->out = out;
 	e->usage = usage;
 	return flow_call(f, &e->flow, &embed_kind);
+}
+
+enum flow_rc
+model_embed(struct flow *f, struct model *m, const struct model_asker *asker,
+    const struct slice *texts, size_t n, float **out, struct model_usage *usage)
+{
+	return embed_begin(f, m, asker, texts, n, m->embedding_choice, m->conf.dimensions, out,
+	    usage);
+}
+
+enum flow_rc
+model_embed_former(struct flow *f, struct model *m, const struct model_asker *asker,
+    const struct slice *text, const char *name, unsigned dimensions, float **out,
+    struct model_usage *usage)
+{
+	const struct model_choice *choice = model_former_choice(m, name);
+
+	*out = NULL;
+	if (choice == NULL)
+		return flow_fail(f, ERR_MODEL,
+		    "The model of these vectors is not configured any more. Ask the operator.");
+	return embed_begin(f, m, asker, text, 1, choice, dimensions, out, usage);
 }

@@ -130,7 +130,8 @@ static void
 choice_open(struct model_servers *all, const struct model_conf *c, enum model_kind kind,
     struct slice name, struct model_choice *out)
 {
-	static const char *const routes[] = { "/embeddings", "/chat/completions", "/rerank" };
+	static const char *const routes[] = { "/embeddings", "/chat/completions", "/rerank",
+		"/embeddings" };
 	struct slice model;
 
 	out->server = &all->servers[name_split(c, name, &model)];
@@ -165,6 +166,22 @@ model_choices_open(struct model_servers *all, const struct model_conf *c)
 		    &all->rerank_choice);
 }
 
+/* "old/bge-m3" of a section that was removed is not asked of model_url, which has another of that
+ * name at best. ("BAAI/bge-m3" of model_url looks the same, and is not asked either.) */
+bool
+model_choice_open_former(struct model_servers *all, const struct model_conf *c, const char *name,
+    struct model_choice *out)
+{
+	struct slice text = slice_trim(slice_str(name)), model;
+	unsigned server = name_split(c, text, &model);
+
+	if (text.len == 0 || text.len > CHOICE_NAME_BYTES || model.len == 0 ||
+	    (server == 0 && memchr(text.p, '/', text.len) != NULL))
+		return false;
+	choice_open(all, c, MODEL_FORMER, text, out);
+	return true;
+}
+
 static void
 choice_close(struct model_choice *c)
 {
@@ -179,6 +196,8 @@ model_choices_close(struct model_servers *all)
 		choice_close(&all->choices[i]);
 	choice_close(&all->embedding_choice);
 	choice_close(&all->rerank_choice);
+	for (unsigned i = 0; i < all->former_count; i++)
+		choice_close(&all->formers[i]);
 	free(all->choices);
 }
 

@@ -13,8 +13,9 @@ model_condition(const struct model *m, struct condition *out)
 
 	for (unsigned i = 0; i < all->count; i++)
 		for (unsigned kind = 0; kind < MODEL_KINDS; kind++)
-			model_breaker_condition(&all->servers[i].breakers[kind], out,
-			    clock_mono_us());
+			if (kind != MODEL_FORMER)
+				model_breaker_condition(&all->servers[i].breakers[kind], out,
+				    clock_mono_us());
 }
 
 void
@@ -27,8 +28,9 @@ model_shares_condition(const struct model *m, struct condition *out)
 
 void
 model_shares_stats(const struct model *m, struct share_stats *streams,
-    struct share_stats *embeddings)
+    struct share_stats *embeddings, struct share_stats *reranks)
 {
 	share_stats(m->shares->streams, streams);
 	share_stats(m->shares->embeddings, embeddings);
+	share_stats(m->shares->reranks, reranks);
 }

@@ -66,6 +66,7 @@ struct model_call {
 	enum model_kind		 kind;
 	struct log_pace		*pace;		/* borrowed: of the lines of its failures; NULL:
 						 * each has one */
+	unsigned		 dimensions;	/* of vectors */
 	struct slice		 tenant;	/* borrowed until the call's wait is over */
 	struct share_grant	 grant;		/* the call's place in its budget */
 	struct model_trial	 trial;		/* what the request is written without */
@@ -120,6 +121,10 @@ void	model_learn_batch(const struct model_call *, size_t items, size_t bytes);
  * bytes; 0: that was not the reason. */
 void	model_learn_limit(const struct model_call *, size_t items, size_t bytes,
 	    const char *request_id);
+
+/* model_former.c. NULL: where it is asked is not known, or there are too many. Borrowed, until the
+ * shares are closed. */
+const struct model_choice	*model_former_choice(struct model *, const char *name);
 
 /* request_json.c. The first two write call->body anew; false when there is no memory for it. The
  * third fills the web request, which borrows the body, and the choice's URL and header lines. */

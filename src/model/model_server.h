@@ -15,7 +15,9 @@
 #define SERVER_FIELDS_MAX	7	/* configured header fields */
 #define SERVER_HEADERS_MAX	8	/* with the key's: of web_request.headers */
 
-enum model_kind { MODEL_EMBEDDINGS, MODEL_CHAT, MODEL_RERANK, MODEL_KINDS };
+enum model_kind { MODEL_EMBEDDINGS, MODEL_CHAT, MODEL_RERANK,
+	MODEL_FORMER,	/* embeddings by one of before: a server that has it no more is not ill */
+	MODEL_KINDS };
 
 struct model_server {
 	struct model_server_conf conf;		/* its strings borrowed */
@@ -29,6 +31,8 @@ struct model_server {
 	struct model_habits	 habits;
 	struct model_breaker	 breakers[MODEL_KINDS];
 };
+
+#define MODEL_FORMERS_MAX	16	/* models of before that are asked */
 
 /* One model of one server, and where it is asked. */
 struct model_choice {
@@ -47,6 +51,9 @@ struct model_servers {
 	unsigned		 chat_choice_count; /* of chat_model: at least one */
 	struct model_choice	 embedding_choice;
 	struct model_choice	 rerank_choice;	/* its name is NULL where there is none */
+	pthread_mutex_t		 formers_lock;	/* of the next two; what is there stays as it is */
+	struct model_choice	 formers[MODEL_FORMERS_MAX];	/* model_former.c */
+	unsigned		 former_count;
 };
 
 void	model_servers_open(struct model_servers *, const struct model_conf *);

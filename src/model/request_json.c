@@ -89,7 +89,7 @@ request_json_embeddings(struct model_call *call, const struct slice *texts, size
 	if (!model_call_leaves(call, FIELD_BASE64))
 		buf_puts(b, ",\"encoding_format\":\"base64\"");
 	if (conf->send_dimensions)
-		request_put_number(b, "dimensions", conf->dimensions);
+		request_put_number(b, "dimensions", call->dimensions);
 	put_user(b, call);
 	if (extra != NULL)
 		buf_puts(b, extra);

@@ -30,6 +30,7 @@
 #define MOVE_TIMEOUT_US (300 * 1000000ull) /* of all staged rows; the flow's deadline holds too */
 #define NUMBER_SIZE	24		   /* a uint64_t in decimal */
 #define INDEXED_AT_ONCE 20 /* chunks: what the vectors' index takes in a tenth of a second */
+#define WORDS_AT_ONCE	1000 /* chunks: what takes some three tenths of one */
 
 struct document_store {
 	struct flow flow;
@@ -323,7 +324,8 @@ store_unstage(struct flow *f)
 	return flow_goto(f, store_rollback);
 }
 
-/* For searches by words. */
+/* For searches by words. Of a large document it takes several times as long as all the rest: there
+ * text_fill.c keeps them behind the commit, which index_work.c begins at once. */
 static enum flow_rc
 store_words(struct flow *f)
 {
@@ -331,7 +333,7 @@ store_words(struct flow *f)
 
 	if (!store_succeeded(s))
 		return store_failure(f);
-	if (!store_has_tail(s))
+	if (!store_has_tail(s) || s->document->chunks > WORDS_AT_ONCE)
 		return FLOW_NEXT;
 	pg_clear(&s->result);
 	return text_store(f, s->lease->conn, s->document->id, s->chunks.language, &s->result);

@@ -45,7 +45,8 @@ static const char count_left[] = "SELECT pg_catalog.count(*) FROM public.chunk c
 				 " (SELECT FROM public.~ n WHERE n.id" PG_EQUALS "c.id)";
 static const char note_model[] =
     "UPDATE public.retrieval SET embedding_model = $1, embedding_dimensions = $2::int,"
-    " embedding_normalized = $3::boolean, merger = NULL, merger_until = NULL WHERE one";
+    " embedding_normalized = $3::boolean, merger = NULL, merger_until = NULL,"
+    " indexed_to = 0, index_name = '', index_rows = 0, index_bytes = 0 WHERE one";
 
 /* How it begins, and how it ends, whatever the column. */
 #define FIRST \

@@ -28,12 +28,16 @@ search_note_forget(struct search_note *n)
 }
 
 bool
-search_note_allows(struct search_note *n, const char *model, unsigned dimensions, struct err *err)
+search_note_allows(struct search_note *n, const struct search_request *r, struct err *err)
 {
-	const struct vector_model asked = { model, dimensions };
+	const struct vector_model asked = { r->model, r->dimensions };
 
-	if (model == NULL || vectors_are_of(n->model, n->dimensions, &asked))
+	if (asked.name == NULL || vectors_are_of(n->model, n->dimensions, &asked))
 		return true;
+	if (r->stored != NULL) {
+		r->stored->dimensions = n->dimensions;
+		snprintf(r->stored->model, sizeof(r->stored->model), "%s", n->model);
+	}
 	vectors_refuse(n->model, n->dimensions, &asked, err);
 	n->is_known = false;
 	return false;

@@ -30,10 +30,10 @@ struct search_note {
 struct search_note	*search_note_of(struct pg_conn *);
 /* It is asked for anew, and what was prepared with it is not used again. */
 void			 search_note_forget(struct search_note *);
-/* Whether its vectors are of that model; NULL: yes. False with ERR_VECTORS, and it is
- * asked for anew the next time, when they may have been made anew. */
-bool			 search_note_allows(struct search_note *, const char *model,
-			    unsigned dimensions, struct err *);
+/* Whether its vectors are of the request's model; without one: yes. False with ERR_VECTORS, and it
+ * is asked for anew the next time, when they may have been made anew. */
+bool			 search_note_allows(struct search_note *, const struct search_request *,
+			    struct err *);
 /* With what a search has found, which says of what (HIT_INDEX_NAME). Where that is not as it was
  * noted, it is asked for anew; false when the vectors are another model's than was noted. */
 bool			 search_note_compare(struct search_note *, const struct pg_result *);

@@ -130,14 +130,23 @@ sweep_borrow(struct flow *f)
 }
 
 /* Ids that are none of ours are passed over: the list could not hold them. */
+#define STORED_IDS \
+	"SELECT id FROM public.document WHERE id" PG_ABOVE "$1" \
+	" AND pg_catalog.octet_length(id)" PG_AT_MOST "128 ORDER BY id LIMIT 500"
+
+/* With the first page what dead attempts have staged goes, too (retrieval/staging.h): none lives
+ * longer than ingest_timeout, which is a day at the most. */
+#define OLD_ROWS_GO \
+	"WITH dead AS (DELETE FROM public.chunk_staged WHERE staged_at" PG_AT_MOST \
+	"(" PG_NOW PG_MINUS "interval '25 hours')) "
+
 static enum flow_rc
 sweep_stored(struct flow *f)
 {
 	struct sweep *s = sweep_of(f);
+	bool is_first = s->cursor[0] == '\0' && s->schema_version >= RETRIEVAL_SCHEMA_TAIL;
 	const struct pg_query q = {
-		.sql = "SELECT id FROM public.document WHERE id" PG_ABOVE "$1"
-		       " AND pg_catalog.octet_length(id)" PG_AT_MOST "128"
-		       " ORDER BY id LIMIT 500",
+		.sql = is_first ? OLD_ROWS_GO STORED_IDS : STORED_IDS,
 		.params = { PG_TEXT(s->cursor) },
 		.param_count = 1,
 	};

@@ -10,107 +10,112 @@
 #include "tenantgate/wire/pg_sql.h"
 
 #define SEGMENTS_MAX "4000"  /* looked at for the number of chunks and their length */
-#define WORDS_MAX    "64"    /* of a question */
+#define WORDS_MAX    "32"    /* of a question */
 #define ROWS_MAX     "1000"  /* of a word that are counted */
 #define POSTINGS     "4000"  /* of rare words that are read, about */
-#define READ_MAX     "20000" /* rows of one word that are read, at most */
+#define READ_MAX     "12000" /* ... at most, of one word that is in most chunks */
+#define READ_OF_FEW  "40000" /* ... of few chunks by all words */
 #define BEST	     "200"   /* chunks that are looked at once more */
 #define FEW_CHUNKS   "2000"  /* of wanted documents: all is read of them */
 #define FEW_SEGMENTS "300"
-#define WIDER_MAX    "10" /* times POSTINGS, among documents that have a part of all chunks */
+#define WIDER_MAX    "10"    /* times POSTINGS, among documents that have a part of all chunks */
 
 /* BM25's k1 and b, as k1 + 1, k1 * (1 - b) and k1 * b. Chunks are of about the same size, and so
  * length counts less (b = 0.3) than in documents as they come (0.75). */
 #define K1_PLUS_1    "2.2"
-#define K1_FIXED    "0.84"
+#define K1_FIXED     "0.84"
 #define K1_BY_LENGTH "0.36"
 
 #define OVER   " OPERATOR(pg_catalog./) "
 #define DOUBLE "::double precision"
 
-/* A part of a range of numbers, of which all are taken for as full. */
+/* What a part of a range of numbers has is taken for as dense as the whole. */
 #define STRETCH(first, last, end) \
 	"((" end PG_MINUS first PG_PLUS "1)" DOUBLE OVER "(" last PG_MINUS first PG_PLUS "1))"
 
+/* SQL is laid out as SQL. */
+/* clang-format off */
 #define TEXT_SIZE \
 	"text_size AS MATERIALIZED (SELECT h.first, e.last," \
-	" h.length" OVER "h.chunks AS length, h.chunks" PG_TIMES \
-	"CASE WHEN h.segments" PG_BELOW SEGMENTS_MAX " THEN 1 ELSE " STRETCH("h.first", "h.last", \
-	    "e.last") " END AS chunks" \
-		      " FROM (SELECT pg_catalog.count(*) AS segments, " \
-		      "pg_catalog.sum(chunks)" DOUBLE " AS chunks," \
-		      "  greatest(pg_catalog.sum(length), 1)" DOUBLE " AS length," \
-		      "  pg_catalog.min(id) AS first, pg_catalog.max(id) AS last" \
-		      "  FROM (SELECT id, chunks, length FROM public.text_segment ORDER BY id " \
-		      "LIMIT " SEGMENTS_MAX "  ) s) h CROSS JOIN (SELECT pg_catalog.max(id) AS " \
-		      "last FROM public.text_segment) e)"
+	"  h.length" OVER "h.chunks AS length," \
+	"  h.chunks" PG_TIMES "CASE WHEN h.segments" PG_BELOW SEGMENTS_MAX " THEN 1" \
+	"   ELSE " STRETCH("h.first", "h.last", "e.last") " END AS chunks" \
+	" FROM (SELECT pg_catalog.count(*) AS segments," \
+	"  pg_catalog.sum(chunks)" DOUBLE " AS chunks," \
+	"  greatest(pg_catalog.sum(length), 1)" DOUBLE " AS length," \
+	"  pg_catalog.min(id) AS first, pg_catalog.max(id) AS last" \
+	"  FROM (SELECT id, chunks, length FROM public.text_segment" \
+	"   ORDER BY id LIMIT " SEGMENTS_MAX ") s) h" \
+	" CROSS JOIN (SELECT pg_catalog.max(id) AS last FROM public.text_segment) e)"
 
-#define TEXT_WORD_1 \
+#define TEXT_WORD \
 	", text_word AS MATERIALIZED (SELECT u.lexeme COLLATE pg_catalog.\"C\" AS lexeme" \
-	" FROM public.text_language l CROSS JOIN LATERAL " \
-	"pg_catalog.unnest(pg_catalog.to_tsvector(" \
-	"('pg_catalog.' OPERATOR(pg_catalog.||) l.name)::pg_catalog.regconfig, $"
-#define TEXT_WORD_2 \
-	"::pg_catalog.text)) u GROUP BY u.lexeme COLLATE pg_catalog.\"C\"" \
+	" FROM public.text_language l" \
+	" CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.to_tsvector(" \
+	"  ('pg_catalog.' OPERATOR(pg_catalog.||) l.name)::pg_catalog.regconfig," \
+	"  $%u::pg_catalog.text)) u" \
+	" GROUP BY u.lexeme COLLATE pg_catalog.\"C\"" \
 	" ORDER BY pg_catalog.min(u.positions[1]), 1 LIMIT " WORDS_MAX ")"
 
 #define TEXT_COUNT \
-	", text_count AS MATERIALIZED (SELECT w.lexeme, c.chunks" PG_TIMES \
-	"CASE WHEN c.segments" PG_BELOW ROWS_MAX " THEN 1 ELSE " STRETCH("s.first", "c.last", \
-	    "s.last") " END AS chunks" \
-		      " FROM text_word w CROSS JOIN text_size s CROSS JOIN LATERAL (" \
-		      "SELECT pg_catalog.count(*) AS segments, coalesce(pg_catalog.sum(chunks), " \
-		      "0)" DOUBLE \
-		      " AS chunks, pg_catalog.max(segment) AS last FROM (SELECT chunks, segment" \
-		      " FROM public.text_posting p WHERE p.lexeme" PG_EQUALS "w.lexeme" \
-		      " ORDER BY segment LIMIT " ROWS_MAX ") r) c)"
+	", text_count AS MATERIALIZED (SELECT w.lexeme," \
+	"  c.chunks" PG_TIMES "CASE WHEN c.segments" PG_BELOW ROWS_MAX " THEN 1" \
+	"   ELSE " STRETCH("s.first", "c.last", "s.last") " END AS chunks" \
+	" FROM text_word w CROSS JOIN text_size s" \
+	" CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS segments," \
+	"  coalesce(pg_catalog.sum(chunks), 0)" DOUBLE " AS chunks," \
+	"  pg_catalog.max(segment) AS last" \
+	"  FROM (SELECT chunks, segment FROM public.text_posting p" \
+	"   WHERE p.lexeme" PG_EQUALS "w.lexeme ORDER BY segment LIMIT " ROWS_MAX ") r) c)"
 
-/* How much rarer a word is, that much more it counts: idf, and never less than nothing. */
+/* The rarer a word is, the more it counts (idf), and never less than nothing. */
 #define TEXT_WEIGHT(limit) \
-	", text_weight AS MATERIALIZED (SELECT lexeme, chunks, pg_catalog.ln(1" PG_PLUS \
-	"((greatest(in_all, chunks)" PG_MINUS "chunks" PG_PLUS "0.5)" OVER "(chunks" PG_PLUS \
-	"0.5))) AS weight, before" PG_EQUALS "0 OR (before" PG_PLUS "chunks)" PG_AT_MOST limit \
-	" AS is_rare FROM (SELECT c.lexeme, c.chunks, s.chunks AS in_all," \
-	" coalesce(pg_catalog.sum(c.chunks) OVER (ORDER BY c.chunks, c.lexeme" \
-	"  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before" \
-	" FROM text_count c CROSS JOIN text_size s) o)"
+	", text_weight AS MATERIALIZED (SELECT lexeme, chunks," \
+	"  pg_catalog.ln(1" PG_PLUS "((greatest(in_all, chunks)" PG_MINUS "chunks" PG_PLUS "0.5)" \
+	"   " OVER "(chunks" PG_PLUS "0.5))) AS weight," \
+	"  before" PG_EQUALS "0 OR (before" PG_PLUS "chunks)" PG_AT_MOST limit " AS is_rare" \
+	" FROM (SELECT c.lexeme, c.chunks, s.chunks AS in_all," \
+	"  coalesce(pg_catalog.sum(c.chunks) OVER (ORDER BY c.chunks, c.lexeme" \
+	"   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before" \
+	"  FROM text_count c CROSS JOIN text_size s) o)"
 
 /* x: postings of a word each; s: text_size. */
-#define TIMES "(x.posting OPERATOR(pg_catalog.&) " TEXT_TIMES_MAX ")" DOUBLE
-#define LENGTH \
-	"((x.posting OPERATOR(pg_catalog.>>) 10) OPERATOR(pg_catalog.&) " TEXT_LENGTH_MAX ")" DOUBLE
-#define CHUNK "(x.posting OPERATOR(pg_catalog.>>) 24)"
+#define TIMES  "(x.posting OPERATOR(pg_catalog.&) " TEXT_TIMES_MAX ")" DOUBLE
+#define LENGTH "((x.posting OPERATOR(pg_catalog.>>) 10)" \
+	       " OPERATOR(pg_catalog.&) " TEXT_LENGTH_MAX ")" DOUBLE
+#define CHUNK  "(x.posting OPERATOR(pg_catalog.>>) 24)"
 #define SCORE \
 	"((x.weight" PG_TIMES K1_PLUS_1 DOUBLE PG_TIMES TIMES ")" OVER \
-	"(" TIMES PG_PLUS K1_FIXED DOUBLE PG_PLUS "(" K1_BY_LENGTH DOUBLE PG_TIMES LENGTH OVER \
-	"s.length)))"
+	"(" TIMES PG_PLUS K1_FIXED DOUBLE PG_PLUS \
+	" (" K1_BY_LENGTH DOUBLE PG_TIMES LENGTH OVER "s.length)))"
 
+/* Newest first, where not all are read. */
 #define ROWS_OF_WORD " FROM public.text_posting t WHERE t.lexeme" PG_EQUALS "w.lexeme"
 #define READ_OF_WORD(where) \
-	"SELECT segment, postings" ROWS_OF_WORD where " ORDER BY segment LIMIT " READ_MAX
+	"SELECT segment, postings" ROWS_OF_WORD where " ORDER BY segment DESC LIMIT " READ_MAX
 
-#define TEXT_FOUND(rows, words) \
-	", text_found AS MATERIALIZED (SELECT " CHUNK \
-	" AS id, pg_catalog.max(x.segment) AS segment," \
-	" pg_catalog.sum(" SCORE ") AS score FROM (SELECT p.segment, w.weight," \
-	" pg_catalog.unnest(p.postings) AS posting FROM text_weight w CROSS JOIN LATERAL (" rows \
-	") p WHERE " words ") x CROSS JOIN text_size s GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT " BEST \
-	")"
+#define TEXT_FOUND(rows, words, limit) \
+	", text_found AS MATERIALIZED (SELECT " CHUNK " AS id," \
+	"  pg_catalog.max(x.segment) AS segment, pg_catalog.sum(" SCORE ") AS score" \
+	" FROM (SELECT p.segment, w.weight, pg_catalog.unnest(p.postings) AS posting" \
+	"  FROM text_weight w CROSS JOIN LATERAL (" rows ") p WHERE " words \
+	"  LIMIT " limit ") x CROSS JOIN text_size s" \
+	" GROUP BY 1 ORDER BY 3 DESC, 1 LIMIT " BEST ")"
 
 #define TEXT_MORE(words) \
-	", text_more AS (SELECT f.id, " SCORE " AS score FROM (SELECT w.weight," \
-	" pg_catalog.unnest(p.postings) AS posting FROM text_weight w" \
-	" CROSS JOIN (SELECT DISTINCT segment FROM text_found) d" \
-	" CROSS JOIN LATERAL (SELECT postings" ROWS_OF_WORD "  AND t.segment" PG_EQUALS \
-	"d.segment LIMIT 1) p WHERE NOT w.is_rare" words ") x" \
+	", text_more AS (SELECT f.id, " SCORE " AS score" \
+	" FROM (SELECT w.weight, pg_catalog.unnest(p.postings) AS posting FROM text_weight w" \
+	"  CROSS JOIN (SELECT DISTINCT segment FROM text_found) d" \
+	"  CROSS JOIN LATERAL (SELECT postings" ROWS_OF_WORD \
+	"   AND t.segment" PG_EQUALS "d.segment LIMIT 1) p WHERE NOT w.is_rare" words ") x" \
 	" CROSS JOIN text_size s JOIN text_found f ON f.id" PG_EQUALS CHUNK ")"
 
 /* Over the most that all of the words could give, were they all there again and again. */
 #define TEXT_HIT \
 	", text_hit AS MATERIALIZED (SELECT id, pg_catalog.sum(score)" OVER \
-	"greatest((SELECT pg_catalog.sum(weight) FROM text_weight)" PG_TIMES K1_PLUS_1 DOUBLE \
-	", 0.001) AS score FROM (" \
-	"SELECT id, score FROM text_found UNION ALL SELECT id, score FROM text_more) a" \
+	"  greatest((SELECT pg_catalog.sum(weight) FROM text_weight)" PG_TIMES K1_PLUS_1 DOUBLE \
+	"   , 0.001) AS score" \
+	" FROM (SELECT id, score FROM text_found UNION ALL SELECT id, score FROM text_more) a" \
 	" GROUP BY id ORDER BY 2 DESC, 1 LIMIT 100)"
 
 /* ---- among some documents ---- */
@@ -118,39 +123,36 @@
 #define TEXT_PART \
 	", text_part AS MATERIALIZED (SELECT s.id, s.chunks FROM wanted w" \
 	" JOIN public.text_segment s ON s.document_id" PG_EQUALS "w.id)" \
-	", text_scope AS MATERIALIZED (SELECT pg_catalog.count(*)" PG_AT_MOST FEW_SEGMENTS \
-	" AND pg_catalog.sum(chunks)" PG_AT_MOST FEW_CHUNKS " AS is_few," \
-	" greatest(pg_catalog.sum(chunks), 1)" DOUBLE " AS chunks FROM text_part)"
+	", text_scope AS MATERIALIZED (SELECT" \
+	"  pg_catalog.count(*)" PG_AT_MOST FEW_SEGMENTS \
+	"   AND pg_catalog.sum(chunks)" PG_AT_MOST FEW_CHUNKS " AS is_few," \
+	"  greatest(pg_catalog.sum(chunks), 1)" DOUBLE " AS chunks FROM text_part)"
 
 #define LIMIT_WIDER \
-	"(SELECT " POSTINGS PG_TIMES "least(" WIDER_MAX ", greatest(1, in_all" OVER \
-	"chunks)) FROM text_scope)"
+	"(SELECT " POSTINGS PG_TIMES "least(" WIDER_MAX ", greatest(1, in_all" OVER "chunks))" \
+	" FROM text_scope)"
 #define IS_FEW "(SELECT is_few FROM text_scope)"
 #define READ_OF_SOME \
-	"(" READ_OF_WORD( \
-	    " AND " IS_FEW " AND t.segment" PG_EQUALS \
-	    "ANY (ARRAY(SELECT id FROM text_part))") ") UNION ALL (" READ_OF_WORD(" AND " \
-										  "NOT " IS_FEW \
-										  " AND " \
-										  "t." \
-										  "segmen" \
-										  "t" PG_EQUALS \
-										  "ANY (SELECT " \
-										  "id FROM " \
-										  "text_part)") ")"
+	"(" READ_OF_WORD(" AND " IS_FEW " AND t.segment" PG_EQUALS \
+	    "ANY (ARRAY(SELECT id FROM text_part))") ") UNION ALL (" \
+	READ_OF_WORD(" AND NOT " IS_FEW " AND t.segment" PG_EQUALS \
+	    "ANY (SELECT id FROM text_part)") ")"
+/* clang-format on */
 
 bool
 text_statement_tables(struct buf *b, unsigned param, bool some)
 {
-	buf_puts(b, TEXT_SIZE TEXT_WORD_1);
-	buf_printf(b, "%u", param);
-	buf_puts(b, TEXT_WORD_2 TEXT_COUNT);
-	if (some)
-		buf_puts(b,
-		    TEXT_PART TEXT_WEIGHT(LIMIT_WIDER) TEXT_FOUND(READ_OF_SOME,
-			"w.is_rare OR " IS_FEW) TEXT_MORE(" AND NOT " IS_FEW));
-	else
-		buf_puts(b,
-		    TEXT_WEIGHT(POSTINGS) TEXT_FOUND(READ_OF_WORD(""), "w.is_rare") TEXT_MORE(""));
+	buf_puts(b, TEXT_SIZE);
+	buf_printf(b, TEXT_WORD, param);
+	buf_puts(b, TEXT_COUNT);
+	if (some) {
+		buf_puts(b, TEXT_PART TEXT_WEIGHT(LIMIT_WIDER));
+		buf_puts(b, TEXT_FOUND(READ_OF_SOME, "w.is_rare OR " IS_FEW, READ_OF_FEW));
+		buf_puts(b, TEXT_MORE(" AND NOT " IS_FEW));
+	} else {
+		buf_puts(b, TEXT_WEIGHT(POSTINGS));
+		buf_puts(b, TEXT_FOUND(READ_OF_WORD(""), "w.is_rare", READ_MAX));
+		buf_puts(b, TEXT_MORE(""));
+	}
 	return buf_puts(b, TEXT_HIT);
 }

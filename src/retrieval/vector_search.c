@@ -173,7 +173,7 @@ vector_search_write(struct flow *f)
 	struct pg_conn *c = s->lease->conn;
 	struct err err = { .code = ERR_NONE };
 
-	if (!search_note_allows(n, s->request.model, s->request.dimensions, &err))
+	if (!search_note_allows(n, &s->request, &err))
 		return flow_fail_err(f, &err);
 	if (s->bound == 0)
 		first_way(s, n);

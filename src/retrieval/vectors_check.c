@@ -50,6 +50,7 @@ vectors_judge(struct flow *f)
 {
 	struct vectors_check *v = FLOW_OF(f, struct vectors_check, &vectors_check_kind);
 	struct search_note *n = search_note_of(v->lease->conn);
+	struct search_request asked = { 0 };
 	struct err err = { .code = ERR_NONE };
 	enum flow_rc rc;
 
@@ -59,9 +60,9 @@ vectors_judge(struct flow *f)
 			return rc;
 		(void)search_note_learn(n, &v->result);
 	}
-	return search_note_allows(n, v->model.name, v->model.dimensions, &err)
-	    ? FLOW_DONE
-	    : flow_fail_err(f, &err);
+	asked.model = v->model.name;
+	asked.dimensions = v->model.dimensions;
+	return search_note_allows(n, &asked, &err) ? FLOW_DONE : flow_fail_err(f, &err);
 }
 
 enum flow_rc

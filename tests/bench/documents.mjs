@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The program behind tests/bench/documents.
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { until } from '../live/lib/process.mjs';
@@ -27,6 +27,22 @@ const seconds = async (fn) => {
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 const part = (numbers, p) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length * p)];
 
+// Seconds of processor that a process of Postgres has used: what others do on the machine changes it
+// less than the time.
+const processor = (stat) => {
+	const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+	return (Number(fields[11]) + Number(fields[12])) / 100;
+};
+const ownProcessor = "select pg_read_file('/proc/self/stat')";
+
+async function processorOf(b) {
+	const pids = await stack.sql(`select pid from pg_stat_activity where datname = '${b.db}' and
+		application_name = 'tenantgate'`);
+	for (const [pid] of pids)
+		b.used.set(pid, processor(readFileSync(`/proc/${pid}/stat`, 'utf8')));
+	return [...b.used.values()].reduce((sum, one) => sum + one, 0);
+}
+
 // Passages of about 900 characters: one chunk each.
 function text(from, count) {
 	const filler = 'The river runs past the mill and the orchard, and then to the sea. '.repeat(13);
@@ -40,6 +56,7 @@ class Bench {
 		b.name = name;
 		b.client = await gate.tenant(name);
 		b.count = 0;
+		b.used = new Map();
 		await b.client.search('question 0', { topK: K });
 		[[b.db]] = await stack.sql(`select db_name from tenants where tenant_id = '${name}'`, 'catalog');
 		return b;
@@ -55,6 +72,7 @@ class Bench {
 	// One document of so many chunks: how long until its 201, and until its index.
 	async ingest(count, { waits = true } = {}) {
 		const body = text(this.count, count);
+		const cpu = await processorOf(this);
 		const began = performance.now();
 		model.begin();
 		const answer = await this.client.ask('POST', `/ingest?documentId=d${this.count}`,
@@ -64,30 +82,40 @@ class Bench {
 		if (answer.json.document.chunks !== count)
 			throw new Error(`ingest: ${answer.body}`);
 		const stored = (performance.now() - began) / 1000;
+		const storedCpu = await processorOf(this) - cpu;
 		this.count += count;
 		if (waits)
 			await until('it is indexed', () => this.indexed(), 900000);
-		return { stored, embedding: model.seconds, indexed: (performance.now() - began) / 1000 };
+		return { stored, embedding: model.seconds, storedCpu,
+			indexed: (performance.now() - began) / 1000, indexedCpu: await processorOf(this) - cpu };
 	}
 }
 
 // The same rows into a bare table, and an index of them: what Postgres itself takes.
 async function floor(b, count) {
 	const file = join(stack.dir, 'rows.copy');
-	const psql = (...commands) => run('psql', ['-X', '-q', '-d', stack.pg.url(b.db), '-v',
-		'ON_ERROR_STOP=1', ...commands.flatMap((c) => ['-c', c])]);
+	const psql = async (...commands) => {
+		const { stdout } = await run('psql', ['-X', '-q', '-A', '-t', '-d', stack.pg.url(b.db), '-v',
+			'ON_ERROR_STOP=1', ...[...commands, ownProcessor].flatMap((c) => ['-c', c])]);
+		return processor(stdout.trim().split('\n').at(-1));
+	};
 	const columns = 'document_id, chunk_index, page, content, embedding, hash, tail';
 	await psql(`\\copy (select ${columns} from chunk order by id desc limit ${count}) to '${file}'
 		with (format binary)`.replaceAll('\n', ' '));
 	await psql('create schema bare', `create table bare.chunk (like public.chunk including storage
 		including defaults) with (toast_tuple_target = 8160)`,
 	'create index on bare.chunk (document_id, chunk_index)', 'create index on bare.chunk (id)');
-	const copy = await seconds(() => psql(`\\copy bare.chunk (${columns}) from '${file}' (format binary)`));
-	const index = await seconds(() => psql("set maintenance_work_mem = '256MB'",
-		'set max_parallel_maintenance_workers = 0', `create index on bare.chunk using hnsw
-		((embedding::halfvec(${DIMENSIONS})) halfvec_cosine_ops)`));
+	let copyCpu, indexCpu;
+	const copy = await seconds(async () => {
+		copyCpu = await psql(`\\copy bare.chunk (${columns}) from '${file}' (format binary)`);
+	});
+	const index = await seconds(async () => {
+		indexCpu = await psql("set maintenance_work_mem = '256MB'",
+			'set max_parallel_maintenance_workers = 0', `create index on bare.chunk using hnsw
+			((embedding::halfvec(${DIMENSIONS})) halfvec_cosine_ops)`);
+	});
 	await psql('drop schema bare cascade');
-	return { copy, index };
+	return { copy, index, copyCpu, indexCpu };
 }
 
 async function ingestRow(b, count, kind) {
@@ -96,7 +124,8 @@ async function ingestRow(b, count, kind) {
 	const bare = await floor(b, count);
 	rows.ingest.push({ kind, count, ...took, ...bare,
 		copyRatio: (took.stored - took.embedding) / bare.copy,
-		indexRatio: (took.indexed - took.embedding) / (bare.copy + bare.index) });
+		indexRatio: (took.indexed - took.embedding) / (bare.copy + bare.index),
+		cpuRatio: took.indexedCpu / (bare.copyCpu + bare.indexCpu) });
 }
 
 // The questions' vectors in a table of the tenant's database, and what is nearest to each.
@@ -119,7 +148,7 @@ async function bareSearch(b) {
 		? `select id, embedding <=> q.v as d from chunk order by d limit ${K}`
 		: `select id, embedding <=> q.v as d from chunk where not tail or id <= ${to} order by
 			embedding::halfvec(${DIMENSIONS}) <=> q.v::halfvec(${DIMENSIONS}) limit ${K}`;
-	const [[ms]] = await stack.sql(`set enable_seqscan = ${name === '' ? 'on' : 'off'}; set jit = off;
+	const [[before], [ms], [after]] = await stack.sql(`${ownProcessor}; set enable_seqscan = ${name === '' ? 'on' : 'off'}; set jit = off;
 		set hnsw.ef_search = 100;
 		create or replace function pg_temp.bare() returns float language plpgsql as $$ declare
 			q record; r record; t timestamptz; times float[]; begin
@@ -130,13 +159,15 @@ async function bareSearch(b) {
 			end loop;
 			return (select percentile_cont(0.5) within group (order by x) from unnest(times) x);
 		end $$;
-		select 1000 * pg_temp.bare()`, b.db);
-	return Number(ms);
+		select 1000 * pg_temp.bare(); ${ownProcessor}`, b.db);
+	return { bare: Number(ms),
+		bareCpu: 1000 * (processor(after) - processor(before)) / QUESTIONS };
 }
 
 // One after the other; the search's own time is in the access log.
 async function ask(b, asked) {
 	const before = gate.lines().length;
+	const cpu = await processorOf(b);
 	let found = 0, wanted = 0;
 	const total = [];
 	for (const { n, keys } of asked) {
@@ -149,7 +180,7 @@ async function ask(b, asked) {
 		found += answer.json.results.filter((r) => keys.has(`${r.documentId}/${r.chunk}`)).length;
 	}
 	const times = gate.lines().slice(before).filter((l) => l.route === 'search').map((l) => l.t_search);
-	return { p50: median(times), p99: part(times, 0.99), request: median(total),
+	return { cpu: 1000 * (await processorOf(b) - cpu) / asked.length, p50: median(times), p99: part(times, 0.99), request: median(total),
 		recall: found / wanted };
 }
 
@@ -159,7 +190,8 @@ async function searchRow(b, what) {
 	await ask(b, asked.slice(0, 20));
 	const measured = await ask(b, asked);
 	const bare = await bareSearch(b);
-	rows.search.push({ count: b.count, what, ...measured, bare, ratio: measured.p50 / bare });
+	rows.search.push({ count: b.count, what, ...measured, ...bare, ratio: measured.p50 / bare.bare,
+		cpuRatio: measured.cpu / bare.bareCpu });
 }
 
 // As many questions as it takes, while an index is merged into.
@@ -176,7 +208,8 @@ async function searchMerging(b, count) {
 	const bare = await bareSearch(b);
 	const p50 = median(all.p50);
 	rows.search.push({ count: b.count, what: 'while it is merged', p50, p99: Math.max(...all.p99),
-		request: median(all.request), recall: NaN, bare, ratio: p50 / bare });
+		request: median(all.request), recall: NaN, cpu: NaN, cpuRatio: NaN, ...bare,
+		ratio: p50 / bare.bare });
 }
 
 function table(title, columns, list) {
@@ -215,13 +248,16 @@ await main().finally(async () => {
 });
 console.log(`${about.cpu}, ${about.cores} cores, load ${about.load.toFixed(1)} at the start`);
 table('Ingest: seconds. x COPY: what the 201 took beyond the model, of a bare COPY. x all: what it ' +
-	'took until it was indexed beyond the model, of COPY and CREATE INDEX.',
+	'took until it was indexed beyond the model, of COPY and CREATE INDEX. CPU: of Postgres, the same.',
 [['', 'kind'], ['chunks', 'count', 0], ['model', 'embedding', 2], ['201', 'stored', 2],
 	['indexed', 'indexed', 2], ['COPY', 'copy', 2], ['CREATE INDEX', 'index', 2],
-	['x COPY', 'copyRatio', 2], ['x all', 'indexRatio', 2]], rows.ingest);
-table('Search: milliseconds of the median. bare: an index alone, in the server.',
+	['x COPY', 'copyRatio', 2], ['x all', 'indexRatio', 2], ['CPU', 'indexedCpu', 2],
+	['COPY', 'copyCpu', 2], ['CREATE INDEX', 'indexCpu', 2], ['x CPU', 'cpuRatio', 2]], rows.ingest);
+table('Search: milliseconds of the median. bare: an index alone, in the server. CPU: of Postgres, a ' +
+	'search.',
 	[['chunks', 'count', 0], ['', 'what'], ['search', 'p50', 2], ['p99', 'p99', 2],
 		['request', 'request', 2], ['bare', 'bare', 2], ['x bare', 'ratio', 2],
+		['CPU', 'cpu', 2], ['bare', 'bareCpu', 2], ['x CPU', 'cpuRatio', 2],
 		['recall@10', 'recall', 3]], rows.search);
 if (options.json)
 	writeFileSync(options.json, JSON.stringify({ machine: about, ...rows }, null, '\t'));

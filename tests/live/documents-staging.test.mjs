@@ -46,7 +46,7 @@ test('while the model is waited for no connection is held, and nothing of the do
 		const texts = paragraphs(CHUNKS, 'unseen');
 		const answer = s.ingest('unseen', texts);
 		await s.embedder.holds(CALLS);
-		await until('three batches are staged', async () => await s.staged() === 3 * BATCH);
+		await s.stages(3);
 		assert.equal(await s.stored('unseen'), 'absent');
 		assert.equal(await s.listed('unseen'), 'ingesting');
 		// The pool's one connection: it is free.
@@ -81,7 +81,7 @@ test('a database that has lost what was staged: 503, and nothing of it is stored
 	s.embedder.hold(8);
 	const texts = paragraphs(CHUNKS, 'lost');
 	const answer = s.ingest('lost', texts);
-	await until('eight batches are staged', async () => await s.staged() === 8 * BATCH);
+	await s.stages(8);
 	await s.sql('truncate chunk_staged');
 	s.embedder.release();
 	const lost = await answer;
@@ -112,5 +112,28 @@ test('a few chunks go straight in, and into the index where there is one', async
 	} finally {
 		await s.sql('update retrieval set indexed_to = 0');
 		await s.sql('alter table chunk_elsewhere rename to chunk_staged');
+	}
+});
+
+test('words: with the document, and of a large one behind it', async () => {
+	s.embedder.reset();
+	await s.gate.program.stop();
+	await s.tenantgate({ chunk_size: 100, chunk_overlap: 0 });
+	const lines = (count, word) => Array.from({ length: count }, (_, i) =>
+		`${word} ${i} ${'is lit at dusk and put out at dawn, '.repeat(2)} ${i}`);
+	const finds = async (word) => {
+		const found = await s.acme.search(`${word} 17`, { mode: 'text', documentId: word, topK: 1 });
+		return found.json?.results[0]?.content.startsWith(`${word} 17 `);
+	};
+	for (const [word, count] of [['lantern', 1000], ['beacon', 1001]]) {
+		const answer = await s.ingest(word, lines(count, word));
+		assert.equal(answer.status, 201, answer.body);
+		assert.equal(answer.json.document.chunks, count);
+		if (count > 1000)
+			await until('its words are there', () => finds(word));
+		else
+			assert.ok(await finds(word));
+		assert.deepEqual(await s.sql(`select text_at = created_at from document where id = '${word}'`),
+			['t']);
 	}
 });

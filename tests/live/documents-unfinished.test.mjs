@@ -3,7 +3,7 @@
 // it goes.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { BATCH, CALLS, CHUNKS, StagingStack } from './lib/staging-stack.mjs';
+import { CALLS, CHUNKS, StagingStack } from './lib/staging-stack.mjs';
 import { paragraphs } from './lib/embedder.mjs';
 import { until } from './lib/process.mjs';
 
@@ -19,7 +19,7 @@ test('a client that leaves, a model that fails: what was staged goes', async () 
 	const leaving = new AbortController();
 	const left = s.ingest('left', paragraphs(CHUNKS, 'left'), { signal: leaving.signal })
 		.catch((error) => error.name);
-	await until('three batches are staged', async () => await s.staged() === 3 * BATCH);
+	await s.stages(3);
 	leaving.abort();
 	assert.equal(await left, 'AbortError');
 	await until('they are gone', async () => await s.staged() === 0);
@@ -57,10 +57,10 @@ test('killed while the model is waited for: absent, swept, and stored at the nex
 	s.embedder.hold(3);
 	const texts = paragraphs(CHUNKS, 'killed');
 	const answer = s.ingest('killed', texts).catch(() => 'cut');
-	await until('three batches are staged', async () => await s.staged() === 3 * BATCH);
+	await s.stages(3);
 	s.gate.program.kill('SIGKILL');
 	assert.equal(await answer, 'cut');
-	assert.equal(await s.staged(), 3 * BATCH);
+	assert.equal(await s.staged(), s.embedder.embedded);
 	await isSweptAndStored('killed', texts);
 });
 
@@ -69,7 +69,7 @@ test('killed in the transaction: the same', async () => {
 	s.embedder.hold(9);
 	const texts = paragraphs(CHUNKS, 'moved');
 	const answer = s.ingest('moved', texts).catch(() => 'cut');
-	await until('nine batches are staged', async () => await s.staged() === 9 * BATCH);
+	await s.stages(9);
 	const lock = s.stack.program('lock', 'psql', ['-X', '-q', '-d', s.stack.pg.url(s.database), '-c',
 		'begin; lock table public.document in access exclusive mode; select pg_sleep(100000)']);
 	const waits = "from pg_stat_activity where wait_event_type = 'Lock' and datname = " +
@@ -101,6 +101,21 @@ test('what nobody remembers goes with the next document that is staged', async (
 	s.embedder.reset('next');
 	assert.equal((await s.ingest('next', paragraphs(CHUNKS, 'next'))).status, 201);
 	assert.equal(await s.staged(), 0);
+});
+
+test('or with a sweep, a day later', async () => {
+	await s.sql('insert into chunk_staged (attempt, chunk_index, content, embedding, hash, ' +
+		"staged_at) select a.name, chunk_index, content, embedding, hash, now() - a.age " +
+		"from chunk, (values ('old', interval '26 hours'), ('alive', interval '1 hour')) a(name, " +
+		"age) where document_id = 'killed'");
+	await s.gate.program.stop();
+	await s.tenantgate({ documents_sweep_interval: '100ms' });
+	await until('the old ones are gone', async () => {
+		assert.equal((await s.acme.search('kettle', { topK: 1 })).status, 200);
+		return await s.staged() === CHUNKS;
+	});
+	assert.deepEqual(await s.sql('select distinct attempt from chunk_staged'), ['alive']);
+	await s.sql('truncate chunk_staged');
 });
 
 test('a database of before, which has no staging table: as ever', async () => {

@@ -23,6 +23,11 @@ after(async () => {
 });
 beforeEach(() => server.reset());
 
+// A process of that model, one for all tests; [model near] is there when it is named.
+const gates = {};
+const withModel = async (name) => gates[name] ??= await stack.tenantgate({ ...settings,
+	embedding_model: name, ...(name.startsWith('near/') && { 'model near': { url: server.url } }) });
+
 const databaseOf = async (id) => (await stack.sql(
 	`select db_name from tenants where tenant_id = '${id}'`, 'catalog'))[0][0];
 const noted = async (id) => (await stack.sql('select embedding_model, embedding_dimensions, ' +
@@ -40,6 +45,11 @@ function isRefused(answer) {
 	assert.match(answer.json.detail, /`tenantgate reembed TENANT`/);
 	assert.doesNotMatch(answer.body, /first|second/, 'which models is the log\'s');
 }
+
+// The server has the former model no more.
+const withoutFirst = (request, response) => request.body.model === 'first'
+	? json(response, 404, { error: { message: 'no such model' } })
+	: json(response, 200, embeddingsOf(request.body));
 
 test('the first document notes the model, its numbers and that they are normalised', async () => {
 	const tenant = await gate.tenant('noted');
@@ -68,12 +78,14 @@ test('many that are the first at once agree', async () => {
 test('another model: nothing is found, added or embedded in vain; its own tenants are served', async () => {
 	const before = await gate.tenant('changed');
 	await stored(before, 'one');
-	const other = await stack.tenantgate({ ...settings, embedding_model: 'second' });
+	const other = await withModel('second');
 	const tenant = await other.tenant('changed');
 	server.requests = [];
+	server.embeddings = withoutFirst;
 	isRefused(await tenant.ingestText('New text.', { documentId: 'two' }));
 	assert.equal(embeddings().length, 0, 'no vectors are made for what is refused');
 	isRefused(await tenant.search('lamp'));
+	assert.equal((await tenant.search('lamp', { mode: 'text' })).json.results.length, 1);
 	const chat = await tenant.openChat('Which lamp?', { form: 'text' });
 	const body = await chat.text();
 	isRefused({ status: chat.status, body, json: JSON.parse(body) });
@@ -82,17 +94,39 @@ test('another model: nothing is found, added or embedded in vain; its own tenant
 	assert.equal(same.status, 200, 'what is stored already needs no vectors');
 	await until('the log names both', () => other.lines().some(({ cause }) =>
 		/stored: first \(1536 numbers\); embedding_model: second \(1536\)/.test(cause)));
+	server.reset();
 	const fresh = await other.tenant('fresh');
 	await stored(fresh, 'one');
 	assert.equal((await fresh.search('lamp')).json.results.length, 1);
 	assert.equal((await before.search('lamp')).json.results.length, 1, 'and the former still reads');
 });
 
+test('while the former model can be asked, what is stored is found by it, and nothing is added', async () => {
+	const before = await gate.tenant('former');
+	await stored(before, 'one');
+	const other = await withModel('second');
+	const tenant = await other.tenant('former');
+	server.requests = [];
+	const found = await tenant.search('lamp');
+	assert.equal(found.status, 200, found.body);
+	assert.equal(found.json.results.length, 1);
+	assert.deepEqual(embeddings().map(({ body }) => body.model), ['second', 'first']);
+	assert.equal((await tenant.chat('Which lamp?')).status, 200);
+	isRefused(await tenant.ingestText('New text.', { documentId: 'two' }));
+	assert.ok(other.lines().some(({ event }) => event === 'search.former'));
+	// A section that was removed is not sought elsewhere.
+	const near = await withModel('near/first');
+	await stored(await near.tenant('section'), 'one');
+	isRefused(await (await other.tenant('section')).search('lamp'));
+	const both = await stack.tenantgate({ ...settings, embedding_model: 'second',
+		'model near': { url: server.url } });
+	assert.equal((await (await both.tenant('section')).search('lamp')).json.results.length, 1);
+});
+
 test('the same model at another server is the same', async () => {
 	const tenant = await gate.tenant('moved');
 	await stored(tenant, 'one');
-	const moved = await stack.tenantgate({ ...settings, embedding_model: 'near/first',
-		'model near': { url: server.url } });
+	const moved = await withModel('near/first');
 	const again = await moved.tenant('moved');
 	assert.equal((await again.search('lamp')).json.results.length, 1);
 	await stored(again, 'two', 'A second lamp.');
@@ -104,7 +138,11 @@ test('other numbers of the same model are another', async () => {
 	await stored(tenant, 'one');
 	const short = await stack.tenantgate({ ...settings, embedding_dimensions: 512,
 		embedding_send_dimensions: 'on' });
-	isRefused(await (await short.tenant('shorter')).search('lamp'));
+	const again = await short.tenant('shorter');
+	isRefused(await again.ingestText('New text.', { documentId: 'two' }));
+	server.requests = [];
+	assert.equal((await again.search('lamp')).json.results.length, 1);
+	assert.deepEqual(embeddings().map(({ body }) => body.dimensions), [512, 1536]);
 });
 
 test('a database that has no such note takes the model of the next document', async () => {
@@ -123,7 +161,7 @@ test('what changes under a connection is seen by the next search and the next do
 	await stored(tenant, 'one');
 	assert.equal((await tenant.search('lamp')).json.results.length, 1);
 	const database = await databaseOf('under');
-	await stack.sql("update public.retrieval set embedding_model = 'third'", database);
+	await stack.sql("update public.retrieval set embedding_model = 'gone/third'", database);
 	isRefused(await tenant.search('lamp'));
 	isRefused(await tenant.ingestText('New text.', { documentId: 'two' }));
 	await stack.sql("update public.retrieval set embedding_model = 'first'", database);
@@ -135,7 +173,7 @@ test('a document whose vectors were made before the change is not stored', async
 	await stored(tenant, 'one');
 	const database = await databaseOf('between');
 	server.embeddings = async (request, response) => {
-		await stack.sql("update public.retrieval set embedding_model = 'third'", database);
+		await stack.sql("update public.retrieval set embedding_model = 'gone/third'", database);
 		return json(response, 200, embeddingsOf(request.body));
 	};
 	isRefused(await tenant.ingestText('New text.', { documentId: 'two' }));

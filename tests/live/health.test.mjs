@@ -105,6 +105,7 @@ test('all is well: names for the public, figures on the health listener', async 
 	assert.deepEqual(rest, open.json);
 	assert.equal(figures.model_streams.capacity, 256);
 	assert.equal(figures.embedding_calls.capacity, 64);
+	assert.equal(figures.rerank_calls.capacity, 64);
 	assert.ok(figures.embedding_calls.granted_total >= 1, JSON.stringify(figures));
 	assert.ok(figures.helpers.done_total >= 1, JSON.stringify(figures));
 	assert.ok(figures.pools.pools >= 1);

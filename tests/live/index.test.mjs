@@ -45,7 +45,7 @@ test('few chunks have no index; past 2,500 it is made, and what comes later is m
 	await t.fill(850, 'tail');
 	await t.put('grows c');
 	assert.equal((await t.settled('the tail stays')).tail, 850);
-	await t.fill(1200, 'later');
+	await t.fill(700, 'later');
 	await t.put('grows d');
 	const second = await t.settled('it is made anew', (s) => s.to > first.to);
 	assert.equal(second.tail, 0);
@@ -60,7 +60,7 @@ test('few chunks have no index; past 2,500 it is made, and what comes later is m
 
 test('searches go on and find all while it is built and merged', async () => {
 	const t = await IndexTenant.make(stack, gate, 'reads');
-	await t.fill(4000);
+	await t.fill(2600);
 	const release = await t.hold('insert into document select \'held\', title, file_name, mime_type, ' +
 		"metadata, sha256, bytes, pages, 1 from document limit 1; insert into chunk (document_id, " +
 		"chunk_index, content, embedding) select 'held', 0, 'held', embedding from chunk limit 1");
@@ -92,7 +92,7 @@ test('searches go on and find all while it is built and merged', async () => {
 
 test('rows that took their ids before a build are found, whenever they are committed', async () => {
 	const t = await IndexTenant.make(stack, gate, 'late');
-	await t.fill(3000);
+	await t.fill(2600);
 	const ids = (await t.sql("select nextval('chunk_id_seq') from generate_series(1, 3)")).flat();
 	const moves = ids.map((id, i) =>
 		`update chunk set id = ${id}, tail = true where content = 'late needle ${i}'`);
@@ -113,16 +113,16 @@ test('rows that took their ids before a build are found, whenever they are commi
 
 test('a new index comes when a fifth is deleted; with few chunks left there is none', async () => {
 	const t = await IndexTenant.make(stack, gate, 'dies');
-	await t.fill(2000, 'a');
-	await t.fill(700, 'b');
-	await t.fill(1000, 'c');
+	await t.fill(1900, 'a');
+	await t.fill(500, 'b');
+	await t.fill(900, 'c');
 	await t.put('dies a');
 	const first = await t.settled('there is an index', (s) => s.name !== '');
 	await t.sql("delete from document where id = 'b'");
 	await t.put('dies b');
 	assert.equal((await t.settled('it stays')).name, first.name);
 	await t.sql("delete from chunk where document_id = 'c' and chunk_index <= 200; " +
-		"update document set chunks = 800 where id = 'c'");
+		"update document set chunks = 700 where id = 'c'");
 	await t.put('dies c');
 	const second = await t.settled('it is made anew', (s) => s.name !== first.name);
 	assert.equal(second.tail, 0);
@@ -134,7 +134,7 @@ test('a new index comes when a fifth is deleted; with few chunks left there is n
 	const third = await t.settled('there is none', (s) => s.name === '');
 	assert.equal(third.to, 0);
 	await t.findsAll();
-	await t.fill(2000, 'again');
+	await t.fill(1850, 'again');
 	await t.put('dies e');
 	await t.settled('there is one again', (s) => s.name !== '');
 	await t.findsAll();
@@ -142,7 +142,7 @@ test('a new index comes when a fifth is deleted; with few chunks left there is n
 
 test('one that was made before, of all chunks, stays until there is another', async () => {
 	const t = await IndexTenant.make(stack, gate, 'before');
-	await t.fill(3000);
+	await t.fill(2600);
 	await t.sql('create index chunk_embedding on chunk using hnsw (embedding vector_cosine_ops)');
 	const release = await t.hold('lock table chunk in row exclusive mode');
 	await t.put('before a');
@@ -159,7 +159,7 @@ test('two replicas: one builds', async () => {
 	const other = await another();
 	const there = await other.tenant('both');
 	const was = built(gate, other).length;
-	await t.fill(4000);
+	await t.fill(2600);
 	await Promise.all([t.put('both a'), there.ingestText('both b', { documentId: 'b' }),
 		t.put('both c'), there.ingestText('both d', { documentId: 'd' })]);
 	await t.settled('there is an index', (s) => s.name !== '');
@@ -170,7 +170,7 @@ test('two replicas: one builds', async () => {
 
 test('while another has the lease nothing is done; when it is over, it is', async () => {
 	const t = await IndexTenant.make(stack, gate, 'leased');
-	await t.fill(3000);
+	await t.fill(2600);
 	await t.sql("update retrieval set merger = 'other', merger_until = now() + interval '1 hour'");
 	await t.put('leased a');
 	await until('it is seen', () => gate.lines().some((l) => l.event === 'index.waits' &&
@@ -184,7 +184,7 @@ test('while another has the lease nothing is done; when it is over, it is', asyn
 
 test('a database that is asleep is not woken for it', async () => {
 	const t = await IndexTenant.make(stack, gate, 'sleeps');
-	await t.fill(3000);
+	await t.fill(2600);
 	await stack.sql(`alter database "${t.db}" with allow_connections false`);
 	await stack.sql(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${t.db}'`);
 	for (let i = 0; i < 5; i++)

@@ -39,6 +39,10 @@ beforeEach(() => {
 	server.embeddings = answer;
 });
 
+let bySecond;
+const withSecond = async () => bySecond ??= await stack.tenantgate({ ...settings,
+	embedding_model: 'second' });
+
 const databaseOf = async (id) => (await stack.sql(
 	`select db_name from tenants where tenant_id = '${id}'`, 'catalog'))[0][0];
 const value = async (id, text) => (await stack.sql(text, await databaseOf(id)))[0]?.[0];
@@ -81,8 +85,10 @@ async function finds(tenant, number = 17) {
 test('another model with as many numbers: found before, and found after', async () => {
 	const tenant = await tenantOf('same');
 	const second = { embedding_model: 'second' };
-	const other = await (await stack.tenantgate({ ...settings, ...second })).tenant('same');
-	assert.equal((await other.search('number17')).status, 409);
+	const other = await (await withSecond()).tenant('same');
+	await finds(other);
+	assert.equal((await other.ingestText('A buoy.')).status, 409);
+	server.requests = [];
 	await stack.sql('create index chunk_hnsw_vector_1 on public.chunk using hnsw ' +
 		'(embedding vector_cosine_ops)', await databaseOf('same'));
 	const { status, stdout, stderr } = await reembed(second, 'same');
@@ -91,9 +97,9 @@ test('another model with as many numbers: found before, and found after', async 
 	assert.match(stderr, /60 of 60 chunks have new vectors \(100 %\)/);
 	assert.equal(await noted('same'), 'second 1536 true');
 	assert.equal(await waiting('same'), '0');
-	assert.equal(textsOf('second').length, 1 + CHUNKS, 'each once, and a question');
+	assert.equal(textsOf('second').length, CHUNKS, 'each once');
 	await finds(other);
-	assert.equal((await tenant.search('number17')).status, 409, 'the former is refused now');
+	assert.equal((await tenant.ingestText('A buoy.')).status, 409, 'the former adds nothing now');
 	assert.equal((await other.ingestText('A buoy.', { documentId: 'buoy' })).status, 201);
 	assert.equal((await other.search('buoy', { topK: 1 })).json.results[0].content, 'A buoy.');
 	server.requests = [];
@@ -144,7 +150,7 @@ test('killed in the middle: the old vectors answer, and the next run makes the r
 	const { status, stderr } = await reembed(second, 'killed');
 	assert.equal(status, 0, stderr);
 	assert.equal(textsOf('second').length, CHUNKS + 1 - 30, 'the rest, and the new one');
-	const other = await (await stack.tenantgate({ ...settings, ...second })).tenant('killed');
+	const other = await (await withSecond()).tenant('killed');
 	await finds(other);
 	assert.equal((await other.search('buoy', { topK: 1 })).json.results[0].documentId, 'new');
 	assert.equal(await value('killed', 'select count(*) from public.chunk'), String(CHUNKS + 1));
@@ -174,7 +180,34 @@ test('killed in the switch: all of it, or nothing', async () => {
 	assert.equal(status, 0, stderr);
 	assert.equal(textsOf('second').length, 0, 'all were there');
 	assert.match(await value('cut', 'select embedding_model from public.retrieval'), /second/);
-	await finds(await (await stack.tenantgate({ ...settings, ...second })).tenant('cut'));
+	await finds(await (await withSecond()).tenant('cut'));
+});
+
+test('a model that is busy is waited for', async () => {
+	await tenantOf('busy');
+	let refused = 0;
+	server.embeddings = (request, response) => refused++ < 3
+		? json(response, 429, { error: { message: 'slow down' } }, { 'retry-after': '1' })
+		: answer(request, response);
+	const { status, stderr } = await reembed({ embedding_model: 'second' }, 'busy');
+	assert.equal(status, 0, stderr);
+	assert.equal(await noted('busy'), 'second 1536 true');
+	assert.match(stderr, /The model is busy; this goes on in 1 s\./);
+});
+
+test('a text that is too long for the new model has the vector of its beginning', async () => {
+	await tenantOf('long');
+	server.embeddings = (request, response) =>
+		[request.body.input].flat().some((text) => text.includes('number7 ') && text.length > 30)
+			? json(response, 400, { error: { code: 'context_length_exceeded', message: 'too long' } })
+			: answer(request, response);
+	const { status, stderr } = await reembed({ embedding_model: 'second' }, 'long');
+	assert.equal(status, 0, stderr);
+	assert.match(stderr, /Chunk \d+ is too long for the model; its vector is of its first \d+ bytes/);
+	assert.equal(await noted('long'), 'second 1536 true');
+	assert.equal(textsOf('second').filter((text) => text.includes('number8 ')).length, 2,
+		'those beside it alone go twice');
+	assert.equal(textsOf('second').filter((text) => text.includes('number18 ')).length, 1);
 });
 
 test('a wrong command line, no such tenant, a model that fails', async () => {

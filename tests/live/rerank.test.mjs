@@ -45,7 +45,7 @@ before(async () => {
 	talker = await ModelServer.start();
 	const settings = { model_url: talker.url, workers: 1, chunk_size: 80, chunk_overlap: 0,
 		rate_limit_requests_per_minute: 0, tenant_cache_ttl: '50ms' };
-	gate = await stack.tenantgate({ ...settings, rerank_model: 'judge/best', rerank_timeout: '300ms',
+	gate = await stack.tenantgate({ ...settings, rerank_model: 'judge/best', rerank_timeout: '60s',
 		'model judge': { url: judge.url, api_key: 'judge-key', rerank_extra_body: '{"a": 1}' },
 		'model texts': { url: judge.url.replace('/v1', '/v2') },
 		'plan keen': { rerank: 'on' } });
@@ -151,10 +151,12 @@ test('whatever it does wrong, the search is answered in its own order', async ()
 
 test('one that never answers costs rerank_timeout', async () => {
 	judge.rerank = [STALL];
-	const answer = await ranked(5);
+	const hasty = await stack.tenantgate({ ...plain, rerank_model: 'judge/best',
+		rerank_timeout: '300ms', 'model judge': { url: judge.url } });
+	const answer = await (await hasty.tenant('harbour')).search(QUESTION, { topK: 5, rerank: true });
 	assert.equal(answer.json.reranked, false);
 	assert.equal(answer.json.results.length, 5);
-	await until('the access log has the step', () => gate.lines().some(({ path, t_rerank: ms }) =>
+	await until('the access log has the step', () => hasty.lines().some(({ path, t_rerank: ms }) =>
 		path === '/search' && ms >= 290));
 });
 

@@ -55,7 +55,8 @@ const indexIsValid = async (database) => (await stack.sql(`select indisvalid fro
 	where indexrelid = to_regclass('public.document_expiry')`, database)).flat()[0] === 't';
 
 const isWhole = async (database) => (await columnsOf(database)).length === 2 &&
-	await indexIsValid(database);
+	await indexIsValid(database) && (await stack.sql("select to_regclass('public.chunk_staged') " +
+	"is not null and to_regclass('public.chunk_hash') is not null", database)).flat()[0] === 't';
 
 // A tenant with a document, in a database that the first release has made. No process knows more of
 // it than the catalog.

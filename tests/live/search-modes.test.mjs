@@ -81,6 +81,17 @@ test('a question of anything', async () => {
 		assert.equal((await reader.post('/search', fields)).status, 400);
 });
 
+test('a document of another language, in its own words and no others', async () => {
+	const german = await reader.ingestText('Die Häuser am Hafen.', { documentId: 'de',
+		language: 'german' });
+	assert.equal(german.status, 201, german.body);
+	assert.deepEqual(await byWords('ein Haus'), ['de']);
+	assert.equal((await reader.ask('DELETE', '/documents/de')).status, 204);
+	const none = await reader.ingestText('x', { language: 'klingon' });
+	assert.equal(none.status, 400);
+	assert.match(none.json.detail, /^The language may be: simple arabic .* yiddish\.$/);
+});
+
 test('what is replaced or deleted is not found any more', async () => {
 	assert.equal((await reader.ingestText('A gull.', { documentId: 'bird' })).status, 201);
 	assert.deepEqual(await byWords('gulls'), ['bird']);

@@ -98,16 +98,16 @@ test('a catalog is made, keys are made, and documents are stored and found', asy
 });
 
 test('a creation that fails, one that takes longer than a third of its lease', async () => {
-	await replica({ provision_lease: '2s' });
+	await replica({ provision_lease: '5s' });
 	await stack.neonKnobs({ fail_next: [{ route: 'POST /projects', status: 400, times: 1 }] });
 	const failed = await (await gate.tenant('slow')).search('x');
 	assert.ok(failed.status >= 500, failed.body);
 	await until('the failure is written', async () => (await inCatalog('select 1 from tenants where ' +
 		"tenant_id = 'slow' and state = 'failed' and last_error is not null")).length > 0);
-	await stack.neonKnobs({ operation_ms: 2500 });
+	await stack.neonKnobs({ operation_ms: 4000 });
 	await inCatalog("update tenants set not_before = null where tenant_id = 'slow'");
 	const renewed = until('the lease is renewed', async () => (await inCatalog('select 1 from ' +
-		"tenants where tenant_id = 'slow' and lease_until > updated_at + interval '2.2 s'"))
+		"tenants where tenant_id = 'slow' and lease_until > updated_at + interval '5.5 s'"))
 		.length > 0);
 	await Promise.all([serves('slow'), renewed]);
 	await stack.neonKnobs();
@@ -190,6 +190,11 @@ test('a tenant\'s database behind such a pooler', async () => {
 	const found = await (await pooled.tenant('pooled')).search('lantern',
 		{ documentIds: ['lantern', 'another'] });
 	assert.equal(found.json.results.length, 1, found.body);
+	for (const fields of [{ mode: 'text' }, { mode: 'hybrid' }, { mode: 'text', documentId: 'lantern' },
+		{ mode: 'hybrid', documentId: 'lantern' }]) {
+		const worded = await (await pooled.tenant('pooled')).search('lanterns burning', fields);
+		assert.equal(worded.json.results?.length, 1, worded.body);
+	}
 	const filtered = await (await pooled.tenant('pooled')).search('lantern', { ownerId: 'ann', filter: {
 		'it\'s': { in: ['a', 1], gte: 0, exists: true }, or: [{ a: 'b' }, { not: { a: 'b' } }] } });
 	assert.deepEqual([filtered.status, filtered.json.results], [200, []], filtered.body);

@@ -209,6 +209,18 @@ means(const struct model_servers *all, const char *name, const char *server, con
 	assert_string_equal(c->url, url);
 }
 
+/* Of a model that made vectors before. NULL: it is not known where it is asked. */
+static void
+former_is(struct model_servers *all, const struct model_conf *conf, const char *name,
+    const char *url)
+{
+	bool is_known = model_choice_open_former(all, conf, name, &all->formers[all->former_count]);
+
+	assert_int_equal(is_known, url != NULL);
+	if (is_known)
+		assert_string_equal(all->formers[all->former_count++].url, url);
+}
+
 static void
 a_server_is_named_before_the_first_slash(void **state)
 {
@@ -220,6 +232,7 @@ a_server_is_named_before_the_first_slash(void **state)
 
 	(void)state;
 	conf.embedding_model = "east/vectors";
+	conf.rerank_model = "east/judge";
 	assert_true(model_conf_valid(&conf, &key, &err));
 	model_servers_open(&all, &conf);
 	assert_int_equal(all.chat_choice_count, 3);
@@ -241,6 +254,13 @@ a_server_is_named_before_the_first_slash(void **state)
 	model_choice_refuse(&all, &err);
 	assert_non_null(
 	    strstr(err.detail, "west/big, meta/llama-3, east/org/small, east/big, tiny."));
+	former_is(&all, &conf, "east/old", "http://e/v1/embeddings");
+	former_is(&all, &conf, "old", "http://d/v1/embeddings");
+	former_is(&all, &conf, "gone/old", NULL);
+	former_is(&all, &conf, "east/", NULL);
+	former_is(&all, &conf, "", NULL);
+	assert_string_equal(all.rerank_choice.url, "http://e/v1/rerank");
+	assert_string_equal(all.rerank_choice.model, "judge");
 	model_servers_close(&all);
 }
 

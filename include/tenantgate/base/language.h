@@ -28,7 +28,7 @@ enum language { LANGUAGE_TABLE(LANGUAGE_ENUM) LANGUAGES };
 const char	*language_name(enum language);
 /* LANGUAGES when there is none of that name. */
 enum language language_find(struct slice name);
-/* "simple, arabic, ... or yiddish", for sentences that refuse another. Static. */
+/* "simple arabic ... yiddish", for sentences that refuse another. Static. */
 const char	*language_list(void);
 
 #endif

@@ -14,6 +14,7 @@
 #include "tenantgate/base/slice.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/pool.h"
+#include "tenantgate/retrieval/vector_model.h"
 
 #define SEARCH_K_MAX	     100
 #define SEARCH_DOCUMENTS_MAX 64
@@ -32,6 +33,7 @@ struct search_request {
 	const float *vector; /* the question's; NULL for SEARCH_TEXT */
 	unsigned dimensions; /* of the vector */
 	const char *model;   /* that made it; NULL: any's are compared (vector_model.h) */
+	struct vector_stored *stored; /* filled with ERR_VECTORS; NULL: nobody asks */
 	struct slice text;   /* the question; for SEARCH_TEXT and SEARCH_HYBRID */
 	unsigned text_weight; /* of SEARCH_HYBRID: the words', of 100; the same for a process */
 	/* The documents that count; each condition narrows. */

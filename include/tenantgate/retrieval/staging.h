@@ -8,10 +8,11 @@
  *	store_document	makes the document whole of them, in one transaction (retrieval.h)
  *	chunks_discard:	what is staged of an attempt that came to nothing
  *
- * Staged rows belong to an attempt of documents_begin(), and nobody searches them. Those of a
- * process that died go when its row of the catalog is reconciled, or with a later attempt's first
- * rows: none lives longer than the request that staged it. The table is UNLOGGED, half of the bytes
- * that a row costs, so a server that crashes loses it; store_document() counts.
+ * Staged rows belong to an attempt of documents_begin(), and nobody searches them. What a failure
+ * leaves is discarded at once; of a process that died, when the catalog's row of its attempt is
+ * reconciled; all else by its age, with a later attempt's first rows, or by the sweep. The table is
+ * UNLOGGED, which is half of the log that a row costs, so a server that crashes loses it:
+ * store_document() counts.
  *
  * Operations of a flow on its worker; they borrow what they are given until the wait is over.
  */

@@ -27,6 +27,12 @@ struct vector_model {
 	unsigned dimensions;
 };
 
+/* As a database has it. */
+struct vector_stored {
+	char model[VECTOR_MODEL_SIZE]; /* "": it is not noted */
+	unsigned dimensions;
+};
+
 /* The same model, wherever it is asked: a server's name before it does not count. `stored` is the
  * name in a database; "" (none is noted) is any. Pure. */
 bool	vectors_are_of(const char *stored, unsigned stored_dimensions,

@@ -21,7 +21,8 @@ export class Embedder {
 		this.mark = mark;
 		this.texts = [];	// all that were asked for
 		this.calls = [];	// how many in each request
-		this.answered = 0;
+		this.answered = 0;	// calls, and their texts
+		this.embedded = 0;
 		this.waiting = [];
 		this.free = Infinity;
 		this.server.embeddings = (request, response) => this.play(request, response);
@@ -39,6 +40,7 @@ export class Embedder {
 			return;
 		json(response, 200, embeddingsOf(request.body));
 		this.answered++;
+		this.embedded += input.length;
 	}
 
 	hold(after = 0) {

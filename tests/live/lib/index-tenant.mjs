@@ -2,7 +2,7 @@
 // A tenant whose chunks come and go by the thousand, and what becomes of its index.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { until } from './process.mjs';
+import { sleep, until } from './process.mjs';
 
 // Few dimensions: what is looked at is which chunks are found, not how well. One connection: what is
 // done behind the requests keeps none of them waiting.
@@ -20,7 +20,7 @@ export function endHolders() {
 
 // It has some documents whose text finds them, and a database of its own.
 export class IndexTenant {
-	static async make(stack, gate, name, needles = 5) {
+	static async make(stack, gate, name, needles = 3) {
 		const t = new IndexTenant();
 		t.stack = stack;
 		t.gate = gate;
@@ -54,20 +54,22 @@ export class IndexTenant {
 	}
 
 	async state() {
-		const [[to, name, merger]] = await this.sql(
-			"select indexed_to, index_name, coalesce(merger, '') from retrieval");
-		const indexes = await this.sql(`select relname, indisvalid, i.oid from pg_index x
-			join pg_class i on i.oid = indexrelid where indrelid = 'chunk'::regclass and
-			relname ~ '^chunk_(halfvec|vector|embedding)' order by 1`);
-		const [[tail, rows]] = await this.sql(
-			`select count(*) filter (where tail and id > ${to}), count(*) from chunk`);
-		return { to: Number(to), name, merger, indexes, tail: Number(tail), rows: Number(rows) };
+		const [[to, name, merger, tail, rows, indexes]] = await this.sql(`select indexed_to,
+			index_name, coalesce(merger, ''), (select count(*) from chunk where tail and
+			id > indexed_to), (select count(*) from chunk), (select json_agg(json_build_array(
+			relname, case when indisvalid then 't' else 'f' end, i.oid) order by relname)
+			from pg_index x join pg_class i on i.oid = indexrelid
+			where indrelid = 'chunk'::regclass and relname ~ '^chunk_(halfvec|vector|embedding)')
+			from retrieval`);
+		return { to: Number(to), name, merger, tail: Number(tail), rows: Number(rows),
+			indexes: JSON.parse(indexes || '[]') };
 	}
 
 	// Nobody is at work, and the one index is the published one.
 	async settled(what, accepts = () => true, ms = 20000) {
 		let last;
 		await until(what, async () => {
+			await sleep(50); // a look is a process
 			last = await this.state();
 			return last.merger === '' && last.indexes.length === (last.name === '' ? 0 : 1) &&
 				last.indexes.every(([name, valid]) => name === last.name && valid === 't') &&

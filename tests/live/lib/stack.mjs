@@ -90,7 +90,7 @@ export class Stack {
 		}
 		this.started = [];
 		if (process.env.TG_KEEP !== '1')
-			rmSync(this.dir, { recursive: true, force: true });
+			await run('rm', ['-rf', this.dir]);	// ten times as quick as rmSync()
 		if (errors.length > 0)
 			throw errors[0];
 	}

@@ -6,6 +6,7 @@ import { Embedder } from './embedder.mjs';
 import { ModelServer } from './model-server.mjs';
 import { Stack } from './stack.mjs';
 import { databases } from './crowd.mjs';
+import { until } from './process.mjs';
 
 export const CALLS = 4;	// max_document_embedding_calls
 export const CHUNKS = 100;
@@ -47,6 +48,13 @@ export class StagingStack {
 
 	async staged() {
 		return Number((await this.sql('select count(*) from chunk_staged'))[0]);
+	}
+
+	// So many calls are answered, and what they gave is in the database. The calls of a document come
+	// in any order, and the last one is smaller.
+	async stages(calls) {
+		await until(`${calls} batches are staged`, async () => this.embedder.answered === calls &&
+			await this.staged() === this.embedder.embedded);
 	}
 
 	// "chunks in its row, chunks that there are".
