@@ -1,275 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reembed_command: `tenantgate reembed TENANT` makes the vectors of a tenant's documents anew, by
- * the model that is configured. A small program on the daemon's modules: one worker, whose loop is
- * turned by the main thread, without listeners and without Redis, and one flow:
- *
- *	[catalog] --> [tenant] --> [borrow] --> [begin] --> [take] --> [texts] --none--> [switch]
- *	                                                      ^           |                 |
- *	                                                      |           v        a chunk has come
- *	                                                      |    +-> [embed] --> [borrow]  |
- *	                                                      |    |                  |      v
- *	                                                      |    +--more-- [stored] <-- [put]
- *	                                                      +-------none------+
- *
- * No connection is held while the model is waited for. What is embedded is kept batch by batch: a
- * command that was killed goes on where it was when it is run again.
+ * reembed_command: `tenantgate reembed TENANT`, a small program on the daemon's modules: one
+ * worker, whose loop is turned by the main thread, without listeners and without Redis, and one
+ * flow (reembed_job.c).
  */
 #include "reembed_command.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "reembed_job.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
-#include "tenantgate/retrieval/reembed.h"
-#include "tenantgate/retrieval/staging.h"
-#include "worker_context.h"
 
-#define ARENA_BYTES    (64u << 20) /* of small things: some hundred bytes a batch */
-#define CATALOG_US     (30 * 1000000ull)
+#define ARENA_BYTES    (64u << 20)	/* of small things: some hundred bytes a batch */
 #define CLOSE_GRACE_US (2 * 1000000ull) /* for flows of the pool that nobody waits for */
-#define PROGRESS_US    1000000ull	/* between two lines of progress */
-#define TEXTS_MAX      1000		/* of one take: reembed_next()'s */
 
 const char reembed_usage[] =
     "  tenantgate -c FILE reembed TENANT                         its vectors anew, by the "
     "configured model\n";
-
-struct reembed_job {
-	struct flow flow;	    /* first */
-	struct worker_context *ctx; /* borrowed */
-	const char *id;		    /* borrowed: the tenant's */
-	struct tenant tenant;	    /* wiped at the end */
-	struct pool_target target;  /* borrows from the two beside it */
-	char key[TENANT_KEY_SIZE];
-	struct pool_lease lease;
-	struct reembed reembed;
-	struct pg_result taken; /* owned: id and content */
-	struct slice texts[TEXTS_MAX];
-	size_t count, at, batch; /* of the texts: all, those that are stored, under way */
-	int64_t last_id;
-	float *vectors; /* owned: of the batch */
-	struct model_usage usage;
-	uint8_t hashes[TEXTS_MAX][CHUNK_HASH_SIZE];
-	struct reembed_row rows[TEXTS_MAX];
-	bool is_normalized; /* of those of this run, if any */
-	bool has_embedded, is_switched;
-	uint64_t done;	  /* chunks with new vectors */
-	uint64_t told_us; /* monotonic: of the last line of progress */
-	struct err err;
-	bool has_ended;
-};
-
-static flow_step_fn reembed_job_catalog, reembed_job_tenant, reembed_job_borrow, reembed_job_begin,
-    reembed_job_take, reembed_job_texts, reembed_job_embed, reembed_job_put, reembed_job_stored,
-    reembed_job_switch, reembed_job_switched;
-static flow_end_fn reembed_job_end;
-
-static const struct flow_step reembed_job_steps[] = {
-	{ "catalog", reembed_job_catalog },
-	{ "tenant", reembed_job_tenant },
-	{ "borrow", reembed_job_borrow },
-	{ "begin", reembed_job_begin },
-	{ "take", reembed_job_take },
-	{ "texts", reembed_job_texts },
-	{ "embed", reembed_job_embed },
-	{ "borrow_again", reembed_job_borrow },
-	{ "put", reembed_job_put },
-	{ "stored", reembed_job_stored },
-	{ "switch", reembed_job_switch },
-	{ "switched", reembed_job_switched },
-	{ NULL, NULL },
-};
-
-static const struct flow_kind reembed_job_kind = { "reembed", reembed_job_steps, reembed_job_end,
-	NULL };
-
-static struct reembed_job *
-reembed_job_of(struct flow *f)
-{
-	return FLOW_OF(f, struct reembed_job, &reembed_job_kind);
-}
-
-static enum flow_rc
-reembed_job_catalog(struct flow *f)
-{
-	struct reembed_job *j = reembed_job_of(f);
-	const struct process *process = j->ctx->process;
-
-	flow_deadline(f, CATALOG_US);
-	return tenants_check_catalog(f, process->catalog, process->conf->tenants.environment);
-}
-
-static enum flow_rc
-reembed_job_tenant(struct flow *f)
-{
-	struct reembed_job *j = reembed_job_of(f);
-
-	return tenant_lookup(f, j->ctx->tenants, j->id, &j->tenant);
-}
-
-/* From here on it takes as long as it takes. */
-static enum flow_rc
-reembed_job_borrow(struct flow *f)
-{
-	struct reembed_job *j = reembed_job_of(f);
-
-	flow_deadline(f, 0);
-	if (j->tenant.state != TENANT_READY)
-		return flow_fail(f, ERR_NOT_FOUND,
-		    "There is no such tenant, or it has no database yet. Look at its id.");
-	tenant_target(&j->tenant, &j->target, j->key);
-	return pool_borrow(f, j->ctx->process->pools, &j->target, &j->lease);
-}
-
-static enum flow_rc
-reembed_job_begin(struct flow *f)
-{
-	struct reembed_job *j = reembed_job_of(f);
-	const struct vector_model model = { model_embedding_name(j->ctx->model),
-		model_dimensions(j->ctx->model) };
-
-	reembed_init(&j->reembed, &j->lease, &model);
-	return reembed_begin(f, &j->reembed);
-}
-
-static void
-reembed_job_tell(struct reembed_job *j, bool at_once)
-{
-	uint64_t all = j->reembed.chunks, now = clock_mono_us();
-
-	if (!at_once && now < j->told_us + PROGRESS_US)
-		return;
-	j->told_us = now;
-	fprintf(stderr,
-	    "%stenantgate: %" PRIu64 " of %" PRIu64 " chunks have new vectors (%u %%)%s",
-	    isatty(STDERR_FILENO) ? "\r" : "", j->done, all,
-	    all == 0 ? 100 : (unsigned)(100 * j->done / all), isatty(STDERR_FILENO) ? "" : "\n");
-	fflush(stderr);
-}
-
-static enum flow_rc
-reembed_job_take(struct flow *f)
-{
-	struct reembed_job *j = reembed_job_of(f);
-
-	if (j->reembed.is_done)
-		return FLOW_DONE;
-	if (j->told_us == 0) {
-		j->done = j->reembed.chunks - j->reembed.left;
-		reembed_job_tell(j, true);
-	}
-	return reembed_next(f, &j->reembed, j->last_id, &j->taken);
-}
-
-/* Texts are those of the result, until the next one is taken. */
-static enum flow_rc
-reembed_job_texts(struct flow *f)
-{
-	struct reembed_job *j = reembed_job_of(f);
-	enum flow_rc rc = pg_check(f, &j->taken, ERR_NONE, "read the chunks");
-
-	if (rc != FLOW_NEXT)
-		return rc;
-	j->at = 0;
-	j->count = pg_rows(&j->taken) < TEXTS_MAX ? pg_rows(&j->taken) : TEXTS_MAX;
-	if (j->count == 0)
-		return flow_goto(f, reembed_job_switch);
-	pool_return(&j->lease, POOL_CLEAN);
-	for (size_t i = 0; i < j->count; i++)
-		j->texts[i] = pg_value(&j->taken, (unsigned)i, 1);
-	return FLOW_NEXT;
-}
-
-static enum flow_rc
-reembed_job_embed(struct flow *f)
-{
-	struct reembed_job *j = reembed_job_of(f);
-	const struct model_asker asker = { .tenant = slice_str(j->id) };
-
-	free(j->vectors);
-	j->batch = model_batch(j->ctx->model, j->texts + j->at, j->count - j->at);
-	return model_embed(f, j->ctx->model, &asker, j->texts + j->at, j->batch, &j->vectors,
-	    &j->usage);
-}
-
-static enum flow_rc
-reembed_job_put(struct flow *f)
-{
-	struct reembed_job *j = reembed_job_of(f);
-	const struct vector_model *model = &j->reembed.model;
-	const float *first = j->vectors;
-
-	for (size_t i = 0; i < j->batch; i++) {
-		chunk_hash(model->name, j->texts[j->at + i], j->hashes[i]);
-		j->rows[i] = (struct reembed_row){
-			.id = strtoll(pg_text(&j->taken, (unsigned)(j->at + i), 0), NULL, 10),
-			.hash = j->hashes[i],
-			.vector = j->vectors + i * model->dimensions,
-		};
-	}
-	j->has_embedded = true;
-	j->is_normalized = vectors_are_normalized(&first, 1, model->dimensions);
-	return reembed_put(f, &j->reembed, j->rows, j->batch);
-}
-
-static enum flow_rc
-reembed_job_stored(struct flow *f)
-{
-	struct reembed_job *j = reembed_job_of(f);
-
-	j->last_id = j->rows[j->batch - 1].id;
-	j->at += j->batch;
-	j->done += j->batch;
-	reembed_job_tell(j, false);
-	if (j->at == j->count)
-		return flow_goto(f, reembed_job_take);
-	pool_return(&j->lease, POOL_CLEAN);
-	return flow_goto(f, reembed_job_embed);
-}
-
-static enum flow_rc
-reembed_job_switch(struct flow *f)
-{
-	struct reembed_job *j = reembed_job_of(f);
-
-	reembed_job_tell(j, true);
-	return reembed_switch(f, &j->reembed, j->has_embedded ? &j->is_normalized : NULL,
-	    &j->is_switched);
-}
-
-/* A chunk that has come meanwhile may have any id: from the first on once more. */
-static enum flow_rc
-reembed_job_switched(struct flow *f)
-{
-	struct reembed_job *j = reembed_job_of(f);
-
-	if (j->is_switched)
-		return FLOW_DONE;
-	j->last_id = 0;
-	j->reembed.chunks++;
-	return flow_goto(f, reembed_job_take);
-}
-
-static void
-reembed_job_end(struct flow *f, const struct err *err)
-{
-	struct reembed_job *j = reembed_job_of(f);
-
-	pool_return(&j->lease, err_is(err) ? POOL_DIRTY : POOL_CLEAN);
-	pg_clear(&j->taken);
-	free(j->vectors);
-	j->err = *err;
-	j->has_ended = true;
-}
-
-/* ---- the process ---- */
 
 static void
 reembed_turn(struct worker_context *ctx, struct reembed_job *j)

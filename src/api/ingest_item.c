@@ -211,6 +211,8 @@ ingest_item_entitle(struct ingest_item *item, struct slice text, struct arena *a
 	found = first_line(text);
 	if (found.len > 2 * TITLE_FOUND_MAX)
 		found.len = 2 * TITLE_FOUND_MAX;
+	if (!label_clean(arena, &found))
+		return ingest_fields_too_large(arena, err);
 	line = arena_slice(arena, found);
 	if (found.len == 0 || line == NULL)
 		return found.len == 0 || ingest_fields_too_large(arena, err);

@@ -214,7 +214,8 @@ static const char documents_admit[] =
  * documents_admit_timely() is documents_admit(), but for documents whose time is over, which are
  * nobody's any more and wait to be removed: they do not count, and their bytes are not stored. One
  * that is being stored again counts, whatever the time of the one before it. And equal bytes are
- * looked for by one statement: of two, one that becomes ready in between was seen by neither. */
+ * looked for by one statement: of two, one that becomes ready in between was seen by neither. A
+ * tenant that has more than it may, for its plan is another now, may replace what it has. */
 static const char documents_timely[] =
     "ALTER TABLE public.documents ADD COLUMN stored_expires_at timestamptz;"
     "CREATE FUNCTION public.documents_admit_timely(tenant text, id text, owner text,"
@@ -249,7 +250,10 @@ static const char documents_timely[] =
     "	    FROM public.documents d WHERE d.user_id = tenant AND d.document_id <> id"
     "	    AND (d.status = 'ingesting' OR d.status = 'ready'"
     "		AND (d.expires_at IS NULL OR d.expires_at > now()));"
-    "	IF max_documents > 0 AND others + 1 > max_documents THEN"
+    "	IF max_documents > 0 AND others + 1 > max_documents AND NOT EXISTS"
+    "	    (SELECT FROM public.documents d WHERE d.user_id = tenant AND d.document_id = id"
+    "		AND (d.status = 'ready' AND (d.expires_at IS NULL OR d.expires_at > now())"
+    "		    OR d.status = 'ingesting' AND d.sha256 IS NOT NULL)) THEN"
     "		RETURN 'too_many_documents';"
     "	END IF;"
     "	IF max_bytes > 0 AND bytes_of_others + new_bytes > max_bytes THEN"

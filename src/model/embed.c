@@ -325,6 +325,7 @@ model_embed_former(struct flow *f, struct model *m, const struct model_asker *as
 {
 	const struct model_choice *choice = model_former_choice(m, name);
 
+	*out = NULL;
 	if (choice == NULL)
 		return flow_fail(f, ERR_MODEL,
 		    "The model of these vectors is not configured any more. Ask the operator.");

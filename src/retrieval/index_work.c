@@ -223,6 +223,14 @@ index_work_claim(struct flow *f)
 
 /* ---- one step ---- */
 
+/* Of the server's own session: behind a pooler it is others' too, and the build may get another. */
+static bool
+index_work_has_settings(const struct index_work *w)
+{
+	return (w->decision.action == INDEX_BUILD || w->decision.action == INDEX_DROP) &&
+	    pg_conn_has_session(w->lease.conn);
+}
+
 static enum flow_rc
 index_work_act(struct flow *f)
 {
@@ -237,8 +245,8 @@ index_work_act(struct flow *f)
 	w->merges = 0;
 	w->began_us = clock_mono_us();
 	if (w->decision.action == INDEX_BUILD || w->decision.action == INDEX_DROP)
-		return FLOW_NEXT;
-	return flow_goto(f, index_work_run);
+		pool_set_aside(&w->lease);
+	return index_work_has_settings(w) ? FLOW_NEXT : flow_goto(f, index_work_run);
 }
 
 static enum flow_rc
@@ -247,7 +255,6 @@ index_work_settings(struct flow *f)
 	struct index_work *w = index_work_of(f);
 	const struct pg_query q = index_settings_query(&w->order);
 
-	pool_set_aside(&w->lease);
 	return index_work_query(f, &q);
 }
 
@@ -293,9 +300,7 @@ index_work_acted(struct flow *f)
 	if (w->decision.action == INDEX_MERGE)
 		return index_work_merged(f);
 	index_log(&w->order, w->tenant, clock_mono_us() - w->began_us, &w->result);
-	pool_return(&w->lease,
-	    w->decision.action == INDEX_BUILD || w->decision.action == INDEX_DROP ? POOL_DIRTY
-										  : POOL_CLEAN);
+	pool_return(&w->lease, index_work_has_settings(w) ? POOL_DIRTY : POOL_CLEAN);
 	return flow_goto(f, index_work_borrow);
 }
 

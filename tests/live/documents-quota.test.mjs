@@ -75,6 +75,20 @@ test('what has expired neither counts nor is it the same bytes, though it is not
 	assert.deepEqual([again.status, again.json.document.id], [200, 'e']);
 });
 
+test('a tenant that has more than it may now: what it has may be replaced', async () => {
+	const [tenant] = await both('less');
+	for (const id of ['a', 'b', 'c'])
+		assert.equal((await tenant.ingestText(`Text ${id}.`, { documentId: id })).status, 201);
+	const smaller = await stack.tenantgate({ ...settings(), max_documents: 2 });
+	smaller.serviceKey = key;
+	const now = await smaller.tenant('less');
+	const replace = (n) => now.ingestText(`Another text a, ${n}.`, { documentId: 'a' });
+	assert.deepEqual((await Promise.all([1, 2, 3].map(replace))).map((a) => a.status), [201, 201, 201]);
+	refused(await now.ingestText('Text d.', { documentId: 'd' }), 403, 'too_many_documents', /At most 2/);
+	await until('all are listed', async () => (await ids(now)).join('') === 'abc');
+	await smaller.program.stop();
+});
+
 test('bytes: a sum, and what is refused is told', async () => {
 	const [tenant, other] = await both('bytes');
 	assert.equal((await tenant.ingestText('x'.repeat(600), { documentId: 'a' })).status, 201);

@@ -300,12 +300,14 @@ test('renamed: what is given is replaced, in the list and in the search', async 
 	assert.deepEqual((await ann.get(path('a4'))).json.document, after);
 	const hit = (await ann.search('text called a4', { documentId: 'a4' })).json.results[0];
 	assert.equal(hit.title, 'Größe "x"');
+	const turned = await patch(ann, 'a4', { title: 'Größe \u202e"x"\u009b', fileName: '\u2066' });
+	assert.deepEqual([turned.json.document.title, turned.json.document.fileName], ['Größe "x"', '']);
 	for (let i = 0; i < 2; i++)
 		assert.equal((await patch(ann, 'a4', { fileName: 'a.txt' })).json.document.fileName, 'a.txt');
 });
 
 test('what cannot be changed so is told, and nothing is', async () => {
-	for (const body of [{}, { title: null }, { title: '' }, { title: 1 }, { title: 'a\nb' },
+	for (const body of [{}, { title: null }, { title: '' }, { title: '\u202e' }, { title: 1 }, { title: 'a\nb' },
 		{ title: 'x'.repeat(513) }, { fileName: 'x'.repeat(256) }, { metadata: [] },
 		{ metadata: null }, { metadata: { x: 'x'.repeat(17000) } }, { title: 'ok', status: 'ready' }])
 		refused(await patch(ann, 'a4', body), 400, 'invalid_field');

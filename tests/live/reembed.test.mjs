@@ -183,6 +183,33 @@ test('killed in the switch: all of it, or nothing', async () => {
 	await finds(await (await withSecond()).tenant('cut'));
 });
 
+test('a model that is busy is waited for', async () => {
+	await tenantOf('busy');
+	let refused = 0;
+	server.embeddings = (request, response) => refused++ < 3
+		? json(response, 429, { error: { message: 'slow down' } }, { 'retry-after': '1' })
+		: answer(request, response);
+	const { status, stderr } = await reembed({ embedding_model: 'second' }, 'busy');
+	assert.equal(status, 0, stderr);
+	assert.equal(await noted('busy'), 'second 1536 true');
+	assert.match(stderr, /The model is busy; this goes on in 1 s\./);
+});
+
+test('a text that is too long for the new model has the vector of its beginning', async () => {
+	await tenantOf('long');
+	server.embeddings = (request, response) =>
+		[request.body.input].flat().some((text) => text.includes('number7 ') && text.length > 30)
+			? json(response, 400, { error: { code: 'context_length_exceeded', message: 'too long' } })
+			: answer(request, response);
+	const { status, stderr } = await reembed({ embedding_model: 'second' }, 'long');
+	assert.equal(status, 0, stderr);
+	assert.match(stderr, /Chunk \d+ is too long for the model; its vector is of its first \d+ bytes/);
+	assert.equal(await noted('long'), 'second 1536 true');
+	assert.equal(textsOf('second').filter((text) => text.includes('number8 ')).length, 2,
+		'those beside it alone go twice');
+	assert.equal(textsOf('second').filter((text) => text.includes('number18 ')).length, 1);
+});
+
 test('a wrong command line, no such tenant, a model that fails', async () => {
 	for (const words of [[], ['a', 'b'], ['--all'], ['no such id']]) {
 		const { status, stderr } = await reembed({}, ...words);

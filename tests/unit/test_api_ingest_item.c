@@ -102,6 +102,7 @@ a_text_without_a_name_is_called_by_its_first_line(void **state)
 	entitled("text/markdown", SLICE_LIT("\n\n# The tides #\n\nThey"), "The tides");
 	entitled("text/plain", SLICE_LIT(" \t\r\n  One\ttwo\r\nthree"), "One two");
 	entitled("text/plain", SLICE_LIT("alone"), "alone");
+	entitled("text/plain", SLICE_LIT("\xc2\x9b[31mOne"), "[31mOne");
 	entitled("text/plain", SLICE_LIT("###\n"), "");
 	entitled("text/plain", SLICE_LIT(""), "");
 	memset(line, 'x', sizeof(line));
