@@ -248,27 +248,6 @@ a_json_document_is_read(void **state)
 }
 
 static void
-a_document_may_say_its_language(void **state)
-{
-	const struct ingest_item *item = &items.items[0];
-
-	(void)state;
-	TAKES_JSON("{\"text\":\"x\"}");
-	assert_false(item->has_language);
-	TAKES_JSON("{\"text\":\"x\",\"language\":\"german\"}");
-	assert_true(item->has_language && item->language == LANGUAGE_german);
-	TAKES_FORM(FIELD("language") "simple\r\n" A_FILE("a") "x" END, 1);
-	assert_true(item->has_language && item->language == LANGUAGE_simple);
-	takes((struct ingest_head){ .language = SLICE_LIT("tamil") }, "text/plain", SLICE_LIT("x"),
-	    1);
-	assert_true(item->has_language && item->language == LANGUAGE_tamil);
-	REFUSES_JSON("{\"text\":\"x\",\"language\":\"English\"}", ERR_INVALID_FIELD,
-	    "simple arabic armenian");
-	REFUSES_JSON("{\"text\":\"x\",\"language\":\"yiddish'\"}", ERR_INVALID_FIELD, " yiddish.");
-	REFUSES_JSON("{\"text\":\"x\",\"language\":7}", ERR_INVALID_FIELD, "language");
-}
-
-static void
 bad_json_documents_are_refused(void **state)
 {
 	(void)state;
@@ -405,7 +384,6 @@ main(void)
 		TEST(bad_forms_are_refused),
 		TEST(a_field_that_comes_twice_is_refused),
 		TEST(a_json_document_is_read),
-		TEST(a_document_may_say_its_language),
 		TEST(bad_json_documents_are_refused),
 		TEST(ingest_fields_have_ceilings),
 		TEST(files_have_a_ceiling),
