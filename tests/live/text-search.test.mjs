@@ -146,6 +146,9 @@ test('documents whose words are missing are found, and get them once', async () 
 	assert.deepEqual((await byWords(db, 'stork')).map(([id]) => id), ['old']);
 	assert.deepEqual((await byWords(db, 'ibis crane')).map(([id]) => id), ['b']);
 	assert.equal((await stack.sql('select count(*) from text_segment', db))[0][0], '3');
+	// They are looked for behind many a request, and not among all documents.
+	const looked = plan(db, print('missing'), "'simple'", { generic: true });
+	assert.ok(looked.some((n) => n['Index Name'] === 'document_textless'), JSON.stringify(looked));
 });
 
 test('words are taken as their language has them; a question in all that there are', async () => {
