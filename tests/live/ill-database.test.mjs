@@ -10,7 +10,8 @@ import { sleep, until } from './lib/process.mjs';
 import { pgError, Proxy } from './lib/proxy.mjs';
 
 const stack = new Stack('ill-database');
-const SEARCH = '<=>';
+// By its text, or by the name it has once it is prepared.
+const SEARCH = ['<=>', 'search_exact', 'search_some', 'hybrid_exact', 'hybrid_some'];
 let gate, proxy;
 
 const replica = (changes = {}) => stack.tenantgate({ rate_limit_requests_per_minute: 0,
@@ -58,20 +59,20 @@ function told(answer, status, code, cause) {
 
 test('a search that is cut off goes once to a fresh connection, and only once', async () => {
 	const client = await tenant('cut');
-	proxy.cutNext(1, SEARCH);
+	proxy.cutNext(1, ...SEARCH);
 	await found(client);
 	assert.equal(proxy.cuts.done, 1);
-	proxy.cutNext(9, SEARCH);
+	proxy.cutNext(9, ...SEARCH);
 	told(await client.search('litres'), 503, 'database_unavailable', /57P01/);
 	assert.equal(proxy.cuts.done, 2);
-	proxy.cutNext(0, '');
+	proxy.cutNext(0);
 	await found(client);
 });
 
 test('so do the search of a chat, the look for a stored document, and the first of a store',
 	async () => {
 		const client = await tenant('others');
-		proxy.cutNext(1, SEARCH);
+		proxy.cutNext(1, ...SEARCH);
 		const chat = await client.post('/chat', { messages: [{ role: 'user', content: 'litres?' }] });
 		assert.equal(chat.status, 200, chat.body);
 		for (const text of ['FROM public.document WHERE id', 'BEGIN']) {
@@ -95,7 +96,10 @@ test('one silent connection does not cost its siblings a deadline each', async (
 	const first = new AbortController();
 	const left = client.ask('POST', '/search', { signal: first.signal,
 		headers: { 'content-type': 'application/json' }, body: '{"query":"litres"}' });
-	await until('its statement is on its way', () => proxy.swallowed > 0);
+	// And no other's, of what is done behind requests: what a search has to know of the database
+	// first, or its statement, which has a name once it is prepared.
+	await until('its statement is on its way', () =>
+		/r\.index_name, r\.indexed_to|search_(exact|some|chunk)|<=>/.test(proxy.swallowed));
 	first.abort();
 	await assert.rejects(left);
 	const start = performance.now();

@@ -16,7 +16,7 @@ export class Proxy {
 		this.to = port;
 		this.pairs = new Set();
 		this.logins = 0;
-		this.cuts = { left: 0, text: '', done: 0 };
+		this.cuts = { left: 0, texts: [], done: 0 };
 		this.stalls = { ms: 0, text: '', done: 0 };
 		this.server = net.createServer((client) => this.accept(client));
 	}
@@ -50,9 +50,9 @@ export class Proxy {
 	}
 
 	// Present connections: each stays open and says nothing more, in no direction; or is closed.
-	// What a mute one is told is counted.
+	// What a mute one is told is kept, as latin1.
 	mute() {
-		this.swallowed = 0;
+		this.swallowed = '';
 		for (const pair of this.pairs) {
 			pair.isMute = true;
 			pair.server.pause();
@@ -67,8 +67,8 @@ export class Proxy {
 	}
 
 	// The next n statements with this text get 57P01 instead of an answer, as in a restart.
-	cutNext(n, text) {
-		this.cuts = { left: n, text, done: 0 };
+	cutNext(n, ...texts) {
+		this.cuts = { left: n, texts, done: 0 };
 	}
 
 	// The next statement with this text is followed by a pause in which nothing is read.
@@ -129,10 +129,10 @@ export class Proxy {
 		const { client, server } = pair;
 
 		if (pair.isMute) {
-			this.swallowed += bytes.length;
+			this.swallowed += bytes.toString('latin1');
 			return;
 		}
-		if (this.cuts.left > 0 && bytes.includes(this.cuts.text)) {
+		if (this.cuts.left > 0 && this.cuts.texts.some((text) => bytes.includes(text))) {
 			this.cuts.left--;
 			this.cuts.done++;
 			client.end(pgError('57P01',
