@@ -77,6 +77,22 @@ pools_notice_overdue(struct pools *p, struct deferred *deferred)
 	notice_overdue_at(p, POOL_WAITS_HOST, deferred);
 }
 
+/* Events at a host tell who waits there, one at a time. Whom none has told, although there is room,
+ * is not to wait for the next event: it may be its own time-out. */
+static void
+promote_at_hosts(struct pools *p)
+{
+	unsigned n = p->place_counts[POOL_WAITS_HOST];
+
+	while (n-- > 0 && !TAILQ_EMPTY(&p->places[POOL_WAITS_HOST])) {
+		struct pool *pool = TAILQ_FIRST(&p->places[POOL_WAITS_HOST]);
+
+		TAILQ_REMOVE(&p->places[POOL_WAITS_HOST], pool, link);
+		TAILQ_INSERT_TAIL(&p->places[POOL_WAITS_HOST], pool, link);
+		pool_host_promote(pool->host);
+	}
+}
+
 /* pool_idle_timeout. The list is in the order in which pools became empty. One in back-off keeps
  * its place until that is over, and those behind it. */
 static void
@@ -101,7 +117,8 @@ janitor_round(void *arg)
 	close_expired(p, now, &deferred);
 	retry_logins(p, &deferred);
 	pools_notice_overdue(p, &deferred);
-	pools_hosts_rise(p, &deferred);
+	promote_at_hosts(p);
+	pools_hosts_rise(p, &deferred); /* and passes */
 	forget_unused(p, now);
 	pools_unlock(p, &deferred);
 	timer_start(&p->janitor, p->janitor_us);
