@@ -234,7 +234,7 @@ const struct conf_key conf_keys[] = {
 	    "Calls for the embeddings of one document under way at a time."),
 	SIZE("document_embedding_memory", api.embedding_window, "2MiB", 64 * KIB, 1 * GIB,
 	    "What the vectors of one document take on their way to the database; more makes larger "
-	    "calls."),
+	    "calls. An eighth of max_ingest_memory at the most."),
 	NUMBER("max_chunks_per_document", api.chunks_max, "0", 0, 1000000,
 	    "Chunks of one document; a longer one is refused. 0: as many as its text has."),
 	DURATION("ingest_timeout", api.ingest_timeout_us, "5m", 1 * SECONDS, 24 * HOURS,

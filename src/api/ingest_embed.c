@@ -240,12 +240,15 @@ embed_end(struct flow *f, const struct err *err)
 	}
 }
 
-/* Texts whose vectors may be in memory at a time; one for each call at least. */
+/* Texts whose vectors may be in memory at a time; one for each call at least. One document's are a
+ * small part of all documents', or large ones would wait long for their share. */
 static size_t
 window_texts(const struct ingest *in)
 {
 	const struct api_conf *conf = in->req.ctx->conf;
-	size_t texts = conf->embedding_window / model_vector_memory(in->req.ctx->model);
+	size_t most = conf->ingest_memory_max / 8;
+	size_t bytes = conf->embedding_window < most ? conf->embedding_window : most;
+	size_t texts = bytes / model_vector_memory(in->req.ctx->model);
 
 	return texts > conf->embedding_calls ? texts : conf->embedding_calls;
 }

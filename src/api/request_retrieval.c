@@ -26,12 +26,12 @@ request_retrieval(const struct request *req, const struct chat_input *input, con
 bool
 request_retrieval_can(const struct request *req, const struct chat_input *input, struct err *err)
 {
-	if ((input->filter == NULL && input->owner == NULL) ||
+	if ((input->filter == NULL && input->owner == NULL && input->mode != SEARCH_TEXT) ||
 	    req->tenant.schema_version >= RETRIEVAL_SCHEMA_TAIL)
 		return true;
 	err_set(err, ERR_OUTDATED,
-	    "The tenant's database is being brought up to date, and cannot be searched by filter "
-	    "or ownerId before. Try again in a moment.");
+	    "The tenant's database is being brought up to date, and cannot be searched by "
+	    "filter, ownerId or mode text before. Try again in a moment.");
 	err->retry_after = 2;
 	return false;
 }
@@ -40,7 +40,8 @@ void
 request_retrieval_note(struct request *req, const struct chat_input *input, unsigned k,
     const struct hits *hits)
 {
-	if (input->filter == NULL && input->owner == NULL && input->min_score <= SCORE_MIN)
+	if (input->filter == NULL && input->owner == NULL && input->mode != SEARCH_TEXT &&
+	    input->min_score <= SCORE_MIN)
 		request_note_hits(req, input->document_ids, input->document_count, k, hits);
 }
 

@@ -2,9 +2,11 @@
 /*
  * text_fill: see the header.
  *
- *	[borrow] --> [keep] --> [kept] --> none was left: done
- *	   ^                       |
- *	   +-------- [share] <-----+ the first time
+ *	[borrow] --> [look] --> none is left: done
+ *	   ^            |
+ *	   |         [keep] --> [kept] --> they are another's at the moment: done
+ *	   |                      |
+ *	   +------- [share] <-----+ the first time
  *
  * The connection is given back between batches, so that no request waits for more than one.
  */
@@ -27,11 +29,12 @@ struct text_fill {
 	struct pg_result result; /* owned */
 };
 
-static flow_step_fn text_fill_borrow, text_fill_keep, text_fill_kept;
+static flow_step_fn text_fill_borrow, text_fill_look, text_fill_keep, text_fill_kept;
 static flow_end_fn text_fill_end;
 
 static const struct flow_step text_fill_steps[] = {
 	{ "text_fill_borrow", text_fill_borrow },
+	{ "text_fill_look", text_fill_look },
 	{ "text_fill_keep", text_fill_keep },
 	{ "text_fill_kept", text_fill_kept },
 	{ NULL, NULL },
@@ -56,10 +59,29 @@ text_fill_borrow(struct flow *f)
 }
 
 static enum flow_rc
+text_fill_look(struct flow *f)
+{
+	static const struct pg_query q = {
+		.sql = "SELECT FROM public.document WHERE " TEXT_IS_MISSING " LIMIT 1",
+	};
+	struct text_fill *t = text_fill_of(f);
+
+	pg_clear(&t->result);
+	return pool_read(f, &t->lease, &q, &t->result);
+}
+
+static enum flow_rc
 text_fill_keep(struct flow *f)
 {
 	struct text_fill *t = text_fill_of(f);
+	enum flow_rc rc = pg_check(f, &t->result, ERR_NONE, "look for documents without words");
 
+	if (rc != FLOW_NEXT)
+		return rc;
+	if (pg_rows(&t->result) == 0) {
+		pool_return(&t->lease, POOL_CLEAN);
+		return FLOW_DONE;
+	}
 	pg_clear(&t->result);
 	return text_store_missing(f, &t->lease, t->order.language, &t->result);
 }

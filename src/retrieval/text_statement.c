@@ -48,14 +48,16 @@
 	"   ORDER BY id LIMIT " SEGMENTS_MAX ") s) h" \
 	" CROSS JOIN (SELECT pg_catalog.max(id) AS last FROM public.text_segment) e)"
 
+/* In each language that there is: which one a question is in nobody knows. */
 #define TEXT_WORD \
-	", text_word AS MATERIALIZED (SELECT u.lexeme COLLATE pg_catalog.\"C\" AS lexeme" \
+	", text_spoken AS MATERIALIZED (SELECT l.name AS language," \
+	"  u.lexeme COLLATE pg_catalog.\"C\" AS lexeme, u.positions[1] AS place" \
 	" FROM public.text_language l" \
 	" CROSS JOIN LATERAL pg_catalog.unnest(pg_catalog.to_tsvector(" \
 	"  ('pg_catalog.' OPERATOR(pg_catalog.||) l.name)::pg_catalog.regconfig," \
-	"  $%u::pg_catalog.text)) u" \
-	" GROUP BY u.lexeme COLLATE pg_catalog.\"C\"" \
-	" ORDER BY pg_catalog.min(u.positions[1]), 1 LIMIT " WORDS_MAX ")"
+	"  $%u::pg_catalog.text)) u)" \
+	", text_word AS MATERIALIZED (SELECT lexeme FROM text_spoken GROUP BY lexeme" \
+	" ORDER BY pg_catalog.min(place), lexeme LIMIT " WORDS_MAX ")"
 
 #define TEXT_COUNT \
 	", text_count AS MATERIALIZED (SELECT w.lexeme," \
@@ -110,11 +112,15 @@
 	"   AND t.segment" PG_EQUALS "d.segment LIMIT 1) p WHERE NOT w.is_rare" words ") x" \
 	" CROSS JOIN text_size s JOIN text_found f ON f.id" PG_EQUALS CHUNK ")"
 
-/* Over the most that all of the words could give, were they all there again and again. */
+/* Over the most that all words of one language could give, were they there again and again: of that
+ * language whose words are known best, for a word that no document has weighs most. */
 #define TEXT_HIT \
-	", text_hit AS MATERIALIZED (SELECT id, pg_catalog.sum(score)" OVER \
-	"  greatest((SELECT pg_catalog.sum(weight) FROM text_weight)" PG_TIMES K1_PLUS_1 DOUBLE \
-	"   , 0.001) AS score" \
+	", text_most AS MATERIALIZED (SELECT" \
+	"  greatest(pg_catalog.min(weight)" PG_TIMES K1_PLUS_1 DOUBLE ", 0.001) AS most" \
+	" FROM (SELECT pg_catalog.sum(w.weight) AS weight FROM text_spoken q" \
+	"  JOIN text_weight w ON w.lexeme" PG_EQUALS "q.lexeme GROUP BY q.language) l)" \
+	", text_hit AS MATERIALIZED (SELECT id, least(1, pg_catalog.sum(score)" OVER \
+	"  (SELECT most FROM text_most)) AS score" \
 	" FROM (SELECT id, score FROM text_found UNION ALL SELECT id, score FROM text_more) a" \
 	" GROUP BY id ORDER BY 2 DESC, 1 LIMIT 100)"
 

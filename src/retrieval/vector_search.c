@@ -339,6 +339,7 @@ search_chunks(struct flow *f, struct pool_lease *lease, const struct search_requ
 	struct vector_search *s = arena_alloc(f->arena, sizeof(*s));
 
 	assert(r->k >= 1 && r->k <= SEARCH_K_MAX && r->document_count <= SEARCH_DOCUMENTS_MAX);
+	assert(r->mode != SEARCH_TEXT || r->schema_version >= RETRIEVAL_SCHEMA_TAIL);
 	*hits = (struct hits){ 0 };
 	if (s == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the search");
@@ -347,10 +348,6 @@ search_chunks(struct flow *f, struct pool_lease *lease, const struct search_requ
 	s->request = *r;
 	if (r->mode == SEARCH_TEXT)
 		s->request.model = NULL; /* no vector is compared */
-	if (!has_tail(s) && r->mode == SEARCH_TEXT)
-		return flow_fail(f, ERR_OUTDATED,
-		    "This tenant's database cannot be searched by words yet. Try again in a "
-		    "minute, or search with mode \"vector\".");
 	if (!has_tail(s))
 		s->request.mode = SEARCH_VECTOR;
 	buf_init(&s->sql, SQL_MAX);

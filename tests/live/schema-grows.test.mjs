@@ -107,6 +107,9 @@ test('one of the first release: served at once, and up to date behind', async ()
 	await until('it is up to date', async () => await versionOf('served') === NEWEST);
 	assert.ok(await isWhole(database));
 	await finds(gate, 'served');
+	const tenant = await gate.tenant('served');
+	await until('what was there is found by its words', async () =>
+		(await tenant.search('boats', { mode: 'text' })).json.results?.length === 1);
 	assert.equal((await (await gate.tenant('served')).ingestText('New.', { documentId: 'b' })).status,
 		201);
 	assert.match(gate.program.text(), /tenant\.upgraded.*served.*version 3 now; it was at 1/);

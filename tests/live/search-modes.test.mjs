@@ -61,6 +61,11 @@ test('by both: as many as are there, the words first', async () => {
 		[{ role: 'user', content: 'the surcharge for boats' }] });
 	assert.equal(answer.status, 200);
 	assert.match(answer.body, /tariff/);
+	const before = (await stack.modelStats()).texts;
+	const worded = await reader.post('/chat', { mode: 'text', messages:
+		[{ role: 'user', content: 'the surcharge for boats' }] });
+	assert.match(worded.body, /tariff/);
+	assert.equal((await stack.modelStats()).texts, before);
 });
 
 test('a tenant finds its own words alone', async () => {
@@ -90,6 +95,18 @@ test('a document of another language, in its own words and no others', async () 
 	const none = await reader.ingestText('x', { language: 'klingon' });
 	assert.equal(none.status, 400);
 	assert.match(none.json.detail, /^The language may be: simple arabic .* yiddish\.$/);
+});
+
+test('a configuration of another language', async () => {
+	const other = await stack.tenantgate({ rate_limit_requests_per_minute: 0,
+		text_language: 'german', search_mode: 'vector', 'plan few': { text_language: 'simple' } });
+	other.serviceKey = await gate.service();
+	const leser = await other.tenant('leser');
+	assert.equal((await leser.ingestText('Die Brücken und die Häuser.', { documentId: 'de' })).status,
+		201);
+	assert.deepEqual(await found(leser, 'eine Brücke', { mode: 'text' }), ['de']);
+	assert.deepEqual(await found(leser, 'die und', { mode: 'text' }), []);
+	await other.program.stop();
 });
 
 test('what is replaced or deleted is not found any more', async () => {

@@ -3,7 +3,8 @@
 // written apart; what becomes of words when documents go; how Postgres goes about it.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { build, Stack } from './lib/stack.mjs';
 import { bm25 } from './lib/bm25.mjs';
@@ -145,6 +146,9 @@ test('documents whose words are missing are found, and get them once', async () 
 	assert.deepEqual((await byWords(db, 'stork')).map(([id]) => id), ['old']);
 	assert.deepEqual((await byWords(db, 'ibis crane')).map(([id]) => id), ['b']);
 	assert.equal((await stack.sql('select count(*) from text_segment', db))[0][0], '3');
+	// They are looked for behind many a request, and not among all documents.
+	const looked = plan(db, print('missing'), "'simple'", { generic: true });
+	assert.ok(looked.some((n) => n['Index Name'] === 'document_textless'), JSON.stringify(looked));
 });
 
 test('words are taken as their language has them; a question in all that there are', async () => {
@@ -156,8 +160,30 @@ test('words are taken as their language has them; a question in all that there a
 	assert.deepEqual(await ids('the run'), ['en']);
 	assert.deepEqual(await ids('ein Haus an der Brücke'), ['de']);
 	assert.deepEqual(await ids('the of and'), []);
+	// A question's words count once, though each language has made its own of them.
+	const [[, , score]] = await byWords(db, 'run bridge');
+	assert.ok(score > 0.3, `${score}`);
 	assert.deepEqual(await ids('港口开放时间'), ['zh']); // what is between blanks, and no part of it
 	assert.deepEqual(await ids('开放'), []);
+});
+
+test('two that store the same words at a time do not wait for each other', async () => {
+	const db = await database('together');
+	await add(db, { first: ['the same words'] });
+	const rows = (id) => `insert into document values ('${id}', 't', 'f', 'text/plain', '{}', 's', 1, 0, 1);
+		insert into chunk (document_id, chunk_index, content, embedding)
+			values ('${id}', 0, 'the same words', '[1,0,0,0]');
+		prepare keep as ${print('store')}; execute keep ('simple', '${id}');`;
+	const other = spawn('psql', ['-X', '-A', '-t', '-q', '-v', 'ON_ERROR_STOP=1', '-d', stack.pg.url(db)],
+		{ stdio: ['pipe', 'pipe', 'inherit'] });
+	const says = once(other.stdout, 'data');
+	other.stdin.write(`begin; ${rows('a')}\n`);
+	await says;
+	script(`set lock_timeout = '10s'; ${rows('b')}`, db);
+	assert.deepEqual((await byWords(db, 'same')).map(([id]) => id), ['b', 'first']);
+	other.stdin.end('commit;\n');
+	await once(other, 'exit');
+	assert.deepEqual((await byWords(db, 'same')).map(([id]) => id), ['a', 'b', 'first']);
 });
 
 test('a question that means harm is words, or none', async () => {
@@ -218,6 +244,12 @@ for (const size of [40, 2600, 13500])
 			do $$ begin for i in 1..${size / 20} loop
 				execute format('execute keep (''simple'', %L)', 'd' || i); end loop; end $$`, db);
 		const question = "'w1 w2 w3 w4 w5 rare0'";
+		// An index that covers all but the last.
+		const covered = size - 100, index = `chunk_halfvec_${covered}`;
+		if (size > 2500)
+			script(`create index ${index} on chunk using hnsw
+				((embedding::halfvec(${DIMENSIONS})) halfvec_cosine_ops)
+				where (not tail or id <= ${covered})`, db);
 		const forms = {
 			words: [statement(way.text), `${question}, 10`],
 			'words of some': [statement(way.textSome, 'ids'), `${question}, 10, array['d1','d2']`],
@@ -225,6 +257,13 @@ for (const size of [40, 2600, 13500])
 			'both of some': [statement(way.exactSome, 'hybrid', 'ids'),
 				`'[1,0,0,0]', 40, ${question}, 10, 10000, array['d1','d2']`],
 		};
+		if (size > 2500)
+			Object.assign(forms, {
+				'both by the index': [print(way.index, DIMENSIONS, index, covered, 'hybrid'),
+					`'[1,0,0,0]', 40, ${question}, 10`],
+				'both by the index, of some': [print(way.indexSome, DIMENSIONS, index, covered, 'hybrid',
+					'ids'), `'[1,0,0,0]', 40, ${question}, 10, array['d1','d2']`],
+			});
 		for (const statistics of ['no statistics', 'statistics']) {
 			if (statistics === 'statistics')
 				await stack.sql('vacuum analyze', db);
@@ -240,6 +279,8 @@ for (const size of [40, 2600, 13500])
 						assert.deepEqual(new Set(all.map((n) => n['Index Name'])
 							.filter((n) => n?.startsWith('text_posting'))),
 						new Set(['text_posting_lexeme']));
+						if (name === 'both by the index')
+							assert.ok(all.some((n) => n['Index Name'] === index));
 						for (const node of all.filter((n) => n.Alias === 'd'))
 							assert.notEqual(node['Node Type'], 'Seq Scan');
 					});

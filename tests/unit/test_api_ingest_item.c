@@ -224,6 +224,33 @@ ids_that_could_not_be_named_are_refused(void **state)
 		    SLICE_LIT("x"));
 }
 
+static bool
+says_language(const char *name, struct err *err)
+{
+	return reads_raw((struct ingest_head){ .language = slice_str(name) }, "text/plain",
+	    SLICE_LIT("x"), err);
+}
+
+static void
+a_document_may_say_its_language(void **state)
+{
+	const struct ingest_item *item = &items.items[0];
+	struct err err = { .code = ERR_NONE };
+
+	(void)state;
+	takes_raw(NO_HEAD, "text/plain", SLICE_LIT("x"));
+	assert_false(item->has_language);
+	for (unsigned i = 0; i < LANGUAGES; i++) {
+		items.count = 0;
+		assert_true(says_language(language_name((enum language)i), &err));
+		assert_true(item->has_language && item->language == i);
+	}
+	assert_false(says_language("English", &err));
+	assert_int_equal(err.code, ERR_INVALID_FIELD);
+	assert_non_null(strstr(err.detail, ": simple arabic armenian"));
+	assert_non_null(strstr(err.detail, " yiddish."));
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int
@@ -232,6 +259,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_long_name_is_shortened_at_a_character),
 		TEST(marks_that_turn_a_name_around_go),
+		TEST(a_document_may_say_its_language),
 		TEST(ids_that_could_not_be_named_are_refused),
 		TEST(queries_are_checked),
 		TEST(a_text_without_a_name_is_called_by_its_first_line),

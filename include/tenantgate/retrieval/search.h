@@ -22,8 +22,8 @@
 /* What a chunk is compared by. */
 enum search_mode {
 	SEARCH_VECTOR, /* the cosine distance of its embedding */
-	SEARCH_TEXT,   /* the words it has */
-	SEARCH_HYBRID, /* both, by the ranks of the two */
+	SEARCH_TEXT,   /* the words it has; from RETRIEVAL_SCHEMA_TAIL on */
+	SEARCH_HYBRID, /* both, by the ranks of the two; below that SEARCH_VECTOR */
 };
 
 struct search_filter; /* a condition on documents' metadata: retrieval/search_filter.h */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// BM25 as its definition has it, with k1 and b as text_statement.c, over texts of words between
-// blanks: what the SQL is compared with.
+// BM25 as its definition has it, with k1 and b as text_statement.c, over plain words: what the
+// SQL is compared with.
 const K1 = 1.2, B = 0.3;
 
-const wordsOf = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);
+const wordsOf = (text) => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
 
 function counted(words) {
 	const times = new Map();
