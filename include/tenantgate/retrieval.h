@@ -296,6 +296,12 @@ struct document_version {
 enum flow_rc	documents_mark(struct flow *, struct catalog *, const char *tenant, const char *id,
 		    const struct document_version *, struct pg_result *out)
 		    __attribute__((warn_unused_result));
+/* The row that names `erased` names `next` now, which has taken its place; none is changed where it
+ * names another, or the deletion has ended. As documents_mark(). */
+enum flow_rc	documents_mark_next(struct flow *, struct catalog *, const char *tenant,
+		    const char *id, const struct document_version *erased,
+		    const struct document_version *next, struct pg_result *out)
+		    __attribute__((warn_unused_result));
 enum flow_rc	store_delete(struct flow *, struct pool_lease *, const char *id,
 		    const struct document_version *, struct pg_result *out)
 		    __attribute__((warn_unused_result));

@@ -4,11 +4,15 @@
  *
  * The version that is stored is looked up, and the intent to delete it goes into the catalog's
  * list; then it goes from the tenant's database, with its chunks in one transaction; then its row
- * from the list. From the third on it is not found by a search. A process that dies in between has
+ * from the list. From the third on it is not found by a search. What is stored by the third and was
+ * not at the first (by an ingest that had begun before) goes too, for it would be found after the
+ * 204: it is named in its turn. A process that dies in between has
  * left the intent, and the tenant's next contact goes on from there (retrieval/reconcile.c).
  */
 #include "api/document_json.h"
 #include "api/handlers.h"
+
+#define ROUNDS_MAX 3 /* one for each ingest that was under way; more is left to the background */
 
 struct document_deletion {
 	struct request req;	/* first */
@@ -17,6 +21,7 @@ struct document_deletion {
 	bool found;		/* ... in the tenant's database */
 	struct document_version version;
 	bool has_another;	 /* stored in its place meanwhile */
+	unsigned rounds;	 /* that found another, and began again */
 	struct pg_result result; /* owned: of the last statement */
 };
 
@@ -95,6 +100,32 @@ documents_delete_find(struct flow *f)
 	    &d->found);
 }
 
+static enum flow_rc
+documents_deleted(struct document_deletion *d)
+{
+	http_reply(d->req.x, 204, NULL, slice_of(NULL, 0));
+	return FLOW_DONE;
+}
+
+/* What was stored in the place of the version that is erased: only if the row still names that one.
+ * Else the deletion has ended, and what is there may have been begun since. */
+static enum flow_rc
+documents_delete_mark_next(struct flow *f)
+{
+	struct document_deletion *d = document_deletion_of(f);
+	const struct document_version erased = d->version;
+
+	if (!d->found) {
+		d->has_another = false;
+		flow_goto(f, documents_delete_respond);
+		return documents_drop(f, d->req.ctx->catalog, d->req.tenant_id, d->id, &erased,
+		    false, &d->result);
+	}
+	d->version = (struct document_version){ d->stored.sha256, d->stored.created_at };
+	return documents_mark_next(f, d->req.ctx->catalog, d->req.tenant_id, d->id, &erased,
+	    &d->version, &d->result);
+}
+
 /* No connection is held while the catalog is written. */
 static enum flow_rc
 documents_delete_mark(struct flow *f)
@@ -102,6 +133,8 @@ documents_delete_mark(struct flow *f)
 	struct document_deletion *d = document_deletion_of(f);
 
 	pool_return(&d->req.lease, POOL_CLEAN);
+	if (d->rounds > 0)
+		return documents_delete_mark_next(f);
 	d->version = (struct document_version){ "", "" };
 	if (d->found)
 		d->version = (struct document_version){ d->stored.sha256, d->stored.created_at };
@@ -118,7 +151,9 @@ documents_delete_marked(struct flow *f)
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	return pg_changed(&d->result) == 0 ? document_is_absent(f) : request_borrow(f);
+	if (pg_changed(&d->result) > 0)
+		return request_borrow(f);
+	return d->rounds > 0 ? documents_deleted(d) : document_is_absent(f);
 }
 
 static enum flow_rc
@@ -141,6 +176,8 @@ documents_delete_drop(struct flow *f)
 	pool_return(&d->req.lease, POOL_CLEAN);
 	d->req.has_changed_chunks = true;
 	d->has_another = store_has_another(&d->result);
+	if (d->has_another && d->rounds++ < ROUNDS_MAX)
+		return flow_goto(f, request_borrow);
 	return documents_drop(f, d->req.ctx->catalog, d->req.tenant_id, d->id, &d->version,
 	    d->has_another, &d->result);
 }
@@ -155,8 +192,7 @@ documents_delete_respond(struct flow *f)
 		return rc;
 	if (d->has_another)
 		request_finish_deletion(&d->req, d->id);
-	http_reply(d->req.x, 204, NULL, slice_of(NULL, 0));
-	return FLOW_DONE;
+	return documents_deleted(d);
 }
 
 static void

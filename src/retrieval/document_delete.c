@@ -16,6 +16,9 @@
  *    and none may list that version as stored, nor when the row has gone meanwhile (documents.c).
  *    The row ends being 'deleting' by the drop, after the version is erased. What an ingest that
  *    had begun before the mark has stored since is named in its turn when it would be listed.
+ *  - A request that finds another in its place, while the row still names the version that it has
+ *    erased, names that in its turn (documents_mark_next()): it had begun before the mark. Whoever
+ *    goes on with what a killed request has left does not know that, and lets it be reconciled.
  *
  * So nobody was told that a version is stored after an intent had named it, and what is stored
  * later has a time of its own: however late a deletion goes on, it can take nothing else.
@@ -56,6 +59,24 @@ documents_mark(struct flow *f, struct catalog *c, const char *tenant, const char
 	    "'' THEN $4::pg_catalog.text::pg_catalog.timestamptz ELSE created_at END,"
 	    " updated_at = " PG_NOW THE_ROW,
 	    tenant, id, v, out);
+}
+
+enum flow_rc
+documents_mark_next(struct flow *f, struct catalog *c, const char *tenant, const char *id,
+    const struct document_version *erased, const struct document_version *next,
+    struct pg_result *out)
+{
+	const struct pg_query q = {
+		.sql = "UPDATE public.documents SET sha256 = $5,"
+		       " created_at = $6::pg_catalog.text::pg_catalog.timestamptz,"
+		       " updated_at = " PG_NOW THE_ROW " AND status" PG_EQUALS
+		       "'deleting' AND" THE_VERSION,
+		.params = { PG_TEXT(tenant), PG_TEXT(id), PG_TEXT(erased->sha256),
+		    PG_TEXT(erased->created_at), PG_TEXT(next->sha256), PG_TEXT(next->created_at) },
+		.param_count = 6,
+	};
+
+	return catalog_run(f, c, CATALOG_DOCUMENTS, slice_str(tenant), &q, out);
 }
 
 /* In the tenant's database. */

@@ -202,3 +202,43 @@ test('a deletion left by an earlier build, of a document that is there', async (
 	await until('it is gone', async () => await status('old') === undefined);
 	assert.equal(await content('old'), undefined);
 });
+
+test('what was being stored before goes too, though whoever stored it was killed before it was listed',
+	async () => {
+		assert.equal((await put('under')).status, 201);
+		const other = await stack.tenantgate({ workers: 1, rate_limit_requests_per_minute: 0 });
+		other.serviceKey = gate.serviceKey;
+		const [client, storer] = [await other.tenant('ann'), gate];
+		const locked = async (database, statement) => {
+			const name = `locks${Math.random()}`;
+			const held = stack.sql(`set application_name = '${name}'; begin; ${statement};
+				select pg_sleep(100)`, database).catch(() => {});
+			await until('it is locked', async () => (await stack.sql(`select 1 from pg_stat_activity
+				where application_name = '${name}' and wait_event = 'PgSleep'`)).length > 0);
+			return async () => {
+				await stack.sql(`select pg_terminate_backend(pid) from pg_stat_activity
+					where application_name = '${name}'`);
+				await held;
+			};
+		};
+		const waiters = async (database) => (await stack.sql(`select pid from pg_stat_activity where
+			datname = '${database}' and wait_event_type = 'Lock'`)).flat();
+		const openChunks = await locked(db, 'lock table chunk in exclusive mode');
+		const storing = put('under', 'A zebra that was under way.').catch(() => {});
+		await until('the store waits', async () => (await waiters(db)).length > 0);
+		const openRow = await locked('catalog', "select from documents where document_id = 'under' for update");
+		const deleting = client.ask('DELETE', '/documents/under');
+		await until('the mark waits', async () => (await waiters('catalog')).length === 1);
+		const [mark] = await waiters('catalog');
+		await openChunks();
+		await until('the listing waits', async () => (await waiters('catalog')).length === 2);
+		assert.match(await content('under'), /under way/);
+		storer.program.child.kill('SIGKILL');
+		await storing;
+		await stack.sql(`select pg_terminate_backend(${(await waiters('catalog')).find((p) => p !== mark)})`);
+		await openRow();
+		assert.equal((await deleting).status, 204);
+		assert.equal(await content('under'), undefined);
+		assert.equal(await status('under'), undefined);
+		gate = other;
+	});
