@@ -37,7 +37,7 @@
 	"(SELECT c.id, c.document_id, c.page, c.chunk_index, c.content," \
 	" 1" PG_MINUS "r.score AS distance FROM (SELECT id, score FROM " table \
 	" ORDER BY score DESC, id LIMIT " limit ") r" \
-	" JOIN public.chunk c ON c.id" PG_EQUALS "r.id) b" JOIN_DOCUMENT
+	" JOIN public.chunk c ON c.id" PG_EQUALS "r.id) b" JOIN_LIVING
 /* clang-format on */
 
 void

@@ -43,8 +43,8 @@ vectors_refuse(const char *stored, unsigned stored_dimensions, const struct vect
 {
 	err_set(err, ERR_VECTORS,
 	    "This tenant's documents have vectors of another model than the one that is configured "
-	    "now, so nothing can be found or added. Ask the operator to run `tenantgate reembed "
-	    "TENANT`, or to set embedding_model back.");
+	    "now, whose cannot be added to them or compared with them. Ask the operator to run "
+	    "`tenantgate reembed TENANT`, or to set embedding_model back.");
 	err_cause(err, "stored: %.100s (%u numbers); embedding_model: %.100s (%u)", stored,
 	    stored_dimensions, model->name, model->dimensions);
 }

@@ -24,6 +24,10 @@
 	"SELECT b.document_id, d.title, d.file_name, d.mime_type, b.page, b.chunk_index," \
 	" b.content, b.distance, d.metadata"
 #define JOIN_DOCUMENT " JOIN public.document d ON d.id" PG_EQUALS "b.document_id"
+/* A document whose time is over is about to be deleted, by whichever process: until then it is not
+ * found, and fewer chunks than were asked for may be. */
+#define JOIN_LIVING \
+	JOIN_DOCUMENT " AND (d.expires_at IS NULL OR d.expires_at" PG_ABOVE PG_NOW ")"
 #define IN_ORDER      " ORDER BY b.distance, b.document_id, b.chunk_index"
 #define INDEX_NAME \
 	", (SELECT pg_catalog.concat(index_name, ' ', embedding_model)" \

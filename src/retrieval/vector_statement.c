@@ -48,7 +48,7 @@ static const char before_some[] =
 
 static const char exact[] =
     HITS INDEX_NAME " FROM (SELECT * FROM (SELECT * FROM (" CHUNK_DISTANCES
-		    " OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH ") b" JOIN_DOCUMENT IN_ORDER;
+		    " OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH ") b" JOIN_LIVING IN_ORDER;
 
 /* ---- the index ---- */
 
@@ -87,7 +87,7 @@ index_all_write(struct buf *b, const struct vector_index *index, unsigned dimens
 {
 	buf_puts(b, HITS INDEX_NAME " FROM (SELECT * FROM (");
 	vector_index_write(b, index, dimensions, false);
-	buf_puts(b, ") u ORDER BY distance, id LIMIT $2) b" JOIN_DOCUMENT IN_ORDER);
+	buf_puts(b, ") u ORDER BY distance, id LIMIT $2) b" JOIN_LIVING IN_ORDER);
 }
 
 /* ---- of some documents ---- */
@@ -120,7 +120,7 @@ exact_some_write(struct buf *b, const struct search_request *r)
 		     "  AND (SELECT matching FROM size)" PG_AT_MOST "$3::bigint"
 		     "  OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH
 		     ") " HITS INDEX_NAME MATCHING_COLUMNS(
-			 "$3") " FROM size s LEFT JOIN (b" JOIN_DOCUMENT ") ON true" IN_ORDER);
+			 "$3") " FROM size s LEFT JOIN (b" JOIN_LIVING ") ON true" IN_ORDER);
 }
 
 static void
@@ -129,7 +129,7 @@ index_some_write(struct buf *b, const struct vector_index *index, const struct s
 	vector_wanted_write(b, r, 3);
 	buf_puts(b, " " HITS INDEX_NAME " FROM (SELECT * FROM (");
 	vector_index_write(b, index, r->dimensions, true);
-	buf_puts(b, ") u ORDER BY distance, id LIMIT $2) b" JOIN_DOCUMENT IN_ORDER);
+	buf_puts(b, ") u ORDER BY distance, id LIMIT $2) b" JOIN_LIVING IN_ORDER);
 }
 
 /* ---- */

@@ -48,7 +48,7 @@ before(async () => {
 after(() => stack.stop());
 
 test('a table of another model, or other dimensions, is left alone', async () => {
-	await here("update retrieval set embedding_model = 'another', embedding_dimensions = 16");
+	await here("update retrieval set embedding_model = 'gone/another', embedding_dimensions = 16");
 	const one = await another();
 	assert.equal((await (await one.tenant('acme')).search('lantern')).status, 409);
 	await one.program.stop();

@@ -183,6 +183,23 @@ test('killed in the switch: all of it, or nothing', async () => {
 	await finds(await (await withSecond()).tenant('cut'));
 });
 
+test('a chunk that is there only when the switch looks has a vector, too', async () => {
+	await tenantOf('late');
+	const database = await databaseOf('late');
+	await stack.sql('create table kept as select * from public.chunk where chunk_index = 0; ' +
+		'delete from public.chunk where chunk_index = 0', database);
+	server.embeddings = async (request, response) => {
+		if (request.body.model === 'second' && textsOf('second').length >= CHUNKS - 1)
+			await stack.sql('insert into public.chunk select * from kept; delete from kept', database);
+		return answer(request, response);
+	};
+	const { status, stderr } = await reembed({ embedding_model: 'second' }, 'late');
+	assert.equal(status, 0, stderr);
+	assert.equal(await noted('late'), 'second 1536 true');
+	assert.equal(textsOf('second').length, CHUNKS);
+	await finds(await (await withSecond()).tenant('late'), 0);
+});
+
 test('a model that is busy is waited for', async () => {
 	await tenantOf('busy');
 	let refused = 0;

@@ -117,6 +117,7 @@ static inline void
 redial(const char *dbname)
 {
 	target.dbname = dbname;
+	target.settings = search_settings();
 	pg_conn_close(bare.conn);
 	bare.conn = dial();
 }
