@@ -109,7 +109,8 @@ test('a chat is narrowed the same way', async () => {
 	assert.equal((await sources({ filter: { author: 'Ann' } })).length, 2);
 	assert.equal((await sources({ ownerId: 'bob' })).length, 1);
 	assert.equal((await sources({ filter: { author: 'Bob' }, ownerId: 'ann' })).length, 0);
-	assert.equal((await sources({ minScore: 1 })).length, 0);
+	assert.equal((await sources({ minScore: 1 })).length, 1, 'the first by words and by vectors');
+	assert.equal((await sources({ minScore: 1, mode: 'vector' })).length, 0);
 });
 
 // Characters of three bytes each: as long as passages of this size get.
@@ -161,7 +162,7 @@ test('what cannot be heeded is refused, on both routes', async () => {
 // What a shape of filter is, is decided by its text; so its values must still be the request's.
 test('a shape of filter that comes again is prepared, and few are', async () => {
 	const executed = (words) => [...stack.pg.program.text().matchAll(
-		/^(\d+):LOG: +execute (search_some_\d\d_\d+_[0-9a-f]{24}):/gm)].map(([, pid, name]) => words(pid, name));
+		/^(\d+):LOG: +execute ((?:search|hybrid)_some_\d\d_\d+_[0-9a-f]{24}):/gm)].map(([, pid, name]) => words(pid, name));
 	const before = executed(() => 1).length;
 	for (const [author, expected] of [['Ann', ['kettles', 'tides']], ['Bob', ['ropes']], ['Eve', []],
 		['Ann', ['kettles', 'tides']], ['Bob', ['ropes']]])
