@@ -332,11 +332,13 @@ enum flow_rc	store_change(struct flow *, struct pool_lease *, int schema_version
 
 /* ---- a document's chunks ---- */
 /* Those of the tenant's database past the index `after` (-1: all), in order, at most `limit`:
- * columns chunk_index, page, content and the document's count of chunks. The content is null where
- * those before it in the page are a mebibyte together. No row: no such document; one with a null
- * index: no more chunks. As pool_read(). */
-enum flow_rc	store_chunks(struct flow *, struct pool_lease *, const char *id, int after,
-		    unsigned limit, struct pg_result *out) __attribute__((warn_unused_result));
+ * columns chunk_index, page, content, the document's count of chunks, and how many of these the
+ * index of vectors covers (null but where all are asked for, from RETRIEVAL_SCHEMA_TAIL on). The
+ * content is null where those before it in the page are a mebibyte together. No row: no such
+ * document; one with a null index: no more chunks. As pool_read(). */
+enum flow_rc	store_chunks(struct flow *, struct pool_lease *, int schema_version, const char *id,
+		    int after, unsigned limit, struct pg_result *out)
+		    __attribute__((warn_unused_result));
 
 /* ---- what is read of that list ---- */
 #define DOCUMENTS_PAGE_MAX	100

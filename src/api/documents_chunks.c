@@ -89,7 +89,8 @@ documents_chunks_query(struct flow *f)
 {
 	struct chunks_listing *c = chunks_listing_of(f);
 
-	return store_chunks(f, &c->req.lease, c->id, c->after, c->limit + 1, &c->rows);
+	return store_chunks(f, &c->req.lease, c->req.tenant.schema_version, c->id, c->after,
+	    c->limit + 1, &c->rows);
 }
 
 static void
@@ -122,7 +123,10 @@ put_chunks(struct buf *b, const struct chunks_listing *c)
 	buf_puts(b, "{\"chunks\":[");
 	for (unsigned i = 0; i < count; i++)
 		put_chunk(b, &c->rows, i);
-	buf_printf(b, "],\"total\":%s,\"nextCursor\":", pg_text(&c->rows, 0, 3));
+	buf_printf(b, "],\"total\":%s,", pg_text(&c->rows, 0, 3));
+	if (pg_value(&c->rows, 0, 4).p != NULL)
+		buf_printf(b, "\"indexed\":%s,", pg_text(&c->rows, 0, 4));
+	buf_puts(b, "\"nextCursor\":");
 	if (count > 0 && count < pg_rows(&c->rows))
 		buf_printf(b, "\"%s\"}", pg_text(&c->rows, count - 1, 0));
 	else

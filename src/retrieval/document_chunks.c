@@ -14,20 +14,30 @@
 	"coalesce(pg_catalog.sum(pg_catalog.octet_length(content)) OVER (ORDER BY chunk_index" \
 	" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)"
 
+/* Of all the document's chunks: each row is read, so it is asked for once a listing. */
+#define INDEXED_CHUNKS \
+	", (SELECT pg_catalog.count(*) FROM public.chunk i JOIN public.retrieval r" \
+	" ON r.one AND r.indexed_to" PG_ABOVE "0 AND (NOT i.tail OR i.id" PG_AT_MOST \
+	"r.indexed_to) WHERE i.document_id" PG_EQUALS "d.id)"
+
+#define CHUNKS(column) \
+	"SELECT c.chunk_index, c.page, CASE WHEN c.before" PG_BELOW PAGE_BYTES \
+	" THEN c.content END, d.chunks" column " FROM public.document d" \
+	" LEFT JOIN LATERAL (SELECT chunk_index, page, content, " BYTES_BEFORE \
+	" AS before FROM (SELECT chunk_index, page, content FROM public.chunk" \
+	" WHERE document_id" PG_EQUALS "d.id AND chunk_index" PG_ABOVE "$2::int" \
+	" ORDER BY chunk_index LIMIT $3::bigint) AS p) AS c ON true" \
+	" WHERE d.id" PG_EQUALS "$1 ORDER BY c.chunk_index"
+
 enum flow_rc
-store_chunks(struct flow *f, struct pool_lease *lease, const char *id, int after, unsigned limit,
-    struct pg_result *out)
+store_chunks(struct flow *f, struct pool_lease *lease, int schema_version, const char *id,
+    int after, unsigned limit, struct pg_result *out)
 {
+	bool counts = after < 0 && schema_version >= RETRIEVAL_SCHEMA_TAIL;
 	const char *from = arena_printf(f->arena, "%d", after);
 	const char *most = arena_printf(f->arena, "%u", limit);
 	const struct pg_query q = {
-		.sql = "SELECT c.chunk_index, c.page, CASE WHEN c.before" PG_BELOW PAGE_BYTES
-		       " THEN c.content END, d.chunks FROM public.document d"
-		       " LEFT JOIN LATERAL (SELECT chunk_index, page, content, " BYTES_BEFORE
-		       " AS before FROM (SELECT chunk_index, page, content FROM public.chunk"
-		       " WHERE document_id" PG_EQUALS "d.id AND chunk_index" PG_ABOVE "$2::int"
-		       " ORDER BY chunk_index LIMIT $3::bigint) AS p) AS c ON true"
-		       " WHERE d.id" PG_EQUALS "$1 ORDER BY c.chunk_index",
+		.sql = counts ? CHUNKS(INDEXED_CHUNKS) : CHUNKS(", NULL"),
 		.params = { PG_TEXT(id), PG_TEXT(from), PG_TEXT(most) },
 		.param_count = 3,
 	};

@@ -98,7 +98,8 @@ const listed = async (id) => (await catalog(`select owner_id, expires_at at time
 	stored_expires_at at time zone 'UTC', status from documents where document_id = '${id}'`))[0];
 // Once a sweep that began after this call has ended.
 const swept = async (what, isSo) => until(what, async () => {
-	assert.equal((await app.search('zebra')).status, 200);
+	const answer = await app.search('zebra');
+	assert.equal(answer.status, 200, answer.body);
 	return isSo();
 });
 const isListed = (id, ...expected) => async () =>
@@ -215,9 +216,9 @@ test('a database of the version before: served by the list alone, and told when 
 	await swept('the list knows it', isListed('before', 'mia', time, time));
 });
 
-test('a database set back to before the columns: swept all the same, then whole, and told', async () => {
+test('a database set back to before a column: swept all the same, then whole, and told', async () => {
 	ok(await put(mia, 'set-back', { expiresAt: given }), 201);
-	await stack.sql('alter table document drop column owner_id, drop column expires_at', db);
+	await stack.sql('alter table document drop column owner_id', db);
 	await catalog("update documents set title = 'wrong' where document_id = 'set-back'");
 	await swept('the list is right', async () => (await one('set-back')).title !== 'wrong');
 	assert.deepEqual(await listed('set-back'), ['mia', time, time, 'ready']);

@@ -122,6 +122,7 @@ test('chunks: in order, a page at a time', async () => {
 		const page = await ann.get(path('long', `/chunks?limit=21${cursor ? `&cursor=${cursor}` : ''}`));
 		assert.equal(page.status, 200, page.body);
 		assert.equal(page.json.total, total);
+		assert.equal(page.json.indexed, cursor === null ? 0 : undefined);
 		seen.push(...page.json.chunks);
 		cursor = page.json.nextCursor;
 	} while (cursor !== null);

@@ -45,10 +45,12 @@ test('few chunks have no index; past 2,500 it is made, and what comes later is m
 	await t.fill(850, 'tail');
 	await t.put('grows c');
 	assert.equal((await t.settled('the tail stays')).tail, 850);
+	assert.deepEqual(await t.indexed('tail'), { total: 850, indexed: 0 });
 	await t.fill(700, 'later');
 	await t.put('grows d');
 	const second = await t.settled('it is made anew', (s) => s.to > first.to);
 	assert.equal(second.tail, 0);
+	assert.deepEqual(await t.indexed('tail'), { total: 850, indexed: 850 });
 	await t.fill(1050, 'last');
 	await t.put('grows e');
 	const third = await t.settled('it is merged', (s) => s.tail < 200);

@@ -40,6 +40,12 @@ export class IndexTenant {
 		this.needles.push(text);
 	}
 
+	// What a document says of itself.
+	async indexed(id) {
+		const { total, indexed } = (await this.client.get(`/documents/${id}/chunks?limit=1`)).json;
+		return { total, indexed };
+	}
+
 	sql(text) {
 		return this.stack.sql(text, this.db);
 	}
