@@ -30,14 +30,15 @@
 #include "tenantgate/base/log.h"
 #include "worker_context.h"
 
-#define TICK_US		20000ull	/* how often a drain looks whether it is done */
-#define ABORT_GRACE_US	2000000ull	/* for the last events of aborted streams to leave */
+#define TICK_US	       20000ull	  /* how often a drain looks whether it is done */
+#define ABORT_GRACE_US 2000000ull /* for the last events of aborted streams to leave */
+#define CALM_COUNTS    4	  /* without a flow, before services close */
 
 struct service {
-	struct process	process;
-	struct worker_context	*contexts;	/* owned: `count` of them */
-	unsigned	count;
-	_Atomic int	exit_status;	/* written by the first worker too */
+	struct process process;
+	struct worker_context *contexts; /* owned: `count` of them */
+	unsigned count;
+	_Atomic int exit_status; /* written by the first worker too */
 };
 
 /* ---- opening ---- */
@@ -112,25 +113,38 @@ count_flows(struct worker_context *ctx, void *arg)
 	*(size_t *)arg += flow_count(ctx->worker);
 }
 
+static size_t
+flows_alive(struct service *s)
+{
+	size_t alive = 0;
+
+	for (unsigned i = 0; i < s->count; i++)
+		worker_call(&s->contexts[i], count_flows, &alive);
+	return alive;
+}
+
 /*
  * Aborts until no flow is left: an aborted flow ends at its loop's next turn, and may then start
- * others (a connection that comes back dirty is reset by a flow). Services close after that, for
- * flows borrow from them. A flow that outlives the grace is a defect.
+ * others (a connection that comes back dirty is reset by a flow), also by a message to another
+ * worker (whose connection it is), which may have been counted already. So none is left when none
+ * was several times in a row: each count comes behind the messages that were there at the one
+ * before. Services close after that, for flows borrow from them. A flow that outlives the grace is
+ * a defect.
  */
 static void
 end_flows(struct service *s)
 {
 	uint64_t until = clock_mono_us() + ABORT_GRACE_US;
+	unsigned calm = 0;
 	size_t alive;
 
 	do {
 		each_context(s, abort_flows);
-		alive = 0;
-		for (unsigned i = 0; i < s->count; i++)
-			worker_call(&s->contexts[i], count_flows, &alive);
+		alive = flows_alive(s);
+		calm = alive > 0 ? 0 : calm + 1;
 		if (alive > 0)
 			(void)poll(NULL, 0, TICK_US / 1000);
-	} while (alive > 0 && clock_mono_us() < until);
+	} while (calm < CALM_COUNTS && clock_mono_us() < until);
 	if (alive > 0)
 		log_event(LOG_ERR, "serve.flows", NULL,
 		    "%zu flows did not end within %llu s of being aborted; the process ends all "
