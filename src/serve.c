@@ -30,15 +30,15 @@
 #include "tenantgate/base/log.h"
 #include "worker_context.h"
 
-#define TICK_US	       20000ull	  /* how often a drain looks whether it is done */
-#define ABORT_GRACE_US 2000000ull /* for the last events of aborted streams to leave */
-#define CALM_COUNTS    4	  /* without a flow, before services close */
+#define TICK_US		20000ull	/* how often a drain looks whether it is done */
+#define ABORT_GRACE_US	2000000ull	/* for the last events of aborted streams to leave */
+#define CALM_COUNTS	4		/* without a flow, before services close */
 
 struct service {
-	struct process process;
-	struct worker_context *contexts; /* owned: `count` of them */
-	unsigned count;
-	_Atomic int exit_status; /* written by the first worker too */
+	struct process	process;
+	struct worker_context	*contexts;	/* owned: `count` of them */
+	unsigned	count;
+	_Atomic int	exit_status;	/* written by the first worker too */
 };
 
 /* ---- opening ---- */

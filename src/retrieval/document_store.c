@@ -30,7 +30,7 @@
 #define MOVE_TIMEOUT_US (300 * 1000000ull) /* of all staged rows; the flow's deadline holds too */
 #define NUMBER_SIZE	24		   /* a uint64_t in decimal */
 #define INDEXED_AT_ONCE 20 /* chunks: what the vectors' index takes in a tenth of a second */
-#define WORDS_AT_ONCE	1000 /* chunks: what takes some three tenths of one */
+#define WORDS_AT_ONCE	1000 /* chunks; of more the words are kept behind it (text_fill.c) */
 
 struct document_store {
 	struct flow flow;
