@@ -262,6 +262,12 @@ static const char documents_timely[] =
     "	RETURN 'admitted';"
     "END $$;";
 
+static const char keys_of_operators[] = "SELECT 1;";
+static const char tenants_wishes[] = "SELECT 1;";
+static const char tenants_ends[] = "SELECT 1;";
+static const char usage[] = "SELECT 1;";
+static const char adoptions[] = "SELECT 1;";
+
 const struct schema_script schema_scripts[] = {
 	{ 1, 0, "users, vector_databases, documents, tenants, api_keys", first_tables },
 	{ 2, 0, "key_tag_secret", key_tag_secret },
@@ -274,5 +280,10 @@ const struct schema_script schema_scripts[] = {
 	{ 8, 6, "tenants.documents_swept_at", documents_swept },
 	{ 9, 6, "documents.attempt_bytes, documents_admit()", documents_admit },
 	{ 10, 6, "documents.stored_expires_at, documents_admit_timely()", documents_timely },
+	{ 11, 6, "keys_of_operators", keys_of_operators },
+	{ 12, 6, "tenants_wishes", tenants_wishes },
+	{ 13, 6, "tenants_ends", tenants_ends },
+	{ 14, 6, "usage", usage },
+	{ 15, 6, "adoptions", adoptions },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);
