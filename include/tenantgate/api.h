@@ -134,6 +134,17 @@ struct api_context {
 struct health_looks	*health_looks_open(struct worker *, struct catalog *, struct redis *);
 void			 health_looks_close(struct health_looks *);	/* NULL is fine */
 
+/* The request's id, for X-Request-Id, logs and problems: the client's own if it has REQUEST_ID_MAX
+ * bytes at most, all of [A-Za-z0-9._:-], else a new random one. */
+void	request_id_choose(const struct http_exchange *, char out[REQUEST_ID_MAX + 1]);
+/* The access log's line of a request that no handler saw, after its response was written; and of
+ * one of the admin door, at its end. key_id, tenant: "" where none is known. None is written when
+ * access_log is off. */
+void	access_log_refusal(const struct http_exchange *, const struct api_conf *,
+	    const char *request_id, const struct err *);
+void	access_log_admin(const struct http_exchange *, const struct api_conf *,
+	    const struct flow *, const char *key_id, const char *tenant, const struct err *);
+
 /* The http_probe_fn: GET and HEAD of /healthz and /readyz, and OPTIONS /. */
 bool	api_is_probe(struct slice method, struct slice path);
 
