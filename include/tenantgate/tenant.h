@@ -43,7 +43,8 @@ enum tenant_state {
 	TENANT_SUSPENDED,	/* by the operator: ERR_SUSPENDED for every request */
 };
 
-enum tenant_provider { PROVIDER_NEON, PROVIDER_POSTGRES };
+/* URL: nobody, for it was there: an operator has given its address by the admin door. */
+enum tenant_provider { PROVIDER_NEON, PROVIDER_POSTGRES, PROVIDER_URL };
 
 #define TENANT_PASSWORD_MAX	128	/* bytes of a database password, ours or Neon's */
 
@@ -64,8 +65,12 @@ struct tenant {
 	char			password[TENANT_PASSWORD_MAX + 1]; /* unsealed; never logged */
 	/* Of its database, as the row has it: what a statement may use. 0: not known. */
 	int			schema_version;
-	/* The configuration's, not the row's: as of the lookup. */
+	/* The configuration's, not the row's: as of the lookup. With PROVIDER_URL the URL's own,
+	 * for what is in the guard's networks. */
 	char			sslmode[PG_SSLMODE_MAX + 1];
+	/* pg_target's, borrowed as ca_file: NULL but with PROVIDER_URL. */
+	const struct network_list *guard;
+	const char		*sslmode_outside;
 	const char		*ca_file;	/* borrowed: outlives the tenants; NULL: none */
 };
 
@@ -96,6 +101,10 @@ struct tenants_conf {
 	unsigned		 cache_max;		/* records; see tenants_shared_new() */
 	uint64_t		 redis_ttl_us;		/* a READY record in Redis */
 	struct plans		 plans;			/* outlives the tenants */
+	/* Where databases may be whose URLs come by the admin door: the text, and what is read of
+	 * it by whoever fills this. */
+	const char		*allowed_networks;	/* NULL: none */
+	struct network_list	 allowed;
 	/* neon */
 	const char		*neon_api_url;		/* "https://console.neon.tech/api/v2" */
 	const char		*neon_api_key;		/* never logged */

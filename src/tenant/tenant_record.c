@@ -56,14 +56,20 @@ record_fill(struct tenant_record *r, const struct plans *plans, const struct ten
 const char *
 provider_name(enum tenant_provider provider)
 {
-	return provider == PROVIDER_NEON ? "neon" : "postgres";
+	static const char *const names[] = { [PROVIDER_NEON] = "neon",
+		[PROVIDER_POSTGRES] = "postgres",
+		[PROVIDER_URL] = "url" };
+
+	return names[provider];
 }
 
 bool
 provider_parse(const char *name, enum tenant_provider *out)
 {
-	*out = strcmp(name, "postgres") == 0 ? PROVIDER_POSTGRES : PROVIDER_NEON;
-	return strcmp(name, provider_name(*out)) == 0;
+	for (*out = PROVIDER_NEON; *out <= PROVIDER_URL; (*out)++)
+		if (strcmp(name, provider_name(*out)) == 0)
+			return true;
+	return false;
 }
 
 void
