@@ -71,6 +71,7 @@ struct tenant {
 	/* pg_target's, borrowed as ca_file: NULL but with PROVIDER_URL. */
 	const struct network_list *guard;
 	const char		*sslmode_outside;
+	char			channel_binding[8];	/* "require" ...; "": where it is offered */
 	const char		*ca_file;	/* borrowed: outlives the tenants; NULL: none */
 };
 

@@ -29,6 +29,9 @@ void name_project(char out[PROJECT_NAME_SIZE], const char *environment, const ch
 /* What the first releases called it, "tg-<env>-<tenant>", where two such pairs may have one name:
  * looked for, never given. "" when it would have been too long. */
 void name_project_old(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant);
+/* Whether tenantgate gives such names, of whatever environment and tenant: "tg-...-" and the 24 hex
+ * digits. */
+bool name_is_given(const char *project_name);
 /* The longest text that both begin with. */
 void name_project_stem(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant);
 /* Role and database on a cluster of one's own: only [a-z0-9_], so it needs no quoting. */

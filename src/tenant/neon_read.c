@@ -115,6 +115,34 @@ neon_read_uri(const json_t *o, struct tenant_row *row, struct err *err)
 	return fine || neon_read_fail(err, "connection URI");
 }
 
+/* Its id is the host's first label. */
+void
+neon_endpoint_from_host(struct tenant_row *row)
+{
+	const char *host = row->tenant.host;
+	size_t n = strcspn(host, ".");
+
+	if (row->endpoint_id[0] == '\0' && strncmp(host, "ep-", 3) == 0 && n < PROVIDER_ID_SIZE)
+		snprintf(row->endpoint_id, sizeof(row->endpoint_id), "%.*s", (int)n, host);
+}
+
+void
+neon_read_name(const json_t *o, char out[PROJECT_NAME_SIZE])
+{
+	if (!copy_text(json_object_get(o, "project"), "name", out, PROJECT_NAME_SIZE))
+		out[0] = '\0';
+}
+
+void
+neon_read_main_branch(const json_t *o, struct tenant_row *row)
+{
+	const json_t *branches = json_object_get(o, "branches");
+
+	for (size_t i = 0; i < json_array_size(branches); i++)
+		if (json_is_true(json_object_get(json_array_get(branches, i), "default")))
+			copy_id(json_array_get(branches, i), "id", row->branch_id);
+}
+
 /* One project of a listing. False when it has no name or id: then the listing cannot be relied
  * on. */
 static bool

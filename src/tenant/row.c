@@ -48,6 +48,7 @@ enum row_column {
 	COL_READ_AT,
 	COL_REGION,
 	COL_SETTINGS,
+	COL_BINDING,
 };
 
 void
@@ -164,6 +165,7 @@ column_texts(struct tenant_row *out, const struct pg_result *r)
 	    column_text(t->dbname, sizeof(t->dbname), r, COL_DBNAME) &&
 	    column_text(t->user, sizeof(t->user), r, COL_USER) &&
 	    column_text(t->sslmode, sizeof(t->sslmode), r, COL_SSLMODE) &&
+	    column_text(t->channel_binding, sizeof(t->channel_binding), r, COL_BINDING) &&
 	    column_text(out->project_name, sizeof(out->project_name), r, COL_PROJECT_NAME) &&
 	    column_text(out->project_id, sizeof(out->project_id), r, COL_PROJECT_ID) &&
 	    column_text(out->endpoint_id, sizeof(out->endpoint_id), r, COL_ENDPOINT_ID) &&

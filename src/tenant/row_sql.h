@@ -23,6 +23,6 @@
 	"greatest(0, pg_catalog.ceil(extract(epoch FROM not_before" PG_MINUS PG_NOW ")))::int, " \
 	"last_error, provider, schema_version, " \
 	"(extract(epoch FROM pg_catalog.clock_timestamp())" PG_TIMES "1000)::bigint, region, " \
-	"settings::pg_catalog.text"
+	"settings::pg_catalog.text, db_channel_binding"
 
 #endif

@@ -117,6 +117,7 @@ tenant_target(const struct tenant *t, struct pool_target *out, char key[TENANT_K
 			.password = t->password,
 			.sslmode = t->guard != NULL ? t->sslmode_outside : t->sslmode,
 			.sslrootcert = t->ca_file,
+			.channel_binding = text_or_null(t->channel_binding),
 			.guard = t->guard,
 			.sslmode_inside = t->guard != NULL ? t->sslmode : NULL,
 		},
