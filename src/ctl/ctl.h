@@ -38,6 +38,7 @@ enum ctl_flag {
 	CTL_PAIRS = 1,	 /* NAME=VALUE words become members of the body */
 	CTL_CONFIRM = 2, /* asks before it does it */
 	CTL_PAGES = 4,	 /* the answer is a list with "next" */
+	CTL_TOP = 8,	 /* asked again and again (ctl_top.h) */
 };
 
 struct ctl_command {
@@ -62,6 +63,8 @@ struct ctl_options {
 	const char	*url, *key_file;
 	unsigned	 timeout_s;
 	unsigned	 limit;	   /* rows of a list; 0: all */
+	unsigned	 interval_s; /* of top */
+	unsigned	 rounds;   /* of top; 0: without end */
 	bool		 is_json;  /* what the server says, as it says it */
 	bool		 is_dry_run;
 	bool		 is_certain; /* --yes */

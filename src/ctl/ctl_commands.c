@@ -97,6 +97,8 @@ const struct ctl_command ctl_commands[] = {
 	    "keys, without their secrets" },
 	{ "key revoke", "KEY", "DELETE", "/admin/keys/{}", NULL, NULL, NULL, CTL_CONFIRM,
 	    "refuse a key everywhere" },
+	{ "top", "", "GET", "/admin/top", NULL, NULL, NULL, CTL_TOP,
+	    "what happens now, written anew until Ctrl-C" },
 	{ "pools", "", "GET", "/admin/pools", NULL, "pools", NULL, 0,
 	    "connections by database" },
 	{ "flows", "", "GET", "/admin/flows", NULL, "flows", NULL, 0,

@@ -41,6 +41,7 @@ print_usage(void)
 	       "  --dry-run         what would be done; nothing is\n"
 	       "  --yes             do not ask before what cannot be undone\n"
 	       "  --limit N, --all  rows of a list (%d)\n"
+	       "  --interval SECONDS, --rounds N  of top: how often, how many times\n"
 	       "  --timeout SECONDS how long an answer may take (%d)\n"
 	       "  --help, --version; COMMAND --help\n"
 	       "\nexit status: 0 done, 1 refused, 2 wrong command line or not confirmed, 3 no "
@@ -99,6 +100,10 @@ valued_read(struct command_line *line, const char *word, const char *value)
 		o->key_file = value;
 	else if (strcmp(word, "--limit") == 0)
 		return value != NULL && read_number(value, &o->limit) && o->limit > 0 ? 1 : -1;
+	else if (strcmp(word, "--interval") == 0)
+		return value != NULL && read_number(value, &o->interval_s) ? 1 : -1;
+	else if (strcmp(word, "--rounds") == 0)
+		return value != NULL && read_number(value, &o->rounds) ? 1 : -1;
 	else if (strcmp(word, "--timeout") == 0)
 		return value != NULL && read_number(value, &o->timeout_s) && o->timeout_s > 0 ? 1
 											      : -1;
@@ -189,7 +194,7 @@ int
 main(int argc, char **argv)
 {
 	struct command_line line = {
-		.options = { .timeout_s = TIMEOUT_DEFAULT, .limit = ROWS_DEFAULT },
+		.options = { .timeout_s = TIMEOUT_DEFAULT, .limit = ROWS_DEFAULT, .interval_s = 1 },
 	};
 	enum ctl_exit rc;
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ctl/ctl.h"
+#include "ctl/ctl_top.h"
 
 #define PAGE_ROWS 500
 
@@ -132,6 +133,8 @@ ctl_run(struct ctl_session *s, const struct ctl_command *c, const struct ctl_opt
 
 	if (!is_confirmed(c, o, r))
 		return CTL_USAGE;
+	if ((c->flags & CTL_TOP) != 0 && !o->is_json)
+		return ctl_top(s, o->interval_s, o->rounds);
 	if ((c->flags & CTL_PAGES) != 0)
 		return run_pages(s, c, o, r);
 	rc = ctl_ask(s, c->words, c->method, r->path.data, r->body, &answer);
