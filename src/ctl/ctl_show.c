@@ -8,25 +8,41 @@
 
 #include "ctl/ctl.h"
 
-#define COLUMNS_MAX 24
-#define CELL_MAX    4096
-#define INDENT	    2
+#define COLUMNS_MAX    24
+#define CELL_MAX       4096
+#define NAME_SHOWN_MAX 128
+#define INDENT	       2
 
 struct table {
-	char *members[COLUMNS_MAX]; /* owned */
+	char *members[COLUMNS_MAX]; /* owned, as the next */
+	char *heads[COLUMNS_MAX];   /* the same, as they are shown */
 	size_t widths[COLUMNS_MAX];
 	bool is_number[COLUMNS_MAX]; /* to the right */
 	unsigned count;
 };
 
+/* Names are the server's too, and a terminal obeys none of them. */
+static char *
+shown_name(const char *name)
+{
+	char clean[NAME_SHOWN_MAX];
+
+	err_text_copy(clean, sizeof(clean), name);
+	return strdup(clean);
+}
+
 static void
 table_add(struct table *t, const char *member, size_t len)
 {
 	char *copy = t->count < COLUMNS_MAX ? strndup(member, len) : NULL;
+	char *head = copy != NULL ? shown_name(copy) : NULL;
 
-	if (copy == NULL)
+	if (head == NULL) {
+		free(copy);
 		return;
-	t->widths[t->count] = ctl_width(copy);
+	}
+	t->widths[t->count] = ctl_width(head);
+	t->heads[t->count] = head;
 	t->members[t->count++] = copy;
 }
 
@@ -105,7 +121,7 @@ ctl_print_rows(const json_t *rows, const char *columns)
 	table_columns(&t, rows, columns);
 	table_measure(&t, rows, &cell);
 	for (unsigned i = 0; i < t.count; i++)
-		cell_print(&t, i, t.members[i]);
+		cell_print(&t, i, t.heads[i]);
 	putchar('\n');
 	json_array_foreach((json_t *)rows, at, row) {
 		for (unsigned i = 0; i < t.count; i++) {
@@ -114,8 +130,10 @@ ctl_print_rows(const json_t *rows, const char *columns)
 		}
 		putchar('\n');
 	}
-	for (unsigned i = 0; i < t.count; i++)
+	for (unsigned i = 0; i < t.count; i++) {
 		free(t.members[i]);
+		free(t.heads[i]);
+	}
 	buf_free(&cell);
 }
 
@@ -125,31 +143,57 @@ is_rows(const json_t *value)
 	return json_is_array(value) && json_is_object(json_array_get(value, 0));
 }
 
+static void object_print(const json_t *, int indent);
+
+/* What has more inside: its name on a line of its own, and the rest further in. */
 static void
-object_print(const json_t *object, int indent)
+print_inner(const char *head, const json_t *value, int indent)
+{
+	printf("%*s%s\n", indent, "", head);
+	if (json_is_object(value))
+		object_print(value, indent + INDENT);
+	else
+		ctl_print_rows(value, NULL);
+}
+
+static size_t
+names_width(const json_t *object)
 {
 	const char *member;
 	json_t *value;
 	size_t width = 0;
+
+	json_object_foreach((json_t *)object, member, value) {
+		char *head = shown_name(member);
+
+		if (head != NULL && !json_is_object(value) && !is_rows(value) &&
+		    ctl_width(head) > width)
+			width = ctl_width(head);
+		free(head);
+	}
+	return width;
+}
+
+static void
+object_print(const json_t *object, int indent)
+{
+	size_t width = names_width(object);
+	const char *member;
+	json_t *value;
 	struct buf text;
 
-	json_object_foreach((json_t *)object, member, value)
-		if (!json_is_object(value) && !is_rows(value))
-			width = ctl_width(member) > width ? ctl_width(member) : width;
 	buf_init(&text, CELL_MAX);
 	json_object_foreach((json_t *)object, member, value) {
-		if (json_is_object(value) || is_rows(value)) {
-			printf("%*s%s\n", indent, "", member);
-			if (json_is_object(value))
-				object_print(value, indent + INDENT);
-			else
-				ctl_print_rows(value, NULL);
-			continue;
-		}
+		char *head = shown_name(member);
+
 		buf_reset(&text);
 		ctl_value_text(&text, member, value);
-		printf("%*s%s%*s  %s\n", indent, "", member, (int)(width - ctl_width(member)), "",
-		    text.len > 0 ? text.data : "-");
+		if (head != NULL && (json_is_object(value) || is_rows(value)))
+			print_inner(head, value, indent);
+		else if (head != NULL)
+			printf("%*s%s%*s  %s\n", indent, "", head, (int)(width - ctl_width(head)),
+			    "", text.len > 0 ? text.data : "-");
+		free(head);
 	}
 	buf_free(&text);
 }
