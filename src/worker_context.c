@@ -156,6 +156,8 @@ open_admin(struct worker_context *ctx, const struct listener *l, struct err *err
 		.api = &ctx->api[LISTENER_ADMIN],
 		.hosts = ctx->process->conf->admin_hosts,
 		.version = VERSION,
+		.workers = ctx->process->workers,
+		.worker_count = &ctx->process->worker_count,
 	};
 	return http_open(ctx->worker, &l->http, l->connections, l->handle, admin_refused,
 	    &ctx->admin, err);

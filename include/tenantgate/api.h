@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "tenantgate/auth.h"
+#include "tenantgate/base/loudest.h"
 #include "tenantgate/catalog.h"
 #include "tenantgate/http.h"
 #include "tenantgate/limit.h"
@@ -94,6 +95,8 @@ void	api_budgets_close(struct api_budgets *);
 /* Whether one of them is used up (share_condition()). Any thread. */
 void	api_budgets_condition(const struct api_budgets *, struct condition *);
 
+#define LOUDEST_TENANTS	64	/* places of api_shared.loudest */
+
 /* What the handlers of all workers share. One for each process; it outlives the workers. */
 struct api_shared {
 	_Atomic enum api_phase	phase;
@@ -105,6 +108,7 @@ struct api_shared {
 	atomic_uint		expiries;	/* behind requests (api/request_expire.c) */
 	_Atomic unsigned	refusals;	/* of keys, held back at the moment */
 	struct indexing		*indexing;	/* owned; NULL: no index is made */
+	struct loudest		*loudest;	/* owned: requests by tenant; NULL: not counted */
 };
 
 /* What one worker's handlers use. All borrowed: closed only when that worker's HTTP server is
