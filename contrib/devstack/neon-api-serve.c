@@ -171,7 +171,7 @@ serve_body(struct flow *f)
 {
 	struct neon_request *r = neon_request_of(f);
 
-	if (strcmp(r->route->method, "POST") != 0)
+	if (strcmp(r->route->method, "POST") != 0 && strcmp(r->route->method, "PATCH") != 0)
 		return FLOW_NEXT;
 	return http_read_body(f, r->x, &r->body);
 }

@@ -23,9 +23,9 @@
 
 struct adopt {
 	struct flow flow;
-	struct tenants *tenants;	/* borrowed */
-	struct tenant_adoption *a;	/* borrowed: the caller's */
-	struct tenant_row row;		/* as it is to be; holds a password, wiped */
+	struct tenants *tenants;   /* borrowed */
+	struct tenant_adoption *a; /* borrowed: the caller's */
+	struct tenant_row row;	   /* as it is to be; holds a password, wiped */
 	struct adopt_project project;
 	struct adopt_trial trial;
 	struct pg_result result; /* owned */
@@ -126,8 +126,8 @@ adopt_looked(struct flow *f)
 	if (pg_rows(&a->result) == 0)
 		return FLOW_NEXT;
 	has = xcalloc(1, sizeof(*has));
-	may = row_read(&a->result, a->a->id, a->tenants->seal, has, &err) &&
-	    tenant_may_adopt(a, has);
+	may =
+	    row_read(&a->result, a->a->id, a->tenants->seal, has, &err) && tenant_may_adopt(a, has);
 	a->a->was_ours = may && has->project_id[0] != '\0';
 	bytes_wipe(has, sizeof(*has));
 	free(has);
@@ -219,6 +219,17 @@ adopt_mark(struct flow *f)
 
 /* ---- beginning and end ---- */
 
+/* Without Redis other replicas use what they know until it is too old. */
+static void
+adopt_tell_effective(const struct tenants *ts, struct tenant_adoption *out)
+{
+	if (ts->redis != NULL && redis_is_up(ts->redis))
+		snprintf(out->effective, sizeof(out->effective), "now");
+	else
+		snprintf(out->effective, sizeof(out->effective), "within %llus",
+		    (unsigned long long)(ts->conf->cache_ttl_us / 1000000));
+}
+
 static void
 adopt_end(struct flow *f, const struct err *err)
 {
@@ -233,6 +244,7 @@ adopt_end(struct flow *f, const struct err *err)
 		snprintf(out->name, sizeof(out->name), "%s", is_url ? "" : a->row.project_name);
 		snprintf(out->host, sizeof(out->host), "%s", a->row.tenant.host);
 		snprintf(out->dbname, sizeof(out->dbname), "%s", a->row.tenant.dbname);
+		adopt_tell_effective(a->tenants, out);
 	}
 	pg_clear(&a->result);
 	buf_free(&a->sealed);

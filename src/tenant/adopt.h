@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * adopt: what the parts of an adoption share (tenantgate/tenant/adoption.h): adopt.c has the order,
- * adopt_project.c asks Neon, adopt_url.c the database itself, adopt_row.c is the SQL.
+ * adopt_project.c asks Neon, adopt_url.c reads a URL, adopt_trial.c asks the database, adopt_row.c is the SQL.
  */
 #ifndef TENANT_ADOPT_H
 #define TENANT_ADOPT_H
@@ -32,10 +32,10 @@ bool adopt_url_read(const char *url, struct tenant_row *, struct err *);
 /* One login to the row's database, as requests will make it, and a look at what is there. */
 struct adopt_trial {
 	struct flow flow;
-	struct tenants *tenants;	/* borrowed */
-	const struct tenant_row *row;	/* borrowed */
-	struct pg_conn *conn;		/* owned */
-	struct pg_result result;	/* owned */
+	struct tenants *tenants;      /* borrowed */
+	const struct tenant_row *row; /* borrowed */
+	struct pg_conn *conn;	      /* owned */
+	struct pg_result result;      /* owned */
 };
 enum flow_rc adopt_try(struct flow *, struct adopt_trial *, struct tenants *,
     const struct tenant_row *) __attribute__((warn_unused_result));

@@ -25,11 +25,12 @@ struct tenant_adoption {
 	bool		 is_dry_run;	/* all is looked at, nothing written */
 	/* After a good end. */
 	bool		 was_ours;	/* it had been adopted for this tenant before */
-	char		 source[ADOPTION_SOURCE_SIZE]; /* as in the row: a project's id, "url-..." */
+	char		 source[ADOPTION_SOURCE_SIZE];	/* in the row: a project's id, "url-..." */
 	char		 name_before[ADOPTION_NAME_SIZE]; /* of the project; "" with a URL */
 	char		 name[ADOPTION_NAME_SIZE];	  /* that it has now */
 	char		 host[DNS_NAME_MAX + 1];
 	char		 dbname[PG_NAME_MAX + 1];
+	char		 effective[32];	/* when all replicas know: "now", "within 60s" */
 };
 
 /*
