@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * adopt: what the parts of an adoption share (tenantgate/tenant/adoption.h): adopt.c has the order,
- * adopt_project.c asks Neon, adopt_url.c reads a URL, adopt_trial.c asks the database, adopt_row.c is the SQL.
+ * adopt_project.c asks Neon, adopt_url.c reads a URL, adopt_trial.c asks the database, adopt_row.c
+ * is the SQL.
  */
 #ifndef TENANT_ADOPT_H
 #define TENANT_ADOPT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * adopt_trial: whether a database that is to be adopted takes a login, can be a tenant's, and is none
- * of ours. Nothing in it is changed by looking.
+ * adopt_trial: whether a database that is to be adopted takes a login, can be a tenant's, and is
+ * none of ours. Nothing in it is changed by looking.
  */
 #include "tenant/adopt.h"
 #include "tenantgate/wire/pg_sql.h"
