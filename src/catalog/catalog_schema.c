@@ -271,7 +271,7 @@ static const char usage[] = "SELECT 1;";
  * document, which the tenant's database may not know yet (retrieval/sweep_mend.c).
  *
  * adoptions: how far such a catalog has been copied, by its host and database; adoption_skips: what
- * of it was not, and why (tenant/adopt_users.c, retrieval/documents_adopt.c). */
+ * of it was not, and why (tenant/app_copy.c, retrieval/documents_adopt.c). */
 static const char adoptions[] =
     "ALTER TABLE public.tenants"
     "	ADD COLUMN adopted_at timestamptz,"
@@ -280,6 +280,7 @@ static const char adoptions[] =
     "CREATE TABLE public.adoptions ("
     "	source text PRIMARY KEY,"
     "	users_to bigint NOT NULL DEFAULT 0,"
+    "	projects_to bigint NOT NULL DEFAULT 0,"
     "	documents_to bigint NOT NULL DEFAULT 0,"
     "	users bigint NOT NULL DEFAULT 0,"
     "	projects bigint NOT NULL DEFAULT 0,"

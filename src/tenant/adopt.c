@@ -259,16 +259,34 @@ adopt_release(struct flow *f)
 	free(a);
 }
 
-enum flow_rc
-tenant_adopt(struct flow *f, struct tenants *ts, struct tenant_adoption *adoption)
+static struct adopt *
+adopt_new(struct tenants *ts, struct tenant_adoption *adoption)
 {
 	struct adopt *a = xcalloc(1, sizeof(*a));
-	enum flow_rc rc;
 
 	a->tenants = ts;
 	a->a = adoption;
 	buf_init(&a->sealed, 4096);
-	rc = flow_call(f, &a->flow, &adopt_kind);
+	return a;
+}
+
+enum flow_rc
+tenant_adopt(struct flow *f, struct tenants *ts, struct tenant_adoption *adoption)
+{
+	struct adopt *a = adopt_new(ts, adoption);
+	enum flow_rc rc = flow_call(f, &a->flow, &adopt_kind);
+
+	flow_deadline(&a->flow, ADOPT_US);
+	return rc;
+}
+
+enum flow_rc
+tenant_adopt_or_tell(struct flow *f, struct tenants *ts, struct tenant_adoption *adoption,
+    struct err *why)
+{
+	struct adopt *a = adopt_new(ts, adoption);
+	enum flow_rc rc = flow_try(f, &a->flow, &adopt_kind, why);
+
 	flow_deadline(&a->flow, ADOPT_US);
 	return rc;
 }

@@ -41,6 +41,10 @@ struct adopt_trial {
 enum flow_rc adopt_try(struct flow *, struct adopt_trial *, struct tenants *,
     const struct tenant_row *) __attribute__((warn_unused_result));
 
+/* Fails with the reason why a login by an address from outside was none. */
+enum flow_rc adopt_login_refused(struct flow *, const struct pg_result *why, const struct tenant *)
+    __attribute__((warn_unused_result));
+
 /* A row for each other tenant of this project, or of this database: its id. As row_select(). */
 enum flow_rc adopt_row_others(struct flow *, struct catalog *, const struct tenant_row *,
     const char *port, struct pg_result *) __attribute__((warn_unused_result));

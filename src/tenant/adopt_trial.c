@@ -32,23 +32,23 @@ trial_login(struct flow *f)
 	return pg_connect(f, t->tenants->dns, &target.pg, TRIAL_US, &t->conn, &t->result);
 }
 
-static enum flow_rc
-trial_refused(struct adopt_trial *t)
+enum flow_rc
+adopt_login_refused(struct flow *f, const struct pg_result *why, const struct tenant *t)
 {
-	const struct pg_reason *reason = pg_reason(&t->result);
+	const struct pg_reason *reason = pg_reason(why);
 	struct err err = { .retry_after = reason->retry_after };
 
-	if (t->result.failure.is_forbidden)
-		return flow_fail(&t->flow, ERR_FORBIDDEN,
+	if (why->failure.is_forbidden)
+		return flow_fail(f, ERR_FORBIDDEN,
 		    "The database is not where this server may connect to: %s. Add its network to "
 		    "allowed_networks, if that is meant.",
-		    t->result.failure.message);
+		    why->failure.message);
 	err_set(&err, reason->code,
 	    "The database takes no login by this address, role and password, or not by TLS as it "
 	    "is to be: try them with psql, and sslmode=%s. The reason is in the log.",
-	    t->row->tenant.sslmode);
-	err_cause(&err, "login of an adoption: %s", t->result.failure.message);
-	return flow_fail_err(&t->flow, &err);
+	    t->sslmode_outside);
+	err_cause(&err, "login of an adoption: %s", why->failure.message);
+	return flow_fail_err(f, &err);
 }
 
 static enum flow_rc
@@ -65,7 +65,7 @@ trial_look(struct flow *f)
 	};
 
 	if (t->conn == NULL)
-		return trial_refused(t);
+		return adopt_login_refused(f, &t->result, &t->row->tenant);
 	return pg_run(f, t->conn, &q, &t->result);
 }
 

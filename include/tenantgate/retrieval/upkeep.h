@@ -33,6 +33,16 @@ bool		documents_sweep(struct worker *, struct catalog *, struct pools *,
 		    const struct pool_target *, const char *tenant, int schema_version,
 		    uint64_t interval_us, atomic_uint *running) __attribute__((warn_unused_result));
 
+/* A page of documents of an application's own catalog into the list: source, position before and
+ * after it, and the rows as JSON (tenantgate/tenant/app_catalog.h, struct app_page). As
+ * catalog_run(); gives what app_copy_users() gives. */
+struct documents_adoption {
+	const char *source, *from, *to, *json;
+};
+enum flow_rc	documents_adopt(struct flow *, struct catalog *,
+		    const struct documents_adoption *, struct pg_result *out)
+		    __attribute__((warn_unused_result));
+
 /* Documents whose time is over are deleted. look_us: for the question to the catalog whether there
  * are any. *next_us: until the next one's is, UINT64_MAX for none. A failure is in *why, not the
  * flow's. All is borrowed until the wait is over. */

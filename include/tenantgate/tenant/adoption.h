@@ -42,5 +42,8 @@ struct tenant_adoption {
  */
 enum flow_rc	tenant_adopt(struct flow *, struct tenants *, struct tenant_adoption *)
 		    __attribute__((warn_unused_result));
+/* The same, but a failure is in *why, and not the flow's. */
+enum flow_rc	tenant_adopt_or_tell(struct flow *, struct tenants *, struct tenant_adoption *,
+		    struct err *why) __attribute__((warn_unused_result));
 
 #endif
