@@ -65,6 +65,10 @@ adopt_look(struct flow *f)
 {
 	struct adopt *a = adopt_of(f);
 
+	if (!name_tenant(slice_str(a->a->id)))
+		return flow_fail(f, ERR_INVALID_TENANT,
+		    "A tenant id must be 1 to %d bytes of [A-Za-z0-9._:@-]; correct it.",
+		    TENANT_ID_MAX);
 	return row_select(f, a->tenants->catalog, a->a->id, &a->result);
 }
 

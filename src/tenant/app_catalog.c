@@ -28,9 +28,9 @@ struct app_read {
 	struct flow flow;
 	struct app_catalog *app; /* borrowed */
 	enum app_part part;
-	const char *after;	 /* borrowed */
-	struct pg_result *out;	 /* borrowed: the caller's */
-	struct pg_conn *conn;	 /* owned */
+	const char *after;     /* borrowed */
+	struct pg_result *out; /* borrowed: the caller's */
+	struct pg_conn *conn;  /* owned */
 };
 
 static flow_step_fn app_login, app_select, app_read_page;

@@ -3,8 +3,8 @@
  * app_copy: what of an application's catalog is copied into ours by tenant/: users, and where all
  * parts stand. (Documents: retrieval/documents_adopt.c; projects: adopt.c.)
  *
- * A position is a fence: the statement that copies a page changes nothing unless it stands where the
- * page begins.
+ * A position is a fence: the statement that copies a page changes nothing unless it stands where
+ * the page begins.
  */
 #include "tenant/tenant_internal.h"
 #include "tenantgate/tenant/app_catalog.h"

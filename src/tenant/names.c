@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "tenantgate/base/digest.h"
+#include "tenantgate/base/id.h"
 
 #define NAME_DIGEST 24 /* hex digits: 96 bits */
 
@@ -98,6 +99,12 @@ bool
 name_provider_id(struct slice s)
 {
 	return all_of(s, PROVIDER_ID_SIZE - 1, "-_");
+}
+
+bool
+name_tenant(struct slice s)
+{
+	return all_of(s, TENANT_ID_MAX, "._:@-");
 }
 
 bool

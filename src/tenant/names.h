@@ -39,6 +39,8 @@ void name_cluster(char out[CLUSTER_NAME_SIZE], const char *environment, const ch
 /* An id that the provider gave: [A-Za-z0-9_-], short enough to keep, safe in a URL's path. Without
  * the check a "../" in it would make another request of ours. */
 bool name_provider_id(struct slice);
+/* As auth_tenant_valid() has it: 1 to TENANT_ID_MAX bytes of [A-Za-z0-9._:@-]. */
+bool name_tenant(struct slice);
 /* A host name or address. Never a path: libpq takes a host with a '/' for a Unix socket's
  * folder. */
 bool name_host(struct slice);
