@@ -256,6 +256,21 @@ enum flow_rc	 tenants_check_catalog(struct flow *, struct catalog *, const char 
  */
 enum flow_rc	 tenants_reseal(struct flow *, struct catalog *, const struct seal *,
 		    bool *goes_on) __attribute__((warn_unused_result));
+/* The same because an operator asks, some rows at a time: zeroed before the first call. count:
+ * how many there are and are left; fails with ERR_CONFLICT where the first key may not be read by
+ * all replicas. some: until is_done; what is under way when a process is killed is done again. Both
+ * fail with ERR_CATALOG. */
+struct tenants_resealing {
+	uint64_t	passwords, left;	/* of count */
+	uint64_t	resealed;
+	uint64_t	unopened;	/* they have a key that is not ours, or were changed */
+	bool		is_done;
+	char		last[TENANT_ID_MAX + 1]; /* after which id it goes on */
+};
+enum flow_rc	 tenants_reseal_count(struct flow *, struct tenants *, struct tenants_resealing *)
+		    __attribute__((warn_unused_result));
+enum flow_rc	 tenants_reseal_some(struct flow *, struct tenants *, struct tenants_resealing *)
+		    __attribute__((warn_unused_result));
 /*
  * After a tenants_reseal() that is to go on. Never ends: seals anew, every 15 s, what replicas that
  * have another key first have written since. (One whose first key not all can read may be one of
