@@ -15,6 +15,8 @@ typedef void admin_start_fn(struct http_exchange *, const struct admin_context *
 
 admin_start_fn	about_start;
 admin_start_fn	catalog_adopt_start;
+admin_start_fn	orphans_list_start;
+admin_start_fn	orphans_remove_start;
 admin_start_fn	passwords_reseal_start;
 admin_start_fn	tenant_adopt_start;
 admin_start_fn	top_start;

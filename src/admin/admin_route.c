@@ -10,6 +10,8 @@
 static const struct admin_route admin_routes[] = {
 	{ "GET", "/admin", about_start, 10 * SECONDS },
 	{ "GET", "/admin/top", top_start, 10 * SECONDS },
+	{ "GET", "/admin/reconcile", orphans_list_start, 3600 * SECONDS },
+	{ "POST", "/admin/reconcile", orphans_remove_start, 3600 * SECONDS },
 	{ "POST", "/admin/reseal", passwords_reseal_start, 3600 * SECONDS },
 	{ "POST", "/admin/adopt", catalog_adopt_start, 24 * 3600 * SECONDS },
 	{ "POST", "/admin/tenants/{tenant}/adopt", tenant_adopt_start, 120 * SECONDS },

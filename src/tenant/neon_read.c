@@ -193,6 +193,35 @@ neon_read_page(const json_t *o, const struct neon_names *names, struct neon_inve
 	return true;
 }
 
+bool
+neon_read_projects(const json_t *o, neon_project_fn *fn, void *arg, unsigned *length, char *cursor,
+    struct err *err)
+{
+	const json_t *projects = json_object_get(o, "projects");
+
+	if (!json_is_array(projects))
+		return neon_read_fail(err, "list of projects");
+	if (json_array_size(json_object_get(o, "unavailable_project_ids")) > 0) {
+		err_set(err, ERR_NEON,
+		    "Neon's list of projects is not complete just now, so it proves nothing. Try "
+		    "again in a minute.");
+		return false;
+	}
+	*length = (unsigned)json_array_size(projects);
+	for (unsigned i = 0; i < *length; i++) {
+		char id[PROVIDER_ID_SIZE] = "", name[PROJECT_NAME_SIZE];
+
+		copy_id(json_array_get(projects, i), "id", id);
+		if (id[0] == '\0' ||
+		    !copy_text(json_array_get(projects, i), "name", name, sizeof(name)) ||
+		    !fn(id, name, arg))
+			return neon_read_fail(err, "list of projects");
+	}
+	cursor[0] = '\0';
+	copy_text(json_object_get(o, "pagination"), "cursor", cursor, CURSOR_MAX);
+	return true;
+}
+
 /* Of one branch. */
 static enum neon_owner
 branch_owner(const json_t *note, const char *environment, const char *tenant, bool has_old_name)

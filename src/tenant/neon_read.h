@@ -51,6 +51,13 @@ struct neon_inventory {
 bool neon_read_page(const json_t *, const struct neon_names *, struct neon_inventory *,
     struct err *);
 
+/* Each project of a page; false: there is no memory. */
+typedef bool neon_project_fn(const char *id, const char *name, void *arg);
+/* False, with err set, also for a partial page. length: of the page; cursor: CURSOR_MAX, "" when
+ * there is none. */
+bool neon_read_projects(const json_t *, neon_project_fn *, void *arg, unsigned *length,
+    char *cursor, struct err *);
+
 /* Annotations of the branch that a project is created with: whose it is. */
 #define NEON_NOTE_ENVIRONMENT "tenantgate_environment"
 #define NEON_NOTE_TENANT      "tenantgate_tenant"
