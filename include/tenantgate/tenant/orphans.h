@@ -27,9 +27,9 @@ struct orphan {
 };
 unsigned		 tenant_orphans_projects(const struct tenant_orphans *);
 unsigned		 tenant_orphans_tenants(const struct tenant_orphans *);
-unsigned		 tenant_orphans_seen(const struct tenant_orphans *);	/* projects in all */
-struct orphan		 tenant_orphan_project(const struct tenant_orphans *, unsigned i);
-struct orphan		 tenant_orphan_tenant(const struct tenant_orphans *, unsigned i);
+unsigned		 tenant_orphans_seen(const struct tenant_orphans *);
+struct orphan		 tenant_orphan_project(const struct tenant_orphans *, unsigned);
+struct orphan		 tenant_orphan_tenant(const struct tenant_orphans *, unsigned);
 
 /* Has the i-th project deleted at Neon, if at this moment it still is an orphan. *is_gone: it was
  * (or had been already); false: it has a tenant by now. Neon can recover it for 7 days. */
