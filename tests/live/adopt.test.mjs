@@ -104,6 +104,9 @@ test('a project that is another tenant\'s, another environment\'s, or not there'
 		tenantgate_tenant: 'ewe' } } });
 	refused(await adopt('owl', { projectId: ours.id }), 409, 'conflict', /annotation says so/);
 	assert.equal((await adopt('ewe', { projectId: ours.id })).status, 200);
+	const old = await project({ name: 'tg-prod-owl', branch: { annotations: {
+		tenantgate_tenant: 'owl' } } });
+	refused(await adopt('owl', { projectId: old.id }), 409, 'conflict', /annotation says so/);
 	refused(await adopt('owl', { projectId: 'no-such-project' }), 404, 'not_found', /Look at the id/);
 	refused(await adopt('owl', { projectId: '../users/me' }), 400, 'invalid_field', /by its id/);
 	assert.equal(await row('owl'), undefined);
