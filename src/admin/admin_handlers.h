@@ -14,6 +14,7 @@ typedef void admin_start_fn(struct http_exchange *, const struct admin_context *
     const struct admin_match *);
 
 admin_start_fn	about_start;
+admin_start_fn	metrics_start;
 admin_start_fn	top_start;
 
 #endif

@@ -10,6 +10,7 @@
 static const struct admin_route admin_routes[] = {
 	{ "GET", "/admin", about_start, 10 * SECONDS },
 	{ "GET", "/admin/top", top_start, 10 * SECONDS },
+	{ "GET", "/metrics", metrics_start, 10 * SECONDS },
 };
 
 #define ADMIN_ROUTE_COUNT (sizeof(admin_routes) / sizeof(admin_routes[0]))
