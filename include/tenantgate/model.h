@@ -154,6 +154,9 @@ void		 model_close(struct model *);
 void		 model_condition(const struct model *, struct condition *);
 /* Whether its budgets are used up (share_condition()), and their figures. Any thread. */
 void		 model_shares_condition(const struct model *, struct condition *);
+/* Which budgets, of model_share_budget(); borrowed: as long as the process's. */
+enum model_share { SHARE_OF_STREAMS, SHARE_OF_EMBEDDINGS, SHARE_OF_RERANKS };
+struct share_budget	*model_share_budget(const struct model *, enum model_share);
 void		 model_shares_stats(const struct model *, struct share_stats *streams,
 		    struct share_stats *embeddings, struct share_stats *reranks);
 unsigned	 model_dimensions(const struct model *);

@@ -15,6 +15,9 @@ typedef void admin_start_fn(struct http_exchange *, const struct admin_context *
 
 admin_start_fn	about_start;
 admin_start_fn	metrics_start;
+admin_start_fn	shares_start;
+admin_start_fn	pools_show_start;
+admin_start_fn	flows_start;
 admin_start_fn	top_start;
 
 #endif
