@@ -236,7 +236,7 @@ struct pool_view {
 	uint64_t	retry_us;	/* until the next login, after one that has failed */
 	struct err	failure;	/* of that login; no code: none has failed */
 };
-/* Up to `max` of them, first those that somebody waits for or whose login has failed; *all: how many
+/* Up to `max`, first those that somebody waits for or whose login has failed; *all: how many
  * there are. The lock is held for a look at each, a microsecond for a hundred. Any thread. */
 unsigned	 pools_view(struct pools *, struct pool_view *out, unsigned max, unsigned *all);
 /* That of a key; false when there is none. Any thread. */
