@@ -277,7 +277,7 @@ const struct conf_key conf_keys[] = {
 	WORD("search_mode", api.search_mode, "hybrid", search_modes,
 	    "How POST /chat finds passages: by vectors, by words, or by both (README, "
 	    "\"Searching\")."),
-	NUMBER("search_text_weight", api.search_text_weight, "80", 0, 100,
+	NUMBER("search_text_weight", api.search_text_weight, "85", 0, 100,
 	    "Of hybrid: how many of 100 parts words have. Less for a very good embedding model."),
 	NUMBER("max_question", plan.question_max, "0", 0, 1000000000,
 	    "Characters of a question; a longer one is refused. 0 for no limit."),

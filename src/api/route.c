@@ -178,7 +178,7 @@ api_conf_init(struct api_conf *c)
 		.embedding_window = (size_t)2 << 20,
 		.top_k = 4,
 		.search_mode = SEARCH_HYBRID,
-		.search_text_weight = 80,
+		.search_text_weight = 85,
 		.client_system_messages = CLIENT_SYSTEM_DROP,
 		.chat_file_text_max = 256u << 10,
 		.ratelimit_headers = RATELIMIT_DRAFT,
