@@ -14,5 +14,6 @@ typedef void admin_start_fn(struct http_exchange *, const struct admin_context *
     const struct admin_match *);
 
 admin_start_fn	about_start;
+admin_start_fn	usage_list_start;
 
 #endif

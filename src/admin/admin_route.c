@@ -9,6 +9,7 @@
 /* No two rows of a method may match the same path, for the first would hide the other. */
 static const struct admin_route admin_routes[] = {
 	{ "GET", "/admin", about_start, 10 * SECONDS },
+	{ "GET", "/admin/usage", usage_list_start, 30 * SECONDS },
 };
 
 #define ADMIN_ROUTE_COUNT (sizeof(admin_routes) / sizeof(admin_routes[0]))
