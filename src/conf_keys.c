@@ -215,6 +215,12 @@ const struct conf_key conf_keys[] = {
 	    "What is left of a limit: RateLimit and RateLimit-Policy, the three fields before "
 	    "those, or both."),
 
+	DURATION("usage_write_interval", api.usage.write_interval_us, "5s", 100 * MS, 1 * HOURS,
+	    "How often each worker writes to the catalog what tenants have used: what a killed "
+	    "process loses at most, and how late GET /usage is."),
+	DURATION("usage_retention", api.usage.retention_us, "400d", 1 * DAYS, 36500 * DAYS,
+	    "How long the usage of a day is kept."),
+
 	GROUP("Documents"),
 	SIZE("max_document_size", api.document_max, "64MiB", 1 * KIB, 1 * GIB,
 	    "A file of POST /ingest."),

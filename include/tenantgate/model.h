@@ -141,6 +141,8 @@ struct model_usage {
 	uint64_t	output_tokens;
 	bool		known;		/* the server's figures; else output_tokens is our own
 					 * count of pieces of text, input_tokens 0 */
+	uint64_t	calls;		/* for vectors, that were answered */
+	uint64_t	text_bytes;	/* of the texts whose vectors came */
 };
 
 /* conf is copied, its strings are borrowed until model_close(). */

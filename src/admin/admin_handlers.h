@@ -19,5 +19,6 @@ admin_start_fn	shares_start;
 admin_start_fn	pools_show_start;
 admin_start_fn	flows_start;
 admin_start_fn	top_start;
+admin_start_fn	usage_list_start;
 
 #endif

@@ -14,6 +14,7 @@ static const struct admin_route admin_routes[] = {
 	{ "GET", "/admin/flows", flows_start, 10 * SECONDS },
 	{ "GET", "/admin/top", top_start, 10 * SECONDS },
 	{ "GET", "/metrics", metrics_start, 10 * SECONDS },
+	{ "GET", "/admin/usage", usage_list_start, 30 * SECONDS },
 };
 
 #define ADMIN_ROUTE_COUNT (sizeof(admin_routes) / sizeof(admin_routes[0]))

@@ -330,6 +330,7 @@ ingest_stored(struct flow *f)
 	pool_return(&in->req.lease, POOL_CLEAN);
 	in->state = DOCUMENT_STORED;
 	in->req.has_changed_chunks = true;
+	request_note_document(&in->req, &item_of(in)->document);
 	ingest_report_progress(&in->report, "store", chunks, chunks);
 	return FLOW_NEXT;
 }

@@ -347,6 +347,7 @@ request_end(struct request *req, const struct err *err)
 		tenant_login_refused(req->ctx->tenants, &req->tenant);
 	if (err->code == ERR_OUTDATED && req->tenant.state == TENANT_READY && req->has_borrowed)
 		tenant_schema_doubt(req->ctx->tenants, &req->tenant);
+	request_count_usage(req);
 	http_attach(req->x, NULL); /* a client that leaves now finds no flow to abort */
 	if (err_is(err) && http_status(req->x) == 0)
 		respond_problem(req, err);

@@ -46,6 +46,7 @@ static const struct api_route routes[] = {
 	    CALLS(CALLER_SERVICE), true },
 	{ "GET", "/tenant", tenant_get_start, 0, 0, TIME_OF(chat_timeout_us), CALLS(CALLER_SERVICE),
 	    true },
+	{ "GET", "/usage", usage_get_start, 0, 0, TIME_OF(chat_timeout_us), TENANTS, true },
 	{ "GET", "/healthz", healthz_start, 0, 0, 0, ANYBODY, false },
 	{ "HEAD", "/healthz", healthz_start, 0, 0, 0, ANYBODY, false },
 	{ "GET", "/readyz", readyz_start, 0, 0, 0, ANYBODY, false },
@@ -191,4 +192,5 @@ api_conf_init(struct api_conf *c)
 	};
 	extract_conf_init(&c->extract);
 	index_conf_init(&c->indexing);
+	usage_conf_init(&c->usage);
 }

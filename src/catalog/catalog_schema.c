@@ -265,7 +265,27 @@ static const char documents_timely[] =
 static const char keys_of_operators[] = "SELECT 1;";
 static const char tenants_wishes[] = "SELECT 1;";
 static const char tenants_ends[] = "SELECT 1;";
-static const char usage[] = "SELECT 1;";
+/* What tenants have used (usage.h): model '' is none. No tenant's row is referred to, for what was
+ * used is to be known when the tenant is gone. Ids in the order of their bytes, so that those of a
+ * prefix are one after another. usage_writers: the number of each worker's last batch. */
+static const char tenant_usage[] =
+    "CREATE TABLE public.tenant_usage ("
+    "	tenant_id text COLLATE \"C\" NOT NULL,"
+    "	day date NOT NULL,"
+    "	model text COLLATE \"C\" NOT NULL,"
+    "	requests bigint NOT NULL,"
+    "	input_tokens bigint NOT NULL,"
+    "	output_tokens bigint NOT NULL,"
+    "	embedding_calls bigint NOT NULL,"
+    "	embedding_tokens bigint NOT NULL,"
+    "	documents bigint NOT NULL,"
+    "	bytes bigint NOT NULL,"
+    "	PRIMARY KEY (tenant_id, day, model)) WITH (fillfactor = 80);"
+    "CREATE INDEX tenant_usage_day ON public.tenant_usage (day);"
+    "CREATE TABLE public.usage_writers ("
+    "	writer_id text PRIMARY KEY,"
+    "	batch bigint NOT NULL,"
+    "	written_at timestamptz NOT NULL DEFAULT now());";
 static const char adoptions[] = "SELECT 1;";
 
 const struct schema_script schema_scripts[] = {
@@ -283,7 +303,7 @@ const struct schema_script schema_scripts[] = {
 	{ 11, 6, "keys_of_operators", keys_of_operators },
 	{ 12, 6, "tenants_wishes", tenants_wishes },
 	{ 13, 6, "tenants_ends", tenants_ends },
-	{ 14, 6, "usage", usage },
+	{ 14, 6, "tenant_usage, usage_writers", tenant_usage },
 	{ 15, 6, "adoptions", adoptions },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

@@ -239,6 +239,8 @@ embed_next(struct flow *f, struct embed *e)
 	j->out = NULL;
 	e->usage->known = j->usage.known && (e->batch.at == 0 || e->usage->known);
 	e->usage->input_tokens += j->usage.input_tokens;
+	e->usage->calls++;
+	e->usage->text_bytes += embed_batch_bytes(&e->batch);
 	vectors_job_free(j);
 	e->job = NULL;
 	model_learn_success(&e->call, f->request_id);

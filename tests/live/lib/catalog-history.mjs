@@ -2,6 +2,7 @@
 // A catalog as an earlier build left it: what each script of src/catalog/catalog_schema.c made, taken
 // away again, the newest first. A new script there has its row here.
 const made = [
+	[14, 'drop table tenant_usage; drop table usage_writers'],
 	[10, `drop function documents_admit_timely;
 		alter table documents drop column stored_expires_at`],
 	[9, `drop function documents_admit; drop index documents_ingesting;
