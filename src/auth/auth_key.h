@@ -23,6 +23,8 @@ struct key_text {
  * anything that is not exactly that. */
 bool key_from_header(struct slice authorization, struct key_text *);
 bool key_parse(struct slice, struct key_text *);
+/* ASCII letters and digits, or nothing. */
+bool key_text_is_alphanumeric(struct slice);
 
 /* "tenant", "service", "admin": as the catalog has them. False for any other name. */
 const char *caller_kind_name(enum caller_kind);
