@@ -9,6 +9,7 @@
 
 #include "conf_internal.h"
 #include "config.h"
+#include "tenantgate/admin.h"
 #include "tenantgate/base/arena.h"
 #include "tenantgate/base/seal.h"
 #include "tenantgate/wire/pg_url.h"
@@ -118,6 +119,24 @@ conf_check_url(struct conf_reading *r, const char *name, const char *url)
 	arena_free(arena);
 }
 
+static void
+conf_check_admin(struct conf_reading *r)
+{
+	const struct conf *c = r->conf;
+	struct err err = { 0 };
+
+	conf_check(r,
+	    c->admin_listen_port == 0 ||
+		(c->admin_listen_port != c->http.listen_port &&
+		    c->admin_listen_port != c->health_listen_port),
+	    "admin_listen_port", "must be another than listen_port and health_listen_port.");
+	if (!admin_hosts_are_valid(c->admin_hosts, &err)) {
+		struct conf_place at = conf_key_place(r->scopes, "admin_hosts");
+
+		conf_error(r, &at, "%s: %s", "admin_hosts", err.detail);
+	}
+}
+
 /* What the file as a whole must fulfil: keys that must be set, and what one key wants of another.
  * Each error names the key that is to be changed. */
 static void
@@ -140,6 +159,7 @@ conf_check_all(struct conf_reading *r)
 	/* The system would let both listen, and give each a part of the connections. */
 	conf_check(r, c->health_listen_port == 0 || c->health_listen_port != c->http.listen_port,
 	    "health_listen_port", "must be another than listen_port.");
+	conf_check_admin(r);
 	conf_check(r, is_sslmode(c->tenants.neon_sslmode), "neon_sslmode",
 	    "must be disable, prefer, require, verify-ca or verify-full.");
 	conf_check(r, c->api.chunk_overlap < c->api.chunk_size, "chunk_overlap",

@@ -35,6 +35,9 @@ struct conf {
 	const char		*user;			/* to become when root; "": refuse root */
 	const char		*health_listen_addr;	/* numeric; "*" for all */
 	uint16_t		health_listen_port;	/* 0: not open */
+	const char		*admin_listen_addr;	/* likewise */
+	uint16_t		admin_listen_port;	/* 0: not open */
+	const char		*admin_hosts;		/* admin_context.hosts */
 	const char		*pid_file;		/* "" : none */
 	const char		*log_file;		/* "" : stderr */
 	int			log_level;		/* LOG_ERR .. LOG_DEBUG */

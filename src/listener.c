@@ -5,14 +5,15 @@
  */
 #include "listener.h"
 
+#include "tenantgate/admin.h"
 #include "tenantgate/base/log.h"
 
-#define HEALTH_CONN_MAX	  256
-#define HEALTH_TIMEOUT_US (10 * 1000000ull) /* for a probe's header, and to take its response */
+#define NEAR_CONN_MAX	256
+#define NEAR_TIMEOUT_US (10 * 1000000ull) /* for a request's header, and to take of its response */
 
 typedef void listener_conf_fn(struct http_conf *, const struct conf *);
 
-static listener_conf_fn public_conf, health_conf;
+static listener_conf_fn public_conf, health_conf, admin_conf;
 
 static const struct {
 	const char *name;
@@ -22,6 +23,7 @@ static const struct {
 } table[LISTENERS] = {
 	[LISTENER_PUBLIC] = { "public", public_conf, api_handle, false },
 	[LISTENER_HEALTH] = { "health", health_conf, api_handle_health, true },
+	[LISTENER_ADMIN] = { "admin", admin_conf, admin_handle, true },
 };
 
 static void
@@ -33,18 +35,33 @@ public_conf(struct http_conf *http, const struct conf *conf)
 
 /* Nearer than the public door: no proxy is between, and those who ask are few. */
 static void
-health_conf(struct http_conf *http, const struct conf *conf)
+near_conf(struct http_conf *http)
 {
-	http->prefix = "health_";
-	http->listen_addr = conf->health_listen_addr;
-	http->listen_port = conf->health_listen_port;
-	http->max_client_conn = HEALTH_CONN_MAX;
+	http->max_client_conn = NEAR_CONN_MAX;
 	http->max_client_conn_per_ip = 0;
 	http->trusted_proxies = NULL;
 	http->proxy_protocol = false;
-	http->header_timeout_us = HEALTH_TIMEOUT_US;
-	http->send_timeout_us = HEALTH_TIMEOUT_US;
+	http->header_timeout_us = NEAR_TIMEOUT_US;
+	http->send_timeout_us = NEAR_TIMEOUT_US;
 	http->is_probe = api_is_probe;
+}
+
+static void
+health_conf(struct http_conf *http, const struct conf *conf)
+{
+	near_conf(http);
+	http->prefix = "health_";
+	http->listen_addr = conf->health_listen_addr;
+	http->listen_port = conf->health_listen_port;
+}
+
+static void
+admin_conf(struct http_conf *http, const struct conf *conf)
+{
+	near_conf(http);
+	http->prefix = "admin_";
+	http->listen_addr = conf->admin_listen_addr;
+	http->listen_port = conf->admin_listen_port;
 }
 
 void

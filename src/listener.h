@@ -8,10 +8,10 @@
 
 #include "conf.h"
 
-enum listener_id { LISTENER_PUBLIC, LISTENER_HEALTH, LISTENERS };
+enum listener_id { LISTENER_PUBLIC, LISTENER_HEALTH, LISTENER_ADMIN, LISTENERS };
 
 struct listener {
-	const char		*name;		/* static: "public", "health" */
+	const char		*name;		/* static: "public", "health", "admin" */
 	bool			 is_open;	/* the configuration wants it */
 	bool			 shows_reasons;	/* api_context.shows_reasons */
 	http_handler_fn		*handle;

@@ -64,6 +64,7 @@ budgets_open(struct process *process, const struct conf *conf)
 	bytes_wipe(user_key, sizeof(user_key));
 	api_budgets_open(&process->shared.budgets, &conf->api);
 	process->shared.indexing = indexing_open(&conf->api.indexing);
+	process->shared.loudest = loudest_new(LOUDEST_TENANTS);
 }
 
 bool
@@ -117,6 +118,7 @@ process_close(struct process *process)
 	model_shares_close(process->models);
 	api_budgets_close(&process->shared.budgets);
 	indexing_close(process->shared.indexing);
+	loudest_free(process->shared.loudest);
 	key_tags_free(process->key_tags);
 	lookup_store_free(process->keys);
 	limit_store_free(process->limits);

@@ -62,6 +62,7 @@ contexts_open(struct service *s, struct err *err)
 	if (want == 0)
 		want = processors > 0 ? (unsigned)processors : 1;
 	s->contexts = xcalloc(want, sizeof(*s->contexts));
+	s->process.workers = xcalloc(want, sizeof(*s->process.workers));
 	for (s->count = 0; s->count < want; s->count++) {
 		struct worker_context *ctx = &s->contexts[s->count];
 
@@ -81,6 +82,8 @@ contexts_open(struct service *s, struct err *err)
 			s->count++;
 			return false;
 		}
+		s->process.workers[s->count] = ctx->worker;
+		atomic_store(&s->process.worker_count, s->count + 1);
 	}
 	return true;
 }
@@ -167,6 +170,7 @@ contexts_close(struct service *s)
 		worker_free(s->contexts[i].worker);
 	}
 	free(s->contexts);
+	free(s->process.workers);
 }
 
 /* ---- signals ---- */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config.h"
 #include "tenantgate/base/map.h"
 
 /* On the caller's stack: the caller waits until `done`. */
@@ -148,6 +149,20 @@ api_context_fill(struct worker_context *ctx, struct api_context *api)
 	};
 }
 
+static struct http_server *
+open_admin(struct worker_context *ctx, const struct listener *l, struct err *err)
+{
+	ctx->admin = (struct admin_context){
+		.api = &ctx->api[LISTENER_ADMIN],
+		.hosts = ctx->process->conf->admin_hosts,
+		.version = VERSION,
+		.workers = ctx->process->workers,
+		.worker_count = &ctx->process->worker_count,
+	};
+	return http_open(ctx->worker, &l->http, l->connections, l->handle, admin_refused,
+	    &ctx->admin, err);
+}
+
 /* A server on this worker's loop. What port the system has chosen for the first worker, where the
  * configured one is 0, is every worker's; they are opened one after the other. */
 static bool
@@ -159,8 +174,9 @@ open_listener(struct worker_context *ctx, unsigned id, struct err *err)
 		return true;
 	api_context_fill(ctx, &ctx->api[id]);
 	ctx->api[id].shows_reasons = l->shows_reasons;
-	ctx->http[id] = http_open(ctx->worker, &l->http, l->connections, l->handle, api_refused,
-	    &ctx->api[id], err);
+	ctx->http[id] = id == LISTENER_ADMIN ? open_admin(ctx, l, err)
+					     : http_open(ctx->worker, &l->http, l->connections,
+						   l->handle, api_refused, &ctx->api[id], err);
 	if (ctx->http[id] == NULL)
 		return false;
 	l->http.listen_port = http_port(ctx->http[id]);

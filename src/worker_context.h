@@ -9,6 +9,7 @@
 
 #include "flow_log.h"
 #include "process.h"
+#include "tenantgate/admin.h"
 
 /* Zeroed, then process and worker set, then worker_context_open(). All but flow_log is the worker's
  * thread's alone. */
@@ -29,6 +30,7 @@ struct worker_context {
 	/* Opened last: from then on requests come. NULL: not open. */
 	struct http_server	*http[LISTENERS];
 	struct api_context	api[LISTENERS];	/* what the handlers borrow */
+	struct admin_context	admin;		/* the same of the admin door's */
 };
 
 /* On the worker's thread. False with err set: what was opened until then is left to

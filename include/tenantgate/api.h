@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "tenantgate/auth.h"
+#include "tenantgate/base/loudest.h"
 #include "tenantgate/catalog.h"
 #include "tenantgate/http.h"
 #include "tenantgate/limit.h"
@@ -94,6 +95,8 @@ void	api_budgets_close(struct api_budgets *);
 /* Whether one of them is used up (share_condition()). Any thread. */
 void	api_budgets_condition(const struct api_budgets *, struct condition *);
 
+#define LOUDEST_TENANTS	64	/* places of api_shared.loudest */
+
 /* What the handlers of all workers share. One for each process; it outlives the workers. */
 struct api_shared {
 	_Atomic enum api_phase	phase;
@@ -105,6 +108,7 @@ struct api_shared {
 	atomic_uint		expiries;	/* behind requests (api/request_expire.c) */
 	_Atomic unsigned	refusals;	/* of keys, held back at the moment */
 	struct indexing		*indexing;	/* owned; NULL: no index is made */
+	struct loudest		*loudest;	/* owned: requests by tenant; NULL: not counted */
 };
 
 /* What one worker's handlers use. All borrowed: closed only when that worker's HTTP server is
@@ -133,6 +137,17 @@ struct api_context {
 /* One worker's looks at what is behind it, for /readyz. Closed when its flows have ended. */
 struct health_looks	*health_looks_open(struct worker *, struct catalog *, struct redis *);
 void			 health_looks_close(struct health_looks *);	/* NULL is fine */
+
+/* The request's id, for X-Request-Id, logs and problems: the client's own if it has REQUEST_ID_MAX
+ * bytes at most, all of [A-Za-z0-9._:-], else a new random one. */
+void	request_id_choose(const struct http_exchange *, char out[REQUEST_ID_MAX + 1]);
+/* The access log's line of a request that no handler saw, after its response was written; and of
+ * one of the admin door, at its end. key_id, tenant: "" where none is known. None is written when
+ * access_log is off. */
+void	access_log_refusal(const struct http_exchange *, const struct api_conf *,
+	    const char *request_id, const struct err *);
+void	access_log_admin(const struct http_exchange *, const struct api_conf *,
+	    const struct flow *, const char *key_id, const char *tenant, const struct err *);
 
 /* The http_probe_fn: GET and HEAD of /healthz and /readyz, and OPTIONS /. */
 bool	api_is_probe(struct slice method, struct slice path);

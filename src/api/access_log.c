@@ -146,10 +146,18 @@ log_step(const struct request *req, const struct err *err)
 	return err->code == ERR_RATE_LIMITED ? "limit" : flow_step_name(&req->flow);
 }
 
+static void
+log_put_age(struct buf *b, const struct flow *f)
+{
+	uint64_t us = flow_age_us(f);
+
+	buf_printf(b, ",\"t_total\":%llu.%03u", (unsigned long long)(us / 1000),
+	    (unsigned)(us % 1000));
+}
+
 void
 access_log_write(const struct request *req, const struct err *err)
 {
-	uint64_t us = flow_age_us(&req->flow);
 	struct buf b;
 
 	if (!req->ctx->conf->access_log)
@@ -157,8 +165,7 @@ access_log_write(const struct request *req, const struct err *err)
 	log_line_begin(&b, req->request_id);
 	log_put_request(&b, req);
 	log_put_response(&b, req->x, err);
-	buf_printf(&b, ",\"t_total\":%llu.%03u", (unsigned long long)(us / 1000),
-	    (unsigned)(us % 1000));
+	log_put_age(&b, &req->flow);
 	log_put_end(&b, err);
 	if (err_is(err))
 		log_put_field(&b, "step", slice_str(log_step(req, err)));
@@ -180,5 +187,28 @@ access_log_refusal(const struct http_exchange *x, const struct api_conf *conf,
 	log_put_target(&b, x);
 	log_put_response(&b, x, err);
 	log_put_end(&b, err);
+	log_line_end(&b);
+}
+
+void
+access_log_admin(const struct http_exchange *x, const struct api_conf *conf, const struct flow *f,
+    const char *key_id, const char *tenant, const struct err *err)
+{
+	struct buf b;
+
+	if (!conf->access_log)
+		return;
+	log_line_begin(&b, f->request_id);
+	log_put_field(&b, "tenant", slice_str(tenant));
+	log_put_field(&b, "key", slice_str(key_id));
+	log_put_field(&b, "remote", slice_str(http_remote(x)));
+	log_put_field(&b, "route", slice_str(f->kind->name));
+	log_put_target(&b, x);
+	log_put_response(&b, x, err);
+	log_put_age(&b, f);
+	log_put_end(&b, err);
+	if (err_is(err))
+		log_put_field(&b, "step", slice_str(flow_step_name(f)));
+	log_put_step_times(&b, f);
 	log_line_end(&b);
 }

@@ -351,6 +351,9 @@ request_end(struct request *req, const struct err *err)
 	http_attach(req->x, NULL); /* a client that leaves now finds no flow to abort */
 	if (err_is(err) && http_status(req->x) == 0)
 		respond_problem(req, err);
+	if (req->ctx->shared->loudest != NULL && req->tenant_id[0] != '\0')
+		loudest_add(req->ctx->shared->loudest, slice_str(req->tenant_id),
+		    flow_age_us(&req->flow), err_is(err));
 	if (req->route->in_access_log)
 		access_log_write(req, err);
 	http_end(req->x);

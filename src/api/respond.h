@@ -8,9 +8,6 @@
 
 #include "api/request.h"
 
-/* The request's id, for X-Request-Id, logs and problems: the client's own if it has REQUEST_ID_MAX
- * bytes at most, all of [A-Za-z0-9._:-], else a new random one. */
-void	request_id_choose(const struct http_exchange *, char out[REQUEST_ID_MAX + 1]);
 /* What a rule of request_limit() is called, in RateLimit-Policy, in problems and in sentences. */
 const char	*limit_policy_name(unsigned which);
 /* The fields of the limiter's verdict; none where nothing was limited. */
@@ -21,8 +18,5 @@ void	respond_problem(const struct request *, const struct err *);
 void	respond_json(struct http_exchange *, int status, const struct buf *);
 /* One JSON line for one request; err: what its flow ended with. None when access_log is off. */
 void	access_log_write(const struct request *, const struct err *);
-/* The same for one that no handler saw, after its response was written. */
-void	access_log_refusal(const struct http_exchange *, const struct api_conf *,
-	    const char *request_id, const struct err *);
 
 #endif

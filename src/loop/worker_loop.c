@@ -144,6 +144,7 @@ worker_destroy(struct worker *w)
 		event_base_free(w->base);
 	}
 	mailbox_free(&w->mailbox);
+	flow_kinds_free(&w->flows.kinds);
 	w->magic = 0;
 	free(w);
 }

@@ -103,6 +103,7 @@ struct flow {
 	uint64_t		 began_us;	/* monotonic */
 	uint64_t		 step_began_us;	/* monotonic */
 	uint32_t		 step_us[FLOW_STEPS_MAX];	/* in each, waits included */
+	uint32_t		 steps_ran;	/* a bit for each */
 	TAILQ_ENTRY(flow)	 queue_link;	/* the worker's run queue, while QUEUED */
 	TAILQ_ENTRY(flow)	 live_link;	/* all flows of the worker, until release() */
 };

@@ -9,7 +9,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Client } from './client.mjs';
-import { Program, startServer, until } from './process.mjs';
+import { freePort, Program, startServer, until } from './process.mjs';
 
 const run = promisify(execFile);
 
@@ -278,6 +278,16 @@ export class Stack {
 				throw new Error(`${error.message}\n${program.tail()}`);
 			});
 		this.gate = gate;
+		return gate;
+	}
+
+	// The same with an admin door: gate.admin is a client of it, with an admin key.
+	async tenantgateWithAdmin(changes = {}, options = {}) {
+		const port = await freePort();
+		const gate = await this.tenantgate({ admin_listen_port: port, ...changes }, options);
+		gate.adminUrl = `http://127.0.0.1:${port}`;
+		gate.adminKey = await gate.key('--admin');
+		gate.admin = new Client(gate.adminUrl, { authorization: `Bearer ${gate.adminKey}` });
 		return gate;
 	}
 }

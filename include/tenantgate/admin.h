@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * admin: the operator's door, a listener of its own: what the process and the installation are
+ * doing, and what changes it. Each route is a row of src/admin/admin_route.c and a handler in the
+ * file of its name. An admin key is asked for always, also on loopback; a page in a browser gets
+ * nothing (see admin_host.h).
+ *
+ * Everything here is of one worker and runs on its thread. What is told of the process is read
+ * through each room's own calls.
+ */
+#ifndef TENANTGATE_ADMIN_H
+#define TENANTGATE_ADMIN_H
+
+#include "tenantgate/api.h"
+
+/* What one worker's handlers use: all borrowed, and closed after that worker's flows. */
+struct admin_context {
+	const struct api_context *api;	 /* of this listener: the rooms' parts of this worker */
+	const char		 *hosts; /* names that the Host field may have, by commas or blanks;
+					  * "": addresses and localhost alone */
+	const char		 *version; /* static: of this build */
+	struct worker *const	 *workers; /* of this process, as many as have started */
+	const atomic_uint	 *worker_count;
+};
+
+/* The http_handler_fn of the admin listener, with a struct admin_context; /healthz and /readyz are
+ * here too. For the http_refused_fn, api_refused() with its api. */
+void	admin_handle(struct http_exchange *, void *ctx);
+void	admin_refused(const struct http_exchange *, const char *request_id, const struct err *,
+	    void *ctx);
+
+/* False with err set: a list of names that cannot be read. */
+bool	admin_hosts_are_valid(const char *list, struct err *);
+
+#endif

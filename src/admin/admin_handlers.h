@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * admin_handlers: how the table of routes starts each handler of the admin door. A starter makes
+ * the handler's flow, which owns the exchange from then on; it does not wait and does not fail.
+ */
+#ifndef ADMIN_HANDLERS_H
+#define ADMIN_HANDLERS_H
+
+#include "admin/admin_request.h"
+
+/* On the exchange's worker. The context outlives the exchange; the match is borrowed for the call
+ * only. */
+typedef void admin_start_fn(struct http_exchange *, const struct admin_context *,
+    const struct admin_match *);
+
+admin_start_fn	about_start;
+admin_start_fn	top_start;
+
+#endif
