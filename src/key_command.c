@@ -176,7 +176,7 @@ key_words_parse(int argc, char **argv, struct key_words *w)
 
 	if (argc < 1 || !read_verb(w, argv[0]))
 		return false;
-	optind = 1;
+	optind = 0; /* begin anew: the options before the command ended at the first word */
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
 		if (!read_word(w, c, optarg))
 			return false;
@@ -202,7 +202,7 @@ key_words_check(struct key_words *w)
 /* ---- what is printed ---- */
 
 static void
-print_json(const struct listed_key *k, const char *before)
+print_key_json(const struct listed_key *k, const char *before)
 {
 	json_t *json = key_json(k);
 	struct buf b;
@@ -247,7 +247,7 @@ key_tell_row(const struct listed_key *k, void *arg)
 	struct key_words *w = arg;
 
 	if (w->is_json)
-		print_json(k, json_before(w));
+		print_key_json(k, json_before(w));
 	else if (w->job.verb == KEY_LIST)
 		print_row(k);
 	else
@@ -279,7 +279,7 @@ print_created(const struct key_words *w)
 		return;
 	}
 	key_made_row(&w->job.order, &w->job.made, &row);
-	print_json(&row, "{\"key\":");
+	print_key_json(&row, "{\"key\":");
 	printf(",\"text\":\"%s\"}\n", w->job.made.text);
 }
 

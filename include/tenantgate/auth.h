@@ -45,6 +45,10 @@ enum caller_kind {
 	CALLER_ADMIN,	/* an operator's: for no tenant */
 };
 
+/* "tenant", "service", "admin": as the catalog has them. False for any other name. */
+const char	*caller_kind_name(enum caller_kind);
+bool		 caller_kind_parse(const char *, enum caller_kind *);
+
 struct caller {
 	enum caller_kind	kind;
 	char			key_id[KEY_ID_LEN + 1];		/* never the secret */
@@ -110,5 +114,6 @@ bool		 auth_tenant_valid(struct slice);
 void		 auth_forget(struct auth *, const char *key_id);
 enum flow_rc	 auth_told(struct flow *, struct auth *, struct redis_reply *told)
 		    __attribute__((warn_unused_result));
+uint64_t	 auth_cache_ttl_us(const struct auth *);	/* of such a record */
 
 #endif

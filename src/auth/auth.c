@@ -54,6 +54,7 @@ struct auth {
 	struct lookup_cache *unverified; /* owned: key_asked() -> key_record; the same store */
 	struct key_uses *uses;		 /* owned */
 	struct drop_channel drops;	 /* revoked keys, to and from the other replicas */
+	uint64_t cache_ttl_us;
 };
 
 /* One lookup, of loop/lookup's making; shared by all checks that wait for its key id. */
@@ -108,9 +109,9 @@ key_fetch_query(struct flow *f)
 	const struct key_record *r = (const struct key_record *)k->base.record;
 	bool tagged = r->network_len == 0;
 	struct pg_query q = {
-		.sql = "SELECT k.secret_sha256, k.kind, k.tenant_id, " KEY_SCOPE_LIST
+		.sql = "SELECT " KEY_DIGEST ", k.kind, k.tenant_id, " KEY_SCOPE_LIST
 		       ", " KEY_EXPIRY_US " FROM public.api_keys AS k "
-		       "WHERE (k.key_id" PG_EQUALS "$1) AND " KEY_UNREVOKED,
+		       "WHERE (k.key_id" PG_EQUALS "$1) AND k.revoked_at IS NULL",
 		.params = { PG_TEXT(r->caller.key_id) },
 		.param_count = 1,
 	};
@@ -272,6 +273,12 @@ auth_told(struct flow *f, struct auth *a, struct redis_reply *told)
 	return drop_channel_settle(f, &a->drops, told);
 }
 
+uint64_t
+auth_cache_ttl_us(const struct auth *a)
+{
+	return a->cache_ttl_us;
+}
+
 /* ---- open, close ---- */
 
 void
@@ -324,6 +331,7 @@ auth_open(struct worker *w, struct catalog *c, const struct key_tags *tags,
 
 	a->catalog = c;
 	a->tags = tags;
+	a->cache_ttl_us = conf->cache_ttl_us;
 	a->keys = lookup_open(w, &lookup);
 	lookup.fetches_max = UNVERIFIED_MAX;
 	lookup.is_ill = unverified_lane_is_ill;

@@ -26,8 +26,4 @@ bool key_parse(struct slice, struct key_text *);
 /* ASCII letters and digits, or nothing. */
 bool key_text_is_alphanumeric(struct slice);
 
-/* "tenant", "service", "admin": as the catalog has them. False for any other name. */
-const char *caller_kind_name(enum caller_kind);
-bool caller_kind_parse(const char *, enum caller_kind *);
-
 #endif

@@ -27,7 +27,8 @@ struct key_creation {
 	struct key_order order;		  /* its strings are borrowed */
 	char scopes[KEY_SCOPES_SIZE + 2]; /* an array as Postgres reads it; "": null */
 	char secret[KEY_SECRET_LEN + 1];  /* wiped at the end */
-	char hash[SHA256_HEX_SIZE];
+	char hash[SHA256_HEX_SIZE];	    /* of the secret; of nobody's, of a limited key */
+	char limited_hash[SHA256_HEX_SIZE]; /* of a limited key's secret; "": null */
 	struct pg_result result; /* owned */
 	struct key_made *made;	 /* borrowed */
 };
@@ -53,18 +54,18 @@ create_insert(struct flow *f)
 	const struct key_order *order = &k->order;
 	struct pg_query q = {
 		.sql = "INSERT INTO public.api_keys AS k (key_id, secret_sha256, kind, tenant_id,"
-		       " note, scopes, expires_at, revoked_at) VALUES ($1, $2, $3, $4, $5,"
-		       " $6::pg_catalog.text[], $7::pg_catalog.text::pg_catalog.timestamptz,"
-		       " CASE WHEN $6 IS NOT NULL OR $7 IS NOT NULL THEN " KEY_FOREVER " END)"
+		       " note, scopes, expires_at, limited_sha256) VALUES ($1, $2, $3, $4, $5,"
+		       " $6::pg_catalog.text[], $7::pg_catalog.text::pg_catalog.timestamptz, $8)"
 		       " ON CONFLICT (key_id) DO UPDATE SET note = excluded.note"
-		       " WHERE (k.secret_sha256" PG_EQUALS "excluded.secret_sha256)"
+		       " WHERE (" KEY_DIGEST PG_EQUALS "coalesce($8, $2))"
 		       " RETURNING (SELECT secret FROM public.key_tag_secret), " PG_RFC3339(
 			   "k.created_at"),
 		.params = { PG_TEXT(k->made->id), PG_TEXT(k->hash),
 		    PG_TEXT(caller_kind_name(order->kind)), PG_TEXT(order->tenant),
 		    PG_TEXT(order->note), PG_TEXT(text_or_null(k->scopes)),
-		    PG_TEXT(text_or_null(k->made->expires_at)) },
-		.param_count = 7,
+		    PG_TEXT(text_or_null(k->made->expires_at)),
+		    PG_TEXT(text_or_null(k->limited_hash)) },
+		.param_count = 8,
 	};
 
 	return catalog_run(f, k->catalog, CATALOG_KEYS, slice_str(k->made->id), &q, &k->result);
@@ -106,6 +107,19 @@ create_release(struct flow *f)
 	free(k);
 }
 
+/* What is nobody's is the digest of a secret that is thrown away. */
+static void
+create_hash(struct key_creation *k, bool is_limited)
+{
+	char nobody[KEY_SECRET_LEN + 1];
+
+	id_random(nobody, KEY_SECRET_LEN);
+	sha256_hex(slice_str(is_limited ? nobody : k->secret), k->hash);
+	if (is_limited)
+		sha256_hex(slice_str(k->secret), k->limited_hash);
+	bytes_wipe(nobody, sizeof(nobody));
+}
+
 /* Id and secret are drawn independently: the id, which is logged, says nothing about the secret. */
 static void
 create_fill(struct key_creation *k)
@@ -115,12 +129,12 @@ create_fill(struct key_creation *k)
 	memset(made, 0, sizeof(*made));
 	id_random(made->id, KEY_ID_LEN);
 	id_random(k->secret, KEY_SECRET_LEN);
-	sha256_hex(slice_str(k->secret), k->hash);
 	key_scopes_print(k->order.scopes, ",", made->scopes);
 	if (made->scopes[0] != '\0')
 		snprintf(k->scopes, sizeof(k->scopes), "{%s}", made->scopes);
 	if (k->order.expires_us != 0)
 		clock_iso(k->order.expires_us, made->expires_at);
+	create_hash(k, k->order.scopes != 0 || k->order.expires_us != 0);
 }
 
 static bool

@@ -21,7 +21,7 @@ scopes_json(const char *list)
 json_t *
 key_json(const struct listed_key *k)
 {
-	return json_pack("{s:s, s:s, s:s?, s:o, s:s?, s:s, s:s?, s:s?, s:s?, s:s?}", "id", k->id,
+	return json_pack("{s:s?, s:s, s:s?, s:o, s:s?, s:s, s:s?, s:s?, s:s?, s:s?}", "id", k->id,
 	    "kind", k->kind, "tenant", k->tenant, "scopes", scopes_json(k->scopes), "note", k->note,
 	    "state", k->state, "createdAt", k->created_at, "expiresAt", k->expires_at, "lastUsedAt",
 	    k->last_used_at, "revokedAt", k->revoked_at);
@@ -31,13 +31,13 @@ void
 key_made_row(const struct key_order *order, const struct key_made *made, struct listed_key *out)
 {
 	*out = (struct listed_key){
-		.id = made->id,
+		.id = text_or_null(made->id),
 		.kind = caller_kind_name(order->kind),
 		.tenant = order->tenant,
 		.note = order->note,
 		.scopes = text_or_null(made->scopes),
 		.state = "active",
-		.created_at = made->created_at,
+		.created_at = text_or_null(made->created_at),
 		.expires_at = text_or_null(made->expires_at),
 	};
 }

@@ -47,7 +47,7 @@ key_statement(struct flow *f, struct catalog *c, const char *sql, const char *id
 }
 
 enum flow_rc
-key_find(struct flow *f, struct catalog *c, const char *id, struct pg_result *out)
+key_describe(struct flow *f, struct catalog *c, const char *id, struct pg_result *out)
 {
 	return key_statement(f, c,
 	    "SELECT " KEY_COLUMNS " FROM public.api_keys AS k WHERE (k.key_id" PG_EQUALS "$1)", id,
@@ -59,8 +59,8 @@ enum flow_rc
 key_revoke(struct flow *f, struct catalog *c, const char *id, struct pg_result *out)
 {
 	return key_statement(f, c,
-	    "UPDATE public.api_keys AS k SET revoked_at = CASE WHEN " KEY_UNREVOKED " THEN " PG_NOW
-	    " ELSE k.revoked_at END WHERE (k.key_id" PG_EQUALS "$1) RETURNING " KEY_COLUMNS,
+	    "UPDATE public.api_keys AS k SET revoked_at = coalesce(k.revoked_at, " PG_NOW ")"
+	    " WHERE (k.key_id" PG_EQUALS "$1) RETURNING " KEY_COLUMNS,
 	    id, out);
 }
 

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * key_sql: parts of the statements on public.api_keys, as row k.
- *
- * revoked_at 'infinity' is no revocation: it hides a key with scopes or an expiry from builds that
- * know neither (catalog_schema.c, script 11).
  */
 #ifndef AUTH_KEY_SQL_H
 #define AUTH_KEY_SQL_H
 
 #include "tenantgate/wire/pg_sql.h"
 
-#define KEY_FOREVER	"'infinity'::pg_catalog.timestamptz"
-#define KEY_UNREVOKED	"(k.revoked_at IS NULL OR (k.revoked_at" PG_EQUALS KEY_FOREVER "))"
+/* Of the secret: a limited key's is where builds that know no limits do not look
+ * (catalog_schema.c, script 11). */
+#define KEY_DIGEST	"coalesce(k.limited_sha256, k.secret_sha256)"
 /* Null: everything. Names that are null, or of a later build, stay names: none of them is
  * "everything". */
 #define KEY_SCOPE_LIST	"CASE WHEN (pg_catalog.cardinality(k.scopes)" PG_ABOVE "0)" \
@@ -28,7 +26,7 @@
 /* For key_row(), in its order. */
 #define KEY_COLUMNS \
 	"k.key_id, k.kind, k.tenant_id, k.note, " KEY_SCOPE_LIST "," \
-	" CASE WHEN pg_catalog.isfinite(k.revoked_at) THEN 'revoked'" \
+	" CASE WHEN k.revoked_at IS NOT NULL THEN 'revoked'" \
 	" WHEN (k.expires_at" PG_AT_MOST PG_NOW ") THEN 'expired' ELSE 'active' END, " \
 	PG_RFC3339("k.created_at") ", " KEY_FINITE("k.expires_at") ", " \
 	KEY_FINITE("k.last_used_at") ", " KEY_FINITE("k.revoked_at") ", " \

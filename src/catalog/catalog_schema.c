@@ -264,19 +264,22 @@ static const char documents_timely[] =
 
 /*
  * api_keys.scopes: what the key may do; NULL or empty: everything (auth.h). Builds before this know
- * neither scopes nor a time at which a key is over, and let in what is not revoked. So a key with
- * either has 'infinity' in revoked_at, which they take for revoked and this one does not; a CHECK
- * holds whoever writes by hand to it.
+ * neither scopes nor a time at which a key is over: they would let its holder do everything, for
+ * ever. So the digest of a limited key is where they do not look, and where they look nobody's is;
+ * the CHECK holds whoever writes by hand to it.
  */
-static const char api_keys_scoped[] =
+static const char api_keys_limited[] =
     "ALTER TABLE public.api_keys"
     "	ADD COLUMN scopes text[],"
     "	ADD COLUMN expires_at timestamptz,"
     "	ADD COLUMN last_used_at timestamptz,"
+    "	ADD COLUMN limited_sha256 text CHECK (limited_sha256 ~ '^[0-9a-f]{64}$'),"
     "	ADD CONSTRAINT api_keys_admin_unscoped"
     "	    CHECK (kind <> 'admin' OR coalesce(cardinality(scopes), 0) = 0),"
-    "	ADD CONSTRAINT api_keys_hidden_from_older_builds CHECK (revoked_at IS NOT NULL"
-    "	    OR coalesce(cardinality(scopes), 0) = 0 AND expires_at IS NULL);"
+    "	ADD CONSTRAINT api_keys_limited CHECK ((limited_sha256 IS NOT NULL) ="
+    "	    (coalesce(cardinality(scopes), 0) > 0 OR expires_at IS NOT NULL)),"
+    "	ADD CONSTRAINT api_keys_hidden_from_older_builds"
+    "	    CHECK (limited_sha256 <> secret_sha256);"
     "CREATE INDEX api_keys_newest ON public.api_keys (created_at DESC, key_id);"
     "CREATE INDEX api_keys_kind_newest"
     "	ON public.api_keys (kind, created_at DESC, key_id);"
@@ -301,7 +304,7 @@ const struct schema_script schema_scripts[] = {
 	{ 8, 6, "tenants.documents_swept_at", documents_swept },
 	{ 9, 6, "documents.attempt_bytes, documents_admit()", documents_admit },
 	{ 10, 6, "documents.stored_expires_at, documents_admit_timely()", documents_timely },
-	{ 11, 6, "api_keys.scopes, api_keys.expires_at, api_keys.last_used_at", api_keys_scoped },
+	{ 11, 6, "api_keys.scopes, api_keys.expires_at, api_keys.last_used_at", api_keys_limited },
 	{ 12, 6, "tenants_wishes", tenants_wishes },
 	{ 13, 6, "tenants_ends", tenants_ends },
 	{ 14, 6, "usage", usage },

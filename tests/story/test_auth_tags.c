@@ -16,13 +16,13 @@
 #include "tenantgate/base/clock.h"
 #include "turn_until_idle.h"
 
-static char inserted[7][SHA256_HEX_SIZE]; /* parameters; "": null */
+static char inserted[8][SHA256_HEX_SIZE]; /* parameters; "": null */
 
 static void
 an_insert(const struct pg_query *q, struct fake_result *a)
 {
-	assert_int_equal(q->param_count, 7);
-	for (unsigned i = 0; i < 7; i++)
+	assert_int_equal(q->param_count, 8);
+	for (unsigned i = 0; i < 8; i++)
 		snprintf(inserted[i], sizeof(inserted[i]), "%s",
 		    q->params[i].data != NULL ? q->params[i].data : "");
 	auth_fixture_tag_secret(q, a);
@@ -172,6 +172,7 @@ a_made_key_opens_and_only_its_hash_was_stored(void **state)
 	assert_int_equal(create(w, &order, &made), ERR_NONE);
 	assert_string_equal(inserted[5], "");
 	assert_string_equal(inserted[6], "");
+	assert_string_equal(inserted[7], "");
 	assert_true(key_parse(slice_str(made.text), &key));
 	assert_true(slice_is(key.id, inserted[0]));
 	sha256_hex(key.secret, hash);
@@ -188,14 +189,21 @@ a_made_key_has_its_scopes_and_its_time(void **state)
 	const uint64_t in_an_hour = clock_wall_us() / 1000000 * 1000000 + 3600 * 1000000ull;
 	const struct key_order order = { CALLER_SERVICE, NULL, NULL,
 		SCOPE_BIT(SCOPE_CHAT) | SCOPE_BIT(SCOPE_SEARCH), in_an_hour };
+	char hash[SHA256_HEX_SIZE];
 	struct key_made made;
 	struct listed_key row;
+	struct key_text key;
 
 	fake_catalog_returns(an_insert, 0);
 	assert_int_equal(create(w, &order, &made), ERR_NONE);
 	assert_string_equal(inserted[2], "service");
 	assert_string_equal(inserted[5], "{chat,search}");
 	assert_int_equal(clock_iso_read(slice_str(inserted[6])), in_an_hour);
+	/* Builds that know no limits compare with the second parameter. */
+	assert_true(key_parse(slice_str(made.text), &key));
+	sha256_hex(key.secret, hash);
+	assert_string_equal(inserted[7], hash);
+	assert_string_not_equal(inserted[1], hash);
 	key_made_row(&order, &made, &row);
 	assert_string_equal(row.scopes, "chat,search");
 	assert_string_equal(row.expires_at, inserted[6]);

@@ -62,8 +62,8 @@ struct key_page {
 
 enum flow_rc	 keys_list(struct flow *, struct catalog *, struct key_page *,
 		    struct pg_result *out) __attribute__((warn_unused_result));
-enum flow_rc	 key_find(struct flow *, struct catalog *, const char *id, struct pg_result *out)
-		    __attribute__((warn_unused_result));
+enum flow_rc	 key_describe(struct flow *, struct catalog *, const char *id,
+		    struct pg_result *out) __attribute__((warn_unused_result));
 /* One row, revoked now or before; none when there is no such key. */
 enum flow_rc	 key_revoke(struct flow *, struct catalog *, const char *id,
 		    struct pg_result *out) __attribute__((warn_unused_result));

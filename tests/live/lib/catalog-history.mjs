@@ -2,7 +2,8 @@
 // A catalog as an earlier build left it: what each script of src/catalog/catalog_schema.c made, taken
 // away again, the newest first. A new script there has its row here.
 const made = [
-	[11, `alter table api_keys drop column scopes, drop column expires_at, drop column last_used_at;
+	[11, `alter table api_keys drop column scopes, drop column expires_at, drop column last_used_at,
+		drop column limited_sha256;
 		drop index api_keys_newest, api_keys_kind_newest, api_keys_tenant_newest;
 		create index api_keys_tenant on api_keys (tenant_id)`],
 	[10, `drop function documents_admit_timely;
