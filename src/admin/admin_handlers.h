@@ -15,6 +15,7 @@ typedef void admin_start_fn(struct http_exchange *, const struct admin_context *
 
 admin_start_fn	keys_create_start, keys_list_start, keys_revoke_start;
 admin_start_fn	about_start;
+admin_start_fn	metrics_start;
 admin_start_fn	top_start;
 
 #endif

@@ -15,6 +15,7 @@ static const struct admin_route admin_routes[] = {
 	{ "DELETE", "/admin/keys/{id}", keys_revoke_start, 30 * SECONDS },
 	{ "GET", "/admin/tenants/{tenant}/keys", keys_list_start, 30 * SECONDS },
 	{ "POST", "/admin/tenants/{tenant}/keys", keys_create_start, 30 * SECONDS },
+	{ "GET", "/metrics", metrics_start, 10 * SECONDS },
 };
 
 #define ADMIN_ROUTE_COUNT (sizeof(admin_routes) / sizeof(admin_routes[0]))

@@ -103,13 +103,10 @@ log_ended_by(const struct err *err)
 	}
 }
 
-/* 499 is nginx's status for a client that left before its response; no such response is sent. */
 static void
 log_put_response(struct buf *b, const struct http_exchange *x, const struct err *err)
 {
-	int status = err->code == ERR_CLIENT_GONE ? 499 : http_status(x);
-
-	buf_printf(b, ",\"status\":%d,\"bytes_in\":%llu,\"bytes_out\":%llu", status,
+	buf_printf(b, ",\"status\":%d,\"bytes_in\":%llu,\"bytes_out\":%llu", http_result(x, err),
 	    (unsigned long long)http_bytes_in(x), (unsigned long long)http_bytes_out(x));
 }
 

@@ -351,6 +351,7 @@ request_end(struct request *req, const struct err *err)
 	http_attach(req->x, NULL); /* a client that leaves now finds no flow to abort */
 	if (err_is(err) && http_status(req->x) == 0)
 		respond_problem(req, err);
+	req->flow.result = (unsigned)http_result(req->x, err);
 	if (req->ctx->shared->loudest != NULL && req->tenant_id[0] != '\0')
 		loudest_add(req->ctx->shared->loudest, slice_str(req->tenant_id),
 		    flow_age_us(&req->flow), err_is(err));

@@ -89,7 +89,7 @@ static const struct flow_step vector_search_steps[] = {
 	{ NULL, NULL },
 };
 
-static const struct flow_kind vector_search_kind = { .name = "search",
+static const struct flow_kind vector_search_kind = { .name = "vector_search",
 	.steps = vector_search_steps,
 	.release = vector_search_release };
 
