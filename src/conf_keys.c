@@ -198,6 +198,8 @@ const struct conf_key conf_keys[] = {
 	    "reached; 0: not at all."),
 	NUMBER("key_cache_size", auth.cache_max, "10000", 1, 10000000,
 	    "API keys' records kept in memory."),
+	DURATION("key_last_used_interval", auth.last_used_us, "60s", 0, 1 * HOURS,
+	    "How often it is written when API keys were last used; 0: never."),
 	NUMBER("auth_failures_per_minute", api.auth_failures_per_minute, "60", 0, 1000000,
 	    "Requests a minute without a valid key from one address before such are slowed; 0 for "
 	    "no limit."),

@@ -115,7 +115,7 @@ open_services(struct worker_context *ctx, struct err *err)
 	catalog_attach(process->catalog, ctx->worker, ctx->dns);
 	replicas_attach(process->replicas, ctx->worker, ctx->redis);
 	ctx->auth = auth_open(ctx->worker, process->catalog, process->key_tags, process->keys,
-	    &process->conf->auth);
+	    ctx->redis, &process->conf->auth);
 	ctx->limiter =
 	    limit_open(ctx->worker, ctx->redis, process->limits, process->conf->redis_failure_mode);
 	ctx->model = model_open(ctx->worker, ctx->web, process->models, &process->conf->model);

@@ -13,6 +13,11 @@ static const struct admin_route admin_routes[] = {
 	{ "GET", "/admin/pools", pools_show_start, 10 * SECONDS },
 	{ "GET", "/admin/flows", flows_start, 10 * SECONDS },
 	{ "GET", "/admin/top", top_start, 10 * SECONDS },
+	{ "GET", "/admin/keys", keys_list_start, 30 * SECONDS },
+	{ "POST", "/admin/keys", keys_create_start, 30 * SECONDS },
+	{ "DELETE", "/admin/keys/{id}", keys_revoke_start, 30 * SECONDS },
+	{ "GET", "/admin/tenants/{tenant}/keys", keys_list_start, 30 * SECONDS },
+	{ "POST", "/admin/tenants/{tenant}/keys", keys_create_start, 30 * SECONDS },
 	{ "GET", "/metrics", metrics_start, 10 * SECONDS },
 	{ "GET", "/admin/usage", usage_list_start, 30 * SECONDS },
 };

@@ -262,7 +262,31 @@ static const char documents_timely[] =
     "	RETURN 'admitted';"
     "END $$;";
 
-static const char keys_of_operators[] = "SELECT 1;";
+/*
+ * api_keys.scopes: what the key may do; NULL or empty: everything (auth.h). Builds before this know
+ * neither scopes nor a time at which a key is over: they would let its holder do everything, for
+ * ever. So the digest of a limited key is where they do not look, and where they look nobody's is;
+ * the CHECK holds whoever writes by hand to it.
+ */
+static const char api_keys_limited[] =
+    "ALTER TABLE public.api_keys"
+    "	ADD COLUMN scopes text[],"
+    "	ADD COLUMN expires_at timestamptz,"
+    "	ADD COLUMN last_used_at timestamptz,"
+    "	ADD COLUMN limited_sha256 text CHECK (limited_sha256 ~ '^[0-9a-f]{64}$'),"
+    "	ADD CONSTRAINT api_keys_admin_unscoped"
+    "	    CHECK (kind <> 'admin' OR coalesce(cardinality(scopes), 0) = 0),"
+    "	ADD CONSTRAINT api_keys_limited CHECK ((limited_sha256 IS NOT NULL) ="
+    "	    (coalesce(cardinality(scopes), 0) > 0 OR expires_at IS NOT NULL)),"
+    "	ADD CONSTRAINT api_keys_hidden_from_older_builds"
+    "	    CHECK (limited_sha256 <> secret_sha256);"
+    "CREATE INDEX api_keys_newest ON public.api_keys (created_at DESC, key_id);"
+    "CREATE INDEX api_keys_kind_newest"
+    "	ON public.api_keys (kind, created_at DESC, key_id);"
+    "CREATE INDEX api_keys_tenant_newest"
+    "	ON public.api_keys (tenant_id, created_at DESC, key_id);"
+    "DROP INDEX public.api_keys_tenant;";
+
 static const char tenants_wishes[] = "SELECT 1;";
 static const char tenants_ends[] = "SELECT 1;";
 /* What tenants have used (usage.h): model '' is none. No tenant's row is referred to, for what was
@@ -300,7 +324,7 @@ const struct schema_script schema_scripts[] = {
 	{ 8, 6, "tenants.documents_swept_at", documents_swept },
 	{ 9, 6, "documents.attempt_bytes, documents_admit()", documents_admit },
 	{ 10, 6, "documents.stored_expires_at, documents_admit_timely()", documents_timely },
-	{ 11, 6, "keys_of_operators", keys_of_operators },
+	{ 11, 6, "api_keys.scopes, api_keys.expires_at, api_keys.last_used_at", api_keys_limited },
 	{ 12, 6, "tenants_wishes", tenants_wishes },
 	{ 13, 6, "tenants_ends", tenants_ends },
 	{ 14, 6, "tenant_usage, usage_writers", tenant_usage },

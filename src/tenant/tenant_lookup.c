@@ -162,7 +162,7 @@ tenant_fetch_share(struct tenant_fetch *t)
 	}
 	r = lookup_peek(ts->records, slice_str(tenant->id));
 	if (r != NULL && !r->is_negative)
-		tenants_publish_drop(ts, tenant->id, DROP_FORGET);
+		drop_channel_tell(&ts->drops, slice_str(tenant->id), DROP_FORGET);
 	if ((r != NULL && !r->is_negative) || t->base.is_fenced)
 		tenants_unpublish(ts, tenant->id);
 	lookup_unref(r);

@@ -3,6 +3,10 @@
 // away again, the newest first. A new script there has its row here.
 const made = [
 	[14, 'drop table tenant_usage; drop table usage_writers'],
+	[11, `alter table api_keys drop column scopes, drop column expires_at, drop column last_used_at,
+		drop column limited_sha256;
+		drop index api_keys_newest, api_keys_kind_newest, api_keys_tenant_newest;
+		create index api_keys_tenant on api_keys (tenant_id)`],
 	[10, `drop function documents_admit_timely;
 		alter table documents drop column stored_expires_at`],
 	[9, `drop function documents_admit; drop index documents_ingesting;
