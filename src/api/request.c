@@ -119,6 +119,7 @@ request_tenant(struct flow *f)
 	    !auth_tenant(&req->caller, http_header(req->x, "X-Tenant-Id"), req->tenant_id, &err) ||
 	    !read_user(req, &err))
 		return flow_fail_err(f, &err);
+	tenant_use_begin(req->ctx->tenants, &req->use, req->tenant_id, f);
 	return tenant_lookup(f, req->ctx->tenants, req->tenant_id, &req->tenant);
 }
 
@@ -329,6 +330,7 @@ request_end(struct request *req, const struct err *err)
 {
 	bool is_suspect = record_is_suspect(req, err), is_refused = req->lease.login_refused;
 
+	tenant_use_end(&req->use);
 	/* A handler that ended well has returned its lease; one still held was cut off mid-way. */
 	pool_return(&req->lease, POOL_DIRTY);
 	if (reconciles_behind(err) && !req->asleep)

@@ -19,6 +19,7 @@
 
 #include "tenant/names.h"
 #include "tenant/tenant_internal.h"
+#include "tenant/tenant_use.h"
 #include "tenant/tenants_shared.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/buf.h"
@@ -137,6 +138,7 @@ tenant_forget(struct tenants *ts, const char *id)
 	pool_forget(ts->pools, slice_str(key));
 	tenants_unpublish(ts, id);
 	tenants_publish_drop(ts, id, DROP_FORGET);
+	tenant_uses_check_everywhere(ts, id);
 	/* Last: the id may be the record's own. */
 	lookup_forget(ts->records, slice_str(id));
 }
@@ -171,6 +173,8 @@ drop_one(struct tenants *ts, struct slice id, enum drop drop)
 		lookup_expire(ts->records, id);
 	else
 		lookup_forget(ts->records, id);
+	if (drop == DROP_FORGET)
+		tenant_uses_check(ts, id);
 	if (r != NULL)
 		lookup_unref(&r->base);
 }
@@ -183,6 +187,7 @@ on_drop_message(struct slice message, void *arg)
 
 	if (message.p == NULL) {
 		lookup_forget_all(ts->records);
+		tenant_uses_check_all(ts);
 		return;
 	}
 	if (message.len <= ORIGIN_LEN + 1 ||
@@ -276,6 +281,9 @@ tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct we
 	ts->arena = arena_new(ADMIN_ARENA_MAX);
 	ts->records = tenants_records_open(ts);
 	ts->provisions = map_new(0, NULL);
+	ts->ends = map_new(0, NULL);
+	ts->uses = tenant_uses_open(ts);
+	shared_tenants_enter(shared, ts);
 	neon_keys_make(ts);
 	if (!tenants_conf_check(ts, err)) {
 		tenants_close(ts);
@@ -299,8 +307,11 @@ tenants_close(struct tenants *ts)
 	if (ts == NULL)
 		return;
 	assert(map_count(ts->provisions) == 0);
+	shared_tenants_leave(ts->shared, ts);
+	tenant_uses_close(ts->uses);
 	lookup_close(ts->records);
 	map_free(ts->provisions);
+	map_free(ts->ends);
 	arena_free(ts->arena);
 	free(ts);
 }

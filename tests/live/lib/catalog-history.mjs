@@ -2,6 +2,11 @@
 // A catalog as an earlier build left it: what each script of src/catalog/catalog_schema.c made, taken
 // away again, the newest first. A new script there has its row here.
 const made = [
+	[13, `drop table tenant_receipts;
+		alter table tenants drop column suspended_from, drop column suspended_at,
+			drop column suspend_reason, drop column deleted_at, drop column end_order,
+			drop column end_serial, drop column end_ordered_at, drop column end_attempt,
+			drop column end_until, drop column end_error`],
 	[10, `drop function documents_admit_timely;
 		alter table documents drop column stored_expires_at`],
 	[9, `drop function documents_admit; drop index documents_ingesting;
