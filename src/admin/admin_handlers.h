@@ -14,5 +14,7 @@ typedef void admin_start_fn(struct http_exchange *, const struct admin_context *
     const struct admin_match *);
 
 admin_start_fn	about_start;
+admin_start_fn	tenant_suspend_start, tenant_resume_start, tenant_delete_start;
+admin_start_fn	tenant_receipt_start;
 
 #endif

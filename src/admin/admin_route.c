@@ -9,6 +9,10 @@
 /* No two rows of a method may match the same path, for the first would hide the other. */
 static const struct admin_route admin_routes[] = {
 	{ "GET", "/admin", about_start, 10 * SECONDS },
+	{ "POST", "/admin/tenants/{tenant}/suspend", tenant_suspend_start, 30 * SECONDS },
+	{ "POST", "/admin/tenants/{tenant}/resume", tenant_resume_start, 30 * SECONDS },
+	{ "DELETE", "/admin/tenants/{tenant}", tenant_delete_start, 30 * SECONDS },
+	{ "GET", "/admin/tenants/{tenant}/receipt", tenant_receipt_start, 10 * SECONDS },
 };
 
 #define ADMIN_ROUTE_COUNT (sizeof(admin_routes) / sizeof(admin_routes[0]))

@@ -24,18 +24,28 @@
 	"suspended_at = CASE WHEN " IS_SUSPENDED " THEN coalesce(suspended_at, " PG_NOW ") " \
 	"ELSE " PG_NOW " END, state = 'suspended', "
 
+/* The receipt begins with the deletion. One that is ordered again rests no longer. */
+static const char order_delete[] = "WITH t AS (UPDATE public.tenants SET deleted_at = " PG_NOW
+				   ", " SET_SUSPENDED SET_ORDER("delete") OF_TENANT
+    " AND deleted_at IS NULL RETURNING *),"
+    " again AS (UPDATE public.tenants SET end_until = NULL" OF_TENANT
+    " AND deleted_at IS NOT NULL AND end_order IS NOT NULL AND end_attempt IS NULL)"
+    " INSERT INTO public.tenant_receipts (tenant_id, deleted_at, reason, provider, region,"
+    " project_name, project_id) SELECT tenant_id, deleted_at, $2, provider, region,"
+    " project_name, project_id FROM t ON CONFLICT DO NOTHING";
+
+static const char order_suspend[] =
+    "UPDATE public.tenants SET suspend_reason = coalesce($2, suspend_reason),"
+    " " SET_SUSPENDED SET_ORDER("suspend") OF_TENANT " AND deleted_at IS NULL";
+
+/* It stays suspended until its endpoint is enabled. */
+static const char order_resume[] = "UPDATE public.tenants SET " SET_ORDER("resume") OF_TENANT
+    " AND deleted_at IS NULL AND " IS_SUSPENDED " AND ($2::pg_catalog.text IS NULL OR true)";
+
 static const char *const order_sql[] = {
-	[TENANT_SUSPEND] = "UPDATE public.tenants SET suspend_reason = coalesce($2, "
-			   "suspend_reason), " SET_SUSPENDED SET_ORDER("suspend") OF_TENANT
-	" AND deleted_at IS NULL",
-	[TENANT_RESUME] = "UPDATE public.tenants SET " SET_ORDER("resume") OF_TENANT
-	" AND deleted_at IS NULL AND " IS_SUSPENDED " AND ($2::pg_catalog.text IS NULL OR true)",
-	[TENANT_DELETE] = "WITH t AS (UPDATE public.tenants SET deleted_at = " PG_NOW
-			  ", " SET_SUSPENDED SET_ORDER("delete") OF_TENANT
-	" AND deleted_at IS NULL RETURNING *) "
-	"INSERT INTO public.tenant_receipts (tenant_id, deleted_at, reason, provider, "
-	"region, project_name, project_id) SELECT tenant_id, deleted_at, $2, provider, "
-	"region, project_name, project_id FROM t ON CONFLICT DO NOTHING",
+	[TENANT_SUSPEND] = order_suspend,
+	[TENANT_RESUME] = order_resume,
+	[TENANT_DELETE] = order_delete,
 };
 
 enum flow_rc
@@ -216,11 +226,11 @@ row_end_documents(struct flow *f, struct catalog *c, const struct row_end_work *
 		    "), k AS (UPDATE public.api_keys SET revoked_at = " PG_NOW
 		    " FROM mine WHERE api_keys.tenant_id" PG_EQUALS "mine.tenant_id"
 		    " AND revoked_at IS NULL RETURNING 1),"
-		    " some AS (SELECT d.user_id, d.document_id FROM public.documents d, mine"
+		    " batch AS (SELECT d.user_id, d.document_id FROM public.documents d, mine"
 		    " WHERE d.user_id" PG_EQUALS "mine.tenant_id LIMIT 1000 FOR UPDATE OF d),"
-		    " d AS (DELETE FROM public.documents d USING some"
-		    " WHERE d.user_id" PG_EQUALS "some.user_id"
-		    " AND d.document_id" PG_EQUALS "some.document_id"
+		    " d AS (DELETE FROM public.documents d USING batch"
+		    " WHERE d.user_id" PG_EQUALS "batch.user_id"
+		    " AND d.document_id" PG_EQUALS "batch.document_id"
 		    " RETURNING d.status" PG_EQUALS "'ready' AS is_ready, d.bytes, d.chunks),"
 		    " n AS (SELECT pg_catalog.count(*) FILTER (WHERE is_ready) AS documents,"
 		    " coalesce(pg_catalog.sum(bytes) FILTER (WHERE is_ready), 0) AS bytes,"

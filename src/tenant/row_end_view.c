@@ -16,7 +16,9 @@ enum view_column {
 	REASON,
 	OWED,
 	OWED_WHY,
-	HAS_ENDPOINT,
+	PROJECT,
+	DOCUMENTS,
+	KEYS,
 	SUSPENDED_AT,
 	R_ORDERED_AT,
 	R_REASON,
@@ -44,17 +46,20 @@ enum view_column {
 	"r.chunks, r.keys, r.projects_left, " TIME_OF("r.requests_ended_at") \
 	    TIME_OF("r.database_deleted_at") TIME_OF("r.redis_cleared_at") \
 		TIME_OF("r.catalog_cleared_at") TIME_OF("r.recoverable_until")
-#define HAS_PROJECT "t.provider" PG_EQUALS "'neon' AND t.project_id IS NOT NULL"
+#define OF_NOW \
+	"CASE WHEN t.provider" PG_EQUALS "'neon' THEN t.project_id END, " \
+	"(SELECT pg_catalog.count(*) FROM public.documents d WHERE d.user_id" PG_EQUALS \
+	"t.tenant_id AND d.status" PG_EQUALS "'ready'), " \
+	"(SELECT pg_catalog.count(*) FROM public.api_keys k WHERE k.tenant_id" PG_EQUALS \
+	"t.tenant_id AND k.revoked_at IS NULL), " TIME_OF("t.suspended_at")
 
 /* One row, whatever there is. */
-static const char describe_sql[] =
-    "SELECT " STATE_WORD("t") ", t.suspend_reason, t.end_order, t.end_error, " HAS_PROJECT
-			      ", " TIME_OF("t.suspended_at") OF_RECEIPT
-    "1"
-    " FROM (SELECT $1::pg_catalog.text AS id) AS q"
-    " LEFT JOIN public.tenants t ON t.tenant_id" PG_EQUALS "q.id"
-    " LEFT JOIN LATERAL (SELECT * FROM public.tenant_receipts s WHERE s.tenant_id" PG_EQUALS
-    "q.id ORDER BY s.deleted_at DESC LIMIT 1) AS r ON true";
+static const char describe_sql[] = "SELECT " STATE_WORD(
+    "t") ", t.suspend_reason, t.end_order, t.end_error, " OF_NOW OF_RECEIPT "1"
+	 " FROM (SELECT $1::pg_catalog.text AS id) AS q"
+	 " LEFT JOIN public.tenants t ON t.tenant_id" PG_EQUALS "q.id"
+	 " LEFT JOIN LATERAL (SELECT * FROM public.tenant_receipts s WHERE s.tenant_id" PG_EQUALS
+	 "q.id ORDER BY s.deleted_at DESC LIMIT 1) AS r ON true";
 
 enum flow_rc
 tenant_end_describe(struct flow *f, struct tenants *ts, const char *id, struct pg_result *out)
@@ -107,7 +112,9 @@ tenant_end_read(const struct pg_result *r, struct tenant_end_view *out)
 		.suspended_at = view_text(r, SUSPENDED_AT),
 		.reason = view_text(r, REASON),
 		.owed = view_text(r, OWED),
-		.has_endpoint = pg_text(r, 0, HAS_ENDPOINT)[0] == 't',
+		.project_id = view_text(r, PROJECT),
+		.documents = view_text(r, DOCUMENTS),
+		.keys = view_text(r, KEYS),
 		.has_receipt = view_text(r, R_ORDERED_AT) != NULL,
 	};
 	if (out->owed != NULL && view_text(r, OWED_WHY) != NULL) {

@@ -104,6 +104,12 @@ tenant_is_heard(const struct tenants *ts)
 	return ts->redis != NULL && redis_is_up(ts->redis);
 }
 
+uint64_t
+tenant_cache_ttl_us(const struct tenants *ts)
+{
+	return ts->conf->cache_ttl_us;
+}
+
 /* ---- the watch ---- */
 
 static enum flow_rc

@@ -17,7 +17,8 @@
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
 
-#define CHECK_US (10 * 1000000ull)
+#define CHECK_US    (10 * 1000000ull)
+#define LOOK_MIN_US 1000000ull /* tenant_cache_ttl may be 0 */
 
 struct tenant_users {
 	struct tenant_uses *uses; /* borrowed */
@@ -30,7 +31,7 @@ struct tenant_users {
 struct tenant_uses {
 	struct tenants *tenants; /* borrowed */
 	struct map *by_id;  /* owned: id -> struct tenant_users, owned by whom it is empty for */
-	struct timer timer; /* while there is no message to rely on */
+	struct timer timer; /* while there are uses */
 };
 
 struct use_check {
@@ -186,6 +187,14 @@ tenant_uses_check_all(struct tenants *ts)
 	map_each(ts->uses->by_id, users_check_one, NULL);
 }
 
+static void
+uses_look_later(struct tenant_uses *uses)
+{
+	uint64_t ttl = uses->tenants->conf->cache_ttl_us;
+
+	timer_start(&uses->timer, ttl > LOOK_MIN_US ? ttl : LOOK_MIN_US);
+}
+
 /* A timer_fn. */
 static void
 uses_look(void *arg)
@@ -194,7 +203,7 @@ uses_look(void *arg)
 
 	tenant_uses_check_all(uses->tenants);
 	if (map_count(uses->by_id) > 0)
-		timer_start(&uses->timer, uses->tenants->conf->cache_ttl_us);
+		uses_look_later(uses);
 }
 
 /* ---- the uses ---- */
@@ -231,7 +240,7 @@ tenant_use_begin(struct tenants *ts, struct tenant_use *use, const char *id, str
 	TAILQ_INSERT_TAIL(&use->users->list, use, link);
 	if (is_first &&
 	    (uses->timer.event != NULL || timer_init(&uses->timer, ts->worker, uses_look, uses)))
-		timer_start(&uses->timer, ts->conf->cache_ttl_us);
+		uses_look_later(uses);
 }
 
 void

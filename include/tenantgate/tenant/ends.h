@@ -40,12 +40,14 @@ enum flow_rc	tenant_end_wait(struct flow *, struct tenants *, const char *id, ui
 
 /* Borrowed from the result; NULL where there is none. */
 struct tenant_end_view {
-	const char	*state;		/* "ready" ... "suspended", "deleting" or "deleted" */
+	const char	*state;		/* "ready" ... "suspended", "deleting" or "deleted"; NULL:
+					 * there is no such tenant */
 	const char	*suspended_at, *reason;
 	const char	*owed;		/* "suspend", "resume" or "delete"; NULL: nothing is */
 	char		 owed_why[256];	/* why it was not done at the last try; "" : not tried, or
 					 * under way */
-	bool		 has_endpoint;	/* one at Neon, which can be disabled */
+	const char	*project_id;	/* at Neon */
+	const char	*documents, *keys;	/* decimal: stored, and not revoked, now */
 	bool		 has_receipt;	/* of its last deletion; it may have been created anew */
 	struct tenant_receipt {
 		const char	*ordered_at, *reason, *provider, *region, *project_id;
@@ -68,6 +70,7 @@ enum flow_rc	tenant_recreate(struct flow *, struct tenants *, const char *id,
 
 /* Whether all replicas hear of an order at once; else within tenant_cache_ttl. */
 bool		tenant_is_heard(const struct tenants *);
+uint64_t	tenant_cache_ttl_us(const struct tenants *);
 
 /* Looks for what is owed, now and every provision_lease, until the worker's flows are aborted. On
  * one worker of a process. */

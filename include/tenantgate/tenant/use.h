@@ -4,8 +4,8 @@
  * is suspended or deleted is refused at the next lookup; what was let in before is aborted here,
  * with ERR_SUSPENDED or ERR_DELETED, and so ends in the form of its own protocol.
  *
- *	tenant_forget() on any worker; a message of another replica; a lookup that finds it
- *	    --> each worker that has uses of the tenant looks it up anew --> it has ended: they abort
+ *	tenant_forget() on any worker; another replica's message; a lookup that finds it
+ *	    --> each worker with uses of the tenant looks it up anew --> it has ended: they abort
  *
  * What always holds: nobody is believed but the catalog, so a forged message costs a lookup. Where
  * no message comes (no Redis), each tenant with uses is looked at once in tenant_cache_ttl.
