@@ -164,4 +164,7 @@ void	api_handle(struct http_exchange *, void *ctx);
 void	api_refused(const struct http_exchange *, const char *request_id, const struct err *,
 	    void *ctx);
 
+/* tenants_conf.redis_key: what a tenant's limits are called in Redis. */
+tenant_redis_key_fn	api_tenant_redis_key;
+
 #endif

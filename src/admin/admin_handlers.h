@@ -21,5 +21,7 @@ admin_start_fn	pools_show_start;
 admin_start_fn	flows_start;
 admin_start_fn	top_start;
 admin_start_fn	usage_list_start;
+admin_start_fn	tenant_suspend_start, tenant_resume_start, tenant_delete_start;
+admin_start_fn	tenant_receipt_start;
 
 #endif

@@ -20,6 +20,10 @@ static const struct admin_route admin_routes[] = {
 	{ "POST", "/admin/tenants/{tenant}/keys", keys_create_start, 30 * SECONDS },
 	{ "GET", "/metrics", metrics_start, 10 * SECONDS },
 	{ "GET", "/admin/usage", usage_list_start, 30 * SECONDS },
+	{ "POST", "/admin/tenants/{tenant}/suspend", tenant_suspend_start, 30 * SECONDS },
+	{ "POST", "/admin/tenants/{tenant}/resume", tenant_resume_start, 30 * SECONDS },
+	{ "DELETE", "/admin/tenants/{tenant}", tenant_delete_start, 30 * SECONDS },
+	{ "GET", "/admin/tenants/{tenant}/receipt", tenant_receipt_start, 10 * SECONDS },
 };
 
 #define ADMIN_ROUTE_COUNT (sizeof(admin_routes) / sizeof(admin_routes[0]))

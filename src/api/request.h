@@ -19,6 +19,7 @@
 
 #include "tenantgate/api.h"
 #include "tenantgate/base/id.h"
+#include "tenantgate/tenant/use.h"
 
 struct api_route;
 struct api_route_match;
@@ -54,6 +55,7 @@ struct request {
 	struct caller			 caller;	/* from request_caller() on */
 	char				 tenant_id[TENANT_ID_MAX + 1];	/* "" until the step */
 	char				 user_id[USER_ID_MAX + 1];	/* "" : none is named */
+	struct tenant_use		 use;		/* from request_tenant() on */
 	struct tenant			 tenant;	/* has a password: wiped at the end */
 	struct limit_rule		 rules[LIMIT_POLICIES];	/* the limiter borrows them while
 							 * it waits */
