@@ -13,6 +13,7 @@
 #include "key_job.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/json.h"
+#include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
 
 #define LINE_BYTES_MAX (16u << 10) /* of one key in JSON */
@@ -328,6 +329,7 @@ key_command(const struct conf *conf, int argc, char **argv)
 	key_words_check(&w);
 	if (w.is_refused)
 		return 2;
+	log_level(LOG_WARNING); /* of links that come and go nobody needs to read here */
 	w.job.tell = key_tell_row;
 	w.job.arg = &w;
 	ok = key_job_run(&w.job, conf);

@@ -124,9 +124,14 @@ test('to a build that knows no scopes a limited key is a wrong one, and a whole 
 });
 
 test('a key is over at its time, though its record is cached, and the log says why', async () => {
-	const key = await gate.key('--tenant', 'acme', '--expires', '3s');
-	const by = client(key);
-	const first = await by.search('x');
+	// Long enough to be used once, however busy the machine is.
+	let key, by, first = { status: 401 };
+	for (let life = 2; first.status === 401; life *= 2) {
+		assert.ok(life < 100, 'it never worked');
+		key = await gate.key('--tenant', 'acme', '--expires', `${life}s`);
+		by = client(key);
+		first = await by.search('x');
+	}
 	assert.equal(first.status, 200, first.body);
 	const last = await until('it is over', async () => {
 		const answer = await by.search('x', {});
