@@ -13,6 +13,7 @@
 #include "key_job.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/json.h"
+#include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
 
 #define LINE_BYTES_MAX (16u << 10) /* of one key in JSON */
@@ -242,20 +243,6 @@ print_row(const struct listed_key *k)
 }
 
 static void
-key_tell_row(const struct listed_key *k, void *arg)
-{
-	struct key_words *w = arg;
-
-	if (w->is_json)
-		print_key_json(k, json_before(w));
-	else if (w->job.verb == KEY_LIST)
-		print_row(k);
-	else
-		printf("Key %s (%s) is revoked since %s.\n", k->id, k->kind, k->revoked_at);
-	w->printed++;
-}
-
-static void
 print_begin(const struct key_words *w)
 {
 	static const struct listed_key head = { "ID", "KIND", "TENANT", "NOTE", "SCOPES", "STATE",
@@ -267,6 +254,22 @@ print_begin(const struct key_words *w)
 		printf("{\"keys\":[");
 	else
 		print_row(&head);
+}
+
+static void
+key_tell_row(const struct listed_key *k, void *arg)
+{
+	struct key_words *w = arg;
+
+	if (w->printed == 0)
+		print_begin(w);
+	if (w->is_json)
+		print_key_json(k, json_before(w));
+	else if (w->job.verb == KEY_LIST)
+		print_row(k);
+	else
+		printf("Key %s (%s) is revoked since %s.\n", k->id, k->kind, k->revoked_at);
+	w->printed++;
 }
 
 static void
@@ -303,6 +306,8 @@ print_effect(const struct key_words *w, uint64_t ttl_us)
 static void
 print_end(const struct key_words *w, const struct conf *conf)
 {
+	if (w->printed == 0)
+		print_begin(w);
 	if (w->job.verb == KEY_CREATE)
 		print_created(w);
 	else if (w->job.verb == KEY_REVOKE)
@@ -324,9 +329,9 @@ key_command(const struct conf *conf, int argc, char **argv)
 	key_words_check(&w);
 	if (w.is_refused)
 		return 2;
+	log_level(LOG_WARNING); /* of links that come and go nobody needs to read here */
 	w.job.tell = key_tell_row;
 	w.job.arg = &w;
-	print_begin(&w);
 	ok = key_job_run(&w.job, conf);
 	if (ok)
 		print_end(&w, conf);

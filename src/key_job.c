@@ -14,7 +14,7 @@
 
 #define CATALOG_WAIT_US (20 * 1000000ull) /* for a catalog that cannot be reached */
 #define WORK_DEADLINE_US (30 * 1000000ull) /* once it was reached; a page of the list */
-#define REDIS_WAIT_US	(2 * 1000000ull)  /* for a link to it */
+#define REDIS_WAIT_US	(5 * 1000000ull)  /* for a link to it */
 #define REDIS_LOOK_US	(20 * 1000ull)
 #define END_GRACE_US	(2 * 1000000ull) /* for aborted flows */
 #define NO_LOOP		"No event loop could be set up. Raise the limit of open files."

@@ -20,7 +20,7 @@ struct api_route {
 	size_t		 timeout_us;	/* offset of a uint64_t in it; 0: no flow, no time-out */
 	unsigned	 callers;	/* CALLS(kind) of each; 0: anybody, without a key */
 	bool		 in_access_log;
-	unsigned	 scopes;	/* of key_scope.h: a key has one of them; 0: anybody */
+	unsigned	 scopes;	/* of key_scope.h: a key has one of them */
 };
 
 #define CALLS(kind)	(1u << (kind))

@@ -59,13 +59,15 @@ api_route_allows(const struct api_route *r, enum caller_kind kind, struct err *e
 	return false;
 }
 
-/* What only a whole key may do has no scope that one could ask for. */
+/* A row that has forgotten its scope is for whole keys alone. What only they may do has no scope
+ * that one could ask for. */
 bool
 api_route_in_scope(const struct api_route *r, unsigned scopes, struct err *err)
 {
+	unsigned one_of = r->scopes != 0 ? r->scopes : SCOPE_WHOLE_KEY;
 	char names[KEY_SCOPES_SIZE];
 
-	if (r->scopes == 0 || (r->scopes & scopes) != 0)
+	if (r->callers == 0 || (one_of & scopes) != 0)
 		return true;
 	key_scopes_print(r->scopes, " or ", names);
 	if (names[0] == '\0')

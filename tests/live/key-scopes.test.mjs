@@ -27,7 +27,8 @@ const scopes = ['ingest', 'chat', 'search', 'documents', 'sql', 'v1', 'mcp'];
 const client = (key, tenant) => new Client(gate.url, { authorization: `Bearer ${key}`,
 	...(tenant ? { 'x-tenant-id': tenant } : {}) });
 
-// Every route that asks for a key, and the scope that it is in; null: a key without scopes alone.
+// Every route that asks for a key, and the scope that it is in; null: a key without scopes alone;
+// 'any': every key.
 const routes = {
 	'POST /ingest': 'ingest',
 	'POST /chat': 'chat',
@@ -69,7 +70,7 @@ test('each scope opens its routes and no other, for keys of apps and of tenants'
 			for (const [route, needed] of Object.entries(routes)) {
 				const answer = await ask(by, route);
 				const what = `${kind[0]} ${scope}: ${route} ${answer.body}`;
-				if (needed === scope) {
+				if (needed === scope || needed === 'any') {
 					assert.notEqual(answer.status, 403, what);
 				} else if (kind[0] === '--tenant' && needed === null) {
 					assert.equal(answer.json.code, 'forbidden', what);
@@ -123,9 +124,14 @@ test('to a build that knows no scopes a limited key is a wrong one, and a whole 
 });
 
 test('a key is over at its time, though its record is cached, and the log says why', async () => {
-	const key = await gate.key('--tenant', 'acme', '--expires', '3s');
-	const by = client(key);
-	const first = await by.search('x');
+	// Long enough to be used once, however busy the machine is.
+	let key, by, first = { status: 401 };
+	for (let life = 2; first.status === 401; life *= 2) {
+		assert.ok(life < 100, 'it never worked');
+		key = await gate.key('--tenant', 'acme', '--expires', `${life}s`);
+		by = client(key);
+		first = await by.search('x');
+	}
 	assert.equal(first.status, 200, first.body);
 	const last = await until('it is over', async () => {
 		const answer = await by.search('x', {});

@@ -83,7 +83,7 @@ every_route_is_whole(void **state)
 		assert_true(r->callers == 0 || r->in_access_log);
 		/* A new route must say which scope it is in: else every key could do it. */
 		assert_int_equal(r->scopes != 0, r->callers != 0);
-		assert_int_equal(r->scopes & ~(SCOPES_NAMED | SCOPE_WHOLE_KEY), 0);
+		assert_int_equal(r->scopes & ~SCOPES_ANY, 0);
 	}
 }
 
@@ -262,9 +262,10 @@ a_route_has_its_scope(void **state)
 static void
 a_scope_that_lacks_is_named(void **state)
 {
-	const struct api_route chat = { .scopes = SCOPE_BIT(SCOPE_CHAT) },
-			       whole = { .scopes = SCOPE_WHOLE_KEY };
-	struct err err = { 0 }, other = { 0 };
+	const struct api_route chat = { .callers = 1, .scopes = SCOPE_BIT(SCOPE_CHAT) },
+			       whole = { .callers = 1, .scopes = SCOPE_WHOLE_KEY },
+			       forgotten = { .callers = 1 };
+	struct err err = { 0 }, other = { 0 }, third = { 0 };
 
 	(void)state;
 	assert_false(api_route_in_scope(&chat, SCOPE_BIT(SCOPE_SEARCH), &err));
@@ -275,6 +276,8 @@ a_scope_that_lacks_is_named(void **state)
 	assert_string_equal(other.detail,
 	    "This key is limited to scopes, and none of them is for this; use a key without "
 	    "scopes.");
+	assert_false(api_route_in_scope(&forgotten, SCOPES_NAMED, &third));
+	assert_true(api_route_in_scope(&forgotten, SCOPES_UNLIMITED, &third));
 }
 
 int

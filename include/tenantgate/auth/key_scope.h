@@ -19,6 +19,7 @@ enum key_scope { SCOPE_INGEST, SCOPE_CHAT, SCOPE_SEARCH, SCOPE_DOCUMENTS, SCOPE_
 #define SCOPES_NAMED		(SCOPE_BIT(KEY_SCOPES) - 1u)	/* all that have a name */
 /* Of a key without scopes alone: it has no name, so nobody can be given it among others. */
 #define SCOPE_WHOLE_KEY		(1u << 31)
+#define SCOPES_ANY		(SCOPES_NAMED | SCOPE_WHOLE_KEY) /* of what every key may do */
 #define SCOPES_UNLIMITED	(~0u)	/* a key without scopes */
 
 const char	*key_scope_name(enum key_scope);	/* static */
