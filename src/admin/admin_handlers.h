@@ -15,6 +15,6 @@ typedef void admin_start_fn(struct http_exchange *, const struct admin_context *
 
 admin_start_fn	about_start;
 admin_start_fn	tenant_suspend_start, tenant_resume_start, tenant_delete_start;
-admin_start_fn	tenant_receipt_start;
+admin_start_fn	tenant_receipt_start, tenant_recreate_start;
 
 #endif
