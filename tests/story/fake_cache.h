@@ -14,6 +14,7 @@ struct redis {
 	enum redis_status status; /* of the next replies */
 	char text[8192];
 	bool is_cluster;
+	bool is_away; /* what writes is not answered */
 	unsigned gets, sets, marks, publishes, px;
 	redis_message_fn *message;
 	void *message_arg;
