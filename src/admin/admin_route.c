@@ -23,6 +23,7 @@ static const struct admin_route admin_routes[] = {
 	{ "POST", "/admin/tenants/{tenant}/suspend", tenant_suspend_start, 30 * SECONDS },
 	{ "POST", "/admin/tenants/{tenant}/resume", tenant_resume_start, 30 * SECONDS },
 	{ "DELETE", "/admin/tenants/{tenant}", tenant_delete_start, 30 * SECONDS },
+	{ "POST", "/admin/tenants/{tenant}/recreate", tenant_recreate_start, 10 * SECONDS },
 	{ "GET", "/admin/tenants/{tenant}/receipt", tenant_receipt_start, 10 * SECONDS },
 };
 

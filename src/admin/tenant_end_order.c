@@ -89,8 +89,8 @@ tenant_order_applies(struct tenant_end_order *o, const struct tenant_end_view *v
 		    "There is no tenant of this id; look for it with GET /admin/tenants.");
 	if (!is_deletion && v->state[0] == 'd')
 		return flow_fail(f, ERR_DELETED,
-		    "The tenant was deleted; GET /admin/tenants/{id}/receipt says when. PUT "
-		    "/admin/tenants/{id}?recreate=true makes it anew.");
+		    "The tenant was deleted; GET /admin/tenants/{id}/receipt says when. POST "
+		    "/admin/tenants/{id}/recreate makes it anew.");
 	return FLOW_NEXT;
 }
 

@@ -11,7 +11,7 @@
  *	  ^ ^ ^	       | not ours   [provider] --> [provided] --+
  *	  | | |	       v	    [redis] <--> [replied] -----+--> [note] --> [claim]
  *	  | | +- [look] [looked]    [documents] --> [emptied] --+--> [done] --> [over]
- *	  | |				 any failure: [fail] --> [failed]
+ *	  | |				 any failure: [fail] --> over
  *	  | +-- a stage of a deletion is noted
  *	  +---- there was a newer order meanwhile
  *
@@ -36,8 +36,9 @@
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
 
-#define BUSY_US	   (250 * 1000ull) /* between looks while another is at work */
-#define REST_MAX_S 60
+#define BUSY_US	    (250 * 1000ull) /* between looks while another is at work */
+#define RETRY_MAX_S 60
+#define REST_MAX_US (300 * 1000000ull)
 
 struct tenant_end {
 	struct flow flow;
@@ -62,8 +63,8 @@ struct tenant_end {
 };
 
 static flow_step_fn end_claim, end_claimed, end_look, end_looked, end_provider, end_provided,
-    end_redis, end_replied, end_documents, end_emptied, end_note, end_done, end_over, end_fail,
-    end_failed;
+    end_redis, end_replied, end_documents, end_emptied, end_note, end_noted, end_done, end_over,
+    end_fail;
 static flow_end_fn tenant_end_end;
 static flow_release_fn tenant_end_release;
 
@@ -79,10 +80,10 @@ static const struct flow_step tenant_end_steps[] = {
 	{ "documents", end_documents },
 	{ "emptied", end_emptied },
 	{ "note", end_note },
+	{ "noted", end_noted },
 	{ "done", end_done },
 	{ "over", end_over },
 	{ "fail", end_fail },
-	{ "failed", end_failed },
 	{ NULL, NULL },
 };
 
@@ -267,9 +268,9 @@ end_emptied(struct flow *f)
 	struct tenant_end *e = tenant_end_of(f);
 	enum flow_rc rc = catalog_check(f, &e->result, "deleted tenant's documents");
 
-	if (rc != FLOW_NEXT)
-		return rc;
-	if (pg_rows(&e->result) > 0 && strcmp(pg_text(&e->result, 0, 0), "0") == 0)
+	if (rc != FLOW_NEXT || pg_rows(&e->result) == 0)
+		return rc == FLOW_NEXT ? FLOW_DONE : rc; /* the work is another's */
+	if (strcmp(pg_text(&e->result, 0, 0), "0") == 0)
 		return flow_goto(f, end_done);
 	return flow_goto(f, end_claim);
 }
@@ -284,8 +285,16 @@ end_note(struct flow *f)
 		.projects_left = text_or_null(e->projects_left),
 	};
 
-	flow_goto(f, end_claim); /* which reads what is noted */
 	return row_end_note(f, e->tenants->catalog, &e->work, &note, &e->result);
+}
+
+/* The claim reads what is noted. */
+static enum flow_rc
+end_noted(struct flow *f)
+{
+	enum flow_rc rc = catalog_check(f, &tenant_end_of(f)->result, "receipt of a deletion");
+
+	return rc == FLOW_NEXT ? flow_goto(f, end_claim) : rc;
 }
 
 static enum flow_rc
@@ -314,16 +323,30 @@ end_over(struct flow *f)
 
 /* ---- what is left ---- */
 
+/* As the provider says; else the longer the longer it has been in vain. An operator's order ends
+ * it. */
+static uint64_t
+end_rest_us(const struct tenant_end *e)
+{
+	uint64_t ago_us = (uint64_t)e->task.ordered_ago_s * 1000000 / 4;
+	int retry_s = e->why.retry_after < RETRY_MAX_S ? e->why.retry_after : RETRY_MAX_S;
+
+	if (retry_s > 0)
+		return (uint64_t)retry_s * 1000000;
+	if (ago_us > REST_MAX_US)
+		return REST_MAX_US;
+	return ago_us > e->tenants->conf->lease_us ? ago_us : e->tenants->conf->lease_us;
+}
+
+/* The last step: whether it was written is not looked at, for the lease runs out, or has been
+ * taken. */
 static enum flow_rc
 end_fail(struct flow *f)
 {
 	struct tenant_end *e = tenant_end_of(f);
-	uint64_t rest_us = e->tenants->conf->lease_us;
-	int retry_s = e->why.retry_after < REST_MAX_S ? e->why.retry_after : REST_MAX_S;
+	uint64_t rest_us = end_rest_us(e);
 	char told[ERR_TOLD_SIZE];
 
-	if (retry_s > 0)
-		rest_us = (uint64_t)retry_s * 1000000;
 	err_tell(&e->why, told);
 	log_event(LOG_WARNING, "tenant.end_failed", NULL,
 	    "Tenant %s is refused, but not all is done of its end, which is gone on with in %llu "
@@ -332,13 +355,6 @@ end_fail(struct flow *f)
 	row_error_write(e->last_error, sizeof(e->last_error), &e->why);
 	lease_write(e, rest_us);
 	return row_end_fail(f, e->tenants->catalog, &e->work, e->last_error, &e->result);
-}
-
-/* Not written, or not ours any more: the lease runs out, or has been taken. */
-static enum flow_rc
-end_failed(struct flow *f)
-{
-	return flow_fail_err(f, &tenant_end_of(f)->why);
 }
 
 /* ---- beginning and end ---- */

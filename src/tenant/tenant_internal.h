@@ -20,8 +20,8 @@
 #define TENANT_SUSPENDED_DETAIL "The tenant is suspended. Ask the operator to resume it."
 /* The same of ERR_DELETED. */
 #define TENANT_DELETED_DETAIL \
-	"The tenant was deleted, and no request makes it anew. Ask the operator, who can create " \
-	"it again (PUT /admin/tenants/{id}?recreate=true)."
+	"The tenant was deleted, and no request makes it anew. Ask the operator, who can (POST " \
+	"/admin/tenants/{id}/recreate)."
 
 /* Where Redis keeps what all replicas share of one account of Neon's; NEON_KEY_SIZE each. */
 #define NEON_KEY_SIZE 48

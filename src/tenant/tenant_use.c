@@ -153,8 +153,11 @@ use_notice_take(void *arg)
 static void
 use_notice_post(struct tenants *ts, void *arg)
 {
-	struct use_notice *n = xcalloc(1, sizeof(*n));
+	struct use_notice *n;
 
+	if (worker_is_mine(ts->worker))
+		return;
+	n = xcalloc(1, sizeof(*n));
 	n->shared = ts->shared;
 	n->worker = ts->worker;
 	memcpy(n->id, arg, sizeof(n->id));
@@ -168,6 +171,7 @@ tenant_uses_check_everywhere(struct tenants *ts, const char *id)
 	size_t len = strnlen(id, TENANT_ID_MAX);
 
 	memcpy(copy, id, len);
+	tenant_uses_check(ts, slice_of(copy, len));
 	shared_tenants_each(ts->shared, use_notice_post, copy);
 }
 

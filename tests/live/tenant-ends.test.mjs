@@ -212,7 +212,7 @@ test('deleted: the receipt says what went, again the same, and no request brings
 				body: '{"name":"Hal"}' })])
 			assert.deepEqual([late.status, late.json.code], [410, 'tenant_deleted'], late.body);
 	}
-	assert.match((await a.search('x')).json.detail, /recreate=true/);
+	assert.match((await a.search('x')).json.detail, /recreate/);
 	assert.ok([401, 410].includes((await new (a.constructor)(there.url,
 		{ authorization: `Bearer ${key}` }).search('x')).status));
 	assert.deepEqual(await stack.projects('tg-test-hal'), []);
@@ -227,6 +227,26 @@ test('deleted: the receipt says what went, again the same, and no request brings
 	assert.equal((await other.b.search('litres')).status, 200, 'another tenant is as it was');
 	assert.equal(Number((await stack.sql(`select count(*) from documents where user_id = 'ivy'`,
 		'catalog'))[0][0]), 1);
+});
+
+test('made anew by the operator alone: empty, and the receipt stays', async () => {
+	const { a } = await tenant('vic');
+	const recreate = (id, query = '') => here.admin.post(`/admin/tenants/${id}/recreate${query}`, {});
+	assert.deepEqual([(await recreate('vic')).status, (await recreate('nobody')).status], [409, 404]);
+	const told = (await remove('vic')).json;
+	assert.equal((await recreate('vic', '?dryRun=true')).json.state, 'deleted');
+	assert.equal((await a.search('x')).status, 410);
+	const answer = await recreate('vic');
+	assert.deepEqual([answer.status, answer.json.state], [202, 'provisioning'], answer.body);
+	const found = await a.search('litres');
+	assert.deepEqual([found.status, found.json.results?.length ?? found.json.hits?.length], [200, 0],
+		found.body);
+	assert.equal((await receipt('vic')).json.orderedAt, told.orderedAt);
+	assert.equal((await recreate('vic')).status, 409);
+	const second = (await remove('vic')).json;
+	assert.notEqual(second.database.projectId, told.database.projectId);
+	assert.equal(second.documents, 0);
+	assert.equal((await receipt('vic')).json.orderedAt, second.orderedAt);
 });
 
 test('each change is one line of the audit', async () => {
