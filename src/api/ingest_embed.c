@@ -160,11 +160,14 @@ embed_stage(struct flow *f)
 
 	if (e->staging == NULL)
 		return flow_goto(f, embed_next_batch);
-	if (e->staged == 0)
-		ingest_report_progress(&e->in->report, "store", 0, work_of(e->in)->chunks.count);
 	e->rows = (struct chunk_rows){ .rows = e->staging->rows,
 		.count = e->staging->row_count,
 		.dimensions = model_dimensions(e->staging->model) };
+	if (e->staged == 0) {
+		ingest_report_progress(&e->in->report, "store", 0, work_of(e->in)->chunks.count);
+		e->is_normalized =
+		    vectors_are_normalized(&e->rows.rows[0].vector, 1, e->rows.dimensions);
+	}
 	return chunks_stage(f, &e->in->req.lease, e->in->attempt, &e->rows,
 	    e->staged == 0 ? 2 * conf->ingest_timeout_us : 0, embed_sent, e);
 }
