@@ -137,8 +137,8 @@ struct pool_lease {
 	bool		 login_failed;	/* a login that was made while we waited: the target may be
 					 * out of date. Not set when the answer came from
 					 * back-off */
-	bool		 login_is_final; /* with it: TLS or the certificate is not as the target
-					 * wants it, and another try is of no use */
+	bool		 login_is_final; /* with it: TLS, the certificate or the address is not as
+					 * the target wants it: another try is of no use */
 	bool		 login_refused;	/* the same, and for a reason that waiting does not mend:
 					 * the role, its password or the database */
 };

@@ -25,6 +25,11 @@ static const struct admin_route admin_routes[] = {
 	{ "DELETE", "/admin/tenants/{tenant}", tenant_delete_start, 30 * SECONDS },
 	{ "POST", "/admin/tenants/{tenant}/recreate", tenant_recreate_start, 10 * SECONDS },
 	{ "GET", "/admin/tenants/{tenant}/receipt", tenant_receipt_start, 10 * SECONDS },
+	{ "GET", "/admin/reconcile", orphans_list_start, 3600 * SECONDS },
+	{ "POST", "/admin/reconcile", orphans_remove_start, 3600 * SECONDS },
+	{ "POST", "/admin/reseal", passwords_reseal_start, 3600 * SECONDS },
+	{ "POST", "/admin/adopt", catalog_adopt_start, 24 * 3600 * SECONDS },
+	{ "POST", "/admin/tenants/{tenant}/adopt", tenant_adopt_start, 120 * SECONDS },
 };
 
 #define ADMIN_ROUTE_COUNT (sizeof(admin_routes) / sizeof(admin_routes[0]))

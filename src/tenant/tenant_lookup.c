@@ -134,7 +134,7 @@ tenant_fetch_reply(struct flow *f)
 
 	if (ts->redis != NULL && !t->base.is_fenced && t->reply.status == REDIS_OK &&
 	    record_open(ts->seal, id, t->key, t->reply.text, &reply, settings)) {
-		bool usable = reply.provider == ts->conf->provider;
+		bool usable = tenant_provider_check(ts, &reply, &(struct err){ 0 });
 
 		tenant_set_tls(ts, &reply);
 		if (usable)

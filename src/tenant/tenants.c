@@ -62,13 +62,20 @@ tenants_provider_name(const struct tenants *ts)
 	return provider_name(ts->conf->provider);
 }
 
-/* A cluster's databases are reached as its administrator is. */
+/* A cluster's databases are reached as its administrator is; what was adopted by its URL as Neon's,
+ * but for networks of one's own. */
 void
 tenant_set_tls(const struct tenants *ts, struct tenant *t)
 {
 	const struct pg_target *admin = &ts->admin.pg;
 	bool neon = ts->conf->provider == PROVIDER_NEON;
 
+	if (t->provider == PROVIDER_URL) {
+		t->guard = &ts->conf->allowed;
+		t->sslmode_outside = ts->conf->neon_sslmode;
+		t->ca_file = ts->conf->tenant_ca_file;
+		return;
+	}
 	snprintf(t->sslmode, sizeof(t->sslmode), "%s",
 	    neon ? ts->conf->neon_sslmode : admin->sslmode);
 	t->ca_file = neon ? ts->conf->tenant_ca_file : admin->sslrootcert;
@@ -79,7 +86,7 @@ tenant_set_tls(const struct tenants *ts, struct tenant *t)
 bool
 tenant_provider_check(const struct tenants *ts, const struct tenant *t, struct err *err)
 {
-	if (t->provider == ts->conf->provider)
+	if (t->provider == ts->conf->provider || t->provider == PROVIDER_URL)
 		return true;
 	err_set(err, ERR_INTERNAL,
 	    "The tenant's database was made by another provider than the one that is configured. "
@@ -108,8 +115,11 @@ tenant_target(const struct tenant *t, struct pool_target *out, char key[TENANT_K
 			.dbname = t->dbname,
 			.user = t->user,
 			.password = t->password,
-			.sslmode = t->sslmode,
+			.sslmode = t->guard != NULL ? t->sslmode_outside : t->sslmode,
 			.sslrootcert = t->ca_file,
+			.channel_binding = text_or_null(t->channel_binding),
+			.guard = t->guard,
+			.sslmode_inside = t->guard != NULL ? t->sslmode : NULL,
 		},
 	};
 }

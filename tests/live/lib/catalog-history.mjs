@@ -2,6 +2,9 @@
 // A catalog as an earlier build left it: what each script of src/catalog/catalog_schema.c made, taken
 // away again, the newest first. A new script there has its row here.
 const made = [
+	[15, `drop table adoption_skips, adoptions;
+		alter table tenants drop column adopted_at, drop column db_channel_binding;
+		alter table documents drop column is_adopted`],
 	[14, 'drop table tenant_usage; drop table usage_writers'],
 	[13, `drop table tenant_receipts;
 		alter table tenants drop column suspended_from, drop column suspended_at,
