@@ -217,6 +217,12 @@ const struct conf_key conf_keys[] = {
 	    "What is left of a limit: RateLimit and RateLimit-Policy, the three fields before "
 	    "those, or both."),
 
+	DURATION("usage_write_interval", api.usage.write_interval_us, "5s", 100 * MS, 1 * HOURS,
+	    "How often each worker writes to the catalog what tenants have used: what a killed "
+	    "process loses at most, and how late GET /usage is."),
+	DURATION("usage_retention", api.usage.retention_us, "400d", 1 * DAYS, 36500 * DAYS,
+	    "How long the usage of a day is kept."),
+
 	GROUP("Documents"),
 	SIZE("max_document_size", api.document_max, "64MiB", 1 * KIB, 1 * GIB,
 	    "A file of POST /ingest."),
@@ -279,7 +285,7 @@ const struct conf_key conf_keys[] = {
 	WORD("search_mode", api.search_mode, "hybrid", search_modes,
 	    "How POST /chat finds passages: by vectors, by words, or by both (README, "
 	    "\"Searching\")."),
-	NUMBER("search_text_weight", api.search_text_weight, "80", 0, 100,
+	NUMBER("search_text_weight", api.search_text_weight, "85", 0, 100,
 	    "Of hybrid: how many of 100 parts words have. Less for a very good embedding model."),
 	NUMBER("max_question", plan.question_max, "0", 0, 1000000000,
 	    "Characters of a question; a longer one is refused. 0 for no limit."),

@@ -46,6 +46,8 @@ static const struct api_route routes[] = {
 	    CALLS(CALLER_SERVICE), true, SCOPE_WHOLE_KEY },
 	{ "GET", "/tenant", tenant_get_start, 0, 0, TIME_OF(chat_timeout_us), CALLS(CALLER_SERVICE),
 	    true, SCOPE_WHOLE_KEY },
+	{ "GET", "/usage", usage_get_start, 0, 0, TIME_OF(chat_timeout_us), TENANTS, true,
+	    SCOPE_WHOLE_KEY },
 	{ "GET", "/healthz", healthz_start, 0, 0, 0, ANYBODY, false, 0 },
 	{ "HEAD", "/healthz", healthz_start, 0, 0, 0, ANYBODY, false, 0 },
 	{ "GET", "/readyz", readyz_start, 0, 0, 0, ANYBODY, false, 0 },
@@ -178,7 +180,7 @@ api_conf_init(struct api_conf *c)
 		.embedding_window = (size_t)2 << 20,
 		.top_k = 4,
 		.search_mode = SEARCH_HYBRID,
-		.search_text_weight = 80,
+		.search_text_weight = 85,
 		.client_system_messages = CLIENT_SYSTEM_DROP,
 		.chat_file_text_max = 256u << 10,
 		.ratelimit_headers = RATELIMIT_DRAFT,
@@ -191,4 +193,5 @@ api_conf_init(struct api_conf *c)
 	};
 	extract_conf_init(&c->extract);
 	index_conf_init(&c->indexing);
+	usage_conf_init(&c->usage);
 }

@@ -288,8 +288,69 @@ static const char api_keys_limited[] =
     "DROP INDEX public.api_keys_tenant;";
 
 static const char tenants_wishes[] = "SELECT 1;";
-static const char tenants_ends[] = "SELECT 1;";
-static const char usage[] = "SELECT 1;";
+
+/*
+ * tenants: how a tenant ends (tenant/row_end.c). To builds of before, a deleted one is suspended:
+ * its row stays as a tombstone, which they neither serve nor claim. end_order is what is still to
+ * be done of suspending, resuming or deleting it; end_attempt and end_until are the lease of who is
+ * at it, or, without an attempt, the time before which nobody tries again.
+ * tenant_receipts: of each deletion what went, and when each step of it was done.
+ */
+static const char tenants_ends[] =
+    "ALTER TABLE public.tenants"
+    "	ADD COLUMN suspended_from text,"
+    "	ADD COLUMN suspended_at timestamptz,"
+    "	ADD COLUMN suspend_reason text,"
+    "	ADD COLUMN deleted_at timestamptz,"
+    "	ADD COLUMN end_order text CHECK (end_order IN ('suspend', 'resume', 'delete')),"
+    "	ADD COLUMN end_serial int NOT NULL DEFAULT 0,"
+    "	ADD COLUMN end_ordered_at timestamptz,"
+    "	ADD COLUMN end_attempt text,"
+    "	ADD COLUMN end_until timestamptz,"
+    "	ADD COLUMN end_error text;"
+    "CREATE INDEX tenants_ending ON public.tenants (end_until) WHERE end_order IS NOT NULL;"
+    "CREATE TABLE public.tenant_receipts ("
+    "	tenant_id text NOT NULL,"
+    "	deleted_at timestamptz NOT NULL," /* when it was ordered */
+    "	reason text,"
+    "	provider text NOT NULL,"
+    "	region text,"
+    "	project_name text,"
+    "	project_id text,"
+    "	stored_bytes bigint," /* of the project, as the provider counted last */
+    "	projects_left text," /* of its name, which do not say that they are its own */
+    "	documents bigint NOT NULL DEFAULT 0,"
+    "	bytes bigint NOT NULL DEFAULT 0,"
+    "	chunks bigint NOT NULL DEFAULT 0,"
+    "	keys int NOT NULL DEFAULT 0,"
+    "	requests_ended_at timestamptz,"
+    "	database_deleted_at timestamptz,"
+    "	recoverable_until timestamptz,"
+    "	redis_cleared_at timestamptz,"
+    "	catalog_cleared_at timestamptz,"
+    "	PRIMARY KEY (tenant_id, deleted_at));";
+
+/* What tenants have used (usage.h): model '' is none. No tenant's row is referred to, for what was
+ * used is to be known when the tenant is gone. Ids in the order of their bytes, so that those of a
+ * prefix are one after another. usage_writers: the number of each worker's last batch. */
+static const char tenant_usage[] =
+    "CREATE TABLE public.tenant_usage ("
+    "	tenant_id text COLLATE \"C\" NOT NULL,"
+    "	day date NOT NULL,"
+    "	model text COLLATE \"C\" NOT NULL,"
+    "	requests bigint NOT NULL,"
+    "	input_tokens bigint NOT NULL,"
+    "	output_tokens bigint NOT NULL,"
+    "	embedding_calls bigint NOT NULL,"
+    "	embedding_tokens bigint NOT NULL,"
+    "	documents bigint NOT NULL,"
+    "	bytes bigint NOT NULL,"
+    "	PRIMARY KEY (tenant_id, day, model)) WITH (fillfactor = 80);"
+    "CREATE INDEX tenant_usage_day ON public.tenant_usage (day);"
+    "CREATE TABLE public.usage_writers ("
+    "	writer_id text PRIMARY KEY,"
+    "	batch bigint NOT NULL,"
+    "	written_at timestamptz NOT NULL DEFAULT now());";
 static const char adoptions[] = "SELECT 1;";
 
 const struct schema_script schema_scripts[] = {
@@ -306,8 +367,8 @@ const struct schema_script schema_scripts[] = {
 	{ 10, 6, "documents.stored_expires_at, documents_admit_timely()", documents_timely },
 	{ 11, 6, "api_keys.scopes, api_keys.expires_at, api_keys.last_used_at", api_keys_limited },
 	{ 12, 6, "tenants_wishes", tenants_wishes },
-	{ 13, 6, "tenants_ends", tenants_ends },
-	{ 14, 6, "usage", usage },
+	{ 13, 6, "tenants.deleted_at, tenants.end_order, tenant_receipts", tenants_ends },
+	{ 14, 6, "tenant_usage, usage_writers", tenant_usage },
 	{ 15, 6, "adoptions", adoptions },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

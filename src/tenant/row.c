@@ -48,6 +48,7 @@ enum row_column {
 	COL_READ_AT,
 	COL_REGION,
 	COL_SETTINGS,
+	COL_DELETED,
 };
 
 void
@@ -188,6 +189,8 @@ row_read(const struct pg_result *r, const char *id, const struct seal *seal, str
 		    "public.tenants, and whether a newer tenantgate has written it.");
 		return false;
 	}
+	if (pg_text(r, 0, COL_DELETED)[0] == 't')
+		t->state = TENANT_DELETED;
 	t->requests_per_minute = (unsigned)column_int(r, COL_RPM, 0);
 	column_settings(out, r);
 	t->port = (uint16_t)column_int(r, COL_PORT, 0);

@@ -6,6 +6,8 @@
 #ifndef TENANT_TENANT_INTERNAL_H
 #define TENANT_TENANT_INTERNAL_H
 
+#include <sys/queue.h>
+
 #include "tenant/tenant_record.h"
 #include "tenantgate/base/map.h"
 #include "tenantgate/replica/drop_channel.h"
@@ -16,6 +18,10 @@
 
 /* The detail of ERR_SUSPENDED, wherever a suspended tenant is met. */
 #define TENANT_SUSPENDED_DETAIL "The tenant is suspended. Ask the operator to resume it."
+/* The same of ERR_DELETED. */
+#define TENANT_DELETED_DETAIL \
+	"The tenant was deleted, and no request makes it anew. Ask the operator, who can (POST " \
+	"/admin/tenants/{id}/recreate)."
 
 /* Where Redis keeps what all replicas share of one account of Neon's; NEON_KEY_SIZE each. */
 #define NEON_KEY_SIZE 48
@@ -37,6 +43,9 @@ struct tenants {
 	const struct tenants_conf *conf;
 	struct pool_target admin;    /* provider postgres: the cluster's administrator */
 	struct arena *arena;	     /* owned: admin's strings */
+	TAILQ_ENTRY(tenants) link;   /* shared->workers */
+	struct tenant_uses *uses;    /* owned: this worker's flows, by tenant */
+	struct map *ends;	     /* owned: tenant id -> struct end_handle, of a flow */
 	struct lookup_cache *records; /* owned: tenant id -> tenant_record; shared->records */
 	struct map *provisions;	     /* owned: tenant id -> provision, each frees itself */
 	struct neon_keys neon_keys;

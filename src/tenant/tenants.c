@@ -18,6 +18,7 @@
 
 #include "tenant/names.h"
 #include "tenant/tenant_internal.h"
+#include "tenant/tenant_use.h"
 #include "tenant/tenants_shared.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/buf.h"
@@ -123,6 +124,7 @@ tenant_forget(struct tenants *ts, const char *id)
 	pool_forget(ts->pools, slice_str(key));
 	tenants_unpublish(ts, id);
 	drop_channel_tell(&ts->drops, slice_str(id), DROP_FORGET);
+	tenant_uses_check_everywhere(ts, id);
 	/* Last: the id may be the record's own. */
 	lookup_forget(ts->records, slice_str(id));
 }
@@ -152,6 +154,7 @@ tenant_drop_heard(struct slice id, enum drop drop, void *arg)
 
 	if (id.p == NULL) {
 		lookup_forget_all(ts->records);
+		tenant_uses_check_all(ts);
 		return;
 	}
 	r = (struct tenant_record *)lookup_peek(ts->records, id);
@@ -163,6 +166,8 @@ tenant_drop_heard(struct slice id, enum drop drop, void *arg)
 		lookup_expire(ts->records, id);
 	else
 		lookup_forget(ts->records, id);
+	if (drop == DROP_FORGET)
+		tenant_uses_check(ts, id);
 	if (r != NULL)
 		lookup_unref(&r->base);
 }
@@ -250,6 +255,9 @@ tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct we
 	ts->arena = arena_new(ADMIN_ARENA_MAX);
 	ts->records = tenants_records_open(ts);
 	ts->provisions = map_new(0, NULL);
+	ts->ends = map_new(0, NULL);
+	ts->uses = tenant_uses_open(ts);
+	shared_tenants_enter(shared, ts);
 	neon_keys_make(ts);
 	if (!tenants_conf_check(ts, err)) {
 		tenants_close(ts);
@@ -274,8 +282,11 @@ tenants_close(struct tenants *ts)
 	if (ts == NULL)
 		return;
 	assert(map_count(ts->provisions) == 0);
+	shared_tenants_leave(ts->shared, ts);
+	tenant_uses_close(ts->uses);
 	lookup_close(ts->records);
 	map_free(ts->provisions);
+	map_free(ts->ends);
 	arena_free(ts->arena);
 	free(ts);
 }

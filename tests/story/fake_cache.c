@@ -37,6 +37,12 @@ redis_command(struct flow *f, struct redis *r, const struct slice *argv, unsigne
 		out->status = r->status;
 		return FLOW_NEXT;
 	}
+	if (slice_is(argv[0], "SET")) {
+		assert_int_equal(argc, 5);
+		r->marks++;
+		out->status = r->is_away ? REDIS_DOWN : REDIS_OK;
+		return FLOW_NEXT;
+	}
 	assert_int_equal(argc, 2);
 	assert_true(slice_is(argv[0], "GET"));
 	assert_true(slice_is(argv[1], "tg:tenant:test:acme"));

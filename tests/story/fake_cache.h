@@ -17,6 +17,7 @@ struct redis {
 	enum redis_status status; /* of the next replies */
 	char text[8192];
 	bool is_cluster;
+	bool is_away; /* what writes is not answered */
 	unsigned gets, sets, marks, publishes, px;
 	const char *channel;	   /* borrowed: the one that was subscribed to */
 	redis_message_fn *message; /* of the last end */

@@ -37,6 +37,7 @@
 	X(ERR_NO_DOCUMENT,	404,	"document_not_found",	"Document not found")	\
 	X(ERR_METHOD,		405,	"method_not_allowed",	"Method not allowed")	\
 	X(ERR_REQUEST_TIMEOUT,	408,	"request_timeout",	"Request timed out")	\
+	X(ERR_DELETED,		410,	"tenant_deleted",	"Tenant deleted")	\
 	X(ERR_CONFLICT,		409,	"conflict",		"Conflict")		\
 	X(ERR_VECTORS,		409,	"embedding_model_changed", "Other embedding model") \
 	X(ERR_TOO_LARGE,	413,	"too_large",		"Body too large")	\

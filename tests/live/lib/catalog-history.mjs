@@ -2,6 +2,12 @@
 // A catalog as an earlier build left it: what each script of src/catalog/catalog_schema.c made, taken
 // away again, the newest first. A new script there has its row here.
 const made = [
+	[14, 'drop table tenant_usage; drop table usage_writers'],
+	[13, `drop table tenant_receipts;
+		alter table tenants drop column suspended_from, drop column suspended_at,
+			drop column suspend_reason, drop column deleted_at, drop column end_order,
+			drop column end_serial, drop column end_ordered_at, drop column end_attempt,
+			drop column end_until, drop column end_error`],
 	[11, `alter table api_keys drop column scopes, drop column expires_at, drop column last_used_at,
 		drop column limited_sha256;
 		drop index api_keys_newest, api_keys_kind_newest, api_keys_tenant_newest;
