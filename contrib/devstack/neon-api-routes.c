@@ -52,6 +52,14 @@ prepare_endpoints(struct neon_request *r, struct err *err)
 }
 
 static bool
+prepare_endpoint(struct neon_request *r, struct err *err)
+{
+	(void)err;
+	return prepare_project_query(r,
+	    PROJECT_SQL("jsonb_build_object('endpoint', endpoint, 'operations', '[]'::jsonb)"));
+}
+
+static bool
 prepare_branches(struct neon_request *r, struct err *err)
 {
 	(void)err;
@@ -60,15 +68,46 @@ prepare_branches(struct neon_request *r, struct err *err)
 			"jsonb_build_object(branch_id, jsonb_build_object('value', annotation)))"));
 }
 
+/* A project whose operations run is locked, as at Neon. */
 static bool
 prepare_delete(struct neon_request *r, struct err *err)
 {
 	(void)err;
 	return prepare_project_query(r,
 	    "WITH gone AS (UPDATE neon_standin.projects SET state = 'gone' "
-	    "WHERE id = $1 AND state <> 'gone' RETURNING id) SELECT "
-	    "jsonb_build_object('project', project)::text "
-	    "FROM neon_standin.forms JOIN gone USING (id)");
+	    "WHERE id = $1 AND state NOT IN ('gone', 'building') RETURNING id, "
+	    "(SELECT pg_database_size(oid) FROM pg_database WHERE datname = db) AS size) "
+	    "SELECT jsonb_build_object('project', project || "
+	    "jsonb_build_object('synthetic_storage_size', size))::text "
+	    "FROM neon_standin.forms JOIN gone USING (id) UNION ALL "
+	    "SELECT '" LOCKED "' FROM neon_standin.projects WHERE id = $1 AND state = 'building'");
+}
+
+/* Of its one endpoint, whether it is disabled; other fields are passed over. */
+static bool
+prepare_endpoint_change(struct neon_request *r, struct err *err)
+{
+	json_t *endpoint = NULL;
+	bool disabled = false;
+
+	if (!json_opt_object(r->json, "endpoint", &endpoint, err) || endpoint == NULL ||
+	    !json_opt_bool(endpoint, "disabled", &disabled, err)) {
+		err_set(err, ERR_BAD_REQUEST, "The field endpoint is required.");
+		return false;
+	}
+	if (json_object_get(endpoint, "disabled") == NULL)
+		return prepare_endpoint(r, err);
+	snprintf(r->texts[0], sizeof(r->texts[0]), "%s", disabled ? "t" : "f");
+	r->query = (struct pg_query){
+		.sql =
+		    "WITH it AS MATERIALIZED (SELECT id, neon_standin.endpoint_switch(id, "
+		    "$2::boolean) FROM neon_standin.forms WHERE id = $1) SELECT jsonb_build_object("
+		    "'endpoint', endpoint || jsonb_build_object('disabled', $2::boolean), "
+		    "'operations', '[]'::jsonb)::text FROM neon_standin.forms JOIN it USING (id)",
+		.params = { PG_TEXT(r->id), PG_TEXT(r->texts[0]) },
+		.param_count = 2,
+	};
+	return true;
 }
 
 /* A field of a JSON object, or what stands for it when it is absent. */
@@ -287,6 +326,8 @@ static const struct route routes[] = {
 	    prepare_uri, NULL, NULL },
 	{ "GET", "/projects/{p}/endpoints", "GET /projects/{p}/endpoints", 200, prepare_endpoints,
 	    NULL, NULL },
+	{ "PATCH", "/projects/{p}/endpoints/{e}", "PATCH /projects/{p}/endpoints/{e}", 200,
+	    prepare_endpoint_change, NULL, NULL },
 	{ "GET", "/projects/{p}/branches", "GET /projects/{p}/branches", 200, prepare_branches,
 	    NULL, NULL },
 };

@@ -19,7 +19,15 @@ static const char schema[] =
     "	state text NOT NULL DEFAULT 'building',"
     "	created_at timestamptz NOT NULL DEFAULT clock_timestamp());"
     "ALTER TABLE neon_standin.projects ADD COLUMN IF NOT EXISTS ready_at timestamptz,"
-    "	ADD COLUMN IF NOT EXISTS seen_at timestamptz;" /* when a client first saw it ready */
+    "	ADD COLUMN IF NOT EXISTS seen_at timestamptz," /* when a client first saw it ready */
+    "	ADD COLUMN IF NOT EXISTS disabled boolean NOT NULL DEFAULT false;"
+    /* A disabled endpoint takes no login, and ends who is connected. */
+    "CREATE OR REPLACE FUNCTION neon_standin.endpoint_switch(text, boolean) RETURNS void"
+    " LANGUAGE plpgsql AS $$DECLARE p neon_standin.projects; BEGIN"
+    "  UPDATE neon_standin.projects SET disabled = $2 WHERE id = $1 RETURNING * INTO p;"
+    "  EXECUTE format('ALTER ROLE %I %s', p.role, CASE WHEN $2 THEN 'NOLOGIN' ELSE 'LOGIN' END);"
+    "  IF $2 THEN PERFORM pg_terminate_backend(pid) FROM pg_stat_activity"
+    "   WHERE usename = p.role; END IF; END$$;"
 
     "CREATE OR REPLACE FUNCTION neon_standin.utc(timestamptz) RETURNS text LANGUAGE sql STABLE AS"
     " $$SELECT to_char($1 AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')$$;"
@@ -32,7 +40,7 @@ static const char schema[] =
     "  'current_state', CASE state WHEN 'ready' THEN 'ready' ELSE 'init' END) AS branch,"
     " annotations AS annotation, branch_id,"
     " jsonb_build_object('id', endpoint_id, 'host', host, 'project_id', id, 'branch_id', branch_id,"
-    "  'type', 'read_write', 'disabled', false, 'suspend_timeout_seconds', 0,"
+    "  'type', 'read_write', 'disabled', disabled, 'suspend_timeout_seconds', 0,"
     "  'current_state', CASE state WHEN 'ready' THEN 'active' ELSE 'init' END) AS endpoint,"
     " format('postgresql://%s:%s@%s:%s/%s?sslmode=prefer&channel_binding=prefer&stand_in=1',"
     "  role, password, host, port, db) AS uri,"

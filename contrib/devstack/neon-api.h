@@ -127,6 +127,9 @@ struct route {
 /* NULL when there is none. id: the {p} of the path, left as it is when there is none. */
 const struct route *route_find(struct slice method, struct slice path, char id[PROJECT_ID_SIZE]);
 
+/* The row of a statement that a project's running operations forbid. */
+#define LOCKED "locked"
+
 /* Before the first request: creates what is not there yet. */
 enum flow_rc schema_create(struct flow *, struct neon_api *, struct pg_result *);
 /* Start making (or dropping) a project's role and database; the response does not wait for it. */

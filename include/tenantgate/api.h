@@ -28,6 +28,7 @@
 #include "tenantgate/retrieval/indexing.h"
 #include "tenantgate/retrieval/upkeep.h"
 #include "tenantgate/tenant.h"
+#include "tenantgate/usage.h"
 
 /* The fields that say how much of a limit is left: those of the present draft
  * (draft-ietf-httpapi-ratelimit-headers-10: RateLimit-Policy, RateLimit), those of its versions up
@@ -71,6 +72,7 @@ struct api_conf {
 	bool		access_log;			/* one line for each request */
 	struct extract_conf extract;
 	struct index_conf indexing;
+	struct usage_conf usage;
 };
 void	api_conf_init(struct api_conf *);
 
@@ -123,6 +125,7 @@ struct api_context {
 	struct limiter		*limiter;
 	struct limit_store	*failures;	/* by network: requests without a valid key */
 	struct model		*model;
+	struct usage		*usage;		/* NULL: nothing is gathered */
 	struct map		*reconciled;	/* tenant id -> owned uint64_t: monotonic us of the
 						 * last reconciliation; NULL: never reconcile */
 	struct map		*swept;		/* the same of the last sweep; NULL: never sweep */
@@ -160,5 +163,8 @@ void	api_handle_health(struct http_exchange *, void *ctx);
 void	api_handle(struct http_exchange *, void *ctx);
 void	api_refused(const struct http_exchange *, const char *request_id, const struct err *,
 	    void *ctx);
+
+/* tenants_conf.redis_key: what a tenant's limits are called in Redis. */
+tenant_redis_key_fn	api_tenant_redis_key;
 
 #endif

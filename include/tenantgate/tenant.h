@@ -8,6 +8,8 @@
  *	                             v   | next contact goes on from what the row holds
  *	                          [failed]
  *
+ * From each of them to [deleted], which no request leads away from (tenant/ends.h).
+ *
  * The row is the intent: written before the provider is asked, taken over by one attempt at a time
  * (attempt id + lease in the row), so workers and replicas cannot provision twice. The provider's
  * name for the database is derived from the tenant id, looked up before it is created, and adopted
@@ -41,6 +43,7 @@ enum tenant_state {
 	TENANT_FAILED,		/* an attempt failed; the next contact tries again */
 	TENANT_READY,		/* schema applied; the fields below are valid */
 	TENANT_SUSPENDED,	/* by the operator: ERR_SUSPENDED for every request */
+	TENANT_DELETED,		/* a tombstone, or about to be one: ERR_DELETED for every request */
 };
 
 /* URL: nobody, for it was there: an operator has given its address by the admin door. */
@@ -90,6 +93,13 @@ struct tenant_schema_step {
 	const char		*sql;
 };
 
+struct tenants_conf;
+/* Other keys in Redis that are a tenant's, which go when it is deleted: the i-th into out; false
+ * past the last. */
+#define TENANT_REDIS_KEY_SIZE 320
+typedef bool	tenant_redis_key_fn(const struct tenants_conf *, const char *id, unsigned i,
+		    bool is_cluster, char out[TENANT_REDIS_KEY_SIZE]);
+
 struct tenants_conf {
 	enum tenant_provider	 provider;
 	bool			 lazy;			/* provision on first contact */
@@ -120,6 +130,7 @@ struct tenants_conf {
 	uint64_t		 neon_address_retry_us;	/* tenant_login_refused() */
 	/* postgres: an administrator's URL on a cluster of your own */
 	const char		*postgres_admin_url;
+	tenant_redis_key_fn	*redis_key;	/* NULL: Redis holds no more than records */
 	/* the tenant schema: statements, NULL-ended, each harmless when repeated */
 	const char *const	*schema;
 	int			 schema_version;

@@ -3,21 +3,18 @@
  * top: GET /admin/top. What this process has done since it started, as counts: whoever asks twice
  * has the rates between, and nothing is kept here for whoever asks.
  */
-#include <stdlib.h>
-
 #include "admin/admin_route.h"
+#include "admin/flow_sums.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/loudest.h"
-#include "tenantgate/loop/flow_stat.h"
 
 #define TOP_KINDS_MAX 256
 #define MICROSECONDS  1e6
 
 struct top {
 	struct admin_request req; /* first */
-	struct flow_stat *kinds;  /* owned: of all workers together */
-	unsigned kind_count;
+	struct flow_sums sums;	  /* owned */
 };
 
 static flow_step_fn top_respond;
@@ -32,28 +29,6 @@ static const struct flow_step top_steps[] = {
 };
 
 static const struct flow_kind top_kind = { "admin_top", top_steps, top_end, top_release };
-
-/* A flow_stat_fn. */
-static void
-kind_add(const struct flow_stat *stat, void *arg)
-{
-	struct top *t = arg;
-	struct flow_stat *sum = NULL;
-
-	for (unsigned i = 0; i < t->kind_count && sum == NULL; i++)
-		if (t->kinds[i].kind == stat->kind)
-			sum = &t->kinds[i];
-	if (sum == NULL && t->kind_count < TOP_KINDS_MAX) {
-		sum = &t->kinds[t->kind_count++];
-		sum->kind = stat->kind;
-	}
-	if (sum == NULL)
-		return;
-	sum->failed += stat->failed;
-	flow_histogram_add(&sum->total, &stat->total);
-	for (unsigned i = 0; i < FLOW_STEPS_MAX; i++)
-		flow_histogram_add(&sum->steps[i], &stat->steps[i]);
-}
 
 static void
 put_histogram(struct buf *b, const struct flow_histogram *h)
@@ -87,30 +62,27 @@ put_kind(struct buf *b, const struct flow_stat *stat)
 }
 
 static void
-put_kinds(struct buf *b, struct top *t)
+put_kinds(struct buf *b, const struct flow_sums *sums)
 {
-	unsigned workers = atomic_load(t->req.ctx->worker_count);
-
-	for (unsigned i = 0; i < workers; i++)
-		flow_stats_each(t->req.ctx->workers[i], kind_add, t);
 	buf_puts(b, "\"boundsSeconds\":[");
 	for (unsigned i = 0; i < FLOW_STAT_BOUNDS; i++)
 		buf_printf(b, i > 0 ? ",%g" : "%g", flow_stat_bounds_us[i] / MICROSECONDS);
 	buf_puts(b, "],\"flows\":[");
-	for (unsigned i = 0; i < t->kind_count; i++) {
+	for (unsigned i = 0; i < sums->count; i++) {
 		if (i > 0)
 			buf_putc(b, ',');
-		put_kind(b, &t->kinds[i]);
+		put_kind(b, &sums->kinds[i]);
 	}
 	buf_putc(b, ']');
 }
 
 /* `error` of a count may be others'; failed and sumSeconds are its own. */
 static void
-put_tenants(struct buf *b, const struct top *t)
+put_loudest(struct buf *b, const struct top *t)
 {
 	struct loudest_place places[LOUDEST_TENANTS];
-	unsigned n = loudest_copy(t->req.api->shared->loudest, places, LOUDEST_TENANTS);
+	uint64_t all;
+	unsigned n = loudest_copy(t->req.api->shared->loudest, places, LOUDEST_TENANTS, &all);
 
 	buf_puts(b, ",\"tenants\":[");
 	for (unsigned i = 0; i < n; i++) {
@@ -130,13 +102,12 @@ top_respond(struct flow *f)
 	enum flow_rc rc;
 	struct buf b;
 
-	t->kinds = calloc(TOP_KINDS_MAX, sizeof(*t->kinds));
-	if (t->kinds == NULL)
+	if (!flow_sums_gather(&t->sums, t->req.ctx))
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the counts");
 	buf_init(&b, ADMIN_JSON_MAX);
 	buf_printf(&b, "{\"clockSeconds\":%.6f,", (double)clock_mono_us() / MICROSECONDS);
-	put_kinds(&b, t);
-	put_tenants(&b, t);
+	put_kinds(&b, &t->sums);
+	put_loudest(&b, t);
 	buf_putc(&b, '}');
 	rc = admin_respond(f, 200, &b);
 	buf_free(&b);
@@ -152,7 +123,9 @@ top_end(struct flow *f, const struct err *err)
 static void
 top_release(struct flow *f)
 {
-	free((FLOW_MEMBER_OF(f, struct top, req.flow, &top_kind))->kinds);
+	struct top *t = FLOW_MEMBER_OF(f, struct top, req.flow, &top_kind);
+
+	flow_sums_free(&t->sums);
 	admin_release(f);
 }
 

@@ -14,8 +14,9 @@
 struct loudest {
 	pthread_mutex_t mutex;
 	unsigned places, used;
+	uint64_t counted;
 	uint64_t *hashes; /* owned: of the place of the same number */
-	struct loudest_place *all;
+	struct loudest_place *list;
 };
 
 struct loudest *
@@ -26,7 +27,7 @@ loudest_new(unsigned places)
 	pthread_mutex_init(&l->mutex, NULL);
 	l->places = places;
 	l->hashes = xcalloc(places, sizeof(*l->hashes));
-	l->all = xcalloc(places, sizeof(*l->all));
+	l->list = xcalloc(places, sizeof(*l->list));
 	return l;
 }
 
@@ -37,7 +38,7 @@ loudest_free(struct loudest *l)
 		return;
 	pthread_mutex_destroy(&l->mutex);
 	free(l->hashes);
-	free(l->all);
+	free(l->list);
 	free(l);
 }
 
@@ -56,8 +57,8 @@ static struct loudest_place *
 place_find(struct loudest *l, struct slice name, uint64_t hash)
 {
 	for (unsigned i = 0; i < l->used; i++)
-		if (l->hashes[i] == hash && slice_is(name, l->all[i].name))
-			return &l->all[i];
+		if (l->hashes[i] == hash && slice_is(name, l->list[i].name))
+			return &l->list[i];
 	return NULL;
 }
 
@@ -65,18 +66,18 @@ place_find(struct loudest *l, struct slice name, uint64_t hash)
 static struct loudest_place *
 place_seize(struct loudest *l, struct slice name, uint64_t hash)
 {
-	struct loudest_place *p = &l->all[0];
+	struct loudest_place *p = &l->list[0];
 	uint64_t error;
 
 	if (l->used < l->places)
-		p = &l->all[l->used++];
+		p = &l->list[l->used++];
 	else
 		for (unsigned i = 1; i < l->used; i++)
-			p = l->all[i].count < p->count ? &l->all[i] : p;
+			p = l->list[i].count < p->count ? &l->list[i] : p;
 	error = p->count;
 	*p = (struct loudest_place){ .count = error, .error = error };
 	memcpy(p->name, name.p, name.len);
-	l->hashes[p - l->all] = hash;
+	l->hashes[p - l->list] = hash;
 	return p;
 }
 
@@ -93,6 +94,7 @@ loudest_add(struct loudest *l, struct slice name, uint64_t us, bool failed)
 	p = place_find(l, name, hash);
 	if (p == NULL)
 		p = place_seize(l, name, hash);
+	l->counted++;
 	p->count++;
 	p->failed += failed;
 	p->sum_us += us;
@@ -100,13 +102,14 @@ loudest_add(struct loudest *l, struct slice name, uint64_t us, bool failed)
 }
 
 unsigned
-loudest_copy(struct loudest *l, struct loudest_place *out, unsigned max)
+loudest_copy(struct loudest *l, struct loudest_place *out, unsigned max, uint64_t *all)
 {
 	unsigned n;
 
 	pthread_mutex_lock(&l->mutex);
 	n = l->used < max ? l->used : max;
-	memcpy(out, l->all, n * sizeof(*out));
+	memcpy(out, l->list, n * sizeof(*out));
+	*all = l->counted;
 	pthread_mutex_unlock(&l->mutex);
 	return n;
 }

@@ -8,6 +8,7 @@
  * replicas are replaced one after another, and back again.
  */
 #include "catalog/catalog_internal.h"
+#include "catalog/schema_operators.h"
 
 /*
  * documents is a copy: the authority is the tenant's own database. 'ingesting' and attempt are the
@@ -262,37 +263,6 @@ static const char documents_timely[] =
     "	RETURN 'admitted';"
     "END $$;";
 
-static const char keys_of_operators[] = "SELECT 1;";
-static const char tenants_wishes[] = "SELECT 1;";
-static const char tenants_ends[] = "SELECT 1;";
-static const char usage[] = "SELECT 1;";
-/* tenants.adopted_at: its database was there before it was a tenant's, whose provider is then 'url'
- * where an operator gave its address. documents.is_adopted: what an app's own catalog says of a
- * document, which the tenant's database may not know yet (retrieval/sweep_mend.c).
- *
- * adoptions: how far such a catalog has been copied, by its host and database; adoption_skips: what
- * of it was not, and why (tenant/app_copy.c, retrieval/documents_adopt.c). */
-static const char adoptions[] =
-    "ALTER TABLE public.tenants"
-    "	ADD COLUMN adopted_at timestamptz,"
-    "	ADD COLUMN db_channel_binding text;"
-    "ALTER TABLE public.documents ADD COLUMN is_adopted bool NOT NULL DEFAULT false;"
-    "CREATE TABLE public.adoptions ("
-    "	source text PRIMARY KEY,"
-    "	users_to bigint NOT NULL DEFAULT 0,"
-    "	projects_to bigint NOT NULL DEFAULT 0,"
-    "	documents_to bigint NOT NULL DEFAULT 0,"
-    "	users bigint NOT NULL DEFAULT 0,"
-    "	projects bigint NOT NULL DEFAULT 0,"
-    "	documents bigint NOT NULL DEFAULT 0,"
-    "	began_at timestamptz NOT NULL DEFAULT now());"
-    "CREATE TABLE public.adoption_skips ("
-    "	source text NOT NULL REFERENCES public.adoptions ON DELETE CASCADE,"
-    "	kind text NOT NULL CHECK (kind IN ('user', 'project', 'document')),"
-    "	id text NOT NULL,"
-    "	reason text NOT NULL,"
-    "	PRIMARY KEY (source, kind, id));";
-
 const struct schema_script schema_scripts[] = {
 	{ 1, 0, "users, vector_databases, documents, tenants, api_keys", first_tables },
 	{ 2, 0, "key_tag_secret", key_tag_secret },
@@ -305,10 +275,10 @@ const struct schema_script schema_scripts[] = {
 	{ 8, 6, "tenants.documents_swept_at", documents_swept },
 	{ 9, 6, "documents.attempt_bytes, documents_admit()", documents_admit },
 	{ 10, 6, "documents.stored_expires_at, documents_admit_timely()", documents_timely },
-	{ 11, 6, "keys_of_operators", keys_of_operators },
+	{ 11, 6, "api_keys.scopes, api_keys.expires_at, api_keys.last_used_at", api_keys_limited },
 	{ 12, 6, "tenants_wishes", tenants_wishes },
-	{ 13, 6, "tenants_ends", tenants_ends },
-	{ 14, 6, "usage", usage },
+	{ 13, 6, "tenants.deleted_at, tenants.end_order, tenant_receipts", tenants_ends },
+	{ 14, 6, "tenant_usage, usage_writers", tenant_usage },
 	{ 15, 6, "adoptions, tenants.adopted_at, documents.is_adopted", adoptions },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

@@ -157,11 +157,11 @@ flow_finish(struct flow *f)
 	uint64_t now = step_account(f);
 
 	turn_clock_part(&rq->clock, kind->name, "end", now);
-	flow_counts_add(&rq->kinds, f, now);
 	flow_move(f, FLOW_ENDED);
 	timer_free(&f->deadline);
 	if (kind->end != NULL)
 		kind->end(f, &f->err);
+	flow_counts_add(&rq->kinds, f, now);
 	defers_run(f);
 	parent_wake(f);
 	TAILQ_REMOVE(&rq->live, f, live_link);

@@ -21,9 +21,15 @@ struct histogram_counts {
 	_Atomic uint64_t sum_us;
 };
 
+struct result_count {
+	_Atomic unsigned code;
+	_Atomic uint64_t count;
+};
+
 struct flow_counts {
 	const struct flow_kind *kind; /* borrowed: static */
 	_Atomic uint64_t failed;
+	struct result_count results[FLOW_RESULTS_MAX];
 	struct histogram_counts total;
 	struct histogram_counts steps[FLOW_STEPS_MAX];
 };
@@ -80,6 +86,22 @@ counts_of(struct flow_kinds *kinds, const struct flow_kind *kind)
 	return NULL;
 }
 
+/* One that finds no place is not counted: a handler has fewer statuses than there are places. */
+static void
+result_add(struct flow_counts *c, unsigned code)
+{
+	for (unsigned i = 0; i < FLOW_RESULTS_MAX; i++) {
+		struct result_count *r = &c->results[i];
+		unsigned there = atomic_load_explicit(&r->code, memory_order_relaxed);
+
+		if (there != 0 && there != code)
+			continue;
+		counter_add(&r->count, 1);
+		atomic_store_explicit(&r->code, code, memory_order_relaxed);
+		return;
+	}
+}
+
 void
 flow_counts_add(struct flow_kinds *kinds, const struct flow *f, uint64_t now_us)
 {
@@ -91,6 +113,8 @@ flow_counts_add(struct flow_kinds *kinds, const struct flow *f, uint64_t now_us)
 	histogram_observe(&c->total, now_us - f->began_us);
 	if (err_is(&f->err))
 		counter_add(&c->failed, 1);
+	if (f->result != 0)
+		result_add(c, f->result);
 	for (unsigned i = 0; ran != 0; i++, ran >>= 1)
 		if ((ran & 1) != 0)
 			histogram_observe(&c->steps[i], f->step_us[i]);
@@ -125,6 +149,12 @@ flow_stats_each(const struct worker *w, flow_stat_fn *fn, void *arg)
 			continue;
 		stat.kind = c->kind;
 		stat.failed = counter_read(&c->failed);
+		for (unsigned r = 0; r < FLOW_RESULTS_MAX; r++)
+			stat.results[r] = (struct flow_result){
+				.code =
+				    atomic_load_explicit(&c->results[r].code, memory_order_relaxed),
+				.count = counter_read(&c->results[r].count),
+			};
 		histogram_read(&stat.total, &c->total);
 		for (unsigned s = 0; s < FLOW_STEPS_MAX; s++)
 			histogram_read(&stat.steps[s], &c->steps[s]);

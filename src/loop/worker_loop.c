@@ -36,8 +36,8 @@
 #include "tenantgate/base/log.h"
 #include "tenantgate/loop/timer.h"
 
-#define TURNS_MAX	256		/* of flows, between two looks at the sockets */
-#define LAG_EVERY_US	100000		/* how often the lag is measured; as worker.h says */
+#define TURNS_MAX    256    /* of flows, between two looks at the sockets */
+#define LAG_EVERY_US 100000 /* how often the lag is measured; as worker.h says */
 
 /* libevent would print its warnings to stderr, past the log. */
 static void

@@ -48,6 +48,7 @@ enum row_column {
 	COL_READ_AT,
 	COL_REGION,
 	COL_SETTINGS,
+	COL_DELETED,
 	COL_BINDING,
 };
 
@@ -190,6 +191,8 @@ row_read(const struct pg_result *r, const char *id, const struct seal *seal, str
 		    "public.tenants, and whether a newer tenantgate has written it.");
 		return false;
 	}
+	if (pg_text(r, 0, COL_DELETED)[0] == 't')
+		t->state = TENANT_DELETED;
 	t->requests_per_minute = (unsigned)column_int(r, COL_RPM, 0);
 	column_settings(out, r);
 	t->port = (uint16_t)column_int(r, COL_PORT, 0);
@@ -351,18 +354,6 @@ row_ready(struct flow *f, struct catalog *c, const struct tenant_row *r, const c
 	};
 
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);
-}
-
-void
-row_read_limits(const struct pg_result *r, struct tenant_row *out)
-{
-	struct tenant *t = &out->tenant;
-	const char *settings = pg_text(r, 0, 2);
-
-	if (strlen(settings) < sizeof(out->settings))
-		memcpy(out->settings, settings, strlen(settings) + 1);
-	snprintf(t->plan, sizeof(t->plan), "%s", pg_text(r, 0, 0));
-	t->requests_per_minute = (unsigned)strtoul(pg_text(r, 0, 1), NULL, 10);
 }
 
 enum flow_rc

@@ -49,7 +49,7 @@ record_fill(struct tenant_record *r, const struct plans *plans, const struct ten
 	r->own = plan_resolve(plan, slice_str(settings), t->id);
 	r->tenant.limits = r->own != NULL ? r->own : plan;
 	r->base.is_negative = t->state != TENANT_READY;
-	r->base.is_revoked = t->state == TENANT_SUSPENDED;
+	r->base.is_revoked = t->state == TENANT_SUSPENDED || t->state == TENANT_DELETED;
 	r->filled = true;
 }
 

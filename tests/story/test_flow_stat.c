@@ -36,6 +36,16 @@ step_that_fails(struct flow *f)
 
 KIND(jumps, NULL, { "over", step_over }, { "never", not_reached }, { "long", step_of_30_ms });
 KIND(fails, NULL, { "fail", step_that_fails });
+static void
+end_with_404(struct flow *f, const struct err *err)
+{
+	(void)err;
+	f->result = 404;
+}
+
+static const struct flow_step told_steps[] = { { "fail", step_that_fails }, { NULL, NULL } };
+static const struct flow_kind told = { "told", told_steps, end_with_404, NULL };
+
 KIND(unused, NULL, { "fail", step_that_fails });
 
 static const struct flow_kind *wanted;
@@ -119,6 +129,21 @@ failures_are_counted(void **state)
 }
 
 static void
+results_are_counted_apart(void **state)
+{
+	(void)state;
+	run_flow(&told);
+	run_flow(&told);
+	look(&told);
+	assert_int_equal(found.results[0].code, 404);
+	assert_int_equal(found.results[0].count, 2);
+	assert_int_equal(found.results[1].code, 0);
+	run_flow(&fails);
+	look(&fails);
+	assert_int_equal(found.results[0].code, 0);
+}
+
+static void
 quantiles_are_reckoned_inside_a_bucket(void **state)
 {
 	struct flow_histogram h = { 0 }, sum = { 0 };
@@ -144,6 +169,7 @@ main(void)
 		TEST(nothing_is_counted_before_a_flow_has_ended),
 		TEST(steps_that_ran_are_counted_with_their_time),
 		TEST(failures_are_counted),
+		TEST(results_are_counted_apart),
 		TEST(quantiles_are_reckoned_inside_a_bucket),
 	};
 

@@ -31,7 +31,9 @@ void		 loudest_free(struct loudest *);	/* NULL is fine */
 
 /* Counts one of `us` microseconds. */
 void		 loudest_add(struct loudest *, struct slice name, uint64_t us, bool failed);
-/* Copies up to `max` of its places, in no order; returns how many. */
-unsigned	 loudest_copy(struct loudest *, struct loudest_place *out, unsigned max);
+/* Copies up to `max` of its places, in no order; returns how many. *all: how many were counted, of
+ * whatever name. */
+unsigned	 loudest_copy(struct loudest *, struct loudest_place *out, unsigned max,
+		    uint64_t *all);
 
 #endif

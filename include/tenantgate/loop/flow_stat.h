@@ -19,9 +19,17 @@ struct flow_histogram {
 	uint64_t	sum_us;
 };
 
+/* How many flows of a kind ended with which result (struct flow); code 0: the place is unused. */
+#define FLOW_RESULTS_MAX	24
+struct flow_result {
+	unsigned	code;
+	uint64_t	count;
+};
+
 struct flow_stat {
 	const struct flow_kind	*kind;
 	uint64_t		 failed;	/* ended with an error; the rest did not */
+	struct flow_result	 results[FLOW_RESULTS_MAX];	/* those that have one */
 	struct flow_histogram	 total;		/* from start to end */
 	struct flow_histogram	 steps[FLOW_STEPS_MAX];	/* of those that ran, waits included */
 };
