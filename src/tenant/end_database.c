@@ -13,7 +13,7 @@ database_ask(struct flow *f, struct flow *child, const struct flow_kind *kind, u
 }
 
 /* Of a provider that is not the configured one nothing can be asked. A cluster of one's own has no
- * endpoints. */
+ * endpoints. A database that was adopted by its URL is not ours to end: it is left as it is. */
 enum flow_rc
 end_database_try(struct flow *f, struct end_database *d, struct tenants *ts, struct tenant_row *row,
     enum tenant_order order, uint64_t us, struct err *why)
@@ -23,7 +23,7 @@ end_database_try(struct flow *f, struct end_database *d, struct tenants *ts, str
 	d->row = row;
 	d->order = order;
 	err_clear(why);
-	if (!tenant_provider_check(ts, &row->tenant, why))
+	if (row->tenant.provider == PROVIDER_URL || !tenant_provider_check(ts, &row->tenant, why))
 		return FLOW_NEXT;
 	if (ts->conf->provider == PROVIDER_NEON) {
 		neon_end_init(&d->child.neon, ts, row, order);
@@ -44,6 +44,8 @@ end_database_stored(const struct end_database *d)
 const char *
 end_database_left(const struct end_database *d)
 {
+	if (d->row->tenant.provider == PROVIDER_URL)
+		return d->row->tenant.dbname;
 	if (d->tenants->conf->provider == PROVIDER_NEON)
 		return d->child.neon.projects_left;
 	return d->child.cluster.is_left ? d->row->tenant.dbname : "";

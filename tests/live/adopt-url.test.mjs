@@ -142,3 +142,25 @@ test('a name that leads elsewhere later leads nowhere; and back again it serves'
 		'what was adopted is kept to what is allowed now');
 	await works('cow', 'meadow', strict);	// what Neon has told is trusted
 });
+
+test('a tenant of a URL that is deleted leaves the database as it is, with either provider', async () => {
+	await stack.sql('create database catalog_two');
+	const own = await stack.tenantgateWithAdmin({ ...ALLOWED, provider: 'postgres', environment: 'own',
+		postgres_admin_url: stack.pg.url('postgres'), catalog_url: stack.pg.url('catalog_two') });
+	for (const [from, tenant] of [[gate, 'dodo'], [own, 'moa']]) {
+		const d = await database(tenant);
+		assert.equal((await adopt(tenant, { url: d.url() }, '', from)).status, 200);
+		await works(tenant, 'feather', from);
+		assert.ok((await from.admin.ask('DELETE', `/admin/tenants/${tenant}`)).status < 300);
+		let receipt;
+		await until('the deletion is over', async () => {
+			receipt = (await from.admin.get(`/admin/tenants/${tenant}/receipt`)).json;
+			return receipt.state === 'deleted' || receipt.finishedAt;
+		});
+		assert.deepEqual(await stack.sql('select id from document', tenant), [['feather']],
+			JSON.stringify(receipt));
+		assert.match(JSON.stringify(receipt), new RegExp(tenant));
+		refused(await adopt(tenant, { url: d.url() }, '', from), 409, 'conflict', /has a database/);
+	}
+	await own.program.stop();
+});
