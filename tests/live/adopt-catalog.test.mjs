@@ -172,6 +172,28 @@ test('a second run copies nothing twice; what has come since, it does', async ()
 		'what was deleted here does not come back');
 });
 
+// What is under way is held by a lock where that is to be written, and killed there.
+async function cutOff(db, where) {
+	const victim = await stack.tenantgateWithAdmin(SETTINGS);
+	const locks = (granted) => ours(`select 1 from pg_locks where locktype = 'advisory'
+		and objid = 77 and granted = ${granted}`);
+	await ours(`create or replace function halt() returns trigger language plpgsql as 'begin
+			if ${where} then perform pg_advisory_lock(77); end if; return new; end';
+		create or replace trigger halt before update on adoptions for each row
+			execute function halt()`);
+	const hold = ours('select pg_advisory_lock(77), pg_sleep(60)').catch(() => {});
+	await until('the lock is held', async () => (await locks(true)).length === 1);
+	const cut = adopt(db, { from: victim }).catch(() => 'cut');
+	await until('it waits there', async () => (await locks(false)).length === 1);
+	victim.program.kill('SIGKILL');
+	await victim.program.exit;
+	assert.equal(await cut, 'cut');
+	await ours("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' " +
+		'and objid = 77');
+	await hold;
+	await ours('drop trigger halt on adoptions');
+}
+
 test('killed after any page, by two at once: the same end', async () => {
 	await appCatalog('large', `insert into users (user_id, email) select 'u' || i, i || '@example.com'
 			from generate_series(1, 1500) i;
@@ -179,27 +201,9 @@ test('killed after any page, by two at once: the same end', async () => {
 			from generate_series(1, 3000) i`);
 	const source = async () => (await ours(`select users_to, documents_to, users, documents from
 		adoptions order by began_at desc limit 1`))[0]?.map(Number);
-	// What is under way is held at a page by a lock, and killed there.
 	const stops = [['users', 400], ['users', 1000], ['documents', 200], ['documents', 2000]];
 	for (const [table, at] of stops) {
-		const victim = await stack.tenantgateWithAdmin(SETTINGS);
-		await ours(`create or replace function halt() returns trigger language plpgsql as
-			'begin if new.${table}_to > ${at} then perform pg_advisory_lock(77); end if; return new; end'`);
-		await ours('create or replace trigger halt before update on adoptions for each row ' +
-			'execute function halt()');
-		const [hold] = [stack.sql('select pg_advisory_lock(77), pg_sleep(60)', 'catalog').catch(() => {})];
-		await until('the lock is held', async () => (await ours(`select 1 from pg_locks where
-			locktype = 'advisory' and objid = 77 and granted`)).length === 1);
-		const cut = adopt('large', { from: victim }).catch(() => 'cut');
-		await until('it waits there', async () => (await ours(`select 1 from pg_locks where
-			locktype = 'advisory' and objid = 77 and not granted`)).length === 1);
-		victim.program.kill('SIGKILL');
-		await victim.program.exit;
-		assert.equal(await cut, 'cut');
-		await ours(`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'
-			and objid = 77`);
-		await hold;
-		await ours('drop trigger halt on adoptions');
+		await cutOff('large', `new.${table}_to > ${at}`);
 		const [usersTo, documentsTo, users, documents] = await source();
 		assert.deepEqual([users, documents], [usersTo, documentsTo], 'counted as far as copied');
 		assert.ok((table === 'users' ? users : documents) <= at);
@@ -214,6 +218,21 @@ test('killed after any page, by two at once: the same end', async () => {
 		(select count(*) from documents where document_id ~ '^d[0-9]+$'),
 		(select count(*) from adoption_skips s join adoptions using (source) where users = 1500)`),
 	[['1500', '3000', '0']]);
+});
+
+test('killed when a project was adopted and not yet counted: it is counted once', async () => {
+	const [one, two] = [await project(), await project()];
+	await appCatalog('mall', `insert into users (user_id, email) values ('mall-1', 'a@x'), ('mall-2', 'b@x');
+		insert into vector_databases (vector_db_id, user_id) values ('${one.id}', 1), ('${two.id}', 2)`);
+	const rows = () => ours(`select tenant_id, project_id from tenants where tenant_id like 'mall-%'
+		order by 1`);
+	await cutOff('mall', 'new.projects_to > 0');
+	assert.deepEqual(await rows(), [['mall-1', one.id]]);
+	await cutOff('mall', 'new.projects_to > 1');
+	assert.deepEqual(await rows(), [['mall-1', one.id], ['mall-2', two.id]]);
+	const run = await adopt('mall');
+	assert.deepEqual([run.last.copied, run.last.skipped], [{ users: 2, projects: 2, documents: 0 }, []]);
+	assert.deepEqual(await rows(), [['mall-1', one.id], ['mall-2', two.id]]);
 });
 
 test('what is no such catalog, and one that may not be reached', async () => {
