@@ -64,6 +64,7 @@ budgets_open(struct process *process, const struct conf *conf)
 	bytes_wipe(user_key, sizeof(user_key));
 	api_budgets_open(&process->shared.budgets, &conf->api);
 	process->shared.indexing = indexing_open(&conf->api.indexing);
+	process->shared.loudest = loudest_new(LOUDEST_TENANTS);
 }
 
 bool
@@ -83,6 +84,8 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->tenants.schema = retrieval_schema(process->arena, conf->model.dimensions);
 	process->tenants.schema_version = RETRIEVAL_SCHEMA_VERSION;
 	process->tenants.schema_steps = retrieval_schema_steps(&process->tenants.schema_step_count);
+	if (!network_list_read(&process->tenants.allowed, conf->tenants.allowed_networks, err))
+		return false;
 	process->seal = seal_new(conf->seal_keys);
 	if (process->seal == NULL) {
 		err_set(err, ERR_INTERNAL,
@@ -118,6 +121,7 @@ process_close(struct process *process)
 	model_shares_close(process->models);
 	api_budgets_close(&process->shared.budgets);
 	indexing_close(process->shared.indexing);
+	loudest_free(process->shared.loudest);
 	key_tags_free(process->key_tags);
 	lookup_store_free(process->keys);
 	limit_store_free(process->limits);

@@ -29,6 +29,8 @@ struct process {
 	struct limit_store	*limits;	/* used without Redis, and while it is away */
 	struct limit_store	*failures;	/* by network: requests without a valid key */
 	struct api_shared	shared;		/* the phase; the handlers' budgets */
+	struct worker		**workers;	/* of all contexts that are open; serve.c's */
+	atomic_uint		worker_count;
 };
 
 /* Main thread, on zeroed memory, before the first worker. The conf is borrowed until the close.

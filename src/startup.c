@@ -36,7 +36,7 @@ static const struct flow_step startup_steps[] = {
 	{ NULL, NULL },
 };
 
-static const struct flow_kind startup_kind = { "migrate", startup_steps, startup_end,
+static const struct flow_kind startup_kind = { "startup", startup_steps, startup_end,
 	startup_release };
 
 static struct process *

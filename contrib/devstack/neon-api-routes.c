@@ -110,6 +110,44 @@ prepare_endpoint_change(struct neon_request *r, struct err *err)
 	return true;
 }
 
+/* A field of a JSON object, or what stands for it when it is absent. */
+static bool
+parameter_from_json(const json_t *o, const char *name, const char *absent, char out[PARAMETER_SIZE],
+    struct err *err)
+{
+	struct slice v = slice_str(absent);
+
+	if (o != NULL && !json_opt_string(o, name, &v, err))
+		return false;
+	if (v.len >= 257) {
+		err_set(err, ERR_BAD_REQUEST, "%s is longer than 256 bytes.", name);
+		return false;
+	}
+	snprintf(out, PARAMETER_SIZE, "%.*s", SLICE_ARG(v));
+	return true;
+}
+
+/* The project's name; whatever else PATCH may change is passed over. */
+static bool
+prepare_rename(struct neon_request *r, struct err *err)
+{
+	json_t *project = NULL;
+
+	if (!json_opt_object(r->json, "project", &project, err) || project == NULL ||
+	    !parameter_from_json(project, "name", "", r->texts[0], err))
+		return false;
+	r->query = (struct pg_query){
+		.sql = "UPDATE neon_standin.projects SET name = coalesce(nullif($2, ''), name) "
+		       "WHERE id = $1 AND state <> 'gone' RETURNING id",
+		.params = { PG_TEXT(r->id), PG_TEXT(r->texts[0]) },
+		.param_count = 2,
+	};
+	return true;
+}
+
+static const char renamed_sql[] =
+    PROJECT_SQL("jsonb_build_object('project', project, 'operations', '[]'::jsonb)");
+
 /* The row is gone at once, the database soon. */
 static void
 delete_then(struct neon_request *r)
@@ -203,23 +241,6 @@ prepare_list(struct neon_request *r, struct err *err)
 	return true;
 }
 
-/* A field of a JSON object, or what stands for it when it is absent. */
-static bool
-parameter_from_json(const json_t *o, const char *name, const char *absent, char out[PARAMETER_SIZE],
-    struct err *err)
-{
-	struct slice v = slice_str(absent);
-
-	if (o != NULL && !json_opt_string(o, name, &v, err))
-		return false;
-	if (v.len >= 257) {
-		err_set(err, ERR_BAD_REQUEST, "%s is longer than 256 bytes.", name);
-		return false;
-	}
-	snprintf(out, PARAMETER_SIZE, "%.*s", SLICE_ARG(v));
-	return true;
-}
-
 /* Id, password and port of a new project. Lower case, for they become names in SQL without
  * quotes. */
 static void
@@ -296,6 +317,7 @@ static const struct route routes[] = {
 	{ "POST", "/projects", "POST /projects", 201, prepare_create, created_sql, create_then },
 	{ "GET", "/projects", "GET /projects", 200, prepare_list, NULL, NULL },
 	{ "GET", "/projects/{p}", "GET /projects/{p}", 200, prepare_project, NULL, NULL },
+	{ "PATCH", "/projects/{p}", "PATCH /projects/{p}", 200, prepare_rename, renamed_sql, NULL },
 	{ "DELETE", "/projects/{p}", "DELETE /projects/{p}", 200, prepare_delete, NULL,
 	    delete_then },
 	{ "GET", "/projects/{p}/operations", "GET /projects/{p}/operations", 200,

@@ -19,6 +19,8 @@ struct admin_context {
 	const char		 *hosts; /* names that the Host field may have, by commas or blanks;
 					  * "": addresses and localhost alone */
 	const char		 *version; /* static: of this build */
+	struct worker *const	 *workers; /* of this process, as many as have started */
+	const atomic_uint	 *worker_count;
 };
 
 /* The http_handler_fn of the admin listener, with a struct admin_context; /healthz and /readyz are

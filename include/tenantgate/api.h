@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "tenantgate/auth.h"
+#include "tenantgate/base/loudest.h"
 #include "tenantgate/catalog.h"
 #include "tenantgate/http.h"
 #include "tenantgate/limit.h"
@@ -27,6 +28,7 @@
 #include "tenantgate/retrieval/indexing.h"
 #include "tenantgate/retrieval/upkeep.h"
 #include "tenantgate/tenant.h"
+#include "tenantgate/usage.h"
 
 /* The fields that say how much of a limit is left: those of the present draft
  * (draft-ietf-httpapi-ratelimit-headers-10: RateLimit-Policy, RateLimit), those of its versions up
@@ -70,6 +72,7 @@ struct api_conf {
 	bool		access_log;			/* one line for each request */
 	struct extract_conf extract;
 	struct index_conf indexing;
+	struct usage_conf usage;
 };
 void	api_conf_init(struct api_conf *);
 
@@ -94,6 +97,8 @@ void	api_budgets_close(struct api_budgets *);
 /* Whether one of them is used up (share_condition()). Any thread. */
 void	api_budgets_condition(const struct api_budgets *, struct condition *);
 
+#define LOUDEST_TENANTS	64	/* places of api_shared.loudest */
+
 /* What the handlers of all workers share. One for each process; it outlives the workers. */
 struct api_shared {
 	_Atomic enum api_phase	phase;
@@ -105,6 +110,7 @@ struct api_shared {
 	atomic_uint		expiries;	/* behind requests (api/request_expire.c) */
 	_Atomic unsigned	refusals;	/* of keys, held back at the moment */
 	struct indexing		*indexing;	/* owned; NULL: no index is made */
+	struct loudest		*loudest;	/* owned: requests by tenant; NULL: not counted */
 };
 
 /* What one worker's handlers use. All borrowed: closed only when that worker's HTTP server is
@@ -119,6 +125,7 @@ struct api_context {
 	struct limiter		*limiter;
 	struct limit_store	*failures;	/* by network: requests without a valid key */
 	struct model		*model;
+	struct usage		*usage;		/* NULL: nothing is gathered */
 	struct map		*reconciled;	/* tenant id -> owned uint64_t: monotonic us of the
 						 * last reconciliation; NULL: never reconcile */
 	struct map		*swept;		/* the same of the last sweep; NULL: never sweep */

@@ -115,6 +115,12 @@ bool		http_is_head(const struct http_exchange *);
 uint64_t	http_bytes_in(const struct http_exchange *);	/* head and body, as on the wire */
 uint64_t	http_bytes_out(const struct http_exchange *);	/* the same; may still be queued */
 int		http_status(const struct http_exchange *);	/* 0 until a response began */
+/* The status, for logs and counts; 499, as nginx has it, for a client that left before. */
+static inline int
+http_result(const struct http_exchange *x, const struct err *err)
+{
+	return err->code == ERR_CLIENT_GONE ? err_status(ERR_CLIENT_GONE) : http_status(x);
+}
 bool		http_client_gone(const struct http_exchange *);
 
 /* ---- paths of a table of routes: pure ---- */

@@ -46,7 +46,8 @@ enum tenant_state {
 	TENANT_DELETED,		/* a tombstone, or about to be one: ERR_DELETED for every request */
 };
 
-enum tenant_provider { PROVIDER_NEON, PROVIDER_POSTGRES };
+/* URL: nobody, for it was there: an operator has given its address by the admin door. */
+enum tenant_provider { PROVIDER_NEON, PROVIDER_POSTGRES, PROVIDER_URL };
 
 #define TENANT_PASSWORD_MAX	128	/* bytes of a database password, ours or Neon's */
 
@@ -67,8 +68,13 @@ struct tenant {
 	char			password[TENANT_PASSWORD_MAX + 1]; /* unsealed; never logged */
 	/* Of its database, as the row has it: what a statement may use. 0: not known. */
 	int			schema_version;
-	/* The configuration's, not the row's: as of the lookup. */
+	/* The configuration's, not the row's: as of the lookup. With PROVIDER_URL the URL's own,
+	 * for what is in the guard's networks. */
 	char			sslmode[PG_SSLMODE_MAX + 1];
+	/* pg_target's, borrowed as ca_file: NULL but with PROVIDER_URL. */
+	const struct network_list *guard;
+	const char		*sslmode_outside;
+	char			channel_binding[8];	/* "require" ...; "": where it is offered */
 	const char		*ca_file;	/* borrowed: outlives the tenants; NULL: none */
 };
 
@@ -106,6 +112,10 @@ struct tenants_conf {
 	unsigned		 cache_max;		/* records; see tenants_shared_new() */
 	uint64_t		 redis_ttl_us;		/* a READY record in Redis */
 	struct plans		 plans;			/* outlives the tenants */
+	/* Where databases may be whose URLs come by the admin door: the text, and what is read of
+	 * it by whoever fills this. */
+	const char		*allowed_networks;	/* NULL: none */
+	struct network_list	 allowed;
 	/* neon */
 	const char		*neon_api_url;		/* "https://console.neon.tech/api/v2" */
 	const char		*neon_api_key;		/* never logged */
@@ -257,6 +267,21 @@ enum flow_rc	 tenants_check_catalog(struct flow *, struct catalog *, const char 
  */
 enum flow_rc	 tenants_reseal(struct flow *, struct catalog *, const struct seal *,
 		    bool *goes_on) __attribute__((warn_unused_result));
+/* The same because an operator asks, some rows at a time: zeroed before the first call. count:
+ * how many there are and are left; fails with ERR_CONFLICT where the first key may not be read by
+ * all replicas. some: until is_done; what is under way when a process is killed is done again. Both
+ * fail with ERR_CATALOG. */
+struct tenants_resealing {
+	uint64_t	passwords, left;	/* of count */
+	uint64_t	resealed;
+	uint64_t	unopened;	/* they have a key that is not ours, or were changed */
+	bool		is_done;
+	char		last[TENANT_ID_MAX + 1]; /* after which id it goes on */
+};
+enum flow_rc	 tenants_reseal_count(struct flow *, struct tenants *, struct tenants_resealing *)
+		    __attribute__((warn_unused_result));
+enum flow_rc	 tenants_reseal_some(struct flow *, struct tenants *, struct tenants_resealing *)
+		    __attribute__((warn_unused_result));
 /*
  * After a tenants_reseal() that is to go on. Never ends: seals anew, every 15 s, what replicas that
  * have another key first have written since. (One whose first key not all can read may be one of

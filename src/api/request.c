@@ -116,6 +116,7 @@ request_tenant(struct flow *f)
 	if (req->caller.kind == CALLER_NONE)
 		return request_refuse(f);
 	if (!api_route_allows(req->route, req->caller.kind, &err) ||
+	    !api_route_in_scope(req->route, req->caller.scopes, &err) ||
 	    !header_is_single(req, "X-Tenant-Id", ERR_INVALID_TENANT, &err) ||
 	    !auth_tenant(&req->caller, http_header(req->x, "X-Tenant-Id"), req->tenant_id, &err) ||
 	    !read_user(req, &err))
@@ -343,9 +344,14 @@ request_end(struct request *req, const struct err *err)
 		tenant_login_refused(req->ctx->tenants, &req->tenant);
 	if (err->code == ERR_OUTDATED && req->tenant.state == TENANT_READY && req->has_borrowed)
 		tenant_schema_doubt(req->ctx->tenants, &req->tenant);
+	request_count_usage(req);
 	http_attach(req->x, NULL); /* a client that leaves now finds no flow to abort */
 	if (err_is(err) && http_status(req->x) == 0)
 		respond_problem(req, err);
+	req->flow.result = (unsigned)http_result(req->x, err);
+	if (req->ctx->shared->loudest != NULL && req->tenant_id[0] != '\0')
+		loudest_add(req->ctx->shared->loudest, slice_str(req->tenant_id),
+		    flow_age_us(&req->flow), err_is(err));
 	if (req->route->in_access_log)
 		access_log_write(req, err);
 	http_end(req->x);

@@ -8,6 +8,7 @@
  * replicas are replaced one after another, and back again.
  */
 #include "catalog/catalog_internal.h"
+#include "catalog/schema_operators.h"
 
 /*
  * documents is a copy: the authority is the tenant's own database. 'ingesting' and attempt are the
@@ -262,52 +263,6 @@ static const char documents_timely[] =
     "	RETURN 'admitted';"
     "END $$;";
 
-static const char keys_of_operators[] = "SELECT 1;";
-static const char tenants_wishes[] = "SELECT 1;";
-
-/*
- * tenants: how a tenant ends (tenant/row_end.c). To builds of before, a deleted one is suspended:
- * its row stays as a tombstone, which they neither serve nor claim. end_order is what is still to
- * be done of suspending, resuming or deleting it; end_attempt and end_until are the lease of who is
- * at it, or, without an attempt, the time before which nobody tries again.
- * tenant_receipts: of each deletion what went, and when each step of it was done.
- */
-static const char tenants_ends[] =
-    "ALTER TABLE public.tenants"
-    "	ADD COLUMN suspended_from text,"
-    "	ADD COLUMN suspended_at timestamptz,"
-    "	ADD COLUMN suspend_reason text,"
-    "	ADD COLUMN deleted_at timestamptz,"
-    "	ADD COLUMN end_order text CHECK (end_order IN ('suspend', 'resume', 'delete')),"
-    "	ADD COLUMN end_serial int NOT NULL DEFAULT 0,"
-    "	ADD COLUMN end_ordered_at timestamptz,"
-    "	ADD COLUMN end_attempt text,"
-    "	ADD COLUMN end_until timestamptz,"
-    "	ADD COLUMN end_error text;"
-    "CREATE INDEX tenants_ending ON public.tenants (end_until) WHERE end_order IS NOT NULL;"
-    "CREATE TABLE public.tenant_receipts ("
-    "	tenant_id text NOT NULL,"
-    "	deleted_at timestamptz NOT NULL," /* when it was ordered */
-    "	reason text,"
-    "	provider text NOT NULL,"
-    "	region text,"
-    "	project_name text,"
-    "	project_id text,"
-    "	stored_bytes bigint," /* of the project, as the provider counted last */
-    "	projects_left text," /* of its name, which do not say that they are its own */
-    "	documents bigint NOT NULL DEFAULT 0,"
-    "	bytes bigint NOT NULL DEFAULT 0,"
-    "	chunks bigint NOT NULL DEFAULT 0,"
-    "	keys int NOT NULL DEFAULT 0,"
-    "	requests_ended_at timestamptz,"
-    "	database_deleted_at timestamptz,"
-    "	recoverable_until timestamptz,"
-    "	redis_cleared_at timestamptz,"
-    "	catalog_cleared_at timestamptz,"
-    "	PRIMARY KEY (tenant_id, deleted_at));";
-static const char usage[] = "SELECT 1;";
-static const char adoptions[] = "SELECT 1;";
-
 const struct schema_script schema_scripts[] = {
 	{ 1, 0, "users, vector_databases, documents, tenants, api_keys", first_tables },
 	{ 2, 0, "key_tag_secret", key_tag_secret },
@@ -320,10 +275,10 @@ const struct schema_script schema_scripts[] = {
 	{ 8, 6, "tenants.documents_swept_at", documents_swept },
 	{ 9, 6, "documents.attempt_bytes, documents_admit()", documents_admit },
 	{ 10, 6, "documents.stored_expires_at, documents_admit_timely()", documents_timely },
-	{ 11, 6, "keys_of_operators", keys_of_operators },
+	{ 11, 6, "api_keys.scopes, api_keys.expires_at, api_keys.last_used_at", api_keys_limited },
 	{ 12, 6, "tenants_wishes", tenants_wishes },
 	{ 13, 6, "tenants.deleted_at, tenants.end_order, tenant_receipts", tenants_ends },
-	{ 14, 6, "usage", usage },
-	{ 15, 6, "adoptions", adoptions },
+	{ 14, 6, "tenant_usage, usage_writers", tenant_usage },
+	{ 15, 6, "adoptions, tenants.adopted_at, documents.is_adopted", adoptions },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

@@ -154,12 +154,14 @@ flow_finish(struct flow *f)
 {
 	struct run_queue *rq = worker_run_queue(f->worker);
 	const struct flow_kind *kind = f->kind;
+	uint64_t now = step_account(f);
 
-	turn_clock_part(&rq->clock, kind->name, "end", step_account(f));
+	turn_clock_part(&rq->clock, kind->name, "end", now);
 	flow_move(f, FLOW_ENDED);
 	timer_free(&f->deadline);
 	if (kind->end != NULL)
 		kind->end(f, &f->err);
+	flow_counts_add(&rq->kinds, f, now);
 	defers_run(f);
 	parent_wake(f);
 	TAILQ_REMOVE(&rq->live, f, live_link);
@@ -227,6 +229,7 @@ flow_run_turn(struct flow *f, struct turn_clock *clock)
 			break;
 		turn_clock_part(clock, f->kind->name, step->name, now);
 		f->step = f->next++;
+		f->steps_ran |= UINT32_C(1) << f->step;
 		if (!step_returned(f, step->run(f)))
 			return;
 	}

@@ -52,6 +52,13 @@ worker_flow_count(const struct worker *w)
 	return atomic_load_explicit(&w->flows.count, memory_order_relaxed);
 }
 
+const struct flow_kinds *
+worker_flow_kinds(const struct worker *w)
+{
+	assert(w->magic == WORKER_MAGIC);
+	return &w->flows.kinds;
+}
+
 struct offload **
 worker_offload(struct worker *w)
 {

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "loop/flow_counts.h"
 #include "loop/mailbox.h"
 #include "loop/turn_clock.h"
 #include "tenantgate/loop/flow.h"
@@ -34,6 +35,7 @@ struct run_queue {
 	struct flow_list	live;	/* all, from flow_start() to their release; oldest first */
 	_Atomic size_t		count;	/* of live; written by the worker, read by any thread */
 	struct turn_clock	clock;	/* of the turns in which the steps run */
+	struct flow_kinds	kinds;	/* counts of those that have ended; any thread reads */
 };
 
 struct worker {
@@ -60,6 +62,7 @@ struct worker {
 
 struct run_queue	*worker_run_queue(struct worker *);	/* asserts the worker's thread */
 size_t			 worker_flow_count(const struct worker *);	/* any thread */
+const struct flow_kinds	*worker_flow_kinds(const struct worker *);	/* any thread */
 struct offload		**worker_offload(struct worker *);	/* where it is kept */
 
 void	run_queue_init(struct run_queue *);

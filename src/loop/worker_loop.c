@@ -36,8 +36,8 @@
 #include "tenantgate/base/log.h"
 #include "tenantgate/loop/timer.h"
 
-#define TURNS_MAX	256		/* of flows, between two looks at the sockets */
-#define LAG_EVERY_US	100000		/* how often the lag is measured; as worker.h says */
+#define TURNS_MAX    256    /* of flows, between two looks at the sockets */
+#define LAG_EVERY_US 100000 /* how often the lag is measured; as worker.h says */
 
 /* libevent would print its warnings to stderr, past the log. */
 static void
@@ -144,6 +144,7 @@ worker_destroy(struct worker *w)
 		event_base_free(w->base);
 	}
 	mailbox_free(&w->mailbox);
+	flow_kinds_free(&w->flows.kinds);
 	w->magic = 0;
 	free(w);
 }

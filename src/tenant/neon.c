@@ -322,17 +322,6 @@ project_adopt(struct flow *f)
 	return neon_call_uri(f, &c->call);
 }
 
-/* A connection URI does not name the endpoint, but its id is the host's first label. */
-static void
-endpoint_from_host(struct tenant_row *row)
-{
-	const char *host = row->tenant.host;
-	size_t n = strcspn(host, ".");
-
-	if (row->endpoint_id[0] == '\0' && strncmp(host, "ep-", 3) == 0 && n < PROVIDER_ID_SIZE)
-		snprintf(row->endpoint_id, sizeof(row->endpoint_id), "%.*s", (int)n, host);
-}
-
 /* 404: a project of the row's was deleted at Neon, so its name is looked up. One that has just been
  * listed is not looked up again: that 404 is a failure, or the two would go on for ever. */
 static enum flow_rc
@@ -356,7 +345,7 @@ project_adopted(struct flow *f)
 		return rc;
 	if (!neon_read_uri(c->call.json, c->row, &err))
 		return flow_fail_err(f, &err);
-	endpoint_from_host(c->row);
+	neon_endpoint_from_host(c->row);
 	c->row->is_posted = false;
 	return FLOW_DONE;
 }

@@ -49,6 +49,7 @@ enum row_column {
 	COL_REGION,
 	COL_SETTINGS,
 	COL_DELETED,
+	COL_BINDING,
 };
 
 void
@@ -165,6 +166,7 @@ column_texts(struct tenant_row *out, const struct pg_result *r)
 	    column_text(t->dbname, sizeof(t->dbname), r, COL_DBNAME) &&
 	    column_text(t->user, sizeof(t->user), r, COL_USER) &&
 	    column_text(t->sslmode, sizeof(t->sslmode), r, COL_SSLMODE) &&
+	    column_text(t->channel_binding, sizeof(t->channel_binding), r, COL_BINDING) &&
 	    column_text(out->project_name, sizeof(out->project_name), r, COL_PROJECT_NAME) &&
 	    column_text(out->project_id, sizeof(out->project_id), r, COL_PROJECT_ID) &&
 	    column_text(out->endpoint_id, sizeof(out->endpoint_id), r, COL_ENDPOINT_ID) &&
@@ -387,14 +389,4 @@ row_fail(struct flow *f, struct catalog *c, const struct tenant_row *r,
 	};
 
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);
-}
-
-enum flow_rc
-row_check(struct flow *f, const struct pg_result *r, const char *what)
-{
-	enum flow_rc rc = catalog_check(f, r, what);
-
-	if (rc == FLOW_NEXT && pg_changed(r) != 1)
-		return flow_fail(f, ERR_PROVISIONING, ATTEMPT_LOST_DETAIL);
-	return rc;
 }

@@ -10,12 +10,11 @@
 
 #include "tenant/tenant_record.h"
 #include "tenantgate/base/map.h"
+#include "tenantgate/replica/drop_channel.h"
 #include "tenantgate/tenant.h"
 
-/* The Redis channel by which replicas tell each other to forget a tenant, "<origin>:<id>", or to
- * doubt its record, "<origin>?<id>" (which earlier builds pass over). */
+/* By which replicas tell each other to forget a tenant, or to doubt its record. */
 #define DROP_CHANNEL "tg:tenant:drop"
-#define ORIGIN_LEN   8
 
 /* The detail of ERR_SUSPENDED, wherever a suspended tenant is met. */
 #define TENANT_SUSPENDED_DETAIL "The tenant is suspended. Ask the operator to resume it."
@@ -50,6 +49,7 @@ struct tenants {
 	struct lookup_cache *records; /* owned: tenant id -> tenant_record; shared->records */
 	struct map *provisions;	     /* owned: tenant id -> provision, each frees itself */
 	struct neon_keys neon_keys;
+	struct drop_channel drops;   /* to the other replicas */
 	uint64_t queue_seen_us; /* monotonic: when Redis last told the queue's state; 0: never */
 };
 
@@ -59,9 +59,6 @@ struct tenants {
 void tenants_publish(struct tenants *, const struct tenant_record *);
 /* Takes the record out of Redis, and for a while keeps an older one from being put there. */
 void tenants_unpublish(struct tenants *, const char *id);
-/* Tells the other replicas to forget it, or to doubt it. */
-enum drop { DROP_FORGET = ':', DROP_DOUBT = '?' };
-void tenants_publish_drop(struct tenants *, const char *id, enum drop);
 /* "neon" or "postgres": the column public.tenants.provider. Static. */
 const char *tenants_provider_name(const struct tenants *);
 /* How to connect to it: TLS as the configuration says now, whatever was so when it was made. */

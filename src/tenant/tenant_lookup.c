@@ -134,7 +134,7 @@ tenant_fetch_reply(struct flow *f)
 
 	if (ts->redis != NULL && !t->base.is_fenced && t->reply.status == REDIS_OK &&
 	    record_open(ts->seal, id, t->key, t->reply.text, &reply, settings)) {
-		bool usable = reply.provider == ts->conf->provider;
+		bool usable = tenant_provider_check(ts, &reply, &(struct err){ 0 });
 
 		tenant_set_tls(ts, &reply);
 		if (usable)
@@ -165,7 +165,7 @@ tenant_fetch_share(struct tenant_fetch *t)
 	}
 	r = lookup_peek(ts->records, slice_str(tenant->id));
 	if (r != NULL && !r->is_negative)
-		tenants_publish_drop(ts, tenant->id, DROP_FORGET);
+		drop_channel_tell(&ts->drops, slice_str(tenant->id), DROP_FORGET);
 	if (r != NULL && !r->is_negative && t->base.record->is_revoked)
 		tenant_uses_check_everywhere(ts, tenant->id);
 	if ((r != NULL && !r->is_negative) || t->base.is_fenced)

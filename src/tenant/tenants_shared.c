@@ -20,7 +20,7 @@ tenants_shared_new(const struct replicas *replicas, unsigned records_max)
 	struct tenants_shared *s = xcalloc(1, sizeof(*s));
 
 	s->replicas = replicas;
-	id_random(s->origin, ORIGIN_LEN);
+	id_random(s->origin, DROP_ORIGIN_LEN);
 	s->records = lookup_store_new(records_max);
 	TAILQ_INIT(&s->waiting);
 	TAILQ_INIT(&s->working);

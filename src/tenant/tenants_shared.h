@@ -47,7 +47,7 @@ struct tenants_shared {
 	atomic_uint address_checks; /* flows that ask for an address again (address_check.c) */
 	atomic_uint provisions; /* flows that provision, of all workers */
 	const struct replicas *replicas; /* borrowed; NULL: this is the only one */
-	char origin[ORIGIN_LEN + 1];	 /* random: marks our own messages in DROP_CHANNEL */
+	char origin[DROP_ORIGIN_LEN + 1]; /* random: marks our own messages in DROP_CHANNEL */
 	struct lookup_store *records;	 /* owned: of all workers; has a lock of its own */
 };
 

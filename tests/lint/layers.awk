@@ -4,17 +4,18 @@
 
 BEGIN {
 	split("base 1 loop 2 wire 3 http 4 pool 4 replica 4 catalog 5 plan 5 auth 6 tenant 6 limit 6 " \
-	    "model 6 retrieval 7 api 8 admin 9 program 10 extract 10 contrib 10", ranks, " ")
+	    "model 6 usage 6 retrieval 7 api 8 admin 9 program 10 extract 10 ctl 10 contrib 10", ranks, " ")
 	for (i = 1; i in ranks; i += 2)
 		rank[ranks[i]] = ranks[i + 1]
 
 	# Header (a pattern) -> the modules that may see it, each between blanks. First match counts.
-	library(1, "^(libpq-fe|postgres_ext|libpq/|hiredis|async\\.h|curl/)", " wire ")
-	library(2, "^(event2/dns|evdns)", " wire ")
-	library(3, "^(event2/http|evhttp)", " ")
-	library(4, "^(event2/|event\\.h)", " loop wire http contrib ")
-	library(5, "^openssl/", " base wire http ")
-	libraries = 5
+	library(1, "^(libpq-fe|postgres_ext|libpq/|hiredis|async\\.h)", " wire ")
+	library(2, "^curl/", " wire ctl ")
+	library(3, "^(event2/dns|evdns)", " wire ")
+	library(4, "^(event2/http|evhttp)", " ")
+	library(5, "^(event2/|event\\.h)", " loop wire http contrib ")
+	library(6, "^openssl/", " base wire http ")
+	libraries = 6
 }
 
 function library(n, pattern, modules) {

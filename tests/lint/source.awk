@@ -85,7 +85,7 @@ function called(text, pattern) {
 function check_calls(text) {
 	if (text ~ banned)
 		say("banned call: " called(text, banned))
-	if (module != "tests" && text ~ blocking)
+	if (module != "tests" && module != "ctl" && text ~ blocking)
 		say("this call blocks a loop: " called(text, blocking))
 	if (text ~ /(^|[^A-Za-z0-9_])NDEBUG($|[^A-Za-z0-9_])/)
 		say("asserts stay on: no NDEBUG")

@@ -12,11 +12,11 @@
 #include "corpora.h"
 #include "http_verdict.h"
 
-#define INVALID_ACCEPTED_MAX	15
+#define INVALID_ACCEPTED_MAX 15
 
 struct exception {
-	const char	*name;
-	const char	*why;
+	const char *name;
+	const char *why;
 };
 
 /* Of gunicorn-valid, refused here even with a Host. */
@@ -71,7 +71,7 @@ exception_of(const struct exception *list, size_t n, const char *name)
 	return NULL;
 }
 
-#define EXCEPTION(list, name)	exception_of(list, sizeof(list) / sizeof(*(list)), name)
+#define EXCEPTION(list, name) exception_of(list, sizeof(list) / sizeof(*(list)), name)
 
 static bool
 unhex(const char *hex, struct buf *out)

@@ -14,10 +14,10 @@
 #include "http_verdict.h"
 
 struct rule {
-	struct slice	bytes;
-	enum err_code	code;
-	unsigned	messages;
-	uint64_t	body;
+	struct slice bytes;
+	enum err_code code;
+	unsigned messages;
+	uint64_t body;
 };
 
 #define YES(text, body) \
@@ -28,10 +28,10 @@ struct rule {
 	{ \
 		SLICE_LIT(text), code, 0, 0 \
 	}
-#define BAD(text)		NO(text, ERR_BAD_REQUEST)
-#define GET			"GET / HTTP/1.1\r\nHost: x\r\n"
-#define POST			"POST /p HTTP/1.1\r\nHost: x\r\n"
-#define CHUNKED			POST "Transfer-Encoding: chunked\r\n\r\n"
+#define BAD(text) NO(text, ERR_BAD_REQUEST)
+#define GET	  "GET / HTTP/1.1\r\nHost: x\r\n"
+#define POST	  "POST /p HTTP/1.1\r\nHost: x\r\n"
+#define CHUNKED	  POST "Transfer-Encoding: chunked\r\n\r\n"
 
 static void
 check_rule(const struct rule *r)
@@ -51,10 +51,10 @@ check_rule(const struct rule *r)
 	assert_true(verdict_same(&v, &w));
 }
 
-#define CHECK_ALL(rules)                                                     \
-	do {                                                                 \
-		for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)  \
-			check_rule(&(rules)[i]);                                  \
+#define CHECK_ALL(rules) \
+	do { \
+		for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) \
+			check_rule(&(rules)[i]); \
 	} while (0)
 
 static void

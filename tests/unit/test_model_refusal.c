@@ -27,7 +27,7 @@
 	"{\"role\":\"user\",\"content\":\"" text "\"}],\"stream\":true,\"stream_options\":" \
 	"{\"include_usage\":true,\"include_obfuscation\":false},\"temperature\":0.500," \
 	"\"max_tokens\":100,\"user\":\"ab12\"}"
-#define CHAT		     ASKING("When does the kettle whistle?")
+#define CHAT ASKING("When does the kettle whistle?")
 /* clang-format off */
 #define EMBED \
 	"{\"model\":\"m\",\"input\":[\"one\",\"two\"],\"encoding_format\":\"base64\"}"

@@ -29,6 +29,7 @@
 	X(ERR_MODEL_FORBIDDEN,	403,	"model_not_allowed",	"Model not allowed")	\
 	X(ERR_UNAUTHENTICATED,	401,	"unauthenticated",	"Unauthenticated")	\
 	X(ERR_FORBIDDEN,	403,	"forbidden",		"Forbidden")		\
+	X(ERR_SCOPE,		403,	"insufficient_scope",	"Insufficient scope")	\
 	X(ERR_SUSPENDED,	403,	"tenant_suspended",	"Tenant suspended")	\
 	X(ERR_TOO_MANY_DOCUMENTS, 403,	"too_many_documents",	"Too many documents")	\
 	X(ERR_STORAGE_FULL,	403,	"storage_full",		"Storage full")		\

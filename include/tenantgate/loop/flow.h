@@ -83,7 +83,7 @@ struct flow_defer {
 enum flow_state { FLOW_IDLE, FLOW_QUEUED, FLOW_RUNNING, FLOW_WAITING, FLOW_ENDED };
 
 /* The first member of its owner's struct. Only the engine writes the fields, but for request_id,
- * which the owner sets after flow_start(). */
+ * which the owner sets after flow_start(), and result, which it sets in end() at the latest. */
 struct flow {
 	unsigned		 magic;
 	enum flow_state		 state;
@@ -103,6 +103,8 @@ struct flow {
 	uint64_t		 began_us;	/* monotonic */
 	uint64_t		 step_began_us;	/* monotonic */
 	uint32_t		 step_us[FLOW_STEPS_MAX];	/* in each, waits included */
+	uint32_t		 steps_ran;	/* a bit for each */
+	unsigned		 result;	/* an HTTP status, for counting; 0: there is none */
 	TAILQ_ENTRY(flow)	 queue_link;	/* the worker's run queue, while QUEUED */
 	TAILQ_ENTRY(flow)	 live_link;	/* all flows of the worker, until release() */
 };

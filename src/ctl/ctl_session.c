@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ctl_session: where the admin door is, which key opens it, and one request at a time. A terminal
+ * sees a line of progress when an answer takes longer than a second.
+ */
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl/ctl.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/base/json.h"
+
+#define URL_FROM_ENVIRONMENT	  "TENANTGATE_ADMIN_URL"
+#define KEY_FROM_ENVIRONMENT	  "TENANTGATE_ADMIN_KEY"
+#define KEY_FILE_FROM_ENVIRONMENT "TENANTGATE_ADMIN_KEY_FILE"
+#define KEY_MAX			  512
+#define ANSWER_MAX		  (64u << 20)
+#define CONNECT_TIMEOUT_S	  5
+#define PROGRESS_AFTER_US	  1000000ull
+
+struct ctl_session {
+	CURL *curl;
+	struct curl_slist *headers;
+	const char *url; /* borrowed */
+	const char *what;
+	uint64_t began_us;
+	bool shows_progress; /* standard error is a terminal */
+	bool has_shown;
+	struct buf answer;
+	char why[CURL_ERROR_SIZE];
+};
+
+static bool
+key_file_read(const char *path, char key[KEY_MAX], struct err *err)
+{
+	FILE *file = fopen(path, "re");
+	struct stat st;
+
+	if (file == NULL || fstat(fileno(file), &st) != 0) {
+		err_set(err, ERR_INVALID_FIELD, "The key's file %.100s cannot be read: %s.", path,
+		    strerror(errno));
+	} else if ((st.st_mode & 0077) != 0) {
+		err_set(err, ERR_INVALID_FIELD,
+		    "Others can read the key's file %.100s; chmod 600 it.", path);
+	} else if (fgets(key, KEY_MAX, file) == NULL) {
+		err_set(err, ERR_INVALID_FIELD, "The key's file %.100s is empty.", path);
+	}
+	if (file != NULL)
+		(void)fclose(file);
+	return !err_is(err);
+}
+
+/* A key on the command line would be seen by all users of the machine, so there is no option. */
+static bool
+key_find(const struct ctl_options *o, char key[KEY_MAX], struct err *err)
+{
+	const char *path = o->key_file != NULL ? o->key_file : getenv(KEY_FILE_FROM_ENVIRONMENT);
+	const char *given = getenv(KEY_FROM_ENVIRONMENT);
+
+	if (path != NULL && *path != '\0') {
+		if (!key_file_read(path, key, err))
+			return false;
+	} else if (given != NULL && *given != '\0') {
+		(void)snprintf(key, KEY_MAX, "%s", given);
+	} else {
+		err_set(err, ERR_INVALID_FIELD,
+		    "No admin key: name a file with --key-file or " KEY_FILE_FROM_ENVIRONMENT
+		    ", or set " KEY_FROM_ENVIRONMENT ".");
+		return false;
+	}
+	key[strcspn(key, " \t\r\n")] = '\0';
+	return true;
+}
+
+static size_t
+answer_add(char *bytes, size_t size, size_t n, void *arg)
+{
+	struct ctl_session *s = arg;
+
+	return buf_add(&s->answer, bytes, size * n) ? size * n : 0;
+}
+
+static void
+progress_clear(struct ctl_session *s)
+{
+	if (s->has_shown)
+		(void)fputs("\r\033[K", stderr);
+	s->has_shown = false;
+}
+
+static int
+progress_show(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up)
+{
+	struct ctl_session *s = arg;
+	uint64_t us = clock_mono_us() - s->began_us;
+
+	(void)total;
+	(void)now;
+	(void)up_total;
+	(void)up;
+	if (s->shows_progress && us > PROGRESS_AFTER_US) {
+		(void)fprintf(stderr, "\r%s: %llu s", s->what, (unsigned long long)(us / 1000000));
+		s->has_shown = true;
+	}
+	return 0;
+}
+
+static bool
+session_headers(struct ctl_session *s, const char *key)
+{
+	char line[KEY_MAX + 32];
+	struct curl_slist *more;
+
+	(void)snprintf(line, sizeof(line), "Authorization: Bearer %s", key);
+	more = curl_slist_append(s->headers, line);
+	if (more == NULL)
+		return false;
+	s->headers = more;
+	more = curl_slist_append(s->headers, "Content-Type: application/json");
+	if (more == NULL)
+		return false;
+	s->headers = more;
+	return true;
+}
+
+/* No redirect is followed: a key goes where it was to go, and nowhere else. */
+static void
+session_set(struct ctl_session *s, const struct ctl_options *o)
+{
+	(void)curl_easy_setopt(s->curl, CURLOPT_HTTPHEADER, s->headers);
+	(void)curl_easy_setopt(s->curl, CURLOPT_WRITEFUNCTION, answer_add);
+	(void)curl_easy_setopt(s->curl, CURLOPT_WRITEDATA, s);
+	(void)curl_easy_setopt(s->curl, CURLOPT_XFERINFOFUNCTION, progress_show);
+	(void)curl_easy_setopt(s->curl, CURLOPT_XFERINFODATA, s);
+	(void)curl_easy_setopt(s->curl, CURLOPT_NOPROGRESS, 0L);
+	(void)curl_easy_setopt(s->curl, CURLOPT_ERRORBUFFER, s->why);
+	(void)curl_easy_setopt(s->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
+	(void)curl_easy_setopt(s->curl, CURLOPT_TIMEOUT, (long)o->timeout_s);
+	(void)curl_easy_setopt(s->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	(void)curl_easy_setopt(s->curl, CURLOPT_NOSIGNAL, 1L);
+}
+
+struct ctl_session *
+ctl_session_open(const struct ctl_options *o, struct err *err)
+{
+	const char *url = o->url != NULL ? o->url : getenv(URL_FROM_ENVIRONMENT);
+	struct ctl_session *s;
+	char key[KEY_MAX];
+
+	if (url == NULL || *url == '\0') {
+		err_set(err, ERR_INVALID_FIELD,
+		    "Where is the admin door? Say --url http://127.0.0.1:PORT (admin_listen_port), "
+		    "or set " URL_FROM_ENVIRONMENT ".");
+		return NULL;
+	}
+	if (!key_find(o, key, err))
+		return NULL;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL || (s->curl = curl_easy_init()) == NULL || !session_headers(s, key)) {
+		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the session");
+		ctl_session_close(s);
+		return NULL;
+	}
+	s->url = url;
+	s->shows_progress = isatty(STDERR_FILENO) == 1;
+	buf_init(&s->answer, ANSWER_MAX);
+	session_set(s, o);
+	return s;
+}
+
+void
+ctl_session_close(struct ctl_session *s)
+{
+	if (s == NULL)
+		return;
+	curl_slist_free_all(s->headers);
+	curl_easy_cleanup(s->curl);
+	buf_free(&s->answer);
+	free(s);
+}
+
+/* The server's sentence, with what to look for in its log. */
+static void
+tell_problem(const struct ctl_session *s, long status)
+{
+	struct err err = { 0 };
+	json_t *problem = json_read_object(buf_view(&s->answer), &err);
+	const char *detail = json_string_value(json_object_get(problem, "detail"));
+	const char *code = json_string_value(json_object_get(problem, "code"));
+	const char *id = json_string_value(json_object_get(problem, "request_id"));
+	char text[512];
+
+	err_text_copy(text, sizeof(text), detail != NULL ? detail : "It gave no reason.");
+	(void)fprintf(stderr, "tenantgatectl: %s (%ld", text, status);
+	err_text_copy(text, sizeof(text), code != NULL ? code : "no code");
+	(void)fprintf(stderr, " %s", text);
+	err_text_copy(text, sizeof(text), id != NULL ? id : "-");
+	(void)fprintf(stderr, ", request %s)\n", text);
+	json_decref(problem);
+}
+
+static enum ctl_exit
+session_answer(struct ctl_session *s, json_t **json)
+{
+	struct err err = { 0 };
+	long status = 0;
+
+	(void)curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status < 200 || status > 299) {
+		tell_problem(s, status);
+		return status >= 400 && status < 500 ? CTL_REFUSED : CTL_AWAY;
+	}
+	*json = s->answer.len == 0 ? json_object() : json_read_object(buf_view(&s->answer), &err);
+	if (*json != NULL)
+		return CTL_DONE;
+	(void)fprintf(stderr, "tenantgatectl: The answer is no JSON; is %s an admin door?\n",
+	    s->url);
+	return CTL_AWAY;
+}
+
+static CURLcode
+session_perform(struct ctl_session *s, const char *method, const char *url, const json_t *body)
+{
+	char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+	CURLcode rc;
+
+	(void)curl_easy_setopt(s->curl, CURLOPT_HTTPGET, 1L);
+	if (text != NULL)
+		(void)curl_easy_setopt(s->curl, CURLOPT_COPYPOSTFIELDS, text);
+	(void)curl_easy_setopt(s->curl, CURLOPT_CUSTOMREQUEST, method);
+	(void)curl_easy_setopt(s->curl, CURLOPT_URL, url);
+	free(text);
+	buf_reset(&s->answer);
+	s->why[0] = '\0';
+	s->began_us = clock_mono_us();
+	rc = curl_easy_perform(s->curl);
+	progress_clear(s);
+	return rc;
+}
+
+enum ctl_exit
+ctl_ask(struct ctl_session *s, const char *what, const char *method, const char *path,
+    const json_t *body, json_t **json)
+{
+	size_t n = strlen(s->url), slashes = 0;
+	char *url = malloc(n + strlen(path) + 1);
+	CURLcode rc;
+
+	*json = NULL;
+	if (url == NULL)
+		return CTL_AWAY;
+	while (slashes < n && s->url[n - 1 - slashes] == '/')
+		slashes++;
+	memcpy(url, s->url, n - slashes);
+	memcpy(url + n - slashes, path, strlen(path) + 1);
+	s->what = what;
+	rc = session_perform(s, method, url, body);
+	free(url);
+	if (rc == CURLE_OK)
+		return session_answer(s, json);
+	(void)fprintf(stderr, "tenantgatectl: The admin door at %s does not answer: %s.\n", s->url,
+	    s->why[0] != '\0' ? s->why : curl_easy_strerror(rc));
+	return CTL_AWAY;
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// GET /metrics: a page that Prometheus' own tool finds no fault with, whose counts are what was done.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { Client } from './lib/client.mjs';
+import { sample, Stack } from './lib/stack.mjs';
+
+const stack = new Stack('metrics');
+let gate;
+
+before(async () => {
+	await stack.surroundings({ neon: false });
+	gate = await stack.tenantgateWithAdmin();
+});
+after(() => stack.stop());
+
+async function page(accept = '*/*') {
+	const answer = await gate.admin.get('/metrics', { headers: { accept } });
+	assert.equal(answer.status, 200);
+	return answer;
+}
+
+// { 'name{labels}': value }
+function samples(text) {
+	const lines = text.split('\n').filter((line) => line && !line.startsWith('#'));
+	const found = {};
+	for (const line of lines) {
+		const at = line.lastIndexOf(' ');
+		assert.ok(!(line.slice(0, at) in found), `twice: ${line}`);
+		found[line.slice(0, at)] = Number(line.slice(at + 1));
+	}
+	return found;
+}
+
+function promtool(text) {
+	return new Promise((resolve, reject) => {
+		const tool = spawn('promtool', ['check', 'metrics']);
+		let said = '';
+		tool.stdout.on('data', (data) => { said += data; });
+		tool.stderr.on('data', (data) => { said += data; });
+		tool.on('error', reject);
+		tool.on('close', (code) => resolve({ code, said }));
+		tool.stdin.end(text);
+	});
+}
+
+test('promtool finds no fault with it, and would with another', async () => {
+	const tenant = await gate.tenant('acme');
+	await tenant.ingestFile(sample);
+	await tenant.post('/search', { query: 'fuel' });
+	const answer = await page();
+	assert.match(answer.headers['content-type'], /^text\/plain; version=0\.0\.4/);
+	assert.deepEqual(await promtool(answer.body), { code: 0, said: '' });
+	assert.notEqual((await promtool(`${answer.body}broken{ 1\n`)).code, 0);
+});
+
+test('requests are counted by route and status, with their phases', async () => {
+	const tenant = await gate.tenant('counted');
+	await tenant.post('/search', { query: 'fuel' });
+	const before = samples((await page()).body);
+	for (let i = 0; i < 5; i++)
+		assert.equal((await tenant.post('/search', { query: 'fuel' })).status, 200);
+	assert.equal((await tenant.post('/search', {})).status, 400);
+	assert.equal((await new Client(gate.url).post('/search', {})).status, 401);
+	const now = samples((await page()).body);
+	const grew = (name) => (now[name] ?? 0) - (before[name] ?? 0);
+	const route = 'tenantgate_requests_total{route="search",code=';
+	assert.deepEqual([200, 400, 401].map((code) => grew(`${route}"${code}"}`)), [5, 1, 1]);
+	assert.equal(grew('tenantgate_flow_duration_seconds_count{flow="search"}'), 7);
+	assert.equal(grew('tenantgate_flow_failures_total{flow="search"}'), 2);
+	const step = (name) => grew(`tenantgate_step_duration_seconds_count{flow="search",step="${name}"}`);
+	assert.deepEqual(['auth', 'tenant', 'body', 'search'].map(step), [7, 7, 6, 5]);
+	assert.ok(grew('tenantgate_step_duration_seconds_sum{flow="search",step="search"}') > 0);
+	assert.equal(grew('tenantgate_tenant_requests_total{tenant="counted"}'), 6);
+});
+
+test('a bucket has all below it, and the last is all', async () => {
+	const { body } = await page();
+	const now = samples(body);
+	for (const name of Object.keys(now).filter((n) => n.includes('_bucket{')))
+		if (name.includes('le="+Inf"'))
+			assert.equal(now[name], now[name.replace('_bucket', '_count').replace(/,?le="\+Inf"/, '')
+				.replace('{}', '')], name);
+	const rising = Object.entries(now).filter(([n]) =>
+		n.startsWith('tenantgate_flow_duration_seconds_bucket{flow="search"')).map(([, v]) => v);
+	assert.ok(rising.length > 5);
+	assert.deepEqual(rising, rising.toSorted((a, b) => a - b));
+});
+
+test('the loudest tenants have a name, all others one together, whatever they are called', async () => {
+	const noisy = await gate.tenant('other');
+	for (let i = 0; i < 3; i++)
+		await noisy.post('/search', {});
+	for (let i = 0; i < 80; i++)
+		await (await gate.tenant(`crowd-${i}`)).get('/documents');
+	const now = samples((await page()).body);
+	const tenants = Object.entries(now).filter(([n]) =>
+		n.startsWith('tenantgate_tenant_requests_total'));
+	assert.ok(tenants.length <= 65, `${tenants.length}`);
+	assert.ok(now['tenantgate_tenant_requests_total{tenant="other"}'] >= 3);
+	const all = tenants.reduce((sum, [, v]) => sum + v, 0);
+	const counted = Object.entries(now).filter(([n]) => /^tenantgate_requests_total\{route="[^a]/.test(n) &&
+		!n.includes('code="401"')).reduce((sum, [, v]) => sum + v, 0);
+	assert.equal(all, counted);
+});
+
+test('what is scarce, pools, helpers and the process are there', async () => {
+	const now = samples((await page()).body);
+	assert.equal(now['tenantgate_ready'], 1);
+	assert.equal(now['tenantgate_share_held{share="model_streams"}'], 0);
+	assert.ok(now['tenantgate_share_capacity{share="extractors"}'] >= 1);
+	assert.ok(now['tenantgate_pools_logins_total'] >= 1);
+	assert.ok(now['tenantgate_pools_server_idle'] >= 1);
+	assert.ok(now['process_open_fds'] > 10 && now['process_resident_memory_bytes'] > 1e6);
+	assert.ok(now['process_cpu_seconds_total'] > 0);
+	assert.ok('tenantgate_loop_lag_seconds{worker="1"}' in now);
+});
+
+test('OpenMetrics where it is asked for', async () => {
+	const answer = await page('application/openmetrics-text;version=1.0.0,text/plain;q=0.5');
+	assert.match(answer.headers['content-type'], /^application\/openmetrics-text; version=1\.0\.0/);
+	assert.ok(answer.body.endsWith('# EOF\n'));
+	assert.match(answer.body, /^# TYPE tenantgate_requests counter$/m);
+	assert.match(answer.body, /^tenantgate_requests_total\{/m);
+});
+
+test('it wants an admin key, and no loop is held up', async () => {
+	assert.equal((await new Client(gate.adminUrl).get('/metrics')).status, 401);
+	assert.deepEqual(gate.lines().filter((l) => l.event === 'worker.long_turn'), []);
+});

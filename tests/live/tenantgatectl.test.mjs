@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// tenantgatectl as an operator uses it: what it prints, how it ends, and where its key comes from.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { build, source, Stack } from './lib/stack.mjs';
+
+const stack = new Stack('tenantgatectl');
+const program = join(build, 'tenantgatectl');
+let gate;
+
+before(async () => {
+	await stack.surroundings({ neon: false });
+	gate = await stack.tenantgateWithAdmin();
+});
+after(() => stack.stop());
+
+// Never throws: { code, out, err }.
+function ctl(args, env = {}) {
+	return new Promise((resolve) => execFile(program, args, { env: { PATH: process.env.PATH,
+		LC_ALL: 'C.UTF-8', TENANTGATE_ADMIN_URL: gate.adminUrl, TENANTGATE_ADMIN_KEY: gate.adminKey,
+		...env } }, (error, out, err) => resolve({ code: error ? error.code : 0, out, err })));
+}
+
+test('status: a line for each member, or JSON as the server says it', async () => {
+	const shown = await ctl(['status']);
+	assert.equal(shown.code, 0);
+	assert.match(shown.out, /^environment +test$/m);
+	assert.match(shown.out, /^phase +serving$/m);
+	const json = await ctl(['--json', 'status']);
+	assert.deepEqual(JSON.parse(json.out), (await gate.admin.get('/admin')).json);
+});
+
+test('the key comes from a file that nobody else can read', async () => {
+	const file = join(stack.dir, 'admin.key');
+	writeFileSync(file, `${gate.adminKey}\n`, { mode: 0o600 });
+	const none = { TENANTGATE_ADMIN_KEY: '' };
+	assert.equal((await ctl(['--key-file', file, 'status'], none)).code, 0);
+	assert.equal((await ctl(['status'], { ...none, TENANTGATE_ADMIN_KEY_FILE: file })).code, 0);
+	chmodSync(file, 0o644);
+	const open = await ctl(['--key-file', file, 'status'], none);
+	assert.equal(open.code, 2);
+	assert.match(open.err, /chmod 600/);
+	const absent = await ctl(['status'], none);
+	assert.equal(absent.code, 2);
+	assert.match(absent.err, /--key-file/);
+});
+
+test('it ends with 1 when it is refused, 3 without an answer, 2 for a wrong line', async () => {
+	const refused = await ctl(['status'], { TENANTGATE_ADMIN_KEY: await gate.service() });
+	assert.equal(refused.code, 1);
+	assert.match(refused.err, /key create --admin.*\(403 forbidden, request \w+\)/);
+	const away = await ctl(['status'], { TENANTGATE_ADMIN_URL: 'http://127.0.0.1:1' });
+	assert.equal(away.code, 3);
+	assert.match(away.err, /does not answer/);
+	for (const line of [[], ['tenant'], ['tenant', 'show'], ['status', '--colour'], ['sing'],
+		['--limit', 'x', 'status'], ['--url']])
+		assert.equal((await ctl(line)).code, 2, line.join(' '));
+	assert.equal((await ctl(['status'], { TENANTGATE_ADMIN_URL: '' })).code, 2);
+});
+
+test('what cannot be undone is not done unasked', async () => {
+	const asked = await ctl(['tenant', 'delete', 'nobody']);
+	assert.equal(asked.code, 2);
+	assert.match(asked.err, /--yes/);
+});
+
+test('a redirect is not followed, and an answer that is no JSON is told as that', async () => {
+	const keys = [];
+	const server = createServer((q, r) => {
+		keys.push([q.url, q.headers.authorization]);
+		if (q.url === '/admin')
+			r.writeHead(307, { location: '/elsewhere' }).end();
+		else
+			r.writeHead(200).end('<html>');
+	});
+	await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+	const url = `http://127.0.0.1:${server.address().port}`;
+	assert.equal((await ctl(['status'], { TENANTGATE_ADMIN_URL: url })).code, 3);
+	assert.deepEqual(keys.map(([path]) => path), ['/admin']);
+	const page = await ctl(['status'], { TENANTGATE_ADMIN_URL: `${url}/page` });
+	assert.equal(page.code, 3);
+	assert.match(page.err, /no JSON/);
+	server.close();
+});
+
+test('a terminal obeys nothing that is in an answer', async () => {
+	const server = createServer((q, r) => r.writeHead(200).end(JSON.stringify({
+		environment: '\u001b]0;owned\u0007', '\u001b[2J': 'x', list: [{ name: '\u009b31m' }] })));
+	await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+	const shown = await ctl(['status'],
+		{ TENANTGATE_ADMIN_URL: `http://127.0.0.1:${server.address().port}` });
+	server.close();
+	assert.equal(shown.code, 0);
+	assert.doesNotMatch(shown.out, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+});
+
+test('help has each command, and a command its own options', async () => {
+	const help = await ctl(['--help']);
+	assert.equal(help.code, 0);
+	assert.match(help.out, /^ +tenant list \[options\] +/m);
+	const own = await ctl(['tenant', 'list', '--help']);
+	assert.equal(own.code, 0);
+	assert.match(own.out, /--prefix TEXT/);
+	assert.match((await ctl(['--version'])).out, /^tenantgatectl \d/);
+});
+
+test('bash completes commands and options', async () => {
+	const script = `source ${source}/contrib/completion/tenantgatectl.bash
+complete_line() { COMP_WORDS=(${program} "$@"); COMP_CWORD=$#; _tenantgatectl; echo "\${COMPREPLY[*]}"; }
+complete_line ten
+complete_line tenant su
+complete_line tenant list --pre
+complete_line nothing x`;
+	const { out } = await new Promise((resolve) => execFile('bash', ['-c', script],
+		(error, text) => resolve({ out: text })));
+	assert.deepEqual(out.split('\n').slice(0, 4), ['tenant', 'suspend', '--prefix', '']);
+});
