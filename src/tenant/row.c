@@ -356,18 +356,6 @@ row_ready(struct flow *f, struct catalog *c, const struct tenant_row *r, const c
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);
 }
 
-void
-row_read_limits(const struct pg_result *r, struct tenant_row *out)
-{
-	struct tenant *t = &out->tenant;
-	const char *settings = pg_text(r, 0, 2);
-
-	if (strlen(settings) < sizeof(out->settings))
-		memcpy(out->settings, settings, strlen(settings) + 1);
-	snprintf(t->plan, sizeof(t->plan), "%s", pg_text(r, 0, 0));
-	t->requests_per_minute = (unsigned)strtoul(pg_text(r, 0, 1), NULL, 10);
-}
-
 enum flow_rc
 row_fail(struct flow *f, struct catalog *c, const struct tenant_row *r,
     const struct row_failure *failure, struct pg_result *out)
@@ -389,4 +377,14 @@ row_fail(struct flow *f, struct catalog *c, const struct tenant_row *r,
 	};
 
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);
+}
+
+enum flow_rc
+row_check(struct flow *f, const struct pg_result *r, const char *what)
+{
+	enum flow_rc rc = catalog_check(f, r, what);
+
+	if (rc == FLOW_NEXT && pg_changed(r) != 1)
+		return flow_fail(f, ERR_PROVISIONING, ATTEMPT_LOST_DETAIL);
+	return rc;
 }

@@ -26,13 +26,3 @@ row_error_read(const char *last_error, enum err_code code, const char *otherwise
 	if (cause[0] != '\0')
 		err_cause(out, "%s", cause);
 }
-
-enum flow_rc
-row_check(struct flow *f, const struct pg_result *r, const char *what)
-{
-	enum flow_rc rc = catalog_check(f, r, what);
-
-	if (rc == FLOW_NEXT && pg_changed(r) != 1)
-		return flow_fail(f, ERR_PROVISIONING, ATTEMPT_LOST_DETAIL);
-	return rc;
-}
