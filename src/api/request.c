@@ -130,7 +130,7 @@ rule_key(const struct request *req, char out[LIMIT_KEY_MAX + 1], const char *wha
     const char *user)
 {
 	return slice_of(out,
-	    request_limit_key(out, LIMIT_KEY_MAX + 1, req->ctx->environment,
+	    limit_key_write(out, LIMIT_KEY_MAX + 1, req->ctx->environment,
 		redis_is_cluster(req->ctx->redis), (struct limit_name){ what, id, user }));
 }
 
