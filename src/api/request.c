@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "api/refuse.h"
+#include "api/request_quota.h"
 #include "api/respond.h"
 #include "api/route.h"
 #include "tenantgate/base/alloc.h"
@@ -125,9 +126,9 @@ request_tenant(struct flow *f)
 /* The environment is part of the key, for a Redis may be shared by several; it is cut so that the
  * key always fits. In a cluster it is the hash tag, for all keys must be in one slot. No id has a
  * slash, so no two tenants' users have one key. */
-static struct slice
-rule_key(const struct request *req, char out[LIMIT_KEY_MAX + 1], const char *what, const char *id,
-    const char *user)
+struct slice
+request_limit_key(const struct request *req, char out[LIMIT_KEY_MAX + 1], const char *what,
+    const char *id, const char *user)
 {
 	bool is_cluster = redis_is_cluster(req->ctx->redis);
 	int n = snprintf(out, LIMIT_KEY_MAX + 1, "tg:limit:%s%.*s%s:%s:%s%s%s",
@@ -146,19 +147,21 @@ rules_set(struct request *req)
 	char key[PLAN_KEY_SIZE];
 
 	req->rules[LIMIT_OF_TENANT] = (struct limit_rule){
-		.key = rule_key(req, req->rule_keys[LIMIT_OF_TENANT], "tenant", req->tenant_id, ""),
+		.key = request_limit_key(req, req->rule_keys[LIMIT_OF_TENANT], "tenant",
+		    req->tenant_id, ""),
 		.count = request_rate(req, key),
 		.period_us = MINUTE_US,
 		.burst = limits->burst,
 	};
 	req->rules[LIMIT_OF_KEY] = (struct limit_rule){
-		.key = rule_key(req, req->rule_keys[LIMIT_OF_KEY], "key", req->caller.key_id, ""),
+		.key = request_limit_key(req, req->rule_keys[LIMIT_OF_KEY], "key",
+		    req->caller.key_id, ""),
 		.count = conf->key_requests_per_minute,
 		.period_us = MINUTE_US,
 		.burst = conf->burst,
 	};
 	req->rules[LIMIT_OF_USER] = (struct limit_rule){
-		.key = rule_key(req, req->rule_keys[LIMIT_OF_USER], "user", req->tenant_id,
+		.key = request_limit_key(req, req->rule_keys[LIMIT_OF_USER], "user", req->tenant_id,
 		    req->user_id),
 		.count = req->user_id[0] != '\0' ? limits->user_requests_per_minute : 0,
 		.period_us = MINUTE_US,
@@ -204,10 +207,10 @@ request_limit(struct flow *f)
 	if (req->verdict.mode == NULL) {
 		rules_set(req);
 		flow_goto(f, request_limit);
-		return limit_check(f, req->ctx->limiter, req->rules, LIMIT_POLICIES, &req->verdict);
+		return request_check(f, req);
 	}
 	respond_limits(req);
-	return req->verdict.allowed ? FLOW_NEXT : limit_refuse(f);
+	return req->verdict.allowed ? request_quota_passes(f, req) : limit_refuse(f);
 }
 
 enum flow_rc
