@@ -134,6 +134,26 @@ test('their documents answer here, by the app\'s own vectors, and are called as 
 	assert.equal(chat.status, 200, chat.body);
 });
 
+test('a document whose chunks are not there yet stays listed, however often it is looked for', async () => {
+	const often = await stack.tenantgate({ ...SETTINGS, documents_sweep_interval: '100ms' });
+	often.serviceKey = gate.serviceKey;
+	const client = await often.tenant('usr_two');
+	const sweptAt = async () => (await ours(
+		"select documents_swept_at from tenants where tenant_id = 'usr_two'"))[0][0];
+	for (let i = 0, before = ''; i < 3; i++) {
+		await until('it is swept once more', async () => {
+			assert.equal((await client.search('anything')).status, 200);
+			return await sweptAt() !== before;
+		});
+		before = await sweptAt();
+	}
+	const one = await client.get('/documents/doc_c');
+	assert.equal(one.status, 200, one.body);
+	assert.equal((await client.ask('DELETE', '/documents/doc_c')).status, 204);
+	assert.equal((await client.get('/documents/doc_c')).status, 404);
+	await often.program.stop();
+});
+
 test('a second run copies nothing twice; what has come since, it does', async () => {
 	const counts = () => ours(`select (select count(*) from users), (select count(*) from documents),
 		(select count(*) from tenants)`);
