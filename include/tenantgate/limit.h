@@ -69,6 +69,9 @@ size_t			 limit_store_count(struct limit_store *);
 struct limiter	*limit_open(struct worker *, struct redis *, struct limit_store *,
 		    enum limit_failure_mode);
 void		 limit_close(struct limiter *);
+/* How long a reservation (limit/quota.h) outlives its process. Before the first. */
+#define LIMIT_LEASE_US	(30 * 1000000ull)	/* unless it is said */
+void		 limit_set_lease(struct limiter *, uint64_t us);
 
 /* A refusal is a verdict, not a failure: the handler answers 429 with the fields. Fails only with
  * ERR_LIMITER (Redis does not answer, or with an error; LIMIT_CLOSED). The rules' array may go when

@@ -33,6 +33,9 @@ enum plan_value {
 	PLAN_REQUESTS_PER_MINUTE,
 	PLAN_USER_REQUESTS_PER_MINUTE,
 	PLAN_BURST,
+	PLAN_TOKENS_PER_MINUTE,
+	PLAN_TOKENS_PER_MONTH,
+	PLAN_MAX_CONCURRENT_STREAMS,
 	PLAN_POOL_SIZE,
 	PLAN_TOP_K,
 	PLAN_RERANK,
@@ -54,6 +57,9 @@ struct plan {
 	unsigned	 requests_per_minute;	/* 0: no such limit */
 	unsigned	 user_requests_per_minute;	/* of each user; 0: no such limit */
 	unsigned	 burst;			/* requests at once; 0: a minute's count */
+	uint64_t	 tokens_per_minute;	/* of models; 0: no such limit, as the next two */
+	uint64_t	 tokens_per_month;	/* of the calendar's, in UTC */
+	unsigned	 concurrent_streams;	/* answers at the same time */
 	unsigned	 pool_size;		/* server connections of its database */
 	unsigned	 top_k;			/* chunks found, unless the body says */
 	unsigned	 rerank;		/* 1: put in order by rerank_model, likewise */

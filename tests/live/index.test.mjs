@@ -3,7 +3,7 @@
 // replica; and what is stored is found all the time, what is deleted never.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { endHolders, IndexTenant, settings } from './lib/index-tenant.mjs';
+import { another, endHolders, IndexTenant, settings } from './lib/index-tenant.mjs';
 import { until } from './lib/process.mjs';
 import { Stack } from './lib/stack.mjs';
 
@@ -18,12 +18,6 @@ after(() => {
 	endHolders();
 	return stack.stop();
 });
-
-async function another() {
-	const next = await stack.tenantgate(settings);
-	next.serviceKey = await gate.service();
-	return next;
-}
 
 const built = (...gates) => gates.flatMap((g) => g.lines().filter((l) => l.event === 'index.built'));
 
@@ -158,7 +152,7 @@ test('one that was made before, of all chunks, stays until there is another', as
 
 test('two replicas: one builds', async () => {
 	const t = await IndexTenant.make(stack, gate, 'both');
-	const other = await another();
+	const other = await another(stack, gate);
 	const there = await other.tenant('both');
 	const was = built(gate, other).length;
 	await t.fill(2600);
