@@ -61,7 +61,7 @@ class Bench {
 		const [[to, merger, tail, rows]] = await stack.sql(`select indexed_to, coalesce(merger, ''),
 			(select count(*) from chunk where tail and id > indexed_to),
 			(select sum(chunks) from document) from retrieval`, this.db);
-		return merger === '' && (Number(rows) <= 2500 || (Number(to) > 0 && Number(tail) <= 250));
+		return merger === '' && (Number(rows) <= 2500 || (Number(to) > 0 && Number(tail) <= 100));
 	}
 
 	// How many chunks are compared beside the index.
@@ -224,7 +224,7 @@ async function main() {
 		rows.shapes.push(...await shapeRows({ stack, gate }, shaped, text, size));
 	}
 	await searchMerging(grown, 2000);
-	await grown.ingest(200);
+	await grown.ingest(80);
 	await searchRow(grown, `indexed, ${await grown.tail()} behind it`);
 	for (const size of options.quick ? [10000] : [10000, 30000])
 		await ingestRow(await Bench.make(`first-${size}`), size, 'first load');
