@@ -27,14 +27,6 @@
 /* The last check's refusal is the condition for so long, when no other check comes. */
 #define REFUSAL_US (10 * 1000000ull)
 
-struct limiter {
-	struct redis *redis;	   /* borrowed; NULL: the store decides */
-	struct limit_store *store; /* borrowed */
-	enum limit_failure_mode mode;
-	uint64_t refused_us; /* monotonic: when Redis did not run the script; 0: it did, last */
-	char refusal[100];   /* what it said then */
-};
-
 /* The rules that limit anything. `index` is each one's place in the caller's array, which the
  * verdict names. Keys are borrowed from the caller. */
 struct limit_rules {

@@ -8,6 +8,15 @@
 
 #include "tenantgate/limit.h"
 
+struct limiter {
+	struct redis		*redis;		/* borrowed; NULL: the store decides */
+	struct limit_store	*store;		/* borrowed */
+	enum limit_failure_mode	 mode;
+	uint64_t		 refused_us;	/* monotonic: when Redis did not run the script; 0:
+						 * it did, last */
+	char			 refusal[100];	/* what it said then */
+};
+
 /* A rule in the algorithm's terms: count and period become an interval, the burst a tolerance. */
 struct gcra {
 	uint64_t	interval_us;	/* between two requests at the steady rate; 1 or more */
