@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "tenantgate/base/arena.h"
+#include "tenantgate/base/buf.h"
 #include "tenantgate/base/err.h"
 #include "tenantgate/base/slice.h"
 
@@ -98,6 +99,13 @@ const struct plan	*plan_copy(const struct plan *, struct arena *);
 bool	plan_temperature_read(const char *text, double *out);
 /* Notes in of_section what is other than the standard's. */
 void	plan_compare(struct plan *, const struct plan *standard);
+
+/* For operators: its name in a section; its value as JSON, null for none; and whose word it is: the
+ * tenant's own settings, its plan's section, or [tenantgate]'s. */
+enum plan_origin { PLAN_OF_TENANT, PLAN_OF_SECTION, PLAN_OF_DEFAULTS };
+const char		*plan_value_name(enum plan_value);
+void			 plan_value_put(struct buf *, const struct plan *, enum plan_value);
+enum plan_origin	 plan_value_origin(const struct plan *, enum plan_value);
 
 /* Which key an operator changes: "max_documents of [plan free]", "... of the tenant's settings".
  * For the log: err_cause(). */

@@ -70,7 +70,7 @@ const struct ctl_command ctl_commands[] = {
 	{ "status", "", "GET", "/admin", NULL, NULL, NULL, 0,
 	    "which build answers, and which key asks" },
 	{ "tenant list", "", "GET", "/admin/tenants", list_options, "tenants",
-	    "id state plan region documents bytes lastContactAt error", CTL_PAGES,
+	    "id state plan region documents bytes updatedAt error", CTL_PAGES,
 	    "tenants, by id" },
 	{ "tenant show", "TENANT", "GET", TENANT, NULL, NULL, NULL, 0,
 	    "all of one tenant on a screen" },

@@ -65,6 +65,17 @@ key_read(struct limit_store *s, struct slice key)
 	return tat == NULL ? 0 : *tat;
 }
 
+uint64_t
+limit_store_look(struct limit_store *s, struct slice key)
+{
+	uint64_t tat;
+
+	pthread_mutex_lock(&s->mutex);
+	tat = key_read(s, key);
+	pthread_mutex_unlock(&s->mutex);
+	return tat;
+}
+
 /* A key that the map has no memory for is not counted: the request is let through. */
 static void
 key_write(struct limit_store *s, struct slice key, uint64_t us)
