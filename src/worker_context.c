@@ -161,6 +161,8 @@ open_admin(struct worker_context *ctx, const struct listener *l, struct err *err
 		.version = VERSION,
 		.workers = ctx->process->workers,
 		.worker_count = &ctx->process->worker_count,
+		.settings = ctx->process->conf->settings,
+		.setting_count = ctx->process->conf->setting_count,
 	};
 	return http_open(ctx->worker, &l->http, l->connections, l->handle, admin_refused,
 	    &ctx->admin, err);

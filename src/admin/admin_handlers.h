@@ -16,6 +16,7 @@ typedef void admin_start_fn(struct http_exchange *, const struct admin_context *
 admin_start_fn	keys_create_start, keys_list_start, keys_revoke_start;
 admin_start_fn	about_start;
 admin_start_fn	metrics_start;
+admin_start_fn	config_show_start;
 admin_start_fn	shares_start;
 admin_start_fn	pools_show_start;
 admin_start_fn	flows_start;

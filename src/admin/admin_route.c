@@ -9,6 +9,7 @@
 /* No two rows of a method may match the same path, for the first would hide the other. */
 static const struct admin_route admin_routes[] = {
 	{ "GET", "/admin", about_start, 10 * SECONDS },
+	{ "GET", "/admin/config", config_show_start, 10 * SECONDS },
 	{ "GET", "/admin/shares", shares_start, 10 * SECONDS },
 	{ "GET", "/admin/pools", pools_show_start, 10 * SECONDS },
 	{ "GET", "/admin/flows", flows_start, 10 * SECONDS },
