@@ -41,7 +41,7 @@ limits_view_read(struct flow *f, struct limits_view *v, const struct pg_result *
 }
 
 static void
-put_origin(struct buf *b, const struct limits_view *v, enum plan_value i)
+put_limit_origin(struct buf *b, const struct limits_view *v, enum plan_value i)
 {
 	char section[PLAN_NAME_MAX + sizeof("plan ")];
 	const char *word = "default";
@@ -89,7 +89,7 @@ put_limit(struct buf *b, const struct limits_view *v, enum plan_value i)
 	else
 		plan_value_put(b, v->limits.plan, i);
 	buf_puts(b, ",\"origin\":");
-	put_origin(b, v, i);
+	put_limit_origin(b, v, i);
 	put_used(b, v, i);
 }
 
