@@ -60,15 +60,19 @@ prepare_branches(struct neon_request *r, struct err *err)
 			"jsonb_build_object(branch_id, jsonb_build_object('value', annotation)))"));
 }
 
+/* A project whose operations run is locked, as at Neon. */
 static bool
 prepare_delete(struct neon_request *r, struct err *err)
 {
 	(void)err;
 	return prepare_project_query(r,
 	    "WITH gone AS (UPDATE neon_standin.projects SET state = 'gone' "
-	    "WHERE id = $1 AND state <> 'gone' RETURNING id) SELECT "
-	    "jsonb_build_object('project', project)::text "
-	    "FROM neon_standin.forms JOIN gone USING (id)");
+	    "WHERE id = $1 AND state NOT IN ('gone', 'building') RETURNING id, "
+	    "(SELECT pg_database_size(oid) FROM pg_database WHERE datname = db) AS size) "
+	    "SELECT jsonb_build_object('project', project || "
+	    "jsonb_build_object('synthetic_storage_size', size))::text "
+	    "FROM neon_standin.forms JOIN gone USING (id) UNION ALL "
+	    "SELECT '" LOCKED "' FROM neon_standin.projects WHERE id = $1 AND state = 'building'");
 }
 
 /* The row is gone at once, the database soon. */
@@ -203,6 +207,8 @@ static bool
 prepare_create(struct neon_request *r, struct err *err)
 {
 	json_t *project = NULL, *branch = NULL, *notes = NULL;
+	json_t *compute = NULL;
+	const char *endpoint, *quota;
 	int64_t version = 17;
 
 	if (!json_opt_object(r->json, "project", &project, err) || project == NULL) {
@@ -214,7 +220,12 @@ prepare_create(struct neon_request *r, struct err *err)
 	    !parameter_from_json(project, "region_id", "aws-us-east-2", r->texts[1], err) ||
 	    !json_opt_int(project, "pg_version", 14, 18, &version, err) ||
 	    !json_opt_object(project, "branch", &branch, err) ||
-	    (branch != NULL && !json_opt_object(branch, "annotations", &notes, err)))
+	    (branch != NULL && !json_opt_object(branch, "annotations", &notes, err)) ||
+	    !json_opt_object(project, "default_endpoint_settings", &compute, err))
+		return false;
+	endpoint = endpoint_settings_read(r, compute, err);
+	quota = endpoint != NULL ? quota_read(r, project, err) : NULL;
+	if (quota == NULL)
 		return false;
 	snprintf(r->texts[2], sizeof(r->texts[2]), "%d", (int)version);
 	snprintf(r->texts[6], sizeof(r->texts[6]), "%u", r->api->projects_max);
@@ -223,17 +234,20 @@ prepare_create(struct neon_request *r, struct err *err)
 		buf_puts(&r->body, "{}");
 	r->query = (struct pg_query){
 		.sql = "INSERT INTO neon_standin.projects (id, name, region_id, pg_version, role, "
-		       "db, password, endpoint_id, branch_id, annotations, host, port) SELECT $1, "
+		       "db, password, endpoint_id, branch_id, annotations, host, port, "
+		       "endpoint_settings, quota) SELECT $1, "
 		       "$2, "
 		       "$3, $4::int, translate('neondb_owner_' || substr($1, 7), '-', '_'), "
 		       "translate('neondb_' || substr($1, 7), '-', '_'), $5, 'ep-' || $1, 'br-' || "
 		       "$1, "
-		       "$6::jsonb, $7, $8::int WHERE $9::int = 0 OR $9::int > (SELECT count(*) "
+		       "$6::jsonb, $7, $8::int, $10::jsonb, $11::jsonb WHERE $9::int = 0 OR "
+		       "$9::int > (SELECT count(*) "
 		       "FROM neon_standin.projects WHERE state <> 'gone')",
 		.params = { PG_TEXT(r->id), PG_TEXT(r->texts[0]), PG_TEXT(r->texts[1]),
 		    PG_TEXT(r->texts[2]), PG_TEXT(r->texts[4]), PG_TEXT(r->body.data),
-		    PG_TEXT(r->api->advertised), PG_TEXT(r->texts[5]), PG_TEXT(r->texts[6]) },
-		.param_count = 9,
+		    PG_TEXT(r->api->advertised), PG_TEXT(r->texts[5]), PG_TEXT(r->texts[6]),
+		    PG_TEXT(endpoint), PG_TEXT(quota) },
+		.param_count = 11,
 	};
 	return true;
 }
@@ -257,6 +271,8 @@ static const struct route routes[] = {
 	{ "POST", "/projects", "POST /projects", 201, prepare_create, created_sql, create_then },
 	{ "GET", "/projects", "GET /projects", 200, prepare_list, NULL, NULL },
 	{ "GET", "/projects/{p}", "GET /projects/{p}", 200, prepare_project, NULL, NULL },
+	{ "PATCH", "/projects/{p}", "PATCH /projects/{p}", 200, prepare_project_change, NULL,
+	    NULL },
 	{ "DELETE", "/projects/{p}", "DELETE /projects/{p}", 200, prepare_delete, NULL,
 	    delete_then },
 	{ "GET", "/projects/{p}/operations", "GET /projects/{p}/operations", 200,
@@ -265,6 +281,8 @@ static const struct route routes[] = {
 	    prepare_uri, NULL, NULL },
 	{ "GET", "/projects/{p}/endpoints", "GET /projects/{p}/endpoints", 200, prepare_endpoints,
 	    NULL, NULL },
+	{ "PATCH", "/projects/{p}/endpoints/{e}", "PATCH /projects/{p}/endpoints/{e}", 200,
+	    prepare_endpoint_change, NULL, NULL },
 	{ "GET", "/projects/{p}/branches", "GET /projects/{p}/branches", 200, prepare_branches,
 	    NULL, NULL },
 };

@@ -171,7 +171,7 @@ serve_body(struct flow *f)
 {
 	struct neon_request *r = neon_request_of(f);
 
-	if (strcmp(r->route->method, "POST") != 0)
+	if (strcmp(r->route->method, "POST") != 0 && strcmp(r->route->method, "PATCH") != 0)
 		return FLOW_NEXT;
 	return http_read_body(f, r->x, &r->body);
 }
@@ -202,6 +202,10 @@ serve_result(struct flow *f)
 
 	if (rc != FLOW_NEXT)
 		return rc;
+	if (pg_rows(&r->result) > 0 && strcmp(pg_text(&r->result, 0, 0), LOCKED) == 0) {
+		serve_error(r->x, 423, "The project already has running operations.");
+		return FLOW_DONE;
+	}
 	if (r->route->then != NULL && pg_changed(&r->result) > 0)
 		r->route->then(r);
 	if (r->route->result_sql == NULL)
