@@ -10,11 +10,13 @@
 #include <unistd.h>
 
 #include "tenantgate/base/log.h"
+#include "tenantgate/tenant/wishes.h"
 
 /* In an arena of its own, which it frees. */
 struct startup {
 	struct flow	flow;		/* first */
 	struct process	*process;	/* borrowed */
+	struct tenants	*tenants;	/* borrowed: of the worker that starts us */
 	_Atomic int	*exit_status;	/* borrowed: serve()'s */
 	bool		reseals_on;	/* other replicas may seal with another key still */
 };
@@ -76,6 +78,7 @@ startup_ready(struct flow *f)
 	/* Not when a drain has begun meanwhile. */
 	atomic_compare_exchange_strong(&startup_process(f)->shared.phase, &starting, API_SERVING);
 	log_event(LOG_NOTICE, "serve.ready", NULL, "The catalog is up to date.");
+	tenant_wishes_watch((FLOW_OF(f, struct startup, &startup_kind))->tenants);
 	return FLOW_NEXT;
 }
 
@@ -125,6 +128,7 @@ startup_begin(struct worker_context *ctx, void *arg)
 	struct startup *m = arena_first(arena, sizeof(*m));
 
 	m->process = ctx->process;
+	m->tenants = ctx->tenants;
 	m->exit_status = arg;
 	flow_start(&m->flow, &startup_kind, ctx->worker, arena);
 }

@@ -263,7 +263,29 @@ static const char documents_timely[] =
     "END $$;";
 
 static const char keys_of_operators[] = "SELECT 1;";
-static const char tenants_wishes[] = "SELECT 1;";
+
+/*
+ * tenants: what Neon is to give a tenant's database (tenant/row_wish.c): neon_wished, and what it
+ * is known to have, neon_applied; where the two differ, or something is held until they do not
+ * any more, the change is under way. neon_before: what the wish goes back to when Neon refuses it.
+ * neon_attempt and neon_until are the lease of who asks Neon for it; without an attempt the time
+ * before which nobody does. neon_asked_until: until when Neon asked to be left alone, of a failed
+ * attempt to make the database.
+ */
+static const char tenants_wishes[] =
+    "ALTER TABLE public.tenants"
+    "	ADD COLUMN neon_wished jsonb NOT NULL DEFAULT '{}',"
+    "	ADD COLUMN neon_applied jsonb NOT NULL DEFAULT '{}',"
+    "	ADD COLUMN neon_before jsonb,"
+    "	ADD COLUMN neon_held jsonb," /* plan and settings, to be the row's with it */
+    "	ADD COLUMN neon_attempt text,"
+    "	ADD COLUMN neon_until timestamptz,"
+    "	ADD COLUMN neon_tries int NOT NULL DEFAULT 0,"
+    "	ADD COLUMN neon_error text,"
+    "	ADD COLUMN neon_asked_until timestamptz;"
+    "CREATE INDEX tenants_wishing ON public.tenants (neon_until)"
+    "	WHERE neon_wished <> neon_applied OR neon_held IS NOT NULL;";
+
 static const char tenants_ends[] = "SELECT 1;";
 static const char usage[] = "SELECT 1;";
 static const char adoptions[] = "SELECT 1;";
@@ -281,7 +303,7 @@ const struct schema_script schema_scripts[] = {
 	{ 9, 6, "documents.attempt_bytes, documents_admit()", documents_admit },
 	{ 10, 6, "documents.stored_expires_at, documents_admit_timely()", documents_timely },
 	{ 11, 6, "keys_of_operators", keys_of_operators },
-	{ 12, 6, "tenants_wishes", tenants_wishes },
+	{ 12, 6, "tenants.neon_wished, tenants.neon_applied", tenants_wishes },
 	{ 13, 6, "tenants_ends", tenants_ends },
 	{ 14, 6, "usage", usage },
 	{ 15, 6, "adoptions", adoptions },

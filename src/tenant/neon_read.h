@@ -22,6 +22,9 @@ bool neon_read_created(const json_t *, struct tenant_row *, struct err *);
 /* The response of GET connection_uri: address, role, password; all or nothing. */
 bool neon_read_uri(const json_t *, struct tenant_row *, struct err *);
 
+/* The response of GET endpoints: the id of the one that writes. */
+bool neon_read_endpoint(const json_t *, struct tenant_row *, struct err *);
+
 /* What a tenant's project may be called: its name, and the one that the first releases gave, which
  * may be another's too ("": there is none). */
 struct neon_names {

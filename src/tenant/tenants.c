@@ -276,6 +276,7 @@ tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct we
 	ts->arena = arena_new(ADMIN_ARENA_MAX);
 	ts->records = tenants_records_open(ts);
 	ts->provisions = map_new(0, NULL);
+	ts->wishes = map_new(0, NULL);
 	neon_keys_make(ts);
 	if (!tenants_conf_check(ts, err)) {
 		tenants_close(ts);
@@ -301,6 +302,7 @@ tenants_close(struct tenants *ts)
 	assert(map_count(ts->provisions) == 0);
 	lookup_close(ts->records);
 	map_free(ts->provisions);
+	map_free(ts->wishes);
 	arena_free(ts->arena);
 	free(ts);
 }

@@ -2,6 +2,10 @@
 // A catalog as an earlier build left it: what each script of src/catalog/catalog_schema.c made, taken
 // away again, the newest first. A new script there has its row here.
 const made = [
+	[12, `alter table tenants drop column neon_wished, drop column neon_applied,
+		drop column neon_before, drop column neon_held, drop column neon_attempt,
+		drop column neon_until, drop column neon_tries, drop column neon_error,
+		drop column neon_asked_until`],
 	[10, `drop function documents_admit_timely;
 		alter table documents drop column stored_expires_at`],
 	[9, `drop function documents_admit; drop index documents_ingesting;
