@@ -10,6 +10,7 @@
 #ifndef TENANTGATE_API_H
 #define TENANTGATE_API_H
 
+#include <jansson.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -160,5 +161,10 @@ void	api_handle_health(struct http_exchange *, void *ctx);
 void	api_handle(struct http_exchange *, void *ctx);
 void	api_refused(const struct http_exchange *, const char *request_id, const struct err *,
 	    void *ctx);
+
+/* A body of PUT /tenant, for the admin door too: copies what it sets, checked, into the arena. False
+ * with err set: ERR_INVALID_FIELD, which names the field, and ERR_OVERLOADED without memory. */
+bool	tenant_body_read(const json_t *root, struct arena *, struct tenant_change *out,
+	    struct err *);
 
 #endif

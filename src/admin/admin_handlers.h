@@ -16,5 +16,7 @@ typedef void admin_start_fn(struct http_exchange *, const struct admin_context *
 admin_start_fn	about_start;
 admin_start_fn	metrics_start;
 admin_start_fn	top_start;
+admin_start_fn	tenant_create_start, tenant_set_start;
+admin_start_fn	tenant_retry_start, tenant_warm_start;
 
 #endif

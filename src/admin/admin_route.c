@@ -10,6 +10,10 @@
 static const struct admin_route admin_routes[] = {
 	{ "GET", "/admin", about_start, 10 * SECONDS },
 	{ "GET", "/admin/top", top_start, 10 * SECONDS },
+	{ "PUT", "/admin/tenants/{tenant}", tenant_create_start, 30 * SECONDS },
+	{ "PATCH", "/admin/tenants/{tenant}", tenant_set_start, 30 * SECONDS },
+	{ "POST", "/admin/tenants/{tenant}/retry", tenant_retry_start, 30 * SECONDS },
+	{ "POST", "/admin/tenants/{tenant}/warm", tenant_warm_start, 3600 * SECONDS },
 	{ "GET", "/metrics", metrics_start, 10 * SECONDS },
 };
 
