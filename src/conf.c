@@ -102,6 +102,19 @@ conf_check_proxies(struct conf_reading *r)
 	    "needs trusted_proxies: only these may send its header.");
 }
 
+static void
+conf_check_networks(struct conf_reading *r)
+{
+	struct network_list list;
+	struct err err = { 0 };
+
+	if (!network_list_read(&list, r->conf->tenants.allowed_networks, &err)) {
+		struct conf_place at = conf_key_place(r->scopes, "allowed_networks");
+
+		conf_error(r, &at, "%s: %s", "allowed_networks", err.detail);
+	}
+}
+
 /* Checked here and not when the value was stored: reading is libpq's and wants a whole URL. Unknown
  * parameters are refused: in our own configuration they are a slip of the pen. */
 static void
@@ -160,6 +173,7 @@ conf_check_all(struct conf_reading *r)
 	conf_check(r, c->health_listen_port == 0 || c->health_listen_port != c->http.listen_port,
 	    "health_listen_port", "must be another than listen_port.");
 	conf_check_admin(r);
+	conf_check_networks(r);
 	conf_check(r, is_sslmode(c->tenants.neon_sslmode), "neon_sslmode",
 	    "must be disable, prefer, require, verify-ca or verify-full.");
 	conf_check(r, c->api.chunk_overlap < c->api.chunk_size, "chunk_overlap",

@@ -145,6 +145,10 @@ const struct conf_key conf_keys[] = {
 	STRING("tenant_ca_file", tenants.tenant_ca_file, "", CONF_EMPTY_IS_NULL,
 	    "Certificates to trust for tenants' databases, and for postgres_admin_url; empty for "
 	    "the system's."),
+	STRING("allowed_networks", tenants.allowed_networks, "", CONF_EMPTY_IS_NULL,
+	    "Addresses and networks, such as 10.1.0.0/16, where databases may be that are adopted "
+	    "by their URL, although they are not public; there the URL's own sslmode holds, "
+	    "elsewhere neon_sslmode."),
 	DURATION("neon_timeout", tenants.neon_timeout_us, "30s", 100 * MS, 1 * HOURS,
 	    "How long one call of its API may take."),
 	NUMBER("neon_requests_per_second", tenants.neon_requests_per_second, "10", 1, 10000,
@@ -198,6 +202,8 @@ const struct conf_key conf_keys[] = {
 	    "reached; 0: not at all."),
 	NUMBER("key_cache_size", auth.cache_max, "10000", 1, 10000000,
 	    "API keys' records kept in memory."),
+	DURATION("key_last_used_interval", auth.last_used_us, "60s", 0, 1 * HOURS,
+	    "How often it is written when API keys were last used; 0: never."),
 	NUMBER("auth_failures_per_minute", api.auth_failures_per_minute, "60", 0, 1000000,
 	    "Requests a minute without a valid key from one address before such are slowed; 0 for "
 	    "no limit."),
@@ -214,6 +220,12 @@ const struct conf_key conf_keys[] = {
 	WORD("ratelimit_headers", api.ratelimit_headers, "draft", ratelimit_headers,
 	    "What is left of a limit: RateLimit and RateLimit-Policy, the three fields before "
 	    "those, or both."),
+
+	DURATION("usage_write_interval", api.usage.write_interval_us, "5s", 100 * MS, 1 * HOURS,
+	    "How often each worker writes to the catalog what tenants have used: what a killed "
+	    "process loses at most, and how late GET /usage is."),
+	DURATION("usage_retention", api.usage.retention_us, "400d", 1 * DAYS, 36500 * DAYS,
+	    "How long the usage of a day is kept."),
 
 	GROUP("Documents"),
 	SIZE("max_document_size", api.document_max, "64MiB", 1 * KIB, 1 * GIB,
@@ -277,7 +289,7 @@ const struct conf_key conf_keys[] = {
 	WORD("search_mode", api.search_mode, "hybrid", search_modes,
 	    "How POST /chat finds passages: by vectors, by words, or by both (README, "
 	    "\"Searching\")."),
-	NUMBER("search_text_weight", api.search_text_weight, "80", 0, 100,
+	NUMBER("search_text_weight", api.search_text_weight, "85", 0, 100,
 	    "Of hybrid: how many of 100 parts words have. Less for a very good embedding model."),
 	NUMBER("max_question", plan.question_max, "0", 0, 1000000000,
 	    "Characters of a question; a longer one is refused. 0 for no limit."),

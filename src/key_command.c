@@ -1,206 +1,344 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * key_command: `tenantgate key create`, a small program on the same modules as the daemon: one
- * worker, whose loop is turned by the main thread, the catalog, and one flow. The catalog's schema
- * is brought up to date first, so that the first key can be made before the daemon's first start.
+ * key_command: `tenantgate key create`, `key list` and `key revoke`, on the catalog itself: for the
+ * first key, and for when the admin door is shut. What the words mean, and what is printed; the
+ * work is key_job.c.
  */
 #include "key_command.h"
 
-#include <assert.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "key_job.h"
 #include "tenantgate/base/clock.h"
+#include "tenantgate/base/json.h"
+#include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
 
-#define CATALOG_WAIT_US	(20 * 1000000ull)	/* for a catalog that cannot be reached */
-#define CREATE_DEADLINE_US	(30 * 1000000ull)	/* once it was reached */
-#define END_GRACE_US	(2 * 1000000ull)	/* for aborted flows */
-#define NO_LOOP		"No event loop could be set up. Raise the limit of open files."
+#define LINE_BYTES_MAX (16u << 10) /* of one key in JSON */
 
 const char key_usage[] =
-    "  tenantgate -c FILE key create --tenant ID [--note TEXT]   a key of one tenant\n"
-    "  tenantgate -c FILE key create --service [--note TEXT]     a web app's: names the tenant in "
+    "  tenantgate -c FILE key create --tenant ID [OPTIONS]   a key of one tenant\n"
+    "  tenantgate -c FILE key create --service [OPTIONS]     a web app's: names the tenant in "
     "X-Tenant-Id\n"
-    "  tenantgate -c FILE key create --admin [--note TEXT]       for the admin listener\n";
+    "  tenantgate -c FILE key create --admin [OPTIONS]       an operator's\n"
+    "      --note TEXT       for what, or whom\n"
+    "      --scopes NAMES    of ingest,chat,search,documents,sql,v1,mcp; without: everything\n"
+    "      --expires WHEN    30d, 12h, 90m, 600s, or a time in RFC 3339\n"
+    "  tenantgate -c FILE key list [--tenant ID] [--kind KIND] [--note TEXT] [--json]\n"
+    "  tenantgate -c FILE key revoke ID [--json]\n";
 
-struct key_options {
-	enum caller_kind	kind;
-	const char		*tenant;	/* borrowed from argv; NULL unless CALLER_TENANT */
-	const char		*note;		/* borrowed; NULL for none */
+struct key_words {
+	struct key_job job;
+	unsigned kinds; /* of --tenant, --service and --admin, how many */
+	bool is_json;
+	bool is_refused;  /* a word is wrong, and its reason is on stderr */
+	unsigned printed; /* keys */
 };
 
-struct key_job {
-	struct flow		flow;		/* first */
-	struct catalog		*catalog;	/* borrowed */
-	const struct key_options	*options;	/* borrowed */
-	const char		*environment;	/* borrowed */
-	char			text[AUTH_KEY_TEXT_SIZE];	/* the key: wiped after use */
-	struct err		err;		/* why there is none */
-	bool			done;		/* the flow has ended, well or not */
-};
-
-static flow_step_fn key_migrate, key_environment, key_job_create;
-static flow_end_fn key_end;
-
-static const struct flow_step key_steps[] = {
-	{ "migrate", key_migrate },
-	{ "environment", key_environment },
-	{ "create", key_job_create },
-	{ NULL, NULL },
-};
-
-static const struct flow_kind key_kind = { "key", key_steps, key_end, NULL };
-
-static enum flow_rc
-key_migrate(struct flow *f)
+static void
+refuse_word(struct key_words *w, const char *sentence)
 {
-	return catalog_migrate_within(f, (FLOW_OF(f, struct key_job, &key_kind))->catalog,
-	    CATALOG_WAIT_US);
+	fprintf(stderr, "tenantgate: %s\n", sentence);
+	w->is_refused = true;
 }
 
-/* A key in another environment's catalog would be good there, for its tenants. */
-static enum flow_rc
-key_environment(struct flow *f)
+/* ---- the words ---- */
+
+/* Microseconds of one; 0: it is none. */
+static uint64_t
+time_unit_us(const char *unit)
 {
-	struct key_job *k = FLOW_OF(f, struct key_job, &key_kind);
+	static const struct {
+		const char *name;
+		uint64_t seconds;
+	} units[] = { { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
 
-	flow_deadline(f, CREATE_DEADLINE_US);
-	return tenants_check_catalog(f, k->catalog, k->environment);
-}
-
-static enum flow_rc
-key_job_create(struct flow *f)
-{
-	struct key_job *k = FLOW_OF(f, struct key_job, &key_kind);
-
-	return auth_key_create(f, k->catalog, k->options->kind, k->options->tenant,
-	    k->options->note, k->text);
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (strcmp(unit, units[i].name) == 0)
+			return units[i].seconds * 1000000;
+	return 0;
 }
 
 static void
-key_end(struct flow *f, const struct err *err)
+read_expiry(struct key_words *w, const char *text)
 {
-	struct key_job *k = FLOW_OF(f, struct key_job, &key_kind);
+	const uint64_t century = 36525ull * 86400;
+	uint64_t at = clock_iso_read(slice_str(text)), unit;
+	char *end;
 
-	k->err = *err;
-	k->done = true;
-}
+	if (at == 0 && text[0] >= '0' && text[0] <= '9') {
+		unsigned long long n = strtoull(text, &end, 10);
 
-/* Flows of the pool may be under way still (a reset, a login that nobody waits for), and they must
- * not outlive it. */
-static void
-key_end_flows(struct worker *w)
-{
-	uint64_t until = clock_mono_us() + END_GRACE_US;
-
-	while (flow_count(w) > 0 && clock_mono_us() < until) {
-		flow_abort_all(w, ERR_SHUTDOWN, "The command has ended. Run it again.");
-		worker_turn(w, 10);
+		unit = time_unit_us(end);
+		if (unit > 0 && n > 0 && n <= century * 1000000 / unit)
+			at = clock_wall_us() + n * unit;
 	}
+	if (at <= clock_wall_us())
+		refuse_word(w,
+		    "--expires takes a time to come: 30d, 12h, 90m, 600s, or RFC 3339 with its "
+		    "zone, as 2030-01-31T12:00:00Z.");
+	w->job.order.expires_us = at;
 }
 
-/* Turns the loop until the flow has ended. The names of the catalog's host are asked of the servers
- * in /etc/resolv.conf: dns_nameserver is the daemon's. */
 static void
-key_run(struct worker *w, struct catalog *catalog, struct key_job *k)
+read_scopes(struct key_words *w, const char *text)
 {
-	struct dns *dns = dns_open(w, NULL, 2 * 1000000ull);
+	struct err err = { 0 };
 
-	if (dns == NULL) {
-		err_set(&k->err, ERR_INTERNAL, NO_LOOP);
-		return;
-	}
-	catalog_attach(catalog, w, dns);
-	k->catalog = catalog;
-	flow_start(&k->flow, &key_kind, w, k->flow.arena);
-	while (!k->done)
-		worker_turn(w, 50);
-	key_end_flows(w);
-	catalog_detach(catalog, w);
-	dns_close(dns);
+	if (!key_scopes_parse(slice_str(text), &w->job.order.scopes, &err))
+		refuse_word(w, err.detail);
 }
 
-/* False with k->err set. */
+static void
+read_kind(struct key_words *w, const char *text)
+{
+	static const char *const kinds[] = { "tenant", "service", "admin" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(text, kinds[i]) == 0)
+			w->job.page.kind = kinds[i];
+	if (w->job.page.kind == NULL)
+		refuse_word(w, "--kind is one of tenant, service, admin.");
+}
+
+/* One of `create`, or of `list`; false: it is of the other. */
 static bool
-key_create(const struct conf *conf, const struct key_options *options, struct key_job *k)
+read_word(struct key_words *w, int c, const char *text)
 {
-	struct worker *w = worker_new(0);
-	struct catalog *catalog;
-	struct arena *arena;
+	bool creates = w->job.verb == KEY_CREATE, lists = w->job.verb == KEY_LIST;
 
-	if (w == NULL) {
-		err_set(&k->err, ERR_INTERNAL, NO_LOOP);
+	switch (c) {
+	case 't':
+		w->job.order.kind = CALLER_TENANT;
+		w->job.order.tenant = w->job.page.tenant = text;
+		w->kinds++;
+		return creates || lists;
+	case 's':
+	case 'a':
+		w->job.order.kind = c == 's' ? CALLER_SERVICE : CALLER_ADMIN;
+		w->kinds++;
+		return creates;
+	case 'n':
+		w->job.order.note = w->job.page.note_prefix = text;
+		return creates || lists;
+	case 'o':
+		read_scopes(w, text);
+		return creates;
+	case 'e':
+		read_expiry(w, text);
+		return creates;
+	case 'k':
+		read_kind(w, text);
+		return lists;
+	case 'j':
+		w->is_json = true;
+		return true;
+	default:
 		return false;
 	}
-	catalog = catalog_open(&conf->catalog, &k->err);
-	arena = arena_new(1u << 20);
-	k->options = options;
-	k->environment = conf->tenants.environment;
-	k->flow.arena = arena;
-	if (catalog != NULL)
-		key_run(w, catalog, k);
-	worker_free(w); /* runs what was posted to it: connections that are to be closed */
-	catalog_close(catalog);
-	arena_free(arena);
-	return !err_is(&k->err);
 }
 
-/* Exactly one of --tenant, --service and --admin, so that nobody gets the strongest by default. */
 static bool
-key_options_parse(int argc, char **argv, struct key_options *out)
+read_verb(struct key_words *w, const char *word)
+{
+	static const char *const verbs[] = {
+		[KEY_CREATE] = "create",
+		[KEY_LIST] = "list",
+		[KEY_REVOKE] = "revoke",
+	};
+
+	for (unsigned i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		w->job.verb = (enum key_verb)i;
+		if (strcmp(word, verbs[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* `create` has exactly one of --tenant, --service and --admin, so that nobody gets the strongest by
+ * default. */
+static bool
+key_words_parse(int argc, char **argv, struct key_words *w)
 {
 	static const struct option options[] = {
 		{ "tenant", required_argument, NULL, 't' },
 		{ "service", no_argument, NULL, 's' },
 		{ "admin", no_argument, NULL, 'a' },
 		{ "note", required_argument, NULL, 'n' },
+		{ "scopes", required_argument, NULL, 'o' },
+		{ "expires", required_argument, NULL, 'e' },
+		{ "kind", required_argument, NULL, 'k' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
-	int kinds = 0, c;
+	int c;
 
-	if (argc < 1 || strcmp(argv[0], "create") != 0)
+	if (argc < 1 || !read_verb(w, argv[0]))
 		return false;
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 't')
-			out->kind = CALLER_TENANT, out->tenant = optarg;
-		else if (c == 's')
-			out->kind = CALLER_SERVICE;
-		else if (c == 'a')
-			out->kind = CALLER_ADMIN;
-		else if (c == 'n')
-			out->note = optarg;
-		else
+	optind = 0; /* begin anew: the options before the command ended at the first word */
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		if (!read_word(w, c, optarg))
 			return false;
-		kinds += c != 'n';
+	if (w->job.verb == KEY_REVOKE && optind + 1 == argc)
+		w->job.id = argv[optind++];
+	return optind == argc && (w->job.verb != KEY_CREATE || w->kinds == 1) &&
+	    (w->job.verb != KEY_REVOKE || w->job.id != NULL);
+}
+
+/* What the words say together, before anything is asked of the catalog. */
+static void
+key_words_check(struct key_words *w)
+{
+	struct err err = { 0 };
+
+	if (w->job.verb == KEY_CREATE && !key_order_is_valid(&w->job.order, &err))
+		refuse_word(w, err.detail);
+	if (w->job.verb == KEY_REVOKE && !key_id_valid(slice_str(w->job.id)))
+		refuse_word(w,
+		    "A key's id is the 12 letters and digits between \"tg_\" and the next \"_\".");
+}
+
+/* ---- what is printed ---- */
+
+static void
+print_key_json(const struct listed_key *k, const char *before)
+{
+	json_t *json = key_json(k);
+	struct buf b;
+
+	buf_init(&b, LINE_BYTES_MAX);
+	if (json != NULL && json_put(&b, json))
+		printf("%s%.*s", before, SLICE_ARG(buf_view(&b)));
+	buf_free(&b);
+	json_decref(json);
+}
+
+/* What is printed before a key's JSON. */
+static const char *
+json_before(const struct key_words *w)
+{
+	if (w->job.verb == KEY_REVOKE)
+		return "{\"key\":";
+	return w->printed > 0 ? ",\n" : "\n";
+}
+
+static const char *
+text_or_dash(const char *text)
+{
+	return text != NULL && text[0] != '\0' ? text : "-";
+}
+
+/* A note is whatever somebody wrote: a terminal would obey its controls. */
+static void
+print_row(const struct listed_key *k)
+{
+	char note[KEY_NOTE_MAX + 1];
+
+	err_text_copy(note, sizeof(note), text_or_dash(k->note));
+	printf("%-12s  %-7s  %-7s  %-24s  %-24s  %-24s  %-16s  %-20s  %s\n", k->id, k->kind,
+	    k->state, k->created_at, text_or_dash(k->expires_at), text_or_dash(k->last_used_at),
+	    k->scopes != NULL ? k->scopes : "all", text_or_dash(k->tenant), note);
+}
+
+static void
+print_begin(const struct key_words *w)
+{
+	static const struct listed_key head = { "ID", "KIND", "TENANT", "NOTE", "SCOPES", "STATE",
+		"CREATED", "EXPIRES", "LAST USED", NULL, NULL };
+
+	if (w->job.verb != KEY_LIST)
+		return;
+	if (w->is_json)
+		printf("{\"keys\":[");
+	else
+		print_row(&head);
+}
+
+static void
+key_tell_row(const struct listed_key *k, void *arg)
+{
+	struct key_words *w = arg;
+
+	if (w->printed == 0)
+		print_begin(w);
+	if (w->is_json)
+		print_key_json(k, json_before(w));
+	else if (w->job.verb == KEY_LIST)
+		print_row(k);
+	else
+		printf("Key %s (%s) is revoked since %s.\n", k->id, k->kind, k->revoked_at);
+	w->printed++;
+}
+
+static void
+print_created(const struct key_words *w)
+{
+	struct listed_key row;
+
+	if (!w->is_json) {
+		printf("%s\n", w->job.made.text);
+		return;
 	}
-	return kinds == 1 && optind == argc;
+	key_made_row(&w->job.order, &w->job.made, &row);
+	print_key_json(&row, "{\"key\":");
+	printf(",\"text\":\"%s\"}\n", w->job.made.text);
+}
+
+/* When the replicas refuse it: they hear of it by Redis, or their record's time ends. */
+static void
+print_effect(const struct key_words *w, uint64_t ttl_us)
+{
+	unsigned long long seconds = (ttl_us + 999999) / 1000000;
+
+	if (w->is_json && w->job.is_told)
+		printf(",\"effective\":\"now\"}\n");
+	else if (w->is_json)
+		printf(",\"effective\":\"within %llus\"}\n", seconds);
+	else if (w->job.is_told)
+		printf("It is refused everywhere from now on.\n");
+	else
+		printf("Redis could not be told: it is refused everywhere within %llu s.\n",
+		    seconds);
+}
+
+static void
+print_end(const struct key_words *w, const struct conf *conf)
+{
+	if (w->printed == 0)
+		print_begin(w);
+	if (w->job.verb == KEY_CREATE)
+		print_created(w);
+	else if (w->job.verb == KEY_REVOKE)
+		print_effect(w, conf->auth.cache_ttl_us);
+	else if (w->is_json)
+		printf("\n],\"next\":null}\n");
 }
 
 int
 key_command(const struct conf *conf, int argc, char **argv)
 {
-	struct key_options options = { 0 };
-	struct key_job k = { 0 };
-	bool created;
+	struct key_words w = { .job = { .page = { .limit = KEY_PAGE_MAX } } };
+	bool ok;
 
-	if (!key_options_parse(argc, argv, &options)) {
+	if (!key_words_parse(argc, argv, &w)) {
 		fprintf(stderr, "usage:\n%s", key_usage);
 		return 2;
 	}
-	if (options.tenant != NULL && !auth_tenant_valid(slice_str(options.tenant))) {
-		fprintf(stderr, "tenantgate: A tenant id is 1 to %d bytes of [A-Za-z0-9._:@-].\n",
-		    TENANT_ID_MAX);
+	key_words_check(&w);
+	if (w.is_refused)
 		return 2;
-	}
-	created = key_create(conf, &options, &k);
-	if (created)
-		printf("%s\n", k.text);
+	log_level(LOG_WARNING); /* of links that come and go nobody needs to read here */
+	w.job.tell = key_tell_row;
+	w.job.arg = &w;
+	ok = key_job_run(&w.job, conf);
+	if (ok)
+		print_end(&w, conf);
 	else
-		fprintf(stderr, "tenantgate: No key was made: %s\n", k.err.detail);
-	bytes_wipe(k.text, sizeof(k.text));
+		fprintf(stderr, "tenantgate: %s%s\n",
+		    w.job.verb == KEY_CREATE ? "No key was made: " : "", w.job.err.detail);
+	bytes_wipe(w.job.made.text, sizeof(w.job.made.text));
 	/* A full disk behind a redirection is an error: the key is shown this once. */
-	return created && fflush(stdout) == 0 ? 0 : 1;
+	return ok && fflush(stdout) == 0 ? 0 : 1;
 }

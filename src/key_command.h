@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * key_command: `tenantgate key create` makes API keys, from the command line. Main thread only.
+ * key_command: `tenantgate key` makes, lists and revokes API keys, from the command line. Main
+ * thread only.
  */
 #ifndef KEY_COMMAND_H
 #define KEY_COMMAND_H

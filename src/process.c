@@ -80,9 +80,12 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->tenants.cache_stale_us = conf->auth.cache_stale_us; /* one setting for both */
 	process->arena = arena_new(1u << 20);
 	/* tenant/ provisions databases but does not know what is in them. */
+	process->tenants.redis_key = api_tenant_redis_key;
 	process->tenants.schema = retrieval_schema(process->arena, conf->model.dimensions);
 	process->tenants.schema_version = RETRIEVAL_SCHEMA_VERSION;
 	process->tenants.schema_steps = retrieval_schema_steps(&process->tenants.schema_step_count);
+	if (!network_list_read(&process->tenants.allowed, conf->tenants.allowed_networks, err))
+		return false;
 	process->seal = seal_new(conf->seal_keys);
 	if (process->seal == NULL) {
 		err_set(err, ERR_INTERNAL,

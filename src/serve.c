@@ -32,6 +32,7 @@
 
 #define TICK_US		20000ull	/* how often a drain looks whether it is done */
 #define ABORT_GRACE_US	2000000ull	/* for the last events of aborted streams to leave */
+#define USAGE_GRACE_US	2000000ull	/* for it to be written */
 #define CALM_COUNTS	4		/* without a flow, before services close */
 
 struct service {
@@ -155,12 +156,30 @@ end_flows(struct service *s)
 		    alive, ABORT_GRACE_US / 1000000);
 }
 
+/* What the last requests have used, behind them. */
+static void
+write_usage(struct service *s)
+{
+	uint64_t until = clock_mono_us() + USAGE_GRACE_US;
+	bool is_settled;
+
+	do {
+		is_settled = true;
+		for (unsigned i = 0; i < s->count; i++)
+			worker_call(&s->contexts[i], worker_context_write_usage, &is_settled);
+		if (!is_settled)
+			(void)poll(NULL, 0, TICK_US / 1000);
+	} while (!is_settled && clock_mono_us() < until);
+}
+
 /* Once flows are ended no request may begin another. Workers are stopped all before the first is
  * joined: they end side by side. */
 static void
 contexts_close(struct service *s)
 {
 	each_context(s, worker_context_stop);
+	end_flows(s);
+	write_usage(s);
 	end_flows(s);
 	each_context(s, context_close);
 	for (unsigned i = 0; i < s->count; i++)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tenantgate/base/log.h"
+#include "tenantgate/tenant/ends.h"
 #include "tenantgate/tenant/wishes.h"
 
 /* In an arena of its own, which it frees. */
@@ -78,6 +79,7 @@ startup_ready(struct flow *f)
 	/* Not when a drain has begun meanwhile. */
 	atomic_compare_exchange_strong(&startup_process(f)->shared.phase, &starting, API_SERVING);
 	log_event(LOG_NOTICE, "serve.ready", NULL, "The catalog is up to date.");
+	tenant_ends_watch((FLOW_OF(f, struct startup, &startup_kind))->tenants);
 	tenant_wishes_watch((FLOW_OF(f, struct startup, &startup_kind))->tenants);
 	return FLOW_NEXT;
 }

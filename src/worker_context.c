@@ -115,10 +115,11 @@ open_services(struct worker_context *ctx, struct err *err)
 	catalog_attach(process->catalog, ctx->worker, ctx->dns);
 	replicas_attach(process->replicas, ctx->worker, ctx->redis);
 	ctx->auth = auth_open(ctx->worker, process->catalog, process->key_tags, process->keys,
-	    &process->conf->auth);
+	    ctx->redis, &process->conf->auth);
 	ctx->limiter =
 	    limit_open(ctx->worker, ctx->redis, process->limits, process->conf->redis_failure_mode);
 	ctx->model = model_open(ctx->worker, ctx->web, process->models, &process->conf->model);
+	ctx->usage = usage_open(ctx->worker, process->catalog, &process->conf->api.usage);
 	ctx->tenants = tenants_open(ctx->worker, process->catalog, ctx->redis, ctx->web, ctx->dns,
 	    process->pools, process->seal, process->tenants_shared, &process->tenants, err);
 	return !err_is(err);
@@ -139,6 +140,7 @@ api_context_fill(struct worker_context *ctx, struct api_context *api)
 		.limiter = ctx->limiter,
 		.failures = process->failures,
 		.model = ctx->model,
+		.usage = ctx->usage,
 		.reconciled = ctx->reconciled,
 		.swept = ctx->swept,
 		.environment = process->conf->tenants.environment,
@@ -218,6 +220,16 @@ worker_context_stop(struct worker_context *ctx, void *arg)
 }
 
 void
+worker_context_write_usage(struct worker_context *ctx, void *is_settled)
+{
+	if (ctx->usage == NULL)
+		return;
+	usage_flush(ctx->usage);
+	if (!usage_is_settled(ctx->usage))
+		*(bool *)is_settled = false;
+}
+
+void
 worker_context_close(struct worker_context *ctx)
 {
 	for (unsigned i = 0; i < LISTENERS; i++)
@@ -227,6 +239,7 @@ worker_context_close(struct worker_context *ctx)
 	map_free(ctx->swept);
 	if (ctx->tenants != NULL)
 		tenants_close(ctx->tenants);
+	usage_close(ctx->usage);
 	if (ctx->model != NULL)
 		model_close(ctx->model);
 	if (ctx->limiter != NULL)

@@ -24,6 +24,7 @@ struct worker_context {
 	struct tenants		*tenants;
 	struct limiter		*limiter;
 	struct model		*model;
+	struct usage		*usage;
 	struct map		*reconciled;	/* api_context.reconciled */
 	struct map		*swept;		/* api_context.swept */
 	struct health_looks	*looks;		/* api_context.looks */
@@ -44,6 +45,10 @@ void	worker_context_close(struct worker_context *);
  * whose opening failed may have no listeners. */
 void	worker_context_drain(struct worker_context *, void *);
 void	worker_context_stop(struct worker_context *, void *);
+
+/* worker_call_fn: writes what tenants have used. Sets *is_settled, a bool, to false while there is
+ * something to wait for. */
+void	worker_context_write_usage(struct worker_context *, void *is_settled);
 
 /*
  * Runs fn(context, arg) on the worker's thread, at the safe point of its loop, and waits for it: so

@@ -75,6 +75,23 @@ prepare_delete(struct neon_request *r, struct err *err)
 	    "SELECT '" LOCKED "' FROM neon_standin.projects WHERE id = $1 AND state = 'building'");
 }
 
+/* A field of a JSON object, or what stands for it when it is absent. */
+static bool
+parameter_from_json(const json_t *o, const char *name, const char *absent, char out[PARAMETER_SIZE],
+    struct err *err)
+{
+	struct slice v = slice_str(absent);
+
+	if (o != NULL && !json_opt_string(o, name, &v, err))
+		return false;
+	if (v.len >= 257) {
+		err_set(err, ERR_BAD_REQUEST, "%s is longer than 256 bytes.", name);
+		return false;
+	}
+	snprintf(out, PARAMETER_SIZE, "%.*s", SLICE_ARG(v));
+	return true;
+}
+
 /* The row is gone at once, the database soon. */
 static void
 delete_then(struct neon_request *r)
@@ -165,23 +182,6 @@ prepare_list(struct neon_request *r, struct err *err)
 		    PG_TEXT(r->texts[3]) },
 		.param_count = 4,
 	};
-	return true;
-}
-
-/* A field of a JSON object, or what stands for it when it is absent. */
-static bool
-parameter_from_json(const json_t *o, const char *name, const char *absent, char out[PARAMETER_SIZE],
-    struct err *err)
-{
-	struct slice v = slice_str(absent);
-
-	if (o != NULL && !json_opt_string(o, name, &v, err))
-		return false;
-	if (v.len >= 257) {
-		err_set(err, ERR_BAD_REQUEST, "%s is longer than 256 bytes.", name);
-		return false;
-	}
-	snprintf(out, PARAMETER_SIZE, "%.*s", SLICE_ARG(v));
 	return true;
 }
 

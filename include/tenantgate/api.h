@@ -29,6 +29,7 @@
 #include "tenantgate/retrieval/indexing.h"
 #include "tenantgate/retrieval/upkeep.h"
 #include "tenantgate/tenant.h"
+#include "tenantgate/usage.h"
 
 /* The fields that say how much of a limit is left: those of the present draft
  * (draft-ietf-httpapi-ratelimit-headers-10: RateLimit-Policy, RateLimit), those of its versions up
@@ -72,6 +73,7 @@ struct api_conf {
 	bool		access_log;			/* one line for each request */
 	struct extract_conf extract;
 	struct index_conf indexing;
+	struct usage_conf usage;
 };
 void	api_conf_init(struct api_conf *);
 
@@ -124,6 +126,7 @@ struct api_context {
 	struct limiter		*limiter;
 	struct limit_store	*failures;	/* by network: requests without a valid key */
 	struct model		*model;
+	struct usage		*usage;		/* NULL: nothing is gathered */
 	struct map		*reconciled;	/* tenant id -> owned uint64_t: monotonic us of the
 						 * last reconciliation; NULL: never reconcile */
 	struct map		*swept;		/* the same of the last sweep; NULL: never sweep */
@@ -162,8 +165,12 @@ void	api_handle(struct http_exchange *, void *ctx);
 void	api_refused(const struct http_exchange *, const char *request_id, const struct err *,
 	    void *ctx);
 
-/* A body of PUT /tenant, for the admin door too: copies what it sets, checked, into the arena. False
- * with err set: ERR_INVALID_FIELD, which names the field, and ERR_OVERLOADED without memory. */
+/* tenants_conf.redis_key: what a tenant's limits are called in Redis. */
+tenant_redis_key_fn	api_tenant_redis_key;
+
+/* A body of PUT /tenant, for the admin door too: copies what it sets, checked, into the arena.
+ * False with err set: ERR_INVALID_FIELD, which names the field, and ERR_OVERLOADED without
+ * memory. */
 bool	tenant_body_read(const json_t *root, struct arena *, struct tenant_change *out,
 	    struct err *);
 

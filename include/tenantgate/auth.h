@@ -16,6 +16,9 @@
  * (catalog.h), in which networks take turns, so that a flood of inventions delays neither tagged
  * keys nor honest old ones from elsewhere.
  *
+ * A key may have scopes (key_scope.h), which its holder is told of, and a time at which it is over,
+ * to which a cached record is held too. When it was used last is written behind, in batches.
+ *
  * A struct auth belongs to a worker and its thread; identical lookups there share one flow. The
  * records, found and not found, are kept for a short while in a store that all workers share. While
  * the catalog cannot be reached, a record that was found stays in use for longer (cache_stale_us);
@@ -27,11 +30,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tenantgate/auth/key_scope.h"
 #include "tenantgate/base/id.h"
 #include "tenantgate/base/slice.h"
 #include "tenantgate/catalog.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/loop/lookup.h"
+#include "tenantgate/wire/redis.h"
 
 enum caller_kind {
 	CALLER_NONE,	/* no valid key came with the request */
@@ -40,10 +45,17 @@ enum caller_kind {
 	CALLER_ADMIN,	/* an operator's: for no tenant */
 };
 
+/* "tenant", "service", "admin": as the catalog has them. False for any other name. */
+const char	*caller_kind_name(enum caller_kind);
+bool		 caller_kind_parse(const char *, enum caller_kind *);
+
 struct caller {
 	enum caller_kind	kind;
 	char			key_id[KEY_ID_LEN + 1];		/* never the secret */
 	char			tenant[TENANT_ID_MAX + 1];	/* "" unless CALLER_TENANT */
+	unsigned		scopes;		/* bits of key_scope.h */
+	/* With CALLER_NONE: the key that came, which key_id names, is right but over. */
+	bool			has_expired;
 };
 
 /* What the tags of this installation's keys are made with: one per process, for all its workers;
@@ -63,13 +75,15 @@ struct auth_conf {
 	uint64_t	cache_negative_ttl_us;	/* a new key is refused at most this long */
 	uint64_t	cache_stale_us;		/* longer, while the catalog is away; 0: not */
 	unsigned	cache_max;		/* of the store; see auth_open() */
+	uint64_t	last_used_us;	/* last uses are written once in that time; 0: never */
 };
 void		 auth_conf_init(struct auth_conf *);
 
 /* conf is copied, the others are borrowed. keys: lookup_store_new(conf.cache_max), one per process
- * for all its workers. Flows that wait on it have ended before auth_close(). */
+ * for all its workers. redis may be NULL: nothing is heard of other replicas. Flows that wait on it
+ * have ended before auth_close(), which comes before redis_close(). */
 struct auth	*auth_open(struct worker *, struct catalog *, const struct key_tags *,
-		    struct lookup_store *keys, const struct auth_conf *);
+		    struct lookup_store *keys, struct redis *, const struct auth_conf *);
 void		 auth_close(struct auth *);
 
 /* `authorization`: the field's value, p NULL when absent. network: where the request came from, 1
@@ -91,13 +105,15 @@ bool		 auth_tenant(const struct caller *, struct slice requested,
 /* 1 to TENANT_ID_MAX bytes of [A-Za-z0-9._:@-]. */
 bool		 auth_tenant_valid(struct slice);
 
-/* Makes a key. `text` ("tg_…") gets AUTH_KEY_TEXT_SIZE bytes, once the key is in the catalog;
- * nobody can read it again, and the caller wipes it. tenant: NULL unless the kind is CALLER_TENANT;
- * it need not exist yet. note: may be NULL. Both are copied. Fails with ERR_INVALID_TENANT,
- * ERR_CONFLICT (the id drawn is in use: try again) or ERR_CATALOG. */
-#define AUTH_KEY_TEXT_SIZE	(sizeof("tg__") + KEY_ID_LEN + KEY_SECRET_LEN + KEY_TAG_LEN)
-enum flow_rc	 auth_key_create(struct flow *, struct catalog *, enum caller_kind,
-		    const char *tenant, const char *note, char *text)
+/*
+ * The key was revoked: its record is dropped here at once, and by all other replicas as soon as
+ * they hear of it. What is under way with it goes on to its end. auth_told() then waits until Redis
+ * has what was told: *told is REDIS_OK when it has, and the caller's to redis_clear(). With any
+ * other status, and without Redis, other replicas go by the key until their record's time is over.
+ */
+void		 auth_forget(struct auth *, const char *key_id);
+enum flow_rc	 auth_told(struct flow *, struct auth *, struct redis_reply *told)
 		    __attribute__((warn_unused_result));
+uint64_t	 auth_cache_ttl_us(const struct auth *);	/* of such a record */
 
 #endif

@@ -16,7 +16,7 @@
  *	unverified keys		a quarter	anybody may ask, without being anybody
  *	tenants			a half		as keys
  *	documents		a quarter	only an ingest waits for it
- *	looks			one		/readyz asks how the server is, and nothing else
+ *	looks			one		/readyz asks how the server is; and what may be late
  *
  * (Whole ones, at least 1.) Keys are one table, tenants and documents are another two that refer to
  * one another: when a lock holds up either, a quarter is left to the rest.
@@ -57,7 +57,8 @@ enum catalog_lane {
 	CATALOG_UNVERIFIED_KEYS, /* auth.h */
 	CATALOG_TENANTS,
 	CATALOG_DOCUMENTS,
-	CATALOG_LOOKS, /* their failures shut nothing, nor does their success open a lane */
+	/* And writes that nobody waits for. Failures shut nothing, nor does success open a lane. */
+	CATALOG_LOOKS,
 	CATALOG_LANES,
 };
 

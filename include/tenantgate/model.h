@@ -141,6 +141,8 @@ struct model_usage {
 	uint64_t	output_tokens;
 	bool		known;		/* the server's figures; else output_tokens is our own
 					 * count of pieces of text, input_tokens 0 */
+	uint64_t	calls;		/* for vectors, that were answered */
+	uint64_t	text_bytes;	/* of the texts whose vectors came */
 };
 
 /* conf is copied, its strings are borrowed until model_close(). */
@@ -154,6 +156,9 @@ void		 model_close(struct model *);
 void		 model_condition(const struct model *, struct condition *);
 /* Whether its budgets are used up (share_condition()), and their figures. Any thread. */
 void		 model_shares_condition(const struct model *, struct condition *);
+/* Which budgets, of model_share_budget(); borrowed: as long as the process's. */
+enum model_share { SHARE_OF_STREAMS, SHARE_OF_EMBEDDINGS, SHARE_OF_RERANKS };
+struct share_budget	*model_share_budget(const struct model *, enum model_share);
 void		 model_shares_stats(const struct model *, struct share_stats *streams,
 		    struct share_stats *embeddings, struct share_stats *reranks);
 unsigned	 model_dimensions(const struct model *);

@@ -137,8 +137,8 @@ struct pool_lease {
 	bool		 login_failed;	/* a login that was made while we waited: the target may be
 					 * out of date. Not set when the answer came from
 					 * back-off */
-	bool		 login_is_final; /* with it: TLS or the certificate is not as the target
-					 * wants it, and another try is of no use */
+	bool		 login_is_final; /* with it: TLS, the certificate or the address is not as
+					 * the target wants it: another try is of no use */
 	bool		 login_refused;	/* the same, and for a reason that waiting does not mend:
 					 * the role, its password or the database */
 };
@@ -221,9 +221,26 @@ void		 pools_replicas(struct pools *, unsigned live);
  * totals only grow: leases granted, logins made, time spent in queues. Any thread. */
 struct pool_stats {
 	unsigned pools, server_idle, server_active, server_login, client_waiting;
+	unsigned server_max;	/* of all that can be had */
+	uint64_t maxwait_us;	/* of who has waited longest */
 	uint64_t borrowed_total, created_total, wait_us_total;
 };
 void		 pools_stats(struct pools *, struct pool_stats *);
+
+/* A pool at a moment, for operators, in PgBouncer's words; texts that are too long are cut. */
+#define POOL_VIEW_TEXT 192
+struct pool_view {
+	char		key[POOL_VIEW_TEXT], host[POOL_VIEW_TEXT], database[POOL_VIEW_TEXT];
+	unsigned	client_waiting, server_active, server_idle, server_login, size;
+	uint64_t	maxwait_us;	/* of the first that waits */
+	uint64_t	retry_us;	/* until the next login, after one that has failed */
+	struct err	failure;	/* of that login; no code: none has failed */
+};
+/* Up to `max`, first those that somebody waits for or whose login has failed; *all: how many
+ * there are. The lock is held for a look at each, a microsecond for a hundred. Any thread. */
+unsigned	 pools_view(struct pools *, struct pool_view *out, unsigned max, unsigned *all);
+/* That of a key; false when there is none. Any thread. */
+bool		 pool_view_of(struct pools *, struct slice key, struct pool_view *out);
 /* Ill when what tenants share is used up and waited for: the process's connections, or those of a
  * server that several connect to. Any thread. */
 void		 pools_condition(struct pools *, struct condition *);

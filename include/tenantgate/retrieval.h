@@ -215,6 +215,7 @@ struct store_chunks {
 	const char		*attempt;	/* whose staged rows they are */
 	int			 schema_version; /* of the database, at least */
 	struct vector_model	 model;		/* that made their vectors; no name: not compared */
+	const bool		*is_normalized;	/* of staged ones; NULL: it is not known */
 	enum language	 language;	/* of their words */
 };
 /* Document and chunks in one transaction, the old chunks of that id replaced; there are d->chunks

@@ -8,6 +8,8 @@
  *	                             v   | next contact goes on from what the row holds
  *	                          [failed]
  *
+ * From each of them to [deleted], which no request leads away from (tenant/ends.h).
+ *
  * The row is the intent: written before the provider is asked, taken over by one attempt at a time
  * (attempt id + lease in the row), so workers and replicas cannot provision twice. The provider's
  * name for the database is derived from the tenant id, looked up before it is created, and adopted
@@ -41,9 +43,11 @@ enum tenant_state {
 	TENANT_FAILED,		/* an attempt failed; the next contact tries again */
 	TENANT_READY,		/* schema applied; the fields below are valid */
 	TENANT_SUSPENDED,	/* by the operator: ERR_SUSPENDED for every request */
+	TENANT_DELETED,		/* a tombstone, or about to be one: ERR_DELETED for every request */
 };
 
-enum tenant_provider { PROVIDER_NEON, PROVIDER_POSTGRES };
+/* URL: nobody, for it was there: an operator has given its address by the admin door. */
+enum tenant_provider { PROVIDER_NEON, PROVIDER_POSTGRES, PROVIDER_URL };
 
 #define TENANT_PASSWORD_MAX	128	/* bytes of a database password, ours or Neon's */
 
@@ -64,8 +68,13 @@ struct tenant {
 	char			password[TENANT_PASSWORD_MAX + 1]; /* unsealed; never logged */
 	/* Of its database, as the row has it: what a statement may use. 0: not known. */
 	int			schema_version;
-	/* The configuration's, not the row's: as of the lookup. */
+	/* The configuration's, not the row's: as of the lookup. With PROVIDER_URL the URL's own,
+	 * for what is in the guard's networks. */
 	char			sslmode[PG_SSLMODE_MAX + 1];
+	/* pg_target's, borrowed as ca_file: NULL but with PROVIDER_URL. */
+	const struct network_list *guard;
+	const char		*sslmode_outside;
+	char			channel_binding[8];	/* "require" ...; "": where it is offered */
 	const char		*ca_file;	/* borrowed: outlives the tenants; NULL: none */
 };
 
@@ -84,6 +93,13 @@ struct tenant_schema_step {
 	const char		*sql;
 };
 
+struct tenants_conf;
+/* Other keys in Redis that are a tenant's, which go when it is deleted: the i-th into out; false
+ * past the last. */
+#define TENANT_REDIS_KEY_SIZE 320
+typedef bool	tenant_redis_key_fn(const struct tenants_conf *, const char *id, unsigned i,
+		    bool is_cluster, char out[TENANT_REDIS_KEY_SIZE]);
+
 struct tenants_conf {
 	enum tenant_provider	 provider;
 	bool			 lazy;			/* provision on first contact */
@@ -96,6 +112,10 @@ struct tenants_conf {
 	unsigned		 cache_max;		/* records; see tenants_shared_new() */
 	uint64_t		 redis_ttl_us;		/* a READY record in Redis */
 	struct plans		 plans;			/* outlives the tenants */
+	/* Where databases may be whose URLs come by the admin door: the text, and what is read of
+	 * it by whoever fills this. */
+	const char		*allowed_networks;	/* NULL: none */
+	struct network_list	 allowed;
 	/* neon */
 	const char		*neon_api_url;		/* "https://console.neon.tech/api/v2" */
 	const char		*neon_api_key;		/* never logged */
@@ -110,6 +130,7 @@ struct tenants_conf {
 	uint64_t		 neon_address_retry_us;	/* tenant_login_refused() */
 	/* postgres: an administrator's URL on a cluster of your own */
 	const char		*postgres_admin_url;
+	tenant_redis_key_fn	*redis_key;	/* NULL: Redis holds no more than records */
 	/* the tenant schema: statements, NULL-ended, each harmless when repeated */
 	const char *const	*schema;
 	int			 schema_version;
@@ -246,6 +267,21 @@ enum flow_rc	 tenants_check_catalog(struct flow *, struct catalog *, const char 
  */
 enum flow_rc	 tenants_reseal(struct flow *, struct catalog *, const struct seal *,
 		    bool *goes_on) __attribute__((warn_unused_result));
+/* The same because an operator asks, some rows at a time: zeroed before the first call. count:
+ * how many there are and are left; fails with ERR_CONFLICT where the first key may not be read by
+ * all replicas. some: until is_done; what is under way when a process is killed is done again. Both
+ * fail with ERR_CATALOG. */
+struct tenants_resealing {
+	uint64_t	passwords, left;	/* of count */
+	uint64_t	resealed;
+	uint64_t	unopened;	/* they have a key that is not ours, or were changed */
+	bool		is_done;
+	char		last[TENANT_ID_MAX + 1]; /* after which id it goes on */
+};
+enum flow_rc	 tenants_reseal_count(struct flow *, struct tenants *, struct tenants_resealing *)
+		    __attribute__((warn_unused_result));
+enum flow_rc	 tenants_reseal_some(struct flow *, struct tenants *, struct tenants_resealing *)
+		    __attribute__((warn_unused_result));
 /*
  * After a tenants_reseal() that is to go on. Never ends: seals anew, every 15 s, what replicas that
  * have another key first have written since. (One whose first key not all can read may be one of

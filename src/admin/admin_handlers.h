@@ -13,9 +13,21 @@
 typedef void admin_start_fn(struct http_exchange *, const struct admin_context *,
     const struct admin_match *);
 
+admin_start_fn	keys_create_start, keys_list_start, keys_revoke_start;
 admin_start_fn	about_start;
 admin_start_fn	metrics_start;
+admin_start_fn	shares_start;
+admin_start_fn	pools_show_start;
+admin_start_fn	flows_start;
+admin_start_fn	catalog_adopt_start;
+admin_start_fn	orphans_list_start;
+admin_start_fn	orphans_remove_start;
+admin_start_fn	passwords_reseal_start;
+admin_start_fn	tenant_adopt_start;
 admin_start_fn	top_start;
+admin_start_fn	usage_list_start;
+admin_start_fn	tenant_suspend_start, tenant_resume_start, tenant_delete_start;
+admin_start_fn	tenant_receipt_start, tenant_recreate_start;
 admin_start_fn	tenant_create_start, tenant_set_start;
 admin_start_fn	tenant_retry_start, tenant_warm_start;
 

@@ -9,12 +9,31 @@
 /* No two rows of a method may match the same path, for the first would hide the other. */
 static const struct admin_route admin_routes[] = {
 	{ "GET", "/admin", about_start, 10 * SECONDS },
+	{ "GET", "/admin/shares", shares_start, 10 * SECONDS },
+	{ "GET", "/admin/pools", pools_show_start, 10 * SECONDS },
+	{ "GET", "/admin/flows", flows_start, 10 * SECONDS },
 	{ "GET", "/admin/top", top_start, 10 * SECONDS },
+	{ "GET", "/admin/keys", keys_list_start, 30 * SECONDS },
+	{ "POST", "/admin/keys", keys_create_start, 30 * SECONDS },
+	{ "DELETE", "/admin/keys/{id}", keys_revoke_start, 30 * SECONDS },
+	{ "GET", "/admin/tenants/{tenant}/keys", keys_list_start, 30 * SECONDS },
+	{ "POST", "/admin/tenants/{tenant}/keys", keys_create_start, 30 * SECONDS },
 	{ "PUT", "/admin/tenants/{tenant}", tenant_create_start, 30 * SECONDS },
 	{ "PATCH", "/admin/tenants/{tenant}", tenant_set_start, 30 * SECONDS },
 	{ "POST", "/admin/tenants/{tenant}/retry", tenant_retry_start, 30 * SECONDS },
 	{ "POST", "/admin/tenants/{tenant}/warm", tenant_warm_start, 3600 * SECONDS },
 	{ "GET", "/metrics", metrics_start, 10 * SECONDS },
+	{ "GET", "/admin/usage", usage_list_start, 30 * SECONDS },
+	{ "POST", "/admin/tenants/{tenant}/suspend", tenant_suspend_start, 30 * SECONDS },
+	{ "POST", "/admin/tenants/{tenant}/resume", tenant_resume_start, 30 * SECONDS },
+	{ "DELETE", "/admin/tenants/{tenant}", tenant_delete_start, 30 * SECONDS },
+	{ "POST", "/admin/tenants/{tenant}/recreate", tenant_recreate_start, 10 * SECONDS },
+	{ "GET", "/admin/tenants/{tenant}/receipt", tenant_receipt_start, 10 * SECONDS },
+	{ "GET", "/admin/reconcile", orphans_list_start, 3600 * SECONDS },
+	{ "POST", "/admin/reconcile", orphans_remove_start, 3600 * SECONDS },
+	{ "POST", "/admin/reseal", passwords_reseal_start, 3600 * SECONDS },
+	{ "POST", "/admin/adopt", catalog_adopt_start, 24 * 3600 * SECONDS },
+	{ "POST", "/admin/tenants/{tenant}/adopt", tenant_adopt_start, 120 * SECONDS },
 };
 
 #define ADMIN_ROUTE_COUNT (sizeof(admin_routes) / sizeof(admin_routes[0]))

@@ -4,22 +4,9 @@
  * words.
  */
 #include "admin/metrics_page.h"
+#include "admin/share_rows.h"
 
 #define MICROSECONDS 1e6
-
-enum {
-	SHARE_STREAMS,
-	SHARE_EMBEDDINGS,
-	SHARE_RERANKS,
-	SHARE_INGESTS,
-	SHARE_DOCUMENTS,
-	SHARE_VECTORS,
-	SHARE_EXTRACTORS,
-	SHARES
-};
-
-static const char *const share_names[SHARES] = { "model_streams", "embedding_calls", "rerank_calls",
-	"ingests", "document_bytes", "vector_bytes", "extractors" };
 
 typedef double share_value_fn(const struct share_stats *);
 
@@ -88,23 +75,17 @@ static const struct {
 static void
 put_shares(struct metric_page *page, const struct admin_context *ctx)
 {
-	const struct api_budgets *budgets = &ctx->api->shared->budgets;
-	struct share_stats all[SHARES];
+	struct share_row rows[SHARE_ROWS];
 
-	model_shares_stats(ctx->api->model, &all[SHARE_STREAMS], &all[SHARE_EMBEDDINGS],
-	    &all[SHARE_RERANKS]);
-	share_stats(budgets->ingests, &all[SHARE_INGESTS]);
-	share_stats(budgets->documents, &all[SHARE_DOCUMENTS]);
-	share_stats(budgets->vectors, &all[SHARE_VECTORS]);
-	share_stats(budgets->parsers, &all[SHARE_EXTRACTORS]);
+	share_rows_fill(rows, ctx);
 	for (size_t k = 0; k < sizeof(share_values) / sizeof(share_values[0]); k++) {
 		metric_family(page, share_values[k].name, share_values[k].type,
 		    share_values[k].help);
-		for (unsigned i = 0; i < SHARES; i++) {
-			struct metric_label share = { "share", slice_str(share_names[i]) };
+		for (unsigned i = 0; i < SHARE_ROWS; i++) {
+			struct metric_label share = { "share", slice_str(rows[i].name) };
 
 			metric_sample(page, share_values[k].name, &share, 1,
-			    share_values[k].value(&all[i]));
+			    share_values[k].value(&rows[i].stats));
 		}
 	}
 }

@@ -4,6 +4,8 @@
  */
 #include "admin/tenant_wish_form.h"
 
+#include "tenantgate/tenant/ends.h"
+
 /* The members that an application may send too. */
 static const char *const of_profile[] = { "name", "email", "plan", "region", NULL };
 
@@ -104,18 +106,26 @@ wish_form_planned_json(const char *id, const struct tenant_wish_view *v,
 	return wish_form_json(id, &planned);
 }
 
+json_t *
+effective_json(const struct tenants *ts)
+{
+	if (tenant_is_heard(ts))
+		return json_string("now");
+	return json_sprintf("within %llus",
+	    (unsigned long long)((tenant_cache_ttl_us(ts) + 999999) / 1000000));
+}
+
 enum flow_rc
 wish_form_respond(struct flow *f, int status, json_t *tenant)
 {
 	struct admin_request *req = admin_request_of(f);
-	char effective[TENANT_EFFECTIVE_SIZE];
 
 	if (req->is_dry_run)
 		return admin_respond_json(f, status,
 		    json_pack("{s:o, s:b}", "tenant", tenant, "dryRun", 1));
-	tenant_effective(req->api->tenants, effective);
 	return admin_respond_json(f, status,
-	    json_pack("{s:o, s:s}", "tenant", tenant, "effective", effective));
+	    json_pack("{s:o, s:o}", "tenant", tenant, "effective",
+		effective_json(req->api->tenants)));
 }
 
 enum flow_rc
@@ -123,7 +133,7 @@ wish_form_alive(struct flow *f, const struct tenant_wish_view *v)
 {
 	if (!v->is_deleted)
 		return FLOW_NEXT;
-	return flow_fail(f, ERR_CONFLICT,
+	return flow_fail(f, ERR_DELETED,
 	    "The tenant was deleted, and is not changed; make it anew first (POST "
 	    "/admin/tenants/{id}/recreate).");
 }

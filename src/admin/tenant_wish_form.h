@@ -18,6 +18,8 @@ json_t	*wish_form_json(const char *id, const struct tenant_wish_view *);
 /* The same as it will be by w. */
 json_t	*wish_form_planned_json(const char *id, const struct tenant_wish_view *,
 	    const struct tenant_wishes *, const struct tenant_change_request *);
+/* When a change holds on all replicas: "now", or "within 60s" without Redis. NULL: no memory. */
+json_t	*effective_json(const struct tenants *);
 /* {"tenant":{...},"effective":"now"}, or with "dryRun":true in its place. Takes tenant over. */
 enum flow_rc	wish_form_respond(struct flow *, int status, json_t *tenant)
 		    __attribute__((warn_unused_result));

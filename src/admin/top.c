@@ -78,7 +78,7 @@ put_kinds(struct buf *b, const struct flow_sums *sums)
 
 /* `error` of a count may be others'; failed and sumSeconds are its own. */
 static void
-put_tenants(struct buf *b, const struct top *t)
+put_loudest(struct buf *b, const struct top *t)
 {
 	struct loudest_place places[LOUDEST_TENANTS];
 	uint64_t all;
@@ -107,7 +107,7 @@ top_respond(struct flow *f)
 	buf_init(&b, ADMIN_JSON_MAX);
 	buf_printf(&b, "{\"clockSeconds\":%.6f,", (double)clock_mono_us() / MICROSECONDS);
 	put_kinds(&b, &t->sums);
-	put_tenants(&b, t);
+	put_loudest(&b, t);
 	buf_putc(&b, '}');
 	rc = admin_respond(f, 200, &b);
 	buf_free(&b);

@@ -124,11 +124,13 @@ log_put_end(struct buf *b, const struct err *err)
 static void
 log_put_usage(struct buf *b, const struct request *req)
 {
+	unsigned long long tokens_in = req->usage.input_tokens + req->spent.embedding.input_tokens +
+	    req->spent.former.input_tokens;
+
 	if (req->model_name != NULL)
 		log_put_field(b, "model", slice_str(req->model_name));
-	if (req->usage.input_tokens > 0 || req->usage.output_tokens > 0)
-		buf_printf(b, ",\"tokens_in\":%llu,\"tokens_out\":%llu",
-		    (unsigned long long)req->usage.input_tokens,
+	if (tokens_in > 0 || req->usage.output_tokens > 0)
+		buf_printf(b, ",\"tokens_in\":%llu,\"tokens_out\":%llu", tokens_in,
 		    (unsigned long long)req->usage.output_tokens);
 	if (req->verdict.mode != NULL)
 		buf_printf(b, ",\"limit\":\"%s\",\"limit_by\":\"%s\"",

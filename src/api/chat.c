@@ -198,7 +198,7 @@ chat_embed(struct flow *f)
 	if (c->input.mode == SEARCH_TEXT)
 		return FLOW_NEXT;
 	return model_embed(f, c->req.ctx->model, &asker, &c->input.question, 1, &c->vector,
-	    &c->req.usage);
+	    &c->req.spent.embedding);
 }
 
 static enum flow_rc
@@ -235,6 +235,7 @@ chat_ask_model(struct flow *f)
 		&left_out, &err))
 		return flow_fail_err(f, &err);
 	chat = chat_turns_request(&c->input, buf_view(&c->prompt), left_out);
+	request_note_prompt(&c->req, &chat);
 	return model_chat_start(f, c->req.ctx->model, &asker, &chat, &c->answer);
 }
 
@@ -358,23 +359,13 @@ chat_break(struct chat *c, const struct err *err)
 	}
 }
 
-/* What the answer cost is added to what the embedding did, however the answer has ended. */
-static void
-chat_count_usage(struct chat *c)
-{
-	struct model_usage answer = model_chat_usage(c->answer);
-
-	c->req.usage.input_tokens += answer.input_tokens;
-	c->req.usage.output_tokens += answer.output_tokens;
-}
-
 static void
 chat_end(struct flow *f, const struct err *err)
 {
 	struct chat *c = chat_of(f);
 
 	keepalive_stop(&c->keepalive);
-	chat_count_usage(c);
+	request_note_answer(&c->req, c->answer);
 	model_chat_stop(&c->answer); /* a client that left costs no more tokens */
 	if (err_is(err) && c->req.streaming)
 		chat_break(c, err);

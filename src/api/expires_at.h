@@ -16,8 +16,6 @@
 #define EXPIRES_AT_DETAIL "The expiresAt must be a time to come in RFC 3339 with its zone, as " \
 	"2030-01-31T12:00:00Z."
 
-/* Microseconds since 1970; 0: it is none. A leap second is the second after it. */
-uint64_t	expires_at_us(struct slice text);
 /* As createdAt is written, in the arena; NULL with err set: ERR_INVALID_FIELD, also when it is not
  * in the future, ERR_OVERLOADED. */
 const char	*expires_at_read(struct slice text, struct arena *, struct err *);

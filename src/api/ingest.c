@@ -306,7 +306,8 @@ ingest_store(struct flow *f)
 		    ? item_of(in)->language
 		    : (enum language)in->req.tenant.limits->text_language,
 		.schema_version = in->req.tenant.schema_version,
-		.model = request_vector_model(&in->req) };
+		.model = request_vector_model(&in->req),
+		.is_normalized = &in->embed.is_normalized };
 
 	if (!in->embed.is_staged) {
 		if (!ingest_work_rows(w))
@@ -329,7 +330,9 @@ ingest_stored(struct flow *f)
 
 	pool_return(&in->req.lease, POOL_CLEAN);
 	in->state = DOCUMENT_STORED;
+	ingest_discard_staged(in);
 	in->req.has_changed_chunks = true;
+	request_note_document(&in->req, &item_of(in)->document);
 	ingest_report_progress(&in->report, "store", chunks, chunks);
 	return FLOW_NEXT;
 }

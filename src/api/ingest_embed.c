@@ -42,22 +42,13 @@ batches_of(struct ingest_embed *e)
 	return &work_of(e->in)->batches;
 }
 
-static void
-usage_add(struct model_usage *all, const struct model_usage *more)
-{
-	bool is_first = all->input_tokens == 0 && all->output_tokens == 0;
-
-	all->known = more->known && (is_first || all->known);
-	all->input_tokens += more->input_tokens;
-}
-
 /* A batch has its vectors: the client is told once. */
 static void
 batch_count(struct ingest_embed *e, struct ingest_batch *b)
 {
 	b->is_counted = true;
 	if (b->asked > 0)
-		usage_add(&e->in->req.usage, &b->usage);
+		request_note_vectors(&e->in->req, &b->usage);
 	if (!e->is_staged)
 		e->under_way--;
 	e->embedded += b->row_count;
@@ -169,11 +160,14 @@ embed_stage(struct flow *f)
 
 	if (e->staging == NULL)
 		return flow_goto(f, embed_next_batch);
-	if (e->staged == 0)
-		ingest_report_progress(&e->in->report, "store", 0, work_of(e->in)->chunks.count);
 	e->rows = (struct chunk_rows){ .rows = e->staging->rows,
 		.count = e->staging->row_count,
 		.dimensions = model_dimensions(e->staging->model) };
+	if (e->staged == 0) {
+		ingest_report_progress(&e->in->report, "store", 0, work_of(e->in)->chunks.count);
+		e->is_normalized =
+		    vectors_are_normalized(&e->rows.rows[0].vector, 1, e->rows.dimensions);
+	}
 	return chunks_stage(f, &e->in->req.lease, e->in->attempt, &e->rows,
 	    e->staged == 0 ? 2 * conf->ingest_timeout_us : 0, embed_sent, e);
 }
@@ -223,16 +217,21 @@ embed_await(struct flow *f)
 	return flow_wait(f, await_cancelled, e);
 }
 
-/* What the model still has is of no use any more. The others go with the work. */
+/* What the model still has is of no use any more. The others go with the work. What they took is
+ * counted all the same: of one that is on its way, as much as has come. */
 static void
 embed_end(struct flow *f, const struct err *err)
 {
-	struct ingest_batches *batches = batches_of(embed_of(f));
+	struct ingest_embed *e = embed_of(f);
+	struct ingest_batches *batches = batches_of(e);
 	struct ingest_batch *b, *next;
 
 	(void)err;
 	for (b = TAILQ_FIRST(batches); b != NULL; b = next) {
 		next = TAILQ_NEXT(b, link);
+		if (!b->is_counted)
+			request_note_vectors(&e->in->req, &b->usage);
+		b->is_counted = true;
 		if (b->state != BATCH_ASKED)
 			continue;
 		TAILQ_REMOVE(batches, b, link);

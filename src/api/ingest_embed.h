@@ -32,6 +32,7 @@ struct ingest_embed {
 	struct chunk_rows	 rows;		/* of `staging` */
 	size_t			 embedded;	/* chunks */
 	size_t			 staged;	/* chunks, in the database */
+	bool			 is_normalized;	/* the first one's vector, of staged ones */
 };
 
 /* How many bytes its vectors take at a time, with the answers that they come in. */

@@ -331,7 +331,7 @@ stored_is_over(const struct document *stored)
 {
 	const char *at = stored->stored_expires_at;
 
-	return at != NULL && at[0] != '\0' && expires_at_us(slice_str(at)) <= clock_wall_us();
+	return at != NULL && at[0] != '\0' && clock_iso_read(slice_str(at)) <= clock_wall_us();
 }
 
 bool

@@ -28,15 +28,15 @@ ingest_keep_refusal(struct ingest *in, const struct err *err)
 		list_as_failed(in, err);
 }
 
-/* What is staged goes at once, where that is possible: after a commit there is nothing left. */
-static void
-discard_staged(struct ingest *in)
+void
+ingest_discard_staged(struct ingest *in)
 {
 	struct pool_target target = { 0 };
 	char key[TENANT_KEY_SIZE];
 
-	if (!in->embed.is_staged || (in->state != DOCUMENT_INTENDED && in->state != DOCUMENT_SENT))
+	if (!in->embed.is_staged)
 		return;
+	in->embed.is_staged = false;
 	tenant_target(&in->req.tenant, &target, key);
 	chunks_discard(in->req.ctx->worker, in->req.ctx->pools, &target, in->attempt);
 }
@@ -44,7 +44,8 @@ discard_staged(struct ingest *in)
 void
 ingest_settle(struct ingest *in, const struct err *err)
 {
-	discard_staged(in);
+	if (in->state == DOCUMENT_INTENDED || in->state == DOCUMENT_SENT)
+		ingest_discard_staged(in);
 	if (err->code == ERR_CONFLICT)
 		request_finish_deletion(&in->req, item_of(in)->document.id);
 	else if (in->state == DOCUMENT_SENT || in->state == DOCUMENT_STORED)

@@ -74,6 +74,10 @@ void	ingest_settle(struct ingest *, const struct err *);
 /* One of several documents is refused, and the next comes: listed as the only one would be. */
 void	ingest_keep_refusal(struct ingest *, const struct err *);
 
+/* What is staged of the document under way goes, in the background; of one that is stored too, for
+ * its transaction leaves it there: the response does not wait for it. */
+void	ingest_discard_staged(struct ingest *);
+
 /* A store_progress_fn of a struct ingest. */
 void	ingest_sent(void *ingest, size_t chunks);
 

@@ -72,8 +72,9 @@ question_embed(struct flow *f)
 		return flow_goto(f, question_find);
 	free(*q->vector);
 	q->is_embedding = true;
+	q->req->spent.former_name = q->stored.model;
 	return model_embed_former(f, q->req->ctx->model, &asker, &q->input->question,
-	    q->stored.model, q->stored.dimensions, q->vector, &q->req->usage);
+	    q->stored.model, q->stored.dimensions, q->vector, &q->req->spent.former);
 }
 
 static enum flow_rc

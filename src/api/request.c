@@ -14,6 +14,7 @@
 
 #include "api/refuse.h"
 #include "api/respond.h"
+#include "api/request_keys.h"
 #include "api/route.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
@@ -115,27 +116,22 @@ request_tenant(struct flow *f)
 	if (req->caller.kind == CALLER_NONE)
 		return request_refuse(f);
 	if (!api_route_allows(req->route, req->caller.kind, &err) ||
+	    !api_route_in_scope(req->route, req->caller.scopes, &err) ||
 	    !header_is_single(req, "X-Tenant-Id", ERR_INVALID_TENANT, &err) ||
 	    !auth_tenant(&req->caller, http_header(req->x, "X-Tenant-Id"), req->tenant_id, &err) ||
 	    !read_user(req, &err))
 		return flow_fail_err(f, &err);
+	tenant_use_begin(req->ctx->tenants, &req->use, req->tenant_id, f);
 	return tenant_lookup(f, req->ctx->tenants, req->tenant_id, &req->tenant);
 }
 
-/* The environment is part of the key, for a Redis may be shared by several; it is cut so that the
- * key always fits. In a cluster it is the hash tag, for all keys must be in one slot. No id has a
- * slash, so no two tenants' users have one key. */
 static struct slice
 rule_key(const struct request *req, char out[LIMIT_KEY_MAX + 1], const char *what, const char *id,
     const char *user)
 {
-	bool is_cluster = redis_is_cluster(req->ctx->redis);
-	int n = snprintf(out, LIMIT_KEY_MAX + 1, "tg:limit:%s%.*s%s:%s:%s%s%s",
-	    is_cluster ? "{" : "", REDIS_TAG_MAX, req->ctx->environment, is_cluster ? "}" : "",
-	    what, id, user[0] != '\0' ? "/" : "", user);
-
-	assert(n > 0 && n <= LIMIT_KEY_MAX);
-	return slice_of(out, (size_t)n);
+	return slice_of(out,
+	    request_limit_key(out, LIMIT_KEY_MAX + 1, req->ctx->environment,
+		redis_is_cluster(req->ctx->redis), (struct limit_name){ what, id, user }));
 }
 
 static void
@@ -329,6 +325,7 @@ request_end(struct request *req, const struct err *err)
 {
 	bool is_suspect = record_is_suspect(req, err), is_refused = req->lease.login_refused;
 
+	tenant_use_end(&req->use);
 	/* A handler that ended well has returned its lease; one still held was cut off mid-way. */
 	pool_return(&req->lease, POOL_DIRTY);
 	if (reconciles_behind(err) && !req->asleep)
@@ -347,6 +344,7 @@ request_end(struct request *req, const struct err *err)
 		tenant_login_refused(req->ctx->tenants, &req->tenant);
 	if (err->code == ERR_OUTDATED && req->tenant.state == TENANT_READY && req->has_borrowed)
 		tenant_schema_doubt(req->ctx->tenants, &req->tenant);
+	request_count_usage(req);
 	http_attach(req->x, NULL); /* a client that leaves now finds no flow to abort */
 	if (err_is(err) && http_status(req->x) == 0)
 		respond_problem(req, err);

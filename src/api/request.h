@@ -19,6 +19,7 @@
 
 #include "tenantgate/api.h"
 #include "tenantgate/base/id.h"
+#include "tenantgate/tenant/use.h"
 
 struct api_route;
 struct api_route_match;
@@ -32,6 +33,17 @@ struct api_route_match;
 /* The limits of a request, in the order of their rules and of limit_policy_name(). */
 enum limit_policy { LIMIT_OF_TENANT, LIMIT_OF_KEY, LIMIT_OF_USER, LIMIT_POLICIES };
 
+/* What a request has taken besides the model's answer, and what is needed to tell its tokens where
+ * a server does not. */
+struct request_spent {
+	struct model_usage		 embedding;	/* by the configured model */
+	struct model_usage		 former;	/* by one of before: its name */
+	const char			*former_name;	/* borrowed: good until the request's end */
+	size_t				 prompt_bytes;	/* of what a model was asked to answer */
+	unsigned			 documents;	/* stored */
+	uint64_t			 document_bytes;
+};
+
 struct request {
 	struct flow			 flow;		/* first */
 	unsigned			 magic;
@@ -43,6 +55,7 @@ struct request {
 	struct caller			 caller;	/* from request_caller() on */
 	char				 tenant_id[TENANT_ID_MAX + 1];	/* "" until the step */
 	char				 user_id[USER_ID_MAX + 1];	/* "" : none is named */
+	struct tenant_use		 use;		/* from request_tenant() on */
 	struct tenant			 tenant;	/* has a password: wiped at the end */
 	struct limit_rule		 rules[LIMIT_POLICIES];	/* the limiter borrows them while
 							 * it waits */
@@ -50,7 +63,8 @@ struct request {
 	struct limit_verdict		 verdict;	/* mode NULL until request_limit is over */
 	struct buf			 body;		/* owned; its ceiling is the route's */
 	struct pool_lease		 lease;		/* request_end() returns it at the latest */
-	struct model_usage		 usage;		/* all model calls together; for the log */
+	struct model_usage		 usage;		/* of the answer */
+	struct request_spent		 spent;		/* besides that */
 	const char			*model_name;	/* that answered; NULL: none; for the log */
 	bool				 streaming;	/* the header has left, the end not */
 	bool				 has_borrowed;	/* its database is awake */
@@ -120,6 +134,17 @@ void		request_note_hits(struct request *, const char *const *ids, unsigned id_co
 void		request_sweep(struct request *);
 /* Looks after the index of this tenant's vectors in the background, when it is due. */
 void		request_index(const struct request *);
+/* ---- what a request has taken (request_usage.c) ---- */
+/* What the model is given, once it is known. */
+void		request_note_prompt(struct request *, const struct model_chat *);
+/* What an answer has cost, however it has ended; before model_chat_stop(). NULL: none. */
+void		request_note_answer(struct request *, const struct model_stream *);
+void		request_note_document(struct request *, const struct document *);
+/* Adds what one call for vectors took. */
+void		request_note_vectors(struct request *, const struct model_usage *);
+/* The end: what was noted is added to the tenant's usage. */
+void		request_count_usage(const struct request *);
+
 /* The end of every handler: a failure whose response has not begun becomes problem+json, the access
  * log gets its line, the lease and the exchange go back. */
 void		request_end(struct request *, const struct err *);

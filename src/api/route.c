@@ -19,38 +19,40 @@
 #define TENANTS (CALLS(CALLER_TENANT) | CALLS(CALLER_SERVICE))
 #define ANYBODY 0
 
-/* method, path, starter, body ceiling, bytes beyond it, time-out, callers, in the access log. A new
- * route is a row here and its starter in handlers.h. No two rows of a method may match the same
- * path, for the first would hide the other. HEAD has a row of its own: http/ sends no body for it
- * (RFC 9110, 9.3.2), whatever the handler writes. */
+/* method, path, starter, body ceiling, bytes beyond it, time-out, callers, in the access log, the
+ * scopes of which a key has one. A new route is a row here and its starter in handlers.h. No two
+ * rows of a method may match the same path, for the first would hide the other. HEAD has a row of
+ * its own: http/ sends no body for it (RFC 9110, 9.3.2), whatever the handler writes. */
 static const struct api_route routes[] = {
 	{ "POST", "/ingest", ingest_start, SIZE_OF(document_max), FORM_OVERHEAD,
-	    TIME_OF(ingest_timeout_us), TENANTS, true },
+	    TIME_OF(ingest_timeout_us), TENANTS, true, SCOPE_BIT(SCOPE_INGEST) },
 	{ "POST", "/chat", chat_start, SIZE_OF(chat_body_max), 0, TIME_OF(chat_timeout_us), TENANTS,
-	    true },
+	    true, SCOPE_BIT(SCOPE_CHAT) },
 	{ "GET", "/chat/{id}/stream", chat_resume_start, 0, 0, TIME_OF(chat_timeout_us), TENANTS,
-	    true },
+	    true, SCOPE_BIT(SCOPE_CHAT) },
 	{ "POST", "/search", search_start, SIZE_OF(chat_body_max), 0, TIME_OF(chat_timeout_us),
-	    TENANTS, true },
-	{ "GET", "/documents", documents_list_start, 0, 0, TIME_OF(chat_timeout_us), TENANTS,
-	    true },
+	    TENANTS, true, SCOPE_BIT(SCOPE_SEARCH) },
+	{ "GET", "/documents", documents_list_start, 0, 0, TIME_OF(chat_timeout_us), TENANTS, true,
+	    SCOPE_BIT(SCOPE_DOCUMENTS) },
 	{ "GET", "/documents/{id}", documents_get_start, 0, 0, TIME_OF(chat_timeout_us), TENANTS,
-	    true },
+	    true, SCOPE_BIT(SCOPE_DOCUMENTS) },
 	{ "PATCH", "/documents/{id}", documents_patch_start, SIZE_OF(chat_body_max), 0,
-	    TIME_OF(chat_timeout_us), TENANTS, true },
+	    TIME_OF(chat_timeout_us), TENANTS, true, SCOPE_BIT(SCOPE_DOCUMENTS) },
 	{ "DELETE", "/documents/{id}", documents_delete_start, 0, 0, TIME_OF(chat_timeout_us),
-	    TENANTS, true },
+	    TENANTS, true, SCOPE_BIT(SCOPE_DOCUMENTS) },
 	{ "GET", "/documents/{id}/chunks", documents_chunks_start, 0, 0, TIME_OF(chat_timeout_us),
-	    TENANTS, true },
+	    TENANTS, true, SCOPE_BIT(SCOPE_DOCUMENTS) },
 	{ "PUT", "/tenant", tenant_put_start, SIZE_OF(chat_body_max), 0, TIME_OF(chat_timeout_us),
-	    CALLS(CALLER_SERVICE), true },
+	    CALLS(CALLER_SERVICE), true, SCOPE_WHOLE_KEY },
 	{ "GET", "/tenant", tenant_get_start, 0, 0, TIME_OF(chat_timeout_us), CALLS(CALLER_SERVICE),
-	    true },
-	{ "GET", "/healthz", healthz_start, 0, 0, 0, ANYBODY, false },
-	{ "HEAD", "/healthz", healthz_start, 0, 0, 0, ANYBODY, false },
-	{ "GET", "/readyz", readyz_start, 0, 0, 0, ANYBODY, false },
-	{ "HEAD", "/readyz", readyz_start, 0, 0, 0, ANYBODY, false },
-	{ "OPTIONS", "/", options_start, 0, 0, 0, ANYBODY, false },
+	    true, SCOPE_WHOLE_KEY },
+	{ "GET", "/usage", usage_get_start, 0, 0, TIME_OF(chat_timeout_us), TENANTS, true,
+	    SCOPE_WHOLE_KEY },
+	{ "GET", "/healthz", healthz_start, 0, 0, 0, ANYBODY, false, 0 },
+	{ "HEAD", "/healthz", healthz_start, 0, 0, 0, ANYBODY, false, 0 },
+	{ "GET", "/readyz", readyz_start, 0, 0, 0, ANYBODY, false, 0 },
+	{ "HEAD", "/readyz", readyz_start, 0, 0, 0, ANYBODY, false, 0 },
+	{ "OPTIONS", "/", options_start, 0, 0, 0, ANYBODY, false, 0 },
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
@@ -178,7 +180,7 @@ api_conf_init(struct api_conf *c)
 		.embedding_window = (size_t)2 << 20,
 		.top_k = 4,
 		.search_mode = SEARCH_HYBRID,
-		.search_text_weight = 80,
+		.search_text_weight = 85,
 		.client_system_messages = CLIENT_SYSTEM_DROP,
 		.chat_file_text_max = 256u << 10,
 		.ratelimit_headers = RATELIMIT_DRAFT,
@@ -191,4 +193,5 @@ api_conf_init(struct api_conf *c)
 	};
 	extract_conf_init(&c->extract);
 	index_conf_init(&c->indexing);
+	usage_conf_init(&c->usage);
 }

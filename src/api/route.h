@@ -20,6 +20,7 @@ struct api_route {
 	size_t		 timeout_us;	/* offset of a uint64_t in it; 0: no flow, no time-out */
 	unsigned	 callers;	/* CALLS(kind) of each; 0: anybody, without a key */
 	bool		 in_access_log;
+	unsigned	 scopes;	/* of key_scope.h: a key has one of them */
 };
 
 #define CALLS(kind)	(1u << (kind))
@@ -29,6 +30,8 @@ size_t		api_route_body_max(const struct api_route *, const struct api_conf *);
 uint64_t	api_route_timeout_us(const struct api_route *, const struct api_conf *);
 /* False with ERR_FORBIDDEN for a key of a kind that is not among the row's. */
 bool		api_route_allows(const struct api_route *, enum caller_kind, struct err *);
+/* False with ERR_SCOPE for a key that has none of the row's. */
+bool		api_route_in_scope(const struct api_route *, unsigned scopes, struct err *);
 
 /* The row and what its pattern captured; slices of the path. */
 struct api_route_match {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * route_row: what a row of the table of routes means for one request: its limits under the
- * configuration, and which kinds of keys may use it.
+ * configuration, which kinds of keys may use it, and with which scopes.
  */
 #include <stdio.h>
 
@@ -56,5 +56,26 @@ api_route_allows(const struct api_route *r, enum caller_kind kind, struct err *e
 	else
 		err_set(err, ERR_FORBIDDEN, "A %s key may not do this; use a key of kind %s.",
 		    kind_names[kind], others);
+	return false;
+}
+
+/* A row that has forgotten its scope is for whole keys alone. What only they may do has no scope
+ * that one could ask for. */
+bool
+api_route_in_scope(const struct api_route *r, unsigned scopes, struct err *err)
+{
+	unsigned one_of = r->scopes != 0 ? r->scopes : SCOPE_WHOLE_KEY;
+	char names[KEY_SCOPES_SIZE];
+
+	if (r->callers == 0 || (one_of & scopes) != 0)
+		return true;
+	key_scopes_print(r->scopes, " or ", names);
+	if (names[0] == '\0')
+		err_set(err, ERR_SCOPE,
+		    "This key is limited to scopes, and none of them is for this; use a key "
+		    "without scopes.");
+	else
+		err_set(err, ERR_SCOPE, "This key has not the scope %s; use a key that has it.",
+		    names);
 	return false;
 }

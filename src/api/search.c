@@ -149,7 +149,8 @@ search_embed(struct flow *f)
 		return flow_goto(f, search_respond);
 	if (s->input.mode == SEARCH_TEXT)
 		return FLOW_NEXT;
-	return model_embed(f, model, &asker, &s->input.question, 1, &s->vector, &s->req.usage);
+	return model_embed(f, model, &asker, &s->input.question, 1, &s->vector,
+	    &s->req.spent.embedding);
 }
 
 static enum flow_rc

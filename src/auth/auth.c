@@ -31,10 +31,13 @@
 
 #include "auth/auth_key.h"
 #include "auth/key_record.h"
+#include "auth/key_sql.h"
 #include "auth/key_tag.h"
+#include "auth/key_uses.h"
+#include "tenantgate/auth/key_catalog.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
-#include "tenantgate/wire/pg_sql.h"
+#include "tenantgate/replica/drop_channel.h"
 
 #define LOOKUP_DEADLINE_US (15 * 1000000ull)
 /* A key in stale use is looked up once in that time, and waited for no longer. */
@@ -49,6 +52,9 @@ struct auth {
 	const struct key_tags *tags;	 /* borrowed */
 	struct lookup_cache *keys;	 /* owned: key id -> key_record */
 	struct lookup_cache *unverified; /* owned: key_asked() -> key_record; the same store */
+	struct key_uses *uses;		 /* owned */
+	struct drop_channel drops;	 /* revoked keys, to and from the other replicas */
+	uint64_t cache_ttl_us;
 };
 
 /* One lookup, of loop/lookup's making; shared by all checks that wait for its key id. */
@@ -103,8 +109,9 @@ key_fetch_query(struct flow *f)
 	const struct key_record *r = (const struct key_record *)k->base.record;
 	bool tagged = r->network_len == 0;
 	struct pg_query q = {
-		.sql = "SELECT secret_sha256, kind, tenant_id FROM public.api_keys "
-		       "WHERE key_id" PG_EQUALS "$1 AND revoked_at IS NULL",
+		.sql = "SELECT " KEY_DIGEST ", k.kind, k.tenant_id, " KEY_SCOPE_LIST
+		       ", " KEY_EXPIRY_US " FROM public.api_keys AS k "
+		       "WHERE (k.key_id" PG_EQUALS "$1) AND k.revoked_at IS NULL",
 		.params = { PG_TEXT(r->caller.key_id) },
 		.param_count = 1,
 	};
@@ -142,14 +149,23 @@ key_fetch_end(struct flow *f, const struct err *err)
 
 /* ---- a check ---- */
 
-/* Compares also when the record is negative, in the same time (key_record.c). */
+/* Compares also when the record is negative, in the same time (key_record.c). Who has the secret of
+ * a key that is over may be told so in the log; to its sender it is one that never was. */
 static enum flow_rc
-key_check_verify(const struct lookup_record *base, struct slice secret, struct caller *out)
+key_check_verify(struct auth *a, const struct lookup_record *base, struct slice secret,
+    struct caller *out)
 {
 	const struct key_record *r = (const struct key_record *)base;
 
-	if (key_record_matches(r, secret))
-		*out = r->caller;
+	if (!key_record_matches(r, secret))
+		return FLOW_NEXT;
+	if (key_record_is_over(r)) {
+		memcpy(out->key_id, r->caller.key_id, sizeof(out->key_id));
+		out->has_expired = true;
+		return FLOW_NEXT;
+	}
+	*out = r->caller;
+	key_uses_note(a->uses, out->key_id);
 	return FLOW_NEXT;
 }
 
@@ -171,7 +187,7 @@ key_check_compare(struct flow *f)
 {
 	struct key_check *check = FLOW_OF(f, struct key_check, &key_check_kind);
 
-	return key_check_verify(check->waiter.record, check->key.secret, check->out);
+	return key_check_verify(check->auth, check->waiter.record, check->key.secret, check->out);
 }
 
 static void
@@ -206,7 +222,7 @@ auth_check(struct flow *f, struct auth *a, struct slice authorization, struct sl
 	struct key_check *check;
 	enum flow_rc rc;
 
-	out->kind = CALLER_NONE;
+	*out = (struct caller){ .kind = CALLER_NONE };
 	if (authorization.p == NULL || !key_from_header(authorization, &key))
 		return FLOW_NEXT;
 	verdict = key_tag_verify(a->tags, &key);
@@ -214,7 +230,7 @@ auth_check(struct flow *f, struct auth *a, struct slice authorization, struct sl
 		return FLOW_NEXT;
 	r = key_check_cached(a, &key, network, verdict == KEY_TAGGED);
 	if (r != NULL) {
-		rc = key_check_verify(r, key.secret, out);
+		rc = key_check_verify(a, r, key.secret, out);
 		lookup_unref(r);
 		return rc;
 	}
@@ -227,6 +243,42 @@ auth_check(struct flow *f, struct auth *a, struct slice authorization, struct sl
 	return flow_call(f, &check->flow, &key_check_kind);
 }
 
+/* ---- revoked keys ---- */
+
+/* A drop_heard_fn. Fetched anew, it is found to be revoked; whoever says so without right costs a
+ * lookup. Found records and what is under way go by the key's id alone, so it is all the same which
+ * of the two caches is told. */
+static void
+key_drop_heard(struct slice id, enum drop drop, void *arg)
+{
+	struct auth *a = arg;
+
+	(void)drop;
+	if (id.p == NULL)
+		lookup_forget_all(a->keys);
+	else if (key_id_valid(id))
+		lookup_forget(a->keys, id);
+}
+
+void
+auth_forget(struct auth *a, const char *key_id)
+{
+	lookup_forget(a->keys, slice_str(key_id));
+	drop_channel_tell(&a->drops, slice_str(key_id), DROP_FORGET);
+}
+
+enum flow_rc
+auth_told(struct flow *f, struct auth *a, struct redis_reply *told)
+{
+	return drop_channel_settle(f, &a->drops, told);
+}
+
+uint64_t
+auth_cache_ttl_us(const struct auth *a)
+{
+	return a->cache_ttl_us;
+}
+
 /* ---- open, close ---- */
 
 void
@@ -237,6 +289,7 @@ auth_conf_init(struct auth_conf *conf)
 		.cache_negative_ttl_us = 5 * 1000000ull,
 		.cache_stale_us = 3600 * 1000000ull,
 		.cache_max = 10000,
+		.last_used_us = 60 * 1000000ull,
 	};
 }
 
@@ -254,7 +307,7 @@ unverified_lane_is_ill(const void *owner)
 
 struct auth *
 auth_open(struct worker *w, struct catalog *c, const struct key_tags *tags,
-    struct lookup_store *keys, const struct auth_conf *conf)
+    struct lookup_store *keys, struct redis *redis, const struct auth_conf *conf)
 {
 	struct auth *a = xcalloc(1, sizeof(*a));
 	struct lookup_conf lookup = {
@@ -278,10 +331,17 @@ auth_open(struct worker *w, struct catalog *c, const struct key_tags *tags,
 
 	a->catalog = c;
 	a->tags = tags;
+	a->cache_ttl_us = conf->cache_ttl_us;
 	a->keys = lookup_open(w, &lookup);
 	lookup.fetches_max = UNVERIFIED_MAX;
 	lookup.is_ill = unverified_lane_is_ill;
 	a->unverified = lookup_open(w, &lookup);
+	a->uses = key_uses_open(w, c, conf->last_used_us, conf->cache_max);
+	if (!drop_channel_open(&a->drops, redis, KEY_DROP_CHANNEL, NULL, key_drop_heard, a))
+		log_event(LOG_ERR, "auth.channel", NULL,
+		    "The Redis channel %s is one too many for this build: keys that other replicas "
+		    "revoke are refused after key_cache_ttl. Please report it.",
+		    KEY_DROP_CHANNEL);
 	return a;
 }
 
@@ -293,5 +353,6 @@ auth_close(struct auth *a)
 		return;
 	lookup_close(a->keys);
 	lookup_close(a->unverified);
+	key_uses_close(a->uses);
 	free(a);
 }

@@ -6,8 +6,8 @@
 #include "auth/auth_key.h"
 
 /* Wider than the alphabet of id_random(), so that keys made by other means are accepted. */
-static bool
-is_alphanumeric(struct slice s)
+bool
+key_text_is_alphanumeric(struct slice s)
 {
 	size_t i;
 
@@ -37,8 +37,8 @@ key_parse(struct slice text, struct key_text *out)
 	out->secret = slice_of(text.p + prefix + KEY_ID_LEN + 1, KEY_SECRET_LEN);
 	out->untagged = slice_of(text.p, untagged);
 	out->tag = slice_of(text.p + untagged, text.len - untagged);
-	return is_alphanumeric(out->id) && is_alphanumeric(out->secret) &&
-	    is_alphanumeric(out->tag);
+	return key_text_is_alphanumeric(out->id) && key_text_is_alphanumeric(out->secret) &&
+	    key_text_is_alphanumeric(out->tag);
 }
 
 /* RFC 6750 2.1: the scheme (in any case, RFC 9110 11.1), blanks, the token. */

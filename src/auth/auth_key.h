@@ -23,9 +23,7 @@ struct key_text {
  * anything that is not exactly that. */
 bool key_from_header(struct slice authorization, struct key_text *);
 bool key_parse(struct slice, struct key_text *);
-
-/* "tenant", "service", "admin": as the catalog has them. False for any other name. */
-const char *caller_kind_name(enum caller_kind);
-bool caller_kind_parse(const char *, enum caller_kind *);
+/* ASCII letters and digits, or nothing. */
+bool key_text_is_alphanumeric(struct slice);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "auth/auth_key.h"
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/base/clock.h"
 #include "tenantgate/base/hex.h"
 #include "tenantgate/base/random.h"
 #include "tenantgate/base/secret.h"
@@ -58,11 +59,19 @@ hash_parse(uint8_t out[SHA256_SIZE], const char *hex)
 	return true;
 }
 
-/* Columns: secret_sha256, kind, tenant_id. `found` is set last: a row that fails a check leaves the
- * record negative. */
+/* Digits alone, as the statement makes them. */
+static uint64_t
+expiry_parse(const char *us)
+{
+	return strtoull(us, NULL, 10);
+}
+
+/* Columns: secret_sha256, kind, tenant_id, scopes (null: all), expires_at in microseconds (null:
+ * never). `found` is set last: a row that fails a check leaves the record negative. */
 bool
 key_record_fill(struct key_record *r, const struct pg_result *row)
 {
+	struct slice scopes;
 	const char *tenant;
 
 	if (pg_rows(row) == 0)
@@ -76,6 +85,9 @@ key_record_fill(struct key_record *r, const struct pg_result *row)
 		return false;
 	if (r->caller.kind == CALLER_TENANT)
 		snprintf(r->caller.tenant, sizeof(r->caller.tenant), "%s", tenant);
+	scopes = pg_value(row, 0, 3);
+	r->caller.scopes = scopes.p == NULL ? SCOPES_UNLIMITED : key_scopes_known(scopes);
+	r->expires_us = expiry_parse(pg_text(row, 0, 4));
 	r->found = true;
 	return true;
 }
@@ -95,4 +107,10 @@ key_record_matches(const struct key_record *r, struct slice secret)
 	same = bytes_equal_ct(hash, r->secret_sha256, sizeof(hash));
 	bytes_wipe(hash, sizeof(hash));
 	return same && r->found;
+}
+
+bool
+key_record_is_over(const struct key_record *r)
+{
+	return r->expires_us != 0 && clock_wall_us() >= r->expires_us;
 }

@@ -17,7 +17,8 @@ struct key_record {
 	struct lookup_record base;	    /* first; negative: not there, or revoked */
 	bool found;			    /* there, and not revoked */
 	uint8_t secret_sha256[SHA256_SIZE]; /* random bytes while not found */
-	struct caller caller;		    /* key_id always; kind and tenant when found */
+	struct caller caller;		    /* key_id always; the rest when found */
+	uint64_t expires_us;		    /* wall clock; 0: never */
 	size_t network_len;		    /* 0 for a tagged key's */
 	char network[AUTH_NETWORK_MAX];	    /* who asked for an unverified key */
 };
@@ -36,5 +37,7 @@ bool key_record_fill(struct key_record *, const struct pg_result *);
 /* Whether the key may be used and this is its secret. Takes the same time whether the key is
  * unknown, the secret wrong, or neither. */
 bool key_record_matches(const struct key_record *, struct slice secret);
+/* Of one that was found. By this machine's clock, to the microsecond, however old the record is. */
+bool key_record_is_over(const struct key_record *);
 
 #endif

@@ -97,16 +97,16 @@ json_put(struct buf *b, const json_t *value)
 bool
 json_utf8_valid(struct slice s)
 {
-	while (s.len > 0) {
-		uint32_t point = (unsigned char)s.p[0];
-		size_t n = 1;
+	for (size_t at = 0, end; at < s.len;) {
+		at += utf8_plain(s.p + at, s.len - at);
+		end = s.len - at < UTF8_BLOCK ? s.len : at + UTF8_BLOCK;
+		while (at < end) {
+			uint32_t point;
 
-		if (point >= 0x80)
-			n = utf8_next(s.p, s.len, &point);
-		if (point == UTF8_BAD || point == 0)
-			return false;
-		s.p += n;
-		s.len -= n;
+			at += utf8_next(s.p + at, s.len - at, &point);
+			if (point == UTF8_BAD || point == 0)
+				return false;
+		}
 	}
 	return true;
 }

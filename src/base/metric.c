@@ -96,7 +96,7 @@ put_bucket(struct buf *b, const char *name, const struct metric_label *labels, u
 }
 
 static void
-put_part(struct metric_page *page, const char *name, const char *part,
+put_total(struct metric_page *page, const char *name, const char *part,
     const struct metric_label *labels, unsigned count, double value)
 {
 	buf_printf(page->out, "%s_%s", name, part);
@@ -122,8 +122,8 @@ metric_histogram(struct metric_page *page, const char *name, const struct metric
 	}
 	below += counts[bound_count];
 	put_bucket(page->out, name, labels, label_count, "+Inf", (double)below);
-	put_part(page, name, "sum", labels, label_count, sum);
-	put_part(page, name, "count", labels, label_count, (double)below);
+	put_total(page, name, "sum", labels, label_count, sum);
+	put_total(page, name, "count", labels, label_count, (double)below);
 }
 
 void

@@ -5,6 +5,8 @@
  */
 #include "tenantgate/base/utf8.h"
 
+#include <stdbool.h>
+
 /* What the first byte says: how many follow, and the range of the one right after it. */
 struct lead {
 	unsigned follow; /* 0: no character begins with it */
@@ -54,4 +56,26 @@ utf8_next(const char *text, size_t left, uint32_t *point)
 	}
 	*point = value;
 	return i;
+}
+
+/* No branch depends on a byte, so the compiler takes many at a time. */
+static bool
+block_is_plain(const unsigned char *p)
+{
+	unsigned char odd = 0;
+
+	for (unsigned i = 0; i < UTF8_BLOCK; i++)
+		odd |= (unsigned char)(p[i] - 0x20) >= 0x5f && p[i] != '\t' && p[i] != '\n' &&
+		    p[i] != '\f' && p[i] != '\r';
+	return odd == 0;
+}
+
+size_t
+utf8_plain(const char *text, size_t left)
+{
+	size_t n = 0;
+
+	while (left - n >= UTF8_BLOCK && block_is_plain((const unsigned char *)text + n))
+		n += UTF8_BLOCK;
+	return n;
 }

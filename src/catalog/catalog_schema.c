@@ -8,6 +8,7 @@
  * replicas are replaced one after another, and back again.
  */
 #include "catalog/catalog_internal.h"
+#include "catalog/schema_operators.h"
 
 /*
  * documents is a copy: the authority is the tenant's own database. 'ingesting' and attempt are the
@@ -262,34 +263,6 @@ static const char documents_timely[] =
     "	RETURN 'admitted';"
     "END $$;";
 
-static const char keys_of_operators[] = "SELECT 1;";
-
-/*
- * tenants: what Neon is to give a tenant's database (tenant/row_wish.c): neon_wished, and what it
- * is known to have, neon_applied; where the two differ, or something is held until they do not
- * any more, the change is under way. neon_before: what the wish goes back to when Neon refuses it.
- * neon_attempt and neon_until are the lease of who asks Neon for it; without an attempt the time
- * before which nobody does. neon_asked_until: until when Neon asked to be left alone, of a failed
- * attempt to make the database.
- */
-static const char tenants_wishes[] =
-    "ALTER TABLE public.tenants"
-    "	ADD COLUMN neon_wished jsonb NOT NULL DEFAULT '{}',"
-    "	ADD COLUMN neon_applied jsonb NOT NULL DEFAULT '{}',"
-    "	ADD COLUMN neon_before jsonb,"
-    "	ADD COLUMN neon_held jsonb," /* plan and settings, to be the row's with it */
-    "	ADD COLUMN neon_attempt text,"
-    "	ADD COLUMN neon_until timestamptz,"
-    "	ADD COLUMN neon_tries int NOT NULL DEFAULT 0,"
-    "	ADD COLUMN neon_error text,"
-    "	ADD COLUMN neon_asked_until timestamptz;"
-    "CREATE INDEX tenants_wishing ON public.tenants (neon_until)"
-    "	WHERE neon_wished <> neon_applied OR neon_held IS NOT NULL;";
-
-static const char tenants_ends[] = "SELECT 1;";
-static const char usage[] = "SELECT 1;";
-static const char adoptions[] = "SELECT 1;";
-
 const struct schema_script schema_scripts[] = {
 	{ 1, 0, "users, vector_databases, documents, tenants, api_keys", first_tables },
 	{ 2, 0, "key_tag_secret", key_tag_secret },
@@ -302,10 +275,10 @@ const struct schema_script schema_scripts[] = {
 	{ 8, 6, "tenants.documents_swept_at", documents_swept },
 	{ 9, 6, "documents.attempt_bytes, documents_admit()", documents_admit },
 	{ 10, 6, "documents.stored_expires_at, documents_admit_timely()", documents_timely },
-	{ 11, 6, "keys_of_operators", keys_of_operators },
+	{ 11, 6, "api_keys.scopes, api_keys.expires_at, api_keys.last_used_at", api_keys_limited },
 	{ 12, 6, "tenants.neon_wished, tenants.neon_applied", tenants_wishes },
-	{ 13, 6, "tenants_ends", tenants_ends },
-	{ 14, 6, "usage", usage },
-	{ 15, 6, "adoptions", adoptions },
+	{ 13, 6, "tenants.deleted_at, tenants.end_order, tenant_receipts", tenants_ends },
+	{ 14, 6, "tenant_usage, usage_writers", tenant_usage },
+	{ 15, 6, "adoptions, tenants.adopted_at, documents.is_adopted", adoptions },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

@@ -40,6 +40,7 @@ static const struct ctl_option key_options[] = {
 	{ "scopes", "A,B", CTL_LIST, CTL_BODY, "scopes",
 	    "of ingest chat search documents sql v1 mcp" },
 	{ "expires", "TIME", CTL_TEXT, CTL_BODY, "expiresAt", "as 2027-01-31T12:00:00Z" },
+	{ "expires-in", "SECONDS", CTL_NUMBER, CTL_BODY, "expiresIn", "from now" },
 	{ "note", "TEXT", CTL_TEXT, CTL_BODY, "note", "what it is for" },
 	{ NULL },
 };
@@ -47,6 +48,7 @@ static const struct ctl_option key_options[] = {
 static const struct ctl_option key_list_options[] = {
 	{ "tenant", "TENANT", CTL_TEXT, CTL_QUERY, "tenant", "whose" },
 	{ "kind", "KIND", CTL_TEXT, CTL_QUERY, "kind", "tenant, service or admin" },
+	{ "note", "TEXT", CTL_TEXT, CTL_QUERY, "note", "whose note begins so" },
 	{ NULL },
 };
 

@@ -31,7 +31,7 @@
 
 #include <event2/event.h>
 
-#include "http/address.h"
+#include "tenantgate/base/address.h"
 #include "http/parse.h"
 #include "tenantgate/http.h"
 #include "tenantgate/loop/timer.h"

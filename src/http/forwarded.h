@@ -7,7 +7,7 @@
 #ifndef HTTP_FORWARDED_H
 #define HTTP_FORWARDED_H
 
-#include "http/address.h"
+#include "tenantgate/base/address.h"
 #include "http/parse.h"
 
 #define FORWARDED_HOPS_MAX 32 /* addresses that are read, from the right */

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "http/address.h"
+#include "tenantgate/base/address.h"
 
 #define V1_PREFIX    "PROXY "
 #define V2_FIXED     16 /* bytes before the addresses */

@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "model/embed_batch.h"
+#include "model/model_choice.h"
 #include "model/model_internal.h"
 #include "model/vectors.h"
 #include "tenantgate/base/alloc.h"
@@ -52,6 +53,7 @@ struct vectors_job {
 struct embed {
 	struct flow flow;
 	struct model_call call;
+	struct model_choice former;   /* owned: the call's, unless it is the configured one's */
 	struct embed_batch batch;     /* its texts are the caller's */
 	float *vectors;		      /* owned; NULL at first, and while a job has it */
 	float **out;		      /* borrowed: the caller's */
@@ -117,6 +119,7 @@ embed_release(struct flow *f)
 	vectors_job_free(e->job);
 	free(e->vectors);
 	buf_free(&e->call.body);
+	model_choice_close(&e->former);
 	timer_free(&e->backoff_timer);
 	free(e);
 }
@@ -236,6 +239,8 @@ embed_next(struct flow *f, struct embed *e)
 	j->out = NULL;
 	e->usage->known = j->usage.known && (e->batch.at == 0 || e->usage->known);
 	e->usage->input_tokens += j->usage.input_tokens;
+	e->usage->calls++;
+	e->usage->text_bytes += embed_batch_bytes(&e->batch);
 	vectors_job_free(j);
 	e->job = NULL;
 	model_learn_success(&e->call, f->request_id);
@@ -285,28 +290,29 @@ texts_valid(const struct slice *texts, size_t n)
 	return n > 0;
 }
 
-static enum flow_rc
-embed_begin(struct flow *f, struct model *m, const struct model_asker *asker,
-    const struct slice *texts, size_t n, const struct model_choice *choice, unsigned dimensions,
-    float **out, struct model_usage *usage)
+static struct embed *
+embed_new(struct model *m, const struct slice *texts, size_t n, float **out,
+    struct model_usage *usage)
 {
-	struct embed *e;
+	struct embed *e = xcalloc(1, sizeof(*e));
 
-	*out = NULL;
-	if (!texts_valid(texts, n))
-		return flow_fail(f, ERR_INTERNAL,
-		    "There is no text to embed, or an empty one. Report this fault of tenantgate.");
-	e = xcalloc(1, sizeof(*e));
 	e->call.model = m;
-	e->call.choice = choice;
-	e->call.kind = choice == m->embedding_choice ? MODEL_EMBEDDINGS : MODEL_FORMER;
-	e->call.dimensions = dimensions;
 	e->call.stage = "embedding model";
-	model_call_ask(&e->call, asker);
-	model_learn_embeddings(&e->call);
 	embed_batch_begin(&e->batch, texts, n);
 	e->out = out;
 	e->usage = usage;
+	return e;
+}
+
+static enum flow_rc
+embed_begin(struct flow *f, struct embed *e, const struct model_asker *asker,
+    const struct model_choice *choice, unsigned dimensions)
+{
+	e->call.choice = choice;
+	e->call.kind = choice == &e->former ? MODEL_FORMER : MODEL_EMBEDDINGS;
+	e->call.dimensions = dimensions;
+	model_call_ask(&e->call, asker);
+	model_learn_embeddings(&e->call);
 	return flow_call(f, &e->flow, &embed_kind);
 }
 
@@ -314,8 +320,12 @@ enum flow_rc
 model_embed(struct flow *f, struct model *m, const struct model_asker *asker,
     const struct slice *texts, size_t n, float **out, struct model_usage *usage)
 {
-	return embed_begin(f, m, asker, texts, n, m->embedding_choice, m->conf.dimensions, out,
-	    usage);
+	*out = NULL;
+	if (!texts_valid(texts, n))
+		return flow_fail(f, ERR_INTERNAL,
+		    "There is no text to embed, or an empty one. Report this fault of tenantgate.");
+	return embed_begin(f, embed_new(m, texts, n, out, usage), asker, m->embedding_choice,
+	    m->conf.dimensions);
 }
 
 enum flow_rc
@@ -323,11 +333,26 @@ model_embed_former(struct flow *f, struct model *m, const struct model_asker *as
     const struct slice *text, const char *name, unsigned dimensions, float **out,
     struct model_usage *usage)
 {
-	const struct model_choice *choice = model_former_choice(m, name);
+	struct model_choice former;
+	struct embed *e;
 
 	*out = NULL;
-	if (choice == NULL)
+	if (!texts_valid(text, 1) ||
+	    !model_choice_open_former(&m->shares->servers, &m->conf, name, &former))
 		return flow_fail(f, ERR_MODEL,
 		    "The model of these vectors is not configured any more. Ask the operator.");
-	return embed_begin(f, m, asker, text, 1, choice, dimensions, out, usage);
+	e = embed_new(m, text, 1, out, usage);
+	e->former = former;
+	return embed_begin(f, e, asker, &e->former, dimensions);
+}
+
+bool
+model_knows_former(struct model *m, const char *name)
+{
+	struct model_choice former;
+
+	if (!model_choice_open_former(&m->shares->servers, &m->conf, name, &former))
+		return false;
+	model_choice_close(&former);
+	return true;
 }

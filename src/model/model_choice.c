@@ -135,7 +135,6 @@ choice_open(struct model_servers *all, const struct model_conf *c, enum model_ki
 	struct slice model;
 
 	out->server = &all->servers[name_split(c, name, &model)];
-	out->server->is_used[kind] = true;
 	out->name = xmalloc(name.len + 1);
 	snprintf(out->name, name.len + 1, "%.*s", SLICE_ARG(name));
 	out->model = out->name + (name.len - model.len);
@@ -166,7 +165,16 @@ model_choices_open(struct model_servers *all, const struct model_conf *c)
 		    &all->rerank_choice);
 }
 
-/* "old/bge-m3" of a section that was removed is not asked of model_url, which has another of that
+/* As a segment of a URL's path it would lead elsewhere (RFC 3986, section 5.2.4). */
+static bool
+is_path(struct slice name)
+{
+	return slice_is(name, ".") || slice_is(name, "..");
+}
+
+/* The name is a tenant's data: it is in nobody's memory but the call's.
+ *
+ * "old/bge-m3" of a section that was removed is not asked of model_url, which has another of that
  * name at best. ("BAAI/bge-m3" of model_url looks the same, and is not asked either.) */
 bool
 model_choice_open_former(struct model_servers *all, const struct model_conf *c, const char *name,
@@ -175,15 +183,15 @@ model_choice_open_former(struct model_servers *all, const struct model_conf *c, 
 	struct slice text = slice_trim(slice_str(name)), model;
 	unsigned server = name_split(c, text, &model);
 
-	if (text.len == 0 || text.len > CHOICE_NAME_BYTES || model.len == 0 ||
+	if (text.len == 0 || text.len > CHOICE_NAME_BYTES || model.len == 0 || is_path(model) ||
 	    (server == 0 && memchr(text.p, '/', text.len) != NULL))
 		return false;
 	choice_open(all, c, MODEL_FORMER, text, out);
 	return true;
 }
 
-static void
-choice_close(struct model_choice *c)
+void
+model_choice_close(struct model_choice *c)
 {
 	free(c->name);
 	free(c->url);
@@ -193,11 +201,9 @@ void
 model_choices_close(struct model_servers *all)
 {
 	for (unsigned i = 0; i < all->choice_count; i++)
-		choice_close(&all->choices[i]);
-	choice_close(&all->embedding_choice);
-	choice_close(&all->rerank_choice);
-	for (unsigned i = 0; i < all->former_count; i++)
-		choice_close(&all->formers[i]);
+		model_choice_close(&all->choices[i]);
+	model_choice_close(&all->embedding_choice);
+	model_choice_close(&all->rerank_choice);
 	free(all->choices);
 }
 

@@ -13,9 +13,11 @@
 void model_choices_open(struct model_servers *all, const struct model_conf *);
 void model_choices_close(struct model_servers *all);
 /* A model that made vectors before, by its name of then: of the server that it named, if there is
- * one, or of model_url. False when it names a server that is there no more, or nothing. */
+ * one, or of model_url. False when it names a server that is there no more, or nothing. The caller
+ * closes it. */
 bool model_choice_open_former(struct model_servers *all, const struct model_conf *,
     const char *name, struct model_choice *out);
+void model_choice_close(struct model_choice *);
 /* The one that a request means by a name, as it is configured or without its server; NULL: it may
  * not name that. */
 const struct model_choice *model_choice_find(const struct model_servers *, const char *name);

@@ -26,6 +26,19 @@ model_shares_condition(const struct model *m, struct condition *out)
 	share_condition(m->shares->reranks, out);
 }
 
+struct share_budget *
+model_share_budget(const struct model *m, enum model_share which)
+{
+	switch (which) {
+	case SHARE_OF_STREAMS:
+		return m->shares->streams;
+	case SHARE_OF_EMBEDDINGS:
+		return m->shares->embeddings;
+	default:
+		return m->shares->reranks;
+	}
+}
+
 void
 model_shares_stats(const struct model *m, struct share_stats *streams,
     struct share_stats *embeddings, struct share_stats *reranks)

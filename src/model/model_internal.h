@@ -122,10 +122,6 @@ void	model_learn_batch(const struct model_call *, size_t items, size_t bytes);
 void	model_learn_limit(const struct model_call *, size_t items, size_t bytes,
 	    const char *request_id);
 
-/* model_former.c. NULL: where it is asked is not known, or there are too many. Borrowed, until the
- * shares are closed. */
-const struct model_choice	*model_former_choice(struct model *, const char *name);
-
 /* request_json.c. The first two write call->body anew; false when there is no memory for it. The
  * third fills the web request, which borrows the body, and the choice's URL and header lines. */
 bool	request_json_embeddings(struct model_call *, const struct slice *texts, size_t n);

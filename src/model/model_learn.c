@@ -172,13 +172,23 @@ key_prefix(const struct model_call *call, enum model_field field)
 	return is_general && field != FIELD_BASE64 && field != FIELD_DOCUMENTS ? "model_" : "";
 }
 
+/* A former model's name is a tenant's data, of which the process keeps none. */
+static bool
+is_remembered(const struct model_call *call)
+{
+	return call->kind != MODEL_FORMER;
+}
+
 void
 model_learn_success(const struct model_call *call, const char *request_id)
 {
 	const struct model_trial *t = &call->trial;
-	unsigned new = model_habits_learn(habits_of_call(call), call->choice->model,
-	    t->fields & ~t->without, trial_proved(t));
+	unsigned new;
 
+	if (!is_remembered(call))
+		return;
+	new = model_habits_learn(habits_of_call(call), call->choice->model, t->fields & ~t->without,
+	    trial_proved(t));
 	for (unsigned i = 0; i < MODEL_FIELDS; i++)
 		if ((new &FIELD_BIT(i)) != 0)
 			log_event(LOG_NOTICE, "model.habit", request_id,
@@ -191,7 +201,8 @@ model_learn_success(const struct model_call *call, const char *request_id)
 void
 model_learn_batch(const struct model_call *call, size_t items, size_t bytes)
 {
-	model_habits_batch_taken(habits_of_call(call), call->choice->model, items, bytes);
+	if (is_remembered(call))
+		model_habits_batch_taken(habits_of_call(call), call->choice->model, items, bytes);
 }
 
 void
@@ -199,7 +210,7 @@ model_learn_limit(const struct model_call *call, size_t items, size_t bytes, con
 {
 	struct model_habit habit;
 
-	if ((items == 0 && bytes == 0) ||
+	if ((items == 0 && bytes == 0) || !is_remembered(call) ||
 	    !model_habits_learn_batch(habits_of_call(call), call->choice->model, items, bytes))
 		return;
 	model_habits_of(habits_of_call(call), call->choice->model, &habit);

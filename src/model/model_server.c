@@ -98,8 +98,6 @@ model_servers_open(struct model_servers *all, const struct model_conf *conf)
 {
 	struct model_server_conf first = default_server_conf(conf);
 
-	if (pthread_mutex_init(&all->formers_lock, NULL) != 0)
-		abort();
 	all->count = 1 + conf->server_count;
 	all->servers = xcalloc(all->count, sizeof(*all->servers));
 	model_server_open(&all->servers[0], &first);
@@ -115,5 +113,4 @@ model_servers_close(struct model_servers *all)
 	for (unsigned i = 0; i < all->count; i++)
 		model_server_close(&all->servers[i]);
 	free(all->servers);
-	pthread_mutex_destroy(&all->formers_lock);
 }

@@ -22,7 +22,6 @@ enum model_kind { MODEL_EMBEDDINGS, MODEL_CHAT, MODEL_RERANK,
 struct model_server {
 	struct model_server_conf conf;		/* its strings borrowed */
 	bool			 is_openai;	/* OpenAI itself, which knows its newer fields */
-	bool			 is_used[MODEL_KINDS];
 	const char		*length_field;	/* static: "max_tokens", or its newer name */
 	char			*headers[SERVER_HEADERS_MAX + 1]; /* owned lines, NULL-ended */
 	char			*extra[MODEL_KINDS]; /* owned: `,"name":value` of each member
@@ -31,8 +30,6 @@ struct model_server {
 	struct model_habits	 habits;
 	struct model_breaker	 breakers[MODEL_KINDS];
 };
-
-#define MODEL_FORMERS_MAX	16	/* models of before that are asked */
 
 /* One model of one server, and where it is asked. */
 struct model_choice {
@@ -51,9 +48,6 @@ struct model_servers {
 	unsigned		 chat_choice_count; /* of chat_model: at least one */
 	struct model_choice	 embedding_choice;
 	struct model_choice	 rerank_choice;	/* its name is NULL where there is none */
-	pthread_mutex_t		 formers_lock;	/* of the next two; what is there stays as it is */
-	struct model_choice	 formers[MODEL_FORMERS_MAX];	/* model_former.c */
-	unsigned		 former_count;
 };
 
 void	model_servers_open(struct model_servers *, const struct model_conf *);

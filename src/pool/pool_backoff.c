@@ -84,7 +84,7 @@ pool_failure_set(struct pool *pool, const struct pg_result *why, const struct pg
 
 	pool_login_reason(&why->failure, words);
 	err_clear(&pool->failure);
-	pool->is_untrusted = why->failure.is_tls;
+	pool->is_untrusted = why->failure.is_tls || why->failure.is_forbidden;
 	err_set(&pool->failure, reason->code, "%s", reason->detail);
 	err_cause(&pool->failure, LOGIN_CAUSE, words);
 	pool->failure.retry_after = reason->retry_after;

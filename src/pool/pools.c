@@ -12,6 +12,7 @@
 
 #include "pool/pool_internal.h"
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/base/clock.h"
 
 #define SECONDS 1000000ull
 
@@ -154,6 +155,23 @@ pools_detach(struct pools *p, struct worker *w)
 	timer_free(&p->busy_timer);
 }
 
+/* Waiters of a pool are in order of arrival; pools with waiters are few beside all. */
+static uint64_t
+pools_maxwait_us(const struct pools *p)
+{
+	uint64_t now_us = clock_mono_us(), oldest_us = now_us;
+	const struct pool *pool;
+
+	for (enum pool_place i = POOL_WAITS; i < POOL_SATISFIED; i++)
+		TAILQ_FOREACH(pool, &p->places[i], link) {
+			const struct waiter *first = TAILQ_FIRST(&pool->waiters);
+
+			if (first != NULL && first->since_us < oldest_us)
+				oldest_us = first->since_us;
+		}
+	return now_us - oldest_us;
+}
+
 void
 pools_stats(struct pools *p, struct pool_stats *stats)
 {
@@ -166,6 +184,8 @@ pools_stats(struct pools *p, struct pool_stats *stats)
 		.server_active = p->servers[SERVER_ACTIVE] + p->servers[SERVER_RESETTING],
 		.server_login = p->servers[SERVER_LOGIN],
 		.client_waiting = p->waiting,
+		.server_max = p->conf.max_server_connections,
+		.maxwait_us = pools_maxwait_us(p),
 		.borrowed_total = p->borrowed_total,
 		.created_total = p->created_total,
 		.wait_us_total = p->wait_us_total,

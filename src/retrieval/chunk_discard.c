@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * chunk_discard: what is staged of an attempt that came to nothing goes, in a flow of its own,
+ * chunk_discard: what is staged of an attempt that has ended goes, in a flow of its own,
  * which nobody waits for.
  *
  *	[discard_borrow] --> [discard] --> done

@@ -2,7 +2,7 @@
 /*
  * document_store: a document and its chunks into the tenant's database, whole or not at all.
  *
- *	[begin] --> [put] --> [clear] --> [vectors] --> [chunks] --> [unstage] --> [words]
+ *	[begin] --> [put] --> [clear] --> [vectors] --> [chunks] --> [counted] --> [words]
  *	              |          |            |             |             |           |
  *	              +----------+------------+-------------+-------------+-----------+
  *	                         | any fails                                          v
@@ -68,7 +68,7 @@ static const char put_with_owner[] =
 	", " OWNER_STORED("") ", " EXPIRY_STORED(""));
 
 static flow_step_fn store_begin, store_put, store_clear, store_vectors, store_chunks_in,
-    store_unstage, store_words, store_commit, store_done, store_rollback, store_failed;
+    store_counted, store_words, store_commit, store_done, store_rollback, store_failed;
 
 static const struct flow_step document_store_steps[] = {
 	{ "store_begin", store_begin },
@@ -76,7 +76,7 @@ static const struct flow_step document_store_steps[] = {
 	{ "store_clear", store_clear },
 	{ "store_vectors", store_vectors },
 	{ "store_chunks", store_chunks_in },
-	{ "store_unstage", store_unstage },
+	{ "store_counted", store_counted },
 	{ "store_words", store_words },
 	{ "store_commit", store_commit },
 	{ "store_done", store_done },
@@ -222,26 +222,36 @@ chunks_are_tail(const struct document_store *s)
 	    strtoull(pg_text(&s->result, 0, 0), NULL, 10) == 0;
 }
 
-/* The model is noted with the first vectors; of staged ones it is not known here how long they
- * are. */
+/* Of the vectors, as one of them says; NULL: it is not known. */
+static const char *
+store_is_normalized(const struct document_store *s)
+{
+	const struct chunk_rows *rows = s->chunks.rows;
+	const bool *known = s->chunks.is_normalized;
+	bool is = known != NULL && *known;
+
+	if (rows != NULL && rows->count > 0)
+		is = vectors_are_normalized(&rows->rows[0].vector, 1, rows->dimensions);
+	else if (known == NULL)
+		return NULL;
+	return is ? "true" : "false";
+}
+
+/* The model is noted with the first vectors. */
 static enum flow_rc
 store_note_model(struct document_store *s)
 {
-	const struct chunk_rows *rows = s->chunks.rows;
-	const float *sample = rows != NULL && rows->count > 0 ? rows->rows[0].vector : NULL;
 	const struct vector_model *model = &s->chunks.model;
-	struct pg_query q = {
+	const struct pg_query q = {
 		.sql = "UPDATE public.retrieval SET embedding_model = $1,"
 		       " embedding_dimensions = $2::int, embedding_normalized = $3::boolean"
 		       " WHERE one AND embedding_model IS NULL",
-		.params = { PG_TEXT(model->name), PG_TEXT(s->numbers[0]) },
+		.params = { PG_TEXT(model->name), PG_TEXT(s->numbers[0]),
+		    PG_TEXT(store_is_normalized(s)) },
 		.param_count = 3,
 	};
 
 	snprintf(s->numbers[0], NUMBER_SIZE, "%u", model->dimensions);
-	if (sample != NULL)
-		q.params[2] = PG_TEXT(
-		    vectors_are_normalized(&sample, 1, model->dimensions) ? "true" : "false");
 	return store_run(&s->flow, &q, &s->result);
 }
 
@@ -300,23 +310,17 @@ store_chunks_in(struct flow *f)
 	return chunk_copy_run(f, s->lease->conn, &s->copy, &s->result);
 }
 
-/* A server that crashed has emptied the staging table, and the attempt goes on behind it. */
+/* A server that crashed has emptied the staging table, and the attempt goes on behind it. What was
+ * staged stays until the commit: whoever wants it gone does that behind it (chunks_discard()). */
 static enum flow_rc
-store_unstage(struct flow *f)
+store_counted(struct flow *f)
 {
 	struct document_store *s = document_store_of(f);
-	const struct pg_query q = {
-		.sql = "DELETE FROM public.chunk_staged WHERE attempt" PG_EQUALS "$1",
-		.params = { PG_TEXT(s->chunks.attempt) },
-		.param_count = 1,
-	};
 
 	if (!store_succeeded(s))
 		return store_failure(f);
-	if (s->chunks.rows != NULL)
+	if (s->chunks.rows != NULL || pg_changed(&s->result) == s->document->chunks)
 		return FLOW_NEXT;
-	if (pg_changed(&s->result) == s->document->chunks)
-		return store_run(f, &q, &s->result);
 	err_set(&s->why, ERR_DATABASE_AWAY,
 	    "The database was restarted while the document was on its way. Send it again.");
 	err_cause(&s->why, "Rows of public.chunk_staged are gone.");

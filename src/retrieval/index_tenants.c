@@ -157,3 +157,9 @@ index_tenant_fail(struct indexing *x, const char *tenant, uint64_t rest_us)
 		tenant_rest(t, rest_us, true);
 	pthread_mutex_unlock(&x->mutex);
 }
+
+struct share_budget *
+indexing_budget(const struct indexing *indexing)
+{
+	return indexing->budget;
+}

@@ -9,10 +9,7 @@
 #include <stdbool.h>
 
 #include "tenantgate/base/buf.h"
-
-/* SQL: a timestamptz as RFC 3339 text in UTC, with milliseconds. */
-#define PG_RFC3339(column)	"pg_catalog.to_char(" column " AT TIME ZONE 'UTC'," \
-				" 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+#include "tenantgate/wire/pg_sql.h"
 
 /* A vector's binary form (pgvector's vector_recv()), without the field's length before it: int16
  * count, int16 zero, then the float4s, big-endian: 4 + 4 * n bytes. */

@@ -29,6 +29,7 @@
 
 #include "retrieval/search_note.h"
 #include "retrieval/staging_schema.h"
+#include "retrieval/vector_storage.h"
 #include "tenantgate/retrieval.h"
 #include "tenantgate/retrieval/reembed.h"
 #include "tenantgate/wire/pg_sql.h"
@@ -64,10 +65,8 @@ static const char *const same_column[] = { FIRST, SET_VECTORS, LAST, NULL };
 static const char *const other_column[] = { FIRST, "DROP TABLE IF EXISTS public.chunk_staged",
 	"ALTER TABLE public.chunk DROP COLUMN embedding",
 	"ALTER TABLE public.chunk ADD COLUMN embedding @.vector(#)",
-	"DO $$ BEGIN IF # <= 1536 THEN"
-	" ALTER TABLE public.chunk ALTER COLUMN embedding SET STORAGE PLAIN; END IF; END $$",
-	SET_VECTORS, "ALTER TABLE public.chunk ALTER COLUMN embedding SET NOT NULL", MAKE_STAGED,
-	LAST, NULL };
+	"DO $$ BEGIN " STORE_EMBEDDING("#") "END $$", SET_VECTORS,
+	"ALTER TABLE public.chunk ALTER COLUMN embedding SET NOT NULL", MAKE_STAGED, LAST, NULL };
 
 struct reembed_switch {
 	struct flow flow;

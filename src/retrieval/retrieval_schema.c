@@ -10,6 +10,7 @@
 
 #include "retrieval/staging_schema.h"
 #include "retrieval/text_schema.h"
+#include "retrieval/vector_storage.h"
 #include "tenantgate/wire/pg_sql.h"
 
 #define STATEMENTS 32 /* with the NULL, and some to spare */
@@ -73,19 +74,19 @@ static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
 #define INDEX_TAIL "chunk_tail ON public.chunk (id) WHERE tail"
 
 /*
- * A vector of up to 1,536 dimensions stands in its row, which fills a page: an exact search reads
- * it without a second look-up, in less than half the time. Rows of before stay as they are.
+ * A vector of up to 2,000 dimensions stands in its row, which fills a page: an exact search reads
+ * it without a second look-up, in half the time. Of up to 1,536 there is room for a passage beside
+ * it; past that all else goes out of the row first (MAIN), of which as much is left at 2,000 as a
+ * page holds. Rows of before stay as they are.
  * VACUUM would repair the vectors' graph row by row, which takes longer than a new index; so it
  * leaves indexes alone, and what is dead in them goes with the next one.
  */
 #define STORE_VECTORS_IN_ROWS \
-	"DO $$ BEGIN" \
-	" ALTER TABLE public.chunk SET (toast_tuple_target = 8160, vacuum_index_cleanup = off);" \
-	" IF (SELECT atttypmod FROM pg_catalog.pg_attribute" \
+	"DO $$ DECLARE dimensions int := (SELECT atttypmod FROM pg_catalog.pg_attribute" \
 	"  WHERE attrelid" PG_EQUALS "'public.chunk'::pg_catalog.regclass" \
-	"  AND attname" PG_EQUALS "'embedding')" PG_AT_MOST "1536" \
-	" THEN ALTER TABLE public.chunk ALTER COLUMN embedding SET STORAGE PLAIN;" \
-	" END IF; END $$"
+	"  AND attname" PG_EQUALS "'embedding'); BEGIN" \
+	" ALTER TABLE public.chunk SET (toast_tuple_target = 8160, vacuum_index_cleanup = off);" \
+	" " STORE_EMBEDDING("dimensions") "END $$"
 
 /* One row. indexed_to: 0 while there is no index. index_rows, index_bytes: how many chunks it had
  * when it was new, and its size. copied_to, not_copied: of another table's vectors

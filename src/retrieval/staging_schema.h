@@ -17,11 +17,13 @@
 	" ALTER TABLE public.chunk_staged ALTER COLUMN staged_at SET DEFAULT pg_catalog.now();" \
 	" CREATE UNIQUE INDEX IF NOT EXISTS chunk_staged_attempt" \
 	"  ON public.chunk_staged (attempt, chunk_index);" \
-	" IF EXISTS (SELECT FROM pg_catalog.pg_attribute" \
+	" EXECUTE (SELECT pg_catalog.concat(" \
+	"  'ALTER TABLE public.chunk_staged ALTER COLUMN embedding SET STORAGE '," \
+	"  CASE WHEN attstorage" PG_EQUALS "'p' THEN 'PLAIN'" \
+	"   WHEN attstorage" PG_EQUALS "'m' THEN 'MAIN' ELSE 'EXTERNAL' END)" \
+	"  FROM pg_catalog.pg_attribute" \
 	"  WHERE attrelid" PG_EQUALS "'public.chunk'::pg_catalog.regclass" \
-	"  AND attname" PG_EQUALS "'embedding' AND attstorage" PG_EQUALS "'p')" \
-	" THEN ALTER TABLE public.chunk_staged ALTER COLUMN embedding SET STORAGE PLAIN;" \
-	" END IF; END $$"
+	"  AND attname" PG_EQUALS "'embedding'); END $$"
 
 #define INDEX_HASH "chunk_hash ON public.chunk (hash) WHERE hash IS NOT NULL"
 

@@ -3,7 +3,7 @@
  * sweep: the catalog's list of one tenant's documents against the tenant's database, which is the
  * authority: whichever of them was restored from a backup, they agree afterwards.
  *
- *	[claim] --> [borrow] --> [stored] --> [enlist] --> [enlisted] --> no more stored
+ *	[claim] --> [borrow] --> [look] --> [stored] --> [enlist] --> [enlisted] --> no more stored
  *	               ^                                        |             |
  *	               +----------------------------------------+             v
  *	                    [listed] --> [compare] --> [read] --> [mend] --> [mended]
@@ -11,6 +11,7 @@
  *	                       |                                   [telling] <--+
  *	                       |                                       v        |
  *	                       +------- [turn], the last: done <--- [told] -----+
+ *	                                (an app's own vectors are still being copied: another round)
  *
  * First what is stored and not listed gets a row that is in doubt; then rows that are ready, or in
  * doubt, become what is stored, or go. Of owners and times the database is told what the list alone
@@ -34,10 +35,14 @@
 #include "tenantgate/retrieval/upkeep.h"
 
 #define IDS_PAGE	 500 /* ids of what is stored, at a time */
-#define ROWS_PAGE	 100 /* rows compared at a time */
+#define ROWS_PAGE	 SWEEP_ROWS_PAGE
 #define ARRAY_MAX	 (512u << 10)
 #define SWEEP_ARENA	 (1u << 20) /* bytes: the struct, and what catalog_run() makes of a page */
 #define SWEEP_TIMEOUT_US (600 * 1000000ull)
+/* While an app's own vectors are copied; what comes later the next sweep finds. */
+#define COPY_PAUSE_US 1000000ull
+#define COPY_ROUNDS   30
+#define LIST_MEMORY   "the list of documents"
 
 struct sweep {
 	struct flow flow;
@@ -51,21 +56,26 @@ struct sweep {
 	struct pool_lease lease;
 	char cursor[DOCUMENT_ID_MAX + 1]; /* the last id of the page before */
 	bool is_last;			  /* the page under way */
-	struct buf ids, seen;		  /* owned: text[] */
-	struct pg_result page, result;	  /* owned */
-	struct pg_result stored;	  /* owned: one value, JSON; then what was told */
+	bool is_adopted, is_copying;	  /* the database; an app's vectors, as a round began */
+	unsigned rounds;		  /* while they are copied */
+	struct timer pause;
+	struct buf ids, seen;	       /* owned: text[] */
+	struct pg_result page, result; /* owned */
+	struct pg_result stored;       /* owned: one value, JSON; then what was told */
 	unsigned long added, gone, mended, told;
 };
 
-static flow_step_fn sweep_claim, sweep_borrow, sweep_stored, sweep_enlist, sweep_enlisted,
-    sweep_listed, sweep_compare, sweep_read, sweep_mend, sweep_mended, sweep_telling, sweep_told,
-    sweep_turn;
+static flow_step_fn sweep_claim, sweep_claimed, sweep_borrow, sweep_look, sweep_stored,
+    sweep_enlist, sweep_enlisted, sweep_listed, sweep_compare, sweep_read, sweep_mend, sweep_mended,
+    sweep_telling, sweep_told, sweep_turn;
 static flow_end_fn sweep_end;
 static flow_release_fn sweep_release;
 
 static const struct flow_step sweep_steps[] = {
 	{ "sweep_claim", sweep_claim },
+	{ "sweep_claimed", sweep_claimed },
 	{ "sweep_borrow", sweep_borrow },
+	{ "sweep_look", sweep_look },
 	{ "sweep_stored", sweep_stored },
 	{ "sweep_enlist", sweep_enlist },
 	{ "sweep_enlisted", sweep_enlisted },
@@ -92,41 +102,44 @@ sweep_of(struct flow *f)
 }
 
 static enum flow_rc
-sweep_catalog(struct flow *f, const struct pg_query *q, struct pg_result *out)
-{
-	struct sweep *s = sweep_of(f);
-
-	return catalog_run(f, s->catalog, CATALOG_DOCUMENTS, slice_str(s->tenant), q, out);
-}
-
-static enum flow_rc
 sweep_claim(struct flow *f)
 {
 	struct sweep *s = sweep_of(f);
-	const struct pg_query q = {
-		.sql = "UPDATE public.tenants SET documents_swept_at = " PG_NOW
-		       " WHERE tenant_id" PG_EQUALS "$1 AND (documents_swept_at IS NULL"
-		       " OR documents_swept_at" PG_AT_MOST "(" PG_NOW PG_MINUS
-		       "($2::bigint" PG_TIMES "interval '1 microsecond')))",
-		.params = { PG_TEXT(s->tenant), PG_TEXT(s->interval_us) },
-		.param_count = 2,
-	};
 
-	return sweep_catalog(f, &q, &s->result);
+	return sweep_list_claim(f, s->catalog, s->tenant, s->interval_us, &s->result);
 }
 
-/* Also after each page of ids. */
 static enum flow_rc
-sweep_borrow(struct flow *f)
+sweep_claimed(struct flow *f)
 {
 	struct sweep *s = sweep_of(f);
 	enum flow_rc rc = catalog_check(f, &s->result, "begin to compare the list of documents");
 
-	if (rc != FLOW_NEXT)
-		return rc;
-	if (s->cursor[0] == '\0' && pg_changed(&s->result) == 0)
-		return FLOW_DONE; /* another has just done it */
+	if (rc != FLOW_NEXT || pg_changed(&s->result) == 0)
+		return rc != FLOW_NEXT ? rc : FLOW_DONE; /* another has just done it */
+	s->is_adopted = pg_text(&s->result, 0, 0)[0] == 't';
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+sweep_borrow(struct flow *f)
+{
+	struct sweep *s = sweep_of(f);
+
 	return pool_borrow(f, s->pools, &s->target, &s->lease);
+}
+
+/* While an app's own table is copied (embeddings_copy.h), what a round finds is not all there will
+ * be: another round follows. */
+static enum flow_rc
+sweep_look(struct flow *f)
+{
+	struct sweep *s = sweep_of(f);
+
+	pg_clear(&s->stored);
+	if (!s->is_adopted || s->cursor[0] != '\0' || s->schema_version < RETRIEVAL_SCHEMA_TAIL)
+		return FLOW_NEXT;
+	return sweep_look_for_copy(f, &s->lease, &s->stored);
 }
 
 /* Ids that are none of ours are passed over: the list could not hold them. */
@@ -151,6 +164,8 @@ sweep_stored(struct flow *f)
 		.param_count = 1,
 	};
 
+	if (is_first)
+		s->is_copying = s->stored.status == PG_OK && pg_rows(&s->stored) > 0;
 	_Static_assert(IDS_PAGE == 500 && DOCUMENT_ID_MAX == 128, "the statement's numbers");
 	return pool_read(f, &s->lease, &q, &s->page);
 }
@@ -172,35 +187,17 @@ page_read(struct sweep *s, unsigned page_rows)
 }
 
 static enum flow_rc
-sweep_no_memory(struct flow *f)
-{
-	return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the list of documents");
-}
-
-/* A row that says 'failed' of a document that is stored is wrong, too. */
-static enum flow_rc
 sweep_enlist(struct flow *f)
 {
 	struct sweep *s = sweep_of(f);
 	enum flow_rc rc = pg_check(f, &s->page, ERR_NONE, "look through the documents");
-	struct pg_query q = {
-		.sql = "INSERT INTO public.documents AS row (user_id, document_id, title,"
-		       " file_name, status) SELECT $1, i.id, '', '', 'ingesting'"
-		       " FROM pg_catalog.unnest($2::pg_catalog.text[]) AS i(id)"
-		       " ON CONFLICT (user_id, document_id) DO UPDATE SET status = 'ingesting',"
-		       " attempt = NULL, sha256 = NULL, reason = NULL, updated_at = " PG_NOW
-		       " WHERE row.status" PG_EQUALS "'failed'",
-		.params = { PG_TEXT(s->tenant) },
-		.param_count = 2,
-	};
 
 	if (rc != FLOW_NEXT)
 		return rc;
 	pool_return(&s->lease, POOL_CLEAN);
 	if (!page_read(s, IDS_PAGE))
-		return sweep_no_memory(f);
-	q.params[1] = PG_TEXT(s->ids.data);
-	return sweep_catalog(f, &q, &s->result);
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, LIST_MEMORY);
+	return sweep_list_add(f, s->catalog, s->tenant, s->ids.data, &s->result);
 }
 
 static enum flow_rc
@@ -222,18 +219,18 @@ static enum flow_rc
 sweep_listed(struct flow *f)
 {
 	struct sweep *s = sweep_of(f);
-	const struct pg_query q = {
-		.sql = "SELECT document_id, updated_at::pg_catalog.text FROM public.documents"
-		       " WHERE user_id" PG_EQUALS "$1 AND document_id" PG_ABOVE "$2"
-		       " AND (status" PG_EQUALS "'ready' OR (status" PG_EQUALS "'ingesting'"
-		       " AND attempt IS NULL AND sha256 IS NULL))"
-		       " ORDER BY document_id LIMIT 100",
-		.params = { PG_TEXT(s->tenant), PG_TEXT(s->cursor) },
-		.param_count = 2,
-	};
 
-	_Static_assert(ROWS_PAGE == 100, "the statement's number");
-	return sweep_catalog(f, &q, &s->page);
+	return sweep_list_page(f, s->catalog, s->tenant, s->cursor, &s->page);
+}
+
+static enum flow_rc
+sweep_round_ends(struct sweep *s)
+{
+	if (!s->is_copying || ++s->rounds >= COPY_ROUNDS)
+		return FLOW_DONE;
+	s->cursor[0] = '\0';
+	flow_goto(&s->flow, sweep_borrow);
+	return flow_sleep(&s->flow, &s->pause, COPY_PAUSE_US);
 }
 
 static enum flow_rc
@@ -246,12 +243,12 @@ sweep_compare(struct flow *f)
 	if (rc != FLOW_NEXT)
 		return rc;
 	if (pg_rows(&s->page) == 0)
-		return FLOW_DONE;
+		return sweep_round_ends(s);
 	for (unsigned i = 0; i < pg_rows(&s->page); i++)
 		seen[i] = pg_text(&s->page, i, 1);
 	buf_reset(&s->seen);
 	if (!page_read(s, ROWS_PAGE) || !pg_text_array(&s->seen, seen, pg_rows(&s->page)))
-		return sweep_no_memory(f);
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, LIST_MEMORY);
 	return pool_borrow(f, s->pools, &s->target, &s->lease);
 }
 
@@ -321,7 +318,9 @@ sweep_told(struct flow *f)
 static enum flow_rc
 sweep_turn(struct flow *f)
 {
-	return sweep_of(f)->is_last ? FLOW_DONE : flow_goto(f, sweep_listed);
+	struct sweep *s = sweep_of(f);
+
+	return s->is_last ? sweep_round_ends(s) : flow_goto(f, sweep_listed);
 }
 
 /* What a sweep that failed has not mended a later one will. */

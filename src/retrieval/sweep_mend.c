@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "retrieval/document_owner.h"
+#include "retrieval/embeddings_copy.h"
 
 #define UNDEFINED_COLUMN "42703"
 
@@ -56,6 +57,19 @@ document_lacks_owner(const struct pg_result *r, int *schema_version)
 	return lacks;
 }
 
+enum flow_rc
+sweep_look_for_copy(struct flow *f, struct pool_lease *lease, struct pg_result *out)
+{
+	static const struct pg_query q = {
+		.sql =
+		    "SELECT 1 FROM public.retrieval r JOIN pg_catalog.pg_attribute a"
+		    " ON a.attrelid" PG_EQUALS "'public.chunk'::pg_catalog.regclass::pg_catalog.oid"
+		    " AND a.attname" PG_EQUALS "'embedding' WHERE " EMBEDDINGS_ARE_THERE,
+	};
+
+	return pool_read(f, lease, &q, out);
+}
+
 /* $2, $3: the page's ids and times; $4: which of them are stored, and as what. */
 #define PAGE \
 	"page AS (SELECT p.id, p.seen::pg_catalog.timestamptz AS seen FROM ROWS FROM (" \
@@ -72,21 +86,34 @@ document_lacks_owner(const struct pg_result *r, int *schema_version)
 	" AND row.updated_at" PG_EQUALS "page.seen"
 #define OF_STORED " FROM page JOIN stored AS d ON d.id" PG_EQUALS "page.id"
 
-#define NEVER	     "'infinity'::pg_catalog.timestamptz"
-#define TIME_TO_BE   LIST_EXPIRY("d.expires_at", "row.expires_at")
-#define SAME(column) " AND row." column PG_EQUALS "d." column
+/* Of a document of an app's own catalog (documents_adopt.c) whose chunks were copied from the app's
+ * table (embeddings_copy.h): the list alone knows what it is called, and since when it is there. */
+#define LIST_NAMES \
+	"(row.is_adopted AND d.sha256" PG_EQUALS "'' AND d.title" PG_EQUALS \
+	"d.id AND d.file_name" PG_EQUALS "'' AND (row.title" PG_DIFFERS \
+	"d.title OR row.file_name" PG_DIFFERS "''))"
+#define NAMED(column) "CASE WHEN " LIST_NAMES " THEN row." column " ELSE d." column " END"
+/* One whose chunks have not been copied yet. */
+#define IS_TO_COME "row.is_adopted AND row.chunks" PG_EQUALS "0"
+
+#define NEVER		  "'infinity'::pg_catalog.timestamptz"
+#define TIME_TO_BE	  LIST_EXPIRY("d.expires_at", "row.expires_at")
+#define SAME(column)	  " AND row." column PG_EQUALS "d." column
+#define SAME_NAME(column) " AND row." column PG_EQUALS NAMED(column)
+#define TIME_OF_BIRTH \
+	"CASE WHEN " LIST_NAMES " OR d.created_at IS NULL THEN row.created_at" \
+	" ELSE d.created_at::pg_catalog.timestamptz END"
 #define ROW_IS_RIGHT \
 	"row.status" PG_EQUALS "'ready' AND coalesce(row.sha256, '')" PG_EQUALS \
-	"d.sha256" SAME("title") SAME("file_name") SAME("mime_type") SAME("metadata") \
+	"d.sha256" SAME_NAME("title") SAME_NAME("file_name") SAME("mime_type") SAME("metadata") \
 	    SAME("bytes") SAME("pages") SAME("chunks") " AND " PG_RFC3339("row.created_at") \
-		PG_EQUALS "coalesce(d.created_at, " PG_RFC3339( \
-		    "row.created_at") ")" \
-				      " AND coalesce(row.owner_id, '')" PG_EQUALS \
-				      "coalesce(" LIST_OWNER( \
-					  "d.owner_id") ", '')" \
-							" AND coalesce(row.expires_at, " NEVER \
-							")" PG_EQUALS "coalesce(" TIME_TO_BE \
-							", " NEVER ")"
+		PG_EQUALS PG_RFC3339("(" TIME_OF_BIRTH \
+				     ")") " AND coalesce(row.owner_id, '')" PG_EQUALS \
+					  "coalesce(" LIST_OWNER( \
+					      "d.owner_id") ", '')" \
+							    " AND coalesce(row.expires_at, " NEVER \
+							    ")" PG_EQUALS "coalesce(" TIME_TO_BE \
+							    ", " NEVER ")"
 
 /* What the list says of the stored time is not told anybody: such rows are not counted. */
 #define STORED_TIME " stored_expires_at = " LIST_STORED_EXPIRY("d.expires_at")
@@ -103,30 +130,40 @@ document_lacks_owner(const struct pg_result *r, int *schema_version)
 	" CASE WHEN d.owner_id IS NULL THEN row.owner_id END AS owner_id," \
 	" CASE WHEN " TIME_IS_UNTOLD " THEN coalesce(" PG_RFC3339( \
 	    "row.expires_at") ", '') END" \
-			      " AS expires_at" OF_STORED \
-			      " JOIN public.documents AS row ON " ROW_AS_SEEN \
-			      " WHERE d.owner_id IS NULL AND row.owner_id IS NOT NULL " \
-			      "OR " TIME_IS_UNTOLD
+			      " AS expires_at," \
+			      " CASE WHEN " LIST_NAMES " THEN row.title END AS title," \
+			      " CASE WHEN " LIST_NAMES " THEN row.file_name END AS file_name," \
+			      " CASE WHEN " LIST_NAMES " THEN " PG_RFC3339( \
+				  "row.created_at") " END AS born_at" OF_STORED \
+						    " JOIN public.documents AS row " \
+						    "ON " ROW_AS_SEEN \
+						    " WHERE d.owner_id IS NULL AND row.owner_id " \
+						    "IS NOT NULL " \
+						    "OR " TIME_IS_UNTOLD " OR " LIST_NAMES
 
 static const char mend_rows[] =
     "WITH " PAGE ", " STORED ","
     " gone AS (DELETE FROM public.documents AS row USING page WHERE" ROW_AS_SEEN
-    " AND NOT EXISTS (SELECT 1 FROM stored WHERE stored.id" PG_EQUALS "page.id) RETURNING 1),"
+    " AND NOT EXISTS (SELECT 1 FROM stored WHERE stored.id" PG_EQUALS
+    "page.id) AND NOT (" IS_TO_COME ") RETURNING 1),"
     " mended AS (UPDATE public.documents AS row SET status = 'ready', attempt = NULL,"
-    " reason = NULL, title = d.title, file_name = d.file_name, mime_type = d.mime_type,"
-    " metadata = d.metadata, sha256 = d.sha256, bytes = d.bytes, pages = d.pages,"
-    " chunks = d.chunks, updated_at = " PG_NOW
-    ", created_at = coalesce(d.created_at::pg_catalog.timestamptz, row.created_at)"
-    ", owner_id = " LIST_OWNER(
-	"d.owner_id") ", expires_at = " TIME_TO_BE "," STORED_TIME OF_STORED " WHERE" ROW_AS_SEEN
-		      " AND NOT (" ROW_IS_RIGHT ") RETURNING 1),"
-		      " noted AS (UPDATE public.documents AS row SET" STORED_TIME OF_STORED
-		      " WHERE" ROW_AS_SEEN " AND " ROW_IS_RIGHT " AND NOT " STORED_TIME_IS_RIGHT
-		      "),"
-		      " untold AS (" UNTOLD ")"
-		      " SELECT (SELECT pg_catalog.count(*) FROM gone), (SELECT pg_catalog.count(*) "
-		      "FROM mended),"
-		      " (SELECT pg_catalog.json_agg(untold)::pg_catalog.text FROM untold)";
+    " reason = NULL, title = " NAMED("title") ", file_name = " NAMED(
+	"file_name") ", mime_type = d.mime_type,"
+		     " metadata = d.metadata, sha256 = d.sha256, bytes = d.bytes, pages = d.pages,"
+		     " chunks = d.chunks, updated_at = " PG_NOW ", created_at = " TIME_OF_BIRTH
+		     ", owner_id = " LIST_OWNER(
+			 "d.owner_id") ", expires_at = " TIME_TO_BE "," STORED_TIME OF_STORED
+				       " WHERE" ROW_AS_SEEN " AND NOT (" ROW_IS_RIGHT
+				       ") RETURNING 1),"
+				       " noted AS (UPDATE public.documents AS row SET" STORED_TIME
+					   OF_STORED " WHERE" ROW_AS_SEEN " AND " ROW_IS_RIGHT
+				       " AND NOT " STORED_TIME_IS_RIGHT "),"
+				       " untold AS (" UNTOLD ")"
+				       " SELECT (SELECT pg_catalog.count(*) FROM gone), (SELECT "
+				       "pg_catalog.count(*) "
+				       "FROM mended),"
+				       " (SELECT pg_catalog.json_agg(untold)::pg_catalog.text FROM "
+				       "untold)";
 
 enum flow_rc
 sweep_mend_rows(struct flow *f, struct catalog *c, const char *tenant, const char *ids,
@@ -152,13 +189,17 @@ sweep_mended_page(const struct pg_result *r)
 /* Not what was stored or changed since it was read: whoever has done so has written both. */
 static const char tell_stored[] =
     "UPDATE public.document AS d SET owner_id = coalesce(d.owner_id, t.owner_id),"
+    " title = coalesce(t.title, d.title), file_name = coalesce(t.file_name, d.file_name),"
+    " created_at = coalesce(t.born_at::pg_catalog.timestamptz, d.created_at),"
     " expires_at = coalesce(" EXPIRY_GIVEN(
 	"t.expires_at") ", d.expires_at)"
 			" FROM pg_catalog.json_to_recordset($1::pg_catalog.json) AS t(id "
 			"pg_catalog.text,"
 			" created_at pg_catalog.text, was pg_catalog.text, owner_id "
 			"pg_catalog.text,"
-			" expires_at pg_catalog.text) WHERE d.id" PG_EQUALS "t.id"
+			" expires_at pg_catalog.text, title pg_catalog.text,"
+			" file_name pg_catalog.text, born_at pg_catalog.text) WHERE d.id" PG_EQUALS
+			"t.id"
 			" AND " PG_RFC3339("d.created_at") PG_EQUALS
     "t.created_at"
     " AND coalesce(" EXPIRY_STORED("d.") ", '-')" PG_EQUALS "coalesce(t.was, '-')";

@@ -33,16 +33,25 @@ is_ligature(uint32_t point)
 	return point >= 0xfb00 && point <= 0xfb06;
 }
 
+static bool
+is_clean(uint32_t point)
+{
+	return point != UTF8_BAD && !is_control(point) && !is_unseen(point) && !is_ligature(point);
+}
+
 bool
 text_is_clean(struct slice s)
 {
-	for (size_t at = 0; at < s.len;) {
-		uint32_t point;
+	for (size_t at = 0, end; at < s.len;) {
+		at += utf8_plain(s.p + at, s.len - at);
+		end = s.len - at < UTF8_BLOCK ? s.len : at + UTF8_BLOCK;
+		while (at < end) {
+			uint32_t point;
 
-		at += utf8_next(s.p + at, s.len - at, &point);
-		if (point == UTF8_BAD || is_control(point) || is_unseen(point) ||
-		    is_ligature(point))
-			return false;
+			at += utf8_next(s.p + at, s.len - at, &point);
+			if (!is_clean(point))
+				return false;
+		}
 	}
 	return true;
 }

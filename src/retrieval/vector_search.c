@@ -2,15 +2,9 @@
 /*
  * vector_search: the chunks nearest to a query, by cosine distance (pgvector's <=>).
  *
- * Of some documents: exactly, over those documents' chunks alone. An HNSW index finds the nearest
- * of all chunks first and filters them afterwards, and so silently returns too few rows, or none.
- * Only past SOME_EXACT_MAX chunks, and where these are half of all, does the index answer.
- *
- * Of all: exactly while there is no index, which is made past some thousand chunks; then by the
- * index for what it covers, and exactly for the tail behind it (vector_statement.c). Which of the
- * two is a matter of what the connection's note says, and no guess of the planner's; it is asked
- * for once a connection, and each result says whether it still holds. An older note is right too,
- * only slower.
+ * Exactly or by the index (search_way.h) is a matter of what the connection's note says, and no
+ * guess of the planner's; it is asked for once a connection, and each result says whether it still
+ * holds. An older note is right too, only slower.
  *
  *	[ask] --> [asked] --> [write] --> [prepared] --> [set] --> [is set] --> [query] --> [read]
  *	  ^ | known               ^ | is prepared          ^ |  as the session's    ^          |
@@ -40,14 +34,10 @@
 #include "retrieval/search_hits.h"
 #include "retrieval/search_name.h"
 #include "retrieval/search_parameters.h"
+#include "retrieval/search_way.h"
 #include "retrieval/vector_settings.h"
 #include "tenantgate/retrieval.h"
 #include "tenantgate/retrieval/search_filter.h"
-
-/* Up to so many chunks of the documents in question their distances are computed: 2 microseconds
- * each at 1536 dimensions. */
-#define SOME_EXACT_MAX 10000
-#define ANY_NUMBER     INT64_MAX
 
 #define SQL_MAX	     ((16u << 10) + SEARCH_FILTER_SQL_MAX)
 #define SCHEMA_USUAL "public"
@@ -58,8 +48,7 @@ struct vector_search {
 	struct pool_lease *lease;      /* borrowed */
 	struct hits *hits;	       /* borrowed: filled */
 	struct search_request request; /* what it points to is borrowed */
-	enum vector_way way;
-	int64_t bound; /* of WAY_EXACT_SOME */
+	struct search_way way;	       /* its bound is 0 before the first */
 	unsigned restarts;
 	bool in_transaction;
 	bool again;			     /* from the beginning, when the transaction is over */
@@ -143,28 +132,6 @@ vector_search_asked(struct flow *f)
 
 /* ---- the statement ---- */
 
-static bool
-is_of_some(const struct search_request *r)
-{
-	return r->document_count > 0 || r->owner != NULL || r->filter != NULL;
-}
-
-static void
-first_way(struct vector_search *s, const struct search_note *n)
-{
-	bool some = is_of_some(&s->request);
-
-	s->bound = SOME_EXACT_MAX;
-	if (!has_tail(s))
-		s->way = some ? WAY_BEFORE_SOME : WAY_BEFORE_ALL;
-	else if (s->request.mode == SEARCH_TEXT)
-		s->way = some ? WAY_TEXT_SOME : WAY_TEXT;
-	else if (some)
-		s->way = WAY_EXACT_SOME;
-	else
-		s->way = n->index.indexed_to > 0 ? WAY_INDEX : WAY_EXACT;
-}
-
 static enum flow_rc
 vector_search_write(struct flow *f)
 {
@@ -175,13 +142,13 @@ vector_search_write(struct flow *f)
 
 	if (!search_note_allows(n, &s->request, &err))
 		return flow_fail_err(f, &err);
-	if (s->bound == 0)
-		first_way(s, n);
-	search_name(s->way, &s->request, c, n, s->name);
+	if (s->way.bound == 0)
+		s->way = search_way_first(&s->request, &n->index);
+	search_name(s->way.way, &s->request, c, n, s->name);
 	if (s->name[0] != '\0' && pg_is_prepared(c, s->name))
 		return flow_goto(f, vector_search_set);
 	buf_reset(&s->sql);
-	if (!vector_statement(&s->sql, s->way, n->schema[0] != '\0' ? n->schema : SCHEMA_USUAL,
+	if (!vector_statement(&s->sql, s->way.way, n->schema[0] != '\0' ? n->schema : SCHEMA_USUAL,
 		&n->index, &s->request))
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the search");
 	if (s->name[0] == '\0' || !pg_may_prepare(c)) {
@@ -228,7 +195,7 @@ vector_search_set(struct flow *f)
 	struct vector_search *s = vector_search_of(f);
 	struct pg_query q = { .sql = s->settings, .simple = true };
 
-	if (!vector_settings(s->way, s->request.k, pg_conn_has_session(s->lease->conn),
+	if (!vector_settings(s->way.way, s->request.k, pg_conn_has_session(s->lease->conn),
 		s->settings))
 		return flow_goto(f, vector_search_query);
 	s->in_transaction = true;
@@ -263,7 +230,7 @@ vector_search_undone(struct flow *f)
 	if (!s->again)
 		return FLOW_DONE;
 	s->again = false;
-	s->bound = 0;
+	s->way.bound = 0;
 	return flow_goto(f, vector_search_ask);
 }
 
@@ -278,7 +245,7 @@ vector_search_query(struct flow *f)
 		.prepared = s->name[0] != '\0' ? s->name : NULL,
 	};
 
-	search_parameters_give(&s->parameters, &s->request, s->way, s->bound, &q);
+	search_parameters_give(&s->parameters, &s->request, s->way.way, s->way.bound, &q);
 	return s->in_transaction ? pg_run(f, s->lease->conn, &q, &s->result)
 				 : pool_read(f, s->lease, &q, &s->result);
 }
@@ -299,18 +266,11 @@ vectors_have_changed(struct vector_search *s, struct search_note *n)
 static bool
 wants_another_way(struct vector_search *s, const struct search_note *n)
 {
-	int64_t matching, in_all;
-
-	if (s->way != WAY_EXACT_SOME || pg_rows(&s->result) == 0)
+	if (s->way.way != WAY_EXACT_SOME || pg_rows(&s->result) == 0)
 		return false;
-	matching = strtoll(pg_text(&s->result, 0, HIT_MATCHING), NULL, 10);
-	if (matching <= s->bound)
-		return false;
-	in_all = strtoll(pg_text(&s->result, 0, HIT_IN_ALL), NULL, 10);
-	s->bound = ANY_NUMBER;
-	if (n->index.indexed_to > 0 && matching >= in_all / 2)
-		s->way = WAY_INDEX_SOME;
-	return true;
+	return search_way_next(&s->way, &n->index,
+	    strtoll(pg_text(&s->result, 0, HIT_MATCHING), NULL, 10),
+	    strtoll(pg_text(&s->result, 0, HIT_IN_ALL), NULL, 10));
 }
 
 static enum flow_rc

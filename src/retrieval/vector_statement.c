@@ -52,13 +52,15 @@ static const char exact[] =
 
 /* ---- the index ---- */
 
-/* As the index's expression: else it would not be used. */
+/* As the index's expression: else it would not be used. The order is computed for each row found,
+ * too, and so would be the question's rounded vector, 5 us of it, if it were no subselect. */
 static void
 index_distance_write(struct buf *b, const struct vector_index *index, unsigned dimensions)
 {
 	if (index->is_halfvec)
 		buf_printf(b,
-		    "embedding::@.halfvec(%u) OPERATOR(@.<=>) $1::@.vector::@.halfvec(%u)",
+		    "embedding::@.halfvec(%u) OPERATOR(@.<=>)"
+		    " (SELECT $1::@.vector::@.halfvec(%u))",
 		    dimensions, dimensions);
 	else
 		buf_puts(b, DISTANCE);

@@ -151,12 +151,12 @@ acquire_looked(struct flow *f)
 	switch (a->row->tenant.state) {
 	case TENANT_READY:
 	case TENANT_SUSPENDED:
+	case TENANT_DELETED:
 		return FLOW_DONE;
-	case TENANT_FAILED:
-	case TENANT_UNKNOWN:
-		return acquire_failed_before(a);
 	case TENANT_PROVISIONING:
 		break;
+	default: /* it has failed */
+		return acquire_failed_before(a);
 	}
 	if (!a->row->lease_expired)
 		return acquire_elsewhere(a);

@@ -311,7 +311,8 @@ tenant_login_refused(struct tenants *ts, const struct tenant *t)
 	struct err err = { .retry_after = 1 };
 	bool is_one_too_many;
 
-	if (ts->conf->provider != PROVIDER_NEON || t->state != TENANT_READY)
+	if (ts->conf->provider != PROVIDER_NEON || t->provider != PROVIDER_NEON ||
+	    t->state != TENANT_READY)
 		return;
 	err_set(&err, ERR_DATABASE,
 	    "The tenant's database refuses the login, and its provider is asked for its address "

@@ -64,6 +64,13 @@ const struct flow_kind attempt_kind = { "tenant_attempt", attempt_steps, attempt
 
 /* ---- the database ---- */
 
+/* Of a row that was adopted by its URL nobody has made the database. */
+static bool
+attempt_is_of(const struct attempt *a, enum tenant_provider provider)
+{
+	return a->tenants->conf->provider == provider && a->row->tenant.provider != PROVIDER_URL;
+}
+
 /* Passed over when an earlier attempt has saved all that is needed to connect. */
 static enum flow_rc
 attempt_create(struct flow *f)
@@ -72,8 +79,12 @@ attempt_create(struct flow *f)
 
 	if (row_is_complete(a->row))
 		return FLOW_NEXT;
+	if (a->row->tenant.provider == PROVIDER_URL)
+		return flow_fail(f, ERR_DATABASE,
+		    "The address of the tenant's database is not whole. The operator should adopt "
+		    "its URL again.");
 	memset(&a->child, 0, sizeof(a->child));
-	if (a->tenants->conf->provider == PROVIDER_POSTGRES)
+	if (attempt_is_of(a, PROVIDER_POSTGRES))
 		return cluster_create(f, &a->child.cluster, a->tenants, a->row);
 	return neon_create(f, &a->child.neon, a->tenants, a->row);
 }
@@ -101,7 +112,7 @@ attempt_wait(struct flow *f)
 	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
 	enum flow_rc rc = row_check(f, &a->result, "address of the new database");
 
-	if (rc != FLOW_NEXT || a->tenants->conf->provider != PROVIDER_NEON)
+	if (rc != FLOW_NEXT || !attempt_is_of(a, PROVIDER_NEON))
 		return rc;
 	memset(&a->child, 0, sizeof(a->child));
 	return neon_wait(f, &a->child.wait, a->tenants, a->row);
@@ -115,7 +126,7 @@ attempt_waited(struct flow *f)
 {
 	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
 
-	if (a->tenants->conf->provider == PROVIDER_NEON && a->child.wait.is_gone) {
+	if (attempt_is_of(a, PROVIDER_NEON) && a->child.wait.is_gone) {
 		if (a->was_gone)
 			return flow_fail(f, ERR_NEON,
 			    "Neon answers 404 for the project it has just made. Try again in a "
@@ -185,7 +196,8 @@ attempt_logged_in(struct flow *f)
 	if (a->lease.login_is_final)
 		return flow_fail_err(f, &a->why);
 	if (a->logins >= LOGINS_MAX) {
-		a->is_locked_out = a->why.code == ERR_DATABASE;
+		a->is_locked_out =
+		    a->why.code == ERR_DATABASE && a->row->tenant.provider != PROVIDER_URL;
 		return flow_fail_err(f, &a->why);
 	}
 	err_tell(&a->why, a->told);

@@ -20,7 +20,6 @@
 #include "tenantgate/base/secret.h"
 
 #define PASSWORD_LEN	 40
-#define ADMIN_KEY	 SLICE_LIT("cluster:admin")
 #define ADMIN_POOL	 2 /* connections: creations are rare, and the server limits them anyway */
 #define STATEMENT_MAX_US (60 * 1000000ull)
 
@@ -112,7 +111,7 @@ cluster_borrow(struct flow *f)
 	struct cluster_creation *c = FLOW_OF(f, struct cluster_creation, &cluster_kind);
 	struct pool_target target = c->tenants->admin;
 
-	target.key = ADMIN_KEY;
+	target.key = CLUSTER_ADMIN_KEY;
 	target.size = ADMIN_POOL;
 	return pool_borrow(f, c->tenants->pools, &target, &c->lease);
 }

@@ -10,6 +10,9 @@
 #include "tenant/row.h"
 #include "tenant/tenant_internal.h"
 
+/* Of the pool that connects as the administrator. */
+#define CLUSTER_ADMIN_KEY SLICE_LIT("cluster:admin")
+
 struct cluster_creation {
 	struct flow flow;
 	struct tenants *tenants; /* borrowed */

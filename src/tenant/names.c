@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "tenantgate/base/digest.h"
+#include "tenantgate/base/id.h"
 
 #define NAME_DIGEST 24 /* hex digits: 96 bits */
 
@@ -55,6 +56,16 @@ name_project_stem(char out[PROJECT_NAME_SIZE], const char *environment, const ch
 	(void)!snprintf(out, PROJECT_NAME_SIZE - NAME_DIGEST - 1, "tg-%s-%s", environment, tenant);
 }
 
+bool
+name_is_given(const char *name)
+{
+	size_t len = strlen(name);
+	const char *digest = name + len - NAME_DIGEST;
+
+	return len > 3 + 1 + NAME_DIGEST && strncmp(name, "tg-", 3) == 0 && digest[-1] == '-' &&
+	    strspn(digest, "0123456789abcdef") == NAME_DIGEST;
+}
+
 /* A digest, for a tenant id may be longer than a name in Postgres and has other characters. */
 void
 name_cluster(char out[CLUSTER_NAME_SIZE], const char *environment, const char *tenant)
@@ -88,6 +99,12 @@ bool
 name_provider_id(struct slice s)
 {
 	return all_of(s, PROVIDER_ID_SIZE - 1, "-_");
+}
+
+bool
+name_tenant(struct slice s)
+{
+	return all_of(s, TENANT_ID_MAX, "._:@-");
 }
 
 bool

@@ -29,6 +29,9 @@ void name_project(char out[PROJECT_NAME_SIZE], const char *environment, const ch
 /* What the first releases called it, "tg-<env>-<tenant>", where two such pairs may have one name:
  * looked for, never given. "" when it would have been too long. */
 void name_project_old(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant);
+/* Whether tenantgate gives such names, of whatever environment and tenant: "tg-...-" and the 24 hex
+ * digits. */
+bool name_is_given(const char *project_name);
 /* The longest text that both begin with. */
 void name_project_stem(char out[PROJECT_NAME_SIZE], const char *environment, const char *tenant);
 /* Role and database on a cluster of one's own: only [a-z0-9_], so it needs no quoting. */
@@ -36,6 +39,8 @@ void name_cluster(char out[CLUSTER_NAME_SIZE], const char *environment, const ch
 /* An id that the provider gave: [A-Za-z0-9_-], short enough to keep, safe in a URL's path. Without
  * the check a "../" in it would make another request of ours. */
 bool name_provider_id(struct slice);
+/* As auth_tenant_valid() has it: 1 to TENANT_ID_MAX bytes of [A-Za-z0-9._:@-]. */
+bool name_tenant(struct slice);
 /* A host name or address. Never a path: libpq takes a host with a '/' for a Unix socket's
  * folder. */
 bool name_host(struct slice);

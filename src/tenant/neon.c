@@ -77,12 +77,11 @@ project_list(struct flow *f)
 	return neon_list_all(f, &c->list, c->tenants, c->row);
 }
 
-/* How long, in seconds, a POST may be under way. The API names no bound; we take three times as
- * long as we wait for a response. */
-static int
-grace_s(const struct neon_creation *c)
+/* The API names no bound; we take three times as long as we wait for a response. */
+int
+neon_grace_s(const struct tenants_conf *conf)
 {
-	return (int)(c->tenants->conf->neon_timeout_us * 3 / 1000000) + 1;
+	return (int)(conf->neon_timeout_us * 3 / 1000000) + 1;
 }
 
 /* The same of an earlier attempt's POST, counted by the database's clock from posted_at: 0 or less
@@ -90,7 +89,7 @@ grace_s(const struct neon_creation *c)
 static int
 grace_left_s(const struct neon_creation *c)
 {
-	return c->row->is_posted ? grace_s(c) - c->row->posted_ago_s : 0;
+	return c->row->is_posted ? neon_grace_s(c->tenants->conf) - c->row->posted_ago_s : 0;
 }
 
 /* Both listings were empty. One that was not answered may arrive yet, so the next attempt waits for
@@ -106,7 +105,7 @@ project_unclear(struct neon_creation *c)
 	    "again in a minute.");
 	err_cause(&err, "Neon lists no project after its creation got no clear response: %s",
 	    c->call.why);
-	err.retry_after = c->may_repeat ? 0 : grace_s(c);
+	err.retry_after = c->may_repeat ? 0 : neon_grace_s(c->tenants->conf);
 	return flow_fail_err(&c->flow, &err);
 }
 
@@ -329,17 +328,6 @@ project_adopt(struct flow *f)
 	return neon_call_uri(f, &c->call);
 }
 
-/* A connection URI does not name the endpoint, but its id is the host's first label. */
-static void
-endpoint_from_host(struct tenant_row *row)
-{
-	const char *host = row->tenant.host;
-	size_t n = strcspn(host, ".");
-
-	if (row->endpoint_id[0] == '\0' && strncmp(host, "ep-", 3) == 0 && n < PROVIDER_ID_SIZE)
-		snprintf(row->endpoint_id, sizeof(row->endpoint_id), "%.*s", (int)n, host);
-}
-
 /* 404: a project of the row's was deleted at Neon, so its name is looked up. One that has just been
  * listed is not looked up again: that 404 is a failure, or the two would go on for ever. */
 static enum flow_rc
@@ -363,7 +351,7 @@ project_adopted(struct flow *f)
 		return rc;
 	if (!neon_read_uri(c->call.json, c->row, &err))
 		return flow_fail_err(f, &err);
-	endpoint_from_host(c->row);
+	neon_endpoint_from_host(c->row);
 	c->row->is_posted = false;
 	return FLOW_DONE;
 }

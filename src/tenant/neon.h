@@ -65,6 +65,9 @@ struct neon_creation {
 enum flow_rc neon_create(struct flow *, struct neon_creation *, struct tenants *,
     struct tenant_row *) __attribute__((warn_unused_result));
 
+/* How long, in seconds, a creation that got no response may be under way. */
+int neon_grace_s(const struct tenants_conf *);
+
 struct neon_waiter {
 	struct flow flow;
 	struct neon_call call;

@@ -130,6 +130,34 @@ neon_read_endpoint(const json_t *o, struct tenant_row *row, struct err *err)
 	return row->endpoint_id[0] != '\0' || neon_read_fail(err, "list of endpoints");
 }
 
+/* Its id is the host's first label. */
+void
+neon_endpoint_from_host(struct tenant_row *row)
+{
+	const char *host = row->tenant.host;
+	size_t n = strcspn(host, ".");
+
+	if (row->endpoint_id[0] == '\0' && strncmp(host, "ep-", 3) == 0 && n < PROVIDER_ID_SIZE)
+		snprintf(row->endpoint_id, sizeof(row->endpoint_id), "%.*s", (int)n, host);
+}
+
+void
+neon_read_name(const json_t *o, char out[PROJECT_NAME_SIZE])
+{
+	if (!copy_text(json_object_get(o, "project"), "name", out, PROJECT_NAME_SIZE))
+		out[0] = '\0';
+}
+
+void
+neon_read_main_branch(const json_t *o, struct tenant_row *row)
+{
+	const json_t *branches = json_object_get(o, "branches");
+
+	for (size_t i = 0; i < json_array_size(branches); i++)
+		if (json_is_true(json_object_get(json_array_get(branches, i), "default")))
+			copy_id(json_array_get(branches, i), "id", row->branch_id);
+}
+
 /* One project of a listing. False when it has no name or id: then the listing cannot be relied
  * on. */
 static bool
@@ -177,6 +205,35 @@ neon_read_page(const json_t *o, const struct neon_names *names, struct neon_inve
 	inv->page_length = (unsigned)json_array_size(projects);
 	inv->cursor[0] = '\0';
 	copy_text(json_object_get(o, "pagination"), "cursor", inv->cursor, sizeof(inv->cursor));
+	return true;
+}
+
+bool
+neon_read_projects(const json_t *o, neon_project_fn *fn, void *arg, unsigned *length, char *cursor,
+    struct err *err)
+{
+	const json_t *projects = json_object_get(o, "projects");
+
+	if (!json_is_array(projects))
+		return neon_read_fail(err, "list of projects");
+	if (json_array_size(json_object_get(o, "unavailable_project_ids")) > 0) {
+		err_set(err, ERR_NEON,
+		    "Neon's list of projects is not complete just now, so it proves nothing. Try "
+		    "again in a minute.");
+		return false;
+	}
+	*length = (unsigned)json_array_size(projects);
+	for (unsigned i = 0; i < *length; i++) {
+		char id[PROVIDER_ID_SIZE] = "", name[PROJECT_NAME_SIZE];
+
+		copy_id(json_array_get(projects, i), "id", id);
+		if (id[0] == '\0' ||
+		    !copy_text(json_array_get(projects, i), "name", name, sizeof(name)) ||
+		    !fn(id, name, arg))
+			return neon_read_fail(err, "list of projects");
+	}
+	cursor[0] = '\0';
+	copy_text(json_object_get(o, "pagination"), "cursor", cursor, CURSOR_MAX);
 	return true;
 }
 

@@ -22,6 +22,12 @@ bool neon_read_created(const json_t *, struct tenant_row *, struct err *);
 /* The response of GET connection_uri: address, role, password; all or nothing. */
 bool neon_read_uri(const json_t *, struct tenant_row *, struct err *);
 
+/* A connection URI does not name the endpoint: if it is not known, from the host. */
+void neon_endpoint_from_host(struct tenant_row *);
+/* The response of GET of a project: its name, "" when there is none. */
+void neon_read_name(const json_t *, char out[PROJECT_NAME_SIZE]);
+/* The response of GET branches: the id of the default one. */
+void neon_read_main_branch(const json_t *, struct tenant_row *);
 /* The response of GET endpoints: the id of the one that writes. */
 bool neon_read_endpoint(const json_t *, struct tenant_row *, struct err *);
 
@@ -46,6 +52,13 @@ struct neon_inventory {
 /* Adds one page. False also for a partial inventory (unavailable projects). */
 bool neon_read_page(const json_t *, const struct neon_names *, struct neon_inventory *,
     struct err *);
+
+/* Each project of a page; false: there is no memory. */
+typedef bool neon_project_fn(const char *id, const char *name, void *arg);
+/* False, with err set, also for a partial page. length: of the page; cursor: CURSOR_MAX, "" when
+ * there is none. */
+bool neon_read_projects(const json_t *, neon_project_fn *, void *arg, unsigned *length,
+    char *cursor, struct err *);
 
 /* Annotations of the branch that a project is created with: whose it is. */
 #define NEON_NOTE_ENVIRONMENT "tenantgate_environment"

@@ -205,6 +205,8 @@ tenant_provision(struct flow *f, struct tenants *ts, struct tenant *t)
 		return FLOW_NEXT;
 	case TENANT_SUSPENDED:
 		return flow_fail(f, ERR_SUSPENDED, TENANT_SUSPENDED_DETAIL);
+	case TENANT_DELETED:
+		return flow_fail(f, ERR_DELETED, TENANT_DELETED_DETAIL);
 	case TENANT_UNKNOWN:
 		if (!ts->conf->lazy)
 			return flow_fail(f, ERR_NOT_FOUND,

@@ -19,23 +19,16 @@
  * A password is replaced only where the row still holds the one that was opened: replicas may do
  * this together, and a tenant may be provisioned meanwhile.
  */
-#include <jansson.h>
 #include <stdlib.h>
 
-#include "tenant/row.h"
+#include "tenant/reseal_rows.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/backoff.h"
-#include "tenantgate/base/json.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
 #include "tenantgate/wire/pg_sql.h"
 
-#define HOLDER	     SLICE_LIT("seal_keys")
-#define SEALED_WITH  "pg_catalog.left(db_password_sealed, 10)" /* SEAL_PREFIX_LEN */
-#define ROWS_AT_ONCE "50"	  /* sealed in one turn of the loop: a millisecond */
-#define JSON_MAX     (256 * 1024) /* of so many rows */
-#define PLAIN_MAX    1024
-#define SEALED_MAX   4096
+#define HOLDER RESEAL_HOLDER
 
 static const struct backoff reseal_backoff = { 250 * 1000, 30 * 1000000, 200 };
 /* From one round of a watcher to the next: soon at first, for then replicas that write with the
@@ -106,17 +99,6 @@ reseal_look(struct flow *f)
 	return catalog_run(f, r->catalog, CATALOG_TENANTS, HOLDER, &q, &r->result);
 }
 
-/* plain: with room for all of it (buf_wipe). */
-static bool
-password_open(const struct reseal *r, const char *id, struct slice sealed, struct buf *plain)
-{
-	char context[TENANT_KEY_SIZE];
-
-	row_seal_context(context, id);
-	buf_reserve(plain, PLAIN_MAX);
-	return seal_decrypt(r->seal, sealed, slice_str(context), plain);
-}
-
 /* One password of a key: true when that is ours. */
 static bool
 reseal_judge_row(const struct reseal *r, unsigned row)
@@ -126,14 +108,14 @@ reseal_judge_row(const struct reseal *r, unsigned row)
 	bool known = seal_knows(r->seal, sealed);
 	struct buf plain;
 
-	buf_init(&plain, PLAIN_MAX);
+	buf_init(&plain, RESEAL_PLAIN_MAX);
 	if (!known)
 		log_event(LOG_ERR, "tenant.seal_foreign", NULL,
 		    "The list seal_keys lacks the key of %s passwords in public.tenants, of tenant "
 		    "%s for "
 		    "instance: those tenants cannot be served. Add that key, after the first.",
 		    count, id);
-	else if (!password_open(r, id, sealed, &plain))
+	else if (!reseal_open(r->seal, id, sealed, &plain))
 		log_event(LOG_ERR, "tenant.seal_broken", NULL,
 		    "The sealed password of tenant %s does not open, although its key is there: it "
 		    "was changed, or is another tenant's. Set the row's state to 'failed'.",
@@ -187,15 +169,6 @@ reseal_judge(struct flow *f)
 	return reseal_announce(r);
 }
 
-/* A catalog that takes no writes, or none of ours: what it holds stays as it is. */
-static bool
-writes_are_refused(const struct pg_result *result)
-{
-	return result->status == PG_SQL_ERROR &&
-	    (strcmp(result->failure.sqlstate, "25006") == 0 ||
-		strcmp(result->failure.sqlstate, "42501") == 0);
-}
-
 /* Nothing is to be sealed anew unless the first key was announced before. */
 static enum flow_rc
 reseal_announced(struct flow *f)
@@ -204,7 +177,7 @@ reseal_announced(struct flow *f)
 
 	char second[SEAL_PREFIX_LEN + 1];
 
-	if (writes_are_refused(&r->result)) {
+	if (reseal_is_refused(&r->result)) {
 		log_event(LOG_WARNING, "tenant.seal_kept", NULL,
 		    "The catalog takes no writes, so its passwords stay as they are sealed: %s. "
 		    "Keep all keys in seal_keys.",
@@ -225,53 +198,8 @@ static enum flow_rc
 reseal_batch(struct flow *f)
 {
 	struct reseal *r = FLOW_OF(f, struct reseal, &reseal_kind);
-	struct pg_query q = {
-		.sql = "SELECT tenant_id, db_password_sealed FROM public.tenants "
-		       "WHERE db_password_sealed IS NOT NULL AND " SEALED_WITH PG_DIFFERS "$1 "
-		       "AND tenant_id" PG_ABOVE "$2 AND (NOT $3::boolean "
-		       "OR updated_at" PG_ABOVE "(" PG_NOW PG_MINUS "interval '10 minutes')) "
-		       "ORDER BY tenant_id LIMIT " ROWS_AT_ONCE,
-		.params = { PG_TEXT(r->prefix), PG_TEXT(r->last),
-		    PG_TEXT(r->is_watching ? "t" : "f") },
-		.param_count = 3,
-	};
 
-	return catalog_run(f, r->catalog, CATALOG_TENANTS, HOLDER, &q, &r->result);
-}
-
-/* Appends the row to the list; leaves out what does not open. */
-static void
-reseal_row(const struct reseal *r, json_t *list, unsigned row)
-{
-	const char *id = pg_text(&r->result, row, 0), *old = pg_text(&r->result, row, 1);
-	char context[TENANT_KEY_SIZE];
-	struct buf plain, sealed;
-
-	buf_init(&plain, PLAIN_MAX);
-	buf_init(&sealed, SEALED_MAX);
-	row_seal_context(context, id);
-	if (password_open(r, id, slice_str(old), &plain) &&
-	    seal_encrypt(r->seal, buf_view(&plain), slice_str(context), &sealed))
-		json_array_append_new(list,
-		    json_pack("{s:s, s:s, s:s}", "id", id, "old", old, "new", sealed.data));
-	buf_wipe(&plain);
-	buf_free(&sealed);
-}
-
-static enum flow_rc
-reseal_save(struct reseal *r)
-{
-	struct pg_query q = {
-		.sql = "UPDATE public.tenants AS t SET db_password_sealed = n.new "
-		       "FROM pg_catalog.json_to_recordset($1::pg_catalog.json) AS n("
-		       "id pg_catalog.text, old pg_catalog.text, new pg_catalog.text) "
-		       "WHERE t.tenant_id" PG_EQUALS "n.id "
-		       "AND t.db_password_sealed" PG_EQUALS "n.old",
-		.params = { PG_TEXT(r->rows.data) },
-		.param_count = 1,
-	};
-
-	return catalog_run(&r->flow, r->catalog, CATALOG_TENANTS, HOLDER, &q, &r->result);
+	return reseal_select(f, r->catalog, r->prefix, r->last, r->is_watching, &r->result);
 }
 
 /* A watcher begins anew after a while. */
@@ -294,24 +222,14 @@ static enum flow_rc
 reseal_seal(struct flow *f)
 {
 	struct reseal *r = FLOW_OF(f, struct reseal, &reseal_kind);
-	unsigned n = pg_rows(&r->result);
-	json_t *list;
 
 	if (r->result.status != PG_OK)
 		return reseal_retry(r);
-	if (n == 0)
+	if (pg_rows(&r->result) == 0)
 		return reseal_finish(r);
-	list = json_array();
-	for (unsigned i = 0; i < n; i++)
-		reseal_row(r, list, i);
-	snprintf(r->last, sizeof(r->last), "%s", pg_text(&r->result, n - 1, 0));
-	buf_reset(&r->rows);
-	json_put(&r->rows, list);
-	n = (unsigned)json_array_size(list);
-	json_decref(list);
-	if (n == 0 || r->rows.failed)
+	if (reseal_rows(r->seal, &r->result, r->last, &r->rows) == 0)
 		return flow_goto(f, reseal_batch);
-	return reseal_save(r);
+	return reseal_save(f, r->catalog, r->rows.data, &r->result);
 }
 
 static enum flow_rc
@@ -319,7 +237,7 @@ reseal_saved(struct flow *f)
 {
 	struct reseal *r = FLOW_OF(f, struct reseal, &reseal_kind);
 
-	if (writes_are_refused(&r->result))
+	if (reseal_is_refused(&r->result))
 		return reseal_finish(r);
 	if (r->result.status != PG_OK)
 		return reseal_retry(r);
@@ -347,7 +265,7 @@ reseal_begin(struct flow *f, struct catalog *c, const struct seal *seal, bool *g
 	r->goes_on = goes_on;
 	r->is_watching = goes_on == NULL;
 	seal_prefix(seal, r->prefix);
-	buf_init(&r->rows, JSON_MAX);
+	buf_init(&r->rows, RESEAL_ROWS_MAX);
 	return flow_call(f, &r->flow, &reseal_kind);
 }
 

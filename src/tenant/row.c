@@ -49,6 +49,8 @@ enum row_column {
 	COL_READ_AT,
 	COL_REGION,
 	COL_SETTINGS,
+	COL_DELETED,
+	COL_BINDING,
 };
 
 void
@@ -165,6 +167,7 @@ column_texts(struct tenant_row *out, const struct pg_result *r)
 	    column_text(t->dbname, sizeof(t->dbname), r, COL_DBNAME) &&
 	    column_text(t->user, sizeof(t->user), r, COL_USER) &&
 	    column_text(t->sslmode, sizeof(t->sslmode), r, COL_SSLMODE) &&
+	    column_text(t->channel_binding, sizeof(t->channel_binding), r, COL_BINDING) &&
 	    column_text(out->project_name, sizeof(out->project_name), r, COL_PROJECT_NAME) &&
 	    column_text(out->project_id, sizeof(out->project_id), r, COL_PROJECT_ID) &&
 	    column_text(out->endpoint_id, sizeof(out->endpoint_id), r, COL_ENDPOINT_ID) &&
@@ -190,6 +193,8 @@ row_read(const struct pg_result *r, const char *id, const struct seal *seal, str
 		    "public.tenants, and whether a newer tenantgate has written it.");
 		return false;
 	}
+	if (pg_text(r, 0, COL_DELETED)[0] == 't')
+		t->state = TENANT_DELETED;
 	t->requests_per_minute = (unsigned)column_int(r, COL_RPM, 0);
 	column_settings(out, r);
 	t->port = (uint16_t)column_int(r, COL_PORT, 0);

@@ -27,18 +27,6 @@ row_ready(struct flow *f, struct catalog *c, const struct tenant_row *r, const c
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);
 }
 
-void
-row_read_limits(const struct pg_result *r, struct tenant_row *out)
-{
-	struct tenant *t = &out->tenant;
-	const char *settings = pg_text(r, 0, 2);
-
-	if (strlen(settings) < sizeof(out->settings))
-		memcpy(out->settings, settings, strlen(settings) + 1);
-	snprintf(t->plan, sizeof(t->plan), "%s", pg_text(r, 0, 0));
-	t->requests_per_minute = (unsigned)strtoul(pg_text(r, 0, 1), NULL, 10);
-}
-
 enum flow_rc
 row_fail(struct flow *f, struct catalog *c, const struct tenant_row *r,
     const struct row_failure *failure, struct pg_result *out)

@@ -4,6 +4,10 @@
  * (upgrade.c). The lease is the columns that provisioning uses, which a ready row has no other use
  * for; after a failure it is the time before which nobody tries again.
  */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "tenant/row.h"
 #include "tenant/row_sql.h"
 
@@ -73,4 +77,16 @@ row_upgrade_doubt(struct flow *f, struct catalog *c, const char *id, struct pg_r
 	};
 
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(id), &q, out);
+}
+
+void
+row_read_limits(const struct pg_result *r, struct tenant_row *out)
+{
+	struct tenant *t = &out->tenant;
+	const char *settings = pg_text(r, 0, 2);
+
+	if (strlen(settings) < sizeof(out->settings))
+		memcpy(out->settings, settings, strlen(settings) + 1);
+	snprintf(t->plan, sizeof(t->plan), "%s", pg_text(r, 0, 0));
+	t->requests_per_minute = (unsigned)strtoul(pg_text(r, 0, 1), NULL, 10);
 }

@@ -43,7 +43,6 @@ enum wish_column {
 	"))), 0)::int"
 #define IS_A_WISH "(t." IS_FAILED " AND t.attempts" PG_EQUALS "0)"
 
-/* deleted_at is a column of a later script than the others here: as JSON it may be absent. */
 enum flow_rc
 tenant_wish_look(struct flow *f, struct tenants *ts, const char *id, struct pg_result *out)
 {
@@ -53,7 +52,7 @@ tenant_wish_look(struct flow *f, struct tenants *ts, const char *id, struct pg_r
 		       " t.plan, t.region, u.name, u.email,"
 		       " pg_catalog.to_char(t.created_at AT TIME ZONE 'UTC',"
 		       " 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'),"
-		       " pg_catalog.to_jsonb(t) OPERATOR(pg_catalog.->>) 'deleted_at' IS NOT NULL,"
+		       " t.deleted_at IS NOT NULL,"
 		       " NOT (t." IS_FAILED " AND t.project_id IS NULL AND t.posted_at IS NULL),"
 		       " t.project_id IS NOT NULL,"
 		       " t.neon_wished" PG_DIFFERS

@@ -6,17 +6,22 @@
 #ifndef TENANT_TENANT_INTERNAL_H
 #define TENANT_TENANT_INTERNAL_H
 
+#include <sys/queue.h>
+
 #include "tenant/tenant_record.h"
 #include "tenantgate/base/map.h"
+#include "tenantgate/replica/drop_channel.h"
 #include "tenantgate/tenant.h"
 
-/* The Redis channel by which replicas tell each other to forget a tenant, "<origin>:<id>", or to
- * doubt its record, "<origin>?<id>" (which earlier builds pass over). */
+/* By which replicas tell each other to forget a tenant, or to doubt its record. */
 #define DROP_CHANNEL "tg:tenant:drop"
-#define ORIGIN_LEN   8
 
 /* The detail of ERR_SUSPENDED, wherever a suspended tenant is met. */
 #define TENANT_SUSPENDED_DETAIL "The tenant is suspended. Ask the operator to resume it."
+/* The same of ERR_DELETED. */
+#define TENANT_DELETED_DETAIL \
+	"The tenant was deleted, and no request makes it anew. Ask the operator, who can (POST " \
+	"/admin/tenants/{id}/recreate)."
 
 /* Where Redis keeps what all replicas share of one account of Neon's; NEON_KEY_SIZE each. */
 #define NEON_KEY_SIZE 48
@@ -38,10 +43,14 @@ struct tenants {
 	const struct tenants_conf *conf;
 	struct pool_target admin;    /* provider postgres: the cluster's administrator */
 	struct arena *arena;	     /* owned: admin's strings */
+	TAILQ_ENTRY(tenants) link;   /* shared->workers */
+	struct tenant_uses *uses;    /* owned: this worker's flows, by tenant */
+	struct map *ends;	     /* owned: tenant id -> struct end_handle, of a flow */
 	struct lookup_cache *records; /* owned: tenant id -> tenant_record; shared->records */
 	struct map *provisions;	     /* owned: tenant id -> provision, each frees itself */
 	struct map *wishes;	     /* owned: tenant id -> wish_handle, each frees itself */
 	struct neon_keys neon_keys;
+	struct drop_channel drops;   /* to the other replicas */
 	uint64_t queue_seen_us; /* monotonic: when Redis last told the queue's state; 0: never */
 };
 
@@ -51,9 +60,6 @@ struct tenants {
 void tenants_publish(struct tenants *, const struct tenant_record *);
 /* Takes the record out of Redis, and for a while keeps an older one from being put there. */
 void tenants_unpublish(struct tenants *, const char *id);
-/* Tells the other replicas to forget it, or to doubt it. */
-enum drop { DROP_FORGET = ':', DROP_DOUBT = '?' };
-void tenants_publish_drop(struct tenants *, const char *id, enum drop);
 /* "neon" or "postgres": the column public.tenants.provider. Static. */
 const char *tenants_provider_name(const struct tenants *);
 /* How to connect to it: TLS as the configuration says now, whatever was so when it was made. */

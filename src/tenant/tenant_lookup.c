@@ -22,6 +22,7 @@
 
 #include "tenant/row.h"
 #include "tenant/tenant_internal.h"
+#include "tenant/tenant_use.h"
 #include "tenant/tenants_shared.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/secret.h"
@@ -82,6 +83,8 @@ tenant_check_state(struct flow *f, const struct tenant *t, struct tenant *out)
 
 	if (t->state == TENANT_SUSPENDED)
 		return flow_fail(f, ERR_SUSPENDED, TENANT_SUSPENDED_DETAIL);
+	if (t->state == TENANT_DELETED)
+		return flow_fail(f, ERR_DELETED, TENANT_DELETED_DETAIL);
 	if (limits->of_tenant != 0)
 		limits = plan_copy(limits, f->arena);
 	if (limits == NULL)
@@ -131,7 +134,7 @@ tenant_fetch_reply(struct flow *f)
 
 	if (ts->redis != NULL && !t->base.is_fenced && t->reply.status == REDIS_OK &&
 	    record_open(ts->seal, id, t->key, t->reply.text, &reply, settings)) {
-		bool usable = reply.provider == ts->conf->provider;
+		bool usable = tenant_provider_check(ts, &reply, &(struct err){ 0 });
 
 		tenant_set_tls(ts, &reply);
 		if (usable)
@@ -162,7 +165,9 @@ tenant_fetch_share(struct tenant_fetch *t)
 	}
 	r = lookup_peek(ts->records, slice_str(tenant->id));
 	if (r != NULL && !r->is_negative)
-		tenants_publish_drop(ts, tenant->id, DROP_FORGET);
+		drop_channel_tell(&ts->drops, slice_str(tenant->id), DROP_FORGET);
+	if (r != NULL && !r->is_negative && t->base.record->is_revoked)
+		tenant_uses_check_everywhere(ts, tenant->id);
 	if ((r != NULL && !r->is_negative) || t->base.is_fenced)
 		tenants_unpublish(ts, tenant->id);
 	lookup_unref(r);

@@ -49,21 +49,27 @@ record_fill(struct tenant_record *r, const struct plans *plans, const struct ten
 	r->own = plan_resolve(plan, slice_str(settings), t->id);
 	r->tenant.limits = r->own != NULL ? r->own : plan;
 	r->base.is_negative = t->state != TENANT_READY;
-	r->base.is_revoked = t->state == TENANT_SUSPENDED;
+	r->base.is_revoked = t->state == TENANT_SUSPENDED || t->state == TENANT_DELETED;
 	r->filled = true;
 }
 
 const char *
 provider_name(enum tenant_provider provider)
 {
-	return provider == PROVIDER_NEON ? "neon" : "postgres";
+	static const char *const names[] = { [PROVIDER_NEON] = "neon",
+		[PROVIDER_POSTGRES] = "postgres",
+		[PROVIDER_URL] = "url" };
+
+	return names[provider];
 }
 
 bool
 provider_parse(const char *name, enum tenant_provider *out)
 {
-	*out = strcmp(name, "postgres") == 0 ? PROVIDER_POSTGRES : PROVIDER_NEON;
-	return strcmp(name, provider_name(*out)) == 0;
+	for (*out = PROVIDER_NEON; *out <= PROVIDER_URL; (*out)++)
+		if (strcmp(name, provider_name(*out)) == 0)
+			return true;
+	return false;
 }
 
 void
@@ -98,6 +104,7 @@ put_json(struct buf *b, const struct tenant *t, const char *settings)
 	record_put_field(b, "user", t->user);
 	record_put_field(b, "password", t->password);
 	record_put_field(b, "sslmode", t->sslmode);
+	record_put_field(b, "binding", t->channel_binding);
 	record_put_field(b, "provider", provider_name(t->provider));
 	record_put_field(b, "settings", settings);
 	buf_putc(b, '}');
@@ -155,6 +162,8 @@ get_json(const json_t *o, const char *id, struct tenant *t, char settings[PLAN_S
 	    get_field(o, "user", t->user, sizeof(t->user), &err) &&
 	    get_field(o, "password", t->password, sizeof(t->password), &err) &&
 	    get_field(o, "sslmode", t->sslmode, sizeof(t->sslmode), &err) &&
+	    (json_object_get(o, "binding") == NULL || /* before it was there */
+		get_field(o, "binding", t->channel_binding, sizeof(t->channel_binding), &err)) &&
 	    get_field(o, "settings", settings, PLAN_SETTINGS_MAX + 1, &err) &&
 	    get_field(o, "provider", provider, sizeof(provider), &err) &&
 	    provider_parse(provider, &t->provider);

@@ -27,7 +27,7 @@ struct tenant_record *record_new(struct slice id);
 void record_fill(struct tenant_record *, const struct plans *, const struct tenant *,
     const char *settings);
 
-/* "neon" or "postgres", as the catalog and Redis have it; static. False for any other. */
+/* "neon", "postgres" or "url", as the catalog and Redis have it; static. False for any other. */
 const char *provider_name(enum tenant_provider);
 bool provider_parse(const char *name, enum tenant_provider *out);
 

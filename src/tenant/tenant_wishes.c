@@ -239,13 +239,3 @@ tenant_neon_json(const json_t *wished)
 {
 	return neon_settings_json(wished);
 }
-
-void
-tenant_effective(const struct tenants *ts, char out[TENANT_EFFECTIVE_SIZE])
-{
-	if (ts->redis != NULL && redis_is_up(ts->redis))
-		snprintf(out, TENANT_EFFECTIVE_SIZE, "now");
-	else
-		snprintf(out, TENANT_EFFECTIVE_SIZE, "within %llus",
-		    (unsigned long long)((ts->conf->cache_ttl_us + 999999) / 1000000));
-}

@@ -6,10 +6,9 @@
  *	tenant_forget() --> own cache, Redis key, pool  --PUBLISH-->  every other cache (and pool)
  *	tenant_doubt() ---> the same, but the caches keep the record for stale use
  *
- * A message on the channel is "<origin>:<tenant id>", or "<origin>?<tenant id>" for a doubt; our
- * own process's come back and are passed over. When messages may have been missed (the link to
- * Redis was down), every record is fetched anew, and stays for the case that the catalog cannot be
- * reached. What a fetch under way will find is not kept: it may have been read before the change.
+ * The channel is replica/drop_channel's. When messages may have been missed (the link to Redis was
+ * down), every record is fetched anew, and stays for the case that the catalog cannot be reached.
+ * What a fetch under way will find is not kept: it may have been read before the change.
  */
 #include "tenantgate/tenant.h"
 
@@ -19,6 +18,7 @@
 
 #include "tenant/names.h"
 #include "tenant/tenant_internal.h"
+#include "tenant/tenant_use.h"
 #include "tenant/tenants_shared.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/buf.h"
@@ -62,13 +62,20 @@ tenants_provider_name(const struct tenants *ts)
 	return provider_name(ts->conf->provider);
 }
 
-/* A cluster's databases are reached as its administrator is. */
+/* A cluster's databases are reached as its administrator is; what was adopted by its URL as Neon's,
+ * but for networks of one's own. */
 void
 tenant_set_tls(const struct tenants *ts, struct tenant *t)
 {
 	const struct pg_target *admin = &ts->admin.pg;
 	bool neon = ts->conf->provider == PROVIDER_NEON;
 
+	if (t->provider == PROVIDER_URL) {
+		t->guard = &ts->conf->allowed;
+		t->sslmode_outside = ts->conf->neon_sslmode;
+		t->ca_file = ts->conf->tenant_ca_file;
+		return;
+	}
 	snprintf(t->sslmode, sizeof(t->sslmode), "%s",
 	    neon ? ts->conf->neon_sslmode : admin->sslmode);
 	t->ca_file = neon ? ts->conf->tenant_ca_file : admin->sslrootcert;
@@ -79,7 +86,7 @@ tenant_set_tls(const struct tenants *ts, struct tenant *t)
 bool
 tenant_provider_check(const struct tenants *ts, const struct tenant *t, struct err *err)
 {
-	if (t->provider == ts->conf->provider)
+	if (t->provider == ts->conf->provider || t->provider == PROVIDER_URL)
 		return true;
 	err_set(err, ERR_INTERNAL,
 	    "The tenant's database was made by another provider than the one that is configured. "
@@ -108,23 +115,13 @@ tenant_target(const struct tenant *t, struct pool_target *out, char key[TENANT_K
 			.dbname = t->dbname,
 			.user = t->user,
 			.password = t->password,
-			.sslmode = t->sslmode,
+			.sslmode = t->guard != NULL ? t->sslmode_outside : t->sslmode,
 			.sslrootcert = t->ca_file,
+			.channel_binding = text_or_null(t->channel_binding),
+			.guard = t->guard,
+			.sslmode_inside = t->guard != NULL ? t->sslmode : NULL,
 		},
 	};
-}
-
-/* Redis not being there loses the message; the others then keep their record for
- * tenant_cache_ttl. */
-void
-tenants_publish_drop(struct tenants *ts, const char *id, enum drop drop)
-{
-	char message[ORIGIN_LEN + 1 + TENANT_ID_MAX + 1];
-
-	if (ts->redis == NULL)
-		return;
-	snprintf(message, sizeof(message), "%s%c%s", ts->shared->origin, (char)drop, id);
-	redis_publish(ts->redis, DROP_CHANNEL, slice_str(message));
 }
 
 /* Here at once, elsewhere by message. A request that has the old record in hand goes on with it. */
@@ -136,7 +133,8 @@ tenant_forget(struct tenants *ts, const char *id)
 	target_key(key, id);
 	pool_forget(ts->pools, slice_str(key));
 	tenants_unpublish(ts, id);
-	tenants_publish_drop(ts, id, DROP_FORGET);
+	drop_channel_tell(&ts->drops, slice_str(id), DROP_FORGET);
+	tenant_uses_check_everywhere(ts, id);
 	/* Last: the id may be the record's own. */
 	lookup_forget(ts->records, slice_str(id));
 }
@@ -151,18 +149,25 @@ tenant_doubt(struct tenants *ts, const char *id)
 	pool_forget(ts->pools, slice_str(key));
 	if (!catalog_is_failing(ts->catalog, CATALOG_TENANTS))
 		tenants_unpublish(ts, id);
-	tenants_publish_drop(ts, id, DROP_DOUBT);
+	drop_channel_tell(&ts->drops, slice_str(id), DROP_DOUBT);
 	lookup_expire(ts->records, slice_str(id));
 }
 
-/* A message of another replica. Each of our workers hears it, and the second time costs a reconnect
- * or a fetch at the most. */
+/* Of another replica, or it may be. Each of our workers hears it, and the second time costs a
+ * reconnect or a fetch at the most. */
 static void
-drop_one(struct tenants *ts, struct slice id, enum drop drop)
+tenant_drop_heard(struct slice id, enum drop drop, void *arg)
 {
-	struct tenant_record *r = (struct tenant_record *)lookup_peek(ts->records, id);
+	struct tenants *ts = arg;
+	struct tenant_record *r;
 	char key[TENANT_KEY_SIZE];
 
+	if (id.p == NULL) {
+		lookup_forget_all(ts->records);
+		tenant_uses_check_all(ts);
+		return;
+	}
+	r = (struct tenant_record *)lookup_peek(ts->records, id);
 	if (r != NULL && r->tenant.state == TENANT_READY) {
 		target_key(key, r->tenant.id);
 		pool_forget(ts->pools, slice_str(key));
@@ -171,26 +176,10 @@ drop_one(struct tenants *ts, struct slice id, enum drop drop)
 		lookup_expire(ts->records, id);
 	else
 		lookup_forget(ts->records, id);
+	if (drop == DROP_FORGET)
+		tenant_uses_check(ts, id);
 	if (r != NULL)
 		lookup_unref(&r->base);
-}
-
-/* p NULL: the link is new. Whoever can PUBLISH can only make us fetch again. */
-static void
-on_drop_message(struct slice message, void *arg)
-{
-	struct tenants *ts = arg;
-
-	if (message.p == NULL) {
-		lookup_forget_all(ts->records);
-		return;
-	}
-	if (message.len <= ORIGIN_LEN + 1 ||
-	    (message.p[ORIGIN_LEN] != DROP_FORGET && message.p[ORIGIN_LEN] != DROP_DOUBT))
-		return;
-	if (memcmp(message.p, ts->shared->origin, ORIGIN_LEN) != 0)
-		drop_one(ts, slice_of(message.p + ORIGIN_LEN + 1, message.len - ORIGIN_LEN - 1),
-		    (enum drop)message.p[ORIGIN_LEN]);
 }
 
 /* What the configuration's own checks leave to be wrong, for tests and stand-ins fill the struct by
@@ -276,13 +265,17 @@ tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct we
 	ts->arena = arena_new(ADMIN_ARENA_MAX);
 	ts->records = tenants_records_open(ts);
 	ts->provisions = map_new(0, NULL);
+	ts->ends = map_new(0, NULL);
+	ts->uses = tenant_uses_open(ts);
+	shared_tenants_enter(shared, ts);
 	ts->wishes = map_new(0, NULL);
 	neon_keys_make(ts);
 	if (!tenants_conf_check(ts, err)) {
 		tenants_close(ts);
 		return NULL;
 	}
-	if (redis != NULL && !redis_subscribe(redis, DROP_CHANNEL, on_drop_message, ts)) {
+	if (!drop_channel_open(&ts->drops, redis, DROP_CHANNEL, shared->origin, tenant_drop_heard,
+		ts)) {
 		err_set(err, ERR_INTERNAL,
 		    "The Redis channel %s is one too many for this build; please report it.",
 		    DROP_CHANNEL);
@@ -300,8 +293,11 @@ tenants_close(struct tenants *ts)
 	if (ts == NULL)
 		return;
 	assert(map_count(ts->provisions) == 0);
+	shared_tenants_leave(ts->shared, ts);
+	tenant_uses_close(ts->uses);
 	lookup_close(ts->records);
 	map_free(ts->provisions);
+	map_free(ts->ends);
 	map_free(ts->wishes);
 	arena_free(ts->arena);
 	free(ts);

@@ -20,13 +20,15 @@ tenants_shared_new(const struct replicas *replicas, unsigned records_max)
 	struct tenants_shared *s = xcalloc(1, sizeof(*s));
 
 	s->replicas = replicas;
-	id_random(s->origin, ORIGIN_LEN);
+	id_random(s->origin, DROP_ORIGIN_LEN);
 	s->records = lookup_store_new(records_max);
 	TAILQ_INIT(&s->waiting);
 	TAILQ_INIT(&s->working);
+	TAILQ_INIT(&s->workers);
 	s->lockouts = map_new(LOCKOUTS_MAX, free);
 	s->upgrades = map_new(UPGRADES_KEPT, free);
-	if (pthread_mutex_init(&s->mutex, NULL) != 0)
+	if (pthread_mutex_init(&s->mutex, NULL) != 0 ||
+	    pthread_mutex_init(&s->workers_mutex, NULL) != 0)
 		abort();
 	return s;
 }
@@ -38,6 +40,7 @@ tenants_shared_free(struct tenants_shared *s)
 		return;
 	lookup_store_free(s->records);
 	pthread_mutex_destroy(&s->mutex);
+	pthread_mutex_destroy(&s->workers_mutex);
 	map_free(s->lockouts);
 	map_free(s->upgrades);
 	free(s);

@@ -41,10 +41,13 @@ struct tenants_shared {
 	struct map *upgrades; /* owned, under the lock: tenant id -> when its schema may be looked
 			       * at again, monotonic */
 	atomic_uint upgrades_running;
+	/* Each worker's, while they are open; under a lock of its own, for who has it posts. */
+	TAILQ_HEAD(, tenants) workers;
+	pthread_mutex_t workers_mutex;
 	atomic_uint address_checks; /* flows that ask for an address again (address_check.c) */
 	atomic_uint provisions; /* flows that provision, of all workers */
 	const struct replicas *replicas; /* borrowed; NULL: this is the only one */
-	char origin[ORIGIN_LEN + 1];	 /* random: marks our own messages in DROP_CHANNEL */
+	char origin[DROP_ORIGIN_LEN + 1]; /* random: marks our own messages in DROP_CHANNEL */
 	struct lookup_store *records;	 /* owned: of all workers; has a lock of its own */
 };
 
@@ -61,6 +64,15 @@ struct lockout {
 /* Whether nobody has looked after this tenant's schema for so long as was said then; if so, it
  * counts as done for so long from now. */
 bool shared_upgrade_begin(struct tenants_shared *, const char *id, uint64_t us);
+
+/* Each worker's tenants, for those who reach the others; tenants_open() enters, tenants_close()
+ * leaves. fn is called under the lock of the list, and only posts. */
+typedef void shared_tenants_fn(struct tenants *, void *arg);
+void shared_tenants_enter(struct tenants_shared *, struct tenants *);
+void shared_tenants_leave(struct tenants_shared *, struct tenants *);
+void shared_tenants_each(struct tenants_shared *, shared_tenants_fn *, void *arg);
+/* On that worker's thread; NULL: it has none any more. */
+struct tenants *shared_tenants_of(struct tenants_shared *, const struct worker *);
 
 /* Live replicas when last heard of, at least 1. */
 unsigned shared_replicas(const struct tenants_shared *);

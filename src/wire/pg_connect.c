@@ -4,9 +4,9 @@
  * steps (PQconnectStartParams, PQconnectPoll). The child fails as flows do, its deadline included;
  * the parent is woken plainly, with the failure in *why.
  *
- *	resolve --> start --> begin --> [socket ready] --> poll --> polled --> end: *out, or *why
- *	                                       ^                      |
- *	                                       +---- reading, writing +
+ *	resolve --> guard --> start --> begin --> [socket ready] --> poll --> polled --> end
+ *	                                                 ^                      |
+ *	                                                 +---- reading, writing +
  *
  * What libpq 15 leaves to us:
  *  - Names: PQconnectStartParams() resolves them by a blocking getaddrinfo(). With `hostaddr` it
@@ -52,12 +52,13 @@ struct login {
 	struct pg_result *why; /* borrowed: the parent's */
 };
 
-static flow_step_fn login_resolve, login_start, login_begin, login_poll, login_polled;
+static flow_step_fn login_resolve, login_guard, login_start, login_begin, login_poll, login_polled;
 static flow_end_fn login_end;
 static flow_release_fn pg_login_release;
 
 static const struct flow_step pg_login_steps[] = {
 	{ "resolve", login_resolve },
+	{ "guard", login_guard },
 	{ "start", login_start },
 	{ "begin", login_begin },
 	{ "poll", login_poll },
@@ -96,6 +97,25 @@ login_resolve(struct flow *f)
 	return dns_lookup(f, l->dns, l->target.host, &l->answer);
 }
 
+/* ---- guard ---- */
+
+static enum flow_rc
+login_guard(struct flow *f)
+{
+	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
+	char why[sizeof(l->why->failure.message)];
+
+	if (err_is(&l->answer.err)) {
+		pg_failure_text(&l->why->failure, "", l->answer.err.detail);
+		return flow_fail(f, l->answer.err.code, "The database's host was not found.");
+	}
+	if (pg_guard_admits(&l->target, &l->answer, why, sizeof(why)))
+		return FLOW_NEXT;
+	pg_failure_text(&l->why->failure, "", why);
+	l->why->failure.is_forbidden = true;
+	return flow_fail(f, ERR_DATABASE, "The database's address is not allowed.");
+}
+
 /* ---- start ---- */
 
 /* The server's own words go to the parent by *why; the child's error only ends it. */
@@ -112,10 +132,6 @@ login_start(struct flow *f)
 	struct login *l = FLOW_OF(f, struct login, &pg_login_kind);
 	struct pg_attempt *a;
 
-	if (err_is(&l->answer.err)) {
-		pg_failure_text(&l->why->failure, "", l->answer.err.detail);
-		return flow_fail(f, l->answer.err.code, "The database's host was not found.");
-	}
 	l->attempt = a = pg_attempt_new(&l->target, &l->answer, l->is_bare);
 	if (a == NULL)
 		return flow_fail(f, ERR_OVERLOADED,

@@ -34,6 +34,11 @@ struct pg_attempt {
 struct pg_attempt *pg_attempt_new(const struct pg_target *, const struct dns_answer *addresses,
     bool bare);
 
+/* pg_guard.c: whether a login may go where the host's name leads now; and then with which TLS: the
+ * target's sslmode is the one for there. Once for a login. False with a sentence's part in why. */
+bool pg_guard_admits(struct pg_target *, const struct dns_answer *addresses, char *why,
+    size_t size);
+
 /* pg_attempt.c: libpq's next step; what to wait for is then in ->status. May compute for long while
  * pg_attempt_may_compute(). */
 void pg_attempt_poll(void *);

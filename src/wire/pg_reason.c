@@ -101,6 +101,12 @@ static const struct pg_reason unsafe = {
 	.detail = "No safe connection to the tenant's database could be made. " OPERATOR,
 };
 
+static const struct pg_reason forbidden = {
+	.code = ERR_DATABASE,
+	.detail = "The tenant's database is at an address that this server may not connect to. "
+		  "Ask the operator to look at the address, or at allowed_networks.",
+};
+
 static const struct pg_reason unknown = {
 	.code = ERR_DATABASE,
 	.detail = "The tenant's database failed. Try again. " OPERATOR,
@@ -188,6 +194,8 @@ pg_reason(const struct pg_result *r)
 		return &ours;
 	if (r->status == PG_TIMEOUT)
 		return &silent;
+	if (r->failure.is_forbidden)
+		return &forbidden;
 	if (r->failure.is_tls)
 		return &unsafe;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -34,6 +34,8 @@ pg_target_copy(struct pg_target *to, const struct pg_target *from)
 {
 	to->port = from->port;
 	to->scram_iterations_max = from->scram_iterations_max;
+	to->guard = from->guard;
+	to->sslmode_inside = text_copy(from->sslmode_inside);
 	to->host = text_copy(from->host);
 	to->dbname = text_copy(from->dbname);
 	to->user = text_copy(from->user);
@@ -48,7 +50,8 @@ pg_target_copy(struct pg_target *to, const struct pg_target *from)
 bool
 pg_target_same(const struct pg_target *a, const struct pg_target *b)
 {
-	return a->port == b->port && text_same(a->host, b->host) &&
+	return a->port == b->port && a->guard == b->guard &&
+	    text_same(a->sslmode_inside, b->sslmode_inside) && text_same(a->host, b->host) &&
 	    text_same(a->dbname, b->dbname) && text_same(a->user, b->user) &&
 	    text_same(a->password, b->password) && text_same(a->sslmode, b->sslmode) &&
 	    text_same(a->sslrootcert, b->sslrootcert) &&
@@ -67,6 +70,7 @@ pg_target_free(struct pg_target *t)
 	text_free(t->user);
 	text_free(t->password);
 	text_free(t->sslmode);
+	text_free(t->sslmode_inside);
 	text_free(t->sslrootcert);
 	text_free(t->channel_binding);
 	text_free(t->settings);

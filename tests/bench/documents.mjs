@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: MIT
 // The program behind tests/bench/documents.
 import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { until } from '../live/lib/process.mjs';
 import { Stack } from '../live/lib/stack.mjs';
-import { DIMENSIONS, EmbeddingServer, vectorOf } from './documents-model.mjs';
+import { DIMENSIONS, EmbeddingServer } from './documents-model.mjs';
+import { ask, bareOf, BareQuery, compare, K, makeQuestions, median, nearest, processorOf }
+	from './documents-search.mjs';
+import { shapeRows } from './documents-shapes.mjs';
 import { machine } from './report.mjs';
 
 const { values: options } = parseArgs({ options: { large: { type: 'boolean' },
-	quick: { type: 'boolean' }, json: { type: 'string' } } });
+	quick: { type: 'boolean' }, 'no-quality': { type: 'boolean' }, json: { type: 'string' } } });
 const run = promisify(execFile);
 const QUESTIONS = 200;
-const K = 10;
 const stack = new Stack('documents-bench');
-const rows = { ingest: [], search: [] };
+const rows = { ingest: [], search: [], shapes: [] };
 let model, gate;
 
 const say = (text) => process.stderr.write(`${text}\n`);
@@ -24,24 +26,12 @@ const seconds = async (fn) => {
 	await fn();
 	return (performance.now() - began) / 1000;
 };
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
-const part = (numbers, p) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length * p)];
-
-// Seconds of processor that a process of Postgres has used: what others do on the machine changes it
-// less than the time.
-const processor = (stat) => {
+// Seconds of processor that psql's own process of Postgres has used.
+const ownProcessor = "select pg_read_file('/proc/self/stat')";
+const ownSeconds = (stat) => {
 	const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 	return (Number(fields[11]) + Number(fields[12])) / 100;
 };
-const ownProcessor = "select pg_read_file('/proc/self/stat')";
-
-async function processorOf(b) {
-	const pids = await stack.sql(`select pid from pg_stat_activity where datname = '${b.db}' and
-		application_name = 'tenantgate'`);
-	for (const [pid] of pids)
-		b.used.set(pid, processor(readFileSync(`/proc/${pid}/stat`, 'utf8')));
-	return [...b.used.values()].reduce((sum, one) => sum + one, 0);
-}
 
 // Passages of about 900 characters: one chunk each.
 function text(from, count) {
@@ -62,17 +52,32 @@ class Bench {
 		return b;
 	}
 
+	// Seconds.
+	async processor() {
+		return await processorOf(stack, this) / 1000;
+	}
+
 	async indexed() {
 		const [[to, merger, tail, rows]] = await stack.sql(`select indexed_to, coalesce(merger, ''),
 			(select count(*) from chunk where tail and id > indexed_to),
 			(select sum(chunks) from document) from retrieval`, this.db);
-		return merger === '' && (Number(rows) <= 2500 || (Number(to) > 0 && Number(tail) <= 1000));
+		return merger === '' && (Number(rows) <= 2500 || (Number(to) > 0 && Number(tail) <= 250));
+	}
+
+	// How many chunks are compared beside the index.
+	async tail() {
+		return Number((await stack.sql(`select count(*) from chunk c, retrieval where tail and
+			c.id > indexed_to`, this.db))[0][0]);
+	}
+
+	whenIndexed() {
+		return until('it is indexed', () => this.indexed(), 900000);
 	}
 
 	// One document of so many chunks: how long until its 201, and until its index.
 	async ingest(count, { waits = true } = {}) {
 		const body = text(this.count, count);
-		const cpu = await processorOf(this);
+		const cpu = await this.processor();
 		const began = performance.now();
 		model.begin();
 		const answer = await this.client.ask('POST', `/ingest?documentId=d${this.count}`,
@@ -82,12 +87,12 @@ class Bench {
 		if (answer.json.document.chunks !== count)
 			throw new Error(`ingest: ${answer.body}`);
 		const stored = (performance.now() - began) / 1000;
-		const storedCpu = await processorOf(this) - cpu;
+		const storedCpu = await this.processor() - cpu;
 		this.count += count;
 		if (waits)
-			await until('it is indexed', () => this.indexed(), 900000);
+			await this.whenIndexed();
 		return { stored, embedding: model.seconds, storedCpu,
-			indexed: (performance.now() - began) / 1000, indexedCpu: await processorOf(this) - cpu };
+			indexed: (performance.now() - began) / 1000, indexedCpu: await this.processor() - cpu };
 	}
 }
 
@@ -97,7 +102,7 @@ async function floor(b, count) {
 	const psql = async (...commands) => {
 		const { stdout } = await run('psql', ['-X', '-q', '-A', '-t', '-d', stack.pg.url(b.db), '-v',
 			'ON_ERROR_STOP=1', ...[...commands, ownProcessor].flatMap((c) => ['-c', c])]);
-		return processor(stdout.trim().split('\n').at(-1));
+		return ownSeconds(stdout.trim().split('\n').at(-1));
 	};
 	const columns = 'document_id, chunk_index, page, content, embedding, hash, tail';
 	await psql(`\\copy (select ${columns} from chunk order by id desc limit ${count}) to '${file}'
@@ -128,88 +133,49 @@ async function ingestRow(b, count, kind) {
 		cpuRatio: took.indexedCpu / (bare.copyCpu + bare.indexCpu) });
 }
 
-// The questions' vectors in a table of the tenant's database, and what is nearest to each.
-async function questions(b, total) {
-	const numbers = Array.from({ length: QUESTIONS }, (_, i) => Math.floor(i * total / QUESTIONS));
-	const values = numbers.map((n) => `(${n}, '[${[...vectorOf(`question ${n}`)].map((x) => x.toFixed(7)).join(',')}]')`);
-	await stack.sql('drop table if exists question; create table question (n int, v vector)', b.db);
-	for (let i = 0; i < values.length; i += 5)
-		await stack.sql(`insert into question values ${values.slice(i, i + 5).join(',')}`, b.db);
-	const nearest = await stack.sql(`set enable_indexscan = off; select n, (select
-		string_agg(key, ' ') from (select document_id || '/' || chunk_index as key from chunk
-		order by embedding <=> v limit ${K}) x) from question`, b.db);
-	return nearest.map(([n, keys]) => ({ n: Number(n), keys: new Set(keys.split(' ')) }));
-}
-
-// In the server, without a client, a network or the documents' rows: an index's scan alone.
-async function bareSearch(b) {
-	const [[to, name]] = await stack.sql('select indexed_to, index_name from retrieval', b.db);
-	const query = name === ''
-		? `select id, embedding <=> q.v as d from chunk order by d limit ${K}`
-		: `select id, embedding <=> q.v as d from chunk where not tail or id <= ${to} order by
-			embedding::halfvec(${DIMENSIONS}) <=> q.v::halfvec(${DIMENSIONS}) limit ${K}`;
-	const [[before], [ms], [after]] = await stack.sql(`${ownProcessor}; set enable_seqscan = ${name === '' ? 'on' : 'off'}; set jit = off;
-		set hnsw.ef_search = 100;
+// In the server, in a loop: without a client, a network, the documents' rows, or anything else that
+// is in the processor's caches.
+async function loopSearch(b) {
+	const [settings, sql] = await bareOf(stack, b);
+	const set = settings.replaceAll(/-c (\S+)=(\S+)/g, 'set $1 = $2;');
+	const [[ms]] = await stack.sql(`${set}
 		create or replace function pg_temp.bare() returns float language plpgsql as $$ declare
 			q record; r record; t timestamptz; times float[]; begin
 			for q in select v from question loop
 				t := clock_timestamp();
-				for r in ${query} loop end loop;
+				for r in ${sql.replaceAll('$1', 'q.v')} loop end loop;
 				times := times || extract(epoch from clock_timestamp() - t)::float;
 			end loop;
 			return (select percentile_cont(0.5) within group (order by x) from unnest(times) x);
 		end $$;
-		select 1000 * pg_temp.bare(); ${ownProcessor}`, b.db);
-	return { bare: Number(ms),
-		bareCpu: 1000 * (processor(after) - processor(before)) / QUESTIONS };
-}
-
-// One after the other; the search's own time is in the access log.
-async function ask(b, asked) {
-	const before = gate.lines().length;
-	const cpu = await processorOf(b);
-	let found = 0, wanted = 0;
-	const total = [];
-	for (const { n, keys } of asked) {
-		const began = performance.now();
-		const answer = await b.client.search(`question ${n}`, { topK: K });
-		total.push(performance.now() - began);
-		if (answer.status !== 200)
-			throw new Error(`search: ${answer.status} ${answer.body}`);
-		wanted += keys.size;
-		found += answer.json.results.filter((r) => keys.has(`${r.documentId}/${r.chunk}`)).length;
-	}
-	const times = gate.lines().slice(before).filter((l) => l.route === 'search').map((l) => l.t_search);
-	return { cpu: 1000 * (await processorOf(b) - cpu) / asked.length, p50: median(times), p99: part(times, 0.99), request: median(total),
-		recall: found / wanted };
+		select 1000 * pg_temp.bare()`, b.db);
+	return Number(ms);
 }
 
 async function searchRow(b, what) {
 	say(`search of ${b.count} chunks, ${what}`);
-	const asked = await questions(b, b.count);
-	await ask(b, asked.slice(0, 20));
-	const measured = await ask(b, asked);
-	const bare = await bareSearch(b);
-	rows.search.push({ count: b.count, what, ...measured, ...bare, ratio: measured.p50 / bare.bare,
-		cpuRatio: measured.cpu / bare.bareCpu });
+	const asked = await nearest(stack, b, await makeQuestions(stack, b, b.count, QUESTIONS));
+	const row = await compare({ stack, gate }, b, asked, await bareOf(stack, b));
+	rows.search.push({ count: b.count, what, ...row, loop: await loopSearch(b) });
 }
 
 // As many questions as it takes, while an index is merged into.
 async function searchMerging(b, count) {
-	const asked = await questions(b, b.count);
+	const asked = await nearest(stack, b, await makeQuestions(stack, b, b.count, QUESTIONS));
 	say(`search while ${count} chunks are merged`);
+	const bare = await BareQuery.start(stack, b, await bareOf(stack, b));
 	await b.ingest(count, { waits: false });
-	const all = { p50: [], p99: [], request: [], recall: [] };
+	const all = { p50: [], p99: [], request: [], bare: [] };
 	while (!await b.indexed()) {
-		const one = await ask(b, asked.slice(0, 20));
+		const one = await ask({ stack, gate }, b, asked.slice(0, 20), bare);
 		for (const [key, list] of Object.entries(all))
 			list.push(one[key]);
 	}
-	const bare = await bareSearch(b);
-	const p50 = median(all.p50);
+	bare.stop();
+	const p50 = median(all.p50), alone = median(all.bare);
 	rows.search.push({ count: b.count, what: 'while it is merged', p50, p99: Math.max(...all.p99),
-		request: median(all.request), recall: NaN, cpu: NaN, cpuRatio: NaN, ...bare,
-		ratio: p50 / bare.bare });
+		request: median(all.request), bare: alone, ratio: p50 / alone, recall: NaN, cpu: NaN,
+		bareCpu: NaN, cpuRatio: NaN, loop: NaN });
 }
 
 function table(title, columns, list) {
@@ -230,13 +196,21 @@ async function main() {
 		ingest_timeout: '30m', chunk_size: 1000, chunk_overlap: 0 });
 	const sizes = options.quick ? [10000] : [10000, 13500, 30000, ...(options.large ? [100000] : [])];
 	const grown = await Bench.make('grown');
-	await grown.ingest(2400);
+	const shaped = await Bench.make('shaped');
+	await grown.ingest(41);
 	await searchRow(grown, 'no index');
+	await grown.ingest(2400 - grown.count);
+	await searchRow(grown, 'no index');
+	rows.shapes.push(...await shapeRows({ stack, gate }, shaped, text, grown.count));
 	for (const size of sizes) {
 		await ingestRow(grown, size - grown.count, 'later load');
 		await searchRow(grown, 'indexed');
+		say(`searches among some documents of ${size} chunks`);
+		rows.shapes.push(...await shapeRows({ stack, gate }, shaped, text, size));
 	}
 	await searchMerging(grown, 2000);
+	await grown.ingest(200);
+	await searchRow(grown, `indexed, ${await grown.tail()} behind it`);
 	for (const size of options.quick ? [10000] : [10000, 30000])
 		await ingestRow(await Bench.make(`first-${size}`), size, 'first load');
 }
@@ -253,11 +227,16 @@ table('Ingest: seconds. x COPY: what the 201 took beyond the model, of a bare CO
 	['indexed', 'indexed', 2], ['COPY', 'copy', 2], ['CREATE INDEX', 'index', 2],
 	['x COPY', 'copyRatio', 2], ['x all', 'indexRatio', 2], ['CPU', 'indexedCpu', 2],
 	['COPY', 'copyCpu', 2], ['CREATE INDEX', 'indexCpu', 2], ['x CPU', 'cpuRatio', 2]], rows.ingest);
-table('Search: milliseconds of the median. bare: an index alone, in the server. CPU: of Postgres, a ' +
-	'search.',
-	[['chunks', 'count', 0], ['', 'what'], ['search', 'p50', 2], ['p99', 'p99', 2],
-		['request', 'request', 2], ['bare', 'bare', 2], ['x bare', 'ratio', 2],
-		['CPU', 'cpu', 2], ['bare', 'bareCpu', 2], ['x CPU', 'cpuRatio', 2],
-		['recall@10', 'recall', 3]], rows.search);
+table('Search: milliseconds of the median. bare: a prepared query of an index alone, by a client, in ' +
+	'turn with the searches. CPU: of Postgres, of one. loop: the bare one again and again in the server.',
+[['chunks', 'count', 0], ['', 'what'], ['search', 'p50', 2], ['p99', 'p99', 2],
+	['request', 'request', 2], ['bare', 'bare', 2], ['x bare', 'ratio', 2],
+	['CPU', 'cpu', 2], ['bare', 'bareCpu', 2], ['x CPU', 'cpuRatio', 2],
+	['recall@10', 'recall', 3], ['loop', 'loop', 2]], rows.search);
+table('Search among some documents: the same. exact: all distances of those documents\' chunks, ' +
+	'by a client that knows which they are.',
+[['chunks', 'count', 0], ['', 'what'], ['of them', 'matching', 0], ['search', 'p50', 2],
+	['p99', 'p99', 2], ['exact', 'bare', 2], ['x exact', 'ratio', 2], ['CPU', 'cpu', 2],
+	['exact', 'bareCpu', 2], ['recall@10', 'recall', 3]], rows.shapes);
 if (options.json)
 	writeFileSync(options.json, JSON.stringify({ machine: about, ...rows }, null, '\t'));

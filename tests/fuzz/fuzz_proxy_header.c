@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "http/address.h"
+#include "tenantgate/base/address.h"
 #include "http/proxy_header.h"
 #include "tests/fuzz/fuzz_check.h"
 

@@ -4,7 +4,7 @@
 
 BEGIN {
 	split("base 1 loop 2 wire 3 http 4 pool 4 replica 4 catalog 5 plan 5 auth 6 tenant 6 limit 6 " \
-	    "model 6 retrieval 7 api 8 admin 9 program 10 extract 10 ctl 10 contrib 10", ranks, " ")
+	    "model 6 usage 6 retrieval 7 api 8 admin 9 program 10 extract 10 ctl 10 contrib 10", ranks, " ")
 	for (i = 1; i in ranks; i += 2)
 		rank[ranks[i]] = ranks[i + 1]
 

@@ -5,6 +5,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { BATCH, CALLS, CHUNKS, StagingStack } from './lib/staging-stack.mjs';
 import { paragraphs } from './lib/embedder.mjs';
+import { embeddingsOf, json } from './lib/model-server.mjs';
 import { until } from './lib/process.mjs';
 
 let s;
@@ -34,7 +35,7 @@ test('so many calls at a time, and no more; in whatever order they end, the chun
 		assert.equal(most, CALLS);
 		assert.ok(s.embedder.calls.every((count) => count <= BATCH), String(s.embedder.calls));
 		await s.isInOrder('order', texts);
-		assert.equal(await s.staged(), 0);
+		await until('nothing is staged', async () => await s.staged() === 0);
 	});
 
 test('while the model is waited for no connection is held, and nothing of the document is seen',
@@ -57,6 +58,27 @@ test('while the model is waited for no connection is held, and nothing of the do
 		s.embedder.release();
 		assert.equal((await answer).status, 201);
 		await s.isInOrder('unseen', texts);
+	});
+
+test('the model is noted with the first ones that are staged, and whether they are normalized',
+	async () => {
+		const long = (request, response) => {
+			const all = embeddingsOf(request.body, { floats: true });
+			for (const one of all.data)
+				one.embedding = one.embedding.map((x) => 2 * x);
+			json(response, 200, all);
+		};
+		for (const [mark, noted] of [['unit', 't'], ['long', 'f']]) {
+			await s.sql('update retrieval set embedding_model = null, embedding_dimensions = null, ' +
+				'embedding_normalized = null');
+			s.embedder.reset(mark);
+			if (mark === 'long')
+				s.server.embeddings = long;
+			assert.equal((await s.ingest('noted', paragraphs(CHUNKS, mark))).status, 201);
+			assert.deepEqual(await s.sql("select embedding_model <> '' and embedding_dimensions = 128, " +
+				'embedding_normalized from retrieval'), ['t', noted]);
+		}
+		await s.sql('update retrieval set embedding_normalized = true');
 	});
 
 test('progress: what is embedded, and what is in the database', async () => {

@@ -123,6 +123,25 @@ test('while the former model can be asked, what is stored is found by it, and no
 	assert.equal((await (await both.tenant('section')).search('lamp')).json.results.length, 1);
 });
 
+// Its database is its own to write in.
+test('a tenant that names one model after another takes none from the others', async () => {
+	await stored(await gate.tenant('inventor'), 'one');
+	await stored(await gate.tenant('faithful'), 'one');
+	const other = await stack.tenantgate({ ...settings, embedding_model: 'second' });
+	const inventor = await other.tenant('inventor');
+	const database = await databaseOf('inventor');
+	for (let i = 0; i < 40; i++) {
+		await stack.sql(`update public.retrieval set embedding_model = 'invented-${i}'`, database);
+		await inventor.search('lamp');
+	}
+	const invented = new Set(embeddings().map(({ body }) => body.model)
+		.filter((name) => name.startsWith('invented-')));
+	assert.ok(invented.size > 16, `${invented.size} of them were asked`);
+	const found = await (await other.tenant('faithful')).search('lamp');
+	assert.equal(found.status, 200, found.body);
+	assert.equal(found.json.results.length, 1);
+});
+
 test('the same model at another server is the same', async () => {
 	const tenant = await gate.tenant('moved');
 	await stored(tenant, 'one');

@@ -94,7 +94,7 @@ test('an index that is made under a running process is used by it', async () => 
 });
 
 test('what is behind the index is found beside it, exactly', async () => {
-	await fill('tail', 300);
+	await fill('tail', 200);
 	const tail = "document_id = 'tail'";
 	const wanted = (await nearest(100)).filter((text) => text.startsWith('tail '));
 	assert.ok(wanted.length > 0);

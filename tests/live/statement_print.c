@@ -75,7 +75,7 @@ statement_print(int argc, char **argv)
 			request.document_count = 1;
 		} else if (strcmp(argv[i], "hybrid") == 0) {
 			request.mode = SEARCH_HYBRID;
-			request.text_weight = 80;
+			request.text_weight = 85;
 		} else if (strcmp(argv[i], "owner") == 0) {
 			request.owner = "a";
 		} else {

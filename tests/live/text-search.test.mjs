@@ -212,9 +212,9 @@ test('by both: the ranks of both, and the vector alone where no word is known', 
 		('[1,' || substr(document_id, 2) || ',0,0]')::vector`, db);
 	const [first, second] = await byBoth(db, 'walrus', '[1,6,0,0]');
 	assert.deepEqual([first[0], second[0]], ['d5', 'd6']);
-	assert.ok(Math.abs(first[2] - (4 / 2 + 1 / 4) / 2.5) < 1e-9, `${first[2]}`);
+	assert.ok(Math.abs(first[2] - (85 / 2 + 15 / 4) / 50) < 1e-9, `${first[2]}`);
 	const [only] = await byBoth(db, 'Nashorn', '[1,3,0,0]');
-	assert.deepEqual([only[0], Math.round(only[2] * 1000)], ['d3', 200]);
+	assert.deepEqual([only[0], Math.round(only[2] * 1000)], ['d3', 150]);
 	assert.equal((await byBoth(db, 'Nashorn', '[1,3,0,0]', 8)).length, 8);
 	assert.equal((await byBoth(db, 'walrus', '[1,6,0,0]', 1)).length, 1);
 });

@@ -126,10 +126,11 @@ auth_fixture_set_up(void **state)
 
 	log_level(LOG_EMERG);
 	auth_conf_init(&conf);
+	conf.last_used_us = 0; /* their own test's */
 	w->worker = worker_new(0);
 	w->tags = key_tags_new();
 	w->keys = lookup_store_new(conf.cache_max);
-	w->auth = auth_open(w->worker, NULL, w->tags, w->keys, &conf);
+	w->auth = auth_open(w->worker, NULL, w->tags, w->keys, &w->redis, &conf);
 	*state = w;
 	return 0;
 }

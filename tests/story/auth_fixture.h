@@ -5,7 +5,9 @@
 #ifndef TENANTGATE_TESTS_AUTH_FIXTURE_H
 #define TENANTGATE_TESTS_AUTH_FIXTURE_H
 
+#include "fake_cache.h"
 #include "fake_catalog.h"
+#include "tenantgate/auth/key_catalog.h"
 #include "tenantgate/auth.h"
 #include "tenantgate/base/digest.h"
 
@@ -26,7 +28,9 @@ struct check_flow {
 	struct key_tags *tags; /* to load */
 	const char *header;
 	struct slice network;
-	char *text; /* a made key's */
+	struct key_made *made;
+	const struct key_order *order; /* of it */
+	struct redis_reply told;
 	struct caller caller;
 	struct err err;
 	unsigned ended;
@@ -36,6 +40,7 @@ struct auth_fixture {
 	struct worker *worker;
 	struct key_tags *tags; /* empty until auth_fixture_tags_load() */
 	struct lookup_store *keys;
+	struct redis redis;
 	struct auth *auth;
 	struct check_flow checks[CHECKS];
 };

@@ -33,6 +33,16 @@ enum flow_rc
 redis_command(struct flow *f, struct redis *r, const struct slice *argv, unsigned argc,
     struct redis_reply *out)
 {
+	if (argc == 1 && slice_is(argv[0], "PING")) {
+		out->status = r->status;
+		return FLOW_NEXT;
+	}
+	if (slice_is(argv[0], "SET")) {
+		assert_int_equal(argc, 5);
+		r->marks++;
+		out->status = r->is_away ? REDIS_DOWN : REDIS_OK;
+		return FLOW_NEXT;
+	}
 	assert_int_equal(argc, 2);
 	assert_true(slice_is(argv[0], "GET"));
 	assert_true(slice_is(argv[1], "tg:tenant:test:acme"));
@@ -65,9 +75,10 @@ redis_send(struct redis *r, const struct slice *argv, unsigned argc)
 void
 redis_publish(struct redis *r, const char *channel, struct slice payload)
 {
-	assert_string_equal(channel, "tg:tenant:drop");
-	assert_true(payload.len > 0);
+	assert_string_equal(channel, r->channel);
 	r->publishes++;
+	for (unsigned i = 0; i < r->ends; i++)
+		r->heard[i](payload, r->heard_args[i]);
 }
 
 bool
@@ -79,10 +90,19 @@ redis_is_cluster(const struct redis *r)
 bool
 redis_subscribe(struct redis *r, const char *channel, redis_message_fn *fn, void *arg)
 {
-	assert_string_equal(channel, "tg:tenant:drop");
-	r->message = fn;
-	r->message_arg = arg;
+	assert_true(r->channel == NULL || strcmp(r->channel, channel) == 0);
+	assert_true(r->ends < CACHE_ENDS);
+	r->channel = channel;
+	r->message = r->heard[r->ends] = fn;
+	r->message_arg = r->heard_args[r->ends++] = arg;
 	return true;
+}
+
+void
+fake_cache_reconnect(struct redis *r)
+{
+	for (unsigned i = 0; i < r->ends; i++)
+		r->heard[i](slice_of(NULL, 0), r->heard_args[i]);
 }
 
 void

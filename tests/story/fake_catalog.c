@@ -84,6 +84,9 @@ fake_finish(struct flow *f)
 	q->out->owned = a;
 	if (a->status != PG_OK)
 		snprintf(q->out->failure.message, sizeof(q->out->failure.message), "made to fail");
+	if (a->sqlstate != NULL)
+		snprintf(q->out->failure.sqlstate, sizeof(q->out->failure.sqlstate), "%s",
+		    a->sqlstate);
 	return FLOW_DONE;
 }
 

@@ -20,6 +20,7 @@ struct fake_result {
 	const struct fake_row *rows;
 	unsigned count;
 	unsigned changed;
+	const char *sqlstate; /* static; NULL: none */
 };
 typedef void fake_result_fn(const struct pg_query *, struct fake_result *);
 

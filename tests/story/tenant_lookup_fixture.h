@@ -59,6 +59,14 @@ a_suspended_row(const struct pg_query *q, struct fake_result *a)
 	row.col[0] = "suspended";
 }
 
+/* Its row is a tombstone: suspended, to who does not know the last column. */
+static inline void
+a_deleted_row(const struct pg_query *q, struct fake_result *a)
+{
+	a_suspended_row(q, a);
+	row.col[25] = "t";
+}
+
 static inline void
 a_row_of_another(const struct pg_query *q, struct fake_result *a)
 {
@@ -159,8 +167,8 @@ tear_down(void **state)
 	struct tenants_fixture *w = *state;
 
 	tenants_close(w->tenants);
-	tenants_shared_free(w->shared);
 	worker_free(w->worker);
+	tenants_shared_free(w->shared);
 	seal_free(seal);
 	free(w);
 	return 0;

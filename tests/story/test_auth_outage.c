@@ -35,7 +35,7 @@ set_up(void **state)
 		return -1;
 	auth_conf_init(&conf);
 	two->auths[0] = two->w->auth;
-	two->auths[1] = auth_open(two->w->worker, NULL, two->w->tags, two->w->keys, &conf);
+	two->auths[1] = auth_open(two->w->worker, NULL, two->w->tags, two->w->keys, NULL, &conf);
 	*state = two;
 	return 0;
 }
@@ -93,7 +93,7 @@ stale_use_may_be_off(void **state)
 	auth_conf_init(&conf);
 	conf.cache_stale_us = 0;
 	auth_close(two->auths[1]);
-	two->auths[1] = auth_open(two->w->worker, NULL, two->w->tags, two->w->keys, &conf);
+	two->auths[1] = auth_open(two->w->worker, NULL, two->w->tags, two->w->keys, NULL, &conf);
 	fake_catalog_returns(auth_fixture_key, 0);
 	assert_int_equal(check_at(two, 1, HOME), ERR_NONE);
 	fake_catalog_returns(fake_catalog_lost, 0);

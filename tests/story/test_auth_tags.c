@@ -13,15 +13,18 @@
 
 #include "auth/key_tag.h"
 #include "auth_fixture.h"
+#include "tenantgate/base/clock.h"
 #include "turn_until_idle.h"
 
-static char inserted_hash[SHA256_HEX_SIZE], inserted_id[KEY_ID_LEN + 1];
+static char inserted[8][SHA256_HEX_SIZE]; /* parameters; "": null */
 
 static void
 an_insert(const struct pg_query *q, struct fake_result *a)
 {
-	snprintf(inserted_id, sizeof(inserted_id), "%s", q->params[0].data);
-	snprintf(inserted_hash, sizeof(inserted_hash), "%s", q->params[1].data);
+	assert_int_equal(q->param_count, 8);
+	for (unsigned i = 0; i < 8; i++)
+		snprintf(inserted[i], sizeof(inserted[i]), "%s",
+		    q->params[i].data != NULL ? q->params[i].data : "");
 	auth_fixture_tag_secret(q, a);
 }
 
@@ -30,11 +33,21 @@ key_create_step(struct flow *f)
 {
 	struct check_flow *v = (struct check_flow *)f;
 
-	return auth_key_create(f, NULL, CALLER_TENANT, "acme", "a note", v->text);
+	return key_create(f, NULL, v->order, v->made);
 }
 
 static const struct flow_step create_steps[] = { { "create", key_create_step }, { NULL, NULL } };
 static const struct flow_kind create_kind = { "create", create_steps, auth_fixture_end, NULL };
+
+static enum err_code
+create(struct auth_fixture *w, const struct key_order *order, struct key_made *made)
+{
+	w->checks[0].order = order;
+	w->checks[0].made = made;
+	flow_start(&w->checks[0].flow, &create_kind, w->worker, NULL);
+	turn_until_idle(w->worker);
+	return w->checks[0].err.code;
+}
 
 /* "Bearer " and GOOD's key with its tag, static. */
 static const char *
@@ -150,20 +163,77 @@ static void
 a_made_key_opens_and_only_its_hash_was_stored(void **state)
 {
 	struct auth_fixture *w = *state;
-	char text[AUTH_KEY_TEXT_SIZE] = "", hash[SHA256_HEX_SIZE];
+	const struct key_order order = { CALLER_TENANT, "acme", "a note", 0, 0 };
+	char hash[SHA256_HEX_SIZE];
+	struct key_made made;
 	struct key_text key;
 
 	fake_catalog_returns(an_insert, 0);
-	w->checks[0].text = text;
-	flow_start(&w->checks[0].flow, &create_kind, w->worker, NULL);
-	turn_until_idle(w->worker);
-	assert_int_equal(w->checks[0].err.code, ERR_NONE);
-	assert_true(key_parse(slice_str(text), &key));
-	assert_true(slice_is(key.id, inserted_id));
+	assert_int_equal(create(w, &order, &made), ERR_NONE);
+	assert_string_equal(inserted[5], "");
+	assert_string_equal(inserted[6], "");
+	assert_string_equal(inserted[7], "");
+	assert_true(key_parse(slice_str(made.text), &key));
+	assert_true(slice_is(key.id, inserted[0]));
 	sha256_hex(key.secret, hash);
-	assert_string_equal(hash, inserted_hash);
+	assert_string_equal(hash, inserted[1]);
 	auth_fixture_tags_load(w);
 	assert_int_equal(key_tag_verify(w->tags, &key), KEY_TAGGED);
+}
+
+/* What is stored is what was asked for, and no other word than a scope's goes into the array. */
+static void
+a_made_key_has_its_scopes_and_its_time(void **state)
+{
+	struct auth_fixture *w = *state;
+	const uint64_t in_an_hour = clock_wall_us() / 1000000 * 1000000 + 3600 * 1000000ull;
+	const struct key_order order = { CALLER_SERVICE, NULL, NULL,
+		SCOPE_BIT(SCOPE_CHAT) | SCOPE_BIT(SCOPE_SEARCH), in_an_hour };
+	char hash[SHA256_HEX_SIZE];
+	struct key_made made;
+	struct listed_key row;
+	struct key_text key;
+
+	fake_catalog_returns(an_insert, 0);
+	assert_int_equal(create(w, &order, &made), ERR_NONE);
+	assert_string_equal(inserted[2], "service");
+	assert_string_equal(inserted[5], "{chat,search}");
+	assert_int_equal(clock_iso_read(slice_str(inserted[6])), in_an_hour);
+	/* Builds that know no limits compare with the second parameter. */
+	assert_true(key_parse(slice_str(made.text), &key));
+	sha256_hex(key.secret, hash);
+	assert_string_equal(inserted[7], hash);
+	assert_string_not_equal(inserted[1], hash);
+	key_made_row(&order, &made, &row);
+	assert_string_equal(row.scopes, "chat,search");
+	assert_string_equal(row.expires_at, inserted[6]);
+	assert_string_equal(row.id, made.id);
+}
+
+static void
+a_key_that_cannot_be_is_not_made(void **state)
+{
+	struct auth_fixture *w = *state;
+	static char long_note[KEY_NOTE_MAX + 2];
+	const struct {
+		struct key_order order;
+		enum err_code code;
+	} bad[] = {
+		{ { CALLER_TENANT, NULL, NULL, 0, 0 }, ERR_INVALID_TENANT },
+		{ { CALLER_SERVICE, "acme", NULL, 0, 0 }, ERR_INVALID_TENANT },
+		{ { CALLER_TENANT, "a b", NULL, 0, 0 }, ERR_INVALID_TENANT },
+		{ { CALLER_ADMIN, NULL, NULL, SCOPE_BIT(SCOPE_CHAT), 0 }, ERR_INVALID_FIELD },
+		{ { CALLER_SERVICE, NULL, NULL, 0, 1 }, ERR_INVALID_FIELD },
+		{ { CALLER_SERVICE, NULL, "\xff", 0, 0 }, ERR_INVALID_FIELD },
+		{ { CALLER_SERVICE, NULL, long_note, 0, 0 }, ERR_INVALID_FIELD },
+	};
+	struct key_made made;
+
+	memset(long_note, 'x', sizeof(long_note) - 1);
+	fake_catalog_returns(an_insert, 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(create(w, &bad[i].order, &made), bad[i].code);
+	assert_int_equal(fake_catalog_asked(), 0);
 }
 
 int
@@ -181,6 +251,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(networks_share_no_unverified_lookup,
 		    auth_fixture_set_up, auth_fixture_tear_down),
 		cmocka_unit_test_setup_teardown(a_made_key_opens_and_only_its_hash_was_stored,
+		    auth_fixture_set_up, auth_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(a_made_key_has_its_scopes_and_its_time,
+		    auth_fixture_set_up, auth_fixture_tear_down),
+		cmocka_unit_test_setup_teardown(a_key_that_cannot_be_is_not_made,
 		    auth_fixture_set_up, auth_fixture_tear_down),
 	};
 

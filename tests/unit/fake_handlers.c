@@ -117,6 +117,13 @@ tenant_get_start(struct http_exchange *x, const struct api_context *ctx,
 }
 
 void
+usage_get_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "usage_get_start");
+}
+
+void
 tenant_put_start(struct http_exchange *x, const struct api_context *ctx,
     const struct api_route_match *match)
 {

@@ -89,7 +89,8 @@ a_request_is_one_line(void **state)
 	v.flow.magic = FLOW_MAGIC;
 	v.flow.kind = &kind;
 	v.flow.step_us[1] = 1234;
-	v.usage = (struct model_usage){ 12, 3, true };
+	v.usage = (struct model_usage){ .input_tokens = 10, .output_tokens = 3, .known = true };
+	v.spent.embedding = (struct model_usage){ .input_tokens = 2, .known = true };
 	exchange = (struct http_exchange){ .method = SLICE_LIT("POST"),
 		.path = SLICE_LIT("/chat"),
 		.status = 200 };

@@ -81,6 +81,9 @@ every_route_is_whole(void **state)
 		assert_int_equal(api_route_body_max(r, &conf) > 0, reads);
 		assert_int_equal(api_route_timeout_us(r, &conf) > 0, r->callers != 0);
 		assert_true(r->callers == 0 || r->in_access_log);
+		/* A new route must say which scope it is in: else every key could do it. */
+		assert_int_equal(r->scopes != 0, r->callers != 0);
+		assert_int_equal(r->scopes & ~SCOPES_ANY, 0);
 	}
 }
 
@@ -239,6 +242,44 @@ a_route_has_its_callers(void **state)
 	}
 }
 
+/* Every route that asks for a key lets in a key of its scope, a whole one, and no other. */
+static void
+a_route_has_its_scope(void **state)
+{
+	(void)state;
+	EACH_ROUTE(r, i)
+	{
+		struct err err = { 0 };
+
+		assert_true(api_route_in_scope(r, SCOPES_UNLIMITED, &err));
+		assert_true(api_route_in_scope(r, r->scopes, &err));
+		assert_int_equal(api_route_in_scope(r, SCOPES_NAMED & ~r->scopes, &err),
+		    r->callers == 0);
+		assert_int_equal(err.code, r->callers == 0 ? ERR_NONE : ERR_SCOPE);
+	}
+}
+
+static void
+a_scope_that_lacks_is_named(void **state)
+{
+	const struct api_route chat = { .callers = 1, .scopes = SCOPE_BIT(SCOPE_CHAT) },
+			       whole = { .callers = 1, .scopes = SCOPE_WHOLE_KEY },
+			       forgotten = { .callers = 1 };
+	struct err err = { 0 }, other = { 0 }, third = { 0 };
+
+	(void)state;
+	assert_false(api_route_in_scope(&chat, SCOPE_BIT(SCOPE_SEARCH), &err));
+	assert_string_equal(err.detail, "This key has not the scope chat; use a key that has it.");
+	assert_int_equal(err_status(err.code), 403);
+	assert_string_equal(err_slug(err.code), "insufficient_scope");
+	assert_false(api_route_in_scope(&whole, SCOPES_NAMED, &other));
+	assert_string_equal(other.detail,
+	    "This key is limited to scopes, and none of them is for this; use a key without "
+	    "scopes.");
+	assert_false(api_route_in_scope(&forgotten, SCOPES_NAMED, &third));
+	assert_true(api_route_in_scope(&forgotten, SCOPES_UNLIMITED, &third));
+}
+
 int
 main(void)
 {
@@ -250,6 +291,8 @@ main(void)
 		cmocka_unit_test(a_route_has_its_ceilings),
 		cmocka_unit_test(probes_are_those_of_health),
 		cmocka_unit_test(a_route_has_its_callers),
+		cmocka_unit_test(a_route_has_its_scope),
+		cmocka_unit_test(a_scope_that_lacks_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

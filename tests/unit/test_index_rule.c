@@ -78,11 +78,11 @@ static void
 a_tail_waits_is_merged_or_gets_a_new_index(void **state)
 {
 	(void)state;
-	database(10000, 1000);
-	publishes(9000);
+	database(10000, INDEX_TAIL_REST);
+	publishes(10000 - INDEX_TAIL_REST);
 	does(INDEX_REST, 0, NULL);
-	database(10000, 1001);
-	publishes(8999);
+	database(10000, INDEX_TAIL_REST + 1);
+	publishes(9999 - INDEX_TAIL_REST);
 	does(INDEX_MERGE, 0, NULL);
 	database(10000, 2499);
 	publishes(7501);

@@ -214,11 +214,12 @@ static void
 former_is(struct model_servers *all, const struct model_conf *conf, const char *name,
     const char *url)
 {
-	bool is_known = model_choice_open_former(all, conf, name, &all->formers[all->former_count]);
+	struct model_choice former = { 0 };
 
-	assert_int_equal(is_known, url != NULL);
-	if (is_known)
-		assert_string_equal(all->formers[all->former_count++].url, url);
+	assert_int_equal(model_choice_open_former(all, conf, name, &former), url != NULL);
+	if (url != NULL)
+		assert_string_equal(former.url, url);
+	model_choice_close(&former);
 }
 
 static void
@@ -259,6 +260,8 @@ a_server_is_named_before_the_first_slash(void **state)
 	former_is(&all, &conf, "gone/old", NULL);
 	former_is(&all, &conf, "east/", NULL);
 	former_is(&all, &conf, "", NULL);
+	former_is(&all, &conf, "west/..", NULL);
+	former_is(&all, &conf, ".", NULL);
 	assert_string_equal(all.rerank_choice.url, "http://e/v1/rerank");
 	assert_string_equal(all.rerank_choice.model, "judge");
 	model_servers_close(&all);

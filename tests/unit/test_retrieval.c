@@ -13,6 +13,7 @@
 #include "retrieval/pg_binary.h"
 #include "retrieval/text.h"
 #include "tenantgate/base/json.h"
+#include "tenantgate/base/utf8.h"
 
 static struct arena *arena;
 static struct buf out;
@@ -97,6 +98,31 @@ text_is_cleaned(void **state)
 	cleans(SLICE_LIT("\xe2\x80\xaf \xe2\x81\xaa \xc2\xae \xc2\xb2"), /* neighbours stay */
 	    "\xe2\x80\xaf \xe2\x81\xaa \xc2\xae \xc2\xb2");
 	cleans(SLICE_LIT("caf\xe9 \xc0\xaf \xed\xa0\x80 \xe2\x82"), "caf? ?? ??? ?");
+}
+
+/* Each byte, at each place of a text longer than two blocks of utf8_plain(). */
+static void
+a_long_text_is_judged_as_a_short_one(void **state)
+{
+	char text[3 * UTF8_BLOCK];
+
+	(void)state;
+	for (unsigned byte = 0; byte < 256; byte++)
+		for (size_t at = 0; at < sizeof(text); at++) {
+			char c = (char)byte;
+			bool is_plain = (byte >= 0x20 && byte < 0x7f) || byte == '\t' ||
+			    byte == '\n' || byte == '\f' || byte == '\r';
+
+			memset(text, 'x', sizeof(text));
+			text[at] = c;
+			assert_int_equal(utf8_plain(text, sizeof(text)),
+			    is_plain ? sizeof(text) : at / UTF8_BLOCK * UTF8_BLOCK);
+			assert_int_equal(text_is_clean(slice_of(text, sizeof(text))),
+			    text_is_clean(slice_of(&c, 1)));
+			assert_int_equal(json_utf8_valid(slice_of(text, sizeof(text))),
+			    json_utf8_valid(slice_of(&c, 1)));
+		}
+	assert_int_equal(utf8_plain(text, UTF8_BLOCK - 1), 0);
 }
 
 static void
@@ -225,6 +251,7 @@ main(void)
 		TEST(ids_become_an_array),
 		TEST(rows_are_framed_for_copy),
 		TEST(text_is_cleaned),
+		TEST(a_long_text_is_judged_as_a_short_one),
 		TEST(pages_are_cut_apart),
 		TEST(the_schema_has_its_dimensions),
 		TEST(the_prompt_has_its_passages),

@@ -29,6 +29,7 @@
 	X(ERR_MODEL_FORBIDDEN,	403,	"model_not_allowed",	"Model not allowed")	\
 	X(ERR_UNAUTHENTICATED,	401,	"unauthenticated",	"Unauthenticated")	\
 	X(ERR_FORBIDDEN,	403,	"forbidden",		"Forbidden")		\
+	X(ERR_SCOPE,		403,	"insufficient_scope",	"Insufficient scope")	\
 	X(ERR_SUSPENDED,	403,	"tenant_suspended",	"Tenant suspended")	\
 	X(ERR_TOO_MANY_DOCUMENTS, 403,	"too_many_documents",	"Too many documents")	\
 	X(ERR_STORAGE_FULL,	403,	"storage_full",		"Storage full")		\
@@ -36,6 +37,7 @@
 	X(ERR_NO_DOCUMENT,	404,	"document_not_found",	"Document not found")	\
 	X(ERR_METHOD,		405,	"method_not_allowed",	"Method not allowed")	\
 	X(ERR_REQUEST_TIMEOUT,	408,	"request_timeout",	"Request timed out")	\
+	X(ERR_DELETED,		410,	"tenant_deleted",	"Tenant deleted")	\
 	X(ERR_CONFLICT,		409,	"conflict",		"Conflict")		\
 	X(ERR_VECTORS,		409,	"embedding_model_changed", "Other embedding model") \
 	X(ERR_TOO_LARGE,	413,	"too_large",		"Body too large")	\

@@ -18,4 +18,9 @@
  */
 size_t	utf8_next(const char *text, size_t left, uint32_t *point);
 
+/* How many bytes of the text's beginning are surely ASCII, printable or one of \t \n \f \r: a
+ * multiple of UTF8_BLOCK, looked at as one. What follows may be so too. */
+#define UTF8_BLOCK	64
+size_t	utf8_plain(const char *text, size_t left);
+
 #endif

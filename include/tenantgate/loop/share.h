@@ -91,6 +91,15 @@ struct share_stats {
 	unsigned holders, waiting;
 };
 void		 share_stats(struct share_budget *, struct share_stats *);
+
+/* Who holds or wants most of it, at a moment: up to `max`, the first has most. Any thread; the lock
+ * is held for a look at each holder. */
+struct share_hold {
+	char		name[SHARE_HOLDER_MAX + 1];
+	uint64_t	held;		/* units */
+	unsigned	waiting;	/* waiters */
+};
+unsigned	 share_holders(struct share_budget *, struct share_hold *out, unsigned max);
 /* Ill when it is used up, but for what is kept for newcomers, by several holders, and somebody has
  * waited for a second. One that waits for its own units alone keeps nobody from theirs. Any
  * thread. */

@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include "tenantgate/loop/flow.h"
+#include "tenantgate/loop/share.h"
 #include "tenantgate/pool.h"
 #include "tenantgate/base/language.h"
 
@@ -45,5 +46,7 @@ void		 indexing_look(struct worker *, struct indexing *, struct pools *,
 		    bool has_changed);
 /* Whether the above would look: cheap, for whoever has to make the target. Any thread. */
 bool		 indexing_is_due(struct indexing *, const char *tenant, bool has_changed);
+/* Of tenants whose index is worked on; borrowed. */
+struct share_budget	*indexing_budget(const struct indexing *);
 
 #endif

@@ -6,13 +6,13 @@
  *	chunks_find:	vectors of the same texts, that are there already
  *	chunks_stage:	rows that have their vectors, into public.chunk_staged, in any order
  *	store_document	makes the document whole of them, in one transaction (retrieval.h)
- *	chunks_discard:	what is staged of an attempt that came to nothing
+ *	chunks_discard:	what is staged of an attempt that has ended, well or not
  *
- * Staged rows belong to an attempt of documents_begin(), and nobody searches them. What a failure
- * leaves is discarded at once; of a process that died, when the catalog's row of its attempt is
- * reconciled; all else by its age, with a later attempt's first rows, or by the sweep. The table is
- * UNLOGGED, which is half of the log that a row costs, so a server that crashes loses it:
- * store_document() counts.
+ * Staged rows belong to an attempt of documents_begin(), and nobody searches them. They are
+ * discarded at once, behind the commit or the failure; those of a process that died, when the
+ * catalog's row of its attempt is reconciled; all else by its age, with a later attempt's first
+ * rows, or by the sweep. The table is UNLOGGED, which is half of the log that a row costs, so a
+ * server that crashes loses it: store_document() counts.
  *
  * Operations of a flow on its worker; they borrow what they are given until the wait is over.
  */

@@ -7,6 +7,7 @@
 #ifndef TENANTGATE_RETRIEVAL_UPKEEP_H
 #define TENANTGATE_RETRIEVAL_UPKEEP_H
 
+#include <jansson.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,6 +33,28 @@ void		documents_reconcile(struct worker *, struct catalog *, struct pools *,
 bool		documents_sweep(struct worker *, struct catalog *, struct pools *,
 		    const struct pool_target *, const char *tenant, int schema_version,
 		    uint64_t interval_us, atomic_uint *running) __attribute__((warn_unused_result));
+
+/* Which documents are in the tenant's database and not in the list, and the other way round. All is
+ * borrowed until the wait is over, the lists (JSON arrays, the caller's) too: they have the ids of
+ * the first DOCUMENTS_SHOWN. Fails as pool_borrow() and catalog_run() do. */
+#define DOCUMENTS_SHOWN 1000
+struct documents_difference {
+	unsigned	 unlisted_count, unstored_count;
+	json_t		*unlisted, *unstored;
+};
+enum flow_rc	documents_compare(struct flow *, struct catalog *, struct pools *,
+		    const struct pool_target *, const char *tenant, struct documents_difference *)
+		    __attribute__((warn_unused_result));
+
+/* A page of documents of an application's own catalog into the list: source, position before and
+ * after it, and the rows as JSON (tenantgate/tenant/app_catalog.h, struct app_page). As
+ * catalog_run(); gives what app_copy_users() gives. */
+struct documents_adoption {
+	const char *source, *from, *to, *json;
+};
+enum flow_rc	documents_adopt(struct flow *, struct catalog *,
+		    const struct documents_adoption *, struct pg_result *out)
+		    __attribute__((warn_unused_result));
 
 /* Documents whose time is over are deleted. look_us: for the question to the catalog whether there
  * are any. *next_us: until the next one's is, UINT64_MAX for none. A failure is in *why, not the

@@ -122,8 +122,4 @@ struct tenant_warmth {
 enum flow_rc	 tenant_warm(struct flow *, struct tenants *, const char *id,
 		    struct tenant_warmth *out) __attribute__((warn_unused_result));
 
-/* When a change holds on all replicas: "now", or "within 60s" without Redis. */
-#define TENANT_EFFECTIVE_SIZE 32
-void		 tenant_effective(const struct tenants *, char out[TENANT_EFFECTIVE_SIZE]);
-
 #endif

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tenantgate/base/address.h"
 #include "tenantgate/base/buf.h"
 #include "tenantgate/base/err.h"
 #include "tenantgate/base/slice.h"
@@ -38,6 +39,12 @@ struct pg_target {
 	const char	*sslmode;
 	const char	*sslrootcert;	/* NULL: the system's bundle, when sslmode verifies */
 	const char	*channel_binding; /* "require" ...; NULL: where the server offers it */
+	/* Not NULL: the address came from outside (by the API, from a tenant's row). At each login
+	 * all addresses of the host are looked at, and each must be public or in one of these
+	 * networks; where all are in them, sslmode_inside holds instead of sslmode. Borrowed, and
+	 * outlives all connections. NULL: the operator's own, which is trusted. */
+	const struct network_list *guard;
+	const char	*sslmode_inside;
 	/* "-c name=value" of the session, more than all have; NULL: none. Where a pooler is in
 	 * between they are left out (pg_conn_has_session()). No part of what a target is, as the
 	 * next. */
@@ -72,6 +79,8 @@ struct pg_failure {
 	int	retry_after;		/* PG_REFUSED, PG_UNSENT: seconds until a try is worth it */
 	bool	is_tls;			/* a login: TLS or the certificate is not as sslmode wants
 					 * it, and will not be at the next try */
+	bool	is_forbidden;		/* a login: to an address that the target's guard keeps out;
+					 * nothing was sent there */
 };
 
 /* A result, or the failure. Zeroed before first use; pg_clear() is idempotent. */

@@ -24,4 +24,8 @@
 #define PG_TIMES	" OPERATOR(pg_catalog.*) "
 #define PG_NOW		"pg_catalog.now()"
 
+/* A timestamptz as RFC 3339 text in UTC, with milliseconds. */
+#define PG_RFC3339(column)	"pg_catalog.to_char(" column " AT TIME ZONE 'UTC'," \
+				" 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+
 #endif

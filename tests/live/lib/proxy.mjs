@@ -18,6 +18,7 @@ export class Proxy {
 		this.logins = 0;
 		this.cuts = { left: 0, texts: [], done: 0 };
 		this.stalls = { ms: 0, text: '', done: 0 };
+		this.losses = { left: 0, text: '', done: 0 };
 		this.server = net.createServer((client) => this.accept(client));
 	}
 
@@ -69,6 +70,12 @@ export class Proxy {
 	// The next n statements with this text get 57P01 instead of an answer, as in a restart.
 	cutNext(n, ...texts) {
 		this.cuts = { left: n, texts, done: 0 };
+	}
+
+	// The next n statements with this text are run, and their answers never come: the connection is
+	// cut instead.
+	loseAnswers(n, text) {
+		this.losses = { left: n, text, done: 0 };
 	}
 
 	// The next statement with this text is followed by a pause in which nothing is read.
@@ -139,6 +146,15 @@ export class Proxy {
 				'terminating connection due to administrator command'));
 			server.destroy();
 			return;
+		}
+		if (this.losses.left > 0 && bytes.includes(this.losses.text)) {
+			this.losses.left--;
+			pair.isMute = true;
+			server.once('data', () => {
+				this.losses.done++;
+				client.destroy();
+				server.destroy();
+			});
 		}
 		if (this.stalls.ms > 0 && bytes.includes(this.stalls.text)) {
 			client.pause();

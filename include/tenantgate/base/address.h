@@ -4,8 +4,8 @@
  * form (RFC 4291 2.5.5.2), so that it is the same however it came. Numeric only: a name would have
  * to be resolved, which blocks. Pure; any thread.
  */
-#ifndef HTTP_ADDRESS_H
-#define HTTP_ADDRESS_H
+#ifndef TENANTGATE_BASE_ADDRESS_H
+#define TENANTGATE_BASE_ADDRESS_H
 
 #include <stdbool.h>
 
@@ -36,6 +36,11 @@ void	address_write(const struct in6_addr *, char out[INET6_ADDRSTRLEN]);
 /* Addresses and networks in CIDR notation, between commas or blanks; NULL and "" are an empty list.
  * False with err set, naming the one that is none. */
 bool	network_list_read(struct network_list *, const char *text, struct err *);
+/* Whether it is one host's on the internet, as far as the registries of IANA say (RFC 6890): not
+ * private, loopback, link-local, of a carrier's NAT, multicast, unspecified, for documentation or
+ * reserved; nor one of IPv6 that stands for an IPv4 address behind a gateway (64:ff9b::/96, 6to4,
+ * Teredo). The mapped form is the IPv4 address. */
+bool	address_is_public(const struct in6_addr *);
 /* An IPv4 address is in no IPv6 network, not even in ::/0. */
 bool	network_list_has(const struct network_list *, const struct in6_addr *);
 

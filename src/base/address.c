@@ -3,7 +3,7 @@
  * address: see address.h. inet_pton(3) reads an address: it takes no leading zero, which others
  * read as octal.
  */
-#include "http/address.h"
+#include "tenantgate/base/address.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -118,4 +118,63 @@ network_list_has(const struct network_list *list, const struct in6_addr *a)
 		if (network_has(&list->items[i], a))
 			return true;
 	return false;
+}
+
+/* IANA's special-purpose registries of IPv4 and IPv6, but that of IPv6 all is closed that is not
+ * global unicast (2000::/3). */
+static const struct {
+	unsigned char first[4];
+	unsigned bits;
+} closed_v4[] = {
+	{ { 0 }, 8 },
+	{ { 10 }, 8 },
+	{ { 100, 64 }, 10 }, /* a carrier's NAT: RFC 6598 */
+	{ { 127 }, 8 },
+	{ { 169, 254 }, 16 }, /* link-local; clouds tell their machines' secrets there */
+	{ { 172, 16 }, 12 },
+	{ { 192, 0, 0 }, 24 },
+	{ { 192, 0, 2 }, 24 },
+	{ { 192, 88, 99 }, 24 },
+	{ { 192, 168 }, 16 },
+	{ { 198, 18 }, 15 },
+	{ { 198, 51, 100 }, 24 },
+	{ { 203, 0, 113 }, 24 },
+	{ { 224 }, 4 },
+	{ { 240 }, 4 },
+};
+
+static const struct {
+	unsigned char first[4];
+	unsigned bits;
+} closed_v6[] = {
+	{ { 0x20, 0x01, 0x00 }, 23 }, /* protocols: Teredo, ORCHID */
+	{ { 0x20, 0x01, 0x0d, 0xb8 }, 32 },
+	{ { 0x20, 0x02 }, 16 }, /* 6to4: an IPv4 address is in it */
+	{ { 0x3f, 0xff }, 20 },
+};
+
+static bool
+has_prefix(const unsigned char *address, const unsigned char first[4], unsigned bits)
+{
+	unsigned bytes = bits / 8, rest = bits % 8;
+	unsigned char mask = (unsigned char)(0xff00u >> rest);
+
+	if (memcmp(address, first, bytes) != 0)
+		return false;
+	return rest == 0 || ((address[bytes] ^ first[bytes]) & mask) == 0;
+}
+
+bool
+address_is_public(const struct in6_addr *a)
+{
+	if (IN6_IS_ADDR_V4MAPPED(a)) {
+		for (size_t i = 0; i < sizeof(closed_v4) / sizeof(closed_v4[0]); i++)
+			if (has_prefix(&a->s6_addr[12], closed_v4[i].first, closed_v4[i].bits))
+				return false;
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(closed_v6) / sizeof(closed_v6[0]); i++)
+		if (has_prefix(a->s6_addr, closed_v6[i].first, closed_v6[i].bits))
+			return false;
+	return (a->s6_addr[0] & 0xe0) == 0x20;
 }

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * request_keys: see the header; and which of these go with a tenant.
+ */
+#include "api/request_keys.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "tenantgate/api.h"
+
+size_t
+request_limit_key(char *out, size_t size, const char *environment, bool is_cluster,
+    struct limit_name name)
+{
+	int n = snprintf(out, size, "tg:limit:%s%.*s%s:%s:%s%s%s", is_cluster ? "{" : "",
+	    REDIS_TAG_MAX, environment, is_cluster ? "}" : "", name.what, name.id,
+	    name.user[0] != '\0' ? "/" : "", name.user);
+
+	assert(n > 0 && (size_t)n < size);
+	return (size_t)n;
+}
+
+/* Those of its users have names that nobody keeps a list of; they go by themselves, a minute after
+ * the last request. */
+bool
+api_tenant_redis_key(const struct tenants_conf *conf, const char *id, unsigned i, bool is_cluster,
+    char out[TENANT_REDIS_KEY_SIZE])
+{
+	if (i > 0)
+		return false;
+	request_limit_key(out, TENANT_REDIS_KEY_SIZE, conf->environment, is_cluster,
+	    (struct limit_name){ "tenant", id, "" });
+	return true;
+}

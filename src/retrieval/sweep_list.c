@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sweep_list: what a sweep asks of the catalog's list, but for the mending (sweep_mend.c).
+ */
+#include "retrieval/sweep_mend.h"
+#include "tenantgate/wire/pg_sql.h"
+
+enum flow_rc
+sweep_list_claim(struct flow *f, struct catalog *c, const char *tenant, const char *interval_us,
+    struct pg_result *out)
+{
+	const struct pg_query q = {
+		.sql = "UPDATE public.tenants SET documents_swept_at = " PG_NOW
+		       " WHERE tenant_id" PG_EQUALS "$1 AND (documents_swept_at IS NULL"
+		       " OR documents_swept_at" PG_AT_MOST "(" PG_NOW PG_MINUS
+		       "($2::bigint" PG_TIMES "interval '1 microsecond')))"
+		       " RETURNING adopted_at IS NOT NULL",
+		.params = { PG_TEXT(tenant), PG_TEXT(interval_us) },
+		.param_count = 2,
+	};
+
+	return catalog_run(f, c, CATALOG_DOCUMENTS, slice_str(tenant), &q, out);
+}
+
+/* A row that says 'failed' of a document that is stored is wrong, too. */
+enum flow_rc
+sweep_list_add(struct flow *f, struct catalog *c, const char *tenant, const char *ids,
+    struct pg_result *out)
+{
+	const struct pg_query q = {
+		.sql = "INSERT INTO public.documents AS row (user_id, document_id, title,"
+		       " file_name, status) SELECT $1, i.id, '', '', 'ingesting'"
+		       " FROM pg_catalog.unnest($2::pg_catalog.text[]) AS i(id)"
+		       " ON CONFLICT (user_id, document_id) DO UPDATE SET status = 'ingesting',"
+		       " attempt = NULL, sha256 = NULL, reason = NULL, updated_at = " PG_NOW
+		       " WHERE row.status" PG_EQUALS "'failed'",
+		.params = { PG_TEXT(tenant), PG_TEXT(ids) },
+		.param_count = 2,
+	};
+
+	return catalog_run(f, c, CATALOG_DOCUMENTS, slice_str(tenant), &q, out);
+}
+
+enum flow_rc
+sweep_list_page(struct flow *f, struct catalog *c, const char *tenant, const char *cursor,
+    struct pg_result *out)
+{
+	const struct pg_query q = {
+		.sql = "SELECT document_id, updated_at::pg_catalog.text FROM public.documents"
+		       " WHERE user_id" PG_EQUALS "$1 AND document_id" PG_ABOVE "$2"
+		       " AND (status" PG_EQUALS "'ready' OR (status" PG_EQUALS "'ingesting'"
+		       " AND attempt IS NULL AND sha256 IS NULL))"
+		       " ORDER BY document_id LIMIT 100",
+		.params = { PG_TEXT(tenant), PG_TEXT(cursor) },
+		.param_count = 2,
+	};
+
+	_Static_assert(SWEEP_ROWS_PAGE == 100, "the statement's number");
+	return catalog_run(f, c, CATALOG_DOCUMENTS, slice_str(tenant), &q, out);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * adopt: the order of an adoption.
+ *
+ *	[row] --> [source]: the project at Neon, or the URL's database, is looked at
+ *	              --> [others] --> [write] --> [written] --> [mark]: done
+ *
+ *	killed before [write]		nothing was changed
+ *	between [write] and [mark]	the tenant has its database; another may not see at Neon
+ *					that the project is taken, until the same call is made again
+ *
+ * Of two adoptions of one project, or for one tenant, the database lets one in (adopt_row.c).
+ */
+#include "tenant/adopt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tenantgate/base/alloc.h"
+#include "tenantgate/base/secret.h"
+
+#define ADOPT_US (90 * 1000000ull)
+
+struct adopt {
+	struct flow flow;
+	struct tenants *tenants;   /* borrowed */
+	struct tenant_adoption *a; /* borrowed: the caller's */
+	struct tenant_row row;	   /* as it is to be; holds a password, wiped */
+	struct adopt_project project;
+	struct adopt_trial trial;
+	struct pg_result result; /* owned */
+	struct buf sealed;	 /* owned */
+	char port[8];
+};
+
+static flow_step_fn adopt_look, adopt_looked, adopt_source, adopt_others, adopt_write,
+    adopt_written, adopt_mark;
+static flow_end_fn adopt_end;
+static flow_release_fn adopt_release;
+
+static const struct flow_step adopt_steps[] = {
+	{ "look", adopt_look },
+	{ "row", adopt_looked },
+	{ "source", adopt_source },
+	{ "others", adopt_others },
+	{ "write", adopt_write },
+	{ "written", adopt_written },
+	{ "mark", adopt_mark },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind adopt_kind = { "tenant_adopt", adopt_steps, adopt_end,
+	adopt_release };
+
+static struct adopt *
+adopt_of(struct flow *f)
+{
+	return FLOW_OF(f, struct adopt, &adopt_kind);
+}
+
+/* ---- what the tenant has ---- */
+
+static enum flow_rc
+adopt_look(struct flow *f)
+{
+	struct adopt *a = adopt_of(f);
+
+	if (!name_tenant(slice_str(a->a->id)))
+		return flow_fail(f, ERR_INVALID_TENANT,
+		    "A tenant id must be 1 to %d bytes of [A-Za-z0-9._:@-]; correct it.",
+		    TENANT_ID_MAX);
+	return row_select(f, a->tenants->catalog, a->a->id, &a->result);
+}
+
+static bool
+adopt_fill(struct adopt *a, struct err *err)
+{
+	struct tenants *ts = a->tenants;
+
+	memset(&a->row, 0, sizeof(a->row));
+	snprintf(a->row.tenant.id, sizeof(a->row.tenant.id), "%s", a->a->id);
+	name_project(a->row.project_name, ts->conf->environment, a->a->id);
+	if (a->a->url != NULL)
+		return adopt_url_read(a->a->url, &a->row, err);
+	if (ts->conf->provider != PROVIDER_NEON || !name_provider_id(slice_str(a->a->project_id))) {
+		err_set(err, ERR_INVALID_FIELD,
+		    "A project can be adopted with provider = neon, by its id: letters, digits and "
+		    "'-', at most %d. Give that, or the database's URL.",
+		    PROVIDER_ID_SIZE - 1);
+		return false;
+	}
+	snprintf(a->row.project_id, sizeof(a->row.project_id), "%s", a->a->project_id);
+	return true;
+}
+
+/* The row's statement decides; this is for the sentence, and so that nothing is asked of others in
+ * vain. */
+static bool
+tenant_may_adopt(const struct adopt *a, const struct tenant_row *has)
+{
+	if (has->tenant.state != TENANT_FAILED && has->tenant.state != TENANT_READY)
+		return false;
+	if (has->project_id[0] != '\0')
+		return strcmp(has->project_id, a->row.project_id) == 0;
+	return !has->is_posted;
+}
+
+static enum flow_rc
+adopt_has_one(struct adopt *a)
+{
+	return flow_fail(&a->flow, ERR_CONFLICT,
+	    "Tenant %s has a database, or one is being made. Delete the tenant first, or adopt for "
+	    "another.",
+	    a->a->id);
+}
+
+static enum flow_rc
+adopt_looked(struct flow *f)
+{
+	struct adopt *a = adopt_of(f);
+	enum flow_rc rc = catalog_check(f, &a->result, "tenant look");
+	struct tenant_row *has;
+	struct err err = { 0 };
+	bool may;
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	if (!adopt_fill(a, &err))
+		return flow_fail_err(f, &err);
+	if (pg_rows(&a->result) == 0)
+		return FLOW_NEXT;
+	has = xcalloc(1, sizeof(*has));
+	may =
+	    row_read(&a->result, a->a->id, a->tenants->seal, has, &err) && tenant_may_adopt(a, has);
+	a->a->was_ours = may && has->project_id[0] != '\0';
+	bytes_wipe(has, sizeof(*has));
+	free(has);
+	if (err_is(&err))
+		return flow_fail_err(f, &err);
+	return may ? FLOW_NEXT : adopt_has_one(a);
+}
+
+/* ---- the source ---- */
+
+static enum flow_rc
+adopt_source(struct flow *f)
+{
+	struct adopt *a = adopt_of(f);
+
+	tenant_set_tls(a->tenants, &a->row.tenant);
+	if (a->a->url != NULL)
+		return adopt_try(f, &a->trial, a->tenants, &a->row);
+	return adopt_project_look(f, &a->project, a->tenants, &a->row);
+}
+
+static enum flow_rc
+adopt_others(struct flow *f)
+{
+	struct adopt *a = adopt_of(f);
+
+	snprintf(a->port, sizeof(a->port), "%u", (unsigned)a->row.tenant.port);
+	return adopt_row_others(f, a->tenants->catalog, &a->row, a->port, &a->result);
+}
+
+/* ---- what is written ---- */
+
+static enum flow_rc
+adopt_is_taken(struct adopt *a, const char *by)
+{
+	return flow_fail(&a->flow, ERR_CONFLICT,
+	    "This database is another tenant's%s%s. A database has one tenant; take another.",
+	    by[0] != '\0' ? ": " : "", by);
+}
+
+static enum flow_rc
+adopt_write(struct flow *f)
+{
+	struct adopt *a = adopt_of(f);
+	enum flow_rc rc = catalog_check(f, &a->result, "tenants of the database");
+	bool is_url = a->a->url != NULL;
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	if (pg_rows(&a->result) > 0)
+		return adopt_is_taken(a, pg_text(&a->result, 0, 0));
+	if (a->a->is_dry_run)
+		return FLOW_DONE;
+	if (!row_seal(a->tenants->seal, &a->row.tenant, &a->sealed))
+		return flow_fail(f, ERR_INTERNAL,
+		    "The tenant's password could not be encrypted for the catalog. The operator "
+		    "should look at seal_keys.");
+	return adopt_row_write(f, a->tenants->catalog, &a->row,
+	    provider_name(is_url ? PROVIDER_URL : PROVIDER_NEON), a->port, a->sealed.data,
+	    &a->result);
+}
+
+static enum flow_rc
+adopt_written(struct flow *f)
+{
+	struct adopt *a = adopt_of(f);
+	enum flow_rc rc;
+
+	if (a->result.status == PG_SQL_ERROR && strcmp(a->result.failure.sqlstate, "23505") == 0)
+		return adopt_is_taken(a, "");
+	rc = catalog_check(f, &a->result, "adoption");
+	if (rc != FLOW_NEXT)
+		return rc;
+	if (pg_changed(&a->result) != 1)
+		return adopt_has_one(a);
+	tenant_forget(a->tenants, a->a->id);
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+adopt_mark(struct flow *f)
+{
+	struct adopt *a = adopt_of(f);
+
+	if (a->a->url != NULL || strcmp(a->project.name, a->row.project_name) == 0)
+		return FLOW_DONE;
+	return adopt_project_mark(f, &a->project, a->tenants, &a->row);
+}
+
+/* ---- beginning and end ---- */
+
+/* Without Redis other replicas use what they know until it is too old. */
+static void
+adopt_tell_effective(const struct tenants *ts, struct tenant_adoption *out)
+{
+	if (ts->redis != NULL && redis_is_up(ts->redis))
+		snprintf(out->effective, sizeof(out->effective), "now");
+	else
+		snprintf(out->effective, sizeof(out->effective), "within %llus",
+		    (unsigned long long)(ts->conf->cache_ttl_us / 1000000));
+}
+
+static void
+adopt_end(struct flow *f, const struct err *err)
+{
+	struct adopt *a = adopt_of(f);
+	struct tenant_adoption *out = a->a;
+	bool is_url = out->url != NULL;
+
+	if (!err_is(err)) {
+		snprintf(out->source, sizeof(out->source), "%s", a->row.project_id);
+		snprintf(out->name_before, sizeof(out->name_before), "%s",
+		    is_url ? "" : a->project.name);
+		snprintf(out->name, sizeof(out->name), "%s", is_url ? "" : a->row.project_name);
+		snprintf(out->host, sizeof(out->host), "%s", a->row.tenant.host);
+		snprintf(out->dbname, sizeof(out->dbname), "%s", a->row.tenant.dbname);
+		adopt_tell_effective(a->tenants, out);
+	}
+	pg_clear(&a->result);
+	buf_free(&a->sealed);
+}
+
+static void
+adopt_release(struct flow *f)
+{
+	struct adopt *a = adopt_of(f);
+
+	bytes_wipe(&a->row, sizeof(a->row));
+	free(a);
+}
+
+static struct adopt *
+adopt_new(struct tenants *ts, struct tenant_adoption *adoption)
+{
+	struct adopt *a = xcalloc(1, sizeof(*a));
+
+	a->tenants = ts;
+	a->a = adoption;
+	buf_init(&a->sealed, 4096);
+	return a;
+}
+
+enum flow_rc
+tenant_adopt(struct flow *f, struct tenants *ts, struct tenant_adoption *adoption)
+{
+	struct adopt *a = adopt_new(ts, adoption);
+	enum flow_rc rc = flow_call(f, &a->flow, &adopt_kind);
+
+	flow_deadline(&a->flow, ADOPT_US);
+	return rc;
+}
+
+enum flow_rc
+tenant_adopt_or_tell(struct flow *f, struct tenants *ts, struct tenant_adoption *adoption,
+    struct err *why)
+{
+	struct adopt *a = adopt_new(ts, adoption);
+	enum flow_rc rc = flow_try(f, &a->flow, &adopt_kind, why);
+
+	flow_deadline(&a->flow, ADOPT_US);
+	return rc;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * adopt: what the parts of an adoption share (tenantgate/tenant/adoption.h): adopt.c has the order,
+ * adopt_project.c asks Neon, adopt_url.c reads a URL, adopt_trial.c asks the database, adopt_row.c
+ * is the SQL.
+ */
+#ifndef TENANT_ADOPT_H
+#define TENANT_ADOPT_H
+
+#include "tenant/neon_call.h"
+#include "tenant/row.h"
+#include "tenantgate/tenant/adoption.h"
+
+/* Whose a project of Neon's is, and how one logs in to its database. Fills the row's ids, address,
+ * password; name: what the project is called. Fails as tenant_adopt(). */
+struct adopt_project {
+	struct flow flow;
+	struct neon_call call;
+	struct tenants *tenants; /* borrowed */
+	struct tenant_row *row;	 /* borrowed; with project_id */
+	char name[PROJECT_NAME_SIZE];
+};
+enum flow_rc adopt_project_look(struct flow *, struct adopt_project *, struct tenants *,
+    struct tenant_row *) __attribute__((warn_unused_result));
+/* The project is called row->project_name from now on. */
+enum flow_rc adopt_project_mark(struct flow *, struct adopt_project *, struct tenants *,
+    struct tenant_row *) __attribute__((warn_unused_result));
+
+/* From the URL into the row, but for its name: address, role, password, how it is to be spoken to,
+ * and as project_id a digest of host, port and database. False with err set. Pure. */
+bool adopt_url_read(const char *url, struct tenant_row *, struct err *);
+
+/* One login to the row's database, as requests will make it, and a look at what is there. */
+struct adopt_trial {
+	struct flow flow;
+	struct tenants *tenants;      /* borrowed */
+	const struct tenant_row *row; /* borrowed */
+	struct pg_conn *conn;	      /* owned */
+	struct pg_result result;      /* owned */
+};
+enum flow_rc adopt_try(struct flow *, struct adopt_trial *, struct tenants *,
+    const struct tenant_row *) __attribute__((warn_unused_result));
+
+/* Fails with the reason why a login by an address from outside was none. */
+enum flow_rc adopt_login_refused(struct flow *, const struct pg_result *why, const struct tenant *)
+    __attribute__((warn_unused_result));
+
+/* A row for each other tenant of this project, or of this database: its id. As row_select(). */
+enum flow_rc adopt_row_others(struct flow *, struct catalog *, const struct tenant_row *,
+    const char *port, struct pg_result *) __attribute__((warn_unused_result));
+/* Writes the row, if the tenant has no database, or this very one by an adoption. No row changed:
+ * it has another. 23505: the project is another tenant's. */
+enum flow_rc adopt_row_write(struct flow *, struct catalog *, const struct tenant_row *,
+    const char *provider, const char *port, const char *sealed, struct pg_result *)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * adopt_trial: whether a database that is to be adopted takes a login, can be a tenant's, and is
+ * none of ours. Nothing in it is changed by looking.
+ */
+#include "tenant/adopt.h"
+#include "tenantgate/wire/pg_sql.h"
+
+#define TRIAL_US (20 * 1000000ull)
+#define LOOK_US	 (10 * 1000000ull)
+
+static flow_step_fn trial_login, trial_look, trial_judge;
+static flow_end_fn trial_end;
+
+static const struct flow_step trial_steps[] = {
+	{ "login", trial_login },
+	{ "look", trial_look },
+	{ "judge", trial_judge },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind trial_kind = { "adopt_trial", trial_steps, trial_end, NULL };
+
+static enum flow_rc
+trial_login(struct flow *f)
+{
+	struct adopt_trial *t = FLOW_OF(f, struct adopt_trial, &trial_kind);
+	struct pool_target target;
+	char key[TENANT_KEY_SIZE];
+
+	tenant_target(&t->row->tenant, &target, key);
+	return pg_connect(f, t->tenants->dns, &target.pg, TRIAL_US, &t->conn, &t->result);
+}
+
+enum flow_rc
+adopt_login_refused(struct flow *f, const struct pg_result *why, const struct tenant *t)
+{
+	const struct pg_reason *reason = pg_reason(why);
+	struct err err = { .retry_after = reason->retry_after };
+
+	if (why->failure.is_forbidden)
+		return flow_fail(f, ERR_FORBIDDEN,
+		    "The database is not where this server may connect to: %s. Add its network to "
+		    "allowed_networks, if that is meant.",
+		    why->failure.message);
+	err_set(&err, reason->code,
+	    "The database takes no login by this address, role and password, or not by TLS as it "
+	    "is to be: try them with psql, and sslmode=%s. The reason is in the log.",
+	    t->sslmode_outside);
+	err_cause(&err, "login of an adoption: %s", why->failure.message);
+	return flow_fail_err(f, &err);
+}
+
+static enum flow_rc
+trial_look(struct flow *f)
+{
+	struct adopt_trial *t = FLOW_OF(f, struct adopt_trial, &trial_kind);
+	const struct pg_query q = {
+		.sql = "SELECT pg_catalog.to_regclass('public.api_keys') IS NOT NULL"
+		       " AND pg_catalog.to_regclass('public.installation') IS NOT NULL,"
+		       " pg_catalog.pg_is_in_recovery(),"
+		       " EXISTS (SELECT FROM pg_catalog.pg_available_extensions"
+		       " WHERE name" PG_EQUALS "'vector')",
+		.timeout_us = LOOK_US,
+	};
+
+	if (t->conn == NULL)
+		return adopt_login_refused(f, &t->result, &t->row->tenant);
+	return pg_run(f, t->conn, &q, &t->result);
+}
+
+static enum flow_rc
+trial_judge(struct flow *f)
+{
+	struct adopt_trial *t = FLOW_OF(f, struct adopt_trial, &trial_kind);
+	enum flow_rc rc = pg_check(f, &t->result, ERR_NONE, "look at the database to be adopted");
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	if (pg_text(&t->result, 0, 0)[0] == 't')
+		return flow_fail(f, ERR_CONFLICT,
+		    "This is a main database of tenantgate's own, and can be no tenant's. Give the "
+		    "tenant's database.");
+	if (pg_text(&t->result, 0, 1)[0] == 't')
+		return flow_fail(f, ERR_CONFLICT,
+		    "This server is a standby, and takes no writes. Give the primary's address.");
+	if (pg_text(&t->result, 0, 2)[0] != 't')
+		return flow_fail(f, ERR_CONFLICT,
+		    "This server has no extension pgvector. Install it there, and try again.");
+	return FLOW_DONE;
+}
+
+static void
+trial_end(struct flow *f, const struct err *err)
+{
+	struct adopt_trial *t = FLOW_OF(f, struct adopt_trial, &trial_kind);
+
+	(void)err;
+	pg_conn_close(t->conn);
+	t->conn = NULL;
+	pg_clear(&t->result);
+}
+
+enum flow_rc
+adopt_try(struct flow *f, struct adopt_trial *t, struct tenants *ts, const struct tenant_row *row)
+{
+	*t = (struct adopt_trial){ .tenants = ts, .row = row };
+	return flow_call(f, &t->flow, &trial_kind);
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * usage: what one worker has gathered, and the flow that writes it:
+ *
+ *	usage_note() --first row--> [timer] --write_interval, or a batch is full--> (flow)
+ *	[take] --> [write] --> [written] --more rows--> [take]
+ *	                          |  \--the catalog is away: the batch is kept, and the timer set
+ *	                          v
+ *	                       [prune] --> done
+ *
+ * What always holds:
+ *  - A batch does not change once it is made, and has a number; the next one is made when the
+ *    catalog has said that it has this one. What it said may be lost, and the batch is sent again:
+ *    the statement counts a writer's number once, however often and from wherever it comes.
+ *  - Rows are written in the order of their keys, so that no two writers wait for each other.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tenantgate/base/alloc.h"
+#include "tenantgate/base/clock.h"
+#include "tenantgate/base/log.h"
+#include "tenantgate/base/random.h"
+#include "tenantgate/wire/pg_sql.h"
+#include "usage/usage_tally.h"
+
+#define DAY_US	     (86400 * 1000000ull)
+#define WRITER_LEN   22
+#define PRUNE_US     (3600 * 1000000ull)
+#define PRUNE_ROWS   5000	/* deleted by one statement */
+#define WRITERS_KEPT "40 days"	/* no batch is sent again after that */
+#define USAGE_ARENA  (1u << 20) /* bytes: what catalog_run() makes of a batch */
+#define USAGE_HOLDER "usage"
+
+struct usage {
+	struct flow flow;
+	struct worker *worker;	 /* borrowed */
+	struct catalog *catalog; /* borrowed */
+	struct usage_conf conf;
+	struct timer timer;
+	struct usage_tally *tally; /* owned */
+	char writer[WRITER_LEN + 1];
+	uint64_t number;  /* of the last batch that was made */
+	struct buf batch; /* owned; empty: none is on its way */
+	size_t batch_rows;
+	struct pg_result result;    /* owned */
+	struct usage_count dropped; /* since the catalog was away */
+	uint64_t pruned_us;	    /* monotonic; 0: not yet */
+	bool is_writing, is_failing;
+	char text[24], day[USAGE_DAY_SIZE]; /* of parameters */
+};
+
+static flow_step_fn usage_take, usage_write, usage_written, usage_prune, usage_pruned;
+static flow_end_fn usage_write_end;
+static flow_release_fn usage_write_release;
+
+static const struct flow_step usage_steps[] = {
+	{ "take", usage_take },
+	{ "write", usage_write },
+	{ "written", usage_written },
+	{ "prune", usage_prune },
+	{ "pruned", usage_pruned },
+	{ NULL, NULL },
+};
+
+static const struct flow_kind usage_kind = { "usage", usage_steps, usage_write_end,
+	usage_write_release };
+
+static const char write_batch[] =
+    "WITH mine AS (INSERT INTO public.usage_writers AS w (writer_id, batch)"
+    "	VALUES ($1, $2::bigint) ON CONFLICT (writer_id) DO UPDATE"
+    "	SET batch = EXCLUDED.batch, written_at = " PG_NOW "	WHERE w.batch" PG_BELOW
+    "EXCLUDED.batch RETURNING w.writer_id)"
+    " INSERT INTO public.tenant_usage AS u (tenant_id, day, model, requests, input_tokens,"
+    "	output_tokens, embedding_calls, embedding_tokens, documents, bytes)"
+    " SELECT r.tenant, r.day, r.model, r.requests, r.\"inputTokens\", r.\"outputTokens\","
+    "	r.\"embeddingCalls\", r.\"embeddingTokens\", r.documents, r.bytes"
+    " FROM pg_catalog.jsonb_to_recordset($3::pg_catalog.jsonb) AS r(tenant pg_catalog.text,"
+    "	day pg_catalog.date, model pg_catalog.text,"
+    "	requests bigint, \"inputTokens\" bigint, \"outputTokens\" bigint,"
+    "	\"embeddingCalls\" bigint, \"embeddingTokens\" bigint, documents bigint, bytes bigint)"
+    " WHERE EXISTS (SELECT FROM mine)"
+    " ORDER BY r.tenant, r.day, r.model"
+    " ON CONFLICT (tenant_id, day, model) DO UPDATE SET"
+    "	requests = u.requests" PG_PLUS "EXCLUDED.requests,"
+    "	input_tokens = u.input_tokens" PG_PLUS "EXCLUDED.input_tokens,"
+    "	output_tokens = u.output_tokens" PG_PLUS "EXCLUDED.output_tokens,"
+    "	embedding_calls = u.embedding_calls" PG_PLUS "EXCLUDED.embedding_calls,"
+    "	embedding_tokens = u.embedding_tokens" PG_PLUS "EXCLUDED.embedding_tokens,"
+    "	documents = u.documents" PG_PLUS "EXCLUDED.documents,"
+    "	bytes = u.bytes" PG_PLUS "EXCLUDED.bytes";
+
+/* So many at a time; what is left goes behind the next batch. */
+static const char delete_old[] =
+    "WITH writers AS (DELETE FROM public.usage_writers"
+    "	WHERE written_at" PG_BELOW "(" PG_NOW PG_MINUS "interval '" WRITERS_KEPT "'))"
+    " DELETE FROM public.tenant_usage WHERE ctid" PG_EQUALS "ANY (ARRAY("
+    "	SELECT ctid FROM public.tenant_usage"
+    "	WHERE day" PG_BELOW "$1::pg_catalog.date LIMIT $2::bigint))";
+
+void
+usage_conf_init(struct usage_conf *c)
+{
+	*c = (struct usage_conf){
+		.write_interval_us = 5 * 1000000ull,
+		.retention_us = 400 * DAY_US,
+	};
+}
+
+static struct usage *
+usage_of(struct flow *f)
+{
+	return FLOW_OF(f, struct usage, &usage_kind);
+}
+
+static void
+usage_begin(struct usage *u)
+{
+	if (u->is_writing)
+		return;
+	u->is_writing = true;
+	timer_stop(&u->timer);
+	flow_start(&u->flow, &usage_kind, u->worker, arena_new(USAGE_ARENA));
+}
+
+static void
+usage_is_due(void *arg)
+{
+	usage_begin(arg);
+}
+
+struct usage *
+usage_open(struct worker *w, struct catalog *c, const struct usage_conf *conf)
+{
+	struct usage *u = xcalloc(1, sizeof(*u));
+
+	u->worker = w;
+	u->catalog = c;
+	u->conf = *conf;
+	u->tally = usage_tally_new(USAGE_ROWS_MAX);
+	buf_init(&u->batch, USAGE_BATCH_MAX);
+	id_random(u->writer, WRITER_LEN);
+	if (!timer_init(&u->timer, w, usage_is_due, u))
+		abort();
+	return u;
+}
+
+/* ---- the flow ---- */
+
+static enum flow_rc
+usage_take(struct flow *f)
+{
+	struct usage *u = usage_of(f);
+
+	if (u->batch.len > 0)
+		return FLOW_NEXT; /* the one that was sent before */
+	if (usage_tally_rows(u->tally) == 0)
+		return flow_goto(f, usage_prune);
+	u->batch_rows = usage_tally_rows(u->tally);
+	if (!usage_tally_take(u->tally, &u->batch)) {
+		buf_free(&u->batch);
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "a batch of usage");
+	}
+	u->batch_rows -= usage_tally_rows(u->tally);
+	u->number++;
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
+usage_write(struct flow *f)
+{
+	struct usage *u = usage_of(f);
+	const struct pg_query q = {
+		.sql = write_batch,
+		.params = { PG_TEXT(u->writer), PG_TEXT(u->text), PG_TEXT(u->batch.data) },
+		.param_count = 3,
+	};
+
+	(void)snprintf(u->text, sizeof(u->text), "%llu", (unsigned long long)u->number);
+	return catalog_run(f, u->catalog, CATALOG_DOCUMENTS, slice_str(USAGE_HOLDER), &q,
+	    &u->result);
+}
+
+static void
+dropped_tell(struct usage *u)
+{
+	const struct usage_count *d = &u->dropped;
+
+	if (d->requests + d->embedding_calls == 0)
+		return;
+	log_event(LOG_ERR, "usage.dropped", NULL,
+	    "The catalog was away for so long that the usage of %llu requests (%llu tokens in, "
+	    "%llu out, %llu embedded) was dropped by a worker; add it by hand where it is billed.",
+	    (unsigned long long)d->requests, (unsigned long long)d->input_tokens,
+	    (unsigned long long)d->output_tokens, (unsigned long long)d->embedding_tokens);
+	u->dropped = (struct usage_count){ 0 };
+}
+
+static enum flow_rc
+usage_written(struct flow *f)
+{
+	struct usage *u = usage_of(f);
+	enum flow_rc rc = catalog_check(f, &u->result, "write usage");
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	pg_clear(&u->result);
+	buf_free(&u->batch);
+	u->batch_rows = 0;
+	u->is_failing = false;
+	dropped_tell(u);
+	return usage_tally_rows(u->tally) > 0 ? flow_goto(f, usage_take) : FLOW_NEXT;
+}
+
+static bool
+prune_is_due(const struct usage *u)
+{
+	return u->pruned_us == 0 || clock_mono_us() - u->pruned_us >= PRUNE_US;
+}
+
+static enum flow_rc
+usage_prune(struct flow *f)
+{
+	struct usage *u = usage_of(f);
+	const struct pg_query q = {
+		.sql = delete_old,
+		.params = { PG_TEXT(u->day), PG_TEXT(u->text) },
+		.param_count = 2,
+	};
+
+	if (!prune_is_due(u))
+		return FLOW_DONE;
+	(void)snprintf(u->text, sizeof(u->text), "%d", PRUNE_ROWS);
+	usage_day_text((uint32_t)((clock_wall_us() - u->conf.retention_us) / DAY_US), u->day);
+	return catalog_run(f, u->catalog, CATALOG_DOCUMENTS, slice_str(USAGE_HOLDER), &q,
+	    &u->result);
+}
+
+static enum flow_rc
+usage_pruned(struct flow *f)
+{
+	struct usage *u = usage_of(f);
+	enum flow_rc rc = catalog_check(f, &u->result, "delete old usage");
+
+	if (rc == FLOW_NEXT && pg_changed(&u->result) < PRUNE_ROWS)
+		u->pruned_us = clock_mono_us();
+	return rc;
+}
+
+/* Once while it lasts; what is dropped is told at its end. */
+static void
+usage_write_end(struct flow *f, const struct err *err)
+{
+	struct usage *u = usage_of(f);
+	char told[ERR_TOLD_SIZE];
+
+	pg_clear(&u->result);
+	if (!err_is(err) || err->code == ERR_SHUTDOWN || u->is_failing)
+		return;
+	u->is_failing = true;
+	err_tell(err, told);
+	log_event(LOG_WARNING, "usage.write", NULL,
+	    "What tenants have used cannot be written to the catalog, and is kept until it can: "
+	    "%s",
+	    told);
+}
+
+static void
+usage_write_release(struct flow *f)
+{
+	struct usage *u = usage_of(f);
+
+	arena_free(f->arena);
+	u->is_writing = false;
+	if (u->batch.len > 0 || usage_tally_rows(u->tally) > 0)
+		timer_start(&u->timer, u->conf.write_interval_us);
+}
+
+/* ---- what is noted ---- */
+
+static void
+usage_drop(struct usage *u, const struct usage_count *count)
+{
+	static struct log_pace pace;
+
+	usage_count_add(&u->dropped, count);
+	if (log_pace_admit(&pace, 60 * LOG_MINUTE))
+		log_event(LOG_ERR, "usage.full", NULL,
+		    "The usage of %d tenants, days and models waits for the catalog, which is all "
+		    "that a worker keeps: that of others is dropped until it is back.",
+		    USAGE_ROWS_MAX);
+}
+
+void
+usage_note(struct usage *u, const char *tenant, const char *model, const struct usage_count *count)
+{
+	if (!usage_tally_add(u->tally, tenant, model, (uint32_t)(clock_wall_us() / DAY_US), count))
+		usage_drop(u, count);
+	if (u->is_writing)
+		return;
+	if (usage_tally_rows(u->tally) >= USAGE_BATCH_ROWS && !u->is_failing)
+		usage_begin(u);
+	else if (!u->timer.set)
+		timer_start(&u->timer, u->conf.write_interval_us);
+}
+
+void
+usage_flush(struct usage *u)
+{
+	if (u->batch.len > 0 || usage_tally_rows(u->tally) > 0)
+		usage_begin(u);
+}
+
+bool
+usage_is_settled(const struct usage *u)
+{
+	if (u->batch.len == 0 && usage_tally_rows(u->tally) == 0 && !u->is_writing)
+		return true;
+	return catalog_is_failing(u->catalog, CATALOG_DOCUMENTS);
+}
+
+/* Of a batch that was sent nobody knows whether it was written. */
+void
+usage_close(struct usage *u)
+{
+	if (u == NULL)
+		return;
+	if (u->batch.len > 0 || usage_tally_rows(u->tally) > 0)
+		log_event(LOG_ERR, "usage.lost", NULL,
+		    "The process ends, and the usage of %zu tenants, days and models is not "
+		    "written: the catalog could not be reached.",
+		    usage_tally_rows(u->tally) + u->batch_rows);
+	timer_free(&u->timer);
+	usage_tally_free(u->tally);
+	buf_free(&u->batch);
+	free(u);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_search_way: which way a search goes.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "retrieval/search_way.h"
+#include "tenantgate/retrieval.h"
+
+#define NOW RETRIEVAL_SCHEMA_TAIL
+
+static const char *const ids[] = { "a" };
+static const struct vector_index none, some = { .indexed_to = 5000 };
+
+static void
+what_is_asked_for_and_what_there_is_say_the_way(void **state)
+{
+	static const struct {
+		struct search_request request;
+		const struct vector_index *index;
+		enum vector_way way;
+	} rows[] = {
+		{ { .schema_version = NOW }, &none, WAY_EXACT },
+		{ { .schema_version = NOW }, &some, WAY_INDEX },
+		{ { .schema_version = NOW, .mode = SEARCH_HYBRID }, &some, WAY_INDEX },
+		{ { .schema_version = NOW, .mode = SEARCH_TEXT }, &some, WAY_TEXT },
+		{ { .schema_version = NOW, .mode = SEARCH_TEXT, .owner = "u" }, &some,
+		    WAY_TEXT_SOME },
+		{ { .schema_version = NOW, .owner = "u" }, &some, WAY_EXACT_SOME },
+		{ { .schema_version = NOW, .document_ids = ids, .document_count = 1 }, &none,
+		    WAY_EXACT_SOME },
+		{ { .schema_version = NOW - 1 }, &none, WAY_BEFORE_ALL },
+		{ { .schema_version = NOW - 1, .document_ids = ids, .document_count = 1 }, &none,
+		    WAY_BEFORE_SOME },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(search_way_first(&rows[i].request, rows[i].index).way,
+		    rows[i].way);
+}
+
+/* By the index only where it covers something and half of all is wanted; exactly once more in any
+ * other case, and then whatever there is. */
+static void
+too_many_chunks_go_another_way_once(void **state)
+{
+	static const struct {
+		int64_t matching, in_all;
+		const struct vector_index *index;
+		bool is_other;
+		enum vector_way way;
+	} rows[] = {
+		{ SOME_EXACT_MAX, 0, &some, false, WAY_EXACT_SOME },
+		{ SOME_EXACT_MAX + 1, 2 * SOME_EXACT_MAX, &some, true, WAY_INDEX_SOME },
+		{ SOME_EXACT_MAX + 1, 3 * SOME_EXACT_MAX, &some, true, WAY_EXACT_SOME },
+		{ SOME_EXACT_MAX + 1, 2 * SOME_EXACT_MAX, &none, true, WAY_EXACT_SOME },
+	};
+	const struct search_request request = { .schema_version = NOW, .owner = "u" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct search_way w = search_way_first(&request, rows[i].index);
+
+		assert_int_equal(search_way_next(&w, rows[i].index, rows[i].matching,
+				     rows[i].in_all),
+		    rows[i].is_other);
+		assert_int_equal(w.way, rows[i].way);
+		if (rows[i].is_other)
+			assert_false(search_way_next(&w, rows[i].index, INT64_MAX, INT64_MAX));
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_asked_for_and_what_there_is_say_the_way),
+		cmocka_unit_test(too_many_chunks_go_another_way_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
