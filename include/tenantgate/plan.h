@@ -10,6 +10,7 @@
 #ifndef TENANTGATE_PLAN_H
 #define TENANTGATE_PLAN_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -92,6 +93,9 @@ const struct plan	*plan_of_name(const struct plans *, const char *name, const ch
  * has no such name, or no such value, is passed over and logged, at most once a minute. */
 struct plan	*plan_resolve(const struct plan *, struct slice settings, const char *tenant)
 		 __attribute__((warn_unused_result));
+/* Whether plan_resolve() would take every one of the settings, an object: false with err set, which
+ * names the first that it would not. A member that is null is as if it were not there. */
+bool	plan_settings_check(const struct plan *, const json_t *settings, struct err *);
 /* A copy with its texts; NULL when the arena is full. */
 const struct plan	*plan_copy(const struct plan *, struct arena *);
 

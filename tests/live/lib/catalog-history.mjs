@@ -13,6 +13,10 @@ const made = [
 			drop column suspend_reason, drop column deleted_at, drop column end_order,
 			drop column end_serial, drop column end_ordered_at, drop column end_attempt,
 			drop column end_until, drop column end_error`],
+	[12, `alter table tenants drop column neon_wished, drop column neon_applied,
+		drop column neon_before, drop column neon_held, drop column neon_attempt,
+		drop column neon_until, drop column neon_tries, drop column neon_error,
+		drop column neon_asked_until`],
 	[11, `alter table api_keys drop column scopes, drop column expires_at, drop column last_used_at,
 		drop column limited_sha256;
 		drop index api_keys_newest, api_keys_kind_newest, api_keys_tenant_newest;
