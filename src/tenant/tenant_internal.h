@@ -58,6 +58,8 @@ struct tenants {
  * record. It tells nobody: a record that *changed* is dropped everywhere by tenant_forget(). Nobody
  * waits for the write; a lost one costs a look into the catalog. */
 void tenants_publish(struct tenants *, const struct tenant_record *);
+/* Closes its pooled connections; those that are lent go when they come back. */
+void tenants_forget_pool(struct tenants *, const char *id);
 /* Takes the record out of Redis, and for a while keeps an older one from being put there. */
 void tenants_unpublish(struct tenants *, const char *id);
 /* "neon" or "postgres": the column public.tenants.provider. Static. */

@@ -157,6 +157,7 @@ tenant_fetch_share(struct tenant_fetch *t)
 	const struct tenant *tenant = record_tenant(t->base.record);
 	struct tenants *ts = t->base.owner;
 	struct lookup_record *r;
+	bool was_found;
 
 	if (tenant->state == TENANT_READY) {
 		if (!t->base.is_superseded)
@@ -164,11 +165,14 @@ tenant_fetch_share(struct tenant_fetch *t)
 		return;
 	}
 	r = lookup_peek(ts->records, slice_str(tenant->id));
-	if (r != NULL && !r->is_negative)
+	was_found = r != NULL && !r->is_negative;
+	if (was_found)
 		drop_channel_tell(&ts->drops, slice_str(tenant->id), DROP_FORGET);
-	if (r != NULL && !r->is_negative && t->base.record->is_revoked)
+	if (t->base.record->is_revoked) { /* also when what was found has been dropped since */
+		tenants_forget_pool(ts, tenant->id);
 		tenant_uses_check_everywhere(ts, tenant->id);
-	if ((r != NULL && !r->is_negative) || t->base.is_fenced)
+	}
+	if (was_found || t->base.is_fenced)
 		tenants_unpublish(ts, tenant->id);
 	lookup_unref(r);
 }

@@ -124,14 +124,20 @@ tenant_target(const struct tenant *t, struct pool_target *out, char key[TENANT_K
 	};
 }
 
-/* Here at once, elsewhere by message. A request that has the old record in hand goes on with it. */
 void
-tenant_forget(struct tenants *ts, const char *id)
+tenants_forget_pool(struct tenants *ts, const char *id)
 {
 	char key[TENANT_KEY_SIZE];
 
 	target_key(key, id);
 	pool_forget(ts->pools, slice_str(key));
+}
+
+/* Here at once, elsewhere by message. A request that has the old record in hand goes on with it. */
+void
+tenant_forget(struct tenants *ts, const char *id)
+{
+	tenants_forget_pool(ts, id);
 	tenants_unpublish(ts, id);
 	drop_channel_tell(&ts->drops, slice_str(id), DROP_FORGET);
 	tenant_uses_check_everywhere(ts, id);

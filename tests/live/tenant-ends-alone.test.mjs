@@ -62,6 +62,8 @@ test('without Redis the answer says so, and the other replica follows by itself'
 	for (const heard of [mine, theirs])
 		assert.match(readUiStream(heard.text).parts.at(-1).errorText, /suspended/);
 	assert.equal((await b.search('page')).status, 403);
+	await until('its pooled connections are closed', async () => (await stack.sql(`select 1 from
+		pg_stat_activity where usename like 'tg\\_%'`)).length === 0, 10000);
 	assert.equal((await order('ann', 'resume')).json.state, 'ready');
 	assert.equal((await a.search('page')).status, 200);
 	await until('it is served there', async () => (await b.search('page')).status === 200);

@@ -13,7 +13,7 @@ const stack = new Stack('tenant-ends');
 let here, there, server;
 
 const settings = () => ({ model_url: server.url, rate_limit_requests_per_minute: 0,
-	provision_lease: '2s', neon_timeout: '2s' });
+	provision_lease: '1s', neon_timeout: '1500ms' });
 
 before(async () => {
 	server = await ModelServer.start();
@@ -289,7 +289,7 @@ test('a forged message ends nothing', async () => {
 });
 
 test('deleted while its database is being made: no project is left', async () => {
-	await stack.neonKnobs({ fail_next: [], operation_ms: 1500 });
+	await stack.neonKnobs({ fail_next: [], operation_ms: 800 });
 	const asked = (await there.tenant('max')).search('x');
 	await until('Neon makes it', async () => (await stack.projects('tg-test-max')).length === 1);
 	const answer = await remove('max');
