@@ -124,6 +124,71 @@ a_script_that_is_flushed_is_loaded_again(void **state)
 	assert_int_equal(counter("streams"), 0);
 }
 
+/* The rates of a request, by the keys that builds without quotas count by. */
+static struct limit_rule shared_rules[3];
+
+static enum flow_rc
+shared_with_quota(struct flow *f)
+{
+	struct reservation *r = (struct reservation *)f;
+
+	return quota_check(f, limiter, shared_rules, 3, &r->ask, &r->rates, &r->verdict, &r->hold);
+}
+
+static enum flow_rc
+shared_without(struct flow *f)
+{
+	struct reservation *r = (struct reservation *)f;
+
+	return limit_check(f, limiter, shared_rules, 3, &r->rates);
+}
+
+static void
+shared_run(struct reservation *r, enum flow_rc (*step)(struct flow *))
+{
+	memset(r, 0, sizeof(*r));
+	r->ask = (struct quota_request){ .quota = { .streams = 9 },
+		.state_key = slice_str(state_key),
+		.leases_key = slice_str(leases_key),
+		.is_stream = true };
+	probe_start(&r->probe, worker, step, NULL);
+	turn_until(worker, &r->probe.ended);
+	assert_false(err_is(&r->probe.err));
+	assert_string_equal(r->rates.mode, "redis");
+}
+
+static void
+rates_are_one_count_with_and_without_quotas(void **state)
+{
+	static const unsigned counts[] = { 50, 3, 9 };
+	struct reservation r;
+	char keys[3][80];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		(void)snprintf(keys[i], sizeof(keys[i]), "%s:%d", rate_key, i);
+		shared_rules[i] = (struct limit_rule){ .key = slice_str(keys[i]),
+			.count = counts[i],
+			.period_us = 3600 * 1000000ull };
+	}
+	for (unsigned left = 2; left > 0; left--) {
+		shared_run(&r, shared_with_quota);
+		assert_int_equal(r.rates.which, 1);
+		assert_int_equal(r.rates.remaining, left);
+		quota_settle(&r.hold, 0);
+	}
+	shared_run(&r, shared_without);
+	assert_int_equal(r.rates.remaining, 0);
+	shared_run(&r, shared_without);
+	assert_false(r.rates.allowed);
+	shared_run(&r, shared_with_quota);
+	assert_false(r.rates.allowed);
+	assert_null(r.hold);
+	assert_int_equal(r.verdict.refused, QUOTA_NONE);
+	no_flow_is_left();
+	assert_int_equal(counter("streams"), 0);
+}
+
 int
 main(void)
 {
@@ -134,6 +199,7 @@ main(void)
 		TEST(an_aborted_check_holds_nothing),
 		TEST(an_adjusted_hold_is_for_what_it_says),
 		TEST(a_script_that_is_flushed_is_loaded_again),
+		TEST(rates_are_one_count_with_and_without_quotas),
 	};
 
 	if (getenv("TEST_REDIS") == NULL) {
