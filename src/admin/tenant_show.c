@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tenant_show: GET /admin/tenants/{tenant}. All of one tenant on a screen: its row, its limits and
- * what is used of them, its connections in this process, what it has used by day. Of its database
- * nothing is asked: one that sleeps sleeps on.
+ * what is used of them, its connections in this process, what it has used by day. Its database is
+ * asked how far its index is, but only by a connection that is idle here: one that sleeps sleeps
+ * on.
  */
 #include "admin/admin_route.h"
 #include "admin/limits_view.h"
 #include "admin/pool_json.h"
+#include "admin/tenant_index.h"
 #include "tenantgate/base/json.h"
 
 struct tenant_show {
@@ -15,9 +17,11 @@ struct tenant_show {
 	struct pg_result usage;
 	struct usage_days days;
 	struct limits_view view;
+	struct tenant_index index; /* a child */
+	struct err index_err;
 };
 
-static flow_step_fn show_row, show_usage, show_used, show_respond;
+static flow_step_fn show_row, show_usage, show_used, show_index, show_respond;
 static flow_end_fn show_end;
 
 static const struct flow_step show_steps[] = {
@@ -26,6 +30,7 @@ static const struct flow_step show_steps[] = {
 	{ "read", show_row },
 	{ "usage", show_usage },
 	{ "used", show_used },
+	{ "index", show_index },
 	{ "respond", show_respond },
 	{ NULL, NULL },
 };
@@ -72,6 +77,43 @@ show_used(struct flow *f)
 	return rc != FLOW_NEXT ? rc : limits_view_read(f, &s->view, &s->row);
 }
 
+/* Without it all the same where that fails: the child's failure is its own. */
+static enum flow_rc
+show_index(struct flow *f)
+{
+	struct tenant_show *s = show_of(f);
+
+	if (s->view.pool.server_idle == 0 || s->view.pool.client_waiting > 0)
+		return FLOW_NEXT;
+	s->index.api = s->req.api;
+	s->index.id = s->req.tenant_id;
+	return flow_try(f, &s->index.flow, &tenant_index_kind, &s->index_err);
+}
+
+/* null: not known now. */
+static void
+put_index(struct buf *b, const struct tenant_index *t)
+{
+	long covered = t->view.chunks - t->view.behind;
+
+	if (!t->is_known) {
+		buf_puts(b, ",\"index\":null");
+		return;
+	}
+	if (t->view.name[0] == '\0' || covered < 0)
+		covered = 0;
+	buf_puts(b, ",\"index\":{\"name\":");
+	if (t->view.name[0] != '\0')
+		json_put_string(b, slice_str(t->view.name));
+	else
+		buf_puts(b, "null");
+	buf_printf(b,
+	    ",\"chunksIndexed\":%ld,\"chunksNotIndexed\":%ld,\"dimensions\":%ld,\"model\":",
+	    covered, t->view.chunks - covered, t->view.dimensions);
+	json_put_string(b, slice_str(t->view.model));
+	buf_putc(b, '}');
+}
+
 static void
 put_connections_here(struct buf *b, const struct pool_view *pool)
 {
@@ -92,6 +134,7 @@ show_respond(struct flow *f)
 	buf_init(&b, 2 * ADMIN_JSON_MAX);
 	buf_putc(&b, '{');
 	tenant_look_put(&b, &s->row);
+	put_index(&b, &s->index);
 	put_connections_here(&b, &s->view.pool);
 	buf_puts(&b, ",\"limits\":");
 	limits_view_put(&b, &s->view);

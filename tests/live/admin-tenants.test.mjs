@@ -101,6 +101,13 @@ test('one on a screen: its row, limits with their origin and use, connections, u
 		['acme', 'ready', 1, null, null]);
 	assert.ok(shown.bytes > 0 && shown.chunks >= 1 && shown.projectId && shown.schemaVersion > 0);
 	assert.equal(shown.connectionsHere.tenant, 'acme');
+	// Not while its connection is lent.
+	const { index } = await until('its index is known', async () => {
+		const now = await ask('/admin/tenants/acme');
+		return now.index !== null && now;
+	});
+	assert.deepEqual([index.chunksIndexed, index.chunksNotIndexed], [0, shown.chunks]);
+	assert.ok(index.dimensions > 0);
 	const limit = (name) => shown.limits.find((l) => l.name === name);
 	assert.deepEqual([limit('max_documents'), limit('requests_per_minute').value,
 		limit('requests_per_minute').origin, limit('top_k').origin],
@@ -141,7 +148,8 @@ test('another tenant is not in it, and a look wakes no database', async () => {
 	assert.ok(!body.includes('acme'));
 	const of = async (id) => (await ask('/admin/pools')).pools.find((p) => p.tenant === id);
 	assert.equal(await of('bulk-000777'), undefined);
-	await ask('/admin/tenants/bulk-000777');
+	const asleep = await ask('/admin/tenants/bulk-000777');
+	assert.deepEqual([asleep.index, asleep.connectionsHere], [null, null]);
 	await ask('/admin/tenants/bulk-000777/limits');
 	assert.equal(await of('bulk-000777'), undefined);
 });
