@@ -109,15 +109,17 @@ static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
 
 /*
  * Whatever deletes a document deletes its chunks: all at once, by a trigger of the statement. A
- * foreign key would look for the document once more with each chunk that is stored, which is a
- * quarter of what storing it costs; whoever stores chunks has locked their document's row before,
- * so that none is deleted in between (document_store.c, embeddings_copy.c).
+ * foreign key would look for the document once more with each chunk that is stored, a sixth to a
+ * quarter of what storing it costs. Whoever stores chunks has locked their document's row before,
+ * so that none is deleted in between (document_store.c, embeddings_copy.c). Where no document was
+ * deleted, the chunks' lock is not asked for.
  */
 #define MAKE_CHUNKS_TRIGGER \
 	"CREATE OR REPLACE FUNCTION public.document_gone() RETURNS pg_catalog.trigger" \
 	" LANGUAGE plpgsql AS $$ BEGIN" \
-	" DELETE FROM public.chunk c USING gone WHERE c.document_id" PG_EQUALS "gone.id;" \
-	" RETURN NULL; END $$"
+	" IF EXISTS (SELECT FROM gone) THEN" \
+	"  DELETE FROM public.chunk c USING gone WHERE c.document_id" PG_EQUALS "gone.id;" \
+	" END IF; RETURN NULL; END $$"
 #define ADD_CHUNKS_TRIGGER \
 	"CREATE OR REPLACE TRIGGER document_gone AFTER DELETE ON public.document" \
 	" REFERENCING OLD TABLE AS gone" \

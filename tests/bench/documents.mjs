@@ -123,17 +123,20 @@ async function floor(b, count) {
 	'create index on bare.chunk (document_id, chunk_index)', 'create index on bare.chunk (id)');
 	if (old > 0)
 		await read('old');
-	const [copy, copyCpu] = await timed(() => read('new'));
-	let [index, indexCpu] = await timed(() => psql("set maintenance_work_mem = '256MB'",
-		'set max_parallel_maintenance_workers = 0', `create index on bare.chunk using hnsw
-		((embedding::halfvec(${DIMENSIONS})) halfvec_cosine_ops)`));
-	let way = 'new';
+	const create = ["set maintenance_work_mem = '256MB'", 'set max_parallel_maintenance_workers = 0',
+		`create index vectors on bare.chunk using hnsw ((embedding::halfvec(${DIMENSIONS}))
+			halfvec_cosine_ops)`];
+	let into = [Infinity, Infinity], way = 'new';
 	if (old > 2500) {
-		const [one, oneCpu] = await timed(() => read('sample'));
-		const into = Math.max(0, one * count / sample - copy);
-		if (into < index)
-			[way, index, indexCpu] = ['into', into, Math.max(0, oneCpu * count / sample - copyCpu)];
+		await psql(...create);
+		into = (await timed(() => read('sample'))).map((one) => one * count / sample);
+		await psql('drop index bare.vectors', 'truncate bare.chunk');
+		await read('old');
 	}
+	const [copy, copyCpu] = await timed(() => read('new'));
+	let [index, indexCpu] = await timed(() => psql(...create));
+	if (into[0] < copy + index)
+		[way, index, indexCpu] = ['into', into[0] - copy, into[1] - copyCpu];
 	await psql('drop schema bare cascade');
 	return { copy, index, copyCpu, indexCpu, way };
 }
