@@ -250,13 +250,33 @@ check_listeners(const struct preflight *c)
 
 /* ---- what the machine has ---- */
 
-/* Of the machine, or of the control group that it is for this process, when that is less. */
+/* What bounds the memory of our control group (cgroups(7), version 2); NULL: it is not told. */
+static FILE *
+open_memory_limit(void)
+{
+	char line[PATH_MAX], path[PATH_MAX + 64];
+	FILE *f = fopen("/proc/self/cgroup", "re");
+	bool is_found = false;
+
+	if (f == NULL)
+		return NULL;
+	while (!is_found && fgets(line, sizeof(line), f) != NULL)
+		is_found = strncmp(line, "0::/", 4) == 0;
+	(void)fclose(f);
+	if (!is_found)
+		return NULL;
+	line[strcspn(line, "\n")] = '\0';
+	(void)snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.max", line + 3);
+	return fopen(path, "re");
+}
+
+/* Of the machine, or of our control group when that is less. */
 static uint64_t
 memory_there_is(void)
 {
 	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
 	uint64_t memory = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
-	FILE *f = fopen("/sys/fs/cgroup/memory.max", "re");
+	FILE *f = open_memory_limit();
 	unsigned long long limit;
 
 	if (f == NULL)
@@ -278,12 +298,24 @@ check_contradictions(const struct preflight *c)
 	conf_contradictions(c->conf, c->path, &machine, c->warnings);
 }
 
+/* Not when the file could not be read: of defaults alone there is nothing to say. */
+static bool
+anything_is_set(const struct conf *conf)
+{
+	for (unsigned i = 0; i < conf->setting_count; i++)
+		if (conf->settings[i].place != NULL)
+			return true;
+	return false;
+}
+
 void
 preflight(const struct conf *conf, const char *path, bool is_loaded, struct buf *errors,
     struct buf *warnings)
 {
 	struct preflight c = { conf, path, errors, warnings, geteuid() == 0, -1 };
 
+	if (!is_loaded && !anything_is_set(conf))
+		return;
 	check_user(&c);
 	check_written(&c, "log_file", conf->log_file);
 	check_written(&c, "pid_file", conf->pid_file);

@@ -101,6 +101,14 @@ test('what contradicts itself is a warning and no error', async () => {
 	assert.match(of(result, path, 'provision_lease')[0], /: Warning: .* more than provision_timeout/);
 });
 
+test('a file that cannot be read: nothing is said of what it might have set', async () => {
+	const path = join(stack.dir, 'none.conf');
+	const { code, lines } = await check(path);
+	assert.equal(code, 1);
+	assert.equal(lines[0], `${path}: The file cannot be read: No such file or directory.`);
+	assert.ok(lines.slice(1).every((l) => / must be set/.test(l) && !/user/.test(l)), lines.join('\n'));
+});
+
 test('an extractor that has no reader is told of: only PDFs want it', async () => {
 	const program = join(stack.dir, 'no-reader');
 	writeFileSync(program, '#!/bin/sh\necho "no reader here" >&2\nexit 65\n', { mode: 0o755 });
