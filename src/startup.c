@@ -11,6 +11,7 @@
 
 #include "tenantgate/base/log.h"
 #include "tenantgate/tenant/ends.h"
+#include "tenantgate/tenant/wishes.h"
 
 /* In an arena of its own, which it frees. */
 struct startup {
@@ -79,6 +80,7 @@ startup_ready(struct flow *f)
 	atomic_compare_exchange_strong(&startup_process(f)->shared.phase, &starting, API_SERVING);
 	log_event(LOG_NOTICE, "serve.ready", NULL, "The catalog is up to date.");
 	tenant_ends_watch((FLOW_OF(f, struct startup, &startup_kind))->tenants);
+	tenant_wishes_watch((FLOW_OF(f, struct startup, &startup_kind))->tenants);
 	return FLOW_NEXT;
 }
 

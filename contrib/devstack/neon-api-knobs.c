@@ -9,12 +9,13 @@
  *	    "after": false}],
  *	    "operation_ms": 400, "operation_spread_ms": 0,
  *	    "calls_per_minute": 700, "route_per_second": 40, "limit_retry_after": -1,
- *	    "projects_max": 0}
+ *	    "projects_max": 0, "cu_max": 0, "suspend_min": 0, "change_ms": 0}
  *
  * Fields that are absent stay as they are. "fail_next" replaces all faults; "lose_next_reply"
  * counts responses of POST /projects that are cut off after the project was made. The limits (0:
- * none) are the account's, as Neon's: 700 calls a minute, 40 a second of a route, projects of the
- * plan; a 429 tells limit_retry_after (-1: until a call is free; 0: nothing).
+ * none) are the account's, as Neon's: the plan's largest compute and shortest rest, 700 calls a
+ * minute, 40 a second of a route, projects of the plan; a 429 tells limit_retry_after (-1: until a
+ * call is free; 0: nothing). A change of a compute runs for change_ms.
  */
 #include <stdio.h>
 
@@ -71,7 +72,9 @@ static bool
 limits_read(struct neon_api *api, const json_t *o, struct err *err)
 {
 	int64_t minute = api->calls_per_minute, second = api->route_per_second,
-		projects = api->projects_max, retry_after = api->limit_retry_after,
+		cu_max = api->cu_max, suspend_min = api->suspend_min,
+		change_ms = (int64_t)(api->change_us / 1000), projects = api->projects_max,
+		retry_after = api->limit_retry_after,
 		operation_ms = (int64_t)(api->operation_us / 1000),
 		spread_ms = (int64_t)(api->operation_spread_us / 1000);
 
@@ -79,12 +82,18 @@ limits_read(struct neon_api *api, const json_t *o, struct err *err)
 	    !json_opt_int(o, "route_per_second", 0, CALLS_MAX, &second, err) ||
 	    !json_opt_int(o, "projects_max", 0, 1000000, &projects, err) ||
 	    !json_opt_int(o, "limit_retry_after", -1, 3600, &retry_after, err) ||
+	    !json_opt_int(o, "cu_max", 0, 1000, &cu_max, err) ||
+	    !json_opt_int(o, "suspend_min", 0, 604800, &suspend_min, err) ||
+	    !json_opt_int(o, "change_ms", 0, 600000, &change_ms, err) ||
 	    !json_opt_int(o, "operation_ms", 0, 600000, &operation_ms, err) ||
 	    !json_opt_int(o, "operation_spread_ms", 0, 600000, &spread_ms, err))
 		return false;
 	api->calls_per_minute = (unsigned)minute;
 	api->route_per_second = (unsigned)second;
 	api->projects_max = (unsigned)projects;
+	api->cu_max = (unsigned)cu_max;
+	api->suspend_min = (unsigned)suspend_min;
+	api->change_us = (uint64_t)change_ms * 1000;
 	api->limit_retry_after = (int)retry_after;
 	api->operation_us = (uint64_t)operation_ms * 1000;
 	api->operation_spread_us = (uint64_t)spread_ms * 1000;

@@ -52,14 +52,6 @@ prepare_endpoints(struct neon_request *r, struct err *err)
 }
 
 static bool
-prepare_endpoint(struct neon_request *r, struct err *err)
-{
-	(void)err;
-	return prepare_project_query(r,
-	    PROJECT_SQL("jsonb_build_object('endpoint', endpoint, 'operations', '[]'::jsonb)"));
-}
-
-static bool
 prepare_branches(struct neon_request *r, struct err *err)
 {
 	(void)err;
@@ -83,33 +75,6 @@ prepare_delete(struct neon_request *r, struct err *err)
 	    "SELECT '" LOCKED "' FROM neon_standin.projects WHERE id = $1 AND state = 'building'");
 }
 
-/* Of its one endpoint, whether it is disabled; other fields are passed over. */
-static bool
-prepare_endpoint_change(struct neon_request *r, struct err *err)
-{
-	json_t *endpoint = NULL;
-	bool disabled = false;
-
-	if (!json_opt_object(r->json, "endpoint", &endpoint, err) || endpoint == NULL ||
-	    !json_opt_bool(endpoint, "disabled", &disabled, err)) {
-		err_set(err, ERR_BAD_REQUEST, "The field endpoint is required.");
-		return false;
-	}
-	if (json_object_get(endpoint, "disabled") == NULL)
-		return prepare_endpoint(r, err);
-	snprintf(r->texts[0], sizeof(r->texts[0]), "%s", disabled ? "t" : "f");
-	r->query = (struct pg_query){
-		.sql =
-		    "WITH it AS MATERIALIZED (SELECT id, neon_standin.endpoint_switch(id, "
-		    "$2::boolean) FROM neon_standin.forms WHERE id = $1) SELECT jsonb_build_object("
-		    "'endpoint', endpoint || jsonb_build_object('disabled', $2::boolean), "
-		    "'operations', '[]'::jsonb)::text FROM neon_standin.forms JOIN it USING (id)",
-		.params = { PG_TEXT(r->id), PG_TEXT(r->texts[0]) },
-		.param_count = 2,
-	};
-	return true;
-}
-
 /* A field of a JSON object, or what stands for it when it is absent. */
 static bool
 parameter_from_json(const json_t *o, const char *name, const char *absent, char out[PARAMETER_SIZE],
@@ -126,27 +91,6 @@ parameter_from_json(const json_t *o, const char *name, const char *absent, char 
 	snprintf(out, PARAMETER_SIZE, "%.*s", SLICE_ARG(v));
 	return true;
 }
-
-/* The project's name; whatever else PATCH may change is passed over. */
-static bool
-prepare_rename(struct neon_request *r, struct err *err)
-{
-	json_t *project = NULL;
-
-	if (!json_opt_object(r->json, "project", &project, err) || project == NULL ||
-	    !parameter_from_json(project, "name", "", r->texts[0], err))
-		return false;
-	r->query = (struct pg_query){
-		.sql = "UPDATE neon_standin.projects SET name = coalesce(nullif($2, ''), name) "
-		       "WHERE id = $1 AND state <> 'gone' RETURNING id",
-		.params = { PG_TEXT(r->id), PG_TEXT(r->texts[0]) },
-		.param_count = 2,
-	};
-	return true;
-}
-
-static const char renamed_sql[] =
-    PROJECT_SQL("jsonb_build_object('project', project, 'operations', '[]'::jsonb)");
 
 /* The row is gone at once, the database soon. */
 static void
@@ -263,6 +207,8 @@ static bool
 prepare_create(struct neon_request *r, struct err *err)
 {
 	json_t *project = NULL, *branch = NULL, *notes = NULL;
+	json_t *compute = NULL;
+	const char *endpoint, *quota;
 	int64_t version = 17;
 
 	if (!json_opt_object(r->json, "project", &project, err) || project == NULL) {
@@ -274,7 +220,12 @@ prepare_create(struct neon_request *r, struct err *err)
 	    !parameter_from_json(project, "region_id", "aws-us-east-2", r->texts[1], err) ||
 	    !json_opt_int(project, "pg_version", 14, 18, &version, err) ||
 	    !json_opt_object(project, "branch", &branch, err) ||
-	    (branch != NULL && !json_opt_object(branch, "annotations", &notes, err)))
+	    (branch != NULL && !json_opt_object(branch, "annotations", &notes, err)) ||
+	    !json_opt_object(project, "default_endpoint_settings", &compute, err))
+		return false;
+	endpoint = endpoint_settings_read(r, compute, err);
+	quota = endpoint != NULL ? quota_read(r, project, err) : NULL;
+	if (quota == NULL)
 		return false;
 	snprintf(r->texts[2], sizeof(r->texts[2]), "%d", (int)version);
 	snprintf(r->texts[6], sizeof(r->texts[6]), "%u", r->api->projects_max);
@@ -283,17 +234,20 @@ prepare_create(struct neon_request *r, struct err *err)
 		buf_puts(&r->body, "{}");
 	r->query = (struct pg_query){
 		.sql = "INSERT INTO neon_standin.projects (id, name, region_id, pg_version, role, "
-		       "db, password, endpoint_id, branch_id, annotations, host, port) SELECT $1, "
+		       "db, password, endpoint_id, branch_id, annotations, host, port, "
+		       "endpoint_settings, quota) SELECT $1, "
 		       "$2, "
 		       "$3, $4::int, translate('neondb_owner_' || substr($1, 7), '-', '_'), "
 		       "translate('neondb_' || substr($1, 7), '-', '_'), $5, 'ep-' || $1, 'br-' || "
 		       "$1, "
-		       "$6::jsonb, $7, $8::int WHERE $9::int = 0 OR $9::int > (SELECT count(*) "
+		       "$6::jsonb, $7, $8::int, $10::jsonb, $11::jsonb WHERE $9::int = 0 OR "
+		       "$9::int > (SELECT count(*) "
 		       "FROM neon_standin.projects WHERE state <> 'gone')",
 		.params = { PG_TEXT(r->id), PG_TEXT(r->texts[0]), PG_TEXT(r->texts[1]),
 		    PG_TEXT(r->texts[2]), PG_TEXT(r->texts[4]), PG_TEXT(r->body.data),
-		    PG_TEXT(r->api->advertised), PG_TEXT(r->texts[5]), PG_TEXT(r->texts[6]) },
-		.param_count = 9,
+		    PG_TEXT(r->api->advertised), PG_TEXT(r->texts[5]), PG_TEXT(r->texts[6]),
+		    PG_TEXT(endpoint), PG_TEXT(quota) },
+		.param_count = 11,
 	};
 	return true;
 }
@@ -317,7 +271,8 @@ static const struct route routes[] = {
 	{ "POST", "/projects", "POST /projects", 201, prepare_create, created_sql, create_then },
 	{ "GET", "/projects", "GET /projects", 200, prepare_list, NULL, NULL },
 	{ "GET", "/projects/{p}", "GET /projects/{p}", 200, prepare_project, NULL, NULL },
-	{ "PATCH", "/projects/{p}", "PATCH /projects/{p}", 200, prepare_rename, renamed_sql, NULL },
+	{ "PATCH", "/projects/{p}", "PATCH /projects/{p}", 200, prepare_project_change, NULL,
+	    NULL },
 	{ "DELETE", "/projects/{p}", "DELETE /projects/{p}", 200, prepare_delete, NULL,
 	    delete_then },
 	{ "GET", "/projects/{p}/operations", "GET /projects/{p}/operations", 200,

@@ -7,6 +7,7 @@
  *	neon-api.c		options, start, end
  *	neon-api-serve.c	a request from its first step to its response; /_knobs, /_stats
  *	neon-api-routes.c	the table of routes: one SQL statement each
+ *	neon-api-settings.c	what a project and its endpoint may be given
  *	neon-api-schema.c	the table of projects, and their JSON as a view
  *	neon-api-build.c	making and dropping role and database, after the response
  *	neon-api-knobs.c	how to misbehave, and counts
@@ -79,6 +80,9 @@ struct neon_api {
 	unsigned unavailable_count;
 	unsigned calls_per_minute, route_per_second; /* of the account; 0: any number */
 	unsigned projects_max;			     /* of the account; 0: any number */
+	unsigned cu_max;	/* of the plan, compute units; 0: any size */
+	unsigned suspend_min;	/* of the plan, seconds, which excludes "never"; 0: any */
+	uint64_t change_us;	/* how long a change of a compute runs */
 	int limit_retry_after; /* seconds, with a 429; -1: until a call is free, 0: not told */
 	/* counts */
 	struct neon_stat stats[STATS_MAX];
@@ -126,6 +130,12 @@ struct route {
 
 /* NULL when there is none. id: the {p} of the path, left as it is when there is none. */
 const struct route *route_find(struct slice method, struct slice path, char id[PROJECT_ID_SIZE]);
+
+/* neon-api-settings.c: what a body sets, as JSON to keep, of the request's; NULL with err set. */
+const char *endpoint_settings_read(struct neon_request *, const json_t *, struct err *);
+const char *quota_read(struct neon_request *, const json_t *project, struct err *);
+bool prepare_endpoint_change(struct neon_request *, struct err *);
+bool prepare_project_change(struct neon_request *, struct err *);
 
 /* The row of a statement that a project's running operations forbid. */
 #define LOCKED "locked"

@@ -10,6 +10,7 @@
 #ifndef TENANTGATE_API_H
 #define TENANTGATE_API_H
 
+#include <jansson.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,6 +74,8 @@ struct api_conf {
 	struct extract_conf extract;
 	struct index_conf indexing;
 	struct usage_conf usage;
+	unsigned	quota_answer_tokens;		/* reserved for an answer */
+	uint64_t	quota_lease_us;			/* of what is reserved */
 };
 void	api_conf_init(struct api_conf *);
 
@@ -166,5 +169,11 @@ void	api_refused(const struct http_exchange *, const char *request_id, const str
 
 /* tenants_conf.redis_key: what a tenant's limits are called in Redis. */
 tenant_redis_key_fn	api_tenant_redis_key;
+
+/* A body of PUT /tenant, for the admin door too: copies what it sets, checked, into the arena.
+ * False with err set: ERR_INVALID_FIELD, which names the field, and ERR_OVERLOADED without
+ * memory. */
+bool	tenant_body_read(const json_t *root, struct arena *, struct tenant_change *out,
+	    struct err *);
 
 #endif

@@ -29,5 +29,8 @@ admin_start_fn	top_start;
 admin_start_fn	usage_list_start;
 admin_start_fn	tenant_suspend_start, tenant_resume_start, tenant_delete_start;
 admin_start_fn	tenant_receipt_start, tenant_recreate_start;
+admin_start_fn	tenants_page_start, tenant_show_start, tenant_limits_start;
+admin_start_fn	tenant_create_start, tenant_set_start;
+admin_start_fn	tenant_retry_start, tenant_warm_start;
 
 #endif

@@ -11,6 +11,7 @@
  */
 #include "admin/admin_route.h"
 #include "admin/tenant_end_json.h"
+#include "admin/tenant_wish_form.h"
 #include "tenantgate/base/json.h"
 
 #define WAIT_US (8 * 1000000ull) /* then 202, and what is owed */
@@ -157,18 +158,6 @@ tenant_order_audit(const struct tenant_end_order *o, const struct tenant_end_vie
 	json_decref(after);
 }
 
-static json_t *
-tenant_order_effective(const struct tenant_end_order *o)
-{
-	char within[48];
-
-	if (tenant_is_heard(o->req.api->tenants))
-		return json_string("now");
-	snprintf(within, sizeof(within), "within %llus",
-	    (unsigned long long)(tenant_cache_ttl_us(o->req.api->tenants) / 1000000));
-	return json_string(within);
-}
-
 static enum flow_rc
 tenant_order_respond(struct flow *f)
 {
@@ -186,7 +175,7 @@ tenant_order_respond(struct flow *f)
 	tenant_order_audit(o, &v);
 	body = o->order == TENANT_DELETE && v.has_receipt ? receipt_json(o->req.tenant_id, &v)
 							  : suspension_json(o->req.tenant_id, &v);
-	json_object_set_new(body, "effective", tenant_order_effective(o));
+	json_object_set_new(body, "effective", effective_json(o->req.api->tenants));
 	return admin_respond_json(f, v.owed == NULL ? 200 : 202, body);
 }
 

@@ -11,10 +11,6 @@
 #include "tenantgate/base/arena.h"
 #include "tenantgate/base/buf.h"
 
-/* Copies what the body sets, checked, into the arena. False with err set: ERR_INVALID_FIELD, which
- * names the field, and ERR_OVERLOADED without memory. */
-bool	tenant_body_read(const json_t *root, struct arena *, struct tenant_change *out,
-	    struct err *);
 /* Appends {"tenant":{…}}; what is not known is null. */
 void	tenant_json(struct buf *, const char *id, const struct tenant_profile *);
 /* Sends that, or fails without memory. */

@@ -276,9 +276,10 @@ const struct schema_script schema_scripts[] = {
 	{ 9, 6, "documents.attempt_bytes, documents_admit()", documents_admit },
 	{ 10, 6, "documents.stored_expires_at, documents_admit_timely()", documents_timely },
 	{ 11, 6, "api_keys.scopes, api_keys.expires_at, api_keys.last_used_at", api_keys_limited },
-	{ 12, 6, "tenants_wishes", tenants_wishes },
+	{ 12, 6, "tenants.neon_wished, tenants.neon_applied", tenants_wishes },
 	{ 13, 6, "tenants.deleted_at, tenants.end_order, tenant_receipts", tenants_ends },
 	{ 14, 6, "tenant_usage, usage_writers", tenant_usage },
 	{ 15, 6, "adoptions, tenants.adopted_at, documents.is_adopted", adoptions },
+	{ 16, 6, "indexes of tenants by the bytes of their ids", tenants_listed },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

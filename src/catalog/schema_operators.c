@@ -30,7 +30,27 @@ const char api_keys_limited[] =
     "	ON public.api_keys (tenant_id, created_at DESC, key_id);"
     "DROP INDEX public.api_keys_tenant;";
 
-const char tenants_wishes[] = "SELECT 1;";
+/*
+ * tenants: what Neon is to give a tenant's database (tenant/row_wish.c): neon_wished, and what it
+ * is known to have, neon_applied; where the two differ, or something is held until they do not
+ * any more, the change is under way. neon_before: what the wish goes back to when Neon refuses it.
+ * neon_attempt and neon_until are the lease of who asks Neon for it; without an attempt the time
+ * before which nobody does. neon_asked_until: until when Neon asked to be left alone, of a failed
+ * attempt to make the database.
+ */
+const char tenants_wishes[] =
+    "ALTER TABLE public.tenants"
+    "	ADD COLUMN neon_wished jsonb NOT NULL DEFAULT '{}',"
+    "	ADD COLUMN neon_applied jsonb NOT NULL DEFAULT '{}',"
+    "	ADD COLUMN neon_before jsonb,"
+    "	ADD COLUMN neon_held jsonb," /* plan and settings, to be the row's with it */
+    "	ADD COLUMN neon_attempt text,"
+    "	ADD COLUMN neon_until timestamptz,"
+    "	ADD COLUMN neon_tries int NOT NULL DEFAULT 0,"
+    "	ADD COLUMN neon_error text,"
+    "	ADD COLUMN neon_asked_until timestamptz;"
+    "CREATE INDEX tenants_wishing ON public.tenants (neon_until)"
+    "	WHERE neon_wished <> neon_applied OR neon_held IS NOT NULL;";
 
 /*
  * tenants: how a tenant ends (tenant/row_end.c). To builds of before, a deleted one is suspended:
@@ -120,3 +140,13 @@ const char adoptions[] =
     "	id text NOT NULL,"
     "	reason text NOT NULL,"
     "	PRIMARY KEY (source, kind, id));";
+
+/* Pages of tenants for operators, and those whose ids begin alike: in the order of the ids' bytes,
+ * whatever the database's own order is; and of a state or a plan alone (tenant/row_view.c). */
+const char tenants_listed[] =
+    "CREATE INDEX tenants_bytewise ON public.tenants (tenant_id COLLATE \"C\");"
+    "CREATE INDEX tenants_state_bytewise ON public.tenants (state, tenant_id COLLATE \"C\")"
+    "	WHERE deleted_at IS NULL;"
+    "CREATE INDEX tenants_plan_bytewise ON public.tenants (plan, tenant_id COLLATE \"C\");"
+    "CREATE INDEX tenants_deleted_bytewise ON public.tenants (tenant_id COLLATE \"C\")"
+    "	WHERE deleted_at IS NOT NULL;";

@@ -90,16 +90,16 @@ setting_read_text(struct plan *p, const struct plan_row *row, const json_t *valu
 	return NULL;
 }
 
-/* null is as if it were not there. */
-static void
-setting_read_member(struct plan *p, const char *name, const json_t *value, const char *tenant)
+/* NULL when it is taken, or null, which is as if it were not there; else why it is not. */
+static const char *
+setting_read_member(struct plan *p, const char *name, const json_t *value)
 {
 	int i = row_of(name);
 	const struct plan_row *row = i < 0 ? NULL : &plan_rows[i];
 	const char *refused = "there is no such setting";
 
 	if (row != NULL && json_is_null(value))
-		return;
+		return NULL;
 	if (row != NULL && row->type == PLAN_WHOLE)
 		refused = setting_read_whole(p, row, value);
 	else if (row != NULL && row->type == PLAN_SWITCH)
@@ -110,11 +110,12 @@ setting_read_member(struct plan *p, const char *name, const json_t *value, const
 		refused = setting_read_number(p, value);
 	else if (row != NULL)
 		refused = setting_read_text(p, row, value);
-	if (refused != NULL)
-		setting_refused(tenant, name, refused);
-	else
+	if (refused == NULL)
 		p->of_tenant |= 1u << i;
+	return refused;
 }
+
+static const char overlap_refused[] = "it must be less than chunk_size";
 
 /* One without the other: whichever the tenant has set is wrong with what its plan has. */
 static void
@@ -122,7 +123,7 @@ check_overlap(struct plan *p, const struct plan *base, const char *tenant)
 {
 	if (p->chunk_overlap < p->chunk_size)
 		return;
-	setting_refused(tenant, "chunk_overlap", "it must be less than chunk_size");
+	setting_refused(tenant, "chunk_overlap", overlap_refused);
 	p->chunk_size = base->chunk_size;
 	p->chunk_overlap = base->chunk_overlap;
 	p->of_tenant &= ~(1u << PLAN_CHUNK_SIZE | 1u << PLAN_CHUNK_OVERLAP);
@@ -173,11 +174,52 @@ plan_resolve(const struct plan *base, struct slice settings, const char *tenant)
 	root = settings.len <= PLAN_SETTINGS_MAX ? json_read_object(settings, &err) : NULL;
 	if (root == NULL)
 		setting_refused(tenant, "settings", "they are no JSON object, or too long");
-	json_object_foreach(root, name, value)
-		setting_read_member(&p, name, value, tenant);
+	json_object_foreach(root, name, value) {
+		const char *refused = setting_read_member(&p, name, value);
+
+		if (refused != NULL)
+			setting_refused(tenant, name, refused);
+	}
 	check_overlap(&p, base, tenant);
 	if (p.of_tenant != 0)
 		own = settle(&p);
 	json_decref(root);
 	return own;
+}
+
+static void
+check_refuse(struct err *err, const char *name, const char *why)
+{
+	int i = row_of(name);
+	const struct plan_row *row = i < 0 ? NULL : &plan_rows[i];
+
+	if (row != NULL && row->type == PLAN_WHOLE)
+		err_set(err, ERR_INVALID_FIELD,
+		    "Setting \"%.40s\" cannot be so: %s. Send a whole number from %llu to %llu, or "
+		    "null.",
+		    name, why, (unsigned long long)row->min, (unsigned long long)row->max);
+	else
+		err_set(err, ERR_INVALID_FIELD, "Setting \"%.40s\" cannot be so: %s. Correct it.",
+		    name, why);
+}
+
+bool
+plan_settings_check(const struct plan *base, const json_t *settings, struct err *err)
+{
+	struct plan p = *base;
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)settings, name, value) {
+		const char *refused = setting_read_member(&p, name, value);
+
+		if (refused != NULL) {
+			check_refuse(err, name, refused);
+			return false;
+		}
+	}
+	if (p.chunk_overlap < p.chunk_size)
+		return true;
+	check_refuse(err, "chunk_overlap", overlap_refused);
+	return false;
 }

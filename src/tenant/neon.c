@@ -234,6 +234,9 @@ creation_put_field(struct buf *b, const char *before, const char *value)
 static void
 put_creation(struct buf *b, const struct tenants_conf *conf, const struct tenant_row *row)
 {
+	struct err err = { 0 };
+	json_t *wished = json_read_object(slice_str(row->neon_wished), &err);
+
 	creation_put_field(b, "{\"project\":{\"name\":", row->project_name);
 	buf_printf(b, ",\"pg_version\":%u,\"store_passwords\":true", conf->neon_pg_version);
 	if (row->region[0] != '\0')
@@ -247,7 +250,10 @@ put_creation(struct buf *b, const struct tenants_conf *conf, const struct tenant
 	creation_put_field(b, ",\"annotations\":{\"" NEON_NOTE_TENANT "\":", row->tenant.id);
 	creation_put_field(b, ",\"" NEON_NOTE_ENVIRONMENT "\":", conf->environment);
 	creation_put_field(b, ",\"" NEON_NOTE_ATTEMPT "\":", row->attempt_id);
-	buf_puts(b, "}}}}");
+	buf_puts(b, "}}");
+	neon_settings_put_creation(b, wished);
+	buf_puts(b, "}}");
+	json_decref(wished);
 }
 
 /* is_posted before the call, not after: an attempt that is aborted in the middle of it must leave

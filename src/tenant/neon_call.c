@@ -317,6 +317,7 @@ row_refuse(struct tenant_row *row, enum neon_refusal refusal, int retry_after_s)
 {
 	if (refusal == REFUSAL_LIMIT)
 		row->refusals++;
+	row->asked_s = retry_after_s;
 	row->wait_s = neon_refusal_wait_s(refusal, (unsigned)row->refusals, retry_after_s);
 }
 

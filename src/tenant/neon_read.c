@@ -115,6 +115,21 @@ neon_read_uri(const json_t *o, struct tenant_row *row, struct err *err)
 	return fine || neon_read_fail(err, "connection URI");
 }
 
+bool
+neon_read_endpoint(const json_t *o, struct tenant_row *row, struct err *err)
+{
+	const json_t *endpoints = json_object_get(o, "endpoints");
+
+	for (size_t i = 0; i < json_array_size(endpoints); i++) {
+		const json_t *endpoint = json_array_get(endpoints, i);
+		const char *type = json_string_value(json_object_get(endpoint, "type"));
+
+		if (type != NULL && strcmp(type, "read_write") == 0)
+			copy_id(endpoint, "id", row->endpoint_id);
+	}
+	return row->endpoint_id[0] != '\0' || neon_read_fail(err, "list of endpoints");
+}
+
 /* Its id is the host's first label. */
 void
 neon_endpoint_from_host(struct tenant_row *row)
@@ -256,6 +271,18 @@ neon_read_owner(const json_t *o, const char *environment, const char *tenant, bo
 			owner = OWNER_OURS;
 	}
 	return owner;
+}
+
+bool
+neon_read_is_noted(const json_t *o)
+{
+	json_t *notes = json_object_get(o, "annotations"), *note;
+	const char *branch;
+
+	json_object_foreach(notes, branch, note)
+		if (json_object_get(json_object_get(note, "value"), NEON_NOTE_TENANT) != NULL)
+			return true;
+	return false;
 }
 
 static bool

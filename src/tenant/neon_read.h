@@ -28,6 +28,8 @@ void neon_endpoint_from_host(struct tenant_row *);
 void neon_read_name(const json_t *, char out[PROJECT_NAME_SIZE]);
 /* The response of GET branches: the id of the default one. */
 void neon_read_main_branch(const json_t *, struct tenant_row *);
+/* The response of GET endpoints: the id of the one that writes. */
+bool neon_read_endpoint(const json_t *, struct tenant_row *, struct err *);
 
 /* What a tenant's project may be called: its name, and the one that the first releases gave, which
  * may be another's too ("": there is none). */
@@ -70,6 +72,9 @@ enum neon_owner { OWNER_OURS, OWNER_ANOTHER, OWNER_UNTOLD };
  */
 enum neon_owner neon_read_owner(const json_t *, const char *environment, const char *tenant,
     bool has_old_name);
+
+/* Whether they name any tenant. */
+bool neon_read_is_noted(const json_t *);
 
 struct neon_operations {
 	unsigned running; /* every status that is not known to be an end */

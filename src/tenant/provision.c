@@ -166,6 +166,7 @@ provision_finish(struct flow *f)
 		.forget_password = p->attempt.is_locked_out,
 	};
 	snprintf(p->failure.wait_s, sizeof(p->failure.wait_s), "%d", p->row.wait_s);
+	snprintf(p->failure.asked_s, sizeof(p->failure.asked_s), "%d", p->row.asked_s);
 	snprintf(p->failure.refusals, sizeof(p->failure.refusals), "%d", p->row.refusals);
 	return row_fail(f, p->tenants->catalog, &p->row, &p->failure, &p->result);
 }

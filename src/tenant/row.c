@@ -45,6 +45,7 @@ enum row_column {
 	COL_LAST_ERROR,
 	COL_PROVIDER,
 	COL_SCHEMA_VERSION,
+	COL_NEON_WISHED,
 	COL_READ_AT,
 	COL_REGION,
 	COL_SETTINGS,
@@ -172,6 +173,7 @@ column_texts(struct tenant_row *out, const struct pg_result *r)
 	    column_text(out->endpoint_id, sizeof(out->endpoint_id), r, COL_ENDPOINT_ID) &&
 	    column_text(out->branch_id, sizeof(out->branch_id), r, COL_BRANCH_ID) &&
 	    column_text(out->region, sizeof(out->region), r, COL_REGION) &&
+	    column_text(out->neon_wished, sizeof(out->neon_wished), r, COL_NEON_WISHED) &&
 	    column_text(out->read_at_ms, sizeof(out->read_at_ms), r, COL_READ_AT) &&
 	    column_text(out->attempt_id, sizeof(out->attempt_id), r, COL_ATTEMPT_ID);
 }
@@ -297,7 +299,15 @@ row_mark_posted(struct flow *f, struct catalog *c, const char *id, const char *a
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(id), &q, out);
 }
 
-/* public.vector_databases is the reference application's table, kept in step in the same
+static const char *
+neon_wished(const struct tenant_row *r)
+{
+	return r->neon_wished[0] != '\0' ? r->neon_wished : "{}";
+}
+
+/* A project that was made has what was wished of it when its row was read (is_new); of one that was
+ * found nobody knows.
+ * public.vector_databases is the reference application's table, kept in step in the same
  * statement. */
 enum flow_rc
 row_save(struct flow *f, struct catalog *c, const struct tenant_row *r, const char *port,
@@ -309,6 +319,8 @@ row_save(struct flow *f, struct catalog *c, const struct tenant_row *r, const ch
 		    "WITH t AS (UPDATE public.tenants SET project_id = $3, endpoint_id = $4, "
 		    "branch_id = $5, db_host = $6, db_port = $7::int, db_name = $8, db_user = $9, "
 		    "db_password_sealed = $10, db_sslmode = $11, project_name = $12, "
+		    "neon_applied = CASE WHEN $13::boolean THEN $14::pg_catalog.jsonb "
+		    "ELSE neon_applied END, "
 		    "posted_at = NULL, updated_at = " PG_NOW OF_ATTEMPT
 		    " RETURNING project_id, tenant_id) "
 		    "INSERT INTO public.vector_databases (vector_db_id, user_id) "
@@ -317,8 +329,9 @@ row_save(struct flow *f, struct catalog *c, const struct tenant_row *r, const ch
 		.params = { PG_TEXT(t->id), PG_TEXT(r->attempt_id), PG_TEXT(r->project_id),
 		    PG_TEXT(text_or_null(r->endpoint_id)), PG_TEXT(text_or_null(r->branch_id)),
 		    PG_TEXT(t->host), PG_TEXT(port), PG_TEXT(t->dbname), PG_TEXT(t->user),
-		    PG_TEXT(sealed), PG_TEXT(t->sslmode), PG_TEXT(r->project_name) },
-		.param_count = 12,
+		    PG_TEXT(sealed), PG_TEXT(t->sslmode), PG_TEXT(r->project_name),
+		    PG_TEXT(r->is_new ? "t" : "f"), PG_TEXT(neon_wished(r)) },
+		.param_count = 14,
 	};
 
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(t->id), &q, out);
@@ -335,56 +348,4 @@ row_tell(struct flow *f, struct catalog *c, const struct tenant_row *r, const ch
 	};
 
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);
-}
-
-/* 'ready' passes too: a repeat of the statement whose answer was lost finds its own work. */
-enum flow_rc
-row_ready(struct flow *f, struct catalog *c, const struct tenant_row *r, const char *schema_version,
-    struct pg_result *out)
-{
-	struct pg_query q = {
-		.sql = "UPDATE public.tenants SET state = 'ready', schema_version = $3::int, "
-		       "lease_until = NULL, last_error = NULL, not_before = NULL, refusals = 0, "
-		       "updated_at = " PG_NOW OF_TENANT " AND attempt_id" PG_EQUALS "$2 "
-		       "AND (" IS_PROVISIONING " OR " IS_READY ") "
-		       "RETURNING plan, requests_per_minute, settings::pg_catalog.text",
-		.params = { PG_TEXT(r->tenant.id), PG_TEXT(r->attempt_id),
-		    PG_TEXT(schema_version) },
-		.param_count = 3,
-	};
-
-	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);
-}
-
-enum flow_rc
-row_fail(struct flow *f, struct catalog *c, const struct tenant_row *r,
-    const struct row_failure *failure, struct pg_result *out)
-{
-	struct pg_query q = {
-		.sql = "UPDATE public.tenants SET state = 'failed', lease_until = NULL, "
-		       "last_error = $3, updated_at = " PG_NOW ", "
-		       "posted_at = CASE WHEN $4::boolean THEN posted_at END, "
-		       "db_password_sealed = CASE WHEN $5::boolean THEN NULL "
-		       "ELSE db_password_sealed END, "
-		       "not_before = CASE WHEN $6::int" PG_ABOVE "0 THEN " PG_NOW PG_PLUS
-		       "($6::int" PG_TIMES "interval '1 second') END, "
-		       "refusals = $7::int" OF_ATTEMPT,
-		.params = { PG_TEXT(r->tenant.id), PG_TEXT(r->attempt_id), PG_TEXT(failure->why),
-		    PG_TEXT(failure->keep_posted ? "t" : "f"),
-		    PG_TEXT(failure->forget_password ? "t" : "f"), PG_TEXT(failure->wait_s),
-		    PG_TEXT(failure->refusals) },
-		.param_count = 7,
-	};
-
-	return catalog_run(f, c, CATALOG_TENANTS, slice_str(r->tenant.id), &q, out);
-}
-
-enum flow_rc
-row_check(struct flow *f, const struct pg_result *r, const char *what)
-{
-	enum flow_rc rc = catalog_check(f, r, what);
-
-	if (rc == FLOW_NEXT && pg_changed(r) != 1)
-		return flow_fail(f, ERR_PROVISIONING, ATTEMPT_LOST_DETAIL);
-	return rc;
 }

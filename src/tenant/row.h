@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "tenant/names.h"
+#include "tenant/neon_settings.h"
 #include "tenantgate/tenant.h"
 
 #define ATTEMPT_ID_LEN 16 /* random characters: no two attempts share one */
@@ -34,6 +35,7 @@ struct tenant_row {
 	int posted_ago_s;		     /* with is_posted: its age when the row was read */
 	bool is_posted;			     /* a creation was sent and its outcome is not known */
 	int refusals;			     /* of limits of the provider's, in a row */
+	char neon_wished[NEON_SETTINGS_SIZE]; /* JSON: what a creation asks for (neon_settings.h) */
 	int wait_s; /* when read: until an attempt may be made; then: what row_fail() writes */
 	char last_error[512]; /* as row_error_write() made it */
 	char settings[PLAN_SETTINGS_MAX + 1]; /* JSON; "": none, or too long */
@@ -41,6 +43,7 @@ struct tenant_row {
 	bool is_new;	   /* it made the database */
 	const char *slot;  /* borrowed: its slot among the creations (neon_ticket.h); NULL: none */
 	unsigned calls;	   /* of Neon's API */
+	int asked_s;	   /* of wait_s: what Neon itself has asked for, by Retry-After */
 	uint64_t made_at_us;	/* with is_new: when the creation was answered; monotonic */
 	uint64_t operations_us; /* with is_new: how long Neon's operations took */
 };
@@ -100,6 +103,7 @@ void row_read_limits(const struct pg_result *, struct tenant_row *);
 struct row_failure {
 	const char *why;      /* borrowed */
 	char wait_s[12];      /* decimal: no attempt is made before that; "0" for at once */
+	char asked_s[12];     /* decimal: of that, what Neon has asked for */
 	char refusals[12];    /* decimal: the row's */
 	bool keep_posted;     /* the outcome of a creation is still unknown */
 	bool forget_password; /* it did not open the database */

@@ -21,7 +21,7 @@
 	"branch_id, attempt_id, attempts, coalesce(lease_until" PG_BELOW PG_NOW ", true), " \
 	"extract(epoch FROM " PG_NOW PG_MINUS "posted_at)::int, refusals, " \
 	"greatest(0, pg_catalog.ceil(extract(epoch FROM not_before" PG_MINUS PG_NOW ")))::int, " \
-	"last_error, provider, schema_version, " \
+	"last_error, provider, schema_version, neon_wished::pg_catalog.text, " \
 	"(extract(epoch FROM pg_catalog.clock_timestamp())" PG_TIMES "1000)::bigint, region, " \
 	"settings::pg_catalog.text, deleted_at IS NOT NULL, db_channel_binding"
 

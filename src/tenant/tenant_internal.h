@@ -48,6 +48,7 @@ struct tenants {
 	struct map *ends;	     /* owned: tenant id -> struct end_handle, of a flow */
 	struct lookup_cache *records; /* owned: tenant id -> tenant_record; shared->records */
 	struct map *provisions;	     /* owned: tenant id -> provision, each frees itself */
+	struct map *wishes;	     /* owned: tenant id -> wish_handle, each frees itself */
 	struct neon_keys neon_keys;
 	struct drop_channel drops;   /* to the other replicas */
 	uint64_t queue_seen_us; /* monotonic: when Redis last told the queue's state; 0: never */

@@ -268,6 +268,7 @@ tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct we
 	ts->ends = map_new(0, NULL);
 	ts->uses = tenant_uses_open(ts);
 	shared_tenants_enter(shared, ts);
+	ts->wishes = map_new(0, NULL);
 	neon_keys_make(ts);
 	if (!tenants_conf_check(ts, err)) {
 		tenants_close(ts);
@@ -297,6 +298,7 @@ tenants_close(struct tenants *ts)
 	lookup_close(ts->records);
 	map_free(ts->provisions);
 	map_free(ts->ends);
+	map_free(ts->wishes);
 	arena_free(ts->arena);
 	free(ts);
 }

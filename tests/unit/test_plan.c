@@ -156,6 +156,51 @@ a_key_is_where_its_value_is_from(void **state)
 	free(p);
 }
 
+/* Whether all would be taken; else *detail names what would not. */
+static bool
+checked(const char *settings, struct err *err)
+{
+	json_t *o = json_loads(settings, 0, NULL);
+	bool fine;
+
+	*err = (struct err){ 0 };
+	assert_non_null(o);
+	fine = plan_settings_check(&plan_standard, o, err);
+	json_decref(o);
+	return fine;
+}
+
+static void
+settings_are_checked_before_they_are_written(void **state)
+{
+	static const struct {
+		const char *settings, *names;
+	} refused[] = {
+		{ "{\"top_k\":5,\"rerank\":1}", "\"rerank\"" },
+		{ "{\"top_k\":101}", "1 to 100" },
+		{ "{\"top_k\":\"5\"}", "\"top_k\"" },
+		{ "{\"top\":5}", "\"top\"" },
+		{ "{\"temperature\":3}", "0 to 2" },
+		{ "{\"text_language\":\"klingon\"}", "text_language" },
+		{ "{\"chunk_size\":100,\"chunk_overlap\":100}", "less than chunk_size" },
+		{ "{\"chunk_size\":150}", "less than chunk_size" },
+	};
+	struct err err;
+
+	(void)state;
+	assert_true(checked("{}", &err));
+	assert_true(checked("{\"top_k\":100,\"rerank\":true,\"temperature\":0.5,\"max_bytes\":0,"
+			    "\"chunk_size\":150,\"chunk_overlap\":149,\"system_prompt\":null}",
+	    &err));
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		if (checked(refused[i].settings, &err))
+			fail_msg("%s is taken", refused[i].settings);
+		assert_int_equal(err.code, ERR_INVALID_FIELD);
+		if (strstr(err.detail, refused[i].names) == NULL)
+			fail_msg("%s: \"%s\"", refused[i].settings, err.detail);
+	}
+}
+
 static void
 a_copy_has_texts_of_its_own(void **state)
 {
@@ -198,6 +243,7 @@ main(void)
 		cmocka_unit_test(a_prompt_may_have_4_kib),
 		cmocka_unit_test(a_plan_is_found_by_its_name),
 		cmocka_unit_test(a_key_is_where_its_value_is_from),
+		cmocka_unit_test(settings_are_checked_before_they_are_written),
 		cmocka_unit_test(a_copy_has_texts_of_its_own),
 		cmocka_unit_test(a_temperature_is_a_plain_number),
 	};

@@ -44,6 +44,7 @@
 	X(ERR_URI_TOO_LONG,	414,	"uri_too_long",		"Target too long")	\
 	X(ERR_MEDIA_TYPE,	415,	"unsupported_media_type", "Unsupported media type") \
 	X(ERR_EXPECTATION,	417,	"expectation_failed",	"Expectation failed")	\
+	X(ERR_NEON_REFUSED,	422,	"neon_refused",		"Provider refused")	\
 	X(ERR_PDF_ENCRYPTED,	422,	"document_encrypted",	"Document is encrypted") \
 	X(ERR_PDF_PASSWORD,	422,	"document_password",	"Wrong password")	\
 	X(ERR_PDF_BROKEN,	422,	"document_broken",	"Document is broken")	\
@@ -51,6 +52,8 @@
 	X(ERR_PDF_NO_TEXT,	422,	"document_no_text",	"Document has no text")	\
 	X(ERR_DOC_LIMIT,	422,	"document_limit",	"Document past a limit") \
 	X(ERR_RATE_LIMITED,	429,	"rate_limited",		"Too many requests")	\
+	X(ERR_TOKEN_QUOTA,	429,	"token_quota_exceeded",	"Tokens used up")	\
+	X(ERR_TOO_MANY_STREAMS, 429,	"too_many_streams",	"Too many streams")	\
 	X(ERR_HEADERS_LARGE,	431,	"headers_too_large",	"Headers too large")	\
 	X(ERR_CLIENT_GONE,	499,	"client_gone",		"Client left")		\
 	X(ERR_INTERNAL,		500,	"internal",		"Internal error")	\

@@ -2,6 +2,8 @@
 // A catalog as an earlier build left it: what each script of src/catalog/catalog_schema.c made, taken
 // away again, the newest first. A new script there has its row here.
 const made = [
+	[16, `drop index tenants_bytewise, tenants_state_bytewise, tenants_plan_bytewise,
+		tenants_deleted_bytewise`],
 	[15, `drop table adoption_skips, adoptions;
 		alter table tenants drop column adopted_at, drop column db_channel_binding;
 		alter table documents drop column is_adopted`],
@@ -11,6 +13,10 @@ const made = [
 			drop column suspend_reason, drop column deleted_at, drop column end_order,
 			drop column end_serial, drop column end_ordered_at, drop column end_attempt,
 			drop column end_until, drop column end_error`],
+	[12, `alter table tenants drop column neon_wished, drop column neon_applied,
+		drop column neon_before, drop column neon_held, drop column neon_attempt,
+		drop column neon_until, drop column neon_tries, drop column neon_error,
+		drop column neon_asked_until`],
 	[11, `alter table api_keys drop column scopes, drop column expires_at, drop column last_used_at,
 		drop column limited_sha256;
 		drop index api_keys_newest, api_keys_kind_newest, api_keys_tenant_newest;

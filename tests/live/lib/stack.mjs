@@ -196,7 +196,8 @@ export class Stack {
 	async neonKnobs(values = {}) {
 		const answer = await this.neon.client.post('/_knobs', { delay_ms: 0, delay_route: '',
 			lose_next_reply: 0, fail_next: [], unavailable: [], calls_per_minute: 0,
-			route_per_second: 0, projects_max: 0, limit_retry_after: -1, operation_ms: 400,
+			route_per_second: 0, projects_max: 0, cu_max: 0, suspend_min: 0, change_ms: 0,
+			limit_retry_after: -1, operation_ms: 400,
 			operation_spread_ms: 0, ...values });
 		if (answer.status !== 200)
 			throw new Error(`knobs: ${answer.status} ${answer.body}`);
