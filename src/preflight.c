@@ -110,7 +110,7 @@ can_write(const char *path)
 }
 
 static void
-check_written(const struct preflight *c, const char *key, const char *path)
+check_output_file(const struct preflight *c, const char *key, const char *path)
 {
 	if (*path != '\0' && !can_write(path))
 		finding_add(c, c->errors, key,
@@ -317,8 +317,8 @@ preflight(const struct conf *conf, const char *path, bool is_loaded, struct buf 
 	if (!is_loaded && !anything_is_set(conf))
 		return;
 	check_user(&c);
-	check_written(&c, "log_file", conf->log_file);
-	check_written(&c, "pid_file", conf->pid_file);
+	check_output_file(&c, "log_file", conf->log_file);
+	check_output_file(&c, "pid_file", conf->pid_file);
 	open_extract_program(&c);
 	become_user(&c);
 	check_reopening(&c);
