@@ -49,6 +49,7 @@ static const struct order {
 	{ "model", "answer_tokens", "max_answer_tokens", "no answer gets so many" },
 	{ GENERAL, "user_requests_per_minute", "rate_limit_requests_per_minute",
 	    "the tenant's limit comes first" },
+	{ GENERAL, "tokens_per_minute", "tokens_per_month", "the month's quota comes first" },
 	{ GENERAL, "max_document_size", "max_bytes", "no document of that size is stored" },
 	{ GENERAL, "client_target_size", "client_header_size", "no target is so long" },
 };

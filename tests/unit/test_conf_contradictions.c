@@ -84,6 +84,9 @@ numbers_past_what_encloses_them(void **state)
 	    "answer_tokens is more than max_answer_tokens");
 	order("user_requests_per_minute = 600\n", "user_requests_per_minute = 601\n",
 	    "user_requests_per_minute is more than rate_limit_requests_per_minute");
+	order("tokens_per_month = 9\ntokens_per_minute = 9\n",
+	    "tokens_per_minute = 9\ntokens_per_month = 8\n",
+	    "tokens_per_minute is more than tokens_per_month");
 	order("max_bytes = 64MiB\n", "max_bytes = 63MiB\n",
 	    "max_document_size is more than max_bytes");
 	order("client_target_size = 32KiB\n", "client_target_size = 33KiB\n",
