@@ -11,6 +11,8 @@
 #include "config.h"
 #include "tenantgate/base/arena.h"
 #include "tenantgate/base/seal.h"
+#include "tenantgate/replica.h"
+#include "tenantgate/wire/dns.h"
 #include "tenantgate/wire/pg_url.h"
 
 static void
@@ -132,6 +134,19 @@ conf_check_url(struct conf_reading *r, const char *name, const char *url)
 }
 
 static void
+conf_check_redis(struct conf_reading *r)
+{
+	const char *url = r->conf->redis.url;
+	struct err err = { 0 };
+
+	if (*url != '\0' && !redis_url_is_valid(url, &err)) {
+		struct conf_place at = conf_key_place(r->scopes, "redis_url");
+
+		conf_error(r, &at, "%s: %s", "redis_url", err.detail);
+	}
+}
+
+static void
 conf_check_admin(struct conf_reading *r)
 {
 	const struct conf *c = r->conf;
@@ -167,6 +182,11 @@ conf_check_all(struct conf_reading *r)
 	    "must be set when provider = neon.");
 	conf_check(r, neon || *c->tenants.postgres_admin_url != '\0', "postgres_admin_url",
 	    "must be set when provider = postgres.");
+	conf_check(r, strlen(c->tenants.environment) <= REPLICA_ENVIRONMENT_MAX, "environment",
+	    "must be 100 bytes at most.");
+	conf_check(r, *c->dns_nameserver == '\0' || dns_nameserver_is_valid(c->dns_nameserver),
+	    "dns_nameserver", "must be an address, with a port or without: 127.0.0.1:53.");
+	conf_check_redis(r);
 	conf_check_proxies(r);
 	/* The system would let both listen, and give each a part of the connections. */
 	conf_check(r, c->health_listen_port == 0 || c->health_listen_port != c->http.listen_port,

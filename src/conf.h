@@ -73,7 +73,7 @@ struct conf {
 
 /* Sets *conf from the defaults, then the file. Goes on after an error, so that one run shows all of
  * them: each is one line in `errors` ("FILE:LINE: Sentence.\n"). False when there was any; then the
- * conf is good for conf_free() only. No error repeats a secret. */
+ * conf is good for conf_free(), conf_setting() and preflight() only. No error repeats a secret. */
 bool	conf_load(struct conf *, const char *path, struct buf *errors);
 /* section: "tenantgate", "plan NAME". NULL: no such. Its value is NULL where it was refused. Also
  * of a conf that has errors. */

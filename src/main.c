@@ -24,8 +24,10 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "conf_contradictions.h"
 #include "config.h"
 #include "key_command.h"
+#include "preflight.h"
 #include "privilege.h"
 #include "reembed_command.h"
 #include "serve.h"
@@ -44,7 +46,8 @@ print_help(void)
 {
 	printf("usage:\n"
 	       "  tenantgate -c FILE                  serve\n"
-	       "  tenantgate -t -c FILE               check the configuration: exits 0 or 1\n"
+	       "  tenantgate -t -c FILE               check all that a start needs here: exits 0 "
+	       "or 1\n"
 	       "  tenantgate --sample                 print a sample configuration\n"
 	       "  tenantgate --version | --help\n"
 	       "%s%s"
@@ -157,14 +160,11 @@ write_pid(const char *path)
 /* Raises the soft limit of descriptors to the hard one: the soft one (1024, say) is there for
  * programs that use select(2), and libevent uses epoll. When even the hard limit is short of what
  * the configuration may need, a warning is logged and the start goes on: connections past the limit
- * wait in the listeners' backlog. The 256 are for listeners, logs, the catalog, Redis, Neon's
- * API. */
+ * wait in the listeners' backlog. */
 static void
 raise_descriptors(const struct conf *conf)
 {
-	rlim_t want = conf->http.max_client_conn + conf->pool.max_server_connections +
-	    conf->model.streams_max + conf->model.embeddings_max +
-	    (conf->model.rerank_model != NULL ? conf->model.reranks_max : 0) + 256;
+	rlim_t want = conf_descriptors(conf);
 	struct rlimit files;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
@@ -214,6 +214,29 @@ run_daemon(struct conf *conf)
 	return serve(conf);
 }
 
+/* -t. Errors of the file are on stderr already; the rest is looked at all the same, so that one run
+ * shows all that is to be done. */
+static int
+test_start(struct conf *conf, const char *path, bool is_loaded)
+{
+	struct buf warnings, errors;
+	int status;
+
+	buf_init(&warnings, ERRORS_MAX);
+	buf_init(&errors, ERRORS_MAX);
+	if (is_loaded && conf->advice != NULL)
+		buf_printf(&warnings, "%s: %s\n", path, conf->advice);
+	preflight(conf, path, is_loaded, &errors, &warnings);
+	fprintf(stderr, "%.*s", SLICE_ARG(buf_view(&errors)));
+	fprintf(stderr, "%.*s", SLICE_ARG(buf_view(&warnings)));
+	status = is_loaded && errors.len == 0 ? 0 : 1;
+	if (status == 0)
+		printf("%s: The configuration is fine.\n", path);
+	buf_free(&warnings);
+	buf_free(&errors);
+	return status;
+}
+
 static int
 unknown_command(const char *name)
 {
@@ -227,21 +250,19 @@ main(int argc, char **argv)
 	struct command cmd = { .conf_path = DEFAULT_CONF };
 	struct conf conf = { 0 };
 	int status = 0;
+	bool is_loaded;
 
 	if (!parse_options(argc, argv, &cmd)) {
 		fprintf(stderr, "Try `tenantgate --help`.\n");
 		return 2;
 	}
-	if (!load_conf(&conf, cmd.conf_path)) {
-		conf_free(&conf);
-		return 1;
-	}
+	is_loaded = load_conf(&conf, cmd.conf_path);
 	/* Not before: values of the configuration may come from the environment. */
 	pg_environment_clear();
-	if (cmd.test_only && conf.advice != NULL)
-		fprintf(stderr, "%s: %s\n", cmd.conf_path, conf.advice);
 	if (cmd.test_only)
-		printf("%s: The configuration is fine.\n", cmd.conf_path);
+		status = test_start(&conf, cmd.conf_path, is_loaded);
+	else if (!is_loaded)
+		status = 1;
 	else if (optind < argc && strcmp(argv[optind], "key") == 0)
 		status = key_command(&conf, argc - optind - 1, argv + optind + 1);
 	else if (optind < argc && strcmp(argv[optind], "reembed") == 0)

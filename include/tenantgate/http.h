@@ -87,6 +87,9 @@ unsigned		 http_shared_connections(const struct http_shared *);
  * starts. The process must ignore SIGPIPE (libevent writes without MSG_NOSIGNAL). */
 struct http_server	*http_open(struct worker *, const struct http_conf *, struct http_shared *,
 			    http_handler_fn *, http_refused_fn *, void *arg, struct err *);
+/* Whether that would be so now, without listening, so that no connection comes. SO_REUSEPORT lets a
+ * process of the same user share the port: beside one that serves the same file this is true. */
+bool			 http_can_listen(const struct http_conf *, struct err *);
 uint16_t		 http_port(const struct http_server *);
 /* Stops accepting, closes idle connections, `Connection: close` on every response from now on. */
 void			 http_drain(struct http_server *);

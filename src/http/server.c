@@ -28,16 +28,16 @@
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/log.h"
 
-#define BACKLOG		1024 /* connections the kernel holds for accept(2), a worker */
+#define BACKLOG 1024 /* connections the kernel holds for accept(2), a worker */
 
 /* 50 to 100 ms, by chance: all workers of the process run out of descriptors at the same time, and
  * should not come back at the same time. */
 static const struct backoff accept_backoff = { 100 * 1000, 100 * 1000, 100 };
 
 union address {
-	struct sockaddr		sa;
-	struct sockaddr_in	in;
-	struct sockaddr_in6	in6;
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
 };
 
 void
@@ -123,36 +123,82 @@ listen_dual(struct http_server *s, unsigned flags)
 }
 
 static bool
+refuse_address(const struct http_conf *conf, struct err *err)
+{
+	const char *prefix = conf->prefix == NULL ? "" : conf->prefix;
+
+	err_set(err, ERR_INTERNAL,
+	    "The %slisten_addr %s is not a numeric address; set an IPv4 or IPv6 address, or * for "
+	    "all.",
+	    prefix, conf->listen_addr);
+	return false;
+}
+
+/* With errno. */
+static bool
+refuse_port(const struct http_conf *conf, struct err *err)
+{
+	const char *prefix = conf->prefix == NULL ? "" : conf->prefix;
+
+	err_set(err, ERR_INTERNAL,
+	    "Cannot listen on %s port %u (%s); check %slisten_addr and %slisten_port, and whether "
+	    "another program listens there.",
+	    conf->listen_addr, (unsigned)conf->listen_port, strerror(errno), prefix, prefix);
+	return false;
+}
+
+static bool
 server_listen(struct http_server *s, struct err *err)
 {
 	unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE |
 	    LEV_OPT_REUSEABLE_PORT;
-	const char *prefix = s->conf.prefix == NULL ? "" : s->conf.prefix;
 	union address a;
 	int size;
 
-	if (!address_parse(&s->conf, &a, &size)) {
-		err_set(err, ERR_INTERNAL,
-		    "The %slisten_addr %s is not a numeric address; set an IPv4 or IPv6 address, "
-		    "or * for all.",
-		    prefix, s->conf.listen_addr);
-		return false;
-	}
+	if (!address_parse(&s->conf, &a, &size))
+		return refuse_address(&s->conf, err);
 	if (strcmp(s->conf.listen_addr, "*") == 0)
 		s->listener = listen_dual(s, flags);
 	if (s->listener == NULL)
 		s->listener = evconnlistener_new_bind(worker_base(s->worker), conn_accepted, s,
 		    flags, BACKLOG, &a.sa, size);
-	if (s->listener == NULL) {
-		err_set(err, ERR_INTERNAL,
-		    "Cannot listen on %s port %u (%s); check %slisten_addr and %slisten_port, and "
-		    "whether another program listens there.",
-		    s->conf.listen_addr, (unsigned)s->conf.listen_port, strerror(errno), prefix,
-		    prefix);
-		return false;
-	}
+	if (s->listener == NULL)
+		return refuse_port(&s->conf, err);
 	evconnlistener_set_error_cb(s->listener, accept_failed);
 	return true;
+}
+
+/* Bound as libevent would, and closed again; it never listens. False with errno. */
+static bool
+can_bind(const struct sockaddr *sa, socklen_t size)
+{
+	int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1, failure = 0;
+
+	if (fd == -1)
+		return false;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0 ||
+	    bind(fd, sa, size) != 0)
+		failure = errno;
+	close(fd);
+	errno = failure;
+	return failure == 0;
+}
+
+bool
+http_can_listen(const struct http_conf *conf, struct err *err)
+{
+	struct sockaddr_in6 dual = { .sin6_family = AF_INET6,
+		.sin6_port = htons(conf->listen_port) };
+	union address a;
+	int size;
+
+	if (!address_parse(conf, &a, &size))
+		return refuse_address(conf, err);
+	if (strcmp(conf->listen_addr, "*") == 0 &&
+	    can_bind((const struct sockaddr *)&dual, sizeof(dual)))
+		return true;
+	return can_bind(&a.sa, (socklen_t)size) || refuse_port(conf, err);
 }
 
 bool

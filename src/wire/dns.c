@@ -347,6 +347,15 @@ evdns_set_up(struct dns *d, const char *nameserver)
 	return true;
 }
 
+bool
+dns_nameserver_is_valid(const char *nameserver)
+{
+	struct sockaddr_storage address;
+	int size = sizeof(address);
+
+	return evutil_parse_sockaddr_port(nameserver, (struct sockaddr *)&address, &size) == 0;
+}
+
 struct dns *
 dns_open(struct worker *w, const char *nameserver, uint64_t timeout_us)
 {

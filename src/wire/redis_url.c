@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "tenantgate/base/secret.h"
 #include "tenantgate/wire/url.h"
 #include "wire/redis_internal.h"
 
@@ -98,4 +99,14 @@ redis_url_read(struct redis_url *url, const char *text, struct err *err)
 	if (err_is(&why))
 		err_set(err, why.code, "%s", why.detail);
 	return !err_is(&why);
+}
+
+bool
+redis_url_is_valid(const char *text, struct err *err)
+{
+	struct redis_url url = { 0 };
+	bool is_valid = redis_url_read(&url, text, err);
+
+	bytes_wipe(&url, sizeof(url));
+	return is_valid;
 }

@@ -56,7 +56,8 @@ async function timesOf(n, call) {
 }
 
 test('-t checks the configuration', async () => {
-	const good = await run(programs.tenantgate(), ['-t', '-c', stack.conf()]);
+	const good = await run(programs.tenantgate(), ['-t', '-c', stack.conf({ max_client_conn: 100,
+		extract_max_memory: '32MiB', max_ingest_memory: '128MiB' })]);
 	assert.match(good.stdout, /fine/);
 	assert.equal(good.stderr, '');
 	const bad = stack.conf({ listn_port: 1, top_k: 'many' });

@@ -193,6 +193,24 @@ keys_that_contradict_are_refused(void **state)
 }
 
 static void
+what_a_start_would_refuse_is_refused_with_its_line(void **state)
+{
+	char text[512];
+
+	(void)state;
+	snprintf(text, sizeof(text), GOOD "environment = %0100d\n", 1);
+	fine(text);
+	snprintf(text, sizeof(text), GOOD "environment = %0101d\n", 1);
+	refused(text, "5: environment must be 100 bytes at most.");
+	fine(GOOD "dns_nameserver = [::1]:5353\n");
+	refused(GOOD "dns_nameserver = ns.example\n",
+	    "5: dns_nameserver must be an address, with a port or without: 127.0.0.1:53.");
+	fine(GOOD "redis_url = redis://:p@h/1\n");
+	assert_false(load(GOOD "redis_url = redis://h/one\n"));
+	assert_non_null(strstr(errors.data, ":5: redis_url: "));
+}
+
+static void
 an_older_name_is_read_and_told(void **state)
 {
 	(void)state;
@@ -220,6 +238,7 @@ main(void)
 		cmocka_unit_test(a_duplicate_is_refused),
 		cmocka_unit_test(every_error_is_reported),
 		cmocka_unit_test(keys_that_contradict_are_refused),
+		cmocka_unit_test(what_a_start_would_refuse_is_refused_with_its_line),
 		cmocka_unit_test(an_older_name_is_read_and_told),
 	};
 

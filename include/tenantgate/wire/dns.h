@@ -25,6 +25,8 @@ struct dns_answer {
 	struct err	err;				/* ERR_UPSTREAM or ERR_TIMEOUT; count 0 */
 };
 
+/* Whether dns_open() takes it: "127.0.0.1", "[::1]:5353". */
+bool		 dns_nameserver_is_valid(const char *);
 /* nameserver NULL: /etc/resolv.conf; else "127.0.0.1:5353" (tests). timeout_us: of one lookup, all
  * its tries. NULL: no resolver could be made. */
 struct dns	*dns_open(struct worker *, const char *nameserver, uint64_t timeout_us);

@@ -42,6 +42,9 @@ struct redis_conf {
 	const char	*cluster_probe_key;
 };
 
+/* False with err set: a URL that redis_open() would refuse. */
+bool	redis_url_is_valid(const char *url, struct err *);
+
 enum redis_status {
 	REDIS_OK,
 	REDIS_NIL,	/* no such key */

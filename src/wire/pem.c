@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pem: reads the certificates of a file with OpenSSL, as the libraries will that are given it.
+ */
+#include "tenantgate/wire/pem.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Stops at the first that is none: at the end of the file that is PEM_R_NO_START_LINE. */
+static unsigned
+count_certificates(FILE *f, unsigned long *stopped_by)
+{
+	unsigned count = 0;
+	X509 *certificate;
+
+	ERR_clear_error();
+	while ((certificate = PEM_read_X509_AUX(f, NULL, NULL, NULL)) != NULL) {
+		X509_free(certificate);
+		count++;
+	}
+	*stopped_by = ERR_peek_last_error();
+	ERR_clear_error();
+	return count;
+}
+
+bool
+pem_has_certificates(const char *path, struct err *err)
+{
+	FILE *f = fopen(path, "re");
+	unsigned long stopped_by;
+	unsigned count;
+
+	if (f == NULL) {
+		err_set(err, ERR_INVALID_FIELD,
+		    "%.160s cannot be read (%s); let the user that serves read it.", path,
+		    strerror(errno));
+		return false;
+	}
+	count = count_certificates(f, &stopped_by);
+	fclose(f);
+	if (count > 0 && ERR_GET_REASON(stopped_by) == PEM_R_NO_START_LINE)
+		return true;
+	err_set(err, ERR_INVALID_FIELD,
+	    count == 0 ? "%.160s has no certificate in it; it must be PEM."
+		       : "%.160s has a certificate in it that is not well formed.",
+	    path);
+	return false;
+}
