@@ -9,7 +9,6 @@
 
 #include "conf_internal.h"
 #include "config.h"
-#include "tenantgate/admin.h"
 #include "tenantgate/base/arena.h"
 #include "tenantgate/base/seal.h"
 #include "tenantgate/wire/pg_url.h"
@@ -182,26 +181,19 @@ conf_check_all(struct conf_reading *r)
 	conf_check_plans(r);
 }
 
-/* Keys that have another name now; a file that still has the older one is read as before. */
-static const struct renamed {
-	const char *older, *name;
-} renamed[] = {
-	{ "extract_max_text", "max_document_text" },
-};
-
 /* One sentence, of the first of them: the next is told when that one is gone. */
 static void
 conf_advise(struct conf_reading *r)
 {
 	char text[256];
 
-	for (size_t i = 0; i < sizeof(renamed) / sizeof(renamed[0]); i++) {
-		struct conf_place at = conf_key_place(r->scopes, renamed[i].older);
+	for (const struct conf_renamed *k = conf_renamed; k->older != NULL; k++) {
+		struct conf_place at = conf_key_place(r->scopes, k->older);
 
 		if (at.line == 0 || r->conf->advice != NULL)
 			continue;
 		snprintf(text, sizeof(text), "Line %u: %s is called %s now; write that.", at.line,
-		    renamed[i].older, renamed[i].name);
+		    k->older, k->name);
 		r->conf->advice = conf_keep(r->conf, slice_str(text));
 	}
 }
@@ -222,6 +214,7 @@ conf_load(struct conf *conf, const char *path, struct buf *errors)
 	conf_make_plans(conf);
 	conf_check_all(&r);
 	conf_advise(&r);
+	conf_settings_make(&r);
 	conf_scopes_free(&r);
 	return errors->len == 0 && !errors->failed;
 }

@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "tenantgate/admin.h"
 #include "tenantgate/api.h"
 #include "tenantgate/auth.h"
 #include "tenantgate/base/buf.h"
@@ -64,6 +65,8 @@ struct conf {
 	struct web_conf		web;
 	const char		*advice;		/* NULL; or a sentence: a key of the file
 							 * has another name now */
+	struct admin_setting	*settings;		/* all keys of all sections, to be seen */
+	unsigned		setting_count;
 	/* private */
 	struct conf_string	*owned;			/* all strings, for conf_free() */
 };
@@ -72,6 +75,10 @@ struct conf {
  * them: each is one line in `errors` ("FILE:LINE: Sentence.\n"). False when there was any; then the
  * conf is good for conf_free() only. No error repeats a secret. */
 bool	conf_load(struct conf *, const char *path, struct buf *errors);
+/* section: "tenantgate", "plan NAME". NULL: no such. Its value is NULL where it was refused. Also
+ * of a conf that has errors. */
+const struct admin_setting *conf_setting(const struct conf *, const char *section,
+	    const char *key);
 /* Wipes and frees all strings. Idempotent; also for a zeroed conf. */
 void	conf_free(struct conf *);
 void	conf_print_sample(FILE *);	/* conf/tenantgate.conf.sample */

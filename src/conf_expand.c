@@ -53,8 +53,10 @@ expand_reference(struct conf_reading *r, const struct conf_place *at, struct sli
 	memcpy(name, inside.p, n);
 	name[n] = '\0';
 	value = getenv(name);
-	if (value != NULL && *value != '\0')
+	if (value != NULL && *value != '\0') {
+		r->used_environment = true;
 		return buf_puts(out, value);
+	}
 	if (rest.len > 0) {
 		rest = slice_of(rest.p + 2, rest.len - 2);
 		return buf_slice(out, rest) && buf_slice(literal, rest);

@@ -124,8 +124,10 @@ set_key(struct conf_reading *r, const struct lines *in, const struct conf_key *k
 	*seen = *at;
 	value_init(&value);
 	value_init(&literal);
+	r->used_environment = false;
 	scope->refused[index] = !get_value(r, at, k, text, &value, &literal) ||
 	    !conf_store(r, at, scope->base, k, slice_trim(buf_view(&value)));
+	scope->by_environment[index] = r->used_environment;
 	buf_wipe(&value);
 	buf_wipe(&literal);
 }

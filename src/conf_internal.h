@@ -13,6 +13,8 @@
  *	conf_value.c	value text -> the member of the struct that the section fills
  *	conf_print.c	the tables as a sample file and as --help
  *	conf_error.c	an error as one line
+ *	conf_settings.c	what was read, with its origins, for operators
+ *	conf_conceal.c	a URL without its secrets
  *	conf_string.c	the strings a conf owns
  *	conf.c		defaults, then the file, then the checks across keys
  *
@@ -118,6 +120,7 @@ struct conf_scope {
 	bool				 is_good;	/* so far: its name, and each value */
 	struct conf_place		 seen[CONF_KEYS_MAX];	/* where set, by index of the key */
 	bool				 refused[CONF_KEYS_MAX]; /* its value, with a reason */
+	bool				 by_environment[CONF_KEYS_MAX];	/* it, or a part of it */
 };
 
 /* One run of conf_load(). */
@@ -127,6 +130,7 @@ struct conf_reading {
 	struct conf_scope	*scopes;		/* owned; the first: [tenantgate] */
 	unsigned		 depth;			/* of %include */
 	bool			 public;		/* others may read this file */
+	bool			 used_environment;	/* by the value that is expanded now */
 };
 
 /* Adds one error: "FILE:LINE: Sentence.", with line 0 "FILE: Sentence.". Bytes that a terminal
@@ -178,6 +182,17 @@ bool		 conf_path_beside(const char *file, struct slice path, char *out, size_t s
  * member is as before. */
 bool		 conf_store(struct conf_reading *, const struct conf_place *, void *base,
 		    const struct conf_key *, struct slice text);
+
+/* A key that has another name now; a file that still has the older one is read as before. */
+struct conf_renamed {
+	const char	*older, *name;
+};
+extern const struct conf_renamed	conf_renamed[];	/* of [tenantgate]; ended by NULL */
+
+/* Makes conf.settings. When all is read, and filled in. */
+void		 conf_settings_make(struct conf_reading *);
+/* Adds the URL without what is secret in it, or may be; true when there was such. */
+bool		 conf_conceal_url(struct buf *, struct slice url);
 
 /* Which of several names is nearest to a text: start, try each name, read `best`. */
 struct conf_guess {

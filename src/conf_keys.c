@@ -221,6 +221,16 @@ const struct conf_key conf_keys[] = {
 	    "What is left of a limit: RateLimit and RateLimit-Policy, the three fields before "
 	    "those, or both."),
 
+	NUMBER("tokens_per_minute", plan.tokens_per_minute, "0", 0, 1000000000000,
+	    "Tokens a minute that a tenant may spend of models; 0 for no limit."),
+	NUMBER("tokens_per_month", plan.tokens_per_month, "0", 0, 1000000000000,
+	    "The same of a month of the calendar, in UTC."),
+	NUMBER("max_concurrent_streams", plan.concurrent_streams, "0", 0, 1000000,
+	    "Answers of POST /chat to a tenant at the same time; 0 for no limit."),
+	NUMBER("quota_answer_tokens", api.quota_answer_tokens, "1000", 0, 10000000,
+	    "Tokens reserved for an answer whose request does not say max_tokens."),
+	DURATION("quota_lease", api.quota_lease_us, "30s", 100 * MS, 1 * HOURS,
+	    "What a killed process had reserved of such quotas is given back after this."),
 	DURATION("usage_write_interval", api.usage.write_interval_us, "5s", 100 * MS, 1 * HOURS,
 	    "How often each worker writes to the catalog what tenants have used: what a killed "
 	    "process loses at most, and how late GET /usage is."),

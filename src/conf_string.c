@@ -41,5 +41,6 @@ conf_free(struct conf *conf)
 		bytes_wipe(s->text, s->len);
 		free(s);
 	}
+	free(conf->settings);
 	*conf = (struct conf){ 0 };
 }

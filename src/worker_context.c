@@ -118,6 +118,7 @@ open_services(struct worker_context *ctx, struct err *err)
 	    ctx->redis, &process->conf->auth);
 	ctx->limiter =
 	    limit_open(ctx->worker, ctx->redis, process->limits, process->conf->redis_failure_mode);
+	limit_set_lease(ctx->limiter, process->conf->api.quota_lease_us);
 	ctx->model = model_open(ctx->worker, ctx->web, process->models, &process->conf->model);
 	ctx->usage = usage_open(ctx->worker, process->catalog, &process->conf->api.usage);
 	ctx->tenants = tenants_open(ctx->worker, process->catalog, ctx->redis, ctx->web, ctx->dns,
@@ -160,6 +161,8 @@ open_admin(struct worker_context *ctx, const struct listener *l, struct err *err
 		.version = VERSION,
 		.workers = ctx->process->workers,
 		.worker_count = &ctx->process->worker_count,
+		.settings = ctx->process->conf->settings,
+		.setting_count = ctx->process->conf->setting_count,
 	};
 	return http_open(ctx->worker, &l->http, l->connections, l->handle, admin_refused,
 	    &ctx->admin, err);

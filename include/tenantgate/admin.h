@@ -13,6 +13,18 @@
 
 #include "tenantgate/api.h"
 
+/* A key of the configuration, and what is in force. All texts outlive the admin door, and no secret
+ * is in any. */
+struct admin_setting {
+	const char	*section;	/* "tenantgate", "plan free" */
+	const char	*key;
+	const char	*value;		/* as JSON */
+	const char	*unit;		/* "bytes", "seconds"; NULL: none */
+	const char	*origin;	/* "default", "FILE:LINE", "environment" */
+	const char	*place;		/* "FILE:LINE" where it is set; NULL: nowhere */
+	bool		 is_secret;	/* of the value something is left out */
+};
+
 /* What one worker's handlers use: all borrowed, and closed after that worker's flows. */
 struct admin_context {
 	const struct api_context *api;	 /* of this listener: the rooms' parts of this worker */
@@ -21,6 +33,8 @@ struct admin_context {
 	const char		 *version; /* static: of this build */
 	struct worker *const	 *workers; /* of this process, as many as have started */
 	const atomic_uint	 *worker_count;
+	const struct admin_setting *settings;
+	unsigned		 setting_count;
 };
 
 /* The http_handler_fn of the admin listener, with a struct admin_context; /healthz and /readyz are

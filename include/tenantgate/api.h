@@ -74,6 +74,8 @@ struct api_conf {
 	struct extract_conf extract;
 	struct index_conf indexing;
 	struct usage_conf usage;
+	unsigned	quota_answer_tokens;		/* reserved for an answer */
+	uint64_t	quota_lease_us;			/* of what is reserved */
 };
 void	api_conf_init(struct api_conf *);
 

@@ -69,12 +69,27 @@ size_t			 limit_store_count(struct limit_store *);
 struct limiter	*limit_open(struct worker *, struct redis *, struct limit_store *,
 		    enum limit_failure_mode);
 void		 limit_close(struct limiter *);
+/* How long a reservation (limit/quota.h) outlives its process. Before the first. */
+#define LIMIT_LEASE_US	(30 * 1000000ull)	/* unless it is said */
+void		 limit_set_lease(struct limiter *, uint64_t us);
 
 /* A refusal is a verdict, not a failure: the handler answers 429 with the fields. Fails only with
  * ERR_LIMITER (Redis does not answer, or with an error; LIMIT_CLOSED). The rules' array may go when
  * this returns; their keys and the verdict must live until the wait is over. */
 enum flow_rc	 limit_check(struct flow *, struct limiter *, const struct limit_rule *, unsigned n,
 		    struct limit_verdict *) __attribute__((warn_unused_result));
+
+/* What is used of a rule now, for operators: nothing is charged. */
+struct limit_use {
+	bool		is_known;	/* false: there is no such limit, or Redis does not say */
+	unsigned	used;		/* of the burst; it comes back at the rule's rate */
+	const char	*source;	/* "redis": of all replicas; "local": of this one; static */
+};
+/* Never fails; the rule may go when this returns, its key must live until the wait is over. */
+enum flow_rc	 limit_look(struct flow *, struct limiter *, const struct limit_rule *,
+		    struct limit_use *) __attribute__((warn_unused_result));
+/* When all of a key's burst is free again, by the clock of limit_store_decide(); 0: it is. */
+uint64_t	 limit_store_look(struct limit_store *, struct slice key);
 
 /* Ill while the failure mode decides in place of Redis: what it does, and why. */
 void		 limiter_condition(const struct limiter *, struct condition *);

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "tenantgate/base/arena.h"
+#include "tenantgate/base/buf.h"
 #include "tenantgate/base/err.h"
 #include "tenantgate/base/slice.h"
 
@@ -34,6 +35,9 @@ enum plan_value {
 	PLAN_REQUESTS_PER_MINUTE,
 	PLAN_USER_REQUESTS_PER_MINUTE,
 	PLAN_BURST,
+	PLAN_TOKENS_PER_MINUTE,
+	PLAN_TOKENS_PER_MONTH,
+	PLAN_MAX_CONCURRENT_STREAMS,
 	PLAN_POOL_SIZE,
 	PLAN_TOP_K,
 	PLAN_RERANK,
@@ -55,6 +59,9 @@ struct plan {
 	unsigned	 requests_per_minute;	/* 0: no such limit */
 	unsigned	 user_requests_per_minute;	/* of each user; 0: no such limit */
 	unsigned	 burst;			/* requests at once; 0: a minute's count */
+	uint64_t	 tokens_per_minute;	/* of models; 0: no such limit, as the next two */
+	uint64_t	 tokens_per_month;	/* of the calendar's, in UTC */
+	unsigned	 concurrent_streams;	/* answers at the same time */
 	unsigned	 pool_size;		/* server connections of its database */
 	unsigned	 top_k;			/* chunks found, unless the body says */
 	unsigned	 rerank;		/* 1: put in order by rerank_model, likewise */
@@ -96,6 +103,13 @@ const struct plan	*plan_copy(const struct plan *, struct arena *);
 bool	plan_temperature_read(const char *text, double *out);
 /* Notes in of_section what is other than the standard's. */
 void	plan_compare(struct plan *, const struct plan *standard);
+
+/* For operators: its name in a section; its value as JSON, null for none; and whose word it is: the
+ * tenant's own settings, its plan's section, or [tenantgate]'s. */
+enum plan_origin { PLAN_OF_TENANT, PLAN_OF_SECTION, PLAN_OF_DEFAULTS };
+const char		*plan_value_name(enum plan_value);
+void			 plan_value_put(struct buf *, const struct plan *, enum plan_value);
+enum plan_origin	 plan_value_origin(const struct plan *, enum plan_value);
 
 /* Which key an operator changes: "max_documents of [plan free]", "... of the tenant's settings".
  * For the log: err_cause(). */

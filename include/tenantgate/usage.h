@@ -77,6 +77,11 @@ enum flow_rc	usage_read(struct flow *, struct catalog *, const char *tenant,
 		    const struct usage_days *, struct pg_result *out)
 		    __attribute__((warn_unused_result));
 
+/* All tokens of the month so far, by this machine's clock: one row. */
+enum flow_rc	usage_read_month(struct flow *, struct catalog *, const char *tenant,
+		    struct pg_result *out) __attribute__((warn_unused_result));
+uint64_t	usage_month_tokens(const struct pg_result *);
+
 /* Sums of each tenant over those days, in the order of their ids. */
 struct usage_page {
 	struct usage_days	days;

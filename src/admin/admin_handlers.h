@@ -16,6 +16,7 @@ typedef void admin_start_fn(struct http_exchange *, const struct admin_context *
 admin_start_fn	keys_create_start, keys_list_start, keys_revoke_start;
 admin_start_fn	about_start;
 admin_start_fn	metrics_start;
+admin_start_fn	config_show_start;
 admin_start_fn	shares_start;
 admin_start_fn	pools_show_start;
 admin_start_fn	flows_start;
@@ -28,6 +29,7 @@ admin_start_fn	top_start;
 admin_start_fn	usage_list_start;
 admin_start_fn	tenant_suspend_start, tenant_resume_start, tenant_delete_start;
 admin_start_fn	tenant_receipt_start, tenant_recreate_start;
+admin_start_fn	tenants_page_start, tenant_show_start, tenant_limits_start;
 admin_start_fn	tenant_create_start, tenant_set_start;
 admin_start_fn	tenant_retry_start, tenant_warm_start;
 

@@ -9,6 +9,7 @@
 /* No two rows of a method may match the same path, for the first would hide the other. */
 static const struct admin_route admin_routes[] = {
 	{ "GET", "/admin", about_start, 10 * SECONDS },
+	{ "GET", "/admin/config", config_show_start, 10 * SECONDS },
 	{ "GET", "/admin/shares", shares_start, 10 * SECONDS },
 	{ "GET", "/admin/pools", pools_show_start, 10 * SECONDS },
 	{ "GET", "/admin/flows", flows_start, 10 * SECONDS },
@@ -18,6 +19,9 @@ static const struct admin_route admin_routes[] = {
 	{ "DELETE", "/admin/keys/{id}", keys_revoke_start, 30 * SECONDS },
 	{ "GET", "/admin/tenants/{tenant}/keys", keys_list_start, 30 * SECONDS },
 	{ "POST", "/admin/tenants/{tenant}/keys", keys_create_start, 30 * SECONDS },
+	{ "GET", "/admin/tenants", tenants_page_start, 30 * SECONDS },
+	{ "GET", "/admin/tenants/{tenant}", tenant_show_start, 30 * SECONDS },
+	{ "GET", "/admin/tenants/{tenant}/limits", tenant_limits_start, 30 * SECONDS },
 	{ "PUT", "/admin/tenants/{tenant}", tenant_create_start, 30 * SECONDS },
 	{ "PATCH", "/admin/tenants/{tenant}", tenant_set_start, 30 * SECONDS },
 	{ "POST", "/admin/tenants/{tenant}/retry", tenant_retry_start, 30 * SECONDS },

@@ -84,6 +84,9 @@ recreation_begin(struct flow *f)
 
 	if (rc != FLOW_NEXT)
 		return rc;
+	for (unsigned i = 0; i < pg_rows(&r->result); i++)
+		if (pg_value(&r->result, i, 0).p != NULL)
+			auth_forget(r->req.api->auth, pg_text(&r->result, i, 0));
 	tenant_forget(r->req.api->tenants, r->req.tenant_id);
 	if (!tenant_begin(r->req.api->tenants, r->req.tenant_id, &err))
 		return flow_fail_err(f, &err);

@@ -87,7 +87,7 @@ put_tenants(struct buf *b, const struct usage_list *l)
 	unsigned count = pg_rows(&l->rows), shown = count > l->page.limit ? l->page.limit : count;
 	struct usage_row row = { .tenant = "" };
 
-	buf_printf(b, "{\"from\":\"%s\",\"to\":\"%s\",\"tenants\":[", l->page.days.from,
+	buf_printf(b, "{\"from\":\"%s\",\"to\":\"%s\",\"usage\":[", l->page.days.from,
 	    l->page.days.to);
 	for (unsigned i = 0; i < shown; i++) {
 		usage_row_read(&l->rows, i, &row);

@@ -13,8 +13,9 @@
 #include <stdlib.h>
 
 #include "api/refuse.h"
-#include "api/respond.h"
 #include "api/request_keys.h"
+#include "api/request_quota.h"
+#include "api/respond.h"
 #include "api/route.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
@@ -125,12 +126,12 @@ request_tenant(struct flow *f)
 	return tenant_lookup(f, req->ctx->tenants, req->tenant_id, &req->tenant);
 }
 
-static struct slice
-rule_key(const struct request *req, char out[LIMIT_KEY_MAX + 1], const char *what, const char *id,
-    const char *user)
+struct slice
+request_limit_key(const struct request *req, char out[LIMIT_KEY_MAX + 1], const char *what,
+    const char *id, const char *user)
 {
 	return slice_of(out,
-	    request_limit_key(out, LIMIT_KEY_MAX + 1, req->ctx->environment,
+	    limit_key_write(out, LIMIT_KEY_MAX + 1, req->ctx->environment,
 		redis_is_cluster(req->ctx->redis), (struct limit_name){ what, id, user }));
 }
 
@@ -142,19 +143,21 @@ rules_set(struct request *req)
 	char key[PLAN_KEY_SIZE];
 
 	req->rules[LIMIT_OF_TENANT] = (struct limit_rule){
-		.key = rule_key(req, req->rule_keys[LIMIT_OF_TENANT], "tenant", req->tenant_id, ""),
+		.key = request_limit_key(req, req->rule_keys[LIMIT_OF_TENANT], "tenant",
+		    req->tenant_id, ""),
 		.count = request_rate(req, key),
 		.period_us = MINUTE_US,
 		.burst = limits->burst,
 	};
 	req->rules[LIMIT_OF_KEY] = (struct limit_rule){
-		.key = rule_key(req, req->rule_keys[LIMIT_OF_KEY], "key", req->caller.key_id, ""),
+		.key = request_limit_key(req, req->rule_keys[LIMIT_OF_KEY], "key",
+		    req->caller.key_id, ""),
 		.count = conf->key_requests_per_minute,
 		.period_us = MINUTE_US,
 		.burst = conf->burst,
 	};
 	req->rules[LIMIT_OF_USER] = (struct limit_rule){
-		.key = rule_key(req, req->rule_keys[LIMIT_OF_USER], "user", req->tenant_id,
+		.key = request_limit_key(req, req->rule_keys[LIMIT_OF_USER], "user", req->tenant_id,
 		    req->user_id),
 		.count = req->user_id[0] != '\0' ? limits->user_requests_per_minute : 0,
 		.period_us = MINUTE_US,
@@ -200,10 +203,10 @@ request_limit(struct flow *f)
 	if (req->verdict.mode == NULL) {
 		rules_set(req);
 		flow_goto(f, request_limit);
-		return limit_check(f, req->ctx->limiter, req->rules, LIMIT_POLICIES, &req->verdict);
+		return request_check(f, req);
 	}
 	respond_limits(req);
-	return req->verdict.allowed ? FLOW_NEXT : limit_refuse(f);
+	return req->verdict.allowed ? request_quota_passes(f, req) : limit_refuse(f);
 }
 
 enum flow_rc

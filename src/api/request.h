@@ -23,6 +23,7 @@
 
 struct api_route;
 struct api_route_match;
+struct request_quota;
 
 /* What request_of() checks: shared steps see a struct flow alone, and every handler's kind
  * differs. */
@@ -61,6 +62,7 @@ struct request {
 							 * it waits */
 	char				 rule_keys[LIMIT_POLICIES][LIMIT_KEY_MAX + 1];
 	struct limit_verdict		 verdict;	/* mode NULL until request_limit is over */
+	struct request_quota		*quota;		/* arena: request_quota.c; NULL: none */
 	struct buf			 body;		/* owned; its ceiling is the route's */
 	struct pool_lease		 lease;		/* request_end() returns it at the latest */
 	struct model_usage		 usage;		/* of the answer */
@@ -89,6 +91,9 @@ enum flow_rc	request_limit(struct flow *);
 enum flow_rc	request_database(struct flow *);
 enum flow_rc	request_body(struct flow *);	/* into req->body, whole */
 
+/* A key of Redis: of what is counted, whose it is, and which of its users' ("": none). */
+struct slice	request_limit_key(const struct request *, char out[LIMIT_KEY_MAX + 1],
+		    const char *what, const char *id, const char *user);
 /* The configuration as this tenant has it: with the values of its plan. After request_tenant(). */
 void		request_conf(const struct request *, struct api_conf *out);
 /* The tenant's requests a minute, and whose key that is. */
@@ -142,8 +147,8 @@ void		request_note_answer(struct request *, const struct model_stream *);
 void		request_note_document(struct request *, const struct document *);
 /* Adds what one call for vectors took. */
 void		request_note_vectors(struct request *, const struct model_usage *);
-/* The end: what was noted is added to the tenant's usage. */
-void		request_count_usage(const struct request *);
+/* The end: what was noted is added to the tenant's usage, and its quotas are settled. */
+void		request_count_usage(struct request *);
 
 /* The end of every handler: a failure whose response has not begun becomes problem+json, the access
  * log gets its line, the lease and the exchange go back. */

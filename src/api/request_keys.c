@@ -10,7 +10,7 @@
 #include "tenantgate/api.h"
 
 size_t
-request_limit_key(char *out, size_t size, const char *environment, bool is_cluster,
+limit_key_write(char *out, size_t size, const char *environment, bool is_cluster,
     struct limit_name name)
 {
 	int n = snprintf(out, size, "tg:limit:%s%.*s%s:%s:%s%s%s", is_cluster ? "{" : "",
@@ -27,9 +27,11 @@ bool
 api_tenant_redis_key(const struct tenants_conf *conf, const char *id, unsigned i, bool is_cluster,
     char out[TENANT_REDIS_KEY_SIZE])
 {
-	if (i > 0)
+	static const char *const names[] = { "tenant", "quota", "leases" };
+
+	if (i >= sizeof(names) / sizeof(names[0]))
 		return false;
-	request_limit_key(out, TENANT_REDIS_KEY_SIZE, conf->environment, is_cluster,
-	    (struct limit_name){ "tenant", id, "" });
+	limit_key_write(out, TENANT_REDIS_KEY_SIZE, conf->environment, is_cluster,
+	    (struct limit_name){ names[i], id, "" });
 	return true;
 }

@@ -9,14 +9,14 @@
 #include <stddef.h>
 
 struct limit_name {
-	const char *what, *id; /* "tenant", "key" or "user"; whose */
+	const char *what, *id; /* "tenant", "key", "user" ...; whose */
 	const char *user;      /* within the tenant; "": none */
 };
 
 /* Its length. The environment is part of the key, for a Redis may be shared by several; it is cut
  * so that the key always fits. In a cluster it is the hash tag, for all keys must be in one slot.
  * No id has a slash, so no two tenants' users have one key. */
-size_t	request_limit_key(char *out, size_t size, const char *environment, bool is_cluster,
+size_t	limit_key_write(char *out, size_t size, const char *environment, bool is_cluster,
 	    struct limit_name);
 
 #endif

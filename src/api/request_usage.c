@@ -6,7 +6,7 @@
  * A server that names no tokens leaves us to estimate them: four bytes of a text are a token, as
  * OpenAI's tokenizers make of English; of an answer each piece of text is one.
  */
-#include "api/request.h"
+#include "api/request_quota.h"
 
 #define BYTES_PER_TOKEN 4
 
@@ -24,6 +24,9 @@ request_note_prompt(struct request *req, const struct model_chat *chat)
 	for (size_t i = 0; i < chat->message_count; i++)
 		bytes += chat->messages[i].content.len;
 	req->spent.prompt_bytes = bytes;
+	request_quota_adjust(req,
+	    tokens_estimated(bytes) +
+		(chat->max_tokens > 0 ? chat->max_tokens : req->ctx->conf->quota_answer_tokens));
 }
 
 /* A stream that was cut before its figures came has had its prompt all the same. */
@@ -77,10 +80,17 @@ count_vectors(const struct request *req, const char *model, const struct model_u
 		usage_note(req->ctx->usage, req->tenant_id, model, &count);
 }
 
+static uint64_t
+request_tokens(const struct request *req)
+{
+	return req->usage.input_tokens + req->usage.output_tokens +
+	    embedding_tokens(&req->spent.embedding) + embedding_tokens(&req->spent.former);
+}
+
 /* A request that was refused before it was let in has used nothing. A tenant without a row may be
  * anything that a service key has named. */
 void
-request_count_usage(const struct request *req)
+request_count_usage(struct request *req)
 {
 	const struct usage_count count = {
 		.requests = 1,
@@ -90,6 +100,7 @@ request_count_usage(const struct request *req)
 		.bytes = req->spent.document_bytes,
 	};
 
+	request_quota_settle(req, request_tokens(req));
 	if (req->ctx->usage == NULL || !req->verdict.allowed || req->tenant.state == TENANT_UNKNOWN)
 		return;
 	usage_note(req->ctx->usage, req->tenant_id, req->model_name, &count);

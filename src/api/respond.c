@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "api/request_quota.h"
 #include "tenantgate/base/random.h"
 
 /* The id goes into a header, into log lines and into shells: other bytes would let a client forge
@@ -66,6 +67,13 @@ set_limits_legacy(struct http_exchange *x, const struct limit_verdict *v)
 	set_number(x, "RateLimit-Reset", v->reset_s);
 }
 
+/* Not while everybody is let in. */
+static bool
+quotas_are_known(const struct request *req)
+{
+	return req->quota != NULL && strcmp(req->verdict.mode, "open") != 0;
+}
+
 /* draft-ietf-httpapi-ratelimit-headers-10, Lists of RFC 9651: all policies that hold, q requests in
  * w seconds; and of the tightest what is left, r, and the seconds until there is more, t. Rules of
  * no limit are left out. */
@@ -73,7 +81,7 @@ static void
 set_limits(const struct request *req)
 {
 	const struct limit_verdict *v = &req->verdict;
-	char policies[128] = "", left[64];
+	char policies[320] = "", left[256] = "";
 	size_t used = 0;
 
 	for (unsigned i = 0; i < LIMIT_POLICIES; i++) {
@@ -86,8 +94,11 @@ set_limits(const struct request *req)
 		    (unsigned long long)(rule->period_us / 1000000));
 		assert(used < sizeof(policies));
 	}
-	snprintf(left, sizeof(left), "\"%s\";r=%u;t=%u", limit_policy_name(v->which), v->remaining,
-	    v->more_s);
+	if (v->limit > 0)
+		snprintf(left, sizeof(left), "\"%s\";r=%u;t=%u", limit_policy_name(v->which),
+		    v->remaining, v->more_s);
+	if (quotas_are_known(req))
+		request_quota_fields(req, policies, sizeof(policies), left, sizeof(left));
 	http_set(req->x, "RateLimit-Policy", policies);
 	http_set(req->x, "RateLimit", left);
 }
@@ -97,11 +108,9 @@ respond_limits(const struct request *req)
 {
 	enum ratelimit_headers which = req->ctx->conf->ratelimit_headers;
 
-	if (req->verdict.limit == 0)
-		return;
-	if (which & RATELIMIT_DRAFT)
+	if ((which & RATELIMIT_DRAFT) && (req->verdict.limit > 0 || quotas_are_known(req)))
 		set_limits(req);
-	if (which & RATELIMIT_LEGACY)
+	if ((which & RATELIMIT_LEGACY) && req->verdict.limit > 0)
 		set_limits_legacy(req->x, &req->verdict);
 }
 

@@ -190,6 +190,8 @@ api_conf_init(struct api_conf *c)
 		.stream_keepalive_us = 15 * 1000000ull,
 		.stream_reasoning = true,
 		.access_log = true,
+		.quota_answer_tokens = 1000,
+		.quota_lease_us = LIMIT_LEASE_US,
 	};
 	extract_conf_init(&c->extract);
 	index_conf_init(&c->indexing);

@@ -280,5 +280,6 @@ const struct schema_script schema_scripts[] = {
 	{ 13, 6, "tenants.deleted_at, tenants.end_order, tenant_receipts", tenants_ends },
 	{ 14, 6, "tenant_usage, usage_writers", tenant_usage },
 	{ 15, 6, "adoptions, tenants.adopted_at, documents.is_adopted", adoptions },
+	{ 16, 6, "indexes of tenants by the bytes of their ids", tenants_listed },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

@@ -140,3 +140,13 @@ const char adoptions[] =
     "	id text NOT NULL,"
     "	reason text NOT NULL,"
     "	PRIMARY KEY (source, kind, id));";
+
+/* Pages of tenants for operators, and those whose ids begin alike: in the order of the ids' bytes,
+ * whatever the database's own order is; and of a state or a plan alone (tenant/row_view.c). */
+const char tenants_listed[] =
+    "CREATE INDEX tenants_bytewise ON public.tenants (tenant_id COLLATE \"C\");"
+    "CREATE INDEX tenants_state_bytewise ON public.tenants (state, tenant_id COLLATE \"C\")"
+    "	WHERE deleted_at IS NULL;"
+    "CREATE INDEX tenants_plan_bytewise ON public.tenants (plan, tenant_id COLLATE \"C\");"
+    "CREATE INDEX tenants_deleted_bytewise ON public.tenants (tenant_id COLLATE \"C\")"
+    "	WHERE deleted_at IS NOT NULL;";

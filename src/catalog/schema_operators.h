@@ -11,5 +11,6 @@ extern const char tenants_wishes[];
 extern const char tenants_ends[];
 extern const char tenant_usage[];
 extern const char adoptions[];
+extern const char tenants_listed[];
 
 #endif

@@ -18,6 +18,8 @@ problem_type(enum err_code code)
 {
 	switch (code) {
 	case ERR_RATE_LIMITED:
+	case ERR_TOKEN_QUOTA:
+	case ERR_TOO_MANY_STREAMS:
 		return PROBLEM_TYPES "quota-exceeded";
 	case ERR_OVERLOADED:
 	case ERR_POOL_TIMEOUT:

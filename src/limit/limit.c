@@ -27,22 +27,6 @@
 /* The last check's refusal is the condition for so long, when no other check comes. */
 #define REFUSAL_US (10 * 1000000ull)
 
-struct limiter {
-	struct redis *redis;	   /* borrowed; NULL: the store decides */
-	struct limit_store *store; /* borrowed */
-	enum limit_failure_mode mode;
-	uint64_t refused_us; /* monotonic: when Redis did not run the script; 0: it did, last */
-	char refusal[100];   /* what it said then */
-};
-
-/* The rules that limit anything. `index` is each one's place in the caller's array, which the
- * verdict names. Keys are borrowed from the caller. */
-struct limit_rules {
-	struct limit_rule list[LIMIT_RULES_MAX];
-	unsigned index[LIMIT_RULES_MAX];
-	unsigned count;
-};
-
 /* One check by Redis: a child of the caller's flow, allocated here and freed at its release. */
 struct limit_check {
 	struct flow flow;	       /* first: FLOW_OF() */
@@ -69,9 +53,8 @@ static const struct flow_kind limit_check_kind = {
 	.release = limit_check_release,
 };
 
-/* More rules, or longer keys, than the header allows are a bug of the caller's and abort. */
-static void
-rules_select(struct limit_rules *active, const struct limit_rule *rules, unsigned n)
+void
+limit_rules_select(struct limit_rules *active, const struct limit_rule *rules, unsigned n)
 {
 	assert(n <= LIMIT_RULES_MAX);
 	active->count = 0;
@@ -93,6 +76,15 @@ decide_locally(struct limiter *l, const struct limit_rules *active, struct limit
 	return FLOW_NEXT;
 }
 
+enum flow_rc
+limit_refuse_closed(struct flow *f)
+{
+	struct err err = { .retry_after = 1 };
+
+	err_set(&err, ERR_LIMITER, "The rate limiter cannot be reached; try again in a moment.");
+	return flow_fail_err(f, &err);
+}
+
 /*
  * The failure mode trades. Local: each process counts for itself and from zero, so n replicas let
  * up to n times the rate through. Open: no limit at all. Closed: no request that has a limit is
@@ -102,8 +94,6 @@ static enum flow_rc
 decide_without_redis(struct flow *f, struct limiter *l, const struct limit_rules *active,
     struct limit_verdict *v)
 {
-	struct err err = { .retry_after = 1 };
-
 	switch (l->mode) {
 	case LIMIT_LOCAL:
 		return decide_locally(l, active, v);
@@ -113,8 +103,7 @@ decide_without_redis(struct flow *f, struct limiter *l, const struct limit_rules
 	case LIMIT_CLOSED:
 		break;
 	}
-	err_set(&err, ERR_LIMITER, "The rate limiter cannot be reached; try again in a moment.");
-	return flow_fail_err(f, &err);
+	return limit_refuse_closed(f);
 }
 
 /* ---- the check by Redis ---- */
@@ -147,8 +136,8 @@ limit_check_eval(struct flow *f)
 
 /* What Redis answered, but not with a result (a server too old for the script, a key of another
  * type), is the limiter's to tell; a link that is down tells for itself. */
-static void
-refusal_note(struct limiter *l, const struct redis_reply *reply)
+void
+limit_refusal_note(struct limiter *l, const struct redis_reply *reply)
 {
 	static struct log_pace pace;
 	struct slice why = SLICE_LIT("an unexpected reply");
@@ -178,7 +167,7 @@ limit_check_decide(struct flow *f)
 		check->limiter->refused_us = 0;
 		return FLOW_NEXT;
 	}
-	refusal_note(check->limiter, &check->reply);
+	limit_refusal_note(check->limiter, &check->reply);
 	return decide_without_redis(f, check->limiter, &check->rules, check->verdict);
 }
 
@@ -199,7 +188,7 @@ limit_check(struct flow *f, struct limiter *l, const struct limit_rule *rules, u
 	struct limit_rules active;
 	struct limit_check *check;
 
-	rules_select(&active, rules, n);
+	limit_rules_select(&active, rules, n);
 	if (active.count == 0) {
 		*verdict = (struct limit_verdict){ .allowed = true, .mode = "local" };
 		return FLOW_NEXT;
@@ -221,10 +210,11 @@ limit_open(struct worker *w, struct redis *redis, struct limit_store *store,
 {
 	struct limiter *l = xcalloc(1, sizeof(*l));
 
-	(void)w; /* a check runs on its flow's worker, whose link `redis` is */
+	l->worker = w;
 	l->redis = redis;
 	l->store = store;
 	l->mode = mode;
+	quota_open(l);
 	return l;
 }
 
@@ -249,5 +239,8 @@ limiter_condition(const struct limiter *l, struct condition *c)
 void
 limit_close(struct limiter *l)
 {
+	if (l == NULL)
+		return;
+	quota_close(l);
 	free(l);
 }

@@ -6,7 +6,47 @@
 #ifndef TENANTGATE_LIMIT_INTERNAL_H
 #define TENANTGATE_LIMIT_INTERNAL_H
 
+#include <sys/queue.h>
+
 #include "tenantgate/limit.h"
+#include "tenantgate/loop/timer.h"
+
+struct quota_hold;
+
+/* limit.c owns it. */
+struct limiter {
+	struct worker		*worker;	/* borrowed */
+	struct redis		*redis;		/* borrowed; NULL: the store decides */
+	struct limit_store	*store;		/* borrowed */
+	enum limit_failure_mode	 mode;
+	uint64_t		 refused_us;	/* monotonic: when Redis did not run the script; 0:
+						 * it did, last */
+	char			 refusal[100];	/* what it said then */
+	/* Of quota.c: the leases in Redis, and when they are renewed. */
+	TAILQ_HEAD(quota_holds, quota_hold) holds;
+	struct timer		 renewal;
+	uint64_t		 lease_us;
+};
+
+/* The rules that limit anything. `index` is each one's place in the caller's array, which the
+ * verdict names. Keys are borrowed from the caller. */
+struct limit_rules {
+	struct limit_rule	list[LIMIT_RULES_MAX];
+	unsigned		index[LIMIT_RULES_MAX];
+	unsigned		count;
+};
+
+/* limit.c, for quota.c too. More rules, or longer keys, than the header allows are a bug of the
+ * caller's and abort. */
+void	limit_rules_select(struct limit_rules *, const struct limit_rule *, unsigned n);
+/* What Redis answered is no result: for the limiter to tell. */
+void	limit_refusal_note(struct limiter *, const struct redis_reply *);
+/* LIMIT_CLOSED. */
+enum flow_rc	limit_refuse_closed(struct flow *) __attribute__((warn_unused_result));
+
+/* quota.c, of a limiter that is opened and closed. */
+void	quota_open(struct limiter *);
+void	quota_close(struct limiter *);
 
 /* A rule in the algorithm's terms: count and period become an interval, the burst a tolerance. */
 struct gcra {

@@ -14,6 +14,7 @@
 
 #define AT(member) offsetof(struct plan, member), sizeof(((struct plan *)0)->member)
 #define COUNT_MAX  1000000000ull
+#define TOKENS_MAX 1000000000000ull
 #define BYTES_MAX  ((uint64_t)1 << 50)
 
 /* The bounds of the configuration's keys (conf_plan.c), so that a tenant's own value cannot be what
@@ -30,6 +31,12 @@ const struct plan_row plan_rows[PLAN_VALUES] = {
 	[PLAN_USER_REQUESTS_PER_MINUTE] = { "user_requests_per_minute", NULL, PLAN_WHOLE,
 	    AT(user_requests_per_minute), 0, COUNT_MAX },
 	[PLAN_BURST] = { "burst", "rate_limit_burst", PLAN_WHOLE, AT(burst), 0, COUNT_MAX },
+	[PLAN_TOKENS_PER_MINUTE] = { "tokens_per_minute", NULL, PLAN_WHOLE, AT(tokens_per_minute),
+	    0, TOKENS_MAX },
+	[PLAN_TOKENS_PER_MONTH] = { "tokens_per_month", NULL, PLAN_WHOLE, AT(tokens_per_month), 0,
+	    TOKENS_MAX },
+	[PLAN_MAX_CONCURRENT_STREAMS] = { "max_concurrent_streams", NULL, PLAN_WHOLE,
+	    AT(concurrent_streams), 0, 1000000 },
 	[PLAN_POOL_SIZE] = { "pool_size", "default_pool_size", PLAN_WHOLE, AT(pool_size), 1,
 	    10000 },
 	[PLAN_TOP_K] = { "top_k", NULL, PLAN_WHOLE, AT(top_k), 1, 100 },

@@ -16,6 +16,8 @@ static const char adopt_page[] =
     " THEN 'Its id is none that a document can have.'"
     " WHEN NOT EXISTS (SELECT FROM public.users u WHERE u.user_id" PG_EQUALS "p.user_id)"
     " THEN 'Its user is not here.'"
+    " WHEN EXISTS (SELECT FROM public.tenants t WHERE t.tenant_id" PG_EQUALS "p.user_id"
+    " AND t.deleted_at IS NOT NULL) THEN 'Its tenant was deleted here.'"
     " WHEN EXISTS (SELECT FROM public.documents d WHERE d.user_id" PG_EQUALS "p.user_id"
     " AND d.document_id" PG_EQUALS "p.document_id)"
     " THEN 'A document of this id is here already, and stays as it is.' END AS reason"

@@ -70,7 +70,7 @@ hybrid_nearest_write(struct buf *b, enum vector_way way, const struct vector_ind
 		return;
 	}
 	buf_puts(b,
-	    "nearest AS MATERIALIZED (SELECT id, distance FROM (SELECT * FROM (" CHUNK_DISTANCES);
+	    "nearest AS MATERIALIZED (SELECT id, distance FROM (SELECT * FROM (" ID_DISTANCES);
 	if (some)
 		buf_puts(b,
 		    " WHERE " OF_DOCUMENTS " AND (SELECT matching FROM size)" PG_AT_MOST

@@ -45,7 +45,7 @@ const char index_look_sql[] =
     " a.atttypmod, pg_catalog.quote_ident(n.nspname), e.extversion,"
     " (" ALL_CHUNKS "),"
     " (SELECT pg_catalog.count(*) FROM (SELECT FROM public.chunk t WHERE t.tail"
-    "  AND t.id" PG_ABOVE "r.indexed_to LIMIT (SELECT greatest(251, (" ALL_CHUNKS
+    "  AND t.id" PG_ABOVE "r.indexed_to LIMIT (SELECT greatest(101, (" ALL_CHUNKS
     "  ) OPERATOR(pg_catalog./) 4" PG_PLUS "1))) AS behind),"
     " (SELECT coalesce(pg_catalog.max(id), 0) FROM public.chunk), " EMBEDDINGS_ARE_THERE ","
     " i.relname, x.indisvalid, pg_catalog.pg_relation_size(i.oid)"

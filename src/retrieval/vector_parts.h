@@ -16,6 +16,13 @@
 
 #define DISTANCE	"embedding OPERATOR(@.<=>) $1::@.vector"
 #define CHUNK_DISTANCES "SELECT " CHUNK_FIELDS ", " DISTANCE " AS distance FROM public.chunk"
+/* For a sort of many, which would copy the content of each: that of the nearest is read behind it,
+ * by their ids one after another (a plain join might read all of them). */
+#define ID_DISTANCES "SELECT id, document_id, " DISTANCE " AS distance FROM public.chunk"
+#define CHUNKS_OF(nearest) \
+	"SELECT n.document_id, c.page, c.chunk_index, c.content, n.distance" \
+	" FROM (" nearest ") n CROSS JOIN LATERAL (SELECT page, chunk_index, content" \
+	"  FROM public.chunk WHERE id" PG_EQUALS "n.id OFFSET 0) c"
 
 #define OF_DOCUMENTS "document_id" PG_EQUALS "ANY (ARRAY(SELECT id FROM wanted))"
 

@@ -46,9 +46,9 @@ static const char before_some[] =
 
 /* ---- of all ---- */
 
-static const char exact[] =
-    HITS INDEX_NAME " FROM (SELECT * FROM (SELECT * FROM (" CHUNK_DISTANCES
-		    " OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH ") b" JOIN_LIVING IN_ORDER;
+static const char exact[] = HITS INDEX_NAME
+    " FROM (" CHUNKS_OF("SELECT * FROM (SELECT * FROM (" ID_DISTANCES
+			" OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH) ") b" JOIN_LIVING IN_ORDER;
 
 /* ---- the index ---- */
 
@@ -118,11 +118,13 @@ exact_some_write(struct buf *b, const struct search_request *r)
 {
 	vector_wanted_write(b, r, 4);
 	buf_puts(b,
-	    MATCHING ", b AS (SELECT * FROM (SELECT * FROM (" CHUNK_DISTANCES " WHERE " OF_DOCUMENTS
-		     "  AND (SELECT matching FROM size)" PG_AT_MOST "$3::bigint"
-		     "  OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH
-		     ") " HITS INDEX_NAME MATCHING_COLUMNS(
-			 "$3") " FROM size s LEFT JOIN (b" JOIN_LIVING ") ON true" IN_ORDER);
+	    MATCHING ", b AS (" CHUNKS_OF(
+		"SELECT * FROM (SELECT * FROM (" ID_DISTANCES " WHERE " OF_DOCUMENTS
+		"  AND (SELECT matching FROM size)" PG_AT_MOST "$3::bigint"
+		"  OFFSET 0) x ORDER BY distance, id" LIMIT_BOTH) ") ");
+	buf_puts(b,
+	    HITS INDEX_NAME MATCHING_COLUMNS("$3") " FROM size s LEFT JOIN (b" JOIN_LIVING
+						   ") ON true" IN_ORDER);
 }
 
 static void

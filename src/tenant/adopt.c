@@ -109,8 +109,8 @@ static enum flow_rc
 adopt_has_one(struct adopt *a)
 {
 	return flow_fail(&a->flow, ERR_CONFLICT,
-	    "Tenant %s has a database, or one is being made. Delete the tenant first, or adopt for "
-	    "another.",
+	    "Tenant %s has a database, or one is being made, or it was deleted. Delete it, or "
+	    "recreate it as an empty one; or adopt for another.",
 	    a->a->id);
 }
 

@@ -89,6 +89,20 @@ adopt_project_name(struct flow *f)
 	return neon_call_run(f, &p->call, "GET");
 }
 
+/* The first releases noted the tenant and no environment; the environment is in the name then. */
+static bool
+notes_allow(const struct adopt_project *p)
+{
+	const char *environment = p->tenants->conf->environment;
+	char old[PROJECT_NAME_SIZE];
+	enum neon_owner owner;
+
+	name_project_old(old, environment, p->row->tenant.id);
+	owner = neon_read_owner(p->call.json, environment, p->row->tenant.id,
+	    strcmp(p->name, old) == 0);
+	return owner == OWNER_OURS || (owner == OWNER_UNTOLD && !neon_read_is_noted(p->call.json));
+}
+
 static enum flow_rc
 adopt_project_owner(struct flow *f)
 {
@@ -97,8 +111,7 @@ adopt_project_owner(struct flow *f)
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	if (neon_read_owner(p->call.json, p->tenants->conf->environment, p->row->tenant.id,
-		false) == OWNER_ANOTHER)
+	if (!notes_allow(p))
 		return adopt_is_anothers(p, "annotation");
 	neon_read_main_branch(p->call.json, p->row);
 	return FLOW_NEXT;

@@ -10,9 +10,7 @@
 #include "tenant/neon_end.h"
 
 struct end_database {
-	struct tenants *tenants; /* borrowed */
-	struct tenant_row *row;	 /* borrowed */
-	enum tenant_order order;
+	struct tenant_row *row; /* borrowed */
 	union {
 		struct neon_end neon;
 		struct cluster_drop cluster;

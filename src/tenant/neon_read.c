@@ -273,6 +273,18 @@ neon_read_owner(const json_t *o, const char *environment, const char *tenant, bo
 	return owner;
 }
 
+bool
+neon_read_is_noted(const json_t *o)
+{
+	json_t *notes = json_object_get(o, "annotations"), *note;
+	const char *branch;
+
+	json_object_foreach(notes, branch, note)
+		if (json_object_get(json_object_get(note, "value"), NEON_NOTE_TENANT) != NULL)
+			return true;
+	return false;
+}
+
 static bool
 status_in(const char *text, const char *const *names)
 {

@@ -73,6 +73,9 @@ enum neon_owner { OWNER_OURS, OWNER_ANOTHER, OWNER_UNTOLD };
 enum neon_owner neon_read_owner(const json_t *, const char *environment, const char *tenant,
     bool has_old_name);
 
+/* Whether they name any tenant. */
+bool neon_read_is_noted(const json_t *);
+
 struct neon_operations {
 	unsigned running; /* every status that is not known to be an end */
 	unsigned failed;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "tenant/orphans_internal.h"
+#include "tenant/row_sql.h"
 #include "tenantgate/base/alloc.h"
 
 struct orphan_removal {
@@ -31,6 +32,24 @@ static const struct flow_step removal_steps[] = {
 
 static const struct flow_kind removal_kind = { "orphan_remove", removal_steps, NULL,
 	removal_release };
+
+/* While a database is made its project is there before the row has its id. */
+enum flow_rc
+orphan_look_tenant(struct flow *f, struct tenants *ts, const struct orphan_project *p,
+    struct pg_result *out)
+{
+	struct pg_query q = {
+		.sql = "SELECT 1 FROM public.tenants WHERE project_id" PG_EQUALS "$1"
+		       " OR (tenant_id" PG_EQUALS "$2 AND project_id IS NULL"
+		       " AND (" IS_PROVISIONING " OR posted_at IS NOT NULL))"
+		       " UNION ALL SELECT 1 FROM public.vector_databases"
+		       " WHERE vector_db_id" PG_EQUALS "$1",
+		.params = { PG_TEXT(p->id), PG_TEXT(p->tenant) },
+		.param_count = 2,
+	};
+
+	return catalog_run(f, ts->catalog, CATALOG_TENANTS, SLICE_LIT("orphans"), &q, out);
+}
 
 static enum flow_rc
 removal_look(struct flow *f)

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * orphans_owner: whether a project of Neon's is this environment's, and has a tenant.
+ * orphans_owner: whether a project of Neon's is this environment's, and then whose. Pure.
  */
 #include <stdio.h>
 
 #include "tenant/orphans_internal.h"
-#include "tenant/row_sql.h"
 
 #define DIGEST_PART 25 /* "-" and 24 hex digits */
 
@@ -63,22 +62,4 @@ orphan_is_ours(const json_t *branches, const char *environment, struct orphan_pr
 		is_ours = true;
 	}
 	return is_ours || name_says_tenant(p->name, environment, p->tenant);
-}
-
-/* While a database is made its project is there before the row has its id. */
-enum flow_rc
-orphan_look_tenant(struct flow *f, struct tenants *ts, const struct orphan_project *p,
-    struct pg_result *out)
-{
-	struct pg_query q = {
-		.sql = "SELECT 1 FROM public.tenants WHERE project_id" PG_EQUALS "$1"
-		       " OR (tenant_id" PG_EQUALS "$2 AND project_id IS NULL"
-		       " AND (" IS_PROVISIONING " OR posted_at IS NOT NULL))"
-		       " UNION ALL SELECT 1 FROM public.vector_databases"
-		       " WHERE vector_db_id" PG_EQUALS "$1",
-		.params = { PG_TEXT(p->id), PG_TEXT(p->tenant) },
-		.param_count = 2,
-	};
-
-	return catalog_run(f, ts->catalog, CATALOG_TENANTS, SLICE_LIT("orphans"), &q, out);
 }

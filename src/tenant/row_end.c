@@ -282,7 +282,8 @@ static const char *const done_sql[] = {
 	    " UPDATE public.tenants t SET plan = '', settings = '{}', requests_per_minute = NULL,"
 	    " project_id = NULL, endpoint_id = NULL, branch_id = NULL, db_host = NULL,"
 	    " db_port = NULL, db_name = NULL, db_user = NULL, db_password_sealed = NULL,"
-	    " db_sslmode = NULL, schema_version = 0, attempt_id = NULL, lease_until = NULL,"
+	    " db_sslmode = NULL, db_channel_binding = NULL, adopted_at = NULL, schema_version = 0, "
+	    "attempt_id = NULL, lease_until = NULL,"
 	    " posted_at = NULL, last_error = NULL, " NOTHING_OWED OF_WORK,
 };
 

@@ -126,14 +126,20 @@ tenant_end_read(const struct pg_result *r, struct tenant_end_view *out)
 	return out->state != NULL || out->has_receipt;
 }
 
-/* users has the row that the others hang on (ON DELETE CASCADE). */
+/* users has the row that the others hang on (ON DELETE CASCADE). The keys are those whose records
+ * may still be kept somewhere. */
+static const char recreate_sql[] =
+    "WITH gone AS (DELETE FROM public.users u USING public.tenants t WHERE u.user_id" PG_EQUALS
+    "$1 AND t.tenant_id" PG_EQUALS "u.user_id AND t.deleted_at IS NOT NULL"
+    " AND t.end_order IS NULL RETURNING u.user_id)"
+    " SELECT k.key_id FROM gone LEFT JOIN public.api_keys k ON k.tenant_id" PG_EQUALS
+    "gone.user_id AND k.revoked_at IS NOT NULL ORDER BY k.revoked_at DESC LIMIT 1000";
+
 enum flow_rc
 tenant_recreate(struct flow *f, struct tenants *ts, const char *id, struct pg_result *out)
 {
 	struct pg_query q = {
-		.sql = "DELETE FROM public.users u USING public.tenants t WHERE u.user_id" PG_EQUALS
-		       "$1 AND t.tenant_id" PG_EQUALS "u.user_id AND t.deleted_at IS NOT NULL"
-		       " AND t.end_order IS NULL RETURNING 1",
+		.sql = recreate_sql,
 		.params = { PG_TEXT(id) },
 		.param_count = 1,
 	};

@@ -128,7 +128,7 @@ end_tell(struct tenant_end *e)
 static enum flow_rc
 end_begin_database(struct tenant_end *e)
 {
-	if (!e->task.is_being_made || e->tenants->conf->provider == PROVIDER_NEON)
+	if (!e->task.is_being_made || e->row.tenant.provider != PROVIDER_POSTGRES)
 		return flow_goto(&e->flow, end_provider);
 	flow_goto(&e->flow, end_claim);
 	return flow_sleep(&e->flow, &e->timer, BUSY_US);

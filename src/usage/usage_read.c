@@ -3,9 +3,13 @@
  * usage_read: what is in the catalog's table tenant_usage, for a tenant and for operators.
  */
 #include <stdlib.h>
+#include <string.h>
 
-#include "tenantgate/usage.h"
+#include "tenantgate/base/clock.h"
 #include "tenantgate/wire/pg_sql.h"
+#include "usage/usage_tally.h"
+
+#define DAY_US (86400 * 1000000ull)
 
 /* In this order in both statements. */
 enum usage_column {
@@ -82,6 +86,34 @@ usage_read_tenants(struct flow *f, struct catalog *c, const struct usage_page *p
 	if (limit == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the usage");
 	return catalog_run(f, c, CATALOG_DOCUMENTS, SLICE_LIT("operators"), &q, out);
+}
+
+static const char tokens_of_month[] =
+    "SELECT coalesce(pg_catalog.sum(input_tokens" PG_PLUS "output_tokens" PG_PLUS
+    "embedding_tokens), 0) FROM public.tenant_usage"
+    " WHERE tenant_id" PG_EQUALS "$1 AND day" PG_AT_LEAST "$2::pg_catalog.date";
+
+enum flow_rc
+usage_read_month(struct flow *f, struct catalog *c, const char *tenant, struct pg_result *out)
+{
+	char *first = arena_alloc(f->arena, USAGE_DAY_SIZE);
+	const struct pg_query q = {
+		.sql = tokens_of_month,
+		.params = { PG_TEXT(tenant), PG_TEXT(first) },
+		.param_count = 2,
+	};
+
+	if (first == NULL)
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the usage");
+	usage_day_text((uint32_t)(clock_wall_us() / DAY_US), first);
+	memcpy(first + 8, "01", 2);
+	return catalog_run(f, c, CATALOG_DOCUMENTS, slice_str(tenant), &q, out);
+}
+
+uint64_t
+usage_month_tokens(const struct pg_result *r)
+{
+	return strtoull(pg_text(r, 0, 0), NULL, 10);
 }
 
 static uint64_t

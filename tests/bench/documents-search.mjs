@@ -57,7 +57,8 @@ export async function nearest(stack, b, questions, where = 'true') {
 export async function bareOf(stack, b) {
 	const [[to, name]] = await stack.sql('select indexed_to, index_name from retrieval', b.db);
 	if (name === '')
-		return ['-c jit=off', `select id, embedding <=> $1 as d from chunk order by d limit ${K}`];
+		return ['-c jit=off -c max_parallel_workers_per_gather=0',
+			`select id, embedding <=> $1 as d from chunk order by d limit ${K}`];
 	return ['-c jit=off -c enable_seqscan=off -c hnsw.ef_search=100',
 		`select id, embedding <=> $1::vector as d from chunk where not tail or id <= ${to}
 		order by embedding::halfvec(${DIMENSIONS}) <=> $1::vector::halfvec(${DIMENSIONS}) limit ${K}`];

@@ -38,7 +38,7 @@ export async function shapeRows(bench, b, text, size) {
 		const where = `document_id = any ('{${ids.join()}}')`;
 		const asked = await nearest(bench.stack, b, questions, where);
 		rows.push({ count: b.count, what, matching: CHUNKS * ids.length,
-			...await compare(bench, b, asked, ['-c jit=off', `select id, embedding <=> $1 as d
+			...await compare(bench, b, asked, ['-c jit=off -c max_parallel_workers_per_gather=0', `select id, embedding <=> $1 as d
 				from chunk where ${where} order by d limit 10`], body) });
 	}
 	return rows;

@@ -3,7 +3,7 @@
 // killed in the middle goes on; the documents answer here, by the app's own vectors.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { embeddings, tables } from './lib/app-catalog.mjs';
+import { embeddings, PASSWORD, tools } from './lib/app-catalog.mjs';
 import { until } from './lib/process.mjs';
 import { Stack } from './lib/stack.mjs';
 
@@ -11,7 +11,6 @@ const stack = new Stack('adopt-catalog');
 const DIMENSIONS = 16;
 const SETTINGS = { embedding_dimensions: DIMENSIONS, embedding_send_dimensions: 'on',
 	allowed_networks: '127.0.0.1' };
-const PASSWORD = 'the-apps-own-password';
 let gate;
 
 before(async () => {
@@ -21,34 +20,7 @@ before(async () => {
 });
 after(() => stack.stop());
 
-const app = (text, db) => stack.sql(text, db);
-const ours = (text) => stack.sql(text, 'catalog');
-const url = (db) => `postgresql://app:${PASSWORD}@127.0.0.1:${stack.pg.port}/${db}`;
-const standIn = (text) => stack.sql(text.replaceAll('projects', 'neon_standin.projects'));
-
-// A catalog that its role may only read.
-async function appCatalog(db, text) {
-	await stack.sql(`create database ${db}`);
-	await app(`${tables}; ${text}; grant select on all tables in schema public to app`, db);
-}
-
-async function adopt(db, { query = '', from = gate } = {}) {
-	const answer = await from.admin.ask('POST', `/admin/adopt${query}`, { headers: {
-		'content-type': 'application/json', accept: 'application/x-ndjson' },
-		body: JSON.stringify({ catalogUrl: url(db) }) });
-	const lines = answer.body.trim().split('\n').map((line) => JSON.parse(line));
-	return { ...answer, lines, last: lines.at(-1) };
-}
-
-async function project() {
-	const made = await stack.neon.client.post('/api/v2/projects', { project: {} },
-		{ authorization: `Bearer ${stack.neonKey}` });
-	const { id } = made.json.project;
-	await until('it is ready', async () => (await standIn(
-		`select state from projects where id = '${id}'`))[0][0] === 'ready');
-	const [[db, role]] = await standIn(`select db, role from projects where id = '${id}'`);
-	return { id, db, role };
-}
+const { appCatalog, adopt, ours, project, url } = tools(stack, () => gate);
 
 test('users, projects and documents; what is not copied is counted, with its reason', async () => {
 	const [one, two] = [await project(), await project()];
@@ -71,7 +43,7 @@ test('users, projects and documents; what is not copied is counted, with its rea
 			('doc_c', 2, null, 'c.pdf', now()),
 			(E'doc\\nd', 2, 'D', 'd.pdf', now()),
 			('doc_e', 4, 'E', 'e.pdf', now())`);
-	const before = await app('select md5(string_agg(d::text, 1::text)) from documents d', 'shop');
+	const before = await stack.sql('select md5(string_agg(d::text, 1::text)) from documents d', 'shop');
 
 	const dry = await adopt('shop', { query: '?dryRun=true' });
 	assert.deepEqual([dry.status, dry.last.found], [200, { users: 5, projects: 3, documents: 5 }]);
@@ -100,7 +72,7 @@ test('users, projects and documents; what is not copied is counted, with its rea
 	assert.deepEqual(await ours("select name from users where user_id = 'usr_here'"), [['As it was']]);
 	assert.deepEqual(await ours(`select tenant_id, state, project_id, provider from tenants
 		order by 1`), [['usr_one', 'failed', one.id, 'neon'], ['usr_two', 'failed', two.id, 'neon']]);
-	assert.deepEqual(await app('select md5(string_agg(d::text, 1::text)) from documents d', 'shop'),
+	assert.deepEqual(await stack.sql('select md5(string_agg(d::text, 1::text)) from documents d', 'shop'),
 		before, 'theirs is as it was');
 	const [audit] = gate.lines().filter((l) => l.event === 'admin.audit' && l.action === 'catalog.adopt');
 	assert.deepEqual([audit.after.copiedNow, audit.after.host], [8, '127.0.0.1']);
@@ -134,6 +106,26 @@ test('their documents answer here, by the app\'s own vectors, and are called as 
 	assert.equal(chat.status, 200, chat.body);
 });
 
+test('a document whose chunks are not there yet stays listed, however often it is looked for', async () => {
+	const often = await stack.tenantgate({ ...SETTINGS, documents_sweep_interval: '100ms' });
+	often.serviceKey = gate.serviceKey;
+	const client = await often.tenant('usr_two');
+	const sweptAt = async () => (await ours(
+		"select documents_swept_at from tenants where tenant_id = 'usr_two'"))[0][0];
+	for (let i = 0, before = ''; i < 3; i++) {
+		await until('it is swept once more', async () => {
+			assert.equal((await client.search('anything')).status, 200);
+			return await sweptAt() !== before;
+		});
+		before = await sweptAt();
+	}
+	const one = await client.get('/documents/doc_c');
+	assert.equal(one.status, 200, one.body);
+	assert.equal((await client.ask('DELETE', '/documents/doc_c')).status, 204);
+	assert.equal((await client.get('/documents/doc_c')).status, 404);
+	await often.program.stop();
+});
+
 test('a second run copies nothing twice; what has come since, it does', async () => {
 	const counts = () => ours(`select (select count(*) from users), (select count(*) from documents),
 		(select count(*) from tenants)`);
@@ -144,56 +136,12 @@ test('a second run copies nothing twice; what has come since, it does', async ()
 	assert.deepEqual(await counts(), were);
 	const gone = await (await gate.tenant('usr_one')).ask('DELETE', '/documents/doc_a');
 	assert.equal(gone.status, 204, gone.body);
-	await app(`insert into users (user_id, email) values ('usr_late', 'late@example.com');
+	await stack.sql(`insert into users (user_id, email) values ('usr_late', 'late@example.com');
 		insert into documents (document_id, user_id, title) values ('doc_late', 1, 'Late')`, 'shop');
 	const late = await adopt('shop');
 	assert.equal(late.last.copiedNow, 2, late.body);
 	assert.equal((await (await gate.tenant('usr_one')).get('/documents/doc_a')).status, 404,
 		'what was deleted here does not come back');
-});
-
-test('killed after any page, by two at once: the same end', async () => {
-	await appCatalog('large', `insert into users (user_id, email) select 'u' || i, i || '@example.com'
-			from generate_series(1, 1500) i;
-		insert into documents (document_id, user_id, title) select 'd' || i, 1 + i % 1500, 'T' || i
-			from generate_series(1, 3000) i`);
-	const source = async () => (await ours(`select users_to, documents_to, users, documents from
-		adoptions order by began_at desc limit 1`))[0]?.map(Number);
-	// What is under way is held at a page by a lock, and killed there.
-	const stops = [['users', 400], ['users', 1000], ['documents', 200], ['documents', 2000]];
-	for (const [table, at] of stops) {
-		const victim = await stack.tenantgateWithAdmin(SETTINGS);
-		await ours(`create or replace function halt() returns trigger language plpgsql as
-			'begin if new.${table}_to > ${at} then perform pg_advisory_lock(77); end if; return new; end'`);
-		await ours('create or replace trigger halt before update on adoptions for each row ' +
-			'execute function halt()');
-		const [hold] = [stack.sql('select pg_advisory_lock(77), pg_sleep(60)', 'catalog').catch(() => {})];
-		await until('the lock is held', async () => (await ours(`select 1 from pg_locks where
-			locktype = 'advisory' and objid = 77 and granted`)).length === 1);
-		const cut = adopt('large', { from: victim }).catch(() => 'cut');
-		await until('it waits there', async () => (await ours(`select 1 from pg_locks where
-			locktype = 'advisory' and objid = 77 and not granted`)).length === 1);
-		victim.program.kill('SIGKILL');
-		await victim.program.exit;
-		assert.equal(await cut, 'cut');
-		await ours(`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'
-			and objid = 77`);
-		await hold;
-		await ours('drop trigger halt on adoptions');
-		const [usersTo, documentsTo, users, documents] = await source();
-		assert.deepEqual([users, documents], [usersTo, documentsTo], 'counted as far as copied');
-		assert.ok((table === 'users' ? users : documents) <= at);
-	}
-	const runs = await Promise.all([adopt('large'), adopt('large')]);
-	for (const run of runs) {
-		assert.equal(run.status, 200, run.body);
-		assert.equal(run.last.done, true);
-	}
-	assert.deepEqual(await source(), [1500, 3000, 1500, 3000]);
-	assert.deepEqual(await ours(`select (select count(*) from users where user_id ~ '^u[0-9]+$'),
-		(select count(*) from documents where document_id ~ '^d[0-9]+$'),
-		(select count(*) from adoption_skips s join adoptions using (source) where users = 1500)`),
-	[['1500', '3000', '0']]);
 });
 
 test('what is no such catalog, and one that may not be reached', async () => {

@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: MIT
-// Databases that are there already become tenants': a project of Neon's by its id, any Postgres by
-// its URL, which may lead where the operator allows it and nowhere else.
+// A project of Neon's that is there already becomes a tenant's.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import net from 'node:net';
-import { Names } from './lib/names.mjs';
 import { until } from './lib/process.mjs';
 import { Stack } from './lib/stack.mjs';
 
 const stack = new Stack('adopt');
-const ALLOWED = { allowed_networks: '127.0.0.1/32', server_connect_timeout: '2s' };
-let names, gate;
+let gate;
 
 before(async () => {
-	names = await new Names().listen();
 	await stack.surroundings();
-	gate = await stack.tenantgateWithAdmin({ ...ALLOWED, dns_nameserver: names.at });
+	gate = await stack.tenantgateWithAdmin();
 });
-after(async () => {
-	names.close();
-	await stack.stop();
-});
+after(() => stack.stop());
 
 const adopt = (tenant, body, query = '', from = gate) =>
 	from.admin.post(`/admin/tenants/${tenant}/adopt${query}`, body);
@@ -43,15 +35,6 @@ async function project(fields = {}) {
 		`select state from projects where id = '${id}'`))[0][0] === 'ready');
 	const [[db, role]] = await standIn(`select db, role from projects where id = '${id}'`);
 	return { id, db, role };
-}
-
-// A database with a role of its own, which is no provider's.
-async function database(db, password = 'hunter2-of-' + db) {
-	await stack.sql(`create role ${db} login password '${password}'`);
-	await stack.sql(`create database ${db} owner ${db}`);
-	await stack.sql('create extension if not exists vector', db);
-	return { db, password, url: (host = '127.0.0.1', more = '') =>
-		`postgresql://${db}:${password}@${host}:${stack.pg.port}/${db}${more}` };
 }
 
 const works = async (tenant, word, from = gate) => {
@@ -104,6 +87,9 @@ test('a project that is another tenant\'s, another environment\'s, or not there'
 		tenantgate_tenant: 'ewe' } } });
 	refused(await adopt('owl', { projectId: ours.id }), 409, 'conflict', /annotation says so/);
 	assert.equal((await adopt('ewe', { projectId: ours.id })).status, 200);
+	const old = await project({ name: 'tg-prod-owl', branch: { annotations: {
+		tenantgate_tenant: 'owl' } } });
+	refused(await adopt('owl', { projectId: old.id }), 409, 'conflict', /annotation says so/);
 	refused(await adopt('owl', { projectId: 'no-such-project' }), 404, 'not_found', /Look at the id/);
 	refused(await adopt('owl', { projectId: '../users/me' }), 400, 'invalid_field', /by its id/);
 	assert.equal(await row('owl'), undefined);
@@ -132,98 +118,17 @@ test('of ten adoptions of one project at once one is let in', async () => {
 		'catalog'))[0][0], '1');
 });
 
-test('a URL: as it is told, and its password can be told anew', async () => {
-	const d = await database('pond');
-	refused(await adopt('frog', { url: d.url().replace(d.password, 'wrong') }), 502, 'database_failed',
-		/takes no login/);
-	assert.equal(await row('frog'), undefined);
-	const answer = await adopt('frog', { url: d.url() });
-	assert.deepEqual([answer.status, answer.json.host, answer.json.database], [200, '127.0.0.1', 'pond'],
-		answer.body);
-	const [, provider, source] = await row('frog');
-	assert.equal(provider, 'url');
-	assert.match(source, /^url-[0-9a-f]{24}$/);
-	assert.deepEqual(await stack.sql("select 1 from pg_class where relname = 'document'", 'pond'), []);
-	await works('frog', 'lily');
-	assert.deepEqual(await stack.sql('select id from document', 'pond'), [['lily']]);
-
-	await stack.sql("alter role pond password 'other-than-before'");
-	const renewed = await adopt('frog', { url: d.url().replace(d.password, 'other-than-before') });
-	assert.deepEqual([renewed.status, renewed.json.again], [200, true], renewed.body);
-	await works('frog', 'reed');
-	refused(await adopt('toad', { url: d.url().replace(d.password, 'other-than-before') }), 409,
-		'conflict', /another tenant's: frog/);
-	const log = gate.program.text();
-	for (const secret of [d.password, 'other-than-before', 'wrong@'])
-		assert.ok(!log.includes(secret), secret);
-	assert.equal(audits('frog').length, 2);
-});
-
-test('a URL that may not be: files, sockets, several hosts, our own main database', async () => {
-	const d = await database('moor');
-	const cases = [
-		[d.url('127.0.0.1', '?sslrootcert=/etc/passwd'), 400, 'invalid_field', /sslrootcert/],
-		[d.url('127.0.0.1', '?hostaddr=10.0.0.1'), 400, 'invalid_field', /hostaddr/],
-		[d.url('127.0.0.1', '?service=x'), 400, 'invalid_field', /service/],
-		[d.url('127.0.0.1', '?host=10.0.0.1,127.0.0.1'), 400, 'invalid_field', /several hosts/],
-		[`postgresql://a:b@127.0.0.1:1,10.0.0.1:2/c`, 400, 'invalid_field', /several hosts|bad port/],
-		['postgresql://a:b@%2Fvar%2Frun/c', 400, 'invalid_field', /Unix socket/],
-		['postgresql://a@127.0.0.1/c', 400, 'invalid_field', /password/],
-		['http://a:b@127.0.0.1/c', 400, 'invalid_field', /postgresql:\/\//],
-		[stack.pg.url('catalog'), 409, 'conflict', /tenantgate's own/],
-	];
-	for (const [url, status, code, says] of cases)
-		refused(await adopt('newt', { url }), status, code, says);
-	refused(await adopt('newt', {}), 400, 'invalid_field', /either/);
-	refused(await adopt('newt', { url: d.url(), projectId: 'x' }), 400, 'invalid_field', /either/);
-	refused(await adopt('newt', { uri: d.url() }), 400, 'invalid_field', /no field/);
-	assert.equal(await row('newt'), undefined);
-});
-
-test('an address that is neither public nor allowed is refused, however it is written', async () => {
-	names.addresses.set('inner.test', '10.0.0.7');
-	names.addresses.set('two.test', ['127.0.0.1', '127.0.0.3']);
-	for (const host of ['10.0.0.1', '127.0.0.2', '169.254.169.254', '192.168.1.1', '172.20.0.1',
-		'100.64.0.1', '0.0.0.0', '224.0.0.1', '[::1]', '[::ffff:10.0.0.1]', '[::ffff:a9fe:a9fe]',
-		'[fe80::1]', '[fd00::1]', '[ff02::1]', '[::]', '[64:ff9b::7f00:1]', 'inner.test', 'two.test'])
-		refused(await adopt('hare', { url: `postgresql://a:b@${host}:5432/c` }), 403, 'forbidden',
-			/neither public nor in allowed_networks/);
-	assert.equal(await row('hare'), undefined);
-});
-
-test('a name that leads elsewhere later leads nowhere; and back again it serves', async () => {
-	const d = await database('tide');
-	names.addresses.set('db.test', '127.0.0.1');
-	const answer = await adopt('crab', { url: d.url('db.test') });
-	assert.equal(answer.status, 200, answer.body);
-	await works('crab', 'shell');
-
-	let reached = 0;
-	const trap = net.createServer((socket) => {
-		reached++;
-		socket.destroy();
-	});
-	await new Promise((done) => trap.listen(stack.pg.port, '127.0.0.2', done));
-	names.addresses.set('db.test', '127.0.0.2');
-	await stack.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'tide'");
-	const client = await gate.tenant('crab');
-	await until('no connection is left', async () => {
-		const got = await client.search('word');
-		return got.status === 502 && got.json.code === 'database_failed' &&
-			/may not connect to/.test(got.json.detail);
-	});
-	assert.equal(reached, 0, 'nothing was sent there');
-	assert.match(gate.program.text(), /the address 127\.0\.0\.2 is neither public nor in allowed_net/);
-	names.addresses.set('db.test', '127.0.0.1');
-	await until('it is served again', async () => (await client.search('word')).status === 200);
-	trap.close();
-
-	const strict = await stack.tenantgateWithAdmin({ ...ALLOWED, allowed_networks: '10.0.0.0/8',
-		dns_nameserver: names.at });
-	strict.serviceKey = gate.serviceKey;
-	const there = await (await strict.tenant('crab')).search('word');
-	assert.deepEqual([there.status, there.json.code], [502, 'database_failed'],
-		'what was adopted is kept to what is allowed now');
-	const cow = await (await strict.tenant('cow')).search('word');
-	assert.equal(cow.status, 200, 'what Neon has told is trusted');
+test('a tenant that comes in the middle of its adoption keeps what was made for it', async () => {
+	const p = await project();
+	const calls = async () => (await stack.neon.client.get('/_stats')).json
+		.requests['GET /projects/{p}/connection_uri'] ?? 0;
+	const were = await calls();
+	await stack.neonKnobs({ delay_ms: 30000, delay_route: 'GET /projects/{p}/connection_uri' });
+	const answer = adopt('yak', { projectId: p.id });
+	await until('its address is asked for', async () => await calls() > were);
+	await works('yak', 'pasture');
+	await stack.neonKnobs();
+	refused(await answer, 409, 'conflict', /Tenant yak has a database/);
+	assert.equal(await name(p.id), p.id);
+	await works('yak', 'meadow');
 });

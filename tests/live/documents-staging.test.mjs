@@ -81,6 +81,50 @@ test('the model is noted with the first ones that are staged, and whether they a
 		await s.sql('update retrieval set embedding_normalized = true');
 	});
 
+// Counted by the server, in sequences: what is rolled back counts too.
+test('what is written: each row once; staged ones once more, and nothing changed', async () => {
+	s.embedder.reset();
+	const counters = ['chunk_insert', 'chunk_update', 'chunk_delete', 'chunk_staged_insert',
+		'chunk_staged_update', 'chunk_staged_delete', 'document_update'];
+	await s.sql(`create function counts() returns trigger language plpgsql security definer as $$ begin
+			perform nextval('public.kept_' || tg_argv[0]); return coalesce(new, old); end $$;
+		${counters.map((name) => `create sequence kept_${name}; create trigger counts_${name} before
+			${name.split('_').at(-1)} on ${name.replace(/_[a-z]+$/, '')} for each row execute
+			function counts('${name}');`).join('\n')}`);
+	const counted = () => s.sql(counters.map((name) =>
+		`select case when is_called then last_value else 0 end from kept_${name}`)
+		.join(' union all '));
+	try {
+		for (const [id, count, expected] of [['few', 20, [20, 0, 0, 0, 0, 0, 1]],
+			['many', CHUNKS, [20 + CHUNKS, 0, 0, CHUNKS, 0, CHUNKS, 2]]]) {
+			assert.equal((await s.ingest(id, paragraphs(count, id))).status, 201);
+			await until('nothing is staged', async () => await s.staged() === 0);
+			assert.deepEqual((await counted()).map(Number), expected);
+		}
+	} finally {
+		await s.sql('drop function counts() cascade; ' +
+			counters.map((name) => `drop sequence kept_${name}`).join('; '));
+	}
+});
+
+test('the 201 does not wait until what was staged is gone', async () => {
+	s.embedder.reset('behind');
+	await s.gate.program.stop();
+	await s.tenantgate(); // with a connection for others
+	const release = await s.keepStaged();
+	const texts = paragraphs(CHUNKS, 'behind');
+	try {
+		assert.equal((await s.ingest('behind', texts)).status, 201);
+		await s.unstagingWaits();
+		assert.equal(await s.staged(), CHUNKS);
+		await s.isInOrder('behind', texts);
+		assert.equal(await s.listed('behind'), 'ready');
+	} finally {
+		await release();
+	}
+	await until('it is gone', async () => await s.staged() === 0);
+});
+
 test('progress: what is embedded, and what is in the database', async () => {
 	s.embedder.reset('told');
 	const answer = await s.ingest('told', paragraphs(CHUNKS, 'told'), { headers: {

@@ -93,6 +93,29 @@ test('killed in the transaction: the same', async () => {
 	await isSweptAndStored('moved', texts);
 });
 
+test('killed behind the commit: the document stays, and what is left of it goes later', async () => {
+	s.embedder.reset('stays');
+	const texts = paragraphs(CHUNKS, 'stays');
+	const release = await s.keepStaged();
+	assert.equal((await s.ingest('stays', texts)).status, 201);
+	await s.unstagingWaits();
+	s.gate.program.kill('SIGKILL');
+	await s.gate.program.exit;
+	await s.sql('select pg_terminate_backend(pid) from pg_stat_activity where query like ' +
+		"'DELETE FROM public.chunk_staged%'");
+	await s.unstagingWaits(0);
+	await release();
+	assert.equal(await s.staged(), CHUNKS);
+	await s.tenantgate();
+	await s.isInOrder('stays', texts);
+	assert.equal(await s.listed('stays'), 'ready');
+	await s.sql("update chunk_staged set staged_at = now() - interval '1 hour'");
+	s.embedder.reset('sweeps');
+	assert.equal((await s.ingest('sweeps', paragraphs(CHUNKS, 'sweeps'))).status, 201);
+	await until('nothing is staged', async () => await s.staged() === 0);
+	await s.isInOrder('stays', texts);
+});
+
 test('what nobody remembers goes with the next document that is staged', async () => {
 	await s.sql('insert into chunk_staged (attempt, chunk_index, content, embedding, hash, ' +
 		"staged_at) select 'unknown', chunk_index, content, embedding, hash, now() - interval " +

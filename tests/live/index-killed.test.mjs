@@ -3,7 +3,7 @@
 // goes on from there.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { endHolders, IndexTenant, settings } from './lib/index-tenant.mjs';
+import { another, endHolders, IndexTenant, settings } from './lib/index-tenant.mjs';
 import { Stack } from './lib/stack.mjs';
 import { until } from './lib/process.mjs';
 
@@ -19,12 +19,6 @@ after(() => {
 	return stack.stop();
 });
 
-async function another() {
-	const next = await stack.tenantgate(settings);
-	next.serviceKey = await gate.service();
-	return next;
-}
-
 // The server has noticed that its client is gone.
 function ended(t) {
 	return until('its connections end', async () => (await stack.sql(`select 1 from pg_stat_activity
@@ -38,7 +32,7 @@ async function killed(name, { rows = 2600, prepare = async () => {}, hold, waits
 	const t = await IndexTenant.make(stack, gate, name);
 	await t.fill(rows);
 	await prepare(t);
-	const victim = await another();
+	const victim = await another(stack, gate);
 	const release = await hold(t);
 	const there = await victim.tenant(name);
 	assert.equal((await there.ingestText(`${name} v`, { documentId: 'v' })).status, 201);
@@ -74,7 +68,7 @@ test('killed while it builds: what is left is dropped, and made again', async ()
 test('asked to end while it builds: it does, and so does the build', async () => {
 	const t = await IndexTenant.make(stack, gate, 'kterm');
 	await t.fill(2600);
-	const victim = await another();
+	const victim = await another(stack, gate);
 	const release = await t.hold('lock table chunk in row exclusive mode');
 	assert.equal((await (await victim.tenant('kterm')).ingestText('v', { documentId: 'v' })).status,
 		201);
@@ -154,7 +148,7 @@ test('the server is killed while it builds: what is left is dropped, and made ag
 	const left = await t.state();
 	assert.deepEqual(left.indexes.map(([, valid]) => valid), ['f']);
 	await t.leaseEnds();
-	const next = await another(); // the first has failed, and rests
+	const next = await another(stack, gate); // the first has failed, and rests
 	const there = await next.tenant('kserver');
 	await until('it is stored', async () => (await there.ingestText('kserver b',
 		{ documentId: 'b' })).status === 201);

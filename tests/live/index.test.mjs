@@ -3,7 +3,7 @@
 // replica; and what is stored is found all the time, what is deleted never.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { endHolders, IndexTenant, settings } from './lib/index-tenant.mjs';
+import { another, endHolders, IndexTenant, settings } from './lib/index-tenant.mjs';
 import { until } from './lib/process.mjs';
 import { Stack } from './lib/stack.mjs';
 
@@ -18,12 +18,6 @@ after(() => {
 	endHolders();
 	return stack.stop();
 });
-
-async function another() {
-	const next = await stack.tenantgate(settings);
-	next.serviceKey = await gate.service();
-	return next;
-}
 
 const built = (...gates) => gates.flatMap((g) => g.lines().filter((l) => l.event === 'index.built'));
 
@@ -42,15 +36,15 @@ test('few chunks have no index; past 2,500 it is made, and what comes later is m
 		[[String(first.rows), 't']]);
 	await t.findsAll();
 	// So many are left in the tail; a document of few chunks is not.
-	await t.fill(200, 'tail');
+	await t.fill(80, 'tail');
 	await t.put('grows c');
-	assert.equal((await t.settled('the tail stays')).tail, 200);
-	assert.deepEqual(await t.indexed('tail'), { total: 200, indexed: 0 });
-	await t.fill(800, 'later');
+	assert.equal((await t.settled('the tail stays')).tail, 80);
+	assert.deepEqual(await t.indexed('tail'), { total: 80, indexed: 0 });
+	await t.fill(900, 'later');
 	await t.put('grows d');
 	const second = await t.settled('it is made anew', (s) => s.to > first.to);
 	assert.equal(second.tail, 0);
-	assert.deepEqual(await t.indexed('tail'), { total: 200, indexed: 200 });
+	assert.deepEqual(await t.indexed('tail'), { total: 80, indexed: 80 });
 	await t.fill(1050, 'last');
 	await t.put('grows e');
 	const third = await t.settled('it is merged', (s) => s.tail < 200);
@@ -158,7 +152,7 @@ test('one that was made before, of all chunks, stays until there is another', as
 
 test('two replicas: one builds', async () => {
 	const t = await IndexTenant.make(stack, gate, 'both');
-	const other = await another();
+	const other = await another(stack, gate);
 	const there = await other.tenant('both');
 	const was = built(gate, other).length;
 	await t.fill(2600);

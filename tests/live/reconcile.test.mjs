@@ -115,6 +115,24 @@ test('what is named goes, if it is an orphan at that moment; what is not named s
 	assert.match((await (await gate.tenant('ant')).search('Of')).body, /Of ant/);
 });
 
+test('one that gets a tenant in the middle of a removal stays', async () => {
+	const [one, two] = [await project(noted('gnu', 'test')), await project(noted('hog', 'test'))];
+	for (const id of [one, two])
+		await until('it is ready', async () => await state(id) === 'ready');
+	const calls = async () => (await stack.neon.client.get('/_stats')).json
+		.requests['DELETE /projects/{p}'] ?? 0;
+	const were = await calls();
+	await stack.neonKnobs({ delay_ms: 30000, delay_route: 'DELETE /projects/{p}' });
+	const answer = remove([`project/${one}`, `project/${two}`]);
+	await until('the first is being deleted', async () => await calls() > were);
+	await ours(`insert into users (user_id) values ('hog'); insert into tenants (tenant_id, provider,
+		project_name, state, project_id) values ('hog', 'neon', 'x', 'failed', '${two}')`);
+	await stack.neonKnobs();
+	assert.deepEqual((await answer).json, { removed: [`project/${one}`], kept: [{
+		orphan: `project/${two}`, reason: 'It has a tenant by now.' }] });
+	assert.deepEqual([await state(one), await state(two)], ['gone', 'ready']);
+});
+
 test('documents in one place only', async () => {
 	const [[db]] = await ours("select db_name from tenants where tenant_id = 'cat'");
 	await ours("insert into documents (user_id, document_id, title, file_name, status, sha256) values " +

@@ -56,7 +56,13 @@ const indexIsValid = async (database) => (await stack.sql(`select indisvalid fro
 
 const isWhole = async (database) => (await columnsOf(database)).length === 2 &&
 	await indexIsValid(database) && (await stack.sql("select to_regclass('public.chunk_staged') " +
-	"is not null and to_regclass('public.chunk_hash') is not null", database)).flat()[0] === 't';
+	"is not null and to_regclass('public.chunk_hash') is not null", database)).flat()[0] === 't' &&
+	await chunksGo(database);
+
+// With their document: by a trigger, which serves before the foreign key goes.
+const chunksGo = async (database) => (await stack.sql(`select exists (select from pg_trigger where
+	tgname = 'document_gone' and tgrelid = 'document'::regclass) and not exists (select from
+	pg_constraint where contype = 'f' and conrelid = 'chunk'::regclass)`, database)).flat()[0] === 't';
 
 // A tenant with a document, in a database that the first release has made. No process knows more of
 // it than the catalog.

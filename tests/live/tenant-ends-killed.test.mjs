@@ -65,8 +65,9 @@ async function hold(id, table, condition) {
 		undone: async () => {
 			const pids = (await sql(`select pid, pg_terminate_backend(pid) ${locks} and not granted`))
 				.map(([pid]) => pid).join();
+			// None: its own deadline has cancelled it.
 			await until('it is undone', async () => (await sql(`select 1 from pg_stat_activity
-				where pid in (${pids})`)).length === 0);
+				where pid = any ('{${pids}}'::int[])`)).length === 0);
 			await release();
 		},
 	};

@@ -233,6 +233,9 @@ test('made anew by the operator alone: empty, and the receipt stays', async () =
 	const { a } = await tenant('vic');
 	const recreate = (id, query = '') => here.admin.post(`/admin/tenants/${id}/recreate${query}`, {});
 	assert.deepEqual([(await recreate('vic')).status, (await recreate('nobody')).status], [409, 404]);
+	const key = await here.key('--tenant', 'vic');
+	const old = new (a.constructor)(there.url, { authorization: `Bearer ${key}` });
+	assert.equal((await old.search('litres')).status, 200);
 	const told = (await remove('vic')).json;
 	assert.equal((await recreate('vic', '?dryRun=true')).json.state, 'deleted');
 	assert.equal((await a.search('x')).status, 410);
@@ -241,6 +244,7 @@ test('made anew by the operator alone: empty, and the receipt stays', async () =
 	const found = await a.search('litres');
 	assert.deepEqual([found.status, found.json.results?.length ?? found.json.hits?.length], [200, 0],
 		found.body);
+	await until('its old keys open nothing', async () => (await old.search('x')).status === 401, 5000);
 	assert.equal((await receipt('vic')).json.orderedAt, told.orderedAt);
 	assert.equal((await recreate('vic')).status, 409);
 	const second = (await remove('vic')).json;

@@ -213,7 +213,7 @@ test('operators see all tenants\', by prefix and page by page', async () => {
 	do {
 		const page = await admin.get(`/admin/usage?prefix=page-&limit=2&cursor=${cursor}`);
 		assert.equal(page.status, 200, page.body);
-		seen.push(...page.json.tenants);
+		seen.push(...page.json.usage);
 		cursor = page.json.next;
 	} while (cursor !== null);
 	assert.deepEqual(seen.map((t) => t.tenant), ['page-1', 'page-2', 'page-3', 'page-4', 'page-5']);
@@ -223,5 +223,5 @@ test('operators see all tenants\', by prefix and page by page', async () => {
 	assert.deepEqual([one.json.usage.length, one.json.totals.requests], [2, 2]);
 	assert.equal((await admin.get('/admin/usage?tenant=%20')).status, 400);
 	const past = await admin.get('/admin/usage?prefix=page-1&from=2000-01-01&to=2000-01-02');
-	assert.deepEqual(past.json.tenants, [{ tenant: 'page-1', ...zero }]);
+	assert.deepEqual(past.json.usage, [{ tenant: 'page-1', ...zero }]);
 });

@@ -91,6 +91,8 @@ proxies_are_named_before_they_are_believed(void **state)
 	fine(GOOD "trusted_proxies = 10.0.0.0/8, 2001:db8::1\nproxy_protocol = on\n");
 	assert_string_equal(conf.http.trusted_proxies, "10.0.0.0/8, 2001:db8::1");
 	assert_true(conf.http.proxy_protocol);
+	assert_false(load(GOOD "allowed_networks = 10.0.0.0/8, db.example\n"));
+	assert_non_null(strstr(errors.data, "allowed_networks: "));
 	assert_false(load(GOOD "trusted_proxies = 10.0.0.0/8, proxy.example\n"));
 	assert_non_null(strstr(errors.data, "trusted_proxies: "));
 	assert_non_null(strstr(errors.data, "\"proxy.example\" is none"));

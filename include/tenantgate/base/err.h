@@ -52,6 +52,8 @@
 	X(ERR_PDF_NO_TEXT,	422,	"document_no_text",	"Document has no text")	\
 	X(ERR_DOC_LIMIT,	422,	"document_limit",	"Document past a limit") \
 	X(ERR_RATE_LIMITED,	429,	"rate_limited",		"Too many requests")	\
+	X(ERR_TOKEN_QUOTA,	429,	"token_quota_exceeded",	"Tokens used up")	\
+	X(ERR_TOO_MANY_STREAMS, 429,	"too_many_streams",	"Too many streams")	\
 	X(ERR_HEADERS_LARGE,	431,	"headers_too_large",	"Headers too large")	\
 	X(ERR_CLIENT_GONE,	499,	"client_gone",		"Client left")		\
 	X(ERR_INTERNAL,		500,	"internal",		"Internal error")	\

@@ -64,7 +64,8 @@ enum flow_rc	tenant_end_describe(struct flow *, struct tenants *, const char *id
 bool		tenant_end_read(const struct pg_result *, struct tenant_end_view *);
 
 /* Takes the tombstone of a deletion that is over away, so that a tenant of that id can be made.
- * One row: it was there. The receipt stays. Then tenant_forget(). */
+ * Rows: it was there; each with the id of a key that was revoked with it, if there were any, for
+ * auth_forget(): the new tenant's id is theirs. The receipt stays. Then tenant_forget(). */
 enum flow_rc	tenant_recreate(struct flow *, struct tenants *, const char *id,
 		    struct pg_result *out) __attribute__((warn_unused_result));
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The example application's own catalog, and its tenants' databases, as its migrations make them
 // (two of them: the second takes file_size away again).
-export const tables = `
+import { until } from './process.mjs';
+
+export const PASSWORD = 'the-apps-own-password';
+
+const tables = `
 	create table users (id serial primary key, user_id varchar(256) not null unique, name varchar(32),
 		email varchar(255) not null unique, avatar_url text, created_at timestamptz default now(),
 		updated_at timestamptz default now());
@@ -24,3 +28,36 @@ export const embeddings = (documents, dimensions) => `
 			from generate_series(1, ${dimensions}) j)::vector from generate_series(1, ${rows}) i;`)
 		.join('\n')}
 	create index embedding_idx on embeddings using hnsw (embedding vector_cosine_ops)`;
+
+// What tests of its adoption ask of a stack; gate: whose admin door is asked.
+export function tools(stack, gate) {
+	const ours = (text) => stack.sql(text, 'catalog');
+	const url = (db) => `postgresql://app:${PASSWORD}@127.0.0.1:${stack.pg.port}/${db}`;
+	const standIn = (text) => stack.sql(text.replaceAll('projects', 'neon_standin.projects'));
+
+	// A catalog that its role may only read.
+	async function appCatalog(db, text) {
+		await stack.sql(`create database ${db}`);
+		await stack.sql(`${tables}; ${text}; grant select on all tables in schema public to app`, db);
+	}
+
+	async function adopt(db, { query = '', from = gate() } = {}) {
+		const answer = await from.admin.ask('POST', `/admin/adopt${query}`, { headers: {
+			'content-type': 'application/json', accept: 'application/x-ndjson' },
+			body: JSON.stringify({ catalogUrl: url(db) }) });
+		const lines = answer.body.trim().split('\n').map((line) => JSON.parse(line));
+		return { ...answer, lines, last: lines.at(-1) };
+	}
+
+	async function project() {
+		const made = await stack.neon.client.post('/api/v2/projects', { project: {} },
+			{ authorization: `Bearer ${stack.neonKey}` });
+		const { id } = made.json.project;
+		await until('it is ready', async () => (await standIn(
+			`select state from projects where id = '${id}'`))[0][0] === 'ready');
+		const [[db, role]] = await standIn(`select db, role from projects where id = '${id}'`);
+		return { id, db, role };
+	}
+
+	return { appCatalog, adopt, ours, project, standIn, url };
+}

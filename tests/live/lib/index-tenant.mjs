@@ -10,6 +10,13 @@ export const settings = { workers: 2, rate_limit_requests_per_minute: 0, embeddi
 	embedding_send_dimensions: 'on', log_level: 'debug',
 	default_pool_size: 1, query_wait_timeout: '3s' };
 
+// Another replica, of the same keys.
+export async function another(stack, gate) {
+	const next = await stack.tenantgate(settings);
+	next.serviceKey = await gate.service();
+	return next;
+}
+
 const holders = new Set();
 
 // What a failed test has left open.

@@ -57,6 +57,29 @@ export class StagingStack {
 			await this.staged() === this.embedder.embedded);
 	}
 
+	// Whoever deletes staged rows waits, until what it gives is called.
+	async keepStaged() {
+		await this.sql(`create function kept() returns trigger language plpgsql as $$ begin
+				perform pg_advisory_xact_lock_shared(1); return old; end $$;
+			create trigger kept before delete on chunk_staged for each row execute function kept()`);
+		const holder = this.stack.program('holder', 'psql', ['-X', '-q', '-d',
+			this.stack.pg.url(this.database), '-c', 'select pg_advisory_lock(1), pg_sleep(100000)']);
+		await until('it is held', async () => (await this.sql('select 1 from pg_locks where ' +
+			"locktype = 'advisory'")).length === 1);
+		return async () => {
+			await this.sql('select pg_terminate_backend(pid) from pg_stat_activity where query like ' +
+				"'select pg_advisory_lock(1)%'");
+			await holder.exit;
+			await this.sql('drop function kept() cascade');
+		};
+	}
+
+	unstagingWaits(count = 1) {
+		return until(`${count} wait to take away what was staged`, async () => (await this.sql(
+			"select 1 from pg_stat_activity where wait_event = 'advisory' and query like 'DELETE FROM " +
+			"public.chunk_staged%'")).length === count);
+	}
+
 	// "chunks in its row, chunks that there are".
 	async stored(id) {
 		return (await this.sql("select chunks || ' ' || (select count(*) from chunk where " +
