@@ -74,7 +74,21 @@ tenant_create_look(struct flow *f)
 }
 
 /* Whose database is to be made, and is not being made, has it made: the same request again takes up
- * what a crash has left. */
+ * what a crash has left, or a failure, when the time is come to try again. */
+static bool
+tenant_create_go_on(struct tenant_create *c, struct err *err)
+{
+	bool has_failed = strcmp(c->view.state, "failed") == 0 && c->view.wait_s == 0;
+
+	if (c->req.is_dry_run || (!c->view.is_left && !has_failed))
+		return true;
+	if (!tenant_begin(c->req.api->tenants, c->req.tenant_id, err))
+		return false;
+	c->view.state = "provisioning";
+	c->view.reason[0] = '\0';
+	return true;
+}
+
 static enum flow_rc
 tenant_create_found(struct tenant_create *c)
 {
@@ -92,8 +106,7 @@ tenant_create_found(struct tenant_create *c)
 		    "changes "
 		    "it. Nothing was changed.",
 		    differs);
-	if (c->view.is_left && !c->req.is_dry_run &&
-	    !tenant_begin(c->req.api->tenants, c->req.tenant_id, &err))
+	if (!tenant_create_go_on(c, &err))
 		return flow_fail_err(f, &err);
 	return wish_form_respond(f, strcmp(c->view.state, "provisioning") == 0 ? 202 : 200,
 	    wish_form_json(c->req.tenant_id, &c->view));

@@ -35,6 +35,13 @@ struct view_member {
 	"t.tenant_id AND k.revoked_at IS NULL AND coalesce(k.expires_at" PG_ABOVE PG_NOW \
 	", true))"
 
+/* Whether Neon has what is wished of it (tenant/wishes.h). */
+#define VIEW_NEON \
+	"CASE WHEN t.provider" PG_DIFFERS "'neon' THEN NULL" \
+	" WHEN t.neon_error IS NOT NULL THEN 'failed'" \
+	" WHEN t.neon_wished" PG_DIFFERS "t.neon_applied OR t.neon_held IS NOT NULL" \
+	" THEN 'pending' ELSE 'applied' END"
+
 /* The first is the id. d: sums of its documents; u: its row of public.users. */
 static const struct view_member members[] = {
 	{ "id", "t.tenant_id", VIEW_TEXT, true },
@@ -62,6 +69,8 @@ static const struct view_member members[] = {
 	{ "port", "t.db_port", VIEW_COUNT, false },
 	{ "database", "t.db_name", VIEW_TEXT, false },
 	{ "role", "t.db_user", VIEW_TEXT, false },
+	{ "neon", VIEW_NEON, VIEW_TEXT, false },
+	{ "neonError", "t.neon_error", VIEW_DETAIL, false },
 	{ "schemaVersion", "t.schema_version", VIEW_COUNT, false },
 	{ "chunks", "d.chunks", VIEW_COUNT, false },
 	{ "documentsIngesting", "d.ingesting", VIEW_COUNT, false },

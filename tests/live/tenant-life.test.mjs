@@ -197,6 +197,9 @@ test('set: what Neon refuses is told with its reason, and the row is as before',
 	assert.equal((await endpoint(project)).autoscaling_limit_max_cu, 2);
 	const told = await put('small');
 	assert.match(told.json.tenant.neon, /^failed: Neon refuses it/);
+	const shown = (await gate.admin.get(path('small'))).json;
+	assert.equal(shown.neon, 'failed');
+	assert.match(shown.neonError, /^Neon refuses it/);
 	assert.equal((await patch('small', { compute: { maxCu: 4 } })).json.tenant.neon, 'applied');
 	await stack.neonKnobs({ operation_ms: 0 });
 });
