@@ -59,12 +59,12 @@ a_suspended_row(const struct pg_query *q, struct fake_result *a)
 	row.col[0] = "suspended";
 }
 
-/* Its row is a tombstone: suspended, to who does not know the last column. */
+/* Its row is a tombstone: suspended, to who does not know that column. */
 static inline void
 a_deleted_row(const struct pg_query *q, struct fake_result *a)
 {
 	a_suspended_row(q, a);
-	row.col[25] = "t";
+	row.col[26] = "t";
 }
 
 static inline void
