@@ -39,6 +39,8 @@ enum ctl_flag {
 	CTL_CONFIRM = 2, /* asks before it does it */
 	CTL_PAGES = 4,	 /* the answer is a list with "next" */
 	CTL_TOP = 8,	 /* asked again and again (ctl_top.h) */
+	CTL_LONG = 16,	 /* may take hours: waited for without an end, unless --timeout says */
+	CTL_LINES = 32,	 /* tells how far it is: a line of JSON each time, the last is the answer */
 };
 
 struct ctl_command {
@@ -61,7 +63,7 @@ void				 ctl_command_print(const struct ctl_command *);
 /* What of the command line holds for every command. Borrowed from argv and the environment. */
 struct ctl_options {
 	const char	*url, *key_file;
-	unsigned	 timeout_s;
+	unsigned	 timeout_s; /* 0: not given */
 	unsigned	 limit;	   /* rows of a list; 0: all */
 	unsigned	 interval_s; /* of top */
 	unsigned	 rounds;   /* of top; 0: without end */
@@ -76,6 +78,8 @@ struct ctl_session;
 struct ctl_session	*ctl_session_open(const struct ctl_options *, struct err *);
 void			 ctl_session_close(struct ctl_session *);	/* NULL is fine */
 
+/* flags of the command whose requests come next: CTL_LONG, CTL_LINES. */
+void		ctl_session_expect(struct ctl_session *, unsigned flags);
 /* Sends it, and reads the whole answer. body: NULL for none. what: for the line of progress, that a
  * terminal sees when it takes long. *json: owned by the caller; NULL unless CTL_DONE. Anything else
  * has been told on standard error. */

@@ -16,9 +16,8 @@
 #include "config.h"
 #include "ctl/ctl.h"
 
-#define WORDS_MAX	256
-#define ROWS_DEFAULT	100
-#define TIMEOUT_DEFAULT 120
+#define WORDS_MAX    256
+#define ROWS_DEFAULT 100
 
 struct command_line {
 	struct ctl_options options;
@@ -42,11 +41,12 @@ print_usage(void)
 	       "  --yes             do not ask before what cannot be undone\n"
 	       "  --limit N, --all  rows of a list (%d)\n"
 	       "  --interval SECONDS, --rounds N  of top: how often, how many times\n"
-	       "  --timeout SECONDS how long an answer may take (%d)\n"
+	       "  --timeout SECONDS how long an answer may take (120; what may take hours: no "
+	       "limit)\n"
 	       "  --help, --version; COMMAND --help\n"
 	       "\nexit status: 0 done, 1 refused, 2 wrong command line or not confirmed, 3 no "
 	       "answer\n",
-	    ROWS_DEFAULT, TIMEOUT_DEFAULT);
+	    ROWS_DEFAULT);
 }
 
 static bool
@@ -194,7 +194,7 @@ int
 main(int argc, char **argv)
 {
 	struct command_line line = {
-		.options = { .timeout_s = TIMEOUT_DEFAULT, .limit = ROWS_DEFAULT, .interval_s = 1 },
+		.options = { .limit = ROWS_DEFAULT, .interval_s = 1 },
 	};
 	enum ctl_exit rc;
 

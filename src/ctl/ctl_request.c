@@ -216,7 +216,8 @@ ctl_request_make(struct ctl_request *r, const struct ctl_command *c, const struc
 		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the request");
 		return false;
 	}
-	if (strcmp(c->method, "GET") == 0 || strcmp(c->method, "DELETE") == 0) {
+	if (strcmp(c->method, "GET") == 0 ||
+	    (strcmp(c->method, "DELETE") == 0 && json_object_size(r->body) == 0)) {
 		json_decref(r->body);
 		r->body = NULL;
 	}

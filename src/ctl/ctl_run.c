@@ -133,6 +133,7 @@ ctl_run(struct ctl_session *s, const struct ctl_command *c, const struct ctl_opt
 
 	if (!is_confirmed(c, o, r))
 		return CTL_USAGE;
+	ctl_session_expect(s, c->flags);
 	if ((c->flags & CTL_TOP) != 0 && !o->is_json)
 		return ctl_top(s, o->interval_s, o->rounds);
 	if ((c->flags & CTL_PAGES) != 0)

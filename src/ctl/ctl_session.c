@@ -3,6 +3,7 @@
  * ctl_session: where the admin door is, which key opens it, and one request at a time. A terminal
  * sees a line of progress when an answer takes longer than a second.
  */
+#define _GNU_SOURCE /* memrchr */
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
@@ -21,11 +22,16 @@
 #define KEY_MAX			  512
 #define ANSWER_MAX		  (64u << 20)
 #define CONNECT_TIMEOUT_S	  5
+#define TIMEOUT_S		  120 /* of what is not long */
+#define PROGRESS_MAX		  80  /* of a line of progress */
 #define PROGRESS_AFTER_US	  1000000ull
 
 struct ctl_session {
 	CURL *curl;
 	struct curl_slist *headers;
+	unsigned timeout_s; /* given; 0: by the command */
+	bool has_lines;	    /* the answer is the last of them */
+	char progress[PROGRESS_MAX];
 	const char *url; /* borrowed */
 	const char *what;
 	uint64_t began_us;
@@ -77,12 +83,52 @@ key_find(const struct ctl_options *o, char key[KEY_MAX], struct err *err)
 	return true;
 }
 
+/* Numbers of the last whole line, as far as there is room: "passwords 10, resealed 4". */
+static void
+progress_note(struct ctl_session *s, struct slice line)
+{
+	struct err err = { 0 };
+	json_t *json = json_read_object(line, &err);
+	const char *member;
+	json_t *value;
+	struct buf b;
+
+	buf_init(&b, PROGRESS_MAX - 1);
+	json_object_foreach(json, member, value)
+		if (json_is_integer(value))
+			buf_printf(&b, "%s%s %lld", b.len > 0 ? ", " : "", member,
+			    (long long)json_integer_value(value));
+	if (b.len > 0)
+		err_text_copy(s->progress, sizeof(s->progress), b.data);
+	buf_free(&b);
+	json_decref(json);
+}
+
+/* What is before the last whole line has been told and is dropped. */
+static void
+answer_keep_last_line(struct ctl_session *s)
+{
+	const char *end = memrchr(s->answer.data, '\n', s->answer.len);
+	const char *before;
+
+	if (end == NULL)
+		return;
+	before = memrchr(s->answer.data, '\n', (size_t)(end - s->answer.data));
+	before = before != NULL ? before + 1 : s->answer.data;
+	progress_note(s, slice_of(before, (size_t)(end - before)));
+	buf_drop(&s->answer, (size_t)(before - s->answer.data));
+}
+
 static size_t
 answer_add(char *bytes, size_t size, size_t n, void *arg)
 {
 	struct ctl_session *s = arg;
 
-	return buf_add(&s->answer, bytes, size * n) ? size * n : 0;
+	if (!buf_add(&s->answer, bytes, size * n))
+		return 0;
+	if (s->has_lines && s->answer.len > 0)
+		answer_keep_last_line(s);
+	return size * n;
 }
 
 static void
@@ -104,7 +150,8 @@ progress_show(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, 
 	(void)up_total;
 	(void)up;
 	if (s->shows_progress && us > PROGRESS_AFTER_US) {
-		(void)fprintf(stderr, "\r%s: %llu s", s->what, (unsigned long long)(us / 1000000));
+		(void)fprintf(stderr, "\r\033[K%s: %llu s %s", s->what,
+		    (unsigned long long)(us / 1000000), s->progress);
 		s->has_shown = true;
 	}
 	return 0;
@@ -140,7 +187,8 @@ session_set(struct ctl_session *s, const struct ctl_options *o)
 	(void)curl_easy_setopt(s->curl, CURLOPT_NOPROGRESS, 0L);
 	(void)curl_easy_setopt(s->curl, CURLOPT_ERRORBUFFER, s->why);
 	(void)curl_easy_setopt(s->curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
-	(void)curl_easy_setopt(s->curl, CURLOPT_TIMEOUT, (long)o->timeout_s);
+	(void)curl_easy_setopt(s->curl, CURLOPT_TIMEOUT,
+	    (long)(o->timeout_s > 0 ? o->timeout_s : TIMEOUT_S));
 	(void)curl_easy_setopt(s->curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	(void)curl_easy_setopt(s->curl, CURLOPT_NOSIGNAL, 1L);
 }
@@ -167,10 +215,29 @@ ctl_session_open(const struct ctl_options *o, struct err *err)
 		return NULL;
 	}
 	s->url = url;
+	s->timeout_s = o->timeout_s;
 	s->shows_progress = isatty(STDERR_FILENO) == 1;
 	buf_init(&s->answer, ANSWER_MAX);
 	session_set(s, o);
 	return s;
+}
+
+/* Without memory for the header the answer comes as one, which is read as well. */
+void
+ctl_session_expect(struct ctl_session *s, unsigned flags)
+{
+	struct curl_slist *more;
+
+	if ((flags & CTL_LONG) != 0 && s->timeout_s == 0)
+		(void)curl_easy_setopt(s->curl, CURLOPT_TIMEOUT, 0L);
+	if ((flags & CTL_LINES) == 0)
+		return;
+	more = curl_slist_append(s->headers, "Accept: application/x-ndjson");
+	if (more == NULL)
+		return;
+	s->headers = more;
+	s->has_lines = true;
+	(void)curl_easy_setopt(s->curl, CURLOPT_HTTPHEADER, s->headers);
 }
 
 void
@@ -186,10 +253,8 @@ ctl_session_close(struct ctl_session *s)
 
 /* The server's sentence, with what to look for in its log. */
 static void
-tell_problem(const struct ctl_session *s, long status)
+tell_problem(const json_t *problem, long status)
 {
-	struct err err = { 0 };
-	json_t *problem = json_read_object(buf_view(&s->answer), &err);
 	const char *detail = json_string_value(json_object_get(problem, "detail"));
 	const char *code = json_string_value(json_object_get(problem, "code"));
 	const char *id = json_string_value(json_object_get(problem, "request_id"));
@@ -201,7 +266,32 @@ tell_problem(const struct ctl_session *s, long status)
 	(void)fprintf(stderr, " %s", text);
 	err_text_copy(text, sizeof(text), id != NULL ? id : "-");
 	(void)fprintf(stderr, ", request %s)\n", text);
-	json_decref(problem);
+}
+
+static enum ctl_exit
+refused_by(long status)
+{
+	return status >= 400 && status < 500 ? CTL_REFUSED : CTL_AWAY;
+}
+
+/* Of several lines the last one: the outcome, or the problem that ended the work half-way. */
+static enum ctl_exit
+session_outcome(const struct ctl_session *s, json_t **json)
+{
+	const json_t *problem = json_object_get(*json, "error");
+	long status = (long)json_integer_value(json_object_get(problem, "status"));
+
+	if (!s->has_lines || (problem == NULL && json_is_true(json_object_get(*json, "done"))))
+		return CTL_DONE;
+	if (problem != NULL)
+		tell_problem(problem, status);
+	else
+		(void)fprintf(stderr,
+		    "tenantgatectl: The answer broke off before its end. Say the command again; it "
+		    "goes on from there.\n");
+	json_decref(*json);
+	*json = NULL;
+	return problem != NULL ? refused_by(status) : CTL_AWAY;
 }
 
 static enum ctl_exit
@@ -211,13 +301,15 @@ session_answer(struct ctl_session *s, json_t **json)
 	long status = 0;
 
 	(void)curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (status < 200 || status > 299) {
-		tell_problem(s, status);
-		return status >= 400 && status < 500 ? CTL_REFUSED : CTL_AWAY;
-	}
 	*json = s->answer.len == 0 ? json_object() : json_read_object(buf_view(&s->answer), &err);
+	if (status < 200 || status > 299) {
+		tell_problem(*json, status);
+		json_decref(*json);
+		*json = NULL;
+		return refused_by(status);
+	}
 	if (*json != NULL)
-		return CTL_DONE;
+		return session_outcome(s, json);
 	(void)fprintf(stderr, "tenantgatectl: The answer is no JSON; is %s an admin door?\n",
 	    s->url);
 	return CTL_AWAY;

@@ -117,6 +117,10 @@ ctl_print_rows(const json_t *rows, const char *columns)
 	size_t at;
 	json_t *row;
 
+	if (json_array_size(rows) == 0) {
+		printf("There are none.\n");
+		return;
+	}
 	buf_init(&cell, CELL_MAX);
 	table_columns(&t, rows, columns);
 	table_measure(&t, rows, &cell);

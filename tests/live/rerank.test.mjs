@@ -103,7 +103,7 @@ test('a plan has it on, for chats and searches; a request goes before it', async
 	await stack.sql("update tenants set plan = 'keen' where tenant_id = 'island'", 'catalog');
 	const island = await gate.tenant('island');
 	const search = await until('the plan is known', async () => {
-		const answer = await island.search(QUESTION, { topK: 2 });
+		const answer = await island.search(QUESTION, { topK: 2, mode: 'hybrid' });	// as a chat's
 		return answer.json.reranked ? answer : null;
 	});
 	const best = found(search);

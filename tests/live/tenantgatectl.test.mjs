@@ -98,6 +98,44 @@ test('a terminal obeys nothing that is in an answer', async () => {
 	assert.doesNotMatch(shown.out, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
 });
 
+test('long work: its last line is the answer; one that breaks off, or ends in a problem, is told', async () => {
+	let lines = [];
+	const server = createServer((q, r) => {
+		assert.equal(q.headers.accept, 'application/x-ndjson');
+		r.writeHead(200, { 'content-type': 'application/x-ndjson' });
+		r.end(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+	});
+	await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+	const url = { TENANTGATE_ADMIN_URL: `http://127.0.0.1:${server.address().port}` };
+	lines = [{ passwords: 9, resealed: 4 }, { passwords: 9, resealed: 9, done: true }];
+	const whole = await ctl(['reseal'], url);
+	assert.equal(whole.code, 0, whole.err);
+	assert.match(whole.out, /^resealed +9$/m);
+	assert.doesNotMatch(whole.out, /4/);
+	lines = [{ passwords: 9, resealed: 4 }];
+	const broken = await ctl(['reseal'], url);
+	assert.deepEqual([broken.code, broken.out], [3, '']);
+	assert.match(broken.err, /broke off/);
+	lines = [{ passwords: 9 }, { error: { status: 409, code: 'conflict', detail: 'Not all can.' } }];
+	const refused = await ctl(['reseal'], url);
+	assert.equal(refused.code, 1);
+	assert.match(refused.err, /Not all can\. \(409 conflict/);
+	server.close();
+});
+
+test('each command answers at a real door: what there is of a tenant that was never seen', async () => {
+	for (const line of [['tenant', 'list'], ['pools'], ['flows'], ['shares'], ['config'], ['usage'],
+		['key', 'list'], ['reseal', '--dry-run'], ['tenant', 'create', 'walk', 'plan=null', '--dry-run']]) {
+		const shown = await ctl(line);
+		assert.equal(shown.code, 0, `${line.join(' ')}: ${shown.err}`);
+		assert.ok(shown.out.length > 1, line.join(' '));
+	}
+	for (const line of [['tenant', 'show', 'walk'], ['limits', 'walk'], ['tenant', 'receipt', 'walk'],
+		['tenant', 'suspend', 'walk'], ['tenant', 'resume', 'walk'], ['tenant', 'retry', 'walk'],
+		['tenant', 'delete', 'walk', '--yes', '--reason', 'gone']])
+		assert.equal((await ctl(line)).code, 1, line.join(' '));
+});
+
 test('help has each command, and a command its own options', async () => {
 	const help = await ctl(['--help']);
 	assert.equal(help.code, 0);
