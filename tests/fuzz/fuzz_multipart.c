@@ -5,7 +5,7 @@
  * for a reason that is the caller's fault.
  *
  * sources: src/api/multipart.c src/api/ingest_body.c src/api/ingest_item.c src/api/parameter.c
- * sources: src/api/expires_at.c src/api/label.c src/base/language.c
+ * sources: src/api/expires_at.c src/api/label.c src/base/clock_read.c src/base/language.c
  * sources: src/base/alloc.c
  * sources: src/base/arena.c src/base/b64.c src/base/buf.c src/base/clock.c src/base/digest.c
  * sources: src/base/err.c src/base/json.c src/base/json_count.c src/base/json_put.c

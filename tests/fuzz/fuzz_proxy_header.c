@@ -4,7 +4,7 @@
  * two: the same outcome, the same address, the same bytes left for the request behind it, and no
  * more than the longest header taken.
  *
- * sources: src/http/proxy_header.c src/http/address.c
+ * sources: src/http/proxy_header.c src/base/address.c
  * sources: src/base/buf.c src/base/err.c src/base/utf8.c
  */
 #include <string.h>
