@@ -9,8 +9,8 @@ import { DIMENSIONS, vectorOf } from './documents-model.mjs';
 
 export const K = 10;
 
-export const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
-const part = (numbers, p) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length * p)];
+export const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+const part = (numbers, p) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length * p)];
 
 // Milliseconds of processor that a process has used, which others on the machine change less than
 // the time. Linux counts nanoseconds where it schedules, else ticks of ten milliseconds.

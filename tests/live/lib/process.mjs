@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Programs that a test starts: each with a log of its own, ended by its own pid, whatever happens.
 import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 
@@ -33,6 +34,14 @@ function listen(...where) {
 	});
 }
 
+function bindSign(port) {
+	return new Promise((resolve) => {
+		const socket = createSocket('udp4');
+		socket.once('error', () => { socket.close(); resolve(null); });
+		socket.bind({ port, address: '127.0.0.2', exclusive: true }, () => resolve(socket));
+	});
+}
+
 async function isFree(port) {
 	const server = await listen(port, '127.0.0.1');
 	await new Promise((resolve) => server ? server.close(resolve) : resolve());
@@ -42,11 +51,11 @@ async function isFree(port) {
 // A TCP port of 127.0.0.1 that nobody listens on at this moment; one of those that the system gives
 // to no client's socket, which might take it before it is listened on. It is this process's until it
 // ends, also while a server there is down: another test's does not even look whether it is free. The
-// sign is a socket in the abstract namespace, which goes with the process.
+// sign is a UDP socket of that number at an address that nobody else uses; it goes with the process.
 export async function freePort() {
 	for (let tries = 0; tries < 100; tries++) {
 		const port = 12000 + Math.floor(Math.random() * 20000);
-		const sign = await listen(`\0tenantgate-test-port-${port}`);
+		const sign = await bindSign(port);
 		if (sign && await isFree(port)) {
 			sign.unref();
 			return port;
