@@ -58,6 +58,7 @@ export class ModelServer {
 		const server = new ModelServer();
 		server.http = createServer(options, (q, r) => server.answer(q, r).catch(() => q.destroy()));
 		await new Promise((resolve) => server.http.listen(0, '127.0.0.1', resolve));
+		server.http.unref();	// a test that failed before stop() must not hold its file open
 		server.url = `http://127.0.0.1:${server.http.address().port}/v1`;
 		return server;
 	}
