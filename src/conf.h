@@ -40,6 +40,8 @@ struct conf {
 	uint16_t		admin_listen_port;	/* 0: not open */
 	const char		*admin_hosts;		/* admin_context.hosts */
 	const char		*pid_file;		/* "" : none */
+	bool			so_reuseport;		/* another process may listen there too */
+	const char		*takeover_socket;	/* "" : none */
 	const char		*log_file;		/* "" : stderr */
 	int			log_level;		/* LOG_ERR .. LOG_DEBUG */
 	uint64_t		drain_delay_us;		/* after TERM: still accepting, not ready */

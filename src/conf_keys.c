@@ -53,6 +53,8 @@ const struct conf_key conf_keys[] = {
 	    "How long a client may take nothing of its response."),
 	DURATION("keepalive_timeout", http.keepalive_timeout_us, "75s", 10 * MS, 24 * HOURS,
 	    "How long a connection stays open between requests."),
+	DURATION("keepalive_min_timeout", http.keepalive_min_timeout_us, "1s", 0, 1 * HOURS,
+	    "What connections without a request have left when a drain begins."),
 	SIZE("send_buffer_size", http.write_high_water, "8KiB", 1 * KIB, 16 * MIB,
 	    "Bytes queued for a slow client before the source of its response is paused."),
 	STRING("server_header", http.server_name, "tenantgate", CONF_EMPTY_IS_NULL,
@@ -64,6 +66,9 @@ const struct conf_key conf_keys[] = {
 	    "User to become when started as root, which is refused otherwise."),
 	STRING("pid_file", pid_file, "", CONF_EMPTY_ALLOWED,
 	    "File to write the process id to; empty for none."),
+	SWITCH("so_reuseport", so_reuseport, "off", "Let another process listen on our ports."),
+	STRING("takeover_socket", takeover_socket, "", CONF_EMPTY_ALLOWED,
+	    "Unix socket by which `tenantgate --take-over` gets our listeners; empty for none."),
 	STRING("log_file", log_file, "", CONF_EMPTY_ALLOWED,
 	    "File to append the log to; empty for standard error."),
 	WORD("log_level", log_level, "notice", log_levels, "The least important lines to log."),
@@ -80,16 +85,14 @@ const struct conf_key conf_keys[] = {
 	GROUP("Catalog: the main database"),
 	URL("catalog_url", catalog.url, "${TENANTGATE_CATALOG_URL}", CONF_EMPTY_REFUSED,
 	    "postgresql postgres",
-	    "Postgres database of tenants, keys and documents; its schema is made and migrated at "
-	    "start."),
+	    "Postgres database of tenants, keys and documents; its schema is migrated at start."),
 	NUMBER("catalog_pool_size", catalog.pool_size, "8", 1, 1000, "Connections to the catalog."),
 	DURATION("catalog_query_timeout", catalog.query_timeout_us, "5s", 10 * MS, 1 * HOURS,
 	    "How long one statement in the catalog may take."),
 	DURATION("catalog_connect_timeout", catalog.connect_timeout_us, "5s", 10 * MS, 60 * SECONDS,
 	    "How long connecting to the catalog may take."),
 	STRING("catalog_ca_file", catalog.ca_file, "", CONF_EMPTY_IS_NULL,
-	    "Certificates to trust for the catalog's server; empty for the URL's sslrootcert, or "
-	    "the system's."),
+	    "Certificates to trust for its server; empty: the URL's sslrootcert, or the system's."),
 	SECRET("seal_keys", seal_keys, "${TENANTGATE_SEAL_KEYS}", CONF_EMPTY_REFUSED,
 	    "64 hex digits (openssl rand -hex 32) that seal stored secrets; others after a comma "
 	    "are for reading. To replace a key, restart all replicas with `old,new`, then "
@@ -389,8 +392,7 @@ const struct conf_key conf_keys[] = {
 	STRING("ca_file", web.ca_file, "", CONF_EMPTY_IS_NULL,
 	    "Certificates to trust (model, Neon's API); empty for the system's."),
 	NUMBER("max_upstream_conn", web.connections_max, "0", 0, 1000000,
-	    "Connections to the model and Neon's API, per worker; 0 for what the budgets above may "
-	    "need."),
+	    "Connections to models and Neon's API, per worker; 0: what the budgets may need."),
 };
 /* clang-format on */
 

@@ -5,7 +5,12 @@
  */
 #include "listener.h"
 
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "tenantgate/admin.h"
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
 
 #define NEAR_CONN_MAX	256
@@ -74,6 +79,7 @@ listeners_open(struct listener listeners[LISTENERS], const struct conf *conf)
 		l->handle = table[i].handle;
 		l->shows_reasons = table[i].shows_reasons;
 		l->http = conf->http;
+		l->http.shares_port = conf->so_reuseport;
 		table[i].fill(&l->http, conf);
 		l->is_open = i == LISTENER_PUBLIC || l->http.listen_port != 0;
 		l->connections = http_shared_new();
@@ -81,10 +87,49 @@ listeners_open(struct listener listeners[LISTENERS], const struct conf *conf)
 }
 
 void
+listeners_inherit(struct listener listeners[LISTENERS], struct inherited *all, bool is_held)
+{
+	int fds[INHERITED_MAX];
+
+	for (unsigned i = 0; i < LISTENERS; i++) {
+		struct listener *l = &listeners[i];
+
+		l->http.is_held = is_held;
+		if (!l->is_open)
+			continue;
+		l->inherited_count = inherited_take(all, l->http.listen_port, fds);
+		if (l->inherited_count == 0)
+			continue;
+		l->inherited = xcalloc(l->inherited_count, sizeof(int));
+		memcpy(l->inherited, fds, l->inherited_count * sizeof(int));
+	}
+}
+
+struct http_conf
+listener_conf(const struct listener *l, unsigned worker, unsigned workers, int *sockets)
+{
+	unsigned turns = l->inherited_count > workers ? l->inherited_count : workers;
+	struct http_conf http = l->http;
+
+	/* The first worker's socket tells whether the port is ours alone. */
+	http.shares_port = http.shares_port || worker > 0;
+	http.listening = sockets;
+	for (unsigned i = worker; l->inherited_count > 0 && i < turns; i += workers)
+		sockets[http.listening_count++] = l->inherited[i % l->inherited_count];
+	return http;
+}
+
+void
 listeners_close(struct listener listeners[LISTENERS])
 {
-	for (unsigned i = 0; i < LISTENERS; i++)
-		http_shared_free(listeners[i].connections);
+	for (unsigned i = 0; i < LISTENERS; i++) {
+		struct listener *l = &listeners[i];
+
+		http_shared_free(l->connections);
+		for (unsigned k = 0; k < l->inherited_count; k++)
+			close(l->inherited[k]);
+		free(l->inherited);
+	}
 }
 
 /* The addresses are logged with their ports, which listen_port = 0 leaves to the system. */

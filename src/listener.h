@@ -7,6 +7,7 @@
 #define LISTENER_H
 
 #include "conf.h"
+#include "inherited.h"
 
 enum listener_id { LISTENER_PUBLIC, LISTENER_HEALTH, LISTENER_ADMIN, LISTENERS };
 
@@ -17,11 +18,21 @@ struct listener {
 	http_handler_fn		*handle;
 	struct http_conf	 http;		/* its port as bound, once the first worker has */
 	struct http_shared	*connections;	/* owned: how many there are */
+	int			*inherited;	/* owned, with the sockets: they listen already */
+	unsigned		 inherited_count;
 };
 
 /* What the configuration wants; its strings are borrowed. Then http_open() for each that is open,
  * on every worker. */
 void	listeners_open(struct listener[LISTENERS], const struct conf *);
+/* Takes over what of the sockets listens at their ports; they accept nothing before http_accept()
+ * where is_held. */
+void	listeners_inherit(struct listener[LISTENERS], struct inherited *, bool is_held);
+/* The configuration for one of `workers` workers: `sockets` (room for INHERITED_MAX) is borrowed
+ * for http_open(). Each inherited socket has a worker; where workers are more, some have one
+ * together. */
+struct http_conf listener_conf(const struct listener *, unsigned worker, unsigned workers,
+	    int *sockets);
 void	listeners_log(const struct listener[LISTENERS], unsigned workers);
 void	listeners_close(struct listener[LISTENERS]);	/* zeroed ones are passed over */
 

@@ -27,6 +27,7 @@
 #include "conf_contradictions.h"
 #include "config.h"
 #include "key_command.h"
+#include "pid_file.h"
 #include "preflight.h"
 #include "privilege.h"
 #include "reembed_command.h"
@@ -39,6 +40,7 @@
 struct command {
 	const char *conf_path; /* borrowed from argv */
 	bool test_only;	       /* -t: read the configuration and exit */
+	bool takes_over;       /* --take-over */
 };
 
 static void
@@ -46,6 +48,8 @@ print_help(void)
 {
 	printf("usage:\n"
 	       "  tenantgate -c FILE                  serve\n"
+	       "  tenantgate --take-over -c FILE      serve in the place of the process that "
+	       "answers at takeover_socket\n"
 	       "  tenantgate -t -c FILE               check all that a start needs here: exits 0 "
 	       "or 1\n"
 	       "  tenantgate --sample                 print a sample configuration\n"
@@ -72,6 +76,7 @@ parse_options(int argc, char **argv, struct command *cmd)
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "test", no_argument, NULL, 't' },
+		{ "take-over", no_argument, NULL, 'o' },
 		{ "sample", no_argument, NULL, 's' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
@@ -86,6 +91,9 @@ parse_options(int argc, char **argv, struct command *cmd)
 			break;
 		case 't':
 			cmd->test_only = true;
+			break;
+		case 'o':
+			cmd->takes_over = true;
 			break;
 		case 's':
 			conf_print_sample(stdout);
@@ -141,22 +149,6 @@ open_extractor(struct conf *conf, char path[64])
 	return true;
 }
 
-/* Called before root is given up, for /run belongs to root. */
-static bool
-write_pid(const char *path)
-{
-	FILE *f;
-
-	if (*path == '\0')
-		return true;
-	f = fopen(path, "we");
-	if (f == NULL || fprintf(f, "%d\n", getpid()) < 0 || fclose(f) != 0) {
-		fprintf(stderr, "tenantgate: pid_file %s cannot be written: %m.\n", path);
-		return false;
-	}
-	return true;
-}
-
 /* Raises the soft limit of descriptors to the hard one: the soft one (1024, say) is there for
  * programs that use select(2), and libevent uses epoll. When even the hard limit is short of what
  * the configuration may need, a warning is logged and the start goes on: connections past the limit
@@ -194,8 +186,9 @@ map_large_buffers(void)
  * is given up, while this is the only thread, so that no other ever was root; then the threads.
  */
 static int
-run_daemon(struct conf *conf)
+run_daemon(struct conf *conf, bool takes_over)
 {
+	struct serve_start start = { .takes_over = takes_over };
 	char extractor[64];
 
 	map_large_buffers();
@@ -208,10 +201,10 @@ run_daemon(struct conf *conf)
 	if (conf->advice != NULL)
 		log_event(LOG_WARNING, "serve.conf", NULL, "%s", conf->advice);
 	raise_descriptors(conf);
-	if (!write_pid(conf->pid_file) || !open_extractor(conf, extractor) ||
+	if (!pid_file_open(conf->pid_file, &start.pid_file) || !open_extractor(conf, extractor) ||
 	    !privilege_drop(conf->user))
 		return 1;
-	return serve(conf);
+	return serve(conf, &start);
 }
 
 /* -t. Errors of the file are on stderr already; the rest is looked at all the same, so that one run
@@ -270,7 +263,7 @@ main(int argc, char **argv)
 	else if (optind < argc)
 		status = unknown_command(argv[optind]);
 	else
-		status = run_daemon(&conf);
+		status = run_daemon(&conf, cmd.takes_over);
 	conf_free(&conf);
 	return status;
 }

@@ -31,6 +31,7 @@ struct process {
 	struct api_shared	shared;		/* the phase; the handlers' budgets */
 	struct worker		**workers;	/* of all contexts that are open; serve.c's */
 	atomic_uint		worker_count;
+	unsigned		workers_wanted;	/* how many there are to be; serve.c's */
 };
 
 /* Main thread, on zeroed memory, before the first worker. The conf is borrowed until the close.

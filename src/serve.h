@@ -7,6 +7,11 @@
 
 #include "conf.h"
 
+struct serve_start {
+	bool	takes_over;	/* from the process at takeover_socket (takeover.h) */
+	int	pid_file;	/* of pid_file_open(); it is closed */
+};
+
 /*
  * Runs the daemon until a signal ends it; returns the exit status (1: it could not start, or the
  * catalog's schema could not be brought up to date; the reason is in the log). The conf is borrowed
@@ -15,12 +20,12 @@
  * Signals, named after PgBouncer's:
  *	HUP	reopens the log (for logrotate); the configuration is read at start only
  *	USR1	writes all live flows to the log (flow_log.h)
- *	TERM	drains: /readyz says 503 and all goes on for drain_delay, so that a load balancer
- *		can look elsewhere; then listeners close and requests under way may finish, for
- *		shutdown_timeout at most
+ *	TERM	drains: /readyz says 503, every response ends its connection, and all goes on for
+ *		drain_delay, so that a load balancer can look elsewhere; then listeners close and
+ *		requests under way may finish, for shutdown_timeout at most
  *	INT	drains without drain_delay
  *	QUIT	aborts the requests under way and ends; so does a second TERM or INT in a drain
  */
-int	serve(const struct conf *);
+int	serve(const struct conf *, const struct serve_start *);
 
 #endif

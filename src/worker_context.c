@@ -153,7 +153,8 @@ api_context_fill(struct worker_context *ctx, struct api_context *api)
 }
 
 static struct http_server *
-open_admin(struct worker_context *ctx, const struct listener *l, struct err *err)
+open_admin(struct worker_context *ctx, const struct listener *l, const struct http_conf *http,
+    struct err *err)
 {
 	ctx->admin = (struct admin_context){
 		.api = &ctx->api[LISTENER_ADMIN],
@@ -164,8 +165,8 @@ open_admin(struct worker_context *ctx, const struct listener *l, struct err *err
 		.settings = ctx->process->conf->settings,
 		.setting_count = ctx->process->conf->setting_count,
 	};
-	return http_open(ctx->worker, &l->http, l->connections, l->handle, admin_refused,
-	    &ctx->admin, err);
+	return http_open(ctx->worker, http, l->connections, l->handle, admin_refused, &ctx->admin,
+	    err);
 }
 
 /* A server on this worker's loop. What port the system has chosen for the first worker, where the
@@ -174,13 +175,16 @@ static bool
 open_listener(struct worker_context *ctx, unsigned id, struct err *err)
 {
 	struct listener *l = &ctx->process->listeners[id];
+	int sockets[INHERITED_MAX];
+	struct http_conf http;
 
 	if (!l->is_open)
 		return true;
+	http = listener_conf(l, worker_index(ctx->worker), ctx->process->workers_wanted, sockets);
 	api_context_fill(ctx, &ctx->api[id]);
 	ctx->api[id].shows_reasons = l->shows_reasons;
-	ctx->http[id] = id == LISTENER_ADMIN ? open_admin(ctx, l, err)
-					     : http_open(ctx->worker, &l->http, l->connections,
+	ctx->http[id] = id == LISTENER_ADMIN ? open_admin(ctx, l, &http, err)
+					     : http_open(ctx->worker, &http, l->connections,
 						   l->handle, api_refused, &ctx->api[id], err);
 	if (ctx->http[id] == NULL)
 		return false;
@@ -205,6 +209,46 @@ worker_context_open(struct worker_context *ctx, struct err *err)
 	return true;
 }
 
+static void
+each_server(struct worker_context *ctx, void (*fn)(struct http_server *))
+{
+	for (unsigned i = 0; i < LISTENERS; i++)
+		if (ctx->http[i] != NULL)
+			fn(ctx->http[i]);
+}
+
+void
+worker_context_accept(struct worker_context *ctx, void *arg)
+{
+	(void)arg;
+	each_server(ctx, http_accept);
+}
+
+void
+worker_context_sockets(struct worker_context *ctx, void *arg)
+{
+	struct inherited *all = arg;
+
+	for (unsigned i = 0; i < LISTENERS; i++)
+		if (ctx->http[i] != NULL)
+			all->count += http_listening(ctx->http[i], all->fds + all->count,
+			    INHERITED_MAX - all->count);
+}
+
+void
+worker_context_hand_over(struct worker_context *ctx, void *arg)
+{
+	(void)arg;
+	each_server(ctx, http_hand_over);
+}
+
+void
+worker_context_announce_close(struct worker_context *ctx, void *arg)
+{
+	(void)arg;
+	each_server(ctx, http_announce_close);
+}
+
 void
 worker_context_drain(struct worker_context *ctx, void *arg)
 {
@@ -217,9 +261,7 @@ void
 worker_context_stop(struct worker_context *ctx, void *arg)
 {
 	(void)arg;
-	for (unsigned i = 0; i < LISTENERS; i++)
-		if (ctx->http[i] != NULL)
-			http_stop(ctx->http[i]);
+	each_server(ctx, http_stop);
 }
 
 void

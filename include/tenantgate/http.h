@@ -49,6 +49,12 @@ struct http_conf {
 	const char	*prefix;		/* static: of its settings' names; NULL: none */
 	const char	*listen_addr;		/* numeric; "*" for all */
 	uint16_t	 listen_port;		/* 0: a free one, see http_port() */
+	bool		 shares_port;		/* others may listen there: another worker's server,
+						 * another process */
+	const int	*listening;		/* sockets that listen already, and are duplicated:
+						 * borrowed for http_open(); none: one is bound */
+	unsigned	 listening_count;
+	bool		 is_held;		/* nothing is accepted before http_accept() */
 	unsigned	 max_client_conn;	/* whole process */
 	unsigned	 max_client_conn_per_ip; /* whole process; 0: no such limit. Of what comes
 						 * through trusted proxies: open exchanges */
@@ -66,6 +72,8 @@ struct http_conf {
 						 * first body_timeout_us; 0: no such limit */
 	uint64_t	 send_timeout_us;	/* a client that takes nothing is cut off then */
 	uint64_t	 keepalive_timeout_us;	/* idle between requests */
+	uint64_t	 keepalive_min_timeout_us; /* what a connection without a request has left
+						 * when a drain begins */
 	size_t		 write_high_water;	/* bytes queued before http_stream_flush() waits */
 	const char	*server_name;		/* Server: field; NULL for none */
 };
@@ -82,16 +90,26 @@ struct http_shared	*http_shared_new(void);
 void			 http_shared_free(struct http_shared *);
 unsigned		 http_shared_connections(const struct http_shared *);
 
-/* Listens with SO_REUSEPORT. NULL with err set when the address is not valid or cannot be bound.
- * conf is copied, its strings borrowed. `refused` may be NULL. On the worker's thread, or before it
- * starts. The process must ignore SIGPIPE (libevent writes without MSG_NOSIGNAL). */
+/* NULL with err set when the address is not valid or cannot be bound (another has the port, and
+ * shares_port is false). conf is copied, its strings borrowed. `refused` may be NULL. On the
+ * worker's thread, or before it starts. The process must ignore SIGPIPE (libevent writes without
+ * MSG_NOSIGNAL). */
 struct http_server	*http_open(struct worker *, const struct http_conf *, struct http_shared *,
 			    http_handler_fn *, http_refused_fn *, void *arg, struct err *);
-/* Whether that would be so now, without listening, so that no connection comes. SO_REUSEPORT lets a
- * process of the same user share the port: beside one that serves the same file this is true. */
+/* Whether the address could be bound now, without listening, so that no connection comes. Beside a
+ * tenantgate of the same user this is true, whatever shares_port says. */
 bool			 http_can_listen(const struct http_conf *, struct err *);
-uint16_t		 http_port(const struct http_server *);
-/* Stops accepting, closes idle connections, `Connection: close` on every response from now on. */
+uint16_t		 http_port(const struct http_server *);	/* 0 once it listens no more */
+void			 http_accept(struct http_server *);	/* see is_held */
+/* At most `max` descriptors of the sockets that it listens on, borrowed; how many. */
+unsigned		 http_listening(const struct http_server *, int *fds, unsigned max);
+/* Lets go of those sockets, where another process has duplicates of them: whoever waits in their
+ * queues waits for that process. */
+void			 http_hand_over(struct http_server *);
+/* `Connection: close` on every response from now on. */
+void			 http_announce_close(struct http_server *);
+/* The same, and stops accepting. Connections that hold no request are closed when they have not
+ * begun one within keepalive_min_timeout. */
 void			 http_drain(struct http_server *);
 /* No handler is called any more, and what has no open exchange is closed: for when the flows are
  * about to be ended. */

@@ -84,6 +84,8 @@ conn_timed_out(struct conn *c)
 		conn_refuse(c, &late);
 	} else if (c->state == CONN_EXCHANGE) {
 		body_timed_out(c);
+	} else if (c->state == CONN_IDLE && c->server->draining) {
+		conn_finish(c, END_CLOSE);
 	} else if (c->state == CONN_IDLE && conn_queued(c) > 0) {
 		/* Still taking its last response; sending has a deadline of its own. */
 		conn_deadline(c, c->server->conf.keepalive_timeout_us);

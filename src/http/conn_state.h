@@ -31,13 +31,13 @@
 
 #include <event2/event.h>
 
-#include "tenantgate/base/address.h"
+#include "http/listen.h"
 #include "http/parse.h"
+#include "tenantgate/base/address.h"
 #include "tenantgate/http.h"
 #include "tenantgate/loop/timer.h"
 
 struct bufferevent;
-struct evconnlistener;
 struct evbuffer;
 
 /* Bytes, unless the name has another unit. */
@@ -154,12 +154,12 @@ struct http_server {
 	http_handler_fn		*handler;
 	http_refused_fn		*refused;	/* may be NULL */
 	void			*arg;		/* borrowed: for both */
-	struct evconnlistener	*listener;	/* owned; NULL once draining */
-	struct timer		 accept_pause;	/* set while accepting is paused */
+	struct listen		 listen;
 	struct conn_list	 conns;		/* all that are not closed */
 	unsigned		 exchanges;	/* open, also of clients that left */
 	unsigned		 refused_conns;	/* open past the limit, only to be sent 503 */
 	struct network_list	 proxies;	/* conf.trusted_proxies */
+	bool			 says_close;	/* every response ends its connection */
 	bool			 draining;
 	bool			 stopped;	/* no handler is called any more */
 	time_t			 date_second;	/* that `date` was made for; -1: none yet */

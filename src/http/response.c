@@ -86,7 +86,7 @@ unread_body_is_small(const struct conn *c)
 static bool
 response_is_last(const struct conn *c)
 {
-	return c->x.close || c->server->draining || c->x.framing == FRAMING_TO_CLOSE ||
+	return c->x.close || c->server->says_close || c->x.framing == FRAMING_TO_CLOSE ||
 	    !parse_persists(&c->parse) || !unread_body_is_small(c);
 }
 

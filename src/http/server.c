@@ -1,44 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * server: the listener of one worker and the list of its connections.
+ * server: the HTTP server of one worker: its configuration and the list of its connections.
  *
  *	http_open --> [accepting] --http_drain--> [draining] --http_stop, http_close--> freed
- *
- * Every worker listens on the same port with SO_REUSEPORT, and the kernel spreads connections over
- * them. Out of descriptors a worker stops accepting for a moment: the pending connection would keep
- * the listener readable, and the loop would spin on it.
  */
-#define _GNU_SOURCE /* accept4 */
 #include "http/conn_state.h"
 
-#include <sys/socket.h>
-
-#include <arpa/inet.h>
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <event2/bufferevent.h>
 #include <event2/buffer.h>
-#include <event2/listener.h>
 
 #include "tenantgate/base/alloc.h"
-#include "tenantgate/base/backoff.h"
-#include "tenantgate/base/log.h"
-
-#define BACKLOG 1024 /* connections the kernel holds for accept(2), a worker */
-
-/* 50 to 100 ms, by chance: all workers of the process run out of descriptors at the same time, and
- * should not come back at the same time. */
-static const struct backoff accept_backoff = { 100 * 1000, 100 * 1000, 100 };
-
-union address {
-	struct sockaddr sa;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-};
+#include "tenantgate/base/clock.h"
 
 void
 http_conf_init(struct http_conf *conf)
@@ -54,151 +30,9 @@ http_conf_init(struct http_conf *conf)
 		.body_rate_min = 500,
 		.send_timeout_us = 60000000,
 		.keepalive_timeout_us = 75000000,
+		.keepalive_min_timeout_us = 1000000,
 		.write_high_water = 8192,
 	};
-}
-
-/* The server may have begun to drain meanwhile. */
-static void
-accept_resume(void *arg)
-{
-	struct http_server *s = arg;
-
-	if (s->listener != NULL)
-		evconnlistener_enable(s->listener);
-}
-
-static void
-accept_failed(struct evconnlistener *listener, void *arg)
-{
-	struct http_server *s = arg;
-
-	log_event(LOG_WARNING, "http.accept_failed", NULL,
-	    "A connection could not be accepted (%s); accepting goes on in a moment, but if this "
-	    "repeats, raise the limit of open files.",
-	    strerror(errno));
-	evconnlistener_disable(listener);
-	timer_start(&s->accept_pause, backoff_us(&accept_backoff, 1, 0));
-}
-
-static void
-conn_accepted(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *sa, int n,
-    void *arg)
-{
-	(void)listener;
-	(void)n;
-	if (!conn_open(arg, fd, sa))
-		close(fd);
-}
-
-/* Numeric only: a name would have to be resolved, which blocks. */
-static bool
-address_parse(const struct http_conf *conf, union address *a, int *size)
-{
-	bool any = strcmp(conf->listen_addr, "*") == 0;
-
-	memset(a, 0, sizeof(*a));
-	if (inet_pton(AF_INET, any ? "0.0.0.0" : conf->listen_addr, &a->in.sin_addr) == 1) {
-		a->in.sin_family = AF_INET;
-		a->in.sin_port = htons(conf->listen_port);
-		*size = sizeof(a->in);
-		return true;
-	}
-	a->in6.sin6_family = AF_INET6;
-	a->in6.sin6_port = htons(conf->listen_port);
-	*size = sizeof(a->in6);
-	return inet_pton(AF_INET6, conf->listen_addr, &a->in6.sin6_addr) == 1;
-}
-
-/* All addresses of both families on one socket (IPV6_V6ONLY is off on Linux). NULL where there is
- * no IPv6: then 0.0.0.0 is bound. */
-static struct evconnlistener *
-listen_dual(struct http_server *s, unsigned flags)
-{
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
-		.sin6_port = htons(s->conf.listen_port) };
-
-	return evconnlistener_new_bind(worker_base(s->worker), conn_accepted, s, flags, BACKLOG,
-	    (struct sockaddr *)&in6, sizeof(in6));
-}
-
-static bool
-refuse_address(const struct http_conf *conf, struct err *err)
-{
-	const char *prefix = conf->prefix == NULL ? "" : conf->prefix;
-
-	err_set(err, ERR_INTERNAL,
-	    "The %slisten_addr %s is not a numeric address; set an IPv4 or IPv6 address, or * for "
-	    "all.",
-	    prefix, conf->listen_addr);
-	return false;
-}
-
-/* With errno. */
-static bool
-refuse_port(const struct http_conf *conf, struct err *err)
-{
-	const char *prefix = conf->prefix == NULL ? "" : conf->prefix;
-
-	err_set(err, ERR_INTERNAL,
-	    "Cannot listen on %s port %u (%s); check %slisten_addr and %slisten_port, and whether "
-	    "another program listens there.",
-	    conf->listen_addr, (unsigned)conf->listen_port, strerror(errno), prefix, prefix);
-	return false;
-}
-
-static bool
-server_listen(struct http_server *s, struct err *err)
-{
-	unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE |
-	    LEV_OPT_REUSEABLE_PORT;
-	union address a;
-	int size;
-
-	if (!address_parse(&s->conf, &a, &size))
-		return refuse_address(&s->conf, err);
-	if (strcmp(s->conf.listen_addr, "*") == 0)
-		s->listener = listen_dual(s, flags);
-	if (s->listener == NULL)
-		s->listener = evconnlistener_new_bind(worker_base(s->worker), conn_accepted, s,
-		    flags, BACKLOG, &a.sa, size);
-	if (s->listener == NULL)
-		return refuse_port(&s->conf, err);
-	evconnlistener_set_error_cb(s->listener, accept_failed);
-	return true;
-}
-
-/* Bound as libevent would, and closed again; it never listens. False with errno. */
-static bool
-can_bind(const struct sockaddr *sa, socklen_t size)
-{
-	int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1, failure = 0;
-
-	if (fd == -1)
-		return false;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0 ||
-	    bind(fd, sa, size) != 0)
-		failure = errno;
-	close(fd);
-	errno = failure;
-	return failure == 0;
-}
-
-bool
-http_can_listen(const struct http_conf *conf, struct err *err)
-{
-	struct sockaddr_in6 dual = { .sin6_family = AF_INET6,
-		.sin6_port = htons(conf->listen_port) };
-	union address a;
-	int size;
-
-	if (!address_parse(conf, &a, &size))
-		return refuse_address(conf, err);
-	if (strcmp(conf->listen_addr, "*") == 0 &&
-	    can_bind((const struct sockaddr *)&dual, sizeof(dual)))
-		return true;
-	return can_bind(&a.sa, (socklen_t)size) || refuse_port(conf, err);
 }
 
 bool
@@ -223,28 +57,35 @@ http_open(struct worker *w, const struct http_conf *conf, struct http_shared *sh
 	s->arg = arg;
 	s->date_second = -1;
 	TAILQ_INIT(&s->conns);
-	if (!timer_init(&s->accept_pause, w, accept_resume, s))
-		err_set(err, ERR_INTERNAL,
-		    "There is no memory for the HTTP server's timer; the process cannot start.");
-	else if (network_list_read(&s->proxies, conf->trusted_proxies, err) &&
-	    server_listen(s, err))
+	if (network_list_read(&s->proxies, conf->trusted_proxies, err) &&
+	    listen_open(&s->listen, s, err))
 		return s;
-	timer_free(&s->accept_pause);
 	free(s);
 	return NULL;
 }
 
-/* What the kernel chose, where the configured port is 0; 0 once draining. */
+void
+http_accept(struct http_server *s)
+{
+	listen_accept(&s->listen);
+}
+
+void
+http_hand_over(struct http_server *s)
+{
+	listen_abandon(&s->listen);
+}
+
 uint16_t
 http_port(const struct http_server *s)
 {
-	union address a;
-	socklen_t size = sizeof(a);
+	return listen_port(&s->listen);
+}
 
-	if (s->listener == NULL ||
-	    getsockname(evconnlistener_get_fd(s->listener), &a.sa, &size) != 0)
-		return 0;
-	return ntohs(a.sa.sa_family == AF_INET6 ? a.in6.sin6_port : a.in.sin_port);
+unsigned
+http_listening(const struct http_server *s, int *fds, unsigned max)
+{
+	return listen_sockets(&s->listen, fds, max);
 }
 
 unsigned
@@ -253,25 +94,22 @@ http_open_exchanges(const struct http_server *s)
 	return s->exchanges;
 }
 
-/* Connections that the kernel has completed and nobody has accepted are reset when the listener is
- * closed: they are accepted first, and get one response each. */
+/*
+ * A client that is about to send its next request still may: closed at once, that request would
+ * meet a reset, and one that is not idempotent is not sent again. What comes in that time is
+ * answered, with Connection: close. (conn_deadline() takes 0 for none.)
+ */
 static void
-accept_backlog(struct http_server *s)
+conn_last_chance(struct conn *c)
 {
-	for (int i = 0; i < BACKLOG; i++) {
-		union address a;
-		socklen_t size = sizeof(a);
-		int fd = accept4(evconnlistener_get_fd(s->listener), &a.sa, &size,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+	uint64_t us = c->server->conf.keepalive_min_timeout_us;
 
-		if (fd < 0)
-			return;
-		conn_accepted(s->listener, fd, &a.sa, (int)size, s);
-	}
+	if (us == 0)
+		conn_finish(c, END_CLOSE);
+	else if (c->deadline == 0 || c->deadline > clock_mono_us() + us)
+		conn_deadline(c, us);
 }
 
-/* Connections that have answered and hold no further request are closed at once. Those without any
- * request yet, and those with a request under way, are answered, with Connection: close. */
 void
 http_drain(struct http_server *s)
 {
@@ -279,17 +117,20 @@ http_drain(struct http_server *s)
 
 	if (s->draining)
 		return;
-	accept_backlog(s);
-	s->draining = true;
-	evconnlistener_free(s->listener);
-	s->listener = NULL;
-	timer_stop(&s->accept_pause);
+	listen_close(&s->listen);
+	s->draining = s->says_close = true;
 	for (c = TAILQ_FIRST(&s->conns); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
-		if (c->state == CONN_IDLE && c->x.status != 0 &&
+		if ((c->state == CONN_IDLE || c->state == CONN_PROXY) &&
 		    evbuffer_get_length(conn_input(c)) == 0)
-			conn_finish(c, END_CLOSE);
+			conn_last_chance(c);
 	}
+}
+
+void
+http_announce_close(struct http_server *s)
+{
+	s->says_close = true;
 }
 
 void
@@ -320,8 +161,6 @@ http_close(struct http_server *s)
 		conn_close(c);
 	}
 	assert(s->exchanges == 0);
-	if (s->listener != NULL)
-		evconnlistener_free(s->listener);
-	timer_free(&s->accept_pause);
+	listen_abandon(&s->listen);
 	free(s);
 }
