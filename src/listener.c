@@ -87,14 +87,14 @@ listeners_open(struct listener listeners[LISTENERS], const struct conf *conf)
 }
 
 void
-listeners_inherit(struct listener listeners[LISTENERS], struct inherited *all, bool is_held)
+listeners_inherit(struct listener listeners[LISTENERS], struct inherited *all, bool is_successor)
 {
 	int fds[INHERITED_MAX];
 
 	for (unsigned i = 0; i < LISTENERS; i++) {
 		struct listener *l = &listeners[i];
 
-		l->http.is_held = is_held;
+		l->http.is_held = is_successor || i == LISTENER_PUBLIC;
 		if (!l->is_open)
 			continue;
 		l->inherited_count = inherited_take(all, l->http.listen_port, fds);
@@ -120,16 +120,25 @@ listener_conf(const struct listener *l, unsigned worker, unsigned workers, int *
 }
 
 void
-listeners_close(struct listener listeners[LISTENERS])
+listeners_inherited(struct listener listeners[LISTENERS])
 {
 	for (unsigned i = 0; i < LISTENERS; i++) {
 		struct listener *l = &listeners[i];
 
-		http_shared_free(l->connections);
 		for (unsigned k = 0; k < l->inherited_count; k++)
 			close(l->inherited[k]);
 		free(l->inherited);
+		l->inherited = NULL;
+		l->inherited_count = 0;
 	}
+}
+
+void
+listeners_close(struct listener listeners[LISTENERS])
+{
+	listeners_inherited(listeners);
+	for (unsigned i = 0; i < LISTENERS; i++)
+		http_shared_free(listeners[i].connections);
 }
 
 /* The addresses are logged with their ports, which listen_port = 0 leaves to the system. */

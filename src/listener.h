@@ -25,14 +25,16 @@ struct listener {
 /* What the configuration wants; its strings are borrowed. Then http_open() for each that is open,
  * on every worker. */
 void	listeners_open(struct listener[LISTENERS], const struct conf *);
-/* Takes over what of the sockets listens at their ports; they accept nothing before http_accept()
- * where is_held. */
-void	listeners_inherit(struct listener[LISTENERS], struct inherited *, bool is_held);
+/* Takes over what of the sockets listens at their ports. Before http_accept() the public listener
+ * accepts nobody, and of a successor none does. */
+void	listeners_inherit(struct listener[LISTENERS], struct inherited *, bool is_successor);
 /* The configuration for one of `workers` workers: `sockets` (room for INHERITED_MAX) is borrowed
  * for http_open(). Each inherited socket has a worker; where workers are more, some have one
  * together. */
 struct http_conf listener_conf(const struct listener *, unsigned worker, unsigned workers,
 	    int *sockets);
+/* The workers have duplicates now: with the last of them, and not later, a socket is closed. */
+void	listeners_inherited(struct listener[LISTENERS]);
 void	listeners_log(const struct listener[LISTENERS], unsigned workers);
 void	listeners_close(struct listener[LISTENERS]);	/* zeroed ones are passed over */
 

@@ -8,8 +8,8 @@
  * What always holds:
  *  - The phase is moved in this file, and to serving in startup.c. Forward only: the catalog coming
  *    late does not turn a drain back into serving.
- *  - Workers listen while starting, so that a load balancer can ask /readyz (503 until serving);
- *    requests that need the catalog get 503 until it was reached.
+ *  - A start opens the public door when it is ready, or a second later: then /readyz says 503, and
+ *    so do requests that need the catalog, until it was reached.
  *  - The main thread touches nothing that a worker owns: it waits for signals, and runs functions
  *    on the workers' threads by worker_call().
  *  - Closing is in the reverse order of opening: flows, services, threads, then what they share.
@@ -28,35 +28,53 @@
 #include "tenantgate/base/log.h"
 
 #define ABORT_GRACE_US 2000000ull  /* for the last events of aborted streams to leave */
+#define OPENING_US     1000000ull  /* for the catalog to be reached before clients come */
 #define SUCCESSION_US  60000000ull /* for a successor to reach the catalog */
 
 /* ---- the end ---- */
-/* At the public door. What probes hold open is not waited for. */
 static unsigned
-clients(const struct service *s)
+connections(const struct service *s, unsigned from, unsigned to)
 {
-	return http_shared_connections(s->process.listeners[LISTENER_PUBLIC].connections);
+	unsigned n = 0;
+
+	for (unsigned i = from; i <= to; i++)
+		n += http_shared_connections(s->process.listeners[i].connections);
+	return n;
 }
 
-/* True when no client is connected any more; false when a second signal came, or after `us`. */
+/* True when nobody is connected to those listeners any more; false when a second signal came, or
+ * after `us`. */
 static bool
-wait_until_empty(struct service *s, uint64_t us)
+wait_until_empty(struct service *s, unsigned from, unsigned to, uint64_t us)
 {
 	uint64_t until = clock_mono_us() + us;
 
-	while (clients(s) > 0) {
+	while (connections(s, from, to) > 0) {
 		if (signal_wait(s, TICK_US) != 0 || clock_mono_us() >= until)
 			return false;
 	}
 	return true;
 }
 
+/* What probes hold open is not waited for before. */
+static bool
+drain_clients(struct service *s)
+{
+	each_context(s, worker_context_drain_public);
+	if (wait_until_empty(s, LISTENER_PUBLIC, LISTENER_PUBLIC,
+		s->process.conf->shutdown_timeout_us))
+		return true;
+	contexts_abort_flows(s);
+	return wait_until_empty(s, LISTENER_PUBLIC, LISTENER_PUBLIC, ABORT_GRACE_US);
+}
+
 /*
  * First the phase, which turns /readyz to 503, and `Connection: close` on every response; the delay
- * lets load balancers see both while all is served. Then listeners close, what is under way may
- * finish, what has not is aborted, and the error events of its streams get a grace to leave. A
- * signal ends each wait. Where a successor has our sockets, and whoever stands in their queues, the
- * phase stays: a probe on a connection of before must not take for leaving what goes on.
+ * lets load balancers see both while all is served. Then the public listener closes, what is under
+ * way may finish, what has not is aborted, and the error events of its streams get a grace to
+ * leave; the doors for health and administration close last. A signal ends each wait. Where a
+ * successor has our sockets, and whoever stands in their queues, the phase stays: a probe on a
+ * connection of before must not take for leaving what goes on.
  */
 static void
 serve_drain(struct service *s, bool delay)
@@ -72,14 +90,13 @@ serve_drain(struct service *s, bool delay)
 	}
 	log_event(LOG_NOTICE, "serve.drain", NULL,
 	    "Draining: %u client connections are open; a second SIGTERM ends them at once.",
-	    clients(s));
+	    connections(s, LISTENER_PUBLIC, LISTENER_PUBLIC));
 	if (delay && conf->drain_delay_us > 0 && signal_wait(s, conf->drain_delay_us) != 0)
 		return;
-	each_context(s, worker_context_drain);
-	if (wait_until_empty(s, conf->shutdown_timeout_us))
+	if (!drain_clients(s))
 		return;
-	contexts_abort_flows(s);
-	wait_until_empty(s, ABORT_GRACE_US);
+	each_context(s, worker_context_drain);
+	(void)wait_until_empty(s, 0, LISTENERS - 1, ABORT_GRACE_US);
 }
 
 /* Between signals this thread has nothing to do, so it is the one that tidies the heaps. */
@@ -128,7 +145,8 @@ inherit(const struct conf *conf, bool takes_over, struct inherited *all, int *pr
 	return false;
 }
 
-/* All threads run, and requests come, or wait for us to accept them. False with err set. */
+/* All threads run; the doors for health and administration are open, where there is no predecessor
+ * that has them. False with err set. */
 static bool
 service_open(struct service *s, const struct conf *conf, bool takes_over, int *predecessor,
     struct err *err)
@@ -141,7 +159,9 @@ service_open(struct service *s, const struct conf *conf, bool takes_over, int *p
 	if (is_open)
 		listeners_inherit(s->process.listeners, &sockets, takes_over);
 	inherited_close(&sockets);
-	return is_open && contexts_open(s, err);
+	is_open = is_open && contexts_open(s, err);
+	listeners_inherited(s->process.listeners);
+	return is_open;
 }
 
 /* From here on the file and the socket are this process's. systemd hears READY before the catalog
@@ -157,46 +177,64 @@ service_announce(struct service *s, int pid_file, struct err *err)
 	return true;
 }
 
+/* Until the catalog was reached, `us` at most. False after a signal. */
+static bool
+wait_until_ready(struct service *s, uint64_t us)
+{
+	uint64_t until = clock_mono_us() + us;
+
+	while (atomic_load(&s->process.shared.phase) == API_STARTING && clock_mono_us() < until)
+		if (signal_wait(s, TICK_US) != 0)
+			return false;
+	return true;
+}
+
+static bool
+accept_clients(struct service *s, struct err *err)
+{
+	for (unsigned i = 0; i < s->count && !err_is(err); i++)
+		worker_call(&s->contexts[i], worker_context_accept, err);
+	return !err_is(err);
+}
+
+/* Refused for a moment is better than answered with 503: a load balancer goes to another replica.
+ * When the catalog takes longer, clients are told so. False with err set, or after a signal. */
+static bool
+open_doors(struct service *s, const struct serve_start *start, struct err *err)
+{
+	return wait_until_ready(s, OPENING_US) && accept_clients(s, err) &&
+	    service_announce(s, start->pid_file, err);
+}
+
 /* The predecessor serves until we can: not before that does anything of it change. False with err
  * set, or after a signal: it serves on. */
 static bool
-succeed(struct service *s, int predecessor, struct err *err)
+succeed(struct service *s, const struct serve_start *start, int predecessor, struct err *err)
 {
-	uint64_t until = clock_mono_us() + SUCCESSION_US;
+	bool goes_on = wait_until_ready(s, SUCCESSION_US);
 
-	while (atomic_load(&s->process.shared.phase) == API_STARTING) {
-		if (signal_wait(s, TICK_US) != 0) {
-			close(predecessor);
-			return false;
-		}
-		if (clock_mono_us() < until)
-			continue;
+	if (goes_on && atomic_load(&s->process.shared.phase) == API_STARTING)
 		err_set(err, ERR_INTERNAL,
 		    "The catalog was not reached within %llu s, so nothing was taken over.",
 		    SUCCESSION_US / 1000000);
+	if (!goes_on || err_is(err) || !accept_clients(s, err)) {
 		close(predecessor);
 		return false;
 	}
-	each_context(s, worker_context_accept);
 	takeover_ready(predecessor);
+	/* Nothing is taken back for a socket that cannot be made. */
+	if (!service_announce(s, start->pid_file, err))
+		log_event(LOG_ERR, "serve.takeover", NULL, "%s", err->detail);
+	*err = (struct err){ 0 };
 	return true;
 }
 
 static void
 service_run(struct service *s, const struct serve_start *start, int predecessor, struct err *err)
 {
-	if (!start->takes_over && !service_announce(s, start->pid_file, err))
-		return;
 	worker_call(&s->contexts[0], startup_begin, &s->exit_status);
-	if (start->takes_over) {
-		if (!succeed(s, predecessor, err))
-			return;
-		/* Nothing is taken back for a socket that cannot be made. */
-		if (!service_announce(s, start->pid_file, err))
-			log_event(LOG_ERR, "serve.takeover", NULL, "%s", err->detail);
-		*err = (struct err){ 0 };
-	}
-	serve_until_signal(s);
+	if (predecessor == -1 ? open_doors(s, start, err) : succeed(s, start, predecessor, err))
+		serve_until_signal(s);
 }
 
 int

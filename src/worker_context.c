@@ -220,8 +220,9 @@ each_server(struct worker_context *ctx, void (*fn)(struct http_server *))
 void
 worker_context_accept(struct worker_context *ctx, void *arg)
 {
-	(void)arg;
-	each_server(ctx, http_accept);
+	for (unsigned i = 0; i < LISTENERS; i++)
+		if (ctx->http[i] != NULL && !http_accept(ctx->http[i], arg))
+			return;
 }
 
 void
@@ -250,11 +251,18 @@ worker_context_announce_close(struct worker_context *ctx, void *arg)
 }
 
 void
-worker_context_drain(struct worker_context *ctx, void *arg)
+worker_context_drain_public(struct worker_context *ctx, void *arg)
 {
 	(void)arg;
 	if (ctx->http[LISTENER_PUBLIC] != NULL)
 		http_drain(ctx->http[LISTENER_PUBLIC]);
+}
+
+void
+worker_context_drain(struct worker_context *ctx, void *arg)
+{
+	(void)arg;
+	each_server(ctx, http_drain);
 }
 
 void

@@ -42,14 +42,15 @@ void	worker_context_close(struct worker_context *);
 
 /* worker_call_fn, on the worker's thread: what http.h says of each, for all listeners. `arg` of
  * worker_context_sockets() is a struct inherited, whose descriptors are borrowed. */
-void	worker_context_accept(struct worker_context *, void *);
+void	worker_context_accept(struct worker_context *, void *err);
 void	worker_context_sockets(struct worker_context *, void *arg);
 void	worker_context_hand_over(struct worker_context *, void *);
 void	worker_context_announce_close(struct worker_context *, void *);
 
-/* worker_call_fn, on the worker's thread. A drain: the public listener closes; that for health goes
- * on to the end, to say that we are draining. A stop: no request begins a flow any more. A context
- * whose opening failed may have no listeners. */
+/* worker_call_fn, on the worker's thread. The public listener closes first: that for health goes
+ * on, to say that we are draining. A stop: no request begins a flow any more. A context whose
+ * opening failed may have no listeners. */
+void	worker_context_drain_public(struct worker_context *, void *);
 void	worker_context_drain(struct worker_context *, void *);
 void	worker_context_stop(struct worker_context *, void *);
 

@@ -54,7 +54,8 @@ struct http_conf {
 	const int	*listening;		/* sockets that listen already, and are duplicated:
 						 * borrowed for http_open(); none: one is bound */
 	unsigned	 listening_count;
-	bool		 is_held;		/* nothing is accepted before http_accept() */
+	bool		 is_held;		/* nobody is accepted before http_accept(); a socket
+						 * of our own refuses connections until then */
 	unsigned	 max_client_conn;	/* whole process */
 	unsigned	 max_client_conn_per_ip; /* whole process; 0: no such limit. Of what comes
 						 * through trusted proxies: open exchanges */
@@ -100,7 +101,8 @@ struct http_server	*http_open(struct worker *, const struct http_conf *, struct 
  * tenantgate of the same user this is true, whatever shares_port says. */
 bool			 http_can_listen(const struct http_conf *, struct err *);
 uint16_t		 http_port(const struct http_server *);	/* 0 once it listens no more */
-void			 http_accept(struct http_server *);	/* see is_held */
+/* See is_held. False with err set: another listens there meanwhile. */
+bool			 http_accept(struct http_server *, struct err *);
 /* At most `max` descriptors of the sockets that it listens on, borrowed; how many. */
 unsigned		 http_listening(const struct http_server *, int *fds, unsigned max);
 /* Lets go of those sockets, where another process has duplicates of them: whoever waits in their

@@ -40,8 +40,8 @@ union address {
 };
 
 /* ---- accepting ---- */
-void
-listen_accept(struct listen *l)
+static void
+accept_enable(struct listen *l)
 {
 	for (unsigned i = 0; i < l->count; i++)
 		evconnlistener_enable(l->listeners[i]);
@@ -51,7 +51,7 @@ listen_accept(struct listen *l)
 static void
 accept_resume(void *arg)
 {
-	listen_accept(arg);
+	accept_enable(arg);
 }
 
 static void
@@ -192,7 +192,7 @@ http_can_listen(const struct http_conf *conf, struct err *err)
 }
 
 /* ---- opening ---- */
-/* Takes the descriptor over. A backlog of 0 leaves a socket that listens already as it is. */
+/* Takes the descriptor over. A backlog of 0 leaves the socket as it is. */
 static bool
 listen_add(struct listen *l, int fd, int backlog, struct err *err)
 {
@@ -232,7 +232,7 @@ bind_own(struct listen *l, struct err *err)
 	const struct http_conf *conf = &l->server->conf;
 	int fd = bind_address(conf, conf->shares_port, err);
 
-	return fd != -1 && listen_add(l, fd, BACKLOG, err);
+	return fd != -1 && listen_add(l, fd, conf->is_held ? 0 : BACKLOG, err);
 }
 
 bool
@@ -251,6 +251,20 @@ listen_open(struct listen *l, struct http_server *s, struct err *err)
 		return true;
 	listen_abandon(l);
 	return false;
+}
+
+/* Between bind(2) and listen(2) another process may have begun to listen there. */
+bool
+listen_accept(struct listen *l, struct err *err)
+{
+	for (unsigned i = 0; i < l->count; i++) {
+		int fd = evconnlistener_get_fd(l->listeners[i]);
+
+		if (l->server->conf.listening_count == 0 && listen(fd, BACKLOG) != 0)
+			return refuse_port(&l->server->conf, err);
+	}
+	accept_enable(l);
+	return true;
 }
 
 /* ---- the sockets, and their end ---- */
@@ -277,8 +291,8 @@ listen_port(const struct listen *l)
 	return ntohs(a.sa.sa_family == AF_INET6 ? a.in6.sin6_port : a.in.sin_port);
 }
 
-/* What the kernel has completed and nobody has accepted is reset when the socket is closed: it is
- * accepted first, and gets one response each. */
+/* What the kernel has completed and nobody has accepted is reset when the last descriptor of the
+ * socket is closed: it is accepted first, and gets one response each. */
 static void
 accept_backlog(struct listen *l, int listening)
 {

@@ -27,9 +27,9 @@ struct listen {
 
 /* By the server's configuration. False with err set: nothing is open then. */
 bool		listen_open(struct listen *, struct http_server *, struct err *);
-void		listen_accept(struct listen *);
-/* Both are idempotent. Whoever stands in the sockets' queues is accepted before; or is left there,
- * where another process has the sockets too. */
+bool		listen_accept(struct listen *, struct err *);	/* see http_accept() */
+/* Both are idempotent. Whoever stands in the sockets' queues is accepted before they are closed; of
+ * abandoned ones another process accepts them. */
 void		listen_close(struct listen *);
 void		listen_abandon(struct listen *);
 uint16_t	listen_port(const struct listen *);	/* 0 once closed */

@@ -64,10 +64,10 @@ http_open(struct worker *w, const struct http_conf *conf, struct http_shared *sh
 	return NULL;
 }
 
-void
-http_accept(struct http_server *s)
+bool
+http_accept(struct http_server *s, struct err *err)
 {
-	listen_accept(&s->listen);
+	return !s->conf.is_held || listen_accept(&s->listen, err);
 }
 
 void

@@ -176,8 +176,18 @@ test('a successor takes over: no request fails, a stream ends by itself', async 
 		assert.deepEqual(c.errors, []);
 		assert.deepEqual([...new Set(c.statuses)], [200]);
 	}
+	// What was taken over is let go of, too: nobody is to wait in the queue of one that drains.
+	await stack.knobs({ tokens: 60, token_delay_ms: 50 });
+	const last = (await (await current.tenant('lantern')).openChat('litres?', { form: 'data' })).text();
+	current.program.kill('SIGTERM');
+	await until('connections are refused', () => new Promise((resolve) => {
+		const socket = net.connect(settings.listen_port, '127.0.0.1', () => resolve(socket.destroy() && false));
+		socket.on('error', () => resolve(true));
+	}));
+	assert.equal(current.program.ended, undefined);
+	assert.equal(readDataStream(await last).finish.finishReason, 'stop');
+	assert.equal((await current.program.exit).code, 0);
 	await stack.knobs();
-	await current.program.stop();
 });
 
 test('a predecessor that hangs keeps nobody waiting', async () => {
