@@ -84,6 +84,7 @@ const struct admin_setting *conf_setting(const struct conf *, const char *sectio
 /* Wipes and frees all strings. Idempotent; also for a zeroed conf. */
 void	conf_free(struct conf *);
 void	conf_print_sample(FILE *);	/* conf/tenantgate.conf.sample */
+void	conf_print_manual(FILE *);	/* contrib/man/tenantgate.conf.5 */
 void	conf_print_keys(FILE *);	/* the table of --help */
 
 #endif

@@ -12,6 +12,7 @@
  *	conf_expand.c	${ENV} and @FILE in a value; what of it stands in the file itself
  *	conf_value.c	value text -> the member of the struct that the section fills
  *	conf_print.c	the tables as a sample file and as --help
+ *	conf_manual.c	the tables as a manual page
  *	conf_error.c	an error as one line
  *	conf_settings.c	what was read, with its origins, for operators
  *	conf_conceal.c	a URL without its secrets

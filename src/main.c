@@ -53,6 +53,7 @@ print_help(void)
 	       "  tenantgate -t -c FILE               check all that a start needs here: exits 0 "
 	       "or 1\n"
 	       "  tenantgate --sample                 print a sample configuration\n"
+	       "  tenantgate --manual                 print the page tenantgate.conf(5)\n"
 	       "  tenantgate --version | --help\n"
 	       "%s%s"
 	       "\nKeys of the configuration file (default " DEFAULT_CONF "):\n\n",
@@ -78,6 +79,7 @@ parse_options(int argc, char **argv, struct command *cmd)
 		{ "test", no_argument, NULL, 't' },
 		{ "take-over", no_argument, NULL, 'o' },
 		{ "sample", no_argument, NULL, 's' },
+		{ "manual", no_argument, NULL, 'm' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -97,6 +99,9 @@ parse_options(int argc, char **argv, struct command *cmd)
 			break;
 		case 's':
 			conf_print_sample(stdout);
+			exit(0);
+		case 'm':
+			conf_print_manual(stdout);
 			exit(0);
 		case 'V':
 			print_version();

@@ -59,6 +59,7 @@ extern const struct ctl_command ctl_commands[];
 const struct ctl_command	*ctl_command_find(char *const *words, int count, int *used);
 void				 ctl_commands_print(void);
 void				 ctl_command_print(const struct ctl_command *);
+void				 ctl_manual_print(void); /* contrib/man/tenantgatectl.1 */
 
 /* What of the command line holds for every command. Borrowed from argv and the environment. */
 struct ctl_options {

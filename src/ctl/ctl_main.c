@@ -23,7 +23,7 @@ struct command_line {
 	struct ctl_options options;
 	char *words[WORDS_MAX]; /* what is no option for every command; borrowed from argv */
 	int count;
-	bool wants_help, wants_version, wants_completion;
+	bool wants_help, wants_version, wants_manual, wants_completion;
 };
 
 static void
@@ -43,7 +43,7 @@ print_usage(void)
 	       "  --interval SECONDS, --rounds N  of top: how often, how many times\n"
 	       "  --timeout SECONDS how long an answer may take (120; what may take hours: no "
 	       "limit)\n"
-	       "  --help, --version; COMMAND --help\n"
+	       "  --help, --version, --manual; COMMAND --help\n"
 	       "\nexit status: 0 done, 1 refused, 2 wrong command line or not confirmed, 3 no "
 	       "answer\n",
 	    ROWS_DEFAULT);
@@ -75,6 +75,7 @@ switch_read(struct command_line *line, const char *word)
 		{ "--help", &line->wants_help },
 		{ "-h", &line->wants_help },
 		{ "--version", &line->wants_version },
+		{ "--manual", &line->wants_manual },
 	};
 
 	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++)
@@ -169,6 +170,10 @@ dispatch(const struct command_line *line)
 	if (line->wants_version) {
 		printf("tenantgatectl %s, %s, jansson %s\n", VERSION, curl_version(),
 		    jansson_version_str());
+		return CTL_DONE;
+	}
+	if (line->wants_manual) {
+		ctl_manual_print();
 		return CTL_DONE;
 	}
 	if (line->wants_completion) {

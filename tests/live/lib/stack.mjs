@@ -27,6 +27,7 @@ export function built(...places) {
 
 export const programs = {
 	tenantgate: () => built('src/tenantgate', 'tenantgate'),
+	ctl: () => built('tenantgatectl'),
 	extract: () => built('tenantgate-extract', 'src/tenantgate-extract'),
 	neonApi: () => built('contrib/devstack/neon-api'),
 	modelApi: () => built('contrib/devstack/model-api'),
