@@ -203,6 +203,8 @@ query_end(struct flow *f, const struct err *err)
 		    err->cause[0] != '\0' ? err->cause : err->detail);
 	breaker_word(&q->catalog->breaker, q->lane, q->is_probe, query_word(q, err),
 	    err_is(err) && err->cause[0] != '\0' ? err->cause : why->message, clock_mono_us());
+	if (q->result.status != PG_OK)
+		probe_wanted(q->catalog);
 	*q->out = q->result;
 	memset(&q->result, 0, sizeof(q->result));
 }
@@ -375,4 +377,5 @@ void
 catalog_condition(struct catalog *c, struct condition *condition)
 {
 	breaker_condition(&c->breaker, condition, clock_mono_us());
+	probe_wanted(c);
 }

@@ -165,19 +165,43 @@ breaker_is_open(struct catalog_breaker *b, enum catalog_lane n)
 
 /* ---- probes ---- */
 
+/* Under the lock: until the catalog is heard of, whoever looks. */
+static bool
+needs_probe(const struct catalog_breaker *b)
+{
+	bool needs = b->is_unreached;
+
+	for (unsigned i = 0; i < CATALOG_LANES; i++)
+		needs |= lane_lacks_connections(b, i);
+	return needs;
+}
+
+static bool
+is_watched(const struct catalog_breaker *b, uint64_t now)
+{
+	return b->watched_us != 0 && now - b->watched_us < WATCH_US;
+}
+
 bool
 breaker_wants_probe(struct catalog_breaker *b, uint64_t now)
 {
-	bool wants = false;
+	bool wants;
 
 	pthread_mutex_lock(&b->mutex);
-	for (unsigned i = 0; i < CATALOG_LANES; i++)
-		wants |= lane_lacks_connections(b, i);
-	wants |= b->is_unreached ||
-	    (b->watched_us != 0 && now - b->watched_us < WATCH_US &&
-		now - b->heard_us > SILENCE_US);
+	wants = needs_probe(b) || (is_watched(b, now) && now - b->heard_us > SILENCE_US);
 	pthread_mutex_unlock(&b->mutex);
 	return wants;
+}
+
+bool
+breaker_may_want_probe(struct catalog_breaker *b, uint64_t now)
+{
+	bool may;
+
+	pthread_mutex_lock(&b->mutex);
+	may = needs_probe(b) || is_watched(b, now);
+	pthread_mutex_unlock(&b->mutex);
+	return may;
 }
 
 void

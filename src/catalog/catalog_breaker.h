@@ -60,6 +60,8 @@ bool breaker_is_open(struct catalog_breaker *, enum catalog_lane);
 /* Whether the server should be probed now: the last word was bad, a lane that had no connection is
  * open, or somebody watches and nothing was heard for a while. */
 bool breaker_wants_probe(struct catalog_breaker *, uint64_t now);
+/* Whether it may be so soon without another word: not while all is well and nobody watches. */
+bool breaker_may_want_probe(struct catalog_breaker *, uint64_t now);
 /* How a probe ended that began at that time. */
 void breaker_probed(struct catalog_breaker *, enum catalog_word, const char *reason,
     uint64_t began_us, uint64_t now);

@@ -25,6 +25,8 @@ struct catalog_probe {
 	uint64_t began_us;
 	bool is_running;
 	bool was_replaced; /* the one repetition was used */
+	struct task task;  /* ends a rest */
+	atomic_bool rests, is_posted; /* any thread */
 };
 
 /* Immutable after catalog_open(), but for `reached`, which any worker reads without a lock, the
@@ -54,7 +56,9 @@ void catalog_lanes_close(struct share_budget *lanes[CATALOG_LANES]);
  * stop; NULL when it may pass. */
 const char *catalog_login_remedy(const struct pg_failure *);
 
-/* catalog_probe.c. On worker 0's thread; its flows have ended before the detach. */
+/* catalog_probe.c. Any thread: the breaker may want to know now. */
+void probe_wanted(struct catalog *);
+/* On worker 0's thread; its flows have ended before the detach. */
 void probe_attach(struct catalog *, struct worker *);
 void probe_detach(struct catalog *);
 

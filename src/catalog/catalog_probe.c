@@ -99,6 +99,23 @@ probe_begin(struct catalog_probe *p)
 	flow_deadline(&p->flow, DEADLINE_US);
 }
 
+static bool
+is_wanted(struct catalog_probe *p)
+{
+	return breaker_may_want_probe(&p->catalog->breaker, clock_mono_us());
+}
+
+/* Ticks rest while all is well and nobody looks, for an idle process should not wake, until
+ * probe_wanted(). That may come between the question and the rest: hence the question after it. */
+static bool
+rest_begins(struct catalog_probe *p)
+{
+	if (is_wanted(p) || atomic_load(&p->is_posted))
+		return false;
+	atomic_store(&p->rests, true);
+	return !is_wanted(p) || !atomic_exchange(&p->rests, false);
+}
+
 /* Not before the catalog was reached once: until then migrations try. */
 static void
 probe_tick(void *arg)
@@ -108,7 +125,29 @@ probe_tick(void *arg)
 	if (!p->is_running && catalog_was_reached(p->catalog) &&
 	    breaker_wants_probe(&p->catalog->breaker, clock_mono_us()))
 		probe_begin(p);
-	timer_start(&p->timer, TICK_US);
+	if (!catalog_was_reached(p->catalog) || !rest_begins(p))
+		timer_start(&p->timer, TICK_US);
+}
+
+static void
+probe_rest_ended(void *arg)
+{
+	struct catalog_probe *p = arg;
+
+	atomic_store(&p->is_posted, false);
+	if (p->timer.event != NULL)
+		timer_start(&p->timer, TICK_US);
+}
+
+void
+probe_wanted(struct catalog *c)
+{
+	struct catalog_probe *p = &c->probe;
+
+	if (!atomic_exchange(&p->rests, false))
+		return;
+	atomic_store(&p->is_posted, true);
+	worker_post(p->worker, &p->task, probe_rest_ended, p);
 }
 
 void
@@ -124,5 +163,6 @@ probe_attach(struct catalog *c, struct worker *w)
 void
 probe_detach(struct catalog *c)
 {
+	atomic_store(&c->probe.rests, false);
 	timer_free(&c->probe.timer);
 }

@@ -50,6 +50,7 @@ struct worker {
 	struct timer		 turn;		/* bounds worker_turn()'s wait */
 	struct timer		 lag_timer;	/* measures how late the loop is */
 	uint64_t		 lag_due_us;	/* when lag_timer should be called; monotonic */
+	unsigned		 lag_turns;	/* of the loop, since it was */
 	_Atomic uint64_t	 lag_us;	/* any thread */
 	_Atomic uint64_t	 lag_worst_us;	/* any thread */
 	_Atomic pthread_t	 owner;		/* any thread: who runs it, made it or joined it */

@@ -38,6 +38,8 @@
 
 #define TURNS_MAX    256    /* of flows, between two looks at the sockets */
 #define LAG_EVERY_US 100000 /* how often the lag is measured; as worker.h says */
+#define LAG_TURNS    32	    /* of the loop, that end the measure's rest */
+#define LAG_CALM     4	    /* in LAG_EVERY_US: not more, and it begins */
 
 /* libevent would print its warnings to stderr, past the log. */
 static void
@@ -115,7 +117,17 @@ lag_measure(void *arg)
 	/* When another thread resets in between, the exchange fails and reads the new worst. */
 	while (lag > worst && !atomic_compare_exchange_weak(&w->lag_worst_us, &worst, lag))
 		continue;
-	lag_start(w);
+	/* A loop without work is not to wake for this alone. */
+	if (w->lag_turns > LAG_CALM)
+		lag_start(w);
+	w->lag_turns = 0;
+}
+
+static void
+lag_count_turn(struct worker *w)
+{
+	if (++w->lag_turns >= LAG_TURNS && !w->lag_timer.set)
+		lag_start(w);
 }
 
 /* False without memory; worker_destroy() then frees what was made. */
@@ -221,6 +233,7 @@ worker_run(struct worker *w)
 			abort();
 		busy = worker_drain(w);
 		turn_clock_end(&w->flows.clock, w->index);
+		lag_count_turn(w);
 	}
 	/* As before the run, so that worker_free() or another run may follow. */
 	timer_stop(&w->lag_timer);

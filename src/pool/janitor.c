@@ -5,10 +5,13 @@
  * limits grow, pools that have long been empty are freed. Rounds are a quarter of the shortest of
  * those times apart, and a second at most (janitor_period() in pools.c), so that none is kept late
  * by more than a quarter.
+ *
+ * While no pool waits and no limit is learned the janitor rests: its rounds are up to twenty
+ * seconds apart, for an idle process should not wake. The first pool that begins to wait ends the rest.
  */
 #include <stdlib.h>
 
-#include "pool/pool_internal.h"
+#include "pool/janitor.h"
 #include "tenantgate/base/clock.h"
 
 /* server_idle_timeout. The list is in order of age, so it is read only as far as it is due. */
@@ -105,6 +108,19 @@ forget_unused(struct pools *p, uint64_t now)
 		pool_free(pool);
 }
 
+/* How long until the next round. */
+static uint64_t
+janitor_next_us(struct pools *p)
+{
+	unsigned calm = p->place_counts[POOL_EMPTY] + p->place_counts[POOL_SATISFIED];
+	unsigned all = 0;
+
+	for (unsigned i = 0; i < POOL_PLACES; i++)
+		all += p->place_counts[i];
+	p->janitor_rests = calm == all && TAILQ_EMPTY(&p->limited);
+	return p->janitor_rests ? p->janitor_rest_us : p->janitor_us;
+}
+
 static void
 janitor_round(void *arg)
 {
@@ -120,8 +136,40 @@ janitor_round(void *arg)
 	promote_at_hosts(p);
 	pools_hosts_rise(p, &deferred); /* and passes */
 	forget_unused(p, now);
+	timer_start(&p->janitor, janitor_next_us(p));
 	pools_unlock(p, &deferred);
-	timer_start(&p->janitor, p->janitor_us);
+}
+
+/* Posted while worker 0 was attached; it may have been detached since. */
+static void
+janitor_rest_end(void *arg)
+{
+	struct pools *p = arg;
+	struct deferred deferred;
+
+	pools_lock(p, &deferred);
+	p->janitor_posted = false;
+	if (p->workers[0].worker != NULL)
+		timer_start(&p->janitor, p->janitor_us);
+	pools_unlock(p, &deferred);
+}
+
+struct worker *
+janitor_claim(struct pools *p)
+{
+	struct worker *w = p->workers[0].worker;
+
+	if (!p->janitor_rests || p->janitor_posted || w == NULL)
+		return NULL;
+	(void)janitor_next_us(p);
+	p->janitor_posted = !p->janitor_rests;
+	return p->janitor_posted ? w : NULL;
+}
+
+void
+janitor_post(struct pools *p, struct worker *w)
+{
+	worker_post(w, &p->janitor_task, janitor_rest_end, p);
 }
 
 void

@@ -237,6 +237,9 @@ struct pools {
 	void			*wanted_arg;	/* borrowed */
 	struct timer		 janitor;	/* worker 0's thread only */
 	uint64_t		 janitor_us;	/* from one round to the next */
+	uint64_t		 janitor_rest_us; /* the same while nobody waits for time to pass */
+	struct task		 janitor_task;	/* ends a rest */
+	bool			 janitor_rests, janitor_posted;	/* guarded; janitor.h */
 	struct timer		 busy_timer;	/* worker 0's thread only */
 	struct task		 busy_task;	/* starts it */
 	bool			 busy_timer_runs; /* or will, when the task has run */
@@ -393,8 +396,5 @@ enum flow_rc	 waiter_wait(struct waiter *);	/* its flow does; not under the lock
 void		 lease_fill(struct pool_lease *, struct server *);
 bool		 server_is_fit(struct server *);	/* ACTIVE, idle until now: good? */
 void		 server_returned(struct server *, enum pool_hygiene);
-
-/* janitor.c; not under the lock */
-void		 janitor_open(struct pools *, struct worker *);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pool/janitor.h"
 #include "pool/pool_internal.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
@@ -53,15 +54,13 @@ shorter_time(uint64_t a, uint64_t b)
 	return b != 0 && b < a ? b : a;
 }
 
-/* A quarter of the shortest of the times that the janitor keeps, and a millisecond at least. */
+/* A quarter of the shortest of the times that the janitor keeps and of `us`, and a millisecond at
+ * least. */
 static uint64_t
-janitor_period(const struct pool_conf *conf)
+janitor_period(const struct pool_conf *conf, uint64_t us)
 {
-	uint64_t us = 4 * SECONDS;
-
 	us = shorter_time(us, conf->server_idle_timeout_us);
 	us = shorter_time(us, conf->server_lifetime_us);
-	us = shorter_time(us, conf->server_login_retry_us);
 	us = shorter_time(us, conf->pool_idle_timeout_us);
 	return us / 4 > 1000 ? us / 4 : 1000;
 }
@@ -74,7 +73,9 @@ pools_open(const struct pool_conf *conf, const struct pool_ops *ops)
 
 	p->conf = *conf;
 	p->ops = ops != NULL ? *ops : wire_ops;
-	p->janitor_us = janitor_period(conf);
+	p->janitor_us =
+	    janitor_period(conf, shorter_time(4 * SECONDS, conf->server_login_retry_us));
+	p->janitor_rest_us = janitor_period(conf, 80 * SECONDS);
 	p->replicas = 1;
 	p->by_key = map_new(0, NULL);
 	p->by_host = map_new(0, NULL);
@@ -231,12 +232,15 @@ void
 pools_unlock(struct pools *p, struct deferred *deferred)
 {
 	struct worker *busy = deferred->host_busy ? busy_timer_claim(p) : NULL;
+	struct worker *janitor = janitor_claim(p);
 	struct server *s;
 
 	pthread_mutex_unlock(&p->lock);
 	deferred_post(deferred);
 	if (busy != NULL)
 		busy_timer_post(p, busy);
+	if (janitor != NULL)
+		janitor_post(p, janitor);
 	while ((s = TAILQ_FIRST(&deferred->closes)) != NULL) {
 		TAILQ_REMOVE(&deferred->closes, s, link);
 		server_close(s);

@@ -5,7 +5,8 @@
  * whose they are. So a cancelled command stays on the list without its flow, and its reply is read
  * and dropped; the same for a command that nobody waits for.
  *
- * While the link is up the probe goes out every PROBE_EVERY_US, among the commands; never two at
+ * While the link is up the probe goes out every PROBE_EVERY_US (PROBE_REST_US where hardly anything
+ * else is sent: an idle process should not wake), among the commands; never two at
  * once. It is not in a hurry: the age of the oldest command drops the link, that of a probe only
  * when the next is due, so that an idle link does not fall when the machine pauses for a moment.
  */
@@ -24,6 +25,7 @@
 #include "wire/redis_internal.h"
 
 #define PROBE_EVERY_US (1 * 1000000ull)
+#define PROBE_REST_US  (20 * 1000000ull) /* while hardly anything else is sent */
 
 struct redis_pending {
 	STAILQ_ENTRY(redis_pending) next;
@@ -40,8 +42,11 @@ struct redis {
 	struct redis_probe probe;
 	struct timer probe_timer; /* of the probe; set while the link is up */
 	uint64_t probed_us;	  /* monotonic: when the probe without a reply was sent; 0: none */
-	SSL_CTX *tls;		  /* owned; NULL: plain */
-	struct redis_sub *sub;	  /* owned; NULL until somebody subscribes */
+	uint64_t calm_since_us;	  /* monotonic: from when `sent` counts */
+	uint64_t sent;		  /* commands, a probe's too */
+	bool probe_rests;
+	SSL_CTX *tls;	       /* owned; NULL: plain */
+	struct redis_sub *sub; /* owned; NULL until somebody subscribes */
 	STAILQ_HEAD(, redis_pending) pending;
 	unsigned pending_count;
 	unsigned pending_max; /* the configuration's; more are REDIS_BUSY */
@@ -76,6 +81,7 @@ commands_up(void *owner)
 	if (r->link.was_elsewhere && r->sub != NULL)
 		redis_sub_redial(r->sub);
 	r->link.was_elsewhere = false;
+	r->probe_rests = false;
 	if (r->link.probe != NULL)
 		timer_start(&r->probe_timer, PROBE_EVERY_US);
 }
@@ -118,6 +124,9 @@ commands_reply(void *owner, redisReply *reply)
 		freeReplyObject(reply);
 	}
 	free(p);
+	/* Under load it is left to ring in vain, which costs less. */
+	if (r->probe_rests && r->link.state == LINK_UP && STAILQ_EMPTY(&r->pending))
+		timer_stop(&r->link.timer);
 	return good;
 }
 
@@ -144,6 +153,23 @@ static const struct redis_link_ops command_ops = {
 
 /* ---- sending ---- */
 
+/* Fewer than one command a second, as the beat of replica/ is, keep no link at its probes. */
+static bool
+is_calm(const struct redis *r, uint64_t now)
+{
+	return r->sent <= (now - r->calm_since_us) / PROBE_EVERY_US + REDIS_PROBE_COMMANDS;
+}
+
+static void
+probe_count_command(struct redis *r, uint64_t now)
+{
+	r->sent++;
+	if (!r->probe_rests || is_calm(r, now))
+		return;
+	r->probe_rests = false;
+	timer_start(&r->probe_timer, PROBE_EVERY_US);
+}
+
 /* REDIS_OK: written, and *out is its place on the list. Nothing waits for a link that is down:
  * Redis is a cache and a counter, and its callers know how to go on without. */
 static enum redis_status
@@ -164,6 +190,7 @@ command_write(struct redis *r, const struct slice *argv, unsigned argc, struct r
 	STAILQ_INSERT_TAIL(&r->pending, p, next);
 	r->pending_count++;
 	redis_link_watch(&r->link);
+	probe_count_command(r, p->sent_us);
 	*out = p;
 	return REDIS_OK;
 }
@@ -216,11 +243,24 @@ redis_query(struct redis *r, const struct slice *argv, unsigned argc, redis_repl
 
 /* ---- the probe, while the link is up ---- */
 
+/* At the first reply of a probe. */
+static void
+probe_rest(struct redis *r, uint64_t now)
+{
+	r->probe_rests = is_calm(r, now);
+	if (r->probe_rests)
+		timer_start(&r->probe_timer, PROBE_REST_US);
+	r->calm_since_us = now;
+	r->sent = 0;
+}
+
 static bool
 redis_probe_reply(const redisReply *reply, void *arg)
 {
 	struct redis *r = arg;
 
+	if (reply != NULL && r->probed_us != 0)
+		probe_rest(r, clock_mono_us());
 	r->probed_us = 0;
 	if (reply == NULL || !redis_probe_failed(reply))
 		return true;

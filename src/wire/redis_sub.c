@@ -179,9 +179,10 @@ sub_dispatch(struct redis_sub *s, const redisReply *reply)
 
 	if (reply->type == REDIS_REPLY_ERROR)
 		sub_refused(s, reply);
-	if (slice_is(kind, "pong") || slice_is(kind, "subscribe"))
+	if (slice_is(kind, "pong") || slice_is(kind, "subscribe")) {
 		s->sent_us = 0;
-	else if (!slice_is(kind, "message"))
+		timer_stop(&s->link.timer);
+	} else if (!slice_is(kind, "message"))
 		return false;
 	if (slice_is(kind, "subscribe") && s->link.is_quiet)
 		sub_poll_end(s);

@@ -266,6 +266,7 @@ http_fixture_conf(struct http_conf *conf)
 	conf->body_rate_min = 0;
 	conf->send_timeout_us = FIXTURE_TIMEOUT_US;
 	conf->keepalive_timeout_us = FIXTURE_TIMEOUT_US;
+	conf->keepalive_min_timeout_us = 0;
 	conf->server_name = "fixture";
 }
 

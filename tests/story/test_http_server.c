@@ -58,6 +58,7 @@ workers_share_a_port(void **state)
 	http_fixture_conf(&conf);
 	conf.listen_addr = "*";
 	conf.listen_port = v->fixture.port;
+	conf.shares_port = true;
 	http_fixture_open(&other, &conf);
 	assert_int_equal(other.port, v->fixture.port);
 	http_fixture_close(&other);

@@ -62,8 +62,8 @@ void			 worker_post(struct worker *, struct task *, worker_fn *, void *arg);
 void			 worker_later(struct worker *, struct task *, worker_fn *, void *arg);
 
 /* Any thread: by how many microseconds the loop was late for a timer when last measured (ten times
- * a second), and the worst since the last call of worker_lag_reset(). A loop that is late is one
- * that a step or a callback has kept from its sockets. */
+ * a second while it has work), and the worst since the last call of worker_lag_reset(). A loop that
+ * is late is one that a step or a callback has kept from its sockets. */
 uint64_t		 worker_lag_us(const struct worker *);
 uint64_t		 worker_lag_reset(struct worker *);
 
