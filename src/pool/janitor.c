@@ -7,7 +7,8 @@
  * by more than a quarter.
  *
  * While no pool waits and no limit is learned the janitor rests: its rounds are up to twenty
- * seconds apart, for an idle process should not wake. The first pool that begins to wait ends the rest.
+ * seconds apart, for an idle process should not wake. The first pool that begins to wait ends
+ * the rest.
  */
 #include <stdlib.h>
 
