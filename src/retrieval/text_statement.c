@@ -74,7 +74,8 @@
 	"  coalesce(pg_catalog.sum(chunks), 0)" DOUBLE " AS chunks," \
 	"  pg_catalog.max(segment) AS last" \
 	"  FROM (SELECT chunks, segment FROM public.text_posting p" \
-	"   WHERE p.lexeme" PG_EQUALS "w.lexeme" seen " ORDER BY segment LIMIT " ROWS_MAX ") r) c)"
+	"   WHERE p.lexeme" PG_EQUALS "w.lexeme" seen \
+	"   ORDER BY segment LIMIT " ROWS_MAX ") r) c)"
 
 /* The rarer a word is, the more it counts (idf), and never less than nothing. */
 #define TEXT_WEIGHT(limit) \
@@ -130,11 +131,12 @@
 	" FROM (SELECT id, score FROM text_found UNION ALL SELECT id, score FROM text_more) a" \
 	" GROUP BY id ORDER BY 2 DESC, 1 LIMIT 100)"
 
-/* From the places of chunks to their ids. Where the document was replaced by a build that knows no
- * places, they are of the version before. */
+/* From the places of chunks to their ids, of no more than are wanted. Where the document was replaced
+ * by a build that knows no places, they are of the version before, and nobody's. */
 #define PLACE "(b.id" PG_PLUS TEXT_PLACES ")"
 #define TEXT_HIT_OF_PLACES \
-	", text_hit AS MATERIALIZED (SELECT coalesce(p.id, b.id) AS id, b.score FROM text_best b" \
+	", text_hit AS MATERIALIZED (SELECT coalesce(p.id, b.id) AS id, b.score" \
+	" FROM (SELECT id, score FROM text_best ORDER BY score DESC, id LIMIT $2) b" \
 	" LEFT JOIN LATERAL (SELECT (SELECT c.id FROM public.chunk c" \
 	"   WHERE c.document_id" PG_EQUALS "s.document_id AND c.chunk_index" PG_EQUALS \
 	"    (s.first_index" PG_PLUS "(" PLACE " OPERATOR(pg_catalog.&) " \
