@@ -131,8 +131,8 @@
 	" FROM (SELECT id, score FROM text_found UNION ALL SELECT id, score FROM text_more) a" \
 	" GROUP BY id ORDER BY 2 DESC, 1 LIMIT 100)"
 
-/* From the places of chunks to their ids, of no more than are wanted. Where the document was replaced
- * by a build that knows no places, they are of the version before, and nobody's. */
+/* From the places of chunks to their ids, of no more than are wanted. Where the document was
+ * replaced by a build that knows no places, they are of the version before, and nobody's. */
 #define PLACE "(b.id" PG_PLUS TEXT_PLACES ")"
 #define TEXT_HIT_OF_PLACES \
 	", text_hit AS MATERIALIZED (SELECT coalesce(p.id, b.id) AS id, b.score" \

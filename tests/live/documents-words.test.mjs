@@ -185,20 +185,22 @@ test('several at once, of one id and of others', async () => {
 	await countsAreExact();
 });
 
-test('a client that leaves: its words go', async () => {
-	await clear();
-	s.embedder.reset('heron');
-	s.embedder.hold(1);
-	const leaving = new AbortController();
-	const left = s.acme.ask('POST', '/ingest?documentId=left', { signal: leaving.signal,
-		headers: { 'content-type': 'text/plain' }, body: lines('heron', LESS).join('\n\n') })
-		.catch((error) => error.name);
-	await s.embedder.holds(1);
-	await until('words are staged', async () => await segmentsStaged() > 0);
-	leaving.abort();
-	assert.equal(await left, 'AbortError');
-	await until('they are gone', async () => await leftovers() === 0);
-});
+for (const [what, changes] of [['kept in memory', keeping], ['staged', settings]])
+	test(`a client that leaves while vectors are ${what}: the words go`, async () => {
+		await clear();
+		await use(changes);
+		s.embedder.reset('heron');
+		s.embedder.hold();
+		const leaving = new AbortController();
+		const left = s.acme.ask('POST', '/ingest?documentId=left', { signal: leaving.signal,
+			headers: { 'content-type': 'text/plain' }, body: lines('heron', LESS).join('\n\n') })
+			.catch((error) => error.name);
+		await s.embedder.holds(1);
+		await until('words are staged', async () => await segmentsStaged() > 0);
+		leaving.abort();
+		assert.equal(await left, 'AbortError');
+		await until('they are gone', async () => await leftovers() === 0);
+	});
 
 // A killed process's attempt counts as alive until it is old: here that is said by hand.
 async function isSweptAndStored(id, texts) {
