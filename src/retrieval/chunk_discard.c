@@ -4,6 +4,7 @@
  * which nobody waits for.
  *
  *	[discard_borrow] --> [discard] --> done
+ *	       ^-----------------+ there are words left
  */
 #include "retrieval/staging_forget.h"
 #include "tenantgate/base/log.h"
@@ -11,7 +12,7 @@
 #include "tenantgate/retrieval/staging.h"
 
 #define DISCARD_ARENA	   16384 /* bytes: the struct, a key and an attempt */
-#define DISCARD_TIMEOUT_US (30 * 1000000ull)
+#define DISCARD_TIMEOUT_US (300 * 1000000ull) /* of all its statements */
 
 struct discard {
 	struct flow flow;
@@ -59,8 +60,13 @@ static enum flow_rc
 discard_check(struct flow *f)
 {
 	struct discard *d = FLOW_OF(f, struct discard, &discard_kind);
+	enum flow_rc rc = pg_check(f, &d->result, ERR_NONE, "take away what was staged");
 
-	return pg_check(f, &d->result, ERR_NONE, "take away what was staged");
+	if (rc != FLOW_NEXT || !staging_forgets_more(&d->result))
+		return rc;
+	pool_return(&d->lease, POOL_CLEAN);
+	pg_clear(&d->result);
+	return flow_goto(f, discard_borrow);
 }
 
 /* A database that is away has said so in its request's own line; what is there goes later. */

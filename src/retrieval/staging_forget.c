@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "retrieval/staging_forget.h"
 
-#include "retrieval/text_store.h"
+#include <string.h>
 
-#define OF_ATTEMPT "attempt" PG_EQUALS "$1"
-#define OLD \
-	"staged_at" PG_AT_MOST "(" PG_NOW PG_MINUS "($1::bigint" PG_TIMES \
-	"interval '1 microsecond'))"
+#include "retrieval/text_store.h"
 
 static enum flow_rc
 staging_forget(struct flow *f, struct pool_lease *lease, const char *sql, const char *param,
@@ -21,11 +18,16 @@ enum flow_rc
 staging_forget_attempt(struct flow *f, struct pool_lease *lease, int schema_version,
     const char *attempt, struct pg_result *out)
 {
-	const char *sql = text_has_places(schema_version)
-	    ? STAGED_WORDS_GO(OF_ATTEMPT) " " STAGED_CHUNKS_GO(OF_ATTEMPT)
-	    : STAGED_CHUNKS_GO(OF_ATTEMPT);
+	const char *sql = text_has_places(schema_version) ? staging_forget_statement
+							  : STAGED_CHUNKS_GO(STAGED_OF_ATTEMPT);
 
 	return staging_forget(f, lease, sql, attempt, out);
+}
+
+bool
+staging_forgets_more(const struct pg_result *r)
+{
+	return pg_rows(r) > 0 && strcmp(pg_text(r, 0, 0), STAGED_SEGMENTS_MAX) == 0;
 }
 
 /* No attempt lives longer than the deadline of its request. */
@@ -33,9 +35,8 @@ enum flow_rc
 staging_forget_old(struct flow *f, struct pool_lease *lease, int schema_version, const char *ago_us,
     struct pg_result *out)
 {
-	const char *sql = text_has_places(schema_version)
-	    ? STAGED_WORDS_GO(OLD) " " STAGED_CHUNKS_GO(OLD)
-	    : STAGED_CHUNKS_GO(OLD);
+	const char *sql = text_has_places(schema_version) ? staging_forget_old_statement
+							  : STAGED_CHUNKS_GO(STAGED_AGO);
 
 	return staging_forget(f, lease, sql, ago_us, out);
 }

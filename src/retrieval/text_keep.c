@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "retrieval/staging_forget.h"
 #include "retrieval/text_store.h"
-
-#include "tenantgate/wire/pg_sql.h"
 
 /* What nobody types is no word: and a row of the index must fit its page. */
 #define LEXEME_MAX "128"
@@ -107,8 +106,13 @@ const char text_stage_statement[] =
     TEXT_PLACES "  AS number, terms.length, lexemes FROM terms CROSS JOIN segment s) t"
     EACH_LEXEME ") w" BY_WORD;
 
+/* Words of the version before are hidden by the attempt's name, under indexes that no chunk has,
+ * and go as what it had staged would: to delete them takes longer than all else here. */
 const char text_take_statement[] =
-    "WITH old AS (DELETE FROM public.text_segment WHERE document_id" PG_EQUALS "$3),"
+    "WITH old AS (DELETE FROM public.text_segment WHERE document_id" PG_EQUALS "$3"
+    "  RETURNING id, chunks, length),"
+    " hidden AS (INSERT INTO public.text_staged (segment, attempt, first_index, chunks, length)"
+    "  SELECT id, $2, -pg_catalog.row_number() OVER (), chunks, length FROM old),"
     " taken AS (DELETE FROM public.text_staged WHERE attempt" PG_EQUALS "$2"
     "  RETURNING segment, first_index, chunks, length),"
     " segments AS (INSERT INTO public.text_segment"
@@ -117,4 +121,11 @@ const char text_take_statement[] =
     " done AS (UPDATE public.document SET text_placed_at = created_at,"
     "  text_language = $1 WHERE id" PG_EQUALS "$3)"
     " SELECT coalesce(pg_catalog.sum(chunks), 0) FROM taken";
+
+#define BOTH_GO(condition) \
+	STAGED_WORDS_GO(condition) \
+	", chunks AS (" STAGED_CHUNKS_GO(condition) ") SELECT pg_catalog.count(*) FROM staged"
+
+const char staging_forget_statement[] = BOTH_GO(STAGED_OF_ATTEMPT);
+const char staging_forget_old_statement[] = BOTH_GO(STAGED_AGO);
 /* clang-format on */

@@ -89,6 +89,16 @@
 	" staged_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now()," \
 	" UNIQUE (attempt, first_index))"
 
+/* The same as before, but that words which are hidden instead (text_take()) stay for now. */
+#define MAKE_TEXT_TRIGGER_OF_PLACES \
+	"CREATE OR REPLACE FUNCTION public.text_segment_gone() RETURNS pg_catalog.trigger" \
+	" LANGUAGE plpgsql AS $$ BEGIN" \
+	" IF EXISTS (SELECT FROM gone) THEN" \
+	"  DELETE FROM public.text_posting p USING gone WHERE p.segment" PG_EQUALS "gone.id" \
+	"   AND NOT EXISTS (SELECT FROM public.text_staged s" \
+	"    WHERE s.segment" PG_EQUALS "gone.id);" \
+	" END IF; RETURN NULL; END $$"
+
 /* The condition of text_store.h's TEXT_IS_OWED. */
 #define INDEX_WORDLESS \
 	"document_wordless ON public.document (id)" \
@@ -115,12 +125,12 @@
 	{ 4, NULL, ADD_TEXT_PLACES }, \
 	    { 4, "public.document_wordless", \
 		    "CREATE INDEX CONCURRENTLY IF NOT EXISTS " INDEX_WORDLESS }, \
-	    { 4, NULL, ADD_TEXT_FIRST_INDEX }, \
+	    { 4, NULL, ADD_TEXT_FIRST_INDEX }, { 4, NULL, MAKE_TEXT_STAGED }, \
 	{ \
-		4, NULL, MAKE_TEXT_STAGED \
+		4, NULL, MAKE_TEXT_TRIGGER_OF_PLACES \
 	}
 #define TEXT_PLACES_SCHEMA \
 	ADD_TEXT_PLACES, "CREATE INDEX IF NOT EXISTS " INDEX_WORDLESS, ADD_TEXT_FIRST_INDEX, \
-	    MAKE_TEXT_STAGED
+	    MAKE_TEXT_STAGED, MAKE_TEXT_TRIGGER_OF_PLACES
 
 #endif

@@ -46,9 +46,10 @@ enum flow_rc text_store(struct flow *, struct pg_conn *, const char *document_id
 
 /*
  * The document's words are from now on what chunks_stage_words() has kept for the attempt, in the
- * transaction that the connection is in; those before go. One row: of how many chunks they are;
- * where that is not all, they are not to be committed. Some rows are moved, whatever the document's
- * size. As pg_run(), *out cleared first.
+ * transaction that the connection is in; those before are staged in their place, which
+ * chunks_discard() takes away. One row: of how many chunks they are; where that is not all, they
+ * are not to be committed. A row for each segment is moved, and none for a word. As pg_run(), *out
+ * cleared first.
  */
 enum flow_rc text_take(struct flow *, struct pg_conn *, const char *document_id,
     const char *attempt, enum language language, struct pg_result *out)

@@ -149,6 +149,34 @@ test('vectors that are kept in memory, and texts that are known: the same', asyn
 	await countsAreExact();
 });
 
+test('the 201 of a large one that is replaced does not wait until the words of before are gone',
+	async () => {
+		await clear();
+		await store('bird', lines('heron', LESS));
+		const postings = async () => Number((await s.sql("select count(*) from text_posting where " +
+			"lexeme = 'heron7'"))[0]);
+		await s.sql(`create function held() returns trigger language plpgsql as $$ begin
+				perform pg_advisory_xact_lock_shared(1); return old; end $$;
+			create trigger held before delete on text_posting for each row execute function held()`);
+		const holder = s.stack.program('holder', 'psql', ['-X', '-q', '-d',
+			s.stack.pg.url(s.database), '-c', 'select pg_advisory_lock(1), pg_sleep(100000)']);
+		try {
+			await until('it is held', async () => (await s.sql('select 1 from pg_locks where ' +
+				"locktype = 'advisory'")).length === 1);
+			await store('bird', lines('stork', LESS));
+			assert.equal(await postings(), 1);
+			await isComplete('bird', 'stork', LESS);
+			assert.equal(await finds('heron7'), 0);
+			await countsAreExact();
+		} finally {
+			await s.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like " +
+				"'select pg_advisory_lock(1)%'");
+			await holder.exit;
+			await s.sql('drop function held() cascade');
+		}
+		await until('they are gone', async () => await postings() === 0 && await leftovers() === 0);
+	});
+
 test('replaced: by a large one, by a small one, and the other way round', async () => {
 	await clear();
 	await store('bird', lines('heron', LESS));
@@ -167,7 +195,8 @@ test('replaced: by a large one, by a small one, and the other way round', async 
 	await store('bird', lines('heron', LESS));
 	await isComplete('bird', 'heron', LESS);
 	assert.equal(await finds('osprey'), 0);
-	assert.equal(await leftovers(), 0);
+	await countsAreExact();
+	await until('what was replaced is gone', async () => await leftovers() === 0);
 	await countsAreExact();
 	assert.equal((await s.acme.ask('DELETE', '/documents/bird')).status, 204);
 	assert.deepEqual(await s.sql('select count(*) from text_posting'), ['0']);
@@ -197,6 +226,11 @@ for (const [what, changes] of [['kept in memory', keeping], ['staged', settings]
 			.catch((error) => error.name);
 		await s.embedder.holds(1);
 		await until('words are staged', async () => await segmentsStaged() > 0);
+		// As of a document that is much larger: they go in several statements.
+		await s.sql(`with more as (insert into text_staged (segment, attempt, first_index, chunks,
+				length) select 10000 + i, (select max(attempt) from text_staged), 10000 + i, 1, 1
+				from generate_series(1, 600) i returning segment)
+			insert into text_posting select 'heron', segment, 1, array[1] from more`);
 		leaving.abort();
 		assert.equal(await left, 'AbortError');
 		await until('they are gone', async () => await leftovers() === 0);

@@ -10,6 +10,7 @@
  *	statement_print missing			... of documents that have none
  *	statement_print stage			... of a segment of a document on its way
  *	statement_print take			what makes those count
+ *	statement_print forget			what takes away what an attempt has staged
  *	statement_print WAY DIMENSIONS INDEX BOUND [hybrid] [before] [ids] [owner] [FILTER]
  *
  * WAY: of enum vector_way, as a number. before: of RETRIEVAL_SCHEMA_TAIL. FILTER: JSON.
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "retrieval/staging_forget.h"
 #include "retrieval/text_store.h"
 #include "retrieval/vector_settings.h"
 #include "tenantgate/base/json.h"
@@ -112,6 +114,8 @@ main(int argc, char **argv)
 		return puts(text_stage_statement) < 0;
 	if (argc == 2 && strcmp(argv[1], "take") == 0)
 		return puts(text_take_statement) < 0;
+	if (argc == 2 && strcmp(argv[1], "forget") == 0)
+		return puts(staging_forget_statement) < 0;
 	if (argc == 4 && strcmp(argv[1], "local") == 0)
 		return local_print(argv[2], argv[3]);
 	if (argc >= 5)

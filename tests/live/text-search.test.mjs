@@ -174,11 +174,16 @@ test('words that are staged count for nothing before their document is whole, an
 			100)).filter(([id]) => id === 'early').slice(0, 10));
 		assert.deepEqual(await stack.sql(`select count(*), count(distinct attempt) from text_staged`, db),
 			[['2', '1']]);
-		// By another, and again by its ids: the words of before go.
+		// By another, and again by its ids: the words of before are hidden, and go with the attempt's,
+		// or at once.
 		const other = texts(150);
 		stageWords(db, 'two', other);
 		await holds({ ...documents, large });
 		assert.equal(makeWhole(db, 'two', 'large', other), '150');
+		await holds({ ...documents, large: other });
+		assert.deepEqual(await stack.sql(`select attempt, sum(chunks) from text_staged group by 1
+			order by 1`, db), [['dead', '200'], ['two', '300']]);
+		script(`prepare forget as ${print('forget')}; execute forget ('two')`, db);
 		await holds({ ...documents, large: other });
 		await stack.sql(`prepare keep as ${print('store')}; execute keep ('simple', 'large')`, db);
 		await holds({ ...documents, large: other });
