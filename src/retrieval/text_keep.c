@@ -98,9 +98,7 @@ const char text_stage_statement[] =
     "  FROM (SELECT pg_catalog.count(*) AS chunks, pg_catalog.sum(length) AS length FROM terms"
     "   HAVING pg_catalog.count(*)" PG_ABOVE "0) counted),"
     " staged AS (INSERT INTO public.text_staged (segment, attempt, first_index, chunks, length)"
-    "  SELECT id, $2::pg_catalog.text, $3::int, chunks, length FROM segment),"
-    " languages AS (INSERT INTO public.text_language (name) VALUES ($1::pg_catalog.text)"
-    "  ON CONFLICT DO NOTHING) "
+    "  SELECT id, $2::pg_catalog.text, $3::int, chunks, length FROM segment) "
     PUT_POSTINGS "(SELECT t.segment," POSTING("t.number") " FROM (SELECT s.id AS segment,"
     "  ((s.id OPERATOR(pg_catalog.<<) " TEXT_SEGMENT_BITS ")" PG_PLUS "place)" PG_MINUS
     TEXT_PLACES "  AS number, terms.length, lexemes FROM terms CROSS JOIN segment s) t"
@@ -112,14 +110,16 @@ const char text_take_statement[] =
     "WITH old AS (DELETE FROM public.text_segment WHERE document_id" PG_EQUALS "$3"
     "  RETURNING id, chunks, length),"
     " hidden AS (INSERT INTO public.text_staged (segment, attempt, first_index, chunks, length)"
-    "  SELECT id, $2, -pg_catalog.row_number() OVER (), chunks, length FROM old),"
+    "  SELECT id, $2, 0" PG_MINUS "pg_catalog.row_number() OVER (), chunks, length FROM old),"
     " taken AS (DELETE FROM public.text_staged WHERE attempt" PG_EQUALS "$2"
     "  RETURNING segment, first_index, chunks, length),"
     " segments AS (INSERT INTO public.text_segment"
     "  (id, document_id, first_index, chunks, length)"
     "  SELECT segment, $3, first_index, chunks, length FROM taken),"
+    " languages AS (INSERT INTO public.text_language (name) VALUES ($1::pg_catalog.text)"
+    "  ON CONFLICT DO NOTHING),"
     " done AS (UPDATE public.document SET text_placed_at = created_at,"
-    "  text_language = $1 WHERE id" PG_EQUALS "$3)"
+    "  text_language = $1::pg_catalog.text WHERE id" PG_EQUALS "$3)"
     " SELECT coalesce(pg_catalog.sum(chunks), 0) FROM taken";
 
 #define BOTH_GO(condition) \

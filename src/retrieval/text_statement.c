@@ -18,7 +18,7 @@
 #define BEST	     "200"   /* chunks that are looked at once more */
 #define FEW_CHUNKS   "2000"  /* of wanted documents: all is read of them */
 #define FEW_SEGMENTS "300"
-#define WIDER_MAX    "10" /* times POSTINGS, among documents that have a part of all chunks */
+#define WIDER_MAX    "10"    /* times POSTINGS, among documents that have a part of all chunks */
 
 /* BM25's k1 and b, as k1 + 1, k1 * (1 - b) and k1 * b. Chunks are of about the same size, and so
  * length counts less (b = 0.3) than in documents as they come (0.75). */

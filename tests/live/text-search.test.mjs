@@ -197,7 +197,10 @@ test('a document that a build without places has replaced is not found by the pl
 	async () => {
 		const db = await database('before');
 		stageWords(db, 'one', ['heron', 'stork']);
+		const languages = () => stack.sql('select name from text_language', db);
+		assert.deepEqual(await languages(), [], 'nor is a question put in its language');
 		assert.equal(makeWhole(db, 'one', 'bird', ['heron', 'stork']), '2');
+		assert.deepEqual(await languages(), [['simple']]);
 		assert.deepEqual((await byWords(db, 'stork')).map(([id, i]) => [id, i]), [['bird', 1]]);
 		await stack.sql(`update document set created_at = created_at + interval '1s';
 			update chunk set content = 'boat ' || chunk_index`, db);
