@@ -172,9 +172,10 @@ void	chunk_free(struct chunk_list *);
 const char *const	*retrieval_schema(struct arena *, unsigned dimensions);
 /* How databases of earlier versions become as that. Static. */
 const struct tenant_schema_step *retrieval_schema_steps(size_t *count);
-#define RETRIEVAL_SCHEMA_VERSION 3
+#define RETRIEVAL_SCHEMA_VERSION 4
 #define RETRIEVAL_SCHEMA_OWNERS	 2 /* the version from which document has owner_id, expires_at */
 #define RETRIEVAL_SCHEMA_TAIL	 3 /* from which chunk has tail and hash, and retrieval is there */
+#define RETRIEVAL_SCHEMA_PLACES	 4 /* from which words are staged, too (retrieval/staging.h) */
 
 /* A row of the tenant's `document`. Strings are borrowed: whoever fills one in says where they
  * live. Owner and time are there from RETRIEVAL_SCHEMA_OWNERS on, of what was stored since; else
@@ -217,6 +218,7 @@ struct store_chunks {
 	struct vector_model	 model;		/* that made their vectors; no name: not compared */
 	const bool		*is_normalized;	/* of staged ones; NULL: it is not known */
 	enum language	 language;	/* of their words */
+	bool		 has_words;	/* chunks_stage_words() has put all of them aside, too */
 };
 /* Document and chunks in one transaction, the old chunks of that id replaced; there are d->chunks
  * of them, sent by binary COPY or moved inside the database. Fills d->created_at,

@@ -302,9 +302,8 @@ ingest_store(struct flow *f)
 	struct ingest *in = ingest_of(f);
 	struct ingest_work *w = in->work;
 	struct store_chunks chunks = { .attempt = in->attempt,
-		.language = item_of(in)->has_language
-		    ? item_of(in)->language
-		    : (enum language)in->req.tenant.limits->text_language,
+		.language = ingest_language(in),
+		.has_words = in->embed.has_words,
 		.schema_version = in->req.tenant.schema_version,
 		.model = request_vector_model(&in->req),
 		.is_normalized = &in->embed.is_normalized };

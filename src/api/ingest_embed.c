@@ -5,15 +5,18 @@
  *
  *	[batch] --> [borrow] --> [find] --> [ask] --> [stage] --> [staged] --+
  *	  ^  \                                                              |
- *	  |   \--- none to find, none to stage ---> [wait], without a lease  |
+ *	  |   \--- none to find, none to stage ---> [words] or [wait]        |
  *	  +------------------------------------------/------------------------+
+ *
+ * Nothing of words hurries, so they come when there is nothing else, and at the end: a segment at a
+ * time, and the connection is given back in between. [wait] is without one.
  */
 #include "api/ingest_embed.h"
 
 #include "api/ingest_state.h"
 
 static flow_step_fn embed_next_batch, embed_borrow, embed_find, embed_ask, embed_stage,
-    embed_staged, embed_await;
+    embed_staged, embed_borrow_for_words, embed_words, embed_worded, embed_await;
 static flow_end_fn embed_end;
 
 static const struct flow_step ingest_embed_steps[] = {
@@ -23,6 +26,9 @@ static const struct flow_step ingest_embed_steps[] = {
 	{ "ask", embed_ask },
 	{ "stage", embed_stage },
 	{ "staged", embed_staged },
+	{ "words_wait", embed_borrow_for_words },
+	{ "words", embed_words },
+	{ "worded", embed_worded },
 	{ "await", embed_await },
 	{ NULL, NULL },
 };
@@ -106,7 +112,7 @@ embed_next_batch(struct flow *f)
 	if (!batch_begin(e))
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the document's chunks");
 	if (e->finding == NULL && e->staging == NULL)
-		return flow_goto(f, embed_await);
+		return flow_goto(f, embed_borrow_for_words);
 	return e->finds ? FLOW_NEXT : flow_goto(f, embed_ask);
 }
 
@@ -152,11 +158,24 @@ embed_sent(void *arg, size_t chunks)
 	ingest_sent(e->in, e->staged + chunks);
 }
 
+/* With the first rows of either kind what dead attempts have left goes. */
+static struct chunk_attempt
+embed_attempt(struct ingest_embed *e)
+{
+	const struct api_conf *conf = e->in->req.ctx->conf;
+	bool looks = !e->has_looked;
+
+	e->has_looked = true;
+	return (struct chunk_attempt){ .name = e->in->attempt,
+		.schema_version = e->in->req.tenant.schema_version,
+		.stale_us = looks ? 2 * conf->ingest_timeout_us : 0 };
+}
+
 static enum flow_rc
 embed_stage(struct flow *f)
 {
 	struct ingest_embed *e = embed_of(f);
-	const struct api_conf *conf = e->in->req.ctx->conf;
+	struct chunk_attempt attempt;
 
 	if (e->staging == NULL)
 		return flow_goto(f, embed_next_batch);
@@ -168,8 +187,8 @@ embed_stage(struct flow *f)
 		e->is_normalized =
 		    vectors_are_normalized(&e->rows.rows[0].vector, 1, e->rows.dimensions);
 	}
-	return chunks_stage(f, &e->in->req.lease, e->in->attempt, &e->rows,
-	    e->staged == 0 ? 2 * conf->ingest_timeout_us : 0, embed_sent, e);
+	attempt = embed_attempt(e);
+	return chunks_stage(f, &e->in->req.lease, &attempt, &e->rows, embed_sent, e);
 }
 
 static enum flow_rc
@@ -182,6 +201,34 @@ embed_staged(struct flow *f)
 	ingest_batch_free(e->staging);
 	e->staging = NULL;
 	e->under_way--;
+	return flow_goto(f, embed_next_batch);
+}
+
+/* What is held is first given to whoever waits for one. */
+static enum flow_rc
+embed_borrow_for_words(struct flow *f)
+{
+	struct ingest_embed *e = embed_of(f);
+
+	pool_return(&e->in->req.lease, POOL_CLEAN);
+	if (!e->has_words || e->worded == work_of(e->in)->chunks.count)
+		return flow_goto(f, embed_await);
+	return request_borrow_for(f, &e->in->req);
+}
+
+static enum flow_rc
+embed_words(struct flow *f)
+{
+	struct ingest_embed *e = embed_of(f);
+	struct chunk_attempt attempt = embed_attempt(e);
+
+	return chunks_stage_words(f, &e->in->req.lease, &attempt, ingest_language(e->in),
+	    &work_of(e->in)->chunks, &e->worded);
+}
+
+static enum flow_rc
+embed_worded(struct flow *f)
+{
 	return flow_goto(f, embed_next_batch);
 }
 
@@ -207,7 +254,6 @@ embed_await(struct flow *f)
 {
 	struct ingest_embed *e = embed_of(f);
 
-	pool_return(&e->in->req.lease, POOL_CLEAN);
 	if (e->under_way == 0)
 		return FLOW_DONE;
 	flow_goto(f, embed_next_batch);
@@ -271,6 +317,13 @@ ingest_embed_memory(struct ingest *in)
 	return window * bytes + texts * model_dimensions(in->req.ctx->model) * sizeof(float);
 }
 
+enum language
+ingest_language(struct ingest *in)
+{
+	return item_of(in)->has_language ? item_of(in)->language
+					 : (enum language)in->req.tenant.limits->text_language;
+}
+
 enum flow_rc
 ingest_embed_run(struct flow *f, struct ingest *in)
 {
@@ -279,6 +332,8 @@ ingest_embed_run(struct flow *f, struct ingest *in)
 
 	*e = (struct ingest_embed){ .in = in, .finds = finds_hashes(in) };
 	e->is_staged = e->finds && texts > window;
+	e->has_words =
+	    chunk_words_are_staged(in->req.tenant.schema_version, work_of(in)->chunks.count);
 	e->batch_max = texts <= window ? texts : window / in->req.ctx->conf->embedding_calls;
 	if (e->batch_max > CHUNK_FIND_MAX)
 		e->batch_max = CHUNK_FIND_MAX;

@@ -34,11 +34,12 @@ ingest_discard_staged(struct ingest *in)
 	struct pool_target target = { 0 };
 	char key[TENANT_KEY_SIZE];
 
-	if (!in->embed.is_staged)
+	if (!in->embed.is_staged && !in->embed.has_words)
 		return;
-	in->embed.is_staged = false;
+	in->embed.is_staged = in->embed.has_words = false;
 	tenant_target(&in->req.tenant, &target, key);
-	chunks_discard(in->req.ctx->worker, in->req.ctx->pools, &target, in->attempt);
+	chunks_discard(in->req.ctx->worker, in->req.ctx->pools, &target, schema_of(in),
+	    in->attempt);
 }
 
 void

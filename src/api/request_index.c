@@ -19,5 +19,6 @@ request_index(const struct request *req)
 		return;
 	tenant_target(&req->tenant, &target, key);
 	indexing_look(req->ctx->worker, indexing, req->ctx->pools, &target, req->tenant_id,
-	    (enum language)req->tenant.limits->text_language, req->has_changed_chunks);
+	    req->tenant.schema_version, (enum language)req->tenant.limits->text_language,
+	    req->has_changed_chunks);
 }

@@ -4,20 +4,21 @@
  * which nobody waits for.
  *
  *	[discard_borrow] --> [discard] --> done
+ *	       ^-----------------+ there are words left
  */
-#include "retrieval/pg_binary.h"
+#include "retrieval/staging_forget.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/retrieval.h"
 #include "tenantgate/retrieval/staging.h"
-#include "tenantgate/wire/pg_sql.h"
 
 #define DISCARD_ARENA	   16384 /* bytes: the struct, a key and an attempt */
-#define DISCARD_TIMEOUT_US (30 * 1000000ull)
+#define DISCARD_TIMEOUT_US (300 * 1000000ull) /* of all its statements */
 
 struct discard {
 	struct flow flow;
 	struct pools *pools;	   /* borrowed */
 	const char *attempt;	   /* arena */
+	int schema_version;
 	struct pool_target target; /* key: arena; pg owned */
 	struct pool_lease lease;
 	struct pg_result result; /* owned */
@@ -51,21 +52,21 @@ static enum flow_rc
 discard_run(struct flow *f)
 {
 	struct discard *d = FLOW_OF(f, struct discard, &discard_kind);
-	const struct pg_query q = {
-		.sql = "DELETE FROM public.chunk_staged WHERE attempt" PG_EQUALS "$1",
-		.params = { PG_TEXT(d->attempt) },
-		.param_count = 1,
-	};
 
-	return pool_read(f, &d->lease, &q, &d->result);
+	return staging_forget_attempt(f, &d->lease, d->schema_version, d->attempt, &d->result);
 }
 
 static enum flow_rc
 discard_check(struct flow *f)
 {
 	struct discard *d = FLOW_OF(f, struct discard, &discard_kind);
+	enum flow_rc rc = pg_check(f, &d->result, ERR_NONE, "take away what was staged");
 
-	return pg_check(f, &d->result, ERR_NONE, "take away what was staged");
+	if (rc != FLOW_NEXT || !staging_forgets_more(&d->result))
+		return rc;
+	pool_return(&d->lease, POOL_CLEAN);
+	pg_clear(&d->result);
+	return flow_goto(f, discard_borrow);
 }
 
 /* A database that is away has said so in its request's own line; what is there goes later. */
@@ -91,12 +92,13 @@ discard_release(struct flow *f)
 
 void
 chunks_discard(struct worker *w, struct pools *pools, const struct pool_target *target,
-    const char *attempt)
+    int schema_version, const char *attempt)
 {
 	struct arena *arena = arena_new(DISCARD_ARENA);
 	struct discard *d = arena_first(arena, sizeof(*d));
 
 	d->pools = pools;
+	d->schema_version = schema_version;
 	d->attempt = arena_strdup(arena, attempt);
 	d->target = (struct pool_target){ .size = target->size };
 	d->target.key = slice_of(arena_slice(arena, target->key), target->key.len);

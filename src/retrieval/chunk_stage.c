@@ -9,15 +9,15 @@
 #include <stdlib.h>
 
 #include "retrieval/chunk_copy.h"
+#include "retrieval/staging_forget.h"
 #include "tenantgate/base/alloc.h"
-#include "tenantgate/wire/pg_sql.h"
 
 struct chunk_stage {
 	struct flow flow;
 	struct pool_lease *lease; /* borrowed */
 	struct chunk_copy copy;
-	bool clears_old;
-	char stale_us[24];
+	struct chunk_attempt attempt;
+	char stale_us[STAGED_AGO_US_SIZE];
 	struct pg_result result; /* owned */
 };
 
@@ -35,19 +35,14 @@ static const struct flow_kind chunk_stage_kind = { .name = "chunk_stage",
 	.steps = chunk_stage_steps,
 	.release = chunk_stage_release };
 
-/* No attempt lives longer than the deadline of its request. */
 static enum flow_rc
 chunk_stage_old(struct flow *f)
 {
 	struct chunk_stage *s = FLOW_OF(f, struct chunk_stage, &chunk_stage_kind);
-	const struct pg_query q = {
-		.sql = "DELETE FROM public.chunk_staged WHERE staged_at" PG_AT_MOST
-		       "(" PG_NOW PG_MINUS "($1::bigint" PG_TIMES "interval '1 microsecond'))",
-		.params = { PG_TEXT(s->stale_us) },
-		.param_count = 1,
-	};
 
-	return s->clears_old ? pool_read(f, s->lease, &q, &s->result) : FLOW_NEXT;
+	if (s->attempt.stale_us == 0)
+		return FLOW_NEXT;
+	return staging_forget_old(f, s->lease, s->attempt.schema_version, s->stale_us, &s->result);
 }
 
 static enum flow_rc
@@ -77,18 +72,18 @@ chunk_stage_release(struct flow *f)
 }
 
 enum flow_rc
-chunks_stage(struct flow *f, struct pool_lease *lease, const char *attempt,
-    const struct chunk_rows *rows, uint64_t stale_us, store_progress_fn *progress, void *arg)
+chunks_stage(struct flow *f, struct pool_lease *lease, const struct chunk_attempt *attempt,
+    const struct chunk_rows *rows, store_progress_fn *progress, void *arg)
 {
 	struct chunk_stage *s = xcalloc(1, sizeof(*s));
 
 	s->lease = lease;
 	s->copy = (struct chunk_copy){ .columns = CHUNK_STAGED,
-		.owner = attempt,
+		.owner = attempt->name,
 		.rows = rows,
 		.progress = progress,
 		.progress_arg = arg };
-	s->clears_old = stale_us != 0;
-	snprintf(s->stale_us, sizeof(s->stale_us), "%" PRIu64, stale_us);
+	s->attempt = *attempt;
+	snprintf(s->stale_us, sizeof(s->stale_us), "%" PRIu64, attempt->stale_us);
 	return flow_call(f, &s->flow, &chunk_stage_kind);
 }

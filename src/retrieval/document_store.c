@@ -5,8 +5,8 @@
  *	[begin] --> [put] --> [clear] --> [vectors] --> [chunks] --> [counted] --> [words]
  *	              |          |            |             |             |           |
  *	              +----------+------------+-------------+-------------+-----------+
- *	                         | any fails                                          v
- *	                     [rollback] --> failed                                [commit] --> done
+ *	                         | any fails, or rows are gone                        v
+ *	                     [rollback] --> failed                    [worded] --> [commit] --> done
  *
  * Moved by the steps below, one statement each. What always holds:
  *  - The document's row is written first: of two requests that store the same id at the same time,
@@ -24,13 +24,12 @@
 #include <string.h>
 
 #include "retrieval/chunk_copy.h"
-#include "retrieval/document_owner.h"
+#include "retrieval/document_put.h"
 #include "retrieval/text_store.h"
 
 #define MOVE_TIMEOUT_US (300 * 1000000ull) /* of all staged rows; the flow's deadline holds too */
 #define NUMBER_SIZE	24		   /* a uint64_t in decimal */
 #define INDEXED_AT_ONCE 20 /* chunks: what the vectors' index takes in a tenth of a second */
-#define WORDS_AT_ONCE	1000 /* chunks; of more the words are kept behind it (text_fill.c) */
 
 struct document_store {
 	struct flow flow;
@@ -45,30 +44,9 @@ struct document_store {
 	char numbers[3][NUMBER_SIZE]; /* parameters as text */
 };
 
-/* created_at is that of these bytes: a replaced document is as new as one stored for the first
- * time. */
-#define PUT_DOCUMENT(columns, values, changes, returned) \
-	"INSERT INTO public.document AS row (id, title, file_name, mime_type, metadata," \
-	" sha256, bytes, pages, chunks" columns \
-	") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9" values \
-	") ON CONFLICT (id) DO UPDATE SET title = excluded.title," \
-	" file_name = excluded.file_name, mime_type = excluded.mime_type," \
-	" metadata = excluded.metadata, sha256 = excluded.sha256," \
-	" bytes = excluded.bytes, pages = excluded.pages," \
-	" chunks = excluded.chunks, created_at = " PG_NOW changes \
-	" RETURNING " PG_RFC3339("created_at") returned
-
-static const char put_plainly[] = PUT_DOCUMENT("", "", "", "");
-
-/* Whoever replaces a document does not take it from whose it is. */
-static const char put_with_owner[] =
-    PUT_DOCUMENT(", owner_id, expires_at", ", " OWNER_GIVEN("$10") ", " EXPIRY_GIVEN("$11"),
-	", owner_id = coalesce(row.owner_id, excluded.owner_id),"
-	" expires_at = " EXPIRY_GIVEN_OR_KEPT("$11", "row."),
-	", " OWNER_STORED("") ", " EXPIRY_STORED(""));
-
 static flow_step_fn store_begin, store_put, store_clear, store_vectors, store_chunks_in,
-    store_counted, store_words, store_commit, store_done, store_rollback, store_failed;
+    store_counted, store_words, store_worded, store_commit, store_done, store_rollback,
+    store_failed;
 
 static const struct flow_step document_store_steps[] = {
 	{ "store_begin", store_begin },
@@ -78,6 +56,7 @@ static const struct flow_step document_store_steps[] = {
 	{ "store_chunks", store_chunks_in },
 	{ "store_counted", store_counted },
 	{ "store_words", store_words },
+	{ "store_worded", store_worded },
 	{ "store_commit", store_commit },
 	{ "store_done", store_done },
 	{ "store_rollback", store_rollback },
@@ -243,9 +222,7 @@ store_note_model(struct document_store *s)
 {
 	const struct vector_model *model = &s->chunks.model;
 	const struct pg_query q = {
-		.sql = "UPDATE public.retrieval SET embedding_model = $1,"
-		       " embedding_dimensions = $2::int, embedding_normalized = $3::boolean"
-		       " WHERE one AND embedding_model IS NULL",
+		.sql = NOTE_MODEL,
 		.params = { PG_TEXT(model->name), PG_TEXT(s->numbers[0]),
 		    PG_TEXT(store_is_normalized(s)) },
 		.param_count = 3,
@@ -283,10 +260,7 @@ store_move(struct flow *f)
 {
 	struct document_store *s = document_store_of(f);
 	const struct pg_query q = {
-		.sql =
-		    "INSERT INTO public.chunk (document_id, chunk_index, page, content,"
-		    " embedding, hash) SELECT $1, chunk_index, page, content, embedding, hash"
-		    " FROM public.chunk_staged WHERE attempt" PG_EQUALS "$2 ORDER BY chunk_index",
+		.sql = MOVE_CHUNKS,
 		.params = { PG_TEXT(s->document->id), PG_TEXT(s->chunks.attempt) },
 		.param_count = 2,
 		.timeout_us = MOVE_TIMEOUT_US,
@@ -310,8 +284,21 @@ store_chunks_in(struct flow *f)
 	return chunk_copy_run(f, s->lease->conn, &s->copy, &s->result);
 }
 
-/* A server that crashed has emptied the staging table, and the attempt goes on behind it. What was
- * staged stays until the commit: whoever wants it gone does that behind it (chunks_discard()). */
+/* A server that crashed has emptied the staging table, and the attempt goes on behind it; or it was
+ * taken for dead, and swept. */
+static enum flow_rc
+store_lost(struct flow *f)
+{
+	struct document_store *s = document_store_of(f);
+
+	err_set(&s->why, ERR_DATABASE_AWAY,
+	    "The database was restarted while the document was on its way. Send it again.");
+	err_cause(&s->why, "Rows of public.chunk_staged or public.text_staged are gone.");
+	s->why.retry_after = 1;
+	return flow_goto(f, store_rollback);
+}
+
+/* What was staged stays until the commit; then chunks_discard() has it gone. */
 static enum flow_rc
 store_counted(struct flow *f)
 {
@@ -321,26 +308,39 @@ store_counted(struct flow *f)
 		return store_failure(f);
 	if (s->chunks.rows != NULL || pg_changed(&s->result) == s->document->chunks)
 		return FLOW_NEXT;
-	err_set(&s->why, ERR_DATABASE_AWAY,
-	    "The database was restarted while the document was on its way. Send it again.");
-	err_cause(&s->why, "Rows of public.chunk_staged are gone.");
-	s->why.retry_after = 1;
-	return flow_goto(f, store_rollback);
+	return store_lost(f);
 }
 
-/* For searches by words. Of a large document it takes several times as long as all the rest: there
- * text_fill.c keeps them behind the commit, which index_work.c begins at once. */
+/* Words of a large document take several times as long as all the rest: they are there by now, or,
+ * in a database of before, text_fill.c keeps them behind the commit, which index_work.c begins at
+ * once. */
 static enum flow_rc
 store_words(struct flow *f)
+{
+	struct document_store *s = document_store_of(f);
+	const struct document *d = s->document;
+	struct pg_conn *c = s->lease->conn;
+
+	if (!store_succeeded(s))
+		return store_failure(f);
+	if (s->chunks.has_words)
+		return text_take(f, c, d->id, s->chunks.attempt, s->chunks.language, &s->result);
+	if (!store_has_tail(s) || d->chunks > CHUNK_WORDS_AT_ONCE)
+		return flow_goto(f, store_commit);
+	return text_store(f, c, d->id, s->chunks.language, &s->result);
+}
+
+static enum flow_rc
+store_worded(struct flow *f)
 {
 	struct document_store *s = document_store_of(f);
 
 	if (!store_succeeded(s))
 		return store_failure(f);
-	if (!store_has_tail(s) || s->document->chunks > WORDS_AT_ONCE)
-		return FLOW_NEXT;
-	pg_clear(&s->result);
-	return text_store(f, s->lease->conn, s->document->id, s->chunks.language, &s->result);
+	if (s->chunks.has_words &&
+	    strtoul(pg_text(&s->result, 0, 0), NULL, 10) != s->document->chunks)
+		return store_lost(f);
+	return FLOW_NEXT;
 }
 
 static enum flow_rc

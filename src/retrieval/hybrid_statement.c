@@ -2,6 +2,7 @@
 #include "retrieval/hybrid_statement.h"
 
 #include "retrieval/text_statement.h"
+#include "retrieval/text_store.h"
 #include "retrieval/vector_parts.h"
 
 /*
@@ -49,7 +50,7 @@ hybrid_text_write(struct buf *b, enum vector_way way, const struct search_reques
 	if (some)
 		vector_wanted_write(b, r, 3);
 	buf_puts(b, some ? ", " : "WITH ");
-	text_statement_tables(b, 1, some);
+	text_statement_tables(b, 1, some, text_has_places(r->schema_version));
 	buf_puts(b, " " HITS INDEX_NAME " FROM " BEST_OF("text_hit", "$2") IN_ORDER);
 }
 
@@ -87,7 +88,7 @@ hybrid_statement_write(struct buf *b, enum vector_way way, const struct vector_i
 	if (some)
 		vector_wanted_write(b, r, way == WAY_EXACT_SOME ? 6 : 5);
 	hybrid_nearest_write(b, way, index, r->dimensions);
-	text_statement_tables(b, 3, some);
+	text_statement_tables(b, 3, some, text_has_places(r->schema_version));
 	buf_printf(b, WORDS_SHARES, r->text_weight);
 	buf_printf(b, FUSED, 100 - r->text_weight);
 	buf_puts(b, " " HITS INDEX_NAME);

@@ -46,6 +46,7 @@ struct index_work {
 	struct indexing *indexing; /* borrowed, as pools */
 	struct pools *pools;
 	const char *tenant;	   /* arena */
+	int schema_version;
 	enum language language;	   /* of documents that say none */
 	struct pool_target target; /* key: arena; pg owned */
 	struct pool_lease lease;
@@ -99,7 +100,7 @@ index_work_words(struct flow *f)
 {
 	struct index_work *w = index_work_of(f);
 	const struct text_fill_order order = { w->pools, &w->target, w->indexing->budget, w->tenant,
-		w->language };
+		w->schema_version, w->language };
 
 	return text_fill(f, &order);
 }
@@ -363,7 +364,8 @@ index_work_release_memory(struct flow *f)
 
 void
 indexing_look(struct worker *worker, struct indexing *x, struct pools *pools,
-    const struct pool_target *target, const char *tenant, enum language language, bool has_changed)
+    const struct pool_target *target, const char *tenant, int schema_version,
+    enum language language, bool has_changed)
 {
 	struct arena *arena;
 	struct index_work *w;
@@ -375,6 +377,7 @@ indexing_look(struct worker *worker, struct indexing *x, struct pools *pools,
 	w->indexing = x;
 	w->pools = pools;
 	w->tenant = arena_strdup(arena, tenant);
+	w->schema_version = schema_version;
 	w->language = language;
 	w->target = *target;
 	w->target.key = slice_of(arena_slice(arena, target->key), target->key.len);

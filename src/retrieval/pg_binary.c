@@ -8,6 +8,8 @@
 #include <endian.h>
 #include <string.h>
 
+#define TEXT_OID 25 /* of pg_catalog.text, in every server */
+
 bool
 pg_binary_vector(struct buf *b, const float *v, unsigned n)
 {
@@ -71,6 +73,20 @@ pg_text_array(struct buf *b, const char *const *texts, unsigned n)
 	}
 	buf_putc(b, '}');
 	return !b->failed;
+}
+
+/* array_recv(): dimensions, whether any is null, the elements' type, its length and lower bound. */
+bool
+pg_binary_texts_begin(struct buf *b, size_t n)
+{
+	return buf_be32(b, 1) && buf_be32(b, 0) && buf_be32(b, TEXT_OID) &&
+	    buf_be32(b, (uint32_t)n) && buf_be32(b, 1);
+}
+
+bool
+pg_binary_text(struct buf *b, struct slice text)
+{
+	return buf_be32(b, (uint32_t)text.len) && buf_add(b, text.p, text.len);
 }
 
 bool

@@ -20,6 +20,11 @@ bool	pg_binary_vector_read(struct slice, float *, unsigned n);
 /* A text[] as text: {"a","b"}, each element quoted, so that none can end the array or be NULL. */
 bool	pg_text_array(struct buf *, const char *const *, unsigned n);
 
+/* A text[] as binary: how many there are, then each. */
+#define PG_BINARY_TEXTS_SIZE(n, bytes)	(20 + 4 * (size_t)(n) + (bytes))
+bool	pg_binary_texts_begin(struct buf *, size_t n);
+bool	pg_binary_text(struct buf *, struct slice);
+
 /* The header (signature, flags, length of an extension) and the trailer (-1) of a binary COPY. */
 bool	pg_binary_copy_begin(struct buf *);
 bool	pg_binary_copy_end(struct buf *);

@@ -24,8 +24,7 @@
 #include "retrieval/document_listing.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/retrieval/upkeep.h"
-#include "retrieval/pg_binary.h"
-#include "tenantgate/wire/pg_sql.h"
+#include "retrieval/staging_forget.h"
 
 #define ROWS		     "20"	/* at a time: a failure leaves the rest to later */
 #define ARENA_MAX	     (2u << 20) /* bytes: a document has metadata of up to 16 KiB */
@@ -147,15 +146,10 @@ reconcile_unstage(struct flow *f)
 {
 	struct reconciliation *m = FLOW_OF(f, struct reconciliation, &reconcile_kind);
 	const char *attempt = pg_text(&m->rows, m->at, 5);
-	const struct pg_query q = {
-		.sql = "DELETE FROM public.chunk_staged WHERE attempt" PG_EQUALS "$1",
-		.params = { PG_TEXT(attempt) },
-		.param_count = 1,
-	};
 
 	if (m->only[0] != '\0' || attempt[0] == '\0')
 		return FLOW_NEXT;
-	return pool_read(f, &m->lease, &q, &m->result);
+	return staging_forget_attempt(f, &m->lease, m->schema_version, attempt, &m->result);
 }
 
 /* An older database has no such table: that is no failure. */

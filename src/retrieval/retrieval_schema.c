@@ -13,7 +13,7 @@
 #include "retrieval/vector_storage.h"
 #include "tenantgate/wire/pg_sql.h"
 
-#define STATEMENTS 32 /* with the NULL, and some to spare */
+#define STATEMENTS 40 /* with the NULL, and some to spare */
 
 static const char make_extension[] = "CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public";
 
@@ -127,6 +127,7 @@ static const char index_document[] = "CREATE INDEX IF NOT EXISTS chunk_document"
 #define DROP_CHUNKS_KEY "ALTER TABLE public.chunk DROP CONSTRAINT IF EXISTS chunk_document_id_fkey"
 
 static const char *const text_schema[] = { TEXT_SCHEMA };
+static const char *const text_places_schema[] = { TEXT_PLACES_SCHEMA };
 
 static const struct tenant_schema_step schema_steps[] = {
 	{ 2, NULL, ADD_OWNER_AND_EXPIRY },
@@ -142,6 +143,7 @@ static const struct tenant_schema_step schema_steps[] = {
 	{ 3, NULL, MAKE_CHUNKS_TRIGGER },
 	{ 3, NULL, ADD_CHUNKS_TRIGGER },
 	{ 3, NULL, DROP_CHUNKS_KEY },
+	TEXT_PLACES_STEPS,
 };
 
 const struct tenant_schema_step *
@@ -179,6 +181,8 @@ retrieval_schema(struct arena *arena, unsigned dimensions)
 	s[n++] = MAKE_CHUNKS_TRIGGER;
 	s[n++] = ADD_CHUNKS_TRIGGER;
 	s[n++] = DROP_CHUNKS_KEY;
+	for (unsigned i = 0; i < sizeof(text_places_schema) / sizeof(text_places_schema[0]); i++)
+		s[n++] = text_places_schema[i];
 	s[n] = NULL;
 	return s;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "retrieval/text_store.h"
 #include "tenantgate/base/digest.h"
 #include "tenantgate/retrieval/search_filter.h"
 
@@ -30,10 +31,13 @@ shape_digest(const struct search_filter *filter, char out[SEARCH_SHAPE_SIZE])
 	return ok;
 }
 
+/* A tenant's database may get places while the connection lasts. */
 static const char *
 kind_of(const struct search_request *r)
 {
-	return r->mode == SEARCH_HYBRID ? "hybrid" : "search";
+	if (r->mode != SEARCH_HYBRID)
+		return "search";
+	return text_has_places(r->schema_version) ? "hybrid" : "hybrid3";
 }
 
 /* An application has a few shapes, which come again and again, and each saves half a millisecond of
@@ -70,7 +74,8 @@ search_name(enum vector_way way, const struct search_request *r, const struct pg
 	else if (way == WAY_INDEX)
 		snprintf(out, size, "%s_%s_%u", kind_of(r), n->index.name, n->generation);
 	else if (way == WAY_TEXT)
-		snprintf(out, size, "search_text_%u", n->generation);
+		snprintf(out, size, "search_text%s_%u",
+		    text_has_places(r->schema_version) ? "" : "3", n->generation);
 	else if (way == WAY_EXACT_SOME && r->filter != NULL)
 		filtered_name(r, c, n, out);
 	else if (way == WAY_EXACT_SOME)

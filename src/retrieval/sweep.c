@@ -142,32 +142,16 @@ sweep_look(struct flow *f)
 	return sweep_look_for_copy(f, &s->lease, &s->stored);
 }
 
-/* Ids that are none of ours are passed over: the list could not hold them. */
-#define STORED_IDS \
-	"SELECT id FROM public.document WHERE id" PG_ABOVE "$1" \
-	" AND pg_catalog.octet_length(id)" PG_AT_MOST "128 ORDER BY id LIMIT 500"
-
-/* With the first page what dead attempts have staged goes, too (retrieval/staging.h): none lives
- * longer than ingest_timeout, which is a day at the most. */
-#define OLD_ROWS_GO \
-	"WITH dead AS (DELETE FROM public.chunk_staged WHERE staged_at" PG_AT_MOST \
-	"(" PG_NOW PG_MINUS "interval '25 hours')) "
-
 static enum flow_rc
 sweep_stored(struct flow *f)
 {
 	struct sweep *s = sweep_of(f);
 	bool is_first = s->cursor[0] == '\0' && s->schema_version >= RETRIEVAL_SCHEMA_TAIL;
-	const struct pg_query q = {
-		.sql = is_first ? OLD_ROWS_GO STORED_IDS : STORED_IDS,
-		.params = { PG_TEXT(s->cursor) },
-		.param_count = 1,
-	};
 
 	if (is_first)
 		s->is_copying = s->stored.status == PG_OK && pg_rows(&s->stored) > 0;
 	_Static_assert(IDS_PAGE == 500 && DOCUMENT_ID_MAX == 128, "the statement's numbers");
-	return pool_read(f, &s->lease, &q, &s->page);
+	return sweep_stored_page(f, &s->lease, s->schema_version, s->cursor, &s->page);
 }
 
 /* The page's first column as an array, and the cursor behind it. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sweep_list: what a sweep asks of the catalog's list, but for the mending (sweep_mend.c).
+ * sweep_list: what a sweep asks of the catalog's list, but for the mending (sweep_mend.c); and
+ * which documents there are in the tenant's database.
  */
+#include "retrieval/staging_forget.h"
 #include "retrieval/sweep_mend.h"
-#include "tenantgate/wire/pg_sql.h"
+#include "retrieval/text_store.h"
 
 enum flow_rc
 sweep_list_claim(struct flow *f, struct catalog *c, const char *tenant, const char *interval_us,
@@ -57,4 +59,31 @@ sweep_list_page(struct flow *f, struct catalog *c, const char *tenant, const cha
 
 	_Static_assert(SWEEP_ROWS_PAGE == 100, "the statement's number");
 	return catalog_run(f, c, CATALOG_DOCUMENTS, slice_str(tenant), &q, out);
+}
+
+/* Ids that are none of ours are passed over: the list could not hold them. */
+#define STORED_IDS \
+	"SELECT id FROM public.document WHERE id" PG_ABOVE "$1" \
+	" AND pg_catalog.octet_length(id)" PG_AT_MOST "128 ORDER BY id LIMIT 500"
+
+/* With the first page what dead attempts have staged goes, too (retrieval/staging.h): none lives
+ * longer than ingest_timeout, which is a day at the most. */
+#define A_DAY_OLD     "staged_at" PG_AT_MOST "(" PG_NOW PG_MINUS "interval '25 hours')"
+#define OLD_CHUNKS_GO "dead AS (" STAGED_CHUNKS_GO(A_DAY_OLD) ") "
+
+enum flow_rc
+sweep_stored_page(struct flow *f, struct pool_lease *lease, int schema_version, const char *cursor,
+    struct pg_result *out)
+{
+	struct pg_query q = {
+		.sql = STORED_IDS,
+		.params = { PG_TEXT(cursor) },
+		.param_count = 1,
+	};
+
+	if (cursor[0] == '\0' && text_has_places(schema_version))
+		q.sql = STAGED_WORDS_GO(A_DAY_OLD) ", " OLD_CHUNKS_GO STORED_IDS;
+	else if (cursor[0] == '\0' && schema_version >= RETRIEVAL_SCHEMA_TAIL)
+		q.sql = "WITH " OLD_CHUNKS_GO STORED_IDS;
+	return pool_read(f, lease, &q, out);
 }

@@ -23,6 +23,10 @@ enum flow_rc	sweep_list_add(struct flow *, struct catalog *, const char *tenant,
 enum flow_rc	sweep_list_page(struct flow *, struct catalog *, const char *tenant,
 		    const char *cursor, struct pg_result *out) __attribute__((warn_unused_result));
 
+/* Ids of what is stored behind the cursor, IDS_PAGE of sweep.c at most. As pool_read(). */
+enum flow_rc	sweep_stored_page(struct flow *, struct pool_lease *, int schema_version,
+		    const char *cursor, struct pg_result *out) __attribute__((warn_unused_result));
+
 /* Which of the ids (a text[]) are stored, and as what: one value, JSON. As pool_read(). */
 enum flow_rc	sweep_read_stored(struct flow *, struct pool_lease *, int schema_version,
 		    const char *ids, struct pg_result *out) __attribute__((warn_unused_result));

@@ -61,10 +61,12 @@ text_fill_borrow(struct flow *f)
 static enum flow_rc
 text_fill_look(struct flow *f)
 {
-	static const struct pg_query q = {
-		.sql = "SELECT FROM public.document WHERE " TEXT_IS_MISSING " LIMIT 1",
-	};
 	struct text_fill *t = text_fill_of(f);
+	const struct pg_query q = {
+		.sql = text_has_places(t->order.schema_version)
+		    ? "SELECT FROM public.document WHERE " TEXT_IS_OWED " LIMIT 1"
+		    : "SELECT FROM public.document WHERE " TEXT_IS_MISSING " LIMIT 1",
+	};
 
 	pg_clear(&t->result);
 	return pool_read(f, &t->lease, &q, &t->result);
@@ -83,7 +85,8 @@ text_fill_keep(struct flow *f)
 		return FLOW_DONE;
 	}
 	pg_clear(&t->result);
-	return text_store_missing(f, &t->lease, t->order.language, &t->result);
+	return text_store_missing(f, &t->lease, t->order.schema_version, t->order.language,
+	    &t->result);
 }
 
 static enum flow_rc

@@ -17,6 +17,7 @@ struct text_fill_order {
 	const struct pool_target *target;
 	struct share_budget *budget; /* of one unit a tenant; taken when there is work */
 	const char *tenant;
+	int schema_version;	/* of the database, at least */
 	enum language language; /* of documents that say none */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * text_schema: the statements of version 3 that searching by words needs. Private to
+ * text_schema: the statements of versions 3 and 4 that searching by words needs. Private to
  * retrieval_schema.c.
  *
  * A document's words are kept by segments of it, TEXT_SEGMENT_CHUNKS chunks each: a row says of
@@ -65,6 +65,46 @@
 	" REFERENCING OLD TABLE AS gone" \
 	" FOR EACH STATEMENT EXECUTE FUNCTION public.text_segment_gone()"
 
+/*
+ * Version 4: words that are there before their chunks are. A large document's are written while
+ * its vectors are made, when its chunks have no ids yet: its postings have places instead
+ * (text_store.h), which lead to chunks by a segment's first_index; null: they have ids. Until the
+ * document is whole its segments are rows of text_staged, by attempt, and no search looks at their
+ * postings. That table is as durable as the postings: were it lost alone, they would count.
+ *
+ * text_placed_at is to places what text_at is to ids. A build of before, which knows no places,
+ * finds text_at left behind, and keeps the document's words once more, by ids.
+ */
+#define ADD_TEXT_PLACES \
+	"ALTER TABLE public.document ADD COLUMN IF NOT EXISTS text_placed_at pg_catalog.timestamptz"
+#define ADD_TEXT_FIRST_INDEX \
+	"ALTER TABLE public.text_segment ADD COLUMN IF NOT EXISTS first_index int"
+#define MAKE_TEXT_STAGED \
+	"CREATE TABLE IF NOT EXISTS public.text_staged (" \
+	" segment bigint PRIMARY KEY," \
+	" attempt pg_catalog.text NOT NULL," \
+	" first_index int NOT NULL," \
+	" chunks int NOT NULL," \
+	" length bigint NOT NULL," \
+	" staged_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now()," \
+	" UNIQUE (attempt, first_index))"
+
+/* The same as before, but that words which are hidden instead (text_take()) stay for now. */
+#define MAKE_TEXT_TRIGGER_OF_PLACES \
+	"CREATE OR REPLACE FUNCTION public.text_segment_gone() RETURNS pg_catalog.trigger" \
+	" LANGUAGE plpgsql AS $$ BEGIN" \
+	" IF EXISTS (SELECT FROM gone) THEN" \
+	"  DELETE FROM public.text_posting p USING gone WHERE p.segment" PG_EQUALS "gone.id" \
+	"   AND NOT EXISTS (SELECT FROM public.text_staged s" \
+	"    WHERE s.segment" PG_EQUALS "gone.id);" \
+	" END IF; RETURN NULL; END $$"
+
+/* The condition of text_store.h's TEXT_IS_OWED. */
+#define INDEX_WORDLESS \
+	"document_wordless ON public.document (id)" \
+	" WHERE (text_at IS NULL OR text_at" PG_DIFFERS "created_at)" \
+	" AND (text_placed_at IS NULL OR text_placed_at" PG_DIFFERS "created_at)"
+
 /* For databases in use, and for new ones. */
 #define TEXT_SCHEMA_STEPS \
 	{ 3, NULL, ADD_TEXT_COLUMNS }, \
@@ -81,5 +121,16 @@
 	ADD_TEXT_COLUMNS, "CREATE INDEX IF NOT EXISTS " INDEX_TEXTLESS, MAKE_TEXT_SEGMENT, \
 	    INDEX_TEXT_SEGMENT, MAKE_TEXT_POSTING, INDEX_TEXT_LEXEME, INDEX_TEXT_POSTING, \
 	    MAKE_TEXT_LANGUAGE, MAKE_TEXT_TRIGGER, ADD_TEXT_TRIGGER
+#define TEXT_PLACES_STEPS \
+	{ 4, NULL, ADD_TEXT_PLACES }, \
+	    { 4, "public.document_wordless", \
+		    "CREATE INDEX CONCURRENTLY IF NOT EXISTS " INDEX_WORDLESS }, \
+	    { 4, NULL, ADD_TEXT_FIRST_INDEX }, { 4, NULL, MAKE_TEXT_STAGED }, \
+	{ \
+		4, NULL, MAKE_TEXT_TRIGGER_OF_PLACES \
+	}
+#define TEXT_PLACES_SCHEMA \
+	ADD_TEXT_PLACES, "CREATE INDEX IF NOT EXISTS " INDEX_WORDLESS, ADD_TEXT_FIRST_INDEX, \
+	    MAKE_TEXT_STAGED, MAKE_TEXT_TRIGGER_OF_PLACES
 
 #endif

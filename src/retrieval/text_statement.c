@@ -59,7 +59,13 @@
 	", text_word AS MATERIALIZED (SELECT lexeme FROM text_spoken GROUP BY lexeme" \
 	" ORDER BY pg_catalog.min(place), lexeme LIMIT " WORDS_MAX ")"
 
-#define TEXT_COUNT \
+/* Of documents that are not whole yet: their words are there before them. */
+#define TEXT_HIDDEN \
+	", text_hidden AS MATERIALIZED (SELECT segment FROM public.text_staged)"
+#define IS_SEEN(row) \
+	" AND NOT (" row ".segment" PG_EQUALS "ANY (SELECT segment FROM text_hidden))"
+
+#define TEXT_COUNT(seen) \
 	", text_count AS MATERIALIZED (SELECT w.lexeme," \
 	"  c.chunks" PG_TIMES "CASE WHEN c.segments" PG_BELOW ROWS_MAX " THEN 1" \
 	"   ELSE " STRETCH("s.first", "c.last", "s.last") " END AS chunks" \
@@ -68,7 +74,8 @@
 	"  coalesce(pg_catalog.sum(chunks), 0)" DOUBLE " AS chunks," \
 	"  pg_catalog.max(segment) AS last" \
 	"  FROM (SELECT chunks, segment FROM public.text_posting p" \
-	"   WHERE p.lexeme" PG_EQUALS "w.lexeme ORDER BY segment LIMIT " ROWS_MAX ") r) c)"
+	"   WHERE p.lexeme" PG_EQUALS "w.lexeme" seen \
+	"   ORDER BY segment LIMIT " ROWS_MAX ") r) c)"
 
 /* The rarer a word is, the more it counts (idf), and never less than nothing. */
 #define TEXT_WEIGHT(limit) \
@@ -114,15 +121,32 @@
 
 /* Over the most that all words of one language could give, were they there again and again: of that
  * language whose words are known best, for a word that no document has weighs most. */
-#define TEXT_HIT \
+#define TEXT_HIT(name) \
 	", text_most AS MATERIALIZED (SELECT" \
 	"  greatest(pg_catalog.min(weight)" PG_TIMES K1_PLUS_1 DOUBLE ", 0.001) AS most" \
 	" FROM (SELECT pg_catalog.sum(w.weight) AS weight FROM text_spoken q" \
 	"  JOIN text_weight w ON w.lexeme" PG_EQUALS "q.lexeme GROUP BY q.language) l)" \
-	", text_hit AS MATERIALIZED (SELECT id, least(1, pg_catalog.sum(score)" OVER \
+	", " name " AS MATERIALIZED (SELECT id, least(1, pg_catalog.sum(score)" OVER \
 	"  (SELECT most FROM text_most)) AS score" \
 	" FROM (SELECT id, score FROM text_found UNION ALL SELECT id, score FROM text_more) a" \
 	" GROUP BY id ORDER BY 2 DESC, 1 LIMIT 100)"
+
+/* From the places of chunks to their ids, of no more than are wanted. Where the document was
+ * replaced by a build that knows no places, they are of the version before, and nobody's. */
+#define PLACE "(b.id" PG_PLUS TEXT_PLACES ")"
+#define TEXT_HIT_OF_PLACES \
+	", text_hit AS MATERIALIZED (SELECT coalesce(p.id, b.id) AS id, b.score" \
+	" FROM (SELECT id, score FROM text_best ORDER BY score DESC, id LIMIT $2) b" \
+	" LEFT JOIN LATERAL (SELECT (SELECT c.id FROM public.chunk c" \
+	"   WHERE c.document_id" PG_EQUALS "s.document_id AND c.chunk_index" PG_EQUALS \
+	"    (s.first_index" PG_PLUS "(" PLACE " OPERATOR(pg_catalog.&) " \
+	"     (" TEXT_SEGMENT_CHUNKS PG_MINUS "1))::int) LIMIT 1) AS id" \
+	"  FROM (SELECT document_id, first_index FROM public.text_segment" \
+	"   WHERE id" PG_EQUALS "(" PLACE " OPERATOR(pg_catalog.>>) " TEXT_SEGMENT_BITS ")" \
+	"   LIMIT 1) s CROSS JOIN LATERAL (SELECT FROM public.document d" \
+	"   WHERE d.id" PG_EQUALS "s.document_id AND d.text_placed_at" PG_EQUALS "d.created_at" \
+	"   LIMIT 1) e WHERE b.id" PG_BELOW "0 LIMIT 1) p ON true" \
+	" WHERE b.id" PG_AT_LEAST "0 OR p.id IS NOT NULL)"
 
 /* ---- among some documents ---- */
 
@@ -145,20 +169,27 @@
 	    "ANY (SELECT id FROM text_part)") ")"
 /* clang-format on */
 
+static const char *const count_of_all = TEXT_COUNT("");
+static const char *const count_of_seen = TEXT_HIDDEN TEXT_COUNT(IS_SEEN("p"));
+static const char *const found_of_all = TEXT_FOUND(READ_OF_WORD(""), "w.is_rare", READ_MAX);
+static const char *const found_of_seen =
+    TEXT_FOUND(READ_OF_WORD(IS_SEEN("t")), "w.is_rare", READ_MAX);
+
 bool
-text_statement_tables(struct buf *b, unsigned param, bool some)
+text_statement_tables(struct buf *b, unsigned param, bool some, bool has_places)
 {
 	buf_puts(b, TEXT_SIZE);
 	buf_printf(b, TEXT_WORD, param);
-	buf_puts(b, TEXT_COUNT);
+	buf_puts(b, has_places ? count_of_seen : count_of_all);
 	if (some) {
 		buf_puts(b, TEXT_PART TEXT_WEIGHT(LIMIT_WIDER));
 		buf_puts(b, TEXT_FOUND(READ_OF_SOME, "w.is_rare OR " IS_FEW, READ_OF_FEW));
 		buf_puts(b, TEXT_MORE(" AND NOT " IS_FEW));
 	} else {
 		buf_puts(b, TEXT_WEIGHT(POSTINGS));
-		buf_puts(b, TEXT_FOUND(READ_OF_WORD(""), "w.is_rare", READ_MAX));
+		buf_puts(b, has_places ? found_of_seen : found_of_all);
 		buf_puts(b, TEXT_MORE(""));
 	}
-	return buf_puts(b, TEXT_HIT);
+	return buf_puts(b,
+	    has_places ? TEXT_HIT("text_best") TEXT_HIT_OF_PLACES : TEXT_HIT("text_hit"));
 }

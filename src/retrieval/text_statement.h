@@ -11,6 +11,7 @@
  *	weight	how much each counts; the rare ones first, until they are in TEXT_POSTINGS chunks
  *	found	the best by the rare ones
  *	more	those, by the others too
+ *	hit	the chunks' ids, of those that are known by their places (text_store.h)
  *
  * Among some documents that have few chunks all words are looked up in those alone.
  */
@@ -24,10 +25,11 @@
 /*
  * Appends tables of a WITH clause, without a comma behind the last: text_hit (id, score), the best
  * chunks, TEXT_HITS at most; a score is a part of what a chunk of nothing but the question's words
- * would have: 0 to 1. param: the number of the parameter that is the question. some: the documents
- * that count are the table wanted (id), which stands before.
+ * would have: 0 to 1; $2 of them are enough. param: the number of the parameter that is the
+ * question. some: the documents that count are the table wanted (id), which stands before.
+ * has_places: from RETRIEVAL_SCHEMA_PLACES on.
  */
 #define TEXT_HITS 100
-bool text_statement_tables(struct buf *, unsigned param, bool some);
+bool text_statement_tables(struct buf *, unsigned param, bool some, bool has_places);
 
 #endif

@@ -42,6 +42,20 @@ test('stored, in one call of the model and in many; found; replaced', async () =
 	assert.ok((await found()).includes('a'));
 });
 
+test('a large one is found by its words at once', async () => {
+	for (const bird of ['heron', 'stork']) {
+		const passages = Array.from({ length: 1100 }, (_, i) => `${bird}${i} ${'word '.repeat(150)}`);
+		const { document } = expect(await tenant.ingestText(passages.join('\n\n'), { documentId: 'a' }),
+			201);
+		assert.equal(document.chunks, 1100);
+		for (const i of [0, 550, 1099])
+			assert.deepEqual(expect(await tenant.search(`${bird}${i}`, { mode: 'text' }), 200).results
+				.map((r) => r.chunk), [i]);
+	}
+	assert.deepEqual(expect(await tenant.search('heron7', { mode: 'text' }), 200).results, []);
+	expect(await tenant.ingestText('Another boat.', { documentId: 'a' }), 201);
+});
+
 test('read a page at a time, changed, known again', async () => {
 	const page = expect(await tenant.get('/documents/long/chunks?limit=3'), 200);
 	assert.deepEqual([page.chunks.map((c) => c.chunk), page.nextCursor], [[0, 1, 2], '2']);

@@ -180,26 +180,3 @@ test('a few chunks go straight in, and into the index where there is one', async
 		await s.sql('alter table chunk_elsewhere rename to chunk_staged');
 	}
 });
-
-test('words: with the document, and of a large one behind it', async () => {
-	s.embedder.reset();
-	await s.gate.program.stop();
-	await s.tenantgate({ chunk_size: 100, chunk_overlap: 0 });
-	const lines = (count, word) => Array.from({ length: count }, (_, i) =>
-		`${word} ${i} ${'is lit at dusk and put out at dawn, '.repeat(2)} ${i}`);
-	const finds = async (word) => {
-		const found = await s.acme.search(`${word} 17`, { mode: 'text', documentId: word, topK: 1 });
-		return found.json?.results[0]?.content.startsWith(`${word} 17 `);
-	};
-	for (const [word, count] of [['lantern', 1000], ['beacon', 1001]]) {
-		const answer = await s.ingest(word, lines(count, word));
-		assert.equal(answer.status, 201, answer.body);
-		assert.equal(answer.json.document.chunks, count);
-		if (count > 1000)
-			await until('its words are there', () => finds(word));
-		else
-			assert.ok(await finds(word));
-		assert.deepEqual(await s.sql(`select text_at = created_at from document where id = '${word}'`),
-			['t']);
-	}
-});

@@ -3,7 +3,7 @@
 // it goes.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { CALLS, CHUNKS, StagingStack } from './lib/staging-stack.mjs';
+import { CALLS, CHUNKS, StagingStack, UNSTAGING } from './lib/staging-stack.mjs';
 import { paragraphs } from './lib/embedder.mjs';
 import { until } from './lib/process.mjs';
 
@@ -102,7 +102,7 @@ test('killed behind the commit: the document stays, and what is left of it goes 
 	s.gate.program.kill('SIGKILL');
 	await s.gate.program.exit;
 	await s.sql('select pg_terminate_backend(pid) from pg_stat_activity where query like ' +
-		"'DELETE FROM public.chunk_staged%'");
+		`'${UNSTAGING}%'`);
 	await s.unstagingWaits(0);
 	await release();
 	assert.equal(await s.staged(), CHUNKS);
@@ -143,7 +143,7 @@ test('or with a sweep, a day later', async () => {
 
 test('a database of before, which has no staging table: as ever', async () => {
 	await s.gate.program.stop();
-	await s.sql('drop table chunk_staged, retrieval');
+	await s.sql('drop table chunk_staged, text_staged, retrieval');
 	await s.sql('alter table chunk drop column hash, drop column tail');
 	await s.stack.sql("update tenants set schema_version = 2, attempt_id = 'another', " +
 		"lease_until = now() + interval '1 hour'", 'catalog');
@@ -163,7 +163,7 @@ test('a database of before, which has no staging table: as ever', async () => {
 	await s.tenantgate();
 	await until('it has the newest schema', async () => {
 		await s.acme.search('kettle', { topK: 1 });
-		return (await s.stack.sql('select schema_version from tenants', 'catalog')).flat()[0] >= '3';
+		return (await s.stack.sql('select schema_version from tenants', 'catalog')).flat()[0] >= '4';
 	}, 20000);
 	const later = paragraphs(CHUNKS, 'later');
 	assert.equal((await s.ingest('later', later)).status, 201);

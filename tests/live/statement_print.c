@@ -8,14 +8,18 @@
  *	statement_print local WAY K		of a transaction; nothing where none are needed
  *	statement_print store			what keeps a document's words
  *	statement_print missing			... of documents that have none
- *	statement_print WAY DIMENSIONS INDEX BOUND [hybrid] [ids] [owner] [FILTER]
+ *	statement_print stage			... of a segment of a document on its way
+ *	statement_print take			what makes those count
+ *	statement_print forget			what takes away what an attempt has staged
+ *	statement_print WAY DIMENSIONS INDEX BOUND [hybrid] [before] [ids] [owner] [FILTER]
  *
- * WAY: of enum vector_way, as a number. FILTER: JSON.
+ * WAY: of enum vector_way, as a number. before: of RETRIEVAL_SCHEMA_TAIL. FILTER: JSON.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "retrieval/staging_forget.h"
 #include "retrieval/text_store.h"
 #include "retrieval/vector_settings.h"
 #include "tenantgate/base/json.h"
@@ -63,7 +67,8 @@ statement_print(int argc, char **argv)
 {
 	static const char *const ids[] = { "a" };
 	struct vector_index index = { .indexed_to = strtoll(argv[4], NULL, 10) };
-	struct search_request request = { .dimensions = (unsigned)strtoul(argv[2], NULL, 10) };
+	struct search_request request = { .dimensions = (unsigned)strtoul(argv[2], NULL, 10),
+		.schema_version = RETRIEVAL_SCHEMA_VERSION };
 	struct arena *arena = arena_new(1u << 20);
 	struct buf out;
 
@@ -76,6 +81,8 @@ statement_print(int argc, char **argv)
 		} else if (strcmp(argv[i], "hybrid") == 0) {
 			request.mode = SEARCH_HYBRID;
 			request.text_weight = 85;
+		} else if (strcmp(argv[i], "before") == 0) {
+			request.schema_version = RETRIEVAL_SCHEMA_TAIL;
 		} else if (strcmp(argv[i], "owner") == 0) {
 			request.owner = "a";
 		} else {
@@ -102,7 +109,13 @@ main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "store") == 0)
 		return puts(text_store_statement) < 0;
 	if (argc == 2 && strcmp(argv[1], "missing") == 0)
-		return puts(text_store_missing_statement) < 0;
+		return puts(text_store_owed_statement) < 0;
+	if (argc == 2 && strcmp(argv[1], "stage") == 0)
+		return puts(text_stage_statement) < 0;
+	if (argc == 2 && strcmp(argv[1], "take") == 0)
+		return puts(text_take_statement) < 0;
+	if (argc == 2 && strcmp(argv[1], "forget") == 0)
+		return puts(staging_forget_statement) < 0;
 	if (argc == 4 && strcmp(argv[1], "local") == 0)
 		return local_print(argv[2], argv[3]);
 	if (argc >= 5)

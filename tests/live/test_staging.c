@@ -38,8 +38,9 @@ static enum flow_rc
 stage_rows(struct flow *f)
 {
 	struct stage_op *a = stage_op_of(f);
+	const struct chunk_attempt attempt = { a->attempt, RETRIEVAL_SCHEMA_VERSION, a->stale_us };
 
-	return chunks_stage(f, &bare, a->attempt, &a->rows, a->stale_us, stage_told, a);
+	return chunks_stage(f, &bare, &attempt, &a->rows, stage_told, a);
 }
 
 static enum flow_rc

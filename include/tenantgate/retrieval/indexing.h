@@ -42,8 +42,8 @@ void		 indexing_close(struct indexing *); /* NULL is fine */
  * a while. A worker's thread.
  */
 void		 indexing_look(struct worker *, struct indexing *, struct pools *,
-		    const struct pool_target *, const char *tenant, enum language language,
-		    bool has_changed);
+		    const struct pool_target *, const char *tenant, int schema_version,
+		    enum language language, bool has_changed);
 /* Whether the above would look: cheap, for whoever has to make the target. Any thread. */
 bool		 indexing_is_due(struct indexing *, const char *tenant, bool has_changed);
 /* Of tenants whose index is worked on; borrowed. */

@@ -5,8 +5,13 @@
  *
  *	chunks_find:	vectors of the same texts, that are there already
  *	chunks_stage:	rows that have their vectors, into public.chunk_staged, in any order
+ *	chunks_stage_words: the words of a large document's chunks, from RETRIEVAL_SCHEMA_PLACES on
  *	store_document	makes the document whole of them, in one transaction (retrieval.h)
  *	chunks_discard:	what is staged of an attempt that has ended, well or not
+ *
+ * Words are kept by postings that lie among all others' in their table, and that no search looks
+ * at before the document is whole (retrieval/text_schema.h): so the transaction that makes it whole
+ * has some rows to move, and not a row for each word.
  *
  * Staged rows belong to an attempt of documents_begin(), and nobody searches them. They are
  * discarded at once, behind the commit or the failure; those of a process that died, when the
@@ -24,10 +29,12 @@
 #include <stdint.h>
 
 #include "tenantgate/base/digest.h"
+#include "tenantgate/base/language.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/pool.h"
 
 struct chunk;
+struct chunk_list;
 
 #define CHUNK_HASH_SIZE SHA256_SIZE
 
@@ -61,14 +68,31 @@ enum flow_rc	chunks_find(struct flow *, struct pool_lease *, const uint8_t *cons
 		    size_t n, unsigned dimensions, const float **found, float **vectors)
 		    __attribute__((warn_unused_result));
 
-/* A COPY. stale_us: also takes away rows that are older, which dead attempts have left; 0: does not
- * look. Fails as pg_check() does; then none of the rows is staged. */
-enum flow_rc	chunks_stage(struct flow *, struct pool_lease *, const char *attempt,
-		    const struct chunk_rows *, uint64_t stale_us, store_progress_fn *, void *arg)
+/* Whose rows are staged; borrowed. */
+struct chunk_attempt {
+	const char	*name;
+	int		 schema_version; /* of the database, at least */
+	uint64_t	 stale_us;	/* also takes away what is older, and left of dead attempts;
+					 * 0: does not look */
+};
+
+/* A COPY. Fails as pg_check() does; then none of the rows is staged. */
+enum flow_rc	chunks_stage(struct flow *, struct pool_lease *, const struct chunk_attempt *,
+		    const struct chunk_rows *, store_progress_fn *, void *arg)
+		    __attribute__((warn_unused_result));
+
+/* Of documents that have more chunks the words are staged; of others they are made in the
+ * transaction that stores them, about 0.15 ms a chunk. */
+#define CHUNK_WORDS_AT_ONCE	1000
+bool		chunk_words_are_staged(int schema_version, size_t chunks);
+/* The words of the chunks from *next on, a segment's: some 20 ms of the server. *next moves behind
+ * them at once. The lease may be exchanged. Fails as pg_check() and pool_read() do. */
+enum flow_rc	chunks_stage_words(struct flow *, struct pool_lease *, const struct chunk_attempt *,
+		    enum language, const struct chunk_list *, size_t *next)
 		    __attribute__((warn_unused_result));
 
 /* In the background, with copies of all it is given; what fails is left to a later attempt. */
 void		chunks_discard(struct worker *, struct pools *, const struct pool_target *,
-		    const char *attempt);
+		    int schema_version, const char *attempt);
 
 #endif

@@ -10,6 +10,7 @@ import { until } from './process.mjs';
 
 export const CALLS = 4;	// max_document_embedding_calls
 export const CHUNKS = 100;
+export const UNSTAGING = 'WITH staged AS (DELETE';
 export const BATCH = 11;	// vectors of 128 floats in a call
 
 export class StagingStack {
@@ -76,8 +77,8 @@ export class StagingStack {
 
 	unstagingWaits(count = 1) {
 		return until(`${count} wait to take away what was staged`, async () => (await this.sql(
-			"select 1 from pg_stat_activity where wait_event = 'advisory' and query like 'DELETE FROM " +
-			"public.chunk_staged%'")).length === count);
+			"select 1 from pg_stat_activity where wait_event = 'advisory' and query like " +
+			`'${UNSTAGING}%'`)).length === count);
 	}
 
 	// "chunks in its row, chunks that there are".
