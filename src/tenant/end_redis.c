@@ -39,8 +39,7 @@ redis_mark(struct flow *f)
 }
 
 /* A Redis that is away, or refuses (a copy, one that is full), may come back with what it had: its
- * record of the tenant is good for
- * tenant_redis_ttl at the most, so after that there is none. */
+ * record of the tenant is good for tenant_redis_ttl at the most, so after that there is none. */
 static enum flow_rc
 redis_cleared(struct flow *f)
 {
