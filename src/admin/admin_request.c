@@ -89,6 +89,23 @@ read_tenant(struct admin_request *req, struct err *err)
 	return true;
 }
 
+/* A slip of the pen must not do what was only to be shown: what changes something takes these
+ * words, and nothing else in its query. */
+static bool
+read_dry_run(struct admin_request *req, struct err *err)
+{
+	struct slice query = http_query(req->x);
+
+	if (slice_is(http_method(req->x), "GET"))
+		return admin_query_bool(req, "dryRun", &req->is_dry_run, err);
+	req->is_dry_run = slice_is(query, "dryRun=true");
+	if (!req->is_dry_run && query.len > 0 && !slice_is(query, "dryRun=false"))
+		err_set(err, ERR_INVALID_FIELD,
+		    "What changes something takes ?dryRun=true or nothing behind its path; correct "
+		    "the query.");
+	return !err_is(err);
+}
+
 enum flow_rc
 admin_allow(struct flow *f)
 {
@@ -102,7 +119,7 @@ admin_allow(struct flow *f)
 	if (req->caller.kind != CALLER_ADMIN)
 		return flow_fail(f, ERR_FORBIDDEN,
 		    "This key is no admin key; `tenantgate key create --admin` makes one.");
-	if (!admin_query_bool(req, "dryRun", &req->is_dry_run, &err) || !read_tenant(req, &err))
+	if (!read_dry_run(req, &err) || !read_tenant(req, &err))
 		return flow_fail_err(f, &err);
 	return FLOW_NEXT;
 }
