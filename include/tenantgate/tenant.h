@@ -274,7 +274,9 @@ enum flow_rc	 tenants_reseal(struct flow *, struct catalog *, const struct seal 
 struct tenants_resealing {
 	uint64_t	passwords, left;	/* of count */
 	uint64_t	resealed;
-	uint64_t	unopened;	/* they have a key that is not ours, or were changed */
+	uint64_t	unopened;	/* they have a key that is not ours, or were spoiled */
+	uint64_t	missed;		/* of this pass: another was written meanwhile */
+	unsigned	passes;		/* before this one */
 	bool		is_done;
 	char		last[TENANT_ID_MAX + 1]; /* after which id it goes on */
 };
