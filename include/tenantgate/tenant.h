@@ -164,7 +164,8 @@ struct tenants	*tenants_open(struct worker *, struct catalog *, struct redis *, 
 void		 tenants_close(struct tenants *);
 
 /* The record; state TENANT_UNKNOWN when never seen (that is no failure). id is copied. Fails with
- * ERR_CATALOG, ERR_SUSPENDED, ERR_INVALID_TENANT (0 or more than 128 bytes), ERR_OVERLOADED. */
+ * ERR_CATALOG, ERR_SUSPENDED, ERR_INVALID_TENANT (0 or more than 128 bytes), ERR_OVERLOADED. The
+ * flow has an arena: limits of the tenant's own are copied into it. */
 enum flow_rc	 tenant_lookup(struct flow *, struct tenants *, const char *id, struct tenant *)
 		    __attribute__((warn_unused_result));
 /*
