@@ -5,12 +5,14 @@
  *
  *	... --> [look] --> [write] --> [written] --> [wait] --> [look_again] --> [respond]
  *	          ^            |           |            ^                            |
- *	          +------------|-----------+            +----------------------------+
+ *	          +------------|-----------+            +---------- [pause] <--------+
  *	           the row is another now                 Neon does not have it yet
  *
  * What is computed from the row, and checked, is written only over that same row. What Neon is
  * asked for is in the row then, and is asked for by itself whatever becomes of this request; it
- * waits for that a while, so as to say what Neon says. A refusal leaves the row as it was.
+ * waits for that a while, so as to say what Neon says. A refusal leaves the row as it was. Where
+ * another process is at it, or was killed at it, there is nothing here to wait for: then its row is
+ * looked at again and again.
  */
 #include "admin/admin_route.h"
 #include "admin/tenant_wish_form.h"
@@ -18,6 +20,7 @@
 
 #define SET_LOOKS_MAX 8
 #define SET_WAIT_US   (8 * 1000000ull) /* for Neon; then 202 */
+#define SET_PAUSE_US  (100 * 1000ull)  /* between two looks */
 
 struct tenant_set {
 	struct admin_request req; /* first */
@@ -28,10 +31,11 @@ struct tenant_set {
 	json_t *wished;			  /* owned: of Neon, by this request */
 	unsigned looks;
 	uint64_t until_us; /* monotonic: as long as Neon is waited for */
+	struct timer timer;
 };
 
 static flow_step_fn tenant_set_read, tenant_set_look, tenant_set_write, tenant_set_written,
-    tenant_set_wait, tenant_set_look_again, tenant_set_respond;
+    tenant_set_wait, tenant_set_look_again, tenant_set_respond, tenant_set_pause;
 static flow_end_fn tenant_set_end;
 
 static const struct flow_step tenant_set_steps[] = {
@@ -46,6 +50,7 @@ static const struct flow_step tenant_set_steps[] = {
 	{ "wait", tenant_set_wait },
 	{ "look_again", tenant_set_look_again },
 	{ "respond", tenant_set_respond },
+	{ "pause", tenant_set_pause },
 	{ NULL, NULL },
 };
 
@@ -196,11 +201,18 @@ tenant_set_respond(struct flow *f)
 		return rc;
 	if (s->view.is_pending && neon_can_be_asked(s) && s->view.neon_error[0] == '\0' &&
 	    clock_mono_us() < s->until_us)
-		return flow_goto(f, tenant_set_wait);
+		return FLOW_NEXT;
 	if (s->view.is_refused_by_neon && !json_equal(s->view.wished, s->wished))
 		return flow_fail(f, ERR_NEON_REFUSED, "%s", s->view.neon_error);
 	return wish_form_respond(f, s->view.is_pending && neon_can_be_asked(s) ? 202 : 200,
 	    wish_form_json(s->req.tenant_id, &s->view));
+}
+
+static enum flow_rc
+tenant_set_pause(struct flow *f)
+{
+	flow_goto(f, tenant_set_wait);
+	return flow_sleep(f, &tenant_set_of(f)->timer, SET_PAUSE_US);
 }
 
 static void

@@ -230,6 +230,19 @@ test('set: what Neon refuses is told with its reason, and the row is as before',
 	await stack.neonKnobs({ operation_ms: 0 });
 });
 
+test('set: another process that is at it is waited for, at a measured pace', async () => {
+	await made('shared');
+	await stack.sql(`update tenants set neon_attempt = 'elsewhere', neon_until = now() + interval '2 s'
+		where tenant_id = 'shared'`, 'catalog');
+	const begun = async () => (await gate.admin.get('/admin/top')).json.flows
+		.find((f) => f.kind === 'tenant_wish')?.count ?? 0;
+	const before = await begun();
+	const answer = await patch('shared', { compute: { maxCu: 2 } });
+	assert.deepEqual([answer.status, answer.json.tenant.neon], [200, 'applied'], answer.body);
+	const looks = await begun() - before;
+	assert.ok(looks >= 2 && looks < 50, `${looks} looks`);
+});
+
 test('set: Neon away is 202, plan and settings wait with it, and it is done by itself', async () => {
 	const project = await made('away', { plan: 'free' });
 	await stack.neonKnobs({ operation_ms: 0, fail_next: [
