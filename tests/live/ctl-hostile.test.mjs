@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { until } from './lib/process.mjs';
-import { build, Stack } from './lib/stack.mjs';
+import { build, source, Stack } from './lib/stack.mjs';
 
 const stack = new Stack('ctl-hostile');
 const program = join(build, 'tenantgatectl');
@@ -108,6 +108,22 @@ test('only what can be a tenant\'s id completes a line', async () => {
 	const shown = await ctl(['--complete', 'tenant', 'show', ''], { answers: () => ({ tenants: [
 		{ id: 'ok-1' }, { id: '$(reboot)' }, { id: 'x\u001b[2J' }, { id: '' }, { id: 7 }, {}, 'x'] }) });
 	assert.equal(shown.out, 'ok-1\n');
+});
+
+test('an id with : or @ is completed as any', async () => {
+	const ids = ['ann@example.org', 'ann@example.net', 'org:1:a', 'org:2'];
+	answer = ({ query }) => ({ tenants: ids.filter((id) => id.startsWith(query.get('prefix')))
+		.map((id) => ({ id })) });
+	const script = `source ${source}/contrib/completion/tenantgatectl.bash
+complete_line() { COMP_LINE="$1"; COMP_POINT=\${#COMP_LINE}; _tenantgatectl; echo "\${COMPREPLY[*]}"; }
+complete_line "${program} tenant show ann@"
+complete_line "${program} tenant show org:1"
+complete_line "${program} tenant show o"
+complete_line "${program} tenant show "`;
+	const out = await new Promise((resolve) => execFile('bash', ['-c', script], { env: environment() },
+		(error, text) => resolve(text)));
+	assert.deepEqual(out.split('\n').slice(0, 4), ['example.org example.net', '1:a', 'org:1:a org:2',
+		ids.join(' ')]);
 });
 
 test('top ends at Ctrl-C though the door hangs', async () => {
