@@ -21,6 +21,7 @@
 #define ANSWER_MAX		  (64u << 20)
 #define CONNECT_TIMEOUT_S	  5
 #define TIMEOUT_S		  120 /* of what is not long */
+#define KEEPALIVE_S		  20L
 #define PROGRESS_MAX		  80  /* of a line of progress */
 #define PROGRESS_AFTER_US	  1000000ull
 
@@ -172,6 +173,9 @@ session_set(struct ctl_session *s, const struct ctl_options *o)
 	(void)curl_easy_setopt(s->curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	(void)curl_easy_setopt(s->curl, CURLOPT_PROXY, "");
 	(void)curl_easy_setopt(s->curl, CURLOPT_PATH_AS_IS, 1L);
+	(void)curl_easy_setopt(s->curl, CURLOPT_TCP_KEEPALIVE, 1L); /* long work has no time-out */
+	(void)curl_easy_setopt(s->curl, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_S);
+	(void)curl_easy_setopt(s->curl, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_S);
 	(void)curl_easy_setopt(s->curl, CURLOPT_NOSIGNAL, 1L);
 }
 

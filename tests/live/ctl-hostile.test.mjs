@@ -2,7 +2,7 @@
 // tenantgatectl before a door that lies, hangs or is another's: what it prints, sends and ends with.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { openSync, closeSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -134,6 +134,22 @@ test('top ends at Ctrl-C though the door hangs', async () => {
 	await until('it has asked', () => asked.length > 0);
 	child.kill('SIGINT');
 	assert.equal(await code, 0);
+});
+
+// proc(5), /proc/net/tcp: a timer of 2 is the one of keepalive.
+test('what is waited for without an end is asked whether it is there still', async () => {
+	asked.length = 0;
+	answer = () => undefined;
+	const child = spawn(program, ['tenant', 'warm', 'a'], { env: environment(), stdio: 'ignore' });
+	const code = ended(child);
+	await until('it has asked', () => asked.length > 0);
+	const to = `:${door.address().port.toString(16).toUpperCase().padStart(4, '0')}`;
+	await until('a timer runs', () => readFileSync('/proc/net/tcp', 'utf8').split('\n')
+		.map((line) => line.trim().split(/\s+/))
+		.some(([, , remote, state, , timer]) => remote?.endsWith(to) && state === '01' &&
+			timer.startsWith('02:')), 5000);
+	child.kill('SIGKILL');
+	await code;
 });
 
 test('no proxy of the environment sees the key', async () => {
