@@ -62,8 +62,6 @@ contexts_open(struct service *s, struct err *err)
 
 	if (want == 0)
 		want = processors > 0 ? (unsigned)processors : 1;
-	if (want > POOL_WORKERS_MAX)
-		want = POOL_WORKERS_MAX;
 	s->contexts = xcalloc(want, sizeof(*s->contexts));
 	s->process.workers = xcalloc(want, sizeof(*s->process.workers));
 	for (s->count = 0; s->count < want; s->count++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ctl_file: what is secret comes from a file: the command line is seen by all users of the machine.
+ * ctl_secret: what is secret comes from a file: the command line is seen by all users of the
+ * machine.
  */
 #include <errno.h>
 #include <stdio.h>
