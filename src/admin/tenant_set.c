@@ -5,14 +5,14 @@
  *
  *	... --> [look] --> [write] --> [written] --> [wait] --> [look_again] --> [respond]
  *	          ^            |           |            ^                            |
- *	          +------------|-----------+            +---------- [pause] <--------+
+ *	          +------------|-----------+            +----------------------------+
  *	           the row is another now                 Neon does not have it yet
  *
  * What is computed from the row, and checked, is written only over that same row. What Neon is
  * asked for is in the row then, and is asked for by itself whatever becomes of this request; it
  * waits for that a while, so as to say what Neon says. A refusal leaves the row as it was. Where
- * another process is at it, or was killed at it, there is nothing here to wait for: then its row is
- * looked at again and again.
+ * another process is at it, or was killed at it, there is nothing here to wait for: then the row is
+ * looked at again and again, with a [pause] before [look_again].
  */
 #include "admin/admin_route.h"
 #include "admin/tenant_wish_form.h"
@@ -32,6 +32,7 @@ struct tenant_set {
 	unsigned looks;
 	uint64_t until_us; /* monotonic: as long as Neon is waited for */
 	struct timer timer;
+	unsigned pauses;
 };
 
 static flow_step_fn tenant_set_read, tenant_set_look, tenant_set_write, tenant_set_written,
@@ -48,9 +49,9 @@ static const struct flow_step tenant_set_steps[] = {
 	{ "write", tenant_set_write },
 	{ "written", tenant_set_written },
 	{ "wait", tenant_set_wait },
+	{ "pause", tenant_set_pause },
 	{ "look_again", tenant_set_look_again },
 	{ "respond", tenant_set_respond },
-	{ "pause", tenant_set_pause },
 	{ NULL, NULL },
 };
 
@@ -182,6 +183,15 @@ tenant_set_wait(struct flow *f)
 	return tenant_wish_wait(f, ts, s->req.tenant_id, s->until_us - now);
 }
 
+/* The first look comes at once: what was begun here is over. */
+static enum flow_rc
+tenant_set_pause(struct flow *f)
+{
+	struct tenant_set *s = tenant_set_of(f);
+
+	return s->pauses++ == 0 ? FLOW_NEXT : flow_sleep(f, &s->timer, SET_PAUSE_US);
+}
+
 static enum flow_rc
 tenant_set_look_again(struct flow *f)
 {
@@ -201,18 +211,11 @@ tenant_set_respond(struct flow *f)
 		return rc;
 	if (s->view.is_pending && neon_can_be_asked(s) && s->view.neon_error[0] == '\0' &&
 	    clock_mono_us() < s->until_us)
-		return FLOW_NEXT;
+		return flow_goto(f, tenant_set_wait);
 	if (s->view.is_refused_by_neon && !json_equal(s->view.wished, s->wished))
 		return flow_fail(f, ERR_NEON_REFUSED, "%s", s->view.neon_error);
 	return wish_form_respond(f, s->view.is_pending && neon_can_be_asked(s) ? 202 : 200,
 	    wish_form_json(s->req.tenant_id, &s->view));
-}
-
-static enum flow_rc
-tenant_set_pause(struct flow *f)
-{
-	flow_goto(f, tenant_set_wait);
-	return flow_sleep(f, &tenant_set_of(f)->timer, SET_PAUSE_US);
 }
 
 static void
