@@ -118,7 +118,7 @@ void	ctl_print_rows(const json_t *rows, const char *columns);
 /* One thing: a line for each member, what is inside it further in. */
 void	ctl_print_object(const json_t *object);
 /* A value for people: 3.2 MiB, 5 min, a dash for nothing; no byte that a terminal obeys. By the
- * member's name: ...Bytes, ...Seconds. */
+ * member's name: ...Bytes, ...Seconds. What there is no room for is "...". */
 void	ctl_value_text(struct buf *, const char *member, const json_t *value);
 /* Columns that a text takes in a terminal. */
 size_t	ctl_width(const char *utf8);
