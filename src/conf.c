@@ -6,6 +6,7 @@
 #include "conf.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "conf_internal.h"
 #include "config.h"
@@ -40,6 +41,14 @@ fill_in_extract(struct extract_conf *c)
 		c->program = own.program;
 	if (c->parallel_max == 0)
 		c->parallel_max = own.parallel_max;
+}
+
+/* One a processor is what a start finds out, unless there are more than the pools have room for. */
+static void
+fill_in_workers(struct conf *conf)
+{
+	if (conf->workers == 0 && sysconf(_SC_NPROCESSORS_ONLN) > POOL_WORKERS_MAX)
+		conf->workers = POOL_WORKERS_MAX;
 }
 
 /* Unless ok: an error at the key's place. The predicate goes on after the key's name. A value that
@@ -230,6 +239,7 @@ conf_load(struct conf *conf, const char *path, struct buf *errors)
 	conf_read_file(&r, path, NULL);
 	conf_scopes_fill(&r);
 	fill_in_extract(&conf->api.extract);
+	fill_in_workers(conf);
 	conf->catalog.max_scram_iterations = conf->pool.max_scram_iterations;
 	conf_make_plans(conf);
 	conf_check_all(&r);

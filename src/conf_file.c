@@ -122,6 +122,7 @@ set_key(struct conf_reading *r, const struct lines *in, const struct conf_key *k
 		return;
 	}
 	*seen = *at;
+	scope->turn[index] = ++r->turns;
 	value_init(&value);
 	value_init(&literal);
 	r->used_environment = false;

@@ -120,6 +120,7 @@ struct conf_scope {
 	struct conf_place		 opened;	/* its line; line 0: the file */
 	bool				 is_good;	/* so far: its name, and each value */
 	struct conf_place		 seen[CONF_KEYS_MAX];	/* where set, by index of the key */
+	unsigned			 turn[CONF_KEYS_MAX];	/* the how many-th that was set */
 	bool				 refused[CONF_KEYS_MAX]; /* its value, with a reason */
 	bool				 by_environment[CONF_KEYS_MAX];	/* it, or a part of it */
 };
@@ -132,6 +133,7 @@ struct conf_reading {
 	unsigned		 depth;			/* of %include */
 	bool			 public;		/* others may read this file */
 	bool			 used_environment;	/* by the value that is expanded now */
+	unsigned			 turns;			/* keys that were set */
 };
 
 /* Adds one error: "FILE:LINE: Sentence.", with line 0 "FILE: Sentence.". Bytes that a terminal

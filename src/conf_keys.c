@@ -61,7 +61,8 @@ const struct conf_key conf_keys[] = {
 	    "The Server field of responses; empty for none."),
 
 	GROUP("Process"),
-	NUMBER("workers", workers, "0", 0, 1024, "Threads that serve; 0 for one a processor."),
+	NUMBER("workers", workers, "0", 0, POOL_WORKERS_MAX,
+	    "Threads that serve; 0 for one a processor."),
 	STRING("user", user, "", CONF_EMPTY_ALLOWED,
 	    "User to become when started as root, which is refused otherwise."),
 	STRING("pid_file", pid_file, "", CONF_EMPTY_ALLOWED,

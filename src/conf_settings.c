@@ -24,6 +24,7 @@ const struct conf_renamed conf_renamed[] = {
 
 struct origin {
 	struct conf_place place; /* file NULL: it was not set */
+	unsigned turn;		 /* of all keys that were set; 0: it was not */
 	bool is_environment;
 };
 
@@ -33,10 +34,10 @@ origin_of(const struct conf_scope *s, const char *name)
 	const struct conf_key *k = conf_key_find(s->section, slice_str(name));
 	size_t i = (size_t)(k - s->section->keys);
 
-	return (struct origin){ s->seen[i], s->by_environment[i] };
+	return (struct origin){ s->seen[i], s->turn[i], s->by_environment[i] };
 }
 
-/* A key's older name fills the same member: of both the later line counts. */
+/* A key's older name fills the same member: of both the one that is read later counts. */
 static struct origin
 origin_by_either_name(const struct conf_scope *s, const char *name)
 {
@@ -46,8 +47,7 @@ origin_by_either_name(const struct conf_scope *s, const char *name)
 		if (s->section != &conf_sections[0] || strcmp(r->name, name) != 0)
 			continue;
 		older = origin_of(s, r->older);
-		if (older.place.file != NULL &&
-		    (own.place.file == NULL || own.place.line < older.place.line))
+		if (own.turn < older.turn)
 			return older;
 	}
 	return own;

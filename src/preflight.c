@@ -24,6 +24,8 @@
 #include "tenantgate/wire/pem.h"
 #include "tenantgate/wire/pg_url.h"
 
+#define EXTRACTOR_WAIT_MS 15000 /* once; its own limit is 5 s of CPU */
+
 struct preflight {
 	const struct conf *conf;
 	const char *path; /* of the file */
@@ -172,7 +174,7 @@ check_program(const struct preflight *c)
 		finding_add(c, c->errors, "extract_program",
 		    " %s cannot be run (%s); give its file to the user that serves.",
 		    c->conf->api.extract.program, strerror(errno));
-	else if (!preflight_extractor(path, &why))
+	else if (!preflight_extractor(path, EXTRACTOR_WAIT_MS, &why))
 		finding_add(c, c->warnings, "extract_program",
 		    " %s reads no PDF here (%.*s); install poppler's pdftotext and pdfimages, or "
 		    "look at its sandbox.",

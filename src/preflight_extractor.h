@@ -8,9 +8,10 @@
 
 #include "tenantgate/base/buf.h"
 
-/* Waits for the program, which limits itself. False with what it said of itself (one line; no
- * sentence of ours) in `why`: it does not start, or finds no reader, or no sandbox. A document that
- * is none is no such reason. path: of the program, as of a descriptor (/proc/self/fd/N). */
-bool preflight_extractor(const char *path, struct buf *why);
+/* Waits for the program, twice wait_ms at the most. False with what it said of itself (one line; no
+ * sentence of ours) in `why`: it does not start, does not end, or finds no reader, or no sandbox. A
+ * document that is none is no such reason. path: of the program, as of a descriptor
+ * (/proc/self/fd/N). */
+bool preflight_extractor(const char *path, unsigned wait_ms, struct buf *why);
 
 #endif

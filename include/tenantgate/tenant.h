@@ -164,7 +164,8 @@ struct tenants	*tenants_open(struct worker *, struct catalog *, struct redis *, 
 void		 tenants_close(struct tenants *);
 
 /* The record; state TENANT_UNKNOWN when never seen (that is no failure). id is copied. Fails with
- * ERR_CATALOG, ERR_SUSPENDED, ERR_INVALID_TENANT (0 or more than 128 bytes), ERR_OVERLOADED. */
+ * ERR_CATALOG, ERR_SUSPENDED, ERR_INVALID_TENANT (0 or more than 128 bytes), ERR_OVERLOADED. The
+ * flow has an arena: limits of the tenant's own are copied into it. */
 enum flow_rc	 tenant_lookup(struct flow *, struct tenants *, const char *id, struct tenant *)
 		    __attribute__((warn_unused_result));
 /*
@@ -274,7 +275,9 @@ enum flow_rc	 tenants_reseal(struct flow *, struct catalog *, const struct seal 
 struct tenants_resealing {
 	uint64_t	passwords, left;	/* of count */
 	uint64_t	resealed;
-	uint64_t	unopened;	/* they have a key that is not ours, or were changed */
+	uint64_t	unopened;	/* they have a key that is not ours, or were spoiled */
+	uint64_t	missed;		/* of this pass: another was written meanwhile */
+	unsigned	passes;		/* before this one */
 	bool		is_done;
 	char		last[TENANT_ID_MAX + 1]; /* after which id it goes on */
 };

@@ -89,6 +89,53 @@ read_tenant(struct admin_request *req, struct err *err)
 	return true;
 }
 
+/* The switches of what changes something, as they may stand in its query. */
+static bool
+is_switch(struct slice item)
+{
+	static const char *const items[] = { "dryRun=true", "dryRun=false", "takeOwnership=true",
+		"takeOwnership=false" };
+
+	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)
+		if (slice_is(item, items[i]))
+			return true;
+	return false;
+}
+
+/* A slip of the pen must not do what was only to be shown: what changes something takes nothing
+ * else in its query. */
+static bool
+query_is_known(struct slice query)
+{
+	unsigned dry_runs = 0;
+
+	while (query.len > 0) {
+		const char *end = memchr(query.p, '&', query.len);
+		struct slice item =
+		    slice_of(query.p, end != NULL ? (size_t)(end - query.p) : query.len);
+
+		dry_runs += slice_starts(item, "dryRun=");
+		if (!is_switch(item) || dry_runs > 1)
+			return false;
+		query = slice_of(query.p + item.len, query.len - item.len);
+		if (end != NULL)
+			query = slice_of(query.p + 1, query.len - 1);
+	}
+	return true;
+}
+
+static bool
+read_dry_run(struct admin_request *req, struct err *err)
+{
+	if (!slice_is(http_method(req->x), "GET") && !query_is_known(http_query(req->x))) {
+		err_set(err, ERR_INVALID_FIELD,
+		    "What changes something takes ?dryRun=true behind its path, and nothing that "
+		    "this build does not know; correct the query.");
+		return false;
+	}
+	return admin_query_bool(req, "dryRun", &req->is_dry_run, err);
+}
+
 enum flow_rc
 admin_allow(struct flow *f)
 {
@@ -102,7 +149,7 @@ admin_allow(struct flow *f)
 	if (req->caller.kind != CALLER_ADMIN)
 		return flow_fail(f, ERR_FORBIDDEN,
 		    "This key is no admin key; `tenantgate key create --admin` makes one.");
-	if (!admin_query_bool(req, "dryRun", &req->is_dry_run, &err) || !read_tenant(req, &err))
+	if (!read_dry_run(req, &err) || !read_tenant(req, &err))
 		return flow_fail_err(f, &err);
 	return FLOW_NEXT;
 }

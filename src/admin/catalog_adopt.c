@@ -23,7 +23,7 @@
 #include "tenantgate/tenant/adoption.h"
 #include "tenantgate/tenant/app_catalog.h"
 
-#define POSITION_SIZE 24
+#define POSITION_SIZE 19 /* fewer digits than any type is too small for */
 
 struct catalog_adopt {
 	struct admin_request req; /* first */
@@ -155,6 +155,23 @@ adopt_found(struct catalog_adopt *a, uint64_t found)
 	return admin_progress_flush(&a->req.flow);
 }
 
+/* Numbers of rows are a serial's, and each page's are beyond the last: else it would not end. */
+static bool
+position_follows(const char *from, const char *to)
+{
+	size_t n = strspn(to, "0123456789");
+
+	return n > 0 && n < POSITION_SIZE && to[n] == '\0' &&
+	    strtoull(to, NULL, 10) > strtoull(from, NULL, 10);
+}
+
+static enum flow_rc
+adopt_is_no_serial(struct catalog_adopt *a)
+{
+	return flow_fail(&a->req.flow, ERR_INVALID_FIELD,
+	    "Its ids are no serials, so it is not the example's catalog; look at the URL.");
+}
+
 static enum flow_rc
 adopt_projects(struct catalog_adopt *a)
 {
@@ -162,6 +179,9 @@ adopt_projects(struct catalog_adopt *a)
 
 	if (rows == 0)
 		return adopt_next_part(a);
+	for (unsigned i = 0; i < rows; i++)
+		if (!position_follows(a->from[APP_PROJECTS], pg_text(&a->page, i, 0)))
+			return adopt_is_no_serial(a);
 	if (!a->req.is_dry_run)
 		return flow_goto(&a->req.flow, catalog_adopt_project);
 	snprintf(a->to, POSITION_SIZE, "%s", pg_text(&a->page, rows - 1, 0));
@@ -180,6 +200,8 @@ catalog_adopt_paged(struct flow *f)
 		return adopt_projects(a);
 	if (found == 0)
 		return adopt_next_part(a);
+	if (!position_follows(page.from, pg_text(&a->page, 0, 1)))
+		return adopt_is_no_serial(a);
 	snprintf(a->to, POSITION_SIZE, "%s", pg_text(&a->page, 0, 1));
 	if (a->req.is_dry_run)
 		return adopt_found(a, found);

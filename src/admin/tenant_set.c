@@ -10,7 +10,9 @@
  *
  * What is computed from the row, and checked, is written only over that same row. What Neon is
  * asked for is in the row then, and is asked for by itself whatever becomes of this request; it
- * waits for that a while, so as to say what Neon says. A refusal leaves the row as it was.
+ * waits for that a while, so as to say what Neon says. A refusal leaves the row as it was. Where
+ * another process is at it, or was killed at it, there is nothing here to wait for: then the row is
+ * looked at again and again, with a [pause] before [look_again].
  */
 #include "admin/admin_route.h"
 #include "admin/tenant_wish_form.h"
@@ -18,6 +20,7 @@
 
 #define SET_LOOKS_MAX 8
 #define SET_WAIT_US   (8 * 1000000ull) /* for Neon; then 202 */
+#define SET_PAUSE_US  (100 * 1000ull)  /* between two looks */
 
 struct tenant_set {
 	struct admin_request req; /* first */
@@ -28,10 +31,12 @@ struct tenant_set {
 	json_t *wished;			  /* owned: of Neon, by this request */
 	unsigned looks;
 	uint64_t until_us; /* monotonic: as long as Neon is waited for */
+	struct timer timer;
+	unsigned pauses;
 };
 
 static flow_step_fn tenant_set_read, tenant_set_look, tenant_set_write, tenant_set_written,
-    tenant_set_wait, tenant_set_look_again, tenant_set_respond;
+    tenant_set_wait, tenant_set_look_again, tenant_set_respond, tenant_set_pause;
 static flow_end_fn tenant_set_end;
 
 static const struct flow_step tenant_set_steps[] = {
@@ -44,6 +49,7 @@ static const struct flow_step tenant_set_steps[] = {
 	{ "write", tenant_set_write },
 	{ "written", tenant_set_written },
 	{ "wait", tenant_set_wait },
+	{ "pause", tenant_set_pause },
 	{ "look_again", tenant_set_look_again },
 	{ "respond", tenant_set_respond },
 	{ NULL, NULL },
@@ -175,6 +181,15 @@ tenant_set_wait(struct flow *f)
 		return FLOW_NEXT;
 	tenant_wish_begin(ts, s->req.tenant_id);
 	return tenant_wish_wait(f, ts, s->req.tenant_id, s->until_us - now);
+}
+
+/* The first look comes at once: what was begun here is over. */
+static enum flow_rc
+tenant_set_pause(struct flow *f)
+{
+	struct tenant_set *s = tenant_set_of(f);
+
+	return s->pauses++ == 0 ? FLOW_NEXT : flow_sleep(f, &s->timer, SET_PAUSE_US);
 }
 
 static enum flow_rc

@@ -8,6 +8,7 @@
 #define CTL_H
 
 #include <jansson.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -23,7 +24,13 @@ enum ctl_exit {
 };
 
 enum ctl_place { CTL_QUERY, CTL_BODY };
-enum ctl_type { CTL_TEXT, CTL_NUMBER, CTL_LIST /* by commas */, CTL_SWITCH };
+enum ctl_type {
+	CTL_TEXT,
+	CTL_NUMBER,
+	CTL_LIST, /* by commas */
+	CTL_SWITCH,
+	CTL_LOGIN, /* a URL; one with a password is @FILE, which nobody else may read */
+};
 
 struct ctl_option {
 	const char	*name;	 /* without its dashes; NULL ends the list */
@@ -41,6 +48,7 @@ enum ctl_flag {
 	CTL_TOP = 8,	 /* asked again and again (ctl_top.h) */
 	CTL_LONG = 16,	 /* may take hours: waited for without an end, unless --timeout says */
 	CTL_LINES = 32,	 /* tells how far it is: a line of JSON each time, the last is the answer */
+	CTL_COUNTED = 64, /* a list of the first ?limit= rows of "count" */
 };
 
 struct ctl_command {
@@ -81,11 +89,16 @@ void			 ctl_session_close(struct ctl_session *);	/* NULL is fine */
 
 /* flags of the command whose requests come next: CTL_LONG, CTL_LINES. */
 void		ctl_session_expect(struct ctl_session *, unsigned flags);
+/* An answer that is waited for is given up within a second of *flag being set, untold: CTL_AWAY. */
+void		ctl_session_stop_on(struct ctl_session *, const volatile sig_atomic_t *flag);
 /* Sends it, and reads the whole answer. body: NULL for none. what: for the line of progress, that a
  * terminal sees when it takes long. *json: owned by the caller; NULL unless CTL_DONE. Anything else
  * has been told on standard error. */
 enum ctl_exit	ctl_ask(struct ctl_session *, const char *what, const char *method,
 		    const char *path, const json_t *body, json_t **json);
+
+/* The first word of a file that nobody else can read. False with err set. */
+bool	ctl_secret_read(const char *path, char *out, size_t size, struct err *);
 
 /* ---- the request of a command ---- */
 /* Path and query, percent-encoded, and the body (owned; NULL: none is sent). */
@@ -106,7 +119,7 @@ void	ctl_print_rows(const json_t *rows, const char *columns);
 /* One thing: a line for each member, what is inside it further in. */
 void	ctl_print_object(const json_t *object);
 /* A value for people: 3.2 MiB, 5 min, a dash for nothing; no byte that a terminal obeys. By the
- * member's name: ...Bytes, ...Seconds. */
+ * member's name: ...Bytes, ...Seconds. What there is no room for is "...". */
 void	ctl_value_text(struct buf *, const char *member, const json_t *value);
 /* Columns that a text takes in a terminal. */
 size_t	ctl_width(const char *utf8);

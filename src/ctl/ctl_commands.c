@@ -25,12 +25,13 @@ static const struct ctl_option suspend_options[] = {
 
 static const struct ctl_option adopt_options[] = {
 	{ "project", "ID", CTL_TEXT, CTL_BODY, "projectId", "a project at Neon" },
-	{ "url", "URL", CTL_TEXT, CTL_BODY, "url", "any Postgres" },
+	{ "url", "@FILE", CTL_LOGIN, CTL_BODY, "url", "any Postgres: the file has its URL" },
 	{ NULL },
 };
 
 static const struct ctl_option catalog_options[] = {
-	{ "catalog", "URL", CTL_TEXT, CTL_BODY, "catalogUrl", "of the application's own catalog" },
+	{ "catalog", "@FILE", CTL_LOGIN, CTL_BODY, "catalogUrl",
+	    "the file has the URL of the application's own catalog" },
 	{ NULL },
 };
 
@@ -103,9 +104,9 @@ const struct ctl_command ctl_commands[] = {
 	    "refuse a key everywhere" },
 	{ "top", "", "GET", "/admin/top", NULL, NULL, NULL, CTL_TOP,
 	    "what happens now, written anew until Ctrl-C" },
-	{ "pools", "", "GET", "/admin/pools", NULL, "pools", NULL, 0,
+	{ "pools", "", "GET", "/admin/pools", NULL, "pools", NULL, CTL_COUNTED,
 	    "connections by database" },
-	{ "flows", "", "GET", "/admin/flows", NULL, "flows", NULL, 0,
+	{ "flows", "", "GET", "/admin/flows", NULL, "flows", NULL, CTL_COUNTED,
 	    "what is under way, and at which step" },
 	{ "shares", "", "GET", "/admin/shares", NULL, "shares", NULL, 0,
 	    "what is scarce, and who holds it" },

@@ -44,6 +44,16 @@ complete_command(char *const *words, int count)
 	}
 }
 
+/* As tenants' ids are: nothing that a shell or a terminal would obey is offered to either. */
+static bool
+is_id(const char *text)
+{
+	return text != NULL && *text != '\0' &&
+	    text[strspn(text,
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789._:@-")] == '\0';
+}
+
 static void
 complete_tenant(const struct ctl_options *o, const char *beginning)
 {
@@ -64,7 +74,8 @@ complete_tenant(const struct ctl_options *o, const char *beginning)
 	ctl_query_add(&path, "prefix", beginning);
 	if (ctl_ask(s, "complete", "GET", path.data, NULL, &answer) == CTL_DONE)
 		json_array_foreach(json_object_get(answer, "tenants"), i, row)
-			printf("%s\n", json_string_value(json_object_get(row, "id")));
+			if (is_id(json_string_value(json_object_get(row, "id"))))
+				printf("%s\n", json_string_value(json_object_get(row, "id")));
 	json_decref(answer);
 	buf_free(&path);
 	ctl_session_close(s);

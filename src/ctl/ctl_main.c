@@ -8,6 +8,7 @@
  * was not confirmed; 3 no answer, or the server cannot now.
  */
 #include <curl/curl.h>
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,37 +90,63 @@ switch_read(struct command_line *line, const char *word)
 	return true;
 }
 
-/* 1: an option with its value was read; 0: it is none of these; -1: its value makes no sense. */
+/* "--name VALUE", or "--name=VALUE". Returns how many words it took; 0: it is none of these; -1:
+ * its value makes no sense. next: NULL when there is none. */
 static int
-valued_read(struct command_line *line, const char *word, const char *value)
+valued_read(struct command_line *line, const char *word, const char *next)
 {
 	struct ctl_options *o = &line->options;
+	const struct {
+		const char *name;
+		const char **text;
+		unsigned *number, least;
+	} valued[] = {
+		{ "--url", &o->url, NULL, 0 },
+		{ "--key-file", &o->key_file, NULL, 0 },
+		{ "--limit", NULL, &o->limit, 1 },
+		{ "--interval", NULL, &o->interval_s, 0 },
+		{ "--rounds", NULL, &o->rounds, 0 },
+		{ "--timeout", NULL, &o->timeout_s, 1 },
+	};
+	size_t n = strcspn(word, "=");
+	const char *value = word[n] == '=' ? word + n + 1 : next;
 
-	if (strcmp(word, "--url") == 0)
-		o->url = value;
-	else if (strcmp(word, "--key-file") == 0)
-		o->key_file = value;
-	else if (strcmp(word, "--limit") == 0)
-		return value != NULL && read_number(value, &o->limit) && o->limit > 0 ? 1 : -1;
-	else if (strcmp(word, "--interval") == 0)
-		return value != NULL && read_number(value, &o->interval_s) ? 1 : -1;
-	else if (strcmp(word, "--rounds") == 0)
-		return value != NULL && read_number(value, &o->rounds) ? 1 : -1;
-	else if (strcmp(word, "--timeout") == 0)
-		return value != NULL && read_number(value, &o->timeout_s) && o->timeout_s > 0 ? 1
-											      : -1;
-	else
-		return 0;
-	return value != NULL ? 1 : -1;
+	for (size_t i = 0; i < sizeof(valued) / sizeof(valued[0]); i++) {
+		unsigned *number = valued[i].number;
+
+		if (strlen(valued[i].name) != n || strncmp(valued[i].name, word, n) != 0)
+			continue;
+		if (value == NULL ||
+		    (number != NULL && (!read_number(value, number) || *number < valued[i].least)))
+			return -1;
+		if (number == NULL)
+			*valued[i].text = value;
+		return word[n] == '=' ? 1 : 2;
+	}
+	return 0;
+}
+
+/* An option behind a command that has one of that name is the command's: `tenant adopt T --url`. */
+static bool
+is_commands_own(const struct command_line *line, const char *word)
+{
+	int used;
+	const struct ctl_command *c = ctl_command_find(line->words, line->count, &used);
+
+	for (const struct ctl_option *o = c != NULL ? c->options : NULL;
+	     o != NULL && o->name != NULL; o++)
+		if (strncmp(word, "--", 2) == 0 && strlen(o->name) == strcspn(word + 2, "=") &&
+		    strncmp(o->name, word + 2, strlen(o->name)) == 0)
+			return true;
+	return false;
 }
 
 /* --complete takes all that follows as it is. */
 static bool
 line_read(struct command_line *line, int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++) {
-		int valued;
-
+	for (int i = 1, taken; i < argc; i += taken) {
+		taken = 1;
 		if (line->count == WORDS_MAX)
 			return false;
 		if (line->wants_completion || !strcmp(argv[i], "--complete")) {
@@ -128,15 +155,19 @@ line_read(struct command_line *line, int argc, char **argv)
 			line->wants_completion = true;
 			continue;
 		}
+		if (is_commands_own(line, argv[i])) {
+			line->words[line->count++] = argv[i];
+			continue;
+		}
 		if (switch_read(line, argv[i]))
 			continue;
-		valued = valued_read(line, argv[i], argv[i + 1]);
-		if (valued < 0)
+		taken = valued_read(line, argv[i], argv[i + 1]);
+		if (taken < 0)
 			return false;
-		if (valued > 0)
-			i++;
-		else
+		if (taken == 0) {
 			line->words[line->count++] = argv[i];
+			taken = 1;
+		}
 	}
 	return true;
 }
@@ -195,6 +226,19 @@ dispatch(const struct command_line *line)
 	return line->wants_help ? CTL_DONE : CTL_USAGE;
 }
 
+/* A key whose text could not be written is lost, and a list without its end is none. */
+static bool
+output_is_whole(void)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return true;
+	(void)fprintf(stderr,
+	    "tenantgatectl: What was answered could not be written (%s). What was asked for may be "
+	    "done all the same; look before you ask again.\n",
+	    strerror(errno));
+	return false;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -212,5 +256,5 @@ main(int argc, char **argv)
 	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
 	rc = dispatch(&line);
 	curl_global_cleanup();
-	return rc;
+	return output_is_whole() ? rc : CTL_AWAY;
 }

@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "ctl/ctl.h"
+#include "tenantgate/base/secret.h"
 
 #define PATH_MAX_BYTES (16u << 10)
+#define LOGIN_MAX      (8u << 10)
 
 /* RFC 3986, 2.3: all but unreserved bytes are encoded, so an id never ends a segment. */
 static void
@@ -86,10 +88,46 @@ pair_value(const char *text)
 	return value != NULL ? value : json_string(text);
 }
 
+/* Whoever can list processes can read the command line. */
+static bool
+has_password(const char *url)
+{
+	const char *login = strstr(url, "://");
+	const char *at = login != NULL ? strrchr(login, '@') : NULL;
+	const char *colon = at != NULL ? memchr(login + 3, ':', (size_t)(at - login) - 3) : NULL;
+
+	return colon != NULL || strstr(url, "password") != NULL;
+}
+
+/* NULL with err set. */
 static json_t *
-option_value(const struct ctl_option *o, const char *text)
+login_value(const struct ctl_option *o, const char *text, struct err *err)
+{
+	char url[LOGIN_MAX];
+	json_t *value;
+
+	if (*text != '@' && !has_password(text))
+		return json_string(text);
+	if (*text != '@') {
+		err_set(err, ERR_INVALID_FIELD,
+		    "A password on the command line is seen by all users of this machine. Put the "
+		    "URL into a file that nobody else can read, and say --%s @FILE.",
+		    o->name);
+		return NULL;
+	}
+	if (!ctl_secret_read(text + 1, url, sizeof(url), err))
+		return NULL;
+	value = json_string(url);
+	bytes_wipe(url, sizeof(url));
+	return value;
+}
+
+static json_t *
+option_value(const struct ctl_option *o, const char *text, struct err *err)
 {
 	switch (o->type) {
+	case CTL_LOGIN:
+		return login_value(o, text, err);
 	case CTL_LIST:
 		return list_value(text);
 	case CTL_SWITCH:
@@ -105,7 +143,7 @@ option_put(struct ctl_request *r, const struct ctl_option *o, const char *text, 
 {
 	if (o->place == CTL_QUERY)
 		ctl_query_add(&r->path, o->member, text);
-	else if (!member_set(r->body, o->member, option_value(o, text)))
+	else if (!member_set(r->body, o->member, option_value(o, text, err)))
 		err_set(err, ERR_INVALID_FIELD, "Option --%s takes another value; see --help.",
 		    o->name);
 	return !err_is(err);

@@ -5,11 +5,9 @@
  */
 #define _GNU_SOURCE /* memrchr */
 #include <curl/curl.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ctl/ctl.h"
@@ -23,6 +21,7 @@
 #define ANSWER_MAX		  (64u << 20)
 #define CONNECT_TIMEOUT_S	  5
 #define TIMEOUT_S		  120 /* of what is not long */
+#define KEEPALIVE_S		  20L
 #define PROGRESS_MAX		  80  /* of a line of progress */
 #define PROGRESS_AFTER_US	  1000000ull
 
@@ -37,29 +36,10 @@ struct ctl_session {
 	uint64_t began_us;
 	bool shows_progress; /* standard error is a terminal */
 	bool has_shown;
+	const volatile sig_atomic_t *stops; /* borrowed; NULL: nothing does */
 	struct buf answer;
 	char why[CURL_ERROR_SIZE];
 };
-
-static bool
-key_file_read(const char *path, char key[KEY_MAX], struct err *err)
-{
-	FILE *file = fopen(path, "re");
-	struct stat st;
-
-	if (file == NULL || fstat(fileno(file), &st) != 0) {
-		err_set(err, ERR_INVALID_FIELD, "The key's file %.100s cannot be read: %s.", path,
-		    strerror(errno));
-	} else if ((st.st_mode & 0077) != 0) {
-		err_set(err, ERR_INVALID_FIELD,
-		    "Others can read the key's file %.100s; chmod 600 it.", path);
-	} else if (fgets(key, KEY_MAX, file) == NULL) {
-		err_set(err, ERR_INVALID_FIELD, "The key's file %.100s is empty.", path);
-	}
-	if (file != NULL)
-		(void)fclose(file);
-	return !err_is(err);
-}
 
 /* A key on the command line would be seen by all users of the machine, so there is no option. */
 static bool
@@ -69,18 +49,18 @@ key_find(const struct ctl_options *o, char key[KEY_MAX], struct err *err)
 	const char *given = getenv(KEY_FROM_ENVIRONMENT);
 
 	if (path != NULL && *path != '\0') {
-		if (!key_file_read(path, key, err))
-			return false;
+		return ctl_secret_read(path, key, KEY_MAX, err);
 	} else if (given != NULL && *given != '\0') {
-		(void)snprintf(key, KEY_MAX, "%s", given);
+		if (snprintf(key, KEY_MAX, "%s", given) >= KEY_MAX)
+			err_set(err, ERR_INVALID_FIELD, KEY_FROM_ENVIRONMENT " is no key.");
 	} else {
 		err_set(err, ERR_INVALID_FIELD,
 		    "No admin key: name a file with --key-file or " KEY_FILE_FROM_ENVIRONMENT
 		    ", or set " KEY_FROM_ENVIRONMENT ".");
-		return false;
 	}
-	key[strcspn(key, " \t\r\n")] = '\0';
-	return true;
+	if (!err_is(err))
+		key[strcspn(key, " \t\r\n")] = '\0';
+	return !err_is(err);
 }
 
 /* Numbers of the last whole line, as far as there is room: "passwords 10, resealed 4". */
@@ -154,7 +134,7 @@ progress_show(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, 
 		    (unsigned long long)(us / 1000000), s->progress);
 		s->has_shown = true;
 	}
-	return 0;
+	return s->stops != NULL && *s->stops != 0;
 }
 
 static bool
@@ -175,7 +155,8 @@ session_headers(struct ctl_session *s, const char *key)
 	return true;
 }
 
-/* No redirect is followed: a key goes where it was to go, and nowhere else. */
+/* No redirect is followed, and no proxy of the environment's is asked: a key goes where it was to
+ * go, and nowhere else. PATH_AS_IS: ".." may be a tenant's id. */
 static void
 session_set(struct ctl_session *s, const struct ctl_options *o)
 {
@@ -190,6 +171,11 @@ session_set(struct ctl_session *s, const struct ctl_options *o)
 	(void)curl_easy_setopt(s->curl, CURLOPT_TIMEOUT,
 	    (long)(o->timeout_s > 0 ? o->timeout_s : TIMEOUT_S));
 	(void)curl_easy_setopt(s->curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	(void)curl_easy_setopt(s->curl, CURLOPT_PROXY, "");
+	(void)curl_easy_setopt(s->curl, CURLOPT_PATH_AS_IS, 1L);
+	(void)curl_easy_setopt(s->curl, CURLOPT_TCP_KEEPALIVE, 1L); /* long work has no time-out */
+	(void)curl_easy_setopt(s->curl, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_S);
+	(void)curl_easy_setopt(s->curl, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_S);
 	(void)curl_easy_setopt(s->curl, CURLOPT_NOSIGNAL, 1L);
 }
 
@@ -238,6 +224,12 @@ ctl_session_expect(struct ctl_session *s, unsigned flags)
 	s->headers = more;
 	s->has_lines = true;
 	(void)curl_easy_setopt(s->curl, CURLOPT_HTTPHEADER, s->headers);
+}
+
+void
+ctl_session_stop_on(struct ctl_session *s, const volatile sig_atomic_t *flag)
+{
+	s->stops = flag;
 }
 
 void
@@ -355,6 +347,8 @@ ctl_ask(struct ctl_session *s, const char *what, const char *method, const char 
 	free(url);
 	if (rc == CURLE_OK)
 		return session_answer(s, json);
+	if (rc == CURLE_ABORTED_BY_CALLBACK)
+		return CTL_AWAY;
 	(void)fprintf(stderr, "tenantgatectl: The admin door at %s does not answer: %s.\n", s->url,
 	    s->why[0] != '\0' ? s->why : curl_easy_strerror(rc));
 	return CTL_AWAY;

@@ -190,13 +190,14 @@ object_print(const json_t *object, int indent)
 	json_object_foreach((json_t *)object, member, value) {
 		char *head = shown_name(member);
 
-		buf_reset(&text);
-		ctl_value_text(&text, member, value);
-		if (head != NULL && (json_is_object(value) || is_rows(value)))
+		if (head != NULL && (json_is_object(value) || is_rows(value))) {
 			print_inner(head, value, indent);
-		else if (head != NULL)
+		} else if (head != NULL) {
+			buf_reset(&text);
+			ctl_value_text(&text, member, value);
 			printf("%*s%s%*s  %s\n", indent, "", head, (int)(width - ctl_width(head)),
 			    "", text.len > 0 ? text.data : "-");
+		}
 		free(head);
 	}
 	buf_free(&text);

@@ -57,6 +57,14 @@ by_busy(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
+/* qsort() takes no NULL, of nothing neither. */
+static void
+rows_sort(struct top_row *rows, unsigned count, int (*by)(const void *, const void *))
+{
+	if (count > 0)
+		qsort(rows, count, sizeof(*rows), by);
+}
+
 static void
 print_time(double seconds)
 {
@@ -71,7 +79,7 @@ print_time(double seconds)
 static void
 print_routes(struct top_table *t, unsigned max)
 {
-	qsort(t->kinds, t->kind_count, sizeof(*t->kinds), by_rate);
+	rows_sort(t->kinds, t->kind_count, by_rate);
 	printf("%-24s %9s %9s %9s %9s %9s\n", "FLOW", "rate/s", "failed/s", "p50", "p95", "p99");
 	for (unsigned i = 0; i < t->kind_count && i < max && t->kinds[i].rate > 0; i++) {
 		const struct top_row *r = &t->kinds[i];
@@ -87,7 +95,7 @@ print_routes(struct top_table *t, unsigned max)
 static void
 print_steps(struct top_table *t)
 {
-	qsort(t->steps, t->step_count, sizeof(*t->steps), by_busy);
+	rows_sort(t->steps, t->step_count, by_busy);
 	printf("\n%-34s %9s %9s %9s %9s\n", "STEPS, WAITS INCLUDED", "rate/s", "at once", "p50",
 	    "p95");
 	for (unsigned i = 0; i < t->step_count && i < STEPS_SHOWN && t->steps[i].rate > 0; i++) {
@@ -126,13 +134,24 @@ print_shares(const json_t *shares)
 static void
 print_tenants(struct top_table *t, unsigned max)
 {
-	qsort(t->tenants, t->tenant_count, sizeof(*t->tenants), by_rate);
+	rows_sort(t->tenants, t->tenant_count, by_rate);
 	printf("\n%-34s %9s %9s %9s\n", "LOUDEST TENANTS", "rate/s", "failed/s", "at once");
 	for (unsigned i = 0; i < t->tenant_count && i < max && t->tenants[i].rate > 0; i++) {
 		const struct top_row *r = &t->tenants[i];
 
 		printf("%-34s %9.1f %9.1f %9.1f\n", r->name, r->rate, r->failed, r->busy);
 	}
+}
+
+/* A terminal obeys nothing of it. */
+static void
+print_member(const json_t *object, const char *member)
+{
+	const char *text = json_string_value(json_object_get(object, member));
+	char clean[TOP_NAME_MAX + 1];
+
+	err_text_copy(clean, sizeof(clean), text != NULL ? text : "?");
+	(void)fputs(clean, stdout);
 }
 
 static void
@@ -148,10 +167,13 @@ print_screen(struct top_table *t, const json_t *about, const json_t *shares, dou
 	(void)strftime(when, sizeof(when), "%H:%M:%S", localtime_r(&now, &tm));
 	if (isatty(STDOUT_FILENO) == 1)
 		(void)fputs("\033[H\033[2J", stdout);
-	printf("tenantgate %s, environment %s, %s; %s, over %.1f s\n\n",
-	    json_string_value(json_object_get(about, "version")),
-	    json_string_value(json_object_get(about, "environment")),
-	    json_string_value(json_object_get(about, "phase")), when, over_s);
+	printf("tenantgate ");
+	print_member(about, "version");
+	printf(", environment ");
+	print_member(about, "environment");
+	printf(", ");
+	print_member(about, "phase");
+	printf("; %s, over %.1f s\n\n", when, over_s);
 	print_routes(t, rest / 2);
 	print_steps(t);
 	print_shares(shares);
@@ -185,11 +207,14 @@ enum ctl_exit
 ctl_top(struct ctl_session *s, unsigned interval_s, unsigned rounds)
 {
 	json_t *about = NULL, *last = NULL;
-	enum ctl_exit rc = ctl_ask(s, "top", "GET", "/admin", NULL, &about);
+	enum ctl_exit rc;
 
 	(void)signal(SIGINT, interrupt);
 	(void)signal(SIGTERM, interrupt);
-	for (unsigned i = 0; rc == CTL_DONE && !is_interrupted && (rounds == 0 || i <= rounds);
+	ctl_session_stop_on(s, &is_interrupted);
+	rc = ctl_ask(s, "top", "GET", "/admin", NULL, &about);
+	for (unsigned i = 0;
+	     rc == CTL_DONE && !is_interrupted && !ferror(stdout) && (rounds == 0 || i <= rounds);
 	     i++) {
 		struct timespec pause = { .tv_sec = (time_t)interval_s };
 
@@ -200,5 +225,5 @@ ctl_top(struct ctl_session *s, unsigned interval_s, unsigned rounds)
 	}
 	json_decref(about);
 	json_decref(last);
-	return rc;
+	return is_interrupted ? CTL_DONE : rc;
 }

@@ -73,8 +73,28 @@ put_shown(struct buf *b, const char *text)
 	buf_puts(b, *clean != '\0' ? clean : "-");
 }
 
-void
-ctl_value_text(struct buf *b, const char *member, const json_t *value)
+static void value_put(struct buf *, const char *member, const json_t *value);
+
+/* In a table: "acme 3, beta 1" of who holds how much. */
+static void
+put_values(struct buf *b, const json_t *object)
+{
+	const char *name;
+	json_t *value;
+	bool is_first = true;
+
+	json_object_foreach((json_t *)object, name, value) {
+		if (!is_first)
+			buf_putc(b, ' ');
+		value_put(b, name, value);
+		is_first = false;
+	}
+	if (is_first)
+		buf_putc(b, '-');
+}
+
+static void
+value_put(struct buf *b, const char *member, const json_t *value)
 {
 	size_t i;
 	json_t *item;
@@ -99,16 +119,27 @@ ctl_value_text(struct buf *b, const char *member, const json_t *value)
 		json_array_foreach((json_t *)value, i, item) {
 			if (i > 0)
 				buf_puts(b, ", ");
-			ctl_value_text(b, member, item);
+			value_put(b, member, item);
 		}
 		break;
 	case JSON_OBJECT:
-		buf_printf(b, "{%zu}", json_object_size(value));
+		put_values(b, value);
 		break;
 	default:
 		buf_puts(b, "-");
 		break;
 	}
+}
+
+void
+ctl_value_text(struct buf *b, const char *member, const json_t *value)
+{
+	value_put(b, member, value);
+	if (!b->failed)
+		return;
+	b->failed = false;
+	buf_cut(b, b->len < b->max - 3 ? b->len : b->max - 3);
+	buf_puts(b, "...");
 }
 
 size_t

@@ -52,28 +52,34 @@ static const struct flow_kind app_read_kind = { "app_catalog", app_read_steps, a
 	" AND " column PG_BELOW "'2255-01-01Z'::pg_catalog.timestamptz" \
 	" THEN pg_catalog.to_char(" column " AT TIME ZONE 'UTC'," \
 	" 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') END"
+/* Longer than any id that is good here: it stays none. */
+#define CUT(id) "pg_catalog.left(" id ", 257)"
 #define PAGE_OF(rows) \
 	"SELECT pg_catalog.count(*), pg_catalog.max(number)," \
 	" pg_catalog.json_agg(p)::pg_catalog.text FROM (" rows ") AS p"
 
 static const char *const app_selects[APP_PARTS] = {
-	[APP_USERS] =
-	    PAGE_OF("SELECT u.id AS number, u.user_id, pg_catalog.left(u.name, 256) AS name,"
-		    " pg_catalog.left(u.email, 256) AS email,"
-		    " pg_catalog.left(u.avatar_url, 2048) AS avatar_url, " BETWEEN(
-			"u.created_at") " AS created_at FROM public.users u"
-					" WHERE u.id" PG_ABOVE "$1::bigint"
-					" ORDER BY u.id LIMIT 200"),
-	[APP_PROJECTS] = "SELECT u.id, u.user_id, v.vector_db_id FROM public.vector_databases v"
-			 " JOIN public.users u ON u.id" PG_EQUALS "v.user_id"
-			 " WHERE u.id" PG_ABOVE "$1::bigint ORDER BY u.id LIMIT 200",
-	[APP_DOCUMENTS] = PAGE_OF(
-	    "SELECT d.id AS number, d.document_id, u.user_id, pg_catalog.left(d.title, 512) AS "
-	    "title,"
-	    " pg_catalog.left(d.file_name, 255) AS file_name, " BETWEEN(
-		"d.created_at") " AS created_at FROM public.documents d"
-				" JOIN public.users u ON u.id" PG_EQUALS "d.user_id"
-				" WHERE d.id" PG_ABOVE "$1::bigint ORDER BY d.id LIMIT 200"),
+	[APP_USERS] = PAGE_OF("SELECT u.id AS number, " CUT(
+	    "u.user_id") " AS user_id,"
+			 " pg_catalog.left(u.name, 256) AS name,"
+			 " pg_catalog.left(u.email, 256) AS email,"
+			 " pg_catalog.left(u.avatar_url, 2048) AS avatar_url, " BETWEEN(
+			     "u.created_at") " AS created_at FROM public.users u"
+					     " WHERE u.id" PG_ABOVE "$1::bigint"
+					     " ORDER BY u.id LIMIT 200"),
+	[APP_PROJECTS] = "SELECT u.id, " CUT("u.user_id") ", " CUT(
+	    "v.vector_db_id") " FROM public.vector_databases v"
+			      " JOIN public.users u ON u.id" PG_EQUALS "v.user_id"
+			      " WHERE u.id" PG_ABOVE "$1::bigint ORDER BY u.id LIMIT 200",
+	[APP_DOCUMENTS] =
+	    PAGE_OF("SELECT d.id AS number, " CUT("d.document_id") " AS document_id, " CUT(
+		"u.user_id") " AS user_id, pg_catalog.left(d.title, 512) AS title,"
+			     " pg_catalog.left(d.file_name, 255) AS file_name, " BETWEEN(
+				 "d.created_at") " AS created_at FROM public.documents d"
+						 " JOIN public.users u ON u.id" PG_EQUALS
+						 "d.user_id"
+						 " WHERE d.id" PG_ABOVE
+						 "$1::bigint ORDER BY d.id LIMIT 200"),
 };
 
 const char *

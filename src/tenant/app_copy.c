@@ -51,16 +51,19 @@ app_copy_skips(struct flow *f, struct tenants *ts, const char *source, struct pg
 	return app_run(f, ts, &q, out);
 }
 
-/* reason: of what cannot be copied. */
+/* reason: of what cannot be copied. Of one id there is one row of skips, whatever its catalog lets
+ * be there twice. */
 static const char copy_users[] =
     "WITH page AS MATERIALIZED (SELECT p.*, CASE"
     " WHEN NOT coalesce(p.user_id OPERATOR(pg_catalog.~) '^[A-Za-z0-9._:@-]{1,128}$', false)"
     " THEN 'Its id is none that a tenant can have.'"
     " WHEN EXISTS (SELECT FROM public.users u WHERE u.user_id" PG_EQUALS "p.user_id)"
+    " OR pg_catalog.row_number() OVER (PARTITION BY p.user_id ORDER BY p.at)" PG_ABOVE "1"
     " THEN 'A user of this id is here already, and stays as it is.' END AS reason"
-    " FROM pg_catalog.json_to_recordset($4::pg_catalog.json) AS p(user_id pg_catalog.text,"
-    " name pg_catalog.text, email pg_catalog.text, avatar_url pg_catalog.text,"
-    " created_at pg_catalog.text)),"
+    " FROM ROWS FROM (pg_catalog.json_to_recordset($4::pg_catalog.json)"
+    " AS (user_id pg_catalog.text, name pg_catalog.text, email pg_catalog.text,"
+    " avatar_url pg_catalog.text, created_at pg_catalog.text)) WITH ORDINALITY"
+    " AS p(user_id, name, email, avatar_url, created_at, at)),"
     " moved AS (UPDATE public.adoptions SET users_to = $3::bigint, users = users" PG_PLUS
     "(SELECT pg_catalog.count(*) FROM page WHERE reason IS NULL)"
     " WHERE source" PG_EQUALS "$1 AND users_to" PG_EQUALS "$2::bigint RETURNING 1),"
@@ -69,7 +72,8 @@ static const char copy_users[] =
     " coalesce(created_at::pg_catalog.timestamptz, " PG_NOW ") FROM page CROSS JOIN moved"
     " WHERE reason IS NULL ON CONFLICT (user_id) DO NOTHING),"
     " left_out AS (INSERT INTO public.adoption_skips (source, kind, id, reason)"
-    " SELECT $1, 'user', coalesce(user_id, ''), reason FROM page CROSS JOIN moved"
+    " SELECT DISTINCT ON (coalesce(user_id, '')) $1, 'user', coalesce(user_id, ''), reason"
+    " FROM page CROSS JOIN moved"
     " WHERE reason IS NOT NULL ON CONFLICT (source, kind, id)"
     " DO UPDATE SET reason = excluded.reason)"
     " SELECT (SELECT pg_catalog.count(*) FROM moved),"

@@ -38,20 +38,20 @@ redis_mark(struct flow *f)
 	return redis_command(f, ts->redis, argv, 5, &r->reply);
 }
 
-/* A Redis that is away may come back with what it had: its record of the tenant is good for
- * tenant_redis_ttl at the most, so after that there is none. */
+/* A Redis that is away, or refuses (a copy, one that is full), may come back with what it had: its
+ * record of the tenant is good for tenant_redis_ttl at the most, so after that there is none. */
 static enum flow_rc
 redis_cleared(struct flow *f)
 {
 	struct end_redis *r = FLOW_OF(f, struct end_redis, &end_redis_kind);
 	enum redis_status status = r->reply.status;
-	bool is_away = status == REDIS_DOWN || status == REDIS_TIMEOUT || status == REDIS_BUSY;
+	bool is_done = status == REDIS_OK || status == REDIS_NIL;
 	uint64_t ordered_ago_us = (uint64_t)r->ordered_ago_s * 1000000;
 
 	redis_clear(&r->reply);
-	if (is_away && ordered_ago_us <= r->tenants->conf->redis_ttl_us)
+	if (!is_done && ordered_ago_us <= r->tenants->conf->redis_ttl_us)
 		return flow_fail(f, ERR_UPSTREAM,
-		    "Redis does not answer, so what it holds of the tenant is not taken out yet; "
+		    "Redis does not do it, so what it holds of the tenant is not taken out yet; "
 		    "it is tried again by itself.");
 	return r->is_deleted ? FLOW_NEXT : FLOW_DONE;
 }

@@ -14,11 +14,13 @@
 #include "tenant/tenant_internal.h"
 #include "tenant/tenants_shared.h"
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/base/arena.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
 
-#define CHECK_US    (10 * 1000000ull)
-#define LOOK_MIN_US 1000000ull /* tenant_cache_ttl may be 0 */
+#define CHECK_US	(10 * 1000000ull)
+#define CHECK_ARENA_MAX (1u << 20)
+#define LOOK_MIN_US	1000000ull /* tenant_cache_ttl may be 0 */
 
 struct tenant_users {
 	struct tenant_uses *uses; /* borrowed */
@@ -34,6 +36,7 @@ struct tenant_uses {
 	struct timer timer; /* while there are uses */
 };
 
+/* In an arena of its own, which also has the copy of the tenant's own limits. */
 struct use_check {
 	struct flow flow;
 	struct tenants *tenants; /* borrowed */
@@ -62,13 +65,15 @@ use_check_lookup(struct flow *f)
 static void
 use_check_start(struct tenant_users *users)
 {
-	struct use_check *c = xcalloc(1, sizeof(*c));
+	struct arena *arena = arena_new(CHECK_ARENA_MAX);
+	struct use_check *c = arena_first(arena, sizeof(*c));
 
+	memset(c, 0, sizeof(*c));
 	users->is_checked = true;
 	users->check_again = false;
 	c->tenants = users->uses->tenants;
 	memcpy(c->id, users->id, sizeof(c->id));
-	flow_start(&c->flow, &use_check_kind, c->tenants->worker, NULL);
+	flow_start(&c->flow, &use_check_kind, c->tenants->worker, arena);
 	flow_deadline(&c->flow, CHECK_US);
 }
 
@@ -106,7 +111,7 @@ use_check_release(struct flow *f)
 	struct use_check *c = FLOW_OF(f, struct use_check, &use_check_kind);
 
 	bytes_wipe(&c->tenant, sizeof(c->tenant));
-	free(c);
+	arena_free(f->arena);
 }
 
 /* ---- when ---- */

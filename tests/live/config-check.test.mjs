@@ -101,6 +101,16 @@ test('what contradicts itself is a warning and no error', async () => {
 	assert.match(of(result, path, 'provision_lease')[0], /: Warning: .* more than provision_timeout/);
 });
 
+test('as many workers as there may be start; one more is refused before', async () => {
+	const gate = await stack.tenantgate({ ...modest, workers: 256 });
+	assert.equal((await gate.anonymous.get('/readyz')).status, 200);
+	await gate.program.stop();
+	const path = stack.conf({ ...modest, workers: 257 });
+	const result = await check(path);
+	assert.equal(result.code, 1);
+	assert.match(of(result, path, 'workers')[0], /number from 0 to 256/);
+});
+
 test('a file that cannot be read: nothing is said of what it might have set', async () => {
 	const path = join(stack.dir, 'none.conf');
 	const { code, lines } = await check(path);

@@ -113,6 +113,28 @@ test('killed between any two of its writes: the same again does the rest', async
 	}
 });
 
+test('a password that is changed while it is sealed anew is sealed anew too', async () => {
+	await fill();
+	const changed = seal(OLD, 'another password', 'tenant:t-60');
+	const locks = (granted) => ours(`select 1 from pg_locks where locktype = 'advisory'
+		and objid = 79 and granted = ${granted}`);
+	const hold = ours('select pg_advisory_lock(79), pg_sleep(60)').catch(() => {});
+	await until('the lock is held', async () => (await locks(true)).length === 1);
+	const change = ours(`begin; update tenants set db_password_sealed = '${changed}'
+		where tenant_id = 't-60'; select pg_advisory_lock(79); commit`);
+	await until('the change waits', async () => (await locks(false)).length === 1);
+	const run = reseal();
+	await until('it waits for the row', async () => (await ours(`select 1 from pg_stat_activity
+		where wait_event_type = 'Lock' and query like 'UPDATE public.tenants%'`)).length === 1);
+	await ours(`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'
+		and objid = 79 and granted`);
+	await Promise.all([change, hold]);
+	const { last } = await run;
+	assert.deepEqual([last.done, last.resealed, last.unopened, await left()], [true, ROWS, 0, 0]);
+	const [[sealed]] = await ours("select db_password_sealed from tenants where tenant_id = 't-60'");
+	assert.equal(open(NEW, sealed, 'tenant:t-60'), 'another password');
+});
+
 test('a key that not all replicas can read seals nothing anew', async () => {
 	await fill();
 	await ours('delete from seal_readers');

@@ -140,6 +140,32 @@ test('set: a limit holds on the other replica within a second', async () => {
 		{ max_documents: 2, requests_per_minute: 5000 }]);
 });
 
+// Who works for the tenant looks whether it has ended: with limits of its own as without.
+test('set: settings while answers stream, on both replicas: they go on to their end', async () => {
+	await made('streamer', { settings: { top_k: 4, system_prompt: 'Be brief.' } });
+	await stack.knobs({ token_delay_ms: 60000 });
+	const opened = [];
+	for (const of of [gate, replica]) {
+		const client = await of.tenant('streamer');
+		assert.equal((await client.ingestText('A text.', { documentId: 'd' })).status < 300, true);
+		const answer = await client.open('POST', '/chat', { headers: { 'content-type': 'application/json',
+			'x-tenantgate-stream': 'text' }, body: JSON.stringify({
+			messages: [{ role: 'user', content: 'What?' }] }) });
+		assert.equal(answer.status, 200);
+		opened.push(answer);
+	}
+	for (let top_k = 5; top_k < 8; top_k++) {
+		assert.equal((await patch('streamer', { settings: { top_k } })).status, 200);
+		for (const of of [gate, replica])
+			assert.equal((await (await of.tenant('streamer')).search('text')).status, 200);
+	}
+	for (const answer of opened) {
+		assert.equal(answer.stream.destroyed, false, 'it streams still');
+		answer.stream.on('error', () => {}).destroy();
+	}
+	await stack.knobs();
+});
+
 test('set: plan, compute and quotas, at Neon by PATCH; null is what Neon has without', async () => {
 	const project = await made('big');
 	await stack.neonKnobs({ operation_ms: 0, change_ms: 700 });
@@ -202,6 +228,19 @@ test('set: what Neon refuses is told with its reason, and the row is as before',
 	assert.match(shown.neonError, /^Neon refuses it/);
 	assert.equal((await patch('small', { compute: { maxCu: 4 } })).json.tenant.neon, 'applied');
 	await stack.neonKnobs({ operation_ms: 0 });
+});
+
+test('set: another process that is at it is waited for, at a measured pace', async () => {
+	await made('shared');
+	await stack.sql(`update tenants set neon_attempt = 'elsewhere', neon_until = now() + interval '2 s'
+		where tenant_id = 'shared'`, 'catalog');
+	const begun = async () => (await gate.admin.get('/admin/top')).json.flows
+		.find((f) => f.kind === 'tenant_wish')?.count ?? 0;
+	const before = await begun();
+	const answer = await patch('shared', { compute: { maxCu: 2 } });
+	assert.deepEqual([answer.status, answer.json.tenant.neon], [200, 'applied'], answer.body);
+	const looks = await begun() - before;
+	assert.ok(looks >= 2 && looks < 50, `${looks} looks`);
 });
 
 test('set: Neon away is 202, plan and settings wait with it, and it is done by itself', async () => {

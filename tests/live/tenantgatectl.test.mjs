@@ -148,7 +148,7 @@ test('help has each command, and a command its own options', async () => {
 
 test('bash completes commands and options', async () => {
 	const script = `source ${source}/contrib/completion/tenantgatectl.bash
-complete_line() { COMP_WORDS=(${program} "$@"); COMP_CWORD=$#; _tenantgatectl; echo "\${COMPREPLY[*]}"; }
+complete_line() { COMP_LINE="${program} $*"; COMP_POINT=\${#COMP_LINE}; _tenantgatectl; echo "\${COMPREPLY[*]}"; }
 complete_line ten
 complete_line tenant su
 complete_line tenant list --pre

@@ -40,7 +40,7 @@ redis_command(struct flow *f, struct redis *r, const struct slice *argv, unsigne
 	if (slice_is(argv[0], "SET")) {
 		assert_int_equal(argc, 5);
 		r->marks++;
-		out->status = r->is_away ? REDIS_DOWN : REDIS_OK;
+		out->status = r->is_away ? REDIS_DOWN : r->refuses ? REDIS_ERROR : REDIS_OK;
 		return FLOW_NEXT;
 	}
 	assert_int_equal(argc, 2);

@@ -18,6 +18,7 @@ struct redis {
 	char text[8192];
 	bool is_cluster;
 	bool is_away; /* what writes is not answered */
+	bool refuses; /* what writes is refused: it is a copy, or full */
 	unsigned gets, sets, marks, publishes, px;
 	const char *channel;	   /* borrowed: the one that was subscribed to */
 	redis_message_fn *message; /* of the last end */

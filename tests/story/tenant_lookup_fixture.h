@@ -52,6 +52,14 @@ a_ready_row(const struct pg_query *q, struct fake_result *a)
 	a->count = 1;
 }
 
+/* With a value of the tenant's own, and so limits of its own. */
+static inline void
+a_row_with_settings(const struct pg_query *q, struct fake_result *a)
+{
+	a_ready_row(q, a);
+	row.col[25] = "{\"top_k\":3,\"system_prompt\":\"Be brief.\"}";
+}
+
 static inline void
 a_suspended_row(const struct pg_query *q, struct fake_result *a)
 {

@@ -319,12 +319,15 @@ redis_away_leaves_it_owed_until_its_copies_are_over(void **state)
 {
 	struct tenants_fixture *w = *state;
 
-	an_order_is("suspend");
-	w->redis.is_away = true;
-	assert_string_equal(carried_out(w), "claim PATCH off fail ");
-	an_order_is("suspend");
-	it.ordered_ago = "601";
-	assert_string_equal(carried_out(w), "claim PATCH off done ");
+	for (unsigned i = 0; i < 2; i++) {
+		w->redis.is_away = i == 0;
+		w->redis.refuses = i == 1;
+		an_order_is("suspend");
+		assert_string_equal(carried_out(w), "claim PATCH off fail ");
+		an_order_is("suspend");
+		it.ordered_ago = "601";
+		assert_string_equal(carried_out(w), "claim PATCH off done ");
+	}
 }
 
 int

@@ -99,6 +99,20 @@ a_forged_message_costs_a_lookup_and_no_more(void **state)
 }
 
 static void
+a_tenant_with_settings_of_its_own_is_looked_at_like_any(void **state)
+{
+	struct tenants_fixture *w = *state;
+
+	two_work(w);
+	fake_catalog_returns(a_row_with_settings, 0);
+	others_publish(w, "elsewhr8:acme");
+	turn_until_quiet(w);
+	assert_int_equal(fake_catalog_asked(), 1);
+	assert_int_equal(works[0].ended, 0);
+	works_stop(w);
+}
+
+static void
 a_catalog_that_is_away_ends_nothing(void **state)
 {
 	struct tenants_fixture *w = *state;
@@ -181,6 +195,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(another_replica_s_message_ends_what_the_catalog_says_has_ended),
 		CASE(a_forged_message_costs_a_lookup_and_no_more),
+		CASE(a_tenant_with_settings_of_its_own_is_looked_at_like_any),
 		CASE(a_catalog_that_is_away_ends_nothing),
 		CASE(messages_that_may_have_been_missed_are_made_up_for),
 		CASE(a_message_during_the_look_asks_once_more),

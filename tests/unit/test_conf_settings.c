@@ -105,6 +105,11 @@ origins_follow_the_value(void **state)
 	in_force("tenantgate", "max_document_text", "2048", "bytes", ":6");
 	fine(GOOD "extract_max_text = 2KiB\nmax_document_text = 3KiB\n");
 	in_force("tenantgate", "max_document_text", "3072", "bytes", ":6");
+	put_file("more.conf", "[tenantgate]\nextract_max_text = 2KiB\n", 0600);
+	fine(GOOD "top_k = 3\nmax_document_text = 3KiB\n%include more.conf\n");
+	assert_string_equal(conf_setting(&conf, "tenantgate", "max_document_text")->value, "2048");
+	assert_non_null(
+	    strstr(conf_setting(&conf, "tenantgate", "max_document_text")->origin, "/more.conf:2"));
 }
 
 static void

@@ -171,6 +171,22 @@ each_command_has_its_places(void **state)
 }
 
 static void
+value_is_cut_with_a_mark(void)
+{
+	json_t *list = json_array();
+	struct buf b;
+
+	for (unsigned i = 0; i < 200; i++)
+		json_array_append_new(list, json_string("0123456789"));
+	buf_init(&b, 100);
+	ctl_value_text(&b, "ids", list);
+	assert_true(b.len <= 100 && b.len > 80);
+	assert_string_equal(b.data + b.len - 3, "...");
+	buf_free(&b);
+	json_decref(list);
+}
+
+static void
 values_are_for_people(void **state)
 {
 	static const struct {
@@ -188,6 +204,9 @@ values_are_for_people(void **state)
 		{ "on", "true", "yes" },
 		{ "scopes", "[\"a\",\"b\"]", "a, b" },
 		{ "scopes", "[]", "-" },
+		{ "most", "[{\"tenant\":\"acme\",\"held\":3},{\"tenant\":\"b\",\"held\":1}]",
+		    "acme 3, b 1" },
+		{ "most", "{}", "-" },
 		{ "name", "\"a\\u001b[31mb\\nc\"", "a?[31mb?c" },
 	};
 
@@ -202,6 +221,7 @@ values_are_for_people(void **state)
 		buf_free(&b);
 		json_decref(value);
 	}
+	value_is_cut_with_a_mark();
 	assert_int_equal(ctl_width("caf\xc3\xa9"), 4);
 	assert_int_equal(ctl_width("\xe6\x97\xa5\xe6\x9c\xac"), 4);
 }
