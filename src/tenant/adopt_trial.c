@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * adopt_trial: whether a database that is to be adopted takes a login, can be a tenant's, and is
- * none of ours. Nothing in it is changed by looking.
+ * nobody else's. Nothing in it is changed by looking.
  */
 #include "tenant/adopt.h"
+
+#include <stdio.h>
+
 #include "tenantgate/wire/pg_sql.h"
 
 #define TRIAL_US (20 * 1000000ull)
 #define LOOK_US	 (10 * 1000000ull)
 
-static flow_step_fn trial_login, trial_look, trial_judge;
+static flow_step_fn trial_login, trial_look, trial_judge, trial_owner;
 static flow_end_fn trial_end;
 
 static const struct flow_step trial_steps[] = {
 	{ "login", trial_login },
 	{ "look", trial_look },
 	{ "judge", trial_judge },
+	{ "owner", trial_owner },
 	{ NULL, NULL },
 };
 
@@ -60,7 +64,10 @@ trial_look(struct flow *f)
 		       " AND pg_catalog.to_regclass('public.installation') IS NOT NULL,"
 		       " pg_catalog.pg_is_in_recovery(),"
 		       " EXISTS (SELECT FROM pg_catalog.pg_available_extensions"
-		       " WHERE name" PG_EQUALS "'vector')",
+		       " WHERE name" PG_EQUALS "'vector'),"
+		       " pg_catalog.to_regclass('public.document') IS NOT NULL"
+		       " AND pg_catalog.to_regclass('public.chunk') IS NOT NULL"
+		       " AND pg_catalog.to_regclass('" OWNER_TABLE "') IS NULL",
 		.timeout_us = LOOK_US,
 	};
 
@@ -87,7 +94,35 @@ trial_judge(struct flow *f)
 	if (pg_text(&t->result, 0, 2)[0] != 't')
 		return flow_fail(f, ERR_CONFLICT,
 		    "This server has no extension pgvector. Install it there, and try again.");
-	return FLOW_DONE;
+	if (pg_text(&t->result, 0, 3)[0] == 't' && !t->adoption->was_ours &&
+	    !t->adoption->takes_ownership)
+		return flow_fail(f, ERR_CONFLICT,
+		    "This database has a tenant's tables, and no mark of whose: an earlier build "
+		    "has laid them. If no tenant has it, by whatever address, adopt it "
+		    "with ?takeOwnership=true.");
+	return FLOW_NEXT;
+}
+
+static void
+trial_fill_owner(struct adopt_trial *t, bool is_look)
+{
+	t->owner = (struct owner_mark){
+		.tenants = t->tenants,
+		.conn = t->conn,
+		.id = t->row->tenant.id,
+		.is_look = is_look,
+		.is_forced = t->adoption->takes_ownership,
+		.is_operators = true,
+	};
+}
+
+static enum flow_rc
+trial_owner(struct flow *f)
+{
+	struct adopt_trial *t = FLOW_OF(f, struct adopt_trial, &trial_kind);
+
+	trial_fill_owner(t, true);
+	return owner_mark(f, &t->owner);
 }
 
 static void
@@ -96,14 +131,27 @@ trial_end(struct flow *f, const struct err *err)
 	struct adopt_trial *t = FLOW_OF(f, struct adopt_trial, &trial_kind);
 
 	(void)err;
-	pg_conn_close(t->conn);
-	t->conn = NULL;
 	pg_clear(&t->result);
 }
 
 enum flow_rc
-adopt_try(struct flow *f, struct adopt_trial *t, struct tenants *ts, const struct tenant_row *row)
+adopt_try(struct flow *f, struct adopt_trial *t, struct tenants *ts, const struct tenant_row *row,
+    const struct tenant_adoption *adoption, struct err *why)
 {
-	*t = (struct adopt_trial){ .tenants = ts, .row = row };
-	return flow_call(f, &t->flow, &trial_kind);
+	*t = (struct adopt_trial){ .tenants = ts, .row = row, .adoption = adoption };
+	return flow_try(f, &t->flow, &trial_kind, why);
+}
+
+enum flow_rc
+adopt_claim(struct flow *f, struct adopt_trial *t, struct err *why)
+{
+	trial_fill_owner(t, false);
+	return owner_mark_or_tell(f, &t->owner, why);
+}
+
+void
+adopt_trial_close(struct adopt_trial *t)
+{
+	pg_conn_close(t->conn);
+	t->conn = NULL;
 }
