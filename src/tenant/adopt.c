@@ -189,13 +189,14 @@ adopt_is_taken(struct adopt *a, const char *by)
 	    by[0] != '\0' ? ": " : "", by);
 }
 
+/* Where both have the address already, the database itself says which of the two has it. */
 static enum flow_rc
 adopt_is_alone(struct flow *f)
 {
 	struct adopt *a = adopt_of(f);
 	enum flow_rc rc = catalog_check(f, &a->result, "tenants of the database");
 
-	if (rc == FLOW_NEXT && pg_rows(&a->result) > 0)
+	if (rc == FLOW_NEXT && pg_rows(&a->result) > 0 && !a->a->was_ours)
 		return adopt_is_taken(a, pg_text(&a->result, 0, 0));
 	return rc;
 }

@@ -135,8 +135,8 @@ mark_is_anothers(struct owner_mark *m)
 	    "The tenant's database says that it is another tenant's, and is not used. The operator "
 	    "should look at it.");
 	err_cause(&err,
-	    "its " OWNER_TABLE " names tenant %.40s of environment %.30s; is it a copy, run there: "
-	    "DELETE FROM " OWNER_TABLE,
+	    "its " OWNER_TABLE " names tenant %.40s of environment %.30s: the same adoption again "
+	    "lets go of it; or, is it a copy, run there: DELETE FROM " OWNER_TABLE,
 	    m->before_tenant, m->before_environment);
 	return flow_fail_err(&m->flow, &err);
 }
