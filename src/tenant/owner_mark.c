@@ -108,16 +108,17 @@ mark_free(struct owner_mark *m, flow_step_fn *next)
 	return m->is_look ? FLOW_DONE : flow_goto(&m->flow, next);
 }
 
-/* What is no name of ours is not shown. */
+/* Whoever may write to the database may have written anything: what is no plain name is not shown.
+ */
 static void
 mark_keep(struct owner_mark *m, struct slice environment, struct slice tenant)
 {
-	bool fine = name_tenant(tenant) && name_tenant(environment);
+	bool is_here = slice_is(environment, m->tenants->conf->environment);
 
 	snprintf(m->before_environment, sizeof(m->before_environment), "%.*s",
-	    SLICE_ARG(fine ? environment : SLICE_LIT("?")));
+	    SLICE_ARG(is_here || name_tenant(environment) ? environment : SLICE_LIT("?")));
 	snprintf(m->before_tenant, sizeof(m->before_tenant), "%.*s",
-	    SLICE_ARG(fine ? tenant : SLICE_LIT("?")));
+	    SLICE_ARG(name_tenant(tenant) ? tenant : SLICE_LIT("?")));
 }
 
 static enum flow_rc

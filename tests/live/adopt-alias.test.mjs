@@ -241,9 +241,16 @@ test('a role that may not say there whose the database is gets none', async () =
 	const d = await database(stack, 'brook');
 	await stack.sql("create role guest login password 'p'");
 	const url = d.url().replace('brook:p-of-brook', 'guest:p');
-	refused(await adopt('newt', url), 403, 'forbidden', /let it create tables in schema public/);
-	assert.deepEqual(await row('newt'), ['failed', 'f', 'f', 'f', 'neon']);
+	refused(await adopt('newt', url), 403, 'forbidden', /may create no tables in schema public/);
+	assert.equal(await row('newt'), undefined);
 	assert.equal((await adopt('toad', d.url())).status, 200);
 	refused(await adopt('newt', url.replace('127.0.0.1', 'localhost')), 403, 'forbidden',
 		/where that is another role's/);
+	assert.equal(await row('newt'), undefined);
+	await stack.sql('grant select on tenantgate_owner to guest', 'brook');
+	await stack.sql('delete from tenantgate_owner', 'brook');
+	await stack.sql(`update tenants set db_host = 'elsewhere', project_id = 'url-elsewhere' where tenant_id = 'toad';
+		update vector_databases set vector_db_id = 'url-elsewhere' where user_id = 'toad'`, 'catalog');
+	refused(await adopt('newt', url), 403, 'forbidden', /where that is another role's/);
+	assert.deepEqual(await row('newt'), ['failed', 'f', 'f', 'f', 'neon']);
 });
