@@ -150,9 +150,9 @@ const struct conf_key conf_keys[] = {
 	    "Certificates to trust for tenants' databases, and for postgres_admin_url; empty for "
 	    "the system's."),
 	STRING("allowed_networks", tenants.allowed_networks, "", CONF_EMPTY_IS_NULL,
-	    "Addresses and networks, such as 10.1.0.0/16, where databases may be that are adopted "
-	    "by their URL, although they are not public; there the URL's own sslmode holds, "
-	    "elsewhere neon_sslmode."),
+	    "Addresses and networks, such as 10.1.0.0/16, where databases may be that Neon's API "
+	    "names or that are adopted by a URL, although they are not public; there the URL's own "
+	    "sslmode holds. This machine's, too, where neon_api_url is on it."),
 	DURATION("neon_timeout", tenants.neon_timeout_us, "30s", 100 * MS, 1 * HOURS,
 	    "How long one call of its API may take."),
 	NUMBER("neon_requests_per_second", tenants.neon_requests_per_second, "10", 1, 10000,

@@ -84,7 +84,7 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->tenants.schema = retrieval_schema(process->arena, conf->model.dimensions);
 	process->tenants.schema_version = RETRIEVAL_SCHEMA_VERSION;
 	process->tenants.schema_steps = retrieval_schema_steps(&process->tenants.schema_step_count);
-	if (!network_list_read(&process->tenants.allowed, conf->tenants.allowed_networks, err))
+	if (!tenants_conf_networks(&process->tenants, err))
 		return false;
 	process->seal = seal_new(conf->seal_keys);
 	if (process->seal == NULL) {

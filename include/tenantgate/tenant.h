@@ -71,7 +71,7 @@ struct tenant {
 	/* The configuration's, not the row's: as of the lookup. With PROVIDER_URL the URL's own,
 	 * for what is in the guard's networks. */
 	char			sslmode[PG_SSLMODE_MAX + 1];
-	/* pg_target's, borrowed as ca_file: NULL but with PROVIDER_URL. */
+	/* pg_target's, borrowed as ca_file: NULL with PROVIDER_POSTGRES. */
 	const struct network_list *guard;
 	const char		*sslmode_outside;
 	char			channel_binding[8];	/* "require" ...; "": where it is offered */
@@ -116,6 +116,7 @@ struct tenants_conf {
 	 * it by whoever fills this. */
 	const char		*allowed_networks;	/* NULL: none */
 	struct network_list	 allowed;
+	struct network_list	 neon_allowed;	/* tenants_conf_networks() */
 	/* neon */
 	const char		*neon_api_url;		/* "https://console.neon.tech/api/v2" */
 	const char		*neon_api_key;		/* never logged */
@@ -140,6 +141,10 @@ struct tenants_conf {
 };
 /* The defaults; what has none (key, URL, schema) is NULL. */
 void	tenants_conf_init(struct tenants_conf *);
+/* Fills allowed and neon_allowed: the latter, where databases may be that Neon's API names, has
+ * this machine's own addresses too where neon_api_url is on it, for a stand-in's databases are.
+ * False with err set. */
+bool	tenants_conf_networks(struct tenants_conf *, struct err *);
 
 /*
  * What the workers of a process share: the records of tenants; of the provider's limits Neon's

@@ -258,7 +258,8 @@ catalog_adopt_project(struct flow *f)
 		return flow_goto(f, catalog_adopt_page);
 	err_clear(&a->why);
 	a->adoption = (struct tenant_adoption){ .id = pg_text(&a->page, a->row, 1),
-		.project_id = pg_text(&a->page, a->row, 2) };
+		.project_id = pg_text(&a->page, a->row, 2),
+		.is_left_asleep = true };
 	return tenant_adopt_or_tell(f, adopt_tenants(a), &a->adoption, &a->why);
 }
 

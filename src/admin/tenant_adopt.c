@@ -2,7 +2,7 @@
 /*
  * tenant_adopt: POST /admin/tenants/{tenant}/adopt, {"projectId": ...} or {"url": ...}. The tenant
  * has that database from then on; it is connected to at the tenant's first contact. The URL is in
- * no response and no log: it has a password.
+ * no response and no log: it has a password. ?takeOwnership=true: whosever the database says it is.
  */
 #include "admin/admin_route.h"
 #include "tenantgate/base/json.h"
@@ -37,8 +37,10 @@ tenant_adopt_read(struct flow *f)
 	    FLOW_MEMBER_OF(f, struct tenant_adopt_request, req.flow, &tenant_adopt_kind);
 	struct slice project = { NULL, 0 }, url = { NULL, 0 };
 	struct err err = { 0 };
+	bool takes = false;
 
-	if (!admin_body_has_only(&r->req, names, &err) ||
+	if (!admin_query_bool(&r->req, "takeOwnership", &takes, &err) ||
+	    !admin_body_has_only(&r->req, names, &err) ||
 	    !json_opt_string(r->req.json, "projectId", &project, &err) ||
 	    !json_opt_string(r->req.json, "url", &url, &err))
 		return flow_fail_err(f, &err);
@@ -48,7 +50,8 @@ tenant_adopt_read(struct flow *f)
 	r->adoption = (struct tenant_adoption){ .id = r->req.tenant_id,
 		.project_id = project.p,
 		.url = url.p,
-		.is_dry_run = r->req.is_dry_run };
+		.is_dry_run = r->req.is_dry_run,
+		.takes_ownership = takes };
 	return tenant_adopt(f, r->req.api->tenants, &r->adoption);
 }
 
@@ -60,6 +63,8 @@ adoption_json(const struct tenant_adoption *a)
 
 	if (o != NULL && a->name[0] != '\0')
 		json_object_set_new(o, "projectName", json_string(a->name));
+	if (o != NULL && a->takes_ownership)
+		json_object_set_new(o, "takenFrom", json_string(a->owner_before));
 	return o;
 }
 

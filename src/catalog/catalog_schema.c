@@ -281,5 +281,6 @@ const struct schema_script schema_scripts[] = {
 	{ 14, 6, "tenant_usage, usage_writers", tenant_usage },
 	{ 15, 6, "adoptions, tenants.adopted_at, documents.is_adopted", adoptions },
 	{ 16, 6, "indexes of tenants by the bytes of their ids", tenants_listed },
+	{ 17, 6, "indexes of tenants by their projects and addresses", tenants_addressed },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

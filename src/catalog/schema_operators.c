@@ -150,3 +150,11 @@ const char tenants_listed[] =
     "CREATE INDEX tenants_plan_bytewise ON public.tenants (plan, tenant_id COLLATE \"C\");"
     "CREATE INDEX tenants_deleted_bytewise ON public.tenants (tenant_id COLLATE \"C\")"
     "	WHERE deleted_at IS NOT NULL;";
+
+/* By which an adoption finds the tenants of its project, and of its database, however the name of
+ * its host is written (tenant/adopt_row.c). */
+const char tenants_addressed[] =
+    "CREATE INDEX tenants_project ON public.tenants (project_id);"
+    "CREATE INDEX tenants_address ON public.tenants"
+    "	((regexp_replace(lower(rtrim(db_host, '.')), '^([^.]+)-pooler[.]', '\\1.')),"
+    "	db_port, db_name);";

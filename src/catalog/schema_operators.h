@@ -12,5 +12,6 @@ extern const char tenants_ends[];
 extern const char tenant_usage[];
 extern const char adoptions[];
 extern const char tenants_listed[];
+extern const char tenants_addressed[];
 
 #endif

@@ -26,6 +26,8 @@ static const struct ctl_option suspend_options[] = {
 static const struct ctl_option adopt_options[] = {
 	{ "project", "ID", CTL_TEXT, CTL_BODY, "projectId", "a project at Neon" },
 	{ "url", "@FILE", CTL_LOGIN, CTL_BODY, "url", "any Postgres: the file has its URL" },
+	{ "take-ownership", "true", CTL_SWITCH, CTL_QUERY, "takeOwnership",
+	    "though the database says it is another's, whose copy it is" },
 	{ NULL },
 };
 

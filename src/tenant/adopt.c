@@ -2,14 +2,23 @@
 /*
  * adopt: the order of an adoption.
  *
- *	[row] --> [source]: the project at Neon, or the URL's database, is looked at
- *	              --> [others] --> [write] --> [written] --> [mark]: done
+ *	[row] --> [source]: the project at Neon is looked at --> [others]
+ *	    --> [trial]: the database is --> [write] --> [written] --> [claim] --> [mark]: done
+ *	           | another's, by its own word                           |
+ *	           +--------------------------> [undo] <------------------+
  *
  *	killed before [write]		nothing was changed
- *	between [write] and [mark]	the tenant has its database; another may not see at Neon
- *					that the project is taken, until the same call is made again
+ *	between [write] and [claim]	the tenant has the address, and not the database yet: its
+ *					first contact claims it, or fails where another was first
+ *	between [claim] and [mark]	the tenant has its database; others may not see at Neon that
+ *					the project is taken
  *
- * Of two adoptions of one project, or for one tenant, the database lets one in (adopt_row.c).
+ * The same call again ends all three, with the row as it was where the database is another's. Of
+ * two adoptions of one project, or for one tenant, the catalog lets one in (adopt_row.c); of two of
+ * one database by several addresses, the database itself (owner_mark.c).
+ *
+ * A project's compute may be disabled: one that takes no login is the tenant's nevertheless, and
+ * claimed by its first contact.
  */
 #include "tenant/adopt.h"
 
@@ -17,6 +26,7 @@
 #include <stdlib.h>
 
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
 
 #define ADOPT_US (90 * 1000000ull)
@@ -28,13 +38,16 @@ struct adopt {
 	struct tenant_row row;	   /* as it is to be; holds a password, wiped */
 	struct adopt_project project;
 	struct adopt_trial trial;
+	struct err why;		 /* of the trial, or the claim */
+	bool is_written;	 /* the row has the address */
 	struct pg_result result; /* owned */
 	struct buf sealed;	 /* owned */
 	char port[8];
 };
 
-static flow_step_fn adopt_look, adopt_looked, adopt_source, adopt_others, adopt_write,
-    adopt_written, adopt_mark;
+static flow_step_fn adopt_look, adopt_looked, adopt_source, adopt_others, adopt_is_alone,
+    adopt_database, adopt_write, adopt_written, adopt_own, adopt_owned, adopt_undo, adopt_undone,
+    adopt_mark;
 static flow_end_fn adopt_end;
 static flow_release_fn adopt_release;
 
@@ -43,8 +56,14 @@ static const struct flow_step adopt_steps[] = {
 	{ "row", adopt_looked },
 	{ "source", adopt_source },
 	{ "others", adopt_others },
+	{ "alone", adopt_is_alone },
+	{ "trial", adopt_database },
 	{ "write", adopt_write },
 	{ "written", adopt_written },
+	{ "claim", adopt_own },
+	{ "claimed", adopt_owned },
+	{ "undo", adopt_undo },
+	{ "undone", adopt_undone },
 	{ "mark", adopt_mark },
 	{ NULL, NULL },
 };
@@ -147,9 +166,8 @@ adopt_source(struct flow *f)
 {
 	struct adopt *a = adopt_of(f);
 
-	tenant_set_tls(a->tenants, &a->row.tenant);
 	if (a->a->url != NULL)
-		return adopt_try(f, &a->trial, a->tenants, &a->row);
+		return FLOW_NEXT;
 	return adopt_project_look(f, &a->project, a->tenants, &a->row);
 }
 
@@ -158,11 +176,10 @@ adopt_others(struct flow *f)
 {
 	struct adopt *a = adopt_of(f);
 
+	tenant_set_tls(a->tenants, &a->row.tenant);
 	snprintf(a->port, sizeof(a->port), "%u", (unsigned)a->row.tenant.port);
 	return adopt_row_others(f, a->tenants->catalog, &a->row, a->port, &a->result);
 }
-
-/* ---- what is written ---- */
 
 static enum flow_rc
 adopt_is_taken(struct adopt *a, const char *by)
@@ -172,17 +189,55 @@ adopt_is_taken(struct adopt *a, const char *by)
 	    by[0] != '\0' ? ": " : "", by);
 }
 
+/* Where both have the address already, the database itself says which of the two has it. */
+static enum flow_rc
+adopt_is_alone(struct flow *f)
+{
+	struct adopt *a = adopt_of(f);
+	enum flow_rc rc = catalog_check(f, &a->result, "tenants of the database");
+
+	if (rc == FLOW_NEXT && pg_rows(&a->result) > 0 && !a->a->was_ours)
+		return adopt_is_taken(a, pg_text(&a->result, 0, 0));
+	return rc;
+}
+
+static enum flow_rc
+adopt_database(struct flow *f)
+{
+	struct adopt *a = adopt_of(f);
+
+	if (a->a->is_left_asleep)
+		return FLOW_NEXT;
+	return adopt_try(f, &a->trial, a->tenants, &a->row, a->a, &a->why);
+}
+
+/* ---- what is written ---- */
+
+/* Of a project only what the database itself has said counts; and an address that may not be
+ * connected to is no tenant's. */
+static bool
+adopt_goes_on(struct adopt *a)
+{
+	if (!err_is(&a->why))
+		return true;
+	if (a->a->url != NULL || a->trial.conn != NULL || a->why.code == ERR_FORBIDDEN)
+		return false;
+	log_event(LOG_NOTICE, "tenant.adopted_unseen", a->flow.request_id,
+	    "The database of project %s takes no login now: its tenant's first contact looks whose "
+	    "it is. %s %s",
+	    a->row.project_id, a->why.detail, a->why.cause);
+	err_clear(&a->why);
+	return true;
+}
+
 static enum flow_rc
 adopt_write(struct flow *f)
 {
 	struct adopt *a = adopt_of(f);
-	enum flow_rc rc = catalog_check(f, &a->result, "tenants of the database");
 	bool is_url = a->a->url != NULL;
 
-	if (rc != FLOW_NEXT)
-		return rc;
-	if (pg_rows(&a->result) > 0)
-		return adopt_is_taken(a, pg_text(&a->result, 0, 0));
+	if (!adopt_goes_on(a))
+		return flow_goto(f, adopt_undo);
 	if (a->a->is_dry_run)
 		return FLOW_DONE;
 	if (!row_seal(a->tenants->seal, &a->row.tenant, &a->sealed))
@@ -207,9 +262,68 @@ adopt_written(struct flow *f)
 		return rc;
 	if (pg_changed(&a->result) != 1)
 		return adopt_has_one(a);
+	a->is_written = true;
 	tenant_forget(a->tenants, a->a->id);
 	return FLOW_NEXT;
 }
+
+/* ---- what the database itself is told ---- */
+
+static enum flow_rc
+adopt_own(struct flow *f)
+{
+	struct adopt *a = adopt_of(f);
+
+	if (a->trial.conn == NULL)
+		return FLOW_NEXT;
+	return adopt_claim(f, &a->trial, &a->why);
+}
+
+static enum flow_rc
+adopt_owned(struct flow *f)
+{
+	struct adopt *a = adopt_of(f);
+
+	return flow_goto(f, err_is(&a->why) ? adopt_undo : adopt_mark);
+}
+
+/* ---- what was written, where the database is another's ---- */
+
+/* Only the database's own no is final. Any other failure leaves the row, with which the same
+ * request goes on. */
+static bool
+adopt_is_to_undo(const struct adopt *a)
+{
+	bool is_final = a->why.code == ERR_CONFLICT || a->why.code == ERR_FORBIDDEN;
+
+	return is_final && a->trial.conn != NULL && (a->is_written || a->a->was_ours) &&
+	    !a->a->is_dry_run;
+}
+
+static enum flow_rc
+adopt_undo(struct flow *f)
+{
+	struct adopt *a = adopt_of(f);
+
+	if (!adopt_is_to_undo(a))
+		return flow_fail_err(f, &a->why);
+	return adopt_row_undo(f, a->tenants->catalog, &a->row, tenants_provider_name(a->tenants),
+	    &a->result);
+}
+
+static enum flow_rc
+adopt_undone(struct flow *f)
+{
+	struct adopt *a = adopt_of(f);
+	enum flow_rc rc = catalog_check(f, &a->result, "undoing of an adoption");
+
+	if (rc != FLOW_NEXT)
+		return rc;
+	tenant_forget(a->tenants, a->a->id);
+	return flow_fail_err(f, &a->why);
+}
+
+/* ---- what Neon is told ---- */
 
 static enum flow_rc
 adopt_mark(struct flow *f)
@@ -223,33 +337,14 @@ adopt_mark(struct flow *f)
 
 /* ---- beginning and end ---- */
 
-/* Without Redis other replicas use what they know until it is too old. */
-static void
-adopt_tell_effective(const struct tenants *ts, struct tenant_adoption *out)
-{
-	if (ts->redis != NULL && redis_is_up(ts->redis))
-		snprintf(out->effective, sizeof(out->effective), "now");
-	else
-		snprintf(out->effective, sizeof(out->effective), "within %llus",
-		    (unsigned long long)(ts->conf->cache_ttl_us / 1000000));
-}
-
 static void
 adopt_end(struct flow *f, const struct err *err)
 {
 	struct adopt *a = adopt_of(f);
-	struct tenant_adoption *out = a->a;
-	bool is_url = out->url != NULL;
 
-	if (!err_is(err)) {
-		snprintf(out->source, sizeof(out->source), "%s", a->row.project_id);
-		snprintf(out->name_before, sizeof(out->name_before), "%s",
-		    is_url ? "" : a->project.name);
-		snprintf(out->name, sizeof(out->name), "%s", is_url ? "" : a->row.project_name);
-		snprintf(out->host, sizeof(out->host), "%s", a->row.tenant.host);
-		snprintf(out->dbname, sizeof(out->dbname), "%s", a->row.tenant.dbname);
-		adopt_tell_effective(a->tenants, out);
-	}
+	if (!err_is(err))
+		adopt_outcome(a->tenants, &a->row, a->project.name, &a->trial, a->a);
+	adopt_trial_close(&a->trial);
 	pg_clear(&a->result);
 	buf_free(&a->sealed);
 }

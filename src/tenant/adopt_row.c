@@ -10,16 +10,25 @@
 #include "tenant/adopt.h"
 #include "tenant/row_sql.h"
 
+/* One name has several forms: of either case, with a final dot, and at Neon with its pooler's mark
+ * at the first label's end. As the index tenants_address has it (catalog/schema_operators.c). */
+#define HOST_KEY(host) \
+	"pg_catalog.regexp_replace(pg_catalog.lower(pg_catalog.rtrim(" host ", '.'))," \
+	" '^([^.]+)-pooler[.]', '\\1.')"
+
 enum flow_rc
 adopt_row_others(struct flow *f, struct catalog *c, const struct tenant_row *r, const char *port,
     struct pg_result *out)
 {
 	const struct tenant *t = &r->tenant;
 	struct pg_query q = {
-		.sql = "SELECT tenant_id FROM public.tenants WHERE tenant_id" PG_DIFFERS "$1"
-		       " AND (project_id" PG_EQUALS "$2 OR (db_host" PG_EQUALS "$3"
-		       " AND db_port" PG_EQUALS "$4::int AND db_name" PG_EQUALS "$5))"
-		       " ORDER BY tenant_id LIMIT 1",
+		.sql = "SELECT tenant_id FROM (SELECT tenant_id FROM public.tenants"
+		       " WHERE project_id" PG_EQUALS "$2"
+		       " UNION ALL SELECT tenant_id FROM public.tenants"
+		       " WHERE " HOST_KEY("db_host") PG_EQUALS HOST_KEY(
+			   "$3::pg_catalog.text") " AND db_port" PG_EQUALS
+						  "$4::int AND db_name" PG_EQUALS "$5) AS has"
+						  " WHERE tenant_id" PG_DIFFERS "$1 LIMIT 1",
 		.params = { PG_TEXT(t->id), PG_TEXT(r->project_id), PG_TEXT(t->host), PG_TEXT(port),
 		    PG_TEXT(t->dbname) },
 		.param_count = 5,
@@ -67,6 +76,30 @@ adopt_row_write(struct flow *f, struct catalog *c, const struct tenant_row *r, c
 		    PG_TEXT(t->dbname), PG_TEXT(t->user), PG_TEXT(sealed), PG_TEXT(t->sslmode),
 		    PG_TEXT(text_or_null(t->channel_binding)) },
 		.param_count = 13,
+	};
+
+	return catalog_run(f, c, CATALOG_TENANTS, slice_str(t->id), &q, out);
+}
+
+/* What was only written, for its database turned out to be another's. */
+enum flow_rc
+adopt_row_undo(struct flow *f, struct catalog *c, const struct tenant_row *r, const char *provider,
+    struct pg_result *out)
+{
+	const struct tenant *t = &r->tenant;
+	struct pg_query q = {
+		.sql = "WITH t AS (UPDATE public.tenants t SET provider = $3, project_id = NULL,"
+		       " endpoint_id = NULL, branch_id = NULL, db_host = NULL, db_port = NULL,"
+		       " db_name = NULL, db_user = NULL, db_password_sealed = NULL,"
+		       " db_sslmode = NULL, db_channel_binding = NULL, adopted_at = NULL,"
+		       " attempts = 0, last_error = NULL, not_before = NULL, updated_at = " PG_NOW
+			   OF_TENANT " AND t.project_id" PG_EQUALS "$2 AND t.adopted_at IS NOT NULL"
+		       " AND t." IS_FAILED " AND t.schema_version" PG_EQUALS "0"
+		       " AND t.deleted_at IS NULL RETURNING tenant_id)"
+		       " DELETE FROM public.vector_databases v USING t"
+		       " WHERE v.user_id" PG_EQUALS "t.tenant_id",
+		.params = { PG_TEXT(t->id), PG_TEXT(r->project_id), PG_TEXT(provider) },
+		.param_count = 3,
 	};
 
 	return catalog_run(f, c, CATALOG_TENANTS, slice_str(t->id), &q, out);

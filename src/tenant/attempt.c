@@ -5,7 +5,10 @@
  *	[create] --> [save] --> [wait] --> [waited] --> [login] <--> sleep
  *	   ^                                   |           |
  *	   +-----------------------------------+           v
- *	     once: Neon does not know the project      [schema] <--> [schema_applied]
+ *	     once: Neon does not know the project       [owner]
+ *	                                                   |
+ *	                                                   v
+ *	                                               [schema] <--> [schema_applied]
  *	                                                                   |
  *	                                          [done] <-- [ready] <-----+
  *
@@ -13,6 +16,8 @@
  *  - What the provider gave is in the catalog, in one write, before anything is done with it. So a
  *    database that tenantgate has used is never forgotten, whatever is killed when.
  *  - A row that is complete asks for no creation: the attempt goes on from [save].
+ *  - The database has the tenant's mark before anything is laid into it: what is another's, by
+ *    whatever address, is left as it is.
  *  - Every step may be repeated by a later attempt: saving the same values, waiting, logging in,
  *    and the schema's statements change nothing the second time.
  *  - The union holds one child at a time: what outlives it is copied out of it.
@@ -41,8 +46,8 @@ static const struct flow_kind attempt_login_kind = { "tenant_login", attempt_log
 	NULL };
 
 static flow_step_fn attempt_create, attempt_save, attempt_wait, attempt_waited, attempt_login,
-    attempt_logged_in, attempt_login_told, attempt_schema, attempt_schema_applied, attempt_ready,
-    attempt_done;
+    attempt_logged_in, attempt_login_told, attempt_owner, attempt_schema, attempt_schema_applied,
+    attempt_ready, attempt_done;
 static flow_end_fn attempt_end;
 
 static const struct flow_step attempt_steps[] = {
@@ -53,6 +58,7 @@ static const struct flow_step attempt_steps[] = {
 	{ "login", attempt_login },
 	{ "logged_in", attempt_logged_in },
 	{ "login_told", attempt_login_told },
+	{ "owner", attempt_owner },
 	{ "schema", attempt_schema },
 	{ "schema_applied", attempt_schema_applied },
 	{ "ready", attempt_ready },
@@ -192,7 +198,7 @@ attempt_logged_in(struct flow *f)
 	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
 
 	if (!err_is(&a->why))
-		return flow_goto(f, attempt_schema);
+		return flow_goto(f, attempt_owner);
 	if (a->lease.login_is_final)
 		return flow_fail_err(f, &a->why);
 	if (a->logins >= LOGINS_MAX) {
@@ -216,6 +222,21 @@ attempt_login_told(struct flow *f)
 	pg_clear(&a->result);
 	flow_goto(f, attempt_login);
 	return flow_sleep(f, &a->backoff_timer, backoff_us(&attempt_backoff, a->logins, 0));
+}
+
+/* On the connection that the schema is laid by: both are in one database. */
+static enum flow_rc
+attempt_owner(struct flow *f)
+{
+	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
+
+	memset(&a->child, 0, sizeof(a->child));
+	a->child.owner = (struct owner_mark){
+		.tenants = a->tenants,
+		.conn = a->lease.conn,
+		.id = a->row->tenant.id,
+	};
+	return owner_mark(f, &a->child.owner);
 }
 
 /* Statement by statement, each in a transaction of its own: a killed attempt leaves the first few

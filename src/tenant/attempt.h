@@ -9,6 +9,7 @@
 #include "tenant/cluster.h"
 #include "tenant/neon.h"
 #include "tenant/neon_ticket.h"
+#include "tenant/owner_mark.h"
 #include "tenant/row.h"
 
 /* One login to the new database: a child flow, so that its failure can be tried again. */
@@ -29,6 +30,7 @@ struct attempt {
 		struct cluster_creation cluster;
 		struct neon_waiter wait;
 		struct attempt_login login;
+		struct owner_mark owner;
 	} child;		 /* one at a time */
 	struct pg_result result; /* owned */
 	struct buf sealed;	 /* owned: the password as the catalog holds it */

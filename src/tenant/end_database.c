@@ -13,7 +13,7 @@ database_ask(struct flow *f, struct flow *child, const struct flow_kind *kind, u
 }
 
 /* Of a provider that is not the configured one nothing can be asked. A cluster of one's own has no
- * endpoints; a database that an operator gave the URL of is theirs, and stays. */
+ * endpoints; a database that an operator gave the URL of is theirs, and stays, as nobody's. */
 enum flow_rc
 end_database_try(struct flow *f, struct end_database *d, struct tenants *ts, struct tenant_row *row,
     enum tenant_order order, uint64_t us, struct err *why)
@@ -33,7 +33,10 @@ end_database_try(struct flow *f, struct end_database *d, struct tenants *ts, str
 		cluster_drop_init(&d->child.cluster, ts, row);
 		return database_ask(f, &d->child.cluster.flow, &cluster_drop_kind, us, why);
 	case PROVIDER_URL:
-		break;
+		if (order != TENANT_DELETE)
+			return FLOW_NEXT;
+		owner_release_init(&d->child.owner, ts, row->tenant.id);
+		return database_ask(f, &d->child.owner.flow, &owner_release_kind, us, why);
 	}
 	return FLOW_NEXT;
 }

@@ -8,12 +8,14 @@
 
 #include "tenant/cluster_drop.h"
 #include "tenant/neon_end.h"
+#include "tenant/owner_mark.h"
 
 struct end_database {
 	struct tenant_row *row; /* borrowed */
 	union {
 		struct neon_end neon;
 		struct cluster_drop cluster;
+		struct owner_release owner;
 	} child;
 };
 

@@ -62,8 +62,9 @@ tenants_provider_name(const struct tenants *ts)
 	return provider_name(ts->conf->provider);
 }
 
-/* A cluster's databases are reached as its administrator is; what was adopted by its URL as Neon's,
- * but for networks of one's own. */
+/* A cluster's databases are reached as its administrator is, where the configuration says. What
+ * comes from outside, a URL or what Neon's API names, leads where the guard lets it; with a URL the
+ * TLS is another in networks of one's own. */
 void
 tenant_set_tls(const struct tenants *ts, struct tenant *t)
 {
@@ -78,6 +79,8 @@ tenant_set_tls(const struct tenants *ts, struct tenant *t)
 	}
 	snprintf(t->sslmode, sizeof(t->sslmode), "%s",
 	    neon ? ts->conf->neon_sslmode : admin->sslmode);
+	t->guard = neon ? &ts->conf->neon_allowed : NULL;
+	t->sslmode_outside = ts->conf->neon_sslmode;
 	t->ca_file = neon ? ts->conf->tenant_ca_file : admin->sslrootcert;
 }
 

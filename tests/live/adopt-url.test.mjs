@@ -140,7 +140,7 @@ test('a name that leads elsewhere later leads nowhere; and back again it serves'
 	const there = await (await strict.tenant('crab')).search('word');
 	assert.deepEqual([there.status, there.json.code], [502, 'database_failed'],
 		'what was adopted is kept to what is allowed now');
-	await works('cow', 'meadow', strict);	// what Neon has told is trusted
+	await works('cow', 'meadow', strict);	// the stand-in's own machine
 });
 
 test('a tenant of a URL that is deleted leaves the database as it is, with either provider', async () => {

@@ -60,7 +60,10 @@ test('a project: looked at, written down and named; touched at the first contact
 	assert.equal(await name(p.id), answer.json.projectName);
 	assert.deepEqual(await row('fox'), ['failed', 'neon', p.id, '0', 't']);
 	assert.deepEqual(await stack.sql("select relname from pg_class where relkind = 'r' and " +
-		"relnamespace = 'public'::regnamespace", p.db), [['mine']], 'nothing is changed in it');
+		"relnamespace = 'public'::regnamespace order by 1", p.db), [['mine'], ['tenantgate_owner']],
+		'nothing is changed in it');
+	assert.deepEqual(await stack.sql('select environment, tenant_id from tenantgate_owner', p.db),
+		[['test', 'fox']]);
 	const [line] = audits('fox');
 	assert.deepEqual([line.action, line.before.projectName, line.after.projectName],
 		['tenant.adopt', p.id, answer.json.projectName]);

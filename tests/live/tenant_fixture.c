@@ -273,6 +273,8 @@ tenant_fixture_migrate(struct tenant_fixture *h, unsigned replicas)
 static void
 conf_make(struct tenant_fixture *h)
 {
+	struct err err = { 0 };
+
 	tenants_conf_init(&h->conf);
 	h->conf.environment = h->catalog_name;
 	h->conf.provision_deadline_us = 30 * 1000000ull;
@@ -287,6 +289,8 @@ conf_make(struct tenant_fixture *h)
 	h->conf.postgres_admin_url = getenv("TEST_PG_URL");
 	h->conf.schema = schema;
 	h->conf.schema_version = 1;
+	if (!tenants_conf_networks(&h->conf, &err))
+		abort();
 }
 
 void

@@ -87,6 +87,39 @@ what_leads_elsewhere_is_refused(void **state)
 	url_refused("https://me:hunter2@a/app", "postgresql://");
 }
 
+/* Whether a database may be at the address that Neon's API, being at api_url, names. */
+static bool
+neon_may_name(const char *address, const char *api_url, const char *allowed)
+{
+	struct tenants_conf conf = { .neon_api_url = api_url, .allowed_networks = allowed };
+	struct in6_addr binary;
+	struct err err = { 0 };
+
+	assert_true(tenants_conf_networks(&conf, &err));
+	assert_true(address_read(slice_str(address), AF_UNSPEC, &binary));
+	if (allowed == NULL)
+		assert_int_equal(conf.allowed.count, 0);
+	return network_list_has(&conf.neon_allowed, &binary);
+}
+
+static void
+what_is_on_this_machine_only_a_stand_in_on_it_names(void **state)
+{
+	(void)state;
+	assert_true(neon_may_name("127.0.0.1", "http://127.0.0.1:8080/api/v2", NULL));
+	assert_true(neon_may_name("127.0.0.9", "http://localhost:8080/api/v2", NULL));
+	assert_true(neon_may_name("::1", "http://[::1]:8080/api/v2", NULL));
+	assert_false(neon_may_name("10.0.0.1", "http://127.0.0.1:8080/api/v2", NULL));
+	assert_false(neon_may_name("127.0.0.1", "https://console.neon.tech/api/v2", NULL));
+	assert_false(neon_may_name("127.0.0.1", "https://localhost.example/api/v2", NULL));
+	assert_false(neon_may_name("127.0.0.1", "https://127.0.0.1.example/api/v2", NULL));
+	assert_false(neon_may_name("127.0.0.1", "https://127.0.0.1@console.neon.tech/", NULL));
+	assert_false(neon_may_name("127.0.0.1", "http://10.0.0.1/api/v2", NULL));
+	assert_false(neon_may_name("127.0.0.1", NULL, NULL));
+	assert_true(neon_may_name("10.1.0.1", "https://console.neon.tech/api/v2", "10.1.0.0/16"));
+	assert_false(neon_may_name("10.2.0.1", "https://console.neon.tech/api/v2", "10.1.0.0/16"));
+}
+
 static void
 names_that_we_give_are_known(void **state)
 {
@@ -157,6 +190,7 @@ main(void)
 		cmocka_unit_test(a_url_is_read_whole),
 		cmocka_unit_test(one_database_has_one_id_however_it_is_written),
 		cmocka_unit_test(what_leads_elsewhere_is_refused),
+		cmocka_unit_test(what_is_on_this_machine_only_a_stand_in_on_it_names),
 		cmocka_unit_test(names_that_we_give_are_known),
 		cmocka_unit_test(a_project_is_ours_by_its_annotations_or_its_name),
 	};
