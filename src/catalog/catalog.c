@@ -203,6 +203,7 @@ query_end(struct flow *f, const struct err *err)
 		    err->cause[0] != '\0' ? err->cause : err->detail);
 	breaker_word(&q->catalog->breaker, q->lane, q->is_probe, query_word(q, err),
 	    err_is(err) && err->cause[0] != '\0' ? err->cause : why->message, clock_mono_us());
+	q->result.is_repeated = q->was_replaced;
 	*q->out = q->result;
 	memset(&q->result, 0, sizeof(q->result));
 }

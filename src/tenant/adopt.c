@@ -172,6 +172,19 @@ adopt_is_taken(struct adopt *a, const char *by)
 	    by[0] != '\0' ? ": " : "", by);
 }
 
+static void
+adopt_tell(const struct adopt *a)
+{
+	struct tenant_adoption *out = a->a;
+	bool is_url = out->url != NULL;
+
+	snprintf(out->source, sizeof(out->source), "%s", a->row.project_id);
+	snprintf(out->name_before, sizeof(out->name_before), "%s", is_url ? "" : a->project.name);
+	snprintf(out->name, sizeof(out->name), "%s", is_url ? "" : a->row.project_name);
+	snprintf(out->host, sizeof(out->host), "%s", a->row.tenant.host);
+	snprintf(out->dbname, sizeof(out->dbname), "%s", a->row.tenant.dbname);
+}
+
 static enum flow_rc
 adopt_write(struct flow *f)
 {
@@ -183,12 +196,14 @@ adopt_write(struct flow *f)
 		return rc;
 	if (pg_rows(&a->result) > 0)
 		return adopt_is_taken(a, pg_text(&a->result, 0, 0));
+	adopt_tell(a);
 	if (a->a->is_dry_run)
 		return FLOW_DONE;
 	if (!row_seal(a->tenants->seal, &a->row.tenant, &a->sealed))
 		return flow_fail(f, ERR_INTERNAL,
 		    "The tenant's password could not be encrypted for the catalog. The operator "
 		    "should look at seal_keys.");
+	a->a->stage = ADOPTION_WRITES;
 	return adopt_row_write(f, a->tenants->catalog, &a->row,
 	    provider_name(is_url ? PROVIDER_URL : PROVIDER_NEON), a->port, a->sealed.data,
 	    &a->result);
@@ -207,6 +222,7 @@ adopt_written(struct flow *f)
 		return rc;
 	if (pg_changed(&a->result) != 1)
 		return adopt_has_one(a);
+	a->a->stage = ADOPTION_WRITTEN;
 	tenant_forget(a->tenants, a->a->id);
 	return FLOW_NEXT;
 }
@@ -238,18 +254,9 @@ static void
 adopt_end(struct flow *f, const struct err *err)
 {
 	struct adopt *a = adopt_of(f);
-	struct tenant_adoption *out = a->a;
-	bool is_url = out->url != NULL;
 
-	if (!err_is(err)) {
-		snprintf(out->source, sizeof(out->source), "%s", a->row.project_id);
-		snprintf(out->name_before, sizeof(out->name_before), "%s",
-		    is_url ? "" : a->project.name);
-		snprintf(out->name, sizeof(out->name), "%s", is_url ? "" : a->row.project_name);
-		snprintf(out->host, sizeof(out->host), "%s", a->row.tenant.host);
-		snprintf(out->dbname, sizeof(out->dbname), "%s", a->row.tenant.dbname);
-		adopt_tell_effective(a->tenants, out);
-	}
+	if (!err_is(err))
+		adopt_tell_effective(a->tenants, a->a);
 	pg_clear(&a->result);
 	buf_free(&a->sealed);
 }

@@ -17,19 +17,24 @@
 #define ADOPTION_SOURCE_SIZE 64
 #define ADOPTION_NAME_SIZE   257
 
+enum adoption_stage { ADOPTION_LOOKS, ADOPTION_WRITES, ADOPTION_WRITTEN };
+
 struct tenant_adoption {
 	/* Set by the caller, borrowed until the wait is over. */
 	const char	*id;
 	const char	*project_id;	/* NULL: url is the source, and the other way round */
 	const char	*url;		/* a secret is in it */
 	bool		 is_dry_run;	/* all is looked at, nothing written */
-	/* After a good end. */
+	/* However it ends: whether anything was changed. From ADOPTION_WRITES on all but
+	 * effective is set; the name is that which it is to have. */
+	enum adoption_stage stage;
 	bool		 was_ours;	/* it had been adopted for this tenant before */
 	char		 source[ADOPTION_SOURCE_SIZE];	/* in the row: a project's id, "url-..." */
 	char		 name_before[ADOPTION_NAME_SIZE]; /* of the project; "" with a URL */
 	char		 name[ADOPTION_NAME_SIZE];	  /* that it has now */
 	char		 host[DNS_NAME_MAX + 1];
 	char		 dbname[PG_NAME_MAX + 1];
+	/* After a good end. */
 	char		 effective[32];	/* when all replicas know: "now", "within 60s" */
 };
 
