@@ -69,7 +69,7 @@ enum catalog_lane {
  * the holder has too many statements waiting in this lane, or waited too long, PG_UNSENT when
  * catalog_is_failing()). A connection that
  * died idle is replaced once, and nobody knows whether the statement had been run on it: a
- * statement must bear being repeated. */
+ * statement must bear being repeated (out->is_repeated says that it may have been). */
 enum flow_rc	 catalog_run(struct flow *, struct catalog *, enum catalog_lane,
 		    struct slice holder, const struct pg_query *, struct pg_result *out)
 		    __attribute__((warn_unused_result));

@@ -210,6 +210,7 @@ admin_end(struct admin_request *req, const struct err *err)
 	if (err_is(err) && http_status(req->x) == 0)
 		http_problem(req->x, err, req->request_id);
 	req->flow.result = (unsigned)http_result(req->x, err);
+	admin_change_end(req, err);
 	access_log_admin(req->x, req->api->conf, &req->flow, req->caller.key_id, req->tenant_id,
 	    err);
 	http_end(req->x);

@@ -16,6 +16,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
+#include "admin/admin_audit.h"
 #include "tenantgate/admin.h"
 #include "tenantgate/base/id.h"
 
@@ -40,6 +41,7 @@ struct admin_request {
 	char				 tenant_id[TENANT_ID_MAX + 1];	/* the path's {tenant},
 							 * from admin_allow() on; "": it has none */
 	bool				 is_dry_run;	/* ?dryRun=true: nothing is changed */
+	struct admin_change		 change;	/* what it changes (admin_audit.h) */
 	struct buf			 body;		/* owned */
 	json_t				*json;		/* owned: the body, an object; {} when there
 							 * is none. From admin_parse() on */
@@ -79,15 +81,8 @@ bool	admin_query_bool(struct admin_request *, const char *name, bool *out, struc
  * a member that is not in `names`, which ends with NULL. */
 bool	admin_body_has_only(const struct admin_request *, const char *const *names, struct err *);
 
-/*
- * One line in the log (event admin.audit) for what was changed: by which key, from where, what, of
- * whom, from what to what. before and after are borrowed; NULL: there was, or is, nothing to tell.
- * They have no secret in them. A dry run writes none. tenant: NULL when it is no tenant's.
- */
-void	admin_audit(const struct admin_request *, const char *action, const char *tenant,
-	    const json_t *before, const json_t *after);
-
-/* The end of every handler: a failure whose response has not begun becomes problem+json. */
+/* The end of every handler: a failure whose response has not begun becomes problem+json; what was
+ * changed gets its line. */
 void	admin_end(struct admin_request *, const struct err *);
 /* flow_kind.release of every handler. */
 void	admin_release(struct flow *);

@@ -12,6 +12,7 @@ struct admin_route {
 	const char		*method, *path; /* the path's {tenant} is a tenant's id */
 	admin_start_fn		*start;
 	uint64_t		 timeout_us;	/* of the whole request */
+	const char		*action;	/* what it changes, for the audit; NULL: nothing */
 };
 
 struct admin_match {

@@ -127,6 +127,14 @@ catalog_adopt_page(struct flow *f)
 	return app_catalog_page(f, a->app, a->part, a->from[a->part], &a->page);
 }
 
+/* The first that is copied begins the change; it ends with the run. */
+static void
+adopt_note(struct catalog_adopt *a)
+{
+	if (!admin_change_is_noted(&a->req))
+		admin_change_begin(&a->req, NULL, NULL, NULL);
+}
+
 /* One part is through. */
 static enum flow_rc
 adopt_next_part(struct catalog_adopt *a)
@@ -205,6 +213,7 @@ catalog_adopt_paged(struct flow *f)
 	snprintf(a->to, POSITION_SIZE, "%s", pg_text(&a->page, 0, 1));
 	if (a->req.is_dry_run)
 		return adopt_found(a, found);
+	adopt_note(a);
 	page.json = documents.json = pg_text(&a->page, 0, 2);
 	if (a->part == APP_USERS)
 		return app_copy_users(f, adopt_tenants(a), &page, &a->result);
@@ -256,6 +265,7 @@ catalog_adopt_project(struct flow *f)
 
 	if (a->row == pg_rows(&a->page))
 		return flow_goto(f, catalog_adopt_page);
+	adopt_note(a);
 	err_clear(&a->why);
 	a->adoption = (struct tenant_adoption){ .id = pg_text(&a->page, a->row, 1),
 		.project_id = pg_text(&a->page, a->row, 2),
@@ -349,6 +359,8 @@ catalog_adopt_respond(struct flow *f)
 
 	if (rc != FLOW_NEXT)
 		return rc;
+	if (!admin_change_is_noted(&a->req))
+		admin_change_nothing(&a->req);
 	return admin_progress_done(f,
 	    json_pack("{s:s, s:s, s:o, s:I, s:o, s:o}", "source", app_catalog_source(a->app),
 		"host", app_catalog_host(a->app), a->req.is_dry_run ? "found" : "copied",
@@ -357,19 +369,18 @@ catalog_adopt_respond(struct flow *f)
 		skips_json(pg_text(&a->result, 0, 1))));
 }
 
-/* Also of a run that was cut off: what it has copied stays. */
+/* Also of a run that was cut off: what it has copied stays, and is told. */
 static void
-adopt_audit(const struct catalog_adopt *a)
+adopt_tell_copied(struct catalog_adopt *a, const struct err *err)
 {
-	json_t *after;
-
-	if (a->app == NULL || a->copied_now == 0)
+	if (!admin_change_is_noted(&a->req))
 		return;
-	after = json_pack("{s:s, s:s, s:o, s:I}", "source", app_catalog_source(a->app), "host",
-	    app_catalog_host(a->app), "copied", adopt_counts(a), "copiedNow",
-	    (json_int_t)a->copied_now);
-	admin_audit(&a->req, "catalog.adopt", NULL, NULL, after);
-	json_decref(after);
+	if (a->copied_now == 0 && !err_is(err))
+		admin_change_nothing(&a->req);
+	admin_change_tell(&a->req,
+	    json_pack("{s:s, s:s, s:o, s:I}", "source", app_catalog_source(a->app), "host",
+		app_catalog_host(a->app), "copied", adopt_counts(a), "copiedNow",
+		(json_int_t)a->copied_now));
 }
 
 static void
@@ -377,7 +388,7 @@ catalog_adopt_end(struct flow *f, const struct err *err)
 {
 	struct catalog_adopt *a = catalog_adopt_of(f);
 
-	adopt_audit(a);
+	adopt_tell_copied(a, err);
 	admin_progress_end(&a->req, err);
 	admin_end(&a->req, err);
 }

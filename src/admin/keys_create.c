@@ -135,6 +135,7 @@ creation_make(struct flow *f)
 
 	if (k->req.is_dry_run)
 		return FLOW_NEXT;
+	admin_change_begin(&k->req, k->order.tenant, NULL, NULL);
 	return key_create(f, k->req.api->catalog, &k->order, &k->made);
 }
 
@@ -150,7 +151,6 @@ creation_respond(struct flow *f)
 
 	key_made_row(&k->order, &k->made, &row);
 	json = key_json(&row);
-	admin_audit(&k->req, "key.create", k->order.tenant, NULL, json);
 	buf_init(&b, ADMIN_BODY_MAX);
 	buf_puts(&b, "{\"key\":");
 	if (json == NULL || !json_put(&b, json))
@@ -164,11 +164,17 @@ creation_respond(struct flow *f)
 	return rc;
 }
 
+/* The audit names the key by its id, also one whose creation nobody has seen the end of. */
 static void
 creation_end(struct flow *f, const struct err *err)
 {
 	struct keys_creation *k = creation_of(f);
+	struct listed_key row;
 
+	if (admin_change_is_noted(&k->req)) {
+		key_made_row(&k->order, &k->made, &row);
+		admin_change_tell(&k->req, key_json(&row));
+	}
 	bytes_wipe(&k->made, sizeof(k->made));
 	admin_end(&k->req, err);
 }

@@ -59,6 +59,22 @@ revocation_find(struct flow *f)
 	return key_describe(f, r->req.api->catalog, r->id, &r->found);
 }
 
+/* One that was revoked before is no change. */
+static void
+revocation_note(struct keys_revocation *r)
+{
+	struct listed_key before, after;
+
+	(void)key_row(&r->found, 0, &before);
+	if (strcmp(before.state, "revoked") == 0) {
+		admin_change_nothing(&r->req);
+		return;
+	}
+	after = before;
+	after.state = "revoked";
+	admin_change_begin(&r->req, before.tenant, key_json(&before), key_json(&after));
+}
+
 static enum flow_rc
 revocation_revoke(struct flow *f)
 {
@@ -72,6 +88,7 @@ revocation_revoke(struct flow *f)
 		    "There is no key %s; GET /admin/keys has those that there are.", r->id);
 	if (r->req.is_dry_run)
 		return flow_goto(f, revocation_respond);
+	revocation_note(r);
 	return key_revoke(f, r->req.api->catalog, r->id, &r->revoked);
 }
 
@@ -79,10 +96,15 @@ static enum flow_rc
 revocation_tell(struct flow *f)
 {
 	struct keys_revocation *r = revocation_of(f);
-	enum flow_rc rc = catalog_check(f, &r->revoked, "revoke a key");
+	enum flow_rc rc = admin_change_check(f, &r->revoked, "revoke a key");
+	struct listed_key after;
 
 	if (rc != FLOW_NEXT)
 		return rc;
+	if (key_row(&r->revoked, 0, &after))
+		admin_change_tell(&r->req, key_json(&after));
+	else
+		admin_change_missed(&r->req, &r->revoked);
 	auth_forget(r->req.api->auth, r->id);
 	return auth_told(f, r->req.api->auth, &r->told);
 }
@@ -103,20 +125,13 @@ revocation_respond(struct flow *f)
 {
 	struct keys_revocation *r = revocation_of(f);
 	const struct pg_result *now = r->req.is_dry_run ? &r->found : &r->revoked;
-	struct listed_key before, after;
-	json_t *was, *is;
+	struct listed_key after;
 
 	/* A key that is deleted by hand in this moment is as good as revoked. */
 	if (!key_row(now, 0, &after))
 		return flow_fail(f, ERR_NOT_FOUND, "The key %s is gone; it lets nobody in.", r->id);
-	(void)key_row(&r->found, 0, &before);
-	was = key_json(&before);
-	is = key_json(&after);
-	if (strcmp(before.state, "revoked") != 0)
-		admin_audit(&r->req, "key.revoke", after.tenant, was, is);
-	json_decref(was);
 	return admin_respond_json(f, 200,
-	    json_pack("{s:o, s:o}", "key", is, "effective", revocation_effect(r)));
+	    json_pack("{s:o, s:o}", "key", key_json(&after), "effective", revocation_effect(r)));
 }
 
 static void

@@ -99,15 +99,29 @@ orphan_kept(struct orphans_remove *r, const char *why)
 	    json_pack("{s:s, s:s}", "orphan", name_at(r), "reason", why));
 }
 
+static void
+orphan_note(struct orphans_remove *r)
+{
+	struct orphan p = tenant_orphan_project(r->orphans, r->project);
+
+	admin_change_begin(&r->req, NULL,
+	    json_pack("{s:s, s:s, s:s}", "project", p.project_id, "name", p.name, "tenant",
+		p.tenant),
+	    NULL);
+}
+
 static enum flow_rc
 orphans_remove_next(struct flow *f)
 {
 	struct orphans_remove *r = orphans_remove_of(f);
 	const char *name = name_at(r);
 
-	if (name == NULL)
+	if (name == NULL) {
+		if (!admin_change_is_noted(&r->req))
+			admin_change_nothing(&r->req);
 		return admin_respond_json(f, 200,
 		    json_pack("{s:O, s:O}", "removed", r->removed, "kept", r->kept));
+	}
 	flow_goto(f, orphans_removed);
 	r->is_gone = false;
 	if (strncmp(name, ORPHAN_TENANT, strlen(ORPHAN_TENANT)) == 0) {
@@ -117,6 +131,7 @@ orphans_remove_next(struct flow *f)
 	} else if (r->req.is_dry_run) {
 		r->is_gone = true;
 	} else {
+		orphan_note(r);
 		return tenant_orphan_remove(f, r->orphans, r->project, &r->is_gone);
 	}
 	return FLOW_NEXT;
@@ -126,17 +141,12 @@ static enum flow_rc
 orphans_removed(struct flow *f)
 {
 	struct orphans_remove *r = orphans_remove_of(f);
-	struct orphan p;
-	json_t *before;
 
 	if (r->is_gone) {
-		p = tenant_orphan_project(r->orphans, r->project);
-		before = json_pack("{s:s, s:s, s:s}", "project", p.project_id, "name", p.name,
-		    "tenant", p.tenant);
-		admin_audit(&r->req, "orphan.remove", NULL, before, NULL);
-		json_decref(before);
+		admin_change_done(&r->req);
 		json_array_append_new(r->removed, json_string(name_at(r)));
 	} else if (json_array_size(r->kept) + json_array_size(r->removed) == r->at) {
+		admin_change_nothing(&r->req);
 		orphan_kept(r, "It has a tenant by now.");
 	}
 	r->at++;

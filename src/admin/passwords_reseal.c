@@ -57,6 +57,7 @@ reseal_counted(struct flow *f)
 
 	if (p->req.is_dry_run)
 		return admin_progress_done(f, resealing_json(&p->state));
+	admin_change_begin(&p->req, NULL, NULL, NULL);
 	return FLOW_NEXT;
 }
 
@@ -73,6 +74,8 @@ reseal_told(struct flow *f)
 {
 	struct passwords_reseal *p = passwords_reseal_of(f);
 
+	if (p->state.is_done && p->state.resealed == 0)
+		admin_change_nothing(&p->req);
 	if (p->state.is_done)
 		return admin_progress_done(f, resealing_json(&p->state));
 	admin_progress_tell(&p->req, resealing_json(&p->state));
@@ -80,16 +83,13 @@ reseal_told(struct flow *f)
 	return admin_progress_flush(f);
 }
 
-/* Also of one that was cut off: what it has sealed stays. */
+/* Also of one that was cut off: what it has sealed stays, and is told. */
 static void
 passwords_reseal_end(struct flow *f, const struct err *err)
 {
 	struct passwords_reseal *p = passwords_reseal_of(f);
-	json_t *after = resealing_json(&p->state);
 
-	if (p->state.resealed > 0)
-		admin_audit(&p->req, "passwords.reseal", NULL, NULL, after);
-	json_decref(after);
+	admin_change_tell(&p->req, resealing_json(&p->state));
 	admin_progress_end(&p->req, err);
 	admin_end(&p->req, err);
 }

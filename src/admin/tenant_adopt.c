@@ -68,17 +68,20 @@ adoption_json(const struct tenant_adoption *a)
 	return o;
 }
 
+/* What the adoption has said of itself before it began to write. */
 static void
-adoption_audit(const struct admin_request *req, const struct tenant_adoption *a)
+adoption_note(struct admin_request *req, const struct tenant_adoption *a)
 {
-	json_t *after = adoption_json(a);
-	json_t *before = a->name_before[0] != '\0'
-	    ? json_pack("{s:s, s:s}", "source", a->source, "projectName", a->name_before)
-	    : NULL;
+	json_t *before = NULL;
 
-	admin_audit(req, "tenant.adopt", a->id, before, after);
-	json_decref(before);
-	json_decref(after);
+	if (a->stage == ADOPTION_LOOKS)
+		return;
+	if (a->name_before[0] != '\0')
+		before =
+		    json_pack("{s:s, s:s}", "source", a->source, "projectName", a->name_before);
+	admin_change_begin(req, a->id, before, adoption_json(a));
+	if (a->stage == ADOPTION_WRITTEN)
+		admin_change_done(req);
 }
 
 static enum flow_rc
@@ -88,7 +91,6 @@ tenant_adopt_respond(struct flow *f)
 	    FLOW_MEMBER_OF(f, struct tenant_adopt_request, req.flow, &tenant_adopt_kind);
 	json_t *o = adoption_json(&r->adoption);
 
-	adoption_audit(&r->req, &r->adoption);
 	if (o != NULL)
 		json_object_set_new(o, "effective", json_string(r->adoption.effective));
 	return admin_respond_json(f, 200, o);
@@ -97,7 +99,11 @@ tenant_adopt_respond(struct flow *f)
 static void
 tenant_adopt_end(struct flow *f, const struct err *err)
 {
-	admin_end(admin_request_of(f), err);
+	struct tenant_adopt_request *r =
+	    FLOW_MEMBER_OF(f, struct tenant_adopt_request, req.flow, &tenant_adopt_kind);
+
+	adoption_note(&r->req, &r->adoption);
+	admin_end(&r->req, err);
 }
 
 void

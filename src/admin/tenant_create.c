@@ -106,6 +106,8 @@ tenant_create_found(struct tenant_create *c)
 		    "changes "
 		    "it. Nothing was changed.",
 		    differs);
+	if (!admin_change_is_noted(&c->req))
+		admin_change_nothing(&c->req);
 	if (!tenant_create_go_on(c, &err))
 		return flow_fail_err(f, &err);
 	return wish_form_respond(f, strcmp(c->view.state, "provisioning") == 0 ? 202 : 200,
@@ -123,6 +125,8 @@ tenant_create_absent(struct tenant_create *c)
 	if (c->req.is_dry_run)
 		return wish_form_respond(f, 202,
 		    wish_form_planned_json(c->req.tenant_id, NULL, &c->wishes, &c->asked));
+	admin_change_begin(&c->req, c->req.tenant_id, NULL,
+	    wish_form_planned_json(c->req.tenant_id, NULL, &c->wishes, &c->asked));
 	return tenant_create_write(f, c->req.api->tenants, c->req.tenant_id, &c->wishes, &c->asked,
 	    &c->result);
 }
@@ -147,17 +151,15 @@ static enum flow_rc
 tenant_create_written(struct flow *f)
 {
 	struct tenant_create *c = tenant_create_of(f);
-	enum flow_rc rc = catalog_check(f, &c->result, "make the tenant");
-	json_t *after;
+	enum flow_rc rc = admin_change_check(f, &c->result, "make the tenant");
 
 	if (rc != FLOW_NEXT)
 		return rc;
 	if (pg_rows(&c->result) > 0) {
-		after = wish_form_planned_json(c->req.tenant_id, NULL, &c->wishes, &c->asked);
-		admin_audit(&c->req, "tenant.create", c->req.tenant_id, NULL, after);
-		json_decref(after);
 		tenant_forget(c->req.api->tenants, c->req.tenant_id);
 		c->is_new = true;
+	} else {
+		admin_change_missed(&c->req, &c->result);
 	}
 	return flow_goto(f, tenant_create_look);
 }

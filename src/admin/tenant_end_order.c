@@ -21,8 +21,6 @@ struct tenant_end_order {
 	enum tenant_order order;
 	const char *reason;	 /* borrowed: of the body; NULL for none */
 	struct pg_result result; /* owned */
-	json_t *before;		 /* owned: for the audit */
-	bool is_ordered;	 /* by this request */
 };
 
 static flow_step_fn tenant_order_read, tenant_order_look, tenant_order_write, tenant_order_written,
@@ -95,6 +93,27 @@ tenant_order_applies(struct tenant_end_order *o, const struct tenant_end_view *v
 	return FLOW_NEXT;
 }
 
+/* As the row has them once it has the order; a resumed one is suspended until its endpoint is
+ * enabled. */
+static const char *const ordered_words[] = {
+	[TENANT_SUSPEND] = "suspend",
+	[TENANT_RESUME] = "resume",
+	[TENANT_DELETE] = "delete",
+};
+static const char *const ordered_states[] = {
+	[TENANT_SUSPEND] = "suspended",
+	[TENANT_RESUME] = "suspended",
+	[TENANT_DELETE] = "deleting",
+};
+
+static json_t *
+tenant_ordered_json(const struct tenant_end_order *o, const struct tenant_end_view *v,
+    const char *state, const char *owed)
+{
+	return json_pack("{s:s, s:s?, s:s?, s:s?}", "state", state, "reason", o->reason, "project",
+	    v->project_id != NULL ? v->project_id : v->receipt.project_id, "owed", owed);
+}
+
 static enum flow_rc
 tenant_order_write(struct flow *f)
 {
@@ -111,10 +130,13 @@ tenant_order_write(struct flow *f)
 		return rc;
 	if (o->req.is_dry_run)
 		return admin_respond_json(f, 200, order_plan_json(o->req.tenant_id, o->order, &v));
-	if (strcmp(v.state, "deleted") == 0)
+	if (strcmp(v.state, "deleted") == 0) {
+		admin_change_nothing(&o->req);
 		return flow_goto(f, tenant_order_respond);
-	o->before = json_pack("{s:s, s:s?}", "state", v.state, "reason", v.reason);
-	o->is_ordered = true;
+	}
+	admin_change_begin(&o->req, o->req.tenant_id,
+	    json_pack("{s:s, s:s?}", "state", v.state, "reason", v.reason),
+	    tenant_ordered_json(o, &v, ordered_states[o->order], ordered_words[o->order]));
 	return tenant_order(f, ts, o->req.tenant_id, o->order, o->reason, &o->result);
 }
 
@@ -125,10 +147,12 @@ tenant_order_written(struct flow *f)
 {
 	struct tenant_end_order *o = tenant_order_of(f);
 	struct tenants *ts = o->req.api->tenants;
-	enum flow_rc rc = catalog_check(f, &o->result, "order the tenant's end");
+	enum flow_rc rc = admin_change_check(f, &o->result, "order the tenant's end");
 
 	if (rc != FLOW_NEXT)
 		return rc;
+	if (pg_changed(&o->result) == 0)
+		admin_change_missed(&o->req, &o->result);
 	if (o->order != TENANT_RESUME)
 		tenant_forget(ts, o->req.tenant_id);
 	tenant_end_begin(ts, o->req.tenant_id);
@@ -139,23 +163,6 @@ static enum flow_rc
 tenant_order_look_again(struct flow *f)
 {
 	return tenant_order_look(f);
-}
-
-static void
-tenant_order_audit(const struct tenant_end_order *o, const struct tenant_end_view *v)
-{
-	static const char *const actions[] = {
-		[TENANT_SUSPEND] = "tenant.suspend",
-		[TENANT_RESUME] = "tenant.resume",
-		[TENANT_DELETE] = "tenant.delete",
-	};
-	json_t *after =
-	    json_pack("{s:s, s:s?, s:s?, s:s?}", "state", v->state, "reason", o->reason, "project",
-		v->project_id != NULL ? v->project_id : v->receipt.project_id, "owed", v->owed);
-
-	if (o->is_ordered)
-		admin_audit(&o->req, actions[o->order], o->req.tenant_id, o->before, after);
-	json_decref(after);
 }
 
 static enum flow_rc
@@ -172,7 +179,7 @@ tenant_order_respond(struct flow *f)
 	if (v.state == NULL)
 		return flow_fail(f, ERR_CONFLICT,
 		    "The tenant's row has gone meanwhile; look at it again.");
-	tenant_order_audit(o, &v);
+	admin_change_tell(&o->req, tenant_ordered_json(o, &v, v.state, v.owed));
 	body = o->order == TENANT_DELETE && v.has_receipt ? receipt_json(o->req.tenant_id, &v)
 							  : suspension_json(o->req.tenant_id, &v);
 	json_object_set_new(body, "effective", effective_json(o->req.api->tenants));
@@ -184,7 +191,6 @@ tenant_order_end(struct flow *f, const struct err *err)
 {
 	struct tenant_end_order *o = tenant_order_of(f);
 
-	json_decref(o->before);
 	pg_clear(&o->result);
 	admin_end(&o->req, err);
 }

@@ -70,6 +70,8 @@ recreation_take(struct flow *f)
 		    "The tenant is not deleted, and goes on as it is; nothing was changed.");
 	if (r->req.is_dry_run)
 		return recreation_respond(r, 200, v.state);
+	admin_change_begin(&r->req, r->req.tenant_id, json_pack("{s:s}", "state", "deleted"),
+	    json_pack("{s:s}", "state", "provisioning"));
 	return tenant_recreate(f, r->req.api->tenants, r->req.tenant_id, &r->result);
 }
 
@@ -78,23 +80,19 @@ static enum flow_rc
 recreation_begin(struct flow *f)
 {
 	struct tenant_recreation *r = recreation_of(f);
-	enum flow_rc rc = catalog_check(f, &r->result, "recreate the tenant");
-	json_t *before = NULL, *after = NULL;
+	enum flow_rc rc = admin_change_check(f, &r->result, "recreate the tenant");
 	struct err err = { 0 };
 
 	if (rc != FLOW_NEXT)
 		return rc;
+	if (pg_rows(&r->result) == 0)
+		admin_change_missed(&r->req, &r->result);
 	for (unsigned i = 0; i < pg_rows(&r->result); i++)
 		if (pg_value(&r->result, i, 0).p != NULL)
 			auth_forget(r->req.api->auth, pg_text(&r->result, i, 0));
 	tenant_forget(r->req.api->tenants, r->req.tenant_id);
 	if (!tenant_begin(r->req.api->tenants, r->req.tenant_id, &err))
 		return flow_fail_err(f, &err);
-	before = json_pack("{s:s}", "state", "deleted");
-	after = json_pack("{s:s}", "state", "provisioning");
-	admin_audit(&r->req, "tenant.recreate", r->req.tenant_id, before, after);
-	json_decref(before);
-	json_decref(after);
 	return recreation_respond(r, 202, "provisioning");
 }
 

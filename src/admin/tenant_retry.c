@@ -73,6 +73,21 @@ tenant_retry_applies(struct tenant_retry *r)
 	    "The tenant is %s, and nothing of it has failed; there is nothing to retry.", v->state);
 }
 
+static const char *
+tenant_retry_state(const struct tenant_retry *r)
+{
+	return strcmp(r->view.state, "ready") == 0 ? "ready" : "provisioning";
+}
+
+static void
+tenant_retry_note(struct tenant_retry *r)
+{
+	admin_change_begin(&r->req, r->req.tenant_id,
+	    json_pack("{s:s, s:s, s:s}", "state", r->view.state, "reason", r->view.reason,
+		"neonError", r->view.neon_error),
+	    json_pack("{s:s}", "state", tenant_retry_state(r)));
+}
+
 static enum flow_rc
 tenant_retry_decide(struct flow *f)
 {
@@ -94,6 +109,7 @@ tenant_retry_decide(struct flow *f)
 		return rc;
 	if (r->req.is_dry_run)
 		return wish_form_respond(f, 202, wish_form_json(r->req.tenant_id, &r->view));
+	tenant_retry_note(r);
 	return tenant_retry_write(f, r->req.api->tenants, r->req.tenant_id, &r->written);
 }
 
@@ -101,24 +117,17 @@ static enum flow_rc
 tenant_retry_begin(struct flow *f)
 {
 	struct tenant_retry *r = tenant_retry_of(f);
-	enum flow_rc rc = catalog_check(f, &r->written, "retry the tenant");
+	enum flow_rc rc = admin_change_check(f, &r->written, "retry the tenant");
 	bool is_made = strcmp(r->view.state, "ready") == 0;
 	struct err err = { 0 };
-	json_t *before, *after;
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	before = json_pack("{s:s, s:s, s:s}", "state", r->view.state, "reason", r->view.reason,
-	    "neonError", r->view.neon_error);
-	after = json_pack("{s:s}", "state", is_made ? "ready" : "provisioning");
-	admin_audit(&r->req, "tenant.retry", r->req.tenant_id, before, after);
-	json_decref(before);
-	json_decref(after);
 	if (is_made)
 		tenant_wish_begin(r->req.api->tenants, r->req.tenant_id);
 	else if (!tenant_begin(r->req.api->tenants, r->req.tenant_id, &err))
 		return flow_fail_err(f, &err);
-	r->view.state = is_made ? "ready" : "provisioning";
+	r->view.state = tenant_retry_state(r);
 	r->view.reason[0] = r->view.neon_error[0] = '\0';
 	return wish_form_respond(f, 202, wish_form_json(r->req.tenant_id, &r->view));
 }

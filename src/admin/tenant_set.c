@@ -110,6 +110,19 @@ tenant_set_view(struct tenant_set *s)
 	    "There is no tenant of this id; PUT /admin/tenants/{id} makes it.");
 }
 
+/* What is as wished may be so by a statement of ours whose answer was lost: that stays noted. */
+static void
+tenant_set_note(struct tenant_set *s)
+{
+	const char *id = s->req.tenant_id;
+
+	if (s->wishes.is_change)
+		admin_change_begin(&s->req, id, wish_form_json(id, &s->view),
+		    wish_form_planned_json(id, &s->view, &s->wishes, &s->asked));
+	else if (!admin_change_is_noted(&s->req))
+		admin_change_nothing(&s->req);
+}
+
 /* What is as wished already is not written, but gone on with where Neon does not have it yet. */
 static enum flow_rc
 tenant_set_write(struct flow *f)
@@ -129,34 +142,25 @@ tenant_set_write(struct flow *f)
 	json_decref(s->wished);
 	s->wished = json_incref(s->wishes.wished);
 	s->until_us = clock_mono_us() + SET_WAIT_US;
+	tenant_set_note(s);
 	if (!s->wishes.is_change)
 		return flow_goto(f, tenant_set_wait);
 	return tenant_change_write(f, ts, s->req.tenant_id, s->view.version, &s->wishes,
 	    &s->written);
 }
 
-static void
-tenant_set_audit(const struct tenant_set *s)
-{
-	json_t *before = wish_form_json(s->req.tenant_id, &s->view);
-	json_t *after = wish_form_planned_json(s->req.tenant_id, &s->view, &s->wishes, &s->asked);
-
-	admin_audit(&s->req, "tenant.set", s->req.tenant_id, before, after);
-	json_decref(before);
-	json_decref(after);
-}
-
 static enum flow_rc
 tenant_set_written(struct flow *f)
 {
 	struct tenant_set *s = tenant_set_of(f);
-	enum flow_rc rc = catalog_check(f, &s->written, "change the tenant");
+	enum flow_rc rc = admin_change_check(f, &s->written, "change the tenant");
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	if (pg_rows(&s->written) == 0)
+	if (pg_rows(&s->written) == 0) {
+		admin_change_missed(&s->req, &s->written);
 		return flow_goto(f, tenant_set_look);
-	tenant_set_audit(s);
+	}
 	tenant_forget(s->req.api->tenants, s->req.tenant_id);
 	return FLOW_NEXT;
 }
@@ -212,8 +216,10 @@ tenant_set_respond(struct flow *f)
 	if (s->view.is_pending && neon_can_be_asked(s) && s->view.neon_error[0] == '\0' &&
 	    clock_mono_us() < s->until_us)
 		return flow_goto(f, tenant_set_wait);
-	if (s->view.is_refused_by_neon && !json_equal(s->view.wished, s->wished))
+	if (s->view.is_refused_by_neon && !json_equal(s->view.wished, s->wished)) {
+		admin_change_refused(&s->req);
 		return flow_fail(f, ERR_NEON_REFUSED, "%s", s->view.neon_error);
+	}
 	return wish_form_respond(f, s->view.is_pending && neon_can_be_asked(s) ? 202 : 200,
 	    wish_form_json(s->req.tenant_id, &s->view));
 }

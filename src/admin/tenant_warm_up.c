@@ -55,6 +55,7 @@ tenant_warm_up_work(struct flow *f)
 		return admin_respond_json(f, 200,
 		    json_pack("{s:s, s:s, s:b}", "tenant", w->req.tenant_id, "would",
 			is_ready ? "wake" : "make", "dryRun", 1));
+	admin_change_begin(&w->req, w->req.tenant_id, NULL, json_pack("{s:b}", "warm", 1));
 	return tenant_warm(f, w->req.api->tenants, w->req.tenant_id, &w->warmth);
 }
 
@@ -71,10 +72,8 @@ tenant_warm_up_respond(struct flow *f)
 {
 	struct tenant_warm_up *w = tenant_warm_up_of(f);
 	const struct tenant_warmth *warmth = &w->warmth;
-	json_t *after = json_pack("{s:b}", "warm", !warmth->is_cut_off);
 
-	admin_audit(&w->req, "tenant.warm", w->req.tenant_id, NULL, after);
-	json_decref(after);
+	admin_change_tell(&w->req, json_pack("{s:b}", "warm", !warmth->is_cut_off));
 	if (warmth->is_cut_off)
 		return admin_respond_json(f, 202,
 		    json_pack("{s:s, s:s}", "tenant", w->req.tenant_id, "state",

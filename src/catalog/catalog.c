@@ -205,6 +205,7 @@ query_end(struct flow *f, const struct err *err)
 	    err_is(err) && err->cause[0] != '\0' ? err->cause : why->message, clock_mono_us());
 	if (q->result.status != PG_OK)
 		probe_wanted(q->catalog);
+	q->result.is_repeated = q->was_replaced;
 	*q->out = q->result;
 	memset(&q->result, 0, sizeof(q->result));
 }

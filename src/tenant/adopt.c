@@ -238,12 +238,14 @@ adopt_write(struct flow *f)
 
 	if (!adopt_goes_on(a))
 		return flow_goto(f, adopt_undo);
+	adopt_outcome(&a->row, a->project.name, &a->trial, a->a);
 	if (a->a->is_dry_run)
 		return FLOW_DONE;
 	if (!row_seal(a->tenants->seal, &a->row.tenant, &a->sealed))
 		return flow_fail(f, ERR_INTERNAL,
 		    "The tenant's password could not be encrypted for the catalog. The operator "
 		    "should look at seal_keys.");
+	a->a->stage = ADOPTION_WRITES;
 	return adopt_row_write(f, a->tenants->catalog, &a->row,
 	    provider_name(is_url ? PROVIDER_URL : PROVIDER_NEON), a->port, a->sealed.data,
 	    &a->result);
@@ -263,6 +265,7 @@ adopt_written(struct flow *f)
 	if (pg_changed(&a->result) != 1)
 		return adopt_has_one(a);
 	a->is_written = true;
+	a->a->stage = ADOPTION_WRITTEN;
 	tenant_forget(a->tenants, a->a->id);
 	return FLOW_NEXT;
 }
@@ -319,6 +322,7 @@ adopt_undone(struct flow *f)
 
 	if (rc != FLOW_NEXT)
 		return rc;
+	a->a->stage = ADOPTION_WRITES; /* nothing of it is left */
 	tenant_forget(a->tenants, a->a->id);
 	return flow_fail_err(f, &a->why);
 }
@@ -343,7 +347,7 @@ adopt_end(struct flow *f, const struct err *err)
 	struct adopt *a = adopt_of(f);
 
 	if (!err_is(err))
-		adopt_outcome(a->tenants, &a->row, a->project.name, &a->trial, a->a);
+		adopt_tell_effective(a->tenants, a->a);
 	adopt_trial_close(&a->trial);
 	pg_clear(&a->result);
 	buf_free(&a->sealed);

@@ -69,8 +69,10 @@ enum flow_rc adopt_row_write(struct flow *, struct catalog *, const struct tenan
 enum flow_rc adopt_row_undo(struct flow *, struct catalog *, const struct tenant_row *,
     const char *provider, struct pg_result *) __attribute__((warn_unused_result));
 
-/* What a good end tells the caller. name: of the project before. */
-void adopt_outcome(const struct tenants *, const struct tenant_row *, const char *name,
-    const struct adopt_trial *, struct tenant_adoption *out);
+/* What the caller is told before the first write; and, after a good end, when all replicas know.
+ * name: of the project before. */
+void adopt_outcome(const struct tenant_row *, const char *name, const struct adopt_trial *,
+    struct tenant_adoption *out);
+void adopt_tell_effective(const struct tenants *, struct tenant_adoption *out);
 
 #endif

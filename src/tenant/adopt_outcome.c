@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* adopt_outcome: what is told of an adoption that was good. */
+/* adopt_outcome: what is told of an adoption. */
 #include <stdio.h>
 
 #include "tenant/adopt.h"
 
 /* Without Redis other replicas use what they know until it is too old. */
-static void
+void
 adopt_tell_effective(const struct tenants *ts, struct tenant_adoption *out)
 {
 	if (ts->redis != NULL && redis_is_up(ts->redis))
@@ -25,8 +25,8 @@ adopt_tell_owner(const struct owner_mark *owner, struct tenant_adoption *out)
 }
 
 void
-adopt_outcome(const struct tenants *ts, const struct tenant_row *row, const char *name,
-    const struct adopt_trial *trial, struct tenant_adoption *out)
+adopt_outcome(const struct tenant_row *row, const char *name, const struct adopt_trial *trial,
+    struct tenant_adoption *out)
 {
 	bool is_url = out->url != NULL;
 
@@ -36,5 +36,4 @@ adopt_outcome(const struct tenants *ts, const struct tenant_row *row, const char
 	snprintf(out->host, sizeof(out->host), "%s", row->tenant.host);
 	snprintf(out->dbname, sizeof(out->dbname), "%s", row->tenant.dbname);
 	adopt_tell_owner(&trial->owner, out);
-	adopt_tell_effective(ts, out);
 }

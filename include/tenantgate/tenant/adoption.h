@@ -18,6 +18,8 @@
 #define ADOPTION_SOURCE_SIZE 64
 #define ADOPTION_NAME_SIZE   257
 
+enum adoption_stage { ADOPTION_LOOKS, ADOPTION_WRITES, ADOPTION_WRITTEN };
+
 struct tenant_adoption {
 	/* Set by the caller, borrowed until the wait is over. */
 	const char	*id;
@@ -29,7 +31,9 @@ struct tenant_adoption {
 	/* Of many projects: none is logged in to, and so none's compute woken. Each database is
 	 * looked at, and claimed, at its tenant's first contact. */
 	bool		 is_left_asleep;
-	/* After a good end. */
+	/* However it ends: whether anything was changed. From ADOPTION_WRITES on all but
+	 * effective is set; the name is that which it is to have. */
+	enum adoption_stage stage;
 	bool		 was_ours;	/* it had been adopted for this tenant before */
 	char		 source[ADOPTION_SOURCE_SIZE];	/* in the row: a project's id, "url-..." */
 	char		 name_before[ADOPTION_NAME_SIZE]; /* of the project; "" with a URL */
@@ -38,6 +42,7 @@ struct tenant_adoption {
 	char		 dbname[PG_NAME_MAX + 1];
 	/* "TENANT of ENVIRONMENT", whose it said it was; "": nobody's, or this tenant's. */
 	char		 owner_before[TENANT_ID_MAX + 72];
+	/* After a good end. */
 	char		 effective[32];	/* when all replicas know: "now", "within 60s" */
 };
 

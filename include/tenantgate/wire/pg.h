@@ -88,6 +88,8 @@ struct pg_result {
 	enum pg_status		 status;
 	struct pg_failure	 failure;
 	uint64_t		 changed;	/* rows, for pg_changed() */
+	bool			 is_repeated;	/* it may have been run twice; not from wire/pg
+						 * (catalog.h) */
 	void			*owned;		/* owned: PGresult of the last statement */
 };
 
