@@ -10,9 +10,11 @@
 #include "admin/gather.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/json.h"
+#include "tenantgate/loop/flow_walk.h"
 
 #define FLOWS_SHOWN  50
-#define FLOWS_MAX    200 /* of a worker: they are copied in one turn of its loop */
+#define FLOWS_MAX    200 /* of a worker: they are copied */
+#define FLOWS_A_TURN 250 /* are looked at in one turn of its loop */
 #define PLACES_MAX   128 /* kinds and their steps */
 #define MICROSECONDS 1e6
 
@@ -29,8 +31,10 @@ struct flow_place {
 	uint64_t oldest_us, longest_us; /* age; at this step */
 };
 
-/* Of one worker; flow_each() has the oldest first. */
+/* Of one worker; the oldest first. */
 struct flows_piece {
+	struct flow_walk walk;
+	bool is_begun;
 	struct flow_row rows[FLOWS_MAX];
 	struct flow_place places[PLACES_MAX];
 	unsigned row_count, place_count;
@@ -102,10 +106,15 @@ flow_note(struct flow *f, void *arg)
 }
 
 /* A gather_fn. */
-static void
+static bool
 flows_note(struct worker *w, void *piece)
 {
-	flow_each(w, flow_note, piece);
+	struct flows_piece *p = piece;
+
+	if (!p->is_begun)
+		flow_walk_begin(&p->walk, w);
+	p->is_begun = true;
+	return flow_walk_on(&p->walk, FLOWS_A_TURN, flow_note, p);
 }
 
 static struct flows *

@@ -44,7 +44,10 @@ gather_run(void *arg)
 	struct gather_task *t = arg;
 	struct gather *g = t->gather;
 
-	g->fn(t->worker, t->piece);
+	if (g->fn(t->worker, t->piece)) {
+		worker_later(t->worker, &t->task, gather_run, t);
+		return;
+	}
 	atomic_fetch_sub(&g->pending, 1);
 	gather_release(g);
 }

@@ -8,8 +8,9 @@
 
 #include "tenantgate/admin.h"
 
-/* On the worker's thread, in a turn of its loop: brief. piece: zeroed, of this worker alone. */
-typedef void gather_fn(struct worker *, void *piece);
+/* On the worker's thread, in a turn of its loop: brief. True where more is to be done, in the next
+ * turn. piece: zeroed, of this worker alone. */
+typedef bool gather_fn(struct worker *, void *piece);
 
 struct gather;
 /* Asks every worker. NULL without memory. */

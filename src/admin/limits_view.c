@@ -26,18 +26,24 @@ limits_view_read(struct flow *f, struct limits_view *v, const struct pg_result *
 	const struct api_context *api = admin_request_of(f)->api;
 	const struct tenants_conf name = { .environment = api->environment };
 	const char *id = tenant_row_id(row, 0);
+	const bool is_cluster = redis_is_cluster(api->redis);
 	char pool[TENANT_KEY_SIZE];
 	struct limit_rule rule = { .period_us = MINUTE_US };
+	struct quota_request ask = { 0 };
 
 	tenant_limits_read(api->tenants, row, &v->limits);
 	(void)snprintf(pool, sizeof(pool), "tenant:%.*s", TENANT_ID_MAX, id);
 	(void)pool_view_of(api->pools, slice_str(pool), &v->pool);
-	(void)api_tenant_redis_key(&name, id, 0, redis_is_cluster(api->redis), v->key);
-	rule.key = slice_str(v->key);
+	for (unsigned i = 0; i < TENANT_LIMIT_KEYS; i++)
+		(void)api_tenant_redis_key(&name, id, i, is_cluster, v->keys[i]);
+	rule.key = slice_str(v->keys[0]);
 	rule.count = rate_is_of_column(&v->limits) ? v->limits.requests_per_minute
 						   : v->limits.plan->requests_per_minute;
 	rule.burst = v->limits.plan->burst;
-	return limit_look(f, api->limiter, &rule, &v->rate);
+	ask.quota.tokens_per_minute = v->limits.plan->tokens_per_minute;
+	ask.state_key = slice_str(v->keys[1]);
+	ask.leases_key = slice_str(v->keys[2]);
+	return quota_look(f, api->limiter, &rule, &ask, &v->rate, &v->quota);
 }
 
 static void
@@ -57,7 +63,30 @@ put_limit_origin(struct buf *b, const struct limits_view *v, enum plan_value i)
 	json_put_string(b, slice_str(word));
 }
 
-/* Connections are this process's alone, and so is a rate that no Redis counts. */
+/* False where there is no such quota: nothing is counted for it. */
+static bool
+quota_used(const struct limits_view *v, enum plan_value i, uint64_t *used)
+{
+	const struct plan *plan = v->limits.plan;
+
+	if (!v->quota.is_known)
+		return false;
+	switch (i) {
+	case PLAN_TOKENS_PER_MINUTE:
+		*used = v->quota.minute;
+		return plan->tokens_per_minute > 0;
+	case PLAN_TOKENS_PER_MONTH:
+		*used = v->quota.month;
+		return plan->tokens_per_month > 0 && v->quota.month_is_known;
+	case PLAN_MAX_CONCURRENT_STREAMS:
+		*used = v->quota.streams;
+		return plan->concurrent_streams > 0;
+	default:
+		return false;
+	}
+}
+
+/* Connections are this process's alone, and so is a rate or a quota that no Redis counts. */
 static void
 put_used(struct buf *b, const struct limits_view *v, enum plan_value i)
 {
@@ -73,6 +102,8 @@ put_used(struct buf *b, const struct limits_view *v, enum plan_value i)
 	} else if (i == PLAN_POOL_SIZE) {
 		used = v->pool.server_active + v->pool.server_idle + v->pool.server_login;
 		source = "local";
+	} else if (quota_used(v, i, &used)) {
+		source = v->quota.source;
 	}
 	if (source == NULL)
 		buf_puts(b, ",\"used\":null,\"usedSource\":null}");

@@ -11,7 +11,7 @@
 #include "tenantgate/limit.h"
 #include "tenantgate/loop/timer.h"
 
-struct quota_hold;
+struct quota_renewals;
 
 /* limit.c owns it. */
 struct limiter {
@@ -22,9 +22,7 @@ struct limiter {
 	uint64_t		 refused_us;	/* monotonic: when Redis did not run the script; 0:
 						 * it did, last */
 	char			 refusal[100];	/* what it said then */
-	/* Of quota.c: the leases in Redis, and when they are renewed. */
-	TAILQ_HEAD(quota_holds, quota_hold) holds;
-	struct timer		 renewal;
+	struct quota_renewals	*renewals;	/* owned: quota_renew.c */
 	uint64_t		 lease_us;
 };
 
@@ -44,7 +42,11 @@ void	limit_refusal_note(struct limiter *, const struct redis_reply *);
 /* LIMIT_CLOSED. */
 enum flow_rc	limit_refuse_closed(struct flow *) __attribute__((warn_unused_result));
 
-/* quota.c, of a limiter that is opened and closed. */
+/* limit_look.c, for quota_look.c too: what is used, of so much time until all is free. */
+void	limit_use_fill(const struct limit_rule *, uint64_t busy_us, const char *source,
+	    struct limit_use *);
+
+/* quota_renew.c, of a limiter that is opened and closed. */
 void	quota_open(struct limiter *);
 void	quota_close(struct limiter *);
 

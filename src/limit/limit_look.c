@@ -35,8 +35,9 @@ static const struct flow_kind limit_look_kind = {
 };
 
 /* Of so much time until all is free: whole requests, and never more than the burst. */
-static void
-use_of(const struct limit_rule *rule, uint64_t busy_us, const char *source, struct limit_use *out)
+void
+limit_use_fill(const struct limit_rule *rule, uint64_t busy_us, const char *source,
+    struct limit_use *out)
 {
 	struct gcra g = gcra_of(rule);
 
@@ -67,7 +68,7 @@ limit_look_read(struct flow *f)
 	int64_t ms = l->reply.number;
 
 	if (l->reply.status == REDIS_OK)
-		use_of(&l->rule, ms > 1 ? (uint64_t)(ms - 1) * 1000 : 0, "redis", l->out);
+		limit_use_fill(&l->rule, ms > 1 ? (uint64_t)(ms - 1) * 1000 : 0, "redis", l->out);
 	return FLOW_DONE;
 }
 
@@ -91,7 +92,7 @@ limit_look(struct flow *f, struct limiter *l, const struct limit_rule *rule, str
 		return FLOW_NEXT;
 	if (l->redis == NULL || (!redis_is_up(l->redis) && l->mode == LIMIT_LOCAL)) {
 		tat = limit_store_look(l->store, rule->key);
-		use_of(rule, tat > now ? tat - now : 0, "local", out);
+		limit_use_fill(rule, tat > now ? tat - now : 0, "local", out);
 		return FLOW_NEXT;
 	}
 	if (!redis_is_up(l->redis))

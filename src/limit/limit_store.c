@@ -174,7 +174,23 @@ limit_store_take(struct limit_store *s, const struct limit_rule *rules, unsigned
 	return is_taken;
 }
 
-/* One that was evicted meanwhile holds nothing any more. */
+bool
+limit_store_state(struct limit_store *s, struct slice key, const struct quota *quota,
+    struct quota_now now, struct quota_state *out)
+{
+	struct quota_state *state;
+
+	pthread_mutex_lock(&s->mutex);
+	state = map_get(s->quotas, key);
+	if (state != NULL) {
+		quota_pass(state, quota, now.mono_us, now.unix_s);
+		*out = *state;
+	}
+	pthread_mutex_unlock(&s->mutex);
+	return state != NULL;
+}
+
+/* One that was evicted meanwhile holds nothing any more; what was used counts all the same. */
 void
 limit_store_change(struct limit_store *s, struct slice key, const struct quota *quota,
     struct quota_now now, const struct quota_change *c)
@@ -182,7 +198,7 @@ limit_store_change(struct limit_store *s, struct slice key, const struct quota *
 	struct quota_state *state;
 
 	pthread_mutex_lock(&s->mutex);
-	state = map_get(s->quotas, key);
+	state = c->used > 0 || c->seeds ? state_of(s, key) : map_get(s->quotas, key);
 	if (state != NULL) {
 		quota_pass(state, quota, now.mono_us, now.unix_s);
 		quota_give_back(state, c->give_back, c->ends_stream, c->used);

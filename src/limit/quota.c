@@ -5,10 +5,11 @@
  *	quota_check: no redis_url --> this process's store
  *	             link down    --> failure mode: store, let in without a hold, or ERR_LIMITER
  *	             link up      --> [evalsha] --NOSCRIPT--> [eval] --> [decide]
- *	aborted in the middle: the script may have been run, and is followed by a settlement of 0
+ *	aborted in the middle, or not answered: the script may have been run, and is followed by a
+ *	settlement of 0
  *
  * What always holds: a hold that was given out is settled once, by its caller; one of Redis is on
- * the limiter's list meanwhile, and its lease is renewed each third of its time.
+ * quota_renew.c's lists meanwhile, and its lease is renewed each third of its time.
  */
 #include <stdlib.h>
 
@@ -109,7 +110,16 @@ quota_check_eval(struct flow *f)
 	return quota_check_send(c, LIMIT_EVAL);
 }
 
-/* What Redis has not answered it may have taken all the same: that goes with its lease. */
+/* What Redis has not answered, or not as the script does, it may have taken all the same. */
+static void
+quota_check_return(struct quota_hold *hold, enum redis_status status)
+{
+	if (status == REDIS_ERROR || status == REDIS_BUSY)
+		quota_hold_free(hold);
+	else
+		quota_settle(&hold, 0);
+}
+
 static enum flow_rc
 quota_check_decide(struct flow *f)
 {
@@ -120,7 +130,7 @@ quota_check_decide(struct flow *f)
 
 	c->hold = NULL;
 	if (!is_read) {
-		quota_hold_free(hold);
+		quota_check_return(hold, c->reply.status);
 		limit_refusal_note(c->limiter, &c->reply);
 		return take_without_redis(f, c->limiter, &c->rules, &c->ask, c->verdict,
 		    c->quota_verdict, c->out);

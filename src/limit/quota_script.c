@@ -2,7 +2,11 @@
 /*
  * quota_script: see the header. What always holds in Redis: "held" and "streams" are the sums of
  * the leases that are in the sorted set. A lease whose time is over is taken out by whichever order
- * comes next, and a settlement counts only where it took its lease out.
+ * comes next, and a settlement counts only where it took its lease out. While nobody knows which of
+ * two names a lease has, orders name both: so all but TAKE and COUNT may be sent again.
+ *
+ * Keys, fields and the form of a lease's name are those of running builds before: they change by
+ * another key alone.
  *
  * The words are 23 at most, of the 24 that a command may have (wire/redis.h).
  */
@@ -13,14 +17,14 @@
 #include <stdio.h>
 
 /* KEYS: counters, leases, rules. ARGV: act, tokens a minute, a month, streams; tokens, whether it
- * is a stream; lease, its time in milliseconds, another lease; interval and tolerance of each rule.
- * The month's number is quota_month()'s. */
+ * is a stream; lease, its time in milliseconds, its other name; interval and tolerance of each
+ * rule. The month's number is quota_month()'s. */
 static const char script_begin[] =
     "local time = redis.call('TIME')\n"
     "local now = time[1] * 1000000 + time[2]\n"
     "local act, minute, month, streams = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]),\n"
     "  tonumber(ARGV[4])\n"
-    "local tokens, stream, lease = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]\n"
+    "local tokens, stream, lease, other = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], ARGV[9]\n"
     "local floor = math.floor\n"
     "local days = floor(time[1] / 86400) + 719468\n"
     "local day = days % 146097\n"
@@ -47,12 +51,16 @@ static const char script_begin[] =
     "  local t, one = holds(name)\n"
     "  s.held, s.streams = math.max(0, s.held + sign * t), math.max(0, s.streams + sign * one)\n"
     "end\n"
+    "local function count(name)\n"
+    "  s.level = math.max(0, s.level + tokens - holds(name))\n"
+    "  s.used = s.used + tokens\n"
+    "end\n"
     "local function keep(name)\n"
     "  redis.call('ZADD', KEYS[2], floor(now / 1000) + ARGV[8], name)\n"
     "end\n"
     "for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', floor(now / 1000),\n"
     "    'LIMIT', 0, 1000)) do\n"
-    "  redis.call('ZREM', KEYS[2], name)\n"
+    "  if act ~= 'look' then redis.call('ZREM', KEYS[2], name) end\n"
     "  add(name, -1)\n"
     "end\n";
 
@@ -83,29 +91,44 @@ static const char script_end[] =
     "    add(lease, 1)\n"
     "    keep(lease)\n"
     "  end\n"
+    "elseif act == 'look' then\n"
+    "  for i = 3, #KEYS do reply[i] = tonumber(redis.call('GET', KEYS[i]) or '') or 0 end\n"
     "elseif act == 'renew' then\n"
-    "  if not redis.call('ZSCORE', KEYS[2], lease) then add(lease, 1) end\n"
+    "  if other ~= '' and redis.call('ZSCORE', KEYS[2], other) then\n"
+    "    lease = other\n"
+    "  elseif not redis.call('ZSCORE', KEYS[2], lease) then\n"
+    "    add(lease, 1)\n"
+    "  end\n"
     "  keep(lease)\n"
     "elseif act == 'adjust' then\n"
-    "  if redis.call('ZREM', KEYS[2], lease) == 1 then add(lease, -1) end\n"
-    "  s.level = math.max(0, s.level + holds(ARGV[9]) - holds(lease))\n"
-    "  add(ARGV[9], 1)\n"
-    "  keep(ARGV[9])\n"
-    "elseif act == 'settle' then\n"
-    "  if redis.call('ZREM', KEYS[2], lease) == 1 then\n"
-    "    add(lease, -1)\n"
-    "    s.level = math.max(0, s.level + tokens - holds(lease))\n"
-    "    s.used = s.used + tokens\n"
+    "  if not redis.call('ZSCORE', KEYS[2], other) then\n"
+    "    if redis.call('ZREM', KEYS[2], lease) == 1 then add(lease, -1) end\n"
+    "    s.level = math.max(0, s.level + holds(other) - holds(lease))\n"
+    "    add(other, 1)\n"
     "  end\n"
+    "  keep(other)\n"
+    "elseif act == 'settle' then\n"
+    "  reply[1] = 0\n"
+    "  for _, name in ipairs({ lease, other }) do\n"
+    "    if name ~= '' and redis.call('ZREM', KEYS[2], name) == 1 then\n"
+    "      add(name, -1)\n"
+    "      if reply[1] == 0 then count(name) end\n"
+    "      reply[1] = 1\n"
+    "    end\n"
+    "  end\n"
+    "elseif act == 'count' then\n"
+    "  count(lease)\n"
     "elseif act == 'seed' then\n"
     "  s.seeded = s.seeded or tokens\n"
     "end\n"
     "local function text(n) return string.format('%.0f', n) end\n"
-    "redis.call('HSET', KEYS[1], 'level', string.format('%.3f', s.level), 'at', text(now),\n"
-    "  'month', this_month, 'used', text(s.used), 'held', text(s.held), 'streams', s.streams)\n"
-    "if s.seeded then redis.call('HSET', KEYS[1], 'seeded', text(s.seeded)) end\n"
-    "redis.call('PEXPIRE', KEYS[1], 3456000000)\n"
-    "redis.call('PEXPIRE', KEYS[2], 86400000)\n"
+    "if act ~= 'look' then\n"
+    "  redis.call('HSET', KEYS[1], 'level', string.format('%.3f', s.level), 'at', text(now),\n"
+    "    'month', this_month, 'used', text(s.used), 'held', text(s.held), 'streams', s.streams)\n"
+    "  if s.seeded then redis.call('HSET', KEYS[1], 'seeded', text(s.seeded)) end\n"
+    "  redis.call('PEXPIRE', KEYS[1], 3456000000)\n"
+    "  redis.call('PEXPIRE', KEYS[2], 86400000)\n"
+    "end\n"
     "for _, n in ipairs({ refused, s.level, s.used, s.seeded or -1, s.held, s.streams }) do\n"
     "  reply[#reply + 1] = n\n"
     "end\n"
@@ -146,6 +169,8 @@ add_order(struct quota_call *c, unsigned *at, const struct quota_order *o)
 		[QUOTA_RENEW] = "renew",
 		[QUOTA_ADJUST] = "adjust",
 		[QUOTA_SETTLE] = "settle",
+		[QUOTA_COUNT] = "count",
+		[QUOTA_LOOK] = "look",
 		[QUOTA_SEED] = "seed",
 	};
 
@@ -236,9 +261,25 @@ quota_call_read(const struct redis_reply *reply, const struct quota_order *o,
 }
 
 bool
+quota_call_state(const struct redis_reply *reply, unsigned n, struct quota_state *s)
+{
+	enum quota_kind refused;
+
+	return reply->status == REDIS_OK && state_read(reply, 2 + n, &refused, s);
+}
+
+bool
 quota_call_is_run(const struct redis_reply *reply)
 {
 	int64_t first;
 
 	return reply->status == REDIS_OK && redis_int_at(reply, 0, &first);
+}
+
+bool
+quota_call_was_there(const struct redis_reply *reply)
+{
+	int64_t first;
+
+	return redis_int_at(reply, 0, &first) && first == 1;
 }

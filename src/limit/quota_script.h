@@ -13,7 +13,16 @@
 #define QUOTA_ID_LEN	 20
 #define QUOTA_LEASE_SIZE (QUOTA_ID_LEN + 32) /* "id:tokens:stream" */
 
-enum quota_act { QUOTA_TAKE, QUOTA_RENEW, QUOTA_ADJUST, QUOTA_SETTLE, QUOTA_SEED };
+/* COUNT: what a lease that is gone has taken. LOOK: changes nothing. */
+enum quota_act {
+	QUOTA_TAKE,
+	QUOTA_RENEW,
+	QUOTA_ADJUST,
+	QUOTA_SETTLE,
+	QUOTA_COUNT,
+	QUOTA_SEED,
+	QUOTA_LOOK,
+};
 
 struct quota_order {
 	enum quota_act			 act;
@@ -21,7 +30,8 @@ struct quota_order {
 	struct quota			 quota;
 	uint64_t			 tokens;	/* TAKE, ADJUST: held; else used */
 	const char			*lease;		/* its name; "" for SEED */
-	const char			*new_lease;	/* ADJUST: its name from now on; else "" */
+	/* ADJUST: its name from then on; others: what it may be named by now; "": nothing else. */
+	const char			*new_lease;
 	bool				 is_stream;
 	uint64_t			 lease_us;
 };
@@ -43,7 +53,11 @@ void	quota_call_make(struct quota_call *, enum limit_call_kind, const struct quo
 /* What QUOTA_TAKE has found and decided. False when the reply is not the script's. */
 bool	quota_call_read(const struct redis_reply *, const struct quota_order *,
 	    const struct limit_rule *, unsigned n, struct limit_verdict *, struct quota_verdict *);
-/* QUOTA_SETTLE, QUOTA_RENEW, QUOTA_ADJUST, QUOTA_SEED: whether it was run. */
+/* Of all others: whether it was run. */
 bool	quota_call_is_run(const struct redis_reply *);
+/* QUOTA_SETTLE that was run: whether the lease was there. */
+bool	quota_call_was_there(const struct redis_reply *);
+/* QUOTA_LOOK with n rules: the state now. The time is in element 1, then each rule's. */
+bool	quota_call_state(const struct redis_reply *, unsigned n, struct quota_state *);
 
 #endif

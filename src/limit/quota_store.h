@@ -17,6 +17,10 @@ bool	limit_store_take(struct limit_store *, const struct limit_rule *, unsigned 
 	    const struct quota_request *ask, struct quota_now, struct limit_verdict *,
 	    struct quota_verdict *) __attribute__((warn_unused_result));
 
+/* The state as of now; false where the store has none. */
+bool	limit_store_state(struct limit_store *, struct slice state_key, const struct quota *,
+	    struct quota_now, struct quota_state *);
+
 struct quota_change {
 	uint64_t	give_back, used, take, seed;
 	bool		ends_stream, seeds;

@@ -164,6 +164,7 @@ flow_finish(struct flow *f)
 	flow_counts_add(&rq->kinds, f, now);
 	defers_run(f);
 	parent_wake(f);
+	flow_walks_pass(rq, f);
 	TAILQ_REMOVE(&rq->live, f, live_link);
 	run_queue_count(rq, -1);
 	if (kind->release != NULL)
@@ -244,6 +245,7 @@ run_queue_init(struct run_queue *rq)
 {
 	TAILQ_INIT(&rq->queue);
 	TAILQ_INIT(&rq->live);
+	LIST_INIT(&rq->walks);
 	atomic_init(&rq->count, 0);
 }
 

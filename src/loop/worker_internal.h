@@ -19,6 +19,7 @@
 #include "loop/mailbox.h"
 #include "loop/turn_clock.h"
 #include "tenantgate/loop/flow.h"
+#include "tenantgate/loop/flow_walk.h"
 #include "tenantgate/loop/timer.h"
 
 struct event;
@@ -35,6 +36,7 @@ struct run_queue {
 	struct flow_list	live;	/* all, from flow_start() to their release; oldest first */
 	_Atomic size_t		count;	/* of live; written by the worker, read by any thread */
 	struct turn_clock	clock;	/* of the turns in which the steps run */
+	LIST_HEAD(, flow_walk)	walks;	/* under way */
 	struct flow_kinds	kinds;	/* counts of those that have ended; any thread reads */
 };
 
@@ -62,6 +64,8 @@ struct worker {
 };
 
 struct run_queue	*worker_run_queue(struct worker *);	/* asserts the worker's thread */
+/* Before a flow leaves the list of live ones (flow_walk.c). */
+void			 flow_walks_pass(struct run_queue *, const struct flow *);
 size_t			 worker_flow_count(const struct worker *);	/* any thread */
 const struct flow_kinds	*worker_flow_kinds(const struct worker *);	/* any thread */
 struct offload		**worker_offload(struct worker *);	/* where it is kept */

@@ -5,7 +5,9 @@
  *	tenant_uses_check:  [lookup] of the tenant, a flow of its own --> ended: its uses abort
  *
  * What always holds: one such flow a tenant on a worker. What is said of the tenant while it is
- * under way may be newer than what it finds: then there is another one after it.
+ * under way may be newer than what it finds: then there is another one after it. Where all are due
+ * CHECKS_MAX are under way at a time, so that no turn begins thousands, nor are more asked for than
+ * a lookup takes (fetches_max), which would never come to those behind.
  */
 #include "tenant/tenant_use.h"
 
@@ -22,7 +24,11 @@
 #define CHECK_ARENA_MAX (1u << 20)
 #define LOOK_MIN_US	1000000ull /* tenant_cache_ttl may be 0 */
 
+enum { CHECKS_MAX = 64 };
+
 struct tenant_users {
+	TAILQ_ENTRY(tenant_users) next;
+	uint64_t round;		  /* of uses, in which it was looked at last */
 	struct tenant_uses *uses; /* borrowed */
 	TAILQ_HEAD(, tenant_use) list;
 	char id[TENANT_ID_MAX + 1];
@@ -34,6 +40,11 @@ struct tenant_uses {
 	struct tenants *tenants; /* borrowed */
 	struct map *by_id;  /* owned: id -> struct tenant_users, owned by whom it is empty for */
 	struct timer timer; /* while there are uses */
+	/* Looks at all: whoever was looked at longest ago is first. */
+	TAILQ_HEAD(, tenant_users) all; /* borrowed: by_id's */
+	uint64_t round;
+	struct timer turn;  /* goes on with the round */
+	unsigned under_way; /* checks */
 };
 
 /* In an arena of its own, which also has the copy of the tenant's own limits. */
@@ -69,6 +80,7 @@ use_check_start(struct tenant_users *users)
 	struct use_check *c = arena_first(arena, sizeof(*c));
 
 	memset(c, 0, sizeof(*c));
+	users->uses->under_way++;
 	users->is_checked = true;
 	users->check_again = false;
 	c->tenants = users->uses->tenants;
@@ -89,13 +101,25 @@ users_abort(struct tenant_users *users, const struct err *why)
 		flow_abort(use->flow, why->code, why->detail);
 }
 
+static bool
+round_is_open(const struct tenant_uses *uses)
+{
+	const struct tenant_users *first = TAILQ_FIRST(&uses->all);
+
+	return first != NULL && first->round != uses->round;
+}
+
 /* A failure that says nothing of the tenant (the catalog is away) leaves it to the next look. */
 static void
 use_check_end(struct flow *f, const struct err *err)
 {
 	struct use_check *c = FLOW_OF(f, struct use_check, &use_check_kind);
-	struct tenant_users *users = map_get(c->tenants->uses->by_id, slice_str(c->id));
+	struct tenant_uses *uses = c->tenants->uses;
+	struct tenant_users *users = map_get(uses->by_id, slice_str(c->id));
 
+	uses->under_way--;
+	if (err->code != ERR_SHUTDOWN && round_is_open(uses) && !uses->turn.set)
+		timer_start(&uses->turn, 0);
 	if (users == NULL)
 		return;
 	users->is_checked = false;
@@ -180,20 +204,29 @@ tenant_uses_check_everywhere(struct tenants *ts, const char *id)
 	shared_tenants_each(ts->shared, use_notice_post, copy);
 }
 
-/* A map_each_fn; a flow that is started changes no map of ours before its first step. */
-static bool
-users_check_one(struct slice id, void *value, void *arg)
+/* A timer_fn. */
+static void
+uses_check_some(void *arg)
 {
-	(void)id;
-	(void)arg;
-	users_check(value);
-	return true;
+	struct tenant_uses *uses = arg;
+
+	while (uses->under_way < CHECKS_MAX && round_is_open(uses)) {
+		struct tenant_users *users = TAILQ_FIRST(&uses->all);
+
+		users->round = uses->round;
+		TAILQ_REMOVE(&uses->all, users, next);
+		TAILQ_INSERT_TAIL(&uses->all, users, next);
+		users_check(users);
+	}
 }
 
+/* Who begins after this looks its tenant up anew, and is not of this round. */
 void
 tenant_uses_check_all(struct tenants *ts)
 {
-	map_each(ts->uses->by_id, users_check_one, NULL);
+	ts->uses->round++;
+	if (!ts->uses->turn.set)
+		uses_check_some(ts->uses);
 }
 
 static void
@@ -228,8 +261,11 @@ users_of(struct tenant_uses *uses, const char *id)
 	users->uses = uses;
 	TAILQ_INIT(&users->list);
 	memcpy(users->id, id, strnlen(id, TENANT_ID_MAX));
-	if (map_put(uses->by_id, slice_str(id), users))
+	users->round = uses->round;
+	if (map_put(uses->by_id, slice_str(id), users)) {
+		TAILQ_INSERT_TAIL(&uses->all, users, next);
 		return users;
+	}
 	free(users);
 	return NULL;
 }
@@ -242,6 +278,8 @@ tenant_use_begin(struct tenants *ts, struct tenant_use *use, const char *id, str
 	bool is_first = map_count(uses->by_id) == 0;
 
 	tenant_use_end(use);
+	if (uses->turn.event == NULL && !timer_init(&uses->turn, ts->worker, uses_check_some, uses))
+		return;
 	use->users = users_of(uses, id);
 	if (use->users == NULL)
 		return;
@@ -263,6 +301,7 @@ tenant_use_end(struct tenant_use *use)
 	use->users = NULL;
 	if (!TAILQ_EMPTY(&users->list))
 		return;
+	TAILQ_REMOVE(&users->uses->all, users, next);
 	map_take(users->uses->by_id, slice_str(users->id));
 	free(users);
 }
@@ -274,6 +313,7 @@ tenant_uses_open(struct tenants *ts)
 
 	uses->tenants = ts;
 	uses->by_id = map_new(0, free);
+	TAILQ_INIT(&uses->all);
 	return uses;
 }
 
@@ -283,6 +323,7 @@ tenant_uses_close(struct tenant_uses *uses)
 	if (uses == NULL)
 		return;
 	timer_free(&uses->timer);
+	timer_free(&uses->turn);
 	map_free(uses->by_id);
 	free(uses);
 }

@@ -3,34 +3,40 @@
  * usage: what one worker has gathered, and the flow that writes it:
  *
  *	usage_note() --first row--> [timer] --write_interval, or a batch is full--> (flow)
- *	[take] --> [write] --> [written] --more rows--> [take]
- *	                          |  \--the catalog is away: the batch is kept, and the timer set
- *	                          v
- *	                       [prune] --> done
+ *	[begin] --> [take] --> [write] --> [written] --more rows of the beginning--> [take]
+ *	                                    |  |  \--refused for good: in halves--> [take]
+ *	                                    |  \--the catalog is away: kept, and the timer set
+ *	                                    v
+ *	                                 [prune] --> done
  *
  * What always holds:
  *  - A batch does not change once it is made, and has a number; the next one is made when the
  *    catalog has said that it has this one. What it said may be lost, and the batch is sent again:
  *    the statement counts a writer's number once, however often and from wherever it comes.
+ *  - A batch that the catalog refuses for what is in it was not written, and is not sent again: its
+ *    rows come in smaller batches, of new numbers, until the one that is refused is alone. That one
+ *    is dropped, and told.
  *  - Rows are written in the order of their keys, so that no two writers wait for each other.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
-#include "tenantgate/wire/pg_sql.h"
-#include "usage/usage_tally.h"
+#include "usage/usage_refusal.h"
+#include "usage/usage_sql.h"
 
 #define DAY_US	     (86400 * 1000000ull)
 #define WRITER_LEN   22
 #define PRUNE_US     (3600 * 1000000ull)
 #define PRUNE_ROWS   5000	/* deleted by one statement */
-#define WRITERS_KEPT "40 days"	/* no batch is sent again after that */
 #define USAGE_ARENA  (1u << 20) /* bytes: what catalog_run() makes of a batch */
 #define USAGE_HOLDER "usage"
+/* Of one flow: what is still to be isolated goes on after write_interval. */
+#define REFUSALS_MAX 64
 
 struct usage {
 	struct flow flow;
@@ -40,21 +46,24 @@ struct usage {
 	struct timer timer;
 	struct usage_tally *tally; /* owned */
 	char writer[WRITER_LEN + 1];
-	uint64_t number;  /* of the last batch that was made */
-	struct buf batch; /* owned; empty: none is on its way */
-	size_t batch_rows;
-	struct pg_result result;    /* owned */
-	struct usage_count dropped; /* since the catalog was away */
-	uint64_t pruned_us;	    /* monotonic; 0: not yet */
+	uint64_t number;	      /* of the last batch that was made */
+	struct buf batch;	      /* owned; empty: none is on its way */
+	size_t rows_max;	      /* of the next batch */
+	size_t rows_left;	      /* of those that there were when the flow began */
+	struct pg_result result;      /* owned */
+	struct usage_count dropped;   /* since the catalog was away */
+	struct usage_refusal refusal; /* of this flow */
+	uint64_t pruned_us;	      /* monotonic; 0: not yet */
 	bool is_writing, is_failing;
 	char text[24], day[USAGE_DAY_SIZE]; /* of parameters */
 };
 
-static flow_step_fn usage_take, usage_write, usage_written, usage_prune, usage_pruned;
+static flow_step_fn usage_start, usage_take, usage_write, usage_written, usage_prune, usage_pruned;
 static flow_end_fn usage_write_end;
 static flow_release_fn usage_write_release;
 
 static const struct flow_step usage_steps[] = {
+	{ "begin", usage_start },
 	{ "take", usage_take },
 	{ "write", usage_write },
 	{ "written", usage_written },
@@ -65,38 +74,6 @@ static const struct flow_step usage_steps[] = {
 
 static const struct flow_kind usage_kind = { "usage", usage_steps, usage_write_end,
 	usage_write_release };
-
-static const char write_batch[] =
-    "WITH mine AS (INSERT INTO public.usage_writers AS w (writer_id, batch)"
-    "	VALUES ($1, $2::bigint) ON CONFLICT (writer_id) DO UPDATE"
-    "	SET batch = EXCLUDED.batch, written_at = " PG_NOW "	WHERE w.batch" PG_BELOW
-    "EXCLUDED.batch RETURNING w.writer_id)"
-    " INSERT INTO public.tenant_usage AS u (tenant_id, day, model, requests, input_tokens,"
-    "	output_tokens, embedding_calls, embedding_tokens, documents, bytes)"
-    " SELECT r.tenant, r.day, r.model, r.requests, r.\"inputTokens\", r.\"outputTokens\","
-    "	r.\"embeddingCalls\", r.\"embeddingTokens\", r.documents, r.bytes"
-    " FROM pg_catalog.jsonb_to_recordset($3::pg_catalog.jsonb) AS r(tenant pg_catalog.text,"
-    "	day pg_catalog.date, model pg_catalog.text,"
-    "	requests bigint, \"inputTokens\" bigint, \"outputTokens\" bigint,"
-    "	\"embeddingCalls\" bigint, \"embeddingTokens\" bigint, documents bigint, bytes bigint)"
-    " WHERE EXISTS (SELECT FROM mine)"
-    " ORDER BY r.tenant, r.day, r.model"
-    " ON CONFLICT (tenant_id, day, model) DO UPDATE SET"
-    "	requests = u.requests" PG_PLUS "EXCLUDED.requests,"
-    "	input_tokens = u.input_tokens" PG_PLUS "EXCLUDED.input_tokens,"
-    "	output_tokens = u.output_tokens" PG_PLUS "EXCLUDED.output_tokens,"
-    "	embedding_calls = u.embedding_calls" PG_PLUS "EXCLUDED.embedding_calls,"
-    "	embedding_tokens = u.embedding_tokens" PG_PLUS "EXCLUDED.embedding_tokens,"
-    "	documents = u.documents" PG_PLUS "EXCLUDED.documents,"
-    "	bytes = u.bytes" PG_PLUS "EXCLUDED.bytes";
-
-/* So many at a time; what is left goes behind the next batch. */
-static const char delete_old[] =
-    "WITH writers AS (DELETE FROM public.usage_writers"
-    "	WHERE written_at" PG_BELOW "(" PG_NOW PG_MINUS "interval '" WRITERS_KEPT "'))"
-    " DELETE FROM public.tenant_usage WHERE ctid" PG_EQUALS "ANY (ARRAY("
-    "	SELECT ctid FROM public.tenant_usage"
-    "	WHERE day" PG_BELOW "$1::pg_catalog.date LIMIT $2::bigint))";
 
 void
 usage_conf_init(struct usage_conf *c)
@@ -138,6 +115,7 @@ usage_open(struct worker *w, struct catalog *c, const struct usage_conf *conf)
 	u->catalog = c;
 	u->conf = *conf;
 	u->tally = usage_tally_new(USAGE_ROWS_MAX);
+	u->rows_max = USAGE_BATCH_ROWS;
 	buf_init(&u->batch, USAGE_BATCH_MAX);
 	id_random(u->writer, WRITER_LEN);
 	if (!timer_init(&u->timer, w, usage_is_due, u))
@@ -148,6 +126,16 @@ usage_open(struct worker *w, struct catalog *c, const struct usage_conf *conf)
 /* ---- the flow ---- */
 
 static enum flow_rc
+usage_start(struct flow *f)
+{
+	struct usage *u = usage_of(f);
+
+	u->rows_left = usage_tally_rows(u->tally);
+	memset(&u->refusal, 0, sizeof(u->refusal));
+	return FLOW_NEXT;
+}
+
+static enum flow_rc
 usage_take(struct flow *f)
 {
 	struct usage *u = usage_of(f);
@@ -156,12 +144,10 @@ usage_take(struct flow *f)
 		return FLOW_NEXT; /* the one that was sent before */
 	if (usage_tally_rows(u->tally) == 0)
 		return flow_goto(f, usage_prune);
-	u->batch_rows = usage_tally_rows(u->tally);
-	if (!usage_tally_take(u->tally, &u->batch)) {
+	if (!usage_tally_take(u->tally, u->rows_max, &u->batch)) {
 		buf_free(&u->batch);
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "a batch of usage");
 	}
-	u->batch_rows -= usage_tally_rows(u->tally);
 	u->number++;
 	return FLOW_NEXT;
 }
@@ -197,19 +183,47 @@ dropped_tell(struct usage *u)
 }
 
 static enum flow_rc
+usage_refused(struct flow *f)
+{
+	struct usage *u = usage_of(f);
+	size_t rows = usage_tally_taken(u->tally);
+
+	buf_free(&u->batch);
+	if (rows == 1) {
+		usage_refusal_drop(&u->refusal, u->tally, &u->result);
+	} else {
+		u->rows_max = rows / 2;
+		u->rows_left += rows;
+		usage_tally_return(u->tally, &u->dropped);
+	}
+	pg_clear(&u->result);
+	if (++u->refusal.statements < REFUSALS_MAX)
+		return flow_goto(f, usage_take);
+	u->is_failing = true;
+	return FLOW_DONE;
+}
+
+/* Rows that were noted meanwhile wait for their own write_interval. */
+static enum flow_rc
 usage_written(struct flow *f)
 {
 	struct usage *u = usage_of(f);
-	enum flow_rc rc = catalog_check(f, &u->result, "write usage");
+	size_t rows = usage_tally_taken(u->tally);
+	enum flow_rc rc;
 
+	u->rows_left -= rows < u->rows_left ? rows : u->rows_left;
+	if (usage_is_refused(&u->result))
+		return usage_refused(f);
+	rc = catalog_check(f, &u->result, "write usage");
 	if (rc != FLOW_NEXT)
 		return rc;
 	pg_clear(&u->result);
 	buf_free(&u->batch);
-	u->batch_rows = 0;
+	usage_tally_forget(u->tally, NULL);
+	u->rows_max = u->rows_max * 2 < USAGE_BATCH_ROWS ? u->rows_max * 2 : USAGE_BATCH_ROWS;
 	u->is_failing = false;
 	dropped_tell(u);
-	return usage_tally_rows(u->tally) > 0 ? flow_goto(f, usage_take) : FLOW_NEXT;
+	return u->rows_left > 0 ? flow_goto(f, usage_take) : FLOW_NEXT;
 }
 
 static bool
@@ -255,6 +269,7 @@ usage_write_end(struct flow *f, const struct err *err)
 	char told[ERR_TOLD_SIZE];
 
 	pg_clear(&u->result);
+	usage_refusal_tell(&u->refusal);
 	if (!err_is(err) || err->code == ERR_SHUTDOWN || u->is_failing)
 		return;
 	u->is_failing = true;
@@ -329,7 +344,7 @@ usage_close(struct usage *u)
 		log_event(LOG_ERR, "usage.lost", NULL,
 		    "The process ends, and the usage of %zu tenants, days and models is not "
 		    "written: the catalog could not be reached.",
-		    usage_tally_rows(u->tally) + u->batch_rows);
+		    usage_tally_rows(u->tally) + usage_tally_taken(u->tally));
 	timer_free(&u->timer);
 	usage_tally_free(u->tally);
 	buf_free(&u->batch);

@@ -1,23 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * usage_tally: see the header. A row's key is its day, its tenant and its model, whose texts have
- * no NUL.
+ * no NUL; a model's is whole characters of UTF-8.
  */
 #include "usage/usage_tally.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
-#include "tenantgate/base/id.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/map.h"
+#include "tenantgate/base/utf8.h"
 
 #define DAY_US	(86400 * 1000000ull)
 #define KEY_MAX (sizeof(uint32_t) + TENANT_ID_MAX + 1 + USAGE_MODEL_MAX)
-#define SUM_MAX (1000000000000000ull) /* of a row: what a server says may be any number */
+/* Of a row's JSON: each byte of a text may be an escape of six. */
+#define ROW_JSON_MAX (6 * (TENANT_ID_MAX + USAGE_MODEL_MAX) + 512)
+#define SUM_MAX	     (1000000000000000ull) /* of a row: what a server says may be any number */
 
 struct usage_cell {
 	TAILQ_ENTRY(usage_cell) link;
@@ -29,8 +32,10 @@ struct usage_cell {
 
 struct usage_tally {
 	size_t max;
-	struct map *cells;			  /* borrowed values: of the list */
-	TAILQ_HEAD(usage_cells, usage_cell) list; /* owned; the oldest first */
+	struct map *cells; /* borrowed values: of the list */
+	/* Owned; the oldest first. */
+	TAILQ_HEAD(usage_cells, usage_cell) list, taken;
+	size_t taken_count;
 };
 
 struct usage_tally *
@@ -41,6 +46,7 @@ usage_tally_new(size_t rows_max)
 	t->max = rows_max;
 	t->cells = map_new(0, NULL);
 	TAILQ_INIT(&t->list);
+	TAILQ_INIT(&t->taken);
 	return t;
 }
 
@@ -51,6 +57,7 @@ usage_tally_free(struct usage_tally *t)
 
 	if (t == NULL)
 		return;
+	usage_tally_forget(t, NULL);
 	map_free(t->cells);
 	while ((c = TAILQ_FIRST(&t->list)) != NULL) {
 		TAILQ_REMOVE(&t->list, c, link);
@@ -65,26 +72,42 @@ usage_tally_rows(const struct usage_tally *t)
 	return map_count(t->cells);
 }
 
+/* Up to the last whole character that there is room for. A broken one is U+FFFD, as in JSON, so
+ * that no two keys are one row. */
 static size_t
-put_part(char *at, const char *text, size_t max)
+put_model(char *at, const char *model)
 {
-	size_t len = strnlen(text, max);
+	size_t left = strlen(model), used = 0;
 
-	memcpy(at, text, len);
-	return len;
+	while (left > 0) {
+		uint32_t point;
+		size_t n = utf8_next(model, left, &point);
+		struct slice c = slice_of(model, n);
+
+		if (point == UTF8_BAD)
+			c = SLICE_LIT("\xef\xbf\xbd");
+		if (used + c.len > USAGE_MODEL_MAX)
+			break;
+		memcpy(at + used, c.p, c.len);
+		used += c.len;
+		model += n;
+		left -= n;
+	}
+	return used;
 }
 
 /* Where the model begins is told, too. */
 static struct slice
 cell_key(char out[KEY_MAX], uint32_t day, const char *tenant, const char *model, size_t *model_at)
 {
-	size_t used = sizeof(day);
+	size_t used = sizeof(day), tenant_len = strnlen(tenant, TENANT_ID_MAX);
 
 	memcpy(out, &day, sizeof(day));
-	used += put_part(out + used, tenant, TENANT_ID_MAX);
+	memcpy(out + used, tenant, tenant_len);
+	used += tenant_len;
 	out[used++] = '\0';
 	*model_at = used;
-	used += put_part(out + used, model, USAGE_MODEL_MAX);
+	used += put_model(out + used, model);
 	return slice_of(out, used);
 }
 
@@ -167,44 +190,55 @@ usage_count_put(struct buf *b, const struct usage_count *c)
 	    (unsigned long long)c->bytes);
 }
 
+static struct slice
+cell_tenant(const struct usage_cell *c)
+{
+	return slice_of(c->key + sizeof(c->day), c->model_at - 1 - sizeof(c->day));
+}
+
+static struct slice
+cell_model(const struct usage_cell *c)
+{
+	return slice_of(c->key + c->model_at, c->key_len - c->model_at);
+}
+
 static void
 put_cell(struct buf *b, const struct usage_cell *c)
 {
-	size_t tenant_at = sizeof(c->day);
 	char day[USAGE_DAY_SIZE];
 
 	usage_day_text(c->day, day);
 	buf_puts(b, b->len > 1 ? ",{\"tenant\":" : "{\"tenant\":");
-	json_put_string(b, slice_of(c->key + tenant_at, c->model_at - 1 - tenant_at));
+	json_put_string(b, cell_tenant(c));
 	buf_printf(b, ",\"day\":\"%s\",\"model\":", day);
-	json_put_string(b, slice_of(c->key + c->model_at, c->key_len - c->model_at));
+	json_put_string(b, cell_model(c));
 	buf_putc(b, ',');
 	usage_count_put(b, &c->count);
 	buf_putc(b, '}');
 }
 
-/* The rows that are in the batch are the first ones of the list. */
+/* The first ones of the list. */
 static void
-cells_drop(struct usage_tally *t, size_t n)
+cells_take(struct usage_tally *t, size_t n)
 {
-	for (; n > 0; n--) {
+	for (t->taken_count = n; n > 0; n--) {
 		struct usage_cell *c = TAILQ_FIRST(&t->list);
 
-		(void)map_del(t->cells, slice_of(c->key, c->key_len));
+		(void)map_take(t->cells, slice_of(c->key, c->key_len));
 		TAILQ_REMOVE(&t->list, c, link);
-		free(c);
+		TAILQ_INSERT_TAIL(&t->taken, c, link);
 	}
 }
 
 bool
-usage_tally_take(struct usage_tally *t, struct buf *out)
+usage_tally_take(struct usage_tally *t, size_t rows_max, struct buf *out)
 {
 	struct usage_cell *c;
 	size_t n = 0;
 
 	buf_putc(out, '[');
 	TAILQ_FOREACH(c, &t->list, link) {
-		if (n == USAGE_BATCH_ROWS)
+		if (n == rows_max || (n > 0 && out->len + ROW_JSON_MAX > USAGE_BATCH_MAX))
 			break;
 		put_cell(out, c);
 		n++;
@@ -212,6 +246,74 @@ usage_tally_take(struct usage_tally *t, struct buf *out)
 	buf_putc(out, ']');
 	if (out->failed)
 		return false;
-	cells_drop(t, n);
+	cells_take(t, n);
 	return true;
+}
+
+size_t
+usage_tally_taken(const struct usage_tally *t)
+{
+	return t->taken_count;
+}
+
+static struct usage_cell *
+taken_pop(struct usage_tally *t)
+{
+	struct usage_cell *c = TAILQ_LAST(&t->taken, usage_cells);
+
+	if (c != NULL)
+		TAILQ_REMOVE(&t->taken, c, link);
+	return c;
+}
+
+void
+usage_tally_forget(struct usage_tally *t, struct usage_count *lost)
+{
+	struct usage_cell *c;
+
+	while ((c = taken_pop(t)) != NULL) {
+		if (lost != NULL)
+			usage_count_add(lost, &c->count);
+		free(c);
+	}
+	t->taken_count = 0;
+}
+
+/* Beyond the ceiling too, for it was below it when they were noted. */
+void
+usage_tally_return(struct usage_tally *t, struct usage_count *lost)
+{
+	struct usage_cell *c, *same;
+
+	while ((c = taken_pop(t)) != NULL) {
+		struct slice key = slice_of(c->key, c->key_len);
+
+		same = map_get(t->cells, key);
+		if (same != NULL) {
+			usage_count_add(&c->count, &same->count);
+			TAILQ_REMOVE(&t->list, same, link);
+			free(same);
+		}
+		if (!map_put(t->cells, key, c)) {
+			usage_count_add(lost, &c->count);
+			free(c);
+			continue;
+		}
+		TAILQ_INSERT_HEAD(&t->list, c, link);
+	}
+	t->taken_count = 0;
+}
+
+void
+usage_tally_name(const struct usage_tally *t, char out[USAGE_ROW_TEXT_SIZE])
+{
+	const struct usage_cell *c = TAILQ_FIRST(&t->taken);
+	char day[USAGE_DAY_SIZE];
+
+	out[0] = '\0';
+	if (c == NULL)
+		return;
+	usage_day_text(c->day, day);
+	(void)snprintf(out, USAGE_ROW_TEXT_SIZE, "%.*s, %s, \"%.*s\"", SLICE_ARG(cell_tenant(c)),
+	    day, SLICE_ARG(cell_model(c)));
 }

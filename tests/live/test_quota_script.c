@@ -143,6 +143,66 @@ a_lease_that_is_over_gives_back(void **state)
 	no_flow_is_left();
 }
 
+/* An order about a lease that may have another name by now. */
+static void
+order_run(enum quota_act act, const char *lease, const char *other, uint64_t n)
+{
+	const struct quota_order order = { .act = act,
+		.state_key = slice_str(state_key),
+		.leases_key = slice_str(leases_key),
+		.quota = quota,
+		.tokens = n,
+		.lease = lease,
+		.new_lease = other,
+		.is_stream = true,
+		.lease_us = 3600 * 1000000ull };
+	struct quota_call call;
+	struct redis_order o = { 0 };
+
+	quota_call_make(&call, LIMIT_EVAL, &order, NULL, 0);
+	memcpy(o.words, call.words, call.count * sizeof(o.words[0]));
+	o.count = call.count;
+	redis_order_run(&o);
+	assert_true(quota_call_is_run(&o.reply));
+	redis_clear(&o.reply);
+}
+
+static void
+check_counters(long long held_tokens, long long used, long long lease_count)
+{
+	assert_int_equal(counter("held"), held_tokens);
+	assert_int_equal(counter("used"), used);
+	assert_int_equal(counter("streams"), lease_count);
+	assert_int_equal(leases(), lease_count);
+}
+
+/* Whether it was adjusted or not: each order about both names does what it says, however often. */
+static void
+a_lease_of_two_names_is_one(void **state)
+{
+	long long used = 0;
+
+	(void)state;
+	for (int is_adjusted = 0; is_adjusted < 2; is_adjusted++) {
+		order_run(QUOTA_TAKE, "a:100:1", "", 100);
+		if (is_adjusted)
+			order_run(QUOTA_ADJUST, "a:100:1", "b:250:1", 250);
+		order_run(QUOTA_RENEW, "a:100:1", "b:250:1", 0);
+		check_counters(is_adjusted ? 250 : 100, used, 1);
+		order_run(QUOTA_SETTLE, "a:100:1", "b:250:1", 7);
+		check_counters(0, used += 7, 0);
+		order_run(QUOTA_SETTLE, "a:100:1", "b:250:1", 7);
+		check_counters(0, used, 0);
+	}
+	order_run(QUOTA_TAKE, "a:100:1", "", 100);
+	for (int twice = 0; twice < 2; twice++) {
+		order_run(QUOTA_ADJUST, "a:100:1", "b:250:1", 250);
+		check_counters(250, used, 1);
+	}
+	order_run(QUOTA_SETTLE, "b:250:1", "", 1);
+	check_counters(0, used + 1, 0);
+}
+
 int
 main(void)
 {
@@ -150,6 +210,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(it_decides_as_the_arithmetic_does),
 		TEST(a_lease_that_is_over_gives_back),
+		TEST(a_lease_of_two_names_is_one),
 	};
 
 	if (getenv("TEST_REDIS") == NULL) {

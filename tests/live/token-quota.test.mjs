@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { chunk, STALL, words } from './lib/model-server.mjs';
 import { until } from './lib/process.mjs';
-import { bare, chat, quotaStack, took } from './lib/quota-stack.mjs';
+import { bare, chat, quotaStack, settings, took } from './lib/quota-stack.mjs';
 
 const q = quotaStack('token-quota');
 
@@ -121,6 +121,38 @@ test('rates and quotas are charged together, by the keys of before', async () =>
 	const refused = await chat(here);
 	assert.deepEqual([refused.status, JSON.parse(refused.body).code], [429, 'rate_limited']);
 	await q.isFree('rate');
+});
+
+test('an operator sees what is used of them, and nothing where Redis is away', async () => {
+	const own = { ...settings, model_url: q.server.url };
+	const gate = await q.stack.tenantgateWithAdmin(own);
+	const blind = await q.stack.tenantgateWithAdmin({ ...own, redis_url: 'redis://127.0.0.1:1',
+		redis_failure_mode: 'open' });
+	const [here] = await q.tenant('seen', 'all');
+	const names = ['tokens_per_minute', 'tokens_per_month', 'max_concurrent_streams'];
+	const used = async (by, path) => (await by.admin.get(`/admin/tenants/seen${path}`)).json.limits
+		.filter(({ name }) => names.includes(name)).map((l) => [l.used, l.usedSource]);
+	assert.deepEqual(await used(gate, ''), [[0, 'redis'], [null, null], [0, 'redis']]);
+	q.server.chat = took(500000, 2400000);
+	assert.equal((await chat(here)).status, 200);
+	await q.isFree('seen');
+	const before = JSON.stringify(q.counters('seen'));
+	q.server.chat = [chunk({ content: 'Beech.' }), STALL];
+	for (const path of ['', '/limits']) {
+		const [minute, month, streams] = await until('the month is known', async () => {
+			const now = await used(gate, path);
+			return now[1][0] !== null && now;
+		});
+		assert.ok(minute[0] >= 0 && minute[0] < 2900000, String(minute));
+		assert.deepEqual([minute[1], month, streams], ['redis', [2900000, 'redis'], [0, 'redis']]);
+		assert.deepEqual(await used(blind, path), [[null, null], [null, null], [null, null]]);
+	}
+	assert.equal(JSON.stringify(q.counters('seen')), before);
+	const answer = await here.openChat('What?', { fields: bare, signal: q.leave.signal });
+	answer.stream.on('error', () => {});
+	assert.deepEqual((await used(gate, ''))[2], [1, 'redis']);
+	q.leave.abort();
+	await q.isFree('seen');
 });
 
 test('while Redis is away each process counts, and holds come back', async () => {

@@ -131,6 +131,34 @@ test('while the catalog is away usage is kept, and written afterwards', async ()
 	await gate.program.stop();
 });
 
+test('a sum that is full, and a row that is refused, hold up nobody', async () => {
+	const [full, refused, other] = await Promise.all(['full', 'refused', 'other'].map((id) =>
+		furnished(gates[1], id)));
+	for (const id of ['full', 'refused', 'other'])
+		await settle(id, { requests: 1 });
+	const most = 9223372036854775807n;
+	await stack.sql(`update tenant_usage set embedding_tokens = ${most - 1n}, bytes = -5 ` +
+		`where tenant_id = 'full'`, 'catalog');
+	await stack.sql(`alter table tenant_usage add constraint wanted check (tenant_id <> 'refused') ` +
+		'not valid', 'catalog');
+	for (const client of [full, refused, other, full, refused, other])
+		assert.equal((await client.search('herring')).status, 200);
+	await settle('full', { requests: 3 });
+	await settle('other', { requests: 3 });
+	assert.deepEqual(await stack.sql('select max(embedding_tokens)::text from tenant_usage ' +
+		`where tenant_id = 'full'`, 'catalog'), [[String(most)]]);
+	const told = () => gates[1].lines().filter((l) => l.event === 'usage.refused');
+	await until('it is told', () => told().reduce((n, l) =>
+		n + Number(l.message.match(/(\d+) requests/)[1]), 0) === 2);
+	assert.match(told()[0].message, /the first: refused, \d{4}-\d\d-\d\d, ".*"; SQLSTATE 23514/);
+	assert.equal((await totals('refused')).requests, 1);
+	await stack.sql('alter table tenant_usage drop constraint wanted', 'catalog');
+	assert.equal((await refused.search('herring')).status, 200);
+	await settle('refused', { requests: 2 });
+	const { json: all } = await full.get('/usage');
+	assert.equal(all.totals.requests, 3);
+});
+
 test('an orderly stop writes what there is; a kill loses what no batch had', async () => {
 	const slow = { ...soon, usage_write_interval: '1h' };
 	const first = await stack.tenantgate(slow), second = await stack.tenantgate(slow);

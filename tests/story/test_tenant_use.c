@@ -189,6 +189,45 @@ who_has_left_is_not_touched(void **state)
 	works_stop(w);
 }
 
+static void
+check_count(struct flow *f, void *arg)
+{
+	if (strcmp(f->kind->name, "tenant_use_check") == 0)
+		++*(unsigned *)arg;
+}
+
+/* Thousands, maybe: neither does a turn begin them all, nor are those behind never come to. */
+static void
+all_are_looked_at_a_few_at_a_time(void **state)
+{
+	static struct work many[300];
+	struct tenants_fixture *w = *state;
+	unsigned most = 0;
+	char id[24];
+
+	for (int i = 0; i < 300; i++) {
+		memset(&many[i], 0, sizeof(many[i]));
+		(void)snprintf(id, sizeof(id), "many-%d", i);
+		flow_start(&many[i].flow, &work_kind, w->worker, NULL);
+		tenant_use_begin(w->tenants, &many[i].use, id, &many[i].flow);
+	}
+	for (int i = 0; i < 5; i++)
+		worker_turn(w->worker, 0);
+	fake_catalog_returns(fake_catalog_empty, 2000);
+	w->redis.message(slice_of(NULL, 0), w->redis.message_arg);
+	for (unsigned turns = 0; fake_catalog_asked() < 300 && turns < 5000; turns++) {
+		unsigned checks = 0;
+
+		flow_each(w->worker, check_count, &checks);
+		if (checks > most)
+			most = checks;
+		worker_turn(w->worker, 5);
+	}
+	assert_int_equal(most, 64);
+	assert_int_equal(fake_catalog_asked(), 300);
+	works_stop(w);
+}
+
 int
 main(void)
 {
@@ -201,6 +240,7 @@ main(void)
 		CASE(a_message_during_the_look_asks_once_more),
 		CASE(a_deleted_tenant_is_told_so),
 		CASE(who_has_left_is_not_touched),
+		CASE(all_are_looked_at_a_few_at_a_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,10 @@ static struct worker *worker;
 static struct usage *usage;
 static struct buf written; /* "number rows;" of each batch that was sent */
 static bool is_lost;
+static const char *refused_for; /* the SQLSTATE of batches with a tenant "bad..."; NULL: none */
+static unsigned refusals;
 static unsigned batches, prunes;
+static unsigned long requests; /* in the batches that were taken */
 static char writer[64];
 
 static unsigned
@@ -53,6 +56,18 @@ usage_catalog(const struct pg_query *q, struct fake_result *a)
 	    strstr(q->params[2].data, "late") != NULL ? " late" : "");
 	if (is_lost)
 		a->status = PG_LOST;
+	else if (refused_for != NULL && strstr(q->params[2].data, "\"bad") != NULL) {
+		a->status = PG_SQL_ERROR;
+		a->sqlstate = refused_for;
+		refusals++;
+		return;
+	}
+	for (const char *p = q->params[2].data; !is_lost; p++) {
+		p = strstr(p, "\"requests\":");
+		if (p == NULL)
+			break;
+		requests += strtoul(p + strlen("\"requests\":"), NULL, 10);
+	}
 }
 
 static int
@@ -63,6 +78,9 @@ set_up(void **state)
 	(void)state;
 	batches = prunes = 0;
 	is_lost = false;
+	refused_for = NULL;
+	refusals = 0;
+	requests = 0;
 	writer[0] = '\0';
 	buf_init(&written, 1u << 16);
 	worker = worker_new(0);
@@ -178,6 +196,103 @@ many_rows_are_written_early_and_in_several_batches(void **state)
 	check_written("1:500;2:500;3:100;");
 }
 
+static void
+notes_with_bad(int every)
+{
+	char id[16];
+
+	for (int i = 0; i < 400; i++) {
+		(void)snprintf(id, sizeof(id), "%s%d", i % every == every / 2 ? "bad" : "t", i);
+		note(id);
+	}
+}
+
+/* One row must not hold up the others, nor be sent for ever; each number is of one batch. */
+static void
+a_row_that_is_refused_for_good_is_isolated_and_dropped(void **state)
+{
+	static const char *const states[] = { "22003", "21000", "22021", "23514", "P0001" };
+	unsigned long last = 0, number;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		refused_for = states[i];
+		refusals = 0;
+		requests = 0;
+		notes_with_bad(200);
+		flush();
+		assert_true(usage_is_settled(usage));
+		assert_int_equal(requests, 398);
+		assert_in_range(refusals, 3, 24);
+	}
+	for (const char *p = written.data; *p != '\0'; p = strchr(p, ';') + 1) {
+		number = strtoul(p, NULL, 10);
+		assert_int_equal(number, ++last);
+	}
+}
+
+/* So many statements at a time, whatever is refused. */
+static void
+where_all_rows_are_refused_they_go_a_few_at_a_time(void **state)
+{
+	unsigned flushes = 0;
+
+	(void)state;
+	refused_for = "P0001";
+	notes_with_bad(1);
+	for (; !usage_is_settled(usage) && flushes < 100; flushes++) {
+		unsigned before = batches;
+
+		flush();
+		assert_in_range(batches - before, 1, 64);
+	}
+	assert_in_range(flushes, 6, 20);
+	assert_int_equal(requests, 0);
+	refused_for = NULL;
+	note("a");
+	flush();
+	assert_int_equal(requests, 1);
+}
+
+/* A privilege, a table, a lock: nothing of a row's, and mended by others. */
+static void
+what_may_be_mended_is_kept(void **state)
+{
+	static const char *const states[] = { "42501", "42P01", "40P01", "53300", "57014" };
+
+	(void)state;
+	notes_with_bad(200);
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		refused_for = states[i];
+		flush();
+		assert_int_equal(refusals, i + 1);
+	}
+	assert_false(usage_is_settled(usage));
+	refused_for = NULL;
+	flush();
+	assert_int_equal(requests, 400);
+	check_written("1:400;1:400;1:400;1:400;1:400;1:400;");
+}
+
+/* A flow that went on with them would send a batch for each few rows, without an end. */
+static void
+what_is_noted_meanwhile_waits_for_its_interval(void **state)
+{
+	(void)state;
+	fake_catalog_returns(usage_catalog, 20000);
+	note("a");
+	usage_flush(usage);
+	for (unsigned i = 0; batches == 0 && i < 1000; i++) {
+		note("b");
+		worker_turn(worker, 5);
+	}
+	turn_until_idle(worker);
+	assert_int_equal(batches, 1);
+	assert_false(usage_is_settled(usage));
+	flush();
+	assert_true(usage_is_settled(usage));
+}
+
 /* What it has no room for is dropped; whom it has is counted on. */
 static void
 while_the_catalog_is_away_memory_is_bounded(void **state)
@@ -225,6 +340,10 @@ main(void)
 		TEST(a_batch_without_an_answer_is_sent_again_as_it_was),
 		TEST(a_flow_that_is_aborted_leaves_its_batch),
 		TEST(many_rows_are_written_early_and_in_several_batches),
+		TEST(a_row_that_is_refused_for_good_is_isolated_and_dropped),
+		TEST(where_all_rows_are_refused_they_go_a_few_at_a_time),
+		TEST(what_may_be_mended_is_kept),
+		TEST(what_is_noted_meanwhile_waits_for_its_interval),
 		TEST(while_the_catalog_is_away_memory_is_bounded),
 		TEST(who_stops_does_not_wait_for_a_catalog_that_is_away),
 	};

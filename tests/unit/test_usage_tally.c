@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 #include <jansson.h>
@@ -44,7 +45,8 @@ taken(void)
 	json_t *rows;
 
 	buf_init(&b, USAGE_BATCH_MAX);
-	assert_true(usage_tally_take(tally, &b));
+	assert_true(usage_tally_take(tally, USAGE_BATCH_ROWS, &b));
+	usage_tally_forget(tally, NULL);
 	rows = json_read(buf_view(&b), &err);
 	assert_non_null(rows);
 	buf_free(&b);
@@ -134,9 +136,91 @@ without_room_for_a_batch_nothing_moves(void **state)
 	(void)state;
 	assert_true(usage_tally_add(tally, "a", NULL, DAY, &one));
 	buf_init(&b, 40);
-	assert_false(usage_tally_take(tally, &b));
+	assert_false(usage_tally_take(tally, USAGE_BATCH_ROWS, &b));
 	buf_free(&b);
 	assert_int_equal(usage_tally_rows(tally), 1);
+}
+
+/* The rows that do not fit are in the next batch: none is ever too large to be made. */
+static void
+a_batch_is_bounded_by_bytes_too(void **state)
+{
+	size_t left = 600, batches = 0;
+	char model[USAGE_MODEL_MAX + 8];
+
+	(void)state;
+	memset(model, 1, sizeof(model));
+	model[sizeof(model) - 1] = '\0';
+	for (size_t i = 0; i < left; i++) {
+		(void)snprintf(model, 6, "%05zu", i);
+		model[5] = 1;
+		assert_true(usage_tally_add(tally, "a", model, DAY, &one));
+	}
+	while (left > 0) {
+		json_t *rows = taken();
+
+		assert_in_range(json_array_size(rows), 1, USAGE_BATCH_ROWS - 1);
+		left -= json_array_size(rows);
+		batches++;
+		json_decref(rows);
+	}
+	assert_in_range(batches, 2, 3);
+	assert_int_equal(usage_tally_rows(tally), 0);
+}
+
+static void
+a_model_is_cut_between_characters(void **state)
+{
+	char text[USAGE_MODEL_MAX + 8], want[USAGE_MODEL_MAX + 8];
+	json_t *rows;
+
+	(void)state;
+	memset(text, 'm', sizeof(text));
+	(void)snprintf(text + USAGE_MODEL_MAX - 2, 4,
+	    "\xe2\x82\xac"); /* the last byte is one too many */
+	assert_true(usage_tally_add(tally, "a", text, DAY, &one));
+	(void)snprintf(text, sizeof(text), "broken \xff");
+	assert_true(usage_tally_add(tally, "a", text, DAY, &one));
+	(void)snprintf(text, sizeof(text), "broken \xfe");
+	assert_true(usage_tally_add(tally, "a", text, DAY, &one));
+	assert_int_equal(usage_tally_rows(tally), 2);
+	rows = taken();
+	memset(want, 'm', USAGE_MODEL_MAX - 2);
+	want[USAGE_MODEL_MAX - 2] = '\0';
+	check_row(json_array_get(rows, 0), "a", "2026-11-28", want, 1);
+	check_row(json_array_get(rows, 1), "a", "2026-11-28", "broken \xef\xbf\xbd", 2);
+	json_decref(rows);
+}
+
+static void
+a_batch_that_is_returned_comes_first_again(void **state)
+{
+	struct usage_count lost = { 0 };
+	char name[USAGE_ROW_TEXT_SIZE];
+	struct buf b;
+	json_t *rows;
+
+	(void)state;
+	assert_true(usage_tally_add(tally, "a", "m", DAY, &one));
+	assert_true(usage_tally_add(tally, "b", NULL, DAY, &one));
+	buf_init(&b, USAGE_BATCH_MAX);
+	assert_true(usage_tally_take(tally, 2, &b));
+	buf_free(&b);
+	assert_int_equal(usage_tally_taken(tally), 2);
+	assert_int_equal(usage_tally_rows(tally), 0);
+	usage_tally_name(tally, name);
+	assert_string_equal(name, "a, 2026-11-28, \"m\"");
+	assert_true(usage_tally_add(tally, "c", NULL, DAY, &one));
+	assert_true(usage_tally_add(tally, "b", NULL, DAY, &one));
+	usage_tally_return(tally, &lost);
+	assert_int_equal(usage_tally_rows(tally), 3);
+	assert_int_equal(usage_tally_taken(tally), 0);
+	rows = taken();
+	check_row(json_array_get(rows, 0), "a", "2026-11-28", "m", 1);
+	check_row(json_array_get(rows, 1), "b", "2026-11-28", "", 2);
+	check_row(json_array_get(rows, 2), "c", "2026-11-28", "", 1);
+	json_decref(rows);
+	assert_int_equal(lost.requests, 0);
 }
 
 /* What a server says may be any number: the catalog's columns must not overflow. */
@@ -192,6 +276,12 @@ main(void)
 		    tally_close),
 		cmocka_unit_test_setup_teardown(a_sum_stays_within_its_bounds, tally_open,
 		    tally_close),
+		cmocka_unit_test_setup_teardown(a_batch_is_bounded_by_bytes_too, tally_open,
+		    tally_close),
+		cmocka_unit_test_setup_teardown(a_model_is_cut_between_characters, tally_open,
+		    tally_close),
+		cmocka_unit_test_setup_teardown(a_batch_that_is_returned_comes_first_again,
+		    tally_open, tally_close),
 		cmocka_unit_test(days_are_read_as_the_calendar_has_them),
 	};
 

@@ -9,7 +9,8 @@
  *	quota_settle()       what it has taken counts, all else is given back
  *
  * A hold is a lease: it is renewed while its request lives, so that what a killed process had
- * reserved comes back by itself after lease_us. A settlement that is sent twice counts once.
+ * reserved comes back by itself after lease_us. A settlement that is sent twice counts once, and
+ * one whose lease Redis has lost counts all the same; it is tried for lease_us.
  *
  * The minute is a bucket that empties steadily: a whole minute's tokens may be spent at once after
  * a pause. The month is that of the calendar, in UTC. What was reserved is an estimate: who takes
@@ -61,6 +62,22 @@ enum flow_rc	 quota_check(struct flow *, struct limiter *, const struct limit_ru
 void		 quota_adjust(struct quota_hold *, uint64_t tokens);
 /* What the request has taken; sets the pointer to NULL. NULL is fine; nobody waits. */
 void		 quota_settle(struct quota_hold **, uint64_t tokens);
+
+/* What is used of them now, for operators: nothing is reserved. As a request would find it, so with
+ * what others have reserved. */
+struct quota_use {
+	bool		is_known;	/* false: Redis does not say */
+	bool		month_is_known;	/* false: nothing was spent since Redis was emptied */
+	uint64_t	minute, month;	/* tokens */
+	unsigned	streams;
+	const char	*source;	/* as of struct limit_use */
+};
+/* Both limit_look() and that, by one round trip. As limit_look(); of the request the quota and its
+ * keys are read, which must live until the wait is over. */
+enum flow_rc	 quota_look(struct flow *, struct limiter *, const struct limit_rule *,
+		    const struct quota_request *, struct limit_use *, struct quota_use *)
+		    __attribute__((warn_unused_result));
+
 /* What was spent this month before Redis, or this process, knew of it; the first counts. */
 void		 quota_seed(struct limiter *, const struct quota_request *, uint64_t tokens);
 
