@@ -76,3 +76,12 @@ admin_body_has_only(const struct admin_request *req, const char *const *names, s
 	}
 	return true;
 }
+
+json_t *
+admin_list_read(const char *text)
+{
+	struct err ignored = { 0 };
+	json_t *list = text[0] == '\0' ? NULL : json_read(slice_str(text), &ignored);
+
+	return list != NULL ? list : json_array();
+}

@@ -81,6 +81,9 @@ bool	admin_query_bool(struct admin_request *, const char *name, bool *out, struc
  * a member that is not in `names`, which ends with NULL. */
 bool	admin_body_has_only(const struct admin_request *, const char *const *names, struct err *);
 
+/* A JSON array that a statement has made, as a new reference: empty where the text is none. */
+json_t	*admin_list_read(const char *text);
+
 /* The end of every handler: a failure whose response has not begun becomes problem+json; what was
  * changed gets its line. */
 void	admin_end(struct admin_request *, const struct err *);

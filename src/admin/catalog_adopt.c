@@ -135,7 +135,6 @@ adopt_note(struct catalog_adopt *a)
 		admin_change_begin(&a->req, NULL, NULL, NULL);
 }
 
-/* One part is through. */
 static enum flow_rc
 adopt_next_part(struct catalog_adopt *a)
 {
@@ -224,9 +223,7 @@ catalog_adopt_paged(struct flow *f)
 static void
 adopt_tell_skips(struct catalog_adopt *a, const char *text)
 {
-	struct err ignored = { 0 };
-	json_t *skips = text[0] == '\0' ? NULL : json_read(slice_str(text), &ignored);
-	json_t *skip;
+	json_t *skips = admin_list_read(text), *skip;
 	size_t i;
 
 	a->skipped[a->part] += json_array_size(skips);
@@ -333,15 +330,6 @@ catalog_adopt_skips(struct flow *f)
 }
 
 static json_t *
-skips_json(const char *text)
-{
-	struct err ignored = { 0 };
-	json_t *list = text[0] == '\0' ? NULL : json_read(slice_str(text), &ignored);
-
-	return list != NULL ? list : json_array();
-}
-
-static json_t *
 adopt_counts(const struct catalog_adopt *a)
 {
 	json_t *o = json_object();
@@ -365,8 +353,8 @@ catalog_adopt_respond(struct flow *f)
 	    json_pack("{s:s, s:s, s:o, s:I, s:o, s:o}", "source", app_catalog_source(a->app),
 		"host", app_catalog_host(a->app), a->req.is_dry_run ? "found" : "copied",
 		adopt_counts(a), "copiedNow", (json_int_t)a->copied_now, "reasons",
-		skips_json(pg_text(&a->result, 0, 0)), "skipped",
-		skips_json(pg_text(&a->result, 0, 1))));
+		admin_list_read(pg_text(&a->result, 0, 0)), "skipped",
+		admin_list_read(pg_text(&a->result, 0, 1))));
 }
 
 /* Also of a run that was cut off: what it has copied stays, and is told. */
