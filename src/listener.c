@@ -65,6 +65,13 @@ admin_conf(struct http_conf *http, const struct conf *conf)
 }
 
 void
+listener_conf(enum listener_id id, const struct conf *conf, struct http_conf *out)
+{
+	*out = conf->http;
+	table[id].fill(out, conf);
+}
+
+void
 listeners_open(struct listener listeners[LISTENERS], const struct conf *conf)
 {
 	for (unsigned i = 0; i < LISTENERS; i++) {
@@ -73,8 +80,7 @@ listeners_open(struct listener listeners[LISTENERS], const struct conf *conf)
 		l->name = table[i].name;
 		l->handle = table[i].handle;
 		l->shows_reasons = table[i].shows_reasons;
-		l->http = conf->http;
-		table[i].fill(&l->http, conf);
+		listener_conf(i, conf, &l->http);
 		l->is_open = i == LISTENER_PUBLIC || l->http.listen_port != 0;
 		l->connections = http_shared_new();
 	}

@@ -22,6 +22,8 @@ struct listener {
 /* What the configuration wants; its strings are borrowed. Then http_open() for each that is open,
  * on every worker. */
 void	listeners_open(struct listener[LISTENERS], const struct conf *);
+/* Of one listener, without its port as it is bound. */
+void	listener_conf(enum listener_id, const struct conf *, struct http_conf *out);
 void	listeners_log(const struct listener[LISTENERS], unsigned workers);
 void	listeners_close(struct listener[LISTENERS]);	/* zeroed ones are passed over */
 

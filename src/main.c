@@ -194,7 +194,7 @@ map_large_buffers(void)
  * is given up, while this is the only thread, so that no other ever was root; then the threads.
  */
 static int
-run_daemon(struct conf *conf)
+run_daemon(struct conf *conf, const char *path)
 {
 	char extractor[64];
 
@@ -211,7 +211,7 @@ run_daemon(struct conf *conf)
 	if (!write_pid(conf->pid_file) || !open_extractor(conf, extractor) ||
 	    !privilege_drop(conf->user))
 		return 1;
-	return serve(conf);
+	return serve(conf, path);
 }
 
 /* -t. Errors of the file are on stderr already; the rest is looked at all the same, so that one run
@@ -270,7 +270,7 @@ main(int argc, char **argv)
 	else if (optind < argc)
 		status = unknown_command(argv[optind]);
 	else
-		status = run_daemon(&conf);
+		status = run_daemon(&conf, cmd.conf_path);
 	conf_free(&conf);
 	return status;
 }

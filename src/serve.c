@@ -24,6 +24,7 @@
 
 #include "memory.h"
 #include "notify.h"
+#include "reload.h"
 #include "startup.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
@@ -37,6 +38,7 @@
 
 struct service {
 	struct process	process;
+	struct reload	reload;
 	struct worker_context	*contexts;	/* owned: `count` of them */
 	unsigned	count;
 	_Atomic int	exit_status;	/* written by the first worker too */
@@ -205,30 +207,38 @@ signals_block(sigset_t *set)
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGQUIT);
 	sigaddset(set, SIGUSR1);
+	sigaddset(set, RELOAD_SIGNAL);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGUSR2, SIG_IGN);
 }
 
-/* As the user we became: the folder of log_file must let it create the new file. */
+/* As the user we became. */
 static void
 reopen_log(const struct conf *conf)
 {
-	if (!log_open(*conf->log_file == '\0' ? NULL : conf->log_file))
-		log_event(LOG_ERR, "log.reopen", NULL,
-		    "The log_file %s cannot be reopened: %m. The old file is still written; let "
-		    "the process's user write there.",
+	if (*conf->log_file == '\0')
+		return;
+	if (log_reopen())
+		log_event(LOG_NOTICE, "log.reopened", NULL, "The log_file %s was opened anew.",
 		    conf->log_file);
-	log_event(LOG_NOTICE, "serve.hup", NULL,
-	    "SIGHUP reopens the log only; a changed configuration is read at the next start.");
+	else
+		log_event(LOG_ERR, "log.reopen", NULL,
+		    "The log_file %s cannot be opened anew: %m. The old file is still written; "
+		    "make the file for the process's user, or let that user write in its folder.",
+		    conf->log_file);
 }
 
-/* HUP and USR1 end nothing, and do not hurry a drain. True when it was one of them, and is done. */
+/* HUP, USR1 and the reload's own end nothing, and do not hurry a drain. True when it was one of
+ * them, and is done. */
 static bool
 signal_handled(struct service *s, int sig)
 {
-	if (sig == SIGHUP)
+	if (sig == SIGHUP) {
 		reopen_log(s->process.conf);
+		reload_run(&s->reload, s->contexts, s->count, true);
+	} else if (sig == RELOAD_SIGNAL)
+		reload_run(&s->reload, s->contexts, s->count, false);
 	else if (sig == SIGUSR1)
 		for (unsigned i = 0; i < s->count; i++)
 			flow_log_post(&s->contexts[i].flow_log, s->contexts[i].worker);
@@ -282,17 +292,19 @@ wait_until_empty(struct service *s, const sigset_t *set, uint64_t us)
 static void
 serve_drain(struct service *s, const sigset_t *set, bool delay)
 {
-	const struct conf *conf = s->process.conf;
+	/* (A reload in the middle frees the conf.) */
+	uint64_t delay_us = s->process.snapshot->conf->drain_delay_us;
+	uint64_t timeout_us = s->process.snapshot->conf->shutdown_timeout_us;
 
 	atomic_store(&s->process.shared.phase, API_DRAINING);
 	notify_stopping();
 	log_event(LOG_NOTICE, "serve.drain", NULL,
 	    "Draining: %u client connections are open; a second SIGTERM ends them at once.",
 	    clients(s));
-	if (delay && conf->drain_delay_us > 0 && signal_wait(s, set, conf->drain_delay_us) != 0)
+	if (delay && delay_us > 0 && signal_wait(s, set, delay_us) != 0)
 		return;
 	each_context(s, worker_context_drain);
-	if (wait_until_empty(s, set, conf->shutdown_timeout_us))
+	if (wait_until_empty(s, set, timeout_us))
 		return;
 	each_context(s, abort_flows);
 	wait_until_empty(s, set, ABORT_GRACE_US);
@@ -325,13 +337,15 @@ report_listening(const struct service *s)
 }
 
 int
-serve(const struct conf *conf)
+serve(const struct conf *conf, const char *path)
 {
 	struct service s = { 0 };
 	struct err err = { 0 };
 	sigset_t set;
 
 	signals_block(&set);
+	reload_open(&s.reload, path, &s.process);
+	s.process.reload = &s.reload;
 	if (process_open(&s.process, conf, &err) && contexts_open(&s, &err)) {
 		report_listening(&s);
 		worker_call(&s.contexts[0], startup_begin, &s.exit_status);
@@ -341,6 +355,7 @@ serve(const struct conf *conf)
 		atomic_store(&s.exit_status, 1);
 	}
 	contexts_close(&s);
+	reload_close(&s.reload);
 	process_close(&s.process);
 	log_event(LOG_NOTICE, "serve.gone", NULL, "Stopped.");
 	return atomic_load(&s.exit_status);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "config.h"
+#include "reload.h"
 #include "tenantgate/base/map.h"
 
 /* On the caller's stack: the caller waits until `done`. */
@@ -145,7 +146,8 @@ api_context_fill(struct worker_context *ctx, struct api_context *api)
 		.reconciled = ctx->reconciled,
 		.swept = ctx->swept,
 		.environment = process->conf->tenants.environment,
-		.conf = &process->conf->api,
+		.conf = &ctx->snapshot->conf->api,
+		.snapshot = &ctx->snapshot->holders,
 		.shared = &process->shared,
 		.offload = process->offload,
 		.looks = ctx->looks,
@@ -161,8 +163,10 @@ open_admin(struct worker_context *ctx, const struct listener *l, struct err *err
 		.version = VERSION,
 		.workers = ctx->process->workers,
 		.worker_count = &ctx->process->worker_count,
-		.settings = ctx->process->conf->settings,
-		.setting_count = ctx->process->conf->setting_count,
+		.settings = ctx->snapshot->conf->settings,
+		.setting_count = ctx->snapshot->conf->setting_count,
+		.reload = reload_ask,
+		.reload_arg = ctx->process->reload,
 	};
 	return http_open(ctx->worker, &l->http, l->connections, l->handle, admin_refused,
 	    &ctx->admin, err);
@@ -193,6 +197,8 @@ worker_context_open(struct worker_context *ctx, struct err *err)
 {
 	struct process *process = ctx->process;
 
+	ctx->snapshot = process->snapshot;
+	holders_take(&ctx->snapshot->holders);
 	offload_attach(process->offload, ctx->worker);
 	if (!open_wires(ctx, err) || !open_services(ctx, err))
 		return false;
@@ -203,6 +209,52 @@ worker_context_open(struct worker_context *ctx, struct err *err)
 		if (!open_listener(ctx, i, err))
 			return false;
 	return true;
+}
+
+static void
+configure_services(struct worker_context *ctx, const struct conf *conf)
+{
+	struct tenants_conf tenants = conf->tenants;
+	struct model *before = ctx->model;
+
+	tenants.cache_stale_us = conf->auth.cache_stale_us;
+	web_set_connections_max(ctx->web, ctx->process->web.connections_max);
+	auth_configure(ctx->auth, &conf->auth);
+	limit_set_mode(ctx->limiter, conf->redis_failure_mode);
+	limit_set_lease(ctx->limiter, conf->api.quota_lease_us);
+	ctx->model = model_open(ctx->worker, ctx->web, ctx->process->models, &conf->model);
+	model_close(before);
+	usage_configure(ctx->usage, &conf->api.usage);
+	tenants_configure(ctx->tenants, &tenants);
+}
+
+static void
+configure_listener(struct worker_context *ctx, enum listener_id id, const struct conf *conf)
+{
+	struct http_conf http;
+
+	if (ctx->http[id] == NULL)
+		return;
+	listener_conf(id, conf, &http);
+	http_configure(ctx->http[id], &http);
+	ctx->api[id].conf = &conf->api;
+	ctx->api[id].snapshot = &ctx->snapshot->holders;
+	ctx->api[id].model = ctx->model;
+}
+
+void
+worker_context_configure(struct worker_context *ctx, void *snapshot)
+{
+	struct snapshot *before = ctx->snapshot;
+
+	ctx->snapshot = snapshot;
+	holders_take(&ctx->snapshot->holders);
+	configure_services(ctx, ctx->snapshot->conf);
+	for (unsigned i = 0; i < LISTENERS; i++)
+		configure_listener(ctx, i, ctx->snapshot->conf);
+	ctx->admin.settings = ctx->snapshot->conf->settings;
+	ctx->admin.setting_count = ctx->snapshot->conf->setting_count;
+	holders_give(&before->holders);
 }
 
 void
@@ -260,4 +312,6 @@ worker_context_close(struct worker_context *ctx)
 		web_close(ctx->web);
 	if (ctx->dns != NULL)
 		dns_close(ctx->dns);
+	if (ctx->snapshot != NULL)
+		holders_give(&ctx->snapshot->holders);
 }

@@ -35,6 +35,7 @@ static const struct admin_route admin_routes[] = {
 	{ "GET", "/admin/tenants/{tenant}/receipt", tenant_receipt_start, 10 * SECONDS },
 	{ "GET", "/admin/reconcile", orphans_list_start, 3600 * SECONDS },
 	{ "POST", "/admin/reconcile", orphans_remove_start, 3600 * SECONDS },
+	{ "POST", "/admin/reload", config_reload_start, 60 * SECONDS },
 	{ "POST", "/admin/reseal", passwords_reseal_start, 3600 * SECONDS },
 	{ "POST", "/admin/adopt", catalog_adopt_start, 24 * 3600 * SECONDS },
 	{ "POST", "/admin/tenants/{tenant}/adopt", tenant_adopt_start, 120 * SECONDS },

@@ -234,6 +234,19 @@ http_open(struct worker *w, const struct http_conf *conf, struct http_shared *sh
 	return NULL;
 }
 
+void
+http_configure(struct http_server *s, const struct http_conf *conf)
+{
+	struct http_conf opened = s->conf;
+
+	s->conf = *conf;
+	s->conf.listen_addr = opened.listen_addr;
+	s->conf.listen_port = opened.listen_port;
+	s->conf.trusted_proxies = opened.trusted_proxies;
+	s->conf.proxy_protocol = opened.proxy_protocol;
+	s->conf.max_client_conn_per_ip = opened.max_client_conn_per_ip;
+}
+
 /* What the kernel chose, where the configured port is 0; 0 once draining. */
 uint16_t
 http_port(const struct http_server *s)

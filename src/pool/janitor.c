@@ -111,6 +111,7 @@ janitor_round(void *arg)
 	struct pools *p = arg;
 	uint64_t now = clock_mono_us();
 	struct deferred deferred;
+	uint64_t next_us;
 
 	pools_lock(p, &deferred);
 	close_long_idle(p, now, &deferred);
@@ -120,8 +121,9 @@ janitor_round(void *arg)
 	promote_at_hosts(p);
 	pools_hosts_rise(p, &deferred); /* and passes */
 	forget_unused(p, now);
+	next_us = p->janitor_us;
 	pools_unlock(p, &deferred);
-	timer_start(&p->janitor, p->janitor_us);
+	timer_start(&p->janitor, next_us);
 }
 
 void
