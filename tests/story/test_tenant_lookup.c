@@ -4,6 +4,7 @@
  * a Redis that replies what the test has set.
  */
 #include "tenant_lookup_fixture.h"
+#include "tenant/tenant_internal.h"
 
 static void
 many_requests_share_one_tenant_lookup(void **state)
