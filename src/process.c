@@ -160,5 +160,5 @@ process_close(struct process *process)
 		seal_free(process->seal);
 	arena_free(process->arena);
 	if (process->snapshot != NULL)
-		holders_give(&process->snapshot->holders);
+		refs_give(&process->snapshot->refs);
 }

@@ -46,7 +46,7 @@ reload_close(struct reload *r)
 
 	for (; asked != NULL; asked = next) {
 		next = asked->next;
-		holders_give(&asked->holders);
+		refs_give(&asked->refs);
 	}
 	pthread_mutex_destroy(&r->lock);
 }
@@ -56,7 +56,7 @@ reload_ask(void *arg, struct admin_reload *wish)
 {
 	struct reload *r = arg;
 
-	holders_take(&wish->holders);
+	refs_take(&wish->refs);
 	pthread_mutex_lock(&r->lock);
 	wish->next = r->asked;
 	r->asked = wish;
@@ -75,7 +75,7 @@ asked_answer(struct admin_reload *asked, const struct reload_found *found)
 		asked->is_refused = found->errors.len > 0;
 		asked->outcome = found->outcome == NULL ? NULL : strdup(found->outcome);
 		atomic_store(&asked->is_done, true);
-		holders_give(&asked->holders);
+		refs_give(&asked->refs);
 	}
 }
 
@@ -93,7 +93,7 @@ reload_apply(struct reload *r, struct conf_file *file, struct worker_context *co
 		worker_call(&contexts[i], worker_context_configure, next);
 	log_level(next->conf->log_level);
 	snapshot_follow(before, next);
-	holders_give(&before->holders);
+	refs_give(&before->refs);
 }
 
 static void
@@ -138,7 +138,7 @@ reload_run(struct reload *r, struct worker_context *contexts, unsigned count, bo
 		reload_log_applied(r->path, &file->conf);
 	}
 	asked_answer(asked, &found);
-	holders_give(&file->holders);
+	refs_give(&file->refs);
 	free(found.outcome);
 	buf_free(&found.errors);
 	buf_free(&found.warnings);

@@ -6,17 +6,17 @@
 
 #include "tenantgate/base/alloc.h"
 
-/* holders_end_fn */
+/* refs_end_fn */
 static void
-snapshot_end(struct holders *h)
+snapshot_end(struct refs *h)
 {
 	struct snapshot *s = (struct snapshot *)(void *)h, *next = s->next;
 
-	holders_give(s->servers);
-	holders_give(s->file);
+	refs_give(s->servers);
+	refs_give(s->file);
 	free(s);
 	if (next != NULL)
-		holders_give(&next->holders);
+		refs_give(&next->refs);
 }
 
 struct snapshot *
@@ -24,14 +24,14 @@ snapshot_first(const struct conf *conf)
 {
 	struct snapshot *s = xcalloc(1, sizeof(*s));
 
-	holders_init(&s->holders, snapshot_end);
+	refs_init(&s->refs, snapshot_end);
 	s->conf = conf;
 	return s;
 }
 
-/* holders_end_fn */
+/* refs_end_fn */
 static void
-conf_file_end(struct holders *h)
+conf_file_end(struct refs *h)
 {
 	struct conf_file *r = (struct conf_file *)(void *)h;
 
@@ -44,7 +44,7 @@ conf_file_new(const char *path, struct buf *errors)
 {
 	struct conf_file *r = xcalloc(1, sizeof(*r));
 
-	holders_init(&r->holders, conf_file_end);
+	refs_init(&r->refs, conf_file_end);
 	(void)conf_load(&r->conf, path, errors);
 	return r;
 }
@@ -54,14 +54,14 @@ snapshot_new(struct conf_file *r)
 {
 	struct snapshot *s = snapshot_first(&r->conf);
 
-	holders_take(&r->holders);
-	s->file = &r->holders;
+	refs_take(&r->refs);
+	s->file = &r->refs;
 	return s;
 }
 
 void
 snapshot_follow(struct snapshot *before, struct snapshot *next)
 {
-	holders_take(&next->holders);
+	refs_take(&next->refs);
 	before->next = next;
 }

@@ -9,14 +9,14 @@
 #define SNAPSHOT_H
 
 #include "conf.h"
-#include "tenantgate/base/holders.h"
+#include "tenantgate/base/refs.h"
 
 struct snapshot {
-	struct holders		 holders;	/* first */
+	struct refs		 refs;	/* first */
 	const struct conf	*conf;
-	struct holders		*file;		/* held, for the conf's memory; NULL: it
+	struct refs		*file;		/* held, for the conf's memory; NULL: it
 						 * outlives all */
-	struct holders		*servers;	/* held: of models (model.h); NULL: none yet */
+	struct refs		*servers;	/* held: of models (model.h); NULL: none yet */
 	struct snapshot		*next;		/* held: what took its place, set once by who
 						 * reloads; NULL: it is the newest */
 };
@@ -27,7 +27,7 @@ struct snapshot	*snapshot_first(const struct conf *);
 /* A file that was read anew, and may yet be refused. The conf is the caller's to change until it is
  * in a snapshot. Errors as conf_load() has them; it is to be given back either way. */
 struct conf_file {
-	struct holders	 holders;	/* first */
+	struct refs	 refs;	/* first */
 	struct conf	 conf;
 };
 struct conf_file	*conf_file_new(const char *path, struct buf *errors);

@@ -147,7 +147,7 @@ api_context_fill(struct worker_context *ctx, struct api_context *api)
 		.swept = ctx->swept,
 		.environment = process->conf->tenants.environment,
 		.conf = &ctx->snapshot->conf->api,
-		.snapshot = &ctx->snapshot->holders,
+		.snapshot = &ctx->snapshot->refs,
 		.shared = &process->shared,
 		.offload = process->offload,
 		.looks = ctx->looks,
@@ -198,7 +198,7 @@ worker_context_open(struct worker_context *ctx, struct err *err)
 	struct process *process = ctx->process;
 
 	ctx->snapshot = process->snapshot;
-	holders_take(&ctx->snapshot->holders);
+	refs_take(&ctx->snapshot->refs);
 	offload_attach(process->offload, ctx->worker);
 	if (!open_wires(ctx, err) || !open_services(ctx, err))
 		return false;
@@ -238,7 +238,7 @@ configure_listener(struct worker_context *ctx, enum listener_id id, const struct
 	listener_conf(id, conf, &http);
 	http_configure(ctx->http[id], &http);
 	ctx->api[id].conf = &conf->api;
-	ctx->api[id].snapshot = &ctx->snapshot->holders;
+	ctx->api[id].snapshot = &ctx->snapshot->refs;
 	ctx->api[id].model = ctx->model;
 }
 
@@ -248,13 +248,13 @@ worker_context_configure(struct worker_context *ctx, void *snapshot)
 	struct snapshot *before = ctx->snapshot;
 
 	ctx->snapshot = snapshot;
-	holders_take(&ctx->snapshot->holders);
+	refs_take(&ctx->snapshot->refs);
 	configure_services(ctx, ctx->snapshot->conf);
 	for (unsigned i = 0; i < LISTENERS; i++)
 		configure_listener(ctx, i, ctx->snapshot->conf);
 	ctx->admin.settings = ctx->snapshot->conf->settings;
 	ctx->admin.setting_count = ctx->snapshot->conf->setting_count;
-	holders_give(&before->holders);
+	refs_give(&before->refs);
 }
 
 void
@@ -313,5 +313,5 @@ worker_context_close(struct worker_context *ctx)
 	if (ctx->dns != NULL)
 		dns_close(ctx->dns);
 	if (ctx->snapshot != NULL)
-		holders_give(&ctx->snapshot->holders);
+		refs_give(&ctx->snapshot->refs);
 }

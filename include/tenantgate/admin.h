@@ -12,7 +12,7 @@
 #define TENANTGATE_ADMIN_H
 
 #include "tenantgate/api.h"
-#include "tenantgate/base/holders.h"
+#include "tenantgate/base/refs.h"
 
 /* A key of the configuration, and what is in force. All texts outlive the admin door, and no secret
  * is in any. */
@@ -35,7 +35,7 @@ struct admin_setting {
  * reloads, each of whom lets go of it; so a wish may be left at any time.
  */
 struct admin_reload {
-	struct holders	 holders;	/* first */
+	struct refs	 refs;	/* first */
 	struct admin_reload *next;	/* of those that wait; who reloads owns the list */
 	bool		 is_dry_run;	/* to be told what it would do */
 	atomic_bool	 is_done;	/* from then on the rest is there, and does not change */

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "tenantgate/auth.h"
-#include "tenantgate/base/holders.h"
+#include "tenantgate/base/refs.h"
 #include "tenantgate/base/loudest.h"
 #include "tenantgate/catalog.h"
 #include "tenantgate/http.h"
@@ -137,7 +137,7 @@ struct api_context {
 	struct map		*swept;		/* the same of the last sweep; NULL: never sweep */
 	const char		*environment;	/* part of every key in Redis */
 	const struct api_conf	*conf;		/* a request keeps the one that it began with */
-	struct holders		*snapshot;	/* borrowed: of whatever the conf is a part of;
+	struct refs		*snapshot;	/* borrowed: of whatever the conf is a part of;
 						 * NULL: it outlives all requests */
 	struct api_shared	*shared;
 	struct offload		*offload;	/* for its figures; NULL where nobody shows them */

@@ -37,7 +37,7 @@
 
 #include "tenantgate/base/condition.h"
 #include "tenantgate/base/err.h"
-#include "tenantgate/base/holders.h"
+#include "tenantgate/base/refs.h"
 #include "tenantgate/base/slice.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/loop/share.h"
@@ -143,10 +143,10 @@ void			 model_shares_close(struct model_shares *);	/* NULL is fine */
  * thread at a time, while no other opens a model.
  */
 void			 model_shares_configure(struct model_shares *, const struct model_conf *,
-			    struct holders *owner);
+			    struct refs *owner);
 /* The servers of now, and the names of their models, for whoever holds it. The caller gives it
  * back. */
-struct holders		*model_shares_servers(struct model_shares *);
+struct refs		*model_shares_servers(struct model_shares *);
 
 struct model_usage {
 	uint64_t	input_tokens;

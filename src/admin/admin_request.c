@@ -21,7 +21,7 @@ admin_start(struct http_exchange *x, const struct admin_context *ctx,
 	req->api = ctx->api;
 	req->conf = ctx->api->conf;
 	req->snapshot = ctx->api->snapshot;
-	holders_take(req->snapshot);
+	refs_take(req->snapshot);
 	req->x = x;
 	req->route = match->route;
 	req->params = match->params;
@@ -182,10 +182,10 @@ admin_release(struct flow *f)
 {
 	struct admin_request *req = admin_request_of(f);
 
-	struct holders *snapshot = req->snapshot;
+	struct refs *snapshot = req->snapshot;
 
 	json_decref(req->json);
 	buf_free(&req->body);
 	arena_free(f->arena);
-	holders_give(snapshot);
+	refs_give(snapshot);
 }

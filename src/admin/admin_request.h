@@ -33,7 +33,7 @@ struct admin_request {
 	const struct admin_context	*ctx;		/* borrowed */
 	const struct api_context	*api;		/* ctx's */
 	const struct api_conf		*conf;		/* the api's, when it began */
-	struct holders			*snapshot;	/* held, for the conf's sake */
+	struct refs			*snapshot;	/* held, for the conf's sake */
 	struct http_exchange		*x;		/* borrowed until admin_end() */
 	const struct admin_route	*route;		/* static */
 	struct http_path_params		 params;	/* of its path; slices live as long as x */

@@ -40,9 +40,9 @@ config_reload_of(struct flow *f)
 	return FLOW_MEMBER_OF(f, struct config_reload, req.flow, &config_reload_kind);
 }
 
-/* holders_end_fn */
+/* refs_end_fn */
 static void
-reload_wish_end(struct holders *h)
+reload_wish_end(struct refs *h)
 {
 	struct admin_reload *wish = (struct admin_reload *)(void *)h;
 
@@ -59,7 +59,7 @@ reload_wish(struct flow *f)
 	c->wish = calloc(1, sizeof(*c->wish));
 	if (c->wish == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "a reload");
-	holders_init(&c->wish->holders, reload_wish_end);
+	refs_init(&c->wish->refs, reload_wish_end);
 	atomic_init(&c->wish->is_done, false);
 	c->wish->is_dry_run = c->req.is_dry_run;
 	ctx->reload(ctx->reload_arg, c->wish);
@@ -131,7 +131,7 @@ config_reload_release(struct flow *f)
 	struct config_reload *c = config_reload_of(f);
 
 	if (c->wish != NULL)
-		holders_give(&c->wish->holders);
+		refs_give(&c->wish->refs);
 	timer_free(&c->timer);
 	admin_release(f);
 }

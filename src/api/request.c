@@ -36,7 +36,7 @@ request_start(struct http_exchange *x, const struct api_context *ctx,
 	req->ctx = ctx;
 	req->conf = ctx->conf;
 	req->snapshot = ctx->snapshot;
-	holders_take(req->snapshot);
+	refs_take(req->snapshot);
 	req->x = x;
 	req->route = match->route;
 	req->params = match->params;
@@ -379,10 +379,10 @@ void
 request_release(struct flow *f)
 {
 	struct request *req = request_of(f);
-	struct holders *snapshot = req->snapshot;
+	struct refs *snapshot = req->snapshot;
 
 	buf_free(&req->body);
 	bytes_wipe(&req->tenant, sizeof(req->tenant));
 	arena_free(f->arena);
-	holders_give(snapshot);
+	refs_give(snapshot);
 }

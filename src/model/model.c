@@ -81,14 +81,14 @@ model_shares_close(struct model_shares *shares)
 	share_close(shares->streams);
 	share_close(shares->embeddings);
 	share_close(shares->reranks);
-	holders_give(&shares->servers->holders);
+	refs_give(&shares->servers->refs);
 	bytes_wipe(shares->user_key, sizeof(shares->user_key));
 	free(shares);
 }
 
 void
 model_shares_configure(struct model_shares *shares, const struct model_conf *conf,
-    struct holders *owner)
+    struct refs *owner)
 {
 	struct model_servers *before = shares->servers;
 
@@ -99,23 +99,23 @@ model_shares_configure(struct model_shares *shares, const struct model_conf *con
 	share_set_waiting(shares->embeddings, conf->waiting_max, conf->wait_timeout_us);
 	share_set_waiting(shares->reranks, conf->waiting_max, conf->rerank_timeout_us);
 	shares->servers = model_servers_new(conf, owner, before);
-	holders_give(&before->holders);
+	refs_give(&before->refs);
 }
 
-struct holders *
+struct refs *
 model_shares_servers(struct model_shares *shares)
 {
-	holders_take(&shares->servers->holders);
-	return &shares->servers->holders;
+	refs_take(&shares->servers->refs);
+	return &shares->servers->refs;
 }
 
-/* holders_end_fn */
+/* refs_end_fn */
 static void
-model_end(struct holders *h)
+model_end(struct refs *h)
 {
 	struct model *m = (struct model *)(void *)h;
 
-	holders_give(&m->servers->holders);
+	refs_give(&m->servers->refs);
 	free(m);
 }
 
@@ -125,8 +125,8 @@ model_open(struct worker *worker, struct web *web, struct model_shares *shares,
 {
 	struct model *m = xcalloc(1, sizeof(*m));
 
-	holders_init(&m->holders, model_end);
-	holders_take(&shares->servers->holders);
+	refs_init(&m->refs, model_end);
+	refs_take(&shares->servers->refs);
 	m->servers = shares->servers;
 	m->worker = worker;
 	m->web = web;
@@ -144,7 +144,7 @@ void
 model_close(struct model *m)
 {
 	if (m != NULL)
-		holders_give(&m->holders);
+		refs_give(&m->refs);
 }
 
 unsigned

@@ -46,7 +46,7 @@ struct model_shares {
 
 /* Does not change; a reload opens another. */
 struct model {
-	struct holders		 holders;	/* first: who has opened it, and each call */
+	struct refs		 refs;	/* first: who has opened it, and each call */
 	struct model_servers	*servers;	/* held */
 	struct worker		*worker;	/* borrowed */
 	struct web		*web;		/* borrowed */
@@ -89,7 +89,7 @@ struct model_call {
 static inline void
 model_call_hold(struct model_call *call, struct model *m)
 {
-	holders_take(&m->holders);
+	refs_take(&m->refs);
 	call->model = m;
 }
 
@@ -97,7 +97,7 @@ static inline void
 model_call_let_go(struct model_call *call)
 {
 	if (call->model != NULL)
-		holders_give(&call->model->holders);
+		refs_give(&call->model->refs);
 	call->model = NULL;
 }
 

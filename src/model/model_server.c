@@ -62,9 +62,9 @@ default_server_conf(const struct model_conf *c)
 	};
 }
 
-/* holders_end_fn */
+/* refs_end_fn */
 static void
-model_server_end(struct holders *h)
+model_server_end(struct refs *h)
 {
 	struct model_server *s = (struct model_server *)(void *)h;
 
@@ -78,17 +78,17 @@ model_server_end(struct holders *h)
 	}
 	free(s->temperature);
 	model_habits_free(&s->habits);
-	holders_give(s->owner);
+	refs_give(s->owner);
 	free(s);
 }
 
 static struct model_server *
-model_server_new(const struct model_server_conf *conf, struct holders *owner)
+model_server_new(const struct model_server_conf *conf, struct refs *owner)
 {
 	struct model_server *s = xcalloc(1, sizeof(*s));
 
-	holders_init(&s->holders, model_server_end);
-	holders_take(owner);
+	refs_init(&s->refs, model_server_end);
+	refs_take(owner);
 	s->owner = owner;
 	s->conf = *conf;
 	judge_host(s);
@@ -106,7 +106,7 @@ model_server_new(const struct model_server_conf *conf, struct holders *owner)
 
 /* The one of before, where it is the same. */
 static struct model_server *
-model_server_get(const struct model_server_conf *conf, struct holders *owner,
+model_server_get(const struct model_server_conf *conf, struct refs *owner,
     const struct model_servers *before)
 {
 	for (unsigned i = 0; before != NULL && i < before->count; i++) {
@@ -114,35 +114,35 @@ model_server_get(const struct model_server_conf *conf, struct holders *owner,
 
 		if (!model_server_conf_same(&s->conf, conf))
 			continue;
-		holders_take(&s->holders);
+		refs_take(&s->refs);
 		return s;
 	}
 	return model_server_new(conf, owner);
 }
 
-/* holders_end_fn */
+/* refs_end_fn */
 static void
-model_servers_end(struct holders *h)
+model_servers_end(struct refs *h)
 {
 	struct model_servers *all = (struct model_servers *)(void *)h;
 
 	model_choices_close(all);
 	for (unsigned i = 0; i < all->count; i++)
-		holders_give(&all->servers[i]->holders);
+		refs_give(&all->servers[i]->refs);
 	free(all->servers);
-	holders_give(all->owner);
+	refs_give(all->owner);
 	free(all);
 }
 
 struct model_servers *
-model_servers_new(const struct model_conf *conf, struct holders *owner,
+model_servers_new(const struct model_conf *conf, struct refs *owner,
     const struct model_servers *before)
 {
 	struct model_server_conf first = default_server_conf(conf);
 	struct model_servers *all = xcalloc(1, sizeof(*all));
 
-	holders_init(&all->holders, model_servers_end);
-	holders_take(owner);
+	refs_init(&all->refs, model_servers_end);
+	refs_take(owner);
 	all->owner = owner;
 	all->count = 1 + conf->server_count;
 	all->servers = xcalloc(all->count, sizeof(struct model_server *));

@@ -11,7 +11,7 @@
 
 #include "model/model_breaker.h"
 #include "model/model_habits.h"
-#include "tenantgate/base/holders.h"
+#include "tenantgate/base/refs.h"
 #include "tenantgate/model.h"
 
 #define SERVER_FIELDS_MAX	7	/* configured header fields */
@@ -22,8 +22,8 @@ enum model_kind { MODEL_EMBEDDINGS, MODEL_CHAT, MODEL_RERANK,
 	MODEL_KINDS };
 
 struct model_server {
-	struct holders		 holders;	/* first: all that it is one of */
-	struct holders		*owner;		/* held: of the conf's strings; or NULL */
+	struct refs		 refs;	/* first: all that it is one of */
+	struct refs		*owner;		/* held: of the conf's strings; or NULL */
 	struct model_server_conf conf;		/* its strings the owner's */
 	bool			 is_openai;	/* OpenAI itself, which knows its newer fields */
 	const char		*length_field;	/* static: "max_tokens", or its newer name */
@@ -44,8 +44,8 @@ struct model_choice {
 };
 
 struct model_servers {
-	struct holders		 holders;	/* first: models, calls, and who configures */
-	struct holders		*owner;		/* held: of the strings of what models are
+	struct refs		 refs;	/* first: models, calls, and who configures */
+	struct refs		*owner;		/* held: of the strings of what models are
 						 * opened with; or NULL */
 	struct model_server	**servers;	/* held, each; the first is the one of model_url */
 	unsigned		 count;
@@ -60,7 +60,7 @@ struct model_servers {
 /* With one holder, the caller. before: whose servers are taken over where nothing of them has
  * changed; NULL: none. owner: keeps the conf's strings as long as it is held; NULL: they outlive
  * all. */
-struct model_servers	*model_servers_new(const struct model_conf *, struct holders *owner,
+struct model_servers	*model_servers_new(const struct model_conf *, struct refs *owner,
 			    const struct model_servers *before);
 
 /* model_server_conf.c. The lines that carry the key and the configured fields; an extra body as

@@ -86,7 +86,7 @@ request_job_new(const struct model_call *call, const struct model_chat *chat)
 
 	j->arena = arena;
 	j->model = *call->model;
-	holders_take(&j->model.servers->holders);
+	refs_take(&j->model.servers->refs);
 	j->call.model = &j->model;
 	j->call.choice = call->choice;
 	j->call.trial = call->trial;
@@ -107,7 +107,7 @@ request_job_free(void *arg)
 	if (j == NULL)
 		return;
 	buf_free(&j->call.body);
-	holders_give(&j->model.servers->holders);
+	refs_give(&j->model.servers->refs);
 	arena_free(j->arena);
 }
 

@@ -39,7 +39,7 @@ int
 order_tear_down(void **state)
 {
 	model_fixture_turn_until_idle();
-	holders_give(&second->holders);
+	refs_give(&second->refs);
 	return model_fixture_tear_down(state);
 }
 

@@ -263,7 +263,7 @@ a_server_is_named_before_the_first_slash(void **state)
 	former_is(all, &conf, ".", NULL);
 	assert_string_equal(all->rerank_choice.url, "http://e/v1/rerank");
 	assert_string_equal(all->rerank_choice.model, "judge");
-	holders_give(&all->holders);
+	refs_give(&all->refs);
 }
 
 static void
@@ -313,7 +313,7 @@ a_long_list_is_cut(void **state)
 	model_choice_refuse(all, &err);
 	assert_non_null(strstr(err.detail, ": first, a-model-with-a-long-name-0, "));
 	assert_non_null(strstr(err.detail, ", ...."));
-	holders_give(&all->holders);
+	refs_give(&all->refs);
 }
 
 /* ---- the trace ---- */

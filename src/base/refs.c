@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* holders.c: see the header. */
-#include "tenantgate/base/holders.h"
+/* refs.c: see the header. */
+#include "tenantgate/base/refs.h"
 
 #include <assert.h>
 #include <stddef.h>
 
 void
-holders_init(struct holders *h, holders_end_fn *end)
+refs_init(struct refs *h, refs_end_fn *end)
 {
 	atomic_init(&h->count, 1);
 	h->end = end;
 }
 
 void
-holders_take(struct holders *h)
+refs_take(struct refs *h)
 {
 	if (h != NULL)
 		atomic_fetch_add(&h->count, 1);
 }
 
 void
-holders_give(struct holders *h)
+refs_give(struct refs *h)
 {
 	unsigned before;
 
