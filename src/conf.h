@@ -2,8 +2,8 @@
 /*
  * conf: the configuration, tenantgate.conf. A table of keys for each kind of section (conf_keys.c,
  * conf_model.c, conf_plan.c), from which the parser, the checks, the sample file and --help are
- * made. Main thread only, before there is another; a loaded conf does not change any more, is not
- * copied (parts of it point at others), and may be read by all.
+ * made. Main thread only; a loaded conf does not change any more, is not copied (parts of it point
+ * at others), and may be read by all. A reload makes another (reload.h).
  *
  * A module (http, pool, ...) gets its own struct out of the conf (struct http_conf) and knows no
  * parser. All strings in it, the modules' too, are owned by the conf: conf_free() comes last.
@@ -81,6 +81,10 @@ bool	conf_load(struct conf *, const char *path, struct buf *errors);
  * of a conf that has errors. */
 const struct admin_setting *conf_setting(const struct conf *, const char *section,
 	    const char *key);
+/* A reload: of keys that only a start applies, `fresh` takes over the values of `running`, and its
+ * settings say what the file has (in_file), and of the others which are changed. Texts among those
+ * taken over are borrowed from the conf that they were first read into. */
+void	conf_keep_running(struct conf *fresh, const struct conf *running);
 /* Wipes and frees all strings. Idempotent; also for a zeroed conf. */
 void	conf_free(struct conf *);
 void	conf_print_sample(FILE *);	/* conf/tenantgate.conf.sample */

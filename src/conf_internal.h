@@ -15,6 +15,7 @@
  *	conf_manual.c	the tables as a manual page
  *	conf_error.c	an error as one line
  *	conf_settings.c	what was read, with its origins, for operators
+ *	conf_restart.c	what of a changed file waits for a restart
  *	conf_conceal.c	a URL without its secrets
  *	conf_string.c	the strings a conf owns
  *	conf.c		defaults, then the file, then the checks across keys
@@ -74,6 +75,7 @@ struct conf_key {
 	const struct conf_word		*words;		/* CONF_WORD, ended by NULL */
 	const char			*schemes;	/* CONF_URL: "http https" */
 	const char			*help;		/* one sentence */
+	bool				 needs_restart;	/* else a reload applies it */
 };
 
 extern const struct conf_key	conf_keys[];

@@ -76,7 +76,8 @@ conf_make_plans(struct conf *c)
 		(void)plan_temperature_read(c->plans[i].temperature_text, &c->plans[i].temperature);
 		plan_compare(&c->plans[i], p);
 	}
-	c->tenants.plans = (struct plans){ p, c->plans, c->plans_count };
+	c->tenants.plans =
+	    (struct plans){ .standard = p, .items = c->plans, .count = c->plans_count };
 }
 
 /* The numbers of Neon's demonstration of a vector database for each tenant. Its limit of ten

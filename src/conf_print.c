@@ -14,7 +14,8 @@ static const char preface[] =
     "# secrets, nor such a FILE may be readable by others. Sizes have a unit (B KiB MiB GiB),\n"
     "# times too (us ms s m h d). `%include FILE` reads another file, with its own [section].\n"
     "#\n"
-    "# Check with: tenantgate -t -c FILE\n"
+    "# Check with: tenantgate -t -c FILE. A reload (SIGHUP, tenantgatectl reload) applies all but\n"
+    "# what is marked [restart].\n"
     "\n"
     "[tenantgate]\n";
 
@@ -41,6 +42,8 @@ print_origin(FILE *f, const struct conf_key *k)
 {
 	if (k->default_text[0] == '=')
 		fprintf(f, " Unless set: as %s.", k->default_text + 1);
+	if (k->needs_restart)
+		fputs(" [restart]", f);
 }
 
 /* A key with a default is commented out, so that a later build may change it for those who never

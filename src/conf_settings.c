@@ -216,6 +216,7 @@ add_scope(struct conf_reading *r, const struct conf_scope *s, struct buf *b)
 		c->setting_count++;
 		out->section = section;
 		out->key = k->name;
+		out->needs_restart = k->needs_restart;
 		origin = origin_find(r, s, k);
 		put_origin(c, out, &origin);
 		buf_reset(b);

@@ -70,6 +70,13 @@ admin_conf(struct http_conf *http, const struct conf *conf)
 }
 
 void
+listener_conf(enum listener_id id, const struct conf *conf, struct http_conf *out)
+{
+	*out = conf->http;
+	table[id].fill(out, conf);
+}
+
+void
 listeners_open(struct listener listeners[LISTENERS], const struct conf *conf)
 {
 	for (unsigned i = 0; i < LISTENERS; i++) {
@@ -78,9 +85,8 @@ listeners_open(struct listener listeners[LISTENERS], const struct conf *conf)
 		l->name = table[i].name;
 		l->handle = table[i].handle;
 		l->shows_reasons = table[i].shows_reasons;
-		l->http = conf->http;
+		listener_conf(i, conf, &l->http);
 		l->http.shares_port = conf->so_reuseport;
-		table[i].fill(&l->http, conf);
 		l->is_open = i == LISTENER_PUBLIC || l->http.listen_port != 0;
 		l->connections = http_shared_new();
 	}
@@ -106,7 +112,7 @@ listeners_inherit(struct listener listeners[LISTENERS], struct inherited *all, b
 }
 
 struct http_conf
-listener_conf(const struct listener *l, unsigned worker, unsigned workers, int *sockets)
+listener_worker_conf(const struct listener *l, unsigned worker, unsigned workers, int *sockets)
 {
 	unsigned turns = l->inherited_count > workers ? l->inherited_count : workers;
 	struct http_conf http = l->http;

@@ -31,10 +31,12 @@ void	listeners_inherit(struct listener[LISTENERS], struct inherited *, bool is_s
 /* The configuration for one of `workers` workers: `sockets` (room for INHERITED_MAX) is borrowed
  * for http_open(). Each inherited socket has a worker; where workers are more, some have one
  * together. */
-struct http_conf listener_conf(const struct listener *, unsigned worker, unsigned workers,
-	    int *sockets);
+struct http_conf listener_worker_conf(const struct listener *, unsigned worker,
+	    unsigned workers, int *sockets);
 /* The workers have duplicates now: with the last of them, and not later, a socket is closed. */
 void	listeners_inherited(struct listener[LISTENERS]);
+/* Of one listener, without its port as it is bound. */
+void	listener_conf(enum listener_id, const struct conf *, struct http_conf *out);
 void	listeners_log(const struct listener[LISTENERS], unsigned workers);
 void	listeners_close(struct listener[LISTENERS]);	/* zeroed ones are passed over */
 

@@ -191,9 +191,9 @@ map_large_buffers(void)
  * is given up, while this is the only thread, so that no other ever was root; then the threads.
  */
 static int
-run_daemon(struct conf *conf, bool takes_over)
+run_daemon(struct conf *conf, const struct command *cmd)
 {
-	struct serve_start start = { .takes_over = takes_over };
+	struct serve_start start = { .path = cmd->conf_path, .takes_over = cmd->takes_over };
 	char extractor[64];
 
 	map_large_buffers();
@@ -268,7 +268,7 @@ main(int argc, char **argv)
 	else if (optind < argc)
 		status = unknown_command(argv[optind]);
 	else
-		status = run_daemon(&conf, cmd.takes_over);
+		status = run_daemon(&conf, &cmd);
 	conf_free(&conf);
 	return status;
 }

@@ -157,6 +157,17 @@ check_reopening(const struct preflight *c)
 		    c->conf->user, strerror(errno));
 }
 
+/* A reload reads it as the user. */
+static void
+check_reloading(const struct preflight *c)
+{
+	if (c->was_root && geteuid() != 0 && faccessat(AT_FDCWD, c->path, R_OK, AT_EACCESS) != 0)
+		finding_add(c, c->warnings, "user",
+		    " = %s cannot read %s (%s): a reload will be refused. Give the file to that "
+		    "user's group (chmod 640).",
+		    c->conf->user, c->path, strerror(errno));
+}
+
 static void
 check_program(const struct preflight *c)
 {
@@ -324,9 +335,20 @@ preflight(const struct conf *conf, const char *path, bool is_loaded, struct buf 
 	open_extract_program(&c);
 	become_user(&c);
 	check_reopening(&c);
+	check_reloading(&c);
 	check_program(&c);
 	check_all_certificates(&c);
 	check_listeners(&c);
 	if (is_loaded)
 		check_contradictions(&c);
+}
+
+void
+preflight_reload(const struct conf *conf, const char *path, struct buf *errors,
+    struct buf *warnings)
+{
+	struct preflight c = { conf, path, errors, warnings, false, -1 };
+
+	check_all_certificates(&c);
+	check_contradictions(&c);
 }

@@ -17,4 +17,8 @@
 void preflight(const struct conf *, const char *path, bool is_loaded, struct buf *errors,
     struct buf *warnings);
 
+/* The same of a conf that was loaded while the process serves: what a reload can change, as the
+ * user that runs. Gives nothing up and binds nothing. */
+void preflight_reload(const struct conf *, const char *path, struct buf *errors,
+    struct buf *warnings);
 #endif

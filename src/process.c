@@ -67,17 +67,27 @@ budgets_open(struct process *process, const struct conf *conf)
 	process->shared.loudest = loudest_new(LOUDEST_TENANTS);
 }
 
+/* cache_stale_ttl is one setting for keys and tenants. */
+static struct tenants_conf
+process_tenants(const struct conf *conf)
+{
+	struct tenants_conf tenants = conf->tenants;
+
+	tenants.cache_stale_us = conf->auth.cache_stale_us;
+	return tenants;
+}
+
 bool
 process_open(struct process *process, const struct conf *conf, struct err *err)
 {
 	struct offload_conf offload;
 
 	process->conf = conf;
+	process->snapshot = snapshot_first(conf);
 	listeners_open(process->listeners, conf);
 	process->web = conf->web;
 	web_conf_fill(&process->web, &conf->model);
-	process->tenants = conf->tenants;
-	process->tenants.cache_stale_us = conf->auth.cache_stale_us; /* one setting for both */
+	process->tenants = process_tenants(conf);
 	process->arena = arena_new(1u << 20);
 	/* tenant/ provisions databases but does not know what is in them. */
 	process->tenants.redis_key = api_tenant_redis_key;
@@ -96,6 +106,7 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->offload = offload_open(&offload);
 	process->pools = tenant_pools_open(conf);
 	budgets_open(process, conf);
+	process->snapshot->servers = model_shares_servers(process->models);
 	process->key_tags = key_tags_new();
 	process->keys = lookup_store_new(conf->auth.cache_max);
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);
@@ -104,6 +115,23 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->tenants_shared = tenants_shared_new(process->replicas, conf->tenants.cache_max);
 	process->catalog = catalog_open(&conf->catalog, err);
 	return process->catalog != NULL;
+}
+
+void
+process_configure(struct process *process, struct snapshot *next)
+{
+	const struct conf *conf = next->conf;
+	struct model_conf model = conf->model;
+
+	process->web.connections_max = conf->web.connections_max;
+	web_conf_fill(&process->web, &model);
+	pools_configure(process->pools, &conf->pool);
+	model.waiting_max = conf->pool.max_waiting;
+	model_shares_configure(process->models, &model, next->file);
+	next->servers = model_shares_servers(process->models);
+	api_budgets_configure(&process->shared.budgets, &conf->api);
+	indexing_configure(process->shared.indexing, &conf->api.indexing);
+	process->snapshot = next;
 }
 
 /* The catalog's connections are a pool of its own, and go first. What was never opened is passed
@@ -131,4 +159,6 @@ process_close(struct process *process)
 	if (process->seal != NULL)
 		seal_free(process->seal);
 	arena_free(process->arena);
+	if (process->snapshot != NULL)
+		refs_give(&process->snapshot->refs);
 }

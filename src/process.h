@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process: what all worker contexts share. It does not change while they are open; what it points
- * to guards itself.
+ * process: what all worker contexts share. It changes while they are open by a reload alone; what
+ * it points to guards itself.
  */
 #ifndef PROCESS_H
 #define PROCESS_H
 
 #include "listener.h"
+#include "snapshot.h"
 #include "tenantgate/base/seal.h"
 #include "tenantgate/loop/offload.h"
 #include "tenantgate/replica.h"
 
 struct process {
-	const struct conf	*conf;		/* borrowed */
+	const struct conf	*conf;		/* borrowed: of the start. It has what a reload does
+						 * not change; the rest is the snapshot's */
+	struct snapshot		*snapshot;	/* held: the newest; the main thread's */
 	struct listener		listeners[LISTENERS];	/* their ports as bound */
 	struct web_conf		web;		/* conf's; connections_max as it must be */
 	struct tenants_conf	tenants;	/* conf's, with the statements of the schema */
@@ -29,6 +32,7 @@ struct process {
 	struct limit_store	*limits;	/* used without Redis, and while it is away */
 	struct limit_store	*failures;	/* by network: requests without a valid key */
 	struct api_shared	shared;		/* the phase; the handlers' budgets */
+	struct reload		*reload;	/* borrowed: who reads the configuration anew */
 	struct worker		**workers;	/* of all contexts that are open; serve.c's */
 	atomic_uint		worker_count;
 	unsigned		workers_wanted;	/* how many there are to be; serve.c's */
@@ -37,6 +41,9 @@ struct process {
 /* Main thread, on zeroed memory, before the first worker. The conf is borrowed until the close.
  * False with err set: what was opened until then is left to process_close(). */
 bool	process_open(struct process *, const struct conf *, struct err *);
+/* Main thread, between two calls of workers: what they share is as the next snapshot says, which
+ * becomes the newest and is given the servers of models. The caller gives back the one before. */
+void	process_configure(struct process *, struct snapshot *);
 /* Main thread, when the workers have been freed: their last tasks bring connections back to the
  * pools. */
 void	process_close(struct process *);

@@ -58,11 +58,10 @@ wait_until_empty(struct service *s, unsigned from, unsigned to, uint64_t us)
 
 /* What probes hold open is not waited for before. */
 static bool
-drain_clients(struct service *s)
+drain_clients(struct service *s, uint64_t timeout_us)
 {
 	each_context(s, worker_context_drain_public);
-	if (wait_until_empty(s, LISTENER_PUBLIC, LISTENER_PUBLIC,
-		s->process.conf->shutdown_timeout_us))
+	if (wait_until_empty(s, LISTENER_PUBLIC, LISTENER_PUBLIC, timeout_us))
 		return true;
 	contexts_abort_flows(s);
 	return wait_until_empty(s, LISTENER_PUBLIC, LISTENER_PUBLIC, ABORT_GRACE_US);
@@ -79,7 +78,9 @@ drain_clients(struct service *s)
 static void
 serve_drain(struct service *s, bool delay)
 {
-	const struct conf *conf = s->process.conf;
+	/* (A reload in the middle frees the conf.) */
+	uint64_t delay_us = s->process.snapshot->conf->drain_delay_us;
+	uint64_t timeout_us = s->process.snapshot->conf->shutdown_timeout_us;
 
 	each_context(s, worker_context_announce_close);
 	if (s->is_succeeded) {
@@ -91,9 +92,9 @@ serve_drain(struct service *s, bool delay)
 	log_event(LOG_NOTICE, "serve.drain", NULL,
 	    "Draining: %u client connections are open; a second SIGTERM ends them at once.",
 	    connections(s, LISTENER_PUBLIC, LISTENER_PUBLIC));
-	if (delay && conf->drain_delay_us > 0 && signal_wait(s, conf->drain_delay_us) != 0)
+	if (delay && delay_us > 0 && signal_wait(s, delay_us) != 0)
 		return;
-	if (!drain_clients(s))
+	if (!drain_clients(s, timeout_us))
 		return;
 	each_context(s, worker_context_drain);
 	(void)wait_until_empty(s, 0, LISTENERS - 1, ABORT_GRACE_US);
@@ -244,6 +245,8 @@ serve(const struct conf *conf, const struct serve_start *start)
 	struct err err = { 0 };
 	int predecessor = -1;
 
+	reload_open(&s.reload, start->path, &s.process);
+	s.process.reload = &s.reload;
 	if (service_open(&s, conf, start->takes_over, &predecessor, &err))
 		service_run(&s, start, predecessor, &err);
 	if (err_is(&err)) {
@@ -252,6 +255,7 @@ serve(const struct conf *conf, const struct serve_start *start)
 	}
 	takeover_close(&s.takeover);
 	contexts_close(&s);
+	reload_close(&s.reload);
 	process_close(&s.process);
 	if (s.signals != -1)
 		close(s.signals);

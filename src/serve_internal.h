@@ -9,13 +9,14 @@
 #ifndef SERVE_INTERNAL_H
 #define SERVE_INTERNAL_H
 
+#include "reload.h"
 #include "takeover.h"
-#include "worker_context.h"
 
 #define TICK_US 20000ull /* how often it is looked whether something is over */
 
 struct service {
 	struct process		process;
+	struct reload		reload;
 	struct worker_context	*contexts;	/* owned: `count` of them */
 	unsigned		count;
 	_Atomic int		exit_status;	/* written by the first worker too */
@@ -36,7 +37,8 @@ void	contexts_abort_flows(struct service *);	/* what is under way ends at its lo
 /* Before the first thread is made. False with err set. */
 bool	signals_open(struct service *, struct err *);
 /* Waits for TERM, INT or QUIT and returns it, or 0 when `us` have passed. A successor that is ready
- * counts as INT: it accepts already, so there is no delay. HUP and USR1 are done on the way. */
+ * counts as INT: it accepts already, so there is no delay. HUP, USR1 and what asks for a reload are
+ * done on the way. */
 int	signal_wait(struct service *, uint64_t us);
 
 #endif

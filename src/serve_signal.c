@@ -29,6 +29,7 @@ signals_open(struct service *s, struct err *err)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, RELOAD_SIGNAL);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGUSR2, SIG_IGN);
@@ -40,25 +41,32 @@ signals_open(struct service *s, struct err *err)
 	return s->signals != -1;
 }
 
-/* As the user we became: the folder of log_file must let it create the new file. */
+/* As the user we became. */
 static void
 reopen_log(const struct conf *conf)
 {
-	if (!log_open(*conf->log_file == '\0' ? NULL : conf->log_file))
-		log_event(LOG_ERR, "log.reopen", NULL,
-		    "The log_file %s cannot be reopened: %m. The old file is still written; let "
-		    "the process's user write there.",
+	if (*conf->log_file == '\0')
+		return;
+	if (log_reopen())
+		log_event(LOG_NOTICE, "log.reopened", NULL, "The log_file %s was opened anew.",
 		    conf->log_file);
-	log_event(LOG_NOTICE, "serve.hup", NULL,
-	    "SIGHUP reopens the log only; a changed configuration is read at the next start.");
+	else
+		log_event(LOG_ERR, "log.reopen", NULL,
+		    "The log_file %s cannot be opened anew: %m. The old file is still written; "
+		    "make the file for the process's user, or let that user write in its folder.",
+		    conf->log_file);
 }
 
-/* HUP and USR1 end nothing, and do not hurry a drain. True when it was one of them, and is done. */
+/* HUP, USR1 and the reload's own end nothing, and do not hurry a drain. True when it was one of
+ * them, and is done. */
 static bool
 signal_handled(struct service *s, int sig)
 {
-	if (sig == SIGHUP)
+	if (sig == SIGHUP) {
 		reopen_log(s->process.conf);
+		reload_run(&s->reload, s->contexts, s->count, true);
+	} else if (sig == RELOAD_SIGNAL)
+		reload_run(&s->reload, s->contexts, s->count, false);
 	else if (sig == SIGUSR1)
 		for (unsigned i = 0; i < s->count; i++)
 			flow_log_post(&s->contexts[i].flow_log, s->contexts[i].worker);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "config.h"
+#include "reload.h"
 #include "tenantgate/base/map.h"
 
 /* On the caller's stack: the caller waits until `done`. */
@@ -145,7 +146,8 @@ api_context_fill(struct worker_context *ctx, struct api_context *api)
 		.reconciled = ctx->reconciled,
 		.swept = ctx->swept,
 		.environment = process->conf->tenants.environment,
-		.conf = &process->conf->api,
+		.conf = &ctx->snapshot->conf->api,
+		.snapshot = &ctx->snapshot->refs,
 		.shared = &process->shared,
 		.offload = process->offload,
 		.looks = ctx->looks,
@@ -162,8 +164,10 @@ open_admin(struct worker_context *ctx, const struct listener *l, const struct ht
 		.version = VERSION,
 		.workers = ctx->process->workers,
 		.worker_count = &ctx->process->worker_count,
-		.settings = ctx->process->conf->settings,
-		.setting_count = ctx->process->conf->setting_count,
+		.settings = ctx->snapshot->conf->settings,
+		.setting_count = ctx->snapshot->conf->setting_count,
+		.reload = reload_ask,
+		.reload_arg = ctx->process->reload,
 	};
 	return http_open(ctx->worker, http, l->connections, l->handle, admin_refused, &ctx->admin,
 	    err);
@@ -180,7 +184,8 @@ open_listener(struct worker_context *ctx, unsigned id, struct err *err)
 
 	if (!l->is_open)
 		return true;
-	http = listener_conf(l, worker_index(ctx->worker), ctx->process->workers_wanted, sockets);
+	http = listener_worker_conf(l, worker_index(ctx->worker), ctx->process->workers_wanted,
+	    sockets);
 	api_context_fill(ctx, &ctx->api[id]);
 	ctx->api[id].shows_reasons = l->shows_reasons;
 	ctx->http[id] = id == LISTENER_ADMIN ? open_admin(ctx, l, &http, err)
@@ -197,6 +202,8 @@ worker_context_open(struct worker_context *ctx, struct err *err)
 {
 	struct process *process = ctx->process;
 
+	ctx->snapshot = process->snapshot;
+	refs_take(&ctx->snapshot->refs);
 	offload_attach(process->offload, ctx->worker);
 	if (!open_wires(ctx, err) || !open_services(ctx, err))
 		return false;
@@ -215,6 +222,52 @@ each_server(struct worker_context *ctx, void (*fn)(struct http_server *))
 	for (unsigned i = 0; i < LISTENERS; i++)
 		if (ctx->http[i] != NULL)
 			fn(ctx->http[i]);
+}
+
+static void
+configure_services(struct worker_context *ctx, const struct conf *conf)
+{
+	struct tenants_conf tenants = conf->tenants;
+	struct model *before = ctx->model;
+
+	tenants.cache_stale_us = conf->auth.cache_stale_us;
+	web_set_connections_max(ctx->web, ctx->process->web.connections_max);
+	auth_configure(ctx->auth, &conf->auth);
+	limit_set_mode(ctx->limiter, conf->redis_failure_mode);
+	limit_set_lease(ctx->limiter, conf->api.quota_lease_us);
+	ctx->model = model_open(ctx->worker, ctx->web, ctx->process->models, &conf->model);
+	model_close(before);
+	usage_configure(ctx->usage, &conf->api.usage);
+	tenants_configure(ctx->tenants, &tenants);
+}
+
+static void
+configure_listener(struct worker_context *ctx, enum listener_id id, const struct conf *conf)
+{
+	struct http_conf http;
+
+	if (ctx->http[id] == NULL)
+		return;
+	listener_conf(id, conf, &http);
+	http_configure(ctx->http[id], &http);
+	ctx->api[id].conf = &conf->api;
+	ctx->api[id].snapshot = &ctx->snapshot->refs;
+	ctx->api[id].model = ctx->model;
+}
+
+void
+worker_context_configure(struct worker_context *ctx, void *snapshot)
+{
+	struct snapshot *before = ctx->snapshot;
+
+	ctx->snapshot = snapshot;
+	refs_take(&ctx->snapshot->refs);
+	configure_services(ctx, ctx->snapshot->conf);
+	for (unsigned i = 0; i < LISTENERS; i++)
+		configure_listener(ctx, i, ctx->snapshot->conf);
+	ctx->admin.settings = ctx->snapshot->conf->settings;
+	ctx->admin.setting_count = ctx->snapshot->conf->setting_count;
+	refs_give(&before->refs);
 }
 
 void
@@ -310,4 +363,6 @@ worker_context_close(struct worker_context *ctx)
 		web_close(ctx->web);
 	if (ctx->dns != NULL)
 		dns_close(ctx->dns);
+	if (ctx->snapshot != NULL)
+		refs_give(&ctx->snapshot->refs);
 }

@@ -16,6 +16,7 @@
 struct worker_context {
 	struct process		*process;	/* borrowed */
 	struct worker		*worker;	/* owned; serve.c frees it after the join */
+	struct snapshot		*snapshot;	/* held: the newest that it was given */
 	struct flow_log		flow_log;	/* posted by main, written by the worker */
 	struct dns		*dns;		/* owned, as all below */
 	struct web		*web;
@@ -39,6 +40,10 @@ struct worker_context {
 bool	worker_context_open(struct worker_context *, struct err *);
 /* On the worker's thread, when its flows have ended: they borrow from what is closed here. */
 void	worker_context_close(struct worker_context *);
+
+/* worker_call_fn: what holds from now on is the snapshot's, a struct snapshot of a reload. What is
+ * under way ends as it began. */
+void	worker_context_configure(struct worker_context *, void *snapshot);
 
 /* worker_call_fn, on the worker's thread: what http.h says of each, for all listeners. `arg` of
  * worker_context_sockets() is a struct inherited, whose descriptors are borrowed. */

@@ -12,6 +12,7 @@
 #define TENANTGATE_ADMIN_H
 
 #include "tenantgate/api.h"
+#include "tenantgate/base/refs.h"
 
 /* A key of the configuration, and what is in force. All texts outlive the admin door, and no secret
  * is in any. */
@@ -22,8 +23,27 @@ struct admin_setting {
 	const char	*unit;		/* "bytes", "seconds"; NULL: none */
 	const char	*origin;	/* "default", "FILE:LINE", "environment" */
 	const char	*place;		/* "FILE:LINE" where it is set; NULL: nowhere */
+	const char	*in_file;	/* as JSON: what the file says now, where only a restart
+					 * applies it; NULL: nothing else */
+	bool		 needs_restart;	/* else a reload applies it; only of [tenantgate] */
+	bool		 is_changed;	/* by the last reload */
 	bool		 is_secret;	/* of the value something is left out */
 };
+
+/*
+ * One wish to read the configuration anew, and what became of it. Shared by who wishes and who
+ * reloads, each of whom lets go of it; so a wish may be left at any time.
+ */
+struct admin_reload {
+	struct refs	 refs;	/* first */
+	struct admin_reload *next;	/* of those that wait; who reloads owns the list */
+	bool		 is_dry_run;	/* to be told what it would do */
+	atomic_bool	 is_done;	/* from then on the rest is there, and does not change */
+	bool		 is_refused;	/* the file has errors: nothing was changed */
+	char		*outcome;	/* owned: JSON. A list of errors, or what has changed */
+};
+/* Any thread: takes the wish to the thread that reloads, which holds it until it is done. */
+typedef void	admin_reload_fn(void *arg, struct admin_reload *);
 
 /* What one worker's handlers use: all borrowed, and closed after that worker's flows. */
 struct admin_context {
@@ -35,6 +55,8 @@ struct admin_context {
 	const atomic_uint	 *worker_count;
 	const struct admin_setting *settings;
 	unsigned		 setting_count;
+	admin_reload_fn		*reload;
+	void			*reload_arg;	/* borrowed */
 };
 
 /* The http_handler_fn of the admin listener, with a struct admin_context; /healthz and /readyz are

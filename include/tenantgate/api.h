@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "tenantgate/auth.h"
+#include "tenantgate/base/refs.h"
 #include "tenantgate/base/loudest.h"
 #include "tenantgate/catalog.h"
 #include "tenantgate/http.h"
@@ -37,8 +38,8 @@
 enum ratelimit_headers { RATELIMIT_OFF = 0, RATELIMIT_DRAFT = 1, RATELIMIT_LEGACY = 2,
 	RATELIMIT_BOTH = RATELIMIT_DRAFT | RATELIMIT_LEGACY };
 
-/* How much a request may bring and how long it may take. Set before the workers start and not
- * changed afterwards, so every thread reads it without a lock. */
+/* How much a request may bring and how long it may take. It does not change, so every thread reads
+ * it without a lock; a reload makes another. */
 /* What becomes of the system messages that a client sends to /chat. */
 enum client_system_messages { CLIENT_SYSTEM_DROP, CLIENT_SYSTEM_REFUSE, CLIENT_SYSTEM_AFTER };
 
@@ -97,6 +98,8 @@ struct api_budgets {
 };
 void	api_budgets_open(struct api_budgets *, const struct api_conf *);
 void	api_budgets_close(struct api_budgets *);
+/* Other capacities and times. Any thread. */
+void	api_budgets_configure(struct api_budgets *, const struct api_conf *);
 /* Whether one of them is used up (share_condition()). Any thread. */
 void	api_budgets_condition(const struct api_budgets *, struct condition *);
 
@@ -133,7 +136,9 @@ struct api_context {
 						 * last reconciliation; NULL: never reconcile */
 	struct map		*swept;		/* the same of the last sweep; NULL: never sweep */
 	const char		*environment;	/* part of every key in Redis */
-	const struct api_conf	*conf;
+	const struct api_conf	*conf;		/* a request keeps the one that it began with */
+	struct refs		*snapshot;	/* borrowed: of whatever the conf is a part of;
+						 * NULL: it outlives all requests */
 	struct api_shared	*shared;
 	struct offload		*offload;	/* for its figures; NULL where nobody shows them */
 	struct health_looks	*looks;		/* NULL where nobody asks /readyz */

@@ -85,6 +85,8 @@ void		 auth_conf_init(struct auth_conf *);
 struct auth	*auth_open(struct worker *, struct catalog *, const struct key_tags *,
 		    struct lookup_store *keys, struct redis *, const struct auth_conf *);
 void		 auth_close(struct auth *);
+/* Other times, for what is looked up from now on; cache_max stays. */
+void		 auth_configure(struct auth *, const struct auth_conf *);
 
 /* `authorization`: the field's value, p NULL when absent. network: where the request came from, 1
  * to AUTH_NETWORK_MAX bytes; unverified keys are looked up in turns of networks. Both and *out must

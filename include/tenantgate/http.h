@@ -119,6 +119,10 @@ void			 http_stop(struct http_server *);
 unsigned		 http_open_exchanges(const struct http_server *);
 /* Closes all connections; attached flows must have ended. */
 void			 http_close(struct http_server *);
+/* Other settings: connections take ceilings of a request's head from the next one on, times from
+ * the next wait. The port, the address, trusted_proxies, proxy_protocol and max_client_conn_per_ip
+ * stay as they were opened; server_name is borrowed as before. */
+void			 http_configure(struct http_server *, const struct http_conf *);
 
 /* ---- the request ---- */
 struct slice	http_method(const struct http_exchange *);

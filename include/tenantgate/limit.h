@@ -69,6 +69,8 @@ size_t			 limit_store_count(struct limit_store *);
 struct limiter	*limit_open(struct worker *, struct redis *, struct limit_store *,
 		    enum limit_failure_mode);
 void		 limit_close(struct limiter *);
+/* Another failure mode, from the next check on. */
+void		 limit_set_mode(struct limiter *, enum limit_failure_mode);
 /* How long a reservation (limit/quota.h) outlives its process. Before the first. */
 #define LIMIT_LEASE_US	(30 * 1000000ull)	/* unless it is said */
 void		 limit_set_lease(struct limiter *, uint64_t us);

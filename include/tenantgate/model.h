@@ -37,6 +37,7 @@
 
 #include "tenantgate/base/condition.h"
 #include "tenantgate/base/err.h"
+#include "tenantgate/base/refs.h"
 #include "tenantgate/base/slice.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/loop/share.h"
@@ -135,6 +136,17 @@ bool	model_conf_valid(const struct model_conf *, const char **key, struct err *)
 struct model_shares;
 struct model_shares	*model_shares_open(const struct model_conf *);
 void			 model_shares_close(struct model_shares *);	/* NULL is fine */
+/*
+ * Other settings, for the models that are opened from now on. Of a server of models that is as it
+ * was before, what is known of it is kept; calls under way end with the servers that they began
+ * with. owner: held as long as the conf's strings are in use; NULL: they outlive the shares. One
+ * thread at a time, while no other opens a model.
+ */
+void			 model_shares_configure(struct model_shares *, const struct model_conf *,
+			    struct refs *owner);
+/* The servers of now, and the names of their models, for whoever holds it. The caller gives it
+ * back. */
+struct refs		*model_shares_servers(struct model_shares *);
 
 struct model_usage {
 	uint64_t	input_tokens;
@@ -145,7 +157,8 @@ struct model_usage {
 	uint64_t	text_bytes;	/* of the texts whose vectors came */
 };
 
-/* conf is copied, its strings are borrowed until model_close(). */
+/* conf is that of the shares; it is copied, its strings are borrowed until model_close() and the
+ * end of the last call. */
 struct model	*model_open(struct worker *, struct web *, struct model_shares *,
 		    const struct model_conf *);
 /* To be called when the flows that use it have ended, and the worker's flows named model_linger
@@ -260,7 +273,7 @@ struct model_delta {
 enum flow_rc	 model_chat_start(struct flow *, struct model *, const struct model_asker *,
 		    const struct model_chat *, struct model_stream **out)
 		    __attribute__((warn_unused_result));
-/* The model that answers, as it is configured. Borrowed, until model_shares_close(). */
+/* The model that answers, as it is configured. Borrowed, as long as its servers are held. */
 const char	*model_stream_name(const struct model_stream *);
 /* The next piece of the answer: the text of all events that have arrived, in one slice, and their
  * reasoning in another. A stream that ends without a finish_reason or [DONE], an error event, or a

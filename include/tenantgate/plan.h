@@ -79,11 +79,13 @@ struct plan {
 /* What holds where nothing is configured: the defaults of [tenantgate]. */
 extern const struct plan	plan_standard;
 
-/* All plans of a process. Borrowed: outlives what is resolved from it. */
+/* All plans of a process, as the configuration has them. What is resolved from them borrows their
+ * texts, and is to be resolved anew once there are plans of another generation. */
 struct plans {
 	const struct plan	*standard;	/* of [tenantgate] */
 	const struct plan	*items;
 	unsigned		 count;
+	uint64_t		 generation;	/* another with each reload; from 0 */
 };
 
 /* The plan of that name; of "" the standard one, and of a name that there is not, too, which is

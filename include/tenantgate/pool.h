@@ -111,6 +111,13 @@ struct pool_ops {
  * tasks left in their mailboxes bring granted connections back) and every lease is returned. */
 struct pools	*pools_open(const struct pool_conf *, const struct pool_ops *);
 void		 pools_close(struct pools *);
+/*
+ * Other settings, for all that is decided from now on; who waits or logs in keeps the times that it
+ * began with. No connection that is lent is closed: a lower max_server_connections is reached as
+ * they come back, idle ones going at once. settings, max_scram_iterations and the last two stay as
+ * they were opened. Any thread.
+ */
+void		 pools_configure(struct pools *, const struct pool_conf *);
 /* Called once by each worker that borrows, on its thread, before it accepts requests: gives the
  * resolver that its logins use. The worker with index 0 also runs the janitor. pools_detach() is
  * for when the worker's flows have ended; logins and resets are flows too, so abort all until none

@@ -78,6 +78,9 @@ void	extract_conf_init(struct extract_conf *);
  * running: a document that was made to take long takes all of its time. Of those who wait the
  * tenant that has least is next. One wait takes timeout_us at most. share_close() it. */
 struct share_budget	*extract_parsers_open(const struct extract_conf *);
+/* Another wait, of those who come from now on; parallel_max stays. */
+void			 extract_parsers_configure(struct share_budget *,
+			    const struct extract_conf *);
 
 /* What tenantgate-extract itself exits with; pdftotext's own are below 64. None of these says
  * anything about the document, but for _LARGE: the operator has to look. */

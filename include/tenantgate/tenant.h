@@ -57,8 +57,8 @@ struct tenant {
 	enum tenant_provider	provider;		/* who made its database */
 	char			plan[PLAN_NAME_MAX + 1]; /* "" : default */
 	unsigned		requests_per_minute;	/* 0: the plan's, or the default */
-	/* What holds for it, resolved. Borrowed: of a lookup, from its flow's arena or the
-	 * configuration; NULL before. */
+	/* What holds for it, resolved: of a lookup, in its flow's arena, and NULL where that flow
+	 * has none; NULL before. */
 	const struct plan	*limits;
 	/* valid when READY */
 	char			host[DNS_NAME_MAX + 1];
@@ -167,6 +167,10 @@ struct tenants	*tenants_open(struct worker *, struct catalog *, struct redis *, 
 		    struct dns *, struct pools *, const struct seal *, struct tenants_shared *,
 		    const struct tenants_conf *, struct err *);
 void		 tenants_close(struct tenants *);
+/* Other times, plans and limits, from the next request on: of lazy, provision_wait_us,
+ * provision_deadline_us, the times of the caches, neon_address_retry_us and plans; the rest stays.
+ * The plans before may then go: what a request was told of its limits is in its own arena. */
+void		 tenants_configure(struct tenants *, const struct tenants_conf *);
 
 /* The record; state TENANT_UNKNOWN when never seen (that is no failure). id is copied. Fails with
  * ERR_CATALOG, ERR_SUSPENDED, ERR_INVALID_TENANT (0 or more than 128 bytes), ERR_OVERLOADED. The

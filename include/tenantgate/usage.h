@@ -45,6 +45,8 @@ struct usage	*usage_open(struct worker *, struct catalog *, const struct usage_c
 /* When the worker's flows have ended. NULL is fine. What is still unwritten is lost: the log says
  * how much. */
 void		 usage_close(struct usage *);
+/* Other times, from the next write on. */
+void		 usage_configure(struct usage *, const struct usage_conf *);
 
 /* model: NULL or "": none. Copied. Never fails: what there is no room for is counted in the log. */
 void		 usage_note(struct usage *, const char *tenant, const char *model,

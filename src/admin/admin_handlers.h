@@ -23,6 +23,7 @@ admin_start_fn	flows_start;
 admin_start_fn	catalog_adopt_start;
 admin_start_fn	orphans_list_start;
 admin_start_fn	orphans_remove_start;
+admin_start_fn	config_reload_start;
 admin_start_fn	passwords_reseal_start;
 admin_start_fn	tenant_adopt_start;
 admin_start_fn	top_start;

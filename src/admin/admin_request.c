@@ -19,6 +19,9 @@ admin_start(struct http_exchange *x, const struct admin_context *ctx,
 	req->magic = ADMIN_MAGIC;
 	req->ctx = ctx;
 	req->api = ctx->api;
+	req->conf = ctx->api->conf;
+	req->snapshot = ctx->api->snapshot;
+	refs_take(req->snapshot);
 	req->x = x;
 	req->route = match->route;
 	req->params = match->params;
@@ -180,11 +183,17 @@ admin_parse(struct flow *f)
 enum flow_rc
 admin_respond(struct flow *f, int status, const struct buf *b)
 {
+	return admin_respond_as(f, status, "application/json", b);
+}
+
+enum flow_rc
+admin_respond_as(struct flow *f, int status, const char *type, const struct buf *b)
+{
 	struct admin_request *req = admin_request_of(f);
 
 	if (b->failed)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the response");
-	http_reply(req->x, status, "application/json", slice_of(b->data, b->len));
+	http_reply(req->x, status, type, slice_of(b->data, b->len));
 	return FLOW_DONE;
 }
 
@@ -211,8 +220,7 @@ admin_end(struct admin_request *req, const struct err *err)
 		http_problem(req->x, err, req->request_id);
 	req->flow.result = (unsigned)http_result(req->x, err);
 	admin_change_end(req, err);
-	access_log_admin(req->x, req->api->conf, &req->flow, req->caller.key_id, req->tenant_id,
-	    err);
+	access_log_admin(req->x, req->conf, &req->flow, req->caller.key_id, req->tenant_id, err);
 	http_end(req->x);
 	req->x = NULL;
 }
@@ -222,7 +230,10 @@ admin_release(struct flow *f)
 {
 	struct admin_request *req = admin_request_of(f);
 
+	struct refs *snapshot = req->snapshot;
+
 	json_decref(req->json);
 	buf_free(&req->body);
 	arena_free(f->arena);
+	refs_give(snapshot);
 }

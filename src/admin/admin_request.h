@@ -33,6 +33,8 @@ struct admin_request {
 	unsigned			 magic;
 	const struct admin_context	*ctx;		/* borrowed */
 	const struct api_context	*api;		/* ctx's */
+	const struct api_conf		*conf;		/* the api's, when it began */
+	struct refs			*snapshot;	/* held, for the conf's sake */
 	struct http_exchange		*x;		/* borrowed until admin_end() */
 	const struct admin_route	*route;		/* static */
 	struct http_path_params		 params;	/* of its path; slices live as long as x */
@@ -63,7 +65,10 @@ struct admin_request	*admin_start(struct http_exchange *, const struct admin_con
 /* A whole response with a JSON body; then FLOW_DONE, or a failure where it had no memory. */
 enum flow_rc	admin_respond(struct flow *, int status, const struct buf *)
 		    __attribute__((warn_unused_result));
-/* The same; takes the json_t over. NULL is want of memory. */
+/* The same of another media type. */
+enum flow_rc	admin_respond_as(struct flow *, int status, const char *type, const struct buf *)
+		    __attribute__((warn_unused_result));
+/* The same as the first; takes the json_t over. NULL is want of memory. */
 enum flow_rc	admin_respond_json(struct flow *, int status, json_t *)
 		    __attribute__((warn_unused_result));
 

@@ -40,6 +40,7 @@ static const struct admin_route admin_routes[] = {
 	{ "GET", "/admin/tenants/{tenant}/receipt", tenant_receipt_start, 10 * SECONDS, NULL },
 	{ "GET", "/admin/reconcile", orphans_list_start, 3600 * SECONDS, NULL },
 	{ "POST", "/admin/reconcile", orphans_remove_start, 3600 * SECONDS, "orphan.remove" },
+	{ "POST", "/admin/reload", config_reload_start, 60 * SECONDS, "config.reload" },
 	{ "POST", "/admin/reseal", passwords_reseal_start, 3600 * SECONDS, "passwords.reseal" },
 	{ "POST", "/admin/adopt", catalog_adopt_start, 24 * 3600 * SECONDS, "catalog.adopt" },
 	{ "POST", "/admin/tenants/{tenant}/adopt", tenant_adopt_start, 120 * SECONDS,

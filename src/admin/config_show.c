@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * config_show: GET /admin/config. Each key of each section of the configuration: the value that is
- * in force, and where it was set. Secrets are left out of it where it is made, not here.
+ * in force, where it was set, whether a reload applies it, and what the file had at the last reload
+ * that only a restart applies. Secrets are left out of it where it is made, not here.
  */
 #include "admin/admin_route.h"
 #include "tenantgate/base/json.h"
@@ -40,7 +41,10 @@ put_setting(struct buf *b, const struct admin_setting *s)
 	put_setting_member(b, "origin", s->origin);
 	if (s->place != NULL && s->place != s->origin)
 		put_setting_member(b, "place", s->place);
-	buf_printf(b, "\"isSecret\":%s}", s->is_secret ? "true" : "false");
+	if (s->in_file != NULL)
+		buf_printf(b, "\"inFile\":%s,", s->in_file);
+	buf_printf(b, "\"change\":\"%s\",\"isSecret\":%s}", s->needs_restart ? "restart" : "reload",
+	    s->is_secret ? "true" : "false");
 }
 
 static enum flow_rc

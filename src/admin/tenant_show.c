@@ -139,7 +139,7 @@ show_respond(struct flow *f)
 	buf_puts(&b, ",\"limits\":");
 	limits_view_put(&b, &s->view);
 	buf_puts(&b, ",\"usage\":");
-	usage_days_put(&b, &s->days, &s->req.api->conf->usage, &s->usage);
+	usage_days_put(&b, &s->days, &s->req.conf->usage, &s->usage);
 	buf_putc(&b, '}');
 	rc = admin_respond(f, 200, &b);
 	buf_free(&b);

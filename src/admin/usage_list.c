@@ -119,7 +119,7 @@ usage_list_respond(struct flow *f)
 		    "There are too many rows for one response; ask for fewer days.");
 	buf_init(&b, 2 * ADMIN_JSON_MAX);
 	if (l->tenant.p != NULL)
-		usage_days_put(&b, &l->page.days, &l->req.api->conf->usage, &l->rows);
+		usage_days_put(&b, &l->page.days, &l->req.conf->usage, &l->rows);
 	else
 		put_tenants(&b, l);
 	rc = admin_respond(f, 200, &b);

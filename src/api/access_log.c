@@ -159,7 +159,7 @@ access_log_write(const struct request *req, const struct err *err)
 {
 	struct buf b;
 
-	if (!req->ctx->conf->access_log)
+	if (!req->conf->access_log)
 		return;
 	log_line_begin(&b, req->request_id);
 	log_put_request(&b, req);

@@ -139,8 +139,8 @@ chat_accept(struct flow *f)
 	    !request_retrieval_can(&c->req, &j->input, &err))
 		return flow_fail_err(f, &err);
 	c->writer.kind = j->stream;
-	if (!keepalive_start(&c->keepalive, c->req.ctx->worker,
-		c->req.ctx->conf->stream_keepalive_us, chat_keep_alive, c))
+	if (!keepalive_start(&c->keepalive, c->req.ctx->worker, c->req.conf->stream_keepalive_us,
+		chat_keep_alive, c))
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the question's timer");
 	return FLOW_NEXT;
 }
@@ -231,8 +231,8 @@ chat_ask_model(struct flow *f)
 	ranking_apply(&c->ranking, c->input.top_k, &c->hits);
 	if (!chat_turns_prompt(&c->input, c->req.tenant.limits->system_prompt, &c->hits, &c->prompt,
 		&err) ||
-	    !chat_turns_trim(&c->input, c->prompt.len, c->req.ctx->conf->chat_context_tokens,
-		&left_out, &err))
+	    !chat_turns_trim(&c->input, c->prompt.len, c->req.conf->chat_context_tokens, &left_out,
+		&err))
 		return flow_fail_err(f, &err);
 	chat = chat_turns_request(&c->input, buf_view(&c->prompt), left_out);
 	request_note_prompt(&c->req, &chat);
@@ -303,7 +303,7 @@ chat_put_delta(struct chat *c)
 	const struct model_delta *d = &c->delta;
 
 	buf_reset(&c->piece);
-	if (d->reasoning.len > 0 && c->req.ctx->conf->stream_reasoning)
+	if (d->reasoning.len > 0 && c->req.conf->stream_reasoning)
 		stream_put_reasoning(&c->writer, &c->piece, d->reasoning);
 	if (d->text.len > 0)
 		stream_text(&c->writer, &c->piece, d->text);

@@ -12,7 +12,7 @@ chat_extract(struct flow *f, struct chat_file *file, struct err *why)
 	const struct request *req = request_of(f);
 	const struct api_context *ctx = req->ctx;
 
-	return extract_run(f, &ctx->conf->extract, ctx->shared->budgets.parsers,
+	return extract_run(f, &req->conf->extract, ctx->shared->budgets.parsers,
 	    slice_str(req->tenant_id), CHAT_PDF, file->bytes, NULL, &file->extracted, why);
 }
 

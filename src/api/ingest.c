@@ -220,7 +220,7 @@ ingest_extract(struct flow *f)
 	struct ingest_item *item = item_of(in);
 
 	ingest_report_progress(&in->report, "extract", 0, 1);
-	return extract_run(f, &in->req.ctx->conf->extract, in->req.ctx->shared->budgets.parsers,
+	return extract_run(f, &in->req.conf->extract, in->req.ctx->shared->budgets.parsers,
 	    slice_str(in->req.tenant_id), item->document.mime_type, item->bytes, item->password,
 	    &work_of(in)->extracted, &work_of(in)->job.err);
 }

@@ -89,7 +89,7 @@ batch_begin(struct ingest_embed *e)
 	size_t max = e->batch_max;
 
 	e->finding = NULL;
-	if (e->next == w->chunks.count || e->under_way >= e->in->req.ctx->conf->embedding_calls)
+	if (e->next == w->chunks.count || e->under_way >= e->in->req.conf->embedding_calls)
 		return true;
 	if (max > w->chunks.count - e->next)
 		max = w->chunks.count - e->next;
@@ -162,7 +162,7 @@ embed_sent(void *arg, size_t chunks)
 static struct chunk_attempt
 embed_attempt(struct ingest_embed *e)
 {
-	const struct api_conf *conf = e->in->req.ctx->conf;
+	const struct api_conf *conf = e->in->req.conf;
 	bool looks = !e->has_looked;
 
 	e->has_looked = true;
@@ -290,7 +290,7 @@ embed_end(struct flow *f, const struct err *err)
 static size_t
 window_texts(const struct ingest *in)
 {
-	const struct api_conf *conf = in->req.ctx->conf;
+	const struct api_conf *conf = in->req.conf;
 	size_t most = conf->ingest_memory_max / 8;
 	size_t bytes = conf->embedding_window < most ? conf->embedding_window : most;
 	size_t texts = bytes / model_vector_memory(in->req.ctx->model);
@@ -334,7 +334,7 @@ ingest_embed_run(struct flow *f, struct ingest *in)
 	e->is_staged = e->finds && texts > window;
 	e->has_words =
 	    chunk_words_are_staged(in->req.tenant.schema_version, work_of(in)->chunks.count);
-	e->batch_max = texts <= window ? texts : window / in->req.ctx->conf->embedding_calls;
+	e->batch_max = texts <= window ? texts : window / in->req.conf->embedding_calls;
 	if (e->batch_max > CHUNK_FIND_MAX)
 		e->batch_max = CHUNK_FIND_MAX;
 	return flow_call(f, &e->flow, &ingest_embed_kind);

@@ -49,6 +49,19 @@ api_budgets_open(struct api_budgets *b, const struct api_conf *conf)
 }
 
 void
+api_budgets_configure(struct api_budgets *b, const struct api_conf *conf)
+{
+	share_set_ceiling(b->ingests, conf->ingests_max);
+	share_resize(b->documents, conf->ingest_memory_max / 2);
+	share_resize(b->vectors, conf->ingest_memory_max / 2);
+	share_set_waiting(b->ingests, WAITING_MAX, conf->ingest_wait_timeout_us);
+	share_set_waiting(b->documents, WAITING_MAX, conf->ingest_wait_timeout_us);
+	share_set_waiting(b->vectors, WAITING_MAX, conf->ingest_wait_timeout_us);
+	extract_parsers_configure(b->parsers, &conf->extract);
+	documents_check(b, conf);
+}
+
+void
 api_budgets_close(struct api_budgets *b)
 {
 	share_close(b->ingests);

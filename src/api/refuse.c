@@ -118,7 +118,7 @@ refusals_over(struct limit_store *store, struct slice network, unsigned per_minu
 static unsigned
 refusal_count(const struct request *req)
 {
-	unsigned per_minute = req->ctx->conf->auth_failures_per_minute, over;
+	unsigned per_minute = req->conf->auth_failures_per_minute, over;
 
 	if (per_minute == 0)
 		return 0;
@@ -135,7 +135,7 @@ enum flow_rc
 request_refuse(struct flow *f)
 {
 	const struct request *req = request_of(f);
-	unsigned per_minute = req->ctx->conf->auth_failures_per_minute, over = refusal_count(req);
+	unsigned per_minute = req->conf->auth_failures_per_minute, over = refusal_count(req);
 	struct api_shared *shared = req->ctx->shared;
 	struct key_refusal *r;
 

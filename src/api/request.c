@@ -34,6 +34,9 @@ request_start(struct http_exchange *x, const struct api_context *ctx,
 
 	req->magic = REQUEST_MAGIC;
 	req->ctx = ctx;
+	req->conf = ctx->conf;
+	req->snapshot = ctx->snapshot;
+	refs_take(req->snapshot);
 	req->x = x;
 	req->route = match->route;
 	req->params = match->params;
@@ -138,7 +141,7 @@ request_limit_key(const struct request *req, char out[LIMIT_KEY_MAX + 1], const 
 static void
 rules_set(struct request *req)
 {
-	const struct api_conf *conf = req->ctx->conf;
+	const struct api_conf *conf = req->conf;
 	const struct plan *limits = req->tenant.limits;
 	char key[PLAN_KEY_SIZE];
 
@@ -255,7 +258,7 @@ reconcile_is_due(const struct request *req, uint64_t now_us)
 	const uint64_t *last_us = map_get(req->ctx->reconciled, tenant);
 	uint64_t *now;
 
-	if (last_us != NULL && now_us < *last_us + req->ctx->conf->ingest_timeout_us)
+	if (last_us != NULL && now_us < *last_us + req->conf->ingest_timeout_us)
 		return false;
 	now = xmalloc(sizeof(*now));
 	*now = now_us;
@@ -284,14 +287,14 @@ void
 request_reconcile(struct request *req, const char *document_id)
 {
 	reconcile_start(req, document_id,
-	    document_id[0] == '\0' ? req->ctx->conf->ingest_timeout_us : 0);
+	    document_id[0] == '\0' ? req->conf->ingest_timeout_us : 0);
 }
 
 /* By the time this goes on, another may be storing a document of that id: its row is not stale. */
 void
 request_finish_deletion(struct request *req, const char *document_id)
 {
-	reconcile_start(req, document_id, req->ctx->conf->ingest_timeout_us);
+	reconcile_start(req, document_id, req->conf->ingest_timeout_us);
 }
 
 /* A tenant was ready and its row is gone (retrieval/documents.c). */
@@ -376,8 +379,10 @@ void
 request_release(struct flow *f)
 {
 	struct request *req = request_of(f);
+	struct refs *snapshot = req->snapshot;
 
 	buf_free(&req->body);
 	bytes_wipe(&req->tenant, sizeof(req->tenant));
 	arena_free(f->arena);
+	refs_give(snapshot);
 }

@@ -49,6 +49,8 @@ struct request {
 	struct flow			 flow;		/* first */
 	unsigned			 magic;
 	const struct api_context	*ctx;		/* borrowed */
+	const struct api_conf		*conf;		/* ctx's, when it began */
+	struct refs			*snapshot;	/* held, for the conf's sake */
 	struct http_exchange		*x;		/* borrowed until request_end() */
 	const struct api_route		*route;		/* static */
 	struct http_path_params		 params;	/* of its path; slices live as long as x */

@@ -10,7 +10,7 @@ request_conf(const struct request *req, struct api_conf *out)
 {
 	const struct plan *limits = req->tenant.limits;
 
-	*out = *req->ctx->conf;
+	*out = *req->conf;
 	if (limits->document_max < out->document_max)
 		out->document_max = limits->document_max;
 	out->chunk_size = limits->chunk_size;

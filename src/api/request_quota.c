@@ -37,7 +37,7 @@ static uint64_t
 chat_estimate(const struct request *req)
 {
 	const struct plan *limits = req->tenant.limits;
-	const struct api_conf *conf = req->ctx->conf;
+	const struct api_conf *conf = req->conf;
 	uint64_t passages = (uint64_t)limits->top_k * limits->chunk_size;
 	uint64_t prompt = (body_length(req) + passages) / BYTES_PER_TOKEN;
 

@@ -14,7 +14,7 @@ request_retrieval(const struct request *req, const struct chat_input *input, con
 		.document_count = input->document_count,
 		.mode = input->mode,
 		.text = input->question,
-		.text_weight = req->ctx->conf->search_text_weight,
+		.text_weight = req->conf->search_text_weight,
 		.filter = input->filter,
 		.owner = input->owner,
 		.k = input->top_k,

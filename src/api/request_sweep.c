@@ -78,7 +78,7 @@ request_sweep(struct request *req)
 
 	if (ctx->swept == NULL || req->tenant.state != TENANT_READY || !req->has_borrowed)
 		return;
-	wait_us = ctx->conf->documents_sweep_interval_us;
+	wait_us = req->conf->documents_sweep_interval_us;
 	if (req->has_missed && wait_us > SOON_US)
 		wait_us = SOON_US;
 	if (!sweep_is_due(req, wait_us))

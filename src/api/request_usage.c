@@ -26,7 +26,7 @@ request_note_prompt(struct request *req, const struct model_chat *chat)
 	req->spent.prompt_bytes = bytes;
 	request_quota_adjust(req,
 	    tokens_estimated(bytes) +
-		(chat->max_tokens > 0 ? chat->max_tokens : req->ctx->conf->quota_answer_tokens));
+		(chat->max_tokens > 0 ? chat->max_tokens : req->conf->quota_answer_tokens));
 }
 
 /* A stream that was cut before its figures came has had its prompt all the same. */

@@ -106,7 +106,7 @@ set_limits(const struct request *req)
 void
 respond_limits(const struct request *req)
 {
-	enum ratelimit_headers which = req->ctx->conf->ratelimit_headers;
+	enum ratelimit_headers which = req->conf->ratelimit_headers;
 
 	if ((which & RATELIMIT_DRAFT) && (req->verdict.limit > 0 || quotas_are_known(req)))
 		set_limits(req);
@@ -122,7 +122,7 @@ respond_problem(const struct request *req, const struct err *err)
 	bool is_put_off = status == 429 || status == 503 || err->retry_after > 0;
 
 	if (is_put_off && later.retry_after < more_s &&
-	    (req->ctx->conf->ratelimit_headers & RATELIMIT_DRAFT))
+	    (req->conf->ratelimit_headers & RATELIMIT_DRAFT))
 		later.retry_after = more_s;
 	http_problem(req->x, &later, req->request_id);
 }

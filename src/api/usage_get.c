@@ -73,7 +73,7 @@ usage_get_respond(struct flow *f)
 		return flow_fail(f, ERR_INVALID_FIELD,
 		    "There are too many rows for one response; ask for fewer days.");
 	buf_init(&b, USAGE_JSON_MAX);
-	usage_days_put(&b, &g->days, &g->req.ctx->conf->usage, &g->rows);
+	usage_days_put(&b, &g->days, &g->req.conf->usage, &g->rows);
 	if (!b.failed)
 		respond_json(g->req.x, 200, &b);
 	buf_free(&b);

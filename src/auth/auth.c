@@ -305,6 +305,17 @@ unverified_lane_is_ill(const void *owner)
 	return catalog_is_failing(((const struct auth *)owner)->catalog, CATALOG_UNVERIFIED_KEYS);
 }
 
+void
+auth_configure(struct auth *a, const struct auth_conf *conf)
+{
+	a->cache_ttl_us = conf->cache_ttl_us;
+	lookup_set_times(a->keys, conf->cache_ttl_us, conf->cache_negative_ttl_us,
+	    conf->cache_stale_us, 0);
+	lookup_set_times(a->unverified, conf->cache_ttl_us, conf->cache_negative_ttl_us,
+	    conf->cache_stale_us, 0);
+	key_uses_set_interval(a->uses, conf->last_used_us);
+}
+
 struct auth *
 auth_open(struct worker *w, struct catalog *c, const struct key_tags *tags,
     struct lookup_store *keys, struct redis *redis, const struct auth_conf *conf)

@@ -42,6 +42,7 @@ struct key_uses {
 	struct worker *worker; /* borrowed, as the next */
 	struct catalog *catalog;
 	uint64_t interval_us;
+	bool has_timer; /* without memory for one there is nothing that would write */
 	struct map *uses; /* owned: key id -> key_use, owned */
 	struct timer timer;
 	unsigned round; /* of the flow that writes, or wrote: 1 and on */
@@ -228,6 +229,12 @@ key_uses_note(struct key_uses *u, const char *key_id)
 		timer_start(&u->timer, u->interval_us);
 }
 
+void
+key_uses_set_interval(struct key_uses *u, uint64_t interval_us)
+{
+	u->interval_us = u->has_timer ? interval_us : 0;
+}
+
 struct key_uses *
 key_uses_open(struct worker *w, struct catalog *c, uint64_t interval_us, unsigned keys_max)
 {
@@ -235,8 +242,8 @@ key_uses_open(struct worker *w, struct catalog *c, uint64_t interval_us, unsigne
 
 	u->worker = w;
 	u->catalog = c;
-	/* Without memory for a timer there is nothing that would write. */
-	u->interval_us = timer_init(&u->timer, w, uses_are_due, u) ? interval_us : 0;
+	u->has_timer = timer_init(&u->timer, w, uses_are_due, u);
+	key_uses_set_interval(u, interval_us);
 	u->uses = map_new(keys_max, free);
 	return u;
 }

@@ -23,6 +23,8 @@ struct key_uses;
 struct key_uses *key_uses_open(struct worker *, struct catalog *, uint64_t interval_us,
     unsigned keys_max);
 void key_uses_close(struct key_uses *);
+/* 0: uses are not noted from now on; those that are, are written. */
+void key_uses_set_interval(struct key_uses *, uint64_t interval_us);
 
 /* Now. */
 void key_uses_note(struct key_uses *, const char *key_id);

@@ -12,7 +12,7 @@
  * stderr shares with other programs); a socket is sent to without waiting. What does not fit is
  * lost; a line that fitted in part is ended before the next one begins.
  */
-#define _GNU_SOURCE /* dup3 */
+#define _GNU_SOURCE /* dup3, O_PATH */
 #include "tenantgate/base/log.h"
 
 #include <sys/socket.h>
@@ -25,6 +25,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -33,7 +34,7 @@
 #include "tenantgate/base/json.h"
 
 #define LOG_MESSAGE_MAX 4096 /* bytes; longer messages are cut */
-#define LOG_ID_MAX	256 /* of the level, the event and the request id each */
+#define LOG_ID_MAX	256  /* of the level, the event and the request id each */
 /* Every byte may become a \u escape of six, and the rest of the line is of a fixed size. */
 #define LOG_LINE_MAX  (6 * (LOG_MESSAGE_MAX + 3 * LOG_ID_MAX) + 512)
 #define LOG_FILE_MODE 0640
@@ -41,8 +42,10 @@
 static atomic_int log_max = LOG_INFO;
 static atomic_int log_fd = STDERR_FILENO;
 static int log_stderr = STDERR_FILENO; /* or the same pipe, not blocking */
-static atomic_bool log_to_socket; /* log_fd is stderr, and that is a socket (journald's) */
-static atomic_bool log_partial;	  /* the last line was cut off: its newline is owed */
+static atomic_bool log_to_socket;      /* log_fd is stderr, and that is a socket (journald's) */
+static int log_folder = -1;	       /* of the file; main thread's, as the next */
+static char *log_name;		       /* the file's, in it; owned. NULL: stderr */
+static atomic_bool log_partial;	       /* the last line was cut off: its newline is owed */
 
 void
 log_level(int max_level)
@@ -90,18 +93,53 @@ log_switch_file(int opened)
 	return ok;
 }
 
-bool
-log_open(const char *path)
+/* The name in its folder, which is opened by a handle that stays; "." of a name without one. False
+ * with errno. */
+static bool
+log_folder_open(const char *path)
 {
-	int fd = atomic_load(&log_fd), opened;
+	const char *slash = strrchr(path, '/');
+	size_t n = slash == NULL ? 0 : (size_t)(slash - path);
+	char *folder = slash == NULL ? strdup(".") : strndup(path, n == 0 ? 1 : n);
+	char *name = strdup(slash == NULL ? path : slash + 1);
+	int fd = folder == NULL ? -1 : open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (path == NULL)
-		return fd == log_stderr || dup3(log_stderr, fd, O_CLOEXEC) >= 0;
-	opened = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, LOG_FILE_MODE);
+	free(folder);
+	if (fd < 0 || name == NULL) {
+		free(name);
+		return false;
+	}
+	if (log_folder >= 0)
+		close(log_folder);
+	free(log_name);
+	log_folder = fd;
+	log_name = name;
+	return true;
+}
+
+bool
+log_reopen(void)
+{
+	int opened;
+
+	if (log_name == NULL)
+		return true;
+	opened = openat(log_folder, log_name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY,
+	    LOG_FILE_MODE);
 	if (opened < 0)
 		return false;
 	atomic_store(&log_to_socket, false);
 	return log_switch_file(opened);
+}
+
+bool
+log_open(const char *path)
+{
+	int fd = atomic_load(&log_fd);
+
+	if (path == NULL)
+		return fd == log_stderr || dup3(log_stderr, fd, O_CLOEXEC) >= 0;
+	return log_folder_open(path) && log_reopen();
 }
 
 /* One system call. MSG_NOSIGNAL: a reader that is gone must not end the process by SIGPIPE. */

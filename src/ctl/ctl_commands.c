@@ -117,6 +117,8 @@ const struct ctl_command ctl_commands[] = {
 	{ "config", "", "GET", "/admin/config", NULL, "config",
 	    "section key value unit origin", 0,
 	    "each setting with its value and origin" },
+	{ "reload", "", "POST", "/admin/reload", NULL, NULL, NULL, 0,
+	    "read the configuration anew; nothing is interrupted" },
 	{ "usage", "", "GET", "/admin/usage", usage_options, "usage", NULL, CTL_PAGES,
 	    "what tenants used, by day and model" },
 	{ "reconcile", "", "GET", "/admin/reconcile", NULL, NULL, NULL, CTL_LONG,

@@ -243,14 +243,17 @@ ctl_session_close(struct ctl_session *s)
 	free(s);
 }
 
-/* The server's sentence, with what to look for in its log. */
+/* The server's sentence, with what to look for in its log; then its further reasons, where there
+ * are several (the first of `errors` is the sentence). */
 static void
 tell_problem(const json_t *problem, long status)
 {
 	const char *detail = json_string_value(json_object_get(problem, "detail"));
 	const char *code = json_string_value(json_object_get(problem, "code"));
 	const char *id = json_string_value(json_object_get(problem, "request_id"));
+	json_t *errors = json_object_get(problem, "errors"), *item;
 	char text[512];
+	size_t i;
 
 	err_text_copy(text, sizeof(text), detail != NULL ? detail : "It gave no reason.");
 	(void)fprintf(stderr, "tenantgatectl: %s (%ld", text, status);
@@ -258,6 +261,12 @@ tell_problem(const json_t *problem, long status)
 	(void)fprintf(stderr, " %s", text);
 	err_text_copy(text, sizeof(text), id != NULL ? id : "-");
 	(void)fprintf(stderr, ", request %s)\n", text);
+	json_array_foreach(errors, i, item) {
+		if (i == 0 || !json_is_string(item))
+			continue;
+		err_text_copy(text, sizeof(text), json_string_value(item));
+		(void)fprintf(stderr, "tenantgatectl: %s\n", text);
+	}
 }
 
 static enum ctl_exit

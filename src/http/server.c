@@ -76,6 +76,23 @@ http_hand_over(struct http_server *s)
 	listen_abandon(&s->listen);
 }
 
+void
+http_configure(struct http_server *s, const struct http_conf *conf)
+{
+	struct http_conf opened = s->conf;
+
+	s->conf = *conf;
+	s->conf.listen_addr = opened.listen_addr;
+	s->conf.listen_port = opened.listen_port;
+	s->conf.trusted_proxies = opened.trusted_proxies;
+	s->conf.proxy_protocol = opened.proxy_protocol;
+	s->conf.max_client_conn_per_ip = opened.max_client_conn_per_ip;
+	s->conf.shares_port = opened.shares_port;
+	s->conf.listening = opened.listening;
+	s->conf.listening_count = opened.listening_count;
+	s->conf.is_held = opened.is_held;
+}
+
 uint16_t
 http_port(const struct http_server *s)
 {

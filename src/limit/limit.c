@@ -219,6 +219,12 @@ limit_open(struct worker *w, struct redis *redis, struct limit_store *store,
 }
 
 void
+limit_set_mode(struct limiter *l, enum limit_failure_mode mode)
+{
+	l->mode = mode;
+}
+
+void
 limiter_condition(const struct limiter *l, struct condition *c)
 {
 	static const char *const effects[] = {

@@ -19,20 +19,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loop/lookup_cache.h"
 #include "loop/lookup_store.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/map.h"
 #include "tenantgate/loop/timer.h"
-
-struct lookup_cache {
-	struct worker *worker; /* borrowed */
-	struct lookup_conf conf;
-	struct lookup_store *store; /* borrowed */
-	struct lookup_store *own;   /* owned: the same, when no other worker shares it */
-	struct map *flights;	    /* owned: key -> lookup_flight, borrowed */
-	size_t fetching;	    /* flights in all, superseded ones among them */
-};
 
 struct lookup_flight {
 	struct flow flow;
@@ -370,8 +362,6 @@ lookup_fetching(const struct lookup_cache *l)
 	return l->fetching;
 }
 
-/* ---- open, close ---- */
-
 struct lookup_cache *
 lookup_open(struct worker *w, const struct lookup_conf *conf)
 {
@@ -381,8 +371,7 @@ lookup_open(struct worker *w, const struct lookup_conf *conf)
 	assert(conf->fetch_kind->release == NULL && conf->timeout_code != ERR_NONE);
 	l->worker = w;
 	l->conf = *conf;
-	if (conf->store == NULL)
-		l->own = lookup_store_new(conf->records_max);
+	l->own = conf->store == NULL ? lookup_store_new(conf->records_max) : NULL;
 	l->store = conf->store != NULL ? conf->store : l->own;
 	l->flights = map_new(0, NULL);
 	return l;
@@ -397,4 +386,14 @@ lookup_close(struct lookup_cache *l)
 	map_free(l->flights);
 	lookup_store_free(l->own);
 	free(l);
+}
+
+void
+lookup_set_times(struct lookup_cache *l, uint64_t ttl_us, uint64_t negative_ttl_us,
+    uint64_t stale_us, uint64_t copies_us)
+{
+	l->conf.ttl_us = ttl_us;
+	l->conf.negative_ttl_us = negative_ttl_us;
+	l->conf.stale_us = stale_us;
+	l->conf.copies_us = copies_us;
 }

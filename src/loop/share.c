@@ -141,7 +141,7 @@ share_waiter_timed_out(void *arg)
 		return;
 	err_set(&w->err, ERR_OVERLOADED,
 	    "None of the %s came free for this tenant within %.1f s; try again later or raise %s.",
-	    conf->noun, (double)conf->wait_timeout_us / 1e6, conf->setting);
+	    conf->noun, (double)w->timeout_us / 1e6, conf->setting);
 	w->err.retry_after = retry_after;
 	flow_wake_err(w->flow, &w->err);
 	share_waiter_free(w);
@@ -177,6 +177,7 @@ share_decide(struct share_waiter *w, struct slice name, unsigned weight)
 	share_lock(s, &woken);
 	h = share_holder_find(s, name);
 	budget_set_weight(&h->place, weight);
+	w->timeout_us = s->conf.wait_timeout_us;
 	share_waiter_queue(w, h);
 	share_pass(s, &woken);
 	waits = w->state == SHARE_QUEUED && !err_is(&w->err);
@@ -194,7 +195,7 @@ share_wait(struct flow *f, struct share_waiter *w)
 {
 	if (!timer_init(&w->timer, f->worker, share_waiter_timed_out, w))
 		alloc_die(sizeof(w->timer));
-	timer_start(&w->timer, w->budget->conf.wait_timeout_us);
+	timer_start(&w->timer, w->timeout_us);
 	return flow_wait(f, share_waiter_cancelled, w);
 }
 
@@ -326,6 +327,15 @@ share_set_ceiling(struct share_budget *s, uint64_t ceiling)
 	map_each(s->holders, holder_set_ceiling, &s->conf.ceiling);
 	share_refuse_impossible(s, &woken);
 	share_unlock(s, &woken);
+}
+
+void
+share_set_waiting(struct share_budget *s, unsigned waiting_max, uint64_t wait_timeout_us)
+{
+	pthread_mutex_lock(&s->lock);
+	s->conf.waiting_max = waiting_max;
+	s->conf.wait_timeout_us = wait_timeout_us;
+	pthread_mutex_unlock(&s->lock);
 }
 
 void

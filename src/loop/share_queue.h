@@ -39,6 +39,7 @@ struct share_waiter {
 	uint64_t		 units;
 	uint64_t		 serial;	/* order of arrival over all holders */
 	uint64_t		 since_us;	/* monotonic */
+	uint64_t		 timeout_us;	/* of its wait */
 	struct err		 err;		/* set: refused */
 	struct task		 task;
 	struct timer		 timer;

@@ -121,6 +121,7 @@ embed_release(struct flow *f)
 	buf_free(&e->call.body);
 	model_choice_close(&e->former);
 	timer_free(&e->backoff_timer);
+	model_call_let_go(&e->call);
 	free(e);
 }
 
@@ -296,7 +297,7 @@ embed_new(struct model *m, const struct slice *texts, size_t n, float **out,
 {
 	struct embed *e = xcalloc(1, sizeof(*e));
 
-	e->call.model = m;
+	model_call_hold(&e->call, m);
 	e->call.stage = "embedding model";
 	embed_batch_begin(&e->batch, texts, n);
 	e->out = out;
@@ -337,8 +338,7 @@ model_embed_former(struct flow *f, struct model *m, const struct model_asker *as
 	struct embed *e;
 
 	*out = NULL;
-	if (!texts_valid(text, 1) ||
-	    !model_choice_open_former(&m->shares->servers, &m->conf, name, &former))
+	if (!texts_valid(text, 1) || !model_choice_open_former(m->servers, &m->conf, name, &former))
 		return flow_fail(f, ERR_MODEL,
 		    "The model of these vectors is not configured any more. Ask the operator.");
 	e = embed_new(m, text, 1, out, usage);
@@ -351,7 +351,7 @@ model_knows_former(struct model *m, const char *name)
 {
 	struct model_choice former;
 
-	if (!model_choice_open_former(&m->shares->servers, &m->conf, name, &former))
+	if (!model_choice_open_former(m->servers, &m->conf, name, &former))
 		return false;
 	model_choice_close(&former);
 	return true;

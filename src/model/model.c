@@ -66,7 +66,7 @@ model_shares_open(const struct model_conf *conf)
 	budget.capacity = conf->reranks_max;
 	budget.wait_timeout_us = conf->rerank_timeout_us;
 	shares->reranks = share_open(&budget);
-	model_servers_open(&shares->servers, conf);
+	shares->servers = model_servers_new(conf, NULL, NULL);
 	shares->has_user_key = conf->user_key != NULL;
 	if (shares->has_user_key)
 		memcpy(shares->user_key, conf->user_key, sizeof(shares->user_key));
@@ -81,9 +81,42 @@ model_shares_close(struct model_shares *shares)
 	share_close(shares->streams);
 	share_close(shares->embeddings);
 	share_close(shares->reranks);
-	model_servers_close(&shares->servers);
+	refs_give(&shares->servers->refs);
 	bytes_wipe(shares->user_key, sizeof(shares->user_key));
 	free(shares);
+}
+
+void
+model_shares_configure(struct model_shares *shares, const struct model_conf *conf,
+    struct refs *owner)
+{
+	struct model_servers *before = shares->servers;
+
+	share_resize(shares->streams, conf->streams_max);
+	share_resize(shares->embeddings, conf->embeddings_max);
+	share_resize(shares->reranks, conf->reranks_max);
+	share_set_waiting(shares->streams, conf->waiting_max, conf->wait_timeout_us);
+	share_set_waiting(shares->embeddings, conf->waiting_max, conf->wait_timeout_us);
+	share_set_waiting(shares->reranks, conf->waiting_max, conf->rerank_timeout_us);
+	shares->servers = model_servers_new(conf, owner, before);
+	refs_give(&before->refs);
+}
+
+struct refs *
+model_shares_servers(struct model_shares *shares)
+{
+	refs_take(&shares->servers->refs);
+	return &shares->servers->refs;
+}
+
+/* refs_end_fn */
+static void
+model_end(struct refs *h)
+{
+	struct model *m = (struct model *)(void *)h;
+
+	refs_give(&m->servers->refs);
+	free(m);
 }
 
 struct model *
@@ -92,22 +125,26 @@ model_open(struct worker *worker, struct web *web, struct model_shares *shares,
 {
 	struct model *m = xcalloc(1, sizeof(*m));
 
+	refs_init(&m->refs, model_end);
+	refs_take(&shares->servers->refs);
+	m->servers = shares->servers;
 	m->worker = worker;
 	m->web = web;
 	m->shares = shares;
 	m->conf = *conf;
-	m->chat_choices = shares->servers.choices;
-	m->chat_choice_count = shares->servers.chat_choice_count;
-	m->embedding_choice = &shares->servers.embedding_choice;
-	if (shares->servers.rerank_choice.name != NULL)
-		m->rerank_choice = &shares->servers.rerank_choice;
+	m->chat_choices = m->servers->choices;
+	m->chat_choice_count = m->servers->chat_choice_count;
+	m->embedding_choice = &m->servers->embedding_choice;
+	if (m->servers->rerank_choice.name != NULL)
+		m->rerank_choice = &m->servers->rerank_choice;
 	return m;
 }
 
 void
 model_close(struct model *m)
 {
-	free(m);
+	if (m != NULL)
+		refs_give(&m->refs);
 }
 
 unsigned
@@ -131,7 +168,7 @@ model_chat_name(const struct model *m)
 bool
 model_chat_allowed(const struct model *m, const char *name, const char *list, struct err *err)
 {
-	const struct model_servers *all = &m->shares->servers;
+	const struct model_servers *all = m->servers;
 	const struct model_choice *choice;
 
 	if (name == NULL)

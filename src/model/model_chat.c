@@ -242,7 +242,7 @@ chat_name_refused(struct flow *f, const struct model *m)
 {
 	struct err err = { 0 };
 
-	model_choice_refuse(&m->shares->servers, &err);
+	model_choice_refuse(m->servers, &err);
 	return flow_fail_err(f, &err);
 }
 
@@ -255,8 +255,7 @@ model_chat_start(struct flow *f, struct model *m, const struct model_asker *aske
 	struct model_stream *s;
 
 	*out = NULL;
-	if (chat->name != NULL &&
-	    (named = model_choice_find(&m->shares->servers, chat->name)) == NULL)
+	if (chat->name != NULL && (named = model_choice_find(m->servers, chat->name)) == NULL)
 		return chat_name_refused(f, m);
 	c = xcalloc(1, sizeof(*c));
 	s = model_stream_new(m);

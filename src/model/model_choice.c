@@ -134,7 +134,7 @@ choice_open(struct model_servers *all, const struct model_conf *c, enum model_ki
 		"/embeddings" };
 	struct slice model;
 
-	out->server = &all->servers[name_split(c, name, &model)];
+	out->server = all->servers[name_split(c, name, &model)];
 	out->name = xmalloc(name.len + 1);
 	snprintf(out->name, name.len + 1, "%.*s", SLICE_ARG(name));
 	out->model = out->name + (name.len - model.len);

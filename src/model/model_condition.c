@@ -9,12 +9,12 @@
 void
 model_condition(const struct model *m, struct condition *out)
 {
-	const struct model_servers *all = &m->shares->servers;
+	const struct model_servers *all = m->servers;
 
 	for (unsigned i = 0; i < all->count; i++)
 		for (unsigned kind = 0; kind < MODEL_KINDS; kind++)
 			if (kind != MODEL_FORMER)
-				model_breaker_condition(&all->servers[i].breakers[kind], out,
+				model_breaker_condition(&all->servers[i]->breakers[kind], out,
 				    clock_mono_us());
 }
 

@@ -39,17 +39,20 @@ struct model_shares {
 	struct share_budget	*streams;	/* owned, all three */
 	struct share_budget	*embeddings;
 	struct share_budget	*reranks;
-	struct model_servers	 servers;
+	struct model_servers	*servers;	/* held: of models opened from now on */
 	bool			 has_user_key;	/* else no pseudonyms are made */
 	uint8_t			 user_key[SHA256_SIZE]; /* secret: wiped at the end */
 };
 
+/* Does not change; a reload opens another. */
 struct model {
+	struct refs		 refs;	/* first: who has opened it, and each call */
+	struct model_servers	*servers;	/* held */
 	struct worker		*worker;	/* borrowed */
 	struct web		*web;		/* borrowed */
 	struct model_shares	*shares;	/* borrowed */
 	struct model_conf	 conf;		/* its strings borrowed */
-	/* The shares' own: the models that chat_model names, in order, and those for vectors and
+	/* The servers' own: the models that chat_model names, in order, and those for vectors and
 	 * for rankings; NULL: there is none. */
 	const struct model_choice *chat_choices;
 	unsigned		 chat_choice_count;
@@ -60,7 +63,7 @@ struct model {
 /* A request under way, of any kind. The body is kept for another try, and to see whether an
  * error message quotes it. */
 struct model_call {
-	struct model		*model;		/* borrowed */
+	struct model		*model;		/* held: model_call_hold() */
 	const struct model_choice *choice;	/* borrowed: of the present try */
 	const char		*stage;		/* static: "embedding model", "chat model" */
 	enum model_kind		 kind;
@@ -81,6 +84,22 @@ struct model_call {
 	struct trace		 trace;		/* the caller's */
 	char			 trace_line[TRACE_LINE_MAX]; /* of the present try */
 };
+
+/* For a call's beginning and its end, after which nothing of it is used. */
+static inline void
+model_call_hold(struct model_call *call, struct model *m)
+{
+	refs_take(&m->refs);
+	call->model = m;
+}
+
+static inline void
+model_call_let_go(struct model_call *call)
+{
+	if (call->model != NULL)
+		refs_give(&call->model->refs);
+	call->model = NULL;
+}
 
 /*
  * model_admit.c. Before each try: whether the server may be asked. False with *wait_us, after which

@@ -62,9 +62,34 @@ default_server_conf(const struct model_conf *c)
 	};
 }
 
+/* refs_end_fn */
 static void
-model_server_open(struct model_server *s, const struct model_server_conf *conf)
+model_server_end(struct refs *h)
 {
+	struct model_server *s = (struct model_server *)(void *)h;
+
+	for (unsigned i = 0; s->headers[i] != NULL; i++) {
+		bytes_wipe(s->headers[i], strlen(s->headers[i]));
+		free(s->headers[i]);
+	}
+	for (unsigned i = 0; i < MODEL_KINDS; i++) {
+		model_breaker_destroy(&s->breakers[i]);
+		free(s->extra[i]);
+	}
+	free(s->temperature);
+	model_habits_free(&s->habits);
+	refs_give(s->owner);
+	free(s);
+}
+
+static struct model_server *
+model_server_new(const struct model_server_conf *conf, struct refs *owner)
+{
+	struct model_server *s = xcalloc(1, sizeof(*s));
+
+	refs_init(&s->refs, model_server_end);
+	refs_take(owner);
+	s->owner = owner;
 	s->conf = *conf;
 	judge_host(s);
 	model_server_fields(conf, s->headers);
@@ -76,41 +101,54 @@ model_server_open(struct model_server *s, const struct model_server_conf *conf)
 	model_breaker_init(&s->breakers[MODEL_CHAT], "chat model", s->conf.name);
 	model_breaker_init(&s->breakers[MODEL_FORMER], "former embedding model", s->conf.name);
 	model_breaker_init(&s->breakers[MODEL_RERANK], "reranking model", s->conf.name);
+	return s;
 }
 
+/* The one of before, where it is the same. */
+static struct model_server *
+model_server_get(const struct model_server_conf *conf, struct refs *owner,
+    const struct model_servers *before)
+{
+	for (unsigned i = 0; before != NULL && i < before->count; i++) {
+		struct model_server *s = before->servers[i];
+
+		if (!model_server_conf_same(&s->conf, conf))
+			continue;
+		refs_take(&s->refs);
+		return s;
+	}
+	return model_server_new(conf, owner);
+}
+
+/* refs_end_fn */
 static void
-model_server_close(struct model_server *s)
+model_servers_end(struct refs *h)
 {
-	for (unsigned i = 0; s->headers[i] != NULL; i++) {
-		bytes_wipe(s->headers[i], strlen(s->headers[i]));
-		free(s->headers[i]);
-	}
-	for (unsigned i = 0; i < MODEL_KINDS; i++) {
-		model_breaker_destroy(&s->breakers[i]);
-		free(s->extra[i]);
-	}
-	free(s->temperature);
-	model_habits_free(&s->habits);
-}
+	struct model_servers *all = (struct model_servers *)(void *)h;
 
-void
-model_servers_open(struct model_servers *all, const struct model_conf *conf)
-{
-	struct model_server_conf first = default_server_conf(conf);
-
-	all->count = 1 + conf->server_count;
-	all->servers = xcalloc(all->count, sizeof(*all->servers));
-	model_server_open(&all->servers[0], &first);
-	for (unsigned i = 0; i < conf->server_count; i++)
-		model_server_open(&all->servers[1 + i], &conf->servers[i]);
-	model_choices_open(all, conf);
-}
-
-void
-model_servers_close(struct model_servers *all)
-{
 	model_choices_close(all);
 	for (unsigned i = 0; i < all->count; i++)
-		model_server_close(&all->servers[i]);
+		refs_give(&all->servers[i]->refs);
 	free(all->servers);
+	refs_give(all->owner);
+	free(all);
+}
+
+struct model_servers *
+model_servers_new(const struct model_conf *conf, struct refs *owner,
+    const struct model_servers *before)
+{
+	struct model_server_conf first = default_server_conf(conf);
+	struct model_servers *all = xcalloc(1, sizeof(*all));
+
+	refs_init(&all->refs, model_servers_end);
+	refs_take(owner);
+	all->owner = owner;
+	all->count = 1 + conf->server_count;
+	all->servers = xcalloc(all->count, sizeof(struct model_server *));
+	all->servers[0] = model_server_get(&first, owner, before);
+	for (unsigned i = 0; i < conf->server_count; i++)
+		all->servers[1 + i] = model_server_get(&conf->servers[i], owner, before);
+	model_choices_open(all, conf);
+	return all;
 }

@@ -212,6 +212,38 @@ model_server_extra(const char *text, char **temperature)
 
 /* ---- all of it ---- */
 
+static bool
+setting_same(const char *a, const char *b)
+{
+	return strcmp(text_or_null(a) == NULL ? "" : a, text_or_null(b) == NULL ? "" : b) == 0;
+}
+
+static bool
+texts_same(const struct model_server_conf *a, const struct model_server_conf *b)
+{
+	return setting_same(a->name, b->name) && setting_same(a->url, b->url) &&
+	    setting_same(a->api_key, b->api_key) &&
+	    setting_same(a->api_key_header, b->api_key_header) &&
+	    setting_same(a->headers, b->headers) && setting_same(a->api_version, b->api_version) &&
+	    setting_same(a->extra_body, b->extra_body) &&
+	    setting_same(a->embedding_extra_body, b->embedding_extra_body) &&
+	    setting_same(a->rerank_extra_body, b->rerank_extra_body);
+}
+
+bool
+model_server_conf_same(const struct model_server_conf *a, const struct model_server_conf *b)
+{
+	return texts_same(a, b) && a->deployments == b->deployments &&
+	    a->answer_tokens == b->answer_tokens && a->length_field == b->length_field &&
+	    a->send_user == b->send_user && a->batch_items_max == b->batch_items_max &&
+	    a->batch_bytes_max == b->batch_bytes_max && a->stream_options == b->stream_options &&
+	    a->temperature == b->temperature && a->system_role == b->system_role &&
+	    a->base64 == b->base64 && a->rerank_form == b->rerank_form &&
+	    a->retries == b->retries && a->connect_timeout_us == b->connect_timeout_us &&
+	    a->first_byte_timeout_us == b->first_byte_timeout_us &&
+	    a->idle_timeout_us == b->idle_timeout_us;
+}
+
 bool
 model_server_conf_valid(const struct model_server_conf *c, const char **key, struct err *err)
 {

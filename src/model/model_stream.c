@@ -37,7 +37,7 @@ model_stream_new(struct model *m)
 	struct model_stream *s = xcalloc(1, sizeof(*s));
 
 	s->magic = STREAM_MAGIC;
-	s->call.model = m;
+	model_call_hold(&s->call, m);
 	s->call.choice = &m->chat_choices[0];
 	s->call.stage = "chat model";
 	s->call.kind = MODEL_CHAT;
@@ -64,6 +64,7 @@ model_stream_free(struct model_stream *s)
 	buf_free(&s->whole);
 	buf_free(&s->call.body);
 	share_give(&s->call.grant);
+	model_call_let_go(&s->call);
 	s->magic = 0;
 	free(s);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * request_job: see the header. What always holds: the job reads nothing of the worker's: its model
- * is a copy whose strings are the configuration's, and its choice the process's: both outlive the
- * helpers.
+ * is a copy, and it holds the servers that choice and strings are of.
  */
 #include "model/request_job.h"
 
@@ -87,6 +86,7 @@ request_job_new(const struct model_call *call, const struct model_chat *chat)
 
 	j->arena = arena;
 	j->model = *call->model;
+	refs_take(&j->model.servers->refs);
 	j->call.model = &j->model;
 	j->call.choice = call->choice;
 	j->call.trial = call->trial;
@@ -107,6 +107,7 @@ request_job_free(void *arg)
 	if (j == NULL)
 		return;
 	buf_free(&j->call.body);
+	refs_give(&j->model.servers->refs);
 	arena_free(j->arena);
 }
 

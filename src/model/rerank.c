@@ -113,6 +113,7 @@ rerank_release(struct flow *f)
 	scores_job_free(r->job);
 	buf_free(&r->call.body);
 	timer_free(&r->backoff_timer);
+	model_call_let_go(&r->call);
 	free(r);
 }
 
@@ -351,7 +352,7 @@ model_rerank(struct flow *f, struct model *m, const struct model_asker *asker, s
 	if (m->rerank_choice == NULL || n == 0 || query.len == 0)
 		return FLOW_NEXT;
 	r = xcalloc(1, sizeof(*r));
-	r->call.model = m;
+	model_call_hold(&r->call, m);
 	r->call.choice = m->rerank_choice;
 	r->call.stage = "reranking model";
 	r->call.kind = MODEL_RERANK;

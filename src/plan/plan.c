@@ -170,9 +170,13 @@ plan_copy(const struct plan *p, struct arena *arena)
 	if (copy == NULL)
 		return NULL;
 	*copy = *p;
+	copy->name = plan_copy_text(p->name, arena);
+	copy->temperature_text = plan_copy_text(p->temperature_text, arena);
 	copy->system_prompt = plan_copy_text(p->system_prompt, arena);
 	copy->models_allowed = plan_copy_text(p->models_allowed, arena);
-	if ((p->system_prompt != NULL && copy->system_prompt == NULL) ||
+	if ((p->name != NULL && copy->name == NULL) ||
+	    (p->temperature_text != NULL && copy->temperature_text == NULL) ||
+	    (p->system_prompt != NULL && copy->system_prompt == NULL) ||
 	    (p->models_allowed != NULL && copy->models_allowed == NULL))
 		return NULL;
 	return copy;

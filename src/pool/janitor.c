@@ -3,7 +3,7 @@
  * janitor: what only the passing of time makes due, done in rounds on worker 0: servers idle or
  * alive for too long are closed, pools whose back-off is over may log in again, hosts' learned
  * limits grow, pools that have long been empty are freed. Rounds are a quarter of the shortest of
- * those times apart, and a second at most (janitor_period() in pools.c), so that none is kept late
+ * those times apart, and a second at most (pools_configure.c), so that none is kept late
  * by more than a quarter.
  *
  * While no pool waits and no limit is learned the janitor rests: its rounds are up to twenty

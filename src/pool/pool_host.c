@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "pool/pool_internal.h"
+#include "pool/pools_configure.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 
@@ -365,7 +366,7 @@ pools_divide(struct pools *p, pools_wanted_fn *wanted, void *arg)
 
 /* Sizes follow at once: pool_place_update() computes them. Who waits for a host may have been kept
  * from it by its own size. */
-static void
+void
 pools_resize(struct pools *p, struct deferred *deferred)
 {
 	struct pool *pool, *next;

@@ -60,7 +60,7 @@ struct server {
 	bool			 asks;		/* its login asks for max_connections */
 	unsigned		 generation;	/* its pool's at the launch; older is out of date */
 	unsigned		 failures;	/* its pool's at the launch */
-	uint64_t		 login_began_us; /* monotonic */
+	uint64_t		 login_began_us, connect_timeout_us; /* monotonic; of the launch */
 	uint64_t		 logged_in_us;	/* monotonic; then login_us is what it took */
 	uint64_t		 login_us;
 	uint64_t		 expires_us;	/* monotonic: lifetime's end; UINT64_MAX: never */
@@ -97,7 +97,7 @@ struct waiter {
 	bool			 is_refused;	/* with why not: the pool's */
 	bool			 was_idle;	/* the server: to be checked before it is used */
 	uint64_t		 serial;	/* order of arrival over all pools */
-	uint64_t		 since_us;	/* monotonic: of its arrival */
+	uint64_t		 since_us, wait_timeout_us, connect_timeout_us;	/* of its arrival */
 	uint64_t		 queued_us;	/* monotonic: of its place in the queue */
 };
 TAILQ_HEAD(waiter_list, waiter);
@@ -214,8 +214,8 @@ struct pool_worker {
 };
 
 struct pools {
-	pthread_mutex_t		 lock;		/* guards all but conf, ops and the janitor's */
-	struct pool_conf	 conf;		/* never changes */
+	pthread_mutex_t		 lock;		/* guards all but ops and the janitor's */
+	struct pool_conf	 conf;		/* pools_configure() */
 	struct pool_ops		 ops;		/* never changes */
 	struct map		*by_key;	/* owned; the newest of each key */
 	struct map		*by_host;	/* owned */

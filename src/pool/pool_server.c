@@ -135,6 +135,7 @@ server_launch(struct pool *pool, struct server *victim, struct deferred *deferre
 	pool->host->launched_us = pool->pools->launched_us = clock_mono_us();
 	s->is_known = pool->has_worked;
 	s->is_paced = pool->is_paced;
+	s->connect_timeout_us = pool->pools->conf.server_connect_timeout_us;
 	server_enter(s, SERVER_LOGIN);
 	pool->count++;
 	if (victim != NULL) {

@@ -12,6 +12,7 @@
 
 #include "pool/janitor.h"
 #include "pool/pool_internal.h"
+#include "pool/pools_configure.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 
@@ -47,24 +48,6 @@ static const struct pool_ops wire_ops = {
 	.told = server_told,
 };
 
-/* Of two times; b is 0 when it is switched off. */
-static uint64_t
-shorter_time(uint64_t a, uint64_t b)
-{
-	return b != 0 && b < a ? b : a;
-}
-
-/* A quarter of the shortest of the times that the janitor keeps and of `us`, and a millisecond at
- * least. */
-static uint64_t
-janitor_period(const struct pool_conf *conf, uint64_t us)
-{
-	us = shorter_time(us, conf->server_idle_timeout_us);
-	us = shorter_time(us, conf->server_lifetime_us);
-	us = shorter_time(us, conf->pool_idle_timeout_us);
-	return us / 4 > 1000 ? us / 4 : 1000;
-}
-
 struct pools *
 pools_open(const struct pool_conf *conf, const struct pool_ops *ops)
 {
@@ -73,9 +56,7 @@ pools_open(const struct pool_conf *conf, const struct pool_ops *ops)
 
 	p->conf = *conf;
 	p->ops = ops != NULL ? *ops : wire_ops;
-	p->janitor_us =
-	    janitor_period(conf, shorter_time(4 * SECONDS, conf->server_login_retry_us));
-	p->janitor_rest_us = janitor_period(conf, 80 * SECONDS);
+	pools_janitor_periods(p);
 	p->replicas = 1;
 	p->by_key = map_new(0, NULL);
 	p->by_host = map_new(0, NULL);

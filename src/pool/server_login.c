@@ -58,7 +58,7 @@ static uint64_t
 login_left_us(const struct server *s)
 {
 	uint64_t now = clock_mono_us();
-	uint64_t end_us = s->login_began_us + s->pool->pools->conf.server_connect_timeout_us;
+	uint64_t end_us = s->login_began_us + s->connect_timeout_us;
 
 	return end_us > now ? end_us - now : 0;
 }
@@ -228,14 +228,15 @@ pool_login_release(struct flow *f)
 	struct pools *p = s->pool->pools;
 	bool aborted = err_is(&f->err);
 	bool good = !aborted && s->conn != NULL && p->ops.state(s->conn) == PG_IDLE;
-	uint64_t wait_us = aborted || good ? 0 : pool_login_wait(&p->conf, s->failures + 1);
+	uint64_t wait_us;
 	unsigned told = good && p->ops.ask != NULL ? p->ops.told(&s->asked) : 0;
 	struct deferred deferred;
 
 	if (!aborted && !good)
 		pool_login_log(s);
-	s->expires_us = lifetime_end(&p->conf);
 	pools_lock(p, &deferred);
+	s->expires_us = lifetime_end(&p->conf);
+	wait_us = aborted || good ? 0 : pool_login_wait(&p->conf, s->failures + 1);
 	pool_login_told(s, told, &deferred);
 	if (good)
 		pool_login_good(s, &deferred);

@@ -101,7 +101,7 @@ waiter_requeue(struct waiter *w)
 {
 	struct pools *p = w->pools;
 	struct server *s = w->server;
-	uint64_t now = clock_mono_us(), end_us = w->since_us + p->conf.query_wait_timeout_us;
+	uint64_t now = clock_mono_us(), end_us = w->since_us + w->wait_timeout_us;
 	struct deferred deferred;
 
 	timer_start(&w->timer, end_us > now ? end_us - now : 0);
@@ -192,7 +192,7 @@ waiter_login_left_us(struct waiter *w)
 {
 	struct pools *p = w->pools;
 	struct deferred deferred;
-	uint64_t now = clock_mono_us(), end_us = w->since_us + p->conf.server_connect_timeout_us;
+	uint64_t now = clock_mono_us(), end_us = w->since_us + w->connect_timeout_us;
 	bool waits;
 
 	pools_lock(p, &deferred);
@@ -231,6 +231,8 @@ waiter_queue(struct flow *f, struct pool *pool, struct pool_lease *lease)
 	w->worker = f->worker;
 	w->lease = lease;
 	w->since_us = clock_mono_us();
+	w->wait_timeout_us = w->pools->conf.query_wait_timeout_us;
+	w->connect_timeout_us = w->pools->conf.server_connect_timeout_us;
 	w->serial = pool->pools->serial++;
 	waiter_enqueue(w, pool);
 	return w;
@@ -243,6 +245,6 @@ waiter_wait(struct waiter *w)
 {
 	if (!timer_init(&w->timer, w->worker, waiter_timed_out, w))
 		abort();
-	timer_start(&w->timer, w->pools->conf.query_wait_timeout_us);
+	timer_start(&w->timer, w->wait_timeout_us);
 	return flow_wait(w->flow, waiter_cancelled, w);
 }

@@ -78,6 +78,12 @@ extract_parsers_open(const struct extract_conf *c)
 }
 
 void
+extract_parsers_configure(struct share_budget *parsers, const struct extract_conf *c)
+{
+	share_set_waiting(parsers, WAITING_MAX, c->timeout_us);
+}
+
+void
 extract_free(struct extract_out *out)
 {
 	buf_free(&out->text);

@@ -40,12 +40,19 @@ indexing_open(const struct index_conf *conf)
 	};
 	struct indexing *x = xcalloc(1, sizeof(*x));
 
-	x->conf = *conf;
+	atomic_init(&x->memory_max, conf->memory_max);
 	x->budget = share_open(&budget);
 	x->tenants = map_new(TENANTS_KEPT, free);
 	if (pthread_mutex_init(&x->mutex, NULL) != 0)
 		abort();
 	return x;
+}
+
+void
+indexing_configure(struct indexing *x, const struct index_conf *conf)
+{
+	atomic_store(&x->memory_max, conf->memory_max);
+	share_resize(x->budget, conf->parallel_max);
 }
 
 void

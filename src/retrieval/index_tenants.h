@@ -6,6 +6,7 @@
 #ifndef RETRIEVAL_INDEX_TENANTS_H
 #define RETRIEVAL_INDEX_TENANTS_H
 
+#include <stdatomic.h>
 #include <pthread.h>
 #include <stdint.h>
 
@@ -14,7 +15,7 @@
 #include "tenantgate/retrieval/indexing.h"
 
 struct indexing {
-	struct index_conf    conf;
+	_Atomic size_t	     memory_max; /* index_conf's */
 	struct share_budget *budget; /* owned */
 	pthread_mutex_t	     mutex;
 	struct map	    *tenants; /* owned, under the mutex: id -> struct index_tenant */

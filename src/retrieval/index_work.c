@@ -215,7 +215,7 @@ index_work_claim(struct flow *f)
 		.state = &w->look.state,
 		.decision = &w->decision,
 		.kind = &index_hnsw,
-		.memory_max = w->indexing->conf.memory_max,
+		.memory_max = atomic_load(&w->indexing->memory_max),
 		.sql = &w->sql,
 	};
 	q = index_claim_query(&w->order);

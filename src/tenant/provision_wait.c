@@ -141,7 +141,7 @@ provision_wait_check(struct flow *f)
 		return flow_fail_err(f, &w->why);
 	if (!w->record->filled)
 		return fail_not_ready(w);
-	return tenant_check_state(f, &w->record->tenant, w->out);
+	return tenant_check_state(f, w->tenants, w->record, w->out);
 }
 
 static void

@@ -40,7 +40,9 @@ struct tenants {
 	struct pools *pools;
 	const struct seal *seal;
 	struct tenants_shared *shared;
-	const struct tenants_conf *conf;
+	const struct tenants_conf *conf; /* now */
+	const struct network_list *allowed; /* borrowed: one for all workers */
+	struct tenants_conf now;
 	struct pool_target admin;    /* provider postgres: the cluster's administrator */
 	struct arena *arena;	     /* owned: admin's strings */
 	TAILQ_ENTRY(tenants) link;   /* shared->workers */
@@ -70,9 +72,12 @@ void tenant_set_tls(const struct tenants *, struct tenant *);
 bool tenant_provider_check(const struct tenants *, const struct tenant *, struct err *);
 /* The cache of records, and how one is looked up (tenant_lookup.c). */
 struct lookup_cache *tenants_records_open(struct tenants *);
+void tenants_records_configure(struct tenants *);
 
-/* Copies the tenant into *out; ERR_SUSPENDED, and *out untouched, when it is suspended. */
-enum flow_rc tenant_check_state(struct flow *, const struct tenant *, struct tenant *out)
+/* Copies the tenant into *out, its limits into the flow's arena (one without an arena has none of
+ * them); ERR_SUSPENDED, and *out untouched, when it is suspended. */
+enum flow_rc tenant_check_state(struct flow *, const struct tenants *,
+    const struct tenant_record *, struct tenant *out)
     __attribute__((warn_unused_result));
 
 #endif

@@ -77,17 +77,19 @@ static const struct flow_kind tenant_lookup_kind = { "tenant_lookup", tenant_loo
 
 /* The record may go while the flow lives: what it owns is copied. */
 enum flow_rc
-tenant_check_state(struct flow *f, const struct tenant *t, struct tenant *out)
+tenant_check_state(struct flow *f, const struct tenants *ts, const struct tenant_record *r,
+    struct tenant *out)
 {
-	const struct plan *limits = t->limits;
+	const struct tenant *t = &r->tenant;
+	const struct plan *limits = NULL;
 
 	if (t->state == TENANT_SUSPENDED)
 		return flow_fail(f, ERR_SUSPENDED, TENANT_SUSPENDED_DETAIL);
 	if (t->state == TENANT_DELETED)
 		return flow_fail(f, ERR_DELETED, TENANT_DELETED_DETAIL);
-	if (limits->of_tenant != 0)
-		limits = plan_copy(limits, f->arena);
-	if (limits == NULL)
+	if (f->arena != NULL)
+		limits = record_limits(r, &ts->conf->plans, f->arena);
+	if (f->arena != NULL && limits == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the tenant's settings");
 	*out = *t;
 	out->limits = limits;
@@ -225,16 +227,30 @@ tenant_fetch_record(struct slice id)
 	return (struct lookup_record *)record_new(id);
 }
 
+static uint64_t
+negative_ttl_us(const struct tenants_conf *conf)
+{
+	return conf->cache_ttl_us < UNREADY_TTL_US ? conf->cache_ttl_us : UNREADY_TTL_US;
+}
+
+void
+tenants_records_configure(struct tenants *ts)
+{
+	const struct tenants_conf *conf = ts->conf;
+
+	lookup_set_times(ts->records, conf->cache_ttl_us, negative_ttl_us(conf),
+	    conf->cache_stale_us, ts->redis != NULL ? conf->redis_ttl_us : 0);
+}
+
 struct lookup_cache *
 tenants_records_open(struct tenants *ts)
 {
-	uint64_t ttl = ts->conf->cache_ttl_us;
 
 	return lookup_open(ts->worker,
 	    &(struct lookup_conf){
 		.noun = "tenant",
-		.ttl_us = ttl,
-		.negative_ttl_us = ttl < UNREADY_TTL_US ? ttl : UNREADY_TTL_US,
+		.ttl_us = ts->conf->cache_ttl_us,
+		.negative_ttl_us = negative_ttl_us(ts->conf),
 		.stale_us = ts->conf->cache_stale_us,
 		.retry_us = STALE_RETRY_US,
 		.patience_us = STALE_RETRY_US,
@@ -266,7 +282,8 @@ tenant_lookup_check(struct flow *f)
 {
 	struct tenant_lookup_wait *w = FLOW_OF(f, struct tenant_lookup_wait, &tenant_lookup_kind);
 
-	return tenant_check_state(f, record_tenant(w->waiter.record), w->out);
+	return tenant_check_state(f, w->tenants, (const struct tenant_record *)w->waiter.record,
+	    w->out);
 }
 
 static void
@@ -292,7 +309,7 @@ tenant_lookup(struct flow *f, struct tenants *ts, const char *id, struct tenant 
 		    "A tenant id must be 1 to %d bytes long; correct it.", TENANT_ID_MAX);
 	r = lookup_cached(ts->records, key);
 	if (r != NULL) {
-		rc = tenant_check_state(f, record_tenant(r), out);
+		rc = tenant_check_state(f, ts, (const struct tenant_record *)r, out);
 		lookup_unref(r);
 		return rc;
 	}

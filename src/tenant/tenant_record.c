@@ -48,9 +48,25 @@ record_fill(struct tenant_record *r, const struct plans *plans, const struct ten
 	r->settings = settings[0] == '\0' ? NULL : xstrdup(settings);
 	r->own = plan_resolve(plan, slice_str(settings), t->id);
 	r->tenant.limits = r->own != NULL ? r->own : plan;
+	r->generation = plans->generation;
 	r->base.is_negative = t->state != TENANT_READY;
 	r->base.is_revoked = t->state == TENANT_SUSPENDED || t->state == TENANT_DELETED;
 	r->filled = true;
+}
+
+const struct plan *
+record_limits(const struct tenant_record *r, const struct plans *plans, struct arena *arena)
+{
+	const struct plan *plan, *limits;
+	struct plan *own;
+
+	if (r->generation == plans->generation)
+		return plan_copy(r->tenant.limits, arena);
+	plan = plan_of_name(plans, r->tenant.plan, r->tenant.id);
+	own = plan_resolve(plan, slice_str(r->settings == NULL ? "" : r->settings), r->tenant.id);
+	limits = plan_copy(own != NULL ? own : plan, arena);
+	free(own);
+	return limits;
 }
 
 const char *

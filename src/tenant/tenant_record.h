@@ -18,6 +18,7 @@ struct tenant_record {
 	struct tenant tenant; /* limits: own, or the configuration's */
 	char *settings;	      /* owned: as the catalog has them; NULL: none */
 	struct plan *own;     /* owned: what they make of the plan; NULL: nothing else */
+	uint64_t generation;  /* of the plans that limits are of: of others, it is not valid */
 };
 
 /* With one reference, the caller's, and only the id in it (cut to TENANT_ID_MAX bytes). The last
@@ -26,6 +27,11 @@ struct tenant_record *record_new(struct slice id);
 /* Resolves its limits. settings: JSON, "" for none. */
 void record_fill(struct tenant_record *, const struct plans *, const struct tenant *,
     const char *settings);
+
+/* What holds for it by the plans of now, with its texts, in the arena: an older record is resolved
+ * anew. NULL when the arena is full. */
+const struct plan *record_limits(const struct tenant_record *, const struct plans *,
+    struct arena *);
 
 /* "neon", "postgres" or "url", as the catalog and Redis have it; static. False for any other. */
 const char *provider_name(enum tenant_provider);

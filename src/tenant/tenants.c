@@ -72,7 +72,7 @@ tenant_set_tls(const struct tenants *ts, struct tenant *t)
 	bool neon = ts->conf->provider == PROVIDER_NEON;
 
 	if (t->provider == PROVIDER_URL) {
-		t->guard = &ts->conf->allowed;
+		t->guard = ts->allowed;
 		t->sslmode_outside = ts->conf->neon_sslmode;
 		t->ca_file = ts->conf->tenant_ca_file;
 		return;
@@ -270,7 +270,9 @@ tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct we
 		.pools = pools,
 		.seal = seal,
 		.shared = shared,
-		.conf = conf };
+		.allowed = &conf->allowed,
+		.now = *conf };
+	ts->conf = &ts->now;
 	ts->arena = arena_new(ADMIN_ARENA_MAX);
 	ts->records = tenants_records_open(ts);
 	ts->provisions = map_new(0, NULL);
@@ -292,6 +294,22 @@ tenants_open(struct worker *w, struct catalog *c, struct redis *redis, struct we
 		return NULL;
 	}
 	return ts;
+}
+
+void
+tenants_configure(struct tenants *ts, const struct tenants_conf *conf)
+{
+	struct tenants_conf *now = &ts->now;
+
+	now->lazy = conf->lazy;
+	now->provision_wait_us = conf->provision_wait_us;
+	now->provision_deadline_us = conf->provision_deadline_us;
+	now->cache_ttl_us = conf->cache_ttl_us;
+	now->cache_stale_us = conf->cache_stale_us;
+	now->redis_ttl_us = conf->redis_ttl_us;
+	now->neon_address_retry_us = conf->neon_address_retry_us;
+	now->plans = conf->plans;
+	tenants_records_configure(ts);
 }
 
 /* The worker's flows have ended, so nothing is being provisioned. redis is closed after it, in the

@@ -123,6 +123,12 @@ usage_open(struct worker *w, struct catalog *c, const struct usage_conf *conf)
 	return u;
 }
 
+void
+usage_configure(struct usage *u, const struct usage_conf *conf)
+{
+	u->conf = *conf;
+}
+
 /* ---- the flow ---- */
 
 static enum flow_rc

@@ -220,6 +220,13 @@ web_set_up(struct web *w, const struct web_conf *conf)
 	    curl_multi_setopt(w->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, max) == CURLM_OK;
 }
 
+void
+web_set_connections_max(struct web *w, unsigned max)
+{
+	(void)curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, (long)max);
+	(void)curl_multi_setopt(w->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)max);
+}
+
 struct web *
 web_open(struct worker *worker, const struct web_conf *conf)
 {

@@ -46,7 +46,7 @@ after(() => stack.stop());
 
 test('values as plain numbers with a unit, words, switches', () => {
 	assert.deepEqual(setting('chat_timeout'), { section: 'tenantgate', key: 'chat_timeout', value: 90,
-		unit: 'seconds', origin: lineOf('chat_timeout'), isSecret: false });
+		unit: 'seconds', origin: lineOf('chat_timeout'), change: 'reload', isSecret: false });
 	assert.equal(setting('redis_timeout').value, 0.15);
 	assert.deepEqual([setting('max_chat_body').value, setting('max_chat_body').unit],
 		[2 << 20, 'bytes']);

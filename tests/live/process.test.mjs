@@ -178,7 +178,7 @@ test('SIGHUP and SIGUSR1 do not hurry a drain', async () => {
 	await leaving.program.says(/"serve.drain"/);
 	leaving.program.kill('SIGUSR1');
 	leaving.program.kill('SIGHUP');
-	await leaving.program.says(/"serve.hup"/);
+	await leaving.program.says(/"conf.reloaded"/);
 	assert.equal((await leaving.program.exit).code, 0);
 	assert.ok(Date.now() - start >= 990, `gone after ${Date.now() - start} ms`);
 });

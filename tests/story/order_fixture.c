@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-static struct model_servers second;
+static struct model_servers *second;
 struct model_choice order_choices[2];
 static char second_url[64];
 
@@ -27,10 +27,9 @@ order_set_up(void **state)
 	    model_fixture.peer.port);
 	conf.base_url = second_url;
 	conf.chat_model = "other";
-	memset(&second, 0, sizeof(second));
-	model_servers_open(&second, &conf);
+	second = model_servers_new(&conf, NULL, NULL);
 	order_choices[0] = model_fixture.model->chat_choices[0];
-	order_choices[1] = second.choices[0];
+	order_choices[1] = second->choices[0];
 	model_fixture.model->chat_choices = order_choices;
 	model_fixture.model->chat_choice_count = 2;
 	return 0;
@@ -40,7 +39,7 @@ int
 order_tear_down(void **state)
 {
 	model_fixture_turn_until_idle();
-	model_servers_close(&second);
+	refs_give(&second->refs);
 	return model_fixture_tear_down(state);
 }
 

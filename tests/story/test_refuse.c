@@ -50,6 +50,7 @@ refuse_begin(void)
 	fixture->ended = 0;
 	fixture->req.magic = REQUEST_MAGIC;
 	fixture->req.ctx = &fixture->ctx;
+	fixture->req.conf = &fixture->conf;
 	fixture->req.x = &fixture->x;
 	flow_start(&fixture->req.flow, &refused_kind, fixture->worker, NULL);
 }

@@ -4,6 +4,7 @@
  * a Redis that replies what the test has set.
  */
 #include "tenant_lookup_fixture.h"
+#include "tenant/tenant_internal.h"
 
 static void
 many_requests_share_one_tenant_lookup(void **state)
@@ -93,11 +94,11 @@ how_to_connect_is_the_configurations_to_say(void **state)
 	assert_string_equal(w->lookups[0].tenant.sslmode, "verify-full");
 	clock_test_advance(61 * SECOND);
 	w->redis.status = REDIS_OK;
-	w->conf.neon_sslmode = "verify-ca";
+	w->tenants->now.neon_sslmode = "verify-ca";
 	assert_int_equal(lookup(w), ERR_NONE);
 	assert_string_equal(w->lookups[0].tenant.sslmode, "verify-ca");
 	clock_test_advance(61 * SECOND);
-	w->conf.provider = PROVIDER_POSTGRES; /* what another has made is of no use to it */
+	w->tenants->now.provider = PROVIDER_POSTGRES; /* what another has made is of no use to it */
 	assert_int_equal(lookup(w), ERR_INTERNAL);
 	assert_int_equal(fake_catalog_asked(), 2);
 	assert_non_null(strstr(w->lookups[0].err.detail, "key provider"));

@@ -69,6 +69,7 @@ logged_line(struct request *v, enum err_code code, const char *detail)
 	if (code != ERR_NONE)
 		err_set(&err, code, "%s", detail);
 	v->ctx = &ctx;
+	v->conf = ctx.conf;
 	access_log_write(v, &err);
 	return only_line();
 }
@@ -192,7 +193,7 @@ a_refusal_is_one_line(void **state)
 static void
 a_log_that_is_off_has_no_line(void **state)
 {
-	struct request v = { .x = &exchange, .ctx = &ctx };
+	struct request v = { .x = &exchange, .ctx = &ctx, .conf = &conf };
 	struct err err = { .code = ERR_BAD_REQUEST };
 	char byte;
 	int fd = open(log_path, O_RDONLY);

@@ -109,6 +109,7 @@ upload_begin(const char *tenant, size_t bytes, size_t chunks)
 	assert_true(begun <= UPLOADS);
 	*u = (struct upload){ .bytes = bytes, .chunks = chunks };
 	u->req.ctx = &context;
+	u->req.conf = context.conf;
 	u->req.tenant.limits = &plan_standard;
 	u->req.x = &u->x;
 	buf_init(&u->req.body, 10u << 20);

@@ -214,7 +214,7 @@ limits_are(enum ratelimit_headers which, const struct limit_verdict *v, const ch
 
 	conf.ratelimit_headers = which;
 	exchange = (struct http_exchange){ 0 };
-	req = (struct request){ .ctx = &ctx, .x = &exchange, .verdict = *v };
+	req = (struct request){ .ctx = &ctx, .conf = &conf, .x = &exchange, .verdict = *v };
 	req.rules[0] = (struct limit_rule){ .count = 600, .period_us = 60000000 };
 	req.rules[1] = (struct limit_rule){ .count = 120, .period_us = 60000000 };
 	respond_limits(&req);
@@ -246,7 +246,10 @@ nobody_is_asked_back_before_there_is_more(void **state)
 
 	(void)state;
 	conf.ratelimit_headers = RATELIMIT_DRAFT;
-	req = (struct request){ .ctx = &ctx, .x = &exchange, .verdict = { .more_s = 37 } };
+	req = (struct request){ .ctx = &ctx,
+		.conf = &conf,
+		.x = &exchange,
+		.verdict = { .more_s = 37 } };
 	exchange = (struct http_exchange){ 0 };
 	respond_problem(&req, &err);
 	has_header("Retry-After: 37\n");

@@ -227,7 +227,7 @@ a_server_is_named_before_the_first_slash(void **state)
 {
 	struct model_conf conf =
 	    conf_of("west/big , meta/llama-3, east/org/small", "east/big,tiny");
-	struct model_servers all = { 0 };
+	struct model_servers *all;
 	struct err err = { 0 };
 	const char *key;
 
@@ -235,36 +235,35 @@ a_server_is_named_before_the_first_slash(void **state)
 	conf.embedding_model = "east/vectors";
 	conf.rerank_model = "east/judge";
 	assert_true(model_conf_valid(&conf, &key, &err));
-	model_servers_open(&all, &conf);
-	assert_int_equal(all.chat_choice_count, 3);
-	assert_int_equal(all.choice_count, 5);
-	assert_string_equal(all.choices[0].model, "big");
-	assert_string_equal(all.choices[1].model, "meta/llama-3");
-	assert_string_equal(all.choices[2].model, "org/small");
-	assert_string_equal(all.embedding_choice.url, "http://e/v1/embeddings");
-	means(&all, "west/big", "west",
+	all = model_servers_new(&conf, NULL, NULL);
+	assert_int_equal(all->chat_choice_count, 3);
+	assert_int_equal(all->choice_count, 5);
+	assert_string_equal(all->choices[0].model, "big");
+	assert_string_equal(all->choices[1].model, "meta/llama-3");
+	assert_string_equal(all->choices[2].model, "org/small");
+	assert_string_equal(all->embedding_choice.url, "http://e/v1/embeddings");
+	means(all, "west/big", "west",
 	    "http://w/openai/deployments/big/chat/completions?api-version=1");
-	means(&all, "east/big", "east", "http://e/v1/chat/completions");
-	means(&all, "big", "west",
-	    "http://w/openai/deployments/big/chat/completions?api-version=1");
-	means(&all, "meta/llama-3", "default", "http://d/v1/chat/completions");
-	means(&all, "org/small", "east", "http://e/v1/chat/completions");
-	assert_null(model_choice_find(&all, "east/tiny"));
-	assert_null(model_choice_find(&all, "gpt-9"));
-	assert_null(model_choice_find(&all, ""));
-	model_choice_refuse(&all, &err);
+	means(all, "east/big", "east", "http://e/v1/chat/completions");
+	means(all, "big", "west", "http://w/openai/deployments/big/chat/completions?api-version=1");
+	means(all, "meta/llama-3", "default", "http://d/v1/chat/completions");
+	means(all, "org/small", "east", "http://e/v1/chat/completions");
+	assert_null(model_choice_find(all, "east/tiny"));
+	assert_null(model_choice_find(all, "gpt-9"));
+	assert_null(model_choice_find(all, ""));
+	model_choice_refuse(all, &err);
 	assert_non_null(
 	    strstr(err.detail, "west/big, meta/llama-3, east/org/small, east/big, tiny."));
-	former_is(&all, &conf, "east/old", "http://e/v1/embeddings");
-	former_is(&all, &conf, "old", "http://d/v1/embeddings");
-	former_is(&all, &conf, "gone/old", NULL);
-	former_is(&all, &conf, "east/", NULL);
-	former_is(&all, &conf, "", NULL);
-	former_is(&all, &conf, "west/..", NULL);
-	former_is(&all, &conf, ".", NULL);
-	assert_string_equal(all.rerank_choice.url, "http://e/v1/rerank");
-	assert_string_equal(all.rerank_choice.model, "judge");
-	model_servers_close(&all);
+	former_is(all, &conf, "east/old", "http://e/v1/embeddings");
+	former_is(all, &conf, "old", "http://d/v1/embeddings");
+	former_is(all, &conf, "gone/old", NULL);
+	former_is(all, &conf, "east/", NULL);
+	former_is(all, &conf, "", NULL);
+	former_is(all, &conf, "west/..", NULL);
+	former_is(all, &conf, ".", NULL);
+	assert_string_equal(all->rerank_choice.url, "http://e/v1/rerank");
+	assert_string_equal(all->rerank_choice.model, "judge");
+	refs_give(&all->refs);
 }
 
 static void
@@ -303,18 +302,18 @@ static void
 a_long_list_is_cut(void **state)
 {
 	char list[2048] = "first";
-	struct model_servers all = { 0 };
+	struct model_servers *all;
 	struct model_conf conf = conf_of(list, NULL);
 	struct err err = { 0 };
 
 	(void)state;
 	for (unsigned i = 0; i < 40; i++)
 		snprintf(list + strlen(list), 40, ", a-model-with-a-long-name-%u", i);
-	model_servers_open(&all, &conf);
-	model_choice_refuse(&all, &err);
+	all = model_servers_new(&conf, NULL, NULL);
+	model_choice_refuse(all, &err);
 	assert_non_null(strstr(err.detail, ": first, a-model-with-a-long-name-0, "));
 	assert_non_null(strstr(err.detail, ", ...."));
-	model_servers_close(&all);
+	refs_give(&all->refs);
 }
 
 /* ---- the trace ---- */

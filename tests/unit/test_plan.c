@@ -130,7 +130,7 @@ a_prompt_may_have_4_kib(void **state)
 static void
 a_plan_is_found_by_its_name(void **state)
 {
-	const struct plans plans = { &plan_standard, &free_plan, 1 };
+	const struct plans plans = { .standard = &plan_standard, .items = &free_plan, .count = 1 };
 
 	(void)state;
 	assert_ptr_equal(plan_of_name(&plans, "", "acme"), &plan_standard);

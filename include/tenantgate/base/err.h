@@ -44,6 +44,7 @@
 	X(ERR_URI_TOO_LONG,	414,	"uri_too_long",		"Target too long")	\
 	X(ERR_MEDIA_TYPE,	415,	"unsupported_media_type", "Unsupported media type") \
 	X(ERR_EXPECTATION,	417,	"expectation_failed",	"Expectation failed")	\
+	X(ERR_CONF,		422,	"configuration_refused", "Configuration refused") \
 	X(ERR_NEON_REFUSED,	422,	"neon_refused",		"Provider refused")	\
 	X(ERR_PDF_ENCRYPTED,	422,	"document_encrypted",	"Document is encrypted") \
 	X(ERR_PDF_PASSWORD,	422,	"document_password",	"Wrong password")	\

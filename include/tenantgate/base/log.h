@@ -29,9 +29,13 @@ void	log_level(int max_level);
 /* Once at the start, with the rights to open again what stderr is: from then on no line waits for
  * its reader. */
 void	log_begin(void);
-/* path NULL: stderr. False when it cannot be opened (errno). A second call opens the path anew, for
- * a log that was rotated (SIGHUP). */
+/* path NULL: stderr. False when it cannot be opened (errno). */
 bool	log_open(const char *path);
+/* Opens the file anew, for a log that was rotated: every line from then on is in the file that has
+ * its name. The folder is the one that log_open() found, by its handle: who runs now need not be
+ * able to get there, only to open the file or, where it is gone, to make it. False (errno): the
+ * file of before is written on. Main thread. */
+bool	log_reopen(void);
 
 /* request_id NULL when there is no request behind it. */
 void	log_event(int level, const char *event, const char *request_id, const char *fmt, ...)

@@ -130,6 +130,9 @@ struct lookup_conf {
 /* conf is copied. The worker outlives the cache; its flows have ended before lookup_close(). */
 struct lookup_cache	*lookup_open(struct worker *, const struct lookup_conf *);
 void			 lookup_close(struct lookup_cache *);
+/* Other times, for what is fetched from now on. The store may be that of several caches. */
+void			 lookup_set_times(struct lookup_cache *, uint64_t ttl_us,
+			    uint64_t negative_ttl_us, uint64_t stale_us, uint64_t copies_us);
 
 /* The fresh record, found or negative, or NULL. A reference: the caller's to give back. */
 struct lookup_record	*lookup_cached(struct lookup_cache *, struct slice key);

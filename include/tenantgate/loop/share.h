@@ -80,6 +80,9 @@ void		 share_give_later(void *grant);		/* the same as a flow_defer_fn */
  * than one may now ever have is refused; a higher one wakes waiters. 0: the rule's alone. */
 void		 share_resize(struct share_budget *, uint64_t capacity);
 void		 share_set_ceiling(struct share_budget *, uint64_t ceiling);
+/* For those who come from now on; likewise any thread. */
+void		 share_set_waiting(struct share_budget *, unsigned waiting_max,
+		    uint64_t wait_timeout_us);
 /* The most units that a grant can be made to have by share_try(), step by step, when nobody else
  * holds any. Any thread. */
 uint64_t	 share_largest_grown(struct share_budget *);

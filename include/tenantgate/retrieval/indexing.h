@@ -31,6 +31,8 @@ struct indexing;
 
 /* One per process, opened before the workers, closed after them. */
 struct indexing	*indexing_open(const struct index_conf *);
+/* For what begins from now on. Any thread. */
+void		 indexing_configure(struct indexing *, const struct index_conf *);
 void		 indexing_close(struct indexing *); /* NULL is fine */
 
 /*

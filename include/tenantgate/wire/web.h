@@ -82,6 +82,8 @@ struct web_response {
 /* NULL: libcurl could not be set up. */
 struct web	*web_open(struct worker *, const struct web_conf *);
 void		 web_close(struct web *);	/* after its last transfer; NULL is fine */
+/* As many connections as there may be, from now on. */
+void		 web_set_connections_max(struct web *, unsigned);
 
 /* Wakes plainly when the response is whole or has failed. *out is borrowed until then. */
 enum flow_rc	 web_fetch(struct flow *, struct web *, const struct web_request *,

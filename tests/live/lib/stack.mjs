@@ -3,8 +3,8 @@
 // on a free port, all files in one folder. A stack starts only what a test asks of it.
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync,
-	writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync,
+	renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -12,6 +12,8 @@ import { Client } from './client.mjs';
 import { freePort, Program, startServer, until } from './process.mjs';
 
 const run = promisify(execFile);
+
+const NOGROUP = 65534;	// of the user nobody
 
 export const source = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 export const build = resolve(process.env.TG_BUILD ?? '.');
@@ -261,7 +263,9 @@ export class Stack {
 		const sections = all.filter(isSection)
 			.map(([name, keys]) => `[${name}]\n${lines(Object.entries(keys))}`);
 		writeFileSync(path, `[tenantgate]\n${lines(all.filter((pair) => !isSection(pair)))}` +
-			sections.join(''), { mode: 0o600 });
+			sections.join(''), { mode: 0o640 });
+		if (process.getuid() === 0)
+			chownSync(path, 0, NOGROUP);	// a reload reads it as the user
 		return path;
 	}
 
