@@ -77,6 +77,9 @@ struct conf {
  * them: each is one line in `errors` ("FILE:LINE: Sentence.\n"). False when there was any; then the
  * conf is good for conf_free(), conf_setting() and preflight() only. No error repeats a secret. */
 bool	conf_load(struct conf *, const char *path, struct buf *errors);
+/* Main thread: from now on values come from a copy of the environment as it is at this moment,
+ * which is kept until the process ends. */
+void	conf_environment_keep(void);
 /* section: "tenantgate", "plan NAME". NULL: no such. Its value is NULL where it was refused. Also
  * of a conf that has errors. */
 const struct admin_setting *conf_setting(const struct conf *, const char *section,

@@ -4,6 +4,7 @@
  * environment, @FILE for secrets. While expanding, the text that stands in the file itself is also
  * kept apart (`literal`): only that part of a secret is exposed by a file that others may read.
  */
+#define _GNU_SOURCE /* environ */
 #include "conf_internal.h"
 
 #include <ctype.h>
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tenantgate/base/alloc.h"
 #include "tenantgate/base/secret.h"
 
 #define NAME_MAX_BYTES 128 /* of an environment variable's name */
@@ -37,6 +39,33 @@ refuse_reference(struct conf_reading *r, const struct conf_place *at)
 	return false;
 }
 
+/* The environment of the start, for reloads: what libpq would take from it is gone by then
+ * (pg_environment_clear()). Strings as environ(7) has them; NULL: not kept. */
+static char **kept_environment;
+
+void
+conf_environment_keep(void)
+{
+	size_t count = 0;
+
+	while (environ[count] != NULL)
+		count++;
+	kept_environment = xcalloc(count + 1, sizeof(char *));
+	for (size_t i = 0; i < count; i++)
+		kept_environment[i] = xstrdup(environ[i]);
+}
+
+static const char *
+environment_value(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (char **e = kept_environment; e != NULL && *e != NULL; e++)
+		if (strncmp(*e, name, n) == 0 && (*e)[n] == '=')
+			return *e + n + 1;
+	return kept_environment == NULL ? getenv(name) : NULL;
+}
+
 /* inside: what stands between the braces. As in a shell's ${NAME:-default}, an empty variable
  * counts as none. What the environment gives is not expanded again. */
 static bool
@@ -52,7 +81,7 @@ expand_reference(struct conf_reading *r, const struct conf_place *at, struct sli
 		return refuse_reference(r, at);
 	memcpy(name, inside.p, n);
 	name[n] = '\0';
-	value = getenv(name);
+	value = environment_value(name);
 	if (value != NULL && *value != '\0') {
 		r->used_environment = true;
 		return buf_puts(out, value);

@@ -255,7 +255,8 @@ main(int argc, char **argv)
 		return 2;
 	}
 	is_loaded = load_conf(&conf, cmd.conf_path);
-	/* Not before: values of the configuration may come from the environment. */
+	/* Values of the configuration may come from the environment, at a reload too. */
+	conf_environment_keep();
 	pg_environment_clear();
 	if (cmd.test_only)
 		status = test_start(&conf, cmd.conf_path, is_loaded);

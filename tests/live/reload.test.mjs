@@ -72,7 +72,7 @@ before(async () => {
 	await stack.surroundings({ neon: false });
 	base = { model_url: model.url, workers: 2, rate_limit_requests_per_minute: 0,
 		server_idle_timeout: '10m' };
-	gate = await stack.tenantgateWithAdmin(base);
+	gate = await stack.tenantgateWithAdmin(base, { env: { PGOPTIONS: 'from-the-start' } });
 	base.admin_listen_port = Number(new URL(gate.adminUrl).port);
 	tenant = await gate.tenant('harbour');
 	assert.equal((await tenant.ingestText('The boats lie at the north quay.')).status, 201);
@@ -140,6 +140,13 @@ test('a key that needs a restart is named, the rest is applied', async () => {
 	await gate.program.says(/"conf.needs_restart".*: workers, environment\./);
 	assert.deepEqual((await reload({})).json.needsRestart, []);
 	assert.equal('inFile' in await setting('workers'), false);
+});
+
+test('variables are those of the start, also those that are kept from libpq', async () => {
+	const { status, json } = await reload({ server_header: '${PGOPTIONS}' });
+	assert.equal(status, 200, JSON.stringify(json));
+	assert.equal((await gate.anonymous.get('/healthz')).headers.server, 'from-the-start');
+	await reload({});
 });
 
 test('a dry run tells what it would do, and does nothing', async () => {
