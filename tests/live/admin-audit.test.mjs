@@ -222,12 +222,12 @@ test('what is refused before anything was started has no line', async () => {
 
 test('what the main database refuses has failed, with its code', async () => {
 	await ours(`create function refuses() returns trigger language plpgsql as
-		'begin raise exception ''not today''; end'; create trigger refuses before insert on api_keys
+		'begin raise exception ''not today''; end'; create trigger refuses before update on tenants
 		for each row execute function refuses()`);
 	const before = audits().length;
-	assert.equal((await gate.admin.post('/admin/keys', { kind: 'service' })).status, 503);
-	await ours('drop trigger refuses on api_keys');
+	assert.equal((await gate.admin.post('/admin/tenants/cid/suspend', {})).status, 503);
+	await ours('drop trigger refuses on tenants');
 	const [line, ...more] = audits().slice(before);
 	assert.deepEqual([line.action, line.outcome, line.code, more.length],
-		['key.create', 'failed', 'catalog_unavailable', 0]);
+		['tenant.suspend', 'failed', 'catalog_unavailable', 0]);
 });
