@@ -3,19 +3,21 @@
  * adopt: the order of an adoption.
  *
  *	[row] --> [source]: the project at Neon, or the URL's database, is looked at
- *	              --> [others] --> [write] --> [written] --> [mark]: done
+ *	              --> [others] --> [claims] --> [write] --> [written] --> [mark]: done
  *
  *	killed before [write]		nothing was changed
  *	between [write] and [mark]	the tenant has its database; another may not see at Neon
  *					that the project is taken, until the same call is made again
  *
- * Of two adoptions of one project, or for one tenant, the database lets one in (adopt_row.c).
+ * Of two adoptions of one project, or for one tenant, the database lets one in (adopt_row.c), and
+ * of an adoption and a removal (removal_claim.h).
  */
 #include "tenant/adopt.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tenant/removal_claim.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/secret.h"
 
@@ -33,7 +35,7 @@ struct adopt {
 	char port[8];
 };
 
-static flow_step_fn adopt_look, adopt_looked, adopt_source, adopt_others, adopt_write,
+static flow_step_fn adopt_look, adopt_looked, adopt_source, adopt_others, adopt_claims, adopt_write,
     adopt_written, adopt_mark;
 static flow_end_fn adopt_end;
 static flow_release_fn adopt_release;
@@ -43,6 +45,7 @@ static const struct flow_step adopt_steps[] = {
 	{ "row", adopt_looked },
 	{ "source", adopt_source },
 	{ "others", adopt_others },
+	{ "claims", adopt_claims },
 	{ "write", adopt_write },
 	{ "written", adopt_written },
 	{ "mark", adopt_mark },
@@ -185,12 +188,12 @@ adopt_tell(const struct adopt *a)
 	snprintf(out->dbname, sizeof(out->dbname), "%s", a->row.tenant.dbname);
 }
 
+/* A removal that was killed long ago keeps nobody out. */
 static enum flow_rc
-adopt_write(struct flow *f)
+adopt_claims(struct flow *f)
 {
 	struct adopt *a = adopt_of(f);
 	enum flow_rc rc = catalog_check(f, &a->result, "tenants of the database");
-	bool is_url = a->a->url != NULL;
 
 	if (rc != FLOW_NEXT)
 		return rc;
@@ -199,6 +202,18 @@ adopt_write(struct flow *f)
 	adopt_tell(a);
 	if (a->a->is_dry_run)
 		return FLOW_DONE;
+	return removal_claim_expire(f, a->tenants->catalog, a->row.project_id, &a->result);
+}
+
+static enum flow_rc
+adopt_write(struct flow *f)
+{
+	struct adopt *a = adopt_of(f);
+	enum flow_rc rc = catalog_check(f, &a->result, "removal of the project");
+	bool is_url = a->a->url != NULL;
+
+	if (rc != FLOW_NEXT)
+		return rc;
 	if (!row_seal(a->tenants->seal, &a->row.tenant, &a->sealed))
 		return flow_fail(f, ERR_INTERNAL,
 		    "The tenant's password could not be encrypted for the catalog. The operator "
@@ -216,7 +231,9 @@ adopt_written(struct flow *f)
 	enum flow_rc rc;
 
 	if (a->result.status == PG_SQL_ERROR && strcmp(a->result.failure.sqlstate, "23505") == 0)
-		return adopt_is_taken(a, "");
+		return flow_fail(f, ERR_CONFLICT,
+		    "This database has just become another tenant's, or is being removed as an "
+		    "orphan. Look at it again, or take another.");
 	rc = catalog_check(f, &a->result, "adoption");
 	if (rc != FLOW_NEXT)
 		return rc;

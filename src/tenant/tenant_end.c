@@ -39,7 +39,7 @@
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
 
-#define BUSY_US	    (250 * 1000ull) /* between looks while another is at work */
+#define BUSY_US (250 * 1000ull) /* between looks while another is at work */
 
 struct tenant_end {
 	struct flow flow;
@@ -60,8 +60,8 @@ struct tenant_end {
 	char stored_bytes[24], projects_left[160];
 	struct timer timer;
 	uint64_t claimed_us; /* monotonic: before the claim was sent */
-	bool has_told;	/* all replicas, of this order */
-	bool is_worked; /* the lease was ours once */
+	bool has_told;	     /* all replicas, of this order */
+	bool is_worked;	     /* the lease was ours once */
 };
 
 static flow_step_fn end_claim, end_claimed, end_look, end_looked, end_provider, end_provided,
@@ -335,8 +335,8 @@ static enum flow_rc
 end_fail(struct flow *f)
 {
 	struct tenant_end *e = tenant_end_of(f);
-	uint64_t rest_us = end_rest_us(e->tenants->conf->lease_us, e->why.retry_after,
-	    e->task.ordered_ago_s);
+	uint64_t rest_us =
+	    end_rest_us(e->tenants->conf->lease_us, e->why.retry_after, e->task.ordered_ago_s);
 	char told[ERR_TOLD_SIZE];
 
 	err_tell(&e->why, told);

@@ -345,9 +345,9 @@ nothing_is_done_after_the_lease(void **state)
 	it.stage = "catalog";
 	it.batches = 1;
 	fake_catalog_returns(answer_end, 850 * 1000);
-	asked = fake_catalog_asked();
+	asked = fake_catalog_asked_in(CATALOG_TENANTS);
 	assert_string_equal(carried_out(w), "claim ");
-	assert_int_equal(fake_catalog_asked() - asked, 2);
+	assert_int_equal(fake_catalog_asked_in(CATALOG_TENANTS) - asked, 2);
 	w->conf.lease_us = was;
 }
 
