@@ -14,8 +14,9 @@
  *					the project is taken
  *
  * The same call again ends all three, with the row as it was where the database is another's. Of
- * two adoptions of one project, or for one tenant, the catalog lets one in (adopt_row.c); of two of
- * one database by several addresses, the database itself (owner_mark.c).
+ * two adoptions of one project, or for one tenant, the catalog lets one in (adopt_row.c), and of an
+ * adoption and a removal (removal_claim.h); of two of one database by several addresses, the
+ * database itself (owner_mark.c).
  *
  * A project's compute may be disabled: one that takes no login is the tenant's nevertheless, and
  * claimed by its first contact.
@@ -25,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tenant/removal_claim.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
@@ -46,8 +48,8 @@ struct adopt {
 };
 
 static flow_step_fn adopt_look, adopt_looked, adopt_source, adopt_others, adopt_is_alone,
-    adopt_database, adopt_write, adopt_written, adopt_own, adopt_owned, adopt_undo, adopt_undone,
-    adopt_mark;
+    adopt_database, adopt_claims, adopt_write, adopt_written, adopt_own, adopt_owned, adopt_undo,
+    adopt_undone, adopt_mark;
 static flow_end_fn adopt_end;
 static flow_release_fn adopt_release;
 
@@ -58,6 +60,7 @@ static const struct flow_step adopt_steps[] = {
 	{ "others", adopt_others },
 	{ "alone", adopt_is_alone },
 	{ "trial", adopt_database },
+	{ "removal", adopt_claims },
 	{ "write", adopt_write },
 	{ "written", adopt_written },
 	{ "claim", adopt_own },
@@ -125,15 +128,6 @@ tenant_may_adopt(const struct adopt *a, const struct tenant_row *has)
 }
 
 static enum flow_rc
-adopt_has_one(struct adopt *a)
-{
-	return flow_fail(&a->flow, ERR_CONFLICT,
-	    "Tenant %s has a database, or one is being made, or it was deleted. Delete it, or "
-	    "recreate it as an empty one; or adopt for another.",
-	    a->a->id);
-}
-
-static enum flow_rc
 adopt_looked(struct flow *f)
 {
 	struct adopt *a = adopt_of(f);
@@ -156,7 +150,7 @@ adopt_looked(struct flow *f)
 	free(has);
 	if (err_is(&err))
 		return flow_fail_err(f, &err);
-	return may ? FLOW_NEXT : adopt_has_one(a);
+	return may ? FLOW_NEXT : adopt_has_one(f, a->a->id);
 }
 
 /* ---- the source ---- */
@@ -181,14 +175,6 @@ adopt_others(struct flow *f)
 	return adopt_row_others(f, a->tenants->catalog, &a->row, a->port, &a->result);
 }
 
-static enum flow_rc
-adopt_is_taken(struct adopt *a, const char *by)
-{
-	return flow_fail(&a->flow, ERR_CONFLICT,
-	    "This database is another tenant's%s%s. A database has one tenant; take another.",
-	    by[0] != '\0' ? ": " : "", by);
-}
-
 /* Where both have the address already, the database itself says which of the two has it. */
 static enum flow_rc
 adopt_is_alone(struct flow *f)
@@ -197,7 +183,7 @@ adopt_is_alone(struct flow *f)
 	enum flow_rc rc = catalog_check(f, &a->result, "tenants of the database");
 
 	if (rc == FLOW_NEXT && pg_rows(&a->result) > 0 && !a->a->was_ours)
-		return adopt_is_taken(a, pg_text(&a->result, 0, 0));
+		return adopt_is_taken(f, pg_text(&a->result, 0, 0));
 	return rc;
 }
 
@@ -230,17 +216,29 @@ adopt_goes_on(struct adopt *a)
 	return true;
 }
 
+/* A removal that was killed long ago keeps nobody out. */
 static enum flow_rc
-adopt_write(struct flow *f)
+adopt_claims(struct flow *f)
 {
 	struct adopt *a = adopt_of(f);
-	bool is_url = a->a->url != NULL;
 
 	if (!adopt_goes_on(a))
 		return flow_goto(f, adopt_undo);
 	adopt_outcome(&a->row, a->project.name, &a->trial, a->a);
 	if (a->a->is_dry_run)
 		return FLOW_DONE;
+	return removal_claim_expire(f, a->tenants->catalog, a->row.project_id, &a->result);
+}
+
+static enum flow_rc
+adopt_write(struct flow *f)
+{
+	struct adopt *a = adopt_of(f);
+	enum flow_rc rc = catalog_check(f, &a->result, "removal of the project");
+	bool is_url = a->a->url != NULL;
+
+	if (rc != FLOW_NEXT)
+		return rc;
 	if (!row_seal(a->tenants->seal, &a->row.tenant, &a->sealed))
 		return flow_fail(f, ERR_INTERNAL,
 		    "The tenant's password could not be encrypted for the catalog. The operator "
@@ -258,12 +256,14 @@ adopt_written(struct flow *f)
 	enum flow_rc rc;
 
 	if (a->result.status == PG_SQL_ERROR && strcmp(a->result.failure.sqlstate, "23505") == 0)
-		return adopt_is_taken(a, "");
+		return flow_fail(f, ERR_CONFLICT,
+		    "This database has just become another tenant's, or is being removed as an "
+		    "orphan. Look at it again, or take another.");
 	rc = catalog_check(f, &a->result, "adoption");
 	if (rc != FLOW_NEXT)
 		return rc;
 	if (pg_changed(&a->result) != 1)
-		return adopt_has_one(a);
+		return adopt_has_one(f, a->a->id);
 	a->is_written = true;
 	a->a->stage = ADOPTION_WRITTEN;
 	tenant_forget(a->tenants, a->a->id);

@@ -74,5 +74,8 @@ enum flow_rc adopt_row_undo(struct flow *, struct catalog *, const struct tenant
 void adopt_outcome(const struct tenant_row *, const char *name, const struct adopt_trial *,
     struct tenant_adoption *out);
 void adopt_tell_effective(const struct tenants *, struct tenant_adoption *out);
+/* Failures: the tenant has a database; another tenant has this one (its id, or ""). */
+enum flow_rc adopt_has_one(struct flow *, const char *id) __attribute__((warn_unused_result));
+enum flow_rc adopt_is_taken(struct flow *, const char *by) __attribute__((warn_unused_result));
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* adopt_outcome: what is told of an adoption. */
+/* adopt_outcome: what is told of an adoption, and why there is none. */
 #include <stdio.h>
 
 #include "tenant/adopt.h"
@@ -36,4 +36,21 @@ adopt_outcome(const struct tenant_row *row, const char *name, const struct adopt
 	snprintf(out->host, sizeof(out->host), "%s", row->tenant.host);
 	snprintf(out->dbname, sizeof(out->dbname), "%s", row->tenant.dbname);
 	adopt_tell_owner(&trial->owner, out);
+}
+
+enum flow_rc
+adopt_has_one(struct flow *f, const char *id)
+{
+	return flow_fail(f, ERR_CONFLICT,
+	    "Tenant %s has a database, or one is being made, or it was deleted. Delete it, or "
+	    "recreate it as an empty one; or adopt for another.",
+	    id);
+}
+
+enum flow_rc
+adopt_is_taken(struct flow *f, const char *by)
+{
+	return flow_fail(f, ERR_CONFLICT,
+	    "This database is another tenant's%s%s. A database has one tenant; take another.",
+	    by[0] != '\0' ? ": " : "", by);
 }

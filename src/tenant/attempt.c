@@ -23,6 +23,7 @@
  *  - The union holds one child at a time: what outlives it is copied out of it.
  */
 #include "tenant/attempt.h"
+#include "tenant/removal_claim.h"
 
 #include <stdio.h>
 
@@ -45,13 +46,14 @@ static const struct flow_step attempt_login_steps[] = { { "borrow", attempt_logi
 static const struct flow_kind attempt_login_kind = { "tenant_login", attempt_login_steps, NULL,
 	NULL };
 
-static flow_step_fn attempt_create, attempt_save, attempt_wait, attempt_waited, attempt_login,
-    attempt_logged_in, attempt_login_told, attempt_owner, attempt_schema, attempt_schema_applied,
-    attempt_ready, attempt_done;
+static flow_step_fn attempt_create, attempt_claims, attempt_save, attempt_wait, attempt_waited,
+    attempt_login, attempt_logged_in, attempt_login_told, attempt_owner, attempt_schema,
+    attempt_schema_applied, attempt_ready, attempt_done;
 static flow_end_fn attempt_end;
 
 static const struct flow_step attempt_steps[] = {
 	{ "create", attempt_create },
+	{ "claims", attempt_claims },
 	{ "save", attempt_save },
 	{ "wait", attempt_wait },
 	{ "waited", attempt_waited },
@@ -93,6 +95,18 @@ attempt_create(struct flow *f)
 	if (attempt_is_of(a, PROVIDER_POSTGRES))
 		return cluster_create(f, &a->child.cluster, a->tenants, a->row);
 	return neon_create(f, &a->child.neon, a->tenants, a->row);
+}
+
+/* One that was found may be being removed as an orphan: then [save] is refused. A removal that was
+ * killed long ago keeps nobody out. */
+static enum flow_rc
+attempt_claims(struct flow *f)
+{
+	struct attempt *a = FLOW_OF(f, struct attempt, &attempt_kind);
+
+	if (!attempt_is_of(a, PROVIDER_NEON) || a->row->is_new)
+		return FLOW_NEXT;
+	return removal_claim_expire(f, a->tenants->catalog, a->row->project_id, &a->result);
 }
 
 /* The write that ends the uncertainty of a creation: address and password in, posted_at out.

@@ -14,7 +14,8 @@
  * not name another, or when they name exactly this environment and tenant. Nothing else is: of what
  * only has the name the ids are told. The list comes last, for a creation that was killed before it
  * was saved, and it is whole (neon_list.c). While a creation may still arrive the deletion is not
- * over: nobody would look for what it makes.
+ * over, whatever was found and deleted: a creation is sent twice where Neon has answered 500, and
+ * nobody would look for what the second one makes.
  */
 #include "tenant/neon_end.h"
 
@@ -196,7 +197,7 @@ neon_end_none_found(struct neon_end *e)
 	int left = neon_grace_s(e->tenants->conf) - e->row->posted_ago_s;
 	struct err err = { .retry_after = LOOK_AGAIN_S };
 
-	if (!e->row->is_posted || left <= 0 || e->deleted > 0)
+	if (!e->row->is_posted || left <= 0)
 		return FLOW_DONE;
 	err_set(&err, ERR_PROVISIONING,
 	    "A creation of its database may still arrive; it is looked for until %d s from now.",

@@ -2,14 +2,17 @@
 /*
  * orphan_remove: the object of orphans.c, and how one of its projects goes.
  *
- *	[look] --> has a tenant by now: not removed
- *	   \-----> [delete] --> [deleted]
+ *	[claim] --> [delete] --> [deleted] --> [release] --> [released]
+ *	               |             |            ^
+ *	               |             +-- no clear answer: the claim stays
+ *	               +-- it has a tenant by now ---+
  *
  * Neon's deletion is soft: it can recover a project for 7 days. Deleted already (404) is deleted.
  */
 #include <stdlib.h>
 
 #include "tenant/orphans_internal.h"
+#include "tenant/removal_claim.h"
 #include "tenant/row_sql.h"
 #include "tenantgate/base/alloc.h"
 
@@ -18,15 +21,19 @@ struct orphan_removal {
 	struct tenant_orphans *orphans; /* borrowed, as the next two */
 	const struct orphan_project *project;
 	bool *is_gone;
+	bool is_claimed;
 };
 
-static flow_step_fn removal_look, removal_delete, removal_deleted;
+static flow_step_fn removal_take, removal_delete, removal_deleted, removal_release_claim,
+    removal_released;
 static flow_release_fn removal_release;
 
 static const struct flow_step removal_steps[] = {
-	{ "look", removal_look },
+	{ "claim", removal_take },
 	{ "delete", removal_delete },
 	{ "deleted", removal_deleted },
+	{ "release", removal_release_claim },
+	{ "released", removal_released },
 	{ NULL, NULL },
 };
 
@@ -43,7 +50,7 @@ orphan_look_tenant(struct flow *f, struct tenants *ts, const struct orphan_proje
 		       " OR (tenant_id" PG_EQUALS "$2 AND project_id IS NULL"
 		       " AND (" IS_PROVISIONING " OR posted_at IS NOT NULL))"
 		       " UNION ALL SELECT 1 FROM public.vector_databases"
-		       " WHERE vector_db_id" PG_EQUALS "$1",
+		       " WHERE vector_db_id" PG_EQUALS "$1 AND user_id" PG_DIFFERS REMOVAL_USER,
 		.params = { PG_TEXT(p->id), PG_TEXT(p->tenant) },
 		.param_count = 2,
 	};
@@ -52,11 +59,12 @@ orphan_look_tenant(struct flow *f, struct tenants *ts, const struct orphan_proje
 }
 
 static enum flow_rc
-removal_look(struct flow *f)
+removal_take(struct flow *f)
 {
 	struct orphan_removal *r = FLOW_OF(f, struct orphan_removal, &removal_kind);
 
-	return orphan_look_tenant(f, r->orphans->tenants, r->project, &r->orphans->result);
+	return removal_claim_take(f, r->orphans->tenants->catalog, r->project->id,
+	    r->project->tenant, &r->orphans->result);
 }
 
 static enum flow_rc
@@ -68,8 +76,9 @@ removal_delete(struct flow *f)
 
 	if (rc != FLOW_NEXT)
 		return rc;
-	if (pg_rows(&r->orphans->result) > 0)
-		return FLOW_DONE;
+	if (pg_rows(&r->orphans->result) == 0)
+		return flow_goto(f, removal_release_claim);
+	r->is_claimed = true;
 	neon_call_reset(call);
 	buf_printf(&call->path, "/projects/%s", r->project->id);
 	return neon_call_run(f, call, "DELETE");
@@ -83,7 +92,30 @@ removal_deleted(struct flow *f)
 
 	*r->is_gone = call->outcome == NEON_DONE ||
 	    (call->outcome == NEON_REFUSED && call->response.status == 404);
-	return *r->is_gone ? FLOW_DONE : neon_check(f, call, "deletion of a project");
+	if (*r->is_gone || call->outcome == NEON_REFUSED || call->outcome == NEON_UNSENT)
+		return FLOW_NEXT;
+	return neon_check(f, call, "deletion of a project");
+}
+
+/* Also of who was not let in, for a part of a claim may have been written beside the other's. */
+static enum flow_rc
+removal_release_claim(struct flow *f)
+{
+	struct orphan_removal *r = FLOW_OF(f, struct orphan_removal, &removal_kind);
+
+	return removal_claim_drop(f, r->orphans->tenants->catalog, r->project->id,
+	    &r->orphans->result);
+}
+
+/* One that was not released is over by itself. */
+static enum flow_rc
+removal_released(struct flow *f)
+{
+	struct orphan_removal *r = FLOW_OF(f, struct orphan_removal, &removal_kind);
+
+	if (!r->is_claimed || *r->is_gone)
+		return FLOW_DONE;
+	return neon_check(f, &r->orphans->call, "deletion of a project");
 }
 
 static void

@@ -17,7 +17,8 @@
  *
  * What always holds:
  *  - One such flow a tenant on a worker, one at work anywhere, by lease in the row, which each
- *    [claim] renews. It has a deadline that is shorter than the lease.
+ *    [claim] renews. Its deadline ends before the lease does, counted from before the claim was
+ *    sent: no step is begun, or gone on with, when another may have the work.
  *  - The order is in the row before, and the tenant refused from then on. What is done is noted
  *    after: a process that is killed in between does it again.
  *  - A tenant is told of (tenant_forget) at the beginning by each who takes the work up, for the
@@ -31,14 +32,14 @@
 
 #include "tenant/end_database.h"
 #include "tenant/end_redis.h"
+#include "tenant/end_time.h"
 #include "tenant/row_end.h"
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/random.h"
 
-#define BUSY_US	    (250 * 1000ull) /* between looks while another is at work */
-#define RETRY_MAX_S 60
-#define REST_MAX_US (300 * 1000000ull)
+#define BUSY_US (250 * 1000ull) /* between looks while another is at work */
 
 struct tenant_end {
 	struct flow flow;
@@ -58,8 +59,9 @@ struct tenant_end {
 	char last_error[512];
 	char stored_bytes[24], projects_left[160];
 	struct timer timer;
-	bool has_told;	/* all replicas, of this order */
-	bool is_worked; /* the lease was ours once */
+	uint64_t claimed_us; /* monotonic: before the claim was sent */
+	bool has_told;	     /* all replicas, of this order */
+	bool is_worked;	     /* the lease was ours once */
 };
 
 static flow_step_fn end_claim, end_claimed, end_look, end_looked, end_provider, end_provided,
@@ -111,6 +113,7 @@ end_claim(struct flow *f)
 	struct tenant_end *e = tenant_end_of(f);
 
 	lease_write(e, e->tenants->conf->lease_us);
+	e->claimed_us = clock_mono_us();
 	return row_end_claim(f, e->tenants->catalog, &e->work, &e->result);
 }
 
@@ -159,12 +162,15 @@ end_claimed(struct flow *f)
 	enum flow_rc rc = catalog_check(f, &e->result, "tenant's end");
 	bool is_same = e->is_worked;
 	enum tenant_order before = e->task.order;
+	uint64_t left_us;
 
 	if (rc != FLOW_NEXT || pg_rows(&e->result) == 0)
 		return rc;
 	row_end_read(&e->result, &e->work, &e->task, &e->row);
 	e->is_worked = true;
-	flow_deadline(f, e->tenants->conf->lease_us);
+	if (!end_time_left(e->claimed_us, e->tenants->conf->lease_us, &left_us))
+		return FLOW_DONE; /* the lease runs out; the watch takes it up */
+	flow_deadline(f, left_us);
 	if (is_same && before != e->task.order)
 		e->has_told = false;
 	if (e->task.order == TENANT_RESUME)
@@ -323,28 +329,14 @@ end_over(struct flow *f)
 
 /* ---- what is left ---- */
 
-/* As the provider says; else the longer the longer it has been in vain. An operator's order ends
- * it. */
-static uint64_t
-end_rest_us(const struct tenant_end *e)
-{
-	uint64_t ago_us = (uint64_t)e->task.ordered_ago_s * 1000000 / 4;
-	int retry_s = e->why.retry_after < RETRY_MAX_S ? e->why.retry_after : RETRY_MAX_S;
-
-	if (retry_s > 0)
-		return (uint64_t)retry_s * 1000000;
-	if (ago_us > REST_MAX_US)
-		return REST_MAX_US;
-	return ago_us > e->tenants->conf->lease_us ? ago_us : e->tenants->conf->lease_us;
-}
-
 /* The last step: whether it was written is not looked at, for the lease runs out, or has been
  * taken. */
 static enum flow_rc
 end_fail(struct flow *f)
 {
 	struct tenant_end *e = tenant_end_of(f);
-	uint64_t rest_us = end_rest_us(e);
+	uint64_t rest_us =
+	    end_rest_us(e->tenants->conf->lease_us, e->why.retry_after, e->task.ordered_ago_s);
 	char told[ERR_TOLD_SIZE];
 
 	err_tell(&e->why, told);

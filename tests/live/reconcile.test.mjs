@@ -133,6 +133,40 @@ test('one that gets a tenant in the middle of a removal stays', async () => {
 	assert.deepEqual([await state(one), await state(two)], ['gone', 'ready']);
 });
 
+test('one that is being removed cannot be adopted meanwhile; a removal that was killed is taken over',
+	async () => {
+		const [one, two] = [await project(noted('iva', 'test')), await project(noted('jan', 'test'))];
+		for (const id of [one, two])
+			await until('it is ready', async () => await state(id) === 'ready');
+		const adopt = (tenant, projectId) => gate.admin.post(`/admin/tenants/${tenant}/adopt`,
+			{ projectId });
+		const calls = async () => (await stack.neon.client.get('/_stats')).json
+			.requests['DELETE /projects/{p}'] ?? 0;
+		const were = await calls();
+		await stack.neonKnobs({ delay_ms: 30000, delay_route: 'DELETE /projects/{p}' });
+		const answer = remove([`project/${one}`]);
+		await until('it is being deleted', async () => await calls() > were);
+		const refused = await adopt('ivo', one);
+		assert.deepEqual([refused.status, refused.json.code], [409, 'conflict'], refused.body);
+		assert.match(refused.json.detail, /being removed/);
+		await stack.neonKnobs();
+		assert.deepEqual((await answer).json.removed, [`project/${one}`]);
+		const claims = () => ours("select user_id from users where user_id like 'removing/%'");
+		assert.deepEqual(await claims(), []);
+
+		const left = (ago) => ours(`insert into users (user_id, created_at) values ('removing/${two}',
+			now() - interval '${ago}'); insert into vector_databases (vector_db_id, user_id) values
+			('${two}', 'removing/${two}')`);
+		await left('1 minute');
+		assert.equal((await adopt('jim', two)).status, 409);
+		await stack.neonKnobs({ fail_next: [{ route: 'DELETE /projects/{p}', status: 403, times: 1 }] });
+		assert.equal((await remove([`project/${two}`])).status, 502);
+		assert.deepEqual(await claims(), [], 'what Neon refuses is released');
+		await left('2 hours');
+		assert.equal((await adopt('jim', two)).status, 200);
+		assert.deepEqual([await claims(), await state(two)], [[], 'ready']);
+	});
+
 test('documents in one place only', async () => {
 	const [[db]] = await ours("select db_name from tenants where tenant_id = 'cat'");
 	await ours("insert into documents (user_id, document_id, title, file_name, status, sha256) values " +

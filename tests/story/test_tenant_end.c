@@ -314,6 +314,43 @@ a_creation_that_may_still_arrive_is_waited_for(void **state)
 	assert_non_null(strstr(carried_out(w), "claim GET note_database"));
 }
 
+/* One was found and deleted; of a creation that was sent twice the other may be on its way. */
+static void
+a_second_creation_is_waited_for_too(void **state)
+{
+	struct tenants_fixture *w = *state;
+
+	an_order_is("delete");
+	it.stage = "database";
+	it.posted_ago = "5";
+	assert_string_equal(carried_out(w), "claim GET DELETE GET fail ");
+	an_order_is("delete");
+	it.stage = "database";
+	it.posted_ago = "500";
+	assert_non_null(strstr(carried_out(w), "claim GET DELETE GET note_database"));
+}
+
+/* The catalog takes half of the lease for each answer: the batch of documents would be answered
+ * when another may have the work, and is not waited for. (What is answered is noted, not what is
+ * asked.) */
+static void
+nothing_is_done_after_the_lease(void **state)
+{
+	struct tenants_fixture *w = *state;
+	uint64_t was = w->conf.lease_us;
+	unsigned asked;
+
+	w->conf.lease_us = 1600 * 1000;
+	an_order_is("delete");
+	it.stage = "catalog";
+	it.batches = 1;
+	fake_catalog_returns(answer_end, 850 * 1000);
+	asked = fake_catalog_asked_in(CATALOG_TENANTS);
+	assert_string_equal(carried_out(w), "claim ");
+	assert_int_equal(fake_catalog_asked_in(CATALOG_TENANTS) - asked, 2);
+	w->conf.lease_us = was;
+}
+
 static void
 redis_away_leaves_it_owed_until_its_copies_are_over(void **state)
 {
@@ -347,6 +384,8 @@ main(void)
 		CASE(a_project_that_names_another_is_not_deleted),
 		CASE(one_of_its_name_that_names_nobody_is_left),
 		CASE(a_creation_that_may_still_arrive_is_waited_for),
+		CASE(a_second_creation_is_waited_for_too),
+		CASE(nothing_is_done_after_the_lease),
 		CASE(redis_away_leaves_it_owed_until_its_copies_are_over),
 	};
 
