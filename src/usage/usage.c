@@ -131,7 +131,7 @@ usage_start(struct flow *f)
 {
 	struct usage *u = usage_of(f);
 
-	u->rows_left = usage_tally_rows(u->tally);
+	u->rows_left = usage_tally_rows(u->tally) + usage_tally_taken(u->tally);
 	memset(&u->refusal, 0, sizeof(u->refusal));
 	return FLOW_NEXT;
 }
