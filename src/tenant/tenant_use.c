@@ -75,9 +75,9 @@ use_check_start(struct tenant_users *users)
 {
 	struct use_check *c = xcalloc(1, sizeof(*c));
 
+	users->uses->under_way++;
 	users->is_checked = true;
 	users->check_again = false;
-	users->uses->under_way++;
 	c->tenants = users->uses->tenants;
 	memcpy(c->id, users->id, sizeof(c->id));
 	flow_start(&c->flow, &use_check_kind, c->tenants->worker, NULL);
