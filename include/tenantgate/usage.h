@@ -22,7 +22,7 @@
 struct usage;
 
 #define USAGE_ROWS_MAX	20000	/* of a tenant, a day and a model: of one worker, unwritten */
-#define USAGE_MODEL_MAX 200	/* bytes of a model's name; the rest is cut off */
+#define USAGE_MODEL_MAX 200	/* bytes of a model's name; cut between characters */
 
 struct usage_conf {
 	uint64_t	write_interval_us;

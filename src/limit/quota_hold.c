@@ -25,6 +25,7 @@
 #include "tenantgate/base/random.h"
 
 #define PAUSE_US 500000
+#define USED_MAX 1000000000000000ull /* what a server says that a request took may be any number */
 
 static flow_step_fn hold_next, hold_evalsha, hold_eval, hold_answered, hold_again;
 static flow_release_fn hold_release;
@@ -161,6 +162,8 @@ quota_settle(struct quota_hold **hold, uint64_t used)
 	*hold = NULL;
 	if (h == NULL)
 		return;
+	if (used > USED_MAX)
+		used = USED_MAX;
 	if (h->is_local) {
 		const struct quota_change c = { .give_back = h->request.tokens,
 			.used = used,

@@ -29,12 +29,13 @@
 #include "usage/usage_refusal.h"
 #include "usage/usage_sql.h"
 
-#define DAY_US	     (86400 * 1000000ull)
-#define WRITER_LEN   22
-#define PRUNE_US     (3600 * 1000000ull)
-#define PRUNE_ROWS   5000	/* deleted by one statement */
-#define USAGE_ARENA  (1u << 20) /* bytes: what catalog_run() makes of a batch */
-#define USAGE_HOLDER "usage"
+#define DAY_US	       (86400 * 1000000ull)
+#define WRITER_LEN     22
+#define PRUNE_US       (3600 * 1000000ull)
+#define PRUNE_RETRY_US (300 * 1000000ull) /* after a failure */
+#define PRUNE_ROWS     5000		  /* deleted by one statement */
+#define USAGE_ARENA    (1u << 20)	  /* bytes: what catalog_run() makes of a batch */
+#define USAGE_HOLDER   "usage"
 /* Of one flow: what is still to be isolated goes on after write_interval. */
 #define REFUSALS_MAX 64
 
@@ -53,7 +54,7 @@ struct usage {
 	struct pg_result result;      /* owned */
 	struct usage_count dropped;   /* since the catalog was away */
 	struct usage_refusal refusal; /* of this flow */
-	uint64_t pruned_us;	      /* monotonic; 0: not yet */
+	uint64_t prune_us;	      /* monotonic: not before */
 	bool is_writing, is_failing;
 	char text[24], day[USAGE_DAY_SIZE]; /* of parameters */
 };
@@ -136,7 +137,7 @@ usage_start(struct flow *f)
 {
 	struct usage *u = usage_of(f);
 
-	u->rows_left = usage_tally_rows(u->tally);
+	u->rows_left = usage_tally_rows(u->tally) + usage_tally_taken(u->tally);
 	memset(&u->refusal, 0, sizeof(u->refusal));
 	return FLOW_NEXT;
 }
@@ -232,10 +233,13 @@ usage_written(struct flow *f)
 	return u->rows_left > 0 ? flow_goto(f, usage_take) : FLOW_NEXT;
 }
 
-static bool
-prune_is_due(const struct usage *u)
+/* A century of retention is longer than there have been days. */
+static uint32_t
+first_day_kept(const struct usage *u)
 {
-	return u->pruned_us == 0 || clock_mono_us() - u->pruned_us >= PRUNE_US;
+	uint64_t now = clock_wall_us(), kept = u->conf.retention_us;
+
+	return now > kept ? (uint32_t)((now - kept) / DAY_US) : 0;
 }
 
 static enum flow_rc
@@ -248,23 +252,31 @@ usage_prune(struct flow *f)
 		.param_count = 2,
 	};
 
-	if (!prune_is_due(u))
+	if (clock_mono_us() < u->prune_us)
 		return FLOW_DONE;
 	(void)snprintf(u->text, sizeof(u->text), "%d", PRUNE_ROWS);
-	usage_day_text((uint32_t)((clock_wall_us() - u->conf.retention_us) / DAY_US), u->day);
+	usage_day_text(first_day_kept(u), u->day);
 	return catalog_run(f, u->catalog, CATALOG_DOCUMENTS, slice_str(USAGE_HOLDER), &q,
 	    &u->result);
 }
 
+/* What was to be written is: that old days stay a while longer is no failure of it. */
 static enum flow_rc
 usage_pruned(struct flow *f)
 {
 	struct usage *u = usage_of(f);
-	enum flow_rc rc = catalog_check(f, &u->result, "delete old usage");
+	uint64_t now = clock_mono_us();
 
-	if (rc == FLOW_NEXT && pg_changed(&u->result) < PRUNE_ROWS)
-		u->pruned_us = clock_mono_us();
-	return rc;
+	if (u->result.status != PG_OK) {
+		u->prune_us = now + PRUNE_RETRY_US;
+		log_event(LOG_WARNING, "usage.prune", NULL,
+		    "Old usage cannot be deleted from the catalog, which is tried again in five "
+		    "minutes; look at the table tenant_usage (SQLSTATE \"%s\"): %s",
+		    u->result.failure.sqlstate, u->result.failure.message);
+	} else if (pg_changed(&u->result) < PRUNE_ROWS) {
+		u->prune_us = now + PRUNE_US;
+	}
+	return FLOW_DONE;
 }
 
 /* Once while it lasts; what is dropped is told at its end. */

@@ -113,7 +113,9 @@ usage_read_month(struct flow *f, struct catalog *c, const char *tenant, struct p
 uint64_t
 usage_month_tokens(const struct pg_result *r)
 {
-	return strtoull(pg_text(r, 0, 0), NULL, 10);
+	uint64_t tokens = strtoull(pg_text(r, 0, 0), NULL, 10);
+
+	return tokens < USAGE_SUM_MAX ? tokens : USAGE_SUM_MAX;
 }
 
 static uint64_t

@@ -19,8 +19,7 @@
 #define DAY_US	(86400 * 1000000ull)
 #define KEY_MAX (sizeof(uint32_t) + TENANT_ID_MAX + 1 + USAGE_MODEL_MAX)
 /* Of a row's JSON: each byte of a text may be an escape of six. */
-#define ROW_JSON_MAX (6 * (TENANT_ID_MAX + USAGE_MODEL_MAX) + 512)
-#define SUM_MAX	     (1000000000000000ull) /* of a row: what a server says may be any number */
+#define ROW_JSON_MAX  (6 * (TENANT_ID_MAX + USAGE_MODEL_MAX) + 512)
 
 struct usage_cell {
 	TAILQ_ENTRY(usage_cell) link;
@@ -134,8 +133,8 @@ cell_new(struct usage_tally *t, struct slice key, uint32_t day, size_t model_at)
 static void
 sum_add(uint64_t *sum, uint64_t more)
 {
-	if (more > SUM_MAX || *sum + more > SUM_MAX)
-		*sum = SUM_MAX;
+	if (more > USAGE_SUM_MAX || *sum + more > USAGE_SUM_MAX)
+		*sum = USAGE_SUM_MAX;
 	else
 		*sum += more;
 }

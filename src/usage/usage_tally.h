@@ -39,6 +39,8 @@ void			 usage_tally_return(struct usage_tally *, struct usage_count *lost);
 #define USAGE_ROW_TEXT_SIZE (TENANT_ID_MAX + USAGE_DAY_SIZE + USAGE_MODEL_MAX + 8)
 void			 usage_tally_name(const struct usage_tally *,
 			    char out[USAGE_ROW_TEXT_SIZE]);
+/* No sum of tokens is more: what a server says may be any number. */
+#define USAGE_SUM_MAX 1000000000000000ull
 /* A day's text. */
 void			 usage_day_text(uint32_t day, char out[USAGE_DAY_SIZE]);
 

@@ -28,6 +28,8 @@ static bool is_lost;
 static const char *refused_for; /* the SQLSTATE of batches with a tenant "bad..."; NULL: none */
 static unsigned refusals;
 static unsigned batches, prunes;
+static char pruned_before[16];
+static bool prune_fails;
 static unsigned long requests; /* in the batches that were taken */
 static char writer[64];
 
@@ -46,6 +48,9 @@ usage_catalog(const struct pg_query *q, struct fake_result *a)
 {
 	if (strstr(q->sql, "public.usage_writers AS w") == NULL) {
 		prunes++;
+		(void)snprintf(pruned_before, sizeof(pruned_before), "%s", q->params[0].data);
+		if (prune_fails)
+			a->status = PG_SQL_ERROR;
 		return;
 	}
 	batches++;
@@ -78,6 +83,7 @@ set_up(void **state)
 	(void)state;
 	batches = prunes = 0;
 	is_lost = false;
+	prune_fails = false;
 	refused_for = NULL;
 	refusals = 0;
 	requests = 0;
@@ -152,14 +158,13 @@ a_batch_without_an_answer_is_sent_again_as_it_was(void **state)
 	note("a");
 	flush();
 	note("late");
-	note("a");
 	flush();
 	flush();
 	check_written("1:1;1:1;1:1;");
 	assert_false(usage_is_settled(usage));
 	is_lost = false;
-	flush();
-	check_written("1:1;1:1;1:1;1:1;2:2 late;");
+	flush(); /* both, though the first is as many rows as the other */
+	check_written("1:1;1:1;1:1;1:1;2:1 late;");
 	assert_true(usage_is_settled(usage));
 }
 
@@ -194,6 +199,35 @@ many_rows_are_written_early_and_in_several_batches(void **state)
 	}
 	turn_until_idle(worker); /* nobody has flushed it */
 	check_written("1:500;2:500;3:100;");
+}
+
+static void
+old_days_that_cannot_be_deleted_hold_up_nothing(void **state)
+{
+	(void)state;
+	prune_fails = true;
+	for (int i = 0; i < 3; i++) {
+		note("a");
+		flush();
+		assert_true(usage_is_settled(usage));
+	}
+	check_written("1:1;2:1;3:1;");
+	assert_int_equal(prunes, 1); /* it is tried again, but not each time */
+}
+
+static void
+a_retention_longer_than_the_calendar_deletes_nothing(void **state)
+{
+	struct usage_conf conf;
+
+	(void)state;
+	usage_close(usage);
+	usage_conf_init(&conf);
+	conf.retention_us = 36500 * 24 * HOUR_US;
+	usage = usage_open(worker, NULL, &conf);
+	note("a");
+	flush();
+	assert_string_equal(pruned_before, "1970-01-01");
 }
 
 static void
@@ -344,6 +378,8 @@ main(void)
 		TEST(where_all_rows_are_refused_they_go_a_few_at_a_time),
 		TEST(what_may_be_mended_is_kept),
 		TEST(what_is_noted_meanwhile_waits_for_its_interval),
+		TEST(old_days_that_cannot_be_deleted_hold_up_nothing),
+		TEST(a_retention_longer_than_the_calendar_deletes_nothing),
 		TEST(while_the_catalog_is_away_memory_is_bounded),
 		TEST(who_stops_does_not_wait_for_a_catalog_that_is_away),
 	};
