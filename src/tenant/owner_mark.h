@@ -13,7 +13,7 @@
 
 #define OWNER_TABLE	 "public.tenantgate_owner"
 #define OWNER_TOKEN_LEN	 20 /* random characters: of each claim its own */
-#define OWNER_SHOWN_SIZE 64 /* of a name in a sentence, with its NUL */
+#define OWNER_SHOWN_SIZE (ENVIRONMENT_MAX + 1)
 
 /* Set by the caller, but for what is at the end; all borrowed until the wait is over. */
 struct owner_mark {
@@ -27,9 +27,10 @@ struct owner_mark {
 	/* After a good end: whose it was, where it was another's. "": nobody's, or the tenant's. */
 	char before_environment[OWNER_SHOWN_SIZE];
 	char before_tenant[TENANT_ID_MAX + 1];
+	char seen[OWNER_TOKEN_LEN + 1];	 /* of another's mark: its token */
+	char token[OWNER_TOKEN_LEN + 1]; /* of the claim */
 	/* the flow's */
 	struct pg_result result; /* owned */
-	char seen[OWNER_TOKEN_LEN + 1], token[OWNER_TOKEN_LEN + 1];
 	unsigned rounds;
 };
 

@@ -203,6 +203,8 @@ test('what a build before laid has no mark: its tenant gets it, another only by 
 		await stack.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'strait'");
 		await until('it is copied', () => stack.sql('create database copy template strait owner strait')
 			.then(() => true, () => false));
+		refused(await adopt('zander', d.url('127.0.0.2'), '?takeOwnership=true'), 409, 'conflict',
+			/no copy: it is tenant perch's very database/);
 		const copy = d.url('localhost').replace(/strait$/, 'copy');
 		refused(await adopt('zander', copy), 409, 'conflict', /tenant perch's.*a copy.*takeOwnership=true/);
 		const taken = await adopt('zander', copy, '?takeOwnership=true');
