@@ -39,8 +39,8 @@ struct owner_mark {
  * may be taken where it has no mark, where it is the tenant's own already, and where the mark names
  * a tenant of this environment that has no database by the catalog: so the row is written first,
  * in which the address is, and the mark after it. Fails with ERR_CONFLICT (another's;
- * ERR_DATABASE where it is not is_operators), ERR_FORBIDDEN (the role may not), ERR_DATABASE and
- * its like, ERR_CATALOG.
+ * ERR_DATABASE where it is not is_operators), ERR_FORBIDDEN (the role may not; the same),
+ * ERR_DATABASE and its like, ERR_CATALOG.
  */
 enum flow_rc owner_mark(struct flow *, struct owner_mark *) __attribute__((warn_unused_result));
 enum flow_rc owner_mark_or_tell(struct flow *, struct owner_mark *, struct err *why)
