@@ -61,7 +61,7 @@ const struct conf_key conf_keys[] = {
 	    "The Server field of responses; empty for none."),
 
 	GROUP("Process"),
-	RESTART(NUMBER, "workers", workers, "0", 0, POOL_WORKERS_MAX, "Threads; 0: one a processor."),
+	RESTART(NUMBER, "workers", workers, "0", 0, POOL_WORKERS_MAX, "Threads; 0: by processors."),
 	RESTART(STRING, "user", user, "", CONF_EMPTY_ALLOWED,
 	    "User to become when started as root, which is refused otherwise."),
 	RESTART(STRING, "pid_file", pid_file, "", CONF_EMPTY_ALLOWED,

@@ -156,5 +156,6 @@ const char tenants_listed[] =
 const char tenants_addressed[] =
     "CREATE INDEX tenants_project ON public.tenants (project_id);"
     "CREATE INDEX tenants_address ON public.tenants"
-    "	((regexp_replace(lower(rtrim(db_host, '.')), '^([^.]+)-pooler[.]', '\\1.')),"
+    "	((regexp_replace(regexp_replace(lower(rtrim(db_host, '.')),"
+    "	    '^([^.]+)-pooler[.]', '\\1.'), '^(ep-[^.]+)[.].*[.]neon[.]tech$', '\\1.neon.tech')),"
     "	db_port, db_name);";

@@ -31,6 +31,21 @@ enum flow_rc adopt_project_mark(struct flow *, struct adopt_project *, struct te
  * and as project_id a digest of host, port and database. False with err set. Pure. */
 bool adopt_url_read(const char *url, struct tenant_row *, struct err *);
 
+/* After a look that was forced, and saw another tenant's mark of this environment: fails with
+ * ERR_CONFLICT when it is that tenant's very database, and none of a copy. */
+struct adopt_copy {
+	struct flow flow;
+	struct tenants *tenants; /* borrowed */
+	struct owner_mark *here; /* borrowed: of that look, which is made again */
+	struct owner_mark there; /* of the other tenant's database, by its row */
+	struct tenant_row row;	 /* of the other; holds a password, wiped */
+	struct pg_conn *conn;	 /* owned */
+	struct pg_result result; /* owned */
+	struct err why;
+};
+enum flow_rc adopt_copy_check(struct flow *, struct adopt_copy *, struct tenants *,
+    struct owner_mark *) __attribute__((warn_unused_result));
+
 /* One login to the row's database, as requests will make it, and a look at what is there, and
  * whose it is; nothing is changed. The connection outlives the wait, and adopt_trial_close() is the
  * caller's, whatever came of it. */
@@ -40,6 +55,7 @@ struct adopt_trial {
 	const struct tenant_row *row;
 	const struct tenant_adoption *adoption; /* with was_ours */
 	struct owner_mark owner;
+	struct adopt_copy copy;
 	struct pg_conn *conn;	 /* owned; NULL: there was no login */
 	struct pg_result result; /* owned */
 };

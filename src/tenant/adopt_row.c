@@ -11,10 +11,14 @@
 #include "tenant/row_sql.h"
 
 /* One name has several forms: of either case, with a final dot, and at Neon with its pooler's mark
- * at the first label's end. As the index tenants_address has it (catalog/schema_operators.c). */
-#define HOST_KEY(host) \
+ * at the first label's end, and with or without the label of a cell ("ep-x.c-2.us-east-2..."). As
+ * the index tenants_address has it (catalog/schema_operators.c). */
+#define HOST_PLAIN(host) \
 	"pg_catalog.regexp_replace(pg_catalog.lower(pg_catalog.rtrim(" host ", '.'))," \
 	" '^([^.]+)-pooler[.]', '\\1.')"
+#define HOST_KEY(host) \
+	"pg_catalog.regexp_replace(" HOST_PLAIN( \
+	    host) ", '^(ep-[^.]+)[.].*[.]neon[.]tech$', '\\1.neon.tech')"
 
 enum flow_rc
 adopt_row_others(struct flow *f, struct catalog *c, const struct tenant_row *r, const char *port,

@@ -12,7 +12,7 @@
 #define TRIAL_US (20 * 1000000ull)
 #define LOOK_US	 (10 * 1000000ull)
 
-static flow_step_fn trial_login, trial_look, trial_judge, trial_owner;
+static flow_step_fn trial_login, trial_look, trial_judge, trial_owner, trial_copy;
 static flow_end_fn trial_end;
 
 static const struct flow_step trial_steps[] = {
@@ -20,6 +20,7 @@ static const struct flow_step trial_steps[] = {
 	{ "look", trial_look },
 	{ "judge", trial_judge },
 	{ "owner", trial_owner },
+	{ "copy", trial_copy },
 	{ NULL, NULL },
 };
 
@@ -146,6 +147,18 @@ trial_owner(struct flow *f)
 
 	trial_fill_owner(t, true);
 	return owner_mark(f, &t->owner);
+}
+
+/* By writing to the other's database, so not in a dry run. */
+static enum flow_rc
+trial_copy(struct flow *f)
+{
+	struct adopt_trial *t = FLOW_OF(f, struct adopt_trial, &trial_kind);
+	bool is_here = strcmp(t->owner.before_environment, t->tenants->conf->environment) == 0;
+
+	if (!t->adoption->takes_ownership || t->adoption->is_dry_run || !is_here)
+		return FLOW_DONE;
+	return adopt_copy_check(f, &t->copy, t->tenants, &t->owner);
 }
 
 static void

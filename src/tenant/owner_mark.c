@@ -73,7 +73,7 @@ mark_failed_by(const struct owner_mark *m, const char *sqlstate)
 static enum flow_rc
 mark_check(struct owner_mark *m)
 {
-	if (mark_failed_by(m, INSUFFICIENT_PRIVILEGE))
+	if (m->is_operators && mark_failed_by(m, INSUFFICIENT_PRIVILEGE))
 		return flow_fail(&m->flow, ERR_FORBIDDEN,
 		    "This role may not see or set whose the database is: let it create tables in "
 		    "schema public, and select, insert, update and delete in " OWNER_TABLE

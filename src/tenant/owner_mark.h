@@ -13,7 +13,7 @@
 
 #define OWNER_TABLE	 "public.tenantgate_owner"
 #define OWNER_TOKEN_LEN	 20 /* random characters: of each claim its own */
-#define OWNER_SHOWN_SIZE 64 /* of a name in a sentence, with its NUL */
+#define OWNER_SHOWN_SIZE (ENVIRONMENT_MAX + 1)
 
 /* Set by the caller, but for what is at the end; all borrowed until the wait is over. */
 struct owner_mark {
@@ -27,9 +27,10 @@ struct owner_mark {
 	/* After a good end: whose it was, where it was another's. "": nobody's, or the tenant's. */
 	char before_environment[OWNER_SHOWN_SIZE];
 	char before_tenant[TENANT_ID_MAX + 1];
+	char seen[OWNER_TOKEN_LEN + 1];	 /* of another's mark: its token */
+	char token[OWNER_TOKEN_LEN + 1]; /* of the claim */
 	/* the flow's */
 	struct pg_result result; /* owned */
-	char seen[OWNER_TOKEN_LEN + 1], token[OWNER_TOKEN_LEN + 1];
 	unsigned rounds;
 };
 
@@ -38,8 +39,8 @@ struct owner_mark {
  * may be taken where it has no mark, where it is the tenant's own already, and where the mark names
  * a tenant of this environment that has no database by the catalog: so the row is written first,
  * in which the address is, and the mark after it. Fails with ERR_CONFLICT (another's;
- * ERR_DATABASE where it is not is_operators), ERR_FORBIDDEN (the role may not), ERR_DATABASE and
- * its like, ERR_CATALOG.
+ * ERR_DATABASE where it is not is_operators), ERR_FORBIDDEN (the role may not; the same),
+ * ERR_DATABASE and its like, ERR_CATALOG.
  */
 enum flow_rc owner_mark(struct flow *, struct owner_mark *) __attribute__((warn_unused_result));
 enum flow_rc owner_mark_or_tell(struct flow *, struct owner_mark *, struct err *why)

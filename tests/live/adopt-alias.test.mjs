@@ -134,6 +134,22 @@ test('two rows that have one address: the mark says which, and the other is let 
 	assert.deepEqual(await mark(stack, 'delta'), ['test/first']);
 });
 
+test('the names that Neon has for one endpoint are one, before anybody logs in', async () => {
+	const d = await database(stack, 'ford');
+	assert.equal((await adopt('dace', d.url())).status, 200);
+	await sql(`update tenants set db_host = 'ep-cool-1.c-2.us-east-2.aws.neon.tech'
+		where tenant_id = 'dace'`);
+	for (const host of ['ep-cool-1.us-east-2.aws.neon.tech', 'EP-cool-1-pooler.US-east-2.aws.neon.tech',
+		'ep-cool-1-pooler.c-2.us-east-2.aws.neon.tech.'])
+		refused(await adopt('chub', d.url(host)), 409, 'conflict', /another tenant's: dace/);
+	refused(await adopt('chub', d.url('ep-cool-2.us-east-2.aws.neon.tech')), 503, 'database_unavailable',
+		/takes no login/);
+	const [plan] = await sql(`set enable_seqscan = off; explain select 1 from tenants where
+		pg_catalog.regexp_replace(pg_catalog.regexp_replace(pg_catalog.lower(pg_catalog.rtrim(db_host,
+		'.')), '^([^.]+)-pooler[.]', '\\1.'), '^(ep-[^.]+)[.].*[.]neon[.]tech$', '\\1.neon.tech') = 'x'`);
+	assert.match(plan[0], /tenants_address/);
+});
+
 test('a database that was provisioned is adopted by no URL, in no environment', async () => {
 	await works(gate, 'plaice');
 	const [[db]] = await sql("select db_name from tenants where tenant_id = 'plaice'");
@@ -203,6 +219,8 @@ test('what a build before laid has no mark: its tenant gets it, another only by 
 		await stack.sql("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'strait'");
 		await until('it is copied', () => stack.sql('create database copy template strait owner strait')
 			.then(() => true, () => false));
+		refused(await adopt('zander', d.url('127.0.0.2'), '?takeOwnership=true'), 409, 'conflict',
+			/no copy: it is tenant perch's very database/);
 		const copy = d.url('localhost').replace(/strait$/, 'copy');
 		refused(await adopt('zander', copy), 409, 'conflict', /tenant perch's.*a copy.*takeOwnership=true/);
 		const taken = await adopt('zander', copy, '?takeOwnership=true');

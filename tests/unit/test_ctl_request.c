@@ -74,6 +74,8 @@ requests_are_made(void **state)
 		{ "tenant retry acme", "/admin/tenants/acme/retry", "{}" },
 		{ "key create --kind tenant --tenant acme --scopes chat,search", "/admin/keys",
 		    "{\"kind\":\"tenant\",\"scopes\":[\"chat\",\"search\"],\"tenant\":\"acme\"}" },
+		{ "tenant adopt acme --url postgres://x --take-ownership",
+		    "/admin/tenants/acme/adopt?takeOwnership=true", "{\"url\":\"postgres://x\"}" },
 		{ "adopt --catalog postgres://x", "/admin/adopt",
 		    "{\"catalogUrl\":\"postgres://x\"}" },
 	};

@@ -41,7 +41,7 @@ struct tenant_adoption {
 	char		 host[DNS_NAME_MAX + 1];
 	char		 dbname[PG_NAME_MAX + 1];
 	/* "TENANT of ENVIRONMENT", whose it said it was; "": nobody's, or this tenant's. */
-	char		 owner_before[TENANT_ID_MAX + 72];
+	char		 owner_before[TENANT_ID_MAX + 112];
 	/* After a good end. */
 	char		 effective[32];	/* when all replicas know: "now", "within 60s" */
 };
