@@ -8,8 +8,8 @@
  *	  |   \--- none to find, none to stage ---> [words] or [wait]        |
  *	  +------------------------------------------/------------------------+
  *
- * Nothing of words hurries, so they come when there is nothing else, and at the end: a segment at a
- * time, and the connection is given back in between. [wait] is without one.
+ * Words come when there is nothing else, when they are behind the vectors, and at the end: a
+ * segment at a time, and the connection is given back in between. [wait] is without one.
  */
 #include "api/ingest_embed.h"
 
@@ -191,6 +191,17 @@ embed_stage(struct flow *f)
 	return chunks_stage(f, &e->in->req.lease, &attempt, &e->rows, embed_sent, e);
 }
 
+/* Words are not left behind vectors: a model that is faster than the database would leave all of
+ * them to the end. */
+static enum flow_rc
+embed_go_on(struct flow *f)
+{
+	struct ingest_embed *e = embed_of(f);
+
+	return flow_goto(f,
+	    e->has_words && e->worded < e->staged ? embed_borrow_for_words : embed_next_batch);
+}
+
 static enum flow_rc
 embed_staged(struct flow *f)
 {
@@ -201,7 +212,7 @@ embed_staged(struct flow *f)
 	ingest_batch_free(e->staging);
 	e->staging = NULL;
 	e->under_way--;
-	return flow_goto(f, embed_next_batch);
+	return embed_go_on(f);
 }
 
 /* What is held is first given to whoever waits for one. */
@@ -229,7 +240,7 @@ embed_words(struct flow *f)
 static enum flow_rc
 embed_worded(struct flow *f)
 {
-	return flow_goto(f, embed_next_batch);
+	return embed_go_on(f);
 }
 
 static void

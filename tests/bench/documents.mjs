@@ -74,6 +74,13 @@ class Bench {
 		return until('it is indexed', () => this.indexed(), 900000);
 	}
 
+	// From the 201 on its words are there: those of its last chunk, too.
+	async isComplete(count) {
+		const found = await this.client.search(`${this.count + count - 1}`, { mode: 'text', topK: 1 });
+		if (found.json.results[0]?.chunk !== count - 1)
+			throw new Error(`its words are not there: ${found.body}`);
+	}
+
 	// One document of so many chunks: how long until its 201, and until its index.
 	async ingest(count, { waits = true } = {}) {
 		const body = text(this.count, count);
@@ -88,6 +95,7 @@ class Bench {
 			throw new Error(`ingest: ${answer.body}`);
 		const stored = (performance.now() - began) / 1000;
 		const storedCpu = await this.processor() - cpu;
+		await this.isComplete(count);
 		this.count += count;
 		if (waits)
 			await this.whenIndexed();
