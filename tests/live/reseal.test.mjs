@@ -103,8 +103,12 @@ test('killed between any two of its writes: the same again does the rest', async
 		victim.program.kill('SIGKILL');
 		await victim.program.exit;
 		assert.equal(await cut, 'cut');
-		await ours("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' " +
-			'and objid = 78');
+		// Who waits first: else it would have the lock, and might end well before it is ended.
+		const end = (granted) => ours(`select pg_terminate_backend(pid) from pg_locks where
+			locktype = 'advisory' and objid = 78 and granted = ${granted}`);
+		await end(false);
+		await until('it is undone', async () => (await locks(false)).length === 0);
+		await end(true);
 		await hold;
 		await ours('drop trigger halt on tenants');
 		assert.equal(await left(), ROWS - at * 50, 'whole batches, and no more');
