@@ -55,6 +55,6 @@ removal_claim_expire(struct flow *f, struct catalog *c, const char *project, str
 {
 	return claim_run(f, c,
 	    "DELETE FROM public.users WHERE user_id" PG_EQUALS REMOVAL_USER
-	    " AND created_at" PG_BELOW PG_NOW PG_MINUS "interval '1 hour'",
+	    " AND created_at" PG_BELOW "(" PG_NOW PG_MINUS "interval '1 hour')",
 	    project, out);
 }

@@ -146,7 +146,7 @@ test('one that is being removed cannot be adopted meanwhile; a removal that was 
 		await stack.neonKnobs({ delay_ms: 30000, delay_route: 'DELETE /projects/{p}' });
 		const answer = remove([`project/${one}`]);
 		await until('it is being deleted', async () => await calls() > were);
-		const refused = await adopt('ivo', one);
+		const refused = await adopt('iva', one);
 		assert.deepEqual([refused.status, refused.json.code], [409, 'conflict'], refused.body);
 		assert.match(refused.json.detail, /being removed/);
 		await stack.neonKnobs();
@@ -158,12 +158,12 @@ test('one that is being removed cannot be adopted meanwhile; a removal that was 
 			now() - interval '${ago}'); insert into vector_databases (vector_db_id, user_id) values
 			('${two}', 'removing/${two}')`);
 		await left('1 minute');
-		assert.equal((await adopt('jim', two)).status, 409);
+		assert.equal((await adopt('jan', two)).status, 409);
 		await stack.neonKnobs({ fail_next: [{ route: 'DELETE /projects/{p}', status: 403, times: 1 }] });
 		assert.equal((await remove([`project/${two}`])).status, 502);
 		assert.deepEqual(await claims(), [], 'what Neon refuses is released');
 		await left('2 hours');
-		assert.equal((await adopt('jim', two)).status, 200);
+		assert.equal((await adopt('jan', two)).status, 200);
 		assert.deepEqual([await claims(), await state(two)], [[], 'ready']);
 	});
 

@@ -57,6 +57,8 @@ each_is_of_the_door_and_ends(void **state)
 		assert_true(strncmp(r->path, "/admin", 6) == 0 || strcmp(r->path, "/metrics") == 0);
 		assert_non_null(r->start);
 		assert_true(r->timeout_us > 0);
+		/* What is asked by GET alone changes nothing; all else has a line in the audit. */
+		assert_int_equal(r->action != NULL, strcmp(r->method, "GET") != 0);
 	}
 	assert_true(i > 0);
 }
