@@ -12,7 +12,9 @@
 #include <stdlib.h>
 
 #include "config.h"
+#include "tenantgate/api/request_meters.h"
 #include "tenantgate/base/map.h"
+#include "tenantgate/loop/flow_stat.h"
 
 /* On the caller's stack: the caller waits until `done`. */
 struct worker_call {
@@ -194,6 +196,7 @@ worker_context_open(struct worker_context *ctx, struct err *err)
 	struct process *process = ctx->process;
 
 	offload_attach(process->offload, ctx->worker);
+	flow_stats_away(ctx->worker, request_away_steps);
 	if (!open_wires(ctx, err) || !open_services(ctx, err))
 		return false;
 	ctx->reconciled = map_new(process->conf->tenants.cache_max, free);

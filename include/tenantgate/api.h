@@ -101,6 +101,7 @@ void	api_budgets_close(struct api_budgets *);
 void	api_budgets_condition(const struct api_budgets *, struct condition *);
 
 #define LOUDEST_TENANTS	64	/* places of api_shared.loudest */
+#define LOUDEST_SHARDS	32	/* of workers, by their index */
 
 /* What the handlers of all workers share. One for each process; it outlives the workers. */
 struct api_shared {
@@ -113,6 +114,11 @@ struct api_shared {
 	atomic_uint		expiries;	/* behind requests (api/request_expire.c) */
 	_Atomic unsigned	refusals;	/* of keys, held back at the moment */
 	struct indexing		*indexing;	/* owned; NULL: no index is made */
+	struct http_shared	*clients;	/* borrowed: the public listener's; or NULL */
+	/* When the configuration in force was read, by the wall clock, and whether the last try
+	 * to read it anew has failed: for metrics; whoever reads it writes them. */
+	_Atomic uint64_t	configured_us;
+	atomic_bool		reload_has_failed;
 	struct loudest		*loudest;	/* owned: requests by tenant; NULL: not counted */
 };
 

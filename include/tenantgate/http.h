@@ -81,6 +81,9 @@ struct http_shared;
 struct http_shared	*http_shared_new(void);
 void			 http_shared_free(struct http_shared *);
 unsigned		 http_shared_connections(const struct http_shared *);
+/* Since the start: those that were taken in, and those that max_client_conn refused. */
+uint64_t		 http_shared_accepted(const struct http_shared *);
+uint64_t		 http_shared_refused(const struct http_shared *);
 
 /* Listens with SO_REUSEPORT. NULL with err set when the address is not valid or cannot be bound.
  * conf is copied, its strings borrowed. `refused` may be NULL. On the worker's thread, or before it

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "api/refuse.h"
+#include "api/request_count.h"
 #include "api/request_keys.h"
 #include "api/request_quota.h"
 #include "api/respond.h"
@@ -206,6 +207,7 @@ request_limit(struct flow *f)
 		return request_check(f, req);
 	}
 	respond_limits(req);
+	request_count_decisions(req);
 	return req->verdict.allowed ? request_quota_passes(f, req) : limit_refuse(f);
 }
 
@@ -348,13 +350,14 @@ request_end(struct request *req, const struct err *err)
 	if (err->code == ERR_OUTDATED && req->tenant.state == TENANT_READY && req->has_borrowed)
 		tenant_schema_doubt(req->ctx->tenants, &req->tenant);
 	request_count_usage(req);
+	request_count_end(req, err);
 	http_attach(req->x, NULL); /* a client that leaves now finds no flow to abort */
 	if (err_is(err) && http_status(req->x) == 0)
 		respond_problem(req, err);
 	req->flow.result = (unsigned)http_result(req->x, err);
 	if (req->ctx->shared->loudest != NULL && req->tenant_id[0] != '\0')
-		loudest_add(req->ctx->shared->loudest, slice_str(req->tenant_id),
-		    flow_age_us(&req->flow), err_is(err));
+		loudest_add(req->ctx->shared->loudest, worker_index(req->ctx->worker),
+		    slice_str(req->tenant_id), flow_age_us(&req->flow), err_is(err));
 	if (req->route->in_access_log)
 		access_log_write(req, err);
 	http_end(req->x);

@@ -42,6 +42,8 @@ static atomic_int log_max = LOG_INFO;
 static atomic_int log_fd = STDERR_FILENO;
 static int log_stderr = STDERR_FILENO; /* or the same pipe, not blocking */
 static atomic_bool log_to_socket; /* log_fd is stderr, and that is a socket (journald's) */
+static _Atomic uint64_t log_lost;
+static _Atomic uint64_t log_folded;
 static atomic_bool log_partial;	  /* the last line was cut off: its newline is owed */
 
 void
@@ -135,6 +137,8 @@ log_line(const struct buf *json)
 
 	if (n < 0 ? partial : (size_t)n < json->len + 1 + partial)
 		atomic_store(&log_partial, true);
+	if (n < 0 || (size_t)n < json->len + 1 + partial)
+		atomic_fetch_add(&log_lost, 1);
 }
 
 static const char *
@@ -194,6 +198,15 @@ log_event(int level, const char *event, const char *request_id, const char *fmt,
 			message[0] = '\0';
 		va_end(ap);
 		log_write(level, event, request_id, hidden, message);
+	} else {
+		atomic_fetch_add(&log_folded, 1);
 	}
 	errno = saved_errno;
+}
+
+void
+log_counts(struct log_counts *out)
+{
+	out->lost = atomic_load(&log_lost);
+	out->folded = atomic_load(&log_folded);
 }

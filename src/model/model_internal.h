@@ -13,6 +13,7 @@
  *	model_chat.c	starts a chat answer	model_stream.c	pulls it, by sse.c and delta*.c
  *	model_error.c	what a failure means, by error_text.c
  *	model_condition.c  how the servers are
+ *	gen_ai.c	what calls take, for metrics
  *	model_admit.c	whether a server is asked, by model_breaker.c, and which is next
  *	model_learn.c	what a server does not take, by model_refusal.c and model_habits.c
  */
@@ -33,6 +34,7 @@
 
 struct embed_batch;
 struct log_pace;
+struct meter_series;
 struct model_refusal;
 
 struct model_shares {
@@ -77,6 +79,9 @@ struct model_call {
 	bool			 is_probe;	/* the one that an open breaker has let through */
 	bool			 may_fall_back;	/* it was the server's fault */
 	struct breaker_end	 end;		/* of the last try, not yet told */
+	uint64_t		 began_us;	/* monotonic: of the first try; 0: none yet */
+	uint64_t		 piece_us;	/* of the last piece of an answer; 0: none yet */
+	struct meter_series	*pieces;	/* borrowed: the worker's; NULL: not looked up */
 	char			 user[SHA256_HEX_SIZE];	/* the pseudonym; "": none */
 	struct trace		 trace;		/* the caller's */
 	char			 trace_line[TRACE_LINE_MAX]; /* of the present try */

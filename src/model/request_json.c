@@ -7,6 +7,7 @@
 
 #include "model/model_internal.h"
 #include "model/request_job.h"
+#include "tenantgate/base/clock.h"
 #include "tenantgate/base/json.h"
 
 #define REQUEST_OVERHEAD_MAX (64u << 10) /* bytes of all that is not text, extra bodies too */
@@ -272,6 +273,8 @@ model_call_request(struct model_call *call, struct web_request *r)
 	const struct model_server_conf *conf = &server->conf;
 	unsigned n = 0;
 
+	if (call->began_us == 0)
+		call->began_us = clock_mono_us();
 	memset(r, 0, sizeof(*r));
 	r->method = "POST";
 	r->url = call->choice->url;
