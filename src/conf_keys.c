@@ -10,6 +10,7 @@
 #define CONF_STRUCT struct conf
 #include "conf_key_words.h"
 #include "conf_table.h"
+#include "conf_trace_keys.h"
 
 /* A table is laid out in columns. */
 /* clang-format off */
@@ -77,6 +78,7 @@ const struct conf_key conf_keys[] = {
 	DURATION("dns_timeout", dns_timeout_us, "2s", 10 * MS, 60 * SECONDS,
 	    "How long one query to a name server may take."),
 
+	TRACE_KEYS,
 	GROUP("Catalog: the main database"),
 	URL("catalog_url", catalog.url, "${TENANTGATE_CATALOG_URL}", CONF_EMPTY_REFUSED,
 	    "postgresql postgres",

@@ -151,6 +151,7 @@ api_context_fill(struct worker_context *ctx, struct api_context *api)
 		.shared = &process->shared,
 		.offload = process->offload,
 		.looks = ctx->looks,
+		.otlp = ctx->otlp,
 	};
 }
 
@@ -199,6 +200,8 @@ worker_context_open(struct worker_context *ctx, struct err *err)
 	flow_stats_away(ctx->worker, request_away_steps);
 	if (!open_wires(ctx, err) || !open_services(ctx, err))
 		return false;
+	ctx->otlp = otlp_open(ctx->worker, ctx->web, &process->conf->api.otlp,
+	    &(struct otlp_sender){ VERSION, process->conf->tenants.environment });
 	ctx->reconciled = map_new(process->conf->tenants.cache_max, free);
 	ctx->swept = map_new(process->conf->tenants.cache_max, free);
 	ctx->looks = health_looks_open(ctx->worker, process->catalog, ctx->redis);
@@ -212,6 +215,7 @@ void
 worker_context_drain(struct worker_context *ctx, void *arg)
 {
 	(void)arg;
+	otlp_hurry(ctx->otlp);
 	if (ctx->http[LISTENER_PUBLIC] != NULL)
 		http_drain(ctx->http[LISTENER_PUBLIC]);
 }
@@ -241,6 +245,7 @@ worker_context_close(struct worker_context *ctx)
 	for (unsigned i = 0; i < LISTENERS; i++)
 		http_close(ctx->http[i]);
 	health_looks_close(ctx->looks);
+	otlp_close(ctx->otlp);
 	map_free(ctx->reconciled);
 	map_free(ctx->swept);
 	if (ctx->tenants != NULL)

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "tenantgate/auth.h"
+#include "tenantgate/api/otlp.h"
 #include "tenantgate/base/loudest.h"
 #include "tenantgate/catalog.h"
 #include "tenantgate/http.h"
@@ -71,6 +72,8 @@ struct api_conf {
 	uint64_t	stream_keepalive_us;		/* a streamed answer is silent no longer */
 	bool		stream_reasoning;		/* shown, where a form has it */
 	bool		access_log;			/* one line for each request */
+	bool		server_timing;			/* told to clients of all routes */
+	struct otlp_conf otlp;
 	struct extract_conf extract;
 	struct index_conf indexing;
 	struct usage_conf usage;
@@ -142,6 +145,7 @@ struct api_context {
 	const struct api_conf	*conf;
 	struct api_shared	*shared;
 	struct offload		*offload;	/* for its figures; NULL where nobody shows them */
+	struct otlp		*otlp;		/* NULL: no spans are wanted */
 	struct health_looks	*looks;		/* NULL where nobody asks /readyz */
 	bool			 shows_reasons;	/* /readyz: why, and figures; not to the public */
 };

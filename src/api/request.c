@@ -43,8 +43,11 @@ request_start(struct http_exchange *x, const struct api_context *ctx,
 	buf_init(&req->body, body_max);
 	flow_start(&req->flow, kind, ctx->worker, arena);
 	req->flow.request_id = req->request_id;
+	request_trace_begin(req);
 	flow_deadline(&req->flow, api_route_timeout_us(req->route, ctx->conf));
 	http_attach(x, &req->flow);
+	if (ctx->conf->server_timing)
+		http_set_timing(x, &req->flow);
 	return req;
 }
 
@@ -360,19 +363,9 @@ request_end(struct request *req, const struct err *err)
 		    slice_str(req->tenant_id), flow_age_us(&req->flow), err_is(err));
 	if (req->route->in_access_log)
 		access_log_write(req, err);
+	request_trace_end(req, err);
 	http_end(req->x);
 	req->x = NULL;
-}
-
-/* The user's id leaves us as a pseudonym alone. */
-struct model_asker
-request_asker(const struct request *req)
-{
-	return (struct model_asker){
-		.tenant = slice_str(req->tenant_id),
-		.user = slice_str(req->user_id),
-		.traceparent = http_header(req->x, "traceparent"),
-	};
 }
 
 void

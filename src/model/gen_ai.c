@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/gen_ai_calls.h"
+#include "model/model_choice.h"
 #include "tenantgate/base/clock.h"
 
 #define MICROSECONDS 1e6
@@ -105,6 +106,16 @@ gen_ai_provider(const char *url)
 		if (ends_in(host, providers[i].host_end))
 			return providers[i].provider;
 	return "openai";
+}
+
+const char *
+gen_ai_provider_of(const struct model *m, const char *name)
+{
+	const struct model_choice *choice = model_choice_find(&m->shares->servers, name);
+
+	if (choice == NULL && strcmp(name, m->embedding_choice->name) == 0)
+		choice = m->embedding_choice;
+	return gen_ai_provider(choice != NULL ? choice->url : "");
 }
 
 /* "rerank" is no name of the conventions, which allow others where none of theirs fits. */

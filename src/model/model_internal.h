@@ -5,7 +5,7 @@
  *	model.c		open and close		request_json.c	writes requests
  *	model_server.c	the servers of models, made once for the process
  *	model_server_conf.c	which of their settings are good	model_url.c	their URLs
- *	model_choice.c	which model of which server is asked	trace.c		traceparent
+ *	model_choice.c	which model of which server is asked
  *	request_job.c	the same of long ones, by a helper
  *	embed.c		an embeddings request	vectors.c	its answer, by json_scan.c
  *	embed_batch.c	how many texts it has
@@ -22,7 +22,6 @@
 
 #include "model/model_habits.h"
 #include "model/model_server.h"
-#include "model/trace.h"
 #include "tenantgate/base/buf.h"
 #include "tenantgate/base/digest.h"
 #include "tenantgate/base/err.h"
@@ -30,6 +29,7 @@
 #include "tenantgate/model.h"
 
 #define ERROR_BODY_MAX	(16u * 1024)	/* bytes of an error response that are read */
+#define TRACE_LINE_MAX	80		/* bytes of the line, with its NUL */
 #define BODY_KEPT_MAX	(8u * 1024)	/* bytes of a request that a resting stream keeps */
 
 struct embed_batch;
@@ -83,8 +83,8 @@ struct model_call {
 	uint64_t		 piece_us;	/* of the last piece of an answer; 0: none yet */
 	struct meter_series	*pieces;	/* borrowed: the worker's; NULL: not looked up */
 	char			 user[SHA256_HEX_SIZE];	/* the pseudonym; "": none */
-	struct trace		 trace;		/* the caller's */
-	char			 trace_line[TRACE_LINE_MAX]; /* of the present try */
+	char			 trace_line[TRACE_LINE_MAX]; /* "traceparent: ..."; "": none */
+	const char		*tracestate;	/* borrowed, as the tenant: a line; or NULL */
 };
 
 /*

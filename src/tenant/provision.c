@@ -195,8 +195,8 @@ provision_record(const struct provision *p)
 		    });
 }
 
-/* For metrics: an attempt that was at work. A cluster of one's own does not tell whether it made the
- * database now or for an attempt before. */
+/* For metrics: an attempt that was at work. A cluster of one's own does not tell whether it made
+ * the database now or for an attempt before. */
 static void
 provision_tell(const struct provision *p, const struct err *err)
 {

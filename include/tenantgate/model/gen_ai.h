@@ -22,6 +22,9 @@ extern const struct meter_family gen_ai_chunk;
  * known, as they say of servers that speak OpenAI's protocol. Static. */
 const char	*gen_ai_provider(const char *url);
 
+/* The same of whoever is asked for a model, by its configured name. */
+const char	*gen_ai_provider_of(const struct model *, const char *name);
+
 /* How the breaker of a server is: of each kind of model that was asked of it. */
 typedef void model_breaker_fn(const char *server, const char *kind, bool is_open, void *arg);
 /* Any thread. */
