@@ -2,6 +2,7 @@
 // GET /metrics: a page that Prometheus' own tool finds no fault with, whose counts are what was done.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Client } from './lib/client.mjs';
 import { until } from './lib/process.mjs';
@@ -204,6 +205,21 @@ test('connections, configuration, log and provisioning are there', async () => {
 	assert.ok('tenantgate_loop_cpu_seconds_total{worker="0"}' in now);
 	assert.ok(now.tenantgate_pools_client_active >= 0);
 	assert.equal(now.tenantgate_pools_client_maxwait_seconds, 0);
+});
+
+test('what README says there is, is there, and no more', async () => {
+	const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+	const told = [...readme.matchAll(/^\| `((?:tenantgate|process)_\w+)` \| (.*?) \|/gm)];
+	const { body } = await page();
+	const there = [...body.matchAll(/^# TYPE (\S+) /gm)].map((m) => m[1]);
+	assert.deepEqual(told.map((m) => m[1]).sort(), there.sort());
+	const families = Object.fromEntries(told.map((m) => [m[1], m[2]]));
+	for (const name of Object.keys(samples(body))) {
+		const [, family, labels = ''] = name.match(/^(\w+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})?$/);
+		for (const [, label] of labels.matchAll(/(\w+)="(?:[^"\\]|\\.)*"/g))
+			assert.ok(label === 'le' || families[family].includes(`\`${label}\``) ||
+				families[family].startsWith('provider, operation, model'), name);
+	}
 });
 
 test('OpenMetrics where it is asked for', async () => {
