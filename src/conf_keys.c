@@ -10,6 +10,8 @@
 #define CONF_STRUCT struct conf
 #include "conf_key_words.h"
 #include "conf_table.h"
+#include "conf_process_keys.h"
+#include "conf_trace_keys.h"
 
 /* A table is laid out in columns. */
 /* clang-format off */
@@ -60,33 +62,16 @@ const struct conf_key conf_keys[] = {
 	STRING("server_header", http.server_name, "tenantgate", CONF_EMPTY_IS_NULL,
 	    "The Server field of responses; empty for none."),
 
-	GROUP("Process"),
-	RESTART(NUMBER, "workers", workers, "0", 0, POOL_WORKERS_MAX, "Threads; 0: by processors."),
-	RESTART(STRING, "user", user, "", CONF_EMPTY_ALLOWED,
-	    "User to become when started as root, which is refused otherwise."),
-	RESTART(STRING, "pid_file", pid_file, "", CONF_EMPTY_ALLOWED,
-	    "File to write the process id to; empty for none."),
-	RESTART(SWITCH, "so_reuseport", so_reuseport, "off", "Let another process listen there."),
-	RESTART(STRING, "takeover_socket", takeover_socket, "", CONF_EMPTY_ALLOWED,
-	    "Unix socket by which `tenantgate --take-over` gets our listeners; empty for none."),
-	RESTART(STRING, "log_file", log_file, "", CONF_EMPTY_ALLOWED,
-	    "File to append the log to; empty for standard error."),
-	WORD("log_level", log_level, "notice", log_levels, "The least important lines to log."),
-	SWITCH("access_log", api.access_log, "on", "One JSON line in the log for each request."),
-	DURATION("drain_delay", drain_delay_us, "0s", 0, 1 * HOURS,
-	    "After SIGTERM: how long to go on accepting, with /readyz at 503, before closing."),
-	DURATION("shutdown_timeout", shutdown_timeout_us, "30s", 0, 24 * HOURS,
-	    "After that: how long streams may take to finish."),
-	RESTART(STRING, "dns_nameserver", dns_nameserver, "", CONF_EMPTY_ALLOWED,
-	    "Address and port of the name server to ask; empty for those of /etc/resolv.conf."),
-	RESTART(DURATION, "dns_timeout", dns_timeout_us, "2s", 10 * MS, 60 * SECONDS,
-	    "How long one query to a name server may take."),
+	PROCESS_KEYS,
+
+	TRACE_KEYS,
 
 	GROUP("Catalog: the main database"),
 	RESTART(URL, "catalog_url", catalog.url, "${TENANTGATE_CATALOG_URL}", CONF_EMPTY_REFUSED,
 	    "postgresql postgres",
 	    "Postgres database of tenants, keys and documents; its schema is migrated at start."),
-	RESTART(NUMBER, "catalog_pool_size", catalog.pool_size, "8", 1, 1000, "Connections to it."),
+	RESTART(NUMBER, "catalog_pool_size", catalog.pool_size, "8", 1, 1000,
+	    "Connections to the catalog."),
 	RESTART(DURATION, "catalog_query_timeout", catalog.query_timeout_us, "5s", 10 * MS,
 	    1 * HOURS, "How long one statement in the catalog may take."),
 	RESTART(DURATION, "catalog_connect_timeout", catalog.connect_timeout_us, "5s", 10 * MS,

@@ -8,6 +8,7 @@
 
 #include "host_division.h"
 
+#include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
 
@@ -64,7 +65,7 @@ budgets_open(struct process *process, const struct conf *conf)
 	bytes_wipe(user_key, sizeof(user_key));
 	api_budgets_open(&process->shared.budgets, &conf->api);
 	process->shared.indexing = indexing_open(&conf->api.indexing);
-	process->shared.loudest = loudest_new(LOUDEST_TENANTS);
+	process->shared.loudest = loudest_new(LOUDEST_TENANTS, LOUDEST_SHARDS);
 }
 
 /* cache_stale_ttl is one setting for keys and tenants. */
@@ -85,6 +86,8 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->conf = conf;
 	process->snapshot = snapshot_first(conf);
 	listeners_open(process->listeners, conf);
+	process->shared.clients = process->listeners[LISTENER_PUBLIC].connections;
+	atomic_store(&process->shared.configured_us, clock_wall_us());
 	process->web = conf->web;
 	web_conf_fill(&process->web, &conf->model);
 	process->tenants = process_tenants(conf);

@@ -8,6 +8,7 @@
 
 #include "preflight.h"
 #include "reload_outcome.h"
+#include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 
 #define REASONS_MAX (64u << 10) /* bytes of all errors together, as of all warnings */
@@ -120,6 +121,15 @@ any_applies(const struct admin_reload *asked)
 	return false;
 }
 
+/* For metrics. */
+static void
+reload_note(struct api_shared *shared, bool is_good)
+{
+	atomic_store(&shared->reload_has_failed, !is_good);
+	if (is_good)
+		atomic_store(&shared->configured_us, clock_wall_us());
+}
+
 void
 reload_run(struct reload *r, struct worker_context *contexts, unsigned count, bool by_signal)
 {
@@ -133,6 +143,8 @@ reload_run(struct reload *r, struct worker_context *contexts, unsigned count, bo
 	buf_init(&found.warnings, REASONS_MAX);
 	file = conf_file_new(r->path, &found.errors);
 	reload_read(r, file, &found);
+	if (found.is_applied)
+		reload_note(&r->process->shared, found.errors.len == 0);
 	if (found.errors.len == 0 && found.is_applied) {
 		reload_apply(r, file, contexts, count);
 		reload_log_applied(r->path, &file->conf);

@@ -13,7 +13,9 @@
 
 #include "config.h"
 #include "reload.h"
+#include "tenantgate/api/request_meters.h"
 #include "tenantgate/base/map.h"
+#include "tenantgate/loop/flow_stat.h"
 
 /* On the caller's stack: the caller waits until `done`. */
 struct worker_call {
@@ -151,6 +153,7 @@ api_context_fill(struct worker_context *ctx, struct api_context *api)
 		.shared = &process->shared,
 		.offload = process->offload,
 		.looks = ctx->looks,
+		.otlp = ctx->otlp,
 	};
 }
 
@@ -205,8 +208,11 @@ worker_context_open(struct worker_context *ctx, struct err *err)
 	ctx->snapshot = process->snapshot;
 	refs_take(&ctx->snapshot->refs);
 	offload_attach(process->offload, ctx->worker);
+	flow_stats_away(ctx->worker, request_away_steps);
 	if (!open_wires(ctx, err) || !open_services(ctx, err))
 		return false;
+	ctx->otlp = otlp_open(ctx->worker, ctx->web, &process->conf->api.otlp,
+	    &(struct otlp_sender){ VERSION, process->conf->tenants.environment });
 	ctx->reconciled = map_new(process->conf->tenants.cache_max, free);
 	ctx->swept = map_new(process->conf->tenants.cache_max, free);
 	ctx->looks = health_looks_open(ctx->worker, process->catalog, ctx->redis);
@@ -307,6 +313,7 @@ void
 worker_context_drain_public(struct worker_context *ctx, void *arg)
 {
 	(void)arg;
+	otlp_hurry(ctx->otlp);
 	if (ctx->http[LISTENER_PUBLIC] != NULL)
 		http_drain(ctx->http[LISTENER_PUBLIC]);
 }
@@ -341,6 +348,7 @@ worker_context_close(struct worker_context *ctx)
 	for (unsigned i = 0; i < LISTENERS; i++)
 		http_close(ctx->http[i]);
 	health_looks_close(ctx->looks);
+	otlp_close(ctx->otlp);
 	map_free(ctx->reconciled);
 	map_free(ctx->swept);
 	if (ctx->tenants != NULL)

@@ -17,8 +17,9 @@
 #include <stdint.h>
 
 #include "tenantgate/auth.h"
-#include "tenantgate/base/refs.h"
+#include "tenantgate/api/otlp.h"
 #include "tenantgate/base/loudest.h"
+#include "tenantgate/base/refs.h"
 #include "tenantgate/catalog.h"
 #include "tenantgate/http.h"
 #include "tenantgate/limit.h"
@@ -72,6 +73,8 @@ struct api_conf {
 	uint64_t	stream_keepalive_us;		/* a streamed answer is silent no longer */
 	bool		stream_reasoning;		/* shown, where a form has it */
 	bool		access_log;			/* one line for each request */
+	bool		server_timing;			/* told to clients of all routes */
+	struct otlp_conf otlp;
 	struct extract_conf extract;
 	struct index_conf indexing;
 	struct usage_conf usage;
@@ -104,6 +107,7 @@ void	api_budgets_configure(struct api_budgets *, const struct api_conf *);
 void	api_budgets_condition(const struct api_budgets *, struct condition *);
 
 #define LOUDEST_TENANTS	64	/* places of api_shared.loudest */
+#define LOUDEST_SHARDS	32	/* of workers, by their index */
 
 /* What the handlers of all workers share. One for each process; it outlives the workers. */
 struct api_shared {
@@ -116,6 +120,11 @@ struct api_shared {
 	atomic_uint		expiries;	/* behind requests (api/request_expire.c) */
 	_Atomic unsigned	refusals;	/* of keys, held back at the moment */
 	struct indexing		*indexing;	/* owned; NULL: no index is made */
+	struct http_shared	*clients;	/* borrowed: the public listener's; or NULL */
+	/* When the configuration in force was read, by the wall clock, and whether the last try
+	 * to read it anew has failed: for metrics; whoever reads it writes them. */
+	_Atomic uint64_t	configured_us;
+	atomic_bool		reload_has_failed;
 	struct loudest		*loudest;	/* owned: requests by tenant; NULL: not counted */
 };
 
@@ -141,6 +150,7 @@ struct api_context {
 						 * NULL: it outlives all requests */
 	struct api_shared	*shared;
 	struct offload		*offload;	/* for its figures; NULL where nobody shows them */
+	struct otlp		*otlp;		/* NULL: no spans are wanted */
 	struct health_looks	*looks;		/* NULL where nobody asks /readyz */
 	bool			 shows_reasons;	/* /readyz: why, and figures; not to the public */
 };

@@ -90,6 +90,9 @@ struct http_shared;
 struct http_shared	*http_shared_new(void);
 void			 http_shared_free(struct http_shared *);
 unsigned		 http_shared_connections(const struct http_shared *);
+/* Since the start: those that were taken in, and those that max_client_conn refused. */
+uint64_t		 http_shared_accepted(const struct http_shared *);
+uint64_t		 http_shared_refused(const struct http_shared *);
 
 /* NULL with err set when the address is not valid or cannot be bound (another has the port, and
  * shares_port is false). conf is copied, its strings borrowed. `refused` may be NULL. On the
@@ -130,6 +133,8 @@ struct slice	http_path(const struct http_exchange *);	/* as sent, before '?' */
 struct slice	http_query(const struct http_exchange *);	/* after '?', may be empty */
 /* First field of that name (in any case), trimmed; p is NULL when absent. */
 struct slice	http_header(const struct http_exchange *, const char *name);
+/* The same of the field of that name with so many before it. */
+struct slice	http_header_at(const struct http_exchange *, const char *name, unsigned before);
 unsigned	http_header_count(const struct http_exchange *, const char *name);
 /* Percent-decoded value of a query parameter into the arena; p NULL when absent or malformed. */
 struct slice	http_query_get(const struct http_exchange *, const char *name, struct arena *);
@@ -197,6 +202,9 @@ void		http_watch_body(struct http_exchange *, http_body_fn *, void *arg);
  * is not valid in a field, no room left, or one of the fields that the server itself writes
  * (Content-Length, Transfer-Encoding, Connection, Date, Content-Type and their like). */
 bool		http_set(struct http_exchange *, const char *name, const char *value);
+/* The response's head, once it is written, tells how long the flow was at each step until then
+ * (Server-Timing: https://www.w3.org/TR/server-timing/). The flow lives until http_end(). */
+void		http_set_timing(struct http_exchange *, const struct flow *);
 /* A whole response; body is copied and may be empty. HEAD, 204 and 304 send no body. */
 void		http_reply(struct http_exchange *, int status, const char *content_type,
 		    struct slice body);

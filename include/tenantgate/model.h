@@ -188,7 +188,8 @@ bool		 model_chat_allowed(const struct model *, const char *name, const char *li
 struct model_asker {
 	struct slice	tenant;		/* its id: borrowed until the call's wait is over */
 	struct slice	user;		/* by the caller's own id; for a pseudonym; may be empty */
-	struct slice	traceparent;	/* the header as it came; may be empty */
+	struct slice	traceparent;	/* the header's value, well-formed; copied; may be empty */
+	const char	*tracestate;	/* the header's line; borrowed, as the tenant; or NULL */
 };
 
 /* How many of the first texts fit one embeddings request, by the configuration and by what the

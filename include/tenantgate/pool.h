@@ -228,6 +228,7 @@ void		 pools_replicas(struct pools *, unsigned live);
  * totals only grow: leases granted, logins made, time spent in queues. Any thread. */
 struct pool_stats {
 	unsigned pools, server_idle, server_active, server_login, client_waiting;
+	unsigned client_active;	/* leases */
 	unsigned server_max;	/* of all that can be had */
 	uint64_t maxwait_us;	/* of who has waited longest */
 	uint64_t borrowed_total, created_total, wait_us_total;

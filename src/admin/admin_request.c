@@ -152,6 +152,7 @@ admin_allow(struct flow *f)
 	if (req->caller.kind != CALLER_ADMIN)
 		return flow_fail(f, ERR_FORBIDDEN,
 		    "This key is no admin key; `tenantgate key create --admin` makes one.");
+	http_set_timing(req->x, f);
 	if (!read_dry_run(req, &err) || !read_tenant(req, &err))
 		return flow_fail_err(f, &err);
 	return FLOW_NEXT;

@@ -42,6 +42,7 @@ flow_sums_add(const struct flow_stat *stat, void *arg)
 	sum->failed += stat->failed;
 	results_add(sum->results, stat->results);
 	flow_histogram_add(&sum->total, &stat->total);
+	flow_histogram_add(&sum->own, &stat->own);
 	for (unsigned i = 0; i < FLOW_STEPS_MAX; i++)
 		flow_histogram_add(&sum->steps[i], &stat->steps[i]);
 }

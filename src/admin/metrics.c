@@ -58,6 +58,8 @@ metrics_job_write(void *arg)
 	metrics_put_process(&job->page, job->ctx);
 	metrics_put_flows(&job->page, job->ctx);
 	metrics_put_scarce(&job->page, job->ctx);
+	metrics_put_meters(&job->page, job->ctx);
+	metrics_put_breakers(&job->page, job->ctx);
 	metrics_put_tenants(&job->page, job->ctx);
 	metric_end(&job->page);
 }

@@ -51,6 +51,22 @@ put_flow_kinds(struct metric_page *page, const struct flow_sums *sums)
 	}
 }
 
+/* Of requests alone: what goes on behind them waits for others. */
+static void
+put_overhead(struct metric_page *page, const struct flow_sums *sums)
+{
+	metric_family(page, "tenantgate_overhead_seconds", METRIC_HISTOGRAM,
+	    "What requests took of our own: their time less what models, databases, Redis and the "
+	    "client took, by route.");
+	for (unsigned i = 0; i < sums->count; i++) {
+		struct metric_label route = { "route", slice_str(sums->kinds[i].kind->name) };
+
+		if (sums->kinds[i].results[0].code != 0)
+			put_durations(page, "tenantgate_overhead_seconds", &route, 1,
+			    &sums->kinds[i].own);
+	}
+}
+
 static void
 put_steps(struct metric_page *page, const struct flow_sums *sums)
 {
@@ -101,6 +117,7 @@ metrics_put_flows(struct metric_page *page, const struct admin_context *ctx)
 	}
 	put_requests(page, &sums);
 	put_flow_kinds(page, &sums);
+	put_overhead(page, &sums);
 	put_steps(page, &sums);
 	flow_sums_free(&sums);
 }

@@ -13,6 +13,8 @@
 void	metrics_put_process(struct metric_page *, const struct admin_context *);
 void	metrics_put_flows(struct metric_page *, const struct admin_context *);
 void	metrics_put_scarce(struct metric_page *, const struct admin_context *);
+void	metrics_put_meters(struct metric_page *, const struct admin_context *);
+void	metrics_put_breakers(struct metric_page *, const struct admin_context *);
 void	metrics_put_tenants(struct metric_page *, const struct admin_context *);
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "admin/metrics_page.h"
+#include "tenantgate/base/log.h"
 
 #define MICROSECONDS 1e6
 
@@ -61,19 +62,24 @@ max_fds(void)
 	return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (double)limit.rlim_cur : 0;
 }
 
+static void
+put_figure(struct metric_page *page, const char *name, enum metric_type type, const char *help,
+    double value)
+{
+	metric_family(page, name, type, help);
+	metric_sample(page, name, NULL, 0, value);
+}
+
 /* Names that all clients of Prometheus give them. */
 static void
 put_machine(struct metric_page *page)
 {
-	metric_family(page, "process_cpu_seconds_total", METRIC_COUNTER,
-	    "Processor time that the process has used.");
-	metric_sample(page, "process_cpu_seconds_total", NULL, 0, cpu_seconds());
-	metric_family(page, "process_resident_memory_bytes", METRIC_GAUGE, "Resident memory.");
-	metric_sample(page, "process_resident_memory_bytes", NULL, 0, resident_bytes());
-	metric_family(page, "process_open_fds", METRIC_GAUGE, "Open file descriptors.");
-	metric_sample(page, "process_open_fds", NULL, 0, open_fds());
-	metric_family(page, "process_max_fds", METRIC_GAUGE, "How many may be open.");
-	metric_sample(page, "process_max_fds", NULL, 0, max_fds());
+	put_figure(page, "process_cpu_seconds_total", METRIC_COUNTER,
+	    "Processor time that the process has used.", cpu_seconds());
+	put_figure(page, "process_resident_memory_bytes", METRIC_GAUGE, "Resident memory.",
+	    resident_bytes());
+	put_figure(page, "process_open_fds", METRIC_GAUGE, "Open file descriptors.", open_fds());
+	put_figure(page, "process_max_fds", METRIC_GAUGE, "How many may be open.", max_fds());
 }
 
 typedef double worker_value_fn(const struct worker *);
@@ -82,6 +88,18 @@ static double
 worker_lag_s(const struct worker *w)
 {
 	return (double)worker_lag_us(w) / MICROSECONDS;
+}
+
+static double
+worker_turned(const struct worker *w)
+{
+	return (double)worker_turns(w);
+}
+
+static double
+worker_cpu_s(const struct worker *w)
+{
+	return (double)worker_cpu_us(w) / MICROSECONDS;
 }
 
 static double
@@ -104,6 +122,9 @@ static const struct {
 } worker_values[] = {
 	{ "tenantgate_loop_lag_seconds", METRIC_GAUGE,
 	    "By how much the loop was late for a timer when it was last measured.", worker_lag_s },
+	{ "tenantgate_loop_turns_total", METRIC_COUNTER, "Turns of the loop.", worker_turned },
+	{ "tenantgate_loop_cpu_seconds_total", METRIC_COUNTER,
+	    "Processor time that these turns took.", worker_cpu_s },
 	{ "tenantgate_loop_long_turns_total", METRIC_COUNTER,
 	    "Turns of the loop that computed for longer than 5 ms.", worker_long },
 	{ "tenantgate_flows_live", METRIC_GAUGE, "Flows under way.", worker_live },
@@ -129,6 +150,44 @@ put_workers(struct metric_page *page, const struct admin_context *ctx)
 	}
 }
 
+/* Prometheus' own words for it. */
+static void
+put_configuration(struct metric_page *page, const struct api_shared *shared)
+{
+	put_figure(page, "tenantgate_config_last_reload_successful", METRIC_GAUGE,
+	    "1 unless the last try to read the configuration anew has failed.",
+	    !atomic_load(&shared->reload_has_failed));
+	put_figure(page, "tenantgate_config_last_reload_success_timestamp_seconds", METRIC_GAUGE,
+	    "When the configuration in force was read.",
+	    (double)atomic_load(&shared->configured_us) / MICROSECONDS);
+}
+
+static void
+put_clients(struct metric_page *page, const struct http_shared *clients)
+{
+	if (clients == NULL)
+		return;
+	put_figure(page, "tenantgate_client_connections", METRIC_GAUGE,
+	    "Client connections of the public listener.", http_shared_connections(clients));
+	put_figure(page, "tenantgate_client_connections_accepted_total", METRIC_COUNTER,
+	    "Those that were taken in.", (double)http_shared_accepted(clients));
+	put_figure(page, "tenantgate_client_connections_refused_total", METRIC_COUNTER,
+	    "Those that were refused: max_client_conn were open.",
+	    (double)http_shared_refused(clients));
+}
+
+static void
+put_log(struct metric_page *page)
+{
+	struct log_counts counts;
+
+	log_counts(&counts);
+	put_figure(page, "tenantgate_log_lines_lost_total", METRIC_COUNTER,
+	    "Lines of the log that whoever reads it did not take in time.", (double)counts.lost);
+	put_figure(page, "tenantgate_log_lines_folded_total", METRIC_COUNTER,
+	    "Lines that were counted in the next of their kind.", (double)counts.folded);
+}
+
 void
 metrics_put_process(struct metric_page *page, const struct admin_context *ctx)
 {
@@ -141,9 +200,11 @@ metrics_put_process(struct metric_page *page, const struct admin_context *ctx)
 	metric_family(page, "tenantgate_build_info", METRIC_GAUGE,
 	    "1, with the build's version and the environment.");
 	metric_sample(page, "tenantgate_build_info", labels, 2, 1);
-	metric_family(page, "tenantgate_ready", METRIC_GAUGE,
-	    "1 while requests are served, 0 while starting and draining.");
-	metric_sample(page, "tenantgate_ready", NULL, 0, phase == API_SERVING);
+	put_figure(page, "tenantgate_ready", METRIC_GAUGE,
+	    "1 while requests are served, 0 while starting and draining.", phase == API_SERVING);
+	put_configuration(page, ctx->api->shared);
+	put_clients(page, ctx->api->shared->clients);
+	put_log(page);
 	put_machine(page);
 	put_workers(page, ctx);
 }

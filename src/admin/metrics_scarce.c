@@ -106,6 +106,8 @@ put_pool_figures(struct metric_page *page, struct pools *pools)
 	pools_stats(pools, &s);
 	put_one(page, "tenantgate_pools", METRIC_GAUGE, "Pools: databases with connections.",
 	    s.pools);
+	put_one(page, "tenantgate_pools_client_active", METRIC_GAUGE,
+	    "Requests that have a connection.", s.client_active);
 	put_one(page, "tenantgate_pools_client_waiting", METRIC_GAUGE,
 	    "Requests that wait for a connection.", s.client_waiting);
 	put_one(page, "tenantgate_pools_server_active", METRIC_GAUGE, "Connections that are lent.",
@@ -114,6 +116,11 @@ put_pool_figures(struct metric_page *page, struct pools *pools)
 	    s.server_idle);
 	put_one(page, "tenantgate_pools_server_login", METRIC_GAUGE, "Logins under way.",
 	    s.server_login);
+	put_one(page, "tenantgate_pools_client_maxwait_seconds", METRIC_GAUGE,
+	    "How long the first of those that wait has waited.",
+	    (double)s.maxwait_us / MICROSECONDS);
+	put_one(page, "tenantgate_pools_server_max", METRIC_GAUGE,
+	    "Connections that there may be: max_server_connections.", s.server_max);
 	put_one(page, "tenantgate_pools_borrowed_total", METRIC_COUNTER, "Loans of a connection.",
 	    (double)s.borrowed_total);
 	put_one(page, "tenantgate_pools_logins_total", METRIC_COUNTER, "Connections made.",

@@ -62,6 +62,7 @@ log_put_target(struct buf *b, const struct http_exchange *x)
 static void
 log_put_request(struct buf *b, const struct request *req)
 {
+	log_put_field(b, "trace_id", slice_str(req->trace.id));
 	log_put_field(b, "tenant", slice_str(req->tenant_id));
 	log_put_field(b, "user", slice_str(req->user_id));
 	log_put_field(b, "key", slice_str(req->caller.key_id));

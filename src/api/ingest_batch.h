@@ -62,7 +62,7 @@ TAILQ_HEAD(ingest_batches, ingest_batch);
 struct ingest_batch	*ingest_batch_new(struct model *, const struct chunk_list *,
 			    const struct chunk_key *, size_t *next, size_t max);
 /* NEW to READY, or ASKED: then the waiter is woken at the end, if it waits. */
-void			 ingest_batch_ask(struct ingest_batch *, const struct request *,
+void			 ingest_batch_ask(struct ingest_batch *, struct request *,
 			    struct flow *waiter, bool *is_waiting);
 /* Frees one that is NEW or READY. NULL is fine. */
 void			 ingest_batch_free(struct ingest_batch *);

@@ -81,7 +81,7 @@ batch_release(struct flow *f)
 }
 
 static void
-batch_copy_asker(struct ingest_batch *b, const struct request *req)
+batch_copy_asker(struct ingest_batch *b, struct request *req)
 {
 	struct slice trace = request_asker(req).traceparent;
 
@@ -95,8 +95,7 @@ batch_copy_asker(struct ingest_batch *b, const struct request *req)
 }
 
 void
-ingest_batch_ask(struct ingest_batch *b, const struct request *req, struct flow *waiter,
-    bool *is_waiting)
+ingest_batch_ask(struct ingest_batch *b, struct request *req, struct flow *waiter, bool *is_waiting)
 {
 	for (size_t i = 0; i < b->count; i++)
 		if (b->vectors[i] == NULL)

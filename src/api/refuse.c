@@ -18,6 +18,7 @@
 
 #include <stdlib.h>
 
+#include "api/request_count.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
@@ -142,9 +143,11 @@ request_refuse(struct flow *f)
 	if (over == 0)
 		return refuse_key(f, req->caller.has_expired);
 	if (atomic_fetch_add(&shared->refusals, 1) >= HOLDS_MAX) {
+		request_count_decision(req, "network", "refused", "local");
 		atomic_fetch_sub(&shared->refusals, 1);
 		return refusal_too_many(f, over, per_minute);
 	}
+	request_count_decision(req, "network", "slowed", "local");
 	/* The route's may be shorter, and would make a 504 of it. */
 	flow_deadline(f, 2 * HOLD_MAX_US);
 	r = xcalloc(1, sizeof(*r));

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "api/refuse.h"
+#include "api/request_count.h"
 #include "api/request_keys.h"
 #include "api/request_quota.h"
 #include "api/respond.h"
@@ -45,8 +46,11 @@ request_start(struct http_exchange *x, const struct api_context *ctx,
 	buf_init(&req->body, body_max);
 	flow_start(&req->flow, kind, ctx->worker, arena);
 	req->flow.request_id = req->request_id;
+	request_trace_begin(req);
 	flow_deadline(&req->flow, api_route_timeout_us(req->route, ctx->conf));
 	http_attach(x, &req->flow);
+	if (ctx->conf->server_timing)
+		http_set_timing(x, &req->flow);
 	return req;
 }
 
@@ -209,6 +213,7 @@ request_limit(struct flow *f)
 		return request_check(f, req);
 	}
 	respond_limits(req);
+	request_count_decisions(req);
 	return req->verdict.allowed ? request_quota_passes(f, req) : limit_refuse(f);
 }
 
@@ -351,28 +356,19 @@ request_end(struct request *req, const struct err *err)
 	if (err->code == ERR_OUTDATED && req->tenant.state == TENANT_READY && req->has_borrowed)
 		tenant_schema_doubt(req->ctx->tenants, &req->tenant);
 	request_count_usage(req);
+	request_count_end(req, err);
 	http_attach(req->x, NULL); /* a client that leaves now finds no flow to abort */
 	if (err_is(err) && http_status(req->x) == 0)
 		respond_problem(req, err);
 	req->flow.result = (unsigned)http_result(req->x, err);
 	if (req->ctx->shared->loudest != NULL && req->tenant_id[0] != '\0')
-		loudest_add(req->ctx->shared->loudest, slice_str(req->tenant_id),
-		    flow_age_us(&req->flow), err_is(err));
+		loudest_add(req->ctx->shared->loudest, worker_index(req->ctx->worker),
+		    slice_str(req->tenant_id), flow_age_us(&req->flow), err_is(err));
 	if (req->route->in_access_log)
 		access_log_write(req, err);
+	request_trace_end(req, err);
 	http_end(req->x);
 	req->x = NULL;
-}
-
-/* The user's id leaves us as a pseudonym alone. */
-struct model_asker
-request_asker(const struct request *req)
-{
-	return (struct model_asker){
-		.tenant = slice_str(req->tenant_id),
-		.user = slice_str(req->user_id),
-		.traceparent = http_header(req->x, "traceparent"),
-	};
 }
 
 void

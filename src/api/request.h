@@ -19,6 +19,7 @@
 
 #include "tenantgate/api.h"
 #include "tenantgate/base/id.h"
+#include "tenantgate/base/trace_context.h"
 #include "tenantgate/tenant/use.h"
 
 struct api_route;
@@ -55,6 +56,9 @@ struct request {
 	const struct api_route		*route;		/* static */
 	struct http_path_params		 params;	/* of its path; slices live as long as x */
 	char				 request_id[REQUEST_ID_MAX + 1];
+	struct trace_context		 trace;
+	char				 traceparent[TRACEPARENT_LEN + 1];	/* of this step */
+	char				*tracestate;	/* arena: a header's line; or NULL */
 	struct caller			 caller;	/* from request_caller() on */
 	char				 tenant_id[TENANT_ID_MAX + 1];	/* "" until the step */
 	char				 user_id[USER_ID_MAX + 1];	/* "" : none is named */
@@ -158,9 +162,13 @@ void		request_end(struct request *, const struct err *);
 /* flow_kind.release of every handler: frees the body, wipes the password, frees the arena. */
 void		request_release(struct flow *);
 
-/* For whom a model is asked: the tenant, the user whom the caller names, its trace. Borrowed from
- * the request and its exchange. */
-struct model_asker	request_asker(const struct request *);
+/* For whom a model is asked: the tenant, the user whom the caller names, the span of the present
+ * step. Borrowed from the request, until it is called again. */
+struct model_asker	request_asker(struct request *);
+/* request_trace.c. At its start: the trace it is part of. At its end: its spans, if they are
+ * wanted. */
+void			request_trace_begin(struct request *);
+void			request_trace_end(struct request *, const struct err *);
 
 /* Of a handler's flow, whatever its kind; any other flow aborts the process. */
 static inline struct request *

@@ -6,6 +6,7 @@
  * A server that names no tokens leaves us to estimate them: four bytes of a text are a token, as
  * OpenAI's tokenizers make of English; of an answer each piece of text is one.
  */
+#include "api/request_count.h"
 #include "api/request_quota.h"
 
 #define BYTES_PER_TOKEN 4
@@ -101,7 +102,11 @@ request_count_usage(struct request *req)
 	};
 
 	request_quota_settle(req, request_tokens(req));
-	if (req->ctx->usage == NULL || !req->verdict.allowed || req->tenant.state == TENANT_UNKNOWN)
+	if (!req->verdict.allowed || req->tenant.state == TENANT_UNKNOWN)
+		return;
+	request_count_tokens(req,
+	    embedding_tokens(&req->spent.embedding) + embedding_tokens(&req->spent.former));
+	if (req->ctx->usage == NULL)
 		return;
 	usage_note(req->ctx->usage, req->tenant_id, req->model_name, &count);
 	count_vectors(req, model_embedding_name(req->ctx->model), &req->spent.embedding);

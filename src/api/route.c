@@ -190,6 +190,7 @@ api_conf_init(struct api_conf *c)
 		.stream_keepalive_us = 15 * 1000000ull,
 		.stream_reasoning = true,
 		.access_log = true,
+		.otlp = { .url = "", .sample = 100 },
 		.quota_answer_tokens = 1000,
 		.quota_lease_us = LIMIT_LEASE_US,
 	};

@@ -45,7 +45,9 @@ static int log_stderr = STDERR_FILENO; /* or the same pipe, not blocking */
 static atomic_bool log_to_socket;      /* log_fd is stderr, and that is a socket (journald's) */
 static int log_folder = -1;	       /* of the file; main thread's, as the next */
 static char *log_name;		       /* the file's, in it; owned. NULL: stderr */
-static atomic_bool log_partial;	       /* the last line was cut off: its newline is owed */
+static _Atomic uint64_t log_lost;
+static _Atomic uint64_t log_folded;
+static atomic_bool log_partial; /* the last line was cut off: its newline is owed */
 
 void
 log_level(int max_level)
@@ -173,6 +175,8 @@ log_line(const struct buf *json)
 
 	if (n < 0 ? partial : (size_t)n < json->len + 1 + partial)
 		atomic_store(&log_partial, true);
+	if (n < 0 || (size_t)n < json->len + 1 + partial)
+		atomic_fetch_add(&log_lost, 1);
 }
 
 static const char *
@@ -232,6 +236,15 @@ log_event(int level, const char *event, const char *request_id, const char *fmt,
 			message[0] = '\0';
 		va_end(ap);
 		log_write(level, event, request_id, hidden, message);
+	} else {
+		atomic_fetch_add(&log_folded, 1);
 	}
 	errno = saved_errno;
+}
+
+void
+log_counts(struct log_counts *out)
+{
+	out->lost = atomic_load(&log_lost);
+	out->folded = atomic_load(&log_folded);
 }

@@ -11,7 +11,7 @@
 
 #include "tenantgate/base/alloc.h"
 
-struct loudest {
+struct loudest_shard {
 	pthread_mutex_t mutex;
 	unsigned places, used;
 	uint64_t counted;
@@ -19,15 +19,26 @@ struct loudest {
 	struct loudest_place *list;
 };
 
-struct loudest *
-loudest_new(unsigned places)
-{
-	struct loudest *l = xcalloc(1, sizeof(*l));
+struct loudest {
+	unsigned places, shard_count;
+	struct loudest_shard shards[];
+};
 
-	pthread_mutex_init(&l->mutex, NULL);
+struct loudest *
+loudest_new(unsigned places, unsigned shards)
+{
+	struct loudest *l = xcalloc(1, sizeof(*l) + shards * sizeof(l->shards[0]));
+
 	l->places = places;
-	l->hashes = xcalloc(places, sizeof(*l->hashes));
-	l->list = xcalloc(places, sizeof(*l->list));
+	l->shard_count = shards;
+	for (unsigned i = 0; i < shards; i++) {
+		struct loudest_shard *s = &l->shards[i];
+
+		pthread_mutex_init(&s->mutex, NULL);
+		s->places = places;
+		s->hashes = xcalloc(places, sizeof(*s->hashes));
+		s->list = xcalloc(places, sizeof(*s->list));
+	}
 	return l;
 }
 
@@ -36,9 +47,11 @@ loudest_free(struct loudest *l)
 {
 	if (l == NULL)
 		return;
-	pthread_mutex_destroy(&l->mutex);
-	free(l->hashes);
-	free(l->list);
+	for (unsigned i = 0; i < l->shard_count; i++) {
+		pthread_mutex_destroy(&l->shards[i].mutex);
+		free(l->shards[i].hashes);
+		free(l->shards[i].list);
+	}
 	free(l);
 }
 
@@ -54,7 +67,7 @@ name_hash(struct slice name)
 }
 
 static struct loudest_place *
-place_find(struct loudest *l, struct slice name, uint64_t hash)
+place_find(struct loudest_shard *l, struct slice name, uint64_t hash)
 {
 	for (unsigned i = 0; i < l->used; i++)
 		if (l->hashes[i] == hash && slice_is(name, l->list[i].name))
@@ -64,7 +77,7 @@ place_find(struct loudest *l, struct slice name, uint64_t hash)
 
 /* A free one, or that of the least. */
 static struct loudest_place *
-place_seize(struct loudest *l, struct slice name, uint64_t hash)
+place_seize(struct loudest_shard *l, struct slice name, uint64_t hash)
 {
 	struct loudest_place *p = &l->list[0];
 	uint64_t error;
@@ -82,8 +95,9 @@ place_seize(struct loudest *l, struct slice name, uint64_t hash)
 }
 
 void
-loudest_add(struct loudest *l, struct slice name, uint64_t us, bool failed)
+loudest_add(struct loudest *loudest, unsigned shard, struct slice name, uint64_t us, bool failed)
 {
+	struct loudest_shard *l = &loudest->shards[shard % loudest->shard_count];
 	struct loudest_place *p;
 	uint64_t hash;
 
@@ -101,15 +115,58 @@ loudest_add(struct loudest *l, struct slice name, uint64_t us, bool failed)
 	pthread_mutex_unlock(&l->mutex);
 }
 
+/* That of the same name, or a new one: the list has room for the places of all shards. */
+static struct loudest_place *
+merged_place(struct loudest_place *list, unsigned *used, const char *name)
+{
+	struct loudest_place *p;
+
+	for (unsigned i = 0; i < *used; i++)
+		if (strcmp(list[i].name, name) == 0)
+			return &list[i];
+	p = &list[(*used)++];
+	memcpy(p->name, name, sizeof(p->name));
+	return p;
+}
+
+static void
+shard_merge(struct loudest_shard *l, struct loudest_place *list, unsigned *used, uint64_t *all)
+{
+	pthread_mutex_lock(&l->mutex);
+	for (unsigned i = 0; i < l->used; i++) {
+		const struct loudest_place *from = &l->list[i];
+		struct loudest_place *to = merged_place(list, used, from->name);
+
+		to->count += from->count;
+		to->error += from->error;
+		to->failed += from->failed;
+		to->sum_us += from->sum_us;
+	}
+	*all += l->counted;
+	pthread_mutex_unlock(&l->mutex);
+}
+
+static int
+by_count(const void *a, const void *b)
+{
+	const struct loudest_place *x = a, *y = b;
+
+	return x->count < y->count ? 1 : x->count > y->count ? -1 : 0;
+}
+
 unsigned
 loudest_copy(struct loudest *l, struct loudest_place *out, unsigned max, uint64_t *all)
 {
-	unsigned n;
+	struct loudest_place *merged = xcalloc((size_t)l->places * l->shard_count, sizeof(*merged));
+	unsigned n = 0;
 
-	pthread_mutex_lock(&l->mutex);
-	n = l->used < max ? l->used : max;
-	memcpy(out, l->list, n * sizeof(*out));
-	*all = l->counted;
-	pthread_mutex_unlock(&l->mutex);
+	*all = 0;
+	for (unsigned i = 0; i < l->shard_count; i++)
+		shard_merge(&l->shards[i], merged, &n, all);
+	qsort(merged, n, sizeof(*merged), by_count);
+	if (n > max)
+		n = max;
+	memcpy(out, merged, n * sizeof(*out));
+	free(merged);
 	return n;
 }

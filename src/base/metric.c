@@ -54,14 +54,20 @@ put_label_value(struct buf *b, struct slice s)
 	}
 }
 
-static void
+/* An empty label is the same as none (the exposition format). Returns how many were written. */
+static unsigned
 put_labels(struct buf *b, const struct metric_label *labels, unsigned count)
 {
+	unsigned n = 0;
+
 	for (unsigned i = 0; i < count; i++) {
-		buf_printf(b, "%c%s=\"", i == 0 ? '{' : ',', labels[i].name);
+		if (labels[i].value.len == 0)
+			continue;
+		buf_printf(b, "%c%s=\"", n++ == 0 ? '{' : ',', labels[i].name);
 		put_label_value(b, labels[i].value);
 		buf_putc(b, '"');
 	}
+	return n;
 }
 
 /* Counts are whole, up to 2^53. */
@@ -79,8 +85,7 @@ metric_sample(struct metric_page *page, const char *name, const struct metric_la
     unsigned count, double value)
 {
 	buf_puts(page->out, name);
-	put_labels(page->out, labels, count);
-	if (count > 0)
+	if (put_labels(page->out, labels, count) > 0)
 		buf_putc(page->out, '}');
 	put_sample(page->out, value);
 }
@@ -90,8 +95,7 @@ put_bucket(struct buf *b, const char *name, const struct metric_label *labels, u
     const char *bound, double value)
 {
 	buf_printf(b, "%s_bucket", name);
-	put_labels(b, labels, count);
-	buf_printf(b, "%cle=\"%s\"}", count > 0 ? ',' : '{', bound);
+	buf_printf(b, "%cle=\"%s\"}", put_labels(b, labels, count) > 0 ? ',' : '{', bound);
 	put_sample(b, value);
 }
 
@@ -100,8 +104,7 @@ put_total(struct metric_page *page, const char *name, const char *part,
     const struct metric_label *labels, unsigned count, double value)
 {
 	buf_printf(page->out, "%s_%s", name, part);
-	put_labels(page->out, labels, count);
-	if (count > 0)
+	if (put_labels(page->out, labels, count) > 0)
 		buf_putc(page->out, '}');
 	put_sample(page->out, value);
 }

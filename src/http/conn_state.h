@@ -100,6 +100,7 @@ struct http_exchange {
 	bool			 continued;	/* 100 was sent */
 	struct buf		 fields;	/* owned: "name: value" lines from http_set() */
 	struct flow		*flow;		/* borrowed: aborted when the client leaves */
+	const struct flow	*timed;	/* borrowed until http_end(): Server-Timing; or NULL */
 	struct flow		*reader;	/* borrowed: waits for the body */
 	struct flow		*writer;	/* borrowed: waits for the queue to shrink */
 	struct buf		*body;		/* borrowed: the reader's; NULL when nobody reads */
@@ -217,6 +218,9 @@ void		 conn_eof(struct conn *);	/* the client has shut its side */
 
 /* response.c: begins an exchange, with nothing written. */
 void		 response_open(struct conn *);
+
+/* server_timing.c: a field of the head, where one is wanted. */
+void		 server_timing_put(struct conn *);
 
 /* response_fields.c: static, or until the server's next call; "" for a status not in the table. */
 const char	*status_reason(int status);

@@ -34,12 +34,17 @@ http_query(const struct http_exchange *x)
 struct slice
 http_header(const struct http_exchange *x, const char *name)
 {
+	return http_header_at(x, name, 0);
+}
+
+struct slice
+http_header_at(const struct http_exchange *x, const char *name, unsigned before)
+{
 	const struct parse *p = &conn_of(x)->parse;
 
-	for (unsigned i = 0; i < p->field_count; i++) {
-		if (slice_is_nocase(parse_slice(p, p->fields[i].name), name))
+	for (unsigned i = 0; i < p->field_count; i++)
+		if (slice_is_nocase(parse_slice(p, p->fields[i].name), name) && before-- == 0)
 			return parse_slice(p, p->fields[i].value);
-	}
 	return slice_of(NULL, 0);
 }
 

@@ -37,6 +37,7 @@ response_open(struct conn *c)
 	x->close = false;
 	x->continued = false;
 	x->flow = NULL;
+	x->timed = NULL;
 	x->watch = NULL;
 	x->too_large = NULL;
 	x->bytes_out = 0;
@@ -144,6 +145,7 @@ response_head(struct conn *c, const char *content_type, size_t length)
 	response_put_framing(c, length);
 	response_put(c, "X-Content-Type-Options: nosniff\r\n");
 	conn_write(c, c->x.fields.data, c->x.fields.len);
+	server_timing_put(c);
 	response_put(c, "\r\n");
 }
 

@@ -15,6 +15,7 @@
 
 struct http_shared {
 	atomic_uint	 total;
+	_Atomic uint64_t accepted, refused;	/* since the start */
 	pthread_mutex_t	 lock;		/* of `addresses`; held for one look-up and change */
 	struct map	*addresses;	/* owned: address -> count, as a pointer's value */
 };
@@ -44,6 +45,18 @@ unsigned
 http_shared_connections(const struct http_shared *sh)
 {
 	return atomic_load(&sh->total);
+}
+
+uint64_t
+http_shared_accepted(const struct http_shared *sh)
+{
+	return atomic_load_explicit(&sh->accepted, memory_order_relaxed);
+}
+
+uint64_t
+http_shared_refused(const struct http_shared *sh)
+{
+	return atomic_load_explicit(&sh->refused, memory_order_relaxed);
 }
 
 /* The whole of an IPv4 address (in its mapped form), the upper half of an IPv6 one. */
@@ -98,11 +111,12 @@ shared_enter(struct http_shared *sh, const struct http_conf *conf)
 {
 	unsigned before = atomic_fetch_add(&sh->total, 1);
 
-	if (before < ordinary_places(conf))
-		return SHARED_ORDINARY;
-	if (before < conf->max_client_conn)
-		return SHARED_SPARE;
+	if (before < conf->max_client_conn) {
+		atomic_fetch_add_explicit(&sh->accepted, 1, memory_order_relaxed);
+		return before < ordinary_places(conf) ? SHARED_ORDINARY : SHARED_SPARE;
+	}
 	atomic_fetch_sub(&sh->total, 1);
+	atomic_fetch_add_explicit(&sh->refused, 1, memory_order_relaxed);
 	return SHARED_FULL;
 }
 

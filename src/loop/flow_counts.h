@@ -13,6 +13,7 @@
 struct flow_counts;
 struct flow_kinds {
 	struct flow_counts *_Atomic slots[FLOW_KINDS_MAX];	/* owned; never taken out */
+	const char *const *away;	/* borrowed: flow_stats_away(); NULL: none */
 };
 
 /* At a flow's end, on its worker's thread, once its last step's time is known. */

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "loop/flow_counts.h"
 #include "loop/worker_internal.h"
@@ -28,9 +29,11 @@ struct result_count {
 
 struct flow_counts {
 	const struct flow_kind *kind; /* borrowed: static */
+	uint32_t away; /* a bit for each step in which others are waited for */
 	_Atomic uint64_t failed;
 	struct result_count results[FLOW_RESULTS_MAX];
 	struct histogram_counts total;
+	struct histogram_counts own;
 	struct histogram_counts steps[FLOW_STEPS_MAX];
 };
 
@@ -65,6 +68,25 @@ slot_of(const struct flow_kind *kind)
 	return (size_t)(((uintptr_t)kind >> 4) * 0x9e3779b97f4a7c15u >> 40) % FLOW_KINDS_MAX;
 }
 
+static bool
+step_is_away(const char *step, const char *const *away)
+{
+	while (*away != NULL && strcmp(*away, step) != 0)
+		away++;
+	return *away != NULL;
+}
+
+static uint32_t
+away_steps(const struct flow_kind *kind, const char *const *away)
+{
+	uint32_t steps = 0;
+
+	for (unsigned i = 0; away != NULL && kind->steps[i].name != NULL; i++)
+		if (step_is_away(kind->steps[i].name, away))
+			steps |= UINT32_C(1) << i;
+	return steps;
+}
+
 static struct flow_counts *
 counts_of(struct flow_kinds *kinds, const struct flow_kind *kind)
 {
@@ -80,6 +102,7 @@ counts_of(struct flow_kinds *kinds, const struct flow_kind *kind)
 			continue;
 		c = xcalloc(1, sizeof(*c));
 		c->kind = kind;
+		c->away = away_steps(kind, kinds->away);
 		atomic_store_explicit(slot, c, memory_order_release);
 		return c;
 	}
@@ -106,18 +129,24 @@ void
 flow_counts_add(struct flow_kinds *kinds, const struct flow *f, uint64_t now_us)
 {
 	struct flow_counts *c = counts_of(kinds, f->kind);
+	uint64_t total_us = now_us - f->began_us, away_us = 0;
 	uint32_t ran = f->steps_ran;
 
 	if (c == NULL)
 		return;
-	histogram_observe(&c->total, now_us - f->began_us);
+	histogram_observe(&c->total, total_us);
 	if (err_is(&f->err))
 		counter_add(&c->failed, 1);
 	if (f->result != 0)
 		result_add(c, f->result);
-	for (unsigned i = 0; ran != 0; i++, ran >>= 1)
-		if ((ran & 1) != 0)
-			histogram_observe(&c->steps[i], f->step_us[i]);
+	for (unsigned i = 0; ran != 0; i++, ran >>= 1) {
+		if ((ran & 1) == 0)
+			continue;
+		histogram_observe(&c->steps[i], f->step_us[i]);
+		if ((c->away >> i & 1) != 0)
+			away_us += f->step_us[i];
+	}
+	histogram_observe(&c->own, total_us > away_us ? total_us - away_us : 0);
 }
 
 void
@@ -133,6 +162,12 @@ histogram_read(struct flow_histogram *out, const struct histogram_counts *h)
 	for (unsigned i = 0; i <= FLOW_STAT_BOUNDS; i++)
 		out->counts[i] = counter_read(&h->counts[i]);
 	out->sum_us = counter_read(&h->sum_us);
+}
+
+void
+flow_stats_away(struct worker *w, const char *const *names)
+{
+	worker_run_queue(w)->kinds.away = names;
 }
 
 void
@@ -156,6 +191,7 @@ flow_stats_each(const struct worker *w, flow_stat_fn *fn, void *arg)
 				.count = counter_read(&c->results[r].count),
 			};
 		histogram_read(&stat.total, &c->total);
+		histogram_read(&stat.own, &c->own);
 		for (unsigned s = 0; s < FLOW_STEPS_MAX; s++)
 			histogram_read(&stat.steps[s], &c->steps[s]);
 		fn(&stat, arg);

@@ -71,6 +71,14 @@ turn_count(struct turn_clock *t, unsigned worker_index, uint64_t used_us)
 	turn_log(t, worker_index, used_us);
 }
 
+/* The worker alone writes it: no locked instruction is needed. */
+static void
+total_add(_Atomic uint64_t *total, uint64_t n)
+{
+	atomic_store_explicit(total, atomic_load_explicit(total, memory_order_relaxed) + n,
+	    memory_order_relaxed);
+}
+
 static void
 turn_read(struct turn_clock *t, unsigned worker_index, uint64_t now_us)
 {
@@ -79,6 +87,7 @@ turn_read(struct turn_clock *t, unsigned worker_index, uint64_t now_us)
 
 	t->read_us = now_us;
 	t->cpu_us = cpu_us;
+	total_add(&t->cpu_total_us, used);
 	turn_count(t, worker_index, used > earlier ? used - earlier : 0);
 }
 
@@ -88,6 +97,7 @@ turn_clock_end(struct turn_clock *t, unsigned worker_index)
 	uint64_t now = clock_mono_us();
 
 	turn_clock_part(t, NULL, NULL, now);
+	total_add(&t->turns_total, 1);
 	if (now - t->read_us >= READ_EVERY_US)
 		turn_read(t, worker_index, now);
 	t->began_us = now;

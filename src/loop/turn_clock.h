@@ -30,8 +30,10 @@ struct turn_clock {
 	uint64_t		 running_since_us;
 	struct turn_part	 longest;	/* of this turn */
 	uint64_t		 longest_us;
-	_Atomic uint64_t	 long_total;	/* any thread */
-	_Atomic uint64_t	 worst_us;	/* any thread */
+	_Atomic uint64_t	 turns_total;	/* any thread, as all below */
+	_Atomic uint64_t	 cpu_total_us;	/* as of the last reading */
+	_Atomic uint64_t	 long_total;
+	_Atomic uint64_t	 worst_us;
 };
 
 /* The first turn begins, or the loop's owner has used the thread for something else. */

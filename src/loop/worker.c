@@ -59,6 +59,20 @@ worker_flow_kinds(const struct worker *w)
 	return &w->flows.kinds;
 }
 
+struct meter_table *
+worker_meters(struct worker *w)
+{
+	assert(w->magic == WORKER_MAGIC && worker_is_mine(w));
+	return &w->meters;
+}
+
+const struct meter_table *
+worker_meters_view(const struct worker *w)
+{
+	assert(w->magic == WORKER_MAGIC);
+	return &w->meters;
+}
+
 struct offload **
 worker_offload(struct worker *w)
 {
@@ -84,6 +98,18 @@ uint64_t
 worker_lag_us(const struct worker *w)
 {
 	return atomic_load(&w->lag_us);
+}
+
+uint64_t
+worker_turns(const struct worker *w)
+{
+	return atomic_load_explicit(&w->flows.clock.turns_total, memory_order_relaxed);
+}
+
+uint64_t
+worker_cpu_us(const struct worker *w)
+{
+	return atomic_load_explicit(&w->flows.clock.cpu_total_us, memory_order_relaxed);
 }
 
 uint64_t

@@ -17,6 +17,7 @@
 
 #include "loop/flow_counts.h"
 #include "loop/mailbox.h"
+#include "loop/meter_table.h"
 #include "loop/turn_clock.h"
 #include "tenantgate/loop/flow.h"
 #include "tenantgate/loop/flow_walk.h"
@@ -48,6 +49,7 @@ struct worker {
 	struct mailbox		 mailbox;	/* any thread */
 	struct task_list	 later;		/* worker_later()'s, for the safe point */
 	struct run_queue	 flows;
+	struct meter_table	 meters;	/* written by the worker; any thread reads */
 	struct offload		*offload;	/* borrowed: offload_attach(); or NULL */
 	struct timer		 turn;		/* bounds worker_turn()'s wait */
 	struct timer		 lag_timer;	/* measures how late the loop is */
@@ -68,6 +70,8 @@ struct run_queue	*worker_run_queue(struct worker *);	/* asserts the worker's thr
 void			 flow_walks_pass(struct run_queue *, const struct flow *);
 size_t			 worker_flow_count(const struct worker *);	/* any thread */
 const struct flow_kinds	*worker_flow_kinds(const struct worker *);	/* any thread */
+struct meter_table	*worker_meters(struct worker *);	/* asserts the worker's thread */
+const struct meter_table *worker_meters_view(const struct worker *);	/* any thread */
 struct offload		**worker_offload(struct worker *);	/* where it is kept */
 
 void	run_queue_init(struct run_queue *);

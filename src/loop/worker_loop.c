@@ -157,6 +157,7 @@ worker_destroy(struct worker *w)
 	}
 	mailbox_free(&w->mailbox);
 	flow_kinds_free(&w->flows.kinds);
+	meter_table_free(&w->meters);
 	w->magic = 0;
 	free(w);
 }

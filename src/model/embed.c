@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "model/embed_batch.h"
+#include "model/gen_ai_calls.h"
 #include "model/model_choice.h"
 #include "model/model_internal.h"
 #include "model/vectors.h"
@@ -115,6 +116,7 @@ embed_release(struct flow *f)
 	struct embed *e = FLOW_OF(f, struct embed, &embed_kind);
 
 	model_call_settle(&e->call);
+	gen_ai_ended(&e->call, f->err.code, NULL);
 	web_response_free(&e->response);
 	vectors_job_free(e->job);
 	free(e->vectors);
@@ -242,6 +244,7 @@ embed_next(struct flow *f, struct embed *e)
 	e->usage->input_tokens += j->usage.input_tokens;
 	e->usage->calls++;
 	e->usage->text_bytes += embed_batch_bytes(&e->batch);
+	gen_ai_ended(&e->call, ERR_NONE, &j->usage);
 	vectors_job_free(j);
 	e->job = NULL;
 	model_learn_success(&e->call, f->request_id);

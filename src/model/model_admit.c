@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "model/model_internal.h"
+#include "model/gen_ai_calls.h"
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
@@ -148,6 +148,7 @@ model_call_falls_back(struct model_call *call, const struct model_chat *chat, co
 	    from + 1 >= first + call->model->chat_choice_count)
 		return false;
 	model_call_settle(call);
+	gen_ai_ended(call, err->code, NULL);
 	call->choice = from + 1;
 	call->tries = call->waits = 0;
 	call->may_fall_back = false;

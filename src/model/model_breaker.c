@@ -206,6 +206,17 @@ failures_condition(const struct model_breaker *b, struct condition *out, uint64_
 	    b->server);
 }
 
+bool
+model_breaker_is_open(struct model_breaker *b)
+{
+	bool is_open;
+
+	pthread_mutex_lock(&b->mutex);
+	is_open = b->circuit.is_open;
+	pthread_mutex_unlock(&b->mutex);
+	return is_open;
+}
+
 void
 model_breaker_condition(struct model_breaker *b, struct condition *out, uint64_t now)
 {

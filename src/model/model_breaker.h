@@ -81,6 +81,7 @@ void model_breaker_ended(struct model_breaker *, const struct breaker_end *, uin
 /* What a Retry-After asked for, in seconds; an hour of it is kept at most. */
 void model_breaker_pause(struct model_breaker *, int seconds, int status, uint64_t now);
 
+bool model_breaker_is_open(struct model_breaker *);
 void model_breaker_condition(struct model_breaker *, struct condition *, uint64_t now);
 
 #endif

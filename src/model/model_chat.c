@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/gen_ai_calls.h"
 #include "model/model_choice.h"
 #include "model/model_refusal.h"
 #include "model/model_stream.h"
@@ -67,8 +68,10 @@ model_chat_release(struct flow *f)
 {
 	struct chat_call *c = FLOW_OF(f, struct chat_call, &model_chat_kind);
 
-	if (c->stream != NULL)
+	if (c->stream != NULL) {
 		model_call_settle(&c->stream->call);
+		gen_ai_ended(&c->stream->call, f->err.code, NULL);
+	}
 	model_stream_free(c->stream);
 	request_job_free(c->job);
 	buf_free(&c->error_body);

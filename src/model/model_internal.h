@@ -5,7 +5,7 @@
  *	model.c		open and close		request_json.c	writes requests
  *	model_server.c	the servers of models, made once for the process
  *	model_server_conf.c	which of their settings are good	model_url.c	their URLs
- *	model_choice.c	which model of which server is asked	trace.c		traceparent
+ *	model_choice.c	which model of which server is asked
  *	request_job.c	the same of long ones, by a helper
  *	embed.c		an embeddings request	vectors.c	its answer, by json_scan.c
  *	embed_batch.c	how many texts it has
@@ -13,6 +13,7 @@
  *	model_chat.c	starts a chat answer	model_stream.c	pulls it, by sse.c and delta*.c
  *	model_error.c	what a failure means, by error_text.c
  *	model_condition.c  how the servers are
+ *	gen_ai.c	what calls take, for metrics
  *	model_admit.c	whether a server is asked, by model_breaker.c, and which is next
  *	model_learn.c	what a server does not take, by model_refusal.c and model_habits.c
  */
@@ -21,7 +22,6 @@
 
 #include "model/model_habits.h"
 #include "model/model_server.h"
-#include "model/trace.h"
 #include "tenantgate/base/buf.h"
 #include "tenantgate/base/digest.h"
 #include "tenantgate/base/err.h"
@@ -29,10 +29,12 @@
 #include "tenantgate/model.h"
 
 #define ERROR_BODY_MAX	(16u * 1024)	/* bytes of an error response that are read */
+#define TRACE_LINE_MAX	80		/* bytes of the line, with its NUL */
 #define BODY_KEPT_MAX	(8u * 1024)	/* bytes of a request that a resting stream keeps */
 
 struct embed_batch;
 struct log_pace;
+struct meter_series;
 struct model_refusal;
 
 struct model_shares {
@@ -80,9 +82,12 @@ struct model_call {
 	bool			 is_probe;	/* the one that an open breaker has let through */
 	bool			 may_fall_back;	/* it was the server's fault */
 	struct breaker_end	 end;		/* of the last try, not yet told */
+	uint64_t		 began_us;	/* monotonic: of the first try; 0: none yet */
+	uint64_t		 piece_us;	/* of the last piece of an answer; 0: none yet */
+	struct meter_series	*pieces;	/* borrowed: the worker's; NULL: not looked up */
 	char			 user[SHA256_HEX_SIZE];	/* the pseudonym; "": none */
-	struct trace		 trace;		/* the caller's */
-	char			 trace_line[TRACE_LINE_MAX]; /* of the present try */
+	char			 trace_line[TRACE_LINE_MAX]; /* "traceparent: ..."; "": none */
+	const char		*tracestate;	/* borrowed, as the tenant: a line; or NULL */
 };
 
 /* For a call's beginning and its end, after which nothing of it is used. */

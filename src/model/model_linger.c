@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 
+#include "model/gen_ai_calls.h"
 #include "model/model_stream.h"
 
 #define LINGER_US 1000000u /* for the last chunk; a server that sends none loses the connection */
@@ -49,6 +50,18 @@ linger_check(struct flow *f)
 	return s->piece.len == 0 ? FLOW_DONE : flow_goto(f, linger_pull);
 }
 
+/* What is left before its end was cancelled. */
+static void
+stream_count(struct model_stream *s)
+{
+	struct model_usage usage = model_chat_usage(s);
+	enum err_code error = s->failure.code;
+
+	if (error == ERR_NONE && s->state == STREAM_ACTIVE)
+		error = ERR_CLIENT_GONE;
+	gen_ai_ended(&s->call, error, &usage);
+}
+
 /* A lingering stream is a flow of the worker's, with no parent: the caller may end at once. */
 void
 model_chat_stop(struct model_stream **stream)
@@ -59,6 +72,7 @@ model_chat_stop(struct model_stream **stream)
 	if (s == NULL)
 		return;
 	assert(s->magic == STREAM_MAGIC);
+	stream_count(s);
 	if (s->state != STREAM_COMPLETE) {
 		model_stream_free(s);
 		return;

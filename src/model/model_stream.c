@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/gen_ai_calls.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
@@ -279,6 +280,8 @@ pull_read(struct flow *f)
 		return whole_add(s);
 	stream_add_piece(s);
 	has_words = stream_has_words(s);
+	if (has_words)
+		gen_ai_piece(&s->call, clock_mono_us());
 	if (err_is(&s->failure) && !has_words)
 		return flow_fail_err(f, &s->failure);
 	if (!has_words && s->state == STREAM_ACTIVE)

@@ -3,10 +3,12 @@
  * request_json: writes the bodies of the two requests, embeddings and chat, and the web request
  * that carries them. Each is one pass into one buf, which is sized before so that it rarely grows.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "model/model_internal.h"
 #include "model/request_job.h"
+#include "tenantgate/base/clock.h"
 #include "tenantgate/base/json.h"
 
 #define REQUEST_OVERHEAD_MAX (64u << 10) /* bytes of all that is not text, extra bodies too */
@@ -272,6 +274,8 @@ model_call_request(struct model_call *call, struct web_request *r)
 	const struct model_server_conf *conf = &server->conf;
 	unsigned n = 0;
 
+	if (call->began_us == 0)
+		call->began_us = clock_mono_us();
 	memset(r, 0, sizeof(*r));
 	r->method = "POST";
 	r->url = call->choice->url;
@@ -280,8 +284,10 @@ model_call_request(struct model_call *call, struct web_request *r)
 		r->headers[n++] = "Accept: text/event-stream";
 	for (unsigned i = 0; server->headers[i] != NULL; i++)
 		r->headers[n++] = server->headers[i];
-	if (trace_write(&call->trace, call->trace_line))
+	if (call->trace_line[0] != '\0')
 		r->headers[n++] = call->trace_line;
+	if (call->tracestate != NULL)
+		r->headers[n++] = call->tracestate;
 	r->body = buf_view(&call->body);
 	r->body_stays = true; /* the call outlives its transfer */
 	r->connect_timeout_us = conf->connect_timeout_us;
@@ -319,5 +325,8 @@ model_call_ask(struct model_call *call, const struct model_asker *asker)
 {
 	call->tenant = asker->tenant;
 	call_put_user(call, asker->user);
-	trace_read(asker->traceparent, &call->trace);
+	call->tracestate = asker->tracestate;
+	if (asker->traceparent.len > 0)
+		(void)snprintf(call->trace_line, sizeof(call->trace_line), "traceparent: %.*s",
+		    (int)asker->traceparent.len, asker->traceparent.p);
 }

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "model/embed_batch.h"
+#include "model/gen_ai_calls.h"
 #include "model/model_internal.h"
 #include "model/rerank_body.h"
 #include "tenantgate/base/alloc.h"
@@ -109,6 +110,7 @@ rerank_release(struct flow *f)
 	struct rerank *r = rerank_of(f);
 
 	model_call_settle(&r->call);
+	gen_ai_ended(&r->call, f->err.code, NULL);
 	web_response_free(&r->response);
 	scores_job_free(r->job);
 	buf_free(&r->call.body);
@@ -270,6 +272,7 @@ rerank_next(struct flow *f, struct rerank *r)
 	size_t items, bytes;
 
 	memcpy(r->scores + r->batch.at, j->scores, r->batch.size * sizeof(r->scores[0]));
+	gen_ai_ended(&r->call, ERR_NONE, NULL);
 	scores_job_free(j);
 	r->job = NULL;
 	model_learn_success(&r->call, f->request_id);

@@ -166,6 +166,7 @@ pools_stats(struct pools *p, struct pool_stats *stats)
 		.server_active = p->servers[SERVER_ACTIVE] + p->servers[SERVER_RESETTING],
 		.server_login = p->servers[SERVER_LOGIN],
 		.client_waiting = p->waiting,
+		.client_active = p->servers[SERVER_ACTIVE],
 		.server_max = p->conf.max_server_connections,
 		.maxwait_us = pools_maxwait_us(p),
 		.borrowed_total = p->borrowed_total,

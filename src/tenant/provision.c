@@ -49,6 +49,7 @@
 #include "tenant/attempt.h"
 #include "tenant/lease_renewer.h"
 #include "tenant/provision.h"
+#include "tenant/provision_count.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
@@ -194,6 +195,19 @@ provision_record(const struct provision *p)
 		    });
 }
 
+/* For metrics: an attempt that was at work. A cluster of one's own does not tell whether it made
+ * the database now or for an attempt before. */
+static void
+provision_tell(const struct provision *p, const struct err *err)
+{
+	bool is_new = p->row.is_new || p->tenants->conf->provider != PROVIDER_NEON;
+
+	if (p->began_us != 0)
+		provision_count(p->tenants->worker,
+		    err_is(err) || p->row.tenant.state != TENANT_READY, is_new,
+		    clock_mono_us() - p->began_us);
+}
+
 /*
  * Before the waiters are woken, the record they share is filled, kept in this worker's cache and,
  * when ready, published. A timeout of ours becomes the provider's failure: to a waiter, ERR_TIMEOUT
@@ -220,6 +234,7 @@ provision_end(struct flow *f, const struct err *err)
 		provision_record(p);
 		tenants_publish(ts, p->record);
 	}
+	provision_tell(p, err);
 	if (outcome.code == ERR_TIMEOUT)
 		outcome.code = ERR_NEON;
 	map_take(ts->provisions, slice_str(provision_id(p)));

@@ -7,6 +7,12 @@
 
 #include "wire/pg_conn.h"
 
+const struct meter_family pg_statements = {
+	.name = "tenantgate_pools_queries_total",
+	.help = "Statements sent to Postgres, the catalog's too.",
+	.type = METRIC_COUNTER,
+};
+
 /*
  * Not simple: the extended protocol. Parse, Bind, Describe, Execute and Sync leave as one, so it is
  * one round trip; parameters never become part of the statement's text, which is what rules out SQL
@@ -44,6 +50,7 @@ pg_run(struct flow *f, struct pg_conn *c, const struct pg_query *q, struct pg_re
 	if (pg_conn_state(c) == PG_BROKEN || !query_send(c->pq, q) ||
 	    PQsetSingleRowMode(c->pq) != 1)
 		return pg_op_refuse(c, out);
+	meter_add(f->worker, &pg_statements, NULL, 1);
 	return pg_op_begin(f, c, PG_PHASE_RESULTS, 0, q->timeout_us, out);
 }
 
@@ -54,6 +61,7 @@ pg_copy_in(struct flow *f, struct pg_conn *c, const char *sql, pg_fill_fn *fill,
 	assert(c->magic == PG_CONN_MAGIC && c->flow == NULL);
 	if (pg_conn_state(c) == PG_BROKEN || PQsendQuery(c->pq, sql) != 1)
 		return pg_op_refuse(c, out);
+	meter_add(f->worker, &pg_statements, NULL, 1);
 	c->fill = fill;
 	c->fill_arg = arg;
 	return pg_op_begin(f, c, PG_PHASE_COPY_STARTED, stall_us, timeout_us, out);

@@ -2,8 +2,10 @@
 // GET /metrics: a page that Prometheus' own tool finds no fault with, whose counts are what was done.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Client } from './lib/client.mjs';
+import { until } from './lib/process.mjs';
 import { sample, Stack } from './lib/stack.mjs';
 
 const stack = new Stack('metrics');
@@ -11,7 +13,7 @@ let gate;
 
 before(async () => {
 	await stack.surroundings({ neon: false });
-	gate = await stack.tenantgateWithAdmin();
+	gate = await stack.tenantgateWithAdmin({ user_requests_per_minute: 3 });
 });
 after(() => stack.stop());
 
@@ -115,6 +117,109 @@ test('what is scarce, pools, helpers and the process are there', async () => {
 	assert.ok(now['process_open_fds'] > 10 && now['process_resident_memory_bytes'] > 1e6);
 	assert.ok(now['process_cpu_seconds_total'] > 0);
 	assert.ok('tenantgate_loop_lag_seconds{worker="1"}' in now);
+});
+
+// The names of the samples that begin so, with what they have.
+const having = (found, start) => Object.entries(found).filter(([name]) => name.startsWith(start));
+
+test('models are counted in OpenTelemetry\'s words', async () => {
+	const tenant = await gate.tenant('talker');
+	await tenant.ingestFile(sample);
+	const before = samples((await page()).body);
+	await stack.knobs({ tokens: 5, token_delay_ms: 20 });
+	const answer = await tenant.chat('How much fuel is carried?');
+	await stack.knobs();
+	assert.ok(answer.body.length > 0);
+	const now = samples((await page()).body);
+	const grew = (name) => having(now, name).reduce((sum, [n, v]) => sum + v - (before[n] ?? 0), 0);
+	const calls = (metric, operation) => grew(`tenantgate_gen_ai_client_${metric}_count{` +
+		`gen_ai_provider_name="openai",gen_ai_operation_name="${operation}"`);
+	assert.equal(calls('operation_duration_seconds', 'chat'), 1);
+	assert.equal(calls('operation_duration_seconds', 'embeddings'), 1);
+	assert.equal(calls('time_to_first_chunk_seconds', 'chat'), 1);
+	assert.ok(calls('time_per_output_chunk_seconds', 'chat') >= 1);
+	assert.equal(calls('token_usage', 'chat'), 2);
+	assert.ok(grew('tenantgate_usage_tokens_total{type="input"}') > 0);
+	assert.ok(grew('tenantgate_usage_tokens_total{type="output"}') > 0);
+	assert.ok(grew('tenantgate_usage_tokens_total{type="embedding"}') > 0);
+	assert.ok(grew('tenantgate_pools_queries_total') >= 1);
+	assert.equal(grew('tenantgate_overhead_seconds_count{route="chat"}'), 1);
+	const own = grew('tenantgate_overhead_seconds_sum{route="chat"}');
+	assert.ok(own >= 0 && own < grew('tenantgate_flow_duration_seconds_sum{flow="chat"}'));
+	assert.equal(now['tenantgate_model_breaker_open{server="default",operation="chat"}'], 0);
+	assert.equal(having(now, 'tenantgate_gen_ai_client_operation_duration_seconds_bucket')
+		.filter(([name]) => name.includes('error_type')).length, 0);
+});
+
+test('a model that fails has its reason as a label', async () => {
+	await stack.knobs({ fail_embeddings: 400 });
+	const tenant = await gate.tenant('talker');
+	await tenant.post('/search', { query: 'fuel' });
+	await stack.knobs();
+	const now = samples((await page()).body);
+	assert.equal(having(now, 'tenantgate_gen_ai_client_operation_duration_seconds_count')
+		.filter(([name]) => name.includes('error_type="')).length, 1);
+});
+
+test('limits tell what they decided, by which limit and where', async () => {
+	const tenant = await gate.tenant('busy');
+	const name = (limit, decision) => 'tenantgate_ratelimit_decisions_total{' +
+		`limit="${limit}",decision="${decision}",mode="redis"}`;
+	const before = samples((await page()).body);
+	const grew = (now, ...labels) => (now[name(...labels)] ?? 0) - (before[name(...labels)] ?? 0);
+	for (let i = 0; i < 5; i++)
+		await tenant.get('/documents', { headers: { 'x-user-id': 'ann' } });
+	await tenant.get('/documents');
+	const now = samples((await page()).body);
+	assert.equal(grew(now, 'user', 'allowed'), 3);
+	assert.equal(grew(now, 'user', 'refused'), 2);
+	assert.equal(grew(now, 'tenant', 'allowed'), 4);
+});
+
+test('a client that leaves is counted by its route', async () => {
+	const tenant = await gate.tenant('talker');
+	const aborts = async () => samples((await page()).body)['tenantgate_client_aborts_total{route="chat"}'] ?? 0;
+	const before = await aborts();
+	await stack.knobs({ tokens: 1000, token_delay_ms: 50 });
+	const answer = await tenant.openChat('How much fuel?');
+	answer.request.destroy();
+	await until('it is counted', async () => await aborts() === before + 1);
+	await stack.knobs();
+	assert.ok(having(samples((await page()).body), 'tenantgate_gen_ai_client_operation_duration_seconds_count')
+		.some(([n]) => n.includes('operation_name="chat"') && n.includes('error_type="cancelled"')));
+});
+
+test('connections, configuration, log and provisioning are there', async () => {
+	const now = samples((await page()).body);
+	assert.ok(now.tenantgate_client_connections >= 0);
+	assert.ok(now.tenantgate_client_connections_accepted_total >= 1);
+	assert.equal(now.tenantgate_client_connections_refused_total, 0);
+	assert.equal(now.tenantgate_config_last_reload_successful, 1);
+	assert.ok(Math.abs(Date.now() / 1000 -
+		now.tenantgate_config_last_reload_success_timestamp_seconds) < 600);
+	assert.equal(now.tenantgate_log_lines_lost_total, 0);
+	assert.ok(now['tenantgate_provisionings_total{result="created"}'] >= 1);
+	assert.equal(now['tenantgate_provisionings_total{result="created"}'],
+		now['tenantgate_provisioning_duration_seconds_count{result="created"}']);
+	assert.ok(now['tenantgate_loop_turns_total{worker="0"}'] > 0);
+	assert.ok('tenantgate_loop_cpu_seconds_total{worker="0"}' in now);
+	assert.ok(now.tenantgate_pools_client_active >= 0);
+	assert.equal(now.tenantgate_pools_client_maxwait_seconds, 0);
+});
+
+test('what README says there is, is there, and no more', async () => {
+	const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+	const told = [...readme.matchAll(/^\| `((?:tenantgate|process)_\w+)` \| (.*?) \|/gm)];
+	const { body } = await page();
+	const there = [...body.matchAll(/^# TYPE (\S+) /gm)].map((m) => m[1]);
+	assert.deepEqual(told.map((m) => m[1]).sort(), there.sort());
+	const families = Object.fromEntries(told.map((m) => [m[1], m[2]]));
+	for (const name of Object.keys(samples(body))) {
+		const [, family, labels = ''] = name.match(/^(\w+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})?$/);
+		for (const [, label] of labels.matchAll(/(\w+)="(?:[^"\\]|\\.)*"/g))
+			assert.ok(label === 'le' || families[family].includes(`\`${label}\``) ||
+				families[family].startsWith('provider, operation, model'), name);
+	}
 });
 
 test('OpenMetrics where it is asked for', async () => {

@@ -179,7 +179,7 @@ test('a user is a pseudonym: the same each time, another for each tenant and use
 		'not where send_user is off');
 });
 
-test('a trace goes on to the model, with a span of its own; none is begun', async () => {
+test('a trace goes on to the model, with a span of its own; else a new one does', async () => {
 	const traced = async (traceparent) => {
 		servers.talk.reset();
 		return (await asked(servers.talk, {}, traceparent ? { traceparent } : {}))
@@ -189,9 +189,11 @@ test('a trace goes on to the model, with a span of its own; none is begun', asyn
 	assert.match(sent, new RegExp(`^00-${TRACE}-[0-9a-f]{16}-01$`));
 	assert.ok(!sent.includes(PARENT));
 	assert.notEqual(await traced(`00-${TRACE}-${PARENT}-01`), sent);
-	assert.equal(await traced(), undefined);
-	assert.equal(await traced(`00-${TRACE}-${PARENT}`), undefined);
-	assert.equal(await traced(`00-${TRACE.toUpperCase()}-${PARENT}-01`), undefined);
+	for (const bad of [undefined, `00-${TRACE}-${PARENT}`, `00-${TRACE.toUpperCase()}-${PARENT}-01`]) {
+		const begun = await traced(bad);
+		assert.match(begun, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+		assert.ok(!begun.includes(TRACE.toLowerCase()) && !begun.includes(PARENT));
+	}
 });
 
 test('vectors are asked for with the user and the trace too: of a chat, a search, a document', async () => {

@@ -26,15 +26,15 @@ named(const struct loudest_place *all, unsigned n, const char *name)
 static void
 what_fits_is_counted_exactly(void **state)
 {
-	struct loudest *l = loudest_new(PLACES);
+	struct loudest *l = loudest_new(PLACES, 2);
 	struct loudest_place all[PLACES];
 	uint64_t counted;
 
 	(void)state;
 	for (int i = 0; i < 5; i++)
-		loudest_add(l, slice_str("acme"), 10, i == 0);
-	loudest_add(l, slice_str("acm"), 7, false);
-	loudest_add(l, slice_str(""), 1, false);
+		loudest_add(l, 0, slice_str("acme"), 10, i == 0);
+	loudest_add(l, 0, slice_str("acm"), 7, false);
+	loudest_add(l, 0, slice_str(""), 1, false);
 	assert_int_equal(loudest_copy(l, all, PLACES, &counted), 3);
 	assert_int_equal(counted, 7);
 	assert_int_equal(named(all, 3, "acme")->count, 5);
@@ -50,7 +50,7 @@ what_fits_is_counted_exactly(void **state)
 static void
 the_loudest_of_many_are_there(void **state)
 {
-	struct loudest *l = loudest_new(PLACES);
+	struct loudest *l = loudest_new(PLACES, 2);
 	struct loudest_place all[PLACES];
 	uint64_t counted;
 
@@ -59,11 +59,11 @@ the_loudest_of_many_are_there(void **state)
 		char name[32];
 
 		(void)snprintf(name, sizeof(name), "quiet-%u", i);
-		loudest_add(l, slice_str(name), 1, false);
+		loudest_add(l, 0, slice_str(name), 1, false);
 		if (i % 7 == 0)
 			for (unsigned k = 0; k < 3; k++) {
 				(void)snprintf(name, sizeof(name), "loud-%u", k);
-				loudest_add(l, slice_str(name), 1, false);
+				loudest_add(l, 0, slice_str(name), 1, false);
 			}
 	}
 	assert_int_equal(loudest_copy(l, all, PLACES, &counted), PLACES);
@@ -82,7 +82,7 @@ the_loudest_of_many_are_there(void **state)
 static void
 long_names_are_cut(void **state)
 {
-	struct loudest *l = loudest_new(PLACES);
+	struct loudest *l = loudest_new(PLACES, 2);
 	struct loudest_place all[PLACES];
 	uint64_t counted;
 	char name[300];
@@ -90,11 +90,38 @@ long_names_are_cut(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(name); i++)
 		name[i] = 'x';
-	loudest_add(l, slice_of(name, sizeof(name)), 1, false);
-	loudest_add(l, slice_of(name, sizeof(name)), 1, false);
+	loudest_add(l, 0, slice_of(name, sizeof(name)), 1, false);
+	loudest_add(l, 0, slice_of(name, sizeof(name)), 1, false);
 	assert_int_equal(loudest_copy(l, all, PLACES, &counted), 1);
 	assert_int_equal(strlen(all[0].name), LOUDEST_NAME_MAX);
 	assert_int_equal(all[0].count, 2);
+	loudest_free(l);
+}
+
+static void
+shards_are_one_when_looked_at(void **state)
+{
+	struct loudest *l = loudest_new(PLACES, 3);
+	struct loudest_place all[PLACES];
+	uint64_t counted;
+
+	(void)state;
+	for (unsigned shard = 0; shard < 6; shard++)
+		for (unsigned i = 0; i < 10; i++)
+			loudest_add(l, shard, slice_str("everywhere"), 2, i == 0);
+	for (unsigned shard = 0; shard < 3; shard++)
+		for (unsigned i = 0; i < PLACES; i++) {
+			char name[32];
+
+			(void)snprintf(name, sizeof(name), "once-%u-%u", shard, i);
+			loudest_add(l, shard, slice_str(name), 1, false);
+		}
+	assert_int_equal(loudest_copy(l, all, PLACES, &counted), PLACES);
+	assert_int_equal(counted, 60 + 3 * PLACES);
+	assert_string_equal(all[0].name, "everywhere"); /* the loudest first */
+	assert_int_equal(all[0].count - all[0].error, 60);
+	assert_int_equal(all[0].failed, 6);
+	assert_int_equal(all[0].sum_us, 120);
 	loudest_free(l);
 }
 
@@ -104,6 +131,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_fits_is_counted_exactly),
 		cmocka_unit_test(the_loudest_of_many_are_there),
+		cmocka_unit_test(shards_are_one_when_looked_at),
 		cmocka_unit_test(long_names_are_cut),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The servers of models: which settings are refused, what URLs and header lines become of them,
- * which model a name means, and the trace that goes on.
+ * and which model a name means.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,10 +14,6 @@
 
 #include "model/model_choice.h"
 #include "model/model_url.h"
-#include "model/trace.h"
-
-#define TRACE_ID "0af7651916cd43dd8448eb211c80319c"
-#define PARENT	 "b7ad6b7169203331"
 
 static const struct model_server_conf plain = {
 	.name = "a",
@@ -316,49 +312,6 @@ a_long_list_is_cut(void **state)
 	refs_give(&all->refs);
 }
 
-/* ---- the trace ---- */
-
-static void
-a_trace_goes_on_with_a_new_span(void **state)
-{
-	struct trace t;
-	char one[TRACE_LINE_MAX], two[TRACE_LINE_MAX];
-
-	(void)state;
-	trace_read(SLICE_LIT("00-" TRACE_ID "-" PARENT "-01"), &t);
-	assert_true(trace_write(&t, one));
-	assert_true(trace_write(&t, two));
-	assert_int_equal(strlen(one), strlen("traceparent: ") + 55);
-	assert_memory_equal(one, "traceparent: 00-" TRACE_ID "-", 49);
-	assert_string_equal(one + strlen(one) - 3, "-01");
-	assert_null(strstr(one, PARENT));
-	assert_string_not_equal(one, two);
-	trace_read(SLICE_LIT("42-" TRACE_ID "-" PARENT "-00-more"), &t);
-	assert_true(trace_write(&t, one));
-	assert_memory_equal(one, "traceparent: 00-" TRACE_ID "-", 49);
-}
-
-static void
-what_is_not_well_formed_is_no_trace(void **state)
-{
-	static const char *const bad[] = { "", "00", "00-" TRACE_ID "-" PARENT "-1",
-		"ff-" TRACE_ID "-" PARENT "-01", "00-" TRACE_ID "-" PARENT "-01-more",
-		"01-" TRACE_ID "-" PARENT "-01more", "00-" TRACE_ID "-0000000000000000-01",
-		"00-00000000000000000000000000000000-" PARENT "-01",
-		"00-0AF7651916CD43DD8448EB211C80319C-" PARENT "-01",
-		"00_" TRACE_ID "-" PARENT "-01", "00-" TRACE_ID "x" PARENT "-01",
-		"00-" TRACE_ID "-" PARENT "-0\n" };
-	char line[TRACE_LINE_MAX];
-	struct trace t;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		trace_read(slice_str(bad[i]), &t);
-		if (trace_write(&t, line))
-			fail_msg("\"%s\" was taken", bad[i]);
-	}
-}
-
 int
 main(void)
 {
@@ -371,8 +324,6 @@ main(void)
 		cmocka_unit_test(a_server_is_named_before_the_first_slash),
 		cmocka_unit_test(lists_are_checked),
 		cmocka_unit_test(a_long_list_is_cut),
-		cmocka_unit_test(a_trace_goes_on_with_a_new_span),
-		cmocka_unit_test(what_is_not_well_formed_is_no_trace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

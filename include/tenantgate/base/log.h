@@ -49,6 +49,13 @@ struct log_pace {
 };
 bool	log_pace_admit(struct log_pace *, uint64_t every_us);
 
+/* Since the start: lines that were lost, for nobody read them or there was no room for them, and
+ * those that were folded into the next of their kind. */
+struct log_counts {
+	uint64_t	lost, folded;
+};
+void	log_counts(struct log_counts *);
+
 /* A whole line already in JSON (the access log); the newline is added here. */
 void	log_line(const struct buf *json);
 

@@ -5,7 +5,9 @@
  * comes without a place takes that of the least, with its count as the error: so whoever did more
  * than all / places is there for certain, and the count is at most `error` too high.
  *
- * A lock of its own, held for a scan of the places: any thread.
+ * It is counted in shards, one for each thread that counts, each with a lock of its own that nobody
+ * else takes but whoever looks: any thread. Looked at, the shards are one: what a name has in each
+ * is added up, and whoever has done most keeps the places.
  */
 #ifndef TENANTGATE_BASE_LOUDEST_H
 #define TENANTGATE_BASE_LOUDEST_H
@@ -26,13 +28,15 @@ struct loudest_place {
 };
 
 struct loudest;
-struct loudest	*loudest_new(unsigned places);	/* aborts without memory (alloc.h) */
+/* Aborts without memory (alloc.h). */
+struct loudest	*loudest_new(unsigned places, unsigned shards);
 void		 loudest_free(struct loudest *);	/* NULL is fine */
 
-/* Counts one of `us` microseconds. */
-void		 loudest_add(struct loudest *, struct slice name, uint64_t us, bool failed);
-/* Copies up to `max` of its places, in no order; returns how many. *all: how many were counted, of
- * whatever name. */
+/* Counts one of `us` microseconds. shard: any number; equal ones share a lock. */
+void		 loudest_add(struct loudest *, unsigned shard, struct slice name, uint64_t us,
+		    bool failed);
+/* Copies up to `max` of its places, the loudest first; returns how many. *all: how many were
+ * counted, of whatever name. */
 unsigned	 loudest_copy(struct loudest *, struct loudest_place *out, unsigned max,
 		    uint64_t *all);
 

@@ -31,8 +31,14 @@ struct flow_stat {
 	uint64_t		 failed;	/* ended with an error; the rest did not */
 	struct flow_result	 results[FLOW_RESULTS_MAX];	/* those that have one */
 	struct flow_histogram	 total;		/* from start to end */
+	struct flow_histogram	 own;		/* that, less the steps of flow_stats_away() */
 	struct flow_histogram	 steps[FLOW_STEPS_MAX];	/* of those that ran, waits included */
 };
+
+/* On the worker's thread, before its first flow: the names of steps in which a flow waits for
+ * others (a model, a database, the client), NULL-ended, static. What is left of a flow is its
+ * own. */
+void	flow_stats_away(struct worker *, const char *const *names);
 
 /* Any thread, while the worker lives. Kinds of which none has ended are left out. What is counted
  * meanwhile may be in one histogram and not yet in another. */

@@ -77,6 +77,10 @@ uint64_t		 worker_lag_reset(struct worker *);
 #else
 #define WORKER_TURN_LIMIT_US	UINT64_C(5000)
 #endif
+/* Any thread: how many turns there were, and what CPU time their thread took for them (as it was
+ * last read, a millisecond ago at most while there are turns). */
+uint64_t		 worker_turns(const struct worker *);
+uint64_t		 worker_cpu_us(const struct worker *);
 /* Any thread: how many turns were longer; what the longest computed, in microseconds, since the
  * last call of worker_turn_reset(), which returns it, too. */
 uint64_t		 worker_long_turns(const struct worker *);

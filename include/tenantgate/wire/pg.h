@@ -19,6 +19,7 @@
 #include "tenantgate/base/err.h"
 #include "tenantgate/base/slice.h"
 #include "tenantgate/loop/flow.h"
+#include "tenantgate/loop/meter.h"
 #include "tenantgate/wire/dns.h"
 
 struct pg_conn;
@@ -123,6 +124,9 @@ struct pg_query {
 enum flow_rc	pg_connect(struct flow *, struct dns *, const struct pg_target *,
 		    uint64_t timeout_us, struct pg_conn **out, struct pg_result *why)
 		    __attribute__((warn_unused_result));
+/* What pg_run() and pg_copy_in() have sent. */
+extern const struct meter_family pg_statements;
+
 /* The query and its parameters are borrowed for the call, *out until the wait is over. On a broken
  * connection: PG_LOST at once. */
 enum flow_rc	pg_run(struct flow *, struct pg_conn *, const struct pg_query *,
