@@ -3,9 +3,9 @@
  * orphan_remove: the object of orphans.c, and how one of its projects goes.
  *
  *	[claim] --> [delete] --> [deleted] --> [release] --> [released]
- *	               |             |            ^
- *	               |             +-- no clear answer: the claim stays
- *	               +-- it has a tenant by now ---+
+ *	   |                         |
+ *	   |                         +-- no clear answer: the claim stays
+ *	   +-- it has a tenant by now: not removed
  *
  * Neon's deletion is soft: it can recover a project for 7 days. Deleted already (404) is deleted.
  */
@@ -21,7 +21,6 @@ struct orphan_removal {
 	struct tenant_orphans *orphans; /* borrowed, as the next two */
 	const struct orphan_project *project;
 	bool *is_gone;
-	bool is_claimed;
 };
 
 static flow_step_fn removal_take, removal_delete, removal_deleted, removal_release_claim,
@@ -77,8 +76,7 @@ removal_delete(struct flow *f)
 	if (rc != FLOW_NEXT)
 		return rc;
 	if (pg_rows(&r->orphans->result) == 0)
-		return flow_goto(f, removal_release_claim);
-	r->is_claimed = true;
+		return FLOW_DONE;
 	neon_call_reset(call);
 	buf_printf(&call->path, "/projects/%s", r->project->id);
 	return neon_call_run(f, call, "DELETE");
@@ -97,7 +95,6 @@ removal_deleted(struct flow *f)
 	return neon_check(f, call, "deletion of a project");
 }
 
-/* Also of who was not let in, for a part of a claim may have been written beside the other's. */
 static enum flow_rc
 removal_release_claim(struct flow *f)
 {
@@ -113,7 +110,7 @@ removal_released(struct flow *f)
 {
 	struct orphan_removal *r = FLOW_OF(f, struct orphan_removal, &removal_kind);
 
-	if (!r->is_claimed || *r->is_gone)
+	if (*r->is_gone)
 		return FLOW_DONE;
 	return neon_check(f, &r->orphans->call, "deletion of a project");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_admin_audit: a change that is noted has one line, whatever ends the flow that makes it. http/
- * is a fake; what the main database answers is the test's own.
+ * test_admin_audit: a change that is noted has one line, whatever ends the flow that makes it.
+ * http/ is a fake (fake_http.h); what the main database answers is the test's own.
  */
 #include "admin/admin_route.h"
 #include "tenantgate/base/json.h"
@@ -15,13 +15,6 @@
 
 static struct worker *worker;
 static char log_path[] = "/tmp/test_admin_audit.XXXXXX";
-
-const char *
-http_remote(const struct http_exchange *x)
-{
-	(void)x;
-	return "192.0.2.1";
-}
 
 /* ---- a handler: [begin] is done, [wait] is the change under way, [settle] its answer ---- */
 
@@ -87,13 +80,13 @@ handler_settle(struct flow *f)
 }
 
 static void
-handler_end(struct flow *f, const struct err *err)
+audit_handler_end(struct flow *f, const struct err *err)
 {
 	(void)f;
 	admin_change_end(&h.req, err);
 }
 
-static const struct flow_kind handler_kind = { "x", handler_steps, handler_end, NULL };
+static const struct flow_kind handler_kind = { "x", handler_steps, audit_handler_end, NULL };
 
 /* ---- the log ---- */
 
