@@ -65,6 +65,13 @@ reload_ask(void *arg, struct admin_reload *wish)
 	(void)kill(getpid(), RELOAD_SIGNAL);
 }
 
+/* Also when there was no memory to tell them. */
+static bool
+has_errors(const struct reload_found *found)
+{
+	return found->errors.len > 0 || found->errors.failed;
+}
+
 /* The last that is written of a wish is that it is done. */
 static void
 asked_answer(struct admin_reload *asked, const struct reload_found *found)
@@ -73,7 +80,7 @@ asked_answer(struct admin_reload *asked, const struct reload_found *found)
 
 	for (; asked != NULL; asked = next) {
 		next = asked->next;
-		asked->is_refused = found->errors.len > 0;
+		asked->is_refused = has_errors(found);
 		asked->outcome = found->outcome == NULL ? NULL : strdup(found->outcome);
 		atomic_store(&asked->is_done, true);
 		refs_give(&asked->refs);
@@ -100,9 +107,9 @@ reload_apply(struct reload *r, struct conf_file *file, struct worker_context *co
 static void
 reload_read(struct reload *r, struct conf_file *file, struct reload_found *found)
 {
-	if (found->errors.len == 0)
+	if (!has_errors(found))
 		preflight_reload(&file->conf, r->path, &found->errors, &found->warnings);
-	if (found->errors.len > 0) {
+	if (has_errors(found)) {
 		found->outcome = reload_outcome_refused(&found->errors);
 		reload_log_refused(r->path, &found->errors);
 		return;
@@ -144,8 +151,8 @@ reload_run(struct reload *r, struct worker_context *contexts, unsigned count, bo
 	file = conf_file_new(r->path, &found.errors);
 	reload_read(r, file, &found);
 	if (found.is_applied)
-		reload_note(&r->process->shared, found.errors.len == 0);
-	if (found.errors.len == 0 && found.is_applied) {
+		reload_note(&r->process->shared, !has_errors(&found));
+	if (!has_errors(&found) && found.is_applied) {
 		reload_apply(r, file, contexts, count);
 		reload_log_applied(r->path, &file->conf);
 	}

@@ -8,9 +8,9 @@
 
 /* refs_end_fn */
 static void
-snapshot_end(struct refs *h)
+snapshot_end(struct refs *refs)
 {
-	struct snapshot *s = (struct snapshot *)(void *)h, *next = s->next;
+	struct snapshot *s = (struct snapshot *)(void *)refs, *next = s->next;
 
 	refs_give(s->servers);
 	refs_give(s->file);
@@ -31,31 +31,31 @@ snapshot_first(const struct conf *conf)
 
 /* refs_end_fn */
 static void
-conf_file_end(struct refs *h)
+conf_file_end(struct refs *refs)
 {
-	struct conf_file *r = (struct conf_file *)(void *)h;
+	struct conf_file *file = (struct conf_file *)(void *)refs;
 
-	conf_free(&r->conf);
-	free(r);
+	conf_free(&file->conf);
+	free(file);
 }
 
 struct conf_file *
 conf_file_new(const char *path, struct buf *errors)
 {
-	struct conf_file *r = xcalloc(1, sizeof(*r));
+	struct conf_file *file = xcalloc(1, sizeof(*file));
 
-	refs_init(&r->refs, conf_file_end);
-	(void)conf_load(&r->conf, path, errors);
-	return r;
+	refs_init(&file->refs, conf_file_end);
+	(void)conf_load(&file->conf, path, errors);
+	return file;
 }
 
 struct snapshot *
-snapshot_new(struct conf_file *r)
+snapshot_new(struct conf_file *file)
 {
-	struct snapshot *s = snapshot_first(&r->conf);
+	struct snapshot *s = snapshot_first(&file->conf);
 
-	refs_take(&r->refs);
-	s->file = &r->refs;
+	refs_take(&file->refs);
+	s->file = &file->refs;
 	return s;
 }
 

@@ -101,6 +101,19 @@ reload_refused(struct flow *f, const json_t *errors)
 	return rc;
 }
 
+/* Names alone: a value may be a long prompt. */
+static json_t *
+changed_names(const json_t *outcome)
+{
+	json_t *names = json_array();
+	const json_t *list = json_object_get(outcome, "changed");
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		(void)json_array_append(names, json_object_get(json_array_get(list, i), "key"));
+	return json_pack("{s:o, s:O}", "changed", names, "removed",
+	    json_object_get(outcome, "removed"));
+}
+
 static enum flow_rc
 reload_respond(struct flow *f)
 {
@@ -112,7 +125,7 @@ reload_respond(struct flow *f)
 	if (outcome == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "what was reloaded");
 	if (!c->wish->is_refused) {
-		admin_change_tell(&c->req, json_incref(outcome));
+		admin_change_tell(&c->req, changed_names(outcome));
 		admin_change_done(&c->req);
 		return admin_respond_json(f, 200, outcome);
 	}

@@ -96,6 +96,9 @@ test('a limit, a prompt and the log level hold for the next request', async () =
 	assert.deepEqual(keys(json.changed).filter((key) => !key.startsWith('requests') && key !== 'burst'),
 		['log_level', 'rate_limit_burst', 'rate_limit_requests_per_minute', 'system_prompt']);
 	assert.deepEqual(json.needsRestart, []);
+	const audit = gate.lines().filter((line) => line.event === 'admin.audit').at(-1);
+	assert.equal(audit.action, 'config.reload');
+	assert.ok(audit.after.changed.includes('system_prompt') && !JSON.stringify(audit).includes(PROMPT));
 	model.requests = [];
 	assert.equal((await ask()).status, 200);
 	const system = model.chats()[0].body.messages[0];
