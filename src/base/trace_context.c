@@ -5,13 +5,13 @@
  */
 #include "tenantgate/base/trace_context.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "tenantgate/base/random.h"
 
 enum { TRACE_AT = 3, PARENT_AT = 36, FLAGS_AT = 53 };
 
+#define CHANCES	    64 /* drawn at once */
 #define ENTRIES_MAX 32 /* of a tracestate (section 3.3.1.1) */
 
 /* Lower case alone is allowed (section 3.2.2). */
@@ -49,15 +49,35 @@ traceparent_valid(struct slice s)
 	    !all_zeros(s, PARENT_AT, SPAN_ID_LEN);
 }
 
-static void
-trace_new(struct trace_context *t)
-{
-	uint64_t id[2] = { 0, 0 };
+/* What a trace takes of random numbers. */
+struct trace_chance {
+	uint64_t id[2], span;
+	uint16_t chance;
+};
 
-	while (id[0] == 0 && id[1] == 0)
-		bytes_random(id, sizeof(id));
-	(void)snprintf(t->id, sizeof(t->id), "%016llx%016llx", (unsigned long long)id[0],
-	    (unsigned long long)id[1]);
+/* Ids are no secrets, so they are drawn for many requests at once: each draw costs more than all
+ * else that is done for a trace. */
+static void
+chance_draw(struct trace_chance *out)
+{
+	static _Thread_local struct trace_chance pool[CHANCES];
+	static _Thread_local unsigned left;
+
+	do {
+		if (left == 0) {
+			bytes_random(pool, sizeof(pool));
+			left = CHANCES;
+		}
+		*out = pool[--left];
+	} while (out->span == 0 || (out->id[0] == 0 && out->id[1] == 0));
+}
+
+static char *
+put_span_digits(char *out, uint64_t n)
+{
+	for (int shift = 60; shift >= 0; shift -= 4)
+		*out++ = "0123456789abcdef"[n >> shift & 15];
+	return out;
 }
 
 /* The lowest bit of the flags is "sampled" (section 3.2.2.5); the last digit is enough of them. */
@@ -73,13 +93,12 @@ bool
 trace_context_begin(struct trace_context *t, struct slice traceparent)
 {
 	bool goes_on = traceparent_valid(traceparent);
+	struct trace_chance drawn;
 
-	memset(t, 0, sizeof(*t));
-	while (t->span == 0)
-		bytes_random(&t->span, sizeof(t->span));
-	bytes_random(&t->chance, sizeof(t->chance));
+	chance_draw(&drawn);
+	*t = (struct trace_context){ .span = drawn.span, .chance = drawn.chance };
 	if (!goes_on) {
-		trace_new(t);
+		(void)put_span_digits(put_span_digits(t->id, drawn.id[0]), drawn.id[1]);
 		return false;
 	}
 	memcpy(t->id, traceparent.p + TRACE_AT, TRACE_ID_LEN);
@@ -100,14 +119,17 @@ trace_step_span(const struct trace_context *t, unsigned step)
 void
 trace_span_write(uint64_t span, char out[SPAN_ID_LEN + 1])
 {
-	(void)snprintf(out, SPAN_ID_LEN + 1, "%016llx", (unsigned long long)span);
+	*put_span_digits(out, span) = '\0';
 }
 
 void
 trace_line(const struct trace_context *t, uint64_t span, char out[TRACEPARENT_LEN + 1])
 {
-	(void)snprintf(out, TRACEPARENT_LEN + 1, "00-%s-%016llx-%s", t->id,
-	    (unsigned long long)span, t->is_sampled ? "01" : "00");
+	memcpy(out, "00-", TRACE_AT);
+	memcpy(out + TRACE_AT, t->id, TRACE_ID_LEN);
+	out[PARENT_AT - 1] = '-';
+	(void)put_span_digits(out + PARENT_AT, span);
+	memcpy(out + PARENT_AT + SPAN_ID_LEN, t->is_sampled ? "-01" : "-00", sizeof("-01"));
 }
 
 struct slice

@@ -115,7 +115,7 @@ gen_ai_provider_of(const struct model *m, const char *name)
 
 	if (choice == NULL && strcmp(name, m->embedding_choice->name) == 0)
 		choice = m->embedding_choice;
-	return gen_ai_provider(choice != NULL ? choice->url : "");
+	return choice != NULL ? choice->provider : gen_ai_provider("");
 }
 
 /* "rerank" is no name of the conventions, which allow others where none of theirs fits. */
@@ -131,7 +131,7 @@ gen_ai_add(const struct model_call *call, const struct meter_family *family, con
     double value)
 {
 	const struct slice values[] = {
-		slice_str(gen_ai_provider(call->choice->url)),
+		slice_str(call->choice->provider),
 		slice_str(operations[call->kind]),
 		slice_str(call->choice->name),
 		slice_str(last),
@@ -173,7 +173,7 @@ void
 gen_ai_piece(struct model_call *call, uint64_t now_us)
 {
 	const struct slice values[] = {
-		slice_str(gen_ai_provider(call->choice->url)),
+		slice_str(call->choice->provider),
 		slice_str(operations[call->kind]),
 		slice_str(call->choice->name),
 	};

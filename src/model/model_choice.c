@@ -11,6 +11,7 @@
 #include "model/model_url.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/buf.h"
+#include "tenantgate/model/gen_ai.h"
 
 #define CHOICES_MAX	  64  /* in one list */
 #define CHOICE_NAME_BYTES 128 /* of one, at most: as many as a request may name one by */
@@ -139,6 +140,7 @@ choice_open(struct model_servers *all, const struct model_conf *c, enum model_ki
 	snprintf(out->name, name.len + 1, "%.*s", SLICE_ARG(name));
 	out->model = out->name + (name.len - model.len);
 	out->url = model_url_of(&out->server->conf, routes[kind], out->model);
+	out->provider = gen_ai_provider(out->url);
 }
 
 static void

@@ -41,6 +41,7 @@ struct model_choice {
 	char			*name;		/* owned: as configured, NAME/MODEL */
 	const char		*model;		/* the part of it that the server knows */
 	char			*url;		/* owned */
+	const char		*provider;	/* static: whose server it is, for metrics */
 };
 
 struct model_servers {
