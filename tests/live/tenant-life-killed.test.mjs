@@ -45,16 +45,7 @@ async function victim() {
 	return gate;
 }
 
-// The victim is told to, held, killed, and what held it let go.
-async function killed(request, held, how) {
-	const gate = await victim();
-	const asked = request(gate).catch(() => null);
-	await held.waits();
-	gate.program.kill('SIGKILL');
-	await gate.program.exit;
-	await asked;
-	await held[how]();
-}
+const killed = async (request, held, how) => holds.kill(await victim(), request, held, how);
 
 // What Neon has, as the tests below ask for it.
 async function atNeon(id) {
@@ -146,7 +137,7 @@ describe('held by the catalog', { concurrency: 3 }, () => {
 		for (const how of ['done', 'undone'])
 			test(`a creation, killed at the write "${stage}", which is ${how}`, async () => {
 				const id = `m${stage}${how}`;
-				await killed(create(id), await holds.statement(id, condition, what), how);
+				await killed(create(id), await holds.statement(id, condition, { what }), how);
 				await isMade(id);
 			});
 	for (const how of ['done', 'undone'])
