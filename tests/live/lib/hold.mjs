@@ -41,7 +41,9 @@ export class Holds {
 		const done = async () => {
 			await this.sql(`select pg_terminate_backend(pid) from pg_stat_activity
 				where query = 'select pg_sleep(100000) as ${id}'`);
-			await this.sql(`drop trigger stays_${id} on ${table}`);
+			// Locked first: DROP TRIGGER comes to its lock by a weaker one, so two would deadlock.
+			await this.sql(`begin; lock table ${table} in access exclusive mode;
+				drop trigger stays_${id} on ${table}; commit`);
 		};
 		const undone = async () => {
 			const pids = (await this.sql(`select pid, pg_terminate_backend(pid) ${locks}
