@@ -21,6 +21,22 @@ admin_query_text(struct admin_request *req, const char *name, size_t max, struct
 }
 
 bool
+admin_query_string(struct admin_request *req, const char *name, size_t max, const char **out,
+    struct err *err)
+{
+	struct slice s;
+
+	if (!admin_query_text(req, name, max, &s, err))
+		return false;
+	if (s.p == NULL)
+		return true;
+	*out = arena_slice(req->flow.arena, s);
+	if (*out == NULL)
+		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the query");
+	return !err_is(err);
+}
+
+bool
 admin_query_number(struct admin_request *req, const char *name, unsigned min, unsigned max,
     unsigned *out, struct err *err)
 {

@@ -76,6 +76,9 @@ enum flow_rc	admin_respond_json(struct flow *, int status, json_t *)
  * is longer than max bytes or no text. */
 bool	admin_query_text(struct admin_request *, const char *name, size_t max, struct slice *out,
 	    struct err *);
+/* The same, NUL-terminated; *out stays as it is when it is absent. */
+bool	admin_query_string(struct admin_request *, const char *name, size_t max, const char **out,
+	    struct err *);
 /* A whole number between min and max; *out stays as it is when it is absent. */
 bool	admin_query_number(struct admin_request *, const char *name, unsigned min, unsigned max,
 	    unsigned *out, struct err *);

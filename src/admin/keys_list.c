@@ -36,29 +36,12 @@ keys_listing_of(struct flow *f)
 	return FLOW_MEMBER_OF(f, struct keys_listing, req.flow, &keys_listing_kind);
 }
 
-/* Into the arena, NUL-terminated; NULL when it is absent. False with err set. */
-static bool
-keys_query_text(struct keys_listing *l, const char *name, size_t max, const char **out,
-    struct err *err)
-{
-	struct slice s;
-
-	if (!admin_query_text(&l->req, name, max, &s, err))
-		return false;
-	if (s.p == NULL)
-		return true;
-	*out = arena_slice(l->req.flow.arena, s);
-	if (*out == NULL)
-		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the query");
-	return !err_is(err);
-}
-
 static bool
 query_kind(struct keys_listing *l, struct err *err)
 {
 	enum caller_kind kind;
 
-	if (!keys_query_text(l, "kind", 16, &l->page.kind, err))
+	if (!admin_query_string(&l->req, "kind", 16, &l->page.kind, err))
 		return false;
 	if (l->page.kind != NULL && !caller_kind_parse(l->page.kind, &kind))
 		err_set(err, ERR_INVALID_FIELD,
@@ -69,7 +52,7 @@ query_kind(struct keys_listing *l, struct err *err)
 static bool
 query_tenant(struct keys_listing *l, struct err *err)
 {
-	if (!keys_query_text(l, "tenant", TENANT_ID_MAX, &l->page.tenant, err))
+	if (!admin_query_string(&l->req, "tenant", TENANT_ID_MAX, &l->page.tenant, err))
 		return false;
 	if (l->page.tenant != NULL && !auth_tenant_valid(slice_str(l->page.tenant)))
 		err_set(err, ERR_INVALID_TENANT,
@@ -90,7 +73,7 @@ keys_read(struct flow *f)
 
 	l->page.limit = KEYS_LIMIT_DEFAULT;
 	if (!query_tenant(l, &err) || !query_kind(l, &err) ||
-	    !keys_query_text(l, "note", KEY_NOTE_MAX, &l->page.note_prefix, &err) ||
+	    !admin_query_string(&l->req, "note", KEY_NOTE_MAX, &l->page.note_prefix, &err) ||
 	    !admin_query_number(&l->req, "limit", 1, KEY_PAGE_MAX, &l->page.limit, &err) ||
 	    !admin_query_text(&l->req, "cursor", KEY_CURSOR_MAX, &cursor, &err))
 		return flow_fail_err(f, &err);

@@ -37,28 +37,11 @@ tenants_page_of(struct flow *f)
 	return FLOW_MEMBER_OF(f, struct tenants_listing, req.flow, &tenants_page_kind);
 }
 
-/* Into the arena, NUL-terminated; *out stays as it is when it is absent. False with err set. */
-static bool
-page_text(struct tenants_listing *l, const char *name, size_t max, const char **out,
-    struct err *err)
-{
-	struct slice s;
-
-	if (!admin_query_text(&l->req, name, max, &s, err))
-		return false;
-	if (s.p == NULL)
-		return true;
-	*out = arena_slice(l->req.flow.arena, s);
-	if (*out == NULL)
-		err_set(err, ERR_OVERLOADED, ERR_NO_MEMORY, "the query");
-	return !err_is(err);
-}
-
 /* "" is as if it were absent. What no id can be would find nothing, or be no text for Postgres. */
 static bool
 page_id(struct tenants_listing *l, const char *name, const char **out, struct err *err)
 {
-	if (!page_text(l, name, TENANT_ID_MAX, out, err))
+	if (!admin_query_string(&l->req, name, TENANT_ID_MAX, out, err))
 		return false;
 	if (**out != '\0' && !auth_tenant_valid(slice_str(*out)))
 		err_set(err, ERR_INVALID_TENANT,
@@ -70,7 +53,7 @@ page_id(struct tenants_listing *l, const char *name, const char **out, struct er
 static bool
 page_status(struct tenants_listing *l, struct err *err)
 {
-	if (!page_text(l, "status", TENANT_STATUS_MAX, &l->page.status, err))
+	if (!admin_query_string(&l->req, "status", TENANT_STATUS_MAX, &l->page.status, err))
 		return false;
 	if (l->page.status != NULL && !tenant_status_known(l->page.status))
 		err_set(err, ERR_INVALID_FIELD, "Parameter \"status\" must be %s.",
@@ -87,7 +70,7 @@ tenants_page_parse(struct flow *f)
 	l->page = (struct tenant_page){ .prefix = "", .after = "", .limit = TENANTS_LIMIT_DEFAULT };
 	if (!page_id(l, "prefix", &l->page.prefix, &err) ||
 	    !page_id(l, "cursor", &l->page.after, &err) || !page_status(l, &err) ||
-	    !page_text(l, "plan", PLAN_NAME_MAX, &l->page.plan, &err) ||
+	    !admin_query_string(&l->req, "plan", PLAN_NAME_MAX, &l->page.plan, &err) ||
 	    !admin_query_number(&l->req, "limit", 1, TENANT_PAGE_MAX, &l->page.limit, &err))
 		return flow_fail_err(f, &err);
 	return FLOW_NEXT;

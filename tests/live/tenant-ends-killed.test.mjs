@@ -7,25 +7,25 @@
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Client } from './lib/client.mjs';
+import { Holds } from './lib/hold.mjs';
 import { freePort, until } from './lib/process.mjs';
 import { Stack } from './lib/stack.mjs';
 
 const stack = new Stack('tenant-ends-killed');
 const settings = { provision_lease: '1s', neon_timeout: '2s', workers: 1,
 	rate_limit_requests_per_minute: 0 };
-let here, beside, holders = [];
+const holds = new Holds(stack);
+let here, beside;
 
 before(async () => {
 	await stack.surroundings();
 	here = await stack.tenantgateWithAdmin(settings);
-	await stack.sql(`create function stays() returns trigger language plpgsql as $$ begin
-		perform pg_advisory_xact_lock_shared(hashtext(new.tenant_id)); return new; end $$`, 'catalog');
+	await holds.prepare();
 	beside = await here.tenant('beside');
 	assert.equal((await beside.ingestText('The boat beside.', { documentId: 'b' })).status, 201);
 });
 after(() => {
-	for (const holder of holders)
-		holder.kill('SIGKILL');
+	holds.end();
 	return stack.stop();
 });
 
@@ -43,46 +43,8 @@ async function victim() {
 	return gate;
 }
 
-// Statements that make this of a row of the tenant wait; let go with done() or undone().
-async function hold(id, table, condition) {
-	await sql(`create trigger stays_${id} before update on ${table} for each row
-		when (new.tenant_id = '${id}' and ${condition}) execute function stays()`);
-	const holder = stack.program('holder', 'psql', ['-X', '-q', '-d', stack.pg.url('catalog'), '-c',
-		`select pg_advisory_lock(hashtext('${id}'))`, '-c', `select pg_sleep(100000) as ${id}`]);
-	holders.push(holder);
-	const locks = `from pg_locks where locktype = 'advisory' and objid = hashtext('${id}')::bigint
-		& 4294967295`;
-	const count = async (where) => Number((await sql(`select count(*) ${locks} and ${where}`))[0][0]);
-	await until('the lock is held', async () => await count('granted') === 1);
-	const release = async () => {
-		await sql(`select pg_terminate_backend(pid) from pg_stat_activity
-			where query = 'select pg_sleep(100000) as ${id}'`);
-		await sql(`drop trigger stays_${id} on ${table}`);
-	};
-	return {
-		waits: () => until('the statement waits', async () => await count('not granted') > 0),
-		done: release,
-		undone: async () => {
-			const pids = (await sql(`select pid, pg_terminate_backend(pid) ${locks} and not granted`))
-				.map(([pid]) => pid).join();
-			// None: its own deadline has cancelled it.
-			await until('it is undone', async () => (await sql(`select 1 from pg_stat_activity
-				where pid = any ('{${pids}}'::int[])`)).length === 0);
-			await release();
-		},
-	};
-}
-
-// A call of the stand-in is held until done().
-async function holdCall(route) {
-	const { requests: before } = (await stack.neon.client.get('/_stats')).json;
-	await stack.neonKnobs({ delay_ms: 600000, delay_route: route });
-	return {
-		waits: () => until('Neon is asked', async () => ((await stack.neon.client.get('/_stats')).json
-			.requests[route] ?? 0) > (before[route] ?? 0)),
-		done: () => stack.neonKnobs(),
-	};
-}
+const hold = (id, table, condition) => holds.statement(id, condition, { table });
+const holdCall = (route) => holds.call(route);
 
 async function tenant(id) {
 	const client = await here.tenant(id);
@@ -91,16 +53,7 @@ async function tenant(id) {
 	await here.key('--tenant', id);
 }
 
-// The victim is told to, held, killed, and what held it let go.
-async function killed(order, held, how) {
-	const gate = await victim();
-	const asked = order(gate).catch(() => null);
-	await held.waits();
-	gate.program.kill('SIGKILL');
-	await gate.program.exit;
-	await asked;
-	await held[how]();
-}
+const killed = async (request, held, how) => holds.kill(await victim(), request, held, how);
 
 async function isDeleted(id) {
 	await until(`the deletion of ${id} is over`, async () => (await receipt(id)).state === 'deleted');

@@ -337,10 +337,10 @@ static void
 nothing_is_done_after_the_lease(void **state)
 {
 	struct tenants_fixture *w = *state;
-	uint64_t was = w->conf.lease_us;
+	uint64_t was = w->tenants->now.lease_us;
 	unsigned asked;
 
-	w->conf.lease_us = 1600 * 1000;
+	w->tenants->now.lease_us = 1600 * 1000;
 	an_order_is("delete");
 	it.stage = "catalog";
 	it.batches = 1;
@@ -348,7 +348,7 @@ nothing_is_done_after_the_lease(void **state)
 	asked = fake_catalog_asked_in(CATALOG_TENANTS);
 	assert_string_equal(carried_out(w), "claim ");
 	assert_int_equal(fake_catalog_asked_in(CATALOG_TENANTS) - asked, 2);
-	w->conf.lease_us = was;
+	w->tenants->now.lease_us = was;
 }
 
 static void

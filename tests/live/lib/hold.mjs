@@ -25,9 +25,9 @@ export class Holds {
 		return this.stack.sql(text, 'catalog');
 	}
 
-	// Statements that make this of the tenant's row wait; let go with done() or undone().
-	async statement(id, condition, what = 'update') {
-		await this.sql(`create trigger stays_${id} before ${what} on tenants for each row
+	// Statements that make this of the tenant's row in the table wait; let go with done() or undone().
+	async statement(id, condition, { what = 'update', table = 'tenants' } = {}) {
+		await this.sql(`create trigger stays_${id} before ${what} on ${table} for each row
 			when (new.tenant_id = '${id}' and ${condition}) execute function stays()`);
 		const holder = this.stack.program('holder', 'psql', ['-X', '-q', '-d',
 			this.stack.pg.url('catalog'), '-c', `select pg_advisory_lock(hashtext('${id}'))`,
@@ -41,13 +41,16 @@ export class Holds {
 		const done = async () => {
 			await this.sql(`select pg_terminate_backend(pid) from pg_stat_activity
 				where query = 'select pg_sleep(100000) as ${id}'`);
-			await this.sql(`drop trigger stays_${id} on tenants`);
+			// Locked first: DROP TRIGGER comes to its lock by a weaker one, so two would deadlock.
+			await this.sql(`begin; lock table ${table} in access exclusive mode;
+				drop trigger stays_${id} on ${table}; commit`);
 		};
 		const undone = async () => {
 			const pids = (await this.sql(`select pid, pg_terminate_backend(pid) ${locks}
 				and not granted`)).map(([pid]) => pid).join();
+			// None: its own deadline has cancelled it.
 			await until('it is undone', async () => (await this.sql(`select 1 from
-				pg_stat_activity where pid in (${pids})`)).length === 0);
+				pg_stat_activity where pid = any ('{${pids}}'::int[])`)).length === 0);
 			await done();
 		};
 		return { done, undone,
@@ -64,5 +67,15 @@ export class Holds {
 				((await stats()).requests[route] ?? 0) > (before[route] ?? 0)),
 			done: () => this.stack.neonKnobs(knobs),
 		};
+	}
+
+	// The victim is told to, held, killed, and what held it let go.
+	async kill(gate, request, held, how) {
+		const asked = request(gate).catch(() => null);
+		await held.waits();
+		gate.program.kill('SIGKILL');
+		await gate.program.exit;
+		await asked;
+		await held[how]();
 	}
 }

@@ -53,11 +53,15 @@ export class Proxy {
 	// Present connections: each stays open and says nothing more, in no direction; or is closed.
 	// What a mute one is told is kept, as latin1.
 	mute() {
-		this.swallowed = '';
 		for (const pair of this.pairs) {
 			pair.isMute = true;
 			pair.server.pause();
 		}
+	}
+
+	// The mute connection that has been told this, while it is open.
+	told(pattern) {
+		return [...this.pairs].find((pair) => pattern.test(pair.swallowed));
 	}
 
 	cut() {
@@ -110,7 +114,7 @@ export class Proxy {
 
 	connect(client) {
 		const server = net.connect(this.to, '127.0.0.1');
-		const pair = { client, server, isMute: false };
+		const pair = { client, server, isMute: false, swallowed: '' };
 		const over = () => {
 			this.pairs.delete(pair);
 			client.destroy();
@@ -136,7 +140,7 @@ export class Proxy {
 		const { client, server } = pair;
 
 		if (pair.isMute) {
-			this.swallowed += bytes.toString('latin1');
+			pair.swallowed += bytes.toString('latin1');
 			return;
 		}
 		if (this.cuts.left > 0 && this.cuts.texts.some((text) => bytes.includes(text))) {
