@@ -6,6 +6,8 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createCipheriv, createHash, randomBytes } from 'node:crypto';
+import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { PASSWORD, tools } from './lib/app-catalog.mjs';
 import { until } from './lib/process.mjs';
 import { built, Stack } from './lib/stack.mjs';
@@ -74,6 +76,29 @@ const call = (route) => async () => {
 	return {
 		waits: () => until('Neon is asked', async () => await asked() > were),
 		release: () => stack.neonKnobs(),
+	};
+};
+
+// The reading of the configuration: it includes a file that does not end.
+const reading = async () => {
+	const was = readFileSync(gate.path, 'utf8'), endless = join(stack.dir, 'endless.conf');
+	execFileSync('mkfifo', ['-m', '644', endless]);
+	writeFileSync(gate.path, `${was}%include ${endless}\n`);
+	let end;
+	return {
+		// Nobody can write to it before somebody reads.
+		waits: () => until('it is read', () => {
+			try {
+				end = openSync(endless, constants.O_WRONLY | constants.O_NONBLOCK);
+				return true;
+			} catch {
+				return false;
+			}
+		}),
+		release: async () => {
+			writeFileSync(gate.path, was);
+			closeSync(end);
+		},
 	};
 };
 
@@ -146,6 +171,7 @@ const cases = {
 		return { body: { remove: [`project/${id}`] }, hold: call('DELETE /projects/{p}'),
 			is: (line) => assert.deepEqual(line.before, { project: id, name: 'lost', tenant: 'joe' }) };
 	},
+	'POST /admin/reload': async () => ({ hold: reading }),
 	'POST /admin/reseal': async () => {
 		await ours(`insert into users (user_id) values ('kim'); insert into tenants (tenant_id, provider,
 			project_name, state, db_password_sealed, updated_at) values ('kim', 'neon', 'p', 'failed',

@@ -68,6 +68,7 @@ const requests = () => ({
 	'DELETE /admin/tenants/{tenant}': [['/admin/tenants/ready', { reason: 'why' }], ['/admin/tenants/asleep']],
 	'POST /admin/tenants/{tenant}/recreate': [['/admin/tenants/gone/recreate', {}]],
 	'POST /admin/reconcile': [['/admin/reconcile', { remove: [`project/${orphan}`] }]],
+	'POST /admin/reload': [['/admin/reload', undefined]],
 	'POST /admin/reseal': [['/admin/reseal', {}]],
 	'POST /admin/adopt': [['/admin/adopt', { catalogUrl: url('shop') }]],
 	'POST /admin/tenants/{tenant}/adopt': [['/admin/tenants/new/adopt', { projectId }]],

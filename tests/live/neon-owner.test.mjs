@@ -5,7 +5,7 @@ import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
 import { Lossy } from './lib/lossy.mjs';
 import { backToVersion } from './lib/catalog-history.mjs';
-import { Stack } from './lib/stack.mjs';
+import { programs, Stack } from './lib/stack.mjs';
 import { until } from './lib/process.mjs';
 
 const stack = new Stack('neon-owner');
@@ -181,12 +181,14 @@ test('the reply of a creation is lost without a byte: it is sent once', async (t
 	await gate.program.stop();
 });
 
+// One that may end before it listens.
+const start = (changes) => stack.program('tenantgate', programs.tenantgate(), ['-c', stack.conf(changes)]);
+
 test('a catalog of another environment is refused at the start, with what to do', async () => {
-	const gate = await stack.tenantgate({ environment: 'stage' }, { wait: false });
-	const end = await gate.program.exit;
-	assert.equal(end.code, 1);
-	assert.match(gate.program.text(), /catalog is of environment prod, and this is stage/);
-	assert.match(gate.program.text(), /Set catalog_url .* or environment to prod/);
+	const program = start({ environment: 'stage' });
+	assert.equal((await program.exit).code, 1);
+	assert.match(program.text(), /catalog is of environment prod, and this is stage/);
+	assert.match(program.text(), /Set catalog_url .* or environment to prod/);
 	assert.deepEqual(await stack.sql('select environment from installation', 'catalog'), [['prod']]);
 	assert.equal((await (await client('prod', 'eu-acme')).search('x')).status, 200);
 });
@@ -224,9 +226,8 @@ test('until that is known nobody is served, and no tenant is made', async (t) =>
 
 test('two environments that start at once on a new catalog: one has it', async () => {
 	await stack.sql('create database catalog_race');
-	const racers = await Promise.all(['red', 'blue', 'red', 'blue'].map((environment) =>
-		stack.tenantgate({ environment, catalog_url: stack.pg.url('catalog_race'), workers: 1 },
-			{ wait: false })));
+	const racers = ['red', 'blue', 'red', 'blue'].map((environment) =>
+		start({ environment, catalog_url: stack.pg.url('catalog_race'), workers: 1 }));
 	const [[winner]] = await until('claimed', async () => {
 		const rows = await stack.sql('select environment from installation', 'catalog_race')
 			.catch(() => []);
@@ -234,10 +235,10 @@ test('two environments that start at once on a new catalog: one has it', async (
 	});
 	for (const [i, environment] of ['red', 'blue', 'red', 'blue'].entries()) {
 		if (environment === winner) {
-			await until('ready', async () => (await racers[i].anonymous.get('/readyz')).status === 200);
-			await racers[i].program.stop();
+			await racers[i].says(/"serve.ready"/);
+			await racers[i].stop();
 		} else {
-			assert.equal((await racers[i].program.exit).code, 1);
+			assert.equal((await racers[i].exit).code, 1);
 		}
 	}
 });
@@ -249,9 +250,8 @@ test('a catalog from before has the environment that made its projects', async (
 	await first.program.stop();
 	await stack.sql(`${backToVersion(3)};
 		update tenants set project_name = 'tg-old-made'`, 'catalog_old');
-	const other = await stack.tenantgate({ environment: 'new',
-		catalog_url: stack.pg.url('catalog_old') }, { wait: false });
-	assert.equal((await other.program.exit).code, 1);
+	const other = start({ environment: 'new', catalog_url: stack.pg.url('catalog_old') });
+	assert.equal((await other.exit).code, 1);
 	const again = await stack.tenantgate({ environment: 'old', catalog_url: stack.pg.url('catalog_old') });
 	again.serviceKey = await first.service();
 	assert.equal((await (await again.tenant('made')).search('x')).status, 200);

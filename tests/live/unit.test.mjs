@@ -15,7 +15,8 @@ import { makeCertificates } from './lib/certificates.mjs';
 import { built, Gate, programs, sample, source, Stack } from './lib/stack.mjs';
 import { until } from './lib/process.mjs';
 
-const unit = join(source, 'contrib/systemd/tenantgate.service');
+// As it is before `make` names the folders in it, which say nothing here.
+const unit = join(source, 'contrib/systemd/tenantgate.service.in');
 const settings = readFileSync(unit, 'utf8').split('\n').filter((line) => /^\w+=/.test(line))
 	.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]);
 const stack = new Stack('unit');
@@ -144,8 +145,8 @@ function declare() {
 
 	test('systemd finds no fault with the unit, and little that it could do', () => {
 		const copy = join(files, 'tenantgate.service');
-		writeFileSync(copy, readFileSync(unit, 'utf8').replaceAll('/usr/local/bin/tenantgate',
-			join(files, 'tenantgate')));
+		writeFileSync(copy, readFileSync(unit, 'utf8').replaceAll('@bindir@', files)
+			.replaceAll('@sysconfdir@', '/etc').replaceAll('@docdir@', '/usr/share/doc/tenantgate'));
 		const verified = analyze('verify', '--man=no', copy);
 		assert.equal(verified.status, 0, verified.stderr);
 		assert.doesNotMatch(verified.stderr, /tenantgate\.service/);
