@@ -17,6 +17,8 @@ const run = promisify(execFile);
 const commit = process.env.OLDER ?? '6935514';
 const stack = new Stack('beside');
 const folder = join(process.env.TENANTGATE_STATE ?? join(source, '.state'), `older-${commit}`);
+const free = { rate_limit_requests_per_minute: 0 }, strict = { rate_limit_requests_per_minute: 30 };
+const limited = [];	// the older one, and the newer
 let older, newer;
 
 // Built once; what is in its folder is of that commit alone.
@@ -32,24 +34,34 @@ async function buildOlder() {
 	return program;
 }
 
-// The older build makes the catalog; the newer one is started beside it, and migrates.
-before(async () => {
-	const program = await buildOlder();
-	await stack.surroundings({ neon: false });
-	const settings = { rate_limit_requests_per_minute: 0 };
+// One of the older build; it says with a small letter that it listens.
+async function startOlder(program, settings) {
 	const path = stack.conf(settings);
 	const process = stack.program('older', program, ['-c', path]);
 	const [, port] = await process.says(/listening on [^ ]+:(\d+) with/i);
-	older = new Gate(process, Number(port), path);
+	const gate = new Gate(process, Number(port), path);
 	await until('the older one is ready', async () =>
-		(await older.anonymous.get('/readyz').catch(() => null))?.status === 200);
-	const { stdout } = await run(program, ['-c', path, 'key', 'create', '--service']);
-	older.serviceKey = stdout.trim();
+		(await gate.anonymous.get('/readyz').catch(() => null))?.status === 200);
+	return gate;
+}
+
+// The older build makes the catalog; the newer one is started beside it, and migrates. (From then on
+// an older one cannot be started any more: both are before.)
+before(async () => {
+	const program = await buildOlder();
+	await stack.surroundings({ neon: false });
+	older = await startOlder(program, free);
+	limited.push(await startOlder(program, strict));
+	const { stdout } = await run(program, ['-c', older.path, 'key', 'create', '--service']);
+	const serviceKey = stdout.trim();
+	older.serviceKey = serviceKey;
 	const first = await older.tenant('early');
 	assert.equal((await first.ingestText('The lantern burns three litres a week.',
 		{ documentId: 'lantern' })).status, 201);
-	newer = await stack.tenantgateWithAdmin(settings);
-	newer.serviceKey = older.serviceKey;
+	newer = await stack.tenantgateWithAdmin(free);
+	limited.push(await stack.tenantgate(strict));
+	for (const gate of [newer, ...limited])
+		gate.serviceKey = serviceKey;
 });
 after(() => stack.stop());
 
@@ -105,33 +117,21 @@ test('many at once, on both: no answer that is not one of theirs', async () => {
 });
 
 test('a key that the newer one revokes is over at both', async () => {
-	const { stdout } = await run(join(folder, 'build/src/tenantgate'),
-		['-c', older.path, 'key', 'create', '--tenant', 'early']);
-	const headers = { authorization: `Bearer ${stdout.trim()}` };
+	const made = await newer.admin.post('/admin/keys', { kind: 'tenant', tenant: 'early' });
+	assert.equal(made.status, 201, made.body);
+	const headers = { authorization: `Bearer ${made.json.text}` };
 	for (const [name, gate] of both())
 		assert.equal((await new Client(gate.url, headers).search('lantern')).status, 200, name);
-	const [[id]] = await stack.sql("select key_id from public.api_keys where tenant_id = 'early'", 'catalog');
-	assert.equal((await newer.admin.ask('DELETE', `/admin/keys/${id}`)).status, 200);
+	assert.equal((await newer.admin.ask('DELETE', `/admin/keys/${made.json.key.id}`)).status, 200);
 	for (const [, gate] of both())
 		await until('it is refused', async () =>
 			(await new Client(gate.url, headers).search('lantern')).status === 401);
 });
 
-// Gates of their own, whose limit is 30: all that passes together is that, and what a minute's part
-// brings back meanwhile.
+// All that passes together is 30, and what a minute's part brings back meanwhile.
 test('a limit counts once: 30 a minute, asked of both, are 30', async () => {
-	const settings = { rate_limit_requests_per_minute: 30 };
-	const path = stack.conf(settings);
-	const process = stack.program('older-limited', join(folder, 'build/src/tenantgate'), ['-c', path]);
-	const [, port] = await process.says(/listening on [^ ]+:(\d+) with/i);
-	const limited = [new Gate(process, Number(port), path), await stack.tenantgate(settings)];
-	await until('the older one is ready', async () =>
-		(await limited[0].anonymous.get('/readyz').catch(() => null))?.status === 200);
-	const clients = [];
-	for (const gate of limited) {
-		gate.serviceKey = older.serviceKey;
-		clients.push(await gate.tenant('early'));
-	}
+	const clients = await Promise.all(limited.map((gate) => gate.tenant('limited')));
+	assert.equal((await (await older.tenant('limited')).ingestText('The lantern.')).status, 201);
 	const began = Date.now();
 	const statuses = [];
 	for (let i = 0; i < 40; i++)
