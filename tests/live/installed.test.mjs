@@ -26,7 +26,9 @@ test('programs, unit, pages, licence and samples are there; uninstall takes all 
 		'bin/tenantgate', 'bin/tenantgatectl', unit, 'lib/systemd/system/tenantgate.socket',
 		'libexec/tenantgate/tenantgate-extract', 'libexec/tenantgate/tenantgate-password.so',
 		'share/bash-completion/completions/tenantgatectl',
-		...['LICENSE', 'README.md', 'haproxy/haproxy.cfg', 'nginx/tenantgate.conf',
+		...['LICENSE', 'README.md', 'OPERATING.md', 'grafana/tenantgate.json', 'haproxy/haproxy.cfg',
+			'nginx/tenantgate.conf', 'prometheus/RUNBOOK.md', 'prometheus/prometheus.yml',
+			'prometheus/tenantgate.rules.yml', 'prometheus/tenantgate.test.yml',
 			'tenantgate.conf.sample'].map((name) => `share/doc/tenantgate/${name}`),
 		...pages.map((page) => `share/man/${page}`),
 	].map((path) => `usr/local/${path}`).sort());
