@@ -152,6 +152,10 @@ test('settings and commands of the pages are there, and are as they say: reload 
 	const { stdout: known } = await run('grep', ['-rhoE', '"[a-z]+\\.[a-z_]+"', join(source, 'src')]);
 	for (const event of events)
 		assert.ok(known.includes(`"${event}"`), event);
+	const statements = [...`${runbook}${operating}`.matchAll(/SELECT \w+, [^";]*?(?=["';]?$)/gm)].map((m) => m[0]);
+	assert.ok(statements.length >= 3);
+	for (const statement of statements)
+		await stack.sql(statement, 'catalog');
 });
 
 test('each error code has its line, with its status', () => {
