@@ -84,6 +84,18 @@ test('each metric of rules and dashboard is on a real page; the dashboard shows 
 	assert.ok(!isOnPage('tenantgate_nothing_total') && !isOnPage('tenantgate_overhead_seconds'));
 });
 
+test('each label that an expression selects by is one of its metric\'s, as README has them', () => {
+	const labels = Object.fromEntries([...read('README.md')
+		.matchAll(/^\| `((?:tenantgate|process)_\w+)` \| (.*?) \|/gm)].map(([, name, told]) =>
+		[name, told.replace('provider, operation, model', '`gen_ai_request_model`, `gen_ai_operation_name`')]));
+	const selectors = [...`${rules}${targets.map((target) => target.expr).join('\n')}`
+		.matchAll(/(?<![\w:])((?:tenantgate|process)_\w+?)(?:_bucket|_sum|_count)?\{(.*?)\}/g)];
+	assert.ok(selectors.length > 80, `${selectors.length}`);
+	for (const [selector, family, chosen] of selectors)
+		for (const [, label] of chosen.matchAll(/(\w+)(?:=~?|!~|!=)"/g))
+			assert.ok(['instance', 'job'].includes(label) || labels[family].includes(`\`${label}\``), selector);
+});
+
 test('each expression of the dashboard is one, and each panel chooses source and replica', async () => {
 	const expressions = targets.map((target) => target.expr.replaceAll(/\$(__\w+)/g, '5m'));
 	const checked = await checkExpressions('dashboard', expressions);
@@ -140,6 +152,10 @@ test('settings and commands of the pages are there, and are as they say: reload 
 	const { stdout: known } = await run('grep', ['-rhoE', '"[a-z]+\\.[a-z_]+"', join(source, 'src')]);
 	for (const event of events)
 		assert.ok(known.includes(`"${event}"`), event);
+	const statements = [...`${runbook}${operating}`.matchAll(/SELECT \w+, [^";]*?(?=["';]?$)/gm)].map((m) => m[0]);
+	assert.ok(statements.length >= 3);
+	for (const statement of statements)
+		await stack.sql(statement, 'catalog');
 });
 
 test('each error code has its line, with its status', () => {
