@@ -8,7 +8,7 @@ import { Stack } from './lib/stack.mjs';
 
 const stack = new Stack('tenant-storm');
 const SETTINGS = { rate_limit_requests_per_minute: 0, provision_lease: '2s', provision_timeout: '20s',
-	tenant_cache_ttl: '1s' };
+	tenant_cache_ttl: '1s', neon_timeout: '2s' };	// a deletion waits for a creation's: three of these
 const IDS = ['one', 'two', 'three'];
 const HANDS = 8, TURNS = 70;
 let gates;
