@@ -47,6 +47,7 @@ test('the manual pages are the tables\', and clean', async () => {
 	assert.ok(ctl === page('tenantgatectl.1'), 'tenantgatectl --manual > contrib/man/tenantgatectl.1');
 	const lint = await run('mandoc', ['-Tlint', ...pages.map((path) => at(`share/man/${path}`))])
 		.catch((error) => error);
+	assert.notEqual(lint.code, 'ENOENT');
 	// It looks for pages that are referred to among the system's; ours are not there.
 	const findings = lint.stdout.split('\n').filter((line) => line !== '' &&
 		!pages.some((path) => line.includes(`manual not found: Xr ${path.slice(5).replace(/\.(\d)$/, ' $1')}`)));

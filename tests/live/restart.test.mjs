@@ -3,7 +3,6 @@
 // successor that takes the listening sockets over, and sockets that a service manager holds.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
@@ -271,6 +270,7 @@ for (1 .. 2) {
 		@ENV{qw(LISTEN_PID LISTEN_FDS LISTEN_FDNAMES)} = ($$, scalar @sockets, 'a:b');
 		exec $program, '-c', $conf or die;
 	}
+	print STDERR "started $_ as $pid\\n";
 	waitpid($pid, 0);
 	print STDERR "gone $_ with $?\\n";
 }
@@ -285,11 +285,10 @@ test('sockets of a service manager: what waits while the program is restarted is
 	const health = new Client(`http://127.0.0.1:${ports[1]}`);
 	await until('it is ready', async () =>
 		(await health.get('/readyz').catch(() => null))?.status === 200);
-	const children = () => new Promise((resolve) => {
-		execFile('pgrep', ['-P', String(program.pid)], (error, stdout) => resolve(stdout.trim()));
-	});
-	const first = await children();
-	process.kill(Number(first), 'SIGTERM');
+	// The number of the n-th that it has started.
+	const started = (n) => until('it is started', () =>
+		Number(new RegExp(`^started ${n} as (\\d+)$`, 'm').exec(program.text())?.[1]));
+	process.kill(await started(1), 'SIGTERM');
 	// Not a moment in which a connection is refused.
 	const waiting = [];
 	await until('the first is gone', async () => {
@@ -301,12 +300,8 @@ test('sockets of a service manager: what waits while the program is restarted is
 	});
 	for (const c of waiting)
 		await until('an answer', () => /^HTTP\/1\.1 200 /.test(c.heard));
-	const second = await until('the second', async () => {
-		const pid = await children();
-		return pid !== first && pid;
-	});
 	await until('it is ready', async () => (await health.get('/readyz')).status === 200);
-	process.kill(Number(second), 'SIGTERM');
+	process.kill(await started(2), 'SIGTERM');
 	assert.equal((await program.exit).code, 0);
 	assert.match(program.text(), /gone 2 with 0/);
 });
