@@ -178,16 +178,17 @@ service_announce(struct service *s, int pid_file, struct err *err)
 	return true;
 }
 
-/* Until the catalog was reached, `us` at most. False after a signal. */
-static bool
+/* Until the catalog was reached, `us` at most: then 0; or the signal that has ended the wait. */
+static int
 wait_until_ready(struct service *s, uint64_t us)
 {
 	uint64_t until = clock_mono_us() + us;
+	int sig = 0;
 
-	while (atomic_load(&s->process.shared.phase) == API_STARTING && clock_mono_us() < until)
-		if (signal_wait(s, TICK_US) != 0)
-			return false;
-	return true;
+	while (sig == 0 && atomic_load(&s->process.shared.phase) == API_STARTING &&
+	    clock_mono_us() < until)
+		sig = signal_wait(s, TICK_US);
+	return sig;
 }
 
 static bool
@@ -199,12 +200,16 @@ accept_clients(struct service *s, struct err *err)
 }
 
 /* Refused for a moment is better than answered with 503: a load balancer goes to another replica.
- * When the catalog takes longer, clients are told so. False with err set, or after a signal. */
+ * When the catalog takes longer, clients are told so. False with err set, or after a signal: the
+ * doors for health and administration were open, and who is there gets an answer. */
 static bool
 open_doors(struct service *s, const struct serve_start *start, struct err *err)
 {
-	return wait_until_ready(s, OPENING_US) && accept_clients(s, err) &&
-	    service_announce(s, start->pid_file, err);
+	int sig = wait_until_ready(s, OPENING_US);
+
+	if (sig == SIGTERM || sig == SIGINT)
+		serve_drain(s, false);
+	return sig == 0 && accept_clients(s, err) && service_announce(s, start->pid_file, err);
 }
 
 /* The predecessor serves until we can: not before that does anything of it change. False with err
@@ -212,7 +217,7 @@ open_doors(struct service *s, const struct serve_start *start, struct err *err)
 static bool
 succeed(struct service *s, const struct serve_start *start, int predecessor, struct err *err)
 {
-	bool goes_on = wait_until_ready(s, SUCCESSION_US);
+	bool goes_on = wait_until_ready(s, SUCCESSION_US) == 0;
 
 	if (goes_on && atomic_load(&s->process.shared.phase) == API_STARTING)
 		err_set(err, ERR_INTERNAL,
