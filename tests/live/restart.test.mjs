@@ -3,7 +3,7 @@
 // successor that takes the listening sockets over, and sockets that a service manager holds.
 import { test, before, after } from 'node:test';
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -195,6 +195,9 @@ test('a predecessor that hangs keeps nobody waiting', async () => {
 	const next = await successor(settings);
 	// It accepts nobody from now on, and its sockets are open all the same.
 	first.program.kill('SIGSTOP');
+	const threads = `/proc/${first.program.pid}/task`;
+	await until('each of its threads is stopped', () => readdirSync(threads).every((thread) =>
+		/^State:\s+T/m.test(readFileSync(`${threads}/${thread}/status`, 'utf8'))));
 	const queued = [];
 	for (let i = 0; i < 50; i++) {
 		const c = connection(settings.listen_port);
