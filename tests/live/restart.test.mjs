@@ -192,6 +192,9 @@ test('a successor takes over: no request fails, a stream ends by itself', async 
 test('a predecessor that hangs keeps nobody waiting', async () => {
 	const settings = await withSocket({ workers: 1 });
 	const first = await another(settings);
+	// What keeps it from being gone before it is stopped.
+	await stack.knobs({ tokens: 1000, token_delay_ms: 50 });
+	const stream = await (await first.tenant('lantern')).openChat('litres?');
 	const next = await successor(settings);
 	// It accepts nobody from now on, and its sockets are open all the same.
 	first.program.kill('SIGSTOP');
@@ -208,6 +211,8 @@ test('a predecessor that hangs keeps nobody waiting', async () => {
 	for (const c of queued)
 		await until('an answer', () => /^HTTP\/1\.1 200 /.test(c.heard));
 	first.program.kill('SIGCONT');
+	stream.request.destroy();
+	await stack.knobs();
 	assert.equal((await first.program.exit).code, 0);
 	await next.program.stop();
 });
