@@ -67,8 +67,8 @@ static void
 conf_check_required(struct conf_reading *r)
 {
 	for (struct conf_scope *s = r->scopes; s != NULL; s = s->next)
-		for (unsigned i = 0; i < *s->section->key_count; i++) {
-			const struct conf_key *k = &s->section->keys[i];
+		for (unsigned i = 0; i < conf_key_count(s->section); i++) {
+			const struct conf_key *k = conf_key_at(s->section, i);
 
 			if (k->type != CONF_GROUP && k->default_text[0] == '$' &&
 			    s->seen[i].file == NULL)

@@ -43,9 +43,9 @@ conf_error_unknown_key(struct conf_reading *r, const struct lines *in, struct sl
 	struct conf_guess guess;
 
 	conf_guess_start(&guess, name);
-	for (unsigned i = 0; i < *section->key_count; i++)
-		if (section->keys[i].type != CONF_GROUP)
-			conf_guess_try(&guess, section->keys[i].name);
+	for (unsigned i = 0; i < conf_key_count(section); i++)
+		if (conf_key_at(section, i)->type != CONF_GROUP)
+			conf_guess_try(&guess, conf_key_at(section, i)->name);
 	if (guess.best == NULL && conf_key_find(&conf_sections[0], name) != NULL)
 		conf_error(r, at, "%.*s is no key of [%s NAME]; it belongs to [%s].",
 		    SLICE_ARG(name), section->kind, conf_sections[0].kind);
@@ -112,7 +112,7 @@ set_key(struct conf_reading *r, const struct lines *in, const struct conf_key *k
 {
 	struct conf_scope *scope = in->scope;
 	const struct conf_place *at = &in->at;
-	size_t index = (size_t)(k - scope->section->keys);
+	unsigned index = conf_key_index(scope->section, k);
 	struct conf_place *seen = &scope->seen[index];
 	struct buf value, literal;
 

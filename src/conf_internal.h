@@ -2,7 +2,8 @@
 /*
  * conf_internal: what the files of the configuration share.
  *
- *	conf_keys.c	the table of [tenantgate]: every key, its type, default, range and sentence
+ *	conf_process_keys.c, conf_keys.c  the tables of [tenantgate]: every key, its type, default,
+ *			range and sentence
  *	conf_model.c	the table of [model NAME], and the checks of what it sets
  *	conf_plan.c	the table of [plan NAME], and what a tenant without a plan has
  *	conf_table.h	how a row of these is written
@@ -29,7 +30,7 @@
 #include "conf.h"
 
 #define CONF_VALUE_MAX	8192	/* bytes of a value, expanded */
-#define CONF_KEYS_MAX	192	/* of a section; the tables' files assert it */
+#define CONF_KEYS_MAX	192	/* of a section, headings included */
 
 enum conf_type {
 	CONF_GROUP,	/* no key: a heading of the sample file */
@@ -78,16 +79,21 @@ struct conf_key {
 	bool				 needs_restart;	/* else a reload applies it */
 };
 
-extern const struct conf_key	conf_keys[];
-extern const unsigned		conf_key_count;
+/* Rows of a kind of section, which may have several tables, a file each. */
+struct conf_key_table {
+	const struct conf_key	*keys;
+	const unsigned		*count;
+};
+
+extern const struct conf_key	conf_process_keys[], conf_keys[];
+extern const unsigned		conf_process_keys_count, conf_keys_count;
 
 /* A kind of section: the one without a name, whose keys fill struct conf, or one that may be there
  * several times, each with a name, whose keys fill an item of an array in struct conf. */
 struct conf_section {
 	const char		*kind;		/* "tenantgate", "model" */
 	const char		*help;		/* of a named one: a sentence */
-	const struct conf_key	*keys;
-	const unsigned		*key_count;
+	const struct conf_key_table *tables;	/* in their order; ended by one without keys */
 	/* of a named one */
 	size_t			 item_size;	/* 0: there is one, without a name */
 	size_t			 name_offset;	/* in the item: a const char * */
@@ -101,9 +107,9 @@ struct conf_section {
 extern const struct conf_section	conf_sections[];	/* the first: [tenantgate] */
 extern const unsigned			conf_section_count;
 extern const struct conf_key		conf_model_keys[];
-extern const unsigned			conf_model_key_count;
+extern const unsigned			conf_model_keys_count;
 extern const struct conf_key		conf_plan_keys[];
-extern const unsigned			conf_plan_key_count;
+extern const unsigned			conf_plan_keys_count;
 extern const char			conf_plan_example[];
 
 /* Where something stands, for an error to name. */
@@ -157,6 +163,10 @@ void		 conf_scopes_fill(struct conf_reading *);
 void		 conf_scopes_free(struct conf_reading *);
 /* NULL: it has none of that name. */
 const struct conf_key *conf_key_find(const struct conf_section *, struct slice name);
+/* By number, headings included: those of all tables of the section, in their order. */
+unsigned		 conf_key_count(const struct conf_section *);
+const struct conf_key	*conf_key_at(const struct conf_section *, unsigned i);
+unsigned		 conf_key_index(const struct conf_section *, const struct conf_key *);
 /* Where the scope's key was set, or the section opened. */
 struct conf_place conf_key_place(const struct conf_scope *, const char *name);
 /* Its value was refused already, with a reason: what stands in its place says nothing. */

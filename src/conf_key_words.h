@@ -5,19 +5,8 @@
 #ifndef TENANTGATE_CONF_KEY_WORDS_H
 #define TENANTGATE_CONF_KEY_WORDS_H
 
-#include <syslog.h>
-
 #include "conf.h"
 #include "conf_internal.h"
-
-static const struct conf_word log_levels[] = {
-	{ "error", LOG_ERR },
-	{ "warning", LOG_WARNING },
-	{ "notice", LOG_NOTICE },
-	{ "info", LOG_INFO },
-	{ "debug", LOG_DEBUG },
-	{ NULL, 0 },
-};
 
 static const struct conf_word search_modes[] = {
 	{ "vector", SEARCH_VECTOR },

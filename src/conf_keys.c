@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conf_keys: the table of the keys of [tenantgate]. The parser, the checks, the sample file and
- * --help are made from it, in its order. Names are PgBouncer's where the meaning is, else nginx's.
+ * conf_keys: the keys of [tenantgate] but for those of conf_process_keys.c, whose table goes
+ * before. The parser, the checks, the sample file, the manual and --help are made from both, in
+ * their order. Names are PgBouncer's where the meaning is, else nginx's.
  *
  * A new key is a row here and the member it fills; then `tenantgate --sample` anew. The default
  * must be the one that the module has itself: test_conf_modules compares them. A key once released
@@ -10,62 +11,10 @@
 #define CONF_STRUCT struct conf
 #include "conf_key_words.h"
 #include "conf_table.h"
-#include "conf_process_keys.h"
-#include "conf_trace_keys.h"
 
 /* A table is laid out in columns. */
 /* clang-format off */
 const struct conf_key conf_keys[] = {
-	GROUP("Listening"),
-	RESTART(STRING, "listen_addr", http.listen_addr, "127.0.0.1", CONF_EMPTY_REFUSED,
-	    "Numeric address to listen on; * for all."),
-	RESTART(NUMBER, "listen_port", http.listen_port, "8080", 0, 65535,
-	    "TCP port; 0 takes a free one, which the log names."),
-	NUMBER("max_client_conn", http.max_client_conn, "10000", 1, 1000000,
-	    "Client connections in all."),
-	RESTART(NUMBER, "max_client_conn_per_ip", http.max_client_conn_per_ip, "0", 0, 1000000,
-	    "Client connections from one address; 0 for no such limit."),
-	RESTART(STRING, "trusted_proxies", http.trusted_proxies, "", CONF_EMPTY_IS_NULL,
-	    "Addresses and networks (10.0.0.0/8) of proxies whose X-Forwarded-For is believed."),
-	RESTART(SWITCH, "proxy_protocol", http.proxy_protocol, "off",
-	    "Each connection is of trusted_proxies, and begins with a PROXY header (v1 or v2)."),
-	RESTART(STRING, "health_listen_addr", health_listen_addr, "127.0.0.1", CONF_EMPTY_REFUSED,
-	    "Numeric address of a second listener, for /healthz and /readyz alone; * for all."),
-	RESTART(NUMBER, "health_listen_port", health_listen_port, "0", 0, 65535,
-	    "Its TCP port; 0 for none. It tells reasons and figures: keep strangers away."),
-	RESTART(STRING, "admin_listen_addr", admin_listen_addr, "127.0.0.1", CONF_EMPTY_REFUSED,
-	    "Numeric address of a third listener, for operators: tenantgatectl and /admin."),
-	RESTART(NUMBER, "admin_listen_port", admin_listen_port, "0", 0, 65535,
-	    "Its TCP port; 0 for none. It wants an admin key, and is in the clear: keep it near."),
-	RESTART(STRING, "admin_hosts", admin_hosts, "", CONF_EMPTY_ALLOWED,
-	    "Names by which operators reach it, by commas; addresses and localhost always do."),
-	SIZE("client_header_size", http.header_bytes_max, "32KiB", 1 * KIB, 1 * MIB,
-	    "Request line and header fields of a request."),
-	NUMBER("client_header_count", http.header_count_max, "100", 8, 10000,
-	    "Header fields of a request."),
-	SIZE("client_target_size", http.target_max, "8KiB", 256, 64 * KIB,
-	    "The target (path and query) of a request."),
-	DURATION("client_header_timeout", http.header_timeout_us, "60s", 10 * MS, 1 * HOURS,
-	    "From the first byte of a request to its last header field."),
-	DURATION("client_body_timeout", http.body_timeout_us, "60s", 10 * MS, 1 * HOURS,
-	    "Between two pieces of a request's body."),
-	NUMBER("client_body_min_rate", http.body_rate_min, "500", 0, 1000000000,
-	    "Bytes a second that a request's body must bring, after client_body_timeout; 0: none."),
-	DURATION("send_timeout", http.send_timeout_us, "60s", 10 * MS, 1 * HOURS,
-	    "How long a client may take nothing of its response."),
-	DURATION("keepalive_timeout", http.keepalive_timeout_us, "75s", 10 * MS, 24 * HOURS,
-	    "How long a connection stays open between requests."),
-	DURATION("keepalive_min_timeout", http.keepalive_min_timeout_us, "1s", 0, 1 * HOURS,
-	    "What connections without a request have left when a drain begins."),
-	SIZE("send_buffer_size", http.write_high_water, "8KiB", 1 * KIB, 16 * MIB,
-	    "Bytes queued for a slow client before the source of its response is paused."),
-	STRING("server_header", http.server_name, "tenantgate", CONF_EMPTY_IS_NULL,
-	    "The Server field of responses; empty for none."),
-
-	PROCESS_KEYS,
-
-	TRACE_KEYS,
-
 	GROUP("Catalog: the main database"),
 	RESTART(URL, "catalog_url", catalog.url, "${TENANTGATE_CATALOG_URL}", CONF_EMPTY_REFUSED,
 	    "postgresql postgres",
@@ -381,5 +330,4 @@ const struct conf_key conf_keys[] = {
 };
 /* clang-format on */
 
-const unsigned conf_key_count = sizeof(conf_keys) / sizeof(conf_keys[0]);
-_Static_assert(sizeof(conf_keys) / sizeof(conf_keys[0]) <= CONF_KEYS_MAX, "raise CONF_KEYS_MAX");
+const unsigned conf_keys_count = sizeof(conf_keys) / sizeof(conf_keys[0]);

@@ -116,8 +116,8 @@ manual_section(FILE *f, const struct conf_section *s)
 		fprintf(f, ".Sh SECTIONS %s NAME\n", s->kind);
 		mdoc_text(f, s->help);
 	}
-	for (unsigned i = 0; i < *s->key_count; i++) {
-		const struct conf_key *k = &s->keys[i];
+	for (unsigned i = 0; i < conf_key_count(s); i++) {
+		const struct conf_key *k = conf_key_at(s, i);
 		bool is_group = k->type == CONF_GROUP;
 
 		if (is_group && is_list)

@@ -59,9 +59,7 @@ const struct conf_key conf_model_keys[] = {
 };
 /* clang-format on */
 
-const unsigned conf_model_key_count = sizeof(conf_model_keys) / sizeof(conf_model_keys[0]);
-_Static_assert(sizeof(conf_model_keys) / sizeof(conf_model_keys[0]) <= CONF_KEYS_MAX,
-    "raise CONF_KEYS_MAX");
+const unsigned conf_model_keys_count = sizeof(conf_model_keys) / sizeof(conf_model_keys[0]);
 
 /* An error at the key that model/ has named, unless its value was refused already. */
 static void
@@ -87,7 +85,7 @@ conf_check_models(struct conf_reading *r)
 		const struct model_server_conf *server = s->base;
 
 		err = (struct err){ 0 };
-		if (s->section->keys == conf_model_keys && server->url != NULL &&
+		if (s->section->tables->keys == conf_model_keys && server->url != NULL &&
 		    !model_server_conf_valid(server, &key, &err))
 			refuse_setting(r, s, key, &err);
 	}

@@ -53,9 +53,7 @@ const struct conf_key conf_plan_keys[] = {
 };
 /* clang-format on */
 
-const unsigned conf_plan_key_count = sizeof(conf_plan_keys) / sizeof(conf_plan_keys[0]);
-_Static_assert(sizeof(conf_plan_keys) / sizeof(conf_plan_keys[0]) <= CONF_KEYS_MAX,
-    "raise CONF_KEYS_MAX");
+const unsigned conf_plan_keys_count = sizeof(conf_plan_keys) / sizeof(conf_plan_keys[0]);
 
 /* A temperature that is none is refused below. */
 void
@@ -126,7 +124,7 @@ conf_check_plans(struct conf_reading *r)
 	for (const struct conf_scope *s = r->scopes->next; s != NULL; s = s->next) {
 		const struct plan *p = s->base;
 
-		if (s->section->keys != conf_plan_keys)
+		if (s->section->tables->keys != conf_plan_keys)
 			continue;
 		check_texts(r, s, p);
 		plan_check(r, s, p->chunk_overlap < p->chunk_size, "chunk_overlap",

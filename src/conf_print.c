@@ -69,11 +69,11 @@ print_sample_section(FILE *f, const struct conf_section *s)
 {
 	if (s->item_size > 0)
 		fprintf(f, "\n\n## %s\n#[%s NAME]\n", s->help, s->kind);
-	for (unsigned i = 0; i < *s->key_count; i++) {
-		if (s->keys[i].type == CONF_GROUP)
-			fprintf(f, "\n\n## %s\n", s->keys[i].name);
+	for (unsigned i = 0; i < conf_key_count(s); i++) {
+		if (conf_key_at(s, i)->type == CONF_GROUP)
+			fprintf(f, "\n\n## %s\n", conf_key_at(s, i)->name);
 		else
-			print_sample_key(f, s, &s->keys[i]);
+			print_sample_key(f, s, conf_key_at(s, i));
 	}
 	if (s->example != NULL)
 		fprintf(f, "\n%s", s->example);
@@ -108,8 +108,8 @@ conf_print_keys(FILE *f)
 
 		if (s->item_size > 0)
 			fprintf(f, "\n[%s NAME]: %s\n", s->kind, s->help);
-		for (unsigned j = 0; j < *s->key_count; j++) {
-			const struct conf_key *k = &s->keys[j];
+		for (unsigned j = 0; j < conf_key_count(s); j++) {
+			const struct conf_key *k = conf_key_at(s, j);
 
 			if (k->type != CONF_GROUP)
 				print_help_key(f, k);

@@ -18,44 +18,94 @@
 	offsetof(struct conf, member), offsetof(struct conf, member##_count), \
 	    sizeof(((struct conf *)0)->member) / sizeof(((struct conf *)0)->member[0])
 
+static const struct conf_key_table tables[] = {
+	{ conf_process_keys, &conf_process_keys_count },
+	{ conf_keys, &conf_keys_count },
+	{ NULL, NULL },
+};
+
+static const struct conf_key_table model_tables[] = {
+	{ conf_model_keys, &conf_model_keys_count },
+	{ NULL, NULL },
+};
+
+static const struct conf_key_table plan_tables[] = {
+	{ conf_plan_keys, &conf_plan_keys_count },
+	{ NULL, NULL },
+};
+
 const struct conf_section conf_sections[] = {
-	{ .kind = "tenantgate", .keys = conf_keys, .key_count = &conf_key_count },
+	{ .kind = "tenantgate", .tables = tables },
 	{ "model",
 	    "A further server of models, whose name goes before the models it has: NAME/MODEL.",
-	    conf_model_keys, &conf_model_key_count, sizeof(struct model_server_conf),
+	    model_tables, sizeof(struct model_server_conf),
 	    offsetof(struct model_server_conf, name), ITEMS(model_servers), "default", NULL },
 	{ "plan",
 	    "What a tenant of that plan (public.tenants.plan) may have. Its own settings go "
 	    "before.",
-	    conf_plan_keys, &conf_plan_key_count, sizeof(struct plan), offsetof(struct plan, name),
-	    ITEMS(plans), NULL, conf_plan_example },
+	    plan_tables, sizeof(struct plan), offsetof(struct plan, name), ITEMS(plans), NULL,
+	    conf_plan_example },
 };
 
 const unsigned conf_section_count = sizeof(conf_sections) / sizeof(conf_sections[0]);
 
 /* ---- a section's keys ---- */
 
-static int
-key_index(const struct conf_section *s, struct slice name)
+unsigned
+conf_key_count(const struct conf_section *s)
 {
-	for (unsigned i = 0; i < *s->key_count; i++)
-		if (s->keys[i].type != CONF_GROUP && slice_is(name, s->keys[i].name))
+	unsigned n = 0;
+
+	for (const struct conf_key_table *t = s->tables; t->keys != NULL; t++)
+		n += *t->count;
+	return n;
+}
+
+const struct conf_key *
+conf_key_at(const struct conf_section *s, unsigned i)
+{
+	const struct conf_key_table *t = s->tables;
+
+	for (; i >= *t->count; t++)
+		i -= *t->count;
+	return &t->keys[i];
+}
+
+unsigned
+conf_key_index(const struct conf_section *s, const struct conf_key *k)
+{
+	unsigned i = 0;
+
+	while (conf_key_at(s, i) != k)
+		i++;
+	return i;
+}
+
+/* -1: none of that name. */
+static int
+key_named(const struct conf_section *s, struct slice name)
+{
+	for (unsigned i = 0; i < conf_key_count(s); i++) {
+		const struct conf_key *k = conf_key_at(s, i);
+
+		if (k->type != CONF_GROUP && slice_is(name, k->name))
 			return (int)i;
+	}
 	return -1;
 }
 
 const struct conf_key *
 conf_key_find(const struct conf_section *s, struct slice name)
 {
-	int i = key_index(s, name);
+	int i = key_named(s, name);
 
-	return i < 0 ? NULL : &s->keys[i];
+	return i < 0 ? NULL : conf_key_at(s, (unsigned)i);
 }
 
 struct conf_place
 conf_key_place(const struct conf_scope *scope, const char *name)
 {
-	int i = key_index(scope->section, slice_str(name));
+	int i = key_named(scope->section, slice_str(name));
 
 	return i >= 0 && scope->seen[i].file != NULL ? scope->seen[i] : scope->opened;
 }
@@ -63,7 +113,7 @@ conf_key_place(const struct conf_scope *scope, const char *name)
 bool
 conf_key_refused(const struct conf_scope *scope, const char *name)
 {
-	int i = key_index(scope->section, slice_str(name));
+	int i = key_named(scope->section, slice_str(name));
 
 	return i >= 0 && scope->refused[i];
 }
@@ -75,8 +125,10 @@ scope_set_defaults(struct conf_reading *r, struct conf_scope *scope)
 {
 	static const struct conf_place table = { "defaults", 0 };
 
-	for (unsigned i = 0; i < *scope->section->key_count; i++) {
-		const struct conf_key *k = &scope->section->keys[i];
+	if (conf_key_count(scope->section) > CONF_KEYS_MAX)
+		abort(); /* raise it */
+	for (unsigned i = 0; i < conf_key_count(scope->section); i++) {
+		const struct conf_key *k = conf_key_at(scope->section, i);
 
 		if (k->type == CONF_GROUP || k->default_text[0] == '$' || k->default_text[0] == '=')
 			continue;
@@ -245,8 +297,8 @@ conf_scope_open(struct conf_reading *r, const struct conf_place *at, struct slic
 static void
 scope_inherit(const struct conf_reading *r, struct conf_scope *scope)
 {
-	for (unsigned i = 0; i < *scope->section->key_count; i++) {
-		const struct conf_key *k = &scope->section->keys[i], *general;
+	for (unsigned i = 0; i < conf_key_count(scope->section); i++) {
+		const struct conf_key *k = conf_key_at(scope->section, i), *general;
 
 		if (k->type == CONF_GROUP || k->default_text[0] != '=' ||
 		    scope->seen[i].file != NULL)

@@ -32,7 +32,7 @@ static struct origin
 origin_of(const struct conf_scope *s, const char *name)
 {
 	const struct conf_key *k = conf_key_find(s->section, slice_str(name));
-	size_t i = (size_t)(k - s->section->keys);
+	unsigned i = conf_key_index(s->section, k);
 
 	return (struct origin){ s->seen[i], s->turn[i], s->by_environment[i] };
 }
@@ -206,8 +206,8 @@ add_scope(struct conf_reading *r, const struct conf_scope *s, struct buf *b)
 	struct conf *c = r->conf;
 	const char *section = section_name(c, s);
 
-	for (unsigned i = 0; i < *s->section->key_count; i++) {
-		const struct conf_key *k = &s->section->keys[i];
+	for (unsigned i = 0; i < conf_key_count(s->section); i++) {
+		const struct conf_key *k = conf_key_at(s->section, i);
 		struct admin_setting *out = &c->settings[c->setting_count];
 		struct origin origin;
 
@@ -232,7 +232,7 @@ conf_settings_make(struct conf_reading *r)
 	struct buf b;
 
 	for (const struct conf_scope *s = r->scopes; s != NULL; s = s->next)
-		count += *s->section->key_count;
+		count += conf_key_count(s->section);
 	r->conf->settings = xcalloc(count, sizeof(*r->conf->settings));
 	buf_init(&b, VALUE_JSON_MAX);
 	for (const struct conf_scope *s = r->scopes; s != NULL; s = s->next)

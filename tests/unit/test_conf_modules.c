@@ -68,10 +68,12 @@ the_defaults_are_the_modules_own(void **state)
 	modules.plan = plan_standard;
 	fine(GOOD);
 	modules.tenants.neon_api_key = conf.tenants.neon_api_key;
-	for (unsigned i = 0; i < conf_key_count; i++)
-		if (conf_keys[i].type != CONF_GROUP && module_has(&conf_keys[i]) &&
-		    !is_ours(conf_keys[i].name))
-			same_default(&conf, &modules, &conf_keys[i]);
+	for (unsigned i = 0; i < conf_key_count(&conf_sections[0]); i++) {
+		const struct conf_key *k = conf_key_at(&conf_sections[0], i);
+
+		if (k->type != CONF_GROUP && module_has(k) && !is_ours(k->name))
+			same_default(&conf, &modules, k);
+	}
 }
 
 static void

@@ -191,7 +191,7 @@ the_sample_section_loads(void **state)
 	assert_string_equal(conf.model.servers[0].name, "NAME");
 	assert_int_equal(conf.model.servers[0].retries, conf.model.retries);
 	assert_int_equal(conf.model.servers[0].batch_bytes_max, conf.model.batch_bytes_max);
-	for (unsigned i = 0; i < conf_model_key_count; i++)
+	for (unsigned i = 0; i < conf_model_keys_count; i++)
 		assert_non_null(strstr(help, conf_model_keys[i].name));
 	free(sample);
 	free(help);

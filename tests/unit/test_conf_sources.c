@@ -166,8 +166,8 @@ help_names_every_key(void **state)
 	char *text = printed(conf_print_keys, &len);
 
 	(void)state;
-	for (unsigned i = 0; i < conf_key_count; i++)
-		assert_non_null(strstr(text, conf_keys[i].name));
+	for (unsigned i = 0; i < conf_key_count(&conf_sections[0]); i++)
+		assert_non_null(strstr(text, conf_key_at(&conf_sections[0], i)->name));
 	free(text);
 }
 
