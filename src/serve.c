@@ -246,7 +246,7 @@ service_run(struct service *s, const struct serve_start *start, int predecessor,
 int
 serve(const struct conf *conf, const struct serve_start *start)
 {
-	struct service s = { .signals = -1, .takeover = { -1, -1 } };
+	struct service s = { .signals = -1, .takeover = { -1, -1, 0 } };
 	struct err err = { 0 };
 	int predecessor = -1;
 

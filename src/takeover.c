@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 
 #define HELLO	       "tenantgate takeover 1"
@@ -82,31 +83,42 @@ send_message(int to, const char *text, const int *fds, unsigned count)
 }
 
 /* ---- the predecessor ---- */
-/* Bound under a name of its own and renamed, so that there is no moment without a socket. */
+/* Only we, and root, may connect. With errno. */
+static bool
+bind_privately(int fd, const struct sockaddr_un *a)
+{
+	mode_t mask = umask(0177);
+	bool is_bound = bind(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
+
+	(void)umask(mask);
+	return is_bound;
+}
+
+/* Bound under a name of its own and renamed, so that there is no moment without a socket. -1 with
+ * errno. */
 static int
 listen_at(const char *path)
 {
 	char made[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	int n = snprintf(made, sizeof(made), "%s.%d", path, (int)getpid());
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), failure;
+	int n = snprintf(made, sizeof(made), "%s.%d", path, (int)getpid()), fd, failure;
 	struct sockaddr_un a;
-	mode_t mask;
-	bool is_bound;
 
 	if (n < 0 || (size_t)n >= sizeof(made) || !address_fill(&a, made)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	mask = umask(0177);
-	is_bound = fd != -1 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
-	(void)umask(mask);
-	if (is_bound && listen(fd, 1) == 0 && rename(made, path) == 0)
-		return fd;
-	failure = errno;
-	if (is_bound)
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return -1;
+	if (bind_privately(fd, &a)) {
+		if (listen(fd, 1) == 0 && rename(made, path) == 0)
+			return fd;
+		failure = errno;
 		(void)unlink(made);
-	if (fd != -1)
-		close(fd);
+		errno = failure;
+	}
+	failure = errno;
+	close(fd);
 	errno = failure;
 	return -1;
 }
@@ -136,24 +148,31 @@ takeover_is_taken(const char *path)
 	return fd != -1;
 }
 
+static void
+successor_leave(struct takeover *t)
+{
+	close(t->successor);
+	t->successor = -1;
+}
+
 unsigned
-takeover_polls(const struct takeover *t, struct pollfd polls[TAKEOVER_POLLS])
+takeover_polls(struct takeover *t, struct pollfd polls[TAKEOVER_POLLS])
 {
 	unsigned n = 0;
 
+	if (t->successor != -1 && clock_mono_us() - t->since_us > TAKEOVER_READY_US) {
+		log_event(LOG_WARNING, "serve.takeover", NULL,
+		    "A successor was not ready within %llu s and is given up; look at its log, and "
+		    "start it again.",
+		    TAKEOVER_READY_US / 1000000);
+		successor_leave(t);
+	}
 	/* One successor at a time: the next is accepted when the first has left. */
 	if (t->successor != -1)
 		polls[n++] = (struct pollfd){ t->successor, POLLIN, 0 };
 	else if (t->listening != -1)
 		polls[n++] = (struct pollfd){ t->listening, POLLIN, 0 };
 	return n;
-}
-
-static void
-successor_leave(struct takeover *t)
-{
-	close(t->successor);
-	t->successor = -1;
 }
 
 static void
@@ -165,6 +184,7 @@ successor_accept(struct takeover *t)
 	t->successor = accept4(t->listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (t->successor == -1)
 		return;
+	t->since_us = clock_mono_us();
 	if (getsockopt(t->successor, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
 	    (peer.uid == geteuid() || peer.uid == 0))
 		return;

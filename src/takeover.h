@@ -10,8 +10,9 @@
  *					(accepts no more, drains, is gone)
  *
  * Until `ready` the predecessor serves as if nothing had been asked: a successor that cannot start
- * changes nothing. One successor at a time; it runs as the same user, or as root. Main threads
- * only. A successor waits for its predecessor, TAKEOVER_WAIT_US at most; a predecessor never waits.
+ * changes nothing. One successor at a time, which is given up after TAKEOVER_READY_US; it runs as
+ * the same user, or as root. Main threads only. A successor waits for its predecessor,
+ * TAKEOVER_WAIT_US at most; a predecessor never waits.
  */
 #ifndef TAKEOVER_H
 #define TAKEOVER_H
@@ -20,13 +21,15 @@
 
 #include "inherited.h"
 
-#define TAKEOVER_WAIT_US 5000000ull
+#define TAKEOVER_WAIT_US  5000000ull
+#define TAKEOVER_READY_US 90000000ull /* from its asking on a successor may take */
 #define TAKEOVER_POLLS	 2 /* descriptors that a predecessor waits for */
 
 /* ---- the predecessor's side ---- */
 struct takeover {
 	int	listening;	/* owned; -1: takeover_socket is not set */
 	int	successor;	/* owned; -1: none has asked */
+	uint64_t since_us;	/* monotonic: since it came */
 };
 
 enum takeover_event {
@@ -39,8 +42,9 @@ enum takeover_event {
 bool	takeover_open(struct takeover *, const char *path, struct err *);
 /* Whether a process answers at the path: it would lose its place there. */
 bool	takeover_is_taken(const char *path);
-/* What to poll(2) for; how many of TAKEOVER_POLLS. */
-unsigned takeover_polls(const struct takeover *, struct pollfd[TAKEOVER_POLLS]);
+/* What to poll(2) for; how many of TAKEOVER_POLLS. At least once a minute, for a successor that
+ * takes too long is given up here. */
+unsigned takeover_polls(struct takeover *, struct pollfd[TAKEOVER_POLLS]);
 enum takeover_event takeover_receive(struct takeover *, const struct pollfd *, unsigned count);
 /* The descriptors stay the caller's. */
 void	takeover_give(struct takeover *, const struct inherited *);

@@ -163,7 +163,8 @@ janitor_claim(struct pools *p)
 	if (!p->janitor_rests || p->janitor_posted || w == NULL)
 		return NULL;
 	(void)janitor_next_us(p);
-	p->janitor_posted = !p->janitor_rests;
+	p->janitor_posted = !p->janitor_rests || p->janitor_hurries;
+	p->janitor_hurries = false;
 	return p->janitor_posted ? w : NULL;
 }
 

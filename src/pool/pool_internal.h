@@ -239,7 +239,7 @@ struct pools {
 	uint64_t		 janitor_us;	/* from one round to the next */
 	uint64_t		 janitor_rest_us; /* the same while nobody waits for time to pass */
 	struct task		 janitor_task;	/* ends a rest */
-	bool			 janitor_rests, janitor_posted;	/* guarded; janitor.h */
+	bool			 janitor_rests, janitor_posted, janitor_hurries; /* guarded */
 	struct timer		 busy_timer;	/* worker 0's thread only */
 	struct task		 busy_task;	/* starts it */
 	bool			 busy_timer_runs; /* or will, when the task has run */

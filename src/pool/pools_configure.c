@@ -31,6 +31,7 @@ pools_janitor_periods(struct pools *p)
 	uint64_t us = shorter_time(4 * SECONDS, p->conf.server_login_retry_us);
 
 	p->janitor_us = janitor_period(&p->conf, us);
+	p->janitor_hurries = p->janitor_rests; /* times may be shorter than its rest */
 	p->janitor_rest_us = janitor_period(&p->conf, 80 * SECONDS);
 }
 

@@ -86,6 +86,25 @@ times_are_those_of_the_next_round(void **state)
 	assert_int_equal(fake.open, 0);
 }
 
+/* A rest is up to twenty seconds long. */
+static void
+a_rest_ends_where_times_are_others(void **state)
+{
+	CLIENT(a, 1);
+
+	(void)state;
+	borrow(&a);
+	give_back(&a);
+	timer_start(&pools->janitor, 0);
+	while (!pools->janitor_rests)
+		worker_turn(worker, 10);
+	conf.server_idle_timeout_us = 1000;
+	configure(4);
+	for (unsigned i = 0; i < 500 && fake.open > 0; i++)
+		worker_turn(worker, 10);
+	assert_int_equal(fake.open, 0);
+}
+
 int
 main(void)
 {
@@ -94,6 +113,7 @@ main(void)
 		POOL_CASE(a_lower_budget_closes_idle_ones_and_none_that_is_lent),
 		POOL_CASE(a_higher_budget_serves_who_waits),
 		POOL_CASE(times_are_those_of_the_next_round),
+		POOL_CASE(a_rest_ends_where_times_are_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

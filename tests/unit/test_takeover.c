@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "takeover.h"
+#include "tenantgate/base/clock.h"
 
 #define MANY 300 /* more than one message takes */
 
@@ -225,6 +226,31 @@ what_speaks_otherwise_is_dropped(void **state)
 }
 
 static void
+a_successor_that_hangs_is_given_up(void **state)
+{
+	struct pollfd polls[TAKEOVER_POLLS];
+	struct takeover t;
+	int fd;
+
+	(void)state;
+	clock_test_freeze(true);
+	takeover_begin(&t);
+	fd = stranger("tenantgate takeover 1");
+	assert_int_equal(next_event(&t), TAKEOVER_NOTHING); /* accepted */
+	assert_int_equal(next_event(&t), TAKEOVER_ASKED);
+	clock_test_advance(TAKEOVER_READY_US);
+	assert_int_equal(takeover_polls(&t, polls), 1);
+	assert_int_equal(polls[0].fd, t.successor);
+	clock_test_advance(1);
+	assert_int_equal(takeover_polls(&t, polls), 1);
+	assert_int_equal(t.successor, -1);
+	assert_int_equal(polls[0].fd, t.listening);
+	clock_test_freeze(false);
+	close(fd);
+	takeover_close(&t);
+}
+
+static void
 nobody_there_is_said(void **state)
 {
 	struct inherited all = { .count = 0 };
@@ -316,6 +342,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_sockets_come_over),
 		cmocka_unit_test(what_speaks_otherwise_is_dropped),
+		cmocka_unit_test(a_successor_that_hangs_is_given_up),
 		cmocka_unit_test(nobody_there_is_said),
 		cmocka_unit_test(nothing_given_is_said),
 		cmocka_unit_test(systemd_is_believed_for_this_process_alone),
