@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Other settings while connections are lent, idle and waited for, as a reload brings them. */
+#include "pool/pool_internal.h"
 #include "pool_fixture.h"
 
 static void
