@@ -43,19 +43,26 @@ enum caller_kind {
 	CALLER_TENANT,	/* one tenant's key: for that tenant only */
 	CALLER_SERVICE,	/* a web application's: names the tenant of each request */
 	CALLER_ADMIN,	/* an operator's: for no tenant */
+	CALLER_TOKEN,	/* a user's token, not a key: for its one tenant only */
 };
 
-/* "tenant", "service", "admin": as the catalog has them. False for any other name. */
+#define USER_ID_MAX	TENANT_ID_MAX	/* bytes, of the same characters */
+
+/* "tenant", "service", "admin": as the catalog has them, the kinds of keys. False for any other
+ * name. */
 const char	*caller_kind_name(enum caller_kind);
 bool		 caller_kind_parse(const char *, enum caller_kind *);
 
 struct caller {
 	enum caller_kind	kind;
-	char			key_id[KEY_ID_LEN + 1];		/* never the secret */
-	char			tenant[TENANT_ID_MAX + 1];	/* "" unless CALLER_TENANT */
+	char			key_id[KEY_ID_LEN + 1];		/* no secret; "": a token */
+	char			tenant[TENANT_ID_MAX + 1];	/* "": it is not confined to one */
+	char			tenant[TENANT_ID_MAX + 1];	/* "": confined to none */
 	unsigned		scopes;		/* bits of key_scope.h */
-	/* With CALLER_NONE: the key that came, which key_id names, is right but over. */
-	bool			has_expired;
+	bool			has_own_only;	/* of documents, those alone that are the user's */
+	/* With CALLER_NONE: what is wrong with a credential whose form is right, for operators
+	 * alone (static); NULL: nothing that they need be told. */
+	const char		*cause;
 };
 
 /* What the tags of this installation's keys are made with: one per process, for all its workers;
@@ -100,10 +107,16 @@ enum flow_rc	 auth_check(struct flow *, struct auth *, struct slice authorizatio
 /*
  * The tenant this request is for: the caller's own, or the one a service key names (`requested`:
  * the X-Tenant-Id field, p NULL when absent). ERR_INVALID_TENANT when it is not an id or a service
- * key names none; ERR_FORBIDDEN when a tenant key names another, and for an admin key. Pure.
+ * key names none; ERR_FORBIDDEN when a tenant's key or token names another, and
+ * for an admin key. Pure.
  */
 bool		 auth_tenant(const struct caller *, struct slice requested,
 		    char out[TENANT_ID_MAX + 1], struct err *);
+/* The user it is for, "" for none: a token's own, or the one a key's holder names (`named`: the
+ * X-User-Id field, p NULL when absent). ERR_INVALID_FIELD when it is no id, for what is stored or
+ * counted with it would be nobody's; ERR_FORBIDDEN beside a token of another. Pure. */
+bool		 auth_user(const struct caller *, struct slice named,
+		    char out[USER_ID_MAX + 1], struct err *);
 /* 1 to TENANT_ID_MAX bytes of [A-Za-z0-9._:@-]. */
 bool		 auth_tenant_valid(struct slice);
 

@@ -32,7 +32,7 @@ struct key_refusal {
 	struct timer timer;
 	uint64_t hold_us;
 	struct api_shared *shared; /* borrowed */
-	bool has_expired;
+	const char *cause; /* static */
 };
 
 static flow_step_fn refusal_hold, refusal_fail;
@@ -54,25 +54,25 @@ refusal_hold(struct flow *f)
 	return flow_sleep(f, &r->timer, r->hold_us);
 }
 
-/* One sentence for a missing, malformed, unknown, revoked, expired or wrong key: another one for
- * each would let an attacker find out which key ids exist. The log has that of an expired one. */
+/* One sentence for a missing, malformed, unknown, revoked, expired or wrong credential: another one
+ * for each would let an attacker find out which key ids exist. The log has what is known of it. */
 static enum flow_rc
-refuse_key(struct flow *f, bool has_expired)
+refuse_credential(struct flow *f, const char *cause)
 {
 	struct err err = { 0 };
 
 	err_set(&err, ERR_UNAUTHENTICATED,
 	    "The API key is missing or not valid; send a valid one in the Authorization field, "
 	    "after the word Bearer.");
-	if (has_expired)
-		err_cause(&err, "the key has expired");
+	if (cause != NULL)
+		err_cause(&err, "%s", cause);
 	return flow_fail_err(f, &err);
 }
 
 static enum flow_rc
 refusal_fail(struct flow *f)
 {
-	return refuse_key(f, (FLOW_OF(f, struct key_refusal, &refusal_kind))->has_expired);
+	return refuse_credential(f, (FLOW_OF(f, struct key_refusal, &refusal_kind))->cause);
 }
 
 static void
@@ -141,7 +141,7 @@ request_refuse(struct flow *f)
 	struct key_refusal *r;
 
 	if (over == 0)
-		return refuse_key(f, req->caller.has_expired);
+		return refuse_credential(f, req->caller.cause);
 	if (atomic_fetch_add(&shared->refusals, 1) >= HOLDS_MAX) {
 		request_count_decision(req, "network", "refused", "local");
 		atomic_fetch_sub(&shared->refusals, 1);
@@ -152,7 +152,7 @@ request_refuse(struct flow *f)
 	flow_deadline(f, 2 * HOLD_MAX_US);
 	r = xcalloc(1, sizeof(*r));
 	r->shared = shared;
-	r->has_expired = req->caller.has_expired;
+	r->cause = req->caller.cause;
 	r->hold_us = HOLD_MAX_US * over / per_minute;
 	return flow_call(f, &r->flow, &refusal_kind);
 }

@@ -93,26 +93,11 @@ request_caller(struct flow *f)
 	    http_network(req->x), &req->caller);
 }
 
-/* Believed from whoever may act for the tenant. One that is no id is refused, for what is stored
- * with it, or counted, would be nobody's. */
 static bool
 read_user(struct request *req, struct err *err)
 {
-	struct slice user = http_header(req->x, "X-User-Id");
-
-	if (user.p == NULL)
-		return true;
-	if (!header_is_single(req, "X-User-Id", ERR_INVALID_FIELD, err))
-		return false;
-	if (!auth_tenant_valid(user)) {
-		err_set(err, ERR_INVALID_FIELD,
-		    "A user id must be 1 to %d bytes of [A-Za-z0-9._:@-]; correct X-User-Id.",
-		    USER_ID_MAX);
-		return false;
-	}
-	memcpy(req->user_id, user.p, user.len);
-	req->user_id[user.len] = '\0';
-	return true;
+	return header_is_single(req, "X-User-Id", ERR_INVALID_FIELD, err) &&
+	    auth_user(&req->caller, http_header(req->x, "X-User-Id"), req->user_id, err);
 }
 
 enum flow_rc
@@ -159,7 +144,7 @@ rules_set(struct request *req)
 	req->rules[LIMIT_OF_KEY] = (struct limit_rule){
 		.key = request_limit_key(req, req->rule_keys[LIMIT_OF_KEY], "key",
 		    req->caller.key_id, ""),
-		.count = conf->key_requests_per_minute,
+		.count = req->caller.key_id[0] != '\0' ? conf->key_requests_per_minute : 0,
 		.period_us = MINUTE_US,
 		.burst = conf->burst,
 	};

@@ -30,8 +30,6 @@ struct request_quota;
  * differs. */
 #define REQUEST_MAGIC	0x52455155u	/* "REQU" */
 
-#define USER_ID_MAX	TENANT_ID_MAX	/* bytes, of the same characters */
-
 /* The limits of a request, in the order of their rules and of limit_policy_name(). */
 enum limit_policy { LIMIT_OF_TENANT, LIMIT_OF_KEY, LIMIT_OF_USER, LIMIT_POLICIES };
 

@@ -16,7 +16,7 @@
 #define SIZE_OF(m) _Generic(((struct api_conf *)0)->m, size_t : offsetof(struct api_conf, m))
 #define TIME_OF(m) _Generic(((struct api_conf *)0)->m, uint64_t : offsetof(struct api_conf, m))
 
-#define TENANTS (CALLS(CALLER_TENANT) | CALLS(CALLER_SERVICE))
+#define TENANTS (CALLS(CALLER_TENANT) | CALLS(CALLER_SERVICE) | CALLS(CALLER_TOKEN))
 #define ANYBODY 0
 
 /* method, path, starter, body ceiling, bytes beyond it, time-out, callers, in the access log, the

@@ -32,9 +32,8 @@ static const char *const kind_names[] = {
 	[CALLER_TENANT] = "tenant",
 	[CALLER_SERVICE] = "service",
 	[CALLER_ADMIN] = "admin",
+	[CALLER_TOKEN] = "token",
 };
-
-#define KIND_COUNT (sizeof(kind_names) / sizeof(kind_names[0]))
 
 /* The sentence names the kinds that may, so that the caller knows which key to take. An admin key
  * fails everywhere here, for no tenant goes with it. */
@@ -46,7 +45,7 @@ api_route_allows(const struct api_route *r, enum caller_kind kind, struct err *e
 
 	if (r->callers == 0 || (r->callers & CALLS(kind)) != 0)
 		return true;
-	for (size_t i = CALLER_TENANT; i < KIND_COUNT && used < sizeof(others); i++)
+	for (size_t i = CALLER_TENANT; i <= CALLER_ADMIN && used < sizeof(others); i++)
 		if ((r->callers & CALLS(i)) != 0)
 			used += (size_t)snprintf(others + used, sizeof(others) - used, "%s%s",
 			    used > 0 ? " or " : "", kind_names[i]);
@@ -54,8 +53,8 @@ api_route_allows(const struct api_route *r, enum caller_kind kind, struct err *e
 		err_set(err, ERR_FORBIDDEN, "An admin key has no tenant; use a %s key here.",
 		    others);
 	else
-		err_set(err, ERR_FORBIDDEN, "A %s key may not do this; use a key of kind %s.",
-		    kind_names[kind], others);
+		err_set(err, ERR_FORBIDDEN, "A %s%s may not do this; use a key of kind %s.",
+		    kind_names[kind], kind == CALLER_TOKEN ? "" : " key", others);
 	return false;
 }
 

@@ -161,7 +161,7 @@ key_check_verify(struct auth *a, const struct lookup_record *base, struct slice 
 		return FLOW_NEXT;
 	if (key_record_is_over(r)) {
 		memcpy(out->key_id, r->caller.key_id, sizeof(out->key_id));
-		out->has_expired = true;
+		out->cause = "the key has expired";
 		return FLOW_NEXT;
 	}
 	*out = r->caller;

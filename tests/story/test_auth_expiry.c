@@ -61,10 +61,10 @@ a_cached_key_is_over_at_its_time_exactly(void **state)
 	assert_int_equal(auth_fixture_check(w, GOOD), ERR_NONE);
 	clock_test_advance(5 * SECOND - 1);
 	assert_int_equal(auth_fixture_check(w, GOOD), ERR_NONE);
-	assert_false(w->checks[0].caller.has_expired);
+	assert_null(w->checks[0].caller.cause);
 	clock_test_advance(1);
 	assert_int_equal(auth_fixture_check(w, GOOD), ERR_UNAUTHENTICATED);
-	assert_true(w->checks[0].caller.has_expired);
+	assert_non_null(w->checks[0].caller.cause);
 	assert_string_equal(w->checks[0].caller.key_id, ID);
 	assert_int_equal(w->checks[0].caller.scopes, 0);
 	assert_int_equal(fake_catalog_asked(), 1);
@@ -78,7 +78,7 @@ a_wrong_secret_of_a_key_that_is_over_tells_nothing(void **state)
 
 	expires_in(0);
 	assert_int_equal(auth_fixture_check(w, BAD), ERR_UNAUTHENTICATED);
-	assert_false(w->checks[0].caller.has_expired);
+	assert_null(w->checks[0].caller.cause);
 	assert_string_equal(w->checks[0].caller.key_id, "");
 }
 
@@ -95,7 +95,7 @@ an_old_record_is_held_to_the_time(void **state)
 	assert_int_equal(auth_fixture_check(w, GOOD), ERR_NONE);
 	clock_test_advance(1 * SECOND);
 	assert_int_equal(auth_fixture_check(w, GOOD), ERR_UNAUTHENTICATED);
-	assert_true(w->checks[0].caller.has_expired);
+	assert_non_null(w->checks[0].caller.cause);
 }
 
 static void

@@ -223,7 +223,7 @@ callers_are_judged(unsigned callers, enum caller_kind kind, const char *detail)
 static void
 a_route_has_its_callers(void **state)
 {
-	const unsigned tenants = CALLS(CALLER_TENANT) | CALLS(CALLER_SERVICE);
+	const unsigned tenants = CALLS(CALLER_TENANT) | CALLS(CALLER_SERVICE) | CALLS(CALLER_TOKEN);
 
 	(void)state;
 	for (unsigned kind = CALLER_TENANT; kind <= CALLER_ADMIN; kind++)
@@ -235,6 +235,9 @@ a_route_has_its_callers(void **state)
 	callers_are_judged(CALLS(CALLER_ADMIN), CALLER_ADMIN, NULL);
 	callers_are_judged(CALLS(CALLER_ADMIN), CALLER_TENANT,
 	    "A tenant key may not do this; use a key of kind admin.");
+	callers_are_judged(tenants, CALLER_TOKEN, NULL);
+	callers_are_judged(CALLS(CALLER_SERVICE), CALLER_TOKEN,
+	    "A token may not do this; use a key of kind service.");
 	for (size_t i = 0; i < 3; i++) {
 		static const char *const paths[] = { "/ingest", "/chat", "/search" };
 

@@ -146,6 +146,38 @@ a_caller_acts_for_whom_it_may(void **state)
 	assert_int_equal(acts_for(CALLER_SERVICE, "", NULL, NULL), ERR_INVALID_TENANT);
 	assert_int_equal(acts_for(CALLER_SERVICE, "", "", NULL), ERR_INVALID_TENANT);
 	assert_int_equal(acts_for(CALLER_ADMIN, "", "acme", NULL), ERR_FORBIDDEN);
+	assert_int_equal(acts_for(CALLER_TOKEN, "acme", NULL, "acme"), ERR_NONE);
+	assert_int_equal(acts_for(CALLER_TOKEN, "acme", "other", NULL), ERR_FORBIDDEN);
+}
+
+static enum err_code
+is_for_user(enum caller_kind kind, const char *own, const char *named, const char *want)
+{
+	struct caller c = { .kind = kind };
+	char out[USER_ID_MAX + 1] = "unset";
+	struct err err = { 0 };
+	bool ok;
+
+	snprintf(c.user, sizeof(c.user), "%s", own);
+	ok = auth_user(&c, slice_str(named), out, &err);
+	assert_int_equal(ok, err.code == ERR_NONE);
+	if (ok)
+		assert_string_equal(out, want);
+	return err.code;
+}
+
+static void
+a_token_is_of_its_user_alone(void **state)
+{
+	(void)state;
+	assert_int_equal(is_for_user(CALLER_TENANT, "", NULL, ""), ERR_NONE);
+	assert_int_equal(is_for_user(CALLER_SERVICE, "", "ann", "ann"), ERR_NONE);
+	assert_int_equal(is_for_user(CALLER_TENANT, "", "a b", NULL), ERR_INVALID_FIELD);
+	assert_int_equal(is_for_user(CALLER_TOKEN, "ann", NULL, "ann"), ERR_NONE);
+	assert_int_equal(is_for_user(CALLER_TOKEN, "ann", "ann", "ann"), ERR_NONE);
+	assert_int_equal(is_for_user(CALLER_TOKEN, "ann", "bob", NULL), ERR_FORBIDDEN);
+	assert_int_equal(is_for_user(CALLER_TOKEN, "", "bob", NULL), ERR_FORBIDDEN);
+	assert_int_equal(is_for_user(CALLER_TOKEN, "", NULL, ""), ERR_NONE);
 }
 
 int
@@ -159,6 +191,7 @@ main(void)
 		cmocka_unit_test(no_prefix_of_a_key_is_one),
 		cmocka_unit_test(tenant_ids_have_a_form),
 		cmocka_unit_test(a_caller_acts_for_whom_it_may),
+		cmocka_unit_test(a_token_is_of_its_user_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
