@@ -24,7 +24,7 @@ after(() => stack.stop());
 // As one script, for some are longer than an argument may be. The rows of all its statements.
 const script = (text, db) => execFileSync('psql', ['-X', '-A', '-t', '-q', '-F', '\t', '-v',
 	'ON_ERROR_STOP=1', '-d', stack.pg.url(db), '-f', '-'], { input: text, encoding: 'utf8',
-	maxBuffer: 16 << 20 });
+	maxBuffer: 16 << 20, stdio: 'pipe' });
 
 const database = async (name) => {
 	await stack.sql(`create database ${name}`);
@@ -45,17 +45,22 @@ async function add(db, documents, language = 'simple') {
 		${rows.map(([id]) => `execute keep ('${language}', ${literal(id)});`).join('')}`, db);
 }
 
-// [document, chunk, score] of each row, in their order.
-async function rows(db, sql, values) {
-	const found = await stack.sql(`set enable_seqscan = off; set jit = off; prepare it as ${sql};
-		execute it (${values})`, db);
-	return found.filter((row) => row[0]).map((row) => [row[0], Number(row[5]), 1 - Number(row[7])]);
+// What is found by each of several questions: a list of [document, chunk, score], in their order.
+function rowsOfEach(db, sql, questions) {
+	const found = script(`set enable_seqscan = off; set jit = off; prepare it as ${sql};
+		${questions.map((values) => `\n\\echo next question\nexecute it (${values});`).join('')}`, db);
+	return found.split('next question\n').slice(1).map((one) => one.split('\n')
+		.map((line) => line.split('\t')).filter((row) => row[0])
+		.map((row) => [row[0], Number(row[5]), 1 - Number(row[7])]));
 }
 
-const byWords = (db, question, k = 10) => rows(db, statement(way.text),
-	`${literal(question)}, ${k}`);
-const byWordsOf = (db, question, ids, k = 10) => rows(db, statement(way.textSome, 'ids'),
-	`${literal(question)}, ${k}, array[${ids.map(literal)}]`);
+const rows = (db, sql, values) => rowsOfEach(db, sql, [values])[0];
+const eachByWords = (db, questions, k = 10) => rowsOfEach(db, statement(way.text),
+	questions.map((question) => `${literal(question)}, ${k}`));
+const eachByWordsOf = (db, questions, ids, k = 10) => rowsOfEach(db, statement(way.textSome, 'ids'),
+	questions.map((question) => `${literal(question)}, ${k}, array[${ids.map(literal)}]`));
+const byWords = (db, question, k) => eachByWords(db, [question], k)[0];
+const byWordsOf = (db, question, ids, k) => eachByWordsOf(db, [question], ids, k)[0];
 const byBoth = (db, question, vector, k = 10) => rows(db, statement(way.exact, 'hybrid'),
 	`'${vector}', 40, ${literal(question)}, ${k}`);
 
@@ -90,23 +95,22 @@ test('scores are those of BM25 written apart', async () => {
 	const db = await database('ranks');
 	await add(db, documents);
 	const texts = Object.values(documents).flat();
-	for (let q = 0; q < 30; q++) {
-		const question = randomText(random, 400, 1 + q % 7);
-		const wanted = bm25(texts, question);
-		const found = await byWords(db, question);
-		assert.equal(found.length, Math.min(10, wanted.length), question);
+	const questions = Array.from({ length: 30 }, (_, q) => randomText(random, 400, 1 + q % 7));
+	for (const [i, found] of eachByWords(db, questions).entries()) {
+		const wanted = bm25(texts, questions[i]);
+		assert.equal(found.length, Math.min(10, wanted.length), questions[i]);
 		near(found, wanted, documents);
 	}
-	assert.deepEqual(await byWords(db, 'w9999 nothing'), []);
+	assert.deepEqual(byWords(db, 'w9999 nothing'), []);
 });
 
 test('among some documents: what those have, however common the words are elsewhere', async () => {
-	const all = await byWords('ranks', 'w1 w2 w3', 100);
-	const [first] = await byWordsOf('ranks', 'w1 w2 w3', ['d3', 'd4', 'none']);
+	const all = byWords('ranks', 'w1 w2 w3', 100);
+	const [first] = byWordsOf('ranks', 'w1 w2 w3', ['d3', 'd4', 'none']);
 	assert.ok(['d3', 'd4'].includes(first[0]));
-	const some = await byWordsOf('ranks', 'w1 w2 w3', [...new Set(all.map(([id]) => id))], 20);
+	const some = byWordsOf('ranks', 'w1 w2 w3', [...new Set(all.map(([id]) => id))], 20);
 	assert.deepEqual(some, all.slice(0, 20));
-	assert.deepEqual(await byWordsOf('ranks', 'w1 w2', ['none']), []);
+	assert.deepEqual(byWordsOf('ranks', 'w1 w2', ['none']), []);
 });
 
 test('a document that goes takes its words along, and one that is replaced', async () => {
@@ -118,13 +122,13 @@ test('a document that goes takes its words along, and one that is replaced', asy
 	assert.deepEqual(await count(), [4, 3, 4]);
 	await stack.sql("delete from document where id = 'a'", db);
 	assert.deepEqual(await count(), [2, 2, 2]);
-	assert.deepEqual(await byWords(db, 'zebra'), []);
-	near(await byWords(db, 'giraffe okapi'), bm25(['giraffe', 'okapi'], 'giraffe okapi'),
+	assert.deepEqual(byWords(db, 'zebra'), []);
+	near(byWords(db, 'giraffe okapi'), bm25(['giraffe', 'okapi'], 'giraffe okapi'),
 		{ b: ['giraffe'], c: ['okapi'] });
 	await stack.sql(`update chunk set content = 'tapir' where document_id = 'b';
 		prepare keep as ${print('store')}; execute keep ('simple', 'b')`, db);
-	assert.deepEqual(await byWords(db, 'giraffe'), []);
-	assert.deepEqual((await byWords(db, 'tapir')).map(([id]) => id), ['b']);
+	assert.deepEqual(byWords(db, 'giraffe'), []);
+	assert.deepEqual((byWords(db, 'tapir')).map(([id]) => id), ['b']);
 	assert.deepEqual(await count(), [2, 2, 2]);
 });
 
@@ -152,13 +156,14 @@ test('words that are staged count for nothing before their document is whole, an
 		const db = await database('staged');
 		await add(db, documents);
 		const questions = Array.from({ length: 20 }, (_, q) => randomText(random, 400, 1 + q % 7));
-		const holds = async (known) => {
-			for (const question of questions) {
+		const holds = (known) => {
+			const found = eachByWords(db, questions);
+			const among = eachByWordsOf(db, questions, Object.keys(known));
+			for (const [i, question] of questions.entries()) {
 				const wanted = bm25(Object.values(known).flat(), question);
-				const found = await byWords(db, question);
-				assert.equal(found.length, Math.min(10, wanted.length), question);
-				near(found, wanted, known);
-				near(await byWordsOf(db, question, Object.keys(known)), wanted, known);
+				assert.equal(found[i].length, Math.min(10, wanted.length), question);
+				near(found[i], wanted, known);
+				assert.deepEqual(among[i], found[i]);
 			}
 		};
 		stageWords(db, 'one', large);
@@ -166,11 +171,11 @@ test('words that are staged count for nothing before their document is whole, an
 		stageWords(db, 'dead', texts(200));
 		const size = () => stack.sql('select count(*), sum(cardinality(postings)) from text_posting', db);
 		const staged = await size();
-		await holds(documents);
+		holds(documents);
 		assert.equal(makeWhole(db, 'one', 'large', large), '300');
 		assert.deepEqual(await size(), staged, 'no posting is written for it');
-		await holds({ ...documents, large });
-		assert.deepEqual(await byWordsOf(db, questions[0], ['early']), (await byWords(db, questions[0],
+		holds({ ...documents, large });
+		assert.deepEqual(byWordsOf(db, questions[0], ['early']), (byWords(db, questions[0],
 			100)).filter(([id]) => id === 'early').slice(0, 10));
 		assert.deepEqual(await stack.sql(`select count(*), count(distinct attempt) from text_staged`, db),
 			[['2', '1']]);
@@ -178,17 +183,17 @@ test('words that are staged count for nothing before their document is whole, an
 		// or at once.
 		const other = texts(150);
 		stageWords(db, 'two', other);
-		await holds({ ...documents, large });
+		holds({ ...documents, large });
 		assert.equal(makeWhole(db, 'two', 'large', other), '150');
-		await holds({ ...documents, large: other });
+		holds({ ...documents, large: other });
 		assert.deepEqual(await stack.sql(`select attempt, sum(chunks) from text_staged group by 1
 			order by 1`, db), [['dead', '200'], ['two', '300']]);
 		script(`prepare forget as ${print('forget')}; execute forget ('two')`, db);
-		await holds({ ...documents, large: other });
+		holds({ ...documents, large: other });
 		await stack.sql(`prepare keep as ${print('store')}; execute keep ('simple', 'large')`, db);
-		await holds({ ...documents, large: other });
+		holds({ ...documents, large: other });
 		await stack.sql("delete from document where id = 'large'", db);
-		await holds(documents);
+		holds(documents);
 		assert.deepEqual(await stack.sql(`select count(distinct segment), (select count(*) from
 			text_segment) from text_posting`, db), [['4', '2']]);
 	});
@@ -201,10 +206,10 @@ test('a document that a build without places has replaced is not found by the pl
 		assert.deepEqual(await languages(), [], 'nor is a question put in its language');
 		assert.equal(makeWhole(db, 'one', 'bird', ['heron', 'stork']), '2');
 		assert.deepEqual(await languages(), [['simple']]);
-		assert.deepEqual((await byWords(db, 'stork')).map(([id, i]) => [id, i]), [['bird', 1]]);
+		assert.deepEqual((byWords(db, 'stork')).map(([id, i]) => [id, i]), [['bird', 1]]);
 		await stack.sql(`update document set created_at = created_at + interval '1s';
 			update chunk set content = 'boat ' || chunk_index`, db);
-		assert.deepEqual(await byWords(db, 'stork'), []);
+		assert.deepEqual(byWords(db, 'stork'), []);
 		assert.deepEqual(await rows(db, statement(way.text, 'before'), "'stork', 10"), []);
 		// One whose words are there by places is done again by that build, which knows none.
 		makeWhole(db, 'none', 'bird', ['crane']);
@@ -224,13 +229,13 @@ test('documents whose words are missing are found, and get them once', async () 
 		update document set created_at = now() + interval '1s' where id = 'b';
 		insert into chunk (document_id, chunk_index, content, embedding)
 			values ('b', 0, 'ibis', '[1,0,0,0]')`, db); // as a build of before replaces one
-	assert.deepEqual(await byWords(db, 'stork ibis'), []);
+	assert.deepEqual(byWords(db, 'stork ibis'), []);
 	const fill = async () => (await stack.sql(`prepare fill as ${print('missing')};
 		execute fill ('simple')`, db)).at(-1)[0];
 	assert.equal(await fill(), '2');
 	assert.equal(await fill(), '0');
-	assert.deepEqual((await byWords(db, 'stork')).map(([id]) => id), ['old']);
-	assert.deepEqual((await byWords(db, 'ibis crane')).map(([id]) => id), ['b']);
+	assert.deepEqual((byWords(db, 'stork')).map(([id]) => id), ['old']);
+	assert.deepEqual((byWords(db, 'ibis crane')).map(([id]) => id), ['b']);
 	assert.equal((await stack.sql('select count(*) from text_segment', db))[0][0], '3');
 	// They are looked for behind many a request, and not among all documents.
 	const [looked] = plans(db, [{ sql: print('missing'), values: "'simple'", generic: true }]);
@@ -242,12 +247,12 @@ test('words are taken as their language has them; a question in all that there a
 	await add(db, { en: ['The runners were running over bridges'] }, 'english');
 	await add(db, { de: ['Die Häuser standen neben den Brücken'] }, 'german');
 	await add(db, { zh: ['港口开放时间 港口'] }, 'simple');
-	const ids = async (question) => (await byWords(db, question)).map(([id]) => id);
+	const ids = async (question) => (byWords(db, question)).map(([id]) => id);
 	assert.deepEqual(await ids('the run'), ['en']);
 	assert.deepEqual(await ids('ein Haus an der Brücke'), ['de']);
 	assert.deepEqual(await ids('the of and'), []);
 	// A question's words count once, though each language has made its own of them.
-	const [[, , score]] = await byWords(db, 'run bridge');
+	const [[, , score]] = byWords(db, 'run bridge');
 	assert.ok(score > 0.3, `${score}`);
 	assert.deepEqual(await ids('港口开放时间'), ['zh']); // what is between blanks, and no part of it
 	assert.deepEqual(await ids('开放'), []);
@@ -266,18 +271,18 @@ test('two that store the same words at a time do not wait for each other', async
 	other.stdin.write(`begin; ${rows('a')}\n`);
 	await says;
 	script(`set lock_timeout = '10s'; ${rows('b')}`, db);
-	assert.deepEqual((await byWords(db, 'same')).map(([id]) => id), ['b', 'first']);
+	assert.deepEqual((byWords(db, 'same')).map(([id]) => id), ['b', 'first']);
 	other.stdin.end('commit;\n');
 	await once(other, 'exit');
-	assert.deepEqual((await byWords(db, 'same')).map(([id]) => id), ['a', 'b', 'first']);
+	assert.deepEqual((byWords(db, 'same')).map(([id]) => id), ['a', 'b', 'first']);
 });
 
 test('a question that means harm is words, or none', async () => {
 	const db = await database('harm');
 	await add(db, { a: ["it's a <-> b & !c | (d) x:*B \\ back'slash"], b: ['plain'] });
-	const ids = async (question) => (await byWords(db, question)).map(([id]) => id);
+	const ids = async (question) => (byWords(db, question)).map(([id]) => id);
 	for (const question of ["'", "''", '\\', '& | ! <->', ':*', '()', '!plain', "a' & 'b", '<1>'])
-		await byWords(db, question);
+		byWords(db, question);
 	assert.deepEqual(await ids('!plain'), ['b']);
 	assert.deepEqual(await ids('plain & nothing'), ['b']);
 	assert.deepEqual(await ids("'; drop table chunk; --"), []);
@@ -296,13 +301,13 @@ test('by both: the ranks of both, and the vector alone where no word is known', 
 	await add(db, documents);
 	await stack.sql(`update chunk set embedding =
 		('[1,' || substr(document_id, 2) || ',0,0]')::vector`, db);
-	const [first, second] = await byBoth(db, 'walrus', '[1,6,0,0]');
+	const [first, second] = byBoth(db, 'walrus', '[1,6,0,0]');
 	assert.deepEqual([first[0], second[0]], ['d5', 'd6']);
 	assert.ok(Math.abs(first[2] - (85 / 2 + 15 / 4) / 50) < 1e-9, `${first[2]}`);
-	const [only] = await byBoth(db, 'Nashorn', '[1,3,0,0]');
+	const [only] = byBoth(db, 'Nashorn', '[1,3,0,0]');
 	assert.deepEqual([only[0], Math.round(only[2] * 1000)], ['d3', 150]);
-	assert.equal((await byBoth(db, 'Nashorn', '[1,3,0,0]', 8)).length, 8);
-	assert.equal((await byBoth(db, 'walrus', '[1,6,0,0]', 1)).length, 1);
+	assert.equal((byBoth(db, 'Nashorn', '[1,3,0,0]', 8)).length, 8);
+	assert.equal((byBoth(db, 'walrus', '[1,6,0,0]', 1)).length, 1);
 });
 
 function nodesOf(plan) {
@@ -381,6 +386,6 @@ for (const size of (process.env.TG_PLAN_SIZES ?? '40 2600 13500').split(' ').map
 		const read = all.filter((n) => n['Node Type'] === 'ProjectSet')
 			.reduce((sum, n) => sum + n['Actual Rows'] * n['Actual Loops'], 0);
 		assert.ok(read > 0 && read < 30000, `${read} postings`);
-		const [[id]] = await byWords(db, 'w1 w2 rare0');
+		const [[id]] = byWords(db, 'w1 w2 rare0');
 		assert.match(id, /^d[12]$/);
 	});
