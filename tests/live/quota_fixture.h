@@ -15,7 +15,7 @@
 
 #include "fake_peer.h"
 #include "limit/quota_hold.h"
-#include "redis_fixture.h"
+#include "limiter_fixture.h"
 #include "tenantgate/base/clock.h"
 
 struct redis_order {
@@ -25,20 +25,6 @@ struct redis_order {
 	struct redis_reply reply;
 };
 
-struct reservation {
-	struct probe probe;
-	struct quota_request ask;
-	struct limit_rule rule;
-	struct limit_verdict rates;
-	struct quota_verdict verdict;
-	struct quota_hold *hold;
-};
-
-static struct worker *worker;
-static struct dns *dns;
-static struct redis *redis;
-static struct limit_store *store;
-static struct limiter *limiter;
 static char state_key[64], leases_key[64], rate_key[64];
 
 static inline enum flow_rc
@@ -100,8 +86,6 @@ set_up(void **state)
 {
 	static unsigned serial;
 	char url[128];
-	struct redis_conf conf = { .url = url, .timeout_us = 30000000, .pending_max = 64 };
-	struct err err = { 0 };
 
 	(void)state;
 	(void)snprintf(url, sizeof(url), "redis://%s/9", getenv("TEST_REDIS"));
@@ -111,12 +95,7 @@ set_up(void **state)
 	    serial);
 	(void)snprintf(rate_key, sizeof(rate_key), "tg:test:%d:%u:rate", (int)getpid(), serial);
 	worker = worker_new(0);
-	dns = dns_open(worker, NULL, 1000000);
-	redis = redis_open(worker, dns, &conf, &err);
-	assert_non_null(redis);
-	store = limit_store_new(100);
-	limiter = limit_open(worker, redis, store, LIMIT_CLOSED);
-	redis_wait(worker, redis, true);
+	limiter_up(url, 30000000, LIMIT_CLOSED);
 	return 0;
 }
 
@@ -125,39 +104,27 @@ tear_down(void **state)
 {
 	(void)state;
 	quota_keys_delete();
-	limit_close(limiter);
-	limit_store_free(store);
-	redis_close(redis);
-	dns_close(dns);
+	limiter_down();
 	worker_free(worker);
 	return 0;
 }
 
-static inline enum flow_rc
-reservation_step(struct flow *f)
-{
-	struct reservation *r = (struct reservation *)f;
-
-	return quota_check(f, limiter, &r->rule, 1, &r->ask, &r->rates, &r->verdict, &r->hold);
-}
-
 static inline void
-reservation_start(struct reservation *r, struct quota quota, uint64_t tokens, bool is_stream)
+reserving(struct reservation *r, struct quota quota, uint64_t tokens, bool is_stream)
 {
-	memset(r, 0, sizeof(*r));
-	r->ask = (struct quota_request){ .quota = quota,
+	const struct quota_request ask = { .quota = quota,
 		.state_key = slice_str(state_key),
 		.leases_key = slice_str(leases_key),
 		.tokens = tokens,
 		.is_stream = is_stream };
-	r->rule = (struct limit_rule){ .key = slice_str(rate_key) };
-	probe_start(&r->probe, worker, reservation_step, NULL);
+
+	reservation_start(r, &ask, slice_str(rate_key));
 }
 
 static inline bool
 reserve(struct reservation *r, struct quota quota, uint64_t tokens, bool is_stream)
 {
-	reservation_start(r, quota, tokens, is_stream);
+	reserving(r, quota, tokens, is_stream);
 	turn_until(worker, &r->probe.ended);
 	assert_false(err_is(&r->probe.err));
 	assert_string_equal(r->rates.mode, "redis");

@@ -37,7 +37,7 @@ a_thousand_at_once_are_as_many_as_may(void **state)
 
 	(void)state;
 	for (int i = 0; i < 1000; i++) {
-		reservation_start(&all[i], q, 5, true);
+		reserving(&all[i], q, 5, true);
 		if (i % 50 == 49) /* pending_max is 64 */
 			for (int k = i - 49; k <= i; k++)
 				turn_until(worker, &all[k].probe.ended);
@@ -67,7 +67,7 @@ an_aborted_check_holds_nothing(void **state)
 
 	(void)state;
 	for (int i = 0; i < 1000; i++) {
-		reservation_start(&all[i], q, 5, true);
+		reserving(&all[i], q, 5, true);
 		for (int turns = i % 4; turns > 0; turns--)
 			worker_turn(worker, 0);
 		if (!all[i].probe.ended)

@@ -17,7 +17,7 @@
 
 #include "fake_peer.h"
 #include "limit/quota_hold.h"
-#include "redis_fixture.h"
+#include "limiter_fixture.h"
 
 /* After ours: hiredis defines REDIS_OK as a macro, of the same value. */
 #include <hiredis/hiredis.h>
@@ -35,19 +35,6 @@ struct order_seen {
 	bool has_script;
 };
 
-struct order_probe {
-	struct probe probe;
-	struct quota_request ask;
-	struct limit_verdict rates;
-	struct quota_verdict verdict;
-	struct quota_hold *hold;
-};
-
-static struct worker *worker;
-static struct dns *dns;
-static struct redis *redis;
-static struct limit_store *store;
-static struct limiter *limiter;
 static struct peer peer;
 static struct peer_conn *conn; /* the last one that gave an order */
 static redisReader *readers[PEER_CONNS_MAX];
@@ -134,20 +121,13 @@ static inline int
 set_up(void **state)
 {
 	char url[64];
-	struct redis_conf conf = { .url = url, .timeout_us = 30000000, .pending_max = 1000 };
-	struct err err = { 0 };
 
 	(void)state;
 	seen_count = habit_left = 0;
 	worker = worker_new(0);
-	dns = dns_open(worker, "127.0.0.1:9", 1000000);
 	peer_open(&peer, worker, 0, orders_serve);
 	(void)snprintf(url, sizeof(url), "redis://127.0.0.1:%u", peer.port);
-	redis = redis_open(worker, dns, &conf, &err);
-	assert_non_null(redis);
-	store = limit_store_new(100);
-	limiter = limit_open(worker, redis, store, LIMIT_LOCAL);
-	redis_wait(worker, redis, true);
+	limiter_up(url, 30000000, LIMIT_LOCAL);
 	return 0;
 }
 
@@ -163,10 +143,7 @@ tear_down(void **state)
 {
 	(void)state;
 	turn_until_so(worker, is_idle, NULL);
-	limit_close(limiter);
-	limit_store_free(store);
-	redis_close(redis);
-	dns_close(dns);
+	limiter_down();
 	peer_close(&peer);
 	worker_free(worker);
 	for (unsigned i = 0; i < PEER_CONNS_MAX; i++) {
@@ -177,31 +154,16 @@ tear_down(void **state)
 	return 0;
 }
 
-static inline enum flow_rc
-order_probe_step(struct flow *f)
-{
-	struct order_probe *p = (struct order_probe *)f;
-
-	return quota_check(f, limiter, NULL, 0, &p->ask, &p->rates, &p->verdict, &p->hold);
-}
-
 static inline struct quota_hold *
 hold_of_ten(const char *mode)
 {
-	static struct order_probe p;
+	struct reservation r;
 
-	memset(&p, 0, sizeof(p));
-	p.ask = (struct quota_request){ .quota = { .streams = 1000, .tokens_per_month = 1000000 },
-		.state_key = SLICE_LIT("tg:limit:test:quota:acme"),
-		.leases_key = SLICE_LIT("tg:limit:test:leases:acme"),
-		.tokens = 10,
-		.is_stream = true };
-	probe_start(&p.probe, worker, order_probe_step, NULL);
-	turn_until(worker, &p.probe.ended);
-	assert_false(err_is(&p.probe.err));
-	assert_string_equal(p.rates.mode, mode);
-	assert_non_null(p.hold);
-	return p.hold;
+	reservation_run(&r, (struct quota){ .streams = 1000, .tokens_per_month = 1000000 });
+	assert_false(err_is(&r.probe.err));
+	assert_string_equal(r.rates.mode, mode);
+	assert_non_null(r.hold);
+	return r.hold;
 }
 
 /* ---- what is seen ---- */

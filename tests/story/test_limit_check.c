@@ -14,9 +14,8 @@
 #include <cmocka.h>
 
 #include "fake_peer.h"
-#include "redis_fixture.h"
+#include "limiter_fixture.h"
 #include "tenantgate/base/log.h"
-#include "tenantgate/limit.h"
 
 #define TIMEOUT_US 2000000
 
@@ -29,11 +28,6 @@ struct rate_check {
 	struct limit_verdict verdict;
 };
 
-static struct worker *worker;
-static struct dns *dns;
-static struct redis *redis;
-static struct limit_store *store;
-static struct limiter *limiter;
 static struct peer peer;
 static enum behaviour behaviour;
 static unsigned evalshas, evals;
@@ -107,34 +101,18 @@ rate_check_run(struct rate_check *v)
 	turn_until(worker, &v->probe.ended);
 }
 
-static void
-limiter_be(enum limit_failure_mode mode)
-{
-	limit_close(limiter);
-	limiter = limit_open(worker, redis, store, mode);
-	assert_non_null(limiter);
-}
-
 static int
 set_up(void **state)
 {
 	char url[64];
-	struct redis_conf conf = { .url = url, .timeout_us = TIMEOUT_US, .pending_max = 64 };
-	struct err err = { 0 };
 
 	(void)state;
 	behaviour = GOOD;
 	evals = evalshas = 0;
 	worker = worker_new(0);
-	dns = dns_open(worker, "127.0.0.1:9", 1000000);
 	peer_open(&peer, worker, 0, limit_redis_serve);
 	(void)snprintf(url, sizeof(url), "redis://127.0.0.1:%u", peer.port);
-	redis = redis_open(worker, dns, &conf, &err);
-	assert_non_null(redis);
-	store = limit_store_new(100);
-	limiter = NULL;
-	limiter_be(LIMIT_LOCAL);
-	redis_wait(worker, redis, true);
+	limiter_up(url, TIMEOUT_US, LIMIT_LOCAL);
 	return 0;
 }
 
@@ -142,10 +120,7 @@ static int
 tear_down(void **state)
 {
 	(void)state;
-	limit_close(limiter);
-	limit_store_free(store);
-	redis_close(redis);
-	dns_close(dns);
+	limiter_down();
 	peer_close(&peer);
 	worker_free(worker);
 	return 0;
@@ -225,7 +200,7 @@ without_a_redis_this_process_counts(void **state)
 
 	(void)state;
 	redis = NULL;
-	limiter_be(LIMIT_CLOSED);
+	limiter_of(LIMIT_CLOSED, redis);
 	redis = kept;
 	check_local_mode();
 }
@@ -236,7 +211,7 @@ open_lets_everybody_through(void **state)
 	struct rate_check v;
 
 	(void)state;
-	limiter_be(LIMIT_OPEN);
+	limiter_of(LIMIT_OPEN, redis);
 	peer_close(&peer);
 	redis_wait(worker, redis, false);
 	for (int i = 0; i < 10; i++) {
@@ -253,7 +228,7 @@ closed_refuses_everybody(void **state)
 	struct rate_check v;
 
 	(void)state;
-	limiter_be(LIMIT_CLOSED);
+	limiter_of(LIMIT_CLOSED, redis);
 	behaviour = HANGING;
 	for (int i = 0; i < 3; i++) {
 		rate_check_run(&v);
@@ -270,7 +245,7 @@ a_nonsense_reply_counts_as_no_redis(void **state)
 	check_local_mode();
 	limit_store_free(store);
 	store = limit_store_new(100);
-	limiter_be(LIMIT_LOCAL);
+	limiter_of(LIMIT_LOCAL, redis);
 	behaviour = ERRORS;
 	check_local_mode();
 }
@@ -296,7 +271,7 @@ what_decides_in_place_of_redis_is_told(void **state)
 	rate_check_run(&v);
 	assert_string_equal(limiter_reason(), "");
 	for (enum limit_failure_mode mode = LIMIT_LOCAL; mode <= LIMIT_CLOSED; mode++) {
-		limiter_be(mode);
+		limiter_of(mode, redis);
 		behaviour = ERRORS;
 		rate_check_run(&v);
 		assert_non_null(strstr(limiter_reason(), effects[mode]));

@@ -13,23 +13,9 @@
 #include <cmocka.h>
 
 #include "fake_peer.h"
-#include "redis_fixture.h"
-#include "tenantgate/limit/quota.h"
+#include "limiter_fixture.h"
 #include "turn_until_idle.h"
 
-struct quota_probe {
-	struct probe probe;
-	struct quota_request ask;
-	struct limit_verdict rates;
-	struct quota_verdict verdict;
-	struct quota_hold *hold;
-};
-
-static struct worker *worker;
-static struct dns *dns;
-static struct redis *redis;
-static struct limit_store *store;
-static struct limiter *limiter;
 static struct peer peer;
 static bool is_nonsense;
 
@@ -58,53 +44,23 @@ quota_redis_serve(struct peer_conn *c)
 	(void)evbuffer_drain(in, evbuffer_get_length(in));
 }
 
-static enum flow_rc
-quota_probe_step(struct flow *f)
-{
-	struct quota_probe *p = (struct quota_probe *)f;
-
-	return quota_check(f, limiter, NULL, 0, &p->ask, &p->rates, &p->verdict, &p->hold);
-}
-
 static void
-quota_probe_run(struct quota_probe *p)
+quota_ask(struct reservation *r)
 {
-	memset(p, 0, sizeof(*p));
-	p->ask = (struct quota_request){ .quota = { .streams = 1, .tokens_per_month = 1000 },
-		.state_key = SLICE_LIT("tg:limit:test:quota:acme"),
-		.leases_key = SLICE_LIT("tg:limit:test:leases:acme"),
-		.tokens = 10,
-		.is_stream = true };
-	probe_start(&p->probe, worker, quota_probe_step, NULL);
-	turn_until(worker, &p->probe.ended);
-}
-
-static void
-limiter_of(enum limit_failure_mode mode, struct redis *link)
-{
-	limit_close(limiter);
-	limiter = limit_open(worker, link, store, mode);
+	reservation_run(r, (struct quota){ .streams = 1, .tokens_per_month = 1000 });
 }
 
 static int
 set_up(void **state)
 {
 	char url[64];
-	struct redis_conf conf = { .url = url, .timeout_us = 30000000, .pending_max = 64 };
-	struct err err = { 0 };
 
 	(void)state;
 	is_nonsense = false;
 	worker = worker_new(0);
-	dns = dns_open(worker, "127.0.0.1:9", 1000000);
 	peer_open(&peer, worker, 0, quota_redis_serve);
 	(void)snprintf(url, sizeof(url), "redis://127.0.0.1:%u", peer.port);
-	redis = redis_open(worker, dns, &conf, &err);
-	assert_non_null(redis);
-	store = limit_store_new(100);
-	limiter = NULL;
-	limiter_of(LIMIT_LOCAL, redis);
-	redis_wait(worker, redis, true);
+	limiter_up(url, 30000000, LIMIT_LOCAL);
 	return 0;
 }
 
@@ -112,10 +68,7 @@ static int
 tear_down(void **state)
 {
 	(void)state;
-	limit_close(limiter);
-	limit_store_free(store);
-	redis_close(redis);
-	dns_close(dns);
+	limiter_down();
 	peer_close(&peer);
 	worker_free(worker);
 	return 0;
@@ -124,20 +77,20 @@ tear_down(void **state)
 static void
 check_counted_here(void)
 {
-	struct quota_probe first, second;
+	struct reservation first, second;
 
-	quota_probe_run(&first);
+	quota_ask(&first);
 	assert_false(err_is(&first.probe.err));
 	assert_string_equal(first.rates.mode, "local");
 	assert_true(first.rates.allowed);
 	assert_non_null(first.hold);
-	quota_probe_run(&second);
+	quota_ask(&second);
 	assert_null(second.hold);
 	assert_int_equal(second.verdict.refused, QUOTA_STREAMS);
 	quota_adjust(first.hold, 20);
 	quota_settle(&first.hold, 7);
 	assert_null(first.hold);
-	quota_probe_run(&second);
+	quota_ask(&second);
 	assert_non_null(second.hold);
 	assert_int_equal(second.verdict.month_left, 1000 - 7 - 10);
 	quota_settle(&second.hold, 0);
@@ -171,12 +124,12 @@ nonsense_is_no_decision(void **state)
 static void
 open_lets_everybody_in_and_holds_nothing(void **state)
 {
-	struct quota_probe p;
+	struct reservation p;
 
 	(void)state;
 	limiter_of(LIMIT_OPEN, redis);
 	for (int i = 0; i < 3; i++) {
-		quota_probe_run(&p);
+		quota_ask(&p);
 		assert_true(p.rates.allowed);
 		assert_int_equal(p.verdict.refused, QUOTA_NONE);
 		assert_null(p.hold);
@@ -187,11 +140,11 @@ open_lets_everybody_in_and_holds_nothing(void **state)
 static void
 closed_refuses(void **state)
 {
-	struct quota_probe p;
+	struct reservation p;
 
 	(void)state;
 	limiter_of(LIMIT_CLOSED, redis);
-	quota_probe_run(&p);
+	quota_ask(&p);
 	assert_int_equal(p.probe.err.code, ERR_LIMITER);
 	assert_null(p.hold);
 }
