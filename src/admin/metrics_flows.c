@@ -10,22 +10,27 @@
 #include "admin/metrics_page.h"
 
 #define MICROSECONDS 1e6
-/* Every second bound of the engine's is enough to see a phase by, and halves the page. */
-#define BOUNDS (FLOW_STAT_BOUNDS / 2)
+/* The bounds of the engine's that a page has, as their places there: every second one, but between
+ * 100 ms and 10 s, where answers and alarms lie, all. */
+static const unsigned char shown[] = { 1, 3, 5, 7, 8, 9, 10, 11, 12, 13, FLOW_STAT_BOUNDS - 1 };
+
+#define SHOWN (sizeof(shown) / sizeof(shown[0]))
 
 static void
 put_durations(struct metric_page *page, const char *name, const struct metric_label *labels,
     unsigned label_count, const struct flow_histogram *h)
 {
-	uint64_t counts[BOUNDS + 1];
-	double bounds[BOUNDS];
+	uint64_t counts[SHOWN + 1] = { 0 };
+	double bounds[SHOWN];
+	unsigned i = 0;
 
-	for (unsigned i = 0; i < BOUNDS; i++) {
-		bounds[i] = flow_stat_bounds_us[2 * i + 1] / MICROSECONDS;
-		counts[i] = h->counts[2 * i] + h->counts[2 * i + 1];
+	for (unsigned at = 0; at < SHOWN; at++) {
+		bounds[at] = flow_stat_bounds_us[shown[at]] / MICROSECONDS;
+		for (; i <= shown[at]; i++)
+			counts[at] += h->counts[i];
 	}
-	counts[BOUNDS] = h->counts[FLOW_STAT_BOUNDS];
-	metric_histogram(page, name, labels, label_count, bounds, BOUNDS, counts,
+	counts[SHOWN] = h->counts[FLOW_STAT_BOUNDS];
+	metric_histogram(page, name, labels, label_count, bounds, SHOWN, counts,
 	    (double)h->sum_us / MICROSECONDS);
 }
 
