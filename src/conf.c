@@ -113,6 +113,18 @@ conf_check_proxies(struct conf_reading *r)
 }
 
 static void
+conf_check_origins(struct conf_reading *r)
+{
+	struct err err = { 0 };
+
+	if (!http_origins_are_valid(r->conf->http.cors_allow_origins, &err)) {
+		struct conf_place at = conf_key_place(r->scopes, "cors_allow_origins");
+
+		conf_error(r, &at, "%s: %s", "cors_allow_origins", err.detail);
+	}
+}
+
+static void
 conf_check_networks(struct conf_reading *r)
 {
 	struct network_list list;
@@ -197,6 +209,7 @@ conf_check_all(struct conf_reading *r)
 	    "dns_nameserver", "must be an address, with a port or without: 127.0.0.1:53.");
 	conf_check_redis(r);
 	conf_check_proxies(r);
+	conf_check_origins(r);
 	/* The system would let both listen, and give each a part of the connections. */
 	conf_check(r, c->health_listen_port == 0 || c->health_listen_port != c->http.listen_port,
 	    "health_listen_port", "must be another than listen_port.");

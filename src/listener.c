@@ -36,6 +36,7 @@ public_conf(struct http_conf *http, const struct conf *conf)
 {
 	(void)conf;
 	http->is_probe = api_is_probe;
+	http->cors_expose_headers = cors_expose_headers;
 }
 
 /* Nearer than the public door: no proxy is between, and those who ask are few. */
@@ -48,6 +49,7 @@ near_conf(struct http_conf *http)
 	http->proxy_protocol = false;
 	http->header_timeout_us = NEAR_TIMEOUT_US;
 	http->send_timeout_us = NEAR_TIMEOUT_US;
+	http->cors_allow_origins = NULL; /* what is here is no page's */
 	http->is_probe = api_is_probe;
 }
 

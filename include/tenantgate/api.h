@@ -170,6 +170,9 @@ void	access_log_refusal(const struct http_exchange *, const struct api_conf *,
 void	access_log_admin(const struct http_exchange *, const struct api_conf *,
 	    const struct flow *, const char *key_id, const char *tenant, const struct err *);
 
+/* Fields of our responses that a page of another origin may read, for http_conf. */
+extern const char cors_expose_headers[];
+
 /* The http_probe_fn: GET and HEAD of /healthz and /readyz, and OPTIONS /. */
 bool	api_is_probe(struct slice method, struct slice path);
 

@@ -77,6 +77,10 @@ struct http_conf {
 						 * when a drain begins */
 	size_t		 write_high_water;	/* bytes queued before http_stream_flush() waits */
 	const char	*server_name;		/* Server: field; NULL for none */
+	const char	*cors_allow_origins;	/* by commas: whose pages may read the responses;
+						 * NULL: none */
+	const char	*cors_expose_headers;	/* by commas: which of their fields; NULL: none but
+						 * those that any page may */
 };
 
 /* Fills in the defaults (nginx's where it has one). The rest is zero. */
@@ -84,6 +88,9 @@ void	http_conf_init(struct http_conf *);
 
 /* False with err set: a list of trusted_proxies that cannot be read. */
 bool	http_proxies_are_valid(const char *list, struct err *);
+
+/* The same of a list of cors_allow_origins. */
+bool	http_origins_are_valid(const char *list, struct err *);
 
 /* Connection counts shared by the servers of all workers. Any thread. It outlives the servers. */
 struct http_shared;
@@ -124,7 +131,7 @@ unsigned		 http_open_exchanges(const struct http_server *);
 void			 http_close(struct http_server *);
 /* Other settings: connections take ceilings of a request's head from the next one on, times from
  * the next wait. The port, the address, trusted_proxies, proxy_protocol and max_client_conn_per_ip
- * stay as they were opened; server_name is borrowed as before. */
+ * stay as they were opened; strings are borrowed as before. */
 void			 http_configure(struct http_server *, const struct http_conf *);
 
 /* ---- the request ---- */
@@ -143,6 +150,9 @@ const char	*http_remote(const struct http_exchange *);
 /* The client's network, for counting and taking turns: its IPv4 address (mapped, 16 bytes), or the
  * upper half of its IPv6 one (8), the least that one customer has. Borrowed until http_end(). */
 struct slice	http_network(const struct http_exchange *);
+/* The request is of a page of cors_allow_origins, which may read the response: what else the page
+ * may, preflights are told by the handler. */
+bool		http_origin_is_listed(const struct http_exchange *);
 bool		http_is_head(const struct http_exchange *);
 uint64_t	http_bytes_in(const struct http_exchange *);	/* head and body, as on the wire */
 uint64_t	http_bytes_out(const struct http_exchange *);	/* the same; may still be queued */

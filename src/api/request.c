@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/cors_preflight.h"
 #include "api/refuse.h"
 #include "api/request_count.h"
 #include "api/request_keys.h"
@@ -108,7 +109,8 @@ request_tenant(struct flow *f)
 
 	if (req->caller.kind == CALLER_NONE)
 		return request_refuse(f);
-	if (!api_route_allows(req->route, req->caller.kind, &err) ||
+	if (!caller_may_be_in_page(req, &err) ||
+	    !api_route_allows(req->route, req->caller.kind, &err) ||
 	    !api_route_in_scope(req->route, req->caller.scopes, &err) ||
 	    !header_is_single(req, "X-Tenant-Id", ERR_INVALID_TENANT, &err) ||
 	    !auth_tenant(&req->caller, http_header(req->x, "X-Tenant-Id"), req->tenant_id, &err) ||

@@ -8,6 +8,7 @@
  */
 #include "api/route.h"
 
+#include "api/cors_preflight.h"
 #include "api/respond.h"
 
 #define FORM_OVERHEAD (256u << 10) /* multipart's own bytes, beyond the document's */
@@ -127,7 +128,9 @@ api_handle(struct http_exchange *x, void *arg)
 {
 	struct api_route_match match;
 
-	if (api_route_find(http_method(x), http_path(x), &match))
+	if (is_preflight(x))
+		respond_preflight(x, arg);
+	else if (api_route_find(http_method(x), http_path(x), &match))
 		match.route->start(x, arg, &match);
 	else
 		respond_no_route(x, arg);

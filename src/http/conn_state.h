@@ -219,6 +219,9 @@ void		 conn_eof(struct conn *);	/* the client has shut its side */
 /* response.c: begins an exchange, with nothing written. */
 void		 response_open(struct conn *);
 
+/* cors.c: the fields of the head that say which page may read the response. */
+void		 cors_put(struct conn *);
+
 /* server_timing.c: a field of the head, where one is wanted. */
 void		 server_timing_put(struct conn *);
 

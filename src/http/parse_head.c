@@ -260,12 +260,14 @@ static const struct {
 	{ "Transfer_Encoding",	field_underscored },
 };
 
+/* Connection with them: some servers end by it wherever it stands, in a trailer too, and then read
+ * the next request not at all, where others do. */
 bool
 parse_is_framing(struct slice name)
 {
-	return slice_is_nocase(name, "Host") || slice_is_nocase(name, "Content-Length") ||
-	    slice_is_nocase(name, "Transfer-Encoding") || slice_is_nocase(name, "Content_Length") ||
-	    slice_is_nocase(name, "Transfer_Encoding");
+	return slice_is_nocase(name, "Host") || slice_is_nocase(name, "Connection") ||
+	    slice_is_nocase(name, "Content-Length") || slice_is_nocase(name, "Transfer-Encoding") ||
+	    slice_is_nocase(name, "Content_Length") || slice_is_nocase(name, "Transfer_Encoding");
 }
 
 /*
@@ -287,13 +289,25 @@ parse_field_split(struct parse *p, struct slice line, struct slice *name, struct
 	return true;
 }
 
+/*
+ * A tab is a blank (RFC 9110 5.6.3), but not to everybody: nginx and node refuse a length with one
+ * behind it, and to node "close" and a tab is another word than close. So it is refused around a
+ * value that says where a message ends.
+ */
+static bool
+framing_is_plain(struct parse *p, struct slice name, struct slice line)
+{
+	return !parse_is_framing(name) || memchr(line.p, '\t', line.len) == NULL ||
+	    parse_refuse(p, "A field that frames the message holds a tab; send it without.");
+}
+
 /* Kept first, then checked: field_single() compares with all that came before. */
 bool
 parse_field_line(struct parse *p, struct slice line)
 {
 	struct slice name, value;
 
-	if (!parse_field_split(p, line, &name, &value))
+	if (!parse_field_split(p, line, &name, &value) || !framing_is_plain(p, name, line))
 		return false;
 	if (p->field_count == p->limits.fields)
 		return parse_fail(p, ERR_HEADERS_LARGE,

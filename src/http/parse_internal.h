@@ -18,8 +18,8 @@ bool	parse_head_end(struct parse *);		/* the empty line behind the fields */
 /* "name: value" by the strict grammar; value is trimmed. Trailers too. */
 bool	parse_field_split(struct parse *, struct slice line, struct slice *name,
 	    struct slice *value);
-/* Pure. Whether it is Content-Length, Transfer-Encoding or Host, also in the spelling with '_' that
- * some gateways take for them. */
+/* Pure. Whether it is Content-Length, Transfer-Encoding, Host or Connection, also in the spelling
+ * with '_' that some gateways take for the first two. */
 bool	parse_is_framing(struct slice name);
 
 /* parse_chunk.c: either moves the parser to its next state. */

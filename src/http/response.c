@@ -145,6 +145,7 @@ response_head(struct conn *c, const char *content_type, size_t length)
 	response_put_framing(c, length);
 	response_put(c, "X-Content-Type-Options: nosniff\r\n");
 	conn_write(c, c->x.fields.data, c->x.fields.len);
+	cors_put(c);
 	server_timing_put(c);
 	response_put(c, "\r\n");
 }

@@ -4,17 +4,13 @@
 import { test, before, after, beforeEach } from 'node:test';
 import assert from 'node:assert/strict';
 import { createServer, request } from 'node:http';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Stack } from '../live/lib/stack.mjs';
 import { until } from '../live/lib/process.mjs';
 import { chunk, DONE, event, json, ModelServer, STALL, words } from '../live/lib/model-server.mjs';
+import { ChatPage, launchChromium, pageScript, sendPage } from './browser/chat-page.mjs';
 
-const folder = join(dirname(fileURLToPath(import.meta.url)), 'browser');
-const require = createRequire(join(folder, 'package.json'));
 const stack = new Stack('browser');
-let model, gate, app, browser, page;
+let model, gate, app, browser, page, chat;
 
 // The web app: the page, and its own door to /chat, where the key is added.
 async function startApp(script, headers) {
@@ -29,9 +25,7 @@ async function startApp(script, headers) {
 			r.on('close', () => up.destroy());
 			return q.pipe(up);
 		}
-		r.writeHead(200, { 'content-type': q.url === '/page.js' ? 'text/javascript' : 'text/html' });
-		r.end(q.url === '/page.js' ? script : '<!doctype html><meta charset="utf-8">' +
-			'<title>chat</title><div id="root"></div><script src="/page.js"></script>');
+		return sendPage(q, r, script);
 	});
 	await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 	return { server, url: `http://127.0.0.1:${server.address().port}/` };
@@ -45,11 +39,8 @@ before(async () => {
 	const answer = await tenant.ingestText('The boat burns 19 litres an hour.',
 		{ documentId: 'boat', title: 'The boat' });
 	assert.equal(answer.status, 201, answer.body);
-	const built = await require('esbuild').build({ entryPoints: [join(folder, 'page.mjs')],
-		bundle: true, write: false, format: 'iife', define: { 'process.env.NODE_ENV': '"production"' } });
-	app = await startApp(built.outputFiles[0].text, tenant.headers);
-	browser = await require('playwright-core').chromium.launch({
-		executablePath: process.env.TG_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+	app = await startApp(await pageScript(), tenant.headers);
+	browser = await launchChromium();
 });
 after(async () => {
 	await browser?.close();
@@ -62,22 +53,15 @@ beforeEach(async () => {
 	model.reset();
 	await page?.close();
 	page = await browser.newPage();
+	chat = new ChatPage(page);
 	await page.goto(app.url);
 });
 
-const shown = (selector) => page.locator(selector).allInnerTexts();
-const status = async () => (await shown('#status'))[0];
-const last = async (selector) => (await page.locator('.assistant').last().locator(selector)
-	.allInnerTexts()).join('');
-
-async function say(text) {
-	await page.fill('#text', text);
-	await page.click('#send');
-}
-
-async function ended(as = 'ready') {
-	await until(`the status is ${as}`, async () => (await status()) === as, 20000);
-}
+const shown = (selector) => chat.shown(selector);
+const status = () => chat.status();
+const last = (selector) => chat.last(selector);
+const say = (text) => chat.say(text);
+const ended = (as) => chat.ended(as);
 
 test('two turns, each with its words and its sources', async () => {
 	for (const turn of [1, 2]) {

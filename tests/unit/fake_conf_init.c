@@ -24,6 +24,12 @@ http_proxies_are_valid(const char *list, struct err *err)
 	return false;
 }
 
+bool
+http_origins_are_valid(const char *list, struct err *err)
+{
+	return http_proxies_are_valid(list, err);
+}
+
 void
 api_conf_init(struct api_conf *c)
 {

@@ -27,7 +27,19 @@ http_path(const struct http_exchange *x)
 struct slice
 http_header(const struct http_exchange *x, const char *name)
 {
-	return strcmp(name, "X-Request-Id") == 0 ? x->request_id : (struct slice){ 0 };
+	if (strcmp(name, "X-Request-Id") == 0)
+		return x->request_id;
+	if (strcmp(name, "Origin") == 0)
+		return x->origin;
+	if (strcmp(name, "Access-Control-Request-Method") == 0)
+		return x->asks_method;
+	return (struct slice){ 0 };
+}
+
+bool
+http_origin_is_listed(const struct http_exchange *x)
+{
+	return x->origin_is_listed;
 }
 
 /* None has a query. */

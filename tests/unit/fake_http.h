@@ -9,8 +9,10 @@
 #include "tenantgate/http.h"
 
 struct http_exchange {
-	/* The request. X-Request-Id is the only field it can have. */
+	/* The request, with the fields that it can have. */
 	struct slice	method, path, request_id;
+	struct slice	origin, asks_method;	/* Origin, Access-Control-Request-Method */
+	bool		origin_is_listed;
 	/* The response. */
 	int		status;
 	char		type[64];

@@ -37,6 +37,8 @@ const struct http1_case http1_body_cases[] = {
 	REFUSED(400, "a length of 2^64, which may wrap to 0", "6.2",
 	    LENGTH("18446744073709551616")),
 	REFUSED(400, "a length of 10 that is 8 in octal", "11.2", LENGTH("010") "helloworld"),
+	REFUSED(400, "a tab behind a length, which is none to some", "11.2", LENGTH("5\t") "hello"),
+	REFUSED(400, "a tab before a coding, which is none to some", "11.2", CODING("\tchunked")),
 	REFUSED(400, "zeros before a length", "11.2", LENGTH("005") "hello"),
 	REFUSED(400, "a length of two zeros", "11.2", LENGTH("00")),
 	REFUSED(400, "an empty length", "6.2", LENGTH("")),

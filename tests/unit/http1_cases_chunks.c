@@ -93,6 +93,8 @@ const struct http1_case http1_chunk_cases[] = {
 	REFUSED(400, "a folded trailer", "5.2", TRAILER("A: b\r\n c")),
 	REFUSED(400, "a control character in a trailer", "RFC 9110 5.5", TRAILER("A: \x01")),
 	REFUSED(400, "a length in the trailers", "RFC 9110 6.5.1", TRAILER("content-length: 1")),
+	REFUSED(400, "a Connection in the trailers, by which others end", "RFC 9110 6.5.1",
+	    TRAILER("Connection: close") GET "\r\n"),
 	REFUSED(400, "a coding in the trailers", "RFC 9110 6.5.1",
 	    TRAILER("Transfer-Encoding: chunked")),
 	REFUSED(400, "Host in the trailers", "RFC 9110 6.5.1", TRAILER("Host: y")),

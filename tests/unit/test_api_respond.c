@@ -263,10 +263,41 @@ nobody_is_asked_back_before_there_is_more(void **state)
 	assert_null(strstr(exchange.headers, "Retry-After"));
 }
 
+/* Whatever the path's handler is, it is not started. */
+static void
+a_preflight_is_answered_in_the_place_of_a_handler(void **state)
+{
+	static const char *const paths[][2] = {
+		{ "/chat", "Access-Control-Allow-Methods: POST\n" },
+		{ "/documents/a", "Access-Control-Allow-Methods: GET, PATCH, DELETE\n" },
+		{ "/", "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE\n" },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * sizeof(paths) / sizeof(paths[0]); i++) {
+		bool is_listed = i % 2 == 0;
+
+		exchange = (struct http_exchange){ .method = SLICE_LIT("OPTIONS"),
+			.path = slice_str(paths[i / 2][0]),
+			.origin = SLICE_LIT("https://app.example.com"),
+			.asks_method = SLICE_LIT("POST"),
+			.origin_is_listed = is_listed };
+		handler_started = NULL;
+		api_handle(&exchange, (void *)(uintptr_t)&ctx);
+		assert_null(handler_started);
+		assert_int_equal(exchange.ended, 1);
+		assert_int_equal(exchange.status, 204);
+		assert_int_equal(strstr(exchange.headers, "Access-Control-") != NULL, is_listed);
+		if (is_listed)
+			has_header(paths[i / 2][1]);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_preflight_is_answered_in_the_place_of_a_handler),
 		cmocka_unit_test(known_paths_reach_their_handlers),
 		cmocka_unit_test(an_unknown_path_is_a_404),
 		cmocka_unit_test(a_wrong_method_is_a_405),

@@ -98,6 +98,8 @@ proxies_are_named_before_they_are_believed(void **state)
 	assert_false(load(GOOD "trusted_proxies = 10.0.0.0/8, proxy.example\n"));
 	assert_non_null(strstr(errors.data, "trusted_proxies: "));
 	assert_non_null(strstr(errors.data, "\"proxy.example\" is none"));
+	assert_false(load(GOOD "cors_allow_origins = malformed\n"));
+	assert_non_null(strstr(errors.data, "cors_allow_origins: "));
 	assert_false(load(GOOD "proxy_protocol = on\n"));
 	assert_non_null(strstr(errors.data, "proxy_protocol needs trusted_proxies"));
 }

@@ -9,6 +9,12 @@ import { DefaultChatTransport } from 'ai';
 
 const query = new URLSearchParams(location.search);
 
+// With ?api= the page asks tenantgate itself, of another origin, with what its own server gives it.
+const transport = query.has('api')
+	? new DefaultChatTransport({ api: query.get('api'), headers: async () => ({
+		authorization: `Bearer ${await (await fetch('/credential')).text()}` }) })
+	: new DefaultChatTransport({ api: '/chat' });
+
 // What useChat makes of a refusal is an Error whose message is the whole body: of a problem
 // (RFC 9457) a user wants the sentence.
 function sentence(error) {
@@ -37,8 +43,7 @@ function Chat() {
 	const [text, setText] = useState('');
 	const [files, setFiles] = useState();
 	const { messages, sendMessage, stop, status, error } = useChat({
-		id: query.get('chat') ?? undefined, resume: query.has('resume'),
-		transport: new DefaultChatTransport({ api: '/chat' }) });
+		id: query.get('chat') ?? undefined, resume: query.has('resume'), transport });
 	const send = (e) => {
 		e.preventDefault();
 		sendMessage({ text, files });
