@@ -181,7 +181,7 @@ key_redis(struct worker *w, struct dns *dns, const struct key_job *k, const stru
 static void
 key_turn(struct worker *w, struct catalog *catalog, struct key_job *k, const struct conf *conf)
 {
-	struct dns *dns = dns_open(w, NULL, 2 * 1000000ull);
+	struct dns *dns = dns_open(w, text_or_null(conf->dns_nameserver), conf->dns_timeout_us);
 
 	if (dns == NULL) {
 		err_set(&k->err, ERR_INTERNAL, NO_LOOP);

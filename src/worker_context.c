@@ -92,9 +92,11 @@ static bool
 open_wires(struct worker_context *ctx, struct err *err)
 {
 	const struct conf *conf = ctx->process->conf;
+	struct web_conf web = ctx->process->web;
 
 	ctx->dns = dns_open(ctx->worker, text_or_null(conf->dns_nameserver), conf->dns_timeout_us);
-	ctx->web = web_open(ctx->worker, &ctx->process->web);
+	web.dns = ctx->dns;
+	ctx->web = web_open(ctx->worker, &web);
 	if (ctx->dns == NULL || ctx->web == NULL) {
 		err_set(err, ERR_INTERNAL,
 		    "The resolver or the HTTP client could not be set up; look at dns_nameserver, "

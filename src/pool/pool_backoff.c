@@ -66,8 +66,8 @@ pool_login_wait(const struct pool_conf *conf, unsigned failures)
 void
 pool_login_reason(const struct pg_failure *failure, char out[LOGIN_REASON_SIZE])
 {
-	size_t len = strnlen(failure->message, 190);
 	bool coded = failure->sqlstate[0] != '\0';
+	size_t len = strnlen(failure->message, coded ? 190 : LOGIN_REASON_SIZE - 1);
 
 	if (len > 0 && failure->message[len - 1] == '.')
 		len--;

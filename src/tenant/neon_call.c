@@ -201,7 +201,7 @@ call_describe_failure(struct neon_call *c)
 	char message[128];
 
 	if (c->response.failure != WEB_FINE) {
-		snprintf(c->why, sizeof(c->why), "%.150s", c->response.detail);
+		snprintf(c->why, sizeof(c->why), "%.190s", c->response.detail);
 		return;
 	}
 	neon_read_message(buf_view(&c->response.body), message, sizeof(message));

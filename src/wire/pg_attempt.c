@@ -22,6 +22,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "wire/peer_tls.h"
 #include "wire/pg_conn.h"
 #include "wire/pg_login.h"
 
@@ -129,11 +130,11 @@ pg_attempt_poll(void *arg)
 		a->status = PGRES_POLLING_FAILED;
 		return;
 	}
-	a->status = PQconnectPoll(a->pq);
+	pg_certificate_poll(a);
 	falls_back = a->tls_offered && a->status != PGRES_POLLING_FAILED && !PQsslInUse(a->pq);
-	a->tls_failed = in_tls && (falls_back || a->status == PGRES_POLLING_FAILED);
-	if (falls_back)
+	if (falls_back || (in_tls && !pg_certificate_is_good(a)))
 		a->status = PGRES_POLLING_FAILED;
+	a->tls_failed = in_tls && a->status == PGRES_POLLING_FAILED;
 }
 
 /* All but TLS and the rounds of SCRAM is a few microseconds, less than to hand it to a helper. The
@@ -164,6 +165,15 @@ is_cut(const char *message)
 void
 pg_attempt_failure(const struct pg_attempt *a, struct pg_failure *failure)
 {
+	char words[sizeof(failure->message)];
+
+	if (a->bad_certificate != X509_V_OK) {
+		peer_tls_describe(words, sizeof(words), PQhost(a->pq), a->bad_certificate,
+		    a->ca_file);
+		pg_failure_text(failure, "", words);
+		failure->is_tls = true;
+		return;
+	}
 	if (a->auth.why[0] != '\0')
 		pg_failure_text(failure, "", a->auth.why);
 	else
@@ -180,5 +190,6 @@ pg_attempt_free(void *arg)
 	if (a == NULL)
 		return;
 	PQfinish(a->pq);
+	free(a->ca_file);
 	free(a);
 }

@@ -26,6 +26,10 @@ struct pg_attempt {
 	bool tls_offered; /* the server has answered SSLRequest with 'S' */
 	bool tls_failed;  /* TLS, or the certificate, was not as sslmode wants it */
 	unsigned partial; /* looks in turn at a message that is not whole: look again soon */
+	/* See pg_certificate.c. */
+	char *ca_file;	      /* owned; NULL: the certificate is not looked at */
+	bool checks_name;     /* verify-full */
+	long bad_certificate; /* X509_V_ERR_...; X509_V_OK: none is known to be bad */
 };
 
 /* pg_params.c: begins a login (PQconnectStartParams). addresses: of the host, none where it is one
@@ -46,5 +50,10 @@ bool pg_attempt_may_compute(const struct pg_attempt *);
 /* Why ->status is PGRES_POLLING_FAILED. */
 void pg_attempt_failure(const struct pg_attempt *, struct pg_failure *);
 void pg_attempt_free(void *);
+
+/* pg_certificate.c: PQconnectPoll(); and whether the server's certificate, as far as it has come,
+ * is as sslmode wants it. False: nothing may be sent; ->bad_certificate says why. */
+void pg_certificate_poll(struct pg_attempt *);
+bool pg_certificate_is_good(const struct pg_attempt *);
 
 #endif

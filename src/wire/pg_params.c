@@ -86,7 +86,7 @@ sslmode_verifies(const char *mode)
  * begins in the clear, so it is "prefer" here. The client has no certificate, and there is no list
  * of revoked ones: libpq would look for both in the home folder, and fail where it may not look. */
 static void
-params_tls(struct params *p, const struct pg_target *t)
+params_tls(struct params *p, const struct pg_target *t, struct pg_attempt *a)
 {
 	const char *mode = t->sslmode, *ca = t->sslrootcert;
 
@@ -94,6 +94,8 @@ params_tls(struct params *p, const struct pg_target *t)
 		mode = "prefer";
 	if (ca == NULL)
 		ca = sslmode_verifies(mode) ? CA_BUNDLE : ABSENT;
+	a->ca_file = strcmp(ca, ABSENT) != 0 ? xstrdup(ca) : NULL;
+	a->checks_name = strcmp(mode, "verify-full") == 0;
 	param_add(p, "sslmode", mode);
 	param_add(p, "sslrootcert", ca);
 	param_add(p, "sslcert", ABSENT);
@@ -133,7 +135,7 @@ pg_attempt_new(const struct pg_target *t, const struct dns_answer *addresses, bo
 	struct params p = { .n = 0 };
 
 	params_host(&p, t, addresses);
-	params_tls(&p, t);
+	params_tls(&p, t, a);
 	params_rest(&p, t, bare);
 	a->auth.rounds_max =
 	    t->scram_iterations_max > 0 ? t->scram_iterations_max : PG_SCRAM_ITERATIONS_DEFAULT;

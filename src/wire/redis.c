@@ -320,6 +320,7 @@ redis_set_up(struct redis *r, struct worker *w, struct dns *dns, const struct re
 		.dns = dns,
 		.url = &r->url,
 		.tls = r->tls,
+		.ca_file = conf->ca_file,
 		.timeout_us = conf->timeout_us,
 		.probe = probe_fill(&r->probe, conf),
 		.ops = &command_ops,

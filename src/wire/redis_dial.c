@@ -8,14 +8,15 @@
 #include <sys/socket.h>
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
+#include "wire/peer_tls.h"
 #include "wire/redis_internal.h"
 
 #define REPLY_ELEMENTS_MAX 65536 /* of one array */
@@ -48,16 +49,11 @@ dial_tls(const struct redis_link *l)
 	unsigned char raw[16];
 	bool numeric = inet_pton(AF_INET, l->url->host, raw) == 1 ||
 	    inet_pton(AF_INET6, l->url->host, raw) == 1;
-	bool named;
 
 	if (ssl == NULL)
 		return NULL;
-	if (numeric)
-		named = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), l->url->host) == 1;
-	else
-		named = SSL_set1_host(ssl, l->url->host) == 1 &&
-		    SSL_set_tlsext_host_name(ssl, l->url->host) == 1;
-	if (named)
+	if (peer_tls_expect(SSL_get0_param(ssl), l->url->host) &&
+	    (numeric || SSL_set_tlsext_host_name(ssl, l->url->host) == 1))
 		return ssl;
 	SSL_free(ssl);
 	return NULL;
@@ -79,6 +75,28 @@ redis_dial_new(const struct redis_link *l)
 	if (ssl == NULL)
 		return NULL;
 	return bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_CONNECTING, options);
+}
+
+void
+redis_dial_tls_words(const struct redis_link *l, unsigned long error, char out[REDIS_TLS_WORDS])
+{
+	const SSL *ssl = bufferevent_openssl_get_ssl(l->bev);
+	long verdict = ssl != NULL ? peer_tls_verdict(ssl, NULL) : X509_V_OK;
+
+	if (verdict != X509_V_OK)
+		peer_tls_describe(out, REDIS_TLS_WORDS, l->url->host, verdict, l->ca_file);
+	else
+		(void)snprintf(out, REDIS_TLS_WORDS, "%s", peer_tls_error_words(error));
+}
+
+bool
+redis_dial_is_in_tls(const struct redis_link *l)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	return l->tls != NULL &&
+	    getpeername(bufferevent_getfd(l->bev), (struct sockaddr *)&peer, &len) == 0;
 }
 
 /* NODELAY: commands are small, and must not wait for each other's ACKs (Nagle). KEEPALIVE: finds

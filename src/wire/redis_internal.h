@@ -66,6 +66,8 @@ struct redis_link_ops {
 enum redis_link_state { LINK_DOWN, LINK_LOOKUP, LINK_CONNECT, LINK_HANDSHAKE, LINK_UP };
 
 #define REDIS_REFUSED_SIZE 160
+#define REDIS_TOLD_MAX	   6	/* reasons of one outage that are told */
+#define REDIS_TOLD_SIZE	   120	/* of each, by which it is known again */
 
 /* What a link probes with; keys empty: nothing. */
 struct redis_probe {
@@ -79,6 +81,7 @@ struct redis_link {
 	struct dns			*dns;		/* borrowed */
 	const struct redis_url		*url;		/* borrowed */
 	struct ssl_ctx_st		*tls;		/* borrowed; NULL: plain */
+	const char			*ca_file;	/* borrowed; NULL: the system's */
 	uint64_t			 timeout_us;
 	const struct redis_probe	*probe;		/* borrowed; NULL: PING alone */
 	const struct redis_link_ops	*ops;		/* borrowed */
@@ -99,7 +102,9 @@ struct redis_link {
 	unsigned			 attempts;	/* in a row, none of them up for long */
 	uint64_t			 up_us;		/* since when it is up, monotonic */
 	struct timer			 timer;		/* backoff, deadline, oldest command */
-	char				 trouble[160];	/* why it is down, a sentence; "" when up */
+	char	 told[REDIS_TOLD_MAX][REDIS_TOLD_SIZE];	/* redis_trouble.c */
+	unsigned			 told_count;
+	char				 trouble[256];	/* why it is down, a sentence; "" when up */
 };
 
 /* redis_link.c. url, tls, timeout_us, ops, owner, worker and dns are set by the owner before. */
@@ -130,6 +135,11 @@ unsigned redis_probe_words(const struct redis_link *, unsigned i, struct slice *
 /* Whether the reply to one shows that Redis is ill. */
 bool	redis_probe_failed(const redisReply *);
 
+/* redis_trouble.c: writes why the link goes down. is_first: it was up, and well, until now. */
+void	redis_trouble_log(struct redis_link *, bool is_first);
+/* What a link that is to come up does not do in time: "did not ...". Static. */
+const char *redis_trouble_late(const struct redis_link *);
+
 /* redis_refusal.c: what an error reply says of Redis. */
 struct redis_refusal {
 	const char	*code;		/* what the reply begins with */
@@ -150,6 +160,12 @@ void	redis_reply_fill(struct redis_reply *, redisReply *);
 struct ssl_ctx_st  *redis_tls_new(const char *ca_file);
 struct bufferevent *redis_dial_new(const struct redis_link *);	/* not yet connected */
 void		    redis_dial_connected(int fd);	/* its options */
+/* Why the connection ended before it was one, by OpenSSL's error (0: none): a sentence's part. */
+#define REDIS_TLS_WORDS 200
+void		    redis_dial_tls_words(const struct redis_link *, unsigned long error,
+	    char out[REDIS_TLS_WORDS]);
+/* Whether TCP's connection is there, so that what is missing is TLS's handshake. */
+bool		    redis_dial_is_in_tls(const struct redis_link *);
 socklen_t	    redis_dial_address(const struct redis_link *, struct sockaddr_storage *);
 redisReader	   *redis_reader_new(redisReplyObjectFunctions *);	/* filled; outlives it */
 

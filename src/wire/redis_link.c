@@ -32,8 +32,6 @@
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 
-#include <openssl/err.h>
-
 #include "tenantgate/base/backoff.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
@@ -103,21 +101,17 @@ link_fall(struct redis_link *l, enum redis_status why)
 static void link_drop(struct redis_link *, enum redis_status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* `why` is what commands under way get, the text a sentence for /readyz and the log. Only the first
- * failure in a row is a warning: a Redis that is away for an hour would fill the log. */
+/* `why` is what commands under way get, the text a sentence for /readyz and the log. */
 static void
 link_drop(struct redis_link *l, enum redis_status why, const char *fmt, ...)
 {
-	bool is_news = (link_was_steady(l) || l->attempts == 0) && !l->is_quiet;
 	va_list ap;
 
 	assert(l->state != LINK_DOWN);
 	va_start(ap, fmt);
 	(void)vsnprintf(l->trouble, sizeof(l->trouble), fmt, ap);
 	va_end(ap);
-	log_event(is_news ? LOG_WARNING : LOG_DEBUG, "redis.down", NULL,
-	    "The link for %s to Redis at %s:%u is down and will be tried again. %s", l->ops->name,
-	    l->url->host, l->url->port, l->trouble);
+	redis_trouble_log(l, link_was_steady(l) || l->attempts == 0);
 	link_fall(l, why);
 }
 
@@ -243,16 +237,17 @@ link_event(struct bufferevent *bev, short what, void *arg)
 	struct redis_link *l = arg;
 	int error = EVUTIL_SOCKET_ERROR();
 	unsigned long tls = bufferevent_get_openssl_error(bev);
+	char words[REDIS_TLS_WORDS];
 
 	if (what & BEV_EVENT_CONNECTED) {
 		redis_dial_connected(bufferevent_getfd(l->bev));
 		link_handshake(l);
+	} else if (tls != 0 || (l->state == LINK_CONNECT && redis_dial_is_in_tls(l))) {
+		redis_dial_tls_words(l, tls, words);
+		link_drop(l, REDIS_DOWN, "TLS failed: %s; redis_ca_file names a private authority.",
+		    words);
 	} else if (what & BEV_EVENT_EOF) {
 		link_drop(l, REDIS_DOWN, "Redis closed the connection.");
-	} else if (tls != 0) {
-		link_drop(l, REDIS_DOWN,
-		    "TLS failed: %.80s; redis_ca_file names a private authority.",
-		    ERR_reason_error_string(tls));
 	} else {
 		link_drop(l, REDIS_DOWN, "The connection failed: %.100s.",
 		    evutil_socket_error_to_string(error));
@@ -340,9 +335,7 @@ link_timer(void *arg)
 		return;
 	case LINK_CONNECT:
 	case LINK_HANDSHAKE:
-		link_drop(l, REDIS_TIMEOUT, "Redis %s within %llu ms.",
-		    l->state == LINK_HANDSHAKE ? "did not answer the handshake"
-					       : "did not accept the connection",
+		link_drop(l, REDIS_TIMEOUT, "Redis %s within %llu ms.", redis_trouble_late(l),
 		    (unsigned long long)(l->timeout_us / 1000));
 		return;
 	case LINK_UP:

@@ -226,6 +226,7 @@ redis_sub_open(const struct redis_link *like, struct redis *commands)
 		.dns = like->dns,
 		.url = like->url,
 		.tls = like->tls,
+		.ca_file = like->ca_file,
 		.timeout_us = like->timeout_us,
 		.ops = &sub_ops,
 		.owner = s,

@@ -11,7 +11,8 @@
  * tells it what happened by curl_multi_socket_action(). libcurl must not be called from its own
  * callbacks, so flows are woken only when it has returned: once for all that one turn brought.
  *
- * Names are looked up by libcurl itself, on its threaded resolver, not by wire/dns.
+ * Names are looked up by wire/dns before libcurl has the request (web_lookup.c); without one by
+ * libcurl itself, on its threaded resolver.
  */
 #include "tenantgate/wire/web.h"
 
@@ -189,6 +190,24 @@ curl_set_up(void)
 		abort();
 }
 
+/* See web_certificate.c. */
+static bool
+curl_has_openssl(struct web *w)
+{
+	CURL *easy = web_easy_acquire(w);
+	bool has_hook =
+	    easy != NULL && curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, NULL) == CURLE_OK;
+
+	if (easy != NULL)
+		web_easy_release(w, easy);
+	if (!has_hook)
+		log_event(LOG_ERR, "web.curl", NULL,
+		    "This libcurl (%s) is not one with OpenSSL, whose certificates could not be "
+		    "checked; install that one.",
+		    curl_version_info(CURLVERSION_NOW)->ssl_version);
+	return has_hook;
+}
+
 /*
  * Sessions of TLS are shared so that a new connection resumes one, whichever easy handle it serves.
  * A multi handle's connections are shared by all its transfers anyhow. Beyond
@@ -205,8 +224,9 @@ web_set_up(struct web *w, const struct web_conf *conf)
 	w->multi = curl_multi_init();
 	w->share = curl_share_init();
 	if (w->multi == NULL || w->share == NULL ||
-	    !timer_init(&w->timer, w->worker, web_timer_due, w))
+	    !timer_init(&w->timer, w->worker, web_timer_due, w) || !curl_has_openssl(w))
 		return false;
+	w->dns = conf->dns;
 	if (conf->ca_file != NULL)
 		w->ca_file = xstrdup(conf->ca_file);
 	w->user_agent = xstrdup(conf->user_agent != NULL ? conf->user_agent : "tenantgate");

@@ -11,9 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tenantgate/wire/url.h"
 #include "wire/web_internal.h"
 
 #define WEB_CONNECT_DEFAULT_US (10 * 1000000ull)
+#define PORT_HTTP	       80
+#define PORT_HTTPS	       443
 
 /* ---- handles at rest ---- */
 
@@ -142,16 +145,11 @@ quick_exit_set(CURL *easy)
 /*
  * NOSIGNAL: no SIGALRM and no SIGPIPE handling in a process of threads. PROXY "": not even the
  * environment's. PATH_AS_IS: no "/../" is resolved in our URLs. 2TLS: HTTP/2 where TLS's ALPN
- * agrees on it, else 1.1. Milliseconds are rounded up: 0 would mean libcurl's own 300 s.
+ * agrees on it, else 1.1.
  */
 static bool
-transfer_options_set(CURL *easy, struct web *w, uint64_t connect_us)
+transfer_options_set(CURL *easy, struct web *w)
 {
-	long connect_ms;
-
-	if (connect_us == 0)
-		connect_us = WEB_CONNECT_DEFAULT_US;
-	connect_ms = (long)((connect_us + 999) / 1000);
 	return protocols_set(easy) && quick_exit_set(easy) &&
 	    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
@@ -166,9 +164,40 @@ transfer_options_set(CURL *easy, struct web *w, uint64_t connect_us)
 	    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, w) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_SHARE, w->share) == CURLE_OK &&
 	    curl_easy_setopt(easy, CURLOPT_USERAGENT, w->user_agent) == CURLE_OK &&
-	    (w->ca_file == NULL ||
-		curl_easy_setopt(easy, CURLOPT_CAINFO, w->ca_file) == CURLE_OK) &&
-	    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms) == CURLE_OK;
+	    (w->ca_file == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, w->ca_file) == CURLE_OK);
+}
+
+/* Milliseconds are rounded up: 0 would mean libcurl's own 300 s. */
+bool
+web_easy_connect_within(struct web_transfer *t, uint64_t us)
+{
+	long ms = (long)((us + 999) / 1000);
+
+	return curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, ms > 0 ? ms : 1L) == CURLE_OK;
+}
+
+/* Who is asked: for the lookup, and for what the certificate is to say. What url_read() refuses
+ * libcurl would too. */
+static bool
+web_host_read(struct web_transfer *t, const char *url)
+{
+	struct url_parts parts;
+	struct err err = { 0 };
+	bool fine = url_read(slice_str(url), &parts, &err) && strlen(parts.host) <= DNS_NAME_MAX;
+	size_t len = fine ? strlen(parts.host) : 0;
+
+	if (fine) {
+		memcpy(t->host, parts.host, len + 1);
+		if (len > 1 && t->host[len - 1] == '.')
+			t->host[len - 1] = '\0';
+		t->port = parts.port;
+		if (t->port == 0)
+			t->port = strcmp(parts.scheme, "https") == 0 ? PORT_HTTPS : PORT_HTTP;
+	} else {
+		(void)snprintf(t->curl_error, sizeof(t->curl_error), "its URL is malformed");
+	}
+	url_free(&parts);
+	return fine;
 }
 
 /* A stream keeps its receive buffer while its reader stalls; others have libcurl's 16 KB. */
@@ -182,7 +211,10 @@ buffer_size_set(const struct web_transfer *t)
 bool
 web_easy_prepare(struct web_transfer *t, const struct web_request *r)
 {
-	return transfer_options_set(t->easy, t->web, r->connect_timeout_us) &&
+	t->connect_timeout_us =
+	    r->connect_timeout_us > 0 ? r->connect_timeout_us : WEB_CONNECT_DEFAULT_US;
+	return web_host_read(t, r->url) && transfer_options_set(t->easy, t->web) &&
+	    web_easy_connect_within(t, t->connect_timeout_us) &&
 	    curl_easy_setopt(t->easy, CURLOPT_URL, r->url) == CURLE_OK && method_set(t->easy, r) &&
-	    fields_set(t, r) && web_once_set(t, r) && buffer_size_set(t);
+	    fields_set(t, r) && web_once_set(t, r) && web_certificate_set(t) && buffer_size_set(t);
 }

@@ -50,7 +50,7 @@ fetch_begin(struct web *w, enum web_kind kind, const struct web_request *r, stru
 		web_response_fail(a, WEB_OTHER, "There is no memory for the request.");
 		return NULL;
 	}
-	if (!callbacks_set(t) || !web_easy_prepare(t, r) || !web_add(w, t->easy)) {
+	if (!callbacks_set(t) || !web_easy_prepare(t, r)) {
 		web_response_fail(a, WEB_OTHER, "The request cannot be made: %s.",
 		    t->curl_error[0] != '\0' ? t->curl_error : "libcurl refuses it");
 		web_transfer_free(t);
@@ -61,18 +61,17 @@ fetch_begin(struct web *w, enum web_kind kind, const struct web_request *r, stru
 	return t;
 }
 
-/* The wait is registered before libcurl has its first turn, for that turn may already fail the
- * transfer (a malformed URL, a refused connection): the flow is then woken, and the transfer
- * freed, when this returns. */
+/* The wait is registered before anything begins, for the lookup or libcurl's first turn may already
+ * fail the transfer (a name that is not there, a refused connection): the flow is then woken, and
+ * the transfer freed, when this returns. */
 static enum flow_rc
 fetch_wait(struct web_transfer *t, struct flow *f, enum web_waiting waiting)
 {
-	struct web *w = t->web;
 	enum flow_rc rc = flow_wait(f, fetch_cancel, t);
 
 	t->waiting = waiting;
 	t->flow = f;
-	web_kickstart(w);
+	web_lookup_begin(t);
 	return rc;
 }
 

@@ -8,7 +8,9 @@
  *	    v
  *	web_transfer.c	one transfer: libcurl's callbacks, deadlines, who waits for what
  *	    v
+ *	web_lookup.c	the name's addresses, before libcurl has the request
  *	web_easy.c	a request as libcurl options; the easy handles at rest
+ *	web_certificate.c  what is asked of the server's certificate, and why it was refused
  *	web_connection.c	its sockets, and which of them is not to be used again
  *	web_once.c	keeps libcurl from sending again what may have been processed
  *	web_response.c	header fields and CURLcodes as a struct web_response
@@ -26,6 +28,7 @@
 #include <curl/curl.h>
 
 #include "tenantgate/loop/timer.h"
+#include "tenantgate/wire/dns.h"
 #include "tenantgate/wire/web.h"
 
 #define WEB_MAGIC	 0x57454254u /* "WEBT" */
@@ -44,6 +47,7 @@ struct web {
 	bool		 timer_changed;	/* .. not yet set */
 	bool		 driving;	/* inside libcurl: the timer is set when it has returned */
 	char		*ca_file;	/* owned; NULL: the system's */
+	struct dns	*dns;		/* borrowed; NULL: libcurl's own resolver */
 	char		*user_agent;	/* owned */
 	CURL		*spare[WEB_SPARE_MAX]; /* owned: easy handles at rest */
 	unsigned	 spare_count;
@@ -76,6 +80,10 @@ struct web_transfer {
 	struct web		*web;		/* borrowed */
 	CURL			*easy;		/* owned until WEB_ENDED */
 	struct curl_slist	*fields;	/* owned until WEB_ENDED: libcurl borrows it */
+	char			 host[DNS_NAME_MAX + 1]; /* of the URL, without the root's dot */
+	uint16_t		 port;
+	uint64_t		 connect_timeout_us;	/* of lookup and connect */
+	struct web_lookup	*lookup;	/* owned until WEB_ENDED; NULL: none was needed */
 	LIST_ENTRY(web_transfer) link;
 	TAILQ_ENTRY(web_transfer) ready_link;
 
@@ -128,6 +136,19 @@ CURL	*web_easy_acquire(struct web *);		/* NULL: no memory */
 void	 web_easy_release(struct web *, CURL *);
 /* False when an option was refused or there is no memory; t->curl_error may say why. */
 bool	 web_easy_prepare(struct web_transfer *, const struct web_request *);
+
+/* CURLOPT_CONNECTTIMEOUT_MS: so much is left of it. False: refused. */
+bool	 web_easy_connect_within(struct web_transfer *, uint64_t us);
+
+/* web_lookup.c: gives libcurl the addresses of the transfer's host, and the transfer to libcurl; at
+ * once where nothing is to be asked. A failure ends the transfer, which is ready then. */
+void	 web_lookup_begin(struct web_transfer *);
+void	 web_lookup_end(struct web_transfer *);	/* whatever it has come to; idempotent */
+
+/* web_certificate.c. False when an option was refused. */
+bool	 web_certificate_set(struct web_transfer *);
+/* False: it was not the certificate that failed. */
+bool	 web_certificate_fail(struct web_transfer *, CURLcode);
 
 /* web_connection.c. The first two are libcurl's, for its sockets. */
 struct web_ends {

@@ -159,6 +159,8 @@ web_response_end(struct web_transfer *t, CURLcode code)
 	a->unprocessed = !a->sent || (t->is_refused && a->status == 0);
 	if (failure == WEB_FINE)
 		return;
+	if (!a->sent && web_certificate_fail(t, code))
+		return;
 	if (a->sent && is_of_second_connection(failure))
 		web_response_fail(a, WEB_CUT,
 		    "The connection ended before the response began, and another could not be "

@@ -46,7 +46,7 @@ transfer_clear_ready(struct web_transfer *t)
 
 /* Out of libcurl's hands. Removing a handle whose response is not whole closes its connection (or
  * resets its HTTP/2 stream); a whole one's goes back to libcurl's cache of connections. The header
- * list is freed after the handle has let go of it, for libcurl does not copy it. */
+ * lists are freed after the handle has let go of them, for libcurl does not copy them. */
 static void
 transfer_detach(struct web_transfer *t)
 {
@@ -55,6 +55,7 @@ transfer_detach(struct web_transfer *t)
 		web_easy_release(t->web, t->easy);
 	}
 	t->easy = NULL;
+	web_lookup_end(t);
 	curl_slist_free_all(t->fields);
 	t->fields = NULL;
 	timer_stop(&t->timer);
@@ -111,8 +112,7 @@ transfer_due(const struct web_transfer *t, const char **what)
 	return due;
 }
 
-/* Not called for each piece, which only moves last_data_us: a timer that fires early sets itself
- * again. Starting one costs more than a store. */
+/* Not for each piece, which only moves last_data_us: a timer that fires early sets itself again. */
 void
 web_transfer_arm(struct web_transfer *t)
 {
@@ -239,8 +239,8 @@ whole_write(struct web_transfer *t, const char *data, size_t len)
 	return len;
 }
 
-/* Past the ceiling libcurl keeps the bytes, and gives the same ones again after unpausing. A first
- * write is always taken, however low the ceiling, or the stream would never go on. */
+/* Past the ceiling libcurl keeps the bytes, and gives them again after unpausing. A first write is
+ * always taken, or the stream would never go on. */
 static size_t
 stream_write(struct web_transfer *t, const char *data, size_t len)
 {
@@ -295,7 +295,7 @@ transfer_wake(struct web_transfer *t)
 	flow_wake(f);
 }
 
-/* From here on the transfer is the caller's, unless it failed before a status came. */
+/* Now the transfer is the caller's, unless it failed before a status came. */
 static void
 deliver_headers(struct web_transfer *t)
 {

@@ -91,13 +91,19 @@ peer_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, i
 void
 peer_open(struct peer *p, struct worker *w, uint16_t port, peer_fn *serve)
 {
+	peer_open_at(p, w, INADDR_LOOPBACK, port, serve);
+}
+
+void
+peer_open_at(struct peer *p, struct worker *w, uint32_t address, uint16_t port, peer_fn *serve)
+{
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(port) };
 	socklen_t len = sizeof(sin);
 
 	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
 	memset(p, 0, sizeof(*p));
 	p->serve = serve;
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin.sin_addr.s_addr = htonl(address);
 	p->listener = evconnlistener_new_bind(worker_base(w), peer_accept, p,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_REUSEABLE, PEER_CONNS_MAX, (struct sockaddr *)&sin,
 	    sizeof(sin));

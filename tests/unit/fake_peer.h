@@ -40,6 +40,7 @@ struct peer {
 };
 
 void peer_open(struct peer *, struct worker *, uint16_t port, peer_fn *); /* port 0: any */
+void peer_open_at(struct peer *, struct worker *, uint32_t address, uint16_t port, peer_fn *);
 void peer_open_tls(struct peer *, struct worker *, struct ssl_ctx_st *, peer_fn *);
 void peer_close(struct peer *);
 /* Until this descriptor is closed the system gives the port to nobody; it refuses connections. */

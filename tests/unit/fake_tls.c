@@ -19,32 +19,41 @@
 #include <openssl/x509v3.h>
 
 static void
-cert_name(X509 *cert)
+cert_alt_names(X509 *cert, const char *names)
 {
-	X509_NAME *name = X509_get_subject_name(cert);
-	X509_EXTENSION *also =
-	    X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1");
+	X509_EXTENSION *also = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names);
 
 	assert_non_null(also);
-	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1,
-	    -1, 0);
-	assert_int_equal(X509_set_issuer_name(cert, name), 1);
 	assert_int_equal(X509_add_ext(cert, also, -1), 1);
 	X509_EXTENSION_free(also);
 }
 
+static void
+cert_name(X509 *cert, enum fake_fault fault)
+{
+	X509_NAME *name = X509_get_subject_name(cert);
+
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1,
+	    -1, 0);
+	assert_int_equal(X509_set_issuer_name(cert, name), 1);
+	if (fault == FAULT_OTHER_NAMES)
+		cert_alt_names(cert, "DNS:other.example,IP:192.0.2.1");
+	else if (fault != FAULT_NO_NAMES)
+		cert_alt_names(cert, "DNS:localhost,IP:127.0.0.1");
+}
+
 static X509 *
-cert_make(EVP_PKEY *key)
+cert_make(EVP_PKEY *key, enum fake_fault fault)
 {
 	X509 *cert = X509_new();
 
 	assert_non_null(cert);
 	X509_set_version(cert, 2);
 	ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-	X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(cert), 86400);
+	X509_gmtime_adj(X509_getm_notBefore(cert), fault == FAULT_EARLY ? 3600 : -7200);
+	X509_gmtime_adj(X509_getm_notAfter(cert), fault == FAULT_EXPIRED ? -3600 : 86400);
 	X509_set_pubkey(cert, key);
-	cert_name(cert);
+	cert_name(cert, fault);
 	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
 	return cert;
 }
@@ -65,8 +74,14 @@ pem_write(const char *path, X509 *cert, EVP_PKEY *key)
 void
 fake_tls_make(struct fake_tls *t)
 {
+	fake_tls_make_with(t, FAULT_NONE);
+}
+
+void
+fake_tls_make_with(struct fake_tls *t, enum fake_fault fault)
+{
 	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *cert = cert_make(key);
+	X509 *cert = cert_make(key, fault);
 
 	(void)snprintf(t->folder, sizeof(t->folder), "/tmp/tg-tls-XXXXXX");
 	assert_non_null(mkdtemp(t->folder));

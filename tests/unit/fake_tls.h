@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fake_tls: a certificate for localhost and 127.0.0.1 that signs itself, made on the spot.
+ * fake_tls: a certificate for localhost and 127.0.0.1 that signs itself, made on the spot; or one
+ * with a fault.
  */
 #ifndef TENANTGATE_TESTS_FAKE_TLS_H
 #define TENANTGATE_TESTS_FAKE_TLS_H
@@ -14,7 +15,16 @@ struct fake_tls {
 	char	 key[96];
 };
 
+enum fake_fault {
+	FAULT_NONE,
+	FAULT_EXPIRED,
+	FAULT_EARLY,		/* not valid yet */
+	FAULT_OTHER_NAMES,	/* for other.example and 192.0.2.1; its common name is localhost */
+	FAULT_NO_NAMES,		/* the common name alone */
+};
+
 void	fake_tls_make(struct fake_tls *);
+void	fake_tls_make_with(struct fake_tls *, enum fake_fault);
 void	fake_tls_clear(struct fake_tls *);	/* files and folder too */
 
 #endif

@@ -15,12 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/dns.h>
-#include <event2/dns_struct.h>
-
 #include <cmocka.h>
 
 #include "fake_peer.h"
+#include "name_server_fixture.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/wire/dns.h"
 #include "wire/dns_hosts.h"
@@ -38,7 +36,7 @@ static struct worker *worker;
 static struct dns *dns;
 static struct evdns_server_port *server;
 static unsigned asked;
-static char nameserver[32];
+static char nameserver[NAME_SERVER_SIZE];
 
 /* The resolver asks in dIffERent case, as a guard against forged answers. */
 static bool
@@ -82,28 +80,13 @@ server_asked(struct evdns_server_request *r, void *arg)
 	evdns_server_request_respond(r, refused);
 }
 
-static uint16_t
-server_open(void)
-{
-	struct sockaddr_in sin = { .sin_family = AF_INET };
-	socklen_t len = sizeof(sin);
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
-	server = evdns_add_server_port_with_base(worker_base(worker), fd, 0, server_asked, NULL);
-	assert_non_null(server);
-	return ntohs(sin.sin_port);
-}
-
 static int
 set_up(void **state)
 {
 	(void)state;
 	asked = 0;
 	worker = worker_new(0);
-	(void)snprintf(nameserver, sizeof(nameserver), "127.0.0.1:%u", server_open());
+	server = name_server_open(worker, server_asked, nameserver);
 	dns = dns_open(worker, nameserver, LONG_US);
 	assert_non_null(dns);
 	return 0;

@@ -160,8 +160,48 @@ a_certificate_that_is_not_trusted_is_the_reason(void **state)
 	script.answer = 'S';
 	why = login_fails("verify-full", NULL, 0);
 	assert_true(why.is_tls);
-	assert_non_null(strstr(why.message, "certificate verify failed"));
+	assert_string_equal(why.message,
+	    "the certificate of 127.0.0.1 is self-signed and not a trusted one (CA file "
+	    "/etc/ssl/certs/ca-certificates.crt)");
 	assert_int_equal(script.in_tls, 0);
+}
+
+static const struct {
+	enum fake_fault fault;
+	const char *sslmode, *words; /* NULL: nothing is wrong */
+} bad_certificates[] = {
+	{ FAULT_EXPIRED, "verify-full", "the certificate of 127.0.0.1 has expired" },
+	{ FAULT_EXPIRED, "verify-ca", "the certificate of 127.0.0.1 has expired" },
+	{ FAULT_EXPIRED, "require", "the certificate of 127.0.0.1 has expired" },
+	{ FAULT_EARLY, "verify-full", "the certificate of 127.0.0.1 is not valid yet" },
+	{ FAULT_OTHER_NAMES, "verify-full", "does not have this address as a subjectAltName" },
+	{ FAULT_OTHER_NAMES, "verify-ca", NULL },
+	{ FAULT_NO_NAMES, "verify-full", "does not have this address as a subjectAltName" },
+	{ FAULT_NO_NAMES, "verify-ca", NULL },
+};
+
+/* Trusted, so that nothing but the fault is wrong with it. */
+static void
+what_is_wrong_with_a_servers_certificate_is_told(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad_certificates) / sizeof(bad_certificates[0]); i++) {
+		const char *words = bad_certificates[i].words;
+		struct fake_tls good = tls;
+		struct pg_failure why;
+
+		script.answer = 'S';
+		script.in_tls = 0;
+		fake_tls_make_with(&tls, bad_certificates[i].fault);
+		why = login_fails(bad_certificates[i].sslmode, tls.cert, 0);
+		assert_non_null(strstr(why.message, words != NULL ? words : REFUSAL));
+		assert_true(words == NULL || strstr(why.message, tls.cert) != NULL);
+		assert_int_equal(why.is_tls, words != NULL);
+		assert_int_equal(script.in_tls, words == NULL);
+		fake_tls_clear(&tls);
+		tls = good;
+	}
+	assert_int_equal(script.in_clear, 0);
 }
 
 static void
@@ -288,6 +328,7 @@ main(void)
 		CASE(a_server_that_offers_tls_is_never_spoken_to_in_the_clear),
 		CASE(a_server_that_ends_the_connection_is_away),
 		CASE(a_certificate_that_is_not_trusted_is_the_reason),
+		CASE(what_is_wrong_with_a_servers_certificate_is_told),
 		CASE(a_pooler_that_takes_no_settings_is_asked_without),
 		CASE(rounds_past_the_bound_are_not_computed),
 		CASE(a_message_that_cannot_be_seen_whole_is_not_read),

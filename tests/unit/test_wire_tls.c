@@ -30,7 +30,9 @@ https_serve(struct peer_conn *c)
 	peer_send(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
 }
 
-/* The failure, or WEB_FINE. */
+static char https_detail[sizeof(((struct web_response *)0)->detail)];
+
+/* The failure, or WEB_FINE; its sentence is then in https_detail. */
 static enum web_failure
 https_fetch(const char *ca_file, const char *host, uint16_t port)
 {
@@ -45,6 +47,7 @@ https_fetch(const char *ca_file, const char *host, uint16_t port)
 	fetch_start(&t);
 	turn_until(worker, &t.probe.ended);
 	web_response_free(&t.response);
+	(void)snprintf(https_detail, sizeof(https_detail), "%s", t.response.detail);
 	if (t.response.failure != WEB_FINE)
 		assert_false(t.response.sent);
 	web_close(web);
@@ -99,7 +102,9 @@ rediss_is_verified(void **state)
 
 	(void)state;
 	peer_open_tls(&peer, worker, tls.server, fake_redis_serve);
-	assert_false(redis_comes_up(NULL, "localhost", peer.port, "certificate verify failed"));
+	assert_false(redis_comes_up(NULL, "localhost", peer.port,
+	    "TLS failed: the certificate of localhost is self-signed and not a trusted one (the "
+	    "system's CAs)"));
 	assert_int_equal(setenv("SSL_CERT_FILE", tls.cert, 1), 0); /* OpenSSL's own */
 	assert_true(redis_comes_up(NULL, "localhost", peer.port, "certificate"));
 	assert_true(redis_comes_up(NULL, "127.0.0.1", peer.port, "certificate"));
@@ -130,6 +135,70 @@ a_private_authority_of_redis_is_named_by_its_file(void **state)
 	fake_tls_clear(&other);
 }
 
+static const struct {
+	enum fake_fault fault;
+	const char *host, *words;
+} bad_certificates[] = {
+	{ FAULT_EXPIRED, "localhost", "the certificate of localhost has expired" },
+	{ FAULT_EARLY, "localhost", "the certificate of localhost is not valid yet" },
+	{ FAULT_OTHER_NAMES, "localhost", "localhost does not have this name as a subjectAltName" },
+	{ FAULT_OTHER_NAMES, "127.0.0.1", "1 does not have this address as a subjectAltName" },
+	{ FAULT_NO_NAMES, "localhost", "localhost does not have this name as a subjectAltName" },
+	{ FAULT_NO_NAMES, "127.0.0.1", "1 does not have this address as a subjectAltName" },
+};
+
+/* Trusted, so that nothing but the fault is wrong with it. */
+static void
+what_is_wrong_with_a_certificate_is_told(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad_certificates) / sizeof(bad_certificates[0]); i++) {
+		const char *host = bad_certificates[i].host, *words = bad_certificates[i].words;
+		char file[120];
+		struct fake_tls bad;
+		struct peer https, redis;
+
+		fake_tls_make_with(&bad, bad_certificates[i].fault);
+		peer_open_tls(&https, worker, bad.server, https_serve);
+		peer_open_tls(&redis, worker, bad.server, fake_redis_serve);
+		(void)snprintf(file, sizeof(file), "(CA file %s)", bad.cert);
+		assert_int_equal(https_fetch(bad.cert, host, https.port), WEB_TLS);
+		assert_non_null(strstr(https_detail, words));
+		assert_non_null(strstr(https_detail, file));
+		assert_false(redis_comes_up(bad.cert, host, redis.port, words));
+		peer_close(&https);
+		peer_close(&redis);
+		fake_tls_clear(&bad);
+	}
+}
+
+static void
+serve_nothing(struct peer_conn *c)
+{
+	peer_hang_up(c);
+}
+
+static void
+serve_plain(struct peer_conn *c)
+{
+	peer_send(c, "-ERR what is this?\r\n");
+}
+
+static void
+a_server_without_tls_is_told_in_words(void **state)
+{
+	struct peer peer;
+
+	(void)state;
+	peer_open(&peer, worker, 0, serve_plain);
+	assert_false(redis_comes_up(tls.cert, "localhost", peer.port, "does not speak TLS there"));
+	peer_close(&peer);
+	peer_open(&peer, worker, 0, serve_nothing);
+	assert_false(
+	    redis_comes_up(tls.cert, "localhost", peer.port, "TLS failed: the server end"));
+	peer_close(&peer);
+}
+
 static int
 set_up(void **state)
 {
@@ -157,6 +226,8 @@ main(void)
 		cmocka_unit_test(https_is_verified),
 		cmocka_unit_test(rediss_is_verified),
 		cmocka_unit_test(a_private_authority_of_redis_is_named_by_its_file),
+		cmocka_unit_test(what_is_wrong_with_a_certificate_is_told),
+		cmocka_unit_test(a_server_without_tls_is_told_in_words),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -76,7 +76,7 @@ enum pg_status {
 /* For use inside a sentence: as PostgreSQL writes its primary messages, without a stop. */
 struct pg_failure {
 	char	sqlstate[6];		/* "" when the server gave none */
-	char	message[200];		/* one line: the server's primary message, or our reason */
+	char	message[216];		/* one line: the server's primary message, or our reason */
 	int	retry_after;		/* PG_REFUSED, PG_UNSENT: seconds until a try is worth it */
 	bool	is_tls;			/* a login: TLS or the certificate is not as sslmode wants
 					 * it, and will not be at the next try */

@@ -35,7 +35,8 @@ struct redis_conf {
 	const char	*url;		/* redis[s]://[user:password@]host[:port][/db], s for TLS */
 	uint64_t	 timeout_us;	/* connect, and each command */
 	unsigned	 pending_max;	/* commands under way before new ones fail (REDIS_BUSY) */
-	const char	*ca_file;	/* PEM: who may sign its certificate; NULL: the system's */
+	const char	*ca_file;	/* PEM: who may sign its certificate; NULL: the system's.
+					 * Borrowed until redis_close() */
 	/* What the probe writes, REDIS_PROBE_KEY_MAX bytes at most, and what in its place in a
 	 * Redis Cluster, where its slot is that of our keys. NULL: no probe, PING alone. */
 	const char	*probe_key;

@@ -26,6 +26,7 @@
 #include "tenantgate/base/slice.h"
 #include "tenantgate/loop/flow.h"
 
+struct dns;
 struct web;
 struct web_transfer;
 
@@ -33,6 +34,7 @@ struct web_conf {
 	const char	*ca_file;		/* copied; NULL: the system's */
 	unsigned	 connections_max;	/* per worker, all hosts; more transfers wait */
 	const char	*user_agent;		/* copied; NULL: "tenantgate" */
+	struct dns	*dns;			/* borrowed; NULL: libcurl looks names up */
 };
 
 enum web_failure {
@@ -69,7 +71,7 @@ struct web_request {
 /* Zeroed before first use; a new request empties it. */
 struct web_response {
 	enum web_failure failure;
-	char		 detail[160];		/* a sentence, no secrets; the host at most */
+	char		 detail[256];		/* a sentence, no secrets; the host at most */
 	int		 status;		/* 0 when no status line came */
 	int		 retry_after_s;		/* rounded up, a day at most; 0: none */
 	bool		 sent;			/* false: certainly no byte left us */

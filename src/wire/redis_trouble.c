@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * redis_trouble: the log's lines of a link that goes down. Each reason of an outage is a warning
+ * once, for a Redis that is away for an hour would fill the log; and its first reason may hide the
+ * one that lasts: it is restarted, and then shows a certificate that has expired.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tenantgate/base/log.h"
+#include "wire/redis_internal.h"
+
+static bool
+trouble_is_told(const struct redis_link *l)
+{
+	for (unsigned i = 0; i < l->told_count; i++)
+		if (strncmp(l->told[i], l->trouble, REDIS_TOLD_SIZE - 1) == 0)
+			return true;
+	return false;
+}
+
+void
+redis_trouble_log(struct redis_link *l, bool is_first)
+{
+	bool is_news;
+
+	if (is_first)
+		l->told_count = 0;
+	is_news = !l->is_quiet && l->told_count < REDIS_TOLD_MAX && !trouble_is_told(l);
+	if (is_news)
+		(void)snprintf(l->told[l->told_count++], REDIS_TOLD_SIZE, "%.*s",
+		    REDIS_TOLD_SIZE - 1, l->trouble);
+	log_event(is_news ? LOG_WARNING : LOG_DEBUG, "redis.down", NULL,
+	    "The link for %s to Redis at %s:%u is down and will be tried again. %s", l->ops->name,
+	    l->url->host, l->url->port, l->trouble);
+}
+
+const char *
+redis_trouble_late(const struct redis_link *l)
+{
+	if (l->state == LINK_HANDSHAKE)
+		return "did not answer the handshake";
+	return redis_dial_is_in_tls(l) ? "did not complete TLS's handshake"
+				       : "did not accept the connection";
+}
