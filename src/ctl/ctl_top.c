@@ -41,12 +41,15 @@ screen_lines(void)
 	return LINES_DEFAULT;
 }
 
+/* Requests first: who looks asks for these. */
 static int
 by_rate(const void *a, const void *b)
 {
-	double x = ((const struct top_row *)a)->rate, y = ((const struct top_row *)b)->rate;
+	const struct top_row *x = a, *y = b;
 
-	return x < y ? 1 : x > y ? -1 : 0;
+	if (x->is_request != y->is_request)
+		return x->is_request ? -1 : 1;
+	return x->rate < y->rate ? 1 : x->rate > y->rate ? -1 : 0;
 }
 
 static int

@@ -226,6 +226,7 @@ test('connections, configuration, log and provisioning are there', async () => {
 		now.tenantgate_config_last_reload_success_timestamp_seconds) < 600);
 	assert.equal(now.tenantgate_log_lines_lost_total, 0);
 	assert.ok(now['tenantgate_provisionings_total{result="created"}'] >= 1);
+	assert.equal(now['tenantgate_provisionings_total{result="failed"}'], 0);
 	assert.equal(now['tenantgate_provisionings_total{result="created"}'],
 		now['tenantgate_provisioning_duration_seconds_count{result="created"}']);
 	assert.ok(now['tenantgate_loop_turns_total{worker="0"}'] > 0);
