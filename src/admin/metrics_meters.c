@@ -46,16 +46,28 @@ put_reading(struct metric_page *page, const struct meter_family *family,
 		metric_sample(page, family->name, labels, n, r->sum);
 }
 
-/* A counter without labels is there from the start, at 0. */
+/* Those that are there from the start, at 0: of a counter without labels, or with known values. */
+static unsigned
+zeros_put(const struct meter_family *family, struct meter_reading *readings)
+{
+	unsigned count = 0;
+
+	if (family->labels[0] == NULL)
+		return 1;
+	for (; family->values != NULL && family->values[count] != NULL; count++)
+		err_text_copy(readings[count].values[0], METER_VALUE_MAX + 1,
+		    family->values[count]);
+	return count;
+}
+
 static void
 put_meter_family(struct metric_page *page, const struct admin_context *ctx,
     const struct meter_family *family, struct meter_reading *readings)
 {
-	unsigned workers = atomic_load(ctx->worker_count), count = 0;
+	unsigned workers = atomic_load(ctx->worker_count), count;
 
 	memset(readings, 0, READINGS_MAX * sizeof(*readings));
-	if (family->labels[0] == NULL)
-		count = 1;
+	count = zeros_put(family, readings);
 	for (unsigned i = 0; i < workers; i++)
 		(void)meter_gather(ctx->workers[i], family, readings, &count, READINGS_MAX);
 	metric_family(page, family->name, family->type, family->help);

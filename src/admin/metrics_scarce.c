@@ -84,8 +84,10 @@ put_shares(struct metric_page *page, const struct admin_context *ctx)
 		for (unsigned i = 0; i < SHARE_ROWS; i++) {
 			struct metric_label share = { "share", slice_str(rows[i].name) };
 
-			metric_sample(page, share_values[k].name, &share, 1,
-			    share_values[k].value(&rows[i].stats));
+			if (share_values[k].value != share_capacity_value ||
+			    rows[i].stats.capacity < SHARE_UNBOUNDED)
+				metric_sample(page, share_values[k].name, &share, 1,
+				    share_values[k].value(&rows[i].stats));
 		}
 	}
 }
@@ -136,8 +138,9 @@ put_helper_figures(struct metric_page *page, struct offload *offload)
 	struct offload_stats s;
 
 	offload_stats(offload, &s);
-	put_one(page, "tenantgate_helpers_running", METRIC_GAUGE, "Jobs on helper threads.",
-	    s.running);
+	put_one(page, "tenantgate_helpers_running", METRIC_GAUGE,
+	    "Jobs on helper threads, but for the one that writes this page.",
+	    s.running > 0 ? s.running - 1 : 0);
 	put_one(page, "tenantgate_helpers_waiting", METRIC_GAUGE, "Jobs that wait for one.",
 	    s.waiting);
 	put_one(page, "tenantgate_helpers_maxwait_seconds", METRIC_GAUGE,

@@ -39,12 +39,17 @@ put_share_row(struct buf *b, const struct share_row *row)
 	struct share_hold holds[HOLDERS_SHOWN];
 	unsigned n = share_holders(row->budget, holds, HOLDERS_SHOWN);
 
+	buf_printf(b, "{\"name\":\"%s\",\"capacity\":", row->name);
+	if (s->capacity < SHARE_UNBOUNDED)
+		buf_printf(b, "%llu", (unsigned long long)s->capacity);
+	else
+		buf_puts(b, "null");
 	buf_printf(b,
-	    "{\"name\":\"%s\",\"capacity\":%llu,\"held\":%llu,\"holders\":%u,\"waiting\":%u,"
-	    "\"longestWaitSeconds\":%.6f,\"granted\":%llu,\"refused\":%llu,\"most\":[",
-	    row->name, (unsigned long long)s->capacity, (unsigned long long)s->held, s->holders,
-	    s->waiting, (double)s->longest_wait_us / MICROSECONDS,
-	    (unsigned long long)s->granted_total, (unsigned long long)s->refused_total);
+	    ",\"held\":%llu,\"holders\":%u,\"waiting\":%u,\"longestWaitSeconds\":%.6f,"
+	    "\"granted\":%llu,\"refused\":%llu,\"most\":[",
+	    (unsigned long long)s->held, s->holders, s->waiting,
+	    (double)s->longest_wait_us / MICROSECONDS, (unsigned long long)s->granted_total,
+	    (unsigned long long)s->refused_total);
 	for (unsigned i = 0; i < n; i++) {
 		if (i > 0)
 			buf_putc(b, ',');

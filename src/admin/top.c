@@ -45,8 +45,8 @@ put_kind(struct buf *b, const struct flow_stat *stat)
 {
 	bool is_first = true;
 
-	buf_printf(b, "{\"kind\":\"%s\",\"failed\":%llu,", stat->kind->name,
-	    (unsigned long long)stat->failed);
+	buf_printf(b, "{\"kind\":\"%s\",\"isRequest\":%s,\"failed\":%llu,", stat->kind->name,
+	    stat->results[0].code != 0 ? "true" : "false", (unsigned long long)stat->failed);
 	put_histogram(b, &stat->total);
 	buf_puts(b, ",\"steps\":[");
 	for (unsigned i = 0; i < FLOW_STEPS_MAX && stat->kind->steps[i].name != NULL; i++) {

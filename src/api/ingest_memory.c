@@ -6,7 +6,6 @@
 
 #include "tenantgate/base/log.h"
 
-#define PLACES	    ((uint64_t)1 << 40) /* of all tenants: none is refused for the others' */
 #define WAITING_MAX 1000		/* documents of one tenant that wait; more are refused */
 
 /* The client hears only that its body is too large; the operator, which key says so. */
@@ -29,7 +28,7 @@ api_budgets_open(struct api_budgets *b, const struct api_conf *conf)
 	struct share_conf budget = {
 		.noun = "ingests under way",
 		.setting = "max_ingests",
-		.capacity = PLACES,
+		.capacity = SHARE_UNBOUNDED, /* none is refused for the others' */
 		.ceiling = conf->ingests_max,
 		.waiting_max = WAITING_MAX,
 		.wait_timeout_us = conf->ingest_wait_timeout_us,

@@ -38,11 +38,14 @@ struct otlp {
 	struct timer timer;
 };
 
+static const char *const span_results[] = { "sent", "rejected", "dropped", NULL };
+
 const struct meter_family otlp_spans = {
 	.name = "tenantgate_otlp_spans_total",
 	.help = "Spans by what became of them: sent, rejected by the collector, dropped.",
 	.type = METRIC_COUNTER,
 	.labels = { "result" },
+	.values = span_results,
 };
 
 static const struct backoff otlp_backoff = { 1000000, 10000000, 200 };

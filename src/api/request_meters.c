@@ -19,11 +19,14 @@ const struct meter_family client_aborts = {
 	.labels = { "route" },
 };
 
+static const char *const token_types[] = { "input", "output", "embedding", NULL };
+
 const struct meter_family usage_tokens = {
 	.name = "tenantgate_usage_tokens_total",
 	.help = "Tokens counted as tenants' usage: input, output, embedding.",
 	.type = METRIC_COUNTER,
 	.labels = { "type" },
+	.values = token_types,
 };
 
 const struct meter_family usage_documents = {
@@ -38,10 +41,19 @@ const struct meter_family usage_document_bytes = {
 	.type = METRIC_COUNTER,
 };
 
-/* The client's own time too: its body, and what it does not read. */
-const char *const request_away_steps[] = { "tenant", "limit", "provision", "body", "embed",
-	"pool_wait", "borrow", "search", "rerank", "answer", "stream", "write", "flush", "wait",
-	"hold", NULL };
+/* The client's own time too: its body, and what it does not read. A step is the one that has
+ * started what is waited for. */
+const char *const request_away_steps[] = { "auth", "tenant", "limit", "hold", "provision", "body",
+	/* models */
+	"embed", "rerank", "answer", "stream",
+	/* a connection, and what is asked by it */
+	"expire", "find_wait", "pool_wait", "search", "find", "describe", "store", "stored",
+	"chunks", "erase",
+	/* the catalog */
+	"equal", "intend", "list", "look", "looked", "mark", "marked", "drop", "claim", "claimed",
+	"save", "read",
+	/* memory that others hold; the client */
+	"share", "write", "flush", "wait", NULL };
 
 void
 request_count_decision(const struct request *req, const char *limit, const char *decision,

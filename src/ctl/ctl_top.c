@@ -41,12 +41,15 @@ screen_lines(void)
 	return LINES_DEFAULT;
 }
 
+/* Requests first: who looks asks for these. */
 static int
 by_rate(const void *a, const void *b)
 {
-	double x = ((const struct top_row *)a)->rate, y = ((const struct top_row *)b)->rate;
+	const struct top_row *x = a, *y = b;
 
-	return x < y ? 1 : x > y ? -1 : 0;
+	if (x->is_request != y->is_request)
+		return x->is_request ? -1 : 1;
+	return x->rate < y->rate ? 1 : x->rate > y->rate ? -1 : 0;
 }
 
 static int
@@ -108,6 +111,29 @@ print_steps(struct top_table *t)
 	}
 }
 
+/* In nine columns, whatever there is of it; bytes in units of 1024. */
+static void
+print_units(const json_t *share, const char *member, bool is_bytes)
+{
+	static const char *const units[][5] = { { "", "K", "M", "G", "T" },
+		{ "", "KiB", "MiB", "GiB", "TiB" } };
+	double value = json_number_value(json_object_get(share, member));
+	double base = is_bytes ? 1024 : 1000;
+	unsigned i = 0;
+	char text[32];
+
+	if (json_is_null(json_object_get(share, member))) {
+		printf(" %9s", "-");
+		return;
+	}
+	for (; i < 4 && value >= (is_bytes ? base : 1000 * base); i++)
+		value /= base;
+	(void)snprintf(text, sizeof(text), "%.0f %s", value, units[is_bytes][i]);
+	if (i == 0)
+		(void)snprintf(text, sizeof(text), "%.0f", value);
+	printf(" %9s", text);
+}
+
 static void
 print_shares(const json_t *shares)
 {
@@ -122,10 +148,10 @@ print_shares(const json_t *shares)
 		    json_string_value(json_object_get(s, "name")) != NULL
 			? json_string_value(json_object_get(s, "name"))
 			: "?");
-		printf("%-34s %9.0f %9.0f %9.0f", name,
-		    json_number_value(json_object_get(s, "held")),
-		    json_number_value(json_object_get(s, "capacity")),
-		    json_number_value(json_object_get(s, "waiting")));
+		printf("%-34s", name);
+		print_units(s, "held", strstr(name, "_bytes") != NULL);
+		print_units(s, "capacity", strstr(name, "_bytes") != NULL);
+		print_units(s, "waiting", false);
 		print_time(json_number_value(json_object_get(s, "longestWaitSeconds")));
 		putchar('\n');
 	}

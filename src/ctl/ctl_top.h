@@ -15,6 +15,7 @@ struct top_row {
 	double	rate, failed;
 	double	busy;		/* how many at once, on the average */
 	double	p50, p95, p99;
+	bool	is_request;	/* of a client; else what goes on for one, or behind them */
 };
 
 struct top_table {

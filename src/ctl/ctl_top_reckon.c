@@ -130,6 +130,7 @@ reckon_kinds(struct top_table *t, const json_t *before, const json_t *now, doubl
 			return;
 		err_text_copy(r->name, sizeof(r->name), name != NULL ? name : "?");
 		row_reckon(r, earlier, kind, bounds, over_s);
+		r->is_request = json_is_true(json_object_get(kind, "isRequest"));
 		reckon_steps(t, earlier, kind, bounds, over_s);
 	}
 }

@@ -8,11 +8,14 @@
 
 static const double provision_bounds[] = { 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320 };
 
+static const char *const results[] = { "created", "adopted", "failed", NULL };
+
 const struct meter_family provisionings = {
 	.name = "tenantgate_provisionings_total",
 	.help = "Attempts to provision a database: created, adopted (it was there), failed.",
 	.type = METRIC_COUNTER,
 	.labels = { "result" },
+	.values = results,
 };
 
 const struct meter_family provisioning_duration = {

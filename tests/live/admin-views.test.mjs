@@ -137,6 +137,9 @@ test('top: a table in a terminal, written anew, with rates, steps, shares and te
 		assert.match(screen, /^tenantgate \d.*environment test, serving; \d\d:\d\d:\d\d, over/m);
 		assert.match(screen, /^FLOW +rate\/s +failed\/s +p50 +p95 +p99$/m);
 		assert.match(screen, /^search +[\d.]+ +[\d.]+ +[\d.]+ ms/m);
+		assert.ok(screen.search(/^search /m) < screen.search(/^(embed|question) /m), 'requests first');
+		assert.match(screen, /^ingests +0 +- +0/m);
+		assert.match(screen, /^document_bytes +0 +256 MiB +0/m);
 		assert.match(screen, /^search \w+ +[\d.]+ +[\d.]+ +[\d.]+ ms/m);
 		assert.match(screen, /^model_streams +0 +8 +0/m);
 		assert.equal(screen.match(/^FLOW/mg).length, 1, 'the screen is written over');

@@ -5,7 +5,8 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Client } from './lib/client.mjs';
-import { until } from './lib/process.mjs';
+import { databases, lockTables } from './lib/crowd.mjs';
+import { sleep, until } from './lib/process.mjs';
 import { sample, Stack } from './lib/stack.mjs';
 
 const stack = new Stack('metrics');
@@ -114,6 +115,10 @@ test('what is scarce, pools, helpers and the process are there', async () => {
 	assert.equal(now['tenantgate_ready'], 1);
 	assert.equal(now['tenantgate_share_held{share="model_streams"}'], 0);
 	assert.ok(now['tenantgate_share_capacity{share="extractors"}'] >= 1);
+	assert.equal(now['tenantgate_share_capacity{share="ingests"}'], undefined);
+	assert.equal(now['tenantgate_share_held{share="ingests"}'], 0);
+	await until('no helper runs but the one that writes the page', async () =>
+		samples((await page()).body).tenantgate_helpers_running === 0);
 	assert.ok(now['tenantgate_pools_logins_total'] >= 1);
 	assert.ok(now['tenantgate_pools_server_idle'] >= 1);
 	assert.ok(now['process_open_fds'] > 10 && now['process_resident_memory_bytes'] > 1e6);
@@ -151,6 +156,28 @@ test('models are counted in OpenTelemetry\'s words', async () => {
 	assert.equal(now['tenantgate_model_breaker_open{server="default",operation="chat"}'], 0);
 	assert.equal(having(now, 'tenantgate_gen_ai_client_operation_duration_seconds_bucket')
 		.filter(([name]) => name.includes('error_type')).length, 0);
+});
+
+test('what a request waits for in a database is none of our own time', async () => {
+	const tenant = await gate.tenant('acme');
+	await tenant.ingestText('There is one goat.', { documentId: 'goat' });
+	const { acme } = await databases(stack);
+	const before = samples((await page()).body);
+	const lock = await lockTables(stack, acme);
+	const calls = [tenant.ingestText('There are two boats.', { documentId: 'boat' }),
+		tenant.ask('DELETE', '/documents/goat')];
+	await until('both wait', async () => (await stack.sql('select 1 from pg_stat_activity where ' +
+		`datname = '${acme}' and wait_event_type = 'Lock'`)).length === 2);
+	await sleep(1500);	// for at least so long
+	await lock.release();
+	assert.deepEqual((await Promise.all(calls)).map((answer) => answer.status), [201, 204]);
+	const now = samples((await page()).body);
+	const grew = (name) => now[name] - (before[name] ?? 0);
+	for (const route of ['ingest', 'documents_delete']) {
+		const all = grew(`tenantgate_flow_duration_seconds_sum{flow="${route}"}`);
+		const own = grew(`tenantgate_overhead_seconds_sum{route="${route}"}`);
+		assert.ok(all >= 1.5 && own < all / 2, `${route}: ${own} of ${all}`);
+	}
 });
 
 test('a model that fails has its reason as a label', async () => {
@@ -201,6 +228,7 @@ test('connections, configuration, log and provisioning are there', async () => {
 		now.tenantgate_config_last_reload_success_timestamp_seconds) < 600);
 	assert.equal(now.tenantgate_log_lines_lost_total, 0);
 	assert.ok(now['tenantgate_provisionings_total{result="created"}'] >= 1);
+	assert.equal(now['tenantgate_provisionings_total{result="failed"}'], 0);
 	assert.equal(now['tenantgate_provisionings_total{result="created"}'],
 		now['tenantgate_provisioning_duration_seconds_count{result="created"}']);
 	assert.ok(now['tenantgate_loop_turns_total{worker="0"}'] > 0);

@@ -24,6 +24,10 @@ struct meter_family {
 	const char		*labels[METER_LABELS_MAX + 1];	/* names, NULL-ended */
 	const double		*bounds;	/* of the buckets, rising; static */
 	unsigned		 bound_count;	/* METER_BOUNDS_MAX at most */
+	/* Of a counter with one label all values that it may have, NULL-ended: these are on the
+	 * page from the start, at 0, for a rate does not see a series' first value. NULL: as they
+	 * come. */
+	const char		*const *values;
 };
 
 /* One set of labels of a family, on one worker. Good for as long as the worker. */

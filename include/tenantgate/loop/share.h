@@ -31,6 +31,7 @@ struct share_budget;
 struct share_holder;
 
 #define SHARE_HOLDER_MAX 160	/* bytes of a holder's name */
+#define SHARE_UNBOUNDED	 ((uint64_t)1 << 40)	/* a capacity: each holder has its ceiling alone */
 
 struct share_conf {
 	const char	*noun;		/* static: "model streams", for the sentences of a 503 */
