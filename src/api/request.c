@@ -18,6 +18,7 @@
 #include "api/request_quota.h"
 #include "api/respond.h"
 #include "api/route.h"
+#include "tenantgate/auth/tenant_named.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/map.h"
@@ -112,7 +113,7 @@ request_tenant(struct flow *f)
 	    !api_route_in_scope(req->route, req->caller.scopes, &err) ||
 	    !header_is_single(req, "X-Tenant-Id", ERR_INVALID_TENANT, &err) ||
 	    !auth_tenant(&req->caller, http_header(req->x, "X-Tenant-Id"), req->tenant_id, &err) ||
-	    !read_user(req, &err))
+	    !tenant_named_in_head(req->x, req->tenant_id, f->arena, &err) || !read_user(req, &err))
 		return flow_fail_err(f, &err);
 	tenant_use_begin(req->ctx->tenants, &req->use, req->tenant_id, f);
 	return tenant_lookup(f, req->ctx->tenants, req->tenant_id, &req->tenant);

@@ -30,6 +30,23 @@ http_header(const struct http_exchange *x, const char *name)
 	return strcmp(name, "X-Request-Id") == 0 ? x->request_id : (struct slice){ 0 };
 }
 
+bool
+http_header_item(const struct http_exchange *x, unsigned i, struct slice *name, struct slice *value)
+{
+	*name = SLICE_LIT("X-Request-Id");
+	*value = x->request_id;
+	return i == 0 && value->p != NULL;
+}
+
+bool
+http_query_next(struct slice *rest, struct arena *arena, struct slice *name, struct slice *value)
+{
+	(void)rest;
+	(void)arena;
+	*name = *value = slice_of(NULL, 0);
+	return false;
+}
+
 /* None has a query. */
 struct slice
 http_query_get(const struct http_exchange *x, const char *name, struct arena *arena)
