@@ -143,8 +143,15 @@ struct slice	http_header(const struct http_exchange *, const char *name);
 /* The same of the field of that name with so many before it. */
 struct slice	http_header_at(const struct http_exchange *, const char *name, unsigned before);
 unsigned	http_header_count(const struct http_exchange *, const char *name);
+/* The i-th of all fields, from 0; false when there are not so many. */
+bool		http_header_item(const struct http_exchange *, unsigned i, struct slice *name,
+		    struct slice *value);
 /* Percent-decoded value of a query parameter into the arena; p NULL when absent or malformed. */
 struct slice	http_query_get(const struct http_exchange *, const char *name, struct arena *);
+/* The next pair of a query, from *rest, which is moved behind it: both percent-decoded into the
+ * arena, p NULL where malformed; the value is empty without a '='. False at the end. */
+bool		http_query_next(struct slice *rest, struct arena *, struct slice *name,
+		    struct slice *value);
 /* The client's numeric address: behind trusted proxies the one that they tell. */
 const char	*http_remote(const struct http_exchange *);
 /* The client's network, for counting and taking turns: its IPv4 address (mapped, 16 bytes), or the

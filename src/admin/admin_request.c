@@ -7,6 +7,7 @@
 
 #include "admin/admin_host.h"
 #include "admin/admin_route.h"
+#include "tenantgate/auth/tenant_named.h"
 #include "tenantgate/base/json.h"
 
 struct admin_request *
@@ -155,6 +156,9 @@ admin_allow(struct flow *f)
 	http_set_timing(req->x, f);
 	if (!read_dry_run(req, &err) || !read_tenant(req, &err))
 		return flow_fail_err(f, &err);
+	memcpy(req->tenant_named, req->tenant_id, sizeof(req->tenant_named));
+	if (!tenant_named_in_head(req->x, req->tenant_named, f->arena, &err))
+		return flow_fail_err(f, &err);
 	return FLOW_NEXT;
 }
 
@@ -178,7 +182,9 @@ admin_parse(struct flow *f)
 		req->json = json_read_object(slice_of(req->body.data, req->body.len), &err);
 	if (req->json == NULL)
 		err_set(&err, ERR_OVERLOADED, ERR_NO_MEMORY, "the body");
-	return req->json != NULL ? FLOW_NEXT : flow_fail_err(f, &err);
+	else
+		(void)tenant_named_in_json(req->json, req->tenant_named, &err);
+	return err_is(&err) ? flow_fail_err(f, &err) : FLOW_NEXT;
 }
 
 enum flow_rc

@@ -42,6 +42,8 @@ struct admin_request {
 	struct caller			 caller;	/* from admin_caller() on */
 	char				 tenant_id[TENANT_ID_MAX + 1];	/* the path's {tenant},
 							 * from admin_allow() on; "": it has none */
+	/* The same, or the first that the request names elsewhere. */
+	char				 tenant_named[TENANT_ID_MAX + 1];
 	bool				 is_dry_run;	/* ?dryRun=true: nothing is changed */
 	struct admin_change		 change;	/* what it changes (admin_audit.h) */
 	struct buf			 body;		/* owned */

@@ -55,11 +55,8 @@ creation_kind_read(struct keys_creation *k, struct err *err)
 		    tenant[0] != '\0' ? "" : ", service or admin");
 		return false;
 	}
-	if (tenant[0] != '\0' && named.p != NULL && !slice_is(named, tenant))
-		err_set(err, ERR_INVALID_TENANT,
-		    "Field \"tenant\" is another than the path's; leave it out.");
-	k->order.tenant = tenant[0] != '\0' ? tenant : named.p;
-	return !err_is(err);
+	k->order.tenant = tenant[0] != '\0' ? tenant : named.p; /* admin_parse() has compared */
+	return true;
 }
 
 /* By their names with commas, so that there is one reader of them. */

@@ -8,6 +8,7 @@
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/mutation.h"
 
 #define LINE_MAX_BYTES (16u << 10)
 #define PATH_SHOWN_MAX 1024 /* a byte may become six (\u001f), and the line must still fit */
@@ -63,7 +64,7 @@ static void
 log_put_request(struct buf *b, const struct request *req)
 {
 	log_put_field(b, "trace_id", slice_str(req->trace.id));
-	log_put_field(b, "tenant", slice_str(req->tenant_id));
+	log_put_field(b, "tenant", slice_str(mutated(MUTATION_ACCESS_LOG, req->tenant_id)));
 	log_put_field(b, "user", slice_str(req->user_id));
 	log_put_field(b, "key", slice_str(req->caller.key_id));
 	log_put_field(b, "remote", slice_str(http_remote(req->x)));

@@ -4,6 +4,7 @@
  */
 #include "api/body_job.h"
 
+#include "tenantgate/auth/tenant_named.h"
 #include "tenantgate/base/json.h"
 
 void *
@@ -14,6 +15,7 @@ body_job_new(struct request *req, size_t size)
 
 	job->arena = arena;
 	job->body = req->body;
+	memcpy(job->tenant, req->tenant_id, sizeof(job->tenant));
 	buf_init(&req->body, req->body.max);
 	return job;
 }
@@ -75,5 +77,9 @@ body_job_json(struct body_job *job, size_t nodes_max)
 	if (json_nodes_fit(text, nodes_max, &job->err))
 		root = json_read_object(text, &job->err);
 	buf_free(&job->body);
+	if (root != NULL && !tenant_named_in_json(root, job->tenant, &job->err)) {
+		json_decref(root);
+		return NULL;
+	}
 	return root;
 }

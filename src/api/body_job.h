@@ -28,6 +28,7 @@ struct body_job {
 	struct buf	 body;	/* owned: the request's */
 	struct arena	*arena;	/* owned; the job itself is in it */
 	struct err	 err;	/* why the body is refused */
+	char		 tenant[TENANT_ID_MAX + 1]; /* the request's: a body names no other */
 };
 
 /* `size` bytes (a struct with a struct body_job as its first member), zeroed but for that; takes
@@ -49,8 +50,8 @@ enum flow_rc	 body_job_run(struct flow *, size_t bytes, offload_fn *, offload_dr
  * and its arena. NULL is fine. */
 void		 body_job_end(struct request *, offload_drop_fn *, void *job, size_t more);
 
-/* For fn: the body as a JSON object of so many values at most, for the caller to json_decref(); the
- * body's bytes are freed. NULL with job->err set. */
+/* For fn: the body as a JSON object of so many values at most, which names no other tenant, for the
+ * caller to json_decref(); the body's bytes are freed. NULL with job->err set. */
 json_t		*body_job_json(struct body_job *, size_t nodes_max);
 
 #endif

@@ -11,6 +11,7 @@
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/map.h"
+#include "tenantgate/base/mutation.h"
 
 #define LOOK_US	  (10 * 1000000ull)
 #define FAILED_US 1000000ull /* meanwhile no other search waits for the catalog */
@@ -24,7 +25,8 @@ expire_key(enum expire_watch watch, const char *tenant_id, char out[TENANT_ID_MA
 	    marks[] = { [EXPIRE_BEFORE] = '?', [EXPIRE_BEHIND] = '*', [EXPIRE_UNDER_WAY] = '&' };
 
 	return slice_of(out,
-	    (size_t)snprintf(out, TENANT_ID_MAX + 2, "%c%s", marks[watch], tenant_id));
+	    (size_t)snprintf(out, TENANT_ID_MAX + 2, "%c%s", marks[watch],
+		mutated(MUTATION_EXPIRY, tenant_id)));
 }
 
 bool

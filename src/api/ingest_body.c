@@ -6,6 +6,7 @@
 
 #include "api/ingest_item.h"
 
+#include "tenantgate/auth/tenant_named.h"
 #include "tenantgate/base/hex.h"
 #include "tenantgate/base/json.h"
 
@@ -74,6 +75,15 @@ form_fields(const struct parts *parts, struct ingest_form *out, struct err *err)
 	return !err_is(err);
 }
 
+static bool
+form_names_agree(const struct parts *parts, char *tenant, struct err *err)
+{
+	for (unsigned i = 0; i < parts->count; i++)
+		if (!tenant_named_agrees(parts->items[i].name, parts->items[i].bytes, tenant, err))
+			return false;
+	return true;
+}
+
 static unsigned
 count_files(const struct parts *parts)
 {
@@ -129,7 +139,7 @@ read_multipart(const struct ingest_head *head, char *body, size_t len, struct ar
 	}
 	if (!multipart_read(body, len, boundary, parts, err))
 		return false;
-	if (!form_fields(parts, &form, err))
+	if (!form_names_agree(parts, head->tenant, err) || !form_fields(parts, &form, err))
 		return false;
 	if (count_files(parts) == 0) {
 		err_set(err, ERR_INVALID_FIELD,
@@ -288,7 +298,8 @@ ingest_body_read(const struct ingest_head *head, char *body, size_t len, struct 
 							   : NULL;
 	if (root == NULL)
 		return false;
-	ok = read_json_fields(root, head, arena, out, err);
+	ok = tenant_named_in_json(root, head->tenant, err) &&
+	    read_json_fields(root, head, arena, out, err);
 	json_decref(root);
 	out->copied = true;
 	return ok;

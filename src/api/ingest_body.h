@@ -43,6 +43,7 @@ struct ingest_items {
 
 /* What the request has outside its body; p NULL where it has not. */
 struct ingest_head {
+	char		*tenant;	/* that it is for: TENANT_ID_MAX + 1 bytes */
 	struct slice	content_type;
 	struct slice	document_id;	/* of the query string, as all below */
 	struct slice	title;

@@ -5,6 +5,7 @@
 #include "api/ingest_memory.h"
 
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/mutation.h"
 
 #define WAITING_MAX 1000		/* documents of one tenant that wait; more are refused */
 
@@ -111,7 +112,7 @@ budgets_of(const struct ingest_memory *m)
 static struct slice
 memory_tenant(const struct ingest_memory *m)
 {
-	return slice_str(m->req->tenant_id);
+	return slice_str(mutated(MUTATION_SHARE_INGESTS, m->req->tenant_id));
 }
 
 /* An http_body_fn: bytes is what the buffer takes, which grows by doubling. */

@@ -23,6 +23,7 @@ ingest_work_new(struct request *req)
 	w->embedding_model = model_embedding_name(req->ctx->model);
 	plan_key(req->tenant.limits, PLAN_MAX_DOCUMENT_SIZE, w->size_key);
 	w->head = (struct ingest_head){
+		.tenant = w->job.tenant,
 		.content_type = body_job_copy(&w->job, http_header(req->x, "Content-Type")),
 		.document_id = http_query_get(req->x, "documentId", arena),
 		.title = http_query_get(req->x, "title", arena),

@@ -19,9 +19,11 @@
 #include "api/request_quota.h"
 #include "api/respond.h"
 #include "api/route.h"
+#include "tenantgate/auth/tenant_named.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/map.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/base/secret.h"
 
 #define MINUTE_US (60 * 1000000ull)
@@ -114,7 +116,7 @@ request_tenant(struct flow *f)
 	    !api_route_in_scope(req->route, req->caller.scopes, &err) ||
 	    !header_is_single(req, "X-Tenant-Id", ERR_INVALID_TENANT, &err) ||
 	    !auth_tenant(&req->caller, http_header(req->x, "X-Tenant-Id"), req->tenant_id, &err) ||
-	    !read_user(req, &err))
+	    !tenant_named_in_head(req->x, req->tenant_id, f->arena, &err) || !read_user(req, &err))
 		return flow_fail_err(f, &err);
 	tenant_use_begin(req->ctx->tenants, &req->use, req->tenant_id, f);
 	return tenant_lookup(f, req->ctx->tenants, req->tenant_id, &req->tenant);
@@ -138,7 +140,7 @@ rules_set(struct request *req)
 
 	req->rules[LIMIT_OF_TENANT] = (struct limit_rule){
 		.key = request_limit_key(req, req->rule_keys[LIMIT_OF_TENANT], "tenant",
-		    req->tenant_id, ""),
+		    mutated(MUTATION_LIMIT_TENANT, req->tenant_id), ""),
 		.count = request_rate(req, key),
 		.period_us = MINUTE_US,
 		.burst = limits->burst,
@@ -151,8 +153,8 @@ rules_set(struct request *req)
 		.burst = conf->burst,
 	};
 	req->rules[LIMIT_OF_USER] = (struct limit_rule){
-		.key = request_limit_key(req, req->rule_keys[LIMIT_OF_USER], "user", req->tenant_id,
-		    req->user_id),
+		.key = request_limit_key(req, req->rule_keys[LIMIT_OF_USER], "user",
+		    mutated(MUTATION_LIMIT_USER, req->tenant_id), req->user_id),
 		.count = req->user_id[0] != '\0' ? limits->user_requests_per_minute : 0,
 		.period_us = MINUTE_US,
 		.burst = conf->burst,
@@ -246,7 +248,7 @@ request_borrow_for(struct flow *f, struct request *req)
 static bool
 reconcile_is_due(const struct request *req, uint64_t now_us)
 {
-	struct slice tenant = slice_str(req->tenant_id);
+	struct slice tenant = slice_str(mutated(MUTATION_RECONCILE, req->tenant_id));
 	const uint64_t *last_us = map_get(req->ctx->reconciled, tenant);
 	uint64_t *now;
 

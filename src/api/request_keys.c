@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "tenantgate/api.h"
+#include "tenantgate/base/mutation.h"
 
 size_t
 limit_key_write(char *out, size_t size, const char *environment, bool is_cluster,
@@ -32,6 +33,6 @@ api_tenant_redis_key(const struct tenants_conf *conf, const char *id, unsigned i
 	if (i >= sizeof(names) / sizeof(names[0]))
 		return false;
 	limit_key_write(out, TENANT_REDIS_KEY_SIZE, conf->environment, is_cluster,
-	    (struct limit_name){ names[i], id, "" });
+	    (struct limit_name){ names[i], mutated(MUTATION_END_KEYS, id), "" });
 	return true;
 }

@@ -14,6 +14,7 @@
 #include "api/handlers.h"
 #include "api/quota_seeding.h"
 #include "api/route.h"
+#include "tenantgate/base/mutation.h"
 
 #define BYTES_PER_TOKEN 4
 /* A document's bytes may be pictures, and one upload must not hold up a tenant's questions. */
@@ -107,8 +108,10 @@ request_check(struct flow *f, struct request *req)
 	if (q == NULL)
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the request");
 	q->ask = ask;
-	q->ask.state_key = request_limit_key(req, q->keys[0], "quota", req->tenant_id, "");
-	q->ask.leases_key = request_limit_key(req, q->keys[1], "leases", req->tenant_id, "");
+	q->ask.state_key = request_limit_key(req, q->keys[0], "quota",
+	    mutated(MUTATION_QUOTA, req->tenant_id), "");
+	q->ask.leases_key = request_limit_key(req, q->keys[1], "leases",
+	    mutated(MUTATION_LEASES, req->tenant_id), "");
 	req->quota = q;
 	return quota_check(f, req->ctx->limiter, req->rules, LIMIT_POLICIES, &q->ask, &req->verdict,
 	    &q->verdict, &q->hold);

@@ -11,6 +11,7 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/map.h"
+#include "tenantgate/base/mutation.h"
 
 #define SOON_US	       (30 * 1000000ull) /* between two sweeps that were asked for */
 #define SWEEP_KEY_SIZE (TENANT_ID_MAX + 16)
@@ -41,7 +42,7 @@ sweep_key(const struct request *req, char out[SWEEP_KEY_SIZE])
 {
 	return slice_of(out,
 	    (size_t)snprintf(out, SWEEP_KEY_SIZE, "%s%s/%d", req->has_missed ? "!" : "",
-		req->tenant_id, req->tenant.schema_version));
+		mutated(MUTATION_SWEEP, req->tenant_id), req->tenant.schema_version));
 }
 
 /* Whether this worker has asked for no sweep of the tenant within that time. */

@@ -16,6 +16,7 @@
 #include "api/span_json.h"
 #include "tenantgate/api/otlp.h"
 #include "tenantgate/base/clock.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/model/gen_ai.h"
 
 #define SPANS_MAX  (64u << 10) /* bytes of one request's */
@@ -105,7 +106,8 @@ put_request_span(struct buf *b, const struct request *req, const struct err *err
 	span_put_text(b, "url.scheme", SLICE_LIT("http"));
 	span_put_number(b, "http.response.status_code", req->flow.result);
 	span_put_text(b, "client.address", slice_str(http_remote(req->x)));
-	span_put_text(b, "tenantgate.tenant.id", slice_str(req->tenant_id));
+	span_put_text(b, "tenantgate.tenant.id",
+	    slice_str(mutated(MUTATION_TRACE, req->tenant_id)));
 	span_put_text(b, "tenantgate.request.id", slice_str(req->request_id));
 	span_end(b, &s, server_error(req, err));
 }
@@ -170,7 +172,8 @@ put_step_span(struct buf *b, const struct request *req, const struct err *err, u
 	span_begin(b, &s);
 	if (operation != NULL)
 		put_gen_ai(b, req, operation, model);
-	span_put_text(b, "tenantgate.tenant.id", slice_str(req->tenant_id));
+	span_put_text(b, "tenantgate.tenant.id",
+	    slice_str(mutated(MUTATION_TRACE, req->tenant_id)));
 	span_put_text(b, "tenantgate.step", slice_str(step_name));
 	span_end(b, &s, is_last ? err_slug(err->code) : NULL);
 }

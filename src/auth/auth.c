@@ -37,6 +37,7 @@
 #include "tenantgate/auth/key_catalog.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/replica/drop_channel.h"
 
 #define LOOKUP_DEADLINE_US (15 * 1000000ull)
@@ -177,7 +178,8 @@ key_check_wait(struct flow *f)
 	char asked[KEY_ASKED_MAX];
 
 	if (check->network.p == NULL)
-		return lookup_wait(f, a->keys, check->key.id, &check->waiter);
+		return lookup_wait(f, a->keys, mutated_slice(MUTATION_KEY_CACHE, check->key.id),
+		    &check->waiter);
 	return lookup_wait(f, a->unverified, key_asked(check->key.id, check->network, asked),
 	    &check->waiter);
 }
@@ -206,7 +208,7 @@ key_check_cached(struct auth *a, const struct key_text *key, struct slice networ
 	char asked[KEY_ASKED_MAX];
 
 	if (tagged)
-		return lookup_cached(a->keys, key->id);
+		return lookup_cached(a->keys, mutated_slice(MUTATION_KEY_CACHE, key->id));
 	return lookup_cached(a->unverified, key_asked(key->id, network, asked));
 }
 

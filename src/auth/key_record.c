@@ -12,6 +12,7 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/hex.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/base/random.h"
 #include "tenantgate/base/secret.h"
 
@@ -84,7 +85,8 @@ key_record_fill(struct key_record *r, const struct pg_result *row)
 	if (!hash_parse(r->secret_sha256, pg_text(row, 0, 0)))
 		return false;
 	if (r->caller.kind == CALLER_TENANT)
-		snprintf(r->caller.tenant, sizeof(r->caller.tenant), "%s", tenant);
+		snprintf(r->caller.tenant, sizeof(r->caller.tenant), "%s",
+		    mutated(MUTATION_KEY_TENANT, tenant));
 	scopes = pg_value(row, 0, 3);
 	r->caller.scopes = scopes.p == NULL ? SCOPES_UNLIMITED : key_scopes_known(scopes);
 	r->expires_us = expiry_parse(pg_text(row, 0, 4));

@@ -59,6 +59,36 @@ http_header_count(const struct http_exchange *x, const char *name)
 	return n;
 }
 
+bool
+http_header_item(const struct http_exchange *x, unsigned i, struct slice *name, struct slice *value)
+{
+	const struct parse *p = &conn_of(x)->parse;
+
+	if (i >= p->field_count)
+		return false;
+	*name = parse_slice(p, p->fields[i].name);
+	*value = parse_slice(p, p->fields[i].value);
+	return true;
+}
+
+bool
+http_query_next(struct slice *rest, struct arena *a, struct slice *name, struct slice *value)
+{
+	const char *amp = rest->len == 0 ? NULL : memchr(rest->p, '&', rest->len);
+	size_t n = amp == NULL ? rest->len : (size_t)(amp - rest->p), at = 0;
+
+	if (rest->len == 0)
+		return false;
+	while (at < n && rest->p[at] != '=')
+		at++;
+	*name = percent_decode(slice_of(rest->p, at), true, a);
+	*value = at < n ? percent_decode(slice_of(rest->p + at + 1, n - at - 1), true, a)
+			: SLICE_LIT("");
+	n += amp != NULL;
+	*rest = slice_of(rest->p + n, rest->len - n);
+	return true;
+}
+
 /* As a form encodes it: pairs between '&', '+' for a blank (the URL Standard,
  * application/x-www-form-urlencoded). Names are compared as sent, not decoded; the first wins. */
 struct slice

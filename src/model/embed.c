@@ -31,6 +31,7 @@
 #include "model/vectors.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/loop/offload.h"
 
 /* What bounds the response: nobody gets to send us more than n vectors can take. */
@@ -134,8 +135,8 @@ embed_wait(struct flow *f)
 	struct embed *e = FLOW_OF(f, struct embed, &embed_kind);
 
 	flow_defer(f, share_give_later, &e->call.grant);
-	return share_take(f, e->call.model->shares->embeddings, e->call.tenant, 1, 1,
-	    &e->call.grant);
+	return share_take(f, e->call.model->shares->embeddings,
+	    mutated_slice(MUTATION_SHARE_EMBEDDINGS, e->call.tenant), 1, 1, &e->call.grant);
 }
 
 /* The next request: of as many texts as may be in one. */

@@ -28,6 +28,7 @@
 #include "model/model_stream.h"
 #include "model/request_job.h"
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/loop/offload.h"
 
 struct chat_call {
@@ -110,7 +111,8 @@ model_chat_wait(struct flow *f)
 		return request_refused(f);
 	if (call->grant.budget != NULL)
 		return FLOW_NEXT;
-	return share_take(f, call->model->shares->streams, call->tenant, 1, 1, &call->grant);
+	return share_take(f, call->model->shares->streams,
+	    mutated_slice(MUTATION_SHARE_STREAMS, call->tenant), 1, 1, &call->grant);
 }
 
 /* The next of the models in order is asked, or this was the last word. */

@@ -10,6 +10,7 @@
 #include "model/request_job.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/json.h"
+#include "tenantgate/base/mutation.h"
 
 #define REQUEST_OVERHEAD_MAX (64u << 10) /* bytes of all that is not text, extra bodies too */
 #define REQUEST_OVERHEAD     512	 /* bytes of that which nearly always suffice */
@@ -305,7 +306,7 @@ call_put_user(struct model_call *call, struct slice user)
 	struct buf pair;
 
 	buf_init(&pair, call->tenant.len + 1 + user.len);
-	buf_slice(&pair, call->tenant);
+	buf_slice(&pair, mutated_slice(MUTATION_PSEUDONYM, call->tenant));
 	buf_putc(&pair, '\0');
 	buf_slice(&pair, user);
 	if (shares->has_user_key && !pair.failed) {

@@ -30,6 +30,7 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/loop/offload.h"
 
 #define TEXTS_BYTES_MAX (256u << 10) /* of a call; a millisecond's work to write */
@@ -161,7 +162,8 @@ rerank_wait(struct flow *f)
 	struct rerank *r = rerank_of(f);
 
 	flow_defer(f, share_give_later, &r->call.grant);
-	return share_take(f, r->call.model->shares->reranks, r->call.tenant, 1, 1, &r->call.grant);
+	return share_take(f, r->call.model->shares->reranks,
+	    mutated_slice(MUTATION_SHARE_RANKINGS, r->call.tenant), 1, 1, &r->call.grant);
 }
 
 /* The next request: of as many texts as may be in one. */

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "retrieval/document_listing.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/wire/pg_sql.h"
 
 #define NUMBER_MAX 24 /* a uint64_t in decimal */
@@ -97,9 +98,9 @@ intent_query(struct flow *f)
 	const struct document_terms *t = i->terms;
 	struct pg_query q = {
 		.sql = begin_plainly,
-		.params = { PG_TEXT(i->tenant), PG_TEXT(d->id), PG_TEXT(d->title),
-		    PG_TEXT(d->file_name), PG_TEXT(d->mime_type), PG_TEXT(i->attempt),
-		    PG_TEXT(d->owner), PG_TEXT(i->bytes), PG_TEXT(d->sha256),
+		.params = { PG_TEXT(mutated(MUTATION_DOCUMENT_BEGIN, i->tenant)), PG_TEXT(d->id),
+		    PG_TEXT(d->title), PG_TEXT(d->file_name), PG_TEXT(d->mime_type),
+		    PG_TEXT(i->attempt), PG_TEXT(d->owner), PG_TEXT(i->bytes), PG_TEXT(d->sha256),
 		    PG_TEXT(d->expires_at) },
 		.param_count = 10,
 	};

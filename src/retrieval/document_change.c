@@ -5,6 +5,7 @@
  * database, and lists the document as ready (documents.c); what is left half-way is reconciled.
  */
 #include "retrieval/document_owner.h"
+#include "tenantgate/base/mutation.h"
 
 #define IS_NOT_OVER " AND (expires_at IS NULL OR expires_at" PG_ABOVE PG_NOW ")"
 
@@ -22,7 +23,8 @@ documents_claim(struct flow *f, struct catalog *c, const char *tenant, const cha
 		       "'ready' OR attempt" PG_EQUALS "$3) RETURNING 1)"
 		       " SELECT (SELECT pg_catalog.count(*) FROM claimed) FROM public.documents"
 		       " WHERE user_id" PG_EQUALS "$1 AND document_id" PG_EQUALS "$2" IS_NOT_OVER,
-		.params = { PG_TEXT(tenant), PG_TEXT(id), PG_TEXT(attempt) },
+		.params = { PG_TEXT(mutated(MUTATION_DOCUMENT_CLAIM, tenant)), PG_TEXT(id),
+		    PG_TEXT(attempt) },
 		.param_count = 3,
 	};
 

@@ -25,6 +25,7 @@
  */
 #include "retrieval/document_listing.h"
 #include "retrieval/pg_binary.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/wire/pg_sql.h"
 
 #define THE_ROW " WHERE user_id" PG_EQUALS "$1 AND document_id" PG_EQUALS "$2"
@@ -40,8 +41,8 @@ run_on_row(struct flow *f, struct catalog *c, const char *sql, const char *tenan
 {
 	const struct pg_query q = {
 		.sql = sql,
-		.params = { PG_TEXT(tenant), PG_TEXT(id), PG_TEXT(v->sha256),
-		    PG_TEXT(v->created_at) },
+		.params = { PG_TEXT(mutated(MUTATION_DOCUMENT_MARK, tenant)), PG_TEXT(id),
+		    PG_TEXT(v->sha256), PG_TEXT(v->created_at) },
 		.param_count = 4,
 	};
 

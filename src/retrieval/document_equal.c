@@ -7,6 +7,7 @@
 
 #include "retrieval/document_listing.h"
 #include "retrieval/pg_binary.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/wire/pg_sql.h"
 
 struct equal_search {
@@ -50,8 +51,8 @@ equal_query(struct flow *f)
 	const struct document *d = s->wanted;
 	const struct pg_query q = {
 		.sql = find_equal,
-		.params = { PG_TEXT(s->tenant), PG_TEXT(d->sha256),
-		    PG_TEXT(d->owner == NULL ? "" : d->owner), PG_TEXT(d->id) },
+		.params = { PG_TEXT(mutated(MUTATION_DOCUMENT_EQUAL, s->tenant)),
+		    PG_TEXT(d->sha256), PG_TEXT(d->owner == NULL ? "" : d->owner), PG_TEXT(d->id) },
 		.param_count = 4,
 	};
 

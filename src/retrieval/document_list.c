@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "retrieval/pg_binary.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/retrieval.h"
 #include "tenantgate/wire/pg_sql.h"
 
@@ -77,8 +78,8 @@ documents_list(struct flow *f, struct catalog *c, const char *tenant,
 	const char *after = page->after_us[0] == '\0' ? FIRST_US : page->after_us;
 	const struct pg_query q = {
 		.sql = list_page,
-		.params = { PG_TEXT(tenant), PG_TEXT(page->status), PG_TEXT(after),
-		    PG_TEXT(page->after_id), PG_TEXT(limit), PG_TEXT(page->owner) },
+		.params = { PG_TEXT(mutated(MUTATION_DOCUMENT_LIST, tenant)), PG_TEXT(page->status),
+		    PG_TEXT(after), PG_TEXT(page->after_id), PG_TEXT(limit), PG_TEXT(page->owner) },
 		.param_count = 6,
 	};
 
@@ -94,7 +95,7 @@ documents_get(struct flow *f, struct catalog *c, const char *tenant, const char 
 {
 	const struct pg_query q = {
 		.sql = get_one,
-		.params = { PG_TEXT(tenant), PG_TEXT(id) },
+		.params = { PG_TEXT(mutated(MUTATION_DOCUMENT_GET, tenant)), PG_TEXT(id) },
 		.param_count = 2,
 	};
 

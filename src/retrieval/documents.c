@@ -25,6 +25,7 @@
 #include "retrieval/document_listing.h"
 #include "retrieval/document_owner.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/mutation.h"
 
 #define NUMBER_SIZE	      24 /* a uint64_t in decimal */
 #define FOREIGN_KEY_VIOLATION "23503"
@@ -265,7 +266,8 @@ enum flow_rc
 documents_ready(struct flow *f, struct catalog *c, const char *tenant, struct document *d,
     const char *attempt, bool *in_doubt)
 {
-	struct listing *l = listing_new(f, c, tenant, "list the document");
+	struct listing *l =
+	    listing_new(f, c, mutated(MUTATION_DOCUMENT_READY, tenant), "list the document");
 
 	if (l == NULL)
 		return no_memory(f);

@@ -9,6 +9,7 @@
 
 #include "tenantgate/base/digest.h"
 #include "tenantgate/base/id.h"
+#include "tenantgate/base/mutation.h"
 
 #define NAME_DIGEST 24 /* hex digits: 96 bits */
 
@@ -34,6 +35,7 @@ name_project(char out[PROJECT_NAME_SIZE], const char *environment, const char *t
 {
 	char stem[PROJECT_NAME_SIZE], digest[NAME_DIGEST + 1];
 
+	tenant = mutated(MUTATION_PROJECT_NAME, tenant);
 	name_project_stem(stem, environment, tenant);
 	name_digest(digest, environment, tenant);
 	snprintf(out, PROJECT_NAME_SIZE, "%.*s-%s", PROJECT_NAME_SIZE - 1 - NAME_DIGEST - 1, stem,
@@ -72,7 +74,7 @@ name_cluster(char out[CLUSTER_NAME_SIZE], const char *environment, const char *t
 {
 	char digest[NAME_DIGEST + 1];
 
-	name_digest(digest, environment, tenant);
+	name_digest(digest, environment, mutated(MUTATION_CLUSTER_NAME, tenant));
 	snprintf(out, CLUSTER_NAME_SIZE, "tg_%s", digest);
 }
 

@@ -22,6 +22,7 @@
 
 #include <stdio.h>
 
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/base/random.h"
 #include "tenantgate/wire/pg_sql.h"
 
@@ -155,7 +156,7 @@ mark_judge_row(struct owner_mark *m)
 		.param_count = 1,
 	};
 
-	if (is_here && slice_is(tenant, m->id))
+	if (is_here && slice_is(tenant, mutated(MUTATION_OWNER_MARK, m->id)))
 		return mark_free(m, mark_claim);
 	snprintf(m->seen, sizeof(m->seen), "%s", pg_text(&m->result, 0, 2));
 	mark_keep(m, environment, tenant);
@@ -235,8 +236,9 @@ mark_claim(struct flow *f)
 		       " WHERE (o.environment" PG_EQUALS "excluded.environment"
 		       " AND o.tenant_id" PG_EQUALS "excluded.tenant_id)"
 		       " OR o.token" PG_EQUALS "$4 RETURNING 1",
-		.params = { PG_TEXT(m->tenants->conf->environment), PG_TEXT(m->id),
-		    PG_TEXT(m->token), PG_TEXT(m->seen) },
+		.params = { PG_TEXT(m->tenants->conf->environment),
+		    PG_TEXT(mutated(MUTATION_OWNER_MARK, m->id)), PG_TEXT(m->token),
+		    PG_TEXT(m->seen) },
 		.param_count = 4,
 		.timeout_us = MARK_US,
 	};

@@ -53,6 +53,7 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/base/random.h"
 #include "tenantgate/base/secret.h"
 
@@ -237,7 +238,7 @@ provision_end(struct flow *f, const struct err *err)
 	provision_tell(p, err);
 	if (outcome.code == ERR_TIMEOUT)
 		outcome.code = ERR_NEON;
-	map_take(ts->provisions, slice_str(provision_id(p)));
+	map_take(ts->provisions, slice_str(mutated(MUTATION_PROVISION, provision_id(p))));
 	join_finish(&p->handle.join, &outcome);
 }
 
@@ -272,7 +273,7 @@ provision_fill(struct provision *p, struct tenants *ts, const char *id)
 	};
 	snprintf(p->claim.lease_ms, sizeof(p->claim.lease_ms), "%llu",
 	    (unsigned long long)(conf->lease_us / 1000));
-	return map_put(ts->provisions, slice_str(id), &p->handle);
+	return map_put(ts->provisions, slice_str(mutated(MUTATION_PROVISION, id)), &p->handle);
 }
 
 struct provision_handle *

@@ -13,6 +13,7 @@
 #include "tenant/neon_ticket.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
+#include "tenantgate/base/mutation.h"
 
 /* Under way or in the queue, in one process; a request for one more gets a 503. A bound on memory
  * (some 15 kB each), not on the provider, who has the queue for that. */
@@ -60,8 +61,8 @@ static enum flow_rc
 provision_waiter_join(struct flow *f)
 {
 	struct provision_waiter *w = FLOW_OF(f, struct provision_waiter, &provision_waiter_kind);
-	struct provision_handle *h =
-	    map_get(w->tenants->provisions, slice_str(w->record->tenant.id));
+	struct provision_handle *h = map_get(w->tenants->provisions,
+	    slice_str(mutated(MUTATION_PROVISION, w->record->tenant.id)));
 
 	if (h != NULL && h->record == w->record)
 		return join_wait(&h->join, f, &w->waiter);
@@ -104,8 +105,8 @@ ready_left_us(struct tenants *ts, uint64_t ready_at_us)
 static enum flow_rc
 fail_not_ready(struct provision_wait *w)
 {
-	struct provision_handle *h =
-	    map_get(w->tenants->provisions, slice_str(w->record->tenant.id));
+	struct provision_handle *h = map_get(w->tenants->provisions,
+	    slice_str(mutated(MUTATION_PROVISION, w->record->tenant.id)));
 	struct err err = { 0 };
 
 	err.retry_after =
@@ -159,7 +160,8 @@ provision_wait_release(struct flow *f)
 static struct provision_handle *
 provision_at(struct tenants *ts, const char *id, struct err *err)
 {
-	struct provision_handle *h = map_get(ts->provisions, slice_str(id));
+	struct provision_handle *h =
+	    map_get(ts->provisions, slice_str(mutated(MUTATION_PROVISION, id)));
 
 	if (h != NULL)
 		return h;

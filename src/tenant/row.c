@@ -19,6 +19,7 @@
 #include "tenant/row_sql.h"
 #include "tenant/tenant_record.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/base/secret.h"
 
 /* The order of ROW_COLUMNS (row_sql.h). */
@@ -56,7 +57,7 @@ enum row_column {
 void
 row_seal_context(char out[TENANT_KEY_SIZE], const char *id)
 {
-	snprintf(out, TENANT_KEY_SIZE, "tenant:%s", id);
+	snprintf(out, TENANT_KEY_SIZE, "tenant:%s", mutated(MUTATION_ROW_SEAL, id));
 }
 
 /* The tenant's id is authenticated with the password: copied to another tenant's row, it does not

@@ -25,6 +25,7 @@
 #include "tenant/tenant_use.h"
 #include "tenant/tenants_shared.h"
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/base/secret.h"
 
 #define LOOKUP_DEADLINE_US (15 * 1000000ull)
@@ -299,7 +300,7 @@ tenant_lookup_release(struct flow *f)
 enum flow_rc
 tenant_lookup(struct flow *f, struct tenants *ts, const char *id, struct tenant *out)
 {
-	struct slice key = slice_str(id);
+	struct slice key = slice_str(mutated(MUTATION_TENANT_CACHE, id));
 	struct lookup_record *r;
 	struct tenant_lookup_wait *w;
 	enum flow_rc rc;

@@ -12,6 +12,7 @@
 
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/json.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/base/secret.h"
 
 /* Bytes of JSON; a longer one is not put into Redis. Few letters of settings are escaped. */
@@ -95,7 +96,8 @@ record_redis_key(char out[RECORD_KEY_SIZE], const char *environment, const char 
 	size_t tag = is_cluster ? strnlen(environment, REDIS_TAG_MAX) : 0;
 
 	snprintf(out, RECORD_KEY_SIZE, "tg:tenant:%s%.*s%s%s:%s", is_cluster ? "{" : "", (int)tag,
-	    environment, is_cluster ? "}" : "", environment + tag, id);
+	    environment, is_cluster ? "}" : "", environment + tag,
+	    mutated(MUTATION_RECORD_KEY, id));
 }
 
 static void
@@ -136,7 +138,9 @@ record_close(const struct seal *seal, const struct tenant *t, const char *settin
 	assert(t->state == TENANT_READY);
 	buf_init(&plain, RECORD_TEXT_MAX);
 	put_json(&plain, t, settings != NULL ? settings : "");
-	fine = !plain.failed && seal_encrypt(seal, buf_view(&plain), slice_str(key), out);
+	fine = !plain.failed &&
+	    seal_encrypt(seal, buf_view(&plain), slice_str(mutated(MUTATION_RECORD_SEAL, key)),
+		out);
 	buf_wipe(&plain);
 	return fine;
 }
@@ -198,7 +202,7 @@ record_open(const struct seal *seal, const char *id, const char *key, struct sli
 	if (sealed.len > 2 * RECORD_TEXT_MAX)
 		return false;
 	buf_init(&plain, RECORD_TEXT_MAX);
-	if (seal_decrypt(seal, sealed, slice_str(key), &plain))
+	if (seal_decrypt(seal, sealed, slice_str(mutated(MUTATION_RECORD_SEAL, key)), &plain))
 		o = json_read_object(buf_view(&plain), &err);
 	if (o != NULL)
 		fine = get_json(o, id, out, settings);

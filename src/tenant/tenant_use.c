@@ -18,6 +18,7 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/arena.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/base/secret.h"
 
 #define CHECK_US	(10 * 1000000ull)
@@ -280,7 +281,7 @@ tenant_use_begin(struct tenants *ts, struct tenant_use *use, const char *id, str
 	tenant_use_end(use);
 	if (uses->turn.event == NULL && !timer_init(&uses->turn, ts->worker, uses_check_some, uses))
 		return;
-	use->users = users_of(uses, id);
+	use->users = users_of(uses, mutated(MUTATION_USE, id));
 	if (use->users == NULL)
 		return;
 	use->flow = f;

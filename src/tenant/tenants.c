@@ -24,6 +24,7 @@
 #include "tenantgate/base/buf.h"
 #include "tenantgate/base/digest.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/base/random.h"
 #include "tenantgate/base/secret.h"
 #include "tenantgate/wire/pg_url.h"
@@ -102,7 +103,7 @@ tenant_provider_check(const struct tenants *ts, const struct tenant *t, struct e
 static void
 target_key(char key[TENANT_KEY_SIZE], const char *id)
 {
-	snprintf(key, TENANT_KEY_SIZE, "tenant:%s", id);
+	snprintf(key, TENANT_KEY_SIZE, "tenant:%s", mutated(MUTATION_POOL_KEY, id));
 }
 
 void
@@ -142,10 +143,10 @@ tenant_forget(struct tenants *ts, const char *id)
 {
 	tenants_forget_pool(ts, id);
 	tenants_unpublish(ts, id);
-	drop_channel_tell(&ts->drops, slice_str(id), DROP_FORGET);
+	drop_channel_tell(&ts->drops, slice_str(mutated(MUTATION_DROP_CHANNEL, id)), DROP_FORGET);
 	tenant_uses_check_everywhere(ts, id);
 	/* Last: the id may be the record's own. */
-	lookup_forget(ts->records, slice_str(id));
+	lookup_forget(ts->records, slice_str(mutated(MUTATION_TENANT_FORGET, id)));
 }
 
 /* What is in Redis is of use to other replicas while the catalog is away, and only then. */

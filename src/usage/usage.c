@@ -25,6 +25,7 @@
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
+#include "tenantgate/base/mutation.h"
 #include "tenantgate/base/random.h"
 #include "usage/usage_refusal.h"
 #include "usage/usage_sql.h"
@@ -327,7 +328,8 @@ usage_drop(struct usage *u, const struct usage_count *count)
 void
 usage_note(struct usage *u, const char *tenant, const char *model, const struct usage_count *count)
 {
-	if (!usage_tally_add(u->tally, tenant, model, (uint32_t)(clock_wall_us() / DAY_US), count))
+	if (!usage_tally_add(u->tally, mutated(MUTATION_USAGE, tenant), model,
+		(uint32_t)(clock_wall_us() / DAY_US), count))
 		usage_drop(u, count);
 	if (u->is_writing)
 		return;

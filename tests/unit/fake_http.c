@@ -42,6 +42,23 @@ http_origin_is_listed(const struct http_exchange *x)
 	return x->origin_is_listed;
 }
 
+bool
+http_header_item(const struct http_exchange *x, unsigned i, struct slice *name, struct slice *value)
+{
+	*name = SLICE_LIT("X-Request-Id");
+	*value = x->request_id;
+	return i == 0 && value->p != NULL;
+}
+
+bool
+http_query_next(struct slice *rest, struct arena *arena, struct slice *name, struct slice *value)
+{
+	(void)rest;
+	(void)arena;
+	*name = *value = slice_of(NULL, 0);
+	return false;
+}
+
 /* None has a query. */
 struct slice
 http_query_get(const struct http_exchange *x, const char *name, struct arena *arena)
