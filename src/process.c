@@ -8,6 +8,7 @@
 
 #include "host_division.h"
 
+#include "tenantgate/auth/token.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
@@ -111,6 +112,7 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	budgets_open(process, conf);
 	process->snapshot->servers = model_shares_servers(process->models);
 	process->key_tags = key_tags_new();
+	process->tokens = token_signer_new(process->seal, conf->tenants.environment);
 	process->keys = lookup_store_new(conf->auth.cache_max);
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);
 	process->failures = limit_store_new(FAILURES_MAX);
@@ -154,6 +156,7 @@ process_close(struct process *process)
 	indexing_close(process->shared.indexing);
 	loudest_free(process->shared.loudest);
 	key_tags_free(process->key_tags);
+	token_signer_free(process->tokens);
 	lookup_store_free(process->keys);
 	limit_store_free(process->limits);
 	limit_store_free(process->failures);

@@ -27,6 +27,7 @@ struct process {
 	struct replicas		*replicas;	/* how many there are */
 	struct model_shares	*models;	/* streams and embedding calls, by tenant */
 	struct key_tags		*key_tags;	/* filled at the start, by serve.c */
+	struct token_signer	*tokens;	/* of users' tokens */
 	struct lookup_store	*keys;		/* records of API keys */
 	struct tenants_shared	*tenants_shared; /* records; of the provider's limits */
 	struct limit_store	*limits;	/* used without Redis, and while it is away */

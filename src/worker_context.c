@@ -14,6 +14,7 @@
 #include "config.h"
 #include "reload.h"
 #include "tenantgate/api/request_meters.h"
+#include "tenantgate/auth/token.h"
 #include "tenantgate/base/map.h"
 #include "tenantgate/loop/flow_stat.h"
 
@@ -121,6 +122,7 @@ open_services(struct worker_context *ctx, struct err *err)
 	replicas_attach(process->replicas, ctx->worker, ctx->redis);
 	ctx->auth = auth_open(ctx->worker, process->catalog, process->key_tags, process->keys,
 	    ctx->redis, &process->conf->auth);
+	auth_use_tokens(ctx->auth, process->tokens);
 	ctx->limiter =
 	    limit_open(ctx->worker, ctx->redis, process->limits, process->conf->redis_failure_mode);
 	limit_set_lease(ctx->limiter, process->conf->api.quota_lease_us);

@@ -49,6 +49,7 @@ struct api_conf {
 	unsigned	key_requests_per_minute;	/* a key's, over all its tenants; 0: none */
 	unsigned	auth_failures_per_minute;	/* a network's; then slowed; 0: never */
 	unsigned	burst;				/* requests at once; 0: a minute's count */
+	uint64_t	token_ttl_us;			/* of a user's token, at most */
 	enum ratelimit_headers ratelimit_headers;
 	size_t		document_max;			/* bytes of one document */
 	size_t		chat_body_max;			/* bytes of a /chat or /search body */

@@ -60,6 +60,8 @@ struct caller {
 	char			user[USER_ID_MAX + 1];		/* "": it is not confined to one */
 	unsigned		scopes;		/* bits of key_scope.h */
 	bool			has_own_only;	/* of documents, those alone that are the user's */
+	char			token_id[TOKEN_ID_LEN + 1];	/* no secret; "": it has none */
+	uint64_t		token_generation; /* that its tenant must have; 0: whichever */
 	/* With CALLER_NONE: what is wrong with a credential whose form is right, for operators
 	 * alone (static); NULL: nothing that they need be told. */
 	const char		*cause;

@@ -241,16 +241,17 @@ struct document_quota {
 };
 
 enum document_admission { DOCUMENT_ADMITTED, DOCUMENT_TOO_MANY, DOCUMENT_STORAGE_FULL,
-	DOCUMENT_IS_STORED, DOCUMENT_BEING_STORED };
+	DOCUMENT_IS_STORED, DOCUMENT_BEING_STORED, DOCUMENT_ANOTHERS };
 
 /* On which terms a document may be stored. */
 struct document_terms {
 	struct document_quota	quota;
 	bool			if_new;		/* not when its owner has the same bytes already */
+	bool			own_only;	/* not in place of one that is not its owner's */
 	enum document_admission	admission;	/* what documents_begin() has found */
 };
-/* Sets why it is not admitted: ERR_TOO_MANY_DOCUMENTS, ERR_STORAGE_FULL, or ERR_CONFLICT while the
- * same bytes are being stored. Nothing for one that is stored. */
+/* Sets why it is not admitted: ERR_TOO_MANY_DOCUMENTS, ERR_STORAGE_FULL, or ERR_CONFLICT: the same
+ * bytes are being stored, the id is another's. Nothing for one that is stored. */
 void		document_terms_refuse(const struct document_terms *, struct err *);
 
 /* The tenant's document that has the digest and the owner of `wanted`, and is ready: of several the
@@ -283,13 +284,14 @@ enum flow_rc	documents_ready(struct flow *, struct catalog *, const char *tenant
 void		documents_undo(struct worker *, struct catalog *, const char *tenant,
 		    const char *document_id, const char *attempt, const char *reason);
 
-/* A document was refused before there was an intent: it is listed as 'failed' with the reason, for
- * a day, unless there is one of its id that has not failed. In the background, too. */
+/* A document was refused before there was an intent: listed as 'failed' with the reason, for a day,
+ * unless one of its id has not, or, with own_only, is another's. In the background, too. */
 void		documents_failed(struct worker *, struct catalog *, const char *tenant,
-		    const struct document *, const char *reason);
+		    const struct document *, const char *reason, bool own_only);
 
 /* ---- a document's deletion: store_find, mark, store_delete, drop; each may be repeated ---- */
-/* What is stored under an id at one time; both "" for nothing. Borrowed until a wait is over. */
+/* What is stored under an id at one time; both "" for nothing. Borrowed until a wait is over. The
+ * owner below: whose documents alone there are for the caller; NULL: everybody's. */
 struct document_version {
 	const char	*sha256;
 	const char	*created_at;	/* as in struct document */
@@ -300,7 +302,7 @@ struct document_version {
  * store_delete() erases that version alone; store_has_another() tells, of its PG_OK result, whether
  * another has taken its place. Then documents_drop() keeps the row, which is to be reconciled. */
 enum flow_rc	documents_mark(struct flow *, struct catalog *, const char *tenant, const char *id,
-		    const struct document_version *, struct pg_result *out)
+		    const char *owner, const struct document_version *, struct pg_result *out)
 		    __attribute__((warn_unused_result));
 /* The row that names `erased` names `next` now, which has taken its place; none is changed where it
  * names another, or the deletion has ended. As documents_mark(). */
@@ -326,14 +328,15 @@ struct document_change {
 
 enum document_claim { DOCUMENT_ABSENT, DOCUMENT_BUSY, DOCUMENT_CLAIMED };
 
-/* The listed row is the attempt's when it was 'ready'. As documents_mark(); documents_claimed()
- * tells what came of it, of a PG_OK result. */
+/* The row is the attempt's when it was 'ready'. As documents_mark(); of a PG_OK result tells: */
 enum flow_rc	documents_claim(struct flow *, struct catalog *, const char *tenant, const char *id,
-		    const char *attempt, struct pg_result *out) __attribute__((warn_unused_result));
+		    const char *owner, const char *attempt, struct pg_result *out)
+		    __attribute__((warn_unused_result));
 enum document_claim	documents_claimed(const struct pg_result *);
-/* In the tenant's database; no row changed: there is no such document. As pool_read(). */
+/* No row changed: there is no such document. As pool_read(). An owner: from RETRIEVAL_SCHEMA_OWNERS
+ * on; one that is not written passes. */
 enum flow_rc	store_change(struct flow *, struct pool_lease *, int schema_version, const char *id,
-		    const struct document_change *, struct pg_result *out)
+		    const char *owner, const struct document_change *, struct pg_result *out)
 		    __attribute__((warn_unused_result));
 
 /* ---- a document's chunks ---- */
@@ -341,9 +344,9 @@ enum flow_rc	store_change(struct flow *, struct pool_lease *, int schema_version
  * columns chunk_index, page, content, the document's count of chunks, and how many of these the
  * index of vectors covers (null but where all are asked for, from RETRIEVAL_SCHEMA_TAIL on). The
  * content is null where those before it in the page are a mebibyte together. No row: no such
- * document; one with a null index: no more chunks. As pool_read(). */
+ * document; one with a null index: no more chunks. As pool_read(). owner: as store_change(). */
 enum flow_rc	store_chunks(struct flow *, struct pool_lease *, int schema_version, const char *id,
-		    int after, unsigned limit, struct pg_result *out)
+		    const char *owner, int after, unsigned limit, struct pg_result *out)
 		    __attribute__((warn_unused_result));
 
 /* ---- what is read of that list ---- */
@@ -362,7 +365,7 @@ struct documents_page {
 	const char	*after_us;	/* "" for the first page */
 	const char	*after_id;
 	const char	*status;	/* "" for any */
-	const char	*owner;		/* "" for any */
+	const char	*owner;		/* NULL for any */
 	unsigned	 limit;		/* 1..DOCUMENTS_PAGE_MAX */
 };
 
@@ -375,7 +378,7 @@ enum flow_rc	documents_list(struct flow *, struct catalog *, const char *tenant,
 		    __attribute__((warn_unused_result));
 /* One of them; no row where the tenant has none of that id. The same in all else. */
 enum flow_rc	documents_get(struct flow *, struct catalog *, const char *tenant, const char *id,
-		    struct pg_result *out) __attribute__((warn_unused_result));
+		    const char *owner, struct pg_result *out) __attribute__((warn_unused_result));
 /* How many rows there are, and one of them. */
 unsigned	documents_count(const struct pg_result *);
 void		documents_row(const struct pg_result *, unsigned row, struct listed_document *);

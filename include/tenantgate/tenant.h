@@ -60,6 +60,9 @@ struct tenant {
 	/* What holds for it, resolved: of a lookup, in its flow's arena, and NULL where that flow
 	 * has none; NULL before. */
 	const struct plan	*limits;
+	/* That its users' tokens must have: another since they were last revoked, and of another
+	 * tenant of that id before. Later ones are greater. 0: there is no row. */
+	uint64_t		token_generation;
 	/* valid when READY */
 	char			host[DNS_NAME_MAX + 1];
 	uint16_t		port;
@@ -194,6 +197,16 @@ void		 tenant_forget(struct tenants *, const char *id);
 /* Its database does not answer where the record says, so that may have changed: the same, but the
  * record stays in use if the catalog cannot be reached, for then nobody knows a better one. */
 void		 tenant_doubt(struct tenants *, const char *id);
+
+/* ---- its users' tokens ---- */
+/* Those that were made until now are refused from now on: here at once after tenant_forget(). Wakes
+ * plainly, for catalog_check(); no row is changed where there is no such tenant, or it is deleted.
+ * id: borrowed until the wait is over. */
+enum flow_rc	 tenant_tokens_revoke(struct flow *, struct tenants *, const char *id,
+		    struct pg_result *out) __attribute__((warn_unused_result));
+/* The record is older than something that was made since: the next lookup asks the catalog. Nobody
+ * else is told. */
+void		 tenant_look_anew(struct tenants *, const char *id);
 
 /* ---- what an application says of its tenants ---- */
 enum tenant_field { TENANT_NAME, TENANT_EMAIL, TENANT_AVATAR_URL, TENANT_PLAN, TENANT_REGION,

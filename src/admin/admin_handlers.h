@@ -33,5 +33,6 @@ admin_start_fn	tenant_receipt_start, tenant_recreate_start;
 admin_start_fn	tenants_page_start, tenant_show_start, tenant_limits_start;
 admin_start_fn	tenant_create_start, tenant_set_start;
 admin_start_fn	tenant_retry_start, tenant_warm_start;
+admin_start_fn	tokens_make_start, tokens_revoke_start;
 
 #endif

@@ -67,6 +67,7 @@ log_put_request(struct buf *b, const struct request *req)
 	log_put_field(b, "tenant", slice_str(mutated(MUTATION_ACCESS_LOG, req->tenant_id)));
 	log_put_field(b, "user", slice_str(req->user_id));
 	log_put_field(b, "key", slice_str(req->caller.key_id));
+	log_put_field(b, "token", slice_str(req->caller.token_id));
 	log_put_field(b, "remote", slice_str(http_remote(req->x)));
 	log_put_field(b, "route", slice_str(req->flow.kind->name));
 	log_put_target(b, req->x);

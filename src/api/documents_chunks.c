@@ -9,6 +9,7 @@
 #include "api/documents_cursor.h"
 #include "api/handlers.h"
 #include "api/ingest_body.h"
+#include "api/own.h"
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
 
@@ -88,9 +89,12 @@ static enum flow_rc
 documents_chunks_query(struct flow *f)
 {
 	struct chunks_listing *c = chunks_listing_of(f);
+	struct err err = { 0 };
 
-	return store_chunks(f, &c->req.lease, c->req.tenant.schema_version, c->id, c->after,
-	    c->limit + 1, &c->rows);
+	if (!own_is_known(&c->req, &err))
+		return flow_fail_err(f, &err);
+	return store_chunks(f, &c->req.lease, c->req.tenant.schema_version, c->id,
+	    own_user(&c->req), c->after, c->limit + 1, &c->rows);
 }
 
 static void

@@ -11,6 +11,7 @@
  */
 #include "api/document_json.h"
 #include "api/handlers.h"
+#include "api/own.h"
 
 #define ROUNDS_MAX 3 /* one for each ingest that was under way; more is left to the background */
 
@@ -64,7 +65,8 @@ documents_delete_look(struct flow *f)
 	d->id = document_path_id(&d->req, &err);
 	if (d->id == NULL)
 		return flow_fail_err(f, &err);
-	return documents_get(f, d->req.ctx->catalog, d->req.tenant_id, d->id, &d->result);
+	return documents_get(f, d->req.ctx->catalog, d->req.tenant_id, d->id, own_user(&d->req),
+	    &d->result);
 }
 
 static enum flow_rc
@@ -135,11 +137,13 @@ documents_delete_mark(struct flow *f)
 	pool_return(&d->req.lease, POOL_CLEAN);
 	if (d->rounds > 0)
 		return documents_delete_mark_next(f);
+	if (d->found && d->stored.owner != NULL && !own_sees(&d->req, d->stored.owner))
+		return document_is_absent(f);
 	d->version = (struct document_version){ "", "" };
 	if (d->found)
 		d->version = (struct document_version){ d->stored.sha256, d->stored.created_at };
-	return documents_mark(f, d->req.ctx->catalog, d->req.tenant_id, d->id, &d->version,
-	    &d->result);
+	return documents_mark(f, d->req.ctx->catalog, d->req.tenant_id, d->id, own_user(&d->req),
+	    &d->version, &d->result);
 }
 
 /* The row has gone where another has deleted the document meanwhile. */

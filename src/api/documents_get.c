@@ -4,6 +4,7 @@
  */
 #include "api/document_json.h"
 #include "api/handlers.h"
+#include "api/own.h"
 
 struct document_look {
 	struct request req;    /* first */
@@ -40,7 +41,8 @@ documents_get_query(struct flow *f)
 
 	if (id == NULL)
 		return flow_fail_err(f, &err);
-	return documents_get(f, l->req.ctx->catalog, l->req.tenant_id, id, &l->rows);
+	return documents_get(f, l->req.ctx->catalog, l->req.tenant_id, id, own_user(&l->req),
+	    &l->rows);
 }
 
 static enum flow_rc

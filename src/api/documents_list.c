@@ -9,6 +9,7 @@
 #include "api/documents_cursor.h"
 #include "api/handlers.h"
 #include "api/ingest_body.h"
+#include "api/own.h"
 #include "api/owner_id.h"
 #include "api/respond.h"
 #include "tenantgate/base/json.h"
@@ -68,7 +69,7 @@ documents_list_read(struct flow *f)
 	struct slice cursor = http_query_get(l->req.x, "cursor", f->arena);
 	struct err err = { 0 };
 
-	l->page = (struct documents_page){ "", "", "", "", DOCUMENTS_LIMIT_DEFAULT };
+	l->page = (struct documents_page){ "", "", "", NULL, DOCUMENTS_LIMIT_DEFAULT };
 	if (!ingest_query_decodes(http_query(l->req.x), &err))
 		return flow_fail_err(f, &err);
 	if (limit.p != NULL && !documents_limit_read(limit, &l->page.limit, &err))
@@ -80,6 +81,7 @@ documents_list_read(struct flow *f)
 	if (cursor.p != NULL && !documents_cursor_read(cursor, f->arena, &l->page))
 		err_set(&err, ERR_INVALID_FIELD,
 		    "The cursor is not one of ours; begin again without it.");
+	l->page.owner = own_owner(&l->req, l->page.owner);
 	return err_is(&err) ? flow_fail_err(f, &err) : FLOW_NEXT;
 }
 

@@ -10,6 +10,7 @@
 #include "api/document_json.h"
 #include "api/documents_patch_body.h"
 #include "api/handlers.h"
+#include "api/own.h"
 #include "tenantgate/base/random.h"
 
 #define PATCH_NODES_MAX 10000
@@ -93,13 +94,14 @@ documents_patch_claim(struct flow *f)
 {
 	struct document_patch *p = document_patch_of(f);
 	const struct document_patch_job *j = p->job;
+	struct err err = j->job.err;
 
-	if (err_is(&j->job.err))
-		return flow_fail_err(f, &j->job.err);
+	if (err_is(&err) || !own_is_known(&p->req, &err))
+		return flow_fail_err(f, &err);
 	id_random(p->attempt, DOCUMENT_ATTEMPT_LEN);
 	p->is_claimed = true;
-	return documents_claim(f, p->req.ctx->catalog, p->req.tenant_id, p->id, p->attempt,
-	    &p->result);
+	return documents_claim(f, p->req.ctx->catalog, p->req.tenant_id, p->id, own_user(&p->req),
+	    p->attempt, &p->result);
 }
 
 static enum flow_rc
@@ -130,8 +132,8 @@ documents_patch_store(struct flow *f)
 	struct document_patch *p = document_patch_of(f);
 	const struct document_patch_job *j = p->job;
 
-	return store_change(f, &p->req.lease, p->req.tenant.schema_version, p->id, &j->change,
-	    &p->result);
+	return store_change(f, &p->req.lease, p->req.tenant.schema_version, p->id,
+	    own_user(&p->req), &j->change, &p->result);
 }
 
 static enum flow_rc
@@ -142,6 +144,8 @@ documents_patch_stored(struct flow *f)
 
 	if (rc != FLOW_NEXT)
 		return rc;
+	if (pg_changed(&p->result) == 0)
+		return flow_goto(f, documents_patch_list);
 	return store_find(f, &p->req.lease, p->req.tenant.schema_version, p->id, &p->document,
 	    &p->found);
 }
@@ -169,7 +173,8 @@ documents_patch_look(struct flow *f)
 
 	p->is_claimed = p->in_doubt;
 	request_expiry_changed(&p->req, p->document.expires_at);
-	return documents_get(f, p->req.ctx->catalog, p->req.tenant_id, p->id, &p->result);
+	return documents_get(f, p->req.ctx->catalog, p->req.tenant_id, p->id, own_user(&p->req),
+	    &p->result);
 }
 
 static enum flow_rc

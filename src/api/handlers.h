@@ -28,6 +28,7 @@ handler_start_fn	documents_chunks_start;
 handler_start_fn	tenant_get_start;
 handler_start_fn	tenant_put_start;
 handler_start_fn	usage_get_start;
+handler_start_fn	tokens_create_start;
 handler_start_fn	healthz_start;
 handler_start_fn	readyz_start;
 handler_start_fn	options_start;

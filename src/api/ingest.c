@@ -193,6 +193,8 @@ ingest_describe(struct flow *f)
 {
 	struct ingest *in = ingest_of(f);
 
+	if (ingest_gives_way(in))
+		return ingest_refuse_terms(f);
 	in->is_same = in->is_found && ingest_item_is(item_of(in), &in->found);
 	if (in->is_same && ingest_item_merge(item_of(in), &in->found))
 		return store_describe(f, &in->req.lease, schema_of(in), &item_of(in)->document,

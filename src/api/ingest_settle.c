@@ -4,6 +4,7 @@
  * document; and how far its storing is.
  */
 #include "api/ingest_state.h"
+#include "api/own.h"
 
 /* The document under way was refused for what it is. */
 static bool
@@ -17,7 +18,7 @@ static void
 list_as_failed(struct ingest *in, const struct err *err)
 {
 	documents_failed(in->req.ctx->worker, in->req.ctx->catalog, in->req.tenant_id,
-	    &item_of(in)->document, err->detail);
+	    &item_of(in)->document, err->detail, own_user(&in->req) != NULL);
 }
 
 void

@@ -85,6 +85,9 @@ void	ingest_sent(void *ingest, size_t chunks);
  * found and is_found: what its owner has of the same bytes. As documents_find_equal(). The second
  * sets why it was not admitted. */
 void	ingest_set_terms(struct ingest *);
+/* True when what was found under its id is not the user's own, whose alone the request may change:
+ * then the lease is given back, and the terms say so. */
+bool	ingest_gives_way(struct ingest *);
 void	ingest_terms_refuse(const struct ingest *, struct err *);
 enum flow_rc	ingest_find_equal(struct flow *, struct ingest *)
 		    __attribute__((warn_unused_result));

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ingest_terms: on which terms POST /ingest stores a document: the tenant's quota, and ifNew.
+ * ingest_terms: on which terms POST /ingest stores a document: the tenant's quota, ifNew, and in
+ * place of whose.
  */
 #include "api/ingest_state.h"
+#include "api/own.h"
 
 void
 ingest_set_terms(struct ingest *in)
@@ -11,7 +13,18 @@ ingest_set_terms(struct ingest *in)
 
 	in->terms = (struct document_terms){ .quota = { .max_documents = limits->documents_max,
 						 .max_bytes = limits->bytes_max },
-		.if_new = item_of(in)->if_new };
+		.if_new = item_of(in)->if_new,
+		.own_only = own_user(&in->req) != NULL };
+}
+
+bool
+ingest_gives_way(struct ingest *in)
+{
+	if (!in->is_found || own_sees(&in->req, in->found.owner))
+		return false;
+	pool_return(&in->req.lease, POOL_CLEAN);
+	in->terms.admission = DOCUMENT_ANOTHERS;
+	return true;
 }
 
 /* The limit is for the client; whose key it is, for the log. */

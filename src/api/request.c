@@ -17,6 +17,7 @@
 #include "api/request_count.h"
 #include "api/request_keys.h"
 #include "api/request_quota.h"
+#include "api/request_token.h"
 #include "api/respond.h"
 #include "api/route.h"
 #include "tenantgate/auth/tenant_named.h"
@@ -103,22 +104,27 @@ read_user(struct request *req, struct err *err)
 	    auth_user(&req->caller, http_header(req->x, "X-User-Id"), req->user_id, err);
 }
 
+/* The step runs again with the record, which may have more to say of the caller. */
 enum flow_rc
 request_tenant(struct flow *f)
 {
 	struct request *req = request_of(f);
 	struct err err = { 0 };
 
+	if (req->tenant.id[0] != '\0')
+		return request_token(f);
 	if (req->caller.kind == CALLER_NONE)
 		return request_refuse(f);
 	if (!caller_may_be_in_page(req, &err) ||
 	    !api_route_allows(req->route, req->caller.kind, &err) ||
 	    !api_route_in_scope(req->route, req->caller.scopes, &err) ||
+	    !api_route_knows_own(req->route, &req->caller, &err) ||
 	    !header_is_single(req, "X-Tenant-Id", ERR_INVALID_TENANT, &err) ||
 	    !auth_tenant(&req->caller, http_header(req->x, "X-Tenant-Id"), req->tenant_id, &err) ||
 	    !tenant_named_in_head(req->x, req->tenant_id, f->arena, &err) || !read_user(req, &err))
 		return flow_fail_err(f, &err);
 	tenant_use_begin(req->ctx->tenants, &req->use, req->tenant_id, f);
+	flow_goto(f, request_tenant);
 	return tenant_lookup(f, req->ctx->tenants, req->tenant_id, &req->tenant);
 }
 

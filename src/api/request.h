@@ -72,6 +72,7 @@ struct request {
 	struct model_usage		 usage;		/* of the answer */
 	struct request_spent		 spent;		/* besides that */
 	const char			*model_name;	/* that answered; NULL: none; for the log */
+	bool				 has_looked_anew;	/* for a newer record */
 	bool				 streaming;	/* the header has left, the end not */
 	bool				 has_borrowed;	/* its database is awake */
 	bool				 has_missed;	/* a named document is not stored */

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "api/request_retrieval.h"
 
+#include "api/own.h"
+
 #include "tenantgate/retrieval/vector_model.h"
+
+/* The one place where a search is narrowed to what the caller may see. */
+static const char *
+owner_searched(const struct request *req, const struct chat_input *input)
+{
+	return own_owner(req, input->owner);
+}
 
 struct search_request
 request_retrieval(const struct request *req, const struct chat_input *input, const float *vector)
@@ -16,7 +25,7 @@ request_retrieval(const struct request *req, const struct chat_input *input, con
 		.text = input->question,
 		.text_weight = req->conf->search_text_weight,
 		.filter = input->filter,
-		.owner = input->owner,
+		.owner = owner_searched(req, input),
 		.k = input->top_k,
 		.min_score = input->min_score,
 		.schema_version = req->tenant.schema_version,
@@ -26,7 +35,8 @@ request_retrieval(const struct request *req, const struct chat_input *input, con
 bool
 request_retrieval_can(const struct request *req, const struct chat_input *input, struct err *err)
 {
-	if ((input->filter == NULL && input->owner == NULL && input->mode != SEARCH_TEXT) ||
+	if ((input->filter == NULL && owner_searched(req, input) == NULL &&
+		input->mode != SEARCH_TEXT) ||
 	    req->tenant.schema_version >= RETRIEVAL_SCHEMA_TAIL)
 		return true;
 	err_set(err, ERR_OUTDATED,
@@ -40,8 +50,8 @@ void
 request_retrieval_note(struct request *req, const struct chat_input *input, unsigned k,
     const struct hits *hits)
 {
-	if (input->filter == NULL && input->owner == NULL && input->mode != SEARCH_TEXT &&
-	    input->min_score <= SCORE_MIN)
+	if (input->filter == NULL && owner_searched(req, input) == NULL &&
+	    input->mode != SEARCH_TEXT && input->min_score <= SCORE_MIN)
 		request_note_hits(req, input->document_ids, input->document_count, k, hits);
 }
 

@@ -19,41 +19,46 @@
 
 #define TENANTS (CALLS(CALLER_TENANT) | CALLS(CALLER_SERVICE) | CALLS(CALLER_TOKEN))
 #define ANYBODY 0
+#define OWN	true
+#define NO_OWN	false
 
 /* method, path, starter, body ceiling, bytes beyond it, time-out, callers, in the access log, the
- * scopes of which a key has one. A new route is a row here and its starter in handlers.h. No two
- * rows of a method may match the same path, for the first would hide the other. HEAD has a row of
- * its own: http/ sends no body for it (RFC 9110, 9.3.2), whatever the handler writes. */
+ * scopes of which a key has one, whether it keeps to a user's own documents. A new route is a row
+ * here and its starter in handlers.h. No two rows of a method may match the same path, for the
+ * first would hide the other. HEAD has a row of its own: http/ sends no body for it (RFC 9110,
+ * 9.3.2), whatever the handler writes. */
 static const struct api_route routes[] = {
 	{ "POST", "/ingest", ingest_start, SIZE_OF(document_max), FORM_OVERHEAD,
-	    TIME_OF(ingest_timeout_us), TENANTS, true, SCOPE_BIT(SCOPE_INGEST) },
+	    TIME_OF(ingest_timeout_us), TENANTS, true, SCOPE_BIT(SCOPE_INGEST), OWN },
 	{ "POST", "/chat", chat_start, SIZE_OF(chat_body_max), 0, TIME_OF(chat_timeout_us), TENANTS,
-	    true, SCOPE_BIT(SCOPE_CHAT) },
+	    true, SCOPE_BIT(SCOPE_CHAT), OWN },
 	{ "GET", "/chat/{id}/stream", chat_resume_start, 0, 0, TIME_OF(chat_timeout_us), TENANTS,
-	    true, SCOPE_BIT(SCOPE_CHAT) },
+	    true, SCOPE_BIT(SCOPE_CHAT), OWN },
 	{ "POST", "/search", search_start, SIZE_OF(chat_body_max), 0, TIME_OF(chat_timeout_us),
-	    TENANTS, true, SCOPE_BIT(SCOPE_SEARCH) },
+	    TENANTS, true, SCOPE_BIT(SCOPE_SEARCH), OWN },
 	{ "GET", "/documents", documents_list_start, 0, 0, TIME_OF(chat_timeout_us), TENANTS, true,
-	    SCOPE_BIT(SCOPE_DOCUMENTS) },
+	    SCOPE_BIT(SCOPE_DOCUMENTS), OWN },
 	{ "GET", "/documents/{id}", documents_get_start, 0, 0, TIME_OF(chat_timeout_us), TENANTS,
-	    true, SCOPE_BIT(SCOPE_DOCUMENTS) },
+	    true, SCOPE_BIT(SCOPE_DOCUMENTS), OWN },
 	{ "PATCH", "/documents/{id}", documents_patch_start, SIZE_OF(chat_body_max), 0,
-	    TIME_OF(chat_timeout_us), TENANTS, true, SCOPE_BIT(SCOPE_DOCUMENTS) },
+	    TIME_OF(chat_timeout_us), TENANTS, true, SCOPE_BIT(SCOPE_DOCUMENTS), OWN },
 	{ "DELETE", "/documents/{id}", documents_delete_start, 0, 0, TIME_OF(chat_timeout_us),
-	    TENANTS, true, SCOPE_BIT(SCOPE_DOCUMENTS) },
+	    TENANTS, true, SCOPE_BIT(SCOPE_DOCUMENTS), OWN },
 	{ "GET", "/documents/{id}/chunks", documents_chunks_start, 0, 0, TIME_OF(chat_timeout_us),
-	    TENANTS, true, SCOPE_BIT(SCOPE_DOCUMENTS) },
+	    TENANTS, true, SCOPE_BIT(SCOPE_DOCUMENTS), OWN },
 	{ "PUT", "/tenant", tenant_put_start, SIZE_OF(chat_body_max), 0, TIME_OF(chat_timeout_us),
-	    CALLS(CALLER_SERVICE), true, SCOPE_WHOLE_KEY },
+	    CALLS(CALLER_SERVICE), true, SCOPE_WHOLE_KEY, NO_OWN },
 	{ "GET", "/tenant", tenant_get_start, 0, 0, TIME_OF(chat_timeout_us), CALLS(CALLER_SERVICE),
-	    true, SCOPE_WHOLE_KEY },
+	    true, SCOPE_WHOLE_KEY, NO_OWN },
+	{ "POST", "/tokens", tokens_create_start, SIZE_OF(chat_body_max), 0,
+	    TIME_OF(chat_timeout_us), CALLS(CALLER_SERVICE), true, SCOPES_ANY, NO_OWN },
 	{ "GET", "/usage", usage_get_start, 0, 0, TIME_OF(chat_timeout_us), TENANTS, true,
-	    SCOPE_WHOLE_KEY },
-	{ "GET", "/healthz", healthz_start, 0, 0, 0, ANYBODY, false, 0 },
-	{ "HEAD", "/healthz", healthz_start, 0, 0, 0, ANYBODY, false, 0 },
-	{ "GET", "/readyz", readyz_start, 0, 0, 0, ANYBODY, false, 0 },
-	{ "HEAD", "/readyz", readyz_start, 0, 0, 0, ANYBODY, false, 0 },
-	{ "OPTIONS", "/", options_start, 0, 0, 0, ANYBODY, false, 0 },
+	    SCOPE_WHOLE_KEY, NO_OWN },
+	{ "GET", "/healthz", healthz_start, 0, 0, 0, ANYBODY, false, 0, NO_OWN },
+	{ "HEAD", "/healthz", healthz_start, 0, 0, 0, ANYBODY, false, 0, NO_OWN },
+	{ "GET", "/readyz", readyz_start, 0, 0, 0, ANYBODY, false, 0, NO_OWN },
+	{ "HEAD", "/readyz", readyz_start, 0, 0, 0, ANYBODY, false, 0, NO_OWN },
+	{ "OPTIONS", "/", options_start, 0, 0, 0, ANYBODY, false, 0, NO_OWN },
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
@@ -172,6 +177,7 @@ api_conf_init(struct api_conf *c)
 	*c = (struct api_conf){
 		.tenant_requests_per_minute = 600,
 		.auth_failures_per_minute = 60,
+		.token_ttl_us = 15 * 60 * 1000000ull,
 		.document_max = 64u << 20,
 		.chat_body_max = 1u << 20,
 		.chunk_size = 1000,

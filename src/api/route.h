@@ -21,6 +21,9 @@ struct api_route {
 	unsigned	 callers;	/* CALLS(kind) of each; 0: anybody, without a key */
 	bool		 in_access_log;
 	unsigned	 scopes;	/* of key_scope.h: a key has one of them */
+	/* It keeps to the user's own documents, for a caller who has those alone: its handler has
+	 * been looked at for that (api/own.h), and tests/live/tokens-own asks it. */
+	bool		 knows_own;
 };
 
 #define CALLS(kind)	(1u << (kind))
@@ -32,6 +35,9 @@ uint64_t	api_route_timeout_us(const struct api_route *, const struct api_conf *)
 bool		api_route_allows(const struct api_route *, enum caller_kind, struct err *);
 /* False with ERR_SCOPE for a key that has none of the row's. */
 bool		api_route_in_scope(const struct api_route *, unsigned scopes, struct err *);
+/* False with ERR_SCOPE for a caller who has its user's documents alone, where the row does not know
+ * of that. */
+bool		api_route_knows_own(const struct api_route *, const struct caller *, struct err *);
 
 /* The row and what its pattern captured; slices of the path. */
 struct api_route_match {

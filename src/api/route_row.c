@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * route_row: what a row of the table of routes means for one request: its limits under the
- * configuration, which kinds of keys may use it, and with which scopes.
+ * configuration, which kinds of callers may use it, and with which scopes.
  */
 #include <stdio.h>
 
@@ -76,5 +76,17 @@ api_route_in_scope(const struct api_route *r, unsigned scopes, struct err *err)
 	else
 		err_set(err, ERR_SCOPE, "This key has not the scope %s; use a key that has it.",
 		    names);
+	return false;
+}
+
+/* One without a user would have everybody's: there is none, and it is refused everywhere. */
+bool
+api_route_knows_own(const struct api_route *r, const struct caller *c, struct err *err)
+{
+	if (!c->has_own_only || (r->knows_own && c->user[0] != '\0'))
+		return true;
+	err_set(err, ERR_SCOPE,
+	    "This token is for its user's own documents alone, and this route is not; use a token "
+	    "without the scope own.");
 	return false;
 }

@@ -34,6 +34,7 @@
 #include "auth/key_sql.h"
 #include "auth/key_tag.h"
 #include "auth/key_uses.h"
+#include "auth/token_check.h"
 #include "tenantgate/auth/key_catalog.h"
 #include "tenantgate/base/alloc.h"
 #include "tenantgate/base/log.h"
@@ -55,6 +56,7 @@ struct auth {
 	struct lookup_cache *unverified; /* owned: key_asked() -> key_record; the same store */
 	struct key_uses *uses;		 /* owned */
 	struct drop_channel drops;	 /* revoked keys, to and from the other replicas */
+	const struct token_signer *tokens; /* borrowed; NULL: none is known */
 	uint64_t cache_ttl_us;
 };
 
@@ -225,7 +227,8 @@ auth_check(struct flow *f, struct auth *a, struct slice authorization, struct sl
 	enum flow_rc rc;
 
 	*out = (struct caller){ .kind = CALLER_NONE };
-	if (authorization.p == NULL || !key_from_header(authorization, &key))
+	if (authorization.p == NULL || token_check(a->tokens, authorization, out) ||
+	    !key_from_header(authorization, &key))
 		return FLOW_NEXT;
 	verdict = key_tag_verify(a->tags, &key);
 	if (verdict == KEY_FORGED)
@@ -316,6 +319,18 @@ auth_configure(struct auth *a, const struct auth_conf *conf)
 	lookup_set_times(a->unverified, conf->cache_ttl_us, conf->cache_negative_ttl_us,
 	    conf->cache_stale_us, 0);
 	key_uses_set_interval(a->uses, conf->last_used_us);
+}
+
+void
+auth_use_tokens(struct auth *a, const struct token_signer *tokens)
+{
+	a->tokens = tokens;
+}
+
+const struct token_signer *
+auth_tokens(const struct auth *a)
+{
+	return a->tokens;
 }
 
 struct auth *

@@ -28,7 +28,6 @@
 #include "tenantgate/base/secret.h"
 
 #define SEAL_MARK      "tgs1." /* begins every sealed text; the digit is the format's version */
-#define SEAL_KEYS_MAX  8
 #define SEAL_PLAIN_MAX (1024 * 1024) /* bytes; EVP counts in int */
 
 enum { KEY_ID_SIZE = 4, NONCE_SIZE = 12, TAG_SIZE = 16 };
@@ -231,13 +230,22 @@ seal_decrypt(const struct seal *s, struct slice sealed, struct slice context, st
 	return ok;
 }
 
-void
-seal_derive(const struct seal *s, const char *purpose, uint8_t out[SEAL_KEY_SIZE])
+bool
+seal_derive_of(const struct seal *s, size_t n, const char *purpose, uint8_t out[SEAL_KEY_SIZE])
 {
 	_Static_assert(SHA256_SIZE == SEAL_KEY_SIZE, "an HMAC is a key");
 
-	hmac_sha256(slice_of((const char *)s->keys[0].bytes, SEAL_KEY_SIZE), slice_str(purpose),
+	if (n >= s->nkeys)
+		return false;
+	hmac_sha256(slice_of((const char *)s->keys[n].bytes, SEAL_KEY_SIZE), slice_str(purpose),
 	    out);
+	return true;
+}
+
+void
+seal_derive(const struct seal *s, const char *purpose, uint8_t out[SEAL_KEY_SIZE])
+{
+	(void)seal_derive_of(s, 0, purpose, out);
 }
 
 /* The mark, and the first 30 bits of the key's id. */

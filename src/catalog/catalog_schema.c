@@ -263,6 +263,12 @@ static const char documents_timely[] =
     "	RETURN 'admitted';"
     "END $$;";
 
+/* What tenants' tokens must have (auth/token.h): by the clock, so that a tenant that is made later,
+ * or whose tokens are revoked later, has a greater one. */
+static const char token_generations[] =
+    "ALTER TABLE public.tenants ADD COLUMN token_generation bigint NOT NULL"
+    "	DEFAULT (extract(epoch FROM now()) * 1000000)::bigint;";
+
 const struct schema_script schema_scripts[] = {
 	{ 1, 0, "users, vector_databases, documents, tenants, api_keys", first_tables },
 	{ 2, 0, "key_tag_secret", key_tag_secret },
@@ -282,5 +288,6 @@ const struct schema_script schema_scripts[] = {
 	{ 15, 6, "adoptions, tenants.adopted_at, documents.is_adopted", adoptions },
 	{ 16, 6, "indexes of tenants by the bytes of their ids", tenants_listed },
 	{ 17, 6, "indexes of tenants by their projects and addresses", tenants_addressed },
+	{ 18, 6, "tenants.token_generation", token_generations },
 };
 const size_t schema_script_count = sizeof(schema_scripts) / sizeof(schema_scripts[0]);

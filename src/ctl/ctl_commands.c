@@ -55,6 +55,14 @@ static const struct ctl_option key_list_options[] = {
 	{ NULL },
 };
 
+static const struct ctl_option token_options[] = {
+	{ "user", "USER", CTL_TEXT, CTL_BODY, "user", "whose it is, of the tenant's users" },
+	{ "scopes", "A,B", CTL_LIST, CTL_BODY, "scopes",
+	    "as a key's; and own: of documents, the user's" },
+	{ "ttl", "SECONDS", CTL_NUMBER, CTL_BODY, "ttl", "from now; token_ttl at most" },
+	{ NULL },
+};
+
 static const struct ctl_option usage_options[] = {
 	{ "tenant", "TENANT", CTL_TEXT, CTL_QUERY, "tenant", "of one alone" },
 	{ "prefix", "TEXT", CTL_TEXT, CTL_QUERY, "prefix", "whose id begins so" },
@@ -104,6 +112,10 @@ const struct ctl_command ctl_commands[] = {
 	    "keys, without their secrets" },
 	{ "key revoke", "KEY", "DELETE", "/admin/keys/{}", NULL, NULL, NULL, CTL_CONFIRM,
 	    "refuse a key everywhere" },
+	{ "token create", "TENANT", "POST", TENANT "/tokens", token_options, NULL, NULL, 0,
+	    "a short-lived token for a browser; its text is printed this once" },
+	{ "token revoke", "TENANT", "DELETE", TENANT "/tokens", NULL, NULL, NULL, CTL_CONFIRM,
+	    "refuse all tokens of a tenant that were made until now" },
 	{ "top", "", "GET", "/admin/top", NULL, NULL, NULL, CTL_TOP,
 	    "what happens now, written anew until Ctrl-C" },
 	{ "pools", "", "GET", "/admin/pools", NULL, "pools", NULL, CTL_COUNTED,

@@ -65,7 +65,9 @@ static const struct flow_kind intent_kind = { .name = "documents_begin",
 	" ON CONFLICT (user_id, document_id) DO UPDATE SET" OWNER_KEPT ATTEMPT_BYTES \
 	" attempt_sha256 = excluded.attempt_sha256, status = 'ingesting'," \
 	" attempt = excluded.attempt, reason = NULL, updated_at = " PG_NOW \
-	" WHERE row.status" PG_DIFFERS "'deleting' RETURNING status, owner_id"
+	" WHERE row.status" PG_DIFFERS "'deleting'" \
+	" AND (NOT $11::pg_catalog.text::boolean OR row.owner_id" PG_EQUALS "$7)" \
+	" RETURNING status, owner_id"
 
 #define ROW \
 	"$1, $2, $3, $4, $5, $6, CASE WHEN $7" PG_DIFFERS "'' THEN $7 END, $8::bigint, $9," \
@@ -76,7 +78,7 @@ static const char begin_plainly[] = BEGUN("VALUES (" ROW ")");
 
 static const char begin_on_terms[] =
     "WITH gate AS MATERIALIZED (SELECT public.documents_admit_timely($1, $2, $7, $8::bigint, $9,"
-    " $11::bigint, $12::bigint, $13::pg_catalog.text::boolean) AS verdict),"
+    " $12::bigint, $13::bigint, $14::pg_catalog.text::boolean) AS verdict),"
     " begun AS (" BEGUN(
 	"SELECT " ROW " FROM gate WHERE verdict" PG_EQUALS
 	"'admitted'") ")"
@@ -101,8 +103,8 @@ intent_query(struct flow *f)
 		.params = { PG_TEXT(mutated(MUTATION_DOCUMENT_BEGIN, i->tenant)), PG_TEXT(d->id),
 		    PG_TEXT(d->title), PG_TEXT(d->file_name), PG_TEXT(d->mime_type),
 		    PG_TEXT(i->attempt), PG_TEXT(d->owner), PG_TEXT(i->bytes), PG_TEXT(d->sha256),
-		    PG_TEXT(d->expires_at) },
-		.param_count = 10,
+		    PG_TEXT(d->expires_at), PG_TEXT(t != NULL && t->own_only ? "true" : "false") },
+		.param_count = 11,
 	};
 
 	snprintf(i->bytes, NUMBER_MAX, "%" PRIu64, d->bytes);
@@ -143,6 +145,17 @@ intent_owner(struct flow *f, struct intent *i)
 	return FLOW_NEXT;
 }
 
+/* The row is there, and not to be written. Who has own documents alone is not told which it is: one
+ * that is being deleted, or another's. */
+static enum flow_rc
+intent_runs_into(struct flow *f, struct intent *i)
+{
+	if (i->terms == NULL || !i->terms->own_only)
+		return document_is_going(f);
+	i->terms->admission = DOCUMENT_ANOTHERS;
+	return FLOW_NEXT;
+}
+
 static enum flow_rc
 intent_check(struct flow *f)
 {
@@ -152,7 +165,7 @@ intent_check(struct flow *f)
 	if (rc != FLOW_NEXT)
 		return rc;
 	if (pg_rows(&i->result) == 0 || strcmp(pg_text(&i->result, 0, 0), "deleting") == 0)
-		return document_is_going(f);
+		return intent_runs_into(f, i);
 	if (i->terms != NULL)
 		i->terms->admission = admission_of(pg_text(&i->result, 0, 0));
 	return i->terms == NULL || i->terms->admission == DOCUMENT_ADMITTED ? intent_owner(f, i)
@@ -199,5 +212,8 @@ document_terms_refuse(const struct document_terms *t, struct err *err)
 		    "The same bytes are being stored by another request. Try again in two "
 		    "seconds.");
 		err->retry_after = 2;
-	}
+	} else if (t->admission == DOCUMENT_ANOTHERS)
+		err_set(err, ERR_CONFLICT,
+		    "This document id cannot be used: it is not free for this user, or a document "
+		    "of that id is being deleted. Take another id.");
 }

@@ -51,15 +51,22 @@ run_on_row(struct flow *f, struct catalog *c, const char *sql, const char *tenan
 
 enum flow_rc
 documents_mark(struct flow *f, struct catalog *c, const char *tenant, const char *id,
-    const struct document_version *v, struct pg_result *out)
+    const char *owner, const struct document_version *v, struct pg_result *out)
 {
-	return run_on_row(f, c,
-	    "UPDATE public.documents SET status = 'deleting', attempt = NULL, reason = NULL,"
-	    " sha256 = CASE WHEN $3" PG_DIFFERS
-	    "'' THEN $3 END, created_at = CASE WHEN $3" PG_DIFFERS
-	    "'' THEN $4::pg_catalog.text::pg_catalog.timestamptz ELSE created_at END,"
-	    " updated_at = " PG_NOW THE_ROW,
-	    tenant, id, v, out);
+	const struct pg_query q = {
+		.sql = "UPDATE public.documents SET status = 'deleting', attempt = NULL, reason = "
+		       "NULL,"
+		       " sha256 = CASE WHEN $3" PG_DIFFERS
+		       "'' THEN $3 END, created_at = CASE WHEN $3" PG_DIFFERS
+		       "'' THEN $4::pg_catalog.text::pg_catalog.timestamptz ELSE created_at END,"
+		       " updated_at = " PG_NOW THE_ROW
+		       " AND ($5::pg_catalog.text IS NULL OR owner_id" PG_EQUALS "$5)",
+		.params = { PG_TEXT(tenant), PG_TEXT(id), PG_TEXT(v->sha256),
+		    PG_TEXT(v->created_at), PG_TEXT(owner) },
+		.param_count = 5,
+	};
+
+	return catalog_run(f, c, CATALOG_DOCUMENTS, slice_str(tenant), &q, out);
 }
 
 enum flow_rc

@@ -53,7 +53,7 @@ enum list_column {
 
 #define OF_FILTERS \
 	" AND ($2" PG_EQUALS "'' OR status" PG_EQUALS "$2)" \
-	" AND ($6" PG_EQUALS "'' OR owner_id" PG_EQUALS "$6)"
+	" AND ($6::pg_catalog.text IS NULL OR owner_id" PG_EQUALS "$6)"
 
 #define AFTER_TIME \
 	"('epoch'::pg_catalog.timestamptz" PG_PLUS "($3::bigint" PG_TIMES \
@@ -68,7 +68,8 @@ static const char list_page[] =
     " ORDER BY created_at DESC, document_id LIMIT $5::bigint) AS page ON true"
     " ORDER BY created_us DESC, document_id";
 
-static const char get_one[] = "SELECT 0, " COLUMNS OF_TENANT " AND document_id" PG_EQUALS "$2";
+static const char get_one[] = "SELECT 0, " COLUMNS OF_TENANT " AND document_id" PG_EQUALS "$2"
+			      " AND ($3::pg_catalog.text IS NULL OR owner_id" PG_EQUALS "$3)";
 
 enum flow_rc
 documents_list(struct flow *f, struct catalog *c, const char *tenant,
@@ -91,12 +92,13 @@ documents_list(struct flow *f, struct catalog *c, const char *tenant,
 
 enum flow_rc
 documents_get(struct flow *f, struct catalog *c, const char *tenant, const char *id,
-    struct pg_result *out)
+    const char *owner, struct pg_result *out)
 {
 	const struct pg_query q = {
 		.sql = get_one,
-		.params = { PG_TEXT(mutated(MUTATION_DOCUMENT_GET, tenant)), PG_TEXT(id) },
-		.param_count = 2,
+		.params = { PG_TEXT(mutated(MUTATION_DOCUMENT_GET, tenant)), PG_TEXT(id),
+		    PG_TEXT(owner) },
+		.param_count = 3,
 	};
 
 	return catalog_run(f, c, CATALOG_DOCUMENTS, slice_str(tenant), &q, out);

@@ -101,7 +101,7 @@ undo_start(struct worker *w, struct catalog *c, struct arena *arena, struct docu
 
 void
 documents_failed(struct worker *w, struct catalog *c, const char *tenant, const struct document *d,
-    const char *reason)
+    const char *reason, bool own_only)
 {
 	struct arena *arena = arena_new(UNDO_ARENA);
 	struct document_undo *u = arena_first(arena, sizeof(*u));
@@ -115,12 +115,13 @@ documents_failed(struct worker *w, struct catalog *c, const char *tenant, const 
 		" file_name = excluded.file_name, mime_type = excluded.mime_type,"
 		" bytes = excluded.bytes, reason = excluded.reason,"
 		" owner_id = excluded.owner_id, updated_at = " PG_NOW " WHERE row.status" PG_EQUALS
-		"'failed'",
+		"'failed' AND (NOT $9::pg_catalog.text::boolean OR row.owner_id" PG_EQUALS "$8)",
 		.params = { UNDO_TEXT(tenant), UNDO_TEXT(d->id), UNDO_TEXT(d->title),
 		    UNDO_TEXT(d->file_name), UNDO_TEXT(d->mime_type),
 		    PG_TEXT(arena_printf(arena, "%" PRIu64, d->bytes)), UNDO_TEXT(reason),
-		    UNDO_TEXT(d->owner != NULL ? d->owner : "") },
-		.param_count = 8,
+		    UNDO_TEXT(d->owner != NULL ? d->owner : ""),
+		    UNDO_TEXT(own_only ? "true" : "false") },
+		.param_count = 9,
 	};
 
 	undo_start(w, c, arena, u, &q);

@@ -175,7 +175,8 @@ listing_withdraw(struct flow *f)
 	struct listing *l = listing_of(f);
 
 	l->version = (struct document_version){ l->listed->sha256, l->listed->created_at };
-	return documents_mark(f, l->catalog, l->tenant, l->listed->id, &l->version, &l->result);
+	return documents_mark(f, l->catalog, l->tenant, l->listed->id, NULL, &l->version,
+	    &l->result);
 }
 
 static enum flow_rc

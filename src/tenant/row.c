@@ -52,6 +52,7 @@ enum row_column {
 	COL_SETTINGS,
 	COL_DELETED,
 	COL_BINDING,
+	COL_TOKEN_GENERATION,
 };
 
 void
@@ -200,6 +201,7 @@ row_read(const struct pg_result *r, const char *id, const struct seal *seal, str
 	column_settings(out, r);
 	t->port = (uint16_t)column_int(r, COL_PORT, 0);
 	t->schema_version = column_int(r, COL_SCHEMA_VERSION, 0);
+	t->token_generation = strtoull(pg_text(r, 0, COL_TOKEN_GENERATION), NULL, 10);
 	out->attempts = column_int(r, COL_ATTEMPTS, 0);
 	out->posted_ago_s = column_int(r, COL_POSTED, 0);
 	out->is_posted = pg_value(r, 0, COL_POSTED).p != NULL;

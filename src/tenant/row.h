@@ -94,8 +94,8 @@ enum flow_rc row_save(struct flow *, struct catalog *, const struct tenant_row *
 enum flow_rc row_tell(struct flow *, struct catalog *, const struct tenant_row *, const char *what,
     struct pg_result *) __attribute__((warn_unused_result));
 /* The last write of a good attempt; gives the lease back. schema_version: decimal. Its row has what
- * may have been changed meanwhile: plan, requests_per_minute, settings, which row_read_limits()
- * takes. */
+ * may have been changed meanwhile: plan, requests_per_minute, settings, token_generation, which
+ * row_read_limits() takes. */
 enum flow_rc row_ready(struct flow *, struct catalog *, const struct tenant_row *,
     const char *schema_version, struct pg_result *) __attribute__((warn_unused_result));
 void row_read_limits(const struct pg_result *, struct tenant_row *);

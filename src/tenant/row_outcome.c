@@ -18,7 +18,8 @@ row_ready(struct flow *f, struct catalog *c, const struct tenant_row *r, const c
 		       "lease_until = NULL, last_error = NULL, not_before = NULL, refusals = 0, "
 		       "updated_at = " PG_NOW OF_TENANT " AND attempt_id" PG_EQUALS "$2 "
 		       "AND (" IS_PROVISIONING " OR " IS_READY ") "
-		       "RETURNING plan, requests_per_minute, settings::pg_catalog.text",
+		       "RETURNING plan, requests_per_minute, settings::pg_catalog.text, "
+		       "token_generation",
 		.params = { PG_TEXT(r->tenant.id), PG_TEXT(r->attempt_id),
 		    PG_TEXT(schema_version) },
 		.param_count = 3,

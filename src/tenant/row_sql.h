@@ -23,7 +23,8 @@
 	"greatest(0, pg_catalog.ceil(extract(epoch FROM not_before" PG_MINUS PG_NOW ")))::int, " \
 	"last_error, provider, schema_version, neon_wished::pg_catalog.text, " \
 	"(extract(epoch FROM pg_catalog.clock_timestamp())" PG_TIMES "1000)::bigint, region, " \
-	"settings::pg_catalog.text, deleted_at IS NOT NULL, db_channel_binding"
+	"settings::pg_catalog.text, deleted_at IS NOT NULL, db_channel_binding, " \
+	"token_generation"
 
 /* A row's state for people: one word more than the column has, for builds of before know no
  * tombstones. t: the alias of public.tenants. */

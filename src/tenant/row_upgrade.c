@@ -89,4 +89,5 @@ row_read_limits(const struct pg_result *r, struct tenant_row *out)
 		memcpy(out->settings, settings, strlen(settings) + 1);
 	snprintf(t->plan, sizeof(t->plan), "%s", pg_text(r, 0, 0));
 	t->requests_per_minute = (unsigned)strtoul(pg_text(r, 0, 1), NULL, 10);
+	t->token_generation = strtoull(pg_text(r, 0, 3), NULL, 10);
 }

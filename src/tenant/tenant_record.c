@@ -7,6 +7,7 @@
 #include "tenant/tenant_record.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -113,8 +114,8 @@ record_put_field(struct buf *b, const char *name, const char *value)
 static void
 put_json(struct buf *b, const struct tenant *t, const char *settings)
 {
-	buf_printf(b, "{\"v\":2,\"port\":%u,\"rpm\":%u,\"schema\":%d", (unsigned)t->port,
-	    t->requests_per_minute, t->schema_version);
+	buf_printf(b, "{\"v\":2,\"port\":%u,\"rpm\":%u,\"schema\":%d,\"tokens\":%" PRIu64,
+	    (unsigned)t->port, t->requests_per_minute, t->schema_version, t->token_generation);
 	record_put_field(b, "id", t->id);
 	record_put_field(b, "plan", t->plan);
 	record_put_field(b, "host", t->host);
@@ -157,24 +158,27 @@ get_field(const json_t *o, const char *name, char *out, size_t size, struct err 
 	return true;
 }
 
-/* Only READY tenants are written, so that is what comes back. On false *t is not to be used. */
+/* Only READY tenants are written, so that is what comes back. One of a build that knows no tokens
+ * is a miss: what it leaves out, the catalog says. On false *t is not to be used. */
 static bool
 get_json(const json_t *o, const char *id, struct tenant *t, char settings[PLAN_SETTINGS_MAX + 1])
 {
 	struct err err = { 0 };
-	int64_t version = 0, port = 0, rpm = 0, schema = 0;
+	int64_t version = 0, port = 0, rpm = 0, schema = 0, tokens = 0;
 	char provider[16];
 
 	memset(t, 0, sizeof(*t));
 	if (!json_opt_int(o, "v", 2, 2, &version, &err) || version != 2 ||
 	    !json_opt_int(o, "port", 1, 65535, &port, &err) || port == 0 ||
 	    !json_opt_int(o, "rpm", 0, UINT32_MAX, &rpm, &err) ||
-	    !json_opt_int(o, "schema", 0, INT32_MAX, &schema, &err))
+	    !json_opt_int(o, "schema", 0, INT32_MAX, &schema, &err) ||
+	    !json_opt_int(o, "tokens", 1, INT64_MAX, &tokens, &err) || tokens == 0)
 		return false;
 	t->state = TENANT_READY;
 	t->port = (uint16_t)port;
 	t->requests_per_minute = (unsigned)rpm;
 	t->schema_version = (int)schema;
+	t->token_generation = (uint64_t)tokens;
 	return get_field(o, "id", t->id, sizeof(t->id), &err) && strcmp(t->id, id) == 0 &&
 	    get_field(o, "plan", t->plan, sizeof(t->plan), &err) &&
 	    get_field(o, "host", t->host, sizeof(t->host), &err) &&

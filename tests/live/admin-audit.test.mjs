@@ -121,6 +121,16 @@ const cases = {
 	'DELETE /admin/keys/{id}': async () => ({ hold: statement('update', 'api_keys'),
 		id: (await gate.admin.post('/admin/keys', { kind: 'service' })).json.key.id,
 		is: (line) => assert.deepEqual([line.before.state, line.after.state], ['active', 'revoked']) }),
+	// Made in one turn of the loop, so there is no middle in which its client could leave.
+	'POST /admin/tenants/{tenant}/tokens': async () => {
+		await tenant('moe');
+		return { id: 'moe', body: { user: 'mia' }, hold: null, tenant: 'moe', outcome: 'done',
+			is: (line) => assert.deepEqual([line.before, line.after.user], [null, 'mia']) };
+	},
+	'DELETE /admin/tenants/{tenant}/tokens': async () => {
+		await tenant('ned');
+		return { id: 'ned', hold: statement('update', 'tenants'), tenant: 'ned' };
+	},
 	'PUT /admin/tenants/{tenant}': async () => ({ id: 'bea', body: { name: 'Bea' },
 		hold: statement('insert', 'tenants'), tenant: 'bea',
 		is: (line) => assert.deepEqual([line.before, line.after.name], [null, 'Bea']) }),
@@ -213,15 +223,19 @@ for (const [method, pattern, action] of routes.filter((r) => r[2] !== '-')) {
 
 		const dry = await ask('?dryRun=true');
 		assert.ok(dry.status < 300, dry.body);
-		const held = await made.hold();
+		const held = await made.hold?.();
+		assert.deepEqual(mine(), [], 'no line for the dry run');
 		const leaves = new AbortController();
 		const cut = ask('', { signal: leaves.signal }).then((a) => a.body, () => 'cut');
-		await held.waits();
-		assert.deepEqual(mine(), [], 'no line for the dry run, nor before the end');
-		leaves.abort();
-		assert.equal(await cut, 'cut');
+		if (held) {
+			await held.waits();
+			assert.deepEqual(mine(), [], 'nor before the end');
+			leaves.abort();
+			assert.equal(await cut, 'cut');
+		}
+		await cut;
 		await until('its line is there', () => mine().length > 0);
-		await held.release();
+		await held?.release();
 		// Whatever goes on behind it is over before lines are counted.
 		await until('nothing of it is under way', async () => (await gate.admin.get('/admin/flows'))
 			.json.flows.every((f) => !/^(admin_(?!flows)|tenant_(end|attempt|wish)$)/.test(f.handler)));

@@ -58,6 +58,8 @@ const requests = () => ({
 	'POST /admin/keys': [['/admin/keys', { kind: 'service' }]],
 	'DELETE /admin/keys/{id}': [[`/admin/keys/${keyId}`]],
 	'POST /admin/tenants/{tenant}/keys': [['/admin/tenants/ready/keys', {}]],
+	'POST /admin/tenants/{tenant}/tokens': [['/admin/tenants/ready/tokens', { user: 'mia' }]],
+	'DELETE /admin/tenants/{tenant}/tokens': [['/admin/tenants/ready/tokens']],
 	'PUT /admin/tenants/{tenant}': [['/admin/tenants/new', { plan: null }], ['/admin/tenants/failed', {}]],
 	'PATCH /admin/tenants/{tenant}': [['/admin/tenants/ready',
 		{ settings: { top_k: 3 }, compute: { maxCu: 2 } }]],

@@ -8,7 +8,7 @@
 
 #include "tenantgate/catalog.h"
 
-#define FAKE_COLS 28
+#define FAKE_COLS 29
 
 struct fake_row {
 	const char *col[FAKE_COLS]; /* NULL: SQL null */

@@ -48,6 +48,7 @@ a_ready_row(const struct pg_query *q, struct fake_result *a)
 	row = (struct fake_row){ { "ready", "pro", "600", "h", "5432", "d", "u", sealed, "require",
 	    "tg-test-acme", "p-1", NULL, NULL, "attempt", "1", "t", NULL, "0", NULL, NULL,
 	    "neon" } };
+	row.col[28] = "1795734703701000";
 	a->rows = &row;
 	a->count = 1;
 }

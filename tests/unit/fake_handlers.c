@@ -129,3 +129,10 @@ tenant_put_start(struct http_exchange *x, const struct api_context *ctx,
 {
 	started(x, ctx, match, "tenant_put_start");
 }
+
+void
+tokens_create_start(struct http_exchange *x, const struct api_context *ctx,
+    const struct api_route_match *match)
+{
+	started(x, ctx, match, "tokens_create_start");
+}

@@ -146,7 +146,7 @@ a_path_has_its_methods(void **state)
 	static const char *const table[][2] = { { "/ingest", "POST" }, { "/chat", "POST" },
 		{ "/chat/c%201/stream", "GET" }, { "/search", "POST" }, { "/documents", "GET" },
 		{ "/documents/a%2Fb", "GET, PATCH, DELETE" }, { "/documents/a/chunks", "GET" },
-		{ "/tenant", "PUT, GET" }, { "/healthz", "GET, HEAD" },
+		{ "/tenant", "PUT, GET" }, { "/tokens", "POST" }, { "/healthz", "GET, HEAD" },
 		{ "/readyz", "GET, HEAD" } };
 	char allow[64];
 
@@ -283,6 +283,40 @@ a_scope_that_lacks_is_named(void **state)
 	assert_true(api_route_in_scope(&forgotten, SCOPES_UNLIMITED, &third));
 }
 
+/* Who has its user's documents alone is let in where that is known, and nowhere by default. */
+static void
+a_route_knows_own_or_is_closed_to_it(void **state)
+{
+	const struct api_route knows = { .callers = 1, .knows_own = true },
+			       other = { .callers = 1 };
+	const struct caller everybodys = { .kind = CALLER_TOKEN, .user = "mia" },
+			    own = { .kind = CALLER_TOKEN, .user = "mia", .has_own_only = true },
+			    nobodys = { .kind = CALLER_TOKEN, .has_own_only = true };
+	struct err err = { 0 }, of_nobody = { 0 };
+
+	(void)state;
+	assert_true(api_route_knows_own(&other, &everybodys, &err));
+	assert_true(api_route_knows_own(&knows, &own, &err));
+	assert_int_equal(err.code, ERR_NONE);
+	assert_false(api_route_knows_own(&other, &own, &err));
+	assert_int_equal(err.code, ERR_SCOPE);
+	assert_false(api_route_knows_own(&knows, &nobodys, &of_nobody));
+	assert_int_equal(of_nobody.code, ERR_SCOPE);
+}
+
+/* Nothing that makes tokens, or that is said of a tenant, is for a token. */
+static void
+no_token_makes_tokens(void **state)
+{
+	static const char *const rows[][2] = { { "POST", "/tokens" }, { "PUT", "/tenant" },
+		{ "GET", "/tenant" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(found(rows[i][0], slice_str(rows[i][1]))->callers,
+		    CALLS(CALLER_SERVICE));
+}
+
 int
 main(void)
 {
@@ -296,6 +330,8 @@ main(void)
 		cmocka_unit_test(a_route_has_its_callers),
 		cmocka_unit_test(a_route_has_its_scope),
 		cmocka_unit_test(a_scope_that_lacks_is_named),
+		cmocka_unit_test(a_route_knows_own_or_is_closed_to_it),
+		cmocka_unit_test(no_token_makes_tokens),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@ static const struct tenant acme = {
 	.state = TENANT_READY,
 	.plan = "pro",
 	.requests_per_minute = 600,
+	.token_generation = 1795734703701000,
 	.host = "ep-x.neon.tech",
 	.port = 5433,
 	.dbname = "neondb",
@@ -66,6 +67,7 @@ a_sealed_record_opens(void **state)
 	assert_int_equal(t.state, TENANT_READY);
 	assert_string_equal(t.plan, acme.plan);
 	assert_int_equal(t.requests_per_minute, 600);
+	assert_true(t.token_generation == acme.token_generation);
 	assert_string_equal(t.host, acme.host);
 	assert_int_equal(t.port, 5433);
 	assert_string_equal(t.password, acme.password);

@@ -18,4 +18,6 @@
 #define KEY_SECRET_LEN	43	/* 247 bits by id_random() */
 #define KEY_TAG_LEN	8	/* 47 bits (auth.h) */
 
+#define TOKEN_ID_LEN	12	/* of a token of ours (auth/token.h) */
+
 #endif

@@ -20,11 +20,12 @@
 #include "tenantgate/base/slice.h"
 
 #define SEAL_KEY_SIZE	32
+#define SEAL_KEYS_MAX	8
 
 struct seal;
 
-/* keys: 64 hex digits each, 8 keys at most, separated by commas; the first one encrypts. NULL when
- * malformed, or when hex_keys is NULL. */
+/* keys: 64 hex digits each, SEAL_KEYS_MAX keys at most, separated by commas; the first one
+ * encrypts. NULL when malformed, or when hex_keys is NULL. */
 struct seal	*seal_new(const char *hex_keys);
 void		 seal_free(struct seal *);		/* wipes the keys */
 /* Encrypts, and appends the sealed text. False at the buf's ceiling, without memory, or when
@@ -39,6 +40,10 @@ bool		 seal_decrypt(const struct seal *, struct slice sealed, struct slice conte
 /* A key for another purpose, made of the first key: HMAC-SHA256 of the purpose's name. It changes
  * when the first key does. */
 void		 seal_derive(const struct seal *, const char *purpose,
+		    uint8_t out[SEAL_KEY_SIZE]);
+
+/* The same of the n-th key, from 0; false when there are not so many. */
+bool		 seal_derive_of(const struct seal *, size_t n, const char *purpose,
 		    uint8_t out[SEAL_KEY_SIZE]);
 
 /* How a text begins whose key is this seal's first: the same for all of them, and but for one in
