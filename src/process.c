@@ -8,6 +8,7 @@
 
 #include "host_division.h"
 
+#include "tenantgate/auth/issuer.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/base/secret.h"
@@ -112,6 +113,7 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->snapshot->servers = model_shares_servers(process->models);
 	process->key_tags = key_tags_new();
 	process->keys = lookup_store_new(conf->auth.cache_max);
+	process->issuers = issuers_new(conf->issuers, conf->issuers_count, NULL);
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);
 	process->failures = limit_store_new(FAILURES_MAX);
 	host_division_open(process);
@@ -125,6 +127,7 @@ process_configure(struct process *process, struct snapshot *next)
 {
 	const struct conf *conf = next->conf;
 	struct model_conf model = conf->model;
+	struct issuers *issuers = process->issuers;
 
 	process->web.connections_max = conf->web.connections_max;
 	web_conf_fill(&process->web, &model);
@@ -134,6 +137,8 @@ process_configure(struct process *process, struct snapshot *next)
 	next->servers = model_shares_servers(process->models);
 	api_budgets_configure(&process->shared.budgets, &conf->api);
 	indexing_configure(process->shared.indexing, &conf->api.indexing);
+	process->issuers = issuers_new(conf->issuers, conf->issuers_count, issuers);
+	issuers_give(issuers);
 	process->snapshot = next;
 }
 
@@ -155,6 +160,7 @@ process_close(struct process *process)
 	loudest_free(process->shared.loudest);
 	key_tags_free(process->key_tags);
 	lookup_store_free(process->keys);
+	issuers_give(process->issuers);
 	limit_store_free(process->limits);
 	limit_store_free(process->failures);
 	tenants_shared_free(process->tenants_shared);

@@ -169,6 +169,7 @@ api_conf_init(struct api_conf *c)
 	*c = (struct api_conf){
 		.tenant_requests_per_minute = 600,
 		.auth_failures_per_minute = 60,
+		.provisions_per_minute = 60,
 		.document_max = 64u << 20,
 		.chat_body_max = 1u << 20,
 		.chunk_size = 1000,

@@ -30,6 +30,7 @@
 #include <stdlib.h>
 
 #include "auth/auth_key.h"
+#include "auth/issuer_auth.h"
 #include "auth/key_record.h"
 #include "auth/key_sql.h"
 #include "auth/key_tag.h"
@@ -54,6 +55,7 @@ struct auth {
 	struct lookup_cache *unverified; /* owned: key_asked() -> key_record; the same store */
 	struct key_uses *uses;		 /* owned */
 	struct drop_channel drops;	 /* revoked keys, to and from the other replicas */
+	struct issuer_auth *issuers;	 /* borrowed; NULL: none is known */
 	uint64_t cache_ttl_us;
 };
 
@@ -220,9 +222,12 @@ auth_check(struct flow *f, struct auth *a, struct slice authorization, struct sl
 	struct key_text key;
 	struct lookup_record *r;
 	struct key_check *check;
+	struct slice token;
 	enum flow_rc rc;
 
 	*out = (struct caller){ .kind = CALLER_NONE };
+	if (jwt_from_header(authorization, &token))
+		return issuer_auth_check(f, a->issuers, token, out);
 	if (authorization.p == NULL || !key_from_header(authorization, &key))
 		return FLOW_NEXT;
 	verdict = key_tag_verify(a->tags, &key);
@@ -314,6 +319,12 @@ auth_configure(struct auth *a, const struct auth_conf *conf)
 	lookup_set_times(a->unverified, conf->cache_ttl_us, conf->cache_negative_ttl_us,
 	    conf->cache_stale_us, 0);
 	key_uses_set_interval(a->uses, conf->last_used_us);
+}
+
+void
+auth_use_issuers(struct auth *a, struct issuer_auth *issuers)
+{
+	a->issuers = issuers;
 }
 
 struct auth *
