@@ -35,24 +35,25 @@ struct first_contact {
 	struct pg_result result; /* owned */
 };
 
-static flow_step_fn contact_limit, contact_judge, contact_save, contact_saved, contact_make;
-static flow_release_fn contact_free;
+static flow_step_fn newcomer_limit, newcomer_judge, newcomer_save, newcomer_saved, newcomer_make;
+static flow_release_fn newcomer_free;
 
-static const struct flow_step contact_steps[] = {
-	{ "limit", contact_limit },
-	{ "judge", contact_judge },
-	{ "save", contact_save },
-	{ "saved", contact_saved },
-	{ "provision", contact_make },
+static const struct flow_step newcomer_steps[] = {
+	{ "limit", newcomer_limit },
+	{ "judge", newcomer_judge },
+	{ "save", newcomer_save },
+	{ "saved", newcomer_saved },
+	{ "provision", newcomer_make },
 	{ NULL, NULL },
 };
 
-static const struct flow_kind contact_kind = { "first_contact", contact_steps, NULL, contact_free };
+static const struct flow_kind newcomer_kind = { "first_contact", newcomer_steps, NULL,
+	newcomer_free };
 
 static struct first_contact *
-contact_of(struct flow *f)
+newcomer_of(struct flow *f)
 {
-	return FLOW_OF(f, struct first_contact, &contact_kind);
+	return FLOW_OF(f, struct first_contact, &newcomer_kind);
 }
 
 bool
@@ -63,9 +64,9 @@ first_contact_is_due(const struct request *req)
 }
 
 static enum flow_rc
-contact_limit(struct flow *f)
+newcomer_limit(struct flow *f)
 {
-	struct first_contact *c = contact_of(f);
+	struct first_contact *c = newcomer_of(f);
 	const struct request *req = c->req;
 	const struct caller_profile *p = req->caller.profile;
 	struct limit_rule rules[PROVISIONS_RULES] = {
@@ -83,9 +84,9 @@ contact_limit(struct flow *f)
 }
 
 static enum flow_rc
-contact_judge(struct flow *f)
+newcomer_judge(struct flow *f)
 {
-	const struct first_contact *c = contact_of(f);
+	const struct first_contact *c = newcomer_of(f);
 	struct err err = { .retry_after = (int)c->verdict.retry_after_s };
 
 	if (c->verdict.allowed)
@@ -110,13 +111,13 @@ change_set(struct first_contact *c, enum tenant_field field, const char *text)
 }
 
 static enum flow_rc
-contact_save(struct flow *f)
+newcomer_save(struct flow *f)
 {
-	struct first_contact *c = contact_of(f);
+	struct first_contact *c = newcomer_of(f);
 	const struct caller_profile *p = c->req->caller.profile;
 
 	if (!p->tenant_is_user)
-		return flow_goto(f, contact_make);
+		return flow_goto(f, newcomer_make);
 	change_set(c, TENANT_NAME, p->name);
 	change_set(c, TENANT_EMAIL, p->email);
 	change_set(c, TENANT_AVATAR_URL, p->avatar_url);
@@ -124,9 +125,9 @@ contact_save(struct flow *f)
 }
 
 static enum flow_rc
-contact_saved(struct flow *f)
+newcomer_saved(struct flow *f)
 {
-	struct first_contact *c = contact_of(f);
+	struct first_contact *c = newcomer_of(f);
 	enum flow_rc rc = catalog_check(f, &c->result, "save the tenant");
 	struct tenant_profile now;
 
@@ -136,17 +137,17 @@ contact_saved(struct flow *f)
 }
 
 static enum flow_rc
-contact_make(struct flow *f)
+newcomer_make(struct flow *f)
 {
-	struct request *req = contact_of(f)->req;
+	struct request *req = newcomer_of(f)->req;
 
 	return tenant_provision(f, req->ctx->tenants, &req->tenant);
 }
 
 static void
-contact_free(struct flow *f)
+newcomer_free(struct flow *f)
 {
-	struct first_contact *c = contact_of(f);
+	struct first_contact *c = newcomer_of(f);
 
 	pg_clear(&c->result);
 	free(c);
@@ -158,5 +159,5 @@ first_contact(struct flow *f, struct request *req)
 	struct first_contact *c = xcalloc(1, sizeof(*c));
 
 	c->req = req;
-	return flow_call(f, &c->flow, &contact_kind);
+	return flow_call(f, &c->flow, &newcomer_kind);
 }
