@@ -216,19 +216,6 @@ jwt_check_release(struct flow *f)
 	jwt_check_free(FLOW_OF(f, struct jwt_check, &jwt_check_kind));
 }
 
-/* RFC 6750 2.1: the scheme (in any case, RFC 9110 11.1), blanks, the token. */
-bool
-jwt_from_header(struct slice authorization, struct slice *token)
-{
-	const struct slice scheme = SLICE_LIT("Bearer ");
-	struct slice value = slice_trim(authorization);
-
-	if (value.len <= scheme.len || !slice_is_nocase(slice_of(value.p, scheme.len), scheme.p))
-		return false;
-	*token = slice_trim(slice_of(value.p + scheme.len, value.len - scheme.len));
-	return jwt_looks_like(*token);
-}
-
 /* The common case, a key that is known, costs no flow and no wait. */
 enum flow_rc
 issuer_auth_check(struct flow *f, struct issuer_auth *a, struct slice text, struct caller *out)

@@ -19,8 +19,6 @@ struct issuer_auth {
 	LIST_HEAD(, keys_fetch) fetches;
 };
 
-/* An Authorization value: the scheme Bearer in any case, then what jwt_looks_like() a token. */
-bool jwt_from_header(struct slice authorization, struct slice *token);
 /* As auth_check(); the auth may be NULL. A flow with an arena gets the sender's profile too. Fails
  * with ERR_ISSUER while the issuer's keys are not to be had. */
 enum flow_rc issuer_auth_check(struct flow *, struct issuer_auth *, struct slice token,

@@ -55,7 +55,7 @@ next_part(struct slice *rest)
 }
 
 static json_t *
-part_json(struct slice part)
+header_json(struct slice part)
 {
 	struct err err = { 0 };
 	json_t *json = NULL;
@@ -111,13 +111,14 @@ header_read(struct jwt *t)
 static const char *
 parts_read(struct slice text, struct jwt *t)
 {
-	struct slice rest = text, header = next_part(&rest);
+	struct slice rest = text, header = next_part(&rest), payload = next_part(&rest);
 
-	t->payload = next_part(&rest);
-	t->signed_part = slice_of(text.p, header.len + 1 + t->payload.len);
+	t->signed_part = slice_of(text.p, header.len + 1 + payload.len);
 	if (rest.len == 0 || !b64url_get(&t->signature, rest))
 		return "its signature is missing or not base64url";
-	t->header = part_json(header);
+	if (!b64url_get(&t->payload, payload))
+		return "its claims are not base64url";
+	t->header = header_json(header);
 	if (t->header == NULL)
 		return "its header is no JSON object, or names a field twice";
 	return header_read(t);
@@ -126,7 +127,9 @@ parts_read(struct slice text, struct jwt *t)
 bool
 jwt_read_claims(struct jwt *t, const char **why)
 {
-	t->claims = part_json(t->payload);
+	struct err err = { 0 };
+
+	t->claims = json_read_object(buf_view(&t->payload), &err);
 	if (t->claims == NULL)
 		*why = "its claims are no JSON object, or one is there twice";
 	return t->claims != NULL;
@@ -137,6 +140,7 @@ jwt_parse(struct slice text, struct jwt *t, const char **why)
 {
 	*t = (struct jwt){ 0 };
 	buf_init(&t->signature, JWT_MAX);
+	buf_init(&t->payload, JWT_MAX);
 	*why = "it has not the form of a signed token";
 	if (!jwt_looks_like(text))
 		return false;
@@ -153,5 +157,19 @@ jwt_free(struct jwt *t)
 	json_decref(t->header);
 	json_decref(t->claims);
 	buf_free(&t->signature);
+	buf_free(&t->payload);
 	*t = (struct jwt){ 0 };
+}
+
+/* RFC 6750 2.1: the scheme (in any case, RFC 9110 11.1), blanks, the token. */
+bool
+jwt_from_header(struct slice authorization, struct slice *token)
+{
+	const struct slice scheme = SLICE_LIT("Bearer ");
+	struct slice value = slice_trim(authorization);
+
+	if (value.len <= scheme.len || !slice_is_nocase(slice_of(value.p, scheme.len), scheme.p))
+		return false;
+	*token = slice_trim(slice_of(value.p + scheme.len, value.len - scheme.len));
+	return jwt_looks_like(*token);
 }

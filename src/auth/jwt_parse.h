@@ -18,8 +18,8 @@
 
 struct jwt {
 	struct slice signed_part; /* borrowed from the text: all before the second dot */
-	struct slice payload;	  /* borrowed: what is between the dots, as it came */
-	struct buf signature;	  /* owned, as the next two */
+	struct buf signature;	  /* owned, as the next three */
+	struct buf payload;	  /* what is between the dots */
 	json_t *header;
 	json_t *claims;	       /* NULL until jwt_read_claims() */
 	const struct jwa *alg; /* what the header says; one that is known */
@@ -29,9 +29,11 @@ struct jwt {
 
 /* Whether a credential has the form of a token: three parts and no more. */
 bool jwt_looks_like(struct slice);
+/* An Authorization value: the scheme Bearer in any case, then what jwt_looks_like() a token. */
+bool jwt_from_header(struct slice authorization, struct slice *token);
 /* False: *why says what is wrong, for operators (static). jwt_free() either way. */
 bool jwt_parse(struct slice text, struct jwt *, const char **why);
-/* The same of what is between the dots. */
+/* The same of its claims. After the first, and once. */
 bool jwt_read_claims(struct jwt *, const char **why);
 void jwt_free(struct jwt *); /* idempotent */
 
