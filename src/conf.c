@@ -221,6 +221,7 @@ conf_check_all(struct conf_reading *r)
 	    "must be less than chunk_size.");
 	conf_check_models(r);
 	conf_check_plans(r);
+	conf_check_issuers(r);
 }
 
 /* One sentence, of the first of them: the next is told when that one is gone. */

@@ -18,7 +18,7 @@
 
 #include "tenantgate/admin.h"
 #include "tenantgate/api.h"
-#include "tenantgate/auth.h"
+#include "tenantgate/auth/issuer.h"
 #include "tenantgate/base/buf.h"
 #include "tenantgate/catalog.h"
 #include "tenantgate/http.h"
@@ -57,6 +57,8 @@ struct conf {
 	struct pool_conf	pool;
 	struct redis_conf	redis;			/* url "" : in-process, one replica */
 	struct auth_conf	auth;
+	struct issuer_conf	issuers[ISSUERS_MAX];	/* [issuer NAME] */
+	unsigned		issuers_count;
 	struct tenants_conf	tenants;		/* schema is filled in by serve.c */
 	struct model_conf	model;			/* its servers are the next */
 	struct model_server_conf model_servers[MODEL_SERVERS_MAX]; /* [model NAME] */

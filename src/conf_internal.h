@@ -6,6 +6,7 @@
  *			range and sentence
  *	conf_model.c	the table of [model NAME], and the checks of what it sets
  *	conf_plan.c	the table of [plan NAME], and what a tenant without a plan has
+ *	conf_issuer.c	the table of [issuer NAME], and the checks of what it sets
  *	conf_table.h	how a row of these is written
  *	conf_words.c	words of either
  *	conf_section.c	the kinds of section; a section while it is read
@@ -21,8 +22,8 @@
  *	conf_string.c	the strings a conf owns
  *	conf.c		defaults, then the file, then the checks across keys
  *
- * Calls go one way: conf.c, conf_model.c, conf_file.c, conf_section.c, conf_value.c and
- * conf_expand.c, then the rest.
+ * Calls go one way: conf.c, conf_model.c, conf_issuer.c, conf_file.c, conf_section.c, conf_value.c
+ * and conf_expand.c, then the rest.
  */
 #ifndef CONF_INTERNAL_H
 #define CONF_INTERNAL_H
@@ -86,9 +87,10 @@ struct conf_key_table {
 };
 
 extern const struct conf_key	conf_process_keys[], conf_browser_keys[], conf_token_keys[],
-				conf_keys[];
+				conf_all_issuers_keys[], conf_keys[];
 extern const unsigned		conf_process_keys_count, conf_browser_keys_count,
-				conf_token_keys_count, conf_keys_count;
+				conf_token_keys_count, conf_all_issuers_keys_count,
+				conf_keys_count;
 
 /* A kind of section: the one without a name, whose keys fill struct conf, or one that may be there
  * several times, each with a name, whose keys fill an item of an array in struct conf. */
@@ -113,6 +115,9 @@ extern const unsigned			conf_model_keys_count;
 extern const struct conf_key		conf_plan_keys[];
 extern const unsigned			conf_plan_keys_count;
 extern const char			conf_plan_example[];
+extern const struct conf_key		conf_issuer_keys[];
+extern const unsigned			conf_issuer_keys_count;
+extern const char			conf_issuer_example[];
 
 /* Where something stands, for an error to name. */
 struct conf_place {
@@ -175,6 +180,8 @@ struct conf_place conf_key_place(const struct conf_scope *, const char *name);
 bool		 conf_key_refused(const struct conf_scope *, const char *name);
 /* conf_model.c: what [model NAME], and the keys beside it, must fulfil. */
 void		 conf_check_models(struct conf_reading *);
+/* conf_issuer.c: what [issuer NAME] must fulfil. */
+void		 conf_check_issuers(struct conf_reading *);
 /* conf_plan.c: makes the plans of what was read; what they must fulfil. */
 void		 conf_make_plans(struct conf *);
 void		 conf_check_plans(struct conf_reading *);

@@ -23,6 +23,7 @@ static const struct conf_key_table tables[] = {
 	{ conf_browser_keys, &conf_browser_keys_count },
 	{ conf_keys, &conf_keys_count },
 	{ conf_token_keys, &conf_token_keys_count },
+	{ conf_all_issuers_keys, &conf_all_issuers_keys_count },
 	{ NULL, NULL },
 };
 
@@ -33,6 +34,11 @@ static const struct conf_key_table model_tables[] = {
 
 static const struct conf_key_table plan_tables[] = {
 	{ conf_plan_keys, &conf_plan_keys_count },
+	{ NULL, NULL },
+};
+
+static const struct conf_key_table issuer_tables[] = {
+	{ conf_issuer_keys, &conf_issuer_keys_count },
 	{ NULL, NULL },
 };
 
@@ -47,6 +53,10 @@ const struct conf_section conf_sections[] = {
 	    "before.",
 	    plan_tables, sizeof(struct plan), offsetof(struct plan, name), ITEMS(plans), NULL,
 	    conf_plan_example },
+	{ "issuer",
+	    "An identity provider, whose tokens (JWT) let its users in. Its name is for the log.",
+	    issuer_tables, sizeof(struct issuer_conf), offsetof(struct issuer_conf, name),
+	    ITEMS(issuers), NULL, conf_issuer_example },
 };
 
 const unsigned conf_section_count = sizeof(conf_sections) / sizeof(conf_sections[0]);

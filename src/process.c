@@ -8,6 +8,7 @@
 
 #include "host_division.h"
 
+#include "tenantgate/auth/issuer.h"
 #include "tenantgate/auth/token.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
@@ -114,6 +115,7 @@ process_open(struct process *process, const struct conf *conf, struct err *err)
 	process->key_tags = key_tags_new();
 	process->tokens = token_signer_new(process->seal, conf->tenants.environment);
 	process->keys = lookup_store_new(conf->auth.cache_max);
+	process->issuers = issuers_new(conf->issuers, conf->issuers_count, NULL);
 	process->limits = limit_store_new(LIMIT_KEYS_MAX);
 	process->failures = limit_store_new(FAILURES_MAX);
 	host_division_open(process);
@@ -127,6 +129,7 @@ process_configure(struct process *process, struct snapshot *next)
 {
 	const struct conf *conf = next->conf;
 	struct model_conf model = conf->model;
+	struct issuers *issuers = process->issuers;
 
 	process->web.connections_max = conf->web.connections_max;
 	web_conf_fill(&process->web, &model);
@@ -136,6 +139,8 @@ process_configure(struct process *process, struct snapshot *next)
 	next->servers = model_shares_servers(process->models);
 	api_budgets_configure(&process->shared.budgets, &conf->api);
 	indexing_configure(process->shared.indexing, &conf->api.indexing);
+	process->issuers = issuers_new(conf->issuers, conf->issuers_count, issuers);
+	issuers_give(issuers);
 	process->snapshot = next;
 }
 
@@ -158,6 +163,7 @@ process_close(struct process *process)
 	key_tags_free(process->key_tags);
 	token_signer_free(process->tokens);
 	lookup_store_free(process->keys);
+	issuers_give(process->issuers);
 	limit_store_free(process->limits);
 	limit_store_free(process->failures);
 	tenants_shared_free(process->tenants_shared);

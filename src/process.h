@@ -29,6 +29,7 @@ struct process {
 	struct key_tags		*key_tags;	/* filled at the start, by serve.c */
 	struct token_signer	*tokens;	/* of users' tokens */
 	struct lookup_store	*keys;		/* records of API keys */
+	struct issuers		*issuers;	/* a reference: the newest snapshot's */
 	struct tenants_shared	*tenants_shared; /* records; of the provider's limits */
 	struct limit_store	*limits;	/* used without Redis, and while it is away */
 	struct limit_store	*failures;	/* by network: requests without a valid key */

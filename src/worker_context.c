@@ -14,6 +14,7 @@
 #include "config.h"
 #include "reload.h"
 #include "tenantgate/api/request_meters.h"
+#include "tenantgate/auth/issuer.h"
 #include "tenantgate/auth/token.h"
 #include "tenantgate/base/map.h"
 #include "tenantgate/loop/flow_stat.h"
@@ -123,6 +124,9 @@ open_services(struct worker_context *ctx, struct err *err)
 	ctx->auth = auth_open(ctx->worker, process->catalog, process->key_tags, process->keys,
 	    ctx->redis, &process->conf->auth);
 	auth_use_tokens(ctx->auth, process->tokens);
+	ctx->issuers = issuer_auth_open(ctx->worker, ctx->web);
+	issuer_auth_set(ctx->issuers, process->issuers);
+	auth_use_issuers(ctx->auth, ctx->issuers);
 	ctx->limiter =
 	    limit_open(ctx->worker, ctx->redis, process->limits, process->conf->redis_failure_mode);
 	limit_set_lease(ctx->limiter, process->conf->api.quota_lease_us);
@@ -243,6 +247,7 @@ configure_services(struct worker_context *ctx, const struct conf *conf)
 	tenants.cache_stale_us = conf->auth.cache_stale_us;
 	web_set_connections_max(ctx->web, ctx->process->web.connections_max);
 	auth_configure(ctx->auth, &conf->auth);
+	issuer_auth_set(ctx->issuers, ctx->process->issuers);
 	limit_set_mode(ctx->limiter, conf->redis_failure_mode);
 	limit_set_lease(ctx->limiter, conf->api.quota_lease_us);
 	ctx->model = model_open(ctx->worker, ctx->web, ctx->process->models, &conf->model);
@@ -369,6 +374,7 @@ worker_context_close(struct worker_context *ctx)
 		catalog_detach(ctx->process->catalog, ctx->worker);
 		pools_detach(ctx->process->pools, ctx->worker);
 	}
+	issuer_auth_close(ctx->issuers);
 	if (ctx->redis != NULL)
 		redis_close(ctx->redis);
 	if (ctx->web != NULL)

@@ -21,6 +21,7 @@ struct worker_context {
 	struct dns		*dns;		/* owned, as all below */
 	struct web		*web;
 	struct redis		*redis;		/* NULL without redis_url */
+	struct issuer_auth	*issuers;
 	struct auth		*auth;
 	struct tenants		*tenants;
 	struct limiter		*limiter;

@@ -81,6 +81,7 @@ struct api_conf {
 	struct usage_conf usage;
 	unsigned	quota_answer_tokens;		/* reserved for an answer */
 	uint64_t	quota_lease_us;			/* of what is reserved */
+	unsigned	provisions_per_minute;	/* databases begun by tokens; 0: no limit */
 };
 void	api_conf_init(struct api_conf *);
 

@@ -53,6 +53,8 @@ enum caller_kind {
 const char	*caller_kind_name(enum caller_kind);
 bool		 caller_kind_parse(const char *, enum caller_kind *);
 
+struct caller_profile;
+
 struct caller {
 	enum caller_kind	kind;
 	char			key_id[KEY_ID_LEN + 1];		/* no secret; "": a token */
@@ -65,6 +67,8 @@ struct caller {
 	/* With CALLER_NONE: what is wrong with a credential whose form is right, for operators
 	 * alone (static); NULL: nothing that they need be told. */
 	const char		*cause;
+	/* Of an issuer's token (auth/issuer.h): in the arena of the flow that asked; or NULL. */
+	const struct caller_profile *profile;
 };
 
 /* What the tags of this installation's keys are made with: one per process, for all its workers;

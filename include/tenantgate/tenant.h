@@ -191,6 +191,9 @@ enum flow_rc	 tenant_provision(struct flow *, struct tenants *, struct tenant *)
 /* The same, but that it is asked for: also where provisioning is explicit, and nobody waits. False
  * with err set when too many are being made or wait for that: ERR_PROVISIONING (retry_after). */
 bool		 tenant_begin(struct tenants *, const char *id, struct err *);
+/* Whether tenant_provision() of a tenant that nobody knows would begin its database: none is made
+ * where that is for operators, and one that this worker has begun is not begun again. */
+bool		 tenant_would_begin(const struct tenants *, const char *id);
 /* The record changed: the workers' copy, Redis' and those of all other replicas are dropped, and
  * pooled connections with them. The catalog is read again at the next lookup. */
 void		 tenant_forget(struct tenants *, const char *id);

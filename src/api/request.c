@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "api/cors_preflight.h"
+#include "api/first_contact.h"
 #include "api/refuse.h"
 #include "api/request_count.h"
 #include "api/request_keys.h"
@@ -217,6 +218,8 @@ request_database(struct flow *f)
 {
 	struct request *req = request_of(f);
 
+	if (first_contact_is_due(req))
+		return first_contact(f, req);
 	return tenant_provision(f, req->ctx->tenants, &req->tenant);
 }
 

@@ -178,6 +178,7 @@ api_conf_init(struct api_conf *c)
 		.tenant_requests_per_minute = 600,
 		.auth_failures_per_minute = 60,
 		.token_ttl_us = 15 * 60 * 1000000ull,
+		.provisions_per_minute = 60,
 		.document_max = 64u << 20,
 		.chat_body_max = 1u << 20,
 		.chunk_size = 1000,

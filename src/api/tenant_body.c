@@ -99,6 +99,18 @@ tenant_field_find(const char *name)
 	return i;
 }
 
+static bool
+tenant_text_fits(const struct tenant_text *t, struct slice s)
+{
+	return s.len >= 1 && s.len <= t->max && t->is_good(s);
+}
+
+bool
+tenant_text_is_good(enum tenant_field field, struct slice s)
+{
+	return tenant_text_fits(&tenant_texts[field], s);
+}
+
 static const char *
 tenant_field_read(const struct tenant_text *t, const json_t *value, struct arena *a,
     struct err *err)
@@ -107,7 +119,7 @@ tenant_field_read(const struct tenant_text *t, const json_t *value, struct arena
 	struct slice s = slice_of(json_string_value(value), len);
 	const char *copy;
 
-	if (!json_is_string(value) || len < 1 || len > t->max || !t->is_good(s)) {
+	if (!json_is_string(value) || !tenant_text_fits(t, s)) {
 		err_set(err, ERR_INVALID_FIELD,
 		    "Field \"%s\" must be %s of 1 to %zu bytes, or null.", t->name, t->what,
 		    t->max);

@@ -11,6 +11,8 @@
 #include "tenantgate/base/arena.h"
 #include "tenantgate/base/buf.h"
 
+/* Whether a text may be what a tenant's field says: its length and its characters. */
+bool	tenant_text_is_good(enum tenant_field, struct slice);
 /* Appends {"tenant":{…}}; what is not known is null. */
 void	tenant_json(struct buf *, const char *id, const struct tenant_profile *);
 /* Sends that, or fails without memory. */

@@ -30,6 +30,7 @@
 #include <stdlib.h>
 
 #include "auth/auth_key.h"
+#include "auth/issuer_auth.h"
 #include "auth/key_record.h"
 #include "auth/key_sql.h"
 #include "auth/key_tag.h"
@@ -57,6 +58,7 @@ struct auth {
 	struct key_uses *uses;		 /* owned */
 	struct drop_channel drops;	 /* revoked keys, to and from the other replicas */
 	const struct token_signer *tokens; /* borrowed; NULL: none is known */
+	struct issuer_auth *issuers;	 /* borrowed; NULL: none is known */
 	uint64_t cache_ttl_us;
 };
 
@@ -224,11 +226,15 @@ auth_check(struct flow *f, struct auth *a, struct slice authorization, struct sl
 	struct key_text key;
 	struct lookup_record *r;
 	struct key_check *check;
+	struct slice token;
 	enum flow_rc rc;
 
 	*out = (struct caller){ .kind = CALLER_NONE };
-	if (authorization.p == NULL || token_check(a->tokens, authorization, out) ||
-	    !key_from_header(authorization, &key))
+	if (authorization.p == NULL || token_check(a->tokens, authorization, out))
+		return FLOW_NEXT;
+	if (jwt_from_header(authorization, &token))
+		return issuer_auth_check(f, a->issuers, token, out);
+	if (!key_from_header(authorization, &key))
 		return FLOW_NEXT;
 	verdict = key_tag_verify(a->tags, &key);
 	if (verdict == KEY_FORGED)
@@ -331,6 +337,12 @@ const struct token_signer *
 auth_tokens(const struct auth *a)
 {
 	return a->tokens;
+}
+
+void
+auth_use_issuers(struct auth *a, struct issuer_auth *issuers)
+{
+	a->issuers = issuers;
 }
 
 struct auth *

@@ -181,6 +181,12 @@ tenant_begin(struct tenants *ts, const char *id, struct err *err)
 	return provision_at(ts, id, err) != NULL;
 }
 
+bool
+tenant_would_begin(const struct tenants *ts, const char *id)
+{
+	return ts->conf->lazy && map_get(ts->provisions, slice_str(id)) == NULL;
+}
+
 static enum flow_rc
 provision_wait_start(struct flow *f, struct tenants *ts, struct tenant *t)
 {

@@ -70,6 +70,7 @@
 	X(ERR_DATABASE_QUOTA,	503,	"database_quota",	"Tenant database over quota") \
 	X(ERR_OUTDATED,		503,	"database_outdated",	"Tenant database out of date") \
 	X(ERR_CATALOG,		503,	"catalog_unavailable",	"Catalog unavailable")	\
+	X(ERR_ISSUER,		503,	"issuer_unavailable",	"Issuer's keys unavailable") \
 	X(ERR_LIMITER,		503,	"limiter_unavailable",	"Rate limiter unavailable") \
 	X(ERR_SHUTDOWN,		503,	"shutting_down",	"Shutting down")	\
 	X(ERR_EXTRACT,		503,	"extract_failed",	"Extractor failed")	\

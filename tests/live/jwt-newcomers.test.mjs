@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// First contacts by token: a crowd of tokens is no crowd of databases.
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { Client } from './lib/client.mjs';
+import { Stack } from './lib/stack.mjs';
+import { TokenIssuer } from './lib/token-issuer.mjs';
+
+const stack = new Stack('jwt-newcomers');
+let gates, one, two;
+
+before(async () => {
+	await stack.surroundings({ neon: false });
+	[one, two] = await Promise.all([TokenIssuer.start('https://one.example'),
+		TokenIssuer.start('https://two.example')]);
+	const section = (issuer, changes) => ({ issuer: issuer.iss, jwks_url: issuer.url,
+		audience: 'us', tenant_claim: 'sub', ...changes });
+	const settings = { rate_limit_requests_per_minute: 0, provisions_per_minute: 2,
+		'issuer one': section(one, { tenant_prefix: 'one.', provisions_per_minute: 1 }),
+		'issuer two': section(two, { tenant_prefix: 'two.' }) };
+	gates = [await stack.tenantgate(settings), await stack.tenantgate(settings)];
+});
+after(async () => {
+	await stack.stop();
+	await Promise.all([one.close(), two.close()]);
+});
+
+const store = (gate, issuer, sub, claims = {}) => new Client(gate.url, { authorization:
+	`Bearer ${issuer.token({ aud: 'us', sub, ...claims })}` }).ingestText('A text.');
+const databases = async () => (await stack.sql(`select tenant_id from tenants order by 1`, 'catalog'))
+	.map(([id]) => id);
+
+// A minute's count at once, then one in half a minute: the test takes a second.
+test('each issuer has its rate, all have one together, and all replicas share both', async () => {
+	assert.equal((await store(gates[0], one, 'a0')).status, 201);
+	const refused = await store(gates[1], one, 'a1');
+	assert.equal(refused.status, 503, refused.body);
+	assert.equal(refused.json.code, 'provisioning');
+	assert.deepEqual(refused.json['violated-policies'], ['provisions']);
+	assert.ok(Number(refused.headers['retry-after']) >= 1);
+	assert.equal((await store(gates[1], two, 'b0')).status, 201);
+	assert.equal((await store(gates[0], two, 'b1')).status, 503);
+	assert.deepEqual(await databases(), ['one.a0', 'two.b0']);
+	const line = gates[1].lines().find((l) => /provisions_per_minute of/.test(l.cause));
+	assert.ok(line, 'the log says which rate it was');
+});
+
+test('who has a database goes on, and a service key has no such rate', async () => {
+	assert.equal((await store(gates[1], one, 'a0')).status, 201);
+	assert.equal((await (await gates[0].tenant('by-a-key')).ingestText('A text.')).status, 201);
+});
+
+test('a crowd of tokens at once begins no more than the rate', async () => {
+	const began = Date.now();
+	const answers = await Promise.all(Array.from({ length: 40 }, (_, i) =>
+		store(gates[i % 2], i % 4 < 2 ? one : two, `crowd${i}`)));
+	assert.ok(answers.every((a) => [201, 503].includes(a.status)));
+	const minutes = (Date.now() - began) / 60000;
+	assert.ok(answers.filter((a) => a.status === 201).length <= 2 + 2 * minutes);
+});
