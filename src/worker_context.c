@@ -155,6 +155,7 @@ api_context_fill(struct worker_context *ctx, struct api_context *api)
 		.usage = ctx->usage,
 		.reconciled = ctx->reconciled,
 		.swept = ctx->swept,
+		.newcomers = ctx->newcomers,
 		.environment = process->conf->tenants.environment,
 		.conf = &ctx->snapshot->conf->api,
 		.snapshot = &ctx->snapshot->refs,
@@ -223,6 +224,7 @@ worker_context_open(struct worker_context *ctx, struct err *err)
 	    &(struct otlp_sender){ VERSION, process->conf->tenants.environment });
 	ctx->reconciled = map_new(process->conf->tenants.cache_max, free);
 	ctx->swept = map_new(process->conf->tenants.cache_max, free);
+	ctx->newcomers = map_new(0, NULL);
 	ctx->looks = health_looks_open(ctx->worker, process->catalog, ctx->redis);
 	for (unsigned i = 0; i < LISTENERS; i++)
 		if (!open_listener(ctx, i, err))
@@ -360,6 +362,7 @@ worker_context_close(struct worker_context *ctx)
 	otlp_close(ctx->otlp);
 	map_free(ctx->reconciled);
 	map_free(ctx->swept);
+	map_free(ctx->newcomers);
 	if (ctx->tenants != NULL)
 		tenants_close(ctx->tenants);
 	usage_close(ctx->usage);

@@ -29,6 +29,7 @@ struct worker_context {
 	struct usage		*usage;
 	struct map		*reconciled;	/* api_context.reconciled */
 	struct map		*swept;		/* api_context.swept */
+	struct map		*newcomers;	/* api_context.newcomers */
 	struct health_looks	*looks;		/* api_context.looks */
 	struct otlp		*otlp;		/* owned; NULL: no spans are wanted */
 	/* Opened last: from then on requests come. NULL: not open. */

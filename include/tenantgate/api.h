@@ -146,6 +146,7 @@ struct api_context {
 	struct map		*reconciled;	/* tenant id -> owned uint64_t: monotonic us of the
 						 * last reconciliation; NULL: never reconcile */
 	struct map		*swept;		/* the same of the last sweep; NULL: never sweep */
+	struct map		*newcomers;	/* tenant -> its first_contact, that begins it */
 	const char		*environment;	/* part of every key in Redis */
 	const struct api_conf	*conf;		/* a request keeps the one that it began with */
 	struct refs		*snapshot;	/* borrowed: of whatever the conf is a part of;

@@ -5,6 +5,7 @@
  * query, which may hold a title.
  */
 #include "api/respond.h"
+#include "tenantgate/auth/issuer.h"
 #include "tenantgate/base/clock.h"
 #include "tenantgate/base/json.h"
 #include "tenantgate/base/log.h"
@@ -68,6 +69,8 @@ log_put_request(struct buf *b, const struct request *req)
 	log_put_field(b, "user", slice_str(req->user_id));
 	log_put_field(b, "key", slice_str(req->caller.key_id));
 	log_put_field(b, "token", slice_str(req->caller.token_id));
+	if (req->caller.profile != NULL)
+		log_put_field(b, "issuer", slice_str(req->caller.profile->issuer));
 	log_put_field(b, "remote", slice_str(http_remote(req->x)));
 	log_put_field(b, "route", slice_str(req->flow.kind->name));
 	log_put_target(b, req->x);

@@ -2,7 +2,10 @@
 /*
  * first_contact: see the header.
  *
- *	[limit] --> [judge]: too many: 503 --> [save] --> [saved] --> [provision]
+ *	[turn] --> [limit] --> [judge]: too many: 503 --> [save] --> [saved] --> [provision]
+ *	 \__/  while another request of that tenant, on this worker, is before [provision]
+ *
+ * The requests of a page that come together are one newcomer, and count once.
  *
  * Anybody can sign up with most identity providers, as often as he likes, and each new tenant is a
  * database that somebody pays for. So there is a rate, over all issuers and for each, and all
@@ -21,24 +24,31 @@
 #include "api/tenant_body.h"
 #include "tenantgate/auth/issuer.h"
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/base/map.h"
 
 #define MINUTE_US (60 * 1000000ull)
+
+#define TURN_US (5 * 1000ull) /* between two looks at another's turn */
 
 enum { PROVISIONS_OF_ALL, PROVISIONS_OF_ISSUER, PROVISIONS_RULES };
 
 struct first_contact {
 	struct flow flow;
 	struct request *req; /* borrowed: the parent */
+	bool has_turn;	     /* it is in the worker's map of newcomers */
+	struct timer timer;
 	char keys[PROVISIONS_RULES][LIMIT_KEY_MAX + 1];
 	struct limit_verdict verdict;
 	struct tenant_change change;
 	struct pg_result result; /* owned */
 };
 
-static flow_step_fn newcomer_limit, newcomer_judge, newcomer_save, newcomer_saved, newcomer_make;
+static flow_step_fn newcomer_turn, newcomer_limit, newcomer_judge, newcomer_save, newcomer_saved,
+    newcomer_make;
 static flow_release_fn newcomer_free;
 
 static const struct flow_step newcomer_steps[] = {
+	{ "turn", newcomer_turn },
 	{ "limit", newcomer_limit },
 	{ "judge", newcomer_judge },
 	{ "save", newcomer_save },
@@ -61,6 +71,34 @@ first_contact_is_due(const struct request *req)
 {
 	return req->caller.profile != NULL && req->tenant.state == TENANT_UNKNOWN &&
 	    tenant_would_begin(req->ctx->tenants, req->tenant_id);
+}
+
+static void
+turn_give_back(struct first_contact *c)
+{
+	if (c->has_turn)
+		(void)map_del(c->req->ctx->newcomers, slice_str(c->req->tenant_id));
+	c->has_turn = false;
+}
+
+/* Whoever had the turn before has begun the database, or was refused. */
+static enum flow_rc
+newcomer_turn(struct flow *f)
+{
+	struct first_contact *c = newcomer_of(f);
+	struct map *newcomers = c->req->ctx->newcomers;
+	struct slice id = slice_str(c->req->tenant_id);
+
+	if (!tenant_would_begin(c->req->ctx->tenants, c->req->tenant_id))
+		return flow_goto(f, newcomer_make);
+	if (map_get(newcomers, id) != NULL) {
+		flow_goto(f, newcomer_turn);
+		return flow_sleep(f, &c->timer, TURN_US);
+	}
+	if (!map_put(newcomers, id, c))
+		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "the tenant's database");
+	c->has_turn = true;
+	return FLOW_NEXT;
 }
 
 static enum flow_rc
@@ -139,9 +177,12 @@ newcomer_saved(struct flow *f)
 static enum flow_rc
 newcomer_make(struct flow *f)
 {
-	struct request *req = newcomer_of(f)->req;
+	struct first_contact *c = newcomer_of(f);
+	struct request *req = c->req;
+	enum flow_rc rc = tenant_provision(f, req->ctx->tenants, &req->tenant);
 
-	return tenant_provision(f, req->ctx->tenants, &req->tenant);
+	turn_give_back(c);
+	return rc;
 }
 
 static void
@@ -149,6 +190,7 @@ newcomer_free(struct flow *f)
 {
 	struct first_contact *c = newcomer_of(f);
 
+	turn_give_back(c);
 	pg_clear(&c->result);
 	free(c);
 }

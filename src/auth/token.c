@@ -112,7 +112,7 @@ is_signed(const struct token_signer *s, struct slice signed_text, const char *si
 }
 
 static bool
-claim_text(const json_t *o, const char *name, char *out, size_t size)
+token_claim_copy(const json_t *o, const char *name, char *out, size_t size)
 {
 	struct slice v = { NULL, 0 };
 	struct err err = { 0 };
@@ -146,10 +146,10 @@ claims_read(const json_t *o, struct token_claims *c)
 
 	memset(c, 0, sizeof(*c));
 	if (!claim_number(o, "v", &version) || version != VERSION ||
-	    !claim_text(o, "id", c->id, sizeof(c->id)) ||
-	    !claim_text(o, "tenant", c->tenant, sizeof(c->tenant)) ||
-	    !claim_text(o, "user", c->user, sizeof(c->user)) ||
-	    !claim_text(o, "scopes", scopes, sizeof(scopes)) ||
+	    !token_claim_copy(o, "id", c->id, sizeof(c->id)) ||
+	    !token_claim_copy(o, "tenant", c->tenant, sizeof(c->tenant)) ||
+	    !token_claim_copy(o, "user", c->user, sizeof(c->user)) ||
+	    !token_claim_copy(o, "scopes", scopes, sizeof(scopes)) ||
 	    !json_opt_bool(o, "own", &c->has_own_only, &err) ||
 	    !claim_number(o, "gen", &c->generation) || !claim_number(o, "iat", &c->issued_s) ||
 	    !claim_number(o, "exp", &c->expires_s))

@@ -50,6 +50,21 @@ test('who has a database goes on, and a service key has no such rate', async () 
 	assert.equal((await (await gates[0].tenant('by-a-key')).ingestText('A text.')).status, 201);
 });
 
+test('requests of one newcomer that come together count once', async () => {
+	const alone = await stack.tenantgate({ rate_limit_requests_per_minute: 0, workers: 1,
+		environment: 'test', provisions_per_minute: 1, redis_url: '', 'issuer three': {
+			issuer: one.iss, jwks_url: one.url, audience: 'us', tenant_claim: 'sub',
+			tenant_prefix: 'three.' } });
+	const page = await Promise.all(Array.from({ length: 12 }, () => store(alone, one, 'page')));
+	assert.deepEqual(page.map((a) => a.status), Array(12).fill(201));
+	const next = await Promise.all(Array.from({ length: 3 }, () => store(alone, one, 'next')));
+	assert.deepEqual(next.map((a) => a.status), [503, 503, 503]);
+	assert.ok(!alone.lines().some((l) => l.event === 'worker.long_turn'));
+	const line = alone.lines().find((l) => l.event === 'access' && l.tenant === 'three.page');
+	assert.deepEqual([line.user, line.issuer, line.key], ['page', 'three', undefined]);
+	await alone.program.stop();
+});
+
 test('a crowd of tokens at once begins no more than the rate', async () => {
 	const began = Date.now();
 	const answers = await Promise.all(Array.from({ length: 40 }, (_, i) =>

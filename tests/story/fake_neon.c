@@ -9,7 +9,6 @@
 #include "tenantgate/pool.h"
 #include "tenantgate/wire/pg.h"
 #include "tenantgate/wire/redis.h"
-#include "tenantgate/wire/web.h"
 
 struct fake_neon fake_neon;
 
@@ -32,12 +31,11 @@ neon_answers(struct web_response *out, int status, const char *body)
 }
 
 enum flow_rc
-web_fetch(struct flow *f, struct web *w, const struct web_request *r, struct web_response *out)
+fake_neon_fetch(struct flow *f, const struct web_request *r, struct web_response *out)
 {
 	char body[512] = "{}";
 
 	(void)f;
-	(void)w;
 	fake_neon_note(r->method);
 	if (strcmp(r->method, "PATCH") == 0) {
 		fake_neon_note(strstr(r->body.p, "true") != NULL ? "off" : "on");
@@ -68,12 +66,6 @@ web_fetch(struct flow *f, struct web *w, const struct web_request *r, struct web
 		neon_answers(out, fake_neon.list, body);
 	}
 	return FLOW_NEXT;
-}
-
-void
-web_response_free(struct web_response *r)
-{
-	buf_free(&r->body);
 }
 
 /* So the rate of calls is this process's own. */

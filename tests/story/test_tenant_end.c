@@ -111,6 +111,7 @@ static void
 an_order_is(const char *order)
 {
 	memset(&it, 0, sizeof(it));
+	fake_web_plays = fake_neon_fetch;
 	fake_neon = (struct fake_neon){ .owner = "acme",
 		.patch = 200,
 		.branches = 200,

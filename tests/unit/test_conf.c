@@ -139,8 +139,8 @@ wrong_lines_are_refused(void **state)
 	    "5: Unknown key \"flavour_of_the_day\"; `tenantgate --help` lists all of them.");
 	refused(GOOD "hello\n", "5: This line is neither a comment nor `key = value`.");
 	refused(GOOD "[pgbouncer]\n",
-	    "5: Unknown section [pgbouncer]; there are [tenantgate], [model NAME] and "
-	    "[plan NAME].");
+	    "5: Unknown section [pgbouncer]; there are [tenantgate], [model NAME], "
+	    "[plan NAME] and [issuer NAME].");
 	refused(GOOD "[tenantgate\n", "5: The line of a section ends in ].");
 	refused("listen_port = 1\n" GOOD,
 	    "1: listen_port stands before any section; begin the file with [tenantgate].");

@@ -82,8 +82,8 @@ wrong_sections_are_refused(void **state)
 	refused(GOOD "[tenantgte]\ntop_k = 9\n",
 	    "5: Unknown section [tenantgte]; did you mean [tenantgate]?");
 	refused(GOOD "[listeners]\nurl = 1\n",
-	    "5: Unknown section [listeners]; there are [tenantgate], [model NAME] and "
-	    "[plan NAME].");
+	    "5: Unknown section [listeners]; there are [tenantgate], [model NAME], "
+	    "[plan NAME] and [issuer NAME].");
 	refused(GOOD "[tenantgate x]\ntop_k = 9\n",
 	    "5: Section [tenantgate] takes no name; write it without.");
 	refused(GOOD "[model]\n" URL,
@@ -187,6 +187,7 @@ the_sample_section_loads(void **state)
 			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%.*s\n",
 			    (int)strcspn(at + 1, "\n"), at + 1);
 	setenv("MODEL_URL", "http://h/v1", 1);
+	setenv("ISSUER", "https://i.example", 1);
 	fine(text);
 	assert_string_equal(conf.model.servers[0].name, "NAME");
 	assert_int_equal(conf.model.servers[0].retries, conf.model.retries);

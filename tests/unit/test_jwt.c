@@ -19,7 +19,7 @@ judge_with(const struct issuer_conf *conf, const char *header, const char *claim
 	const char *why = NULL;
 	struct jwt t;
 	struct buf b;
-	bool good = jwt_parse(token_sign(&b, header, claims), &t, &why) &&
+	bool good = jwt_parse(jwt_sign_hs256(&b, header, claims), &t, &why) &&
 	    jwt_read_claims(&t, &why) && jwt_claims_judge(&t, conf, TOKEN_NOW * 1000000, out, &why);
 
 	assert_true(good == (why == NULL));
@@ -301,7 +301,7 @@ one_spelling_of_a_token(void **state)
 	struct buf b;
 
 	(void)state;
-	text = token_sign(&b, HS256_HEADER, "{" GOOD_CLAIMS "}");
+	text = jwt_sign_hs256(&b, HS256_HEADER, "{" GOOD_CLAIMS "}");
 	for (size_t at = 0; at < text.len; at += 7) {
 		char kept = b.data[at];
 

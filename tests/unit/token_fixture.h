@@ -49,7 +49,7 @@ static const struct issuer_conf token_issuer = {
 
 /* The text is the buf's, which the caller frees. */
 static inline struct slice
-token_sign(struct buf *b, const char *header, const char *claims)
+jwt_sign_hs256(struct buf *b, const char *header, const char *claims)
 {
 	uint8_t mac[SHA256_SIZE];
 
