@@ -67,6 +67,7 @@ log_put_request(struct buf *b, const struct request *req)
 	log_put_field(b, "user", slice_str(req->user_id));
 	log_put_field(b, "key", slice_str(req->caller.key_id));
 	log_put_field(b, "remote", slice_str(http_remote(req->x)));
+	log_put_field(b, "tls", slice_str(http_tls_version(req->x)));
 	log_put_field(b, "route", slice_str(req->flow.kind->name));
 	log_put_target(b, req->x);
 }
