@@ -33,7 +33,7 @@
 
 /* TLS of the listeners: texts as tls_server_conf has them. */
 struct conf_tls {
-	const char		*certificates, *keys;	/* "": the public listener is in the clear */
+	const char		*certificates, *keys;	/* "": the public one is in the clear */
 	enum tls_version	version_min;
 	const char		*ciphers;
 	uint64_t		ticket_period_us;

@@ -14,7 +14,7 @@
 
 /* Which settings make up a listener's. */
 struct tls_settings {
-	const char *prefix;	/* of their keys: "tls_", "admin_tls_" */
+	const char *prefix; /* of their keys: "tls_", "admin_tls_" */
 	struct tls_server_conf server;
 };
 
@@ -62,14 +62,14 @@ finding_put(struct buf *out, const struct conf *conf, const char *prefix, enum t
 	const struct admin_setting *s;
 	char key[64], certificate[64];
 
-	(void)snprintf(key, sizeof(key), "%s%s",
-	    setting == TLS_SETTING_CIPHERS ? "tls_" : prefix, setting_names[setting]);
+	(void)snprintf(key, sizeof(key), "%s%s", setting == TLS_SETTING_CIPHERS ? "tls_" : prefix,
+	    setting_names[setting]);
 	(void)snprintf(certificate, sizeof(certificate), "%scertificate", prefix);
 	s = conf_setting(conf, "tenantgate", key);
 	if (s == NULL || s->place == NULL)
 		s = conf_setting(conf, "tenantgate", certificate);
-	buf_printf(out, "%s: %s: %s\n", s == NULL || s->place == NULL ? "tenantgate.conf" : s->place,
-	    key, sentence);
+	buf_printf(out, "%s: %s: %s\n",
+	    s == NULL || s->place == NULL ? "tenantgate.conf" : s->place, key, sentence);
 }
 
 /* "" when there is nothing to say. */
@@ -113,7 +113,7 @@ warnings_put(struct buf *out, const struct conf *conf, const char *prefix,
 
 /* ---- opening ---- */
 static struct tls_server *
-server_open(const struct conf *conf, const struct tls_settings *settings,
+listener_server_open(const struct conf *conf, const struct tls_settings *settings,
     struct tls_tickets *tickets, struct buf *errors, struct buf *warnings)
 {
 	struct tls_server_conf server = settings->server;
@@ -145,14 +145,17 @@ listener_tls_open(struct listener_tls *tls, const struct conf *conf, struct tls_
 	size_t before = errors->len;
 
 	public_settings(conf, &settings);
-	tls->servers[LISTENER_PUBLIC] = server_open(conf, &settings, tickets, errors, warnings);
+	tls->servers[LISTENER_PUBLIC] =
+	    listener_server_open(conf, &settings, tickets, errors, warnings);
 	if (conf->tls.health)
 		tls->servers[LISTENER_HEALTH] = tls_server_take(tls->servers[LISTENER_PUBLIC]);
 	if (conf->tls.health && *conf->tls.certificates == '\0')
 		finding_put(errors, conf, "tls_", TLS_SETTING_CERTIFICATE,
-		    "With health_tls = on there must be a certificate; name one, or switch it off.");
+		    "With health_tls = on there must be a certificate; name one, or switch it "
+		    "off.");
 	admin_settings(conf, &settings);
-	tls->servers[LISTENER_ADMIN] = server_open(conf, &settings, tickets, errors, warnings);
+	tls->servers[LISTENER_ADMIN] =
+	    listener_server_open(conf, &settings, tickets, errors, warnings);
 	if (errors->len > before)
 		listener_tls_close(tls);
 }

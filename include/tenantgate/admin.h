@@ -57,7 +57,7 @@ struct admin_context {
 	unsigned		 setting_count;
 	admin_reload_fn		*reload;
 	void			*reload_arg;	/* borrowed */
-	struct tls_server	*public_tls;	/* borrowed, as the next: of the listeners; or NULL */
+	struct tls_server	*public_tls;	/* borrowed, as the next: of a listener, or NULL */
 	struct tls_server	*admin_tls;
 };
 

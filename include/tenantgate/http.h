@@ -155,7 +155,7 @@ const char	*http_remote(const struct http_exchange *);
  * upper half of its IPv6 one (8), the least that one customer has. Borrowed until http_end(). */
 struct slice	http_network(const struct http_exchange *);
 bool		http_is_head(const struct http_exchange *);
-const char	*http_tls_version(const struct http_exchange *);	/* "TLSv1.3"; NULL: in the clear */
+const char	*http_tls_version(const struct http_exchange *);	/* "TLSv1.3"; NULL: none */
 uint64_t	http_bytes_in(const struct http_exchange *);	/* head and body, as on the wire */
 uint64_t	http_bytes_out(const struct http_exchange *);	/* the same; may still be queued */
 int		http_status(const struct http_exchange *);	/* 0 until a response began */

@@ -144,7 +144,7 @@ struct conn {
 	struct event		*watch;		/* owned; reading is paused while there is one */
 	int			 watch_fd;	/* owned: a duplicate of the socket's; -1: none */
 	struct buf		 out;		/* owned: written since the turn began */
-	struct handshake	*handshake;	/* borrowed, while it is in CONN_TLS: a flow */
+	struct handshake	*handshake;	/* borrowed: a flow, until TLS is open */
 	struct tls_session	*tls;		/* owned, once it is open; NULL: in the clear */
 	bool			 has_said_end;	/* TLS' close_notify is sent */
 	struct in6_addr		 address;	/* IPv4 mapped; the peer's, or its PROXY header's */
@@ -193,7 +193,7 @@ void		 conn_tls_received(struct conn *);
 void		 conn_tls_abandoned(struct conn *, const char *result);
 /* Lets go of the handshake, if one is under way. */
 void		 conn_handshake_leave(struct conn *);
-void		 conn_tls_finish(struct conn *);	/* says close_notify, behind all else; once */
+void		 conn_tls_finish(struct conn *);	/* says close_notify, behind all else */
 
 /* conn_state.c */
 /* Sets the state and its deadline. Any state but CONN_CLOSED, from any but CONN_CLOSED. */

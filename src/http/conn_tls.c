@@ -23,15 +23,15 @@
 #include "tenantgate/loop/offload.h"
 #include "tenantgate/wire/tls_session.h"
 
-#define HANDSHAKE_READ_MAX 32768  /* bytes that wait for a helper; past it TCP makes the client wait */
+#define HANDSHAKE_READ_MAX 32768  /* bytes that may wait for a helper */
 #define QUEUE_SLACK	   262144 /* past write_high_water: of what TLS itself answers */
 
 struct handshake {
-	struct flow flow;	    /* first */
-	struct conn *conn;	    /* borrowed; NULL once it is closed */
-	void *session;		    /* owned: a tls_session; NULL while a helper has it */
-	bool waits;		    /* for bytes */
-	bool is_http;		    /* they are a request in the clear */
+	struct flow flow;  /* first */
+	struct conn *conn; /* borrowed; NULL once it is closed */
+	void *session;	   /* owned: a tls_session; NULL while a helper has it */
+	bool waits;	   /* for bytes */
+	bool is_http;	   /* they are a request in the clear */
 };
 
 static flow_step_fn handshake_bytes, handshake_compute, handshake_answer;
@@ -130,6 +130,7 @@ handshake_answer(struct flow *f)
 	conn_send_tls(h->conn, h->session);
 	if (h->conn == NULL) /* closed by it */
 		return FLOW_DONE;
+	conn_resume(h->conn);
 	switch (tls_session_state(h->session)) {
 	case TLS_MORE:
 		return flow_goto(f, handshake_bytes);
@@ -176,7 +177,6 @@ handshake_done(struct conn *c, struct handshake *h)
 	h->session = NULL;
 	handshake_count(c, tls_session_resumed(c->tls) ? "resumed" : "full",
 	    tls_session_version(c->tls));
-	bufferevent_setwatermark(c->bev, EV_READ, 0, 0);
 	conn_begin(c);
 	if (c->state != CONN_CLOSED)
 		conn_tls_received(c); /* what came behind the handshake's last bytes */
@@ -224,7 +224,6 @@ conn_tls_begin(struct conn *c)
 	h->conn = c;
 	c->handshake = h;
 	shared_handshakes_add(s->shared, 1);
-	bufferevent_setwatermark(c->bev, EV_READ, 0, HANDSHAKE_READ_MAX);
 	conn_move(c, CONN_TLS);
 	flow_start(&h->flow, &handshake_kind, s->worker, NULL);
 }
@@ -259,6 +258,21 @@ is_deaf(const struct conn *c)
 	return c->eof || c->state == CONN_FLUSH || c->state == CONN_LINGER;
 }
 
+/* Many bytes are held back: they wait for a helper, or behind the handshake. (libevent's high-water
+ * mark would not do: it calls back again and again while a buffer is full.) */
+static void
+handshake_received(struct conn *c, size_t length)
+{
+	struct handshake *h = c->handshake;
+
+	if (h->waits) {
+		h->waits = false;
+		flow_wake(&h->flow);
+	} else if (length >= HANDSHAKE_READ_MAX) {
+		bufferevent_disable(c->bev, EV_READ);
+	}
+}
+
 void
 conn_tls_received(struct conn *c)
 {
@@ -266,10 +280,7 @@ conn_tls_received(struct conn *c)
 	enum tls_state state;
 
 	if (c->handshake != NULL) {
-		if (c->handshake->waits) {
-			c->handshake->waits = false;
-			flow_wake(&c->handshake->flow);
-		}
+		handshake_received(c, evbuffer_get_length(input));
 		return;
 	}
 	if (is_deaf(c)) {

@@ -21,8 +21,8 @@
 
 struct tls_pair {
 	struct tls_certificate	 view;		/* its texts are owned, but for key_kind */
-	SSL_CTX			*ctx;		/* owned, or that of an earlier pair with the same
-						 * names and another kind of key, which it joined */
+	SSL_CTX			*ctx;		/* held: its own, or an earlier pair's of
+						 * the same names, which it has joined */
 	int			 key_type;	/* EVP_PKEY_RSA, ... */
 };
 

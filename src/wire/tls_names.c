@@ -17,7 +17,7 @@ name_lower(struct slice name, char *out)
 		return false;
 	for (size_t i = 0; i < name.len; i++)
 		out[i] = name.p[i] >= 'A' && name.p[i] <= 'Z' ? (char)(name.p[i] + 'a' - 'A')
-							     : name.p[i];
+							      : name.p[i];
 	out[name.len] = '\0';
 	return true;
 }

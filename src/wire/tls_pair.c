@@ -56,8 +56,8 @@ read_certificate(SSL_CTX *ctx, const char *path, struct err *err)
 		return true;
 	why = ERR_peek_last_error();
 	if (ERR_GET_REASON(why) == SSL_R_EE_KEY_TOO_SMALL)
-		err_set(err, ERR_CONF, "%.160s has a key that is too short; take 2048 bits or more.",
-		    path);
+		err_set(err, ERR_CONF,
+		    "%.160s has a key that is too short; take 2048 bits or more.", path);
 	else if (ERR_GET_REASON(why) == PEM_R_NO_START_LINE)
 		err_set(err, ERR_CONF, "%.160s has no certificate in it; it must be PEM.", path);
 	else
@@ -98,8 +98,8 @@ use_key(struct tls_pair *p, EVP_PKEY *key, const char *path, struct err *err)
 {
 	p->key_type = EVP_PKEY_get_base_id(key);
 	if (p->key_type == EVP_PKEY_RSA && EVP_PKEY_get_bits(key) < RSA_BITS_MIN)
-		err_set(err, ERR_CONF, "%.160s has a key that is too short; take 2048 bits or more.",
-		    path);
+		err_set(err, ERR_CONF,
+		    "%.160s has a key that is too short; take 2048 bits or more.", path);
 	else if (SSL_CTX_use_PrivateKey(p->ctx, key) != 1 || SSL_CTX_check_private_key(p->ctx) != 1)
 		err_set(err, ERR_CONF,
 		    "%.160s has a private key that does not belong to the certificate %.80s.", path,
@@ -109,7 +109,7 @@ use_key(struct tls_pair *p, EVP_PKEY *key, const char *path, struct err *err)
 }
 
 static int64_t
-seconds_of(const ASN1_TIME *time)
+certificate_seconds(const ASN1_TIME *time)
 {
 	struct tm tm;
 
@@ -144,8 +144,10 @@ tls_pair_read(struct tls_pair *p, const char *certificate, const char *key_path,
 	is_good = use_key(p, key, key_path, err);
 	p->view.key_kind = key_kind(key);
 	EVP_PKEY_free(key);
-	p->view.not_before = seconds_of(X509_get0_notBefore(SSL_CTX_get0_certificate(p->ctx)));
-	p->view.not_after = seconds_of(X509_get0_notAfter(SSL_CTX_get0_certificate(p->ctx)));
+	p->view.not_before =
+	    certificate_seconds(X509_get0_notBefore(SSL_CTX_get0_certificate(p->ctx)));
+	p->view.not_after =
+	    certificate_seconds(X509_get0_notAfter(SSL_CTX_get0_certificate(p->ctx)));
 	return is_good;
 }
 

@@ -79,8 +79,7 @@ join_earlier(struct tls_server *s, struct tls_pair *p, const char *key, enum tls
 	for (unsigned i = 0; i < s->count; i++) {
 		struct tls_pair joined = { .ctx = s->pairs[i].ctx };
 
-		if (s->pairs[i].key_type == p->key_type ||
-		    !tls_names_same(&s->names, i, s->count))
+		if (s->pairs[i].key_type == p->key_type || !tls_names_same(&s->names, i, s->count))
 			continue;
 		SSL_CTX_free(p->ctx);
 		p->ctx = s->pairs[i].ctx;
@@ -130,9 +129,8 @@ static const char *
 key_beside(const char *certificate, char out[TLS_PATH_MAX])
 {
 	const char *dot = strrchr(certificate, '.'), *slash = strrchr(certificate, '/');
-	size_t stem = dot == NULL || (slash != NULL && dot < slash)
-	    ? strlen(certificate)
-	    : (size_t)(dot - certificate);
+	size_t stem = dot == NULL || (slash != NULL && dot < slash) ? strlen(certificate)
+								    : (size_t)(dot - certificate);
 
 	(void)snprintf(out, TLS_PATH_MAX, "%s.key", certificate);
 	if (access(out, F_OK) == 0)
@@ -160,8 +158,9 @@ add_folder(struct tls_server *s, const struct tls_server_conf *conf, const char 
 
 	*setting = TLS_SETTING_CERTIFICATE;
 	if (n <= 0)
-		err_set(err, ERR_CONF, "The folder %.160s has no *.pem or *.crt in it that can be "
-				       "listed; put certificates there.",
+		err_set(err, ERR_CONF,
+		    "The folder %.160s has no *.pem or *.crt in it that can be "
+		    "listed; put certificates there.",
 		    folder);
 	for (int i = 0; i < n; i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name);
@@ -175,7 +174,7 @@ add_folder(struct tls_server *s, const struct tls_server_conf *conf, const char 
 
 /* Cuts the next of a list between commas into `out`. False: there is none. */
 static bool
-list_next(const char **list, char out[TLS_PATH_MAX])
+path_next(const char **list, char out[TLS_PATH_MAX])
 {
 	size_t n = strcspn(*list, ",");
 	struct slice item = slice_trim(slice_of(*list, n));
@@ -203,9 +202,9 @@ add_all(struct tls_server *s, const struct tls_server_conf *conf, enum tls_setti
 	char path[TLS_PATH_MAX], key[TLS_PATH_MAX];
 	bool has_keys = keys != NULL && *keys != '\0';
 
-	while (list_next(&certificates, path) && !err_is(err)) {
+	while (path_next(&certificates, path) && !err_is(err)) {
 		*setting = TLS_SETTING_KEY;
-		if (has_keys && (is_folder(path) || !list_next(&keys, key)))
+		if (has_keys && (is_folder(path) || !path_next(&keys, key)))
 			err_set(err, ERR_CONF,
 			    "As many keys are needed as certificates, and no folder then; or none, "
 			    "where each is in or beside its certificate's file.");
@@ -244,11 +243,13 @@ names_are_given(const struct tls_server_conf *conf, enum tls_setting *setting, s
 
 	*setting = has_ca ? TLS_SETTING_CLIENT_NAMES : TLS_SETTING_CLIENT_CA;
 	if (has_ca && !has_names)
-		err_set(err, ERR_CONF, "Say which names in a client's certificate are let in; or * "
-				       "for all that this CA has signed.");
+		err_set(err, ERR_CONF,
+		    "Say which names in a client's certificate are let in; or * "
+		    "for all that this CA has signed.");
 	else if (has_names && !has_ca)
-		err_set(err, ERR_CONF, "Names of clients need a CA that has signed their "
-				       "certificates; set it, too.");
+		err_set(err, ERR_CONF,
+		    "Names of clients need a CA that has signed their "
+		    "certificates; set it, too.");
 	return !err_is(err);
 }
 

@@ -133,3 +133,60 @@ test('a body of megabytes, and requests one behind the other', async () => {
 	assert.equal(got.split('HTTP/1.1 200').length, 51);
 	socket.destroy();
 });
+
+// All that is sent is some megabytes; the one who reads slowly holds up nobody, and gets all of it.
+test('a large answer to one who reads slowly', async () => {
+	const lines = 'x'.repeat(600);
+	for (let i = 0; i < 3; i++)
+		assert.equal((await tenant.ingestText(`Buoy ${i}. ${lines}`, { title: `b${i}` })).status, 201);
+	await stack.knobs({ tokens: 60000 });
+	const answer = await tenant.openChat('How many buoys?');
+	answer.stream.pause();
+	const other = await tenant.get('/healthz');
+	assert.equal(other.status, 200);
+	answer.stream.resume();
+	assert.equal((await answer.text()).trim().split(/\s+/).length, 60000);
+	await stack.knobs();
+});
+
+test('a client that goes in the middle of an answer ends it, with a close_notify and without', async () => {
+	await stack.knobs({ tokens: 2000, token_delay_ms: 20 });
+	for (const leave of ['end', 'destroy']) {
+		const before = gate.lines().filter((l) => l.status === 499).length;
+		const answer = await tenant.openChat('How high is the tide?');
+		await new Promise((resolve) => answer.stream.once('data', resolve));
+		answer.request.socket[leave]();
+		await until('it is seen to have left', () => gate.lines()
+			.filter((l) => l.status === 499 && l.route === 'chat').length > before);
+	}
+	await stack.knobs();
+});
+
+test('an answer that ends with its connection ends with a close_notify', async () => {
+	const { said } = await sClient(['-msg', '-quiet', '-tls1_2'], REQUEST.replace('\r\n\r\n',
+		'\r\nConnection: close\r\n\r\n'));
+	assert.match(said, /<<< TLS 1\.2, Alert \[length 0002\], warning close_notify/);
+});
+
+test('a session is resumed by whichever worker has the client next', async () => {
+	for (const version of ['TLSv1.2', 'TLSv1.3']) {
+		const options = { ...trusted, minVersion: version, maxVersion: version };
+		let socket = await handshake(port, options);
+		assert.equal(socket.isSessionReused(), false);
+		for (let i = 0; i < 20; i++) {
+			socket.write(REQUEST);
+			await receive(socket, (got) => got.includes('\r\n\r\n'));
+			await until('a ticket', () => socket.ticket);
+			const session = socket.ticket;
+			socket.destroy();
+			socket = await handshake(port, { ...options, session });
+			assert.equal(socket.isSessionReused(), true, `${version} ${i}`);
+			socket.ticket ??= session;
+		}
+		socket.destroy();
+	}
+});
+
+test('no turn of a loop was long', () => {
+	assert.deepEqual(gate.lines().filter((l) => l.event === 'worker.long_turn'), []);
+});
