@@ -33,7 +33,7 @@ struct tls_server {
 	struct tls_names	 names;		/* owner: index of the pair */
 	struct tls_tickets	*tickets;	/* borrowed; NULL: no session is resumed */
 	uint64_t		 ticket_period_us;
-	char			*client_names;	/* owned; NULL: no certificate is asked of clients */
+	char			*client_names;	/* owned; NULL: clients need no certificate */
 };
 
 /* A path of one file, cut from a list. */

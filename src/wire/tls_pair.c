@@ -15,6 +15,7 @@
 #include <openssl/x509v3.h>
 
 #include "tenantgate/base/alloc.h"
+#include "tenantgate/wire/pem.h"
 #include "wire/tls_internal.h"
 
 #define RSA_BITS_MIN 2048
@@ -31,39 +32,27 @@ no_passphrase(char *out, int size, int writes, void *was_asked)
 }
 
 static bool
-can_read(const char *path, struct err *err)
-{
-	FILE *f = fopen(path, "re");
-
-	if (f != NULL) {
-		(void)fclose(f);
-		return true;
-	}
-	err_set(err, ERR_CONF, "%.160s cannot be read (%s); let the user that serves read it.",
-	    path, strerror(errno));
-	return false;
-}
-
-static bool
 read_certificate(SSL_CTX *ctx, const char *path, struct err *err)
 {
-	unsigned long why;
+	struct err why = { .code = ERR_NONE };
+	unsigned long reason;
 
-	if (!can_read(path, err))
+	if (!pem_has_certificates(path, &why)) {
+		err_set(err, ERR_CONF, "%s", why.detail);
 		return false;
+	}
 	ERR_clear_error();
 	if (SSL_CTX_use_certificate_chain_file(ctx, path) == 1)
 		return true;
-	why = ERR_peek_last_error();
-	if (ERR_GET_REASON(why) == SSL_R_EE_KEY_TOO_SMALL)
+	reason = ERR_peek_last_error();
+	if (ERR_GET_REASON(reason) == SSL_R_EE_KEY_TOO_SMALL)
 		err_set(err, ERR_CONF,
 		    "%.160s has a key that is too short; take 2048 bits or more.", path);
-	else if (ERR_GET_REASON(why) == PEM_R_NO_START_LINE)
-		err_set(err, ERR_CONF, "%.160s has no certificate in it; it must be PEM.", path);
 	else
 		err_set(err, ERR_CONF,
-		    "%.160s has a certificate in it that is not well formed or not allowed (%s).",
-		    path, ERR_reason_error_string(why));
+		    "%.160s has a certificate in it that may not be used (%s); take another.", path,
+		    ERR_reason_error_string(reason));
+	ERR_clear_error();
 	return false;
 }
 
