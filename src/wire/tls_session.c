@@ -16,8 +16,10 @@
 
 #include "wire/tls_internal.h"
 
-#define OUT_MAX	  (1u << 20) /* bytes of TLS' own between two sends */
-#define READ_SIZE 16384	     /* the most that a record holds (RFC 8446 5.1) */
+#define OWN_RECORDS_MAX	 32
+#define OWN_RECORD_BYTES 1024
+#define OUT_MAX		 (1u << 20) /* bytes of TLS' own between two sends */
+#define READ_SIZE	 16384	    /* the most that a record holds (RFC 8446 5.1) */
 
 struct tls_session {
 	struct tls_server *server; /* held */
@@ -26,7 +28,9 @@ struct tls_session {
 	struct evbuffer *plain;	   /* owned */
 	struct buf out;		   /* owned */
 	enum tls_state state;
-	bool is_begun; /* something was brought */
+	uint64_t plain_bytes; /* of the client's */
+	uint64_t own_records; /* of the client's, for TLS' own sake, since it is open */
+	bool is_begun;	      /* something was brought */
 	char reason[160];
 };
 
@@ -112,6 +116,7 @@ tls_session_new(struct tls_server *server)
 	SSL_set_bio(s->ssl, bio, bio);
 	(void)SSL_set_app_data(s->ssl, s);
 	SSL_set_accept_state(s->ssl);
+	(void)SSL_clear_mode(s->ssl, SSL_MODE_AUTO_RETRY);
 	return s;
 }
 
@@ -209,26 +214,56 @@ tls_session_is_new(const struct tls_session *s)
 	return !s->is_begun;
 }
 
-/* By way of the stack: space reserved in `plain` would stay with each idle connection. */
-enum tls_state
-tls_session_read(struct tls_session *s)
+/* What TLS says to itself (new keys, refused renegotiations) costs us more than its sender: 32
+ * times for nothing, then once a KiB. */
+static bool
+says_too_much(struct tls_session *s)
 {
-	char piece[READ_SIZE];
-	int n;
+	s->own_records++;
+	if (s->own_records <= OWN_RECORDS_MAX + s->plain_bytes / OWN_RECORD_BYTES)
+		return false;
+	(void)snprintf(s->reason, sizeof(s->reason), "too many messages of TLS' own");
+	return true;
+}
 
-	ERR_clear_error();
-	while ((n = SSL_read(s->ssl, piece, sizeof(piece))) > 0)
-		if (evbuffer_add(s->plain, piece, (size_t)n) != 0)
-			return TLS_FAILED;
+/* OpenSSL returns behind each record (SSL_MODE_AUTO_RETRY is off): what is left shows that the one
+ * before was of TLS' own. */
+static enum tls_state
+read_interrupted(struct tls_session *s, int n, size_t out_before)
+{
+	bool was_own = evbuffer_get_length(s->in) > 0 || s->out.len > out_before;
+
 	switch (SSL_get_error(s->ssl, n)) {
 	case SSL_ERROR_WANT_READ:
-		return TLS_OPEN;
+		return was_own && says_too_much(s) ? TLS_FAILED : TLS_OPEN;
 	case SSL_ERROR_ZERO_RETURN:
 		return TLS_ENDED;
 	default:
 		note_reason(s);
 		return TLS_FAILED;
 	}
+}
+
+/* By way of the stack: space reserved in `plain` would stay with each idle connection. */
+enum tls_state
+tls_session_read(struct tls_session *s)
+{
+	enum tls_state state = TLS_OPEN;
+	char piece[READ_SIZE];
+
+	do {
+		size_t out_before = s->out.len;
+		int n;
+
+		ERR_clear_error();
+		n = SSL_read(s->ssl, piece, sizeof(piece));
+		if (n <= 0)
+			state = read_interrupted(s, n, out_before);
+		else if (evbuffer_add(s->plain, piece, (size_t)n) != 0)
+			return TLS_FAILED;
+		s->plain_bytes += n > 0 ? (uint64_t)n : 0;
+	} while (state == TLS_OPEN && (evbuffer_get_length(s->in) > 0 || SSL_pending(s->ssl) > 0));
+	return state;
 }
 
 bool
