@@ -2,15 +2,18 @@
 // Certificates that are renewed while clients are served, sessions over time, clients that stall in
 // their handshake, operators with certificates, and TLS behind a proxy and across a restart.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import { Client } from './lib/client.mjs';
 import { freePort, sleep, until } from './lib/process.mjs';
 import { programs, Stack } from './lib/stack.mjs';
 import { Authority, handshake, receive, TlsClient } from './lib/tls.mjs';
 
+const run = promisify(execFile);
 const stack = new Stack('tls-doors');
 const REQUEST = 'GET /healthz HTTP/1.1\r\nHost: gate.test\r\n\r\n';
 const SESSION_S = 2;
@@ -29,7 +32,7 @@ before(async () => {
 	base = { workers: 2, tls_certificate: named.certificate, tls_certificate_key: named.key,
 		tls_session_timeout: `${SESSION_S}s`, tls_handshake_timeout: '1s',
 		health_listen_port: await freePort(), health_tls: 'on',
-		admin_listen_port: await freePort(), admin_tls_certificate: ca.issue('admin.test').certificate,
+		admin_listen_port: await freePort(), admin_tls_certificate: ca.issue('admin.test', { san: 'DNS:admin.test,IP:127.0.0.1' }).certificate,
 		admin_tls_client_ca: clients.file,
 		admin_tls_client_names: 'spiffe://ours/operator, Ops.Ours.Test',
 		listen_port: await freePort(), takeover_socket: join(folder, 'socket'),
@@ -83,6 +86,15 @@ test('operators: a listed name of the right CA, and none else', async () => {
 	for (const who of strangers)
 		await assert.rejects(adminAs(who).get('/healthz'), /ECONNRESET|alert|socket hang up|EPROTO/,
 			JSON.stringify(who?.certificate));
+	const both = join(clients.folder, 'both.pem');
+	const keyFile = join(clients.folder, 'admin-key');
+	writeFileSync(both, operator.pem + operator.keyPem);
+	writeFileSync(keyFile, adminKey, { mode: 0o600 });
+	const ctl = (...args) => run(programs.ctl(), ['--url', `https://127.0.0.1:${base.admin_listen_port}`,
+		'--key-file', keyFile, ...args, 'status']);
+	assert.match((await ctl('--ca-file', ca.file, '--cert-file', both)).stdout, /serving/);
+	await assert.rejects(ctl('--ca-file', ca.file), { code: 3 });
+	await assert.rejects(ctl('--cert-file', both), /certificate/);
 	const [line] = gate.lines().filter((l) => l.event === 'tls.handshake');
 	assert.match(line.message, /handshake failed \(.*\)\. Client 127\.0\.0\.1\. Look at/);
 });
