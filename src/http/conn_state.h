@@ -170,6 +170,8 @@ struct http_server {
 	unsigned		 refused_conns;	/* open past the limit, only to be sent 503 */
 	struct network_list	 proxies;	/* conf.trusted_proxies */
 	struct tls_server	*tls;		/* held: conf.tls */
+	uint64_t		 tls_turn;	/* of the loop: the last that computed handshakes */
+	uint64_t		 tls_turn_us;	/* how long, in that turn */
 	bool			 says_close;	/* every response ends its connection */
 	bool			 draining;
 	bool			 stopped;	/* no handler is called any more */

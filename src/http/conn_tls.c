@@ -6,10 +6,12 @@
  *	the socket <--send(2)--- [tls_session] <--------- conn_write.c
  *
  * Reading, the queue, deadlines and marks are those of a connection in the clear. A handshake is a
- * flow, for what it computes (a signature takes 0.1 to 5 ms, and they come in bursts) is done by
- * helper threads of its own: a loop waits for none, and neither do tenants' jobs. The helpers take
- * turns among the clients' networks. What a connection costs afterwards is done where it is read
- * and written: a record of 16 KB takes some microseconds.
+ * flow, for what it computes may be too much for a turn of the loop: one RSA signature of 4096 bits
+ * takes 3 ms, and handshakes come in bursts. Signatures by RSA keys, and all that is more than a
+ * millisecond in one turn, are computed by helper threads of their own: a loop waits for none, and
+ * neither do tenants' jobs. The helpers take turns among the clients' networks. The rest is done in
+ * the turn, for a helper's answer costs as much as a step by an EC key. What a connection costs
+ * once it is open is done where it is read and written: a record of 16 KB takes some microseconds.
  */
 #include "http/conn_state.h"
 
@@ -19,10 +21,12 @@
 #include <event2/bufferevent.h>
 
 #include "tenantgate/loop/meter.h"
+#include "tenantgate/base/clock.h"
 #include "tenantgate/base/log.h"
 #include "tenantgate/loop/offload.h"
 #include "tenantgate/wire/tls_session.h"
 
+#define TURN_US_MAX	   1000	  /* of handshakes in one turn: more wait for helpers */
 #define HANDSHAKE_READ_MAX 32768  /* bytes that may wait for a helper */
 #define QUEUE_SLACK	   262144 /* past write_high_water: of what TLS itself answers */
 
@@ -102,6 +106,27 @@ session_drop(void *session)
 	tls_session_free(session);
 }
 
+/* In a turn of the loop, of all that is computed here. */
+static bool
+turn_has_time(struct http_server *s)
+{
+	uint64_t turn = worker_turns(s->worker);
+
+	if (s->tls_turn != turn)
+		s->tls_turn_us = 0;
+	s->tls_turn = turn;
+	return s->tls_turn_us < TURN_US_MAX;
+}
+
+static void
+session_compute_here(struct http_server *s, struct tls_session *session)
+{
+	uint64_t began = clock_thread_cpu_us();
+
+	tls_session_advance(session);
+	s->tls_turn_us += clock_thread_cpu_us() - began;
+}
+
 /* What is no TLS at all is told so, when it is a request: its sender has the wrong scheme. */
 static enum flow_rc
 handshake_compute(struct flow *f)
@@ -109,13 +134,19 @@ handshake_compute(struct flow *f)
 	struct handshake *h = handshake_of(f);
 	struct evbuffer *input = bufferevent_get_input(h->conn->bev);
 	struct tls_session *session = h->session;
+	bool slow;
 
 	if (tls_session_is_new(session) && tls_looks_like_http(input)) {
 		h->is_http = true;
 		return FLOW_DONE;
 	}
+	slow = tls_session_signs_slowly(session);
 	if (!tls_session_bring(session, input))
 		return flow_fail(f, ERR_OVERLOADED, ERR_NO_MEMORY, "a TLS handshake");
+	if (!slow && turn_has_time(h->conn->server)) {
+		session_compute_here(h->conn->server, session);
+		return FLOW_NEXT;
+	}
 	return offload_run_on(h->conn->server->conf.tls_helpers, f,
 	    address_network(&h->conn->address), session_compute, session_drop, session,
 	    &h->session);

@@ -31,6 +31,7 @@ struct tls_server {
 	struct tls_pair		*pairs;		/* owned: TLS_PAIRS_MAX at most */
 	unsigned		 count;
 	struct tls_names	 names;		/* owner: index of the pair */
+	bool			 signs_slowly;	/* one of them has a key that is none of EC */
 	struct tls_tickets	*tickets;	/* borrowed; NULL: no session is resumed */
 	uint64_t		 ticket_period_us;
 	char			*client_names;	/* owned; NULL: clients need no certificate */

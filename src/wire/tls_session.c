@@ -31,6 +31,7 @@ struct tls_session {
 	uint64_t plain_bytes; /* of the client's */
 	uint64_t own_records; /* of the client's, for TLS' own sake, since it is open */
 	bool is_begun;	      /* something was brought */
+	bool has_signed;      /* the first of our own was made */
 	char reason[160];
 };
 
@@ -188,10 +189,12 @@ tls_session_reason(const struct tls_session *s)
 void
 tls_session_advance(struct tls_session *s)
 {
+	size_t before = s->out.len;
 	int rc;
 
 	ERR_clear_error();
 	rc = SSL_do_handshake(s->ssl);
+	s->has_signed |= s->out.len > before;
 	if (rc == 1) {
 		s->state = TLS_OPEN;
 	} else if (SSL_get_error(s->ssl, rc) == SSL_ERROR_WANT_READ) {
@@ -206,6 +209,12 @@ enum tls_state
 tls_session_state(const struct tls_session *s)
 {
 	return s->state;
+}
+
+bool
+tls_session_signs_slowly(const struct tls_session *s)
+{
+	return !s->has_signed && s->server->signs_slowly;
 }
 
 bool

@@ -205,6 +205,20 @@ test('who stalls in a handshake holds up nobody, and is cut off', async () => {
 	assert.ok(Number(timeouts.split(' ').pop()) >= 60, timeouts);
 });
 
+// Each takes milliseconds of a processor, and all hellos are there at once.
+test('a burst of handshakes by a slow key leaves the loops alone', async () => {
+	const slow = ca.issue('slow', { san: 'DNS:gate.test', kind: ['rsa:4096'] });
+	assert.equal((await reload({ tls_certificate: slow.certificate,
+		tls_certificate_key: slow.key, tls_handshake_timeout: '60s' })).status, 200);
+	const burst = Array.from({ length: 100 }, () => handshake(gate.port, trusted));
+	const sockets = await Promise.all(burst);
+	assert.ok(sockets.every((s) => s.getPeerCertificate().bits === 4096 && !s.isSessionReused()));
+	for (const socket of sockets)
+		socket.destroy();
+	assert.deepEqual(gate.lines().filter((l) => l.event === 'worker.long_turn'), []);
+	assert.equal((await reload()).status, 200);
+});
+
 test('a ticket is good for its period and one more, across a reload; then there is a new key', async () => {
 	const options = { ...trusted, maxVersion: 'TLSv1.2' };
 	const first = await handshake(gate.port, options);
