@@ -26,9 +26,8 @@
 #include "tenantgate/loop/offload.h"
 #include "tenantgate/wire/tls_session.h"
 
-#define TURN_US_MAX	   1000	  /* of handshakes in one turn: more wait for helpers */
-#define HANDSHAKE_READ_MAX 32768  /* bytes that may wait for a helper */
-#define QUEUE_SLACK	   262144 /* past write_high_water: of what TLS itself answers */
+#define TURN_US_MAX	   1000	 /* of handshakes in one turn: more wait for helpers */
+#define HANDSHAKE_READ_MAX 32768 /* bytes that may wait for a helper */
 
 struct handshake {
 	struct flow flow;  /* first */
@@ -319,9 +318,6 @@ conn_tls_received(struct conn *c)
 		return;
 	}
 	state = tls_session_bring(c->tls, input) ? tls_session_read(c->tls) : TLS_FAILED;
-	if (tls_session_out(c->tls)->len > 0 &&
-	    conn_queued(c) > c->server->conf.write_high_water + QUEUE_SLACK)
-		state = TLS_FAILED; /* one that asks for new keys for ever, and reads nothing */
 	conn_send_tls(c, c->tls);
 	if (c->state != CONN_CLOSED && state == TLS_FAILED)
 		conn_close(c);

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { join } from 'node:path';
+import { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { Client } from './client.mjs';
 
@@ -87,6 +88,14 @@ export function handshake(port, options = {}) {
 		socket.once('close', () => reject(new Error('closed in the handshake')));
 		socket.on('session', (session) => { socket.ticket = session; });
 		socket.once('secureConnect', () => resolve(socket));
+	});
+}
+
+// A client's first bytes.
+export function hello(options = {}) {
+	return new Promise((resolve) => {
+		const socket = new Duplex({ read() {}, write(bytes, encoding, done) { resolve(bytes); done(); } });
+		tls.connect({ servername: 'gate.test', ...options, socket }).on('error', () => {});
 	});
 }
 
